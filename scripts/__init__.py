@@ -1,0 +1,1 @@
+"""The kit's commands, one module each: python -m scripts.NAME --help."""

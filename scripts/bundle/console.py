@@ -1,0 +1,81 @@
+"""How every command speaks: data on stdout, progress on stderr, a clear message instead of a traceback."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Callable, Sequence
+
+from botocore.exceptions import (
+    BotoCoreError,
+    ClientError,
+    ConnectionClosedError,
+    EndpointConnectionError,
+    NoCredentialsError,
+    PartialCredentialsError,
+    ProfileNotFound,
+)
+
+
+class UserError(Exception):
+    """Something that the user can put right: the message says what, where, and what to do (exit 1)."""
+
+
+class UsageError(UserError):
+    """The command was called wrongly (exit 2)."""
+
+
+def colour_wanted() -> bool:
+    """True when stderr is a terminal that shows colours (https://no-color.org is honoured)."""
+    return sys.stderr.isatty() and "NO_COLOR" not in os.environ and os.environ.get("TERM") != "dumb"
+
+
+def paint(text: str, code: str) -> str:
+    """The text in an ANSI colour (for example "32" for green), where colours are shown."""
+    return f"\033[{code}m{text}\033[0m" if colour_wanted() else text
+
+
+def say(message: str) -> None:
+    """One line of progress, on stderr."""
+    print(message, file=sys.stderr, flush=True)
+
+
+def explain(error: Exception) -> str:
+    """A botocore error in the words of somebody who has to put it right."""
+    if isinstance(error, (NoCredentialsError, PartialCredentialsError)):
+        return "no AWS credentials found. Name a profile (--profile NAME), or sign in (aws sso login, aws configure)"
+    if isinstance(error, ProfileNotFound):
+        return f"{error}. `aws configure list-profiles` shows those that exist"
+    if isinstance(error, (EndpointConnectionError, ConnectionClosedError)):
+        return f"{error}. Is the region spelt right, and the network reachable?"
+    if isinstance(error, ClientError):
+        code = error.response.get("Error", {}).get("Code", "")
+        message = error.response.get("Error", {}).get("Message", str(error))
+        hint = ""
+        if code in {"ExpiredToken", "ExpiredTokenException", "RequestExpired"}:
+            hint = ". The credentials have expired: sign in again"
+        elif code in {"InvalidClientTokenId", "UnrecognizedClientException", "InvalidAccessKeyId"}:
+            hint = ". These credentials are not known to AWS: check the profile"
+        return f"{error.operation_name}: {code}: {message}{hint}"
+    return str(error)
+
+
+def run(main: Callable[[], int] | Callable[[Sequence[str] | None], int]) -> int:
+    """The exit code of main(): 0 fine, 1 a user's or a check's failure, 2 usage, 130 interrupted."""
+    try:
+        return main()  # type: ignore[call-arg]  # both kinds can be called without an argument
+    except UsageError as error:
+        say(f"{paint('error', '31')}: {error}")
+        return 2
+    except UserError as error:
+        say(f"{paint('error', '31')}: {error}")
+        return 1
+    except (BotoCoreError, ClientError) as error:
+        say(f"{paint('error', '31')}: {explain(error)}")
+        return 1
+    except BrokenPipeError:
+        sys.stderr.close()  # the reader of our output has gone, for example `| head`
+        return 1
+    except KeyboardInterrupt:
+        say("interrupted: run the same command again to go on")
+        return 130

@@ -1,0 +1,28 @@
+"""The two ways in which the embedded AWS says no."""
+
+from __future__ import annotations
+
+from typing import Any
+
+
+class AwsError(Exception):
+    """An error that AWS itself would answer: its code, message and HTTP status.
+
+    Where the API model gives the error further members, pass them as members
+    (for example resourceName="x").
+    """
+
+    def __init__(self, code: str, message: str, status: int = 400, **members: Any) -> None:
+        super().__init__(f"{code}: {message}")
+        self.code = code
+        self.message = message
+        self.status = status
+        for name, value in members.items():
+            setattr(self, name, value)
+
+
+class NotPlayed(AwsError):  # noqa: N818  # reads as what it says: raise NotPlayed(...)
+    """AWS can do this; the embedded AWS does not play it, and says so instead of pretending."""
+
+    def __init__(self, what: str) -> None:
+        super().__init__("NotPlayed", f"The embedded AWS does not play this: {what}", status=501)

@@ -1,0 +1,280 @@
+"""The front door: every request to the embedded AWS comes in here.
+
+It recognises the request (who, which operation, where), asks authorization, has it answered by
+a service module of ours or by moto, and writes it to requests.jsonl.
+"""
+
+from __future__ import annotations
+
+import importlib
+import re
+import traceback
+import warnings
+from collections.abc import Callable, Iterable
+from functools import cache
+from typing import Any
+from urllib.parse import parse_qs, quote
+
+from moto.core.model import OperationModel, ServiceModel
+from moto.core.parse import PROTOCOL_PARSERS
+from moto.core.request import Request, determine_request_protocol
+from moto.core.routing import get_service_router
+from moto.core.serialize import SerializationContext, get_serializer_class
+from moto.core.utils import get_service_model
+from werkzeug.exceptions import NotFound
+
+from scripts.rehearsal import moto_bridge
+from scripts.rehearsal.calls import Call, HttpRequest, Service
+from scripts.rehearsal.cloud import Cloud, new_id
+from scripts.rehearsal.errors import AwsError, NotPlayed
+from scripts.rehearsal.principals import ANONYMOUS, Principal
+
+# One entry per service that we play: the module under services/ and its Service object.
+PLAYED: dict[str, str] = {
+    "sts": "scripts.rehearsal.services.sts:sts",
+    "cloudformation": "scripts.rehearsal.cloudformation.service:cloudformation",
+    "servicecatalog": "scripts.rehearsal.services.servicecatalog:servicecatalog",
+    "codecommit": "scripts.rehearsal.services.codecommit:codecommit",
+    "codebuild": "scripts.rehearsal.services.codebuild:codebuild",
+    "codepipeline": "scripts.rehearsal.services.codepipeline:codepipeline",
+    "events": "scripts.rehearsal.services.events:events",
+    "stepfunctions": "scripts.rehearsal.services.stepfunctions:stepfunctions",
+    "sagemaker": "scripts.rehearsal.services.sagemaker:sagemaker",
+    "sagemaker-runtime": "scripts.rehearsal.services.sagemaker:runtime",
+    "organizations": "scripts.rehearsal.services.organizations:organizations",
+}
+
+SIGNING_NAMES = {"monitoring": "cloudwatch", "states": "stepfunctions"}  # where they differ from botocore's
+RAW_HEADERS = "rehearsal.headers"  # server.py puts the headers here as they were sent
+CREDENTIAL = re.compile(r"Credential=([^/]+)/(\d{8})/([^/]+)/([^/]+)/aws4_request")
+
+warnings.filterwarnings("ignore", message=".*does not match an error shape.*")
+
+
+@cache
+def played(service: str) -> Service | None:
+    """The Service object for a service that we play; None where moto answers alone."""
+    if service not in PLAYED:
+        return None
+    module, name = PLAYED[service].split(":")
+    found: Service = getattr(importlib.import_module(module), name)
+    return found
+
+
+def read_request(environ: dict[str, Any]) -> HttpRequest:
+    """The request, with its path as it was sent (percent-encoded)."""
+    headers = {name.lower(): value for name, value in environ[RAW_HEADERS]}
+    if headers.get("transfer-encoding") == "chunked":
+        body = environ["wsgi.input"].read()
+        headers.pop("transfer-encoding")
+    else:
+        body = environ["wsgi.input"].read(int(headers.get("content-length") or 0))
+    path = (environ.get("RAW_URI") or quote(environ.get("PATH_INFO", "/"))).split("?", 1)[0]
+    return HttpRequest(environ["REQUEST_METHOD"], path or "/", environ.get("QUERY_STRING", ""), headers, body)
+
+
+class Gateway:
+    """A WSGI application that is an AWS endpoint for every service, account and region."""
+
+    def __init__(self, cloud: Cloud) -> None:
+        self.cloud = cloud
+
+    def __call__(self, environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
+        request = read_request(environ)
+        status, headers, body = self.answer(request)
+        given = {name.lower(): value for name, value in headers.items()}
+        headers = {k: v for k, v in headers.items() if k.lower() not in {"content-length", "connection", "date"}}
+        if request.method == "HEAD" and "content-length" in given:
+            headers["Content-Length"] = given["content-length"]
+        if request.method != "HEAD" or "Content-Length" not in headers:
+            headers["Content-Length"] = str(len(body))
+        start_response(f"{status} {'OK' if status < 400 else 'Error'}", list(headers.items()))
+        return [] if request.method == "HEAD" else [body]
+
+    def answer(self, request: HttpRequest) -> tuple[int, dict[str, str], bytes]:
+        """Status, headers and body for one request."""
+        request_id = new_id()
+        call: Call | None = None
+        outcome = ""
+        status, body = 500, b""
+        headers: dict[str, str] = {}
+        decided: Any = None
+        try:
+            service, region, principal = self.signature(request)
+            model, operation = self.operation(service, request)
+            try:
+                if principal is None:
+                    raise AwsError(
+                        "InvalidAccessKeyId" if service == "s3" else "UnrecognizedClientException",
+                        "The security token included in the request is invalid.",
+                        status=403,
+                    )
+                call = Call(
+                    cloud=self.cloud,
+                    principal=principal,
+                    service=service,
+                    operation=operation.name,
+                    params=self.parse(model, operation, request),
+                    account=principal.account,
+                    region=region,
+                    request_id=request_id,
+                    http=request,
+                )
+                if self.cloud.authorizer is not None:
+                    decided = self.cloud.authorizer.authorize(call)
+                status, headers, body = self.perform(call, model, operation)
+                outcome = "" if status < 400 else error_code(body, headers)
+            except AwsError as error:
+                outcome = error.code
+                decided = getattr(error, "decision", decided)
+                status, headers, body = refusal(model, operation, request, error, request_id)
+            except Exception as error:
+                from scripts.rehearsal.cloud import Fault
+
+                where = f"{service}:{operation.name}"
+                self.cloud.faults.append(Fault(where, traceback.format_exc()))
+                outcome = "InternalFailure"
+                told = AwsError("InternalFailure", f"{where} broke: {error!r}", status=500)
+                status, headers, body = refusal(model, operation, request, told, request_id)
+            self.cloud.record(
+                {
+                    "service": service,
+                    "operation": operation.name,
+                    "principal": principal.arn if principal else "?",
+                    "account": principal.account if principal else "?",
+                    "region": region,
+                    "status": status,
+                    "error": outcome,
+                    **(decided or {}),
+                }
+            )
+        except AwsError as error:  # not even recognised
+            status, headers, body = error.status, {"Content-Type": "text/plain"}, f"{error}\n".encode()
+            self.cloud.record({"service": "?", "operation": "?", "path": request.path, "error": error.code})
+        headers.setdefault("x-amzn-RequestId", request_id)
+        return status, headers, body
+
+    def signature(self, request: HttpRequest) -> tuple[str, str, Principal | None]:
+        """Service, region and principal from the request's signature (None: an unknown or expired key)."""
+        query = parse_qs(request.query)
+        text = request.headers.get("authorization", "")
+        if "X-Amz-Credential" in query:  # a presigned URL
+            text = f"Credential={query['X-Amz-Credential'][0]}"
+        elif "AWSAccessKeyId" in query:  # one presigned in the older way, as boto3 still does for S3
+            text = f"Credential={query['AWSAccessKeyId'][0]}/00000000/us-east-1/s3/aws4_request"
+        found = CREDENTIAL.search(text)
+        if not found:
+            return "s3", "us-east-1", ANONYMOUS
+        key, _, region, signing_name = found.groups()
+        service = SIGNING_NAMES.get(signing_name, signing_name)
+        if service == "sagemaker" and request.path.startswith("/endpoints/"):
+            service = "sagemaker-runtime"
+        credentials = self.cloud.credentials(key)
+        if credentials is None:
+            return service, region, self.iam_user(key)
+        sent = {name.lower(): values[0] for name, values in query.items()}
+        token = request.headers.get("x-amz-security-token") or sent.get("x-amz-security-token", "")
+        if credentials.expired or (credentials.session_token or "") != token:
+            return service, region, None
+        return service, region, credentials.principal
+
+    def iam_user(self, access_key_id: str) -> Principal | None:
+        """The IAM user whose access key this is (moto keeps the keys that CreateAccessKey made)."""
+        from moto.iam.models import iam_backends
+
+        for account, by_partition in list(iam_backends.items()):
+            for user in by_partition["aws"].users.values():
+                for key in user.access_keys:
+                    if key.access_key_id == access_key_id and key.status == "Active":
+                        return Principal("user", account, user.arn)
+        return None
+
+    def operation(self, service: str, request: HttpRequest) -> tuple[ServiceModel, OperationModel]:
+        """The API operation that the request asks for."""
+        try:
+            model = get_service_model(service)
+        except Exception as error:
+            raise NotPlayed(f"the service {service}") from error
+        name = ""
+        if target := request.headers.get("x-amz-target"):
+            name = target.rsplit(".", 1)[-1]
+        elif model.protocol in {"query", "ec2"}:
+            values = parse_qs(request.body.decode("utf-8", "replace") or request.query)
+            name = values.get("Action", [""])[0]
+        else:
+            try:
+                found, _ = get_service_router(service).match(as_moto(request))
+                name = found.name
+            except NotFound:
+                name = ""
+        if name not in model.operation_names:
+            raise AwsError("UnknownOperationException", f"{service} has no operation at {request.path} ({name})", 404)
+        return model, model.operation_model(name)
+
+    def parse(self, model: ServiceModel, operation: OperationModel, request: HttpRequest) -> dict[str, Any]:
+        """The operation's input."""
+        moto_request = as_moto(request)
+        uri: dict[str, Any] = {}
+        if model.protocol.startswith("rest"):
+            _, uri = get_service_router(model.service_name).match(moto_request)
+        protocol = determine_request_protocol(model, request.headers.get("content-type", ""))
+        parsed = PROTOCOL_PARSERS[protocol](operation).parse(
+            {
+                "method": request.method,
+                "values": moto_request.values,
+                "headers": moto_request.headers,
+                "body": request.body,
+                "url_path": request.path,
+                "url_params": uri,
+            }
+        )
+        return dict(parsed or {})
+
+    def perform(self, call: Call, model: ServiceModel, operation: OperationModel) -> tuple[int, dict[str, str], bytes]:
+        """Have the call answered by whoever plays it."""
+        service = played(call.service)
+        if service is not None and call.operation in service.handlers:
+            result = service.handlers[call.operation](call)
+            protocol = determine_request_protocol(model, call.http.headers.get("content-type", ""))
+            serializer = get_serializer_class(call.service, protocol)(
+                operation, context=SerializationContext(call.request_id)
+            )
+            response = serializer.serialize(result or {})
+            return response["status_code"], dict(response["headers"]), as_bytes(response["body"])
+        if service is None and call.service in moto_bridge.WHOLE_SERVICES:
+            return moto_bridge.answer(call)
+        if service is not None and call.operation in service.also_moto:
+            return moto_bridge.answer(call)
+        raise NotPlayed(f"{call.service}:{call.operation}")
+
+
+def as_moto(request: HttpRequest) -> Request:
+    """The request in moto's own form, for its parsers and routers."""
+    url = f"https://aws.local{request.path}" + (f"?{request.query}" if request.query else "")
+    return Request.from_primitives(request.method, url, dict(request.headers), request.body)
+
+
+def as_bytes(body: str | bytes) -> bytes:
+    return body.encode() if isinstance(body, str) else body
+
+
+def error_code(body: bytes, headers: dict[str, str]) -> str:
+    """The error code in an answer of moto's, JSON or XML."""
+    text = body.decode("utf-8", "replace")
+    for pattern in (r'"__type"\s*:\s*"(?:[^"]*#)?([^"]+)"', r"<Code>([^<]+)</Code>"):
+        if found := re.search(pattern, text):
+            return found.group(1)
+    return headers.get("x-amzn-ErrorType", "Error")
+
+
+def refusal(
+    model: ServiceModel, operation: OperationModel, request: HttpRequest, error: AwsError, request_id: str
+) -> tuple[int, dict[str, str], bytes]:
+    """The error in the service's own protocol."""
+    protocol = determine_request_protocol(model, request.headers.get("content-type", ""))
+    serializer = get_serializer_class(str(model.service_name), protocol)(
+        operation, context=SerializationContext(request_id)
+    )
+    response = serializer.serialize(error)
+    status = error.status if error.status != 400 else response["status_code"]
+    return status if status >= 400 else 400, dict(response["headers"]), as_bytes(response["body"])

@@ -1,0 +1,94 @@
+"""Hands a request to moto, which holds the state of the services that it does well.
+
+The only module, beside the services that read moto's backends, that knows how moto is called.
+moto is pinned exactly: tests/test_moto_canaries.py has one test per private symbol used.
+"""
+
+from __future__ import annotations
+
+import re
+from functools import cache
+from typing import Any
+
+from moto import backends
+from moto.backend_index import backend_url_patterns
+from moto.core import DEFAULT_ACCOUNT_ID
+from moto.core.base_backend import BackendDict
+from moto.core.config import default_user_config
+from moto.core.exceptions import HTTPException
+from moto.core.request import Request
+
+from scripts.rehearsal.calls import Call
+from scripts.rehearsal.errors import NotPlayed
+
+default_user_config["iam"] = {"load_aws_managed_policies": True}  # as AWS ships them
+
+# Services without a module of ours, answered by moto as a whole.
+WHOLE_SERVICES = frozenset(
+    {
+        "s3", "iam", "kms", "sns", "sqs", "logs", "cloudwatch", "organizations", "ssm",
+        "application-autoscaling", "secretsmanager", "ecr", "dynamodb",
+    }
+)  # fmt: skip
+
+HOSTS = {  # by botocore's service name, where it is not NAME.REGION.amazonaws.com
+    "s3": "s3.{region}.amazonaws.com",
+    "sagemaker": "api.sagemaker.{region}.amazonaws.com",
+    "sagemaker-runtime": "runtime.sagemaker.{region}.amazonaws.com",
+    "cloudwatch": "monitoring.{region}.amazonaws.com",
+    "stepfunctions": "states.{region}.amazonaws.com",
+    "ecr": "api.ecr.{region}.amazonaws.com",
+}
+
+
+def backend(service: str, account: str, region: str) -> Any:
+    """moto's state of one service in one account and region, for example backend("iam", "111111111111", "aws")."""
+    return backends.get_backend(service)[account][region]
+
+
+def reset() -> None:
+    """Forget everything that moto holds (its state is global to the process)."""
+    BackendDict.reset()
+
+
+@cache
+def _routes(host: str) -> list[tuple[re.Pattern[str], Any]]:
+    for service, pattern in backend_url_patterns:
+        if pattern.match(f"https://{host}"):
+            by_account: Any = backends.get_backend(service)
+            if not isinstance(by_account, BackendDict):
+                some = by_account["global"]
+            else:
+                regions = by_account[DEFAULT_ACCOUNT_ID]
+                some = regions["us-east-1" if "us-east-1" in regions else "aws"]
+            return [(re.compile(url), handler) for url, handler in some.urls.items()]
+    raise NotPlayed(f"a request to {host}")
+
+
+def answer(call: Call) -> tuple[int, dict[str, str], bytes]:
+    """moto's answer to the call: status, headers, body."""
+    host = HOSTS.get(call.service, "{service}.{region}.amazonaws.com").format(service=call.service, region=call.region)
+    url = f"https://{host}{call.http.path}"
+    headers = {
+        **call.http.headers,
+        "host": host,
+        "x-moto-account-id": call.account,
+    }
+    request = Request.from_primitives(
+        call.http.method, url + (f"?{call.http.query}" if call.http.query else ""), headers, call.http.body
+    )
+    for pattern, handler in _routes(host):
+        if pattern.match(url):
+            try:
+                result = handler(request, request.raw_url, request.headers)
+            except HTTPException as error:
+                result = error.code, dict(error.get_headers()), error.get_body()
+            except NotImplementedError as error:
+                raise NotPlayed(f"{call.service}:{call.operation}: {error}") from error
+            break
+    else:
+        raise NotPlayed(f"{call.service}:{call.operation} at {call.http.path}")
+    status, out_headers, body = result if len(result) == 3 else (200, {}, result)
+    if isinstance(body, str):
+        body = body.encode()
+    return int(status), {str(k): str(v) for k, v in out_headers.items()}, body

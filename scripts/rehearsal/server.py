@@ -1,0 +1,71 @@
+"""Starts and stops the embedded AWS on a loopback port."""
+
+from __future__ import annotations
+
+import logging
+import socket
+import threading
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+from werkzeug.serving import WSGIRequestHandler, make_server
+
+from scripts.bundle.console import UserError
+from scripts.rehearsal import moto_bridge
+from scripts.rehearsal.cloud import Cloud
+from scripts.rehearsal.gateway import RAW_HEADERS, Gateway
+
+HOST = "127.0.0.1"
+
+
+class RequestHandler(WSGIRequestHandler):
+    """Silent, keeps connections, and hands on the headers as sent (WSGI loses those with an underscore)."""
+
+    protocol_version = "HTTP/1.1"
+
+    def make_environ(self) -> dict[str, Any]:
+        environ = super().make_environ()
+        environ[RAW_HEADERS] = list(self.headers.items())
+        return environ
+
+    def log_request(self, *args: object) -> None:
+        """requests.jsonl says more."""
+
+
+class EmbeddedAws:
+    """with EmbeddedAws(folder) as cloud: …  port 0 takes a free one."""
+
+    def __init__(self, folder: Path, port: int = 0, waits: float = 0.001) -> None:
+        folder.mkdir(parents=True, exist_ok=True)
+        (folder / "requests.jsonl").unlink(missing_ok=True)
+        moto_bridge.reset()
+        self.cloud = Cloud(folder, waits)
+        logging.getLogger("werkzeug").setLevel(logging.ERROR)
+        if port:
+            with socket.socket() as probe:
+                probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+                try:
+                    probe.bind((HOST, port))
+                except OSError as error:
+                    raise UserError(
+                        f"port {port} on {HOST} cannot be used ({error.strerror}). "
+                        "Choose another with --port, or leave it out for a free one"
+                    ) from error
+        self._server = make_server(HOST, port, Gateway(self.cloud), threaded=True, request_handler=RequestHandler)
+        self.cloud.endpoint = f"http://{HOST}:{self._server.server_port}"
+        self._thread = threading.Thread(target=self._server.serve_forever, args=(0.05,), daemon=True)
+
+    def __enter__(self) -> Cloud:
+        self._thread.start()
+        return self.cloud
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.stop()
+
+    def stop(self) -> None:
+        self.cloud.stop()
+        self._server.shutdown()
+        self._server.server_close()

@@ -1,0 +1,1 @@
+"""The services that the embedded AWS plays itself, one module each."""

@@ -1,0 +1,75 @@
+"""STS: role sessions and caller identity (AWS STS API Reference: AssumeRole, GetCallerIdentity)."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+from scripts.rehearsal import moto_bridge
+from scripts.rehearsal.calls import Call, Service
+from scripts.rehearsal.cloud import Cloud
+from scripts.rehearsal.errors import AwsError
+from scripts.rehearsal.principals import Principal
+
+sts = Service("sts")
+
+
+def find_role(role_arn: str) -> Any:
+    """moto's IAM role of this ARN (with its path), or None."""
+    account = role_arn.split(":")[4]
+    roles = moto_bridge.backend("iam", account, "aws").roles.values()
+    return next((role for role in roles if role.arn == role_arn), None)
+
+
+def check_trust(
+    cloud: Cloud, role_arn: str, by: Principal, *, external_id: str | None, tags: Mapping[str, str]
+) -> None:
+    """AccessDenied unless the role exists and its trust policy lets this principal assume it."""
+    role = find_role(role_arn)
+    if cloud.authorizer is not None:
+        cloud.authorizer.assume_role(by, role_arn, role, external_id=external_id, tags=tags)
+    elif role is None:
+        raise AwsError(
+            "AccessDenied", f"{by.arn} is not authorized to perform: sts:AssumeRole on resource: {role_arn}", 403
+        )
+
+
+@sts.operation("GetCallerIdentity")
+def get_caller_identity(call: Call) -> dict[str, Any]:
+    user_id = call.account if call.principal.kind == "root" else f"AROAEXAMPLE:{call.principal.session_name}"
+    return {"UserId": user_id, "Account": call.account, "Arn": call.principal.arn}
+
+
+@sts.operation("AssumeRole")
+def assume_role(call: Call) -> dict[str, Any]:
+    params = call.params
+    policies = [json.loads(params["Policy"])] if "Policy" in params else []
+    for item in params.get("PolicyArns", []):
+        account = item["arn"].split(":")[4]
+        owner = call.account if account == "aws" else account
+        policy = moto_bridge.backend("iam", owner, "aws").get_policy(item["arn"])
+        policies.append(json.loads(policy.default_version.document))
+    session = call.cloud.assume_role(
+        params["RoleArn"],
+        params["RoleSessionName"],
+        call.principal,
+        call.region,
+        external_id=params.get("ExternalId"),
+        policies=tuple(policies),
+        tags={tag["Key"]: tag["Value"] for tag in params.get("Tags", [])},
+        seconds=params.get("DurationSeconds", 3600),
+    )
+    credentials = session.credentials
+    return {
+        "Credentials": {
+            "AccessKeyId": credentials.access_key_id,
+            "SecretAccessKey": credentials.secret_access_key,
+            "SessionToken": credentials.session_token,
+            "Expiration": credentials.expiration,
+        },
+        "AssumedRoleUser": {
+            "AssumedRoleId": f"AROAEXAMPLE:{params['RoleSessionName']}",
+            "Arn": session.principal.arn,
+        },
+    }
