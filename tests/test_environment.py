@@ -1,0 +1,107 @@
+"""The environment file: what it may hold, and how every mistake in it is told."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from scripts.bundle import environment
+from scripts.bundle.console import UserError
+
+EXAMPLE = (Path(__file__).parent.parent / "environment.example.yaml").read_text(encoding="utf-8")
+
+
+def complaint(text: str) -> str:
+    with pytest.raises(UserError) as error:
+        environment.parse(text, "environment.yaml")
+    return str(error.value)
+
+
+def test_the_example_is_complete_and_valid() -> None:
+    found = environment.parse(EXAMPLE, "example")
+    assert found.accounts.data_science == "111111111111"
+    assert found.stack_set_administrator == "DELEGATED_ADMIN"
+    assert found.regions == environment.Regions(("us-east-1",), ("us-east-1",))
+    assert found.portfolio_principals == ("arn:aws:iam::111111111111:role/service-role/AmazonSageMaker-ExecutionRole",)
+
+
+def test_what_may_be_left_out_has_the_names_of_the_post() -> None:
+    text = (
+        "region: eu-west-1\naccounts: {management: '999999999999', data_science: '111111111111'}\n"
+        "units: {staging: ou-ab12-stag1111, production: ou-ab12-prod2222}\ntester_external_id: tester\n"
+        "studio: {execution_roles: ['arn:aws:iam::111111111111:role/Scientist']}\n"
+    )
+    found = environment.parse(text, "small")
+    assert (found.catalog.portfolio, found.catalog.product) == (
+        "SageMaker Organization Templates",
+        "Multi Account Deployment",
+    )
+    assert found.roles.access == "OrganizationAccountAccessRole"
+    assert found.studio.execution_roles == ("Scientist",)
+
+
+def test_all_mistakes_are_told_at_once_with_their_lines() -> None:
+    text = (
+        EXAMPLE.replace("'999999999999'", "'99999999999'")
+        .replace("region: us-east-1", "region: us-east1", 1)
+        .replace("staging: ou-ab12-stag1111", "staging: Staging")
+        .replace("production: prod", "production: Production-Accounts")
+        .replace("tester_external_id:", "tester_externalid:")
+    )
+    lines = complaint(text).splitlines()
+    assert lines[0] == "environment.yaml has 6 mistakes:"
+    told = "\n".join(lines[1:])
+    assert "line 5, region: 'us-east1' is not a region with SageMaker (did you mean us-east-1?)" in told
+    assert "line 14, accounts.management: '99999999999' is not an account id of 12 digits" in told
+    assert "(it has 11 characters)" in told
+    assert "units.staging: 'Staging' is not a unit's id, such as ou-ab12-cdefgh34" in told
+    assert "roles.suffix.production: 'Production-Accounts' is not at most 10 lowercase letters or digits" in told
+    assert "tester_externalid: is not a key of this file (did you mean tester_external_id?)" in told
+    assert "tester_external_id: is missing" in told
+
+
+@pytest.mark.parametrize("written", ["012345678901", "111111111111", "0o17", "1_000"])
+def test_an_account_id_that_yaml_reads_as_a_number_is_explained(written: str) -> None:
+    told = complaint(EXAMPLE.replace("'999999999999'", written))
+    assert "accounts.management: YAML reads" in told
+    assert "Write it in quotes" in told
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "told"),
+    [
+        ("administrator: delegated", "administrator: delegate", "(did you mean delegated?)"),
+        ("administrator: delegated", "administrator: management", "must be the management account"),
+        ("'999999999999'", "'111111111111'", "cannot be a delegated administrator"),
+        ("ou-ab12-prod2222", "ou-ab12-stag1111", "is the staging unit"),
+        ("  principals: []", "  principals: arn:aws:iam::1:role/x", "catalog.principals: must be a list"),
+        ("  principals: []", "  principals: [me]", "catalog.principals[0]: 'me' is not the ARN"),
+        ("approval_email: ''", "approval_email: nobody", "notifications.approval_email: 'nobody' is not an e-mail"),
+        ("    - service-role/AmazonSageMaker-ExecutionRole", "    []", "studio.execution_roles: is empty"),
+        (
+            "service-role/AmazonSageMaker-ExecutionRole",
+            "arn:aws:iam::222222222222:role/Other",
+            "studio.execution_roles[0]: is a role of account 222222222222, not of accounts.data_science",
+        ),
+        ("catalog:\n", "catalog: yes\nother:\n", "catalog: must hold keys of its own"),
+    ],
+)
+def test_each_mistake_says_what_to_do(old: str, new: str, told: str) -> None:
+    assert old in EXAMPLE
+    assert told in complaint(EXAMPLE.replace(old, new))
+
+
+@pytest.mark.parametrize("text", ["", "just words", "- a list"])
+def test_a_file_without_keys_points_to_the_example(text: str) -> None:
+    assert "environment.example.yaml" in complaint(text)
+
+
+def test_broken_yaml_is_told_with_its_line() -> None:
+    assert complaint("region: us-east-1\naccounts: {").startswith("environment.yaml, line")
+    assert "line 2" in complaint("region: us-east-1\nregion: us-east-1\n")
+
+
+def test_a_missing_file_points_to_the_example(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match=r"does not exist. Copy environment.example.yaml"):
+        environment.load(tmp_path / "environment.yaml")
