@@ -1,0 +1,42 @@
+"""Build the bundle in build/: templates, seed code as zips, and a manifest with the hash of each file.
+
+The same sources give the same bytes, from any folder and at any time.
+"""
+
+from __future__ import annotations
+
+import argparse
+import shutil
+from collections.abc import Sequence
+from pathlib import Path
+
+from scripts.bundle import pack
+from scripts.bundle.console import run, say
+
+
+def write(build: Path, bundle: pack.Bundle) -> None:
+    """The bundle's files beneath build/; the manifest last, so that a bundle half written is never taken for one."""
+    (build / pack.MANIFEST).unlink(missing_ok=True)
+    shutil.rmtree(build / "templates", ignore_errors=True)
+    for name, content in bundle.files.items():
+        target = build / name
+        target.parent.mkdir(parents=True, exist_ok=True)
+        target.write_bytes(content)
+    (build / pack.MANIFEST).write_bytes(pack.manifest(bundle))
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    parser = argparse.ArgumentParser(prog="package", description=__doc__)
+    parser.add_argument("--root", type=Path, default=pack.ROOT, help="the tree to pack (default: this one)")
+    parser.add_argument("--build", type=Path, help="where to write (default: build/ in that tree)")
+    args = parser.parse_args(argv)
+    build = args.build or args.root / "build"
+    bundle = pack.pack(pack.read_tree(args.root))
+    write(build, bundle)
+    say(f"packed {bundle.name}: {len(bundle.files)} files in {build}")
+    print(bundle.name)
+    return 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(run(main))

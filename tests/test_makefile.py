@@ -1,0 +1,58 @@
+"""The Makefile: help for every target, and a set-up that runs again only when the lock file changes."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+from pathlib import Path
+
+ROOT = Path(__file__).parent.parent
+MAKEFILE = (ROOT / "Makefile").read_text(encoding="utf-8")
+
+
+def make(*arguments: str, folder: Path = ROOT) -> str:
+    environment = {k: v for k, v in os.environ.items() if not k.startswith("MAKE")}
+    run = subprocess.run(["make", *arguments], cwd=folder, capture_output=True, text=True, env=environment)
+    return run.stdout + run.stderr
+
+
+def test_help_is_the_default_and_shows_every_target() -> None:
+    targets = re.findall(r"^([a-z]+):", MAKEFILE, re.MULTILINE)
+    assert make() == make("help")
+    assert re.findall(r"^ {2}make ([a-z]+) ", make(), re.MULTILINE) == targets
+    assert {"setup", "rehearse", "test", "lint", "package", "publish", "accounts", "lock", "bench", "clean"} < {
+        *targets
+    }
+
+
+def test_every_target_is_phony() -> None:
+    targets = set(re.findall(r"^([a-z]+):", MAKEFILE, re.MULTILINE))
+    assert set(re.findall(r"^\.PHONY: (\w+)$", MAKEFILE, re.MULTILINE)) == targets
+
+
+def test_set_up_runs_again_only_when_the_lock_file_changes(tmp_path: Path) -> None:
+    (tmp_path / "Makefile").write_text(MAKEFILE)
+    lock, ready = tmp_path / "requirements.lock", tmp_path / ".venv/.ready"
+    ready.parent.mkdir()
+    lock.touch()
+    ready.touch()
+    os.utime(lock, (1, 1))
+    assert "pip install" not in make("-n", "test", folder=tmp_path)
+    os.utime(ready, (0, 0))
+    assert "pip install" in make("-n", "test", folder=tmp_path)
+
+
+def test_continuous_integration_runs_the_tests_as_the_reader_does() -> None:
+    lines = (ROOT / ".ci/run").read_text(encoding="utf-8").splitlines()
+    assert lines[-1] == "exec make test"
+    assert os.access(ROOT / ".ci/run", os.X_OK)
+
+
+def test_the_lock_file_names_no_host_and_pins_every_package_with_its_hash() -> None:
+    lock = (ROOT / "requirements.lock").read_text(encoding="utf-8")
+    assert not re.search(r"https?://|--(extra-)?index-url|--find-links|@ file", lock)
+    pinned = re.findall(r"^([a-z0-9-]+)==(.*?)(?=^[a-z0-9-]+==|\Z)", lock, re.MULTILINE | re.DOTALL)
+    assert len(pinned) > 30
+    assert all("--hash=sha256:" in rest for _, rest in pinned)
+    assert {"boto3", "moto", "pytest"} <= {name for name, _ in pinned}
