@@ -21,7 +21,7 @@ class AwsError(Exception):
             setattr(self, name, value)
 
 
-class NotPlayed(AwsError):  # noqa: N818  # reads as what it says: raise NotPlayed(...)
+class NotPlayed(AwsError):
     """AWS can do this; the embedded AWS does not play it, and says so instead of pretending."""
 
     def __init__(self, what: str) -> None:

@@ -1,0 +1,154 @@
+"""The organization that the story plays in: accounts, units and people.
+
+The post's layout ("Configuring Organizations"): a unit multi-account-deployment that holds the data
+science account and the units production and staging. People are roles, each with what its owner
+would have on AWS; the launch role and the Studio role are made as Studio makes them.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from scripts.rehearsal.cloud import Cloud, Session
+from scripts.rehearsal.services.organizations import plan_account_ids
+
+MANAGEMENT = "999999999999"
+DATA_SCIENCE = "111111111111"  # the post's account ids
+PRODUCTION = "222222222222"
+STAGING = "333333333333"
+STACK_SETS = "member.org.stacksets.cloudformation.amazonaws.com"
+
+LAUNCH_ROLE = "AmazonSageMakerServiceCatalogProductsLaunchRole"
+LAUNCH_POLICY = "arn:aws:iam::aws:policy/AmazonSageMakerAdmin-ServiceCatalogProductsServiceRolePolicy"
+STUDIO_ROLE = "AmazonSageMaker-ExecutionRole-20261123T090000"
+ENGINEER = "MLEngineer"
+APPROVER = "Approver"
+APPROVER_POLICY = "sagemaker-multi-account-approver"
+
+Administrator = Literal["delegated", "management"]
+
+
+@dataclass(frozen=True)
+class Setting:
+    """Who and what there is; accounts by role, unit ids by stage."""
+
+    administrator: Administrator
+    region: str
+    management: str
+    data_science: str
+    targets: dict[str, str]  # stage ("staging", "prod") to account
+    units: dict[str, str]  # stage to unit id
+
+    @property
+    def accounts(self) -> dict[str, str]:
+        """Every account, by what it is for."""
+        named = {"management": self.management, "data science": self.data_science}
+        if self.management == self.data_science:
+            named = {"data science (management)": self.management}
+        return {**named, "staging": self.targets["staging"], "production": self.targets["prod"]}
+
+
+def trust(**principal: str) -> str:
+    """A trust policy for one principal, for example trust(Service="sagemaker.amazonaws.com")."""
+    statement = {"Sid": "Trust", "Effect": "Allow", "Principal": principal, "Action": "sts:AssumeRole"}
+    return json.dumps({"Version": "2012-10-17", "Statement": [statement]})
+
+
+def make_organization(cloud: Cloud, administrator: Administrator, region: str) -> Setting:
+    """The organization with its units and accounts, trusted access, and the delegated administrator."""
+    delegated = administrator == "delegated"
+    management = MANAGEMENT if delegated else DATA_SCIENCE
+    root = cloud.root(management, region)
+    organizations = root.client("organizations")
+    organizations.create_organization(FeatureSet="ALL")
+    top = organizations.list_roots()["Roots"][0]["Id"]
+
+    def unit(parent: str, name: str) -> str:
+        made = organizations.create_organizational_unit(ParentId=parent, Name=name)
+        return str(made["OrganizationalUnit"]["Id"])
+
+    deployment = unit(top, "multi-account-deployment")
+    units = {"prod": unit(deployment, "production"), "staging": unit(deployment, "staging")}
+
+    def account(account_id: str, name: str, parent: str) -> None:
+        plan_account_ids([account_id])
+        made = organizations.create_account(AccountName=name, Email=f"{name}@example.com")["CreateAccountStatus"]
+        while made["State"] == "IN_PROGRESS":
+            cloud.stopping.wait(0.02)
+            status = organizations.describe_create_account_status(CreateAccountRequestId=made["Id"])
+            made = status["CreateAccountStatus"]
+        organizations.move_account(AccountId=made["AccountId"], SourceParentId=top, DestinationParentId=parent)
+
+    if delegated:
+        account(DATA_SCIENCE, "data-science", deployment)
+    account(PRODUCTION, "production", units["prod"])
+    account(STAGING, "staging", units["staging"])
+
+    root.client("cloudformation").activate_organizations_access()
+    if delegated:
+        organizations.register_delegated_administrator(AccountId=DATA_SCIENCE, ServicePrincipal=STACK_SETS)
+    return Setting(administrator, region, management, DATA_SCIENCE, {"staging": STAGING, "prod": PRODUCTION}, units)
+
+
+def make_people(cloud: Cloud, setting: Setting) -> None:
+    """The roles that exist before the kit comes: AWS's launch role, the Studio role, the ML engineer."""
+    iam = cloud.root(setting.data_science, setting.region).client("iam")
+    iam.create_role(
+        RoleName=LAUNCH_ROLE,
+        Path="/service-role/",
+        AssumeRolePolicyDocument=trust(Service="servicecatalog.amazonaws.com"),
+    )
+    iam.attach_role_policy(RoleName=LAUNCH_ROLE, PolicyArn=LAUNCH_POLICY)
+    iam.create_role(
+        RoleName=STUDIO_ROLE,
+        Path="/service-role/",
+        AssumeRolePolicyDocument=trust(Service="sagemaker.amazonaws.com"),
+    )
+    iam.attach_role_policy(RoleName=STUDIO_ROLE, PolicyArn="arn:aws:iam::aws:policy/AmazonSageMakerFullAccess")
+    make_person(iam, setting.data_science, ENGINEER, "arn:aws:iam::aws:policy/AdministratorAccess")
+    manager = cloud.root(setting.management, setting.region).client("iam")
+    if setting.management != setting.data_science:
+        make_person(manager, setting.management, ENGINEER, "arn:aws:iam::aws:policy/AdministratorAccess")
+
+
+def make_person(iam: Any, account: str, name: str, policy_arn: str) -> None:
+    """A role that people of this account sign in with."""
+    iam.create_role(RoleName=name, AssumeRolePolicyDocument=trust(AWS=f"arn:aws:iam::{account}:root"))
+    iam.attach_role_policy(RoleName=name, PolicyArn=policy_arn)
+
+
+def sign_in(cloud: Cloud, account: str, role: str, region: str) -> Session:
+    """A person signed in to an account with a role."""
+    return cloud.assume_role(f"arn:aws:iam::{account}:role/{role}", role, cloud.root(account, region).principal, region)
+
+
+def studio(cloud: Cloud, setting: Setting) -> Session:
+    """The data scientist in Studio: a session of the Studio execution role, which SageMaker assumes."""
+    role = f"arn:aws:iam::{setting.data_science}:role/service-role/{STUDIO_ROLE}"
+    return cloud.service_role(role, "SageMaker", "sagemaker.amazonaws.com", setting.region)
+
+
+def environment_file(setting: Setting) -> str:
+    """What the ML engineer writes into environment.yaml."""
+    return f"""\
+region: {setting.region}
+administrator: {setting.administrator}
+accounts:
+  management: '{setting.management}'
+  data_science: '{setting.data_science}'
+units:
+  staging: {setting.units["staging"]}
+  production: {setting.units["prod"]}
+roles:
+  suffix:
+    staging: staging
+    production: prod
+tester_external_id: rehearsal-tester
+studio:
+  execution_roles:
+    - service-role/{STUDIO_ROLE}
+catalog:
+  owner: ML platform
+"""

@@ -1,0 +1,453 @@
+"""The post's story, chapter by chapter, on an embedded AWS.
+
+Each chapter does what a person would do, with the same commands; the services do the rest. A chapter
+that fails says which, why and where, with the log of the action or build that failed.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from botocore.exceptions import ClientError
+
+from scripts.bundle.console import explain, paint, say
+from scripts.rehearsal import setting as people
+from scripts.rehearsal.cloud import Cloud, Session
+from scripts.rehearsal.setting import Administrator, Setting
+
+ROOT = Path(__file__).resolve().parents[2]
+PATIENCE = 120.0  # seconds that one step of the story may take on this machine
+FINISHED = {"Succeeded", "Failed", "Stopped", "Superseded", "Cancelled"}
+
+
+class StoryFailed(Exception):
+    """A chapter did not end as it should: what happened, in which account, and the log."""
+
+    def __init__(self, message: str, account: str = "", log: str = "") -> None:
+        super().__init__(message)
+        self.account = account
+        self.log = log
+
+
+@dataclass
+class Chapter:
+    """How one chapter went."""
+
+    name: str
+    title: str
+    outcome: str = "not played"
+    seconds: float = 0.0
+
+
+@dataclass
+class Story:
+    """What the chapters hand on to each other.
+
+    root: the tree that the commands work on; folder: where the rehearsal writes
+    """
+
+    cloud: Cloud
+    folder: Path
+    administrator: Administrator = "delegated"
+    region: str = "us-east-1"
+    project_name: str = "iris-multi-01"
+    root: Path = ROOT
+    chapters: list[Chapter] = field(default_factory=list)
+    setting: Setting = field(init=False)
+    project_id: str = ""
+    model_package_arn: str = ""
+    execution_id: str = ""
+    endpoints: list[dict[str, Any]] = field(default_factory=list)
+
+    # -- people and commands -------------------------------------------------------------------
+
+    @property
+    def scientist(self) -> Session:
+        return people.studio(self.cloud, self.setting)
+
+    @property
+    def engineer(self) -> Session:
+        return people.sign_in(self.cloud, self.setting.data_science, people.ENGINEER, self.region)
+
+    @property
+    def pipeline_name(self) -> str:
+        return f"sagemaker-{self.project_name}-{self.project_id}-deploy"
+
+    @property
+    def environment_path(self) -> Path:
+        return self.folder / "environment.yaml"
+
+    def command(self, session: Session, *arguments: str, cwd: Path | None = None) -> str:
+        """Run a command as a user types it, signed in as session; its stdout."""
+        variables = {k: v for k, v in os.environ.items() if not k.startswith("AWS_")}
+        variables |= session.environment() | {
+            "PYTHONPATH": str(ROOT),
+            "AWS_CONFIG_FILE": os.devnull,
+            "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
+        }
+        done = subprocess.run(
+            [sys.executable, *arguments], env=variables, cwd=cwd or self.root, capture_output=True, text=True
+        )
+        typed = " ".join(["python", *arguments])
+        if done.returncode != 0:
+            raise StoryFailed(f"`{typed}` ended with {done.returncode}", session.account, done.stderr + done.stdout)
+        for line in done.stderr.splitlines():
+            say(f"    {line}")
+        return done.stdout
+
+    def until(self, what: str, look: Callable[[], Any], patience: float = PATIENCE) -> Any:
+        """What look() answers as soon as it is neither None nor False."""
+        end = time.monotonic() + patience
+        while time.monotonic() < end:
+            found = look()
+            if found is not None and found is not False:
+                return found
+            if self.cloud.faults:
+                fault = self.cloud.faults[0]
+                raise StoryFailed(f"the embedded AWS broke in {fault.where}", log=fault.traceback)
+            time.sleep(0.05)
+        raise StoryFailed(f"{what}: nothing after {patience:.0f} s", self.setting.data_science, self.diagnosis())
+
+    # -- the pipeline --------------------------------------------------------------------------
+
+    def pipeline_state(self) -> dict[str, Any]:
+        state: dict[str, Any] = self.scientist.client("codepipeline").get_pipeline_state(name=self.pipeline_name)
+        return state
+
+    def stage(self, name: str) -> dict[str, Any]:
+        """One stage as GetPipelineState shows it."""
+        stages: list[dict[str, Any]] = self.pipeline_state()["stageStates"]
+        return next(stage for stage in stages if stage["stageName"] == name)
+
+    def executions(self) -> list[dict[str, Any]]:
+        listed = self.scientist.client("codepipeline").list_pipeline_executions(pipelineName=self.pipeline_name)
+        found: list[dict[str, Any]] = listed["pipelineExecutionSummaries"]
+        return found
+
+    def wait_for_execution(self, execution_id: str) -> str:
+        """The status in which an execution ends."""
+
+        def ended() -> str | None:
+            status = next(e["status"] for e in self.executions() if e["pipelineExecutionId"] == execution_id)
+            return status if status in FINISHED else None
+
+        return str(self.until(f"execution {execution_id}", ended))
+
+    def wait_for_stage(self, name: str) -> str:
+        """The status in which a stage ends for this story's execution."""
+
+        def ended() -> str | None:
+            stage = self.stage(name)
+            latest = stage.get("latestExecution", {})
+            if latest.get("pipelineExecutionId") == self.execution_id and latest["status"] in FINISHED | {"Skipped"}:
+                return str(latest["status"])
+            if self.execution_status() in FINISHED - {"Succeeded"}:
+                return self.execution_status()
+            return None
+
+        return str(self.until(f"stage {name}", ended))
+
+    def execution_status(self) -> str:
+        return str(next(e["status"] for e in self.executions() if e["pipelineExecutionId"] == self.execution_id))
+
+    def actions(self) -> list[dict[str, Any]]:
+        """Every action of this story's execution, oldest first, as ListActionExecutions shows it."""
+        pages = (
+            self.scientist.client("codepipeline")
+            .get_paginator("list_action_executions")
+            .paginate(pipelineName=self.pipeline_name, filter={"pipelineExecutionId": self.execution_id})
+        )
+        found = [action for page in pages for action in page["actionExecutionDetails"]]
+        return sorted(found, key=lambda action: action["startTime"])
+
+    def diagnosis(self) -> str:
+        """Why the pipeline stands where it stands: the failed actions, and the end of the newest build's log."""
+        lines = []
+        try:
+            for action in self.actions() if self.execution_id else []:
+                if action["status"] == "Failed":
+                    result = action.get("output", {}).get("executionResult", {})
+                    details = result.get("errorDetails", {})
+                    where = f"{action['stageName']}/{action['actionName']}"
+                    lines.append(f"{where}: {details.get('code', '')} {details.get('message', '')}".rstrip())
+        except ClientError as error:
+            lines.append(explain(error))
+        logs = sorted((self.cloud.folder / "builds").rglob("*.log"), key=lambda path: path.stat().st_mtime)
+        if logs:
+            lines += [f"--- the newest build ({logs[-1].parent.name})", *logs[-1].read_text().splitlines()[-40:]]
+        return "\n".join(lines)
+
+    def require(self, holds: bool, message: str) -> None:
+        if not holds:
+            raise StoryFailed(message, self.setting.data_science, self.diagnosis())
+
+
+# -- the chapters ------------------------------------------------------------------------------
+
+
+def organization(story: Story) -> None:
+    story.setting = people.make_organization(story.cloud, story.administrator, story.region)
+    people.make_people(story.cloud, story.setting)
+    for name, account in story.setting.accounts.items():
+        say(f"    {account}  {name}")
+    story.environment_path.write_text(people.environment_file(story.setting))
+
+
+def permissions(story: Story) -> None:
+    manager = people.sign_in(story.cloud, story.setting.management, people.ENGINEER, story.region)
+    story.command(manager, "-m", "scripts.accounts", "--environment", str(story.environment_path))
+    iam = story.cloud.root(story.setting.data_science, story.region).client("iam")
+    policy = f"arn:aws:iam::{story.setting.data_science}:policy/{people.APPROVER_POLICY}"
+    people.make_person(iam, story.setting.data_science, people.APPROVER, policy)
+
+
+def publishing(story: Story) -> None:
+    build = story.folder / "bundle"
+    story.command(story.engineer, "-m", "scripts.package", "--output", str(build))
+    story.command(
+        story.engineer,
+        *("-m", "scripts.publish", "--environment", str(story.environment_path), "--bundle", str(build)),
+    )
+
+
+def project(story: Story) -> None:
+    story.project_id = create_project(story, story.project_name)
+    story.cloud.chapter = "project"
+    first = story.until("the pipeline's first execution", lambda: next(iter(story.executions()), None))
+    story.execution_id = first["pipelineExecutionId"]
+    status = story.wait_for_execution(story.execution_id)
+    story.require(status == "Succeeded", f"the first execution of the pipeline ended {status}, without any model")
+    skipped = story.stage("DeployStaging").get("latestExecution", {}).get("status")
+    story.require(skipped == "Skipped", f"DeployStaging is {skipped} although no model was approved")
+    say(f"    project {story.project_name} ({story.project_id}); no approved model yet, so nothing was deployed")
+
+
+def create_project(story: Story, name: str, **parameters: str) -> str:
+    """Create a project from the published product as the data scientist; its id."""
+    scientist = story.scientist
+    found = scientist.client("servicecatalog").search_products(Filters={"FullTextSearch": ["Multi Account Deployment"]})
+    products = [p for p in found["ProductViewSummaries"] if p["Name"] == "Multi Account Deployment"]
+    story.require(len(products) == 1, f"the data scientist sees {len(products)} products instead of one")
+    versions = scientist.client("servicecatalog").describe_product(Id=products[0]["ProductId"])["ProvisioningArtifacts"]
+    current = next(v for v in versions if v.get("Guidance", "DEFAULT") == "DEFAULT")
+    setting = story.setting
+    values = {
+        "SageMakerExecutionRoleStagingName": "sagemaker-role-staging",
+        "SageMakerExecutionRoleProdName": "sagemaker-role-prod",
+        "OrganizationalUnitStagingId": setting.units["staging"],
+        "OrganizationalUnitProdId": setting.units["prod"],
+        "StackSetAdministrator": "DELEGATED_ADMIN" if setting.administrator == "delegated" else "SELF",
+        **parameters,
+    }
+    sagemaker = scientist.client("sagemaker")
+    sagemaker.create_project(
+        ProjectName=name,
+        ServiceCatalogProvisioningDetails={
+            "ProductId": products[0]["ProductId"],
+            "ProvisioningArtifactId": current["Id"],
+            "ProvisioningParameters": [{"Key": key, "Value": value} for key, value in values.items()],
+        },
+    )
+
+    def ready() -> dict[str, Any] | None:
+        described: dict[str, Any] = sagemaker.describe_project(ProjectName=name)
+        return described if described["ProjectStatus"] in {"CreateCompleted", "CreateFailed"} else None
+
+    made = story.until(f"project {name}", ready)
+    if made["ProjectStatus"] != "CreateCompleted":
+        details = made.get("ServiceCatalogProvisionedProductDetails", {})
+        raise StoryFailed(
+            f"project {name}: {made['ProjectStatus']}",
+            setting.data_science,
+            details.get("ProvisionedProductStatusMessage", "") + "\n" + stack_failures(story, made["ProjectId"]),
+        )
+    return str(made["ProjectId"])
+
+
+def stack_failures(story: Story, project_id: str) -> str:
+    """What failed in the newest stacks of the data science account."""
+    cloudformation = story.engineer.client("cloudformation")
+    lines = []
+    for stack in cloudformation.describe_stacks()["Stacks"]:
+        for event in cloudformation.describe_stack_events(StackName=stack["StackId"])["StackEvents"]:
+            if event["ResourceStatus"].endswith("FAILED"):
+                reason = event.get("ResourceStatusReason", "")
+                lines.append(f"{stack['StackName']} {event['LogicalResourceId']}: {reason}")
+    return "\n".join(lines)
+
+
+def checkout(story: Story, repository: str, folder: Path) -> Path:
+    """The files of a CodeCommit repository, fetched as the data scientist."""
+    codecommit = story.scientist.client("codecommit")
+
+    def fetch(path: str) -> None:
+        listed = codecommit.get_folder(repositoryName=repository, folderPath=path)
+        for file in listed["files"]:
+            content = codecommit.get_file(repositoryName=repository, filePath=file["absolutePath"])["fileContent"]
+            target = folder / file["absolutePath"]
+            target.parent.mkdir(parents=True, exist_ok=True)
+            target.write_bytes(content)
+        for child in listed["subFolders"]:
+            fetch(child["absolutePath"])
+
+    fetch("/")
+    return folder
+
+
+def training_repository(story: Story) -> Path:
+    folder = story.folder / "modelbuild"
+    if not folder.exists():
+        checkout(story, f"sagemaker-{story.project_name}-{story.project_id}-modelbuild", folder)
+    return folder
+
+
+def train(story: Story) -> None:
+    folder = training_repository(story)
+    answer = story.command(story.scientist, "start.py", "--project", story.project_name, "--json", cwd=folder)
+    story.model_package_arn = json.loads(answer)["model_package_arn"]
+    say(f"    registered {story.model_package_arn}")
+
+
+def approve(story: Story) -> None:
+    version = story.model_package_arn.rsplit("/", 1)[1]
+    before = {e["pipelineExecutionId"] for e in story.executions()}
+    story.command(
+        story.scientist,
+        *("approve.py", "--project", story.project_name, "--version", version),
+        cwd=training_repository(story),
+    )
+
+    def started() -> str | None:
+        new = [e["pipelineExecutionId"] for e in story.executions() if e["pipelineExecutionId"] not in before]
+        return new[0] if new else None
+
+    story.execution_id = str(story.until("the pipeline to start", started, 20))
+    say(f"    version {version} is approved: the pipeline started ({story.execution_id})")
+
+
+def staging(story: Story) -> None:
+    status = story.wait_for_stage("DeployStaging")
+    story.require(status == "Succeeded", f"DeployStaging ended {status}")
+    say("    deployed to staging and tested there")
+
+
+def approval(story: Story) -> None:
+    give_approval(story, "Approved", "Answers in staging are right")
+    say("    the approver let it through")
+
+
+def give_approval(story: Story, result: str, summary: str) -> None:
+    """Answer the manual approval through the API, as the approver."""
+    approver = people.sign_in(story.cloud, story.setting.data_science, people.APPROVER, story.region)
+    codepipeline = approver.client("codepipeline")
+
+    def token() -> str | None:
+        stages = codepipeline.get_pipeline_state(name=story.pipeline_name)["stageStates"]
+        stage = next(s for s in stages if s["stageName"] == "ApproveDeployment")
+        if stage.get("latestExecution", {}).get("pipelineExecutionId") != story.execution_id:
+            return None
+        waiting: str | None = stage["actionStates"][0].get("latestExecution", {}).get("token")
+        return waiting
+
+    codepipeline.put_approval_result(
+        pipelineName=story.pipeline_name,
+        stageName="ApproveDeployment",
+        actionName="ApproveDeployment",
+        token=story.until("the pipeline to ask for approval", token),
+        result={"status": result, "summary": summary},
+    )
+
+
+def production(story: Story) -> None:
+    status = story.wait_for_stage("DeployProd")
+    story.require(status == "Succeeded", f"DeployProd ended {status}")
+    status = story.wait_for_execution(story.execution_id)
+    story.require(status == "Succeeded", f"the pipeline ended {status}")
+    say("    deployed to production and tested there")
+
+
+def predictions(story: Story) -> None:
+    golden = json.loads((story.root / "seed-code/model-deploy/tests/golden-payloads.json").read_text())
+    for stage, account in story.setting.targets.items():
+        story.endpoints.append(ask_endpoint(story, stage, account, golden["payloads"]))
+    for endpoint in story.endpoints:
+        right = [p == e for p, e in zip(endpoint["predictions"], endpoint["expected"], strict=True)]
+        say(f"    {endpoint['stage']:<8} {endpoint['account']} {endpoint['name']}: {sum(right)} of {len(right)} right")
+        story.require(all(right), f"{endpoint['name']} in {endpoint['account']} predicts {endpoint['predictions']}")
+        serves = endpoint["model_package_arn"]
+        story.require(serves == story.model_package_arn, f"{endpoint['name']} serves {serves}")
+
+
+def ask_endpoint(story: Story, stage: str, account: str, payloads: list[dict[str, Any]]) -> dict[str, Any]:
+    """Invoke a stage's endpoint with every golden payload, as an administrator of its account."""
+    session = story.cloud.root(account, story.region)
+    sagemaker = session.client("sagemaker")
+    name = f"{story.project_name}-{story.project_id}-{stage}"
+    endpoint = sagemaker.describe_endpoint(EndpointName=name)
+    config = sagemaker.describe_endpoint_config(EndpointConfigName=endpoint["EndpointConfigName"])
+    model = sagemaker.describe_model(ModelName=config["ProductionVariants"][0]["ModelName"])
+    answers, expected = [], []
+    for payload in payloads:
+        answer = session.client("sagemaker-runtime").invoke_endpoint(
+            EndpointName=name, ContentType=payload["content_type"], Body=payload["body"].encode()
+        )
+        answers.append(answer["Body"].read().decode().strip())
+        expected.append(str(payload["expected"]))
+    return {
+        "account": account,
+        "region": story.region,
+        "stage": stage,
+        "name": name,
+        "status": endpoint["EndpointStatus"],
+        "model_package_arn": model["PrimaryContainer"]["ModelPackageName"],
+        "predictions": answers,
+        "expected": expected,
+    }
+
+
+CHAPTERS: dict[str, tuple[str, Callable[[Story], None]]] = {
+    "organization": ("Four accounts and their units", organization),
+    "permissions": ("Roles, buckets and keys (templates 10 and 20)", permissions),
+    "publishing": ("The product in Service Catalog (template 30)", publishing),
+    "project": ("A data scientist creates a project", project),
+    "training": ("A model is trained and registered", train),
+    "model-approval": ("The data scientist approves the version", approve),
+    "staging": ("The pipeline deploys to staging and tests (templates 40 and 50)", staging),
+    "deployment-approval": ("The approver lets it through", approval),
+    "production": ("The pipeline deploys to production and tests", production),
+    "predictions": ("The endpoints answer", predictions),
+}
+
+
+def play(story: Story, until: str | None = None) -> None:
+    """Play the chapters in order, up to and with `until`; StoryFailed from the one that fails."""
+    story.chapters = [Chapter(name, title) for name, (title, _) in CHAPTERS.items()]
+    for number, chapter in enumerate(story.chapters, 1):
+        say(paint(f"{number:>2}  {chapter.title}", "1"))
+        story.cloud.chapter = chapter.name
+        start = time.monotonic()
+        try:
+            CHAPTERS[chapter.name][1](story)
+            if story.cloud.faults:
+                fault = story.cloud.faults[0]
+                raise StoryFailed(f"the embedded AWS broke in {fault.where}", log=fault.traceback)
+            chapter.outcome = "succeeded"
+        except ClientError as error:
+            chapter.outcome = "failed"
+            raise StoryFailed(explain(error), log=story.diagnosis() if story.project_id else "") from error
+        except BaseException:
+            chapter.outcome = "failed"
+            raise
+        finally:
+            chapter.seconds = round(time.monotonic() - start, 3)
+        say(f"    {paint('done', '32')} in {chapter.seconds:.1f} s")
+        if chapter.name == until:
+            break

@@ -1,0 +1,158 @@
+"""Play the whole story on this machine: an embedded AWS stands in for the organization.
+
+examples:
+  make rehearse
+  python -m scripts.rehearse --until project --keep
+  python -m scripts.rehearse --administrator management
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import signal
+import sys
+import time
+from collections import Counter
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from botocore.session import Session as BotocoreSession
+
+from scripts.bundle.console import UsageError, paint, run, say
+from scripts.rehearsal.server import EmbeddedAws
+from scripts.rehearsal.setting import APPROVER, ENGINEER, sign_in, studio
+from scripts.rehearsal.story import CHAPTERS, ROOT, Story, StoryFailed, play
+
+DEFAULT_FOLDER = ROOT / "build" / "rehearsal"
+
+
+def parser() -> argparse.ArgumentParser:
+    made = argparse.ArgumentParser(
+        prog="python -m scripts.rehearse", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    made.add_argument(
+        "--administrator",
+        choices=["delegated", "management"],
+        default="delegated",
+        help="who makes the stack sets: the data science account as a delegated administrator, or (as in the post) "
+        "the management account, which then is the data science account",
+    )
+    made.add_argument("--until", choices=list(CHAPTERS), metavar="CHAPTER", help="stop after: " + ", ".join(CHAPTERS))
+    made.add_argument("--keep", action="store_true", help="leave the embedded AWS running afterwards, until Ctrl-C")
+    made.add_argument("--port", type=int, default=0, help="loopback port of the embedded AWS (default: a free one)")
+    made.add_argument("--region", default="us-east-1", help="region of the story (default: %(default)s)")
+    made.add_argument("--project", default="iris-multi-01", help="name of the project (default: %(default)s)")
+    made.add_argument("--json", action="store_true", help="print the summary as JSON on stdout")
+    made.add_argument(
+        "--folder", type=Path, default=DEFAULT_FOLDER, help="where the rehearsal writes (default: build/rehearsal)"
+    )
+    return made
+
+
+def summary(story: Story, outcome: str, seconds: float, failure: StoryFailed | None) -> dict[str, Any]:
+    """What happened, as build/rehearsal/summary.json holds it.
+
+    seconds are wall time; requests counts the requests to the embedded AWS by service.
+    """
+    requests: Counter[str] = Counter()
+    with (story.cloud.folder / "requests.jsonl").open(encoding="utf-8") as lines:
+        for line in lines:
+            requests[json.loads(line)["service"]] += 1
+    told: dict[str, Any] = {
+        "outcome": outcome,
+        "seconds": round(seconds, 3),
+        "chapters": [
+            {"name": c.name, "title": c.title, "outcome": c.outcome, "seconds": c.seconds} for c in story.chapters
+        ],
+        "accounts": story.setting.accounts if hasattr(story, "setting") else {},
+        "project": {"name": story.project_name, "id": story.project_id},
+        "model_package": None,
+        "pipeline": None,
+        "endpoints": story.endpoints,
+        "requests": dict(sorted(requests.items())),
+    }
+    if story.model_package_arn:
+        version = int(story.model_package_arn.rsplit("/", 1)[1])
+        told["model_package"] = {"arn": story.model_package_arn, "version": version}
+    if story.execution_id:
+        stages: dict[str, list[dict[str, str]]] = {}
+        for action in story.actions():
+            entry = {"name": action["actionName"], "status": action["status"]}
+            stages.setdefault(action["stageName"], []).append(entry)
+        told["pipeline"] = {
+            "name": story.pipeline_name,
+            "execution_id": story.execution_id,
+            "stages": [
+                {
+                    "name": stage["stageName"],
+                    "status": stage.get("latestExecution", {}).get("status", "NotStarted"),
+                    "actions": stages.get(stage["stageName"], []),
+                }
+                for stage in story.pipeline_state()["stageStates"]
+            ],
+        }
+    if failure:
+        told["failure"] = {"message": str(failure), "account": failure.account, "log": failure.log}
+    return told
+
+
+def keep(story: Story) -> None:
+    """Say how to work on the embedded AWS, and wait for Ctrl-C."""
+    cloud, setting = story.cloud, story.setting
+    sessions = {
+        f"the ML engineer, {setting.data_science}": sign_in(cloud, setting.data_science, ENGINEER, story.region),
+        f"the data scientist, {setting.data_science}": studio(cloud, setting),
+    }
+    if any(c.name == "permissions" and c.outcome == "succeeded" for c in story.chapters):
+        sessions[f"the approver, {setting.data_science}"] = sign_in(cloud, setting.data_science, APPROVER, story.region)
+    for name, account in setting.accounts.items():
+        sessions[f"root of {name}, {account}"] = cloud.root(account, story.region)
+    say("\nThe embedded AWS goes on. Export one of these in another terminal, then use the AWS CLI or boto3:")
+    for who, session in sessions.items():
+        say(f"\n  # {who}")
+        for name, value in session.environment().items():
+            say(f"  export {name}={value}")
+    say("\nCtrl-C stops it.")
+    signal.signal(signal.SIGTERM, lambda *_: signal.raise_signal(signal.SIGINT))
+    try:
+        while True:
+            time.sleep(3600)
+    except KeyboardInterrupt:
+        say("stopped")
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    args = parser().parse_args(argv)
+    if args.region not in BotocoreSession().get_available_regions("sagemaker"):
+        raise UsageError(f"--region {args.region}: there is no such region with SageMaker. Example: us-east-1")
+    start = time.monotonic()
+    server = EmbeddedAws(args.folder, args.port)
+    failure: StoryFailed | None = None
+    with server as cloud:
+        story = Story(cloud, args.folder, args.administrator, args.region, args.project)
+        try:
+            play(story, args.until)
+        except StoryFailed as error:
+            failure = error
+        outcome = "failed" if failure else "stopped early" if args.until else "succeeded"
+        told = summary(story, outcome, time.monotonic() - start, failure)
+        (args.folder / "summary.json").write_text(json.dumps(told, indent=2) + "\n", encoding="utf-8")
+        if args.json:
+            print(json.dumps(told, indent=2))
+        if failure:
+            chapter = next(c for c in story.chapters if c.outcome == "failed")
+            where = f" in account {failure.account}" if failure.account else ""
+            say(f"\n{paint('failed', '31')} in chapter {chapter.name}{where}: {failure}")
+            if failure.log:
+                say(failure.log)
+        else:
+            say(f"\n{paint(outcome, '32')} in {told['seconds']:.1f} s; {args.folder / 'summary.json'} says it all")
+        if args.keep:
+            keep(story)
+    return 1 if failure else 0
+
+
+if __name__ == "__main__":
+    sys.exit(run(main))
