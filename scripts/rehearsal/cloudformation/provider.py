@@ -22,6 +22,7 @@ class Context:
     session: clients sign as the stack's role, or as the caller
     tags: the stack's tags, to propagate where the service's create operation takes tags
     token: stable for one operation on one resource (client request tokens, generated names)
+    former_tags: in an update, the stack's tags before it; None where they are the same
     """
 
     session: Session
@@ -33,6 +34,7 @@ class Context:
     logical_id: str
     tags: dict[str, str]
     token: str
+    former_tags: dict[str, str] | None = None
 
     def client(self, service: str) -> Any:
         return self.session.client(service, self.region)
