@@ -1,0 +1,183 @@
+"""Runs build commands as CodeBuild's build container does, with nothing of this machine's environment.
+
+AWS CodeBuild User Guide, "Buildspec versions" (0.2: all commands in the same instance of the
+shell, so folder and variables carry over) and "Environment variables in build environments".
+Each command is a process of its own that starts where the one before ended: after it, its
+variables and its folder are written down. An assignment without `export` carries over too.
+"""
+
+from __future__ import annotations
+
+import importlib.metadata
+import os
+import shlex
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+
+# What the managed images install for each of their Pythons, with what that needs
+# (github.com/aws/aws-codebuild-docker-images, al/x86_64/standard/5.0/Dockerfile).
+IMAGE_PACKAGES = (
+    "boto3", "botocore", "s3transfer", "jmespath", "python-dateutil", "six", "urllib3", "PyYAML", "setuptools",
+    "wheel", "pip",
+)  # fmt: skip
+SYSTEM_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+SCRIPT = """\
+cd "$(cat {folder})" || exit 1
+. {environment}
+trap 'export -p > {environment}; pwd > {folder}' EXIT
+set -a
+{command}
+"""
+_packages_lock = threading.Lock()
+
+
+class Interrupted(Exception):  # noqa: N818  # not an error of the command: somebody ended it
+    """The command was ended before it finished; `reason` is TIMED_OUT or STOPPED."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(reason)
+        self.reason = reason
+
+
+class Shell:
+    """The shell of one build.
+
+    folder: for the shell's own files
+    interrupted: asked again and again while a command runs; a reason ends it (Interrupted)
+    """
+
+    def __init__(
+        self,
+        folder: Path,
+        directory: Path,
+        environment: Mapping[str, str],
+        shell: Sequence[str],
+        say: Callable[[str], None],
+        interrupted: Callable[[], str],
+    ) -> None:
+        folder.mkdir(parents=True)
+        self.shell = list(shell)
+        self.say = say
+        self.interrupted = interrupted
+        self.folder = folder
+        self.environment = folder / "env.sh"
+        self.directory = folder / "dir.txt"
+        self.environment.write_text("".join(f"export {k}={shlex.quote(v)}\n" for k, v in environment.items()))
+        self.directory.write_text(f"{directory}\n")
+
+    def export(self, name: str, value: str) -> None:
+        with self.environment.open("a") as file:
+            file.write(f"export {name}={shlex.quote(value)}\n")
+
+    def run(self, command: str) -> int:
+        """The exit status of one command; its output goes to say(), line by line."""
+        script = self.folder / "script.sh"
+        script.write_text(
+            SCRIPT.format(
+                folder=shlex.quote(str(self.directory)), environment=shlex.quote(str(self.environment)), command=command
+            )
+        )
+        process = subprocess.Popen(
+            [*self.shell, str(script)],
+            env={},
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+        )
+        reader = threading.Thread(target=self._read, args=(process,), daemon=True)
+        reader.start()
+        while reader.is_alive() and process.poll() is None:
+            reader.join(0.1)
+            if reason := self.interrupted():
+                end(process)
+                reader.join(1)
+                raise Interrupted(reason)
+        status = process.wait()
+        reader.join(0.5)  # something left running in the background may still hold the pipe
+        return status if status >= 0 else 128 - status
+
+    def _read(self, process: subprocess.Popen[bytes]) -> None:
+        assert process.stdout is not None
+        for line in process.stdout:
+            self.say(line.decode("utf-8", "replace").rstrip("\n"))
+
+    def values(self, names: Sequence[str]) -> dict[str, str]:
+        """The variables of these names that are set now."""
+        tests = "".join(f'[ -n "${{{n}+x}}" ] && printf \'%s\\0%s\\0\' {n} "${n}"\n' for n in names)
+        script = f". {shlex.quote(str(self.environment))}\n{tests}true\n"
+        answer = subprocess.run([*self.shell, "-c", script], env={}, capture_output=True, check=True)
+        fields = answer.stdout.decode("utf-8", "replace").split("\0")
+        return dict(zip(fields[::2], fields[1::2], strict=False))
+
+    def expand(self, text: str) -> str:
+        """The text with its variables and commands replaced, as the shell does it."""
+        if "$" not in text and "`" not in text:
+            return text
+        script = f". {shlex.quote(str(self.environment))}\nprintf '%s' \"{text}\"\n"
+        answer = subprocess.run([*self.shell, "-c", script], env={}, capture_output=True, check=False)
+        return answer.stdout.decode("utf-8", "replace")
+
+
+def end(process: subprocess.Popen[bytes]) -> None:
+    """End a command with everything that it started."""
+    for number in (signal.SIGTERM, signal.SIGKILL):
+        try:
+            os.killpg(process.pid, number)
+        except ProcessLookupError:
+            return
+        deadline = time.monotonic() + 1
+        while process.poll() is None and time.monotonic() < deadline:
+            time.sleep(0.02)
+
+
+def interpreter(shell: str, amazon_linux: bool) -> list[str]:
+    """The program behind `env/shell`; Amazon Linux's /bin/sh is bash in POSIX mode."""
+    bash = Path("/bin/bash")
+    if shell == "bash":
+        return [str(bash)]
+    return [str(bash), "--posix"] if amazon_linux and bash.exists() else ["/bin/sh"]
+
+
+def make_python(folder: Path, packages: Path, names: Sequence[str]) -> Path:
+    """A Python of the build's own, like the image's, and the folder to put first on PATH.
+
+    It is the Python that runs the rehearsal, with the image's packages only: what a build
+    installs lands in its own folder, and what it forgets to install is missing, as on AWS.
+    """
+    _link_packages(packages)
+    base = Path(sys.executable).resolve()
+    version = f"python{sys.version_info.major}.{sys.version_info.minor}"
+    programs, libraries = folder / "bin", folder / "lib" / version / "site-packages"
+    programs.mkdir(parents=True)
+    libraries.mkdir(parents=True)
+    for name in dict.fromkeys(("python", "python3", version, *names)):
+        (programs / name).symlink_to(base)
+    for name in ("pip", "pip3"):
+        (programs / name).write_text(f'#!/bin/sh\nexec "{programs}/python" -m pip "$@"\n')
+        (programs / name).chmod(0o755)
+    home = Path(sys.base_prefix) / "bin"
+    (folder / "pyvenv.cfg").write_text(f"home = {home}\ninclude-system-site-packages = false\n")
+    (libraries / "image.pth").write_text(f"{packages}\n")
+    return programs
+
+
+def _link_packages(packages: Path) -> None:
+    with _packages_lock:
+        if packages.exists():
+            return
+        packages.mkdir(parents=True)
+        for package in IMAGE_PACKAGES:
+            try:
+                found = importlib.metadata.distribution(package)
+            except importlib.metadata.PackageNotFoundError:
+                continue
+            tops = {file.parts[0] for file in found.files or () if file.parts[0] not in {"..", "__pycache__"}}
+            for top in tops:
+                if not (packages / top).exists():
+                    (packages / top).symlink_to(Path(str(found.locate_file(top))))
