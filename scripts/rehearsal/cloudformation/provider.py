@@ -11,7 +11,7 @@ from scripts.rehearsal.cloud import Cloud, Session
 RANDOM_LENGTH = 12  # the letters that CloudFormation appends to a generated name
 
 
-class ResourceFailed(Exception):  # noqa: N818  # reads as what it says: raise ResourceFailed(...)
+class ResourceFailed(Exception):  # reads as what it says: raise ResourceFailed(...)
     """The service took the request, and the resource did not become usable; the message is the status reason."""
 
 

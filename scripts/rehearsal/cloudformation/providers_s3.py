@@ -16,7 +16,6 @@ from scripts.rehearsal.cloudformation.providers_shapes import (
     only,
     tag_list,
     tagging,
-    truth,
     undone_by,
     unless,
     without,
@@ -102,13 +101,6 @@ def cors(given: Any) -> dict[str, Any]:
     return {"CORSConfiguration": {"CORSRules": rules}}
 
 
-def notification(given: Any) -> dict[str, Any]:
-    only(f"{BUCKET}.NotificationConfiguration", given, {"EventBridgeConfiguration"})
-    wanted = truth(given.get("EventBridgeConfiguration", {}).get("EventBridgeEnabled", True))
-    bridge: dict[str, Any] = {"EventBridgeConfiguration": {}} if "EventBridgeConfiguration" in given and wanted else {}
-    return {"NotificationConfiguration": bridge}
-
-
 def logging(given: Any) -> dict[str, Any]:
     only(f"{BUCKET}.LoggingConfiguration", given, {"DestinationBucketName", "LogFilePrefix"})
     if "DestinationBucketName" not in given:
@@ -134,7 +126,6 @@ SETTINGS: dict[str, tuple[str, Callable[[Any], dict[str, Any]], Any]] = {
     "VersioningConfiguration": ("PutBucketVersioning", same("VersioningConfiguration"), {"Status": "Suspended"}),
     "LifecycleConfiguration": ("PutBucketLifecycleConfiguration", lifecycle, "DeleteBucketLifecycle"),
     "CorsConfiguration": ("PutBucketCors", cors, "DeleteBucketCors"),
-    "NotificationConfiguration": ("PutBucketNotificationConfiguration", notification, {}),
     "LoggingConfiguration": ("PutBucketLogging", logging, None),
 }
 
