@@ -121,8 +121,10 @@ def shown(project: dict[str, Any]) -> dict[str, Any]:
 
 @codebuild.operation("DeleteProject")
 def delete_project(call: Call) -> dict[str, Any]:
-    with state(call).lock:
-        state(call).projects.pop(call.params["name"].rsplit(":project/", 1)[-1], None)
+    known, name = state(call), call.params["name"].rsplit(":project/", 1)[-1]
+    with known.lock:
+        known.projects.pop(name, None)
+        known.numbers.pop(name, None)
     return {}
 
 
