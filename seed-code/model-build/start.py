@@ -1,0 +1,143 @@
+"""Upload the data, create or update the training pipeline, start it, and wait for the registered version."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from aws import UserError, parser, project_id, run, say, session, show
+from definition import METRICS, Names, definition, names
+
+DATA = Path(__file__).parent / "iris.csv"
+EVERY = 5  # every fifth row is kept for validation
+LONGEST_PAUSE = 10.0  # seconds between two looks at a running pipeline
+
+
+def split(rows: list[str]) -> tuple[list[str], list[str]]:
+    """Rows to train with and rows to validate with: always the same for the same rows."""
+    train = [row for number, row in enumerate(rows) if number % EVERY != EVERY - 1]
+    validation = [row for number, row in enumerate(rows) if number % EVERY == EVERY - 1]
+    return train, validation
+
+
+def caller_role(made: Any) -> str:
+    """The ARN of the role whose session this is."""
+    caller = made.client("sts").get_caller_identity()["Arn"]
+    kind, _, rest = caller.split(":", 5)[5].partition("/")
+    if kind != "assumed-role":
+        raise UserError(f"{caller} is not a role: name the role that trains with --role ARN")
+    role: str = made.client("iam").get_role(RoleName=rest.split("/")[0])["Role"]["Arn"]
+    return role
+
+
+def upload(s3: Any, these: Names, rows: list[str]) -> None:
+    """train/train.csv and validation/validation.csv under the data prefix, encrypted with the kit's key."""
+    prefix = these.data.removeprefix(f"s3://{these.bucket}/")
+    for name, part in zip(("train", "validation"), split(rows), strict=True):
+        s3.put_object(
+            Bucket=these.bucket,
+            Key=f"{prefix}/{name}/{name}.csv",
+            Body=("\n".join(part) + "\n").encode(),
+            ContentType="text/csv",
+            ServerSideEncryption="aws:kms",
+            SSEKMSKeyId=these.key,
+        )
+        say(f"uploaded {len(part)} rows to {these.data}/{name}/")
+
+
+def put_pipeline(sagemaker: Any, these: Names) -> None:
+    """The pipeline with today's definition."""
+    body = json.dumps(definition(these))
+    pages = sagemaker.get_paginator("list_pipelines").paginate(PipelineNamePrefix=these.pipeline)
+    there = {found["PipelineName"] for page in pages for found in page["PipelineSummaries"]}
+    if these.pipeline in there:
+        sagemaker.update_pipeline(PipelineName=these.pipeline, PipelineDefinition=body, RoleArn=these.role)
+        say(f"updated the pipeline {these.pipeline}")
+        return
+    sagemaker.create_pipeline(
+        PipelineName=these.pipeline,
+        PipelineDescription=f"Trains and registers the model of {these.project}",
+        PipelineDefinition=body,
+        RoleArn=these.role,
+        Tags=[
+            {"Key": "sagemaker:project-name", "Value": these.project},
+            {"Key": "sagemaker:project-id", "Value": these.project_id},
+        ],
+    )
+    say(f"created the pipeline {these.pipeline}")
+
+
+def wait(sagemaker: Any, execution: str) -> dict[str, Any]:
+    """The steps of the execution once it has succeeded, by name; says what happens meanwhile."""
+    told: dict[str, str] = {}
+    pause = 0.05
+    while True:
+        status = sagemaker.describe_pipeline_execution(PipelineExecutionArn=execution)["PipelineExecutionStatus"]
+        steps = sagemaker.list_pipeline_execution_steps(PipelineExecutionArn=execution, SortOrder="Ascending")
+        for step in steps["PipelineExecutionSteps"]:
+            if told.get(step["StepName"]) != step["StepStatus"]:
+                told[step["StepName"]] = step["StepStatus"]
+                say(f"{step['StepName']}: {step['StepStatus']} {step.get('FailureReason', '')}".rstrip())
+        if status == "Succeeded":
+            return {step["StepName"]: step for step in steps["PipelineExecutionSteps"]}
+        if status not in {"Executing", "Stopping"}:
+            raise UserError(f"the pipeline execution {execution} ended as {status}")
+        time.sleep(pause)
+        pause = min(pause * 1.5, LONGEST_PAUSE)
+
+
+def outcome(sagemaker: Any, these: Names, execution: str, steps: dict[str, Any]) -> dict[str, Any]:
+    """What came of it: the version and its metrics."""
+    package = sagemaker.describe_model_package(
+        ModelPackageName=steps["Register"]["Metadata"]["RegisterModel"]["Arn"],
+    )
+    return {
+        "pipeline": these.pipeline,
+        "execution": execution,
+        "model_package_arn": package["ModelPackageArn"],
+        "version": package["ModelPackageVersion"],
+        "status": package["ModelApprovalStatus"],
+        "metrics": {name: float(package["CustomerMetadataProperties"][name]) for name in METRICS},
+    }
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    arguments = parser(__doc__)
+    arguments.add_argument("--role", help="ARN of the role that trains (default: the caller's own role)")
+    arguments.add_argument("--instances", type=int, default=1, help="how many instances train (default 1)")
+    arguments.add_argument("--wait", action="store_true", help="wait until the version is registered")
+    args = arguments.parse_args(argv)
+    made = session(args)
+    sagemaker = made.client("sagemaker")
+    rows = DATA.read_text(encoding="utf-8").split()
+    these = names(
+        project=args.project,
+        project_id=project_id(sagemaker, args.project),
+        account=made.client("sts").get_caller_identity()["Account"],
+        region=made.region_name,
+        role=args.role or caller_role(made),
+        data_hash=hashlib.sha256("\n".join(rows).encode()).hexdigest()[:12],
+    )
+    upload(made.client("s3"), these, rows)
+    put_pipeline(sagemaker, these)
+    execution = sagemaker.start_pipeline_execution(
+        PipelineName=these.pipeline,
+        PipelineParameters=[
+            {"Name": "TrainingInstanceCount", "Value": str(args.instances)},
+            {"Name": "DataUrl", "Value": these.data},
+        ],
+    )["PipelineExecutionArn"]
+    say(f"started {execution}")
+    if not args.wait:
+        show({"pipeline": these.pipeline, "execution": execution}, args.json)
+        return 0
+    show(outcome(sagemaker, these, execution, wait(sagemaker, execution)), args.json)
+    return 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(run(main))
