@@ -1,4 +1,7 @@
-"""A CloudFormation template as data: its sections, where each part stands, and the limits AWS sets."""
+"""A CloudFormation template as data: its sections, where each part stands, and the limits AWS sets.
+
+AWS pages: "Template sections" and "Understand CloudFormation quotas" (the limits).
+"""
 
 from __future__ import annotations
 
@@ -6,18 +9,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from scripts.rehearsal.cloudformation import shape
+from scripts.rehearsal.cloudformation.reader import Path, TemplateError, read
 
-class TemplateError(ValueError):
-    """The template, or what was given to it, is refused.
-
-    str(error) is AWS's wording; logical_id and line say where ("" and 0 when no place is known).
-    """
-
-    def __init__(self, message: str, logical_id: str = "", line: int = 0) -> None:
-        super().__init__(message)
-        self.message = message
-        self.logical_id = logical_id
-        self.line = line
+INLINE_BYTES = 51_200  # TemplateBody of a request
+S3_BYTES = 1_000_000  # a template that TemplateURL names
 
 
 @dataclass(frozen=True)
@@ -31,48 +27,59 @@ class Template:
 
     body: str
     document: Mapping[str, Any]
-    lines: Mapping[tuple[str | int, ...], int]
+    lines: Mapping[Path, int]
 
     @property
     def description(self) -> str:
-        raise NotImplementedError
+        return str(self.document.get("Description", ""))
 
     @property
     def metadata(self) -> dict[str, Any]:
-        raise NotImplementedError
+        return self._section("Metadata")
 
     @property
     def parameters(self) -> dict[str, dict[str, Any]]:
-        raise NotImplementedError
+        return self._section("Parameters")
 
     @property
     def rules(self) -> dict[str, dict[str, Any]]:
-        raise NotImplementedError
+        return self._section("Rules")
 
     @property
     def mappings(self) -> dict[str, dict[str, dict[str, Any]]]:
-        raise NotImplementedError
+        return self._section("Mappings")
 
     @property
     def conditions(self) -> dict[str, Any]:
-        raise NotImplementedError
+        return self._section("Conditions")
 
     @property
     def resources(self) -> dict[str, dict[str, Any]]:
-        raise NotImplementedError
+        return self._section("Resources")
 
     @property
     def outputs(self) -> dict[str, dict[str, Any]]:
-        raise NotImplementedError
+        return self._section("Outputs")
 
     @property
     def transforms(self) -> list[str]:
         """Names of the transforms (macros) that the template declares, in order."""
-        raise NotImplementedError
+        return shape.transforms(self.document)
 
     def line(self, *path: str | int) -> int:
         """The line of the deepest part of path that is known; 0 when none is."""
-        raise NotImplementedError
+        for end in range(len(path), 0, -1):
+            if path[:end] in self.lines:
+                return self.lines[path[:end]]
+        return 0
+
+    def error(self, message: str, *path: str | int) -> TemplateError:
+        """A refusal that says where: the logical id and the line of path."""
+        return TemplateError(message, str(path[1]) if len(path) > 1 else "", self.line(*path))
+
+    def _section(self, name: str) -> dict[str, Any]:
+        section: dict[str, Any] = self.document.get(name, {})
+        return section
 
 
 def parse(body: str) -> Template:
@@ -80,4 +87,25 @@ def parse(body: str) -> Template:
 
     References and functions are checked when an Evaluator is made (transforms come first).
     """
-    raise NotImplementedError
+    document, lines = read(body)
+    if not isinstance(document, dict):
+        raise TemplateError("Template format error: unsupported structure.", line=1)
+    template = Template(body, document, lines)
+    for message, path in shape.problems(document):
+        raise template.error(message, *path)
+    return template
+
+
+def check_size(body: str, *, inline: bool) -> None:
+    """TemplateError when a template is longer than AWS accepts in a request (inline) or from S3."""
+    size = len(body.encode())
+    if inline and size > INLINE_BYTES:
+        raise TemplateError(
+            "1 validation error detected: Value at 'templateBody' failed to satisfy constraint: "
+            f"Member must have length less than or equal to {INLINE_BYTES}"
+        )
+    if size > S3_BYTES:
+        raise TemplateError(f"Template may not exceed {S3_BYTES} bytes in size.")
+
+
+__all__ = ["INLINE_BYTES", "S3_BYTES", "Template", "TemplateError", "check_size", "parse"]

@@ -1,0 +1,24 @@
+"""Regular expressions of templates and schemas, which are written for Java and ECMAScript."""
+
+from __future__ import annotations
+
+import re
+from functools import lru_cache
+from typing import Any
+
+
+@lru_cache(maxsize=4096)
+def compiled(pattern: str) -> Any:
+    """A pattern to search or fullmatch with. ValueError when it is none.
+
+    Python's own engine where it knows the syntax; the regex package for the rest (\\p{L}, \\p{Alpha}).
+    """
+    try:
+        return re.compile(pattern)
+    except re.error:
+        import regex  # takes a tenth of a second, and most templates need it nowhere
+
+        try:
+            return regex.compile(pattern)
+        except regex.error as error:
+            raise ValueError(f"{pattern} is not a regular expression: {error}") from error
