@@ -1,0 +1,215 @@
+"""What a stack does to one resource: create, update, delete, with AWS's events and status reasons.
+
+Who makes the requests is the session: the stack's role, or the caller through CloudFormation
+(CloudFormation User Guide, "CloudFormation service role", "Resource type … handler error codes").
+"""
+
+from __future__ import annotations
+
+import traceback
+from collections.abc import Callable, Mapping
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from dataclasses import dataclass
+
+from botocore.exceptions import BotoCoreError, ClientError
+
+from scripts.rehearsal.cloud import Cloud, Fault, Session, new_id
+from scripts.rehearsal.cloudformation import schemas
+from scripts.rehearsal.cloudformation.provider import Context, Made, Provider, ResourceFailed
+from scripts.rehearsal.cloudformation.stacks import Resource, Stack, stacks_of
+from scripts.rehearsal.cloudformation.template import TemplateError
+from scripts.rehearsal.errors import AwsError, NotPlayed
+
+THREADS = 8  # resources that a stack works on at the same time
+CUSTOM_RESOURCE = "AWS::CloudFormation::CustomResource"
+
+# By the end of the service's error code (CloudFormation CLI User Guide, "Handler error codes").
+HANDLER_ERROR_CODES = (
+    ("AccessDenied", ("AccessDenied", "AccessDeniedException", "AuthorizationError", "UnauthorizedOperation")),
+    ("AlreadyExists", ("AlreadyExists", "AlreadyExistsException", "EntityAlreadyExists", "AlreadyOwnedByYou")),
+    ("NotFound", ("NotFound", "NotFoundException", "NoSuchEntity", "NoSuchBucket", "DoesNotExistException")),
+    ("Throttling", ("Throttling", "ThrottlingException", "TooManyRequestsException", "RequestLimitExceeded")),
+    ("ServiceLimitExceeded", ("LimitExceeded", "LimitExceededException", "QuotaExceededException")),
+    ("ResourceConflict", ("Conflict", "ConflictException", "ResourceInUse", "DeleteConflict", "BucketNotEmpty")),
+    ("NotUpdatable", ("NotUpdatable",)),
+)
+
+
+class StepFailed(Exception):  # reads as what it says: raise StepFailed(...)
+    """A resource did not become what it should; the message is the status reason."""
+
+
+def provider_for(type_name: str) -> Provider | None:
+    """Who carries out this resource type; None where nobody plays it."""
+    from scripts.rehearsal.cloudformation.providers import PROVIDERS  # the providers import what stacks import
+
+    if type_name.startswith("Custom::"):
+        type_name = CUSTOM_RESOURCE
+    return PROVIDERS.get(type_name)
+
+
+def handler_error_code(code: str) -> str:
+    for handler_code, ends in HANDLER_ERROR_CODES:
+        if code.endswith(ends):
+            return handler_code
+    return "InvalidRequest" if "Valid" in code or "Invalid" in code else "GeneralServiceException"
+
+
+def reason_of(error: Exception, service: str, token: str) -> str:
+    """The status reason that a failure leaves, as AWS words it."""
+    if isinstance(error, ClientError):
+        told, meta = error.response.get("Error", {}), error.response.get("ResponseMetadata", {})
+        text = (
+            f"{told.get('Message', '') or told.get('Code', '')} (Service: {service}, "
+            f"Status Code: {meta.get('HTTPStatusCode', 400)}, Request ID: {meta.get('RequestId', '')})"
+        )
+        code = handler_error_code(str(told.get("Code", "")))
+        return f'Resource handler returned message: "{text}" (RequestToken: {token}, HandlerErrorCode: {code})'
+    if isinstance(error, AwsError):
+        return error.message
+    return str(error)
+
+
+EXPECTED = (ClientError, BotoCoreError, AwsError, ResourceFailed, TemplateError, StepFailed)
+
+
+@dataclass
+class Steps:
+    """Works on the resources of one stack, as one identity, within one operation."""
+
+    cloud: Cloud
+    session: Session
+    stack: Stack
+    tags: Mapping[str, str]
+    operation: str
+
+    def context(self, logical_id: str, token: str, former_tags: dict[str, str] | None = None) -> Context:
+        return Context(
+            session=self.session,
+            cloud=self.cloud,
+            account=self.stack.account,
+            region=self.stack.region,
+            stack_id=self.stack.id,
+            stack_name=self.stack.name,
+            logical_id=logical_id,
+            tags=dict(self.tags),
+            token=token,
+            former_tags=former_tags,
+        )
+
+    def attempt(self, resource: Resource, failed_status: str, act: Callable[[str], Made | None]) -> Made | None:
+        """Do one thing to a resource; a failure is noted on it and raised as StepFailed."""
+        token = f"{self.operation}-{resource.logical_id}"
+        try:
+            return act(token)
+        except Exception as error:
+            if not isinstance(error, EXPECTED):  # a defect of ours, never the template's
+                where = f"cloudformation {resource.type} {resource.logical_id}"
+                self.cloud.faults.append(Fault(where, traceback.format_exc()))
+                error = ResourceFailed(f"Internal Failure: {error!r}")
+            resource.physical_id = resource.physical_id or getattr(error, "physical_id", "")
+            reason = reason_of(error, resource.type.split("::")[1], new_id())
+            self.stack.note(resource, failed_status, reason)
+            raise StepFailed(reason) from error
+
+    def provider(self, type_name: str) -> Provider:
+        found = provider_for(type_name)
+        if found is None:
+            raise NotPlayed(f"the resource type {type_name}")
+        return found
+
+    def create(self, resource: Resource, *, replaces: bool = False) -> None:
+        """Make the resource; replaces: it takes the place of one that an update replaces."""
+        status = "UPDATE" if replaces else "CREATE"
+        resource.new = True
+
+        def act(token: str) -> Made:
+            self.refuse_double(resource, given_name(resource, self.stack.region))
+            made = self.provider(resource.type).create(self.context(resource.logical_id, token), resource.properties)
+            self.refuse_double(resource, made.physical_id)
+            return made
+
+        made = self.attempt(resource, f"{status}_FAILED", act)
+        assert made is not None
+        resource.physical_id, resource.attributes, resource.tags = made.physical_id, made.attributes, dict(self.tags)
+        if not replaces:
+            self.stack.note(resource, "CREATE_IN_PROGRESS", "Resource creation Initiated")
+        self.stack.note(resource, f"{status}_COMPLETE")
+
+    def refuse_double(self, resource: Resource, physical_id: str) -> None:
+        """Two stacks never own one physical resource."""
+        state = stacks_of(self.cloud, self.stack.account, self.stack.region)
+        holder = state.holder(resource.type, physical_id, resource) if physical_id else None
+        if holder is not None:
+            raise StepFailed(f"{physical_id} already exists in stack {holder.id}")
+
+    def update(self, old: Resource, new: Resource) -> str:
+        """Change the resource in place; the physical id that it had where the update gave it another."""
+
+        def act(token: str) -> Made:
+            context = self.context(new.logical_id, token, former_tags=old.tags)
+            return self.provider(new.type).update(context, old.physical_id, old.properties, new.properties)
+
+        made = self.attempt(new, "UPDATE_FAILED", act)
+        assert made is not None
+        new.physical_id, new.attributes, new.tags = made.physical_id, made.attributes, dict(self.tags)
+        self.stack.note(new, "UPDATE_COMPLETE")
+        return old.physical_id if made.physical_id != old.physical_id else ""
+
+    def delete(self, resource: Resource) -> None:
+        """Take the resource away, missing already is fine."""
+        self.stack.note(resource, "DELETE_IN_PROGRESS")
+
+        def act(token: str) -> None:
+            provider = self.provider(resource.type)
+            provider.delete(self.context(resource.logical_id, token), resource.physical_id, resource.properties)
+
+        self.attempt(resource, "DELETE_FAILED", act)
+        self.stack.note(resource, "DELETE_COMPLETE")
+
+
+def given_name(resource: Resource, region: str) -> str:
+    """The physical id that the template itself chooses; empty where the service does."""
+    identifier = schemas.schema(resource.type, region).primary_identifier
+    return str(resource.properties.get(identifier[0], "")) if len(identifier) == 1 else ""
+
+
+def walk(
+    waits_for: Mapping[str, frozenset[str] | set[str]], work: Callable[[str], None], *, keep_going: bool = False
+) -> dict[str, Exception]:
+    """Run work for every id, after those that it waits for; independent ones run at the same time.
+
+    After a failure nothing new starts; with keep_going, only what waits for the failed one is left.
+    Gives the failures by id.
+    """
+    left = {key: set(others) & set(waits_for) - {key} for key, others in waits_for.items()}
+    failed: dict[str, Exception] = {}
+    running: dict[Future[None], str] = {}
+    if not left:
+        return failed
+    with ThreadPoolExecutor(min(THREADS, len(left))) as pool:
+        while True:
+            if keep_going or not failed:
+                for key in [key for key, others in left.items() if not others]:
+                    del left[key]
+                    running[pool.submit(work, key)] = key
+            if not running:
+                return failed
+            for done in wait(running, return_when=FIRST_COMPLETED).done:
+                key = running.pop(done)
+                error = done.exception()
+                if isinstance(error, Exception):
+                    failed[key] = error
+                else:
+                    for others in left.values():
+                        others.discard(key)
+
+
+def reversed_graph(depends: Mapping[str, frozenset[str] | set[str]]) -> dict[str, set[str]]:
+    """Who must be gone before each id may go."""
+    after: dict[str, set[str]] = {key: set() for key in depends}
+    for key, others in depends.items():
+        for other in others:
+            if other in after and other != key:
+                after[other].add(key)
+    return after
