@@ -30,7 +30,7 @@ ARN = re.compile(r"arn:[^:]*:[^:]*:[^:]*:[^:]*:.*", re.DOTALL)
 ACCOUNT = re.compile(r"\d{12}")
 
 
-class MalformedPolicy(ValueError):  # noqa: N818  # reads as what it says: raise MalformedPolicy(...)
+class MalformedPolicy(ValueError):  # reads as what it says: raise MalformedPolicy(...)
     """IAM would not take this document; the text is IAM's."""
 
 
