@@ -28,9 +28,9 @@ def write(build: Path, bundle: pack.Bundle) -> None:
 def main(argv: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="package", description=__doc__)
     parser.add_argument("--root", type=Path, default=pack.ROOT, help="the tree to pack (default: this one)")
-    parser.add_argument("--build", type=Path, help="where to write (default: build/ in that tree)")
+    parser.add_argument("--output", type=Path, metavar="FOLDER", help="where to write (default: build/ in that tree)")
     args = parser.parse_args(argv)
-    build = args.build or args.root / "build"
+    build = args.output or args.root / "build"
     bundle = pack.pack(pack.read_tree(args.root))
     write(build, bundle)
     say(f"packed {bundle.name}: {len(bundle.files)} files in {build}")

@@ -163,7 +163,11 @@ def with_defaults(template: bytes, defaults: Mapping[str, str], name: str) -> by
         pattern = parameters[parameter].get("AllowedPattern")
         if pattern and not re.fullmatch(str(pattern), value):
             raise UserError(f"{name}: the parameter {parameter} does not allow {value} (AllowedPattern {pattern})")
-        parameters[parameter]["Default"] = SingleQuotedScalarString(value)
+        default = SingleQuotedScalarString(value)
+        if "Default" in parameters[parameter]:
+            parameters[parameter]["Default"] = default
+        else:
+            parameters[parameter].insert(1, "Default", default)  # beside Type: at the end it would follow a blank line
     buffer = io.StringIO()
     yaml.dump(document, buffer)
     return buffer.getvalue().encode()

@@ -1,0 +1,76 @@
+"""How the commands reach AWS: the options they share, the session, and whose account it is."""
+
+from __future__ import annotations
+
+import argparse
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import boto3
+from botocore.config import Config
+
+from scripts.bundle.console import UsageError, UserError
+from scripts.bundle.environment import DEFAULT_FILE, Environment, check_region, partition
+
+CONFIG = Config(retries={"mode": "standard", "max_attempts": 8}, connect_timeout=10, read_timeout=60)
+
+
+def add_options(parser: argparse.ArgumentParser) -> None:
+    """The options of every command that changes AWS."""
+    parser.add_argument(
+        "--environment", type=Path, default=DEFAULT_FILE, metavar="FILE", help=f"default {DEFAULT_FILE}"
+    )
+    parser.add_argument("--profile", metavar="NAME", help="AWS profile to sign in with (default: as the AWS CLI does)")
+    parser.add_argument("--region", metavar="REGION", help="instead of the region in the environment file")
+    parser.add_argument("--dry-run", action="store_true", help="show the plan and change nothing")
+    parser.add_argument("--json", action="store_true", help="print the plan or the result as JSON on stdout")
+
+
+@dataclass(frozen=True)
+class Connection:
+    """Credentials and a region; account is whose they are."""
+
+    session: boto3.Session
+    account: str
+    region: str
+
+    @property
+    def partition(self) -> str:
+        return partition(self.region)
+
+    def client(self, service: str, region: str | None = None) -> Any:
+        return self.session.client(service, region_name=region or self.region, config=CONFIG)  # type: ignore[call-overload]
+
+
+def connect(environment: Environment, profile: str | None, region: str | None) -> Connection:
+    """Sign in as the command line says; a region that does not exist is a usage error."""
+    if region and (message := check_region(region)):
+        raise UsageError(f"--region: {message}")
+    chosen = region or environment.region
+    session = boto3.Session(profile_name=profile, region_name=chosen)
+    account = session.client("sts", config=CONFIG).get_caller_identity()["Account"]
+    return Connection(session, account, chosen)
+
+
+def require_account(connection: Connection, account: str, key: str) -> None:
+    """UserError unless the credentials are of this account; key: where it stands in the environment file."""
+    if connection.account != account:
+        raise UserError(
+            f"these credentials are of account {connection.account}, but {key} is {account}. "
+            "Sign in to that account, or name its profile (--profile NAME)"
+        )
+
+
+def assume(connection: Connection, account: str, role: str, session_name: str) -> Connection:
+    """The same region in another account, through a role there."""
+    arn = f"arn:{connection.partition}:iam::{account}:role/{role}"
+    answer = connection.client("sts").assume_role(RoleArn=arn, RoleSessionName=session_name)
+    credentials = answer["Credentials"]
+    session = boto3.Session(
+        aws_access_key_id=credentials["AccessKeyId"],
+        aws_secret_access_key=credentials["SecretAccessKey"],
+        aws_session_token=credentials["SessionToken"],
+        region_name=connection.region,
+    )
+    return Connection(session, account, connection.region)

@@ -1,0 +1,60 @@
+"""A plan: what would be created, changed or left alone, as plain data to show, print as JSON, or apply."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+from scripts.bundle.console import paint, say
+
+Action = Literal["create", "change", "keep"]
+SIGNS: dict[str, tuple[str, str]] = {"create": ("+", "32"), "change": ("~", "33"), "keep": ("=", "2")}
+ONE = ("s3 object", "older version")  # kinds of which there are many: shown on one line while they stay as they are
+
+
+@dataclass(frozen=True)
+class Step:
+    """One thing and what becomes of it.
+
+    kind: product, s3 object, stack, …; detail: why or how, in a few words
+    request: what is needed to apply it (not shown)
+    """
+
+    action: Action
+    kind: str
+    name: str
+    detail: str = ""
+    request: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def writes(self) -> bool:
+        return self.action != "keep"
+
+
+def writes(steps: Iterable[Step]) -> list[Step]:
+    return [step for step in steps if step.writes]
+
+
+def line(step: Step) -> str:
+    sign, colour = SIGNS[step.action]
+    detail = f" ({step.detail})" if step.detail else ""
+    return paint(f"  {sign} {step.action:6} {step.kind:13} {step.name}{detail}", colour)
+
+
+def show(steps: Sequence[Step]) -> None:
+    """The plan on stderr: a line for each step, and the sum."""
+    for step in steps:
+        if step.writes or step.kind not in ONE:
+            say(line(step))
+    for kind in ONE:
+        if same := [step for step in steps if step.kind == kind and not step.writes]:
+            say(line(Step("keep", kind, f"{len(same)} as they are")))
+    count = Counter(step.action for step in steps)
+    say(f"  {count['create']} to create, {count['change']} to change, {count['keep']} to leave alone")
+
+
+def as_data(steps: Iterable[Step]) -> list[dict[str, str]]:
+    """The plan for --json."""
+    return [{"action": s.action, "kind": s.kind, "name": s.name, "detail": s.detail} for s in steps]

@@ -1,0 +1,30 @@
+"""Service Catalog: portfolios, products, versions, launch constraints, and launches as stacks.
+
+Plays (Service Catalog API Reference, by the names of the operations):
+- servicecatalog_portfolios: portfolios, their products, principals and launch constraints
+- servicecatalog_products: products and provisioning artifacts
+- servicecatalog_users: what end users see
+- servicecatalog_provisioning: provisioned products and records
+
+Not played: portfolio shares, tag options, budgets, service actions, plans, constraints other than
+LAUNCH, products other than CloudFormation templates.
+"""
+
+from __future__ import annotations
+
+from scripts.rehearsal.services import (
+    servicecatalog_portfolios,
+    servicecatalog_products,
+    servicecatalog_provisioning,
+    servicecatalog_users,
+)
+from scripts.rehearsal.services.servicecatalog_state import Catalog, servicecatalog
+
+__all__ = [
+    "Catalog",
+    "servicecatalog",
+    "servicecatalog_portfolios",
+    "servicecatalog_products",
+    "servicecatalog_provisioning",
+    "servicecatalog_users",
+]
