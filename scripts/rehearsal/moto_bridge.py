@@ -19,7 +19,7 @@ from moto.core.exceptions import HTTPException
 from moto.core.request import Request
 
 from scripts.rehearsal.calls import Call
-from scripts.rehearsal.errors import NotPlayed
+from scripts.rehearsal.errors import AwsError, NotPlayed
 
 default_user_config["iam"] = {"load_aws_managed_policies": True}  # as AWS ships them
 
@@ -65,8 +65,22 @@ def _routes(host: str) -> list[tuple[re.Pattern[str], Any]]:
     raise NotPlayed(f"a request to {host}")
 
 
+def check_bucket_owner(call: Call) -> None:
+    """AccessDenied where the caller expects somebody else's bucket, which moto does not check.
+
+    S3 User Guide, "Verifying bucket ownership with bucket owner condition".
+    """
+    expected, bucket = call.http.headers.get("x-amz-expected-bucket-owner"), call.params.get("Bucket")
+    if expected and bucket:
+        _, owner = backends.get_backend("s3").bucket_accounts.get(bucket, ("", expected))
+        if owner != expected:
+            raise AwsError("AccessDenied", "Access Denied", 403)
+
+
 def answer(call: Call) -> tuple[int, dict[str, str], bytes]:
     """moto's answer to the call: status, headers, body."""
+    if call.service == "s3":
+        check_bucket_owner(call)
     host = HOSTS.get(call.service, "{service}.{region}.amazonaws.com").format(service=call.service, region=call.region)
     url = f"https://{host}{call.http.path}"
     headers = {

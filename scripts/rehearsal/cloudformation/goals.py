@@ -103,7 +103,7 @@ def prepare(
 ) -> Goal:
     """The goal, checked: AwsError where CloudFormation refuses the request, NotPlayed for what nobody plays."""
     parsed = read(body)
-    check_tags(tags)
+    check_tags(tags, by_aws="servicecatalog.amazonaws.com" in session.principal.called_via)
     refuse_unknown_types(parsed, stack.region)
     acknowledge(parsed, capabilities)
     try:
@@ -153,11 +153,14 @@ def pseudo_parameters(stack: Stack) -> dict[str, Any]:
     }
 
 
-def check_tags(tags: Mapping[str, str]) -> None:
-    """CloudFormation API Reference, "Tag": at most 50, none that begins with aws:."""
+def check_tags(tags: Mapping[str, str], by_aws: bool = False) -> None:
+    """CloudFormation API Reference, "Tag": at most 50, none that begins with aws:.
+
+    by_aws: Service Catalog sets tags of its own (Administrator Guide, "Service Catalog AutoTags Overview").
+    """
     if len(tags) > MAX_TAGS:
         raise AwsError("ValidationError", f"Number of tags exceeds the limit of {MAX_TAGS}")
-    if any(key.lower().startswith("aws:") for key in tags):
+    if not by_aws and any(key.lower().startswith("aws:") for key in tags):
         raise AwsError("ValidationError", "aws: prefixed tag key names are not allowed for external use.")
 
 
