@@ -13,7 +13,7 @@ from scripts.rehearsal.cloudformation import schemas
 from scripts.rehearsal.cloudformation.goals import Goal
 from scripts.rehearsal.cloudformation.graph import order
 from scripts.rehearsal.cloudformation.intrinsics import UNKNOWN
-from scripts.rehearsal.cloudformation.stacks import Resource
+from scripts.rehearsal.cloudformation.stacks import STACK_TYPE, Resource
 
 
 @dataclass(frozen=True)
@@ -24,16 +24,18 @@ class Difference:
     replaced_by: the create-only ones among them (paths): with any, a new resource takes its place
     tags: the stack's tags differ, and the type carries them
     metadata: only told to CloudFormation itself, the resource is not touched
+    nested: a nested stack, which every update looks into: its template may be another behind the same URL
     """
 
     properties: tuple[str, ...] = ()
     replaced_by: tuple[str, ...] = ()
     tags: bool = False
     metadata: bool = False
+    nested: bool = False
 
     @property
     def touches(self) -> bool:
-        return bool(self.properties or self.tags)
+        return bool(self.properties or self.tags or self.nested)
 
     def __bool__(self) -> bool:
         return self.touches or self.metadata
@@ -44,7 +46,7 @@ def compare(old: Resource, new: Resource, tags: Mapping[str, str], region: str) 
     known = schemas.schema(new.type, region)
     replaced = tuple(known.replaced_by(old.properties, new.properties)) if names else ()
     retag = known.taggable and old.tags != dict(tags)
-    return Difference(tuple(names), replaced, retag, old.metadata != new.metadata)
+    return Difference(tuple(names), replaced, retag, old.metadata != new.metadata, new.type == STACK_TYPE)
 
 
 @dataclass(frozen=True)

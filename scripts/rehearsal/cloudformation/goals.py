@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Any
 
 from botocore.exceptions import ClientError
@@ -127,6 +128,7 @@ def prepare(
     return goal
 
 
+@lru_cache(maxsize=64)  # a stack set reads the same template for every account
 def read(body: str) -> Template:
     """The parsed template, or AWS's ValidationError."""
     try:

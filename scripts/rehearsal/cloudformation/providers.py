@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from scripts.rehearsal.cloudformation import (
+    nested,
     providers_code,
     providers_iam,
     providers_messages,
@@ -16,6 +17,7 @@ from scripts.rehearsal.cloudformation.provider import Provider
 PROVIDERS: dict[str, Provider] = {
     "AWS::ApplicationAutoScaling::ScalableTarget": providers_operations.ScalableTarget(),
     "AWS::ApplicationAutoScaling::ScalingPolicy": providers_operations.ScalingPolicy(),
+    "AWS::CloudFormation::Stack": nested.NestedStack(),
     "AWS::CloudFormation::StackSet": providers_stackset.StackSet(),
     "AWS::CloudWatch::Alarm": providers_operations.Alarm(),
     "AWS::CloudWatch::Dashboard": providers_operations.Dashboard(),

@@ -62,7 +62,7 @@ def template_body(call: Call, params: Mapping[str, Any], stack: Stack | None = N
             raise AwsError("ValidationError", "UsePreviousTemplate cannot be used with a stack that does not exist")
         return stack.body
     if sources == ["TemplateURL"]:
-        return stored_template(call, str(params["TemplateURL"]))
+        return stored_template(call.forward(SERVICE), str(params["TemplateURL"]))
     body = str(params["TemplateBody"])
     if len(body.encode()) > MAX_INLINE:
         raise AwsError(
@@ -73,12 +73,12 @@ def template_body(call: Call, params: Mapping[str, Any], stack: Stack | None = N
     return body
 
 
-def stored_template(call: Call, url: str) -> str:
-    """A template in S3, read with the caller's own permissions."""
-    bucket, key, region, version = s3_place(call, url)
+def stored_template(session: Session, url: str) -> str:
+    """A template in S3, read with the permissions of the session."""
+    bucket, key, region, version = s3_place(session.cloud.endpoint, url)
     arguments = {"Bucket": bucket, "Key": key, **({"VersionId": version} if version else {})}
     try:
-        answer = call.forward(SERVICE).client("s3", region or call.region).get_object(**arguments)
+        answer = session.client("s3", region or None).get_object(**arguments)
     except ClientError as error:
         message = error.response["Error"].get("Message", "")
         raise AwsError(
@@ -89,10 +89,13 @@ def stored_template(call: Call, url: str) -> str:
     content = answer["Body"].read()
     if len(content) > MAX_STORED:
         raise AwsError("ValidationError", f"Template may not exceed {MAX_STORED} bytes in size.")
-    return str(content.decode("utf-8"))
+    try:
+        return str(content.decode("utf-8"))
+    except UnicodeDecodeError as error:
+        raise AwsError("ValidationError", "Template format error: the template is not UTF-8 text") from error
 
 
-def s3_place(call: Call, url: str) -> tuple[str, str, str, str]:
+def s3_place(endpoint: str, url: str) -> tuple[str, str, str, str]:
     """Bucket, key, region ("" when not said) and version of an S3 URL, in every form that AWS gives.
 
     Amazon S3 User Guide, "Virtual hosting of general purpose buckets"; the embedded AWS's own
@@ -103,7 +106,7 @@ def s3_place(call: Call, url: str) -> tuple[str, str, str, str]:
     if "X-Amz-Signature" in query or "Signature" in query:
         raise NotPlayed("cloudformation: a presigned TemplateURL")
     version = query.get("versionId", [""])[0]
-    if url.startswith(call.cloud.endpoint + "/"):
+    if url.startswith(endpoint + "/"):
         bucket, _, key = path.partition("/")
         return bucket, key, "", version
     host = re.fullmatch(

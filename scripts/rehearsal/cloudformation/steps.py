@@ -70,7 +70,7 @@ def reason_of(error: Exception, service: str, token: str) -> str:
     return str(error)
 
 
-EXPECTED = (ClientError, BotoCoreError, AwsError, ResourceFailed, TemplateError, StepFailed)
+EXPECTED = (ClientError, BotoCoreError, AwsError, ResourceFailed, TemplateError, StepFailed, TimeoutError)
 
 
 @dataclass

@@ -135,7 +135,7 @@ class Update(Deployment):
         for logical_id in skip:
             self.changed.pop(logical_id, None)
         depends = {i: self.before[i].depends for i in self.changed}
-        if failed := walk(depends, self.undo):
+        if failed := walk(depends, self.undo, keep_going=True):
             stack.stuck = self
             stack.become("UPDATE_ROLLBACK_FAILED", failing("update", failed).strip())
             return
