@@ -1,16 +1,32 @@
-"""What has to exist before what."""
+"""What has to exist before what.
+
+AWS pages: "DependsOn attribute", "Ref", "Fn::GetAtt", "Fn::Sub" (each makes a dependency).
+"""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 
+from scripts.rehearsal.cloudformation import nodes
 from scripts.rehearsal.cloudformation.intrinsics import Evaluator
-from scripts.rehearsal.cloudformation.template import Template
+from scripts.rehearsal.cloudformation.template import Template, TemplateError
+
+REFERRING = ("Properties", "Metadata", "UpdatePolicy", "CreationPolicy")
 
 
 def dependencies(template: Template, evaluator: Evaluator) -> dict[str, set[str]]:
     """For every active resource, the active resources that it needs (Ref, GetAtt, Sub, DependsOn)."""
-    raise NotImplementedError
+    active = evaluator.active()
+    needs: dict[str, set[str]] = {}
+    for name in active:
+        declared = evaluator.template.resources[name]
+        stated = declared.get("DependsOn", [])
+        found = set(stated if isinstance(stated, list) else [stated])
+        for member in REFERRING:
+            for function, argument in evaluator.calls(declared.get(member)):
+                found |= {target for target, _ in nodes.references(function, argument)}
+        needs[name] = found & set(active)
+    return needs
 
 
 def order(needs: Mapping[str, set[str]]) -> list[set[str]]:
@@ -18,4 +34,27 @@ def order(needs: Mapping[str, set[str]]) -> list[set[str]]:
 
     TemplateError "Circular dependency between resources: [A, B]" when there is none.
     """
-    raise NotImplementedError
+    waves: list[set[str]] = []
+    left = {name: set(wanted) for name, wanted in needs.items()}
+    while left:
+        wave = {name for name, wanted in left.items() if not wanted & left.keys()}
+        if not wave:
+            names = ", ".join(circle(left))
+            raise TemplateError(f"Circular dependency between resources: [{names}]", next(iter(circle(left))))
+        waves.append(wave)
+        left = {name: wanted for name, wanted in left.items() if name not in wave}
+    return waves
+
+
+def circle(left: Mapping[str, set[str]]) -> list[str]:
+    """The resources that are part of circles, without those that only wait for them."""
+    reached: dict[str, set[str]] = {}
+    for name in left:
+        found: set[str] = set()
+        todo = [name]
+        while todo:
+            for needed in left[todo.pop()] & left.keys() - found:
+                found.add(needed)
+                todo.append(needed)
+        reached[name] = found
+    return [name for name in left if name in reached[name]]
