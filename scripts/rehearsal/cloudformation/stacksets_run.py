@@ -1,0 +1,248 @@
+"""Carries out the operations of stack sets: regions, concurrency, tolerance, one real stack per instance.
+
+CloudFormation User Guide, "StackSet operation options", "Choose the Concurrency Mode for AWS
+CloudFormation StackSets", "StackSets status codes", "Enable trusted access for StackSets"
+(the stacksets-exec role in every target account), "Grant self-managed permissions".
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import threading
+from collections.abc import Callable
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from botocore.exceptions import ClientError
+
+from scripts.rehearsal import moto_bridge
+from scripts.rehearsal.cloud import PARTITION, Cloud, Session
+from scripts.rehearsal.cloudformation.deploy import run_stack
+from scripts.rehearsal.cloudformation.stacksets_state import Instance, Operation, Result, StackSet
+from scripts.rehearsal.errors import AwsError
+from scripts.rehearsal.principals import Principal
+from scripts.rehearsal.services import organizations
+
+SERVICE = "cloudformation.amazonaws.com"
+ADMINISTRATION_ROLE = "AWSCloudFormationStackSetAdministrationRole"
+EXECUTION_ROLE = "AWSCloudFormationStackSetExecutionRole"
+LINKED_ROLE = "AWSServiceRoleForCloudFormationStackSetsOrgMember"
+LINKED_PATH = f"/aws-service-role/{organizations.STACK_SETS}/"
+THREADS = 16  # at the same time on this machine, whatever the operation allows
+_roles_lock = threading.Lock()
+
+
+@dataclass(frozen=True)
+class Pace:
+    """How fast an operation may go in one region: tolerated failures and accounts at the same time."""
+
+    tolerance: int
+    most: int
+    strict: bool
+
+    def at_once(self, failed: int) -> int:
+        """Strict: the number of failed accounts never exceeds the tolerance + 1."""
+        return min(self.most, self.tolerance + 1 - failed) if self.strict else self.most
+
+
+def pace(preferences: dict[str, object], accounts: int) -> Pace:
+    """API Reference, "StackSetOperationPreferences": percentages are rounded down, but at least 1 at once."""
+    tolerance = int(str(preferences.get("FailureToleranceCount", 0)))
+    if "FailureTolerancePercentage" in preferences:
+        tolerance = accounts * int(str(preferences["FailureTolerancePercentage"])) // 100
+    most = int(str(preferences.get("MaxConcurrentCount", 1)))
+    if "MaxConcurrentPercentage" in preferences:
+        most = max(1, accounts * int(str(preferences["MaxConcurrentPercentage"])) // 100)
+    return Pace(tolerance, most, preferences.get("ConcurrencyMode") != "SOFT_FAILURE_TOLERANCE")
+
+
+def run(cloud: Cloud, stack_set: StackSet, operation: Operation, act: Callable[[Result], None]) -> None:
+    """The whole operation, one region after the other unless the preferences say PARALLEL.
+
+    act does one instance and raises AwsError or ClientError where it fails.
+    """
+    with stack_set.turn:
+        if operation.status == "QUEUED":
+            operation.status = "RUNNING"
+        broken = True
+        try:
+            broken = run_regions(cloud, operation, act)
+        finally:
+            for result in operation.results.values():
+                if result.status == "PENDING":
+                    end(stack_set, result, "CANCELLED", "Cancelled since failure tolerance has exceeded")
+            with stack_set.lock:
+                stopped = operation.status == "STOPPING"
+                operation.status = "STOPPED" if stopped else "FAILED" if broken else "SUCCEEDED"
+                operation.ended = datetime.now(UTC)
+
+
+def run_regions(cloud: Cloud, operation: Operation, act: Callable[[Result], None]) -> bool:
+    """Every region, as far as the preferences let it go; True when one failed."""
+    regions: dict[str, list[Result]] = {}
+    for region in operation.preferences.get("RegionOrder") or []:
+        regions[region] = []
+    for result in operation.results.values():
+        regions.setdefault(result.region, []).append(result)
+    if operation.preferences.get("RegionConcurrencyType") == "PARALLEL":
+        with ThreadPoolExecutor(max(1, len(regions))) as pool:
+            return any(list(pool.map(lambda results: run_region(cloud, operation, results, act), regions.values())))
+    return any(run_region(cloud, operation, results, act) for results in regions.values())
+
+
+def run_region(cloud: Cloud, operation: Operation, results: list[Result], act: Callable[[Result], None]) -> bool:
+    """The instances of one region as a sliding window; True when more failed than is tolerated."""
+    allowed, todo, failed = pace(operation.preferences, len(results)), list(results), 0
+    window: set[Future[None]] = set()
+    with ThreadPoolExecutor(max(1, min(THREADS, allowed.most, len(results)))) as pool:
+        while todo or window:
+            may_start = failed <= allowed.tolerance and operation.status == "RUNNING" and not cloud.stopping.is_set()
+            while todo and may_start and len(window) < allowed.at_once(failed):
+                window.add(pool.submit(act, todo.pop(0)))
+            if not window:
+                break
+            done, window = wait(window, return_when=FIRST_COMPLETED)
+            for one in done:
+                one.result()
+            failed = sum(result.status == "FAILED" for result in results)
+    return failed > allowed.tolerance
+
+
+def end(stack_set: StackSet, result: Result, status: str, reason: str = "") -> None:
+    """Note an instance's end on the result and on the instance."""
+    with stack_set.lock:
+        result.status, result.reason = status, reason
+        instance = stack_set.instances.get((result.account, result.region))
+        if instance is not None:
+            instance.detailed, instance.reason = status, reason
+            if status == "SUCCEEDED":
+                instance.status = "CURRENT"
+            elif instance.status == "CURRENT":
+                instance.status = "OUTDATED"
+
+
+def begin(stack_set: StackSet, operation: Operation, result: Result) -> Instance:
+    with stack_set.lock:
+        result.status = "RUNNING"
+        instance = stack_set.instances[result.account, result.region]
+        instance.detailed, instance.reason, instance.last_operation = "RUNNING", "", operation.id
+        return instance
+
+
+def deploy(cloud: Cloud, stack_set: StackSet, operation: Operation, result: Result) -> None:
+    """Create or update the stack of one instance."""
+    instance = begin(stack_set, operation, result)
+    if suspended(stack_set, instance.account):
+        end(stack_set, result, "SUCCEEDED")
+        instance.detailed, instance.status = "SKIPPED_SUSPENDED_ACCOUNT", "OUTDATED"
+        return
+    try:
+        session = acting(cloud, stack_set, instance)
+        done = run_stack(
+            cloud,
+            session,
+            instance.account,
+            instance.region,
+            instance.stack_id or instance.stack_name,
+            stack_set.body,
+            {**stack_set.parameters, **instance.overrides},
+            stack_set.tags,
+            stack_set.capabilities,
+            action="update" if instance.stack_id else "create",
+            owner=stack_set.arn,
+        )
+    except (AwsError, ClientError) as error:
+        end(stack_set, result, "FAILED", message_of(error))
+        return
+    instance.stack_id = done.stack_id
+    good = done.status in {"CREATE_COMPLETE", "UPDATE_COMPLETE"}
+    end(stack_set, result, "SUCCEEDED" if good else "FAILED", "" if good else done.reason or done.status)
+
+
+def remove(cloud: Cloud, stack_set: StackSet, operation: Operation, result: Result) -> None:
+    """Delete the stack of one instance (or let it be, RetainStacks), and the instance with it."""
+    instance = begin(stack_set, operation, result)
+    try:
+        if instance.stack_id and not operation.retain:
+            session = acting(cloud, stack_set, instance)
+            done = run_stack(cloud, session, instance.account, instance.region, instance.stack_id, action="delete")
+            if done.status != "DELETE_COMPLETE":
+                raise AwsError(done.status, done.reason or done.status)
+    except (AwsError, ClientError) as error:
+        end(stack_set, result, "FAILED", message_of(error))
+        instance.status = "INOPERABLE"
+        return
+    with stack_set.lock:
+        result.status = "SUCCEEDED"
+        stack_set.instances.pop((result.account, result.region), None)
+
+
+def message_of(error: AwsError | ClientError) -> str:
+    return error.message if isinstance(error, AwsError) else str(error)
+
+
+def suspended(stack_set: StackSet, account: str) -> bool:
+    if not stack_set.service_managed:
+        return False
+    members = organizations.organization(stack_set.owner).accounts
+    return any(member.id == account and member.status == "SUSPENDED" for member in members)
+
+
+# -- who acts --------------------------------------------------------------------------------------
+
+
+def acting(cloud: Cloud, stack_set: StackSet, instance: Instance) -> Session:
+    """The identity that works in the target account."""
+    if stack_set.service_managed:
+        role = linked_role(instance.account)
+        name = role.rsplit("/", 1)[1]
+        session_arn = f"arn:{PARTITION}:sts::{instance.account}:assumed-role/{name}/{stack_set.name[:64]}"
+        principal = Principal("role", instance.account, session_arn, role, stack_set.name[:64])
+        return cloud.session_for(principal, instance.region)
+    role = f"arn:{PARTITION}:iam::{instance.account}:role/{stack_set.execution_role or EXECUTION_ROLE}"
+    administrator = (
+        stack_set.administration_role or f"arn:{PARTITION}:iam::{stack_set.owner}:role/{ADMINISTRATION_ROLE}"
+    )
+    try:
+        by = cloud.service_role(administrator, stack_set.name[:64], SERVICE, stack_set.region)
+        given = by.client("sts").assume_role(RoleArn=role, RoleSessionName=stack_set.name[:64])["Credentials"]
+    except (AwsError, ClientError) as error:
+        raise AwsError(
+            "AccessDenied",
+            f"Account {instance.account} should have '{role.rsplit('/', 1)[1]}' role with trust relationship to "
+            f"Role '{administrator.rsplit('/', 1)[1]}'. ({message_of(error)})",
+        ) from error
+    credentials = cloud.credentials(given["AccessKeyId"])
+    assert credentials is not None
+    return Session(cloud, credentials, instance.region)
+
+
+def linked_role(account: str) -> str:
+    """The ARN of the account's stacksets-exec role, which CloudFormation makes when it first needs it."""
+    iam = moto_bridge.backend("iam", account, "aws")
+    name = f"stacksets-exec-{hashlib.sha256(account.encode()).hexdigest()[:32]}"
+    linked = f"arn:{PARTITION}:iam::{account}:role{LINKED_PATH}{LINKED_ROLE}"
+    with _roles_lock:
+        if not any(role.name == name for role in iam.roles.values()):
+            if not any(role.name == LINKED_ROLE for role in iam.roles.values()):
+                trust = {"Service": organizations.STACK_SETS}
+                make_role(iam, LINKED_ROLE, LINKED_PATH, trust, "Service linked role for CloudFormation StackSets")
+            make_role(iam, name, "/", {"AWS": linked}, "Role created by AWSCloudFormation StackSets")
+            iam.attach_role_policy(organizations.ADMINISTRATOR_ACCESS, name)
+    return f"arn:{PARTITION}:iam::{account}:role/{name}"
+
+
+def make_role(iam: object, name: str, path: str, principal: dict[str, str], description: str) -> None:
+    statement = {"Effect": "Allow", "Principal": principal, "Action": "sts:AssumeRole"}
+    trust = json.dumps({"Version": "2012-10-17", "Statement": [statement]})
+    iam.create_role(  # type: ignore[attr-defined]  # moto's backend
+        role_name=name,
+        assume_role_policy_document=trust,
+        path=path,
+        permissions_boundary=None,
+        description=description,
+        tags=[],
+        max_session_duration="3600",
+    )

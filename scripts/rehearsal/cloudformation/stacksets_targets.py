@@ -1,0 +1,94 @@
+"""Which accounts and regions an operation on a stack set is for.
+
+CloudFormation API Reference, "DeploymentTargets": units include the units below them; the
+management account is never a target; suspended accounts are left out.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from scripts.rehearsal.cloudformation.stacksets_state import StackSet
+from scripts.rehearsal.errors import AwsError, NotPlayed
+from scripts.rehearsal.services import organizations
+
+MOST_UNITS = 50  # in one call
+Places = list[tuple[str, str]]  # account and unit
+
+
+def refused(message: str) -> AwsError:
+    return AwsError("ValidationError", message)
+
+
+def targets_for(stack_set: StackSet, params: Mapping[str, Any], *, creates: bool) -> Places:
+    """The accounts, each with the unit through which it was chosen; in the order of the accounts' ids."""
+    targets, accounts = params.get("DeploymentTargets") or {}, params.get("Accounts") or []
+    if targets.get("AccountsUrl"):
+        raise NotPlayed("cloudformation: DeploymentTargets with AccountsUrl")
+    if targets and accounts:
+        raise refused("You can specify Accounts or DeploymentTargets, but not both.")
+    if stack_set.service_managed:
+        if accounts or not targets:
+            raise refused("StackSets with SERVICE_MANAGED permission model can only have OrganizationalUnit as target")
+        return below_units(stack_set, targets, creates=creates)
+    if targets.get("OrganizationalUnitIds"):
+        raise refused("StackSets with SELF_MANAGED permission model can only have accounts as target")
+    chosen = accounts or targets.get("Accounts") or []
+    if not chosen:
+        raise refused("At least one account must be specified")
+    return [(account, "") for account in dict.fromkeys(chosen)]
+
+
+def below_units(stack_set: StackSet, targets: Mapping[str, Any], *, creates: bool) -> Places:
+    management = stack_set.owner
+    units, accounts = targets.get("OrganizationalUnitIds") or [], set(targets.get("Accounts") or [])
+    kind = targets.get("AccountFilterType") or ("UNION" if accounts and not creates else "NONE")
+    check_filter(units, accounts, kind, given=targets.get("AccountFilterType"), creates=creates)
+    found: dict[str, str] = {}
+    for unit in units:
+        if not organizations.unit_exists(management, unit):
+            raise refused(f"Organizational unit {unit} does not exist in the organization")
+        for account in organizations.accounts_below(management, unit):
+            if account.status == "ACTIVE" and account.id != management:
+                found.setdefault(account.id, unit)
+    if kind == "INTERSECTION":
+        found = {account: unit for account, unit in found.items() if account in accounts}
+    elif kind == "DIFFERENCE":
+        found = {account: unit for account, unit in found.items() if account not in accounts}
+    elif kind == "UNION":
+        found = {**{account: unit_of(stack_set, account) for account in accounts if account != management}, **found}
+    return sorted(found.items())
+
+
+def check_filter(units: list[str], accounts: set[str], kind: str, *, given: str | None, creates: bool) -> None:
+    if len(units) > MOST_UNITS:
+        raise refused(f"At most {MOST_UNITS} organizational units can be given in one operation")
+    if creates and not units:
+        raise refused("StackSets with SERVICE_MANAGED permission model can only have OrganizationalUnit as target")
+    if creates and kind == "UNION":
+        raise refused("AccountFilterType UNION is not supported for CreateStackInstances operations")
+    if creates and accounts and not given:
+        raise refused("AccountFilterType must be specified when both OrganizationalUnitIds and Accounts are specified")
+    if kind in {"INTERSECTION", "DIFFERENCE"} and not (accounts and units):
+        raise refused(f"AccountFilterType {kind} needs both OrganizationalUnitIds and Accounts")
+    if kind == "NONE" and accounts:
+        raise refused("Accounts cannot be specified when AccountFilterType is NONE")
+    if not units and not accounts:
+        raise refused("DeploymentTargets must have OrganizationalUnitIds or Accounts")
+
+
+def unit_of(stack_set: StackSet, account: str) -> str:
+    """The unit of an instance that exists already, for accounts named without one."""
+    return next((i.unit for i in stack_set.instances.values() if i.account == account), "")
+
+
+def check_regions(regions: list[str]) -> list[str]:
+    from botocore.session import Session
+
+    known = set(Session().get_available_regions("cloudformation"))
+    if not regions:
+        raise refused("At least one region must be specified")
+    if unknown := [region for region in regions if region not in known]:
+        raise refused(f"Region {unknown[0]} is not a region where stack instances can be created")
+    return list(dict.fromkeys(regions))
