@@ -303,7 +303,7 @@ def checkout(story: Story, repository: str, folder: Path) -> Path:
 
 
 def training_repository(story: Story) -> Path:
-    folder = story.folder / "modelbuild"
+    folder = story.folder / f"{story.project_name}-modelbuild"
     if not folder.exists():
         checkout(story, f"sagemaker-{story.project_name}-{story.project_id}-modelbuild", folder)
     return folder
@@ -311,7 +311,7 @@ def training_repository(story: Story) -> Path:
 
 def train(story: Story) -> None:
     folder = training_repository(story)
-    answer = story.command(story.scientist, "start.py", "--project", story.project_name, "--json", cwd=folder)
+    answer = story.command(story.scientist, "start.py", "--project", story.project_name, "--wait", "--json", cwd=folder)
     story.model_package_arn = json.loads(answer)["model_package_arn"]
     say(f"    registered {story.model_package_arn}")
 

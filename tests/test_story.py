@@ -1,0 +1,175 @@
+"""The whole story on the embedded AWS, and what must never happen in it.
+
+One rehearsal is played once; the tests after it go on from where it ended, in the order of this file.
+"""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from scripts.rehearsal import story as chapters
+from scripts.rehearsal.server import EmbeddedAws
+from scripts.rehearsal.story import Story, play
+
+GOLDEN = "tests/golden-payloads.json"
+
+
+@pytest.fixture(scope="module")
+def story(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Story]:
+    folder = tmp_path_factory.mktemp("story")
+    with EmbeddedAws(folder) as cloud:
+        told = Story(cloud, folder)
+        play(told)
+        yield told
+    assert not cloud.faults, "\n".join(f"{fault.where}\n{fault.traceback}" for fault in cloud.faults)
+
+
+def served(story: Story) -> dict[str, int]:
+    """The version that each stage's endpoint serves."""
+    versions = {}
+    for stage, account in story.setting.targets.items():
+        arn = chapters.ask_endpoint(story, stage, account, [])["model_package_arn"]
+        versions[stage] = int(arn.rsplit("/", 1)[1])
+    return versions
+
+
+def set_status(story: Story, version: int, status: str) -> str | None:
+    """Set a version's approval; the id of the execution that it starts, None when none starts soon."""
+    before = {e["pipelineExecutionId"] for e in story.executions()}
+    arn = story.model_package_arn.rsplit("/", 1)[0] + f"/{version}"
+    story.scientist.client("sagemaker").update_model_package(ModelPackageArn=arn, ModelApprovalStatus=status)
+    return new_execution(story, before, 20 if status == "Approved" else 1)
+
+
+def new_execution(story: Story, before: set[str], patience: float) -> str | None:
+    end = time.monotonic() + patience
+    while time.monotonic() < end:
+        new = [e["pipelineExecutionId"] for e in story.executions() if e["pipelineExecutionId"] not in before]
+        if new:
+            return str(new[0])
+        time.sleep(0.05)
+    return None
+
+
+def follow(story: Story, execution_id: str | None, approve: str | None = "Approved") -> str:
+    """Follow an execution to its end, answering the approval; None leaves it waiting after staging."""
+    assert execution_id, "no execution started"
+    story.execution_id = execution_id
+    status = story.wait_for_stage("DeployStaging")
+    if status != "Succeeded" or approve is None:
+        return status
+    chapters.give_approval(story, approve, "a test")
+    return story.wait_for_execution(execution_id)
+
+
+def push(story: Story, path: str, content: str) -> str | None:
+    """Commit a file to the deploy repository; the id of the execution that it starts."""
+    before = {e["pipelineExecutionId"] for e in story.executions()}
+    codecommit = story.scientist.client("codecommit")
+    repository = f"sagemaker-{story.project_name}-{story.project_id}-modeldeploy"
+    head = codecommit.get_branch(repositoryName=repository, branchName="main")["branch"]["commitId"]
+    codecommit.put_file(
+        repositoryName=repository,
+        branchName="main",
+        parentCommitId=head,
+        filePath=path,
+        fileContent=content.encode(),
+        commitMessage="A test",
+    )
+    return new_execution(story, before, 20)
+
+
+def failed_action(story: Story) -> dict[str, Any]:
+    return next(action for action in story.actions() if action["status"] == "Failed")
+
+
+def test_the_story_succeeds_and_every_golden_payload_is_predicted_right(story: Story) -> None:
+    assert [c.outcome for c in story.chapters] == ["succeeded"] * len(chapters.CHAPTERS)
+    assert {e["stage"]: e["status"] for e in story.endpoints} == {"staging": "InService", "prod": "InService"}
+    for endpoint in story.endpoints:
+        assert endpoint["predictions"] == endpoint["expected"]
+        assert len(endpoint["expected"]) >= 3
+        assert endpoint["model_package_arn"] == story.model_package_arn
+
+
+def test_an_unapproved_model_is_never_deployed(story: Story) -> None:
+    before = {e["pipelineExecutionId"] for e in story.executions()}
+    first = story.model_package_arn
+    chapters.train(story)
+    assert story.model_package_arn == first[:-1] + "2"
+    assert new_execution(story, before, 1) is None, "registering a version started the pipeline"
+    started = story.engineer.client("codepipeline").start_pipeline_execution(
+        name=story.pipeline_name, variables=[{"name": "ModelPackageVersion", "value": "2"}]
+    )["pipelineExecutionId"]
+    assert story.wait_for_execution(started) == "Failed"
+    story.execution_id = started
+    assert failed_action(story)["actionName"] == "Build"
+    assert "PendingManualApproval" in story.diagnosis()
+    assert served(story) == {"staging": 1, "prod": 1}
+
+
+def test_a_rejected_manual_approval_leaves_production_untouched(story: Story) -> None:
+    assert follow(story, set_status(story, 2, "Approved"), approve="Rejected") == "Failed"
+    assert failed_action(story)["actionName"] == "ApproveDeployment"
+    assert served(story) == {"staging": 2, "prod": 1}
+
+
+def test_approving_an_older_version_deploys_that_one(story: Story) -> None:
+    assert set_status(story, 1, "PendingManualApproval") is None
+    assert follow(story, set_status(story, 1, "Approved")) == "Succeeded"
+    assert served(story) == {"staging": 1, "prod": 1}
+
+
+def test_a_wrong_golden_payload_fails_staging_and_leaves_production_untouched(story: Story) -> None:
+    golden = (chapters.ROOT / "seed-code/model-deploy" / GOLDEN).read_text()
+    assert follow(story, set_status(story, 2, "Approved"), approve=None) == "Succeeded"
+    chapters.give_approval(story, "Rejected", "only staging")
+    story.wait_for_execution(story.execution_id)
+    wrong = json.loads(golden)
+    wrong["payloads"][0]["expected"] = "7.0"
+    assert follow(story, push(story, GOLDEN, json.dumps(wrong))) == "Failed"
+    assert failed_action(story)["actionName"] == "TestStaging"
+    told = story.diagnosis()
+    for word in (story.setting.targets["staging"], story.region, "7.0", wrong["payloads"][0]["name"]):
+        assert word in told
+    assert not [a for a in story.actions() if a["stageName"] == "DeployProd"]
+    assert served(story)["prod"] == 1
+    assert follow(story, push(story, GOLDEN, golden), approve="Rejected") == "Failed"
+
+
+def test_a_second_project_with_the_longest_name_lives_beside_the_first(story: Story, tmp_path: Path) -> None:
+    name = "Iris-Multi-Account-0123456789-AB"
+    assert len(name) == 32
+    before = served(story)
+    other = Story(story.cloud, tmp_path, project_name=name)
+    other.setting = story.setting
+    chapters.project(other)
+    chapters.train(other)
+    chapters.approve(other)
+    assert follow(other, other.execution_id) == "Succeeded"
+    chapters.predictions(other)
+    assert other.model_package_arn != story.model_package_arn
+    assert served(story) == before
+
+
+def test_publishing_again_writes_nothing(story: Story) -> None:
+    requests = story.cloud.folder / "requests.jsonl"
+    seen = len(requests.read_text().splitlines())
+    story.command(
+        story.engineer,
+        *("-m", "scripts.publish", "--environment", str(story.environment_path)),
+        *("--bundle", str(story.folder / "bundle")),
+    )
+    made = [json.loads(line) for line in requests.read_text().splitlines()[seen:]]
+    asked = [entry["operation"] for entry in made if entry["account"] == story.setting.data_science]
+    assert asked
+    writes = [
+        name for name in asked if not name.startswith(("Get", "List", "Describe", "Head", "Search", "AssumeRole"))
+    ]
+    assert writes == []
