@@ -271,16 +271,16 @@ def test_put_targets_refuses_what_aws_refuses(cloud: Cloud, target: dict[str, An
     assert told.value.response["Error"]["Code"] == code
 
 
-def test_an_input_of_a_pipeline_target_may_only_carry_source_revisions(cloud: Cloud) -> None:
+def test_an_input_of_a_pipeline_target_carries_revisions_and_variables_and_nothing_else(cloud: Cloud) -> None:
     events = cloud.root(ACCOUNT, REGION).client("events")
     events.put_rule(Name="code", EventPattern='{"source": ["aws.codecommit"]}')
     target = {
         "Id": "t",
         "Arn": f"arn:aws:codepipeline:{REGION}:{ACCOUNT}:d",
         "RoleArn": role(cloud, "starter", "events.amazonaws.com"),
-        "InputTransformer": {"InputTemplate": '{"variables": [{"name": "x", "value": "y"}]}'},
+        "InputTransformer": {"InputTemplate": '{"name": "another"}'},
     }
-    with pytest.raises(ClientError, match="other than sourceRevisions"):
+    with pytest.raises(ClientError, match="beside sourceRevisions and variables"):
         events.put_targets(Rule="code", Targets=[target])
     events.put_targets(
         Rule="code", Targets=[{**target, "InputTransformer": {"InputTemplate": '{"sourceRevisions": []}'}}]

@@ -52,10 +52,8 @@ def _json(text: str) -> Any:
 
 
 def _pipeline(session: Session, target: Mapping[str, Any], text: str, token: str) -> str:
-    """The event itself is not passed on; an input may hold sourceRevisions and nothing else."""
+    """The event itself is not passed on, only what an input holds for StartPipelineExecution."""
     given = _json(text) if _given_input(target) else {}
-    if set(given) - {"sourceRevisions"}:
-        raise NotPlayed(f"an input of a pipeline target with {sorted(set(given) - {'sourceRevisions'})}")
     answer = session.client("codepipeline").start_pipeline_execution(
         name=_name(target), clientRequestToken=token, **given
     )
@@ -157,8 +155,8 @@ def check_role(cloud: Cloud, role_arn: str, rule_arn: str) -> None:
 
 
 def _check_pipeline_input(target: Mapping[str, Any]) -> None:
-    """AWS documents an input of pipeline targets for sourceRevisions only (CodePipeline User Guide,
-    "CodeCommit source actions and EventBridge"); whether it may carry anything else is not documented.
+    """An input of a pipeline target passes source overrides and pipeline variables, and nothing else
+    (CodePipeline User Guide, "How pipeline executions work": source overrides work with the input transformer).
     """
     if "InputPath" in target:
         raise NotPlayed("InputPath of a pipeline target")
@@ -169,8 +167,8 @@ def _check_pipeline_input(target: Mapping[str, Any]) -> None:
         given = json.loads(PLACEHOLDER.sub("x", text))
     except ValueError as error:
         raise NotPlayed(f"an input of a pipeline target that is not a JSON object: {text}") from error
-    if not isinstance(given, dict) or set(given) != {"sourceRevisions"}:
-        raise NotPlayed(f"an input of a pipeline target other than sourceRevisions: {text}")
+    if not isinstance(given, dict) or set(given) - {"sourceRevisions", "variables"}:
+        raise NotPlayed(f"an input of a pipeline target beside sourceRevisions and variables: {text}")
 
 
 def as_role(cloud: Cloud, role_arn: str, rule_arn: str) -> Session:
