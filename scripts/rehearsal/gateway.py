@@ -240,12 +240,22 @@ class Gateway:
                 operation, context=SerializationContext(call.request_id)
             )
             response = serializer.serialize(result or {})
-            return response["status_code"], dict(response["headers"]), as_bytes(response["body"])
+            headers = {**response["headers"], **content_type(operation, result or {})}
+            return response["status_code"], headers, as_bytes(response["body"])
         if service is None and call.service in moto_bridge.WHOLE_SERVICES:
             return moto_bridge.answer(call)
         if service is not None and call.operation in service.also_moto:
             return moto_bridge.answer(call)
         raise NotPlayed(f"{call.service}:{call.operation}")
+
+
+def content_type(operation: OperationModel, result: dict[str, Any]) -> dict[str, str]:
+    """The Content-Type header, where it is part of the output (moto's serializer puts its own in its place)."""
+    members = operation.output_shape.members if operation.output_shape else {}
+    for name, shape in members.items():
+        if name in result and shape.serialization.get("name", "").lower() == "content-type":
+            return {"Content-Type": str(result[name])}
+    return {}
 
 
 def as_moto(request: HttpRequest) -> Request:
