@@ -12,7 +12,7 @@ ROOT = Path(__file__).parents[3]  # where `python -m scripts...` finds the progr
 
 
 def start(program: str, folder: Path, environment: Mapping[str, str], errors: int) -> subprocess.Popen[str]:
-    """The running program, on the folder; errors: where its stderr goes, subprocess.STDOUT or subprocess.PIPE."""
+    """The running program, on the folder; errors: where its stderr goes, as for Popen."""
     return subprocess.Popen(
         [sys.executable, "-m", f"scripts.rehearsal.containers.{program}", str(folder)],
         stdin=subprocess.PIPE,

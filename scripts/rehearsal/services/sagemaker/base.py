@@ -5,22 +5,39 @@ Plays AddTags, ListTags and DeleteTags (SageMaker API Reference, the page of eac
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
-from scripts.rehearsal.calls import Call, Service
+from scripts.rehearsal import shapes
+from scripts.rehearsal.calls import Call, Handler, Service
 from scripts.rehearsal.cloud import Cloud, Session
 from scripts.rehearsal.errors import AwsError, NotPlayed
 from scripts.rehearsal.principals import Principal
 
-sagemaker = Service("sagemaker")
+
+class CheckedService(Service):
+    """A service whose operations are only reached by requests that its API model allows."""
+
+    def operation(self, *names: str) -> Callable[[Handler], Handler]:
+        register = super().operation(*names)
+
+        def checked(handler: Handler) -> Handler:
+            def check(call: Call) -> dict[str, Any] | None:
+                shapes.check(call)
+                return handler(call)
+
+            register(check)
+            return handler
+
+        return checked
+
+
+sagemaker = CheckedService("sagemaker")
 runtime = Service("sagemaker-runtime")
 
 PRINCIPAL = "sagemaker.amazonaws.com"
-NAME = re.compile(r"[a-zA-Z0-9](-*[a-zA-Z0-9])*")
 TAG_LIMIT = 50
 PAGE = 10  # what a list returns where MaxResults is not given
 
@@ -49,16 +66,6 @@ def now() -> datetime:
     return datetime.now(UTC)
 
 
-def check_name(name: str, member: str) -> str:
-    """The name, if SageMaker takes it: 1 to 63 letters, digits and hyphens."""
-    if len(name) > 63 or not NAME.fullmatch(name):
-        raise invalid(
-            f"1 validation error detected: Value '{name}' at '{member}' failed to satisfy constraint: "
-            "Member must satisfy regular expression pattern: ^[a-zA-Z0-9](-*[a-zA-Z0-9]){0,62}"
-        )
-    return name
-
-
 def only(params: Mapping[str, Any], where: str, *played: str) -> None:
     """NotPlayed where the request asks for something beside what is played here."""
     asked = [name for name, value in params.items() if name not in played and value not in (None, [], {}, "", False)]
@@ -73,7 +80,9 @@ def user(principal: Principal) -> dict[str, Any]:
 
 
 def service_role(cloud: Cloud, role_arn: str, region: str, account: str, source_arn: str = "") -> Session:
-    """SageMaker acting as a role that was passed to it; ValidationException where it may not assume it."""
+    """SageMaker acting as a role that was passed to it; refused where it may not assume it."""
+    if role_arn.split(":")[4] != account:
+        raise AwsError("AccessDeniedException", "Cross-account pass role is not allowed.")
     source = {"SourceArn": source_arn, "SourceAccount": account} if source_arn else {}
     try:
         return cloud.service_role(role_arn, "SageMaker", PRINCIPAL, region, **source)

@@ -60,8 +60,6 @@ def create_pipeline(call: Call) -> dict[str, Any]:
     params = call.params
     base.only(params, "CreatePipeline", *WRITTEN, "ClientRequestToken", "Tags")
     name = params["PipelineName"]
-    if len(name) > 256 or not base.NAME.fullmatch(name):
-        raise invalid(f"The pipeline name '{name}' must have 1 to 256 letters, digits and hyphens")
     text = definition_text(call)
     if text is None:
         raise invalid("Either PipelineDefinition or PipelineDefinitionS3Location must be provided.")

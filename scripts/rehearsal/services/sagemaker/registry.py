@@ -106,7 +106,7 @@ def find_package(call: Call, name: str) -> dict[str, Any]:
 def create_model_package_group(call: Call) -> dict[str, Any]:
     params = call.params
     base.only(params, "CreateModelPackageGroup", *GROUP_PARAMETERS)
-    name = base.check_name(params["ModelPackageGroupName"], "modelPackageGroupName")
+    name = params["ModelPackageGroupName"]
     registry = call.cloud.state(Registry, call.account, call.region)
     whole = group_arn(call, name)
     with registry.lock:
@@ -252,7 +252,7 @@ def add_version(call: Call, shown: dict[str, Any]) -> None:
 
 
 def add_unversioned(call: Call, shown: dict[str, Any]) -> None:
-    name = base.check_name(call.params["ModelPackageName"], "modelPackageName")
+    name = call.params["ModelPackageName"]
     registry = call.cloud.state(Registry, call.account, call.region)
     with registry.lock:
         if name in registry.unversioned:

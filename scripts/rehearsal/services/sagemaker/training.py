@@ -66,7 +66,7 @@ class JobFailed(Exception):  # what happened to it
 def create_training_job(call: Call) -> dict[str, Any]:
     params = call.params
     check_job(params, call.region)
-    name = base.check_name(params["TrainingJobName"], "trainingJobName")
+    name = params["TrainingJobName"]
     whole = arn("sagemaker", call.region, call.account, f"training-job/{name}")
     session = base.service_role(call.cloud, params["RoleArn"], call.region, call.account, whole)
     keys = {
