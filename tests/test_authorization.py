@@ -204,18 +204,18 @@ def test_another_account_needs_trust_permission_and_the_external_id(strict: Clou
     arn = f"arn:aws:iam::{B}:role/tester"
     may = session(strict, "may", allow("sts:AssumeRole", arn)).client("sts")
     may_not = session(strict, "may-not").client("sts")
-    may.assume_role(RoleArn=arn, RoleSessionName="s", ExternalId="secret")
-    refused(lambda: may.assume_role(RoleArn=arn, RoleSessionName="s", ExternalId="guess"))
-    error = refused(lambda: may.assume_role(RoleArn=arn, RoleSessionName="s"))
+    may.assume_role(RoleArn=arn, RoleSessionName="me", ExternalId="secret")
+    refused(lambda: may.assume_role(RoleArn=arn, RoleSessionName="me", ExternalId="guess"))
+    error = refused(lambda: may.assume_role(RoleArn=arn, RoleSessionName="me"))
     assert "its condition fails: StringEquals sts:ExternalId secret (the request has nothing)" in str(error)
-    refused(lambda: may_not.assume_role(RoleArn=arn, RoleSessionName="s", ExternalId="secret"))
+    refused(lambda: may_not.assume_role(RoleArn=arn, RoleSessionName="me", ExternalId="secret"))
 
 
 def test_a_trusted_role_of_the_same_account_needs_no_policy_and_its_path_counts(strict: Cloud) -> None:
     who = session(strict, "caller", path="/team/")
     iam = strict.root(A, REGION).client("iam")
     iam.create_role(RoleName="target", AssumeRolePolicyDocument=trust(AWS=f"arn:aws:iam::{A}:role/team/caller"))
-    who.client("sts").assume_role(RoleArn=f"arn:aws:iam::{A}:role/target", RoleSessionName="s")
+    who.client("sts").assume_role(RoleArn=f"arn:aws:iam::{A}:role/target", RoleSessionName="me")
     with pytest.raises(ClientError, match="Invalid principal in policy"):
         iam.update_assume_role_policy(RoleName="target", PolicyDocument=trust(AWS=f"arn:aws:iam::{A}:role/caller"))
 
@@ -223,18 +223,18 @@ def test_a_trusted_role_of_the_same_account_needs_no_policy_and_its_path_counts(
 def test_trust_in_the_own_account_leaves_it_to_the_account(strict: Cloud) -> None:
     strict.root(A, REGION).client("iam").create_role(RoleName="target", AssumeRolePolicyDocument=trust(AWS=A))
     arn = f"arn:aws:iam::{A}:role/target"
-    refused(lambda: session(strict, "no").client("sts").assume_role(RoleArn=arn, RoleSessionName="s"))
-    session(strict, "yes", allow("sts:*")).client("sts").assume_role(RoleArn=arn, RoleSessionName="s")
+    refused(lambda: session(strict, "no").client("sts").assume_role(RoleArn=arn, RoleSessionName="me"))
+    session(strict, "yes", allow("sts:*")).client("sts").assume_role(RoleArn=arn, RoleSessionName="me")
 
 
 def test_roles_that_do_not_exist_and_root_users_are_refused(strict: Cloud) -> None:
     who = session(strict, "caller", allow("*")).client("sts")
-    error = refused(lambda: who.assume_role(RoleArn=f"arn:aws:iam::{B}:role/none", RoleSessionName="s"))
+    error = refused(lambda: who.assume_role(RoleArn=f"arn:aws:iam::{B}:role/none", RoleSessionName="me"))
     assert "does not exist" in str(error)
     session(strict, "target")
     root = strict.root(A, REGION).client("sts")
     with pytest.raises(ClientError, match="Roles may not be assumed by root accounts"):
-        root.assume_role(RoleArn=f"arn:aws:iam::{A}:role/target", RoleSessionName="s")
+        root.assume_role(RoleArn=f"arn:aws:iam::{A}:role/target", RoleSessionName="me")
 
 
 def test_session_tags_need_tag_session_and_become_principal_tags(strict: Cloud) -> None:
@@ -247,8 +247,8 @@ def test_session_tags_need_tag_session_and_become_principal_tags(strict: Cloud) 
     )
     arn, tags = f"arn:aws:iam::{A}:role/tagged", [{"Key": "team", "Value": "red"}]
     sts = session(strict, "caller", allow("sts:*")).client("sts")
-    sts.assume_role(RoleArn=arn, RoleSessionName="s")
-    assert "sts:TagSession" in str(refused(lambda: sts.assume_role(RoleArn=arn, RoleSessionName="s", Tags=tags)))
+    sts.assume_role(RoleArn=arn, RoleSessionName="me")
+    assert "sts:TagSession" in str(refused(lambda: sts.assume_role(RoleArn=arn, RoleSessionName="me", Tags=tags)))
 
 
 # -- passing roles -----------------------------------------------------------------------------------------
@@ -299,10 +299,10 @@ def bucket(cloud: Cloud, name: str, *statements: Statement, account: str = A) ->
 
 
 def test_a_standard_tls_only_statement_denies_nothing_here(strict: Cloud) -> None:
-    deny = {"Effect": "Deny", "Principal": "*", "Action": "s3:*", "Resource": ["arn:aws:s3:::b", "arn:aws:s3:::b/*"],
+    deny = {"Effect": "Deny", "Principal": "*", "Action": "s3:*", "Resource": ["arn:aws:s3:::bkt", "arn:aws:s3:::bkt/*"],
             "Condition": {"Bool": {"aws:SecureTransport": "false"}}}  # fmt: skip
-    bucket(strict, "b", deny)
-    strict.root(A, REGION).client("s3").get_object(Bucket="b", Key="k")
+    bucket(strict, "bkt", deny)
+    strict.root(A, REGION).client("s3").get_object(Bucket="bkt", Key="k")
 
 
 def test_another_account_needs_both_the_buckets_policy_and_its_own(strict: Cloud) -> None:
@@ -356,12 +356,12 @@ def test_service_control_policies_bind_members_at_every_level_but_not_the_manage
 
 
 def test_a_missing_object_is_hidden_from_who_may_not_list(strict: Cloud) -> None:
-    bucket(strict, "b")
+    bucket(strict, "bkt")
     blind = session(strict, "blind", allow("s3:GetObject")).client("s3")
     seeing = session(strict, "seeing", allow(["s3:GetObject", "s3:ListBucket"])).client("s3")
-    assert "s3:ListBucket" in str(refused(lambda: blind.get_object(Bucket="b", Key="none")))
+    assert "s3:ListBucket" in str(refused(lambda: blind.get_object(Bucket="bkt", Key="none")))
     with pytest.raises(ClientError, match="NoSuchKey"):
-        seeing.get_object(Bucket="b", Key="none")
+        seeing.get_object(Bucket="bkt", Key="none")
 
 
 def test_object_tags_decide_where_a_policy_asks_for_them(strict: Cloud) -> None:
@@ -463,6 +463,8 @@ def test_moto_no_longer_decides_on_bucket_policies_itself(strict: Cloud) -> None
     """Canary for FakeBucket.get_permission, which prepare_moto() replaces."""
     from moto.iam.access_control import PermissionResult
 
-    bucket(strict, "b", {"Effect": "Deny", "Principal": "*", "Action": "s3:PutObject", "Resource": "arn:aws:s3:::b/x"})
-    state = moto_bridge.backend("s3", A, "aws").buckets["b"]
-    assert state.get_permission("s3:PutObject", "arn:aws:s3:::b/x") == PermissionResult.PERMITTED
+    bucket(
+        strict, "bkt", {"Effect": "Deny", "Principal": "*", "Action": "s3:PutObject", "Resource": "arn:aws:s3:::bkt/x"}
+    )
+    state = moto_bridge.backend("s3", A, "aws").buckets["bkt"]
+    assert state.get_permission("s3:PutObject", "arn:aws:s3:::bkt/x") == PermissionResult.PERMITTED

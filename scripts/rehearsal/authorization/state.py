@@ -147,8 +147,13 @@ def _attached(holder: Any, place: str, account: str) -> list[Policy]:
     )
     found = [parse(document, f"{name} (inline, {place})", account) for name, document in documents]
     for arn, policy in holder.managed_policies.items():
-        found.append(parse(policy.default_version.document, arn, "" if ":aws:policy/" in arn else account))
+        found.append(parse(default_document(policy), arn, "" if ":aws:policy/" in arn else account))
     return found
+
+
+def default_document(policy: Any) -> str:
+    """The document of a managed policy's default version."""
+    return next(str(v.document) for v in policy.versions if v.version_id == policy.default_version_id)
 
 
 def managed_policy(arn: str, account: str) -> Policy:
@@ -157,7 +162,7 @@ def managed_policy(arn: str, account: str) -> Policy:
         found = moto_bridge.backend("iam", account, "aws").get_policy(arn)
     except Exception:  # a boundary whose policy was deleted allows nothing
         return Policy(arn, account, ())
-    return parse(found.default_version.document, arn, "" if ":aws:policy/" in arn else account)
+    return parse(default_document(found), arn, "" if ":aws:policy/" in arn else account)
 
 
 # -- resource policies ------------------------------------------------------------------------------

@@ -49,7 +49,9 @@ def assume_role(call: Call) -> dict[str, Any]:
         account = item["arn"].split(":")[4]
         owner = call.account if account == "aws" else account
         policy = moto_bridge.backend("iam", owner, "aws").get_policy(item["arn"])
-        policies.append(json.loads(policy.default_version.document))
+        policies.append(
+            json.loads(next(v.document for v in policy.versions if v.version_id == policy.default_version_id))
+        )
     session = call.cloud.assume_role(
         params["RoleArn"],
         params["RoleSessionName"],
