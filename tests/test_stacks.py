@@ -510,13 +510,15 @@ def test_run_stack_creates_updates_and_deletes_and_says_why_not(cloud: Cloud, qu
         return run_stack(cloud, session, ACCOUNT, REGION, "inner", template, {}, {}, action=action)
 
     assert run("create", body({"A": queue(1)})).status == "CREATE_COMPLETE"
-    assert run("update", body({"A": queue(1)})).status == "CREATE_COMPLETE"
+    assert run("update", body({"A": queue(1)})).reason == "No updates are to be performed."
     failed = run("update", body({"A": queue(13)}))
     assert (failed.status, failed.succeeded) == ("UPDATE_ROLLBACK_COMPLETE", False)
     assert failed.reason.startswith("ResourceLogicalId:A, ResourceType:AWS::SQS::Queue, ResourceStatusReason:")
     assert run("update", body({"A": queue(2)})).succeeded
     assert run("delete").status == "DELETE_COMPLETE"
     assert queues.made == {}
+    assert run("create", body({"A": queue(13)})).status == "ROLLBACK_COMPLETE"
+    assert run("update", body({"A": queue(3)})).status == "CREATE_COMPLETE"
 
 
 def test_independent_resources_are_made_at_the_same_time(client: Any, queues: Queues) -> None:

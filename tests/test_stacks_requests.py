@@ -153,3 +153,67 @@ def test_a_template_is_summarised(client: Any) -> None:
     assert validated["Parameters"] == [
         {"ParameterKey": "Size", "DefaultValue": "3", "NoEcho": False, "Description": "how many"}
     ]
+
+
+def test_a_bucket_that_holds_objects_stops_the_deletion(cloud: Cloud, client: Any) -> None:
+    create(client, body({"B": {"Type": "AWS::S3::Bucket", "Properties": {"BucketName": "shop-orders"}}}))
+    s3 = cloud.root(ACCOUNT, REGION).client("s3")
+    s3.put_object(Bucket="shop-orders", Key="a", Body=b"1")
+    client.delete_stack(StackName="shop")
+    stack = settled(client, "shop")
+    assert stack["StackStatus"] == "DELETE_FAILED"
+    reason = next(reason for _, status, reason in events(client, "shop") if status == "DELETE_FAILED")
+    assert "not empty" in reason
+    s3.delete_object(Bucket="shop-orders", Key="a")
+    client.delete_stack(StackName="shop")
+    assert settled(client, stack["StackId"])["StackStatus"] == "DELETE_COMPLETE"
+
+
+def test_a_secret_that_is_looked_up_is_not_shown(cloud: Cloud, client: Any) -> None:
+    secrets = cloud.root(ACCOUNT, REGION).client("secretsmanager")
+    secrets.create_secret(Name="shop", SecretString=json.dumps({"word": "swordfish"}))
+    topic = {
+        "Type": "AWS::SNS::Topic",
+        "Properties": {"DisplayName": "{{resolve:secretsmanager:shop:SecretString:word}}"},
+    }
+    assert create(client, body({"T": topic}))["StackStatus"] == "CREATE_COMPLETE"
+    arn = client.describe_stack_resources(StackName="shop")["StackResources"][0]["PhysicalResourceId"]
+    attributes = cloud.root(ACCOUNT, REGION).client("sns").get_topic_attributes(TopicArn=arn)["Attributes"]
+    assert attributes["DisplayName"] == "swordfish"
+    assert "swordfish" not in str(client.describe_stack_events(StackName="shop"))
+
+
+def test_parameters_that_the_stack_has_are_kept_and_unknown_ones_refused(client: Any) -> None:
+    topic = {"Type": "AWS::SNS::Topic", "Properties": {"DisplayName": {"Ref": "Title"}}}
+    declared = {"Title": {"Type": "String", "AllowedPattern": "[A-Z].*"}}
+    template = body({"T": topic}, Parameters=declared)
+    assert "Title" in refused(client.create_stack, StackName="shop", TemplateBody=template)
+    for given in ({"Title": "orders"}, {"Title": "Orders", "Other": "x"}):
+        parameters = [{"ParameterKey": k, "ParameterValue": v} for k, v in given.items()]
+        told = refused(client.create_stack, StackName="shop", TemplateBody=template, Parameters=parameters)
+        assert told.startswith("ValidationError: ")
+    title = [{"ParameterKey": "Title", "ParameterValue": "Orders"}]
+    create(client, template, Parameters=title)
+    second = body({"T": topic, "S": TOPIC}, Parameters=declared)
+    kept = [{"ParameterKey": "Title", "UsePreviousValue": True}]
+    stack = update(client, second, Parameters=kept)
+    assert (stack["StackStatus"], stack["Parameters"]) == ("UPDATE_COMPLETE", title)
+    both = [{"ParameterKey": "Title", "UsePreviousValue": True, "ParameterValue": "x"}]
+    told = refused(client.update_stack, StackName="shop", TemplateBody=second, Parameters=both)
+    assert "Cannot specify usePreviousValue as true and non empty value" in told
+
+
+def test_a_transform_needs_a_capability_of_its_own(client: Any) -> None:
+    template = body(
+        {"T": {"Type": "AWS::SNS::Topic", "Properties": {"DisplayName": {"Fn::ToJsonString": {"a": 1}}}}},
+        Transform="AWS::LanguageExtensions",
+    )
+    told = refused(client.create_stack, StackName="shop", TemplateBody=template)
+    assert told == "InsufficientCapabilitiesException: Requires capabilities : [CAPABILITY_AUTO_EXPAND]"
+    assert create(client, template, Capabilities=["CAPABILITY_AUTO_EXPAND"])["StackStatus"] == "CREATE_COMPLETE"
+
+
+def test_a_circle_of_resources_is_refused_by_name(client: Any) -> None:
+    template = body({"A": {**TOPIC, "DependsOn": "B"}, "B": {**TOPIC, "DependsOn": "A"}})
+    told = refused(client.create_stack, StackName="shop", TemplateBody=template)
+    assert told.startswith("ValidationError: Circular dependency between resources: [A, B]")

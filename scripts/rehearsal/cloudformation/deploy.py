@@ -30,6 +30,7 @@ from scripts.rehearsal.cloudformation.updates import Update
 from scripts.rehearsal.errors import AwsError
 
 UPDATABLE = {"CREATE_COMPLETE", "UPDATE_COMPLETE", "UPDATE_ROLLBACK_COMPLETE", "UPDATE_FAILED"}
+NEVER_MADE = {"ROLLBACK_COMPLETE", "ROLLBACK_FAILED", "CREATE_FAILED"}
 FAILED_AFTER = {
     "CREATE_IN_PROGRESS": "ROLLBACK_FAILED",
     "UPDATE_IN_PROGRESS": "UPDATE_ROLLBACK_FAILED",
@@ -168,9 +169,14 @@ def run_stack(
     """Create, update or delete a stack and wait for it; session is the identity that acts.
 
     owner: the ARN of the stack set or stack that it belongs to. What CloudFormation refuses before
-    it begins comes as AwsError; an update that changes nothing ends as the stack's present status.
+    it begins comes as AwsError; an update that changes nothing ends as UPDATE_COMPLETE. A stack whose
+    creation failed is made anew by the next update, as stack sets do it.
     retain_resources: a delete that leaves every resource alone and forgets the stack.
     """
+    found = stacks_of(cloud, account, region).find(name) if action == "update" else None
+    if found is not None and found.status in NEVER_MADE:
+        Deletion(cloud, session, found).run()
+        name, action = found.name, "create"
     if action == "create":
         stack = new_stack(cloud, account, region, name)
         try:
@@ -188,7 +194,7 @@ def run_stack(
             raise AwsError("ValidationError", f"Stack:{stack.id} is in {stack.status} state and can not be updated.")
         goal = prepare(cloud, session, stack, template_body, parameters or {}, None, tags or {}, capabilities)
         if not changes_anything(stack, goal):
-            return StackResult(stack.id, stack.status)
+            return StackResult(stack.id, "UPDATE_COMPLETE", "No updates are to be performed.")
         Update(cloud, session, stack, goal).run()
     else:
         Deletion(cloud, session, stack, retain=stack.resources if retain_resources else ()).run()

@@ -44,6 +44,7 @@ class Goal:
 
     lookup: what Fn::GetAtt and Ref (attribute "Ref") of a resource give; the deploy loop sets it
     depends: for every active resource, those that it needs
+    secrets: the values of NoEcho parameters and of secrets that were looked up, never to be shown
     """
 
     session: Session
@@ -55,17 +56,11 @@ class Goal:
     depends: dict[str, set[str]] = field(init=False)
     lookup: Callable[[str, str], Any] = lambda logical_id, attribute: UNKNOWN
     region: str = ""
+    secrets: set[str] = field(default_factory=set)
 
     @property
     def template(self) -> Template:
         return self.evaluator.template
-
-    @property
-    def secrets(self) -> tuple[str, ...]:
-        """The values of NoEcho parameters, the longest first."""
-        declared = self.template.parameters
-        hidden = {self.parameters.given[name] for name in self.parameters.given if parameters.no_echo(declared[name])}
-        return tuple(sorted((value for value in hidden if value), key=len, reverse=True))
 
     def type(self, logical_id: str) -> str:
         return str(self.template.resources[logical_id]["Type"])
@@ -110,13 +105,14 @@ def prepare(
     try:
         values = parameters.resolve(parsed, given, previous, lambda name: ssm_value(session, name, stack.region))
         goal = Goal(session, body, values, dict(tags), capabilities, region=stack.region)
+        goal.secrets |= {values.given[name] for name, d in parsed.parameters.items() if parameters.no_echo(d)} - {""}
         goal.evaluator = Evaluator(
             parsed,
             values,
             pseudo_parameters(stack),
             lambda name: exported(cloud, stack, name),
             lambda logical_id, attribute: goal.lookup(logical_id, attribute),
-            lambda service, reference: dynamic_reference(session, stack.region, service, reference),
+            lambda service, reference: dynamic_reference(goal, service, reference),
         )
         refuse_unknown_types(goal.template, stack.region)
         goal.evaluator.check_rules()
@@ -238,22 +234,26 @@ def exported(cloud: Cloud, stack: Stack, name: str) -> str:
     raise KeyError(name)
 
 
-def dynamic_reference(session: Session, region: str, service: str, reference: str) -> str:
-    """What {{resolve:service:reference}} stands for.
+def dynamic_reference(goal: Goal, service: str, reference: str) -> str:
+    """What {{resolve:service:reference}} stands for; a secret is remembered as one that is never shown.
 
     CloudFormation User Guide, "Get a plaintext value from Systems Manager Parameter Store",
     "Get a secure string value …", "Get a secret or secret value from Secrets Manager".
     """
-    if service in {"ssm", "ssm-secure"}:
+    if service == "secretsmanager":
+        value = secret_value(goal.session, goal.region, reference)
+    else:
         try:
             arguments = {"Name": reference, "WithDecryption": service == "ssm-secure"}
-            found = session.client("ssm", region).get_parameter(**arguments)["Parameter"]
+            found = goal.session.client("ssm", goal.region).get_parameter(**arguments)["Parameter"]
         except ClientError as error:
             raise TemplateError(f"Parameters: [{service}:{reference}] cannot be found.") from error
         if service == "ssm" and found["Type"] == "SecureString":
             raise TemplateError(f"SSM Secure reference is not supported in: [{reference}]: use ssm-secure")
-        return str(found["Value"])
-    return secret_value(session, region, reference)
+        value = str(found["Value"])
+    if service != "ssm":
+        goal.secrets.add(value)
+    return value
 
 
 def secret_value(session: Session, region: str, reference: str) -> str:

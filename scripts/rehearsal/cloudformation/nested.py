@@ -33,9 +33,9 @@ class NestedStack:
 
     def update(self, context: Context, physical_id: str, old: dict[str, Any], new: dict[str, Any]) -> Made:
         result = self._run(context, physical_id, new, action="update")
-        if not result.succeeded and result.reason:
+        if not result.succeeded:
             raise ResourceFailed(f"Embedded stack {result.stack_id} was not successfully updated: {result.reason}")
-        return self._made(context, physical_id)
+        return self._made(context, result.stack_id)
 
     def delete(self, context: Context, physical_id: str, properties: dict[str, Any]) -> None:
         stack = find_stack(context.cloud, context.account, context.region, physical_id)

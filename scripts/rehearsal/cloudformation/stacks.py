@@ -103,7 +103,7 @@ class Stack:
     given: parameter values as the caller gave them, for UsePreviousValue
     shown: parameter values as DescribeStacks shows them (NoEcho masked)
     resolved: what an SSM parameter type's name stood for
-    secrets: the values of NoEcho parameters
+    secrets: the values of NoEcho parameters and of secrets that were looked up
     replaced: resources that an update replaced or removed, to be deleted in its clean-up
     imports: the names of the exports that it reads
     owner: the stack set or parent stack that it belongs to; empty for a user's own
@@ -119,7 +119,7 @@ class Stack:
     given: dict[str, str] = field(default_factory=dict)
     shown: dict[str, str] = field(default_factory=dict)
     resolved: dict[str, str] = field(default_factory=dict)
-    secrets: tuple[str, ...] = ()
+    secrets: set[str] = field(default_factory=set)
     tags: dict[str, str] = field(default_factory=dict)
     capabilities: tuple[str, ...] = ()
     role_arn: str = ""
@@ -171,7 +171,7 @@ class Stack:
         with self.lock:
             time = now()
             properties = json.dumps(resource.properties, default=str, separators=(",", ":"))
-            for secret in self.secrets:
+            for secret in sorted(self.secrets, key=len, reverse=True):
                 properties = properties.replace(json.dumps(secret)[1:-1], "****")
             stamp = time.strftime("%Y-%m-%dT%H:%M:%S.") + f"{time.microsecond // 1000:03d}Z"
             event = Event(
