@@ -11,7 +11,7 @@ from typing import Any
 
 from scripts.rehearsal.cloudformation import nodes, schemas
 from scripts.rehearsal.cloudformation.reader import Path
-from scripts.rehearsal.cloudformation.template import Template, TemplateError
+from scripts.rehearsal.cloudformation.template import Place, Template, TemplateError
 from scripts.rehearsal.errors import NotPlayed
 
 BOOLEAN = {"Fn::And", "Fn::Or", "Fn::Not", "Fn::Equals"}
@@ -88,7 +88,7 @@ def check(template: Template, region: str, *, extended: bool) -> None:
         checker.condition(output.get("Condition"), ("Outputs", name, "Condition"))
         checker.walk(output["Value"], ("Outputs", name, "Value"))
         if "Export" in output:
-            checker.walk(output["Export"]["Name"], ("Outputs", name, "Export", "Name"))
+            checker.export(output["Export"]["Name"], ("Outputs", name, "Export", "Name"))
     checker.depends_on()
     checker.unresolved()
     if template.body.count("{{resolve:") > MOST_DYNAMIC_REFERENCES:
@@ -171,9 +171,14 @@ class Checker:
             self.condition(argument[0], path)
         if name == "Fn::ImportValue" and self.needs_resources(argument):
             raise self.fail(IMPORT, path)
-        if name == "Fn::FindInMap" and isinstance(argument[0], str):
-            self.mapping(argument, path)
-        for target, attribute in nodes.references(name, argument):
+        if name == "Fn::FindInMap":
+            if self.needs_resources(argument[:3]):
+                raise self.fail("the names in Fn::FindInMap must not depend on any resources", path)
+            if isinstance(argument[0], str):
+                self.mapping(argument, path)
+        with Place(self.template, *path):  # a Fn::Sub with a wrong name
+            found = list(nodes.references(name, argument))
+        for target, attribute in found:
             self.reference(name, target, attribute, path)
 
     def arguments(self, name: str, argument: Any, path: Path) -> None:
@@ -204,6 +209,13 @@ class Checker:
             if any(target in self.template.resources for target, _ in nodes.references(name, inner)):
                 return True
         return False
+
+    def export(self, node: Any, path: Path) -> None:
+        self.walk(node, path)
+        if self.needs_resources(node):
+            raise self.fail(
+                "the Name field of an Export must not depend on any resources, imported values, or Fn::GetAZs", path
+            )
 
     def mapping(self, argument: list[Any], path: Path) -> None:
         """Names that stand in the template itself are looked up at once, as AWS does."""

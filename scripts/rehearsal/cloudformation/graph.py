@@ -19,7 +19,7 @@ def dependencies(template: Template, evaluator: Evaluator) -> dict[str, set[str]
     active = evaluator.active()
     needs: dict[str, set[str]] = {}
     for name in active:
-        declared = evaluator.template.resources[name]
+        declared = template.resources[name]
         stated = declared.get("DependsOn", [])
         found = set(stated if isinstance(stated, list) else [stated])
         for member in REFERRING:

@@ -13,7 +13,7 @@ from typing import Any
 
 from scripts.rehearsal.cloudformation import checks, dynamic, functions, language_extensions, nodes, rules
 from scripts.rehearsal.cloudformation.parameters import Parameters
-from scripts.rehearsal.cloudformation.template import Template, TemplateError
+from scripts.rehearsal.cloudformation.template import Place, Template, TemplateError
 from scripts.rehearsal.cloudformation.values import NO_VALUE, UNKNOWN, Unknown, text, texts
 
 EXPORT_NAME = re.compile(r"[a-zA-Z0-9:\-]{1,255}")
@@ -236,7 +236,7 @@ class Evaluator:
         return self.zones(text(self._value(argument)) or str(self.pseudo["AWS::Region"]))
 
     def _output(self, name: str, declared: Mapping[str, Any]) -> Output:
-        with Place(self.template, "Outputs", name):
+        with Place(self.template, "Outputs", name, "Value"):
             value = self.value(declared["Value"])
             if not functions.is_scalar(value) and value is not UNKNOWN:
                 raise TemplateError(
@@ -251,22 +251,6 @@ class Evaluator:
                 )
         shown = value if isinstance(value, Unknown) else dynamic.refuse(text(value))
         return Output(name, shown, str(declared.get("Description", "")), text(export))
-
-
-class Place:
-    """Gives a TemplateError raised within it the logical id and line of a path, if it has none yet."""
-
-    def __init__(self, template: Template, *path: str | int) -> None:
-        self.template = template
-        self.path = path
-
-    def __enter__(self) -> None:
-        return None
-
-    def __exit__(self, kind: object, error: BaseException | None, traceback: object) -> None:
-        if isinstance(error, TemplateError) and not error.line:
-            error.logical_id = error.logical_id or str(self.path[1])
-            error.line = self.template.line(*self.path)
 
 
 __all__ = ["UNKNOWN", "Evaluator", "Output", "Unknown"]

@@ -82,6 +82,22 @@ class Template:
         return section
 
 
+class Place:
+    """Gives a TemplateError raised within it the logical id and line of a path, if it has none yet."""
+
+    def __init__(self, template: Template, *path: str | int) -> None:
+        self.template = template
+        self.path = path
+
+    def __enter__(self) -> None:
+        return None
+
+    def __exit__(self, kind: object, error: BaseException | None, traceback: object) -> None:
+        if isinstance(error, TemplateError) and not error.line:
+            error.logical_id = error.logical_id or str(self.path[1])
+            error.line = self.template.line(*self.path)
+
+
 def parse(body: str) -> Template:
     """Read a template (YAML or JSON) and check its form. TemplateError in AWS's wording otherwise.
 
@@ -108,4 +124,4 @@ def check_size(body: str, *, inline: bool) -> None:
         raise TemplateError(f"Template may not exceed {S3_BYTES} bytes in size.")
 
 
-__all__ = ["INLINE_BYTES", "S3_BYTES", "Template", "TemplateError", "check_size", "parse"]
+__all__ = ["INLINE_BYTES", "S3_BYTES", "Place", "Template", "TemplateError", "check_size", "parse"]
