@@ -1,0 +1,53 @@
+"""The accounts of an organizational unit.
+
+AWS Organizations API Reference: ListAccountsForParent answers for one unit only, so units beneath
+are walked; answers come in pages. Stack sets leave the management account out, so does this.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from pipeline.console import UserError
+
+
+@dataclass(frozen=True)
+class Account:
+    id: str
+    name: str
+
+
+def accounts_of(organizations: Any, unit: str) -> tuple[Account, ...]:
+    """The active accounts of a unit and of the units beneath it, by id; UserError where there is none."""
+    found: dict[str, Account] = {}
+    left_out = 0
+    units = [unit]
+    while units:
+        parent = units.pop()
+        for page in organizations.get_paginator("list_accounts_for_parent").paginate(ParentId=parent):
+            for account in page["Accounts"]:
+                if is_active(account) and not is_management(account):
+                    found[account["Id"]] = Account(account["Id"], account.get("Name", ""))
+                else:
+                    left_out += 1
+        for page in organizations.get_paginator("list_organizational_units_for_parent").paginate(ParentId=parent):
+            units += [child["Id"] for child in page["OrganizationalUnits"]]
+    if not found:
+        hint = f" ({left_out} suspended or management account(s) left out)" if left_out else ""
+        raise UserError(
+            f"the organizational unit {unit} has no account to deploy to{hint}: "
+            "move an account into it, or update the project with another unit"
+        )
+    return tuple(found[key] for key in sorted(found))
+
+
+def is_active(account: dict[str, Any]) -> bool:
+    """State replaces Status since September 2025; older answers have Status alone."""
+    return bool(account.get("State", account.get("Status")) == "ACTIVE")
+
+
+def is_management(account: dict[str, Any]) -> bool:
+    """An account's ARN names the management account before the account itself."""
+    parts = str(account.get("Arn", "")).split(":")
+    return len(parts) > 4 and parts[4] == account["Id"]

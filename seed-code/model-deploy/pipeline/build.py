@@ -1,0 +1,132 @@
+"""The Build step: decides what is deployed where, once, and writes it down for the steps that follow.
+
+1. The model group exists, and the accounts of both units may read it.
+2. The version is resolved, and checked.
+3. The endpoint's template lies in the project's bucket, under its own hash.
+4. out/ holds the manifest, the parameters of both stages, and what the tests need.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import shutil
+import time
+from pathlib import Path
+from typing import Any
+
+import boto3
+from botocore.config import Config
+from botocore.exceptions import ClientError
+
+from pipeline import manifest as documents
+from pipeline.accounts import accounts_of
+from pipeline.console import UserError, export, run, say
+from pipeline.payloads import read_payloads
+from pipeline.registry import check_version, ensure_group, resolve, share_group
+from pipeline.settings import Settings, read_settings
+
+OUT = Path("out")
+FOR_THE_TESTS = ("test-buildspec.yml", "pipeline", "tests")
+NEVER_STARTED = "ROLLBACK_COMPLETE"  # a stack that failed when it was created: CloudFormation can only delete it
+POLL_SECONDS, POLL_LIMIT = (0.5, 5.0), 600.0
+
+
+def build(settings: Settings, folder: Path, clients: dict[str, Any]) -> dict[str, str]:
+    """Do the step's work in folder; what it exports to the pipeline."""
+    sagemaker, s3 = clients["sagemaker"], clients["s3"]
+    read_payloads(folder / "tests" / "golden-payloads.json")  # a mistake in it shows before anything is deployed
+    group_arn = ensure_group(sagemaker, settings.group, settings.project, settings.project_id)
+    accounts = {stage.name: accounts_of(clients["organizations"], stage.unit) for stage in settings.stages}
+    for stage in settings.stages:
+        named = ", ".join(f"{account.id} ({account.name})" for account in accounts[stage.name])
+        say(f"{stage.name}: {named} in {', '.join(stage.regions)}")
+    share_group(sagemaker, settings.group, group_arn, (a.id for found in accounts.values() for a in found))
+
+    version = resolve(sagemaker, settings.group, settings.version)
+    out = folder / OUT
+    shutil.rmtree(out, ignore_errors=True)
+    out.mkdir()
+    if version is None:
+        reason = f"no version of the model group {settings.group} is approved yet"
+        say(f"nothing to deploy: {reason}")
+        write_json(out / "deployment.json", documents.nothing_to_deploy(settings, reason))
+        return {"DEPLOY": "false", "REASON": reason, "MODEL_PACKAGE_VERSION": "none", "SUMMARY": f"Nothing: {reason}."}
+
+    say(f"deploying version {version.number}: {version.arn}")
+    check_version(s3, version, {stage.name: stage.regions for stage in settings.stages})
+    url, digest = upload_template(s3, settings, version.arn.split(":")[1], (folder / "50-endpoint.yaml").read_bytes())
+    for stage in settings.stages:
+        clear(clients["cloudformation"], documents.stack_name(settings, stage))
+        parameters = documents.stage_parameters(settings, stage, version, accounts[stage.name], url)
+        write_json(out / f"{stage.name}-parameters.json", parameters)
+    write_json(out / "deployment.json", documents.manifest(settings, version, accounts, url, digest))
+    shutil.copy(folder / "40-stage.yaml", out)
+    for name in FOR_THE_TESTS:
+        if (folder / name).is_dir():
+            shutil.copytree(folder / name, out / name, ignore=shutil.ignore_patterns("__pycache__"))
+        else:
+            shutil.copy(folder / name, out)
+    return {
+        "DEPLOY": "true",
+        "REASON": f"version {version.number} is approved",
+        "MODEL_PACKAGE_VERSION": str(version.number),
+        "SUMMARY": documents.summary(settings, version, accounts),
+    }
+
+
+def write_json(place: Path, document: dict[str, Any]) -> None:
+    place.write_text(json.dumps(document, indent=2) + "\n", encoding="utf-8")
+
+
+def upload_template(s3: Any, settings: Settings, partition: str, template: bytes) -> tuple[str, str]:
+    """The URL and the SHA-256 of the endpoint's template, which is uploaded where it is not there yet."""
+    digest = hashlib.sha256(template).hexdigest()
+    key = f"endpoint-templates/{digest}/50-endpoint.yaml"
+    try:
+        s3.head_object(Bucket=settings.artifact_bucket, Key=key)
+    except ClientError as error:
+        if error.response["Error"]["Code"] not in {"404", "NoSuchKey", "NotFound"}:
+            raise
+        say(f"uploading 50-endpoint.yaml to s3://{settings.artifact_bucket}/{key}")
+        s3.put_object(Bucket=settings.artifact_bucket, Key=key, Body=template, ContentType="application/x-yaml")
+    suffix = "amazonaws.com.cn" if partition == "aws-cn" else "amazonaws.com"
+    return f"https://{settings.artifact_bucket}.s3.{settings.region}.{suffix}/{key}", digest
+
+
+def clear(cloudformation: Any, stack: str) -> None:
+    """Delete the stack of a stage whose very first deployment failed: it could never be updated."""
+    try:
+        found = cloudformation.describe_stacks(StackName=stack)["Stacks"][0]
+    except ClientError as error:
+        if "does not exist" in error.response["Error"].get("Message", ""):
+            return
+        raise
+    if found["StackStatus"] != NEVER_STARTED:
+        return
+    say(f"deleting the stack {stack}: its first deployment failed")
+    cloudformation.delete_stack(StackName=found["StackId"])
+    pause, ends = POLL_SECONDS[0], time.monotonic() + POLL_LIMIT
+    while time.monotonic() < ends:
+        status = cloudformation.describe_stacks(StackName=found["StackId"])["Stacks"][0]["StackStatus"]
+        if status == "DELETE_COMPLETE":
+            return
+        if status == "DELETE_FAILED":
+            break
+        time.sleep(pause)
+        pause = min(pause * 1.5, POLL_SECONDS[1])
+    raise UserError(f"the stack {stack} could not be deleted: delete it by hand, and release the change again")
+
+
+def main() -> int:
+    settings = read_settings(os.environ, Path())
+    config = Config(retries={"mode": "standard", "max_attempts": 8})
+    names = ("sagemaker", "s3", "organizations", "cloudformation")
+    clients = {name: boto3.client(name, config=config) for name in names}  # type: ignore[call-overload]
+    export(build(settings, Path(), clients))
+    return 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(run(main))

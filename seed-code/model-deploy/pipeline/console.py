@@ -1,0 +1,51 @@
+"""What the two steps share: how they speak, fail, and hand values on to the pipeline."""
+
+from __future__ import annotations
+
+import shlex
+import sys
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+from botocore.exceptions import BotoCoreError, ClientError
+
+EXPORTS = Path("exports.sh")  # the buildspec sources it, so that the values become the step's variables
+# A manual approval shows at most 1,000 characters (API, CustomData): the summaries of two steps and a space.
+SUMMARY_LIMIT = 490
+
+
+class UserError(Exception):
+    """Something that a person can put right: what is wrong, where, and what to do."""
+
+
+def say(message: str) -> None:
+    """One line in the step's log."""
+    print(message, file=sys.stderr, flush=True)
+
+
+def export(values: Mapping[str, str], place: Path = EXPORTS) -> None:
+    """Hand values on as the step's exported variables: one line each."""
+    lines = [f"export {name}={shlex.quote(' '.join(value.split()))}\n" for name, value in values.items()]
+    place.write_text("".join(lines), encoding="utf-8")
+
+
+def shorten(text: str, limit: int = SUMMARY_LIMIT) -> str:
+    """The text on one line, at most limit characters."""
+    line = " ".join(text.split())
+    return line if len(line) <= limit else line[: limit - 1].rstrip() + "…"
+
+
+def run(main: Callable[[], int]) -> int:
+    """The exit code of main(): no traceback for what AWS or a person got wrong."""
+    try:
+        return main()
+    except UserError as error:
+        problem = str(error)
+    except ClientError as error:
+        told = error.response["Error"]
+        problem = f"{error.operation_name}: {told.get('Code')}: {told.get('Message')}"
+    except BotoCoreError as error:
+        problem = str(error)
+    say(f"error: {problem}")
+    export({"SUMMARY": shorten(f"Failed: {problem}"), "REASON": shorten(problem)})
+    return 1

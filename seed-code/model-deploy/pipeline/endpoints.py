@@ -1,0 +1,206 @@
+"""The Test steps: every endpoint of a stage is in service, serves the manifest's version, and answers right.
+
+Each account and region is tried, whatever happens in the others. An update of an endpoint that
+rolled itself back is in service too, with the old model: so the model is looked up, not assumed.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import time
+from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import boto3
+from botocore.config import Config
+from botocore.exceptions import BotoCoreError, ClientError
+
+from pipeline.console import UserError, export, run, say, shorten
+from pipeline.payloads import Payload, difference, read_answer, read_payloads
+from pipeline.report import Result, write_junit
+
+MANIFEST, GOLDEN = Path("deployment.json"), Path("tests/golden-payloads.json")
+AT_ONCE = 8  # accounts and regions that are asked at the same time
+CONFIG = Config(retries={"mode": "standard", "max_attempts": 5}, connect_timeout=10, read_timeout=70)
+
+Clients = Callable[[str], Any]  # a client of the tester's role, by the name of the service
+
+
+def tester(manifest: Mapping[str, Any], stage: str, account: str, region: str, external_id: str) -> Clients:
+    """Become the tester's role of an account."""
+    partition = manifest["model_package"]["arn"].split(":")[1]
+    role = f"arn:{partition}:iam::{account}:role/{manifest['stages'][stage]['tester_role_name']}"
+    # A session of its own: boto3's default one is not made for threads.
+    answer = boto3.Session().client("sts", config=CONFIG).assume_role(
+        RoleArn=role, RoleSessionName=f"test-{manifest['project']['id']}-{stage}", ExternalId=external_id
+    )  # fmt: skip
+    credentials = answer["Credentials"]
+    session = boto3.Session(
+        aws_access_key_id=credentials["AccessKeyId"],
+        aws_secret_access_key=credentials["SecretAccessKey"],
+        aws_session_token=credentials["SessionToken"],
+        region_name=region,
+    )
+    return lambda service: session.client(service, config=CONFIG)  # type: ignore[call-overload]
+
+
+def check_stage(
+    manifest: Mapping[str, Any],
+    stage: str,
+    payloads: tuple[Payload, ...],
+    become: Callable[[str, str], Clients],
+) -> list[Result]:
+    """The results of every account and region of the stage, in the manifest's order.
+
+    become: the tester's clients for an account and a region
+    """
+    part = manifest["stages"][stage]
+    places = [(account["id"], region) for account in part["accounts"] for region in part["regions"]]
+
+    def check(place: tuple[str, str]) -> list[Result]:
+        return check_place(manifest, stage, place, payloads, become)
+
+    with ThreadPoolExecutor(max_workers=AT_ONCE) as pool:
+        return [result for results in pool.map(check, places) for result in results]
+
+
+def check_place(
+    manifest: Mapping[str, Any],
+    stage: str,
+    place: tuple[str, str],
+    payloads: tuple[Payload, ...],
+    become: Callable[[str, str], Clients],
+) -> list[Result]:
+    """The results of one account and region; an AWS error is a failure of the check in which it comes up."""
+    account, region = place
+    where, part = f"{account}/{region}", manifest["stages"][stage]
+    results: list[Result] = []
+
+    def check(name: str, work: Callable[[], str]) -> bool:
+        started = time.monotonic()
+        try:
+            failure = work()
+        except (ClientError, BotoCoreError) as error:
+            failure = told(error)
+        seconds = time.monotonic() - started
+        if failure:
+            failure = f"account {account}, region {region}, {name}: {failure}"
+        results.append(Result(where, name, seconds, failure))
+        return not failure
+
+    clients: Clients | None = None
+
+    def assume() -> str:
+        nonlocal clients
+        clients = become(account, region)
+        return ""
+
+    if not check("the tester's role can be assumed", assume) or clients is None:
+        return results
+    sagemaker, endpoint = clients("sagemaker"), part["endpoint_name"]
+    if not check("the endpoint is in service", lambda: in_service(sagemaker, endpoint)):
+        return results
+    check(
+        "the endpoint serves the manifest's model",
+        lambda: serves(sagemaker, endpoint, manifest["model_package"]["arn"]),
+    )
+    if part["config"].get("Parameters", {}).get("EndpointKind") == "asynchronous":
+        why = "an asynchronous endpoint takes its requests from S3, which the tester may not write"
+        return results + [Result(where, payload.name, skipped=why) for payload in payloads]
+    runtime = clients("sagemaker-runtime")
+    for payload in payloads:
+        check(payload.name, lambda payload=payload: ask(runtime, endpoint, payload))  # type: ignore[misc]
+    return results
+
+
+def told(error: Exception) -> str:
+    if isinstance(error, ClientError):
+        return (
+            f"{error.operation_name}: {error.response['Error'].get('Code')}: {error.response['Error'].get('Message')}"
+        )
+    return str(error)
+
+
+def in_service(sagemaker: Any, endpoint: str) -> str:
+    found = sagemaker.describe_endpoint(EndpointName=endpoint)
+    status = found["EndpointStatus"]
+    reason = f" ({found['FailureReason']})" if found.get("FailureReason") else ""
+    return "" if status == "InService" else f"expected InService, got {status}{reason}"
+
+
+def models_of(sagemaker: Any, endpoint: str) -> Iterator[str]:
+    """The model package behind each container of an endpoint; "" for a container without one."""
+    config = sagemaker.describe_endpoint(EndpointName=endpoint)["EndpointConfigName"]
+    for variant in sagemaker.describe_endpoint_config(EndpointConfigName=config)["ProductionVariants"]:
+        model = sagemaker.describe_model(ModelName=variant["ModelName"])
+        containers = model.get("Containers") or [model.get("PrimaryContainer", {})]
+        yield from (str(container.get("ModelPackageName", "")) for container in containers)
+
+
+def serves(sagemaker: Any, endpoint: str, expected: str) -> str:
+    wrong = [found or "no model package" for found in models_of(sagemaker, endpoint) if found != expected]
+    return f"expected {expected}, got {', '.join(wrong)}" if wrong else ""
+
+
+def ask(runtime: Any, endpoint: str, payload: Payload) -> str:
+    """What is wrong with the endpoint's answer to a payload, or ""."""
+    wrong, milliseconds = answer_of(runtime, endpoint, payload)
+    if not wrong and milliseconds > payload.max_latency_ms:
+        wrong, milliseconds = answer_of(runtime, endpoint, payload)  # the first one also paid for the connection
+    if wrong:
+        return wrong
+    if milliseconds > payload.max_latency_ms:
+        return f"expected an answer within {payload.max_latency_ms:g} ms, got one after {milliseconds:.0f} ms"
+    return ""
+
+
+def answer_of(runtime: Any, endpoint: str, payload: Payload) -> tuple[str, float]:
+    """What is wrong with one answer, and how many milliseconds it took."""
+    accept = {"Accept": payload.accept} if payload.accept else {}
+    started = time.monotonic()
+    answer = runtime.invoke_endpoint(
+        EndpointName=endpoint, ContentType=payload.content_type, Body=payload.body.encode(), **accept
+    )
+    body = answer["Body"].read()
+    milliseconds = (time.monotonic() - started) * 1000
+    got = read_answer(answer.get("ContentType", ""), body)
+    return difference(payload.expected, got, payload.tolerance), milliseconds
+
+
+def summary(stage: str, results: list[Result]) -> str:
+    """What the approver reads about the tests."""
+    places, failed = len({result.place for result in results}), [result.failure for result in results if result.failure]
+    if failed:
+        return shorten(f"{stage}: {len(failed)} of {len(results)} checks failed: {'; '.join(failed)}")
+    skipped = sum(bool(result.skipped) for result in results)
+    left_out = f", {skipped} left out" if skipped else ""
+    return shorten(f"{stage}: {len(results) - skipped} checks passed in {places} place(s){left_out}.")
+
+
+def main() -> int:
+    stage, external_id = os.environ.get("STAGE", ""), os.environ.get("TESTER_EXTERNAL_ID", "")
+    manifest = json.loads(MANIFEST.read_text(encoding="utf-8"))
+    if stage not in manifest["stages"]:
+        raise UserError(f"STAGE is {stage!r}: the manifest has {', '.join(manifest['stages'])}")
+    if not external_id:
+        raise UserError("TESTER_EXTERNAL_ID is not set: the build project takes it from the Parameter Store")
+    payloads = read_payloads(GOLDEN)
+    say(f"asking for {manifest['model_package']['arn']}")
+    results = check_stage(
+        manifest, stage, payloads, lambda account, region: tester(manifest, stage, account, region, external_id)
+    )
+    for result in results:
+        verdict = "FAILED" if result.failure else "skipped" if result.skipped else "ok"
+        say(f"{verdict:>7}  {result.place}  {result.failure or result.name}")
+    write_junit(Path("reports") / f"{stage}.xml", stage, results)
+    text = summary(stage, results)
+    say(text)
+    export({"SUMMARY": text})
+    return 1 if any(result.failure for result in results) else 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(run(main))

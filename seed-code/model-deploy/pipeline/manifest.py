@@ -1,0 +1,112 @@
+"""The deployment manifest, and the parameters of the two stages: pure, names in, documents out."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from pipeline.accounts import Account
+from pipeline.console import UserError, shorten
+from pipeline.registry import Version
+from pipeline.settings import Settings, Stage
+
+PARAMETER_LIMIT = (
+    4_096  # bytes of one parameter's value (CloudFormation User Guide, "Understand CloudFormation quotas")
+)
+
+
+def manifest(
+    settings: Settings,
+    version: Version,
+    accounts: Mapping[str, tuple[Account, ...]],
+    template_url: str,
+    template_sha256: str,
+) -> dict[str, Any]:
+    """What is deployed where; every later step reads this and nothing else."""
+    return {
+        **head(settings),
+        "model_package": {
+            "arn": version.arn,
+            "version": version.number,
+            "group": version.group,
+            "approved_at": version.approved_at,
+            "approved_by": version.approved_by,
+            "image": version.image,
+            "model_data_url": version.model_data_url,
+            "metrics": dict(version.metrics),
+        },
+        "endpoint_template": {"url": template_url, "sha256": template_sha256},
+        "stages": {stage.name: stage_part(settings, stage, accounts[stage.name]) for stage in settings.stages},
+    }
+
+
+def nothing_to_deploy(settings: Settings, reason: str) -> dict[str, Any]:
+    """The manifest of a project that has no approved version yet."""
+    return {**head(settings), "model_package": None, "reason": reason, "stages": {}}
+
+
+def head(settings: Settings) -> dict[str, Any]:
+    return {
+        "schema": 1,
+        "project": {"name": settings.project, "id": settings.project_id},
+        "pipeline_execution_id": settings.execution_id,
+        "commit_id": settings.commit_id,
+    }
+
+
+def stage_part(settings: Settings, stage: Stage, accounts: tuple[Account, ...]) -> dict[str, Any]:
+    return {
+        "unit": stage.unit,
+        "execution_role_name": stage.execution_role_name,
+        "tester_role_name": stage.tester_role_name,
+        "regions": list(stage.regions),
+        "accounts": [{"id": account.id, "name": account.name} for account in accounts],
+        "endpoint_name": f"{settings.project}-{settings.project_id}-{stage.name}",
+        "stack_set_name": stack_name(settings, stage),
+        "config": dict(stage.config),
+    }
+
+
+def stack_name(settings: Settings, stage: Stage) -> str:
+    """The stage's stack, and the stack set that it holds."""
+    return f"sagemaker-{settings.project}-{settings.project_id}-deploy-{stage.name}"
+
+
+def stage_parameters(
+    settings: Settings, stage: Stage, version: Version, accounts: tuple[Account, ...], template_url: str
+) -> dict[str, Any]:
+    """CodePipeline User Guide, "AWS CloudFormation artifacts": the template configuration of a stage."""
+    parameters = {
+        "SageMakerProjectName": settings.project,
+        "SageMakerProjectId": settings.project_id,
+        "StageName": stage.name,
+        "StackSetAdministrator": settings.administrator,
+        "OrganizationalUnitId": stage.unit,
+        "AccountIds": ",".join(account.id for account in accounts),
+        "Regions": ",".join(stage.regions),
+        "EndpointTemplateUrl": template_url,
+        "ModelPackageName": version.arn,
+        "SageMakerExecutionRoleName": stage.execution_role_name,
+        **stage.parameters,
+    }
+    for name, value in parameters.items():
+        if len(value.encode()) > PARAMETER_LIMIT:
+            raise UserError(
+                f"{stage.name}: {name} would have {len(value.encode())} bytes, CloudFormation takes {PARAMETER_LIMIT}: "
+                f"the unit {stage.unit} has {len(accounts)} accounts"
+            )
+    tags = {"sagemaker:project-name": settings.project, "sagemaker:project-id": settings.project_id}
+    return {"Parameters": parameters, "Tags": tags}
+
+
+def summary(settings: Settings, version: Version, accounts: Mapping[str, tuple[Account, ...]]) -> str:
+    """What the approver reads first."""
+    metrics = ", ".join(f"{name} {value:g}" for name, value in version.metrics.items()) or "no metrics"
+    places = "; ".join(
+        f"{stage.name}: {len(accounts[stage.name])} account(s) in {', '.join(stage.regions)}"
+        for stage in settings.stages
+    )
+    return shorten(
+        f"{version.group} version {version.number}, approved by {version.approved_by} at {version.approved_at}; "
+        f"{metrics}; {places}."
+    )

@@ -1,0 +1,240 @@
+"""The project's model group: that it exists, who may read it, and which of its versions is deployed.
+
+SageMaker Developer Guide, "Deploy a Model Version from a Different Account"; API Reference:
+PutModelPackageGroupPolicy (at most 20,480 characters), ListModelPackages (ascending by default).
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from botocore.exceptions import ClientError
+
+from pipeline.console import UserError, say
+
+POLICY_LIMIT = 20_480  # characters
+READ_GROUP, USE_VERSIONS = "TargetAccountsReadGroup", "TargetAccountsUseVersions"
+MISSING = {"ResourceNotFound", "ResourceNotFoundException", "ValidationException"}
+IMAGE = re.compile(r"\d{12}\.dkr\.ecr\.([a-z0-9-]+)\.amazonaws\.com(\.cn)?/[a-z0-9._/-]+[:@].+")
+
+
+@dataclass(frozen=True)
+class Version:
+    """The model package version to deploy."""
+
+    arn: str
+    number: int
+    group: str
+    approved_at: str
+    approved_by: str
+    image: str
+    model_data_url: str
+    metrics: Mapping[str, float]
+
+
+# -- the group ---------------------------------------------------------------------------------
+
+
+def ensure_group(sagemaker: Any, group: str, project: str, project_id: str) -> str:
+    """The ARN of the model group, which is created where it does not exist."""
+    tags = [
+        {"Key": "sagemaker:project-name", "Value": project},
+        {"Key": "sagemaker:project-id", "Value": project_id},
+    ]
+    try:
+        found: str = sagemaker.describe_model_package_group(ModelPackageGroupName=group)["ModelPackageGroupArn"]
+    except ClientError as error:
+        if error.response["Error"]["Code"] not in MISSING:
+            raise
+        say(f"creating the model group {group}")
+        return str(
+            sagemaker.create_model_package_group(
+                ModelPackageGroupName=group,
+                ModelPackageGroupDescription=f"Versions of the models of the SageMaker project {project}",
+                Tags=tags,
+            )["ModelPackageGroupArn"]
+        )
+    sagemaker.add_tags(ResourceArn=found, Tags=tags)  # a group may be older than the project
+    return found
+
+
+def statements(group_arn: str, account_ids: Iterable[str]) -> list[dict[str, Any]]:
+    """What the target accounts may do with a group and its versions.
+
+    Not UpdateModelPackage: with it, a target account could approve. The ARN of a version may
+    carry the group's name in lower case, so both forms stand there.
+    """
+    partition = group_arn.split(":")[1]
+    roots = [f"arn:{partition}:iam::{account}:root" for account in sorted(set(account_ids))]
+    versions = group_arn.replace(":model-package-group/", ":model-package/", 1) + "/*"
+    prefix, name = versions.split(":model-package/", 1)
+    return [
+        {
+            "Sid": READ_GROUP,
+            "Effect": "Allow",
+            "Principal": {"AWS": roots},
+            "Action": ["sagemaker:DescribeModelPackageGroup"],
+            "Resource": [group_arn],
+        },
+        {
+            "Sid": USE_VERSIONS,
+            "Effect": "Allow",
+            "Principal": {"AWS": roots},
+            "Action": ["sagemaker:CreateModel", "sagemaker:DescribeModelPackage", "sagemaker:ListModelPackages"],
+            "Resource": sorted({versions, f"{prefix}:model-package/{name.lower()}"}),
+        },
+    ]
+
+
+def merged(policy: Mapping[str, Any], ours: list[dict[str, Any]]) -> dict[str, Any]:
+    """The policy with our statements in place of those with the same Sid; other statements stay."""
+    sids = {statement["Sid"] for statement in ours}
+    others = [s for s in as_list(policy.get("Statement", [])) if s.get("Sid") not in sids]
+    return {"Version": policy.get("Version", "2012-10-17"), "Statement": others + ours}
+
+
+def share_group(sagemaker: Any, group: str, group_arn: str, account_ids: Iterable[str]) -> bool:
+    """Let the target accounts use the group's versions; False where the policy says so already."""
+    try:
+        current = json.loads(sagemaker.get_model_package_group_policy(ModelPackageGroupName=group)["ResourcePolicy"])
+    except ClientError as error:
+        if error.response["Error"]["Code"] not in MISSING:
+            raise
+        current = {}
+    wanted = merged(current, statements(group_arn, account_ids))
+    if comparable(current) == comparable(wanted):
+        return False
+    text = json.dumps(wanted, separators=(",", ":"))
+    if len(text) > POLICY_LIMIT:
+        raise UserError(
+            f"the policy of the model group {group} would have {len(text)} characters, SageMaker takes {POLICY_LIMIT}: "
+            "deploy to fewer accounts, or share the group through AWS Resource Access Manager"
+        )
+    say(f"sharing the model group {group} with the target accounts")
+    sagemaker.put_model_package_group_policy(ModelPackageGroupName=group, ResourcePolicy=text)
+    return True
+
+
+def comparable(policy: Mapping[str, Any]) -> list[str]:
+    """A policy without what makes no difference: order, and single values that stand for a list."""
+
+    def plain(node: Any) -> Any:
+        if isinstance(node, dict):
+            return {key: plain(value) for key, value in node.items()}
+        return sorted(as_list(node), key=str)
+
+    return sorted(json.dumps(plain(s), sort_keys=True) for s in as_list(policy.get("Statement", [])))
+
+
+def as_list(node: Any) -> list[Any]:
+    return node if isinstance(node, list) else [node]
+
+
+# -- the version -------------------------------------------------------------------------------
+
+
+def resolve(sagemaker: Any, group: str, number: int | None) -> Version | None:
+    """The version of this number, or the one that was approved last; None where nothing was approved."""
+    return approved(sagemaker, group, number) if number is not None else last_approved(sagemaker, group)
+
+
+def versions_of(sagemaker: Any, group: str, **only: str) -> list[dict[str, Any]]:
+    pages = sagemaker.get_paginator("list_model_packages").paginate(
+        ModelPackageGroupName=group, SortBy="CreationTime", SortOrder="Descending", **only
+    )
+    return [summary for page in pages for summary in page["ModelPackageSummaryList"]]
+
+
+def approved(sagemaker: Any, group: str, number: int) -> Version:
+    for summary in versions_of(sagemaker, group):
+        if summary["ModelPackageVersion"] == number:
+            return read_version(sagemaker.describe_model_package(ModelPackageName=summary["ModelPackageArn"]))
+    raise UserError(f"the model group {group} has no version {number}")
+
+
+def last_approved(sagemaker: Any, group: str) -> Version | None:
+    """By the time of the approval, which only DescribeModelPackage shows; the list knows the creation."""
+    summaries = versions_of(sagemaker, group, ModelApprovalStatus="Approved")
+    found = [sagemaker.describe_model_package(ModelPackageName=s["ModelPackageArn"]) for s in summaries]
+    found = [package for package in found if package.get("ModelApprovalStatus") == "Approved"]
+    return read_version(max(found, key=approval_time)) if found else None
+
+
+def approval_time(package: Mapping[str, Any]) -> datetime:
+    when: datetime = package.get("LastModifiedTime") or package["CreationTime"]
+    return when
+
+
+def read_version(package: Mapping[str, Any]) -> Version:
+    """The version in an answer of DescribeModelPackage; UserError unless it may be deployed."""
+    group, number = package["ModelPackageGroupName"], package["ModelPackageVersion"]
+    name, status = f"version {number} of {group}", package.get("ModelApprovalStatus")
+    if status != "Approved":
+        raise UserError(f"{name} is {status}: only an approved version is deployed. Approve it to start a deployment")
+    if package["ModelPackageStatus"] != "Completed":
+        raise UserError(f"{name} is not ready: its status is {package['ModelPackageStatus']}")
+    containers = package.get("InferenceSpecification", {}).get("Containers", [])
+    if not containers:
+        raise UserError(f"{name} has no container: register it with an InferenceSpecification")
+    first = containers[0]
+    return Version(
+        arn=package["ModelPackageArn"],
+        number=number,
+        group=group,
+        approved_at=approval_time(package).isoformat(),
+        approved_by=person(package.get("LastModifiedBy") or package.get("CreatedBy") or {}),
+        image=first["Image"],
+        model_data_url=first.get("ModelDataUrl", ""),
+        metrics=numbers(package.get("CustomerMetadataProperties", {})),
+    )
+
+
+def person(context: Mapping[str, Any]) -> str:
+    """Who a UserContext means: a Studio user, or the name at the end of an ARN."""
+    return str(
+        context.get("UserProfileName") or context.get("IamIdentity", {}).get("Arn", "").rsplit("/", 1)[-1] or "unknown"
+    )
+
+
+def numbers(properties: Mapping[str, str]) -> dict[str, float]:
+    found = {}
+    for name, value in sorted(properties.items()):
+        try:
+            found[name] = float(value)
+        except ValueError:
+            continue
+    return found
+
+
+def check_version(s3: Any, version: Version, regions: Mapping[str, Iterable[str]]) -> None:
+    """UserError where the version cannot run: its image or its artifact is not where it must be.
+
+    regions: of each stage. SageMaker pulls an image only in the endpoint's own region.
+    """
+    name = f"version {version.number} of {version.group}"
+    image = IMAGE.fullmatch(version.image)
+    if not image:
+        raise UserError(f"{name}: the image {version.image} is no image of Amazon ECR with a tag or a digest")
+    for stage, wanted in regions.items():
+        for region in wanted:
+            if region != image[1]:
+                raise UserError(
+                    f"{name}: the image lies in {image[1]}, but {stage} is to run in {region}, and SageMaker takes an "
+                    "image from the endpoint's own region: register a version with an image there, or change Regions"
+                )
+    if not version.model_data_url:
+        say(f"{name} has no ModelDataUrl: its artifact is not checked")
+        return
+    bucket, _, key = version.model_data_url.removeprefix("s3://").partition("/")
+    try:
+        s3.head_object(Bucket=bucket, Key=key)
+    except ClientError as error:
+        status = error.response["Error"]["Code"]
+        raise UserError(
+            f"{name}: its artifact {version.model_data_url} is missing, or the build role may not read it ({status})"
+        ) from error

@@ -1,0 +1,52 @@
+"""Test results as JUnit XML, which CodeBuild shows as a report."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from xml.etree import ElementTree
+
+
+@dataclass(frozen=True)
+class Result:
+    """One check at one place (account/region). failure, skipped: why, or ""."""
+
+    place: str
+    name: str
+    seconds: float = 0.0
+    failure: str = ""
+    skipped: str = ""
+
+
+def junit(stage: str, results: Iterable[Result]) -> bytes:
+    """One test suite for each place, in the order in which they come."""
+    root = ElementTree.Element("testsuites", name=stage)
+    by_place: dict[str, list[Result]] = {}
+    for result in results:
+        by_place.setdefault(result.place, []).append(result)
+    for place, some in by_place.items():
+        suite = ElementTree.SubElement(
+            root,
+            "testsuite",
+            name=f"{stage} {place}",
+            tests=str(len(some)),
+            failures=str(sum(bool(r.failure) for r in some)),
+            skipped=str(sum(bool(r.skipped) for r in some)),
+            errors="0",
+            time=f"{sum(r.seconds for r in some):.3f}",
+        )
+        for result in some:
+            case = ElementTree.SubElement(
+                suite, "testcase", classname=f"{stage}.{place}", name=result.name, time=f"{result.seconds:.3f}"
+            )
+            if result.failure:
+                ElementTree.SubElement(case, "failure", message=result.failure)
+            if result.skipped:
+                ElementTree.SubElement(case, "skipped", message=result.skipped)
+    return bytes(ElementTree.tostring(root, encoding="utf-8", xml_declaration=True))
+
+
+def write_junit(place: Path, stage: str, results: Iterable[Result]) -> None:
+    place.parent.mkdir(parents=True, exist_ok=True)
+    place.write_bytes(junit(stage, results))

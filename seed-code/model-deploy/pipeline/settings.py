@@ -1,0 +1,157 @@
+"""What the Build step is told: environment variables of the build project, and the two configuration files.
+
+Everything is checked once, here; all mistakes are reported at the same time.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from pipeline.console import UserError
+
+STAGES = ("staging", "prod")
+# Parameters of 40-stage.yaml that this step writes itself; the others are a stage's settings.
+WRITTEN_HERE = (
+    "SageMakerProjectName", "SageMakerProjectId", "StageName", "StackSetAdministrator", "OrganizationalUnitId",
+    "AccountIds", "Regions", "EndpointTemplateUrl", "ModelPackageName", "SageMakerExecutionRoleName",
+)  # fmt: skip
+REGION = re.compile(r"[a-z]{2}(-[a-z]+)+-\d")
+LAST_APPROVED = "last-approved"
+VARIABLES = (
+    "SAGEMAKER_PROJECT_NAME", "SAGEMAKER_PROJECT_ID", "MODEL_PACKAGE_GROUP_NAME", "MODEL_PACKAGE_VERSION",
+    "ORGANIZATIONAL_UNIT_STAGING_ID", "ORGANIZATIONAL_UNIT_PROD_ID", "EXECUTION_ROLE_STAGING_NAME",
+    "EXECUTION_ROLE_PROD_NAME", "STACK_SET_ADMINISTRATOR", "STAGING_REGIONS", "PROD_REGIONS", "ARTIFACT_BUCKET",
+    "COMMIT_ID", "PIPELINE_EXECUTION_ID", "AWS_REGION",
+)  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Stage:
+    """One stage: which unit and regions it goes to, and its settings (parameters of 40-stage.yaml)."""
+
+    name: str
+    unit: str
+    execution_role_name: str
+    regions: tuple[str, ...]
+    parameters: Mapping[str, str]
+    config: Mapping[str, Any] = field(default_factory=dict)  # the file as it stands
+
+    @property
+    def tester_role_name(self) -> str:
+        return f"{self.execution_role_name}-tester"
+
+
+@dataclass(frozen=True)
+class Settings:
+    """version: the number to deploy, or None for the version that was approved last."""
+
+    project: str
+    project_id: str
+    group: str
+    version: int | None
+    administrator: str
+    artifact_bucket: str
+    commit_id: str
+    execution_id: str
+    region: str
+    stages: tuple[Stage, ...]
+
+
+def read_settings(environment: Mapping[str, str], folder: Path) -> Settings:
+    """The settings; UserError names every mistake in them."""
+    problems = [f"environment variable {name} is not set" for name in VARIABLES if not environment.get(name)]
+    if problems:
+        raise UserError("the build project is not complete: " + "; ".join(problems))
+    known = template_parameters(folder / "40-stage.yaml")
+    stages = []
+    for name in STAGES:
+        stage, wrong = read_stage(name, environment, folder / f"{name}-config.json", known)
+        stages.append(stage)
+        problems += wrong
+    asked = environment["MODEL_PACKAGE_VERSION"]
+    if asked != LAST_APPROVED and not re.fullmatch(r"[1-9]\d*", asked):
+        problems.append(
+            f"the pipeline's variable ModelPackageVersion is {asked}: a number or {LAST_APPROVED} is needed"
+        )
+    if problems:
+        raise UserError("; ".join(problems))
+    return Settings(
+        project=environment["SAGEMAKER_PROJECT_NAME"],
+        project_id=environment["SAGEMAKER_PROJECT_ID"],
+        group=environment["MODEL_PACKAGE_GROUP_NAME"],
+        version=None if asked == LAST_APPROVED else int(asked),
+        administrator=environment["STACK_SET_ADMINISTRATOR"],
+        artifact_bucket=environment["ARTIFACT_BUCKET"],
+        commit_id=environment["COMMIT_ID"],
+        execution_id=environment["PIPELINE_EXECUTION_ID"],
+        region=environment["AWS_REGION"],
+        stages=tuple(stages),
+    )
+
+
+def read_stage(
+    name: str, environment: Mapping[str, str], file: Path, known: tuple[str, ...]
+) -> tuple[Stage, list[str]]:
+    """A stage, and what is wrong with its configuration file."""
+    config, problems = read_config(file)
+    given = config.get("Parameters", {})
+    if not isinstance(given, dict):
+        given = {}
+        problems.append(f"{file.name}: Parameters must be an object of names and texts")
+    settings = sorted(set(known) - set(WRITTEN_HERE))
+    for key, value in given.items():
+        where = f"{file.name}: Parameters.{key}"
+        if key in WRITTEN_HERE:
+            problems.append(f"{where} is written by the pipeline itself; take it out")
+        elif key not in settings:
+            problems.append(f"{where} is no setting of 40-stage.yaml; it has {', '.join(settings)}")
+        elif not isinstance(value, str):
+            problems.append(f'{where} must be text: write "{json.dumps(value)}" instead of {json.dumps(value)}')
+    regions = config.get("Regions", environment[f"{name.upper()}_REGIONS"].split(","))
+    if not isinstance(regions, list) or not all(isinstance(r, str) and REGION.fullmatch(r) for r in regions):
+        problems.append(f"{file.name}: Regions must be a list of regions such as us-east-1, not {json.dumps(regions)}")
+        regions = []
+    upper = name.upper()
+    return Stage(
+        name=name,
+        unit=environment[f"ORGANIZATIONAL_UNIT_{upper}_ID"],
+        execution_role_name=environment[f"EXECUTION_ROLE_{upper}_NAME"],
+        regions=tuple(dict.fromkeys(regions)),
+        parameters=given,
+        config=config,
+    ), problems
+
+
+def read_config(file: Path) -> tuple[dict[str, Any], list[str]]:
+    try:
+        config = json.loads(file.read_text(encoding="utf-8"))
+    except OSError:
+        return {}, [f"{file.name} is missing from the repository"]
+    except ValueError as error:
+        return {}, [f"{file.name} is not JSON: {error}"]
+    if not isinstance(config, dict):
+        return {}, [f"{file.name} must be a JSON object"]
+    unknown = [key for key in config if key not in {"Parameters", "Regions"}]
+    return config, [f"{file.name}: {key} is not known; it takes Parameters and Regions" for key in unknown]
+
+
+def template_parameters(file: Path) -> tuple[str, ...]:
+    """The names in the Parameters section of a template (Python's own library reads no YAML)."""
+    try:
+        lines = file.read_text(encoding="utf-8").splitlines()
+    except OSError as error:
+        raise UserError(f"{file.name} is missing from the repository") from error
+    names, inside = [], False
+    for line in lines:
+        if line and not line[0].isspace() and not line.startswith("#"):
+            inside = line.startswith("Parameters:")
+        elif inside and (found := re.match(r"  (\w+):", line)):
+            names.append(found[1])
+    if not names:
+        raise UserError(f"{file.name} has no Parameters section")
+    return tuple(names)

@@ -1,0 +1,106 @@
+"""Small stand-ins for AWS clients: they answer from plain data and remember what they were asked."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
+from typing import Any
+
+from botocore.exceptions import ClientError
+
+ACCOUNT, REGION = "111111111111", "us-east-1"
+GROUP_ARN = f"arn:aws:sagemaker:{REGION}:{ACCOUNT}:model-package-group/Iris"
+IMAGE = f"683313688378.dkr.ecr.{REGION}.amazonaws.com/sagemaker-xgboost:3.0-5"
+
+
+def error(operation: str, code: str, message: str = "") -> ClientError:
+    return ClientError({"Error": {"Code": code, "Message": message}}, operation)
+
+
+class Fake:
+    """Each operation is a function given by name; a list is what its pages hold; calls are kept."""
+
+    def __init__(self, **operations: Any) -> None:
+        self.operations = operations
+        self.calls: list[tuple[str, dict[str, Any]]] = []
+
+    def __getattr__(self, name: str) -> Callable[..., Any]:
+        if name not in self.operations:
+            raise AttributeError(f"nothing should call {name}")
+
+        def call(**arguments: Any) -> Any:
+            self.calls.append((name, arguments))
+            answer = self.operations[name]
+            answer = answer(**arguments) if callable(answer) else answer
+            if isinstance(answer, Exception):
+                raise answer
+            return answer
+
+        return call
+
+    def called(self, name: str) -> list[dict[str, Any]]:
+        return [arguments for operation, arguments in self.calls if operation == name]
+
+    def get_paginator(self, name: str) -> Any:
+        fake = self
+
+        class Pages:
+            def paginate(self, **arguments: Any) -> Iterator[Any]:
+                yield from getattr(fake, name)(**arguments)
+
+        return Pages()
+
+
+def package(number: int, status: str = "Approved", day: int = 1, **more: Any) -> dict[str, Any]:
+    """An answer of DescribeModelPackage; day: of the month in which its approval changed."""
+    return {
+        "ModelPackageGroupName": "Iris",
+        "ModelPackageVersion": number,
+        "ModelPackageArn": f"arn:aws:sagemaker:{REGION}:{ACCOUNT}:model-package/Iris/{number}",
+        "ModelPackageStatus": "Completed",
+        "ModelApprovalStatus": status,
+        "CreationTime": datetime(2026, 1, number, tzinfo=UTC),
+        "LastModifiedTime": datetime(2026, 2, day, tzinfo=UTC),
+        "LastModifiedBy": {"UserProfileName": "ann"},
+        "InferenceSpecification": {"Containers": [{"Image": IMAGE, "ModelDataUrl": "s3://models/iris/model.tar.gz"}]},
+        "CustomerMetadataProperties": {"validation:merror": "0.033", "data": "s3://data"},
+        **more,
+    }
+
+
+def registry(*packages: dict[str, Any], policy: str = "") -> Fake:
+    """A SageMaker client whose model group Iris holds these versions, one on each page."""
+
+    def listed(ModelApprovalStatus: str = "", **_: Any) -> list[dict[str, Any]]:  # noqa: N803  # the API's name
+        chosen = [p for p in packages if ModelApprovalStatus in ("", p["ModelApprovalStatus"])]
+        return [{"ModelPackageSummaryList": [p]} for p in reversed(chosen)]
+
+    def described(ModelPackageName: str) -> dict[str, Any]:  # noqa: N803  # the API's name
+        return next(p for p in packages if p["ModelPackageArn"] == ModelPackageName)
+
+    return Fake(
+        describe_model_package_group={"ModelPackageGroupArn": GROUP_ARN},
+        create_model_package_group={"ModelPackageGroupArn": GROUP_ARN},
+        add_tags={},
+        get_model_package_group_policy={"ResourcePolicy": policy} if policy else error("Get", "ResourceNotFound"),
+        put_model_package_group_policy={},
+        list_model_packages=listed,
+        describe_model_package=described,
+    )
+
+
+def organization(units: dict[str, list[str]], accounts: dict[str, list[dict[str, str]]]) -> Fake:
+    """An Organizations client: units beneath each unit, accounts in each unit, one on each page."""
+
+    def accounts_in(ParentId: str) -> list[dict[str, Any]]:  # noqa: N803  # the API's name
+        return [{"Accounts": [found]} for found in accounts.get(ParentId, [])]
+
+    def units_in(ParentId: str) -> list[dict[str, Any]]:  # noqa: N803  # the API's name
+        return [{"OrganizationalUnits": [{"Id": unit}]} for unit in units.get(ParentId, [])]
+
+    return Fake(list_accounts_for_parent=accounts_in, list_organizational_units_for_parent=units_in)
+
+
+def account(number: str, state: str = "ACTIVE", management: str = "999999999999") -> dict[str, str]:
+    arn = f"arn:aws:organizations::{management}:account/o-1/{number}"
+    return {"Id": number, "Name": f"account {number}", "State": state, "Arn": arn}
