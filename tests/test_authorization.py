@@ -299,8 +299,13 @@ def bucket(cloud: Cloud, name: str, *statements: Statement, account: str = A) ->
 
 
 def test_a_standard_tls_only_statement_denies_nothing_here(strict: Cloud) -> None:
-    deny = {"Effect": "Deny", "Principal": "*", "Action": "s3:*", "Resource": ["arn:aws:s3:::bkt", "arn:aws:s3:::bkt/*"],
-            "Condition": {"Bool": {"aws:SecureTransport": "false"}}}  # fmt: skip
+    deny = {
+        "Effect": "Deny",
+        "Principal": "*",
+        "Action": "s3:*",
+        "Resource": ["arn:aws:s3:::bkt", "arn:aws:s3:::bkt/*"],
+        "Condition": {"Bool": {"aws:SecureTransport": "false"}},
+    }
     bucket(strict, "bkt", deny)
     strict.root(A, REGION).client("s3").get_object(Bucket="bkt", Key="k")
 
@@ -450,7 +455,7 @@ def test_an_alias_is_decided_by_its_keys_arn(strict: Cloud) -> None:
 
 def test_a_misspelt_service_principal_is_no_principal(strict: Cloud) -> None:
     iam = strict.root(A, REGION).client("iam")
-    with pytest.raises(ClientError, match='Invalid principal in policy: "SERVICE":"codepipelin.amazonaws.com"'):
+    with pytest.raises(ClientError, match=r'Invalid principal in policy: "SERVICE":"codepipelin\.amazonaws\.com"'):
         iam.create_role(RoleName="r", AssumeRolePolicyDocument=trust(Service="codepipelin.amazonaws.com"))
 
 

@@ -180,6 +180,8 @@ def _layers(request: AuthorizationRequest, policies: Policies) -> Iterator[tuple
         yield "resource control policy", tuple(p for level in policies.resource_control for p in level)
     if bound_by_service_control(request, policies):
         yield "service control policy", tuple(p for level in policies.service_control for p in level)
+    if request.principal.kind not in ("user", "role"):
+        return  # root users, services and the anonymous have no policies of their own
     yield "identity-based policy", policies.identity
     yield "permissions boundary", (policies.boundary,) if policies.boundary else ()
     yield "session policy", policies.session or ()
