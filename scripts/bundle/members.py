@@ -1,0 +1,66 @@
+"""The accounts of a unit, and the unit's path: what Organizations says of it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from botocore.exceptions import ClientError
+
+from scripts.bundle.console import UserError
+
+
+@dataclass(frozen=True)
+class Member:
+    """An active account."""
+
+    id: str
+    name: str
+
+
+def accounts_beneath(organizations: Any, unit: str) -> tuple[Member, ...]:
+    """Every active account in a unit and in the units beneath it; suspended ones are left out."""
+    found = [
+        Member(account["Id"], account["Name"])
+        for parent in units_beneath(organizations, unit)
+        for account in pages(organizations, "list_accounts_for_parent", "Accounts", parent)
+        if account["Status"] == "ACTIVE"
+    ]
+    return tuple(sorted(found, key=lambda member: member.id))
+
+
+def units_beneath(organizations: Any, unit: str) -> Iterator[str]:
+    """The unit itself and every unit beneath it."""
+    yield unit
+    for child in pages(organizations, "list_organizational_units_for_parent", "OrganizationalUnits", unit):
+        yield from units_beneath(organizations, child["Id"])
+
+
+def pages(organizations: Any, operation: str, member: str, parent: str) -> Iterator[dict[str, Any]]:
+    for page in organizations.get_paginator(operation).paginate(ParentId=parent):
+        yield from page[member]
+
+
+def unit_path(organizations: Any, unit: str, key: str) -> str:
+    """The unit's path as aws:PrincipalOrgPaths has it, with everything beneath: o-…/r-…/ou-…/*.
+
+    IAM User Guide, "aws:PrincipalOrgPaths". UserError for a unit that is not there; key: where the
+    environment file names it.
+    """
+    organization = organizations.describe_organization()["Organization"]["Id"]
+    parts: list[str] = []
+    current = unit
+    while True:
+        parts.insert(0, current)
+        if current.startswith("r-"):
+            return "/".join([organization, *parts, "*"])
+        try:
+            current = organizations.list_parents(ChildId=current)["Parents"][0]["Id"]
+        except ClientError as error:
+            if error.response["Error"]["Code"] in {"ChildNotFoundException", "InvalidInputException"}:
+                raise UserError(
+                    f"{key}: the unit {unit} is not in the organization {organization}. "
+                    "`aws organizations list-organizational-units-for-parent` shows those that are"
+                ) from error
+            raise

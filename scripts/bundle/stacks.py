@@ -1,0 +1,140 @@
+"""One CloudFormation stack from a template of the kit: look, plan, apply, wait."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from botocore.exceptions import ClientError
+
+from scripts.bundle.console import UserError
+from scripts.bundle.plan import Step
+
+INLINE_LIMIT = 51_200  # bytes of a template in a request (CloudFormation User Guide, "CloudFormation quotas")
+PATIENCE = 1800.0  # seconds for a stack to settle
+SETTLED = (
+    "CREATE_COMPLETE",
+    "UPDATE_COMPLETE",
+    "UPDATE_ROLLBACK_COMPLETE",
+    "IMPORT_COMPLETE",
+    "IMPORT_ROLLBACK_COMPLETE",
+)
+TAGS = {"multi-account-sagemaker": "accounts"}  # so that the stacks are known as the kit's
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """A stack as it should be."""
+
+    account: str
+    name: str
+    body: str
+    parameters: Mapping[str, str]
+
+
+@dataclass(frozen=True)
+class Found:
+    """A stack as it is; status "" when there is none."""
+
+    status: str = ""
+    body: str = ""
+    parameters: Mapping[str, str] | None = None
+
+
+def look(cloudformation: Any, want: Wanted) -> Found:
+    try:
+        stack = cloudformation.describe_stacks(StackName=want.name)["Stacks"][0]
+    except ClientError as error:
+        if "does not exist" in str(error):
+            return Found()
+        raise
+    body = cloudformation.get_template(StackName=want.name, TemplateStage="Original")["TemplateBody"]
+    parameters = {p["ParameterKey"]: p.get("ParameterValue", "") for p in stack.get("Parameters", [])}
+    return Found(stack["StackStatus"], body if isinstance(body, str) else "", parameters)
+
+
+def make_plan(want: Wanted, found: Found) -> Step:
+    """Create, change or leave alone; UserError where a person must look first."""
+    place = f"{want.name} in {want.account}"
+    if len(want.body.encode()) > INLINE_LIMIT:
+        raise UserError(f"the template of {want.name} has more than {INLINE_LIMIT:,} bytes")
+    if not found.status or found.status == "REVIEW_IN_PROGRESS":
+        return Step("create", "stack", place)
+    if found.status == "ROLLBACK_COMPLETE" or found.status.endswith("_FAILED"):
+        raise UserError(
+            f"the stack {place} is in state {found.status}. Look at its events in the CloudFormation console, "
+            "delete the stack, and run this command again"
+        )
+    changed = changes(want, found)
+    if found.status not in SETTLED:
+        return Step("keep", "stack", place, f"{found.status}: waiting for it")
+    return Step("change" if changed else "keep", "stack", place, changed)
+
+
+def changes(want: Wanted, found: Found) -> str:
+    """What differs: the template, parameters by name."""
+    known = found.parameters or {}
+    names = [name for name, value in want.parameters.items() if known.get(name) != value]
+    return ", ".join([*(["template"] if found.body.strip() != want.body.strip() else []), *names])
+
+
+def apply(cloudformation: Any, want: Wanted, step: Step, told: Callable[[str], None]) -> dict[str, str]:
+    """Carry the step out and wait; the stack's outputs. told: hears of each resource that is done."""
+    request = {
+        "StackName": want.name,
+        "TemplateBody": want.body,
+        "Parameters": [{"ParameterKey": k, "ParameterValue": v} for k, v in want.parameters.items()],
+        "Capabilities": ["CAPABILITY_NAMED_IAM"],
+        "Tags": [{"Key": key, "Value": value} for key, value in TAGS.items()],
+    }
+    if step.action == "create":
+        cloudformation.create_stack(**request, OnFailure="DELETE")
+    elif step.action == "change":
+        try:
+            cloudformation.update_stack(**request)
+        except ClientError as error:
+            if "No updates are to be performed" not in str(error):
+                raise
+            return outputs(cloudformation.describe_stacks(StackName=want.name)["Stacks"][0])
+    return wait(cloudformation, want, told)
+
+
+def outputs(stack: Mapping[str, Any]) -> dict[str, str]:
+    return {output["OutputKey"]: output["OutputValue"] for output in stack.get("Outputs", [])}
+
+
+def wait(cloudformation: Any, want: Wanted, told: Callable[[str], None], patience: float = PATIENCE) -> dict[str, str]:
+    """The outputs of the stack once it is done; UserError with the reasons when it failed."""
+    deadline, pause, seen = time.monotonic() + patience, 0.1, ""
+    id = cloudformation.describe_stacks(StackName=want.name)["Stacks"][0]["StackId"]
+    while True:
+        stack = cloudformation.describe_stacks(StackName=id)["Stacks"][0]
+        status = stack["StackStatus"]
+        if status in {"CREATE_COMPLETE", "UPDATE_COMPLETE"}:
+            return outputs(stack)
+        if not status.endswith("_IN_PROGRESS"):
+            raise UserError(f"the stack {want.name} in {want.account} ended {status}:\n{reasons(cloudformation, id)}")
+        if time.monotonic() > deadline:
+            raise UserError(
+                f"the stack {want.name} in {want.account} is still {status} after {patience / 60:.0f} minutes. "
+                "Run this command again: it goes on from here"
+            )
+        if status != seen:
+            told(f"{want.name} in {want.account}: {status}")
+            seen = status
+        time.sleep(pause)
+        pause = min(5.0, pause * 1.5)
+
+
+def reasons(cloudformation: Any, id: str) -> str:
+    """Why resources failed, oldest first."""
+    events = [
+        event
+        for page in cloudformation.get_paginator("describe_stack_events").paginate(StackName=id)
+        for event in page["StackEvents"]
+        if event["ResourceStatus"].endswith("_FAILED")
+    ]
+    lines = [f"    {e['LogicalResourceId']}: {e.get('ResourceStatusReason', '')}" for e in reversed(events)]
+    return "\n".join(lines) or "    its events say no reason"
