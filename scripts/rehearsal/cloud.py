@@ -19,6 +19,7 @@ from typing import Any, TypeVar
 
 import botocore.session
 from botocore.config import Config
+from botocore.loaders import create_loader
 
 from scripts.rehearsal.errors import AwsError
 from scripts.rehearsal.principals import Credentials, Principal
@@ -26,6 +27,7 @@ from scripts.rehearsal.principals import Credentials, Principal
 State = TypeVar("State")
 PARTITION = "aws"
 SESSION_SECONDS = 3600
+LOADER = create_loader()  # the services' models, read once for every Cloud of the process
 CLIENT_CONFIG = Config(
     retries={"max_attempts": 1, "mode": "standard"},
     connect_timeout=5,
@@ -108,6 +110,7 @@ class Cloud:
         self._sessions: dict[tuple[Any, ...], Credentials] = {}
         self._clients: dict[tuple[str, str, str], Any] = {}
         self._botocore = botocore.session.Session()
+        self._botocore.register_component("data_loader", LOADER)
         self._threads: list[threading.Thread] = []
         self._requests = (folder / "requests.jsonl").open("a", encoding="utf-8")
 

@@ -6,6 +6,7 @@ moto is pinned exactly: tests/test_moto_canaries.py has one test per private sym
 
 from __future__ import annotations
 
+import copy
 import re
 from functools import cache
 from typing import Any
@@ -17,11 +18,28 @@ from moto.core.base_backend import BackendDict
 from moto.core.config import default_user_config
 from moto.core.exceptions import HTTPException
 from moto.core.request import Request
+from moto.iam.models import IAMBackend
 
 from scripts.rehearsal.calls import Call
 from scripts.rehearsal.errors import AwsError, NotPlayed
 
 default_user_config["iam"] = {"load_aws_managed_policies": True}  # as AWS ships them
+
+_parse_aws_policies = IAMBackend._init_aws_policies
+_aws_policies: list[Any] = []
+
+
+def _init_aws_policies(self: Any) -> list[Any]:
+    """AWS's managed policies for one account: moto would parse all 1,582 of them for every account anew."""
+    if not _aws_policies:
+        _aws_policies.extend(_parse_aws_policies(self))
+    own = [copy.copy(policy) for policy in _aws_policies]
+    for policy in own:
+        policy.account_id, policy.attachment_count = self.account_id, 0
+    return own
+
+
+IAMBackend._init_aws_policies = _init_aws_policies
 
 # Services without a module of ours, answered by moto as a whole.
 WHOLE_SERVICES = frozenset(

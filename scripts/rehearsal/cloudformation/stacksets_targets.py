@@ -7,7 +7,10 @@ management account is never a target; suspended accounts are left out.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import cache
 from typing import Any
+
+from botocore.session import Session
 
 from scripts.rehearsal.cloudformation.stacksets_state import StackSet
 from scripts.rehearsal.errors import AwsError, NotPlayed
@@ -83,12 +86,14 @@ def unit_of(stack_set: StackSet, account: str) -> str:
     return next((i.unit for i in stack_set.instances.values() if i.account == account), "")
 
 
-def check_regions(regions: list[str]) -> list[str]:
-    from botocore.session import Session
+@cache
+def known_regions() -> frozenset[str]:
+    return frozenset(Session().get_available_regions("cloudformation"))
 
-    known = set(Session().get_available_regions("cloudformation"))
+
+def check_regions(regions: list[str]) -> list[str]:
     if not regions:
         raise refused("At least one region must be specified")
-    if unknown := [region for region in regions if region not in known]:
+    if unknown := [region for region in regions if region not in known_regions()]:
         raise refused(f"Region {unknown[0]} is not a region where stack instances can be created")
     return list(dict.fromkeys(regions))
