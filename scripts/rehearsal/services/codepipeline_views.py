@@ -51,10 +51,11 @@ def _kind(execution: Execution) -> dict[str, Any]:
 
 def execution_view(pipeline: Pipeline, execution: Execution) -> dict[str, Any]:
     """GetPipelineExecution."""
-    revisions = []
-    for name, revision in execution.revisions.items():
-        run = next(r for r in reversed(_source_runs(pipeline, name)) if r.revision == revision)
-        revisions.append({**revision, "name": next(iter(run.outputs)), "created": run.started})
+    sources = {action["name"]: action for action in execution.declaration["stages"][0]["actions"]}
+    revisions = [
+        {**revision, "name": sources[name]["outputArtifacts"][0]["name"], "created": execution.started}
+        for name, revision in execution.revisions.items()
+    ]
     return {
         "pipelineName": pipeline.name,
         "pipelineVersion": execution.version,
@@ -64,12 +65,6 @@ def execution_view(pipeline: Pipeline, execution: Execution) -> dict[str, Any]:
         "variables": [{"name": name, "resolvedValue": value} for name, value in execution.variables.items()],
         **_kind(execution),
     }
-
-
-def _source_runs(pipeline: Pipeline, action: str) -> list[ActionRun]:
-    return [
-        run for execution in pipeline.executions for run in execution.actions if run.name == action and run.revision
-    ]
 
 
 def execution_summary(execution: Execution) -> dict[str, Any]:
