@@ -11,10 +11,12 @@ import ctypes
 import importlib.util
 import json
 import math
+import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+PLACE = re.compile(r"^\[[\d:]+\] \S+:\d+: ")  # the time and the line of its own source, before what it says
 Rows = Sequence[Mapping[int, float]]  # one mapping for each row: column to value; a column left out is missing
 
 
@@ -43,7 +45,7 @@ def check(status: int) -> None:
     if status != 0:
         text = LIBRARY.XGBGetLastError().decode(errors="replace")
         lines = [line for line in text.splitlines() if line.strip()]
-        raise BoosterError(lines[0].strip() if lines else "unknown error")
+        raise BoosterError(PLACE.sub("", lines[0].strip()) if lines else "unknown error")
 
 
 class Matrix:
