@@ -401,6 +401,17 @@ def test_a_failed_update_without_rollback_is_left_and_can_be_mended(client: Any,
     assert sorted(p["DelaySeconds"] for p in queues.made.values()) == [2, 3]
 
 
+def test_a_resource_whose_update_failed_is_updated_again(client: Any, queues: Queues) -> None:
+    first = body({"A": queue(1)})
+    create(client, first)
+    assert update(client, body({"A": queue(13)}), DisableRollback=True)["StackStatus"] == "UPDATE_FAILED"
+    resource = client.describe_stack_resources(StackName="shop")["StackResources"][0]
+    assert resource["ResourceStatus"] == "UPDATE_FAILED"
+    queues.done.clear()
+    assert update(client, first, DisableRollback=True)["StackStatus"] == "UPDATE_COMPLETE"
+    assert queues.done == ["update A"]
+
+
 def test_new_stack_tags_reach_the_resources(client: Any, queues: Queues) -> None:
     create(client, body({"A": queue()}))
     update(client, body({"A": queue()}), Tags=[{"Key": "team", "Value": "shop"}])

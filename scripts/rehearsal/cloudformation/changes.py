@@ -24,18 +24,19 @@ class Difference:
     replaced_by: the create-only ones among them (paths): with any, a new resource takes its place
     tags: the stack's tags differ, and the type carries them
     metadata: only told to CloudFormation itself, the resource is not touched
-    nested: a nested stack, which every update looks into: its template may be another behind the same URL
+    again: touched by every update: a nested stack, whose template may be another behind the same URL, or a
+        resource whose last update failed and was not rolled back
     """
 
     properties: tuple[str, ...] = ()
     replaced_by: tuple[str, ...] = ()
     tags: bool = False
     metadata: bool = False
-    nested: bool = False
+    again: bool = False
 
     @property
     def touches(self) -> bool:
-        return bool(self.properties or self.tags or self.nested)
+        return bool(self.properties or self.tags or self.again)
 
     def __bool__(self) -> bool:
         return self.touches or self.metadata
@@ -46,7 +47,8 @@ def compare(old: Resource, new: Resource, tags: Mapping[str, str], region: str) 
     known = schemas.schema(new.type, region)
     replaced = tuple(known.replaced_by(old.properties, new.properties)) if names else ()
     retag = known.taggable and old.tags != dict(tags)
-    return Difference(tuple(names), replaced, retag, old.metadata != new.metadata, new.type == STACK_TYPE)
+    again = new.type == STACK_TYPE or old.status == "UPDATE_FAILED"
+    return Difference(tuple(names), replaced, retag, old.metadata != new.metadata, again)
 
 
 @dataclass(frozen=True)

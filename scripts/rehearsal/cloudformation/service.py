@@ -7,7 +7,7 @@ Not played: stack policies, notification topics, rollback triggers, resource imp
 
 from __future__ import annotations
 
-import importlib.util
+import importlib
 from typing import Any
 
 from scripts.rehearsal.calls import Call, Service
@@ -158,5 +158,4 @@ def update_termination_protection(call: Call) -> dict[str, Any]:
 
 
 for _module in ("views", "changesets", "stacksets"):  # they register their operations on the same Service
-    if importlib.util.find_spec(f"scripts.rehearsal.cloudformation.{_module}"):
-        importlib.import_module(f"scripts.rehearsal.cloudformation.{_module}")
+    importlib.import_module(f"scripts.rehearsal.cloudformation.{_module}")

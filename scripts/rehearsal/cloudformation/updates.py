@@ -88,6 +88,7 @@ class Update(Deployment):
             former_id = self.steps.update(old, new)
         except StepFailed:
             new.tags = dict(self.goal.tags)  # some may have arrived: the rollback takes them away
+            old.status, old.reason = new.status, new.reason
             raise
         self.stack.resources[new.logical_id] = new
         if former_id:  # the service gave another id: the old resource goes in the clean-up
