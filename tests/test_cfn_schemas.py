@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from scripts.rehearsal.cloudformation import schema_rules, schemas
+from scripts.rehearsal.cloudformation import patterns, schema_rules, schemas
 from scripts.rehearsal.cloudformation.values import UNKNOWN
 
 ROLE = "arn:aws:iam::111111111111:role/r"
@@ -179,3 +179,16 @@ def without_patterns(node: Any) -> Any:
     if isinstance(node, dict):
         return {key: without_patterns(part) for key, part in node.items() if key not in left_out}
     return [without_patterns(part) for part in node] if isinstance(node, list) else node
+
+
+def test_every_pattern_of_the_registry_can_be_read() -> None:
+    """Of the types that the templates use, and of one that writes UTF-16 pairs."""
+    for kind in (*KINDS, "AWS::Glue::Session", "AWS::CodePipeline::Pipeline", "AWS::CloudFormation::StackSet"):
+        assert all(patterns.compiled(pattern) for pattern in patterns_in(schemas.schema(kind).document)), kind
+
+
+def patterns_in(node: Any) -> list[str]:
+    if isinstance(node, dict):
+        own = [node["pattern"]] if isinstance(node.get("pattern"), str) else []
+        return own + [found for part in node.values() for found in patterns_in(part)]
+    return [found for part in node for found in patterns_in(part)] if isinstance(node, list) else []

@@ -133,6 +133,11 @@ def test_lines_are_known_for_every_part_and_its_nearest_parent() -> None:
             4,
         ),
         (
+            f"{TOPIC}\nParameters:\n  P:\n    Type: String\n    AllowedPattern: '['",
+            "Template format error: AllowedPattern must be a regular expression.",
+            5,
+        ),
+        (
             f"{TOPIC}\nParameters:\n  P: {{Type: Text}}",
             "Template format error: Unrecognized parameter type: Text",
             3,
@@ -206,3 +211,8 @@ def test_sizes_are_limited() -> None:
 def test_transforms_are_listed() -> None:
     assert parse(f"Transform: AWS::LanguageExtensions\n{TOPIC}").transforms == ["AWS::LanguageExtensions"]
     assert parse(f"Transform: [A, {{Name: B}}]\n{TOPIC}").transforms == ["A", "B"]
+
+
+def test_members_that_only_a_macro_knows_are_left_to_it() -> None:
+    """Whether the macro is played is said when the template is evaluated."""
+    assert parse("Transform: Count\nResources: {T: {Type: AWS::SNS::Topic, Count: 3}}").transforms == ["Count"]

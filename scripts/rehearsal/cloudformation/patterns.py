@@ -6,6 +6,9 @@ import re
 from functools import lru_cache
 from typing import Any
 
+ASTRAL_PAIRS = r"\uD800\uDC00-\uDBFF\uDFFF"  # U+10000 to U+10FFFF, as a language of UTF-16 writes it
+ASTRAL = r"\U00010000-\U0010FFFF"
+
 
 @lru_cache(maxsize=4096)
 def compiled(pattern: str) -> Any:
@@ -13,6 +16,7 @@ def compiled(pattern: str) -> Any:
 
     Python's own engine where it knows the syntax; the regex package for the rest (\\p{L}, \\p{Alpha}).
     """
+    pattern = pattern.replace(ASTRAL_PAIRS, ASTRAL)
     try:
         return re.compile(pattern)
     except re.error:
