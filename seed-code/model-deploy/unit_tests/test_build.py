@@ -6,6 +6,7 @@ import tempfile
 import unittest
 from pathlib import Path
 from typing import Any
+from unittest import mock
 
 from pipeline.accounts import accounts_of
 from pipeline.build import build, clear
@@ -249,7 +250,8 @@ class TheBuild(Repository):
             return {"Stacks": [{"StackId": "id", "StackStatus": next(statuses)}]}
 
         stacks = Fake(describe_stacks=described, delete_stack={})
-        clear(stacks, "sagemaker-Iris-p-1-deploy-staging")
+        with mock.patch("time.sleep"):
+            clear(stacks, "sagemaker-Iris-p-1-deploy-staging")
         self.assertEqual(stacks.called("delete_stack"), [{"StackName": "id"}])
         alive = Fake(describe_stacks={"Stacks": [{"StackId": "id", "StackStatus": "UPDATE_ROLLBACK_COMPLETE"}]})
         clear(alive, "sagemaker-Iris-p-1-deploy-staging")
