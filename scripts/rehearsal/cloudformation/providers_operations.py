@@ -9,6 +9,8 @@ import json
 import re
 from typing import Any
 
+from botocore.exceptions import ClientError
+
 from scripts.rehearsal.cloudformation.provider import Context, Made, ResourceFailed
 from scripts.rehearsal.cloudformation.providers_shapes import (
     document,
@@ -268,7 +270,11 @@ class ScalableTarget:
 
     def delete(self, context: Context, physical_id: str, properties: dict[str, Any]) -> None:
         scaling = context.client("application-autoscaling")
-        unless(ABSENT, scaling.deregister_scalable_target, **self._names(physical_id))
+        try:
+            unless(ABSENT, scaling.deregister_scalable_target, **self._names(physical_id))
+        except ClientError as error:
+            if "No scalable target found" not in str(error):  # moto's ObjectNotFoundException
+                raise
 
     def _register(self, context: Context, properties: dict[str, Any]) -> Made:
         only("AWS::ApplicationAutoScaling::ScalableTarget", properties, self.carried)
@@ -304,9 +310,10 @@ class ScalingPolicy:
         return self.create(context, new)
 
     def delete(self, context: Context, physical_id: str, properties: dict[str, Any]) -> None:
-        scaling = context.client("application-autoscaling")
-        arguments = {"PolicyName": properties["PolicyName"], **self._target(properties)}
-        unless(ABSENT, scaling.delete_scaling_policy, **arguments)
+        scaling, target = context.client("application-autoscaling"), self._target(properties)
+        name = properties["PolicyName"]
+        if scaling.describe_scaling_policies(PolicyNames=[name], **target)["ScalingPolicies"]:
+            scaling.delete_scaling_policy(PolicyName=name, **target)
 
     def _target(self, properties: dict[str, Any]) -> dict[str, Any]:
         names = ("ResourceId", "ScalableDimension", "ServiceNamespace")

@@ -24,6 +24,10 @@ from scripts.rehearsal.errors import NotPlayed
 
 BUCKET = "AWS::S3::Bucket"
 GONE = {"NoSuchBucket", "NoSuchBucketPolicy"}
+DASHED_WEBSITES = {  # the others write s3-website.REGION (Amazon S3 User Guide, "Website endpoints")
+    "us-east-1", "us-west-1", "us-west-2", "ap-southeast-1", "ap-southeast-2", "ap-northeast-1", "eu-west-1",
+    "sa-east-1",
+}  # fmt: skip
 ACLS = {"Private": "private", "LogDeliveryWrite": "log-delivery-write"}
 
 
@@ -188,6 +192,7 @@ class Bucket:
         getattr(s3, xform_name(operation))(**filled)
 
     def _made(self, context: Context, name: str) -> Made:
+        dot = "-" if context.region in DASHED_WEBSITES else "."
         return Made(
             name,
             {
@@ -195,6 +200,7 @@ class Bucket:
                 "DomainName": f"{name}.s3.amazonaws.com",
                 "RegionalDomainName": f"{name}.s3.{context.region}.amazonaws.com",
                 "DualStackDomainName": f"{name}.s3.dualstack.{context.region}.amazonaws.com",
+                "WebsiteURL": f"http://{name}.s3-website{dot}{context.region}.amazonaws.com",
             },
         )
 
