@@ -127,15 +127,22 @@ class Environment:
         return tuple(dict.fromkeys([*roles, *self.catalog.principals]))
 
 
+@cache
+def botocore_session() -> botocore.session.Session:
+    """botocore's own lists (no request is made with it); reading them once takes a third of a second."""
+    return botocore.session.Session()
+
+
+@cache
 def partition(region: str) -> str:
     """The partition of a region: aws, aws-cn, aws-us-gov, …"""
-    return str(botocore.session.Session().get_partition_for_region(region))
+    return str(botocore_session().get_partition_for_region(region))
 
 
 @cache
 def known_regions() -> tuple[str, ...]:
     """Every region in which SageMaker runs, as botocore lists them."""
-    session = botocore.session.Session()
+    session = botocore_session()
     return tuple(r for p in session.get_available_partitions() for r in session.get_available_regions("sagemaker", p))
 
 

@@ -49,18 +49,16 @@ def unit_path(organizations: Any, unit: str, key: str) -> str:
     environment file names it.
     """
     organization = organizations.describe_organization()["Organization"]["Id"]
-    parts: list[str] = []
-    current = unit
-    while True:
-        parts.insert(0, current)
-        if current.startswith("r-"):
-            return "/".join([organization, *parts, "*"])
-        try:
-            current = organizations.list_parents(ChildId=current)["Parents"][0]["Id"]
-        except ClientError as error:
-            if error.response["Error"]["Code"] in {"ChildNotFoundException", "InvalidInputException"}:
-                raise UserError(
-                    f"{key}: the unit {unit} is not in the organization {organization}. "
-                    "`aws organizations list-organizational-units-for-parent` shows those that are"
-                ) from error
-            raise
+    try:
+        organizations.describe_organizational_unit(OrganizationalUnitId=unit)
+    except ClientError as error:
+        if error.response["Error"]["Code"] == "OrganizationalUnitNotFoundException":
+            raise UserError(
+                f"{key}: the unit {unit} is not in the organization {organization}. "
+                "`aws organizations list-organizational-units-for-parent` shows those that are"
+            ) from error
+        raise
+    parts = [unit]
+    while not parts[0].startswith("r-"):
+        parts.insert(0, organizations.list_parents(ChildId=parts[0])["Parents"][0]["Id"])
+    return "/".join([organization, *parts, "*"])
