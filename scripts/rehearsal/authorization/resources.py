@@ -74,8 +74,10 @@ def _cloudformation(call: Call, types: list[str]) -> list[str]:
             return [params["ChangeSetName"]]
         if name:
             return [name if name.startswith("arn:") else _cfn(call, f"stack/{name}/*")]
-        if call.operation in ("DescribeStacks", "GetTemplateSummary"):
-            return [_cfn(call, "stack/*/*")] if call.operation == "DescribeStacks" else ["*"]
+        if call.operation in ("DescribeStacks", "DescribeStackResources", "DescribeEvents"):
+            return [_cfn(call, "stack/*/*")]
+        if call.operation == "GetTemplateSummary" and "StackSetName" not in params:
+            return ["*"]
     if "stackset" in types:
         name = params.get("StackSetName", "")
         if name:
@@ -117,7 +119,7 @@ def _codebuild(call: Call, types: list[str]) -> list[str]:
     project = params.get("projectName") or params.get("name")
     if "project" in types:
         ids = [params["id"]] if "id" in params else params.get("ids", [])
-        names = [project] if project else [*params.get("names", []), *(str(i).split(":")[-2] for i in ids)]
+        names = [project] if project else [*params.get("names", []), *(project_of(i) for i in ids)]
         found = [_build_arn(call, "project", name) for name in names if name]
     if "report-group" in types and not found:
         names = _values(params.get("reportGroupArns") or params.get("reportGroupArn") or params.get("arn") or [])
@@ -128,6 +130,11 @@ def _codebuild(call: Call, types: list[str]) -> list[str]:
         names += [params["name"]] if "name" in params else []
         found = [_build_arn(call, "report-group", name) for name in names]
     return found
+
+
+def project_of(build: str) -> str:
+    """The project of a build given by id (PROJECT:UUID) or ARN; "" for anything else."""
+    return build.rpartition("build/")[2].rpartition("build-batch/")[2].rpartition(":")[0]
 
 
 def _build_arn(call: Call, kind: str, name: str) -> str:
@@ -261,28 +268,22 @@ def _organizations(call: Call, types: list[str]) -> list[str]:
     from scripts.rehearsal.authorization.state import organization_of
 
     organization = organization_of(call.account)
-    if organization is None:
-        return ["*"] if "" in types else []
+    if organization is None:  # the service itself says that there is none
+        return ["*"]
     keys = ("AccountId", "OrganizationalUnitId", "ParentId", "ChildId", "PolicyId", "TargetId", "RootId",
             "SourceParentId", "DestinationParentId", "ResourceId")  # fmt: skip
     return [found for key in keys if key in call.params and (found := organization.arn_of(str(call.params[key])))]
 
 
 def _servicecatalog(call: Call, types: list[str]) -> list[str]:
+    """Products and portfolios are catalog's; one named otherwise than by id is any."""
     params = call.params
-    found = []
-    if "Product" in types:
-        product = params.get("ProductId") or (
-            params.get("Id") if "AcceptLanguage" not in params or "Id" in params else None
-        )
-        if product or call.operation == "CreateProduct":
-            found.append(arn("catalog", call.region, call.account, f"product/{product or '*'}"))
-        elif "ProductName" in params or "Name" in params:
-            found.append(arn("catalog", call.region, call.account, "product/*"))
-    elif "Portfolio" in types:
-        portfolio = params.get("PortfolioId") or params.get("Id")
-        found.append(arn("catalog", call.region, call.account, f"portfolio/{portfolio or '*'}"))
-    return found
+    for kind, key in (("Product", "ProductId"), ("Portfolio", "PortfolioId")):
+        if kind in types and (params.get(key) or params.get("Id")):
+            return [arn("catalog", call.region, call.account, f"{kind.lower()}/{params.get(key) or params['Id']}")]
+        if kind in types and (params.get("ProductName") or params.get("Name") or params.get("DisplayName")):
+            return [arn("catalog", call.region, call.account, f"{kind.lower()}/*")]
+    return []
 
 
 def _ssm(call: Call, types: list[str]) -> list[str]:
@@ -317,8 +318,8 @@ def _scaling(call: Call, types: list[str]) -> list[str]:
 def _sqs(call: Call, types: list[str]) -> list[str]:
     params = call.params
     if "QueueUrl" in params:
-        account, name = params["QueueUrl"].rstrip("/").split("/")[-2:]
-        return [arn("sqs", call.region, account, name)]
+        account, _, name = params["QueueUrl"].rstrip("/").rpartition("/")
+        return [arn("sqs", call.region, account.rpartition("/")[2] or call.account, name)]
     owner = params.get("QueueOwnerAWSAccountId", call.account)
     return [arn("sqs", call.region, owner, params["QueueName"])] if "QueueName" in params else []
 
@@ -373,6 +374,13 @@ def _lambda(call: Call, types: list[str]) -> list[str]:
     ]
 
 
+def _ecr(call: Call, types: list[str]) -> list[str]:
+    names = _values(call.params.get("repositoryName") or call.params.get("repositoryNames") or [])
+    if "repository" not in types:
+        return []
+    return [arn("ecr", call.region, call.account, f"repository/{name}") for name in names or ["*"]]
+
+
 BY_PREFIX: dict[str, Callable[[Call, list[str]], list[str]]] = {
     "application-autoscaling": _scaling,
     "cloudformation": _cloudformation,
@@ -380,6 +388,7 @@ BY_PREFIX: dict[str, Callable[[Call, list[str]], list[str]]] = {
     "codebuild": _codebuild,
     "codecommit": _codecommit,
     "codepipeline": _codepipeline,
+    "ecr": _ecr,
     "events": _events,
     "iam": _iam,
     "kms": _kms,
