@@ -115,7 +115,7 @@ def _first_failure(work: Work, stack_id: str) -> str:
         return ""
     told = ""
     for event in events:  # the newest first
-        own = event["PhysicalResourceId"] == event["StackId"]
+        own = event.get("PhysicalResourceId") == event["StackId"]
         status = event["ResourceStatus"]
         if not own and status.endswith("_FAILED") and "cancelled" not in event.get("ResourceStatusReason", ""):
             told = f": {event['LogicalResourceId']} ({event['ResourceType']}): {event.get('ResourceStatusReason', '')}"
