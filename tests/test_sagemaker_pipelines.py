@@ -136,6 +136,20 @@ def test_a_condition_takes_one_branch_and_fail_says_why(cloud: Cloud) -> None:
     assert failed["Steps"]["Good"]["Metadata"]["Condition"]["Outcome"] == "False"
 
 
+def test_the_experiment_of_an_execution_is_shown(cloud: Cloud) -> None:
+    experiment = {
+        "ExperimentName": {"Get": "Execution.PipelineName"},
+        "TrialName": {"Get": "Execution.PipelineExecutionId"},
+    }
+    stop = {"Name": "Stop", "Type": "Fail", "Arguments": {"ErrorMessage": "stop"}}
+    create(cloud, make_role(cloud), body(stop, PipelineExperimentConfig=experiment))
+    execution = start(cloud)
+    assert execution["PipelineExperimentConfig"] == {
+        "ExperimentName": "Iris-train",
+        "TrialName": execution["PipelineExecutionArn"].rsplit("/", 1)[1],
+    }
+
+
 def test_parameters_are_checked_when_an_execution_starts(cloud: Cloud) -> None:
     role = make_role(cloud)
     create(

@@ -17,7 +17,7 @@ from scripts.rehearsal.calls import Call
 from scripts.rehearsal.cloud import arn
 from scripts.rehearsal.services.sagemaker import base, pipeline_definition
 from scripts.rehearsal.services.sagemaker.base import invalid, missing, sagemaker
-from scripts.rehearsal.services.sagemaker.pipeline_runs import Execution, random_id, run
+from scripts.rehearsal.services.sagemaker.pipeline_runs import Execution, known, random_id, run
 
 WRITTEN = (
     "PipelineName", "PipelineDisplayName", "PipelineDefinition", "PipelineDefinitionS3Location",
@@ -186,6 +186,8 @@ def start_pipeline_execution(call: Call) -> dict[str, Any]:
         session=session,
         tags=base.tags_of(call.cloud, pipeline["PipelineArn"]),
     )
+    if definition.experiment:
+        shown["PipelineExperimentConfig"] = pipeline_definition.resolve(definition.experiment, known(execution))
     with state(call).lock:
         state(call).executions[whole] = execution
         if token:

@@ -101,6 +101,10 @@ def check_job(params: dict[str, Any], region: str) -> None:
     base.only(params, "CreateTrainingJob", *SHOWN, "Tags", "DebugHookConfig")
     if params.get("EnableManagedSpotTraining"):
         raise NotPlayed("CreateTrainingJob with EnableManagedSpotTraining")
+    if params.get("ProfilerConfig") and not params["ProfilerConfig"].get("DisableProfiler"):
+        raise NotPlayed("CreateTrainingJob with ProfilerConfig")
+    if params.get("DebugHookConfig", {}).get("CollectionConfigurations"):
+        raise NotPlayed("CreateTrainingJob with CollectionConfigurations")
     algorithm = params["AlgorithmSpecification"]
     base.only(algorithm, "AlgorithmSpecification", "TrainingImage", "TrainingInputMode", "MetricDefinitions")
     if "TrainingImage" not in algorithm:
@@ -216,7 +220,7 @@ def train(cloud: Cloud, job: Job, session: Session, keys: dict[str, list[str]], 
         except ClientError as error:
             raise JobFailed(f"ClientError: Data download failed:{error.response['Error']['Message']}") from error
     step(cloud, job, "Training", "Training image download completed. Training in progress.")
-    output, code = run_container(job, folder)
+    output, code = run_container(cloud, job, folder)
     stream = f"{shown['TrainingJobName']}/algo-1-{int(time.time())}"
     logs.write(session, LOG_GROUP, stream, output)
     if job.stop.is_set():
@@ -263,11 +267,12 @@ def write_configuration(shown: dict[str, Any], folder: Path) -> None:
         (config / name).write_text(json.dumps(content), encoding="utf-8")
 
 
-def run_container(job: Job, folder: Path) -> tuple[str, int]:
+def run_container(cloud: Cloud, job: Job, folder: Path) -> tuple[str, int]:
     """What the container printed, and its exit code; ended early where the job is stopped or takes too long."""
     job.process = process.start(
         "xgboost_train", folder, {"TRAINING_JOB_NAME": job.shown["TrainingJobName"]}, subprocess.STDOUT
     )
+    cloud.on_stop.append(job.process.kill)
     try:
         output, _ = job.process.communicate(timeout=job.shown["StoppingCondition"].get("MaxRuntimeInSeconds", 86400))
     except subprocess.TimeoutExpired:
