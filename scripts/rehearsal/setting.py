@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from scripts.rehearsal.cloud import Cloud, Session
+from scripts.rehearsal.principals import Principal
 from scripts.rehearsal.services.organizations import plan_account_ids
 
 MANAGEMENT = "999999999999"
@@ -114,14 +115,16 @@ def make_people(cloud: Cloud, setting: Setting) -> None:
 
 
 def make_person(iam: Any, account: str, name: str, policy_arn: str) -> None:
-    """A role that people of this account sign in with."""
-    iam.create_role(RoleName=name, AssumeRolePolicyDocument=trust(AWS=f"arn:aws:iam::{account}:root"))
+    """A user of this account, and the role that the user works with."""
+    iam.create_user(UserName=name)
+    iam.create_role(RoleName=name, AssumeRolePolicyDocument=trust(AWS=f"arn:aws:iam::{account}:user/{name}"))
     iam.attach_role_policy(RoleName=name, PolicyArn=policy_arn)
 
 
 def sign_in(cloud: Cloud, account: str, role: str, region: str) -> Session:
-    """A person signed in to an account with a role."""
-    return cloud.assume_role(f"arn:aws:iam::{account}:role/{role}", role, cloud.root(account, region).principal, region)
+    """A person signed in to an account with the role that make_person made."""
+    person = Principal("user", account, f"arn:aws:iam::{account}:user/{role}")
+    return cloud.assume_role(f"arn:aws:iam::{account}:role/{role}", role, person, region)
 
 
 def studio(cloud: Cloud, setting: Setting) -> Session:

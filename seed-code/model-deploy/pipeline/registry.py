@@ -231,10 +231,13 @@ def check_version(s3: Any, version: Version, regions: Mapping[str, Iterable[str]
         say(f"{name} has no ModelDataUrl: its artifact is not checked")
         return
     bucket, _, key = version.model_data_url.removeprefix("s3://").partition("/")
-    try:
-        s3.head_object(Bucket=bucket, Key=key)
+    try:  # listing shows that it is there, and needs no right to read or decrypt a model
+        found = s3.list_objects_v2(Bucket=bucket, Prefix=key, MaxKeys=1).get("Contents", [])
     except ClientError as error:
         status = error.response["Error"]["Code"]
         raise UserError(
-            f"{name}: its artifact {version.model_data_url} is missing, or the build role may not read it ({status})"
+            f"{name}: its artifact {version.model_data_url} cannot be looked for ({status}): let the build role list "
+            f"the bucket {bucket}, or train into the kit's model bucket"
         ) from error
+    if not any(item["Key"] == key for item in found):
+        raise UserError(f"{name}: its artifact {version.model_data_url} is missing")

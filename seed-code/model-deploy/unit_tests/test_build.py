@@ -124,9 +124,12 @@ class TheAccounts(unittest.TestCase):
             accounts_of(organization({}, {"ou-s": [account("444444444444", "SUSPENDED")]}), "ou-s")
 
 
+MODEL = {"Contents": [{"Key": "iris/model.tar.gz"}]}
+
+
 class TheBuild(Repository):
     def run_build(self, sagemaker: Fake, s3: Fake | None = None, **changes: str) -> dict[str, str]:
-        self.s3 = s3 or Fake(head_object={}, put_object={})
+        self.s3 = s3 or Fake(head_object={}, put_object={}, list_objects_v2=MODEL)
         self.cloudformation = Fake(describe_stacks=error("DescribeStacks", "ValidationError", "x does not exist"))
         units = {"ou-s": [account("333333333333")], "ou-p": [account("222222222222"), account("444444444444")]}
         clients: dict[str, Any] = {
@@ -193,7 +196,7 @@ class TheBuild(Repository):
         def missing(Bucket: str, Key: str) -> Any:  # noqa: N803  # the API's names
             return error("HeadObject", "404") if "50-endpoint" in Key else {}
 
-        self.run_build(registry(package(1)), Fake(head_object=missing, put_object={}))
+        self.run_build(registry(package(1)), Fake(head_object=missing, put_object={}, list_objects_v2=MODEL))
         put = self.s3.called("put_object")[0]
         url = self.written("deployment.json")["endpoint_template"]["url"]
         self.assertEqual(url, f"https://sagemaker-project-p-1.s3.{REGION}.amazonaws.com/{put['Key']}")
@@ -202,9 +205,14 @@ class TheBuild(Repository):
         self.assertEqual(self.s3.called("put_object"), [])
 
     def test_a_missing_artifact_is_named(self) -> None:
-        absent = Fake(head_object=error("HeadObject", "404"))
+        absent = Fake(list_objects_v2={"KeyCount": 0})
         with self.assertRaisesRegex(UserError, r"its artifact s3://models/iris/model.tar.gz is missing"):
             self.run_build(registry(package(1)), absent)
+
+    def test_a_bucket_that_may_not_be_listed_is_named(self) -> None:
+        hidden = Fake(list_objects_v2=error("ListObjectsV2", "AccessDenied"))
+        with self.assertRaisesRegex(UserError, r"let the build role list the bucket models"):
+            self.run_build(registry(package(1)), hidden)
 
     def test_an_image_must_be_pinned_and_in_the_region_of_the_endpoint(self) -> None:
         bare = {"Containers": [{"Image": IMAGE.rsplit(":", 1)[0], "ModelDataUrl": "s3://b/k"}]}
