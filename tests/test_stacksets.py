@@ -429,3 +429,42 @@ def test_a_failed_set_names_its_instances_and_leaves_nothing(cloud: Cloud) -> No
         StackSet().create(context, properties(setting, [STAGING, PROD]))
     with pytest.raises(ClientError, match="StackSetNotFound"):
         setting.management.describe_stack_set(StackSetName="notes")
+
+
+def test_a_stack_rolls_its_set_back_when_an_instance_fails(cloud: Cloud) -> None:
+    """A failed UpdateStackSet alone would leave the set changed; the stack around it puts it right."""
+    setting = Setting(cloud).trust()
+    document = json.loads(TEMPLATE)
+    failing = {"Type": "AWS::SSM::Parameter", "Properties": {"Name": "/taken", "Type": "String", "Value": "x"}}
+    document["Resources"]["Second"] = failing
+    cloud.root(STAGING, REGION).client("ssm").put_parameter(Name="/taken", Value="mine", Type="String")
+
+    def stage(body: str) -> str:
+        resource = {"Type": "AWS::CloudFormation::StackSet", "Properties": properties(setting, [STAGING])}
+        resource["Properties"]["TemplateBody"] = body  # type: ignore[index]
+        return json.dumps({"Resources": {"Stage": resource}})
+
+    def ended() -> str:
+        for _ in range(600):
+            status = str(setting.data.describe_stacks(StackName="stage")["Stacks"][0]["StackStatus"])
+            if not status.endswith("IN_PROGRESS"):
+                return status
+            time.sleep(0.02)
+        raise AssertionError("the stack did not come to an end")
+
+    setting.data.create_stack(StackName="stage", TemplateBody=stage(TEMPLATE))
+    assert ended() == "CREATE_COMPLETE"
+    setting.data.update_stack(StackName="stage", TemplateBody=stage(json.dumps(document)))
+    assert ended() == "UPDATE_ROLLBACK_COMPLETE"
+    events = setting.data.describe_stack_events(StackName="stage")["StackEvents"]
+    reasons = [e.get("ResourceStatusReason", "") for e in events if e["ResourceStatus"] == "UPDATE_FAILED"]
+    assert any(f"{STAGING} {REGION}" in reason and "Second" in reason for reason in reasons), reasons
+    shown = setting.data.describe_stack_set(StackSetName="notes", CallAs="DELEGATED_ADMIN")["StackSet"]
+    assert shown["TemplateBody"] == TEMPLATE
+    assert {i["Status"] for i in instances(setting.data, CallAs="DELEGATED_ADMIN").values()} == {"CURRENT"}
+    setting.data.delete_stack(StackName="stage")
+    for _ in range(600):
+        if not setting.data.list_stack_sets(Status="ACTIVE", CallAs="DELEGATED_ADMIN")["Summaries"]:
+            break
+        time.sleep(0.02)
+    assert setting.note(STAGING) == ""

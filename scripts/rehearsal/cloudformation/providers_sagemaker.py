@@ -77,7 +77,12 @@ DELETIONS: Mapping[str, str] = {"Model": "delete_model", "EndpointConfig": "dele
 
 
 class Endpoint:
-    """AWS::SageMaker::Endpoint: waits until the endpoint serves, or says why it does not."""
+    """AWS::SageMaker::Endpoint: waits until the endpoint serves, or says why it does not.
+
+    An update that an alarm rolled back leaves the endpoint InService with its former configuration
+    (SageMaker Developer Guide, "Auto-rollback configuration and monitoring"): by its status alone,
+    which is what is waited for, it cannot be told from an update that went through.
+    """
 
     update_only = ("ExcludeRetainedVariantProperties", "RetainAllVariantProperties", "RetainDeploymentConfig")
     carried = frozenset({"DeploymentConfig", "EndpointConfigName", "EndpointName", "Tags", *update_only})
