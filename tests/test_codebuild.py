@@ -8,13 +8,14 @@ import sys
 import textwrap
 import time
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 from botocore.exceptions import ClientError
 
+from scripts.rehearsal.authorization.authorizer import Authorizer
 from scripts.rehearsal.cloud import Session
 from scripts.rehearsal.server import EmbeddedAws
 from scripts.rehearsal.services import codebuild_run
@@ -402,6 +403,66 @@ def test_a_report_without_files_fails_the_upload(root: Session) -> None:
     done = build(root, "version: 0.2\nphases: {}\nreports: {unit: {files: [r.xml]}}\n")
     assert done["buildStatus"] == "FAILED"
     assert "unit" in phase(done, "UPLOAD_ARTIFACTS")["contexts"][0]["message"]
+
+
+@pytest.fixture
+def limited(root: Session) -> Iterator[Callable[..., str]]:
+    """Makes a role that may do these actions and nothing else; requests are authorized meanwhile."""
+    iam = root.client("iam")
+
+    def make(*actions: str) -> str:
+        allowed = {"Effect": "Allow", "Action": list(actions), "Resource": "*"}
+        policy = {"Version": "2012-10-17", "Statement": [allowed]}
+        made = iam.create_role(RoleName="limited", AssumeRolePolicyDocument=json.dumps(TRUST))
+        iam.put_role_policy(RoleName="limited", PolicyName="p", PolicyDocument=json.dumps(policy))
+        return str(made["Role"]["Arn"])
+
+    root.cloud.authorizer = Authorizer(root.cloud)
+    yield make
+    root.cloud.authorizer = None
+    iam.delete_role_policy(RoleName="limited", PolicyName="p")
+    iam.delete_role(RoleName="limited")
+
+
+def test_a_role_that_may_not_write_logs_fails_before_the_source(root: Session, limited: Callable[..., str]) -> None:
+    done = build(root, "version: 0.2\nphases: {}\n", serviceRole=limited("s3:GetObject"))
+    context = phase(done, "PROVISIONING")["contexts"][0]
+    assert context["statusCode"] == "ACCESS_DENIED"
+    assert "does not allow AWS CodeBuild to create Amazon CloudWatch Logs log streams" in context["message"]
+    assert list(statuses(done))[-3:] == ["PROVISIONING", "FINALIZING", "COMPLETED"]
+
+
+def test_a_build_goes_on_when_its_role_may_not_send_lines(root: Session, limited: Callable[..., str]) -> None:
+    done = build(root, "version: 0.2\nphases: {}\n", serviceRole=limited("logs:Create*"))
+    assert done["buildStatus"] == "SUCCEEDED"
+    kept = (root.cloud.folder / "builds/maker" / f"{done['id'].split(':')[1]}.log").read_text()
+    assert "not authorized to perform: logs:PutLogEvents" in kept
+
+
+def test_a_defect_of_the_embedded_aws_ends_the_build_as_a_fault(root: Session, monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken(*_: Any) -> None:
+        raise RuntimeError("a defect")
+
+    monkeypatch.setattr(codebuild_run.BuildRun, "_download", broken)
+    done = build(root, "version: 0.2\nphases: {}\n")
+    assert done["buildStatus"] == "FAULT"
+    while not root.cloud.faults:
+        time.sleep(0.01)
+    assert "a defect" in root.cloud.faults.pop().traceback
+
+
+def test_a_role_that_may_not_write_reports_fails_the_upload(root: Session, limited: Callable[..., str]) -> None:
+    role = limited("logs:*", "codebuild:CreateReportGroup", "codebuild:CreateReport", "codebuild:UpdateReport")
+    spec = """
+    version: 0.2
+    phases: {build: {commands: ["echo '<testsuite/>' > r.xml"]}}
+    reports: {denied: {files: [r.xml]}}
+    """
+    done = build(root, spec, serviceRole=role)
+    assert done["buildStatus"] == "FAILED"
+    message = phase(done, "UPLOAD_ARTIFACTS")["contexts"][0]["message"]
+    assert "not authorized to perform: codebuild:BatchPutTestCases on resource" in message
+    assert "report-group/maker-denied" in message
 
 
 def test_a_build_can_be_stopped(root: Session) -> None:

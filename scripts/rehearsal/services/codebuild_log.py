@@ -54,7 +54,11 @@ class BuildLog:
     def send(self) -> None:
         if self._send is not None and self._unsent:
             lines, self._unsent = self._unsent, []
-            self._send(lines)
+            try:
+                self._send(lines)
+            except ClientError as error:  # the build goes on, its log ends here
+                self._send = None
+                self.note(f"Could not send the log: {said(error)}")
 
     def close(self) -> None:
         self.send()

@@ -18,6 +18,7 @@ from scripts.rehearsal.calls import Call
 from scripts.rehearsal.cloud import Session, arn, new_id, refuse_unless
 from scripts.rehearsal.errors import AwsError, NotPlayed
 from scripts.rehearsal.services.codebuild_state import INVALID, CodeBuildState, codebuild, page, state_of
+from scripts.rehearsal.services.permit import permit
 
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9\-_]{1,127}")
 STATUSES = ("ERROR", "FAILED", "SKIPPED", "SUCCEEDED", "UNKNOWN")
@@ -153,7 +154,8 @@ def publish(
     """Keep a build's test results as a report of the group; the report's ARN.
 
     group: as the buildspec names it, an ARN or a name (then prefixed with the project's name)
-    session: the service role's, which creates the group where it does not exist
+    session: the service role's, which creates the group where it does not exist, and needs
+        CreateReport, BatchPutTestCases and UpdateReport (User Guide, "Test report permissions")
     """
     group_arn = group
     if not group.startswith("arn:"):
@@ -165,6 +167,8 @@ def publish(
             )
     if group_arn not in known.report_groups:
         raise AwsError("ResourceNotFoundException", f"Report group not found: {group_arn}")
+    for action in ("CreateReport", "BatchPutTestCases", "UpdateReport"):
+        permit(session, f"codebuild:{action}", group_arn)
     report_arn = f"{group_arn.replace(':report-group/', ':report/', 1)}:{new_id()}"
     cases = [case for path, content in files for case in read_junit(path, content)]
     counts = Counter(case["status"] for case in cases)

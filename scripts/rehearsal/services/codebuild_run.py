@@ -35,7 +35,7 @@ MINUTE = 60.0  # seconds; a timeout is never shortened, because work is not
 COMMAND_PHASES = ("INSTALL", "PRE_BUILD", "BUILD", "POST_BUILD")
 
 
-class PhaseFailed(Exception):  # noqa: N818  # what happened, as CodeBuild says it: status code and message
+class PhaseFailed(Exception):  # what happened, as CodeBuild says it: status code and message
     def __init__(self, code: str, message: str) -> None:
         super().__init__(f"{code}: {message}")
         self.code = code
@@ -71,7 +71,14 @@ class BuildRun:
         self.shell: Shell
 
     def run(self) -> None:
-        """The whole build. Nothing that a build can do wrong leaves this as an exception."""
+        """The whole build. What a build can do wrong is in its record; only a defect here is an exception."""
+        try:
+            self._run()
+        except Exception:
+            self._end("FAULT")
+            raise
+
+    def _run(self) -> None:
         self._tell()
         status = "FAILED"
         try:
@@ -92,6 +99,9 @@ class BuildRun:
         self._export()
         with self._phase("FINALIZING"):
             pass
+        self._end(status)
+
+    def _end(self, status: str) -> None:
         self.log.close()
         with self.known.lock:
             now = datetime.now(UTC)

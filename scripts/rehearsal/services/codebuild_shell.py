@@ -36,7 +36,7 @@ set -a
 _packages_lock = threading.Lock()
 
 
-class Interrupted(Exception):  # noqa: N818  # not an error of the command: somebody ended it
+class Interrupted(Exception):  # not an error of the command: somebody ended it
     """The command was ended before it finished; `reason` is TIMED_OUT or STOPPED."""
 
     def __init__(self, reason: str) -> None:
