@@ -55,7 +55,9 @@ def test_a_whole_buildspec_is_read() -> None:
 
 
 def test_json_is_a_buildspec_too() -> None:
-    assert parse('{"version": "0.2", "phases": {"build": {"commands": ["true"]}}}').phases["build"].commands == ("true",)
+    assert parse('{"version": "0.2", "phases": {"build": {"commands": ["true"]}}}').phases["build"].commands == (
+        "true",
+    )
 
 
 BUILD = "version: 0.2\nphases:\n  build:\n    commands: ['true']\n"
