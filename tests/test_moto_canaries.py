@@ -1,0 +1,26 @@
+"""One canary for each private symbol of moto that is patched: it fails when a new moto no longer has it."""
+
+from __future__ import annotations
+
+import json
+
+from scripts.rehearsal.cloud import Cloud
+
+A, REGION = "111111111111", "us-east-1"
+
+
+def test_moto_leaves_the_conditions_of_bucket_policies_to_the_authorizer(cloud: Cloud) -> None:
+    """FakeBucket.get_permission: moto would refuse every object of a bucket that denies plain HTTP."""
+    s3 = cloud.root(A, REGION).client("s3")
+    s3.create_bucket(Bucket="sagemaker-x")
+    statement = {
+        "Sid": "DenyDeletionByOthers",
+        "Effect": "Deny",
+        "Principal": "*",
+        "Action": "s3:*",
+        "Resource": ["arn:aws:s3:::sagemaker-x", "arn:aws:s3:::sagemaker-x/*"],
+        "Condition": {"StringEquals": {"aws:PrincipalAccount": "222222222222"}},
+    }
+    s3.put_bucket_policy(Bucket="sagemaker-x", Policy=json.dumps({"Version": "2012-10-17", "Statement": [statement]}))
+    s3.put_object(Bucket="sagemaker-x", Key="k", Body=b"v")
+    assert s3.get_object(Bucket="sagemaker-x", Key="k")["Body"].read() == b"v"
