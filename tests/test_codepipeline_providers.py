@@ -9,12 +9,15 @@ from typing import Any
 
 import pytest
 
+from scripts.rehearsal.authorization.authorizer import Authorizer
 from scripts.rehearsal.cloud import Cloud
+from scripts.rehearsal.services.events import deliveries
 from tests.codepipeline_setting import (
     ACCOUNT,
     BUCKET,
     BUILD,
     DEPLOY,
+    NAME,
     REGION,
     SOURCE,
     Stage,
@@ -22,6 +25,7 @@ from tests.codepipeline_setting import (
     artifacts,
     declaration,
     make_role,
+    wait_for,
 )
 
 TEMPLATE = """
@@ -276,3 +280,77 @@ def test_a_branch_that_does_not_exist_fails_the_source(cloud: Cloud) -> None:
     code, message = error(stage, execution, "Source")
     assert code == "ConfigurationError"
     assert "branch main does not exist" in message
+
+
+# -- permissions -------------------------------------------------------------------------------
+
+
+def deny(cloud: Cloud, role: str, *actions: str) -> None:
+    statement = {"Sid": "Not", "Effect": "Deny", "Action": list(actions), "Resource": "*"}
+    cloud.root(ACCOUNT, REGION).client("iam").put_role_policy(
+        RoleName=role,
+        PolicyName="not",
+        PolicyDocument=json.dumps({"Version": "2012-10-17", "Statement": [statement]}),
+    )
+
+
+@pytest.mark.parametrize(
+    ("role", "denied", "failing", "code"),
+    [
+        ("pipeline", "s3:GetObjectVersion", "Source", "PermissionError"),
+        ("pipeline", "s3:PutObject", "Source", "PermissionError"),
+        ("pipeline", "cloudformation:CreateStack", "Deploy", "PermissionError"),
+        ("pipeline", "iam:PassRole", "Deploy", "PermissionError"),
+        ("stage", "ssm:PutParameter", "Deploy", "JobFailed"),
+    ],
+)
+def test_an_action_that_its_role_may_not_do_fails_and_names_the_permission(
+    stage: Stage, role: str, denied: str, failing: str, code: str
+) -> None:
+    stage.cloud.authorizer = Authorizer(stage.cloud)
+    deny(stage.cloud, role, denied)
+    execution = stage.create(deploying())
+    assert stage.ends(execution) == "Failed"
+    told = error(stage, execution, failing)
+    assert told[0] == code, told
+    assert denied in told[1]
+
+
+def test_a_source_whose_role_may_not_fetch_the_files_fails(cloud: Cloud) -> None:
+    cloud.authorizer = Authorizer(cloud)
+    root = cloud.root(ACCOUNT, REGION)
+    root.client("s3").create_bucket(Bucket=BUCKET)
+    make_role(cloud, "pipeline")
+    deny(cloud, "pipeline", "codecommit:UploadArchive")
+    root.client("codecommit").create_repository(repositoryName="seed")
+    root.client("codecommit").create_commit(
+        repositoryName="seed", branchName="main", putFiles=[{"filePath": "a", "fileContent": b"b"}]
+    )
+    declared = declaration()
+    declared["stages"][0]["actions"][0] |= {
+        "actionTypeId": {**SOURCE["actionTypeId"], "provider": "CodeCommit"},
+        "configuration": {"RepositoryName": "seed", "BranchName": "main", "PollForSourceChanges": "false"},
+    }
+    stage = Stage.__new__(Stage)
+    stage.cloud, stage.client = cloud, root.client("codepipeline")
+    execution = stage.create(declared)
+    assert stage.ends(execution) == "Failed"
+    code, message = error(stage, execution, "Source")
+    assert code == "PermissionError"
+    assert "codecommit:UploadArchive" in message
+
+
+def test_a_rule_whose_role_may_not_start_the_pipeline_leaves_a_failed_delivery(stage: Stage) -> None:
+    stage.ends(stage.create(declaration()))
+    stage.cloud.authorizer = Authorizer(stage.cloud)
+    events_role = make_role(stage.cloud, "events", "events.amazonaws.com")
+    deny(stage.cloud, "events", "codepipeline:StartPipelineExecution")
+    events = stage.cloud.root(ACCOUNT, REGION).client("events")
+    events.put_rule(Name="code", EventPattern='{"source": ["kit"]}')
+    pipeline = f"arn:aws:codepipeline:{REGION}:{ACCOUNT}:{NAME}"
+    events.put_targets(Rule="code", Targets=[{"Id": "p", "Arn": pipeline, "RoleArn": events_role}])
+    events.put_events(Entries=[{"Source": "kit", "DetailType": "Push", "Detail": "{}"}])
+    [failed] = wait_for(lambda: deliveries(stage.cloud, failed=True))
+    assert failed.target == pipeline
+    assert "codepipeline:StartPipelineExecution" in failed.failed
+    assert len(stage.summaries()) == 1

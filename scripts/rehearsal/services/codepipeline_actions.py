@@ -16,13 +16,14 @@ from typing import Any
 
 from botocore.exceptions import ClientError
 
-from scripts.rehearsal.cloud import new_id
-from scripts.rehearsal.errors import NotPlayed
+from scripts.rehearsal.cloud import arn, new_id
+from scripts.rehearsal.errors import AwsError, NotPlayed
 from scripts.rehearsal.services import codepipeline_cloudformation as cloudformation
 from scripts.rehearsal.services import codepipeline_stacksets as stacksets
 from scripts.rehearsal.services.codepipeline_providers import environment_problem
 from scripts.rehearsal.services.codepipeline_state import ActionFailed
 from scripts.rehearsal.services.codepipeline_work import Work, failure, zipped
+from scripts.rehearsal.services.permit import permit
 
 CONSOLE = "https://console.aws.amazon.com/codesuite/codepipeline"
 APPROVAL_DAYS = 7
@@ -60,6 +61,9 @@ def codecommit_source(work: Work) -> None:
     client = work.client("codecommit")
     try:
         client.get_branch(repositoryName=repository, branchName=branch)
+        for permission in ("UploadArchive", "GetUploadArchiveStatus"):  # how CodePipeline has the files sent
+            where = arn("codecommit", work.pipeline.region, work.session.account, repository)
+            permit(work.session, f"codecommit:{permission}", where)
         commit_id, content = archive(work.cloud, work.session.account, work.pipeline.region, repository, branch)
         if _override(work, "COMMIT_ID") not in (None, commit_id):
             raise NotPlayed(f"a start with a commit other than the newest one of {branch}")
@@ -76,6 +80,14 @@ def codecommit_source(work: Work) -> None:
                 f"right repository and branch ({told['Message']})",
             ) from error
         raise failure(error, f"access the AWS CodeCommit repository named {repository}") from error
+    except NotPlayed:
+        raise
+    except AwsError as error:
+        raise ActionFailed(
+            "PermissionError",
+            f"The provided role does not have permissions to access the AWS CodeCommit repository named {repository}: "
+            f"{error.message}",
+        ) from error
     message = commit.get("message", "")
     work.run.revision = {"revisionId": commit_id, "revisionSummary": message or commit_id}
     work.run.variables = {
@@ -108,7 +120,8 @@ def s3_source(work: Work) -> None:
     try:
         if client.get_bucket_versioning(Bucket=bucket).get("Status") != "Enabled":
             raise ActionFailed("ConfigurationError", f"The bucket {bucket} must have versioning enabled to be a source")
-        found = client.get_object(Bucket=bucket, Key=key, **({"VersionId": version} if version else {}))
+        version = version or client.head_object(Bucket=bucket, Key=key)["VersionId"]
+        found = client.get_object(Bucket=bucket, Key=key, VersionId=version)
     except ClientError as error:
         if error.response["Error"]["Code"] in ("NoSuchKey", "NoSuchBucket", "404"):
             raise ActionFailed(

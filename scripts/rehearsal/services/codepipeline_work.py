@@ -28,7 +28,14 @@ from scripts.rehearsal.services.codepipeline_state import (
     pipeline_session,
 )
 
-DENIED = ("AccessDenied", "AccessDeniedException", "UnauthorizedOperation", "NotAuthorized", "AuthorizationError")
+DENIED = (
+    "AccessDenied",
+    "AccessDeniedException",
+    "UnauthorizedOperation",
+    "NotAuthorized",
+    "AuthorizationError",
+    "403",
+)
 ALPHABET = string.ascii_letters + string.digits
 
 
