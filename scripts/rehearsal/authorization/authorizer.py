@@ -179,6 +179,10 @@ class Authorizer:
         decided = self._decide_assume(
             call.principal, params["RoleArn"], role, params.get("ExternalId"), tags, params["RoleSessionName"]
         )
+        if call.principal.kind == "root":  # STS API Reference, AssumeRole: not with the root user's credentials
+            error = AwsError("AccessDenied", "Roles may not be assumed by root accounts.", 403)
+            error.decision = noted(call.principal, decided) | {"decision": "denied"}  # type: ignore[attr-defined]
+            raise error
         self._refuse_assume(call.principal, role, decided)
         documents.check(call)
         return noted(call.principal, decided)
@@ -239,10 +243,6 @@ class Authorizer:
     def _refuse_assume(self, principal: Principal, role: Any, decided: list[tuple[Need, Decision]]) -> None:
         need, decision = decided[-1]
         note = noted(principal, decided)
-        if principal.kind == "root":
-            error = AwsError("AccessDenied", "Roles may not be assumed by root accounts.", 403)
-            error.decision = note | {"decision": "denied"}  # type: ignore[attr-defined]
-            raise error
         if decision.allowed and role is not None:
             return
         if role is None:

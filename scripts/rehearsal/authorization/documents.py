@@ -37,7 +37,6 @@ PLACES: dict[tuple[str, str], Place] = {
     ("s3", "PutBucketPolicy"): Place("Policy", "resource", "MalformedPolicy", True),
     ("kms", "CreateKey"): Place("Policy", "resource", KMS, True),
     ("kms", "PutKeyPolicy"): Place("Policy", "resource", KMS, True),
-    ("sagemaker", "PutModelPackageGroupPolicy"): Place("ResourcePolicy", "resource", "ValidationException", True),
     ("secretsmanager", "PutResourcePolicy"): Place("ResourcePolicy", "resource", KMS, True),
     ("ecr", "SetRepositoryPolicy"): Place("policyText", "resource", "InvalidParameterException", True),
     ("events", "PutPermission"): Place("Policy", "resource", "ValidationException", True),

@@ -272,6 +272,9 @@ def _organizations(call: Call, types: list[str]) -> list[str]:
         return ["*"]
     keys = ("AccountId", "OrganizationalUnitId", "ParentId", "ChildId", "PolicyId", "TargetId", "RootId",
             "SourceParentId", "DestinationParentId", "ResourceId")  # fmt: skip
+    if "HandshakeId" in call.params:
+        path = f"handshake/{organization.id}/invite/{call.params['HandshakeId']}"
+        return [f"arn:aws:organizations::{organization.management}:{path}"]
     return [found for key in keys if key in call.params and (found := organization.arn_of(str(call.params[key])))]
 
 

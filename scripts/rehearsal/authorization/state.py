@@ -179,7 +179,9 @@ def resource_policy(cloud: Cloud, arn: str) -> tuple[Policy | None, str]:
         return parse(_managed_key_policy(account, region, name), f"key {arn}", "", "resource"), "key"
     if service == "kms" and name.startswith("key/"):
         key = moto_bridge.backend("kms", account, region).keys.get(name.removeprefix("key/"))
-        return _policy(key.policy if key is not None else "", f"key {arn}", account), "key"
+        if key is None:  # KMS itself says that there is none, to whoever may ask for it
+            return None, "resource"
+        return _policy(key.policy, f"key {arn}", account), "key"
     if service == "sns":
         topic = moto_bridge.backend("sns", account, region).topics.get(arn)
         return _policy(topic.policy if topic is not None else "", f"topic {name}", account), "resource"
