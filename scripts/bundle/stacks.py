@@ -125,7 +125,7 @@ def wait(cloudformation: Any, want: Wanted, told: Callable[[str], None], patienc
             told(f"{want.name} in {want.account}: {status}")
             seen = status
         time.sleep(pause)
-        pause = min(5.0, pause * 1.5)
+        pause = min(5.0, pause * 1.2)
 
 
 def reasons(cloudformation: Any, id: str) -> str:

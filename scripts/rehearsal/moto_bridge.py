@@ -19,8 +19,9 @@ from moto.core.config import default_user_config
 from moto.core.exceptions import HTTPException
 from moto.core.request import Request
 from moto.iam.access_control import PermissionResult
-from moto.s3.models import FakeBucket
 from moto.iam.models import IAMBackend
+from moto.organizations.models import organizations_backends
+from moto.s3.models import FakeBucket
 
 from scripts.rehearsal.calls import Call
 from scripts.rehearsal.errors import AwsError, NotPlayed
@@ -71,6 +72,7 @@ def backend(service: str, account: str, region: str) -> Any:
 def reset() -> None:
     """Forget everything that moto holds (its state is global to the process)."""
     BackendDict.reset()
+    organizations_backends.master_accounts.clear()  # which reset() forgets
 
 
 @cache
