@@ -170,18 +170,19 @@ def test_a_bucket_changes_in_place_and_loses_what_its_template_lost(cloud: Cloud
 
 
 def test_a_bucket_with_objects_is_not_deleted(cloud: Cloud) -> None:
-    made = create(cloud, "AWS::S3::Bucket", BUCKET)
+    given = {"BucketName": "shop-models", "VersioningConfiguration": {"Status": "Enabled"}}
+    made = create(cloud, "AWS::S3::Bucket", given)
     s3 = cloud.root(ACCOUNT, REGION).client("s3")
     s3.put_object(Bucket="shop-models", Key="a", Body=b"1")
     with pytest.raises(ClientError, match="BucketNotEmpty"):
-        PROVIDERS["AWS::S3::Bucket"].delete(context(cloud), made.physical_id, BUCKET)
+        PROVIDERS["AWS::S3::Bucket"].delete(context(cloud), made.physical_id, given)
     s3.delete_object(Bucket="shop-models", Key="a")  # leaves a version and a delete marker
     with pytest.raises(ClientError, match="BucketNotEmpty"):
-        PROVIDERS["AWS::S3::Bucket"].delete(context(cloud), made.physical_id, BUCKET)
+        PROVIDERS["AWS::S3::Bucket"].delete(context(cloud), made.physical_id, given)
     for kind in ("Versions", "DeleteMarkers"):
         for found in s3.list_object_versions(Bucket="shop-models").get(kind, []):
             s3.delete_object(Bucket="shop-models", Key=found["Key"], VersionId=found["VersionId"])
-    delete(cloud, "AWS::S3::Bucket", made.physical_id, BUCKET)
+    delete(cloud, "AWS::S3::Bucket", made.physical_id, given)
     assert s3.list_buckets()["Buckets"] == []
 
 
@@ -203,7 +204,10 @@ def test_a_bucket_has_one_policy_resource(cloud: Cloud) -> None:
     create(cloud, "AWS::S3::Bucket", {"BucketName": "shop-b"})
     policy = {
         "Bucket": "shop-b",
-        "PolicyDocument": {**ALLOW, "Statement": [{**ALLOW["Statement"][0], "Principal": "*"}]},
+        "PolicyDocument": {
+            **ALLOW,
+            "Statement": [{**ALLOW["Statement"][0], "Principal": "*", "Resource": "arn:aws:s3:::shop-b/*"}],
+        },
     }
     made = create(cloud, "AWS::S3::BucketPolicy", policy)
     with pytest.raises(ResourceFailed, match="already exists on bucket shop-b"):
