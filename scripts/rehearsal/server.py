@@ -13,6 +13,7 @@ from werkzeug.serving import WSGIRequestHandler, make_server
 
 from scripts.bundle.console import UserError
 from scripts.rehearsal import moto_bridge
+from scripts.rehearsal.authorization.authorizer import Authorizer
 from scripts.rehearsal.cloud import Cloud
 from scripts.rehearsal.gateway import RAW_HEADERS, Gateway
 
@@ -41,6 +42,7 @@ class EmbeddedAws:
         (folder / "requests.jsonl").unlink(missing_ok=True)
         moto_bridge.reset()
         self.cloud = Cloud(folder, waits)
+        self.cloud.authorizer = Authorizer(self.cloud)
         logging.getLogger("werkzeug").setLevel(logging.ERROR)
         if port:
             with socket.socket() as probe:

@@ -12,7 +12,7 @@ from typing import Any
 
 from scripts.rehearsal import shapes
 from scripts.rehearsal.calls import Call, Handler, Service
-from scripts.rehearsal.cloud import Cloud, Session
+from scripts.rehearsal.cloud import Cloud, Session, arn
 from scripts.rehearsal.errors import AwsError, NotPlayed
 from scripts.rehearsal.principals import Principal
 
@@ -80,10 +80,14 @@ def user(principal: Principal) -> dict[str, Any]:
 
 
 def service_role(cloud: Cloud, role_arn: str, region: str, account: str, source_arn: str = "") -> Session:
-    """SageMaker acting as a role that was passed to it; refused where it may not assume it."""
+    """SageMaker acting as a role that was passed to it; refused where it may not assume it.
+
+    source_arn: what aws:SourceArn holds; for inference it ends with a literal star (Developer Guide,
+    "Cross-service confused deputy prevention")
+    """
     if role_arn.split(":")[4] != account:
         raise AwsError("AccessDeniedException", "Cross-account pass role is not allowed.")
-    source = {"SourceArn": source_arn, "SourceAccount": account} if source_arn else {}
+    source = {"SourceArn": source_arn or arn("sagemaker", region, account, "*"), "SourceAccount": account}
     try:
         return cloud.service_role(role_arn, "SageMaker", PRINCIPAL, region, **source)
     except AwsError as error:
