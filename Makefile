@@ -26,7 +26,7 @@ rehearse: $(READY) ## Play the whole story on this machine, without an AWS accou
 
 .PHONY: test
 test: $(READY) ## Run the tests
-	@$(RUN) pytest -n auto $(ARGS)
+	@$(RUN) pytest -n auto --dist loadfile $(ARGS)
 
 .PHONY: lint
 lint: $(READY) ## Check templates, YAML and Python

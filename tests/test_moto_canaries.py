@@ -4,6 +4,10 @@ from __future__ import annotations
 
 import json
 
+import boto3
+import moto.core.utils
+
+from scripts.rehearsal import models
 from scripts.rehearsal.cloud import Cloud
 
 A, REGION = "111111111111", "us-east-1"
@@ -24,3 +28,10 @@ def test_moto_leaves_the_conditions_of_bucket_policies_to_the_authorizer(cloud: 
     s3.put_bucket_policy(Bucket="sagemaker-x", Policy=json.dumps({"Version": "2012-10-17", "Statement": [statement]}))
     s3.put_object(Bucket="sagemaker-x", Key="k", Body=b"v")
     assert s3.get_object(Bucket="sagemaker-x", Key="k")["Body"].read() == b"v"
+
+
+def test_boto3_and_moto_read_their_models_through_one_loader() -> None:
+    """botocore.loaders.create_loader and moto.core.utils.create_loader: each would read the same files anew."""
+    assert boto3.Session()._session.get_component("data_loader") is models.LOADER
+    read = models.LOADER.load_service_model("codepipeline", "service-2")
+    assert moto.core.utils._load_service_model("codepipeline", "service-2") is read

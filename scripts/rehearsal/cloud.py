@@ -19,15 +19,15 @@ from typing import Any, TypeVar
 
 import botocore.session
 from botocore.config import Config
-from botocore.loaders import create_loader
 
+from scripts.rehearsal import models
 from scripts.rehearsal.errors import AwsError
 from scripts.rehearsal.principals import Credentials, Principal
 
+models.share()
 State = TypeVar("State")
 PARTITION = "aws"
 SESSION_SECONDS = 3600
-LOADER = create_loader()  # the services' models, read once for every Cloud of the process
 CLIENT_CONFIG = Config(
     retries={"max_attempts": 1, "mode": "standard"},
     connect_timeout=5,
@@ -110,7 +110,6 @@ class Cloud:
         self._sessions: dict[tuple[Any, ...], Credentials] = {}
         self._clients: dict[tuple[str, str, str], Any] = {}
         self._botocore = botocore.session.Session()
-        self._botocore.register_component("data_loader", LOADER)
         self._threads: list[threading.Thread] = []
         self._requests = (folder / "requests.jsonl").open("a", encoding="utf-8")
 
@@ -209,6 +208,11 @@ class Cloud:
             with self._lock:
                 self._sessions[key] = credentials
         return Session(self, credentials, region)
+
+    def forget_sessions(self) -> None:
+        """Let services assume their roles anew, as they do when an hour has passed."""
+        with self._lock:
+            self._sessions.clear()
 
     def as_service(self, service: str, account: str, region: str, **source: str) -> Session:
         """A service asking under its own name, not as a role (SNS publish by codepipeline.amazonaws.com).

@@ -24,7 +24,7 @@ from moto.core.utils import get_service_model
 from werkzeug.exceptions import NotFound
 
 from scripts.rehearsal import moto_bridge
-from scripts.rehearsal.calls import Call, HttpRequest, Service
+from scripts.rehearsal.calls import Call, Handler, HttpRequest, Service
 from scripts.rehearsal.cloud import Cloud, new_id
 from scripts.rehearsal.errors import AwsError, NotPlayed
 from scripts.rehearsal.principals import ANONYMOUS, Principal
@@ -41,6 +41,7 @@ PLAYED: dict[str, str] = {
     "stepfunctions": "scripts.rehearsal.services.stepfunctions:stepfunctions",
     "sagemaker": "scripts.rehearsal.services.sagemaker:sagemaker",
     "sagemaker-runtime": "scripts.rehearsal.services.sagemaker:runtime",
+    "ssm": "scripts.rehearsal.services.ssm:ssm",
     "organizations": "scripts.rehearsal.services.organizations:organizations",
 }
 
@@ -120,6 +121,7 @@ class Gateway:
                     request_id=request_id,
                     http=request,
                 )
+                handler_of(call)  # what nobody plays is refused by name, whoever asks for it
                 if self.cloud.authorizer is not None:
                     decided = self.cloud.authorizer.authorize(call)
                 status, headers, body = self.perform(call, model, operation)
@@ -232,21 +234,28 @@ class Gateway:
 
     def perform(self, call: Call, model: ServiceModel, operation: OperationModel) -> tuple[int, dict[str, str], bytes]:
         """Have the call answered by whoever plays it."""
-        service = played(call.service)
-        if service is not None and call.operation in service.handlers:
-            result = service.handlers[call.operation](call)
-            protocol = determine_request_protocol(model, call.http.headers.get("content-type", ""))
-            serializer = get_serializer_class(call.service, protocol)(
-                operation, context=SerializationContext(call.request_id)
-            )
-            response = serializer.serialize(result or {})
-            headers = {**response["headers"], **content_type(operation, result or {})}
-            return response["status_code"], headers, as_bytes(response["body"])
-        if service is None and call.service in moto_bridge.WHOLE_SERVICES:
+        handler = handler_of(call)
+        if handler is None:
             return moto_bridge.answer(call)
-        if service is not None and call.operation in service.also_moto:
-            return moto_bridge.answer(call)
-        raise NotPlayed(f"{call.service}:{call.operation}")
+        result = handler(call) or {}
+        protocol = determine_request_protocol(model, call.http.headers.get("content-type", ""))
+        serializer = get_serializer_class(call.service, protocol)(
+            operation, context=SerializationContext(call.request_id)
+        )
+        response = serializer.serialize(result)
+        headers = {**response["headers"], **content_type(operation, result)}
+        return response["status_code"], headers, as_bytes(response["body"])
+
+
+def handler_of(call: Call) -> Handler | None:
+    """The handler that plays the call, None where moto answers it; NotPlayed where nobody does."""
+    service = played(call.service)
+    if service is not None and call.operation in service.handlers:
+        return service.handlers[call.operation]
+    by_moto = call.service in moto_bridge.WHOLE_SERVICES if service is None else call.operation in service.also_moto
+    if by_moto:
+        return None
+    raise NotPlayed(f"{call.service}:{call.operation}")
 
 
 def content_type(operation: OperationModel, result: dict[str, Any]) -> dict[str, str]:

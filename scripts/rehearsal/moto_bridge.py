@@ -49,7 +49,7 @@ IAMBackend._init_aws_policies = _init_aws_policies
 # Services without a module of ours, answered by moto as a whole.
 WHOLE_SERVICES = frozenset(
     {
-        "s3", "iam", "kms", "sns", "sqs", "logs", "cloudwatch", "organizations", "ssm",
+        "s3", "iam", "kms", "sns", "sqs", "logs", "cloudwatch", "organizations",
         "application-autoscaling", "secretsmanager", "ecr", "dynamodb",
     }
 )  # fmt: skip

@@ -2,21 +2,13 @@
 
 from __future__ import annotations
 
-from functools import cache
 from typing import Any
 
-import botocore.session
 import regex  # the models' patterns use \p{…}, which re does not know
+from moto.core.utils import get_service_model
 
 from scripts.rehearsal.calls import Call
 from scripts.rehearsal.errors import AwsError
-
-
-@cache
-def input_shape(service: str, operation: str) -> Any:
-    """botocore's shape of an operation's input; None when it takes none."""
-    model = botocore.session.Session().get_service_model(service)
-    return model.operation_model(operation).input_shape
 
 
 def check(call: Call, code: str = "ValidationException") -> None:
@@ -24,7 +16,7 @@ def check(call: Call, code: str = "ValidationException") -> None:
 
     Common Errors, "ValidationError: The input fails to satisfy the constraints specified by an AWS service".
     """
-    shape = input_shape(call.service, call.operation)
+    shape = get_service_model(call.service).operation_model(call.operation).input_shape
     found = violations(shape, call.params, "") if shape else []
     if found:
         count = "1 validation error" if len(found) == 1 else f"{len(found)} validation errors"

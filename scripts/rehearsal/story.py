@@ -18,6 +18,7 @@ from typing import Any
 
 from botocore.exceptions import ClientError
 
+from scripts.bundle import pack, stacks
 from scripts.bundle.console import explain, paint, say
 from scripts.rehearsal import setting as people
 from scripts.rehearsal.cloud import Cloud, Session
@@ -113,7 +114,7 @@ class Story:
             if self.cloud.faults:
                 fault = self.cloud.faults[0]
                 raise StoryFailed(f"the embedded AWS broke in {fault.where}", log=fault.traceback)
-            time.sleep(0.05)
+            time.sleep(0.1)
         raise StoryFailed(f"{what}: nothing after {patience:.0f} s", self.setting.data_science, self.diagnosis())
 
     # -- the pipeline --------------------------------------------------------------------------
@@ -142,21 +143,20 @@ class Story:
         return str(self.until(f"execution {execution_id}", ended))
 
     def wait_for_stage(self, name: str) -> str:
-        """The status in which a stage ends for this story's execution."""
+        """The status in which a stage ends for this story's execution; the execution's own where it ends before."""
 
         def ended() -> str | None:
-            stage = self.stage(name)
-            latest = stage.get("latestExecution", {})
-            if latest.get("pipelineExecutionId") == self.execution_id and latest["status"] in FINISHED | {"Skipped"}:
-                return str(latest["status"])
-            if self.execution_status() in FINISHED - {"Succeeded"}:
-                return self.execution_status()
+            for stage in self.pipeline_state()["stageStates"]:
+                latest = stage.get("latestExecution", {})
+                if latest.get("pipelineExecutionId") != self.execution_id:
+                    continue
+                if stage["stageName"] == name and latest["status"] in FINISHED | {"Skipped"}:
+                    return str(latest["status"])
+                if latest["status"] in FINISHED - {"Succeeded"}:
+                    return str(latest["status"])
             return None
 
         return str(self.until(f"stage {name}", ended))
-
-    def execution_status(self) -> str:
-        return str(next(e["status"] for e in self.executions() if e["pipelineExecutionId"] == self.execution_id))
 
     def actions(self) -> list[dict[str, Any]]:
         """Every action of this story's execution, oldest first, as ListActionExecutions shows it."""
@@ -264,24 +264,24 @@ def create_project(story: Story, name: str, **parameters: str) -> str:
     made = story.until(f"project {name}", ready)
     if made["ProjectStatus"] != "CreateCompleted":
         details = made.get("ServiceCatalogProvisionedProductDetails", {})
+        stack = f"SC-{setting.data_science}-{details.get('ProvisionedProductId', '')}"
         raise StoryFailed(
-            f"project {name}: {made['ProjectStatus']}",
+            f"project {name} from {pack.PRODUCT}: {made['ProjectStatus']}",
             setting.data_science,
-            details.get("ProvisionedProductStatusMessage", "") + "\n" + stack_failures(story, made["ProjectId"]),
+            details.get("ProvisionedProductStatusMessage", "") + "\n" + stack_failures(story, stack, pack.PRODUCT),
         )
     return str(made["ProjectId"])
 
 
-def stack_failures(story: Story, project_id: str) -> str:
-    """What failed in the newest stacks of the data science account."""
+def stack_failures(story: Story, stack: str, file: str) -> str:
+    """What failed in a stack of the data science account, and where it stands in the stack's template."""
     cloudformation = story.engineer.client("cloudformation")
-    lines = []
-    for stack in cloudformation.describe_stacks()["Stacks"]:
-        for event in cloudformation.describe_stack_events(StackName=stack["StackId"])["StackEvents"]:
-            if event["ResourceStatus"].endswith("FAILED"):
-                reason = event.get("ResourceStatusReason", "")
-                lines.append(f"{stack['StackName']} {event['LogicalResourceId']}: {reason}")
-    return "\n".join(lines)
+    try:
+        cloudformation.describe_stacks(StackName=stack)
+    except ClientError:
+        return ""  # it was refused before there was one
+    body = (story.root / file).read_text(encoding="utf-8")
+    return stacks.reasons(cloudformation, stack, lambda logical_id: stacks.place(file, body, logical_id))
 
 
 def checkout(story: Story, repository: str, folder: Path) -> Path:
@@ -344,24 +344,32 @@ def approval(story: Story) -> None:
     say("    the approver let it through")
 
 
+def approval_token(story: Story, codepipeline: Any) -> str:
+    """What answers the manual approval, as soon as the pipeline waits for it."""
+
+    def waiting() -> str | None:
+        stages = codepipeline.get_pipeline_state(name=story.pipeline_name)["stageStates"]
+        stage = next(s for s in stages if s["stageName"] == "ApproveDeployment")
+        if stage.get("latestExecution", {}).get("pipelineExecutionId") == story.execution_id:
+            token: str | None = stage["actionStates"][0].get("latestExecution", {}).get("token")
+            if token:
+                return token
+        status = story.execution_status()
+        story.require(status not in FINISHED, f"the pipeline ended {status} before it asked for approval")
+        return None
+
+    return str(story.until("the pipeline to ask for approval", waiting))
+
+
 def give_approval(story: Story, result: str, summary: str) -> None:
     """Answer the manual approval through the API, as the approver."""
     approver = people.sign_in(story.cloud, story.setting.data_science, people.APPROVER, story.region)
     codepipeline = approver.client("codepipeline")
-
-    def token() -> str | None:
-        stages = codepipeline.get_pipeline_state(name=story.pipeline_name)["stageStates"]
-        stage = next(s for s in stages if s["stageName"] == "ApproveDeployment")
-        if stage.get("latestExecution", {}).get("pipelineExecutionId") != story.execution_id:
-            return None
-        waiting: str | None = stage["actionStates"][0].get("latestExecution", {}).get("token")
-        return waiting
-
     codepipeline.put_approval_result(
         pipelineName=story.pipeline_name,
         stageName="ApproveDeployment",
         actionName="ApproveDeployment",
-        token=story.until("the pipeline to ask for approval", token),
+        token=approval_token(story, codepipeline),
         result={"status": result, "summary": summary},
     )
 
