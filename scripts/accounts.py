@@ -53,7 +53,7 @@ def data_science_stack(settings: Environment, organizations_of: Connection) -> s
         "ExternalId": settings.tester_external_id,
     }
     account = settings.accounts.data_science
-    return stacks.Wanted(account, DATA_SCIENCE_STACK, template(DATA_SCIENCE_TEMPLATE), parameters)
+    return stacks.Wanted(account, DATA_SCIENCE_STACK, template(DATA_SCIENCE_TEMPLATE), parameters, DATA_SCIENCE_TEMPLATE)
 
 
 def target_stacks(
@@ -83,7 +83,7 @@ def target_stacks(
                 "ModelBucketName": outputs["ModelBucketName"],
                 "ModelKeyArn": outputs["ModelKeyArn"],
             }
-            found[account.id] = stacks.Wanted(account.id, TARGET_STACK, body, parameters)
+            found[account.id] = stacks.Wanted(account.id, TARGET_STACK, body, parameters, TARGET_TEMPLATE)
     return list(found.values())
 
 

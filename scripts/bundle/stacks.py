@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -9,7 +10,7 @@ from typing import Any
 
 from botocore.exceptions import ClientError
 
-from scripts.bundle.console import UserError
+from scripts.bundle.console import UserError, explain
 from scripts.bundle.plan import Step
 
 INLINE_LIMIT = 51_200  # bytes of a template in a request (CloudFormation User Guide, "CloudFormation quotas")
@@ -26,12 +27,17 @@ TAGS = {"multi-account-sagemaker": "accounts"}  # so that the stacks are known a
 
 @dataclass(frozen=True)
 class Wanted:
-    """A stack as it should be."""
+    """A stack as it should be; file: where its body stands in this repository."""
 
     account: str
     name: str
     body: str
     parameters: Mapping[str, str]
+    file: str = ""
+
+    def place(self, logical_id: str) -> str:
+        """Where a resource stands: templates/10-data-science-account.yaml:72."""
+        return place(self.file, self.body, logical_id)
 
 
 @dataclass(frozen=True)
@@ -89,15 +95,15 @@ def apply(cloudformation: Any, want: Wanted, step: Step, told: Callable[[str], N
         "Capabilities": ["CAPABILITY_NAMED_IAM"],
         "Tags": [{"Key": key, "Value": value} for key, value in TAGS.items()],
     }
-    if step.action == "create":
-        cloudformation.create_stack(**request, OnFailure="DELETE")
-    elif step.action == "change":
-        try:
+    try:
+        if step.action == "create":
+            cloudformation.create_stack(**request, OnFailure="DELETE")
+        elif step.action == "change":
             cloudformation.update_stack(**request)
-        except ClientError as error:
-            if "No updates are to be performed" not in str(error):
-                raise
+    except ClientError as error:
+        if "No updates are to be performed" in str(error):
             return outputs(cloudformation.describe_stacks(StackName=want.name)["Stacks"][0])
+        raise UserError(f"{want.file}: {explain(error)}") from error
     return wait(cloudformation, want, told)
 
 
@@ -115,7 +121,7 @@ def wait(cloudformation: Any, want: Wanted, told: Callable[[str], None], patienc
         if status in {"CREATE_COMPLETE", "UPDATE_COMPLETE"}:
             return outputs(stack)
         if not status.endswith("_IN_PROGRESS"):
-            raise UserError(f"the stack {want.name} in {want.account} ended {status}:\n{reasons(cloudformation, id)}")
+            raise UserError(f"the stack {want.name} in {want.account} ended {status}:\n{reasons(cloudformation, id, want.place)}")
         if time.monotonic() > deadline:
             raise UserError(
                 f"the stack {want.name} in {want.account} is still {status} after {patience / 60:.0f} minutes. "
@@ -128,13 +134,22 @@ def wait(cloudformation: Any, want: Wanted, told: Callable[[str], None], patienc
         pause = min(5.0, pause * 1.2)
 
 
-def reasons(cloudformation: Any, id: str) -> str:
-    """Why resources failed, oldest first."""
+def reasons(cloudformation: Any, id: str, place: Callable[[str], str]) -> str:
+    """Why resources failed, oldest first, and where they stand."""
     events = [
         event
         for page in cloudformation.get_paginator("describe_stack_events").paginate(StackName=id)
         for event in page["StackEvents"]
         if event["ResourceStatus"].endswith("_FAILED")
     ]
-    lines = [f"    {e['LogicalResourceId']}: {e.get('ResourceStatusReason', '')}" for e in reversed(events)]
+    lines = [
+        f"    {place(e['LogicalResourceId'])} {e['LogicalResourceId']}: {e.get('ResourceStatusReason', '')}"
+        for e in reversed(events)
+    ]
     return "\n".join(lines) or "    its events say no reason"
+
+
+def place(file: str, body: str, logical_id: str) -> str:
+    """Where a resource stands in a template: FILE:LINE, or the file alone."""
+    found = re.search(rf"^  {re.escape(logical_id)}:", body, re.MULTILINE)
+    return f"{file}:{body.count(chr(10), 0, found.start()) + 1}" if found else file
