@@ -158,6 +158,9 @@ class Story:
 
         return str(self.until(f"stage {name}", ended))
 
+    def execution_status(self) -> str:
+        return str(next(e["status"] for e in self.executions() if e["pipelineExecutionId"] == self.execution_id))
+
     def actions(self) -> list[dict[str, Any]]:
         """Every action of this story's execution, oldest first, as ListActionExecutions shows it."""
         pages = (
@@ -350,13 +353,12 @@ def approval_token(story: Story, codepipeline: Any) -> str:
     def waiting() -> str | None:
         stages = codepipeline.get_pipeline_state(name=story.pipeline_name)["stageStates"]
         stage = next(s for s in stages if s["stageName"] == "ApproveDeployment")
-        if stage.get("latestExecution", {}).get("pipelineExecutionId") == story.execution_id:
-            token: str | None = stage["actionStates"][0].get("latestExecution", {}).get("token")
-            if token:
-                return token
-        status = story.execution_status()
-        story.require(status not in FINISHED, f"the pipeline ended {status} before it asked for approval")
-        return None
+        latest = stage.get("latestExecution", {})
+        if latest.get("pipelineExecutionId") != story.execution_id:
+            return None
+        story.require(latest["status"] not in FINISHED, f"ApproveDeployment ended {latest['status']} unasked")
+        token: str | None = stage["actionStates"][0].get("latestExecution", {}).get("token")
+        return token
 
     return str(story.until("the pipeline to ask for approval", waiting))
 
