@@ -6,11 +6,16 @@ codecommit:UploadArchive. A request carries every other permission; these are as
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from scripts.rehearsal.cloud import Session
 
 
-def permit(session: Session, action: str, resource: str) -> None:
-    """AwsError as the service would answer, unless the session may do the action on the resource (an ARN)."""
+def permit(session: Session, action: str, resource: str, keys: Mapping[str, tuple[str, ...]] | None = None) -> None:
+    """AwsError as the service would answer, unless the session may do the action on the resource (an ARN).
+
+    keys: the condition keys of this request, in lower case
+    """
     authorizer = session.cloud.authorizer
     if authorizer is None:
         return
@@ -18,7 +23,7 @@ def permit(session: Session, action: str, resource: str) -> None:
     from scripts.rehearsal.authorization.requests import Need
 
     service, operation = action.split(":")
-    need = Need(action, resource, session.account)
+    need = Need(action, resource, session.account, keys or {})
     decision = authorizer.decide(session.principal, need, session.region)
     note = noted(session.principal, [(need, decision)])
     session.cloud.record(

@@ -2,13 +2,16 @@
 
 Registry accounts: SageMaker "Docker Registry Paths and Example Code", one page for each region,
 section XGBoost (algorithm). Versions: Developer Guide, "XGBoost algorithm with Amazon SageMaker AI".
+What pulling needs: Developer Guide, "How to use SageMaker AI execution roles".
 """
 
 from __future__ import annotations
 
 import re
 
+from scripts.rehearsal.cloud import Session, arn
 from scripts.rehearsal.errors import NotPlayed
+from scripts.rehearsal.services.permit import permit
 from scripts.rehearsal.services.sagemaker.base import invalid
 
 XGBOOST_ACCOUNTS = {
@@ -50,3 +53,14 @@ def check_image(image: str, region: str) -> None:
         raise invalid(f"Requested image {image} not found.")
     if tag not in XGBOOST_TAGS:
         raise NotPlayed(f"the image {image}: the versions that run here are {', '.join(sorted(XGBOOST_TAGS))}")
+
+
+def pull(session: Session, image: str) -> None:
+    """AwsError unless the role may pull the image. The registries of built-in images let everybody in."""
+    found = IMAGE.fullmatch(image)
+    if found is None:
+        raise ValueError(f"{image} was not checked")
+    account, region, repository = found.group(1), found.group(2), found.group(3)
+    permit(session, "ecr:GetAuthorizationToken", "*")
+    for action in ("BatchCheckLayerAvailability", "BatchGetImage", "GetDownloadUrlForLayer"):
+        permit(session, f"ecr:{action}", arn("ecr", region, account, f"repository/{repository}"))

@@ -20,7 +20,7 @@ from scripts.rehearsal import moto_bridge
 from scripts.rehearsal.calls import Call
 from scripts.rehearsal.cloud import new_id
 from scripts.rehearsal.errors import AwsError
-from scripts.rehearsal.services.sagemaker import base, storage
+from scripts.rehearsal.services.sagemaker import base, logs, storage
 from scripts.rehearsal.services.sagemaker.base import runtime
 from scripts.rehearsal.services.sagemaker.deployment import Endpoint
 from scripts.rehearsal.services.sagemaker.endpoints import Endpoints
@@ -87,7 +87,7 @@ def ask(
         answer = server.request("POST", "/invocations", body, {k: v for k, v in headers.items() if v})
     except OSError as error:
         answer = Answer(503, f"The container does not answer: {error}".encode(), "text/plain")
-    count(call, endpoint, fleet, server.variant, answer.status, (time.monotonic() - start) * 1e6)
+    count(call, endpoint, fleet, server, answer.status, (time.monotonic() - start) * 1e6)
     if answer.status >= 400:
         server.write_logs()
     return answer
@@ -109,15 +109,17 @@ def model_error(call: Call, endpoint: Endpoint, server: Server, answer: Answer) 
     )
 
 
-def count(call: Call, endpoint: Endpoint, fleet: Fleet, variant: str, status: int, microseconds: float) -> None:
+def count(call: Call, endpoint: Endpoint, fleet: Fleet, server: Server, status: int, microseconds: float) -> None:
     """The metrics that SageMaker keeps, by endpoint and variant, and by configuration beside them."""
+    if not logs.may_put_metrics(server.session, "AWS/SageMaker"):
+        return
     values = [
         ("Invocations", 1.0, "None"),
         ("Invocation4XXErrors", float(400 <= status < 500), "None"),
         ("Invocation5XXErrors", float(status >= 500), "None"),
         ("ModelLatency", microseconds, "Microseconds"),
     ]
-    of_variant = [{"Name": "EndpointName", "Value": endpoint.name}, {"Name": "VariantName", "Value": variant}]
+    of_variant = [{"Name": "EndpointName", "Value": endpoint.name}, {"Name": "VariantName", "Value": server.variant}]
     of_config = [*of_variant, {"Name": "EndpointConfigName", "Value": fleet.config["EndpointConfigName"]}]
     moment = datetime.now(UTC)
     moto_bridge.backend("cloudwatch", call.account, call.region).put_metric_data(

@@ -1,4 +1,7 @@
-"""What containers print, in CloudWatch Logs: written by the role, and lost where the role may not write."""
+"""What containers print and how they fare, in CloudWatch: written by the role, and lost where it may not write.
+
+Developer Guide, "How to use SageMaker AI execution roles" (the permissions for CreateModel and CreateTrainingJob).
+"""
 
 from __future__ import annotations
 
@@ -8,6 +11,8 @@ import time
 from botocore.exceptions import ClientError
 
 from scripts.rehearsal.cloud import Session
+from scripts.rehearsal.errors import AwsError
+from scripts.rehearsal.services.permit import permit
 
 
 def write(session: Session, group: str, stream: str, text: str) -> None:
@@ -16,14 +21,18 @@ def write(session: Session, group: str, stream: str, text: str) -> None:
     moment = int(time.time() * 1000)
     events = [{"timestamp": moment, "message": line} for line in text.splitlines() if line.strip()]
     with contextlib.suppress(ClientError):
-        for create, names in (
-            (client.create_log_group, {"logGroupName": group}),
-            (client.create_log_stream, {"logGroupName": group, "logStreamName": stream}),
-        ):
-            try:
-                create(**names)
-            except ClientError as error:
-                if error.response["Error"]["Code"] != "ResourceAlreadyExistsException":
-                    raise
+        with contextlib.suppress(client.exceptions.ResourceAlreadyExistsException):
+            client.create_log_group(logGroupName=group)
+        if not client.describe_log_streams(logGroupName=group, logStreamNamePrefix=stream)["logStreams"]:
+            client.create_log_stream(logGroupName=group, logStreamName=stream)
         if events:
             client.put_log_events(logGroupName=group, logStreamName=stream, logEvents=events)
+
+
+def may_put_metrics(session: Session, namespace: str) -> bool:
+    """Whether the role lets SageMaker write metrics of its containers into the namespace."""
+    try:
+        permit(session, "cloudwatch:PutMetricData", "*", {"cloudwatch:namespace": (namespace,)})
+    except AwsError:
+        return False
+    return True

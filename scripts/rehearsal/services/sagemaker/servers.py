@@ -23,7 +23,7 @@ from botocore.exceptions import ClientError
 from scripts.rehearsal.cloud import Cloud, Session
 from scripts.rehearsal.containers import process
 from scripts.rehearsal.errors import AwsError
-from scripts.rehearsal.services.sagemaker import base, logs, storage
+from scripts.rehearsal.services.sagemaker import base, images, logs, storage
 from scripts.rehearsal.services.sagemaker.models import Model, Models
 
 PING_SECONDS = 30  # how long a container may take to answer its first ping
@@ -149,6 +149,7 @@ def start_server(cloud: Cloud, account: str, region: str, endpoint: str, variant
     folder = cloud.folder / "endpoints" / account / region / endpoint / f"{variant}-{identity}"
     folder.mkdir(parents=True)
     session = open_session(cloud, model.role, region, account)
+    pull(session, model.container.image)
     download(session, model.container.data_url, folder / "model")
     with (folder / "log").open("a", encoding="utf-8") as log:
         running = process.start("xgboost_serve", folder / "model", model.container.environment, log.fileno())
@@ -166,6 +167,7 @@ def start_server(cloud: Cloud, account: str, region: str, endpoint: str, variant
     )
     healthy = bool(port) and answers_ping(server)
     server.write_logs()
+    logs.may_put_metrics(session, "/aws/sagemaker/Endpoints")  # how the instance fares: nobody reads it here
     if not healthy:
         server.stop()
         raise StartFailed(
@@ -180,6 +182,13 @@ def open_session(cloud: Cloud, role: str, region: str, account: str) -> Session:
         return base.service_role(cloud, role, region, account)
     except AwsError as error:
         raise StartFailed(error.message) from error
+
+
+def pull(session: Session, image: str) -> None:
+    try:
+        images.pull(session, image)
+    except AwsError as error:
+        raise StartFailed(f"Failed to pull the image {image}: {error.message}") from error
 
 
 def download(session: Session, url: str, folder: Path) -> None:

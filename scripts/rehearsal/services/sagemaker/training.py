@@ -212,6 +212,10 @@ def train(cloud: Cloud, job: Job, session: Session, keys: dict[str, list[str]], 
     shown = job.shown
     shown["TrainingStartTime"] = base.now()
     step(cloud, job, "Downloading", "Downloading input data")
+    try:
+        images.pull(session, shown["AlgorithmSpecification"]["TrainingImage"])
+    except AwsError as error:
+        raise JobFailed(f"ClientError: Cannot pull the training image: {error.message}") from error
     write_configuration(shown, folder)
     for channel in shown.get("InputDataConfig", []):
         name, url = channel["ChannelName"], channel["DataSource"]["S3DataSource"]["S3Uri"]
@@ -223,6 +227,7 @@ def train(cloud: Cloud, job: Job, session: Session, keys: dict[str, list[str]], 
     output, code = run_container(cloud, job, folder)
     stream = f"{shown['TrainingJobName']}/algo-1-{int(time.time())}"
     logs.write(session, LOG_GROUP, stream, output)
+    logs.may_put_metrics(session, "/aws/sagemaker/TrainingJobs")  # how the instance fares: nobody reads it here
     if job.stop.is_set():
         return
     if code != 0:
