@@ -35,6 +35,7 @@ from scripts.rehearsal.cloudformation.stacksets_state import (
 from scripts.rehearsal.cloudformation.stacksets_targets import check_regions, targets_for
 from scripts.rehearsal.errors import AwsError, NotPlayed
 from scripts.rehearsal.services import organizations
+from scripts.rehearsal.services.permit import permit
 
 MASK = "****"
 MOST_RESULTS = 100
@@ -115,6 +116,7 @@ def create_stack_set(call: Call) -> dict[str, Any]:
             raise AwsError("LimitExceededException", f"The limit of {MOST_SETS} stack sets is reached")
         made = StackSet(name, f"{name}:{new_id()}", owner, call.region, model)
         made.token = str(params.get("ClientRequestToken", ""))
+        ask_to_tag(call, made)
         define(made, params, body, given_parameters(params, {}))
         made.managed_execution = bool((params.get("ManagedExecution") or {}).get("Active"))
         sets.by_id[made.id] = made
@@ -152,6 +154,22 @@ def define(stack_set: StackSet, params: Mapping[str, Any], body: str, parameters
     stack_set.administration_role = params.get("AdministrationRoleARN", stack_set.administration_role)
     stack_set.execution_role = params.get("ExecutionRoleName", stack_set.execution_role)
     stack_set.auto_deployment = dict(automatic) or stack_set.auto_deployment
+
+
+def ask_to_tag(call: Call, stack_set: StackSet) -> None:
+    """API Reference, CreateStackSet and UpdateStackSet, Tags: the caller must be allowed to tag and to untag."""
+    if "Tags" not in call.params:
+        return
+    session = call.cloud.session_for(call.principal, call.region)
+    tags = {tag["Key"]: tag["Value"] for tag in call.params["Tags"]}
+    new = {key: value for key, value in tags.items() if stack_set.tags.get(key) != value}
+    lost = tuple(key for key in stack_set.tags if key not in tags)
+    operation = {"cloudformation:createaction": (call.operation,)}
+    if new:
+        keys = {f"aws:requesttag/{key.lower()}": (value,) for key, value in new.items()}
+        permit(session, "cloudformation:TagResource", stack_set.arn, {**keys, "aws:tagkeys": tuple(new), **operation})
+    if lost:
+        permit(session, "cloudformation:UntagResource", stack_set.arn, {"aws:tagkeys": lost, **operation})
 
 
 def refuse_nesting(body: str, transforms: list[str], resources: Iterable[Any]) -> None:
@@ -196,6 +214,7 @@ def update_stack_set(call: Call) -> dict[str, Any]:
             accounts = {account for account, _ in targets_for(stack_set, params, creates=False)}
             regions = check_regions(params["Regions"])
             places = {place for place in places if place[0] in accounts and place[1] in regions}
+        ask_to_tag(call, stack_set)
         define(stack_set, params, body, given_parameters(params, stack_set.parameters))
         for instance in stack_set.instances.values():
             if instance.status == "CURRENT":
