@@ -216,3 +216,8 @@ def test_transforms_are_listed() -> None:
 def test_members_that_only_a_macro_knows_are_left_to_it() -> None:
     """Whether the macro is played is said when the template is evaluated."""
     assert parse("Transform: Count\nResources: {T: {Type: AWS::SNS::Topic, Count: 3}}").transforms == ["Count"]
+
+
+def test_a_condition_may_have_signs_in_its_name() -> None:
+    body = "Conditions: {Nat&Two_Zones: !Equals [a, a]}\nResources: {A: {Type: T, Condition: Nat&Two_Zones}}"
+    assert list(parse(body).conditions) == ["Nat&Two_Zones"]

@@ -210,7 +210,12 @@ def test_a_type_that_nobody_plays_is_refused_before_anything_is_made(client: Any
     assert "does not exist" in refused(client.describe_stacks, StackName="shop")
     wrong = body({"Good": {"Type": "AWS::SQS::Cue"}})
     told = refused(client.create_stack, StackName="shop", TemplateBody=wrong)
-    assert told == "ValidationError: Template format error: Unrecognized resource types: [AWS::SQS::Cue]"
+    assert told == (
+        "ValidationError: Template format error: Unrecognized resource types: [AWS::SQS::Cue] (Good, line 1)"
+    )
+    macro = json.dumps({"Transform": "AWS::Serverless-2016-10-31", **json.loads(wrong)})
+    told = refused(client.create_stack, StackName="shop", TemplateBody=macro)
+    assert "the transform AWS::Serverless-2016-10-31 (line 1)" in told
 
 
 def test_an_update_policy_is_refused_since_nobody_carries_it_out(client: Any, queues: Queues) -> None:

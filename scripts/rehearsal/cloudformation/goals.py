@@ -16,7 +16,7 @@ from typing import Any
 from botocore.exceptions import ClientError
 
 from scripts.rehearsal.cloud import PARTITION, Cloud, Session
-from scripts.rehearsal.cloudformation import graph, parameters, schemas, template
+from scripts.rehearsal.cloudformation import graph, language_extensions, parameters, schemas, template
 from scripts.rehearsal.cloudformation.intrinsics import UNKNOWN, Evaluator
 from scripts.rehearsal.cloudformation.parameters import Parameters
 from scripts.rehearsal.cloudformation.stacks import Output, Resource, Stack, stacks_of
@@ -87,6 +87,27 @@ class Goal:
         return [Output(o.name, o.value, o.description, o.export) for o in self.evaluator.outputs()]
 
 
+@dataclass(frozen=True)
+class Unplayed:
+    """A part of a template that nobody plays."""
+
+    what: str
+    type: str
+    logical_id: str
+    line: int
+
+    def __str__(self) -> str:
+        return f"{self.what} (resource {self.logical_id}, line {self.line})"
+
+
+class PartsNotPlayed(NotPlayed):
+    """What keeps a template from being played, each with its type, logical id and line."""
+
+    def __init__(self, parts: list[Unplayed]) -> None:
+        super().__init__("; ".join(map(str, parts)))
+        self.parts = parts
+
+
 def prepare(
     cloud: Cloud,
     session: Session,
@@ -100,6 +121,7 @@ def prepare(
     """The goal, checked: AwsError where CloudFormation refuses the request, NotPlayed for what nobody plays."""
     parsed = read(body)
     check_tags(tags, by_aws="servicecatalog.amazonaws.com" in session.principal.called_via)
+    language_extensions.refuse_macros(parsed)
     refuse_unknown_types(parsed, stack.region)
     acknowledge(parsed, capabilities)
     try:
@@ -163,10 +185,15 @@ def check_tags(tags: Mapping[str, str], by_aws: bool = False) -> None:
 
 
 def refuse_unknown_types(parsed: Template, region: str) -> None:
-    types = {str(resource.get("Type", "")) for name, resource in parsed.resources.items() if "::" not in name}
-    unknown = sorted(t for t in types if t and not t.startswith("Custom::") and not schemas.known(t, region))
+    """AWS names the types; the places are ours."""
+    unknown: dict[str, list[str]] = {}
+    for name, resource in parsed.resources.items():
+        kind = "" if "::" in name else str(resource.get("Type", ""))
+        if kind and not kind.startswith("Custom::") and not schemas.known(kind, region):
+            unknown.setdefault(kind, []).append(f"{name}, line {parsed.line('Resources', name, 'Type')}")
     if unknown:
-        raise AwsError("ValidationError", f"Template format error: Unrecognized resource types: [{', '.join(unknown)}]")
+        types, places = ", ".join(sorted(unknown)), "; ".join(p for kind in sorted(unknown) for p in unknown[kind])
+        raise AwsError("ValidationError", f"Template format error: Unrecognized resource types: [{types}] ({places})")
 
 
 def needed_capabilities(parsed: Template) -> tuple[list[str], str]:
@@ -195,23 +222,26 @@ def acknowledge(parsed: Template, given: tuple[str, ...]) -> None:
 
 
 def refuse_unplayed(goal: Goal) -> None:
-    """NotPlayed for every active resource that nobody carries out, with its type, logical id and line."""
+    """PartsNotPlayed for every active resource that nobody carries out."""
     refused = []
     for logical_id in goal.evaluator.active():
-        place = f"(resource {logical_id}, line {goal.template.line('Resources', logical_id, 'Type')})"
-        if provider_for(goal.type(logical_id)) is None:
-            refused.append(f"the resource type {goal.type(logical_id)} {place}")
+        kind, line = goal.type(logical_id), goal.template.line("Resources", logical_id, "Type")
+        told = []
+        if provider_for(kind) is None:
+            told.append(f"the resource type {kind}")
         for name in ("CreationPolicy", "UpdatePolicy"):
             if goal.evaluator.attribute_of_resource(logical_id, name) is not None:
-                refused.append(f"{name} {place}")
+                told.append(name)
         for name in ("DeletionPolicy", "UpdateReplacePolicy"):
             policy = goal.evaluator.attribute_of_resource(logical_id, name)
             if policy == "Snapshot":
-                refused.append(f"{name} Snapshot {place}")
+                told.append(f"{name} Snapshot")
             elif policy is not None and policy not in POLICIES:
+                place = f"(resource {logical_id}, line {line})"
                 raise AwsError("ValidationError", f"Template error: Unrecognized {name} {policy} {place}")
+        refused += [Unplayed(what, kind, logical_id, line) for what in told]
     if refused:
-        raise NotPlayed("; ".join(refused))
+        raise PartsNotPlayed(refused)
 
 
 def ssm_value(session: Session, name: str, region: str) -> str:

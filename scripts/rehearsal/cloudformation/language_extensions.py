@@ -22,14 +22,19 @@ SECTIONS = ("Conditions", "Resources", "Outputs")
 DEEPEST = 5  # loops within loops
 
 
+def refuse_macros(template: Template) -> None:
+    """NotPlayed for every transform but this one."""
+    for name in template.transforms:
+        if name != NAME:
+            raise NotPlayed(f"the transform {name} (line {template.line('Transform')})")
+
+
 def expand(template: Template, parameters: Parameters, pseudo: Mapping[str, Any]) -> Template:
     """The template with every Fn::ForEach written out; the same template when it does not use the transform.
 
     NotPlayed for every other transform.
     """
-    for name in template.transforms:
-        if name != NAME:
-            raise NotPlayed(f"the transform {name} (line {template.line('Transform')})")
+    refuse_macros(template)
     if NAME not in template.transforms:
         return template
     loops = Loops(template, parameters, pseudo)

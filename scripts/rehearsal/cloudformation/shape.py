@@ -48,6 +48,7 @@ SSM_TYPES = {"AWS::SSM::Parameter::Name"} | {
     f"{SSM_VALUE}{name}>" for name in ("String", "List<String>", "CommaDelimitedList", *AWS_TYPES)
 }
 ALPHANUMERIC = re.compile(r"[a-zA-Z0-9]+")
+CONDITION_NAME = re.compile(r"[a-zA-Z0-9&_]+")  # which also takes the two signs (cfn-lint's schema of conditions)
 Problem = tuple[str, Path]
 
 
@@ -102,9 +103,9 @@ def description(value: Any, path: Path) -> Iterator[Problem]:
         yield f"Template format error: 'Description' length is greater than {LONGEST_DESCRIPTION}.", path
 
 
-def named(path: Path, what: str) -> Iterator[Problem]:
+def named(path: Path, what: str, allowed: re.Pattern[str] = ALPHANUMERIC) -> Iterator[Problem]:
     name = str(path[1])
-    if not ALPHANUMERIC.fullmatch(name):
+    if not allowed.fullmatch(name):
         yield f"Template format error: {what} name {name} is non alphanumeric.", path
     if len(name) > LONGEST_NAME:
         yield f"Template format error: {what} name {name} exceeds {LONGEST_NAME} characters.", path
@@ -196,7 +197,7 @@ def mapping(path: Path, value: Any, extended: bool) -> Iterator[Problem]:
 
 
 def condition(path: Path, value: Any, extended: bool) -> Iterator[Problem]:
-    yield from named(path, "Condition")
+    yield from named(path, "Condition", CONDITION_NAME)
     wanted = {"Fn::And", "Fn::Equals", "Fn::Not", "Fn::Or", "Condition"}
     if not isinstance(value, dict) or len(value) != 1 or not wanted & set(value):
         yield (

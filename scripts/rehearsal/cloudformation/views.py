@@ -26,8 +26,7 @@ def show_stack(stack: Stack) -> dict[str, Any]:
         "ChangeSetId": stack.change_set_id,
         "Description": stack.description,
         "Parameters": [
-            clean({"ParameterKey": k, "ParameterValue": v, "ResolvedValue": stack.resolved.get(k)})
-            | {"ParameterKey": k}
+            {"ParameterKey": k, "ParameterValue": v, **clean({"ResolvedValue": stack.resolved.get(k)})}
             for k, v in stack.shown.items()
         ],
         "CreationTime": stack.created,
