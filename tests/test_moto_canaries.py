@@ -30,8 +30,8 @@ def test_moto_leaves_the_conditions_of_bucket_policies_to_the_authorizer(cloud: 
     assert s3.get_object(Bucket="sagemaker-x", Key="k")["Body"].read() == b"v"
 
 
-def test_boto3_and_moto_read_their_models_through_one_loader() -> None:
-    """botocore.loaders.create_loader and moto.core.utils.create_loader: each would read the same files anew."""
-    assert boto3.Session()._session.get_component("data_loader") is models.LOADER
-    read = models.LOADER.load_service_model("codepipeline", "service-2")
+def test_sessions_of_boto3_share_a_loader_and_so_do_the_services_of_moto() -> None:
+    """botocore.session.create_loader and moto.core.utils.create_loader: each would read the same files anew."""
+    assert boto3.Session()._session.get_component("data_loader") is models.CLIENTS
+    read = models.MOTO.load_service_model("codepipeline", "service-2")
     assert moto.core.utils._load_service_model("codepipeline", "service-2") is read

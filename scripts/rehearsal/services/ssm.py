@@ -93,7 +93,8 @@ def put_parameter(call: Call) -> dict[str, Any]:
         if there is not None and not params.get("Overwrite"):
             raise AwsError(
                 "ParameterAlreadyExists",
-                "The parameter already exists. To overwrite this value, set the overwrite option in the request to true.",
+                "The parameter already exists. To overwrite this value, set the overwrite option in the request to "
+                "true.",
             )
         kind = params.get("Type") or (there.kind if there else "")
         if not kind:
