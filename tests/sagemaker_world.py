@@ -53,6 +53,38 @@ def make_bucket(cloud: Cloud, *accounts: str) -> None:
         s3.put_object(Bucket=BUCKET, Key=f"data/{name}/{name}.csv", Body="\n".join(part).encode())
 
 
+def make_key(cloud: Cloud, *accounts: str) -> str:
+    """A key that other accounts may decrypt with; what is encrypted with AWS's own key for S3 they never read."""
+    own = {
+        "Sid": "Own",
+        "Effect": "Allow",
+        "Principal": {"AWS": f"arn:aws:iam::{ACCOUNT}:root"},
+        "Action": "kms:*",
+        "Resource": "*",
+    }
+    others = own | {
+        "Sid": "Decrypt",
+        "Principal": {"AWS": [f"arn:aws:iam::{account}:root" for account in accounts]},
+        "Action": "kms:Decrypt",
+    }
+    policy = {"Version": "2012-10-17", "Statement": [own, others]}
+    return str(client(cloud, "kms").create_key(Policy=json.dumps(policy))["KeyMetadata"]["Arn"])
+
+
+def share_group(cloud: Cloud, group: str, *accounts: str) -> None:
+    """The group's versions may be read and deployed by other accounts."""
+    arn = f"arn:aws:sagemaker:{REGION}:{ACCOUNT}"
+    share = {
+        "Sid": "Share",
+        "Effect": "Allow",
+        "Principal": {"AWS": [f"arn:aws:iam::{account}:root" for account in accounts]},
+        "Action": ["sagemaker:DescribeModelPackage", "sagemaker:ListModelPackages", "sagemaker:CreateModel"],
+        "Resource": [f"{arn}:model-package-group/{group}", f"{arn}:model-package/{group}/*"],
+    }
+    policy = json.dumps({"Version": "2012-10-17", "Statement": [share]})
+    client(cloud, "sagemaker").put_model_package_group_policy(ModelPackageGroupName=group, ResourcePolicy=policy)
+
+
 def job(name: str, role: str, **changed: Any) -> dict[str, Any]:
     """A request for CreateTrainingJob that succeeds."""
     return {

@@ -123,7 +123,7 @@ def test_a_decision_takes_less_than_a_millisecond(strict: Cloud) -> None:
 
 def test_an_operation_whose_action_cannot_be_told_is_refused(strict: Cloud) -> None:
     with pytest.raises(ClientError, match="its action or resource cannot be told"):
-        strict.root(A, REGION).client("ssm").list_cloud_connectors()
+        strict.root(A, REGION).client("logs").list_syslog_configurations()
 
 
 # -- who asks ------------------------------------------------------------------------------------------

@@ -14,6 +14,7 @@ from scripts.rehearsal.calls import Call, HttpRequest
 from scripts.rehearsal.cloud import Cloud
 from scripts.rehearsal.errors import NotPlayed
 from scripts.rehearsal.principals import Principal
+from scripts.rehearsal.setting import trust
 
 A, B, REGION = "111111111111", "222222222222", "us-east-1"
 ROOT = Principal("root", A, f"arn:aws:iam::{A}:root")
@@ -218,7 +219,8 @@ MAY: list[tuple[str, str, dict[str, Any], bool]] = [
 def test_the_stock_launch_role_may_and_may_not(cloud: Cloud) -> None:
     """Against AWS's own policy, as AWS ships it (facts in docs: what a product template may hold)."""
     iam = cloud.root(A, REGION).client("iam")
-    iam.create_role(RoleName="launch", Path="/service-role/", AssumeRolePolicyDocument="{}")
+    document = trust(Service="servicecatalog.amazonaws.com")
+    iam.create_role(RoleName="launch", Path="/service-role/", AssumeRolePolicyDocument=document)
     policies = iam.get_paginator("list_policies").paginate(Scope="AWS")
     stock = next(p["Arn"] for page in policies for p in page["Policies"] if p["PolicyName"] == STOCK)
     iam.attach_role_policy(RoleName="launch", PolicyArn=stock)

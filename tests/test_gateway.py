@@ -13,7 +13,9 @@ A, B, REGION = "111111111111", "222222222222", "us-east-1"
 
 
 def test_each_account_has_its_own_state(cloud: Cloud) -> None:
-    cloud.root(A, REGION).client("iam").create_role(RoleName="mine", AssumeRolePolicyDocument="{}")
+    trust = {"Effect": "Allow", "Principal": {"Service": "sagemaker.amazonaws.com"}, "Action": "sts:AssumeRole"}
+    document = json.dumps({"Version": "2012-10-17", "Statement": [trust]})
+    cloud.root(A, REGION).client("iam").create_role(RoleName="mine", AssumeRolePolicyDocument=document)
     assert [r["RoleName"] for r in cloud.root(A, REGION).client("iam").list_roles()["Roles"]] == ["mine"]
     assert cloud.root(B, REGION).client("iam").list_roles()["Roles"] == []
 

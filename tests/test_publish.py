@@ -53,6 +53,7 @@ class Publisher:
         ]:
             document = trust({"Service": service})
             iam.create_role(Path="/service-role/", RoleName=name, AssumeRolePolicyDocument=document)
+        iam.attach_role_policy(RoleName="Scientist", PolicyArn="arn:aws:iam::aws:policy/AmazonSageMakerFullAccess")
         self.pack()
 
     def sign_in(self, session: Session) -> None:

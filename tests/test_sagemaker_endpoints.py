@@ -24,7 +24,9 @@ from tests.sagemaker_world import (
     REGION,
     client,
     make_bucket,
+    make_key,
     make_role,
+    share_group,
     specification,
     train,
     until,
@@ -41,15 +43,22 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cloud]:
         role = make_role(running)
         make_role(running, "serving", OTHER)
         make_bucket(running, OTHER)
-        url = train(running, "first", role)["ModelArtifacts"]["S3ModelArtifacts"]
+        url = train_for_others(running, role)
         sagemaker = client(running, "sagemaker")
         sagemaker.create_model_package_group(ModelPackageGroupName=GROUP)
+        share_group(running, GROUP, OTHER)
         for status in ("Approved", "PendingManualApproval"):
             sagemaker.create_model_package(
                 ModelPackageGroupName=GROUP, InferenceSpecification=specification(url), ModelApprovalStatus=status
             )
         yield running
     assert not running.faults, "\n".join(f"{fault.where}\n{fault.traceback}" for fault in running.faults)
+
+
+def train_for_others(cloud: Cloud, role: str) -> str:
+    """Where the model's data lies, encrypted with a key that the target account may decrypt with."""
+    output = {"S3OutputPath": f"s3://{BUCKET}/models", "KmsKeyId": make_key(cloud, OTHER)}
+    return str(train(cloud, "first", role, OutputDataConfig=output)["ModelArtifacts"]["S3ModelArtifacts"])
 
 
 ROLE = f"arn:aws:iam::{OTHER}:role/serving"
@@ -420,7 +429,7 @@ def test_no_server_outlives_the_embedded_aws(tmp_path: Path) -> None:
         make_role(running)
         make_role(running, "serving", OTHER)
         make_bucket(running, OTHER)
-        url = train(running, "first", f"arn:aws:iam::{ACCOUNT}:role/trainer")["ModelArtifacts"]["S3ModelArtifacts"]
+        url = train_for_others(running, f"arn:aws:iam::{ACCOUNT}:role/trainer")
         make_model(running, "ends", Image=IMAGE, ModelDataUrl=url)
         make_config(running, "ends", "ends")
         there(running).create_endpoint(EndpointName="ends", EndpointConfigName="ends")

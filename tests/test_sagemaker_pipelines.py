@@ -104,7 +104,13 @@ def test_a_failing_step_ends_the_execution_and_nothing_is_registered(cloud: Clou
 
 
 def test_a_pipeline_role_that_sagemaker_may_not_assume_is_refused(cloud: Cloud) -> None:
-    create(cloud, f"arn:aws:iam::{ACCOUNT}:role/absent", body({"Name": "Stop", "Type": "Fail", "Arguments": {}}))
+    stop = body({"Name": "Stop", "Type": "Fail", "Arguments": {}})
+    with pytest.raises(ClientError, match="Could not assume role"):
+        create(cloud, f"arn:aws:iam::{ACCOUNT}:role/absent", stop)
+    create(cloud, make_role(cloud), stop)
+    iam = client(cloud, "iam")
+    iam.delete_role_policy(RoleName="trainer", PolicyName="all")
+    iam.delete_role(RoleName="trainer")
     with pytest.raises(ClientError, match="Could not assume role"):
         start(cloud)
 

@@ -11,7 +11,7 @@ from botocore.exceptions import ClientError
 
 from scripts.rehearsal.cloud import Cloud
 from scripts.rehearsal.services.sagemaker import base, registry
-from tests.sagemaker_world import ACCOUNT, OTHER, REGION, client, specification
+from tests.sagemaker_world import ACCOUNT, OTHER, REGION, client, share_group, specification
 
 GROUP = "Iris-Model"
 GROUP_ARN = f"arn:aws:sagemaker:{REGION}:{ACCOUNT}:model-package-group/{GROUP}"
@@ -142,9 +142,12 @@ def test_a_policy_that_is_none_is_refused(cloud: Cloud, text: str, message: str)
         sagemaker.put_model_package_group_policy(ModelPackageGroupName=GROUP, ResourcePolicy=text)
 
 
-def test_another_account_reaches_a_version_by_its_arn_only(cloud: Cloud) -> None:
+def test_another_account_reaches_a_version_by_its_arn_only_and_where_the_groups_policy_lets_it(cloud: Cloud) -> None:
     arn = register(group(cloud))
     there = client(cloud, "sagemaker", OTHER)
+    with pytest.raises(ClientError, match="no resource-based policy allows the sagemaker:DescribeModelPackage action"):
+        there.describe_model_package(ModelPackageName=arn)
+    share_group(cloud, GROUP, OTHER)
     assert there.describe_model_package(ModelPackageName=arn)["ModelPackageVersion"] == 1
     listed = there.list_model_packages(ModelPackageGroupName=GROUP_ARN)["ModelPackageSummaryList"]
     assert [summary["ModelPackageArn"] for summary in listed] == [arn]

@@ -51,6 +51,8 @@ CANNOT_ASSUME: dict[str, tuple[str, str]] = {
     ),
     "lambda": ("InvalidParameterValueException", "The role defined for the function cannot be assumed by Lambda."),
 }
+# Who may not use a queue is not told whether it exists (SQS API Reference, QueueDoesNotExist).
+ASK_A_QUEUE = {"SendMessage", "SendMessageBatch", "ReceiveMessage", "DeleteMessage", "GetQueueAttributes"}
 
 
 def prepare_moto() -> None:
@@ -80,7 +82,7 @@ class Authorizer:
             decision = self.decide(call.principal, need, call.region)
             decided.append((need, decision))
             if not decision.allowed:
-                raise self.refusal(call.service, call.principal, need, decision, noted(call.principal, decided))
+                raise self._refused(call, need, decision, noted(call.principal, decided))
         self._missing_object(call, decided)
         note = noted(call.principal, decided)
         self._may_act_as(call, note)
@@ -253,6 +255,18 @@ class Authorizer:
         raise self.refusal("sts", principal, need, decision, note)
 
     # -- words ---------------------------------------------------------------------------------
+
+    def _refused(self, call: Call, need: Need, decision: Decision, note: dict[str, Any]) -> AwsError:
+        """The error for a refused request, where AWS has words of its own for it."""
+        if need.action == "iam:PassRole" and need.account != call.account:
+            code, status = CODES.get(call.service, ("AccessDeniedException", 400))
+            error = AwsError(code, "Cross-account pass role is not allowed.", status)
+        elif call.operation in ASK_A_QUEUE and not state.queue_exists(need.resource):
+            error = AwsError("QueueDoesNotExist", "The specified queue does not exist or you do not have access to it.")
+        else:
+            return self.refusal(call.service, call.principal, need, decision, note)
+        error.decision = note  # type: ignore[attr-defined]
+        return error
 
     def refusal(
         self, service: str, principal: Principal, need: Need, decision: Decision, note: dict[str, Any]

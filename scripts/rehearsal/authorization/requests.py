@@ -50,6 +50,7 @@ CREATES = re.compile(r"(Create|Register|Put(Rule|Parameter|MetricAlarm)$|EnableS
 # The service that takes over a role passed to it, where it is not SERVICE.amazonaws.com.
 PASSED_TO = {"stepfunctions": "states.amazonaws.com", "sagemaker-runtime": "sagemaker.amazonaws.com"}
 ROLE = re.compile(r"arn:aws[a-z-]*:iam::\d{12}:role/.+")
+PASSES_LATER = {("sagemaker", "CreateProject"), ("sagemaker", "UpdateProject")}  # when it asks CloudFormation
 PASSES_NO_ROLE = {"sts", "iam", "organizations", "kms", "s3", "sns", "sqs", "secretsmanager", "ecr", "cloudwatch"}
 
 
@@ -195,7 +196,7 @@ def _tag_keys(params: Mapping[str, Any]) -> dict[str, tuple[str, ...]]:
 
 def passed_roles(call: Call) -> dict[str, str]:
     """The roles that the call passes: ARN and the service that will act as it."""
-    if call.service in PASSES_NO_ROLE:
+    if call.service in PASSES_NO_ROLE or (call.service, call.operation) in PASSES_LATER:
         return {}
     service = PASSED_TO.get(call.service, f"{call.service}.amazonaws.com")
     if call.service == "codepipeline":  # an action's own role is assumed by the pipeline's, not passed

@@ -202,6 +202,11 @@ def resource_policy(cloud: Cloud, arn: str) -> tuple[Policy | None, str]:
     return None, "resource"
 
 
+def queue_exists(arn: str) -> bool:
+    _, _, _, region, account, name = arn.split(":", 5)
+    return name in moto_bridge.backend("sqs", account, region).queues
+
+
 def _managed_key_policy(account: str, region: str, name: str) -> dict[str, Any]:
     """The policy of an AWS managed key: anybody in its account, through its service (KMS Developer Guide,
     "AWS KMS keys", AWS managed keys). It cannot be shared with another account."""

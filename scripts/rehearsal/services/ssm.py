@@ -1,6 +1,6 @@
 """Systems Manager's Parameter Store (AWS Systems Manager API Reference, the page of each operation).
 
-Plays PutParameter, GetParameter, GetParameters, GetParametersByPath, DeleteParameter, DeleteParameters,
+Plays PutParameter, GetParameter, GetParameters, GetParametersByPath, DescribeParameters, DeleteParameter, DeleteParameters,
 AddTagsToResource, RemoveTagsFromResource, ListTagsForResource. Played here rather than by moto, whose
 module loads all of EC2 with it (a second of every rehearsal). SecureString is not played.
 """
@@ -35,6 +35,7 @@ class Parameter:
     data_type: str = "text"
     changed: datetime = field(default_factory=lambda: datetime.now(UTC))
     tags: dict[str, str] = field(default_factory=dict)
+    older: list[dict[str, Any]] = field(default_factory=list)  # the former versions, as they were shown
 
     def shown(self) -> dict[str, Any]:
         return {
@@ -60,15 +61,25 @@ def _store(call: Call) -> Store:
     return call.cloud.state(Store, call.account, call.region)
 
 
-def _find(call: Call, asked: str) -> Parameter:
-    """The parameter of a name or ARN; NotPlayed for a version or label (NAME:3)."""
-    name = asked.split(":parameter", 1)[1] if asked.startswith("arn:") else asked
-    if ":" in name:
-        raise NotPlayed(f"a version or label of a parameter: {asked}")
+def _find(call: Call, name: str) -> Parameter:
     found = _store(call).parameters.get(name) or _store(call).parameters.get(name.removeprefix("/"))
     if found is None:
-        raise AwsError("ParameterNotFound", f"Parameter {asked} not found.")
+        raise AwsError("ParameterNotFound", f"Parameter {name} not found.")
     return found
+
+
+def _look(call: Call, asked: str) -> dict[str, Any]:
+    """What a name or ARN shows, with or without a version (NAME:3); NotPlayed for a label."""
+    name, _, selector = (asked.split(":parameter", 1)[1] if asked.startswith("arn:") else asked).partition(":")
+    found = _find(call, name)
+    if not selector:
+        return found.shown()
+    if not selector.isdigit():
+        raise NotPlayed(f"a label of a parameter: {asked}")
+    versions = [*found.older, found.shown()]
+    if not 1 <= int(selector) <= len(versions):
+        raise AwsError("ParameterVersionNotFound", f"Systems Manager could not find version {selector} of {name}.")
+    return versions[int(selector) - 1] | {"Selector": f":{selector}"}
 
 
 @ssm.operation("PutParameter")
@@ -106,6 +117,7 @@ def put_parameter(call: Call) -> dict[str, Any]:
             tags = {tag["Key"]: tag["Value"] for tag in params.get("Tags", [])}
             store.parameters[name] = Parameter(name, full, kind, value, tags=tags)
             return {"Version": 1, "Tier": "Standard"}
+        there.older.append(there.shown())
         there.kind, there.value = kind, value
         there.version, there.changed = there.version + 1, datetime.now(UTC)
         return {"Version": there.version, "Tier": "Standard"}
@@ -113,7 +125,7 @@ def put_parameter(call: Call) -> dict[str, Any]:
 
 @ssm.operation("GetParameter")
 def get_parameter(call: Call) -> dict[str, Any]:
-    return {"Parameter": _find(call, call.params["Name"]).shown()}
+    return {"Parameter": _look(call, call.params["Name"])}
 
 
 @ssm.operation("GetParameters")
@@ -122,9 +134,9 @@ def get_parameters(call: Call) -> dict[str, Any]:
     found, missing = [], []
     for name in call.params["Names"]:
         try:
-            found.append(_find(call, name).shown())
+            found.append(_look(call, name))
         except AwsError as error:
-            if error.code != "ParameterNotFound":
+            if error.code not in ("ParameterNotFound", "ParameterVersionNotFound"):
                 raise
             missing.append(name)
     return {"Parameters": found, "InvalidParameters": missing}
@@ -139,6 +151,14 @@ def get_parameters_by_path(call: Call) -> dict[str, Any]:
     if not call.params.get("Recursive"):
         below = [p for p in below if "/" not in p.name.removeprefix(path)]
     return {"Parameters": [p.shown() for p in below]}
+
+
+@ssm.operation("DescribeParameters")
+def describe_parameters(call: Call) -> dict[str, Any]:
+    if asked := sorted(call.params):
+        raise NotPlayed(f"ssm:DescribeParameters with {', '.join(asked)}")
+    listed = sorted(_store(call).parameters.values(), key=lambda parameter: parameter.name)
+    return {"Parameters": [{k: v for k, v in p.shown().items() if k != "Value"} | {"Tier": "Standard"} for p in listed]}
 
 
 @ssm.operation("DeleteParameter")
