@@ -1,62 +1,73 @@
-"""Parameter Store: values, versions, paths and tags."""
+"""Parameter Store on the embedded AWS: versions, paths, tags."""
 
 from __future__ import annotations
+
+from typing import Any
 
 import pytest
 from botocore.exceptions import ClientError
 
 from scripts.rehearsal.cloud import Cloud
 
-A, REGION = "111111111111", "us-east-1"
+
+@pytest.fixture
+def ssm(cloud: Cloud) -> Any:
+    client = cloud.root("111111111111", "us-east-1").client("ssm")
+    client.put_parameter(Name="/kit/stage", Value="staging", Type="String", Tags=[{"Key": "team", "Value": "a"}])
+    return client
 
 
-def test_a_parameter_keeps_its_value_its_version_and_its_tags(cloud: Cloud) -> None:
-    ssm = cloud.root(A, REGION).client("ssm")
-    ssm.put_parameter(Name="/kit/word", Value="one", Type="String", Tags=[{"Key": "k", "Value": "v"}])
-    assert ssm.put_parameter(Name="/kit/word", Value="two", Overwrite=True)["Version"] == 2
-    found = ssm.get_parameter(Name="/kit/word")["Parameter"]
-    assert (found["Value"], found["Version"], found["ARN"]) == (
-        "two",
-        2,
-        f"arn:aws:ssm:{REGION}:{A}:parameter/kit/word",
-    )
-    tags = ssm.list_tags_for_resource(ResourceType="Parameter", ResourceId="/kit/word")["TagList"]
-    assert tags == [{"Key": "k", "Value": "v"}]
+def test_every_version_stays_readable(ssm: Any) -> None:
+    with pytest.raises(ClientError, match="ParameterAlreadyExists"):
+        ssm.put_parameter(Name="/kit/stage", Value="prod", Type="String")
+    assert ssm.put_parameter(Name="/kit/stage", Value="prod", Overwrite=True)["Version"] == 2
+    shown = {name: ssm.get_parameter(Name=name)["Parameter"] for name in ("/kit/stage", "/kit/stage:1", "/kit/stage:2")}
+    assert [parameter["Value"] for parameter in shown.values()] == ["prod", "staging", "prod"]
+    assert ssm.get_parameter(Name=f"{shown['/kit/stage']['ARN']}:1")["Parameter"]["Value"] == "staging"
+    with pytest.raises(ClientError, match="could not find version 3"):
+        ssm.get_parameter(Name="/kit/stage:3")
+    with pytest.raises(ClientError, match="does not play this: a label"):
+        ssm.get_parameter(Name="/kit/stage:newest")
 
 
-def test_missing_parameters_are_named(cloud: Cloud) -> None:
-    ssm = cloud.root(A, REGION).client("ssm")
-    ssm.put_parameter(Name="/kit/a", Value="1", Type="String")
-    answer = ssm.get_parameters(Names=["/kit/a", "/kit/b"])
-    assert [p["Name"] for p in answer["Parameters"]] == ["/kit/a"]
-    assert answer["InvalidParameters"] == ["/kit/b"]
+def test_a_path_lists_what_lies_beneath_it(ssm: Any) -> None:
+    ssm.put_parameter(Name="/kit/deep/er", Value="1", Type="String")
+    ssm.put_parameter(Name="/kitten", Value="2", Type="String")
+
+    def beneath(**more: Any) -> list[str]:
+        return [parameter["Name"] for parameter in ssm.get_parameters_by_path(Path="/kit", **more)["Parameters"]]
+
+    assert beneath() == ["/kit/stage"]
+    assert beneath(Recursive=True) == ["/kit/deep/er", "/kit/stage"]
+    described = ssm.describe_parameters()["Parameters"]
+    assert [parameter["Name"] for parameter in described] == ["/kit/deep/er", "/kit/stage", "/kitten"]
+    assert "Value" not in described[0]
+
+
+def test_missing_parameters_are_told(ssm: Any) -> None:
+    found = ssm.get_parameters(Names=["/kit/stage", "/none"])
+    assert (found["Parameters"][0]["Value"], found["InvalidParameters"]) == ("staging", ["/none"])
     with pytest.raises(ClientError, match="ParameterNotFound"):
-        ssm.get_parameter(Name="/kit/b")
-
-
-def test_a_path_shows_what_lies_below_it(cloud: Cloud) -> None:
-    ssm = cloud.root(A, REGION).client("ssm")
-    for name in ("/kit/a", "/kit/deep/b", "/kitten"):
-        ssm.put_parameter(Name=name, Value="1", Type="String")
-    shallow = ssm.get_parameters_by_path(Path="/kit")["Parameters"]
-    deep = ssm.get_parameters_by_path(Path="/kit", Recursive=True)["Parameters"]
-    assert [p["Name"] for p in shallow] == ["/kit/a"]
-    assert [p["Name"] for p in deep] == ["/kit/a", "/kit/deep/b"]
+        ssm.get_parameter(Name="/none")
 
 
 @pytest.mark.parametrize(
-    ("arguments", "code"),
+    ("more", "message"),
     [
-        ({"Name": "/kit/a", "Value": "2", "Type": "String"}, "ParameterAlreadyExists"),
-        ({"Name": "/aws/a", "Value": "2", "Type": "String"}, "ValidationException"),
-        ({"Name": "/kit/new", "Value": "2"}, "ValidationException"),
-        ({"Name": "/kit/long", "Value": "x" * 4097, "Type": "String"}, "ValidationException"),
-        ({"Name": "/kit/secret", "Value": "x", "Type": "SecureString"}, "NotPlayed"),
+        ({"Name": "kit/x"}, "fully qualified"),
+        ({"Name": "/aws/x"}, "prefixed"),
+        ({"Value": "x" * 4097}, "4096 bytes"),
+        ({"Type": "SecureString"}, "does not play"),
+        ({"Tier": "Advanced"}, "does not play"),
     ],
 )
-def test_what_aws_refuses_is_refused(cloud: Cloud, arguments: dict[str, str], code: str) -> None:
-    ssm = cloud.root(A, REGION).client("ssm")
-    ssm.put_parameter(Name="/kit/a", Value="1", Type="String")
-    with pytest.raises(ClientError) as caught:
-        ssm.put_parameter(**arguments)
-    assert caught.value.response["Error"]["Code"] == code
+def test_a_parameter_that_cannot_be_is_refused(ssm: Any, more: dict[str, str], message: str) -> None:
+    with pytest.raises(ClientError, match=message):
+        ssm.put_parameter(**{"Name": "/kit/new", "Value": "1", "Type": "String", **more})
+
+
+def test_tags_are_added_and_removed(ssm: Any) -> None:
+    at = {"ResourceType": "Parameter", "ResourceId": "/kit/stage"}
+    ssm.add_tags_to_resource(**at, Tags=[{"Key": "cost", "Value": "42"}])
+    ssm.remove_tags_from_resource(**at, TagKeys=["team"])
+    assert ssm.list_tags_for_resource(**at)["TagList"] == [{"Key": "cost", "Value": "42"}]

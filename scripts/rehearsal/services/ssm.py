@@ -1,8 +1,8 @@
 """Systems Manager's Parameter Store (AWS Systems Manager API Reference, the page of each operation).
 
-Plays PutParameter, GetParameter, GetParameters, GetParametersByPath, DescribeParameters, DeleteParameter, DeleteParameters,
-AddTagsToResource, RemoveTagsFromResource, ListTagsForResource. Played here rather than by moto, whose
-module loads all of EC2 with it (a second of every rehearsal). SecureString is not played.
+Plays PutParameter, GetParameter, GetParameters, GetParametersByPath, DescribeParameters, DeleteParameter,
+DeleteParameters, AddTagsToResource, RemoveTagsFromResource, ListTagsForResource. Played here rather than
+by moto, whose module loads all of EC2 with it (a second of every rehearsal). SecureString is not played.
 """
 
 from __future__ import annotations
