@@ -135,8 +135,8 @@ class Authorizer:
             return
         need = Need("s3:ListBucket", f"arn:aws:s3:::{bucket}", s3.bucket_owner(bucket))
         decision = self.decide(call.principal, need, call.region)
+        decided.append((need, decision))
         if not decision.allowed:
-            decided.append((need, decision))
             raise self.refusal(call.service, call.principal, need, decision, noted(call.principal, decided))
 
     def _may_act_as(self, call: Call, note: dict[str, Any]) -> None:
