@@ -20,12 +20,14 @@ from botocore.exceptions import ClientError
 
 from scripts.bundle import pack, stacks
 from scripts.bundle.console import explain, paint, say
+from scripts.rehearsal import diagnosis
 from scripts.rehearsal import setting as people
-from scripts.rehearsal.cloud import Cloud, Session
+from scripts.rehearsal.cloud import Cloud, Session, arn
 from scripts.rehearsal.setting import Administrator, Setting
 
 ROOT = Path(__file__).resolve().parents[2]
 PATIENCE = 120.0  # seconds that one step of the story may take on this machine
+QUIET = 1.0  # seconds without any background work after which nothing more is to be expected
 FINISHED = {"Succeeded", "Failed", "Stopped", "Superseded", "Cancelled"}
 
 
@@ -67,6 +69,7 @@ class Story:
     model_package_arn: str = ""
     execution_id: str = ""
     endpoints: list[dict[str, Any]] = field(default_factory=list)
+    busy_at: float = 0.0
 
     # -- people and commands -------------------------------------------------------------------
 
@@ -77,6 +80,10 @@ class Story:
     @property
     def engineer(self) -> Session:
         return people.sign_in(self.cloud, self.setting.data_science, people.ENGINEER, self.region)
+
+    @property
+    def approver(self) -> Session:
+        return people.sign_in(self.cloud, self.setting.data_science, people.APPROVER, self.region)
 
     @property
     def pipeline_name(self) -> str:
@@ -116,6 +123,12 @@ class Story:
                 raise StoryFailed(f"the embedded AWS broke in {fault.where}", log=fault.traceback)
             time.sleep(0.1)
         raise StoryFailed(f"{what}: nothing after {patience:.0f} s", self.setting.data_science, self.diagnosis())
+
+    def idle(self) -> bool:
+        """True where nothing has gone on in the embedded AWS for a while: what has not come will not come."""
+        if self.cloud.busy:
+            self.busy_at = time.monotonic()
+        return time.monotonic() - self.busy_at > QUIET
 
     # -- the pipeline --------------------------------------------------------------------------
 
@@ -172,8 +185,8 @@ class Story:
         return sorted(found, key=lambda action: action["startTime"])
 
     def diagnosis(self) -> str:
-        """Why the pipeline stands where it stands: the failed actions, and the end of the newest build's log."""
-        lines = []
+        """Why the pipeline stands where it stands: the failed actions, and the log of a build that failed."""
+        lines, providers = [], set()
         try:
             for action in self.actions() if self.execution_id else []:
                 if action["status"] == "Failed":
@@ -181,10 +194,11 @@ class Story:
                     details = result.get("errorDetails", {})
                     where = f"{action['stageName']}/{action['actionName']}"
                     lines.append(f"{where}: {details.get('code', '')} {details.get('message', '')}".rstrip())
+                    providers.add(action["input"]["actionTypeId"]["provider"])
         except ClientError as error:
             lines.append(explain(error))
         logs = sorted((self.cloud.folder / "builds").rglob("*.log"), key=lambda path: path.stat().st_mtime)
-        if logs:
+        if logs and (not lines or "CodeBuild" in providers):
             lines += [f"--- the newest build ({logs[-1].parent.name})", *logs[-1].read_text().splitlines()[-40:]]
         return "\n".join(lines)
 
@@ -328,11 +342,21 @@ def approve(story: Story) -> None:
         cwd=training_repository(story),
     )
 
+    story.busy_at = time.monotonic()
+
     def started() -> str | None:
         new = [e["pipelineExecutionId"] for e in story.executions() if e["pipelineExecutionId"] not in before]
-        return new[0] if new else None
+        return new[0] if new else "nothing" if story.idle() else None
 
     story.execution_id = str(story.until("the pipeline to start", started, 20))
+    if story.execution_id == "nothing":
+        story.execution_id = ""
+        account, region = story.setting.data_science, story.region
+        told = [
+            *diagnosis.event_stories(story.cloud, account, region, "SageMaker Model Package State Change"),
+            *diagnosis.failed_state_machines(story.cloud, account, region),
+        ]
+        raise StoryFailed(f"the approval of version {version} started no pipeline", account, "\n".join(told))
     say(f"    version {version} is approved: the pipeline started ({story.execution_id})")
 
 
@@ -343,8 +367,40 @@ def staging(story: Story) -> None:
 
 
 def approval(story: Story) -> None:
-    give_approval(story, "Approved", "Answers in staging are right")
-    say("    the approver let it through")
+    approval_token(story, story.approver.client("codepipeline"))
+    cases = read_before_approving(story)
+    give_approval(story, "Approved", f"Staging passed {cases} tests")
+    say(f"    the approver saw {cases} tests that passed, and let it through")
+
+
+def look_at_pipeline(story: Story, person: Session) -> None:
+    """What the console asks for when somebody opens the pipeline and its newest execution."""
+    codepipeline = person.client("codepipeline")
+    name, execution = story.pipeline_name, story.execution_id
+    shown = codepipeline.get_pipeline(name=name)["pipeline"]
+    codepipeline.get_pipeline_state(name=name)
+    codepipeline.list_pipeline_executions(pipelineName=name)
+    seen = codepipeline.get_pipeline_execution(pipelineName=name, pipelineExecutionId=execution)["pipelineExecution"]
+    codepipeline.list_action_executions(pipelineName=name, filter={"pipelineExecutionId": execution})
+    story.require(seen["pipelineVersion"] == shown["version"], f"{name} is not the pipeline that ran")
+
+
+def read_before_approving(story: Story) -> int:
+    """The pipeline, the version and the tests of staging, as the approver sees them; how many tests passed."""
+    approver = story.approver
+    look_at_pipeline(story, approver)
+    sagemaker, codebuild = approver.client("sagemaker"), approver.client("codebuild")
+    sagemaker.list_model_packages(ModelPackageGroupName=story.project_name)
+    version = sagemaker.describe_model_package(ModelPackageName=story.model_package_arn)
+    status = version["ModelApprovalStatus"]
+    story.require(status == "Approved", f"the approver sees {story.model_package_arn} {status}")
+    group = f"report-group/sagemaker-{story.project_name}-{story.project_id}-test-endpoints"
+    group_arn = arn("codebuild", story.region, story.setting.data_science, group)
+    reports = codebuild.list_reports_for_report_group(reportGroupArn=group_arn)["reports"]  # the newest first
+    report = codebuild.batch_get_reports(reportArns=reports[:1])["reports"][0]
+    cases = codebuild.describe_test_cases(reportArn=report["arn"])["testCases"]
+    story.require(report["status"] == "SUCCEEDED", f"the approver sees tests of staging that {report['status']}")
+    return len(cases)
 
 
 def approval_token(story: Story, codepipeline: Any) -> str:
@@ -365,8 +421,7 @@ def approval_token(story: Story, codepipeline: Any) -> str:
 
 def give_approval(story: Story, result: str, summary: str) -> None:
     """Answer the manual approval through the API, as the approver."""
-    approver = people.sign_in(story.cloud, story.setting.data_science, people.APPROVER, story.region)
-    codepipeline = approver.client("codepipeline")
+    codepipeline = story.approver.client("codepipeline")
     codepipeline.put_approval_result(
         pipelineName=story.pipeline_name,
         stageName="ApproveDeployment",
@@ -381,6 +436,7 @@ def production(story: Story) -> None:
     story.require(status == "Succeeded", f"DeployProd ended {status}")
     status = story.wait_for_execution(story.execution_id)
     story.require(status == "Succeeded", f"the pipeline ended {status}")
+    look_at_pipeline(story, story.scientist)
     say("    deployed to production and tested there")
 
 
@@ -437,6 +493,12 @@ CHAPTERS: dict[str, tuple[str, Callable[[Story], None]]] = {
 }
 
 
+def located(story: Story, message: str, account: str, log: str) -> StoryFailed:
+    """The failure, with the places of the kit's resources that it names."""
+    places = diagnosis.places(story.cloud, story.root, f"{message}\n{log}")
+    return StoryFailed(message, account, "\n".join([log, *places]).strip())
+
+
 def play(story: Story, until: str | None = None) -> None:
     """Play the chapters in order, up to and with `until`; StoryFailed from the one that fails."""
     story.chapters = [Chapter(name, title) for name, (title, _) in CHAPTERS.items()]
@@ -452,7 +514,10 @@ def play(story: Story, until: str | None = None) -> None:
             chapter.outcome = "succeeded"
         except ClientError as error:
             chapter.outcome = "failed"
-            raise StoryFailed(explain(error), log=story.diagnosis() if story.project_id else "") from error
+            raise located(story, explain(error), "", story.diagnosis() if story.project_id else "") from error
+        except StoryFailed as error:
+            chapter.outcome = "failed"
+            raise located(story, str(error), error.account, error.log) from error
         except BaseException:
             chapter.outcome = "failed"
             raise
