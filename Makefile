@@ -8,7 +8,7 @@ UV := uv==0.13.9
 
 .PHONY: help
 help: ## Show this list
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 .PHONY: setup
 setup: $(READY) ## Install everything that the other targets need, into .venv
@@ -23,6 +23,10 @@ $(READY): requirements.lock
 .PHONY: rehearse
 rehearse: $(READY) ## Play the whole story on this machine, without an AWS account
 	@$(RUN) scripts.rehearse $(ARGS)
+
+.PHONY: permissions
+permissions: $(READY) ## Compare what the roles may do with what the last rehearsal needed
+	@$(RUN) scripts.permissions $(ARGS)
 
 .PHONY: test
 test: $(READY) ## Run the tests

@@ -4,6 +4,7 @@ examples:
   make rehearse
   python -m scripts.rehearse --until project --keep
   python -m scripts.rehearse --administrator management
+  python -m scripts.rehearse --template template.yaml --seed-code build.zip=seed-code/build --approve
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ from typing import Any
 from botocore.session import Session as BotocoreSession
 
 from scripts.bundle.console import UsageError, paint, run, say
+from scripts.rehearsal import template_options
 from scripts.rehearsal.server import EmbeddedAws
 from scripts.rehearsal.setting import APPROVER, ENGINEER, sign_in, studio
 from scripts.rehearsal.story import CHAPTERS, ROOT, Story, StoryFailed, play
@@ -48,6 +50,7 @@ def parser() -> argparse.ArgumentParser:
     made.add_argument(
         "--folder", type=Path, default=DEFAULT_FOLDER, help="where the rehearsal writes (default: build/rehearsal)"
     )
+    template_options.add_options(made)
     return made
 
 
@@ -127,6 +130,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     args = parser().parse_args(argv)
     if args.region not in BotocoreSession().get_available_regions("sagemaker"):
         raise UsageError(f"--region {args.region}: there is no such region with SageMaker. Example: us-east-1")
+    if args.template:
+        return template_options.rehearse(args)
     start = time.monotonic()
     server = EmbeddedAws(args.folder, args.port)
     failure: StoryFailed | None = None

@@ -1,0 +1,241 @@
+"""What the roles of a rehearsal may do, against what they asked for: what `make permissions` prints.
+
+A rehearsal leaves two files: policies.json, with every role and managed policy that a stack made, and
+requests.jsonl, with the statement that decided each request. A granted action that no request of the
+rehearsal needed must have its reason in a comment on the statement, in the template:
+
+    # Later: …       an action of a later day; tests/test_permissions.py plays it
+    # Unplayed: …    an action that no rehearsal can play
+    # Unplayed (s3:GetObject, s3:PutObject): …    the same, of these actions of the statement only
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from scripts.rehearsal import moto_bridge
+from scripts.rehearsal.authorization.action_table import table
+from scripts.rehearsal.authorization.patterns import action_like
+from scripts.rehearsal.authorization.policies import Statement, parse
+from scripts.rehearsal.authorization.state import default_document
+from scripts.rehearsal.cloud import Cloud
+from scripts.rehearsal.cloudformation.stacks import Resource, Stack, Stacks
+
+ROLE, MANAGED_POLICY = "AWS::IAM::Role", "AWS::IAM::ManagedPolicy"
+LOGICAL_ID = re.compile(r"  ([A-Za-z0-9]+):\s*$")
+SID = re.compile(r"\s*(?:- )?Sid: (\w+)")
+REASON = re.compile(r"\s*# (Later|Unplayed)(?: \(([^)]*)\))?:\s*(.*)")
+COMMENT = re.compile(r"\s*# (.*)")
+
+
+# -- the reasons in a template -------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Reason:
+    """Why an action is granted although a rehearsal does not use it; actions () for all of the statement."""
+
+    kind: str  # Later | Unplayed
+    actions: tuple[str, ...]
+    text: str
+
+
+def reasons(template: str) -> dict[str, dict[str, list[Reason]]]:
+    """The reasons written in a template, by logical id and Sid."""
+    found: dict[str, dict[str, list[Reason]]] = {}
+    logical_id = sid = ""
+    reading: list[Reason] | None = None
+    for line in template.splitlines():
+        if named := LOGICAL_ID.match(line):
+            logical_id, sid = named.group(1), ""
+        elif named := SID.match(line):
+            sid = named.group(1)
+        if written := REASON.match(line):
+            kind, actions, text = written.groups()
+            reading = found.setdefault(logical_id, {}).setdefault(sid, [])
+            reading.append(Reason(kind, tuple(re.split(r",\s*", actions)) if actions else (), text))
+        elif reading and (more := COMMENT.match(line)):
+            last = reading.pop()
+            reading.append(Reason(last.kind, last.actions, f"{last.text} {more.group(1)}".strip()))
+        else:
+            reading = None
+    return found
+
+
+# -- policies.json -------------------------------------------------------------------------------------
+
+
+def write_policies(cloud: Cloud, path: Path) -> None:
+    """Write down every role and managed policy that a stack of the embedded AWS made."""
+    path.write_text(json.dumps(list(_holders(cloud)), indent=1) + "\n", encoding="utf-8")
+
+
+def _holders(cloud: Cloud) -> Iterator[dict[str, Any]]:
+    for (account, _), stacks in sorted(cloud.states(Stacks).items()):
+        for stack in stacks.alive():
+            for _, resource in sorted(stack.resources.items()):
+                if resource.type in (ROLE, MANAGED_POLICY) and (holder := _holder(account, resource)):
+                    yield holder | {"reasons": _reasons_of(stack, resource)}
+
+
+def _holder(account: str, resource: Resource) -> dict[str, Any] | None:
+    iam = moto_bridge.backend("iam", account, "aws")
+    shown = {"account": account, "logical_id": resource.logical_id}
+    if resource.type == MANAGED_POLICY:
+        policy = iam.managed_policies.get(resource.physical_id)
+        if policy is None:
+            return None
+        documents = {policy.arn: json.loads(default_document(policy))}
+        carriers = [role.arn for role in iam.roles.values() if policy.arn in role.managed_policies]
+        return shown | {"kind": "policy", "name": policy.name, "carriers": carriers, "documents": documents}
+    role = next((role for role in iam.roles.values() if role.name == resource.physical_id), None)
+    if role is None:
+        return None
+    documents = {f"{name} (inline, role {role.name})": json.loads(text) for name, text in role.policies.items()}
+    documents[f"trust policy of role {role.name}"] = json.loads(role.assume_role_policy_document)
+    return shown | {"kind": "role", "name": role.name, "carriers": [role.arn], "documents": documents}
+
+
+def _reasons_of(stack: Stack, resource: Resource) -> dict[str, list[dict[str, Any]]]:
+    of_resource = reasons(stack.body).get(resource.logical_id, {})
+    return {
+        sid: [{"kind": reason.kind, "actions": list(reason.actions), "text": reason.text} for reason in found]
+        for sid, found in of_resource.items()
+    }
+
+
+# -- the report ----------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Granted:
+    """One action of one statement: how often it was used, and why it is there if it was not."""
+
+    policy: str
+    statement: str
+    action: str
+    used: int
+    reason: Reason | None
+
+
+@dataclass(frozen=True)
+class Denied:
+    """Requests of the same action on the same resource that were refused."""
+
+    who: str
+    action: str
+    resource: str
+    missing: str
+    times: int
+
+
+@dataclass
+class Holder:
+    """A role, or a managed policy of people, with everything that it grants and lacks."""
+
+    account: str
+    kind: str
+    name: str
+    logical_id: str
+    carriers: list[str]
+    granted: list[Granted] = field(default_factory=list)
+    denied: list[Denied] = field(default_factory=list)
+
+    @property
+    def used(self) -> list[Granted]:
+        return [one for one in self.granted if one.used]
+
+    @property
+    def unused(self) -> list[Granted]:
+        return [one for one in self.granted if not one.used]
+
+    @property
+    def unreasoned(self) -> list[Granted]:
+        return [one for one in self.unused if one.reason is None]
+
+
+Uses = Mapping[tuple[str, str, str], Counter[str]]  # by account, policy and statement: actions
+
+
+def read_requests(path: Path) -> list[dict[str, Any]]:
+    """The entries of a requests.jsonl."""
+    with path.open(encoding="utf-8") as lines:
+        return [json.loads(line) for line in lines]
+
+
+def uses(requests: Iterable[Mapping[str, Any]]) -> Uses:
+    """How often each statement was needed for each action."""
+    found: defaultdict[tuple[str, str, str], Counter[str]] = defaultdict(Counter)
+    for request in requests:
+        for need in request.get("needs", []):
+            for _, account, policy, statement in need["statements"] if need["decision"] == "allowed" else []:
+                found[account, policy, statement][need["action"].lower()] += 1
+    return found
+
+
+def refusals(requests: Iterable[Mapping[str, Any]]) -> list[Denied]:
+    """What was asked for and refused, by whom."""
+    found = Counter(
+        (request.get("role") or request["principal"], request["action"], request["resource"], request["statement"])
+        for request in requests
+        if request.get("decision") == "denied"
+    )
+    return [Denied(*what, times) for what, times in found.items()]
+
+
+def report(policies: Iterable[Mapping[str, Any]], requests: Iterable[Mapping[str, Any]]) -> list[Holder]:
+    """Every role and managed policy of the stacks, with what each statement was used for."""
+    entries = list(requests)
+    used, refused = uses(entries), refusals(entries)
+    made = []
+    for item in policies:
+        holder = Holder(item["account"], item["kind"], item["name"], item["logical_id"], item["carriers"])
+        for name, document in item["documents"].items():
+            kind = "trust" if name.startswith("trust policy of role ") else "identity"
+            for statement in parse(document, name, holder.account, kind).statements:  # type: ignore[arg-type]
+                if statement.effect == "Allow":
+                    holder.granted += _granted(holder.account, name, statement, used, item["reasons"])
+        holder.denied = [one for one in refused if one.who in holder.carriers]
+        made.append(holder)
+    return made
+
+
+def _granted(
+    account: str, policy: str, statement: Statement, used: Uses, written: Mapping[str, Any]
+) -> Iterator[Granted]:
+    times = used.get((account, policy, statement.label), Counter())
+    for action in actions_of(statement):
+        reason = next(
+            (
+                Reason(item["kind"], tuple(item["actions"]), item["text"])
+                for item in written.get(statement.label, [])
+                if not item["actions"] or action in item["actions"]
+            ),
+            None,
+        )
+        needed = sum(number for asked, number in times.items() if action_like(action, asked))
+        yield Granted(policy, statement.label, action, needed, reason)
+
+
+def actions_of(statement: Statement) -> list[str]:
+    """The actions of a statement, every wildcard resolved with AWS's table of actions."""
+    if statement.not_actions:
+        known = {action.split(":")[0] for action in statement.actions}
+        every = [action for prefix in sorted(known) for action in _matching(f"{prefix}:*")]
+        return [action for action in every if not any(action_like(pattern, action) for pattern in statement.actions)]
+    return [action for pattern in statement.actions for action in _matching(pattern)]
+
+
+def _matching(pattern: str) -> list[str]:
+    prefix = pattern.split(":")[0]
+    known = table(prefix.lower())
+    if known is None or not ("*" in pattern or "?" in pattern):
+        return [pattern]
+    names = (f"{prefix}:{name}" for name in known.actions)
+    return [name for name in names if action_like(pattern, name)] or [pattern]
