@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import signal
 import sys
 import time
@@ -23,10 +24,12 @@ from botocore.session import Session as BotocoreSession
 
 from scripts.bundle.console import UsageError, paint, run, say
 from scripts.rehearsal import template_options
+from scripts.rehearsal.permissions import write_policies
 from scripts.rehearsal.server import EmbeddedAws
 from scripts.rehearsal.setting import APPROVER, ENGINEER, sign_in, studio
 from scripts.rehearsal.story import CHAPTERS, ROOT, Story, StoryFailed, play
 
+PROJECT_NAME = "[a-zA-Z0-9](-*[a-zA-Z0-9])*"  # SageMaker API, ProjectEntityName
 DEFAULT_FOLDER = ROOT / "build" / "rehearsal"
 
 
@@ -130,10 +133,18 @@ def main(argv: Sequence[str] | None = None) -> int:
     args = parser().parse_args(argv)
     if args.region not in BotocoreSession().get_available_regions("sagemaker"):
         raise UsageError(f"--region {args.region}: there is no such region with SageMaker. Example: us-east-1")
+    if not 0 <= args.port <= 65535:
+        raise UsageError(f"--port {args.port}: ports are numbered from 1 to 65535. Leave it out for a free one")
+    if not re.fullmatch(PROJECT_NAME, args.project) or len(args.project) > 32:
+        raise UsageError(
+            f"--project {args.project!r}: a project's name has 1 to 32 letters, digits and hyphens, and begins and ends "
+            "with a letter or digit. Example: iris-multi-01"
+        )
     if args.template:
         return template_options.rehearse(args)
     start = time.monotonic()
     server = EmbeddedAws(args.folder, args.port)
+    (args.folder / "summary.json").unlink(missing_ok=True)  # an interrupted rehearsal has none
     failure: StoryFailed | None = None
     with server as cloud:
         story = Story(cloud, args.folder, args.administrator, args.region, args.project)
@@ -143,6 +154,7 @@ def main(argv: Sequence[str] | None = None) -> int:
             failure = error
         outcome = "failed" if failure else "stopped early" if args.until else "succeeded"
         told = summary(story, outcome, time.monotonic() - start, failure)
+        write_policies(cloud, args.folder / "policies.json")
         (args.folder / "summary.json").write_text(json.dumps(told, indent=2) + "\n", encoding="utf-8")
         if args.json:
             print(json.dumps(told, indent=2))
@@ -153,7 +165,8 @@ def main(argv: Sequence[str] | None = None) -> int:
             if failure.log:
                 say(failure.log)
         else:
-            say(f"\n{paint(outcome, '32')} in {told['seconds']:.1f} s; {args.folder / 'summary.json'} says it all")
+            where = os.path.relpath(args.folder / "summary.json")
+            say(f"\n{paint(outcome, '32')} in {told['seconds']:.1f} s; {where} says it all")
         if args.keep:
             keep(story)
     return 1 if failure else 0
