@@ -320,7 +320,7 @@ def checkout(story: Story, repository: str, folder: Path) -> Path:
 
 
 def training_repository(story: Story) -> Path:
-    folder = story.folder / f"{story.project_name}-modelbuild"
+    folder = story.folder / f"{story.project_name}-{story.project_id}-modelbuild"
     if not folder.exists():
         checkout(story, f"sagemaker-{story.project_name}-{story.project_id}-modelbuild", folder)
     return folder
