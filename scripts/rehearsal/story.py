@@ -69,6 +69,7 @@ class Story:
     model_package_arn: str = ""
     execution_id: str = ""
     endpoints: list[dict[str, Any]] = field(default_factory=list)
+    told: dict[str, dict[str, str]] = field(default_factory=dict)  # what was said of each execution's actions
     busy_at: float = 0.0
 
     # -- people and commands -------------------------------------------------------------------
@@ -108,7 +109,8 @@ class Story:
         if done.returncode != 0:
             raise StoryFailed(f"`{typed}` ended with {done.returncode}", session.account, done.stderr + done.stdout)
         for line in done.stderr.splitlines():
-            say(f"    {line}")
+            if not line.startswith("  "):  # the command's own steps, which are many, stay out of the story
+                say(f"    {line.replace(f'{ROOT}/', '')}")
         return done.stdout
 
     def until(self, what: str, look: Callable[[], Any], patience: float = PATIENCE) -> Any:
@@ -158,11 +160,15 @@ class Story:
     def wait_for_stage(self, name: str) -> str:
         """The status in which a stage ends for this story's execution; the execution's own where it ends before."""
 
+        told = self.told.setdefault(self.execution_id, {})
+
         def ended() -> str | None:
             for stage in self.pipeline_state()["stageStates"]:
                 latest = stage.get("latestExecution", {})
                 if latest.get("pipelineExecutionId") != self.execution_id:
                     continue
+                if stage["stageName"] in {"Source", "Build", name}:
+                    self.tell(stage, told)
                 if stage["stageName"] == name and latest["status"] in FINISHED | {"Skipped"}:
                     return str(latest["status"])
                 if latest["status"] in FINISHED - {"Succeeded"}:
@@ -170,6 +176,14 @@ class Story:
             return None
 
         return str(self.until(f"stage {name}", ended))
+
+    def tell(self, stage: dict[str, Any], told: dict[str, str]) -> None:
+        """Say which actions of a stage have changed since told, and remember them there."""
+        for action in stage["actionStates"]:
+            status = action.get("latestExecution", {}).get("status", "")
+            if status and told.get(action["actionName"]) != status:
+                told[action["actionName"]] = status
+                say(f"    {action['actionName']:<24} {status}")
 
     def execution_status(self) -> str:
         return str(next(e["status"] for e in self.executions() if e["pipelineExecutionId"] == self.execution_id))
@@ -363,7 +377,6 @@ def approve(story: Story) -> None:
 def staging(story: Story) -> None:
     status = story.wait_for_stage("DeployStaging")
     story.require(status == "Succeeded", f"DeployStaging ended {status}")
-    say("    deployed to staging and tested there")
 
 
 def approval(story: Story) -> None:
@@ -437,7 +450,6 @@ def production(story: Story) -> None:
     status = story.wait_for_execution(story.execution_id)
     story.require(status == "Succeeded", f"the pipeline ended {status}")
     look_at_pipeline(story, story.scientist)
-    say("    deployed to production and tested there")
 
 
 def predictions(story: Story) -> None:
