@@ -169,6 +169,12 @@ def read_requests(path: Path) -> list[dict[str, Any]]:
         return [json.loads(line) for line in lines]
 
 
+def read_refusals(path: Path) -> list[Denied]:
+    """What a requests.jsonl says was refused, without reading all of it."""
+    with path.open(encoding="utf-8") as lines:
+        return refusals(json.loads(line) for line in lines if '"decision": "denied"' in line)
+
+
 def uses(requests: Iterable[Mapping[str, Any]]) -> Uses:
     """How often each statement was needed for each action."""
     found: defaultdict[tuple[str, str, str], Counter[str]] = defaultdict(Counter)
