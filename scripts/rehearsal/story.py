@@ -23,6 +23,7 @@ from scripts.bundle.console import explain, paint, say
 from scripts.rehearsal import diagnosis
 from scripts.rehearsal import setting as people
 from scripts.rehearsal.cloud import Cloud, Session, arn
+from scripts.rehearsal.permissions import read_refusals
 from scripts.rehearsal.setting import Administrator, Setting
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -523,6 +524,9 @@ def play(story: Story, until: str | None = None) -> None:
             if story.cloud.faults:
                 fault = story.cloud.faults[0]
                 raise StoryFailed(f"the embedded AWS broke in {fault.where}", log=fault.traceback)
+            for one in read_refusals(story.cloud.folder / "requests.jsonl"):
+                told = f"{one.who} was refused {one.action} on {one.resource}, and went on without it. {one.missing}"
+                raise StoryFailed(told, one.who.split(":")[4] if one.who.startswith("arn:") else "")
             chapter.outcome = "succeeded"
         except ClientError as error:
             chapter.outcome = "failed"
