@@ -1,6 +1,10 @@
 """Build the bundle in build/: templates, seed code as zips, and a manifest with the hash of each file.
 
 The same sources give the same bytes, from any folder and at any time.
+
+examples:
+  make package
+  python -m scripts.package --output /tmp/bundle
 """
 
 from __future__ import annotations
@@ -26,7 +30,9 @@ def write(build: Path, bundle: pack.Bundle) -> None:
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    parser = argparse.ArgumentParser(prog="package", description=__doc__)
+    parser = argparse.ArgumentParser(
+        prog="python -m scripts.package", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--root", type=Path, default=pack.ROOT, help="the tree to pack (default: this one)")
     parser.add_argument("--output", type=Path, metavar="FOLDER", help="where to write (default: build/ in that tree)")
     args = parser.parse_args(argv)

@@ -2,6 +2,11 @@
 
 What is published is never overwritten or deleted. An unchanged bundle writes nothing; a changed one
 becomes a new version, and the older ones are deprecated.
+
+examples:
+  make publish ARGS="--profile data-science --dry-run"
+  python -m scripts.publish --profile data-science
+  python -m scripts.publish --environment eu.yaml --region eu-west-1 --json
 """
 
 from __future__ import annotations
@@ -17,7 +22,9 @@ from scripts.bundle.console import run, say
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    parser = argparse.ArgumentParser(prog="publish", description=__doc__)
+    parser = argparse.ArgumentParser(
+        prog="python -m scripts.publish", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     add_options(parser)
     parser.add_argument("--bundle", type=Path, default=pack.BUILD, metavar="FOLDER", help="default build/")
     args = parser.parse_args(argv)

@@ -12,6 +12,7 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import re
 import signal
 import sys
 import time
@@ -137,8 +138,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         raise UsageError(f"--port {args.port}: ports are numbered from 1 to 65535. Leave it out for a free one")
     if not re.fullmatch(PROJECT_NAME, args.project) or len(args.project) > 32:
         raise UsageError(
-            f"--project {args.project!r}: a project's name has 1 to 32 letters, digits and hyphens, and begins and ends "
-            "with a letter or digit. Example: iris-multi-01"
+            f"--project {args.project!r}: a project's name has 1 to 32 letters, digits and hyphens, and begins and "
+            "ends with a letter or digit. Example: iris-multi-01"
         )
     if args.template:
         return template_options.rehearse(args)

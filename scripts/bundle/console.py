@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import sys
 from collections.abc import Callable, Sequence
 
@@ -15,6 +16,8 @@ from botocore.exceptions import (
     PartialCredentialsError,
     ProfileNotFound,
 )
+
+from scripts import leave
 
 
 class UserError(Exception):
@@ -62,6 +65,8 @@ def explain(error: Exception) -> str:
 
 def run(main: Callable[[], int] | Callable[[Sequence[str] | None], int]) -> int:
     """The exit code of main(): 0 fine, 1 a user's or a check's failure, 2 usage, 130 interrupted."""
+    if signal.getsignal(signal.SIGINT) is leave:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
     try:
         return main()  # type: ignore[call-arg]  # both kinds can be called without an argument
     except UsageError as error:
@@ -75,6 +80,11 @@ def run(main: Callable[[], int] | Callable[[Sequence[str] | None], int]) -> int:
         return 1
     except BrokenPipeError:
         sys.stderr.close()  # the reader of our output has gone, for example `| head`
+        return 1
+    except OSError as error:
+        if error.filename is None:
+            raise
+        say(f"{paint('error', '31')}: {error.filename}: {error.strerror}")
         return 1
     except KeyboardInterrupt:
         say("interrupted: run the same command again to go on")

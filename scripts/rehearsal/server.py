@@ -34,26 +34,31 @@ class RequestHandler(WSGIRequestHandler):
         """requests.jsonl says more."""
 
 
+def check_port(port: int) -> None:
+    """UserError where nothing can listen on the port."""
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((HOST, port))
+        except OSError as error:
+            raise UserError(
+                f"port {port} on {HOST} cannot be used ({error.strerror}). "
+                "Choose another with --port, or leave it out for a free one"
+            ) from error
+
+
 class EmbeddedAws:
     """with EmbeddedAws(folder) as cloud: …  port 0 takes a free one."""
 
     def __init__(self, folder: Path, port: int = 0, waits: float = 0.001) -> None:
+        if port:
+            check_port(port)
         folder.mkdir(parents=True, exist_ok=True)
         (folder / "requests.jsonl").unlink(missing_ok=True)
         moto_bridge.reset()
         self.cloud = Cloud(folder, waits)
         self.cloud.authorizer = Authorizer(self.cloud)
         logging.getLogger("werkzeug").setLevel(logging.ERROR)
-        if port:
-            with socket.socket() as probe:
-                probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-                try:
-                    probe.bind((HOST, port))
-                except OSError as error:
-                    raise UserError(
-                        f"port {port} on {HOST} cannot be used ({error.strerror}). "
-                        "Choose another with --port, or leave it out for a free one"
-                    ) from error
         self._server = make_server(HOST, port, Gateway(self.cloud), threaded=True, request_handler=RequestHandler)
         self.cloud.endpoint = f"http://{HOST}:{self._server.server_port}"
         self._thread = threading.Thread(target=self._server.serve_forever, args=(0.05,), daemon=True)
