@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -22,6 +22,7 @@ SETTLED = (
     "IMPORT_COMPLETE",
     "IMPORT_ROLLBACK_COMPLETE",
 )
+BEGUN = {"CREATE_IN_PROGRESS", "UPDATE_IN_PROGRESS"}
 TAGS = {"multi-account-sagemaker": "accounts"}  # so that the stacks are known as the kit's
 
 
@@ -121,7 +122,8 @@ def wait(cloudformation: Any, want: Wanted, told: Callable[[str], None], patienc
         if status in {"CREATE_COMPLETE", "UPDATE_COMPLETE"}:
             return outputs(stack)
         if not status.endswith("_IN_PROGRESS"):
-            raise UserError(f"the stack {want.name} in {want.account} ended {status}:\n{reasons(cloudformation, id, want.place)}")
+            why = reasons(cloudformation, id, want.place)
+            raise UserError(f"the stack {want.name} in {want.account} ended {status}:\n{why}")
         if time.monotonic() > deadline:
             raise UserError(
                 f"the stack {want.name} in {want.account} is still {status} after {patience / 60:.0f} minutes. "
@@ -135,18 +137,22 @@ def wait(cloudformation: Any, want: Wanted, told: Callable[[str], None], patienc
 
 
 def reasons(cloudformation: Any, id: str, place: Callable[[str], str]) -> str:
-    """Why resources failed, oldest first, and where they stand."""
-    events = [
-        event
-        for page in cloudformation.get_paginator("describe_stack_events").paginate(StackName=id)
-        for event in page["StackEvents"]
-        if event["ResourceStatus"].endswith("_FAILED")
-    ]
-    lines = [
-        f"    {place(e['LogicalResourceId'])} {e['LogicalResourceId']}: {e.get('ResourceStatusReason', '')}"
-        for e in reversed(events)
-    ]
+    """Why resources failed in the newest operation on a stack, oldest first, and where they stand."""
+    lines: list[str] = []
+    for event in newest_operation(cloudformation, id):
+        if event["ResourceStatus"].endswith("_FAILED"):
+            name = event["LogicalResourceId"]
+            lines.insert(0, f"    {place(name)} {name}: {event.get('ResourceStatusReason', '')}")
     return "\n".join(lines) or "    its events say no reason"
+
+
+def newest_operation(cloudformation: Any, id: str) -> Iterator[Mapping[str, Any]]:
+    """The events of the newest operation on a stack, the newest first."""
+    for page in cloudformation.get_paginator("describe_stack_events").paginate(StackName=id):
+        for event in page["StackEvents"]:
+            yield event
+            if event["PhysicalResourceId"] == event["StackId"] and event["ResourceStatus"] in BEGUN:
+                return
 
 
 def place(file: str, body: str, logical_id: str) -> str:

@@ -14,6 +14,7 @@ from __future__ import annotations
 import json
 import re
 import threading
+from collections import deque
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -62,10 +63,11 @@ class Delivery:
 
 @dataclass
 class EventsState:
-    """Rules by bus and name; deliveries in the order in which they ended."""
+    """Rules by bus and name; deliveries in the order in which they ended; the newest events of every bus."""
 
     rules: dict[tuple[str, str], Rule] = field(default_factory=dict)
     deliveries: list[Delivery] = field(default_factory=list)
+    recent: deque[Mapping[str, Any]] = field(default_factory=lambda: deque(maxlen=100))
     rule_of_token: dict[str, str] = field(default_factory=dict)
     lock: threading.RLock = field(default_factory=threading.RLock)
 
@@ -347,6 +349,7 @@ def _route(cloud: Cloud, account: str, region: str, bus: str, event: dict[str, A
     """Bring the event to the targets of every enabled rule that it matches."""
     state = cloud.state(EventsState, account, region)
     with state.lock:
+        state.recent.append(event)
         rules = [rule for (b, _), rule in state.rules.items() if b == bus and rule.attributes["State"] != "DISABLED"]
     for rule in rules:
         if events_pattern.matches(rule.pattern, event):

@@ -165,6 +165,19 @@ def matches(pattern: Mapping[str, Any], event: Mapping[str, Any]) -> bool:
     return all(_field_matches(name, wanted, event) for name, wanted in pattern.items())
 
 
+def mismatch(pattern: Mapping[str, Any], event: Mapping[str, Any], path: str = "") -> str:
+    """The first field in which an event does not meet a pattern, and how; "" where it meets all of them."""
+    for name, wanted in pattern.items():
+        if _field_matches(name, wanted, event):
+            continue
+        here, found = f"{path}{name}", event.get(name, ABSENT)
+        if isinstance(wanted, dict) and isinstance(found, dict):
+            return mismatch(wanted, found, f"{here}.")
+        shown = "not there" if found is ABSENT else json.dumps(found)
+        return f"{here} is {shown}, the pattern takes {json.dumps(wanted)}"
+    return ""
+
+
 def _field_matches(name: str, wanted: Any, event: Mapping[str, Any]) -> bool:
     if _is_or(name, wanted):
         return any(matches(alternative, event) for alternative in wanted)
