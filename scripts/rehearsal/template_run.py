@@ -188,7 +188,10 @@ def deploy_before(run: Run, path: Path) -> None:
     """An administrator's stack: roles, buckets or keys that the template takes for granted."""
     cloudformation = run.administrator.client("cloudformation")
     body = read(path)
-    known = templates.parse(body).parameters
+    try:
+        known = templates.parse(body).parameters
+    except TemplateError as error:
+        raise Refused(f"--setup {path}: {error} (line {error.line})") from error
     given = {name: value for name, value in run.parameters(run.options.parameters).items() if name in known}
     name = f"setup-{path.stem}"[:100].replace("_", "-").replace(".", "-")
     say(f"    {path.name}: an administrator deploys it as {name}")

@@ -178,6 +178,9 @@ def _upload_to_pipeline(
         chosen = {next(iter(work.output_artifacts)): spec.artifact}
     if not work.output_artifacts:
         return {}
+    if not chosen and spec.artifact is None:  # nothing is uploaded, and only who needs the artifact fails
+        note(f"No artifacts in the buildspec: {', '.join(work.output_artifacts)} will not exist")
+        return {}
     for name in chosen:
         if name not in work.output_artifacts:
             raise ArtifactError(f"the pipeline's action has no output artifact {name}")
