@@ -66,9 +66,8 @@ def outcome(run: Run, told: dict[str, Any]) -> str:
 def refusals(run: Run) -> list[dict[str, Any]]:
     if run.refused is None:
         return []
-    if not run.refused.parts:
-        return [{"type": "", "logical_id": "", "line": 0, "reason": str(run.refused)}]
-    return [
+    whole = [{"type": "", "logical_id": "", "line": 0, "reason": str(run.refused)}] if str(run.refused) else []
+    return whole + [
         {"type": part.type, "logical_id": part.logical_id, "line": part.line, "reason": f"not played: {part.what}"}
         for part in run.refused.parts
     ]

@@ -21,10 +21,12 @@ from scripts.bundle.console import UsageError, UserError, explain, say
 from scripts.rehearsal import setting as people
 from scripts.rehearsal import stock_roles, template_seeds
 from scripts.rehearsal.cloud import Cloud, Session
+from scripts.rehearsal.cloudformation import schemas
 from scripts.rehearsal.cloudformation import template as templates
 from scripts.rehearsal.cloudformation.deploy import forget
 from scripts.rehearsal.cloudformation.goals import Goal, PartsNotPlayed, Unplayed, prepare
 from scripts.rehearsal.cloudformation.stacks import new_stack
+from scripts.rehearsal.cloudformation.steps import provider_for
 from scripts.rehearsal.cloudformation.template import Template, TemplateError
 from scripts.rehearsal.errors import AwsError, NotPlayed
 from scripts.rehearsal.services import codepipeline_providers
@@ -39,7 +41,10 @@ OWN = ("SageMakerProjectName", "SageMakerProjectId")
 
 
 class Refused(Exception):  # reads as what it says
-    """The template cannot be played, or AWS would not take it: nothing of it was created."""
+    """The template cannot be played, or AWS would not take it: nothing of it was created.
+
+    message: what AWS would say, or what is not played as a whole; parts: what is not played in the template
+    """
 
     def __init__(self, message: str, parts: list[Unplayed] | None = None) -> None:
         super().__init__(message)
@@ -236,7 +241,7 @@ def check(run: Run) -> None:
         raise Refused(f"The template has no parameter {' and '.join(lacking)}, which SageMaker fills in")
     goal = goal_of(run)
     if parts := unplayed_actions(run.parsed, set(goal.evaluator.active())):
-        raise Refused("; ".join(map(str, parts)), parts)
+        raise Refused("", parts)
     seed(run, goal)
 
 
@@ -248,13 +253,24 @@ def goal_of(run: Run) -> Goal:
     try:
         return prepare(run.cloud, run.administrator, stack, run.body, given, None, {}, CAPABILITIES)
     except PartsNotPlayed as error:
-        raise Refused(error.message, error.parts) from error
+        raise Refused("", error.parts) from error
     except NotPlayed as error:
-        raise Refused(error.message) from error
+        raise Refused(error.message, unplayed_types(stack.region, run.body)) from error
     except AwsError as error:
-        raise Refused(f"{error.code}: {error.message}") from error
+        raise Refused(f"{error.code}: {error.message}", unplayed_types(stack.region, run.body)) from error
     finally:
         forget(run.cloud, stack)
+
+
+def unplayed_types(region: str, body: str) -> list[Unplayed]:
+    """Types that nobody plays, of the resources that are made in any case."""
+    parsed = templates.parse(body)
+    return [
+        Unplayed(f"the resource type {kind}", kind, logical_id, parsed.line("Resources", logical_id, "Type"))
+        for logical_id, resource in parsed.resources.items()
+        if "::" not in logical_id and "Condition" not in resource
+        if schemas.known(kind := str(resource["Type"]), region) and provider_for(kind) is None
+    ]
 
 
 def unplayed_actions(parsed: Template, active: set[str]) -> list[Unplayed]:
