@@ -13,7 +13,9 @@ from typing import Any
 
 import pytest
 
+from scripts import permissions
 from scripts.rehearsal import story as chapters
+from scripts.rehearsal.permissions import read_refusals, write_policies
 from scripts.rehearsal.server import EmbeddedAws
 from scripts.rehearsal.story import Story, play
 
@@ -96,6 +98,15 @@ def test_the_story_succeeds_and_every_golden_payload_is_predicted_right(story: S
         assert endpoint["predictions"] == endpoint["expected"]
         assert len(endpoint["expected"]) >= 3
         assert endpoint["model_package_arn"] == story.model_package_arn
+
+
+def test_nothing_was_refused_and_nothing_is_granted_without_use_or_reason(
+    story: Story, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert read_refusals(story.folder / "requests.jsonl") == []
+    write_policies(story.cloud, story.folder / "policies.json")
+    code = permissions.main(["--folder", str(story.folder)])
+    assert code == 0, capsys.readouterr().out
 
 
 def test_an_unapproved_model_is_never_deployed(story: Story) -> None:
