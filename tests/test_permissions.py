@@ -185,6 +185,15 @@ def test_without_any_single_statement_a_rehearsal_is_refused_something(world: Wo
         assert one.request.action in decision.missing
 
 
+def test_every_reason_is_listed_in_the_documentation() -> None:
+    listed = re.findall(
+        r"^\| (\w+Role|DataScientist|Approver) \| ([\w, ]+) \| ", (ROOT / "docs/permissions.md").read_text(), re.M
+    )
+    written = [reasons((ROOT / name).read_text(encoding="utf-8")) for name in TEMPLATES]
+    found = {(holder, sid) for of in written for holder, sids in of.items() for sid in sids}
+    assert {(holder, sid) for holder, sids in listed for sid in sids.split(", ")} == found
+
+
 def test_the_recorded_requests_are_decided_again_as_they_were(world: World) -> None:
     assert len(world.decided) > 500
     for one in world.decided:
