@@ -129,6 +129,7 @@ def denied(folder: Path) -> list[dict[str, Any]]:
                 "action": entry["action"],
                 "resource": entry["resource"],
                 "missing": entry.get("statement", ""),
+                "statement": {"Effect": "Allow", "Action": entry["action"], "Resource": entry["resource"]},
             }
     return list(found.values())
 
@@ -218,6 +219,7 @@ def show(told: dict[str, Any]) -> None:
     for request in told["denied"]:
         say(f"    denied: {request['action']} on {request['resource']} for {request['principal']}")
         say(f"        {request['missing']}")
+        say(f"        a statement that allows it: {json.dumps(request['statement'])}")
     for name, count in told["not_played"].items():
         say(f"    not played at run time: {name} ({count})")
     for one in told["pipelines"]:
