@@ -43,7 +43,9 @@ def test_a_template_runs_through_with_its_approval_given(tmp_path: Path, style: 
     assert {r["logical_id"]: r["status"] for r in told["resources"]} == dict.fromkeys(
         ("Bucket", "Repository", "Build", "Pipeline"), "CREATE_COMPLETE"
     )
-    assert told["denied"] == [] and told["not_played"] == {} and told["failed_deliveries"] == []
+    assert told["denied"] == []
+    assert told["not_played"] == {}
+    assert told["failed_deliveries"] == []
     assert "CODE___BUCKET is no name of a bucket" in told["notes"][0]
 
 
@@ -88,7 +90,8 @@ def test_a_type_that_is_not_played_is_named_before_anything_is_created(tmp_path:
             "reason": "not played: the resource type AWS::EMR::Cluster",
         }
     ]
-    assert told["resources"] == [] and told["project"]["id"] == ""
+    assert told["resources"] == []
+    assert told["project"]["id"] == ""
     requests = [json.loads(line) for line in (tmp_path / "requests.jsonl").read_text().splitlines()]
     assert "CreateProject" not in {request["operation"] for request in requests}
 
