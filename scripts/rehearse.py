@@ -21,9 +21,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from botocore.session import Session as BotocoreSession
-
 from scripts.bundle.console import UsageError, paint, run, say
+from scripts.bundle.environment import check_region, partition
 from scripts.rehearsal import template_options
 from scripts.rehearsal.permissions import write_policies
 from scripts.rehearsal.server import EmbeddedAws
@@ -132,8 +131,10 @@ def keep(story: Story) -> None:
 
 def main(argv: Sequence[str] | None = None) -> int:
     args = parser().parse_args(argv)
-    if args.region not in BotocoreSession().get_available_regions("sagemaker"):
-        raise UsageError(f"--region {args.region}: there is no such region with SageMaker. Example: us-east-1")
+    if message := check_region(args.region):
+        raise UsageError(f"--region: {message}")
+    if partition(args.region) != "aws":
+        raise UsageError(f"--region {args.region}: the rehearsal plays the partition aws only. Example: us-east-1")
     if not 0 <= args.port <= 65535:
         raise UsageError(f"--port {args.port}: ports are numbered from 1 to 65535. Leave it out for a free one")
     if not re.fullmatch(PROJECT_NAME, args.project) or len(args.project) > 32:
