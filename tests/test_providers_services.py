@@ -295,3 +295,27 @@ def test_what_is_made_answers_every_attribute_of_the_schema(cloud: Cloud) -> Non
         assert not {attribute for attribute in missing if "." not in attribute and "Configuration" not in attribute}, (
             name
         )
+
+
+# -- what names a Git repository, and what the CDK writes ---------------------------------------------
+
+
+def test_a_code_repository_is_known_by_name_and_its_secret_can_be_changed(cloud: Cloud) -> None:
+    kind, git = "AWS::SageMaker::CodeRepository", {"RepositoryUrl": "https://example.com/a.git", "Branch": "main"}
+    made = create(cloud, kind, {"CodeRepositoryName": "code", "GitConfig": git})
+    assert made.attributes == {"CodeRepositoryName": "code"}
+    sagemaker = root(cloud, "sagemaker")
+    assert sagemaker.describe_code_repository(CodeRepositoryName="code")["GitConfig"] == git
+    secret = f"arn:aws:secretsmanager:{REGION}:{ACCOUNT}:secret:AmazonSageMaker-git-AbCdEf"
+    new = {"CodeRepositoryName": "code", "GitConfig": {**git, "SecretArn": secret}}
+    update(cloud, kind, made.physical_id, {"CodeRepositoryName": "code", "GitConfig": git}, new)
+    (listed,) = sagemaker.list_code_repositories()["CodeRepositorySummaryList"]
+    assert listed["GitConfig"]["SecretArn"] == secret
+    delete(cloud, kind, made.physical_id, new)
+    delete(cloud, kind, made.physical_id, new)
+    assert sagemaker.list_code_repositories()["CodeRepositorySummaryList"] == []
+
+
+def test_the_cdks_metadata_makes_nothing(cloud: Cloud) -> None:
+    made = create(cloud, "AWS::CDK::Metadata", {"Analytics": "v2:deflate64:x"})
+    delete(cloud, "AWS::CDK::Metadata", made.physical_id, {})

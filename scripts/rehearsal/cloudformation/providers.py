@@ -5,6 +5,7 @@ from __future__ import annotations
 from scripts.rehearsal.cloudformation import (
     nested,
     providers_code,
+    providers_git,
     providers_iam,
     providers_messages,
     providers_operations,
@@ -17,6 +18,7 @@ from scripts.rehearsal.cloudformation.provider import Provider
 PROVIDERS: dict[str, Provider] = {
     "AWS::ApplicationAutoScaling::ScalableTarget": providers_operations.ScalableTarget(),
     "AWS::ApplicationAutoScaling::ScalingPolicy": providers_operations.ScalingPolicy(),
+    "AWS::CDK::Metadata": providers_git.Metadata(),
     "AWS::CloudFormation::Stack": nested.NestedStack(),
     "AWS::CloudFormation::StackSet": providers_stackset.StackSet(),
     "AWS::CloudWatch::Alarm": providers_operations.Alarm(),
@@ -40,6 +42,7 @@ PROVIDERS: dict[str, Provider] = {
     "AWS::SQS::Queue": providers_messages.Queue(),
     "AWS::SQS::QueuePolicy": providers_messages.QueuePolicy(),
     "AWS::SSM::Parameter": providers_messages.Parameter(),
+    "AWS::SageMaker::CodeRepository": providers_git.CodeRepository(),
     "AWS::SageMaker::Endpoint": providers_sagemaker.Endpoint(),
     "AWS::SageMaker::EndpointConfig": providers_sagemaker.Plain("EndpointConfig"),
     "AWS::SageMaker::Model": providers_sagemaker.Plain("Model"),
