@@ -151,7 +151,7 @@ def newest_operation(cloudformation: Any, id: str) -> Iterator[Mapping[str, Any]
     for page in cloudformation.get_paginator("describe_stack_events").paginate(StackName=id):
         for event in page["StackEvents"]:
             yield event
-            if event["PhysicalResourceId"] == event["StackId"] and event["ResourceStatus"] in BEGUN:
+            if event.get("PhysicalResourceId") == event["StackId"] and event["ResourceStatus"] in BEGUN:
                 return
 
 
