@@ -54,7 +54,8 @@ class EmbeddedAws:
         if port:
             check_port(port)
         folder.mkdir(parents=True, exist_ok=True)
-        (folder / "requests.jsonl").unlink(missing_ok=True)
+        for former in ("requests.jsonl", "policies.json"):
+            (folder / former).unlink(missing_ok=True)
         moto_bridge.reset()
         self.cloud = Cloud(folder, waits)
         self.cloud.authorizer = Authorizer(self.cloud)
