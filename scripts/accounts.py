@@ -2,6 +2,10 @@
 
 Run with credentials of the management account or of the data science account, which enter the other
 accounts through the role roles.access. Plan, show, apply; what is up to date is left alone.
+
+examples:
+  make accounts ARGS="--profile management --dry-run"
+  python -m scripts.accounts --profile management
 """
 
 from __future__ import annotations
@@ -53,7 +57,9 @@ def data_science_stack(settings: Environment, organizations_of: Connection) -> s
         "ExternalId": settings.tester_external_id,
     }
     account = settings.accounts.data_science
-    return stacks.Wanted(account, DATA_SCIENCE_STACK, template(DATA_SCIENCE_TEMPLATE), parameters, DATA_SCIENCE_TEMPLATE)
+    return stacks.Wanted(
+        account, DATA_SCIENCE_STACK, template(DATA_SCIENCE_TEMPLATE), parameters, DATA_SCIENCE_TEMPLATE
+    )
 
 
 def target_stacks(
@@ -110,7 +116,9 @@ def deploy(connection: Connection, want: stacks.Wanted, role: str, dry_run: bool
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    parser = argparse.ArgumentParser(prog="accounts", description=__doc__)
+    parser = argparse.ArgumentParser(
+        prog="python -m scripts.accounts", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     add_options(parser)
     args = parser.parse_args(argv)
     settings = environment.load(args.environment)
