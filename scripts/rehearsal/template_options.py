@@ -9,6 +9,7 @@ from pathlib import Path
 
 from scripts.bundle.console import UsageError, paint, say
 from scripts.rehearsal import template_report, template_run
+from scripts.rehearsal.permissions import write_policies
 from scripts.rehearsal.server import EmbeddedAws
 from scripts.rehearsal.template_run import Options, Run
 
@@ -112,6 +113,7 @@ def rehearse(args: argparse.Namespace) -> int:
         say(paint(f"{chosen.template} as a {chosen.style} project", "1"))
         template_run.play(run)
         told = template_report.report(run, time.monotonic() - start)
+        write_policies(cloud, folder / "policies.json")
     (folder / "report.json").write_text(json.dumps(told, indent=2) + "\n", encoding="utf-8")
     template_report.show(told)
     if args.json:
