@@ -96,26 +96,29 @@ def apply(cloudformation: Any, want: Wanted, step: Step, told: Callable[[str], N
         "Capabilities": ["CAPABILITY_NAMED_IAM"],
         "Tags": [{"Key": key, "Value": value} for key, value in TAGS.items()],
     }
+    id = want.name
     try:
         if step.action == "create":
-            cloudformation.create_stack(**request, OnFailure="DELETE")
+            id = cloudformation.create_stack(**request, OnFailure="DELETE")["StackId"]
         elif step.action == "change":
-            cloudformation.update_stack(**request)
+            id = cloudformation.update_stack(**request)["StackId"]
     except ClientError as error:
         if "No updates are to be performed" in str(error):
             return outputs(cloudformation.describe_stacks(StackName=want.name)["Stacks"][0])
         raise UserError(f"{want.file}: {explain(error)}") from error
-    return wait(cloudformation, want, told)
+    return wait(cloudformation, want, id, told)
 
 
 def outputs(stack: Mapping[str, Any]) -> dict[str, str]:
     return {output["OutputKey"]: output["OutputValue"] for output in stack.get("Outputs", [])}
 
 
-def wait(cloudformation: Any, want: Wanted, told: Callable[[str], None], patience: float = PATIENCE) -> dict[str, str]:
-    """The outputs of the stack once it is done; UserError with the reasons when it failed."""
+def wait(
+    cloudformation: Any, want: Wanted, id: str, told: Callable[[str], None], patience: float = PATIENCE
+) -> dict[str, str]:
+    """The outputs of the stack once it is done; UserError with the reasons when it failed. id: or its name."""
     deadline, pause, seen = time.monotonic() + patience, 0.1, ""
-    id = cloudformation.describe_stacks(StackName=want.name)["Stacks"][0]["StackId"]
+    id = cloudformation.describe_stacks(StackName=id)["Stacks"][0]["StackId"]
     while True:
         stack = cloudformation.describe_stacks(StackName=id)["Stacks"][0]
         status = stack["StackStatus"]
