@@ -41,7 +41,7 @@ def test_a_template_runs_through_with_its_approval_given(tmp_path: Path, style: 
     assert set(actions(told).values()) == {"Succeeded"}
     assert "Deploy/Deploy" in actions(told)
     assert {r["logical_id"]: r["status"] for r in told["resources"]} == dict.fromkeys(
-        ("Bucket", "Repository", "Build", "Pipeline"), "CREATE_COMPLETE"
+        ("Bucket", "Repository", "Build", "Pipeline", "Rule"), "CREATE_COMPLETE"
     )
     assert told["denied"] == []
     assert told["not_played"] == {}
@@ -56,13 +56,21 @@ def test_a_pipeline_that_waits_for_a_person_is_no_failure(tmp_path: Path) -> Non
     assert told["waiting"] == [f"approve Deploy/Approve of the pipeline sagemaker-demo-{told['project']['id']}-deploy"]
 
 
+def test_an_approved_model_starts_what_waits_for_one(tmp_path: Path) -> None:
+    told = rehearse(tmp_path, "template.yaml", seeds=SEED, approve=True, model="{project_name}-{project_id}")
+    assert told["outcome"] == "succeeded", json.dumps(told, indent=2)
+    newest, first = told["pipelines"][0]["executions"]
+    assert first["trigger"].startswith("CreatePipeline")
+    assert newest["trigger"].startswith("CloudWatchEvent")
+
+
 def test_a_failed_build_is_shown_with_its_error_and_log(tmp_path: Path) -> None:
     told = rehearse(tmp_path, "template.yaml", seeds=SEED, parameters={"Note": "broken"})
     assert told["outcome"] == "failed"
     failed = told["pipelines"][0]["executions"][0]["stages"][1]["actions"][0]
     assert failed["status"] == "Failed"
     assert 'test "$NOTE" != broken' in failed["error"]
-    assert any("COMMAND_EXECUTION_ERROR" in line for line in failed["log"])
+    assert any('Running command test "$NOTE" != broken' in line for line in failed["log"]), failed["log"]
 
 
 def test_a_permission_that_the_launch_role_lacks_is_named_with_the_missing_statement(tmp_path: Path) -> None:

@@ -8,7 +8,7 @@ import time
 from pathlib import Path
 
 from scripts.bundle.console import UsageError, paint, say
-from scripts.rehearsal import template_report, template_run
+from scripts.rehearsal import template_model, template_report, template_run
 from scripts.rehearsal.permissions import write_policies
 from scripts.rehearsal.server import EmbeddedAws
 from scripts.rehearsal.template_run import Options, Run
@@ -47,6 +47,15 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         help="how the project finds the template: as a product, or in a bucket (default: %(default)s)",
     )
     group.add_argument("--approve", action="store_true", help="answer manual approvals, and approve models, with yes")
+    group.add_argument(
+        "--model",
+        nargs="?",
+        default="",
+        const=template_model.GROUP,
+        metavar="GROUP",
+        help="once the pipelines stand still, approve a version in this model package group, so that a deployment "
+        "pipeline has one to deploy (without GROUP: {project_name}-{project_id})",
+    )
     group.add_argument(
         "--setup",
         action="append",
@@ -101,6 +110,7 @@ def options(args: argparse.Namespace) -> Options:
         project=args.project,
         region=args.region,
         patience=args.patience,
+        model=args.model,
     )
 
 

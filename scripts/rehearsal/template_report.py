@@ -8,12 +8,14 @@ The data is what --json prints:
   not_played: requests at run time to operations that nobody plays
   pipelines: stages and actions with their status and error; the end of a failed build's log
   waiting: what a person must do next
+  trouble: why the rehearsal broke off before its end
   failed_deliveries: events that reached their rule and not its target
 """
 
 from __future__ import annotations
 
 import json
+import re
 from collections import Counter
 from pathlib import Path
 from typing import Any
@@ -25,8 +27,10 @@ from scripts.rehearsal.services.events import deliveries
 from scripts.rehearsal.template_run import Run
 
 COLOURS = {"succeeded": "32", "waiting": "33", "failed": "31", "refused": "31"}
-LONGEST_LOG = 25  # lines of a failed build's log that are shown
-OURS = ("setting", "publishing")  # chapters whose requests are not the template's
+LONGEST_LOG = 15  # lines of a failed build's log that are shown, beside CodeBuild's own
+LONGEST_LINE = 300
+CODEBUILD = re.compile(r"\[Container\] \S+ \S+ (Phase|Entering phase|Command did not exit)")
+OURS = ("setting", "publishing", "model")  # chapters whose requests are not the template's
 
 
 def report(run: Run, seconds: float) -> dict[str, Any]:
@@ -47,6 +51,7 @@ def report(run: Run, seconds: float) -> dict[str, Any]:
             {"rule": d.rule, "target": d.target, "reason": d.failed} for d in deliveries(run.cloud, failed=True)
         ],
         "notes": run.notes,
+        "trouble": run.trouble,
         "seconds": round(seconds, 3),
     }
     told["outcome"] = outcome(run, told)
@@ -56,7 +61,7 @@ def report(run: Run, seconds: float) -> dict[str, Any]:
 def outcome(run: Run, told: dict[str, Any]) -> str:
     if run.refused:
         return "refused"
-    broken = run.project_status != "CreateCompleted" or run.out_of_patience or told["failed_deliveries"]
+    broken = run.project_status != "CreateCompleted" or run.trouble or told["failed_deliveries"]
     newest = [p["executions"][0]["status"] if p["executions"] else "NotStarted" for p in told["pipelines"]]
     if broken or any(status not in {"Succeeded", "Waiting"} for status in newest):
         return "failed"
@@ -190,7 +195,10 @@ def log_end(folder: Path, build: str) -> list[str]:
     """The last lines of a build's log; [] for anything else."""
     project, _, id = build.partition(":")
     path = folder / project / f"{id}.log"
-    return path.read_text(encoding="utf-8").splitlines()[-LONGEST_LOG:] if id and path.is_file() else []
+    if not id or not path.is_file():
+        return []
+    lines = [line for line in path.read_text(encoding="utf-8").splitlines() if not CODEBUILD.match(line)]
+    return [line[:LONGEST_LINE] for line in lines[-LONGEST_LOG:]]
 
 
 def waiting(run: Run) -> list[str]:
@@ -228,6 +236,8 @@ def show(told: dict[str, Any]) -> None:
         say(f"    {paint('event not delivered', '31')}: {failed['rule']} to {failed['target']}: {failed['reason']}")
     for task in told["waiting"]:
         say(f"    waiting for a person: {task}")
+    if told["trouble"]:
+        say(f"    {paint('broken off', '31')}: {told['trouble']}")
     say(f"\n{paint(told['outcome'], COLOURS[told['outcome']])} in {told['seconds']:.1f} s")
 
 

@@ -19,7 +19,7 @@ from botocore.exceptions import ClientError
 
 from scripts.bundle.console import UsageError, UserError, explain, say
 from scripts.rehearsal import setting as people
-from scripts.rehearsal import stock_roles, template_seeds
+from scripts.rehearsal import stock_roles, template_model, template_seeds
 from scripts.rehearsal.cloud import Cloud, Session
 from scripts.rehearsal.cloudformation import schemas
 from scripts.rehearsal.cloudformation import template as templates
@@ -58,6 +58,7 @@ class Options:
     seeds: name of a zip file that the template expects, and its folder
     parameters: values may hold {data_science_account}, {staging_unit} … (see Run.names)
     setup: templates that an administrator deploys before, for roles that the template expects
+    model: the model package group in which a version is approved once the pipelines first stand still; "" for none
     """
 
     template: Path
@@ -71,6 +72,7 @@ class Options:
     project: str = "rehearsal"
     region: str = "us-east-1"
     patience: float = 900.0
+    model: str = ""
 
 
 @dataclass
@@ -89,7 +91,8 @@ class Run:
     refused: Refused | None = None
     notes: list[str] = field(default_factory=list)
     approved: set[str] = field(default_factory=set)
-    out_of_patience: bool = False
+    trouble: str = ""
+    root: Path = Path(__file__).resolve().parents[2]
 
     # -- who acts ------------------------------------------------------------------------------
 
@@ -158,7 +161,16 @@ class Run:
 
 
 def play(run: Run) -> None:
-    """The whole rehearsal. What the template does wrong is left in the run."""
+    """The whole rehearsal. What goes wrong is left in the run; UsageError alone ends it."""
+    try:
+        chapters(run)
+    except UsageError:
+        raise
+    except UserError as error:
+        run.trouble = str(error)
+
+
+def chapters(run: Run) -> None:
     run.cloud.chapter = "setting"
     run.setting = people.make_organization(run.cloud, "delegated", run.options.region)
     people.make_people(run.cloud, run.setting)
@@ -177,6 +189,10 @@ def play(run: Run) -> None:
     run.cloud.chapter = "pipelines"
     if run.project_status == "CreateCompleted":
         follow(run)
+        if run.options.model:
+            run.cloud.chapter = "model"
+            template_model.approve_model(run)
+            follow(run)
 
 
 # -- before anything is created ------------------------------------------------------------------
@@ -478,8 +494,7 @@ def follow(run: Run) -> None:
         if time.monotonic() - quiet_since > QUIET:
             return
         if time.monotonic() > end:
-            run.out_of_patience = True
-            return
+            raise UserError(f"the pipelines did not come to rest in {run.options.patience:.0f} s (--patience)")
         time.sleep(0.1)
 
 
