@@ -40,7 +40,10 @@ def parser() -> argparse.ArgumentParser:
 
 
 def paragraph(head: str, text: str) -> str:
-    return textwrap.fill(text, WIDTH, initial_indent=head, subsequent_indent=" " * len(head))
+    indent = " " * len(head)
+    return textwrap.fill(
+        text, WIDTH, initial_indent=head, subsequent_indent=indent, break_on_hyphens=False, break_long_words=False
+    )
 
 
 def by_statement(granted: Iterable[Granted]) -> list[tuple[Granted, list[Granted]]]:
@@ -111,7 +114,8 @@ def main(argv: Sequence[str] | None = None) -> int:
             print(f"{one.who}\n{denial(one)}\n")
         reasoned = sum(len(holder.unused) - len(holder.unreasoned) for holder in holders)
         used = sum(len(holder.used) for holder in holders)
-        print(f"{used} permissions used, {reasoned} unused with a reason; " + (wrong or "nothing else is granted"))
+        beside = f"; {len(others)} refused to others" if others else ""
+        print(f"{used} permissions used, {reasoned} unused with a reason; {wrong or 'nothing else is granted'}{beside}")
     return 1 if wrong else 0
 
 
