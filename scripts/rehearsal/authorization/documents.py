@@ -46,6 +46,7 @@ PLACES |= {
     ("iam", operation): Place("PolicyDocument", "identity", IAM)
     for operation in ("CreatePolicy", "CreatePolicyVersion", "PutRolePolicy", "PutUserPolicy", "PutGroupPolicy")
 }
+SERVICE_ENDINGS = (".amazonaws.com", ".amazonaws.com.cn", ".aws.internal")
 # Service principals whose first part is no IAM prefix of its own ("AWS services that work with IAM").
 SERVICES = set(PREFIXES) | {
     "access-analyzer", "apigateway", "airflow", "appsync", "athena", "autoscaling", "backup", "batch", "bedrock",
@@ -116,11 +117,12 @@ def check_principal(account: str, kind: str, value: str) -> None:
 
 @cache
 def known_service(name: str) -> bool:
-    """Whether a service of this principal exists: one part of its name is a service's."""
+    """Whether a service of this principal exists: it ends as they do, and one part of its name is a service's."""
     from botocore.session import Session
 
     services = SERVICES | set(Session().get_available_services())
-    return any(part in services for part in name.split(".amazonaws.com")[0].split("."))
+    ending = next((ending for ending in SERVICE_ENDINGS if name.endswith(ending)), "")
+    return bool(ending) and any(part in services for part in name.removesuffix(ending).split("."))
 
 
 def check_bucket_policy(policy: Policy, bucket: str) -> None:
