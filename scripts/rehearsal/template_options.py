@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import json
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 from scripts.bundle.console import UsageError, paint, say
@@ -65,6 +66,14 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         help="a template that an administrator deploys before, for roles that the project template expects",
     )
     group.add_argument(
+        "--attach",
+        action="append",
+        default=[],
+        metavar="ROLE=POLICY",
+        help="attach a managed policy (AWS's by its path and name, or an ARN) to a role before the project is made, "
+        "where the template's instructions say so",
+    )
+    group.add_argument(
         "--replace",
         action="append",
         default=[],
@@ -92,6 +101,13 @@ def pairs(option: str, given: list[str]) -> dict[str, str]:
     return found
 
 
+def attachments(given: list[str]) -> Iterator[tuple[str, str]]:
+    """(role, policy ARN) of each --attach; a role may be given more than one."""
+    for item in given:
+        ((role, policy),) = pairs("--attach", [item]).items()
+        yield role, policy if policy.startswith("arn:") else f"arn:aws:iam::aws:policy/{policy}"
+
+
 def options(args: argparse.Namespace) -> Options:
     """The options; paths that are not there are a usage error at once."""
     seeds = {name: Path(folder) for name, folder in pairs("--seed-code", args.seed_code).items()}
@@ -105,6 +121,7 @@ def options(args: argparse.Namespace) -> Options:
         style=args.style,
         approve=args.approve,
         setup=tuple(args.setup),
+        attach=tuple(attachments(args.attach)),
         replace=pairs("--replace", args.replace),
         launch_role=args.launch_role,
         project=args.project,

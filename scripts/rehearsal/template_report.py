@@ -29,6 +29,7 @@ from scripts.rehearsal.template_run import Run
 COLOURS = {"succeeded": "32", "waiting": "33", "failed": "31", "refused": "31"}
 LONGEST_LOG = 15  # lines of a failed build's log that are shown, beside CodeBuild's own
 LONGEST_LINE = 300
+LOOKING_ON = "cloudformation:DescribeStackEvents"  # asked by the pipeline for its message, and not needed
 CODEBUILD = re.compile(r"\[Container\] \S+ \S+ (Phase|Entering phase|Command did not exit)")
 OURS = ("setting", "publishing", "model")  # chapters whose requests are not the template's
 
@@ -127,7 +128,7 @@ def denied(folder: Path) -> list[dict[str, Any]]:
     """Each refused action once for each principal and resource, with what is missing."""
     found: dict[tuple[str, str, str], dict[str, Any]] = {}
     for entry in entries(folder):
-        if entry.get("decision") == "denied" and entry.get("action"):
+        if entry.get("decision") == "denied" and entry.get("action") not in {"", LOOKING_ON}:
             who = entry.get("role") or entry["principal"]
             found[who, entry["action"], entry["resource"]] = {
                 "principal": who,
@@ -187,8 +188,23 @@ def action(run: Run, details: dict[str, Any]) -> dict[str, Any]:
     told: dict[str, Any] = {"name": details["actionName"], "status": details["status"]}
     if error:
         told["error"] = f"{error.get('code', '')}: {error.get('message', '')}"
+        told["stack"] = stack_failures(run, details["input"].get("resolvedConfiguration", {}).get("StackName", ""))
         told["log"] = log_end(run.cloud.folder / "builds", result.get("externalExecutionId", ""))
     return told
+
+
+def stack_failures(run: Run, name: str) -> list[str]:
+    """The resources that failed in the stack that an action deploys, oldest first."""
+    found = [stack["StackId"] for stack in template_run.all_stacks(run) if name and stack["StackName"] == name]
+    if not found:
+        return []
+    cloudformation = run.cloud.root(run.account, run.options.region).client("cloudformation")
+    events = reversed(cloudformation.describe_stack_events(StackName=found[0])["StackEvents"])
+    return [
+        f"{event['ResourceType']} {event['LogicalResourceId']}: {event.get('ResourceStatusReason', '')}"
+        for event in events
+        if event["ResourceStatus"].endswith("_FAILED") and event.get("PhysicalResourceId") != found[0]
+    ]
 
 
 def log_end(folder: Path, build: str) -> list[str]:
@@ -266,5 +282,7 @@ def show_pipeline(one: dict[str, Any]) -> None:
                 say(f"        {step['status']:<11} {stage['name']}/{step['name']}")
                 if step.get("error"):
                     say("            " + step["error"].replace("\n", "\n            "))
+                for line in step.get("stack", []):
+                    say("            " + line.replace("\n", "\n            "))
                 for line in step.get("log", []):
                     say(f"            | {line}")

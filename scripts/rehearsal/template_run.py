@@ -58,6 +58,7 @@ class Options:
     seeds: name of a zip file that the template expects, and its folder
     parameters: values may hold {data_science_account}, {staging_unit} … (see Run.names)
     setup: templates that an administrator deploys before, for roles that the template expects
+    attach: role and policy ARN, attached by the administrator before
     model: the model package group in which a version is approved once the pipelines first stand still; "" for none
     """
 
@@ -67,6 +68,7 @@ class Options:
     style: Style = "service-catalog"
     approve: bool = False
     setup: tuple[Path, ...] = ()
+    attach: tuple[tuple[str, str], ...] = ()
     replace: dict[str, str] = field(default_factory=dict)
     launch_role: str = ""
     project: str = "rehearsal"
@@ -178,6 +180,8 @@ def chapters(run: Run) -> None:
     try:
         for path in run.options.setup:
             deploy_before(run, path)
+        for role, policy in run.options.attach:
+            attach(run, role, policy)
         check(run)
         run.cloud.chapter = "publishing"
         asked = service_catalog_details(run) if run.options.style == "service-catalog" else s3_details(run)
@@ -237,6 +241,13 @@ def deploy_before(run: Run, path: Path) -> None:
             if e["ResourceStatus"] == "CREATE_FAILED"
         ]
         raise Refused(f"--setup {path}: {status}\n" + "\n".join(reasons))
+
+
+def attach(run: Run, role: str, policy: str) -> None:
+    try:
+        run.administrator.client("iam").attach_role_policy(RoleName=role, PolicyArn=policy)
+    except ClientError as error:
+        raise Refused(f"--attach {role}={policy}: {explain(error)}") from error
 
 
 def check(run: Run) -> None:
