@@ -210,12 +210,24 @@ class Story:
                     where = f"{action['stageName']}/{action['actionName']}"
                     lines.append(f"{where}: {details.get('code', '')} {details.get('message', '')}".rstrip())
                     providers.add(action["input"]["actionTypeId"]["provider"])
+            lines += self.failed_conditions()
         except ClientError as error:
             lines.append(explain(error))
         logs = sorted((self.cloud.folder / "builds").rglob("*.log"), key=lambda path: path.stat().st_mtime)
         if logs and (not lines or "CodeBuild" in providers):
             lines += [f"--- the newest build ({logs[-1].parent.name})", *logs[-1].read_text().splitlines()[-40:]]
         return "\n".join(lines)
+
+    def failed_conditions(self) -> list[str]:
+        """The rules of the stages' entry conditions that failed, and why."""
+        lines = []
+        for stage in self.pipeline_state()["stageStates"] if self.execution_id else []:
+            for condition in stage.get("beforeEntryConditionState", {}).get("conditionStates", []):
+                for rule in condition.get("ruleStates", []):
+                    error = rule.get("latestExecution", {}).get("errorDetails", {})
+                    if error.get("message"):
+                        lines.append(f"{stage['stageName']}/{rule['ruleName']}: {error['code']} {error['message']}")
+        return lines
 
     def require(self, holds: bool, message: str) -> None:
         if not holds:
