@@ -199,3 +199,8 @@ def test_tags_are_added_listed_and_removed(cloud: Cloud) -> None:
     assert sagemaker.list_tags(ResourceArn=GROUP_ARN)["Tags"] == [{"Key": "a", "Value": "3"}]
     with pytest.raises(ClientError, match="does not exist"):
         sagemaker.list_tags(ResourceArn=GROUP_ARN + "x")
+
+
+def test_tags_of_no_arn_at_all_are_refused_as_aws_refuses_them(cloud: Cloud) -> None:
+    with pytest.raises(ClientError, match="ValidationException"):
+        client(cloud, "sagemaker").list_tags(ResourceArn="")

@@ -16,7 +16,7 @@ from scripts.rehearsal.authorization.action_table import Table, table
 from scripts.rehearsal.authorization.keys import service_keys
 from scripts.rehearsal.authorization.resources import key_arn, resources
 from scripts.rehearsal.calls import Call
-from scripts.rehearsal.errors import NotPlayed
+from scripts.rehearsal.errors import AwsError, NotPlayed
 
 PREFIX = {"stepfunctions": "states", "sagemaker-runtime": "sagemaker", "resourcegroupstaggingapi": "tag"}
 OWN_ACCOUNT = {"organizations", "cloudformation", "servicecatalog", "iam", "sts"}  # whatever account the ARN shows
@@ -75,6 +75,8 @@ def derive(call: Call) -> list[Need]:
     if (prefix, call.operation) in FREE:
         return []
     found = list(_s3(call) if prefix == "s3" else _others(call, prefix))
+    if not found and call.params.get("ResourceArn") == "":
+        raise AwsError("ValidationException", "1 validation error detected: Value '' at 'resourceArn' is no ARN")
     if not found:
         raise NotPlayed(f"authorization of {call.service}:{call.operation}: its action or resource cannot be told")
     return [*found, *_passed_roles(call)]
