@@ -241,7 +241,10 @@ def look_up(path: list[str], known: Mapping[str, Any]) -> Any:
     found: Any = known
     for part in path:
         if isinstance(found, list) and not part.isdigit():
-            found = next(item for item in found if item.get("MetricName") == part)
+            metrics = {item.get("MetricName"): item for item in found}
+            if part not in metrics:
+                raise LookupError(f"there is no metric {part}, only {', '.join(sorted(map(str, metrics)))}")
+            found = metrics[part]
         elif isinstance(found, list):
             found = found[int(part)]
         else:

@@ -121,7 +121,7 @@ def run_step(cloud: Cloud, execution: Execution, step: Step) -> None:
     except ClientError as error:
         status = "Failed"
         shown["FailureReason"] = f"ClientError: {error.response['Error']['Message']}"
-    except (LookupError, StopIteration, TypeError, ParamValidationError) as error:
+    except (LookupError, TypeError, ParamValidationError) as error:
         status = "Failed"
         shown["FailureReason"] = f"ClientError: The arguments of step {step.name} could not be resolved: {error!r}"
     shown |= {"StepStatus": status, "EndTime": base.now()}
