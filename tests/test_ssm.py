@@ -71,3 +71,9 @@ def test_tags_are_added_and_removed(ssm: Any) -> None:
     ssm.add_tags_to_resource(**at, Tags=[{"Key": "cost", "Value": "42"}])
     ssm.remove_tags_from_resource(**at, TagKeys=["team"])
     assert ssm.list_tags_for_resource(**at)["TagList"] == [{"Key": "cost", "Value": "42"}]
+
+
+def test_aws_own_public_parameters_are_refused_by_name(ssm: Any) -> None:
+    name = "/aws/service/ami-amazon-linux-latest/al2023-ami-kernel-6.1-x86_64"
+    with pytest.raises(ClientError, match=f"does not play this: the public parameter {name}"):
+        ssm.get_parameter(Name=name)

@@ -20,6 +20,7 @@ from scripts.rehearsal.errors import AwsError, NotPlayed
 
 ssm = Service("ssm")
 
+PUBLIC = ("/aws/service/", "aws/service/")  # User Guide, "Working with public parameters": AWS sets them
 STANDARD_LIMIT = 4096  # bytes of a value in the standard tier ("Managing parameter tiers")
 
 
@@ -63,6 +64,8 @@ def _store(call: Call) -> Store:
 
 def _find(call: Call, name: str) -> Parameter:
     found = _store(call).parameters.get(name) or _store(call).parameters.get(name.removeprefix("/"))
+    if found is None and name.startswith(PUBLIC):
+        raise NotPlayed(f"the public parameter {name}")
     if found is None:
         raise AwsError("ParameterNotFound", f"Parameter {name} not found.")
     return found
