@@ -220,3 +220,17 @@ def test_a_circle_of_resources_is_refused_by_name(client: Any) -> None:
     template = body({"A": {**TOPIC, "DependsOn": "B"}, "B": {**TOPIC, "DependsOn": "A"}})
     told = refused(client.create_stack, StackName="shop", TemplateBody=template)
     assert told.startswith("ValidationError: Circular dependency between resources: [A, B]")
+
+
+def test_a_parameter_with_a_public_parameter_of_aws_is_refused_with_its_line(client: Any) -> None:
+    template = json.dumps(
+        {
+            "Parameters": {
+                "Image": {"Type": "AWS::SSM::Parameter::Value<String>", "Default": "/aws/service/ami-x"},
+            },
+            "Resources": {"T": TOPIC},
+        },
+        indent=1,
+    )
+    told = refused(client.create_stack, StackName="shop", TemplateBody=template)
+    assert "does not play this: parameter Image (line 3): the public parameter /aws/service/ami-x" in told

@@ -25,4 +25,5 @@ class NotPlayed(AwsError):
     """AWS can do this; the embedded AWS does not play it, and says so instead of pretending."""
 
     def __init__(self, what: str) -> None:
+        self.what = what
         super().__init__("NotPlayed", f"The embedded AWS does not play this: {what}", status=501)

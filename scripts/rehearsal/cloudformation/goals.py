@@ -253,7 +253,7 @@ def ssm_value(session: Session, name: str, region: str) -> str:
         if code in {"ParameterNotFound", "ParameterVersionNotFound"}:
             raise KeyError(name) from error
         if code == "NotPlayed":
-            raise NotPlayed(f"a parameter of the template with the value of the public parameter {name}") from error
+            raise NotPlayed(f"the public parameter {name}") from error
         raise AwsError("ValidationError", error.response["Error"].get("Message", code)) from error
     return str(found["Parameter"]["Value"])
 

@@ -164,6 +164,8 @@ def look_up(name: str, value: str, ssm: Callable[[str], str], line: int) -> str:
     except KeyError as error:
         message = f"Unable to fetch parameters [{value}] from parameter store for this account."
         raise TemplateError(message, name, line) from error
+    except NotPlayed as error:
+        raise NotPlayed(f"parameter {name} (line {line}): {error.what}") from error
 
 
 def check_exists(name: str, kind: str, value: str, exists: Callable[[str, str], bool] | None, line: int) -> None:
