@@ -1,0 +1,367 @@
+"""One rehearsal that the mistakes are made in: played up to a trained and approved model, then changed and put right.
+
+Each check makes one mistake, does the least that the story does with that file, answers what the
+rehearsal says, and leaves everything as it was.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from botocore.exceptions import ClientError
+
+from scripts.bundle import pack, stacks
+from scripts.bundle.console import UserError, explain
+from scripts.bundle.plan import Step
+from scripts.rehearsal import setting as people
+from scripts.rehearsal import story as chapters
+from scripts.rehearsal.cloud import Cloud, Session
+from scripts.rehearsal.story import Story, StoryFailed
+from tests.mistakes import ROOT, Mistake
+
+TEN, TWENTY, THIRTY, *_ = pack.TEMPLATES
+STAGE_ROLE = "AmazonSageMakerServiceCatalogProductsMultiAccountStageRole"
+TRAINING = "seed-code/model-build/"
+STACKS = {TEN: "multi-account-deployment", TWENTY: "multi-account-deployment-target"}
+NO_CHANGE = "No updates are to be performed"
+
+
+def quiet(message: str) -> None:
+    """What the stacks do meanwhile is not of interest here."""
+
+
+class World:
+    """A story that stands after its deployment to staging, and what may be done to it."""
+
+    def __init__(self, cloud: Cloud, folder: Path) -> None:
+        self.cloud = cloud
+        self.story = Story(cloud, folder)
+        self.made = 0  # accounts and projects
+
+    def prepare(self) -> None:
+        """Play the unmodified bundle up to staging: every check passes on it."""
+        chapters.play(self.story, until="staging")
+        self.stop_execution()
+        rule = f"sagemaker-{self.story.project_id}-code"
+        self.story.engineer.client("events").disable_rule(Name=rule)  # the checks start the executions
+        chapters.train(self.story)
+        self.decide(2, "Approved")
+        self.story.model_package_arn = self.version_arn(1)
+
+    # -- sessions ------------------------------------------------------------------------------
+
+    @property
+    def account(self) -> str:
+        return self.story.setting.data_science
+
+    @property
+    def launcher(self) -> Session:
+        """Service Catalog acting as AWS's launch role."""
+        role = f"arn:aws:iam::{self.account}:role/service-role/{people.LAUNCH_ROLE}"
+        return self.cloud.service_role(role, "servicecatalog", "servicecatalog.amazonaws.com", self.story.region)
+
+    def version_arn(self, version: int) -> str:
+        return f"{self.story.model_package_arn.rsplit('/', 1)[0]}/{version}"
+
+    def decide(self, version: int, status: str) -> None:
+        """Approve or reject a version of the project's model without starting the pipeline."""
+        events, rule = self.story.engineer.client("events"), f"sagemaker-{self.story.project_id}-model"
+        events.disable_rule(Name=rule)
+        sagemaker = self.story.scientist.client("sagemaker")
+        sagemaker.update_model_package(ModelPackageArn=self.version_arn(version), ModelApprovalStatus=status)
+        events.enable_rule(Name=rule)
+
+    # -- stacks --------------------------------------------------------------------------------
+
+    def account_stack(self, template: str, body: str) -> tuple[Any, stacks.Wanted]:
+        """CloudFormation in the account of a template, and the stack as it is there but with another body."""
+        account = self.account if template == TEN else self.story.setting.targets["staging"]
+        cloudformation = self.cloud.root(account, self.story.region).client("cloudformation")
+        found = cloudformation.describe_stacks(StackName=STACKS[template])["Stacks"][0]
+        parameters = {p["ParameterKey"]: p.get("ParameterValue", "") for p in found["Parameters"]}
+        return cloudformation, stacks.Wanted(account, STACKS[template], body, parameters, template)
+
+    def update_account(self, template: str, body: str) -> None:
+        """Deploy a template of the accounts as scripts.accounts does; UserError says what failed."""
+        cloudformation, want = self.account_stack(template, body)
+        stacks.apply(cloudformation, want, stacks.make_plan(want, stacks.look(cloudformation, want)), quiet)
+
+    def create_account(self, template: str, body: str) -> None:
+        """The same in an account of its own, where nothing is yet but the role of Studio."""
+        self.made += 1
+        _, known = self.account_stack(template, body)
+        want = replace(known, account=f"4{self.made:011}")
+        there = self.cloud.root(want.account, self.story.region)
+        there.client("iam").create_role(
+            RoleName=people.STUDIO_ROLE, AssumeRolePolicyDocument=people.trust(Service="sagemaker.amazonaws.com")
+        )
+        stacks.apply(there.client("cloudformation"), want, Step("create", "stack", want.name), quiet)
+
+    def project_stack(self) -> str:
+        found = self.story.engineer.client("sagemaker").describe_project(ProjectName=self.story.project_name)
+        details = found["ServiceCatalogProvisionedProductDetails"]
+        return f"SC-{self.account}-{details['ProvisionedProductId']}"
+
+    def project_request(self, stack: str, body: str, **parameters: str) -> dict[str, Any]:
+        """What Service Catalog asks CloudFormation for, from the parameters of the story's own project."""
+        cloudformation = self.story.engineer.client("cloudformation")
+        found = cloudformation.describe_stacks(StackName=self.project_stack())["Stacks"][0]
+        values = {p["ParameterKey"]: p.get("ParameterValue", "") for p in found["Parameters"]} | parameters
+        return {
+            "StackName": stack,
+            "TemplateBody": body,
+            "Parameters": [{"ParameterKey": key, "ParameterValue": value} for key, value in values.items()],
+            "Tags": [tag for tag in found["Tags"] if not tag["Key"].startswith("aws:")],
+            "Capabilities": ["CAPABILITY_IAM", "CAPABILITY_NAMED_IAM", "CAPABILITY_AUTO_EXPAND"],
+        }
+
+    def update_project(self, body: str) -> None:
+        """Change the story's project to another template, as the launch role."""
+        cloudformation, stack = self.launcher.client("cloudformation"), self.project_stack()
+        try:
+            cloudformation.update_stack(**self.project_request(stack, body))
+        except ClientError as error:
+            if NO_CHANGE not in str(error):
+                raise
+            return
+        self.settle(stack)
+
+    def settle(self, stack: str) -> None:
+        """Wait for a stack; StoryFailed where it failed."""
+        cloudformation = self.story.engineer.client("cloudformation")
+
+        def status() -> str | None:
+            found: str = cloudformation.describe_stacks(StackName=stack)["Stacks"][0]["StackStatus"]
+            return None if found.endswith("_IN_PROGRESS") else found
+
+        ended = self.story.until(stack, status)
+        if ended not in {"CREATE_COMPLETE", "UPDATE_COMPLETE"}:
+            raise StoryFailed(f"{stack}: {ended}", self.account, chapters.stack_failures(self.story, stack, THIRTY))
+
+    @property
+    def stage_role(self) -> str:
+        return f"arn:aws:iam::{self.account}:role/service-role/{STAGE_ROLE}"
+
+    def stage_status(self) -> str:
+        cloudformation = self.story.engineer.client("cloudformation")
+        return str(cloudformation.describe_stacks(StackName=self.stage_stack())["Stacks"][0]["StackStatus"])
+
+    def stage_stack(self) -> str:
+        return f"sagemaker-{self.story.project_name}-{self.story.project_id}-deploy-staging"
+
+    def served(self) -> int:
+        """The version in staging."""
+        cloudformation = self.story.engineer.client("cloudformation")
+        outputs = stacks.outputs(cloudformation.describe_stacks(StackName=self.stage_stack())["Stacks"][0])
+        return int(outputs["ModelPackageName"].rsplit("/", 1)[1])
+
+    def create_like(self, session: Session, stack: str, mistake: Mistake, **more: str) -> None:
+        """Create a stack from a mistaken template for another project, with the parameters that a stack has."""
+        self.made += 1
+        id = f"p-mistake{self.made:04}"
+        cloudformation = session.client("cloudformation")
+        found = cloudformation.describe_stacks(StackName=stack)["Stacks"][0]
+        values = {p["ParameterKey"]: p.get("ParameterValue", "") for p in found["Parameters"]}
+        values["SageMakerProjectId"] = id
+        name, text = stack.replace(self.story.project_id, id), mistake.text()
+        parameters = [{"ParameterKey": key, "ParameterValue": value} for key, value in values.items()]
+        try:
+            stack_id = cloudformation.create_stack(
+                StackName=name, TemplateBody=text, Parameters=parameters, OnFailure="DELETE", **more
+            )["StackId"]
+        except ClientError as error:
+            raise UserError(f"{mistake.file}: {explain(error)}") from error
+        stacks.wait(cloudformation, stacks.Wanted(session.account, name, text, {}, mistake.file), stack_id, quiet)
+
+    # -- the deploy repository -----------------------------------------------------------------
+
+    def commit(self, file: str, text: str) -> None:
+        """Write a file of the bundle into the project's deploy repository."""
+        codecommit = self.story.scientist.client("codecommit")
+        repository = f"sagemaker-{self.story.project_name}-{self.story.project_id}-modeldeploy"
+        head = codecommit.get_branch(repositoryName=repository, branchName="main")["branch"]["commitId"]
+        codecommit.put_file(
+            repositoryName=repository,
+            branchName="main",
+            parentCommitId=head,
+            filePath=file.removeprefix("templates/").removeprefix("seed-code/model-deploy/"),
+            fileContent=text.encode(),
+            commitMessage="A mistake, or its correction",
+        )
+
+    @contextmanager
+    def changed(self, mistake: Mistake) -> Iterator[None]:
+        """With the mistake in the accounts, in the project or in its repositories, and without it afterwards."""
+        write: Callable[[str], object]
+        file = mistake.file
+        if file in STACKS:
+            write = lambda body: self.update_account(file, body)  # noqa: E731
+        elif file == THIRTY:
+            write = self.update_project
+        elif file.startswith(TRAINING):
+            write = (chapters.training_repository(self.story) / file.removeprefix(TRAINING)).write_text
+        else:
+            write = lambda body: self.commit(file, body)  # noqa: E731
+        try:
+            write(mistake.text())
+            self.cloud.forget_sessions()
+            yield
+        finally:
+            write((ROOT / file).read_text(encoding="utf-8"))
+            self.mend()
+
+    def mend(self) -> None:
+        """Finish a rollback that the mistake made impossible."""
+        stack = self.stage_stack()
+        if self.stage_status() == "UPDATE_ROLLBACK_FAILED":
+            self.cloud.forget_sessions()
+            self.story.engineer.client("cloudformation").continue_update_rollback(
+                StackName=stack, RoleARN=self.stage_role
+            )
+            self.story.until(stack, lambda: self.stage_status() == "UPDATE_ROLLBACK_COMPLETE")
+
+    # -- executions ----------------------------------------------------------------------------
+
+    def stop_execution(self) -> None:
+        """Leave no execution of this story behind."""
+        story = self.story
+        if not story.execution_id:
+            return
+        ours = next(e for e in story.executions() if e["pipelineExecutionId"] == story.execution_id)
+        if ours["status"] in chapters.FINISHED:
+            return
+        story.engineer.client("codepipeline").stop_pipeline_execution(
+            pipelineName=story.pipeline_name, pipelineExecutionId=story.execution_id, abandon=True
+        )
+        story.wait_for_execution(story.execution_id)
+
+    def deploy(self) -> None:
+        """Start the pipeline with the other version, and follow it until it waits for approval."""
+        story = self.story
+        version = "2" if self.served() == 1 else "1"
+        story.execution_id = story.engineer.client("codepipeline").start_pipeline_execution(
+            name=story.pipeline_name, variables=[{"name": "ModelPackageVersion", "value": version}]
+        )["pipelineExecutionId"]
+        try:
+            chapters.staging(story)
+            chapters.approval_token(story, story.scientist.client("codepipeline"))
+        finally:
+            self.stop_execution()
+
+
+def said(world: World, work: Callable[[], None]) -> str:
+    """What the rehearsal says when work fails, with the log that it shows; "" when nothing fails."""
+    try:
+        work()
+    except (StoryFailed, UserError, ClientError) as error:
+        message = explain(error) if isinstance(error, ClientError) else str(error)
+        failure = chapters.located(world.story, message, "", getattr(error, "log", ""))
+        return f"{failure}\n{failure.log}"
+    return ""
+
+
+# -- the checks --------------------------------------------------------------------------------
+
+
+def unit_tests(world: World, mistake: Mistake) -> str:
+    """Run the deploy repository's own tests, the first phase of the Build step (chapter project)."""
+    folder, templates = pack.SEEDS["model-deploy.zip"]
+    sources = pack.read_tree(ROOT) | {mistake.file: mistake.text().encode()}
+    repository = world.story.folder / "repository"
+    for name, content in sources.items():
+        if name.startswith(f"{folder}/") or name in templates:
+            place = repository / (name.removeprefix(f"{folder}/") if name.startswith(folder) else Path(name).name)
+            place.parent.mkdir(parents=True, exist_ok=True)
+            place.write_bytes(content)
+    command = ["-m", "unittest", "discover", "--start-directory", "unit_tests", "--top-level-directory", "."]
+    return said(world, lambda: print(end=world.story.command(world.story.scientist, "-B", *command, cwd=repository)))
+
+
+def accounts(world: World, mistake: Mistake) -> str:
+    """Deploy template 10 or 20 into a new account (chapter permissions)."""
+    return said(world, lambda: world.create_account(mistake.file, mistake.text()))
+
+
+def project(world: World, mistake: Mistake) -> str:
+    """Create a project (chapter project) without following its pipeline."""
+    world.made += 1
+    name, id = f"mistake-{world.made}", f"p-mistake{world.made:04}"
+    stack = f"SC-{world.account}-pp-mistake{world.made:04}"
+
+    def work() -> None:
+        request = world.project_request(stack, mistake.text(), SageMakerProjectName=name, SageMakerProjectId=id)
+        try:
+            world.launcher.client("cloudformation").create_stack(**request)
+        except ClientError as error:  # as the product's status message says it
+            raise StoryFailed(f"project {name} from {mistake.file}: {explain(error)}") from error
+        world.settle(stack)
+
+    return said(world, work)
+
+
+def pipeline(world: World, mistake: Mistake) -> str:
+    """Deploy to staging (chapters project and staging): the failed action is named in the message."""
+
+    def work() -> None:
+        with world.changed(mistake):
+            world.deploy()
+
+    return said(world, work)
+
+
+def stage(world: World, mistake: Mistake) -> str:
+    """Deploy template 40 as the pipeline does, without the pipeline (chapter staging)."""
+    more = {"RoleARN": world.stage_role}
+    return said(world, lambda: world.create_like(world.story.engineer, world.stage_stack(), mistake, **more))
+
+
+def target(world: World, mistake: Mistake) -> str:
+    """Deploy template 50 in the staging account, without a stack set (chapter staging)."""
+    session = world.cloud.root(world.story.setting.targets["staging"], world.story.region)
+    found = session.client("cloudformation").describe_stacks()["Stacks"]
+    stack = next(s["StackName"] for s in found if world.story.project_id in s["StackName"])
+    return said(world, lambda: world.create_like(session, stack, mistake))
+
+
+def training(world: World, mistake: Mistake) -> str:
+    """Train a model (chapter training)."""
+
+    def work() -> None:
+        with world.changed(mistake):
+            chapters.train(world.story)
+
+    try:
+        return said(world, work)
+    finally:
+        world.story.model_package_arn = world.version_arn(1)
+
+
+def approval(world: World, mistake: Mistake) -> str:
+    """Approve a version (chapter model-approval), and see the pipeline start."""
+
+    def work() -> None:
+        world.decide(1, "Rejected")
+        with world.changed(mistake):
+            chapters.approve(world.story)
+
+    try:
+        return said(world, work)
+    finally:
+        world.stop_execution()
+        world.decide(1, "Approved")
+
+
+CHECKS: dict[str, Callable[[World, Mistake], str]] = {
+    "unit-tests": unit_tests,
+    "accounts": accounts,
+    "project": project,
+    "stage": stage,
+    "target": target,
+    "training": training,
+    "approval": approval,
+    "pipeline": pipeline,
+}
