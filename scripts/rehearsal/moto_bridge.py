@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import copy
 import re
+import threading
+from contextlib import nullcontext
 from functools import cache
 from typing import Any
 
@@ -53,6 +55,9 @@ WHOLE_SERVICES = frozenset(
         "application-autoscaling", "secretsmanager", "ecr", "dynamodb",
     }
 )  # fmt: skip
+
+# moto walks an account's policies while another request changes them.
+ONE_AT_A_TIME = {"iam": threading.Lock()}
 
 HOSTS = {  # by botocore's service name, where it is not NAME.REGION.amazonaws.com
     "s3": "s3.{region}.amazonaws.com",
@@ -118,7 +123,8 @@ def answer(call: Call) -> tuple[int, dict[str, str], bytes]:
     for pattern, handler in _routes(host):
         if pattern.match(url):
             try:
-                result = handler(request, request.raw_url, request.headers)
+                with ONE_AT_A_TIME.get(call.service, nullcontext()):
+                    result = handler(request, request.raw_url, request.headers)
             except HTTPException as error:
                 result = error.code, dict(error.get_headers()), error.get_body()
             except NotImplementedError as error:
