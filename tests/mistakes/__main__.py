@@ -15,9 +15,8 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
-from scripts.rehearsal.server import EmbeddedAws
 from tests.mistakes import Mistake, document, lint, load
-from tests.mistakes.world import CHECKS, World
+from tests.mistakes.world import CHECKS, prepared
 
 
 def show(mistake: Mistake, message: str, seconds: float) -> bool:
@@ -39,9 +38,7 @@ def make(mistakes: Sequence[Mistake], folder: Path) -> bool:
         right += [show(mistake, found.get(mistake.id, ""), seconds) for mistake in linted]
     played = [mistake for mistake in mistakes if mistake.by in CHECKS]
     if played:
-        with EmbeddedAws(folder) as cloud:
-            world = World(cloud, folder)
-            world.prepare()
+        with prepared(folder) as world:
             for mistake in played:
                 start = time.monotonic()
                 message = CHECKS[mistake.by](world, mistake)

@@ -20,6 +20,7 @@ from scripts.bundle.plan import Step
 from scripts.rehearsal import setting as people
 from scripts.rehearsal import story as chapters
 from scripts.rehearsal.cloud import Cloud, Session
+from scripts.rehearsal.server import EmbeddedAws
 from scripts.rehearsal.story import Story, StoryFailed
 from tests.mistakes import ROOT, Mistake
 
@@ -253,6 +254,15 @@ class World:
             self.stop_execution()
 
 
+@contextmanager
+def prepared(folder: Path) -> Iterator[World]:
+    """A world in which the unmodified bundle has passed every check."""
+    with EmbeddedAws(folder) as cloud:
+        made = World(cloud, folder)
+        made.prepare()
+        yield made
+
+
 def said(world: World, work: Callable[[], None]) -> str:
     """What the rehearsal says when work fails, with the log that it shows; "" when nothing fails."""
     try:
@@ -365,3 +375,13 @@ CHECKS: dict[str, Callable[[World, Mistake], str]] = {
     "approval": approval,
     "pipeline": pipeline,
 }
+
+
+def check(world: World, mistake: Mistake) -> None:
+    """Make a mistake: its check fails, and says what the table has; nothing else breaks."""
+    message = CHECKS[mistake.by](world, mistake)
+    faults = [fault.traceback for fault in world.cloud.faults]
+    world.cloud.faults.clear()
+    assert message, "nothing failed"
+    assert mistake.unsaid(message) == [], message
+    assert not faults, faults[0]
