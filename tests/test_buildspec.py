@@ -113,3 +113,8 @@ def test_a_wrong_buildspec_is_refused_with_the_reason(text: str, said: str) -> N
 )
 def test_locations_are_matched_as_the_reference_says(glob: str, chosen: list[str]) -> None:
     assert choose(["a.txt", "d/b.txt", "d/e/c.txt", "d/e/x.json"], (glob,)) == chosen
+
+
+def test_the_environment_that_samples_of_the_cdk_write_means_nothing() -> None:
+    spec = parse("version: 0.2\nenvironment: {buildImage: x}\nphases: {build: {commands: [a]}}")
+    assert spec == parse("version: 0.2\nphases: {build: {commands: [a]}}")

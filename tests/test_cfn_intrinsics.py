@@ -325,3 +325,14 @@ def test_a_template_of_three_hundred_lines_takes_far_less_than_a_tenth_of_a_seco
     made = evaluator(body)
     assert len([made.resource(name) for name in made.active()]) == 75
     assert time.process_time() - started < 0.1
+
+
+def test_if_may_choose_between_whole_sets_of_properties() -> None:
+    body = """
+Parameters: {Big: {Type: String, Default: 'no'}}
+Conditions: {IsBig: !Equals [!Ref Big, 'yes']}
+Resources:
+  Q: {Type: AWS::SQS::Queue, Properties: !If [IsBig, {DelaySeconds: 9}, {QueueName: !Sub '${Big}-q'}]}
+"""
+    assert evaluator(body).resource("Q") == {"QueueName": "no-q"}
+    assert evaluator(body, {"Big": "yes"}).resource("Q") == {"DelaySeconds": 9}

@@ -109,10 +109,18 @@ class Evaluator:
         return [name for name in self.template.resources if self.is_active(name)]
 
     def resource(self, logical_id: str) -> dict[str, Any]:
-        """The resolved Properties of a resource; dynamic references looked up, AWS::NoValue left out."""
+        """The resolved Properties of a resource; dynamic references looked up, AWS::NoValue left out.
+
+        Fn::If may choose between whole sets of properties, as samples of AWS do.
+        """
         declared = self.template.resources[logical_id]
+        properties = declared.get("Properties", {})
+        if set(properties) == {"Fn::If"}:
+            with Place(self.template, "Resources", logical_id, "Properties"):
+                properties = self._value(properties)
+            properties = properties if isinstance(properties, dict) else {}
         found = {}
-        for name, node in declared.get("Properties", {}).items():
+        for name, node in properties.items():
             with Place(self.template, "Resources", logical_id, "Properties", name):
                 value = dynamic.resolve(self._value(node), str(declared["Type"]), name, self.resolve_dynamic)
             if value is not NO_VALUE:

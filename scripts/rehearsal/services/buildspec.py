@@ -88,6 +88,8 @@ def parse(text: str) -> Buildspec:
         raise BuildspecError(f"{error.problem or error.context} at line {line}") from error
     except YAMLError as error:
         raise BuildspecError(str(error)) from error
+    if isinstance(tree, dict):  # of no meaning to CodeBuild, and written by samples of the CDK
+        tree.pop("environment", None)
     top = _mapping(tree, "The buildspec", TOP_KEYS)
     if "version" not in top:
         raise BuildspecError("The buildspec has no version: write `version: 0.2` at its top")
