@@ -32,12 +32,12 @@ def once(folder: Path) -> dict[str, float]:
         seconds |= {f"rehearsal, {chapter.name}": chapter.seconds for chapter in story.chapters}
         bundle = folder / "timed"
         start = time.monotonic()
-        story.command(story.engineer, "-m", "scripts.package", "--output", str(bundle))
+        story.command(story.engineer, "scripts.package", "--output", str(bundle))
         seconds["package"] = time.monotonic() - start
         start = time.monotonic()
         story.command(
             story.engineer,
-            *("-m", "scripts.publish", "--environment", str(story.environment_path), "--bundle", str(bundle)),
+            *("scripts.publish", "--environment", str(story.environment_path), "--bundle", str(bundle)),
         )
         seconds["publish, unchanged"] = time.monotonic() - start
     seconds["publish, first (with package)"] = seconds["rehearsal, publishing"]

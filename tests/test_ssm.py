@@ -57,7 +57,7 @@ def test_missing_parameters_are_told(ssm: Any) -> None:
         ({"Name": "kit/x"}, "fully qualified"),
         ({"Name": "/aws/x"}, "prefixed"),
         ({"Value": "x" * 4097}, "4096 bytes"),
-        ({"Type": "SecureString"}, "does not play"),
+        ({"Type": "SecureString", "KeyId": "alias/mine"}, "does not play"),
         ({"Tier": "Advanced"}, "does not play"),
     ],
 )
@@ -77,3 +77,10 @@ def test_aws_own_public_parameters_are_refused_by_name(ssm: Any) -> None:
     name = "/aws/service/ami-amazon-linux-latest/al2023-ami-kernel-6.1-x86_64"
     with pytest.raises(ClientError, match=f"does not play this: the public parameter {name}"):
         ssm.get_parameter(Name=name)
+
+
+def test_a_secure_string_is_shown_only_to_who_decrypts_it(ssm: Any) -> None:
+    ssm.put_parameter(Name="/kit/secret", Value="open sesame", Type="SecureString")
+    assert "sesame" not in ssm.get_parameter(Name="/kit/secret")["Parameter"]["Value"]
+    assert ssm.get_parameter(Name="/kit/secret", WithDecryption=True)["Parameter"]["Value"] == "open sesame"
+    assert ssm.get_parameters(Names=["/kit/secret"], WithDecryption=True)["Parameters"][0]["Value"] == "open sesame"

@@ -174,7 +174,7 @@ def test_publishing_again_writes_nothing(story: Story) -> None:
     seen = len(requests.read_text().splitlines())
     story.command(
         story.engineer,
-        *("-m", "scripts.publish", "--environment", str(story.environment_path)),
+        *("scripts.publish", "--environment", str(story.environment_path)),
         *("--bundle", str(story.folder / "bundle")),
     )
     made = [json.loads(line) for line in requests.read_text().splitlines()[seen:]]

@@ -288,7 +288,7 @@ def unit_tests(world: World, mistake: Mistake) -> str:
             place.parent.mkdir(parents=True, exist_ok=True)
             place.write_bytes(content)
     command = ["-m", "unittest", "discover", "--start-directory", "unit_tests", "--top-level-directory", "."]
-    return said(world, lambda: print(end=world.story.command(world.story.scientist, "-B", *command, cwd=repository)))
+    return said(world, lambda: print(end=world.story.script(world.story.scientist, repository, "-B", *command)))
 
 
 def accounts(world: World, mistake: Mistake) -> str:

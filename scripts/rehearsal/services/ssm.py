@@ -2,11 +2,14 @@
 
 Plays PutParameter, GetParameter, GetParameters, GetParametersByPath, DescribeParameters, DeleteParameter,
 DeleteParameters, AddTagsToResource, RemoveTagsFromResource, ListTagsForResource. Played here rather than
-by moto, whose module loads all of EC2 with it (a second of every rehearsal). SecureString is not played.
+by moto, whose module loads all of EC2 with it (a second of every rehearsal).
+SecureString is played with AWS's own key (alias/aws/ssm).
 """
 
 from __future__ import annotations
 
+import base64
+import hashlib
 import re
 import threading
 from dataclasses import dataclass, field
@@ -38,11 +41,13 @@ class Parameter:
     tags: dict[str, str] = field(default_factory=dict)
     older: list[dict[str, Any]] = field(default_factory=list)  # the former versions, as they were shown
 
-    def shown(self) -> dict[str, Any]:
+    def shown(self, decrypted: bool = False) -> dict[str, Any]:
+        """As GetParameter answers; a SecureString's value stays sealed unless decrypted."""
+        sealed = base64.b64encode(hashlib.sha512(f"{self.arn}:{self.version}:{self.value}".encode()).digest()).decode()
         return {
             "Name": self.name,
             "Type": self.kind,
-            "Value": self.value,
+            "Value": sealed if self.kind == "SecureString" and not decrypted else self.value,
             "Version": self.version,
             "LastModifiedDate": self.changed,
             "ARN": self.arn,
@@ -75,8 +80,11 @@ def _look(call: Call, asked: str) -> dict[str, Any]:
     """What a name or ARN shows, with or without a version (NAME:3); NotPlayed for a label."""
     name, _, selector = (asked.split(":parameter", 1)[1] if asked.startswith("arn:") else asked).partition(":")
     found = _find(call, name)
+    decrypted = bool(call.params.get("WithDecryption"))
     if not selector:
-        return found.shown()
+        return found.shown(decrypted)
+    if found.kind == "SecureString":
+        raise NotPlayed(f"a version of a SecureString: {asked}")
     if not selector.isdigit():
         raise NotPlayed(f"a label of a parameter: {asked}")
     versions = [*found.older, found.shown()]
@@ -113,8 +121,6 @@ def put_parameter(call: Call) -> dict[str, Any]:
         kind = params.get("Type") or (there.kind if there else "")
         if not kind:
             raise AwsError("ValidationException", "A parameter type is required when you create a parameter.")
-        if kind == "SecureString":
-            raise NotPlayed("ssm:PutParameter with the type SecureString")
         if there is None:
             full = arn("ssm", call.region, call.account, f"parameter/{name.removeprefix('/')}")
             tags = {tag["Key"]: tag["Value"] for tag in params.get("Tags", [])}
@@ -153,7 +159,7 @@ def get_parameters_by_path(call: Call) -> dict[str, Any]:
     below = [p for name, p in sorted(_store(call).parameters.items()) if name.startswith(path)]
     if not call.params.get("Recursive"):
         below = [p for p in below if "/" not in p.name.removeprefix(path)]
-    return {"Parameters": [p.shown() for p in below]}
+    return {"Parameters": [p.shown(bool(call.params.get("WithDecryption"))) for p in below]}
 
 
 @ssm.operation("DescribeParameters")
