@@ -19,6 +19,8 @@ from botocore.exceptions import (
 
 from scripts import leave
 
+INTERRUPTED = 130  # the exit code after Ctrl-C, as shells have it
+
 
 class UserError(Exception):
     """Something that the user can put right: the message says what, where, and what to do (exit 1)."""
@@ -88,4 +90,4 @@ def run(main: Callable[[], int] | Callable[[Sequence[str] | None], int]) -> int:
         return 1
     except KeyboardInterrupt:
         say("interrupted: run the same command again to go on")
-        return 130
+        return INTERRUPTED

@@ -22,7 +22,7 @@ from typing import Any
 from botocore.exceptions import ClientError
 
 from scripts.bundle import pack, stacks
-from scripts.bundle.console import explain, paint, run, say
+from scripts.bundle.console import INTERRUPTED, explain, paint, run, say
 from scripts.rehearsal import diagnosis
 from scripts.rehearsal import setting as people
 from scripts.rehearsal.cloud import Cloud, Session, arn
@@ -122,6 +122,8 @@ class Story:
         out, err = io.StringIO(), io.StringIO()
         with signed_in(session), contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
             status = run(lambda: int(importlib.import_module(module).main(arguments)))
+        if status == INTERRUPTED:
+            raise KeyboardInterrupt
         return self.told_by(session, f"-m {module} {' '.join(arguments)}", status, out.getvalue(), err.getvalue())
 
     def script(self, session: Session, folder: Path, name: str, *arguments: str) -> str:
