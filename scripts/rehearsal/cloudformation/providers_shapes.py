@@ -172,5 +172,5 @@ def poll(context: Context, look: Callable[[], Any], timeout: float = 3600) -> An
         if (found := look()) or context.cloud.stopping.is_set():
             return found
         context.cloud.stopping.wait(pause)
-        pause = min(pause * 1.5, 0.5)
+        pause = min(pause * 1.5, 0.1)
     raise ResourceFailed(f"{context.logical_id} did not come to an end within {timeout:.0f} seconds")

@@ -42,7 +42,7 @@ def _poll(work: Work, ended: Callable[[], bool]) -> None:
     while not ended():
         if work.cloud.stopping.wait(pause) or work.run.status == "Abandoned":
             raise ActionFailed("JobFailed", "The action was abandoned")
-        pause = min(pause * 1.5, 0.25)
+        pause = min(pause * 1.5, 0.1)
 
 
 # -- sources -----------------------------------------------------------------------------------

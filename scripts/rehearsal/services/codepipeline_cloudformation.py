@@ -104,7 +104,7 @@ def _wait(work: Work, stack_id: str) -> str:
             return status
         if work.cloud.stopping.wait(pause) or work.run.status == "Abandoned":
             raise ActionFailed("JobFailed", "The action was abandoned")
-        pause = min(pause * 1.3, 0.25)
+        pause = min(pause * 1.3, 0.1)
 
 
 def _first_failure(work: Work, stack_id: str) -> str:

@@ -45,7 +45,7 @@ from scripts.rehearsal.services.servicecatalog_users import choose_path, visible
 SERVICE = "servicecatalog.amazonaws.com"
 CAPABILITIES = ["CAPABILITY_IAM", "CAPABILITY_NAMED_IAM", "CAPABILITY_AUTO_EXPAND"]
 STACK_OUTPUT = {"Description": "The ARN of the launched Cloudformation Stack", "OutputKey": "CloudformationStackARN"}
-FIRST_POLL, LAST_POLL = 0.02, 0.3  # seconds between two looks at the stack
+FIRST_POLL, LAST_POLL = 0.02, 0.1  # seconds between two looks at the stack
 
 
 @dataclass(frozen=True)

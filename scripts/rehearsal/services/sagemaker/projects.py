@@ -27,7 +27,7 @@ from scripts.rehearsal.services.sagemaker.base import PRINCIPAL, sagemaker
 
 LETTERS = string.ascii_lowercase + string.digits
 OWN_PARAMETERS = ("SageMakerProjectName", "SageMakerProjectId")
-FIRST_POLL, LAST_POLL = 0.02, 0.3  # seconds between two looks at the provisioned product
+FIRST_POLL, LAST_POLL = 0.02, 0.1  # seconds between two looks at the provisioned product
 
 
 @dataclass
