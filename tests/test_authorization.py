@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
 from botocore.exceptions import ClientError
 
 from scripts.rehearsal import moto_bridge
-from scripts.rehearsal.authorization.authorizer import Authorizer
 from scripts.rehearsal.cloud import Cloud, Session
 from scripts.rehearsal.errors import AwsError
 from scripts.rehearsal.principals import Principal, service_principal
@@ -21,11 +19,9 @@ Statement = dict[str, Any]
 
 
 @pytest.fixture
-def strict(cloud: Cloud) -> Iterator[Cloud]:
+def strict(cloud: Cloud) -> Cloud:
     """The embedded AWS with authorization on."""
-    cloud.authorizer = Authorizer(cloud)
-    yield cloud
-    cloud.authorizer = None
+    return cloud
 
 
 def document(*statements: Statement) -> str:
@@ -465,7 +461,7 @@ def test_a_bucket_policy_for_another_bucket_is_refused(strict: Cloud) -> None:
 
 
 def test_moto_no_longer_decides_on_bucket_policies_itself(strict: Cloud) -> None:
-    """Canary for FakeBucket.get_permission, which prepare_moto() replaces."""
+    """Canary for FakeBucket.get_permission, which moto_bridge replaces."""
     from moto.iam.access_control import PermissionResult
 
     bucket(

@@ -15,7 +15,6 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 
-from scripts.rehearsal.authorization.authorizer import Authorizer
 from scripts.rehearsal.cloud import Session
 from scripts.rehearsal.server import EmbeddedAws
 from scripts.rehearsal.services import codebuild_run
@@ -417,9 +416,7 @@ def limited(root: Session) -> Iterator[Callable[..., str]]:
         iam.put_role_policy(RoleName="limited", PolicyName="p", PolicyDocument=json.dumps(policy))
         return str(made["Role"]["Arn"])
 
-    root.cloud.authorizer = Authorizer(root.cloud)
     yield make
-    root.cloud.authorizer = None
     iam.delete_role_policy(RoleName="limited", PolicyName="p")
     iam.delete_role(RoleName="limited")
 

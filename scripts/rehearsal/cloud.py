@@ -12,7 +12,7 @@ import time
 import traceback
 import uuid
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, TypeVar
@@ -76,14 +76,6 @@ class Session:
         if self.credentials.session_token:
             variables["AWS_SESSION_TOKEN"] = self.credentials.session_token
         return variables
-
-
-@dataclass
-class Decision:
-    """What authorization said of one request (written to requests.jsonl)."""
-
-    allowed: bool = True
-    statement: str = ""
 
 
 class Cloud:
@@ -300,6 +292,3 @@ def refuse_unless(condition: object, code: str, message: str) -> None:
     """AwsError(code, message) where the condition does not hold."""
     if not condition:
         raise AwsError(code, message)
-
-
-__all__ = ["Cloud", "Decision", "Fault", "Session", "arn", "field", "new_id", "refuse_unless", "replace"]

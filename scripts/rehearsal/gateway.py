@@ -122,8 +122,7 @@ class Gateway:
                     http=request,
                 )
                 handler_of(call)  # what nobody plays is refused by name, whoever asks for it
-                if self.cloud.authorizer is not None:
-                    decided = self.cloud.authorizer.authorize(call)
+                decided = self.cloud.authorizer.authorize(call)
                 status, headers, body = self.perform(call, model, operation)
                 outcome = "" if status < 400 else error_code(body, headers)
             except AwsError as error:

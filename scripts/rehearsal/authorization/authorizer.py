@@ -55,20 +55,11 @@ CANNOT_ASSUME: dict[str, tuple[str, str]] = {
 ASK_A_QUEUE = {"SendMessage", "SendMessageBatch", "ReceiveMessage", "DeleteMessage", "GetQueueAttributes"}
 
 
-def prepare_moto() -> None:
-    """Switch off moto's own evaluation of bucket policies, which ignores conditions and principals."""
-    from moto.iam.access_control import PermissionResult
-    from moto.s3.models import FakeBucket
-
-    FakeBucket.get_permission = lambda self, action, resource: PermissionResult.PERMITTED
-
-
 class Authorizer:
     """cloud.authorizer = Authorizer(cloud): from then on every request is decided."""
 
     def __init__(self, cloud: Cloud) -> None:
         self.cloud = cloud
-        prepare_moto()
 
     # -- requests ------------------------------------------------------------------------------
 

@@ -7,32 +7,19 @@ from collections.abc import Mapping
 from typing import Any
 
 from scripts.rehearsal import moto_bridge
+from scripts.rehearsal.authorization.state import role_named
 from scripts.rehearsal.calls import Call, Service
 from scripts.rehearsal.cloud import Cloud
-from scripts.rehearsal.errors import AwsError
 from scripts.rehearsal.principals import Principal
 
 sts = Service("sts")
-
-
-def find_role(role_arn: str) -> Any:
-    """moto's IAM role of this ARN (with its path), or None."""
-    account = role_arn.split(":")[4]
-    roles = moto_bridge.backend("iam", account, "aws").roles.values()
-    return next((role for role in roles if role.arn == role_arn), None)
 
 
 def check_trust(
     cloud: Cloud, role_arn: str, by: Principal, *, external_id: str | None, tags: Mapping[str, str]
 ) -> None:
     """AccessDenied unless the role exists and its trust policy lets this principal assume it."""
-    role = find_role(role_arn)
-    if cloud.authorizer is not None:
-        cloud.authorizer.assume_role(by, role_arn, role, external_id=external_id, tags=tags)
-    elif role is None:
-        raise AwsError(
-            "AccessDenied", f"{by.arn} is not authorized to perform: sts:AssumeRole on resource: {role_arn}", 403
-        )
+    cloud.authorizer.assume_role(by, role_arn, role_named(role_arn), external_id=external_id, tags=tags)
 
 
 @sts.operation("GetCallerIdentity")
