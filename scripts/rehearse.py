@@ -22,7 +22,7 @@ from pathlib import Path
 from typing import Any
 
 from scripts.bundle.console import UsageError, paint, run, say
-from scripts.bundle.environment import check_region, partition
+from scripts.bundle.sections import check_region, partition
 from scripts.rehearsal import template_options
 from scripts.rehearsal.permissions import write_policies
 from scripts.rehearsal.server import EmbeddedAws

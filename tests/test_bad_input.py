@@ -144,7 +144,7 @@ def test_the_message_is_all_that_a_shell_sees(tmp_path: Path) -> None:
          ["accounts.management: '99999999999' is not an account id of 12 digits", "it has 11 characters"]),
         ("region: us-east-1", "region: us-east1",
          ["region: 'us-east1' is not a region with SageMaker", "did you mean us-east-1?"]),
-        ("staging: ou-", "staging: unit-", ["units.staging: 'unit-", "is not a unit's id, such as ou-ab12-cdefgh34"]),
+        ("staging: ou-", "staging: ou-x-", ["units.staging: 'ou-x-", "is not a unit's id, such as ou-ab12-cdefgh34"]),
         ("  management: '999999999999'\n", "", ["accounts.management: is missing. Write an account id of 12 digits"]),
         ("administrator:", "adminstrator:", ["is not a key of this file (did you mean administrator?)"]),
         ("accounts:\n", "accounts: [\n", ["environment.yaml", "line"]),

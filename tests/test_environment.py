@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
@@ -10,6 +11,7 @@ from scripts.bundle import environment
 from scripts.bundle.console import UserError
 
 EXAMPLE = (Path(__file__).parent.parent / "environment.example.yaml").read_text(encoding="utf-8")
+TARGETS = "targets:\n  staging: ['333333333333', '444444444444']\n  production: ['222222222222']"
 
 
 def complaint(text: str) -> str:
@@ -45,7 +47,7 @@ def test_all_mistakes_are_told_at_once_with_their_lines() -> None:
     text = (
         EXAMPLE.replace("'999999999999'", "'99999999999'")
         .replace("region: us-east-1", "region: us-east1", 1)
-        .replace("staging: ou-ab12-stag1111", "staging: Staging")
+        .replace("staging: ou-ab12-stag1111", "staging: ou-Staging")
         .replace("production: prod", "production: Production-Accounts")
         .replace("tester_external_id:", "tester_externalid:")
     )
@@ -53,9 +55,9 @@ def test_all_mistakes_are_told_at_once_with_their_lines() -> None:
     assert lines[0] == "environment.yaml has 6 mistakes:"
     told = "\n".join(lines[1:])
     assert "line 5, region: 'us-east1' is not a region with SageMaker (did you mean us-east-1?)" in told
-    assert "line 14, accounts.management: '99999999999' is not an account id of 12 digits" in told
+    assert "line 15, accounts.management: '99999999999' is not an account id of 12 digits" in told
     assert "(it has 11 characters)" in told
-    assert "units.staging: 'Staging' is not a unit's id, such as ou-ab12-cdefgh34" in told
+    assert "units.staging: 'ou-Staging' is not a unit's id, such as ou-ab12-cdefgh34" in told
     assert "roles.suffix.production: 'Production-Accounts' is not at most 10 lowercase letters or digits" in told
     assert "tester_externalid: is not a key of this file (did you mean tester_external_id?)" in told
     assert "tester_external_id: is missing" in told
@@ -105,3 +107,93 @@ def test_broken_yaml_is_told_with_its_line() -> None:
 def test_a_missing_file_points_to_the_example(tmp_path: Path) -> None:
     with pytest.raises(UserError, match=r"does not exist. Copy environment.example.yaml"):
         environment.load(tmp_path / "environment.yaml")
+
+
+SELF_MANAGED = (
+    EXAMPLE.replace("administrator: delegated", "administrator: self-managed")
+    .replace("  management: '999999999999'\n", "")
+    .replace("units:\n  staging: ou-ab12-stag1111\n  production: ou-ab12-prod2222\n", "")
+    .replace("# targets:\n#   staging: ['333333333333']\n#   production: ['222222222222']", TARGETS)
+)
+
+
+def test_without_organizations_the_accounts_of_each_stage_are_listed() -> None:
+    found = environment.parse(SELF_MANAGED, "alone")
+    assert found.targets == environment.Targets(("333333333333", "444444444444"), ("222222222222",))
+    assert (found.accounts.management, found.units) == ("", environment.PerStage("", ""))
+    assert (found.stack_set_administrator, found.permission_model) == ("SELF", "SELF_MANAGED")
+    assert found.target_roles == "one-by-one"
+
+
+def test_what_is_new_in_the_file_has_todays_meaning_when_left_out() -> None:
+    found = environment.parse(EXAMPLE, "example")
+    assert (found.targets, found.new_accounts, found.invited_accounts) == (None, (), ())
+    assert (found.publishing.to, found.source.provider, found.studio.domain_id) == ("service-catalog", "codecommit", "")
+    assert (found.target_roles, found.permission_model) == ("stack-set", "SERVICE_MANAGED")
+
+
+def test_every_optional_line_of_the_example_can_be_switched_on() -> None:
+    """Each `# key: value` line, without its mark, is still a valid file (targets apart: they replace the units)."""
+    words = "new_accounts|invited_accounts|target_roles|regions|publishing|source|domain_id"
+    lines, inside = [], False
+    for line in EXAMPLE.splitlines():
+        begins = re.match(rf"(  )?# ({words}):", line)
+        inside = bool(begins) or (inside and line.startswith("#   "))
+        lines.append(re.sub("^((?:  )?)# ", r"\1", line) if inside else line)
+    found = environment.parse("\n".join(lines), "example")
+    assert found.new_accounts == (environment.NewAccount("models-staging", "models-staging@example.com", "staging"),)
+    assert found.invited_accounts == (environment.InvitedAccount("222222222222", "production"),)
+    assert (found.source.provider, found.source.repository_owner) == ("connection", "my-organization")
+    assert found.studio.domain_id == "d-abcdefghijkl"
+
+
+def test_units_may_be_named_and_a_data_science_account_may_be_new() -> None:
+    text = EXAMPLE.replace("ou-ab12-stag1111", "multi-account-deployment/staging").replace(
+        "  data_science: '111111111111'\n", ""
+    )
+    found = environment.parse(
+        f"{text}new_accounts: [{{name: Data science, email: ds@example.com, stage: data_science}}]\n", "new"
+    )
+    assert found.units == environment.PerStage("multi-account-deployment/staging", "ou-ab12-prod2222")
+    assert found.accounts.data_science == ""
+
+
+@pytest.mark.parametrize(
+    ("added", "told"),
+    [
+        ("targets: {staging: ['333333333333']}", "targets: is for `administrator: self-managed` only"),
+        ("target_roles: by-hand", "target_roles: 'by-hand' is none of: stack-set, one-by-one"),
+        ("new_accounts: [{name: a, email: b, stage: staging}]", "new_accounts[0].email: 'b' is not an e-mail address"),
+        ("new_accounts: [{name: a, email: a@b.cd}]", "new_accounts[0].stage: is missing"),
+        ("new_accounts: [{name: a, email: a@b.cd, stage: test}]", "new_accounts[0].stage: 'test' is none of"),
+        ("new_accounts: [staging]", "new_accounts[0]: must hold keys of its own"),
+        ("invited_accounts: [{id: 222222222222, stage: staging}]", "invited_accounts[0].id: YAML reads"),
+        ("publishing: {to: S3}", "publishing.to: 'S3' is none of"),
+        ("source: {provider: connection}", "source.connection_arn: is missing"),
+        ("source: {provider: connection}", "source.repository_owner: is missing"),
+        ("source: {repository_owner: me}", "source.provider: is codecommit, which has no connection"),
+    ],
+)
+def test_mistakes_in_the_optional_parts_say_what_to_do(added: str, told: str) -> None:
+    assert told in complaint(f"{EXAMPLE}{added}\n")
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "told"),
+    [
+        ("'444444444444'", "'111111111111'", "targets.staging[1]: 111111111111 is the data science account"),
+        ("['222222222222']", "['444444444444']", "targets.production[0]: 444444444444 is in targets.staging already"),
+        ("['222222222222']", "[]", "targets.production: is empty"),
+        ("accounts:\n", "accounts:\n  management: '999999999999'\n", "accounts.management: has no part"),
+        ("\nroles:\n", "\nunits: {staging: a, production: b}\nroles:\n", "units: has no part"),
+        ("\nroles:\n", "\ntarget_roles: stack-set\nroles:\n", "target_roles: must be one-by-one"),
+        (
+            "\nroles:\n",
+            "\ninvited_accounts: [{id: '555555555555', stage: staging}]\nroles:\n",
+            "invited_accounts: needs Organizations",
+        ),
+    ],
+)
+def test_mistakes_without_organizations_say_what_to_do(old: str, new: str, told: str) -> None:
+    assert old in SELF_MANAGED
+    assert told in complaint(SELF_MANAGED.replace(old, new, 1))

@@ -11,7 +11,8 @@ import boto3
 from botocore.config import Config
 
 from scripts.bundle.console import UsageError, UserError
-from scripts.bundle.environment import DEFAULT_FILE, Environment, check_region, partition
+from scripts.bundle.environment import DEFAULT_FILE, Environment
+from scripts.bundle.sections import check_region, partition
 
 CONFIG = Config(retries={"mode": "standard", "max_attempts": 8}, connect_timeout=10, read_timeout=60)
 

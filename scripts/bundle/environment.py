@@ -6,27 +6,27 @@ what to do.
 
 from __future__ import annotations
 
-import difflib
 import re
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
-from functools import cache
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal, cast
 
-import botocore.session
 from ruamel.yaml import YAML
 from ruamel.yaml.comments import CommentedMap
 from ruamel.yaml.error import MarkedYAMLError, YAMLError
 
 from scripts.bundle.console import UserError
+from scripts.bundle.sections import ACCOUNT, Mistake, Section, partition
 
 DEFAULT_FILE = Path("environment.yaml")
 EXAMPLE_FILE = "environment.example.yaml"
 
 # Patterns, with the API reference that states each.
-ACCOUNT = r"\d{12}"  # Organizations, AccountId
-UNIT = r"ou-[0-9a-z]{4,32}-[0-9a-z]{8,32}"  # Organizations, OrganizationalUnitId
+UNIT_ID = r"ou-[0-9a-z]{4,32}-[0-9a-z]{8,32}"  # Organizations, OrganizationalUnitId
+UNIT_NAME = r"(?!ou-|r-)[^/\n]{1,128}"  # Organizations, OrganizationalUnitName; a word like an id is taken for one
+UNIT = (
+    rf"{UNIT_ID}|{UNIT_NAME}(/{UNIT_NAME}){{0,4}}"  # five levels (Quotas for AWS Organizations, "OU maximum nesting")
+)
 SUFFIX = r"[a-z0-9]{1,10}"  # the post: a short string, at most 10 lowercase alphanumeric characters
 EXTERNAL_ID = r"[\w+=,.@:/-]{2,64}"  # STS, AssumeRole.ExternalId (which allows 1,224 characters)
 ROLE_NAME = r"[\w+=,.@-]{1,64}"  # IAM, roleNameType
@@ -34,25 +34,24 @@ ROLE = rf"([!-~]+/)?{ROLE_NAME}"  # a role's name, with its path where it has on
 ROLE_ARN = rf"arn:aws[a-z-]*:iam::{ACCOUNT}:role/{ROLE}"
 PRINCIPAL_ARN = rf"arn:aws[a-z-]*:iam::{ACCOUNT}:(user|group|role)/[!-~]+"
 EMAIL = r"[^@\s]+@[^@\s]+\.[^@\s]+"
+NEW_ACCOUNT = r"[ -~]{1,50}"  # Organizations, CreateAccountName
+CONNECTION = rf"arn:aws[a-z-]*:(codeconnections|codestar-connections):[a-z0-9-]+:{ACCOUNT}:connection/[0-9a-f-]{{36}}"
+OWNING = r"[\w.-]+(/[\w.-]+)*"  # a user, an organization or a group (GitLab's groups nest)
+DOMAIN_ID = r"d-(-*[a-z0-9]){1,61}"  # SageMaker, DomainId
 CATALOG_NAME = r".{1,100}"  # Service Catalog, PortfolioDisplayName (1 to 100; a product's name may be longer)
 OWNER = r".{1,50}"  # Service Catalog, ProviderName (a portfolio's provider: 1 to 50)
 
 
-@dataclass(frozen=True)
-class Mistake:
-    """One thing to put right in the environment file."""
-
-    path: str
-    line: int
-    message: str
-
-    def __str__(self) -> str:
-        where = f"line {self.line}, " if self.line else ""
-        return f"{where}{self.path}: {self.message}"
+Administrator = Literal["delegated", "management", "self-managed"]
+Stage = Literal["staging", "production", "data_science"]
+ADMINISTRATORS = ("delegated", "management", "self-managed")
+STAGES = ("staging", "production", "data_science")
 
 
 @dataclass(frozen=True)
 class Accounts:
+    """management: empty without Organizations; data_science: empty while it is one of new_accounts."""
+
     management: str
     data_science: str
 
@@ -63,6 +62,31 @@ class PerStage:
 
     staging: str
     production: str
+
+
+@dataclass(frozen=True)
+class Targets:
+    """The accounts of each stage, where no unit says them."""
+
+    staging: tuple[str, ...]
+    production: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class NewAccount:
+    """An account that `make accounts` makes when asked, and the unit that it goes to."""
+
+    name: str
+    email: str
+    stage: Stage
+
+
+@dataclass(frozen=True)
+class InvitedAccount:
+    """An account of somebody else's that `make accounts` invites when asked, and the unit that it goes to."""
+
+    id: str
+    stage: Stage
 
 
 @dataclass(frozen=True)
@@ -86,6 +110,7 @@ class Studio:
     """execution_roles: names, with the path where there is one (service-role/Name)."""
 
     execution_roles: tuple[str, ...]
+    domain_id: str = ""
 
 
 @dataclass(frozen=True)
@@ -102,9 +127,25 @@ class Notifications:
 
 
 @dataclass(frozen=True)
+class Publishing:
+    to: Literal["service-catalog", "s3", "both"] = "service-catalog"
+
+
+@dataclass(frozen=True)
+class Source:
+    """Where the projects' repositories are; the ARN and the owner are empty for CodeCommit."""
+
+    provider: Literal["codecommit", "connection"] = "codecommit"
+    connection_arn: str = ""
+    repository_owner: str = ""
+
+
+@dataclass(frozen=True)
 class Environment:
+    """units: ids or paths of names, both empty without Organizations, where targets says the accounts instead."""
+
     region: str
-    administrator: Literal["delegated", "management"]
+    administrator: Administrator
     accounts: Accounts
     units: PerStage
     regions: Regions
@@ -113,6 +154,12 @@ class Environment:
     studio: Studio
     catalog: Catalog
     notifications: Notifications
+    targets: Targets | None = None
+    new_accounts: tuple[NewAccount, ...] = ()
+    invited_accounts: tuple[InvitedAccount, ...] = ()
+    target_roles: Literal["stack-set", "one-by-one"] = "stack-set"
+    publishing: Publishing = Publishing()
+    source: Source = Source()
 
     @property
     def stack_set_administrator(self) -> str:
@@ -120,150 +167,16 @@ class Environment:
         return "DELEGATED_ADMIN" if self.administrator == "delegated" else "SELF"
 
     @property
+    def permission_model(self) -> str:
+        """The value of PermissionModel in a stack set's requests."""
+        return "SELF_MANAGED" if self.administrator == "self-managed" else "SERVICE_MANAGED"
+
+    @property
     def portfolio_principals(self) -> tuple[str, ...]:
         """Who sees the portfolio: the Studio execution roles and the principals named besides them."""
         account = self.accounts.data_science
         roles = [f"arn:{partition(self.region)}:iam::{account}:role/{name}" for name in self.studio.execution_roles]
         return tuple(dict.fromkeys([*roles, *self.catalog.principals]))
-
-
-@cache
-def botocore_session() -> botocore.session.Session:
-    """botocore's own lists (no request is made with it); reading them once takes a third of a second."""
-    return botocore.session.Session()
-
-
-@cache
-def partition(region: str) -> str:
-    """The partition of a region: aws, aws-cn, aws-us-gov, …"""
-    return str(botocore_session().get_partition_for_region(region))
-
-
-@cache
-def known_regions() -> tuple[str, ...]:
-    """Every region in which SageMaker runs, as botocore lists them."""
-    session = botocore_session()
-    return tuple(r for p in session.get_available_partitions() for r in session.get_available_regions("sagemaker", p))
-
-
-def closest(word: str, words: Iterable[str]) -> str:
-    """(did you mean X?) — or nothing, when no word is near."""
-    near = difflib.get_close_matches(word, list(words), 1, 0.6)
-    return f" (did you mean {near[0]}?)" if near else ""
-
-
-def check_region(region: str) -> str:
-    """What is wrong with a region's name; empty when nothing is."""
-    if region in known_regions():
-        return ""
-    return f"{region!r} is not a region with SageMaker{closest(region, known_regions())}"
-
-
-@dataclass
-class Section:
-    """One mapping of the file while it is read; what is wrong with it is added to `mistakes`."""
-
-    node: CommentedMap
-    path: str
-    line: int
-    mistakes: list[Mistake]
-    known: list[str] = field(default_factory=list)
-
-    def complain(self, key: str, message: str) -> None:
-        positions = self.node.lc.data or {}
-        line = positions[key][0] + 1 if key in positions else self.line
-        self.mistakes.append(Mistake(f"{self.path}{key}", line, message))
-
-    def take(self, key: str, required: str = "") -> Any:
-        """The raw value of a key, or None; `required` says what to write when it is missing."""
-        self.known.append(key)
-        value = self.node.get(key)
-        if value is None and required:
-            self.complain(key, f"is missing. Write {required}")
-        return value
-
-    def section(self, key: str) -> Section:
-        """The mapping beneath a key; an empty one when there is none."""
-        value = self.take(key)
-        if value is not None and not isinstance(value, CommentedMap):
-            self.complain(key, "must hold keys of its own, indented beneath it")
-        node = value if isinstance(value, CommentedMap) else CommentedMap()
-        positions = self.node.lc.data or {}
-        line = positions[key][0] + 1 if key in positions else self.line
-        return Section(node, f"{self.path}{key}.", line, self.mistakes)
-
-    def text(self, key: str, pattern: str, form: str, default: str | None = None) -> str:
-        """A string of this pattern; `form` says in words what the pattern asks for."""
-        value = self.take(key, required="" if default is not None else form)
-        if value is None:
-            return default or ""
-        if message := text_problem(value, pattern, form):
-            self.complain(key, message)
-        return str(value)
-
-    def choice(self, key: str, choices: Sequence[str], default: str) -> str:
-        value = self.take(key)
-        if value is not None and value not in choices:
-            self.complain(key, f"{value!r} is none of: {', '.join(choices)}{closest(str(value), choices)}")
-        return str(value) if value is not None else default
-
-    def region(self, key: str) -> str:
-        value = self.take(key, required="a region, such as us-east-1")
-        if value is not None and (message := check_region(str(value))):
-            self.complain(key, message)
-        return str(value or "")
-
-    def texts(self, key: str, pattern: str, form: str, required: bool = False) -> tuple[str, ...]:
-        """A list of strings of this pattern."""
-        values = self.items(key, f"a list with {form}" if required else "")
-        for number, value in enumerate(values):
-            if message := text_problem(value, pattern, form):
-                self.complain_item(key, number, message)
-        return tuple(str(value) for value in values)
-
-    def regions(self, key: str, default: str) -> tuple[str, ...]:
-        values = self.items(key)
-        for number, value in enumerate(values):
-            if message := check_region(str(value)):
-                self.complain_item(key, number, message)
-        return tuple(dict.fromkeys(str(value) for value in values)) or (default,)
-
-    def items(self, key: str, required: str = "") -> list[Any]:
-        value = self.take(key, required)
-        if value is None:
-            return []
-        if not isinstance(value, list):
-            self.complain(key, "must be a list: one `- …` line for each")
-            return []
-        if required and not value:
-            self.complain(key, f"is empty. Write {required}")
-        return list(value)
-
-    def complain_item(self, key: str, number: int, message: str) -> None:
-        line = self.node[key].lc.data[number][0] + 1
-        self.mistakes.append(Mistake(f"{self.path}{key}[{number}]", line, message))
-
-    def finish(self) -> None:
-        """Complain of the keys that nobody asked for."""
-        for key in self.node:
-            if key not in self.known:
-                hint = closest(str(key), self.known) or f". Known here: {', '.join(self.known)}"
-                self.complain(key, f"is not a key of this file{hint}")
-
-
-def text_problem(value: Any, pattern: str, form: str) -> str:
-    """What is wrong with a value that should be text of this pattern; empty when nothing is."""
-    if isinstance(value, (int, float)):
-        return (
-            f"YAML reads {value} as a {'truth value' if isinstance(value, bool) else 'number'}, "
-            f"which loses leading zeros. Write it in quotes, as {form}"
-        )
-    if not isinstance(value, str):
-        return f"must be text: {form}"
-    if not re.fullmatch(pattern, value):
-        length = f" (it has {len(value)} characters)" if pattern == ACCOUNT else ""
-        return f"{value!r} is not {form}{length}"
-    return ""
 
 
 def parse(text: str, name: str) -> Environment:
@@ -289,15 +202,16 @@ def parse(text: str, name: str) -> Environment:
 def read(top: Section) -> Environment:
     """The whole file, section by section."""
     region = top.region("region")
-    administrator = top.choice("administrator", ("delegated", "management"), "delegated")
-    accounts = read_accounts(top.section("accounts"), top.node, administrator)
-    units = read_units(top.section("units"))
+    administrator = cast(Administrator, top.choice("administrator", ADMINISTRATORS, "delegated"))
+    new_accounts = read_new_accounts(top)
+    accounts = read_accounts(top.section("accounts"), administrator, new_accounts)
+    units, targets = read_where(top, administrator, accounts)
     regions_section = top.section("regions")
     regions = Regions(regions_section.regions("staging", region), regions_section.regions("production", region))
     regions_section.finish()
     environment = Environment(
         region=region,
-        administrator="management" if administrator == "management" else "delegated",
+        administrator=administrator,
         accounts=accounts,
         units=units,
         regions=regions,
@@ -308,15 +222,32 @@ def read(top: Section) -> Environment:
         studio=read_studio(top.section("studio"), accounts.data_science),
         catalog=read_catalog(top.section("catalog")),
         notifications=read_notifications(top.section("notifications")),
+        targets=targets,
+        new_accounts=new_accounts,
+        invited_accounts=read_invited_accounts(top),
+        target_roles=read_target_roles(top, administrator),
+        publishing=read_publishing(top.section("publishing")),
+        source=read_source(top.section("source")),
     )
+    if administrator == "self-managed":
+        for key in ("new_accounts", "invited_accounts"):
+            if getattr(environment, key):
+                top.complain(key, "needs Organizations. Leave it out, or name another administrator")
     top.finish()
     return environment
 
 
-def read_accounts(section: Section, top: CommentedMap, administrator: str) -> Accounts:
+def read_accounts(section: Section, administrator: Administrator, new: tuple[NewAccount, ...]) -> Accounts:
     form = 'an account id of 12 digits in quotes, such as "111111111111"'
-    accounts = Accounts(section.text("management", ACCOUNT, form), section.text("data_science", ACCOUNT, form))
+    alone = administrator == "self-managed"
+    to_be_made = "" if any(account.stage == "data_science" for account in new) else None
+    accounts = Accounts(
+        section.text("management", ACCOUNT, form, default="" if alone else None),
+        section.text("data_science", ACCOUNT, form, default=to_be_made),
+    )
     section.finish()
+    if alone and accounts.management:
+        section.complain("management", "has no part with `administrator: self-managed`. Leave it out")
     same = accounts.management == accounts.data_science
     if administrator == "delegated" and same and accounts.management:
         section.complain(
@@ -333,13 +264,107 @@ def read_accounts(section: Section, top: CommentedMap, administrator: str) -> Ac
     return accounts
 
 
+def read_where(top: Section, administrator: Administrator, accounts: Accounts) -> tuple[PerStage, Targets | None]:
+    """The units, or (without Organizations) the accounts of each stage."""
+    if administrator != "self-managed":
+        if top.take("targets") is not None:
+            top.complain(
+                "targets", "is for `administrator: self-managed` only: the units say the accounts. Leave it out"
+            )
+        return read_units(top.section("units")), None
+    if top.take("units") is not None:
+        top.complain("units", "has no part with `administrator: self-managed`. List the accounts in targets instead")
+    return PerStage("", ""), read_targets(top.section("targets"), accounts.data_science)
+
+
 def read_units(section: Section) -> PerStage:
-    form = "a unit's id, such as ou-ab12-cdefgh34 (Organizations console, or `aws organizations list-roots`)"
+    form = (
+        "a unit's id, such as ou-ab12-cdefgh34 (Organizations console, or `aws organizations list-roots`), "
+        "or names from the root down, such as multi-account-deployment/staging"
+    )
     units = PerStage(section.text("staging", UNIT, form), section.text("production", UNIT, form))
     section.finish()
     if units.staging == units.production and units.staging:
         section.complain("production", "is the staging unit. Every stage needs a unit of its own")
     return units
+
+
+def read_targets(section: Section, data_science: str) -> Targets:
+    form = 'account ids of 12 digits in quotes, such as "333333333333"'
+    targets = Targets(*(section.texts(stage, ACCOUNT, form, required=True) for stage in ("staging", "production")))
+    section.finish()
+    seen = {data_science: "the data science account, which runs no models"}
+    for stage, ids in (("staging", targets.staging), ("production", targets.production)):
+        for number, id in enumerate(ids):
+            if id in seen:
+                section.complain_item(stage, number, f"{id} is {seen[id]}")
+            seen[id] = f"in targets.{stage} already"
+    return targets
+
+
+def read_new_accounts(top: Section) -> tuple[NewAccount, ...]:
+    found: list[NewAccount] = []
+    for item in top.sections("new_accounts"):
+        account = NewAccount(
+            item.text("name", NEW_ACCOUNT, "a name of 1 to 50 characters"),
+            item.text("email", EMAIL, "an e-mail address that no other AWS account has"),
+            read_stage(item),
+        )
+        item.finish()
+        if account.email and account.email in {other.email for other in found}:
+            item.complain("email", f"{account.email} is another new account's. Every account needs its own")
+        if account.stage == "data_science" and any(other.stage == "data_science" for other in found):
+            item.complain("stage", "there is a new data_science account already. There can be one")
+        found.append(account)
+    return tuple(found)
+
+
+def read_invited_accounts(top: Section) -> tuple[InvitedAccount, ...]:
+    found: list[InvitedAccount] = []
+    for item in top.sections("invited_accounts"):
+        account = InvitedAccount(item.text("id", ACCOUNT, "an account id of 12 digits in quotes"), read_stage(item))
+        item.finish()
+        found.append(account)
+    return tuple(found)
+
+
+def read_stage(item: Section) -> Stage:
+    if item.take("stage", required=f"one of: {', '.join(STAGES)}") is None:
+        return "staging"  # the mistake is told
+    return cast(Stage, item.choice("stage", STAGES, "staging"))
+
+
+def read_target_roles(top: Section, administrator: Administrator) -> Literal["stack-set", "one-by-one"]:
+    alone = administrator == "self-managed"
+    ways = ("stack-set", "one-by-one")
+    chosen = top.choice("target_roles", ways, "one-by-one" if alone else "stack-set")
+    if alone and chosen == "stack-set":
+        top.complain("target_roles", "must be one-by-one with `administrator: self-managed`, or left out")
+    return "one-by-one" if chosen == "one-by-one" else "stack-set"
+
+
+def read_publishing(section: Section) -> Publishing:
+    to = section.choice("to", ("service-catalog", "s3", "both"), "service-catalog")
+    section.finish()
+    return Publishing(cast(Literal["service-catalog", "s3", "both"], to))
+
+
+def read_source(section: Section) -> Source:
+    """Where the repositories are; a connection is made by hand, in the console of Developer Tools."""
+    provider = section.choice("provider", ("codecommit", "connection"), "codecommit")
+    default = None if provider == "connection" else ""
+    arn_form = "the ARN of a connection, such as arn:aws:codeconnections:us-east-1:111111111111:connection/…"
+    source = Source(
+        "connection" if provider == "connection" else "codecommit",
+        section.text("connection_arn", CONNECTION if default is None else f"({CONNECTION})?", arn_form, default),
+        section.text(
+            "repository_owner", OWNING if default is None else f"({OWNING})?", "a user, organization or group", default
+        ),
+    )
+    section.finish()
+    if default is not None and (source.connection_arn or source.repository_owner):
+        section.complain("provider", "is codecommit, which has no connection. Write `provider: connection`")
+    return source
 
 
 def read_roles(section: Section) -> Roles:
@@ -359,13 +384,16 @@ def read_roles(section: Section) -> Roles:
 
 def read_studio(section: Section, data_science: str) -> Studio:
     roles = section.texts("execution_roles", f"{ROLE_ARN}|{ROLE}", "a role's name or ARN", required=True)
+    domain = section.text(
+        "domain_id", f"({DOMAIN_ID})?", "the id of a Studio domain, such as d-abcdefghijkl", default=""
+    )
     section.finish()
     for number, role in enumerate(roles):
-        if re.fullmatch(ROLE_ARN, role) and role.split(":")[4] != data_science:
+        if data_science and re.fullmatch(ROLE_ARN, role) and role.split(":")[4] != data_science:
             section.complain_item(
                 "execution_roles", number, f"is a role of account {role.split(':')[4]}, not of accounts.data_science"
             )
-    return Studio(tuple(role.split(":role/")[-1] for role in roles))
+    return Studio(tuple(role.split(":role/")[-1] for role in roles), domain)
 
 
 def read_catalog(section: Section) -> Catalog:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -9,6 +10,7 @@ from typing import Any
 from botocore.exceptions import ClientError
 
 from scripts.bundle.console import UserError
+from scripts.bundle.environment import UNIT_ID
 
 
 @dataclass(frozen=True)
@@ -40,6 +42,28 @@ def units_beneath(organizations: Any, unit: str) -> Iterator[str]:
 def pages(organizations: Any, operation: str, member: str, parent: str) -> Iterator[dict[str, Any]]:
     for page in organizations.get_paginator(operation).paginate(ParentId=parent):
         yield from page[member]
+
+
+def find_unit(organizations: Any, unit: str) -> str:
+    """The id of a unit that environment.yaml names by its id or by names from the root down; "" when it is missing."""
+    if re.fullmatch(UNIT_ID, unit):
+        return unit
+    here = str(organizations.list_roots()["Roots"][0]["Id"])
+    for name in unit.split("/"):
+        children = pages(organizations, "list_organizational_units_for_parent", "OrganizationalUnits", here)
+        here = next((str(child["Id"]) for child in children if child["Name"] == name), "")
+        if not here:
+            return ""
+    return here
+
+
+def unit_id(organizations: Any, unit: str, key: str) -> str:
+    """As find_unit; UserError when it is missing. key: where the environment file names it."""
+    if found := find_unit(organizations, unit):
+        return found
+    raise UserError(
+        f"{key}: there is no unit {unit}. `make accounts`, with credentials of the management account, makes it"
+    )
 
 
 def unit_path(organizations: Any, unit: str, key: str) -> str:
