@@ -43,9 +43,14 @@ PLAYED: dict[str, str] = {
     "sagemaker-runtime": "scripts.rehearsal.services.sagemaker:runtime",
     "ssm": "scripts.rehearsal.services.ssm:ssm",
     "organizations": "scripts.rehearsal.services.organizations:organizations",
+    "service-quotas": "scripts.rehearsal.services.servicequotas:servicequotas",
 }
 
-SIGNING_NAMES = {"monitoring": "cloudwatch", "states": "stepfunctions"}  # where they differ from botocore's
+SIGNING_NAMES = {
+    "monitoring": "cloudwatch",
+    "servicequotas": "service-quotas",
+    "states": "stepfunctions",
+}  # where they differ from botocore's
 RAW_HEADERS = "rehearsal.headers"  # server.py puts the headers here as they were sent
 CREDENTIAL = re.compile(r"Credential=([^/]+)/(\d{8})/([^/]+)/([^/]+)/aws4_request")
 

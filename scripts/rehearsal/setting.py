@@ -108,10 +108,19 @@ def make_people(cloud: Cloud, setting: Setting) -> None:
         AssumeRolePolicyDocument=trust(Service="sagemaker.amazonaws.com"),
     )
     iam.attach_role_policy(RoleName=STUDIO_ROLE, PolicyArn="arn:aws:iam::aws:policy/AmazonSageMakerFullAccess")
+    make_domain(cloud, setting)
     make_person(iam, setting.data_science, ENGINEER, "arn:aws:iam::aws:policy/AdministratorAccess")
     manager = cloud.root(setting.management, setting.region).client("iam")
     if setting.management != setting.data_science:
         make_person(manager, setting.management, ENGINEER, "arn:aws:iam::aws:policy/AdministratorAccess")
+
+
+def make_domain(cloud: Cloud, setting: Setting) -> None:
+    """The Studio domain of the data scientists, which shows the organization's project templates."""
+    sagemaker = cloud.root(setting.data_science, setting.region).client("sagemaker")
+    role = f"arn:aws:iam::{setting.data_science}:role/service-role/{STUDIO_ROLE}"
+    sagemaker.create_domain(DomainName="data-science", AuthMode="IAM", DefaultUserSettings={"ExecutionRole": role})
+    sagemaker.enable_sagemaker_servicecatalog_portfolio()
 
 
 def make_person(iam: Any, account: str, name: str, policy_arn: str) -> None:

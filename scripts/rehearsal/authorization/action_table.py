@@ -18,7 +18,7 @@ TABLE = Path(__file__).with_name("actions.json")
 PREFIXES = (
     "application-autoscaling", "cloudformation", "cloudwatch", "codebuild", "codecommit", "codepipeline",
     "dynamodb", "ecr", "events", "iam", "kms", "lambda", "logs", "organizations", "s3", "sagemaker",
-    "secretsmanager", "servicecatalog", "sns", "sqs", "ssm", "states", "sts", "tag",
+    "secretsmanager", "servicecatalog", "servicequotas", "sns", "sqs", "ssm", "states", "sts", "tag",
 )  # fmt: skip
 # Actions that AWS documents elsewhere, with the resource types they act on.
 ADDED: dict[str, dict[str, list[str]]] = {

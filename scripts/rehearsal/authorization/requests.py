@@ -18,7 +18,10 @@ from scripts.rehearsal.authorization.resources import key_arn, resources
 from scripts.rehearsal.calls import Call
 from scripts.rehearsal.errors import AwsError, NotPlayed
 
-PREFIX = {"stepfunctions": "states", "sagemaker-runtime": "sagemaker", "resourcegroupstaggingapi": "tag"}
+PREFIX = {
+    "stepfunctions": "states", "sagemaker-runtime": "sagemaker", "resourcegroupstaggingapi": "tag",
+    "service-quotas": "servicequotas",
+}  # fmt: skip
 OWN_ACCOUNT = {"organizations", "cloudformation", "servicecatalog", "iam", "sts"}  # whatever account the ARN shows
 # Operations whose action has another name.
 ACTIONS: dict[tuple[str, str], str] = {
