@@ -5,6 +5,8 @@ VENV := .venv
 RUN := $(VENV)/bin/python -m
 READY := $(VENV)/.ready
 UV := uv==0.13.9
+COMPILE = $(VENV)/bin/uv pip compile --quiet --universal --generate-hashes --no-emit-index-url --custom-compile-command "make lock"
+GROUPS := lint
 
 .PHONY: help
 help: ## Show this list
@@ -20,6 +22,12 @@ $(READY): requirements.lock
 	$(VENV)/bin/uv pip install --quiet --python $(VENV)/bin/python --require-hashes -r requirements.lock
 	@touch $(READY)
 
+# An environment of its own for each part whose packages are heavy or clash with ours: .venv-lint, …
+.venv-%/.ready: requirements-%.lock $(READY)
+	@$(VENV)/bin/uv venv --quiet --clear --python $(VENV)/bin/python .venv-$*
+	@$(VENV)/bin/uv pip install --quiet --python .venv-$*/bin/python --require-hashes -r requirements-$*.lock
+	@touch $@
+
 .PHONY: rehearse
 rehearse: $(READY) ## Play the whole story on this machine, without an AWS account
 	@$(RUN) scripts.rehearse $(ARGS)
@@ -29,16 +37,12 @@ permissions: $(READY) ## Compare what the roles may do with what the last rehear
 	@$(RUN) scripts.permissions $(ARGS)
 
 .PHONY: test
-test: $(READY) ## Run the tests
+test: $(READY) .venv-lint/.ready ## Run the tests
 	@$(RUN) pytest -n auto --dist loadfile $(ARGS)
 
 .PHONY: lint
-lint: $(READY) ## Check templates, YAML and Python
-	@$(VENV)/bin/cfn-lint
-	@$(VENV)/bin/yamllint --strict .
-	@$(VENV)/bin/ruff check .
-	@$(VENV)/bin/ruff format --check .
-	@$(VENV)/bin/mypy
+lint: .venv-lint/.ready ## Check templates, policies, YAML, Python and workflows
+	@$(RUN) scripts.lint $(ARGS)
 
 .PHONY: package
 package: $(READY) ## Build the bundle in build/
@@ -57,10 +61,11 @@ bench: $(READY) ## Time packaging, publishing and every chapter of the rehearsal
 	@$(RUN) benchmarks.bench $(ARGS)
 
 .PHONY: lock
-lock: $(READY) ## Pin what pyproject.toml asks for in requirements.lock
-	@$(VENV)/bin/uv pip compile --quiet --universal --generate-hashes --no-emit-index-url --custom-compile-command "make lock" --group pyproject.toml:dev pyproject.toml --output-file requirements.lock
+lock: $(READY) ## Pin what pyproject.toml asks for in requirements.lock and requirements-*.lock
+	@$(COMPILE) --group pyproject.toml:dev pyproject.toml --output-file requirements.lock
+	@for group in $(GROUPS); do $(COMPILE) --group pyproject.toml:$$group --output-file requirements-$$group.lock; done
 
 .PHONY: clean
 clean: ## Remove the build and every cache, not the environment file
-	@rm -rf build $(VENV) .mypy_cache .pytest_cache .ruff_cache .hypothesis
+	@rm -rf build $(VENV) $(addprefix .venv-,$(GROUPS)) .mypy_cache .pytest_cache .ruff_cache .hypothesis
 	@find . -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -7,6 +7,8 @@ import re
 import subprocess
 from pathlib import Path
 
+import pytest
+
 ROOT = Path(__file__).parent.parent
 MAKEFILE = (ROOT / "Makefile").read_text(encoding="utf-8")
 
@@ -33,14 +35,22 @@ def test_every_target_is_phony() -> None:
 
 def test_set_up_runs_again_only_when_the_lock_file_changes(tmp_path: Path) -> None:
     (tmp_path / "Makefile").write_text(MAKEFILE)
-    lock, ready = tmp_path / "requirements.lock", tmp_path / ".venv/.ready"
-    ready.parent.mkdir()
-    lock.touch()
-    ready.touch()
-    os.utime(lock, (1, 1))
+    for name, age in {
+        "requirements.lock": 1,
+        "requirements-lint.lock": 1,
+        ".venv/.ready": 2,
+        ".venv-lint/.ready": 3,
+    }.items():
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).touch()
+        os.utime(tmp_path / name, (age, age))
     assert "pip install" not in make("-n", "test", folder=tmp_path)
-    os.utime(ready, (0, 0))
-    assert "pip install" in make("-n", "test", folder=tmp_path)
+    os.utime(tmp_path / "requirements-lint.lock", (4, 4))
+    told = make("-n", "test", folder=tmp_path)
+    assert "-r requirements-lint.lock" in told
+    assert "-r requirements.lock" not in told
+    os.utime(tmp_path / ".venv/.ready", (0, 0))
+    assert "-r requirements.lock" in make("-n", "test", folder=tmp_path)
 
 
 def test_continuous_integration_runs_the_tests_as_the_reader_does() -> None:
@@ -49,10 +59,11 @@ def test_continuous_integration_runs_the_tests_as_the_reader_does() -> None:
     assert os.access(ROOT / ".ci/run", os.X_OK)
 
 
-def test_the_lock_file_names_no_host_and_pins_every_package_with_its_hash() -> None:
-    lock = (ROOT / "requirements.lock").read_text(encoding="utf-8")
+@pytest.mark.parametrize("name", sorted(path.name for path in ROOT.glob("requirements*.lock")))
+def test_a_lock_file_names_no_host_and_pins_every_package_with_its_hash(name: str) -> None:
+    lock = (ROOT / name).read_text(encoding="utf-8")
     assert not re.search(r"https?://|--(extra-)?index-url|--find-links|@ file", lock)
     pinned = re.findall(r"^([a-z0-9-]+)==(.*?)(?=^[a-z0-9-]+==|\Z)", lock, re.MULTILINE | re.DOTALL)
     assert len(pinned) > 30
     assert all("--hash=sha256:" in rest for _, rest in pinned)
-    assert {"boto3", "moto", "pytest"} <= {name for name, _ in pinned}
+    assert name != "requirements.lock" or {"boto3", "moto", "pytest"} <= {package for package, _ in pinned}

@@ -1,0 +1,171 @@
+"""Check everything that can be checked without running it: templates, policies, Python, YAML, notebooks, workflows.
+
+Two checks run side by side. A finding that is meant has its reason beside the resource, never here.
+
+examples:
+  make lint
+  python -m scripts.lint --only cfn-lint --only policies
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from scripts.bundle import pack
+from scripts.bundle.console import UsageError, UserError, paint, run, say
+from scripts.bundle.policies import policies
+from scripts.rehearsal.cloudformation.reader import TemplateError, read
+
+ROOT = pack.ROOT
+OWN = Path(sys.executable).parent  # this environment's programs
+LINTERS = ROOT / ".venv-lint" / "bin"  # made by `make lint` from requirements-lint.lock
+RULES = ROOT / "tests" / "guard" / "promises.guard"
+AT_ONCE = 2
+
+
+@dataclass(frozen=True)
+class Result:
+    """How a check went; findings: what it says, "" where nothing is wrong."""
+
+    name: str
+    findings: str
+    seconds: float
+
+
+def command(*line: str | Path) -> Callable[[], str]:
+    """A check that is a program: what it prints when it ends with anything but 0."""
+
+    def check() -> str:
+        done = subprocess.run(
+            [str(word) for word in line], cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+        )
+        return (done.stdout.strip() or f"ended with {done.returncode}") if done.returncode else ""
+
+    return check
+
+
+def templates() -> dict[str, tuple[Any, Any]]:
+    """Each template by its path: the document with its short forms written out, and its lines by path."""
+    found = {}
+    for path in sorted((ROOT / "templates").glob("*.yaml")):
+        name = path.relative_to(ROOT).as_posix()
+        try:
+            found[name] = read(path.read_text(encoding="utf-8"))
+        except TemplateError as error:
+            raise UserError(f"{name}: {error}") from error
+    return found
+
+
+def checkov() -> str:
+    """checkov's failed checks; a template that it cannot read is one too (by itself it passes over it)."""
+    line = [str(LINTERS / "checkov"), "--directory", "templates", "--framework", "cloudformation"]
+    line += ["--quiet", "--skip-download", "--output", "json"]
+    done = subprocess.run(line, cwd=ROOT, capture_output=True, text=True)
+    if done.returncode not in {0, 1}:
+        raise UserError(f"checkov broke off:\n{done.stderr.strip()}")
+    report = json.loads(done.stdout)
+    failed = report["results"]["failed_checks"]
+    lines = [
+        f"templates{c['file_path']}:{c['file_line_range'][0]} {c['resource']}: {c['check_id']} {c['check_name']}"
+        for c in failed
+    ]
+    summary = report["summary"]
+    if summary["parsing_errors"] or not summary["passed"]:
+        lines.append(
+            f"templates/: checkov could not read {summary['parsing_errors']} of them "
+            f"and passed {summary['passed']} checks"
+        )
+    return "\n".join(lines)
+
+
+def guard() -> str:
+    """CloudFormation Guard, which reads JSON: the templates with their short forms written out."""
+    documents = {name: document for name, (document, _) in templates().items()}
+    return through_linters("guard", {"rules": RULES.read_text(encoding="utf-8"), "templates": documents})
+
+
+def parliament() -> str:
+    """parliament over every policy but trust policies, which it does not know; each finding with its place."""
+    documents = {}
+    for name, (document, lines) in templates().items():
+        for policy in policies(document):
+            if policy.path[-1] != "AssumeRolePolicyDocument":
+                line = lines[("Resources", policy.resource)]
+                documents[f"{name}:{line} {policy.name}"] = policy.document
+    return through_linters("parliament", documents)
+
+
+def through_linters(name: str, data: object) -> str:
+    """What scripts/bundle/linters.py, run by the linters' own Python, says of the data."""
+    line = [str(LINTERS / "python"), str(ROOT / "scripts" / "bundle" / "linters.py"), name]
+    done = subprocess.run(line, input=json.dumps(data), cwd=ROOT, capture_output=True, text=True)
+    if done.returncode:
+        raise UserError(f"{name} broke off:\n{done.stderr.strip()}")
+    return str(done.stdout.strip())
+
+
+def notebooks() -> str:
+    """Notebooks are kept without outputs: a rendered copy stands in docs/."""
+    wrong = []
+    for path in sorted((ROOT / "notebooks").glob("*.ipynb")):
+        for number, cell in enumerate(json.loads(path.read_text(encoding="utf-8"))["cells"]):
+            if cell.get("outputs") or cell.get("execution_count"):
+                wrong.append(f"{path.relative_to(ROOT)}: cell {number} holds outputs: clear them")
+    return "\n".join(wrong)
+
+
+CHECKS: dict[str, Callable[[], str]] = {  # the slowest first
+    "checkov": checkov,
+    "mypy": command(OWN / "mypy"),
+    "cfn-lint": command(OWN / "cfn-lint"),
+    "parliament": parliament,
+    "guard": guard,
+    "yamllint": command(OWN / "yamllint", "--strict", "."),
+    "ruff": command(OWN / "ruff", "check", "."),
+    "format": command(OWN / "ruff", "format", "--check", "."),
+    "notebooks": notebooks,
+}
+
+
+def timed(name: str) -> Result:
+    start = time.monotonic()
+    findings = CHECKS[name]()
+    return Result(name, findings, time.monotonic() - start)
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    parser = argparse.ArgumentParser(
+        prog="python -m scripts.lint", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument(
+        "--only", action="append", choices=list(CHECKS), metavar="CHECK", help="one of: " + ", ".join(CHECKS)
+    )
+    parser.add_argument("--json", action="store_true", help="print the findings as JSON on stdout")
+    args = parser.parse_args(argv)
+    if not LINTERS.is_dir():
+        raise UsageError("the linters are not installed: run `make lint`, which installs them into .venv-lint")
+    with ThreadPoolExecutor(max_workers=min(AT_ONCE, os.cpu_count() or 1)) as pool:
+        results = []
+        for result in pool.map(timed, args.only or CHECKS):
+            results.append(result)
+            verdict = paint("FAILED", "31") if result.findings else paint("ok", "32")
+            say(f"  {result.name:<11} {verdict} ({result.seconds:.1f} s)")
+            if result.findings and not args.json:
+                print(result.findings, flush=True)
+    if args.json:
+        print(json.dumps({result.name: result.findings.splitlines() for result in results}, indent=2))
+    return 1 if any(result.findings for result in results) else 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(run(main))
