@@ -56,6 +56,14 @@ publish: $(READY) ## Publish the bundle to Service Catalog, as environment.yaml 
 accounts: $(READY) ## Deploy what the data science account and the target accounts need
 	@$(RUN) scripts.accounts $(ARGS)
 
+.PHONY: status
+status: $(READY) ## Show what is deployed where, and what waits or failed
+	@$(RUN) scripts.status $(if $(PROJECT),--project $(PROJECT)) $(ARGS)
+
+.PHONY: rollback
+rollback: $(READY) ## Bring a stage back to an earlier version: PROJECT= STAGE=staging|prod
+	@$(RUN) scripts.rollback $(if $(PROJECT),--project $(PROJECT)) $(if $(STAGE),--stage $(STAGE)) $(if $(VERSION),--version $(VERSION)) $(ARGS)
+
 .PHONY: bench
 bench: $(READY) ## Time packaging, publishing and every chapter of the rehearsal
 	@$(RUN) benchmarks.bench $(ARGS)

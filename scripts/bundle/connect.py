@@ -17,14 +17,15 @@ from scripts.bundle.sections import check_region, partition
 CONFIG = Config(retries={"mode": "standard", "max_attempts": 8}, connect_timeout=10, read_timeout=60)
 
 
-def add_options(parser: argparse.ArgumentParser) -> None:
-    """The options of every command that changes AWS."""
+def add_options(parser: argparse.ArgumentParser, writes: bool = True) -> None:
+    """The options that the commands share; writes: False for a command that changes nothing."""
     parser.add_argument(
         "--environment", type=Path, default=DEFAULT_FILE, metavar="FILE", help=f"default {DEFAULT_FILE}"
     )
     parser.add_argument("--profile", metavar="NAME", help="AWS profile to sign in with (default: as the AWS CLI does)")
     parser.add_argument("--region", metavar="REGION", help="instead of the region in the environment file")
-    parser.add_argument("--dry-run", action="store_true", help="show the plan and change nothing")
+    if writes:
+        parser.add_argument("--dry-run", action="store_true", help="show the plan and change nothing")
     parser.add_argument("--json", action="store_true", help="print the plan or the result as JSON on stdout")
 
 

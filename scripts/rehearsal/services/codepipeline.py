@@ -267,12 +267,13 @@ def get_pipeline_execution(call: Call) -> dict[str, Any]:
 
 @codepipeline.operation("ListPipelineExecutions")
 def list_pipeline_executions(call: Call) -> dict[str, Any]:
+    """The filter succeededInStage leaves out what ran under another structure of the pipeline (API, the operation)."""
     pipeline = _pipeline(call, call.params["pipelineName"])
     stage = call.params.get("filter", {}).get("succeededInStage", {}).get("stageName")
     found = [
         views.execution_summary(e)
         for e in reversed(pipeline.executions)
-        if stage is None or e.stages.get(stage) == "Succeeded"
+        if stage is None or (e.stages.get(stage) == "Succeeded" and e.version == pipeline.version)
     ]
     summaries, more = views.page(found, call.params)
     return {"pipelineExecutionSummaries": summaries, **more}

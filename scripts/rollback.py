@@ -1,0 +1,102 @@
+"""Roll a stage back to the version that was live in it before, or to a named one, in all of its accounts.
+
+CodePipeline rolls the stage back to the newest execution that deployed that version, and records it like any
+deployment. Where it cannot (the pipeline or the accounts have changed since, or its history is gone), the
+pipeline is started with the version instead. Only approved versions are deployed. Run it again after an
+interruption: it follows what it began, and never goes back twice.
+
+examples:
+  make rollback PROJECT=iris-multi-01 STAGE=prod ARGS="--profile data-science --dry-run"
+  make rollback PROJECT=iris-multi-01 STAGE=prod VERSION=3
+  python -m scripts.rollback --project iris-multi-01 --stage staging --json
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+from collections.abc import Sequence
+
+from scripts.bundle import environment, members, plan, projects, rollback
+from scripts.bundle.connect import Connection, add_options, connect, require_account
+from scripts.bundle.console import UserError, run, say
+from scripts.bundle.environment import Environment
+from scripts.bundle.projects import STAGES, Project
+
+
+def places(connection: Connection, settings: Environment, project: Project, stage: str) -> rollback.Places:
+    """The accounts of the stage's unit as they are today, and the regions that the stage is deployed to."""
+    stack = projects.describe_stack(connection.client("cloudformation"), project.stack(stage)) or {}
+    values = projects.parameters(stack)
+    unit = values.get("OrganizationalUnitId", "")
+    regions = tuple(sorted(filter(None, values.get("Regions", "").split(","))))
+    if not unit:
+        return tuple(sorted(filter(None, values.get("AccountIds", "").split(",")))), regions
+    accounts = members.accounts_beneath(connection.client("organizations"), unit)
+    return tuple(sorted(a.id for a in accounts if a.id != settings.accounts.management)), regions
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    parser = argparse.ArgumentParser(
+        prog="python -m scripts.rollback", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    add_options(parser)
+    parser.add_argument("--project", required=True, metavar="NAME", help="the SageMaker project")
+    parser.add_argument("--stage", required=True, choices=STAGES, help="the stage to roll back")
+    parser.add_argument(
+        "--version", type=int, metavar="N", help="a version of the model group (default: the one before)"
+    )
+    args = parser.parse_args(argv)
+    settings = environment.load(args.environment)
+    connection = connect(settings, args.profile, args.region)
+    require_account(connection, settings.accounts.data_science, "accounts.data_science")
+    project, codepipeline = projects.one(connection, args.project), connection.client("codepipeline")
+    todo = rollback.make_plan(
+        rollback.look(connection, project, args.stage),
+        project,
+        args.stage,
+        str(args.version) if args.version else "",
+        lambda: places(connection, settings, project, args.stage),
+        lambda target: rollback.recorded(connection.client("s3"), target, args.stage, connection.account),
+    )
+    say(
+        f"roll back {args.stage} of {project.name} ({project.id}) in account {connection.account}, {connection.region}:"
+    )
+    plan.show([todo.step])
+    for note in todo.notes:
+        say(f"  note: {note}")
+    result = {"project": project.name, "stage": args.stage, "version": todo.version, "target": todo.execution}
+    result |= {"steps": plan.as_data([todo.step]), "applied": not args.dry_run}
+    if not args.dry_run:
+        execution = rollback.apply(codepipeline, project, args.stage, todo)
+        ended = "Succeeded"
+        if execution:
+            say(f"  execution {execution}:")
+            ended = rollback.follow(codepipeline, project, execution, lambda line: say(f"  … {line}"))
+        result |= {"execution": execution, "status": ended}
+        finish(connection, project, args.stage, todo, execution, ended)
+    if args.json:
+        print(json.dumps(result, indent=2))
+    return 0
+
+
+def finish(
+    connection: Connection, project: Project, stage: str, todo: rollback.Rollback, execution: str, ended: str
+) -> None:
+    """Say how it ended; UserError unless the stage serves the version."""
+    if ended == "waits" and stage == "prod":
+        say(
+            f"execution {execution} waits for an approver. When it is approved, run the same command again: "
+            "it follows the execution and verifies the result"
+        )
+        return
+    wrong = rollback.verify(connection, project, stage, todo.version)
+    if ended not in {"Succeeded", "waits"}:
+        wrong.insert(0, f"execution {execution} ended {ended}")
+    if wrong:
+        raise UserError("\n  ".join([f"{stage} of {project.name} is not rolled back:", *wrong]))
+    say(f"{stage} of {project.name} serves version {todo.version}")
+
+
+if __name__ == "__main__":
+    raise SystemExit(run(main))

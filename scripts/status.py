@@ -1,0 +1,142 @@
+"""Show what is deployed where: per project, stage, account and region the live version, and what the pipeline does.
+
+Read with credentials of the data science account; no target account is entered. --watch goes on until
+nothing runs any more (a deployment that waits for an approver does not run).
+
+examples:
+  make status ARGS="--profile data-science"
+  make status PROJECT=iris-multi-01 ARGS="--watch"
+  python -m scripts.status --project iris-multi-01 --json
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+import time
+from collections.abc import Iterator, Sequence
+
+from rich.console import Console, Group, RenderableType
+from rich.live import Live
+from rich.table import Table
+from rich.text import Text
+
+from scripts.bundle import environment, projects, status
+from scripts.bundle.connect import Connection, add_options, connect, require_account
+from scripts.bundle.console import run, say
+from scripts.bundle.projects import Project
+from scripts.bundle.status import Status
+
+PAUSE = 5.0  # seconds between two looks of --watch
+COLOURS = {"Succeeded": "green", "in service": "green", "Failed": "red", "failed": "red", "Rejected": "red"}
+
+
+def look(connection: Connection, wanted: Sequence[Project]) -> list[Status]:
+    return [status.look(connection, project) for project in wanted]
+
+
+def rows(one: Status) -> Iterator[tuple[str, ...]]:
+    """A line for every account and region of a project: stage, account, region, version, endpoint, since, why."""
+    for stage in one.stages:
+        version = f"{stage.version} ({stage.approval})" if stage.approval not in {"", "Approved"} else stage.version
+        for place in stage.places:
+            shown = version if place.version == stage.version else place.version
+            yield (stage.name, place.account, place.region, shown, place.endpoint, place.since, place.why)
+        if not stage.places:
+            state = stage.stack or "never deployed"
+            yield (stage.name, "-", "-", version or "-", state, stage.since, stage.why)
+        elif stage.why:
+            yield (stage.name, "stack", "-", version, stage.stack, stage.since, stage.why)
+
+
+def pipeline_rows(one: Status) -> Iterator[tuple[str, ...]]:
+    for stage in one.pipeline:
+        state = f"{stage.status}, waits for {stage.waits}" if stage.waits else stage.status
+        yield (stage.name, stage.version or "-", state, stage.since, stage.why)
+
+
+def table(title: str, columns: Sequence[str], lines: Iterator[tuple[str, ...]]) -> Table:
+    made = Table(title=title, title_justify="left", title_style="bold", box=None, padding=(0, 2, 0, 0))
+    for column in columns:
+        made.add_column(column, overflow="fold", no_wrap=False)
+    for line in lines:
+        made.add_row(*(Text(cell, COLOURS.get(cell.split(",")[0], "")) for cell in line))
+    return made
+
+
+def render(found: Sequence[Status]) -> RenderableType:
+    parts: list[RenderableType] = []
+    for one in found:
+        title = f"{one.project} ({one.id}, {one.status})"
+        parts.append(table(title, ("stage", "account", "region", "version", "endpoint", "since", "why"), rows(one)))
+        parts.append(Text(""))
+        if one.pipeline:
+            parts.append(table("", ("pipeline", "version", "state", "since", "why"), pipeline_rows(one)))
+            parts.append(Text(""))
+    return Group(*parts)
+
+
+def lines(found: Sequence[Status]) -> list[str]:
+    """The same as plain lines, of which a watcher prints those that changed."""
+    told = []
+    for one in found:
+        told += [" ".join((one.project, *filter(None, row))) for row in rows(one)]
+        told += [" ".join((one.project, "pipeline", *filter(None, row))) for row in pipeline_rows(one)]
+    return told
+
+
+def watch(connection: Connection, wanted: Sequence[Project], pause: float) -> list[Status]:
+    """Show until nothing runs: a table that changes on a terminal, otherwise the lines that changed."""
+    console = Console()
+    if console.is_terminal:
+        with Live(console=console, auto_refresh=False) as live:
+            while True:
+                found = look(connection, wanted)
+                live.update(render(found), refresh=True)
+                if not any(one.running for one in found):
+                    return found
+                time.sleep(pause)
+    seen: set[str] = set()
+    while True:
+        found = look(connection, wanted)
+        for line in lines(found):
+            if line not in seen:
+                print(line, flush=True)
+        seen = set(lines(found))
+        if not any(one.running for one in found):
+            return found
+        time.sleep(pause)
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    parser = argparse.ArgumentParser(
+        prog="python -m scripts.status", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    add_options(parser, writes=False)
+    parser.add_argument("--project", metavar="NAME", help="only this project (default: every project of the kit)")
+    parser.add_argument("--watch", action="store_true", help="go on until nothing runs any more")
+    parser.add_argument("--pause", type=float, default=PAUSE, metavar="SECONDS", help=f"of --watch, default {PAUSE:g}")
+    args = parser.parse_args(argv)
+    settings = environment.load(args.environment)
+    connection = connect(settings, args.profile, args.region)
+    require_account(connection, settings.accounts.data_science, "accounts.data_science")
+    wanted = [projects.one(connection, args.project)] if args.project else projects.find(connection)
+    if not wanted:
+        say(f"no project made from the kit in account {connection.account}, {connection.region}")
+    if args.watch and not args.json:
+        watch(connection, wanted, args.pause)
+        return 0
+    found = look(connection, wanted)
+    while args.watch and any(one.running for one in found):
+        time.sleep(args.pause)
+        found = look(connection, wanted)
+    if args.json:
+        print(json.dumps({"projects": [one.as_data() for one in found]}, indent=2))
+    elif found:
+        Console(width=None if sys.stdout.isatty() else 160).print(render(found))
+    return 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(run(main))

@@ -1,0 +1,151 @@
+"""A version on its way back: status, rollback and what follows, on one embedded AWS, in the order of this file."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from scripts.rehearsal import story as chapters
+from scripts.rehearsal.server import EmbeddedAws
+from scripts.rehearsal.story import Story, StoryFailed, play
+
+
+@pytest.fixture(scope="module")
+def story(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Story]:
+    """The story, with a second version of the same model registered."""
+    folder = tmp_path_factory.mktemp("release")
+    with EmbeddedAws(folder) as cloud:
+        told = Story(cloud, folder)
+        play(told)
+        register(told)
+        yield told
+    assert not cloud.faults, "\n".join(f"{fault.where}\n{fault.traceback}" for fault in cloud.faults)
+
+
+def register(story: Story) -> None:
+    """One more version, of the artifact of the first: nothing is trained for it."""
+    sagemaker = story.scientist.client("sagemaker")
+    first = sagemaker.describe_model_package(ModelPackageName=version_arn(story, 1))
+    sagemaker.create_model_package(
+        ModelPackageGroupName=story.project_name,
+        InferenceSpecification=first["InferenceSpecification"],
+        ModelApprovalStatus="PendingManualApproval",
+        CustomerMetadataProperties=first.get("CustomerMetadataProperties", {}),
+    )
+
+
+def version_arn(story: Story, version: int) -> str:
+    return f"{story.model_package_arn.rsplit('/', 1)[0]}/{version}"
+
+
+def set_status(story: Story, version: int, status: str) -> str:
+    """Set a version's approval; the id of the execution that this starts."""
+    before = {e["pipelineExecutionId"] for e in story.executions()}
+    story.scientist.client("sagemaker").update_model_package(
+        ModelPackageArn=version_arn(story, version), ModelApprovalStatus=status
+    )
+
+    def started() -> str | None:
+        return next(
+            (e["pipelineExecutionId"] for e in story.executions() if e["pipelineExecutionId"] not in before), None
+        )
+
+    story.execution_id = str(story.until("an execution", started, 20))
+    return story.execution_id
+
+
+def follow(story: Story, execution: str) -> str:
+    """Follow an execution to its end, and approve it."""
+    story.execution_id = execution
+    assert story.wait_for_stage("DeployStaging") == "Succeeded", story.diagnosis()
+    chapters.give_approval(story, "Approved", "a test")
+    return story.wait_for_execution(execution)
+
+
+def command(story: Story, module: str, *arguments: str) -> str:
+    return story.command(story.engineer, f"scripts.{module}", "--environment", str(story.environment_path), *arguments)
+
+
+def rollback(story: Story, stage: str, *arguments: str) -> dict[str, Any]:
+    told = command(story, "rollback", "--project", story.project_name, "--stage", stage, "--json", *arguments)
+    result: dict[str, Any] = json.loads(told)
+    return result
+
+
+def status(story: Story) -> dict[str, Any]:
+    told = command(story, "status", "--project", story.project_name, "--json")
+    project: dict[str, Any] = json.loads(told)["projects"][0]
+    return project
+
+
+def served(story: Story) -> dict[str, int]:
+    """The version that each stage's endpoint serves, asked in its own account."""
+    asked = {s: chapters.ask_endpoint(story, s, a, []) for s, a in story.setting.targets.items()}
+    return {stage: int(answer["model_package_arn"].rsplit("/", 1)[1]) for stage, answer in asked.items()}
+
+
+def test_status_says_what_is_deployed_where_and_what_waits_for_whom(
+    story: Story, capsys: pytest.CaptureFixture[str]
+) -> None:
+    execution = set_status(story, 2, "Approved")
+    assert story.wait_for_stage("DeployStaging") == "Succeeded"
+    chapters.approval_token(story, story.approver.client("codepipeline"))
+    told = status(story)
+    stages = {stage["name"]: stage for stage in told["stages"]}
+    assert {name: stage["version"] for name, stage in stages.items()} == {"staging": "2", "prod": "1"}
+    (place,) = stages["prod"]["places"]
+    assert (place["account"], place["region"]) == (story.setting.targets["prod"], story.region)
+    assert (place["version"], place["endpoint"], place["why"]) == ("1", "in service", "")
+    assert place["since"]
+    waiting = next(s for s in told["pipeline"] if s["name"] == "ApproveDeployment")
+    assert (waiting["version"], waiting["waits"], waiting["execution"]) == ("2", "an approver", execution)
+    assert told["running"] is False
+    lines = command(story, "status", "--watch").splitlines()
+    assert any(
+        f"{story.project_name} prod {story.setting.targets['prod']} {story.region} 1 in service" in line
+        for line in lines
+    )
+    assert any("ApproveDeployment 2 InProgress, waits for an approver" in line for line in lines)
+    assert "in service" in command(story, "status")
+
+
+def test_a_rollback_brings_the_version_before_back_and_is_recorded(story: Story) -> None:
+    assert follow(story, story.execution_id) == "Succeeded"
+    assert served(story) == {"staging": 2, "prod": 2}
+    planned = rollback(story, "prod", "--dry-run")
+    assert (planned["version"], planned["applied"]) == ("1", False)
+    assert served(story)["prod"] == 2
+    done = rollback(story, "prod")
+    assert (done["version"], done["status"]) == ("1", "Succeeded")
+    assert served(story) == {"staging": 2, "prod": 1}
+    recorded = story.executions()[0]
+    assert (recorded["pipelineExecutionId"], recorded["executionType"]) == (done["execution"], "ROLLBACK")
+    assert recorded["rollbackMetadata"]["rollbackTargetPipelineExecutionId"] == done["target"]
+
+
+def test_a_rollback_run_again_goes_back_no_further_and_a_named_version_goes_anywhere(story: Story) -> None:
+    seen = len(story.executions())
+    assert rollback(story, "prod")["steps"][0]["action"] == "keep"
+    assert len(story.executions()) == seen
+    assert rollback(story, "prod", "--version", "2")["status"] == "Succeeded"
+    assert served(story) == {"staging": 2, "prod": 2}
+    with pytest.raises(StoryFailed, match="ended with 1") as failed:
+        rollback(story, "prod", "--version", "7")
+    assert "version 7 is not approved" in failed.value.log
+
+
+def test_a_rollback_starts_the_pipeline_where_its_structure_has_changed(story: Story) -> None:
+    codepipeline = story.engineer.client("codepipeline")
+    declared = codepipeline.get_pipeline(name=story.pipeline_name)["pipeline"]
+    codepipeline.update_pipeline(pipeline=declared)
+    done = rollback(story, "staging", "--version", "1")
+    assert (done["target"], done["status"]) == ("", "waits")
+    assert "structure has changed" in done["steps"][0]["detail"]
+    assert served(story) == {"staging": 1, "prod": 2}
+    story.execution_id = done["execution"]
+    chapters.give_approval(story, "Approved", "a test")
+    assert story.wait_for_execution(story.execution_id) == "Succeeded"
+    assert served(story) == {"staging": 1, "prod": 1}
