@@ -30,6 +30,19 @@ studio: {{execution_roles: [service-role/Scientist]}}
 """
 
 
+def make_account(root: Session) -> None:
+    """What publishing needs in the data science account: the bundle bucket, the launch role, a data scientist."""
+    root.client("s3").create_bucket(Bucket=BUCKET)
+    iam = root.client("iam")
+    for name, service in [
+        ("AmazonSageMakerServiceCatalogProductsLaunchRole", "servicecatalog.amazonaws.com"),
+        ("Scientist", "sagemaker.amazonaws.com"),
+    ]:
+        document = trust({"Service": service})
+        iam.create_role(Path="/service-role/", RoleName=name, AssumeRolePolicyDocument=document)
+    iam.attach_role_policy(RoleName="Scientist", PolicyArn="arn:aws:iam::aws:policy/AmazonSageMakerFullAccess")
+
+
 class Publisher:
     """A tree with a packed bundle, and the data science account to publish it to."""
 
@@ -45,15 +58,7 @@ class Publisher:
         patch.setenv("AWS_EC2_METADATA_DISABLED", "true")
         self.root = cloud.root(A, REGION)
         self.sign_in(self.root)
-        self.root.client("s3").create_bucket(Bucket=BUCKET)
-        iam = self.root.client("iam")
-        for name, service in [
-            ("AmazonSageMakerServiceCatalogProductsLaunchRole", "servicecatalog.amazonaws.com"),
-            ("Scientist", "sagemaker.amazonaws.com"),
-        ]:
-            document = trust({"Service": service})
-            iam.create_role(Path="/service-role/", RoleName=name, AssumeRolePolicyDocument=document)
-        iam.attach_role_policy(RoleName="Scientist", PolicyArn="arn:aws:iam::aws:policy/AmazonSageMakerFullAccess")
+        make_account(self.root)
         self.pack()
 
     def sign_in(self, session: Session) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import argparse
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -36,13 +36,18 @@ class Connection:
     session: boto3.Session
     account: str
     region: str
+    clients: dict[tuple[str, str], Any] = field(default_factory=dict, repr=False, compare=False)
 
     @property
     def partition(self) -> str:
         return partition(self.region)
 
     def client(self, service: str, region: str | None = None) -> Any:
-        return self.session.client(service, region_name=region or self.region, config=CONFIG)  # type: ignore[call-overload]
+        """The client of a service, made once: that takes longer than most requests."""
+        key = (service, region or self.region)
+        if key not in self.clients:
+            self.clients[key] = self.session.client(service, region_name=key[1], config=CONFIG)  # type: ignore[call-overload]
+        return self.clients[key]
 
 
 def connect(environment: Environment, profile: str | None, region: str | None) -> Connection:

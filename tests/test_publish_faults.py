@@ -1,0 +1,56 @@
+"""Publishing interrupted at every single request, and run again, ends as if nothing had happened."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from scripts import package, publish
+from scripts.bundle import pack
+from scripts.rehearsal.cloud import Cloud, Session
+from tests.faults import KILLED, Command, Fault, World, problems
+from tests.test_package import make_tree
+from tests.test_publish import ENVIRONMENT, REGION, A, make_account
+
+
+class Place:
+    """A world with a data science account, and `make publish` as it is typed there."""
+
+    def __init__(self, folder: Path, patch: pytest.MonkeyPatch) -> None:
+        tree = make_tree(folder / "tree")
+        patch.setattr(pack, "ROOT", tree)
+        package.main(["--root", str(tree)])
+        environment = folder / "environment.yaml"
+        environment.write_text(ENVIRONMENT)
+        line = ["--environment", str(environment), "--bundle", str(tree / "build")]
+        self.publish: Command = lambda: publish.main(line)
+        self.world = World(folder / "faults", lambda cloud: make_account(self.who(cloud)))
+
+    @staticmethod
+    def who(cloud: Cloud) -> Session:
+        return cloud.root(A, REGION)
+
+
+@pytest.fixture(scope="module")
+def place(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Place]:
+    with pytest.MonkeyPatch.context() as patch:
+        yield Place(tmp_path_factory.mktemp("publish"), patch)
+
+
+def test_publish_interrupted_at_every_request_and_run_again_ends_as_an_undisturbed_run(place: Place) -> None:
+    assert problems(place.world, place.publish, place.who) == []
+
+
+def test_a_killed_run_was_killed_at_that_request_and_left_less(place: Place) -> None:
+    whole = place.world.undisturbed(place.publish, place.who)
+    number = whole.requests.index("servicecatalog:CreatePortfolio") + 1
+    killed = place.world.case(place.publish, place.who, Fault("killed", number), runs=1)
+    assert killed.codes == (KILLED,)
+    assert killed.requests == whole.requests[:number]
+    catalog = json.dumps(killed.state[f"{A} {REGION} Catalog"])
+    assert "SageMaker Organization Templates" in catalog
+    assert "Multi Account Deployment" not in catalog
+    assert "Multi Account Deployment" in json.dumps(whole.state)
