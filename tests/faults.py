@@ -52,7 +52,7 @@ from moto.core.utils import get_service_model
 from werkzeug.serving import make_server
 
 from scripts.bundle import console
-from scripts.bundle.environment import check_region
+from scripts.bundle.sections import check_region
 from scripts.rehearsal import models
 from scripts.rehearsal.cloud import Cloud, Session
 from scripts.rehearsal.errors import AwsError
