@@ -162,7 +162,8 @@ def test_states_pass_their_data_on_as_their_paths_say(cloud: Cloud) -> None:
         (start(Parameters={"Name": "x", "Variables": [{"Key": "y"}]}), "InvalidDefinition", 'field "Key"'),
         (start(Parameters={"Name.$": "pipeline"}), "InvalidDefinition", "valid JSONPath"),
         (start(Parameters={"Name.$": "States.Format('x')"}), "NotPlayed", "intrinsic"),
-        (start(Resource="arn:aws:states:::lambda:invoke"), "NotPlayed", "lambda:invoke"),
+        (start(Resource="arn:aws:states:::lambda:invoke.waitForTaskToken"), "NotPlayed", "lambda:invoke"),
+        (start(Resource="arn:aws:states:::lambda:invoke"), "InvalidDefinition", "ClientRequestToken"),
         (definition(A={"Type": "Map", "End": True}), "NotPlayed", "Map"),
         ('{"QueryLanguage": "JSONata", "StartAt": "A", "States": {"A": {"Type": "Succeed"}}}', "NotPlayed", "JSONata"),
         (

@@ -44,6 +44,7 @@ PLAYED: dict[str, str] = {
     "ssm": "scripts.rehearsal.services.ssm:ssm",
     "organizations": "scripts.rehearsal.services.organizations:organizations",
     "service-quotas": "scripts.rehearsal.services.servicequotas:servicequotas",
+    "lambda": "scripts.rehearsal.services.awslambda:aws_lambda",
 }
 
 SIGNING_NAMES = {
@@ -248,7 +249,7 @@ class Gateway:
         )
         response = serializer.serialize(result)
         headers = {**response["headers"], **content_type(operation, result)}
-        return response["status_code"], headers, as_bytes(response["body"])
+        return status_of(operation, result) or response["status_code"], headers, as_bytes(response["body"])
 
 
 def handler_of(call: Call) -> Handler | None:
@@ -260,6 +261,13 @@ def handler_of(call: Call) -> Handler | None:
     if by_moto:
         return None
     raise NotPlayed(f"{call.service}:{call.operation}")
+
+
+def status_of(operation: OperationModel, result: dict[str, Any]) -> int:
+    """The HTTP status, where it is part of the output (Lambda's Invoke); moto's serializer leaves it out."""
+    members = operation.output_shape.members if operation.output_shape else {}
+    stated = [name for name, shape in members.items() if shape.serialization.get("location") == "statusCode"]
+    return int(result.get(stated[0], 0)) if stated else 0
 
 
 def content_type(operation: OperationModel, result: dict[str, Any]) -> dict[str, str]:
@@ -277,8 +285,9 @@ def as_moto(request: HttpRequest) -> Request:
     return Request.from_primitives(request.method, url, dict(request.headers), request.body)
 
 
-def as_bytes(body: str | bytes) -> bytes:
-    return body.encode() if isinstance(body, str) else body
+def as_bytes(body: str | bytes | None) -> bytes:
+    """moto's serializer gives None for an answer without a body."""
+    return body.encode() if isinstance(body, str) else body or b""
 
 
 def error_code(body: bytes, headers: dict[str, str]) -> str:

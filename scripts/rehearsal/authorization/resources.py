@@ -369,12 +369,16 @@ def _secrets(call: Call, types: list[str]) -> list[str]:
 
 
 def _lambda(call: Call, types: list[str]) -> list[str]:
-    name = call.params.get("FunctionName", "")
-    if not name or "function" not in types:
+    """A qualifier is part of the ARN (Lambda Developer Guide, "Identity-based IAM policies for Lambda")."""
+    from scripts.rehearsal.services.lambda_state import asked
+
+    if not call.params.get("FunctionName") or "function" not in types:
         return []
-    return [
-        name if name.startswith("arn:") else arn("lambda", call.region, call.account, f"function:{name.split(':')[-1]}")
-    ]
+    name = asked(call)
+    return [f"{name.arn}:{name.qualifier}" if name.qualifier and call.operation in QUALIFIED else name.arn]
+
+
+QUALIFIED = {"Invoke", "GetFunction", "GetFunctionConfiguration", "AddPermission", "RemovePermission", "GetPolicy"}
 
 
 def _ecr(call: Call, types: list[str]) -> list[str]:

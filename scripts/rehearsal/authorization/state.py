@@ -197,6 +197,8 @@ def resource_policy(cloud: Cloud, arn: str) -> tuple[Policy | None, str]:
         return _policy(getattr(repository, "policy", "") or "", f"repository {name}", account), "resource"
     if service == "sagemaker" and name.startswith(("model-package-group/", "model-package/")):
         return _group_policy(cloud, arn, account), "resource"
+    if service == "lambda":
+        return _function_policy(cloud, arn, account), "resource"
     if service == "events" and name.startswith("event-bus/"):
         return _bus_policy(cloud, account, region, name.removeprefix("event-bus/")), "resource"
     return None, "resource"
@@ -226,6 +228,13 @@ def _group_policy(cloud: Cloud, arn: str, account: str) -> Policy | None:
     document = registry.group_policy(cloud, arn)
     name = f"model package group {arn.split(':', 5)[5].split('/')[1]}"
     return parse(document, name, account, "resource") if document else None
+
+
+def _function_policy(cloud: Cloud, arn: str, account: str) -> Policy | None:
+    from scripts.rehearsal.services.lambda_state import policy_of
+
+    document = policy_of(cloud, arn)
+    return parse(document, f"function {arn.split(':', 6)[6]}", account, "resource") if document else None
 
 
 def _bus_policy(cloud: Cloud, account: str, region: str, bus: str) -> Policy | None:
@@ -289,6 +298,11 @@ def _asked_tags(cloud: Cloud, service: str, account: str, region: str, arn: str)
     if service == "logs":
         tagger = moto_bridge.backend("logs", account, region).tagger
         return _flat(tagger.list_tags_for_resource(arn.split(":log-stream:")[0].removesuffix(":*"))["Tags"])
+    if service == "lambda":
+        from scripts.rehearsal.services.lambda_state import function_named
+
+        function = function_named(cloud, arn)
+        return dict(function.tags) if function is not None else {}
     if service not in LISTING:
         return {}
     name, operation, parameter = LISTING[service]

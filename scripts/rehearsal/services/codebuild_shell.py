@@ -150,7 +150,7 @@ def make_python(folder: Path, packages: Path, names: Sequence[str]) -> Path:
     It is the Python that runs the rehearsal, with the image's packages only: what a build
     installs lands in its own folder, and what it forgets to install is missing, as on AWS.
     """
-    _link_packages(packages)
+    link_packages(packages, IMAGE_PACKAGES)
     base = Path(sys.executable).resolve()
     version = f"python{sys.version_info.major}.{sys.version_info.minor}"
     programs, libraries = folder / "bin", folder / "lib" / version / "site-packages"
@@ -167,12 +167,13 @@ def make_python(folder: Path, packages: Path, names: Sequence[str]) -> Path:
     return programs
 
 
-def _link_packages(packages: Path) -> None:
+def link_packages(packages: Path, names: Sequence[str]) -> None:
+    """A folder with these packages of the rehearsal's own Python, and nothing else; made once."""
     with _packages_lock:
         if packages.exists():
             return
         packages.mkdir(parents=True)
-        for package in IMAGE_PACKAGES:
+        for package in names:
             try:
                 found = importlib.metadata.distribution(package)
             except importlib.metadata.PackageNotFoundError:

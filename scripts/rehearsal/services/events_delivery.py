@@ -2,7 +2,7 @@
 
 Amazon EventBridge User Guide, "Event bus targets in Amazon EventBridge" and "Using IAM roles with
 Amazon EventBridge". Pipelines, state machines, builds and SageMaker pipelines are started as the
-target's role; topics and queues are reached in the name of events.amazonaws.com, as their own
+target's role; topics, queues and functions are reached in the name of events.amazonaws.com, as their own
 policies allow.
 """
 
@@ -91,6 +91,11 @@ def _queue(session: Session, target: Mapping[str, Any], text: str, token: str) -
     return send_to_queue(session, target["Arn"], text, extra)
 
 
+def _function(session: Session, target: Mapping[str, Any], text: str, token: str) -> str:
+    answer = session.client("lambda").invoke(FunctionName=target["Arn"], InvocationType="Event", Payload=text.encode())
+    return str(answer["ResponseMetadata"]["RequestId"])
+
+
 def send_to_queue(session: Session, arn: str, text: str, extra: Mapping[str, Any]) -> str:
     """Send a message to a queue known by its ARN."""
     _, _, _, region, account, name = arn.split(":", 5)
@@ -105,6 +110,7 @@ KINDS: dict[str, Kind] = {
     "sagemaker": Kind("required", "SageMakerPipelineParameters", _sagemaker),
     "sns": Kind("optional", "", _topic),
     "sqs": Kind("optional", "SqsParameters", _queue),
+    "lambda": Kind("optional", "", _function),
 }
 COMMON = {"Id", "Arn", "RoleArn", "Input", "InputPath", "InputTransformer", "DeadLetterConfig", "RetryPolicy"}
 

@@ -3,7 +3,7 @@
 Amazon States Language specification and AWS Step Functions Developer Guide, "Using Amazon States
 Language to define Step Functions workflows", "Learning to use AWS service SDK integrations in Step
 Functions", "Processing input and output in Step Functions". Played: Pass, Task with an
-aws-sdk integration, Choice, Wait, Succeed, Fail; JSONPath without intrinsic functions.
+aws-sdk integration or a Lambda function, Choice, Wait, Succeed, Fail; JSONPath without intrinsic functions.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ import botocore.session
 from botocore.model import OperationModel
 
 from scripts.rehearsal.errors import AwsError, NotPlayed
+from scripts.rehearsal.services import stepfunctions_lambda
 from scripts.rehearsal.services.events_input import ABSENT, PATH, select
 
 SIZE_LIMIT = 1_048_576  # bytes of a definition
@@ -178,10 +179,12 @@ def _check_task(state: Mapping[str, Any], place: str) -> None:
     resource = state.get("Resource", "")
     if not resource.startswith("arn:"):
         raise schema("The value for the field 'Resource' must be a valid ARN", f"{place}/Resource")
-    if not resource.startswith(SDK):
+    if stepfunctions_lambda.calls_function(resource):
+        if told := stepfunctions_lambda.problem(state.get("Parameters", {}), resource):
+            raise schema(told, f"{place}/Parameters")
+    elif not resource.startswith(SDK):
         raise NotPlayed(f"the Task resource {resource} ({place})")
-    _, operation = task_operation(resource, place)
-    if operation.input_shape is not None:
+    elif (operation := task_operation(resource, place)[1]).input_shape is not None:
         _check_members(state.get("Parameters", {}), operation.input_shape, f"{place}/Parameters")
     for key, needed in (("Retry", set()), ("Catch", {"Next"})):
         for number, item in enumerate(state.get(key, [])):

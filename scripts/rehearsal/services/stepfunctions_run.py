@@ -17,8 +17,9 @@ from typing import Any
 
 from botocore.exceptions import ClientError, ParamValidationError
 
-from scripts.rehearsal.cloud import Cloud
+from scripts.rehearsal.cloud import Cloud, Session
 from scripts.rehearsal.errors import AwsError
+from scripts.rehearsal.services import stepfunctions_lambda
 from scripts.rehearsal.services import stepfunctions_language as language
 from scripts.rehearsal.services.events import emit
 
@@ -258,15 +259,16 @@ def _named(errors: list[str], failed: StateFailed) -> bool:
 
 def _call(cloud: Cloud, execution: StateMachineRun, state: Mapping[str, Any], given: Any) -> Any:
     """The API call, made as the state machine's role."""
+    if stepfunctions_lambda.calls_function(state["Resource"]):
+        return _call_function(cloud, execution, state, given)
     service, operation = language.task_operation(state["Resource"])
-    _, _, _, region, account, _ = execution.arn.split(":", 5)
+    region = execution.arn.split(":")[3]
     details = {"resourceType": "aws-sdk", "resource": state["Resource"], "region": region}
     execution.note("TaskScheduled", taskScheduledEventDetails={**details, "parameters": json.dumps(given)})
     shape = operation.input_shape
     arguments = to_api(given, shape) if shape is not None else {}
-    source = {"SourceArn": execution.machine_arn, "SourceAccount": account}
     try:
-        session = cloud.service_role(execution.role_arn, execution.name[:64], PRINCIPAL, region, **source)
+        session = _session(cloud, execution)
         answer = session.client(service)._make_api_call(operation.name, arguments)
     except ClientError as error:
         told = error.response["Error"]
@@ -282,12 +284,34 @@ def _call(cloud: Cloud, execution: StateMachineRun, state: Mapping[str, Any], gi
         raise StateFailed(
             "States.Runtime", f"The Parameters '{json.dumps(given)}' could not be used to start the Task: [{error}]"
         ) from error
+    answer.pop("ResponseMetadata", None)
+    result = from_api(answer, operation.output_shape) if operation.output_shape is not None else {}
+    execution.note("TaskSucceeded", taskSucceededEventDetails={**details, "output": json.dumps(result)})
+    return result
+
+
+def _session(cloud: Cloud, execution: StateMachineRun) -> Session:
+    """The state machine's role."""
+    _, _, _, region, account, _ = execution.arn.split(":", 5)
+    source = {"SourceArn": execution.machine_arn, "SourceAccount": account}
+    try:
+        return cloud.service_role(execution.role_arn, execution.name[:64], PRINCIPAL, region, **source)
     except AwsError as error:
         raise StateFailed(
             "States.TaskFailed", f"The role {execution.role_arn} cannot be assumed: {error.message}"
         ) from error
-    answer.pop("ResponseMetadata", None)
-    result = from_api(answer, operation.output_shape) if operation.output_shape is not None else {}
+
+
+def _call_function(cloud: Cloud, execution: StateMachineRun, state: Mapping[str, Any], given: Any) -> Any:
+    details = {"resourceType": "lambda", "resource": state["Resource"].rsplit(":", 1)[-1]}
+    execution.note(
+        "TaskScheduled",
+        taskScheduledEventDetails={**details, "region": execution.arn.split(":")[3], "parameters": json.dumps(given)},
+    )
+    try:
+        result = stepfunctions_lambda.invoke(_session(cloud, execution), state["Resource"], given)
+    except stepfunctions_lambda.FunctionFailed as failed:
+        raise StateFailed(failed.error, failed.cause) from failed
     execution.note("TaskSucceeded", taskSucceededEventDetails={**details, "output": json.dumps(result)})
     return result
 

@@ -11,15 +11,14 @@ import base64
 import json
 import random
 import time
-from datetime import UTC, datetime
 from typing import Any
 
 from botocore.exceptions import ClientError
 
-from scripts.rehearsal import moto_bridge
 from scripts.rehearsal.calls import Call
 from scripts.rehearsal.cloud import new_id
 from scripts.rehearsal.errors import AwsError
+from scripts.rehearsal.services import cloudwatch_metrics
 from scripts.rehearsal.services.sagemaker import base, logs, storage
 from scripts.rehearsal.services.sagemaker.base import runtime
 from scripts.rehearsal.services.sagemaker.deployment import Endpoint
@@ -119,17 +118,9 @@ def count(call: Call, endpoint: Endpoint, fleet: Fleet, server: Server, status: 
         ("Invocation5XXErrors", float(status >= 500), "None"),
         ("ModelLatency", microseconds, "Microseconds"),
     ]
-    of_variant = [{"Name": "EndpointName", "Value": endpoint.name}, {"Name": "VariantName", "Value": server.variant}]
-    of_config = [*of_variant, {"Name": "EndpointConfigName", "Value": fleet.config["EndpointConfigName"]}]
-    moment = datetime.now(UTC)
-    moto_bridge.backend("cloudwatch", call.account, call.region).put_metric_data(
-        "AWS/SageMaker",
-        [
-            {"MetricName": name, "Value": value, "Unit": unit, "Dimensions": dimensions, "Timestamp": moment}
-            for name, value, unit in values
-            for dimensions in (of_variant, of_config)
-        ],
-    )
+    of_variant = {"EndpointName": endpoint.name, "VariantName": server.variant}
+    of_config = {**of_variant, "EndpointConfigName": fleet.config["EndpointConfigName"]}
+    cloudwatch_metrics.publish(call.account, call.region, "AWS/SageMaker", values, of_variant, of_config)
 
 
 def capture(call: Call, endpoint: Endpoint, fleet: Fleet, server: Server, body: bytes, answer: Answer) -> None:
