@@ -6,7 +6,7 @@ RUN := $(VENV)/bin/python -m
 READY := $(VENV)/.ready
 UV := uv==0.13.9
 COMPILE = $(VENV)/bin/uv pip compile --quiet --universal --generate-hashes --no-emit-index-url --custom-compile-command "make lock"
-GROUPS := lint
+GROUPS := lint taskcat
 
 .PHONY: help
 help: ## Show this list
@@ -43,6 +43,10 @@ test: $(READY) .venv-lint/.ready ## Run the tests
 .PHONY: lint
 lint: .venv-lint/.ready ## Check templates, policies, YAML, Python and workflows
 	@$(RUN) scripts.lint $(ARGS)
+
+.PHONY: taskcat
+taskcat: $(READY) .venv-taskcat/.ready ## Lint templates with taskcat, and test them where AWS credentials are there
+	@$(RUN) scripts.taskcat $(ARGS)
 
 .PHONY: package
 package: $(READY) ## Build the bundle in build/

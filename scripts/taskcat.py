@@ -1,0 +1,56 @@
+"""Check templates 10, 20 and 50 with taskcat: its lint always, and its test where AWS credentials are there.
+
+The test deploys each template of .taskcat.yml in the account of its profile, waits, and deletes the stack again.
+
+examples:
+  make taskcat
+  python -m scripts.taskcat --lint-only
+  python -m scripts.taskcat --test target-account --profile staging
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import subprocess
+from collections.abc import Sequence
+
+import boto3
+
+from scripts.bundle import pack
+from scripts.bundle.console import UsageError, run, say
+
+PROGRAM = pack.ROOT / ".venv-taskcat" / "bin" / "taskcat"  # made by `make taskcat` from requirements-taskcat.lock
+OUTPUT = pack.ROOT / "build" / "taskcat"
+
+
+def taskcat(*arguments: str) -> int:
+    """taskcat's exit code; it writes to the terminal itself, and warns of a library of its own, which is left out."""
+    variables = {**os.environ, "PYTHONWARNINGS": "ignore:pkg_resources is deprecated:UserWarning"}
+    return subprocess.run([str(PROGRAM), *arguments], cwd=pack.ROOT, env=variables).returncode
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    parser = argparse.ArgumentParser(
+        prog="python -m scripts.taskcat", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--lint-only", action="store_true", help="deploy nothing, even where credentials are there")
+    parser.add_argument("--test", metavar="NAMES", help="tests of .taskcat.yml, with commas between (default: all)")
+    parser.add_argument("--profile", metavar="NAME", help="AWS profile of tests that name none")
+    args = parser.parse_args(argv)
+    if not PROGRAM.exists():
+        raise UsageError("taskcat is not installed: run `make taskcat`, which installs it into .venv-taskcat")
+    chosen = ["--profile", args.profile] if args.profile else []
+    if code := taskcat("lint"):
+        return code
+    if args.lint_only:
+        return 0
+    if boto3.Session(profile_name=args.profile).get_credentials() is None:
+        say("no AWS credentials found, so nothing was deployed. Name a profile to run the test too (--profile NAME)")
+        return 0
+    names = ["--test-names", args.test] if args.test else []
+    return taskcat(*chosen, "test", "run", "--lint-disable", "--output-directory", str(OUTPUT), *names)
+
+
+if __name__ == "__main__":
+    raise SystemExit(run(main))
