@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 
 import boto3
+import moto.core.responses
 import moto.core.utils
 
 from scripts.rehearsal import models
@@ -35,3 +36,26 @@ def test_sessions_of_boto3_share_a_loader_and_so_do_the_services_of_moto() -> No
     assert boto3.Session()._session.get_component("data_loader") is models.CLIENTS
     read = models.MOTO.load_service_model("codepipeline", "service-2")
     assert moto.core.utils._load_service_model("codepipeline", "service-2") is read
+
+
+def test_an_account_counts_the_aws_policies_that_it_attached_itself(cloud: Cloud) -> None:
+    """IAMBackend._init_aws_policies, AWSManagedPolicy.attach_to: 1,582 policies are kept once, not per account."""
+    name = "arn:aws:iam::aws:policy/ReadOnlyAccess"
+    statement = {"Effect": "Allow", "Principal": {"AWS": A}, "Action": "sts:AssumeRole"}
+    trust = {"Version": "2012-10-17", "Statement": [statement]}
+    mine, other = (cloud.root(account, REGION).client("iam") for account in (A, "222222222222"))
+    mine.create_role(RoleName="r", AssumeRolePolicyDocument=json.dumps(trust))
+    mine.attach_role_policy(RoleName="r", PolicyArn=name)
+    assert mine.get_policy(PolicyArn=name)["Policy"]["AttachmentCount"] == 1
+    assert other.get_policy(PolicyArn=name)["Policy"]["AttachmentCount"] == 0
+    mine.detach_role_policy(RoleName="r", PolicyArn=name)
+    assert mine.list_policies(OnlyAttached=True)["Policies"] == []
+
+
+def test_moto_reads_the_names_of_a_services_operations_once() -> None:
+    """moto.core.responses.method_names_from_class: moto would inspect the class for every request."""
+    from moto.sns.responses import SNSResponse
+
+    names = moto.core.responses.method_names_from_class(SNSResponse)
+    assert "create_topic" in names
+    assert moto.core.responses.method_names_from_class(SNSResponse) is names

@@ -8,7 +8,6 @@ import pytest
 from botocore.exceptions import ClientError
 from moto.organizations import models, utils
 
-from scripts.rehearsal import moto_bridge
 from scripts.rehearsal.cloud import Cloud
 from scripts.rehearsal.services.organizations import STACK_SETS, accounts_below, plan_account_ids
 
@@ -109,13 +108,3 @@ def test_an_invited_account_joins_when_it_accepts(cloud: Cloud) -> None:
         invited.decline_handshake(HandshakeId=made["Id"])
     with pytest.raises(ClientError, match="AlreadyInOrganization"):
         client.invite_account_to_organization(Target={"Id": "333333333333", "Type": "ACCOUNT"})
-
-
-def test_each_account_has_aws_managed_policies_of_its_own() -> None:
-    """A canary: they are parsed once and copied, through a private method of moto's."""
-    first, second = (moto_bridge.backend("iam", account, "aws") for account in ("111111111111", "222222222222"))
-    one, other = (backend.get_policy("arn:aws:iam::aws:policy/AdministratorAccess") for backend in (first, second))
-    assert one is not other
-    assert (one.account_id, other.account_id) == ("111111111111", "222222222222")
-    assert one.versions[0].document == other.versions[0].document
-    assert len(first.aws_managed_policies) > 1000

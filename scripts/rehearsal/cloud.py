@@ -17,10 +17,9 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, TypeVar
 
-import botocore.session
-from botocore.config import Config
-
 from scripts.rehearsal import models
+from scripts.rehearsal.calls import HttpRequest
+from scripts.rehearsal.clients import Answer, Client, Clients
 from scripts.rehearsal.errors import AwsError
 from scripts.rehearsal.principals import Credentials, Principal
 
@@ -28,12 +27,6 @@ models.share()
 State = TypeVar("State")
 PARTITION = "aws"
 SESSION_SECONDS = 3600
-CLIENT_CONFIG = Config(
-    retries={"max_attempts": 1, "mode": "standard"},
-    connect_timeout=5,
-    read_timeout=300,
-    s3={"addressing_style": "path"},
-)
 
 
 @dataclass(frozen=True)
@@ -61,8 +54,8 @@ class Session:
         return self.credentials.principal.account
 
     def client(self, service: str, region: str | None = None) -> Any:
-        """A botocore client; made once for each service, region and set of credentials."""
-        return self.cloud._client(service, self.credentials, region or self.region)
+        """A botocore client that acts with these credentials."""
+        return self.cloud.client(service, self.credentials, region or self.region)
 
     def environment(self) -> dict[str, str]:
         """The variables that let another process act with these credentials on the embedded AWS."""
@@ -82,7 +75,7 @@ class Cloud:
     """One embedded AWS.
 
     folder: where builds, logs, model servers and requests.jsonl live
-    endpoint: set by server.py once it listens
+    endpoint, answer: set by server.py; where it listens, and who answers a request
     waits: how many seconds one second of AWS's own waiting lasts here (a canary's bake time,
         a cooldown); work itself is never shortened
     """
@@ -90,6 +83,7 @@ class Cloud:
     def __init__(self, folder: Path, waits: float = 0.001) -> None:
         self.folder = folder
         self.endpoint = ""
+        self.answer: Callable[[HttpRequest], Answer]
         self.waits = waits
         self.chapter = ""
         self.stopping = threading.Event()
@@ -100,8 +94,7 @@ class Cloud:
         self._states: dict[tuple[type[Any], str, str], Any] = {}
         self._credentials: dict[str, Credentials] = {}
         self._sessions: dict[tuple[Any, ...], Credentials] = {}
-        self._clients: dict[tuple[str, str, str], Any] = {}
-        self._botocore = botocore.session.Session()
+        self._clients = Clients()
         self._threads: list[threading.Thread] = []
         self._requests = (folder / "requests.jsonl").open("a", encoding="utf-8")
 
@@ -214,20 +207,8 @@ class Cloud:
         principal = Principal("service", account, service, source={"SourceAccount": account, **source})
         return self.session_for(principal, region)
 
-    def _client(self, service: str, credentials: Credentials, region: str) -> Any:
-        key = (service, region, credentials.access_key_id)
-        with self._lock:
-            if key not in self._clients:
-                self._clients[key] = self._botocore.create_client(
-                    service,
-                    region_name=region,
-                    endpoint_url=self.endpoint,
-                    aws_access_key_id=credentials.access_key_id,
-                    aws_secret_access_key=credentials.secret_access_key,
-                    aws_session_token=credentials.session_token,
-                    config=CLIENT_CONFIG,
-                )
-            return self._clients[key]
+    def client(self, service: str, credentials: Credentials, region: str) -> Client:
+        return self._clients.client(service, region, credentials, self.endpoint, self.answer)
 
     # -- background work -----------------------------------------------------------------------
 

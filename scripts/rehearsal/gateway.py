@@ -87,16 +87,20 @@ class Gateway:
         self.cloud = cloud
 
     def __call__(self, environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
-        request = read_request(environ)
+        status, headers, body = self.respond(read_request(environ))
+        start_response(f"{status} {'OK' if status < 400 else 'Error'}", list(headers.items()))
+        return [body] if body else []
+
+    def respond(self, request: HttpRequest) -> tuple[int, dict[str, str], bytes]:
+        """Status, headers and body as they go over the wire."""
         status, headers, body = self.answer(request)
         given = {name.lower(): value for name, value in headers.items()}
         headers = {k: v for k, v in headers.items() if k.lower() not in {"content-length", "connection", "date"}}
         if request.method == "HEAD" and "content-length" in given:
             headers["Content-Length"] = given["content-length"]
-        if request.method != "HEAD" or "Content-Length" not in headers:
+        else:
             headers["Content-Length"] = str(len(body))
-        start_response(f"{status} {'OK' if status < 400 else 'Error'}", list(headers.items()))
-        return [] if request.method == "HEAD" else [body]
+        return status, headers, b"" if request.method == "HEAD" else body
 
     def answer(self, request: HttpRequest) -> tuple[int, dict[str, str], bytes]:
         """Status, headers and body for one request."""

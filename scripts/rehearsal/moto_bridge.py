@@ -15,13 +15,13 @@ from typing import Any
 
 from moto import backends
 from moto.backend_index import backend_url_patterns
-from moto.core import DEFAULT_ACCOUNT_ID
+from moto.core import DEFAULT_ACCOUNT_ID, responses
 from moto.core.base_backend import BackendDict
 from moto.core.config import default_user_config
 from moto.core.exceptions import HTTPException
 from moto.core.request import Request
 from moto.iam.access_control import PermissionResult
-from moto.iam.models import IAMBackend
+from moto.iam.models import AWSManagedPolicy, IAMBackend
 from moto.organizations.models import organizations_backends
 from moto.s3.models import FakeBucket
 
@@ -33,20 +33,31 @@ default_user_config["iam"] = {"load_aws_managed_policies": True}  # as AWS ships
 FakeBucket.get_permission = lambda bucket, action, resource: PermissionResult.PERMITTED
 
 _parse_aws_policies = IAMBackend._init_aws_policies
+_attach_to = AWSManagedPolicy.attach_to
 _aws_policies: list[Any] = []
 
 
 def _init_aws_policies(self: Any) -> list[Any]:
-    """AWS's managed policies for one account: moto would parse all 1,582 of them for every account anew."""
+    """AWS's managed policies: moto would parse all 1,582 of them for every account anew."""
     if not _aws_policies:
         _aws_policies.extend(_parse_aws_policies(self))
-    own = [copy.copy(policy) for policy in _aws_policies]
-    for policy in own:
-        policy.account_id, policy.attachment_count = self.account_id, 0
-    return own
+        for policy in _aws_policies:
+            policy.account_id = "aws"
+    return _aws_policies
+
+
+def _attach_own(self: Any, holder: Any) -> None:
+    """An account has AWS's policies in common with all others until it attaches one: that is counted per account."""
+    known = backend("iam", holder.account_id, "aws").managed_policies
+    if known[self.arn].account_id == "aws":
+        known[self.arn] = own = copy.copy(self)
+        own.account_id, own.attachment_count = holder.account_id, 0
+    _attach_to(known[self.arn], holder)
 
 
 IAMBackend._init_aws_policies = _init_aws_policies
+AWSManagedPolicy.attach_to = _attach_own
+responses.method_names_from_class = cache(responses.method_names_from_class)  # asked for every request
 
 # Services without a module of ours, answered by moto as a whole.
 WHOLE_SERVICES = frozenset(
@@ -72,6 +83,16 @@ HOSTS = {  # by botocore's service name, where it is not NAME.REGION.amazonaws.c
 def backend(service: str, account: str, region: str) -> Any:
     """moto's state of one service in one account and region, for example backend("iam", "111111111111", "aws")."""
     return backends.get_backend(service)[account][region]
+
+
+def member(organization: Any, account: str) -> Any:
+    """The account in moto's state of an organization; None for one that is not in it."""
+    accounts = organization.accounts
+    state = (len(accounts), id(accounts[-1]) if accounts else 0)
+    if getattr(organization, "_rehearsal_state", None) != state:
+        organization._rehearsal_members = {one.id: one for one in accounts}
+        organization._rehearsal_state = state
+    return organization._rehearsal_members.get(account)
 
 
 def reset() -> None:

@@ -34,8 +34,8 @@ class Organization:
 
     def path_to(self, account: str) -> list[Any]:
         """Root, units, account: moto's objects from the top down; [] for an account outside."""
-        nodes = {node.id: node for node in [*self.backend.ou, *self.backend.accounts]}
-        node = nodes.get(account)
+        nodes = {node.id: node for node in self.backend.ou}
+        node = moto_bridge.member(self.backend, account)
         path: list[Any] = []
         while node is not None:
             path.insert(0, node)
@@ -80,7 +80,7 @@ def organization_of(account: str) -> Organization | None:
     if management not in organizations_backends:
         return None
     backend = organizations_backends[management]["aws"]
-    if backend.org is None or (account != management and all(a.id != account for a in backend.accounts)):
+    if backend.org is None or (account != management and moto_bridge.member(backend, account) is None):
         return None
     return Organization(backend.org.id, management, backend)
 

@@ -186,8 +186,8 @@ def message_of(error: AwsError | ClientError) -> str:
 def suspended(stack_set: StackSet, account: str) -> bool:
     if not stack_set.service_managed:
         return False
-    members = organizations.organization(stack_set.owner).accounts
-    return any(member.id == account and member.status == "SUSPENDED" for member in members)
+    member = moto_bridge.member(organizations.organization(stack_set.owner), account)
+    return member is not None and member.status == "SUSPENDED"
 
 
 # -- who acts --------------------------------------------------------------------------------------
@@ -230,7 +230,7 @@ def linked_role(account: str) -> str:
                 trust = {"Service": organizations.STACK_SETS}
                 make_role(iam, LINKED_ROLE, LINKED_PATH, trust, "Service linked role for CloudFormation StackSets")
             make_role(iam, name, "/", {"AWS": linked}, "Role created by AWSCloudFormation StackSets")
-            iam.attach_role_policy(organizations.ADMINISTRATOR_ACCESS, name)
+            iam.managed_policies[organizations.ADMINISTRATOR_ACCESS].attach_to(iam.get_role(name))
     return f"arn:{PARTITION}:iam::{account}:role/{name}"
 
 

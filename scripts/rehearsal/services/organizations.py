@@ -187,12 +187,13 @@ def create_account(call: Call) -> dict[str, Any]:
     management = management_for(call, writes=True)
     with _ids_lock:
         account_id = _planned_ids.pop(0) if _planned_ids else moto_utils.make_random_account_id()
-        if any(account.id == account_id for account in organization(management).accounts):
+        if moto_bridge.member(organization(management), account_id):
             raise AwsError("InvalidInputException", f"The account {account_id} exists already")
         with next_account_id(account_id):
             answer = through_moto(call, management)
-    role = str(call.params.get("RoleName", ACCOUNT_ROLE))
-    moto_bridge.backend("iam", account_id, "aws").attach_role_policy(ADMINISTRATOR_ACCESS, role)
+    iam = moto_bridge.backend("iam", account_id, "aws")
+    role = iam.get_role(str(call.params.get("RoleName", ACCOUNT_ROLE)))
+    iam.managed_policies[ADMINISTRATOR_ACCESS].attach_to(role)
     return answer
 
 
