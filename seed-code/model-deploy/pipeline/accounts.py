@@ -15,7 +15,10 @@ from pipeline.console import UserError
 @dataclass(frozen=True)
 class Account:
     id: str
-    name: str
+    name: str = ""  # Organizations knows it
+
+    def __str__(self) -> str:
+        return f"{self.id} ({self.name})" if self.name else self.id
 
 
 def accounts_of(organizations: Any, unit: str) -> tuple[Account, ...]:

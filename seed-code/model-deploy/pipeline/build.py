@@ -21,15 +21,16 @@ from botocore.config import Config
 from botocore.exceptions import ClientError
 
 from pipeline import manifest as documents
-from pipeline.accounts import accounts_of
+from pipeline.accounts import Account, accounts_of
 from pipeline.console import UserError, export, run, say
 from pipeline.payloads import read_payloads
 from pipeline.registry import check_version, ensure_group, resolve, share_group
-from pipeline.settings import Settings, read_settings
+from pipeline.settings import Settings, Stage, read_settings
 
 OUT = Path("out")
 FOR_THE_TESTS = ("test-buildspec.yml", "pipeline", "tests")
 NEVER_STARTED = "ROLLBACK_COMPLETE"  # a stack that failed when it was created: CloudFormation can only delete it
+NAMED = 20  # accounts of a stage that the log names
 POLL_SECONDS, POLL_LIMIT = (0.5, 5.0), 600.0
 
 
@@ -38,10 +39,9 @@ def build(settings: Settings, folder: Path, clients: dict[str, Any]) -> dict[str
     sagemaker, s3 = clients["sagemaker"], clients["s3"]
     read_payloads(folder / "tests" / "golden-payloads.json")  # a mistake in it shows before anything is deployed
     group_arn = ensure_group(sagemaker, settings.group, settings.project, settings.project_id)
-    accounts = {stage.name: accounts_of(clients["organizations"], stage.unit) for stage in settings.stages}
+    accounts = {stage.name: targets(clients["organizations"], stage) for stage in settings.stages}
     for stage in settings.stages:
-        named = ", ".join(f"{account.id} ({account.name})" for account in accounts[stage.name])
-        say(f"{stage.name}: {named} in {', '.join(stage.regions)}")
+        say(f"{stage.name}: {listed(accounts[stage.name])} in {', '.join(stage.regions)}")
     share_group(sagemaker, settings.group, group_arn, (a.id for found in accounts.values() for a in found))
 
     version = resolve(sagemaker, settings.group, settings.version)
@@ -74,6 +74,19 @@ def build(settings: Settings, folder: Path, clients: dict[str, Any]) -> dict[str
         "MODEL_PACKAGE_VERSION": str(version.number),
         "SUMMARY": documents.summary(settings, version, accounts),
     }
+
+
+def listed(accounts: tuple[Account, ...]) -> str:
+    """The accounts by name, and how many more there are; the manifest holds them all."""
+    named, more = ", ".join(map(str, accounts[:NAMED])), len(accounts) - NAMED
+    return f"{named} and {more} more" if more > 0 else named
+
+
+def targets(organizations: Any, stage: Stage) -> tuple[Account, ...]:
+    """The accounts of a stage: those of its unit, or those that are listed where there is no organization."""
+    if not stage.unit:
+        return tuple(Account(account) for account in sorted(set(stage.accounts)))
+    return accounts_of(organizations, stage.unit)
 
 
 def write_json(place: Path, document: dict[str, Any]) -> None:

@@ -8,11 +8,10 @@ from typing import Any
 from pipeline.accounts import Account
 from pipeline.console import UserError, shorten
 from pipeline.registry import Version
-from pipeline.settings import Settings, Stage
+from pipeline.settings import ACCOUNT_PARAMETERS, Settings, Stage
 
-PARAMETER_LIMIT = (
-    4_096  # bytes of one parameter's value (CloudFormation User Guide, "Understand CloudFormation quotas")
-)
+# Bytes of one parameter's value (CloudFormation User Guide, "Understand CloudFormation quotas").
+PARAMETER_LIMIT = 4_096
 
 
 def manifest(
@@ -82,7 +81,7 @@ def stage_parameters(
         "StageName": stage.name,
         "StackSetAdministrator": settings.administrator,
         "OrganizationalUnitId": stage.unit,
-        "AccountIds": ",".join(account.id for account in accounts),
+        **account_parameters(stage, accounts),
         "Regions": ",".join(stage.regions),
         "EndpointTemplateUrl": template_url,
         "ModelPackageName": version.arn,
@@ -92,11 +91,24 @@ def stage_parameters(
     for name, value in parameters.items():
         if len(value.encode()) > PARAMETER_LIMIT:
             raise UserError(
-                f"{stage.name}: {name} would have {len(value.encode())} bytes, CloudFormation takes {PARAMETER_LIMIT}: "
-                f"the unit {stage.unit} has {len(accounts)} accounts"
+                f"{stage.name}: {name} would have {len(value.encode())} bytes, CloudFormation takes {PARAMETER_LIMIT}"
             )
     tags = {"sagemaker:project-name": settings.project, "sagemaker:project-id": settings.project_id}
     return {"Parameters": parameters, "Tags": tags}
+
+
+def account_parameters(stage: Stage, accounts: tuple[Account, ...]) -> dict[str, str]:
+    """The account ids, spread over as many parameters as they need; each but the first begins with a comma."""
+    each = PARAMETER_LIMIT // len(",222222222222")
+    if len(accounts) > each * len(ACCOUNT_PARAMETERS):
+        raise UserError(
+            f"{stage.name} has {len(accounts)} accounts, 40-stage.yaml takes {each * len(ACCOUNT_PARAMETERS)}: "
+            "spread them over several projects, each with a unit of its own"
+        )
+    ids = [account.id for account in accounts]
+    parts = [",".join(ids[first : first + each]) for first in range(0, len(ids), each)]
+    parts[1:] = [f",{part}" for part in parts[1:]]
+    return dict(zip(ACCOUNT_PARAMETERS, parts, strict=False))
 
 
 def summary(settings: Settings, version: Version, accounts: Mapping[str, tuple[Account, ...]]) -> str:

@@ -1,7 +1,8 @@
 """The project's model group: that it exists, who may read it, and which of its versions is deployed.
 
 SageMaker Developer Guide, "Deploy a Model Version from a Different Account"; API Reference:
-PutModelPackageGroupPolicy (at most 20,480 characters), ListModelPackages (ascending by default).
+PutModelPackageGroupPolicy (at most 20,480 characters), ListModelPackages (ascending by default). IAM User
+Guide, "AWS JSON policy elements: Principal": an account is its root's ARN or, in short, its id.
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ from pipeline.console import UserError, say
 POLICY_LIMIT = 20_480  # characters
 READ_GROUP, USE_VERSIONS = "TargetAccountsReadGroup", "TargetAccountsUseVersions"
 MISSING = {"ResourceNotFound", "ResourceNotFoundException", "ValidationException"}
+ROOT = re.compile(r"arn:[a-z-]+:iam::(\d{12}):root")  # SageMaker may show an account's id so
 IMAGE = re.compile(r"\d{12}\.dkr\.ecr\.([a-z0-9-]+)\.amazonaws\.com(\.cn)?/[a-z0-9._/-]+[:@].+")
 
 
@@ -63,38 +65,39 @@ def ensure_group(sagemaker: Any, group: str, project: str, project_id: str) -> s
     return found
 
 
-def statements(group_arn: str, account_ids: Iterable[str]) -> list[dict[str, Any]]:
+def statements(group_arn: str, account_ids: Iterable[str], *, short: bool = False) -> list[dict[str, Any]]:
     """What the target accounts may do with a group and its versions.
 
     Not UpdateModelPackage: with it, a target account could approve. The ARN of a version may
     carry the group's name in lower case, so both forms stand there.
+    short: one statement with the accounts' ids, which holds four times as many accounts in the same length
     """
-    partition = group_arn.split(":")[1]
-    roots = [f"arn:{partition}:iam::{account}:root" for account in sorted(set(account_ids))]
+    partition, accounts = group_arn.split(":")[1], sorted(set(account_ids))
+    roots = accounts if short else [f"arn:{partition}:iam::{account}:root" for account in accounts]
     versions = group_arn.replace(":model-package-group/", ":model-package/", 1) + "/*"
     prefix, name = versions.split(":model-package/", 1)
-    return [
-        {
-            "Sid": READ_GROUP,
-            "Effect": "Allow",
-            "Principal": {"AWS": roots},
-            "Action": ["sagemaker:DescribeModelPackageGroup"],
-            "Resource": [group_arn],
-        },
-        {
-            "Sid": USE_VERSIONS,
-            "Effect": "Allow",
-            "Principal": {"AWS": roots},
-            "Action": ["sagemaker:CreateModel", "sagemaker:DescribeModelPackage", "sagemaker:ListModelPackages"],
-            "Resource": sorted({versions, f"{prefix}:model-package/{name.lower()}"}),
-        },
-    ]
+    of_group = {
+        "Sid": READ_GROUP,
+        "Effect": "Allow",
+        "Principal": {"AWS": roots},
+        "Action": ["sagemaker:DescribeModelPackageGroup"],
+        "Resource": [group_arn],
+    }
+    of_versions = {
+        "Sid": USE_VERSIONS,
+        "Effect": "Allow",
+        "Principal": {"AWS": roots},
+        "Action": ["sagemaker:CreateModel", "sagemaker:DescribeModelPackage", "sagemaker:ListModelPackages"],
+        "Resource": sorted({versions, f"{prefix}:model-package/{name.lower()}"}),
+    }
+    if not short:
+        return [of_group, of_versions]
+    return [{**of_versions, **{key: of_group[key] + of_versions[key] for key in ("Action", "Resource")}}]  # type: ignore[operator]
 
 
 def merged(policy: Mapping[str, Any], ours: list[dict[str, Any]]) -> dict[str, Any]:
-    """The policy with our statements in place of those with the same Sid; other statements stay."""
-    sids = {statement["Sid"] for statement in ours}
-    others = [s for s in as_list(policy.get("Statement", [])) if s.get("Sid") not in sids]
+    """The policy with our statements in place of those that it had; other statements stay."""
+    others = [s for s in as_list(policy.get("Statement", [])) if s.get("Sid") not in {READ_GROUP, USE_VERSIONS}]
     return {"Version": policy.get("Version", "2012-10-17"), "Statement": others + ours}
 
 
@@ -106,27 +109,35 @@ def share_group(sagemaker: Any, group: str, group_arn: str, account_ids: Iterabl
         if error.response["Error"]["Code"] not in MISSING:
             raise
         current = {}
-    wanted = merged(current, statements(group_arn, account_ids))
+    accounts = sorted(set(account_ids))
+    wanted = merged(current, statements(group_arn, accounts))
+    if len(compact(wanted)) > POLICY_LIMIT:
+        wanted = merged(current, statements(group_arn, accounts, short=True))
     if comparable(current) == comparable(wanted):
         return False
-    text = json.dumps(wanted, separators=(",", ":"))
+    text = compact(wanted)
     if len(text) > POLICY_LIMIT:
         raise UserError(
-            f"the policy of the model group {group} would have {len(text)} characters, SageMaker takes {POLICY_LIMIT}: "
-            "deploy to fewer accounts, or share the group through AWS Resource Access Manager"
+            f"the policy of the model group {group} would have {len(text)} characters for {len(accounts)} accounts, "
+            f"SageMaker takes {POLICY_LIMIT}, which is about 1,300 accounts of both stages: spread the accounts over "
+            "several projects, each with a unit of its own for each stage"
         )
     say(f"sharing the model group {group} with the target accounts")
     sagemaker.put_model_package_group_policy(ModelPackageGroupName=group, ResourcePolicy=text)
     return True
 
 
+def compact(policy: Mapping[str, Any]) -> str:
+    return json.dumps(policy, separators=(",", ":"))
+
+
 def comparable(policy: Mapping[str, Any]) -> list[str]:
-    """A policy without what makes no difference: order, and single values that stand for a list."""
+    """A policy without what makes no difference: order, single values for lists, an account's ARN for its id."""
 
     def plain(node: Any) -> Any:
         if isinstance(node, dict):
             return {key: plain(value) for key, value in node.items()}
-        return sorted(as_list(node), key=str)
+        return sorted({ROOT.sub(r"\1", str(item)) for item in as_list(node)})
 
     return sorted(json.dumps(plain(s), sort_keys=True) for s in as_list(policy.get("Statement", [])))
 

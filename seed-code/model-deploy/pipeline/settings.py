@@ -15,27 +15,34 @@ from typing import Any
 from pipeline.console import UserError
 
 STAGES = ("staging", "prod")
+SELF_MANAGED = "SELF_MANAGED"  # the administrator without AWS Organizations
+# A parameter holds 4,096 bytes, so 40-stage.yaml takes the account ids in several.
+ACCOUNT_PARAMETERS = ("AccountIds", *(f"MoreAccountIds{number}" for number in range(1, 8)))
 # Parameters of 40-stage.yaml that this step writes itself; the others are a stage's settings.
 WRITTEN_HERE = (
     "SageMakerProjectName", "SageMakerProjectId", "StageName", "StackSetAdministrator", "OrganizationalUnitId",
-    "AccountIds", "Regions", "EndpointTemplateUrl", "ModelPackageName", "SageMakerExecutionRoleName",
+    *ACCOUNT_PARAMETERS, "Regions", "EndpointTemplateUrl", "ModelPackageName", "SageMakerExecutionRoleName",
 )  # fmt: skip
 REGION = re.compile(r"[a-z]{2}(-[a-z]+)+-\d")
 LAST_APPROVED = "last-approved"
 VARIABLES = (
     "SAGEMAKER_PROJECT_NAME", "SAGEMAKER_PROJECT_ID", "MODEL_PACKAGE_GROUP_NAME", "MODEL_PACKAGE_VERSION",
-    "ORGANIZATIONAL_UNIT_STAGING_ID", "ORGANIZATIONAL_UNIT_PROD_ID", "EXECUTION_ROLE_STAGING_NAME",
-    "EXECUTION_ROLE_PROD_NAME", "STACK_SET_ADMINISTRATOR", "STAGING_REGIONS", "PROD_REGIONS", "ARTIFACT_BUCKET",
-    "COMMIT_ID", "PIPELINE_EXECUTION_ID", "AWS_REGION",
+    "EXECUTION_ROLE_STAGING_NAME", "EXECUTION_ROLE_PROD_NAME", "STACK_SET_ADMINISTRATOR", "STAGING_REGIONS",
+    "PROD_REGIONS", "ARTIFACT_BUCKET", "COMMIT_ID", "PIPELINE_EXECUTION_ID", "AWS_REGION",
 )  # fmt: skip
+UNITS = ("ORGANIZATIONAL_UNIT_STAGING_ID", "ORGANIZATIONAL_UNIT_PROD_ID")
 
 
 @dataclass(frozen=True)
 class Stage:
-    """One stage: which unit and regions it goes to, and its settings (parameters of 40-stage.yaml)."""
+    """One stage: which unit and regions it goes to, and its settings (parameters of 40-stage.yaml).
+
+    accounts: the listed ids where there is no organization, and so no unit
+    """
 
     name: str
     unit: str
+    accounts: tuple[str, ...]
     execution_role_name: str
     regions: tuple[str, ...]
     parameters: Mapping[str, str]
@@ -64,7 +71,10 @@ class Settings:
 
 def read_settings(environment: Mapping[str, str], folder: Path) -> Settings:
     """The settings; UserError names every mistake in them."""
-    problems = [f"environment variable {name} is not set" for name in VARIABLES if not environment.get(name)]
+    self_managed = environment.get("STACK_SET_ADMINISTRATOR") == SELF_MANAGED
+    targets = ("STAGING_ACCOUNT_IDS", "PROD_ACCOUNT_IDS") if self_managed else UNITS
+    needed = (*VARIABLES, *targets)
+    problems = [f"environment variable {name} is not set" for name in needed if not environment.get(name)]
     if problems:
         raise UserError("the build project is not complete: " + "; ".join(problems))
     known = template_parameters(folder / "40-stage.yaml")
@@ -119,7 +129,8 @@ def read_stage(
     upper = name.upper()
     return Stage(
         name=name,
-        unit=environment[f"ORGANIZATIONAL_UNIT_{upper}_ID"],
+        unit=environment.get(f"ORGANIZATIONAL_UNIT_{upper}_ID", ""),
+        accounts=tuple(filter(None, environment.get(f"{upper}_ACCOUNT_IDS", "").split(","))),
         execution_role_name=environment[f"EXECUTION_ROLE_{upper}_NAME"],
         regions=tuple(dict.fromkeys(regions)),
         parameters=given,

@@ -8,9 +8,10 @@ from pathlib import Path
 from typing import Any
 from unittest import mock
 
-from pipeline.accounts import accounts_of
+from pipeline.accounts import Account, accounts_of
 from pipeline.build import build, clear
 from pipeline.console import SUMMARY_LIMIT, UserError, export, shorten
+from pipeline.manifest import account_parameters
 from pipeline.settings import Settings, read_settings
 
 from unit_tests.fakes import ACCOUNT, GROUP_ARN, IMAGE, REGION, Fake, account, error, organization, package, registry
@@ -264,14 +265,70 @@ class TheBuild(Repository):
         alive = Fake(describe_stacks={"Stacks": [{"StackId": "id", "StackStatus": "UPDATE_ROLLBACK_COMPLETE"}]})
         clear(alive, "sagemaker-Iris-p-1-deploy-staging")
 
-    def test_too_many_accounts_are_refused_before_anything_is_sent(self) -> None:
-        units = {
-            "ou-s": [account(f"{n:012}") for n in range(1, 400)],
-            "ou-p": [account("222222222222")],
+    def run_with(self, sagemaker: Fake, staging: int) -> dict[str, str]:
+        """The build with so many accounts in the staging unit."""
+        units = {"ou-s": [account(f"{n:012}") for n in range(1, staging + 1)], "ou-p": [account("222222222222")]}
+        clients: dict[str, Any] = {
+            "sagemaker": sagemaker,
+            "s3": Fake(head_object={}, list_objects_v2=MODEL),
+            "organizations": organization({}, units),
+            "cloudformation": Fake(describe_stacks=error("DescribeStacks", "ValidationError", "x does not exist")),
         }
-        clients: dict[str, Any] = {"sagemaker": registry(), "s3": Fake(), "organizations": organization({}, units)}
+        return build(self.settings(), self.folder, clients)
+
+    def test_a_thousand_accounts_fit_into_the_parameters_and_the_policy(self) -> None:
+        sagemaker = registry(package(1))
+        self.run_with(sagemaker, 1000)
+        parameters = self.written("staging-parameters.json")["Parameters"]
+        ids = [value for name, value in parameters.items() if "AccountIds" in name]
+        self.assertEqual("".join(ids).split(","), [f"{n:012}" for n in range(1, 1001)])
+        self.assertTrue(all(len(part) <= 4096 for part in ids))
+        text = sagemaker.called("put_model_package_group_policy")[0]["ResourcePolicy"]
+        self.assertLessEqual(len(text), 20480)
+        (statement,) = json.loads(text)["Statement"]
+        self.assertEqual(len(statement["Principal"]["AWS"]), 1001)
+        self.assertIn("sagemaker:DescribeModelPackageGroup", statement["Action"])
+        self.assertIn("sagemaker:CreateModel", statement["Action"])
+        self.assertIn(GROUP_ARN, statement["Resource"])
+        # SageMaker may show the accounts' ids as ARNs: the policy still says the same
+        statement["Principal"]["AWS"] = [f"arn:aws:iam::{n}:root" for n in statement["Principal"]["AWS"]]
+        shown = json.dumps({"Version": "2012-10-17", "Statement": [statement]})
+        unchanged = registry(package(1), policy=shown)
+        self.run_with(unchanged, 1000)
+        self.assertEqual(unchanged.called("put_model_package_group_policy"), [])
+
+    def test_too_many_accounts_are_refused_before_anything_is_sent(self) -> None:
+        sagemaker = registry(package(1))
         with self.assertRaisesRegex(UserError, "SageMaker takes 20480"):
-            build(self.settings(), self.folder, clients)
+            self.run_with(sagemaker, 1400)
+        self.assertEqual(sagemaker.called("put_model_package_group_policy"), [])
+
+    def test_a_stage_takes_as_many_accounts_as_its_parameters_hold(self) -> None:
+        stage = self.settings().stages[0]
+        most = tuple(Account(f"{n:012}") for n in range(2520))
+        self.assertEqual(len(account_parameters(stage, most)), 8)
+        with self.assertRaisesRegex(UserError, "staging has 2521 accounts, 40-stage.yaml takes 2520"):
+            account_parameters(stage, (*most, Account("999999999999")))
+
+    def test_without_an_organization_the_listed_accounts_are_the_targets(self) -> None:
+        changes = {
+            "STACK_SET_ADMINISTRATOR": "SELF_MANAGED", "ORGANIZATIONAL_UNIT_STAGING_ID": "",
+            "ORGANIZATIONAL_UNIT_PROD_ID": "", "STAGING_ACCOUNT_IDS": "333333333333",
+            "PROD_ACCOUNT_IDS": "444444444444,222222222222",
+        }  # fmt: skip
+        sagemaker = registry(package(1))
+        clients: dict[str, Any] = {
+            "sagemaker": sagemaker,
+            "s3": Fake(head_object={}, list_objects_v2=MODEL),
+            "organizations": Fake(),  # nothing may be asked of it
+            "cloudformation": Fake(describe_stacks=error("DescribeStacks", "ValidationError", "x does not exist")),
+        }
+        build(self.settings(**changes), self.folder, clients)
+        parameters = self.written("prod-parameters.json")["Parameters"]
+        self.assertEqual(parameters["AccountIds"], "222222222222,444444444444")
+        self.assertEqual(parameters["OrganizationalUnitId"], "")
+        self.assertEqual(parameters["StackSetAdministrator"], "SELF_MANAGED")
+        self.assertIn("STAGING_ACCOUNT_IDS is not set", self.refused(**{**changes, "STAGING_ACCOUNT_IDS": ""}))
 
     def test_values_are_handed_on_as_one_line(self) -> None:
         place = self.folder / "exports.sh"
