@@ -138,6 +138,8 @@ def answer(call: Call) -> tuple[int, dict[str, str], bytes]:
         "host": host,
         "x-moto-account-id": call.account,
     }
+    if call.service == "s3" and headers.get("content-type", "").startswith("application/x-www-form-urlencoded"):
+        headers["content-type"] = "binary/octet-stream"  # else moto reads an object's content as a form and loses it
     request = Request.from_primitives(
         call.http.method, url + (f"?{call.http.query}" if call.http.query else ""), headers, call.http.body
     )

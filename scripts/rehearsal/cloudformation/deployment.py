@@ -49,6 +49,11 @@ class Deployment:
         resource = self.stack.resources[logical_id]
         if attribute == "Ref":
             return resource.ref
+        if attribute not in resource.attributes and schemas.registered(resource.type) == schemas.CUSTOM:
+            raise StepFailed(
+                f"CustomResource attribute error: Vendor response doesn't contain {attribute} attribute in object "
+                f"{self.stack.id}|{logical_id}"
+            )
         if attribute not in resource.attributes:
             raise StepFailed(f"Attribute {attribute} of {logical_id} ({resource.type}) has no value")
         return resource.attributes[attribute]

@@ -19,6 +19,7 @@ from scripts.rehearsal.cloud import PARTITION, Cloud, Session
 from scripts.rehearsal.cloudformation import graph, language_extensions, parameters, schemas, template
 from scripts.rehearsal.cloudformation.intrinsics import UNKNOWN, Evaluator
 from scripts.rehearsal.cloudformation.parameters import Parameters
+from scripts.rehearsal.cloudformation.provider import Choosy
 from scripts.rehearsal.cloudformation.stacks import Output, Resource, Stack, stacks_of
 from scripts.rehearsal.cloudformation.steps import provider_for
 from scripts.rehearsal.cloudformation.template import Template, TemplateError
@@ -227,8 +228,11 @@ def refuse_unplayed(goal: Goal) -> None:
     for logical_id in goal.evaluator.active():
         kind, line = goal.type(logical_id), goal.template.line("Resources", logical_id, "Type")
         told = []
-        if provider_for(kind) is None:
+        provider = provider_for(kind)
+        if provider is None:
             told.append(f"the resource type {kind}")
+        elif isinstance(provider, Choosy):
+            told += provider.unplayed(goal.evaluator.resource(logical_id))
         for name in ("CreationPolicy", "UpdatePolicy"):
             if goal.evaluator.attribute_of_resource(logical_id, name) is not None:
                 told.append(name)

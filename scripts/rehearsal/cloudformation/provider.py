@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 from scripts.rehearsal.cloud import Cloud, Session
 
@@ -23,6 +23,7 @@ class Context:
     tags: the stack's tags, to propagate where the service's create operation takes tags
     token: stable for one operation on one resource (client request tokens, generated names)
     former_tags: in an update, the stack's tags before it; None where they are the same
+    type: the resource's type, as the template writes it
     """
 
     session: Session
@@ -35,6 +36,7 @@ class Context:
     tags: dict[str, str]
     token: str
     former_tags: dict[str, str] | None = None
+    type: str = ""
 
     def client(self, service: str) -> Any:
         return self.session.client(service, self.region)
@@ -62,10 +64,12 @@ class Made:
     """A resource that exists.
 
     attributes: what Fn::GetAtt may read; Ref gives physical_id, unless attributes has "Ref"
+    secrets: values among them that are never shown
     """
 
     physical_id: str
     attributes: dict[str, Any] = field(default_factory=dict)
+    secrets: frozenset[str] = frozenset()
 
 
 class Provider(Protocol):
@@ -82,3 +86,10 @@ class Provider(Protocol):
 
     def delete(self, context: Context, physical_id: str, properties: dict[str, Any]) -> None:
         """Missing already is fine."""
+
+
+@runtime_checkable
+class Choosy(Protocol):
+    """A provider that sees from the properties alone that something is not played, before anything is made."""
+
+    def unplayed(self, properties: dict[str, Any]) -> list[str]: ...

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from scripts.rehearsal.cloudformation import (
+    custom,
     nested,
     providers_code,
     providers_git,
     providers_iam,
+    providers_lambda,
     providers_messages,
     providers_operations,
     providers_s3,
@@ -19,6 +21,7 @@ PROVIDERS: dict[str, Provider] = {
     "AWS::ApplicationAutoScaling::ScalableTarget": providers_operations.ScalableTarget(),
     "AWS::ApplicationAutoScaling::ScalingPolicy": providers_operations.ScalingPolicy(),
     "AWS::CDK::Metadata": providers_git.Metadata(),
+    "AWS::CloudFormation::CustomResource": custom.CustomResource(),
     "AWS::CloudFormation::Stack": nested.NestedStack(),
     "AWS::CloudFormation::StackSet": providers_stackset.StackSet(),
     "AWS::CloudWatch::Alarm": providers_operations.Alarm(),
@@ -33,6 +36,11 @@ PROVIDERS: dict[str, Provider] = {
     "AWS::IAM::RolePolicy": providers_iam.RolePolicy(),
     "AWS::KMS::Alias": providers_iam.Alias(),
     "AWS::KMS::Key": providers_iam.Key(),
+    "AWS::Lambda::Alias": providers_lambda.Alias(),
+    "AWS::Lambda::EventInvokeConfig": providers_lambda.EventInvokeConfig(),
+    "AWS::Lambda::Function": providers_lambda.Function(),
+    "AWS::Lambda::Permission": providers_lambda.Permission(),
+    "AWS::Lambda::Version": providers_lambda.Version(),
     "AWS::Logs::LogGroup": providers_messages.LogGroup(),
     "AWS::S3::Bucket": providers_s3.Bucket(),
     "AWS::S3::BucketPolicy": providers_s3.BucketPolicy(),

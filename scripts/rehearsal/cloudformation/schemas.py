@@ -20,6 +20,7 @@ from scripts.rehearsal.cloudformation.values import texts
 
 CUSTOM = "AWS::CloudFormation::CustomResource"
 NESTED = "AWS::CloudFormation::Stack"
+MOST_SERVICE_SECONDS = 3600  # Template Reference, "AWS::CloudFormation::CustomResource": ServiceTimeout
 PREFIX = "/properties/"
 
 
@@ -49,6 +50,8 @@ class ResourceSchema:
 
     def replaced_by(self, old: Mapping[str, Any], new: Mapping[str, Any]) -> list[str]:
         """The create-only paths that differ: when there are any, the update replaces the resource."""
+        if self.type == CUSTOM:
+            return []  # its provider says whether it was replaced; a new ServiceToken is refused
         return [
             path
             for path in sorted(self.create_only)
@@ -148,8 +151,15 @@ def problems(type: str, properties: Mapping[str, Any], logical_id: str, region: 
     found = schema(type, region)
     prefix = f"Properties validation failed for resource {logical_id} with message: "
     coerced = coerce(type, properties, region)
+    seconds = int(coerced["ServiceTimeout"]) if str(coerced.get("ServiceTimeout", "")).isdigit() else None
+    if found.type == CUSTOM and seconds is not None:
+        coerced |= {"ServiceTimeout": seconds}  # the only number that is CloudFormation's own
     told = [f"{prefix}{path}: {message}" for path, message in schema_rules.problems(found.document, coerced)]
+    if found.type == CUSTOM and seconds is not None and not 1 <= seconds <= MOST_SERVICE_SECONDS:
+        told.append(f"{prefix}#/ServiceTimeout: {seconds} is not from 1 to {MOST_SERVICE_SECONDS}")
     read_only = [path for path in sorted(found.read_only) if "*" not in path and list(at(coerced, path.split("/")))]
+    if found.type == CUSTOM:
+        read_only = []  # its properties are its provider's, whatever they are called
     told += [f"{prefix}#/{path}: is read-only and cannot be specified" for path in read_only if settable(found, path)]
     return told
 

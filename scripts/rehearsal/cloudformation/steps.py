@@ -83,7 +83,7 @@ class Steps:
     tags: Mapping[str, str]
     operation: str
 
-    def context(self, logical_id: str, token: str, former_tags: dict[str, str] | None = None) -> Context:
+    def context(self, resource: Resource, token: str, former_tags: dict[str, str] | None = None) -> Context:
         return Context(
             session=self.session,
             cloud=self.cloud,
@@ -91,10 +91,11 @@ class Steps:
             region=self.stack.region,
             stack_id=self.stack.id,
             stack_name=self.stack.name,
-            logical_id=logical_id,
+            logical_id=resource.logical_id,
             tags=dict(self.tags),
             token=token,
             former_tags=former_tags,
+            type=resource.type,
         )
 
     def attempt(self, resource: Resource, failed_status: str, act: Callable[[str], Made | None]) -> Made | None:
@@ -125,19 +126,25 @@ class Steps:
 
         def act(token: str) -> Made:
             self.refuse_double(resource, given_name(resource, self.stack.region))
-            made = self.provider(resource.type).create(self.context(resource.logical_id, token), resource.properties)
+            made = self.provider(resource.type).create(self.context(resource, token), resource.properties)
             self.refuse_double(resource, made.physical_id)
             return made
 
         made = self.attempt(resource, f"{status}_FAILED", act)
         assert made is not None
-        resource.physical_id, resource.attributes, resource.tags = made.physical_id, made.attributes, dict(self.tags)
+        self.adopt(resource, made)
         if not replaces:
             self.stack.note(resource, "CREATE_IN_PROGRESS", "Resource creation Initiated")
         self.stack.note(resource, f"{status}_COMPLETE")
 
+    def adopt(self, resource: Resource, made: Made) -> None:
+        resource.physical_id, resource.attributes, resource.tags = made.physical_id, made.attributes, dict(self.tags)
+        self.stack.secrets |= made.secrets
+
     def refuse_double(self, resource: Resource, physical_id: str) -> None:
-        """Two stacks never own one physical resource."""
+        """Two stacks never own one physical resource; what a custom resource stands for is its provider's business."""
+        if schemas.registered(resource.type) == CUSTOM_RESOURCE:
+            return
         state = stacks_of(self.cloud, self.stack.account, self.stack.region)
         holder = state.holder(resource.type, physical_id, resource) if physical_id else None
         if holder is not None:
@@ -147,12 +154,12 @@ class Steps:
         """Change the resource in place; the physical id that it had where the update gave it another."""
 
         def act(token: str) -> Made:
-            context = self.context(new.logical_id, token, former_tags=old.tags)
+            context = self.context(new, token, former_tags=old.tags)
             return self.provider(new.type).update(context, old.physical_id, old.properties, new.properties)
 
         made = self.attempt(new, "UPDATE_FAILED", act)
         assert made is not None
-        new.physical_id, new.attributes, new.tags = made.physical_id, made.attributes, dict(self.tags)
+        self.adopt(new, made)
         self.stack.note(new, "UPDATE_COMPLETE")
         return old.physical_id if made.physical_id != old.physical_id else ""
 
@@ -162,7 +169,7 @@ class Steps:
 
         def act(token: str) -> None:
             provider = self.provider(resource.type)
-            provider.delete(self.context(resource.logical_id, token), resource.physical_id, resource.properties)
+            provider.delete(self.context(resource, token), resource.physical_id, resource.properties)
 
         self.attempt(resource, "DELETE_FAILED", act)
         self.stack.note(resource, "DELETE_COMPLETE")
@@ -170,6 +177,8 @@ class Steps:
 
 def given_name(resource: Resource, region: str) -> str:
     """The physical id that the template itself chooses; empty where the service does."""
+    if schemas.registered(resource.type) == CUSTOM_RESOURCE:
+        return ""  # whose property Id, if it has one, is its provider's
     identifier = schemas.schema(resource.type, region).primary_identifier
     return str(resource.properties.get(identifier[0], "")) if len(identifier) == 1 else ""
 
