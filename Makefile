@@ -68,6 +68,10 @@ status: $(READY) ## Show what is deployed where, and what waits or failed
 rollback: $(READY) ## Bring a stage back to an earlier version: PROJECT= STAGE=staging|prod
 	@$(RUN) scripts.rollback $(if $(PROJECT),--project $(PROJECT)) $(if $(STAGE),--stage $(STAGE)) $(if $(VERSION),--version $(VERSION)) $(ARGS)
 
+.PHONY: teardown
+teardown: $(READY) ## Take a project down, or the whole kit: PROJECT= or EVERYTHING=1
+	@$(RUN) scripts.teardown $(if $(PROJECT),--project $(PROJECT)) $(if $(EVERYTHING),--everything) $(ARGS)
+
 .PHONY: bench
 bench: $(READY) ## Time packaging, publishing and every chapter of the rehearsal
 	@$(RUN) benchmarks.bench $(ARGS)

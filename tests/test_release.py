@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from scripts.rehearsal import setting as people
 from scripts.rehearsal import story as chapters
 from scripts.rehearsal.server import EmbeddedAws
 from scripts.rehearsal.story import Story, StoryFailed, play
@@ -149,3 +150,52 @@ def test_a_rollback_starts_the_pipeline_where_its_structure_has_changed(story: S
     chapters.give_approval(story, "Approved", "a test")
     assert story.wait_for_execution(story.execution_id) == "Succeeded"
     assert served(story) == {"staging": 1, "prod": 1}
+
+
+# -- taking it down ----------------------------------------------------------------------------
+
+
+def teardown(story: Story, *arguments: str) -> dict[str, Any]:
+    """As whoever installed it, with credentials of the management account."""
+    manager = people.sign_in(story.cloud, story.setting.management, people.ENGINEER, story.region)
+    told = story.command(
+        manager, "scripts.teardown", "--environment", str(story.environment_path), "--json", *arguments
+    )
+    result: dict[str, Any] = json.loads(told)
+    return result
+
+
+def kinds(result: dict[str, Any], action: str) -> list[str]:
+    return [step["kind"] for step in result["steps"] if step["action"] == action]
+
+
+def test_a_project_is_taken_down_with_its_endpoints_and_what_is_retained_is_told(story: Story) -> None:
+    planned = teardown(story, "--project", story.project_name, "--dry-run")
+    assert kinds(planned, "delete") == ["stage", "stage", "project"]
+    assert kinds(planned, "keep") == ["model group", "reports", "log group", "log group", "bucket"]
+    assert served(story) == {"staging": 1, "prod": 1}
+    teardown(story, "--project", story.project_name)
+    for stage, account in story.setting.targets.items():
+        sagemaker = story.cloud.root(account, story.region).client("sagemaker")
+        assert sagemaker.list_endpoints()["Endpoints"] == [], stage
+    again = teardown(story, "--project", story.project_name, "--logs")
+    assert kinds(again, "delete") == ["reports", "log group", "log group"]
+    left = {(orphan["kind"], orphan["name"]) for orphan in again["orphans"]}
+    assert ("bucket", f"sagemaker-project-{story.project_id}") in left
+    assert {kind for kind, _ in left} == {"bucket", "log group"}
+
+
+def test_everything_is_taken_down_and_nothing_is_left_but_the_organization(story: Story) -> None:
+    done = teardown(story, "--everything", "--model-group", "--empty-buckets", "--logs")
+    assert kinds(done, "delete")[-3:] == ["bucket", "bucket", "key"]
+    left = {(orphan["kind"], orphan["account"]) for orphan in done["orphans"]}
+    assert left <= {("log group", account) for account in story.setting.targets.values()}
+    data_science = story.engineer.client("cloudformation").list_stacks()["StackSummaries"]
+    assert {stack["StackStatus"] for stack in data_science} == {"DELETE_COMPLETE"}
+    catalog = story.engineer.client("servicecatalog")
+    assert catalog.list_portfolios()["PortfolioDetails"] == []
+    manager = story.cloud.root(story.setting.management, story.region).client("organizations")
+    accounts = {a["Id"] for a in manager.list_accounts()["Accounts"]}
+    assert accounts == set(story.setting.accounts.values())
+    again = teardown(story, "--everything", "--model-group", "--empty-buckets", "--logs")
+    assert kinds(again, "delete") == []

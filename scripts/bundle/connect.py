@@ -9,9 +9,11 @@ from typing import Any
 
 import boto3
 from botocore.config import Config
+from botocore.exceptions import ClientError
 
 from scripts.bundle.console import UsageError, UserError
 from scripts.bundle.environment import DEFAULT_FILE, Environment
+from scripts.bundle.patience import code, patiently
 from scripts.bundle.sections import check_region, partition
 
 CONFIG = Config(retries={"mode": "standard", "max_attempts": 8}, connect_timeout=10, read_timeout=60)
@@ -67,6 +69,26 @@ def require_account(connection: Connection, account: str, key: str) -> None:
             f"these credentials are of account {connection.account}, but {key} is {account}. "
             "Sign in to that account, or name its profile (--profile NAME)"
         )
+
+
+def enter(connection: Connection, account: str, role: str, patient: bool = False) -> Connection:
+    """A connection to the account: this one where it is of that account already, otherwise through the role.
+
+    UserError where the role is missing or does not trust this account; patient: wait for a new account's role.
+    """
+    if connection.account == account:
+        return connection
+    try:
+        return patiently(
+            f"the role {role} in account {account}",
+            lambda: assume(connection, account, role, "multi-account-deployment"),
+            lambda error: patient and code(error) == "AccessDenied",
+        )
+    except ClientError as error:
+        raise UserError(
+            f"account {account} cannot be entered through the role {role} (roles.access) from account "
+            f"{connection.account}: {error.response['Error'].get('Message', error)}"
+        ) from error
 
 
 def assume(connection: Connection, account: str, role: str, session_name: str) -> Connection:

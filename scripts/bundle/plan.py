@@ -9,8 +9,13 @@ from typing import Any, Literal
 
 from scripts.bundle.console import paint, say
 
-Action = Literal["create", "change", "keep"]
-SIGNS: dict[str, tuple[str, str]] = {"create": ("+", "32"), "change": ("~", "33"), "keep": ("=", "2")}
+Action = Literal["create", "change", "keep", "delete"]
+SIGNS: dict[str, tuple[str, str]] = {
+    "create": ("+", "32"),
+    "change": ("~", "33"),
+    "keep": ("=", "2"),
+    "delete": ("-", "31"),
+}
 ONE = ("s3 object", "older version")  # kinds of which there are many: shown on one line while they stay as they are
 
 
@@ -52,6 +57,9 @@ def show(steps: Sequence[Step]) -> None:
         if same := [step for step in steps if step.kind == kind and not step.writes]:
             say(line(Step("keep", kind, f"{len(same)} as they are")))
     count = Counter(step.action for step in steps)
+    if count["delete"]:
+        say(f"  {count['delete']} to delete, {count['keep']} to leave alone")
+        return
     say(f"  {count['create']} to create, {count['change']} to change, {count['keep']} to leave alone")
 
 

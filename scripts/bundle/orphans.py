@@ -1,0 +1,124 @@
+"""What of the kit is left in every account and region without belonging to anything that is there.
+
+A thing is the kit's by its name or its tags: the stack sets of the stages tag what they make with the
+project's name and id (CloudFormation User Guide, "Tags" of a stack set reach the resources of its stacks). It is an
+orphan when its project is gone, or, for the kit's own parts, when the data science account's stack is gone.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from botocore.exceptions import ClientError
+
+from scripts.bundle import projects, teardown_kit
+from scripts.bundle.connect import Connection, enter
+from scripts.bundle.console import UserError, explain
+from scripts.bundle.environment import Environment
+from scripts.bundle.projects import pages
+from scripts.bundle.teardown import ID, bucket_tags
+
+PROJECT_TAG = "sagemaker:project-id"
+PROJECT = re.compile(rf"(?:^|[-/:])({ID})(?:[-/:]|$)")
+KIT = re.compile(r"(^|StackSet-|/)(multi-account-deployment|sagemaker-multi-account-)")
+KINDS = {  # of the target accounts' SageMaker resources: list operation, member, name
+    "endpoint": ("list_endpoints", "Endpoints", "Endpoint"),
+    "endpoint config": ("list_endpoint_configs", "EndpointConfigs", "EndpointConfig"),
+    "model": ("list_models", "Models", "Model"),
+}
+
+
+@dataclass(frozen=True)
+class Orphan:
+    """One thing; why: what it belonged to."""
+
+    kind: str
+    account: str
+    region: str
+    name: str
+    why: str = ""
+
+    def as_data(self) -> dict[str, str]:
+        return asdict(self)
+
+
+@dataclass(frozen=True)
+class Owners:
+    """What is there: the ids of the projects, and whether the kit is."""
+
+    ids: frozenset[str]
+    kit: bool
+
+    def lost(self, name: str, tags: dict[str, str] | None = None) -> str:
+        """Why a thing is an orphan; "" for one that is not, or is not the kit's."""
+        if id := (tags or {}).get(PROJECT_TAG, ""):
+            return "" if id in self.ids else f"of the project {id}, which is gone"
+        if found := PROJECT.search(name):
+            ours = name.startswith(("sagemaker-", "/aws/", "StackSet-sagemaker-")) or tags is None
+            return f"of the project {found[1]}, which is gone" if ours and found[1] not in self.ids else ""
+        return "of the kit, which is gone" if KIT.search(name) and not self.kit else ""
+
+
+def look(by: Connection, home: Connection, settings: Environment) -> tuple[list[Orphan], list[str]]:
+    """The orphans of every account and region, and where these credentials could not look."""
+    ids = frozenset(p.id for p in projects.find(home) if p.status)
+    kit = projects.describe_stack(home.client("cloudformation"), teardown_kit.DATA_SCIENCE) is not None
+    owners, found, blind = Owners(ids, kit), list[Orphan](), list[str]()
+    places: list[Connection] = [home]
+    for account in teardown_kit.target_accounts(home, settings):
+        try:
+            places.append(enter(by, account, settings.roles.access))
+        except UserError as error:
+            blind.append(str(error))
+    for place in places:
+        for region in teardown_kit.regions(settings):
+            there = teardown_kit.elsewhere(place, region)
+            try:
+                found += in_region(there, owners, home.account == there.account, settings.stack_set_administrator)
+            except ClientError as error:
+                blind.append(f"{there.account} {region}: {explain(error)}")
+        found += buckets(place, owners)
+    return sorted(set(found), key=lambda o: (o.account, o.region, o.kind, o.name)), blind
+
+
+def in_region(there: Connection, owners: Owners, home: bool, call_as: str) -> Iterator[Orphan]:
+    def told(kind: str, name: str, tags: dict[str, str] | None = None) -> Iterator[Orphan]:
+        if why := owners.lost(name, tags):
+            yield Orphan(kind, there.account, there.region, name, why)
+
+    cloudformation = there.client("cloudformation")
+    for stack in pages(cloudformation, "list_stacks", "StackSummaries"):
+        if stack["StackStatus"] != "DELETE_COMPLETE":
+            yield from told("stack", stack["StackName"])
+    if home:
+        for one in pages(cloudformation, "list_stack_sets", "Summaries", Status="ACTIVE", CallAs=call_as):
+            yield from told("stack set", one["StackSetName"])
+    for kind, (operation, member, noun) in KINDS.items():
+        for one in pages(there.client("sagemaker"), operation, member):
+            yield from told(kind, one[f"{noun}Name"], tags_of(there, one[f"{noun}Arn"]))
+    for alarm in pages(there.client("cloudwatch"), "describe_alarms", "MetricAlarms"):
+        yield from told("alarm", alarm["AlarmName"])
+    for prefix in ("/aws/codebuild/sagemaker-", "/aws/sagemaker/Endpoints/"):
+        for group in pages(there.client("logs"), "describe_log_groups", "logGroups", logGroupNamePrefix=prefix):
+            yield from told("log group", group["logGroupName"])
+    if home:
+        for key in teardown_kit.kept_keys(there):
+            if not owners.kit:
+                yield Orphan("key", there.account, there.region, key, "of the kit, which is gone")
+
+
+def tags_of(there: Connection, arn: str) -> dict[str, str]:
+    listed = pages(there.client("sagemaker"), "list_tags", "Tags", ResourceArn=arn)
+    return {tag["Key"]: tag["Value"] for tag in listed}
+
+
+def buckets(there: Connection, owners: Owners) -> Iterator[Orphan]:
+    s3: Any = there.client("s3")
+    for bucket in s3.list_buckets()["Buckets"]:
+        name = bucket["Name"]
+        ours = name.startswith("sagemaker-project-") or KIT.search(name)
+        if ours and (why := owners.lost(name, bucket_tags(s3, name) or None)):
+            yield Orphan("bucket", there.account, "-", name, why)

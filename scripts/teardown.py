@@ -1,0 +1,89 @@
+"""Take down one project, or everything that the kit made, in the only order that works; never the organization.
+
+Plan, show, apply. Model versions, buckets with what they hold, logs and keys are retained unless they are asked
+for. --everything also needs to enter the target accounts, so run it as `make accounts` is run. --orphans lists what
+of the kit is left in every account and region without belonging to anything.
+
+examples:
+  make teardown PROJECT=iris-multi-01 ARGS="--profile data-science --dry-run"
+  make teardown EVERYTHING=1 ARGS="--profile management"
+  python -m scripts.teardown --project iris-multi-01 --model-group --empty-buckets --logs
+  python -m scripts.teardown --orphans --json
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+from collections.abc import Sequence
+
+from scripts.bundle import environment, orphans, plan, teardown, teardown_kit
+from scripts.bundle.connect import Connection, add_options, connect, enter
+from scripts.bundle.console import UsageError, UserError, run, say
+from scripts.bundle.environment import Environment
+from scripts.bundle.orphans import Orphan
+from scripts.bundle.teardown import Asked, Part
+
+
+def look(by: Connection, home: Connection, settings: Environment, args: argparse.Namespace) -> list[Part]:
+    """Everything that is to be deleted or retained, in order."""
+    asked = Asked(args.model_group, args.empty_buckets, args.logs)
+    call_as = settings.stack_set_administrator
+    wanted = [p for p in teardown.every(home) if args.project in {None, p.name}]
+    if args.project and not wanted:
+        say(f"  no project {args.project} in account {home.account}, {home.region}, and nothing left of one")
+    parts = [part for project in wanted for part in teardown.project_parts(home, project, asked, call_as)]
+    return parts if args.project else parts + teardown_kit.kit_parts(by, home, settings, asked)
+
+
+def report(found: Sequence[Orphan], blind: Sequence[str]) -> None:
+    """The orphans on stderr."""
+    for orphan in found:
+        say(f"  ! {orphan.kind:15} {orphan.account} {orphan.region:14} {orphan.name} ({orphan.why})")
+    for why in blind:
+        say(f"  note: {why}")
+    say(f"{len(found)} orphan(s)" if found else "no orphans" if not blind else "no orphans where it was looked")
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    parser = argparse.ArgumentParser(
+        prog="python -m scripts.teardown", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    add_options(parser)
+    parser.add_argument("--project", metavar="NAME", help="the project to take down")
+    parser.add_argument("--everything", action="store_true", help="every project, and then the kit")
+    parser.add_argument("--orphans", action="store_true", help="only list what is left without an owner")
+    parser.add_argument("--model-group", action="store_true", help="delete the model groups with their versions too")
+    parser.add_argument("--empty-buckets", action="store_true", help="empty and delete the buckets too, and the key")
+    parser.add_argument("--logs", action="store_true", help="delete the builds' logs and test reports too")
+    args = parser.parse_args(argv)
+    if sum(map(bool, (args.project, args.everything, args.orphans))) != 1:
+        raise UsageError("name one of --project NAME, --everything and --orphans")
+    settings = environment.load(args.environment)
+    by = connect(settings, args.profile, args.region)
+    home = enter(by, settings.accounts.data_science, settings.roles.access)
+    result: dict[str, object] = {}
+    if not args.orphans:
+        what = args.project or "everything"
+        say(f"take down {what} in account {home.account}, {home.region}:")
+        parts = look(by, home, settings, args)
+        steps = [part.step for part in parts]
+        plan.show(steps)
+        result = {"steps": plan.as_data(steps), "applied": not args.dry_run}
+        if not args.dry_run:
+            teardown.apply(parts)
+            say(f"{what} is taken down" if any(part.do for part in parts) else f"nothing of {what} to take down")
+    if args.orphans or not args.dry_run:
+        found, blind = orphans.look(by, home, settings)
+        report(found, blind)
+        result |= {"orphans": [orphan.as_data() for orphan in found], "not_looked_at": blind}
+    if args.json:
+        print(json.dumps(result, indent=2))
+    blocked = [s["name"] for s in result.get("steps", []) if "not looked at" in s["detail"]]  # type: ignore[attr-defined]
+    if blocked and not args.dry_run:
+        raise UserError(f"{', '.join(blocked)}: run the same command with credentials that may enter these accounts")
+    return 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(run(main))
