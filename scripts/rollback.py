@@ -31,7 +31,8 @@ def places(connection: Connection, settings: Environment, project: Project, stag
     unit = values.get("OrganizationalUnitId", "")
     regions = tuple(sorted(filter(None, values.get("Regions", "").split(","))))
     if not unit:
-        return tuple(sorted(filter(None, values.get("AccountIds", "").split(",")))), regions
+        listed = (value.split(",") for name, value in values.items() if "AccountIds" in name)
+        return tuple(sorted(filter(None, (account for part in listed for account in part)))), regions
     accounts = members.accounts_beneath(connection.client("organizations"), unit)
     return tuple(sorted(a.id for a in accounts if a.id != settings.accounts.management)), regions
 

@@ -123,6 +123,12 @@ def parameters(stack: dict[str, Any]) -> dict[str, str]:
     return {p["ParameterKey"]: p.get("ParameterValue", "") for p in stack.get("Parameters", [])}
 
 
+def call_as(stack: dict[str, Any]) -> str:
+    """CallAs of the requests for the stack set of a stage's stack; "" without a stack."""
+    administrator = parameters(stack).get("StackSetAdministrator", "")
+    return "SELF" if administrator not in {"", "DELEGATED_ADMIN"} else administrator
+
+
 def version_number(arn: str) -> str:
     """The number at the end of a model package's ARN; "" of none."""
     return arn.rsplit("/", 1)[1] if "/" in arn else ""

@@ -15,7 +15,7 @@ from botocore.exceptions import ClientError
 
 from scripts.bundle import history
 from scripts.bundle.connect import Connection
-from scripts.bundle.projects import STAGES, Project, describe_stack, pages, parameters, version_number
+from scripts.bundle.projects import STAGES, Project, call_as, describe_stack, pages, parameters, version_number
 from scripts.bundle.stacks import newest_operation
 
 BUSY = {"InProgress", "Stopping"}
@@ -153,8 +153,7 @@ def stage(connection: Connection, project: Project, name: str) -> Stage:
     stack = describe_stack(cloudformation, project.stack(name))
     values = parameters(stack or {})
     arn = values.get("ModelPackageName", "")
-    call_as = values.get("StackSetAdministrator", "")
-    places = instances(cloudformation, project.stack(name), call_as) if stack else ()
+    places = instances(cloudformation, project.stack(name), call_as(stack)) if stack else ()
     status = stack["StackStatus"] if stack else ""
     return Stage(
         name,
@@ -189,9 +188,9 @@ def stack_reason(cloudformation: Any, stack: dict[str, Any]) -> str:
     return str(failed[0]["ResourceStatusReason"] if failed else stack.get("StackStatusReason", ""))
 
 
-def instances(cloudformation: Any, stack_set: str, call_as: str) -> tuple[Place, ...]:
+def instances(cloudformation: Any, stack_set: str, by: str) -> tuple[Place, ...]:
     """The stack set's instances, each with the version of the set where it is up to date with it."""
-    names = {"StackSetName": stack_set, **({"CallAs": call_as} if call_as else {})}
+    names = {"StackSetName": stack_set, **({"CallAs": by} if by else {})}
     try:
         described = cloudformation.describe_stack_set(**names)["StackSet"]
         found = list(pages(cloudformation, "list_stack_instances", "Summaries", **names))

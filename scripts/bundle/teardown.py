@@ -21,7 +21,7 @@ from scripts.bundle.connect import Connection
 from scripts.bundle.console import UserError, explain, say
 from scripts.bundle.patience import code, until
 from scripts.bundle.plan import Step
-from scripts.bundle.projects import Project, describe_stack, pages, parameters
+from scripts.bundle.projects import Project, describe_stack, pages
 
 PATIENCE = 6 * 3600.0  # seconds: a stack set may have a thousand accounts
 NO_SET, NO_BUCKET = "StackSetNotFoundException", {"NoSuchBucket", "404"}
@@ -187,7 +187,7 @@ def stage_parts(
 ) -> Iterator[Part]:
     cloudformation, name = connection.client("cloudformation"), project.stack(stage)
     stack = describe_stack(cloudformation, name)
-    by = parameters(stack or {}).get("StackSetAdministrator", call_as) or call_as
+    by = projects.call_as(stack or {}) or call_as
     found = instances(cloudformation, name, by)
     if found is None and stack is None:
         return

@@ -28,6 +28,7 @@ DATA_SCIENCE, TARGET, MODELS = (
     "multi-account-deployment-target",
     "multi-account-deployment-models",
 )
+SELF_MANAGED = "multi-account-deployment-stack-sets"  # template 21, where there is no organization
 SETS = (TARGET, f"{TARGET}-staging", f"{TARGET}-production")
 APPROVER_POLICY = "sagemaker-multi-account-approver"
 BUNDLE_BUCKET, MODEL_BUCKET = "sagemaker-multi-account-bundle", "sagemaker-multi-account-models"
@@ -49,6 +50,7 @@ def kit_parts(by: Connection, home: Connection, settings: Environment, asked: As
     for region in regions(settings)[1:]:
         parts += stack_part(elsewhere(home, region), MODELS)
     parts += policy_parts(home)
+    parts += stack_part(home, SELF_MANAGED)
     parts += stack_part(home, DATA_SCIENCE)
     for region in regions(settings):
         parts += storage_parts(elsewhere(home, region), asked, first=region == home.region)
@@ -141,6 +143,7 @@ def target_parts(by: Connection, home: Connection, settings: Environment) -> Ite
             yield Part(Step("keep", "stack", f"{TARGET} in {account}", f"not looked at: {error}"))
             continue
         yield from stack_part(there, TARGET)
+        yield from stack_part(there, SELF_MANAGED)
 
 
 def target_accounts(home: Connection, settings: Environment) -> list[str]:
