@@ -24,7 +24,10 @@ from typing import Any
 from scripts.bundle.console import UsageError, paint, run, say
 from scripts.bundle.sections import check_region, partition
 from scripts.rehearsal import template_options
+from scripts.rehearsal.live import view
 from scripts.rehearsal.permissions import write_policies
+from scripts.rehearsal.report.facts import gather
+from scripts.rehearsal.report.page import page
 from scripts.rehearsal.server import EmbeddedAws
 from scripts.rehearsal.setting import APPROVER, ENGINEER, sign_in, studio
 from scripts.rehearsal.story import CHAPTERS, ROOT, Story, StoryFailed, play
@@ -146,18 +149,22 @@ def main(argv: Sequence[str] | None = None) -> int:
         return template_options.rehearse(args)
     start = time.monotonic()
     server = EmbeddedAws(args.folder, args.port)
-    (args.folder / "summary.json").unlink(missing_ok=True)  # an interrupted rehearsal has none
+    for name in ("summary.json", "report.html"):
+        (args.folder / name).unlink(missing_ok=True)  # an interrupted rehearsal has none
     failure: StoryFailed | None = None
     with server as cloud:
         story = Story(cloud, args.folder, args.administrator, args.region, args.project)
         try:
-            play(story, args.until)
+            with view(story):
+                play(story, args.until)
         except StoryFailed as error:
             failure = error
         outcome = "failed" if failure else "stopped early" if args.until else "succeeded"
         told = summary(story, outcome, time.monotonic() - start, failure)
         write_policies(cloud, args.folder / "policies.json")
         (args.folder / "summary.json").write_text(json.dumps(told, indent=2) + "\n", encoding="utf-8")
+        cloud.chapter = "report"
+        (args.folder / "report.html").write_text(page(gather(story, told)), encoding="utf-8")
         if args.json:
             print(json.dumps(told, indent=2))
         if failure:
@@ -167,8 +174,8 @@ def main(argv: Sequence[str] | None = None) -> int:
             if failure.log:
                 say(failure.log)
         else:
-            where = os.path.relpath(args.folder / "summary.json")
-            say(f"\n{paint(outcome, '32')} in {told['seconds']:.1f} s; {where} says it all")
+            where = os.path.relpath(args.folder / "report.html")
+            say(f"\n{paint(outcome, '32')} in {told['seconds']:.1f} s; {where} shows it all")
         if args.keep:
             keep(story)
     return 1 if failure else 0

@@ -5,6 +5,7 @@ One rehearsal is played once; the tests after it go on from where it ended, in t
 
 from __future__ import annotations
 
+import io
 import json
 import time
 from collections.abc import Iterator
@@ -12,10 +13,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from rich.console import Console
 
-from scripts import permissions
+from scripts import permissions, rehearse
 from scripts.rehearsal import story as chapters
+from scripts.rehearsal.live import Shown
 from scripts.rehearsal.permissions import read_refusals, write_policies
+from scripts.rehearsal.report.facts import gather
+from scripts.rehearsal.report.page import page
 from scripts.rehearsal.server import EmbeddedAws
 from scripts.rehearsal.story import Story, play
 
@@ -107,6 +112,34 @@ def test_nothing_was_refused_and_nothing_is_granted_without_use_or_reason(
     write_policies(story.cloud, story.folder / "policies.json")
     code = permissions.main(["--folder", str(story.folder)])
     assert code == 0, capsys.readouterr().out
+
+
+def test_the_page_shows_the_whole_story(story: Story) -> None:
+    facts = gather(story, rehearse.summary(story, "succeeded", 1.0, None))
+    document = page(facts)
+    for account in story.setting.accounts.values():
+        assert account in document
+    assert {stack.account for stack in facts.stacks} == set(story.setting.accounts.values()) - {
+        story.setting.management
+    }
+    assert sum(name.startswith("endpoint ") for line in facts.runs.values() for name in line) == 2
+    assert {span.name for span in facts.spans if span.kind == "action"} >= {"Build / Build", "DeployProd / TestProd"}
+    assert len(facts.builds) >= 4
+    assert len(facts.points) == 150
+    assert sum(point.true == point.predicted for point in facts.points) > 140
+    assert str(len(facts.requests)) in document
+
+
+def test_the_view_in_a_terminal_shows_the_accounts_and_what_runs_in_them(story: Story) -> None:
+    before = (story.folder / "requests.jsonl").read_bytes()
+    console = Console(width=200, record=True, file=io.StringIO())
+    console.print(Shown(story))
+    shown = console.export_text()
+    assert shown.count("●") == len(chapters.CHAPTERS)
+    assert shown.count("InService") == 2
+    for action in ("Build", "TestStaging", "DeployResourcesProd"):
+        assert action in shown
+    assert (story.folder / "requests.jsonl").read_bytes() == before
 
 
 def test_an_unapproved_model_is_never_deployed(story: Story) -> None:

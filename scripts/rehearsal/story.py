@@ -68,6 +68,7 @@ class Chapter:
     title: str
     outcome: str = "not played"
     seconds: float = 0.0
+    began: float = 0.0  # seconds since the epoch
 
 
 @dataclass
@@ -557,7 +558,7 @@ def play(story: Story, until: str | None = None) -> None:
     for number, chapter in enumerate(story.chapters, 1):
         say(paint(f"{number:>2}  {chapter.title}", "1"))
         story.cloud.chapter = chapter.name
-        start = time.monotonic()
+        chapter.began, start = time.time(), time.monotonic()
         try:
             CHAPTERS[chapter.name][1](story)
             if story.cloud.faults:
