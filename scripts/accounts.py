@@ -1,118 +1,136 @@
-"""Deploy what the accounts need: templates/10 in the data science account, templates/20 in every target account.
+"""Set the accounts up: the organization with its units and accounts, and what templates 10 and 20 make.
 
-Run with credentials of the management account or of the data science account, which enter the other
-accounts through the role roles.access. Plan, show, apply; what is up to date is left alone.
+In this order: an organization with all features (made only with --create-organization), trusted access of
+CloudFormation stack sets, the delegated administrator, the units, the accounts (made with --create-accounts,
+invited with --invite), template 10 in the data science account, template 20 in every target account.
+
+Run with credentials of the management account, which may do all of it, or of the data science account, which
+does what it may; what is left is listed with the account and the command. Accounts are entered through the role
+roles.access. What is up to date is left alone; an interrupted run goes on when it is run again.
 
 examples:
   make accounts ARGS="--profile management --dry-run"
   python -m scripts.accounts --profile management
+  python -m scripts.accounts --profile management --create-accounts --invite
+  python -m scripts.accounts --profile data-science --json
 """
 
 from __future__ import annotations
 
 import argparse
 import json
-from collections.abc import Mapping, Sequence
+from collections import Counter
+from collections.abc import Sequence
 
-from botocore.exceptions import ClientError
-
-from scripts.bundle import environment, members, pack, plan, stacks
-from scripts.bundle.connect import Connection, add_options, assume, connect
+from scripts.bundle import environment, organization, plan, stacksets
+from scripts.bundle import target_roles as roles
+from scripts.bundle.connect import Connection, add_options, connect, enter
 from scripts.bundle.console import UserError, run, say
 from scripts.bundle.environment import Environment
+from scripts.bundle.organization import Asked, Seen
 from scripts.bundle.plan import Step
 
-DATA_SCIENCE_STACK, TARGET_STACK = "multi-account-deployment", "multi-account-deployment-target"
-DATA_SCIENCE_TEMPLATE, TARGET_TEMPLATE = pack.TEMPLATES[0], pack.TEMPLATES[1]
-MODELS = ("ModelBucketName", "ModelKeyArn", "TestRoleArn")  # outputs of the first that the second needs
 
+class SetUp:
+    """One run: what has been planned so far, and whether to apply it."""
 
-def template(name: str) -> str:
-    return (pack.ROOT / name).read_text(encoding="utf-8")
+    def __init__(self, connection: Connection, settings: Environment, asked: Asked, dry_run: bool) -> None:
+        self.connection, self.settings, self.asked, self.dry_run = connection, settings, asked, dry_run
+        self.steps: list[Step] = []
 
+    def show(self, steps: list[Step]) -> None:
+        self.steps += steps
+        for step in steps:
+            say(plan.line(step))
 
-def enter(connection: Connection, account: str, role: str) -> Connection:
-    """A connection to the account: this one where it is of that account already, otherwise through the role."""
-    if connection.account == account:
-        return connection
-    try:
-        return assume(connection, account, role, "multi-account-deployment")
-    except ClientError as error:
-        raise UserError(
-            f"account {account} cannot be entered through the role {role} (roles.access) from account "
-            f"{connection.account}: {error.response['Error'].get('Message', error)}"
-        ) from error
+    def play(self) -> None:
+        seen = Seen()
+        if self.settings.administrator != "self-managed":
+            seen = self.organization()
+            missing = "" if len(seen.paths) == 2 else "the units are there and can be seen"
+            missing = missing or ("" if self.settings.accounts.data_science else "the data science account is there")
+            if missing:
+                self.show([Step("wait", "stacks", "of templates 10 and 20", f"until {missing}")])
+                return
+        self.stacks(seen)
 
+    def organization(self) -> Seen:
+        seen = organization.look(self.connection, self.settings)
+        steps = organization.make_plan(self.connection, self.settings, seen, self.asked)
+        self.show(steps)
+        if self.dry_run or not plan.writes(steps):
+            return seen
+        self.settings = organization.apply(self.connection, self.settings, steps)
+        return organization.look(self.connection, self.settings)
 
-def data_science_stack(settings: Environment, organizations_of: Connection) -> stacks.Wanted:
-    organizations = organizations_of.client("organizations")
-    paths = [
-        members.unit_path(organizations, settings.units.staging, "units.staging"),
-        members.unit_path(organizations, settings.units.production, "units.production"),
-    ]
-    parameters = {
-        "OrganizationalUnitPaths": ",".join(paths),
-        "StudioExecutionRoleNames": ",".join(role.rsplit("/", 1)[-1] for role in settings.studio.execution_roles),
-        "ApprovalEmail": settings.notifications.approval_email,
-        "ExternalId": settings.tester_external_id,
-    }
-    account = settings.accounts.data_science
-    return stacks.Wanted(
-        account, DATA_SCIENCE_STACK, template(DATA_SCIENCE_TEMPLATE), parameters, DATA_SCIENCE_TEMPLATE
-    )
+    def stacks(self, seen: Seen) -> None:
+        settings, connection = self.settings, self.connection
+        want = roles.data_science_stack(settings, seen)
+        try:
+            home = enter(connection, want.account, settings.roles.access, patient=self.asked.create_accounts)
+        except UserError as error:
+            self.show([roles.waiting(want, settings, connection, error).step])
+            return
+        first = [roles.plan_stack(home, want)]
+        if settings.administrator == "self-managed":
+            first.append(roles.plan_self_managed(settings, home, want.account))
+        self.show([planned.step for planned in first])
+        made = {} if self.dry_run else roles.apply_stacks(first)
+        outputs = made.get(want.account) or roles.outputs_of(home, want.name)
+        if missing := [name for name in roles.MODELS if name not in outputs]:
+            if not self.dry_run:
+                raise UserError(f"the stack {want.name} has no outputs {', '.join(missing)}")
+            self.show([Step("wait", "stacks", "of template 20", "until the data science account's stack is there")])
+            return
+        stages = roles.find_stages(settings, connection, seen)
+        if roles.one_by_one(settings, connection, home, stages, fresh=first[0].step.action == "create"):
+            self.each(stages, outputs)
+        else:
+            self.sets(home, stages, outputs)
 
+    def sets(self, home: Connection, stages: tuple[roles.Stage, ...], outputs: dict[str, str]) -> None:
+        """Template 20 by a stack set for each unit."""
+        cloudformation = home.client("cloudformation")
+        wanted = [roles.target_set(self.settings, stage, home.region, outputs) for stage in stages]
+        steps = [
+            stacksets.make_plan(want, stacksets.look(cloudformation, want.stack.name, want.call_as)) for want in wanted
+        ]
+        self.show(steps)
+        for want, step in zip(wanted, steps, strict=True):
+            if step.writes and not self.dry_run:
+                stacksets.apply(cloudformation, want)
 
-def target_stacks(
-    settings: Environment, organizations_of: Connection, outputs: Mapping[str, str]
-) -> list[stacks.Wanted]:
-    """The stack of every target account; the management account is none, as stack sets never deploy to it."""
-    organizations = organizations_of.client("organizations")
-    body = template(TARGET_TEMPLATE)
-    found: dict[str, stacks.Wanted] = {}
-    for stage, unit, suffix in (
-        ("staging", settings.units.staging, settings.roles.suffix.staging),
-        ("production", settings.units.production, settings.roles.suffix.production),
-    ):
-        accounts = members.accounts_beneath(organizations, unit)
-        if not accounts:
-            say(f"  note: the {stage} unit {unit} holds no active account yet. Run `make accounts` again when it does")
-        for account in accounts:
-            if account.id in {settings.accounts.management, settings.accounts.data_science}:
-                say(f"  note: {account.id} ({account.name}) is in the {stage} unit but runs no models: left out")
-                continue
-            if account.id in found:
-                raise UserError(f"account {account.id} ({account.name}) is in both units, one beneath the other")
-            parameters = {
-                "SageMakerRoleSuffix": suffix,
-                "PipelineExecutionRoleArn": outputs["TestRoleArn"],
-                "ExternalId": settings.tester_external_id,
-                "ModelBucketName": outputs["ModelBucketName"],
-                "ModelKeyArn": outputs["ModelKeyArn"],
-            }
-            found[account.id] = stacks.Wanted(account.id, TARGET_STACK, body, parameters, TARGET_TEMPLATE)
-    return list(found.values())
+    def each(self, stages: tuple[roles.Stage, ...], outputs: dict[str, str]) -> None:
+        """Template 20 in each account by itself."""
+        settings, planned = self.settings, []
+        for stage in stages:
+            for member in stage.accounts:
+                want = roles.target_stack(settings, stage, member.id, outputs)
+                try:
+                    there = enter(self.connection, member.id, settings.roles.access, self.asked.create_accounts)
+                except UserError as error:
+                    planned.append(roles.waiting(want, settings, self.connection, error))
+                    continue
+                if settings.administrator == "self-managed":
+                    planned.append(roles.plan_self_managed(settings, there, member.id))
+                planned.append(roles.plan_stack(there, want))
+        self.show([one.step for one in planned])
+        if not self.dry_run:
+            roles.apply_stacks(planned)
 
-
-def outputs_of(connection: Connection, name: str) -> dict[str, str]:
-    """A stack's outputs; {} when it does not exist."""
-    try:
-        stack = connection.client("cloudformation").describe_stacks(StackName=name)["Stacks"][0]
-    except ClientError as error:
-        if "does not exist" in str(error):
-            return {}
-        raise
-    return stacks.outputs(stack)
-
-
-def deploy(connection: Connection, want: stacks.Wanted, role: str, dry_run: bool) -> tuple[Step, dict[str, str]]:
-    """Plan one stack, show it, and (unless dry_run) apply it: the step and the stack's outputs."""
-    there = enter(connection, want.account, role)
-    cloudformation = there.client("cloudformation")
-    step = stacks.make_plan(want, stacks.look(cloudformation, want))
-    say(plan.line(step))
-    if dry_run or (step.action == "keep" and not step.detail):
-        return step, outputs_of(there, want.name)
-    return step, stacks.apply(cloudformation, want, step, lambda message: say(f"  … {message}"))
+    def finish(self) -> int:
+        """The sum, and what is left for others; 1 where something is."""
+        count = Counter(step.action for step in self.steps)
+        words = ("to create", "to change", "to leave alone") if self.dry_run else ("created", "changed", "as they were")
+        actions: tuple[plan.Action, ...] = ("create", "change", "keep", "wait")
+        told = ", ".join(f"{count[a]} {w}" for a, w in zip(actions, (*words, "waiting"), strict=True) if count[a])
+        say(f"{len(self.steps)} steps: {told}")
+        commands = [step for step in self.steps if step.action == "wait" and step.command]
+        for account in dict.fromkeys(step.account for step in commands):
+            say(f"  left for somebody with credentials of account {account}:")
+            for command in dict.fromkeys(step.command for step in commands if step.account == account):
+                say(f"    {command}")
+        return 1 if count["wait"] and not self.dry_run else 0
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -120,31 +138,29 @@ def main(argv: Sequence[str] | None = None) -> int:
         prog="python -m scripts.accounts", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     add_options(parser)
+    parser.add_argument("--create-organization", action="store_true", help="make the organization where there is none")
+    parser.add_argument(
+        "--create-accounts", action="store_true", help="make the accounts of new_accounts, in their units"
+    )
+    parser.add_argument("--invite", action="store_true", help="invite the accounts of invited_accounts, or move them")
     args = parser.parse_args(argv)
     settings = environment.load(args.environment)
     connection = connect(settings, args.profile, args.region)
-    if connection.account not in {settings.accounts.management, settings.accounts.data_science}:
-        raise UserError(
-            f"these credentials are of account {connection.account}. Sign in to the management account "
-            f"({settings.accounts.management}) or the data science account ({settings.accounts.data_science})"
-        )
+    settings = organization.with_data_science(connection, settings)
+    known = {"management": settings.accounts.management, "data science": settings.accounts.data_science}
+    if connection.account not in known.values():
+        named = " or ".join(f"the {name} account ({id})" for name, id in known.items() if id)
+        raise UserError(f"these credentials are of account {connection.account}. Sign in to {named}")
     say(f"accounts of {args.environment}, {connection.region}:")
-    role = settings.roles.access
-    first, outputs = deploy(connection, data_science_stack(settings, connection), role, args.dry_run)
-    steps = [first]
-    if missing := [name for name in MODELS if name not in outputs]:
-        if not args.dry_run:
-            raise UserError(f"the stack {DATA_SCIENCE_STACK} has no outputs {', '.join(missing)}")
-        say("  the target accounts are planned once the data science account's stack exists")
-    else:
-        for want in target_stacks(settings, connection, outputs):
-            step, _ = deploy(connection, want, role, args.dry_run)
-            steps.append(step)
-    done = "planned" if args.dry_run else "deployed" if plan.writes(steps) else "up to date already: nothing to do"
-    say(f"{len(steps)} stacks {done}")
+    asked = Asked(args.create_organization, args.create_accounts, args.invite)
+    set_up = SetUp(connection, settings, asked, args.dry_run)
+    set_up.play()
+    status = set_up.finish()
     if args.json:
-        print(json.dumps({"steps": plan.as_data(steps), "applied": not args.dry_run}, indent=2))
-    return 0
+        count = Counter(step.action for step in set_up.steps)
+        data = {"steps": plan.as_data(set_up.steps), "count": dict(count), "applied": not args.dry_run}
+        print(json.dumps(data, indent=2))
+    return status
 
 
 if __name__ == "__main__":

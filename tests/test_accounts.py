@@ -89,7 +89,7 @@ def test_accounts_are_found_beneath_nested_units_and_paths_name_every_unit(organ
     assert (path[0][:2], path[1][:2], path[-3:]) == ("o-", "r-", [unit, child, "*"])
 
 
-@pytest.mark.parametrize("status", ["ROLLBACK_COMPLETE", "DELETE_FAILED", "UPDATE_ROLLBACK_FAILED"])
+@pytest.mark.parametrize("status", ["ROLLBACK_FAILED", "DELETE_FAILED", "UPDATE_ROLLBACK_FAILED"])
 def test_a_broken_stack_is_left_for_a_person_to_look_at(status: str) -> None:
     want = stacks.Wanted("111111111111", "multi-account-deployment", "Resources: {}", {})
     with pytest.raises(UserError, match=status):

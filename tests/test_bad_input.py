@@ -319,7 +319,7 @@ def living(session: int) -> list[str]:
 
 @pytest.mark.parametrize(
     ("chapter", "whole_terminal"),
-    [("A model is trained", True), ("Roles, buckets and keys", False)],
+    [("A model is trained", True), ("Units, delegation, roles", False)],
     ids=["Ctrl-C", "kill -INT"],
 )
 def test_an_interrupted_rehearsal_ends_soon_and_leaves_nothing_behind(

@@ -9,12 +9,13 @@ from typing import Any, Literal
 
 from scripts.bundle.console import paint, say
 
-Action = Literal["create", "change", "keep", "delete"]
+Action = Literal["create", "change", "keep", "delete", "wait"]
 SIGNS: dict[str, tuple[str, str]] = {
     "create": ("+", "32"),
     "change": ("~", "33"),
     "keep": ("=", "2"),
     "delete": ("-", "31"),
+    "wait": ("!", "35"),  # for somebody else, or for another step
 }
 ONE = ("s3 object", "older version")  # kinds of which there are many: shown on one line while they stay as they are
 
@@ -25,6 +26,7 @@ class Step:
 
     kind: product, s3 object, stack, …; detail: why or how, in a few words
     request: what is needed to apply it (not shown)
+    command: with `wait`, what somebody has to do first; account: whose credentials that needs
     """
 
     action: Action
@@ -32,10 +34,12 @@ class Step:
     name: str
     detail: str = ""
     request: Mapping[str, Any] = field(default_factory=dict)
+    account: str = ""
+    command: str = ""
 
     @property
     def writes(self) -> bool:
-        return self.action != "keep"
+        return self.action in {"create", "change", "delete"}
 
 
 def writes(steps: Iterable[Step]) -> list[Step]:
@@ -60,9 +64,14 @@ def show(steps: Sequence[Step]) -> None:
     if count["delete"]:
         say(f"  {count['delete']} to delete, {count['keep']} to leave alone")
         return
-    say(f"  {count['create']} to create, {count['change']} to change, {count['keep']} to leave alone")
+    waiting = f", {count['wait']} to wait" if count["wait"] else ""
+    say(f"  {count['create']} to create, {count['change']} to change, {count['keep']} to leave alone{waiting}")
 
 
 def as_data(steps: Iterable[Step]) -> list[dict[str, str]]:
-    """The plan for --json."""
-    return [{"action": s.action, "kind": s.kind, "name": s.name, "detail": s.detail} for s in steps]
+    """The plan for --json; account and command are there for the steps that wait."""
+    return [
+        {"action": s.action, "kind": s.kind, "name": s.name, "detail": s.detail}
+        | ({"account": s.account, "command": s.command} if s.action == "wait" else {})
+        for s in steps
+    ]

@@ -11,6 +11,7 @@ from typing import Any
 from botocore.exceptions import ClientError
 
 from scripts.bundle.console import UserError, explain
+from scripts.bundle.patience import until
 from scripts.bundle.plan import Step
 
 INLINE_LIMIT = 51_200  # bytes of a template in a request (CloudFormation User Guide, "CloudFormation quotas")
@@ -22,6 +23,7 @@ SETTLED = (
     "IMPORT_COMPLETE",
     "IMPORT_ROLLBACK_COMPLETE",
 )
+LEFTOVER = {"ROLLBACK_COMPLETE", "DELETE_IN_PROGRESS"}  # of a failed first deployment
 BEGUN = {"CREATE_IN_PROGRESS", "UPDATE_IN_PROGRESS"}
 TAGS = {"multi-account-sagemaker": "accounts"}  # so that the stacks are known as the kit's
 
@@ -69,26 +71,34 @@ def make_plan(want: Wanted, found: Found) -> Step:
         raise UserError(f"the template of {want.name} has more than {INLINE_LIMIT:,} bytes")
     if not found.status or found.status == "REVIEW_IN_PROGRESS":
         return Step("create", "stack", place)
-    if found.status == "ROLLBACK_COMPLETE" or found.status.endswith("_FAILED"):
+    if found.status in LEFTOVER:
+        return Step("create", "stack", place, "in place of its failed first deployment", {"clear": True})
+    if found.status.endswith("_FAILED"):
         raise UserError(
             f"the stack {place} is in state {found.status}. Look at its events in the CloudFormation console, "
             "delete the stack, and run this command again"
         )
-    changed = changes(want, found)
+    changed = ", ".join(changes(want, found.body, found.parameters or {}))
     if found.status not in SETTLED:
         return Step("keep", "stack", place, f"{found.status}: waiting for it")
     return Step("change" if changed else "keep", "stack", place, changed)
 
 
-def changes(want: Wanted, found: Found) -> str:
+def changes(want: Wanted, body: str, parameters: Mapping[str, str]) -> list[str]:
     """What differs: the template, parameters by name."""
-    known = found.parameters or {}
-    names = [name for name, value in want.parameters.items() if known.get(name) != value]
-    return ", ".join([*(["template"] if found.body.strip() != want.body.strip() else []), *names])
+    names = [name for name, value in want.parameters.items() if parameters.get(name) != value]
+    return [*(["template"] if body.strip() != want.body.strip() else []), *names]
 
 
 def apply(cloudformation: Any, want: Wanted, step: Step, told: Callable[[str], None]) -> dict[str, str]:
     """Carry the step out and wait; the stack's outputs. told: hears of each resource that is done."""
+    if id := begin(cloudformation, want, step):
+        return wait(cloudformation, want, id, told)
+    return outputs(cloudformation.describe_stacks(StackName=want.name)["Stacks"][0])
+
+
+def begin(cloudformation: Any, want: Wanted, step: Step) -> str:
+    """Ask for what the step says; the stack's id, or its name where it is at work already, or "" for no change."""
     request = {
         "StackName": want.name,
         "TemplateBody": want.body,
@@ -96,17 +106,41 @@ def apply(cloudformation: Any, want: Wanted, step: Step, told: Callable[[str], N
         "Capabilities": ["CAPABILITY_NAMED_IAM"],
         "Tags": [{"Key": key, "Value": value} for key, value in TAGS.items()],
     }
-    id = want.name
     try:
         if step.action == "create":
-            id = cloudformation.create_stack(**request, OnFailure="DELETE")["StackId"]
-        elif step.action == "change":
-            id = cloudformation.update_stack(**request)["StackId"]
+            if step.request.get("clear"):
+                clear(cloudformation, want.name)
+            return str(cloudformation.create_stack(**request)["StackId"])
+        if step.action == "change":
+            return str(cloudformation.update_stack(**request)["StackId"])
     except ClientError as error:
         if "No updates are to be performed" in str(error):
-            return outputs(cloudformation.describe_stacks(StackName=want.name)["Stacks"][0])
+            return ""
         raise UserError(f"{want.file}: {explain(error)}") from error
-    return wait(cloudformation, want, id, told)
+    return want.name
+
+
+def clear(cloudformation: Any, name: str) -> None:
+    """Take away what a failed first deployment left: a stack in ROLLBACK_COMPLETE, which nothing can update.
+
+    The deployment is rolled back rather than deleted, so that RetainExceptOnCreate takes named buckets back with
+    it (CloudFormation Template Reference, "DeletionPolicy attribute": "If the stack operation … is rolled back").
+    """
+    try:
+        stack = cloudformation.describe_stacks(StackName=name)["Stacks"][0]
+    except ClientError as error:
+        if "does not exist" in str(error):
+            return
+        raise
+    if stack["StackStatus"] == "ROLLBACK_COMPLETE":
+        cloudformation.delete_stack(StackName=stack["StackId"])
+
+    def status() -> str | None:
+        now = str(cloudformation.describe_stacks(StackName=stack["StackId"])["Stacks"][0]["StackStatus"])
+        return None if now.endswith("_IN_PROGRESS") else now
+
+    if (ended := until(f"{name}, which is deleted", status, PATIENCE, lambda: "")) != "DELETE_COMPLETE":
+        raise UserError(f"the stack {name} could not be deleted: {ended}. Look at its events in the console")
 
 
 def outputs(stack: Mapping[str, Any]) -> dict[str, str]:

@@ -8,9 +8,10 @@ would have on AWS; the launch role and the Studio role are made as Studio makes 
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 
+from scripts.bundle import members
 from scripts.rehearsal.cloud import Cloud, Session
 from scripts.rehearsal.principals import Principal
 from scripts.rehearsal.services.organizations import plan_account_ids
@@ -19,6 +20,7 @@ MANAGEMENT = "999999999999"
 DATA_SCIENCE = "111111111111"  # the post's account ids
 PRODUCTION = "222222222222"
 STAGING = "333333333333"
+DEPLOYMENT, UNITS = "multi-account-deployment", {"prod": "production", "staging": "staging"}  # the post's names
 STACK_SETS = "member.org.stacksets.cloudformation.amazonaws.com"
 
 LAUNCH_ROLE = "AmazonSageMakerServiceCatalogProductsLaunchRole"
@@ -33,14 +35,14 @@ Administrator = Literal["delegated", "management"]
 
 @dataclass(frozen=True)
 class Setting:
-    """Who and what there is; accounts by role, unit ids by stage."""
+    """Who and what there is; accounts by role, units by stage: ids, or names of units that are yet to be made."""
 
     administrator: Administrator
     region: str
     management: str
     data_science: str
     targets: dict[str, str]  # stage ("staging", "prod") to account
-    units: dict[str, str]  # stage to unit id
+    units: dict[str, str]  # stage to unit
 
     @property
     def accounts(self) -> dict[str, str]:
@@ -57,8 +59,11 @@ def trust(**principal: str) -> str:
     return json.dumps({"Version": "2012-10-17", "Statement": [statement]})
 
 
-def make_organization(cloud: Cloud, administrator: Administrator, region: str) -> Setting:
-    """The organization with its units and accounts, trusted access, and the delegated administrator."""
+def make_organization(cloud: Cloud, administrator: Administrator, region: str, bare: bool = False) -> Setting:
+    """The organization with its units and accounts, trusted access, and the delegated administrator.
+
+    bare: only the organization and its accounts. The rest is for `make accounts` to do.
+    """
     delegated = administrator == "delegated"
     management = MANAGEMENT if delegated else DATA_SCIENCE
     root = cloud.root(management, region)
@@ -70,8 +75,10 @@ def make_organization(cloud: Cloud, administrator: Administrator, region: str) -
         made = organizations.create_organizational_unit(ParentId=parent, Name=name)
         return str(made["OrganizationalUnit"]["Id"])
 
-    deployment = unit(top, "multi-account-deployment")
-    units = {"prod": unit(deployment, "production"), "staging": unit(deployment, "staging")}
+    units, deployment = {stage: f"{DEPLOYMENT}/{name}" for stage, name in UNITS.items()}, top
+    if not bare:
+        deployment = unit(top, DEPLOYMENT)
+        units = {stage: unit(deployment, name) for stage, name in UNITS.items()}
 
     def account(account_id: str, name: str, parent: str) -> None:
         plan_account_ids([account_id])
@@ -80,17 +87,26 @@ def make_organization(cloud: Cloud, administrator: Administrator, region: str) -
             cloud.stopping.wait(0.02)
             status = organizations.describe_create_account_status(CreateAccountRequestId=made["Id"])
             made = status["CreateAccountStatus"]
-        organizations.move_account(AccountId=made["AccountId"], SourceParentId=top, DestinationParentId=parent)
+        if not bare:
+            organizations.move_account(AccountId=made["AccountId"], SourceParentId=top, DestinationParentId=parent)
 
     if delegated:
         account(DATA_SCIENCE, "data-science", deployment)
     account(PRODUCTION, "production", units["prod"])
     account(STAGING, "staging", units["staging"])
 
-    root.client("cloudformation").activate_organizations_access()
-    if delegated:
+    if not bare:
+        root.client("cloudformation").activate_organizations_access()
+    if delegated and not bare:
         organizations.register_delegated_administrator(AccountId=DATA_SCIENCE, ServicePrincipal=STACK_SETS)
     return Setting(administrator, region, management, DATA_SCIENCE, {"staging": STAGING, "prod": PRODUCTION}, units)
+
+
+def with_units(cloud: Cloud, setting: Setting) -> Setting:
+    """The setting with the ids of its units, once `make accounts` has made them."""
+    organizations = cloud.root(setting.management, setting.region).client("organizations")
+    units = {stage: members.unit_id(organizations, unit, "units") for stage, unit in setting.units.items()}
+    return replace(setting, units=units)
 
 
 def make_people(cloud: Cloud, setting: Setting) -> None:
@@ -163,4 +179,8 @@ studio:
     - service-role/{STUDIO_ROLE}
 catalog:
   owner: ML platform
+target_roles: one-by-one
+invited_accounts:
+  - {{id: '{setting.targets["staging"]}', stage: staging}}
+  - {{id: '{setting.targets["prod"]}', stage: production}}
 """

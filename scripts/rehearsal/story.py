@@ -269,7 +269,7 @@ class Story:
 
 
 def organization(story: Story) -> None:
-    story.setting = people.make_organization(story.cloud, story.administrator, story.region)
+    story.setting = people.make_organization(story.cloud, story.administrator, story.region, bare=True)
     people.make_people(story.cloud, story.setting)
     for name, account in story.setting.accounts.items():
         say(f"    {account}  {name}")
@@ -278,7 +278,8 @@ def organization(story: Story) -> None:
 
 def permissions(story: Story) -> None:
     manager = people.sign_in(story.cloud, story.setting.management, people.ENGINEER, story.region)
-    story.command(manager, "scripts.accounts", "--environment", str(story.environment_path))
+    story.command(manager, "scripts.accounts", "--environment", str(story.environment_path), "--invite")
+    story.setting = people.with_units(story.cloud, story.setting)
     iam = story.cloud.root(story.setting.data_science, story.region).client("iam")
     policy = f"arn:aws:iam::{story.setting.data_science}:policy/{people.APPROVER_POLICY}"
     people.make_person(iam, story.setting.data_science, people.APPROVER, policy)
@@ -533,8 +534,8 @@ def ask_endpoint(story: Story, stage: str, account: str, payloads: list[dict[str
 
 
 CHAPTERS: dict[str, tuple[str, Callable[[Story], None]]] = {
-    "organization": ("Four accounts and their units", organization),
-    "permissions": ("Roles, buckets and keys (templates 10 and 20)", permissions),
+    "organization": ("An organization with four accounts", organization),
+    "permissions": ("Units, delegation, roles, buckets and keys (templates 10 and 20)", permissions),
     "publishing": ("The product in Service Catalog (template 30)", publishing),
     "project": ("A data scientist creates a project", project),
     "training": ("A model is trained and registered", train),

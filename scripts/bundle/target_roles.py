@@ -1,0 +1,245 @@
+"""What the accounts need of roles: templates 10 and 20, and 21 where there is no organization.
+
+Template 20 goes into the target accounts by two stack sets, one for each unit (docs/decisions/0006), or as a
+stack in each account. Never both: two owners of one role's name are refused before anything is changed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from botocore.exceptions import ClientError
+
+from scripts.bundle import members, pack, stacks, stacksets
+from scripts.bundle.connect import Connection, enter
+from scripts.bundle.console import UserError, say
+from scripts.bundle.environment import Environment
+from scripts.bundle.members import Member
+from scripts.bundle.organization import Seen
+from scripts.bundle.plan import Step
+
+DATA_SCIENCE_STACK, TARGET_STACK = "multi-account-deployment", "multi-account-deployment-target"
+SELF_MANAGED_STACK = "multi-account-deployment-stack-sets"
+DATA_SCIENCE_TEMPLATE, TARGET_TEMPLATE = pack.TEMPLATES[0], pack.TEMPLATES[1]
+SELF_MANAGED_TEMPLATE = "templates/21-self-managed-roles.yaml"
+SELF_MANAGED_ROLES = ("AWSCloudFormationStackSetAdministrationRole", "AWSCloudFormationStackSetExecutionRole")
+MODELS = ("ModelBucketName", "ModelKeyArn", "TestRoleArn")  # outputs of the first that the second needs
+
+
+@dataclass(frozen=True)
+class Stage:
+    """Where a stage's models run; unit: its id, empty without Organizations."""
+
+    name: str
+    suffix: str
+    unit: str
+    accounts: tuple[Member, ...]
+
+
+@dataclass
+class Planned:
+    """A stack that is planned: its step, and where it is to be made (None where the account cannot be entered)."""
+
+    want: stacks.Wanted
+    step: Step
+    cloudformation: Any = None
+
+
+def template(name: str) -> str:
+    return (pack.ROOT / name).read_text(encoding="utf-8")
+
+
+# -- where -----------------------------------------------------------------------------------------
+
+
+def find_stages(settings: Environment, connection: Connection, seen: Seen) -> tuple[Stage, ...]:
+    """Both stages with their accounts; the management account is in none, as stack sets never deploy to it."""
+    suffix, units, found = settings.roles.suffix, settings.units, settings.targets
+    if found is not None:
+        return (
+            Stage("staging", suffix.staging, "", tuple(Member(id, "") for id in found.staging)),
+            Stage("production", suffix.production, "", tuple(Member(id, "") for id in found.production)),
+        )
+    organizations = connection.client("organizations")
+    stages, taken = [], {settings.accounts.management: "", settings.accounts.data_science: ""}
+    for name, own, unit in (
+        ("staging", suffix.staging, seen.unit(units.staging)),
+        ("production", suffix.production, seen.unit(units.production)),
+    ):
+        accounts = []
+        for member in members.accounts_beneath(organizations, unit):
+            other = taken.setdefault(member.id, name)
+            if other == name:
+                accounts.append(member)
+            elif other:
+                raise UserError(f"account {member.id} ({member.name}) is in both units, one beneath the other")
+            else:
+                say(f"  note: {member.id} ({member.name}) is in the {name} unit but runs no models")
+        if not accounts:
+            say(f"  note: the {name} unit {unit} holds no active account yet")
+        stages.append(Stage(name, own, unit, tuple(accounts)))
+    return tuple(stages)
+
+
+# -- templates 10 and 21 ---------------------------------------------------------------------------
+
+
+def data_science_stack(settings: Environment, seen: Seen) -> stacks.Wanted:
+    targets = settings.targets
+    parameters = {
+        "OrganizationalUnitPaths": ",".join(seen.paths),
+        "TargetAccountIds": ",".join((*targets.staging, *targets.production) if targets else ()),
+        "StudioExecutionRoleNames": ",".join(role.rsplit("/", 1)[-1] for role in settings.studio.execution_roles),
+        "ApprovalEmail": settings.notifications.approval_email,
+        "ExternalId": settings.tester_external_id,
+    }
+    account, body = settings.accounts.data_science, template(DATA_SCIENCE_TEMPLATE)
+    return stacks.Wanted(account, DATA_SCIENCE_STACK, body, parameters, DATA_SCIENCE_TEMPLATE)
+
+
+def self_managed_stack(settings: Environment, account: str) -> stacks.Wanted:
+    parameters = {"AdministratorAccountId": settings.accounts.data_science}
+    body = template(SELF_MANAGED_TEMPLATE)
+    return stacks.Wanted(account, SELF_MANAGED_STACK, body, parameters, SELF_MANAGED_TEMPLATE)
+
+
+def plan_self_managed(settings: Environment, there: Connection, account: str) -> Planned:
+    """The role of stack sets in an account; one that somebody made before is left as it is."""
+    planned = plan_stack(there, self_managed_stack(settings, account))
+    role = SELF_MANAGED_ROLES[account != settings.accounts.data_science]
+    if planned.step.action == "create" and role_exists(there, role):
+        planned.step = Step("keep", "role", f"{role} in {account}", "made by somebody else before")
+    return planned
+
+
+def role_exists(there: Connection, name: str) -> bool:
+    try:
+        there.client("iam").get_role(RoleName=name)
+    except ClientError as error:
+        if error.response["Error"]["Code"] == "NoSuchEntity":
+            return False
+        raise
+    return True
+
+
+# -- template 20 -----------------------------------------------------------------------------------
+
+
+def target_stack(settings: Environment, stage: Stage, account: str, outputs: Mapping[str, str]) -> stacks.Wanted:
+    parameters = {
+        "SageMakerRoleSuffix": stage.suffix,
+        "PipelineExecutionRoleArn": outputs["TestRoleArn"],
+        "ExternalId": settings.tester_external_id,
+        "ModelBucketName": outputs["ModelBucketName"],
+        "ModelKeyArn": outputs["ModelKeyArn"],
+    }
+    return stacks.Wanted(account, TARGET_STACK, template(TARGET_TEMPLATE), parameters, TARGET_TEMPLATE)
+
+
+def target_set(settings: Environment, stage: Stage, region: str, outputs: Mapping[str, str]) -> stacksets.WantedSet:
+    stack = target_stack(settings, stage, settings.accounts.data_science, outputs)
+    named = stacks.Wanted(stack.account, set_name(stage.name), stack.body, stack.parameters, stack.file)
+    accounts = tuple(member.id for member in stage.accounts)
+    return stacksets.WantedSet(named, stage.unit, region, settings.stack_set_administrator, accounts)
+
+
+def set_name(stage: str) -> str:
+    return f"{TARGET_STACK}-{stage}"
+
+
+def one_by_one(
+    settings: Environment, connection: Connection, home: Connection, stages: tuple[Stage, ...], fresh: bool
+) -> bool:
+    """Whether template 20 goes into each account by itself.
+
+    So it is when it is asked for, and where accounts have such stacks from before. home: the data science account;
+    fresh: its stack was just made, so that no account can have one yet. UserError where stack sets own the roles.
+    """
+    if settings.permission_model == "SELF_MANAGED":
+        return True
+    asked = settings.target_roles == "one-by-one"
+    cloudformation, call_as = home.client("cloudformation"), settings.stack_set_administrator
+    sets = {stage.name: stacksets.look(cloudformation, set_name(stage.name), call_as) for stage in stages}
+    for name, found in sets.items():
+        if asked and found.instances:
+            raise UserError(
+                f"target_roles is one-by-one, but the stack set {set_name(name)} owns the roles in "
+                f"{len(found.instances)} accounts. Write `target_roles: stack-set`, or delete its instances first "
+                "(`aws cloudformation delete-stack-instances`; endpoints there then lose their role)"
+            )
+    if asked or fresh or any(found.body for found in sets.values()):
+        return asked
+    accounts = [member.id for stage in stages for member in stage.accounts]
+    owners = [account for account in accounts if has_own_stack(connection, account, settings.roles.access)]
+    if owners:
+        say(f"  note: {', '.join(owners)}: the roles have a stack of their own from before, so each account keeps one")
+    return bool(owners)
+
+
+def has_own_stack(connection: Connection, account: str, role: str) -> bool:
+    """Whether an account has template 20 as a stack; one that cannot be entered is taken to have none."""
+    try:
+        there = enter(connection, account, role)
+    except UserError:
+        return False
+    return bool(outputs_of(there, TARGET_STACK))
+
+
+# -- plan and apply stacks -------------------------------------------------------------------------
+
+
+def outputs_of(connection: Connection, name: str) -> dict[str, str]:
+    """A stack's outputs; {} when it does not exist."""
+    try:
+        stack = connection.client("cloudformation").describe_stacks(StackName=name)["Stacks"][0]
+    except ClientError as error:
+        if "does not exist" in str(error):
+            return {}
+        raise
+    return stacks.outputs(stack)
+
+
+def plan_stack(there: Connection, want: stacks.Wanted) -> Planned:
+    cloudformation = there.client("cloudformation")
+    return Planned(want, stacks.make_plan(want, stacks.look(cloudformation, want)), cloudformation)
+
+
+def waiting(want: stacks.Wanted, settings: Environment, connection: Connection, why: UserError) -> Planned:
+    """A stack in an account that these credentials cannot enter: who can, and the command."""
+    management, role = settings.accounts.management, settings.roles.access
+    if management and connection.account != management:
+        command, account = 'make accounts ARGS="--profile PROFILE"', management
+    else:
+        values = " ".join(f"{key}={value}" for key, value in want.parameters.items())
+        command, account = (
+            (
+                f"aws cloudformation deploy --stack-name {want.name} --template-file {want.file} "
+                f"--capabilities CAPABILITY_NAMED_IAM --parameter-overrides {values}"
+            ),
+            want.account,
+        )
+    detail = f"no way in through the role {role} (roles.access)"
+    say(f"  note: {why}")
+    return Planned(want, Step("wait", "stack", f"{want.name} in {want.account}", detail, {}, account, command))
+
+
+def apply_stacks(planned: list[Planned]) -> dict[str, dict[str, str]]:
+    """Begin every stack that changes, then wait for all; the outputs by account. UserError with all that failed."""
+    begun = [(p, stacks.begin(p.cloudformation, p.want, p.step)) for p in planned if at_work(p.step)]
+    outputs, failed = {}, []
+    for p, id in begun:
+        try:
+            if id:
+                outputs[p.want.account] = stacks.wait(p.cloudformation, p.want, id, lambda line: say(f"  … {line}"))
+        except UserError as error:
+            failed.append(str(error))
+    if failed:
+        raise UserError("\n".join(failed))
+    return outputs
+
+
+def at_work(step: Step) -> bool:
+    """Whether there is something to do or to wait for."""
+    return step.writes or (step.action == "keep" and step.kind == "stack" and bool(step.detail))
