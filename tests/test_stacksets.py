@@ -11,81 +11,22 @@ from botocore.exceptions import ClientError
 
 from scripts.rehearsal.cloud import Cloud
 from scripts.rehearsal.cloudformation.provider import Context, ResourceFailed
-from scripts.rehearsal.cloudformation.providers_stackset import Selection, StackSet, plan, wanted
+from scripts.rehearsal.cloudformation.providers_stackset import StackSet
+from scripts.rehearsal.cloudformation.providers_stackset_targets import Selection, plan
 from scripts.rehearsal.cloudformation.stacksets_run import Pace, pace
-from scripts.rehearsal.services.organizations import STACK_SETS, plan_account_ids
-
-MANAGEMENT, DATA, STAGING, PROD, NESTED = (
-    "999999999999", "111111111111", "333333333333", "222222222222", "444444444444",
-)  # fmt: skip
-REGION = "us-east-1"
-TEMPLATE = json.dumps(
-    {
-        "Parameters": {"Value": {"Type": "String", "Default": "1"}},
-        "Resources": {
-            "Note": {
-                "Type": "AWS::SSM::Parameter",
-                "Properties": {"Name": "/note", "Type": "String", "Value": {"Ref": "Value"}},
-            }
-        },
-    }
+from tests.stacksets_setting import (
+    DATA,
+    MANAGEMENT,
+    NESTED,
+    PROD,
+    REGION,
+    STAGING,
+    TEMPLATE,
+    Setting,
+    create,
+    finish,
+    instances,
 )
-
-
-class Setting:
-    """An organization: staging with a unit below it, production, the data science account in neither."""
-
-    def __init__(self, cloud: Cloud) -> None:
-        self.cloud = cloud
-        client = cloud.root(MANAGEMENT, REGION).client("organizations")
-        client.create_organization(FeatureSet="ALL")
-        self.root = client.list_roots()["Roots"][0]["Id"]
-        self.staging = self.unit(self.root, "staging")
-        self.nested = self.unit(self.staging, "nested")
-        self.prod = self.unit(self.root, "prod")
-        for account, unit in ((STAGING, self.staging), (NESTED, self.nested), (PROD, self.prod), (DATA, None)):
-            plan_account_ids([account])
-            client.create_account(AccountName=f"a{account}", Email=f"{account}@example.com")
-            if unit:
-                client.move_account(AccountId=account, SourceParentId=self.root, DestinationParentId=unit)
-        self.organizations = client
-        self.management = cloud.root(MANAGEMENT, REGION).client("cloudformation")
-        self.data = cloud.root(DATA, REGION).client("cloudformation")
-
-    def unit(self, parent: str, name: str) -> str:
-        client = self.cloud.root(MANAGEMENT, REGION).client("organizations")
-        return str(client.create_organizational_unit(ParentId=parent, Name=name)["OrganizationalUnit"]["Id"])
-
-    def trust(self) -> Setting:
-        self.management.activate_organizations_access()
-        self.organizations.register_delegated_administrator(AccountId=DATA, ServicePrincipal=STACK_SETS)
-        return self
-
-    def note(self, account: str, region: str = REGION) -> str:
-        found = self.cloud.root(account, region).client("ssm").get_parameters(Names=["/note"])["Parameters"]
-        return str(found[0]["Value"]) if found else ""
-
-
-def create(client: Any, name: str = "notes", **more: Any) -> str:
-    given = {"StackSetName": name, "TemplateBody": TEMPLATE, "PermissionModel": "SERVICE_MANAGED", **more}
-    return str(client.create_stack_set(**given)["StackSetId"])
-
-
-def finish(client: Any, answer: dict[str, Any], name: str = "notes", **more: Any) -> dict[str, Any]:
-    """The operation, when it has ended."""
-    for _ in range(600):
-        names = {"StackSetName": name, "OperationId": answer["OperationId"], **more}
-        seen: dict[str, Any] = client.describe_stack_set_operation(**names)["StackSetOperation"]
-        if seen["Status"] not in {"RUNNING", "QUEUED", "STOPPING"}:
-            return seen
-        time.sleep(0.02)
-    raise AssertionError("the operation did not end")
-
-
-def instances(client: Any, name: str = "notes", **more: Any) -> dict[tuple[str, str], dict[str, Any]]:
-    found = client.list_stack_instances(StackSetName=name, **more)["Summaries"]
-    return {(i["Account"], i["Region"]): i for i in found}
-
 
 # -- preconditions ---------------------------------------------------------------------------------
 
@@ -377,6 +318,9 @@ def test_selections_of_accounts_are_sets() -> None:
     assert everyone.minus(a) == Selection(frozenset("12"), True)
     assert everyone.minus(a).also(b) == Selection(frozenset("3"), False)
     assert a.minus(everyone).targets("ou") is None
+    assert a.plus(b) == Selection(frozenset("123"), False)
+    assert Selection(frozenset("123"), True).plus(a) == Selection(frozenset("3"), True)
+    assert a.plus(everyone) == everyone
 
 
 def properties(setting: Setting, accounts: list[str], **more: Any) -> dict[str, Any]:
@@ -384,6 +328,7 @@ def properties(setting: Setting, accounts: list[str], **more: Any) -> dict[str, 
         "StackSetName": "notes",
         "PermissionModel": "SERVICE_MANAGED",
         "CallAs": "DELEGATED_ADMIN",
+        "AutoDeployment": {"Enabled": False},
         "TemplateBody": TEMPLATE,
         "StackInstancesGroup": [
             {
@@ -401,7 +346,7 @@ def properties(setting: Setting, accounts: list[str], **more: Any) -> dict[str, 
 
 def test_a_changed_account_list_becomes_deletions_and_creations(cloud: Cloud) -> None:
     setting = Setting(cloud)
-    todo = plan(wanted(properties(setting, ["1", "2"])), wanted(properties(setting, ["2", "3"])))
+    todo = plan(properties(setting, ["1", "2"]), properties(setting, ["2", "3"]))
     assert [i.targets["Accounts"] for i in (*todo.delete, *todo.create, *todo.update)] == [["1"], ["3"], ["2"]]
 
 

@@ -105,7 +105,8 @@ def _stack_set_owner(call: Call) -> str:
 
 def _stack_set_targets(call: Call) -> list[str]:
     targets = call.params.get("DeploymentTargets", {})
-    names = [*targets.get("OrganizationalUnitIds", []), *call.params.get("Accounts", [])]
+    accounts = call.params.get("Accounts", []) or targets.get("Accounts", [])
+    names = targets.get("OrganizationalUnitIds") or accounts
     if not names and call.operation == "UpdateStackSet":
         return []
     owner = _stack_set_owner(call)

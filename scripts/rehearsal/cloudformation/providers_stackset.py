@@ -3,12 +3,12 @@
 What it calls and in which order is what AWS's own handler does (published as
 aws-cloudformation-resource-providers-cloudformation): an update first deletes the instances that
 are no longer wanted, then updates the set, then creates new instances, then updates those that
-stay. An operation that ends in anything but SUCCEEDED fails the resource.
+stay. An operation that ends in anything but SUCCEEDED fails the resource. Which instances these are
+is in providers_stackset_targets.py.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any
 
 from scripts.rehearsal.cloudformation.provider import Context, Made, ResourceFailed
@@ -22,16 +22,16 @@ from scripts.rehearsal.cloudformation.providers_shapes import (
     unless,
     without,
 )
-from scripts.rehearsal.errors import NotPlayed
+from scripts.rehearsal.cloudformation.providers_stackset_targets import TYPE, Instances, plan
 
-TYPE = "AWS::CloudFormation::StackSet"
 NOT_HERE = {"StackSetNotFoundException", "StackSetNotFound"}
 NO_INSTANCE = {"StackInstanceNotFoundException", "StackInstanceNotFound"}
-NESTED = {"AWS::CloudFormation::Stack", "AWS::CloudFormation::StackSet"}
 CONFIGURATION = (
     "AdministrationRoleARN", "AutoDeployment", "Capabilities", "Description", "ExecutionRoleName", "Parameters",
     "TemplateBody", "TemplateURL",
 )  # fmt: skip
+NOTHING: dict[str, Any] = {}
+COMPARED = frozenset(CONFIGURATION) - {"Capabilities", "TemplateURL"}
 CARRIED = frozenset(
     {
         *CONFIGURATION, "CallAs", "ManagedExecution", "OperationPreferences", "PermissionModel", "StackInstancesGroup",
@@ -40,128 +40,11 @@ CARRIED = frozenset(
 )  # fmt: skip
 
 
-@dataclass(frozen=True)
-class Selection:
-    """Accounts of one unit: these ones, or all but these ones."""
-
-    accounts: frozenset[str]
-    all_but: bool
-
-    def minus(self, other: Selection) -> Selection:
-        return self.also(Selection(other.accounts, not other.all_but))
-
-    def also(self, other: Selection) -> Selection:
-        """The accounts that are in both."""
-        if self.all_but and other.all_but:
-            return Selection(self.accounts | other.accounts, True)
-        if self.all_but:
-            return Selection(other.accounts - self.accounts, False)
-        if other.all_but:
-            return Selection(self.accounts - other.accounts, False)
-        return Selection(self.accounts & other.accounts, False)
-
-    def targets(self, unit: str) -> dict[str, Any] | None:
-        """The deployment targets; None where no account is selected."""
-        if not self.accounts:
-            return {"OrganizationalUnitIds": [unit]} if self.all_but else None
-        return {
-            "OrganizationalUnitIds": [unit],
-            "Accounts": sorted(self.accounts),
-            "AccountFilterType": "DIFFERENCE" if self.all_but else "INTERSECTION",
-        }
-
-
-@dataclass(frozen=True)
-class Instances:
-    """One call to create, update or delete stack instances."""
-
-    targets: dict[str, Any]
-    regions: tuple[str, ...]
-    overrides: list[dict[str, Any]]
-
-
-@dataclass(frozen=True)
-class Plan:
-    delete: list[Instances]
-    create: list[Instances]
-    update: list[Instances]
-
-
-Wanted = dict[tuple[str, str], tuple[Selection, list[dict[str, Any]]]]  # by region and unit ("" when self-managed)
-Part = tuple[Selection, str, str, list[dict[str, Any]]]  # accounts, region, unit, parameter overrides
-
-
-def wanted(properties: dict[str, Any]) -> Wanted:
-    """What StackInstancesGroup asks for, by region and unit."""
-    service_managed = properties["PermissionModel"] == "SERVICE_MANAGED"
-    found: Wanted = {}
-    for group in properties.get("StackInstancesGroup") or []:
-        targets, overrides = group["DeploymentTargets"], group.get("ParameterOverrides") or []
-        only(f"{TYPE}.DeploymentTargets", targets, {"Accounts", "AccountFilterType", "OrganizationalUnitIds"})
-        units = targets.get("OrganizationalUnitIds") or []
-        if service_managed and not units:
-            raise ResourceFailed(
-                "OrganizationalUnitIds should be specified in DeploymentTargets in SERVICE_MANAGED model"
-            )
-        if not service_managed and not targets.get("Accounts"):
-            raise ResourceFailed("Accounts should be specified in DeploymentTargets in SELF_MANAGED model")
-        chosen = selection(targets) if service_managed else Selection(frozenset(targets["Accounts"]), False)
-        for region in group["Regions"]:
-            for unit in units if service_managed else [""]:
-                if (region, unit) in found:
-                    raise NotPlayed(f"{TYPE}: {unit or 'accounts'} and {region} in two groups of StackInstancesGroup")
-                found[region, unit] = chosen, overrides
-    return found
-
-
-def selection(targets: dict[str, Any]) -> Selection:
-    accounts = frozenset(targets.get("Accounts") or ())
-    kind = targets.get("AccountFilterType") or "NONE"
-    if kind == "UNION":
-        raise ResourceFailed("AccountFilterType UNION is not supported for CreateStackInstances operations")
-    if kind == "NONE" and accounts:
-        raise ResourceFailed("AccountFilterType should be specified when both OrganizationalUnitIds and Accounts are")
-    if kind in {"INTERSECTION", "DIFFERENCE"} and not accounts:
-        raise ResourceFailed(f"Accounts should be specified when AccountFilterType is {kind}")
-    return Selection(accounts, kind != "INTERSECTION")
-
-
-def plan(old: Wanted, new: Wanted) -> Plan:
-    """The difference of two groups: what to delete, to create and to update."""
-    nothing = Selection(frozenset(), False)
-    delete: list[Part] = []
-    create: list[Part] = []
-    update: list[Part] = []
-    for region, unit in sorted(old.keys() | new.keys()):
-        before, old_overrides = old.get((region, unit), (nothing, []))
-        after, overrides = new.get((region, unit), (nothing, []))
-        delete.append((before.minus(after), region, unit, []))
-        create.append((after.minus(before), region, unit, overrides))
-        if unit or overrides != old_overrides:  # the handler updates a unit's instances whether or not they changed
-            update.append((after.also(before), region, unit, overrides))
-    return Plan(calls(delete), calls(create), calls(update))
-
-
-def calls(parts: list[Part]) -> list[Instances]:
-    """Parts with the same targets and overrides in several regions become one call."""
-    merged: list[Instances] = []
-    for chosen, region, unit, overrides in parts:
-        targets = chosen.targets(unit) if unit else ({"Accounts": sorted(chosen.accounts)} if chosen.accounts else None)
-        if targets is None:
-            continue
-        same = next((i for i in merged if i.targets == targets and i.overrides == overrides), None)
-        if same is not None:
-            merged[merged.index(same)] = Instances(targets, (*same.regions, region), overrides)
-        else:
-            merged.append(Instances(targets, (region,), overrides))
-    return merged
-
-
 class StackSet:
     def create(self, context: Context, properties: dict[str, Any]) -> Made:
         only(TYPE, properties, CARRIED)
         client = context.client("cloudformation")
-        todo = plan({}, wanted(properties))
+        todo = plan(NOTHING, properties)
         self._check_template(client, properties)
         arguments = without(properties, "OperationPreferences", "StackInstancesGroup", "Tags")
         if tags := all_tags(context.tags, properties):
@@ -175,15 +58,23 @@ class StackSet:
     def update(self, context: Context, physical_id: str, old: dict[str, Any], new: dict[str, Any]) -> Made:
         only(TYPE, new, CARRIED)
         client = context.client("cloudformation")
-        todo = plan(wanted(old), wanted(new))
+        todo = plan(old, new)
         self._check_template(client, new)
-        client.describe_stack_set(StackSetName=physical_id, **call_as(new))
-        if old.get("ManagedExecution") != new.get("ManagedExecution"):
-            raise NotPlayed(f"{TYPE}: a change of ManagedExecution")
+        found = client.describe_stack_set(StackSetName=physical_id, **call_as(new))["StackSet"]
+        if active(found) != active(new):
+            roles = {name: new[name] for name in ("AdministrationRoleARN", "ExecutionRoleName") if name in new}
+            arguments: dict[str, Any] = {"StackSetName": physical_id, "UsePreviousTemplate": True}
+            arguments |= (
+                roles
+                | call_as(new)
+                | {"ManagedExecution": {"Active": active(new)}, "Capabilities": new.get("Capabilities", [])}
+            )
+            filled = fill(client, "UpdateStackSet", arguments, TYPE)
+            self._finish(context, client, physical_id, new, client.update_stack_set(**filled)["OperationId"])
         self._carry_out(context, client, physical_id, new, "DeleteStackInstances", todo.delete)
         former = context.tags if context.former_tags is None else context.former_tags
         tags = all_tags(context.tags, new)
-        changed = any(old.get(name) != new.get(name) for name in CONFIGURATION)
+        changed = "TemplateURL" in new or any(old.get(name) != new.get(name) for name in COMPARED)
         if changed or all_tags(former, old) != tags:
             arguments = {name: new[name] for name in CONFIGURATION if name in new}
             arguments |= {"StackSetName": physical_id, "Tags": tag_list(tags), **call_as(new), **preferences(new)}
@@ -198,7 +89,7 @@ class StackSet:
         found = unless(NOT_HERE, client.describe_stack_set, StackSetName=physical_id, **call_as(properties))
         if found is None or found["StackSet"]["Status"] == "DELETED":
             return
-        todo = plan(wanted(properties), {})
+        todo = plan(properties, NOTHING)
         self._carry_out(context, client, physical_id, properties, "DeleteStackInstances", todo.delete)
         client.delete_stack_set(StackSetName=physical_id, **call_as(properties))
 
@@ -206,8 +97,10 @@ class StackSet:
         """GetTemplateSummary, as the handler does before anything else: no stacks and sets inside a set."""
         source = {name: properties[name] for name in ("TemplateBody", "TemplateURL") if name in properties}
         for found in client.get_template_summary(**source).get("ResourceTypes", []):
-            if found in NESTED:
-                raise ResourceFailed(f"Nested {found} is not allowed")
+            if found == TYPE:
+                raise ResourceFailed(f"Nested {TYPE} is not supported in {TYPE}")
+            if found == "AWS::CloudFormation::Stack" and properties["PermissionModel"] == "SERVICE_MANAGED":
+                raise ResourceFailed(f"Nested {found} is not supported in service managed {TYPE}")
 
     def _carry_out(
         self,
@@ -222,17 +115,14 @@ class StackSet:
             arguments: dict[str, Any] = {
                 "StackSetName": stack_set,
                 "Regions": list(instances.regions),
+                "DeploymentTargets": instances.targets,
                 **call_as(properties),
                 **preferences(properties),
             }
-            if properties["PermissionModel"] == "SERVICE_MANAGED":
-                arguments["DeploymentTargets"] = instances.targets
-            else:
-                arguments["Accounts"] = instances.targets["Accounts"]
             if operation == "DeleteStackInstances":
                 arguments["RetainStacks"] = False
-            elif instances.overrides:
-                arguments["ParameterOverrides"] = instances.overrides
+            else:
+                arguments["ParameterOverrides"] = instances.overrides or []
             filled = fill(client, operation, arguments, TYPE)
             ignored = NO_INSTANCE if operation == "DeleteStackInstances" else set()
             if started := unless(ignored, METHODS[operation](client), **filled):
@@ -268,6 +158,10 @@ METHODS = {
 
 def call_as(properties: dict[str, Any]) -> dict[str, str]:
     return {"CallAs": properties["CallAs"]} if properties.get("CallAs") else {}
+
+
+def active(found: dict[str, Any]) -> bool:
+    return bool((found.get("ManagedExecution") or {}).get("Active"))
 
 
 def preferences(properties: dict[str, Any]) -> dict[str, Any]:

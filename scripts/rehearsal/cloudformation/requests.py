@@ -75,6 +75,11 @@ def template_body(call: Call, params: Mapping[str, Any], stack: Stack | None = N
 
 def stored_template(session: Session, url: str) -> str:
     """A template in S3, read with the permissions of the session."""
+    return stored(session, url, MAX_STORED, "Template")
+
+
+def stored(session: Session, url: str, most: int, what: str) -> str:
+    """A text of at most so many bytes in S3, read with the permissions of the session; what: how AWS calls it."""
     bucket, key, region, version = s3_place(session.cloud.endpoint, url)
     arguments = {"Bucket": bucket, "Key": key, **({"VersionId": version} if version else {})}
     try:
@@ -87,12 +92,12 @@ def stored_template(session: Session, url: str) -> str:
             "http://docs.aws.amazon.com/AmazonS3/latest/API/ErrorResponses.html",
         ) from error
     content = answer["Body"].read()
-    if len(content) > MAX_STORED:
-        raise AwsError("ValidationError", f"Template may not exceed {MAX_STORED} bytes in size.")
+    if len(content) > most:
+        raise AwsError("ValidationError", f"{what} may not exceed {most} bytes in size.")
     try:
         return str(content.decode("utf-8"))
     except UnicodeDecodeError as error:
-        raise AwsError("ValidationError", "Template format error: the template is not UTF-8 text") from error
+        raise AwsError("ValidationError", f"{what} format error: the file is not UTF-8 text") from error
 
 
 def s3_place(endpoint: str, url: str) -> tuple[str, str, str, str]:

@@ -157,5 +157,10 @@ def update_termination_protection(call: Call) -> dict[str, Any]:
     return {"StackId": stack.id}
 
 
-for _module in ("views", "changesets", "stacksets"):  # they register their operations on the same Service
+for _module in (
+    "views",
+    "changesets",
+    "stacksets",
+    "stacksets_views",
+):  # they register their operations on the same Service
     importlib.import_module(f"scripts.rehearsal.cloudformation.{_module}")

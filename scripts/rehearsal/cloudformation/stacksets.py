@@ -3,19 +3,20 @@
 CreateStackSet, UpdateStackSet, DeleteStackSet, DescribeStackSet, ListStackSets, CreateStackInstances,
 UpdateStackInstances, DeleteStackInstances, ListStackInstances, DescribeStackInstance,
 DescribeStackSetOperation, ListStackSetOperations, ListStackSetOperationResults, StopStackSetOperation,
+ListStackSetAutoDeploymentTargets,
 ActivateOrganizationsAccess, DeactivateOrganizationsAccess, DescribeOrganizationsAccess.
-Not played: automatic deployments, importing stacks, drift.
+The answers' form is in stacksets_views.py, automatic deployments in stacksets_auto.py.
+Not played: importing stacks, drift.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
-from functools import partial
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from scripts.rehearsal.calls import Call
 from scripts.rehearsal.cloud import new_id
-from scripts.rehearsal.cloudformation import stacksets_run
+from scripts.rehearsal.cloudformation import stacksets_auto, stacksets_run
 from scripts.rehearsal.cloudformation.goals import acknowledge, check_tags, read
 from scripts.rehearsal.cloudformation.requests import NAME, template_body
 from scripts.rehearsal.cloudformation.service import cloudformation
@@ -24,21 +25,20 @@ from scripts.rehearsal.cloudformation.stacksets_state import (
     MOST_SETS,
     Instance,
     Operation,
-    Result,
     StackSet,
     alive_set,
+    find_operation,
     find_set,
     owner_of,
     require_organization,
     sets_of,
 )
-from scripts.rehearsal.cloudformation.stacksets_targets import check_regions, targets_for
+from scripts.rehearsal.cloudformation.stacksets_targets import check_regions, request_of, targets_for
 from scripts.rehearsal.errors import AwsError, NotPlayed
 from scripts.rehearsal.services import organizations
 from scripts.rehearsal.services.permit import permit
 
-MASK = "****"
-MOST_RESULTS = 100
+SETTINGS = {"Parameters", "Tags", "Description", "AutoDeployment", "DeploymentTargets", "Accounts", "Regions"}
 NESTED = ("AWS::CloudFormation::Stack", "AWS::CloudFormation::StackSet", "AWS::CloudFormation::Macro")
 
 
@@ -103,6 +103,8 @@ def create_stack_set(call: Call) -> dict[str, Any]:
     owner = owner_of(call)
     if model == "SERVICE_MANAGED":
         require_organization(call)
+        if "AutoDeployment" not in params:  # API Reference, CreateStackSet: "Required if the permissions model is …"
+            raise refused("AutoDeployment is required for stack sets with SERVICE_MANAGED permissions")
     elif params.get("CallAs") == "DELEGATED_ADMIN":
         raise refused("CallAs DELEGATED_ADMIN can be used only with SERVICE_MANAGED stack sets")
     name, sets = str(params["StackSetName"]), sets_of(call.cloud, owner, call.region)
@@ -117,15 +119,15 @@ def create_stack_set(call: Call) -> dict[str, Any]:
         made = StackSet(name, f"{name}:{new_id()}", owner, call.region, model)
         made.token = str(params.get("ClientRequestToken", ""))
         ask_to_tag(call, made)
-        define(made, params, body, given_parameters(params, {}))
+        define(call, made, body, given_parameters(params, {}))
         made.managed_execution = bool((params.get("ManagedExecution") or {}).get("Active"))
         sets.by_id[made.id] = made
     return {"StackSetId": made.id}
 
 
-def define(stack_set: StackSet, params: Mapping[str, Any], body: str, parameters: dict[str, str]) -> None:
+def define(call: Call, stack_set: StackSet, body: str, parameters: dict[str, str]) -> None:
     """Take on the template and settings of a request, after AWS's checks."""
-    parsed = read(body)
+    params, parsed = call.params, read(body)
     if stack_set.service_managed:
         refuse_nesting(body, parsed.transforms, parsed.resources.values())
     capabilities = tuple(params.get("Capabilities", ()))
@@ -137,13 +139,8 @@ def define(stack_set: StackSet, params: Mapping[str, Any], body: str, parameters
         raise refused(f"Parameters: [{', '.join(missing)}] must have values")
     if stack_set.service_managed and (params.get("AdministrationRoleARN") or params.get("ExecutionRoleName")):
         raise refused("AdministrationRoleARN and ExecutionRoleName cannot be used with SERVICE_MANAGED stack sets")
-    automatic = params.get("AutoDeployment") or {}
-    if automatic and not stack_set.service_managed:
-        raise refused("AutoDeployment can be used only with SERVICE_MANAGED stack sets")
-    if automatic.get("Enabled"):
-        raise NotPlayed("cloudformation: stack sets with automatic deployment (AutoDeployment Enabled)")
-    if automatic.get("RetainStacksOnAccountRemoval"):
-        raise refused("RetainStacksOnAccountRemoval can be given only if AutoDeployment is enabled")
+    if "AutoDeployment" in params:
+        stacksets_auto.check(call, stack_set, params["AutoDeployment"])
     if "Tags" in params:
         tags = {tag["Key"]: tag["Value"] for tag in params["Tags"]}
         check_tags(tags)
@@ -153,7 +150,8 @@ def define(stack_set: StackSet, params: Mapping[str, Any], body: str, parameters
     stack_set.description = params.get("Description", stack_set.description)
     stack_set.administration_role = params.get("AdministrationRoleARN", stack_set.administration_role)
     stack_set.execution_role = params.get("ExecutionRoleName", stack_set.execution_role)
-    stack_set.auto_deployment = dict(automatic) or stack_set.auto_deployment
+    if "AutoDeployment" in params:
+        stack_set.auto_deployment = dict(params["AutoDeployment"])
 
 
 def ask_to_tag(call: Call, stack_set: StackSet) -> None:
@@ -198,24 +196,28 @@ def given_parameters(params: Mapping[str, Any], present: Mapping[str, str], key:
 @cloudformation.operation("UpdateStackSet")
 def update_stack_set(call: Call) -> dict[str, Any]:
     """The set changes at once and stays changed, whatever becomes of its instances."""
-    params, stack_set = call.params, alive_set(call)
-    if "ManagedExecution" in params:
-        raise NotPlayed("cloudformation: UpdateStackSet with ManagedExecution")
+    params, stack_set = request_of(call), alive_set(call)
     if params.get("PermissionModel", stack_set.permission_model) != stack_set.permission_model:
         raise NotPlayed("cloudformation: a change of PermissionModel")
     body = stack_set.body if params.get("UsePreviousTemplate") else template_body(call, params)
     chosen = bool(params.get("Accounts") or params.get("DeploymentTargets"))
     if chosen != bool(params.get("Regions")):
         raise refused("Regions and accounts (or deployment targets) must be given together, or both left out")
+    if "AutoDeployment" in params and chosen:
+        raise refused("AutoDeployment cannot be specified together with DeploymentTargets or Regions")
     with stack_set.lock:
-        refuse_busy(stack_set)
+        refuse_busy(stack_set, even_managed="ManagedExecution" in params)
+        if "ManagedExecution" in params:
+            stack_set.managed_execution = bool((params["ManagedExecution"] or {}).get("Active"))
+            if params.get("UsePreviousTemplate") and not SETTINGS & params.keys():
+                return start(call, stack_set, "UPDATE", [], stacksets_run.deploy)
         places = set(stack_set.instances)
         if chosen:
             accounts = {account for account, _ in targets_for(stack_set, params, creates=False)}
             regions = check_regions(params["Regions"])
             places = {place for place in places if place[0] in accounts and place[1] in regions}
         ask_to_tag(call, stack_set)
-        define(stack_set, params, body, given_parameters(params, stack_set.parameters))
+        define(call, stack_set, body, given_parameters(params, stack_set.parameters))
         for instance in stack_set.instances.values():
             if instance.status == "CURRENT":
                 instance.status = "OUTDATED"
@@ -239,7 +241,7 @@ def delete_stack_set(call: Call) -> None:
 
 @cloudformation.operation("CreateStackInstances")
 def create_stack_instances(call: Call) -> dict[str, Any]:
-    params, stack_set = call.params, alive_set(call)
+    params, stack_set = request_of(call), alive_set(call)
     overrides = checked_overrides(stack_set, given_parameters(params, {}, "ParameterOverrides"))
     regions = check_regions(params["Regions"])
     with stack_set.lock:
@@ -254,6 +256,7 @@ def create_stack_instances(call: Call) -> dict[str, Any]:
                 stack_set.instances[account, region].overrides = dict(overrides)
         if len(stack_set.instances) > MOST_INSTANCES:
             raise AwsError("LimitExceededException", f"The limit of {MOST_INSTANCES} stack instances is reached")
+        stacksets_auto.remember(stack_set, params.get("DeploymentTargets") or {}, regions)
         return start(call, stack_set, "CREATE", places, stacksets_run.deploy)
 
 
@@ -267,7 +270,7 @@ def checked_overrides(stack_set: StackSet, overrides: dict[str, str]) -> dict[st
 @cloudformation.operation("UpdateStackInstances")
 def update_stack_instances(call: Call) -> dict[str, Any]:
     """Overrides left out stay as they are; an empty list takes them all away."""
-    params, stack_set = call.params, alive_set(call)
+    params, stack_set = request_of(call), alive_set(call)
     regions = check_regions(params["Regions"])
     with stack_set.lock:
         refuse_busy(stack_set)
@@ -289,7 +292,7 @@ def update_stack_instances(call: Call) -> dict[str, Any]:
 
 @cloudformation.operation("DeleteStackInstances")
 def delete_stack_instances(call: Call) -> dict[str, Any]:
-    params, stack_set = call.params, alive_set(call)
+    params, stack_set = request_of(call), alive_set(call)
     regions = check_regions(params["Regions"])
     with stack_set.lock:
         refuse_busy(stack_set)
@@ -303,6 +306,7 @@ def delete_stack_instances(call: Call) -> dict[str, Any]:
             units = set(targets.get("OrganizationalUnitIds") or [])
             accounts = {account for account, _ in targets_for(stack_set, params, creates=False)}
             places = [p for p, i in stack_set.instances.items() if p[0] in accounts or i.unit in units]
+            stacksets_auto.forget(stack_set, units, regions)
         else:
             accounts = {account for account, _ in targets_for(stack_set, params, creates=False)}
             places = [place for place in stack_set.instances if place[0] in accounts]
@@ -325,48 +329,47 @@ def refuse_busy(stack_set: StackSet, *, even_managed: bool = False) -> None:
 
 
 def start(
-    call: Call,
-    stack_set: StackSet,
-    action: str,
-    places: list[tuple[str, str]],
-    work: Callable[..., None],
+    call: Call, stack_set: StackSet, action: str, places: list[tuple[str, str]], work: stacksets_run.Act
 ) -> dict[str, Any]:
     """Note the operation and carry it out in the background."""
     params = call.params
-    preferences = check_preferences(params.get("OperationPreferences") or {})
-    operation_id = str(params.get("OperationId") or new_id())
-    if operation_id in stack_set.operations:
-        raise AwsError("OperationIdAlreadyExistsException", f"Operation {operation_id} already exists", 409)
-    operation = Operation(operation_id, action, preferences, dict(params.get("DeploymentTargets") or {}))
-    operation.retain = params.get("RetainStacks")
-    if stack_set.running() is not None:
-        operation.status = "QUEUED"
-    for place in places:
-        instance = stack_set.instances[place]
-        instance.detailed, instance.last_operation = "PENDING", operation_id
-        operation.results[place] = Result(*place, instance.unit)
-    stack_set.operations[operation_id] = operation
-    act = partial(work, call.cloud, stack_set, operation)
-    where = f"stack set {stack_set.name} {action}"
-    call.cloud.background(where, stacksets_run.run, call.cloud, stack_set, operation, act)
-    return {"OperationId": operation_id}
+    operation = Operation(
+        str(params.get("OperationId") or new_id()),
+        action,
+        check_preferences(params.get("OperationPreferences") or {}),
+        dict(params.get("DeploymentTargets") or {}),
+        params.get("RetainStacks"),
+    )
+    if operation.id in stack_set.operations:
+        raise AwsError("OperationIdAlreadyExistsException", f"Operation {operation.id} already exists", 409)
+    stacksets_run.begin_operation(call.cloud, stack_set, operation, places, work)
+    return {"OperationId": operation.id}
 
 
 def check_preferences(given: Mapping[str, Any]) -> dict[str, Any]:
+    """API Reference, "StackSetOperationPreferences"."""
     for one, other in (
         ("FailureToleranceCount", "FailureTolerancePercentage"),
         ("MaxConcurrentCount", "MaxConcurrentPercentage"),
     ):
         if one in given and other in given:
             raise refused(f"Only one of {one} and {other} can be specified")
+    for name, least, most in (
+        ("FailureToleranceCount", 0, None),
+        ("FailureTolerancePercentage", 0, 100),
+        ("MaxConcurrentCount", 1, None),
+        ("MaxConcurrentPercentage", 1, 100),
+    ):
+        value = int(given.get(name, least))
+        if value < least or (most is not None and value > most):
+            raise refused(f"{name} {value} must be {least} or more" + (f" and {most} or less" if most else ""))
+    for name, known in (
+        ("RegionConcurrencyType", ("SEQUENTIAL", "PARALLEL")),
+        ("ConcurrencyMode", ("STRICT_FAILURE_TOLERANCE", "SOFT_FAILURE_TOLERANCE")),
+    ):
+        if name in given and given[name] not in known:
+            raise refused(f"{name} {given[name]} is not one of {', '.join(known)}")
     return dict(given)
-
-
-def find_operation(call: Call, stack_set: StackSet) -> Operation:
-    found = stack_set.operations.get(str(call.params["OperationId"]))
-    if found is None:
-        raise AwsError("OperationNotFoundException", f"Operation {call.params['OperationId']} not found", 404)
-    return found
 
 
 @cloudformation.operation("StopStackSetOperation")
@@ -378,152 +381,3 @@ def stop_stack_set_operation(call: Call) -> None:
         if operation.finished:
             raise not_allowed(f"Operation {operation.id} is not in progress")
         operation.status = "STOPPING"
-
-
-# -- what is shown ---------------------------------------------------------------------------------
-
-
-def summaries(call: Call, items: list[dict[str, Any]]) -> dict[str, Any]:
-    """One page, and the token of the next."""
-    first, most = int(call.params.get("NextToken") or 0), int(call.params.get("MaxResults") or MOST_RESULTS)
-    page: dict[str, Any] = {"Summaries": items[first : first + most]}
-    if first + most < len(items):
-        page["NextToken"] = str(first + most)
-    return page
-
-
-def shown_parameters(values: Mapping[str, str], hidden: frozenset[str]) -> list[dict[str, str]]:
-    return [{"ParameterKey": k, "ParameterValue": MASK if k in hidden else v} for k, v in values.items()]
-
-
-def summary(stack_set: StackSet) -> dict[str, Any]:
-    return {
-        "StackSetName": stack_set.name,
-        "StackSetId": stack_set.id,
-        "Description": stack_set.description,
-        "Status": "DELETED" if stack_set.deleted else "ACTIVE",
-        "PermissionModel": stack_set.permission_model,
-        "ManagedExecution": {"Active": stack_set.managed_execution},
-        **({"AutoDeployment": stack_set.auto_deployment} if stack_set.auto_deployment else {}),
-    }
-
-
-@cloudformation.operation("DescribeStackSet")
-def describe_stack_set(call: Call) -> dict[str, Any]:
-    found = find_set(call)
-    defaults = {n: str(spec["Default"]) for n, spec in read(found.body).parameters.items() if "Default" in spec}
-    shown = {
-        **summary(found),
-        "TemplateBody": found.body,
-        "Parameters": shown_parameters({**defaults, **found.parameters}, found.hidden),
-        "Capabilities": list(found.capabilities),
-        "Tags": [{"Key": k, "Value": v} for k, v in found.tags.items()],
-        "StackSetARN": found.arn,
-        "OrganizationalUnitIds": sorted({i.unit for i in found.instances.values() if i.unit}),
-        "Regions": sorted({i.region for i in found.instances.values()}),
-    }
-    if not found.service_managed:
-        role = f"arn:aws:iam::{found.owner}:role/{stacksets_run.ADMINISTRATION_ROLE}"
-        shown["AdministrationRoleARN"] = found.administration_role or role
-        shown["ExecutionRoleName"] = found.execution_role or stacksets_run.EXECUTION_ROLE
-    return {"StackSet": shown}
-
-
-@cloudformation.operation("ListStackSets")
-def list_stack_sets(call: Call) -> dict[str, Any]:
-    status, as_delegate = call.params.get("Status"), call.params.get("CallAs") == "DELEGATED_ADMIN"
-    sets = sets_of(call.cloud, owner_of(call), call.region).by_id.values()
-    shown = [summary(found) for found in sets if found.service_managed or not as_delegate]
-    return summaries(call, [s for s in shown if status is None or s["Status"] == status])
-
-
-def shown_instance(stack_set: StackSet, instance: Instance) -> dict[str, Any]:
-    return {
-        "StackSetId": stack_set.id,
-        "Region": instance.region,
-        "Account": instance.account,
-        "Status": instance.status,
-        "StatusReason": instance.reason,
-        "StackInstanceStatus": {"DetailedStatus": instance.detailed},
-        "DriftStatus": "NOT_CHECKED",
-        "LastOperationId": instance.last_operation,
-        **({"StackId": instance.stack_id} if instance.stack_id else {}),
-        **({"OrganizationalUnitId": instance.unit} if instance.unit else {}),
-    }
-
-
-@cloudformation.operation("ListStackInstances")
-def list_stack_instances(call: Call) -> dict[str, Any]:
-    params, stack_set = call.params, find_set(call)
-    found = [i for _, i in sorted(stack_set.instances.items())]
-    if account := params.get("StackInstanceAccount"):
-        found = [i for i in found if i.account == account]
-    if region := params.get("StackInstanceRegion"):
-        found = [i for i in found if i.region == region]
-    keys = {"DETAILED_STATUS": "detailed", "LAST_OPERATION_ID": "last_operation"}
-    for condition in params.get("Filters", []):
-        if condition["Name"] not in keys:
-            raise NotPlayed(f"cloudformation: ListStackInstances with the filter {condition['Name']}")
-        found = [i for i in found if getattr(i, keys[condition["Name"]]) == condition["Values"]]
-    return summaries(call, [shown_instance(stack_set, i) for i in found])
-
-
-@cloudformation.operation("DescribeStackInstance")
-def describe_stack_instance(call: Call) -> dict[str, Any]:
-    stack_set = find_set(call)
-    account, region = str(call.params["StackInstanceAccount"]), str(call.params["StackInstanceRegion"])
-    found = stack_set.instances.get((account, region))
-    if found is None:
-        raise AwsError("StackInstanceNotFoundException", f"Stack instance not found for {account} in {region}", 404)
-    overrides = shown_parameters(found.overrides, stack_set.hidden)
-    return {"StackInstance": {**shown_instance(stack_set, found), "ParameterOverrides": overrides}}
-
-
-def shown_operation(operation: Operation) -> dict[str, Any]:
-    failed = sum(result.status == "FAILED" for result in operation.results.values())
-    return {
-        "OperationId": operation.id,
-        "Action": operation.action,
-        "Status": operation.status,
-        "CreationTimestamp": operation.created,
-        "OperationPreferences": operation.preferences,
-        "StatusDetails": {"FailedStackInstancesCount": failed},
-        **({"EndTimestamp": operation.ended} if operation.ended else {}),
-    }
-
-
-@cloudformation.operation("DescribeStackSetOperation")
-def describe_stack_set_operation(call: Call) -> dict[str, Any]:
-    stack_set = find_set(call)
-    operation = find_operation(call, stack_set)
-    shown = {**shown_operation(operation), "StackSetId": stack_set.id, "DeploymentTargets": operation.targets}
-    if operation.retain is not None:
-        shown["RetainStacks"] = operation.retain
-    return {"StackSetOperation": shown}
-
-
-@cloudformation.operation("ListStackSetOperations")
-def list_stack_set_operations(call: Call) -> dict[str, Any]:
-    operations = reversed(list(find_set(call).operations.values()))
-    return summaries(call, [shown_operation(operation) for operation in operations])
-
-
-@cloudformation.operation("ListStackSetOperationResults")
-def list_stack_set_operation_results(call: Call) -> dict[str, Any]:
-    operation = find_operation(call, find_set(call))
-    wanted = {condition["Values"] for condition in call.params.get("Filters", [])}
-    found = [r for _, r in sorted(operation.results.items()) if not wanted or r.status in wanted]
-    return summaries(
-        call,
-        [
-            {
-                "Account": result.account,
-                "Region": result.region,
-                "Status": result.status,
-                "StatusReason": result.reason,
-                "AccountGateResult": {"Status": "SKIPPED", "StatusReason": "Account gate is not used"},
-                **({"OrganizationalUnitId": result.unit} if result.unit else {}),
-            }
-            for result in found
-        ],
-    )

@@ -14,6 +14,7 @@ from collections.abc import Callable
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import partial
 
 from botocore.exceptions import ClientError
 
@@ -31,7 +32,10 @@ EXECUTION_ROLE = "AWSCloudFormationStackSetExecutionRole"
 LINKED_ROLE = "AWSServiceRoleForCloudFormationStackSetsOrgMember"
 LINKED_PATH = f"/aws-service-role/{organizations.STACK_SETS}/"
 THREADS = 16  # at the same time on this machine, whatever the operation allows
+CANCELLED = "Cancelled since failure tolerance has exceeded"
+GONE = "The stack instance was deleted while the operation waited"
 _roles_lock = threading.Lock()
+Act = Callable[[Cloud, StackSet, Operation, Result], None]  # what an operation does to one instance
 
 
 @dataclass(frozen=True)
@@ -58,25 +62,46 @@ def pace(preferences: dict[str, object], accounts: int) -> Pace:
     return Pace(tolerance, most, preferences.get("ConcurrencyMode") != "SOFT_FAILURE_TOLERANCE")
 
 
+def begin_operation(
+    cloud: Cloud, stack_set: StackSet, operation: Operation, places: list[tuple[str, str]], work: Act
+) -> None:
+    """Note the operation on the set and its instances, and carry it out in the background, in its turn."""
+    operation.behind = next((one for one in reversed(stack_set.operations.values()) if not one.finished), None)
+    if operation.behind or operation.after:
+        operation.status = "QUEUED"
+    for place in places:
+        instance = stack_set.instances[place]
+        instance.detailed, instance.last_operation = "PENDING", operation.id
+        operation.results[place] = Result(*place, instance.unit)
+    stack_set.operations[operation.id] = operation
+    act = partial(work, cloud, stack_set, operation)
+    cloud.background(f"stack set {stack_set.name} {operation.action}", run, cloud, stack_set, operation, act)
+
+
 def run(cloud: Cloud, stack_set: StackSet, operation: Operation, act: Callable[[Result], None]) -> None:
     """The whole operation, one region after the other unless the preferences say PARALLEL.
 
     act does one instance and raises AwsError or ClientError where it fails.
     """
-    with stack_set.turn:
-        if operation.status == "QUEUED":
-            operation.status = "RUNNING"
-        broken = True
-        try:
+    for other in [*operation.after, *([operation.behind] if operation.behind else [])]:
+        other.done.wait()
+    if operation.status == "QUEUED":
+        operation.status = "RUNNING"
+    broken = True
+    try:
+        if all(other.status == "SUCCEEDED" for other in operation.after):
             broken = run_regions(cloud, operation, act)
-        finally:
-            for result in operation.results.values():
-                if result.status == "PENDING":
-                    end(stack_set, result, "CANCELLED", "Cancelled since failure tolerance has exceeded")
-            with stack_set.lock:
-                stopped = operation.status == "STOPPING"
-                operation.status = "STOPPED" if stopped else "FAILED" if broken else "SUCCEEDED"
-                operation.ended = datetime.now(UTC)
+        else:
+            operation.reason = "A stack set that this one depends on was not deployed"
+    finally:
+        for result in operation.results.values():
+            if result.status == "PENDING":
+                end(stack_set, result, "CANCELLED", operation.reason or CANCELLED)
+        with stack_set.lock:
+            stopped = operation.status == "STOPPING"
+            operation.status = "STOPPED" if stopped else "FAILED" if broken else "SUCCEEDED"
+            operation.ended = datetime.now(UTC)
+        operation.done.set()
 
 
 def run_regions(cloud: Cloud, operation: Operation, act: Callable[[Result], None]) -> bool:
@@ -123,10 +148,14 @@ def end(stack_set: StackSet, result: Result, status: str, reason: str = "") -> N
                 instance.status = "OUTDATED"
 
 
-def begin(stack_set: StackSet, operation: Operation, result: Result) -> Instance:
+def begin(stack_set: StackSet, operation: Operation, result: Result) -> Instance | None:
+    """The instance, at work now; None where it has gone while the operation was queued."""
     with stack_set.lock:
+        instance = stack_set.instances.get((result.account, result.region))
+        if instance is None:
+            result.status, result.reason = "CANCELLED", GONE
+            return None
         result.status = "RUNNING"
-        instance = stack_set.instances[result.account, result.region]
         instance.detailed, instance.reason, instance.last_operation = "RUNNING", "", operation.id
         return instance
 
@@ -134,6 +163,8 @@ def begin(stack_set: StackSet, operation: Operation, result: Result) -> Instance
 def deploy(cloud: Cloud, stack_set: StackSet, operation: Operation, result: Result) -> None:
     """Create or update the stack of one instance."""
     instance = begin(stack_set, operation, result)
+    if instance is None:
+        return
     if suspended(stack_set, instance.account):
         end(stack_set, result, "SUCCEEDED")
         instance.detailed, instance.status = "SKIPPED_SUSPENDED_ACCOUNT", "OUTDATED"
@@ -164,6 +195,8 @@ def deploy(cloud: Cloud, stack_set: StackSet, operation: Operation, result: Resu
 def remove(cloud: Cloud, stack_set: StackSet, operation: Operation, result: Result) -> None:
     """Delete the stack of one instance (or let it be, RetainStacks), and the instance with it."""
     instance = begin(stack_set, operation, result)
+    if instance is None:
+        return
     try:
         if instance.stack_id and not operation.retain:
             session = acting(cloud, stack_set, instance)

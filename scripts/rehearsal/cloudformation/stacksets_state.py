@@ -61,11 +61,14 @@ class Operation:
     preferences: dict[str, Any]
     targets: dict[str, Any] = field(default_factory=dict)
     retain: bool | None = None
+    after: list[Operation] = field(default_factory=list)  # other sets' operations that must succeed before
     status: str = "RUNNING"
     reason: str = ""
     created: datetime = field(default_factory=lambda: datetime.now(UTC))
     ended: datetime | None = None
     results: dict[tuple[str, str], Result] = field(default_factory=dict)
+    behind: Operation | None = None  # the same set's operation that must have ended before
+    done: threading.Event = field(default_factory=threading.Event)
 
     @property
     def finished(self) -> bool:
@@ -94,9 +97,12 @@ class StackSet:
     deleted: bool = False
     token: str = ""
     instances: dict[tuple[str, str], Instance] = field(default_factory=dict)
+    targets: dict[str, set[str]] = field(default_factory=dict)  # unit: regions, for automatic deployments
+    excluded: dict[str, frozenset[str]] = field(
+        default_factory=dict
+    )  # unit: accounts that the last deployment left out
     operations: dict[str, Operation] = field(default_factory=dict)
     lock: threading.RLock = field(default_factory=threading.RLock)
-    turn: threading.Lock = field(default_factory=threading.Lock)  # held by the operation at work
 
     @property
     def service_managed(self) -> bool:
@@ -176,4 +182,11 @@ def alive_set(call: Call) -> StackSet:
         raise AwsError("StackSetNotFoundException", f"StackSet {call.params['StackSetName']} not found", 404)
     if found.service_managed:
         require_organization(call)
+    return found
+
+
+def find_operation(call: Call, stack_set: StackSet) -> Operation:
+    found = stack_set.operations.get(str(call.params["OperationId"]))
+    if found is None:
+        raise AwsError("OperationNotFoundException", f"Operation {call.params['OperationId']} not found", 404)
     return found

@@ -1,22 +1,26 @@
 """Which accounts and regions an operation on a stack set is for.
 
 CloudFormation API Reference, "DeploymentTargets": units include the units below them; the
-management account is never a target; suspended accounts are left out.
+management account is never a target; suspended accounts are left out; a file in S3 may list the accounts.
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from functools import cache
 from typing import Any
 
 from botocore.session import Session
 
+from scripts.rehearsal.calls import Call
+from scripts.rehearsal.cloudformation.requests import SERVICE, stored
 from scripts.rehearsal.cloudformation.stacksets_state import StackSet
-from scripts.rehearsal.errors import AwsError, NotPlayed
+from scripts.rehearsal.errors import AwsError
 from scripts.rehearsal.services import organizations
 
 MOST_UNITS = 50  # in one call
+MOST_BYTES = 10_000_000  # of the file behind AccountsUrl ("DeploymentTargets": 10MB, approximately 800,000 accounts)
 Places = list[tuple[str, str]]  # account and unit
 
 
@@ -24,11 +28,35 @@ def refused(message: str) -> AwsError:
     return AwsError("ValidationError", message)
 
 
+def request_of(call: Call) -> dict[str, Any]:
+    """The call's parameters, with the accounts of DeploymentTargets that a file in S3 lists in their place.
+
+    The file is read as the caller (docs/open-questions.md).
+    """
+    targets = call.params.get("DeploymentTargets") or {}
+    url = str(targets.get("AccountsUrl") or "")
+    if not url:
+        return call.params
+    if targets.get("Accounts"):
+        raise refused("You can specify either Accounts or AccountsUrl in DeploymentTargets, but not both")
+    if not re.fullmatch("(s3://|https?://).+", url):
+        raise refused(f"AccountsUrl {url} is not an address of an object in S3")
+    if not url.split("?")[0].endswith((".csv", ".txt")):
+        raise refused(f"The file of AccountsUrl must be a .csv or a .txt file: {url}")
+    address = re.sub("^s3:/", call.cloud.endpoint, url)
+    text = stored(call.forward(SERVICE), address, MOST_BYTES, "AccountsUrl")
+    accounts = [part.strip() for part in re.split(r"[,\r\n]+", text) if part.strip()]
+    if wrong := [account for account in accounts if not re.fullmatch(r"\d{12}", account)]:
+        raise refused(f"The file {url} holds {wrong[0]!r}, which is not an account id of twelve digits")
+    if not accounts:
+        raise refused(f"The file {url} lists no account")
+    rest = {name: value for name, value in targets.items() if name != "AccountsUrl"}
+    return {**call.params, "DeploymentTargets": {**rest, "Accounts": accounts}}
+
+
 def targets_for(stack_set: StackSet, params: Mapping[str, Any], *, creates: bool) -> Places:
     """The accounts, each with the unit through which it was chosen; in the order of the accounts' ids."""
     targets, accounts = params.get("DeploymentTargets") or {}, params.get("Accounts") or []
-    if targets.get("AccountsUrl"):
-        raise NotPlayed("cloudformation: DeploymentTargets with AccountsUrl")
     if targets and accounts:
         raise refused("You can specify Accounts or DeploymentTargets, but not both.")
     if stack_set.service_managed:
@@ -60,7 +88,8 @@ def below_units(stack_set: StackSet, targets: Mapping[str, Any], *, creates: boo
     elif kind == "DIFFERENCE":
         found = {account: unit for account, unit in found.items() if account not in accounts}
     elif kind == "UNION":
-        found = {**{account: unit_of(stack_set, account) for account in accounts if account != management}, **found}
+        units_by_account = units_of(stack_set)
+        found = {**{a: units_by_account.get(a, "") for a in accounts if a != management}, **found}
     return sorted(found.items())
 
 
@@ -81,9 +110,9 @@ def check_filter(units: list[str], accounts: set[str], kind: str, *, given: str 
         raise refused("DeploymentTargets must have OrganizationalUnitIds or Accounts")
 
 
-def unit_of(stack_set: StackSet, account: str) -> str:
-    """The unit of an instance that exists already, for accounts named without one."""
-    return next((i.unit for i in stack_set.instances.values() if i.account == account), "")
+def units_of(stack_set: StackSet) -> dict[str, str]:
+    """The units of the instances that exist already, by account."""
+    return {instance.account: instance.unit for instance in stack_set.instances.values()}
 
 
 @cache

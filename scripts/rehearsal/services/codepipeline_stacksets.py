@@ -125,6 +125,10 @@ def stack_set(work: Work) -> None:
     work.run.variables = {"StackSetId": existing["StackSetId"]}
     if targets:
         _create_instances(work, name, targets, [])
+    if request.get("AutoDeployment") != existing.get("AutoDeployment"):
+        targets = {}  # UpdateStackSet: "If you specify AutoDeployment, don't specify DeploymentTargets or Regions"
+    elif targets:
+        request.pop("AutoDeployment", None)
     answer = call(work, f"update the stack set {name}", "update_stack_set", **request, **targets, **_operation(work))
     _finish(work, name, answer["OperationId"])
 

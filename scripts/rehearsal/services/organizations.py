@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import json
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
@@ -42,8 +42,8 @@ READS = (
 WRITES = (
     "AttachPolicy", "CloseAccount", "CreateOrganizationalUnit", "CreatePolicy", "DeleteOrganization",
     "DeleteOrganizationalUnit", "DeletePolicy", "DeregisterDelegatedAdministrator", "DetachPolicy",
-    "DisableAWSServiceAccess", "DisablePolicyType", "EnableAWSServiceAccess", "EnablePolicyType", "MoveAccount",
-    "RemoveAccountFromOrganization", "TagResource", "UntagResource", "UpdateOrganizationalUnit", "UpdatePolicy",
+    "DisableAWSServiceAccess", "DisablePolicyType", "EnableAWSServiceAccess", "EnablePolicyType",
+    "TagResource", "UntagResource", "UpdateOrganizationalUnit", "UpdatePolicy",
 )  # fmt: skip
 
 organizations = Service("organizations", also_moto=("CreateOrganization", "DescribeOrganization"))
@@ -51,6 +51,8 @@ if STACK_SETS not in moto_models.FakeDelegatedAdministrator.SUPPORTED_SERVICES:
     moto_models.FakeDelegatedAdministrator.SUPPORTED_SERVICES.append(STACK_SETS)
 
 _ids_lock = threading.Lock()
+# Who is told when an account has moved: (cloud, management, account, units above it before, and after)
+listeners: list[Callable[[Cloud, str, str, list[str], list[str]], None]] = []
 _planned_ids: list[str] = []
 
 
@@ -104,6 +106,29 @@ def unit_exists(management: str, unit: str) -> bool:
     return any(found.id == unit for found in organization(management).ou)
 
 
+def units_above(management: str, account: str) -> list[str]:
+    """The ids of the account's unit, of the units above it and of the root; [] for one that is in no organization."""
+    state = organization(management)
+    member = moto_bridge.member(state, account)
+    if member is None:
+        return []
+    parents, found = {unit.id: unit.parent_id for unit in state.ou}, [str(member.parent_id)]
+    while parent := parents.get(found[-1]):
+        found.append(str(parent))
+    return found
+
+
+@contextmanager
+def told(cloud: Cloud, management: str, account: str) -> Iterator[None]:
+    """Tell the listeners when the account is elsewhere afterwards."""
+    before = units_above(management, account)
+    yield
+    after = units_above(management, account)
+    if before != after:
+        for listener in listeners:
+            listener(cloud, management, account, before, after)
+
+
 # -- requests --------------------------------------------------------------------------------------
 
 
@@ -149,6 +174,13 @@ def write(call: Call) -> dict[str, Any]:
     return through_moto(call, management_for(call, writes=True))
 
 
+@organizations.operation("MoveAccount", "RemoveAccountFromOrganization")
+def move_account(call: Call) -> dict[str, Any]:
+    management = management_for(call, writes=True)
+    with told(call.cloud, management, str(call.params["AccountId"])):
+        return through_moto(call, management)
+
+
 @organizations.operation("RegisterDelegatedAdministrator")
 def register_delegated_administrator(call: Call) -> dict[str, Any]:
     management = management_for(call, writes=True)
@@ -189,7 +221,7 @@ def create_account(call: Call) -> dict[str, Any]:
         account_id = _planned_ids.pop(0) if _planned_ids else moto_utils.make_random_account_id()
         if moto_bridge.member(organization(management), account_id):
             raise AwsError("InvalidInputException", f"The account {account_id} exists already")
-        with next_account_id(account_id):
+        with told(call.cloud, management, account_id), next_account_id(account_id):
             answer = through_moto(call, management)
     iam = moto_bridge.backend("iam", account_id, "aws")
     role = iam.get_role(str(call.params.get("RoleName", ACCOUNT_ROLE)))
@@ -271,7 +303,7 @@ def accept_handshake(call: Call) -> dict[str, Any]:
     state, account_id = organization(found.management), found.account
     iam = moto_bridge.backend("iam", account_id, "aws")
     had_role = any(role.name == ACCOUNT_ROLE for role in iam.roles.values())
-    with _ids_lock, next_account_id(account_id):
+    with _ids_lock, told(call.cloud, found.management, account_id), next_account_id(account_id):
         state.create_account(AccountName=account_id, Email=f"{account_id}@example.com")
     next(account for account in state.accounts if account.id == account_id).joined_method = "INVITED"
     if not had_role:
