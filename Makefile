@@ -10,7 +10,7 @@ GROUPS := lint taskcat
 
 .PHONY: help
 help: ## Show this list
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 .PHONY: setup
 setup: $(READY) ## Install everything that the other targets need, into .venv
@@ -55,6 +55,10 @@ package: $(READY) ## Build the bundle in build/
 .PHONY: publish
 publish: $(READY) ## Publish the bundle to Service Catalog, as environment.yaml says
 	@$(RUN) scripts.publish $(ARGS)
+
+.PHONY: console-bundle
+console-bundle: $(READY) package ## Write what somebody needs who publishes by clicking in the console
+	@$(RUN) scripts.console_bundle $(ARGS)
 
 .PHONY: accounts
 accounts: $(READY) ## Deploy what the data science account and the target accounts need

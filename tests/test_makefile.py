@@ -20,17 +20,17 @@ def make(*arguments: str, folder: Path = ROOT) -> str:
 
 
 def test_help_is_the_default_and_shows_every_target() -> None:
-    targets = re.findall(r"^([a-z]+):", MAKEFILE, re.MULTILINE)
+    targets = re.findall(r"^([a-z-]+):", MAKEFILE, re.MULTILINE)
     assert make() == make("help")
-    assert re.findall(r"^ {2}make ([a-z]+) ", make(), re.MULTILINE) == targets
+    assert re.findall(r"^ {2}make ([a-z-]+) ", make(), re.MULTILINE) == targets
     assert {"setup", "rehearse", "test", "lint", "package", "publish", "accounts", "lock", "bench", "clean"} < {
         *targets
     }
 
 
 def test_every_target_is_phony() -> None:
-    targets = set(re.findall(r"^([a-z]+):", MAKEFILE, re.MULTILINE))
-    assert set(re.findall(r"^\.PHONY: (\w+)$", MAKEFILE, re.MULTILINE)) == targets
+    targets = set(re.findall(r"^([a-z-]+):", MAKEFILE, re.MULTILINE))
+    assert set(re.findall(r"^\.PHONY: ([\w-]+)$", MAKEFILE, re.MULTILINE)) == targets
 
 
 def test_set_up_runs_again_only_when_the_lock_file_changes(tmp_path: Path) -> None:

@@ -46,6 +46,11 @@ def code(text: str) -> Iterator[str]:
     yield from (" ".join(span.split()) for span in re.findall(r"`([^`]+)`", rest))
 
 
+def target_of(command: str) -> str:
+    """The target of a command: `make console-bundle` for scripts/console_bundle.py."""
+    return command.replace("_", "-")
+
+
 def makes(line: str) -> tuple[list[str], list[str]]:
     """The targets and the options of a `make …` line."""
     found = re.search(r"(?:^|[$;&] *)make((?: +[\w=\-\"'. /]+)+)", line)
@@ -62,7 +67,7 @@ def help_of(command: str) -> str:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("argparse.ArgumentParser._print_message", lambda parser, text, file=None: printed.append(text))
         with pytest.raises(SystemExit) as left:
-            importlib.import_module(f"scripts.{command}").main(["--help"])
+            importlib.import_module(f"scripts.{command.replace('-', '_')}").main(["--help"])
     assert left.value.code == 0
     return "".join(printed)
 
@@ -157,14 +162,14 @@ def test_every_aws_command_that_a_document_shows_is_one_of_the_aws_cli(document:
 
 @pytest.mark.parametrize("command", COMMANDS)
 def test_every_command_has_a_target_and_help_with_examples_that_can_be_typed(command: str) -> None:
-    assert command in TARGETS
+    assert target_of(command) in TARGETS
     told = help_of(command)
     assert f"usage: python -m scripts.{command} " in told
     examples = [line.strip() for line in told.split("\nexamples:\n")[1].split("\n\n")[0].splitlines()]
     assert any(line.startswith(f"python -m scripts.{command}") for line in examples)
     listed = told.split("\noptions:\n")[1]
     for line in examples:
-        assert makes(line)[0] == [command] or line.startswith(f"python -m scripts.{command}"), line
+        assert makes(line)[0] == [target_of(command)] or line.startswith(f"python -m scripts.{command}"), line
         for option in re.findall(r"--[a-z-]+", line):
             assert f"  {option}" in listed, line
 

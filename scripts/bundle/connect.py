@@ -52,11 +52,16 @@ class Connection:
         return self.clients[key]
 
 
-def connect(environment: Environment, profile: str | None, region: str | None) -> Connection:
-    """Sign in as the command line says; a region that does not exist is a usage error."""
+def choose_region(environment: Environment, region: str | None) -> str:
+    """The region of the command line or of the environment file; one that does not exist is a usage error."""
     if region and (message := check_region(region)):
         raise UsageError(f"--region: {message}")
-    chosen = region or environment.region
+    return region or environment.region
+
+
+def connect(environment: Environment, profile: str | None, region: str | None) -> Connection:
+    """Sign in as the command line says."""
+    chosen = choose_region(environment, region)
     session = boto3.Session(profile_name=profile, region_name=chosen)
     account = session.client("sts", config=CONFIG).get_caller_identity()["Account"]
     return Connection(session, account, chosen)

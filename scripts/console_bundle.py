@@ -1,0 +1,57 @@
+"""Write the files and the one page of values for somebody who publishes by clicking, as in the post.
+
+Nothing is asked of AWS. What the page registers in the Service Catalog console is what `make publish` would.
+
+examples:
+  make console-bundle
+  python -m scripts.console_bundle --environment eu.yaml --output /tmp/console
+"""
+
+from __future__ import annotations
+
+import argparse
+import shutil
+from collections.abc import Sequence
+from pathlib import Path
+
+from scripts.bundle import by_hand, environment, pack, publishing
+from scripts.bundle.connect import choose_region
+from scripts.bundle.console import run, say
+from scripts.bundle.sections import partition
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    parser = argparse.ArgumentParser(
+        prog="python -m scripts.console_bundle",
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument(
+        "--environment",
+        type=Path,
+        default=environment.DEFAULT_FILE,
+        metavar="FILE",
+        help=f"default {environment.DEFAULT_FILE}",
+    )
+    parser.add_argument("--region", metavar="REGION", help="instead of the region in the environment file")
+    parser.add_argument("--bundle", type=Path, default=pack.BUILD, metavar="FOLDER", help="default build/")
+    parser.add_argument("--output", type=Path, metavar="FOLDER", help="default console/ in the bundle's folder")
+    args = parser.parse_args(argv)
+    settings = environment.load(args.environment)
+    bundle = pack.read_build(args.bundle)
+    pack.check_fresh(bundle, pack.ROOT)
+    region = choose_region(settings, args.region)
+    want = publishing.wanted(settings, bundle, settings.accounts.data_science, region, partition(region))
+    output = args.output or args.bundle / "console"
+    shutil.rmtree(output, ignore_errors=True)
+    for name, content in by_hand.files(want, bundle).items():
+        target = output / name
+        target.parent.mkdir(parents=True, exist_ok=True)
+        target.write_bytes(content)
+    say(f"{bundle.name}: open {output / by_hand.PAGE} and follow it")
+    print(output / by_hand.PAGE)
+    return 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(run(main))
