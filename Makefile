@@ -6,7 +6,7 @@ RUN := $(VENV)/bin/python -m
 READY := $(VENV)/.ready
 UV := uv==0.13.9
 COMPILE = $(VENV)/bin/uv pip compile --quiet --universal --generate-hashes --no-emit-index-url --custom-compile-command "make lock"
-GROUPS := lint taskcat
+GROUPS := lint notebooks taskcat
 
 .PHONY: help
 help: ## Show this list
@@ -32,12 +32,16 @@ $(READY): requirements.lock
 rehearse: $(READY) ## Play the whole story on this machine, without an AWS account
 	@$(RUN) scripts.rehearse $(ARGS)
 
+.PHONY: notebooks
+notebooks: .venv-notebooks/.ready ## Run the notebooks on this machine, with the real SageMaker SDK
+	@$(RUN) scripts.notebooks $(ARGS)
+
 .PHONY: permissions
 permissions: $(READY) ## Compare what the roles may do with what the last rehearsal needed
 	@$(RUN) scripts.permissions $(ARGS)
 
 .PHONY: test
-test: $(READY) .venv-lint/.ready ## Run the tests
+test: $(READY) .venv-lint/.ready .venv-notebooks/.ready ## Run the tests
 	@$(RUN) pytest -n auto --dist loadfile $(ARGS)
 
 .PHONY: lint

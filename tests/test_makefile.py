@@ -38,17 +38,20 @@ def test_set_up_runs_again_only_when_the_lock_file_changes(tmp_path: Path) -> No
     for name, age in {
         "requirements.lock": 1,
         "requirements-lint.lock": 1,
+        "requirements-notebooks.lock": 1,
         ".venv/.ready": 2,
         ".venv-lint/.ready": 3,
+        ".venv-notebooks/.ready": 3,
     }.items():
         (tmp_path / name).parent.mkdir(exist_ok=True)
         (tmp_path / name).touch()
         os.utime(tmp_path / name, (age, age))
     assert "pip install" not in make("-n", "test", folder=tmp_path)
-    os.utime(tmp_path / "requirements-lint.lock", (4, 4))
-    told = make("-n", "test", folder=tmp_path)
-    assert "-r requirements-lint.lock" in told
-    assert "-r requirements.lock" not in told
+    for name in ("requirements-lint.lock", "requirements-notebooks.lock"):
+        os.utime(tmp_path / name, (4, 4))
+        told = make("-n", "test", folder=tmp_path)
+        assert f"-r {name}" in told
+        assert "-r requirements.lock" not in told
     os.utime(tmp_path / ".venv/.ready", (0, 0))
     assert "-r requirements.lock" in make("-n", "test", folder=tmp_path)
 

@@ -17,7 +17,8 @@ from botocore import xform_name
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 CHANGELOG = (ROOT / "CHANGELOG.md").read_text(encoding="utf-8")
-NOT_OURS = {"build", ".venv", ".git", "node_modules", ".pytest_cache", ".mypy_cache", ".ruff_cache", ".hypothesis"}
+NOT_OURS = {"build", ".venv", ".venv-lint", ".venv-notebooks", ".venv-taskcat", ".git", "node_modules"}
+NOT_OURS |= {".pytest_cache", ".mypy_cache", ".ruff_cache", ".hypothesis"}
 OWN_OF_THE_CLI = {"configure", "sso", "s3"}  # commands that are no API of AWS
 MADE_LATER = {"environment.yaml", "deployment.json"}  # by the reader, and by the pipeline
 COMMANDS = sorted(path.stem for path in (ROOT / "scripts").glob("*.py") if path.stem != "__init__")

@@ -32,6 +32,7 @@ from scripts.rehearsal.principals import ANONYMOUS, Principal
 # One entry per service that we play: the module under services/ and its Service object.
 PLAYED: dict[str, str] = {
     "sts": "scripts.rehearsal.services.sts:sts",
+    "iam": "scripts.rehearsal.services.iam:iam",
     "cloudformation": "scripts.rehearsal.cloudformation.service:cloudformation",
     "servicecatalog": "scripts.rehearsal.services.servicecatalog:servicecatalog",
     "codecommit": "scripts.rehearsal.services.codecommit:codecommit",

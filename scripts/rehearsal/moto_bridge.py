@@ -62,7 +62,7 @@ responses.method_names_from_class = cache(responses.method_names_from_class)  # 
 # Services without a module of ours, answered by moto as a whole.
 WHOLE_SERVICES = frozenset(
     {
-        "s3", "iam", "kms", "sns", "sqs", "logs", "cloudwatch", "organizations",
+        "s3", "kms", "sns", "sqs", "logs", "cloudwatch", "organizations",
         "application-autoscaling", "secretsmanager", "ecr", "dynamodb",
     }
 )  # fmt: skip

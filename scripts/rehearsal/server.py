@@ -75,6 +75,10 @@ class EmbeddedAws:
     ) -> None:
         self.stop()
 
+    def adopt(self, connection: socket.socket, address: Any) -> None:
+        """Serve the requests of a connection that another listener accepted."""
+        self._server.process_request(connection, address)
+
     def stop(self) -> None:
         self.cloud.stop()
         self._server.shutdown()

@@ -419,6 +419,7 @@ def approve(story: Story) -> None:
 def staging(story: Story) -> None:
     status = story.wait_for_stage("DeployStaging")
     story.require(status == "Succeeded", f"DeployStaging ended {status}")
+    say(f"    the data scientist reads how the endpoint answered: {read_tests(story, story.scientist)} tests passed")
 
 
 def approval(story: Story) -> None:
@@ -444,17 +445,23 @@ def read_before_approving(story: Story) -> int:
     """The pipeline, the version and the tests of staging, as the approver sees them; how many tests passed."""
     approver = story.approver
     look_at_pipeline(story, approver)
-    sagemaker, codebuild = approver.client("sagemaker"), approver.client("codebuild")
+    sagemaker = approver.client("sagemaker")
     sagemaker.list_model_packages(ModelPackageGroupName=story.project_name)
     version = sagemaker.describe_model_package(ModelPackageName=story.model_package_arn)
     status = version["ModelApprovalStatus"]
     story.require(status == "Approved", f"the approver sees {story.model_package_arn} {status}")
+    return read_tests(story, approver)
+
+
+def read_tests(story: Story, person: Session) -> int:
+    """The newest test report of the project, as a person opens it; how many tests passed."""
+    codebuild = person.client("codebuild")
     group = f"report-group/sagemaker-{story.project_name}-{story.project_id}-test-endpoints"
     group_arn = arn("codebuild", story.region, story.setting.data_science, group)
     reports = codebuild.list_reports_for_report_group(reportGroupArn=group_arn)["reports"]  # the newest first
     report = codebuild.batch_get_reports(reportArns=reports[:1])["reports"][0]
     cases = codebuild.describe_test_cases(reportArn=report["arn"])["testCases"]
-    story.require(report["status"] == "SUCCEEDED", f"the approver sees tests of staging that {report['status']}")
+    story.require(report["status"] == "SUCCEEDED", f"the newest tests are {report['status']}")
     return len(cases)
 
 

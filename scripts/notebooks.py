@@ -1,0 +1,78 @@
+"""Run the notebooks on the embedded AWS, with the real SageMaker Python SDK, without an AWS account.
+
+examples:
+  make notebooks
+  python -m scripts.notebooks --json
+  python -m scripts.notebooks --docs docs
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import sys
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+from scripts.bundle.console import paint, run, say
+from scripts.rehearsal import notebooks
+from scripts.rehearsal.permissions import write_policies
+from scripts.rehearsal.server import EmbeddedAws
+from scripts.rehearsal.story import ROOT, Story, StoryFailed, play
+
+DEFAULT_FOLDER = ROOT / "build" / "notebooks"
+HEAD = """\
+<!-- Made by `python -m scripts.notebooks --docs docs`; do not edit. -->
+
+This is [{name}](../notebooks/{name}) with its outputs, as `make notebooks` ran it on the embedded AWS."""
+
+
+def parser() -> argparse.ArgumentParser:
+    made = argparse.ArgumentParser(
+        prog="python -m scripts.notebooks", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    made.add_argument("--docs", type=Path, help="also write copies to read, with the outputs, into this folder")
+    made.add_argument("--json", action="store_true", help="print what was run as JSON on stdout")
+    made.add_argument(
+        "--folder", type=Path, default=DEFAULT_FOLDER, help="where the run writes (default: build/notebooks)"
+    )
+    return made
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    args = parser().parse_args(argv)
+    start = time.monotonic()
+    notebooks.python_of(notebooks.ENVIRONMENT)
+    told = []
+    for path in sorted(notebooks.NOTEBOOKS.glob("*.ipynb")):
+        folder = args.folder / path.stem
+        server = EmbeddedAws(folder)
+        with server as cloud:
+            story = Story(cloud, folder)
+            try:
+                play(story, until="project")
+                say(paint(f"    {path.relative_to(ROOT)}", "1"))
+                executed = notebooks.execute(path, server, story, folder / "notebook")
+            except (StoryFailed, notebooks.NotebookFailed) as error:
+                say(f"\n{paint('failed', '31')}: {error}")
+                return 1
+            finally:
+                write_policies(cloud, folder / "policies.json")
+        told.append({"notebook": path.name, "seconds": executed.seconds})
+        if args.docs:
+            stem = f"notebook-{path.stem[:2]}"
+            for name, content in notebooks.rendered(executed, stem, HEAD.format(name=path.name)).items():
+                (args.docs / name).write_bytes(content)
+                say(f"wrote {args.docs / name}")
+    seconds = time.monotonic() - start
+    if args.json:
+        print(json.dumps({"seconds": round(seconds, 3), "notebooks": told}, indent=2))
+    say(f"\n{paint('succeeded', '32')} in {seconds:.1f} s; the notebooks with their outputs are in "
+        f"{os.path.relpath(args.folder)}")  # fmt: skip
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(run(main))
