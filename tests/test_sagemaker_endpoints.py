@@ -325,6 +325,7 @@ def test_a_canary_is_rolled_back_by_an_alarm_and_goes_through_without(world: Clo
         EvaluationPeriods=1,
         Threshold=0.1,
         ComparisonOperator="GreaterThanThreshold",
+        TreatMissingData="ignore",  # else the next evaluation takes back what is set by hand
     )
     cloudwatch.set_alarm_state(AlarmName="errors", StateValue="ALARM", StateReason="test")
     update = {"EndpointName": "canary", "EndpointConfigName": "canary-2", "DeploymentConfig": CANARY}

@@ -23,7 +23,7 @@ from moto.core.serialize import SerializationContext, get_serializer_class
 from moto.core.utils import get_service_model
 from werkzeug.exceptions import NotFound
 
-from scripts.rehearsal import moto_bridge
+from scripts.rehearsal import beside_moto, moto_bridge
 from scripts.rehearsal.calls import Call, Handler, HttpRequest, Service
 from scripts.rehearsal.cloud import Cloud, new_id
 from scripts.rehearsal.errors import AwsError, NotPlayed
@@ -246,7 +246,7 @@ class Gateway:
         """Have the call answered by whoever plays it."""
         handler = handler_of(call)
         if handler is None:
-            return moto_bridge.answer(call)
+            return beside_moto.answer(call)
         result = handler(call) or {}
         protocol = determine_request_protocol(model, call.http.headers.get("content-type", ""))
         serializer = get_serializer_class(call.service, protocol)(

@@ -235,4 +235,4 @@ def _count(cloud: Cloud, function: Function, milliseconds: float, failed: bool) 
     _, _, _, region, account, _ = function.arn.split(":", 5)
     values = [("Invocations", 1.0, "Count"), ("Errors", float(failed), "Count"),
               ("Duration", milliseconds, "Milliseconds")]  # fmt: skip
-    cloudwatch_metrics.publish(account, region, "AWS/Lambda", values, {"FunctionName": function.name})
+    cloudwatch_metrics.publish(cloud, account, region, "AWS/Lambda", values, {"FunctionName": function.name})

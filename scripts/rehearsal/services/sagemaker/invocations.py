@@ -69,10 +69,11 @@ def invoke_endpoint(call: Call) -> dict[str, Any]:
     if len(body) > limit:
         raise refused(f"The request body has {len(body)} bytes; at most {limit} are allowed.")
     server = choose(call, fleet)
-    answer = ask(call, endpoint, fleet, server, body, params.get("ContentType", ""), params.get("Accept", ""))
-    if answer.status >= 400:
-        raise model_error(call, endpoint, server, answer)
-    capture(call, endpoint, fleet, server, body, answer)
+    with server.used():
+        answer = ask(call, endpoint, fleet, server, body, params.get("ContentType", ""), params.get("Accept", ""))
+        if answer.status >= 400:
+            raise model_error(call, endpoint, server, answer)
+        capture(call, endpoint, fleet, server, body, answer)
     return {"Body": answer.body, "ContentType": answer.content_type, "InvokedProductionVariant": server.variant}
 
 
@@ -120,7 +121,7 @@ def count(call: Call, endpoint: Endpoint, fleet: Fleet, server: Server, status: 
     ]
     of_variant = {"EndpointName": endpoint.name, "VariantName": server.variant}
     of_config = {**of_variant, "EndpointConfigName": fleet.config["EndpointConfigName"]}
-    cloudwatch_metrics.publish(call.account, call.region, "AWS/SageMaker", values, of_variant, of_config)
+    cloudwatch_metrics.publish(call.cloud, call.account, call.region, "AWS/SageMaker", values, of_variant, of_config)
 
 
 def capture(call: Call, endpoint: Endpoint, fleet: Fleet, server: Server, body: bytes, answer: Answer) -> None:

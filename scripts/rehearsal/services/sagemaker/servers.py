@@ -12,8 +12,10 @@ import secrets
 import shutil
 import subprocess
 import tarfile
+import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -27,6 +29,7 @@ from scripts.rehearsal.services.sagemaker import base, images, logs, storage
 from scripts.rehearsal.services.sagemaker.models import Model, Models
 
 PING_SECONDS = 30  # how long a container may take to answer its first ping
+DRAIN_SECONDS = 60  # how long a container that is taken away may still answer: as long as a request may take
 HOST = "127.0.0.1"
 
 
@@ -46,6 +49,20 @@ class Server:
     log_group: str
     log_stream: str
     logged: int = 0
+    asked: int = 0  # requests under way
+    idle: threading.Condition = field(default_factory=threading.Condition)
+
+    @contextmanager
+    def used(self) -> Iterator[None]:
+        """A request is under way: the container is not stopped before its answer is there."""
+        with self.idle:
+            self.asked += 1
+        try:
+            yield
+        finally:
+            with self.idle:
+                self.asked -= 1
+                self.idle.notify_all()
 
     def request(self, method: str, path: str, body: bytes = b"", headers: Mapping[str, str] | None = None) -> Answer:
         """OSError where the container does not answer."""
@@ -65,6 +82,8 @@ class Server:
             logs.write(self.session, self.log_group, self.log_stream, said)
 
     def stop(self) -> None:
+        with self.idle:
+            self.idle.wait_for(lambda: not self.asked, DRAIN_SECONDS)
         end(self.process)
         shutil.rmtree(self.folder, ignore_errors=True)
 
