@@ -134,6 +134,10 @@ CHECKS: dict[str, Callable[[], str]] = {  # the slowest first
     "ruff": command(OWN / "ruff", "check", "."),
     "format": command(OWN / "ruff", "format", "--check", "."),
     "notebooks": notebooks,
+    "zizmor": command(LINTERS / "zizmor", "--offline", "--no-progress", "--quiet", ".github"),
+    "workflows": command(
+        LINTERS / "check-jsonschema", "--builtin-schema", "vendor.github-workflows", ".github/workflows/ci.yml"
+    ),
 }
 
 

@@ -55,7 +55,7 @@ SPOILT: dict[str, tuple[str, Callable[[Any], Any]]] = {
     "ROLES_CARRY_NO_POLICY_OF_AWS": (
         "20", put(["arn:aws:iam::aws:policy/AmazonS3ReadOnlyAccess"], "ModelRole", "Properties", "ManagedPolicyArns")),
     "STACK_SETS_DEPLOY_TO_NO_ACCOUNT_BY_THEMSELVES": (
-        "40", put(True, "Endpoints", "Properties", "AutoDeployment", "Enabled")),
+        "40", put({"Enabled": True}, "Endpoints", "Properties", "AutoDeployment")),
     "MODELS_CARRY_NO_NAME": ("50", put("mine", "Model", "Properties", "ModelName")),
     "ENDPOINTS_ROLL_BACK_BY_ALARMS": ("50", drop("Endpoint", "Properties", "DeploymentConfig")),
     "PIPELINES_ASK_A_PERSON": (

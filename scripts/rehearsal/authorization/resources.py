@@ -199,6 +199,9 @@ def _iam(call: Call, types: list[str]) -> list[str]:
 
     if "policy" in types and "PolicyArn" in params and not {"RoleName", "UserName", "GroupName"} & set(params):
         return [params["PolicyArn"]]
+    if "oidc-provider" in types:
+        host = str(params.get("Url", "")).removeprefix("https://")
+        return [params.get("OpenIDConnectProviderArn") or arn("iam", "", call.account, f"oidc-provider/{host}")]
     if call.operation == "CreateServiceLinkedRole":
         service = params["AWSServiceName"]
         return [arn("iam", "", call.account, f"role/aws-service-role/{service}/*")]

@@ -31,6 +31,7 @@ PROVIDERS: dict[str, Provider] = {
     "AWS::CodePipeline::Pipeline": providers_code.Pipeline(),
     "AWS::Events::Rule": providers_operations.Rule(),
     "AWS::IAM::ManagedPolicy": providers_iam.ManagedPolicy(),
+    "AWS::IAM::OIDCProvider": providers_iam.OIDCProvider(),
     "AWS::IAM::Policy": providers_iam.InlinePolicy(),
     "AWS::IAM::Role": providers_iam.Role(),
     "AWS::IAM::RolePolicy": providers_iam.RolePolicy(),

@@ -17,6 +17,7 @@ from scripts.rehearsal.cloudformation.providers_shapes import (
     unless,
     without,
 )
+from scripts.rehearsal.errors import NotPlayed
 
 MISSING = {"NoSuchEntity", "NoSuchEntityException"}
 HOLDERS = {"Roles": "Role", "Users": "User", "Groups": "Group"}
@@ -103,6 +104,43 @@ def change_holders(iam: Any, verb: str, kind: str, names: list[str], **arguments
     method = getattr(iam, f"{verb}_{singular.lower()}_policy")
     for name in names:
         unless(MISSING if verb in {"detach", "delete"} else (), method, **{f"{singular}Name": name}, **arguments)
+
+
+class OIDCProvider:
+    """An identity provider; the thumbprint may be left out (CreateOpenIDConnectProvider: IAM then finds it itself)."""
+
+    carried = frozenset({"ClientIdList", "Tags", "ThumbprintList", "Url"})
+
+    def create(self, context: Context, properties: dict[str, Any]) -> Made:
+        only("AWS::IAM::OIDCProvider", properties, self.carried)
+        iam = context.client("iam")
+        arguments = without(properties, "ClientIdList") | tagging(context, properties)
+        arguments["ClientIDList"] = properties.get("ClientIdList") or []
+        filled = fill(iam, "CreateOpenIDConnectProvider", arguments, "AWS::IAM::OIDCProvider")
+        arn = str(iam.create_open_id_connect_provider(**filled)["OpenIDConnectProviderArn"])
+        return Made(arn, {"Arn": arn})
+
+    def update(self, context: Context, physical_id: str, old: dict[str, Any], new: dict[str, Any]) -> Made:
+        only("AWS::IAM::OIDCProvider", new, self.carried)
+        iam, arn = context.client("iam"), physical_id
+        if old.get("ClientIdList") != new.get("ClientIdList"):
+            raise NotPlayed("AWS::IAM::OIDCProvider: another ClientIdList")
+        if old.get("ThumbprintList") != new.get("ThumbprintList"):
+            iam.update_open_id_connect_provider_thumbprint(
+                OpenIDConnectProviderArn=arn, ThumbprintList=new.get("ThumbprintList") or []
+            )
+        retag(
+            context,
+            old,
+            new,
+            lambda tags: iam.tag_open_id_connect_provider(OpenIDConnectProviderArn=arn, Tags=tag_list(tags)),
+            lambda keys: iam.untag_open_id_connect_provider(OpenIDConnectProviderArn=arn, TagKeys=keys),
+        )
+        return Made(arn, {"Arn": arn})
+
+    def delete(self, context: Context, physical_id: str, properties: dict[str, Any]) -> None:
+        iam = context.client("iam")
+        unless(MISSING, iam.delete_open_id_connect_provider, OpenIDConnectProviderArn=physical_id)
 
 
 class ManagedPolicy:
