@@ -125,7 +125,6 @@ def test_what_is_not_played_is_refused_by_name(client: Any) -> None:
     template = body({"T": TOPIC})
     for name, value in (
         ("NotificationARNs", ["arn:aws:sns:us-east-1:111111111111:x"]),
-        ("StackPolicyBody", "{}"),
         ("ResourceTypes", ["AWS::SNS::*"]),
     ):
         told = refused(client.create_stack, StackName="shop", TemplateBody=template, **{name: value})

@@ -113,7 +113,7 @@ def _need(call: Call, prefix: str, action: str, resource: str, keys: Mapping[str
 def _more(
     call: Call, prefix: str, known: Table, arns: list[str], keys: Mapping[str, tuple[str, ...]]
 ) -> Iterator[Need]:
-    """Further actions of the same call: tagging while creating, a key's policy, a shared model package."""
+    """Further actions of the same call: tagging while creating, a stack's policy, a shared model package."""
     tags = any(name.startswith("aws:requesttag/") for name in keys)
     if tags and prefix == "iam" and call.operation in IAM_TAG_ON_CREATE:
         yield from (_need(call, prefix, IAM_TAG_ON_CREATE[call.operation], resource, keys) for resource in arns)
@@ -123,6 +123,8 @@ def _more(
     if (prefix, call.operation) == ("kms", "ReEncrypt"):
         destination = key_arn(call.account, call.region, call.params["DestinationKeyId"])
         yield _need(call, prefix, "ReEncryptTo", destination, keys)
+    if (prefix, call.operation) == ("cloudformation", "UpdateStack") and any("StackPolicy" in k for k in call.params):
+        yield from (_need(call, prefix, "SetStackPolicy", resource, keys) for resource in arns)
     if (prefix, call.operation) == ("sagemaker", "CreateModel"):
         yield from _shared_packages(call, keys)
 

@@ -104,7 +104,8 @@ def response_bucket(cloud: Cloud, region: str) -> tuple[Session, str]:
     session = cloud.root(SERVICE_ACCOUNT, region)
     name = f"cloudformation-custom-resource-response-{region.replace('-', '')}"
     if s3.bucket_state(name) is None:
-        moto_bridge.backend("s3", SERVICE_ACCOUNT, "aws").create_bucket(name, region)
+        bucket = moto_bridge.backend("s3", SERVICE_ACCOUNT, "aws").create_bucket(name, region)
+        bucket.versioning_status = "Enabled"  # several signals may come to one address
     return session, name
 
 

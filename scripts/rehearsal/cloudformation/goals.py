@@ -26,6 +26,7 @@ from scripts.rehearsal.cloudformation.template import Template, TemplateError
 from scripts.rehearsal.errors import AwsError, NotPlayed
 
 POLICIES = {"Delete", "Retain", "RetainExceptOnCreate", "Snapshot"}
+PLAYED_POLICIES = {("CreationPolicy", "AWS::CloudFormation::WaitCondition")}
 MAX_TAGS = 50  # CloudFormation API Reference, CreateStack: Tags
 IAM_NAMES = {  # the types that need a capability, and the property that names them (CreateStack: Capabilities)
     "AWS::IAM::AccessKey": "",
@@ -81,6 +82,7 @@ class Goal:
             description=str(self.template.resources[logical_id].get("Description", "")),
             deletion_policy=of(logical_id, "DeletionPolicy") or "Delete",
             replace_policy=of(logical_id, "UpdateReplacePolicy") or "Delete",
+            creation_policy=of(logical_id, "CreationPolicy"),
             depends=frozenset(self.depends[logical_id]),
         )
 
@@ -234,7 +236,10 @@ def refuse_unplayed(goal: Goal) -> None:
         elif isinstance(provider, Choosy):
             told += provider.unplayed(goal.evaluator.resource(logical_id))
         for name in ("CreationPolicy", "UpdatePolicy"):
-            if goal.evaluator.attribute_of_resource(logical_id, name) is not None:
+            if (
+                goal.evaluator.attribute_of_resource(logical_id, name) is not None
+                and (name, kind) not in PLAYED_POLICIES
+            ):
                 told.append(name)
         for name in ("DeletionPolicy", "UpdateReplacePolicy"):
             policy = goal.evaluator.attribute_of_resource(logical_id, name)

@@ -24,6 +24,7 @@ class Context:
     token: stable for one operation on one resource (client request tokens, generated names)
     former_tags: in an update, the stack's tags before it; None where they are the same
     type: the resource's type, as the template writes it
+    creation_policy: the resource's CreationPolicy, resolved
     """
 
     session: Session
@@ -37,6 +38,7 @@ class Context:
     token: str
     former_tags: dict[str, str] | None = None
     type: str = ""
+    creation_policy: Any = None
 
     def client(self, service: str) -> Any:
         return self.session.client(service, self.region)

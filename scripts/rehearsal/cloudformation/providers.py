@@ -14,6 +14,7 @@ from scripts.rehearsal.cloudformation import (
     providers_s3,
     providers_sagemaker,
     providers_stackset,
+    signals,
 )
 from scripts.rehearsal.cloudformation.provider import Provider
 
@@ -24,6 +25,8 @@ PROVIDERS: dict[str, Provider] = {
     "AWS::CloudFormation::CustomResource": custom.CustomResource(),
     "AWS::CloudFormation::Stack": nested.NestedStack(),
     "AWS::CloudFormation::StackSet": providers_stackset.StackSet(),
+    "AWS::CloudFormation::WaitCondition": signals.WaitCondition(),
+    "AWS::CloudFormation::WaitConditionHandle": signals.Handle(),
     "AWS::CloudWatch::Alarm": providers_operations.Alarm(),
     "AWS::CloudWatch::Dashboard": providers_operations.Dashboard(),
     "AWS::CodeBuild::Project": providers_code.BuildProject(),

@@ -27,10 +27,6 @@ NAME = re.compile(r"[a-zA-Z][-a-zA-Z0-9]{0,127}")
 NOT_PLAYED = (
     "NotificationARNs",
     "ResourceTypes",
-    "StackPolicyBody",
-    "StackPolicyURL",
-    "StackPolicyDuringUpdateBody",
-    "StackPolicyDuringUpdateURL",
     "DeploymentConfig",
 )
 

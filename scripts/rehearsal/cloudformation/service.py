@@ -2,7 +2,8 @@
 
 CreateStack, UpdateStack, DeleteStack, UpdateTerminationProtection, ContinueUpdateRollback.
 views.py: the ones that read. changesets.py: change sets. stacksets.py: stack sets.
-Not played: stack policies, notification topics, rollback triggers, resource imports, CancelUpdateStack.
+stack_policies.py: what an update must leave alone. signals.py: what a stack waits for.
+Not played: notification topics, rollback triggers, resource imports, CancelUpdateStack.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ import importlib
 from typing import Any
 
 from scripts.rehearsal.calls import Call, Service
+from scripts.rehearsal.cloudformation import signals, stack_policies
 from scripts.rehearsal.cloudformation.deploy import (
     UPDATABLE,
     Creation,
@@ -51,6 +53,7 @@ def create_stack(call: Call) -> dict[str, Any]:
     existing = stacks_of(call.cloud, call.account, call.region).find(name)
     if existing is not None and repeated(call, existing):
         return {"StackId": existing.id}
+    policy = stack_policies.given(call, "StackPolicy")
     session = acting(call, str(params.get("RoleARN") or ""))
     stack = new_stack(call.cloud, call.account, call.region, name)
     try:
@@ -60,6 +63,7 @@ def create_stack(call: Call) -> dict[str, Any]:
         raise
     accept(call, stack)
     stack.role_arn = str(params.get("RoleARN") or "")
+    stack.policy = policy
     stack.disable_rollback = bool(params.get("DisableRollback"))
     stack.on_failure = str(params.get("OnFailure", "ROLLBACK"))
     stack.retain_except_on_create = bool(params.get("RetainExceptOnCreate"))
@@ -77,6 +81,7 @@ def update_stack(call: Call) -> dict[str, Any]:
     if repeated(call, stack):
         return {"StackId": stack.id}
     refuse_update(stack, disable_rollback=bool(params.get("DisableRollback")))
+    during, policy = (stack_policies.given(call, name) for name in ("StackPolicyDuringUpdate", "StackPolicy"))
     role_arn = str(params.get("RoleARN") or stack.role_arn)
     session = acting(call, role_arn)
     goal = goal_of(call, params, stack, session, update=True)
@@ -88,7 +93,9 @@ def update_stack(call: Call) -> dict[str, Any]:
         stack.role_arn = role_arn
         stack.disable_rollback = bool(params.get("DisableRollback"))
         stack.retain_except_on_create = bool(params.get("RetainExceptOnCreate"))
-        update = Update(call.cloud, session, stack, goal, validate=not params.get("DisableValidation"))
+        validate = not params.get("DisableValidation")
+        update = Update(call.cloud, session, stack, goal, validate=validate, policy=during)
+        stack.policy = policy or stack.policy  # a new one is for the updates after this one
         begin(call.cloud, stack, "UPDATE_IN_PROGRESS", update.run)
     return {"StackId": stack.id}
 
@@ -155,6 +162,25 @@ def update_termination_protection(call: Call) -> dict[str, Any]:
     stack = stack_for(call)
     stack.protected = bool(call.params["EnableTerminationProtection"])
     return {"StackId": stack.id}
+
+
+@cloudformation.operation("SetStackPolicy")
+def set_stack_policy(call: Call) -> None:
+    stack, policy = stack_for(call), stack_policies.given(call, "StackPolicy")
+    if not policy:
+        raise AwsError("ValidationError", "Either StackPolicyBody or StackPolicyURL must be specified.")
+    stack.policy = policy
+
+
+@cloudformation.operation("GetStackPolicy")
+def get_stack_policy(call: Call) -> dict[str, Any]:
+    stack = stack_for(call)
+    return {"StackPolicyBody": stack.policy} if stack.policy else {}
+
+
+@cloudformation.operation("SignalResource")
+def signal_resource(call: Call) -> None:
+    signals.signal_resource(call)
 
 
 for _module in (

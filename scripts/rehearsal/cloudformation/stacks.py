@@ -49,6 +49,7 @@ class Resource:
     description: str = ""
     deletion_policy: str = "Delete"
     replace_policy: str = "Delete"
+    creation_policy: Any = None
     depends: frozenset[str] = frozenset()
     new: bool = False
 
@@ -107,6 +108,8 @@ class Stack:
     replaced: resources that an update replaced or removed, to be deleted in its clean-up
     imports: the names of the exports that it reads
     owner: the stack set or parent stack that it belongs to; empty for a user's own
+    policy: the stack policy; empty for none
+    signals: by logical id and unique id, those that SignalResource brought
     stable: the resources before an update that failed and was not rolled back
     """
 
@@ -137,6 +140,8 @@ class Stack:
     last: tuple[str, str] = ("", "")  # operation and client request token of the last request
     change_set_id: str = ""
     owner: str = ""
+    policy: str = ""
+    signals: dict[str, dict[str, Any]] = field(default_factory=dict)
     resources: dict[str, Resource] = field(default_factory=dict)
     gone: dict[str, Resource] = field(default_factory=dict)
     replaced: list[Resource] = field(default_factory=list)

@@ -96,6 +96,7 @@ class Steps:
             token=token,
             former_tags=former_tags,
             type=resource.type,
+            creation_policy=resource.creation_policy,
         )
 
     def attempt(self, resource: Resource, failed_status: str, act: Callable[[str], Made | None]) -> Made | None:

@@ -14,6 +14,7 @@ from scripts.rehearsal.cloud import Cloud, Session, new_id
 from scripts.rehearsal.cloudformation import changes, schemas
 from scripts.rehearsal.cloudformation.deployment import KEPT, Deployment, adopt, failing, remove, settle, take_back
 from scripts.rehearsal.cloudformation.goals import Goal
+from scripts.rehearsal.cloudformation.stack_policies import DELETE, MODIFY, REPLACE, denial
 from scripts.rehearsal.cloudformation.stacks import Resource, Stack, now
 from scripts.rehearsal.cloudformation.steps import EXPECTED, StepFailed, Steps, walk
 
@@ -21,8 +22,12 @@ from scripts.rehearsal.cloudformation.steps import EXPECTED, StepFailed, Steps, 
 class Update(Deployment):
     """Updates the stack, cleans up after it, or brings it back to exactly what it was."""
 
-    def __init__(self, cloud: Cloud, session: Session, stack: Stack, goal: Goal, *, validate: bool = True) -> None:
+    def __init__(
+        self, cloud: Cloud, session: Session, stack: Stack, goal: Goal, *, validate: bool = True, policy: str = ""
+    ) -> None:
+        """policy: a stack policy for this update only"""
         super().__init__(cloud, session, stack, goal, validate=validate)
+        self.policy = policy or stack.policy
         self.before = {i: r for i, r in stack.resources.items() if r.status != "CREATE_FAILED"}
         stack.replaced += [r for r in stack.resources.values() if r.status == "CREATE_FAILED" and r.physical_id]
         stack.resources = dict(self.before)
@@ -39,6 +44,9 @@ class Update(Deployment):
             stack.become("UPDATE_IN_PROGRESS", "User Initiated")
         if reason := self.validated(self.before):
             self.fail(reason)
+            return
+        if protected := self.protected():
+            self.fail(failing("update", protected))
             return
         if failed := walk(self.goal.depends, self.settle_one):
             self.fail(failing("update" if set(failed) & set(self.before) else "create", failed))
@@ -81,7 +89,23 @@ class Update(Deployment):
         else:
             self.stack.resources[logical_id] = new
 
+    def protected(self) -> list[str]:
+        """The resources that this update would remove and the stack's policy keeps."""
+        found = [r for i, r in self.before.items() if i not in self.goal.depends]
+        reasons = {r.logical_id: denial(self.policy, DELETE, r.logical_id, r.type) for r in found}
+        for resource in found:
+            if reasons[resource.logical_id]:
+                self.stack.note(replace(resource), "UPDATE_FAILED", reasons[resource.logical_id])  # it stays as it is
+        return [logical_id for logical_id, reason in reasons.items() if reason]
+
+    def let_through(self, resource: Resource, action: str) -> None:
+        """StepFailed where the stack's policy does not allow it."""
+        if reason := denial(self.policy, action, resource.logical_id, resource.type):
+            self.stack.note(resource, "UPDATE_FAILED", reason)
+            raise StepFailed(reason)
+
     def change(self, old: Resource, new: Resource) -> None:
+        self.let_through(new, MODIFY)
         self.stack.note(new, "UPDATE_IN_PROGRESS")
         self.changed[new.logical_id] = old, new
         try:
@@ -97,6 +121,7 @@ class Update(Deployment):
             self.queue(old, new)
 
     def replace(self, old: Resource, new: Resource) -> None:
+        self.let_through(new, REPLACE)
         reason = "Requested update requires the creation of a new physical resource; hence creating one."
         self.stack.note(new, "UPDATE_IN_PROGRESS", reason)
         if same := custom_name(old, new, self.stack.region):
