@@ -76,7 +76,7 @@ class SetUp:
             first.append(roles.plan_self_managed(settings, home, want.account))
         self.show([planned.step for planned in first])
         made = {} if self.dry_run else roles.apply_stacks(first)
-        outputs = made.get(want.account) or roles.outputs_of(home, want.name)
+        outputs = made.get((want.account, want.name)) or roles.outputs_of(home, want.name)
         if missing := [name for name in roles.MODELS if name not in outputs]:
             if not self.dry_run:
                 raise UserError(f"the stack {want.name} has no outputs {', '.join(missing)}")

@@ -54,6 +54,7 @@ from werkzeug.serving import make_server
 from scripts.bundle import console
 from scripts.bundle.sections import check_region
 from scripts.rehearsal import models
+from scripts.rehearsal.clients import Clients
 from scripts.rehearsal.cloud import Cloud, Session
 from scripts.rehearsal.errors import AwsError
 from scripts.rehearsal.gateway import RAW_HEADERS, Gateway
@@ -157,7 +158,7 @@ class World:
                 aws._server.shutdown()
         assert not self.cloud.faults, self.cloud.faults
         self.built = state_of(self.cloud)
-        self.cloud._clients.clear()
+        self.cloud._clients = Clients()
         gc.collect()  # closes the connections, and with them the threads that answered them
         come_to_rest(lambda: not set(threading.enumerate()) - before, "threads of the world still run")
         shutil.copytree(self.folder, self.saved, symlinks=True)

@@ -20,9 +20,9 @@ def management(cloud: Cloud) -> Any:
     return client
 
 
-def account(client: Any, account_id: str) -> str:
+def account(client: Any, account_id: str, email: str = "") -> str:
     plan_account_ids([account_id])
-    made = client.create_account(AccountName=f"a{account_id}", Email=f"{account_id}@example.com")
+    made = client.create_account(AccountName=f"a{account_id}", Email=email or f"{account_id}@example.com")
     return str(made["CreateAccountStatus"]["AccountId"])
 
 
@@ -38,7 +38,36 @@ def test_accounts_get_the_planned_ids_and_the_organizations_role(cloud: Cloud) -
     other = client.create_account(AccountName="x", Email="x@example.com")["CreateAccountStatus"]
     assert len(other["AccountId"]) == 12
     with pytest.raises(ClientError, match="exists already"):
-        account(client, "111111111111")
+        account(client, "111111111111", "another@example.com")
+
+
+def test_an_email_address_that_is_taken_fails_the_request_for_an_account(cloud: Cloud) -> None:
+    client = management(cloud)
+    account(client, "111111111111")
+    before = len(client.list_accounts()["Accounts"])
+    made = client.create_account(AccountName="again", Email="111111111111@example.com")["CreateAccountStatus"]
+    told = client.describe_create_account_status(CreateAccountRequestId=made["Id"])["CreateAccountStatus"]
+    assert (told["State"], told["FailureReason"]) == ("FAILED", "EMAIL_ALREADY_EXISTS")
+    failed = client.list_create_account_status(States=["FAILED"])["CreateAccountStatuses"]
+    assert [status["AccountName"] for status in failed] == ["again"]
+    assert len(client.list_accounts()["Accounts"]) == before
+
+
+def test_units_moves_and_delegation_are_refused_where_they_are_so_already(cloud: Cloud) -> None:
+    client = management(cloud)
+    member, root = account(client, "111111111111"), client.list_roots()["Roots"][0]["Id"]
+    unit = client.create_organizational_unit(ParentId=root, Name="x")["OrganizationalUnit"]["Id"]
+    with pytest.raises(ClientError, match="DuplicateOrganizationalUnitException"):
+        client.create_organizational_unit(ParentId=root, Name="x")
+    with pytest.raises(ClientError, match="SourceParentNotFoundException"):
+        client.move_account(AccountId=member, SourceParentId=unit, DestinationParentId=unit[:-1] + "0")
+    client.move_account(AccountId=member, SourceParentId=root, DestinationParentId=unit)
+    with pytest.raises(ClientError, match="DuplicateAccountException"):
+        client.move_account(AccountId=member, SourceParentId=root, DestinationParentId=unit)
+    client.enable_aws_service_access(ServicePrincipal=STACK_SETS)
+    client.register_delegated_administrator(AccountId=member, ServicePrincipal=STACK_SETS)
+    with pytest.raises(ClientError, match="AccountAlreadyRegisteredException"):
+        client.register_delegated_administrator(AccountId=member, ServicePrincipal=STACK_SETS)
 
 
 def test_moto_makes_accounts_with_the_id_generator_that_is_replaced() -> None:

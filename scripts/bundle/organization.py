@@ -386,6 +386,9 @@ def make_account(organizations: Any, settings: Environment, request: Any) -> Env
         return None if shown["CreateAccountStatus"]["State"] == "IN_PROGRESS" else shown["CreateAccountStatus"]
 
     status = until(f"the account {name}", ended, CREATION, lambda: "being made")
+    if status.get("FailureReason") == "EMAIL_ALREADY_EXISTS":  # of ours, where the answer to a request was lost
+        ours = next((member["Id"] for member in all_members(organizations) if member["Email"] == email), "")
+        status = {"State": "SUCCEEDED", "AccountId": ours} if ours else status
     if status["State"] != "SUCCEEDED":
         raise UserError(
             f"the account {name} ({email}) could not be made: {status.get('FailureReason')}. "

@@ -225,14 +225,16 @@ def waiting(want: stacks.Wanted, settings: Environment, connection: Connection, 
     return Planned(want, Step("wait", "stack", f"{want.name} in {want.account}", detail, {}, account, command))
 
 
-def apply_stacks(planned: list[Planned]) -> dict[str, dict[str, str]]:
-    """Begin every stack that changes, then wait for all; the outputs by account. UserError with all that failed."""
+def apply_stacks(planned: list[Planned]) -> dict[tuple[str, str], dict[str, str]]:
+    """Begin every stack that changes, then wait for all; the outputs by account and name. UserError with all that failed."""
     begun = [(p, stacks.begin(p.cloudformation, p.want, p.step)) for p in planned if at_work(p.step)]
     outputs, failed = {}, []
     for p, id in begun:
         try:
             if id:
-                outputs[p.want.account] = stacks.wait(p.cloudformation, p.want, id, lambda line: say(f"  … {line}"))
+                outputs[p.want.account, p.want.name] = stacks.wait(
+                    p.cloudformation, p.want, id, lambda line: say(f"  … {line}")
+                )
         except UserError as error:
             failed.append(str(error))
     if failed:

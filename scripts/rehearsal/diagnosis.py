@@ -22,7 +22,7 @@ TEMPLATES = dict(  # which of the kit's templates a stack is made from, by the s
     zip(
         (
             r"multi-account-deployment",
-            r"multi-account-deployment-target",
+            r"(StackSet-)?multi-account-deployment-target(-.+)?",
             r"SC-\d{12}-pp-\w+",
             r"sagemaker-.+-deploy-(staging|prod)",
             r"StackSet-sagemaker-.+",

@@ -179,7 +179,6 @@ studio:
     - service-role/{STUDIO_ROLE}
 catalog:
   owner: ML platform
-target_roles: one-by-one
 invited_accounts:
   - {{id: '{setting.targets["staging"]}', stage: staging}}
   - {{id: '{setting.targets["prod"]}', stage: production}}

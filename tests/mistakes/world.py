@@ -27,7 +27,7 @@ from tests.mistakes import ROOT, Mistake
 TEN, TWENTY, THIRTY, *_ = pack.TEMPLATES
 STAGE_ROLE = "AmazonSageMakerServiceCatalogProductsMultiAccountStageRole"
 TRAINING = "seed-code/model-build/"
-STACKS = {TEN: "multi-account-deployment", TWENTY: "multi-account-deployment-target"}
+STACKS = {TEN: "multi-account-deployment", TWENTY: "StackSet-multi-account-deployment-target-staging-"}  # they begin so
 NO_CHANGE = "No updates are to be performed"
 
 
@@ -82,9 +82,10 @@ class World:
         """CloudFormation in the account of a template, and the stack as it is there but with another body."""
         account = self.account if template == TEN else self.story.setting.targets["staging"]
         cloudformation = self.cloud.root(account, self.story.region).client("cloudformation")
-        found = cloudformation.describe_stacks(StackName=STACKS[template])["Stacks"][0]
+        listed = cloudformation.describe_stacks()["Stacks"]
+        found = next(stack for stack in listed if stack["StackName"].startswith(STACKS[template]))
         parameters = {p["ParameterKey"]: p.get("ParameterValue", "") for p in found["Parameters"]}
-        return cloudformation, stacks.Wanted(account, STACKS[template], body, parameters, template)
+        return cloudformation, stacks.Wanted(account, found["StackName"], body, parameters, template)
 
     def update_account(self, template: str, body: str) -> None:
         """Deploy a template of the accounts as scripts.accounts does; UserError says what failed."""

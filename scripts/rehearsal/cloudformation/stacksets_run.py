@@ -239,7 +239,9 @@ def acting(cloud: Cloud, stack_set: StackSet, instance: Instance) -> Session:
         stack_set.administration_role or f"arn:{PARTITION}:iam::{stack_set.owner}:role/{ADMINISTRATION_ROLE}"
     )
     try:
-        by = cloud.service_role(administrator, stack_set.name[:64], SERVICE, stack_set.region)
+        # what StackSets says of itself then: User Guide, "Grant self-managed permissions"
+        source = {"SourceArn": stack_set.arn, "SourceAccount": stack_set.owner}
+        by = cloud.service_role(administrator, stack_set.name[:64], SERVICE, stack_set.region, **source)
         given = by.client("sts").assume_role(RoleArn=role, RoleSessionName=stack_set.name[:64])["Credentials"]
     except (AwsError, ClientError) as error:
         raise AwsError(

@@ -2,8 +2,9 @@
 
 AWS Organizations API Reference. Played here: who may call what ("You can call this operation only
 from the management account or from a member account that is a delegated administrator"),
-CreateAccount with chosen account ids and with AdministratorAccess on its role, delegated
-administration of stack sets, and invitations (InviteAccountToOrganization, AcceptHandshake,
+CreateAccount with chosen account ids and with AdministratorAccess on its role (an e-mail address that is
+taken fails the request), units and moves with the errors of their pages, delegated administration of stack
+sets, and invitations (InviteAccountToOrganization, AcceptHandshake,
 DeclineHandshake, DescribeHandshake, ListHandshakesForAccount, ListHandshakesForOrganization).
 Everything else that is listed in READS and WRITES is moto's answer for the management account.
 """
@@ -33,14 +34,14 @@ MOST_ADMINISTRATORS = 5  # for stack sets (CloudFormation User Guide, "Register 
 INVITATION_DAYS = 15
 
 READS = (
-    "DescribeAccount", "DescribeCreateAccountStatus", "DescribeOrganizationalUnit", "DescribePolicy", "ListAccounts",
-    "ListAccountsForParent", "ListAWSServiceAccessForOrganization", "ListChildren", "ListCreateAccountStatus",
+    "DescribeAccount", "DescribeOrganizationalUnit", "DescribePolicy", "ListAccounts",
+    "ListAccountsForParent", "ListAWSServiceAccessForOrganization", "ListChildren",
     "ListDelegatedAdministrators", "ListDelegatedServicesForAccount", "ListOrganizationalUnitsForParent",
     "ListParents", "ListPolicies", "ListPoliciesForTarget", "ListRoots", "ListTagsForResource",
     "ListTargetsForPolicy",
 )  # fmt: skip
 WRITES = (
-    "AttachPolicy", "CloseAccount", "CreateOrganizationalUnit", "CreatePolicy", "DeleteOrganization",
+    "AttachPolicy", "CloseAccount", "CreatePolicy", "DeleteOrganization",
     "DeleteOrganizationalUnit", "DeletePolicy", "DeregisterDelegatedAdministrator", "DetachPolicy",
     "DisableAWSServiceAccess", "DisablePolicyType", "EnableAWSServiceAccess", "EnablePolicyType",
     "TagResource", "UntagResource", "UpdateOrganizationalUnit", "UpdatePolicy",
@@ -174,13 +175,6 @@ def write(call: Call) -> dict[str, Any]:
     return through_moto(call, management_for(call, writes=True))
 
 
-@organizations.operation("MoveAccount", "RemoveAccountFromOrganization")
-def move_account(call: Call) -> dict[str, Any]:
-    management = management_for(call, writes=True)
-    with told(call.cloud, management, str(call.params["AccountId"])):
-        return through_moto(call, management)
-
-
 @organizations.operation("RegisterDelegatedAdministrator")
 def register_delegated_administrator(call: Call) -> dict[str, Any]:
     management = management_for(call, writes=True)
@@ -191,6 +185,11 @@ def register_delegated_administrator(call: Call) -> dict[str, Any]:
             f"You must enable trusted access for {service} before you register a delegated administrator for it.",
         )
     administrators = [admin for admin in organization(management).admins if service in admin.services]
+    if any(admin.account.id == call.params["AccountId"] for admin in administrators):
+        raise AwsError(
+            "AccountAlreadyRegisteredException",
+            "The provided account is already a delegated administrator for your organization.",
+        )
     if service == STACK_SETS and len(administrators) >= MOST_ADMINISTRATORS:
         raise AwsError(
             "ConstraintViolationException",
@@ -199,7 +198,58 @@ def register_delegated_administrator(call: Call) -> dict[str, Any]:
     return through_moto(call, management)
 
 
-# -- accounts --------------------------------------------------------------------------------------
+# -- units and accounts ----------------------------------------------------------------------------
+
+
+@organizations.operation("CreateOrganizationalUnit")
+def create_organizational_unit(call: Call) -> dict[str, Any]:
+    management = management_for(call, writes=True)
+    parent, name = call.params["ParentId"], call.params["Name"]
+    if any(getattr(unit, "parent_id", "") == parent and unit.name == name for unit in organization(management).ou):
+        raise AwsError(
+            "DuplicateOrganizationalUnitException", "An OU with the same name already exists within the parent."
+        )
+    return through_moto(call, management)
+
+
+@organizations.operation("MoveAccount", "RemoveAccountFromOrganization")
+def move_account(call: Call) -> dict[str, Any]:
+    management, account_id = management_for(call, writes=True), str(call.params["AccountId"])
+    account = moto_bridge.member(organization(management), account_id)
+    if account is not None and call.operation == "MoveAccount":
+        if account.parent_id == call.params["DestinationParentId"]:
+            raise AwsError("DuplicateAccountException", "The account is already in the specified destination parent.")
+        if account.parent_id != call.params["SourceParentId"]:
+            raise AwsError("SourceParentNotFoundException", "The account is not in the specified source parent.")
+    with told(call.cloud, management, account_id):
+        return through_moto(call, management)
+
+
+@dataclass
+class FailedCreations:
+    """The requests for accounts that came to nothing, by their ids."""
+
+    by_id: dict[str, dict[str, Any]] = field(default_factory=dict)
+
+
+def failed_creations(call: Call, management: str) -> dict[str, dict[str, Any]]:
+    return call.cloud.state(FailedCreations, management, "").by_id
+
+
+@organizations.operation("DescribeCreateAccountStatus")
+def describe_create_account_status(call: Call) -> dict[str, Any]:
+    management = management_for(call, writes=False)
+    failed = failed_creations(call, management).get(str(call.params["CreateAccountRequestId"]))
+    return {"CreateAccountStatus": failed} if failed else through_moto(call, management)
+
+
+@organizations.operation("ListCreateAccountStatus")
+def list_create_account_status(call: Call) -> dict[str, Any]:
+    management = management_for(call, writes=False)
+    answer = through_moto(call, management)
+    if not answer.get("NextToken") and "FAILED" in call.params.get("States", ["FAILED"]):
+        answer["CreateAccountStatuses"] += failed_creations(call, management).values()
+    return answer
 
 
 @contextmanager
@@ -217,6 +267,12 @@ def next_account_id(account_id: str) -> Iterator[None]:
 def create_account(call: Call) -> dict[str, Any]:
     """The account, with a role that the management account may assume (AdministratorAccess)."""
     management = management_for(call, writes=True)
+    if any(account.email == call.params["Email"] for account in organization(management).accounts):
+        now, id = datetime.now(UTC), f"car-{new_id().replace('-', '')}"
+        failed = {"Id": id, "AccountName": call.params["AccountName"], "State": "FAILED"}
+        failed |= {"RequestedTimestamp": now, "CompletedTimestamp": now, "FailureReason": "EMAIL_ALREADY_EXISTS"}
+        failed_creations(call, management)[id] = failed
+        return {"CreateAccountStatus": failed}
     with _ids_lock:
         account_id = _planned_ids.pop(0) if _planned_ids else moto_utils.make_random_account_id()
         if moto_bridge.member(organization(management), account_id):
