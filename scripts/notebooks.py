@@ -16,7 +16,7 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
-from scripts.bundle.console import paint, run, say
+from scripts.bundle.console import UsageError, paint, run, say
 from scripts.rehearsal import notebooks
 from scripts.rehearsal.permissions import write_policies
 from scripts.rehearsal.server import EmbeddedAws
@@ -43,6 +43,8 @@ def parser() -> argparse.ArgumentParser:
 
 def main(argv: Sequence[str] | None = None) -> int:
     args = parser().parse_args(argv)
+    if args.docs and not args.docs.is_dir():
+        raise UsageError(f"--docs {args.docs}: there is no such folder")
     start = time.monotonic()
     notebooks.python_of(notebooks.ENVIRONMENT)
     told = []

@@ -21,7 +21,8 @@ from typing import Any
 
 import pytest
 
-from scripts.bundle.console import UserError
+from scripts import notebooks as command
+from scripts.bundle.console import UsageError, UserError
 from scripts.rehearsal import notebooks
 from scripts.rehearsal import story as chapters
 from scripts.rehearsal.notebooks import NOTEBOOKS, Executed, NotebookFailed, execute, rendered, text_of
@@ -283,6 +284,30 @@ def test_a_cell_that_fails_is_named_with_its_error_and_ends_the_run(world: World
         execute(path, world.server, world.story, tmp_path / "run")
     kept = json.loads((tmp_path / "run/02-broken.ipynb").read_text(encoding="utf-8"))
     assert [cell["execution_count"] for cell in kept["cells"]] == [1, 2, None]
+
+
+def test_the_command_says_what_it_ran_and_writes_the_copies(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], world: World
+) -> None:
+    """With the run from above in place of another one."""
+    (tmp_path / FIRST.stem).mkdir()  # by EmbeddedAws
+    for name in ("play", "EmbeddedAws"):
+        monkeypatch.setattr(command, name, lambda *arguments, **more: contextlib.nullcontext(world.story.cloud))
+    monkeypatch.setattr(notebooks, "execute", lambda *arguments: world.executed)
+    assert command.main(["--json", "--folder", str(tmp_path), "--docs", str(tmp_path)]) == 0
+    told = json.loads(capsys.readouterr().out)["notebooks"]
+    assert told == [{"notebook": FIRST.name, "seconds": world.executed.seconds}]
+    assert sorted(path.name for path in tmp_path.glob("notebook*")) == ["notebook-01-plot.png", "notebook-01.md"]
+    assert f"[{FIRST.name}](../notebooks/{FIRST.name})" in (tmp_path / "notebook-01.md").read_text(encoding="utf-8")
+
+    def fails(*arguments: object) -> Executed:
+        raise NotebookFailed("01.ipynb, cell plot: no colours")
+
+    monkeypatch.setattr(notebooks, "execute", fails)
+    assert command.main(["--folder", str(tmp_path)]) == 1
+    assert "failed: 01.ipynb, cell plot: no colours" in capsys.readouterr().err
+    with pytest.raises(UsageError, match=r"--docs .*none: there is no such folder"):
+        command.main(["--docs", str(tmp_path / "none")])
 
 
 def test_a_missing_environment_is_told(tmp_path: Path) -> None:

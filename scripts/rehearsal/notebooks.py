@@ -83,11 +83,16 @@ def execute(notebook: Path, server: EmbeddedAws, story: Story, folder: Path) -> 
             text=True,
         ) as process:
             assert process.stdout is not None
-            for line in process.stdout:
-                told = json.loads(line)
-                seconds[told["cell"]] = told["seconds"]
-                error = error or (f"cell {told['cell']}:\n{COLOURS.sub('', told['error'])}" if told["error"] else "")
-                say(f"    {told['cell']:<20} {'failed' if told['error'] else 'done'} in {told['seconds']:.1f} s")
+            try:
+                for line in process.stdout:
+                    told = json.loads(line)
+                    cell, failure = told["cell"], COLOURS.sub("", told["error"])
+                    seconds[cell] = told["seconds"]
+                    error = error or (f"cell {cell}:\n{failure}" if failure else "")
+                    say(f"    {cell:<20} {'failed' if failure else 'done'} in {told['seconds']:.1f} s")
+            except BaseException:
+                process.kill()  # the kernel ends when it sees that its parent has gone
+                raise
     if process.returncode or error:
         said = (folder / "kernel.log").read_text(encoding="utf-8", errors="replace")
         raise NotebookFailed(f"{notebook.name}, {error or said or f'ended with {process.returncode}'}")
