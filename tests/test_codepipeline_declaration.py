@@ -45,9 +45,11 @@ def drop(stage: int, key: str) -> Change:
     return lambda pipeline: of(pipeline, stage)["configuration"].pop(key)
 
 
-def rule(**values: Any) -> Change:
+def rule(result: str = "SKIP", **values: Any) -> Change:
     def change(pipeline: dict[str, Any]) -> None:
-        pipeline["stages"][2]["beforeEntry"]["conditions"][0]["rules"][0].update(values)
+        condition = pipeline["stages"][2]["beforeEntry"]["conditions"][0]
+        condition["result"] = result
+        condition["rules"][0].update(values)
 
     return change
 
@@ -61,6 +63,32 @@ STRUCTURE, STAGE, ACTION = (
     "InvalidStageDeclarationException",
     "InvalidActionDeclarationException",
 )
+
+
+def window(**configuration: str) -> Change:
+    kind = {"category": "Rule", "owner": "AWS", "provider": "DeploymentWindow", "version": "1"}
+    return rule("FAIL", ruleTypeId=kind, configuration=configuration)
+
+
+def connection(**configuration: str) -> Change:
+    """The source is a connection, with these settings instead of the right ones."""
+
+    def change(pipeline: dict[str, Any]) -> None:
+        of(pipeline, 0)["actionTypeId"]["provider"] = "CodeStarSourceConnection"
+        given = {
+            "ConnectionArn": "arn:aws:codeconnections:us-east-1:111111111111:connection/a1",
+            "FullRepositoryId": "owner/repo",
+            "BranchName": "main",
+        }
+        of(pipeline, 0)["configuration"] = given | configuration
+
+    return change
+
+
+def trigger(**given: Any) -> dict[str, Any]:
+    return {
+        "providerType": "CodeStarSourceConnection", "gitConfiguration": {"sourceActionName": "Source", **given},
+    }  # fmt: skip
 
 
 @pytest.mark.parametrize(
@@ -78,7 +106,8 @@ STRUCTURE, STAGE, ACTION = (
         (lambda p: p.update(pipelineType="V1"), STRUCTURE, "must be V2"),
         (lambda p: of(p, 1)["actionTypeId"].update(provider="CodeBuilt"), ACTION, "Provider: 'CodeBuilt'"),
         (lambda p: of(p, 1)["actionTypeId"].update(version="2"), ACTION, "Version: '2'"),
-        (lambda p: of(p, 1)["actionTypeId"].update(category="Invoke", provider="Lambda"), "NotPlayed", "Lambda"),
+        (lambda p: of(p, 1)["actionTypeId"].update(category="Build", provider="Jenkins"), "NotPlayed", "Jenkins"),
+        (lambda p: of(p, 1)["actionTypeId"].update(category="Invoke", provider="Lambda"), ACTION, "'FunctionName'"),
         (lambda p: of(p, 1).update(inputArtifacts=[]), ACTION, "has 0 input artifacts; CodeBuild takes 1 to 5"),
         (lambda p: of(p, 0).update(outputArtifacts=[]), ACTION, "0 output artifacts; S3 takes 1 to 1"),
         (lambda p: of(p, 3).update(inputArtifacts=artifacts("BuildOutput")), ACTION, "Manual takes 0 to 0"),
@@ -129,7 +158,34 @@ STRUCTURE, STAGE, ACTION = (
             "ConditionType=\\[beforeEntry\\]",
         ),
         (rule(ruleTypeId={"category": "Rule", "provider": "VariableTest"}), STAGE, "does not exist"),
-        (rule(ruleTypeId={"category": "Rule", "provider": "LambdaInvoke"}), "NotPlayed", "LambdaInvoke"),
+        (rule(ruleTypeId={"category": "Rule", "provider": "LambdaInvoke"}), STAGE, "missing .* 'FunctionName'"),
+        (window(Cron="0 0 9-25 ? * MON-FRI *"), STAGE, "25 in the field 9-25"),
+        (window(Cron="0 9 * *"), STAGE, "has 4 fields"),
+        (window(Cron="0 * * ? * * *", TimeZone="Mars/Olympus"), STAGE, "Mars/Olympus is not a time zone"),
+        (window(Hour="9"), STAGE, "missing .* 'Cron'"),
+        (
+            rule("FAIL", ruleTypeId={"category": "Rule", "provider": "Commands"}, configuration={}),
+            STAGE,
+            "has 0 input artifacts",
+        ),
+        (
+            lambda p: p["stages"][2].update(
+                onFailure={**variable_check("ROLLBACK"), "result": "RETRY", "retryConfiguration": {}}
+            ),
+            STAGE,
+            "automatic stage retry cannot be used with conditions",
+        ),
+        (lambda p: of(p, 1).update(commands=["ls"]), ACTION, "may not have commands"),
+        (lambda p: of(p, 0).update(region="eu-west-1"), ACTION, "cannot be a cross-Region action"),
+        (connection(ConnectionArn="arn:aws:s3:::x"), ACTION, "not the ARN of a connection"),
+        (connection(FullRepositoryId="repo"), ACTION, "not in the form owner/name"),
+        (connection(Branch="main"), ACTION, "unknown configuration 'Branch'"),
+        (connection(OutputArtifactFormat="CODEBUILD_CLONE_REF"), "NotPlayed", "CODEBUILD_CLONE_REF"),
+        (
+            lambda p: p.update(triggers=[trigger(push=[{"branches": {"includes": ["main"]}}])]),
+            STRUCTURE,
+            "not a CodeStarSourceConnection source",
+        ),
         (
             rule(ruleTypeId={"category": "Rule", "provider": "CloudWatchAlarm"}),
             STAGE,
@@ -145,7 +201,7 @@ STRUCTURE, STAGE, ACTION = (
             STRUCTURE,
             "PARALLEL mode cannot roll back",
         ),
-        (lambda p: of(p, 1).update(region="eu-west-1"), "NotPlayed", "cross-region"),
+        (lambda p: of(p, 1).update(region="eu-west-1"), STRUCTURE, "must have artifactStores, one for each region"),
     ],
 )
 def test_a_wrong_declaration_is_refused(change: Change, code: str, message: str) -> None:

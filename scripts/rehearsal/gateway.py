@@ -23,7 +23,7 @@ from moto.core.serialize import SerializationContext, get_serializer_class
 from moto.core.utils import get_service_model
 from werkzeug.exceptions import NotFound
 
-from scripts.rehearsal import beside_moto, moto_bridge
+from scripts.rehearsal import beside_moto, cbor, moto_bridge
 from scripts.rehearsal.calls import Call, Handler, HttpRequest, Service
 from scripts.rehearsal.cloud import Cloud, new_id
 from scripts.rehearsal.errors import AwsError, NotPlayed
@@ -44,6 +44,8 @@ PLAYED: dict[str, str] = {
     "sagemaker-runtime": "scripts.rehearsal.services.sagemaker:runtime",
     "ssm": "scripts.rehearsal.services.ssm:ssm",
     "organizations": "scripts.rehearsal.services.organizations:organizations",
+    "codeconnections": "scripts.rehearsal.services.codeconnections:codeconnections",
+    "codestar-connections": "scripts.rehearsal.services.codeconnections:codestar_connections",
     "service-quotas": "scripts.rehearsal.services.servicequotas:servicequotas",
     "lambda": "scripts.rehearsal.services.awslambda:aws_lambda",
 }
@@ -207,8 +209,10 @@ class Gateway:
             model = get_service_model(service)
         except Exception as error:
             raise NotPlayed(f"the service {service}") from error
-        name = ""
-        if target := request.headers.get("x-amz-target"):
+        name = cbor.operation(request) if cbor.spoken(request) else ""
+        if name:
+            pass
+        elif target := request.headers.get("x-amz-target"):
             name = target.rsplit(".", 1)[-1]
         elif model.protocol in {"query", "ec2"}:
             values = parse_qs(request.body.decode("utf-8", "replace") or request.query)
@@ -225,6 +229,8 @@ class Gateway:
 
     def parse(self, model: ServiceModel, operation: OperationModel, request: HttpRequest) -> dict[str, Any]:
         """The operation's input."""
+        if cbor.spoken(request):
+            return dict(cbor.decoded(request.body))
         moto_request = as_moto(request)
         uri: dict[str, Any] = {}
         if model.protocol.startswith("rest"):
@@ -248,6 +254,8 @@ class Gateway:
         if handler is None:
             return beside_moto.answer(call)
         result = handler(call) or {}
+        if cbor.spoken(call.http):
+            return cbor.answer(result)
         protocol = determine_request_protocol(model, call.http.headers.get("content-type", ""))
         serializer = get_serializer_class(call.service, protocol)(
             operation, context=SerializationContext(call.request_id)
@@ -308,6 +316,8 @@ def refusal(
     model: ServiceModel, operation: OperationModel, request: HttpRequest, error: AwsError, request_id: str
 ) -> tuple[int, dict[str, str], bytes]:
     """The error in the service's own protocol."""
+    if cbor.spoken(request):
+        return cbor.refusal(error)
     protocol = determine_request_protocol(model, request.headers.get("content-type", ""))
     serializer = get_serializer_class(str(model.service_name), protocol)(
         operation, context=SerializationContext(request_id)

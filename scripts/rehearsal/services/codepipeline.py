@@ -4,7 +4,8 @@ Plays CreatePipeline, UpdatePipeline, GetPipeline, DeletePipeline, ListPipelines
 StartPipelineExecution, StopPipelineExecution, GetPipelineState, GetPipelineExecution,
 ListPipelineExecutions, ListActionExecutions, ListRuleExecutions, PutApprovalResult,
 RetryStageExecution, RollbackStage, OverrideStageCondition, DisableStageTransition,
-EnableStageTransition and tags (AWS CodePipeline API Reference, the page of each operation).
+EnableStageTransition, PutJobSuccessResult, PutJobFailureResult and tags (AWS CodePipeline API
+Reference, the page of each operation).
 
 What a declaration may hold is in codepipeline_declaration.py and codepipeline_providers.py, the
 way of an execution in codepipeline_execution.py, the actions in codepipeline_actions.py,
@@ -21,10 +22,12 @@ from scripts.rehearsal.calls import Call, Service
 from scripts.rehearsal.errors import AwsError, NotPlayed
 from scripts.rehearsal.services import codepipeline_declaration as declaration
 from scripts.rehearsal.services import codepipeline_execution as engine
+from scripts.rehearsal.services import codepipeline_lambda as functions
 from scripts.rehearsal.services import codepipeline_views as views
 from scripts.rehearsal.services.codepipeline_polling import watch
 from scripts.rehearsal.services.codepipeline_state import (
     ENDED,
+    PRINCIPAL,
     Execution,
     Pipeline,
     PipelineState,
@@ -32,6 +35,7 @@ from scripts.rehearsal.services.codepipeline_state import (
     pipeline_session,
 )
 from scripts.rehearsal.services.events import rule_that_started
+from scripts.rehearsal.services.permit import permit
 
 codepipeline = Service("codepipeline")
 
@@ -85,6 +89,20 @@ def _declared(call: Call, version: int) -> dict[str, Any]:
     return given
 
 
+def _check_connections(call: Call, declared: Mapping[str, Any]) -> None:
+    """The caller must be allowed to pass the connections on.
+
+    Developer Tools console User Guide, "Permissions reference: passing a connection": PassConnection,
+    with the key PassedToService.
+    """
+    session = call.cloud.session_for(call.principal, call.region)
+    for action in declared["stages"][0]["actions"]:
+        if connection := action["configuration"].get("ConnectionArn", ""):
+            service = str(connection).split(":")[2]
+            keys = {f"{service}:passedtoservice": (PRINCIPAL,)}
+            permit(session, f"{service}:PassConnection", connection, keys)
+
+
 def _check_role(call: Call, pipeline: Pipeline) -> None:
     role = pipeline.declaration["roleArn"]
     try:
@@ -105,6 +123,7 @@ def create_pipeline(call: Call) -> dict[str, Any]:
     if len(tags) > TAGS:
         raise AwsError("TooManyTagsException", f"A pipeline has at most {TAGS} tags")
     pipeline = Pipeline(call.account, call.region, declared, {tag["key"]: tag["value"] for tag in tags})
+    _check_connections(call, declared)
     _check_role(call, pipeline)
     with state.lock:
         if name in state.pipelines:
@@ -130,6 +149,7 @@ def update_pipeline(call: Call) -> dict[str, Any]:
     pipeline = _pipeline(call, call.params["pipeline"]["name"])
     with pipeline.changed:
         declared = _declared(call, pipeline.version + 1)
+        _check_connections(call, declared)
         _check_role(call, Pipeline(call.account, call.region, declared))
         engine.cancel_all(pipeline)
         pipeline.declaration, pipeline.updated = declared, now()
@@ -224,7 +244,8 @@ def _variables(pipeline: Pipeline, given: list[dict[str, str]]) -> dict[str, str
 
 def _overrides(pipeline: Pipeline, given: list[dict[str, Any]]) -> dict[str, list[dict[str, Any]]]:
     sources = {action["name"]: action for action in pipeline.declaration["stages"][0]["actions"]}
-    fitting = {"CodeCommit": ("COMMIT_ID",), "S3": ("S3_OBJECT_VERSION_ID", "S3_OBJECT_KEY")}
+    fitting = {"CodeCommit": ["COMMIT_ID"], "CodeStarSourceConnection": ["COMMIT_ID"]}
+    fitting |= {"S3": ["S3_OBJECT_VERSION_ID", "S3_OBJECT_KEY"]}
     overrides: dict[str, list[dict[str, Any]]] = {}
     for item in given:
         action = sources.get(item["actionName"])
@@ -396,20 +417,26 @@ def rollback_stage(call: Call) -> dict[str, Any]:
 
 @codepipeline.operation("OverrideStageCondition")
 def override_stage_condition(call: Call) -> dict[str, Any]:
-    """A failed entry condition no longer stands in the way: the stage runs."""
+    """A condition that failed, or is at work, no longer stands in the way: the stage proceeds.
+
+    User Guide, "Considerations for results configured for stage conditions": not where its result is Skip.
+    """
     given = call.params
     pipeline = _pipeline(call, given["pipelineName"])
-    _stage(pipeline, given["stageName"])
-    if given["conditionType"] != "BEFORE_ENTRY":
-        raise NotPlayed("OverrideStageCondition of an ON_SUCCESS condition")
+    stage = _stage(pipeline, given["stageName"])
+    kind = {"BEFORE_ENTRY": "beforeEntry", "ON_SUCCESS": "onSuccess"}.get(str(given["conditionType"]), "")
     with pipeline.changed:
         execution = _latest_in(pipeline, given["stageName"], given["pipelineExecutionId"])
-        run = pipeline.conditions.get((given["stageName"], "beforeEntry"))
+        run = pipeline.conditions.get((given["stageName"], kind))
+        result = stage[kind]["conditions"][0].get("result") if kind in stage else "SKIP"
         failed = execution.status == "Failed" and execution.stages[given["stageName"]] == "Failed"
-        if run is None or run.status not in ("Failed", "Errored") or not failed:
-            raise AwsError("ConditionNotOverridableException", "The condition has not failed in this execution")
-        execution.overridden.add((given["stageName"], "beforeEntry"))
-        engine.retry(call.cloud, pipeline, execution, given["stageName"], "FAILED_ACTIONS")
+        over = run is not None and run.status in ("Failed", "Errored") and failed
+        if run is None or result == "SKIP" or not (over or run.status == "InProgress"):
+            raise AwsError("ConditionNotOverridableException", "The condition cannot be overridden in this execution")
+        execution.overridden.add((given["stageName"], kind))
+        if over:
+            run.status = "Overridden"
+            engine.retry(call.cloud, pipeline, execution, given["stageName"], "FAILED_ACTIONS")
     return {}
 
 
@@ -433,6 +460,9 @@ def switch_stage_transition(call: Call) -> dict[str, Any]:
         pipeline.changed.notify_all()
     return {}
 
+
+codepipeline.operation("PutJobSuccessResult")(functions.put_job_success_result)
+codepipeline.operation("PutJobFailureResult")(functions.put_job_failure_result)
 
 # -- tags --------------------------------------------------------------------------------------
 

@@ -3,8 +3,9 @@
 AWS CodePipeline User Guide, "CodeCommit source action reference", "Amazon S3 source action
 reference", "AWS CodeBuild build and test action reference", "Manual approval action" (and "JSON
 data format for manual approval notifications"), "Amazon S3 deploy action reference", "AWS Step
-Functions invoke action reference". The CloudFormation
-providers are in codepipeline_cloudformation.py and codepipeline_stacksets.py.
+Functions invoke action reference". The CloudFormation providers are in codepipeline_cloudformation.py and
+codepipeline_stacksets.py, connections in codepipeline_connections.py, functions in codepipeline_lambda.py,
+commands in codepipeline_compute.py.
 """
 
 from __future__ import annotations
@@ -19,7 +20,10 @@ from botocore.exceptions import ClientError
 from scripts.rehearsal.cloud import arn, new_id
 from scripts.rehearsal.errors import AwsError, NotPlayed
 from scripts.rehearsal.services import codepipeline_cloudformation as cloudformation
+from scripts.rehearsal.services import codepipeline_compute as compute
 from scripts.rehearsal.services import codepipeline_stacksets as stacksets
+from scripts.rehearsal.services.codepipeline_connections import connection_source
+from scripts.rehearsal.services.codepipeline_lambda import function
 from scripts.rehearsal.services.codepipeline_providers import environment_problem
 from scripts.rehearsal.services.codepipeline_state import ActionFailed
 from scripts.rehearsal.services.codepipeline_work import Work, failure, zipped
@@ -160,7 +164,7 @@ def codebuild(work: Work) -> None:
     for given, name in (("BuildspecOverride", "buildspecOverride"), ("ServiceRoleArnOverride", "serviceRoleOverride")):
         if given in work.configuration:
             request[name] = work.configuration[given]
-    by_token = work.cloud.state(PipelineWork, work.pipeline.account, work.pipeline.region).by_token
+    by_token = work.cloud.state(PipelineWork, work.pipeline.account, work.region).by_token
     revision = next(iter(work.execution.revisions.values()), {})
     by_token[work.run.id] = PipelineBuild(
         pipeline_arn=work.pipeline.arn,
@@ -181,7 +185,7 @@ def codebuild(work: Work) -> None:
     build = _built(work, client, build["id"])
     work.run.variables = {item["name"]: item["value"] for item in build.get("exportedEnvironmentVariables", [])}
     if build["buildStatus"] != "SUCCEEDED":
-        raise ActionFailed("JobFailed", BUILD_MESSAGE.format(build["buildStatus"]) + _why(build))
+        raise ActionFailed("JobFailed", BUILD_MESSAGE.format(build["buildStatus"]) + compute.why(build))
     work.run.outputs.update(outputs)
 
 
@@ -200,15 +204,6 @@ def _built(work: Work, client: Any, build_id: str) -> dict[str, Any]:
 
     _poll(work, ended)
     return latest
-
-
-def _why(build: dict[str, Any]) -> str:
-    """CodePipeline shows the first failed phase's context."""
-    for phase in build.get("phases", []):
-        for context in phase.get("contexts", []):
-            if phase.get("phaseStatus") not in ("SUCCEEDED", None) and context.get("message"):
-                return f" (phase {phase['phaseType']}: {context.get('statusCode', '')} {context['message']})"
-    return ""
 
 
 # -- approvals ---------------------------------------------------------------------------------
@@ -320,6 +315,7 @@ def state_machine(work: Work) -> None:
 PLAYERS: dict[tuple[str, str], Callable[[Work], None]] = {
     ("Source", "CodeCommit"): codecommit_source,
     ("Source", "S3"): s3_source,
+    ("Source", "CodeStarSourceConnection"): connection_source,
     ("Build", "CodeBuild"): codebuild,
     ("Test", "CodeBuild"): codebuild,
     ("Approval", "Manual"): manual_approval,
@@ -328,4 +324,6 @@ PLAYERS: dict[tuple[str, str], Callable[[Work], None]] = {
     ("Deploy", "CloudFormationStackInstances"): stacksets.stack_instances,
     ("Deploy", "S3"): s3_deploy,
     ("Invoke", "StepFunctions"): state_machine,
+    ("Invoke", "Lambda"): function,
+    ("Compute", "Commands"): compute.commands,
 }

@@ -166,7 +166,7 @@ def template(work: Work) -> dict[str, str]:
         work.client("s3").put_object(Bucket=bucket, Key=key, Body=body.encode())
     except ClientError as error:
         raise failure(error, f"write the template to {bucket}/{key}") from error
-    return {"TemplateURL": f"https://{bucket}.s3.{work.pipeline.region}.amazonaws.com/{key}"}
+    return {"TemplateURL": f"https://{bucket}.s3.{work.region}.amazonaws.com/{key}"}
 
 
 def _template_configuration(work: Work) -> tuple[dict[str, str], dict[str, str], Any]:
@@ -205,7 +205,7 @@ def _override(work: Work, key: str, value: Any) -> str:
         [(function, arguments)] = value.items()
         if function == "Fn::GetArtifactAtt" and len(arguments) == 2 and arguments[0] in work.run.inputs:
             bucket, object_key = work.run.inputs[arguments[0]]
-            url = f"https://{bucket}.s3.{work.pipeline.region}.amazonaws.com/{object_key}"
+            url = f"https://{bucket}.s3.{work.region}.amazonaws.com/{object_key}"
             attributes = {"BucketName": bucket, "ObjectKey": object_key, "URL": url}
             if arguments[1] in attributes:
                 return attributes[arguments[1]]

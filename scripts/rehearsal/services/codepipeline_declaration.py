@@ -21,8 +21,8 @@ from scripts.rehearsal.services.codepipeline_providers import (
     PLAYED,
     REFERENCE,
     RULES,
-    RULES_NOT_PLAYED,
     configuration_problem,
+    fixed,
 )
 
 STAGES = (2, 50)
@@ -54,6 +54,7 @@ def check(pipeline: Declaration, region: str) -> None:
     """AwsError, as CreatePipeline and UpdatePipeline answer, unless the declaration is valid."""
     check_shape("PipelineDeclaration", pipeline, "pipeline")
     _check_pipeline(pipeline, region)
+    _check_triggers(pipeline)
     for stage in pipeline["stages"]:
         _check_stage(stage)
     for stage in pipeline["stages"]:
@@ -61,6 +62,7 @@ def check(pipeline: Declaration, region: str) -> None:
             _check_action(stage, action, region)
         for kind, condition in conditions(stage):
             _check_condition(pipeline, stage, kind, condition)
+    _check_regions(pipeline, region)
     _check_artifacts(pipeline)
     _check_variables(pipeline)
 
@@ -144,8 +146,6 @@ def _check_pipeline(pipeline: Declaration, region: str) -> None:
     _check_type(pipeline)
     if duplicate := _duplicate([variable["name"] for variable in pipeline.get("variables", [])]):
         raise structure(f"Pipeline declares the variable '{duplicate}' more than once")
-    if "triggers" in pipeline:
-        raise NotPlayed(f"triggers of a pipeline ({pipeline['name']}): they need a CodeStarSourceConnection source")
 
 
 def _check_type(pipeline: Declaration) -> None:
@@ -153,11 +153,33 @@ def _check_type(pipeline: Declaration) -> None:
     if pipeline.get("pipelineType", "V1") == "V2":
         return
     needs = [key for key in ("variables", "triggers") if pipeline.get(key)]
+    actions = [action for stage in pipeline["stages"] for action in stage["actions"]]
+    needs += [f"the action {a['name']} (Commands)" for a in actions if a["actionTypeId"]["provider"] == "Commands"]
     needs += [kind for stage in pipeline["stages"] for kind, _ in conditions(stage)]
     if pipeline.get("executionMode", "SUPERSEDED") != "SUPERSEDED":
         needs.append(f"the execution mode {pipeline['executionMode']}")
     if needs:
         raise structure(f"Pipeline type V1 does not support {', '.join(needs)}: the pipelineType must be V2")
+
+
+def _check_triggers(pipeline: Declaration) -> None:
+    """At most one for each source action, which is a connection ("Considerations for trigger filters")."""
+    sources = {action["name"]: action["actionTypeId"]["provider"] for action in pipeline["stages"][0]["actions"]}
+    named = [trigger["gitConfiguration"]["sourceActionName"] for trigger in pipeline.get("triggers", [])]
+    if duplicate := _duplicate(named):
+        raise structure(f"The source action '{duplicate}' has more than one trigger")
+    for trigger in pipeline.get("triggers", []):
+        given = trigger["gitConfiguration"]
+        name = given["sourceActionName"]
+        if sources.get(name) != "CodeStarSourceConnection":
+            raise structure(f"The trigger's sourceActionName '{name}' is not a CodeStarSourceConnection source action")
+        if not given.get("push") and not given.get("pullRequest"):
+            raise structure(f"The trigger of '{name}' has neither a push nor a pullRequest filter")
+        for push in given.get("push", []):
+            if ("tags" in push) == bool({"branches", "filePaths"} & set(push)):
+                raise structure(f"A push filter of '{name}' must have tags, or branches with or without filePaths")
+            if "filePaths" in push and "branches" not in push:
+                raise structure(f"A push filter of '{name}' with filePaths must have branches")
 
 
 def _check_stage(stage: Declaration) -> None:
@@ -191,7 +213,12 @@ def _check_action(stage: Declaration, action: Declaration, region: str) -> None:
             f"ActionType (Category: '{kind['category']}', Provider: '{kind['provider']}', Owner: '{kind['owner']}', "
             f"Version: '{kind['version']}') in action '{name}' is not available in region {region}"
         )
-    if unknown := {"commands", "outputVariables", "environmentVariables"} & set(action):
+    compute = kind["provider"] == "Commands"
+    if compute:
+        _check_commands(f"action '{name}'", action)
+    unknown = set() if compute else {"commands", "outputVariables", "environmentVariables"} & set(action)
+    unknown |= {"files"} if not compute and any("files" in a for a in action.get("outputArtifacts", [])) else set()
+    if unknown:
         raise wrong_action(f"Action '{name}' of provider {kind['provider']} may not have {', '.join(sorted(unknown))}")
     if "timeoutInMinutes" in action and kind["category"] != "Approval":
         raise wrong_action(f"timeoutInMinutes in action '{name}' is supported for manual approval actions only")
@@ -210,8 +237,38 @@ def _check_action(stage: Declaration, action: Declaration, region: str) -> None:
         raise NotPlayed(f"BatchEnabled of action {name}")
     if configuration.get("OutputArtifactFormat") == "CODEBUILD_CLONE_REF":
         raise NotPlayed(f"OutputArtifactFormat CODEBUILD_CLONE_REF of action {name}")
-    if action.get("region", region) != region:
-        raise NotPlayed(f"the cross-region action {name} ({action['region']})")
+    if kind["category"] == "Source" and action.get("region", region) != region:
+        raise wrong_action(f"Source action '{name}' cannot be a cross-Region action ({action['region']})")
+
+
+def _check_commands(where: str, declared: Declaration) -> None:
+    """ "Commands action reference": single lines; what this machine cannot be is refused by name."""
+    if not declared.get("commands"):
+        raise wrong_action(f"{where} has no commands")
+    if any("\n" in command for command in declared["commands"]):
+        raise wrong_action(f"{where} has a command of more than one line; multi-line formats are not supported")
+    if any("files" not in artifact for artifact in declared.get("outputArtifacts", [])):
+        raise NotPlayed(f"an output artifact without files of {where}")
+    configuration = declared.get("configuration", {})
+    if configuration.get("EnvironmentType", "").startswith("WINDOWS"):
+        raise NotPlayed(f"EnvironmentType {configuration['EnvironmentType']} of {where}")
+    if {"VpcId", "Subnets", "SecurityGroupIds"} & set(configuration):
+        raise NotPlayed(f"a VPC for the commands of {where}")
+
+
+def _check_regions(pipeline: Declaration, region: str) -> None:
+    """A store for every region with an action ("Add a cross-Region action in CodePipeline")."""
+    actions = [action for stage in pipeline["stages"] for action in stage["actions"]]
+    rules = [rule for stage in pipeline["stages"] for _, held in conditions(stage)
+             for condition in held.get("conditions", []) for rule in condition.get("rules", [])]  # fmt: skip
+    used = {str(item.get("region", region)) for item in (*actions, *rules)}
+    stores = set(pipeline.get("artifactStores", {region: {}}))
+    if "artifactStore" in pipeline and used != {region}:
+        raise structure(
+            f"The pipeline has actions in {', '.join(sorted(used))}: it must have artifactStores, one for each region"
+        )
+    if missing := used - stores:
+        raise structure(f"artifactStores has no artifact store for the region {', '.join(sorted(missing))}")
 
 
 def _check_artifacts(pipeline: Declaration) -> None:
@@ -256,8 +313,12 @@ def _check_condition(pipeline: Declaration, stage: Declaration, kind: str, decla
             raise wrong_stage(f"The result {result} is not valid for {where}: {', '.join(RESULTS[kind])}")
         if result == "ROLLBACK" and pipeline.get("executionMode") == "PARALLEL":
             raise structure(f"{where}: a pipeline in PARALLEL mode cannot roll back a stage")
-        if kind == "onFailure" and result in ("FAIL", "SKIP"):
+        if kind == "onFailure" and result == "SKIP":
             raise NotPlayed(f"the result {result} in {where}")
+    if kind == "onFailure" and "RETRY" in results and declared.get("conditions"):
+        raise wrong_stage(f"{where}: automatic stage retry cannot be used with conditions")
+    if "retryConfiguration" in declared and "RETRY" not in results:
+        raise wrong_stage(f"{where} has a retryConfiguration without the result RETRY")
     if kind != "onFailure" and not all(results):
         raise wrong_stage(f"A condition in {where} has no result")
     for condition in declared.get("conditions", []):
@@ -272,8 +333,6 @@ def _check_condition(pipeline: Declaration, stage: Declaration, kind: str, decla
 
 def _check_rule(rule: Declaration, result: str | None, where: str) -> None:
     provider, name = rule["ruleTypeId"]["provider"], rule["name"]
-    if provider in RULES_NOT_PLAYED:
-        raise NotPlayed(f"the rule provider {provider} of rule {name} in {where}")
     known = RULES.get(provider)
     if known is None:
         raise wrong_stage(f"The rule provider {provider} of rule '{name}' in {where} does not exist")
@@ -288,8 +347,17 @@ def _check_rule(rule: Declaration, result: str | None, where: str) -> None:
     for key, value in configuration.items():
         if key not in known.required + known.optional:
             raise wrong_stage(f"Rule '{name}' in {where} contains unknown configuration '{key}'")
-        if key in known.values and value not in known.values[key]:
+        if key in known.values and fixed(value) and value not in known.values[key]:
             raise wrong_stage(f"Rule '{name}' in {where}: '{key}' must be one of {', '.join(known.values[key])}")
+    inputs = [artifact["name"] for artifact in rule.get("inputArtifacts", [])]
+    if not known.inputs[0] <= len(inputs) <= known.inputs[1]:
+        raise wrong_stage(f"Rule '{name}' in {where} has {len(inputs)} input artifacts; it takes {known.inputs}")
+    if wrong := known.check(configuration, inputs):
+        raise wrong_stage(f"Rule '{name}' in {where}: {wrong}")
+    if provider == "Commands":
+        _check_commands(f"rule '{name}' in {where}", rule)
+    elif "commands" in rule:
+        raise wrong_stage(f"Rule '{name}' in {where} of the provider {provider} may not have commands")
 
 
 # -- variables ---------------------------------------------------------------------------------

@@ -7,6 +7,7 @@ work?". Every execution has a thread of its own; a pipeline's lock (Pipeline.cha
 
 from __future__ import annotations
 
+import json
 import threading
 import traceback
 from collections.abc import Mapping
@@ -25,7 +26,7 @@ from scripts.rehearsal.services.codepipeline_state import (
     set_execution,
     set_stage,
 )
-from scripts.rehearsal.services.codepipeline_work import Work, acting_as, resolve
+from scripts.rehearsal.services.codepipeline_work import Work, acting_as, located, resolve
 
 Stage = Mapping[str, Any]
 
@@ -209,6 +210,9 @@ def _run_stage(cloud: Cloud, pipeline: Pipeline, execution: Execution, stage: St
         if met == "Failed":
             set_stage(cloud, pipeline, execution, name, "Skipped")
             return "Skipped"
+    if (name, "onSuccess") in execution.overridden:  # its actions have succeeded; what failed was the condition
+        set_stage(cloud, pipeline, execution, name, "Succeeded")
+        return "Succeeded"
     status = _run_actions(cloud, pipeline, execution, stage)
     if status == "Succeeded" and "onSuccess" in stage:
         met, result = conditions.evaluate(cloud, pipeline, execution, stage, "onSuccess")
@@ -244,10 +248,13 @@ def _after_failure(cloud: Cloud, pipeline: Pipeline, execution: Execution, stage
 
 def _automatic_rollback(cloud: Cloud, pipeline: Pipeline, execution: Execution, stage: str) -> None:
     target = rollback_target(pipeline, stage, execution)
+    if execution.type == "ROLLBACK":
+        return  # a rollback that fails is not rolled back in its turn
     if target is None:
         execution.summary = f"The stage {stage} was not rolled back: no other execution succeeded in it"
         return
-    roll_back(cloud, pipeline, stage, target, {"triggerType": "AutomatedRollback", "triggerDetail": execution.id})
+    detail = json.dumps({"FailedPipelineExecutionId": execution.id}, separators=(",", ":"))
+    roll_back(cloud, pipeline, stage, target, {"triggerType": "AutomatedRollback", "triggerDetail": detail})
 
 
 def _run_actions(cloud: Cloud, pipeline: Pipeline, execution: Execution, stage: Stage) -> str:
@@ -312,8 +319,10 @@ def _play(cloud: Cloud, pipeline: Pipeline, execution: Execution, run: ActionRun
     run.configuration = dict(run.action.get("configuration", {}))
     set_action(cloud, pipeline, execution, run, "InProgress")
     run.configuration = {key: resolve(value, execution) for key, value in run.configuration.items()}
-    session = acting_as(cloud, pipeline, execution, run.action.get("roleArn"))
-    perform(Work(cloud, pipeline, execution, run, session))
+    session = acting_as(cloud, pipeline, execution, run.action.get("roleArn"), located(pipeline, run.action))
+    work = Work(cloud, pipeline, execution, run, session)
+    run.inputs = work.here(run.inputs)
+    perform(work)
     if run.status == "Abandoned":
         return
     with pipeline.changed:

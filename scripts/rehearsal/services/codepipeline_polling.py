@@ -24,7 +24,8 @@ SHORTEST = 0.5  # seconds between two looks, however much waiting is shortened
 def polled(pipeline: Pipeline) -> list[Mapping[str, Any]]:
     """The source actions that are polled."""
     sources = pipeline.declaration["stages"][0]["actions"]
-    return [a for a in sources if a["configuration"].get("PollForSourceChanges", "true").lower() == "true"]
+    known = [a for a in sources if a["actionTypeId"]["provider"] in ("S3", "CodeCommit")]
+    return [a for a in known if a["configuration"].get("PollForSourceChanges", "true").lower() == "true"]
 
 
 def watch(cloud: Cloud, pipeline: Pipeline) -> None:

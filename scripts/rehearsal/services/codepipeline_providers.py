@@ -12,9 +12,14 @@ import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
+from scripts.rehearsal.services.codepipeline_window import WrongWindow, window, zone
+
 BOOLEANS = ("true", "false")
 REFERENCE = re.compile(r"#\{([^{}]*)\}")
 FILE_IN_ARTIFACT = re.compile(r"([A-Za-z0-9_\-]{1,100})::(.+)")
+CONNECTION = re.compile(
+    r"arn:aws(-[\w]+)*:(codestar-connections|codeconnections):[a-z0-9-]+:[0-9]{12}:connection/[\w-]+"
+)
 STACK_MODES = ("CREATE_UPDATE", "REPLACE_ON_FAILURE", "DELETE_ONLY", "CHANGE_SET_REPLACE", "CHANGE_SET_EXECUTE")
 CAPABILITIES = ("CAPABILITY_IAM", "CAPABILITY_NAMED_IAM", "CAPABILITY_AUTO_EXPAND")
 
@@ -127,6 +132,15 @@ def _check_stack_set(configuration: Mapping[str, str], inputs: list[str]) -> str
     return ""
 
 
+def _check_connection(configuration: Mapping[str, str], inputs: list[str]) -> str:
+    connection, name = configuration["ConnectionArn"], configuration["FullRepositoryId"]
+    if fixed(connection) and not CONNECTION.fullmatch(connection):
+        return f"ConnectionArn {connection!r} is not the ARN of a connection"
+    if fixed(name) and "/" not in name:
+        return f"FullRepositoryId {name!r} is not in the form owner/name"
+    return ""
+
+
 _OPERATION = (
     "FailureTolerancePercentage",
     "MaxConcurrentPercentage",
@@ -166,6 +180,14 @@ PLAYED: dict[tuple[str, str], Provider] = {
         ("S3Bucket", "S3ObjectKey"),
         ("PollForSourceChanges", "AllowOverrideForS3ObjectKey"),
         {"PollForSourceChanges": BOOLEANS, "AllowOverrideForS3ObjectKey": BOOLEANS},
+    ),
+    ("Source", "CodeStarSourceConnection"): Provider(
+        (0, 0),
+        (1, 1),
+        ("ConnectionArn", "FullRepositoryId", "BranchName"),
+        ("OutputArtifactFormat", "DetectChanges"),
+        {"OutputArtifactFormat": ("CODE_ZIP", "CODEBUILD_CLONE_REF"), "DetectChanges": BOOLEANS},
+        _check_connection,
     ),
     ("Build", "CodeBuild"): _BUILD,
     ("Test", "CodeBuild"): _BUILD,
@@ -219,17 +241,28 @@ PLAYED: dict[tuple[str, str], Provider] = {
         ("ExecutionNamePrefix", "InputType", "Input"),
         {"InputType": ("Literal", "FilePath")},
     ),
+    ("Invoke", "Lambda"): Provider((0, 5), (0, 5), ("FunctionName",), ("UserParameters",)),
+    ("Compute", "Commands"): Provider(
+        (1, 10),
+        (0, 1),
+        (),
+        ("EnvironmentType", "ComputeType", "VpcId", "Subnets", "SecurityGroupIds"),
+        {
+            "EnvironmentType": ("LINUX_CONTAINER", "WINDOWS_SERVER_2022_CONTAINER"),
+            "ComputeType": ("BUILD_GENERAL1_SMALL", "BUILD_GENERAL1_MEDIUM", "BUILD_GENERAL1_LARGE"),
+        },
+    ),
 }  # fmt: skip
 
 # Providers that AWS has and that are refused by name.
 NOT_PLAYED = frozenset(
     {
-        ("Source", "ECR"), ("Source", "CodeStarSourceConnection"), ("Source", "GitHub"),
+        ("Source", "ECR"), ("Source", "GitHub"),
         ("Build", "ECRBuildAndPublish"),
-        ("Build", "Jenkins"), ("Test", "Jenkins"), ("Test", "DeviceFarm"), ("Compute", "Commands"),
+        ("Build", "Jenkins"), ("Test", "Jenkins"), ("Test", "DeviceFarm"),
         ("Deploy", "CodeDeploy"), ("Deploy", "CodeDeployToECS"), ("Deploy", "ECS"), ("Deploy", "EKS"),
         ("Deploy", "EC2"), ("Deploy", "Lambda"), ("Deploy", "ElasticBeanstalk"), ("Deploy", "ServiceCatalog"),
-        ("Deploy", "AppConfig"), ("Deploy", "OpsWorks"), ("Deploy", "AlexaSkillsKit"), ("Invoke", "Lambda"),
+        ("Deploy", "AppConfig"), ("Deploy", "OpsWorks"), ("Deploy", "AlexaSkillsKit"),
         ("Invoke", "InspectorScan"), ("Invoke", "CodePipeline"),
     }
 )  # fmt: skip
@@ -256,18 +289,32 @@ def configuration_problem(provider: Provider, configuration: Mapping[str, str], 
 
 @dataclass(frozen=True)
 class RuleProvider:
-    """A condition's rule: keys that must and may be given, values that a key may have."""
+    """A condition's rule: keys that must and may be given, values that a key may have, artifacts that it takes."""
 
     required: tuple[str, ...]
     optional: tuple[str, ...] = ()
     values: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    inputs: tuple[int, int] = (0, 0)
+    check: Callable[[Mapping[str, str], list[str]], str] = lambda configuration, inputs: ""
+
+
+def _check_window(configuration: Mapping[str, str], inputs: list[str]) -> str:
+    try:
+        window(configuration["Cron"])
+        zone(configuration.get("TimeZone", "UTC"))
+    except WrongWindow as error:
+        return str(error)
+    return ""
 
 
 RULES: dict[str, RuleProvider] = {
     "VariableCheck": RuleProvider(
-        ("Variable", "Value", "Operator"), (), {"Operator": ("EQ", "CONTAINS", "MATCHES", "NE")}
+        ("Variable", "Value", "Operator"), (), {"Operator": ("EQ", "CONTAINS", "MATCHES", "NE")}, (0, 5)
     ),
-    "CloudWatchAlarm": RuleProvider(("AlarmName",), ("AlarmStates", "WaitTime")),
+    "CloudWatchAlarm": RuleProvider(("AlarmName",), ("AlarmStates", "WaitTime"), {}, (0, 5)),
+    "DeploymentWindow": RuleProvider(("Cron",), ("TimeZone",), {}, (0, 5), _check_window),
+    "LambdaInvoke": RuleProvider(("FunctionName",), ("UserParameters",), {}, (0, 5)),
+    "CodeBuild": RuleProvider(_BUILD.required, _BUILD.optional, _BUILD.values, (1, 5), _check_build),
+    "Commands": RuleProvider((), (), {}, (1, 10)),
 }
-RULES_NOT_PLAYED = frozenset({"DeploymentWindow", "LambdaInvoke", "CodeBuild", "Commands"})
 MAY_SKIP = frozenset({"VariableCheck", "LambdaInvoke"})  # "Create a pipeline with entry conditions"

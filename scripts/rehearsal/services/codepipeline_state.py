@@ -264,7 +264,7 @@ def set_action(cloud: Cloud, pipeline: Pipeline, execution: Execution, run: Acti
         EVENT_STATES[status],
         stage=run.stage,
         action=run.name,
-        region=pipeline.region,
+        region=run.action.get("region", pipeline.region),
         **{"action-execution-id": run.id},
         type={key: kind[key] for key in ("owner", "provider", "category", "version")},
         **{"input-artifacts": located(run.inputs)},

@@ -110,7 +110,7 @@ def action_detail(pipeline: Pipeline, execution: Execution, run: ActionRun) -> d
             "actionTypeId": action["actionTypeId"],
             "configuration": action.get("configuration", {}),
             "resolvedConfiguration": run.configuration,
-            "region": pipeline.region,
+            "region": action.get("region", pipeline.region),
             "inputArtifacts": _artifacts(run.inputs),
             **_given(namespace=action.get("namespace"), roleArn=action.get("roleArn")),
         },
@@ -137,7 +137,8 @@ def rule_detail(pipeline: Pipeline, execution: Execution, run: RuleRun) -> dict[
             "ruleTypeId": run.rule["ruleTypeId"],
             "configuration": run.rule.get("configuration", {}),
             "resolvedConfiguration": run.configuration,
-            "region": pipeline.region,
+            "region": run.rule.get("region", pipeline.region),
+            "inputArtifacts": [{"name": artifact["name"]} for artifact in run.rule.get("inputArtifacts", [])],
         },
         "output": {"executionResult": {**_given(externalExecutionSummary=run.summary), **_error(run.error)}},
     }

@@ -81,11 +81,54 @@ class Work:
         return self.run.configuration
 
     @property
+    def region(self) -> str:
+        """Where the action works: its own region, or the pipeline's."""
+        return located(self.pipeline, self.run.action)
+
+    @property
     def store(self) -> Mapping[str, Any]:
-        """The artifact store."""
+        """The artifact store of the action's region."""
+        return self._store(self.region)
+
+    def _store(self, region: str) -> Mapping[str, Any]:
         declaration = self.execution.declaration
-        store = declaration.get("artifactStore") or declaration["artifactStores"][self.pipeline.region]
-        return cast("Mapping[str, Any]", store)
+        return cast("Mapping[str, Any]", declaration.get("artifactStore") or declaration["artifactStores"][region])
+
+    def here(self, artifacts: dict[str, tuple[str, str]]) -> dict[str, tuple[str, str]]:
+        """The artifacts in the action's region, copied there where CodePipeline must.
+
+        User Guide, "Add a cross-Region action in CodePipeline": "CodePipeline handles the copying of artifacts".
+        """
+        if "artifactStore" in self.execution.declaration:
+            return artifacts
+        return {name: self._copied(name, place, self.region) for name, place in artifacts.items()}
+
+    def _copied(self, name: str, place: tuple[str, str], region: str) -> tuple[str, str]:
+        stores = self.execution.declaration["artifactStores"]
+        target = stores[region]
+        if place[0] == target["location"]:
+            return place
+        source = next(where for where, store in stores.items() if store["location"] == place[0])
+        try:
+            content = self.session.client("s3", source).get_object(Bucket=place[0], Key=place[1])["Body"].read()
+        except ClientError as error:
+            raise failure(error, f"access the artifact {name} in {place[0]}/{place[1]}") from error
+        self._put(region, name, place[1], content)
+        return target["location"], place[1]
+
+    def _put(self, region: str, artifact: str, key: str, content: bytes) -> None:
+        store = self._store(region)
+        encryption = store.get("encryptionKey", {}).get("id")
+        extra = {"SSEKMSKeyId": encryption} if encryption else {}
+        bucket = store["location"]
+        try:
+            self.session.client("s3", region).put_object(
+                Bucket=bucket, Key=key, Body=content, ServerSideEncryption="aws:kms", **extra
+            )
+        except ClientError as error:
+            raise failure(
+                error, f"access the Amazon S3 bucket named {bucket} (upload of {artifact} to {key})"
+            ) from error
 
     @property
     def encryption_key(self) -> str | None:
@@ -96,7 +139,7 @@ class Work:
         return [artifact["name"] for artifact in self.run.action.get("outputArtifacts", [])]
 
     def client(self, service: str) -> Any:
-        return self.session.client(service)
+        return self.session.client(service, self.region)
 
     def new_location(self, artifact: str, suffix: str = "") -> tuple[str, str]:
         """Bucket and key for an output artifact: 20 characters of the pipeline, 10 of the artifact, 7 random ones."""
@@ -106,13 +149,7 @@ class Work:
     def put_artifact(self, artifact: str, content: bytes, suffix: str = "") -> None:
         """Store an output artifact with the action's role, encrypted as the artifact store says."""
         bucket, key = self.new_location(artifact, suffix)
-        extra = {"SSEKMSKeyId": self.encryption_key} if self.encryption_key else {}
-        try:
-            self.client("s3").put_object(Bucket=bucket, Key=key, Body=content, ServerSideEncryption="aws:kms", **extra)
-        except ClientError as error:
-            raise failure(
-                error, f"access the Amazon S3 bucket named {bucket} (upload of {artifact} to {key})"
-            ) from error
+        self._put(self.region, artifact, key, content)
         self.run.outputs[artifact] = (bucket, key)
 
     def read_artifact(self, artifact: str) -> zipfile.ZipFile:
@@ -164,8 +201,15 @@ def zipped(files: Mapping[str, bytes]) -> bytes:
     return buffer.getvalue()
 
 
-def acting_as(cloud: Cloud, pipeline: Pipeline, execution: Execution, role_arn: str | None) -> Session:
-    """The pipeline's role, or another role that the pipeline's role assumes."""
+def located(pipeline: Pipeline, declared: Mapping[str, Any]) -> str:
+    """The region in which an action or a rule works."""
+    return str(declared.get("region") or pipeline.region)
+
+
+def acting_as(
+    cloud: Cloud, pipeline: Pipeline, execution: Execution, role_arn: str | None, region: str | None = None
+) -> Session:
+    """The pipeline's role, or another role that the pipeline's role assumes; region: where it acts."""
     own = execution.declaration["roleArn"]
     try:
         session = pipeline_session(cloud, pipeline, own, execution.id)
@@ -174,7 +218,7 @@ def acting_as(cloud: Cloud, pipeline: Pipeline, execution: Execution, role_arn: 
             "PermissionError", f"CodePipeline is not authorized to perform AssumeRole on role {own}: {error.message}"
         ) from error
     if not role_arn or role_arn == own:
-        return session
+        return Session(cloud, session.credentials, region or pipeline.region)
     try:
         given = session.client("sts").assume_role(RoleArn=role_arn, RoleSessionName=execution.id)["Credentials"]
     except ClientError as error:
@@ -186,4 +230,4 @@ def acting_as(cloud: Cloud, pipeline: Pipeline, execution: Execution, role_arn: 
     credentials = cloud.credentials(given["AccessKeyId"])
     if credentials is None:
         raise RuntimeError(f"no credentials for {given['AccessKeyId']}")
-    return Session(cloud, credentials, pipeline.region)
+    return Session(cloud, credentials, region or pipeline.region)
