@@ -69,11 +69,11 @@ def look(cloudformation: Any, name: str, call_as: str) -> FoundSet:
 def make_plan(want: WantedSet, found: FoundSet) -> Step:
     name = f"{want.stack.name} in {want.unit}"
     if not found.body:
-        return Step("create", "stack set", name, f"{len(want.accounts)} accounts, and those that join")
+        return Step("create", "stack set", name, f"accounts: {len(want.accounts)}, and those that join")
     differs = definition_changes(want, found)
     missing = [account for account in want.accounts if account not in found.instances]
     if want.unit not in found.units or missing:
-        differs.append(f"{len(missing)} accounts more")
+        differs.append(f"accounts to come: {len(missing)}")
     if failed := [a for a in want.accounts if found.instances.get(a, "CURRENT") != "CURRENT"]:
         differs.append(f"again in {', '.join(failed[:3])}{' …' if len(failed) > 3 else ''}")
     return Step("change" if differs else "keep", "stack set", name, ", ".join(differs))

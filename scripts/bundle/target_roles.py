@@ -226,7 +226,7 @@ def waiting(want: stacks.Wanted, settings: Environment, connection: Connection, 
 
 
 def apply_stacks(planned: list[Planned]) -> dict[tuple[str, str], dict[str, str]]:
-    """Begin every stack that changes, then wait for all: the outputs by account and name, UserError with what failed."""
+    """Begin every stack that changes and wait for all: outputs by account and name. UserError with all that failed."""
     begun = [(p, stacks.begin(p.cloudformation, p.want, p.step)) for p in planned if at_work(p.step)]
     outputs, failed = {}, []
     for p, id in begun:
