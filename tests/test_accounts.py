@@ -443,6 +443,9 @@ def test_accounts_are_found_beneath_nested_units_and_paths_name_every_unit(organ
     child = client.create_organizational_unit(ParentId=unit, Name="Nested")["OrganizationalUnit"]["Id"]
     client.move_account(AccountId=account, SourceParentId=unit, DestinationParentId=child)
     assert [member.id for member in members.accounts_beneath(client, unit)] == [account]
+    named = members.accounts_beneath(client, "multi-account-deployment/staging")
+    assert named == members.accounts_beneath(client, unit)
+    assert members.accounts_beneath(client, "multi-account-deployment/none") == ()
     path = members.unit_path(client, child, "units.staging").split("/")
     assert (path[0][:2], path[1][:2], path[-3:]) == ("o-", "r-", [unit, child, "*"])
 

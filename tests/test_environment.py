@@ -166,6 +166,10 @@ def test_units_may_be_named_and_a_data_science_account_may_be_new() -> None:
         ("new_accounts: [{name: a, email: b, stage: staging}]", "new_accounts[0].email: 'b' is not an e-mail address"),
         ("new_accounts: [{name: a, email: a@b.cd}]", "new_accounts[0].stage: is missing"),
         ("new_accounts: [{name: a, email: a@b.cd, stage: test}]", "new_accounts[0].stage: 'test' is none of"),
+        (
+            "new_accounts: [{name: a, email: a@b.cd, stage: staging}, {name: a, email: b@b.cd, stage: staging}]",
+            "new_accounts[1].name: a is another new account's",
+        ),
         ("new_accounts: [staging]", "new_accounts[0]: must hold keys of its own"),
         ("invited_accounts: [{id: 222222222222, stage: staging}]", "invited_accounts[0].id: YAML reads"),
         ("publishing: {to: S3}", "publishing.to: 'S3' is none of"),

@@ -311,8 +311,10 @@ def read_new_accounts(top: Section) -> tuple[NewAccount, ...]:
             read_stage(item),
         )
         item.finish()
-        if account.email and account.email in {other.email for other in found}:
-            item.complain("email", f"{account.email} is another new account's. Every account needs its own")
+        for key in ("name", "email"):
+            value = getattr(account, key)
+            if value and value in {getattr(other, key) for other in found}:
+                item.complain(key, f"{value} is another new account's. Every account needs its own")
         if account.stage == "data_science" and any(other.stage == "data_science" for other in found):
             item.complain("stage", "there is a new data_science account already. There can be one")
         found.append(account)

@@ -22,10 +22,14 @@ class Member:
 
 
 def accounts_beneath(organizations: Any, unit: str) -> tuple[Member, ...]:
-    """Every active account in a unit and in the units beneath it; suspended ones are left out."""
+    """Every active account in a unit (an id, or names as in environment.yaml) and in the units beneath it.
+
+    Suspended ones are left out; a unit that is not there has none.
+    """
+    there = find_unit(organizations, unit)
     found = [
         Member(account["Id"], account["Name"])
-        for parent in units_beneath(organizations, unit)
+        for parent in (units_beneath(organizations, there) if there else ())
         for account in pages(organizations, "list_accounts_for_parent", "Accounts", parent)
         if account["Status"] == "ACTIVE"
     ]
