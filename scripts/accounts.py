@@ -2,7 +2,8 @@
 
 In this order: an organization with all features (made only with --create-organization), trusted access of
 CloudFormation stack sets, the delegated administrator, the units, the accounts (made with --create-accounts,
-invited with --invite), template 10 in the data science account, template 20 in every target account.
+invited with --invite), template 10 in the data science account (and 11 in every further
+region of endpoints), template 20 in every target account.
 
 Run with credentials of the management account, which may do all of it, or of the data science account, which
 does what it may; what is left is listed with the account and the command. Accounts are entered through the role
@@ -22,13 +23,14 @@ import json
 from collections import Counter
 from collections.abc import Sequence
 
-from scripts.bundle import environment, organization, plan, stacksets
+from scripts.bundle import environment, model_regions, organization, plan, stacksets
 from scripts.bundle import target_roles as roles
 from scripts.bundle.connect import Connection, add_options, connect, enter
 from scripts.bundle.console import UserError, run, say
 from scripts.bundle.environment import Environment
 from scripts.bundle.organization import Asked, Seen
 from scripts.bundle.plan import Step
+from scripts.bundle.stacks import Wanted
 
 
 class SetUp:
@@ -82,11 +84,19 @@ class SetUp:
                 raise UserError(f"the stack {want.name} has no outputs {', '.join(missing)}")
             self.show([Step("wait", "stacks", "of template 20", "until the data science account's stack is there")])
             return
+        self.regions(home, want)
         stages = roles.find_stages(settings, connection, seen)
         if roles.one_by_one(settings, connection, home, stages, fresh=first[0].step.action == "create"):
             self.each(stages, outputs)
         else:
             self.sets(home, stages, outputs)
+
+    def regions(self, home: Connection, first: Wanted) -> None:
+        """Template 11 in every further region; first: template 10's stack."""
+        planned = [model_regions.plan(home, region, first) for region in model_regions.further(self.settings)]
+        self.show([one.step for one in planned])
+        if not self.dry_run:
+            roles.apply_stacks(planned)
 
     def sets(self, home: Connection, stages: tuple[roles.Stage, ...], outputs: dict[str, str]) -> None:
         """Template 20 by a stack set for each unit."""

@@ -4,6 +4,7 @@ examples:
   make rehearse
   python -m scripts.rehearse --until project --keep
   python -m scripts.rehearse --administrator management
+  python -m scripts.rehearse --regions us-east-1,eu-west-1
   python -m scripts.rehearse --template template.yaml --seed-code build.zip=seed-code/build --approve
 """
 
@@ -51,6 +52,12 @@ def parser() -> argparse.ArgumentParser:
     made.add_argument("--keep", action="store_true", help="leave the embedded AWS running afterwards, until Ctrl-C")
     made.add_argument("--port", type=int, default=0, help="loopback port of the embedded AWS (default: a free one)")
     made.add_argument("--region", default="us-east-1", help="region of the story (default: %(default)s)")
+    made.add_argument(
+        "--regions",
+        default="",
+        metavar="REGION,…",
+        help="regions of both stages' endpoints, at most three besides --region (default: that of the story)",
+    )
     made.add_argument("--project", default="iris-multi-01", help="name of the project (default: %(default)s)")
     made.add_argument("--json", action="store_true", help="print the summary as JSON on stdout")
     made.add_argument(
@@ -134,10 +141,12 @@ def keep(story: Story) -> None:
 
 def main(argv: Sequence[str] | None = None) -> int:
     args = parser().parse_args(argv)
-    if message := check_region(args.region):
-        raise UsageError(f"--region: {message}")
-    if partition(args.region) != "aws":
-        raise UsageError(f"--region {args.region}: the rehearsal plays the partition aws only. Example: us-east-1")
+    regions = tuple(filter(None, args.regions.split(",")))
+    for option, region in (("--region", args.region), *(("--regions", region) for region in regions)):
+        if message := check_region(region):
+            raise UsageError(f"{option}: {message}")
+        if partition(region) != "aws":
+            raise UsageError(f"{option} {region}: the rehearsal plays the partition aws only. Example: us-east-1")
     if not 0 <= args.port <= 65535:
         raise UsageError(f"--port {args.port}: ports are numbered from 1 to 65535. Leave it out for a free one")
     if not re.fullmatch(PROJECT_NAME, args.project) or len(args.project) > 32:
@@ -153,7 +162,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         (args.folder / name).unlink(missing_ok=True)  # an interrupted rehearsal has none
     failure: StoryFailed | None = None
     with server as cloud:
-        story = Story(cloud, args.folder, args.administrator, args.region, args.project)
+        story = Story(cloud, args.folder, args.administrator, args.region, args.project, regions=regions)
         try:
             with view(story):
                 play(story, args.until)

@@ -32,6 +32,7 @@ TEMPLATES = (
     PRODUCT,
     "templates/40-stage.yaml",
     "templates/50-endpoint.yaml",
+    "templates/11-model-region.yaml",
 )
 SEEDS = {  # a zip, the folder that it holds, and the templates added at its root
     "model-deploy.zip": ("seed-code/model-deploy", ("templates/40-stage.yaml", "templates/50-endpoint.yaml")),

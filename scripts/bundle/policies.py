@@ -69,7 +69,7 @@ def plain(node: Any, template: Mapping[str, Any]) -> Any:
         return node
     if len(node) == 1:
         function, argument = next(iter(node.items()))
-        if function in {"Ref", "Fn::GetAtt", "Fn::Sub", "Fn::If", "Fn::Join"}:
+        if function in {"Ref", "Fn::GetAtt", "Fn::Sub", "Fn::If", "Fn::Join", "Fn::Select", "Fn::Split"}:
             return value(str(function), argument, template)
     return {key: plain(item, template) for key, item in node.items()}
 
@@ -84,6 +84,10 @@ def value(function: str, argument: Any, template: Mapping[str, Any]) -> Any:
         return plain(argument[1], template)
     if function == "Fn::Join":
         return str(argument[0]).join(plain(argument[1], template))
+    if function == "Fn::Select":
+        return plain(argument[1], template)[int(argument[0])]
+    if function == "Fn::Split":
+        return str(plain(argument[1], template)).split(argument[0])
     text, own = (argument, {}) if isinstance(argument, str) else argument
     return re.sub(r"\$\{([^!}][^}]*)\}", lambda found: part(found[1].strip(), own, template), text)
 

@@ -43,6 +43,15 @@ class Wanted:
         return place(self.file, self.body, logical_id)
 
 
+@dataclass
+class Planned:
+    """A stack that is planned: its step, and where it is to be made (None where the account cannot be entered)."""
+
+    want: Wanted
+    step: Step
+    cloudformation: Any = None
+
+
 @dataclass(frozen=True)
 class Found:
     """A stack as it is; status "" when there is none."""

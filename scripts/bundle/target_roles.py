@@ -8,11 +8,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
 
 from botocore.exceptions import ClientError
 
-from scripts.bundle import members, pack, stacks, stacksets
+from scripts.bundle import members, model_regions, pack, stacks, stacksets
 from scripts.bundle.connect import Connection, enter
 from scripts.bundle.console import UserError, say
 from scripts.bundle.environment import Environment
@@ -36,15 +35,6 @@ class Stage:
     suffix: str
     unit: str
     accounts: tuple[Member, ...]
-
-
-@dataclass
-class Planned:
-    """A stack that is planned: its step, and where it is to be made (None where the account cannot be entered)."""
-
-    want: stacks.Wanted
-    step: Step
-    cloudformation: Any = None
 
 
 def template(name: str) -> str:
@@ -94,6 +84,7 @@ def data_science_stack(settings: Environment, seen: Seen) -> stacks.Wanted:
         "StudioExecutionRoleNames": ",".join(role.rsplit("/", 1)[-1] for role in settings.studio.execution_roles),
         "ApprovalEmail": settings.notifications.approval_email,
         "ExternalId": settings.tester_external_id,
+        "FurtherRegions": ",".join(model_regions.further(settings)),
     }
     account, body = settings.accounts.data_science, template(DATA_SCIENCE_TEMPLATE)
     return stacks.Wanted(account, DATA_SCIENCE_STACK, body, parameters, DATA_SCIENCE_TEMPLATE)
@@ -105,7 +96,7 @@ def self_managed_stack(settings: Environment, account: str) -> stacks.Wanted:
     return stacks.Wanted(account, SELF_MANAGED_STACK, body, parameters, SELF_MANAGED_TEMPLATE)
 
 
-def plan_self_managed(settings: Environment, there: Connection, account: str) -> Planned:
+def plan_self_managed(settings: Environment, there: Connection, account: str) -> stacks.Planned:
     """The role of stack sets in an account; one that somebody made before is left as it is."""
     planned = plan_stack(there, self_managed_stack(settings, account))
     role = SELF_MANAGED_ROLES[account != settings.accounts.data_science]
@@ -201,12 +192,12 @@ def outputs_of(connection: Connection, name: str) -> dict[str, str]:
     return stacks.outputs(stack)
 
 
-def plan_stack(there: Connection, want: stacks.Wanted) -> Planned:
+def plan_stack(there: Connection, want: stacks.Wanted) -> stacks.Planned:
     cloudformation = there.client("cloudformation")
-    return Planned(want, stacks.make_plan(want, stacks.look(cloudformation, want)), cloudformation)
+    return stacks.Planned(want, stacks.make_plan(want, stacks.look(cloudformation, want)), cloudformation)
 
 
-def waiting(want: stacks.Wanted, settings: Environment, connection: Connection, why: UserError) -> Planned:
+def waiting(want: stacks.Wanted, settings: Environment, connection: Connection, why: UserError) -> stacks.Planned:
     """A stack in an account that these credentials cannot enter: who can, and the command."""
     management, role = settings.accounts.management, settings.roles.access
     if management and connection.account != management:
@@ -222,10 +213,10 @@ def waiting(want: stacks.Wanted, settings: Environment, connection: Connection, 
         )
     detail = f"no way in through the role {role} (roles.access)"
     say(f"  note: {why}")
-    return Planned(want, Step("wait", "stack", f"{want.name} in {want.account}", detail, {}, account, command))
+    return stacks.Planned(want, Step("wait", "stack", f"{want.name} in {want.account}", detail, {}, account, command))
 
 
-def apply_stacks(planned: list[Planned]) -> dict[tuple[str, str], dict[str, str]]:
+def apply_stacks(planned: list[stacks.Planned]) -> dict[tuple[str, str], dict[str, str]]:
     """Begin every stack that changes and wait for all: outputs by account and name. UserError with all that failed."""
     begun = [(p, stacks.begin(p.cloudformation, p.want, p.step)) for p in planned if at_work(p.step)]
     outputs, failed = {}, []

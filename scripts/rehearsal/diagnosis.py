@@ -26,6 +26,7 @@ TEMPLATES = dict(  # which of the kit's templates a stack is made from, by the s
             r"SC-\d{12}-pp-\w+",
             r"sagemaker-.+-deploy-(staging|prod)",
             r"StackSet-sagemaker-.+",
+            r"multi-account-deployment-models",
         ),
         pack.TEMPLATES,
         strict=True,

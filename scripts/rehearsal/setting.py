@@ -8,6 +8,7 @@ would have on AWS; the launch role and the Studio role are made as Studio makes 
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Literal
 
@@ -158,10 +159,13 @@ def studio(cloud: Cloud, setting: Setting) -> Session:
     return cloud.service_role(role, "SageMaker", "sagemaker.amazonaws.com", setting.region)
 
 
-def environment_file(setting: Setting) -> str:
-    """What the ML engineer writes into environment.yaml."""
+def environment_file(setting: Setting, regions: Sequence[str] = ()) -> str:
+    """What the ML engineer writes into environment.yaml. regions: of both stages, where they are not the region."""
+    listed = f"[{', '.join(regions)}]"
+    of_stages = f"regions:\n  staging: {listed}\n  production: {listed}\n" if regions else ""
     return f"""\
 region: {setting.region}
+{of_stages}\
 administrator: {setting.administrator}
 accounts:
   management: '{setting.management}'

@@ -76,6 +76,7 @@ class Story:
     """What the chapters hand on to each other.
 
     root: the tree that the commands work on; folder: where the rehearsal writes
+    regions: where both stages run; () for the story's own region
     """
 
     cloud: Cloud
@@ -84,6 +85,7 @@ class Story:
     region: str = "us-east-1"
     project_name: str = "iris-multi-01"
     root: Path = ROOT
+    regions: tuple[str, ...] = ()
     chapters: list[Chapter] = field(default_factory=list)
     setting: Setting = field(init=False)
     project_id: str = ""
@@ -273,7 +275,7 @@ def organization(story: Story) -> None:
     people.make_people(story.cloud, story.setting)
     for name, account in story.setting.accounts.items():
         say(f"    {account}  {name}")
-    story.environment_path.write_text(people.environment_file(story.setting))
+    story.environment_path.write_text(people.environment_file(story.setting, story.regions))
 
 
 def permissions(story: Story) -> None:
@@ -321,6 +323,7 @@ def create_project(story: Story, name: str, **parameters: str) -> str:
         "OrganizationalUnitStagingId": setting.units["staging"],
         "OrganizationalUnitProdId": setting.units["prod"],
         "StackSetAdministrator": "DELEGATED_ADMIN" if setting.administrator == "delegated" else "SELF",
+        **({"StagingRegions": listed, "ProdRegions": listed} if (listed := ",".join(story.regions)) else {}),
         **parameters,
     }
     sagemaker = scientist.client("sagemaker")
@@ -504,18 +507,36 @@ def production(story: Story) -> None:
 def predictions(story: Story) -> None:
     golden = json.loads((story.root / "seed-code/model-deploy/tests/golden-payloads.json").read_text())
     for stage, account in story.setting.targets.items():
-        story.endpoints.append(ask_endpoint(story, stage, account, golden["payloads"]))
+        for region in story.regions or (story.region,):
+            story.endpoints.append(ask_endpoint(story, stage, account, golden["payloads"], region))
     for endpoint in story.endpoints:
         right = [p == e for p, e in zip(endpoint["predictions"], endpoint["expected"], strict=True)]
-        say(f"    {endpoint['stage']:<8} {endpoint['account']} {endpoint['name']}: {sum(right)} of {len(right)} right")
-        story.require(all(right), f"{endpoint['name']} in {endpoint['account']} predicts {endpoint['predictions']}")
+        where = f"{endpoint['account']} {endpoint['region']}"
+        say(f"    {endpoint['stage']:<8} {where} {endpoint['name']}: {sum(right)} of {len(right)} right")
+        story.require(all(right), f"{endpoint['name']} in {where} predicts {endpoint['predictions']}")
         serves = endpoint["model_package_arn"]
-        story.require(serves == story.model_package_arn, f"{endpoint['name']} serves {serves}")
+        source = source_of(story, serves, endpoint["region"])
+        story.require(source == story.model_package_arn, f"{endpoint['name']} in {where} serves {serves}")
 
 
-def ask_endpoint(story: Story, stage: str, account: str, payloads: list[dict[str, Any]]) -> dict[str, Any]:
-    """Invoke a stage's endpoint with every golden payload, as an administrator of its account."""
-    session = story.cloud.root(account, story.region)
+def source_of(story: Story, arn: str, region: str) -> str:
+    """The version that a model package is a copy of; itself where it is none."""
+    if region == story.region:
+        return arn
+    sagemaker = story.cloud.root(story.setting.data_science, region).client("sagemaker")
+    found = sagemaker.describe_model_package(ModelPackageName=arn)
+    return str(found.get("CustomerMetadataProperties", {}).get("source-model-package", ""))
+
+
+def ask_endpoint(
+    story: Story, stage: str, account: str, payloads: list[dict[str, Any]], region: str = ""
+) -> dict[str, Any]:
+    """Invoke a stage's endpoint with every golden payload, as an administrator of its account.
+
+    region: the story's where it is not given
+    """
+    region = region or story.region
+    session = story.cloud.root(account, region)
     sagemaker = session.client("sagemaker")
     name = f"{story.project_name}-{story.project_id}-{stage}"
     endpoint = sagemaker.describe_endpoint(EndpointName=name)
@@ -530,7 +551,7 @@ def ask_endpoint(story: Story, stage: str, account: str, payloads: list[dict[str
         expected.append(str(payload["expected"]))
     return {
         "account": account,
-        "region": story.region,
+        "region": region,
         "stage": stage,
         "name": name,
         "status": endpoint["EndpointStatus"],

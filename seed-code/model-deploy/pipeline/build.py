@@ -1,7 +1,7 @@
 """The Build step: decides what is deployed where, once, and writes it down for the steps that follow.
 
 1. The model group exists, and the accounts of both units may read it.
-2. The version is resolved, and checked.
+2. The version is resolved, checked, and copied into every further region.
 3. The endpoint's template lies in the project's bucket, under its own hash.
 4. out/ holds the manifest, the parameters of both stages, and what the tests need.
 """
@@ -13,6 +13,7 @@ import json
 import os
 import shutil
 import time
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +25,7 @@ from pipeline import manifest as documents
 from pipeline.accounts import Account, accounts_of
 from pipeline.console import UserError, export, run, say
 from pipeline.payloads import read_payloads
+from pipeline.regions import Clients, copies
 from pipeline.registry import check_version, ensure_group, resolve, share_group
 from pipeline.settings import Settings, Stage, read_settings
 
@@ -34,15 +36,17 @@ NAMED = 20  # accounts of a stage that the log names
 POLL_SECONDS, POLL_LIMIT = (0.5, 5.0), 600.0
 
 
-def build(settings: Settings, folder: Path, clients: dict[str, Any]) -> dict[str, str]:
+def build(settings: Settings, folder: Path, clients: Clients) -> dict[str, str]:
     """Do the step's work in folder; what it exports to the pipeline."""
-    sagemaker, s3 = clients["sagemaker"], clients["s3"]
+    sagemaker, s3 = clients("sagemaker", settings.region), clients("s3", settings.region)
     read_payloads(folder / "tests" / "golden-payloads.json")  # a mistake in it shows before anything is deployed
     group_arn = ensure_group(sagemaker, settings.group, settings.project, settings.project_id)
-    accounts = {stage.name: targets(clients["organizations"], stage) for stage in settings.stages}
+    organizations = clients("organizations", settings.region)
+    accounts = {stage.name: targets(organizations, stage) for stage in settings.stages}
     for stage in settings.stages:
         say(f"{stage.name}: {listed(accounts[stage.name])} in {', '.join(stage.regions)}")
-    share_group(sagemaker, settings.group, group_arn, (a.id for found in accounts.values() for a in found))
+    readers = [account.id for found in accounts.values() for account in found]
+    share_group(sagemaker, settings.group, group_arn, readers)
 
     version = resolve(sagemaker, settings.group, settings.version)
     out = folder / OUT
@@ -55,13 +59,14 @@ def build(settings: Settings, folder: Path, clients: dict[str, Any]) -> dict[str
         return {"DEPLOY": "false", "REASON": reason, "MODEL_PACKAGE_VERSION": "none", "SUMMARY": f"Nothing: {reason}."}
 
     say(f"deploying version {version.number}: {version.arn}")
-    check_version(s3, version, {stage.name: stage.regions for stage in settings.stages})
+    check_version(s3, version, settings.region)
+    arns = copies(clients, settings, version, readers)
     url, digest = upload_template(s3, settings, version.arn.split(":")[1], (folder / "50-endpoint.yaml").read_bytes())
     for stage in settings.stages:
-        clear(clients["cloudformation"], documents.stack_name(settings, stage))
-        parameters = documents.stage_parameters(settings, stage, version, accounts[stage.name], url)
+        clear(clients("cloudformation", settings.region), documents.stack_name(settings, stage))
+        parameters = documents.stage_parameters(settings, stage, version, accounts[stage.name], arns, url)
         write_json(out / f"{stage.name}-parameters.json", parameters)
-    write_json(out / "deployment.json", documents.manifest(settings, version, accounts, url, digest))
+    write_json(out / "deployment.json", documents.manifest(settings, version, accounts, arns, url, digest))
     shutil.copy(folder / "40-stage.yaml", out)
     for name in FOR_THE_TESTS:
         if (folder / name).is_dir():
@@ -135,9 +140,12 @@ def clear(cloudformation: Any, stack: str) -> None:
 def main() -> int:
     settings = read_settings(os.environ, Path())
     config = Config(retries={"mode": "standard", "max_attempts": 8})
-    names = ("sagemaker", "s3", "organizations", "cloudformation")
-    clients = {name: boto3.client(name, config=config) for name in names}  # type: ignore[call-overload]
-    export(build(settings, Path(), clients))
+
+    @cache
+    def client(service: str, region: str) -> Any:
+        return boto3.client(service, region_name=region, config=config)  # type: ignore[call-overload]
+
+    export(build(settings, Path(), client))
     return 0
 
 

@@ -105,7 +105,7 @@ def check_place(
         return results
     check(
         "the endpoint serves the manifest's model",
-        lambda: serves(sagemaker, endpoint, manifest["model_package"]["arn"]),
+        lambda: serves(sagemaker, endpoint, manifest["model_package"]["regions"][region]),
     )
     if part["config"].get("Parameters", {}).get("EndpointKind") == "asynchronous":
         why = "an asynchronous endpoint takes its requests from S3, which the tester may not write"

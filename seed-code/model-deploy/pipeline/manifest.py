@@ -7,6 +7,7 @@ from typing import Any
 
 from pipeline.accounts import Account
 from pipeline.console import UserError, shorten
+from pipeline.regions import copy_parameters
 from pipeline.registry import Version
 from pipeline.settings import ACCOUNT_PARAMETERS, Settings, Stage
 
@@ -18,10 +19,14 @@ def manifest(
     settings: Settings,
     version: Version,
     accounts: Mapping[str, tuple[Account, ...]],
+    arns: Mapping[str, str],
     template_url: str,
     template_sha256: str,
 ) -> dict[str, Any]:
-    """What is deployed where; every later step reads this and nothing else."""
+    """What is deployed where; every later step reads this and nothing else.
+
+    arns: of the version in each region
+    """
     return {
         **head(settings),
         "model_package": {
@@ -33,6 +38,7 @@ def manifest(
             "image": version.image,
             "model_data_url": version.model_data_url,
             "metrics": dict(version.metrics),
+            "regions": dict(arns),
         },
         "endpoint_template": {"url": template_url, "sha256": template_sha256},
         "stages": {stage.name: stage_part(settings, stage, accounts[stage.name]) for stage in settings.stages},
@@ -72,7 +78,12 @@ def stack_name(settings: Settings, stage: Stage) -> str:
 
 
 def stage_parameters(
-    settings: Settings, stage: Stage, version: Version, accounts: tuple[Account, ...], template_url: str
+    settings: Settings,
+    stage: Stage,
+    version: Version,
+    accounts: tuple[Account, ...],
+    arns: Mapping[str, str],
+    template_url: str,
 ) -> dict[str, Any]:
     """CodePipeline User Guide, "AWS CloudFormation artifacts": the template configuration of a stage."""
     parameters = {
@@ -85,6 +96,7 @@ def stage_parameters(
         "Regions": ",".join(stage.regions),
         "EndpointTemplateUrl": template_url,
         "ModelPackageName": version.arn,
+        **copy_parameters(stage, settings.region, arns),
         "SageMakerExecutionRoleName": stage.execution_role_name,
         **stage.parameters,
     }

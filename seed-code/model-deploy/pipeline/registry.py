@@ -37,6 +37,7 @@ class Version:
     image: str
     model_data_url: str
     metrics: Mapping[str, float]
+    specification: Mapping[str, Any]  # the whole InferenceSpecification
 
 
 # -- the group ---------------------------------------------------------------------------------
@@ -202,6 +203,7 @@ def read_version(package: Mapping[str, Any]) -> Version:
         image=first["Image"],
         model_data_url=first.get("ModelDataUrl", ""),
         metrics=numbers(package.get("CustomerMetadataProperties", {})),
+        specification=package["InferenceSpecification"],
     )
 
 
@@ -222,22 +224,20 @@ def numbers(properties: Mapping[str, str]) -> dict[str, float]:
     return found
 
 
-def check_version(s3: Any, version: Version, regions: Mapping[str, Iterable[str]]) -> None:
+def check_version(s3: Any, version: Version, region: str) -> None:
     """UserError where the version cannot run: its image or its artifact is not where it must be.
 
-    regions: of each stage. SageMaker pulls an image only in the endpoint's own region.
+    region: the project's own, where the version lies. SageMaker pulls an image only in the endpoint's region.
     """
     name = f"version {version.number} of {version.group}"
     image = IMAGE.fullmatch(version.image)
     if not image:
         raise UserError(f"{name}: the image {version.image} is no image of Amazon ECR with a tag or a digest")
-    for stage, wanted in regions.items():
-        for region in wanted:
-            if region != image[1]:
-                raise UserError(
-                    f"{name}: the image lies in {image[1]}, but {stage} is to run in {region}, and SageMaker takes an "
-                    "image from the endpoint's own region: register a version with an image there, or change Regions"
-                )
+    if image[1] != region:
+        raise UserError(
+            f"{name}: its image lies in {image[1]}, the version itself in {region}, and SageMaker takes an image from "
+            "the endpoint's own region: register a version with an image there"
+        )
     if not version.model_data_url:
         say(f"{name} has no ModelDataUrl: its artifact is not checked")
         return

@@ -18,10 +18,12 @@ STAGES = ("staging", "prod")
 SELF_MANAGED = "SELF_MANAGED"  # the administrator without AWS Organizations
 # A parameter holds 4,096 bytes, so 40-stage.yaml takes the account ids in several.
 ACCOUNT_PARAMETERS = ("AccountIds", *(f"MoreAccountIds{number}" for number in range(1, 8)))
+FURTHER_REGIONS = 3  # of a stage, besides the project's own: as many copies of a version 50-endpoint.yaml tells apart
 # Parameters of 40-stage.yaml that this step writes itself; the others are a stage's settings.
 WRITTEN_HERE = (
     "SageMakerProjectName", "SageMakerProjectId", "StageName", "StackSetAdministrator", "OrganizationalUnitId",
-    *ACCOUNT_PARAMETERS, "Regions", "EndpointTemplateUrl", "ModelPackageName", "SageMakerExecutionRoleName",
+    *ACCOUNT_PARAMETERS, "Regions", "EndpointTemplateUrl", "ModelPackageName", "CopyRegions",
+    "CopyModelPackageNames", "SageMakerExecutionRoleName",
 )  # fmt: skip
 REGION = re.compile(r"[a-z]{2}(-[a-z]+)+-\d")
 LAST_APPROVED = "last-approved"
@@ -67,6 +69,11 @@ class Settings:
     execution_id: str
     region: str
     stages: tuple[Stage, ...]
+
+    @property
+    def regions(self) -> tuple[str, ...]:
+        """Every region of a stage."""
+        return tuple(dict.fromkeys(region for stage in self.stages for region in stage.regions))
 
 
 def read_settings(environment: Mapping[str, str], folder: Path) -> Settings:
@@ -126,6 +133,10 @@ def read_stage(
     if not isinstance(regions, list) or not all(isinstance(r, str) and REGION.fullmatch(r) for r in regions):
         problems.append(f"{file.name}: Regions must be a list of regions such as us-east-1, not {json.dumps(regions)}")
         regions = []
+    if len(set(regions) - {environment["AWS_REGION"]}) > FURTHER_REGIONS:
+        problems.append(
+            f"{name}: {', '.join(regions)} are too many regions: {FURTHER_REGIONS} besides {environment['AWS_REGION']}"
+        )
     upper = name.upper()
     return Stage(
         name=name,

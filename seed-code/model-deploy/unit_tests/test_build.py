@@ -95,6 +95,11 @@ class TheSettings(Repository):
         (self.folder / "prod-config.json").write_text('{"Regions": "eu-west-1"}')
         self.assertIn("Regions must be a list", self.refused())
 
+    def test_a_stage_takes_three_regions_besides_the_projects_own(self) -> None:
+        four = "eu-west-1,eu-west-2,eu-north-1,us-east-1"
+        self.assertEqual(len(self.settings(PROD_REGIONS=four).regions), 4)
+        self.assertIn("prod: ", self.refused(PROD_REGIONS=f"{four},us-west-2"))
+
     def test_a_version_is_a_number(self) -> None:
         self.assertEqual(self.settings(MODEL_PACKAGE_VERSION="12").version, 12)
         self.assertIsNone(self.settings().version)
@@ -139,7 +144,7 @@ class TheBuild(Repository):
             "organizations": organization({}, units),
             "cloudformation": self.cloudformation,
         }
-        return build(self.settings(**changes), self.folder, clients)
+        return build(self.settings(**changes), self.folder, lambda service, _: clients[service])
 
     def written(self, name: str) -> Any:
         return json.loads((self.folder / "out" / name).read_text())
@@ -219,8 +224,9 @@ class TheBuild(Repository):
         bare = {"Containers": [{"Image": IMAGE.rsplit(":", 1)[0], "ModelDataUrl": "s3://b/k"}]}
         with self.assertRaisesRegex(UserError, "no image of Amazon ECR with a tag"):
             self.run_build(registry(package(1, InferenceSpecification=bare)))
-        with self.assertRaisesRegex(UserError, "image lies in us-east-1, but prod is to run in eu-west-1"):
-            self.run_build(registry(package(1)), PROD_REGIONS="eu-west-1")
+        elsewhere = {"Containers": [{"Image": IMAGE.replace(REGION, "eu-west-1"), "ModelDataUrl": "s3://b/k"}]}
+        with self.assertRaisesRegex(UserError, "image lies in eu-west-1, the version itself in us-east-1"):
+            self.run_build(registry(package(1, InferenceSpecification=elsewhere)))
 
     def test_the_group_is_made_where_it_is_missing(self) -> None:
         sagemaker = registry()
@@ -274,7 +280,7 @@ class TheBuild(Repository):
             "organizations": organization({}, units),
             "cloudformation": Fake(describe_stacks=error("DescribeStacks", "ValidationError", "x does not exist")),
         }
-        return build(self.settings(), self.folder, clients)
+        return build(self.settings(), self.folder, lambda service, _: clients[service])
 
     def test_a_thousand_accounts_fit_into_the_parameters_and_the_policy(self) -> None:
         sagemaker = registry(package(1))
@@ -323,7 +329,7 @@ class TheBuild(Repository):
             "organizations": Fake(),  # nothing may be asked of it
             "cloudformation": Fake(describe_stacks=error("DescribeStacks", "ValidationError", "x does not exist")),
         }
-        build(self.settings(**changes), self.folder, clients)
+        build(self.settings(**changes), self.folder, lambda service, _: clients[service])
         parameters = self.written("prod-parameters.json")["Parameters"]
         self.assertEqual(parameters["AccountIds"], "222222222222,444444444444")
         self.assertEqual(parameters["OrganizationalUnitId"], "")

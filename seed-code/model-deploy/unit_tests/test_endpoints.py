@@ -28,7 +28,8 @@ def manifest(**parameters: str) -> dict[str, Any]:
         "tester_role_name": "sagemaker-role-staging-tester",
         "config": {"Parameters": parameters},
     }
-    return {"project": {"id": "p-1"}, "model_package": {"arn": MODEL}, "stages": {"staging": stage}}
+    package = {"arn": MODEL, "regions": {"us-east-1": MODEL}}
+    return {"project": {"id": "p-1"}, "model_package": package, "stages": {"staging": stage}}
 
 
 def clients(answer: str = "0.0", status: str = "InService", model: str = MODEL) -> Clients:

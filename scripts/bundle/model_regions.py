@@ -1,0 +1,31 @@
+"""The further regions of endpoints: template 11 in the data science account, once for each."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from scripts.bundle import pack, stacks
+from scripts.bundle.connect import Connection
+from scripts.bundle.environment import Environment
+
+STACK, TEMPLATE = "multi-account-deployment-models", "templates/11-model-region.yaml"
+READERS = ("OrganizationalUnitPaths", "TargetAccountIds")  # parameters that are the same as template 10's
+
+
+def further(settings: Environment) -> tuple[str, ...]:
+    """The regions of both stages besides the data science account's own."""
+    named = dict.fromkeys((*settings.regions.staging, *settings.regions.production))
+    return tuple(region for region in named if region != settings.region)
+
+
+def wanted(first: stacks.Wanted) -> stacks.Wanted:
+    """The stack of a further region; first: template 10's."""
+    body = (pack.ROOT / TEMPLATE).read_text(encoding="utf-8")
+    return stacks.Wanted(first.account, STACK, body, {name: first.parameters[name] for name in READERS}, TEMPLATE)
+
+
+def plan(home: Connection, region: str, first: stacks.Wanted) -> stacks.Planned:
+    """The stack of one region, planned. home: the data science account."""
+    want, cloudformation = wanted(first), home.client("cloudformation", region)
+    step = stacks.make_plan(want, stacks.look(cloudformation, want))
+    return stacks.Planned(want, replace(step, name=f"{step.name}, {region}"), cloudformation)

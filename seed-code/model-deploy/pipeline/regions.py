@@ -1,0 +1,163 @@
+"""A copy of the version in each further region: its artifact, its image, its model package.
+
+CreateModel takes a model package, an artifact and an image of its own region (SageMaker API Reference,
+ContainerDefinition). So the artifact is copied into the region's model bucket (11-model-region.yaml), and a
+copy of the model package is registered in the region's group of the same name, approved like its source and
+with the source's ARN in its description and metadata. A copy that is there already is used again.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any
+
+from boto3.s3.transfer import TransferConfig
+from botocore.exceptions import ClientError
+
+from pipeline.console import UserError, say
+from pipeline.registry import IMAGE, Version, ensure_group, share_group, versions_of
+from pipeline.settings import FURTHER_REGIONS, Settings, Stage
+
+Clients = Callable[[str, str], Any]  # a client by the names of the service and of the region
+
+SOURCE = "source-model-package"  # the metadata property with the source's ARN
+COPY_LIMIT = 5 * 1024**3  # bytes of one CopyObject (S3 API Reference); larger artifacts are copied in parts
+POLL_SECONDS, POLL_LIMIT = 1.0, 300.0
+# SageMaker "Docker Registry Paths and Example Code", section XGBoost (algorithm) of each region's page.
+REGISTRIES = {
+    "af-south-1": "510948584623", "ap-east-1": "651117190479", "ap-northeast-1": "354813040037",
+    "ap-northeast-2": "366743142698", "ap-northeast-3": "867004704886", "ap-south-1": "720646828776",
+    "ap-south-2": "628508329040", "ap-southeast-1": "121021644041", "ap-southeast-2": "783357654285",
+    "ap-southeast-3": "951798379941", "ap-southeast-4": "106583098589", "ca-central-1": "341280168497",
+    "ca-west-1": "190319476487", "eu-central-1": "492215442770", "eu-central-2": "680994064768",
+    "eu-north-1": "662702820516", "eu-south-1": "978288397137", "eu-south-2": "104374241257",
+    "eu-west-1": "141502667606", "eu-west-2": "764974769150", "eu-west-3": "659782779980",
+    "il-central-1": "898809789911", "me-central-1": "272398656194", "me-south-1": "801668240914",
+    "sa-east-1": "737474898029", "us-east-1": "683313688378", "us-east-2": "257758044811",
+    "us-west-1": "746614075791", "us-west-2": "246618743249",
+}  # fmt: skip
+
+
+def copies(clients: Clients, settings: Settings, version: Version, accounts: Iterable[str]) -> dict[str, str]:
+    """The ARN of the version in every region of the stages; what is missing is copied first."""
+    account = version.arn.split(":")[4]
+    arns = {settings.region: version.arn}
+    regions = [region for region in settings.regions if region != settings.region]
+    named = [container["Image"] for container in version.specification["Containers"]]
+    # what is wrong with an image shows before anything is copied
+    images = {region: {i: image_in(clients, version, i, account, region) for i in named} for region in regions}
+    for region in regions:
+        sagemaker = clients("sagemaker", region)
+        group = ensure_group(sagemaker, settings.group, settings.project, settings.project_id)
+        share_group(sagemaker, settings.group, group, accounts)
+        arns[region] = copied(sagemaker, version) or copy(clients, settings, version, region, images[region])
+    return arns
+
+
+def image_in(clients: Clients, version: Version, image: str, account: str, region: str) -> str:
+    """An image in another region: in the region's registry of built-in images, or in the same repository there."""
+    name, found = f"version {version.number} of {version.group}", IMAGE.fullmatch(image)
+    if not found:
+        raise UserError(f"{name}: the image {image} is no image of Amazon ECR with a tag or a digest")
+    owner, home = image.split(".")[0], found[1]
+    if owner == REGISTRIES.get(home):
+        if region not in REGISTRIES:
+            raise UserError(f"{name}: its image {image} has no known registry in {region}: leave the region out")
+        return image.replace(f"{owner}.dkr.ecr.{home}.", f"{REGISTRIES[region]}.dkr.ecr.{region}.", 1)
+    there = image.replace(f".dkr.ecr.{home}.", f".dkr.ecr.{region}.", 1)
+    if owner != account:
+        raise UserError(
+            f"{name}: its image {image} is neither SageMaker's XGBoost nor of this account, so what it is called in "
+            f"{region} is not known: register a version with an image of this account, or leave the region out"
+        )
+    repository, _, label = image.split("/", 1)[1].partition("@" if "@" in image else ":")
+    key = "imageDigest" if "@" in image else "imageTag"
+    try:
+        clients("ecr", region).describe_images(repositoryName=repository, imageIds=[{key: label}])
+    except ClientError as error:
+        if error.response["Error"]["Code"] not in {"RepositoryNotFoundException", "ImageNotFoundException"}:
+            raise
+        raise UserError(
+            f"{name}: its image {there} does not exist: replicate the repository {repository} from {home} to {region} "
+            "(Amazon ECR User Guide, Private image replication), push the image again, and release the change"
+        ) from error
+    return there
+
+
+def copied(sagemaker: Any, version: Version) -> str:
+    """The ARN of the version's copy in the client's region; "" where there is none."""
+    for summary in versions_of(sagemaker, version.group):
+        if summary.get("ModelPackageDescription") == description(version):
+            arn = str(summary["ModelPackageArn"])
+            if summary["ModelApprovalStatus"] != "Approved":
+                raise UserError(
+                    f"{arn}, the copy of {version.arn}, is {summary['ModelApprovalStatus']}: approve it, or delete it "
+                    "to have it copied anew"
+                )
+            return ready(sagemaker, arn)
+    return ""
+
+
+def description(version: Version) -> str:
+    return f"Copy of {version.arn}"
+
+
+def copy(clients: Clients, settings: Settings, version: Version, region: str, images: Mapping[str, str]) -> str:
+    """Copy the artifacts, and register the copy; its ARN. images: each image's name in the region."""
+    home, there = clients("s3", settings.region), clients("s3", region)
+    target = f"sagemaker-multi-account-models-{version.arn.split(':')[4]}-{region}"
+    containers = []
+    for container in version.specification["Containers"]:
+        made = {key: value for key, value in container.items() if key not in {"ImageDigest", "ModelDataETag"}}
+        made["Image"] = images[container["Image"]]
+        if url := container.get("ModelDataUrl"):
+            bucket, _, key = url.removeprefix("s3://").partition("/")
+            say(f"copying {url} to s3://{target}")
+            try:
+                there.copy(
+                    CopySource={"Bucket": bucket, "Key": key},
+                    Bucket=target,
+                    Key=key,
+                    ExtraArgs={"TaggingDirective": "REPLACE"},  # the copy needs no tags, the build no right on them
+                    SourceClient=home,
+                    Config=TransferConfig(multipart_threshold=COPY_LIMIT, use_threads=False),
+                )
+            except ClientError as error:
+                code = error.response["Error"].get("Code")
+                raise UserError(
+                    f"{url} cannot be copied to s3://{target} ({code}): name {region} in the environment file's "
+                    "regions, run `make accounts`, and train into the kit's model bucket"
+                ) from error
+            made["ModelDataUrl"] = f"s3://{target}/{key}"
+        containers.append(made)
+    say(f"registering a copy of version {version.number} in {region}")
+    arn = clients("sagemaker", region).create_model_package(
+        ModelPackageGroupName=version.group,
+        ModelPackageDescription=description(version),
+        InferenceSpecification={**version.specification, "Containers": containers},
+        ModelApprovalStatus="Approved",
+        CustomerMetadataProperties={SOURCE: version.arn},
+    )["ModelPackageArn"]
+    return ready(clients("sagemaker", region), str(arn))
+
+
+def ready(sagemaker: Any, arn: str) -> str:
+    """Wait until a model package may be used."""
+    ends = time.monotonic() + POLL_LIMIT
+    while time.monotonic() < ends:
+        status = sagemaker.describe_model_package(ModelPackageName=arn)["ModelPackageStatus"]
+        if status == "Completed":
+            return arn
+        if status == "Failed":
+            break
+        time.sleep(POLL_SECONDS)
+    raise UserError(f"{arn} is not ready: delete it to have it copied anew, and release the change again")
+
+
+def copy_parameters(stage: Stage, home: str, arns: Mapping[str, str]) -> dict[str, str]:
+    """CopyRegions and CopyModelPackageNames of 40-stage.yaml, always with as many entries."""
+    further = [region for region in stage.regions if region != home]
+    spare = ["none"] * (FURTHER_REGIONS - len(further))
+    names = [arns[region] for region in further]
+    return {"CopyRegions": ",".join(further + spare), "CopyModelPackageNames": ",".join(names + spare)}

@@ -1,0 +1,104 @@
+"""Stages in two regions: a version is copied to where its endpoints are, and nothing more than needed is granted."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from scripts.bundle import pack
+from scripts.rehearsal import story as chapters
+from scripts.rehearsal.permissions import read_requests, uses
+from scripts.rehearsal.server import EmbeddedAws
+from scripts.rehearsal.story import Story, play
+
+HOME, IRELAND = "us-east-1", "eu-west-1"
+BUCKET = f"sagemaker-multi-account-models-111111111111-{IRELAND}"
+
+
+@pytest.fixture(scope="module")
+def story(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Story]:
+    """The story up to staging, in two regions."""
+    folder = tmp_path_factory.mktemp("regions")
+    with EmbeddedAws(folder) as cloud:
+        played = Story(cloud, folder, regions=(HOME, IRELAND))
+        play(played, until="staging")
+        yield played
+
+
+def manifest(story: Story) -> Any:
+    """What the newest Build step wrote."""
+    built = sorted((story.cloud.folder / "builds").rglob("out/deployment.json"), key=lambda p: p.stat().st_mtime)
+    return json.loads(built[-1].read_text())
+
+
+def test_the_endpoints_of_both_regions_serve_the_version_or_its_copy(story: Story) -> None:
+    golden = json.loads((pack.ROOT / "seed-code/model-deploy/tests/golden-payloads.json").read_text())["payloads"]
+    account = story.setting.targets["staging"]
+    here, there = (chapters.ask_endpoint(story, "staging", account, golden, region) for region in (HOME, IRELAND))
+    assert here["predictions"] == here["expected"] == there["predictions"]
+    assert here["model_package_arn"] == story.model_package_arn
+    assert there["model_package_arn"].split(":")[3] == IRELAND
+    assert chapters.source_of(story, there["model_package_arn"], IRELAND) == story.model_package_arn
+    regions = manifest(story)["model_package"]["regions"]
+    assert regions == {HOME: story.model_package_arn, IRELAND: there["model_package_arn"]}
+
+
+def test_the_copy_lies_in_the_regions_bucket_under_the_regions_key(story: Story) -> None:
+    root = story.cloud.root(story.setting.data_science, IRELAND)
+    package = root.client("sagemaker").describe_model_package(
+        ModelPackageName=manifest(story)["model_package"]["regions"][IRELAND]
+    )
+    (container,) = package["InferenceSpecification"]["Containers"]
+    bucket, _, key = container["ModelDataUrl"].removeprefix("s3://").partition("/")
+    assert bucket == BUCKET
+    found = root.client("s3").head_object(Bucket=bucket, Key=key)
+    keys = root.client("kms").list_aliases()["Aliases"]
+    (target,) = [a["TargetKeyId"] for a in keys if a["AliasName"] == "alias/sagemaker-multi-account-models"]
+    assert found["SSEKMSKeyId"].endswith(target)
+    assert f".dkr.ecr.{IRELAND}.amazonaws.com/" in container["Image"]
+    assert package["ModelApprovalStatus"] == "Approved"
+
+
+def test_nobody_else_reads_the_copy(story: Story) -> None:
+    """The management account is in the organization, but in none of the units."""
+    package = (
+        story.cloud.root(story.setting.data_science, IRELAND)
+        .client("sagemaker")
+        .describe_model_package(ModelPackageName=manifest(story)["model_package"]["regions"][IRELAND])
+    )
+    key = package["InferenceSpecification"]["Containers"][0]["ModelDataUrl"].split("/", 3)[3]
+    stranger = story.cloud.root(story.setting.management, IRELAND).client("s3")
+    with pytest.raises(stranger.exceptions.ClientError, match=r"AccessDenied|not authorized"):
+        stranger.get_object(Bucket=BUCKET, Key=key)
+
+
+def test_every_right_on_copies_is_needed(story: Story) -> None:
+    found = uses(read_requests(story.cloud.folder / "requests.jsonl"))
+    copying = {sid: actions for (_, policy, sid), actions in found.items() if "copy-models" in policy}
+    used = {(sid, action) for sid, actions in copying.items() for action in actions}
+    iam = story.cloud.root(story.setting.data_science, HOME).client("iam")
+    document = iam.get_role_policy(
+        RoleName="AmazonSageMakerServiceCatalogProductsMultiAccountBuildRole", PolicyName="copy-models"
+    )["PolicyDocument"]
+    granted = {
+        (s["Sid"], action.lower())
+        for s in document["Statement"]
+        for action in ([s["Action"]] if isinstance(s["Action"], str) else s["Action"])
+    }
+    assert granted - used == {("LookForImages", "ecr:describeimages")}, "that one has its reason in the template"
+
+
+def test_a_second_deployment_uses_the_copy_again(story: Story) -> None:
+    before = len(read_requests(story.cloud.folder / "requests.jsonl"))
+    copied = manifest(story)["model_package"]["regions"]
+    execution = story.engineer.client("codepipeline").start_pipeline_execution(
+        name=story.pipeline_name, variables=[{"name": "ModelPackageVersion", "value": "1"}]
+    )["pipelineExecutionId"]
+    story.execution_id = execution
+    chapters.staging(story)
+    assert manifest(story)["model_package"]["regions"] == copied
+    asked = {request["operation"] for request in read_requests(story.cloud.folder / "requests.jsonl")[before:]}
+    assert not asked & {"CopyObject", "CreateModelPackage"}
