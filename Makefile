@@ -56,6 +56,10 @@ taskcat: $(READY) .venv-taskcat/.ready ## Lint templates with taskcat, and test 
 package: $(READY) ## Build the bundle in build/
 	@$(RUN) scripts.package $(ARGS)
 
+.PHONY: doctor
+doctor: $(READY) ## Examine the installation: what would stop a deployment, and what mends it
+	@$(RUN) scripts.doctor $(if $(PROJECT),--project $(PROJECT)) $(ARGS)
+
 .PHONY: publish
 publish: $(READY) ## Publish the bundle to Service Catalog, as environment.yaml says
 	@$(RUN) scripts.publish $(ARGS)

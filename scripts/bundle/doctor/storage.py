@@ -1,0 +1,389 @@
+"""The buckets and the key: who may read the models, how they are kept."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+from scripts.bundle.doctor.data_science import here
+from scripts.bundle.doctor.findings import Place, Request, finding
+from scripts.bundle.doctor.merge import merged
+from scripts.bundle.doctor.organization import STAGES
+from scripts.bundle.doctor.reader import UNREAD, Reader, known, together
+from scripts.bundle.doctor.roles import EVERYTHING, role_session
+from scripts.bundle.environment import Environment
+from scripts.bundle.publishing import bundle_bucket
+from scripts.rehearsal.authorization.evaluator import AuthorizationRequest, Decision, Policies, decide
+from scripts.rehearsal.authorization.policies import parse
+
+if TYPE_CHECKING:
+    from scripts.bundle.doctor.snapshot import Snapshot
+
+READ_MODELS, DECRYPT_MODELS = "TargetAccountsReadModels", "TargetAccountsDecryptModels"
+CLOSED = ("BlockPublicAcls", "IgnorePublicAcls", "BlockPublicPolicy", "RestrictPublicBuckets")
+
+
+@dataclass(frozen=True)
+class Bucket:
+    """policy: its text, None without one; public: its public access block; the rest as S3 shows it."""
+
+    name: str
+    policy: Any = UNREAD
+    public: Any = UNREAD
+    versioning: Any = UNREAD
+    encryption: Any = UNREAD
+
+
+@dataclass(frozen=True)
+class Storage:
+    """Each bucket is None where it does not exist. key: as DescribeKey shows it."""
+
+    bundle: Any = UNREAD
+    models: Any = UNREAD
+    default: Any = UNREAD
+    key: Any = UNREAD
+    key_policy: Any = UNREAD
+    rotation: Any = UNREAD
+
+
+def model_bucket(account: str, region: str) -> str:
+    """The bucket that templates/10-data-science-account.yaml makes."""
+    return f"sagemaker-multi-account-models-{account}-{region}"
+
+
+def default_bucket(account: str, region: str) -> str:
+    """The post's bucket: what the SageMaker SDK makes by itself."""
+    return f"sagemaker-{region}-{account}"
+
+
+# -- the facts ---------------------------------------------------------------------------------
+
+
+def gather(reader: Reader, settings: Environment) -> Storage:
+    account, region = settings.accounts.data_science, reader.region
+    alias = "alias/sagemaker-multi-account-models"
+    buckets = [bundle_bucket(account, region), model_bucket(account, region), default_bucket(account, region)]
+    found: list[Any] = together(
+        [
+            *(partial(read_bucket, reader, account, name) for name in buckets),
+            partial(reader.ask, account, "kms", "DescribeKey", KeyId=alias),
+        ]
+    )
+    bundle, models, default, key = found
+    if not key:
+        return Storage(bundle, models, default, key)
+    id = key["KeyMetadata"]["KeyId"]
+    policy = reader.ask(account, "kms", "GetKeyPolicy", KeyId=id, PolicyName="default")
+    alive = key["KeyMetadata"]["KeyState"] == "Enabled"  # only then does KMS say
+    rotation: Any = reader.ask(account, "kms", "GetKeyRotationStatus", KeyId=id) if alive else UNREAD
+    return Storage(
+        bundle,
+        models,
+        default,
+        key["KeyMetadata"],
+        policy["Policy"] if policy else policy,
+        rotation["KeyRotationEnabled"] if rotation else rotation,
+    )
+
+
+def read_bucket(reader: Reader, account: str, name: str) -> Any:
+    versioning = reader.ask(account, "s3", "GetBucketVersioning", Bucket=name)
+    if not known(versioning) or versioning is None:
+        return versioning
+    policy = reader.ask(account, "s3", "GetBucketPolicy", Bucket=name)
+    public = reader.ask(account, "s3", "GetPublicAccessBlock", Bucket=name)
+    encryption = reader.ask(account, "s3", "GetBucketEncryption", Bucket=name)
+    return Bucket(
+        name,
+        policy["Policy"] if policy else policy,
+        public["PublicAccessBlockConfiguration"] if public else public,
+        versioning.get("Status", ""),
+        encryption["ServerSideEncryptionConfiguration"]["Rules"] if encryption else encryption,
+    )
+
+
+# -- who may read ------------------------------------------------------------------------------
+
+
+def who_may(it: Snapshot) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Principal and condition of a statement that lets in the target accounts, and nobody else."""
+    paths = [path for stage in STAGES if (path := it.organization.path(stage))]
+    if paths:
+        return {"AWS": "*"}, {"ForAnyValue:StringLike": {"aws:PrincipalOrgPaths": paths}}
+    accounts = sorted({account.id for stage in STAGES for account in it.organization.targets(stage)})
+    return {"AWS": [f"arn:{it.partition}:iam::{account}:root" for account in accounts]}, {}
+
+
+def read_statement(it: Snapshot, bucket: str) -> dict[str, Any]:
+    principal, condition = who_may(it)
+    return {
+        "Sid": READ_MODELS,
+        "Effect": "Allow",
+        "Principal": principal,
+        "Action": "s3:GetObject",
+        "Resource": f"arn:{it.partition}:s3:::{bucket}/*",
+        **({"Condition": condition} if condition else {}),
+    }
+
+
+def decrypt_statement(it: Snapshot) -> dict[str, Any]:
+    principal, condition = who_may(it)
+    through = {"StringEquals": {"kms:ViaService": f"s3.{it.region}.amazonaws.com"}}
+    return {
+        "Sid": DECRYPT_MODELS,
+        "Effect": "Allow",
+        "Principal": principal,
+        "Action": "kms:Decrypt",
+        "Resource": "*",
+        "Condition": condition | through,
+    }
+
+
+def shut_out(it: Snapshot, policy: Any, action: str, resource: str) -> list[tuple[str, Decision]]:
+    """The target accounts whose model's role this resource's policy does not let in, and why."""
+    if not known(policy):
+        return []
+    kind = "key" if action.startswith("kms:") else "resource"
+    read = parse(policy, "its policy", it.account, "resource") if policy else None
+    found = []
+    for stage in STAGES:
+        unit = it.organization.units[stage]
+        for account in it.organization.targets(stage):
+            if account.id in {it.settings.accounts.management, it.account}:
+                continue
+            who = role_session(f"arn:{it.partition}:iam::{account.id}:role/model")
+            context = {
+                "aws:securetransport": ("true",),
+                "kms:viaservice": (f"s3.{it.region}.amazonaws.com",),
+            }
+            if it.organization.described and unit.id:
+                organization = it.organization.described["Organization"]["Id"]
+                context["aws:principalorgid"] = (organization,)
+                context["aws:principalorgpaths"] = ("/".join([organization, *account.parents, ""]),)
+            request = AuthorizationRequest(who, action, resource, it.account, context)
+            decision = decide(request, Policies(identity=(EVERYTHING,), resource=read, resource_kind=kind))  # type: ignore[arg-type]
+            if not decision.allowed:
+                found.append((account.id, decision))
+    return found
+
+
+def short(accounts: list[str]) -> str:
+    """The first accounts of a list, and how many more."""
+    more = f" and {len(accounts) - 5} more" if len(accounts) > 5 else ""
+    return ", ".join(accounts[:5]) + more
+
+
+def denied(found: list[tuple[str, Decision]]) -> list[tuple[str, Decision]]:
+    return [(account, decision) for account, decision in found if decision.reason == "explicit deny"]
+
+
+def let_in(it: Snapshot, bucket: Bucket) -> Iterator[Place]:
+    """The statement that is missing in a bucket's policy, merged into it."""
+    found = shut_out(it, bucket.policy, "s3:GetObject", f"arn:{it.partition}:s3:::{bucket.name}/model.tar.gz")
+    accounts = [account for account, decision in found if decision.reason != "explicit deny"]
+    if accounts:
+        policy = merged(bucket.policy or "", [read_statement(it, bucket.name)])
+        parameters = {"Bucket": bucket.name, "Policy": policy}
+        request = Request(it.account, it.region, "s3", "PutBucketPolicy", parameters)
+        what = f"its policy does not let in {short(accounts)}"
+        yield Place(it.account, f"bucket {bucket.name}", what, region=it.region, request=request)
+
+
+# -- the checks --------------------------------------------------------------------------------
+
+
+@finding(
+    "bundle-bucket-missing",
+    "stops",
+    "The bundle bucket does not exist",
+    "`make publish` uploads to it, and new projects take their seed code from it.",
+)
+def bundle_bucket_missing(it: Snapshot) -> Iterator[Place]:
+    if it.storage.bundle is None and it.data_science.stack:
+        name = bundle_bucket(it.account, it.region)
+        yield here(it, f"bucket {name}", "there is no such bucket", make_bucket(it, name) + "\nthen make publish")
+
+
+def make_bucket(it: Snapshot, name: str) -> str:
+    place = f" --create-bucket-configuration LocationConstraint={it.region}" if it.region != "us-east-1" else ""
+    return f"aws s3api create-bucket --bucket {name}{place}"
+
+
+@finding(
+    "model-bucket-missing",
+    "stops",
+    "The bucket of the models does not exist",
+    "Training writes to it, and every endpoint reads from it.",
+)
+def model_bucket_missing(it: Snapshot) -> Iterator[Place]:
+    if it.storage.models is None and it.data_science.stack:
+        name = model_bucket(it.account, it.region)
+        yield here(it, f"bucket {name}", "there is no such bucket", f"{make_bucket(it, name)}\nthen make doctor")
+
+
+@finding(
+    "model-bucket-policy",
+    "stops",
+    "The bucket of the models does not let every target account read",
+    "The endpoint fails while it downloads its model.",
+    safe=True,
+)
+def model_bucket_policy(it: Snapshot) -> Iterator[Place]:
+    if it.storage.models:
+        yield from let_in(it, it.storage.models)
+
+
+@finding(
+    "model-bucket-deny",
+    "stops",
+    "A statement of the models' bucket denies the target accounts",
+    "A Deny is stronger than every Allow.",
+)
+def model_bucket_deny(it: Snapshot) -> Iterator[Place]:
+    bucket = it.storage.models
+    if bucket and (found := denied(shut_out(it, bucket.policy, "s3:GetObject", f"arn:aws:s3:::{bucket.name}/model"))):
+        label = found[0][1].statements[0].statement.label
+        yield here(
+            it,
+            f"bucket {bucket.name}",
+            f"statement {label} denies {short([account for account, _ in found])}",
+            f'except the target accounts in statement {label}: "Condition": {{"ForAllValues:StringNotLike": '
+            f'{{"aws:PrincipalOrgPaths": {json.dumps([it.organization.path(stage) for stage in STAGES])}}}}}',
+        )
+
+
+@finding(
+    "default-bucket-policy",
+    "note",
+    "Models in the SageMaker SDK's default bucket cannot be deployed",
+    "The post trains into it. Train into the kit's model bucket, or let the target accounts read this one too.",
+    safe=True,
+)
+def default_bucket_policy(it: Snapshot) -> Iterator[Place]:
+    if it.storage.default:
+        yield from let_in(it, it.storage.default)
+
+
+@finding(
+    "bucket-public",
+    "warns",
+    "A bucket of the kit does not block public access",
+    "One careless statement in its policy would show it to everybody.",
+    safe=True,
+)
+def bucket_public(it: Snapshot) -> Iterator[Place]:
+    for bucket in (it.storage.bundle, it.storage.models):
+        if not bucket or not known(bucket.public):
+            continue
+        if off := [name for name in CLOSED if not (bucket.public or {}).get(name)]:
+            configuration = dict.fromkeys(CLOSED, True)
+            parameters = {"Bucket": bucket.name, "PublicAccessBlockConfiguration": configuration}
+            request = Request(it.account, it.region, "s3", "PutPublicAccessBlock", parameters)
+            what = f"off: {', '.join(off)}"
+            yield Place(it.account, f"bucket {bucket.name}", what, region=it.region, request=request)
+
+
+@finding(
+    "bucket-versioning",
+    "warns",
+    "A bucket of the kit keeps no versions",
+    "What is overwritten or deleted in it is lost, and with it what endpoints and projects were made from.",
+    safe=True,
+)
+def bucket_versioning(it: Snapshot) -> Iterator[Place]:
+    for bucket in (it.storage.bundle, it.storage.models):
+        if bucket and bucket.versioning != "Enabled":
+            parameters = {"Bucket": bucket.name, "VersioningConfiguration": {"Status": "Enabled"}}
+            request = Request(it.account, it.region, "s3", "PutBucketVersioning", parameters)
+            what = f"versioning is {bucket.versioning or 'off'}"
+            yield Place(it.account, f"bucket {bucket.name}", what, region=it.region, request=request)
+
+
+@finding(
+    "model-bucket-encryption",
+    "stops",
+    "The bucket of the models does not encrypt with the kit's key",
+    "What is encrypted with S3's default key for KMS can be read in its own account only.",
+    safe=True,
+)
+def model_bucket_encryption(it: Snapshot) -> Iterator[Place]:
+    bucket, key = it.storage.models, it.storage.key
+    if not bucket or not key or not known(bucket.encryption):
+        return
+    rule = (bucket.encryption or [{}])[0].get("ApplyServerSideEncryptionByDefault", {})
+    if rule.get("SSEAlgorithm") != "aws:kms" or key["KeyId"] not in rule.get("KMSMasterKeyID", ""):
+        default = {"SSEAlgorithm": "aws:kms", "KMSMasterKeyID": key["Arn"]}
+        rules = [{"ApplyServerSideEncryptionByDefault": default, "BucketKeyEnabled": True}]
+        parameters = {"Bucket": bucket.name, "ServerSideEncryptionConfiguration": {"Rules": rules}}
+        request = Request(it.account, it.region, "s3", "PutBucketEncryption", parameters)
+        what = f"it encrypts with {rule.get('SSEAlgorithm', 'nothing')} {rule.get('KMSMasterKeyID', '')}".rstrip()
+        yield Place(it.account, f"bucket {bucket.name}", what, region=it.region, request=request)
+
+
+@finding(
+    "model-key-missing",
+    "stops",
+    "The models' key is missing",
+    "Training encrypts models with it, and endpoints decrypt them with it.",
+)
+def model_key_missing(it: Snapshot) -> Iterator[Place]:
+    if it.storage.key is None and it.data_science.stack:
+        yield here(
+            it,
+            "key alias/sagemaker-multi-account-models",
+            "no key has this alias",
+            "aws kms create-alias --alias-name alias/sagemaker-multi-account-models --target-key-id "
+            f"{it.data_science.model_key_arn.rsplit('/', 1)[-1] or 'KEY'}",
+        )
+
+
+@finding(
+    "model-key-state",
+    "stops",
+    "The models' key cannot be used",
+    "No model that it encrypted can be read. Once a key is deleted, they are lost.",
+)
+def model_key_state(it: Snapshot) -> Iterator[Place]:
+    key = it.storage.key
+    if key and key["KeyState"] != "Enabled":
+        first = f"aws kms cancel-key-deletion --key-id {key['KeyId']}\n" if key["KeyState"] == "PendingDeletion" else ""
+        yield here(
+            it, f"key {key['KeyId']}", f"it is {key['KeyState']}", f"{first}aws kms enable-key --key-id {key['KeyId']}"
+        )
+
+
+@finding(
+    "model-key-policy",
+    "stops",
+    "The models' key does not let every target account decrypt",
+    "The endpoint fails while it downloads its model.",
+    safe=True,
+)
+def model_key_policy(it: Snapshot) -> Iterator[Place]:
+    key = it.storage.key
+    if not key or key["KeyState"] != "Enabled":
+        return
+    found = shut_out(it, it.storage.key_policy, "kms:Decrypt", key["Arn"])
+    if accounts := [account for account, decision in found if decision.reason != "explicit deny"]:
+        policy = merged(it.storage.key_policy or "", [decrypt_statement(it)])
+        parameters = {"KeyId": key["KeyId"], "PolicyName": "default", "Policy": policy}
+        request = Request(it.account, it.region, "kms", "PutKeyPolicy", parameters)
+        what = f"its policy does not let in {short(accounts)}"
+        yield Place(it.account, f"key {key['KeyId']}", what, region=it.region, request=request)
+
+
+@finding(
+    "model-key-rotation",
+    "note",
+    "The models' key does not rotate",
+    "KMS then never replaces its material. Old models stay readable when it does.",
+    safe=True,
+)
+def model_key_rotation(it: Snapshot) -> Iterator[Place]:
+    if it.storage.key and it.storage.rotation is False:
+        id = it.storage.key["KeyId"]
+        request = Request(it.account, it.region, "kms", "EnableKeyRotation", {"KeyId": id})
+        yield Place(it.account, f"key {id}", "rotation is off", region=it.region, request=request)

@@ -1,0 +1,162 @@
+"""Studio and the region: the domain, its project templates, the services and the source that projects need."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+from scripts.bundle.doctor.data_science import here
+from scripts.bundle.doctor.findings import Place, Request, finding
+from scripts.bundle.doctor.reader import UNREAD, Reader, known, together
+from scripts.bundle.environment import Environment
+from scripts.bundle.sections import botocore_session
+
+if TYPE_CHECKING:
+    from scripts.bundle.doctor.snapshot import Snapshot
+
+ALWAYS = ("servicecatalog", "codepipeline", "codebuild", "stepfunctions", "events", "sns", "ssm", "kms")
+ENABLE = "EnableSagemakerServicecatalogPortfolio"
+
+
+@dataclass(frozen=True)
+class Studio:
+    """domains: as DescribeDomain shows each; tags: by domain id; templates: Enabled or Disabled."""
+
+    domains: Any = UNREAD
+    tags: Mapping[str, Any] = field(default_factory=dict)
+    templates: Any = UNREAD
+    connection: Any = UNREAD
+
+
+def gather(reader: Reader, settings: Environment) -> Studio:
+    account, source = settings.accounts.data_science, settings.source
+    status, listed = together(
+        [
+            partial(reader.ask, account, "sagemaker", "GetSagemakerServicecatalogPortfolioStatus"),
+            partial(reader.pages, account, "sagemaker", "ListDomains", "Domains"),
+        ]
+    )
+    domains = listed
+    if listed and known(listed):
+        ids = [domain["DomainId"] for domain in listed]
+        found = together([partial(reader.ask, account, "sagemaker", "DescribeDomain", DomainId=id) for id in ids])
+        domains = [domain for domain in found if domain]
+    connection: Any = UNREAD
+    if source.provider == "connection" and source.connection_arn:
+        arn = source.connection_arn
+        connection = reader.ask(account, "codeconnections", "GetConnection", arn.split(":")[3], ConnectionArn=arn)
+    return Studio(domains=domains, templates=status["Status"] if status else status, connection=connection)
+
+
+def chosen(it: Snapshot) -> list[Any]:
+    """The domains that matter: the one in studio.domain_id, or every one."""
+    wanted = it.settings.studio.domain_id
+    return [domain for domain in it.studio.domains or [] if wanted in ("", domain["DomainId"])]
+
+
+# -- the checks --------------------------------------------------------------------------------
+
+
+@finding(
+    "domain-missing",
+    "stops",
+    "There is no Studio domain",
+    "Data scientists create projects, train and approve in Studio.",
+)
+def domain_missing(it: Snapshot) -> Iterator[Place]:
+    if known(it.studio.domains) and not chosen(it):
+        wanted = it.settings.studio.domain_id
+        yield here(
+            it,
+            f"domain {wanted}".rstrip(),
+            f"studio.domain_id names {wanted}, which is not there" if wanted else "the account has none in this region",
+            "SageMaker console, Domains, Create domain; or put the right id into studio.domain_id",
+        )
+
+
+@finding(
+    "domain-status",
+    "stops",
+    "The Studio domain is not in service",
+    "Nobody can open Studio.",
+)
+def domain_status(it: Snapshot) -> Iterator[Place]:
+    for domain in chosen(it):
+        if domain["Status"] not in {"InService", "Updating"}:
+            yield here(
+                it,
+                f"domain {domain['DomainId']}",
+                f"{domain['Status']} {domain.get('FailureReason', '')}".rstrip(),
+                f"aws sagemaker describe-domain --domain-id {domain['DomainId']} says why",
+            )
+
+
+@finding(
+    "domain-role",
+    "warns",
+    "A Studio domain's execution role is not in the environment file",
+    "Its users neither see the product nor may they use the models' key.",
+)
+def domain_role(it: Snapshot) -> Iterator[Place]:
+    known_names = {role.rsplit("/", 1)[-1] for role in it.settings.studio.execution_roles}
+    for domain in chosen(it):
+        role = domain.get("DefaultUserSettings", {}).get("ExecutionRole", "")
+        if role and role.rsplit("/", 1)[-1] not in known_names:
+            yield here(
+                it,
+                f"domain {domain['DomainId']} ({domain['DomainName']})",
+                f"its users work as {role}",
+                f"add {role.split(':role/')[-1]} to studio.execution_roles, then make accounts publish",
+            )
+
+
+@finding(
+    "templates-off",
+    "stops",
+    "Studio does not show the organization's project templates",
+    "Project templates are switched on for the account and region.",
+    safe=True,
+)
+def templates_off(it: Snapshot) -> Iterator[Place]:
+    if it.studio.templates == "Disabled":
+        request = Request(it.account, it.region, "sagemaker", ENABLE, {})
+        yield Place(it.account, "project templates", "they are disabled", region=it.region, request=request)
+
+
+@finding(
+    "region-service",
+    "stops",
+    "A service that projects need is not in the region",
+    "The product, its pipeline and builds live in the data science account's region.",
+)
+def region_service(it: Snapshot) -> Iterator[Place]:
+    session = botocore_session()
+    for service in ALWAYS:
+        if it.region not in session.get_available_regions(service, it.partition):
+            yield here(
+                it,
+                f"service {service}",
+                f"{service} is not available in {it.region}",
+                f"choose another region in the environment file: `aws ssm get-parameters-by-path --path "
+                f"/aws/service/global-infrastructure/services/{service}/regions` lists them",
+            )
+
+
+@finding(
+    "source-unavailable",
+    "stops",
+    "CodeCommit is not in the region",
+    "The projects' repositories cannot be made there.",
+)
+def source_unavailable(it: Snapshot) -> Iterator[Place]:
+    regions = botocore_session().get_available_regions("codecommit", it.partition)
+    if it.settings.source.provider == "codecommit" and it.region not in regions:
+        yield here(
+            it,
+            "service codecommit",
+            f"CodeCommit is not available in {it.region}",
+            "use GitHub, GitLab or Bitbucket: `source: {provider: connection, connection_arn: …}` in the environment "
+            "file, or another region",
+        )

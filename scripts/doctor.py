@@ -1,0 +1,79 @@
+"""Examine an installation, and say what would stop a deployment: what, where, why, and what mends it.
+
+Reads only, with whatever credentials are at hand: those of the management account enter the other accounts
+through the role roles.access; those of the data science account see that account and the organization.
+--fix applies what is safe, after showing it. Exit code 1 when something would stop a deployment.
+
+examples:
+  make doctor
+  make doctor PROJECT=iris-multi-01 ARGS="--profile management --json"
+  python -m scripts.doctor --profile management --fix --dry-run
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+from collections.abc import Sequence
+from pathlib import Path
+
+from botocore import xform_name
+
+from scripts.bundle import environment, pack
+from scripts.bundle.connect import add_options, connect
+from scripts.bundle.console import paint, run, say
+from scripts.bundle.doctor import report, snapshot
+from scripts.bundle.doctor.findings import Finding, Request, examine
+from scripts.bundle.doctor.reader import Reader
+from scripts.bundle.environment import Environment
+
+
+def bundle_in(folder: Path) -> pack.Bundle | None:
+    """The bundle that is built; None where none is."""
+    return pack.read_build(folder) if (folder / pack.MANIFEST).exists() else None
+
+
+def look(reader: Reader, settings: Environment, bundle: pack.Bundle | None, project: str) -> list[Finding]:
+    reader.notes.clear()
+    return examine(snapshot.gather(reader, settings, bundle, project))
+
+
+def mend(reader: Reader, findings: Sequence[Finding], dry_run: bool) -> bool:
+    """Show the safe requests, and send them unless dry_run; whether anything was sent."""
+    requests: dict[str, Request] = {f.fix: f.place.request for f in findings if f.place.request}
+    for command, request in requests.items():
+        say(paint(f"  ~ {request.account}  {command}", "33"))
+        if not dry_run:
+            client = reader.client(request.account, request.service, request.region)
+            getattr(client, xform_name(request.operation))(**request.parameters)
+    count = f"{len(requests)} request{'s' * (len(requests) != 1)}"
+    say(f"{count} {'planned' if dry_run else 'sent'}" if requests else "nothing that --fix could mend")
+    return bool(requests) and not dry_run
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    parser = argparse.ArgumentParser(
+        prog="python -m scripts.doctor", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    add_options(parser)
+    parser.add_argument("--project", default="", metavar="NAME", help="examine only this project")
+    parser.add_argument("--fix", action="store_true", help="apply what is safe, after showing it")
+    parser.add_argument("--bundle", type=Path, default=pack.BUILD, metavar="FOLDER", help="default build/")
+    args = parser.parse_args(argv)
+    settings = environment.load(args.environment)
+    bundle = bundle_in(args.bundle)
+    connection = connect(settings, args.profile, args.region)
+    reader = Reader(connection)
+    say(f"examining the installation of {args.environment}, {connection.region}, from account {connection.account}:")
+    findings = look(reader, settings, bundle, args.project)
+    if args.fix and mend(reader, findings, args.dry_run):
+        findings = look(reader, settings, bundle, args.project)
+    if args.json:
+        print(json.dumps(report.as_data(findings, reader.notes), indent=2))
+    else:
+        print("\n".join(report.lines(findings, reader.notes)))
+    return 1 if any(found.check.severity == "stops" for found in findings) else 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(run(main))

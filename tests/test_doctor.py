@@ -1,0 +1,218 @@
+"""`make doctor`: a healthy installation has no finding; each way to break it is found, and told how to mend."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import botocore.session
+import pytest
+from botocore import xform_name
+
+from scripts.bundle.doctor import report
+from scripts.bundle.doctor.findings import CHECKS
+from scripts.bundle.doctor.launch import NEEDED
+from scripts.bundle.doctor.merge import merged
+from scripts.bundle.doctor.reader import Reader
+from scripts.rehearsal import setting as people
+from scripts.rehearsal.server import EmbeddedAws
+from tests.doctor_cases import cases
+from tests.doctor_cases.organization import move
+from tests.doctor_cases.storage import OTHERS
+from tests.doctor_world import World, make_world
+
+ROOT = Path(__file__).parents[1]
+CASES = cases()
+CLI_OWN = {"region", "notification-endpoint", "no-retain-stacks"}  # options that are no members of the API
+SESSION = botocore.session.Session()
+TARGETS = set(re.findall(r"^([a-z]+):", (ROOT / "Makefile").read_text(encoding="utf-8"), re.MULTILINE))
+READS = re.compile("Get|List|Describe|Search|Head|AssumeRole$")
+
+
+@pytest.fixture(scope="module")
+def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
+    folder = tmp_path_factory.mktemp("doctor")
+    with EmbeddedAws(folder) as cloud:
+        yield make_world(cloud, folder)
+    assert not cloud.faults, "\n".join(f"{fault.where}\n{fault.traceback}" for fault in cloud.faults)
+
+
+def test_a_healthy_installation_has_no_finding_and_everything_is_examined(world: World) -> None:
+    code, told = world.doctor()
+    assert told == {"findings": [], "not_examined": [], "stops": False}
+    assert code == 0
+    assert world.typed()[1] == f"{len(CHECKS)} checks, nothing found\n"
+
+
+def test_every_check_has_a_case_and_there_are_many() -> None:
+    assert sorted(CASES) == sorted(CHECKS)
+    assert len(CHECKS) >= 40
+
+
+def check_commands(fix: str) -> None:
+    """Every command of the AWS CLI in a fix exists, with its options, and every target of the Makefile."""
+    for told in re.findall(r"(?<![\w-])aws [a-z0-9-]+ [a-z-]+.*?(?=(?<![\w-])aws |$)", fix, re.MULTILINE):
+        _, service, name, *_ = told.split()
+        model = SESSION.get_service_model({"s3api": "s3"}.get(service, service))
+        operations = {xform_name(operation, "-"): operation for operation in model.operation_names}
+        assert name in operations, fix
+        shape = model.operation_model(operations[name]).input_shape
+        known = {xform_name(member, "-") for member in shape.members} if shape else set()
+        assert set(re.findall(r" --([a-z-]+)", told)) <= known | CLI_OWN, fix
+    assert set(re.findall(r"^(?:then )?make ([a-z]+)", fix, re.MULTILINE)) <= TARGETS, fix
+
+
+@pytest.mark.parametrize("id", sorted(CASES))
+def test_what_is_broken_is_found_and_told_how_to_mend(world: World, id: str) -> None:
+    case, check = CASES[id], CHECKS[id]
+    with case.broken(world):
+        reader = world.reader(case.region, case.fresh)
+        found = [one for one in world.look(reader, case.project) if one.check.id == id]
+        assert found, f"{id} was not found"
+        for one in found:
+            assert re.fullmatch(r"\d{12}", one.place.account)
+            assert one.place.resource
+            assert one.place.what
+            assert (one.place.request is not None) == check.safe
+            check_commands(one.fix)
+        assert any(case.fix in one.fix for one in found), [one.fix for one in found]
+        if check.safe:
+            world.mend(reader, found)
+            assert [one for one in world.look(reader, case.project) if one.check.id == id] == []
+
+
+def test_everything_was_mended_again(world: World) -> None:
+    assert world.doctor()[1]["findings"] == []
+
+
+# -- the command -------------------------------------------------------------------------------
+
+
+def test_without_fix_nothing_is_written_whatever_is_found(world: World) -> None:
+    with CASES["model-bucket-policy"].broken(world), CASES["rule-disabled"].broken(world):
+        before = len(world.requests())
+        code, told = world.doctor()
+        assert code == 1
+        assert told["stops"] is True
+        assert world.doctor("--fix", "--dry-run")[0] == 1
+        asked = {request["operation"] for request in world.requests()[before:]}
+    assert [name for name in asked if not READS.match(name)] == []
+    assert {finding["id"] for finding in told["findings"]} == {"model-bucket-policy", "rule-disabled"}
+    assert all(finding["safe"] for finding in told["findings"])
+
+
+def test_fix_mends_what_is_safe_and_leaves_other_peoples_statements_byte_for_byte(
+    world: World, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with CASES["model-bucket-policy"].broken(world), CASES["starter-missing"].broken(world):
+        code, text = world.typed("--fix")
+        policy = world.client("s3").get_bucket_policy(Bucket=world.models)["Policy"]
+        theirs = (OTHERS % world.models).split("[")[1].rsplit("]", 1)[0].strip()
+        assert theirs in policy
+        assert "TargetAccountsReadModels" in policy
+        assert "aws s3api put-bucket-policy" in capsys.readouterr().err
+        assert code == 1  # the state machine is still missing
+        assert "starter-missing" in text
+        assert "model-bucket-policy" not in text
+
+
+def test_a_finding_says_what_where_why_and_what_to_do(world: World) -> None:
+    with CASES["delegation"].broken(world):
+        code, text = world.typed()
+    assert code == 1
+    assert "stops  delegation  999999999999 account 111111111111" in text
+    assert "delegated administrators of stack sets: none" in text
+    assert "Each stage is a stack set" in text
+    assert "to do: aws organizations register-delegated-administrator" in text
+    assert "1 stops a deployment, 0 warnings, 0 notes" in text
+
+
+def test_warnings_and_notes_do_not_stop(world: World) -> None:
+    with CASES["model-key-rotation"].broken(world), CASES["quota-blue-green"].broken(world):
+        code, told = world.doctor()
+    assert code == 0
+    assert [finding["severity"] for finding in told["findings"]] == ["warns", "note"]
+
+
+# -- who may see what --------------------------------------------------------------------------
+
+
+def test_from_the_data_science_account_the_targets_are_not_examined_and_it_is_said_who_can(world: World) -> None:
+    code, told = world.doctor(by=world.engineer(world.account))
+    assert (code, told["findings"]) == (0, [])
+    [note] = told["not_examined"]
+    assert note["what"] == "roles of 2 target accounts"
+    assert note["who"] == "the management account 999999999999"
+
+
+def test_the_data_science_account_sees_that_it_is_no_delegated_administrator(world: World) -> None:
+    with CASES["delegation"].broken(world):
+        code, told = world.doctor(by=world.engineer(world.account))
+    assert code == 1
+    assert [finding["id"] for finding in told["findings"]] == ["delegation"]
+    assert "the organization's units and accounts" in [note["what"] for note in told["not_examined"]]
+
+
+def test_what_the_credentials_may_not_read_is_told_and_is_no_finding(world: World) -> None:
+    iam = world.client("iam")
+    people.make_person(iam, world.account, "Visitor", "arn:aws:iam::aws:policy/AmazonS3ReadOnlyAccess")
+    visitor = people.sign_in(world.cloud, world.account, "Visitor", "us-east-1")
+    code, told = world.doctor(by=visitor)
+    assert code == 0
+    assert told["findings"] == []
+    needs = {note["needs"] for note in told["not_examined"]}
+    assert {"the permission servicecatalog:ListPortfolios", "the permission kms:DescribeKey"} <= needs
+    assert all(note["who"] for note in told["not_examined"])
+
+
+def test_the_reader_refuses_to_write(world: World) -> None:
+    reader = world.reader()
+    with pytest.raises(ValueError, match="writes"):
+        reader.ask(world.account, "s3", "DeleteBucket", Bucket=world.models)
+    assert isinstance(reader, Reader)
+
+
+def test_accounts_of_nested_units_are_examined_too(world: World) -> None:
+    client, unit = world.client("organizations", world.management), world.story.setting.units["staging"]
+    child = client.create_organizational_unit(ParentId=unit, Name="Nested")["OrganizationalUnit"]["Id"]
+    move(world, world.staging, child)
+    try:
+        assert world.look(world.reader()) == []
+        with CASES["model-role-missing"].broken(world):
+            assert [one.check.id for one in world.look(world.reader())] == ["model-role-missing"]
+    finally:
+        move(world, world.staging, unit)
+        client.delete_organizational_unit(OrganizationalUnitId=child)
+
+
+# -- what the texts rest on --------------------------------------------------------------------
+
+
+def test_the_launch_role_is_asked_for_exactly_what_a_launch_asked(world: World) -> None:
+    launches = [r for r in world.requests() if str(r.get("role")).endswith("ProductsLaunchRole")]
+    asked = {need["action"] for request in launches for need in request["needs"]}
+    assert asked == set(NEEDED)
+
+
+@pytest.mark.parametrize(
+    ("policy", "expected"),
+    [
+        ("", '{"Version": "2012-10-17", "Statement": [OURS]}'),
+        ('{"Statement":[ ]}', '{"Statement":[OURS]}'),
+        ('{"Statement": {"Sid":"A"} , "Id":"x"}', '{"Statement": [{"Sid":"A"}, OURS] , "Id":"x"}'),
+        ('{ "Id": "[", "Statement":[ {"Sid":"A"}\n]}', '{ "Id": "[", "Statement":[ {"Sid":"A"}, OURS\n]}'),
+        ('{"Statement":[{"Sid" : "Ours", "x":1},{"Sid":"B"}]}', '{"Statement":[OURS,{"Sid":"B"}]}'),
+    ],
+)
+def test_a_statement_is_merged_by_its_sid_and_nothing_else_moves(policy: str, expected: str) -> None:
+    ours = {"Sid": "Ours", "Effect": "Allow"}
+    made = merged(policy, [ours])
+    assert made == expected.replace("OURS", json.dumps(ours))
+    assert merged(made, [ours]) == made
+
+
+def test_the_page_of_findings_is_what_the_code_says() -> None:
+    """Write it anew: python -m scripts.bundle.doctor.report"""
+    assert report.table() in (ROOT / "docs/doctor.md").read_text(encoding="utf-8")
