@@ -330,7 +330,10 @@ def organization(cloud: Cloud) -> tuple[str, str, str, str]:
 
 def test_organization_paths_open_a_bucket_to_a_unit(strict: Cloud) -> None:
     _, unit, member, org = organization(strict)
-    path = {"ForAnyValue:StringLike": {"aws:PrincipalOrgPaths": f"{org}/*/{unit}/*"}}
+    path = {
+        "ForAnyValue:StringLike": {"aws:PrincipalOrgPaths": f"{org}/*/{unit}/*"},
+        "StringEquals": {"aws:PrincipalOrgID": org},  # a fixed value, or S3 blocks the policy as a public one
+    }
     bucket(strict, "models", allow("s3:GetObject", "arn:aws:s3:::models/*", Principal="*", Condition=path))
     inside = session(strict, "inside", allow("s3:GetObject"), account=member).client("s3")
     outside = session(strict, "outside", allow("s3:GetObject"), account=B).client("s3")

@@ -206,7 +206,9 @@ def test_a_bucket_has_one_policy_resource(cloud: Cloud) -> None:
         "Bucket": "shop-b",
         "PolicyDocument": {
             **ALLOW,
-            "Statement": [{**ALLOW["Statement"][0], "Principal": "*", "Resource": "arn:aws:s3:::shop-b/*"}],
+            "Statement": [
+                {**ALLOW["Statement"][0], "Principal": {"AWS": ACCOUNT}, "Resource": "arn:aws:s3:::shop-b/*"}
+            ],
         },
     }
     made = create(cloud, "AWS::S3::BucketPolicy", policy)

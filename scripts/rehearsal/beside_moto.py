@@ -10,7 +10,7 @@ from typing import Any
 
 from scripts.rehearsal import moto_bridge
 from scripts.rehearsal.calls import Call
-from scripts.rehearsal.services import alarms
+from scripts.rehearsal.services import alarms, strict
 
 
 def _look(call: Call) -> None:
@@ -45,11 +45,13 @@ BEFORE: dict[tuple[str, str], Callable[[Call], Any]] = {
     ("cloudwatch", "DescribeAlarms"): _look,
     ("cloudwatch", "DescribeAlarmsForMetric"): _look,
     ("cloudwatch", "PutMetricAlarm"): _check_alarm,
+    **strict.CHECKS,
 }
 AFTER: dict[tuple[str, str], Callable[[Call, Any], None]] = {  # with what was found before
     ("cloudwatch", "PutMetricAlarm"): _begin,
     ("cloudwatch", "PutMetricData"): _new_data,
     ("cloudwatch", "SetAlarmState"): _set_state,
+    ("s3", "CreateBucket"): strict.block_public_access,
 }
 
 

@@ -104,7 +104,8 @@ NOBODY = Identity((), None, {})
 def role_named(role_arn: str) -> Any:
     """moto's role of this ARN, or None."""
     account = role_arn.split(":")[4]
-    return next((r for r in moto_bridge.backend("iam", account, "aws").roles.values() if r.arn == role_arn), None)
+    roles = list(moto_bridge.backend("iam", account, "aws").roles.values())  # another request may add one meanwhile
+    return next((role for role in roles if role.arn == role_arn), None)
 
 
 def identity_of(principal: Principal) -> Identity:

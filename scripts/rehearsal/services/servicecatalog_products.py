@@ -174,6 +174,7 @@ def keep_copy(cloud: Cloud, region: str, artifact: str, body: str) -> None:
     if bucket not in {item["Name"] for item in s3.list_buckets()["Buckets"]}:
         location = {} if region == "us-east-1" else {"CreateBucketConfiguration": {"LocationConstraint": region}}
         s3.create_bucket(Bucket=bucket, **location)
+        s3.delete_public_access_block(Bucket=bucket)
         statement = {
             "Sid": "LaunchRolesReadTemplates",
             "Effect": "Allow",
