@@ -14,7 +14,7 @@ import json
 import re
 import sys
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -132,18 +132,31 @@ def test_the_copy_to_read_is_of_this_notebook() -> None:
 
 @dataclass(frozen=True)
 class World:
+    """The notebook was run whole, and then from the data on once more, as by somebody who tries another model."""
+
     server: EmbeddedAws
     story: Story
-    executed: Executed
+    executed: Executed  # of the first time
+    cells: dict[str, dict[str, Any]]  # with their outputs; -again is the second time
     requests: list[dict[str, Any]]  # while the notebook ran
 
     def printed(self, cell: str) -> str:
-        outputs = next(c["outputs"] for c in self.executed.content["cells"] if c["id"] == cell)
+        outputs = self.cells[cell]["outputs"]
         return "".join(text_of(output["text"]) for output in outputs if output["output_type"] == "stream")
 
     @property
     def pipeline(self) -> str:
         return f"{self.story.project_name}-{self.story.project_id}-notebook"
+
+
+def run_twice(folder: Path) -> Path:
+    """A copy of the notebook with its cells from the data on a second time."""
+    cells = book(FIRST)["cells"]
+    start = next(number for number, cell in enumerate(cells) if cell["id"] == "upload")
+    again = [{**cell, "id": f"{cell['id']}-again"} for cell in cells[start:] if cell["cell_type"] == "code"]
+    path = folder / FIRST.name
+    path.write_text(json.dumps({**book(FIRST), "cells": cells + again}), encoding="utf-8")
+    return path
 
 
 @pytest.fixture(scope="module")
@@ -153,19 +166,22 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
     with server as cloud:
         story = Story(cloud, folder)
         play(story, until="project")
-        executed = execute(FIRST, server, story, folder / "notebook")
+        executed = execute(run_twice(folder), server, story, folder / "notebook")
         requests = [entry for entry in read_requests(folder / "requests.jsonl") if entry["chapter"] == FIRST.stem]
-        story.execution_id = next(iter(story.executions()))["pipelineExecutionId"]
-        newest = story.scientist.client("sagemaker").list_model_packages(ModelPackageGroupName=story.project_name)
-        story.model_package_arn = newest["ModelPackageSummaryList"][0]["ModelPackageArn"]
-        yield World(server, story, executed, requests)
+        cells = executed.content["cells"]
+        first = replace(executed, content={**executed.content, "cells": cells[: len(book(FIRST)["cells"])]})
+        story.execution_id = story.executions()[1]["pipelineExecutionId"]  # the second one is the newest
+        story.model_package_arn = story.scientist.client("sagemaker").list_model_packages(
+            ModelPackageGroupName=story.project_name, SortBy="CreationTime", SortOrder="Ascending"
+        )["ModelPackageSummaryList"][0]["ModelPackageArn"]
+        yield World(server, story, first, {cell["id"]: cell for cell in cells}, requests)
     assert not cloud.faults, "\n".join(f"{fault.where}\n{fault.traceback}" for fault in cloud.faults)
 
 
 def test_every_cell_ran_in_order(world: World) -> None:
     cells = [cell for cell in world.executed.content["cells"] if cell["cell_type"] == "code"]
     assert [cell["execution_count"] for cell in cells] == list(range(1, len(cells) + 1))
-    assert list(world.executed.seconds) == list(code(FIRST))
+    assert list(world.executed.seconds)[: len(cells)] == list(code(FIRST))
     assert not [output for cell in cells for output in cell["outputs"] if output["output_type"] == "error"]
 
 
@@ -218,24 +234,34 @@ def test_progress_was_told_while_it_waited(world: World) -> None:
     assert told == ["Source", "Build", "DeployResourcesStaging", "TestStaging"]
 
 
-def test_the_pipeline_brought_that_very_version_to_staging_and_waits(world: World) -> None:
+def test_the_pipeline_tested_that_very_version_in_staging_and_waits(world: World) -> None:
+    assert "version 1 is live in staging" in world.printed("follow-pipeline")
     golden = json.loads((ROOT / "seed-code/model-deploy/tests/golden-payloads.json").read_text())["payloads"]
     account = world.story.setting.targets["staging"]
-    endpoint = chapters.ask_endpoint(world.story, "staging", account, golden)
-    assert endpoint["model_package_arn"] == world.story.model_package_arn
+    for name in ("the endpoint serves the manifest's model", *(payload["name"] for payload in golden)):
+        assert re.search(rf"SUCCEEDED +staging\.{account}/us-east-1 +{name} ", world.printed("read-tests"))
+    assert "waits for approval" in world.printed("approve-production")
+    build = next(action for action in world.story.actions() if action["actionName"] == "Build")
+    assert build["output"]["outputVariables"]["MODEL_PACKAGE_VERSION"] == "1"
+
+
+def test_run_again_it_brings_another_version_to_staging_behind_the_one_that_waits(world: World) -> None:
+    assert "version 2 of iris-multi-01: PendingManualApproval" in world.printed("read-metrics-again")
+    assert "version 2 is live in staging" in world.printed("follow-pipeline-again")
+    assert "still asks about an earlier version" in world.printed("approve-production-again")
+    golden = json.loads((ROOT / "seed-code/model-deploy/tests/golden-payloads.json").read_text())["payloads"]
+    endpoint = chapters.ask_endpoint(world.story, "staging", world.story.setting.targets["staging"], golden)
+    assert endpoint["model_package_arn"] == world.story.model_package_arn.removesuffix("1") + "2"
     assert endpoint["predictions"] == endpoint["expected"]
-    assert world.story.stage("ApproveDeployment")["latestExecution"]["status"] == "InProgress"
-    assert world.story.stage("DeployProd").get("latestExecution", {}).get("status") != "Succeeded"
-    for payload in golden:
-        assert re.search(rf"SUCCEEDED +staging\.{account}/us-east-1 +{payload['name']} ", world.printed("read-tests"))
+    waiting = world.story.stage("ApproveDeployment")["latestExecution"]
+    assert (waiting["pipelineExecutionId"], waiting["status"]) == (world.story.execution_id, "InProgress")
 
 
 def test_the_plot_is_there(world: World) -> None:
     files = rendered(world.executed, "notebook-01", "head")
     assert sorted(files) == ["notebook-01-plot.png", "notebook-01.md"]
     assert files["notebook-01-plot.png"].startswith(b"\x89PNG")
-    outputs = next(c["outputs"] for c in world.executed.content["cells"] if c["id"] == "plot")
-    assert base64.b64decode(outputs[0]["data"]["image/png"]) == files["notebook-01-plot.png"]
+    assert base64.b64decode(world.cells["plot"]["outputs"][0]["data"]["image/png"]) == files["notebook-01-plot.png"]
 
 
 def test_it_asked_as_the_studio_role_and_was_refused_only_what_that_role_never_may(world: World) -> None:
@@ -255,9 +281,9 @@ def test_it_reached_aws_alone(world: World) -> None:
 
 def test_the_last_cell_lets_an_approver_through_and_nobody_else(world: World) -> None:
     """It is run as it stands, with a reason filled in: first by the data scientist, then by the approver."""
-    assert "Whoever has the policy sagemaker-multi-account-approver" in world.printed("approve-production")
     source = code(FIRST)["approve-production"].replace('approval_reason = ""', 'approval_reason = "9 tests passed"', 1)
     names = {"deployment": world.story.pipeline_name, "region": world.story.region}
+    names["deployment_id"] = world.story.execution_id
     told = []
     for person in (world.story.scientist, world.story.approver):
         with contextlib.redirect_stdout(io.StringIO()) as said:
