@@ -61,8 +61,20 @@ doctor: $(READY) ## Examine the installation: what would stop a deployment, and 
 	@$(RUN) scripts.doctor $(if $(PROJECT),--project $(PROJECT)) $(ARGS)
 
 .PHONY: publish
-publish: $(READY) ## Publish the bundle to Service Catalog, as environment.yaml says
-	@$(RUN) scripts.publish $(ARGS)
+publish: $(READY) ## Publish the bundle as environment.yaml says, or TO=service-catalog, s3 or both
+	@$(RUN) scripts.publish $(if $(TO),--to $(TO)) $(ARGS)
+
+.PHONY: versions
+versions: $(READY) ## List the published versions, and which one each project runs
+	@$(RUN) scripts.versions $(ARGS)
+
+.PHONY: diff
+diff: $(READY) ## Show what a version changes in a project (PROJECT=), or between two (FROM= TO=)
+	@$(RUN) scripts.diff $(if $(PROJECT),--project $(PROJECT)) $(if $(FROM),--from $(FROM)) $(if $(TO),--to $(TO)) $(ARGS)
+
+.PHONY: upgrade
+upgrade: $(READY) ## Upgrade one project (PROJECT=) to the newest version, or TO= another
+	@$(RUN) scripts.upgrade $(if $(PROJECT),--project $(PROJECT)) $(if $(TO),--to $(TO)) $(ARGS)
 
 .PHONY: console-bundle
 console-bundle: $(READY) package ## Write what somebody needs who publishes by clicking in the console

@@ -1,11 +1,13 @@
-"""Publish the bundle to Service Catalog in the data science account: plan, show, apply.
+"""Publish the bundle from the data science account, to Service Catalog, to S3 or to both: plan, show, apply.
 
-What is published is never overwritten or deleted. An unchanged bundle writes nothing; a changed one
-becomes a new version, and the older ones are deprecated.
+What is published is never overwritten or deleted. An unchanged bundle writes nothing; a changed one becomes a
+new version, and the older ones are deprecated (Service Catalog) or hidden (S3). `--to s3` gives a project
+template that Studio finds in the bundle bucket.
 
 examples:
   make publish ARGS="--profile data-science --dry-run"
-  python -m scripts.publish --profile data-science
+  make publish TO=both
+  python -m scripts.publish --profile data-science --to s3
   python -m scripts.publish --environment eu.yaml --region eu-west-1 --json
 """
 
@@ -15,10 +17,16 @@ import argparse
 import json
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
-from scripts.bundle import environment, pack, plan, publishing
+from scripts.bundle import environment, hosting, pack, plan, publishing
 from scripts.bundle.connect import add_options, connect, require_account
 from scripts.bundle.console import run, say
+from scripts.bundle.plan import Step
+
+
+def done(step: Step) -> None:
+    say(f"  done: {step.kind} {step.name}")
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -27,24 +35,46 @@ def main(argv: Sequence[str] | None = None) -> int:
     )
     add_options(parser)
     parser.add_argument("--bundle", type=Path, default=pack.BUILD, metavar="FOLDER", help="default build/")
+    parser.add_argument(
+        "--to", choices=["service-catalog", "s3", "both"], help="default: publishing.to of the environment file"
+    )
     args = parser.parse_args(argv)
     settings = environment.load(args.environment)
-    bundle = pack.read_build(args.bundle)
-    pack.check_fresh(bundle, pack.ROOT)
+    built = pack.read_build(args.bundle)
+    pack.check_fresh(built, pack.ROOT)
     connection = connect(settings, args.profile, args.region)
     require_account(connection, settings.accounts.data_science, "accounts.data_science")
+    bundle = publishing.installed(built, settings, connection)
+    to = args.to or settings.publishing.to
     want = publishing.wanted(settings, bundle, connection.account, connection.region, connection.partition)
-    found = publishing.look(connection, want)
-    steps = publishing.make_plan(want, found)
-    say(f"publish {bundle.name} to account {connection.account}, {connection.region}:")
-    plan.show(steps)
-    result = {"bundle": bundle.name, "sha256": bundle.digest, "steps": plan.as_data(steps), "applied": not args.dry_run}
+    found = publishing.look(connection, want, catalog=to != "s3")
+    steps = publishing.make_plan(want, found, catalog=to != "s3")
+    hosted = (
+        hosting.hosted(want, bundle, connection.partition, settings.studio.domain_id)
+        if to != "service-catalog"
+        else None
+    )
+    there = hosting.look(connection, hosted) if hosted else None
+    hosted_steps = hosting.make_plan(hosted, there) if hosted and there else []
+    every = [*steps, *hosted_steps]
+    say(f"publish {bundle.name} to account {connection.account}, {connection.region} ({to}):")
+    plan.show(every)
+    result: dict[str, Any] = {
+        "bundle": bundle.name,
+        "sha256": bundle.digest,
+        "to": to,
+        "steps": plan.as_data(every),
+        "applied": not args.dry_run,
+    }
     if not args.dry_run:
-        ids = publishing.apply(
-            connection, want, found, steps, told=lambda step: say(f"  done: {step.kind} {step.name}")
-        )
-        result |= {"portfolio_id": ids.portfolio, "product_id": ids.product, "version_id": ids.version}
-        say(f"published {bundle.name}" if plan.writes(steps) else f"{bundle.name} is published already: nothing to do")
+        ids = publishing.apply(connection, want, found, steps, told=done)
+        if to != "s3":
+            result |= {"portfolio_id": ids.portfolio, "product_id": ids.product, "version_id": ids.version}
+        if hosted and there:
+            hosting.apply(connection, hosted, hosted_steps, done)
+            hosting.tell(hosted, there)
+            result |= {"template_url": hosted.url, "role_arn": hosted.launch_role}
+        say(f"published {bundle.name}" if plan.writes(every) else f"{bundle.name} is published already: nothing to do")
     if args.json:
         print(json.dumps(result, indent=2))
     return 0

@@ -187,7 +187,9 @@ def test_without_any_single_statement_a_rehearsal_is_refused_something(world: Wo
 
 def test_every_reason_is_listed_in_the_documentation() -> None:
     listed = re.findall(
-        r"^\| (\w+Role|DataScientist|Approver) \| ([\w, ]+) \| ", (ROOT / "docs/permissions.md").read_text(), re.M
+        r"^\| (\w+Role|DataScientist|ProjectCreator|Approver) \| ([\w, ]+) \| ",
+        (ROOT / "docs/permissions.md").read_text(),
+        re.M,
     )
     written = [reasons((ROOT / name).read_text(encoding="utf-8")) for name in TEMPLATES]
     found = {(holder, sid) for of in written for holder, sids in of.items() for sid in sids}

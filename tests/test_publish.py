@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import re
 from collections.abc import Iterator
@@ -10,11 +11,13 @@ from typing import Any
 
 import pytest
 from botocore.exceptions import ClientError
+from ruamel.yaml import YAML
 
 from scripts import package, publish
 from scripts.bundle import console, pack, publishing
 from scripts.bundle.plan import Step
 from scripts.rehearsal.cloud import Cloud, Session
+from scripts.rehearsal.services.servicecatalog import Catalog
 from tests.test_package import make_tree
 from tests.test_servicecatalog import trust
 
@@ -77,6 +80,9 @@ class Publisher:
         """`make publish` with these arguments: the exit code."""
         line = ["--environment", str(self.environment), "--bundle", str(self.tree / "build"), *arguments]
         return console.run(lambda: publish.main(line))
+
+    def object_keys(self) -> list[str]:
+        return [item["Key"] for item in self.root.client("s3").list_objects_v2(Bucket=BUCKET)["Contents"]]
 
     def requests(self) -> list[str]:
         lines = (self.cloud.folder / "requests.jsonl").read_text().splitlines()
@@ -227,6 +233,87 @@ def test_the_portfolio_and_product_are_found_on_any_page(publisher: Publisher) -
     state = publisher.cloud.state(pytest.importorskip("scripts.rehearsal.services.servicecatalog").Catalog, A, REGION)
     state.portfolios = dict(reversed(state.portfolios.items()))  # ours comes last
     assert publisher.writes_of() == []
+
+
+def test_what_the_environment_says_are_the_defaults_of_the_product_and_make_another_version(
+    publisher: Publisher,
+) -> None:
+    product = publisher.tree / pack.PRODUCT
+    parameters = """Parameters:
+  StagingRegions:
+    Type: CommaDelimitedList
+    Default: ''
+  ProdRegions: {Type: CommaDelimitedList, Default: ''}
+  OrganizationalUnitStagingId: {Type: String}
+"""
+    product.write_text(product.read_text().replace("Parameters:\n", parameters, 1))
+    publisher.pack()
+    built = bundle_name(publisher)
+    assert publisher() == 0
+    first = set(publisher.versions())
+    assert first != {built}  # the unit is a default of this installation
+    regions = "regions: {staging: [us-east-1], production: [us-east-1, eu-west-1]}\n"
+    publisher.environment.write_text(ENVIRONMENT + regions)
+    assert publisher() == 0
+    second = next(name for name, guidance in publisher.versions().items() if guidance == "DEFAULT")
+    assert {second} != first
+    key = next(
+        k for k in publisher.object_keys() if k.split("/")[1].startswith(second.split("-")[1]) and "30-project" in k
+    )
+    body = publisher.root.client("s3").get_object(Bucket=BUCKET, Key=key)["Body"].read()
+    declared = YAML(typ="rt").load(body.decode())["Parameters"]
+    assert declared["ProdRegions"]["Default"] == "us-east-1,eu-west-1"
+    assert declared["StagingRegions"]["Default"] == ""
+    assert declared["OrganizationalUnitStagingId"]["Default"] == "ou-ab12-stag1111"
+    assert declared["BundleVersion"]["Default"] == second
+    assert publisher.writes_of() == []
+
+
+def test_regions_that_the_product_cannot_take_are_told(
+    publisher: Publisher, capsys: pytest.CaptureFixture[str]
+) -> None:
+    publisher.environment.write_text(ENVIRONMENT + "regions: {production: [eu-west-1]}\n")
+    assert "has no parameter ProdRegions" in told(publisher, capsys)
+
+
+def test_the_portfolio_is_shared_as_asked_with_patterns_of_principals(
+    publisher: Publisher, capsys: pytest.CaptureFixture[str]
+) -> None:
+    organizations = publisher.root.client("organizations")
+    organizations.create_organization(FeatureSet="ALL")
+    root = organizations.list_roots()["Roots"][0]["Id"]
+    unit = organizations.create_organizational_unit(ParentId=root, Name="data")["OrganizationalUnit"]["Id"]
+    publisher.environment.write_text(
+        f"{ENVIRONMENT}catalog: {{principals: ['arn:aws:iam:::role/Scientist-*'], "
+        f"share_with: ['{B}', organization, {unit}]}}\n"
+    )
+    message = told(publisher, capsys)  # the account's share is made, then the organization is refused
+    assert "enable-aws-organizations-access" in message
+    publisher.root.client("servicecatalog").enable_aws_organizations_access()
+    assert publisher.writes_of() == ["CreatePortfolioShare", "CreatePortfolioShare"]
+    assert publisher.writes_of() == []
+    catalog = publisher.root.client("servicecatalog")
+    portfolio = catalog.list_portfolios()["PortfolioDetails"][0]["Id"]
+    listed = catalog.list_principals_for_portfolio(PortfolioId=portfolio)["Principals"]
+    assert {"PrincipalARN": "arn:aws:iam:::role/Scientist-*", "PrincipalType": "IAM_PATTERN"} in listed
+    shared = catalog.describe_portfolio_shares(PortfolioId=portfolio, Type="ORGANIZATIONAL_UNIT")
+    assert [(s["PrincipalId"], s["SharePrincipals"]) for s in shared["PortfolioShareDetails"]] == [(unit, True)]
+
+
+def test_a_product_with_a_hundred_versions_takes_no_more_and_the_way_out_is_told(
+    publisher: Publisher, capsys: pytest.CaptureFixture[str]
+) -> None:
+    publisher()
+    state = next(iter(publisher.cloud.states(Catalog).values()))
+    product = next(iter(state.products.values()))
+    former = next(iter(product.artifacts.values()))
+    for number in range(99):
+        id = f"pa-{number:013}"
+        product.artifacts[id] = dataclasses.replace(former, id=id, name=f"0.0.{number}-old")
+    publisher.change()
+    message = told(publisher, capsys)
+    assert "the product has 100 versions, and Service Catalog takes 100" in message
+    assert "`make versions`" in message
 
 
 # -- what goes wrong ---------------------------------------------------------------------------

@@ -395,5 +395,38 @@ def test_a_name_is_launched_once(office: Office) -> None:
 
 
 def test_what_is_not_played_is_refused_by_name(office: Office) -> None:
-    with refused("does not play this: servicecatalog:CreatePortfolioShare"):
-        office.admin.create_portfolio_share(PortfolioId="port-1234567890123", AccountId=B)
+    with refused("does not play this: servicecatalog:ListTagOptions"):
+        office.admin.list_tag_options()
+
+
+def shares(office: Office, portfolio: str, kind: str) -> list[tuple[str, bool]]:
+    listed = office.admin.describe_portfolio_shares(PortfolioId=portfolio, Type=kind)["PortfolioShareDetails"]
+    return [(share["PrincipalId"], share["Accepted"]) for share in listed]
+
+
+def test_a_portfolio_shared_with_an_account_waits_until_it_is_accepted_there(office: Office) -> None:
+    portfolio = office.admin.create_portfolio(DisplayName="Kits", ProviderName="me")["PortfolioDetail"]["Id"]
+    for _ in range(2):
+        office.admin.create_portfolio_share(PortfolioId=portfolio, AccountId=B)
+    assert shares(office, portfolio, "ACCOUNT") == [(B, False)]
+    office.cloud.root(B, REGION).client("servicecatalog").accept_portfolio_share(PortfolioId=portfolio)
+    assert shares(office, portfolio, "ACCOUNT") == [(B, True)]
+    with refused("ResourceNotFoundException"):
+        office.cloud.root("333333333333", REGION).client("servicecatalog").accept_portfolio_share(PortfolioId=portfolio)
+
+
+def test_a_portfolio_is_shared_with_the_organization_once_service_catalog_may_read_it(office: Office) -> None:
+    organizations = office.root.client("organizations")
+    organization = organizations.create_organization(FeatureSet="ALL")["Organization"]["Id"]
+    portfolio = office.admin.create_portfolio(DisplayName="Kits", ProviderName="me")["PortfolioDetail"]["Id"]
+    node = {"Type": "ORGANIZATION", "Value": organization}
+    with refused("AWSOrganizationsAccess is not enabled"):
+        office.admin.create_portfolio_share(PortfolioId=portfolio, OrganizationNode=node)
+    office.admin.enable_aws_organizations_access()
+    assert office.admin.get_aws_organizations_access_status()["AccessStatus"] == "ENABLED"
+    token = office.admin.create_portfolio_share(PortfolioId=portfolio, OrganizationNode=node)["PortfolioShareToken"]
+    assert office.admin.describe_portfolio_share_status(PortfolioShareToken=token)["Status"] == "COMPLETED"
+    assert shares(office, portfolio, "ORGANIZATION") == [(organization, True)]
+    with refused("is not in the organization"):
+        nowhere = {"Type": "ORGANIZATIONAL_UNIT", "Value": "ou-ab12-nowhere1"}
+        office.admin.create_portfolio_share(PortfolioId=portfolio, OrganizationNode=nowhere)

@@ -45,6 +45,13 @@ def say(message: str) -> None:
     print(message, file=sys.stderr, flush=True)
 
 
+def table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    """Lines in columns as wide as what stands in them."""
+    widths = [max(len(row[i]) for row in [header, *rows]) for i in range(len(header))]
+    lines = ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)) for row in [header, *rows]]
+    return "\n".join(line.rstrip() for line in lines)
+
+
 def explain(error: Exception) -> str:
     """A botocore error in the words of somebody who has to put it right."""
     if isinstance(error, (NoCredentialsError, PartialCredentialsError)):

@@ -32,7 +32,9 @@ EXTERNAL_ID = r"[\w+=,.@:/-]{2,64}"  # STS, AssumeRole.ExternalId (which allows 
 ROLE_NAME = r"[\w+=,.@-]{1,64}"  # IAM, roleNameType
 ROLE = rf"([!-~]+/)?{ROLE_NAME}"  # a role's name, with its path where it has one
 ROLE_ARN = rf"arn:aws[a-z-]*:iam::{ACCOUNT}:role/{ROLE}"
-PRINCIPAL_ARN = rf"arn:aws[a-z-]*:iam::{ACCOUNT}:(user|group|role)/[!-~]+"
+# AssociatePrincipalWithPortfolio: an ARN, or (without an account) a pattern in which * and ? stand for characters
+PRINCIPAL_ARN = rf"arn:aws[a-z-]*:iam::({ACCOUNT})?:(user|group|role)/[!-~]+"
+SHARE = rf"{ACCOUNT}|organization|{UNIT_ID}"
 EMAIL = r"[^@\s]+@[^@\s]+\.[^@\s]+"
 NEW_ACCOUNT = r"[ -~]{1,50}"  # Organizations, CreateAccountName
 CONNECTION = rf"arn:aws[a-z-]*:(codeconnections|codestar-connections):[a-z0-9-]+:{ACCOUNT}:connection/[0-9a-f-]{{36}}"
@@ -119,6 +121,7 @@ class Catalog:
     product: str
     owner: str
     principals: tuple[str, ...]
+    share_with: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -404,6 +407,7 @@ def read_catalog(section: Section) -> Catalog:
         product=section.text("product", CATALOG_NAME, "1 to 100 characters", "Multi Account Deployment"),
         owner=section.text("owner", OWNER, "1 to 50 characters", "ML platform"),
         principals=section.texts("principals", PRINCIPAL_ARN, "the ARN of an IAM role, user or group"),
+        share_with=section.texts("share_with", SHARE, "an account id in quotes, `organization`, or a unit's id"),
     )
     section.finish()
     return catalog

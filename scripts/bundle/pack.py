@@ -11,7 +11,7 @@ import json
 import re
 import tomllib
 import zipfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -135,6 +135,27 @@ def product_defaults(version: str, digest: str) -> dict[str, str]:
     return {**keys, VERSION_PARAMETER: version_name(version, digest)}
 
 
+def for_installation(bundle: Bundle, defaults: Mapping[str, str]) -> Bundle:
+    """The bundle with these defaults in its product: another version, unless the product has them already.
+
+    Its digest covers the defaults, so that two installations never share a version's name for different templates.
+    """
+    declared = product_parameters(bundle)
+    new = {name: value for name, value in defaults.items() if declared.get(name, {}).get("Default") != value}
+    if not new:
+        return bundle
+    digest = sha256("\n".join([bundle.digest, *(f"{name}={new[name]}" for name in sorted(new))]).encode())
+    fixed = {**new, **product_defaults(bundle.version, digest)}
+    product = with_defaults(bundle.files[PRODUCT], fixed, PRODUCT)
+    return Bundle(bundle.version, digest, {**bundle.files, PRODUCT: product})
+
+
+def product_parameters(bundle: Bundle) -> Mapping[str, Mapping[str, Any]]:
+    """The product's parameters, as its template declares them."""
+    found: Mapping[str, Mapping[str, Any]] = YAML(typ="rt").load(bundle.files[PRODUCT].decode())["Parameters"]
+    return found
+
+
 def zip_bytes(files: Mapping[str, bytes]) -> bytes:
     """The zip of files (path to content): entries sorted, times and modes fixed.
 
@@ -212,6 +233,12 @@ def read_build(build: Path) -> Bundle:
         if sha256(files[name]) != expected:
             raise UserError(f"{build / name} is not what `make package` wrote: {again}, and edit the sources instead")
     return Bundle(version, digest, files)
+
+
+def from_manifest(text: bytes, read: Callable[[str], bytes]) -> Bundle:
+    """The bundle that a manifest lists; read: gives a file's content."""
+    written = json.loads(text)
+    return Bundle(written["version"], written["sha256"], {name: read(name) for name in written["files"]})
 
 
 def check_fresh(bundle: Bundle, root: Path) -> None:

@@ -17,7 +17,8 @@ SIGNS: dict[str, tuple[str, str]] = {
     "delete": ("-", "31"),
     "wait": ("!", "35"),  # for somebody else, or for another step
 }
-ONE = ("s3 object", "older version")  # kinds of which there are many: shown on one line while they stay as they are
+# kinds of which there are many: shown on one line while they stay as they are
+ONE = ("s3 object", "older version", "older template")
 
 
 @dataclass(frozen=True)

@@ -7,17 +7,18 @@ it stopped: an idempotency token would not do that, because every run has a new 
 from __future__ import annotations
 
 import json
+import re
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from botocore.exceptions import ClientError
 
-from scripts.bundle import pack
+from scripts.bundle import members, pack, sharing
 from scripts.bundle.connect import Connection
-from scripts.bundle.console import UserError, say
-from scripts.bundle.environment import Environment
+from scripts.bundle.console import UserError, explain, say
+from scripts.bundle.environment import UNIT_ID, Environment
 from scripts.bundle.plan import Step
 
 STUDIO_TAG = (
@@ -48,6 +49,7 @@ class Wanted:
     template_url: str
     launch_role: str
     principals: tuple[str, ...]
+    shares: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -74,11 +76,54 @@ class Found:
     constraint: str = ""
     constraint_role: str = ""
     principals: tuple[str, ...] = ()
+    shares: tuple[sharing.Share, ...] = ()
+    organization: str = ""  # its id, asked for only where the portfolio is shared with it
 
 
 def bundle_bucket(account: str, region: str) -> str:
     """The bucket that templates/10-data-science-account.yaml makes."""
     return f"sagemaker-multi-account-bundle-{account}-{region}"
+
+
+def installed(bundle: pack.Bundle, environment: Environment, connection: Connection) -> pack.Bundle:
+    """The bundle as it is published here: what environment.yaml says are the defaults of the product's parameters."""
+    defaults = {
+        "StackSetAdministrator": {"management": "SELF", "self-managed": "SELF_MANAGED"}.get(
+            environment.administrator, "DELEGATED_ADMIN"
+        ),
+        "SageMakerExecutionRoleStagingName": f"sagemaker-role-{environment.roles.suffix.staging}",
+        "SageMakerExecutionRoleProdName": f"sagemaker-role-{environment.roles.suffix.production}",
+        "OrganizationalUnitStagingId": unit_default(environment.units.staging, "units.staging", connection),
+        "OrganizationalUnitProdId": unit_default(environment.units.production, "units.production", connection),
+    }
+    if targets := environment.targets:
+        defaults |= {"StagingAccountIds": ",".join(targets.staging), "ProdAccountIds": ",".join(targets.production)}
+    declared = pack.product_parameters(bundle)
+    known = {name: value for name, value in defaults.items() if value and name in declared}
+    elsewhere = {"StagingRegions": environment.regions.staging, "ProdRegions": environment.regions.production}
+    regions = {name: ",".join(wanted) for name, wanted in elsewhere.items() if wanted != (connection.region,)}
+    return pack.for_installation(bundle, {**known, **regions, **source_defaults(environment)})
+
+
+def unit_default(unit: str, key: str, connection: Connection) -> str:
+    """The id of a unit that may be named by its path; "" where these credentials cannot look it up."""
+    if not unit or re.fullmatch(UNIT_ID, unit):
+        return unit
+    try:
+        return members.unit_id(connection.client("organizations"), unit, key)
+    except ClientError as error:
+        say(f"  note: {key} is no default of the product, as its id cannot be looked up here: {explain(error)}")
+        return ""
+
+
+def source_defaults(environment: Environment) -> dict[str, str]:
+    """Where the projects' repositories are, where that is not CodeCommit."""
+    if environment.source.provider == "codecommit":
+        return {}
+    return {
+        "SourceConnectionArn": environment.source.connection_arn,
+        "SourceRepositoryOwner": environment.source.repository_owner,
+    }
 
 
 def wanted(environment: Environment, bundle: pack.Bundle, account: str, region: str, partition: str) -> Wanted:
@@ -97,6 +142,7 @@ def wanted(environment: Environment, bundle: pack.Bundle, account: str, region: 
         template_url=f"https://{bucket}.s3.{region}.{domain}/{bundle.key(pack.PRODUCT)}",
         launch_role=f"arn:{partition}:iam::{account}:role/{LAUNCH_ROLE}",
         principals=environment.portfolio_principals,
+        shares=environment.catalog.share_with,
     )
 
 
@@ -105,12 +151,23 @@ def wanted(environment: Environment, bundle: pack.Bundle, account: str, region: 
 
 def pages(client: Any, operation: str, member: str, **arguments: Any) -> list[Any]:
     """Every item of a list, over all its pages."""
-    return [item for page in client.get_paginator(operation).paginate(**arguments) for item in page[member]]
+    return [item for page in client.get_paginator(operation).paginate(**arguments) for item in page.get(member, [])]
 
 
-def look(connection: Connection, want: Wanted) -> Found:
-    """What there is already; UserError where something that publishing rests on is not there."""
-    check_bucket(connection, want)
+def look(connection: Connection, want: Wanted, catalog: bool = True) -> Found:
+    """What there is already; UserError where something that publishing rests on is not there.
+
+    catalog: False for the objects alone
+    """
+    objects = look_at_bucket(connection, want)
+    if catalog:
+        return look_at_catalog(connection, want, objects)
+    return Found(objects=objects)
+
+
+def look_at_catalog(
+    connection: Connection, want: Wanted, objects: Mapping[str, tuple[int, Mapping[str, str]]]
+) -> Found:
     check_launch_role(connection, want)
     catalog = connection.client("servicecatalog")
     portfolio = one(
@@ -122,8 +179,18 @@ def look(connection: Connection, want: Wanted) -> Found:
         [view for view in views if view["Name"] == want.product],
         f"products are named {want.product!r}. Rename all but one, or choose another name (catalog.product)",
     )
-    found = Found(objects=look_at_objects(connection, want), portfolio=portfolio, product=product)
-    return look_closer(catalog, want, found)
+    found = look_closer(catalog, want, Found(objects=objects, portfolio=portfolio, product=product))
+    if not want.shares:
+        return found
+    shares = sharing.look(catalog, portfolio["Id"]) if portfolio else ()
+    organization = sharing.organization_id(connection) if sharing.ORGANIZATION in want.shares else ""
+    return replace(found, shares=shares, organization=organization)
+
+
+def look_at_bucket(connection: Connection, want: Wanted) -> dict[str, tuple[int, Mapping[str, str]]]:
+    """The bundle's objects that are in the bucket already; UserError where the bucket is not there."""
+    check_bucket(connection, want)
+    return look_at_objects(connection, want)
 
 
 def one(items: list[dict[str, Any]], several: str) -> dict[str, Any]:
@@ -151,10 +218,8 @@ def look_closer(catalog: Any, want: Wanted, found: Found) -> Found:
         listed = pages(catalog, "list_portfolios_for_product", "PortfolioDetails", ProductId=product)
         associated = portfolio in {item["Id"] for item in listed}
         constraint, role = look_at_constraint(catalog, portfolio, product)
-    return Found(
-        objects=found.objects,
-        portfolio=found.portfolio,
-        product=found.product,
+    return replace(
+        found,
         product_tags=tags,
         versions=versions,
         associated=associated,
@@ -235,8 +300,10 @@ def look_at_objects(connection: Connection, want: Wanted) -> dict[str, tuple[int
 # -- the plan ----------------------------------------------------------------------------------
 
 
-def make_plan(want: Wanted, found: Found) -> list[Step]:
-    """What to create, change and leave alone, in the order in which it is applied."""
+def make_plan(want: Wanted, found: Found, catalog: bool = True) -> list[Step]:
+    """What to create, change and leave alone, in the order in which it is applied. catalog: False for objects alone."""
+    if not catalog:
+        return plan_objects(want, found)
     return [
         *plan_objects(want, found),
         plan_portfolio(want, found),
@@ -245,8 +312,19 @@ def make_plan(want: Wanted, found: Found) -> list[Step]:
         Step("keep" if found.associated else "create", "association", f"{want.product} in {want.portfolio}"),
         plan_constraint(want, found),
         *(Step("keep" if p in found.principals else "create", "principal", p) for p in want.principals),
+        *sharing.plan(want.shares, found.shares, found.organization, patterns(want)),
         *plan_older(want, found),
     ]
+
+
+def patterns(want: Wanted) -> bool:
+    """Whether a principal is a pattern, which stands for roles of other accounts too."""
+    return any(principal_type(principal) == "IAM_PATTERN" for principal in want.principals)
+
+
+def principal_type(principal: str) -> str:
+    """An ARN without an account is a pattern (API Reference, AssociatePrincipalWithPortfolio: PrincipalType)."""
+    return "IAM_PATTERN" if ":iam:::" in principal else "IAM"
 
 
 def plan_objects(want: Wanted, found: Found) -> list[Step]:
@@ -300,7 +378,9 @@ def plan_versions(want: Wanted, found: Found) -> list[Step]:
         if len(found.versions) >= VERSIONS_PER_PRODUCT:
             raise UserError(
                 f"the product has {len(found.versions)} versions, and Service Catalog takes {VERSIONS_PER_PRODUCT}. "
-                "Delete old ones that no project was made from (Service Catalog console)"
+                "`make versions` shows which of them no project runs: delete such old ones (Service Catalog console, "
+                "the product, Versions; or `aws servicecatalog delete-provisioning-artifact`), have the quota raised "
+                "(Service Quotas, Provisioning artifacts per product), or name another product (catalog.product)"
             )
         return [Step("create", "version", want.version)]
     changed: dict[str, Any] = {}
@@ -444,7 +524,12 @@ def write_constraint(catalog: Any, want: Wanted, found: Found, ids: Ids, step: S
 
 
 def write_principal(catalog: Any, want: Wanted, found: Found, ids: Ids, step: Step) -> None:
-    catalog.associate_principal_with_portfolio(PortfolioId=ids.portfolio, PrincipalARN=step.name, PrincipalType="IAM")
+    kind = principal_type(step.name)
+    catalog.associate_principal_with_portfolio(PortfolioId=ids.portfolio, PrincipalARN=step.name, PrincipalType=kind)
+
+
+def write_share(catalog: Any, want: Wanted, found: Found, ids: Ids, step: Step) -> None:
+    sharing.apply(catalog, ids.portfolio, step)
 
 
 def write_older(catalog: Any, want: Wanted, found: Found, ids: Ids, step: Step) -> None:
@@ -458,6 +543,7 @@ WRITERS: dict[str, Callable[[Any, Wanted, Found, Ids, Step], None]] = {
     "association": write_association,
     "constraint": write_constraint,
     "principal": write_principal,
+    "share": write_share,
     "older version": write_older,
 }
 

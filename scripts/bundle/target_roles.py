@@ -85,6 +85,7 @@ def data_science_stack(settings: Environment, seen: Seen) -> stacks.Wanted:
         "ApprovalEmail": settings.notifications.approval_email,
         "ExternalId": settings.tester_external_id,
         "FurtherRegions": ",".join(model_regions.further(settings)),
+        "ProjectTemplatesInS3": "false" if settings.publishing.to == "service-catalog" else "true",
     }
     account, body = settings.accounts.data_science, template(DATA_SCIENCE_TEMPLATE)
     return stacks.Wanted(account, DATA_SCIENCE_STACK, body, parameters, DATA_SCIENCE_TEMPLATE)

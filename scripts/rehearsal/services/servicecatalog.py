@@ -3,11 +3,12 @@
 Plays (Service Catalog API Reference, by the names of the operations):
 - servicecatalog_portfolios: portfolios, their products, principals and launch constraints
 - servicecatalog_products: products and provisioning artifacts
+- servicecatalog_shares: sharing portfolios
 - servicecatalog_users: what end users see
 - servicecatalog_provisioning: provisioned products and records
 
-Not played: portfolio shares, tag options, budgets, service actions, plans, constraints other than
-LAUNCH, products other than CloudFormation templates.
+Not played: using a shared portfolio in another account, tag options, budgets, service actions, plans,
+constraints other than LAUNCH, products other than CloudFormation templates.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from scripts.rehearsal.services import (
     servicecatalog_portfolios,
     servicecatalog_products,
     servicecatalog_provisioning,
+    servicecatalog_shares,
     servicecatalog_users,
 )
 from scripts.rehearsal.services.servicecatalog_state import Catalog, servicecatalog
@@ -26,5 +28,6 @@ __all__ = [
     "servicecatalog_portfolios",
     "servicecatalog_products",
     "servicecatalog_provisioning",
+    "servicecatalog_shares",
     "servicecatalog_users",
 ]

@@ -1,0 +1,65 @@
+"""List the published versions, newest first, and which version each project runs. Reads only.
+
+examples:
+  make versions
+  python -m scripts.versions --profile data-science --json
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+from collections.abc import Sequence
+
+from scripts.bundle import environment, versions
+from scripts.bundle.connect import add_options, connect, require_account
+from scripts.bundle.console import run, table
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    parser = argparse.ArgumentParser(
+        prog="python -m scripts.versions", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    add_options(parser, writes=False)
+    args = parser.parse_args(argv)
+    settings = environment.load(args.environment)
+    connection = connect(settings, args.profile, args.region)
+    require_account(connection, settings.accounts.data_science, "accounts.data_science")
+    published = versions.installed_versions(connection, settings)
+    running = versions.running(connection)
+    if args.json:
+        print(json.dumps(versions.as_data(published, running), indent=2))
+        return 0
+    users = {version.name: [r.project for r in running if r.version == version.name] for version in published}
+    print(
+        table(
+            ["VERSION", "PUBLISHED (UTC)", "SERVICE CATALOG", "S3", "PROJECTS", "SHA-256"],
+            [
+                [
+                    version.name,
+                    version.published,
+                    version.guidance.get(versions.CATALOG, "-"),
+                    version.guidance.get(versions.S3, "-"),
+                    ", ".join(users[version.name]) or "-",
+                    version.digest or "unknown",
+                ]
+                for version in published
+            ],
+        )
+        if published
+        else "nothing is published yet: `make package`, then `make publish`"
+    )
+    print()
+    print(
+        table(
+            ["PROJECT", "ID", "STATUS", "FROM", "VERSION", "SEED CODE OF"],
+            [[r.project, r.id, r.status, r.publisher or "-", r.version or "-", r.seed or "-"] for r in running],
+        )
+        if running
+        else "no project was made from the kit yet"
+    )
+    return 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(run(main))
