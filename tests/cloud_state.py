@@ -25,6 +25,7 @@ from moto.s3.models import FakeKey, S3Backend
 
 from scripts.rehearsal import moto_bridge
 from scripts.rehearsal.cloud import Cloud
+from scripts.rehearsal.gateway import PLAYED, played
 from scripts.rehearsal.services.codecommit_git import Repository
 
 HISTORY = {  # what tells how a state came about: an interrupted run and its repetition leave more of it
@@ -79,7 +80,8 @@ def parts(cloud: Cloud) -> Iterator[tuple[str, str, str, Any]]:
     """Kind, account, region and state of everything: the services that are played, then those that moto answers."""
     for (kind, account, region), state in list(cloud._states.items()):
         yield kind.__name__, account, region, state
-    for service in sorted(moto_bridge.WHOLE_SERVICES):
+    half = {name for name in PLAYED if (found := played(name)) and found.also_moto}  # ours and moto's together
+    for service in sorted(moto_bridge.WHOLE_SERVICES | half):
         by_account: Any = backends.get_backend(service)
         if isinstance(by_account, BackendDict):
             for account, by_region in list(by_account.items()):
