@@ -21,7 +21,13 @@ Parameters:
 Resources:
   Topic: {Type: AWS::SNS::Topic, Properties: {DisplayName: !Ref Name}}
 """
-ALLOW = {"Sid": "All", "Effect": "Allow", "Principal": "*", "Action": "s3:GetObject", "Resource": "arn:aws:s3:::kit/*"}
+ALLOW = {
+    "Sid": "Read",
+    "Effect": "Allow",
+    "Principal": {"AWS": f"arn:aws:iam::{A}:root"},
+    "Action": "s3:GetObject",
+    "Resource": "arn:aws:s3:::kit/*",
+}
 
 
 def who(cloud: Cloud) -> Session:
