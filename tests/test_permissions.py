@@ -3,7 +3,7 @@
 One story is played with every decision of the authorizer written down: the request with all of its
 condition keys, and every policy that applied. The story has more in it than `make rehearse`: the very
 first deployment to staging fails (a statement of the model's role is missing, really removed), a commit
-deploys anew, and a second commit updates the endpoint.
+deploys anew, a second commit updates the endpoint, and while it waits for its approver the version is rejected.
 
 Then, for each statement of each role of the kit, the recorded requests that it allowed are decided again
 by the same evaluator without that statement. At least one of them must be refused; and since a rehearsal
@@ -104,8 +104,22 @@ def push(story: Story, config: dict[str, str]) -> None:
     story.execution_id = str(story.until("the commit to start the pipeline", started, 20))
 
 
+def reject(story: Story) -> None:
+    """Reject the version that is live, and go on with the execution that this starts."""
+    before = {execution["pipelineExecutionId"] for execution in story.executions()}
+    story.scientist.client("sagemaker").update_model_package(
+        ModelPackageArn=story.model_package_arn, ModelApprovalStatus="Rejected"
+    )
+
+    def started() -> str | None:
+        new = [e["pipelineExecutionId"] for e in story.executions() if e["pipelineExecutionId"] not in before]
+        return new[0] if new else None
+
+    story.execution_id = str(story.until("the rejection to start the pipeline", started, 20))
+
+
 def play_more(world: World) -> None:
-    """The story, with a first deployment that fails and two commits."""
+    """The story, with a first deployment that fails, two commits and a rejection."""
     story = world.story
     play(story, until="training")
     story.cloud.chapter = "removed"
@@ -123,8 +137,11 @@ def play_more(world: World) -> None:
     chapters.production(story)
     push(story, {"InstanceType": "ml.m5.large", "InitialInstanceCount": "2"})
     chapters.staging(story)
-    chapters.give_approval(story, "Rejected", "only staging")
-    story.wait_for_execution(story.execution_id)
+    chapters.approval_token(story, story.approver.client("codepipeline"))
+    waiting = story.execution_id
+    reject(story)
+    assert story.wait_for_execution(story.execution_id) == "Failed", "there is no version to go back to"
+    assert story.wait_for_execution(waiting) == "Stopped"
 
 
 @pytest.fixture(scope="module")

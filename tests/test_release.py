@@ -152,6 +152,66 @@ def test_a_rollback_starts_the_pipeline_where_its_structure_has_changed(story: S
     assert served(story) == {"staging": 1, "prod": 1}
 
 
+# -- a version that becomes rejected ------------------------------------------------------------
+
+
+def reject(story: Story, version: int) -> str:
+    """Reject a version and follow what this starts: the status in which it ends, unless it waits for an approver."""
+    story.execution_id = set_status(story, version, "Rejected")
+
+    def ended() -> str | None:
+        status = story.execution_status()
+        stage = story.stage("ApproveDeployment")
+        here = stage.get("latestExecution", {}).get("pipelineExecutionId") == story.execution_id
+        asks = here and stage["actionStates"][0].get("latestExecution", {}).get("token")
+        return status if status in chapters.FINISHED else "waits" if asks else None
+
+    return str(story.until("the execution of a rejection", ended))
+
+
+def reason(story: Story) -> str:
+    """Why this story's execution deploys what it deploys."""
+    build = next(action for action in story.actions() if action["actionName"] == "Build")
+    return str(build["output"]["outputVariables"]["REASON"])
+
+
+def test_rejecting_a_version_that_is_not_live_deploys_nothing(story: Story) -> None:
+    register(story)
+    assert reject(story, 3) == "Succeeded"
+    assert reason(story) == "version 3 was rejected, which is not live"
+    assert [action["actionName"] for action in story.actions()] == ["Source", "Build"]
+    assert served(story) == {"staging": 1, "prod": 1}
+
+
+def test_rejecting_a_version_that_waits_for_its_approver_stops_it_and_takes_staging_back(story: Story) -> None:
+    waiting = set_status(story, 3, "Approved")
+    assert story.wait_for_stage("DeployStaging") == "Succeeded"
+    chapters.approval_token(story, story.approver.client("codepipeline"))
+    assert served(story) == {"staging": 3, "prod": 1}
+    assert reject(story, 3) == "waits", story.diagnosis()
+    assert next(e["status"] for e in story.executions() if e["pipelineExecutionId"] == waiting) == "Stopped"
+    assert reason(story) == "version 3 was rejected and is live in staging: back to version 2"
+    assert served(story) == {"staging": 2, "prod": 1}, "somebody decided that production serves version 1"
+    chapters.give_approval(story, "Approved", "a test")
+    assert story.wait_for_execution(story.execution_id) == "Succeeded"
+
+
+def test_rejecting_the_live_version_brings_the_one_before_back_everywhere_without_an_approver(story: Story) -> None:
+    assert served(story) == {"staging": 2, "prod": 2}
+    assert reject(story, 2) == "Succeeded", story.diagnosis()
+    assert reason(story) == "version 2 was rejected and is live in staging and prod: back to version 1"
+    assert served(story) == {"staging": 1, "prod": 1}
+    assert story.stage("ApproveDeployment")["latestExecution"]["status"] == "Skipped"
+
+
+def test_rejecting_the_only_approved_version_leaves_the_endpoints_and_says_so(story: Story) -> None:
+    assert reject(story, 1) == "Failed"
+    assert "no version was approved before it: the endpoints stay as they are" in story.diagnosis()
+    assert served(story) == {"staging": 1, "prod": 1}
+    marked = {stage["name"]: (stage["version"], stage["approval"]) for stage in status(story)["stages"]}
+    assert marked == {"staging": ("1", "Rejected"), "prod": ("1", "Rejected")}
+
+
 # -- taking it down ----------------------------------------------------------------------------
 
 

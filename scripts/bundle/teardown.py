@@ -294,19 +294,22 @@ def delete_stack(connection: Connection, name: str) -> None:
     if stack["StackStatus"].endswith("_IN_PROGRESS") and stack["StackStatus"] != "REVIEW_IN_PROGRESS":
         until(f"stack {name}", settled, PATIENCE, status)
     if status() not in GONE:
-        try:
-            cloudformation.delete_stack(StackName=id)
-        except ClientError as error:
-            if "role" in str(error).lower():
-                raise UserError(
-                    f"the stack {name} cannot be deleted: {explain(error)}. CloudFormation needs the role that made "
-                    f"it, {stack.get('RoleARN', '')}: `make accounts` makes it again. {AGAIN}"
-                ) from error
-            raise
+        require_role(connection, name, stack.get("RoleARN", ""))
+        cloudformation.delete_stack(StackName=id)
     ended = until(f"stack {name}", settled, PATIENCE, status)
     if ended not in GONE:
         why = stacks.reasons(cloudformation, id, lambda logical_id: f"stack {name},")
         raise UserError(f"the stack {name} in {connection.account} ended {ended}:\n{why}\n  {AGAIN}")
+
+
+def require_role(connection: Connection, stack: str, role: str) -> None:
+    """UserError where the role that made a stack is gone: CloudFormation cannot delete the stack without it."""
+    name = role.rsplit("/", 1)[-1]
+    if role and unless({"NoSuchEntity"}, lambda: connection.client("iam").get_role(RoleName=name)) is None:
+        raise UserError(
+            f"the stack {stack} cannot be deleted: CloudFormation needs the role that made it, {role}, which is gone: "
+            f"`make accounts` makes it again. {AGAIN}"
+        )
 
 
 def delete_project(connection: Connection, project: Project) -> None:

@@ -18,7 +18,7 @@ from scripts.bundle import teardown
 from scripts.bundle.connect import Connection, enter
 from scripts.bundle.console import UserError
 from scripts.bundle.environment import Environment
-from scripts.bundle.members import accounts_beneath
+from scripts.bundle.members import accounts_beneath, find_unit
 from scripts.bundle.plan import Step
 from scripts.bundle.projects import describe_stack, pages
 from scripts.bundle.teardown import Asked, Part, deleted, kept, unless
@@ -152,7 +152,8 @@ def target_accounts(home: Connection, settings: Environment) -> list[str]:
     if settings.targets:
         return sorted({*settings.targets.staging, *settings.targets.production} - own)
     organizations = home.client("organizations")
-    units = (settings.units.staging, settings.units.production)
+    names = (settings.units.staging, settings.units.production)
+    units = [unit for name in names if (unit := find_unit(organizations, name))]
     return sorted({account.id for unit in units for account in accounts_beneath(organizations, unit)} - own)
 
 

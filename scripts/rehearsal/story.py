@@ -451,6 +451,9 @@ def read_before_approving(story: Story) -> int:
     sagemaker = approver.client("sagemaker")
     sagemaker.list_model_packages(ModelPackageGroupName=story.project_name)
     version = sagemaker.describe_model_package(ModelPackageName=story.model_package_arn)
+    key = f"evidence/{story.execution_id}.html"
+    card = approver.client("s3").get_object(Bucket=f"sagemaker-project-{story.project_id}", Key=key)["Body"].read()
+    story.require(story.model_package_arn.encode() in card, f"the card {key} is not of {story.model_package_arn}")
     status = version["ModelApprovalStatus"]
     story.require(status == "Approved", f"the approver sees {story.model_package_arn} {status}")
     return read_tests(story, approver)

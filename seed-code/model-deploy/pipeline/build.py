@@ -1,9 +1,10 @@
 """The Build step: decides what is deployed where, once, and writes it down for the steps that follow.
 
 1. The model group exists, and the accounts of both units may read it.
-2. The version is resolved, checked, and copied into every further region.
+2. The version is resolved (after a rejection it is the one approved before, rollback.py), checked, and copied into
+   every further region.
 3. The endpoint's template lies in the project's bucket, under its own hash.
-4. out/ holds the manifest, the parameters of both stages, and what the tests need.
+4. out/ holds the manifest, the parameters of both stages, the approver's card, and what the tests need.
 """
 
 from __future__ import annotations
@@ -21,17 +22,20 @@ import boto3
 from botocore.config import Config
 from botocore.exceptions import ClientError
 
+from pipeline import card
 from pipeline import manifest as documents
 from pipeline.accounts import Account, accounts_of
 from pipeline.console import UserError, export, run, say
 from pipeline.payloads import read_payloads
 from pipeline.regions import Clients, copies
 from pipeline.registry import check_version, ensure_group, resolve, share_group
+from pipeline.rollback import Answer, after_rejection
 from pipeline.settings import Settings, Stage, read_settings
 
 OUT = Path("out")
 FOR_THE_TESTS = ("test-buildspec.yml", "pipeline", "tests")
 NEVER_STARTED = "ROLLBACK_COMPLETE"  # a stack that failed when it was created: CloudFormation can only delete it
+ALONE = "without-approval"  # of DEPLOY: 30-project.yaml skips the approver for it
 NAMED = 20  # accounts of a stage that the log names
 POLL_SECONDS, POLL_LIMIT = (0.5, 5.0), 600.0
 
@@ -48,12 +52,12 @@ def build(settings: Settings, folder: Path, clients: Clients) -> dict[str, str]:
     readers = [account.id for found in accounts.values() for account in found]
     share_group(sagemaker, settings.group, group_arn, readers)
 
-    version = resolve(sagemaker, settings.group, settings.version)
+    answer = decide(settings, clients)
+    version, reason = answer.version, answer.reason
     out = folder / OUT
     shutil.rmtree(out, ignore_errors=True)
     out.mkdir()
     if version is None:
-        reason = f"no version of the model group {settings.group} is approved yet"
         say(f"nothing to deploy: {reason}")
         write_json(out / "deployment.json", documents.nothing_to_deploy(settings, reason))
         return {"DEPLOY": "false", "REASON": reason, "MODEL_PACKAGE_VERSION": "none", "SUMMARY": f"Nothing: {reason}."}
@@ -67,6 +71,9 @@ def build(settings: Settings, folder: Path, clients: Clients) -> dict[str, str]:
         parameters = documents.stage_parameters(settings, stage, version, accounts[stage.name], arns, url)
         write_json(out / f"{stage.name}-parameters.json", parameters)
     write_json(out / "deployment.json", documents.manifest(settings, version, accounts, arns, url, digest))
+    template = (folder / "40-stage.yaml").read_text(encoding="utf-8")
+    evidence = card.gather(settings, version, reason, accounts, stack_names(settings), template, clients)
+    write_json(out / card.FILE, evidence)
     shutil.copy(folder / "40-stage.yaml", out)
     for name in FOR_THE_TESTS:
         if (folder / name).is_dir():
@@ -74,11 +81,25 @@ def build(settings: Settings, folder: Path, clients: Clients) -> dict[str, str]:
         else:
             shutil.copy(folder / name, out)
     return {
-        "DEPLOY": "true",
-        "REASON": f"version {version.number} is approved",
+        "DEPLOY": ALONE if answer.alone else "true",
+        "REASON": reason,
         "MODEL_PACKAGE_VERSION": str(version.number),
-        "SUMMARY": documents.summary(settings, version, accounts),
+        "SUMMARY": card.summary(evidence),
     }
+
+
+def decide(settings: Settings, clients: Clients) -> Answer:
+    """The version to deploy, and why: what was asked for, or what follows from a rejection."""
+    if settings.rejected is not None:
+        return after_rejection(settings, settings.rejected, stack_names(settings), clients)
+    version = resolve(clients("sagemaker", settings.region), settings.group, settings.version)
+    if version is None:
+        return Answer(None, f"no version of the model group {settings.group} is approved yet")
+    return Answer(version, f"version {version.number} is approved")
+
+
+def stack_names(settings: Settings) -> dict[str, str]:
+    return {stage.name: documents.stack_name(settings, stage) for stage in settings.stages}
 
 
 def listed(accounts: tuple[Account, ...]) -> str:

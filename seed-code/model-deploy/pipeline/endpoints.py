@@ -18,6 +18,7 @@ import boto3
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
+from pipeline import card
 from pipeline.console import UserError, export, run, say, shorten
 from pipeline.payloads import Payload, difference, read_answer, read_payloads
 from pipeline.report import Result, write_junit
@@ -198,6 +199,9 @@ def main() -> int:
     write_junit(Path("reports") / f"{stage}.xml", stage, results)
     text = summary(stage, results)
     say(text)
+    if stage == "staging" and card.FILE.exists():
+        key = card.publish(boto3.client("s3", config=CONFIG), Path(), results)
+        say(f"the evidence card is {key} in the artifact bucket")
     export({"SUMMARY": text})
     return 1 if any(result.failure for result in results) else 0
 

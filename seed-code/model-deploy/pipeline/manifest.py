@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from pipeline.accounts import Account
-from pipeline.console import UserError, shorten
+from pipeline.console import UserError
 from pipeline.regions import copy_parameters
 from pipeline.registry import Version
 from pipeline.settings import ACCOUNT_PARAMETERS, Settings, Stage
@@ -121,16 +121,3 @@ def account_parameters(stage: Stage, accounts: tuple[Account, ...]) -> dict[str,
     parts = [",".join(ids[first : first + each]) for first in range(0, len(ids), each)]
     parts[1:] = [f",{part}" for part in parts[1:]]
     return dict(zip(ACCOUNT_PARAMETERS, parts, strict=False))
-
-
-def summary(settings: Settings, version: Version, accounts: Mapping[str, tuple[Account, ...]]) -> str:
-    """What the approver reads first."""
-    metrics = ", ".join(f"{name} {value:g}" for name, value in version.metrics.items()) or "no metrics"
-    places = "; ".join(
-        f"{stage.name}: {len(accounts[stage.name])} account(s) in {', '.join(stage.regions)}"
-        for stage in settings.stages
-    )
-    return shorten(
-        f"{version.group} version {version.number}, approved by {version.approved_by} at {version.approved_at}; "
-        f"{metrics}; {places}."
-    )

@@ -27,6 +27,7 @@ WRITTEN_HERE = (
 )  # fmt: skip
 REGION = re.compile(r"[a-z]{2}(-[a-z]+)+-\d")
 LAST_APPROVED = "last-approved"
+REJECTED = re.compile(r"rejected-([1-9]\d*)")  # as the event of a rejection states it (30-project.yaml)
 VARIABLES = (
     "SAGEMAKER_PROJECT_NAME", "SAGEMAKER_PROJECT_ID", "MODEL_PACKAGE_GROUP_NAME", "MODEL_PACKAGE_VERSION",
     "EXECUTION_ROLE_STAGING_NAME", "EXECUTION_ROLE_PROD_NAME", "STACK_SET_ADMINISTRATOR", "STAGING_REGIONS",
@@ -57,7 +58,10 @@ class Stage:
 
 @dataclass(frozen=True)
 class Settings:
-    """version: the number to deploy, or None for the version that was approved last."""
+    """version: the number to deploy, or None for the version that was approved last.
+
+    rejected: the number of the version whose rejection started the execution, or None
+    """
 
     project: str
     project_id: str
@@ -69,6 +73,7 @@ class Settings:
     execution_id: str
     region: str
     stages: tuple[Stage, ...]
+    rejected: int | None = None
 
     @property
     def regions(self) -> tuple[str, ...]:
@@ -91,7 +96,8 @@ def read_settings(environment: Mapping[str, str], folder: Path) -> Settings:
         stages.append(stage)
         problems += wrong
     asked = environment["MODEL_PACKAGE_VERSION"]
-    if asked != LAST_APPROVED and not re.fullmatch(r"[1-9]\d*", asked):
+    rejected = REJECTED.fullmatch(asked)
+    if asked != LAST_APPROVED and not rejected and not re.fullmatch(r"[1-9]\d*", asked):
         problems.append(
             f"the pipeline's variable ModelPackageVersion is {asked}: a number or {LAST_APPROVED} is needed"
         )
@@ -101,13 +107,14 @@ def read_settings(environment: Mapping[str, str], folder: Path) -> Settings:
         project=environment["SAGEMAKER_PROJECT_NAME"],
         project_id=environment["SAGEMAKER_PROJECT_ID"],
         group=environment["MODEL_PACKAGE_GROUP_NAME"],
-        version=None if asked == LAST_APPROVED else int(asked),
+        version=int(asked) if asked.isdigit() else None,
         administrator=environment["STACK_SET_ADMINISTRATOR"],
         artifact_bucket=environment["ARTIFACT_BUCKET"],
         commit_id=environment["COMMIT_ID"],
         execution_id=environment["PIPELINE_EXECUTION_ID"],
         region=environment["AWS_REGION"],
         stages=tuple(stages),
+        rejected=int(rejected[1]) if rejected else None,
     )
 
 

@@ -9,6 +9,7 @@ from typing import Any
 from botocore.exceptions import ClientError
 
 ACCOUNT, REGION = "111111111111", "us-east-1"
+VERSIONS = f"arn:aws:sagemaker:{REGION}:{ACCOUNT}:model-package/Iris"
 GROUP_ARN = f"arn:aws:sagemaker:{REGION}:{ACCOUNT}:model-package-group/Iris"
 IMAGE = f"683313688378.dkr.ecr.{REGION}.amazonaws.com/sagemaker-xgboost:3.0-5"
 
@@ -99,6 +100,35 @@ def organization(units: dict[str, list[str]], accounts: dict[str, list[dict[str,
         return [{"OrganizationalUnits": [{"Id": unit}]} for unit in units.get(ParentId, [])]
 
     return Fake(list_accounts_for_parent=accounts_in, list_organizational_units_for_parent=units_in)
+
+
+def nothing_deployed() -> Fake:
+    """A CloudFormation client without a stack or stack set."""
+    return Fake(
+        describe_stacks=error("DescribeStacks", "ValidationError", "x does not exist"),
+        list_stack_instances=error("ListStackInstances", "StackSetNotFoundException"),
+    )
+
+
+def deployed(versions: dict[str, str], **parameters: str) -> Fake:
+    """A CloudFormation client whose stages serve these versions, in one account each, with these parameters."""
+    accounts = {"staging": "333333333333", "prod": "222222222222"}
+
+    def stack(StackName: str) -> Any:  # noqa: N803  # the API's name
+        stage = StackName.rsplit("-", 1)[1]
+        if stage not in versions:
+            return error("DescribeStacks", "ValidationError", f"{StackName} does not exist")
+        found = {"ModelPackageName": f"{VERSIONS}/{versions[stage]}", **parameters}
+        listed = [{"ParameterKey": key, "ParameterValue": value} for key, value in found.items()]
+        return {"Stacks": [{"StackStatus": "UPDATE_COMPLETE", "Parameters": listed}]}
+
+    def instances(StackSetName: str, **_: Any) -> Any:  # noqa: N803  # the API's name
+        stage = StackSetName.rsplit("-", 1)[1]
+        if stage not in versions:
+            return error("ListStackInstances", "StackSetNotFoundException")
+        return [{"Summaries": [{"Account": accounts[stage], "Region": REGION}]}]
+
+    return Fake(describe_stacks=stack, list_stack_instances=instances)
 
 
 def account(number: str, state: str = "ACTIVE", management: str = "999999999999") -> dict[str, str]:

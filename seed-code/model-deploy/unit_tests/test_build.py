@@ -14,7 +14,19 @@ from pipeline.console import SUMMARY_LIMIT, UserError, export, shorten
 from pipeline.manifest import account_parameters
 from pipeline.settings import Settings, read_settings
 
-from unit_tests.fakes import ACCOUNT, GROUP_ARN, IMAGE, REGION, Fake, account, error, organization, package, registry
+from unit_tests.fakes import (
+    ACCOUNT,
+    GROUP_ARN,
+    IMAGE,
+    REGION,
+    Fake,
+    account,
+    error,
+    nothing_deployed,
+    organization,
+    package,
+    registry,
+)
 
 ROOT = Path(__file__).resolve().parent.parent
 ENVIRONMENT = {
@@ -136,7 +148,7 @@ MODEL = {"Contents": [{"Key": "iris/model.tar.gz"}]}
 class TheBuild(Repository):
     def run_build(self, sagemaker: Fake, s3: Fake | None = None, **changes: str) -> dict[str, str]:
         self.s3 = s3 or Fake(head_object={}, put_object={}, list_objects_v2=MODEL)
-        self.cloudformation = Fake(describe_stacks=error("DescribeStacks", "ValidationError", "x does not exist"))
+        self.cloudformation = nothing_deployed()
         units = {"ou-s": [account("333333333333")], "ou-p": [account("222222222222"), account("444444444444")]}
         clients: dict[str, Any] = {
             "sagemaker": sagemaker,
@@ -278,7 +290,7 @@ class TheBuild(Repository):
             "sagemaker": sagemaker,
             "s3": Fake(head_object={}, list_objects_v2=MODEL),
             "organizations": organization({}, units),
-            "cloudformation": Fake(describe_stacks=error("DescribeStacks", "ValidationError", "x does not exist")),
+            "cloudformation": nothing_deployed(),
         }
         return build(self.settings(), self.folder, lambda service, _: clients[service])
 
@@ -327,7 +339,7 @@ class TheBuild(Repository):
             "sagemaker": sagemaker,
             "s3": Fake(head_object={}, list_objects_v2=MODEL),
             "organizations": Fake(),  # nothing may be asked of it
-            "cloudformation": Fake(describe_stacks=error("DescribeStacks", "ValidationError", "x does not exist")),
+            "cloudformation": nothing_deployed(),
         }
         build(self.settings(**changes), self.folder, lambda service, _: clients[service])
         parameters = self.written("prod-parameters.json")["Parameters"]

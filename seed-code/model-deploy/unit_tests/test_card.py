@@ -1,0 +1,102 @@
+# ruff: noqa: PT009  # plain unittest: the build image has no pytest
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from pipeline import card
+from pipeline.accounts import Account
+from pipeline.console import SUMMARY_LIMIT
+from pipeline.registry import read_version
+from pipeline.report import Result
+
+from unit_tests.fakes import REGION, Fake, deployed, nothing_deployed, package, registry
+from unit_tests.test_build import Repository
+
+TEMPLATE = """\
+Parameters:
+  EndpointKind:
+    Type: String
+    Default: real-time
+  InstanceType:
+    Type: String
+    Default: ml.m5.large
+  InitialInstanceCount:
+    Type: Number
+    Default: 2
+"""
+ACCOUNTS = {"staging": (Account("333333333333"),), "prod": (Account("222222222222"), Account("444444444444"))}
+
+
+class TheCard(Repository):
+    def gather(self, cloudformation: Fake, **config: str) -> dict[str, Any]:
+        (self.folder / "40-stage.yaml").write_text(TEMPLATE)
+        (self.folder / "staging-config.json").write_text("{}")
+        (self.folder / "prod-config.json").write_text(
+            json.dumps({"Parameters": {"InstanceType": "ml.m5.large", **config}})
+        )
+        new = package(2, CustomerMetadataProperties={"validation:merror": "0.02"})
+        clients = {"cloudformation": cloudformation, "sagemaker": registry(package(1), new)}
+        stacks = {"staging": "x-staging", "prod": "x-prod"}
+        reason = "version 2 is approved"
+        gathered = card.gather(
+            self.settings(), read_version(new), reason, ACCOUNTS, stacks, TEMPLATE, lambda service, _: clients[service]
+        )
+        return dict(json.loads(json.dumps(gathered)))
+
+    def test_what_changes_is_counted_against_what_is_there(self) -> None:
+        there = deployed({"staging": "1", "prod": "1"}, InstanceType="ml.m5.large", InitialInstanceCount="1")
+        prod = self.gather(there)["stages"]["prod"]
+        self.assertEqual((prod["from"], prod["to"], prod["same"]), ("1", "2", 1))
+        self.assertEqual((prod["joined"], prod["left"]), ([["444444444444", REGION]], []))
+        self.assertEqual(prod["cost"], {"before": 83.95, "after": 335.8})  # 0.115 x 730, then two in two accounts
+
+    def test_the_first_deployment_begins_with_nothing(self) -> None:
+        gathered = self.gather(nothing_deployed())
+        self.assertEqual(gathered["live"], "")
+        self.assertEqual(gathered["stages"]["prod"]["cost"]["before"], 0)
+        self.assertIn("version none to 2, 2 account(s)", card.summary(gathered))
+
+    def test_what_is_not_in_the_table_of_prices_is_unknown(self) -> None:
+        for config in ({"InstanceType": "ml.x9.huge"}, {"EndpointKind": "serverless"}):
+            gathered = self.gather(nothing_deployed(), **config)
+            self.assertIsNone(gathered["stages"]["prod"]["cost"]["after"])
+            self.assertIn("$0.00 to unknown", card.summary(gathered))
+
+    def test_the_table_of_prices_states_its_date_and_source_and_holds_prices(self) -> None:
+        prices = json.loads(card.PRICES.read_text())
+        self.assertTrue(prices["as_of"] and prices["source"])
+        for region in prices["regions"].values():
+            for instance, price in region.items():
+                self.assertRegex(instance, r"^ml\.[a-z0-9]+\.[a-z0-9]+$")
+                self.assertGreater(price, 0)
+
+    def test_the_text_of_the_approval_fits_whatever_the_metrics(self) -> None:
+        gathered = self.gather(deployed({"staging": "1", "prod": "1"}))
+        self.assertIn("validation:merror 0.02 (live 0.033)", card.summary(gathered))
+        gathered["metrics"] *= 40
+        self.assertLessEqual(len(card.summary(gathered)), SUMMARY_LIMIT)
+
+    def test_the_page_holds_tests_and_changes_and_no_markup_of_others(self) -> None:
+        gathered = self.gather(deployed({"staging": "1", "prod": "1"})) | {"reason": "<script>"}
+        (self.folder / "card.json").write_text(json.dumps(gathered))
+        s3 = Fake(put_object={})
+        results = [
+            Result("333333333333/x", "setosa"),
+            Result("333333333333/x", "virginica", failure="expected 2, got 1"),
+        ]
+        self.assertEqual(card.publish(s3, self.folder, results), "evidence/run-1.html")
+        (put,) = s3.called("put_object")
+        page = put["Body"].decode()
+        self.assertEqual((put["Bucket"], put["ContentType"]), ("sagemaker-project-p-1", "text/html; charset=utf-8"))
+        for text in (
+            "1 of 2 passed",
+            "expected 2, got 1",
+            "444444444444",
+            "&lt;script&gt;",
+            "unknown",
+            "$335.80",
+            "by ann at",
+        ):
+            self.assertIn(text, page)
+        self.assertNotIn("<script>", page)
