@@ -28,11 +28,11 @@ from scripts.bundle.teardown import Asked, Part
 def look(by: Connection, home: Connection, settings: Environment, args: argparse.Namespace) -> list[Part]:
     """Everything that is to be deleted or retained, in order."""
     asked = Asked(args.model_group, args.empty_buckets, args.logs)
-    call_as = settings.stack_set_administrator
+    call_as, regions = settings.stack_set_administrator, teardown_kit.regions(settings)
     wanted = [p for p in teardown.every(home) if args.project in {None, p.name}]
     if args.project and not wanted:
         say(f"  no project {args.project} in account {home.account}, {home.region}, and nothing left of one")
-    parts = [part for project in wanted for part in teardown.project_parts(home, project, asked, call_as)]
+    parts = [part for project in wanted for part in teardown.project_parts(home, project, asked, call_as, regions)]
     return parts if args.project else parts + teardown_kit.kit_parts(by, home, settings, asked)
 
 

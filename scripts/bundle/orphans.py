@@ -19,7 +19,7 @@ from scripts.bundle.connect import Connection, enter
 from scripts.bundle.console import UserError, explain
 from scripts.bundle.environment import Environment
 from scripts.bundle.projects import pages
-from scripts.bundle.teardown import ID, bucket_tags
+from scripts.bundle.teardown import ID, bucket_tags, elsewhere
 
 PROJECT_TAG = "sagemaker:project-id"
 PROJECT = re.compile(rf"(?:^|[-/:])({ID})(?:[-/:]|$)")
@@ -75,7 +75,7 @@ def look(by: Connection, home: Connection, settings: Environment) -> tuple[list[
             blind.append(str(error))
     for place in places:
         for region in teardown_kit.regions(settings):
-            there = teardown_kit.elsewhere(place, region)
+            there = elsewhere(place, region)
             try:
                 found += in_region(there, owners, home.account == there.account, settings.stack_set_administrator)
             except ClientError as error:

@@ -129,8 +129,17 @@ def bucket_tags(s3: Any, bucket: str) -> dict[str, str]:
     return {tag["Key"]: tag["Value"] for tag in (answer or {}).get("TagSet", [])}
 
 
-def project_parts(connection: Connection, project: Project, asked: Asked, call_as: str) -> list[Part]:
-    """Everything of a project, in the order in which it goes; call_as: of stack sets without a stage's stack."""
+def elsewhere(connection: Connection, region: str) -> Connection:
+    return Connection(connection.session, connection.account, region)
+
+
+def project_parts(
+    connection: Connection, project: Project, asked: Asked, call_as: str, regions: tuple[str, ...]
+) -> list[Part]:
+    """Everything of a project, in the order in which it goes.
+
+    call_as: of stack sets without a stage's stack; regions: where its versions, or copies of them, are registered
+    """
     organization = Organization()
     parts = list(running(connection, project))
     for stage in ("prod", "staging"):
@@ -140,7 +149,8 @@ def project_parts(connection: Connection, project: Project, asked: Asked, call_a
         parts.append(
             deleted("project", f"{project.name} ({project.id})", told, partial(delete_project, connection, project))
         )
-    parts += model_group(connection, project, asked)
+    for region in regions:
+        parts += model_group(elsewhere(connection, region), project, asked)
     parts += reports(connection, project, asked)
     parts += log_groups(connection, f"/aws/codebuild/{project.prefix}-", asked)
     parts += bucket(connection, project.bucket, asked)
@@ -342,19 +352,17 @@ def delete_project(connection: Connection, project: Project) -> None:
 
 
 def model_group(connection: Connection, project: Project, asked: Asked) -> Iterator[Part]:
-    sagemaker = connection.client("sagemaker")
+    sagemaker, place = connection.client("sagemaker"), f"{project.name} in {connection.region}"
     found = unless(set(), lambda: sagemaker.describe_model_package_group(ModelPackageGroupName=project.name))
     if found is None:
         return
     versions = pages(sagemaker, "list_model_packages", "ModelPackageSummaryList", ModelPackageGroupName=project.name)
     arns = [version["ModelPackageArn"] for version in versions]
     if not asked.model_group:
-        yield kept(
-            "model group", project.name, f"retained: {len(arns)} version(s), free of charge; --model-group deletes"
-        )
+        yield kept("model group", place, f"retained: {len(arns)} version(s), free of charge; --model-group deletes")
         return
     told = f"{len(arns)} version(s); their artifacts stay in the model bucket"
-    yield deleted("model group", project.name, told, partial(delete_group, sagemaker, project.name, arns))
+    yield deleted("model group", place, told, partial(delete_group, sagemaker, project.name, arns))
 
 
 def delete_group(sagemaker: Any, name: str, arns: list[str]) -> None:

@@ -21,7 +21,7 @@ from scripts.bundle.environment import Environment
 from scripts.bundle.members import accounts_beneath, find_unit
 from scripts.bundle.plan import Step
 from scripts.bundle.projects import describe_stack, pages
-from scripts.bundle.teardown import Asked, Part, deleted, kept, unless
+from scripts.bundle.teardown import Asked, Part, deleted, elsewhere, kept, unless
 
 DATA_SCIENCE, TARGET, MODELS = (
     "multi-account-deployment",
@@ -33,7 +33,8 @@ SETS = (TARGET, f"{TARGET}-staging", f"{TARGET}-production")
 APPROVER_POLICY = "sagemaker-multi-account-approver"
 BUNDLE_BUCKET, MODEL_BUCKET = "sagemaker-multi-account-bundle", "sagemaker-multi-account-models"
 MODEL_KEY = "alias/sagemaker-multi-account-models"
-KEY_DESCRIPTION = "Encrypts the models that projects train"  # in templates/10-data-science-account.yaml
+# In templates 10 and 11.
+KEY_DESCRIPTIONS = ("Encrypts the models that projects train", "Encrypts the models that builds copy")
 KEY_WINDOW = 30  # days in which the deletion of a key can be undone (KMS API Reference, ScheduleKeyDeletion: 7 to 30)
 NOT_THERE = {"ResourceNotFoundException", "NoSuchEntity", "NotFoundException"}
 
@@ -55,10 +56,6 @@ def kit_parts(by: Connection, home: Connection, settings: Environment, asked: As
     for region in regions(settings):
         parts += storage_parts(elsewhere(home, region), asked, first=region == home.region)
     return parts
-
-
-def elsewhere(connection: Connection, region: str) -> Connection:
-    return Connection(connection.session, connection.account, region)
 
 
 def stack_part(connection: Connection, name: str) -> Iterator[Part]:
@@ -196,6 +193,6 @@ def kept_keys(connection: Connection) -> Iterator[str]:
             found = kms.describe_key(KeyId=key["KeyId"])["KeyMetadata"]
         except ClientError:
             continue  # a key whose policy lets nobody look is not the kit's
-        ours = found.get("Description", "").startswith(KEY_DESCRIPTION)
+        ours = found.get("Description", "").startswith(KEY_DESCRIPTIONS)
         if ours and found["KeyManager"] == "CUSTOMER" and found["KeyState"] == "Enabled":
             yield key["KeyId"]
