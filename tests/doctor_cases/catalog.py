@@ -237,3 +237,27 @@ def _(world: World) -> Iterator[None]:
 @case("source-unavailable", "provider: connection", region="eu-central-2")
 def _(world: World) -> Iterator[None]:
     yield
+
+
+@contextmanager
+def source(world: World, arn: str) -> Iterator[None]:
+    """The environment file with this connection."""
+    text = f"source: {{provider: connection, connection_arn: '{arn}', repository_owner: team}}\ncatalog:\n"
+    with world.environment("catalog:\n", text):
+        yield
+
+
+@case("connection-missing", "aws codeconnections create-connection")
+def _(world: World) -> Iterator[None]:
+    id = "01234567-89ab-cdef-0123-456789abcdef"
+    with source(world, f"arn:aws:codeconnections:{REGION}:{world.account}:connection/{id}"):
+        yield
+
+
+@case("connection-pending", "Update pending connection")
+def _(world: World) -> Iterator[None]:
+    client = world.client("codeconnections")
+    made = client.create_connection(ProviderType="GitHub", ConnectionName="projects")["ConnectionArn"]
+    with source(world, made):
+        yield
+    client.delete_connection(ConnectionArn=made)

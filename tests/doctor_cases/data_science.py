@@ -34,6 +34,12 @@ def _(world: World) -> Iterator[None]:
         yield
 
 
+@case("model-region-missing", "make accounts")
+def _(world: World) -> Iterator[None]:
+    with world.environment(CATALOG, f"regions: {{staging: [us-east-1, eu-west-1]}}\n{CATALOG}"):
+        yield
+
+
 @case("project-role-missing", "detect-stack-drift")
 def _(world: World) -> Iterator[None]:
     with no_role(world, world.account, f"{kit.PREFIX}BuildRole"):

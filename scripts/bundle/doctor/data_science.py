@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
+from scripts.bundle import model_regions
 from scripts.bundle.doctor import kit
 from scripts.bundle.doctor.findings import Place, finding
 from scripts.bundle.doctor.reader import UNREAD, Reader, known, together
@@ -40,6 +41,7 @@ class DataScience:
     topic: Any = UNREAD
     subscriptions: Any = UNREAD
     approvers: Any = UNREAD
+    further: Mapping[str, Any] = field(default_factory=dict)  # the stack of template 11, by region
 
     @property
     def model_bucket_name(self) -> str:
@@ -59,7 +61,8 @@ def gather(reader: Reader, settings: Environment, partition: str) -> DataScience
     starter_arn = f"arn:{partition}:states:{reader.region}:{account}:stateMachine:{kit.STARTER}"
     approver_arn = f"arn:{partition}:iam::{account}:policy/{APPROVER}"
     names = [f"{kit.PREFIX}{name}" for name in KIT_ROLES]
-    people = settings.studio.execution_roles
+    people, further = settings.studio.execution_roles, model_regions.further(settings)
+    read_region = partial(kit.read_stack, reader, account, model_regions.STACK, body=False)
     stack, external_id, starter, topic, subscriptions, approvers, *roles = together(
         [
             partial(kit.read_stack, reader, account, kit.DATA_SCIENCE_STACK),
@@ -70,17 +73,20 @@ def gather(reader: Reader, settings: Environment, partition: str) -> DataScience
             partial(reader.ask, account, "iam", "ListEntitiesForPolicy", PolicyArn=approver_arn),
             *(partial(read_role, reader, account, name) for name in names),
             *(partial(attached_policies, reader, account, role.rsplit("/", 1)[-1]) for role in people),
+            *(partial(read_region, region=region) for region in further),
         ]
     )
+    regions = roles[len(roles) - len(further) :]
     return DataScience(
         stack=stack,
         roles=dict(zip(names, roles[: len(names)], strict=True)),
-        studio_roles=dict(zip(people, roles[len(names) :], strict=True)),
+        studio_roles=dict(zip(people, roles[len(names) : len(names) + len(people)], strict=True)),
         external_id=external_id["Parameter"]["Value"] if external_id else external_id,
         starter=starter,
         topic=topic,
         subscriptions=subscriptions,
         approvers=approvers,
+        further=dict(zip(further, regions, strict=True)),
     )
 
 
@@ -140,6 +146,19 @@ def kit_stack_differs(it: Snapshot) -> Iterator[Place]:
         changed = kit.differences(stack, *kit.data_science_stack(it))
         if changed:
             yield here(it, f"stack {stack.name}", f"it differs in: {changed}", ACCOUNTS)
+
+
+@finding(
+    "model-region-missing",
+    "stops",
+    "A further region of endpoints has not got the bucket and the key of its models",
+    "The Build step copies the version there, because endpoints read models of their own region only.",
+)
+def model_region_missing(it: Snapshot) -> Iterator[Place]:
+    for region, stack in it.data_science.further.items():
+        if stack is None or (stack and stack.broken):
+            what = f"{region}: {stack.status}" if stack else f"{region} has no stack {model_regions.STACK}"
+            yield Place(it.account, f"stack {model_regions.STACK}", what, ACCOUNTS, region)
 
 
 @finding(

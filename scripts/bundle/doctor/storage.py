@@ -119,6 +119,9 @@ def who_may(it: Snapshot) -> tuple[dict[str, Any], dict[str, Any]]:
 
 def read_statement(it: Snapshot, bucket: str) -> dict[str, Any]:
     principal, condition = who_may(it)
+    if condition:  # paths with a star are no fixed value: S3 would take the policy for a public one, and block it
+        organization = it.organization.described["Organization"]["Id"]
+        condition = condition | {"StringEquals": {"aws:PrincipalOrgID": organization}}
     return {
         "Sid": READ_MODELS,
         "Effect": "Allow",

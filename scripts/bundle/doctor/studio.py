@@ -160,3 +160,37 @@ def source_unavailable(it: Snapshot) -> Iterator[Place]:
             "use GitHub, GitLab or Bitbucket: `source: {provider: connection, connection_arn: …}` in the environment "
             "file, or another region",
         )
+
+
+@finding(
+    "connection-missing",
+    "stops",
+    "The connection to the source provider does not exist",
+    "Pipelines read their repository through it.",
+)
+def connection_missing(it: Snapshot) -> Iterator[Place]:
+    if it.studio.connection is None:
+        yield here(
+            it,
+            it.settings.source.connection_arn,
+            "there is no such connection",
+            "aws codeconnections create-connection --provider-type GitHub --connection-name projects, finish it in "
+            "the console (Developer Tools, Connections), and put its ARN into source.connection_arn",
+        )
+
+
+@finding(
+    "connection-pending",
+    "stops",
+    "The connection to the source provider is not finished",
+    "A connection is PENDING until somebody has signed in to the provider, which only the console can ask for.",
+)
+def connection_pending(it: Snapshot) -> Iterator[Place]:
+    found = it.studio.connection
+    if found and found["Connection"]["ConnectionStatus"] != "AVAILABLE":
+        yield here(
+            it,
+            it.settings.source.connection_arn,
+            f"its status is {found['Connection']['ConnectionStatus']}",
+            'Developer Tools console, Settings, Connections: choose it, then "Update pending connection"',
+        )
