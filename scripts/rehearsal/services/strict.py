@@ -24,7 +24,7 @@ from scripts.rehearsal.authorization.action_table import table
 from scripts.rehearsal.authorization.policies import MalformedPolicy, parse
 from scripts.rehearsal.authorization.resources import key_arn
 from scripts.rehearsal.calls import Call
-from scripts.rehearsal.errors import AwsError
+from scripts.rehearsal.errors import AwsError, NotPlayed
 
 # -- S3 ----------------------------------------------------------------------------------------
 
@@ -131,6 +131,11 @@ def bucket_lifecycle(call: Call) -> None:
             raise AwsError("InvalidRequest", "At least one action needs to be specified in a rule")
         if rule.get("Expiration", {}).get("Days", 1) <= 0:
             raise AwsError("InvalidArgument", "'Days' for Expiration action must be a positive integer")
+
+
+def bucket_notification(call: Call) -> None:
+    if call.params.get("NotificationConfiguration", {}).get("LambdaFunctionConfigurations"):
+        raise NotPlayed("a bucket that calls a function")
 
 
 def bucket_policy(call: Call) -> None:
@@ -241,6 +246,8 @@ def subscription(call: Call) -> None:
     protocol, endpoint = call.params["Protocol"], call.params.get("Endpoint", "")
     if protocol not in PROTOCOLS:
         raise AwsError("InvalidParameter", "Invalid parameter: Does not support this protocol string: " + protocol)
+    if protocol == "lambda":
+        raise NotPlayed("a function that subscribes to a topic")
     if protocol in ("email", "email-json") and not re.fullmatch(r"[^@\s]+@[^@\s]+\.[^@\s]+", endpoint):
         raise AwsError("InvalidParameter", "Invalid parameter: Email address")
     if protocol in ("http", "https") and not endpoint.startswith(f"{protocol}://"):
@@ -324,6 +331,7 @@ CHECKS: dict[tuple[str, str], Callable[[Call], None]] = {
     ("s3", "PutBucketAcl"): bucket_acl,
     ("s3", "PutBucketEncryption"): bucket_encryption,
     ("s3", "PutBucketLifecycleConfiguration"): bucket_lifecycle,
+    ("s3", "PutBucketNotificationConfiguration"): bucket_notification,
     ("s3", "PutBucketPolicy"): bucket_policy,
     ("sns", "CreateTopic"): topic_attributes,
     ("sns", "SetTopicAttributes"): topic_attributes,
