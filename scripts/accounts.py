@@ -62,7 +62,7 @@ class SetUp:
         self.show(steps)
         if self.dry_run or not plan.writes(steps):
             return seen
-        self.settings = organization.apply(self.connection, self.settings, steps)
+        self.settings = organization.apply(self.connection, self.settings, seen, steps)
         return organization.look(self.connection, self.settings)
 
     def stacks(self, seen: Seen) -> None:

@@ -299,6 +299,11 @@ def test_from_no_organization_to_a_working_one_with_new_accounts(
 
     assert command() == 1
     assert 'make accounts ARGS="--create-organization --profile PROFILE"' in capsys.readouterr().err
+    named = file.read_text()
+    file.write_text(named.replace("models/staging", "ou-ab12-stag1111"))
+    assert command("--create-organization") == 1
+    assert "there is no organization yet that could have ou-ab12-stag1111" in capsys.readouterr().err
+    file.write_text(named)
     ids = [people.DATA_SCIENCE, people.STAGING, people.PRODUCTION]
     plan_account_ids(ids)
     iam = cloud.root(people.DATA_SCIENCE, REGION).client("iam")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -50,15 +50,26 @@ def pages(organizations: Any, operation: str, member: str, parent: str) -> Itera
 
 def find_unit(organizations: Any, unit: str) -> str:
     """The id of a unit that environment.yaml names by its id or by names from the root down; "" when it is missing."""
-    if re.fullmatch(UNIT_ID, unit):
-        return unit
-    here = str(organizations.list_roots()["Roots"][0]["Id"])
-    for name in unit.split("/"):
-        children = pages(organizations, "list_organizational_units_for_parent", "OrganizationalUnits", here)
-        here = next((str(child["Id"]) for child in children if child["Name"] == name), "")
-        if not here:
-            return ""
-    return here
+    return find_units(organizations, [unit]).get(unit, "")
+
+
+def find_units(organizations: Any, units: Iterable[str]) -> dict[str, str]:
+    """As find_unit, for several units: those that are there. Every list is asked for once."""
+    children: dict[str, dict[str, str]] = {}
+    root, found = "", {}
+    for unit in units:
+        if re.fullmatch(UNIT_ID, unit):
+            found[unit] = unit
+            continue
+        here = root = root or str(organizations.list_roots()["Roots"][0]["Id"])
+        for name in unit.split("/"):
+            if here and here not in children:
+                listed = pages(organizations, "list_organizational_units_for_parent", "OrganizationalUnits", here)
+                children[here] = {child["Name"]: str(child["Id"]) for child in listed}
+            here = children[here].get(name, "") if here else ""
+        if here:
+            found[unit] = here
+    return found
 
 
 def unit_id(organizations: Any, unit: str, key: str) -> str:

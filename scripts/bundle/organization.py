@@ -92,7 +92,7 @@ def look(connection: Connection, settings: Environment) -> Seen:
         access = connection.client("cloudformation").describe_organizations_access(CallAs=call_as)
         trusted = access["Status"] == "ENABLED"
     names = {name for stage in stages(settings) for name in prefixes(stage)}
-    units = {name: id for name in sorted(names) if (id := members.find_unit(organizations, name))}
+    units = members.find_units(organizations, sorted(names))
     return replace(
         seen,
         readable=True,
@@ -190,6 +190,11 @@ def organization_step(connection: Connection, settings: Environment, seen: Seen,
         return Step("wait", "organization", f"of {management}", detail, account=management, command=command)
     if not seen.id:
         name = f"of {management}"
+        if asked.create_organization and (ids := [unit for unit in stages(settings) if unit.startswith("ou-")]):
+            raise UserError(
+                f"units: there is no organization yet that could have {' or '.join(ids)}. "
+                "Name the units from the root down instead, such as multi-account-deployment/staging"
+            )
         if asked.create_organization:
             return Step("create", "organization", name, "with all features")
         return Step(
@@ -252,10 +257,10 @@ def unit_steps(settings: Environment, seen: Seen) -> Iterator[Step]:
             parent, _, last = name.rpartition("/")
             if id := seen.unit(name):
                 yield Step("keep", "unit", name, id if id != name else stage)
-            elif parent or not name.startswith("ou-"):
+            else:
                 above = seen.unit(parent) or f"ID-OF-{parent.upper() or 'THE-ROOT'}"
                 command = f"aws organizations create-organizational-unit --parent-id {above} --name {last}"
-                yield Step("create", "unit", name, request={"parent": parent, "name": last}, command=command)
+                yield Step("create", "unit", name, request={"parent": parent}, command=command)
 
 
 def account_steps(connection: Connection, settings: Environment, seen: Seen, asked: Asked) -> Iterator[Step]:
@@ -324,9 +329,9 @@ def move_step(organizations: Any, settings: Environment, seen: Seen, account: st
 # -- apply -----------------------------------------------------------------------------------------
 
 
-def apply(connection: Connection, settings: Environment, steps: list[Step]) -> Environment:
+def apply(connection: Connection, settings: Environment, seen: Seen, steps: list[Step]) -> Environment:
     """Carry the steps out, in order; the settings with the data science account's id, where it was just made."""
-    organizations = connection.client("organizations")
+    organizations, units = connection.client("organizations"), dict(seen.units)
     for step in steps:
         if not step.writes:
             continue
@@ -338,16 +343,13 @@ def apply(connection: Connection, settings: Environment, steps: list[Step]) -> E
         elif step.kind == "administrator":
             register(organizations, settings.accounts.data_science)
         elif step.kind == "unit":
-            parent = request["parent"] and members.unit_id(organizations, request["parent"], "units")
-            parent = parent or organizations.list_roots()["Roots"][0]["Id"]
-            make = organizations.create_organizational_unit
-            write(make, "DuplicateOrganizationalUnitException", ParentId=parent, Name=request["name"])
+            units[step.name] = make_unit(organizations, step.name, units.get(request["parent"], ""))
         elif step.kind == "invitation":
             invite(organizations, request["id"])
         elif "account" in request:
-            move(organizations, request["account"], request["from"], request["unit"])
+            move(organizations, request["account"], request["from"], units[request["unit"]])
         else:
-            settings = make_account(organizations, settings, request)
+            settings = make_account(organizations, settings, units, request)
     return settings
 
 
@@ -361,6 +363,14 @@ def write(operation: Any, done: str = "", **parameters: Any) -> Any:
         raise
 
 
+def make_unit(organizations: Any, path: str, parent: str) -> str:
+    """The id of the new unit; parent: the id of the one above it, "" for the root."""
+    parent = parent or organizations.list_roots()["Roots"][0]["Id"]
+    name, make = path.rsplit("/", 1)[-1], organizations.create_organizational_unit
+    made = write(make, "DuplicateOrganizationalUnitException", ParentId=parent, Name=name)
+    return str(made["OrganizationalUnit"]["Id"]) if made else members.unit_id(organizations, path, "units")
+
+
 def register(organizations: Any, account: str) -> None:
     known = "AccountAlreadyRegisteredException"
     write(organizations.register_delegated_administrator, known, AccountId=account, ServicePrincipal=STACK_SETS)
@@ -372,7 +382,7 @@ def register(organizations: Any, account: str) -> None:
     )
 
 
-def make_account(organizations: Any, settings: Environment, request: Any) -> Environment:
+def make_account(organizations: Any, settings: Environment, units: dict[str, str], request: Any) -> Environment:
     """One new account, in its unit; a request that an interrupted run left is followed to its end."""
     name, email, stage = request["name"], request["email"], request["stage"]
     status = creation(organizations, name)
@@ -400,7 +410,8 @@ def make_account(organizations: Any, settings: Environment, request: Any) -> Env
         say(f"  note: write `data_science: '{account}'` beneath accounts in the environment file")
         return replace(settings, accounts=replace(settings.accounts, data_science=account))
     parent = str(organizations.list_parents(ChildId=account)["Parents"][0]["Id"])
-    move(organizations, account, parent, settings.units.staging if stage == "staging" else settings.units.production)
+    unit = settings.units.staging if stage == "staging" else settings.units.production
+    move(organizations, account, parent, units[unit])
     return settings
 
 
@@ -422,8 +433,7 @@ def invite(organizations: Any, account: str) -> None:
         )
 
 
-def move(organizations: Any, account: str, source: str, unit: str) -> None:
-    target = members.unit_id(organizations, unit, "units")
+def move(organizations: Any, account: str, source: str, target: str) -> None:
     if source != target:
         moving = {"AccountId": account, "SourceParentId": source, "DestinationParentId": target}
         write(organizations.move_account, "DuplicateAccountException", **moving)
