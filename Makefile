@@ -84,6 +84,10 @@ console-bundle: $(READY) package ## Write what somebody needs who publishes by c
 accounts: $(READY) ## Deploy what the data science account and the target accounts need
 	@$(RUN) scripts.accounts $(ARGS)
 
+.PHONY: seed
+seed: $(READY) package ## Seed a project's repositories at a git provider
+	@$(RUN) scripts.seed $(if $(PROJECT),--project $(PROJECT)) $(ARGS)
+
 .PHONY: status
 status: $(READY) ## Show what is deployed where, and what waits or failed
 	@$(RUN) scripts.status $(if $(PROJECT),--project $(PROJECT)) $(ARGS)

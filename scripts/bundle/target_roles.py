@@ -83,6 +83,7 @@ def data_science_stack(settings: Environment, seen: Seen) -> stacks.Wanted:
         "TargetAccountIds": ",".join((*targets.staging, *targets.production) if targets else ()),
         "StudioExecutionRoleNames": ",".join(role.rsplit("/", 1)[-1] for role in settings.studio.execution_roles),
         "ApprovalEmail": settings.notifications.approval_email,
+        "SourceConnectionArn": settings.source.connection_arn,
         "ExternalId": settings.tester_external_id,
         "FurtherRegions": ",".join(model_regions.further(settings)),
         "ProjectTemplatesInS3": "false" if settings.publishing.to == "service-catalog" else "true",
