@@ -18,19 +18,26 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from botocore import xform_name
+from botocore.exceptions import ClientError
 
-from scripts.bundle import environment, pack
-from scripts.bundle.connect import add_options, connect
-from scripts.bundle.console import paint, run, say
+from scripts.bundle import environment, pack, publishing
+from scripts.bundle.connect import Connection, add_options, connect
+from scripts.bundle.console import UserError, paint, run, say
 from scripts.bundle.doctor import report, snapshot
 from scripts.bundle.doctor.findings import Finding, Request, examine
 from scripts.bundle.doctor.reader import Reader
 from scripts.bundle.environment import Environment
 
 
-def bundle_in(folder: Path) -> pack.Bundle | None:
-    """The bundle that is built; None where none is."""
-    return pack.read_build(folder) if (folder / pack.MANIFEST).exists() else None
+def bundle_in(folder: Path, settings: Environment, connection: Connection) -> pack.Bundle | None:
+    """The bundle as it is published here; None where none is built, or these credentials do not see the units."""
+    if not (folder / pack.MANIFEST).exists():
+        return None
+    try:
+        return publishing.installed(pack.read_build(folder), settings, connection)
+    except (ClientError, UserError) as error:
+        say(f"  note: the published files are not compared with {folder}: {error}")
+        return None
 
 
 def look(reader: Reader, settings: Environment, bundle: pack.Bundle | None, project: str) -> list[Finding]:
@@ -61,8 +68,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--bundle", type=Path, default=pack.BUILD, metavar="FOLDER", help="default build/")
     args = parser.parse_args(argv)
     settings = environment.load(args.environment)
-    bundle = bundle_in(args.bundle)
     connection = connect(settings, args.profile, args.region)
+    bundle = bundle_in(args.bundle, settings, connection)
     reader = Reader(connection)
     say(f"examining the installation of {args.environment}, {connection.region}, from account {connection.account}:")
     findings = look(reader, settings, bundle, args.project)

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from scripts import doctor
-from scripts.bundle import console, environment, pack
+from scripts.bundle import console, environment, pack, publishing
 from scripts.bundle.connect import connect
 from scripts.bundle.doctor.findings import Finding
 from scripts.bundle.doctor.reader import Reader
@@ -157,6 +157,9 @@ def make_world(cloud: Cloud, folder: Path) -> World:
             text = story.environment_path.read_text()
             story.environment_path.write_text(text.replace("target_roles: one-by-one", "target_roles: stack-set"))
     world = World(story, pack.read_build(folder / "bundle"))
+    settings = environment.load(story.environment_path)
+    with signed_in(world.engineer(world.management)):
+        world.bundle = publishing.installed(world.bundle, settings, connect(settings, None, None))
     register_version(world)
     for stage, unit in (("staging", "staging"), ("production", "prod")):
         make_stage(world, stage, story.setting.units[unit])

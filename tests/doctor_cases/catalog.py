@@ -111,7 +111,7 @@ def version(world: World, file: str) -> Iterator[None]:
     """One more version of the product, from a file of the bundle."""
     catalog, product = world.client("servicecatalog"), ids(world)[1]
     first = next(iter(world.cloud.state(Catalog, world.account, REGION).products[product].artifacts))
-    bundle = pack.read_build(world.story.folder / "bundle")
+    bundle = world.bundle
     bucket = world.models.replace("models", "bundle")
     url = f"https://{bucket}.s3.{REGION}.amazonaws.com/{bundle.key(file)}"
     made = catalog.create_provisioning_artifact(
@@ -167,7 +167,7 @@ def _(world: World) -> Iterator[None]:
 @contextmanager
 def seed(world: World) -> Iterator[dict[str, Any]]:
     """Where a seed lies; afterwards it is there as it was."""
-    bundle = pack.read_build(world.story.folder / "bundle")
+    bundle = world.bundle
     bucket = world.models.replace("models", "bundle")
     place = {"Bucket": bucket, "Key": bundle.key("model-build.zip")}
     yield place

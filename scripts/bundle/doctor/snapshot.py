@@ -22,7 +22,7 @@ from scripts.bundle.doctor import (
     studio,
     targets,
 )
-from scripts.bundle.doctor.reader import NotExamined, Reader, together
+from scripts.bundle.doctor.reader import NotExamined, Reader, known, together
 from scripts.bundle.environment import Environment
 
 SUBJECTS = (organization, data_science, storage, launch, catalog, studio, limits, targets, projects, models, configs)
@@ -89,7 +89,7 @@ def gather(reader: Reader, settings: Environment, bundle: pack.Bundle | None, on
         region=reader.region,
         partition=partition,
         reader_account=reader.account,
-        bundle=bundle,
+        bundle=bundle if all(known(unit) for unit in found[0].units.values()) else None,  # its defaults name the units
         only=only,
         **dict(zip(GATHERED, found, strict=True)),
         projects=ours,
