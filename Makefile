@@ -104,6 +104,10 @@ teardown: $(READY) ## Take a project down, or the whole kit: PROJECT= or EVERYTH
 bench: $(READY) ## Time packaging, publishing and every chapter of the rehearsal
 	@$(RUN) benchmarks.bench $(ARGS)
 
+.PHONY: scale
+scale: $(READY) ## Rehearse a deployment to 10, 100 and 1,000 accounts in two regions
+	@$(RUN) benchmarks.scale $(ARGS)
+
 .PHONY: lock
 lock: $(READY) ## Pin what pyproject.toml asks for in requirements.lock and requirements-*.lock
 	@$(COMPILE) --group pyproject.toml:dev pyproject.toml --output-file requirements.lock

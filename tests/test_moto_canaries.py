@@ -8,7 +8,7 @@ import boto3
 import moto.core.responses
 import moto.core.utils
 
-from scripts.rehearsal import models
+from scripts.rehearsal import models, moto_bridge
 from scripts.rehearsal.cloud import Cloud
 
 A, REGION = "111111111111", "us-east-1"
@@ -59,3 +59,15 @@ def test_moto_reads_the_names_of_a_services_operations_once() -> None:
     names = moto.core.responses.method_names_from_class(SNSResponse)
     assert "create_topic" in names
     assert moto.core.responses.method_names_from_class(SNSResponse) is names
+
+
+def test_moto_makes_the_state_of_an_account_once() -> None:
+    """BackendDict._create_account_specific_backend: moto would walk all accounts for every look at a state."""
+    from moto.core.base_backend import BackendDict
+    from moto.sns.models import sns_backends
+
+    assert BackendDict._create_account_specific_backend is moto_bridge.make_once
+    made = sns_backends["666666666666"][REGION]
+    assert dict.__contains__(sns_backends, "666666666666")
+    assert sns_backends["666666666666"][REGION] is made
+    assert moto_bridge.backend("sns", "666666666666", REGION) is made

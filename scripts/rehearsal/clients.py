@@ -11,6 +11,7 @@ import inspect
 import io
 import threading
 from collections.abc import Callable, Iterator
+from contextlib import nullcontext
 from contextvars import ContextVar
 from functools import partial
 from typing import Any
@@ -96,7 +97,7 @@ class Clients:
     ) -> Client:
         """answer: who answers a request (the gateway)."""
         key = (service, region)
-        with self._lock:
+        with nullcontext() if key in self._shared else self._lock:
             if key not in self._shared:
                 made = self._botocore.create_client(service, region_name=region, endpoint_url=endpoint, config=CONFIG)
                 handler: Any = partial(answered, answer)  # its result takes the place of sending the request

@@ -80,6 +80,19 @@ HOSTS = {  # by botocore's service name, where it is not NAME.REGION.amazonaws.c
 }
 
 
+def make_once(backends_of_service: Any, account: str) -> None:
+    """Make moto's state of a service in an account where there is none.
+
+    moto lists all accounts under one lock, and compares whole services, for every look at a state.
+    """
+    if account not in backends_of_service:
+        _make_backend(backends_of_service, account)
+
+
+_make_backend = BackendDict._create_account_specific_backend
+BackendDict._create_account_specific_backend = make_once
+
+
 def backend(service: str, account: str, region: str) -> Any:
     """moto's state of one service in one account and region, for example backend("iam", "111111111111", "aws")."""
     return backends.get_backend(service)[account][region]

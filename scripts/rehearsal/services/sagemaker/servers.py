@@ -26,7 +26,8 @@ from scripts.rehearsal.cloud import Cloud, Session
 from scripts.rehearsal.containers import process
 from scripts.rehearsal.errors import AwsError
 from scripts.rehearsal.services.sagemaker import base, images, logs, storage
-from scripts.rehearsal.services.sagemaker.models import Model, Models
+from scripts.rehearsal.services.sagemaker.models import Container, Model, Models
+from scripts.rehearsal.services.sagemaker.shared import Running, Shared, identity
 
 PING_SECONDS = 30  # how long a container may take to answer its first ping
 DRAIN_SECONDS = 60  # how long a container that is taken away may still answer: as long as a request may take
@@ -39,18 +40,22 @@ class StartFailed(Exception):  # what happened to it
 
 @dataclass
 class Server:
-    """One running container."""
+    """One running container, as an endpoint has it. folder: where its log is."""
 
     variant: str
     session: Session
-    process: subprocess.Popen[str]
-    port: int
+    running: Running
+    shared: Shared
     folder: Path
     log_group: str
     log_stream: str
     logged: int = 0
     asked: int = 0  # requests under way
     idle: threading.Condition = field(default_factory=threading.Condition)
+
+    @property
+    def process(self) -> subprocess.Popen[str]:
+        return self.running.process
 
     @contextmanager
     def used(self) -> Iterator[None]:
@@ -66,7 +71,7 @@ class Server:
 
     def request(self, method: str, path: str, body: bytes = b"", headers: Mapping[str, str] | None = None) -> Answer:
         """OSError where the container does not answer."""
-        connection = http.client.HTTPConnection(HOST, self.port, timeout=60)
+        connection = http.client.HTTPConnection(HOST, self.running.port, timeout=60)
         try:
             connection.request(method, path, body, dict(headers or {}))
             response = connection.getresponse()
@@ -84,8 +89,12 @@ class Server:
     def stop(self) -> None:
         with self.idle:
             self.idle.wait_for(lambda: not self.asked, DRAIN_SECONDS)
-        end(self.process)
-        shutil.rmtree(self.folder, ignore_errors=True)
+        last = self.shared.leave(self.running)
+        if last:
+            end(self.process)
+            shutil.rmtree(self.running.folder, ignore_errors=True)
+        if last or self.folder != self.running.folder:
+            shutil.rmtree(self.folder, ignore_errors=True)
 
 
 @dataclass(frozen=True)
@@ -164,27 +173,32 @@ def start_fleet(cloud: Cloud, account: str, region: str, endpoint: str, fleet: F
 
 def start_server(cloud: Cloud, account: str, region: str, endpoint: str, variant: str, model: Model) -> Server:
     """Download with the model's role, unpack, start, ping."""
-    identity = secrets.token_hex(8)
-    folder = cloud.folder / "endpoints" / account / region / endpoint / f"{variant}-{identity}"
+    instance = secrets.token_hex(8)
+    folder = cloud.folder / "endpoints" / account / region / endpoint / f"{variant}-{instance}"
     folder.mkdir(parents=True)
     session = open_session(cloud, model.role, region, account)
     pull(session, model.container.image)
-    download(session, model.container.data_url, folder / "model")
-    with (folder / "log").open("a", encoding="utf-8") as log:
-        running = process.start("xgboost_serve", folder / "model", model.container.environment, log.fileno())
-    remember(cloud, running)
-    assert running.stdout is not None
-    port = running.stdout.readline().strip()
+    content = download(session, model.container.data_url)
+    shared, same = cloud.state(Shared, "", ""), identity(model.container, content)
+    running = shared.join(same)
+    if running is None:
+        try:
+            running = start(cloud, model.container, content, folder)
+        except StartFailed:
+            shared.give_up()
+            raise
+    else:
+        shutil.copy(running.folder / "log", folder / "log")
     server = Server(
         variant=variant,
         session=session,
-        process=running,
-        port=int(port or 0),
+        running=running,
+        shared=shared,
         folder=folder,
         log_group=f"/aws/sagemaker/Endpoints/{endpoint}",
-        log_stream=f"{variant}/i-{identity[:17]}",
+        log_stream=f"{variant}/i-{instance[:17]}",
     )
-    healthy = bool(port) and answers_ping(server)
+    healthy = bool(running.port) and answers_ping(server)
     server.write_logs()
     logs.may_put_metrics(session, "/aws/sagemaker/Endpoints")  # how the instance fares: nobody reads it here
     if not healthy:
@@ -193,7 +207,19 @@ def start_server(cloud: Cloud, account: str, region: str, endpoint: str, variant
             f"The primary container for production variant {variant} did not pass the ping health check. "
             "Please check CloudWatch logs for this endpoint."
         )
+    if running.folder == folder:
+        shared.offer(same, running)
     return server
+
+
+def start(cloud: Cloud, container: Container, content: bytes, folder: Path) -> Running:
+    """Unpack the model and start the container."""
+    unpack(container.data_url, content, folder / "model")
+    with (folder / "log").open("a", encoding="utf-8") as log:
+        running = process.start("xgboost_serve", folder / "model", container.environment, log.fileno())
+    remember(cloud, running)
+    assert running.stdout is not None
+    return Running(running, int(running.stdout.readline().strip() or 0), folder)
 
 
 def open_session(cloud: Cloud, role: str, region: str, account: str) -> Session:
@@ -210,17 +236,22 @@ def pull(session: Session, image: str) -> None:
         raise StartFailed(f"Failed to pull the image {image}: {error.message}") from error
 
 
-def download(session: Session, url: str, folder: Path) -> None:
+def download(session: Session, url: str) -> bytes:
     bucket, key = storage.split(url)
     try:
-        content = session.client("s3").get_object(Bucket=bucket, Key=key)["Body"].read()
-        storage.unpack(content, folder)
+        content: bytes = session.client("s3").get_object(Bucket=bucket, Key=key)["Body"].read()
     except ClientError as error:
         raise StartFailed(
             f'Failed to download model data for container "container_1" from URL: "{url}". Please ensure that there '
             "is an object located at the URL and that the role passed to CreateModel has permissions to download the "
             "object."
         ) from error
+    return content
+
+
+def unpack(url: str, content: bytes, folder: Path) -> None:
+    try:
+        storage.unpack(content, folder)
     except (tarfile.TarError, OSError) as error:
         raise StartFailed(
             f'Failed to extract model data archive from URL: "{url}". The model data archive must be '
