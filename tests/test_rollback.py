@@ -69,6 +69,7 @@ def test_a_rollback_that_is_under_way_is_followed_and_another_deployment_is_wait
     going = Execution("r1", "InProgress", version="1", target="e1", actions={"DeployResourcesProd": "InProgress"})
     before = [ran("e2", "2"), ran("e1", "1")]
     assert plan([going, *before], "2", busy="r1").follow == "r1"
+    assert plan([going, *before], "1", busy="r1").follow == "r1", "the stack names the version that is on its way"
     other = Execution("e3", "InProgress", version="3", actions={"DeployResourcesProd": "InProgress"})
     with pytest.raises(UserError, match="e3"):
         plan([other, *before], "2", busy="e3")

@@ -159,12 +159,15 @@ def make_plan(
     then: Callable[[Execution], Places | None],
 ) -> Rollback:
     """now: the accounts and regions of the stage as they are; then: those of an execution (see recorded)."""
-    version = choose(found, stage, asked)
     name = f"{project.name} {stage}"
+    going = next((e for e in found.executions if e.id == found.busy), None)
+    if going and not asked and returns(found, stage, going):  # the stack names its version already
+        told = f"execution {going.id} is going back to version {going.version} already"
+        return Rollback(Step("keep", "stage", name, told), going.version, follow=going.id)
+    version = choose(found, stage, asked)
     if not version:
         told = f"serves version {found.live}, which it had gone back to already; name a version to go on: VERSION=n"
         return Rollback(Step("keep", "stage", name, told), found.live)
-    going = next((e for e in found.executions if e.id == found.busy), None)
     if going and going.version == version:
         told = f"execution {going.id} is deploying version {version} already"
         return Rollback(Step("keep", "stage", name, told), version, follow=going.id)
@@ -181,6 +184,12 @@ def make_plan(
             f"--pipeline-execution-id {going.id}"
         )
     return roll_back_or_start(found, project, stage, version, now, then)
+
+
+def returns(found: Found, stage: str, going: Execution) -> bool:
+    """Whether an execution in the stage brings a version back that was live before."""
+    before = {e.version for e in found.executions if e.id != going.id and e.deployed(stage)}
+    return bool(going.target) or (going.version in before and going.version != found.live)
 
 
 def roll_back_or_start(
