@@ -11,7 +11,7 @@ from xml.etree import ElementTree
 from pipeline.console import UserError
 from pipeline.endpoints import Clients, check_stage, summary
 from pipeline.payloads import Payload, difference, read_answer, read_payloads
-from pipeline.report import Result, junit
+from pipeline.report import Result, at_most, junit
 
 from unit_tests.fakes import Fake, error
 
@@ -91,6 +91,15 @@ class TheChecks(unittest.TestCase):
         results = self.check({}, manifest(EndpointKind="asynchronous"))
         self.assertEqual(sum(bool(result.skipped) for result in results), 2)
         self.assertIn("2 left out", summary("staging", results))
+
+    def test_a_report_of_many_places_has_one_case_for_each(self) -> None:
+        many = [Result(f"{n:012}/us-east-1", name, 1.0) for n in range(100) for name in "abcdef"]
+        many[7] = Result(many[7].place, "b", 1.0, "account 1 fails")
+        found = at_most(many)
+        self.assertEqual(len(found), 100)
+        self.assertEqual([result.failure for result in found if result.failure], ["account 1 fails"])
+        self.assertEqual((found[0].name, found[0].seconds), ("6 checks", 6.0))
+        self.assertEqual(at_most(many[:500]), many[:500])
 
     def test_the_report_is_junit(self) -> None:
         root = ElementTree.fromstring(junit("staging", self.check({"444444444444": clients(answer="x <&>")})))
