@@ -58,7 +58,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     connection = connect(settings, args.profile, args.region)
     require_account(connection, settings.accounts.data_science, "accounts.data_science")
     known = versions.installed_versions(connection, settings)
-    values, body = None, ""
+    values, body, publisher = None, "", ""
     if args.project:
         project = versions.provisioned(connection, projects.one(connection, args.project))
         if project is None:
@@ -69,7 +69,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         connection,
         settings,
         known,
-        args.to or versions.newest(known, publisher if args.project else "").name,
+        args.to or versions.newest(known, publisher).name,
         args.bundle,
     )
     if not args.project:
@@ -78,7 +78,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     if args.patch:
         print(differences.patch(old, new, args.patch), end="")
         return 0
-    found = differences.compare(old, new, connection.account, connection.region, values, body)
+    retag = bool(args.project) and publisher == versions.CATALOG
+    found = differences.compare(old, new, connection.account, connection.region, values, body, retag=retag)
     if args.json:
         print(json.dumps({"from": old_name, "to": new_name, **differences.as_data(found)}, indent=2))
         return 0

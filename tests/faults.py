@@ -18,11 +18,12 @@ the request that they meet (requests of services on the command's behalf are not
     lost       the request is applied, and the connection breaks before the answer; botocore tries again
     killed     the request is applied, and the command's process is killed with SIGKILL before the answer
 
-Being killed before request k is being killed after request k-1: AWS holds the same. For the same reason a run of
-requests that only read is one case for `killed` (its first), and the same reading request asked over and over, as
-waiting does, is met twice and not more (`numbers`). The world's folder (for
-example its git repositories and files that `build` writes beneath World.folder) is put back before each case.
-A case takes about as long as two runs of the command, a third of a second for small ones.
+What makes no difference is left out (`numbers`): being killed before request k is being killed after request k-1;
+a run of requests that only read is one case for `killed` (its first); a read that botocore repeats, throttled or
+lost, is the same read; the same read asked over and over, as waiting does, is refused twice and not more. And
+where a first run failed and AWS still holds what the world was built with, its repetition is the undisturbed run
+and is not played. The world's folder (its git repositories, say, and files that `build` writes beneath
+World.folder) is put back before each case. A case takes up to two runs of the command.
 """
 
 from __future__ import annotations
@@ -40,7 +41,7 @@ import time
 import traceback
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, Literal
@@ -310,8 +311,15 @@ def problems(world: World, command: Command, who: Who, kinds: Sequence[Kind] = K
         return [f"the undisturbed run ended {whole.codes}: {whole.told}"]
     found = []
     for kind in kinds:
+        first_write = next((n for n, request in enumerate(whole.requests, 1) if not reads(request)), 0)
         for number in numbers(kind, whole.requests):
-            outcome = world.case(command, who, Fault(kind, number))
+            fault = Fault(kind, number)
+            early = kind in {"killed", "refused"} and (number < first_write or not first_write)
+            outcome = world.case(command, who, fault, runs=1 if early else None)
+            if early and outcome.codes[0] != 0 and outcome.state == world.built:
+                outcome = replace(outcome, state=whole.state)  # its repetition is the undisturbed run
+            elif early:
+                outcome = world.case(command, who, fault)
             where = f"{kind} at {number} ({whole.requests[number - 1]})"
             found += [f"{where}: {what}" for what in wrong(kind, outcome, whole)]
     return found
@@ -324,6 +332,8 @@ def numbers(kind: Kind, requests: Sequence[str]) -> list[int]:
         before = [*requests[max(0, number - 3) : number - 1]]
         if kind == "killed":
             leave_out = reads(request) and bool(before) and reads(before[-1])
+        elif kind in {"throttled", "lost"}:
+            leave_out = reads(request)
         else:
             leave_out = reads(request) and before == [request, request]
         if not leave_out:

@@ -8,6 +8,7 @@ from typing import Any
 
 import boto3
 import pytest
+from botocore.exceptions import ClientError
 
 from scripts.rehearsal.cloud import Cloud, Session
 from scripts.rehearsal.server import EmbeddedAws
@@ -177,3 +178,19 @@ def test_polling_is_met_twice_and_a_run_of_reads_is_killed_once() -> None:
     requests = ["s3:ListBuckets", "iam:GetRole", "s3:PutObject", *["ssm:GetParameter"] * 5]
     assert numbers("refused", requests) == [1, 2, 3, 4, 5]
     assert numbers("killed", requests) == [1, 3, 4]
+    assert numbers("lost", requests) == numbers("throttled", requests) == [3]
+
+
+def tolerant() -> int:
+    """Takes a refused read for an empty answer, and then makes too much."""
+    try:
+        known = boto3.client("sqs").list_queues().get("QueueUrls", [])
+    except ClientError:
+        known = ["one", "two"]
+    boto3.client("sqs").create_queue(QueueName=f"kit-{len(known)}")
+    return 0
+
+
+def test_a_refused_read_that_a_command_takes_for_an_answer_is_found_out(world: World) -> None:
+    found = problems(world, tolerant, who, ("refused",))
+    assert any(line.startswith("refused at 1 (sqs:ListQueues)") and "kit-2" in line for line in found)

@@ -9,25 +9,46 @@ from pathlib import Path
 import pytest
 
 from scripts import package, publish
-from scripts.bundle import pack
+from scripts.bundle import hosting, pack
 from scripts.rehearsal.cloud import Cloud, Session
 from tests.faults import KILLED, Command, Fault, World, problems
 from tests.test_package import make_tree
-from tests.test_publish import ENVIRONMENT, REGION, A, make_account
+from tests.test_publish import BUCKET, ENVIRONMENT, REGION, SCIENTIST, A, make_account
+from tests.test_servicecatalog import trust
 
 
 class Place:
-    """A world with a data science account, and `make publish` as it is typed there."""
+    """A world with a data science account and a Studio domain, and `make publish TO=both` as it is typed there."""
 
     def __init__(self, folder: Path, patch: pytest.MonkeyPatch) -> None:
         tree = make_tree(folder / "tree")
         patch.setattr(pack, "ROOT", tree)
         package.main(["--root", str(tree)])
-        environment = folder / "environment.yaml"
-        environment.write_text(ENVIRONMENT)
-        line = ["--environment", str(environment), "--bundle", str(tree / "build")]
+        self.environment = folder / "environment.yaml"
+        self.world = World(folder / "faults", self.build)
+        line = ["--environment", str(self.environment), "--bundle", str(tree / "build"), "--to", "both"]
         self.publish: Command = lambda: publish.main(line)
-        self.world = World(folder / "faults", lambda cloud: make_account(self.who(cloud)))
+
+    def build(self, cloud: Cloud) -> None:
+        root = self.who(cloud)
+        make_account(root)
+        role = hosting.LAUNCH_ROLE.rsplit("/", 1)[1]
+        document = trust({"Service": "cloudformation.amazonaws.com"})
+        root.client("iam").create_role(Path="/service-role/", RoleName=role, AssumeRolePolicyDocument=document)
+        others = {"AllowedOrigins": ["https://example.com"], "AllowedMethods": ["PUT"], "ID": "theirs"}
+        root.client("s3").put_bucket_cors(Bucket=BUCKET, CORSConfiguration={"CORSRules": [others]})
+        domain = (
+            root.client("sagemaker")
+            .create_domain(
+                DomainName="studio",
+                AuthMode="IAM",
+                DefaultUserSettings={"ExecutionRole": SCIENTIST},
+                SubnetIds=["subnet-12345678"],
+                VpcId="vpc-12345678",
+            )["DomainArn"]
+            .split("/")[1]
+        )
+        self.environment.write_text(ENVIRONMENT.replace("studio: {", f"studio: {{domain_id: {domain}, "))
 
     @staticmethod
     def who(cloud: Cloud) -> Session:
@@ -41,6 +62,8 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Place]:
 
 
 def test_publish_interrupted_at_every_request_and_run_again_ends_as_an_undisturbed_run(place: Place) -> None:
+    whole = place.world.undisturbed(place.publish, place.who)
+    assert {"s3:PutBucketCors", "sagemaker:AddTags", "servicecatalog:CreateProduct"} <= set(whole.requests)
     assert problems(place.world, place.publish, place.who) == []
 
 

@@ -11,7 +11,7 @@ import json
 import re
 import tomllib
 import zipfile
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -235,10 +235,11 @@ def read_build(build: Path) -> Bundle:
     return Bundle(version, digest, files)
 
 
-def from_manifest(text: bytes, read: Callable[[str], bytes]) -> Bundle:
-    """The bundle that a manifest lists; read: gives a file's content."""
+def from_manifest(text: bytes, read: Callable[[str], bytes], only: Iterable[str] = ()) -> Bundle:
+    """The bundle that a manifest lists. read: gives a file's content; only: these files alone."""
     written = json.loads(text)
-    return Bundle(written["version"], written["sha256"], {name: read(name) for name in written["files"]})
+    names = [name for name in written["files"] if not only or name in only]
+    return Bundle(written["version"], written["sha256"], {name: read(name) for name in names})
 
 
 def check_fresh(bundle: Bundle, root: Path) -> None:

@@ -28,8 +28,15 @@ from scripts.rehearsal.cloudformation import schemas
 
 OWN = ("SageMakerProjectName", "SageMakerProjectId")  # SageMaker fills these in itself
 PATIENCE = 1800.0  # seconds for the stack to be updated
-HANDLERS = {"add": ("create",), "change": ("update",), "replace": ("create", "delete"), "remove": ("delete",)}
+HANDLERS = {
+    "add": ("create",),
+    "change": ("update",),
+    "retag": ("update",),
+    "replace": ("create", "delete"),
+    "remove": ("delete",),
+}
 READS = re.compile(r"[a-z0-9-]+:(Get|List|Describe|BatchGet)")
+IN_A_PROJECT = (pack.PRODUCT, *pack.SEEDS)  # the files of a bundle that an upgrade looks at
 BUSY = ("Pending", "InProgress")
 
 
@@ -73,11 +80,13 @@ def seeded(connection: Connection, running: pack.Bundle, values: Mapping[str, st
     return replace(running, files=files)
 
 
-def current(connection: Connection, project: Provisioned, known: list[Version]) -> tuple[pack.Bundle, str]:
+def current(
+    connection: Connection, project: Provisioned, known: list[Version], only: tuple[str, ...] = ()
+) -> tuple[pack.Bundle, str]:
     """What the project runs: its version's files with its own seed code, and the template of its stack."""
     name = project.version
     digest = next((v.digest for v in known if v.name == name), "") or digest_of(connection, name)
-    running = versions.content(connection, digest, name)
+    running = versions.content(connection, digest, name, only)
     cloudformation = connection.client("cloudformation")
     body = cloudformation.get_template(StackName=project.stack_name, TemplateStage="Original")["TemplateBody"]
     return seeded(connection, running, project.parameters), str(body)
@@ -92,8 +101,8 @@ def prepare(
 ) -> Upgrade:
     """What an upgrade would do, with all that keeps it from happening told before anything is sent."""
     check_published(project, target)
-    old, body = current(connection, project, known)
-    new = versions.content(connection, target.digest, target.name)
+    old, body = current(connection, project, known, IN_A_PROJECT)
+    new = versions.content(connection, target.digest, target.name, IN_A_PROJECT)
     declared = differences.declared(differences.text(new))
     if unknown := [name for name in given if name not in declared or name in OWN]:
         raise UserError(f"--set {unknown[0]}: version {target.name} has no such parameter that can be set")
@@ -104,7 +113,14 @@ def prepare(
             f"Give them with --set {lacking[0]}=VALUE"
         )
     found = differences.compare(
-        old, new, connection.account, connection.region, project.parameters, body, values_after=values
+        old,
+        new,
+        connection.account,
+        connection.region,
+        project.parameters,
+        body,
+        values_after=values,
+        retag=project.publisher == CATALOG,
     )
     role = launch_role(connection, project)
     return Upgrade(project, target, values, found, role, gaps(connection, role, found.resources))

@@ -236,8 +236,8 @@ def newest(versions: list[Version], publisher: str = "") -> Version:
     )
 
 
-def content(connection: Connection, digest: str, name: str) -> pack.Bundle:
-    """The files of a published version, checked against its manifest."""
+def content(connection: Connection, digest: str, name: str, only: Iterable[str] = ()) -> pack.Bundle:
+    """The files of a published version. only: some of them, where the others are of no interest."""
     s3, bucket = connection.client("s3"), bundle_bucket(connection.account, connection.region)
 
     def read(file: str) -> bytes:
@@ -254,4 +254,4 @@ def content(connection: Connection, digest: str, name: str) -> pack.Bundle:
 
     if not digest:
         raise UserError(f"version {name} cannot be compared: its files are not in s3://{bucket}/bundle/")
-    return pack.from_manifest(read(pack.MANIFEST), read)
+    return pack.from_manifest(read(pack.MANIFEST), read, only)

@@ -1,0 +1,46 @@
+"""An upgrade interrupted at every single request, and run again, ends as if nothing had happened."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from scripts import upgrade
+from scripts.rehearsal.cloud import Cloud, Session
+from tests.faults import Command, World, problems
+from tests.installation import Installation
+
+PROJECT = "iris-1"
+
+
+class Place:
+    """A world with a project from each publisher (or one), a newer version, and `make upgrade` as it is typed there."""
+
+    def __init__(self, folder: Path, patch: pytest.MonkeyPatch) -> None:
+        self.folder, self.patch = folder, patch
+        self.world = World(folder, self.build)
+        line = ["--environment", str(self.kit.story.environment_path), "--project", PROJECT]
+        self.upgrade: Command = lambda: upgrade.main(line)
+
+    def build(self, cloud: Cloud) -> None:
+        self.kit = Installation(cloud, self.folder, self.patch)
+        self.kit.project(PROJECT)
+        self.newer = self.kit.newer_version()
+
+    def who(self, cloud: Cloud) -> Session:
+        return self.kit.engineer
+
+
+@pytest.fixture(scope="module")
+def place(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Place]:
+    with pytest.MonkeyPatch.context() as patch:
+        yield Place(tmp_path_factory.mktemp("upgrade"), patch)
+
+
+def test_an_upgrade_interrupted_at_every_request_and_run_again_ends_as_an_undisturbed_run(place: Place) -> None:
+    whole = place.world.undisturbed(place.upgrade, place.who)
+    assert f"{PROJECT} runs {place.newer}" in whole.told[0]
+    assert "sagemaker:UpdateProject" in whole.requests
+    assert problems(place.world, place.upgrade, place.who) == []
