@@ -78,8 +78,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     if args.patch:
         print(differences.patch(old, new, args.patch), end="")
         return 0
-    retag = bool(args.project) and publisher == versions.CATALOG
-    found = differences.compare(old, new, connection.account, connection.region, values, body, retag=retag)
+    found = differences.compare(old, new, connection.account, connection.region, values, body)
     if args.json:
         print(json.dumps({"from": old_name, "to": new_name, **differences.as_data(found)}, indent=2))
         return 0

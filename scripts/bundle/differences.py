@@ -23,7 +23,7 @@ from scripts.rehearsal.cloudformation import schemas, template
 from scripts.rehearsal.cloudformation.intrinsics import Evaluator
 from scripts.rehearsal.cloudformation.template import Template, TemplateError
 
-Effect = Literal["add", "remove", "change", "replace", "retag", "ignore"]
+Effect = Literal["add", "remove", "change", "replace", "ignore"]
 IGNORED = {"AWS::CodeCommit::Repository": {"Code"}}  # "Changes to this property are ignored after initial resource
 # creation" (CloudFormation Template Reference, "AWS::CodeCommit::Repository Code")
 POLICIES = {"PolicyDocument", "AssumeRolePolicyDocument", "ResourcePolicy", "KeyPolicy", "ModelPackageGroupPolicy"}
@@ -70,21 +70,19 @@ def compare(
     values: Mapping[str, str] | None = None,
     template_now: str = "",
     values_after: Mapping[str, str] | None = None,
-    retag: bool = False,
 ) -> Differences:
     """What the newer bundle changes.
 
     values: a project's parameters as they are; without them both products stand with their defaults
     template_now: the template of the project's stack, where it is not the older bundle's
     values_after: the project's parameters then, where they are not those of after_update
-    retag: the stack's tags change with the version, as Service Catalog's do
     """
     before = template_now or text(old)
     after = text(new)
     given = values if values is not None else defaults(before)
     kept = dict(values_after or after_update(given, declared(after))) if values is not None else defaults(after)
     return Differences(
-        resources=tuple(compare_resources(before, given, after, kept, account, region, retag)),
+        resources=tuple(compare_resources(before, given, after, kept, account, region)),
         parameters=tuple(compare_parameters(declared(before), declared(after))),
         permissions=tuple(compare_maps(all_statements(old), all_statements(new))),
         files=tuple(compare_files(old, new)),
@@ -158,7 +156,6 @@ def compare_resources(
     kept: Mapping[str, str],
     account: str,
     region: str,
-    retag: bool,
 ) -> list[Change]:
     """The changes; what refers to a resource that is replaced changes with it."""
     old, replaced = resolve(before, given, account, region), set[str]()
@@ -167,19 +164,8 @@ def compare_resources(
         found = [change for i in {**old, **new} if (change := changed(before, i, old, new, region))]
         now = {change.logical_id for change in found if change.effect == "replace"}
         if now == replaced:
-            return [*found, *(retagged(new, {c.logical_id for c in found}, region) if retag else ())]
+            return found
         replaced = now
-
-
-def retagged(new: Resolved, touched: set[str], region: str) -> Iterator[Change]:
-    """The other resources that carry the stack's tags.
-
-    Service Catalog Administrator Guide, "AutoTags": provisioningArtifactIdentifier is among them, so that an update
-    to another version reaches every resource that takes tags.
-    """
-    for logical_id, (type, _) in new.items():
-        if logical_id not in touched and schemas.schema(type, region).taggable:
-            yield Change("retag", logical_id, type)
 
 
 Resolved = dict[str, tuple[str, dict[str, Any]]]  # type and properties by logical id
@@ -372,7 +358,7 @@ def as_data(found: Differences) -> dict[str, Any]:
     return asdict(found)
 
 
-SIGNS = {"add": "+", "remove": "-", "change": "~", "replace": "!", "retag": "~", "ignore": "="}
+SIGNS = {"add": "+", "remove": "-", "change": "~", "replace": "!", "ignore": "="}
 WORDS = {
     "add": "add",
     "remove": "remove",

@@ -120,7 +120,6 @@ def prepare(
         project.parameters,
         body,
         values_after=values,
-        retag=project.publisher == CATALOG,
     )
     role = launch_role(connection, project)
     return Upgrade(project, target, values, found, role, gaps(connection, role, found.resources))

@@ -199,12 +199,13 @@ def provision_product(call: Call) -> dict[str, Any]:
         token=params.get("ProvisionToken", ""),
         tags={**portfolio.tags, **product.tags, **tags_of(params)},
     )
+    provisioned.auto_tags = auto_tags(provisioned, portfolio, product, artifact)
     catalog.provisioned[id] = provisioned
     request = {
         "StackName": provisioned.stack_name,
         "TemplateURL": copy_url(call.region, artifact.id),
         "Parameters": [cfn_parameter(p) for p in params.get("ProvisioningParameters") or []],
-        "Tags": tag_list({**provisioned.tags, **auto_tags(provisioned, portfolio, product, artifact)}),
+        "Tags": tag_list({**provisioned.tags, **provisioned.auto_tags}),
         "Capabilities": CAPABILITIES,
         "NotificationARNs": params.get("NotificationArns") or [],
     }
@@ -218,7 +219,7 @@ def cfn_parameter(parameter: dict[str, Any]) -> dict[str, Any]:
 
 
 def auto_tags(provisioned: Provisioned, portfolio: Portfolio, product: Product, artifact: Artifact) -> dict[str, str]:
-    """Administrator Guide, "Service Catalog AutoTags Overview"."""
+    """Administrator Guide, "AWS Service Catalog AutoTags": they tell the launch, and no update changes them."""
     return {
         "aws:servicecatalog:productArn": product.arn,
         "aws:servicecatalog:portfolioArn": portfolio.arn,
@@ -267,7 +268,7 @@ def update_provisioned_product(call: Call) -> dict[str, Any]:
         "StackName": provisioned.stack_name,
         "TemplateURL": copy_url(call.region, artifact.id),
         "Parameters": [cfn_parameter(p) for p in params.get("ProvisioningParameters") or []],
-        "Tags": tag_list({**provisioned.tags, **auto_tags(provisioned, portfolio, product, artifact)}),
+        "Tags": tag_list({**provisioned.tags, **provisioned.auto_tags}),
         "Capabilities": CAPABILITIES,
     }
     record = start(call, "UPDATE_PROVISIONED_PRODUCT", provisioned, update_stack, request)

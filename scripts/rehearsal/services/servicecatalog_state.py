@@ -125,6 +125,7 @@ class Provisioned:
     created: datetime
     token: str
     tags: dict[str, str]
+    auto_tags: dict[str, str] = field(default_factory=dict)
     status: str = "UNDER_CHANGE"
     message: str = ""
     stack_id: str = ""
