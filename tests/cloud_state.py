@@ -78,8 +78,9 @@ def state_of(cloud: Cloud) -> dict[str, Any]:
 
 def parts(cloud: Cloud) -> Iterator[tuple[str, str, str, Any]]:
     """Kind, account, region and state of everything: the services that are played, then those that moto answers."""
-    for (kind, account, region), state in list(cloud._states.items()):
-        yield kind.__name__, account, region, state
+    for kind in list(cloud._states):
+        for (account, region), state in cloud.states(kind).items():
+            yield kind.__name__, account, region, state
     half = {name for name in PLAYED if (found := played(name)) and found.also_moto}  # ours and moto's together
     for service in sorted(moto_bridge.WHOLE_SERVICES | half):
         by_account: Any = backends.get_backend(service)
