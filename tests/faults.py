@@ -250,7 +250,7 @@ def in_fork(work: Callable[[], int]) -> None:
 
 def play_aws(cloud: Cloud, who: Who, line: Any) -> int:
     """Answer requests on a port of this process's own until the other end of the line is closed."""
-    cloud._requests = (cloud.folder / "requests.jsonl").open("a", encoding="utf-8")
+    cloud._requests = (cloud.folder / "requests.jsonl").open("ab", buffering=0)
     gateway = FaultyGateway(cloud)
     server = make_server(HOST, 0, gateway, threaded=True, request_handler=RequestHandler)
     cloud.endpoint = f"http://{HOST}:{server.server_port}"
