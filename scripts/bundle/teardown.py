@@ -24,6 +24,7 @@ from scripts.bundle.plan import Step
 from scripts.bundle.projects import Project, describe_stack, pages
 
 PATIENCE = 6 * 3600.0  # seconds: a stack set may have a thousand accounts
+NO_POLICY = {"ValidationException", "ResourceNotFound", "ResourceNotFoundException"}  # SageMaker says each
 NO_SET, NO_BUCKET = "StackSetNotFoundException", {"NoSuchBucket", "404"}
 ID = "p-[a-z0-9]{12}"  # as SageMaker gives it to a project; only for what is left of one that is gone
 GONE = {"", "DELETE_COMPLETE"}
@@ -368,7 +369,7 @@ def model_group(connection: Connection, project: Project, asked: Asked) -> Itera
 def delete_group(sagemaker: Any, name: str, arns: list[str]) -> None:
     for arn in arns:
         unless(set(), partial(sagemaker.delete_model_package, ModelPackageName=arn))
-    unless(set(), lambda: sagemaker.delete_model_package_group_policy(ModelPackageGroupName=name))
+    unless(NO_POLICY, lambda: sagemaker.delete_model_package_group_policy(ModelPackageGroupName=name))
     unless(set(), lambda: sagemaker.delete_model_package_group(ModelPackageGroupName=name))
 
 
