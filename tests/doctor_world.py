@@ -14,7 +14,8 @@ from typing import Any
 from scripts import doctor
 from scripts.bundle import console, environment, pack, publishing
 from scripts.bundle.connect import connect
-from scripts.bundle.doctor.findings import Finding
+from scripts.bundle.doctor import snapshot
+from scripts.bundle.doctor.findings import CHECKS, Finding, examine
 from scripts.bundle.doctor.reader import Reader
 from scripts.rehearsal import setting as people
 from scripts.rehearsal.cloud import Cloud, Session
@@ -123,6 +124,12 @@ class World:
         with signed_in(self.engineer(self.management)):
             return doctor.look(reader, settings, self.bundle, project)
 
+    def look_for(self, id: str, reader: Reader, project: str = "") -> list[Finding]:
+        """What one check finds, with the facts read that it looks at."""
+        settings = environment.load(self.story.environment_path)
+        with signed_in(self.engineer(self.management)):
+            return examine(snapshot.begin(reader, settings, self.bundle, project), [CHECKS[id]])
+
     def mend(self, reader: Reader, findings: list[Finding]) -> None:
         """As --fix does."""
         assert doctor.mend(reader, findings, dry_run=False)
@@ -154,8 +161,10 @@ def make_world(cloud: Cloud, folder: Path) -> World:
         cloud.chapter = chapter
         CHAPTERS[chapter][1](story)
         if chapter == "organization":  # the roles by stack sets, as environment.example.yaml has it
-            text = story.environment_path.read_text()
-            story.environment_path.write_text(text.replace("target_roles: one-by-one", "target_roles: stack-set"))
+            text = story.environment_path.read_text().replace("target_roles: one-by-one", "target_roles: stack-set")
+            [domain] = cloud.root(story.setting.data_science, REGION).client("sagemaker").list_domains()["Domains"]
+            text = text.replace("studio:\n", f"studio:\n  domain_id: {domain['DomainId']}\n")
+            story.environment_path.write_text(f"{text}publishing: {{to: both}}\n")
     world = World(story, pack.read_build(folder / "bundle"))
     settings = environment.load(story.environment_path)
     with signed_in(world.engineer(world.management)):

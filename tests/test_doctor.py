@@ -69,7 +69,7 @@ def test_what_is_broken_is_found_and_told_how_to_mend(world: World, id: str) -> 
     case, check = CASES[id], CHECKS[id]
     with case.broken(world):
         reader = world.reader(case.region, case.fresh)
-        found = [one for one in world.look(reader, case.project) if one.check.id == id]
+        found = world.look_for(id, reader, case.project)
         assert found, f"{id} was not found"
         for one in found:
             assert re.fullmatch(r"\d{12}", one.place.account)
@@ -80,7 +80,7 @@ def test_what_is_broken_is_found_and_told_how_to_mend(world: World, id: str) -> 
         assert any(case.fix in one.fix for one in found), [one.fix for one in found]
         if check.safe:
             world.mend(reader, found)
-            assert [one for one in world.look(reader, case.project) if one.check.id == id] == []
+            assert world.look_for(id, reader, case.project) == []
 
 
 def test_everything_was_mended_again(world: World) -> None:

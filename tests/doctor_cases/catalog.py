@@ -137,7 +137,7 @@ def _(world: World) -> Iterator[None]:
         yield
 
 
-@case("project-outdated", "aws sagemaker update-project --project-name iris-multi-01")
+@case("project-outdated", "make upgrade PROJECT=iris-multi-01")
 def _(world: World) -> Iterator[None]:
     with version(world, pack.PRODUCT):
         yield

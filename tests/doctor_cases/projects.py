@@ -40,19 +40,19 @@ def _(world: World) -> Iterator[None]:
     yield
 
 
-@case("project-units", "Key=OrganizationalUnitStagingId")
+@case("project-units", "--set OrganizationalUnitStagingId=ou-")
 def _(world: World) -> Iterator[None]:
     with swapped(project_stack(world).shown, "OrganizationalUnitStagingId", "ou-ab12-elsewhere"):
         yield
 
 
-@case("project-roles", "Key=SageMakerExecutionRoleProdName,Value=sagemaker-role-prod")
+@case("project-roles", "--set SageMakerExecutionRoleProdName=sagemaker-role-prod")
 def _(world: World) -> Iterator[None]:
     with swapped(project_stack(world).shown, "SageMakerExecutionRoleProdName", "sagemaker-role-live"):
         yield
 
 
-@case("project-administrator", "Value=DELEGATED_ADMIN")
+@case("project-administrator", "--set StackSetAdministrator=DELEGATED_ADMIN")
 def _(world: World) -> Iterator[None]:
     with swapped(project_stack(world).shown, "StackSetAdministrator", "SELF"):
         yield

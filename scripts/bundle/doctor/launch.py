@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from scripts.bundle.doctor import kit
 from scripts.bundle.doctor.data_science import here
 from scripts.bundle.doctor.findings import Place, finding
-from scripts.bundle.doctor.reader import Reader, known
+from scripts.bundle.doctor.reader import UNREAD, Reader, known
 from scripts.bundle.doctor.roles import may, read_role, service, trusts
 from scripts.bundle.environment import Environment
 from scripts.bundle.publishing import LAUNCH_ROLE, bundle_bucket
@@ -54,6 +54,8 @@ PASSED_TO = {
 
 
 def gather(reader: Reader, settings: Environment) -> Any:
+    if settings.publishing.to == "s3":  # then the kit has a launch role of its own
+        return UNREAD
     return read_role(reader, settings.accounts.data_science, NAME, policies=True)
 
 

@@ -222,7 +222,7 @@ def project_failed(it: Snapshot) -> Iterator[Place]:
                 it,
                 f"project {project.name}",
                 f"{project.status} {message}".rstrip(),
-                again if project.status != "UpdateFailed" else "look at its stack's events, then update it again",
+                again if project.status != "UpdateFailed" else f"look at its stack's events, then {upgrade(project)}",
             )
 
 
@@ -257,8 +257,7 @@ def project_outdated(it: Snapshot) -> Iterator[Place]:
                 it,
                 f"project {project.name}",
                 f"it comes from {version}, the product offers {newest['Name']}",
-                f"aws sagemaker update-project --project-name {project.name} "
-                f"--service-catalog-provisioning-update-details ProvisioningArtifactId={newest['Id']}",
+                upgrade(project),
             )
 
 
@@ -311,9 +310,13 @@ def parameter_place(it: Snapshot, project: Project, name: str, value: str, wante
         it,
         f"project {project.name}",
         f"{name} is {value}, the environment file says {wanted}",
-        f"aws sagemaker update-project --project-name {project.name} --service-catalog-provisioning-update-details "
-        f"ProvisioningParameters=[{{Key={name},Value={wanted}}}]",
+        upgrade(project, f"--set {name}={wanted}"),
     )
+
+
+def upgrade(project: Project, options: str = "") -> str:
+    """The command that updates a project with all of its parameters; it goes to the newest version by itself."""
+    return f'make upgrade PROJECT={project.name} ARGS="{" ".join(["--profile data-science", options]).strip()}"'
 
 
 @finding(

@@ -135,6 +135,15 @@ class Reader:
 
         return self._ask(account, service, operation, region, all_pages)
 
+    def through(self, account: str, service: str, operation: str, work: Callable[[], Answer]) -> Answer | Unread | None:
+        """What a function of the kit's answers that reads by itself; as ask(). operation: of it, for the note."""
+        return self._ask(account, service, operation, "", lambda *_: work())
+
+    def connection_to(self, account: str, *services: str) -> Connection:
+        """An account as such functions take it; services: those that they use."""
+        clients = {(service, self.region): self.client(account, service) for service in services}
+        return Connection(self.connection.session, account, self.region, clients)
+
     def _ask(
         self, account: str, service: str, operation: str, region: str, work: Callable[[Any, Any], Answer]
     ) -> Answer | Unread | None:

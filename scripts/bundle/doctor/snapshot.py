@@ -1,10 +1,9 @@
-"""Everything that the checks look at, gathered once, subject by subject, at the same time where they do not wait."""
+"""Everything that the checks look at, gathered subject by subject, each once and when it is first looked at."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
-from functools import partial
+from functools import cached_property, partial
 from typing import Any
 
 from scripts.bundle import pack
@@ -12,6 +11,7 @@ from scripts.bundle.doctor import (
     catalog,
     configs,
     data_science,
+    hosted,
     kit,
     launch,
     limits,
@@ -22,36 +22,37 @@ from scripts.bundle.doctor import (
     studio,
     targets,
 )
+from scripts.bundle.doctor.catalog import Catalog
+from scripts.bundle.doctor.data_science import DataScience
+from scripts.bundle.doctor.hosted import Hosted
+from scripts.bundle.doctor.limits import Limits
+from scripts.bundle.doctor.organization import Organization
 from scripts.bundle.doctor.reader import NotExamined, Reader, known, together
+from scripts.bundle.doctor.storage import Storage
+from scripts.bundle.doctor.studio import Studio
+from scripts.bundle.doctor.targets import Target, TargetSet
 from scripts.bundle.environment import Environment
 
-SUBJECTS = (organization, data_science, storage, launch, catalog, studio, limits, targets, projects, models, configs)
-GATHERED = ("organization", "data_science", "storage", "launch_role", "catalog", "studio", "limits", "target_sets")
+SUBJECTS = (
+    organization, data_science, storage, launch, catalog, studio, hosted, limits, targets, projects, models, configs
+)  # fmt: skip
+# What is gathered at the same time; the others rest on these.
+FIRST = (
+    "organization", "data_science", "storage", "launch_role", "catalog", "studio", "limits", "target_sets", "hosted",
+)  # fmt: skip
+THEN = ("projects", "targets")
 # What the seed code asks of an account in each stage, as long as there is no project.
 SEED = "seed-code/model-deploy/{}-config.json"
 
 
-@dataclass(frozen=True)
 class Snapshot:
-    """The facts. only: the one project to examine; instances: type and number by quota code, for each stage."""
+    """The facts that these credentials may read. only: the one project to examine."""
 
-    settings: Environment
-    region: str
-    partition: str
-    reader_account: str
-    bundle: pack.Bundle | None
-    only: str
-    organization: organization.Organization
-    data_science: data_science.DataScience
-    storage: storage.Storage
-    launch_role: Any
-    catalog: catalog.Catalog
-    studio: studio.Studio
-    limits: limits.Limits
-    target_sets: Mapping[str, targets.TargetSet]
-    projects: Any
-    instances: Mapping[str, Mapping[str, tuple[str, int]]]
-    targets: tuple[targets.Target, ...]
+    def __init__(self, reader: Reader, settings: Environment, bundle: pack.Bundle | None, only: str = "") -> None:
+        self.reader, self.settings, self.only = reader, settings, only
+        self.region, self.partition = reader.region, reader.connection.partition
+        self.reader_account = reader.account
+        self.built = bundle
 
     @property
     def account(self) -> str:
@@ -62,40 +63,75 @@ class Snapshot:
     def test_role_arn(self) -> str:
         return f"arn:{self.partition}:iam::{self.account}:role/service-role/{kit.TEST_ROLE}"
 
+    @property
+    def bundle(self) -> pack.Bundle | None:
+        """The bundle, where the units are known that its defaults name."""
+        return self.built if all(known(unit) for unit in self.organization.units.values()) else None
+
+    @cached_property
+    def organization(self) -> Organization:
+        return organization.gather(self.reader, self.settings)
+
+    @cached_property
+    def data_science(self) -> DataScience:
+        return data_science.gather(self.reader, self.settings, self.partition)
+
+    @cached_property
+    def storage(self) -> Storage:
+        return storage.gather(self.reader, self.settings)
+
+    @cached_property
+    def launch_role(self) -> Any:
+        return launch.gather(self.reader, self.settings)
+
+    @cached_property
+    def catalog(self) -> Catalog:
+        return catalog.gather(self.reader, self.settings, self.built)
+
+    @cached_property
+    def studio(self) -> Studio:
+        return studio.gather(self.reader, self.settings)
+
+    @cached_property
+    def hosted(self) -> Hosted:
+        return hosted.gather(self.reader, self.settings, self.built)
+
+    @cached_property
+    def limits(self) -> Limits:
+        return limits.gather(self.reader, self.settings)
+
+    @cached_property
+    def target_sets(self) -> Mapping[str, TargetSet]:
+        return targets.read_sets(self.reader, self.settings)
+
+    @cached_property
+    def projects(self) -> Any:
+        return projects.gather(self.reader, self.settings, self.catalog.product, self.only)
+
+    @cached_property
+    def instances(self) -> Mapping[str, Mapping[str, tuple[str, int]]]:
+        """Type and number of a stage's instances, by quota code."""
+        return {stage: instances_of(stage, self.projects, self.limits) for stage in organization.STAGES}
+
+    @cached_property
+    def targets(self) -> tuple[Target, ...]:
+        codes = {stage: frozenset(by_code) for stage, by_code in self.instances.items()}
+        return targets.gather(self.reader, self.settings, self.organization, codes, self.target_sets)
+
+
+def begin(reader: Reader, settings: Environment, bundle: pack.Bundle | None, only: str = "") -> Snapshot:
+    """A snapshot that has nothing yet, of the accounts that these credentials reach."""
+    enter_data_science(reader, settings)
+    return Snapshot(reader, settings, bundle, only)
+
 
 def gather(reader: Reader, settings: Environment, bundle: pack.Bundle | None, only: str = "") -> Snapshot:
-    """The facts that these credentials may read."""
-    partition = reader.connection.partition
-    enter_data_science(reader, settings)
-    found: list[Any] = together(
-        [
-            partial(organization.gather, reader, settings),
-            partial(data_science.gather, reader, settings, partition),
-            partial(storage.gather, reader, settings),
-            partial(launch.gather, reader, settings),
-            partial(catalog.gather, reader, settings, bundle),
-            partial(studio.gather, reader, settings),
-            partial(limits.gather, reader, settings),
-            partial(targets.read_sets, reader, settings),
-        ]
-    )
-    products: catalog.Catalog = found[4]
-    ours = projects.gather(reader, settings, products.product, only)
-    instances = {stage: instances_of(stage, ours, found[6]) for stage in organization.STAGES}
-    codes = {stage: frozenset(by_code) for stage, by_code in instances.items()}
-    accounts = targets.gather(reader, settings, found[0], codes, found[7])
-    return Snapshot(
-        settings=settings,
-        region=reader.region,
-        partition=partition,
-        reader_account=reader.account,
-        bundle=bundle if all(known(unit) for unit in found[0].units.values()) else None,  # its defaults name the units
-        only=only,
-        **dict(zip(GATHERED, found, strict=True)),
-        projects=ours,
-        instances=instances,
-        targets=accounts,
-    )
+    """Every fact, as many at the same time as do not wait for each other."""
+    it = begin(reader, settings, bundle, only)
+    together([partial(getattr, it, subject) for subject in FIRST])
+    for subject in THEN:
+        getattr(it, subject)
+    return it
 
 
 def enter_data_science(reader: Reader, settings: Environment) -> None:

@@ -22,7 +22,7 @@ ENABLE = "EnableSagemakerServicecatalogPortfolio"
 
 @dataclass(frozen=True)
 class Studio:
-    """domains: as DescribeDomain shows each; tags: by domain id; templates: Enabled or Disabled."""
+    """domains: as DescribeDomain shows each; tags: by domain id, where S3 is published to; templates: Enabled or …"""
 
     domains: Any = UNREAD
     tags: Mapping[str, Any] = field(default_factory=dict)
@@ -43,11 +43,19 @@ def gather(reader: Reader, settings: Environment) -> Studio:
         ids = [domain["DomainId"] for domain in listed]
         found = together([partial(reader.ask, account, "sagemaker", "DescribeDomain", DomainId=id) for id in ids])
         domains = [domain for domain in found if domain]
+    tags: dict[str, Any] = {}
+    if settings.publishing.to != "service-catalog" and domains and known(domains):
+        tags = {d["DomainId"]: tags_of(reader, account, d["DomainArn"]) for d in domains}
     connection: Any = UNREAD
     if source.provider == "connection" and source.connection_arn:
         arn = source.connection_arn
         connection = reader.ask(account, "codeconnections", "GetConnection", arn.split(":")[3], ConnectionArn=arn)
-    return Studio(domains=domains, templates=status["Status"] if status else status, connection=connection)
+    return Studio(domains, tags, status["Status"] if status else status, connection)
+
+
+def tags_of(reader: Reader, account: str, arn: str) -> Any:
+    listed = reader.pages(account, "sagemaker", "ListTags", "Tags", ResourceArn=arn)
+    return {tag["Key"]: tag["Value"] for tag in listed} if isinstance(listed, list) else listed
 
 
 def chosen(it: Snapshot) -> list[Any]:
