@@ -10,14 +10,25 @@ examples:
 from __future__ import annotations
 
 import argparse
+import re
 import shutil
 from collections.abc import Sequence
 from pathlib import Path
 
 from scripts.bundle import by_hand, environment, pack, publishing
 from scripts.bundle.connect import choose_region
-from scripts.bundle.console import run, say
+from scripts.bundle.console import UserError, run, say
+from scripts.bundle.environment import UNIT_ID
 from scripts.bundle.sections import partition
+
+
+def unit_id(unit: str, key: str) -> str:
+    """A unit as it stands, if that is its id: nobody is asked for the id of a unit that is named by its path."""
+    if unit and not re.fullmatch(UNIT_ID, unit):
+        raise UserError(
+            f"{key}: {unit} is the path of a unit. Write its id (Organizations console), because the page must hold it"
+        )
+    return unit
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -38,9 +49,10 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--output", type=Path, metavar="FOLDER", help="default console/ in the bundle's folder")
     args = parser.parse_args(argv)
     settings = environment.load(args.environment)
-    bundle = pack.read_build(args.bundle)
-    pack.check_fresh(bundle, pack.ROOT)
+    built = pack.read_build(args.bundle)
+    pack.check_fresh(built, pack.ROOT)
     region = choose_region(settings, args.region)
+    bundle = publishing.with_defaults(built, settings, region, unit_id)
     want = publishing.wanted(settings, bundle, settings.accounts.data_science, region, partition(region))
     output = args.output or args.bundle / "console"
     shutil.rmtree(output, ignore_errors=True)

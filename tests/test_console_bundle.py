@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import json
+import re
 from html.parser import HTMLParser
 from pathlib import Path
 
 import pytest
 
 from scripts import console_bundle
-from scripts.bundle import by_hand
+from scripts.bundle import by_hand, console
 from scripts.rehearsal.cloud import Cloud
 from tests.test_publish import REGION, A, Publisher
+
+ROOT = Path(__file__).resolve().parents[1]
 
 
 class Page(HTMLParser):
@@ -43,7 +46,11 @@ class Page(HTMLParser):
 
 @pytest.fixture
 def publisher(cloud: Cloud, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Publisher:
-    return Publisher(cloud, tmp_path, monkeypatch)
+    made = Publisher(cloud, tmp_path, monkeypatch)
+    product = "templates/30-project.yaml"
+    (made.tree / product).write_bytes((ROOT / product).read_bytes())  # the real one: it has parameters with defaults
+    made.pack()
+    return made
 
 
 def written(publisher: Publisher, *arguments: str) -> Path:
@@ -102,6 +109,18 @@ def test_what_is_clicked_is_what_would_be_published(publisher: Publisher, capsys
     assert len(steps) > 8
     assert [step for step in steps if step["action"] != "keep"] == []
     assert publisher.writes_of() == []
+
+
+def test_the_template_holds_the_installations_own_defaults(publisher: Publisher) -> None:
+    assert re.search("Default: '?ou-ab12-stag1111", (written(publisher) / by_hand.TEMPLATE).read_text())
+
+
+def test_a_unit_named_by_its_path_is_told(publisher: Publisher, capsys: pytest.CaptureFixture[str]) -> None:
+    text = publisher.environment.read_text()
+    publisher.environment.write_text(text.replace("ou-ab12-stag1111", "deployment/staging"))
+    line = ["--environment", str(publisher.environment), "--bundle", str(publisher.tree / "build")]
+    assert console.run(lambda: console_bundle.main(line)) == 1
+    assert "units.staging: deployment/staging is the path of a unit. Write its id" in capsys.readouterr().err
 
 
 def test_a_wrong_value_would_be_noticed(publisher: Publisher, capsys: pytest.CaptureFixture[str]) -> None:

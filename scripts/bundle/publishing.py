@@ -87,21 +87,28 @@ def bundle_bucket(account: str, region: str) -> str:
 
 def installed(bundle: pack.Bundle, environment: Environment, connection: Connection) -> pack.Bundle:
     """The bundle as it is published here: what environment.yaml says are the defaults of the product's parameters."""
+    return with_defaults(bundle, environment, connection.region, lambda unit, key: unit_default(unit, key, connection))
+
+
+def with_defaults(
+    bundle: pack.Bundle, environment: Environment, region: str, unit_of: Callable[[str, str], str]
+) -> pack.Bundle:
+    """The same, for this region; unit_of: the id of a unit, given as environment.yaml has it and its key there."""
     defaults = {
         "StackSetAdministrator": {"management": "SELF", "self-managed": "SELF_MANAGED"}.get(
             environment.administrator, "DELEGATED_ADMIN"
         ),
         "SageMakerExecutionRoleStagingName": f"sagemaker-role-{environment.roles.suffix.staging}",
         "SageMakerExecutionRoleProdName": f"sagemaker-role-{environment.roles.suffix.production}",
-        "OrganizationalUnitStagingId": unit_default(environment.units.staging, "units.staging", connection),
-        "OrganizationalUnitProdId": unit_default(environment.units.production, "units.production", connection),
+        "OrganizationalUnitStagingId": unit_of(environment.units.staging, "units.staging"),
+        "OrganizationalUnitProdId": unit_of(environment.units.production, "units.production"),
     }
     if targets := environment.targets:
         defaults |= {"StagingAccountIds": ",".join(targets.staging), "ProdAccountIds": ",".join(targets.production)}
     declared = pack.product_parameters(bundle)
     known = {name: value for name, value in defaults.items() if value and name in declared}
     elsewhere = {"StagingRegions": environment.regions.staging, "ProdRegions": environment.regions.production}
-    regions = {name: ",".join(wanted) for name, wanted in elsewhere.items() if wanted != (connection.region,)}
+    regions = {name: ",".join(wanted) for name, wanted in elsewhere.items() if wanted != (region,)}
     return pack.for_installation(bundle, {**known, **regions, **source_defaults(environment)})
 
 
