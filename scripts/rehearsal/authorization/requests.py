@@ -16,6 +16,7 @@ from scripts.rehearsal.authorization.action_table import Table, table
 from scripts.rehearsal.authorization.keys import service_keys
 from scripts.rehearsal.authorization.resources import key_arn, resources
 from scripts.rehearsal.calls import Call
+from scripts.rehearsal.cloud import arn
 from scripts.rehearsal.errors import AwsError, NotPlayed
 
 PREFIX = {
@@ -50,6 +51,8 @@ IAM_TAG_ON_CREATE = {
     "CreateInstanceProfile": "TagInstanceProfile",
 }  # fmt: skip
 CREATES = re.compile(r"(Create|Register|Put(Rule|Parameter|MetricAlarm)$|EnableSageMaker)")
+SCALING = "sagemaker.application-autoscaling.amazonaws.com"
+SCALING_ROLE = "AWSServiceRoleForApplicationAutoScaling_SageMakerEndpoint"
 # The service that takes over a role passed to it, where it is not SERVICE.amazonaws.com.
 PASSED_TO = {"stepfunctions": "states.amazonaws.com", "sagemaker-runtime": "sagemaker.amazonaws.com"}
 ROLE = re.compile(r"arn:aws[a-z-]*:iam::\d{12}:role/.+")
@@ -127,6 +130,26 @@ def _more(
         yield from (_need(call, prefix, "SetStackPolicy", resource, keys) for resource in arns)
     if (prefix, call.operation) == ("sagemaker", "CreateModel"):
         yield from _shared_packages(call, keys)
+    if prefix == "application-autoscaling" and call.params.get("ServiceNamespace") == "sagemaker":
+        yield from _scaled_endpoint(call)
+
+
+def _scaled_endpoint(call: Call) -> Iterator[Need]:
+    """What Application Auto Scaling sees to that its caller may do to the endpoint and to CloudWatch's alarms.
+
+    SageMaker Developer Guide, "Auto scaling prerequisites"; Application Auto Scaling User Guide, "Permissions
+    validation for Application Auto Scaling API calls on target resources" and "Service-linked roles".
+    """
+    if call.operation == "RegisterScalableTarget":
+        endpoint = arn("sagemaker", call.region, call.account, "/".join(call.params["ResourceId"].split("/")[:2]))
+        for action in ("DescribeEndpoint", "UpdateEndpointWeightsAndCapacities"):
+            yield Need(f"sagemaker:{action}", endpoint, call.account)
+        linked = f"arn:aws:iam::{call.account}:role/aws-service-role/{SCALING}/{SCALING_ROLE}"
+        yield Need("iam:CreateServiceLinkedRole", linked, call.account, {"iam:awsservicename": (SCALING,)})
+    elif call.operation == "PutScalingPolicy" and call.params.get("PolicyType") == "TargetTrackingScaling":
+        name = f"alarm:TargetTracking-{call.params['ResourceId']}-AlarmHigh"
+        for action in ("DescribeAlarms", "PutMetricAlarm", "DeleteAlarms"):
+            yield Need(f"cloudwatch:{action}", arn("cloudwatch", call.region, call.account, name), call.account)
 
 
 def _taggable(prefix: str, resource: str) -> str:

@@ -19,12 +19,13 @@ from functools import partial
 from botocore.exceptions import ClientError
 
 from scripts.rehearsal import moto_bridge
-from scripts.rehearsal.cloud import PARTITION, Cloud, Session
+from scripts.rehearsal.cloud import PARTITION, Cloud, Session, arn
 from scripts.rehearsal.cloudformation.deploy import run_stack
 from scripts.rehearsal.cloudformation.stacksets_state import Instance, Operation, Result, StackSet
 from scripts.rehearsal.errors import AwsError
 from scripts.rehearsal.principals import Principal
 from scripts.rehearsal.services import organizations
+from scripts.rehearsal.services.permit import permit
 
 SERVICE = "cloudformation.amazonaws.com"
 ADMINISTRATION_ROLE = "AWSCloudFormationStackSetAdministrationRole"
@@ -171,6 +172,7 @@ def deploy(cloud: Cloud, stack_set: StackSet, operation: Operation, result: Resu
         return
     try:
         session = acting(cloud, stack_set, instance)
+        ask(session, stack_set, instance, "UpdateStack" if instance.stack_id else "CreateStack")
         done = run_stack(
             cloud,
             session,
@@ -200,6 +202,7 @@ def remove(cloud: Cloud, stack_set: StackSet, operation: Operation, result: Resu
     try:
         if instance.stack_id and not operation.retain:
             session = acting(cloud, stack_set, instance)
+            ask(session, stack_set, instance, "DeleteStack")
             done = run_stack(cloud, session, instance.account, instance.region, instance.stack_id, action="delete")
             if done.status != "DELETE_COMPLETE":
                 raise AwsError(done.status, done.reason or done.status)
@@ -252,6 +255,21 @@ def acting(cloud: Cloud, stack_set: StackSet, instance: Instance) -> Session:
     credentials = cloud.credentials(given["AccessKeyId"])
     assert credentials is not None
     return Session(cloud, credentials, instance.region)
+
+
+def ask(session: Session, stack_set: StackSet, instance: Instance, operation: str) -> None:
+    """AwsError unless the execution role of a self-managed set may run the stack itself, beside what is in it.
+
+    User Guide, "Grant self-managed permissions": it "always needs full CloudFormation permissions, which include
+    permissions to create, update, delete, and describe stacks". The service's own role may do everything.
+    """
+    if stack_set.service_managed:
+        return
+    stack = instance.stack_id or arn(
+        "cloudformation", instance.region, instance.account, f"stack/{instance.stack_name}/*"
+    )
+    for action in (operation, "DescribeStacks"):
+        permit(session, f"cloudformation:{action}", stack)
 
 
 def linked_role(account: str) -> str:
