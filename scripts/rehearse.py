@@ -4,6 +4,7 @@ examples:
   make rehearse
   python -m scripts.rehearse --until project --keep
   python -m scripts.rehearse --administrator management
+  python -m scripts.rehearse --administrator self-managed
   python -m scripts.rehearse --regions us-east-1,eu-west-1
   python -m scripts.rehearse --template template.yaml --seed-code build.zip=seed-code/build --approve
 """
@@ -43,10 +44,11 @@ def parser() -> argparse.ArgumentParser:
     )
     made.add_argument(
         "--administrator",
-        choices=["delegated", "management"],
+        choices=["delegated", "management", "self-managed"],
         default="delegated",
-        help="who makes the stack sets: the data science account as a delegated administrator, or (as in the post) "
-        "the management account, which then is the data science account",
+        help="who makes the stack sets: the data science account as a delegated administrator, (as in the post) "
+        "the management account, which then is the data science account, or (self-managed) the data science account "
+        "without any organization",
     )
     made.add_argument("--until", choices=list(CHAPTERS), metavar="CHAPTER", help="stop after: " + ", ".join(CHAPTERS))
     made.add_argument("--keep", action="store_true", help="leave the embedded AWS running afterwards, until Ctrl-C")

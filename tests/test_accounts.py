@@ -351,26 +351,10 @@ class Alone(Organization):
 
     def __init__(self, cloud: Cloud, folder: Path, patch: pytest.MonkeyPatch) -> None:
         self.cloud, self.patch = cloud, patch
-        self.setting = people.Setting(
-            "management", REGION, people.DATA_SCIENCE, people.DATA_SCIENCE,
-            {"staging": people.STAGING, "prod": people.PRODUCTION}, {},
-        )  # fmt: skip
+        self.setting = people.make_accounts_alone(cloud, REGION)
         people.make_people(cloud, self.setting)
-        for account in self.setting.targets.values():
-            iam = self.client(account, "iam")
-            trust = people.trust(AWS=f"arn:aws:iam::{people.DATA_SCIENCE}:root")
-            iam.create_role(RoleName="MayEnter", AssumeRolePolicyDocument=trust)
-            iam.attach_role_policy(RoleName="MayEnter", PolicyArn="arn:aws:iam::aws:policy/AdministratorAccess")
         self.environment = folder / "environment.yaml"
-        self.environment.write_text(f"""\
-region: {REGION}
-administrator: self-managed
-accounts: {{data_science: '{people.DATA_SCIENCE}'}}
-targets: {{staging: ['{people.STAGING}'], production: ['{people.PRODUCTION}']}}
-roles: {{access: MayEnter}}
-tester_external_id: rehearsal-tester
-studio: {{execution_roles: [service-role/{people.STUDIO_ROLE}]}}
-""")
+        self.environment.write_text(people.environment_file(self.setting))
         self.sign_in(people.DATA_SCIENCE)
         self.earlier = len(self.requests())
 

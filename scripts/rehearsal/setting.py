@@ -1,4 +1,4 @@
-"""The organization that the story plays in: accounts, units and people.
+"""The organization that the story plays in: accounts, units and people; or accounts that no organization joins.
 
 The post's layout ("Configuring Organizations"): a unit multi-account-deployment that holds the data
 science account and the units production and staging. People are roles, each with what its owner
@@ -30,13 +30,17 @@ STUDIO_ROLE = "AmazonSageMaker-ExecutionRole-20261123T090000"
 ENGINEER = "MLEngineer"
 APPROVER = "Approver"
 APPROVER_POLICY = "sagemaker-multi-account-approver"
+ACCESS_ROLE = "MultiAccountSetUp"  # without an organization: what the targets' owners let the ML engineer in by
 
-Administrator = Literal["delegated", "management"]
+Administrator = Literal["delegated", "management", "self-managed"]
 
 
 @dataclass(frozen=True)
 class Setting:
-    """Who and what there is; accounts by role, units by stage: ids, or names of units that are yet to be made."""
+    """Who and what there is; accounts by role, units by stage: ids, or names of units that are yet to be made.
+
+    management and units are empty where there is no organization
+    """
 
     administrator: Administrator
     region: str
@@ -46,9 +50,15 @@ class Setting:
     units: dict[str, str]  # stage to unit
 
     @property
+    def set_up_from(self) -> str:
+        """The account whose ML engineer runs `make accounts`."""
+        return self.management or self.data_science
+
+    @property
     def accounts(self) -> dict[str, str]:
         """Every account, by what it is for."""
-        named = {"management": self.management, "data science": self.data_science}
+        named = {"management": self.management} if self.management else {}
+        named["data science"] = self.data_science
         if self.management == self.data_science:
             named = {"data science (management)": self.management}
         return {**named, "staging": self.targets["staging"], "production": self.targets["prod"]}
@@ -103,8 +113,21 @@ def make_organization(cloud: Cloud, administrator: Administrator, region: str, b
     return Setting(administrator, region, management, DATA_SCIENCE, {"staging": STAGING, "prod": PRODUCTION}, units)
 
 
+def make_accounts_alone(cloud: Cloud, region: str) -> Setting:
+    """The accounts without an organization; each target's owner has let the data science account in."""
+    setting = Setting("self-managed", region, "", DATA_SCIENCE, {"staging": STAGING, "prod": PRODUCTION}, {})
+    for account in setting.targets.values():
+        iam = cloud.root(account, region).client("iam")
+        let_in = trust(AWS=f"arn:aws:iam::{DATA_SCIENCE}:root")
+        iam.create_role(RoleName=ACCESS_ROLE, AssumeRolePolicyDocument=let_in)
+        iam.attach_role_policy(RoleName=ACCESS_ROLE, PolicyArn="arn:aws:iam::aws:policy/AdministratorAccess")
+    return setting
+
+
 def with_units(cloud: Cloud, setting: Setting) -> Setting:
     """The setting with the ids of its units, once `make accounts` has made them."""
+    if not setting.units:
+        return setting
     organizations = cloud.root(setting.management, setting.region).client("organizations")
     units = {stage: members.unit_id(organizations, unit, "units") for stage, unit in setting.units.items()}
     return replace(setting, units=units)
@@ -127,8 +150,8 @@ def make_people(cloud: Cloud, setting: Setting) -> None:
     iam.attach_role_policy(RoleName=STUDIO_ROLE, PolicyArn="arn:aws:iam::aws:policy/AmazonSageMakerFullAccess")
     make_domain(cloud, setting)
     make_person(iam, setting.data_science, ENGINEER, "arn:aws:iam::aws:policy/AdministratorAccess")
-    manager = cloud.root(setting.management, setting.region).client("iam")
-    if setting.management != setting.data_science:
+    if setting.set_up_from != setting.data_science:
+        manager = cloud.root(setting.management, setting.region).client("iam")
         make_person(manager, setting.management, ENGINEER, "arn:aws:iam::aws:policy/AdministratorAccess")
 
 
@@ -163,17 +186,12 @@ def environment_file(setting: Setting, regions: Sequence[str] = ()) -> str:
     """What the ML engineer writes into environment.yaml. regions: of both stages, where they are not the region."""
     listed = f"[{', '.join(regions)}]"
     of_stages = f"regions:\n  staging: {listed}\n  production: {listed}\n" if regions else ""
+    where = targets_of(setting) if setting.administrator == "self-managed" else units_of(setting)
     return f"""\
 region: {setting.region}
 {of_stages}\
 administrator: {setting.administrator}
-accounts:
-  management: '{setting.management}'
-  data_science: '{setting.data_science}'
-units:
-  staging: {setting.units["staging"]}
-  production: {setting.units["prod"]}
-roles:
+{where}\
   suffix:
     staging: staging
     production: prod
@@ -183,7 +201,33 @@ studio:
     - service-role/{STUDIO_ROLE}
 catalog:
   owner: ML platform
+"""
+
+
+def units_of(setting: Setting) -> str:
+    """The accounts, units and invitations of an organization; ends within roles."""
+    return f"""\
+accounts:
+  management: '{setting.management}'
+  data_science: '{setting.data_science}'
+units:
+  staging: {setting.units["staging"]}
+  production: {setting.units["prod"]}
 invited_accounts:
   - {{id: '{setting.targets["staging"]}', stage: staging}}
   - {{id: '{setting.targets["prod"]}', stage: production}}
+roles:
+"""
+
+
+def targets_of(setting: Setting) -> str:
+    """The accounts where there is no organization, and the role that lets into them; ends within roles."""
+    return f"""\
+accounts:
+  data_science: '{setting.data_science}'
+targets:
+  staging: ['{setting.targets["staging"]}']
+  production: ['{setting.targets["prod"]}']
+roles:
+  access: {ACCESS_ROLE}
 """

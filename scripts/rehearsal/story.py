@@ -14,7 +14,7 @@ import os
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -271,7 +271,10 @@ class Story:
 
 
 def organization(story: Story) -> None:
-    story.setting = people.make_organization(story.cloud, story.administrator, story.region, bare=True)
+    if story.administrator == "self-managed":
+        story.setting = people.make_accounts_alone(story.cloud, story.region)
+    else:
+        story.setting = people.make_organization(story.cloud, story.administrator, story.region, bare=True)
     people.make_people(story.cloud, story.setting)
     for name, account in story.setting.accounts.items():
         say(f"    {account}  {name}")
@@ -279,7 +282,7 @@ def organization(story: Story) -> None:
 
 
 def permissions(story: Story) -> None:
-    manager = people.sign_in(story.cloud, story.setting.management, people.ENGINEER, story.region)
+    manager = people.sign_in(story.cloud, story.setting.set_up_from, people.ENGINEER, story.region)
     story.command(manager, "scripts.accounts", "--environment", str(story.environment_path), "--invite")
     story.setting = people.with_units(story.cloud, story.setting)
     iam = story.cloud.root(story.setting.data_science, story.region).client("iam")
@@ -317,15 +320,7 @@ def create_project(story: Story, name: str, **parameters: str) -> str:
     versions = scientist.client("servicecatalog").describe_product(Id=products[0]["ProductId"])["ProvisioningArtifacts"]
     current = next(v for v in versions if v.get("Guidance", "DEFAULT") == "DEFAULT")
     setting = story.setting
-    values = {
-        "SageMakerExecutionRoleStagingName": "sagemaker-role-staging",
-        "SageMakerExecutionRoleProdName": "sagemaker-role-prod",
-        "OrganizationalUnitStagingId": setting.units["staging"],
-        "OrganizationalUnitProdId": setting.units["prod"],
-        "StackSetAdministrator": "DELEGATED_ADMIN" if setting.administrator == "delegated" else "SELF",
-        **({"StagingRegions": listed, "ProdRegions": listed} if (listed := ",".join(story.regions)) else {}),
-        **parameters,
-    }
+    values = {**stages_of(setting, story.regions), **parameters}
     sagemaker = scientist.client("sagemaker")
     sagemaker.create_project(
         ProjectName=name,
@@ -350,6 +345,21 @@ def create_project(story: Story, name: str, **parameters: str) -> str:
             details.get("ProvisionedProductStatusMessage", "") + "\n" + stack_failures(story, stack, pack.PRODUCT),
         )
     return str(made["ProjectId"])
+
+
+def stages_of(setting: Setting, regions: Sequence[str]) -> dict[str, str]:
+    """What the data scientist fills in of the product's form."""
+    if setting.administrator == "self-managed":
+        return {}  # roles, accounts and regions are the product's defaults, from environment.yaml
+    listed = ",".join(regions)
+    return {
+        "SageMakerExecutionRoleStagingName": "sagemaker-role-staging",
+        "SageMakerExecutionRoleProdName": "sagemaker-role-prod",
+        "OrganizationalUnitStagingId": setting.units["staging"],
+        "OrganizationalUnitProdId": setting.units["prod"],
+        "StackSetAdministrator": "DELEGATED_ADMIN" if setting.administrator == "delegated" else "SELF",
+        **({"StagingRegions": listed, "ProdRegions": listed} if listed else {}),
+    }
 
 
 def stack_failures(story: Story, stack: str, file: str) -> str:
@@ -576,6 +586,10 @@ CHAPTERS: dict[str, tuple[str, Callable[[Story], None]]] = {
     "production": ("The pipeline deploys to production and tests", production),
     "predictions": ("The endpoints answer", predictions),
 }
+ALONE = {  # what chapters are called without an organization
+    "organization": "Three accounts without an organization",
+    "permissions": "Roles, buckets and keys (templates 10, 20 and 21)",
+}
 
 
 def located(story: Story, message: str, account: str, log: str) -> StoryFailed:
@@ -586,7 +600,8 @@ def located(story: Story, message: str, account: str, log: str) -> StoryFailed:
 
 def play(story: Story, until: str | None = None) -> None:
     """Play the chapters in order, up to and with `until`; StoryFailed from the one that fails."""
-    story.chapters = [Chapter(name, title) for name, (title, _) in CHAPTERS.items()]
+    renamed = ALONE if story.administrator == "self-managed" else {}
+    story.chapters = [Chapter(name, renamed.get(name, title)) for name, (title, _) in CHAPTERS.items()]
     for number, chapter in enumerate(story.chapters, 1):
         say(paint(f"{number:>2}  {chapter.title}", "1"))
         story.cloud.chapter = chapter.name

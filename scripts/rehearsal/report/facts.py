@@ -115,7 +115,10 @@ def spans(story: Story) -> Iterator[Span]:
 
 
 def organization(story: Story) -> Unit:
-    """The organization as the management account sees it."""
+    """The organization as the management account sees it; without one, the accounts alone."""
+    if not story.setting.management:
+        accounts = tuple(Member(account, name) for name, account in story.setting.accounts.items())
+        return Unit("No organization", accounts, ())
     organizations = story.cloud.root(story.setting.management, story.region).client("organizations")
 
     def unit(id: str, name: str) -> Unit:
