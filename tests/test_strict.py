@@ -120,6 +120,16 @@ def test_a_role_takes_ten_managed_policies(cloud: Cloud) -> None:
         iam.attach_role_policy(RoleName="r", PolicyArn=f"arn:aws:iam::aws:policy/{names[10]}")
 
 
+def test_an_object_names_its_key_by_arn_however_it_was_asked_for(cloud: Cloud) -> None:
+    root = cloud.root(ACCOUNT, REGION)
+    key = root.client("kms").create_key()["KeyMetadata"]
+    root.client("kms").create_alias(AliasName="alias/models", TargetKeyId=key["KeyId"])
+    for name in ("alias/models", key["KeyId"], key["Arn"], key["Arn"].split(":key/")[0] + ":alias/models"):
+        root.client("s3").put_object(**OBJECT, ServerSideEncryption="aws:kms", SSEKMSKeyId=name)
+        found = root.client("s3").head_object(Bucket=OBJECT["Bucket"], Key=OBJECT["Key"])
+        assert found["SSEKMSKeyId"] == key["Arn"]
+
+
 def test_a_key_on_its_way_out_encrypts_nothing_more(cloud: Cloud) -> None:
     root = cloud.root(ACCOUNT, REGION)
     key = root.client("kms").create_key()["KeyMetadata"]["KeyId"]

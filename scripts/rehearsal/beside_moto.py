@@ -51,7 +51,10 @@ AFTER: dict[tuple[str, str], Callable[[Call, Any], None]] = {  # with what was f
     ("cloudwatch", "PutMetricAlarm"): _begin,
     ("cloudwatch", "PutMetricData"): _new_data,
     ("cloudwatch", "SetAlarmState"): _set_state,
+    ("s3", "CompleteMultipartUpload"): strict.encrypted_object,
+    ("s3", "CopyObject"): strict.encrypted_object,
     ("s3", "CreateBucket"): strict.block_public_access,
+    ("s3", "PutObject"): strict.encrypted_object,
 }
 
 

@@ -69,6 +69,14 @@ def written_object(call: Call) -> None:
     canned_acl(call, "ObjectCannedACL")
 
 
+def encrypted_object(call: Call, _: Any) -> None:
+    """An object remembers its key by ARN, however it was named: a key's alias may change afterwards."""
+    found = s3.object_state(call.params["Bucket"], call.params["Key"])
+    key = getattr(found, "kms_key_id", None)
+    if key and "alias/aws/" not in key:
+        found.kms_key_id = key_arn(call.account, call.region, key)
+
+
 def usable_key(arn: str) -> None:
     _, _, _, region, account, name = arn.split(":", 5)
     found = moto_bridge.backend("kms", account, region).keys.get(name.removeprefix("key/"))
