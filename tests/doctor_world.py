@@ -23,7 +23,6 @@ from scripts.rehearsal.services.sagemaker.images import xgboost_image
 from scripts.rehearsal.story import CHAPTERS, Story, signed_in
 
 REGION = "us-east-1"
-ACCESS = "OrganizationAccountAccessRole"
 NOTHING = json.dumps({"Resources": {"Topic": {"Type": "AWS::SNS::Topic"}}})
 SHORT = {"staging": "staging", "production": "prod"}
 
@@ -174,35 +173,6 @@ def make_world(cloud: Cloud, folder: Path) -> World:
     for stage, unit in (("staging", "staging"), ("production", "prod")):
         make_stage(world, stage, story.setting.units[unit])
     return world
-
-
-def make_alone(cloud: Cloud, folder: Path) -> World:
-    """An installation without Organizations, as `make accounts` leaves it; nothing is published yet."""
-    story, home = Story(cloud, folder), people.DATA_SCIENCE
-    targets = {"staging": people.STAGING, "prod": people.PRODUCTION}
-    story.setting = people.Setting("management", REGION, home, home, targets, {})
-    people.make_people(cloud, story.setting)
-    for account in targets.values():
-        iam = cloud.root(account, REGION).client("iam")
-        iam.create_role(RoleName=ACCESS, AssumeRolePolicyDocument=people.trust(AWS=f"arn:aws:iam::{home}:root"))
-        iam.attach_role_policy(RoleName=ACCESS, PolicyArn="arn:aws:iam::aws:policy/AdministratorAccess")
-    story.environment_path.write_text(f"""\
-region: {REGION}
-{without_organizations()}\
-tester_external_id: rehearsal-tester
-studio: {{execution_roles: [service-role/{people.STUDIO_ROLE}]}}
-""")
-    story.command(story.engineer, "scripts.accounts", "--environment", str(story.environment_path))
-    return World(story, pack.pack(pack.read_tree(pack.ROOT)))
-
-
-def without_organizations() -> str:
-    """The environment file's lines that say where, without Organizations."""
-    return f"""\
-administrator: self-managed
-accounts: {{data_science: '{people.DATA_SCIENCE}'}}
-targets: {{staging: ['{people.STAGING}'], production: ['{people.PRODUCTION}']}}
-"""
 
 
 def register_version(world: World, **container: str) -> str:

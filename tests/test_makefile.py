@@ -56,6 +56,17 @@ def test_set_up_runs_again_only_when_the_lock_file_changes(tmp_path: Path) -> No
     assert "-r requirements.lock" in make("-n", "test", folder=tmp_path)
 
 
+def test_cleaning_removes_what_was_made_and_keeps_the_environment_file(tmp_path: Path) -> None:
+    (tmp_path / "Makefile").write_text(MAKEFILE)
+    made = ["build/manifest.json", ".venv/.ready", ".venv-notebooks/.ready", "scripts/__pycache__/x.pyc"]
+    for name in [*made, "environment.yaml", "scripts/x.py"]:
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).touch()
+    make("clean", folder=tmp_path)
+    left = {path.relative_to(tmp_path).as_posix() for path in tmp_path.rglob("*") if path.is_file()}
+    assert left == {"Makefile", "environment.yaml", "scripts/x.py"}
+
+
 def test_continuous_integration_runs_the_tests_as_the_reader_does() -> None:
     lines = (ROOT / ".ci/run").read_text(encoding="utf-8").splitlines()
     assert lines[-1] == "exec make test"

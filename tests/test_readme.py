@@ -39,12 +39,13 @@ def named(path: Path) -> str:
 
 
 def code(text: str) -> Iterator[str]:
-    """Every line of code in a document: of fenced blocks, and in backticks (which may go on on the next line)."""
+    """Every line of code in a document: of fenced blocks, and between backticks (which may go on on the next line)."""
     blocks = re.findall(r"^ *```[a-z]*\n(.*?)^ *```", text, re.MULTILINE | re.DOTALL)
     for block in blocks:
         yield from (line.strip() for line in re.sub(r"\\\n *", "", block).splitlines())
     rest = re.sub(r"^ *```.*?^ *```", "", text, flags=re.MULTILINE | re.DOTALL)
-    yield from (" ".join(span.split()) for span in re.findall(r"`([^`]+)`", rest))
+    spans = re.findall(r"(?<!`)(`+)(?!`)(.+?)(?<!`)\1(?!`)", rest, re.DOTALL)  # `` holds code that has a `
+    yield from (" ".join(span.split()) for _, span in spans)
 
 
 def target_of(command: str) -> str:

@@ -18,7 +18,6 @@ from scripts.bundle.doctor import (
     models,
     organization,
     projects,
-    self_managed,
     storage,
     studio,
     targets,
@@ -29,21 +28,19 @@ from scripts.bundle.doctor.hosted import Hosted
 from scripts.bundle.doctor.limits import Limits
 from scripts.bundle.doctor.organization import Organization
 from scripts.bundle.doctor.reader import NotExamined, Reader, known, together
-from scripts.bundle.doctor.self_managed import SelfManaged
 from scripts.bundle.doctor.storage import Storage
 from scripts.bundle.doctor.studio import Studio
 from scripts.bundle.doctor.targets import Target, TargetSet
 from scripts.bundle.environment import Environment
 
 SUBJECTS = (
-    organization, data_science, storage, launch, catalog, studio, hosted, limits, targets, self_managed, projects,
-    models, configs,
+    organization, data_science, storage, launch, catalog, studio, hosted, limits, targets, projects, models, configs
 )  # fmt: skip
 # What is gathered at the same time; the others rest on these.
 FIRST = (
     "organization", "data_science", "storage", "launch_role", "catalog", "studio", "limits", "target_sets", "hosted",
 )  # fmt: skip
-THEN = ("projects", "targets", "self_managed")
+THEN = ("projects", "targets")
 # What the seed code asks of an account in each stage, as long as there is no project.
 SEED = "seed-code/model-deploy/{}-config.json"
 
@@ -120,10 +117,6 @@ class Snapshot:
     def targets(self) -> tuple[Target, ...]:
         codes = {stage: frozenset(by_code) for stage, by_code in self.instances.items()}
         return targets.gather(self.reader, self.settings, self.organization, codes, self.target_sets)
-
-    @cached_property
-    def self_managed(self) -> SelfManaged:
-        return self_managed.gather(self.reader, self.settings, self.targets)
 
 
 def begin(reader: Reader, settings: Environment, bundle: pack.Bundle | None, only: str = "") -> Snapshot:
