@@ -97,6 +97,7 @@ class Cloud:
         self._sessions: dict[tuple[Any, ...], Credentials] = {}
         self._clients = Clients()
         self._threads: list[threading.Thread] = []
+        self._awaited: dict[str, threading.Event] = {}
         self._requests = (folder / "requests.jsonl").open("ab", buffering=0)
 
     # -- state ---------------------------------------------------------------------------------
@@ -236,6 +237,18 @@ class Cloud:
         """AWS's own waiting, shortened by `waits`; ends early when the embedded AWS stops."""
         self.stopping.wait(seconds * self.waits)
 
+    def watch(self, what: str) -> threading.Event:
+        """Set when `what` (an ARN or an id) has changed. Take it first, then look, then wait for it."""
+        with self._lock:
+            return self.stopping if self.stopping.is_set() else self._awaited.setdefault(what, threading.Event())
+
+    def changed(self, what: str) -> None:
+        """Wake who waits for a change of `what`, so that nobody asks again and again while nothing happens."""
+        with self._lock:
+            event = self._awaited.pop(what, None)
+        if event is not None:
+            event.set()
+
     @property
     def busy(self) -> bool:
         """True while background work goes on."""
@@ -244,7 +257,10 @@ class Cloud:
 
     def stop(self) -> None:
         """End the background work and every process that a service started."""
-        self.stopping.set()
+        with self._lock:
+            self.stopping.set()
+            for event in self._awaited.values():
+                event.set()
         for end in reversed(self.on_stop):
             end()
         for thread in list(self._threads):

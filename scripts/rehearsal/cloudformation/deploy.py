@@ -123,6 +123,8 @@ def begin(cloud: Cloud, stack: Stack, status: str, work: Callable[[], None]) -> 
         except Exception as error:
             stack.become(FAILED_AFTER[status], f"Internal Failure: {error!r}")
             raise
+        finally:
+            cloud.changed(stack.id)
 
     cloud.background(f"cloudformation {status} {stack.name}", guarded)
 

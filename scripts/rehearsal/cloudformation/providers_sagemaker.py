@@ -95,7 +95,7 @@ class Endpoint:
         filled = fill(sagemaker, "CreateEndpoint", arguments, "AWS::SageMaker::Endpoint")
         arn = sagemaker.create_endpoint(**filled)["EndpointArn"]
         with undone_by(lambda: self.delete(context, arn, properties)):
-            self._settle(context, name)
+            self._settle(context, name, arn)
         return self._made(arn)
 
     def update(self, context: Context, physical_id: str, old: dict[str, Any], new: dict[str, Any]) -> Made:
@@ -104,7 +104,7 @@ class Endpoint:
         if without(old, "Tags") != without(new, "Tags"):
             arguments = without(new, "Tags") | {"EndpointName": name}
             sagemaker.update_endpoint(**fill(sagemaker, "UpdateEndpoint", arguments, "AWS::SageMaker::Endpoint"))
-            self._settle(context, name)
+            self._settle(context, name, physical_id)
         change_tags(context, physical_id, old, new)
         return self._made(physical_id)
 
@@ -114,7 +114,7 @@ class Endpoint:
             return
         poll(context, lambda: unless(MISSING, sagemaker.describe_endpoint, EndpointName=name) is None)
 
-    def _settle(self, context: Context, name: str) -> None:
+    def _settle(self, context: Context, name: str, arn: str) -> None:
         """Until the endpoint leaves Creating and Updating; ResourceFailed unless it is then InService."""
         sagemaker = context.client("sagemaker")
 
@@ -126,7 +126,7 @@ class Endpoint:
                 else None
             )
 
-        seen = poll(context, settled)
+        seen = poll(context, settled, watched=arn)
         if not seen:
             raise ResourceFailed(f"Endpoint {name} was not waited for: the embedded AWS stops")
         if seen["EndpointStatus"] != "InService":

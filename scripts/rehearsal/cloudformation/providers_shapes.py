@@ -14,6 +14,9 @@ from scripts.rehearsal.cloudformation.provider import Context, ResourceFailed
 from scripts.rehearsal.errors import NotPlayed
 
 
+AT_THE_LATEST = 2.0  # seconds after which what is watched is looked at again, whether or not it has changed
+
+
 def fill(client: Any, operation: str, values: Mapping[str, Any], type_name: str) -> dict[str, Any]:
     """The input of an API operation, from properties that bear the same names in another case.
 
@@ -165,12 +168,16 @@ def undone_by(undo: Callable[[], Any]) -> Iterator[None]:
         raise
 
 
-def poll(context: Context, look: Callable[[], Any], timeout: float = 3600) -> Any:
-    """look() again and again, first quickly, until it gives something true; ResourceFailed in the end."""
+def poll(context: Context, look: Callable[[], Any], timeout: float = 3600, watched: str = "") -> Any:
+    """look() again and again, first quickly, until it gives something true; ResourceFailed in the end.
+
+    watched: what the embedded AWS says has changed (Cloud.changed); look() then is asked when it has
+    """
     deadline, pause = time.monotonic() + timeout, 0.02
     while time.monotonic() < deadline:
+        event = context.cloud.watch(watched) if watched else context.cloud.stopping
         if (found := look()) or context.cloud.stopping.is_set():
             return found
-        context.cloud.stopping.wait(pause)
+        event.wait(AT_THE_LATEST if watched else pause)
         pause = min(pause * 1.5, 0.1)
     raise ResourceFailed(f"{context.logical_id} did not come to an end within {timeout:.0f} seconds")

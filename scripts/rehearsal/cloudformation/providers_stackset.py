@@ -138,7 +138,7 @@ class StackSet:
             seen = client.describe_stack_set_operation(**names)["StackSetOperation"]
             return seen if seen["Status"] not in {"RUNNING", "QUEUED", "STOPPING"} else None
 
-        seen = poll(context, ended, timeout=36 * 3600)
+        seen = poll(context, ended, timeout=36 * 3600, watched=operation)
         if seen and seen["Status"] == "SUCCEEDED":
             return
         results = client.list_stack_set_operation_results(**names)["Summaries"]

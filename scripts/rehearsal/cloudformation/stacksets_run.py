@@ -103,6 +103,7 @@ def run(cloud: Cloud, stack_set: StackSet, operation: Operation, act: Callable[[
             operation.status = "STOPPED" if stopped else "FAILED" if broken else "SUCCEEDED"
             operation.ended = datetime.now(UTC)
         operation.done.set()
+        cloud.changed(operation.id)
 
 
 def run_regions(cloud: Cloud, operation: Operation, act: Callable[[Result], None]) -> bool:

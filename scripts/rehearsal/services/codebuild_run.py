@@ -107,6 +107,7 @@ class BuildRun:
             now = datetime.now(UTC)
             self.build["phases"].append({"phaseType": "COMPLETED", "startTime": now})
             self.build.update(currentPhase="COMPLETED", buildStatus=status, endTime=now, buildComplete=True)
+        self.cloud.changed(self.build["id"])
         self._tell()
 
     def interrupted(self) -> str:

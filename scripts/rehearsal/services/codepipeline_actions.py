@@ -40,13 +40,12 @@ def perform(work: Work) -> None:
     PLAYERS[kind["category"], kind["provider"]](work)
 
 
-def _poll(work: Work, ended: Callable[[], bool]) -> None:
-    """Wait for what an action started, asking often at first."""
-    pause = 0.02
+def _poll(work: Work, ended: Callable[[], bool], watched: str) -> None:
+    """Wait for what an action started; asked for its state whenever that has changed."""
+    changed = work.cloud.watch(watched)
     while not ended():
-        if work.cloud.stopping.wait(pause) or work.run.status == "Abandoned":
-            raise ActionFailed("JobFailed", "The action was abandoned")
-        pause = min(pause * 1.5, 0.1)
+        work.wait_for(changed)
+        changed = work.cloud.watch(watched)
 
 
 # -- sources -----------------------------------------------------------------------------------
@@ -202,7 +201,7 @@ def _built(work: Work, client: Any, build_id: str) -> dict[str, Any]:
         work.run.external_url = latest.get("logs", {}).get("deepLink", "")
         return str(latest["buildStatus"]) != "IN_PROGRESS"
 
-    _poll(work, ended)
+    _poll(work, ended, build_id)
     return latest
 
 
@@ -304,7 +303,7 @@ def state_machine(work: Work) -> None:
             raise failure(error, f"describe the execution {started}") from error
         return str(latest["status"]) != "RUNNING"
 
-    _poll(work, ended)
+    _poll(work, ended, started)
     if latest["status"] != "SUCCEEDED":
         raise ActionFailed("JobFailed", f"The execution {started} ended {latest['status']}: {latest.get('cause', '')}")
     work.run.variables = {"StateMachineArn": machine, "ExecutionArn": started}

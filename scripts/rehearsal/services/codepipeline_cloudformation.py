@@ -96,15 +96,13 @@ def _settled(work: Work, name: str, stack_id: str) -> None:
 
 def _wait(work: Work, stack_id: str) -> str:
     """The stack's status once no operation is in progress; "GONE" when there is no stack any more."""
-    pause = 0.02
     while True:
+        changed = work.cloud.watch(stack_id)
         stack = _stack(work, stack_id)
         status = stack["StackStatus"] if stack else "GONE"
         if not status.endswith("_IN_PROGRESS"):
             return status
-        if work.cloud.stopping.wait(pause) or work.run.status == "Abandoned":
-            raise ActionFailed("JobFailed", "The action was abandoned")
-        pause = min(pause * 1.3, 0.1)
+        work.wait_for(changed)
 
 
 def _first_failure(work: Work, stack_id: str) -> str:

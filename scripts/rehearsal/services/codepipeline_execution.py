@@ -278,7 +278,7 @@ def _run_actions(cloud: Cloud, pipeline: Pipeline, execution: Execution, stage: 
             thread.start()
         for thread, run in zip(threads, runs, strict=True):
             while thread.is_alive() and run.status != "Abandoned" and not cloud.stopping.is_set():
-                thread.join(0.02)
+                thread.join(0.1)
         if any(run.status == "Failed" for run in runs):
             return "Failed"
         if any(run.status != "Succeeded" for run in runs):

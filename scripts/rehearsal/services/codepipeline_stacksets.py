@@ -178,15 +178,13 @@ def _finish(work: Work, name: str, operation: str) -> None:
     work.run.external_id = operation
     work.run.variables["OperationId"] = operation
     given = {"StackSetName": name, "OperationId": operation, **_call_as(work)}
-    pause = 0.05
     while True:
+        changed = work.cloud.watch(operation)
         status = call(work, "describe the operation", "describe_stack_set_operation", **given)
         status = status["StackSetOperation"]["Status"]
         if status not in ("RUNNING", "QUEUED", "STOPPING"):
             break
-        if work.cloud.stopping.wait(pause):
-            raise ActionFailed("JobFailed", "The action was abandoned")
-        pause = min(pause * 1.5, 0.5)
+        work.wait_for(changed)
     if status != "SUCCEEDED":
         results = call(work, "list the operation's results", "list_stack_set_operation_results", **given)["Summaries"]
         told = [

@@ -10,6 +10,7 @@ import io
 import json
 import secrets
 import string
+import threading
 import zipfile
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -75,6 +76,12 @@ class Work:
     execution: Execution
     run: ActionRun
     session: Session
+
+    def wait_for(self, changed: threading.Event) -> None:
+        """Wait for a change of what the action started (Cloud.watch); ActionFailed where nobody waits any more."""
+        changed.wait(0.5)  # then have another look, whether or not it has changed
+        if self.cloud.stopping.is_set() or self.run.status == "Abandoned":
+            raise ActionFailed("JobFailed", "The action was abandoned")
 
     @property
     def configuration(self) -> Mapping[str, str]:

@@ -99,6 +99,7 @@ def run(cloud: Cloud, execution: StateMachineRun) -> None:
 
 def _tell(cloud: Cloud, execution: StateMachineRun) -> None:
     """Developer Guide, "Automating Step Functions event delivery with EventBridge"."""
+    cloud.changed(execution.arn)
     _, _, _, region, account, _ = execution.arn.split(":", 5)
     emit(
         cloud,

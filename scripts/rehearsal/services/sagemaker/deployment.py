@@ -92,6 +92,7 @@ def settle(cloud: Cloud, account: str, region: str, endpoint: Endpoint, status: 
     if reason:
         endpoint.shown["FailureReason"] = reason
     endpoint.shown |= {"EndpointStatus": status, "LastModifiedTime": base.now()}
+    cloud.changed(endpoint.shown["EndpointArn"])
     announce(cloud, account, region, endpoint)
 
 
