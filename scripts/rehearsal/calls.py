@@ -62,10 +62,12 @@ class Service:
     The answer is the operation's output, keyed as in the API reference; refuse with AwsError.
     also_moto names the operations of the same service that moto answers: every other one is
     refused by name (NotPlayed).
+    by_text: handlers hand the request's text on to moto, so that a request must have one (Call.http)
     """
 
-    def __init__(self, name: str, also_moto: tuple[str, ...] = ()) -> None:
+    def __init__(self, name: str, also_moto: tuple[str, ...] = (), by_text: bool = False) -> None:
         self.name = name
+        self.by_text = by_text
         self.also_moto = frozenset(also_moto)
         self.handlers: dict[str, Handler] = {}
 

@@ -2,7 +2,8 @@
 
 Making a botocore client costs more than most requests, and a stack set acts in thousands of accounts. So
 the credentials are chosen for each request, and the request is handed to the gateway in this process: it is
-recognised, authorized, answered and recorded as one that came in at the port, without the socket.
+authorized, answered and recorded as one that came in at the port. To a service that we play it goes as values
+(inside.py), to moto as text, without the socket and with the caller's name in place of a signature.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from collections.abc import Callable, Iterator
 from contextlib import nullcontext
 from contextvars import ContextVar
 from functools import partial
+from types import MethodType
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -22,7 +24,11 @@ from botocore.awsrequest import AWSPreparedRequest, AWSResponse
 from botocore.config import Config
 from botocore.credentials import Credentials as BotocoreCredentials
 from botocore.credentials import ReadOnlyCredentials
+from botocore.endpoint import convert_to_response_dict
+from botocore.exceptions import ParamValidationError
+from botocore.validate import ParamValidator
 
+from scripts.rehearsal import inside
 from scripts.rehearsal.calls import HttpRequest
 from scripts.rehearsal.principals import Credentials
 
@@ -33,7 +39,7 @@ CONFIG = Config(
     user_agent="rehearsal",
     s3={"addressing_style": "path"},
 )
-Answer = tuple[int, dict[str, str], bytes]  # status, headers, body
+VALIDATOR = ParamValidator()
 _acting: ContextVar[Credentials] = ContextVar("acting")
 
 
@@ -93,15 +99,13 @@ class Clients:
         region: str,
         credentials: Credentials,
         endpoint: str,
-        answer: Callable[[HttpRequest], Answer],
+        gateway: Any,
     ) -> Client:
-        """answer: who answers a request (the gateway)."""
         key = (service, region)
         with nullcontext() if key in self._shared else self._lock:
             if key not in self._shared:
                 made = self._botocore.create_client(service, region_name=region, endpoint_url=endpoint, config=CONFIG)
-                handler: Any = partial(answered, answer)  # its result takes the place of sending the request
-                made.meta.events.register("before-send", handler)
+                send_inside(made, service, region, gateway)
                 self._shared[key] = made
         return Client(self._shared[key], credentials)
 
@@ -114,7 +118,68 @@ class Body(io.BytesIO):
             yield part
 
 
-def answered(answer: Callable[[HttpRequest], Answer], request: AWSPreparedRequest, **_: Any) -> AWSResponse:
+def send_inside(client: Any, service: str, region: str, gateway: Any) -> None:
+    """Have the client's requests answered in this process."""
+    handler: Any = partial(answered, gateway.respond)  # its result takes the place of sending the request
+    client.meta.events.register("before-send", handler)
+    signer = client._request_signer
+    request_created = f"request-created.{client.meta.service_model.service_id.hyphenize()}"
+    client.meta.events.unregister(request_created, signer.handler)  # nobody would check the signature
+    client.meta.events.register(request_created, partial(name_caller, f"{region}/{signer.signing_name}"))
+    if client.meta.service_model.resolved_protocol in inside.PROTOCOLS:
+        ask = partial(asked, by_text=client._make_api_call, service=service, gateway=gateway)
+        client._make_api_call = MethodType(ask, client)
+
+
+def name_caller(scope: str, request: Any, **_: Any) -> None:
+    """What the gateway reads of a signature: whose it is."""
+    acting = _acting.get()
+    request.headers["Authorization"] = (
+        f"AWS4-HMAC-SHA256 Credential={acting.access_key_id}/00000000/{scope}/aws4_request"
+    )
+    if acting.session_token:
+        request.headers["X-Amz-Security-Token"] = acting.session_token
+
+
+def asked(
+    client: Any, operation_name: str, given: dict[str, Any], *, by_text: Callable[..., Any], service: str, gateway: Any
+) -> Any:
+    """The answer to a request, as botocore gives it; ClientError where it is refused."""
+    if not gateway.plays(service, operation_name):
+        return by_text(operation_name, given)
+    model = client.meta.service_model.operation_model(operation_name)
+    protocol = client.meta.service_model.resolved_protocol
+    params = client._emit_api_params(api_params=given, operation_model=model, context={})
+    if model.input_shape is not None:
+        report = VALIDATOR.validate(params, model.input_shape)
+        if report.has_errors():
+            raise ParamValidationError(report=report.generate_report())
+    params = inside.received(model.input_shape, params, protocol)
+    done = gateway.ask(service, operation_name, client.meta.region_name, _acting.get(), params, protocol)
+    status, headers, answer = done.answer
+    headers["x-amzn-requestid"] = done.request_id
+    if not done.good:
+        raise refused(client, model, status, headers, answer)
+    metadata = {"RequestId": done.request_id, "HTTPStatusCode": status, "HTTPHeaders": headers, "RetryAttempts": 0}
+    parsed = inside.told(model.output_shape, answer, protocol) | {"ResponseMetadata": metadata}
+    event = f"after-call.{client.meta.service_model.service_id.hyphenize()}.{operation_name}"
+    client.meta.events.emit(event, http_response=None, parsed=parsed, model=model, context={})
+    return parsed
+
+
+def refused(client: Any, model: Any, status: int, headers: dict[str, str], body: bytes) -> Exception:
+    """The exception that botocore raises for an error answer."""
+    told: Any = headers
+    response = convert_to_response_dict(AWSResponse("", status, told, Body(body)), model)
+    parser = client._endpoint._response_parser_factory.create_parser(client.meta.service_model.resolved_protocol)
+    parsed = parser.parse(response, model.output_shape)
+    client._endpoint._add_modeled_error_fields(response, parsed, model, parser)
+    parsed["ResponseMetadata"]["RetryAttempts"] = 0
+    error = client.exceptions.from_code(parsed.get("Error", {}).get("Code"))
+    return error(parsed, model.name)  # type: ignore[no-any-return]
+
+
+def answered(answer: Callable[[HttpRequest], Any], request: AWSPreparedRequest, **_: Any) -> AWSResponse:
     url = urlsplit(request.url)
     headers = {k.lower(): v.decode() if isinstance(v, bytes) else str(v) for k, v in request.headers.items()}
     headers.setdefault("host", url.netloc)

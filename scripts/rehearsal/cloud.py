@@ -19,8 +19,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from scripts.rehearsal import models
-from scripts.rehearsal.calls import HttpRequest
-from scripts.rehearsal.clients import Answer, Client, Clients
+from scripts.rehearsal.clients import Client, Clients
 from scripts.rehearsal.errors import AwsError
 from scripts.rehearsal.principals import Credentials, Principal
 
@@ -76,7 +75,7 @@ class Cloud:
     """One embedded AWS.
 
     folder: where builds, logs, model servers and requests.jsonl live
-    endpoint, answer: set by server.py; where it listens, and who answers a request
+    endpoint, gateway: set by server.py; where it listens, and who answers a request
     waits: how many seconds one second of AWS's own waiting lasts here (a canary's bake time,
         a cooldown); work itself is never shortened
     """
@@ -84,7 +83,7 @@ class Cloud:
     def __init__(self, folder: Path, waits: float = 0.001) -> None:
         self.folder = folder
         self.endpoint = ""
-        self.answer: Callable[[HttpRequest], Answer]
+        self.gateway: Any = None  # scripts.rehearsal.gateway.Gateway
         self.waits = waits
         self.chapter = ""
         self.stopping = threading.Event()
@@ -213,7 +212,7 @@ class Cloud:
         return self.session_for(principal, region)
 
     def client(self, service: str, credentials: Credentials, region: str) -> Client:
-        return self._clients.client(service, region, credentials, self.endpoint, self.answer)
+        return self._clients.client(service, region, credentials, self.endpoint, self.gateway)
 
     # -- background work -----------------------------------------------------------------------
 

@@ -11,6 +11,7 @@ import re
 import traceback
 import warnings
 from collections.abc import Callable, Iterable
+from dataclasses import dataclass
 from functools import cache
 from typing import Any
 from urllib.parse import parse_qs, quote
@@ -25,9 +26,9 @@ from werkzeug.exceptions import NotFound
 
 from scripts.rehearsal import beside_moto, cbor, moto_bridge
 from scripts.rehearsal.calls import Call, Handler, HttpRequest, Service
-from scripts.rehearsal.cloud import Cloud, new_id
+from scripts.rehearsal.cloud import Cloud, Fault, new_id
 from scripts.rehearsal.errors import AwsError, NotPlayed
-from scripts.rehearsal.principals import ANONYMOUS, Principal
+from scripts.rehearsal.principals import ANONYMOUS, Credentials, Principal
 
 # One entry per service that we play: the module under services/ and its Service object.
 PLAYED: dict[str, str] = {
@@ -56,6 +57,10 @@ SIGNING_NAMES = {
     "states": "stepfunctions",
 }  # where they differ from botocore's
 RAW_HEADERS = "rehearsal.headers"  # server.py puts the headers here as they were sent
+INSIDE = {  # what stands for the text of a request that has none
+    "json": HttpRequest("POST", "/", "", {"content-type": "application/x-amz-json-1.1"}, b""),
+    "query": HttpRequest("POST", "/", "", {"content-type": "application/x-www-form-urlencoded"}, b""),
+}
 CREDENTIAL = re.compile(r"Credential=([^/]+)/(\d{8})/([^/]+)/([^/]+)/aws4_request")
 
 warnings.filterwarnings("ignore", message=".*does not match an error shape.*")
@@ -83,6 +88,27 @@ def read_request(environ: dict[str, Any]) -> HttpRequest:
     return HttpRequest(environ["REQUEST_METHOD"], path or "/", environ.get("QUERY_STRING", ""), headers, body)
 
 
+@dataclass(frozen=True)
+class Place:
+    """A request that is recognised: what is asked of whom, where and by whom (None: an unknown or expired key)."""
+
+    service: str
+    operation: str
+    region: str
+    principal: Principal | None
+    request_id: str
+    http: HttpRequest
+
+
+@dataclass(frozen=True)
+class Done:
+    """How a request was answered: status, headers, and the body (of a good answer to ask(): the output itself)."""
+
+    good: bool
+    request_id: str
+    answer: tuple[int, dict[str, str], Any]
+
+
 class Gateway:
     """A WSGI application that is an AWS endpoint for every service, account and region."""
 
@@ -108,65 +134,104 @@ class Gateway:
     def answer(self, request: HttpRequest) -> tuple[int, dict[str, str], bytes]:
         """Status, headers and body for one request."""
         request_id = new_id()
-        call: Call | None = None
-        outcome = ""
-        status, body = 500, b""
-        headers: dict[str, str] = {}
-        decided: Any = None
         try:
             service, region, principal = self.signature(request)
             model, operation = self.operation(service, request)
-            try:
-                if principal is None:
-                    raise AwsError(
-                        "InvalidAccessKeyId" if service == "s3" else "UnrecognizedClientException",
-                        "The security token included in the request is invalid.",
-                        status=403,
-                    )
-                call = Call(
-                    cloud=self.cloud,
-                    principal=principal,
-                    service=service,
-                    operation=operation.name,
-                    params=self.parse(model, operation, request),
-                    account=principal.account,
-                    region=region,
-                    request_id=request_id,
-                    http=request,
-                )
-                handler_of(call)  # what nobody plays is refused by name, whoever asks for it
-                decided = self.cloud.authorizer.authorize(call)
-                status, headers, body = self.perform(call, model, operation)
-                outcome = "" if status < 400 else error_code(body, headers)
-            except AwsError as error:
-                outcome = error.code
-                decided = getattr(error, "decision", decided)
-                status, headers, body = refusal(model, operation, request, error, request_id)
-            except Exception as error:
-                from scripts.rehearsal.cloud import Fault
-
-                where = f"{service}:{operation.name}"
-                self.cloud.faults.append(Fault(where, traceback.format_exc()))
-                outcome = "InternalFailure"
-                told = AwsError("InternalFailure", f"{where} broke: {error!r}", status=500)
-                status, headers, body = refusal(model, operation, request, told, request_id)
-            self.cloud.record(
-                {
-                    "service": service,
-                    "operation": operation.name,
-                    "principal": principal.arn if principal else "?",
-                    "account": principal.account if principal else "?",
-                    "region": region,
-                    "status": status,
-                    "error": outcome,
-                    **(decided or {}),
-                }
+            place = Place(service, operation.name, region, principal, request_id, request)
+            found = self.carry_out(
+                place,
+                lambda: self.parse(model, operation, request),
+                lambda call: self.perform(call, model, operation),
+                lambda error: refusal(model, operation, request, error, request_id),
             )
+            status, headers, body = found.answer
         except AwsError as error:  # not even recognised
             status, headers, body = error.status, {"Content-Type": "text/plain"}, f"{error}\n".encode()
             self.cloud.record({"service": "?", "operation": "?", "path": request.path, "error": error.code})
         headers.setdefault("x-amzn-RequestId", request_id)
         return status, headers, body
+
+    def plays(self, service: str, operation: str) -> bool:
+        """Whether a module of ours plays the operation, from its values alone."""
+        found = played(service)
+        return found is not None and operation in found.handlers and not found.by_text
+
+    def ask(
+        self, service: str, operation_name: str, region: str, by: Credentials, params: dict[str, Any], protocol: str
+    ) -> Done:
+        """A request from within this process to a service that we play: all of it but the text (inside.py)."""
+        model = get_service_model(service)
+        operation = model.operation_model(operation_name)
+        principal = by.principal if self.cloud.credentials(by.access_key_id) is by and not by.expired else None
+        place = Place(service, operation_name, region, principal, new_id(), INSIDE[protocol])
+
+        def perform(call: Call) -> tuple[int, dict[str, str], dict[str, Any]]:
+            handler = handler_of(call)
+            assert handler is not None  # as plays() said
+            return 200, {}, handler(call) or {}
+
+        return self.carry_out(
+            place,
+            lambda: params,
+            perform,
+            lambda error: refusal(model, operation, place.http, error, place.request_id),
+        )
+
+    def carry_out(
+        self,
+        place: Place,
+        read: Callable[[], dict[str, Any]],
+        perform: Callable[[Call], tuple[int, dict[str, str], Any]],
+        refuse: Callable[[AwsError], tuple[int, dict[str, str], bytes]],
+    ) -> Done:
+        """One request: read, authorized, performed or refused, and written down."""
+        principal, outcome, decided = place.principal, "", None
+        good = False
+        try:
+            if principal is None:
+                raise AwsError(
+                    "InvalidAccessKeyId" if place.service == "s3" else "UnrecognizedClientException",
+                    "The security token included in the request is invalid.",
+                    status=403,
+                )
+            call = Call(
+                cloud=self.cloud,
+                principal=principal,
+                service=place.service,
+                operation=place.operation,
+                params=read(),
+                account=principal.account,
+                region=place.region,
+                request_id=place.request_id,
+                http=place.http,
+            )
+            handler_of(call)  # what nobody plays is refused by name, whoever asks for it
+            decided = self.cloud.authorizer.authorize(call)
+            answer = perform(call)
+            good = answer[0] < 400
+            outcome = "" if good else error_code(answer[2], answer[1])
+        except AwsError as error:
+            outcome = error.code
+            decided = getattr(error, "decision", decided)
+            answer = refuse(error)
+        except Exception as error:
+            where = f"{place.service}:{place.operation}"
+            self.cloud.faults.append(Fault(where, traceback.format_exc()))
+            outcome = "InternalFailure"
+            answer = refuse(AwsError("InternalFailure", f"{where} broke: {error!r}", status=500))
+        self.cloud.record(
+            {
+                "service": place.service,
+                "operation": place.operation,
+                "principal": principal.arn if principal else "?",
+                "account": principal.account if principal else "?",
+                "region": place.region,
+                "status": answer[0],
+                "error": outcome,
+                **(decided or {}),
+            }
+        )
+        return Done(good, place.request_id, answer)
 
     def signature(self, request: HttpRequest) -> tuple[str, str, Principal | None]:
         """Service, region and principal from the request's signature (None: an unknown or expired key)."""

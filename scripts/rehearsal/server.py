@@ -61,7 +61,7 @@ class EmbeddedAws:
         self.cloud.authorizer = Authorizer(self.cloud)
         logging.getLogger("werkzeug").setLevel(logging.ERROR)
         gateway = Gateway(self.cloud)
-        self.cloud.answer = gateway.respond
+        self.cloud.gateway = gateway
         self._server = make_server(HOST, port, gateway, threaded=True, request_handler=RequestHandler)
         self.cloud.endpoint = f"http://{HOST}:{self._server.server_port}"
         self._thread = threading.Thread(target=self._server.serve_forever, args=(0.05,), daemon=True)

@@ -13,7 +13,6 @@ from botocore.exceptions import ClientError
 from scripts.rehearsal.cloudformation.provider import Context, ResourceFailed
 from scripts.rehearsal.errors import NotPlayed
 
-
 AT_THE_LATEST = 2.0  # seconds after which what is watched is looked at again, whether or not it has changed
 
 

@@ -47,7 +47,7 @@ WRITES = (
     "TagResource", "UntagResource", "UpdateOrganizationalUnit", "UpdatePolicy",
 )  # fmt: skip
 
-organizations = Service("organizations", also_moto=("CreateOrganization", "DescribeOrganization"))
+organizations = Service("organizations", also_moto=("CreateOrganization", "DescribeOrganization"), by_text=True)
 if STACK_SETS not in moto_models.FakeDelegatedAdministrator.SUPPORTED_SERVICES:
     moto_models.FakeDelegatedAdministrator.SUPPORTED_SERVICES.append(STACK_SETS)
 

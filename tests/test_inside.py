@@ -1,0 +1,145 @@
+"""Requests within the process: values arrive as they would if they were written as text and read again."""
+
+from __future__ import annotations
+
+import copy
+from datetime import UTC, datetime, timedelta, timezone
+from typing import Any
+
+import pytest
+from botocore.awsrequest import AWSResponse, create_request_object, prepare_request_dict
+from botocore.endpoint import convert_to_response_dict
+from botocore.exceptions import ClientError, ParamValidationError
+from moto.core.serialize import SerializationContext, get_serializer_class
+from moto.core.utils import get_service_model
+
+from scripts.rehearsal import inside
+from scripts.rehearsal.calls import HttpRequest
+from scripts.rehearsal.clients import Body
+from scripts.rehearsal.cloud import Cloud
+from scripts.rehearsal.gateway import as_bytes
+
+ACCOUNT, REGION = "111111111111", "us-east-1"
+MOMENT = datetime(2026, 11, 26, 9, 30, 15, 123456, tzinfo=timezone(timedelta(hours=5)))
+NOW = datetime.now(UTC)
+
+
+def read_from_text(gateway: Any, client: Any, operation: str, given: dict[str, Any]) -> dict[str, Any]:
+    """The input as the gateway parses it from the request that botocore writes."""
+    model = client.meta.service_model.operation_model(operation)
+    written = client._serializer._serializer.serialize_to_request(copy.deepcopy(given), model)
+    prepare_request_dict(written, "http://127.0.0.1", {})
+    sent = create_request_object(written).prepare()
+    headers = {k.lower(): v.decode() if isinstance(v, bytes) else str(v) for k, v in sent.headers.items()}
+    body = sent.body.encode() if isinstance(sent.body, str) else sent.body or b""
+    known = get_service_model(client.meta.service_model.service_name)
+    found: dict[str, Any] = gateway.parse(
+        known, known.operation_model(operation), HttpRequest(sent.method, "/", "", headers, body)
+    )
+    return found
+
+
+def told_by_text(client: Any, operation: str, output: dict[str, Any]) -> dict[str, Any]:
+    """The output as botocore parses it from the answer that the gateway writes."""
+    model, protocol = client.meta.service_model.operation_model(operation), client.meta.service_model.resolved_protocol
+    name = client.meta.service_model.service_name
+    known = get_service_model(name).operation_model(operation)
+    answer = get_serializer_class(name, protocol)(known, context=SerializationContext("id")).serialize(output)
+    headers: Any = dict(answer["headers"])
+    response = AWSResponse("", answer["status_code"], headers, Body(as_bytes(answer["body"])))
+    parser = client._endpoint._response_parser_factory.create_parser(protocol)
+    parsed: dict[str, Any] = parser.parse(convert_to_response_dict(response, model), model.output_shape)
+    parsed.pop("ResponseMetadata")
+    return parsed
+
+
+INPUTS: list[tuple[str, str, dict[str, Any]]] = [
+    ("sagemaker", "ListEndpoints", {"CreationTimeAfter": MOMENT, "MaxResults": 5}),
+    ("sagemaker", "ListEndpoints", {"CreationTimeAfter": "2026-11-26T09:30:15.5Z"}),
+    ("sagemaker", "CreateEndpointConfig", {"EndpointConfigName": "c", "ProductionVariants": [
+        {"VariantName": "v", "ModelName": "m", "InitialVariantWeight": 1, "InitialInstanceCount": 2}], "Tags": []}),
+    ("sagemaker", "CreateModel", {"ModelName": "m", "PrimaryContainer": {"Environment": {}}, "Containers": [{}]}),
+    ("codecommit", "PutFile", {"repositoryName": "r", "branchName": "b", "fileContent": b"\x00\xff", "filePath": "é"}),
+    ("codecommit", "PutFile", {"repositoryName": "r", "branchName": "b", "fileContent": "text", "filePath": "f"}),
+    ("events", "PutEvents", {"Entries": [{"Time": MOMENT, "Source": "s", "Resources": [], "Detail": "{}"}]}),
+    ("cloudformation", "CreateStack", {"StackName": "s", "TemplateBody": "a: 1\r\nb: é", "Parameters": [],
+        "Tags": [{"Key": "k", "Value": ""}], "TimeoutInMinutes": 5, "DisableRollback": False,
+        "NotificationARNs": [""]}),
+    ("cloudformation", "CreateStackInstances", {"StackSetName": "s", "Regions": ["r", "q"], "DeploymentTargets": {},
+        "OperationPreferences": {"RegionOrder": [], "FailureToleranceCount": 0}}),
+    ("sts", "AssumeRole", {"RoleArn": "r", "RoleSessionName": "n", "DurationSeconds": 900, "Tags": []}),
+    ("iam", "CreateRole", {"RoleName": "r", "AssumeRolePolicyDocument": "{ }", "MaxSessionDuration": 3600}),
+    ("ssm", "GetParameters", {"Names": ["a", "b"], "WithDecryption": True}),
+]  # fmt: skip
+OUTPUTS: list[tuple[str, str, dict[str, Any]]] = [
+    ("sagemaker", "DescribeEndpoint", {"EndpointName": "e", "CreationTime": MOMENT, "ProductionVariants": [
+        {"VariantName": "v", "CurrentWeight": 1, "DeployedImages": []}], "FailureReason": None, "Unknown": 1}),
+    ("sagemaker", "ListTags", {"Tags": [{"Key": "k", "Value": ""}]}),
+    ("sagemaker", "DescribeModel", {"PrimaryContainer": {"Environment": {"a": "1"}}, "CreationTime": NOW}),
+    ("codecommit", "GetFile", {"fileContent": b"\x00\xff", "fileSize": 2}),
+    ("codebuild", "BatchGetBuilds", {"builds": [{"id": "b", "phases": [{"durationInSeconds": 1}]}]}),
+    ("cloudformation", "DescribeStacks", {"Stacks": [{"StackName": "s", "CreationTime": MOMENT, "Description": "a\r\nb",
+        "Outputs": [], "Tags": [{"Key": "k", "Value": ""}], "DisableRollback": False, "TimeoutInMinutes": 5}]}),
+    ("cloudformation", "DescribeStackSetOperation", {"StackSetOperation": {"Status": "RUNNING", "CreationTimestamp":
+        datetime(2026, 1, 2), "OperationPreferences": {}, "RetainStacks": True,
+        "DeploymentTargets": {"Accounts": []}}}),
+    ("cloudformation", "ListStackInstances", {"Summaries": [{}, {"Account": "1"}]}),
+    ("cloudformation", "DeleteStack", {}),
+    ("sts", "GetCallerIdentity", {"Account": "1", "Arn": "a", "UserId": "u"}),
+    ("ssm", "GetParameters", {"Parameters": [{"LastModifiedDate": 1700000000.5, "Version": 1}]}),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("service", "operation", "given"), INPUTS)
+def test_an_input_arrives_as_it_would_from_text(
+    cloud: Cloud, service: str, operation: str, given: dict[str, Any]
+) -> None:
+    client = cloud.root(ACCOUNT, REGION).client(service)
+    meta = client.meta.service_model
+    found = inside.received(meta.operation_model(operation).input_shape, given, meta.resolved_protocol)
+    assert found == read_from_text(cloud.gateway, client, operation, given)
+
+
+@pytest.mark.parametrize(("service", "operation", "output"), OUTPUTS)
+def test_an_output_arrives_as_it_would_from_text(
+    cloud: Cloud, service: str, operation: str, output: dict[str, Any]
+) -> None:
+    client = cloud.root(ACCOUNT, REGION).client(service)
+    meta = client.meta.service_model
+    found = inside.told(meta.operation_model(operation).output_shape, output, meta.resolved_protocol)
+    assert found == told_by_text(client, operation, output)
+
+
+def test_an_input_that_the_model_refuses_is_refused_before_it_is_sent(cloud: Cloud) -> None:
+    with pytest.raises(ParamValidationError, match="Invalid type for parameter EndpointName"):
+        cloud.root(ACCOUNT, REGION).client("sagemaker").describe_endpoint(EndpointName=5)
+
+
+def test_what_is_changed_in_an_answer_is_not_changed_in_the_service(cloud: Cloud) -> None:
+    ssm = cloud.root(ACCOUNT, REGION).client("sagemaker")
+    ssm.create_model_package_group(ModelPackageGroupName="g", Tags=[{"Key": "k", "Value": "v"}])
+    group = ssm.describe_model_package_group(ModelPackageGroupName="g")
+    group["ModelPackageGroupName"] = "another"
+    assert ssm.describe_model_package_group(ModelPackageGroupName="g")["ModelPackageGroupName"] == "g"
+
+
+def test_a_refusal_is_the_one_that_botocore_reads_from_text(cloud: Cloud) -> None:
+    root = cloud.root(ACCOUNT, REGION)
+    with pytest.raises(ClientError) as refused:
+        root.client("cloudformation").describe_stacks(StackName="absent")
+    assert refused.value.response["Error"]["Code"] == "ValidationError"
+    assert refused.value.response["ResponseMetadata"]["HTTPStatusCode"] == 400
+    assert refused.value.response["ResponseMetadata"]["RequestId"]
+    assert str(refused.value) == (
+        "An error occurred (ValidationError) when calling the DescribeStacks operation: "
+        "Stack with id absent does not exist"
+    )
+
+
+def test_an_expired_session_is_refused(cloud: Cloud) -> None:
+    from scripts.rehearsal.cloud import Session
+    from scripts.rehearsal.principals import Principal
+
+    issued = cloud.issue(Principal("root", ACCOUNT, f"arn:aws:iam::{ACCOUNT}:root"), seconds=-1)
+    with pytest.raises(ClientError, match="security token included in the request is invalid"):
+        Session(cloud, issued, REGION).client("sagemaker").list_models()
