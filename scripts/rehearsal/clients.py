@@ -3,7 +3,7 @@
 Making a botocore client costs more than most requests, and a stack set acts in thousands of accounts. So
 the credentials are chosen for each request, and the request is handed to the gateway in this process: it is
 authorized, answered and recorded as one that came in at the port. To a service that we play it goes as values
-(inside.py), to moto as text, without the socket and with the caller's name in place of a signature.
+(inside.py), to moto as text, with the caller's name in place of a signature.
 """
 
 from __future__ import annotations
@@ -17,14 +17,13 @@ from contextvars import ContextVar
 from functools import partial
 from types import MethodType
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import urlencode, urlsplit
 
 import botocore.session
-from botocore.awsrequest import AWSPreparedRequest, AWSResponse
+from botocore.awsrequest import AWSPreparedRequest, AWSResponse, HeadersDict
 from botocore.config import Config
 from botocore.credentials import Credentials as BotocoreCredentials
 from botocore.credentials import ReadOnlyCredentials
-from botocore.endpoint import convert_to_response_dict
 from botocore.exceptions import ParamValidationError
 from botocore.validate import ParamValidator
 
@@ -39,6 +38,10 @@ CONFIG = Config(
     user_agent="rehearsal",
     s3={"addressing_style": "path"},
 )
+INSIDE = {  # what stands for the text of a request that has none
+    "json": HttpRequest("POST", "/", "", {"content-type": "application/x-amz-json-1.1"}, b""),
+    "query": HttpRequest("POST", "/", "", {"content-type": "application/x-www-form-urlencoded"}, b""),
+}
 VALIDATOR = ParamValidator()
 _acting: ContextVar[Credentials] = ContextVar("acting")
 
@@ -127,26 +130,24 @@ def send_inside(client: Any, service: str, region: str, gateway: Any) -> None:
     client.meta.events.unregister(request_created, signer.handler)  # nobody would check the signature
     client.meta.events.register(request_created, partial(name_caller, f"{region}/{signer.signing_name}"))
     if client.meta.service_model.resolved_protocol in inside.PROTOCOLS:
-        ask = partial(asked, by_text=client._make_api_call, service=service, gateway=gateway)
+        ask = partial(asked, service=service, gateway=gateway)
         client._make_api_call = MethodType(ask, client)
 
 
 def name_caller(scope: str, request: Any, **_: Any) -> None:
     """What the gateway reads of a signature: whose it is."""
     acting = _acting.get()
-    request.headers["Authorization"] = (
-        f"AWS4-HMAC-SHA256 Credential={acting.access_key_id}/00000000/{scope}/aws4_request"
-    )
+    request.headers["Authorization"] = named(scope)
     if acting.session_token:
         request.headers["X-Amz-Security-Token"] = acting.session_token
 
 
-def asked(
-    client: Any, operation_name: str, given: dict[str, Any], *, by_text: Callable[..., Any], service: str, gateway: Any
-) -> Any:
+def named(scope: str) -> str:
+    return f"AWS4-HMAC-SHA256 Credential={_acting.get().access_key_id}/00000000/{scope}/aws4_request"
+
+
+def asked(client: Any, operation_name: str, given: dict[str, Any], *, service: str, gateway: Any) -> Any:
     """The answer to a request, as botocore gives it; ClientError where it is refused."""
-    if not gateway.plays(service, operation_name):
-        return by_text(operation_name, given)
     model = client.meta.service_model.operation_model(operation_name)
     protocol = client.meta.service_model.resolved_protocol
     params = client._emit_api_params(api_params=given, operation_model=model, context={})
@@ -154,25 +155,50 @@ def asked(
         report = VALIDATOR.validate(params, model.input_shape)
         if report.has_errors():
             raise ParamValidationError(report=report.generate_report())
+    acting, region = _acting.get(), client.meta.region_name
+    http = text(client, model, params) if gateway.reads_text(service, operation_name) else INSIDE[protocol]
     params = inside.received(model.input_shape, params, protocol)
-    done = gateway.ask(service, operation_name, client.meta.region_name, _acting.get(), params, protocol)
+    done = gateway.ask(service, operation_name, region, acting, params, http)
     status, headers, answer = done.answer
-    headers["x-amzn-requestid"] = done.request_id
+    headers = {name.lower(): value for name, value in headers.items()}
+    headers.setdefault("x-amzn-requestid", done.request_id)
     if not done.good:
         raise refused(client, model, status, headers, answer)
-    metadata = {"RequestId": done.request_id, "HTTPStatusCode": status, "HTTPHeaders": headers, "RetryAttempts": 0}
-    parsed = inside.told(model.output_shape, answer, protocol) | {"ResponseMetadata": metadata}
+    if isinstance(answer, bytes):
+        parsed = read(client, model, status, headers, answer)
+    else:
+        parsed = inside.told(model.output_shape, answer, protocol)
+        parsed["ResponseMetadata"] = {"RequestId": done.request_id, "HTTPStatusCode": status, "HTTPHeaders": headers}
+    parsed["ResponseMetadata"]["RetryAttempts"] = 0
     event = f"after-call.{client.meta.service_model.service_id.hyphenize()}.{operation_name}"
     client.meta.events.emit(event, http_response=None, parsed=parsed, model=model, context={})
     return parsed
 
 
+def text(client: Any, model: Any, params: dict[str, Any]) -> HttpRequest:
+    """The request as botocore writes it, for moto."""
+    written = client._serializer._serializer.serialize_to_request(params, model)
+    body = written["body"]
+    content = urlencode(body, doseq=True).encode() if isinstance(body, dict) else body
+    headers = {name.lower(): str(value) for name, value in written["headers"].items()}
+    headers["content-length"] = str(len(content))
+    headers["authorization"] = named(f"{client.meta.region_name}/{client._request_signer.signing_name}")
+    return HttpRequest(written["method"], written["url_path"], "", headers, content)
+
+
+def read(client: Any, model: Any, status: int, headers: dict[str, str], body: bytes) -> dict[str, Any]:
+    """The answer's text as botocore reads it."""
+    parser = client._endpoint._response_parser_factory.create_parser(client.meta.service_model.resolved_protocol)
+    response = {"status_code": status, "headers": HeadersDict(headers), "body": body}
+    parsed: dict[str, Any] = parser.parse(response, model.output_shape)
+    return parsed
+
+
 def refused(client: Any, model: Any, status: int, headers: dict[str, str], body: bytes) -> Exception:
     """The exception that botocore raises for an error answer."""
-    told: Any = headers
-    response = convert_to_response_dict(AWSResponse("", status, told, Body(body)), model)
+    parsed = read(client, model, status, headers, body)
     parser = client._endpoint._response_parser_factory.create_parser(client.meta.service_model.resolved_protocol)
-    parsed = parser.parse(response, model.output_shape)
+    response = {"status_code": status, "headers": HeadersDict(headers), "body": body}
     client._endpoint._add_modeled_error_fields(response, parsed, model, parser)
     parsed["ResponseMetadata"]["RetryAttempts"] = 0
     error = client.exceptions.from_code(parsed.get("Error", {}).get("Code"))

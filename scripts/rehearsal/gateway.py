@@ -57,10 +57,6 @@ SIGNING_NAMES = {
     "states": "stepfunctions",
 }  # where they differ from botocore's
 RAW_HEADERS = "rehearsal.headers"  # server.py puts the headers here as they were sent
-INSIDE = {  # what stands for the text of a request that has none
-    "json": HttpRequest("POST", "/", "", {"content-type": "application/x-amz-json-1.1"}, b""),
-    "query": HttpRequest("POST", "/", "", {"content-type": "application/x-www-form-urlencoded"}, b""),
-}
 CREDENTIAL = re.compile(r"Credential=([^/]+)/(\d{8})/([^/]+)/([^/]+)/aws4_request")
 
 warnings.filterwarnings("ignore", message=".*does not match an error shape.*")
@@ -102,7 +98,8 @@ class Place:
 
 @dataclass(frozen=True)
 class Done:
-    """How a request was answered: status, headers, and the body (of a good answer to ask(): the output itself)."""
+    """How a request was answered: status, headers, and the body; in its place the output itself, for a good answer
+    to ask() that did not come from moto."""
 
     good: bool
     request_id: str
@@ -151,24 +148,29 @@ class Gateway:
         headers.setdefault("x-amzn-RequestId", request_id)
         return status, headers, body
 
-    def plays(self, service: str, operation: str) -> bool:
-        """Whether a module of ours plays the operation, from its values alone."""
+    def reads_text(self, service: str, operation: str) -> bool:
+        """Whether the operation is answered by moto, which takes a request as text, and not from its values alone."""
         found = played(service)
-        return found is not None and operation in found.handlers and not found.by_text
+        return found is None or operation not in found.handlers or found.by_text
 
     def ask(
-        self, service: str, operation_name: str, region: str, by: Credentials, params: dict[str, Any], protocol: str
+        self,
+        service: str,
+        operation_name: str,
+        region: str,
+        by: Credentials,
+        params: dict[str, Any],
+        http: HttpRequest,
     ) -> Done:
-        """A request from within this process to a service that we play: all of it but the text (inside.py)."""
+        """A request from within this process (clients.py): recognised already, and read. http: its text for moto."""
         model = get_service_model(service)
         operation = model.operation_model(operation_name)
         principal = by.principal if self.cloud.credentials(by.access_key_id) is by and not by.expired else None
-        place = Place(service, operation_name, region, principal, new_id(), INSIDE[protocol])
+        place = Place(service, operation_name, region, principal, new_id(), http)
 
-        def perform(call: Call) -> tuple[int, dict[str, str], dict[str, Any]]:
+        def perform(call: Call) -> tuple[int, dict[str, str], Any]:
             handler = handler_of(call)
-            assert handler is not None  # as plays() said
-            return 200, {}, handler(call) or {}
+            return beside_moto.answer(call) if handler is None else (200, {}, handler(call) or {})
 
         return self.carry_out(
             place,
