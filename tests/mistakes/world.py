@@ -355,7 +355,7 @@ def approval(world: World, mistake: Mistake) -> str:
     """Approve a version (chapter model-approval), and see the pipeline start."""
 
     def work() -> None:
-        world.decide(1, "Rejected")
+        world.decide(1, "PendingManualApproval")  # as Rejected, it would go back by itself
         with world.changed(mistake):
             chapters.approve(world.story)
 
