@@ -67,7 +67,11 @@ def codecommit_source(work: Work) -> None:
         for permission in ("UploadArchive", "GetUploadArchiveStatus"):  # how CodePipeline has the files sent
             where = arn("codecommit", work.pipeline.region, work.session.account, repository)
             permit(work.session, f"codecommit:{permission}", where)
-        commit_id, content = archive(work.cloud, work.session.account, work.pipeline.region, repository, branch)
+        try:
+            commit_id, content = archive(work.cloud, work.session.account, work.pipeline.region, repository, branch)
+        except (KeyError, OSError, AwsError):
+            client.get_branch(repositoryName=repository, branchName=branch)  # it may have been deleted meanwhile
+            raise
         if _override(work, "COMMIT_ID") not in (None, commit_id):
             raise NotPlayed(f"a start with a commit other than the newest one of {branch}")
         commit = client.get_commit(repositoryName=repository, commitId=commit_id)["commit"]
