@@ -108,6 +108,20 @@ def test_names_of_aws_resources_in_the_readme_are_those_of_the_templates() -> No
             assert span in templates, span
 
 
+def test_the_steps_of_the_installation_are_as_many_as_it_says() -> None:
+    section = README.split("## Install it in your organization")[1].split("\n## ")[0]
+    words = ("Four", "Five", "Six", "Seven")
+    said = next(number for number, word in enumerate(words, 4) if f"{word} steps, where the post has 97" in section)
+    assert [int(number) for number in re.findall(r"^(\d+)\. ", section, re.MULTILINE)] == list(range(1, said + 1))
+
+
+def test_the_readme_links_every_document() -> None:
+    linked = set(re.findall(r"\]\((docs/[\w./-]+)", README))
+    for path in sorted((ROOT / "docs").glob("*.md")):
+        if path.name != "notebook-01.md":  # linked from notebooks.md
+            assert f"docs/{path.name}" in linked, path.name
+
+
 def test_the_readme_has_no_place_left_to_fill_in() -> None:
     assert re.findall(r"\b(?:TODO|FIXME|TBD|[A-Z]+_[A-Z_]+)\b", re.sub(r"export \w+", "", README)) == []
 
