@@ -15,7 +15,7 @@ from typing import Any, Literal
 from scripts.bundle import members
 from scripts.rehearsal.cloud import Cloud, Session
 from scripts.rehearsal.principals import Principal
-from scripts.rehearsal.services.organizations import plan_account_ids
+from scripts.rehearsal.services.organizations import ACCOUNT_ROLE, plan_account_ids
 
 MANAGEMENT = "999999999999"
 DATA_SCIENCE = "111111111111"  # the post's account ids
@@ -186,26 +186,28 @@ def environment_file(setting: Setting, regions: Sequence[str] = ()) -> str:
     """What the ML engineer writes into environment.yaml. regions: of both stages, where they are not the region."""
     listed = f"[{', '.join(regions)}]"
     of_stages = f"regions:\n  staging: {listed}\n  production: {listed}\n" if regions else ""
-    where = targets_of(setting) if setting.administrator == "self-managed" else units_of(setting)
+    alone = setting.administrator == "self-managed"
     return f"""\
 region: {setting.region}
 {of_stages}\
 administrator: {setting.administrator}
-{where}\
+{targets_of(setting) if alone else units_of(setting)}\
+roles:
   suffix:
     staging: staging
     production: prod
+  access: {ACCESS_ROLE if alone else ACCOUNT_ROLE}
 tester_external_id: rehearsal-tester
 studio:
   execution_roles:
     - service-role/{STUDIO_ROLE}
 catalog:
   owner: ML platform
-"""
+{"" if alone else invitations_of(setting)}"""
 
 
 def units_of(setting: Setting) -> str:
-    """The accounts, units and invitations of an organization; ends within roles."""
+    """The accounts and units of an organization."""
     return f"""\
 accounts:
   management: '{setting.management}'
@@ -213,21 +215,23 @@ accounts:
 units:
   staging: {setting.units["staging"]}
   production: {setting.units["prod"]}
+"""
+
+
+def invitations_of(setting: Setting) -> str:
+    return f"""\
 invited_accounts:
   - {{id: '{setting.targets["staging"]}', stage: staging}}
   - {{id: '{setting.targets["prod"]}', stage: production}}
-roles:
 """
 
 
 def targets_of(setting: Setting) -> str:
-    """The accounts where there is no organization, and the role that lets into them; ends within roles."""
+    """The accounts where there is no organization."""
     return f"""\
 accounts:
   data_science: '{setting.data_science}'
 targets:
   staging: ['{setting.targets["staging"]}']
   production: ['{setting.targets["prod"]}']
-roles:
-  access: {ACCESS_ROLE}
 """
