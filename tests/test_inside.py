@@ -6,6 +6,7 @@ import copy
 from datetime import UTC, datetime, timedelta, timezone
 from typing import Any
 
+import boto3
 import pytest
 from botocore.awsrequest import AWSResponse, create_request_object, prepare_request_dict
 from botocore.endpoint import convert_to_response_dict
@@ -16,8 +17,9 @@ from moto.core.utils import get_service_model
 from scripts.rehearsal import inside
 from scripts.rehearsal.calls import HttpRequest
 from scripts.rehearsal.clients import Body
-from scripts.rehearsal.cloud import Cloud
+from scripts.rehearsal.cloud import Cloud, Session
 from scripts.rehearsal.gateway import as_bytes
+from scripts.rehearsal.principals import Principal
 
 ACCOUNT, REGION = "111111111111", "us-east-1"
 MOMENT = datetime(2026, 11, 26, 9, 30, 15, 123456, tzinfo=timezone(timedelta(hours=5)))
@@ -136,10 +138,49 @@ def test_a_refusal_is_the_one_that_botocore_reads_from_text(cloud: Cloud) -> Non
     )
 
 
-def test_an_expired_session_is_refused(cloud: Cloud) -> None:
-    from scripts.rehearsal.cloud import Session
-    from scripts.rehearsal.principals import Principal
+def test_an_object_arrives_as_it_does_through_the_port(cloud: Cloud) -> None:
+    root = cloud.root(ACCOUNT, REGION)
+    inside_s3, s3 = root.client("s3"), through_the_port(root)
+    s3.create_bucket(Bucket="sagemaker-objects")
+    s3.put_object(Bucket="sagemaker-objects", Key="a b/é+%.txt", Body=b"1234", Metadata={"my_key": "v"})
+    place = {"Bucket": "sagemaker-objects", "Key": "a b/é+%.txt"}
+    for operation in ("head_object", "get_object"):
+        found, wanted = getattr(inside_s3, operation)(**place), getattr(s3, operation)(**place)
+        bodies = [answer.pop("Body").read() for answer in (found, wanted) if "Body" in answer]
+        assert bodies in ([], [b"1234", b"1234"])
+        for answer in (found, wanted):
+            answer.pop("ResponseMetadata")
+        assert found == wanted
+    assert inside_s3.get_object(**place, Range="bytes=1-2")["Body"].read() == b"23"
 
+
+def test_an_object_that_is_missing_is_refused_as_through_the_port(cloud: Cloud) -> None:
+    root = cloud.root(ACCOUNT, REGION)
+    inside_s3, s3 = root.client("s3"), through_the_port(root)
+    s3.create_bucket(Bucket="sagemaker-objects")
+    for operation in ("head_object", "get_object"):
+        told = []
+        for client in (inside_s3, s3):
+            with pytest.raises(ClientError) as refused:
+                getattr(client, operation)(Bucket="sagemaker-objects", Key="absent")
+            told.append((str(refused.value), refused.value.response["Error"], type(refused.value).__name__))
+        assert told[0] == told[1]
+
+
+def through_the_port(session: Session) -> Any:
+    """A client of S3 as any program has it."""
+    environment = session.environment()
+    return boto3.client(
+        "s3",
+        region_name=REGION,
+        endpoint_url=environment["AWS_ENDPOINT_URL"],
+        aws_access_key_id=environment["AWS_ACCESS_KEY_ID"],
+        aws_secret_access_key=environment["AWS_SECRET_ACCESS_KEY"],
+        aws_session_token=environment["AWS_SESSION_TOKEN"],
+    )
+
+
+def test_an_expired_session_is_refused(cloud: Cloud) -> None:
     issued = cloud.issue(Principal("root", ACCOUNT, f"arn:aws:iam::{ACCOUNT}:root"), seconds=-1)
     with pytest.raises(ClientError, match="security token included in the request is invalid"):
         Session(cloud, issued, REGION).client("sagemaker").list_models()

@@ -7,6 +7,7 @@ import json
 import boto3
 import moto.core.responses
 import moto.core.utils
+from moto.core.request import Request
 
 from scripts.rehearsal import models, moto_bridge
 from scripts.rehearsal.cloud import Cloud
@@ -50,6 +51,19 @@ def test_an_account_counts_the_aws_policies_that_it_attached_itself(cloud: Cloud
     assert other.get_policy(PolicyArn=name)["Policy"]["AttachmentCount"] == 0
     mine.detach_role_policy(RoleName="r", PolicyArn=name)
     assert mine.list_policies(OnlyAttached=True)["Policies"] == []
+
+
+def test_a_request_at_the_root_is_the_one_that_moto_makes_itself() -> None:
+    """moto.core.request: Request.from_primitives, PRESERVED_HEADER_NAMES_ENVIRON_KEY, environ_key_for_header."""
+    host, body = "logs.us-east-1.amazonaws.com", b'{"a": "b"}'
+    headers = {"content-type": "application/x-amz-json-1.1", "x-amz-target": "Logs_20140328.X", "host": host}
+    made = moto_bridge.at_the_root("POST", host, headers, body)
+    own = Request.from_primitives("POST", f"https://{host}/", headers, body)
+    objects = {"wsgi.input", "wsgi.errors", "werkzeug.request"}
+    assert {k: v for k, v in made.environ.items() if k not in objects} == {
+        k: v for k, v in own.environ.items() if k not in objects
+    }
+    assert (made.raw_url, made.data) == (own.raw_url, own.data)
 
 
 def test_moto_reads_the_names_of_a_services_operations_once() -> None:

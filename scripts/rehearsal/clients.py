@@ -25,6 +25,8 @@ from botocore.config import Config
 from botocore.credentials import Credentials as BotocoreCredentials
 from botocore.credentials import ReadOnlyCredentials
 from botocore.exceptions import ParamValidationError
+from botocore.response import StreamingBody
+from botocore.utils import percent_encode_sequence
 from botocore.validate import ParamValidator
 
 from scripts.rehearsal import inside
@@ -42,6 +44,7 @@ INSIDE = {  # what stands for the text of a request that has none
     "json": HttpRequest("POST", "/", "", {"content-type": "application/x-amz-json-1.1"}, b""),
     "query": HttpRequest("POST", "/", "", {"content-type": "application/x-www-form-urlencoded"}, b""),
 }
+OBJECTS = frozenset({"GetObject", "HeadObject"})  # what is asked of S3 most, and needs none of S3's own ways
 VALIDATOR = ParamValidator()
 _acting: ContextVar[Credentials] = ContextVar("acting")
 
@@ -129,8 +132,8 @@ def send_inside(client: Any, service: str, region: str, gateway: Any) -> None:
     request_created = f"request-created.{client.meta.service_model.service_id.hyphenize()}"
     client.meta.events.unregister(request_created, signer.handler)  # nobody would check the signature
     client.meta.events.register(request_created, partial(name_caller, f"{region}/{signer.signing_name}"))
-    if client.meta.service_model.resolved_protocol in inside.PROTOCOLS:
-        ask = partial(asked, service=service, gateway=gateway)
+    if client.meta.service_model.resolved_protocol in inside.PROTOCOLS or service == "s3":
+        ask = partial(asked, by_text=client._make_api_call, service=service, gateway=gateway)
         client._make_api_call = MethodType(ask, client)
 
 
@@ -146,11 +149,16 @@ def named(scope: str) -> str:
     return f"AWS4-HMAC-SHA256 Credential={_acting.get().access_key_id}/00000000/{scope}/aws4_request"
 
 
-def asked(client: Any, operation_name: str, given: dict[str, Any], *, service: str, gateway: Any) -> Any:
+def asked(
+    client: Any, operation_name: str, given: dict[str, Any], *, by_text: Callable[..., Any], service: str, gateway: Any
+) -> Any:
     """The answer to a request, as botocore gives it; ClientError where it is refused."""
+    if service == "s3" and operation_name not in OBJECTS:
+        return by_text(operation_name, given)
     model = client.meta.service_model.operation_model(operation_name)
     protocol = client.meta.service_model.resolved_protocol
-    params = client._emit_api_params(api_params=given, operation_model=model, context={})
+    context = {"client_config": client.meta.config}
+    params = client._emit_api_params(api_params=given, operation_model=model, context=context)
     if model.input_shape is not None:
         report = VALIDATOR.validate(params, model.input_shape)
         if report.has_errors():
@@ -162,7 +170,9 @@ def asked(client: Any, operation_name: str, given: dict[str, Any], *, service: s
     status, headers, answer = done.answer
     headers = {name.lower(): value for name, value in headers.items()}
     headers.setdefault("x-amzn-requestid", done.request_id)
-    if not done.good:
+    if isinstance(answer, bytes):
+        answer = b"" if http.method == "HEAD" else answer
+    if status >= 300:
         raise refused(client, model, status, headers, answer)
     if isinstance(answer, bytes):
         parsed = read(client, model, status, headers, answer)
@@ -171,7 +181,7 @@ def asked(client: Any, operation_name: str, given: dict[str, Any], *, service: s
         parsed["ResponseMetadata"] = {"RequestId": done.request_id, "HTTPStatusCode": status, "HTTPHeaders": headers}
     parsed["ResponseMetadata"]["RetryAttempts"] = 0
     event = f"after-call.{client.meta.service_model.service_id.hyphenize()}.{operation_name}"
-    client.meta.events.emit(event, http_response=None, parsed=parsed, model=model, context={})
+    client.meta.events.emit(event, http_response=None, parsed=parsed, model=model, context=context)
     return parsed
 
 
@@ -183,13 +193,17 @@ def text(client: Any, model: Any, params: dict[str, Any]) -> HttpRequest:
     headers = {name.lower(): str(value) for name, value in written["headers"].items()}
     headers["content-length"] = str(len(content))
     headers["authorization"] = named(f"{client.meta.region_name}/{client._request_signer.signing_name}")
-    return HttpRequest(written["method"], written["url_path"], "", headers, content)
+    bucket = f"/{params['Bucket']}" if "Bucket" in params and "{Bucket}" not in model.http["requestUri"] else ""
+    query = percent_encode_sequence(written["query_string"])
+    return HttpRequest(written["method"], bucket + written["url_path"], query, headers, content)
 
 
 def read(client: Any, model: Any, status: int, headers: dict[str, str], body: bytes) -> dict[str, Any]:
     """The answer's text as botocore reads it."""
     parser = client._endpoint._response_parser_factory.create_parser(client.meta.service_model.resolved_protocol)
-    response = {"status_code": status, "headers": HeadersDict(headers), "body": body}
+    response: dict[str, Any] = {"status_code": status, "headers": HeadersDict(headers), "body": body}
+    if model.has_streaming_output and status < 300:
+        response["body"] = StreamingBody(Body(body), len(body))
     parsed: dict[str, Any] = parser.parse(response, model.output_shape)
     return parsed
 

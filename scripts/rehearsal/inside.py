@@ -21,7 +21,7 @@ from moto.core.parse import default_timestamp_parser
 from moto.core.utils import get_value
 
 PROTOCOLS = frozenset({"json", "query"})
-MOMENTS = {"json": "unixtimestamp", "query": "iso8601"}
+MOMENTS = {"json": "unixtimestamp", "query": "iso8601", "rest-xml": "rfc822"}  # the last one in headers
 NOTHING: Any = object()  # what the query protocol has no way to write
 _writer: Any = Serializer()
 Convert = Callable[[Any, Any, str], Any]

@@ -7,7 +7,9 @@ moto is pinned exactly: tests/test_moto_canaries.py has one test per private sym
 from __future__ import annotations
 
 import copy
+import io
 import re
+import sys
 import threading
 from contextlib import nullcontext
 from functools import cache
@@ -19,7 +21,7 @@ from moto.core import DEFAULT_ACCOUNT_ID, responses
 from moto.core.base_backend import BackendDict
 from moto.core.config import default_user_config
 from moto.core.exceptions import HTTPException
-from moto.core.request import Request
+from moto.core.request import PRESERVED_HEADER_NAMES_ENVIRON_KEY, Request, environ_key_for_header
 from moto.iam.access_control import PermissionResult
 from moto.iam.models import AWSManagedPolicy, IAMBackend
 from moto.organizations.models import organizations_backends
@@ -140,6 +142,22 @@ def check_bucket_owner(call: Call) -> None:
             raise AwsError("AccessDenied", "Access Denied", 403)
 
 
+def at_the_root(method: str, host: str, headers: dict[str, str], body: bytes) -> Request:
+    """What Request.from_primitives makes of a request without path and query, by a shorter way."""
+    environ: dict[str, Any] = {
+        "REQUEST_METHOD": method, "SCRIPT_NAME": "", "PATH_INFO": "/", "QUERY_STRING": "", "REQUEST_URI": "/",
+        "RAW_URI": "/", "SERVER_NAME": host, "SERVER_PORT": "443", "SERVER_PROTOCOL": "HTTP/1.1",
+        "wsgi.version": (1, 0), "wsgi.url_scheme": "https", "wsgi.input": io.BytesIO(body), "wsgi.errors": sys.stderr,
+        "wsgi.multithread": False, "wsgi.multiprocess": False, "wsgi.run_once": False,
+        PRESERVED_HEADER_NAMES_ENVIRON_KEY: {},
+    }  # fmt: skip
+    environ |= {environ_key(name): value for name, value in headers.items() if name != "transfer-encoding"}
+    return Request(environ | {"CONTENT_LENGTH": str(len(body))})
+
+
+environ_key = cache(environ_key_for_header)
+
+
 def answer(call: Call) -> tuple[int, dict[str, str], bytes]:
     """moto's answer to the call: status, headers, body."""
     if call.service == "s3":
@@ -153,9 +171,12 @@ def answer(call: Call) -> tuple[int, dict[str, str], bytes]:
     }
     if call.service == "s3" and headers.get("content-type", "").startswith("application/x-www-form-urlencoded"):
         headers["content-type"] = "binary/octet-stream"  # else moto reads an object's content as a form and loses it
-    request = Request.from_primitives(
-        call.http.method, url + (f"?{call.http.query}" if call.http.query else ""), headers, call.http.body
-    )
+    if call.http.path == "/" and not call.http.query:
+        request = at_the_root(call.http.method, host, headers, call.http.body)
+    else:
+        request = Request.from_primitives(
+            call.http.method, url + (f"?{call.http.query}" if call.http.query else ""), headers, call.http.body
+        )
     for pattern, handler in _routes(host):
         if pattern.match(url):
             try:

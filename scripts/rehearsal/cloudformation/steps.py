@@ -200,9 +200,11 @@ def walk(
     with ThreadPoolExecutor(min(THREADS, len(left))) as pool:
         while True:
             if keep_going or not failed:
-                for key in [key for key, others in left.items() if not others]:
+                ready = [key for key, others in left.items() if not others]
+                alone = len(ready) == 1 and not running
+                for key in ready:
                     del left[key]
-                    running[pool.submit(work, key)] = key
+                    running[done_here(work, key) if alone else pool.submit(work, key)] = key
             if not running:
                 return failed
             for done in wait(running, return_when=FIRST_COMPLETED).done:
@@ -213,6 +215,17 @@ def walk(
                 else:
                     for others in left.values():
                         others.discard(key)
+
+
+def done_here(work: Callable[[str], None], key: str) -> Future[None]:
+    """Work that nothing goes on beside needs no thread of its own."""
+    done: Future[None] = Future()
+    try:
+        work(key)
+        done.set_result(None)
+    except Exception as error:
+        done.set_exception(error)
+    return done
 
 
 def reversed_graph(depends: Mapping[str, frozenset[str] | set[str]]) -> dict[str, set[str]]:
