@@ -21,7 +21,10 @@ Parameters:
   TargetAccountIds: {Type: CommaDelimitedList, Default: ''}
   StudioExecutionRoleNames: {Type: CommaDelimitedList}
   ApprovalEmail: {Type: String}
+  SourceConnectionArn: {Type: String}
   ExternalId: {Type: String}
+  FurtherRegions: {Type: CommaDelimitedList}
+  ProjectTemplatesInS3: {Type: String}
 Resources:
   ModelBucket:
     Type: AWS::S3::Bucket

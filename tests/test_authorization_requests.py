@@ -9,7 +9,7 @@ import pytest
 from scripts.rehearsal import moto_bridge
 from scripts.rehearsal.authorization import action_table
 from scripts.rehearsal.authorization.authorizer import Authorizer
-from scripts.rehearsal.authorization.requests import derive
+from scripts.rehearsal.authorization.requests import SCALING, SCALING_ROLE, derive
 from scripts.rehearsal.calls import Call, HttpRequest
 from scripts.rehearsal.cloud import Cloud
 from scripts.rehearsal.errors import NotPlayed
@@ -149,6 +149,17 @@ CASES: list[tuple[str, str, dict[str, Any], list[str]]] = [
     ("cloudwatch", "PutMetricData", {"Namespace": "n"}, ["cloudwatch:PutMetricData *"]),
     ("application-autoscaling", "RegisterScalableTarget", {"ResourceId": "endpoint/e/variant/v"},
      [f"application-autoscaling:RegisterScalableTarget {arn('application-autoscaling', 'scalable-target/*')}"]),
+    ("application-autoscaling", "RegisterScalableTarget",
+     {"ServiceNamespace": "sagemaker", "ResourceId": "endpoint/e/variant/v"},
+     [f"application-autoscaling:RegisterScalableTarget {arn('application-autoscaling', 'scalable-target/*')}",
+      f"sagemaker:DescribeEndpoint {arn('sagemaker', 'endpoint/e')}",
+      f"sagemaker:UpdateEndpointWeightsAndCapacities {arn('sagemaker', 'endpoint/e')}",
+      f"iam:CreateServiceLinkedRole arn:aws:iam::{A}:role/aws-service-role/{SCALING}/{SCALING_ROLE}"]),
+    ("application-autoscaling", "PutScalingPolicy",
+     {"ServiceNamespace": "sagemaker", "ResourceId": "endpoint/e/variant/v", "PolicyType": "TargetTrackingScaling"},
+     [f"application-autoscaling:PutScalingPolicy {arn('application-autoscaling', 'scalable-target/*')}",
+      *(f"cloudwatch:{one} {arn('cloudwatch', 'alarm:TargetTracking-endpoint/e/variant/v-AlarmHigh')}"
+        for one in ("DescribeAlarms", "PutMetricAlarm", "DeleteAlarms"))]),
     ("organizations", "ListAccounts", {}, ["organizations:ListAccounts *"]),
     ("sts", "GetCallerIdentity", {}, []),
 ]  # fmt: skip

@@ -300,7 +300,14 @@ def test_a_self_managed_set_works_through_its_two_roles(cloud: Cloud) -> None:
     administration = "AWSCloudFormationStackSetAdministrationRole"
     role(cloud, DATA, administration, {"Service": "cloudformation.amazonaws.com"}, "sts:AssumeRole")
     trusted = {"AWS": f"arn:aws:iam::{DATA}:role/{administration}"}
-    role(cloud, PROD, "AWSCloudFormationStackSetExecutionRole", trusted, "*")
+    execution = "AWSCloudFormationStackSetExecutionRole"
+    role(cloud, PROD, execution, trusted, "ssm:*")
+    started = client.create_stack_instances(StackSetName="notes", Accounts=[PROD], Regions=[REGION])
+    assert finish(client, started)["Status"] == "FAILED"
+    assert "cloudformation:CreateStack" in instances(client)[PROD, REGION]["StatusReason"]
+    everything = {"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": "*", "Resource": "*"}]}
+    iam = cloud.root(PROD, REGION).client("iam")
+    iam.put_role_policy(RoleName=execution, PolicyName="p", PolicyDocument=json.dumps(everything))
     started = client.create_stack_instances(StackSetName="notes", Accounts=[PROD], Regions=[REGION])
     assert finish(client, started)["Status"] == "SUCCEEDED", instances(client)
     found = cloud.root(PROD, REGION).client("ssm").get_parameter(Name="/note")["Parameter"]
