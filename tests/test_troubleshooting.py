@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import re
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -95,6 +96,7 @@ def with_heirs(trees: list[ast.Module]) -> set[str]:
     return errors
 
 
+@cache
 def collected() -> dict[str, str]:
     """Each message, and the files that have it. One that only hands on what others say has no words of its own."""
     trees = {path: ast.parse(path.read_text(encoding="utf-8")) for path in sources()}
@@ -108,6 +110,7 @@ def collected() -> dict[str, str]:
     return found
 
 
+@cache
 def explained() -> list[tuple[str, str]]:
     """The page's messages, each with what is said of it. What AWS says, at the end, is not the kit's."""
     text = PAGE.read_text(encoding="utf-8").split("\n## What AWS says")[0]
