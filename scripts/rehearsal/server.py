@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import logging
 import socket
 import threading
@@ -18,6 +19,7 @@ from scripts.rehearsal.cloud import Cloud
 from scripts.rehearsal.gateway import RAW_HEADERS, Gateway
 
 HOST = "127.0.0.1"
+SELDOM = (20_000, 20, 100)  # when Python looks for garbage: the embedded AWS keeps nearly all that it makes
 
 
 class RequestHandler(WSGIRequestHandler):
@@ -67,6 +69,7 @@ class EmbeddedAws:
         self._thread = threading.Thread(target=self._server.serve_forever, args=(0.05,), daemon=True)
 
     def __enter__(self) -> Cloud:
+        gc.set_threshold(*SELDOM)
         self._thread.start()
         return self.cloud
 
