@@ -64,7 +64,8 @@ class World:
 
     @property
     def management(self) -> str:
-        return self.story.setting.management
+        """The management account; the data science account without Organizations."""
+        return self.story.setting.management or self.account
 
     @property
     def staging(self) -> str:
@@ -173,6 +174,24 @@ def make_world(cloud: Cloud, folder: Path) -> World:
     for stage, unit in (("staging", "staging"), ("production", "prod")):
         make_stage(world, stage, story.setting.units[unit])
     return world
+
+
+def make_alone(cloud: Cloud, folder: Path) -> World:
+    """An installation without Organizations, as `make accounts` leaves it; nothing is published yet."""
+    story = Story(cloud, folder, administrator="self-managed")
+    for chapter in ("organization", "permissions"):
+        CHAPTERS[chapter][1](story)
+    return World(story, pack.pack(pack.read_tree(pack.ROOT)))
+
+
+def without_organizations(staging: list[str]) -> str:
+    """The environment file's lines that say where, without Organizations."""
+    listed = "', '".join(staging)
+    return f"""\
+administrator: self-managed
+accounts: {{data_science: '{people.DATA_SCIENCE}'}}
+targets: {{staging: ['{listed}'], production: ['{people.PRODUCTION}']}}
+"""
 
 
 def register_version(world: World, **container: str) -> str:

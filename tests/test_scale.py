@@ -10,6 +10,8 @@ from typing import Any
 
 import pytest
 
+from scripts.bundle.doctor import limits
+
 ROOT = Path(__file__).resolve().parent.parent
 PAGE = (ROOT / "docs" / "scale.md").read_text(encoding="utf-8")
 GROUP = "arn:aws:sagemaker:us-east-1:111111111111:model-package-group/iris-multi-01"
@@ -49,3 +51,21 @@ def test_the_parameters_hold_as_many_accounts_as_the_page_says(pipeline: Any) ->
 def test_a_report_holds_as_many_places_as_the_page_says() -> None:
     golden = json.loads((ROOT / "seed-code/model-deploy/tests/golden-payloads.json").read_text())["payloads"]
     assert f"{500 // (len(golden) + 3)} places" in PAGE
+
+
+def test_the_doctor_knows_what_the_build_step_takes(pipeline: Any) -> None:
+    registry, settings = pipeline["registry"], pipeline["settings"]
+    each = pipeline["manifest"].PARAMETER_LIMIT // len(",222222222222")
+    assert each * len(settings.ACCOUNT_PARAMETERS) == limits.ACCOUNTS_PER_STAGE
+    assert registry.POLICY_LIMIT == limits.GROUP_POLICY
+    assert settings.FURTHER_REGIONS == limits.FURTHER_REGIONS
+    assert {registry.READ_GROUP, registry.USE_VERSIONS} == limits.SHARED_BY_US
+
+
+@pytest.mark.parametrize("group", [GROUP, GROUP.replace("iris", "Iris")])
+def test_the_doctor_measures_a_groups_policy_as_the_build_step_writes_it(pipeline: Any, group: str) -> None:
+    registry, accounts = pipeline["registry"], [f"{number:012}" for number in range(1_300)]
+    theirs = {"Sid": "Theirs", "Effect": "Allow", "Principal": "*", "Action": "sagemaker:ListTags", "Resource": group}
+    before = {"Version": "2012-10-17", "Statement": [theirs, *registry.statements(group, accounts[:3])]}
+    written = registry.compact(registry.merged(before, registry.statements(group, accounts, short=True)))
+    assert limits.group_policy_size(group, json.dumps(before), len(accounts)) == len(written)

@@ -15,11 +15,12 @@ from tests.doctor_world import World
 @dataclass(frozen=True)
 class Case:
     """broken: within it, the installation is broken. fix: a text that the finding's fix must hold; project: as
-    --project; region: as --region; fresh: the examination signs in anew."""
+    --project; region: as --region; fresh: the examination signs in anew; alone: without Organizations."""
 
     broken: Callable[[World], AbstractContextManager[None]]
     fix: str
     project: str = ""
+    alone: bool = False
     region: str = ""
     fresh: bool = False
 

@@ -184,9 +184,9 @@ def template_cors(it: Snapshot) -> Iterator[Place]:
 
 @finding(
     "template-location",
-    "stops",
+    "warns",
     "The Studio domain does not look where the project template is",
-    f"Studio reads the place from the domain's tag {hosting.LOCATION_TAG}.",
+    f"Studio reads the place from the domain's tag {hosting.LOCATION_TAG}, and shows no template without it.",
 )
 def template_location(it: Snapshot) -> Iterator[Place]:
     want = it.hosted.want

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
@@ -11,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from scripts.bundle.doctor.data_science import here
 from scripts.bundle.doctor.findings import Place, finding
 from scripts.bundle.doctor.organization import STAGES
+from scripts.bundle.doctor.projects import each
 from scripts.bundle.doctor.reader import UNREAD, Reader, known, together
 from scripts.bundle.environment import Environment
 
@@ -28,6 +30,12 @@ BUCKET_POLICY = 20_480  # bytes (Amazon S3 User Guide, "Bucket policies")
 NEARLY = 0.9
 PROJECT_NAME = r"[a-zA-Z0-9](-*[a-zA-Z0-9]){0,31}"  # SageMaker API Reference, CreateProject, ProjectName
 SETS_PER_PROJECT = 2  # staging and production
+# A parameter holds 4,096 bytes, which is 315 account ids, and 40-stage.yaml has eight of them (decision 6).
+ACCOUNTS_PER_STAGE = 2_520
+GROUP_POLICY = 20_480  # characters (SageMaker API Reference, PutModelPackageGroupPolicy)
+SHARED_BY_US = {"TargetAccountsReadGroup", "TargetAccountsUseVersions"}  # what the Build step writes anew
+SPREAD = "spread the accounts over several projects, each with a unit of its own for each stage"
+FURTHER_REGIONS = 3  # of a stage, besides the data science account's (decision 9)
 
 
 @dataclass(frozen=True)
@@ -74,6 +82,33 @@ def raise_to(code: str, value: int) -> str:
         f"aws service-quotas request-service-quota-increase --service-code cloudformation --quota-code {code} "
         f"--desired-value {value}"
     )
+
+
+def accounts_of(it: Snapshot, stage: str) -> list[str]:
+    """The accounts of a stage that endpoints go to."""
+    own = {it.settings.accounts.management, it.account}
+    return [account.id for account in it.organization.targets(stage) if account.id not in own]
+
+
+def group_policy_size(group_arn: str, policy: str, accounts: int) -> int:
+    """The length of a model group's policy in the shortest form that the Build step knows (decision 7).
+
+    policy: as it is, with others' statements
+    """
+    versions = f"{group_arn.replace(':model-package-group/', ':model-package/', 1)}/*"
+    ours = {
+        "Sid": "TargetAccountsUseVersions",
+        "Effect": "Allow",
+        "Principal": {"AWS": ["000000000000"] * accounts},
+        "Action": [
+            f"sagemaker:{name}"
+            for name in ("DescribeModelPackageGroup", "CreateModel", "DescribeModelPackage", "ListModelPackages")
+        ],
+        "Resource": [group_arn, *dict.fromkeys([versions, versions.lower()])],
+    }
+    listed = json.loads(policy)["Statement"] if policy else []
+    others = [s for s in (listed if isinstance(listed, list) else [listed]) if s.get("Sid") not in SHARED_BY_US]
+    return len(json.dumps({"Version": "2012-10-17", "Statement": [*others, ours]}, separators=(",", ":")))
 
 
 # -- the checks --------------------------------------------------------------------------------
@@ -169,3 +204,46 @@ def policy_size(it: Snapshot) -> Iterator[Place]:
                 "name accounts by their units (aws:PrincipalOrgPaths) or the organization (aws:PrincipalOrgID), not "
                 f"one by one: aws s3api get-bucket-policy --bucket {bucket.name} shows them",
             )
+
+
+@finding(
+    "stage-accounts",
+    "stops",
+    "A stage has more accounts than its stack takes",
+    f"The Build step hands them to templates/40-stage.yaml, which has room for {ACCOUNTS_PER_STAGE:,}.",
+)
+def stage_accounts(it: Snapshot) -> Iterator[Place]:
+    for stage in STAGES:
+        if (count := len(accounts_of(it, stage))) > ACCOUNTS_PER_STAGE:
+            what = f"{stage} has {count:,} accounts, a stack takes {ACCOUNTS_PER_STAGE:,}"
+            yield here(it, f"stage {stage}", what, SPREAD)
+
+
+@finding(
+    "group-accounts",
+    "stops",
+    "A model group's policy cannot name the accounts of both stages",
+    f"SageMaker takes {GROUP_POLICY:,} characters, about 1,300 accounts. The Build step stops before it deploys.",
+)
+def group_accounts(it: Snapshot) -> Iterator[Place]:
+    accounts = len({account for stage in STAGES for account in accounts_of(it, stage)})
+    groups = {project.name: project.group_policy or "" for project in each(it)} or {"example": ""}
+    for name, policy in groups.items():
+        arn = f"arn:{it.partition}:sagemaker:{it.region}:{it.account}:model-package-group/{name}"
+        if (size := group_policy_size(arn, policy, accounts)) > GROUP_POLICY:
+            what = f"it would have {size:,} characters for {accounts:,} accounts"
+            yield here(it, f"model group {name}", what, SPREAD)
+
+
+@finding(
+    "stage-regions",
+    "stops",
+    "A stage has more regions than its endpoints can tell apart",
+    f"Besides the data science account's, templates/50-endpoint.yaml takes {FURTHER_REGIONS}.",
+)
+def stage_regions(it: Snapshot) -> Iterator[Place]:
+    for stage in STAGES:
+        further = [region for region in getattr(it.settings.regions, stage) if region != it.region]
+        if len(further) > FURTHER_REGIONS:
+            what = f"{len(further)} besides {it.region}: {', '.join(further)}"
+            yield here(it, f"regions.{stage}", what, f"leave {', '.join(further[FURTHER_REGIONS:])} out of it")

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 from scripts.bundle.doctor.data_science import here
 from scripts.bundle.doctor.findings import Place, finding
-from scripts.bundle.doctor.organization import STAGES
 from scripts.bundle.doctor.projects import TITLE, Project, container, each
 from scripts.bundle.doctor.reader import known
-from scripts.bundle.doctor.storage import short, shut_out
+from scripts.bundle.doctor.storage import short, shut_out, who_may
 
 if TYPE_CHECKING:
     from scripts.bundle.doctor.snapshot import Snapshot
@@ -65,16 +65,24 @@ def version_image_shared(it: Snapshot) -> Iterator[Place]:
             continue
         arn = f"arn:{it.partition}:ecr:{image[2]}:{it.account}:repository/{image[4]}"
         if found := shut_out(it, project.repository_policy, "ecr:BatchGetImage", arn):
-            paths = [path for stage in STAGES if (path := it.organization.path(stage))]
-            yield here(
-                it,
-                name,
-                f"the repository {image[4]} does not let in {short([account for account, _ in found])}",
-                f"aws ecr set-repository-policy --region {image[2]} --repository-name {image[4]} with the statement "
-                '{"Sid": "TargetAccountsPull", "Effect": "Allow", "Principal": "*", "Action": ["ecr:BatchGetImage", '
-                '"ecr:GetDownloadUrlForLayer"], "Condition": {"ForAnyValue:StringLike": {"aws:PrincipalOrgPaths": '
-                f"{paths}}}}}}}".replace("'", '"'),
-            )
+            what = f"the repository {image[4]} does not let in {short([account for account, _ in found])}"
+            yield here(it, name, what, let_pull(it, image[2], image[4]))
+
+
+def let_pull(it: Snapshot, region: str, repository: str) -> str:
+    """The command that lets the target accounts pull a repository's images."""
+    principal, condition = who_may(it)
+    statement = {
+        "Sid": "TargetAccountsPull",
+        "Effect": "Allow",
+        "Principal": principal,
+        "Action": ["ecr:BatchGetImage", "ecr:GetDownloadUrlForLayer"],
+        **({"Condition": condition} if condition else {}),
+    }
+    return (
+        f"aws ecr set-repository-policy --region {region} --repository-name {repository} with the statement "
+        f"{json.dumps(statement)}"
+    )
 
 
 @finding(

@@ -79,13 +79,14 @@ def role_session(arn: str) -> Principal:
     return Principal("role", account, f"arn:aws:sts::{account}:assumed-role/{name}/doctor", role_arn=arn)
 
 
-def trusts(role: Role, who: Principal, external_id: str | None = None) -> Decision:
-    """Whether the role's trust policy lets this service or role in."""
+def trusts(role: Role, who: Principal, external_id: str | None = None, source: str = "") -> Decision:
+    """Whether the role's trust policy lets this service or role in; source: for what (default: for SageMaker's)."""
     try:
         policy = parse(role.trust, "trust policy", role.account, "trust")
     except MalformedPolicy as error:
         return Decision(False, "implicit deny", "role trust policy", (), str(error))
-    context = {"aws:sourceaccount": (role.account,), "aws:sourcearn": (f"arn:aws:sagemaker:*:{role.account}:*",)}
+    source = source or f"arn:aws:sagemaker:*:{role.account}:*"
+    context = {"aws:sourceaccount": (role.account,), "aws:sourcearn": (source,)}
     if external_id is not None:
         context["sts:externalid"] = (external_id,)
     request = AuthorizationRequest(who, "sts:AssumeRole", role.arn, role.account, context)

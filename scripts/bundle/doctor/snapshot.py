@@ -11,6 +11,7 @@ from scripts.bundle.doctor import (
     catalog,
     configs,
     data_science,
+    further,
     hosted,
     kit,
     launch,
@@ -18,29 +19,33 @@ from scripts.bundle.doctor import (
     models,
     organization,
     projects,
+    self_managed,
     storage,
     studio,
     targets,
 )
 from scripts.bundle.doctor.catalog import Catalog
 from scripts.bundle.doctor.data_science import DataScience
+from scripts.bundle.doctor.further import Further
 from scripts.bundle.doctor.hosted import Hosted
 from scripts.bundle.doctor.limits import Limits
 from scripts.bundle.doctor.organization import Organization
 from scripts.bundle.doctor.reader import NotExamined, Reader, known, together
+from scripts.bundle.doctor.self_managed import SelfManaged
 from scripts.bundle.doctor.storage import Storage
 from scripts.bundle.doctor.studio import Studio
 from scripts.bundle.doctor.targets import Target, TargetSet
 from scripts.bundle.environment import Environment
 
 SUBJECTS = (
-    organization, data_science, storage, launch, catalog, studio, hosted, limits, targets, projects, models, configs
+    organization, data_science, storage, launch, catalog, studio, hosted, limits, targets, self_managed, projects,
+    models, further, configs,
 )  # fmt: skip
 # What is gathered at the same time; the others rest on these.
 FIRST = (
     "organization", "data_science", "storage", "launch_role", "catalog", "studio", "limits", "target_sets", "hosted",
 )  # fmt: skip
-THEN = ("projects", "targets")
+THEN = ("projects", "targets", "self_managed", "further")
 # What the seed code asks of an account in each stage, as long as there is no project.
 SEED = "seed-code/model-deploy/{}-config.json"
 
@@ -117,6 +122,14 @@ class Snapshot:
     def targets(self) -> tuple[Target, ...]:
         codes = {stage: frozenset(by_code) for stage, by_code in self.instances.items()}
         return targets.gather(self.reader, self.settings, self.organization, codes, self.target_sets)
+
+    @cached_property
+    def self_managed(self) -> SelfManaged:
+        return self_managed.gather(self.reader, self.settings, self.targets)
+
+    @cached_property
+    def further(self) -> Further:
+        return further.gather(self.reader, self.settings, self.projects)
 
 
 def begin(reader: Reader, settings: Environment, bundle: pack.Bundle | None, only: str = "") -> Snapshot:

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from scripts.bundle.doctor.snapshot import Snapshot
 
 READ_MODELS, DECRYPT_MODELS = "TargetAccountsReadModels", "TargetAccountsDecryptModels"
+ALIAS = "alias/sagemaker-multi-account-models"  # of the models' key, in every region
 CLOSED = ("BlockPublicAcls", "IgnorePublicAcls", "BlockPublicPolicy", "RestrictPublicBuckets")
 
 
@@ -64,12 +65,11 @@ def default_bucket(account: str, region: str) -> str:
 
 def gather(reader: Reader, settings: Environment) -> Storage:
     account, region = settings.accounts.data_science, reader.region
-    alias = "alias/sagemaker-multi-account-models"
     buckets = [bundle_bucket(account, region), model_bucket(account, region), default_bucket(account, region)]
     found: list[Any] = together(
         [
             *(partial(read_bucket, reader, account, name) for name in buckets),
-            partial(reader.ask, account, "kms", "DescribeKey", KeyId=alias),
+            partial(reader.ask, account, "kms", "DescribeKey", KeyId=ALIAS),
         ]
     )
     bundle, models, default, key = found
@@ -89,13 +89,14 @@ def gather(reader: Reader, settings: Environment) -> Storage:
     )
 
 
-def read_bucket(reader: Reader, account: str, name: str) -> Any:
-    versioning = reader.ask(account, "s3", "GetBucketVersioning", Bucket=name)
+def read_bucket(reader: Reader, account: str, name: str, region: str = "") -> Any:
+    ask = partial(reader.ask, account, "s3", region=region, Bucket=name)
+    versioning = ask("GetBucketVersioning")
     if not known(versioning) or versioning is None:
         return versioning
-    policy = reader.ask(account, "s3", "GetBucketPolicy", Bucket=name)
-    public = reader.ask(account, "s3", "GetPublicAccessBlock", Bucket=name)
-    encryption = reader.ask(account, "s3", "GetBucketEncryption", Bucket=name)
+    policy = ask("GetBucketPolicy")
+    public = ask("GetPublicAccessBlock")
+    encryption = ask("GetBucketEncryption")
     return Bucket(
         name,
         policy["Policy"] if policy else policy,
@@ -132,9 +133,9 @@ def read_statement(it: Snapshot, bucket: str) -> dict[str, Any]:
     }
 
 
-def decrypt_statement(it: Snapshot) -> dict[str, Any]:
+def decrypt_statement(it: Snapshot, region: str) -> dict[str, Any]:
     principal, condition = who_may(it)
-    through = {"StringEquals": {"kms:ViaService": f"s3.{it.region}.amazonaws.com"}}
+    through = {"StringEquals": {"kms:ViaService": f"s3.{region}.amazonaws.com"}}
     return {
         "Sid": DECRYPT_MODELS,
         "Effect": "Allow",
@@ -145,7 +146,7 @@ def decrypt_statement(it: Snapshot) -> dict[str, Any]:
     }
 
 
-def shut_out(it: Snapshot, policy: Any, action: str, resource: str) -> list[tuple[str, Decision]]:
+def shut_out(it: Snapshot, policy: Any, action: str, resource: str, region: str = "") -> list[tuple[str, Decision]]:
     """The target accounts whose model's role this resource's policy does not let in, and why."""
     if not known(policy):
         return []
@@ -160,7 +161,7 @@ def shut_out(it: Snapshot, policy: Any, action: str, resource: str) -> list[tupl
             who = role_session(f"arn:{it.partition}:iam::{account.id}:role/model")
             context = {
                 "aws:securetransport": ("true",),
-                "kms:viaservice": (f"s3.{it.region}.amazonaws.com",),
+                "kms:viaservice": (f"s3.{region or it.region}.amazonaws.com",),
             }
             if it.organization.described and unit.id:
                 organization = it.organization.described["Organization"]["Id"]
@@ -183,16 +184,29 @@ def denied(found: list[tuple[str, Decision]]) -> list[tuple[str, Decision]]:
     return [(account, decision) for account, decision in found if decision.reason == "explicit deny"]
 
 
-def let_in(it: Snapshot, bucket: Bucket) -> Iterator[Place]:
+def let_in(it: Snapshot, bucket: Bucket, region: str = "") -> Iterator[Place]:
     """The statement that is missing in a bucket's policy, merged into it."""
     found = shut_out(it, bucket.policy, "s3:GetObject", f"arn:{it.partition}:s3:::{bucket.name}/model.tar.gz")
     accounts = [account for account, decision in found if decision.reason != "explicit deny"]
     if accounts:
         policy = merged(bucket.policy or "", [read_statement(it, bucket.name)])
         parameters = {"Bucket": bucket.name, "Policy": policy}
-        request = Request(it.account, it.region, "s3", "PutBucketPolicy", parameters)
+        request = Request(it.account, region or it.region, "s3", "PutBucketPolicy", parameters)
         what = f"its policy does not let in {short(accounts)}"
-        yield Place(it.account, f"bucket {bucket.name}", what, region=it.region, request=request)
+        yield Place(it.account, f"bucket {bucket.name}", what, region=request.region, request=request)
+
+
+def let_decrypt(it: Snapshot, key: Any, policy: Any, region: str) -> Iterator[Place]:
+    """The statement that is missing in a key's policy, merged into it. key: as DescribeKey shows it."""
+    if key["KeyState"] != "Enabled":
+        return
+    found = shut_out(it, policy, "kms:Decrypt", key["Arn"], region)
+    if accounts := [account for account, decision in found if decision.reason != "explicit deny"]:
+        text = merged(policy or "", [decrypt_statement(it, region)])
+        parameters = {"KeyId": key["KeyId"], "PolicyName": "default", "Policy": text}
+        request = Request(it.account, region, "kms", "PutKeyPolicy", parameters)
+        what = f"its policy does not let in {short(accounts)}"
+        yield Place(it.account, f"key {key['KeyId']}", what, region=region, request=request)
 
 
 # -- the checks --------------------------------------------------------------------------------
@@ -366,16 +380,8 @@ def model_key_state(it: Snapshot) -> Iterator[Place]:
     safe=True,
 )
 def model_key_policy(it: Snapshot) -> Iterator[Place]:
-    key = it.storage.key
-    if not key or key["KeyState"] != "Enabled":
-        return
-    found = shut_out(it, it.storage.key_policy, "kms:Decrypt", key["Arn"])
-    if accounts := [account for account, decision in found if decision.reason != "explicit deny"]:
-        policy = merged(it.storage.key_policy or "", [decrypt_statement(it)])
-        parameters = {"KeyId": key["KeyId"], "PolicyName": "default", "Policy": policy}
-        request = Request(it.account, it.region, "kms", "PutKeyPolicy", parameters)
-        what = f"its policy does not let in {short(accounts)}"
-        yield Place(it.account, f"key {key['KeyId']}", what, region=it.region, request=request)
+    if it.storage.key:
+        yield from let_decrypt(it, it.storage.key, it.storage.key_policy, it.region)
 
 
 @finding(
