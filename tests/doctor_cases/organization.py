@@ -22,10 +22,11 @@ def account(world: World, id: str) -> Any:
 
 
 def move(world: World, id: str, target: str) -> str:
-    """Move an account; where it was."""
+    """Move an account, until the stack sets that follow the units have done so; where it was."""
     client = world.client("organizations", world.management)
     source = client.list_parents(ChildId=id)["Parents"][0]["Id"]
     client.move_account(AccountId=id, SourceParentId=source, DestinationParentId=target)
+    world.settled()
     return str(source)
 
 
