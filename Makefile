@@ -42,7 +42,7 @@ permissions: $(READY) ## Compare what the roles may do with what the last rehear
 
 .PHONY: test
 test: $(READY) .venv-lint/.ready .venv-notebooks/.ready ## Run the tests
-	@$(RUN) pytest -n auto --dist loadfile $(ARGS)
+	@$(RUN) pytest -n auto --dist loadfile --no-loadscope-reorder $(ARGS)
 
 .PHONY: lint
 lint: .venv-lint/.ready ## Check templates, policies, YAML, Python and workflows
