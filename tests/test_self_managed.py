@@ -14,13 +14,17 @@ from typing import Any
 import pytest
 
 from scripts.rehearsal import story as chapters
+from scripts.rehearsal.authorization import authorizer
 from scripts.rehearsal.permissions import Granted, Holder, read_refusals, read_requests, report, write_policies
 from scripts.rehearsal.report.facts import Facts, Unit, gather
 from scripts.rehearsal.report.page import page
 from scripts.rehearsal.server import EmbeddedAws
 from scripts.rehearsal.story import Story, play
 from scripts.rehearse import summary
+from tests import test_permissions as permissions
 from tests.test_permissions import push
+
+TEMPLATE = "templates/21-self-managed-roles.yaml"
 
 AUTOSCALING = {"InstanceType": "ml.m5.large", "InitialInstanceCount": "1", "MaximumInstanceCount": "3"}
 PARTS = ("AdministrationRole", "ExecutionRole")
@@ -35,6 +39,10 @@ class World:
     stack_sets: list[dict[str, Any]] = field(default_factory=list)
     roles: list[Holder] = field(default_factory=list)  # at the end of the story
     day_after: list[Holder] = field(default_factory=list)
+    recorded: permissions.World = field(init=False)  # every decision, to be made again without a statement
+
+    def __post_init__(self) -> None:
+        self.recorded = permissions.World(self.story)
 
     def holders(self) -> list[Holder]:
         policies: list[dict[str, Any]] = json.loads((self.story.folder / "policies.json").read_text())
@@ -62,8 +70,9 @@ def scale_and_take_down(story: Story) -> None:
 @pytest.fixture(scope="module")
 def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
     folder = tmp_path_factory.mktemp("self-managed")
-    with EmbeddedAws(folder) as cloud:
+    with pytest.MonkeyPatch.context() as patch, EmbeddedAws(folder) as cloud:
         made = World(Story(cloud, folder, "self-managed"))
+        patch.setattr(authorizer, "decide", made.recorded.record)
         play(made.story)
         write_policies(cloud, folder / "policies.json")
         made.roles = made.holders()
@@ -125,6 +134,16 @@ def test_every_reason_of_template_21_holds(world: World) -> None:
     whole = {(one[0], one[1]) for one in reasoned if not one[3].actions and not one[4]}  # some of it is never used
     held = [one for one in reasoned if one[3].kind == "Unplayed" and one[4] and (one[0], one[1]) not in whole]
     assert held == [], "said not to be played"
+
+
+@pytest.mark.parametrize(("logical_id", "sid"), permissions.statements(TEMPLATE))
+def test_without_any_single_statement_of_template_21_something_is_refused(
+    world: World, logical_id: str, sid: str
+) -> None:
+    if sid == "RunStacks":  # its reason speaks of what else AWS's own cloudformation:* allows
+        permissions.check_refused(world.recorded, logical_id, sid)
+    else:
+        permissions.check_needed(world.recorded, logical_id, sid, TEMPLATE)
 
 
 def test_the_page_shows_the_accounts_without_units(world: World) -> None:
