@@ -27,7 +27,7 @@ from scripts.bundle.console import UsageError, paint, run, say
 from scripts.bundle.sections import check_region, partition
 from scripts.rehearsal import template_options
 from scripts.rehearsal.live import view
-from scripts.rehearsal.permissions import write_policies
+from scripts.rehearsal.permissions import read_requests, write_policies
 from scripts.rehearsal.report.facts import gather
 from scripts.rehearsal.report.page import page
 from scripts.rehearsal.server import EmbeddedAws
@@ -74,10 +74,7 @@ def summary(story: Story, outcome: str, seconds: float, failure: StoryFailed | N
 
     seconds are wall time; requests counts the requests to the embedded AWS by service.
     """
-    requests: Counter[str] = Counter()
-    with (story.cloud.folder / "requests.jsonl").open(encoding="utf-8") as lines:
-        for line in lines:
-            requests[json.loads(line)["service"]] += 1
+    requests = Counter(entry["service"] for entry in read_requests(story.cloud.folder / "requests.jsonl"))
     told: dict[str, Any] = {
         "outcome": outcome,
         "seconds": round(seconds, 3),

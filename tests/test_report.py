@@ -9,7 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from scripts.bundle.members import Member
-from scripts.rehearsal.report.facts import Facts, Point, Span, StackEvents, Unit, builds, read_requests
+from scripts.rehearsal.permissions import read_requests
+from scripts.rehearsal.report.facts import Facts, Point, Span, StackEvents, Unit, builds
 from scripts.rehearsal.report.page import bars, confusion, page, verdict
 
 ARN = "arn:aws:sagemaker:us-east-1:111111111111:model-package/iris/7"
@@ -169,4 +170,4 @@ def test_logs_and_requests_are_read_from_the_rehearsals_folder(tmp_path: Path) -
     (tmp_path / "builds" / "project" / "b-1.log").write_text("done\n")
     (tmp_path / "requests.jsonl").write_text('{"action": "s3:GetObject"}\n')
     assert list(builds(tmp_path / "builds")) == [("project b-1", "done\n")]
-    assert list(read_requests(tmp_path / "requests.jsonl")) == [{"action": "s3:GetObject"}]
+    assert read_requests(tmp_path / "requests.jsonl") == [{"action": "s3:GetObject"}]

@@ -27,7 +27,7 @@ TEMPLATE = "30-project.yaml"
 
 @dataclass(frozen=True)
 class Step:
-    """One form of the console. fields: label and value; a label that ends with * is there once for each value."""
+    """One form of the console. fields: label and value; a label stands once for each of its values."""
 
     id: str
     where: str
@@ -85,7 +85,7 @@ def steps(want: Wanted) -> list[Step]:
             "principals",
             "the portfolio → Access → Grant access",
             "Grant access to each of them: they see the template in Studio.",
-            tuple(("Principal*", principal) for principal in want.principals),
+            tuple(("Principal", principal) for principal in want.principals),
         ),
     ]
 

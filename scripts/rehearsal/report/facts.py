@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import csv
-import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -12,6 +11,7 @@ from typing import Any
 from scripts.bundle.members import Member, pages
 from scripts.rehearsal.cloud import Cloud
 from scripts.rehearsal.cloudformation.stacks import Stacks
+from scripts.rehearsal.permissions import read_requests
 from scripts.rehearsal.story import Story
 
 SPECIES = ("setosa", "versicolor", "virginica")  # seed-code/model-build: the classes 0, 1 and 2 of iris.csv
@@ -72,7 +72,7 @@ class Facts:
 
 def gather(story: Story, summary: Mapping[str, Any]) -> Facts:
     """Everything, for a story that succeeded, failed or stopped early: what there is not is left out."""
-    requests = tuple(read_requests(story.cloud.folder / "requests.jsonl"))
+    requests = tuple(read_requests(story.cloud.folder / "requests.jsonl"))  # before those that are made here
     stacks = tuple(stack_events(story.cloud))
     known = hasattr(story, "setting")
     return Facts(
@@ -85,12 +85,6 @@ def gather(story: Story, summary: Mapping[str, Any]) -> Facts:
         requests=requests,
         points=tuple(points(story)) if story.endpoints else (),
     )
-
-
-def read_requests(file: Path) -> Iterator[dict[str, Any]]:
-    with file.open(encoding="utf-8") as lines:
-        for line in lines:
-            yield json.loads(line)
 
 
 def spans(story: Story) -> Iterator[Span]:
