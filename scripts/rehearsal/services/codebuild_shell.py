@@ -17,6 +17,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
+from functools import cache
 from pathlib import Path
 
 # What the managed images install for each of their Pythons, with what that needs
@@ -168,17 +169,31 @@ def make_python(folder: Path, packages: Path, names: Sequence[str]) -> Path:
 
 
 def link_packages(packages: Path, names: Sequence[str]) -> None:
-    """A folder with these packages of the rehearsal's own Python, and nothing else; made once."""
+    """A folder with links to these packages of the rehearsal's own Python, and nothing else.
+
+    Links to another environment, which a folder that is used again may hold, are made anew.
+    """
+    wanted = locate(tuple(names))
     with _packages_lock:
-        if packages.exists():
-            return
-        packages.mkdir(parents=True)
-        for package in names:
-            try:
-                found = importlib.metadata.distribution(package)
-            except importlib.metadata.PackageNotFoundError:
-                continue
-            tops = {file.parts[0] for file in found.files or () if file.parts[0] not in {"..", "__pycache__"}}
-            for top in tops:
-                if not (packages / top).exists():
-                    (packages / top).symlink_to(Path(str(found.locate_file(top))))
+        packages.mkdir(parents=True, exist_ok=True)
+        there = {link.name: link.readlink() for link in packages.iterdir() if link.is_symlink()}
+        for name in there.keys() | wanted.keys():
+            if there.get(name) != wanted.get(name):
+                (packages / name).unlink(missing_ok=True)
+                if name in wanted:
+                    (packages / name).symlink_to(wanted[name])
+
+
+@cache
+def locate(names: tuple[str, ...]) -> Mapping[str, Path]:
+    """Where the files and folders of installed packages are, by their names beside each other."""
+    found: dict[str, Path] = {}
+    for package in names:
+        try:
+            distribution = importlib.metadata.distribution(package)
+        except importlib.metadata.PackageNotFoundError:
+            continue
+        tops = {file.parts[0] for file in distribution.files or () if file.parts[0] not in {"..", "__pycache__"}}
+        for top in tops:
+            found.setdefault(top, Path(str(distribution.locate_file(top))))
+    return found
