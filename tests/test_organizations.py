@@ -9,7 +9,7 @@ from botocore.exceptions import ClientError
 from moto.organizations import models, utils
 
 from scripts.rehearsal.cloud import Cloud
-from scripts.rehearsal.services.organizations import STACK_SETS, accounts_below, plan_account_ids
+from scripts.rehearsal.services.organizations import STACK_SETS, accounts_below, name_account, plan_account_ids
 
 MANAGEMENT, REGION = "999999999999", "us-east-1"
 
@@ -39,6 +39,19 @@ def test_accounts_get_the_planned_ids_and_the_organizations_role(cloud: Cloud) -
     assert len(other["AccountId"]) == 12
     with pytest.raises(ClientError, match="exists already"):
         account(client, "111111111111", "another@example.com")
+
+
+def test_accounts_that_are_older_than_the_organization_keep_their_names(cloud: Cloud) -> None:
+    name_account(cloud, MANAGEMENT, "head office")
+    name_account(cloud, "444444444444", "far branch")
+    client = management(cloud)
+    for invited in ("444444444444", "555555555555"):
+        asked = client.invite_account_to_organization(Target={"Id": invited, "Type": "ACCOUNT"})["Handshake"]["Id"]
+        cloud.root(invited, REGION).client("organizations").accept_handshake(HandshakeId=asked)
+    names = {account["Id"]: account["Name"] for account in client.list_accounts()["Accounts"]}
+    assert names == {MANAGEMENT: "head office", "444444444444": "far branch", "555555555555": "555555555555"}
+    with pytest.raises(ClientError, match="AlreadyInOrganizationException"):
+        client.create_organization(FeatureSet="ALL")
 
 
 def test_an_email_address_that_is_taken_fails_the_request_for_an_account(cloud: Cloud) -> None:

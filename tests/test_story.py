@@ -117,8 +117,8 @@ def test_nothing_was_refused_and_nothing_is_granted_without_use_or_reason(
 def test_the_page_shows_the_whole_story(story: Story) -> None:
     facts = gather(story, rehearse.summary(story, "succeeded", 1.0, None))
     document = page(facts)
-    for account in story.setting.accounts.values():
-        assert account in document
+    for name, account in story.setting.accounts.items():
+        assert f"<b>{name.replace(' ', '-')}</b> <code>{account}</code>" in document
     assert {stack.account for stack in facts.stacks} == set(story.setting.accounts.values()) - {
         story.setting.management
     }

@@ -15,7 +15,7 @@ from typing import Any, Literal
 from scripts.bundle import members
 from scripts.rehearsal.cloud import Cloud, Session
 from scripts.rehearsal.principals import Principal
-from scripts.rehearsal.services.organizations import ACCOUNT_ROLE, plan_account_ids
+from scripts.rehearsal.services.organizations import ACCOUNT_ROLE, name_account, plan_account_ids
 
 MANAGEMENT = "999999999999"
 DATA_SCIENCE = "111111111111"  # the post's account ids
@@ -77,6 +77,7 @@ def make_organization(cloud: Cloud, administrator: Administrator, region: str, b
     """
     delegated = administrator == "delegated"
     management = MANAGEMENT if delegated else DATA_SCIENCE
+    name_account(cloud, management, "management" if delegated else "data-science")
     root = cloud.root(management, region)
     organizations = root.client("organizations")
     organizations.create_organization(FeatureSet="ALL")

@@ -1,6 +1,7 @@
 """Organizations: moto holds the organization; this module says who may ask, and does what moto does not.
 
-AWS Organizations API Reference. Played here: who may call what ("You can call this operation only
+AWS Organizations API Reference. Played here: the names of accounts that are older than the organization
+(Account: "the friendly name of the account"), who may call what ("You can call this operation only
 from the management account or from a member account that is a delegated administrator"),
 CreateAccount with chosen account ids and with AdministratorAccess on its role (an e-mail address that is
 taken fails the request), units and moves with the errors of their pages, delegated administration of stack
@@ -47,7 +48,7 @@ WRITES = (
     "TagResource", "UntagResource", "UpdateOrganizationalUnit", "UpdatePolicy",
 )  # fmt: skip
 
-organizations = Service("organizations", also_moto=("CreateOrganization", "DescribeOrganization"), by_text=True)
+organizations = Service("organizations", also_moto=("DescribeOrganization",), by_text=True)
 if STACK_SETS not in moto_models.FakeDelegatedAdministrator.SUPPORTED_SERVICES:
     moto_models.FakeDelegatedAdministrator.SUPPORTED_SERVICES.append(STACK_SETS)
 
@@ -64,6 +65,20 @@ def plan_account_ids(ids: list[str]) -> None:
     """The next accounts that CreateAccount makes get these ids, in this order."""
     with _ids_lock:
         _planned_ids[:] = ids
+
+
+@dataclass
+class OwnNames:
+    by_account: dict[str, str] = field(default_factory=dict)
+
+
+def name_account(cloud: Cloud, account: str, name: str) -> None:
+    """The name that an account got when its owner signed up, before any organization."""
+    cloud.state(OwnNames, "", "").by_account[account] = name
+
+
+def own_name(cloud: Cloud, account: str) -> str:
+    return cloud.state(OwnNames, "", "").by_account.get(account, account)
 
 
 def management_of(account: str) -> str:
@@ -199,6 +214,14 @@ def register_delegated_administrator(call: Call) -> dict[str, Any]:
 
 
 # -- units and accounts ----------------------------------------------------------------------------
+
+
+@organizations.operation("CreateOrganization")
+def create_organization(call: Call) -> dict[str, Any]:
+    """The organization; its management account keeps the name that it had (moto would call it "master")."""
+    answer = through_moto(call, call.account)
+    moto_bridge.member(organization(call.account), call.account).name = own_name(call.cloud, call.account)
+    return answer
 
 
 @organizations.operation("CreateOrganizationalUnit")
@@ -360,7 +383,7 @@ def accept_handshake(call: Call) -> dict[str, Any]:
     iam = moto_bridge.backend("iam", account_id, "aws")
     had_role = any(role.name == ACCOUNT_ROLE for role in iam.roles.values())
     with _ids_lock, told(call.cloud, found.management, account_id), next_account_id(account_id):
-        state.create_account(AccountName=account_id, Email=f"{account_id}@example.com")
+        state.create_account(AccountName=own_name(call.cloud, account_id), Email=f"{account_id}@example.com")
     next(account for account in state.accounts if account.id == account_id).joined_method = "INVITED"
     if not had_role:
         iam.delete_role(ACCOUNT_ROLE)
