@@ -13,6 +13,7 @@ examples:
   make accounts ARGS="--profile management --dry-run"
   python -m scripts.accounts --profile management
   python -m scripts.accounts --profile management --create-accounts --invite
+  python -m scripts.accounts --profile management --dry-run --all
   python -m scripts.accounts --profile data-science --json
 """
 
@@ -21,29 +22,39 @@ from __future__ import annotations
 import argparse
 import json
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from scripts.bundle import environment, model_regions, organization, plan, stacksets
 from scripts.bundle import target_roles as roles
 from scripts.bundle.connect import Connection, add_options, connect, enter
-from scripts.bundle.console import UserError, run, say
+from scripts.bundle.console import UserError, run, say, some
 from scripts.bundle.environment import Environment
 from scripts.bundle.organization import Asked, Seen
 from scripts.bundle.plan import Step
 from scripts.bundle.stacks import Wanted
+from scripts.bundle.stacksets import FoundSet
 
 
 class SetUp:
     """One run: what has been planned so far, and whether to apply it."""
 
-    def __init__(self, connection: Connection, settings: Environment, asked: Asked, dry_run: bool) -> None:
+    def __init__(
+        self, connection: Connection, settings: Environment, asked: Asked, dry_run: bool, every: bool = False
+    ) -> None:
         self.connection, self.settings, self.asked, self.dry_run = connection, settings, asked, dry_run
+        self.every = every
         self.steps: list[Step] = []
 
     def show(self, steps: list[Step]) -> None:
         self.steps += steps
-        for step in steps:
-            say(plan.line(step))
+        notes = [str(step.request["why"]) for step in steps if "why" in step.request]
+        shown = notes if self.every or len(notes) <= plan.FEW else notes[: plan.SHOWN]
+        for note in shown:
+            say(f"  note: {note}")
+        if rest := len(notes) - len(shown):
+            say(f"  note: so it is with {rest:,} more accounts; --all lists them")
+        for line in plan.lines(steps, self.every):
+            say(line)
 
     def play(self) -> None:
         seen = Seen()
@@ -86,10 +97,15 @@ class SetUp:
             return
         self.regions(home, want)
         stages = roles.find_stages(settings, connection, seen)
-        if roles.one_by_one(settings, connection, home, stages, fresh=first[0].step.action == "create"):
-            self.each(stages, outputs)
+        found = roles.find_sets(settings, home, stages)
+        fresh = first[0].step.action == "create"
+        if roles.one_by_one(settings, connection, stages, found, fresh):
+            planned = roles.plan_accounts(settings, connection, stages, outputs, self.asked.create_accounts)
+            self.show([one.step for one in planned])
+            if not self.dry_run:
+                roles.apply_stacks(planned)
         else:
-            self.sets(home, stages, outputs)
+            self.sets(home, stages, found, outputs)
 
     def regions(self, home: Connection, first: Wanted) -> None:
         """Template 11 in every further region; first: template 10's stack."""
@@ -98,48 +114,43 @@ class SetUp:
         if not self.dry_run:
             roles.apply_stacks(planned)
 
-    def sets(self, home: Connection, stages: tuple[roles.Stage, ...], outputs: dict[str, str]) -> None:
+    def sets(
+        self,
+        home: Connection,
+        stages: tuple[roles.Stage, ...],
+        found: Mapping[str, FoundSet],
+        outputs: dict[str, str],
+    ) -> None:
         """Template 20 by a stack set for each unit."""
         cloudformation = home.client("cloudformation")
         wanted = [roles.target_set(self.settings, stage, home.region, outputs) for stage in stages]
-        steps = [
-            stacksets.make_plan(want, stacksets.look(cloudformation, want.stack.name, want.call_as)) for want in wanted
-        ]
+        steps = [stacksets.make_plan(want, found[stage.name]) for stage, want in zip(stages, wanted, strict=True)]
         self.show(steps)
-        for want, step in zip(wanted, steps, strict=True):
+        for stage, want, step in zip(stages, wanted, steps, strict=True):
             if step.writes and not self.dry_run:
-                stacksets.apply(cloudformation, want)
-
-    def each(self, stages: tuple[roles.Stage, ...], outputs: dict[str, str]) -> None:
-        """Template 20 in each account by itself."""
-        settings, planned = self.settings, []
-        for stage in stages:
-            for member in stage.accounts:
-                want = roles.target_stack(settings, stage, member.id, outputs)
-                try:
-                    there = enter(self.connection, member.id, settings.roles.access, self.asked.create_accounts)
-                except UserError as error:
-                    planned.append(roles.waiting(want, settings, self.connection, error))
-                    continue
-                if settings.administrator == "self-managed":
-                    planned.append(roles.plan_self_managed(settings, there, member.id))
-                planned.append(roles.plan_stack(there, want))
-        self.show([one.step for one in planned])
-        if not self.dry_run:
-            roles.apply_stacks(planned)
+                stacksets.apply(cloudformation, want, found[stage.name])
 
     def finish(self) -> int:
         """The sum, and what is left for others; 1 where something is."""
         count = Counter(step.action for step in self.steps)
         words = ("to create", "to change", "to leave alone") if self.dry_run else ("created", "changed", "as they were")
         actions: tuple[plan.Action, ...] = ("create", "change", "keep", "wait")
-        told = ", ".join(f"{count[a]} {w}" for a, w in zip(actions, (*words, "waiting"), strict=True) if count[a])
-        say(f"{len(self.steps)} steps: {told}")
-        commands = [step for step in self.steps if step.action == "wait" and step.command]
-        for account in dict.fromkeys(step.account for step in commands):
-            say(f"  left for somebody with credentials of account {account}:")
-            for command in dict.fromkeys(step.command for step in commands if step.account == account):
+        told = ", ".join(f"{count[a]:,} {w}" for a, w in zip(actions, (*words, "waiting"), strict=True) if count[a])
+        say(f"{len(self.steps):,} steps: {told}")
+        left: dict[str, dict[str, None]] = {}  # by account, the commands in order
+        for step in self.steps:
+            if step.action == "wait" and step.command:
+                left.setdefault(step.account, {})[step.command] = None
+        same: dict[tuple[str, ...], list[str]] = {}  # the accounts that need the same commands
+        for account, commands in left.items():
+            same.setdefault(tuple(commands), []).append(account)
+        for needed, accounts in same.items():
+            whose = f"account {accounts[0]}" if len(accounts) == 1 else f"{len(accounts):,} accounts"
+            say(f"  left for somebody with credentials of {whose}:")
+            for command in needed:
                 say(f"    {command}")
+            if len(accounts) > 1:
+                say(f"    (in each of {', '.join(accounts) if self.every else some(accounts, plan.FEW)})")
         return 1 if count["wait"] and not self.dry_run else 0
 
 
@@ -153,6 +164,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         "--create-accounts", action="store_true", help="make the accounts of new_accounts, in their units"
     )
     parser.add_argument("--invite", action="store_true", help="invite the accounts of invited_accounts, or move them")
+    parser.add_argument("--all", action="store_true", help="show every account, also where many are alike")
     args = parser.parse_args(argv)
     settings = environment.load(args.environment)
     connection = connect(settings, args.profile, args.region)
@@ -163,7 +175,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         raise UserError(f"these credentials are of account {connection.account}. Sign in to {named}")
     say(f"accounts of {args.environment}, {connection.region}:")
     asked = Asked(args.create_organization, args.create_accounts, args.invite)
-    set_up = SetUp(connection, settings, asked, args.dry_run)
+    set_up = SetUp(connection, settings, asked, args.dry_run, args.all)
     set_up.play()
     status = set_up.finish()
     if args.json:

@@ -1,8 +1,18 @@
-"""How the commands reach AWS: the options they share, the session, and whose account it is."""
+"""How the commands reach AWS: the options they share, the session, whose account it is, and how it is asked again.
+
+What AWS throttles is asked again up to seven times, with growing pauses (mode "standard"). Organizations has the
+lowest rates, for a whole account: 5 requests a second of ListParents, ListAccountsForParent and
+ListOrganizationalUnitsForParent, 8 of ListAccounts, 2 of MoveAccount and DescribeOrganizationalUnit, 3 invitations,
+one CreateAccount in 10 seconds (AWS Organizations User Guide, "Quotas and service limits for AWS Organizations",
+Throttling limits). So its clients have the mode "adaptive", which also slows down what is asked for the first
+time: it is meant for one resource whose rate is known to be met (AWS SDKs and Tools Reference Guide, "Retry behavior").
+"""
 
 from __future__ import annotations
 
 import argparse
+import threading
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -16,7 +26,14 @@ from scripts.bundle.environment import DEFAULT_FILE, Environment
 from scripts.bundle.patience import code, patiently
 from scripts.bundle.sections import check_region, partition
 
-CONFIG = Config(retries={"mode": "standard", "max_attempts": 8}, connect_timeout=10, read_timeout=60)
+CONFIG = Config(retries={"mode": "standard", "total_max_attempts": 8}, connect_timeout=10, read_timeout=60)
+ADAPTIVE = Config(retries={"mode": "adaptive", "total_max_attempts": 8})
+_making = threading.Lock()  # botocore's sessions, unlike its clients, are not for several threads at once
+
+
+def config(service: str) -> Config:
+    """How a service is asked."""
+    return CONFIG.merge(ADAPTIVE) if service == "organizations" else CONFIG
 
 
 def add_options(parser: argparse.ArgumentParser, writes: bool = True) -> None:
@@ -33,23 +50,30 @@ def add_options(parser: argparse.ArgumentParser, writes: bool = True) -> None:
 
 @dataclass(frozen=True)
 class Connection:
-    """Credentials and a region; account is whose they are."""
+    """Credentials and a region; account is whose they are. keys: of an entered account, beside those of the session."""
 
     session: boto3.Session
     account: str
     region: str
     clients: dict[tuple[str, str], Any] = field(default_factory=dict, repr=False, compare=False)
+    keys: Mapping[str, str] = field(default_factory=dict, repr=False, compare=False)
 
     @property
     def partition(self) -> str:
         return partition(self.region)
 
     def client(self, service: str, region: str | None = None) -> Any:
-        """The client of a service, made once: that takes longer than most requests."""
+        """The client of a service, made once: that takes longer than most requests.
+
+        Entered accounts share one session, which reads an API's model once: that takes 9 MB and a tenth of a second.
+        """
         key = (service, region or self.region)
-        if key not in self.clients:
-            self.clients[key] = self.session.client(service, region_name=key[1], config=CONFIG)  # type: ignore[call-overload]
-        return self.clients[key]
+        with _making:
+            if key not in self.clients:
+                self.clients[key] = self.session.client(  # type: ignore[call-overload]
+                    service, region_name=key[1], config=config(service), **self.keys
+                )
+            return self.clients[key]
 
 
 def choose_region(environment: Environment, region: str | None) -> str:
@@ -63,7 +87,7 @@ def connect(environment: Environment, profile: str | None, region: str | None) -
     """Sign in as the command line says."""
     chosen = choose_region(environment, region)
     session = boto3.Session(profile_name=profile, region_name=chosen)
-    account = session.client("sts", config=CONFIG).get_caller_identity()["Account"]
+    account = session.client("sts", config=config("sts")).get_caller_identity()["Account"]
     return Connection(session, account, chosen)
 
 
@@ -100,11 +124,10 @@ def assume(connection: Connection, account: str, role: str, session_name: str) -
     """The same region in another account, through a role there."""
     arn = f"arn:{connection.partition}:iam::{account}:role/{role}"
     answer = connection.client("sts").assume_role(RoleArn=arn, RoleSessionName=session_name)
-    credentials = answer["Credentials"]
-    session = boto3.Session(
-        aws_access_key_id=credentials["AccessKeyId"],
-        aws_secret_access_key=credentials["SecretAccessKey"],
-        aws_session_token=credentials["SessionToken"],
-        region_name=connection.region,
-    )
-    return Connection(session, account, connection.region)
+    given = answer["Credentials"]
+    keys = {
+        "aws_access_key_id": given["AccessKeyId"],
+        "aws_secret_access_key": given["SecretAccessKey"],
+        "aws_session_token": given["SessionToken"],
+    }
+    return Connection(connection.session, account, connection.region, keys=keys)

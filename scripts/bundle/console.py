@@ -5,7 +5,9 @@ from __future__ import annotations
 import os
 import signal
 import sys
-from collections.abc import Callable, Sequence
+import time
+from collections.abc import Callable, Iterable, Sequence
+from typing import Self
 
 from botocore.exceptions import (
     BotoCoreError,
@@ -20,6 +22,7 @@ from botocore.exceptions import (
 from scripts import leave
 
 INTERRUPTED = 130  # the exit code after Ctrl-C, as shells have it
+SOON, PROGRESS, PROGRESS_ON_TERMINAL = 1.0, 5.0, 0.1  # seconds before the first line of progress, and between two
 
 
 class UserError(Exception):
@@ -43,6 +46,40 @@ def paint(text: str, code: str) -> str:
 def say(message: str) -> None:
     """One line of progress, on stderr."""
     print(message, file=sys.stderr, flush=True)
+
+
+class Progress:
+    """How far something is that takes longer than a second; what: is being done, "" for nothing told.
+
+    On a terminal one line that changes and goes in the end; elsewhere a line every few seconds.
+    """
+
+    def __init__(self, what: str, total: int) -> None:
+        self.what, self.total, self.shown = what, total, False
+        self.rewrites = sys.stderr.isatty() and os.environ.get("TERM") != "dumb"
+        self.next = time.monotonic() + SOON
+
+    def __call__(self, done: int) -> None:
+        if not self.what or time.monotonic() < self.next:
+            return
+        self.next = time.monotonic() + (PROGRESS_ON_TERMINAL if self.rewrites else PROGRESS)
+        line, self.shown = f"  … {self.what}: {done:,} of {self.total:,}", True
+        print(
+            f"\r{line}\033[K" if self.rewrites else line, end="" if self.rewrites else "\n", file=sys.stderr, flush=True
+        )
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self.shown and self.rewrites:
+            print("\r\033[K", end="", file=sys.stderr, flush=True)
+
+
+def some(items: Iterable[str], most: int = 3) -> str:
+    """The first few, and how many more: a, b, c and 997 more."""
+    listed = list(items)
+    return ", ".join(listed[:most]) + (f" and {len(listed) - most:,} more" if len(listed) > most else "")
 
 
 def table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:

@@ -161,15 +161,12 @@ def wait(
 ) -> dict[str, str]:
     """The outputs of the stack once it is done; UserError with the reasons when it failed. id: or its name."""
     deadline, pause, seen = time.monotonic() + patience, 0.1, ""
-    id = cloudformation.describe_stacks(StackName=id)["Stacks"][0]["StackId"]
     while True:
         stack = cloudformation.describe_stacks(StackName=id)["Stacks"][0]
+        id = stack["StackId"]
+        if (found := ended(cloudformation, want, stack)) is not None:
+            return found
         status = stack["StackStatus"]
-        if status in {"CREATE_COMPLETE", "UPDATE_COMPLETE"}:
-            return outputs(stack)
-        if not status.endswith("_IN_PROGRESS"):
-            why = reasons(cloudformation, id, want.place)
-            raise UserError(f"the stack {want.name} in {want.account} ended {status}:\n{why}")
         if time.monotonic() > deadline:
             raise UserError(
                 f"the stack {want.name} in {want.account} is still {status} after {patience / 60:.0f} minutes. "
@@ -180,6 +177,17 @@ def wait(
             seen = status
         time.sleep(pause)
         pause = min(5.0, pause * 1.2)
+
+
+def ended(cloudformation: Any, want: Wanted, stack: Mapping[str, Any]) -> dict[str, str] | None:
+    """The outputs of a stack that is done, None while it is at work; UserError with the reasons when it failed."""
+    status = stack["StackStatus"]
+    if status in {"CREATE_COMPLETE", "UPDATE_COMPLETE"}:
+        return outputs(stack)
+    if status.endswith("_IN_PROGRESS"):
+        return None
+    why = reasons(cloudformation, stack["StackId"], want.place)
+    raise UserError(f"the stack {want.name} in {want.account} ended {status}:\n{why}")
 
 
 def reasons(cloudformation: Any, id: str, place: Callable[[str], str]) -> str:

@@ -13,19 +13,16 @@ from typing import Any
 
 from botocore.exceptions import ClientError
 
-from scripts.bundle.console import UserError, explain
+from scripts.bundle.console import UserError, explain, some
 from scripts.bundle.patience import code, patiently, until
 from scripts.bundle.plan import Step
 from scripts.bundle.stacks import TAGS, Wanted, changes
 
+MOST_AT_ONCE = 10_000  # instances at work in a region, of all sets (CloudFormation User Guide, "Understand
+# CloudFormation quotas", StackSets instance operations)
 OPERATION = 3600.0  # seconds for an operation on every account of a unit
 UNFINISHED = {"RUNNING", "QUEUED", "STOPPING"}
 AUTOMATIC = {"Enabled": True, "RetainStacksOnAccountRemoval": False}  # an account that comes back finds no old roles
-PREFERENCES = {  # every account at once; one that fails holds no other up
-    "RegionConcurrencyType": "PARALLEL",
-    "FailureTolerancePercentage": 100,
-    "MaxConcurrentPercentage": 100,
-}
 NOT_YET = ("delegated admin", "enable organizations access")  # what a fresh organization answers for a while
 
 
@@ -75,7 +72,7 @@ def make_plan(want: WantedSet, found: FoundSet) -> Step:
     if want.unit not in found.units or missing:
         differs.append(f"accounts to come: {len(missing)}")
     if failed := [a for a in want.accounts if found.instances.get(a, "CURRENT") != "CURRENT"]:
-        differs.append(f"again in {', '.join(failed[:3])}{' …' if len(failed) > 3 else ''}")
+        differs.append(f"again in {some(failed)}")
     return Step("change" if differs else "keep", "stack set", name, ", ".join(differs))
 
 
@@ -84,11 +81,11 @@ def definition_changes(want: WantedSet, found: FoundSet) -> list[str]:
     return differs if found.automatic else [*differs, "automatic deployment"]
 
 
-def apply(cloudformation: Any, want: WantedSet) -> None:
+def apply(cloudformation: Any, want: WantedSet, found: FoundSet) -> None:
     """Bring the set to what is wanted, from whatever state an earlier run left it in; UserError where it failed."""
-    wait_for_others(cloudformation, want)
     name, call_as = want.stack.name, want.call_as
-    found = look(cloudformation, name, call_as)
+    if wait_for_others(cloudformation, want):
+        found = look(cloudformation, name, call_as)
     definition = {
         "StackSetName": name,
         "TemplateBody": want.stack.body,
@@ -103,17 +100,26 @@ def apply(cloudformation: Any, want: WantedSet) -> None:
     if not found.body:
         send(want, lambda: cloudformation.create_stack_set(**definition))
     elif definition_changes(want, found) or failed:
-        update = {**definition, "OperationPreferences": PREFERENCES}
+        update = {**definition, "OperationPreferences": preferences(len(want.accounts))}
         wait(cloudformation, want, send(want, lambda: cloudformation.update_stack_set(**update))["OperationId"])
     if want.unit not in found.units or any(account not in found.instances for account in want.accounts):
         targets = {
             "StackSetName": name,
             "DeploymentTargets": {"OrganizationalUnitIds": [want.unit]},
             "Regions": [want.region],
-            "OperationPreferences": PREFERENCES,
+            "OperationPreferences": preferences(len(want.accounts)),
             "CallAs": call_as,
         }
         wait(cloudformation, want, send(want, lambda: cloudformation.create_stack_instances(**targets))["OperationId"])
+
+
+def preferences(accounts: int) -> dict[str, Any]:
+    """Every account at once, as far as AWS allows; one that fails holds no other up."""
+    return {
+        "RegionConcurrencyType": "PARALLEL",
+        "FailureTolerancePercentage": 100,
+        "MaxConcurrentPercentage": min(100, 100 * MOST_AT_ONCE // max(1, accounts)),
+    }
 
 
 def send(want: WantedSet, request: Any) -> Any:
@@ -129,8 +135,8 @@ def send(want: WantedSet, request: Any) -> Any:
         raise UserError(f"{want.stack.file}: stack set {want.stack.name}: {explain(error)}") from error
 
 
-def wait_for_others(cloudformation: Any, want: WantedSet) -> None:
-    """Operations that an interrupted run, or an account that moved, began."""
+def wait_for_others(cloudformation: Any, want: WantedSet) -> bool:
+    """Operations that an interrupted run, or an account that moved, began; whether there was one."""
     try:
         pages = cloudformation.get_paginator("list_stack_set_operations").paginate(
             StackSetName=want.stack.name, CallAs=want.call_as
@@ -138,10 +144,11 @@ def wait_for_others(cloudformation: Any, want: WantedSet) -> None:
         running = [o["OperationId"] for page in pages for o in page["Summaries"] if o["Status"] in UNFINISHED]
     except ClientError as error:
         if code(error) == "StackSetNotFoundException":
-            return
+            return False
         raise
     for operation in reversed(running):
         wait(cloudformation, want, operation, strict=False)
+    return bool(running)
 
 
 def wait(cloudformation: Any, want: WantedSet, operation: str, strict: bool = True) -> None:

@@ -8,16 +8,20 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import partial
 
 from botocore.exceptions import ClientError
 
 from scripts.bundle import members, model_regions, pack, stacks, stacksets
 from scripts.bundle.connect import Connection, enter
-from scripts.bundle.console import UserError, say
+from scripts.bundle.console import Progress, UserError, say, some
 from scripts.bundle.environment import Environment
 from scripts.bundle.members import Member
 from scripts.bundle.organization import Seen
+from scripts.bundle.patience import until
 from scripts.bundle.plan import Step
+from scripts.bundle.stacksets import FoundSet
+from scripts.bundle.together import together
 
 DATA_SCIENCE_STACK, TARGET_STACK = "multi-account-deployment", "multi-account-deployment-target"
 SELF_MANAGED_STACK = "multi-account-deployment-stack-sets"
@@ -142,19 +146,30 @@ def set_name(stage: str) -> str:
     return f"{TARGET_STACK}-{stage}"
 
 
+def find_sets(settings: Environment, home: Connection, stages: tuple[Stage, ...]) -> dict[str, FoundSet]:
+    """The stack sets of template 20, by stage; without Organizations there are none. home: the data science account."""
+    if settings.permission_model == "SELF_MANAGED":
+        return {}
+    cloudformation, call_as = home.client("cloudformation"), settings.stack_set_administrator
+    return {stage.name: stacksets.look(cloudformation, set_name(stage.name), call_as) for stage in stages}
+
+
 def one_by_one(
-    settings: Environment, connection: Connection, home: Connection, stages: tuple[Stage, ...], fresh: bool
+    settings: Environment,
+    connection: Connection,
+    stages: tuple[Stage, ...],
+    sets: Mapping[str, FoundSet],
+    fresh: bool,
 ) -> bool:
     """Whether template 20 goes into each account by itself.
 
-    So it is when it is asked for, and where accounts have such stacks from before. home: the data science account;
-    fresh: its stack was just made, so that no account can have one yet. UserError where stack sets own the roles.
+    So it is when it is asked for, and where accounts have such stacks from before. sets: as find_sets gives them;
+    fresh: the data science account's stack was just made, so that no account can have one yet. UserError where
+    stack sets own the roles.
     """
     if settings.permission_model == "SELF_MANAGED":
         return True
     asked = settings.target_roles == "one-by-one"
-    cloudformation, call_as = home.client("cloudformation"), settings.stack_set_administrator
-    sets = {stage.name: stacksets.look(cloudformation, set_name(stage.name), call_as) for stage in stages}
     for name, found in sets.items():
         if asked and found.instances:
             raise UserError(
@@ -165,9 +180,13 @@ def one_by_one(
     if asked or fresh or any(found.body for found in sets.values()):
         return asked
     accounts = [member.id for stage in stages for member in stage.accounts]
-    owners = [account for account in accounts if has_own_stack(connection, account, settings.roles.access)]
+    looked = together(
+        [partial(has_own_stack, connection, account, settings.roles.access) for account in accounts],
+        what="accounts looked at for roles from before",
+    )
+    owners = [account for account, owns in zip(accounts, looked, strict=True) if owns]
     if owners:
-        say(f"  note: {', '.join(owners)}: the roles have a stack of their own from before, so each account keeps one")
+        say(f"  note: {some(owners)}: the roles have a stack of their own from before, so each account keeps one")
     return bool(owners)
 
 
@@ -199,6 +218,31 @@ def plan_stack(there: Connection, want: stacks.Wanted) -> stacks.Planned:
     return stacks.Planned(want, stacks.make_plan(want, stacks.look(cloudformation, want)), cloudformation)
 
 
+def plan_account(
+    settings: Environment, connection: Connection, want: stacks.Wanted, patient: bool
+) -> list[stacks.Planned]:
+    """What one target account gets as stacks of its own. patient: its role may have yet to come."""
+    try:
+        there = enter(connection, want.account, settings.roles.access, patient)
+    except UserError as error:
+        return [waiting(want, settings, connection, error)]
+    alone = settings.administrator == "self-managed"
+    return [*([plan_self_managed(settings, there, want.account)] if alone else []), plan_stack(there, want)]
+
+
+def plan_accounts(
+    settings: Environment,
+    connection: Connection,
+    stages: tuple[Stage, ...],
+    outputs: Mapping[str, str],
+    patient: bool,
+) -> list[stacks.Planned]:
+    """As plan_account, for every account of the stages, side by side; outputs: of the data science account's stack."""
+    wanted = [target_stack(settings, stage, member.id, outputs) for stage in stages for member in stage.accounts]
+    jobs = [partial(plan_account, settings, connection, want, patient) for want in wanted]
+    return [one for planned in together(jobs, what="accounts looked at") for one in planned]
+
+
 def waiting(want: stacks.Wanted, settings: Environment, connection: Connection, why: UserError) -> stacks.Planned:
     """A stack in an account that these credentials cannot enter: who can, and the command."""
     management, role = settings.accounts.management, settings.roles.access
@@ -213,26 +257,63 @@ def waiting(want: stacks.Wanted, settings: Environment, connection: Connection, 
             ),
             want.account,
         )
-    detail = f"no way in through the role {role} (roles.access)"
-    say(f"  note: {why}")
-    return stacks.Planned(want, Step("wait", "stack", f"{want.name} in {want.account}", detail, {}, account, command))
+    step = Step(
+        "wait", "stack", f"{want.name} in {want.account}", f"no way in through the role {role} (roles.access)",
+        {"why": str(why)}, account, command,
+    )  # fmt: skip
+    return stacks.Planned(want, step)
 
 
 def apply_stacks(planned: list[stacks.Planned]) -> dict[tuple[str, str], dict[str, str]]:
     """Begin every stack that changes and wait for all: outputs by account and name. UserError with all that failed."""
-    begun = [(p, stacks.begin(p.cloudformation, p.want, p.step)) for p in planned if at_work(p.step)]
-    outputs, failed = {}, []
-    for p, id in begun:
-        try:
-            if id:
-                outputs[p.want.account, p.want.name] = stacks.wait(
-                    p.cloudformation, p.want, id, lambda line: say(f"  … {line}")
-                )
-        except UserError as error:
-            failed.append(str(error))
+    work = [p for p in planned if at_work(p.step)]
+    begun = together([partial(begin, p) for p in work], what="stacks begun")
+    outputs: dict[tuple[str, str], dict[str, str]] = {}
+    failed = [id for id in begun if isinstance(id, UserError)]
+    left = [(p, id) for p, id in zip(work, begun, strict=True) if id and not isinstance(id, UserError)]
+    if len(work) == 1:
+        for p, id in left:
+            outputs[p.want.account, p.want.name] = stacks.wait(p.cloudformation, p.want, id, told)
+        left = []
+    total, progress = len(left), Progress("stacks done", len(left))
+
+    def look() -> bool | None:
+        """Ask for all that are still at work; True when none is."""
+        remain = []
+        for (p, id), found in zip(left, together([partial(ended, p, id) for p, id in left]), strict=True):
+            if isinstance(found, UserError):
+                failed.append(found)
+            elif found is None:
+                remain.append((p, id))
+            else:
+                outputs[p.want.account, p.want.name] = found
+        left[:] = remain
+        progress(total - len(left))
+        return None if left else True
+
+    with progress:
+        until("the accounts' stacks", look, stacks.PATIENCE, lambda: "")
     if failed:
-        raise UserError("\n".join(failed))
+        raise UserError("\n".join(map(str, failed)))
     return outputs
+
+
+def told(line: str) -> None:
+    say(f"  … {line}")
+
+
+def begin(p: stacks.Planned) -> str | UserError:
+    try:
+        return stacks.begin(p.cloudformation, p.want, p.step)
+    except UserError as error:
+        return error
+
+
+def ended(p: stacks.Planned, id: str) -> dict[str, str] | UserError | None:
+    try:
+        return stacks.ended(p.cloudformation, p.want, p.cloudformation.describe_stacks(StackName=id)["Stacks"][0])
+    except UserError as error:
+        return error
 
 
 def at_work(step: Step) -> bool:

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any
 
@@ -131,7 +131,7 @@ def bucket_tags(s3: Any, bucket: str) -> dict[str, str]:
 
 
 def elsewhere(connection: Connection, region: str) -> Connection:
-    return Connection(connection.session, connection.account, region)
+    return replace(connection, region=region, clients={})
 
 
 def project_parts(

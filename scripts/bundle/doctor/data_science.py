@@ -10,10 +10,11 @@ from typing import TYPE_CHECKING, Any
 from scripts.bundle import model_regions
 from scripts.bundle.doctor import kit
 from scripts.bundle.doctor.findings import Place, finding
-from scripts.bundle.doctor.reader import UNREAD, Reader, known, together
+from scripts.bundle.doctor.reader import UNREAD, Reader, known
 from scripts.bundle.doctor.roles import read_role, service, trusts
 from scripts.bundle.doctor.targets import ACCOUNTS
 from scripts.bundle.environment import Environment
+from scripts.bundle.together import together
 
 if TYPE_CHECKING:
     from scripts.bundle.doctor.snapshot import Snapshot

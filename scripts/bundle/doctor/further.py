@@ -17,9 +17,10 @@ from scripts.bundle.doctor.findings import Place, finding
 from scripts.bundle.doctor.models import APPROVE_ANOTHER, IMAGE, let_pull, versions
 from scripts.bundle.doctor.organization import STAGES
 from scripts.bundle.doctor.projects import TITLE, Project, container
-from scripts.bundle.doctor.reader import UNREAD, Reader, known, together
+from scripts.bundle.doctor.reader import UNREAD, Reader, known
 from scripts.bundle.doctor.storage import ALIAS, let_decrypt, let_in, model_bucket, read_bucket, short, shut_out
 from scripts.bundle.environment import Environment
+from scripts.bundle.together import together
 from scripts.rehearsal.services.sagemaker.images import XGBOOST_ACCOUNTS
 
 if TYPE_CHECKING:

@@ -17,12 +17,13 @@ from scripts.bundle.doctor.catalog import PUBLISH
 from scripts.bundle.doctor.data_science import here
 from scripts.bundle.doctor.findings import Place, Request, finding
 from scripts.bundle.doctor.launch import STOCK_POLICY, needed
-from scripts.bundle.doctor.reader import UNREAD, Reader, known, together
+from scripts.bundle.doctor.reader import UNREAD, Reader, known
 from scripts.bundle.doctor.roles import may, read_role, service, trusts
 from scripts.bundle.doctor.studio import chosen
 from scripts.bundle.doctor.targets import ACCOUNTS
 from scripts.bundle.environment import Environment
 from scripts.bundle.publishing import STUDIO_TAG, bundle_bucket
+from scripts.bundle.together import together
 
 if TYPE_CHECKING:
     from scripts.bundle.doctor.snapshot import Snapshot

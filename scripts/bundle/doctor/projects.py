@@ -12,9 +12,10 @@ from scripts.bundle.doctor.catalog import usable
 from scripts.bundle.doctor.data_science import here
 from scripts.bundle.doctor.findings import Place, Request, finding
 from scripts.bundle.doctor.organization import STAGES
-from scripts.bundle.doctor.reader import UNREAD, Reader, known, together
+from scripts.bundle.doctor.reader import UNREAD, Reader, known
 from scripts.bundle.doctor.targets import role_name
 from scripts.bundle.environment import Environment
+from scripts.bundle.together import together
 
 if TYPE_CHECKING:
     from scripts.bundle.doctor.snapshot import Snapshot

@@ -8,26 +8,17 @@ from __future__ import annotations
 
 import re
 import threading
-from collections.abc import Callable, Iterable
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Final, TypeVar
 
 import botocore.session
 from botocore import xform_name
-from botocore.config import Config
 from botocore.exceptions import ClientError, EndpointConnectionError, NoCredentialsError
 
-from scripts.bundle.connect import Connection
+from scripts.bundle.connect import Connection, config
 
 READS = ("Get", "List", "Describe", "Search", "Head", "Batch")
-WORKERS = 16
-CONFIG = Config(
-    retries={"mode": "standard", "max_attempts": 8},
-    connect_timeout=10,
-    read_timeout=60,
-    max_pool_connections=WORKERS,
-)
 REFUSED = re.compile(r"AccessDenied|Unauthorized|AuthorizationError|NotAuthorized|Forbidden|^403$")
 ABSENT = re.compile(r"NoSuch|NotFound|DoesNotExist|DoesntExist|NotInUse|^404$")
 ABSENT_MESSAGE = re.compile("does not exist|doesn't exist|Cannot find|not a delegated administrator")
@@ -114,7 +105,7 @@ class Reader:
         with self._lock:
             if key not in self._clients:
                 self._clients[key] = self._core.create_client(
-                    service, region_name=key[2], config=CONFIG, **self._entered[account]
+                    service, region_name=key[2], config=config(service), **self._entered[account]
                 )
             return self._clients[key]
 
@@ -187,9 +178,3 @@ def own_keys(connection: Connection) -> dict[str, Any]:
     found = credentials.get_frozen_credentials()
     keys = {"aws_access_key_id": found.access_key, "aws_secret_access_key": found.secret_key}
     return keys | ({"aws_session_token": found.token} if found.token else {})
-
-
-def together(jobs: Iterable[Callable[[], Answer]], workers: int = WORKERS) -> list[Answer]:
-    """What the jobs answer, in their order; they run at the same time."""
-    with ThreadPoolExecutor(workers) as pool:
-        return [future.result() for future in [pool.submit(job) for job in jobs]]

@@ -18,11 +18,12 @@ from scripts.bundle.doctor import kit
 from scripts.bundle.doctor.findings import Place, finding
 from scripts.bundle.doctor.organization import STAGES
 from scripts.bundle.doctor.projects import each, parameter_place
-from scripts.bundle.doctor.reader import UNREAD, Reader, together
+from scripts.bundle.doctor.reader import UNREAD, Reader
 from scripts.bundle.doctor.roles import Role, may, read_role, role_session, service, trusts
 from scripts.bundle.doctor.targets import Target
 from scripts.bundle.environment import Environment
 from scripts.bundle.target_roles import SELF_MANAGED_ROLES, SELF_MANAGED_TEMPLATE
+from scripts.bundle.together import together
 from scripts.rehearsal.cloudformation.reader import read_yaml
 
 if TYPE_CHECKING:

@@ -30,12 +30,13 @@ from scripts.bundle.doctor.further import Further
 from scripts.bundle.doctor.hosted import Hosted
 from scripts.bundle.doctor.limits import Limits
 from scripts.bundle.doctor.organization import Organization
-from scripts.bundle.doctor.reader import NotExamined, Reader, known, together
+from scripts.bundle.doctor.reader import NotExamined, Reader, known
 from scripts.bundle.doctor.self_managed import SelfManaged
 from scripts.bundle.doctor.storage import Storage
 from scripts.bundle.doctor.studio import Studio
 from scripts.bundle.doctor.targets import Target, TargetSet
 from scripts.bundle.environment import Environment
+from scripts.bundle.together import together
 
 SUBJECTS = (
     organization, data_science, storage, launch, catalog, studio, hosted, limits, targets, self_managed, projects,

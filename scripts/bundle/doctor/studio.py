@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING, Any
 
 from scripts.bundle.doctor.data_science import here
 from scripts.bundle.doctor.findings import Place, Request, finding
-from scripts.bundle.doctor.reader import UNREAD, Reader, known, together
+from scripts.bundle.doctor.reader import UNREAD, Reader, known
 from scripts.bundle.environment import Environment
 from scripts.bundle.sections import botocore_session
+from scripts.bundle.together import together
 
 if TYPE_CHECKING:
     from scripts.bundle.doctor.snapshot import Snapshot

@@ -10,11 +10,12 @@ from typing import TYPE_CHECKING, Any
 from scripts.bundle.doctor import kit
 from scripts.bundle.doctor.findings import Place, finding
 from scripts.bundle.doctor.organization import STAGES, Account, Organization
-from scripts.bundle.doctor.reader import UNREAD, NotExamined, Reader, known, together
+from scripts.bundle.doctor.reader import UNREAD, NotExamined, Reader, known
 from scripts.bundle.doctor.roles import may, read_role, role_session, service, trusts
 from scripts.bundle.environment import Environment
 from scripts.bundle.stacks import Wanted, changes
 from scripts.bundle.target_roles import set_name
+from scripts.bundle.together import together
 
 if TYPE_CHECKING:
     from scripts.bundle.doctor.snapshot import Snapshot
