@@ -7,7 +7,6 @@ characters (CodePipeline API Reference, CustomData), so its text is short and it
 
 from __future__ import annotations
 
-import html
 import json
 import re
 from collections.abc import Iterable, Mapping
@@ -18,6 +17,7 @@ from botocore.exceptions import ClientError
 
 from pipeline.accounts import Account
 from pipeline.console import shorten
+from pipeline.page import document, money
 from pipeline.regions import Clients
 from pipeline.registry import Version, numbers
 from pipeline.report import Result
@@ -27,7 +27,6 @@ from pipeline.settings import Settings, Stage
 FILE = Path("card.json")
 PRICES = Path(__file__).with_name("prices.json")
 HOURS = 730  # of a month
-NAMED = 20  # accounts that a line names
 Place = tuple[str, str]  # account and region
 
 
@@ -65,10 +64,7 @@ def gather(
             "same": len(after & before),
             "accounts": len(accounts[stage.name]),
             "regions": list(stage.regions),
-            "cost": {
-                "before": cost(found, before, prices) if before else 0.0,
-                "after": cost(settings_of(stage, template), after, prices),
-            },
+            "cost": costs(found, before, settings_of(stage, template), after, prices),
         }
     return {
         "project": settings.project,
@@ -79,7 +75,8 @@ def gather(
         "live": number_of(live),
         "metrics": metrics(version, live_metrics(clients("sagemaker", settings.region), live)),
         "stages": stages,
-        "prices": f"{prices['currency']} a month, prices of {prices['as_of']}",
+        "names": {account.id: account.name for found in accounts.values() for account in found if account.name},
+        "prices": f"{prices['unit']} of {prices['as_of']}, {HOURS} hours a month. {prices['not_in_it']}",
     }
 
 
@@ -127,17 +124,34 @@ def default_of(template: str, name: str) -> str:
     return found[1].strip("'\"") if found else ""
 
 
-def cost(found: Mapping[str, str], places: Iterable[Place], prices: Mapping[str, Any]) -> float | None:
-    """What the instances cost in a month; None where a price is not known, as for serverless endpoints."""
-    if found.get("EndpointKind", "real-time") == "serverless":
-        return None
-    total = 0.0
+def costs(
+    found: Mapping[str, str],
+    before: set[Place],
+    wanted: Mapping[str, str],
+    after: set[Place],
+    prices: Mapping[str, Any],
+) -> dict[str, Any]:
+    """What a stage's instances cost in a month, as it is and as it will be; None for what is unknown, and why."""
+    unknown: set[str] = set()
+    sums = {"before": cost(found, before, prices, unknown), "after": cost(wanted, after, prices, unknown)}
+    return {**sums, "unknown": sorted(unknown)}
+
+
+def cost(
+    found: Mapping[str, str], places: Iterable[Place], prices: Mapping[str, Any], unknown: set[str]
+) -> float | None:
+    """What the instances cost in a month; None where a price is not known, which is then added to unknown."""
+    total, missing = 0.0, set()
     for _, region in places:
-        price = prices["regions"].get(region, {}).get(found.get("InstanceType", ""))
+        kind, instance = found.get("EndpointKind", "real-time"), found.get("InstanceType", "")
+        price = None if kind == "serverless" else prices["regions"].get(region, {}).get(instance)
         if price is None:
-            return None
-        total += price * int(found.get("InitialInstanceCount") or 1) * HOURS
-    return round(total, 2)
+            requests = "a serverless endpoint costs by its requests"
+            missing.add(requests if kind == "serverless" else f"no price of {instance or 'its instances'} in {region}")
+        else:
+            total += price * int(found.get("InitialInstanceCount") or 1) * HOURS
+    unknown |= missing
+    return None if missing else round(total, 2)
 
 
 # -- what the approver reads first -------------------------------------------------------------
@@ -169,76 +183,14 @@ def cost_text(costs: Mapping[str, Any]) -> str:
     return f"{money(costs['before'])} to {money(costs['after'])}"
 
 
-def money(value: float | None) -> str:
-    return "unknown" if value is None else f"${value:,.2f}"
-
-
 # -- the whole card ----------------------------------------------------------------------------
-
-
-def render(card: Mapping[str, Any], results: Iterable[Result]) -> bytes:
-    """The card as a page of HTML that needs nothing from anywhere."""
-    version = card["version"]
-    checks = list(results)
-    failed = [result for result in checks if result.failure]
-    facts = [
-        ("Version", f"{version['number']} ({version['arn']})"),
-        ("Approved", f"by {version['by']} at {version['at']}"),
-        ("Why", card["reason"]),
-        ("Live in production", f"version {card['live']}" if card["live"] else "none"),
-        ("Tests of staging", f"{len(checks) - len(failed)} of {len(checks)} passed"),
-        ("Pipeline execution", card["execution"]),
-    ]
-    parts = [
-        f"<h1>{escape(card['project'])}: version {escape(version['number'])}</h1>",
-        table((), facts),
-        "<h2>Metrics</h2>",
-        table(("metric", "new", "live"), [(m["name"], shown(m["new"]), shown(m["live"])) for m in card["metrics"]]),
-        "<h2>What changes</h2>",
-        table(("stage", "change", "joins", "leaves", "stays"), [change_row(n, s) for n, s in card["stages"].items()]),
-        f"<h2>Cost ({escape(card['prices'])})</h2>",
-        table(
-            ("stage", "before", "after"),
-            [(name, money(s["cost"]["before"]), money(s["cost"]["after"])) for name, s in card["stages"].items()],
-        ),
-        "<h2>Tests</h2>",
-        table(
-            ("place", "check", "result"),
-            [(r.place, r.name, r.failure or ("skipped: " + r.skipped if r.skipped else "passed")) for r in checks],
-        ),
-    ]
-    style = "body{font:15px sans-serif;margin:2em}td,th{text-align:left;padding:2px 14px 2px 0;vertical-align:top}"
-    page = f"<!doctype html><meta charset=utf-8><title>Evidence</title><style>{style}</style>{''.join(parts)}\n"
-    return page.encode()
-
-
-def change_row(name: str, stage: Mapping[str, Any]) -> tuple[str, ...]:
-    versions = f"version {stage['from'] or 'none'} to {stage['to']}"
-    return (name, versions, places_text(stage["joined"]), places_text(stage["left"]), f"{stage['same']} place(s)")
-
-
-def places_text(places: list[Any]) -> str:
-    named = [" ".join(place) for place in places[:NAMED]]
-    return ", ".join(named) + (f" and {len(places) - NAMED} more" if len(places) > NAMED else "") or "nobody"
-
-
-def shown(value: Any) -> str:
-    return "unknown" if value is None else f"{value:g}" if isinstance(value, float) else str(value)
-
-
-def table(head: Iterable[str], rows: Iterable[Iterable[Any]]) -> str:
-    heads = "".join(f"<th>{escape(cell)}</th>" for cell in head)
-    lines = "".join(f"<tr>{''.join(f'<td>{escape(cell)}</td>' for cell in row)}</tr>" for row in rows)
-    return f"<table>{f'<tr>{heads}</tr>' if heads else ''}{lines}</table>"
-
-
-def escape(value: Any) -> str:
-    return html.escape(str(value))
 
 
 def publish(s3: Any, folder: Path, results: Iterable[Result]) -> str:
     """Put the whole card into the artifact bucket; its key."""
     card = json.loads((folder / FILE).read_text(encoding="utf-8"))
     key = key_of(card["execution"])
-    s3.put_object(Bucket=card["bucket"], Key=key, Body=render(card, results), ContentType="text/html; charset=utf-8")
+    s3.put_object(
+        Bucket=card["bucket"], Key=key, Body=document(card, results).encode(), ContentType="text/html; charset=utf-8"
+    )
     return key

@@ -12,6 +12,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from threading import Lock
 from typing import Any
 
 import boto3
@@ -24,28 +25,52 @@ from pipeline.payloads import Payload, difference, read_answer, read_payloads
 from pipeline.report import Result, write_junit
 
 MANIFEST, GOLDEN = Path("deployment.json"), Path("tests/golden-payloads.json")
-AT_ONCE = 8  # accounts and regions that are asked at the same time
-CONFIG = Config(retries={"mode": "standard", "max_attempts": 5}, connect_timeout=10, read_timeout=70)
+AT_ONCE = 16  # accounts and regions that are asked at the same time
+# The build has 30 minutes (30-project.yaml). What is not asked by then is reported as a failure, with time left for one
+# more request and its retries, and for the report and the card: a build that times out would say nothing.
+SECONDS = 22 * 60.0
+OUT_OF_TIME = (
+    f"not asked any more after {SECONDS / 60:g} minutes: look at slow endpoints, or take fewer accounts a stage"
+)
+CONFIG = Config(
+    retries={"mode": "standard", "max_attempts": 5}, connect_timeout=10, read_timeout=70, max_pool_connections=AT_ONCE
+)
 
 Clients = Callable[[str], Any]  # a client of the tester's role, by the name of the service
 
 
-def tester(manifest: Mapping[str, Any], stage: str, account: str, region: str, external_id: str) -> Clients:
-    """Become the tester's role of an account."""
+def testers(manifest: Mapping[str, Any], stage: str, external_id: str) -> Callable[[str, str], Clients]:
+    """How to become the tester's role of an account, for a region.
+
+    One session makes every client, so that the descriptions of AWS's services are read once: a session for each
+    place takes a quarter of a second of processor time. Sessions are not made for threads (boto3 guide, "Session"),
+    clients are.
+    """
     partition = manifest["model_package"]["arn"].split(":")[1]
-    role = f"arn:{partition}:iam::{account}:role/{manifest['stages'][stage]['tester_role_name']}"
-    # A session of its own: boto3's default one is not made for threads.
-    answer = boto3.Session().client("sts", config=CONFIG).assume_role(
-        RoleArn=role, RoleSessionName=f"test-{manifest['project']['id']}-{stage}", ExternalId=external_id
-    )  # fmt: skip
-    credentials = answer["Credentials"]
-    session = boto3.Session(
-        aws_access_key_id=credentials["AccessKeyId"],
-        aws_secret_access_key=credentials["SecretAccessKey"],
-        aws_session_token=credentials["SessionToken"],
-        region_name=region,
-    )
-    return lambda service: session.client(service, config=CONFIG)  # type: ignore[call-overload]
+    name, session, one_at_a_time = manifest["stages"][stage]["tester_role_name"], boto3.Session(), Lock()
+    sts = session.client("sts", config=CONFIG)
+
+    def become(account: str, region: str) -> Clients:
+        credentials = sts.assume_role(
+            RoleArn=f"arn:{partition}:iam::{account}:role/{name}",
+            RoleSessionName=f"test-{manifest['project']['id']}-{stage}",
+            ExternalId=external_id,
+        )["Credentials"]
+
+        def client(service: str) -> Any:
+            with one_at_a_time:
+                return session.client(  # type: ignore[call-overload]
+                    service,
+                    region_name=region,
+                    config=CONFIG,
+                    aws_access_key_id=credentials["AccessKeyId"],
+                    aws_secret_access_key=credentials["SecretAccessKey"],
+                    aws_session_token=credentials["SessionToken"],
+                )
+
+        return client
+
+    return become
 
 
 def check_stage(
@@ -53,16 +78,17 @@ def check_stage(
     stage: str,
     payloads: tuple[Payload, ...],
     become: Callable[[str, str], Clients],
+    seconds: float = SECONDS,
 ) -> list[Result]:
     """The results of every account and region of the stage, in the manifest's order.
 
-    become: the tester's clients for an account and a region
+    become: the tester's clients for an account and a region; seconds: after which nothing more is asked
     """
-    part = manifest["stages"][stage]
+    part, ends = manifest["stages"][stage], time.monotonic() + seconds
     places = [(account["id"], region) for account in part["accounts"] for region in part["regions"]]
 
     def check(place: tuple[str, str]) -> list[Result]:
-        return check_place(manifest, stage, place, payloads, become)
+        return check_place(manifest, stage, place, payloads, become, ends)
 
     with ThreadPoolExecutor(max_workers=AT_ONCE) as pool:
         return [result for results in pool.map(check, places) for result in results]
@@ -74,8 +100,12 @@ def check_place(
     place: tuple[str, str],
     payloads: tuple[Payload, ...],
     become: Callable[[str, str], Clients],
+    ends: float,
 ) -> list[Result]:
-    """The results of one account and region; an AWS error is a failure of the check in which it comes up."""
+    """The results of one account and region; an AWS error is a failure of the check in which it comes up.
+
+    ends: when, in time.monotonic(), nothing more is asked
+    """
     account, region = place
     where, part = f"{account}/{region}", manifest["stages"][stage]
     results: list[Result] = []
@@ -83,7 +113,7 @@ def check_place(
     def check(name: str, work: Callable[[], str]) -> bool:
         started = time.monotonic()
         try:
-            failure = work()
+            failure = work() if started < ends else OUT_OF_TIME
         except (ClientError, BotoCoreError) as error:
             failure = told(error)
         seconds = time.monotonic() - started
@@ -190,9 +220,7 @@ def main() -> int:
         raise UserError("TESTER_EXTERNAL_ID is not set: the build project takes it from the Parameter Store")
     payloads = read_payloads(GOLDEN)
     say(f"asking for {manifest['model_package']['arn']}")
-    results = check_stage(
-        manifest, stage, payloads, lambda account, region: tester(manifest, stage, account, region, external_id)
-    )
+    results = check_stage(manifest, stage, payloads, testers(manifest, stage, external_id))
     for result in results:
         verdict = "FAILED" if result.failure else "skipped" if result.skipped else "ok"
         say(f"{verdict:>7}  {result.place}  {result.failure or result.name}")

@@ -4,7 +4,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from pipeline import card
+from pipeline import card, page
 from pipeline.accounts import Account
 from pipeline.console import SUMMARY_LIMIT
 from pipeline.registry import read_version
@@ -49,7 +49,9 @@ class TheCard(Repository):
         prod = self.gather(there)["stages"]["prod"]
         self.assertEqual((prod["from"], prod["to"], prod["same"]), ("1", "2", 1))
         self.assertEqual((prod["joined"], prod["left"]), ([["444444444444", REGION]], []))
-        self.assertEqual(prod["cost"], {"before": 83.95, "after": 335.8})  # 0.115 x 730, then two in two accounts
+        self.assertEqual(
+            prod["cost"], {"before": 83.95, "after": 335.8, "unknown": []}
+        )  # 0.115 x 730, then two in two accounts
 
     def test_the_first_deployment_begins_with_nothing(self) -> None:
         gathered = self.gather(nothing_deployed())
@@ -58,14 +60,18 @@ class TheCard(Repository):
         self.assertIn("version none to 2, 2 account(s)", card.summary(gathered))
 
     def test_what_is_not_in_the_table_of_prices_is_unknown(self) -> None:
-        for config in ({"InstanceType": "ml.x9.huge"}, {"EndpointKind": "serverless"}):
+        for config, why in (
+            ({"InstanceType": "ml.x9.huge"}, f"no price of ml.x9.huge in {REGION}"),
+            ({"EndpointKind": "serverless"}, "a serverless endpoint costs by its requests"),
+        ):
             gathered = self.gather(nothing_deployed(), **config)
             self.assertIsNone(gathered["stages"]["prod"]["cost"]["after"])
             self.assertIn("$0.00 to unknown", card.summary(gathered))
+            self.assertIn(f"Unknown: {why}.", page.document(gathered, []))
 
     def test_the_table_of_prices_states_its_date_and_source_and_holds_prices(self) -> None:
         prices = json.loads(card.PRICES.read_text())
-        self.assertTrue(prices["as_of"] and prices["source"])
+        self.assertTrue(prices["as_of"] and prices["source"] and prices["unit"] and prices["not_in_it"])
         for region in prices["regions"].values():
             for instance, price in region.items():
                 self.assertRegex(instance, r"^ml\.[a-z0-9]+\.[a-z0-9]+$")
@@ -87,16 +93,36 @@ class TheCard(Repository):
         ]
         self.assertEqual(card.publish(s3, self.folder, results), "evidence/run-1.html")
         (put,) = s3.called("put_object")
-        page = put["Body"].decode()
+        told = put["Body"].decode()
         self.assertEqual((put["Bucket"], put["ContentType"]), ("sagemaker-project-p-1", "text/html; charset=utf-8"))
         for text in (
-            "1 of 2 passed",
+            "1 of 2 checks failed, in 1 of 1 places",
             "expected 2, got 1",
-            "444444444444",
+            "joins: 444444444444",
+            "leaves: nobody",
             "&lt;script&gt;",
-            "unknown",
+            "-39.4%",
             "$335.80",
-            "by ann at",
+            "by ann, 01 February 2026, 00:00 UTC",
         ):
-            self.assertIn(text, page)
-        self.assertNotIn("<script>", page)
+            self.assertIn(text, told)
+        self.assertNotIn("<script>", told)
+
+    def test_of_many_accounts_the_page_shows_what_matters_and_folds_the_rest(self) -> None:
+        gathered = self.gather(deployed({"staging": "1", "prod": "1"}))
+        gathered["stages"]["staging"]["joined"] = [[f"{n:012}", r] for n in range(500) for r in ("x", "y")]
+        gathered["names"] = {"000000000007": "team seven"}
+        results = [Result(f"{n:012}/{r}", check) for n in range(500) for r in ("x", "y") for check in "abcdefghi"]
+        told = page.document(gathered, results)
+        self.assertIn("staging passed: all 9,000 checks in 1,000 place(s)", told)
+        self.assertIn("joins: 500 accounts, 1,000 places</summary>", told)
+        self.assertIn("<details><summary>1,000 place(s) without a failure", told)
+        self.assertIn("<td>000000000007 team seven, x</td><td>9 passed</td>", told)
+        self.assertLess(len(told), 120_000)
+        for n in range(0, 1_800, 9):  # the first check of 200 places
+            results[n] = Result(results[n].place, "a", failure=f"account {n}, region x, a: AccessDenied: no")
+        told = page.document(gathered, results)
+        self.assertIn("200 of 9,000 checks failed, in 200 of 1,000 places", told)
+        self.assertEqual(told.count("<td>AccessDenied: no</td>"), 100)
+        self.assertIn("and 100 more: the log of TestStaging has them all", told)
+        self.assertIn("800 place(s) without a failure", told)

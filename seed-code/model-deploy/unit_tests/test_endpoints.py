@@ -87,6 +87,12 @@ class TheChecks(unittest.TestCase):
         results = check_stage(manifest(), "staging", (slow,), lambda account, region: clients())
         self.assertIn("expected an answer within 0 ms", results[-1].failure)
 
+    def test_what_there_is_no_time_for_is_a_failure_that_says_so(self) -> None:
+        results = check_stage(manifest(), "staging", (SETOSA,), lambda account, region: clients(), seconds=0)
+        self.assertEqual([result.place for result in results], ["333333333333/us-east-1", "444444444444/us-east-1"])
+        for result in results:
+            self.assertIn("the tester's role can be assumed: not asked any more after 22 minutes", result.failure)
+
     def test_an_asynchronous_endpoint_is_not_asked_and_that_is_said(self) -> None:
         results = self.check({}, manifest(EndpointKind="asynchronous"))
         self.assertEqual(sum(bool(result.skipped) for result in results), 2)
