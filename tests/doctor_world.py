@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import io
 import json
+import re
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -17,6 +18,7 @@ from scripts.bundle.connect import connect
 from scripts.bundle.doctor import snapshot
 from scripts.bundle.doctor.findings import CHECKS, Finding, examine
 from scripts.bundle.doctor.reader import Reader
+from scripts.bundle.doctor.snapshot import Snapshot
 from scripts.rehearsal import setting as people
 from scripts.rehearsal.cloud import Cloud, Session
 from scripts.rehearsal.services.sagemaker.images import xgboost_image
@@ -125,11 +127,16 @@ class World:
         with signed_in(self.engineer(self.management)):
             return doctor.look(reader, settings, self.bundle, project)
 
-    def look_for(self, id: str, reader: Reader, project: str = "") -> list[Finding]:
-        """What one check finds, with the facts read that it looks at."""
+    def begin(self, reader: Reader, project: str = "") -> Snapshot:
+        """A snapshot that reads its facts when they are first looked at."""
         settings = environment.load(self.story.environment_path)
         with signed_in(self.engineer(self.management)):
-            return examine(snapshot.begin(reader, settings, self.bundle, project), [CHECKS[id]])
+            return snapshot.begin(reader, settings, self.bundle, project)
+
+    def look_for(self, id: str, it: Snapshot) -> list[Finding]:
+        """What one check finds, with the facts read that it looks at."""
+        with signed_in(self.engineer(self.management)):
+            return examine(it, [CHECKS[id]])
 
     def mend(self, reader: Reader, findings: list[Finding]) -> None:
         """As --fix does."""
@@ -154,6 +161,18 @@ class World:
             yield
         finally:
             file.write_text(text)
+
+
+def of_kind(text: str, administrator: str, to: str) -> str:
+    """The environment file of an organization as it would be with another administrator or publisher."""
+    if administrator == "management":
+        text = text.replace("administrator: delegated", "administrator: management")
+        text = re.sub(r"management: '\d{12}'", f"management: '{people.DATA_SCIENCE}'", text)
+    if administrator == "self-managed" and "administrator: self-managed" not in text:
+        start, end = text.index("administrator:"), text.index("roles:\n")
+        text = text[:start] + without_organizations([people.STAGING]) + text[end:]
+        text = re.sub(r"invited_accounts:\n(?:  - .*\n)+", "", text)
+    return text.replace("publishing: {to: both}", f"publishing: {{to: {to}}}")
 
 
 def make_world(cloud: Cloud, folder: Path) -> World:

@@ -16,8 +16,11 @@ from scripts.bundle.doctor.merge import merged
 from scripts.bundle.doctor.reader import Reader
 from scripts.rehearsal import setting as people
 from scripts.rehearsal.server import EmbeddedAws
-from tests.doctor_cases import cases
+from tests.doctor_cases import cases, swapped
+from tests.doctor_cases.catalog import source
 from tests.doctor_cases.organization import move
+from tests.doctor_cases.projects import project_stack
+from tests.doctor_cases.self_managed import targets
 from tests.doctor_cases.storage import OTHERS
 from tests.doctor_examination import examine_broken
 from tests.doctor_world import World, make_world
@@ -154,6 +157,26 @@ def test_accounts_of_nested_units_are_examined_too(world: World) -> None:
     finally:
         move(world, world.staging, unit)
         client.delete_organizational_unit(OrganizationalUnitId=child)
+
+
+def test_without_organizations_the_projects_own_list_says_which_accounts_are_left_over(world: World) -> None:
+    values = project_stack(world).shown
+    with swapped(values, "OrganizationalUnitStagingId", ""), swapped(values, "StagingAccountIds", "123456789012"):
+        projects = world.begin(world.reader()).projects
+    with targets(world, [world.staging]):
+        it = world.begin(world.reader())
+        it.__dict__["projects"] = projects
+        [found] = world.look_for("stage-stray", it)
+    assert world.staging in found.place.what
+    assert f"--set StagingAccountIds=123456789012,{world.staging}" in found.fix
+
+
+def test_a_region_without_connections_is_told(world: World) -> None:
+    arn = f"arn:aws:codeconnections:us-east-1:{world.account}:connection/01234567-89ab-cdef-0123-456789abcdef"
+    with source(world, arn):
+        [found] = world.look_for("source-unavailable", world.begin(world.reader("ap-southeast-3")))
+        assert world.look_for("source-unavailable", world.begin(world.reader())) == []
+    assert "leave source out" in found.fix
 
 
 # -- what the texts rest on --------------------------------------------------------------------

@@ -88,6 +88,27 @@ def test_versions_are_listed_newest_first_with_the_projects_that_run_them(kit: I
     assert f"{CATALOG}, {HOSTED}" in out
 
 
+def outdated(kit: Installation, to: str) -> dict[str, str]:
+    """What `make doctor` tells of projects that come from an older version, where versions are published so."""
+    file = kit.story.environment_path
+    text = file.read_text()
+    file.write_text(text.replace("publishing: {to: both}", f"publishing: {{to: {to}}}"))
+    try:
+        found = shown(kit, "doctor", "--bundle", str(kit.tree / "build"))["findings"]
+    finally:
+        file.write_text(text)
+    return {f["resource"]: f["what"] for f in found if f["id"] == "project-outdated"}
+
+
+def test_doctor_finds_the_older_projects_of_each_publisher(kit: Installation) -> None:
+    both = outdated(kit, "both")
+    assert both == {
+        f"project {CATALOG}": f"it comes from {kit.first}, the product offers {newer(kit)}",
+        f"project {HOSTED}": f"it comes from {kit.first}, Studio shows {newer(kit)}",
+    }
+    assert outdated(kit, "s3") == {f"project {HOSTED}": both[f"project {HOSTED}"]}
+
+
 # -- diff --------------------------------------------------------------------------------------
 
 

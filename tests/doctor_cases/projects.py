@@ -13,6 +13,7 @@ from scripts.rehearsal.services.codepipeline_state import PipelineState
 from scripts.rehearsal.services.events import EventsState
 from scripts.rehearsal.services.sagemaker.projects import Projects
 from tests.doctor_cases import case, swapped, without
+from tests.doctor_cases.catalog import source
 from tests.doctor_cases.organization import move, root
 from tests.doctor_world import REGION, World, register_version
 
@@ -55,6 +56,14 @@ def _(world: World) -> Iterator[None]:
 @case("project-administrator", "--set StackSetAdministrator=DELEGATED_ADMIN")
 def _(world: World) -> Iterator[None]:
     with swapped(project_stack(world).shown, "StackSetAdministrator", "SELF"):
+        yield
+
+
+@case("project-connection", "--set SourceConnectionArn=arn:aws:codeconnections:us-east-1:111111111111:connection/")
+def _(world: World) -> Iterator[None]:
+    arn = f"arn:aws:codeconnections:{REGION}:{world.account}:connection/"
+    ours, theirs = (f"{arn}{digit * 8}-89ab-cdef-0123-456789abcdef" for digit in "01")
+    with source(world, ours), swapped(project_stack(world).shown, "SourceConnectionArn", theirs):
         yield
 
 

@@ -21,13 +21,13 @@ def numbered(count: int) -> list[str]:
     return [f"4{number:011}" for number in range(count)]
 
 
-@case("stage-accounts", "a unit of its own for each stage")
+@case("stage-accounts", "accounts of its own for each stage")
 def _(world: World) -> Iterator[None]:
     with targets(world, numbered(2_521)):
         yield
 
 
-@case("group-accounts", "a unit of its own for each stage")
+@case("group-accounts", "accounts of its own for each stage")
 def _(world: World) -> Iterator[None]:
     with targets(world, numbered(1_400)):
         yield

@@ -19,7 +19,6 @@ from scripts.bundle.together import together
 if TYPE_CHECKING:
     from scripts.bundle.doctor.snapshot import Snapshot
 
-PUBLISH = 'make publish ARGS="--profile data-science"'
 NEARLY = 0.9  # of a limit: time to do something
 
 
@@ -52,7 +51,7 @@ class Catalog:
 def gather(reader: Reader, settings: Environment, bundle: pack.Bundle | None) -> Catalog:
     account, names = settings.accounts.data_science, settings.catalog
     if settings.publishing.to == "s3":
-        return Catalog()
+        return Catalog(objects=read_objects(reader, account, bundle))
     portfolios, views, objects = together(
         [
             partial(reader.pages, account, "servicecatalog", "ListPortfolios", "PortfolioDetails"),
@@ -161,7 +160,7 @@ def read_objects(reader: Reader, account: str, bundle: pack.Bundle | None) -> An
 def portfolio_missing(it: Snapshot) -> Iterator[Place]:
     if known(it.catalog.portfolios) and not it.catalog.portfolios:
         name = it.settings.catalog.portfolio
-        yield here(it, f"portfolio {name}", "no portfolio has this name", f"make package\n{PUBLISH}")
+        yield here(it, f"portfolio {name}", "no portfolio has this name", f"make package\n{it.make_publish}")
 
 
 @finding(
@@ -173,7 +172,7 @@ def portfolio_missing(it: Snapshot) -> Iterator[Place]:
 def product_missing(it: Snapshot) -> Iterator[Place]:
     if known(it.catalog.products) and not it.catalog.products:
         name = it.settings.catalog.product
-        yield here(it, f"product {name}", "no product has this name", f"make package\n{PUBLISH}")
+        yield here(it, f"product {name}", "no product has this name", f"make package\n{it.make_publish}")
 
 
 @finding(
@@ -261,7 +260,7 @@ def product_two_paths(it: Snapshot) -> Iterator[Place]:
 )
 def constraint_missing(it: Snapshot) -> Iterator[Place]:
     if it.catalog.product and it.catalog.portfolio and it.catalog.constraint is None:
-        yield here(it, f"product {it.settings.catalog.product}", "it has no launch constraint", PUBLISH)
+        yield here(it, f"product {it.settings.catalog.product}", "it has no launch constraint", it.make_publish)
 
 
 @finding(
@@ -274,7 +273,7 @@ def constraint_role(it: Snapshot) -> Iterator[Place]:
     found = it.catalog.constraint
     wanted = f"arn:{it.partition}:iam::{it.account}:role/{LAUNCH_ROLE}"
     if found and found["Role"] != wanted:
-        yield here(it, f"constraint {found['Id']}", f"it launches as {found['Role']}, not as {wanted}", PUBLISH)
+        yield here(it, f"constraint {found['Id']}", f"it launches as {found['Role']}, not as {wanted}", it.make_publish)
 
 
 @finding(
@@ -318,7 +317,7 @@ def version_none(it: Snapshot) -> Iterator[Place]:
             f"{v['Name']}: {'active' if v['Active'] else 'inactive'}, {v['Guidance']}, {v['Status']}".rstrip(", ")
             for v in it.catalog.versions or []
         )
-        yield here(it, f"product {it.settings.catalog.product}", states or "it has no version", PUBLISH)
+        yield here(it, f"product {it.settings.catalog.product}", states or "it has no version", it.make_publish)
 
 
 @finding(
@@ -335,7 +334,7 @@ def version_failed(it: Snapshot) -> Iterator[Place]:
                 f"version {version['Name']}",
                 "its status is FAILED: the template could not be read or is not valid",
                 f"aws servicecatalog delete-provisioning-artifact --product-id {it.catalog.product} "
-                f"--provisioning-artifact-id {version['Id']}\nthen {PUBLISH}",
+                f"--provisioning-artifact-id {version['Id']}\nthen {it.make_publish}",
             )
 
 
@@ -349,7 +348,7 @@ def version_unpublished(it: Snapshot) -> Iterator[Place]:
     names = [version["Name"] for version in usable(it)]
     if it.bundle and names and it.bundle.name not in names:
         what = f"build/ holds {it.bundle.name}, the product offers {', '.join(names)}"
-        yield here(it, f"version {it.bundle.name}", what, PUBLISH)
+        yield here(it, f"version {it.bundle.name}", what, it.make_publish)
 
 
 @finding(
@@ -401,14 +400,19 @@ def versions_many(it: Snapshot) -> Iterator[Place]:
 def seed_missing(it: Snapshot) -> Iterator[Place]:
     for key in published_keys(it):
         if key not in it.catalog.objects:
-            yield here(it, f"s3://{bundle_bucket(it.account, it.region)}/{key}", "there is no such object", PUBLISH)
+            yield here(
+                it,
+                f"s3://{bundle_bucket(it.account, it.region)}/{key}",
+                "there is no such object",
+                it.make_publish,
+            )
 
 
 def published_keys(it: Snapshot) -> list[str]:
     """The keys of this bundle's files, where it is published and its bucket could be read."""
     if not it.bundle or not isinstance(it.catalog.objects, dict):
         return []
-    names = {version["Name"] for version in it.catalog.versions or []}
+    names = {version["Name"] for version in it.catalog.versions or []} | set(it.hosted.versions)
     return [it.bundle.key(name) for name in it.bundle.files] if it.bundle.name in names else []
 
 
@@ -429,7 +433,7 @@ def seed_changed(it: Snapshot) -> Iterator[Place]:
                 f"s3://{bucket}/{key}",
                 f"it has {size:,} bytes instead of {wanted:,}",
                 f"aws s3api list-object-versions --bucket {bucket} --prefix {key} shows who wrote it; "
-                f"delete it (aws s3api delete-object --bucket {bucket} --key {key}), then {PUBLISH}",
+                f"delete it (aws s3api delete-object --bucket {bucket} --key {key}), then {it.make_publish}",
             )
 
 

@@ -12,7 +12,6 @@ from scripts.bundle.doctor import kit
 from scripts.bundle.doctor.findings import Place, finding
 from scripts.bundle.doctor.reader import UNREAD, Reader, known
 from scripts.bundle.doctor.roles import read_role, service, trusts
-from scripts.bundle.doctor.targets import ACCOUNTS
 from scripts.bundle.environment import Environment
 from scripts.bundle.together import together
 
@@ -113,7 +112,7 @@ def here(it: Snapshot, resource: str, what: str, fix: str) -> Place:
 )
 def kit_stack_missing(it: Snapshot) -> Iterator[Place]:
     if it.data_science.stack is None:
-        yield here(it, f"stack {kit.DATA_SCIENCE_STACK}", "there is no such stack", ACCOUNTS)
+        yield here(it, f"stack {kit.DATA_SCIENCE_STACK}", "there is no such stack", it.make_accounts)
 
 
 @finding(
@@ -131,7 +130,8 @@ def kit_stack_failed(it: Snapshot) -> Iterator[Place]:
             f"{stack.status} {stack.reason}".rstrip(),
             f"aws cloudformation continue-update-rollback --stack-name {stack.name}"
             if stack.status == "UPDATE_ROLLBACK_FAILED"
-            else f"aws cloudformation delete-stack --stack-name {stack.name}\nthen {ACCOUNTS} (buckets and keys stay)",
+            else f"aws cloudformation delete-stack --stack-name {stack.name} (buckets and keys stay)\n"
+            f"then {it.make_accounts}",
         )
 
 
@@ -146,7 +146,7 @@ def kit_stack_differs(it: Snapshot) -> Iterator[Place]:
     if stack and not stack.broken:
         changed = kit.differences(stack, *kit.data_science_stack(it))
         if changed:
-            yield here(it, f"stack {stack.name}", f"it differs in: {changed}", ACCOUNTS)
+            yield here(it, f"stack {stack.name}", f"it differs in: {changed}", it.make_accounts)
 
 
 @finding(
@@ -159,7 +159,7 @@ def model_region_missing(it: Snapshot) -> Iterator[Place]:
     for region, stack in it.data_science.further.items():
         if stack is None or (stack and stack.broken):
             what = f"{region}: {stack.status}" if stack else f"{region} has no stack {model_regions.STACK}"
-            yield Place(it.account, f"stack {model_regions.STACK}", what, ACCOUNTS, region)
+            yield Place(it.account, f"stack {model_regions.STACK}", what, it.make_accounts, region)
 
 
 @finding(

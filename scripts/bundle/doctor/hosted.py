@@ -13,14 +13,12 @@ from typing import TYPE_CHECKING, Any
 from scripts.bundle import hosting, pack
 from scripts.bundle.console import UserError
 from scripts.bundle.doctor import kit
-from scripts.bundle.doctor.catalog import PUBLISH
 from scripts.bundle.doctor.data_science import here
 from scripts.bundle.doctor.findings import Place, Request, finding
 from scripts.bundle.doctor.launch import STOCK_POLICY, needed
 from scripts.bundle.doctor.reader import UNREAD, Reader, known
 from scripts.bundle.doctor.roles import may, read_role, service, trusts
 from scripts.bundle.doctor.studio import chosen
-from scripts.bundle.doctor.targets import ACCOUNTS
 from scripts.bundle.environment import Environment
 from scripts.bundle.publishing import STUDIO_TAG, bundle_bucket
 from scripts.bundle.together import together
@@ -37,16 +35,30 @@ PASSED_TO = {"iam:passedtoservice": ("cloudformation.amazonaws.com",)}
 class Hosted:
     """want: None where nothing is published to S3; its key is "" where no bundle is known.
 
-    templates: tags by key; same: as hosting.There has it; rules: the bucket's CORS rules; people: the data
-    scientists' roles by name
+    templates: tags by key; listed: the objects among which they are; same: as hosting.There has it; rules: the
+    bucket's CORS rules; people: the data scientists' roles by name
     """
 
     want: hosting.Hosted | None = None
     templates: Any = UNREAD
+    listed: Any = UNREAD
     same: Any = UNREAD
     rules: Any = UNREAD
     role: Any = UNREAD
     people: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def versions(self) -> dict[str, bool]:
+        """The versions that lie there, and whether Studio shows each; the newest last."""
+        tags = self.templates or {}
+        found = [one["Key"] for one in sorted(self.listed or [], key=lambda one: one["LastModified"])]
+        key, value = STUDIO_TAG
+        return {hosting.version_of(name): tags[name].get(key) == value for name in found if name in tags}
+
+    @property
+    def newest(self) -> str:
+        """The version that new projects are made from; "" where Studio shows none."""
+        return next((version for version, shown in reversed(self.versions.items()) if shown), "")
 
     @property
     def there(self) -> hosting.There:
@@ -65,16 +77,19 @@ def gather(reader: Reader, settings: Environment, bundle: pack.Bundle | None) ->
     def s3(operation: str, work: Any) -> Any:
         return reader.through(account, "s3", operation, lambda: work(reader.connection_to(account, "s3")))
 
-    templates, same, rules, role, *people = together(
+    templates, listed, same, rules, role, *people = together(
         [
             partial(s3, "ListObjectsV2", lambda home: hosting.templates(home, want.bucket)),
+            partial(
+                reader.pages, account, "s3", "ListObjectsV2", "Contents", Bucket=want.bucket, Prefix=hosting.PREFIX
+            ),
             partial(s3, "GetObject", lambda home: hosting.same_content(home, want)) if want.key else lambda: UNREAD,
             partial(s3, "GetBucketCors", lambda home: hosting.cors_rules(home.client("s3"), want)),
             partial(read_role, reader, account, NAME, policies=True),
             *(partial(read_role, reader, account, name.rsplit("/", 1)[-1], policies=True) for name in names),
         ]
     )
-    return Hosted(want, templates, same, rules, role, dict(zip(names, people, strict=True)))
+    return Hosted(want, templates, listed, same, rules, role, dict(zip(names, people, strict=True)))
 
 
 def wanted(account: str, reader: Reader, bundle: pack.Bundle | None) -> hosting.Hosted:
@@ -102,8 +117,13 @@ def template_missing(it: Snapshot) -> Iterator[Place]:
     want, found = it.hosted.want, it.hosted.templates
     if not want or not isinstance(found, dict) or want.key in found:
         return
-    if not any(tags.get(STUDIO_TAG[0]) == STUDIO_TAG[1] for tags in found.values()):
-        yield here(it, f"{want.location}*.yaml", f"{len(found)} templates are there, none that Studio shows", PUBLISH)
+    if not it.hosted.newest:
+        yield here(
+            it,
+            f"{want.location}*.yaml",
+            f"{len(found)} templates are there, none that Studio shows",
+            it.make_publish,
+        )
 
 
 @finding(
@@ -116,9 +136,8 @@ def template_unpublished(it: Snapshot) -> Iterator[Place]:
     want, found = it.hosted.want, it.hosted.templates
     if not want or not it.bundle or not found or want.key in found:
         return
-    shown = [hosting.version_of(key) for key, tags in found.items() if tags.get(STUDIO_TAG[0]) == STUDIO_TAG[1]]
-    if shown:
-        yield here(it, f"s3://{want.bucket}/{want.key}", f"Studio shows {', '.join(shown)}", PUBLISH)
+    if shown := [version for version, is_shown in it.hosted.versions.items() if is_shown]:
+        yield here(it, f"s3://{want.bucket}/{want.key}", f"Studio shows {', '.join(shown)}", it.make_publish)
 
 
 @finding(
@@ -135,7 +154,7 @@ def template_changed(it: Snapshot) -> Iterator[Place]:
             f"s3://{want.bucket}/{want.key}",
             "its content is not that of the version in its name",
             f"aws s3api list-object-versions --bucket {want.bucket} --prefix {want.key} shows who wrote it; "
-            f"delete it (aws s3api delete-object --bucket {want.bucket} --key {want.key}), then {PUBLISH}",
+            f"delete it (aws s3api delete-object --bucket {want.bucket} --key {want.key}), then {it.make_publish}",
         )
 
 
@@ -214,7 +233,7 @@ def template_location(it: Snapshot) -> Iterator[Place]:
 )
 def template_role_missing(it: Snapshot) -> Iterator[Place]:
     if it.hosted.want and it.hosted.role is None:
-        yield here(it, f"role {hosting.LAUNCH_ROLE}", "there is no such role", ACCOUNTS)
+        yield here(it, f"role {hosting.LAUNCH_ROLE}", "there is no such role", it.make_accounts)
 
 
 @finding(
@@ -269,7 +288,7 @@ def project_creator_missing(it: Snapshot) -> Iterator[Place]:
     for name, role in it.hosted.people.items():
         if role and known(role.attached) and policy not in role.attached:
             attach = f"aws iam attach-role-policy --role-name {name.rsplit('/', 1)[-1]} --policy-arn {policy}"
-            fix = f"{ACCOUNTS}, or {attach}"
+            fix = f"{it.make_accounts}\nor {attach}"
             yield here(it, f"role {name}", f"{CREATOR} is not attached", fix)
 
 

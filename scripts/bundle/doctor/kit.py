@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING, Any
 from scripts.bundle import stacks, target_roles
 from scripts.bundle.doctor.reader import Reader
 from scripts.bundle.organization import Seen
-from scripts.bundle.target_roles import DATA_SCIENCE_STACK, TARGET_STACK, template
+from scripts.bundle.target_roles import DATA_SCIENCE_STACK, TARGET_STACK, TARGET_TEMPLATE, template
 
 if TYPE_CHECKING:
     from scripts.bundle.doctor.snapshot import Snapshot
 
-__all__ = ["DATA_SCIENCE_STACK", "TARGET_STACK", "template"]
+__all__ = ["DATA_SCIENCE_STACK", "TARGET_STACK", "TARGET_TEMPLATE", "template"]
 
 PREFIX = "AmazonSageMakerServiceCatalogProductsMultiAccount"
 TEST_ROLE = f"{PREFIX}TestRole"

@@ -35,7 +35,6 @@ SETS_PER_PROJECT = 2  # staging and production
 ACCOUNTS_PER_STAGE = 2_520
 GROUP_POLICY = 20_480  # characters (SageMaker API Reference, PutModelPackageGroupPolicy)
 SHARED_BY_US = {"TargetAccountsReadGroup", "TargetAccountsUseVersions"}  # what the Build step writes anew
-SPREAD = "spread the accounts over several projects, each with a unit of its own for each stage"
 FURTHER_REGIONS = 3  # of a stage, besides the data science account's (decision 9)
 
 
@@ -89,6 +88,11 @@ def accounts_of(it: Snapshot, stage: str) -> list[str]:
     """The accounts of a stage that endpoints go to."""
     own = {it.settings.accounts.management, it.account}
     return [account.id for account in it.organization.targets(stage) if account.id not in own]
+
+
+def spread(it: Snapshot) -> str:
+    own = "accounts of its own" if it.alone else "a unit of its own"
+    return f"spread the accounts over several projects, each with {own} for each stage"
 
 
 def group_policy_size(group_arn: str, policy: str, accounts: int) -> int:
@@ -198,13 +202,13 @@ def policy_size(it: Snapshot) -> Iterator[Place]:
     for bucket in (it.storage.bundle, it.storage.models):
         size = len((bucket.policy or "").encode()) if bucket else 0
         if size > NEARLY * BUCKET_POLICY:
-            yield here(
-                it,
-                f"bucket {bucket.name}",
-                f"its policy has {size:,} bytes",
-                "name accounts by their units (aws:PrincipalOrgPaths) or the organization (aws:PrincipalOrgID), not "
-                f"one by one: aws s3api get-bucket-policy --bucket {bucket.name} shows them",
-            )
+            shorter = "take out what nobody needs any more"
+            if not it.alone:
+                by = "their units (aws:PrincipalOrgPaths) or the organization (aws:PrincipalOrgID)"
+                shorter = f"name accounts by {by}, not one by one"
+            what = f"its policy has {size:,} bytes"
+            shown = f"aws s3api get-bucket-policy --bucket {bucket.name} shows it"
+            yield here(it, f"bucket {bucket.name}", what, f"{shorter}: {shown}")
 
 
 @finding(
@@ -217,7 +221,7 @@ def stage_accounts(it: Snapshot) -> Iterator[Place]:
     for stage in STAGES:
         if (count := len(accounts_of(it, stage))) > ACCOUNTS_PER_STAGE:
             what = f"{stage} has {count:,} accounts, a stack takes {ACCOUNTS_PER_STAGE:,}"
-            yield here(it, f"stage {stage}", what, SPREAD)
+            yield here(it, f"stage {stage}", what, spread(it))
 
 
 @finding(
@@ -233,7 +237,7 @@ def group_accounts(it: Snapshot) -> Iterator[Place]:
         arn = f"arn:{it.partition}:sagemaker:{it.region}:{it.account}:model-package-group/{name}"
         if (size := group_policy_size(arn, policy, accounts)) > GROUP_POLICY:
             what = f"it would have {size:,} characters for {accounts:,} accounts"
-            yield here(it, f"model group {name}", what, SPREAD)
+            yield here(it, f"model group {name}", what, spread(it))
 
 
 @finding(

@@ -452,7 +452,8 @@ def service_control_policy(it: Snapshot) -> Iterator[Place]:
                         f"account {account.id} ({account.name})",
                         f"denied: {', '.join(denied)} (policies above it: {policies or 'none'})",
                         "except the role in the policy's Deny statement: "
-                        '"Condition": {"ArnNotLike": {"aws:PrincipalArn": "arn:aws:iam::*:role/stacksets-exec-*"}}',
+                        '"Condition": {"ArnNotLike": '
+                        f'{{"aws:PrincipalArn": "arn:{it.partition}:iam::*:role/stacksets-exec-*"}}}}',
                         region,
                     )
 

@@ -1,4 +1,4 @@
-"""The projects: their state, their parameters against the environment file, rules, pipeline and stages."""
+"""The projects: what belongs to each, their state, and their parameters against the environment file."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Any
 from scripts.bundle.doctor import kit
 from scripts.bundle.doctor.catalog import usable
 from scripts.bundle.doctor.data_science import here
-from scripts.bundle.doctor.findings import Place, Request, finding
+from scripts.bundle.doctor.findings import Place, finding
 from scripts.bundle.doctor.organization import STAGES
-from scripts.bundle.doctor.reader import UNREAD, Reader, known
+from scripts.bundle.doctor.reader import UNREAD, NotExamined, Reader, known
 from scripts.bundle.doctor.targets import role_name
 from scripts.bundle.environment import Environment
 from scripts.bundle.together import together
@@ -22,8 +22,9 @@ if TYPE_CHECKING:
 
 SHORT = {"staging": "staging", "production": "prod"}  # a stage's name in the project
 TITLE = {"staging": "Staging", "production": "Prod"}  # and in the names of the product's parameters
-RULES = ("model", "code")
+RULES = ("model", "rejected", "code")
 UNIT_OF = {"staging": "OrganizationalUnitStagingId", "production": "OrganizationalUnitProdId"}
+ACCOUNTS_OF = {"staging": "StagingAccountIds", "production": "ProdAccountIds"}
 
 
 @dataclass(frozen=True)
@@ -63,6 +64,16 @@ class Project:
         return str(self.described["ProjectStatus"])
 
     @property
+    def hosted(self) -> bool:
+        """Made from the template in S3."""
+        return bool(self.described.get("TemplateProviderDetails"))
+
+    @property
+    def connection(self) -> str:
+        """The ARN of the connection to the repositories' provider; "" for CodeCommit."""
+        return self.parameters.get("SourceConnectionArn", "")
+
+    @property
     def pipeline_name(self) -> str:
         return f"sagemaker-{self.name}-{self.id}-deploy"
 
@@ -100,6 +111,11 @@ def read_project(reader: Reader, settings: Environment, product: str, name: str)
     if not ours and not (stack and "BundleVersion" in stack.outputs):
         return None
     bare = Project(described, stack)
+    if bare.connection:
+        repository = bare.stack.outputs.get("DeployRepositoryName", "")
+        who = f"whoever may read {repository} at its provider"
+        files = " and ".join(f"{short}-config.json" for short in SHORT.values())
+        reader.leave_out(NotExamined(account, f"{files} of project {name}", f"a look into {repository}", who))
     if bare.status.startswith("Create") and bare.status != "CreateCompleted":
         return bare
     call_as = settings.stack_set_administrator
@@ -129,10 +145,14 @@ def stack_name(account: str, described: Mapping[str, Any]) -> str:
     details = described.get("ServiceCatalogProvisionedProductDetails", {})
     if id := details.get("ProvisionedProductId"):
         return f"SC-{account}-{id}"
+    return str(stack_detail(described).get("Name") or f"SC-{account}-none")
+
+
+def stack_detail(described: Mapping[str, Any]) -> Mapping[str, Any]:
+    """What DescribeProject says of the stack of a template in S3."""
     for provider in described.get("TemplateProviderDetails", []):
-        detail = provider.get("CfnTemplateProviderDetail", {})
-        return str(detail.get("StackDetail", {}).get("Name") or f"SP-{described['ProjectId']}-none")
-    return f"SC-{account}-none"
+        return dict(provider.get("CfnTemplateProviderDetail", {}).get("StackDetail", {}))
+    return {}
 
 
 def read_stage(reader: Reader, account: str, project: Project, stage: str, call_as: str) -> Stage:
@@ -217,13 +237,17 @@ def project_failed(it: Snapshot) -> Iterator[Place]:
     for project in it.projects or ():
         if project.status.endswith("Failed"):
             details = project.described.get("ServiceCatalogProvisionedProductDetails", {})
-            message = details.get("ProvisionedProductStatusMessage", "")
+            message = details.get("ProvisionedProductStatusMessage") or stack_detail(project.described).get(
+                "StatusMessage", ""
+            )
             again = "aws sagemaker delete-project --project-name " + project.name
             yield here(
                 it,
                 f"project {project.name}",
                 f"{project.status} {message}".rstrip(),
-                again if project.status != "UpdateFailed" else f"look at its stack's events, then {upgrade(project)}",
+                again
+                if project.status != "UpdateFailed"
+                else f"look at its stack's events, then {upgrade(it, project)}",
             )
 
 
@@ -250,16 +274,14 @@ def project_absent(it: Snapshot) -> Iterator[Place]:
     "It lacks what the newer versions mend.",
 )
 def project_outdated(it: Snapshot) -> Iterator[Place]:
-    newest = max(usable(it), key=lambda version: version["CreatedTime"], default=None)
+    newest = max(usable(it), key=lambda version: version["CreatedTime"], default={"Name": ""})
     for project in each(it):
         version = project.parameters.get("BundleVersion", "")
-        if newest and version != newest["Name"]:
-            yield here(
-                it,
-                f"project {project.name}",
-                f"it comes from {version}, the product offers {newest['Name']}",
-                upgrade(project),
-            )
+        offered = it.hosted.newest if project.hosted else newest["Name"]
+        if offered and version != offered:
+            who = "Studio shows" if project.hosted else "the product offers"
+            what = f"it comes from {version}, {who} {offered}"
+            yield here(it, f"project {project.name}", what, upgrade(it, project))
 
 
 @finding(
@@ -306,186 +328,36 @@ def project_administrator(it: Snapshot) -> Iterator[Place]:
             yield parameter_place(it, project, "StackSetAdministrator", value, wanted)
 
 
+def accounts_in(value: str) -> list[str]:
+    """The accounts that a parameter lists."""
+    return [account for account in value.split(",") if account]
+
+
 def parameter_place(it: Snapshot, project: Project, name: str, value: str, wanted: str) -> Place:
     return here(
         it,
         f"project {project.name}",
         f"{name} is {value}, the environment file says {wanted}",
-        upgrade(project, f"--set {name}={wanted}"),
+        upgrade(it, project, f"--set {name}={wanted}"),
     )
 
 
-def upgrade(project: Project, options: str = "") -> str:
+def upgrade(it: Snapshot, project: Project, options: str = "") -> str:
     """The command that updates a project with all of its parameters; it goes to the newest version by itself."""
-    return f'make upgrade PROJECT={project.name} ARGS="{" ".join(["--profile data-science", options]).strip()}"'
+    return f'make upgrade PROJECT={project.name} ARGS="{f"--profile {it.profile} {options}".strip()}"'
 
 
 @finding(
-    "pipeline-missing",
+    "project-connection",
     "stops",
-    "A project's pipeline is missing",
-    "An approved version is deployed by it.",
+    "A project reads its repository through another connection than the environment file names",
+    "The pipelines' role may use that one only, so the Source step fails.",
 )
-def pipeline_missing(it: Snapshot) -> Iterator[Place]:
+def project_connection(it: Snapshot) -> Iterator[Place]:
+    wanted = it.settings.source.connection_arn
     for project in each(it):
-        if project.pipeline is None:
-            yield here(
-                it,
-                f"pipeline {project.pipeline_name}",
-                f"project {project.name} has no pipeline of this name",
-                f"aws cloudformation detect-stack-drift --stack-name {project.stack.name} shows what else is gone; "
-                "then delete the project and create it anew: its model group and versions stay",
-            )
-
-
-@finding(
-    "transition-disabled",
-    "stops",
-    "A transition of a project's pipeline is switched off",
-    "Every deployment stops in front of this stage.",
-)
-def transition_disabled(it: Snapshot) -> Iterator[Place]:
-    for project in each(it):
-        for stage in project.pipeline["stageStates"] if project.pipeline else ():
-            transition = stage.get("inboundTransitionState", {})
-            if not transition.get("enabled", True):
-                reason = transition.get("disabledReason", "no reason given")
-                yield here(
-                    it,
-                    f"pipeline {project.pipeline_name}",
-                    f"into {stage['stageName']}: {reason} ({transition.get('lastChangedBy', 'unknown')})",
-                    f"aws codepipeline enable-stage-transition --pipeline-name {project.pipeline_name} "
-                    f"--stage-name {stage['stageName']} --transition-type Inbound",
-                )
-
-
-@finding(
-    "rule-missing",
-    "stops",
-    "An event rule of a project is missing",
-    "The model rule starts the pipeline when a version is approved, the code rule when the repository moves.",
-)
-def rule_missing(it: Snapshot) -> Iterator[Place]:
-    for project in each(it):
-        for name, rule in project.rules.items():
-            if rule is None and not (name == "code" and it.settings.source.provider != "codecommit"):
-                yield here(
-                    it,
-                    f"rule sagemaker-{project.id}-{name}",
-                    f"project {project.name} has no rule of this name",
-                    f"aws cloudformation detect-stack-drift --stack-name {project.stack.name} shows what else is gone; "
-                    "it must come back as templates/30-project.yaml has it",
-                )
-
-
-@finding(
-    "rule-disabled",
-    "stops",
-    "An event rule of a project is switched off",
-    "An approved version, or a commit, starts nothing.",
-    safe=True,
-)
-def rule_disabled(it: Snapshot) -> Iterator[Place]:
-    for project in each(it):
-        for rule in project.rules.values():
-            if rule and rule["State"] == "DISABLED":
-                request = Request(it.account, it.region, "events", "EnableRule", {"Name": rule["Name"]})
-                what = f"project {project.name}: it is disabled"
-                yield Place(it.account, f"rule {rule['Name']}", what, region=it.region, request=request)
-
-
-@finding(
-    "stage-stack-failed",
-    "stops",
-    "The stack of a project's stage is broken",
-    "No deployment of this stage can go on from this state.",
-)
-def stage_stack_failed(it: Snapshot) -> Iterator[Place]:
-    for project in each(it):
-        for stage in project.stages.values():
-            stack = stage.stack
-            if stack and stack.broken and stack.status != "ROLLBACK_COMPLETE":  # the Build step clears that away
-                goes_on = stack.status == "UPDATE_ROLLBACK_FAILED"
-                verb = "continue-update-rollback" if goes_on else "delete-stack"
-                yield here(
-                    it,
-                    f"stack {stack.name}",
-                    f"{stack.status} {stack.reason}".rstrip(),
-                    f"aws cloudformation {verb} --stack-name {stack.name}\nthen approve the version again",
-                )
-
-
-@finding(
-    "stage-inoperable",
-    "stops",
-    "Stack instances of a stage are INOPERABLE",
-    "A deletion failed there: the stack set cannot touch them, and every operation on them fails.",
-)
-def stage_inoperable(it: Snapshot) -> Iterator[Place]:
-    for project, stage, found in instances_that_are(it, "INOPERABLE"):
-        accounts = " ".join(sorted({instance["Account"] for instance in found}))
-        regions = " ".join(sorted({instance["Region"] for instance in found}))
-        yield here(
-            it,
-            f"stack set {project.stage_name(stage)}",
-            described(found),
-            f"aws cloudformation delete-stack-instances --stack-set-name {project.stage_name(stage)} --retain-stacks "
-            f"--call-as {it.settings.stack_set_administrator} --regions {regions} --deployment-targets "
-            f"Accounts={accounts.replace(' ', ',')},OrganizationalUnitIds={project.parameters.get(UNIT_OF[stage], '')},"
-            "AccountFilterType=INTERSECTION\nthen delete the stacks in those accounts by hand",
-        )
-
-
-@finding(
-    "stage-outdated",
-    "warns",
-    "Stack instances of a stage are OUTDATED",
-    "The last deployment failed there or did not come so far: these accounts serve another version.",
-)
-def stage_outdated(it: Snapshot) -> Iterator[Place]:
-    for project, stage, found in instances_that_are(it, "OUTDATED"):
-        yield here(
-            it,
-            f"stack set {project.stage_name(stage)}",
-            described(found),
-            f"mend what it says, then aws codepipeline start-pipeline-execution --name {project.pipeline_name}",
-        )
-
-
-def instances_that_are(it: Snapshot, status: str) -> Iterator[tuple[Project, str, list[Any]]]:
-    for project in each(it):
-        for name, stage in project.stages.items():
-            if found := [instance for instance in stage.instances or [] if instance["Status"] == status]:
-                yield project, name, found
-
-
-def described(instances: list[Any]) -> str:
-    """The first instances, and why they are as they are."""
-    lines = [
-        f"{one['Account']} {one['Region']}: {one.get('StatusReason') or one['Status']}".splitlines()[0]
-        for one in instances[:3]
-    ]
-    return "; ".join(lines) + (f"; and {len(instances) - 3} more" if len(instances) > 3 else "")
-
-
-@finding(
-    "stage-stray",
-    "warns",
-    "A stage runs endpoints in accounts that are not in its unit any more",
-    "They are not tested, and cost on, until the next deployment takes them away.",
-)
-def stage_stray(it: Snapshot) -> Iterator[Place]:
-    for project in each(it):
-        for name, stage in project.stages.items():
-            unit = it.organization.units[name]
-            if not unit or project.parameters.get(UNIT_OF[name]) != unit.id:
-                continue
-            now = {account.id for account in it.organization.targets(name)}
-            if gone := sorted({instance["Account"] for instance in stage.instances or []} - now):
-                yield here(
-                    it,
-                    f"stack set {project.stage_name(name)}",
-                    f"accounts {', '.join(gone)}",
-                    f"aws codepipeline start-pipeline-execution --name {project.pipeline_name}\n"
-                    "or move them back into the unit",
-                )
+        if project.connection and project.connection != wanted:
+            what = f"SourceConnectionArn is {project.connection}, the environment file names {wanted or 'none'}"
+            other = f"write it into source.connection_arn\nthen {it.make_accounts}"
+            own = upgrade(it, project, f"--set SourceConnectionArn={wanted}")
+            yield here(it, f"project {project.name}", what, f"{own}\nor {other}" if wanted else other)

@@ -7,7 +7,6 @@ that the environment file lists twice, or for both stages, are refused before an
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cache, partial
@@ -17,7 +16,7 @@ from scripts.bundle import policies
 from scripts.bundle.doctor import kit
 from scripts.bundle.doctor.findings import Place, finding
 from scripts.bundle.doctor.organization import STAGES
-from scripts.bundle.doctor.projects import each, parameter_place
+from scripts.bundle.doctor.projects import ACCOUNTS_OF, accounts_in, each, parameter_place
 from scripts.bundle.doctor.reader import UNREAD, Reader
 from scripts.bundle.doctor.roles import Role, may, read_role, role_session, service, trusts
 from scripts.bundle.doctor.targets import Target
@@ -31,8 +30,6 @@ if TYPE_CHECKING:
 
 ADMINISTRATION, EXECUTION = SELF_MANAGED_ROLES
 ROLES_IN_TEMPLATE = {ADMINISTRATION: "AdministrationRole", EXECUTION: "ExecutionRole"}
-ACCOUNTS = 'make accounts ARGS="--profile data-science"'
-ACCOUNTS_OF = {"staging": "StagingAccountIds", "production": "ProdAccountIds"}
 HOME = "DATA-SCIENCE"  # stands for the data science account in the policies of the template
 
 
@@ -118,7 +115,7 @@ def example(it: Snapshot, resource: str) -> str:
 def stack_sets_role_missing(it: Snapshot) -> Iterator[Place]:
     for account, name, role in it.self_managed.roles(it.account):
         if role is None:
-            yield Place(account, f"role {name}", f"account {account} has no such role", ACCOUNTS)
+            yield Place(account, f"role {name}", f"account {account} has no such role", it.make_accounts)
 
 
 @finding(
@@ -169,7 +166,7 @@ def stack_sets_role_gaps(it: Snapshot) -> Iterator[Place]:
                 f"role {name}",
                 f"it may not {'; '.join(gaps[:5])}{more}",
                 f"add to its policies what {SELF_MANAGED_TEMPLATE} gives {ROLES_IN_TEMPLATE[name]}; where the kit made "
-                f"the role, {ACCOUNTS} does it after its stack {kit.DATA_SCIENCE_STACK}-stack-sets was deleted",
+                f"the role, {it.make_accounts} does it after its stack {kit.DATA_SCIENCE_STACK}-stack-sets was deleted",
             )
 
 
@@ -186,10 +183,6 @@ def project_accounts(it: Snapshot) -> Iterator[Place]:
             value, wanted = project.parameters.get(ACCOUNTS_OF[stage], ""), getattr(listed_there, stage)
             if set(accounts_in(value)) != set(wanted):
                 yield parameter_place(it, project, ACCOUNTS_OF[stage], value or "empty", ",".join(wanted))
-
-
-def accounts_in(value: str) -> list[str]:
-    return re.findall(r"\d{12}", value)
 
 
 @finding(

@@ -18,6 +18,7 @@ from scripts.bundle.doctor import (
     limits,
     models,
     organization,
+    pipelines,
     projects,
     self_managed,
     storage,
@@ -40,13 +41,13 @@ from scripts.bundle.together import together
 
 SUBJECTS = (
     organization, data_science, storage, launch, catalog, studio, hosted, limits, targets, self_managed, projects,
-    models, further, configs,
+    pipelines, models, further, configs,
 )  # fmt: skip
 # What is gathered at the same time; the others rest on these.
 FIRST = (
     "organization", "data_science", "storage", "launch_role", "catalog", "studio", "limits", "target_sets", "hosted",
 )  # fmt: skip
-THEN = ("projects", "targets", "self_managed", "further")
+THEN = ("projects", "connections", "targets", "self_managed", "further")
 # What the seed code asks of an account in each stage, as long as there is no project.
 SEED = "seed-code/model-deploy/{}-config.json"
 
@@ -68,6 +69,25 @@ class Snapshot:
     @property
     def test_role_arn(self) -> str:
         return f"arn:{self.partition}:iam::{self.account}:role/service-role/{kit.TEST_ROLE}"
+
+    @property
+    def alone(self) -> bool:
+        """Without Organizations."""
+        return self.settings.administrator == "self-managed"
+
+    @property
+    def profile(self) -> str:
+        """The data science account's credentials, as the commands in the fixes name them."""
+        return "management" if self.settings.administrator == "management" else "data-science"
+
+    @property
+    def make_accounts(self) -> str:
+        """The command that makes the kit's stacks and roles, with the credentials that enter every account."""
+        return f'make accounts ARGS="--profile {"data-science" if self.alone else "management"}"'
+
+    @property
+    def make_publish(self) -> str:
+        return f'make publish ARGS="--profile {self.profile}"'
 
     @property
     def bundle(self) -> pack.Bundle | None:
@@ -113,6 +133,10 @@ class Snapshot:
     @cached_property
     def projects(self) -> Any:
         return projects.gather(self.reader, self.settings, self.catalog.product, self.only)
+
+    @cached_property
+    def connections(self) -> Mapping[str, Any]:
+        return studio.read_connections(self.reader, self.settings, self.projects)
 
     @cached_property
     def instances(self) -> Mapping[str, Mapping[str, tuple[str, int]]]:

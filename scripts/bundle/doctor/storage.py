@@ -115,8 +115,11 @@ def who_may(it: Snapshot) -> tuple[dict[str, Any], dict[str, Any]]:
     paths = [path for stage in STAGES if (path := it.organization.path(stage))]
     if paths:
         return {"AWS": "*"}, {"ForAnyValue:StringLike": {"aws:PrincipalOrgPaths": paths}}
-    accounts = sorted({account.id for stage in STAGES for account in it.organization.targets(stage)})
-    return {"AWS": [f"arn:{it.partition}:iam::{account}:root" for account in accounts]}, {}
+    return {"AWS": [f"arn:{it.partition}:iam::{account}:root" for account in target_accounts(it)]}, {}
+
+
+def target_accounts(it: Snapshot) -> list[str]:
+    return sorted({account.id for stage in STAGES for account in it.organization.targets(stage)})
 
 
 def read_statement(it: Snapshot, bucket: str) -> dict[str, Any]:
@@ -222,7 +225,7 @@ def let_decrypt(it: Snapshot, key: Any, policy: Any, region: str) -> Iterator[Pl
 def bundle_bucket_missing(it: Snapshot) -> Iterator[Place]:
     if it.storage.bundle is None and it.data_science.stack:
         name = bundle_bucket(it.account, it.region)
-        yield here(it, f"bucket {name}", "there is no such bucket", make_bucket(it, name) + "\nthen make publish")
+        yield here(it, f"bucket {name}", "there is no such bucket", make_bucket(it, name) + f"\nthen {it.make_publish}")
 
 
 def make_bucket(it: Snapshot, name: str) -> str:
@@ -262,14 +265,19 @@ def model_bucket_policy(it: Snapshot) -> Iterator[Place]:
 )
 def model_bucket_deny(it: Snapshot) -> Iterator[Place]:
     bucket = it.storage.models
-    if bucket and (found := denied(shut_out(it, bucket.policy, "s3:GetObject", f"arn:aws:s3:::{bucket.name}/model"))):
+    if bucket and (
+        found := denied(shut_out(it, bucket.policy, "s3:GetObject", f"arn:{it.partition}:s3:::{bucket.name}/model"))
+    ):
         label = found[0][1].statements[0].statement.label
+        paths = [it.organization.path(stage) for stage in STAGES]
+        exception = {"ForAllValues:StringNotLike": {"aws:PrincipalOrgPaths": paths}}
+        if it.alone:
+            exception = {"StringNotEquals": {"aws:PrincipalAccount": target_accounts(it)}}
         yield here(
             it,
             f"bucket {bucket.name}",
             f"statement {label} denies {short([account for account, _ in found])}",
-            f'except the target accounts in statement {label}: "Condition": {{"ForAllValues:StringNotLike": '
-            f'{{"aws:PrincipalOrgPaths": {json.dumps([it.organization.path(stage) for stage in STAGES])}}}}}',
+            f'except the target accounts in statement {label}: "Condition": {json.dumps(exception)}',
         )
 
 

@@ -19,6 +19,11 @@ if TYPE_CHECKING:
 
 ALWAYS = ("servicecatalog", "codepipeline", "codebuild", "stepfunctions", "events", "sns", "ssm", "kms")
 ENABLE = "EnableSagemakerServicecatalogPortfolio"
+# CodePipeline User Guide, "CodeStarSourceConnection for Bitbucket Cloud, GitHub, …": not available in these.
+NO_CONNECTIONS = {
+    "ap-east-1", "ap-south-2", "ap-southeast-3", "ap-southeast-4", "ap-northeast-3", "af-south-1", "me-south-1",
+    "me-central-1", "eu-south-2", "eu-central-2", "il-central-1", "us-gov-west-1",
+}  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -28,11 +33,10 @@ class Studio:
     domains: Any = UNREAD
     tags: Mapping[str, Any] = field(default_factory=dict)
     templates: Any = UNREAD
-    connection: Any = UNREAD
 
 
 def gather(reader: Reader, settings: Environment) -> Studio:
-    account, source = settings.accounts.data_science, settings.source
+    account = settings.accounts.data_science
     status, listed = together(
         [
             partial(reader.ask, account, "sagemaker", "GetSagemakerServicecatalogPortfolioStatus"),
@@ -47,11 +51,18 @@ def gather(reader: Reader, settings: Environment) -> Studio:
     tags: dict[str, Any] = {}
     if settings.publishing.to != "service-catalog" and domains and known(domains):
         tags = {d["DomainId"]: tags_of(reader, account, d["DomainArn"]) for d in domains}
-    connection: Any = UNREAD
-    if source.provider == "connection" and source.connection_arn:
-        arn = source.connection_arn
-        connection = reader.ask(account, "codeconnections", "GetConnection", arn.split(":")[3], ConnectionArn=arn)
-    return Studio(domains, tags, status["Status"] if status else status, connection)
+    return Studio(domains, tags, status["Status"] if status else status)
+
+
+def read_connections(reader: Reader, settings: Environment, projects: Any) -> Mapping[str, Any]:
+    """The connections of the environment file and of the projects, as GetConnection shows each, by ARN."""
+    account = settings.accounts.data_science
+    arns = dict.fromkeys([settings.source.connection_arn, *(project.connection for project in projects or ())])
+    found = {}
+    for arn in filter(None, arns):
+        answer = reader.ask(account, "codeconnections", "GetConnection", arn.split(":")[3], ConnectionArn=arn)
+        found[arn] = answer["Connection"] if answer else answer
+    return found
 
 
 def tags_of(reader: Reader, account: str, arn: str) -> Any:
@@ -117,7 +128,8 @@ def domain_role(it: Snapshot) -> Iterator[Place]:
                 it,
                 f"domain {domain['DomainId']} ({domain['DomainName']})",
                 f"its users work as {role}",
-                f"add {role.split(':role/')[-1]} to studio.execution_roles, then make accounts publish",
+                f"add {role.split(':role/')[-1]} to studio.execution_roles\n"
+                f"then {it.make_accounts}\nthen {it.make_publish}",
             )
 
 
@@ -156,12 +168,12 @@ def region_service(it: Snapshot) -> Iterator[Place]:
 @finding(
     "source-unavailable",
     "stops",
-    "CodeCommit is not in the region",
-    "The projects' repositories cannot be made there.",
+    "The source provider is not in the region",
+    "The projects' repositories cannot be made there, or their pipelines cannot read them.",
 )
 def source_unavailable(it: Snapshot) -> Iterator[Place]:
-    regions = botocore_session().get_available_regions("codecommit", it.partition)
-    if it.settings.source.provider == "codecommit" and it.region not in regions:
+    codecommit = it.region in botocore_session().get_available_regions("codecommit", it.partition)
+    if it.settings.source.provider == "codecommit" and not codecommit:
         yield here(
             it,
             "service codecommit",
@@ -169,6 +181,10 @@ def source_unavailable(it: Snapshot) -> Iterator[Place]:
             "use GitHub, GitLab or Bitbucket: `source: {provider: connection, connection_arn: …}` in the environment "
             "file, or another region",
         )
+    if it.settings.source.provider == "connection" and it.region in NO_CONNECTIONS:
+        instead = "leave source out of the environment file: CodeCommit is there; or " if codecommit else ""
+        what = f"CodePipeline has no connections in {it.region}"
+        yield here(it, "service codeconnections", what, f"{instead}choose another region in the environment file")
 
 
 @finding(
@@ -178,14 +194,15 @@ def source_unavailable(it: Snapshot) -> Iterator[Place]:
     "Pipelines read their repository through it.",
 )
 def connection_missing(it: Snapshot) -> Iterator[Place]:
-    if it.studio.connection is None:
-        yield here(
-            it,
-            it.settings.source.connection_arn,
-            "there is no such connection",
-            "aws codeconnections create-connection --provider-type GitHub --connection-name projects, finish it in "
-            "the console (Developer Tools, Connections), and put its ARN into source.connection_arn",
-        )
+    for arn, found in it.connections.items():
+        if found is None:
+            yield here(
+                it,
+                arn,
+                "there is no such connection",
+                "aws codeconnections create-connection --provider-type GitHub --connection-name projects, finish it "
+                "in the console (Developer Tools, Connections), and put its ARN into source.connection_arn",
+            )
 
 
 @finding(
@@ -195,11 +212,11 @@ def connection_missing(it: Snapshot) -> Iterator[Place]:
     "A connection is PENDING until somebody has signed in to the provider, which only the console can ask for.",
 )
 def connection_pending(it: Snapshot) -> Iterator[Place]:
-    found = it.studio.connection
-    if found and found["Connection"]["ConnectionStatus"] != "AVAILABLE":
-        yield here(
-            it,
-            it.settings.source.connection_arn,
-            f"its status is {found['Connection']['ConnectionStatus']}",
-            'Developer Tools console, Settings, Connections: choose it, then "Update pending connection"',
-        )
+    for arn, found in it.connections.items():
+        if found and found["ConnectionStatus"] != "AVAILABLE":
+            yield here(
+                it,
+                arn,
+                f"its status is {found['ConnectionStatus']}",
+                'Developer Tools console, Settings, Connections: choose it, then "Update pending connection"',
+            )

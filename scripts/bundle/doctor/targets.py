@@ -20,8 +20,6 @@ from scripts.bundle.together import together
 if TYPE_CHECKING:
     from scripts.bundle.doctor.snapshot import Snapshot
 
-ACCOUNTS = 'make accounts ARGS="--profile management"'
-
 
 @dataclass(frozen=True)
 class TargetSet:
@@ -135,6 +133,7 @@ def read_target(
     "`make accounts` makes the model's role and the tester's role through this role (roles.access).",
 )
 def target_closed(it: Snapshot) -> Iterator[Place]:
+    from_account = it.account if it.alone else it.settings.accounts.management
     for target in it.targets:
         if target.closed:
             role = it.settings.roles.access
@@ -143,7 +142,7 @@ def target_closed(it: Snapshot) -> Iterator[Place]:
                 f"role {role}",
                 f"account {target.where}: {target.closed}",
                 f"in that account: aws iam create-role --role-name {role} --assume-role-policy-document "
-                f"'{trust_of(it.settings.accounts.management, it.partition)}', and attach AdministratorAccess; "
+                f"'{trust_of(from_account, it.partition)}', and attach AdministratorAccess; "
                 "or name its own role in roles.access",
             )
 
@@ -165,7 +164,7 @@ def target_stack_missing(it: Snapshot) -> Iterator[Place]:
     for target in it.targets:
         if target.stack is None and (target.model_role is None or target.tester_role is None):
             what = f"account {target.where} has no stack {kit.TARGET_STACK}"
-            yield Place(target.account.id, f"stack {kit.TARGET_STACK}", what, ACCOUNTS, it.region)
+            yield Place(target.account.id, f"stack {kit.TARGET_STACK}", what, it.make_accounts, it.region)
 
 
 @finding(
@@ -181,7 +180,7 @@ def target_stack_failed(it: Snapshot) -> Iterator[Place]:
                 target.account.id,
                 f"stack {target.stack.name}",
                 f"account {target.where}: {target.stack.status} {target.stack.reason}".rstrip(),
-                f"{remove_stack(it, target)}\nthen {ACCOUNTS}",
+                f"{remove_stack(it, target)}\nthen {it.make_accounts}",
                 it.region,
             )
 
@@ -198,7 +197,7 @@ def target_stack_differs(it: Snapshot) -> Iterator[Place]:
             continue
         if changed := kit.differences(target.stack, *kit.target_stack(it, target.stage, target.account.id)):
             what = f"account {target.where} differs in: {changed}"
-            yield Place(target.account.id, f"stack {target.stack.name}", what, ACCOUNTS, it.region)
+            yield Place(target.account.id, f"stack {target.stack.name}", what, it.make_accounts, it.region)
 
 
 @finding(
@@ -219,7 +218,7 @@ def target_set_differs(it: Snapshot) -> Iterator[Place]:
             changed.append("automatic deployment, which is off")
         if changed:
             what = f"it differs in: {', '.join(changed)}"
-            yield Place(it.account, f"stack set {set_name(stage)}", what, ACCOUNTS, it.region)
+            yield Place(it.account, f"stack set {set_name(stage)}", what, it.make_accounts, it.region)
 
 
 @finding(
@@ -241,7 +240,7 @@ def target_set_account(it: Snapshot) -> Iterator[Place]:
             why = states.get(account.id, "" if account.id in there else "it has no stack instance")
             if why and account.id not in own:
                 what = f"account {account.id} ({account.name}): {why}"
-                yield Place(account.id, f"stack set {set_name(stage)}", what, ACCOUNTS, it.region)
+                yield Place(account.id, f"stack set {set_name(stage)}", what, it.make_accounts, it.region)
 
 
 @finding(
@@ -259,7 +258,9 @@ def model_role_missing(it: Snapshot) -> Iterator[Place]:
 
 def missing_role(it: Snapshot, target: Target, name: str) -> Place:
     what = f"account {target.where} has the kit's stack, but not the role {name}"
-    return Place(target.account.id, f"role {name}", what, f"{remove_stack(it, target)}\nthen {ACCOUNTS}", it.region)
+    return Place(
+        target.account.id, f"role {name}", what, f"{remove_stack(it, target)}\nthen {it.make_accounts}", it.region
+    )
 
 
 def remove_stack(it: Snapshot, target: Target) -> str:
@@ -316,7 +317,7 @@ def model_role_reads(it: Snapshot) -> Iterator[Place]:
                 target.account.id,
                 f"role {name}",
                 f"account {target.where}: it may not {'; '.join(missing)}",
-                f"{ACCOUNTS}, or add to the role's policy what templates/20-target-account.yaml gives ModelRole",
+                f"{it.make_accounts}\nor add to the role's policy what {kit.TARGET_TEMPLATE} gives ModelRole",
             )
 
 
@@ -452,6 +453,6 @@ def short_of_instances(it: Snapshot, times: int) -> Iterator[Place]:
                     f"quota {instance} for endpoint usage",
                     f"account {target.where} may run {value:g}, and {needed} are needed",
                     "aws service-quotas request-service-quota-increase --service-code sagemaker "
-                    f"--quota-code {code} --desired-value {count * 2}",
+                    f"--quota-code {code} --desired-value {count * 2} --region {region}",
                     region,
                 )
