@@ -26,8 +26,8 @@ from pipeline.report import Result, write_junit
 
 MANIFEST, GOLDEN = Path("deployment.json"), Path("tests/golden-payloads.json")
 AT_ONCE = 16  # accounts and regions that are asked at the same time
-# The build has 30 minutes (30-project.yaml). What is not asked by then is reported as a failure, with time left for one
-# more request and its retries, and for the report and the card: a build that times out would say nothing.
+# The build has 45 minutes (30-project.yaml). What is not asked by then is reported as a failure, with time left for a
+# request that hangs and its retries, and for the report and the card: a build that times out would say nothing.
 SECONDS = 22 * 60.0
 OUT_OF_TIME = (
     f"not asked any more after {SECONDS / 60:g} minutes: look at slow endpoints, or take fewer accounts a stage"
