@@ -179,6 +179,14 @@ def test_a_region_without_connections_is_told(world: World) -> None:
     assert "leave source out" in found.fix
 
 
+def test_no_connections_stay_open_to_a_target_account_once_it_is_read(world: World) -> None:
+    """A thousand accounts' would be more than a process may have."""
+    reader = world.reader(fresh=True)
+    world.look_for("target-closed", it := world.begin(reader))
+    assert {target.account.id for target in it.targets} == {world.staging, world.production}
+    assert {account for account, _, _ in reader._clients} == {world.management, world.account}
+
+
 # -- what the texts rest on --------------------------------------------------------------------
 
 

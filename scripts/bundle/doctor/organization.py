@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from scripts.bundle.doctor.findings import Place, finding
@@ -182,28 +183,22 @@ def read_controls(reader: Reader, units: Mapping[str, Any]) -> Mapping[str, tupl
     kinds = {kind["Type"] for root in roots or [] for kind in root["PolicyTypes"] if kind["Status"] == "ENABLED"}
     if "SERVICE_CONTROL_POLICY" not in kinds:
         return {} if known(roots) else UNREAD
+    ask, pages = partial(reader.ask, reader.account, "organizations"), partial(reader.pages, reader.account)
+    policies = pages("organizations", "ListPolicies", "Policies", Filter="SERVICE_CONTROL_POLICY")
+    if not known(policies):
+        return UNREAD
     accounts = [account for unit in units.values() if unit for account in unit.accounts]
-    targets = {name for account in accounts for name in (*account.parents, account.id)}
-    documents: dict[str, Policy | None] = {}
-    found: dict[str, tuple[Policy, ...]] = {}
-    for target in sorted(targets):
-        listed = reader.pages(
-            reader.account,
-            "organizations",
-            "ListPoliciesForTarget",
-            "Policies",
-            TargetId=target,
-            Filter="SERVICE_CONTROL_POLICY",
-        )
-        if not known(listed):
+    found: dict[str, list[Policy]] = {name: [] for account in accounts for name in (*account.parents, account.id)}
+    for policy in policies or []:  # there are fewer of them than accounts
+        targets = pages("organizations", "ListTargetsForPolicy", "Targets", PolicyId=policy["Id"])
+        answer = ask("DescribePolicy", PolicyId=policy["Id"])
+        if not known(targets) or not answer:
             return UNREAD
-        for policy in listed or []:
-            if policy["Id"] not in documents:
-                answer = reader.ask(reader.account, "organizations", "DescribePolicy", PolicyId=policy["Id"])
-                content = answer["Policy"]["Content"] if answer else ""
-                documents[policy["Id"]] = parse(content, policy["Name"], "", "control") if content else None
-        found[target] = tuple(d for policy in listed or [] if (d := documents[policy["Id"]]))
-    return found
+        document = parse(answer["Policy"]["Content"], policy["Name"], "", "control")
+        for target in targets or []:
+            if target["TargetId"] in found:
+                found[target["TargetId"]].append(document)
+    return {target: tuple(documents) for target, documents in found.items()}
 
 
 # -- the checks --------------------------------------------------------------------------------

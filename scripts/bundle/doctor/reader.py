@@ -109,6 +109,16 @@ class Reader:
                 )
             return self._clients[key]
 
+    def forget(self, account: str) -> None:
+        """Close an account's clients; they are made anew when they are asked for.
+
+        Those of a thousand accounts would hold a gigabyte, and more connections than a process may have.
+        """
+        with self._lock:
+            clients = [self._clients.pop(key) for key in [*self._clients] if key[0] == account]
+        for client in clients:
+            client.close()
+
     def ask(self, account: str, service: str, operation: str, region: str = "", **parameters: Any) -> Any:
         """The answer to one read request; None where AWS says that there is no such thing, UNREAD where not known."""
         return self._ask(account, service, operation, region, lambda call, _: call(**parameters))

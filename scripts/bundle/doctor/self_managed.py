@@ -52,7 +52,15 @@ def gather(reader: Reader, settings: Environment, targets: tuple[Target, ...]) -
         return SelfManaged()
     accounts = [target.account.id for target in targets if not target.closed]
     places = [(settings.accounts.data_science, ADMINISTRATION), *((account, EXECUTION) for account in accounts)]
-    first, *others = together([partial(read_role, reader, account, name, policies=True) for account, name in places])
+
+    def read(account: str, name: str) -> Any:
+        try:
+            return read_role(reader, account, name, policies=True)
+        finally:
+            if account != settings.accounts.data_science:
+                reader.forget(account)
+
+    first, *others = together([partial(read, *place) for place in places], what="roles of stack sets")
     return SelfManaged(first, dict(zip(accounts, others, strict=True)))
 
 

@@ -93,11 +93,16 @@ def gather(
             role = f"credentials that may become {settings.roles.access} in each"
             reader.leave_out(NotExamined(", ".join(a.id for a, _ in wanted[:3]), f"roles of {count}", role, who))
         return ()
-    jobs = [
-        partial(read_target, reader, settings, a, s, quotas.get(s, frozenset()), sets[s].stack_of(a.id))
-        for a, s in wanted
-    ]
-    return tuple(together(jobs))
+
+    def read(account: Account, stage: str) -> Target:
+        stack = sets[stage].stack_of(account.id)
+        try:
+            return read_target(reader, settings, account, stage, quotas.get(stage, frozenset()), stack)
+        finally:
+            reader.forget(account.id)
+
+    jobs = [partial(read, account, stage) for account, stage in wanted]
+    return tuple(together(jobs, what="target accounts"))
 
 
 def read_target(
