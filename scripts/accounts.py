@@ -24,7 +24,7 @@ import json
 from collections import Counter
 from collections.abc import Mapping, Sequence
 
-from scripts.bundle import environment, model_regions, organization, plan, stacksets
+from scripts.bundle import environment, model_regions, organization, organizing, plan, stacksets
 from scripts.bundle import target_roles as roles
 from scripts.bundle.connect import Connection, add_options, connect, enter
 from scripts.bundle.console import UserError, run, say, some
@@ -69,11 +69,11 @@ class SetUp:
 
     def organization(self) -> Seen:
         seen = organization.look(self.connection, self.settings)
-        steps = organization.make_plan(self.connection, self.settings, seen, self.asked)
+        steps = organizing.make_plan(self.connection, self.settings, seen, self.asked)
         self.show(steps)
         if self.dry_run or not plan.writes(steps):
             return seen
-        self.settings = organization.apply(self.connection, self.settings, seen, steps)
+        self.settings = organizing.apply(self.connection, self.settings, seen, steps)
         return organization.look(self.connection, self.settings)
 
     def stacks(self, seen: Seen) -> None:
@@ -144,13 +144,16 @@ class SetUp:
         same: dict[tuple[str, ...], list[str]] = {}  # the accounts that need the same commands
         for account, commands in left.items():
             same.setdefault(tuple(commands), []).append(account)
-        for needed, accounts in same.items():
+        shown = list(same.items()) if self.every or len(same) <= plan.FEW else list(same.items())[: plan.SHOWN]
+        for needed, accounts in shown:
             whose = f"account {accounts[0]}" if len(accounts) == 1 else f"{len(accounts):,} accounts"
             say(f"  left for somebody with credentials of {whose}:")
             for command in needed:
                 say(f"    {command}")
             if len(accounts) > 1:
                 say(f"    (in each of {', '.join(accounts) if self.every else some(accounts, plan.FEW)})")
+        if rest := len(same) - len(shown):
+            say(f"  {rest:,} more accounts have commands of their own; --all lists them")
         return 1 if count["wait"] and not self.dry_run else 0
 
 

@@ -185,10 +185,12 @@ def test_a_bare_organization_is_set_up_in_order_and_once(
     told = capsys.readouterr()
     kinds = [step["kind"] for step in json.loads(told.out)["steps"]]
     assert kinds[:6] == ["organization", "trusted access", "administrator", "unit", "unit", "unit"]
-    assert kinds[6:] == ["account", "account", "stack", "stack set", "stack set"]
-    assert "11 steps: 8 created, 2 changed, 1 as they were" in told.err
+    assert kinds[6:] == ["account", "account", "account", "stack", "stack set", "stack set"]
+    assert "12 steps: 8 created, 3 changed, 1 as they were" in told.err
     done = people.with_units(bare.cloud, bare.setting)
     assert {stage: bare.parent(account) for stage, account in done.targets.items()} == done.units
+    above = bare.parent(done.data_science)  # as in the post: in the unit that both stages' units are in
+    assert {bare.parent(unit) for unit in done.units.values()} == {above}
     registered = bare.organizations.list_delegated_administrators(ServicePrincipal=people.STACK_SETS)
     assert [admin["Id"] for admin in registered["DelegatedAdministrators"]] == [done.data_science]
     written = bare.writes()
@@ -315,6 +317,9 @@ def test_from_no_organization_to_a_working_one_with_new_accounts(
     organizations = manager.client("organizations")
     assert organizations.describe_organization()["Organization"]["FeatureSet"] == "ALL"
     assert len(organizations.list_accounts()["Accounts"]) == 4
+    (above,) = organizations.list_parents(ChildId=people.DATA_SCIENCE)["Parents"]
+    named = organizations.describe_organizational_unit(OrganizationalUnitId=above["Id"])["OrganizationalUnit"]["Name"]
+    assert named == "models"
     for account in ids[1:]:
         made = cloud.root(account, REGION).client("cloudformation").describe_stacks()["Stacks"]
         assert made[0]["StackName"].startswith("StackSet-")

@@ -120,7 +120,7 @@ SELF_MANAGED = (
 def test_without_organizations_the_accounts_of_each_stage_are_listed() -> None:
     found = environment.parse(SELF_MANAGED, "alone")
     assert found.targets == environment.Targets(("333333333333", "444444444444"), ("222222222222",))
-    assert (found.accounts.management, found.units) == ("", environment.PerStage("", ""))
+    assert (found.accounts.management, found.units) == ("", environment.Units("", ""))
     assert (found.stack_set_administrator, found.permission_model) == ("SELF", "SELF_MANAGED")
     assert found.target_roles == "one-by-one"
 
@@ -154,7 +154,7 @@ def test_units_may_be_named_and_a_data_science_account_may_be_new() -> None:
     found = environment.parse(
         f"{text}new_accounts: [{{name: Data science, email: ds@example.com, stage: data_science}}]\n", "new"
     )
-    assert found.units == environment.PerStage("multi-account-deployment/staging", "ou-ab12-prod2222")
+    assert found.units == environment.Units("multi-account-deployment/staging", "ou-ab12-prod2222")
     assert found.accounts.data_science == ""
 
 
@@ -201,3 +201,40 @@ def test_mistakes_in_the_optional_parts_say_what_to_do(added: str, told: str) ->
 def test_mistakes_without_organizations_say_what_to_do(old: str, new: str, told: str) -> None:
     assert old in SELF_MANAGED
     assert told in complaint(SELF_MANAGED.replace(old, new, 1))
+
+
+IDS = "staging: ou-ab12-stag1111\n  production: ou-ab12-prod2222"
+NAMES = "staging: models/eu/staging\n  production: models/eu/production"
+
+
+@pytest.mark.parametrize(
+    ("units", "where"),
+    [
+        (IDS, ""),
+        (NAMES, "models/eu"),
+        (NAMES.replace("eu/production", "us/production"), "models"),
+        ("staging: staging\n  production: production", ""),
+        (f"{IDS}\n  data_science: models", "models"),
+        (f"{NAMES}\n  data_science: ou-ab12-data3333", "ou-ab12-data3333"),
+    ],
+)
+def test_a_new_data_science_account_goes_into_the_unit_above_the_stages_unless_another_is_named(
+    units: str, where: str
+) -> None:
+    assert IDS in EXAMPLE
+    assert environment.parse(EXAMPLE.replace(IDS, units), "names").units.data_science == where
+
+
+@pytest.mark.parametrize("unit", ["models/eu/staging", "models/eu/staging/science", "models/eu/production"])
+def test_the_data_science_account_is_in_no_unit_of_a_stage(unit: str) -> None:
+    told = complaint(EXAMPLE.replace(IDS, f"{NAMES}\n  data_science: {unit}"))
+    assert "units.data_science: is the " in told
+    assert "unit or in it, whose accounts run models" in told
+
+
+def test_a_management_account_that_is_the_data_science_account_has_no_unit() -> None:
+    text = EXAMPLE.replace("administrator: delegated", "administrator: management")
+    text = text.replace("data_science: '111111111111'", "data_science: '999999999999'")
+    assert environment.parse(text.replace(IDS, NAMES), "e").units.data_science == ""
+    told = complaint(text.replace(IDS, f"{NAMES}\n  data_science: models"))
+    assert "units.data_science: has no part with `administrator: management`" in told

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Iterator
 from functools import partial
+from typing import Any
 
 import pytest
+from botocore.exceptions import ClientError
 
-from scripts.bundle import plan, stacksets
+from scripts.bundle import environment, joining, plan, stacksets
 from scripts.bundle.console import some
 from scripts.bundle.plan import Step
 from scripts.bundle.together import together
+from tests.test_environment import EXAMPLE
 
 IDS = [f"4{number:011}" for number in range(1, 301)]
 
@@ -66,3 +70,80 @@ def test_after_an_error_no_further_job_is_begun() -> None:
 @pytest.mark.parametrize(("accounts", "share"), [(0, 100), (1_000, 100), (10_000, 100), (25_000, 40), (50_000, 20)])
 def test_a_stack_set_works_on_no_more_accounts_at_once_than_aws_allows(accounts: int, share: int) -> None:
     assert stacksets.preferences(accounts)["MaxConcurrentPercentage"] == share
+
+
+# -- accounts that are made --------------------------------------------------------------------
+
+
+class Slow:
+    """Organizations that takes a while for each account: a request is done when it is listed for the second time.
+
+    most: how many were under way at once; quota: how many it makes
+    """
+
+    def __init__(self, quota: int = 1_000) -> None:
+        self.working: dict[str, dict[str, Any]] = {}
+        self.done: dict[str, dict[str, Any]] = {}
+        self.most, self.quota, self.moved = 0, quota, dict[str, str]()
+        self.seen: set[str] = set()
+
+    def create_account(self, **given: str) -> Any:
+        if len(self.done) + len(self.working) == self.quota:
+            error = {"Error": {"Code": "ConstraintViolationException"}, "Reason": "ACCOUNT_NUMBER_LIMIT_EXCEEDED"}
+            raise ClientError(error, "CreateAccount")  # type: ignore[arg-type]
+        number = len(self.done) + len(self.working)
+        status = {"Id": f"car-{number}", "AccountName": given["AccountName"], "State": "IN_PROGRESS"}
+        self.working[status["Id"]] = status
+        self.most = max(self.most, len(self.working))
+        return {"CreateAccountStatus": status}
+
+    def get_paginator(self, operation: str) -> Any:
+        assert operation == "list_create_account_status"
+        return self
+
+    def paginate(self, **given: list[str]) -> Iterator[Any]:
+        assert given == {"States": ["IN_PROGRESS"]}
+        for id in self.seen & self.working.keys():
+            self.done[id] = self.working.pop(id) | {"State": "SUCCEEDED", "AccountId": f"{int(id[4:]):012}"}
+        self.seen |= self.working.keys()
+        yield {"CreateAccountStatuses": list(self.working.values())}
+
+    def describe_create_account_status(self, **given: str) -> Any:
+        return {"CreateAccountStatus": (self.done | self.working)[given["CreateAccountRequestId"]]}
+
+    def list_parents(self, **_: str) -> Any:
+        return {"Parents": [{"Id": "r-ab12"}]}
+
+    def move_account(self, **given: str) -> None:
+        self.moved[given["AccountId"]] = given["DestinationParentId"]
+
+
+SETTINGS = environment.parse(EXAMPLE, "example")
+UNITS = {SETTINGS.units.staging: "ou-ab12-stag1111"}
+NEW = [{"name": f"models-{n}", "email": f"models-{n}@example.com", "stage": "staging"} for n in range(23)]
+
+
+def test_five_accounts_are_made_at_a_time_and_each_goes_into_its_unit() -> None:
+    organizations = Slow()
+    assert joining.make(organizations, SETTINGS, UNITS, NEW) == (SETTINGS, [])
+    assert organizations.most == joining.MOST_AT_ONCE == 5
+    assert list(organizations.moved.values()) == ["ou-ab12-stag1111"] * len(NEW)
+
+
+def test_requests_that_an_interrupted_run_left_are_followed_and_count() -> None:
+    organizations = Slow()
+    for number in (0, 1):
+        organizations.create_account(AccountName=NEW[number]["name"], Email=NEW[number]["email"])
+    organizations.create_account(AccountName="somebody-elses", Email="other@example.com")
+    assert joining.make(organizations, SETTINGS, UNITS, NEW)[1] == []
+    assert organizations.most == 5
+    assert (len(organizations.done), len(organizations.moved)) == (len(NEW) + 1, len(NEW))
+
+
+def test_at_the_quota_those_that_were_asked_for_are_finished_and_the_rest_is_told() -> None:
+    organizations = Slow(quota=7)
+    _, problems = joining.make(organizations, SETTINGS, UNITS, NEW)
+    assert len(organizations.moved) == 7
+    assert problems == [
+        "the organization has as many accounts as its quota allows: 16 of new_accounts are not made. " + joining.THEN
+    ]

@@ -6,8 +6,8 @@ import os
 import signal
 import sys
 import time
-from collections.abc import Callable, Iterable, Sequence
-from typing import Self
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import Self, TypeVar
 
 from botocore.exceptions import (
     BotoCoreError,
@@ -23,6 +23,9 @@ from scripts import leave
 
 INTERRUPTED = 130  # the exit code after Ctrl-C, as shells have it
 SOON, PROGRESS, PROGRESS_ON_TERMINAL = 1.0, 5.0, 0.1  # seconds before the first line of progress, and between two
+
+
+Item = TypeVar("Item")
 
 
 class UserError(Exception):
@@ -49,12 +52,12 @@ def say(message: str) -> None:
 
 
 class Progress:
-    """How far something is that takes longer than a second; what: is being done, "" for nothing told.
+    """How far something is that takes longer than a second; what is being done, "" for nothing told.
 
-    On a terminal one line that changes and goes in the end; elsewhere a line every few seconds.
+    On a terminal one line that changes and goes in the end; elsewhere a line every few seconds. total: 0 where unknown.
     """
 
-    def __init__(self, what: str, total: int) -> None:
+    def __init__(self, what: str, total: int = 0) -> None:
         self.what, self.total, self.shown = what, total, False
         self.rewrites = sys.stderr.isatty() and os.environ.get("TERM") != "dumb"
         self.next = time.monotonic() + SOON
@@ -63,7 +66,7 @@ class Progress:
         if not self.what or time.monotonic() < self.next:
             return
         self.next = time.monotonic() + (PROGRESS_ON_TERMINAL if self.rewrites else PROGRESS)
-        line, self.shown = f"  … {self.what}: {done:,} of {self.total:,}", True
+        line, self.shown = f"  … {self.what}: {done:,}" + (f" of {self.total:,}" if self.total else ""), True
         print(
             f"\r{line}\033[K" if self.rewrites else line, end="" if self.rewrites else "\n", file=sys.stderr, flush=True
         )
@@ -74,6 +77,14 @@ class Progress:
     def __exit__(self, *_: object) -> None:
         if self.shown and self.rewrites:
             print("\r\033[K", end="", file=sys.stderr, flush=True)
+
+
+def counted(what: str, items: Iterable[Item], total: int = 0) -> Iterator[Item]:
+    """The items as they come, with progress."""
+    with Progress(what, total) as progress:
+        for number, item in enumerate(items, 1):
+            progress(number)
+            yield item
 
 
 def some(items: Iterable[str], most: int = 3) -> str:

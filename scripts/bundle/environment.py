@@ -67,6 +67,13 @@ class PerStage:
 
 
 @dataclass(frozen=True)
+class Units(PerStage):
+    """data_science: where a data science account goes that is made or invited; empty: it stays where it is."""
+
+    data_science: str = ""
+
+
+@dataclass(frozen=True)
 class Targets:
     """The accounts of each stage, where no unit says them."""
 
@@ -150,7 +157,7 @@ class Environment:
     region: str
     administrator: Administrator
     accounts: Accounts
-    units: PerStage
+    units: Units
     regions: Regions
     roles: Roles
     tester_external_id: str
@@ -267,29 +274,50 @@ def read_accounts(section: Section, administrator: Administrator, new: tuple[New
     return accounts
 
 
-def read_where(top: Section, administrator: Administrator, accounts: Accounts) -> tuple[PerStage, Targets | None]:
+def read_where(top: Section, administrator: Administrator, accounts: Accounts) -> tuple[Units, Targets | None]:
     """The units, or (without Organizations) the accounts of each stage."""
     if administrator != "self-managed":
         if top.take("targets") is not None:
             top.complain(
                 "targets", "is for `administrator: self-managed` only: the units say the accounts. Leave it out"
             )
-        return read_units(top.section("units")), None
+        return read_units(top.section("units"), administrator), None
     if top.take("units") is not None:
         top.complain("units", "has no part with `administrator: self-managed`. List the accounts in targets instead")
-    return PerStage("", ""), read_targets(top.section("targets"), accounts.data_science)
+    return Units("", ""), read_targets(top.section("targets"), accounts.data_science)
 
 
-def read_units(section: Section) -> PerStage:
+def read_units(section: Section, administrator: Administrator) -> Units:
     form = (
         "a unit's id, such as ou-ab12-cdefgh34 (Organizations console, or `aws organizations list-roots`), "
         "or names from the root down, such as multi-account-deployment/staging"
     )
-    units = PerStage(section.text("staging", UNIT, form), section.text("production", UNIT, form))
+    staging, production = section.text("staging", UNIT, form), section.text("production", UNIT, form)
+    above = unit_above(staging, production) if administrator == "delegated" else ""
+    units = Units(staging, production, section.text("data_science", UNIT, form, default=above))
     section.finish()
     if units.staging == units.production and units.staging:
         section.complain("production", "is the staging unit. Every stage needs a unit of its own")
+    if units.data_science and administrator != "delegated":
+        section.complain("data_science", "has no part with `administrator: management`. Leave it out")
+    for stage in ("staging", "production"):
+        unit = getattr(units, stage)
+        if unit and f"{units.data_science}/".startswith(f"{unit}/"):
+            section.complain(
+                "data_science",
+                f"is the {stage} unit or in it, whose accounts run models. Name another, such as the one above it",
+            )
     return units
+
+
+def unit_above(staging: str, production: str) -> str:
+    """The names that both stages' units are beneath, as in the post; "" for ids, or where there is none."""
+    shared = []
+    for one, other in zip(staging.split("/")[:-1], production.split("/")[:-1], strict=False):
+        if one != other:
+            break
+        shared.append(one)
+    return "/".join(shared)
 
 
 def read_targets(section: Section, data_science: str) -> Targets:

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from botocore.exceptions import ClientError
 
-from scripts.bundle.console import UserError
+from scripts.bundle.console import UserError, counted
 from scripts.bundle.environment import UNIT_ID
+from scripts.bundle.projects import pages
 
 
 @dataclass(frozen=True)
@@ -27,25 +28,30 @@ def accounts_beneath(organizations: Any, unit: str) -> tuple[Member, ...]:
     Suspended ones are left out; a unit that is not there has none.
     """
     there = find_unit(organizations, unit)
-    found = [
-        Member(account["Id"], account["Name"])
-        for parent in (units_beneath(organizations, there) if there else ())
-        for account in pages(organizations, "list_accounts_for_parent", "Accounts", parent)
-        if account["Status"] == "ACTIVE"
-    ]
+    return active(all_beneath(organizations, there)) if there else ()
+
+
+def active(accounts: Iterable[Mapping[str, Any]]) -> tuple[Member, ...]:
+    """The active ones of accounts as Organizations lists them, by id."""
+    found = [Member(account["Id"], account["Name"]) for account in accounts if account["Status"] == "ACTIVE"]
     return tuple(sorted(found, key=lambda member: member.id))
+
+
+def all_beneath(organizations: Any, unit: str) -> list[dict[str, Any]]:
+    """Every account in a unit (its id) and in the units beneath it, whatever its status."""
+    found = (
+        account
+        for parent in units_beneath(organizations, unit)
+        for account in pages(organizations, "list_accounts_for_parent", "Accounts", ParentId=parent)
+    )
+    return list(counted(f"accounts of the unit {unit} read", found))
 
 
 def units_beneath(organizations: Any, unit: str) -> Iterator[str]:
     """The unit itself and every unit beneath it."""
     yield unit
-    for child in pages(organizations, "list_organizational_units_for_parent", "OrganizationalUnits", unit):
+    for child in pages(organizations, "list_organizational_units_for_parent", "OrganizationalUnits", ParentId=unit):
         yield from units_beneath(organizations, child["Id"])
-
-
-def pages(organizations: Any, operation: str, member: str, parent: str) -> Iterator[dict[str, Any]]:
-    for page in organizations.get_paginator(operation).paginate(ParentId=parent):
-        yield from page[member]
 
 
 def find_unit(organizations: Any, unit: str) -> str:
@@ -64,7 +70,9 @@ def find_units(organizations: Any, units: Iterable[str]) -> dict[str, str]:
         here = root = root or str(organizations.list_roots()["Roots"][0]["Id"])
         for name in unit.split("/"):
             if here and here not in children:
-                listed = pages(organizations, "list_organizational_units_for_parent", "OrganizationalUnits", here)
+                listed = pages(
+                    organizations, "list_organizational_units_for_parent", "OrganizationalUnits", ParentId=here
+                )
                 children[here] = {child["Name"]: str(child["Id"]) for child in listed}
             here = children[here].get(name, "") if here else ""
         if here:
@@ -81,13 +89,13 @@ def unit_id(organizations: Any, unit: str, key: str) -> str:
     )
 
 
-def unit_path(organizations: Any, unit: str, key: str) -> str:
+def unit_path(organizations: Any, unit: str, key: str, organization: str = "") -> str:
     """The unit's path as aws:PrincipalOrgPaths has it, with everything beneath: o-…/r-…/ou-…/*.
 
     IAM User Guide, "aws:PrincipalOrgPaths". UserError for a unit that is not there; key: where the
-    environment file names it.
+    environment file names it; organization: its id, where it is known.
     """
-    organization = organizations.describe_organization()["Organization"]["Id"]
+    organization = organization or organizations.describe_organization()["Organization"]["Id"]
     try:
         organizations.describe_organizational_unit(OrganizationalUnitId=unit)
     except ClientError as error:
@@ -97,7 +105,12 @@ def unit_path(organizations: Any, unit: str, key: str) -> str:
                 "`aws organizations list-organizational-units-for-parent` shows those that are"
             ) from error
         raise
-    parts = [unit]
-    while not parts[0].startswith("r-"):
-        parts.insert(0, organizations.list_parents(ChildId=parts[0])["Parents"][0]["Id"])
-    return "/".join([organization, *parts, "*"])
+    return "/".join([organization, *reversed(parents(organizations, unit)), unit, "*"])
+
+
+def parents(organizations: Any, child: str) -> list[str]:
+    """The ids of the units above an account or a unit, the nearest first, with the root at the end."""
+    found = [child]
+    while not found[-1].startswith("r-"):
+        found.append(str(organizations.list_parents(ChildId=found[-1])["Parents"][0]["Id"]))
+    return found[1:]

@@ -63,7 +63,7 @@ def find_stages(settings: Environment, connection: Connection, seen: Seen) -> tu
         ("production", suffix.production, seen.unit(units.production)),
     ):
         accounts = []
-        for member in members.accounts_beneath(organizations, unit):
+        for member in members.active(seen.beneath(organizations, unit)):
             other = taken.setdefault(member.id, name)
             if other == name:
                 accounts.append(member)

@@ -220,8 +220,12 @@ units:
 
 
 def invitations_of(setting: Setting) -> str:
+    """The accounts that go into their units; a management account stays where it is."""
+    delegated = setting.administrator == "delegated"
+    data_science = f"  - {{id: '{setting.data_science}', stage: data_science}}\n" if delegated else ""
     return f"""\
 invited_accounts:
+{data_science}\
   - {{id: '{setting.targets["staging"]}', stage: staging}}
   - {{id: '{setting.targets["prod"]}', stage: production}}
 """
