@@ -14,6 +14,7 @@ from scripts.bundle.doctor.findings import CHECKS
 from scripts.bundle.doctor.launch import NEEDED
 from scripts.bundle.doctor.merge import merged
 from scripts.bundle.doctor.reader import Reader
+from scripts.bundle.doctor.storage import ALIAS
 from scripts.rehearsal import setting as people
 from scripts.rehearsal.server import EmbeddedAws
 from tests.doctor_cases import cases, swapped
@@ -21,6 +22,7 @@ from tests.doctor_cases.catalog import source
 from tests.doctor_cases.organization import move
 from tests.doctor_cases.projects import project_stack
 from tests.doctor_cases.self_managed import targets
+from tests.doctor_cases.sizes import IRELAND, storage_in_ireland
 from tests.doctor_cases.storage import OTHERS
 from tests.doctor_examination import examine_broken
 from tests.doctor_world import World, make_world
@@ -177,6 +179,30 @@ def test_a_region_without_connections_is_told(world: World) -> None:
         [found] = world.look_for("source-unavailable", world.begin(world.reader("ap-southeast-3")))
         assert world.look_for("source-unavailable", world.begin(world.reader())) == []
     assert "leave source out" in found.fix
+
+
+def test_every_region_is_looked_at(world: World) -> None:
+    ireland, key = world.client("kms", region=IRELAND), {"KeyId": ALIAS}
+    with storage_in_ireland(world):
+        deny = {"Effect": "Deny", "Principal": "*", "Action": "s3:*", "Resource": "arn:aws:s3:::sagemaker-*/*"}
+        bucket = {"Bucket": world.models.replace("us-east-1", IRELAND)}
+        policy = json.dumps({"Version": "2012-10-17", "Statement": [deny]})
+        s3 = world.client("s3", region=IRELAND)
+        s3.put_bucket_policy(**bucket, Policy=policy)
+        s3.delete_public_access_block(**bucket)
+        it = world.begin(world.reader())
+        ids = ["bucket-public", "bucket-versioning", "model-bucket-encryption", "model-key-rotation"]
+        ids += ["model-bucket-deny", "model-region-missing"]
+        found = {id: {one.place.region for one in world.look_for(id, it)} for id in ids}
+        assert found == {id: {IRELAND} for id in ids}
+        assert {one.place.region for one in world.look_for("model-key-state", it)} == set()
+        ireland.disable_key(KeyId=ireland.describe_key(**key)["KeyMetadata"]["KeyId"])
+        it = world.begin(world.reader())
+        assert {one.place.region for one in world.look_for("model-key-state", it)} == {IRELAND}
+        with CASES["model-role-reads"].broken(world):
+            [reads] = world.look_for("model-role-reads", it)
+        assert f"kms:Decrypt on arn:aws:kms:{IRELAND}:" in reads.place.what
+        assert {region for target in it.targets for region, _ in target.quotas} == {"us-east-1", IRELAND}
 
 
 def test_no_connections_stay_open_to_a_target_account_once_it_is_read(world: World) -> None:

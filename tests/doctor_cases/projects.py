@@ -67,6 +67,12 @@ def _(world: World) -> Iterator[None]:
         yield
 
 
+@case("project-regions", "add eu-west-1 to regions.staging")
+def _(world: World) -> Iterator[None]:
+    with swapped(project_stack(world).shown, "StagingRegions", f"{REGION},eu-west-1"):
+        yield
+
+
 @case("pipeline-missing", "detect-stack-drift")
 def _(world: World) -> Iterator[None]:
     pipelines = world.cloud.state(PipelineState, world.account, REGION).pipelines
@@ -181,11 +187,30 @@ def _(world: World) -> Iterator[None]:
 
 @case("version-image-shared", "aws ecr set-repository-policy --region us-east-1 --repository-name models")
 def _(world: World) -> Iterator[None]:
-    ecr = world.client("ecr")
-    ecr.create_repository(repositoryName="models")
-    with another_version(world, Image=f"{world.account}.dkr.ecr.{REGION}.amazonaws.com/models:1"):
+    with pushed(world, REGION), another_version(world, Image=own_image(world)):
         yield
-    ecr.delete_repository(repositoryName="models")
+
+
+@case("version-image-missing", "docker push 111111111111.dkr.ecr.us-east-1.amazonaws.com/models:1")
+def _(world: World) -> Iterator[None]:
+    with another_version(world, Image=own_image(world)):
+        yield
+
+
+def own_image(world: World) -> str:
+    return f"{world.account}.dkr.ecr.{REGION}.amazonaws.com/models:1"
+
+
+@contextmanager
+def pushed(world: World, region: str) -> Iterator[None]:
+    """An image in a repository of the data science account's."""
+    ecr = world.client("ecr", region=region)
+    ecr.create_repository(repositoryName="models")
+    kind = "application/vnd.oci.image.manifest.v1+json"
+    manifest = {"schemaVersion": 2, "mediaType": kind, "config": {"size": 1}, "layers": []}
+    ecr.put_image(repositoryName="models", imageManifest=json.dumps(manifest), imageTag="1")
+    yield
+    ecr.delete_repository(repositoryName="models", force=True)
 
 
 @contextmanager

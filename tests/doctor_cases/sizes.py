@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any
 
 from scripts.bundle.doctor.storage import ALIAS
 from tests.doctor_cases import case, swapped
 from tests.doctor_cases.data_science import CATALOG
-from tests.doctor_cases.projects import another_version, project_stack
+from tests.doctor_cases.projects import another_version, own_image, project_stack, pushed
 from tests.doctor_cases.self_managed import targets
 from tests.doctor_world import REGION, World
 
@@ -47,48 +45,49 @@ def ireland(world: World) -> Iterator[None]:
         yield
 
 
-@case("model-region-bucket-policy", f"--region {IRELAND}")
-def _(world: World) -> Iterator[None]:
+@contextmanager
+def storage_in_ireland(world: World) -> Iterator[None]:
+    """A bucket and a key there as a careless hand makes them, and an environment file with that region."""
     s3, name = world.client("s3", region=IRELAND), world.models.replace(REGION, IRELAND)
     s3.create_bucket(Bucket=name, CreateBucketConfiguration={"LocationConstraint": IRELAND})
-    with ireland(world):
-        yield
-    s3.delete_bucket(Bucket=name)
-
-
-@case("model-region-key-policy", f"s3.{IRELAND}.amazonaws.com")
-def _(world: World) -> Iterator[None]:
     kms = world.client("kms", region=IRELAND)
     id = kms.create_key()["KeyMetadata"]["KeyId"]
     kms.create_alias(AliasName=ALIAS, TargetKeyId=id)
     with ireland(world):
         yield
     kms.delete_alias(AliasName=ALIAS)
+    s3.delete_bucket(Bucket=name)
+
+
+@case("model-region-bucket-policy", f"--region {IRELAND}")
+def _(world: World) -> Iterator[None]:
+    with storage_in_ireland(world):
+        yield
+
+
+@case("model-region-key-policy", f"s3.{IRELAND}.amazonaws.com")
+def _(world: World) -> Iterator[None]:
+    with storage_in_ireland(world):
+        yield
 
 
 @contextmanager
-def own_image(world: World) -> Iterator[None]:
+def deployed_to_ireland(world: World) -> Iterator[None]:
     """A version with an image of the data science account's, in a project with a further region."""
     with (
         swapped(project_stack(world).shown, "StagingRegions", f"{REGION},{IRELAND}"),
-        another_version(world, Image=f"{world.account}.dkr.ecr.{REGION}.amazonaws.com/models:1"),
+        another_version(world, Image=own_image(world)),
     ):
         yield
 
 
 @case("version-image-region", "aws ecr put-replication-configuration")
 def _(world: World) -> Iterator[None]:
-    with own_image(world):
+    with deployed_to_ireland(world):
         yield
 
 
 @case("version-image-region-shared", f"aws ecr set-repository-policy --region {IRELAND} --repository-name models")
 def _(world: World) -> Iterator[None]:
-    ecr: Any = world.client("ecr", region=IRELAND)
-    ecr.create_repository(repositoryName="models")
-    kind = "application/vnd.oci.image.manifest.v1+json"
-    manifest = {"schemaVersion": 2, "mediaType": kind, "config": {"size": 1}, "layers": []}
-    ecr.put_image(repositoryName="models", imageManifest=json.dumps(manifest), imageTag="1")
-    with own_image(world):
+    with pushed(world, IRELAND), deployed_to_ireland(world):
         yield
-    ecr.delete_repository(repositoryName="models", force=True)

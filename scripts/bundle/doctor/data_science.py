@@ -43,14 +43,6 @@ class DataScience:
     approvers: Any = UNREAD
     further: Mapping[str, Any] = field(default_factory=dict)  # the stack of template 11, by region
 
-    @property
-    def model_bucket_name(self) -> str:
-        return str(self.stack.outputs.get("ModelBucketName", "")) if self.stack else ""
-
-    @property
-    def model_key_arn(self) -> str:
-        return str(self.stack.outputs.get("ModelKeyArn", "")) if self.stack else ""
-
 
 # -- the facts ---------------------------------------------------------------------------------
 

@@ -16,23 +16,15 @@ from scripts.bundle.doctor.data_science import here
 from scripts.bundle.doctor.findings import Place, finding
 from scripts.bundle.doctor.models import APPROVE_ANOTHER, IMAGE, let_pull, versions
 from scripts.bundle.doctor.organization import STAGES
-from scripts.bundle.doctor.projects import TITLE, Project, container
-from scripts.bundle.doctor.reader import UNREAD, Reader, known
-from scripts.bundle.doctor.storage import ALIAS, let_decrypt, let_in, model_bucket, read_bucket, short, shut_out
+from scripts.bundle.doctor.projects import Project, container, parts, regions_of
+from scripts.bundle.doctor.reader import Reader, known
+from scripts.bundle.doctor.storage import Key, let_decrypt, let_in, model_bucket, read_bucket, read_key, short, shut_out
 from scripts.bundle.environment import Environment
 from scripts.bundle.together import together
 from scripts.rehearsal.services.sagemaker.images import XGBOOST_ACCOUNTS
 
 if TYPE_CHECKING:
     from scripts.bundle.doctor.snapshot import Snapshot
-
-
-@dataclass(frozen=True)
-class Key:
-    """described: as DescribeKey shows it."""
-
-    described: Any = UNREAD
-    policy: Any = UNREAD
 
 
 @dataclass(frozen=True)
@@ -60,7 +52,7 @@ def gather(reader: Reader, settings: Environment, projects: Any) -> Further:
     own = [
         (project, region)
         for project in projects or ()
-        for region in regions_of(project, reader.region)
+        for region in further_regions(project, reader.region)
         if str(container(project.version).get("Image", "")).startswith(f"{account}.dkr.ecr.")
     ]
     buckets: list[Any] = together(
@@ -76,19 +68,10 @@ def gather(reader: Reader, settings: Environment, projects: Any) -> Further:
     )
 
 
-def regions_of(project: Project, home: str) -> list[str]:
+def further_regions(project: Project, home: str) -> list[str]:
     """The regions of a project's stages besides its own."""
-    named = [region for stage in STAGES for region in project.parameters.get(f"{TITLE[stage]}Regions", "").split(",")]
-    return [region for region in dict.fromkeys(named) if region not in ("", home)]
-
-
-def read_key(reader: Reader, account: str, region: str) -> Key:
-    found = reader.ask(account, "kms", "DescribeKey", region, KeyId=ALIAS)
-    if not found:
-        return Key(found)
-    id = found["KeyMetadata"]["KeyId"]
-    policy = reader.ask(account, "kms", "GetKeyPolicy", region, KeyId=id, PolicyName="default")
-    return Key(found["KeyMetadata"], policy["Policy"] if policy else policy)
+    named = [region for stage in STAGES for region in regions_of(project, stage, home)]
+    return [region for region in dict.fromkeys(named) if region != home]
 
 
 def read_image(reader: Reader, account: str, project: Project, region: str) -> Image:
@@ -96,13 +79,6 @@ def read_image(reader: Reader, account: str, project: Project, region: str) -> I
     ask = partial(reader.ask, account, "ecr", region=region, repositoryName=repository)
     policy = ask("GetRepositoryPolicy")
     return Image(ask("DescribeImages", imageIds=[{kind: label}]), policy["policyText"] if policy else policy)
-
-
-def parts(image: str) -> tuple[str, str, str]:
-    """An image's repository, and its tag or digest as DescribeImages takes it."""
-    mark = "@" if "@" in image else ":"
-    repository, _, label = image.split("/", 1)[1].partition(mark)
-    return repository, "imageDigest" if mark == "@" else "imageTag", label
 
 
 # -- the checks --------------------------------------------------------------------------------
@@ -131,7 +107,7 @@ def model_region_bucket_policy(it: Snapshot) -> Iterator[Place]:
 def model_region_key_policy(it: Snapshot) -> Iterator[Place]:
     for region, key in it.further.keys.items():
         if key.described:
-            yield from let_decrypt(it, key.described, key.policy, region)
+            yield from let_decrypt(it, key, region)
 
 
 @finding(
@@ -144,7 +120,7 @@ def version_image_region(it: Snapshot) -> Iterator[Place]:
     for project, name, version in versions(it):
         text = str(container(version).get("Image", ""))
         image = IMAGE.fullmatch(text)
-        for region in regions_of(project, it.region) if image else ():
+        for region in further_regions(project, it.region) if image else ():
             found = it.further.images.get((project.name, region))
             if image and image[1] == it.account and found and found.there is None:
                 repository = parts(text)[0]

@@ -14,6 +14,7 @@ from scripts.bundle.doctor.findings import Place, finding
 from scripts.bundle.doctor.organization import STAGES
 from scripts.bundle.doctor.projects import each
 from scripts.bundle.doctor.reader import UNREAD, Reader, known
+from scripts.bundle.doctor.storage import kept_buckets
 from scripts.bundle.environment import Environment
 from scripts.bundle.together import together
 
@@ -199,8 +200,8 @@ def quota_operations(it: Snapshot) -> Iterator[Place]:
     "S3 takes 20 KB: beyond it, no statement can be added or changed.",
 )
 def policy_size(it: Snapshot) -> Iterator[Place]:
-    for bucket in (it.storage.bundle, it.storage.models):
-        size = len((bucket.policy or "").encode()) if bucket else 0
+    for region, bucket in kept_buckets(it):
+        size = len((bucket.policy or "").encode())
         if size > NEARLY * BUCKET_POLICY:
             shorter = "take out what nobody needs any more"
             if not it.alone:
@@ -208,7 +209,7 @@ def policy_size(it: Snapshot) -> Iterator[Place]:
                 shorter = f"name accounts by {by}, not one by one"
             what = f"its policy has {size:,} bytes"
             shown = f"aws s3api get-bucket-policy --bucket {bucket.name} shows it"
-            yield here(it, f"bucket {bucket.name}", what, f"{shorter}: {shown}")
+            yield Place(it.account, f"bucket {bucket.name}", what, f"{shorter}: {shown}", region)
 
 
 @finding(

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from scripts.bundle.doctor.data_science import here
 from scripts.bundle.doctor.findings import Place, finding
-from scripts.bundle.doctor.projects import TITLE, Project, container, each
+from scripts.bundle.doctor.projects import Project, container, each
 from scripts.bundle.doctor.reader import known
 from scripts.bundle.doctor.storage import short, shut_out, who_may
 
@@ -28,12 +28,6 @@ def versions(it: Snapshot) -> Iterator[tuple[Project, str, Any]]:
             yield project, f"version {version['ModelPackageVersion']} of {project.name}", version
 
 
-def regions_of(it: Snapshot, project: Project, stage: str) -> list[str]:
-    """The regions of a stage as the project has them; its own where it says nothing."""
-    value = project.parameters.get(f"{TITLE[stage]}Regions", "")
-    return value.split(",") if value else [it.region]
-
-
 @finding(
     "version-image",
     "stops",
@@ -50,6 +44,22 @@ def version_image(it: Snapshot) -> Iterator[Place]:
                 f"its image is {image or 'none'}",
                 APPROVE_ANOTHER.format(what="an image in Amazon ECR with a tag or a digest"),
             )
+        elif (home := IMAGE.fullmatch(image)) and home[2] != it.region:
+            what = f"its image lies in {home[2]}, and SageMaker pulls one from the endpoint's own region only"
+            yield here(it, name, what, APPROVE_ANOTHER.format(what=f"an image in {it.region}"))
+
+
+@finding(
+    "version-image-missing",
+    "stops",
+    "A version's image is gone",
+    "Endpoints that serve the version cannot start anew, and no new one can be made.",
+)
+def version_image_missing(it: Snapshot) -> Iterator[Place]:
+    for project, name, version in versions(it):
+        image = container(version).get("Image", "")
+        if project.image is None:
+            yield here(it, name, f"there is no {image}", f"push it again: docker push {image}")
 
 
 @finding(
@@ -61,7 +71,7 @@ def version_image(it: Snapshot) -> Iterator[Place]:
 def version_image_shared(it: Snapshot) -> Iterator[Place]:
     for project, name, version in versions(it):
         image = IMAGE.fullmatch(container(version).get("Image", ""))
-        if not image or image[1] != it.account or not known(project.repository_policy):
+        if not image or image[1] != it.account or project.image is None or not known(project.repository_policy):
             continue
         arn = f"arn:{it.partition}:ecr:{image[2]}:{it.account}:repository/{image[4]}"
         if found := shut_out(it, project.repository_policy, "ecr:BatchGetImage", arn):

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from contextlib import suppress
+from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
+from scripts.bundle import model_regions
 from scripts.bundle.doctor import kit
 from scripts.bundle.doctor.catalog import usable
 from scripts.bundle.doctor.data_science import here
@@ -49,6 +52,7 @@ class Project:
     version: Any = UNREAD
     artifact: Any = UNREAD
     artifact_policy: Any = UNREAD
+    image: Any = UNREAD  # of the data science account's registry; None where it is gone
     repository_policy: Any = UNREAD
 
     @property
@@ -201,7 +205,7 @@ def container(version: Any) -> Mapping[str, Any]:
 def with_artifact(reader: Reader, account: str, project: Project) -> Project:
     """With what S3 says of the version's artifact, and with the policies that other accounts read through."""
     found = container(project.version)
-    artifact = policy = repository = UNREAD
+    artifact = policy = described = repository = UNREAD
     if url := found.get("ModelDataUrl", ""):
         bucket, _, key = url.removeprefix("s3://").partition("/")
         artifact = reader.ask(account, "s3", "HeadObject", Bucket=bucket, Key=key)
@@ -209,12 +213,28 @@ def with_artifact(reader: Reader, account: str, project: Project) -> Project:
         policy = asked["Policy"] if asked else asked
     image = str(found.get("Image", ""))
     if image.startswith(f"{account}.dkr.ecr."):
-        region, name = image.split(".")[3], image.split("/", 1)[1].split("@")[0].rsplit(":", 1)[0]
-        asked = reader.ask(account, "ecr", "GetRepositoryPolicy", region, repositoryName=name)
+        ask = partial(reader.ask, account, "ecr", region=image.split(".")[3])
+        name, kind, label = parts(image)
+        described = ask("DescribeImages", repositoryName=name, imageIds=[{kind: label}])
+        asked = ask("GetRepositoryPolicy", repositoryName=name)
         repository = asked["policyText"] if asked else asked
-    return Project(
-        **{**project.__dict__, "artifact": artifact, "artifact_policy": policy, "repository_policy": repository}
-    )
+    return replace(project, artifact=artifact, artifact_policy=policy, image=described, repository_policy=repository)
+
+
+def parts(image: str) -> tuple[str, str, str]:
+    """An image's repository, and its tag or digest as DescribeImages takes it."""
+    mark = "@" if "@" in image else ":"
+    repository, _, label = image.split("/", 1)[1].partition(mark)
+    return repository, "imageDigest" if mark == "@" else "imageTag", label
+
+
+def regions_of(project: Project, stage: str, home: str) -> list[str]:
+    """Where a stage's endpoints run: as its configuration file says, or else the project's parameter."""
+    config = project.stages[stage].config if stage in project.stages else None
+    with suppress(ValueError, AttributeError):
+        if named := json.loads(config or "{}").get("Regions"):
+            return [str(region) for region in named]
+    return [region for region in project.parameters.get(f"{TITLE[stage]}Regions", "").split(",") if region] or [home]
 
 
 # -- the checks --------------------------------------------------------------------------------
@@ -326,6 +346,22 @@ def project_administrator(it: Snapshot) -> Iterator[Place]:
         wanted = "SELF_MANAGED" if alone else it.settings.stack_set_administrator
         if value and value != wanted:
             yield parameter_place(it, project, "StackSetAdministrator", value, wanted)
+
+
+@finding(
+    "project-regions",
+    "stops",
+    "A project deploys to a region that the environment file does not name",
+    "There is no bucket for its models there: the Build step cannot copy the version.",
+)
+def project_regions(it: Snapshot) -> Iterator[Place]:
+    for project in each(it):
+        for stage in STAGES:
+            there = (it.region, *model_regions.further(it.settings))
+            if missing := [r for r in regions_of(project, stage, it.region) if r not in there]:
+                what = f"its {stage} stage goes to {', '.join(missing)}"
+                fix = f"add {', '.join(missing)} to regions.{stage} in the environment file\nthen {it.make_accounts}"
+                yield here(it, f"project {project.name}", what, fix)
 
 
 def accounts_in(value: str) -> list[str]:

@@ -144,9 +144,18 @@ class Snapshot:
         return {stage: instances_of(stage, self.projects, self.limits) for stage in organization.STAGES}
 
     @cached_property
+    def regions(self) -> Mapping[str, tuple[str, ...]]:
+        """Where a stage's endpoints run: as the environment file says, and the projects."""
+        named = {stage: list(getattr(self.settings.regions, stage)) for stage in organization.STAGES}
+        for stage, regions in named.items():
+            for project in self.projects or ():
+                regions += projects.regions_of(project, stage, self.region)
+        return {stage: tuple(dict.fromkeys(regions)) for stage, regions in named.items()}
+
+    @cached_property
     def targets(self) -> tuple[Target, ...]:
         codes = {stage: frozenset(by_code) for stage, by_code in self.instances.items()}
-        return targets.gather(self.reader, self.settings, self.organization, codes, self.target_sets)
+        return targets.gather(self.reader, self.settings, self.organization, self.regions, codes, self.target_sets)
 
     @cached_property
     def self_managed(self) -> SelfManaged:

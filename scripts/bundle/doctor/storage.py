@@ -40,15 +40,26 @@ class Bucket:
 
 
 @dataclass(frozen=True)
+class Key:
+    """described: as DescribeKey shows it; None where no key has the alias."""
+
+    described: Any = UNREAD
+    policy: Any = UNREAD
+    rotation: Any = UNREAD
+
+
+@dataclass(frozen=True)
 class Storage:
-    """Each bucket is None where it does not exist. key: as DescribeKey shows it."""
+    """Of the data science account's own region. Each bucket is None where it does not exist."""
 
     bundle: Any = UNREAD
     models: Any = UNREAD
     default: Any = UNREAD
-    key: Any = UNREAD
-    key_policy: Any = UNREAD
-    rotation: Any = UNREAD
+    model_key: Key = Key()
+
+    @property
+    def key(self) -> Any:
+        return self.model_key.described
 
 
 def model_bucket(account: str, region: str) -> str:
@@ -70,21 +81,24 @@ def gather(reader: Reader, settings: Environment) -> Storage:
     found: list[Any] = together(
         [
             *(partial(read_bucket, reader, account, name) for name in buckets),
-            partial(reader.ask, account, "kms", "DescribeKey", KeyId=ALIAS),
+            partial(read_key, reader, account, region),
         ]
     )
-    bundle, models, default, key = found
-    if not key:
-        return Storage(bundle, models, default, key)
-    id = key["KeyMetadata"]["KeyId"]
-    policy = reader.ask(account, "kms", "GetKeyPolicy", KeyId=id, PolicyName="default")
-    alive = key["KeyMetadata"]["KeyState"] == "Enabled"  # only then does KMS say
-    rotation: Any = reader.ask(account, "kms", "GetKeyRotationStatus", KeyId=id) if alive else UNREAD
-    return Storage(
-        bundle,
-        models,
-        default,
-        key["KeyMetadata"],
+    return Storage(*found)
+
+
+def read_key(reader: Reader, account: str, region: str) -> Key:
+    """The models' key of a region."""
+    ask = partial(reader.ask, account, "kms", region=region)
+    found = ask("DescribeKey", KeyId=ALIAS)
+    if not found:
+        return Key(found)
+    id = found["KeyMetadata"]["KeyId"]
+    policy = ask("GetKeyPolicy", KeyId=id, PolicyName="default")
+    alive = found["KeyMetadata"]["KeyState"] == "Enabled"  # only then does KMS say
+    rotation: Any = ask("GetKeyRotationStatus", KeyId=id) if alive else UNREAD
+    return Key(
+        found["KeyMetadata"],
         policy["Policy"] if policy else policy,
         rotation["KeyRotationEnabled"] if rotation else rotation,
     )
@@ -107,6 +121,20 @@ def read_bucket(reader: Reader, account: str, name: str, region: str = "") -> An
     )
 
 
+def places(it: Snapshot) -> Iterator[tuple[str, Any, Key]]:
+    """Region, model bucket and key: of the data science account's own region, and of each further one."""
+    yield it.region, it.storage.models, it.storage.model_key
+    for region, bucket in it.further.buckets.items():
+        yield region, bucket, it.further.keys[region]
+
+
+def kept_buckets(it: Snapshot) -> Iterator[tuple[str, Bucket]]:
+    """The kit's buckets that there are, each with its region."""
+    for region, bucket in [(it.region, it.storage.bundle), *((region, models) for region, models, _ in places(it))]:
+        if bucket:
+            yield region, bucket
+
+
 # -- who may read ------------------------------------------------------------------------------
 
 
@@ -116,6 +144,11 @@ def who_may(it: Snapshot) -> tuple[dict[str, Any], dict[str, Any]]:
     if paths:
         return {"AWS": "*"}, {"ForAnyValue:StringLike": {"aws:PrincipalOrgPaths": paths}}
     return {"AWS": [f"arn:{it.partition}:iam::{account}:root" for account in target_accounts(it)]}, {}
+
+
+def everybody_known(it: Snapshot) -> bool:
+    """Whether a statement can be written that shuts nobody out: it takes the place of the one that there is."""
+    return all(it.organization.units[stage] for stage in STAGES)
 
 
 def target_accounts(it: Snapshot) -> list[str]:
@@ -190,6 +223,8 @@ def denied(found: list[tuple[str, Decision]]) -> list[tuple[str, Decision]]:
 
 def let_in(it: Snapshot, bucket: Bucket, region: str = "") -> Iterator[Place]:
     """The statement that is missing in a bucket's policy, merged into it."""
+    if not everybody_known(it):
+        return
     found = shut_out(it, bucket.policy, "s3:GetObject", f"arn:{it.partition}:s3:::{bucket.name}/model.tar.gz")
     accounts = [account for account, decision in found if decision.reason != "explicit deny"]
     if accounts:
@@ -200,13 +235,14 @@ def let_in(it: Snapshot, bucket: Bucket, region: str = "") -> Iterator[Place]:
         yield Place(it.account, f"bucket {bucket.name}", what, region=request.region, request=request)
 
 
-def let_decrypt(it: Snapshot, key: Any, policy: Any, region: str) -> Iterator[Place]:
-    """The statement that is missing in a key's policy, merged into it. key: as DescribeKey shows it."""
-    if key["KeyState"] != "Enabled":
+def let_decrypt(it: Snapshot, found: Key, region: str) -> Iterator[Place]:
+    """The statement that is missing in a key's policy, merged into it."""
+    key = found.described
+    if key["KeyState"] != "Enabled" or not everybody_known(it):
         return
-    found = shut_out(it, policy, "kms:Decrypt", key["Arn"], region)
-    if accounts := [account for account, decision in found if decision.reason != "explicit deny"]:
-        text = merged(policy or "", [decrypt_statement(it, region)])
+    shut = shut_out(it, found.policy, "kms:Decrypt", key["Arn"], region)
+    if accounts := [account for account, decision in shut if decision.reason != "explicit deny"]:
+        text = merged(found.policy or "", [decrypt_statement(it, region)])
         parameters = {"KeyId": key["KeyId"], "PolicyName": "default", "Policy": text}
         request = Request(it.account, region, "kms", "PutKeyPolicy", parameters)
         what = f"its policy does not let in {short(accounts)}"
@@ -264,21 +300,19 @@ def model_bucket_policy(it: Snapshot) -> Iterator[Place]:
     "A Deny is stronger than every Allow.",
 )
 def model_bucket_deny(it: Snapshot) -> Iterator[Place]:
-    bucket = it.storage.models
-    if bucket and (
-        found := denied(shut_out(it, bucket.policy, "s3:GetObject", f"arn:{it.partition}:s3:::{bucket.name}/model"))
-    ):
+    for region, bucket, _ in places(it):
+        resource = f"arn:{it.partition}:s3:::{bucket.name}/model" if bucket else ""
+        found = denied(shut_out(it, bucket.policy, "s3:GetObject", resource, region)) if bucket else []
+        if not found:
+            continue
         label = found[0][1].statements[0].statement.label
         paths = [it.organization.path(stage) for stage in STAGES]
         exception = {"ForAllValues:StringNotLike": {"aws:PrincipalOrgPaths": paths}}
         if it.alone:
             exception = {"StringNotEquals": {"aws:PrincipalAccount": target_accounts(it)}}
-        yield here(
-            it,
-            f"bucket {bucket.name}",
-            f"statement {label} denies {short([account for account, _ in found])}",
-            f'except the target accounts in statement {label}: "Condition": {json.dumps(exception)}',
-        )
+        what = f"statement {label} denies {short([account for account, _ in found])}"
+        fix = f'except the target accounts in statement {label}: "Condition": {json.dumps(exception)}'
+        yield Place(it.account, f"bucket {bucket.name}", what, fix, region)
 
 
 @finding(
@@ -301,15 +335,13 @@ def default_bucket_policy(it: Snapshot) -> Iterator[Place]:
     safe=True,
 )
 def bucket_public(it: Snapshot) -> Iterator[Place]:
-    for bucket in (it.storage.bundle, it.storage.models):
-        if not bucket or not known(bucket.public):
-            continue
-        if off := [name for name in CLOSED if not (bucket.public or {}).get(name)]:
+    for region, bucket in kept_buckets(it):
+        off = [name for name in CLOSED if not (bucket.public or {}).get(name)] if known(bucket.public) else []
+        if off:
             configuration = dict.fromkeys(CLOSED, True)
             parameters = {"Bucket": bucket.name, "PublicAccessBlockConfiguration": configuration}
-            request = Request(it.account, it.region, "s3", "PutPublicAccessBlock", parameters)
-            what = f"off: {', '.join(off)}"
-            yield Place(it.account, f"bucket {bucket.name}", what, region=it.region, request=request)
+            request = Request(it.account, region, "s3", "PutPublicAccessBlock", parameters)
+            yield Place(it.account, f"bucket {bucket.name}", f"off: {', '.join(off)}", region=region, request=request)
 
 
 @finding(
@@ -320,12 +352,12 @@ def bucket_public(it: Snapshot) -> Iterator[Place]:
     safe=True,
 )
 def bucket_versioning(it: Snapshot) -> Iterator[Place]:
-    for bucket in (it.storage.bundle, it.storage.models):
-        if bucket and bucket.versioning != "Enabled":
+    for region, bucket in kept_buckets(it):
+        if bucket.versioning != "Enabled":
             parameters = {"Bucket": bucket.name, "VersioningConfiguration": {"Status": "Enabled"}}
-            request = Request(it.account, it.region, "s3", "PutBucketVersioning", parameters)
+            request = Request(it.account, region, "s3", "PutBucketVersioning", parameters)
             what = f"versioning is {bucket.versioning or 'off'}"
-            yield Place(it.account, f"bucket {bucket.name}", what, region=it.region, request=request)
+            yield Place(it.account, f"bucket {bucket.name}", what, region=region, request=request)
 
 
 @finding(
@@ -336,17 +368,18 @@ def bucket_versioning(it: Snapshot) -> Iterator[Place]:
     safe=True,
 )
 def model_bucket_encryption(it: Snapshot) -> Iterator[Place]:
-    bucket, key = it.storage.models, it.storage.key
-    if not bucket or not key or not known(bucket.encryption):
-        return
-    rule = (bucket.encryption or [{}])[0].get("ApplyServerSideEncryptionByDefault", {})
-    if rule.get("SSEAlgorithm") != "aws:kms" or key["KeyId"] not in rule.get("KMSMasterKeyID", ""):
-        default = {"SSEAlgorithm": "aws:kms", "KMSMasterKeyID": key["Arn"]}
-        rules = [{"ApplyServerSideEncryptionByDefault": default, "BucketKeyEnabled": True}]
-        parameters = {"Bucket": bucket.name, "ServerSideEncryptionConfiguration": {"Rules": rules}}
-        request = Request(it.account, it.region, "s3", "PutBucketEncryption", parameters)
-        what = f"it encrypts with {rule.get('SSEAlgorithm', 'nothing')} {rule.get('KMSMasterKeyID', '')}".rstrip()
-        yield Place(it.account, f"bucket {bucket.name}", what, region=it.region, request=request)
+    for region, bucket, found in places(it):
+        key = found.described
+        if not bucket or not key or not known(bucket.encryption):
+            continue
+        rule = (bucket.encryption or [{}])[0].get("ApplyServerSideEncryptionByDefault", {})
+        if rule.get("SSEAlgorithm") != "aws:kms" or key["KeyId"] not in rule.get("KMSMasterKeyID", ""):
+            default = {"SSEAlgorithm": "aws:kms", "KMSMasterKeyID": key["Arn"]}
+            rules = [{"ApplyServerSideEncryptionByDefault": default, "BucketKeyEnabled": True}]
+            parameters = {"Bucket": bucket.name, "ServerSideEncryptionConfiguration": {"Rules": rules}}
+            request = Request(it.account, region, "s3", "PutBucketEncryption", parameters)
+            what = f"it encrypts with {rule.get('SSEAlgorithm', 'nothing')} {rule.get('KMSMasterKeyID', '')}".rstrip()
+            yield Place(it.account, f"bucket {bucket.name}", what, region=region, request=request)
 
 
 @finding(
@@ -356,14 +389,13 @@ def model_bucket_encryption(it: Snapshot) -> Iterator[Place]:
     "Training encrypts models with it, and endpoints decrypt them with it.",
 )
 def model_key_missing(it: Snapshot) -> Iterator[Place]:
-    if it.storage.key is None and it.data_science.stack:
-        yield here(
-            it,
-            "key alias/sagemaker-multi-account-models",
-            "no key has this alias",
-            "aws kms create-alias --alias-name alias/sagemaker-multi-account-models --target-key-id "
-            f"{it.data_science.model_key_arn.rsplit('/', 1)[-1] or 'KEY'}",
-        )
+    stacks = {it.region: it.data_science.stack, **it.data_science.further}
+    for region, _, key in places(it):
+        stack = stacks.get(region)
+        if key.described is None and stack:
+            id = stack.outputs.get("ModelKeyArn", "").rsplit("/", 1)[-1] or "KEY"
+            fix = f"aws kms create-alias --alias-name {ALIAS} --target-key-id {id} --region {region}"
+            yield Place(it.account, f"key {ALIAS}", "no key has this alias", fix, region)
 
 
 @finding(
@@ -373,12 +405,13 @@ def model_key_missing(it: Snapshot) -> Iterator[Place]:
     "No model that it encrypted can be read. Once a key is deleted, they are lost.",
 )
 def model_key_state(it: Snapshot) -> Iterator[Place]:
-    key = it.storage.key
-    if key and key["KeyState"] != "Enabled":
-        first = f"aws kms cancel-key-deletion --key-id {key['KeyId']}\n" if key["KeyState"] == "PendingDeletion" else ""
-        yield here(
-            it, f"key {key['KeyId']}", f"it is {key['KeyState']}", f"{first}aws kms enable-key --key-id {key['KeyId']}"
-        )
+    for region, _, found in places(it):
+        key = found.described
+        if key and key["KeyState"] != "Enabled":
+            named = f"--key-id {key['KeyId']} --region {region}"
+            first = f"aws kms cancel-key-deletion {named}\n" if key["KeyState"] == "PendingDeletion" else ""
+            what, fix = f"it is {key['KeyState']}", f"{first}aws kms enable-key {named}"
+            yield Place(it.account, f"key {key['KeyId']}", what, fix, region)
 
 
 @finding(
@@ -390,7 +423,7 @@ def model_key_state(it: Snapshot) -> Iterator[Place]:
 )
 def model_key_policy(it: Snapshot) -> Iterator[Place]:
     if it.storage.key:
-        yield from let_decrypt(it, it.storage.key, it.storage.key_policy, it.region)
+        yield from let_decrypt(it, it.storage.model_key, it.region)
 
 
 @finding(
@@ -401,7 +434,8 @@ def model_key_policy(it: Snapshot) -> Iterator[Place]:
     safe=True,
 )
 def model_key_rotation(it: Snapshot) -> Iterator[Place]:
-    if it.storage.key and it.storage.rotation is False:
-        id = it.storage.key["KeyId"]
-        request = Request(it.account, it.region, "kms", "EnableKeyRotation", {"KeyId": id})
-        yield Place(it.account, f"key {id}", "rotation is off", region=it.region, request=request)
+    for region, _, key in places(it):
+        if key.described and key.rotation is False:
+            id = key.described["KeyId"]
+            request = Request(it.account, region, "kms", "EnableKeyRotation", {"KeyId": id})
+            yield Place(it.account, f"key {id}", "rotation is off", region=region, request=request)

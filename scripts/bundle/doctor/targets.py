@@ -12,6 +12,7 @@ from scripts.bundle.doctor.findings import Place, finding
 from scripts.bundle.doctor.organization import STAGES, Account, Organization
 from scripts.bundle.doctor.reader import UNREAD, NotExamined, Reader, known
 from scripts.bundle.doctor.roles import may, read_role, role_session, service, trusts
+from scripts.bundle.doctor.storage import places
 from scripts.bundle.environment import Environment
 from scripts.bundle.stacks import Wanted, changes
 from scripts.bundle.target_roles import set_name
@@ -79,10 +80,11 @@ def gather(
     reader: Reader,
     settings: Environment,
     organization: Organization,
+    regions: Mapping[str, tuple[str, ...]],
     quotas: Mapping[str, frozenset[str]],
     sets: Mapping[str, TargetSet],
 ) -> tuple[Target, ...]:
-    """Every active account of the stages, entered at the same time; quotas: the codes that matter, by stage."""
+    """Every active account of the stages, entered side by side; quotas: the codes that matter, by stage."""
     own = {settings.accounts.management, settings.accounts.data_science}
     wanted = [(a, stage) for stage in STAGES for a in organization.targets(stage) if a.id not in own]
     enters = settings.administrator == "self-managed" or reader.account == settings.accounts.management
@@ -97,7 +99,7 @@ def gather(
     def read(account: Account, stage: str) -> Target:
         stack = sets[stage].stack_of(account.id)
         try:
-            return read_target(reader, settings, account, stage, quotas.get(stage, frozenset()), stack)
+            return read_target(reader, settings, account, stage, regions[stage], quotas[stage], stack)
         finally:
             reader.forget(account.id)
 
@@ -106,13 +108,19 @@ def gather(
 
 
 def read_target(
-    reader: Reader, settings: Environment, account: Account, stage: str, codes: frozenset[str], stack: str
+    reader: Reader,
+    settings: Environment,
+    account: Account,
+    stage: str,
+    regions: tuple[str, ...],
+    codes: frozenset[str],
+    stack: str,
 ) -> Target:
     if closed := reader.enter(account.id, settings.roles.access):
         return Target(account, stage, closed, quotas={})
     name = role_name(settings, stage)
     values = {}
-    for region in getattr(settings.regions, stage):
+    for region in regions:
         for code in sorted(codes):
             answer = reader.ask(
                 account.id, "service-quotas", "GetServiceQuota", region, ServiceCode="sagemaker", QuotaCode=code
@@ -313,7 +321,7 @@ def model_role_reads(it: Snapshot) -> Iterator[Place]:
             continue
         missing = [
             f"{action} on {resource}"
-            for action, resource, context in needed_to_run(it, target.account.id)
+            for action, resource, context in needed_to_run(it, target)
             if not may(target.model_role, action, resource, context)
         ]
         if missing:
@@ -326,20 +334,21 @@ def model_role_reads(it: Snapshot) -> Iterator[Place]:
             )
 
 
-def needed_to_run(it: Snapshot, account: str) -> Iterator[tuple[str, str, dict[str, tuple[str, ...]]]]:
+def needed_to_run(it: Snapshot, target: Target) -> Iterator[tuple[str, str, dict[str, tuple[str, ...]]]]:
     """Action, resource and condition keys (SageMaker Developer Guide, "SageMaker execution roles", CreateModel)."""
-    group = f"arn:{it.partition}:logs:{it.region}:{account}:log-group:/aws/sagemaker/Endpoints/e"
-    stream = f"{group}:log-stream:s"
-    if it.data_science.model_bucket_name:
-        yield "s3:GetObject", f"arn:{it.partition}:s3:::{it.data_science.model_bucket_name}/model.tar.gz", {}
-    if it.data_science.model_key_arn:
-        through = f"s3.{it.region}.amazonaws.com"
-        yield "kms:Decrypt", it.data_science.model_key_arn, {"kms:viaservice": (through,)}
     yield "ecr:GetAuthorizationToken", "*", {}
-    yield "ecr:BatchGetImage", f"arn:{it.partition}:ecr:{it.region}:{account}:repository/r", {}
-    yield "logs:CreateLogStream", group, {}
-    yield "logs:PutLogEvents", stream, {}
     yield "cloudwatch:PutMetricData", "*", {"cloudwatch:namespace": ("/aws/sagemaker/Endpoints",)}
+    for region, bucket, key in places(it):
+        if region not in it.regions[target.stage]:
+            continue
+        if bucket:
+            yield "s3:GetObject", f"arn:{it.partition}:s3:::{bucket.name}/model.tar.gz", {}
+        if key.described:
+            yield "kms:Decrypt", key.described["Arn"], {"kms:viaservice": (f"s3.{region}.amazonaws.com",)}
+        group = f"arn:{it.partition}:logs:{region}:{target.account.id}:log-group:/aws/sagemaker/Endpoints/e"
+        yield "ecr:BatchGetImage", f"arn:{it.partition}:ecr:{region}:{it.account}:repository/r", {}
+        yield "logs:CreateLogStream", group, {}
+        yield "logs:PutLogEvents", f"{group}:log-stream:s", {}
 
 
 @finding(
