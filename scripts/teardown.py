@@ -17,32 +17,39 @@ import argparse
 import json
 from collections.abc import Sequence
 
-from scripts.bundle import environment, orphans, plan, teardown, teardown_kit
+from scripts.bundle import environment, orphans, plan, retained, teardown, teardown_kit
 from scripts.bundle.connect import Connection, add_options, connect, enter
 from scripts.bundle.console import UsageError, UserError, run, say
 from scripts.bundle.environment import Environment
 from scripts.bundle.orphans import Orphan
-from scripts.bundle.teardown import Asked, Part
+from scripts.bundle.parts import Asked, Part, apply
 
 
 def look(by: Connection, home: Connection, settings: Environment, args: argparse.Namespace) -> list[Part]:
     """Everything that is to be deleted or retained, in order."""
     asked = Asked(args.model_group, args.empty_buckets, args.logs)
     call_as, regions = settings.stack_set_administrator, teardown_kit.regions(settings)
-    wanted = [p for p in teardown.every(home) if args.project in {None, p.name}]
+    wanted = [p for p in teardown.every(home, settings.catalog.product) if args.project in {None, p.name}]
     if args.project and not wanted:
         say(f"  no project {args.project} in account {home.account}, {home.region}, and nothing left of one")
-    parts = [part for project in wanted for part in teardown.project_parts(home, project, asked, call_as, regions)]
+    parts: list[Part] = []
+    for project in wanted:
+        parts += teardown.project_parts(home, project, asked, call_as, regions)
+        if args.project:  # the whole bucket is looked at with the kit
+            for region in regions:
+                parts += retained.artifacts(teardown.elsewhere(home, region), project, asked)
+        if args.logs:
+            parts += teardown_kit.endpoint_logs(by, home, settings, project)
     return parts if args.project else parts + teardown_kit.kit_parts(by, home, settings, asked)
 
 
-def report(found: Sequence[Orphan], blind: Sequence[str]) -> None:
+def report(found: Sequence[Orphan], blind: dict[str, str], settings: Environment) -> None:
     """The orphans on stderr."""
     for orphan in found:
         say(f"  ! {orphan.kind:15} {orphan.account} {orphan.region:14} {orphan.name} ({orphan.why})")
-    for why in blind:
-        say(f"  note: {why}")
     say(f"{len(found)} orphan(s)" if found else "no orphans" if not blind else "no orphans where it was looked")
+    if blind:
+        say(f"  {orphans.blind_spots(blind, settings)}")
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -63,26 +70,30 @@ def main(argv: Sequence[str] | None = None) -> int:
     by = connect(settings, args.profile, args.region)
     home = enter(by, settings.accounts.data_science, settings.roles.access)
     result: dict[str, object] = {}
+    unfinished: list[str] = []
     if not args.orphans:
         what = args.project or "everything"
         say(f"take down {what} in account {home.account}, {home.region}:")
         parts = look(by, home, settings, args)
         steps = [part.step for part in parts]
         plan.show(steps)
-        result = {"steps": plan.as_data(steps), "applied": not args.dry_run}
+        say(f"  {retained.total(parts)}")
+        cost = round(sum(part.cost for part in parts), 2)
+        result = {"steps": plan.as_data(steps), "retained_usd_a_month": cost, "applied": not args.dry_run}
+        unfinished = [part.step.name for part in parts if part.blind]
         if not args.dry_run:
-            teardown.apply(parts)
+            apply(parts)
             say(f"{what} is taken down" if any(part.do for part in parts) else f"nothing of {what} to take down")
+    blind: dict[str, str] = {}
     if args.orphans or not args.dry_run:
         found, blind = orphans.look(by, home, settings)
-        report(found, blind)
+        report(found, blind, settings)
         result |= {"orphans": [orphan.as_data() for orphan in found], "not_looked_at": blind}
     if args.json:
         print(json.dumps(result, indent=2))
-    blocked = [s["name"] for s in result.get("steps", []) if "not looked at" in s["detail"]]  # type: ignore[attr-defined]
-    if blocked and not args.dry_run:
-        raise UserError(f"{', '.join(blocked)}: run the same command with credentials that may enter these accounts")
-    return 0
+    if unfinished and not args.dry_run:
+        raise UserError(f"{', '.join(unfinished)}: run the same command with credentials that may enter these accounts")
+    return 1 if args.orphans and blind else 0
 
 
 if __name__ == "__main__":

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from scripts.bundle import pack
+from scripts.rehearsal import setting as people
 from scripts.rehearsal import story as chapters
 from scripts.rehearsal.permissions import read_requests, uses
 from scripts.rehearsal.server import EmbeddedAws
@@ -102,3 +103,33 @@ def test_a_second_deployment_uses_the_copy_again(story: Story) -> None:
     assert manifest(story)["model_package"]["regions"] == copied
     asked = {request["operation"] for request in read_requests(story.cloud.folder / "requests.jsonl")[before:]}
     assert not asked & {"CopyObject", "CreateModelPackage"}
+
+
+def test_both_regions_are_taken_down_with_the_copies_and_what_holds_them(story: Story) -> None:
+    manager = people.sign_in(story.cloud, story.setting.management, people.ENGINEER, HOME)
+    line = ("scripts.teardown", "--environment", str(story.environment_path), "--everything", "--json")
+    told = json.loads(story.command(manager, *line, "--dry-run"))
+    retained = {(step["kind"], step["name"]) for step in told["steps"] if step["action"] == "keep"}
+    for region in (HOME, IRELAND):
+        assert ("model group", f"{story.project_name} in {region}") in retained
+        assert ("bucket", f"sagemaker-multi-account-models-111111111111-{region}") in retained
+    assert [kind for kind, _ in retained].count("key") == 2
+    assert told["retained_usd_a_month"] == 2.0, "two keys; some kilobytes round to nothing"
+    done = json.loads(story.command(manager, *line, "--model-group", "--empty-buckets", "--logs"))
+    stages = [step["detail"] for step in done["steps"] if step["kind"] == "stage"]
+    assert stages == [f"2 endpoint(s): 333333333333 {IRELAND}, 333333333333 {HOME}"]
+    deleted = [step["name"] for step in done["steps"] if step["action"] == "delete"]
+    assert f"multi-account-deployment-models in 111111111111, {IRELAND}" in deleted
+    assert (done["orphans"], done["not_looked_at"]) == ([], {})
+    for account in (story.setting.data_science, *story.setting.targets.values()):
+        for region in (HOME, IRELAND):
+            left = story.cloud.root(account, region)
+            assert left.client("sagemaker").list_endpoints()["Endpoints"] == []
+            assert left.client("sagemaker").list_model_package_groups()["ModelPackageGroupSummaryList"] == []
+            stacks = left.client("cloudformation").list_stacks()["StackSummaries"]
+            assert {stack["StackStatus"] for stack in stacks} <= {"DELETE_COMPLETE"}
+            assert (
+                left.client("logs").describe_log_groups(logGroupNamePrefix="/aws/sagemaker/Endpoints")["logGroups"]
+                == []
+            )
+        assert [b for b in left.client("s3").list_buckets()["Buckets"] if "multi-account" in b["Name"]] == []

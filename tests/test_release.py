@@ -232,24 +232,29 @@ def kinds(result: dict[str, Any], action: str) -> list[str]:
 def test_a_project_is_taken_down_with_its_endpoints_and_what_is_retained_is_told(story: Story) -> None:
     planned = teardown(story, "--project", story.project_name, "--dry-run")
     assert kinds(planned, "delete") == ["stage", "stage", "project"]
-    assert kinds(planned, "keep") == ["model group", "reports", "log group", "log group", "bucket"]
+    kept = ["training", "model group", "reports", "log group", "log group", "bucket", "artifacts"]
+    assert kinds(planned, "keep") == kept
+    assert all("free of charge" in step["detail"] or "a month" in step["detail"] for step in planned["steps"][3:])
     assert served(story) == {"staging": 1, "prod": 1}
     teardown(story, "--project", story.project_name)
     for stage, account in story.setting.targets.items():
         sagemaker = story.cloud.root(account, story.region).client("sagemaker")
         assert sagemaker.list_endpoints()["Endpoints"] == [], stage
     again = teardown(story, "--project", story.project_name, "--logs")
-    assert kinds(again, "delete") == ["reports", "log group", "log group"]
+    assert kinds(again, "delete") == ["reports", "log group", "log group", "log group", "log group"]
+    endpoints = [step["name"] for step in again["steps"] if "/aws/sagemaker/Endpoints/" in step["name"]]
+    assert [name.split(" in ")[1] for name in endpoints] == [
+        f"{account}, {story.region}" for account in sorted(story.setting.targets.values())
+    ]
     left = {(orphan["kind"], orphan["name"]) for orphan in again["orphans"]}
     assert ("bucket", f"sagemaker-project-{story.project_id}") in left
-    assert {kind for kind, _ in left} == {"bucket", "log group"}
+    assert {kind for kind, _ in left} == {"bucket"}
 
 
 def test_everything_is_taken_down_and_nothing_is_left_but_the_organization(story: Story) -> None:
     done = teardown(story, "--everything", "--model-group", "--empty-buckets", "--logs")
     assert kinds(done, "delete")[-3:] == ["bucket", "bucket", "key"]
-    left = {(orphan["kind"], orphan["account"]) for orphan in done["orphans"]}
-    assert left <= {("log group", account) for account in story.setting.targets.values()}
+    assert (done["orphans"], done["not_looked_at"]) == ([], {})
     data_science = story.engineer.client("cloudformation").list_stacks()["StackSummaries"]
     assert {stack["StackStatus"] for stack in data_science} == {"DELETE_COMPLETE"}
     catalog = story.engineer.client("servicecatalog")

@@ -108,11 +108,9 @@ def test_the_stages_are_self_managed_stack_sets_under_the_roles_of_template_21(w
 
 
 def test_nobody_asks_organizations_for_anything(world: World) -> None:
-    """Neither the kit's roles nor the people; only taking down looks once whether accounts have left."""
+    """Neither the kit's roles nor the people, not even to take a project down: there is none to have left."""
     entries = read_requests(world.story.folder / "requests.jsonl")
-    asked = [entry for entry in entries if entry["service"] == "organizations"]
-    assert {entry["chapter"] for entry in asked} <= {"teardown"}
-    assert {entry["role"] for entry in asked} <= {world.story.engineer.principal.role_arn}
+    assert [entry for entry in entries if entry["service"] == "organizations"] == []
     actions = {g.action for h in world.roles for g in h.granted}
     assert {action for action in actions if action.startswith("organizations:")} == set()
 
@@ -155,3 +153,22 @@ def test_the_page_shows_the_accounts_without_units(world: World) -> None:
     for account in world.story.setting.accounts.values():
         assert account in document
     assert sum(name.startswith("endpoint ") for line in world.facts.runs.values() for name in line) == 2
+
+
+def test_everything_is_taken_down_with_the_roles_of_stack_sets_in_every_account(world: World) -> None:
+    story = world.story
+    asked = ("--everything", "--model-group", "--empty-buckets", "--logs")
+    environment = ("--environment", str(story.environment_path), "--json")
+    done = json.loads(story.command(story.engineer, "scripts.teardown", *environment, *asked))
+    deleted = [step["name"] for step in done["steps"] if step["kind"] == "stack"]
+    for account in story.setting.targets.values():
+        assert f"multi-account-deployment-target in {account}, {story.region}" in deleted
+    for account in story.setting.accounts.values():
+        assert f"multi-account-deployment-stack-sets in {account}, {story.region}" in deleted
+        there = story.cloud.root(account, story.region)
+        stacks = there.client("cloudformation").list_stacks()["StackSummaries"]
+        assert {stack["StackStatus"] for stack in stacks} == {"DELETE_COMPLETE"}
+        roles = [role["RoleName"] for role in there.client("iam").list_roles()["Roles"]]
+        assert [name for name in roles if "StackSet" in name or name.startswith("sagemaker-")] == []
+    assert (done["orphans"], done["not_looked_at"]) == ([], {})
+    assert not any(step["kind"] == "organization" for step in done["steps"])

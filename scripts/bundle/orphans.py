@@ -14,7 +14,7 @@ from typing import Any
 
 from botocore.exceptions import ClientError
 
-from scripts.bundle import projects, teardown_kit
+from scripts.bundle import projects, retained, teardown_kit
 from scripts.bundle.connect import Connection, enter
 from scripts.bundle.console import UserError, explain
 from scripts.bundle.environment import Environment
@@ -23,6 +23,7 @@ from scripts.bundle.teardown import ID, bucket_tags, elsewhere
 
 PROJECT_TAG = "sagemaker:project-id"
 PROJECT = re.compile(rf"(?:^|[-/:])({ID})(?:[-/:]|$)")
+ENDPOINT = re.compile(rf"-({ID})-(?:staging|prod)(?:$|[-/])")  # also of a template 50 that somebody deployed by hand
 KIT = re.compile(r"(^|StackSet-|/)(multi-account-deployment|sagemaker-multi-account-)")
 KINDS = {  # of the target accounts' SageMaker resources: list operation, member, name
     "endpoint": ("list_endpoints", "Endpoints", "Endpoint"),
@@ -56,32 +57,53 @@ class Owners:
         """Why a thing is an orphan; "" for one that is not, or is not the kit's."""
         if id := (tags or {}).get(PROJECT_TAG, ""):
             return "" if id in self.ids else f"of the project {id}, which is gone"
+        if (found := ENDPOINT.search(name)) and found[1] not in self.ids:
+            return f"of the project {found[1]}, which is gone"
         if found := PROJECT.search(name):
             ours = name.startswith(("sagemaker-", "/aws/", "StackSet-sagemaker-")) or tags is None
             return f"of the project {found[1]}, which is gone" if ours and found[1] not in self.ids else ""
         return "of the kit, which is gone" if KIT.search(name) and not self.kit else ""
 
 
-def look(by: Connection, home: Connection, settings: Environment) -> tuple[list[Orphan], list[str]]:
-    """The orphans of every account and region, and where these credentials could not look."""
+def look(by: Connection, home: Connection, settings: Environment) -> tuple[list[Orphan], dict[str, str]]:
+    """The orphans of every account and region; and the places where these credentials could not look, with why."""
     ids = frozenset(p.id for p in projects.find(home) if p.status)
     kit = projects.describe_stack(home.client("cloudformation"), teardown_kit.DATA_SCIENCE) is not None
-    owners, found, blind = Owners(ids, kit), list[Orphan](), list[str]()
+    owners, found, blind = Owners(ids, kit), list[Orphan](), dict[str, str]()
     places: list[Connection] = [home]
-    for account in teardown_kit.target_accounts(home, settings):
+    try:
+        accounts = teardown_kit.target_accounts(home, settings)
+    except ClientError as error:
+        accounts, blind["the accounts of the units"] = [], explain(error)
+    for account in accounts:
         try:
             places.append(enter(by, account, settings.roles.access))
         except UserError as error:
-            blind.append(str(error))
+            blind[account] = str(error)
     for place in places:
-        for region in teardown_kit.regions(settings):
-            there = elsewhere(place, region)
-            try:
-                found += in_region(there, owners, home.account == there.account, settings.stack_set_administrator)
-            except ClientError as error:
-                blind.append(f"{there.account} {region}: {explain(error)}")
-        found += buckets(place, owners)
+        try:
+            found += in_account(place, owners, settings, home.account == place.account)
+        except ClientError as error:
+            blind[place.account] = explain(error)
     return sorted(set(found), key=lambda o: (o.account, o.region, o.kind, o.name)), blind
+
+
+def blind_spots(blind: dict[str, str], settings: Environment) -> str:
+    """Which accounts nobody looked at, why, and how to look."""
+    places = list(blind)
+    named = ", ".join(places[:5]) + (f" and {len(places) - 5} more" if len(places) > 5 else "")
+    why = blind[places[0]].splitlines()[0]
+    whose = settings.accounts.management or settings.accounts.data_science
+    return (
+        f"not looked at: {named} ({why}). With credentials of account {whose} that may enter them: "
+        'make teardown ARGS="--orphans --profile PROFILE"'
+    )
+
+
+def in_account(place: Connection, owners: Owners, settings: Environment, home: bool) -> Iterator[Orphan]:
+    for region in teardown_kit.regions(settings):
+        yield from in_region(elsewhere(place, region), owners, home, settings.stack_set_administrator)
+    yield from buckets(place, owners)
 
 
 def in_region(there: Connection, owners: Owners, home: bool, call_as: str) -> Iterator[Orphan]:
@@ -105,9 +127,9 @@ def in_region(there: Connection, owners: Owners, home: bool, call_as: str) -> It
         for group in pages(there.client("logs"), "describe_log_groups", "logGroups", logGroupNamePrefix=prefix):
             yield from told("log group", group["logGroupName"])
     if home:
-        for key in teardown_kit.kept_keys(there):
+        for key in retained.kept_keys(there):
             if not owners.kit:
-                yield Orphan("key", there.account, there.region, key, "of the kit, which is gone")
+                yield Orphan("key", there.account, there.region, key["KeyId"], "of the kit, which is gone")
 
 
 def tags_of(there: Connection, arn: str) -> dict[str, str]:

@@ -16,6 +16,7 @@ from botocore.exceptions import ClientError
 
 from scripts.bundle.connect import Connection
 from scripts.bundle.console import UserError, explain, say
+from scripts.bundle.parts import AGAIN, if_there
 from scripts.bundle.plan import Step
 
 ORGANIZATION = "organization"  # what environment.yaml calls it
@@ -80,6 +81,25 @@ def plan(wanted: Sequence[str], found: Sequence[Share], organization: str, princ
             request |= {"SharePrincipals": True} if principals else {}
         steps.append(Step("create", "share", name, request=request))
     return steps
+
+
+def remove(catalog: Any, portfolio: str, share: Share) -> None:
+    """Stop sharing (API Reference, DeletePortfolioShare); UserError where that is for another account to do."""
+    node = {"Type": share.type, "Value": share.with_whom}
+    whom: dict[str, Any] = {"AccountId": share.with_whom} if share.type == "ACCOUNT" else {"OrganizationNode": node}
+    try:
+        answer = if_there(catalog.delete_portfolio_share, PortfolioId=portfolio, **whom) or {}
+    except ClientError as error:
+        if error.response["Error"]["Code"] not in REFUSED or share.type == "ACCOUNT":
+            raise
+        raise UserError(
+            f"the portfolio's share with {share.with_whom} cannot be taken back: {explain(error)}. That is for the "
+            "organization's management account or a delegated administrator of Service Catalog: "
+            "`aws organizations register-delegated-administrator --service-principal servicecatalog.amazonaws.com`. "
+            f"{AGAIN}"
+        ) from error
+    if token := answer.get("PortfolioShareToken"):
+        wait(catalog, token, share.with_whom)
 
 
 def apply(catalog: Any, portfolio: str, step: Step) -> None:

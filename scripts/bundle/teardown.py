@@ -8,44 +8,27 @@ looked for by its name, so that a run goes on wherever another one stopped.
 
 from __future__ import annotations
 
+import json
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any
 
 from botocore.exceptions import ClientError
 
-from scripts.bundle import history, projects, stacks
+from scripts.bundle import history, projects, publishing, retained, stacks
 from scripts.bundle.connect import Connection
-from scripts.bundle.console import UserError, explain, say
-from scripts.bundle.patience import code, until
-from scripts.bundle.plan import Step
+from scripts.bundle.console import UserError
+from scripts.bundle.parts import AGAIN, Asked, Part, deleted, if_there
+from scripts.bundle.patience import until
 from scripts.bundle.projects import Project, describe_stack, pages
+from scripts.bundle.stacksets import PREFERENCES
 
 PATIENCE = 6 * 3600.0  # seconds: a stack set may have a thousand accounts
-NO_POLICY = {"ValidationException", "ResourceNotFound", "ResourceNotFoundException"}  # SageMaker says each
-NO_SET, NO_BUCKET = "StackSetNotFoundException", {"NoSuchBucket", "404"}
 ID = "p-[a-z0-9]{12}"  # as SageMaker gives it to a project; only for what is left of one that is gone
 GONE = {"", "DELETE_COMPLETE"}
 UNFINISHED = {"RUNNING", "QUEUED", "STOPPING"}
-
-
-@dataclass(frozen=True)
-class Asked:
-    """What is deleted only when it is asked for."""
-
-    model_group: bool = False
-    empty_buckets: bool = False
-    logs: bool = False
-
-
-@dataclass(frozen=True)
-class Part:
-    """One thing, and how it is deleted; do is None where it is left as it is."""
-
-    step: Step
-    do: Callable[[], None] | None = None
 
 
 @dataclass
@@ -66,51 +49,36 @@ class Organization:
         return self.active is not None and account not in self.active
 
 
-def deleted(kind: str, name: str, detail: str, do: Callable[[], None]) -> Part:
-    return Part(Step("delete", kind, name, detail), do)
-
-
-def kept(kind: str, name: str, detail: str) -> Part:
-    return Part(Step("keep", kind, name, detail))
-
-
-def apply(parts: list[Part]) -> None:
-    """Delete one after the other; UserError from the first that cannot be."""
-    for part in parts:
-        if part.do is None:
-            continue
-        say(f"  … {part.step.kind} {part.step.name}")
-        try:
-            part.do()
-        except ClientError as error:
-            raise UserError(f"{part.step.kind} {part.step.name}: {explain(error)}. {AGAIN}") from error
-
-
-AGAIN = "Run the same command again when that is put right: it goes on from here"
-
-
-def unless(codes: set[str], request: Callable[[], Any]) -> Any:
-    """What the request answers; None where its error says that there is no such thing."""
-    try:
-        return request()
-    except ClientError as error:
-        if code(error) in codes or any(words in str(error) for words in ("does not exist", "not found")):
-            return None
-        raise
-
-
 # -- a project ---------------------------------------------------------------------------------
 
 
-def every(connection: Connection) -> list[Project]:
-    """Every project, and what is left of former ones: their logs, reports and buckets tell their names and ids."""
-    found = projects.find(connection)
-    known = {project.id for project in found}
-    former = {project for project in former_projects(connection) if project.id not in known}
-    return sorted([*found, *former], key=lambda project: (project.name, project.id))
+def every(connection: Connection, product: str) -> list[Project]:
+    """Every project, those that failed before they had a pipeline, and what is left of former ones.
+
+    product: the name of the kit's product
+    """
+    found = {project.id: project for project in projects.find(connection)}
+    found |= {project.id: project for project in failed_projects(connection, product) if project.id not in found}
+    found |= {project.id: project for project in former_projects(connection) if project.id not in found}
+    return sorted(found.values(), key=lambda project: (project.name, project.id))
+
+
+def failed_projects(connection: Connection, product: str) -> Iterator[Project]:
+    """Projects that failed, and were to be made from the kit's product or its template in S3."""
+    sagemaker, catalog = connection.client("sagemaker"), connection.client("servicecatalog")
+    failed = [p for p in pages(sagemaker, "list_projects", "ProjectSummaryList") if p["ProjectStatus"][-6:] == "Failed"]
+    views = pages(catalog, "search_products_as_admin", "ProductViewDetails") if failed else ()
+    ours = {v["ProductViewSummary"]["ProductId"] for v in views if v["ProductViewSummary"]["Name"] == product}
+    bucket = publishing.bundle_bucket(connection.account, connection.region)
+    for summary in failed:
+        shown = sagemaker.describe_project(ProjectName=summary["ProjectName"])
+        from_product = shown.get("ServiceCatalogProvisioningDetails", {}).get("ProductId") in ours
+        if from_product or bucket in json.dumps(shown.get("TemplateProviderDetails", [])):
+            yield Project(summary["ProjectName"], summary["ProjectId"], summary["ProjectStatus"])
 
 
 def former_projects(connection: Connection) -> Iterator[Project]:
+    """What is left of projects that are gone: their logs, reports and buckets tell their names and ids."""
     ours = re.compile(rf"(?:.*[:/])?sagemaker-(.+)-({ID})-(?:build|test|test-endpoints)")
     logs, s3 = connection.client("logs"), connection.client("s3")
     groups = pages(logs, "describe_log_groups", "logGroups", logGroupNamePrefix="/aws/codebuild/sagemaker-")
@@ -126,7 +94,7 @@ def former_projects(connection: Connection) -> Iterator[Project]:
 
 
 def bucket_tags(s3: Any, bucket: str) -> dict[str, str]:
-    answer = unless({"NoSuchTagSet", *NO_BUCKET}, lambda: s3.get_bucket_tagging(Bucket=bucket))
+    answer = if_there(s3.get_bucket_tagging, Bucket=bucket)
     return {tag["Key"]: tag["Value"] for tag in (answer or {}).get("TagSet", [])}
 
 
@@ -144,27 +112,26 @@ def project_parts(
     organization = Organization()
     parts = list(running(connection, project))
     for stage in ("prod", "staging"):
-        parts += stage_parts(connection, project, stage, call_as, organization)
+        parts += stage_parts(connection, project.stack(stage), call_as, organization)
     if project.status:
         told = f"{project.status}; with its pipeline, builds, event rules and both CodeCommit repositories"
         parts.append(
             deleted("project", f"{project.name} ({project.id})", told, partial(delete_project, connection, project))
         )
+    parts += retained.training(connection, project, asked)
     for region in regions:
-        parts += model_group(elsewhere(connection, region), project, asked)
-    parts += reports(connection, project, asked)
-    parts += log_groups(connection, f"/aws/codebuild/{project.prefix}-", asked)
-    parts += bucket(connection, project.bucket, asked)
+        parts += retained.model_group(elsewhere(connection, region), project, asked)
+    parts += retained.reports(connection, project, asked)
+    parts += retained.log_groups(connection, f"/aws/codebuild/{project.prefix}-", asked)
+    parts += retained.bucket(connection, project.bucket, asked)
     return parts
 
 
 def running(connection: Connection, project: Project) -> Iterator[Part]:
     """Executions under way: they would deploy again what is being deleted."""
     codepipeline = connection.client("codepipeline")
-    request = partial(
-        pages, codepipeline, "list_pipeline_executions", "pipelineExecutionSummaries", pipelineName=project.pipeline
-    )
-    for one in unless({"PipelineNotFoundException"}, lambda: list(request())) or []:
+    listed = partial(pages, codepipeline, "list_pipeline_executions", "pipelineExecutionSummaries")
+    for one in if_there(lambda: list(listed(pipelineName=project.pipeline))) or []:
         if one["status"] not in history.ENDED:
             yield deleted(
                 "execution", one["pipelineExecutionId"], "is stopped", partial(stop, codepipeline, project, one)
@@ -173,14 +140,15 @@ def running(connection: Connection, project: Project) -> Iterator[Part]:
 
 def stop(codepipeline: Any, project: Project, execution: dict[str, Any]) -> None:
     id = execution["pipelineExecutionId"]
-    request = partial(
+    if_there(
         codepipeline.stop_pipeline_execution,
+        "PipelineExecutionNotStoppableException",
+        "DuplicatedStopRequestException",
         pipelineName=project.pipeline,
         pipelineExecutionId=id,
         abandon=True,
         reason="The project is taken down",
     )
-    unless({"PipelineExecutionNotStoppableException", "DuplicatedStopRequestException"}, request)
 
     def ended() -> str | None:
         seen = codepipeline.get_pipeline_execution(pipelineName=project.pipeline, pipelineExecutionId=id)
@@ -194,33 +162,51 @@ def stop(codepipeline: Any, project: Project, execution: dict[str, Any]) -> None
 
 
 def stage_parts(
-    connection: Connection, project: Project, stage: str, call_as: str, organization: Organization
+    connection: Connection, name: str, call_as: str, organization: Organization, kind: str = "endpoint(s)"
 ) -> Iterator[Part]:
-    cloudformation, name = connection.client("cloudformation"), project.stack(stage)
+    """A stack that holds a stack set of the same name, or either of them alone. kind: of what each instance holds"""
+    cloudformation = connection.client("cloudformation")
     stack = describe_stack(cloudformation, name)
     by = projects.call_as(stack or {}) or call_as
     found = instances(cloudformation, name, by)
     if found is None and stack is None:
         return
-    places = [f"{i['Account']} {i['Region']}" for i in found or []]
-    told = f"{len(places)} endpoint(s): {', '.join(places[:4])}{' …' if len(places) > 4 else ''}" if places else ""
-    for instance in found or []:
-        if organization.left(connection, instance["Account"]):
-            place = f"{instance['Account']} {instance['Region']} of {name}"
-            why = "the account is no longer active in the organization: what is in it stays there"
-            yield deleted("instance", place, why, partial(forget, cloudformation, name, by, instance))
+    units = [instance for instance in found or [] if instance.get("OrganizationalUnitId")]  # none if self-managed
+    left = [instance for instance in units if organization.left(connection, instance["Account"])]
+    for instance in left:
+        place = f"{instance['Account']} {instance['Region']} of {name}"
+        why = "the account is no longer active in the organization: what is in it stays there"
+        yield deleted("instance", place, why, partial(forget, cloudformation, name, by, instance))
+    places = [f"{i['Account']} {i['Region']}{condition(i)}" for i in found or [] if i not in left]
+    told = f"{len(places)} {kind}: {', '.join(places[:4])}{' …' if len(places) > 4 else ''}" if places else "empty"
     if stack is not None:
         state = "" if stack["StackStatus"] in stacks.SETTLED else f"{stack['StackStatus']}; "
-        yield deleted("stage", name, state + told, partial(delete_stack, connection, name))
+        yield deleted("stage", name, state + told, partial(delete_stage, connection, name, by))
     else:
-        why = f"a stack set without its stack; {told}"
-        yield deleted("stack set", name, why, partial(delete_stack_set, cloudformation, name, by))
+        yield deleted("stack set", name, told, partial(delete_stack_set, cloudformation, name, by))
+
+
+def condition(instance: dict[str, Any]) -> str:
+    """What is not as it should be with an instance, to follow its place."""
+    status = instance.get("Status", "CURRENT")
+    return "" if status == "CURRENT" else f" ({status})"
+
+
+def delete_stage(connection: Connection, name: str, call_as: str) -> None:
+    """Delete the stage's stack; UserError with what each account says where it stays."""
+    try:
+        delete_stack(connection, name)
+    except UserError:
+        found = instances(connection.client("cloudformation"), name, call_as)
+        if failed := [instance for instance in found or [] if instance.get("Status") == "INOPERABLE"]:
+            raise stuck(name, call_as, failed) from None
+        raise
 
 
 def instances(cloudformation: Any, name: str, call_as: str) -> list[dict[str, Any]] | None:
     """The instances of a stack set; None where there is no such set."""
     set_of = {"StackSetName": name, "CallAs": call_as}
-    described = unless({NO_SET}, lambda: cloudformation.describe_stack_set(**set_of))
+    described = if_there(cloudformation.describe_stack_set, **set_of)
     if described is None or described["StackSet"]["Status"] != "ACTIVE":
         return None
     return list(pages(cloudformation, "list_stack_instances", "Summaries", **set_of))
@@ -237,29 +223,39 @@ def delete_instances(
 ) -> None:
     """Delete instances and wait; UserError with each account that failed and why."""
     wait_for_operations(cloudformation, name, call_as)
-    begun = unless(
-        {"StackInstanceNotFoundException", NO_SET},
-        lambda: cloudformation.delete_stack_instances(
-            StackSetName=name,
-            CallAs=call_as,
-            Regions=regions,
-            RetainStacks=retain,
-            OperationPreferences={
-                "RegionConcurrencyType": "PARALLEL",
-                "MaxConcurrentPercentage": 100,
-                "FailureTolerancePercentage": 100,
-            },
-            **({"DeploymentTargets": targets} if targets else {}),
-        ),
+    begun = if_there(
+        cloudformation.delete_stack_instances,
+        StackSetName=name,
+        CallAs=call_as,
+        Regions=regions,
+        RetainStacks=retain,
+        OperationPreferences=PREFERENCES,
+        DeploymentTargets=targets,
     )
     if begun is None:
         return
     wait_for_operations(cloudformation, name, call_as)
     told = {"StackSetName": name, "CallAs": call_as, "OperationId": begun["OperationId"]}
     results = pages(cloudformation, "list_stack_set_operation_results", "Summaries", **told)
-    failed = [f"{r['Account']} {r['Region']}: {r.get('StatusReason', '')}" for r in results if r["Status"] == "FAILED"]
-    if failed:
-        raise UserError("\n  ".join([f"{name} could not be deleted everywhere:", *failed, AGAIN]))
+    if failed := [result for result in results if result["Status"] == "FAILED"]:
+        raise stuck(name, call_as, failed)
+
+
+def stuck(name: str, call_as: str, failed: list[dict[str, Any]]) -> UserError:
+    """What a person does about instances that cannot be deleted: put it right, or leave the stack there.
+
+    CloudFormation API Reference, StackInstance, Status INOPERABLE: DeleteStackInstances with RetainStacks, and
+    then the stack by hand
+    """
+    lines = [f"{one['Account']} {one['Region']}: {one.get('StatusReason', '')}" for one in failed]
+    accounts = ",".join(sorted({one["Account"] for one in failed}))
+    regions = " ".join(sorted({one["Region"] for one in failed}))
+    let_go = (
+        f"aws cloudformation delete-stack-instances --stack-set-name {name} --call-as {call_as} --retain-stacks "
+        f"--deployment-targets Accounts={accounts} --regions {regions}"
+    )
+    advice = [AGAIN, "or leave the stacks where they are, to be deleted by hand in their accounts:", f"  {let_go}"]
+    return UserError("\n  ".join([f"{name} could not be deleted everywhere:", *lines, *advice]))
 
 
 def wait_for_operations(cloudformation: Any, name: str, call_as: str) -> None:
@@ -267,7 +263,7 @@ def wait_for_operations(cloudformation: Any, name: str, call_as: str) -> None:
         operations = pages(cloudformation, "list_stack_set_operations", "Summaries", StackSetName=name, CallAs=call_as)
         return None if any(o["Status"] in UNFINISHED for o in operations) else True
 
-    unless({NO_SET}, lambda: until(f"stack set {name}", quiet, PATIENCE, lambda: ""))
+    if_there(lambda: until(f"stack set {name}", quiet, PATIENCE, lambda: ""))
 
 
 def delete_stack_set(cloudformation: Any, name: str, call_as: str) -> None:
@@ -281,7 +277,7 @@ def delete_stack_set(cloudformation: Any, name: str, call_as: str) -> None:
         regions = sorted({i["Region"] for i in found})
         targets = {"OrganizationalUnitIds": units} if units else {"Accounts": accounts}
         delete_instances(cloudformation, name, call_as, targets, regions)
-    unless({NO_SET}, lambda: cloudformation.delete_stack_set(StackSetName=name, CallAs=call_as))
+    if_there(cloudformation.delete_stack_set, StackSetName=name, CallAs=call_as)
 
 
 # -- a stack -----------------------------------------------------------------------------------
@@ -305,6 +301,7 @@ def delete_stack(connection: Connection, name: str) -> None:
     if stack["StackStatus"].endswith("_IN_PROGRESS") and stack["StackStatus"] != "REVIEW_IN_PROGRESS":
         until(f"stack {name}", settled, PATIENCE, status)
     if status() not in GONE:
+        require_unprotected(stack)
         require_role(connection, name, stack.get("RoleARN", ""))
         cloudformation.delete_stack(StackName=id)
     ended = until(f"stack {name}", settled, PATIENCE, status)
@@ -313,10 +310,20 @@ def delete_stack(connection: Connection, name: str) -> None:
         raise UserError(f"the stack {name} in {connection.account} ended {ended}:\n{why}\n  {AGAIN}")
 
 
+def require_unprotected(stack: dict[str, Any]) -> None:
+    """UserError where somebody has protected a stack: it is for them to say that it may go."""
+    if stack.get("EnableTerminationProtection"):
+        name = stack["StackName"]
+        raise UserError(
+            f"the stack {name} is protected from deletion. `aws cloudformation update-termination-protection "
+            f"--no-enable-termination-protection --stack-name {name}` takes that off. {AGAIN}"
+        )
+
+
 def require_role(connection: Connection, stack: str, role: str) -> None:
     """UserError where the role that made a stack is gone: CloudFormation cannot delete the stack without it."""
     name = role.rsplit("/", 1)[-1]
-    if role and unless({"NoSuchEntity"}, lambda: connection.client("iam").get_role(RoleName=name)) is None:
+    if role and if_there(connection.client("iam").get_role, RoleName=name) is None:
         raise UserError(
             f"the stack {stack} cannot be deleted: CloudFormation needs the role that made it, {role}, which is gone: "
             f"`make accounts` makes it again. {AGAIN}"
@@ -328,7 +335,7 @@ def delete_project(connection: Connection, project: Project) -> None:
     sagemaker = connection.client("sagemaker")
 
     def described() -> dict[str, Any] | None:
-        found: dict[str, Any] | None = unless(set(), lambda: sagemaker.describe_project(ProjectName=project.name))
+        found: dict[str, Any] | None = if_there(sagemaker.describe_project, ProjectName=project.name)
         return found
 
     def status() -> str:
@@ -346,81 +353,5 @@ def delete_project(connection: Connection, project: Project) -> None:
         details = (described() or {}).get("ServiceCatalogProvisionedProductDetails", {})
         why = details.get("ProvisionedProductStatusMessage", "")
         stack = f"SC-{connection.account}-{details.get('ProvisionedProductId', '')}"
-        raise UserError(f"the project {project.name} ended {ended}: {why} (stack {stack}). {AGAIN}")
-
-
-# -- what is retained unless it is asked for ---------------------------------------------------
-
-
-def model_group(connection: Connection, project: Project, asked: Asked) -> Iterator[Part]:
-    sagemaker, place = connection.client("sagemaker"), f"{project.name} in {connection.region}"
-    found = unless(set(), lambda: sagemaker.describe_model_package_group(ModelPackageGroupName=project.name))
-    if found is None:
-        return
-    versions = pages(sagemaker, "list_model_packages", "ModelPackageSummaryList", ModelPackageGroupName=project.name)
-    arns = [version["ModelPackageArn"] for version in versions]
-    if not asked.model_group:
-        yield kept("model group", place, f"retained: {len(arns)} version(s), free of charge; --model-group deletes")
-        return
-    told = f"{len(arns)} version(s); their artifacts stay in the model bucket"
-    yield deleted("model group", place, told, partial(delete_group, sagemaker, project.name, arns))
-
-
-def delete_group(sagemaker: Any, name: str, arns: list[str]) -> None:
-    for arn in arns:
-        unless(set(), partial(sagemaker.delete_model_package, ModelPackageName=arn))
-    unless(NO_POLICY, lambda: sagemaker.delete_model_package_group_policy(ModelPackageGroupName=name))
-    unless(set(), lambda: sagemaker.delete_model_package_group(ModelPackageGroupName=name))
-
-
-def reports(connection: Connection, project: Project, asked: Asked) -> Iterator[Part]:
-    codebuild, name = connection.client("codebuild"), f"{project.prefix}-test-endpoints"
-    arn = f"arn:{connection.partition}:codebuild:{connection.region}:{connection.account}:report-group/{name}"
-    if not codebuild.batch_get_report_groups(reportGroupArns=[arn])["reportGroups"]:
-        return
-    if not asked.logs:
-        yield kept("reports", name, "retained, free of charge, for 30 days; --logs deletes")
-        return
-    do = partial(codebuild.delete_report_group, arn=arn, deleteReports=True)
-    yield deleted("reports", name, "the test reports", lambda: unless({"ResourceNotFoundException"}, do))
-
-
-def log_groups(connection: Connection, prefix: str, asked: Asked) -> Iterator[Part]:
-    logs = connection.client("logs")
-    for group in pages(logs, "describe_log_groups", "logGroups", logGroupNamePrefix=prefix):
-        name, size = group["logGroupName"], group.get("storedBytes", 0)
-        if not asked.logs:
-            yield kept("log group", name, f"retained: {size:,} bytes, storage of CloudWatch Logs; --logs deletes")
-            continue
-        do = partial(logs.delete_log_group, logGroupName=name)
-        yield deleted("log group", name, f"{size:,} bytes", partial(unless, {"ResourceNotFoundException"}, do))
-
-
-def bucket(connection: Connection, name: str, asked: Asked) -> Iterator[Part]:
-    s3 = connection.client("s3")
-    versions = unless(NO_BUCKET, lambda: list(versions_in(s3, name, connection.account)))
-    if versions is None:
-        return
-    size = f"{len(versions):,} object(s), {sum(v.get('Size', 0) for v in versions):,} bytes"
-    if not asked.empty_buckets:
-        yield kept("bucket", name, f"retained: {size}, storage of S3; --empty-buckets deletes")
-        return
-    yield deleted("bucket", name, size, partial(delete_bucket, s3, name, connection.account))
-
-
-def versions_in(s3: Any, name: str, owner: str) -> Iterator[dict[str, Any]]:
-    """Every version and delete marker."""
-    pages_of = s3.get_paginator("list_object_versions").paginate(Bucket=name, ExpectedBucketOwner=owner)
-    for page in pages_of:
-        yield from [*page.get("Versions", []), *page.get("DeleteMarkers", [])]
-
-
-def delete_bucket(s3: Any, name: str, owner: str) -> None:
-    found = list(unless(NO_BUCKET, lambda: list(versions_in(s3, name, owner))) or [])
-    for start in range(0, len(found), 1000):  # DeleteObjects takes 1,000
-        keys = [{"Key": v["Key"], "VersionId": v["VersionId"]} for v in found[start : start + 1000]]
-        request = {"Objects": keys, "Quiet": True}
-        answer = s3.delete_objects(Bucket=name, Delete=request, ExpectedBucketOwner=owner)
-        if errors := answer.get("Errors"):
-            raise UserError(f"bucket {name}: {errors[0]['Key']}: {errors[0]['Code']} {errors[0].get('Message', '')}")
-    unless(NO_BUCKET, lambda: s3.delete_bucket(Bucket=name, ExpectedBucketOwner=owner))
+        told = if_there(lambda: stacks.reasons(connection.client("cloudformation"), stack, lambda logical_id: stack))
+        raise UserError(f"the project {project.name} ended {ended}: {why} (stack {stack})\n{told or ''}\n  {AGAIN}")

@@ -1,27 +1,29 @@
 """Take the kit itself down: product and portfolio, the target accounts' roles, the data science account's stacks.
 
 Only after every project. Service Catalog deletes a product only when nothing is made from it and no portfolio
-has it, a portfolio only when it is empty (API Reference, DeleteProduct, DeletePortfolio: ResourceInUseException); IAM
-deletes a policy only when nobody has it (API Reference, DeletePolicy: DeleteConflict). The organization, its units
-and its accounts are never touched.
+has it, a portfolio only when it is empty and shared with nobody (API Reference, DeleteProduct, DeletePortfolio:
+ResourceInUseException); IAM deletes a policy only when nobody has it (API Reference, DeletePolicy: DeleteConflict).
+The organization, its units and its accounts are never touched.
 """
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from functools import partial
 from typing import Any
 
-from botocore.exceptions import ClientError
-
-from scripts.bundle import teardown
+from scripts.bundle import hosting, retained, sharing, teardown
 from scripts.bundle.connect import Connection, enter
 from scripts.bundle.console import UserError
+from scripts.bundle.doctor.merge import without
 from scripts.bundle.environment import Environment
 from scripts.bundle.members import accounts_beneath, find_unit
-from scripts.bundle.plan import Step
-from scripts.bundle.projects import describe_stack, pages
-from scripts.bundle.teardown import Asked, Part, deleted, elsewhere, kept, unless
+from scripts.bundle.parts import Asked, Part, deleted, if_there, kept, removal, unseen
+from scripts.bundle.projects import Project, describe_stack, pages, parameters
+from scripts.bundle.publishing import STUDIO_TAG, bundle_bucket
+from scripts.bundle.retained import MODEL_BUCKET
+from scripts.bundle.teardown import Organization, elsewhere
 
 DATA_SCIENCE, TARGET, MODELS = (
     "multi-account-deployment",
@@ -30,13 +32,13 @@ DATA_SCIENCE, TARGET, MODELS = (
 )
 SELF_MANAGED = "multi-account-deployment-stack-sets"  # template 21, where there is no organization
 SETS = (TARGET, f"{TARGET}-staging", f"{TARGET}-production")
-APPROVER_POLICY = "sagemaker-multi-account-approver"
-BUNDLE_BUCKET, MODEL_BUCKET = "sagemaker-multi-account-bundle", "sagemaker-multi-account-models"
-MODEL_KEY = "alias/sagemaker-multi-account-models"
-# In templates 10 and 11.
-KEY_DESCRIPTIONS = ("Encrypts the models that projects train", "Encrypts the models that builds copy")
-KEY_WINDOW = 30  # days in which the deletion of a key can be undone (KMS API Reference, ScheduleKeyDeletion: 7 to 30)
-NOT_THERE = {"ResourceNotFoundException", "NoSuchEntity", "NotFoundException"}
+CI_ROLES = "Lets GitHub Actions publish the bundle"  # in the description of template 60
+POLICIES = {  # of template 10, and which of its roles its stack gives them to
+    "sagemaker-multi-account-approver": False,
+    "sagemaker-multi-account-data-scientist": True,
+    "sagemaker-multi-account-project-creator": True,
+}
+READ_MODELS = "TargetAccountsReadModels"  # the statement that `make doctor` merges into the SDK's default bucket
 
 
 def regions(settings: Environment) -> tuple[str, ...]:
@@ -47,6 +49,8 @@ def regions(settings: Environment) -> tuple[str, ...]:
 def kit_parts(by: Connection, home: Connection, settings: Environment, asked: Asked) -> list[Part]:
     """Everything but the projects. by: the credentials at hand; home: the data science account."""
     parts = [*catalog_parts(home, settings)]
+    parts += hosting_parts(home)
+    parts += statement_parts(home)
     parts += target_parts(by, home, settings)
     for region in regions(settings)[1:]:
         parts += stack_part(elsewhere(home, region), MODELS)
@@ -54,7 +58,8 @@ def kit_parts(by: Connection, home: Connection, settings: Environment, asked: As
     parts += stack_part(home, SELF_MANAGED)
     parts += stack_part(home, DATA_SCIENCE)
     for region in regions(settings):
-        parts += storage_parts(elsewhere(home, region), asked, first=region == home.region)
+        parts += storage_parts(elsewhere(home, region), asked)
+    parts += others_parts(home, settings)
     return parts
 
 
@@ -65,43 +70,36 @@ def stack_part(connection: Connection, name: str) -> Iterator[Part]:
         yield deleted("stack", place, stack["StackStatus"], partial(teardown.delete_stack, connection, name))
 
 
-# -- Service Catalog ---------------------------------------------------------------------------
+# -- what was published ------------------------------------------------------------------------
 
 
 def catalog_parts(home: Connection, settings: Environment) -> Iterator[Part]:
     catalog, names = home.client("servicecatalog"), settings.catalog
     listed = pages(catalog, "list_portfolios", "PortfolioDetails")
     portfolios = [p["Id"] for p in listed if p["DisplayName"] == names.portfolio and p["ProviderName"] == names.owner]
-    ours = {id: name for id, name in products(catalog) if name == names.product}
+    ours = {id for id, name in products(catalog) if name == names.product}
+    alone = []
     for portfolio in portfolios:
         inside = dict(products(catalog, PortfolioId=portfolio))
-        for product in sorted(set(inside) & set(ours)):
+        for product in sorted(set(inside) & ours):
             yield from membership(catalog, portfolio, product, names.product)
         if others := sorted(name for id, name in inside.items() if id not in ours):
             yield kept("portfolio", names.portfolio, f"it holds {', '.join(others)} too")
             continue
-        shown = pages(catalog, "list_principals_for_portfolio", "Principals", PortfolioId=portfolio)
-        for principal in shown:
-            yield deleted(
-                "principal", principal["PrincipalARN"], "",
-                partial(
-                    unless, NOT_THERE,
-                    partial(
-                        catalog.disassociate_principal_from_portfolio,
-                        PortfolioId=portfolio, PrincipalARN=principal["PrincipalARN"],
-                        PrincipalType=principal.get("PrincipalType", "IAM"),
-                    ),
-                ),
-            )  # fmt: skip
-    for product in ours:
+        alone.append(portfolio)
+        for share in sharing.look(catalog, portfolio):
+            told = f"the portfolio is taken from this {share.type.lower().replace('_', ' ')}"
+            yield deleted("share", share.with_whom, told, partial(sharing.remove, catalog, portfolio, share))
+        for principal in pages(catalog, "list_principals_for_portfolio", "Principals", PortfolioId=portfolio):
+            who = {name: principal[name] for name in ("PrincipalARN", "PrincipalType") if name in principal}
+            do = removal(catalog.disassociate_principal_from_portfolio, PortfolioId=portfolio, **who)
+            yield deleted("principal", principal["PrincipalARN"], "", do)
+    for product in sorted(ours):
         versions = catalog.list_provisioning_artifacts(ProductId=product)["ProvisioningArtifactDetails"]
-        told = f"with {len(versions)} version(s)"
-        do = partial(unless, NOT_THERE, partial(catalog.delete_product, Id=product))
-        yield deleted("product", names.product, told, do)
-    for portfolio in portfolios:
-        if not set(dict(products(catalog, PortfolioId=portfolio))) - set(ours):
-            do = partial(unless, NOT_THERE, partial(catalog.delete_portfolio, Id=portfolio))
-            yield deleted("portfolio", names.portfolio, "", do)
+        do = removal(catalog.delete_product, Id=product)
+        yield deleted("product", names.product, f"with {len(versions)} version(s)", do)
+    for portfolio in alone:
+        yield deleted("portfolio", names.portfolio, "", removal(catalog.delete_portfolio, Id=portfolio))
 
 
 def products(catalog: Any, **request: str) -> Iterator[tuple[str, str]]:
@@ -111,33 +109,69 @@ def products(catalog: Any, **request: str) -> Iterator[tuple[str, str]]:
 
 
 def membership(catalog: Any, portfolio: str, product: str, name: str) -> Iterator[Part]:
-    """The product's constraints in a portfolio, and its place in it."""
-    found = pages(
-        catalog, "list_constraints_for_portfolio", "ConstraintDetails", PortfolioId=portfolio, ProductId=product
-    )
-    for constraint in found:
-        do = partial(unless, NOT_THERE, partial(catalog.delete_constraint, Id=constraint["ConstraintId"]))
+    """A product's constraints, and its place in the portfolio."""
+    place = {"PortfolioId": portfolio, "ProductId": product}
+    for constraint in pages(catalog, "list_constraints_for_portfolio", "ConstraintDetails", **place):
+        do = removal(catalog.delete_constraint, Id=constraint["ConstraintId"])
         yield deleted("constraint", f"{constraint['Type'].lower()} of {name}", "", do)
-    request = partial(catalog.disassociate_product_from_portfolio, ProductId=product, PortfolioId=portfolio)
-    yield deleted("association", name, "leaves the portfolio", partial(unless, NOT_THERE, request))
+    do = removal(catalog.disassociate_product_from_portfolio, **place)
+    yield deleted("association", name, "leaves the portfolio", do)
+
+
+def hosting_parts(home: Connection) -> Iterator[Part]:
+    """What shows the template in S3 to Studio: domains' tags, the template's tag, the bucket's CORS rule."""
+    sagemaker, s3 = home.client("sagemaker"), home.client("s3")
+    bucket = bundle_bucket(home.account, home.region)
+    for domain in pages(sagemaker, "list_domains", "Domains"):
+        tags = pages(sagemaker, "list_tags", "Tags", ResourceArn=domain["DomainArn"])
+        where = next((tag["Value"] for tag in tags if tag["Key"] == hosting.LOCATION_TAG), "")
+        if where.startswith(f"s3://{bucket}/"):
+            request = {"ResourceArn": domain["DomainArn"], "TagKeys": [hosting.LOCATION_TAG]}
+            do = removal(sagemaker.delete_tags, **request)
+            yield deleted("domain tag", f"{hosting.LOCATION_TAG} of {domain['DomainId']}", where, do)
+    place = {"Bucket": bucket, "ExpectedBucketOwner": home.account}
+    for key, tags in (if_there(hosting.templates, connection=home, bucket=bucket) or {}).items():
+        if STUDIO_TAG[0] in tags:
+            rest = [{"Key": name, "Value": value} for name, value in tags.items() if name != STUDIO_TAG[0]]
+            do = removal(s3.put_object_tagging, **place, Key=key, Tagging={"TagSet": rest})
+            yield deleted("tag", f"{STUDIO_TAG[0]} of {key}", "Studio shows it no more", do)
+    rules = (if_there(s3.get_bucket_cors, **place) or {}).get("CORSRules", [])
+    others = [rule for rule in rules if rule.get("ID") != hosting.RULE_ID]
+    if others != rules:
+        do = removal(s3.put_bucket_cors, **place, CORSConfiguration={"CORSRules": others})
+        do = do if others else removal(s3.delete_bucket_cors, **place)
+        yield deleted("cors rule", f"{hosting.ORIGIN} on {bucket}", f"{len(others)} others stay", do)
+
+
+def statement_parts(home: Connection) -> Iterator[Part]:
+    """The statement that `make doctor ARGS=--fix` merged into the policy of the SageMaker SDK's default bucket."""
+    s3, bucket = home.client("s3"), f"sagemaker-{home.region}-{home.account}"
+    place = {"Bucket": bucket, "ExpectedBucketOwner": home.account}
+    policy = (if_there(s3.get_bucket_policy, **place) or {}).get("Policy", "")
+    rest = without(policy, READ_MODELS)
+    if rest != policy:
+        anything = json.loads(rest)["Statement"]
+        do = (
+            removal(s3.put_bucket_policy, **place, Policy=rest)
+            if anything
+            else removal(s3.delete_bucket_policy, **place)
+        )
+        yield deleted("statement", f"{READ_MODELS} of {bucket}", "what else its policy says stays", do)
 
 
 # -- the target accounts -----------------------------------------------------------------------
 
 
 def target_parts(by: Connection, home: Connection, settings: Environment) -> Iterator[Part]:
-    """Template 20: stack sets, then stacks of single accounts."""
-    cloudformation, call_as = home.client("cloudformation"), settings.stack_set_administrator
+    """Template 20, and 21 where there is no organization: stack sets, then stacks of single accounts."""
+    organization = Organization()
     for name in SETS:
-        found = teardown.instances(cloudformation, name, call_as)
-        if found is not None:
-            told = f"the roles of {len({i['Account'] for i in found})} account(s)"
-            yield deleted("stack set", name, told, partial(teardown.delete_stack_set, cloudformation, name, call_as))
+        yield from teardown.stage_parts(home, name, settings.stack_set_administrator, organization, "account(s)")
     for account in target_accounts(home, settings):
         try:
             there = enter(by, account, settings.roles.access)
         except UserError as error:
-            yield Part(Step("keep", "stack", f"{TARGET} in {account}", f"not looked at: {error}"))
+            yield unseen("stack", f"{TARGET} in {account}", error)
             continue
         yield from stack_part(there, TARGET)
         yield from stack_part(there, SELF_MANAGED)
@@ -154,45 +188,58 @@ def target_accounts(home: Connection, settings: Environment) -> list[str]:
     return sorted({account.id for unit in units for account in accounts_beneath(organizations, unit)} - own)
 
 
+def endpoint_logs(by: Connection, home: Connection, settings: Environment, project: Project) -> Iterator[Part]:
+    """The log groups of a project's endpoints, which SageMaker makes in every target account."""
+    for account in target_accounts(home, settings):
+        try:
+            there = enter(by, account, settings.roles.access)
+        except UserError as error:
+            yield unseen("log groups", f"of {project.name} in {account}", error)
+            continue
+        for region in regions(settings):
+            prefix = f"/aws/sagemaker/Endpoints/{project.name}-{project.id}-"
+            for part in retained.log_groups(elsewhere(there, region), prefix, Asked(logs=True)):
+                place = f"{part.step.name} in {account}, {region}"
+                yield deleted("log group", place, part.step.detail, part.do or (lambda: None))
+
+
 # -- the data science account ------------------------------------------------------------------
 
 
 def policy_parts(home: Connection) -> Iterator[Part]:
-    """The approvers' policy, taken from whom people gave it to."""
+    """The managed policies of template 10, taken from whom people gave them to; its own roles are the stack's."""
     iam = home.client("iam")
-    arn = f"arn:{home.partition}:iam::{home.account}:policy/{APPROVER_POLICY}"
-    holders = unless(NOT_THERE, lambda: iam.list_entities_for_policy(PolicyArn=arn)) or {}
-    for kind, member in (("Role", "PolicyRoles"), ("User", "PolicyUsers"), ("Group", "PolicyGroups")):
-        for holder in holders.get(member, []):
-            name = holder[f"{kind}Name"]
-            detach = getattr(iam, f"detach_{kind.lower()}_policy")
-            request = partial(detach, PolicyArn=arn, **{f"{kind}Name": name})
-            told = f"is taken from the {kind.lower()} {name}"
-            yield deleted("policy", APPROVER_POLICY, told, partial(unless, NOT_THERE, request))
+    stack = describe_stack(home.client("cloudformation"), DATA_SCIENCE) or {}
+    studio = set(parameters(stack).get("StudioExecutionRoleNames", "").split(","))
+    for policy, by_stack in POLICIES.items():
+        arn = f"arn:{home.partition}:iam::{home.account}:policy/{policy}"
+        holders = if_there(iam.list_entities_for_policy, PolicyArn=arn) or {}
+        for kind, member in (("Role", "PolicyRoles"), ("User", "PolicyUsers"), ("Group", "PolicyGroups")):
+            for holder in holders.get(member, []):
+                name = holder[f"{kind}Name"]
+                if by_stack and kind == "Role" and name in studio:
+                    continue
+                detach = getattr(iam, f"detach_{kind.lower()}_policy")
+                do = removal(detach, PolicyArn=arn, **{f"{kind}Name": name})
+                yield deleted("policy", policy, f"is taken from the {kind.lower()} {name}", do)
 
 
-def storage_parts(connection: Connection, asked: Asked, first: bool) -> Iterator[Part]:
+def storage_parts(connection: Connection, asked: Asked) -> Iterator[Part]:
     """What template 10 (and 11 in further regions) retains: buckets, and the models' key."""
-    place = f"{connection.account}-{connection.region}"
-    for name in (BUNDLE_BUCKET, MODEL_BUCKET) if first else (MODEL_BUCKET,):
-        yield from teardown.bucket(connection, f"{name}-{place}", asked)
-    kms = connection.client("kms")
-    for key in kept_keys(connection):
-        if not asked.empty_buckets:
-            yield kept("key", key, "retained: $1 a month; without it no model can be read; --empty-buckets deletes")
-            continue
-        request = partial(kms.schedule_key_deletion, KeyId=key, PendingWindowInDays=KEY_WINDOW)
-        yield deleted("key", key, f"in {KEY_WINDOW} days; until then `cancel-key-deletion` keeps it", request)
+    for name in (
+        bundle_bucket(connection.account, connection.region),
+        f"{MODEL_BUCKET}-{connection.account}-{connection.region}",
+    ):
+        yield from retained.bucket(connection, name, asked)
+    yield from retained.keys(connection, asked)
 
 
-def kept_keys(connection: Connection) -> Iterator[str]:
-    """The models' keys that are in use: by their description, because the alias goes with the stack."""
-    kms = connection.client("kms")
-    for key in pages(kms, "list_keys", "Keys"):
-        try:
-            found = kms.describe_key(KeyId=key["KeyId"])["KeyMetadata"]
-        except ClientError:
-            continue  # a key whose policy lets nobody look is not the kit's
-        ours = found.get("Description", "").startswith(KEY_DESCRIPTIONS)
-        if ours and found["KeyManager"] == "CUSTOMER" and found["KeyState"] == "Enabled":
-            yield key["KeyId"]
+def others_parts(home: Connection, settings: Environment) -> Iterator[Part]:
+    """What the kit made or had made, and leaves to people."""
+    if settings.administrator != "self-managed":
+        told = "trusted access, delegated administrator, units and accounts stay, free of charge: others may use them"
+        yield kept("organization", f"of {settings.accounts.management}", told)
+    for stack in pages(home.client("cloudformation"), "list_stacks", "StackSummaries"):
+        if CI_ROLES in stack.get("TemplateDescription", "") and stack["StackStatus"] != "DELETE_COMPLETE":
+            command = f"`aws cloudformation delete-stack --stack-name {stack['StackName']}` deletes it"
+            yield kept("stack", stack["StackName"], f"template 60, made by hand: roles are free of charge; {command}")

@@ -38,6 +38,23 @@ def put(policy: str, statement: Mapping[str, Any]) -> str:
     return f"{policy[:last]}, {ours}{policy[last:]}"
 
 
+def without(policy: str, sid: str) -> str:
+    """The policy's text without the statement with this Sid, in a list; what others wrote stays as it is."""
+    if statement_of(policy, sid) is None:
+        return policy
+    start, _ = member(policy, "Statement")
+    spans = elements(policy, start) if policy[start] == "[" else []
+    if not spans:  # the one statement, without a list around it
+        return json.dumps({**json.loads(policy), "Statement": []})
+    at = next(n for n, (first, last) in enumerate(spans) if json.loads(policy[first:last]).get("Sid") == sid)
+    first, last = spans[at]
+    if at + 1 < len(spans):
+        last = spans[at + 1][0]
+    elif at:
+        first = spans[at - 1][1]
+    return policy[:first] + policy[last:]
+
+
 def statement_of(policy: str, sid: str) -> dict[str, Any] | None:
     """The statement with this Sid."""
     statements = json.loads(policy)["Statement"] if policy.strip() else []

@@ -14,6 +14,7 @@ from scripts.rehearsal import moto_bridge
 from scripts.rehearsal.calls import Call
 from scripts.rehearsal.cloud import arn
 from scripts.rehearsal.errors import AwsError, NotPlayed
+from scripts.rehearsal.services.servicecatalog_shares import shares_of
 from scripts.rehearsal.services.servicecatalog_state import (
     Catalog,
     Constraint,
@@ -90,14 +91,16 @@ def change_tags(tags: dict[str, str], params: dict[str, Any]) -> None:
 
 @plays("DeletePortfolio")
 def delete_portfolio(call: Call) -> None:
-    """Refused while it has products, principals or constraints ("You cannot delete a portfolio if …")."""
+    """Refused while it has products, principals, constraints or shares ("You cannot delete a portfolio if …")."""
     catalog = catalog_of(call)
     portfolio = catalog.portfolio(call.params["Id"])
     constraints = [c for c in catalog.constraints.values() if c.portfolio == portfolio.id]
-    if portfolio.products or portfolio.principals or constraints:
+    shared = shares_of(call).by_portfolio.get(portfolio.id)
+    if portfolio.products or portfolio.principals or constraints or shared:
         raise AwsError(
             "ResourceInUseException",
-            f"Portfolio {portfolio.id} has associated products, principals or constraints and cannot be deleted.",
+            f"Portfolio {portfolio.id} has associated products, principals, constraints or shares and cannot be "
+            "deleted.",
         )
     del catalog.portfolios[portfolio.id]
 

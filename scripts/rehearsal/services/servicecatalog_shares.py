@@ -54,8 +54,8 @@ def organizations_access_status(call: Call) -> dict[str, Any]:
     return {"AccessStatus": "ENABLED" if enabled else "DISABLED"}
 
 
-def check_node(call: Call, node: dict[str, Any]) -> None:
-    """Only who may share with the organization does, and only with what is in it."""
+def check_administers(call: Call) -> str:
+    """Only the management account or a delegated administrator shares within the organization; the former's id."""
     management = organizations.management_of(call.account)
     if not management or not organizations.is_trusted(management, PRINCIPAL):
         raise AwsError("OperationNotSupportedException", "AWSOrganizationsAccess is not enabled.")
@@ -64,6 +64,12 @@ def check_node(call: Call, node: dict[str, Any]) -> None:
             "OperationNotSupportedException",
             f"Account {call.account} is neither the management account nor a delegated administrator.",
         )
+    return management
+
+
+def check_node(call: Call, node: dict[str, Any]) -> None:
+    """Only who may share with the organization does, and only with what is in it."""
+    management = check_administers(call)
     if node["Type"] == "ACCOUNT":
         raise NotPlayed("servicecatalog:CreatePortfolioShare with an OrganizationNode of type ACCOUNT")
     value, state = str(node["Value"]).rsplit("/", 1)[-1], organizations.organization(management)
@@ -132,6 +138,8 @@ def describe_portfolio_shares(call: Call) -> dict[str, Any]:
 @plays("DeletePortfolioShare")
 def delete_portfolio_share(call: Call) -> dict[str, Any]:
     params, known = call.params, shares_of(call)
+    if not params.get("AccountId"):
+        check_administers(call)
     value = params.get("AccountId") or str((params.get("OrganizationNode") or {}).get("Value", "")).rsplit("/", 1)[-1]
     mine = known.by_portfolio.get(params["PortfolioId"], {})
     found(mine.pop(value, None), f"Portfolio {params['PortfolioId']} is not shared with {value}.")
