@@ -23,7 +23,7 @@ from scripts.bundle.console import UserError
 from scripts.bundle.parts import AGAIN, Asked, Part, deleted, if_there
 from scripts.bundle.patience import until
 from scripts.bundle.projects import Project, describe_stack, pages
-from scripts.bundle.stacksets import PREFERENCES
+from scripts.bundle.stacksets import preferences
 
 PATIENCE = 6 * 3600.0  # seconds: a stack set may have a thousand accounts
 ID = "p-[a-z0-9]{12}"  # as SageMaker gives it to a project; only for what is left of one that is gone
@@ -215,13 +215,19 @@ def instances(cloudformation: Any, name: str, call_as: str) -> list[dict[str, An
 def forget(cloudformation: Any, name: str, call_as: str, instance: dict[str, Any]) -> None:
     """Take an instance out of its set and leave its stack, which nobody can reach any more."""
     targets = {"Accounts": [instance["Account"]]}
-    delete_instances(cloudformation, name, call_as, targets, [instance["Region"]], retain=True)
+    delete_instances(cloudformation, name, call_as, targets, [instance["Region"]], 1, retain=True)
 
 
 def delete_instances(
-    cloudformation: Any, name: str, call_as: str, targets: dict[str, Any], regions: list[str], retain: bool = False
+    cloudformation: Any,
+    name: str,
+    call_as: str,
+    targets: dict[str, Any],
+    regions: list[str],
+    accounts: int,
+    retain: bool = False,
 ) -> None:
-    """Delete instances and wait; UserError with each account that failed and why."""
+    """Delete instances and wait; UserError with each account that failed and why. accounts: how many there are"""
     wait_for_operations(cloudformation, name, call_as)
     begun = if_there(
         cloudformation.delete_stack_instances,
@@ -229,7 +235,7 @@ def delete_instances(
         CallAs=call_as,
         Regions=regions,
         RetainStacks=retain,
-        OperationPreferences=PREFERENCES,
+        OperationPreferences=preferences(accounts),
         DeploymentTargets=targets,
     )
     if begun is None:
@@ -276,7 +282,7 @@ def delete_stack_set(cloudformation: Any, name: str, call_as: str) -> None:
         accounts = sorted({i["Account"] for i in found})
         regions = sorted({i["Region"] for i in found})
         targets = {"OrganizationalUnitIds": units} if units else {"Accounts": accounts}
-        delete_instances(cloudformation, name, call_as, targets, regions)
+        delete_instances(cloudformation, name, call_as, targets, regions, len(accounts))
     if_there(cloudformation.delete_stack_set, StackSetName=name, CallAs=call_as)
 
 
