@@ -49,6 +49,7 @@ PLAYED: dict[str, str] = {
     "codestar-connections": "scripts.rehearsal.services.codeconnections:codestar_connections",
     "service-quotas": "scripts.rehearsal.services.servicequotas:servicequotas",
     "lambda": "scripts.rehearsal.services.awslambda:aws_lambda",
+    "pricing": "scripts.rehearsal.services.pricing:pricing",
 }
 
 SIGNING_NAMES = {

@@ -464,6 +464,7 @@ def read_before_approving(story: Story) -> int:
     key = f"evidence/{story.execution_id}.html"
     card = approver.client("s3").get_object(Bucket=f"sagemaker-project-{story.project_id}", Key=key)["Body"].read()
     story.require(story.model_package_arn.encode() in card, f"the card {key} is not of {story.model_package_arn}")
+    story.require(b"price list of" in card, f"the card {key} has no price of AWS's price list")
     status = version["ModelApprovalStatus"]
     story.require(status == "Approved", f"the approver sees {story.model_package_arn} {status}")
     return read_tests(story, approver)

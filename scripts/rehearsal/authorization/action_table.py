@@ -18,8 +18,8 @@ TABLE = Path(__file__).with_name("actions.json")
 PREFIXES = (
     "application-autoscaling", "cloudformation", "cloudwatch", "codebuild", "codecommit", "codeconnections",
     "codepipeline", "codestar-connections", "dynamodb", "ecr", "events", "iam", "kms", "lambda", "logs",
-    "organizations", "s3", "sagemaker", "secretsmanager", "servicecatalog", "servicequotas", "sns", "sqs", "ssm",
-    "states", "sts", "tag",
+    "organizations", "pricing", "s3", "sagemaker", "secretsmanager", "servicecatalog", "servicequotas", "sns", "sqs",
+    "ssm", "states", "sts", "tag",
 )  # fmt: skip
 # Actions that AWS documents elsewhere, with the resource types they act on.
 ADDED: dict[str, dict[str, list[str]]] = {

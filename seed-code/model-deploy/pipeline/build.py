@@ -160,10 +160,13 @@ def clear(cloudformation: Any, stack: str) -> None:
 
 def main() -> int:
     settings = read_settings(os.environ, Path())
-    config = Config(retries={"mode": "standard", "max_attempts": 8})
+    patient = Config(retries={"mode": "standard", "max_attempts": 8})
+    # There is a table where the price list cannot be reached.
+    hasty = Config(retries={"mode": "standard", "max_attempts": 2}, connect_timeout=5, read_timeout=15)
 
     @cache
     def client(service: str, region: str) -> Any:
+        config = hasty if service == "pricing" else patient
         return boto3.client(service, region_name=region, config=config)  # type: ignore[call-overload]
 
     export(build(settings, Path(), client))

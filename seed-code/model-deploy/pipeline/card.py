@@ -18,6 +18,7 @@ from botocore.exceptions import ClientError
 from pipeline.accounts import Account
 from pipeline.console import shorten
 from pipeline.page import document, money
+from pipeline.prices import HOURS, Prices
 from pipeline.regions import Clients
 from pipeline.registry import Version, numbers
 from pipeline.report import Result
@@ -25,8 +26,6 @@ from pipeline.rollback import parameters_of
 from pipeline.settings import Settings, Stage
 
 FILE = Path("card.json")
-PRICES = Path(__file__).with_name("prices.json")
-HOURS = 730  # of a month
 Place = tuple[str, str]  # account and region
 
 
@@ -48,7 +47,7 @@ def gather(
     clients: Clients,
 ) -> dict[str, Any]:
     """The card without the tests; stacks: the name of each stage's stack; template: the text of 40-stage.yaml."""
-    prices = json.loads(PRICES.read_text(encoding="utf-8"))
+    prices = Prices(clients, settings.region)
     stages = {}
     live = ""
     for stage in settings.stages:
@@ -76,7 +75,7 @@ def gather(
         "metrics": metrics(version, live_metrics(clients("sagemaker", settings.region), live)),
         "stages": stages,
         "names": {account.id: account.name for found in accounts.values() for account in found if account.name},
-        "prices": f"{prices['unit']} of {prices['as_of']}, {HOURS} hours a month. {prices['not_in_it']}",
+        "prices": prices.told(),
     }
 
 
@@ -129,7 +128,7 @@ def costs(
     before: set[Place],
     wanted: Mapping[str, str],
     after: set[Place],
-    prices: Mapping[str, Any],
+    prices: Prices,
 ) -> dict[str, Any]:
     """What a stage's instances cost in a month, as it is and as it will be; None for what is unknown, and why."""
     unknown: set[str] = set()
@@ -137,14 +136,12 @@ def costs(
     return {**sums, "unknown": sorted(unknown)}
 
 
-def cost(
-    found: Mapping[str, str], places: Iterable[Place], prices: Mapping[str, Any], unknown: set[str]
-) -> float | None:
+def cost(found: Mapping[str, str], places: Iterable[Place], prices: Prices, unknown: set[str]) -> float | None:
     """What the instances cost in a month; None where a price is not known, which is then added to unknown."""
     total, missing = 0.0, set()
     for _, region in places:
         kind, instance = found.get("EndpointKind", "real-time"), found.get("InstanceType", "")
-        price = None if kind == "serverless" else prices["regions"].get(region, {}).get(instance)
+        price = None if kind == "serverless" else prices.hourly(region, instance)
         if price is None:
             requests = "a serverless endpoint costs by its requests"
             missing.add(requests if kind == "serverless" else f"no price of {instance or 'its instances'} in {region}")

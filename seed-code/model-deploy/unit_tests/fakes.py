@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from typing import Any
@@ -134,3 +135,18 @@ def deployed(versions: dict[str, str], **parameters: str) -> Fake:
 def account(number: str, state: str = "ACTIVE", management: str = "999999999999") -> dict[str, str]:
     arn = f"arn:aws:organizations::{management}:account/o-1/{number}"
     return {"Id": number, "Name": f"account {number}", "State": state, "Arn": arn}
+
+
+def price_list(prices: dict[tuple[str, str], float] | None = None) -> Fake:
+    """A client of AWS's price list with these prices by region and instance type; one that may not read it for None."""
+
+    def products(ServiceCode: str, Filters: list[dict[str, str]]) -> Any:  # noqa: N803  # the API's names
+        if prices is None:
+            return error("GetProducts", "AccessDeniedException", "no")
+        wanted = {one["Field"]: one["Value"] for one in Filters}
+        price = prices.get((wanted["regionCode"], wanted["instanceName"])) if wanted["component"] == "Hosting" else None
+        terms = {"t": {"priceDimensions": {"d": {"unit": "Hrs", "pricePerUnit": {"USD": f"{price}"}}}}}
+        product = {"terms": {"OnDemand": terms}, "publicationDate": "2027-01-02T03:04:05Z"}
+        return [{"PriceList": [] if price is None else [json.dumps(product)]}]
+
+    return Fake(get_products=products)

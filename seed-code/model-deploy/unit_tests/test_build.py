@@ -25,6 +25,7 @@ from unit_tests.fakes import (
     nothing_deployed,
     organization,
     package,
+    price_list,
     registry,
 )
 
@@ -155,6 +156,7 @@ class TheBuild(Repository):
             "s3": self.s3,
             "organizations": organization({}, units),
             "cloudformation": self.cloudformation,
+            "pricing": price_list(),
         }
         return build(self.settings(**changes), self.folder, lambda service, _: clients[service])
 
@@ -291,6 +293,7 @@ class TheBuild(Repository):
             "s3": Fake(head_object={}, list_objects_v2=MODEL),
             "organizations": organization({}, units),
             "cloudformation": nothing_deployed(),
+            "pricing": price_list(),
         }
         return build(self.settings(), self.folder, lambda service, _: clients[service])
 
@@ -340,6 +343,7 @@ class TheBuild(Repository):
             "s3": Fake(head_object={}, list_objects_v2=MODEL),
             "organizations": Fake(),  # nothing may be asked of it
             "cloudformation": nothing_deployed(),
+            "pricing": price_list(),
         }
         build(self.settings(**changes), self.folder, lambda service, _: clients[service])
         parameters = self.written("prod-parameters.json")["Parameters"]

@@ -7,10 +7,11 @@ from typing import Any
 from pipeline import card, page
 from pipeline.accounts import Account
 from pipeline.console import SUMMARY_LIMIT
+from pipeline.prices import TABLE, Prices, hourly_prices
 from pipeline.registry import read_version
 from pipeline.report import Result
 
-from unit_tests.fakes import REGION, Fake, deployed, nothing_deployed, package, registry
+from unit_tests.fakes import REGION, Fake, deployed, nothing_deployed, package, price_list, registry
 from unit_tests.test_build import Repository
 
 TEMPLATE = """\
@@ -29,6 +30,8 @@ ACCOUNTS = {"staging": (Account("333333333333"),), "prod": (Account("22222222222
 
 
 class TheCard(Repository):
+    prices = price_list()  # which may not be read
+
     def gather(self, cloudformation: Fake, **config: str) -> dict[str, Any]:
         (self.folder / "40-stage.yaml").write_text(TEMPLATE)
         (self.folder / "staging-config.json").write_text("{}")
@@ -36,7 +39,7 @@ class TheCard(Repository):
             json.dumps({"Parameters": {"InstanceType": "ml.m5.large", **config}})
         )
         new = package(2, CustomerMetadataProperties={"validation:merror": "0.02"})
-        clients = {"cloudformation": cloudformation, "sagemaker": registry(package(1), new)}
+        clients = {"cloudformation": cloudformation, "sagemaker": registry(package(1), new), "pricing": self.prices}
         stacks = {"staging": "x-staging", "prod": "x-prod"}
         reason = "version 2 is approved"
         gathered = card.gather(
@@ -69,9 +72,41 @@ class TheCard(Repository):
             self.assertIn("$0.00 to unknown", card.summary(gathered))
             self.assertIn(f"Unknown: {why}.", page.document(gathered, []))
 
+    def test_prices_come_from_awss_list_and_each_is_asked_for_once(self) -> None:
+        self.prices = price_list({(REGION, "ml.m5.large"): 0.2})
+        gathered = self.gather(deployed({"staging": "1", "prod": "1"}, InstanceType="ml.m5.large"))
+        self.assertEqual(gathered["stages"]["prod"]["cost"], {"before": 146.0, "after": 584.0, "unknown": []})
+        self.assertEqual(len(self.prices.called("get_products")), 1)
+        self.assertIn("by AWS's price list of 2027-01-02. Savings plans", gathered["prices"])
+
+    def test_what_the_list_lacks_comes_from_the_table_and_both_are_named(self) -> None:
+        prices = Prices(lambda service, region: price_list({("eu-west-1", "ml.m5.large"): 0.3}), "eu-west-1")
+        self.assertEqual(prices.region, "us-east-1")  # no price list in eu-west-1, which has the prices of all
+        self.assertEqual(prices.hourly("eu-west-1", "ml.m5.large"), 0.3)
+        self.assertEqual(prices.hourly(REGION, "ml.m5.large"), 0.115)
+        self.assertIsNone(prices.hourly(REGION, "ml.x9.huge"))
+        self.assertRegex(prices.told(), r"price list of 2027-01-02 and the table of the deploy repository of 20\d\d-")
+
+    def test_a_list_that_cannot_be_read_is_asked_once_and_the_card_says_why(self) -> None:
+        asked = price_list()
+        prices = Prices(lambda service, region: asked, REGION)
+        self.assertEqual((prices.hourly(REGION, "ml.m5.large"), prices.hourly(REGION, "ml.t2.medium")), (0.115, 0.056))
+        self.assertEqual(len(asked.called("get_products")), 1)
+        self.assertIn("AWS's price list could not be read: An error occurred (AccessDeniedException)", prices.told())
+
+    def test_only_prices_for_an_hour_on_demand_count(self) -> None:
+        def product(unit: str, price: str) -> dict[str, Any]:
+            dimensions = {"d": {"unit": unit, "pricePerUnit": {"USD": price}}}
+            return {"terms": {"OnDemand": {"t": {"priceDimensions": dimensions}}, "Reserved": {"t": {}}}}
+
+        self.assertEqual(hourly_prices(product("Hrs", "0.1150000000")), {0.115})
+        self.assertEqual(hourly_prices(product("Hrs", "0.0000000000")), set())
+        self.assertEqual(hourly_prices(product("GB-Mo", "0.1")), set())
+        self.assertEqual(hourly_prices({}), set())
+
     def test_the_table_of_prices_states_its_date_and_source_and_holds_prices(self) -> None:
-        prices = json.loads(card.PRICES.read_text())
-        self.assertTrue(prices["as_of"] and prices["source"] and prices["unit"] and prices["not_in_it"])
+        prices = json.loads(TABLE.read_text())
+        self.assertTrue(prices["as_of"] and prices["source"] and prices["unit"])
         for region in prices["regions"].values():
             for instance, price in region.items():
                 self.assertRegex(instance, r"^ml\.[a-z0-9]+\.[a-z0-9]+$")
