@@ -14,6 +14,7 @@ import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import fields, is_dataclass
 from datetime import date
+from functools import cache
 from pathlib import PurePath
 from typing import Any
 
@@ -64,7 +65,7 @@ IDS = re.compile(
     r"|p-[a-z0-9]{12}"  # SageMaker projects
     r"|ou-[0-9a-z]{4,32}-[a-z0-9]{8,32}|o-[a-z0-9]{10,32}|h-[0-9a-z]{8,32}|car-[a-z0-9]{8,32}"  # Organizations
     r"|[0-9a-f]{40}"  # commits
-    r"|(?=[A-Z0-9]*\d)(?=\d*[A-Z])[A-Z0-9]{12,13}"  # the end of a name that CloudFormation made
+    r"|(?=[A-Z0-9]*\d)(?=\d*[A-Z])[A-Z0-9]{12,13}|(?<=-)[A-Z]{12,13}"  # the end of a name that CloudFormation made
     r")\b"
 )
 ONLY_TIMES = range(1_500_000_000, 4_000_000_000)  # seconds since 1970
@@ -166,8 +167,13 @@ def by_content(items: list[Any]) -> list[Any]:
 
 def order(name: str, value: Any) -> tuple[str, str]:
     """What a member is sorted by: its name, and its content where an id is in the name."""
-    known = masked(name)
-    return known, masked(value) if known != json.dumps(name) else ""
+    return (masked(name), masked(value)) if changes(name) else (name, "")
+
+
+@cache
+def changes(text: str) -> bool:
+    """Whether an id or a time stands in the text."""
+    return bool(IDS.search(text) or TIME.search(text))
 
 
 def masked(value: Any) -> str:
@@ -187,7 +193,7 @@ def numbered(state: dict[str, Any]) -> dict[str, Any]:
 
     def walk(value: Any) -> Any:
         if isinstance(value, str):
-            return IDS.sub(name, TIME.sub("TIME", value))
+            return IDS.sub(name, TIME.sub("TIME", value)) if changes(value) else value
         if isinstance(value, list):
             return [walk(item) for item in value]
         if isinstance(value, dict):

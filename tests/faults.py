@@ -1,11 +1,13 @@
-"""Interrupts a command at every single request, runs it again, and compares what AWS then holds.
+"""One fault in one run of a command: what it does to the command, and what AWS then holds.
 
     @pytest.fixture(scope="module")
     def world(tmp_path_factory):
         return World(tmp_path_factory.mktemp("faults"), build)      # build(cloud) makes what the command needs
 
     def test_…(world):
-        assert problems(world, lambda: publish.main([…]), who) == []     # who(cloud) is the session that types it
+        outcome = world.case(lambda: publish.main([…]), who, Fault("killed", 7))  # who(cloud) is who types it
+
+Every case of a command, one after the other: tests/every_request.py.
 
 The world is built once. Then no thread of it runs any more, and every case starts from it in a fork: one
 process plays AWS, another runs the command as `console.run` does, with credentials in its environment,
@@ -18,12 +20,8 @@ the request that they meet (requests of services on the command's behalf are not
     lost       the request is applied, and the connection breaks before the answer; botocore tries again
     killed     the request is applied, and the command's process is killed with SIGKILL before the answer
 
-What makes no difference is left out (`numbers`): being killed before request k is being killed after request k-1;
-a run of requests that only read is one case for `killed` (its first); a read that botocore repeats, throttled or
-lost, is the same read; the same read asked over and over, as waiting does, is refused twice and not more. And
-where a first run failed and AWS still holds what the world was built with, its repetition is the undisturbed run
-and is not played. The world's folder (its git repositories, say, and files that `build` writes beneath
-World.folder) is put back before each case. A case takes up to two runs of the command.
+The world's folder (its git repositories, say, and files that `build` writes beneath World.folder) is put back
+before each case.
 """
 
 from __future__ import annotations
@@ -39,9 +37,9 @@ import sys
 import threading
 import time
 import traceback
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, Literal
@@ -58,7 +56,7 @@ from scripts.rehearsal import models
 from scripts.rehearsal.clients import Clients
 from scripts.rehearsal.cloud import Cloud, Session
 from scripts.rehearsal.errors import AwsError
-from scripts.rehearsal.gateway import RAW_HEADERS, Gateway
+from scripts.rehearsal.gateway import RAW_HEADERS, Done, Gateway, Place
 from scripts.rehearsal.server import HOST, EmbeddedAws, RequestHandler
 from tests.cloud_state import differences, state_of
 
@@ -74,10 +72,15 @@ Who = Callable[[Cloud], Session]
 
 @dataclass(frozen=True)
 class Fault:
-    """What happens to the request of this number (the first is 1)."""
+    """What happens to one request: the one of this number (the first is 1).
+
+    place: where it is given, the request is found by it: the (number of writes up to it, of reads since the last one).
+    Waiting asks more often on one day than on another, so that numbers after it differ.
+    """
 
     kind: Kind
     number: int
+    place: tuple[int, int] | None = None
 
 
 @dataclass(frozen=True)
@@ -94,40 +97,72 @@ class Outcome:
     state: dict[str, Any]
 
 
+class Counted:
+    """The requests of one run, and where it stands among them (see Fault)."""
+
+    def __init__(self) -> None:
+        self.requests: list[str] = []
+        self.place = (0, 0)
+
+    def add(self, request: str) -> None:
+        self.requests.append(request)
+        self.place = after(self.place, request)
+
+    def is_at(self, fault: Fault | None) -> bool:
+        return fault is not None and (self.place == fault.place if fault.place else len(self.requests) == fault.number)
+
+
+def after(place: tuple[int, int], request: str) -> tuple[int, int]:
+    writes, since = place
+    return (writes, since + 1) if reads(request) else (writes + 1, 0)
+
+
 class FaultyGateway(Gateway):
     """The front door of the embedded AWS, with one fault in it."""
 
     def __init__(self, cloud: Cloud) -> None:
         super().__init__(cloud)
         self.fault: Fault | None = None
-        self.requests: list[str] = []
-        self.count = 0
+        self.counted = Counted()
         self.lock = threading.Lock()
         self.this = threading.local()  # the request that this thread answers
 
     def __call__(self, environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
-        pid = sender(dict(environ[RAW_HEADERS]))
-        with self.lock:
-            self.count += bool(pid)
-            met = self.fault if pid and self.fault and self.fault.number == self.count else None
-        self.this.pid, self.this.met = pid, met
+        self.this.pid, self.this.met = sender(dict(environ[RAW_HEADERS])), None
         answer = super().__call__(environ, start_response)
-        if met and met.kind == "killed":
-            os.kill(pid, signal.SIGKILL)
-        if met and met.kind in {"killed", "lost"}:
+        met = self.this.met
+        if met == "killed":
+            os.kill(self.this.pid, signal.SIGKILL)
+        if met in {"killed", "lost"}:
             environ["werkzeug.socket"].shutdown(socket.SHUT_RDWR)
             raise ConnectionResetError
         return answer
 
-    def perform(self, call: Any, model: Any, operation: Any) -> tuple[int, dict[str, str], bytes]:
-        met = self.this.met
-        if self.this.pid:
-            self.requests.append(f"{call.service}:{call.operation}")
-        if met and met.kind == "refused":
-            raise AwsError("AccessDenied", "Refused to see what becomes of it.", 403)
-        if met and met.kind == "throttled":
-            raise AwsError("ThrottlingException", "Rate exceeded", 503 if call.service == "s3" else 400)
-        return super().perform(call, model, operation)
+    def carry_out(self, place: Place, read: Any, perform: Any, refuse: Any) -> Done:
+        met = self.meet(f"{place.service}:{place.operation}") if self.this.pid else None
+        self.this.met = met
+
+        def instead(call: Any) -> Any:
+            if met in {"refused", "throttled"}:
+                raise refused_as(met, place.service)
+            return perform(call)
+
+        return super().carry_out(place, read, instead, refuse)
+
+    def meet(self, request: str) -> Kind | None:
+        """The kind of the fault, where this request meets it."""
+        with self.lock:
+            self.counted.add(request)
+            if self.fault is None or not self.counted.is_at(self.fault):
+                return None
+            kind, self.fault = self.fault.kind, None
+            return kind
+
+
+def refused_as(kind: Kind, service: str) -> AwsError:
+    if kind == "refused":
+        return AwsError("AccessDenied", "Refused to see what becomes of it.", 403)
+    return AwsError("ThrottlingException", "Rate exceeded", 503 if service == "s3" else 400)
 
 
 def sender(headers: dict[str, str]) -> int:
@@ -164,20 +199,23 @@ class World:
         come_to_rest(lambda: not set(threading.enumerate()) - before, "threads of the world still run")
         shutil.copytree(self.folder, self.saved, symlinks=True)
         gc.freeze()
-        self._whole: dict[int, Outcome] = {}
+        self._whole: dict[Command, Outcome] = {}
 
     def undisturbed(self, command: Command, who: Who) -> Outcome:
         """One run, as it should be; told once for each command."""
-        key = id(command)
-        if key not in self._whole:
-            self._whole[key] = self.case(command, who, None)
-            warm({request.split(":")[0] for request in self._whole[key].requests})
-        return self._whole[key]
+        if command not in self._whole:
+            self._whole[command] = self.case(command, who, None)
+            warm({request.split(":")[0] for request in self._whole[command].requests})
+        return self._whole[command]
+
+    def put_back(self) -> None:
+        """The folder as it was when the world was built."""
+        shutil.rmtree(self.folder)
+        shutil.copytree(self.saved, self.folder, symlinks=True)
 
     def case(self, command: Command, who: Who, fault: Fault | None, runs: int | None = None) -> Outcome:
         """Run the command with the fault and once more without; only once where there is no fault."""
-        shutil.rmtree(self.folder)
-        shutil.copytree(self.saved, self.folder, symlinks=True)
+        self.put_back()
         ours, theirs = multiprocessing.connection.Pipe()
         aws = os.fork()
         if aws == 0:
@@ -250,11 +288,8 @@ def in_fork(work: Callable[[], int]) -> None:
 
 def play_aws(cloud: Cloud, who: Who, line: Any) -> int:
     """Answer requests on a port of this process's own until the other end of the line is closed."""
-    cloud._requests = (cloud.folder / "requests.jsonl").open("ab", buffering=0)
     gateway = FaultyGateway(cloud)
-    server = make_server(HOST, 0, gateway, threaded=True, request_handler=RequestHandler)
-    cloud.endpoint = f"http://{HOST}:{server.server_port}"
-    threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True).start()
+    listen(cloud, gateway)
     line.send(who(cloud).environment())
     while True:
         try:
@@ -262,13 +297,26 @@ def play_aws(cloud: Cloud, who: Who, line: Any) -> int:
         except EOFError:
             return 0
         if asked == "fault":
-            gateway.fault, gateway.count, gateway.requests = value, 0, []
+            gateway.fault, gateway.counted = value, Counted()
             line.send(None)
         elif asked == "requests":
-            line.send(gateway.requests)
+            line.send(gateway.counted.requests)
         else:
             settle(cloud)
-            line.send((state_of(cloud), [f"{fault.where}\n{fault.traceback}" for fault in cloud.faults]))
+            line.send((state_of(cloud), broken(cloud)))
+
+
+def listen(cloud: Cloud, gateway: Gateway) -> None:
+    """Answer on a port of this process's own."""
+    cloud._requests = (cloud.folder / "requests.jsonl").open("ab", buffering=0)
+    server = make_server(HOST, 0, gateway, threaded=True, request_handler=RequestHandler)
+    cloud.endpoint = f"http://{HOST}:{server.server_port}"
+    threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True).start()
+
+
+def broken(cloud: Cloud) -> list[str]:
+    """What broke in the embedded AWS itself."""
+    return [f"{fault.where}\n{fault.traceback}" for fault in cloud.faults]
 
 
 def run(command: Command, variables: dict[str, str]) -> tuple[int, str]:
@@ -296,49 +344,17 @@ def act(command: Command, variables: dict[str, str], out: int) -> int:
     os.dup2(out, 1)
     os.dup2(out, 2)
     sys.stdout, sys.stderr = os.fdopen(1, "w", closefd=False), os.fdopen(2, "w", closefd=False)
+    sign_in(variables)
+    return console.run(command)
+
+
+def sign_in(variables: dict[str, str]) -> None:
+    """Have this process's clients act with these credentials and no others, and never back off."""
     for name in [name for name in os.environ if name.startswith("AWS_")]:
         del os.environ[name]
     nowhere = {"AWS_CONFIG_FILE": os.devnull, "AWS_SHARED_CREDENTIALS_FILE": os.devnull}
     os.environ.update({**variables, **nowhere, "AWS_SDK_UA_APP_ID": f"{MARK}{os.getpid()}"})
-    botocore.endpoint.time = SimpleNamespace(sleep=lambda seconds: None)  # type: ignore[attr-defined]  # no backing off
-    return console.run(command)
-
-
-def problems(world: World, command: Command, who: Who, kinds: Sequence[Kind] = KINDS) -> list[str]:
-    """What went wrong in any of the cases, [] when every one ends as an undisturbed run does."""
-    whole = world.undisturbed(command, who)
-    if whole.codes != (0,):
-        return [f"the undisturbed run ended {whole.codes}: {whole.told}"]
-    found = []
-    for kind in kinds:
-        first_write = next((n for n, request in enumerate(whole.requests, 1) if not reads(request)), 0)
-        for number in numbers(kind, whole.requests):
-            fault = Fault(kind, number)
-            early = kind in {"killed", "refused"} and (number < first_write or not first_write)
-            outcome = world.case(command, who, fault, runs=1 if early else None)
-            if early and outcome.codes[0] != 0 and outcome.state == world.built:
-                outcome = replace(outcome, state=whole.state)  # its repetition is the undisturbed run
-            elif early:
-                outcome = world.case(command, who, fault)
-            where = f"{kind} at {number} ({whole.requests[number - 1]})"
-            found += [f"{where}: {what}" for what in wrong(kind, outcome, whole)]
-    return found
-
-
-def numbers(kind: Kind, requests: Sequence[str]) -> list[int]:
-    """The requests at which a fault of this kind may make a difference, from 1 on."""
-    found = []
-    for number, request in enumerate(requests, 1):
-        before = [*requests[max(0, number - 3) : number - 1]]
-        if kind == "killed":
-            leave_out = reads(request) and bool(before) and reads(before[-1])
-        elif kind in {"throttled", "lost"}:
-            leave_out = reads(request)
-        else:
-            leave_out = reads(request) and before == [request, request]
-        if not leave_out:
-            found.append(number)
-    return found
+    botocore.endpoint.time = SimpleNamespace(sleep=lambda seconds: None)  # type: ignore[attr-defined]
 
 
 def reads(request: str) -> bool:

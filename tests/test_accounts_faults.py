@@ -11,7 +11,8 @@ from scripts import accounts
 from scripts.bundle import pack
 from scripts.rehearsal import setting as people
 from scripts.rehearsal.cloud import Cloud, Session
-from tests.faults import Command, Kind, World, problems
+from tests.every_request import problems
+from tests.faults import Command, World
 
 REGION = "us-east-1"
 # What the command needs of its templates, and little else: a case takes a fraction of a second.
@@ -82,8 +83,5 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Place]:
         yield Place(tmp_path_factory.mktemp("accounts"), patch)
 
 
-@pytest.mark.parametrize("kind", ["killed", "refused"])
-def test_accounts_interrupted_at_every_request_and_run_again_ends_as_an_undisturbed_run(
-    place: Place, kind: Kind
-) -> None:
-    assert problems(place.world, place.accounts, place.who, (kind,)) == []
+def test_accounts_interrupted_at_every_request_and_run_again_ends_as_an_undisturbed_run(place: Place) -> None:
+    assert problems(place.world, place.accounts, place.who, ("killed", "refused")) == []

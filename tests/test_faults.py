@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -13,7 +14,8 @@ from botocore.exceptions import ClientError
 from scripts.rehearsal.cloud import Cloud, Session
 from scripts.rehearsal.server import EmbeddedAws
 from tests.cloud_state import differences, state_of
-from tests.faults import Fault, World, numbers, problems
+from tests.every_request import makes_a_difference, problems, sweep
+from tests.faults import Fault, World, reads
 
 A, REGION = "111111111111", "us-east-1"
 STACK = """\
@@ -174,11 +176,11 @@ def test_a_lost_answer_is_lost_after_the_request_was_applied(world: World) -> No
     assert lost.requests == ("sqs:ListQueues", "sqs:CreateQueue", "sns:CreateTopic", "sns:CreateTopic")
 
 
-def test_polling_is_met_twice_and_a_run_of_reads_is_killed_once() -> None:
-    requests = ["s3:ListBuckets", "iam:GetRole", "s3:PutObject", *["ssm:GetParameter"] * 5]
-    assert numbers("refused", requests) == [1, 2, 3, 4, 5]
-    assert numbers("killed", requests) == [1, 3, 4]
-    assert numbers("lost", requests) == numbers("throttled", requests) == [3]
+def test_polling_is_met_twice_and_other_reads_every_time() -> None:
+    requests = ["s3:ListBuckets", "iam:GetRole", "s3:PutObject", *["ssm:GetParameter"] * 5, *["a:GetA", "b:GetB"] * 4]
+    met = [n for n in range(len(requests)) if makes_a_difference("refused", requests[:n], requests[n])]
+    assert met == [0, 1, 2, 3, 4, 8, 9, 10, 11]
+    assert [n for n in range(len(requests)) if makes_a_difference("lost", requests[:n], requests[n])] == [2]
 
 
 def tolerant() -> int:
@@ -194,3 +196,35 @@ def tolerant() -> int:
 def test_a_refused_read_that_a_command_takes_for_an_answer_is_found_out(world: World) -> None:
     found = problems(world, tolerant, who, ("refused",))
     assert any(line.startswith("refused at 1 (sqs:ListQueues)") and "kit-2" in line for line in found)
+
+
+def read_twice_and_make_a_topic() -> int:
+    """Goes on after a refused read, and ends badly where it makes nothing."""
+    queues = boto3.client("sqs")
+    queues.create_queue(QueueName="kit")
+    with contextlib.suppress(ClientError):
+        queues.list_queues()
+    boto3.client("sns").create_topic(Name="kit")
+    return 0 if boto3.client("sns").list_topics()["Topics"] else 1
+
+
+@pytest.mark.parametrize("command", [make_a_queue_and_a_topic, make_one_more_queue, read_twice_and_make_a_topic])
+def test_a_fork_ends_as_real_processes_do(world: World, command: Callable[[], int]) -> None:
+    """The same exit codes and the same state, with real requests over a wire and a real SIGKILL."""
+    requests = world.undisturbed(command, who).requests
+    forks = {(f.kind, f.number): outcome for f, _, outcome in sweep(world, command, who).cases}
+    writes = [n for n, request in enumerate(requests, 1) if not reads(request)]
+    expected = {("refused", n) for n in range(1, len(requests) + 1)}
+    expected |= {(kind, n) for kind in ("throttled", "lost") for n in writes}
+    expected |= {("killed", n - 1) for n in (*writes[1:], len(requests) + 1)}
+    assert set(forks) == expected
+    for (kind, number), fork in forks.items():
+        real = world.case(command, who, Fault(kind, number))
+        assert real.codes == fork.codes, (kind, number)
+        assert differences(real.state, fork.state) == [], (kind, number)
+
+
+def test_a_fork_leaves_the_folder_of_the_world_as_it_was(world: World) -> None:
+    sweep(world, make_one_more_queue, who)
+    assert not world.folder.with_name("before").exists()
+    assert sorted(p.name for p in world.folder.rglob("*")) == sorted(p.name for p in world.saved.rglob("*"))

@@ -11,7 +11,8 @@ import pytest
 from scripts import package, publish
 from scripts.bundle import hosting, pack
 from scripts.rehearsal.cloud import Cloud, Session
-from tests.faults import KILLED, Command, Fault, World, problems
+from tests.every_request import problems
+from tests.faults import KILLED, Command, Fault, World
 from tests.test_package import make_tree
 from tests.test_publish import BUCKET, ENVIRONMENT, REGION, SCIENTIST, A, make_account
 from tests.test_servicecatalog import trust

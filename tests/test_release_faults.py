@@ -1,4 +1,4 @@
-"""`make teardown` interrupted at every request that matters, and on half-broken installations.
+"""`make teardown` interrupted at every request, and on half-broken installations.
 
 The world is a real installation with a project, whose stages hold a stack that costs no time to deploy (a
 parameter in each target account instead of an endpoint).
@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -19,7 +19,8 @@ from scripts.bundle.console import UserError
 from scripts.rehearsal import setting as people
 from scripts.rehearsal.cloud import Cloud, Session
 from scripts.rehearsal.story import ROOT, Story, play
-from tests.faults import Command, Fault, Outcome, Who, World, reads, settle, wrong
+from tests.every_request import problems
+from tests.faults import Command, Kind, Outcome, World, settle
 
 REGION = "us-east-1"
 ENDPOINT = """\
@@ -96,38 +97,14 @@ def installation(tmp_path_factory: pytest.TempPathFactory) -> Installation:
 WHOLE = ("--model-group", "--empty-buckets", "--logs")
 
 
-def cases(requests: Sequence[str]) -> Iterator[Fault]:
-    """Every request that writes, killed and with its answer lost; every operation that reads, refused once.
-
-    To be refused a write is to be killed at the request before; throttling is botocore's to repeat (test_faults.py).
-    """
-    seen: set[str] = set()
-    for number, request in enumerate(requests, 1):
-        if not reads(request):
-            yield Fault("killed", number)
-            yield Fault("lost", number)
-        elif request not in seen:
-            yield Fault("refused", number)
-        seen.add(request)
-
-
-def interrupted(world: World, command: Command, who: Who) -> list[str]:
-    """What went wrong when the command was interrupted and run again, [] where every case ends alike."""
-    whole = world.undisturbed(command, who)
-    assert whole.codes == (0,), whole.told
-    found = []
-    for fault in cases(whole.requests):
-        outcome = world.case(command, who, fault)
-        where = f"{fault.kind} at {fault.number} ({whole.requests[fault.number - 1]})"
-        found += [f"{where}: {what}" for what in wrong(fault.kind, outcome, whole)]
-    return found
+KINDS: tuple[Kind, ...] = ("refused", "killed", "lost")
 
 
 def test_a_teardown_interrupted_at_any_request_and_run_again_ends_as_an_undisturbed_one(
     installation: Installation,
 ) -> None:
     command = installation.teardown("--project", installation.story.project_name, *WHOLE)
-    assert interrupted(installation.world, command, installation.manager) == []
+    assert problems(installation.world, command, installation.manager, KINDS) == []
 
 
 # -- half-broken installations ------------------------------------------------------------------

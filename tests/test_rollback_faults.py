@@ -1,4 +1,4 @@
-"""`make rollback` interrupted at every request that matters, and run again, ends as an undisturbed one.
+"""`make rollback` interrupted at every request, and run again, ends as an undisturbed one.
 
 The pipeline has the kit's stages, names and roles, but a Build and a Test step that do next to nothing, and
 a stack set that puts a parameter into each target account instead of an endpoint.
@@ -16,8 +16,9 @@ from scripts import rollback
 from scripts.rehearsal import setting as people
 from scripts.rehearsal.cloud import Cloud, Session
 from scripts.rehearsal.story import ROOT, Story, play
+from tests.every_request import problems
 from tests.faults import Command, World
-from tests.test_release_faults import ENDPOINT, REGION, interrupted
+from tests.test_release_faults import ENDPOINT, KINDS, REGION
 
 NAME, ID = "light", "p-0123456789ab"
 PREFIX, BUCKET = f"sagemaker-{NAME}-{ID}", f"sagemaker-project-{ID}"
@@ -177,4 +178,4 @@ def test_a_rollback_interrupted_at_any_request_and_run_again_ends_as_an_undistur
     assert "version 2 → 1" in whole.told[0]
     assert "serves version 1" in whole.told[0]
     assert f"model-package/{NAME}/1" in json.dumps(whole.state)
-    assert interrupted(light.world, command, light.manager) == []
+    assert problems(light.world, command, light.manager, KINDS) == []

@@ -9,7 +9,8 @@ import pytest
 
 from scripts import upgrade
 from scripts.rehearsal.cloud import Cloud, Session
-from tests.faults import Command, World, problems
+from tests.every_request import problems
+from tests.faults import Command, World
 from tests.installation import Installation
 
 PROJECT = "iris-1"
