@@ -8,7 +8,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from scripts.bundle.members import Member, pages
+from scripts.bundle.members import Member
+from scripts.bundle.projects import pages
 from scripts.rehearsal.cloud import Cloud
 from scripts.rehearsal.cloudformation.stacks import Stacks
 from scripts.rehearsal.permissions import read_requests
@@ -116,8 +117,8 @@ def organization(story: Story) -> Unit:
     organizations = story.cloud.root(story.setting.management, story.region).client("organizations")
 
     def unit(id: str, name: str) -> Unit:
-        accounts = pages(organizations, "list_accounts_for_parent", "Accounts", id)
-        beneath = pages(organizations, "list_organizational_units_for_parent", "OrganizationalUnits", id)
+        accounts = pages(organizations, "list_accounts_for_parent", "Accounts", ParentId=id)
+        beneath = pages(organizations, "list_organizational_units_for_parent", "OrganizationalUnits", ParentId=id)
         return Unit(
             name,
             tuple(Member(account["Id"], account["Name"]) for account in accounts),
