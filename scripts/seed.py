@@ -1,11 +1,15 @@
 """Seed a project's repositories at GitHub, GitLab or Bitbucket (CodeCommit's are seeded with the project).
 
-Make the two repositories there first, empty: PROJECT-modeldeploy and PROJECT-modelbuild, of the owner in
-environment.yaml. What already has a branch main is left alone. git signs in as you have set it up.
+Make the two repositories there first, empty: PROJECT-modeldeploy and PROJECT-modelbuild of the owner in
+environment.yaml, or of other names that you give here and to the project (DeployRepositoryName,
+TrainingRepositoryName). Where the project exists already, it says their names itself. The seed code is that of the
+version that the project comes from, or the newest one. What already has a branch main is left alone. git signs in as
+you have set it up.
 
 examples:
   make seed PROJECT=iris-multi-01 ARGS="--profile data-science --dry-run"
   python -m scripts.seed --project iris-multi-01 --profile data-science
+  python -m scripts.seed --project iris-multi-01 --deploy-repository iris-deploy --training-repository iris-train
   python -m scripts.seed --project iris-multi-01 --remote https://git.example.com
 """
 
@@ -14,11 +18,10 @@ from __future__ import annotations
 import argparse
 import json
 from collections.abc import Sequence
-from pathlib import Path
 
-from scripts.bundle import environment, pack, plan, seeding
+from scripts.bundle import environment, plan, projects, seeding, versions
 from scripts.bundle.connect import add_options, connect, require_account
-from scripts.bundle.console import UserError, run, say
+from scripts.bundle.console import run, say
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -28,23 +31,29 @@ def main(argv: Sequence[str] | None = None) -> int:
     add_options(parser)
     parser.add_argument("--project", required=True, metavar="NAME", help="name of the SageMaker project")
     parser.add_argument("--remote", default="", metavar="URL", help="address of the provider, in front of OWNER/NAME")
-    parser.add_argument("--bundle", type=Path, default=pack.BUILD, metavar="FOLDER", help="default build/")
+    for seed, kind in seeding.KINDS.items():
+        parser.add_argument(
+            f"--{kind.lower()}-repository", dest=seed, default="", metavar="NAME", help="its name, without the owner"
+        )
     args = parser.parse_args(argv)
     settings = environment.load(args.environment)
-    source = settings.source
-    if source.provider != "connection":
-        raise UserError("source.provider is codecommit: the project's own stack seeds its repositories")
-    bundle = pack.read_build(args.bundle)
     connection = connect(settings, args.profile, args.region)
     require_account(connection, settings.accounts.data_science, "accounts.data_science")
-    names = {seed: args.project + suffix for seed, suffix in seeding.SUFFIXES.items()}
-    steps = seeding.make_plan(seeding.host(connection, source, args.remote), source.repository_owner, names)
-    say(f"seed the repositories of {args.project} with {bundle.name}:")
+    given = {seed: name for seed in seeding.KINDS if (name := getattr(args, seed))}
+    project = next((p for p in projects.find(connection) if p.name == args.project and p.status), None)
+    there = versions.provisioned(connection, project) if project else None
+    found = (
+        seeding.of_project(connection, there, given)
+        if there
+        else seeding.of_new_project(connection, settings, args.project, given)
+    )
+    steps = seeding.make_plan(seeding.host(connection, found.connection_arn, args.remote), found.names)
+    say(f"seed the repositories of {args.project} with {found.version}:")
     plan.show(steps)
     if not args.dry_run:
-        seeding.apply(steps, bundle.files, f"Seed code of {bundle.name}", lambda step: say(f"  done: {step.name}"))
+        seeding.apply(steps, found.seeds, f"Seed code of {found.version}", lambda step: say(f"  done: {step.name}"))
     if args.json:
-        result = {"bundle": bundle.name, "steps": plan.as_data(steps), "applied": not args.dry_run}
+        result = {"bundle": found.version, "steps": plan.as_data(steps), "applied": not args.dry_run}
         print(json.dumps(result, indent=2))
     return 0
 

@@ -17,6 +17,7 @@ from scripts.bundle import console, hosting, pack, publishing
 from scripts.rehearsal import setting as people
 from scripts.rehearsal import story as chapters
 from scripts.rehearsal.cloud import Cloud, Session
+from scripts.rehearsal.services import codeconnections as provider
 from scripts.rehearsal.story import Story, signed_in
 
 ROOT = Path(__file__).parent.parent
@@ -26,10 +27,13 @@ PIPELINE_VARIABLE = "          - {Name: BUNDLE_VERSION, Value: !Ref BundleVersio
 class Installation:
     """The organization, its roles, and the bundle's first version; more versions and projects as a test asks.
 
-    to: where versions are published. The ML engineer sees the portfolio, as who upgrades projects must.
+    to: where versions are published; owner: of the repositories at a git provider, "" for CodeCommit. The ML
+    engineer sees the portfolio, as who upgrades projects must.
     """
 
-    def __init__(self, cloud: Cloud, folder: Path, patch: pytest.MonkeyPatch, to: str = "both") -> None:
+    def __init__(
+        self, cloud: Cloud, folder: Path, patch: pytest.MonkeyPatch, to: str = "both", owner: str = ""
+    ) -> None:
         self.cloud, self.folder, self.to = cloud, folder, to
         self.tree = folder / "tree"
         for name in ("templates", "seed-code"):
@@ -41,7 +45,8 @@ class Installation:
         engineer = f"arn:aws:iam::{self.account}:role/{people.ENGINEER}"
         text = self.story.environment_path.read_text()
         text = text.replace("catalog:\n", f"catalog:\n  principals: ['{engineer}']\n")
-        self.story.environment_path.write_text(f"{text}publishing: {{to: {to}}}\n")
+        source = f"source: {self.connect(owner)}\n" if owner else ""
+        self.story.environment_path.write_text(f"{text}publishing: {{to: {to}}}\n{source}")
         chapters.permissions(self.story)
         self.first = self.publish()
 
@@ -52,6 +57,13 @@ class Installation:
     @property
     def engineer(self) -> Session:
         return self.story.engineer
+
+    def connect(self, owner: str) -> str:
+        """A connection to the rehearsal's git provider, as environment.yaml has it."""
+        client = self.cloud.root(self.account, self.story.region).client("codeconnections")
+        arn = client.create_connection(ProviderType="GitHub", ConnectionName="kit")["ConnectionArn"]
+        provider.complete_handshake(self.cloud, arn)
+        return json.dumps({"provider": "connection", "connection_arn": arn, "repository_owner": owner})
 
     def line(self, *arguments: str) -> list[str]:
         return ["--environment", str(self.story.environment_path), *arguments]
@@ -92,10 +104,10 @@ class Installation:
 
     # -- projects ------------------------------------------------------------------------------
 
-    def project(self, name: str) -> str:
+    def project(self, name: str, **parameters: str) -> str:
         """A project from the product, made by the data scientist, with its first execution ended; its id."""
         self.story.project_name = name
-        self.story.project_id = chapters.create_project(self.story, name)
+        self.story.project_id = chapters.create_project(self.story, name, **parameters)
         self.first_execution()
         return self.story.project_id
 

@@ -93,6 +93,14 @@ def test_the_pipeline_is_started_where_codepipeline_cannot_roll_back(
     assert "waits for an approver" in todo.notes[0]
 
 
+def test_an_execution_that_waits_behind_the_stage_deploys_nothing_to_it_any_more() -> None:
+    waiting = Execution("e1", "InProgress", version="1", actions=ran("e1", "1").actions)
+    todo = plan([ran("e2", "2"), waiting], "2")
+    assert (todo.step.action, todo.execution) == ("change", "e1")
+    on_its_way = Execution("e3", "InProgress", version="1", actions={"DeployResourcesStaging": "Succeeded"})
+    assert plan([on_its_way, ran("e2", "2"), ran("e1", "1")], "2").follow == "e3"
+
+
 def test_a_named_version_that_was_never_live_is_deployed_by_the_pipeline() -> None:
     todo = plan([ran("e2", "2")], "2", "3")
     assert (todo.version, todo.execution) == ("3", "")

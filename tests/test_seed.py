@@ -65,8 +65,7 @@ def connection(story: Story) -> str:
 
 def run(story: Story, *arguments: str) -> int:
     remote = f"file://{story.cloud.folder / 'git'}"
-    settings, bundle = str(story.environment_path), str(story.folder / "bundle")
-    options = ("--environment", settings, "--project", "churn", "--bundle", bundle, "--remote", remote)
+    options = ("--environment", str(story.environment_path), "--project", "churn", "--remote", remote)
     with signed_in(story.engineer):
         return seed.main([*options, *arguments])
 
@@ -85,7 +84,7 @@ def test_repositories_in_codecommit_are_seeded_by_the_project_itself(story: Stor
     settings = yaml.safe_load(story.environment_path.read_text())
     settings.pop("source", None)
     (tmp_path / "environment.yaml").write_text(yaml.safe_dump(settings))
-    with pytest.raises(UserError, match=r"source\.provider is codecommit"):
+    with signed_in(story.engineer), pytest.raises(UserError, match=r"source\.provider is codecommit"):
         seed.main(["--environment", str(tmp_path / "environment.yaml"), "--project", "churn"])
 
 

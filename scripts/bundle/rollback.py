@@ -171,7 +171,8 @@ def make_plan(
     if going and going.version == version:
         told = f"execution {going.id} is deploying version {version} already"
         return Rollback(Step("keep", "stage", name, told), version, follow=going.id)
-    started = next((e for e in found.executions if e.status not in history.ENDED and e.version == version), None)
+    open_ones = (e for e in found.executions if e.status not in history.ENDED and not e.deployed(stage))
+    started = next((e for e in open_ones if e.version == version), None)
     if started and started.id != found.busy and found.live != version:
         told = f"execution {started.id} is on its way with version {version}"
         return Rollback(Step("keep", "stage", name, told), version, follow=started.id)

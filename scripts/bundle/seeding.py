@@ -11,17 +11,22 @@ import subprocess
 import tempfile
 import zipfile
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 
 from botocore.exceptions import ClientError
 
+from scripts.bundle import pack, versions
 from scripts.bundle.connect import Connection
 from scripts.bundle.console import UserError
-from scripts.bundle.environment import Source
+from scripts.bundle.environment import Environment
 from scripts.bundle.plan import Step
+from scripts.bundle.publishing import bundle_bucket
+from scripts.bundle.versions import Provisioned
 
 BRANCH = "main"
 HOSTS = {"GitHub": "https://github.com", "GitLab": "https://gitlab.com", "Bitbucket": "https://bitbucket.org"}
+KINDS = {"model-deploy.zip": "Deploy", "model-build.zip": "Training"}  # in the names of the product's parameters
 SUFFIXES = {"model-deploy.zip": "-modeldeploy", "model-build.zip": "-modelbuild"}  # as template 30 names them
 AUTHOR = ("-c", "user.name=multi-account-deployment", "-c", "user.email=multi-account-deployment@invalid")
 
@@ -43,12 +48,54 @@ def git(*arguments: str, folder: Path | None = None) -> str:
     return done.stdout
 
 
-def host(connection: Connection, source: Source, remote: str) -> str:
+@dataclass(frozen=True)
+class Seeding:
+    """What a project's repositories begin with. names: of each seed zip's repository, with its owner.
+
+    version: of the seed code, which is the published one that the project is, or will be, made from
+    """
+
+    connection_arn: str
+    names: Mapping[str, str]
+    version: str
+    seeds: Mapping[str, bytes]
+
+
+def of_project(connection: Connection, project: Provisioned, given: Mapping[str, str]) -> Seeding:
+    """As the project's parameters have it. given: names from the command line, which can only agree."""
+    name, values = project.project.name, project.parameters
+    if not (arn := values.get("SourceConnectionArn", "")):
+        raise UserError(f"the repositories of {name} are in CodeCommit: the project's own stack seeded them")
+    own = {seed: values.get(f"{kind}RepositoryName") or name + SUFFIXES[seed] for seed, kind in KINDS.items()}
+    for seed, other in given.items():
+        if other != own[seed]:
+            raise UserError(f"the repository of the project {name} is {own[seed]}, not {other}: leave the name out")
+    names = {seed: f"{values['SourceRepositoryOwner']}/{repository}" for seed, repository in own.items()}
+    s3, bucket = connection.client("s3"), bundle_bucket(connection.account, connection.region)
+    seeds = {}
+    for parameter, seed in pack.SEED_KEYS.items():
+        place = {"Bucket": values.get("SeedCodeBucket") or bucket, "Key": values[parameter]}
+        seeds[seed] = s3.get_object(**place)["Body"].read()
+    return Seeding(arn, names, project.version, seeds)
+
+
+def of_new_project(connection: Connection, settings: Environment, name: str, given: Mapping[str, str]) -> Seeding:
+    """As the environment file has it, for a project that is yet to be made from the newest version."""
+    if settings.source.provider != "connection":
+        raise UserError("source.provider is codecommit: the project's own stack seeds its repositories")
+    owner = settings.source.repository_owner
+    names = {seed: f"{owner}/{given.get(seed, name + suffix)}" for seed, suffix in SUFFIXES.items()}
+    version = versions.newest(versions.installed_versions(connection, settings))
+    bundle = versions.content(connection, version.digest, version.name, pack.SEEDS)
+    return Seeding(settings.source.connection_arn, names, version.name, {seed: bundle.files[seed] for seed in names})
+
+
+def host(connection: Connection, arn: str, remote: str) -> str:
     """The address in front of owner/name; UserError while the connection waits for a person."""
     try:
-        found = connection.client("codeconnections").get_connection(ConnectionArn=source.connection_arn)["Connection"]
+        found = connection.client("codeconnections").get_connection(ConnectionArn=arn)["Connection"]
     except ClientError as error:
-        raise UserError(f"source.connection_arn: {error.response['Error']['Message']}") from error
+        raise UserError(f"the connection {arn}: {error.response['Error']['Message']}") from error
     if found["ConnectionStatus"] != "AVAILABLE":
         raise UserError(
             f"the connection {found['ConnectionName']} is {found['ConnectionStatus']}. Complete it in the console: "
@@ -59,17 +106,15 @@ def host(connection: Connection, source: Source, remote: str) -> str:
     return remote or HOSTS[found["ProviderType"]]
 
 
-def make_plan(base: str, owner: str, names: Mapping[str, str]) -> list[Step]:
+def make_plan(base: str, names: Mapping[str, str]) -> list[Step]:
     """names: the repository of each seed zip. One that has the branch already is somebody's: it is left alone."""
     steps = []
     for seed, name in names.items():
-        url = f"{base.rstrip('/')}/{owner}/{name}.git"
+        url = f"{base.rstrip('/')}/{name}.git"
         if git("ls-remote", "--heads", url, BRANCH).strip():
-            steps.append(Step("keep", "repository", f"{owner}/{name}", f"has a branch {BRANCH}"))
+            steps.append(Step("keep", "repository", name, f"has a branch {BRANCH}"))
         else:
-            steps.append(
-                Step("create", "repository", f"{owner}/{name}", f"{seed} on {BRANCH}", {"url": url, "seed": seed})
-            )
+            steps.append(Step("create", "repository", name, f"{seed} on {BRANCH}", {"url": url, "seed": seed}))
     return steps
 
 

@@ -114,7 +114,7 @@ def project_parts(
     for stage in ("prod", "staging"):
         parts += stage_parts(connection, project.stack(stage), call_as, organization)
     if project.status:
-        told = f"{project.status}; with its pipeline, builds, event rules and both CodeCommit repositories"
+        told = f"{project.status}; with its pipeline, builds, event rules{repositories(connection, project)}"
         parts.append(
             deleted("project", f"{project.name} ({project.id})", told, partial(delete_project, connection, project))
         )
@@ -125,6 +125,14 @@ def project_parts(
     parts += retained.log_groups(connection, f"/aws/codebuild/{project.prefix}-", asked)
     parts += retained.bucket(connection, project.bucket, asked)
     return parts
+
+
+def repositories(connection: Connection, project: Project) -> str:
+    """What becomes of a project's repositories, as the end of a sentence."""
+    look, name = connection.client("codecommit").get_repository, f"{project.prefix}-modeldeploy"
+    if if_there(look, "RepositoryDoesNotExistException", repositoryName=name):
+        return " and both CodeCommit repositories"
+    return "; its repositories at the git provider stay"
 
 
 def running(connection: Connection, project: Project) -> Iterator[Part]:

@@ -301,6 +301,6 @@ def as_data(upgrade: Upgrade) -> dict[str, Any]:
         "publisher": upgrade.project.publisher,
         "from": upgrade.project.version,
         "to": upgrade.target.name,
-        "parameters": dict(upgrade.parameters),
+        "values": dict(upgrade.parameters),  # of its parameters, every one of which is sent
         "launch_role": upgrade.role,
     }
