@@ -19,7 +19,7 @@ from collections.abc import Sequence
 
 from scripts.bundle import environment, orphans, plan, retained, teardown, teardown_kit
 from scripts.bundle.connect import Connection, add_options, connect, enter
-from scripts.bundle.console import UsageError, UserError, run, say
+from scripts.bundle.console import UsageError, UserError, run, say, some
 from scripts.bundle.environment import Environment
 from scripts.bundle.orphans import Orphan
 from scripts.bundle.parts import Asked, Part, apply
@@ -80,7 +80,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         say(f"  {retained.total(parts)}")
         cost = round(sum(part.cost for part in parts), 2)
         result = {"steps": plan.as_data(steps), "retained_usd_a_month": cost, "applied": not args.dry_run}
-        unfinished = [part.step.name for part in parts if part.blind]
+        unfinished = [f"{part.step.kind} {part.step.name}" for part in parts if part.blind]
         if not args.dry_run:
             apply(parts)
             say(f"{what} is taken down" if any(part.do for part in parts) else f"nothing of {what} to take down")
@@ -92,7 +92,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     if args.json:
         print(json.dumps(result, indent=2))
     if unfinished and not args.dry_run:
-        raise UserError(f"{', '.join(unfinished)}: run the same command with credentials that may enter these accounts")
+        raise UserError(f"{some(unfinished)}: run the same command with credentials that may enter these accounts")
     return 1 if args.orphans and blind else 0
 
 

@@ -242,9 +242,9 @@ def test_a_project_is_taken_down_with_its_endpoints_and_what_is_retained_is_told
         assert sagemaker.list_endpoints()["Endpoints"] == [], stage
     again = teardown(story, "--project", story.project_name, "--logs")
     assert kinds(again, "delete") == ["reports", "log group", "log group", "log group", "log group"]
-    endpoints = [step["name"] for step in again["steps"] if "/aws/sagemaker/Endpoints/" in step["name"]]
-    assert [name.split(" in ")[1] for name in endpoints] == [
-        f"{account}, {story.region}" for account in sorted(story.setting.targets.values())
+    endpoints = [step["detail"] for step in again["steps"] if "/aws/sagemaker/Endpoints/" in step["name"]]
+    assert [told.split(", ")[-1] for told in endpoints] == [
+        f"{account} {story.region}" for account in sorted(story.setting.targets.values())
     ]
     left = {(orphan["kind"], orphan["name"]) for orphan in again["orphans"]}
     assert ("bucket", f"sagemaker-project-{story.project_id}") in left

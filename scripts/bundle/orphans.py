@@ -10,16 +10,18 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
+from functools import partial
 from typing import Any
 
 from botocore.exceptions import ClientError
 
 from scripts.bundle import projects, retained, teardown_kit
 from scripts.bundle.connect import Connection, enter
-from scripts.bundle.console import UserError, explain
+from scripts.bundle.console import UserError, explain, some
 from scripts.bundle.environment import Environment
 from scripts.bundle.projects import pages
 from scripts.bundle.teardown import ID, bucket_tags, elsewhere
+from scripts.bundle.together import together
 
 PROJECT_TAG = "sagemaker:project-id"
 PROJECT = re.compile(rf"(?:^|[-/:])({ID})(?:[-/:]|$)")
@@ -69,34 +71,36 @@ def look(by: Connection, home: Connection, settings: Environment) -> tuple[list[
     """The orphans of every account and region; and the places where these credentials could not look, with why."""
     ids = frozenset(p.id for p in projects.find(home) if p.status)
     kit = projects.describe_stack(home.client("cloudformation"), teardown_kit.DATA_SCIENCE) is not None
-    owners, found, blind = Owners(ids, kit), list[Orphan](), dict[str, str]()
-    places: list[Connection] = [home]
+    owners, blind = Owners(ids, kit), dict[str, str]()
     try:
         accounts = teardown_kit.target_accounts(home, settings)
     except ClientError as error:
         accounts, blind["the accounts of the units"] = [], explain(error)
-    for account in accounts:
+
+    def one(account: str) -> list[Orphan] | str:
+        """An account's orphans, or why nobody could look."""
         try:
-            places.append(enter(by, account, settings.roles.access))
+            place = home if account == home.account else enter(by, account, settings.roles.access)
+            return list(in_account(place, owners, settings, account == home.account))
         except UserError as error:
-            blind[account] = str(error)
-    for place in places:
-        try:
-            found += in_account(place, owners, settings, home.account == place.account)
+            return str(error)
         except ClientError as error:
-            blind[place.account] = explain(error)
-    return sorted(set(found), key=lambda o: (o.account, o.region, o.kind, o.name)), blind
+            return explain(error)
+
+    everywhere = [home.account, *accounts]
+    seen = together([partial(one, account) for account in everywhere], what="accounts looked at")
+    found = {orphan for answer in seen if not isinstance(answer, str) for orphan in answer}
+    blind |= {account: why for account, why in zip(everywhere, seen, strict=True) if isinstance(why, str)}
+    return sorted(found, key=lambda o: (o.account, o.region, o.kind, o.name)), blind
 
 
 def blind_spots(blind: dict[str, str], settings: Environment) -> str:
     """Which accounts nobody looked at, why, and how to look."""
-    places = list(blind)
-    named = ", ".join(places[:5]) + (f" and {len(places) - 5} more" if len(places) > 5 else "")
-    why = blind[places[0]].splitlines()[0]
+    first = next(iter(blind.values())).splitlines()[0]
     whose = settings.accounts.management or settings.accounts.data_science
     return (
-        f"not looked at: {named} ({why}). With credentials of account {whose} that may enter them: "
-        'make teardown ARGS="--orphans --profile PROFILE"'
+        f"not looked at: {some(blind, 5)} ({'the first: ' if len(blind) > 1 else ''}{first}). With credentials of "
+        f'account {whose} that may enter them: make teardown ARGS="--orphans --profile PROFILE"'
     )
 
 

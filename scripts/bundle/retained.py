@@ -110,7 +110,8 @@ def log_groups(connection: Connection, prefix: str, asked: Asked) -> Iterator[Pa
             cost = size / GB * LOGS_GB_MONTH
             yield kept("log group", name, f"retained: {size:,} bytes, {a_month(cost)}; --logs deletes", cost)
             continue
-        yield deleted("log group", name, f"{size:,} bytes", removal(logs.delete_log_group, logGroupName=name))
+        told = f"{size:,} bytes, {connection.account} {connection.region}"
+        yield deleted("log group", name, told, removal(logs.delete_log_group, logGroupName=name))
 
 
 # -- buckets and keys --------------------------------------------------------------------------

@@ -9,7 +9,7 @@ The organization, its units and its accounts are never touched.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from functools import partial
 from typing import Any
 
@@ -24,6 +24,7 @@ from scripts.bundle.projects import Project, describe_stack, pages, parameters
 from scripts.bundle.publishing import STUDIO_TAG, bundle_bucket
 from scripts.bundle.retained import MODEL_BUCKET
 from scripts.bundle.teardown import Organization, elsewhere
+from scripts.bundle.together import together
 
 DATA_SCIENCE, TARGET, MODELS = (
     "multi-account-deployment",
@@ -167,14 +168,27 @@ def target_parts(by: Connection, home: Connection, settings: Environment) -> Ite
     organization = Organization()
     for name in SETS:
         yield from teardown.stage_parts(home, name, settings.stack_set_administrator, organization, "account(s)")
-    for account in target_accounts(home, settings):
+    yield from in_targets(by, home, settings, account_parts, "stacks of the kit")
+
+
+def account_parts(there: Connection) -> list[Part]:
+    return [*stack_part(there, TARGET), *stack_part(there, SELF_MANAGED)]
+
+
+def in_targets(
+    by: Connection, home: Connection, settings: Environment, look: Callable[[Connection], list[Part]], what: str
+) -> list[Part]:
+    """What look() finds in every target account, side by side. what: it is that look() looks for"""
+
+    def one(account: str) -> list[Part]:
         try:
             there = enter(by, account, settings.roles.access)
         except UserError as error:
-            yield unseen("stack", f"{TARGET} in {account}", error)
-            continue
-        yield from stack_part(there, TARGET)
-        yield from stack_part(there, SELF_MANAGED)
+            return [unseen(what, f"in {account}", error)]
+        return look(there)
+
+    jobs = [partial(one, account) for account in target_accounts(home, settings)]
+    return [part for parts in together(jobs, what="accounts looked at") for part in parts]
 
 
 def target_accounts(home: Connection, settings: Environment) -> list[str]:
@@ -188,19 +202,15 @@ def target_accounts(home: Connection, settings: Environment) -> list[str]:
     return sorted({account.id for unit in units for account in accounts_beneath(organizations, unit)} - own)
 
 
-def endpoint_logs(by: Connection, home: Connection, settings: Environment, project: Project) -> Iterator[Part]:
+def endpoint_logs(by: Connection, home: Connection, settings: Environment, project: Project) -> list[Part]:
     """The log groups of a project's endpoints, which SageMaker makes in every target account."""
-    for account in target_accounts(home, settings):
-        try:
-            there = enter(by, account, settings.roles.access)
-        except UserError as error:
-            yield unseen("log groups", f"of {project.name} in {account}", error)
-            continue
-        for region in regions(settings):
-            prefix = f"/aws/sagemaker/Endpoints/{project.name}-{project.id}-"
-            for part in retained.log_groups(elsewhere(there, region), prefix, Asked(logs=True)):
-                place = f"{part.step.name} in {account}, {region}"
-                yield deleted("log group", place, part.step.detail, part.do or (lambda: None))
+    prefix = f"/aws/sagemaker/Endpoints/{project.name}-{project.id}-"
+
+    def look(there: Connection) -> list[Part]:
+        places = [elsewhere(there, region) for region in regions(settings)]
+        return [part for place in places for part in retained.log_groups(place, prefix, Asked(logs=True))]
+
+    return in_targets(by, home, settings, look, "log groups")
 
 
 # -- the data science account ------------------------------------------------------------------
