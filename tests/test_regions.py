@@ -92,6 +92,13 @@ def test_every_right_on_copies_is_needed(story: Story) -> None:
     assert granted - used == {("LookForImages", "ecr:describeimages")}, "that one has its reason in the template"
 
 
+def test_doctor_finds_nothing_wrong_in_either_region(story: Story) -> None:
+    manager = people.sign_in(story.cloud, story.setting.management, people.ENGINEER, HOME)
+    options = ("--environment", str(story.environment_path), "--bundle", str(story.folder / "bundle"), "--json")
+    told = json.loads(story.command(manager, "scripts.doctor", *options))
+    assert told == {"findings": [], "not_examined": [], "stops": False}
+
+
 def test_a_second_deployment_uses_the_copy_again(story: Story) -> None:
     before = len(read_requests(story.cloud.folder / "requests.jsonl"))
     copied = manifest(story)["model_package"]["regions"]

@@ -37,6 +37,7 @@ class World:
     story: Story
     facts: Facts = field(default_factory=lambda: Facts({}))
     stack_sets: list[dict[str, Any]] = field(default_factory=list)
+    examined: dict[str, Any] = field(default_factory=dict)  # by `make doctor`
     roles: list[Holder] = field(default_factory=list)  # at the end of the story
     day_after: list[Holder] = field(default_factory=list)
     recorded: permissions.World = field(init=False)  # every decision, to be made again without a statement
@@ -81,6 +82,8 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
         for listed in cloudformation.list_stack_sets(Status="ACTIVE")["Summaries"]:
             named = {"StackSetName": listed["StackSetName"]}
             made.stack_sets.append(cloudformation.describe_stack_set(**named)["StackSet"])
+        options = ("--environment", str(made.story.environment_path), "--bundle", str(folder / "bundle"), "--json")
+        made.examined = json.loads(made.story.command(made.story.engineer, "scripts.doctor", *options))
         scale_and_take_down(made.story)
         made.day_after = made.holders()
         yield made
@@ -105,6 +108,10 @@ def test_the_stages_are_self_managed_stack_sets_under_the_roles_of_template_21(w
         assert stack_set["AdministrationRoleARN"].endswith(":role/AWSCloudFormationStackSetAdministrationRole")
         assert stack_set["ExecutionRoleName"] == "AWSCloudFormationStackSetExecutionRole"
         assert stack_set.get("OrganizationalUnitIds", []) == []
+
+
+def test_doctor_finds_nothing_wrong_and_examines_everything(world: World) -> None:
+    assert world.examined == {"findings": [], "not_examined": [], "stops": False}
 
 
 def test_nobody_asks_organizations_for_anything(world: World) -> None:
