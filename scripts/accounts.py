@@ -27,7 +27,7 @@ from collections.abc import Mapping, Sequence
 from scripts.bundle import environment, model_regions, organization, organizing, plan, stacksets
 from scripts.bundle import target_roles as roles
 from scripts.bundle.connect import Connection, add_options, connect, enter
-from scripts.bundle.console import UserError, run, say, some
+from scripts.bundle.console import FEW, SHOWN, UserError, run, say, some
 from scripts.bundle.environment import Environment
 from scripts.bundle.organization import Asked, Seen
 from scripts.bundle.plan import Step
@@ -48,7 +48,7 @@ class SetUp:
     def show(self, steps: list[Step]) -> None:
         self.steps += steps
         notes = [str(step.request["why"]) for step in steps if "why" in step.request]
-        shown = notes if self.every or len(notes) <= plan.FEW else notes[: plan.SHOWN]
+        shown = notes if self.every or len(notes) <= FEW else notes[:SHOWN]
         for note in shown:
             say(f"  note: {note}")
         if rest := len(notes) - len(shown):
@@ -144,14 +144,14 @@ class SetUp:
         same: dict[tuple[str, ...], list[str]] = {}  # the accounts that need the same commands
         for account, commands in left.items():
             same.setdefault(tuple(commands), []).append(account)
-        shown = list(same.items()) if self.every or len(same) <= plan.FEW else list(same.items())[: plan.SHOWN]
+        shown = list(same.items()) if self.every or len(same) <= FEW else list(same.items())[:SHOWN]
         for needed, accounts in shown:
             whose = f"account {accounts[0]}" if len(accounts) == 1 else f"{len(accounts):,} accounts"
             say(f"  left for somebody with credentials of {whose}:")
             for command in needed:
                 say(f"    {command}")
             if len(accounts) > 1:
-                say(f"    (in each of {', '.join(accounts) if self.every else some(accounts, plan.FEW)})")
+                say(f"    (in each of {', '.join(accounts) if self.every else some(accounts, FEW)})")
         if rest := len(same) - len(shown):
             say(f"  {rest:,} more accounts have commands of their own; --all lists them")
         return 1 if count["wait"] and not self.dry_run else 0

@@ -6,6 +6,7 @@ nothing runs any more (a deployment that waits for an approver does not run).
 examples:
   make status ARGS="--profile data-science"
   make status PROJECT=iris-multi-01 ARGS="--watch"
+  make status PROJECT=iris-multi-01 ARGS="--all"
   python -m scripts.status --project iris-multi-01 --json
 """
 
@@ -16,6 +17,7 @@ import json
 import sys
 import time
 from collections.abc import Iterator, Sequence
+from functools import partial
 
 from rich.console import Console, Group, RenderableType
 from rich.live import Live
@@ -24,30 +26,47 @@ from rich.text import Text
 
 from scripts.bundle import environment, projects, status
 from scripts.bundle.connect import Connection, add_options, connect, require_account
-from scripts.bundle.console import run, say
+from scripts.bundle.console import FEW, SHOWN, alike, run, say, without_ids
 from scripts.bundle.projects import Project
-from scripts.bundle.status import Status
+from scripts.bundle.status import IN_SERVICE, Place, Status
+from scripts.bundle.together import together
 
 PAUSE = 5.0  # seconds between two looks of --watch
 COLOURS = {"Succeeded": "green", "in service": "green", "Failed": "red", "failed": "red", "Rejected": "red"}
 
 
 def look(connection: Connection, wanted: Sequence[Project]) -> list[Status]:
-    return [status.look(connection, project) for project in wanted]
+    return together([partial(status.look, connection, project) for project in wanted], what="projects looked at")
 
 
-def rows(one: Status) -> Iterator[tuple[str, ...]]:
-    """A line for every account and region of a project: stage, account, region, version, endpoint, since, why."""
+def rows(one: Status, every: bool = False) -> Iterator[tuple[str, ...]]:
+    """The accounts and regions of a project: stage, account, region, version, endpoint, since, why.
+
+    What failed comes first. Of more than FEW that are alike there is one line with their number, after the first
+    ones where they are not in service; every: a line for each.
+    """
     for stage in one.stages:
         version = f"{stage.version} ({stage.approval})" if stage.approval not in {"", "Approved"} else stage.version
-        for place in stage.places:
-            shown = version if place.version == stage.version else place.version
-            yield (stage.name, place.account, place.region, shown, place.endpoint, place.since, place.why)
+        for group in alike(sorted(stage.places, key=lambda place: place.urgency), kind):
+            first = group if every or len(group) <= FEW else group[: 0 if group[0].endpoint == IN_SERVICE else SHOWN]
+            for place in first:
+                shown = version if place.version == stage.version else place.version
+                yield (stage.name, place.account, place.region, shown, place.endpoint, place.since, place.why)
+            if rest := group[len(first) :]:
+                number = f"{len(rest):,} more accounts" if first else f"{len(rest):,} accounts"
+                shown = version if rest[0].version == stage.version else rest[0].version
+                since, why = max(place.since for place in rest), without_ids(rest[0].why)
+                yield (stage.name, number, rest[0].region, shown, rest[0].endpoint, since, why)
         if not stage.places:
             state = stage.stack or "never deployed"
             yield (stage.name, "-", "-", version or "-", state, stage.since, stage.why)
         elif stage.why:
             yield (stage.name, "stack", "-", version, stage.stack, stage.since, stage.why)
+
+
+def kind(place: Place) -> tuple[str, ...]:
+    """What is the same in places that are alike."""
+    return place.region, place.version, place.endpoint, without_ids(place.why)
 
 
 def pipeline_rows(one: Status) -> Iterator[tuple[str, ...]]:
@@ -65,11 +84,13 @@ def table(title: str, columns: Sequence[str], lines: Iterator[tuple[str, ...]]) 
     return made
 
 
-def render(found: Sequence[Status]) -> RenderableType:
+def render(found: Sequence[Status], every: bool = False) -> RenderableType:
     parts: list[RenderableType] = []
     for one in found:
         title = f"{one.project} ({one.id}, {one.status})"
-        parts.append(table(title, ("stage", "account", "region", "version", "endpoint", "since", "why"), rows(one)))
+        parts.append(
+            table(title, ("stage", "account", "region", "version", "endpoint", "since", "why"), rows(one, every))
+        )
         parts.append(Text(""))
         if one.pipeline:
             parts.append(table("", ("pipeline", "version", "state", "since", "why"), pipeline_rows(one)))
@@ -77,33 +98,34 @@ def render(found: Sequence[Status]) -> RenderableType:
     return Group(*parts)
 
 
-def lines(found: Sequence[Status]) -> list[str]:
+def lines(found: Sequence[Status], every: bool = False) -> list[str]:
     """The same as plain lines, of which a watcher prints those that changed."""
     told = []
     for one in found:
-        told += [" ".join((one.project, *filter(None, row))) for row in rows(one)]
+        told += [" ".join((one.project, *filter(None, row))) for row in rows(one, every)]
         told += [" ".join((one.project, "pipeline", *filter(None, row))) for row in pipeline_rows(one)]
     return told
 
 
-def watch(connection: Connection, wanted: Sequence[Project], pause: float) -> list[Status]:
+def watch(connection: Connection, wanted: Sequence[Project], pause: float, every: bool) -> list[Status]:
     """Show until nothing runs: a table that changes on a terminal, otherwise the lines that changed."""
     console = Console()
     if console.is_terminal:
         with Live(console=console, auto_refresh=False) as live:
             while True:
                 found = look(connection, wanted)
-                live.update(render(found), refresh=True)
+                live.update(render(found, every), refresh=True)
                 if not any(one.running for one in found):
                     return found
                 time.sleep(pause)
     seen: set[str] = set()
     while True:
         found = look(connection, wanted)
-        for line in lines(found):
+        now = lines(found, every)
+        for line in now:
             if line not in seen:
                 print(line, flush=True)
-        seen = set(lines(found))
+        seen = set(now)
         if not any(one.running for one in found):
             return found
         time.sleep(pause)
@@ -115,6 +137,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     )
     add_options(parser, writes=False)
     parser.add_argument("--project", metavar="NAME", help="only this project (default: every project of the kit)")
+    parser.add_argument("--all", action="store_true", help="show every account and region, also where many are alike")
     parser.add_argument("--watch", action="store_true", help="go on until nothing runs any more")
     parser.add_argument("--pause", type=float, default=PAUSE, metavar="SECONDS", help=f"of --watch, default {PAUSE:g}")
     args = parser.parse_args(argv)
@@ -125,7 +148,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     if not wanted:
         say(f"no project made from the kit in account {connection.account}, {connection.region}")
     if args.watch and not args.json:
-        watch(connection, wanted, args.pause)
+        watch(connection, wanted, args.pause, args.all)
         return 0
     found = look(connection, wanted)
     while args.watch and any(one.running for one in found):
@@ -134,7 +157,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     if args.json:
         print(json.dumps({"projects": [one.as_data() for one in found]}, indent=2))
     elif found:
-        Console(width=None if sys.stdout.isatty() else 160).print(render(found))
+        Console(width=None if sys.stdout.isatty() else 160).print(render(found, args.all))
     return 0
 
 

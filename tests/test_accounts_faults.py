@@ -44,6 +44,7 @@ Parameters:
   ExternalId: {Type: String}
   ModelBucketName: {Type: String}
   ModelKeyArn: {Type: String}
+  FurtherModelBucketArns: {Type: CommaDelimitedList}
 Resources:
   TesterRole:
     Type: AWS::IAM::Role

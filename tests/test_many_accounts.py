@@ -6,13 +6,16 @@ import threading
 from collections.abc import Iterator
 from functools import partial
 from typing import Any
+from uuid import uuid4
 
 import pytest
 from botocore.exceptions import ClientError
 
-from scripts.bundle import environment, joining, plan, stacksets
-from scripts.bundle.console import some
+from scripts import status
+from scripts.bundle import environment, joining, plan, rollback, stacksets
+from scripts.bundle.console import SHOWN, some
 from scripts.bundle.plan import Step
+from scripts.bundle.status import Place, Stage, Status
 from scripts.bundle.together import together
 from tests.test_environment import EXAMPLE
 
@@ -26,7 +29,7 @@ def test_accounts_that_are_alike_are_shown_by_their_number() -> None:
     steps += [Step("change", "account", id, "move to models/staging") for id in IDS[290:]]
     steps += [Step("create", "stack", f"target in {id}") for id in IDS]
     assert plan.lines(steps)[0] == "  = keep   account       290 accounts (in models/staging)"
-    assert len(plan.lines(steps)) == 1 + 10 + plan.SHOWN + 1
+    assert len(plan.lines(steps)) == 1 + 10 + SHOWN + 1
     assert plan.lines(steps)[-1] == "  + create stack         target in 297 more accounts"
     assert plan.lines(steps, every=True) == [plan.line(step) for step in steps]
 
@@ -40,6 +43,50 @@ def test_what_is_said_of_one_account_alone_is_not_lost_among_many() -> None:
 def test_a_long_list_is_told_by_its_beginning() -> None:
     assert some(IDS[:3]) == ", ".join(IDS[:3])
     assert some(IDS) == f"{', '.join(IDS[:3])} and 297 more"
+
+
+REASON = "Endpoint: The account-level service limit 'ml.m5.large for endpoint usage' is 0 (account {}, Request ID: {})"
+
+
+def places(failed: int) -> tuple[Place, ...]:
+    """A thousand accounts in two regions, of which the last ones failed in the first region."""
+    return tuple(
+        Place(f"4{number:011}", region, "?", "failed", "", REASON.format(f"4{number:011}", uuid4()))
+        if number >= 1_000 - failed and region == "us-east-1"
+        else Place(f"4{number:011}", region, "3", "in service", f"2026-11-26 11:{number % 60:02}")
+        for number in range(1_000)
+        for region in ("us-east-1", "eu-west-1")
+    )
+
+
+def shown(failed: int, every: bool = False) -> list[tuple[str, ...]]:
+    stage = Stage("staging", "3", "Approved", "UPDATE_COMPLETE", "2026-11-26 11:59", "", places(failed))
+    return list(status.rows(Status("iris", "p-1", "CreateCompleted", (), (stage,)), every))
+
+
+def test_the_status_of_two_thousand_endpoints_says_what_failed_and_where_first_and_counts_the_rest() -> None:
+    assert [(row[1], row[2], row[4]) for row in shown(2)] == [
+        ("400000000998", "us-east-1", "failed"),
+        ("400000000999", "us-east-1", "failed"),
+        ("998 accounts", "us-east-1", "in service"),
+        ("1,000 accounts", "eu-west-1", "in service"),
+    ]
+    assert shown(2)[-1][5] == "2026-11-26 11:59"
+    assert REASON.format("400000000998", "")[:80] in shown(2)[0][6]
+    assert len(shown(2, every=True)) == 2_000
+
+
+def test_what_failed_for_one_reason_in_many_accounts_is_told_once_with_their_number() -> None:
+    told = shown(500)
+    assert [row[1] for row in told] == [
+        "400000000500", "400000000501", "400000000502", "497 more accounts", "500 accounts", "1,000 accounts",
+    ]  # fmt: skip
+    assert told[3][6].startswith("Endpoint: The account-level service limit")
+
+
+def test_a_rollback_names_a_few_of_the_accounts_that_have_joined() -> None:
+    told = rollback.difference(((), ()), (tuple(IDS), ()))
+    assert told == f"{', '.join(IDS[:3])} and 297 more joined"
 
 
 # -- side by side ------------------------------------------------------------------------------

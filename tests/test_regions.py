@@ -99,6 +99,21 @@ def test_doctor_finds_nothing_wrong_in_either_region(story: Story) -> None:
     assert told == {"findings": [], "not_examined": [], "stops": False}
 
 
+def test_the_model_reads_the_buckets_of_its_stages_regions_and_no_other(story: Story) -> None:
+    """Production has the same regions here; a stage without further regions has no such policy (test_accounts.py)."""
+    iam = story.cloud.root(story.setting.targets["staging"], HOME).client("iam")
+    role = "sagemaker-role-staging"
+    resources = [
+        iam.get_role_policy(RoleName=role, PolicyName=policy)["PolicyDocument"]["Statement"][0]["Resource"]
+        for policy in ("run-the-model", "read-copies")
+    ]
+    home = f"arn:aws:s3:::{BUCKET.replace(IRELAND, HOME)}/*"
+    assert resources == [home, [f"arn:aws:s3:::{BUCKET}/*"]]
+    found = uses(read_requests(story.cloud.folder / "requests.jsonl"))
+    used = {(sid, a) for (_, policy, sid), actions in found.items() if "read-copies" in policy for a in actions}
+    assert used == {("ReadCopies", "s3:getobject"), ("DecryptCopies", "kms:decrypt")}
+
+
 def test_a_second_deployment_uses_the_copy_again(story: Story) -> None:
     before = len(read_requests(story.cloud.folder / "requests.jsonl"))
     copied = manifest(story)["model_package"]["regions"]

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import os
+import re
 import signal
 import sys
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
 from typing import Self, TypeVar
 
 from botocore.exceptions import (
@@ -25,6 +26,9 @@ INTERRUPTED = 130  # the exit code after Ctrl-C, as shells have it
 SOON, PROGRESS, PROGRESS_ON_TERMINAL = 1.0, 5.0, 0.1  # seconds before the first line of progress, and between two
 
 
+FEW, SHOWN = 10, 3  # things that are alike but for their account, all of which are shown; of more, so many
+MANY = "\N{MULTIPLICATION SIGN}"  # stands for what differs among them
+IDS = r"\b(\d{12}|[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12})\b"
 Item = TypeVar("Item")
 
 
@@ -85,6 +89,19 @@ def counted(what: str, items: Iterable[Item], total: int = 0) -> Iterator[Item]:
         for number, item in enumerate(items, 1):
             progress(number)
             yield item
+
+
+def alike(items: Iterable[Item], key: Callable[[Item], Hashable]) -> list[list[Item]]:
+    """The items that have the same key together, in the order of the first of each."""
+    groups: dict[Hashable, list[Item]] = {}
+    for item in items:
+        groups.setdefault(key(item), []).append(item)
+    return list(groups.values())
+
+
+def without_ids(text: str) -> str:
+    """The text without what differs from one account to the next: account ids, and AWS's ids of requests."""
+    return re.sub(IDS, MANY, text)
 
 
 def some(items: Iterable[str], most: int = 3) -> str:

@@ -17,11 +17,11 @@ from botocore.exceptions import ClientError
 
 from scripts.bundle import members
 from scripts.bundle.connect import Connection
-from scripts.bundle.console import Progress, UserError, counted, say, some
+from scripts.bundle.console import FEW, Progress, UserError, counted, say, some
 from scripts.bundle.environment import Environment
 from scripts.bundle.organization import Asked, Seen, all_members, stages, write
 from scripts.bundle.patience import until
-from scripts.bundle.plan import FEW, Step
+from scripts.bundle.plan import Step
 from scripts.bundle.projects import pages
 
 MOST_AT_ONCE = 5  # "Number of member accounts you can create concurrently" (the page above)

@@ -12,10 +12,16 @@ STACK, TEMPLATE = "multi-account-deployment-models", "templates/11-model-region.
 READERS = ("OrganizationalUnitPaths", "TargetAccountIds")  # parameters that are the same as template 10's
 
 
-def further(settings: Environment) -> tuple[str, ...]:
-    """The regions of both stages besides the data science account's own."""
-    named = dict.fromkeys((*settings.regions.staging, *settings.regions.production))
+def further(settings: Environment, stage: str = "") -> tuple[str, ...]:
+    """The regions of both stages (or of this one) besides the data science account's own."""
+    stages = [getattr(settings.regions, name) for name in ([stage] if stage else ["staging", "production"])]
+    named = dict.fromkeys(region for regions in stages for region in regions)
     return tuple(region for region in named if region != settings.region)
+
+
+def bucket(account: str, region: str) -> str:
+    """The bucket of a region's models, as templates 10 and 11 name it. account: the data science account."""
+    return f"sagemaker-multi-account-models-{account}-{region}"
 
 
 def wanted(first: stacks.Wanted) -> stacks.Wanted:

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import re
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
-from scripts.bundle.console import paint, say
-from scripts.bundle.sections import ACCOUNT
+from scripts.bundle.console import FEW, MANY, SHOWN, alike, paint, say, without_ids
 
 Action = Literal["create", "change", "keep", "delete", "wait"]
 SIGNS: dict[str, tuple[str, str]] = {
@@ -20,9 +18,7 @@ SIGNS: dict[str, tuple[str, str]] = {
     "wait": ("!", "35"),  # for somebody else, or for another step
 }
 # kinds of which there are many: shown on one line while they stay as they are
-FEW, SHOWN = 10, 3  # steps alike that are all shown; of more, so many
 OF_AN_ACCOUNT = {"account", "invitation"}  # kinds whose steps are named after their account alone
-MANY = "\N{MULTIPLICATION SIGN}"  # stands for an account's id among steps that are alike
 ONE = ("s3 object", "older version", "older template")
 
 
@@ -61,20 +57,24 @@ def line(step: Step) -> str:
 def lines(steps: Iterable[Step], every: bool = False) -> list[str]:
     """A line for each step; of more than FEW that differ in their account alone, those that write or wait are shown by
     the first ones and the number of the others, and those that stay as they are by their number. every: show all."""
-    groups: dict[tuple[str, ...], list[Step]] = {}
-    for step in steps:
-        name = "" if step.kind in OF_AN_ACCOUNT else re.sub(ACCOUNT, MANY, step.name)
-        key = (step.action, step.kind, name, re.sub(ACCOUNT, MANY, step.detail))
-        groups.setdefault((*key, step.name) if every else key, []).append(step)
+
+    def key(step: Step) -> tuple[str, ...]:
+        return step.action, step.kind, place(step), without_ids(step.detail)
+
     told = []
-    for (_, _, name, detail, *_), alike in groups.items():
-        first = alike if every or len(alike) <= FEW else alike[: 0 if alike[0].action == "keep" else SHOWN]
+    for group in alike(steps, key):
+        first = group if every or len(group) <= FEW else group[: 0 if group[0].action == "keep" else SHOWN]
         told += [line(step) for step in first]
-        if rest := len(alike) - len(first):
+        if rest := len(group) - len(first):
             number = f"{rest:,} more accounts" if first else f"{rest:,} accounts"
-            whole = replace(alike[0], name=name.replace(MANY, number) or number, detail=detail.replace(MANY, "each"))
-            told.append(line(whole))
+            name = place(group[0]).replace(MANY, number) or number
+            told.append(line(replace(group[0], name=name, detail=key(group[0])[-1].replace(MANY, "each"))))
     return told
+
+
+def place(step: Step) -> str:
+    """What a step's name has besides its account."""
+    return "" if step.kind in OF_AN_ACCOUNT else without_ids(step.name)
 
 
 def show(steps: Sequence[Step]) -> None:

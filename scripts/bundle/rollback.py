@@ -20,7 +20,7 @@ from botocore.exceptions import ClientError
 
 from scripts.bundle import history, status
 from scripts.bundle.connect import Connection
-from scripts.bundle.console import UserError
+from scripts.bundle.console import FEW, UserError, some
 from scripts.bundle.history import Execution
 from scripts.bundle.plan import Step
 from scripts.bundle.projects import DEPLOY_STAGE, Project, describe_stack, pages, parameters, version_number
@@ -239,8 +239,8 @@ def difference(was: Places, now: Places) -> str:
     """What joined and what left, in a few words."""
     parts = []
     for before, after in zip(was, now, strict=True):
-        for word, some in (("joined", set(after) - set(before)), ("left", set(before) - set(after))):
-            parts += [f"{', '.join(sorted(some))} {word}"] if some else []
+        for word, those in (("joined", set(after) - set(before)), ("left", set(before) - set(after))):
+            parts += [f"{some(sorted(those))} {word}"] if those else []
     return "; ".join(parts)
 
 
@@ -320,9 +320,10 @@ def verify(connection: Connection, project: Project, stage: str, version: str) -
     wrong = []
     if found.version != version:
         wrong.append(f"{stage} serves version {found.version or 'none'} instead of {version}. {found.why}".strip())
-    for place in found.places:
-        if place.endpoint != "in service":
-            wrong.append(f"{place.account} {place.region}: {place.endpoint} {place.why}".strip())
+    late = [place for place in found.places if place.endpoint != status.IN_SERVICE]
+    wrong += [f"{p.account} {p.region}: {p.endpoint} {p.why}".strip() for p in late[:FEW]]
+    if len(late) > FEW:
+        wrong.append(f"and {len(late) - FEW:,} more accounts and regions: `make status` has them")
     latest = status.pipeline_stage(stage_state(connection.client("codepipeline"), project, stage), version)
     if latest.status not in {"Succeeded", "InProgress"}:
         wrong.append(f"the stage {latest.name} of the pipeline is {latest.status}. {latest.why}".strip())

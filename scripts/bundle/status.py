@@ -20,6 +20,7 @@ from scripts.bundle.stacks import newest_operation
 
 BUSY = {"InProgress", "Stopping"}
 MISSING_PIPELINE = "PipelineNotFoundException"
+IN_SERVICE, CHANGING = "in service", "changing"
 MISSING_SET = "StackSetNotFoundException"
 
 
@@ -46,6 +47,11 @@ class Place:
     endpoint: str
     since: str
     why: str = ""
+
+    @property
+    def urgency(self) -> int:
+        """0 for what failed, 1 for what goes on, 2 for what is as it should be."""
+        return 2 if self.endpoint == IN_SERVICE else 1 if self.endpoint == CHANGING else 0
 
 
 @dataclass(frozen=True)
@@ -194,9 +200,7 @@ def instances(cloudformation: Any, stack_set: str, by: str) -> tuple[Place, ...]
     try:
         described = cloudformation.describe_stack_set(**names)["StackSet"]
         found = list(pages(cloudformation, "list_stack_instances", "Summaries", **names))
-        operations = {
-            o["OperationId"]: o for o in pages(cloudformation, "list_stack_set_operations", "Summaries", **names)
-        }
+        operations = of_instances(cloudformation, names, {i.get("LastOperationId", "") for i in found})
     except ClientError as error:
         if error.response["Error"]["Code"] == MISSING_SET:
             return ()
@@ -205,12 +209,23 @@ def instances(cloudformation: Any, stack_set: str, by: str) -> tuple[Place, ...]
     return tuple(place(instance, version, operations) for instance in found)
 
 
+def of_instances(cloudformation: Any, names: dict[str, str], wanted: set[str]) -> dict[str, dict[str, Any]]:
+    """The operations of these ids; the list, which is as long as the set's life, is read no further than that."""
+    found: dict[str, dict[str, Any]] = {}
+    for operation in pages(cloudformation, "list_stack_set_operations", "Summaries", **names):
+        if operation["OperationId"] in wanted:
+            found[operation["OperationId"]] = operation
+        if found.keys() >= wanted:
+            break
+    return found
+
+
 def place(instance: dict[str, Any], version: str, operations: dict[str, dict[str, Any]]) -> Place:
     """API Reference, "StackInstanceSummary": Status says whether it is up to date, DetailedStatus what is going on."""
     operation = operations.get(instance.get("LastOperationId", ""), {})
     detailed = instance.get("StackInstanceStatus", {}).get("DetailedStatus", "")
     current = instance["Status"] == "CURRENT"
-    endpoint = "in service" if current else "changing" if detailed in {"PENDING", "RUNNING"} else detailed.lower()
+    endpoint = IN_SERVICE if current else CHANGING if detailed in {"PENDING", "RUNNING"} else detailed.lower()
     return Place(
         instance["Account"],
         instance["Region"],

@@ -20,6 +20,7 @@ from scripts.bundle.members import Member
 from scripts.bundle.organization import Seen
 from scripts.bundle.patience import until
 from scripts.bundle.plan import Step
+from scripts.bundle.sections import partition
 from scripts.bundle.stacksets import FoundSet
 from scripts.bundle.together import together
 
@@ -125,12 +126,15 @@ def role_exists(there: Connection, name: str) -> bool:
 
 
 def target_stack(settings: Environment, stage: Stage, account: str, outputs: Mapping[str, str]) -> stacks.Wanted:
+    home = settings.accounts.data_science
+    copies = [model_regions.bucket(home, region) for region in model_regions.further(settings, stage.name)]
     parameters = {
         "SageMakerRoleSuffix": stage.suffix,
         "PipelineExecutionRoleArn": outputs["TestRoleArn"],
         "ExternalId": settings.tester_external_id,
         "ModelBucketName": outputs["ModelBucketName"],
         "ModelKeyArn": outputs["ModelKeyArn"],
+        "FurtherModelBucketArns": ",".join(f"arn:{partition(settings.region)}:s3:::{name}" for name in copies),
     }
     return stacks.Wanted(account, TARGET_STACK, template(TARGET_TEMPLATE), parameters, TARGET_TEMPLATE)
 

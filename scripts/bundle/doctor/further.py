@@ -18,7 +18,7 @@ from scripts.bundle.doctor.models import APPROVE_ANOTHER, IMAGE, let_pull, versi
 from scripts.bundle.doctor.organization import STAGES
 from scripts.bundle.doctor.projects import Project, container, parts, regions_of
 from scripts.bundle.doctor.reader import Reader, known
-from scripts.bundle.doctor.storage import Key, let_decrypt, let_in, model_bucket, read_bucket, read_key, short, shut_out
+from scripts.bundle.doctor.storage import Key, let_decrypt, let_in, read_bucket, read_key, short, shut_out
 from scripts.bundle.environment import Environment
 from scripts.bundle.together import together
 from scripts.rehearsal.services.sagemaker.images import XGBOOST_ACCOUNTS
@@ -56,7 +56,7 @@ def gather(reader: Reader, settings: Environment, projects: Any) -> Further:
         if str(container(project.version).get("Image", "")).startswith(f"{account}.dkr.ecr.")
     ]
     buckets: list[Any] = together(
-        partial(read_bucket, reader, account, model_bucket(account, region), region) for region in regions
+        partial(read_bucket, reader, account, model_regions.bucket(account, region), region) for region in regions
     )
     keys = together(partial(read_key, reader, account, region) for region in regions)
     images = together(partial(read_image, reader, account, project, region) for project, region in own)

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
+from scripts.bundle import model_regions
 from scripts.bundle.doctor.data_science import here
 from scripts.bundle.doctor.findings import Place, Request, finding
 from scripts.bundle.doctor.merge import merged
@@ -62,11 +63,6 @@ class Storage:
         return self.model_key.described
 
 
-def model_bucket(account: str, region: str) -> str:
-    """The bucket that templates/10-data-science-account.yaml makes."""
-    return f"sagemaker-multi-account-models-{account}-{region}"
-
-
 def default_bucket(account: str, region: str) -> str:
     """The post's bucket: what the SageMaker SDK makes by itself."""
     return f"sagemaker-{region}-{account}"
@@ -77,7 +73,7 @@ def default_bucket(account: str, region: str) -> str:
 
 def gather(reader: Reader, settings: Environment) -> Storage:
     account, region = settings.accounts.data_science, reader.region
-    buckets = [bundle_bucket(account, region), model_bucket(account, region), default_bucket(account, region)]
+    buckets = [bundle_bucket(account, region), model_regions.bucket(account, region), default_bucket(account, region)]
     found: list[Any] = together(
         [
             *(partial(read_bucket, reader, account, name) for name in buckets),
@@ -277,7 +273,7 @@ def make_bucket(it: Snapshot, name: str) -> str:
 )
 def model_bucket_missing(it: Snapshot) -> Iterator[Place]:
     if it.storage.models is None and it.data_science.stack:
-        name = model_bucket(it.account, it.region)
+        name = model_regions.bucket(it.account, it.region)
         yield here(it, f"bucket {name}", "there is no such bucket", f"{make_bucket(it, name)}\nthen make doctor")
 
 
