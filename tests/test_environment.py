@@ -238,11 +238,3 @@ def test_a_management_account_that_is_the_data_science_account_has_no_unit() -> 
     assert environment.parse(text.replace(IDS, NAMES), "e").units.data_science == ""
     told = complaint(text.replace(IDS, f"{NAMES}\n  data_science: models"))
     assert "units.data_science: has no part with `administrator: management`" in told
-
-
-def test_without_organizations_both_stages_have_as_many_accounts_as_a_parameter_holds() -> None:
-    ids = [f"4{number:011}" for number in range(environment.MOST_TARGETS)]
-    assert len(",".join(ids)) <= 4_096 < len(",".join([*ids, "222222222222"]))
-    alone = SELF_MANAGED.replace("staging: ['333333333333', '444444444444']", f"staging: {ids}")
-    assert "targets.production: 316 accounts in both stages" in complaint(alone)
-    environment.parse(alone.replace(f"{ids}", f"{ids[1:]}"), "alone")

@@ -12,8 +12,8 @@ import pytest
 from botocore.exceptions import ClientError
 
 from scripts import status
-from scripts.bundle import environment, joining, plan, rollback, stacksets
-from scripts.bundle.console import SHOWN, some
+from scripts.bundle import environment, joining, plan, rollback, stacks, stacksets
+from scripts.bundle.console import SHOWN, UserError, some
 from scripts.bundle.plan import Step
 from scripts.bundle.status import Place, Stage, Status
 from scripts.bundle.together import together
@@ -87,6 +87,14 @@ def test_what_failed_for_one_reason_in_many_accounts_is_told_once_with_their_num
 def test_a_rollback_names_a_few_of_the_accounts_that_have_joined() -> None:
     told = rollback.difference(((), ()), (tuple(IDS), ()))
     assert told == f"{', '.join(IDS[:3])} and 297 more joined"
+
+
+def test_more_accounts_in_a_list_than_a_parameter_holds_are_told_before_anything_is_sent() -> None:
+    room = [f"4{number:011}" for number in range(315)]
+    assert stacks.make_plan(stacks.Wanted("1", "s", "", {"TargetAccountIds": ",".join(room)}), stacks.Found())
+    want = stacks.Wanted("1", "s", "", {"TargetAccountIds": ",".join([*room, "222222222222"])})
+    with pytest.raises(UserError, match="the parameter TargetAccountIds of s in 1 has 4,107 bytes"):
+        stacks.make_plan(want, stacks.Found())
 
 
 # -- side by side ------------------------------------------------------------------------------

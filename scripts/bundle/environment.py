@@ -44,9 +44,6 @@ CATALOG_NAME = r".{1,100}"  # Service Catalog, PortfolioDisplayName (1 to 100; a
 OWNER = r".{1,50}"  # Service Catalog, ProviderName (a portfolio's provider: 1 to 50)
 
 
-MOST_TARGETS = 315  # 4,096 bytes of ids with commas (CloudFormation User Guide, "Understand CloudFormation quotas")
-
-
 Administrator = Literal["delegated", "management", "self-managed"]
 Stage = Literal["staging", "production", "data_science"]
 ADMINISTRATORS = ("delegated", "management", "self-managed")
@@ -333,12 +330,6 @@ def read_targets(section: Section, data_science: str) -> Targets:
             if id in seen:
                 section.complain_item(stage, number, f"{id} is {seen[id]}")
             seen[id] = f"in targets.{stage} already"
-    if (count := len(targets.staging) + len(targets.production)) > MOST_TARGETS:
-        section.complain(
-            "production",
-            f"{count} accounts in both stages: without Organizations there can be {MOST_TARGETS}, because a parameter "
-            "of CloudFormation holds 4,096 bytes. An organization has no such list",
-        )
     return targets
 
 

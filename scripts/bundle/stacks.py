@@ -15,6 +15,7 @@ from scripts.bundle.patience import until
 from scripts.bundle.plan import Step
 
 INLINE_LIMIT = 51_200  # bytes of a template in a request (CloudFormation User Guide, "CloudFormation quotas")
+PARAMETER_LIMIT = 4_096  # bytes of a parameter's value (the same page)
 PATIENCE = 1800.0  # seconds for a stack to settle
 SETTLED = (
     "CREATE_COMPLETE",
@@ -78,6 +79,12 @@ def make_plan(want: Wanted, found: Found) -> Step:
     place = f"{want.name} in {want.account}"
     if len(want.body.encode()) > INLINE_LIMIT:
         raise UserError(f"the template of {want.name} has more than {INLINE_LIMIT:,} bytes")
+    for name, value in want.parameters.items():
+        if (size := len(value.encode())) > PARAMETER_LIMIT:
+            raise UserError(
+                f"the parameter {name} of {place} has {size:,} bytes, and CloudFormation takes {PARAMETER_LIMIT:,}, "
+                "which is 315 accounts in a list. In an organization the units take its place"
+            )
     if not found.status or found.status == "REVIEW_IN_PROGRESS":
         return Step("create", "stack", place)
     if found.status in LEFTOVER:
