@@ -66,7 +66,8 @@ def every(connection: Connection, product: str) -> list[Project]:
 def failed_projects(connection: Connection, product: str) -> Iterator[Project]:
     """Projects that failed, and were to be made from the kit's product or its template in S3."""
     sagemaker, catalog = connection.client("sagemaker"), connection.client("servicecatalog")
-    failed = [p for p in pages(sagemaker, "list_projects", "ProjectSummaryList") if p["ProjectStatus"][-6:] == "Failed"]
+    listed = pages(sagemaker, "list_projects", "ProjectSummaryList")
+    failed = [summary for summary in listed if summary["ProjectStatus"].endswith("Failed")]
     views = pages(catalog, "search_products_as_admin", "ProductViewDetails") if failed else ()
     ours = {v["ProductViewSummary"]["ProductId"] for v in views if v["ProductViewSummary"]["Name"] == product}
     bucket = publishing.bundle_bucket(connection.account, connection.region)
@@ -222,7 +223,7 @@ def instances(cloudformation: Any, name: str, call_as: str) -> list[dict[str, An
 
 def forget(cloudformation: Any, name: str, call_as: str, instance: dict[str, Any]) -> None:
     """Take an instance out of its set and leave its stack, which nobody can reach any more."""
-    targets = {"Accounts": [instance["Account"]]}
+    targets = {"DeploymentTargets": {"Accounts": [instance["Account"]]}}
     delete_instances(cloudformation, name, call_as, targets, [instance["Region"]], 1, retain=True)
 
 
@@ -235,7 +236,10 @@ def delete_instances(
     accounts: int,
     retain: bool = False,
 ) -> None:
-    """Delete instances and wait; UserError with each account that failed and why. accounts: how many there are"""
+    """Delete instances and wait; UserError with each account that failed and why.
+
+    targets: members of the request; accounts: how many there are
+    """
     wait_for_operations(cloudformation, name, call_as)
     begun = if_there(
         cloudformation.delete_stack_instances,
@@ -244,7 +248,7 @@ def delete_instances(
         Regions=regions,
         RetainStacks=retain,
         OperationPreferences=preferences(accounts),
-        DeploymentTargets=targets,
+        **targets,
     )
     if begun is None:
         return
@@ -264,9 +268,11 @@ def stuck(name: str, call_as: str, failed: list[dict[str, Any]]) -> UserError:
     lines = [f"{one['Account']} {one['Region']}: {one.get('StatusReason', '')}" for one in failed]
     accounts = ",".join(sorted({one["Account"] for one in failed}))
     regions = " ".join(sorted({one["Region"] for one in failed}))
+    managed = any(one.get("OrganizationalUnitId") for one in failed)
+    where = f"--deployment-targets Accounts={accounts}" if managed else f"--accounts {accounts.replace(',', ' ')}"
     let_go = (
         f"aws cloudformation delete-stack-instances --stack-set-name {name} --call-as {call_as} --retain-stacks "
-        f"--deployment-targets Accounts={accounts} --regions {regions}"
+        f"{where} --regions {regions}"
     )
     advice = [AGAIN, "or leave the stacks where they are, to be deleted by hand in their accounts:", f"  {let_go}"]
     return UserError("\n  ".join([f"{name} could not be deleted everywhere:", *lines, *advice]))
@@ -289,7 +295,8 @@ def delete_stack_set(cloudformation: Any, name: str, call_as: str) -> None:
         units = sorted({i["OrganizationalUnitId"] for i in found if i.get("OrganizationalUnitId")})
         accounts = sorted({i["Account"] for i in found})
         regions = sorted({i["Region"] for i in found})
-        targets = {"OrganizationalUnitIds": units} if units else {"Accounts": accounts}
+        # API Reference, DeleteStackInstances: DeploymentTargets where AWS manages the permissions, Accounts where not
+        targets = {"DeploymentTargets": {"OrganizationalUnitIds": units}} if units else {"Accounts": accounts}
         delete_instances(cloudformation, name, call_as, targets, regions, len(accounts))
     if_there(cloudformation.delete_stack_set, StackSetName=name, CallAs=call_as)
 
