@@ -31,7 +31,8 @@ import threading
 import time
 import traceback
 import warnings
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from concurrent.futures import Future
 from dataclasses import dataclass, replace
 from multiprocessing.connection import Connection, Pipe
 from pathlib import Path
@@ -44,7 +45,7 @@ from botocore.exceptions import ConnectionClosedError
 from botocore.httpsession import URLLib3Session
 from moto.core.utils import get_service_model
 
-from scripts.bundle import console
+from scripts.bundle import console, together
 from scripts.rehearsal.calls import HttpRequest
 from scripts.rehearsal.clients import answered
 from scripts.rehearsal.cloud import new_id
@@ -159,6 +160,30 @@ def recorded(
     return told
 
 
+class InTurn:
+    """In place of a pool of threads: a fork has no thread but the one that forked, so jobs are done one by one."""
+
+    def __init__(self, workers: int) -> None:
+        pass
+
+    def __enter__(self) -> InTurn:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        pass
+
+    def submit(self, job: Callable[[], Any]) -> Future[Any]:
+        done: Future[Any] = Future()
+        try:
+            done.set_result(job())
+        except Exception as error:
+            done.set_exception(error)
+        return done
+
+    def shutdown(self, **options: bool) -> None:
+        pass
+
+
 class Recorder:
     """AWS and the command in one process; in a fork of it, what becomes of one fault."""
 
@@ -199,6 +224,7 @@ class Recorder:
         endpoint._do_get_response = named
         session.send = lambda self, request: recorder.ask(recorder.this.name, request)
         clock.sleep = lambda seconds: sleep(min(seconds, LONGEST_PAUSE))
+        cast(Any, together).ThreadPoolExecutor = InTurn
 
     def run(self) -> Run:
         """The command as `python -m scripts.NAME` runs it."""
