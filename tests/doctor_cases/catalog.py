@@ -90,6 +90,16 @@ def _(world: World) -> Iterator[None]:
         yield
 
 
+@case("portfolio-share", "aws servicecatalog accept-portfolio-share --portfolio-id port-")
+def _(world: World) -> Iterator[None]:
+    catalog, share = world.client("servicecatalog"), {"PortfolioId": ids(world)[0], "AccountId": world.staging}
+    catalog.create_portfolio_share(**share)
+    listed = f"catalog:\n  share_with: ['{world.staging}', organization]\n"
+    with world.environment("catalog:\n", listed):
+        yield
+    catalog.delete_portfolio_share(**share)
+
+
 @case("principal-missing", "aws servicecatalog associate-principal-with-portfolio")
 def _(world: World) -> Iterator[None]:
     catalog, portfolio = world.client("servicecatalog"), ids(world)[0]

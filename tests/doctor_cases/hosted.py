@@ -61,6 +61,17 @@ def _(world: World) -> Iterator[None]:
         assert {"Key": "theirs", "Value": "kept"} in now
 
 
+@case("template-choice", "aws s3api put-object-tagging")
+def _(world: World) -> Iterator[None]:
+    s3 = world.client("s3")
+    with changed(world) as where:
+        another = where | {"Key": hosting.template_key("0.0.1-0a1b2c3d")}
+        tags = "sagemaker%3Astudio-visibility=true&theirs=kept"
+        s3.put_object(**another, Body=b"Resources: {}", Tagging=tags)
+        yield
+        s3.delete_object(**another)
+
+
 @case("template-cors", "https://*.sagemaker.aws")
 def _(world: World) -> Iterator[None]:
     s3, bucket = world.client("s3"), place(world)["Bucket"]

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from scripts.bundle import pack
+from scripts.bundle import pack, sharing
 from scripts.bundle.doctor.data_science import here
 from scripts.bundle.doctor.findings import Place, Request, finding
 from scripts.bundle.doctor.reader import UNREAD, Reader, known
@@ -34,6 +34,7 @@ class Catalog:
     associated: Any = UNREAD
     constraint: Any = UNREAD
     principals: Any = UNREAD
+    shares: Any = UNREAD
     objects: Any = UNREAD
 
     @property
@@ -63,13 +64,13 @@ def gather(reader: Reader, settings: Environment, bundle: pack.Bundle | None) ->
         return Catalog(objects=objects)
     products = [v["ProductViewSummary"] for v in views if v["ProductViewSummary"]["Name"] == names.product]
     found = Catalog([p for p in portfolios if p["DisplayName"] == names.portfolio], products, objects=objects)
-    return closer(reader, account, found)
+    return closer(reader, account, found, shared=bool(settings.catalog.share_with))
 
 
-def closer(reader: Reader, account: str, found: Catalog) -> Catalog:
-    """With what hangs on the portfolio and the product."""
+def closer(reader: Reader, account: str, found: Catalog, shared: bool) -> Catalog:
+    """With what hangs on the portfolio and the product; shared: with its shares."""
     ask, pages = partial(reader.ask, account, "servicecatalog"), partial(reader.pages, account, "servicecatalog")
-    described, versions, associated, principals, constraint = together(
+    described, versions, associated, principals, shares, constraint = together(
         [
             lambda: ask("DescribeProductAsAdmin", Id=found.product) if found.product else None,
             lambda: read_versions(ask, found.product),
@@ -83,6 +84,7 @@ def closer(reader: Reader, account: str, found: Catalog) -> Catalog:
                 if found.portfolio
                 else None
             ),
+            lambda: read_shares(reader, account, found.portfolio) if shared else None,
             lambda: read_constraint(ask, pages, found),
         ]
     )
@@ -93,6 +95,7 @@ def closer(reader: Reader, account: str, found: Catalog) -> Catalog:
         versions=versions,
         associated=associated,
         principals=[item["PrincipalARN"] for item in principals] if isinstance(principals, list) else principals,
+        shares=shares,
         constraint=constraint,
         objects=found.objects,
     )
@@ -113,6 +116,14 @@ def read_versions(ask: Any, product: str) -> Any:
             status = answer["Status"] if answer else ""
         versions.append({"Active": True, "Guidance": "DEFAULT", **item, "Status": status})
     return versions
+
+
+def read_shares(reader: Reader, account: str, portfolio: str) -> Any:
+    """Whom the portfolio is shared with; None without one."""
+    client = reader.client(account, "servicecatalog") if portfolio and reader.reaches(account) else None
+    if client is None:
+        return None
+    return reader.through(account, "servicecatalog", "DescribePortfolioShares", lambda: sharing.look(client, portfolio))
 
 
 def read_constraint(ask: Any, pages: Any, found: Catalog) -> Any:
@@ -297,6 +308,25 @@ def principal_missing(it: Snapshot) -> Iterator[Place]:
                 what = f"{principal} has no access"
                 resource = f"portfolio {it.settings.catalog.portfolio}"
                 yield Place(it.account, resource, what, region=it.region, request=request)
+
+
+@finding(
+    "portfolio-share",
+    "warns",
+    "The portfolio is not shared as the environment file says",
+    "The project template does not show in that account's, or those accounts', Studio.",
+)
+def portfolio_share(it: Snapshot) -> Iterator[Place]:
+    wanted, shares = it.settings.catalog.share_with, it.catalog.shares
+    described = it.organization.described
+    organization = described["Organization"]["Id"] if described else ""
+    known_ones = [who for who in wanted if organization or who != sharing.ORGANIZATION]
+    accept = f"aws servicecatalog accept-portfolio-share --portfolio-id {it.catalog.portfolio}"
+    for step in sharing.plan(known_ones, shares, organization, False) if isinstance(shares, tuple) else ():
+        if step.writes or step.detail:
+            what = step.detail or f"it is not shared with {step.name}"
+            fix = it.make_publish if step.writes else f"{accept} --portfolio-share-type IMPORTED (in that account)"
+            yield here(it, f"portfolio {it.settings.catalog.portfolio}", what, fix)
 
 
 def usable(it: Snapshot) -> list[Any]:

@@ -180,6 +180,25 @@ def template_tag(it: Snapshot) -> Iterator[Place]:
 
 
 @finding(
+    "template-choice",
+    "note",
+    "Studio shows more than one version of the project template",
+    "A project is made from whichever one the data scientist chooses.",
+    safe=True,
+)
+def template_choice(it: Snapshot) -> Iterator[Place]:
+    newest = it.hosted.newest
+    for key, tags in (it.hosted.templates or {}).items():
+        version = hosting.version_of(key)
+        if it.hosted.want and version != newest and it.hosted.versions.get(version):
+            kept = [{"Key": name, "Value": value} for name, value in tags.items() if name != STUDIO_TAG[0]]
+            parameters = {"Bucket": it.hosted.want.bucket, "Key": key, "Tagging": {"TagSet": kept}}
+            request = Request(it.account, it.region, "s3", "PutObjectTagging", parameters)
+            what = f"{version} is shown beside the newer {newest}"
+            yield Place(it.account, f"s3://{it.hosted.want.bucket}/{key}", what, region=it.region, request=request)
+
+
+@finding(
     "template-cors",
     "stops",
     "The bundle bucket does not answer Studio's pages",
