@@ -22,6 +22,7 @@ from scripts.rehearsal.permissions import read_refusals, write_policies
 from scripts.rehearsal.report.facts import gather
 from scripts.rehearsal.report.page import page
 from scripts.rehearsal.server import EmbeddedAws
+from scripts.rehearsal.services.organizations import plan_account_ids
 from scripts.rehearsal.story import Story, play
 
 GOLDEN = "tests/golden-payloads.json"
@@ -217,3 +218,88 @@ def test_publishing_again_writes_nothing(story: Story) -> None:
         name for name in asked if not name.startswith(("Get", "List", "Describe", "Head", "Search", "AssumeRole"))
     ]
     assert writes == []
+
+
+# -- how many at once, and how many may fail ---------------------------------------------------
+
+PACE = {
+    "staging": {
+        "MaxConcurrentPercentage": 50,
+        "FailureTolerancePercentage": 50,
+        "ConcurrencyMode": "SOFT_FAILURE_TOLERANCE",
+        "RegionConcurrencyType": "PARALLEL",
+    },
+    "prod": {
+        "MaxConcurrentPercentage": 25,
+        "FailureTolerancePercentage": 10,
+        "ConcurrencyMode": "STRICT_FAILURE_TOLERANCE",
+        "RegionConcurrencyType": "SEQUENTIAL",
+    },
+}
+
+
+def test_each_stage_is_deployed_at_the_pace_that_its_own_file_states(story: Story) -> None:
+    files = []
+    for stage, pace in PACE.items():
+        name = f"{stage}-config.json"
+        config = json.loads((chapters.ROOT / "seed-code/model-deploy" / name).read_text())
+        config["Parameters"] |= {key: str(value) for key, value in pace.items()}
+        files.append({"filePath": name, "fileContent": json.dumps(config).encode()})
+    before = {e["pipelineExecutionId"] for e in story.executions()}
+    codecommit = story.engineer.client("codecommit")
+    main = {"repositoryName": f"sagemaker-{story.project_name}-{story.project_id}-modeldeploy", "branchName": "main"}
+    head = codecommit.get_branch(**main)["branch"]["commitId"]
+    codecommit.create_commit(**main, parentCommitId=head, putFiles=files)
+    assert follow(story, new_execution(story, before, 20)) == "Succeeded", story.diagnosis()
+    cloudformation = story.engineer.client("cloudformation")
+    for stage, pace in PACE.items():
+        names = {"StackSetName": f"{story.pipeline_name}-{stage}", "CallAs": "DELEGATED_ADMIN"}
+        newest = max(
+            cloudformation.list_stack_set_operations(**names)["Summaries"], key=lambda one: one["CreationTimestamp"]
+        )
+        operation = cloudformation.describe_stack_set_operation(**names, OperationId=newest["OperationId"])
+        assert operation["StackSetOperation"]["OperationPreferences"].items() >= pace.items(), stage
+
+
+def test_one_failure_of_three_that_a_stage_tolerates_is_told_with_its_account_region_and_reason(story: Story) -> None:
+    """Half of the three, and of the two that are new, is one. The stack set succeeds; the tests stop the stage."""
+    broken, whole = "400000000001", "400000000002"
+    add_to_staging(story, broken, whole)
+    iam = story.cloud.root(broken, story.region).client("iam")
+    for policy in iam.list_role_policies(RoleName="sagemaker-role-staging")["PolicyNames"]:
+        iam.delete_role_policy(RoleName="sagemaker-role-staging", PolicyName=policy)
+    started = story.engineer.client("codepipeline").start_pipeline_execution(name=story.pipeline_name)
+    assert follow(story, started["pipelineExecutionId"]) == "Failed"
+    outcomes = {action["actionName"]: action["status"] for action in story.actions()}
+    assert (outcomes["DeployResourcesStaging"], outcomes["TestStaging"]) == ("Succeeded", "Failed")
+    reason = "Could not access model data"
+    command = ("scripts.status", "--environment", str(story.environment_path), "--project", story.project_name)
+    (told,) = json.loads(story.command(story.engineer, *command, "--json"))["projects"]
+    places = {place["account"]: place for place in told["stages"][0]["places"]}
+    assert {account for account, place in places.items() if place["endpoint"] == "in service"} == places.keys() - {
+        broken
+    }
+    assert places.keys() >= {broken, whole}
+    assert (places[broken]["region"], places[broken]["endpoint"]) == (story.region, "failed")
+    assert reason in places[broken]["why"]
+    shown = story.command(story.engineer, *command)
+    assert shown.index(broken) < shown.index(whole), "what failed comes first"
+    card = story.engineer.client("s3").get_object(
+        Bucket=f"sagemaker-project-{story.project_id}", Key=f"evidence/{story.execution_id}.html"
+    )["Body"].read().decode()  # fmt: skip
+    row = next(row for row in card.split("<tr") if broken in row and "the endpoint is in service" in row)
+    assert story.region in row
+    assert reason in row
+
+
+def add_to_staging(story: Story, *accounts: str) -> None:
+    """More accounts in the staging unit, once template 20 has come to them."""
+    organizations = story.cloud.root(story.setting.management, story.region).client("organizations")
+    root = organizations.list_roots()["Roots"][0]["Id"]
+    plan_account_ids(list(accounts))
+    for account in accounts:
+        organizations.create_account(AccountName=f"more-{account}", Email=f"{account}@example.com")
+        organizations.move_account(
+            AccountId=account, SourceParentId=root, DestinationParentId=story.setting.units["staging"]
+        )
+    story.until("template 20 in the accounts", lambda: not story.cloud.busy)

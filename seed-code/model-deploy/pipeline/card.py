@@ -53,7 +53,7 @@ def gather(
     for stage in settings.stages:
         found = parameters_of(clients("cloudformation", settings.region), stacks[stage.name])
         live = found.get("ModelPackageName", "")  # of production, which comes last
-        before = places_of(clients("cloudformation", settings.region), stacks[stage.name], settings.administrator)
+        before = places_of(clients("cloudformation", settings.region), stacks[stage.name], settings.call_as)
         after = {(account.id, region) for account in accounts[stage.name] for region in stage.regions}
         stages[stage.name] = {
             "from": number_of(live),
@@ -83,9 +83,8 @@ def number_of(arn: str) -> str:
     return arn.rsplit("/", 1)[1] if "/" in arn else ""
 
 
-def places_of(cloudformation: Any, stack_set: str, administrator: str) -> set[Place]:
+def places_of(cloudformation: Any, stack_set: str, call_as: str) -> set[Place]:
     """Where a stage's endpoints are now: the instances of its stack set."""
-    call_as = "DELEGATED_ADMIN" if administrator == "DELEGATED_ADMIN" else "SELF"
     pages = cloudformation.get_paginator("list_stack_instances").paginate(StackSetName=stack_set, CallAs=call_as)
     try:
         return {(instance["Account"], instance["Region"]) for page in pages for instance in page["Summaries"]}

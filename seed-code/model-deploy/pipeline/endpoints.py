@@ -11,8 +11,10 @@ import os
 import time
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 from threading import Lock
+from types import MappingProxyType
 from typing import Any
 
 import boto3
@@ -73,25 +75,48 @@ def testers(manifest: Mapping[str, Any], stage: str, external_id: str) -> Callab
     return become
 
 
+def reasons(cloudformation: Any, part: Mapping[str, Any]) -> dict[str, str]:
+    """Why CloudFormation could not deploy to a place (account/region), as the stage's stack set says.
+
+    A stage may tolerate failures (FailureTolerancePercentage): its deployment has succeeded then, without these.
+    """
+    stack_set = {"StackSetName": part["stack_set_name"], "CallAs": part["stack_set_call_as"]}
+    pages = cloudformation.get_paginator("list_stack_instances").paginate(**stack_set)
+    failed = (i for page in pages for i in page["Summaries"] if i["Status"] != "CURRENT" and i.get("StatusReason"))
+    return {f"{i['Account']}/{i['Region']}": str(i["StatusReason"]) for i in failed}
+
+
 def check_stage(
     manifest: Mapping[str, Any],
     stage: str,
     payloads: tuple[Payload, ...],
     become: Callable[[str, str], Clients],
     seconds: float = SECONDS,
+    why: Mapping[str, str] = MappingProxyType({}),
 ) -> list[Result]:
     """The results of every account and region of the stage, in the manifest's order.
 
     become: the tester's clients for an account and a region; seconds: after which nothing more is asked
+    why: CloudFormation could not deploy to some (see reasons), told with the first check that fails there
     """
     part, ends = manifest["stages"][stage], time.monotonic() + seconds
     places = [(account["id"], region) for account in part["accounts"] for region in part["regions"]]
 
     def check(place: tuple[str, str]) -> list[Result]:
-        return check_place(manifest, stage, place, payloads, become, ends)
+        results = check_place(manifest, stage, place, payloads, become, ends)
+        return explained(results, why.get("/".join(place), ""))
 
     with ThreadPoolExecutor(max_workers=AT_ONCE) as pool:
         return [result for results in pool.map(check, places) for result in results]
+
+
+def explained(results: list[Result], why: str) -> list[Result]:
+    """The results of a place, the first failure with the reason that CloudFormation gives."""
+    first = next((number for number, result in enumerate(results) if result.failure), None)
+    if first is None or not why:
+        return results
+    told = replace(results[first], failure=f"{results[first].failure}. CloudFormation: {why}")
+    return [*results[:first], told, *results[first + 1 :]]
 
 
 def check_place(
@@ -220,7 +245,12 @@ def main() -> int:
         raise UserError("TESTER_EXTERNAL_ID is not set: the build project takes it from the Parameter Store")
     payloads = read_payloads(GOLDEN)
     say(f"asking for {manifest['model_package']['arn']}")
-    results = check_stage(manifest, stage, payloads, testers(manifest, stage, external_id))
+    why: dict[str, str] = {}
+    try:
+        why = reasons(boto3.client("cloudformation", config=CONFIG), manifest["stages"][stage])
+    except ClientError as error:
+        say(f"why an account failed cannot be asked: {told(error)}")
+    results = check_stage(manifest, stage, payloads, testers(manifest, stage, external_id), why=why)
     for result in results:
         verdict = "FAILED" if result.failure else "skipped" if result.skipped else "ok"
         say(f"{verdict:>7}  {result.place}  {result.failure or result.name}")

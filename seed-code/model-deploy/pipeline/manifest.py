@@ -68,6 +68,7 @@ def stage_part(settings: Settings, stage: Stage, accounts: tuple[Account, ...]) 
         "accounts": [{"id": account.id, "name": account.name} for account in accounts],
         "endpoint_name": f"{settings.project}-{settings.project_id}-{stage.name}",
         "stack_set_name": stack_name(settings, stage),
+        "stack_set_call_as": settings.call_as,
         "config": dict(stage.config),
     }
 

@@ -76,6 +76,11 @@ class Settings:
     rejected: int | None = None
 
     @property
+    def call_as(self) -> str:
+        """CallAs of the requests about the stages' stack sets (CloudFormation API Reference, ListStackInstances)."""
+        return "DELEGATED_ADMIN" if self.administrator == "DELEGATED_ADMIN" else "SELF"
+
+    @property
     def regions(self) -> tuple[str, ...]:
         """Every region of a stage."""
         return tuple(dict.fromkeys(region for stage in self.stages for region in stage.regions))

@@ -9,7 +9,7 @@ from typing import Any
 from xml.etree import ElementTree
 
 from pipeline.console import UserError
-from pipeline.endpoints import Clients, check_stage, summary
+from pipeline.endpoints import Clients, check_stage, reasons, summary
 from pipeline.payloads import Payload, difference, read_answer, read_payloads
 from pipeline.report import Result, at_most, junit
 
@@ -73,6 +73,21 @@ class TheChecks(unittest.TestCase):
         self.assertIn("AssumeRole: AccessDenied: no", results[0].failure)
         self.assertEqual([result.place for result in results[1:]], ["444444444444/us-east-1"] * 4)
         self.assertFalse(any(result.failure for result in results[1:]))
+
+    def test_where_cloudformation_could_not_deploy_the_first_failure_says_why(self) -> None:
+        part = {"stack_set_name": "sagemaker-iris-p-1-deploy-staging", "stack_set_call_as": "DELEGATED_ADMIN"}
+        found = [
+            {"Account": "333333333333", "Region": "us-east-1", "Status": "CURRENT", "StatusReason": "old"},
+            {"Account": "444444444444", "Region": "us-east-1", "Status": "OUTDATED", "StatusReason": "Model: no role"},
+        ]
+        why = reasons(Fake(list_stack_instances=[{"Summaries": found}]), part)
+        self.assertEqual(why, {"444444444444/us-east-1": "Model: no role"})
+        gone = clients(status="Failed")
+        results = check_stage(
+            manifest(), "staging", (SETOSA,), lambda account, _: clients() if account[0] == "3" else gone, why=why
+        )
+        (failure,) = [result.failure for result in results if result.failure]
+        self.assertTrue(failure.endswith("expected InService, got Failed. CloudFormation: Model: no role"), failure)
 
     def test_an_endpoint_that_serves_another_version_fails(self) -> None:
         results = self.check({"333333333333": clients(model=MODEL.replace("/3", "/2"))})
