@@ -8,7 +8,7 @@ import pytest
 
 from scripts.rehearsal import moto_bridge
 from scripts.rehearsal.authorization import action_table
-from scripts.rehearsal.authorization.authorizer import Authorizer
+from scripts.rehearsal.authorization.authorizer import Asker, Authorizer
 from scripts.rehearsal.authorization.requests import SCALING, SCALING_ROLE, derive
 from scripts.rehearsal.calls import Call, HttpRequest
 from scripts.rehearsal.cloud import Cloud
@@ -253,6 +253,6 @@ def test_the_stock_launch_role_may_and_may_not(cloud: Cloud) -> None:
     wrong = []
     for service, operation, params, expected in MAY:
         needs = derive(call(service, operation, params, launch))
-        if all(authorizer.decide(launch, need, REGION).allowed for need in needs) != expected:
+        if all(authorizer.decide(Asker(launch), need, REGION).allowed for need in needs) != expected:
             wrong.append((service, operation, params))
     assert wrong == []

@@ -75,13 +75,13 @@ def test_scalars_are_converted_as_aws_does() -> None:
     given = {"VisibilityTimeout": "30", "FifoQueue": "true", "QueueName": 5, "Tags": [{"Key": "a", "Value": True}]}
     wanted = {"VisibilityTimeout": 30, "FifoQueue": True, "QueueName": "5", "Tags": [{"Key": "a", "Value": "true"}]}
     assert schemas.coerce("AWS::SQS::Queue", given) == wanted
-    assert schemas.problems("AWS::SQS::Queue", given, "Queue") == []
+    assert schemas.problems("AWS::SQS::Queue", wanted, "Queue") == []
 
 
 def test_a_custom_resource_takes_anything_and_gets_strings() -> None:
     given = {"ServiceToken": "arn", "Deep": {"A": [1, True]}}
     assert schemas.coerce("Custom::X", given) == {"ServiceToken": "arn", "Deep": {"A": ["1", "true"]}}
-    assert schemas.problems("Custom::X", given, "X") == []
+    assert schemas.problems("Custom::X", schemas.coerce("Custom::X", given), "X") == []
     assert "required key [ServiceToken] not found" in schemas.problems("Custom::X", {}, "X")[0]
 
 
@@ -122,7 +122,7 @@ def test_a_custom_resource_takes_anything_and_gets_strings() -> None:
     ],
 )
 def test_what_a_schema_refuses_is_told_with_its_path(kind: str, properties: dict[str, Any], message: str) -> None:
-    found = schemas.problems(kind, properties, "Thing")
+    found = schemas.problems(kind, schemas.coerce(kind, properties), "Thing")
     assert all(
         problem.startswith("Properties validation failed for resource Thing with message: #") for problem in found
     )

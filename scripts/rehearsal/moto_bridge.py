@@ -13,6 +13,7 @@ import sys
 import threading
 from contextlib import nullcontext
 from functools import cache
+from string import ascii_letters, digits
 from typing import Any
 
 from moto import backends
@@ -24,8 +25,9 @@ from moto.core.exceptions import HTTPException
 from moto.core.request import PRESERVED_HEADER_NAMES_ENVIRON_KEY, Request, environ_key_for_header
 from moto.iam.access_control import PermissionResult
 from moto.iam.models import AWSManagedPolicy, IAMBackend
+from moto.moto_api._internal.moto_random import MotoRandom
 from moto.organizations.models import organizations_backends
-from moto.s3.models import FakeBucket
+from moto.s3.models import FakeBucket, FakeKey
 
 from scripts.rehearsal.calls import Call
 from scripts.rehearsal.errors import AwsError, NotPlayed
@@ -57,6 +59,13 @@ def _attach_own(self: Any, holder: Any) -> None:
     _attach_to(known[self.arn], holder)
 
 
+def _random_string(self: Any, length: int = 20, include_digits: bool = True, lower_case: bool = False) -> str:
+    """moto draws the 52 letters of every answer's request id one by one."""
+    drawn = "".join(self.choices(ascii_letters + (digits if include_digits else ""), k=length))
+    return drawn.lower() if lower_case else drawn
+
+
+MotoRandom.get_random_string = _random_string
 IAMBackend._init_aws_policies = _init_aws_policies
 AWSManagedPolicy.attach_to = _attach_own
 responses.method_names_from_class = cache(responses.method_names_from_class)  # asked for every request
@@ -142,6 +151,21 @@ def check_bucket_owner(call: Call) -> None:
             raise AwsError("AccessDenied", "Access Denied", 403)
 
 
+PLAIN = {"Bucket", "Key", "ChecksumMode", "ExpectedBucketOwner"}
+
+
+def plain_object(call: Call) -> tuple[int, dict[str, str], bytes] | None:
+    """The answer to GetObject or HeadObject as moto gives it, for an object and a request with nothing special."""
+    if call.operation not in {"GetObject", "HeadObject"} or not call.params.keys() <= PLAIN:
+        return None
+    _, owner = backends.get_backend("s3").bucket_accounts.get(call.params["Bucket"], ("", ""))
+    found = backend("s3", owner, "aws").buckets[call.params["Bucket"]].keys.get(call.params["Key"]) if owner else None
+    if not isinstance(found, FakeKey) or found.storage_class != "STANDARD" or found.checksum_algorithm:
+        return None
+    headers = {**found.response_dict, **found.metadata, "Accept-Ranges": "bytes"}
+    return 200, {str(k): str(v) for k, v in headers.items()}, b"" if call.operation == "HeadObject" else found.value
+
+
 def at_the_root(method: str, host: str, headers: dict[str, str], body: bytes) -> Request:
     """What Request.from_primitives makes of a request without path and query, by a shorter way."""
     environ: dict[str, Any] = {
@@ -152,7 +176,11 @@ def at_the_root(method: str, host: str, headers: dict[str, str], body: bytes) ->
         PRESERVED_HEADER_NAMES_ENVIRON_KEY: {},
     }  # fmt: skip
     environ |= {environ_key(name): value for name, value in headers.items() if name != "transfer-encoding"}
-    return Request(environ | {"CONTENT_LENGTH": str(len(body))})
+    made = Request(environ | {"CONTENT_LENGTH": str(len(body))})
+    made.__dict__["root_url"] = f"https://{host}/"  # what it would compute from all that
+    if "form" not in headers.get("content-type", ""):
+        made.__dict__["data"] = body
+    return made
 
 
 environ_key = cache(environ_key_for_header)
@@ -162,6 +190,8 @@ def answer(call: Call) -> tuple[int, dict[str, str], bytes]:
     """moto's answer to the call: status, headers, body."""
     if call.service == "s3":
         check_bucket_owner(call)
+        if (plain := plain_object(call)) is not None:
+            return plain
     host = HOSTS.get(call.service, "{service}.{region}.amazonaws.com").format(service=call.service, region=call.region)
     url = f"https://{host}{call.http.path}"
     headers = {

@@ -149,15 +149,15 @@ class Story:
 
     def until(self, what: str, look: Callable[[], Any], patience: float = PATIENCE) -> Any:
         """What look() answers as soon as it is neither None nor False."""
-        end = time.monotonic() + patience
-        while time.monotonic() < end:
+        begin = time.monotonic()
+        while (waited := time.monotonic() - begin) < patience:
             found = look()
             if found is not None and found is not False:
                 return found
             if self.cloud.faults:
                 fault = self.cloud.faults[0]
                 raise StoryFailed(f"the embedded AWS broke in {fault.where}", log=fault.traceback)
-            time.sleep(0.1)
+            time.sleep(max(0.1, min(waited / 20, 1)))  # what takes long need not be seen to the tenth of a second
         raise StoryFailed(f"{what}: nothing after {patience:.0f} s", self.setting.data_science, self.diagnosis())
 
     def idle(self) -> bool:

@@ -8,6 +8,7 @@ service". To AWS's message it adds what AWS does not tell: which statement denie
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import cache
 from typing import Any
 
 from scripts.rehearsal.authorization import context as keys_of
@@ -55,6 +56,37 @@ CANNOT_ASSUME: dict[str, tuple[str, str]] = {
 ASK_A_QUEUE = {"SendMessage", "SendMessageBatch", "ReceiveMessage", "DeleteMessage", "GetQueueAttributes"}
 
 
+class Asker:
+    """Who makes a request, with what is known of it for all that the request needs: looked up once."""
+
+    def __init__(self, principal: Principal) -> None:
+        self.principal = principal
+        self.identity = state.identity_of(principal)
+        self.organization_of: keys_of.Belongs = cache(state.organization_of)
+        self.keys = keys_of.of_principal(principal, self.identity, self.organization_of)
+
+    def policies(self, need: Need, resource: Policy | None, kind: Any) -> Policies:
+        """Every policy that applies to the need; resource, kind: the resource's own."""
+        principal = self.principal
+        organization = self.organization_of(principal.account) if principal.account else None
+        owner = self.organization_of(need.account) if need.account else None
+        session = tuple(
+            parse(document, f"session policy {number}", principal.account)
+            for number, document in enumerate(principal.session_policies, 1)
+        )
+        controlled = owner is not None and need.action.split(":")[0] in state.RESOURCE_CONTROLLED
+        return Policies(
+            identity=self.identity.policies,
+            boundary=self.identity.boundary,
+            session=session or None,
+            resource=resource,
+            resource_kind=kind,
+            service_control=organization.levels(principal.account, "SERVICE_CONTROL_POLICY") if organization else (),
+            resource_control=owner.levels(need.account, "RESOURCE_CONTROL_POLICY") if owner and controlled else (),
+            management_account=organization.management if organization else (owner.management if owner else ""),
+        )
+
+
 class Authorizer:
     """cloud.authorizer = Authorizer(cloud): from then on every request is decided."""
 
@@ -68,56 +100,32 @@ class Authorizer:
         if call.service == "sts" and call.operation == "AssumeRole":
             return self._assume(call)
         needs = derive(call)
-        decided = []
+        by, decided = Asker(call.principal), []
         for need in needs:
-            decision = self.decide(call.principal, need, call.region)
+            decision = self.decide(by, need, call.region)
             decided.append((need, decision))
             if not decision.allowed:
                 raise self._refused(call, need, decision, noted(call.principal, decided))
-        self._missing_object(call, decided)
+        self._missing_object(call, by, decided)
         note = noted(call.principal, decided)
         self._may_act_as(call, note)
         documents.check(call)
         return note
 
-    def decide(self, principal: Principal, need: Need, region: str) -> Decision:
+    def decide(self, by: Asker, need: Need, region: str) -> Decision:
         """The evaluator's answer, with every policy that applies."""
-        identity = state.identity_of(principal)
         service = need.action.split(":")[0]
         keys = {
-            **keys_of.of_request(principal, region, service, need.through),
-            **keys_of.of_principal(principal, identity),
-            **keys_of.of_need(need, principal, region),
+            **keys_of.of_request(by.principal, region, service, need.through),
+            **by.keys,
+            **keys_of.of_need(need, by.principal, region, by.organization_of),
         }
         context = keys_of.RequestContext(keys, lambda: state.tags_of(self.cloud, need.resource, region), service)
         resource, kind = state.resource_policy(self.cloud, need.resource)
-        request = AuthorizationRequest(principal, need.action, need.resource, need.account, context)
-        return decide(
-            request, self._policies(principal, identity, need, resource, "key" if kind == "key" else "resource")
-        )
+        request = AuthorizationRequest(by.principal, need.action, need.resource, need.account, context)
+        return decide(request, by.policies(need, resource, "key" if kind == "key" else "resource"))
 
-    def _policies(
-        self, principal: Principal, identity: state.Identity, need: Need, resource: Policy | None, kind: Any
-    ) -> Policies:
-        organization = state.organization_of(principal.account) if principal.account else None
-        owner = state.organization_of(need.account) if need.account else None
-        session = tuple(
-            parse(document, f"session policy {number}", principal.account)
-            for number, document in enumerate(principal.session_policies, 1)
-        )
-        controlled = owner is not None and need.action.split(":")[0] in state.RESOURCE_CONTROLLED
-        return Policies(
-            identity=identity.policies,
-            boundary=identity.boundary,
-            session=session or None,
-            resource=resource,
-            resource_kind=kind,
-            service_control=organization.levels(principal.account, "SERVICE_CONTROL_POLICY") if organization else (),
-            resource_control=owner.levels(need.account, "RESOURCE_CONTROL_POLICY") if owner and controlled else (),
-            management_account=organization.management if organization else (owner.management if owner else ""),
-        )
-
-    def _missing_object(self, call: Call, decided: list[tuple[Need, Decision]]) -> None:
+    def _missing_object(self, call: Call, by: Asker, decided: list[tuple[Need, Decision]]) -> None:
         """Who may not list a bucket is not told that an object is missing (GetObject: 403 instead of 404)."""
         if call.service != "s3" or call.operation not in ("GetObject", "HeadObject"):
             return
@@ -125,7 +133,7 @@ class Authorizer:
         if s3.bucket_state(bucket) is None or s3.object_state(bucket, call.params["Key"]) is not None:
             return
         need = Need("s3:ListBucket", f"arn:aws:s3:::{bucket}", s3.bucket_owner(bucket))
-        decision = self.decide(call.principal, need, call.region)
+        decision = self.decide(by, need, call.region)
         decided.append((need, decision))
         if not decision.allowed:
             raise self.refusal(call.service, call.principal, need, decision, noted(call.principal, decided))
@@ -223,15 +231,15 @@ class Authorizer:
             policy = parse(role.assume_role_policy_document, f"trust policy of role {role.name}", account, "trust")
             policy = without_source(policy) if trusting_source else policy
         need = Need(action, role_arn, account, keys)
-        identity = state.identity_of(principal)
+        by = Asker(principal)
         whole = {
             **keys_of.of_request(principal, "us-east-1", "sts"),
-            **keys_of.of_principal(principal, identity),
-            **keys_of.of_need(need, principal, "us-east-1"),
+            **by.keys,
+            **keys_of.of_need(need, principal, "us-east-1", by.organization_of),
         }
         context = keys_of.RequestContext(whole, lambda: state.tags_of(self.cloud, role_arn, ""), "iam")
         request = AuthorizationRequest(principal, action, role_arn, account, context)
-        return decide(request, self._policies(principal, identity, need, policy, "trust"))
+        return decide(request, by.policies(need, policy, "trust"))
 
     def _refuse_assume(self, principal: Principal, role: Any, decided: list[tuple[Need, Decision]]) -> None:
         need, decision = decided[-1]

@@ -6,9 +6,10 @@ from collections.abc import Callable, Iterator, Mapping
 from datetime import UTC, datetime
 
 from scripts.rehearsal.authorization.requests import Need
-from scripts.rehearsal.authorization.state import Identity, Organization, organization_of
+from scripts.rehearsal.authorization.state import Identity, Organization
 from scripts.rehearsal.principals import Principal
 
+Belongs = Callable[[str], Organization | None]  # the organization of an account
 GLOBAL_SERVICES = {"iam", "organizations"}  # their requests are of us-east-1
 TAG_PREFIXES = ("aws:resourcetag/", "iam:resourcetag/", "sagemaker:resourcetag/", "s3:existingobjecttag/",
                 "ecr:resourcetag/", "ssm:resourcetag/", "secretsmanager:resourcetag/")  # fmt: skip
@@ -48,7 +49,7 @@ def of_organization(prefix: str, account: str, organization: Organization | None
     return {f"aws:{prefix}orgid": (organization.id,), f"aws:{prefix}orgpaths": organization.paths(account)}
 
 
-def of_principal(principal: Principal, identity: Identity) -> dict[str, tuple[str, ...]]:
+def of_principal(principal: Principal, identity: Identity, organization_of: Belongs) -> dict[str, tuple[str, ...]]:
     """Who asks: aws:PrincipalArn is the role's ARN, not the session's."""
     keys: dict[str, tuple[str, ...]] = {
         "aws:principalisawsservice": ("true" if principal.kind == "service" else "false",),
@@ -56,7 +57,7 @@ def of_principal(principal: Principal, identity: Identity) -> dict[str, tuple[st
     if principal.kind == "service":
         keys["aws:principalservicename"] = (principal.arn,)
         keys["aws:principalservicenameslist"] = (principal.arn,)
-        return keys | _source(principal)
+        return keys | _source(principal, organization_of)
     if principal.kind == "anonymous":
         return keys | {"aws:principaltype": ("Anonymous",), "aws:userid": ("anonymous",)}
     keys["aws:principalarn"] = (principal.role_arn or principal.arn,)
@@ -74,10 +75,10 @@ def of_principal(principal: Principal, identity: Identity) -> dict[str, tuple[st
     tags = {**identity.tags, **principal.session_tags}
     keys |= {f"aws:principaltag/{key.lower()}": (value,) for key, value in tags.items()}
     keys |= of_organization("principal", principal.account, organization_of(principal.account))
-    return keys | _source(principal)
+    return keys | _source(principal, organization_of)
 
 
-def _source(principal: Principal) -> dict[str, tuple[str, ...]]:
+def _source(principal: Principal, organization_of: Belongs) -> dict[str, tuple[str, ...]]:
     keys: dict[str, tuple[str, ...]] = {f"aws:{name.lower()}": (value,) for name, value in principal.source.items()}
     if account := principal.source.get("SourceAccount"):
         keys |= of_organization("source", account, organization_of(account))
@@ -102,7 +103,7 @@ def of_request(principal: Principal, region: str, service: str, through: str = "
     return keys
 
 
-def of_need(need: Need, principal: Principal, region: str) -> dict[str, tuple[str, ...]]:
+def of_need(need: Need, principal: Principal, region: str, organization_of: Belongs) -> dict[str, tuple[str, ...]]:
     """The resource's account and organization, and the key's caller for KMS."""
     keys = dict(need.keys)
     if need.account:

@@ -12,6 +12,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from enum import IntEnum
+from functools import lru_cache
 from typing import Literal
 
 from scripts.rehearsal.authorization.patterns import Context, action_like, resource_like
@@ -146,7 +147,12 @@ def covers(statement: Statement, request: AuthorizationRequest) -> bool:
 
 
 def covers_action(statement: Statement, request: AuthorizationRequest) -> bool:
-    return any(action_like(pattern, request.action) for pattern in statement.actions) != statement.not_actions
+    return _any_like(statement.actions, request.action) != statement.not_actions
+
+
+@lru_cache(maxsize=20_000)
+def _any_like(patterns: tuple[str, ...], action: str) -> bool:
+    return any(action_like(pattern, action) for pattern in patterns)
 
 
 def covers_resource(statement: Statement, request: AuthorizationRequest) -> bool:

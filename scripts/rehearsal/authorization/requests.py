@@ -9,7 +9,10 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from functools import cache
 from typing import Any
+
+from moto.core.utils import get_service_model
 
 from scripts.rehearsal.authorization import s3
 from scripts.rehearsal.authorization.action_table import Table, table
@@ -232,19 +235,43 @@ def passed_roles(call: Call) -> dict[str, str]:
     if call.service == "codepipeline":  # an action's own role is assumed by the pipeline's, not passed
         roles: Iterator[str] = iter([call.params.get("pipeline", {}).get("roleArn", "")])
     else:
-        roles = _roles(call.params)
+        roles = (role for path in _role_members(call.service, call.operation) for role in _at(call.params, path))
     return {role: service for role in roles if ROLE.fullmatch(role)}
 
 
-def _roles(value: Any, name: str = "") -> Iterator[str]:
-    if isinstance(value, dict):
-        for key, item in value.items():
-            yield from _roles(item, key)
-    elif isinstance(value, list):
+@cache
+def _role_members(service: str, operation: str) -> tuple[tuple[str, ...], ...]:
+    """The members of the operation's input that name a role, as paths; * stands for whatever key a map has."""
+
+    def within(shape: Any, path: tuple[str, ...], above: tuple[str, ...]) -> Iterator[tuple[str, ...]]:
+        if shape.name in above:
+            return  # a shape that holds itself
+        above = (*above, shape.name)
+        if shape.type_name == "list":
+            yield from within(shape.member, path, above)
+        elif shape.type_name == "map":
+            yield from within(shape.value, (*path, "*"), above)
+        elif shape.type_name == "structure":
+            for name, member in shape.members.items():
+                yield from within(member, (*path, name), above)
+        elif path and "role" in path[-1].lower():
+            yield path
+
+    shape = get_service_model(service).operation_model(operation).input_shape
+    return tuple(within(shape, (), ())) if shape is not None else ()
+
+
+def _at(value: Any, path: tuple[str, ...]) -> Iterator[str]:
+    if isinstance(value, list):
         for item in value:
-            yield from _roles(item, name)
-    elif isinstance(value, str) and "role" in name.lower():
-        yield value
+            yield from _at(item, path)
+    elif not path:
+        yield str(value)
+    elif path[0] == "*":
+        for item in value.values():
+            yield from _at(item, path[1:])
+    elif path[0] in value:
+        yield from _at(value[path[0]], path[1:])
 
 
 def _passed_roles(call: Call) -> Iterator[Need]:

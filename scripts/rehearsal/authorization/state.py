@@ -6,7 +6,7 @@ Read directly, without asking: this is what AWS's own authorization service does
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from scripts.rehearsal import moto_bridge
@@ -26,21 +26,23 @@ RESOURCE_CONTROLLED = {"s3", "sts", "kms", "sqs", "secretsmanager", "ecr", "dyna
 
 @dataclass(frozen=True)
 class Organization:
-    """An organization as moto holds it."""
+    """An organization as moto holds it, for one decision: where its accounts stand is looked up once."""
 
     id: str
     management: str
     backend: Any
+    walked: dict[str, list[Any]] = field(default_factory=dict)
 
     def path_to(self, account: str) -> list[Any]:
         """Root, units, account: moto's objects from the top down; [] for an account outside."""
-        nodes = {node.id: node for node in self.backend.ou}
-        node = moto_bridge.member(self.backend, account)
-        path: list[Any] = []
-        while node is not None:
-            path.insert(0, node)
-            node = nodes.get(node.parent_id) if getattr(node, "type", "") != "ROOT" else None
-        return path
+        if account not in self.walked:
+            nodes = {node.id: node for node in self.backend.ou}
+            node = moto_bridge.member(self.backend, account)
+            path = self.walked[account] = []
+            while node is not None:
+                path.insert(0, node)
+                node = nodes.get(node.parent_id) if getattr(node, "type", "") != "ROOT" else None
+        return self.walked[account]
 
     def paths(self, account: str) -> tuple[str, ...]:
         """aws:PrincipalOrgPaths: o-…/r-…/ou-…/ou-…/"""
@@ -104,8 +106,9 @@ NOBODY = Identity((), None, {})
 def role_named(role_arn: str) -> Any:
     """moto's role of this ARN, or None."""
     account = role_arn.split(":")[4]
+    name = role_arn.rsplit("/", 1)[-1]  # unique in its account
     roles = list(moto_bridge.backend("iam", account, "aws").roles.values())  # another request may add one meanwhile
-    return next((role for role in roles if role.arn == role_arn), None)
+    return next((role for role in roles if role.name == name and role.arn == role_arn), None)
 
 
 def identity_of(principal: Principal) -> Identity:

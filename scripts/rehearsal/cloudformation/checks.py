@@ -70,6 +70,8 @@ def check(template: Template, region: str, *, extended: bool) -> None:
 
     extended: the template uses AWS::LanguageExtensions
     """
+    if region in template.checked:
+        return  # a stack set takes the same template to every account
     if "Hooks" in template.document:
         raise NotPlayed(f"the Hooks section of a template (line {template.line('Hooks')})")
     checker = Checker(template, region, extended)
@@ -93,6 +95,8 @@ def check(template: Template, region: str, *, extended: bool) -> None:
     checker.unresolved()
     if template.body.count("{{resolve:") > MOST_DYNAMIC_REFERENCES:
         raise TemplateError(f"Template error: more than {MOST_DYNAMIC_REFERENCES} dynamic references in the template")
+    if not extended:  # whose loops may give something else with other parameters
+        template.checked.add(region)
 
 
 class Checker:

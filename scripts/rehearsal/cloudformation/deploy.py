@@ -50,7 +50,7 @@ class Creation(Deployment):
         if reason := self.validated({}):
             self.fail(reason)
             return
-        failed = walk(self.goal.depends, self.create_one)
+        failed = walk(self.goal.depends, self.create_one, stack.at_once)
         if failed:
             self.fail(failing("create", failed))
             return

@@ -42,6 +42,7 @@ class Deployment:
         self.cloud, self.session, self.stack, self.goal, self.validate = cloud, session, stack, goal, validate
         self.operation = new_id()
         self.steps = Steps(cloud, session, stack, goal.tags, self.operation)
+        self.fine: dict[str, dict[str, Any]] = {}  # by logical id: the properties that the schemas let pass before
         self.deadline = time.monotonic() + stack.timeout_minutes * 60 if stack.timeout_minutes else None
 
     def attribute(self, logical_id: str, attribute: str) -> Any:
@@ -73,6 +74,8 @@ class Deployment:
             self.stack.note(resource, f"{verb}_FAILED", problem)
             if resource.logical_id not in before:
                 self.stack.resources[resource.logical_id] = resource
+        if self.validate and not found:
+            self.fine = {change.new.logical_id: change.new.properties for change in foreseen if change.new}
         verb = "update" if before else "create"
         return failing(verb, {resource.logical_id for resource, _ in found}) if found else ""
 
@@ -85,6 +88,8 @@ class Deployment:
             if self.deadline and time.monotonic() > self.deadline:
                 raise StepFailed("Resource creation cancelled: the stack's timeout is over")
             resource = self.goal.resource(logical_id)
+            if resource.properties == self.fine.get(logical_id):
+                return resource
             if found := schemas.problems(resource.type, resource.properties, logical_id, self.stack.region):
                 raise StepFailed("; ".join(found))
             return resource
@@ -145,7 +150,7 @@ def remove(
     for key, resource in by_key.items():
         keys_of.setdefault(resource.logical_id, set()).add(key)
     needs = {key: set().union(*(keys_of.get(i, set()) for i in r.depends)) for key, r in by_key.items()}
-    failed = walk(reversed_graph(needs), lambda key: steps.delete(by_key[key]), keep_going=True)
+    failed = walk(reversed_graph(needs), lambda key: steps.delete(by_key[key]), stack.at_once, keep_going=True)
     if force:
         for key in failed:
             stack.note(by_key[key], "DELETE_SKIPPED", str(failed[key]))

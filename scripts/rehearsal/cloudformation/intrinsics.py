@@ -142,6 +142,8 @@ class Evaluator:
 
     def imports(self) -> set[str]:
         """Names of the exports that the active resources and outputs import."""
+        if "ImportValue" not in self.template.body:
+            return set()
         parts = [self.template.resources[name] for name in self.active()]
         parts += [o for o in self.template.outputs.values() if "Condition" not in o or self.condition(o["Condition"])]
         return {text(self.value(a)) for part in parts for name, a in self.calls(part) if name == "Fn::ImportValue"}

@@ -77,13 +77,14 @@ def coerce_member(root: Schema, schema: Schema, name: str, value: Any) -> Any:
     return value
 
 
-def choices(root: Schema, schema: Schema) -> Iterator[Schema]:
+def choices(root: Schema, schema: Schema) -> list[Schema]:
     """A schema and the alternatives within it."""
     schema = followed(root, schema)
-    yield schema
+    found = [schema]
     for keyword in ("allOf", "anyOf", "oneOf"):
         for part in schema.get(keyword, ()):
-            yield from choices(root, part)
+            found += choices(root, part)
+    return found
 
 
 def converted(value: str | int | float, wanted: list[str]) -> Any:

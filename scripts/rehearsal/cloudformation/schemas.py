@@ -146,11 +146,11 @@ def problems(type: str, properties: Mapping[str, Any], logical_id: str, region: 
     """What the registry's schema refuses, one full sentence each, in AWS's form; [] when nothing.
 
     "Properties validation failed for resource Bucket with message: #/Tags/0: required key [Value] not found"
-    Coercion (see coerce) happens first. UNKNOWN values pass.
+    properties: as coerce gives them; UNKNOWN values pass
     """
     found = schema(type, region)
     prefix = f"Properties validation failed for resource {logical_id} with message: "
-    coerced = coerce(type, properties, region)
+    coerced = dict(properties)
     seconds = int(coerced["ServiceTimeout"]) if str(coerced.get("ServiceTimeout", "")).isdigit() else None
     if found.type == CUSTOM and seconds is not None:
         coerced |= {"ServiceTimeout": seconds}  # the only number that is CloudFormation's own

@@ -17,6 +17,7 @@ from scripts.rehearsal.cloud import Cloud, arn, new_id
 from scripts.rehearsal.cloudformation.template import Template
 from scripts.rehearsal.errors import AwsError
 
+THREADS = 8  # resources that a stack works on at the same time
 STACK_TYPE = "AWS::CloudFormation::Stack"
 MAX_STACKS = 2000  # per account and region (CloudFormation User Guide, "Understand CloudFormation quotas")
 
@@ -163,6 +164,11 @@ class Stack:
     @property
     def busy(self) -> bool:
         return self.status.endswith("_IN_PROGRESS") and self.status != "REVIEW_IN_PROGRESS"
+
+    @property
+    def at_once(self) -> int:
+        """The resources that are worked on at the same time: one in a stack set, where the stacks go side by side."""
+        return 1 if ":stackset/" in self.owner else THREADS
 
     def become(self, status: str, reason: str = "") -> None:
         """A new status of the stack, with its event."""

@@ -20,7 +20,6 @@ from scripts.rehearsal.cloudformation.stacks import Resource, Stack, stacks_of
 from scripts.rehearsal.cloudformation.template import TemplateError
 from scripts.rehearsal.errors import AwsError, NotPlayed
 
-THREADS = 8  # resources that a stack works on at the same time
 CUSTOM_RESOURCE = "AWS::CloudFormation::CustomResource"
 
 # By the end of the service's error code (CloudFormation CLI User Guide, "Handler error codes").
@@ -185,9 +184,13 @@ def given_name(resource: Resource, region: str) -> str:
 
 
 def walk(
-    waits_for: Mapping[str, frozenset[str] | set[str]], work: Callable[[str], None], *, keep_going: bool = False
+    waits_for: Mapping[str, frozenset[str] | set[str]],
+    work: Callable[[str], None],
+    at_once: int,
+    *,
+    keep_going: bool = False,
 ) -> dict[str, Exception]:
-    """Run work for every id, after those that it waits for; independent ones run at the same time.
+    """Run work for every id, after those that it waits for; independent ones run at the same time, at_once of them.
 
     After a failure nothing new starts; with keep_going, only what waits for the failed one is left.
     Gives the failures by id.
@@ -195,37 +198,36 @@ def walk(
     left = {key: set(others) & set(waits_for) - {key} for key, others in waits_for.items()}
     failed: dict[str, Exception] = {}
     running: dict[Future[None], str] = {}
-    if not left:
-        return failed
-    with ThreadPoolExecutor(min(THREADS, len(left))) as pool:
+
+    def over(key: str, error: BaseException | None) -> None:
+        if isinstance(error, Exception):
+            failed[key] = error
+        else:
+            for others in left.values():
+                others.discard(key)
+
+    with ThreadPoolExecutor(at_once) as pool:  # it starts a thread for what is submitted, not before
         while True:
-            if keep_going or not failed:
-                ready = [key for key, others in left.items() if not others]
-                alone = len(ready) == 1 and not running
-                for key in ready:
-                    del left[key]
-                    running[done_here(work, key) if alone else pool.submit(work, key)] = key
+            ready = [key for key, others in left.items() if not others] if keep_going or not failed else []
+            if ready and not running and (at_once == 1 or len(ready) == 1):
+                del left[ready[0]]
+                over(ready[0], error_of(work, ready[0]))  # nothing goes on beside it: it needs no thread of its own
+                continue
+            for key in ready:
+                del left[key]
+                running[pool.submit(work, key)] = key
             if not running:
                 return failed
             for done in wait(running, return_when=FIRST_COMPLETED).done:
-                key = running.pop(done)
-                error = done.exception()
-                if isinstance(error, Exception):
-                    failed[key] = error
-                else:
-                    for others in left.values():
-                        others.discard(key)
+                over(running.pop(done), done.exception())
 
 
-def done_here(work: Callable[[str], None], key: str) -> Future[None]:
-    """Work that nothing goes on beside needs no thread of its own."""
-    done: Future[None] = Future()
+def error_of(work: Callable[[str], None], key: str) -> Exception | None:
     try:
         work(key)
-        done.set_result(None)
     except Exception as error:
-        done.set_exception(error)
-    return done
+        return error
+    return None
 
 
 def reversed_graph(depends: Mapping[str, frozenset[str] | set[str]]) -> dict[str, set[str]]:

@@ -6,7 +6,7 @@ AWS pages: "Template sections" and "Understand CloudFormation quotas" (the limit
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from scripts.rehearsal.cloudformation import shape
@@ -23,11 +23,13 @@ class Template:
     body: the text as given
     document: the whole template
     lines: line numbers (from 1) by path, e.g. ("Resources", "Bucket", "Properties")
+    checked: the regions for which its functions and references were found right (checks.check)
     """
 
     body: str
     document: Mapping[str, Any]
     lines: Mapping[Path, int]
+    checked: set[str] = field(default_factory=set)
 
     @property
     def description(self) -> str:

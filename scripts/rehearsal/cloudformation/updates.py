@@ -48,7 +48,7 @@ class Update(Deployment):
         if protected := self.protected():
             self.fail(failing("update", protected))
             return
-        if failed := walk(self.goal.depends, self.settle_one):
+        if failed := walk(self.goal.depends, self.settle_one, stack.at_once):
             self.fail(failing("update" if set(failed) & set(self.before) else "create", failed))
             return
         try:
@@ -161,7 +161,7 @@ class Update(Deployment):
         for logical_id in skip:
             self.changed.pop(logical_id, None)
         depends = {i: self.before[i].depends for i in self.changed}
-        if failed := walk(depends, self.undo, keep_going=True):
+        if failed := walk(depends, self.undo, stack.at_once, keep_going=True):
             stack.stuck = self
             stack.become("UPDATE_ROLLBACK_FAILED", failing("update", failed).strip())
             return

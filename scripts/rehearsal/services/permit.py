@@ -17,12 +17,12 @@ def permit(session: Session, action: str, resource: str, keys: Mapping[str, tupl
     keys: the condition keys of this request, in lower case
     """
     authorizer = session.cloud.authorizer
-    from scripts.rehearsal.authorization.authorizer import noted
+    from scripts.rehearsal.authorization.authorizer import Asker, noted
     from scripts.rehearsal.authorization.requests import Need
 
     service, operation = action.split(":")
     need = Need(action, resource, session.account, keys or {})
-    decision = authorizer.decide(session.principal, need, session.region)
+    decision = authorizer.decide(Asker(session.principal), need, session.region)
     note = noted(session.principal, [(need, decision)])
     session.cloud.record(
         {
