@@ -188,7 +188,7 @@ def start_server(cloud: Cloud, account: str, region: str, endpoint: str, variant
             shared.give_up()
             raise
     else:
-        shutil.copy(running.folder / "log", folder / "log")
+        (folder / "log").write_text(running.said, encoding="utf-8")
     server = Server(
         variant=variant,
         session=session,
@@ -208,6 +208,7 @@ def start_server(cloud: Cloud, account: str, region: str, endpoint: str, variant
             "Please check CloudWatch logs for this endpoint."
         )
     if running.folder == folder:
+        running.said = (folder / "log").read_text(encoding="utf-8", errors="replace")
         shared.offer(same, running)
     return server
 

@@ -28,12 +28,13 @@ def identity(container: Container, content: bytes) -> str:
 
 @dataclass
 class Running:
-    """A container, and how many endpoints it serves. folder: its model and log."""
+    """A container, and how many endpoints it serves. folder: its model and log; said: its log until it was healthy."""
 
     process: subprocess.Popen[str]
     port: int
     folder: Path
     users: int = 1
+    said: str = ""
 
 
 @dataclass
