@@ -167,12 +167,12 @@ def test_an_object_that_is_missing_is_refused_as_through_the_port(cloud: Cloud) 
         assert told[0] == told[1]
 
 
-def through_the_port(session: Session) -> Any:
-    """A client of S3 as any program has it."""
-    environment = session.environment()
-    return boto3.client(
-        "s3",
-        region_name=REGION,
+def through_the_port(session: Session, service: str = "s3", region: str = REGION) -> Any:
+    """A client as any program has it."""
+    environment, known = session.environment(), boto3.session.Session()
+    return known.client(
+        service,  # type: ignore[call-overload]  # any of them
+        region_name=region,
         endpoint_url=environment["AWS_ENDPOINT_URL"],
         aws_access_key_id=environment["AWS_ACCESS_KEY_ID"],
         aws_secret_access_key=environment["AWS_SECRET_ACCESS_KEY"],
@@ -184,3 +184,85 @@ def test_an_expired_session_is_refused(cloud: Cloud) -> None:
     issued = cloud.issue(Principal("root", ACCOUNT, f"arn:aws:iam::{ACCOUNT}:root"), seconds=-1)
     with pytest.raises(ClientError, match="security token included in the request is invalid"):
         Session(cloud, issued, REGION).client("sagemaker").list_models()
+
+
+@pytest.mark.parametrize("operation", ["head_object", "get_object"])
+@pytest.mark.parametrize("special", ["plain", "checksum", "versioned", "encrypted", "tagged", "multipart", "deleted"])
+def test_every_kind_of_object_arrives_as_it_does_through_the_port(cloud: Cloud, operation: str, special: str) -> None:
+    root = cloud.root(ACCOUNT, REGION)
+    inside_s3, s3 = root.client("s3"), through_the_port(root)
+    place: dict[str, Any] = {"Bucket": "sagemaker-kinds", "Key": "k"}
+    s3.create_bucket(Bucket="sagemaker-kinds")
+    if special in {"versioned", "deleted"}:
+        s3.put_bucket_versioning(Bucket="sagemaker-kinds", VersioningConfiguration={"Status": "Enabled"})
+    more: dict[str, dict[str, Any]] = {
+        "checksum": {"ChecksumAlgorithm": "SHA256"},
+        "encrypted": {"ServerSideEncryption": "aws:kms"},
+        "tagged": {"Tagging": "a=b&c=d", "ContentType": "text/plain", "CacheControl": "no-store"},
+    }
+    if special == "multipart":
+        upload = {**place, "UploadId": s3.create_multipart_upload(**place)["UploadId"]}
+        part = s3.upload_part(**upload, PartNumber=1, Body=b"1234")
+        s3.complete_multipart_upload(**upload, MultipartUpload={"Parts": [{"PartNumber": 1, "ETag": part["ETag"]}]})
+    else:
+        s3.put_object(**place, Body=b"1234", **more.get(special, {}))
+    if special == "deleted":
+        s3.delete_object(**place)
+    answers: list[Any] = []
+    for client in (inside_s3, s3):
+        try:
+            found = getattr(client, operation)(**place, ChecksumMode="ENABLED")
+            answers.append({**found, "Body": found["Body"].read() if "Body" in found else b"", "ResponseMetadata": 0})
+        except ClientError as refused:
+            answers.append((str(refused), refused.response["Error"]))
+    assert answers[0] == answers[1]
+
+
+def test_what_is_asked_often_is_told_as_through_the_port(cloud: Cloud) -> None:
+    """moto answers these from values within the process, and from text at the port."""
+    root = cloud.root(ACCOUNT, REGION)
+    told: list[list[Any]] = []
+    for number, region in enumerate((REGION, "eu-west-1")):
+        logs, cloudwatch = (
+            through_the_port(root, service, region) if number else root.client(service, region)
+            for service in ("logs", "cloudwatch")
+        )
+        alarm: dict[str, Any] = {"AlarmName": "a", "Namespace": "n", "MetricName": "m", "Period": 60, "EvaluationPeriods": 1,
+                 "Threshold": 0.5, "ComparisonOperator": "GreaterThanThreshold", "Statistic": "Sum",
+                 "Dimensions": [{"Name": "d", "Value": "v"}], "Tags": [{"Key": "k", "Value": "v"}]}  # fmt: skip
+        group = {"logGroupName": "/g"}
+        stream = {**group, "logStreamName": "s"}
+        event = {"timestamp": 1_764_000_000_000, "message": "é\n"}
+        asked: list[tuple[Any, dict[str, Any]]] = [
+            (cloudwatch.describe_alarms, {"AlarmNames": ["a"]}),
+            (cloudwatch.put_metric_alarm, alarm),
+            (cloudwatch.put_metric_alarm, {**alarm, "AlarmName": "b", "Statistic": "Total"}),
+            (cloudwatch.describe_alarms, {"AlarmNames": ["a"]}),
+            (logs.create_log_stream, stream),
+            (logs.create_log_group, {**group, "tags": {"k": "v"}}),
+            (logs.create_log_group, group),
+            (logs.create_log_stream, stream),
+            (logs.describe_log_streams, group),
+            (logs.put_log_events, {**stream, "logEvents": [event]}),
+            (logs.put_log_events, {**group, "logStreamName": "absent", "logEvents": [event]}),
+            (logs.describe_log_streams, {"logGroupName": "absent"}),
+        ]
+        told.append([outcome(method, given) for method, given in asked])
+    assert told[0] == told[1]
+    assert [len(answer.get("MetricAlarms", ())) for answer in told[0] if isinstance(answer, dict)][:4] == [0, 0, 0, 1]
+
+
+def outcome(method: Any, given: dict[str, Any]) -> Any:
+    """What a request gave, without what differs by moment and region."""
+    try:
+        found = {k: v for k, v in method(**given).items() if k not in {"ResponseMetadata", "nextSequenceToken"}}
+    except ClientError as refused:
+        return str(refused), refused.response["Error"]["Code"], type(refused).__name__
+    different = {"AlarmArn", "AlarmConfigurationUpdatedTimestamp", "StateUpdatedTimestamp", "creationTime", "arn",
+                 "StateTransitionedTimestamp", "uploadSequenceToken", "StateReasonData"}  # fmt: skip
+    return {
+        name: [{k: v for k, v in item.items() if k not in different} for item in value]
+        if isinstance(value, list) and value and isinstance(value[0], dict)
+        else value
+        for name, value in found.items()
+    }

@@ -6,10 +6,11 @@ Each service's part stands in a module of its own: services/alarms.py, services/
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 from scripts.rehearsal import moto_bridge
-from scripts.rehearsal.calls import Call
+from scripts.rehearsal.calls import Call, HttpRequest
 from scripts.rehearsal.services import alarms, strict
 
 
@@ -58,11 +59,17 @@ AFTER: dict[tuple[str, str], Callable[[Call, Any], None]] = {  # with what was f
 }
 
 
-def answer(call: Call) -> tuple[int, dict[str, str], bytes]:
-    """moto's answer, between AWS's own checks and consequences."""
+def answer(call: Call, text: Callable[[], HttpRequest] | None = None) -> tuple[int, dict[str, str], Any]:
+    """moto's answer, between AWS's own checks and consequences.
+
+    text: writes the text of a request that has none yet; the body may be the output itself then
+    """
     place = (call.service, call.operation)
     found = BEFORE[place](call) if place in BEFORE else None
-    status, headers, body = moto_bridge.answer(call)
+    values = moto_bridge.by_values(call) if text else None
+    status, headers, body = (
+        (200, {}, values) if values is not None else moto_bridge.answer(replace(call, http=text()) if text else call)
+    )
     if place in AFTER and status < 400:
         AFTER[place](call, found)
     return status, headers, body

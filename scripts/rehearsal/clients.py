@@ -29,7 +29,7 @@ from botocore.response import StreamingBody
 from botocore.utils import percent_encode_sequence
 from botocore.validate import ParamValidator
 
-from scripts.rehearsal import inside
+from scripts.rehearsal import inside, moto_bridge
 from scripts.rehearsal.calls import HttpRequest
 from scripts.rehearsal.principals import Credentials
 
@@ -164,9 +164,10 @@ def asked(
         if report.has_errors():
             raise ParamValidationError(report=report.generate_report())
     acting, region = _acting.get(), client.meta.region_name
-    http = text(client, model, params) if gateway.reads_text(service, operation_name) else INSIDE[protocol]
+    often, write = (service, operation_name) in moto_bridge.OFTEN, partial(text, client, model, params)
+    http = write() if gateway.reads_text(service, operation_name) and not often else INSIDE[protocol]
     params = inside.received(model.input_shape, params, protocol)
-    done = gateway.ask(service, operation_name, region, acting, params, http)
+    done = gateway.ask(service, operation_name, region, acting, params, http, write if often else None)
     status, headers, answer = done.answer
     headers = {name.lower(): value for name, value in headers.items()}
     headers.setdefault("x-amzn-requestid", done.request_id)

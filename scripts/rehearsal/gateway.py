@@ -162,8 +162,12 @@ class Gateway:
         by: Credentials,
         params: dict[str, Any],
         http: HttpRequest,
+        text: Callable[[], HttpRequest] | None = None,
     ) -> Done:
-        """A request from within this process (clients.py): recognised already, and read. http: its text for moto."""
+        """A request from within this process (clients.py): recognised already, and read.
+
+        http: its text for moto, or what stands for it; text: writes it, where moto may do without
+        """
         model = get_service_model(service)
         operation = model.operation_model(operation_name)
         principal = by.principal if self.cloud.credentials(by.access_key_id) is by and not by.expired else None
@@ -171,7 +175,7 @@ class Gateway:
 
         def perform(call: Call) -> tuple[int, dict[str, str], Any]:
             handler = handler_of(call)
-            return beside_moto.answer(call) if handler is None else (200, {}, handler(call) or {})
+            return beside_moto.answer(call, text) if handler is None else (200, {}, handler(call) or {})
 
         return self.carry_out(
             place,
