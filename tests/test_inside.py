@@ -227,9 +227,9 @@ def test_what_is_asked_often_is_told_as_through_the_port(cloud: Cloud) -> None:
             through_the_port(root, service, region) if number else root.client(service, region)
             for service in ("logs", "cloudwatch")
         )
-        alarm: dict[str, Any] = {"AlarmName": "a", "Namespace": "n", "MetricName": "m", "Period": 60, "EvaluationPeriods": 1,
-                 "Threshold": 0.5, "ComparisonOperator": "GreaterThanThreshold", "Statistic": "Sum",
-                 "Dimensions": [{"Name": "d", "Value": "v"}], "Tags": [{"Key": "k", "Value": "v"}]}  # fmt: skip
+        alarm: dict[str, Any] = {"AlarmName": "a", "Namespace": "n", "MetricName": "m", "Period": 60,
+                 "EvaluationPeriods": 1, "Threshold": 0.5, "ComparisonOperator": "GreaterThanThreshold",
+                 "Statistic": "Sum", "Dimensions": [{"Name": "d", "Value": "v"}], "Tags": [{"Key": "k", "Value": "v"}]}  # fmt: skip
         group = {"logGroupName": "/g"}
         stream = {**group, "logStreamName": "s"}
         event = {"timestamp": 1_764_000_000_000, "message": "é\n"}
