@@ -229,7 +229,8 @@ def test_what_is_asked_often_is_told_as_through_the_port(cloud: Cloud) -> None:
         )
         alarm: dict[str, Any] = {"AlarmName": "a", "Namespace": "n", "MetricName": "m", "Period": 60,
                  "EvaluationPeriods": 1, "Threshold": 0.5, "ComparisonOperator": "GreaterThanThreshold",
-                 "Statistic": "Sum", "Dimensions": [{"Name": "d", "Value": "v"}], "Tags": [{"Key": "k", "Value": "v"}]}  # fmt: skip
+                 "Statistic": "Sum", "Dimensions": [{"Name": "d", "Value": "v"}],
+                 "Tags": [{"Key": "k", "Value": "v"}]}  # fmt: skip
         group = {"logGroupName": "/g"}
         stream = {**group, "logStreamName": "s"}
         event = {"timestamp": 1_764_000_000_000, "message": "é\n"}
