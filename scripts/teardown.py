@@ -30,7 +30,7 @@ def look(by: Connection, home: Connection, settings: Environment, args: argparse
     asked = Asked(args.model_group, args.empty_buckets, args.logs)
     call_as, regions = settings.stack_set_administrator, teardown_kit.regions(settings)
     wanted = [p for p in teardown.every(home, settings.catalog.product) if args.project in {None, p.name}]
-    if args.project and not wanted:
+    if args.project and not wanted and not (wanted := teardown.lone_group(home, args.project)):
         say(f"  no project {args.project} in account {home.account}, {home.region}, and nothing left of one")
     parts: list[Part] = []
     for project in wanted:

@@ -248,7 +248,11 @@ def test_a_project_is_taken_down_with_its_endpoints_and_what_is_retained_is_told
     ]
     left = {(orphan["kind"], orphan["name"]) for orphan in again["orphans"]}
     assert ("bucket", f"sagemaker-project-{story.project_id}") in left
-    assert {kind for kind, _ in left} == {"bucket"}
+    assert {kind for kind, _ in left} == {"bucket", "model group", "training"}
+    teardown(story, "--project", story.project_name, "--empty-buckets")
+    last = teardown(story, "--project", story.project_name, "--model-group", "--empty-buckets")
+    assert kinds(last, "delete") == ["training", "model group", "artifacts"]
+    assert last["orphans"] == []
 
 
 def test_everything_is_taken_down_and_nothing_is_left_but_the_organization(story: Story) -> None:

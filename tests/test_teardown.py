@@ -336,8 +336,9 @@ def test_a_share_that_somebody_else_has_to_take_back_says_who() -> None:
 
 def test_an_endpoint_of_a_project_that_is_gone_is_an_orphan_without_any_tag() -> None:
     """Template 50 can be deployed by hand: then no stack set has tagged what it makes."""
-    owners = Owners(frozenset({"p-aaaaaaaaaaaa"}), kit=True)
-    assert owners.lost("iris-p-bbbbbbbbbbbb-prod", {}) == "of the project p-bbbbbbbbbbbb, which is gone"
+    owners = Owners(frozenset({"p-aaaaaaaaaaaa"}), kit=True, account="111111111111")
+    gone = "of the project p-bbbbbbbbbbbb, which account 111111111111 does not have"
+    assert owners.lost("iris-p-bbbbbbbbbbbb-prod", {}) == gone
     assert owners.lost("iris-p-aaaaaaaaaaaa-prod", {}) == ""
     assert owners.lost("somebodys-p-bbbbbbbbbbbb-model", {}) == ""
 

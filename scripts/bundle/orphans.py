@@ -32,6 +32,10 @@ KINDS = {  # of the target accounts' SageMaker resources: list operation, member
     "endpoint config": ("list_endpoint_configs", "EndpointConfigs", "EndpointConfig"),
     "model": ("list_models", "Models", "Model"),
 }
+HOME_KINDS = {  # likewise, of the data science account
+    "model group": ("list_model_package_groups", "ModelPackageGroupSummaryList", "ModelPackageGroup"),
+    "training": ("list_pipelines", "PipelineSummaries", "Pipeline"),
+}
 
 
 @dataclass(frozen=True)
@@ -50,28 +54,32 @@ class Orphan:
 
 @dataclass(frozen=True)
 class Owners:
-    """What is there: the ids of the projects, and whether the kit is."""
+    """What is there: the ids of all projects of the data science account, and whether the kit is."""
 
     ids: frozenset[str]
     kit: bool
+    account: str
+
+    def of_project(self, id: str) -> str:
+        """Why something of a project is an orphan; it may be that another account has that project."""
+        return "" if id in self.ids else f"of the project {id}, which account {self.account} does not have"
 
     def lost(self, name: str, tags: dict[str, str] | None = None) -> str:
         """Why a thing is an orphan; "" for one that is not, or is not the kit's."""
         if id := (tags or {}).get(PROJECT_TAG, ""):
-            return "" if id in self.ids else f"of the project {id}, which is gone"
-        if (found := ENDPOINT.search(name)) and found[1] not in self.ids:
-            return f"of the project {found[1]}, which is gone"
+            return self.of_project(id)
+        if found := ENDPOINT.search(name):
+            return self.of_project(found[1])
         if found := PROJECT.search(name):
             ours = name.startswith(("sagemaker-", "/aws/", "StackSet-sagemaker-")) or tags is None
-            return f"of the project {found[1]}, which is gone" if ours and found[1] not in self.ids else ""
+            return self.of_project(found[1]) if ours else ""
         return "of the kit, which is gone" if KIT.search(name) and not self.kit else ""
 
 
 def look(by: Connection, home: Connection, settings: Environment) -> tuple[list[Orphan], dict[str, str]]:
     """The orphans of every account and region; and the places where these credentials could not look, with why."""
-    ids = frozenset(p.id for p in projects.find(home) if p.status)
     kit = projects.describe_stack(home.client("cloudformation"), teardown_kit.DATA_SCIENCE) is not None
-    owners, blind = Owners(ids, kit), dict[str, str]()
+    owners, blind = Owners(projects.ids(home), kit, home.account), dict[str, str]()
     try:
         accounts = teardown_kit.target_accounts(home, settings)
     except ClientError as error:
@@ -122,7 +130,7 @@ def in_region(there: Connection, owners: Owners, home: bool, call_as: str) -> It
     if home:
         for one in pages(cloudformation, "list_stack_sets", "Summaries", Status="ACTIVE", CallAs=call_as):
             yield from told("stack set", one["StackSetName"])
-    for kind, (operation, member, noun) in KINDS.items():
+    for kind, (operation, member, noun) in (KINDS | HOME_KINDS if home else KINDS).items():
         for one in pages(there.client("sagemaker"), operation, member):
             yield from told(kind, one[f"{noun}Name"], tags_of(there, one[f"{noun}Arn"]))
     for alarm in pages(there.client("cloudwatch"), "describe_alarms", "MetricAlarms"):

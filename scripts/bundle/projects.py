@@ -67,6 +67,12 @@ def find(connection: Connection) -> list[Project]:
     return sorted((p for p in found.values() if p.status not in GONE or has_stacks(p, stacks)), key=lambda p: p.name)
 
 
+def ids(connection: Connection) -> frozenset[str]:
+    """The ids of every project of the account that is there, whatever it was made from."""
+    listed = pages(connection.client("sagemaker"), "list_projects", "ProjectSummaryList")
+    return frozenset(project["ProjectId"] for project in listed if project["ProjectStatus"] not in GONE)
+
+
 def has_stacks(project: Project, stacks: set[str]) -> bool:
     return any(project.stack(stage) in stacks for stage in STAGES)
 

@@ -59,7 +59,8 @@ def every(connection: Connection, product: str) -> list[Project]:
     """
     found = {project.id: project for project in projects.find(connection)}
     found |= {project.id: project for project in failed_projects(connection, product) if project.id not in found}
-    found |= {project.id: project for project in former_projects(connection) if project.id not in found}
+    there = {*found, *projects.ids(connection)}  # also those of other templates
+    found |= {project.id: project for project in former_projects(connection) if project.id not in there}
     return sorted(found.values(), key=lambda project: (project.name, project.id))
 
 
@@ -79,8 +80,9 @@ def failed_projects(connection: Connection, product: str) -> Iterator[Project]:
 
 
 def former_projects(connection: Connection) -> Iterator[Project]:
-    """What is left of projects that are gone: their logs, reports and buckets tell their names and ids."""
+    """What is left of projects that are gone: logs, reports, buckets, training pipelines tell their names and ids."""
     ours = re.compile(rf"(?:.*[:/])?sagemaker-(.+)-({ID})-(?:build|test|test-endpoints)")
+    train = re.compile(rf"(.+)-({ID})-train")
     logs, s3 = connection.client("logs"), connection.client("s3")
     groups = pages(logs, "describe_log_groups", "logGroups", logGroupNamePrefix="/aws/codebuild/sagemaker-")
     names = [group["logGroupName"] for group in groups]
@@ -88,10 +90,22 @@ def former_projects(connection: Connection) -> Iterator[Project]:
     for name in names:
         if found := ours.fullmatch(name):
             yield Project(found[1], found[2], "")
+    for pipeline in pages(connection.client("sagemaker"), "list_pipelines", "PipelineSummaries"):
+        if found := train.fullmatch(pipeline["PipelineName"]):
+            yield Project(found[1], found[2], "")
     for bucket in s3.list_buckets()["Buckets"]:
         matched = re.fullmatch(rf"sagemaker-project-({ID})", bucket["Name"])
         if matched and (name := bucket_tags(s3, bucket["Name"]).get("sagemaker:project-name", "")):
             yield Project(name, matched[1], "")
+
+
+def lone_group(connection: Connection, name: str) -> list[Project]:
+    """The project of which nothing is left but its model group."""
+    sagemaker = connection.client("sagemaker")
+    group = if_there(sagemaker.describe_model_package_group, ModelPackageGroupName=name)
+    arn = (group or {}).get("ModelPackageGroupArn", "")
+    tags = pages(sagemaker, "list_tags", "Tags", ResourceArn=arn) if arn else ()
+    return [Project(name, tag["Value"], "") for tag in tags if tag["Key"] == "sagemaker:project-id"]
 
 
 def bucket_tags(s3: Any, bucket: str) -> dict[str, str]:
