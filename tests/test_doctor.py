@@ -20,7 +20,7 @@ from scripts.rehearsal.server import EmbeddedAws
 from tests.doctor_cases import cases, swapped
 from tests.doctor_cases.catalog import source
 from tests.doctor_cases.organization import move
-from tests.doctor_cases.projects import project_stack
+from tests.doctor_cases.projects import another_version, own_image, project_stack
 from tests.doctor_cases.self_managed import targets
 from tests.doctor_cases.sizes import IRELAND, storage_in_ireland
 from tests.doctor_cases.storage import OTHERS
@@ -203,6 +203,13 @@ def test_every_region_is_looked_at(world: World) -> None:
             [reads] = world.look_for("model-role-reads", it)
         assert f"kms:Decrypt on arn:aws:kms:{IRELAND}:" in reads.place.what
         assert {region for target in it.targets for region, _ in target.quotas} == {"us-east-1", IRELAND}
+
+
+def test_an_image_of_another_region_is_told(world: World) -> None:
+    with another_version(world, Image=own_image(world).replace("us-east-1", IRELAND)):
+        [found] = world.look_for("version-image", world.begin(world.reader()))
+    assert f"its image lies in {IRELAND}" in found.place.what
+    assert "an image in us-east-1" in found.fix
 
 
 def test_no_connections_stay_open_to_a_target_account_once_it_is_read(world: World) -> None:

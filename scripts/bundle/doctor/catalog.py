@@ -120,10 +120,11 @@ def read_versions(ask: Any, product: str) -> Any:
 
 def read_shares(reader: Reader, account: str, portfolio: str) -> Any:
     """Whom the portfolio is shared with; None without one."""
-    client = reader.client(account, "servicecatalog") if portfolio and reader.reaches(account) else None
-    if client is None:
+    if not portfolio:
         return None
-    return reader.through(account, "servicecatalog", "DescribePortfolioShares", lambda: sharing.look(client, portfolio))
+    service, operation = "servicecatalog", "DescribePortfolioShares"
+    look = partial(sharing.look, portfolio=portfolio)
+    return reader.through(account, service, operation, lambda: look(reader.client(account, service)))
 
 
 def read_constraint(ask: Any, pages: Any, found: Catalog) -> Any:
@@ -317,16 +318,18 @@ def principal_missing(it: Snapshot) -> Iterator[Place]:
     "The project template does not show in that account's, or those accounts', Studio.",
 )
 def portfolio_share(it: Snapshot) -> Iterator[Place]:
-    wanted, shares = it.settings.catalog.share_with, it.catalog.shares
-    described = it.organization.described
+    shares, described = it.catalog.shares, it.organization.described
+    if not isinstance(shares, tuple):
+        return
     organization = described["Organization"]["Id"] if described else ""
-    known_ones = [who for who in wanted if organization or who != sharing.ORGANIZATION]
-    accept = f"aws servicecatalog accept-portfolio-share --portfolio-id {it.catalog.portfolio}"
-    for step in sharing.plan(known_ones, shares, organization, False) if isinstance(shares, tuple) else ():
-        if step.writes or step.detail:
-            what = step.detail or f"it is not shared with {step.name}"
-            fix = it.make_publish if step.writes else f"{accept} --portfolio-share-type IMPORTED (in that account)"
-            yield here(it, f"portfolio {it.settings.catalog.portfolio}", what, fix)
+    wanted = [who for who in it.settings.catalog.share_with if organization or who != sharing.ORGANIZATION]
+    for step in sharing.plan(wanted, shares, organization, principals=False):
+        resource = f"portfolio {it.settings.catalog.portfolio}"
+        if step.writes:
+            yield here(it, resource, f"it is not shared with {step.name}", it.make_publish)
+        elif step.detail:
+            accept = f"aws servicecatalog accept-portfolio-share --portfolio-id {it.catalog.portfolio}"
+            yield here(it, resource, step.detail, f"{accept} --portfolio-share-type IMPORTED (in that account)")
 
 
 def usable(it: Snapshot) -> list[Any]:

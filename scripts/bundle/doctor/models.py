@@ -36,16 +36,13 @@ def versions(it: Snapshot) -> Iterator[tuple[Project, str, Any]]:
 )
 def version_image(it: Snapshot) -> Iterator[Place]:
     for _, name, version in versions(it):
-        image = container(version).get("Image", "")
-        if not IMAGE.fullmatch(image):
-            yield here(
-                it,
-                name,
-                f"its image is {image or 'none'}",
-                APPROVE_ANOTHER.format(what="an image in Amazon ECR with a tag or a digest"),
-            )
-        elif (home := IMAGE.fullmatch(image)) and home[2] != it.region:
-            what = f"its image lies in {home[2]}, and SageMaker pulls one from the endpoint's own region only"
+        text = container(version).get("Image", "")
+        image = IMAGE.fullmatch(text)
+        if not image:
+            what = APPROVE_ANOTHER.format(what="an image in Amazon ECR with a tag or a digest")
+            yield here(it, name, f"its image is {text or 'none'}", what)
+        elif image[2] != it.region:
+            what = f"its image lies in {image[2]}, and SageMaker pulls one from the endpoint's own region only"
             yield here(it, name, what, APPROVE_ANOTHER.format(what=f"an image in {it.region}"))
 
 
