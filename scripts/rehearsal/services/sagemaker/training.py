@@ -278,6 +278,8 @@ def run_container(cloud: Cloud, job: Job, folder: Path) -> tuple[str, int]:
         "xgboost_train", folder, {"TRAINING_JOB_NAME": job.shown["TrainingJobName"]}, subprocess.STDOUT
     )
     cloud.on_stop.append(job.process.kill)
+    if job.stop.is_set():  # it came before there was a process to end
+        job.process.kill()
     try:
         output, _ = job.process.communicate(timeout=job.shown["StoppingCondition"].get("MaxRuntimeInSeconds", 86400))
     except subprocess.TimeoutExpired:
