@@ -141,7 +141,7 @@ def hosting_parts(home: Connection) -> Iterator[Part]:
     if others != rules:
         do = removal(s3.put_bucket_cors, **place, CORSConfiguration={"CORSRules": others})
         do = do if others else removal(s3.delete_bucket_cors, **place)
-        yield deleted("cors rule", f"{hosting.ORIGIN} on {bucket}", f"{len(others)} others stay", do)
+        yield deleted("cors rule", f"{hosting.ORIGIN} on {bucket}", f"{len(others)} other(s) stay", do)
 
 
 def statement_parts(home: Connection) -> Iterator[Part]:
