@@ -15,7 +15,18 @@ REFERRING = ("Properties", "Metadata", "UpdatePolicy", "CreationPolicy")
 
 
 def dependencies(template: Template, evaluator: Evaluator) -> dict[str, set[str]]:
-    """For every active resource, the active resources that it needs (Ref, GetAtt, Sub, DependsOn)."""
+    """For every active resource, the active resources that it needs (Ref, GetAtt, Sub, DependsOn).
+
+    They depend on the template's conditions alone, and a stack set takes the same template to every account.
+    CloudFormation User Guide, "Conditions section syntax": all conditions are evaluated before any resource is made.
+    """
+    held = tuple(evaluator.condition(name) for name in template.conditions)
+    if evaluator.extended or held not in template.depends:
+        template.depends[held] = needed(template, evaluator)
+    return {name: set(others) for name, others in template.depends[held].items()}
+
+
+def needed(template: Template, evaluator: Evaluator) -> dict[str, set[str]]:
     active = evaluator.active()
     needs: dict[str, set[str]] = {}
     for name in active:

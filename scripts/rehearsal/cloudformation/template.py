@@ -24,12 +24,14 @@ class Template:
     document: the whole template
     lines: line numbers (from 1) by path, e.g. ("Resources", "Bucket", "Properties")
     checked: the regions for which its functions and references were found right (checks.check)
+    depends: what needs what, by the values of its conditions (graph.dependencies)
     """
 
     body: str
     document: Mapping[str, Any]
     lines: Mapping[Path, int]
     checked: set[str] = field(default_factory=set)
+    depends: dict[tuple[bool, ...], dict[str, set[str]]] = field(default_factory=dict)
 
     @property
     def description(self) -> str:
