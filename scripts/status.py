@@ -32,6 +32,7 @@ from scripts.bundle.status import IN_SERVICE, Place, Status
 from scripts.bundle.together import together
 
 PAUSE = 5.0  # seconds between two looks of --watch
+SAME = "the same reason"  # but for the account's id
 COLOURS = {"Succeeded": "green", "in service": "green", "Failed": "red", "failed": "red", "Rejected": "red"}
 
 
@@ -43,19 +44,20 @@ def rows(one: Status, every: bool = False) -> Iterator[tuple[str, ...]]:
     """The accounts and regions of a project: stage, account, region, version, endpoint, since, why.
 
     What failed comes first. Of more than FEW that are alike there is one line with their number, after the first
-    ones where they are not in service; every: a line for each.
+    ones where they are not in service, and a reason is told once; every: a whole line for each.
     """
     for stage in one.stages:
         version = f"{stage.version} ({stage.approval})" if stage.approval not in {"", "Approved"} else stage.version
         for group in alike(sorted(stage.places, key=lambda place: place.urgency), kind):
             first = group if every or len(group) <= FEW else group[: 0 if group[0].endpoint == IN_SERVICE else SHOWN]
-            for place in first:
+            for turn, place in enumerate(first):
                 shown = version if place.version == stage.version else place.version
-                yield (stage.name, place.account, place.region, shown, place.endpoint, place.since, place.why)
+                why = SAME if turn and place.why and not every else place.why
+                yield (stage.name, place.account, place.region, shown, place.endpoint, place.since, why)
             if rest := group[len(first) :]:
                 number = f"{len(rest):,} more accounts" if first else f"{len(rest):,} accounts"
                 shown = version if rest[0].version == stage.version else rest[0].version
-                since, why = max(place.since for place in rest), without_ids(rest[0].why)
+                since, why = max(place.since for place in rest), SAME if rest[0].why else ""
                 yield (stage.name, number, rest[0].region, shown, rest[0].endpoint, since, why)
         if not stage.places:
             state = stage.stack or "never deployed"

@@ -81,7 +81,8 @@ def test_what_failed_for_one_reason_in_many_accounts_is_told_once_with_their_num
     assert [row[1] for row in told] == [
         "400000000500", "400000000501", "400000000502", "497 more accounts", "500 accounts", "1,000 accounts",
     ]  # fmt: skip
-    assert told[3][6].startswith("Endpoint: The account-level service limit")
+    assert [row[6] for row in told[1:4]] == [status.SAME] * 3
+    assert told[0][6] == REASON.format("400000000500", told[0][6].split("Request ID: ")[1][:-1])
 
 
 def test_a_rollback_names_a_few_of_the_accounts_that_have_joined() -> None:

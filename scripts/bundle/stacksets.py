@@ -7,13 +7,14 @@ join a unit later get the set's values.
 
 from __future__ import annotations
 
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 from botocore.exceptions import ClientError
 
-from scripts.bundle.console import UserError, explain, some
+from scripts.bundle.console import FEW, PROGRESS, SHOWN, UserError, alike, explain, some, without_ids
 from scripts.bundle.patience import code, patiently, until
 from scripts.bundle.plan import Step
 from scripts.bundle.stacks import TAGS, Wanted, changes
@@ -164,20 +165,29 @@ def wait(cloudformation: Any, want: WantedSet, operation: str, strict: bool = Tr
         status = str(cloudformation.describe_stack_set_operation(**told)["StackSetOperation"]["Status"])
         return None if status in UNFINISHED else status
 
+    line, asked = "at work", time.monotonic()
+
     def progress() -> str:
-        if len(want.accounts) < 20:
-            return "at work"
-        done = sum(result["Status"] in {"SUCCEEDED", "FAILED"} for result in results())
-        return f"{done} of {len(want.accounts)} accounts"
+        """How many accounts are done; not asked every time, because it takes a request for every hundred of them."""
+        nonlocal line, asked
+        if len(want.accounts) >= 20 and time.monotonic() - asked >= PROGRESS:
+            done = sum(result["Status"] in {"SUCCEEDED", "FAILED"} for result in results())
+            line, asked = f"{done:,} of {len(want.accounts):,} accounts", time.monotonic()
+        return line
 
     status = until(f"stack set {name}", ended, OPERATION, progress)
     failed = [result for result in results() if result["Status"] == "FAILED"]
     if not strict or not (failed or status != "SUCCEEDED"):
         return
-    lines = [f"    {result['Account']}: {result.get('StatusReason', '')}" for result in failed]
+    lines = []
+    for group in alike(failed, lambda result: without_ids(result.get("StatusReason", ""))):
+        shown = group if len(group) <= FEW else group[:SHOWN]
+        lines += [f"    {result['Account']}: {result.get('StatusReason', '')}" for result in shown]
+        if rest := len(group) - len(shown):
+            lines.append(f"    {rest:,} more accounts: the same")
     if any("already exists" in line for line in lines):
         lines.append(
             "    An account that has these roles from a stack of its own keeps them with `target_roles: one-by-one`; "
             "to hand it over, delete its stack multi-account-deployment-target and run this command again"
         )
-    raise UserError("\n".join([f"the stack set {name} ended {status}, failed in {len(failed)} accounts:", *lines]))
+    raise UserError("\n".join([f"the stack set {name} ended {status}, failed in {len(failed):,} accounts:", *lines]))
