@@ -394,6 +394,8 @@ def units_overlap(it: Snapshot) -> Iterator[Place]:
     "The Build step would deploy to it, and it has no role for the model.",
 )
 def unit_own_account(it: Snapshot) -> Iterator[Place]:
+    wanted = it.settings.units.data_science
+    parent = wanted if re.fullmatch(UNIT_ID, wanted) else f"ID-OF-{wanted.upper()}" if wanted else "PARENT"
     for stage in STAGES:
         for account in it.organization.targets(stage):
             if account.id == it.settings.accounts.data_science:
@@ -403,7 +405,7 @@ def unit_own_account(it: Snapshot) -> Iterator[Place]:
                     f"account {account.id} ({account.name})",
                     f"it is in the {stage} unit {unit.named}",
                     f"aws organizations move-account --account-id {account.id} --source-parent-id "
-                    f"{account.parents[-1] if account.parents else unit.id} --destination-parent-id PARENT",
+                    f"{account.parents[-1] if account.parents else unit.id} --destination-parent-id {parent}",
                 )
 
 
