@@ -21,8 +21,8 @@ from scripts.rehearsal.cloud import Session
 from scripts.rehearsal.server import EmbeddedAws
 from scripts.rehearsal.story import Story, play
 from tests.installation import PIPELINE_VARIABLE
+from tests.story_steps import follow, register, set_status
 from tests.test_readme import ROOT, code, makes, named
-from tests.test_release import follow, register, set_status
 
 DOCUMENTS = [
     ROOT / "README.md",

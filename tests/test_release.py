@@ -12,6 +12,7 @@ from scripts.rehearsal import setting as people
 from scripts.rehearsal import story as chapters
 from scripts.rehearsal.server import EmbeddedAws
 from scripts.rehearsal.story import Story, StoryFailed, play
+from tests.story_steps import follow, register, set_status
 
 
 @pytest.fixture(scope="module")
@@ -24,46 +25,6 @@ def story(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Story]:
         register(told)
         yield told
     assert not cloud.faults, "\n".join(f"{fault.where}\n{fault.traceback}" for fault in cloud.faults)
-
-
-def register(story: Story) -> None:
-    """One more version, of the artifact of the first: nothing is trained for it."""
-    sagemaker = story.scientist.client("sagemaker")
-    first = sagemaker.describe_model_package(ModelPackageName=version_arn(story, 1))
-    sagemaker.create_model_package(
-        ModelPackageGroupName=story.project_name,
-        InferenceSpecification=first["InferenceSpecification"],
-        ModelApprovalStatus="PendingManualApproval",
-        CustomerMetadataProperties=first.get("CustomerMetadataProperties", {}),
-    )
-
-
-def version_arn(story: Story, version: int) -> str:
-    return f"{story.model_package_arn.rsplit('/', 1)[0]}/{version}"
-
-
-def set_status(story: Story, version: int, status: str) -> str:
-    """Set a version's approval; the id of the execution that this starts."""
-    before = {e["pipelineExecutionId"] for e in story.executions()}
-    story.scientist.client("sagemaker").update_model_package(
-        ModelPackageArn=version_arn(story, version), ModelApprovalStatus=status
-    )
-
-    def started() -> str | None:
-        return next(
-            (e["pipelineExecutionId"] for e in story.executions() if e["pipelineExecutionId"] not in before), None
-        )
-
-    story.execution_id = str(story.until("an execution", started, 20))
-    return story.execution_id
-
-
-def follow(story: Story, execution: str) -> str:
-    """Follow an execution to its end, and approve it."""
-    story.execution_id = execution
-    assert story.wait_for_stage("DeployStaging") == "Succeeded", story.diagnosis()
-    chapters.give_approval(story, "Approved", "a test")
-    return story.wait_for_execution(execution)
 
 
 def command(story: Story, module: str, *arguments: str) -> str:
@@ -157,7 +118,7 @@ def test_a_rollback_starts_the_pipeline_where_its_structure_has_changed(story: S
 
 def reject(story: Story, version: int) -> str:
     """Reject a version and follow what this starts: the status in which it ends, unless it waits for an approver."""
-    story.execution_id = set_status(story, version, "Rejected")
+    set_status(story, version, "Rejected")
 
     def ended() -> str | None:
         status = story.execution_status()

@@ -21,7 +21,7 @@ from scripts.rehearsal import story as chapters
 from scripts.rehearsal.server import EmbeddedAws
 from scripts.rehearsal.services import codeconnections as provider
 from tests.installation import Installation
-from tests.test_release import register, set_status
+from tests.story_steps import register, set_status
 
 OWNER, PROJECT = "my-organization", "churn"
 NAMES = {"DeployRepositoryName": "how-we-deploy", "TrainingRepositoryName": "how-we-train"}

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import io
 import json
-import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -24,6 +23,7 @@ from scripts.rehearsal.report.page import page
 from scripts.rehearsal.server import EmbeddedAws
 from scripts.rehearsal.services.organizations import plan_account_ids
 from scripts.rehearsal.story import Story, play
+from tests.story_steps import follow, new_execution, set_status
 
 GOLDEN = "tests/golden-payloads.json"
 
@@ -47,35 +47,6 @@ def served(story: Story) -> dict[str, int]:
     return versions
 
 
-def set_status(story: Story, version: int, status: str) -> str | None:
-    """Set a version's approval; the id of the execution that it starts, None when none starts soon."""
-    before = {e["pipelineExecutionId"] for e in story.executions()}
-    arn = story.model_package_arn.rsplit("/", 1)[0] + f"/{version}"
-    story.scientist.client("sagemaker").update_model_package(ModelPackageArn=arn, ModelApprovalStatus=status)
-    return new_execution(story, before, 20 if status == "Approved" else 1)
-
-
-def new_execution(story: Story, before: set[str], patience: float) -> str | None:
-    end = time.monotonic() + patience
-    while time.monotonic() < end:
-        new = [e["pipelineExecutionId"] for e in story.executions() if e["pipelineExecutionId"] not in before]
-        if new:
-            return str(new[0])
-        time.sleep(0.05)
-    return None
-
-
-def follow(story: Story, execution_id: str | None, approve: str | None = "Approved") -> str:
-    """Follow an execution to its end, answering the approval; None leaves it waiting after staging."""
-    assert execution_id, "no execution started"
-    story.execution_id = execution_id
-    status = story.wait_for_stage("DeployStaging")
-    if status != "Succeeded" or approve is None:
-        return status
-    chapters.give_approval(story, approve, "a test")
-    return story.wait_for_execution(execution_id)
-
-
 def push(story: Story, path: str, content: str) -> str | None:
     """Commit a file to the deploy repository; the id of the execution that it starts."""
     before = {e["pipelineExecutionId"] for e in story.executions()}
@@ -90,7 +61,7 @@ def push(story: Story, path: str, content: str) -> str | None:
         fileContent=content.encode(),
         commitMessage="A test",
     )
-    return new_execution(story, before, 20)
+    return new_execution(story, before)
 
 
 def failed_action(story: Story) -> dict[str, Any]:
@@ -166,7 +137,7 @@ def test_a_rejected_manual_approval_leaves_production_untouched(story: Story) ->
 
 
 def test_approving_an_older_version_deploys_that_one(story: Story) -> None:
-    assert set_status(story, 1, "PendingManualApproval") is None
+    assert set_status(story, 1, "PendingManualApproval", patience=1) is None
     assert follow(story, set_status(story, 1, "Approved")) == "Succeeded"
     assert served(story) == {"staging": 1, "prod": 1}
 
@@ -250,7 +221,7 @@ def test_each_stage_is_deployed_at_the_pace_that_its_own_file_states(story: Stor
     main = {"repositoryName": f"sagemaker-{story.project_name}-{story.project_id}-modeldeploy", "branchName": "main"}
     head = codecommit.get_branch(**main)["branch"]["commitId"]
     codecommit.create_commit(**main, parentCommitId=head, putFiles=files)
-    assert follow(story, new_execution(story, before, 20)) == "Succeeded", story.diagnosis()
+    assert follow(story, new_execution(story, before)) == "Succeeded", story.diagnosis()
     cloudformation = story.engineer.client("cloudformation")
     for stage, pace in PACE.items():
         names = {"StackSetName": f"{story.pipeline_name}-{stage}", "CallAs": "DELEGATED_ADMIN"}

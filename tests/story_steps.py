@@ -1,0 +1,56 @@
+"""What tests do with a project after its story: another version, its approval, an execution to its end, a commit."""
+
+from __future__ import annotations
+
+import time
+
+from scripts.rehearsal import story as chapters
+from scripts.rehearsal.story import Story
+
+
+def version_arn(story: Story, version: int) -> str:
+    return f"{story.model_package_arn.rsplit('/', 1)[0]}/{version}"
+
+
+def register(story: Story) -> None:
+    """One more version, of the artifact of the first: nothing is trained for it."""
+    sagemaker = story.scientist.client("sagemaker")
+    first = sagemaker.describe_model_package(ModelPackageName=version_arn(story, 1))
+    sagemaker.create_model_package(
+        ModelPackageGroupName=story.project_name,
+        InferenceSpecification=first["InferenceSpecification"],
+        ModelApprovalStatus="PendingManualApproval",
+        CustomerMetadataProperties=first.get("CustomerMetadataProperties", {}),
+    )
+
+
+def set_status(story: Story, version: int, status: str, patience: float = 20) -> str | None:
+    """Set a version's approval; the id of the execution that it starts, None where none starts in so many seconds."""
+    before = {e["pipelineExecutionId"] for e in story.executions()}
+    story.scientist.client("sagemaker").update_model_package(
+        ModelPackageArn=version_arn(story, version), ModelApprovalStatus=status
+    )
+    started = new_execution(story, before, patience)
+    story.execution_id = started or story.execution_id
+    return started
+
+
+def new_execution(story: Story, before: set[str], patience: float = 20) -> str | None:
+    end = time.monotonic() + patience
+    while time.monotonic() < end:
+        new = [e["pipelineExecutionId"] for e in story.executions() if e["pipelineExecutionId"] not in before]
+        if new:
+            return str(new[0])
+        time.sleep(0.05)
+    return None
+
+
+def follow(story: Story, execution_id: str | None, approve: str | None = "Approved") -> str:
+    """Follow an execution to its end, answering the approval; None leaves it waiting after staging."""
+    assert execution_id, "no execution started"
+    story.execution_id = execution_id
+    status = story.wait_for_stage("DeployStaging")
+    if status != "Succeeded" or approve is None:
+        return status
+    chapters.give_approval(story, approve, "a test")
+    return story.wait_for_execution(execution_id)
