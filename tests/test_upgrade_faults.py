@@ -13,21 +13,24 @@ from tests.every_request import problems
 from tests.faults import Command, World
 from tests.installation import Installation
 
-PROJECT = "iris-1"
+PROJECT, HOSTED = "iris-1", "iris-hosted"
 
 
 class Place:
-    """A world with a project from each publisher (or one), a newer version, and `make upgrade` as it is typed there."""
+    """A world with a project from each publisher, a newer version, and `make upgrade` as it is typed there."""
 
     def __init__(self, folder: Path, patch: pytest.MonkeyPatch) -> None:
         self.folder, self.patch = folder, patch
         self.world = World(folder, self.build)
-        line = ["--environment", str(self.kit.story.environment_path), "--project", PROJECT]
-        self.upgrade: Command = lambda: upgrade.main(line)
+
+    def upgrade(self, project: str) -> Command:
+        line = ["--environment", str(self.kit.story.environment_path), "--project", project]
+        return lambda: upgrade.main(line)
 
     def build(self, cloud: Cloud) -> None:
         self.kit = Installation(cloud, self.folder, self.patch)
         self.kit.project(PROJECT)
+        self.kit.hosted_project(HOSTED, self.kit.first)
         self.newer = self.kit.newer_version()
 
     def who(self, cloud: Cloud) -> Session:
@@ -40,8 +43,12 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Place]:
         yield Place(tmp_path_factory.mktemp("upgrade"), patch)
 
 
-def test_an_upgrade_interrupted_at_every_request_and_run_again_ends_as_an_undisturbed_run(place: Place) -> None:
-    whole = place.world.undisturbed(place.upgrade, place.who)
-    assert f"{PROJECT} runs {place.newer}" in whole.told[0]
+@pytest.mark.parametrize("project", [PROJECT, HOSTED])
+def test_an_upgrade_interrupted_at_every_request_and_run_again_ends_as_an_undisturbed_run(
+    place: Place, project: str
+) -> None:
+    command = place.upgrade(project)
+    whole = place.world.undisturbed(command, place.who)
+    assert f"{project} runs {place.newer}" in whole.told[0]
     assert "sagemaker:UpdateProject" in whole.requests
-    assert problems(place.world, place.upgrade, place.who) == []
+    assert problems(place.world, command, place.who) == []
