@@ -20,9 +20,10 @@ def cloud(tmp_path: Path) -> Iterator[Cloud]:
 
 
 SLOWEST_FIRST = [  # so that no worker is left with a long file at the end; the others come as they are
-    "test_publish_faults.py", "test_mistakes.py", "test_upgrade_faults.py", "test_mistakes_deployed.py",
-    "test_release_faults.py", "test_notebooks.py", "test_accounts_faults.py", "test_story.py", "test_permissions.py",
-    "test_release.py", "test_doctor.py", "test_teardown.py", "test_regions.py",
+    "test_everything_faults.py", "test_mistakes.py", "test_mistakes_deployed.py", "test_notebooks.py",
+    "test_release_faults.py", "test_upgrade_faults.py", "test_accounts_faults.py", "test_publish_faults.py",
+    "test_story.py", "test_permissions.py", "test_release.py", "test_doctor.py",
+    "test_teardown.py", "test_regions.py",
 ]  # fmt: skip
 
 

@@ -191,6 +191,7 @@ class Recorder:
         self.world, self.cloud, self.command, self.kinds, self.line = world, world.cloud, command, kinds, line
         self.gateway = Gateway(self.cloud)
         self.counted, self.this = Counted(), threading.local()
+        self.asked: list[str] = []  # each request with all that it says
         self.told: list[Told] = []
         self.left: list[tuple[Fault, str]] = []
         self.fault: Fault | None = None  # in a fork: what it has met
@@ -260,9 +261,11 @@ class Recorder:
             return answered(self.gateway.respond, request)
         if not reads(name) and self.counted.place[0]:
             self.killed()
+        whole = f"{name} {request.url} {request.body!r}"
         for kind in self.kinds:
-            if kind != "killed" and makes_a_difference(kind, self.counted.requests, name) and self.fork(kind, name):
+            if kind != "killed" and makes_a_difference(kind, self.asked, whole) and self.fork(kind, name):
                 return self.meet(kind, name, request)
+        self.asked.append(whole)
         self.counted.add(name)
         answer = answered(self.gateway.respond, request)
         if not reads(name) and self.cloud.busy:
@@ -353,7 +356,7 @@ def before(world: World) -> Path:
 
 
 def makes_a_difference(kind: Kind, earlier: Sequence[str], request: str) -> bool:
-    """Whether this fault, met by the request after the earlier ones, is a case of its own."""
+    """Whether this fault, met by the request after the earlier ones, is a case of its own (each with all it says)."""
     if not reads(request):
         return True
     if kind != "refused":
