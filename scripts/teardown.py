@@ -34,12 +34,12 @@ def look(by: Connection, home: Connection, settings: Environment, args: argparse
         say(f"  no project {args.project} in account {home.account}, {home.region}, and nothing left of one")
     parts: list[Part] = []
     for project in wanted:
-        parts += teardown.project_parts(home, project, asked, call_as, regions)
-        if args.project:  # the whole bucket is looked at with the kit
-            for region in regions:
-                parts += retained.artifacts(teardown.elsewhere(home, region), project, asked)
-        if args.logs:
-            parts += teardown_kit.endpoint_logs(by, home, settings, project)
+        parts += teardown.project_parts(home, project, call_as)
+        logs = teardown_kit.endpoint_logs(by, home, settings, project) if args.logs else []
+        # What is retained tells the next run the name and the id: it goes only when all the rest could be looked at.
+        now = Asked() if any(part.blind for part in logs) else asked
+        parts += logs
+        parts += teardown.retained_parts(home, project, now, regions, artifacts=bool(args.project))
     return parts if args.project else parts + teardown_kit.kit_parts(by, home, settings, asked)
 
 

@@ -49,7 +49,7 @@ HISTORY = {  # what tells how a state came about: an interrupted run and its rep
     "PipelineWork": {"by_token"},
     "Fleet": {"servers"},
     "Server": {"process", "session", "port", "folder"},
-    "LogsBackend": {"groups"},  # what builds and models said
+    "LogGroup": {"streams", "stored_bytes"},  # what builds and models said
     "OrganizationsBackend": {"services_by_account"},
 }  # fmt: skip
 NOT_STATE = ("backend", "lock", "_lock", "turn", "tagger")  # members that lead elsewhere; tags are read where they hang

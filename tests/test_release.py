@@ -202,7 +202,7 @@ def test_a_project_is_taken_down_with_its_endpoints_and_what_is_retained_is_told
         sagemaker = story.cloud.root(account, story.region).client("sagemaker")
         assert sagemaker.list_endpoints()["Endpoints"] == [], stage
     again = teardown(story, "--project", story.project_name, "--logs")
-    assert kinds(again, "delete") == ["reports", "log group", "log group", "log group", "log group"]
+    assert kinds(again, "delete") == ["log group", "log group", "reports", "log group", "log group"]
     endpoints = [step["detail"] for step in again["steps"] if "/aws/sagemaker/Endpoints/" in step["name"]]
     assert [told.split(", ")[-1] for told in endpoints] == [
         f"{account} {story.region}" for account in sorted(story.setting.targets.values())

@@ -49,6 +49,7 @@ class Installation:
         play(self.story, until="project")
         for stage in ("staging", "prod"):
             self.deploy(stage)
+        self.leave_traces(cloud)
 
     def deploy(self, stage: str) -> None:
         """The stage's stack as the pipeline deploys it, with the kit's template 40 and a lighter one for 50."""
@@ -80,6 +81,35 @@ class Installation:
         )
         name = f"sagemaker-{story.project_name}-{story.project_id}-deploy-{stage}"
         stacks.wait(cloudformation, stacks.Wanted(session.account, name, "", {}), name, lambda line: None)
+
+    def leave_traces(self, cloud: Cloud) -> None:
+        """What training, testing and serving leave: a pipeline, an artifact and its version, reports, logs."""
+        home = cloud.root(self.story.setting.data_science, REGION)
+        project = f"{self.story.project_name}-{self.story.project_id}"
+        step = {"Name": "Fail", "Type": "Fail", "Arguments": {"ErrorMessage": ""}}
+        train = {"Version": "2020-12-01", "Steps": [step]}
+        bucket = f"sagemaker-multi-account-models-{home.account}-{REGION}"
+        home.client("s3").put_object(Bucket=bucket, Key=f"{project}/train/model.tar.gz", Body=b"model")
+        container = {
+            "Image": f"683313688378.dkr.ecr.{REGION}.amazonaws.com/sagemaker-xgboost:3.0-5",
+            "ModelDataUrl": f"s3://{bucket}/{project}/train/model.tar.gz",
+        }
+        contents = {"SupportedContentTypes": ["text/csv"], "SupportedResponseMIMETypes": ["text/csv"]}
+        sagemaker = home.client("sagemaker")
+        sagemaker.create_pipeline(
+            PipelineName=f"{project}-train",
+            PipelineDefinition=json.dumps(train),
+            RoleArn=f"arn:aws:iam::{home.account}:role/service-role/{people.STUDIO_ROLE}",
+        )
+        sagemaker.create_model_package(
+            ModelPackageGroupName=self.story.project_name,
+            InferenceSpecification={"Containers": [container], **contents},
+        )
+        name, export = f"sagemaker-{project}-test-endpoints", {"exportConfigType": "NO_EXPORT"}
+        home.client("codebuild").create_report_group(name=name, type="TEST", exportConfig=export)
+        for stage, account in self.story.setting.targets.items():
+            logs = cloud.root(account, REGION).client("logs")
+            logs.create_log_group(logGroupName=f"/aws/sagemaker/Endpoints/{project}-{stage}")
 
     def manager(self, cloud: Cloud) -> Session:
         return people.sign_in(cloud, self.story.setting.management, people.ENGINEER, REGION)

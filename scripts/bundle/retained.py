@@ -76,7 +76,7 @@ def delete_group(sagemaker: Any, name: str, arns: list[str]) -> None:
 
 def artifacts(connection: Connection, project: Project, asked: Asked) -> Iterator[Part]:
     """The project's data and models in the region's model bucket: every version that is registered needs them."""
-    bucket, prefix = f"{MODEL_BUCKET}-{connection.account}-{connection.region}", f"{project.name}-{project.id}/"
+    bucket, prefix = model_bucket(connection), f"{project.name}-{project.id}/"
     found = versions_in(connection, bucket, prefix)
     if not found:
         return
@@ -87,6 +87,18 @@ def artifacts(connection: Connection, project: Project, asked: Asked) -> Iterato
     else:
         told = f"retained: {size}, {a_month(cost)}; --model-group with --empty-buckets deletes"
         yield kept("artifacts", name, told, cost)
+
+
+def folders(connection: Connection) -> list[str]:
+    """The folders of the region's model bucket: one for each project that has put something there."""
+    request = {"Bucket": model_bucket(connection), "Delimiter": "/", "ExpectedBucketOwner": connection.account}
+    listed = connection.client("s3").get_paginator("list_objects_v2").paginate
+    found = if_there(lambda: [one["Prefix"] for page in listed(**request) for one in page.get("CommonPrefixes", [])])
+    return found or []
+
+
+def model_bucket(connection: Connection) -> str:
+    return f"{MODEL_BUCKET}-{connection.account}-{connection.region}"
 
 
 def reports(connection: Connection, project: Project, asked: Asked) -> Iterator[Part]:

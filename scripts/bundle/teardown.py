@@ -80,7 +80,7 @@ def failed_projects(connection: Connection, product: str) -> Iterator[Project]:
 
 
 def former_projects(connection: Connection) -> Iterator[Project]:
-    """What is left of projects that are gone: logs, reports, buckets, training pipelines tell their names and ids."""
+    """What is left of projects that are gone: logs, reports, pipelines, buckets, artifacts tell their names and ids."""
     ours = re.compile(rf"(?:.*[:/])?sagemaker-(.+)-({ID})-(?:build|test|test-endpoints)")
     train = re.compile(rf"(.+)-({ID})-train")
     logs, s3 = connection.client("logs"), connection.client("s3")
@@ -97,6 +97,9 @@ def former_projects(connection: Connection) -> Iterator[Project]:
         matched = re.fullmatch(rf"sagemaker-project-({ID})", bucket["Name"])
         if matched and (name := bucket_tags(s3, bucket["Name"]).get("sagemaker:project-name", "")):
             yield Project(name, matched[1], "")
+    for folder in retained.folders(connection):
+        if found := re.fullmatch(rf"(.+)-({ID})/", folder):
+            yield Project(found[1], found[2], "")
 
 
 def lone_group(connection: Connection, name: str) -> list[Project]:
@@ -117,12 +120,10 @@ def elsewhere(connection: Connection, region: str) -> Connection:
     return replace(connection, region=region, clients={})
 
 
-def project_parts(
-    connection: Connection, project: Project, asked: Asked, call_as: str, regions: tuple[str, ...]
-) -> list[Part]:
-    """Everything of a project, in the order in which it goes.
+def project_parts(connection: Connection, project: Project, call_as: str) -> list[Part]:
+    """A project as SageMaker and its pipeline made it, in the order in which it goes.
 
-    call_as: of stack sets without a stage's stack; regions: where its versions, or copies of them, are registered
+    call_as: of stack sets without a stage's stack
     """
     organization = Organization()
     parts = list(running(connection, project))
@@ -133,12 +134,25 @@ def project_parts(
         parts.append(
             deleted("project", f"{project.name} ({project.id})", told, partial(delete_project, connection, project))
         )
-    parts += retained.training(connection, project, asked)
+    return parts
+
+
+def retained_parts(
+    connection: Connection, project: Project, asked: Asked, regions: tuple[str, ...], artifacts: bool
+) -> list[Part]:
+    """What is left of it unless it is asked for; from any part of it the next run knows the project (former_projects).
+
+    regions: where its versions, or copies of them, are registered, its own first; artifacts: those of the project
+    too, where the bucket of the models does not go with the kit
+    """
+    parts = list(retained.training(connection, project, asked))
     for region in regions:
         parts += retained.model_group(elsewhere(connection, region), project, asked)
     parts += retained.reports(connection, project, asked)
     parts += retained.log_groups(connection, f"/aws/codebuild/{project.prefix}-", asked)
     parts += retained.bucket(connection, project.bucket, asked)
+    for region in reversed(regions) if artifacts else ():
+        parts += retained.artifacts(elsewhere(connection, region), project, asked)
     return parts
 
 
