@@ -275,6 +275,7 @@ def come_to_rest(holds: Callable[[], bool], otherwise: str) -> None:
 def in_fork(work: Callable[[], int]) -> None:
     """What a fork does instead of going on with the tests."""
     code = 99
+    gc.disable()  # it does not live long, and looking for garbage would copy the pages that it shares
     try:
         code = work()
     except BaseException:
