@@ -97,15 +97,7 @@ class Told:
     faults: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True)
-class Swept:
-    """Every case of a command: what became of it, by kind and request, and how many needed real processes."""
-
-    cases: tuple[tuple[Fault, str, Outcome], ...]
-    real: int
-
-    def count(self, kind: Kind) -> int:
-        return sum(fault.kind == kind for fault, _, _ in self.cases)
+Case = tuple[Fault, str, Outcome]  # what it met, at which service:Operation, and what came of it
 
 
 def problems(world: World, command: Command, who: Who, kinds: Sequence[Kind] = KINDS) -> list[str]:
@@ -115,18 +107,18 @@ def problems(world: World, command: Command, who: Who, kinds: Sequence[Kind] = K
         return [f"the undisturbed run ended {whole.codes}: {whole.told}"]
     return [
         f"{fault.kind} at {fault.number} ({request}): {what}"
-        for fault, request, outcome in sweep(world, command, who, kinds).cases
+        for fault, request, outcome in sweep(world, command, who, kinds)
         for what in wrong(fault.kind, outcome, whole)
     ]
 
 
-def sweep(world: World, command: Command, who: Who, kinds: Sequence[Kind] = KINDS) -> Swept:
+def sweep(world: World, command: Command, who: Who, kinds: Sequence[Kind] = KINDS) -> list[Case]:
     """Play every case; AssertionError where the embedded AWS itself broke."""
     whole = world.undisturbed(command, who)
     told, left = recorded(world, command, who, kinds)
     again = {one.fault.place[0]: one.again for one in told if one.first is None and one.fault.place}
     again[0] = Run(0, whole.told[0]), whole.state  # nothing was written: the repetition is the undisturbed run
-    found = []
+    found: list[Case] = []
     for one in told:
         if one.faults:
             raise AssertionError("the embedded AWS broke:\n" + "\n".join(one.faults))
@@ -136,7 +128,7 @@ def sweep(world: World, command: Command, who: Who, kinds: Sequence[Kind] = KIND
         outcome = Outcome((first.code, second.code), (first.told, second.told), (), state)
         found.append((one.fault, one.request, outcome))
     found += [(fault, request, world.case(command, who, fault)) for fault, request in left]
-    return Swept(tuple(case for case in found if case[0].kind in kinds), len(left))
+    return [case for case in found if case[0].kind in kinds]
 
 
 def recorded(

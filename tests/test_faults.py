@@ -212,7 +212,7 @@ def read_twice_and_make_a_topic() -> int:
 def test_a_fork_ends_as_real_processes_do(world: World, command: Callable[[], int]) -> None:
     """The same exit codes and the same state, with real requests over a wire and a real SIGKILL."""
     requests = world.undisturbed(command, who).requests
-    forks = {(f.kind, f.number): outcome for f, _, outcome in sweep(world, command, who).cases}
+    forks = {(f.kind, f.number): outcome for f, _, outcome in sweep(world, command, who)}
     writes = [n for n, request in enumerate(requests, 1) if not reads(request)]
     expected = {("refused", n) for n in range(1, len(requests) + 1)}
     expected |= {(kind, n) for kind in ("throttled", "lost") for n in writes}
