@@ -24,7 +24,7 @@ import json
 from collections import Counter
 from collections.abc import Mapping, Sequence
 
-from scripts.bundle import environment, model_regions, organization, organizing, plan, stacksets
+from scripts.bundle import environment, image_replication, model_regions, organization, organizing, plan, stacksets
 from scripts.bundle import target_roles as roles
 from scripts.bundle.connect import Connection, add_options, connect, enter
 from scripts.bundle.console import FEW, SHOWN, UserError, run, say, some
@@ -58,6 +58,7 @@ class SetUp:
 
     def play(self) -> None:
         seen = Seen()
+        self.registry()
         if self.settings.administrator != "self-managed":
             seen = self.organization()
             missing = "" if len(seen.paths) == 2 else "the units are there and can be seen"
@@ -66,6 +67,17 @@ class SetUp:
                 self.show([Step("wait", "stacks", "of templates 10 and 20", f"until {missing}")])
                 return
         self.stacks(seen)
+
+    def registry(self) -> None:
+        """UserError where rules of somebody else's stand in the way of the images: before anything is changed."""
+        want = roles.data_science_stack(self.settings, Seen())
+        if not self.settings.images.repository_prefix or not want.account:
+            return
+        try:
+            home = enter(self.connection, want.account, self.settings.roles.access)
+        except UserError:  # not there yet, or not to be entered: stacks() says what to do
+            return
+        image_replication.plan(home, self.settings, want)
 
     def organization(self) -> Seen:
         seen = organization.look(self.connection, self.settings)
@@ -84,7 +96,10 @@ class SetUp:
         except UserError as error:
             self.show([roles.waiting(want, settings, connection, error).step])
             return
-        first = [roles.plan_stack(home, want)]
+        planned, note = image_replication.plan(home, settings, want)
+        if note:
+            say(f"  note: {note}")
+        first = [planned]
         if settings.administrator == "self-managed":
             first.append(roles.plan_self_managed(settings, home, want.account))
         self.show([planned.step for planned in first])
@@ -100,16 +115,17 @@ class SetUp:
         found = roles.find_sets(settings, home, stages)
         fresh = first[0].step.action == "create"
         if roles.one_by_one(settings, connection, stages, found, fresh):
-            planned = roles.plan_accounts(settings, connection, stages, outputs, self.asked.create_accounts)
-            self.show([one.step for one in planned])
+            targets = roles.plan_accounts(settings, connection, stages, outputs, self.asked.create_accounts)
+            self.show([one.step for one in targets])
             if not self.dry_run:
-                roles.apply_stacks(planned)
+                roles.apply_stacks(targets)
         else:
             self.sets(home, stages, found, outputs)
 
     def regions(self, home: Connection, first: Wanted) -> None:
         """Template 11 in every further region; first: template 10's stack."""
-        planned = [model_regions.plan(home, region, first) for region in model_regions.further(self.settings)]
+        prefix = self.settings.images.repository_prefix
+        planned = [model_regions.plan(home, region, first, prefix) for region in model_regions.further(self.settings)]
         self.show([one.step for one in planned])
         if not self.dry_run:
             roles.apply_stacks(planned)

@@ -130,11 +130,12 @@ def test_what_is_new_in_the_file_has_todays_meaning_when_left_out() -> None:
     assert (found.targets, found.new_accounts, found.invited_accounts) == (None, (), ())
     assert (found.publishing.to, found.source.provider, found.studio.domain_id) == ("service-catalog", "codecommit", "")
     assert (found.target_roles, found.permission_model) == ("stack-set", "SERVICE_MANAGED")
+    assert found.images.repository_prefix == ""
 
 
 def test_every_optional_line_of_the_example_can_be_switched_on() -> None:
     """Each `# key: value` line, without its mark, is still a valid file (targets apart: they replace the units)."""
-    words = "new_accounts|invited_accounts|target_roles|regions|publishing|source|domain_id"
+    words = "new_accounts|invited_accounts|target_roles|regions|publishing|source|domain_id|images"
     lines, inside = [], False
     for line in EXAMPLE.splitlines():
         begins = re.match(rf"(  )?# ({words}):", line)
@@ -145,6 +146,7 @@ def test_every_optional_line_of_the_example_can_be_switched_on() -> None:
     assert found.invited_accounts == (environment.InvitedAccount("222222222222", "production"),)
     assert (found.source.provider, found.source.repository_owner) == ("connection", "my-organization")
     assert found.studio.domain_id == "d-abcdefghijkl"
+    assert found.images == environment.Images("team")
 
 
 def test_units_may_be_named_and_a_data_science_account_may_be_new() -> None:
@@ -175,6 +177,14 @@ def test_units_may_be_named_and_a_data_science_account_may_be_new() -> None:
         ("publishing: {to: S3}", "publishing.to: 'S3' is none of"),
         ("source: {provider: connection}", "source.connection_arn: is missing"),
         ("source: {provider: connection}", "source.repository_owner: is missing"),
+        ("images: {repository_prefix: Team}", "images.repository_prefix: 'Team' is not the first part of"),
+        ("images: {repository_prefix: /}", "images.repository_prefix: '/' is not"),
+        ("images: {prefix: team}", "images.prefix"),
+        (
+            "regions: {staging: [eu-west-1, eu-west-2], production: [eu-west-3, eu-north-1]}\n"
+            "images: {repository_prefix: team/iris/}",
+            "images: go to 3 further regions at most, and the stages have 4",
+        ),
         ("source: {repository_owner: me}", "source.provider: is codecommit, which has no connection"),
     ],
 )

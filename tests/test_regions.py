@@ -11,9 +11,12 @@ import pytest
 from scripts.bundle import pack
 from scripts.rehearsal import setting as people
 from scripts.rehearsal import story as chapters
+from scripts.rehearsal.errors import AwsError
 from scripts.rehearsal.permissions import read_requests, uses
 from scripts.rehearsal.server import EmbeddedAws
+from scripts.rehearsal.services.sagemaker.images import pull
 from scripts.rehearsal.story import Story, play
+from tests.mirrored import arrived, push
 
 HOME, IRELAND = "us-east-1", "eu-west-1"
 BUCKET = f"sagemaker-multi-account-models-111111111111-{IRELAND}"
@@ -24,7 +27,7 @@ def story(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Story]:
     """The story up to staging, in two regions."""
     folder = tmp_path_factory.mktemp("regions")
     with EmbeddedAws(folder) as cloud:
-        played = Story(cloud, folder, regions=(HOME, IRELAND))
+        played = Story(cloud, folder, regions=(HOME, IRELAND), images="team")
         play(played, until="staging")
         yield played
 
@@ -76,22 +79,6 @@ def test_nobody_else_reads_the_copy(story: Story) -> None:
         stranger.get_object(Bucket=BUCKET, Key=key)
 
 
-def test_every_right_on_copies_is_needed(story: Story) -> None:
-    found = uses(read_requests(story.cloud.folder / "requests.jsonl"))
-    copying = {sid: actions for (_, policy, sid), actions in found.items() if "copy-models" in policy}
-    used = {(sid, action) for sid, actions in copying.items() for action in actions}
-    iam = story.cloud.root(story.setting.data_science, HOME).client("iam")
-    document = iam.get_role_policy(
-        RoleName="AmazonSageMakerServiceCatalogProductsMultiAccountBuildRole", PolicyName="copy-models"
-    )["PolicyDocument"]
-    granted = {
-        (s["Sid"], action.lower())
-        for s in document["Statement"]
-        for action in ([s["Action"]] if isinstance(s["Action"], str) else s["Action"])
-    }
-    assert granted - used == {("LookForImages", "ecr:describeimages")}, "that one has its reason in the template"
-
-
 def test_doctor_finds_nothing_wrong_in_either_region(story: Story) -> None:
     manager = people.sign_in(story.cloud, story.setting.management, people.ENGINEER, HOME)
     options = ("--environment", str(story.environment_path), "--bundle", str(story.folder / "bundle"), "--json")
@@ -127,6 +114,64 @@ def test_a_second_deployment_uses_the_copy_again(story: Story) -> None:
     assert not asked & {"CopyObject", "CreateModelPackage"}
 
 
+def test_a_mirrored_image_of_ones_own_goes_to_the_other_region_and_answers_in_both(story: Story) -> None:
+    """Template 10 replicates what is pushed to team/…, template 11 lets the target accounts pull it in Ireland."""
+    account = story.setting.data_science
+    ecr, there = (story.cloud.root(account, region).client("ecr") for region in (HOME, IRELAND))
+    ecr.create_repository(repositoryName="team/iris")
+    image = push(ecr, "team/iris")
+    digest = ecr.describe_images(repositoryName="team/iris")["imageDetails"][0]["imageDigest"]
+
+    assert arrived(ecr, "team/iris") == {IRELAND: "COMPLETE"}
+    policy = there.get_repository_policy(repositoryName="team/iris")["policyText"]
+    ecr.set_repository_policy(repositoryName="team/iris", policyText=policy)  # at home it is the owner's to set
+    sagemaker = story.scientist.client("sagemaker")
+    first = sagemaker.describe_model_package(ModelPackageName=story.model_package_arn)
+    specification = first["InferenceSpecification"]
+    for container in specification["Containers"]:
+        container["Image"] = image
+        container.pop("ImageDigest", None)
+    story.model_package_arn = sagemaker.create_model_package(
+        ModelPackageGroupName=first["ModelPackageGroupName"],
+        InferenceSpecification=specification,
+        ModelApprovalStatus="PendingManualApproval",
+        **{name: first[name] for name in ("ModelMetrics", "CustomerMetadataProperties") if name in first},
+    )["ModelPackageArn"]
+    chapters.approve(story)
+    chapters.staging(story)
+    arns = manifest(story)["model_package"]["regions"]
+    copy = story.cloud.root(account, IRELAND).client("sagemaker").describe_model_package(ModelPackageName=arns[IRELAND])
+    assert copy["InferenceSpecification"]["Containers"][0]["Image"] == image.replace(HOME, IRELAND)
+    assert there.describe_images(repositoryName="team/iris")["imageDetails"][0]["imageDigest"] == digest
+    golden = json.loads((pack.ROOT / "seed-code/model-deploy/tests/golden-payloads.json").read_text())["payloads"]
+    for region in (HOME, IRELAND):
+        told = chapters.ask_endpoint(story, "staging", story.setting.targets["staging"], golden, region)
+        assert (told["model_package_arn"], told["predictions"]) == (arns[region], told["expected"])
+
+
+def test_nobody_outside_the_units_pulls_the_replicated_image(story: Story) -> None:
+    image = f"{story.setting.data_science}.dkr.ecr.{IRELAND}.amazonaws.com/team/iris:1"
+    pull(story.cloud.root(story.setting.targets["prod"], IRELAND), image)
+    with pytest.raises(AwsError, match="TargetAccountsPullImages"):
+        pull(story.cloud.root(story.setting.management, IRELAND), image)
+
+
+def test_every_right_on_copies_is_needed(story: Story) -> None:
+    found = uses(read_requests(story.cloud.folder / "requests.jsonl"))
+    copying = {sid: actions for (_, policy, sid), actions in found.items() if "copy-models" in policy}
+    used = {(sid, action) for sid, actions in copying.items() for action in actions}
+    iam = story.cloud.root(story.setting.data_science, HOME).client("iam")
+    document = iam.get_role_policy(
+        RoleName="AmazonSageMakerServiceCatalogProductsMultiAccountBuildRole", PolicyName="copy-models"
+    )["PolicyDocument"]
+    granted = {
+        (s["Sid"], action.lower())
+        for s in document["Statement"]
+        for action in ([s["Action"]] if isinstance(s["Action"], str) else s["Action"])
+    }
+    assert granted - used == set()
+
+
 def test_both_regions_are_taken_down_with_the_copies_and_what_holds_them(story: Story) -> None:
     manager = people.sign_in(story.cloud, story.setting.management, people.ENGINEER, HOME)
     line = ("scripts.teardown", "--environment", str(story.environment_path), "--everything", "--json")
@@ -135,6 +180,7 @@ def test_both_regions_are_taken_down_with_the_copies_and_what_holds_them(story: 
     for region in (HOME, IRELAND):
         assert ("model group", f"{story.project_name} in {region}") in retained
         assert ("bucket", f"sagemaker-multi-account-models-111111111111-{region}") in retained
+    assert ("repositories", f"team/iris in {IRELAND}") in retained, "the kit deletes nobody's images"
     assert [kind for kind, _ in retained].count("key") == 2
     assert told["retained_usd_a_month"] == 2.0, "two keys; some kilobytes round to nothing"
     done = json.loads(story.command(manager, *line, "--model-group", "--empty-buckets", "--logs"))
@@ -143,6 +189,9 @@ def test_both_regions_are_taken_down_with_the_copies_and_what_holds_them(story: 
     deleted = [step["name"] for step in done["steps"] if step["action"] == "delete"]
     assert f"multi-account-deployment-models in 111111111111, {IRELAND}" in deleted
     assert (done["orphans"], done["not_looked_at"]) == ([], {})
+    ecr, there = (story.cloud.root(story.setting.data_science, region).client("ecr") for region in (HOME, IRELAND))
+    assert ecr.describe_registry()["replicationConfiguration"]["rules"] == []
+    assert there.describe_repository_creation_templates()["repositoryCreationTemplates"] == []
     for account in (story.setting.data_science, *story.setting.targets.values()):
         for region in (HOME, IRELAND):
             left = story.cloud.root(account, region)

@@ -42,7 +42,9 @@ OWNING = r"[\w.-]+(/[\w.-]+)*"  # a user, an organization or a group (GitLab's g
 DOMAIN_ID = r"d-(-*[a-z0-9]){1,61}"  # SageMaker, DomainId
 CATALOG_NAME = r".{1,100}"  # Service Catalog, PortfolioDisplayName (1 to 100; a product's name may be longer)
 OWNER = r".{1,50}"  # Service Catalog, ProviderName (a portfolio's provider: 1 to 50)
-
+# ECR, Prefix of a repository creation template, which always stands for PREFIX/ (so a slash at its end may be written)
+REPOSITORY_PREFIX = r"(?=.{1,255}$)[a-z0-9]+((\.|_|__|-+)[a-z0-9]+)*(/[a-z0-9]+((\.|_|__|-+)[a-z0-9]+)*)*/?"
+IMAGE_REGIONS = 3  # the destinations that template 10 has room for
 
 Administrator = Literal["delegated", "management", "self-managed"]
 Stage = Literal["staging", "production", "data_science"]
@@ -151,6 +153,13 @@ class Source:
 
 
 @dataclass(frozen=True)
+class Images:
+    """repository_prefix: of the ECR repositories PREFIX/… whose images go to the further regions; empty: none do."""
+
+    repository_prefix: str = ""
+
+
+@dataclass(frozen=True)
 class Environment:
     """units: ids or paths of names, both empty without Organizations, where targets says the accounts instead."""
 
@@ -170,6 +179,7 @@ class Environment:
     target_roles: Literal["stack-set", "one-by-one"] = "stack-set"
     publishing: Publishing = Publishing()
     source: Source = Source()
+    images: Images = Images()
 
     @property
     def stack_set_administrator(self) -> str:
@@ -238,7 +248,11 @@ def read(top: Section) -> Environment:
         target_roles=read_target_roles(top, administrator),
         publishing=read_publishing(top.section("publishing")),
         source=read_source(top.section("source")),
+        images=read_images(top.section("images")),
     )
+    further = {*regions.staging, *regions.production} - {region}
+    if environment.images.repository_prefix and len(further) > IMAGE_REGIONS:
+        top.complain("images", f"go to {IMAGE_REGIONS} further regions at most, and the stages have {len(further)}")
     if administrator == "self-managed":
         for key in ("new_accounts", "invited_accounts"):
             if getattr(environment, key):
@@ -380,6 +394,13 @@ def read_publishing(section: Section) -> Publishing:
     to = section.choice("to", ("service-catalog", "s3", "both"), "service-catalog")
     section.finish()
     return Publishing(cast(Literal["service-catalog", "s3", "both"], to))
+
+
+def read_images(section: Section) -> Images:
+    form = "the first part of repositories' names, such as team for team/churn and team/iris"
+    prefix = section.text("repository_prefix", rf"({REPOSITORY_PREFIX})?", form, default="")
+    section.finish()
+    return Images(prefix.removesuffix("/"))
 
 
 def read_source(section: Section) -> Source:

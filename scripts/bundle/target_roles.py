@@ -91,6 +91,7 @@ def data_science_stack(settings: Environment, seen: Seen) -> stacks.Wanted:
         "SourceConnectionArn": settings.source.connection_arn,
         "ExternalId": settings.tester_external_id,
         "FurtherRegions": ",".join(model_regions.further(settings)),
+        "ImageRepositoryPrefix": settings.images.repository_prefix,
         "ProjectTemplatesInS3": "false" if settings.publishing.to == "service-catalog" else "true",
     }
     account, body = settings.accounts.data_science, template(DATA_SCIENCE_TEMPLATE)

@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator
 from functools import partial
 from typing import Any
 
-from scripts.bundle import hosting, retained, sharing, teardown
+from scripts.bundle import hosting, image_replication, retained, sharing, teardown
 from scripts.bundle.connect import Connection, enter
 from scripts.bundle.console import UserError
 from scripts.bundle.doctor.merge import without
@@ -53,6 +53,7 @@ def kit_parts(by: Connection, home: Connection, settings: Environment, asked: As
     parts += hosting_parts(home)
     parts += statement_parts(home)
     parts += target_parts(by, home, settings)
+    parts += image_parts(home, settings)
     for region in regions(settings)[1:]:
         parts += stack_part(elsewhere(home, region), MODELS)
     parts += policy_parts(home)
@@ -69,6 +70,27 @@ def stack_part(connection: Connection, name: str) -> Iterator[Part]:
     if stack is not None:
         place = f"{name} in {connection.account}, {connection.region}"
         yield deleted("stack", place, stack["StackStatus"], partial(teardown.delete_stack, connection, name))
+
+
+def image_parts(home: Connection, settings: Environment) -> Iterator[Part]:
+    """What is to be known of images before the stacks go: rules that go with them, copies that stay."""
+    prefix = settings.images.repository_prefix
+    stack = describe_stack(home.client("cloudformation"), DATA_SCIENCE) if prefix else None
+    if stack is None:
+        return
+    ours = image_replication.made_by(parameters(stack), home.account)
+    there = home.client("ecr").describe_registry()["replicationConfiguration"].get("rules", [])
+    if ours and (others := [rule for rule in there if rule not in ours]):
+        told = f"go with the stack's own, as CloudFormation takes all of them: note them first: {json.dumps(others)}"
+        yield kept("replication rules", f"in {home.region}", told)
+    for region in regions(settings)[1:]:
+        listed = pages(elsewhere(home, region).client("ecr"), "describe_repositories", "repositories")
+        names = [one["repositoryName"] for one in listed if one["repositoryName"].startswith(f"{prefix}/")]
+        if names:
+            told = (
+                f"images stay and cost their storage: `aws ecr delete-repository --region {region} --force` deletes one"
+            )
+            yield kept("repositories", f"{', '.join(names)} in {region}", told)
 
 
 # -- what was published ------------------------------------------------------------------------

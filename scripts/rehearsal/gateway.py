@@ -50,6 +50,7 @@ PLAYED: dict[str, str] = {
     "service-quotas": "scripts.rehearsal.services.servicequotas:servicequotas",
     "lambda": "scripts.rehearsal.services.awslambda:aws_lambda",
     "pricing": "scripts.rehearsal.services.pricing:pricing",
+    "ecr": "scripts.rehearsal.services.ecr:ecr",
 }
 
 SIGNING_NAMES = {

@@ -79,7 +79,7 @@ for _each_request in ("method_names_from_class", "camelcase_to_underscores"):  #
 WHOLE_SERVICES = frozenset(
     {
         "s3", "kms", "sns", "sqs", "logs", "cloudwatch", "organizations",
-        "application-autoscaling", "secretsmanager", "ecr", "dynamodb",
+        "application-autoscaling", "secretsmanager", "dynamodb",
     }
 )  # fmt: skip
 

@@ -183,10 +183,14 @@ def studio(cloud: Cloud, setting: Setting) -> Session:
     return cloud.service_role(role, "SageMaker", "sagemaker.amazonaws.com", setting.region)
 
 
-def environment_file(setting: Setting, regions: Sequence[str] = ()) -> str:
-    """What the ML engineer writes into environment.yaml. regions: of both stages, where they are not the region."""
+def environment_file(setting: Setting, regions: Sequence[str] = (), images: str = "") -> str:
+    """What the ML engineer writes into environment.yaml.
+
+    regions: of both stages, where they are not the region; images: the namespace of images that go to the others
+    """
     listed = f"[{', '.join(regions)}]"
     of_stages = f"regions:\n  staging: {listed}\n  production: {listed}\n" if regions else ""
+    of_stages += f"images: {{repository_prefix: {images}}}\n" if images else ""
     alone = setting.administrator == "self-managed"
     return f"""\
 region: {setting.region}

@@ -77,6 +77,7 @@ class Story:
 
     root: the tree that the commands work on; folder: where the rehearsal writes
     regions: where both stages run; () for the story's own region
+    images: the namespace of the data science account's own images, which go to the further regions; "" for none
     """
 
     cloud: Cloud
@@ -86,6 +87,7 @@ class Story:
     project_name: str = "iris-multi-01"
     root: Path = ROOT
     regions: tuple[str, ...] = ()
+    images: str = ""
     chapters: list[Chapter] = field(default_factory=list)
     setting: Setting = field(init=False)
     project_id: str = ""
@@ -278,7 +280,7 @@ def organization(story: Story) -> None:
     people.make_people(story.cloud, story.setting)
     for name, account in story.setting.accounts.items():
         say(f"    {account}  {name}")
-    story.environment_path.write_text(people.environment_file(story.setting, story.regions))
+    story.environment_path.write_text(people.environment_file(story.setting, story.regions, story.images))
 
 
 def permissions(story: Story) -> None:

@@ -16,6 +16,7 @@ from tests.doctor_cases import case, swapped, without
 from tests.doctor_cases.catalog import source
 from tests.doctor_cases.organization import move, root
 from tests.doctor_world import REGION, World, register_version
+from tests.mirrored import push
 
 
 def project_stack(world: World) -> Stack:
@@ -206,9 +207,7 @@ def pushed(world: World, region: str) -> Iterator[None]:
     """An image in a repository of the data science account's."""
     ecr = world.client("ecr", region=region)
     ecr.create_repository(repositoryName="models")
-    kind = "application/vnd.oci.image.manifest.v1+json"
-    manifest = {"schemaVersion": 2, "mediaType": kind, "config": {"size": 1}, "layers": []}
-    ecr.put_image(repositoryName="models", imageManifest=json.dumps(manifest), imageTag="1")
+    push(ecr, "models")
     yield
     ecr.delete_repository(repositoryName="models", force=True)
 

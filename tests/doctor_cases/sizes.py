@@ -91,3 +91,10 @@ def _(world: World) -> Iterator[None]:
 def _(world: World) -> Iterator[None]:
     with pushed(world, IRELAND), deployed_to_ireland(world):
         yield
+
+
+@case("image-replication", "make accounts")
+def _(world: World) -> Iterator[None]:
+    more = f"regions: {{staging: [us-east-1, {IRELAND}]}}\nimages: {{repository_prefix: team}}\n{CATALOG}"
+    with world.environment(CATALOG, more):
+        yield

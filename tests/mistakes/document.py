@@ -12,6 +12,7 @@ BY = {
     "cfn-lint": "`make lint`: cfn-lint reads the templates",
     "unit-tests": "the first phase of the Build step: the deploy repository's own tests",
     "accounts": "chapter permissions: templates 10 and 20 are deployed into a new account",
+    "images": "templates 10 and 11 are deployed into a new account; an image is pushed, and pulled elsewhere",
     "project": "chapter project: AWS's launch role creates a project",
     "training": "chapter training: `start.py` trains and registers a version",
     "approval": "chapter model-approval: `approve.py` approves it, and the pipeline starts",

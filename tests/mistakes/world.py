@@ -7,24 +7,29 @@ rehearsal says, and leaves everything as it was.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from botocore.exceptions import ClientError
 
-from scripts.bundle import pack, stacks
+from scripts.bundle import model_regions, pack, stacks
 from scripts.bundle.console import UserError, explain
 from scripts.bundle.plan import Step
 from scripts.rehearsal import setting as people
 from scripts.rehearsal import story as chapters
 from scripts.rehearsal.cloud import Cloud, Session
+from scripts.rehearsal.errors import AwsError
 from scripts.rehearsal.server import EmbeddedAws
+from scripts.rehearsal.services.sagemaker.images import pull
 from scripts.rehearsal.story import Story, StoryFailed
+from tests.mirrored import arrived, push
 from tests.mistakes import ROOT, Mistake
 
 TEN, TWENTY, THIRTY, *_ = pack.TEMPLATES
+ELEVEN, IRELAND = model_regions.TEMPLATE, "eu-west-1"
+STRANGER = "555555555555"  # in no organization
 STAGE_ROLE = "AmazonSageMakerServiceCatalogProductsMultiAccountStageRole"
 TRAINING = "seed-code/model-build/"
 STACKS = {TEN: "multi-account-deployment", TWENTY: "StackSet-multi-account-deployment-target-staging-"}  # they begin so
@@ -92,16 +97,17 @@ class World:
         cloudformation, want = self.account_stack(template, body)
         stacks.apply(cloudformation, want, stacks.make_plan(want, stacks.look(cloudformation, want)), quiet)
 
-    def create_account(self, template: str, body: str) -> None:
+    def create_account(self, template: str, body: str, **parameters: str) -> stacks.Wanted:
         """The same in an account of its own, where nothing is yet but the role of Studio."""
         self.made += 1
         _, known = self.account_stack(template, body)
-        want = replace(known, account=f"4{self.made:011}")
+        want = replace(known, account=f"4{self.made:011}", parameters={**known.parameters, **parameters})
         there = self.cloud.root(want.account, self.story.region)
         there.client("iam").create_role(
             RoleName=people.STUDIO_ROLE, AssumeRolePolicyDocument=people.trust(Service="sagemaker.amazonaws.com")
         )
         stacks.apply(there.client("cloudformation"), want, Step("create", "stack", want.name), quiet)
+        return want
 
     def project_stack(self) -> str:
         found = self.story.engineer.client("sagemaker").describe_project(ProjectName=self.story.project_name)
@@ -264,7 +270,7 @@ def prepared(folder: Path) -> Iterator[World]:
         yield made
 
 
-def said(world: World, work: Callable[[], None]) -> str:
+def said(world: World, work: Callable[[], object]) -> str:
     """What the rehearsal says when work fails, with the log that it shows; "" when nothing fails."""
     try:
         work()
@@ -295,6 +301,34 @@ def unit_tests(world: World, mistake: Mistake) -> str:
 def accounts(world: World, mistake: Mistake) -> str:
     """Deploy template 10 or 20 into a new account (chapter permissions)."""
     return said(world, lambda: world.create_account(mistake.file, mistake.text()))
+
+
+def images(world: World, mistake: Mistake) -> str:
+    """Deploy templates 10 and 11 into a new account, push an image there, and pull it in the further region."""
+    texts = {file: (ROOT / file).read_text(encoding="utf-8") for file in (TEN, ELEVEN)} | {mistake.file: mistake.text()}
+
+    def work() -> None:
+        more = {"FurtherRegions": IRELAND, "ImageRepositoryPrefix": "team"}
+        first = world.create_account(TEN, texts[TEN], **more)
+        there, want = world.cloud.root(first.account, IRELAND), model_regions.wanted(first, "team")
+        step = Step("create", "stack", want.name)
+        stacks.apply(there.client("cloudformation"), replace(want, body=texts[ELEVEN]), step, quiet)
+        ecr = there.client("ecr", world.story.region)
+        ecr.create_repository(repositoryName="team/iris")
+        image = push(ecr, "team/iris").replace(world.story.region, IRELAND)
+        arrived(ecr, "team/iris")
+        there.client("ecr").describe_images(repositoryName="team/iris", imageIds=[{"imageTag": "1"}])
+        setting = world.story.setting
+        pull(world.cloud.root(setting.targets["staging"], IRELAND), image)
+        for outsider in (setting.management, STRANGER):
+            with suppress(AwsError):
+                pull(world.cloud.root(outsider, IRELAND), image)
+                raise StoryFailed(f"{outsider}, which is in none of the units, may pull {image}")
+
+    try:
+        return said(world, work)
+    except AwsError as error:
+        return str(error)
 
 
 def project(world: World, mistake: Mistake) -> str:
@@ -369,6 +403,7 @@ def approval(world: World, mistake: Mistake) -> str:
 CHECKS: dict[str, Callable[[World, Mistake], str]] = {
     "unit-tests": unit_tests,
     "accounts": accounts,
+    "images": images,
     "project": project,
     "stage": stage,
     "target": target,

@@ -6,18 +6,19 @@ replication": a repository's policy is not replicated with its images.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from scripts.bundle import model_regions
+from scripts.bundle import image_replication, model_regions
 from scripts.bundle.doctor.data_science import here
 from scripts.bundle.doctor.findings import Place, finding
-from scripts.bundle.doctor.models import APPROVE_ANOTHER, IMAGE, let_pull, versions
+from scripts.bundle.doctor.models import APPROVE_ANOTHER, IMAGE, let_pull, pull_statement, versions
 from scripts.bundle.doctor.organization import STAGES
 from scripts.bundle.doctor.projects import Project, container, parts, regions_of
-from scripts.bundle.doctor.reader import Reader, known
+from scripts.bundle.doctor.reader import UNREAD, Reader, known
 from scripts.bundle.doctor.storage import Key, let_decrypt, let_in, read_bucket, read_key, short, shut_out
 from scripts.bundle.environment import Environment
 from scripts.bundle.together import together
@@ -37,11 +38,17 @@ class Image:
 
 @dataclass(frozen=True)
 class Further:
-    """buckets, keys: by region; images: of the data science account's registry, by project and region."""
+    """buckets, keys: by region; images: of the data science account's registry, by project and region.
+
+    rules: by which the registry replicates; templates: by which it makes repositories, by region: where images are
+    to be replicated
+    """
 
     buckets: Mapping[str, Any] = field(default_factory=dict)
     keys: Mapping[str, Key] = field(default_factory=dict)
     images: Mapping[tuple[str, str], Image] = field(default_factory=dict)
+    rules: Any = UNREAD
+    templates: Mapping[str, Any] = field(default_factory=dict)
 
 
 # -- the facts ---------------------------------------------------------------------------------
@@ -61,11 +68,34 @@ def gather(reader: Reader, settings: Environment, projects: Any) -> Further:
     keys = together(partial(read_key, reader, account, region) for region in regions)
     images = together(partial(read_image, reader, account, project, region) for project, region in own)
     named = [(project.name, region) for project, region in own]
+    prefix = settings.images.repository_prefix
+    replicated = regions if prefix else ()
+    rules, *templates = together(
+        [
+            partial(read_rules, reader, account if replicated else ""),
+            *(partial(read_template, reader, account, prefix, region) for region in replicated),
+        ]
+    )
     return Further(
         dict(zip(regions, buckets, strict=True)),
         dict(zip(regions, keys, strict=True)),
         dict(zip(named, images, strict=True)),
+        rules,
+        dict(zip(replicated, templates, strict=True)),
     )
+
+
+def read_rules(reader: Reader, account: str) -> Any:
+    if not account:
+        return UNREAD
+    found = reader.ask(account, "ecr", "DescribeRegistry")
+    return found["replicationConfiguration"].get("rules", []) if found else found
+
+
+def read_template(reader: Reader, account: str, prefix: str, region: str) -> Any:
+    """The repository creation templates for the prefix, of which there is one at most."""
+    found = reader.ask(account, "ecr", "DescribeRepositoryCreationTemplates", region, prefixes=[prefix])
+    return found["repositoryCreationTemplates"] if found else found
 
 
 def further_regions(project: Project, home: str) -> list[str]:
@@ -123,18 +153,34 @@ def version_image_region(it: Snapshot) -> Iterator[Place]:
         for region in further_regions(project, it.region) if image else ():
             found = it.further.images.get((project.name, region))
             if image and image[1] == it.account and found and found.there is None:
-                repository = parts(text)[0]
-                yield here(
-                    it,
-                    name,
-                    f"{region} has no {text.split('/', 1)[1]}",
-                    "aws ecr put-replication-configuration --replication-configuration RULES with a rule from "
-                    f"{image[2]} to {region} beside those that aws ecr describe-registry shows, then push {repository} "
-                    "again: what was pushed before is not replicated",
-                )
+                yield here(it, name, f"{region} has no {text.split('/', 1)[1]}", replicate(it, parts(text)[0], region))
             if image and image[1] != it.account and not built_in(image[1], image[2], region):
                 what = f"{text} is neither SageMaker's XGBoost nor of account {it.account}: not known in {region}"
                 yield here(it, name, what, APPROVE_ANOTHER.format(what=f"an image of account {it.account}"))
+
+
+def replicate(it: Snapshot, repository: str, region: str) -> str:
+    """What brings a repository's images to a region: a push, where they are replicated already; else the kit's rule."""
+    again = f"push {repository} again: what was pushed before is not replicated"
+    there = it.further.rules if known(it.further.rules) else []
+    if any(
+        image_replication.matches(rule, repository)
+        and {"region": region, "registryId": it.account} in rule["destinations"]
+        for rule in there
+    ):
+        return f"{again}, and replication takes up to half an hour"
+    prefix = it.settings.images.repository_prefix
+    if "/" in repository and not prefix:
+        return (
+            f"write images: {{repository_prefix: {repository.split('/')[0]}}} into the environment file, run "
+            f"{it.make_accounts}, then {again}"
+        )
+    if repository.startswith(f"{prefix}/") and prefix:
+        return f"see finding image-replication, then {again}"
+    return (
+        "aws ecr put-replication-configuration --replication-configuration RULES with a rule for it from "
+        f"{it.region} to {region} beside those that aws ecr describe-registry shows, then {again}"
+    )
 
 
 def built_in(owner: str, home: str, region: str) -> bool:
@@ -146,7 +192,8 @@ def built_in(owner: str, home: str, region: str) -> bool:
     "version-image-region-shared",
     "stops",
     "The copy of a version's image in a further region may not be pulled by the target accounts",
-    "SageMaker answers with access denied when the endpoint starts. Replication does not copy a repository's policy.",
+    "SageMaker answers with access denied when the endpoint starts. Replication does not copy a repository's policy, "
+    "and a repository creation template gives one to those repositories only that are made after it.",
 )
 def version_image_region_shared(it: Snapshot) -> Iterator[Place]:
     for project, name, version in versions(it):
@@ -158,3 +205,46 @@ def version_image_region_shared(it: Snapshot) -> Iterator[Place]:
             if shut := shut_out(it, found.policy, "ecr:BatchGetImage", arn):
                 what = f"the repository {repository} in {region} does not let in {short([a for a, _ in shut])}"
                 yield here(it, name, what, let_pull(it, region, repository))
+
+
+@finding(
+    "image-replication",
+    "stops",
+    "Images that the environment file wants in a further region are not replicated there as they should be",
+    "The Build step refuses a version whose image is not in every region; a repository made without the kit's creation "
+    "template lets no target account pull.",
+)
+def image_replication_is_there(it: Snapshot) -> Iterator[Place]:
+    prefix, there = it.settings.images.repository_prefix, it.further.rules
+    for region, templates in it.further.templates.items():
+        if known(there) and not image_replication.covers(there, it.account, prefix, region):
+            what = f"no rule replicates {prefix}/… to {region}"
+            yield here(it, f"registry of {it.account}", what, rule_fix(it, there))
+        if templates is not None and known(templates) and not replicates(templates):
+            what = f"{region} has no repository creation template for {prefix} that is applied for REPLICATION"
+            yield Place(it.account, f"registry of {it.account}", what, template_fix(it, region, templates), region)
+
+
+def replicates(templates: Any) -> bool:
+    return any("REPLICATION" in template["appliedFor"] for template in templates)
+
+
+def rule_fix(it: Snapshot, there: Any) -> str:
+    """`make accounts` where the stack has not got the rule yet; the rule itself where it was taken away by hand."""
+    stack = it.data_science.stack
+    made = image_replication.made_by(stack.parameters, it.account) if stack else []
+    if not made:
+        return it.make_accounts
+    return image_replication.command(it.region, [*(rule for rule in there if rule not in made), *made])
+
+
+def template_fix(it: Snapshot, region: str, there: Any) -> str:
+    """`make accounts` where the region's stack has not got the template yet; else the template itself."""
+    prefix, stack = it.settings.images.repository_prefix, it.data_science.further.get(region)
+    if not stack or not stack.parameters.get("ImageRepositoryPrefix"):
+        return it.make_accounts
+    policy = json.dumps({"Version": "2012-10-17", "Statement": [pull_statement(it)]})
+    return (
+        f"aws ecr {'update' if there else 'create'}-repository-creation-template --region {region} --prefix {prefix} "
+        f"--applied-for REPLICATION --repository-policy '{policy}'"
+    )

@@ -75,8 +75,10 @@ def data_science_stack(it: Snapshot) -> tuple[stacks.Wanted, Mapping[str, str]]:
     """Template 10 as the environment file wants it, and the parameters that are known of it."""
     paths = tuple(path for stage in ("staging", "production") if (path := it.organization.path(stage)))
     want = target_roles.data_science_stack(it.settings, Seen(paths=paths))
-    seen = it.settings.administrator == "self-managed" or len(paths) == 2
-    return want, {k: v for k, v in want.parameters.items() if seen or k != "OrganizationalUnitPaths"}
+    unknown = set() if it.settings.administrator == "self-managed" or len(paths) == 2 else {"OrganizationalUnitPaths"}
+    if it.data_science.stack and not it.data_science.stack.parameters.get("ImageRepositoryPrefix"):
+        unknown.add("ImageRepositoryPrefix")  # rules of somebody else's may do it: finding image-replication looks
+    return want, {k: v for k, v in want.parameters.items() if k not in unknown}
 
 
 def target_stack(it: Snapshot, stage: str, account: str) -> tuple[stacks.Wanted, Mapping[str, str]]:

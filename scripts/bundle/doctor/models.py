@@ -78,18 +78,22 @@ def version_image_shared(it: Snapshot) -> Iterator[Place]:
 
 def let_pull(it: Snapshot, region: str, repository: str) -> str:
     """The command that lets the target accounts pull a repository's images."""
-    principal, condition = who_may(it)
-    statement = {
-        "Sid": "TargetAccountsPull",
-        "Effect": "Allow",
-        "Principal": principal,
-        "Action": ["ecr:BatchGetImage", "ecr:GetDownloadUrlForLayer"],
-        **({"Condition": condition} if condition else {}),
-    }
     return (
         f"aws ecr set-repository-policy --region {region} --repository-name {repository} with the statement "
-        f"{json.dumps(statement)}"
+        f"{json.dumps(pull_statement(it))}"
     )
+
+
+def pull_statement(it: Snapshot) -> dict[str, Any]:
+    """Lets the target accounts pull, in a repository's policy."""
+    principal, condition = who_may(it)
+    return {
+        "Sid": "TargetAccountsPullImages",
+        "Effect": "Allow",
+        "Principal": principal,
+        "Action": ["ecr:BatchCheckLayerAvailability", "ecr:BatchGetImage", "ecr:GetDownloadUrlForLayer"],
+        **({"Condition": condition} if condition else {}),
+    }
 
 
 @finding(

@@ -39,6 +39,12 @@ PLACES: dict[tuple[str, str], Place] = {
     ("kms", "PutKeyPolicy"): Place("Policy", "resource", KMS, True),
     ("secretsmanager", "PutResourcePolicy"): Place("ResourcePolicy", "resource", KMS, True),
     ("ecr", "SetRepositoryPolicy"): Place("policyText", "resource", "InvalidParameterException", True),
+    ("ecr", "CreateRepositoryCreationTemplate"): Place(
+        "repositoryPolicy", "resource", "InvalidParameterException", True
+    ),
+    ("ecr", "UpdateRepositoryCreationTemplate"): Place(
+        "repositoryPolicy", "resource", "InvalidParameterException", True
+    ),
     ("events", "PutPermission"): Place("Policy", "resource", "ValidationException", True),
     ("sts", "AssumeRole"): Place("Policy", "identity", IAM),
 }

@@ -135,6 +135,34 @@ def _more(
         yield from _shared_packages(call, keys)
     if prefix == "application-autoscaling" and call.params.get("ServiceNamespace") == "sagemaker":
         yield from _scaled_endpoint(call)
+    if prefix == "ecr":
+        yield from _registry(call)
+
+
+def _registry(call: Call) -> Iterator[Need]:
+    """What ECR asks of who sets a registry up: the role that it then acts as, and what a creation template stands for.
+
+    Amazon ECR User Guide, "Amazon ECR service-linked role for replication" and "… for repository creation templates",
+    "IAM permissions for creating repository creation templates".
+    """
+    if call.operation == "PutReplicationConfiguration" and call.params["replicationConfiguration"]["rules"]:
+        yield _linked(call, "replication.ecr.amazonaws.com", "AWSServiceRoleForECRReplication")
+    elif call.operation == "CreateRepositoryCreationTemplate":
+        yield _linked(call, "ecr.amazonaws.com", "AWSServiceRoleForECRTemplate")
+    if call.operation in {"CreateRepositoryCreationTemplate", "UpdateRepositoryCreationTemplate"}:
+        repositories = arn("ecr", call.region, call.account, f"repository/{call.params['prefix'].rstrip('/')}/*")
+        yield Need("ecr:CreateRepository", repositories, call.account)
+        for parameter, action in (
+            ("repositoryPolicy", "SetRepositoryPolicy"),
+            ("lifecyclePolicy", "PutLifecyclePolicy"),
+        ):
+            if parameter in call.params:
+                yield Need(f"ecr:{action}", repositories, call.account)
+
+
+def _linked(call: Call, service: str, role: str) -> Need:
+    name = f"arn:aws:iam::{call.account}:role/aws-service-role/{service}/{role}"
+    return Need("iam:CreateServiceLinkedRole", name, call.account, {"iam:awsservicename": (service,)})
 
 
 def _scaled_endpoint(call: Call) -> Iterator[Need]:
@@ -147,8 +175,7 @@ def _scaled_endpoint(call: Call) -> Iterator[Need]:
         endpoint = arn("sagemaker", call.region, call.account, "/".join(call.params["ResourceId"].split("/")[:2]))
         for action in ("DescribeEndpoint", "UpdateEndpointWeightsAndCapacities"):
             yield Need(f"sagemaker:{action}", endpoint, call.account)
-        linked = f"arn:aws:iam::{call.account}:role/aws-service-role/{SCALING}/{SCALING_ROLE}"
-        yield Need("iam:CreateServiceLinkedRole", linked, call.account, {"iam:awsservicename": (SCALING,)})
+        yield _linked(call, SCALING, SCALING_ROLE)
     elif call.operation == "PutScalingPolicy" and call.params.get("PolicyType") == "TargetTrackingScaling":
         name = f"alarm:TargetTracking-{call.params['ResourceId']}-AlarmHigh"
         for action in ("DescribeAlarms", "PutMetricAlarm", "DeleteAlarms"):

@@ -389,7 +389,8 @@ def _ecr(call: Call, types: list[str]) -> list[str]:
     names = _values(call.params.get("repositoryName") or call.params.get("repositoryNames") or [])
     if "repository" not in types:
         return []
-    return [arn("ecr", call.region, call.account, f"repository/{name}") for name in names or ["*"]]
+    owner = call.params.get("registryId") or call.account
+    return [arn("ecr", call.region, owner, f"repository/{name}") for name in names or ["*"]]
 
 
 BY_PREFIX: dict[str, Callable[[Call, list[str]], list[str]]] = {

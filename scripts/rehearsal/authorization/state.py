@@ -197,6 +197,10 @@ def resource_policy(cloud: Cloud, arn: str) -> tuple[Policy | None, str]:
         secret = next((item for item in secrets if item.arn == arn), None)
         return _policy(getattr(secret, "policy", "") or "", f"secret {name}", account), "resource"
     if service == "ecr" and name.startswith("repository/"):
+        from scripts.rehearsal.services.sagemaker import images
+
+        if images.XGBOOST_ACCOUNTS.get(region) == account:
+            return parse(images.EVERYBODY_PULLS, f"repository {name}", "", "resource"), "resource"
         repository = moto_bridge.backend("ecr", account, region).repositories.get(name.removeprefix("repository/"))
         return _policy(getattr(repository, "policy", "") or "", f"repository {name}", account), "resource"
     if service == "sagemaker" and name.startswith(("model-package-group/", "model-package/")):

@@ -1,10 +1,15 @@
-"""AWS::ECR::Repository (CloudFormation Template Reference). Images are pushed by nobody here."""
+"""AWS::ECR::Repository, ReplicationConfiguration and RepositoryCreationTemplate (CloudFormation Template Reference).
+
+A registry has one replication configuration. AWS's handlers (github.com/aws-cloudformation, in
+aws-cloudformation-resource-providers-ecr/aws-ecr-replicationconfiguration) create none where there are rules already,
+and update none where there are none; what they delete is every rule.
+"""
 
 from __future__ import annotations
 
 from typing import Any
 
-from scripts.rehearsal.cloudformation.provider import Context, Made
+from scripts.rehearsal.cloudformation.provider import Context, Made, ResourceFailed
 from scripts.rehearsal.cloudformation.providers_shapes import (
     document,
     fill,
@@ -16,9 +21,11 @@ from scripts.rehearsal.cloudformation.providers_shapes import (
     undone_by,
     unless,
 )
+from scripts.rehearsal.errors import NotPlayed
 
 TYPE = "AWS::ECR::Repository"
 MISSING = {"RepositoryNotFoundException", "LifecyclePolicyNotFoundException", "RepositoryPolicyNotFoundException"}
+REPLICATION, TEMPLATE = "AWS::ECR::ReplicationConfiguration", "AWS::ECR::RepositoryCreationTemplate"
 CREATION = ("EncryptionConfiguration", "ImageScanningConfiguration", "ImageTagMutability")
 
 
@@ -81,3 +88,67 @@ class Repository:
         uri = f"{context.account}.dkr.ecr.{context.region}.amazonaws.com/{name}"
         arn = f"arn:aws:ecr:{context.region}:{context.account}:repository/{name}"
         return Made(name, {"Arn": arn, "RepositoryUri": uri})
+
+
+class ReplicationConfiguration:
+    """What a registry replicates; its physical id is the account."""
+
+    def create(self, context: Context, properties: dict[str, Any]) -> Made:
+        if self._exists(context):
+            raise ResourceFailed(
+                f"Resource of type '{REPLICATION}' with identifier '{context.account}' already exists. "
+                "(HandlerErrorCode: AlreadyExists)"
+            )
+        return self._put(context, properties)
+
+    def update(self, context: Context, physical_id: str, old: dict[str, Any], new: dict[str, Any]) -> Made:
+        if not self._exists(context):
+            raise ResourceFailed(
+                f"Resource of type '{REPLICATION}' with identifier '{physical_id}' was not found. "
+                "(HandlerErrorCode: NotFound)"
+            )
+        return self._put(context, new)
+
+    def delete(self, context: Context, physical_id: str, properties: dict[str, Any]) -> None:
+        if self._exists(context):
+            context.client("ecr").put_replication_configuration(replicationConfiguration={"rules": []})
+
+    def _exists(self, context: Context) -> bool:
+        return bool(context.client("ecr").describe_registry()["replicationConfiguration"].get("rules"))
+
+    def _put(self, context: Context, properties: dict[str, Any]) -> Made:
+        only(REPLICATION, properties, {"ReplicationConfiguration"})
+        ecr = context.client("ecr")
+        ecr.put_replication_configuration(**fill(ecr, "PutReplicationConfiguration", properties, REPLICATION))
+        return Made(context.account, {"RegistryId": context.account})
+
+
+class RepositoryCreationTemplate:
+    """What the repositories are like that ECR makes by itself; its physical id is the prefix."""
+
+    def create(self, context: Context, properties: dict[str, Any]) -> Made:
+        ecr = context.client("ecr")
+        made = ecr.create_repository_creation_template(
+            **fill(ecr, "CreateRepositoryCreationTemplate", properties, TEMPLATE)
+        )
+        return self._made(made["repositoryCreationTemplate"])
+
+    def update(self, context: Context, physical_id: str, old: dict[str, Any], new: dict[str, Any]) -> Made:
+        ecr = context.client("ecr")
+        if gone := sorted(old.keys() - new.keys()):
+            raise NotPlayed(f"{TEMPLATE}: an update that takes {', '.join(gone)} away")
+        made = ecr.update_repository_creation_template(**fill(ecr, "UpdateRepositoryCreationTemplate", new, TEMPLATE))
+        return self._made(made["repositoryCreationTemplate"])
+
+    def delete(self, context: Context, physical_id: str, properties: dict[str, Any]) -> None:
+        unless(
+            {"TemplateNotFoundException"},
+            context.client("ecr").delete_repository_creation_template,
+            prefix=physical_id,
+        )
+
+    def _made(self, template: dict[str, Any]) -> Made:
+        times = {
+            name: template[key].isoformat() for name, key in (("CreatedAt", "createdAt"), ("UpdatedAt", "updatedAt"))
+        }
+        return Made(template["prefix"], times)

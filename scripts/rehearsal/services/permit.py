@@ -11,17 +11,20 @@ from collections.abc import Mapping
 from scripts.rehearsal.cloud import Session
 
 
-def permit(session: Session, action: str, resource: str, keys: Mapping[str, tuple[str, ...]] | None = None) -> None:
+def permit(
+    session: Session, action: str, resource: str, keys: Mapping[str, tuple[str, ...]] | None = None, owner: str = ""
+) -> None:
     """AwsError as the service would answer, unless the session may do the action on the resource (an ARN).
 
     keys: the condition keys of this request, in lower case
+    owner: the resource's account, where its policy must let in another account; else the session's own
     """
     authorizer = session.cloud.authorizer
     from scripts.rehearsal.authorization.authorizer import Asker, noted
     from scripts.rehearsal.authorization.requests import Need
 
     service, operation = action.split(":")
-    need = Need(action, resource, session.account, keys or {})
+    need = Need(action, resource, owner or session.account, keys or {})
     decision = authorizer.decide(Asker(session.principal), need, session.region)
     note = noted(session.principal, [(need, decision)])
     session.cloud.record(

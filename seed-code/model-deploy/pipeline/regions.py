@@ -79,8 +79,9 @@ def image_in(clients: Clients, version: Version, image: str, account: str, regio
         if error.response["Error"]["Code"] not in {"RepositoryNotFoundException", "ImageNotFoundException"}:
             raise
         raise UserError(
-            f"{name}: its image {there} does not exist: replicate the repository {repository} from {home} to {region} "
-            "(Amazon ECR User Guide, Private image replication), push the image again, and release the change"
+            f"{name}: its image {there} does not exist: what is pushed to {repository} is replicated to {region} once "
+            "images.repository_prefix of the environment file names its namespace and `make accounts` has run, within "
+            "half an hour of the push. Push the image again, and release the change when it has arrived"
         ) from error
     return there
 
