@@ -9,7 +9,8 @@ from typing import Any
 
 import pytest
 
-from scripts.bundle import image_replication, model_regions, stacks
+from scripts import teardown
+from scripts.bundle import console, image_replication, model_regions, stacks
 from scripts.bundle.plan import Step
 from scripts.rehearsal.cloud import Cloud
 from scripts.rehearsal.services.sagemaker.images import PULL
@@ -101,6 +102,25 @@ def test_rules_of_somebody_else_are_told_before_anything_is_changed_and_left_alo
     before = organization.writes()
     assert organization() == 0
     assert organization.writes() == before, "nothing is left to do"
+
+
+def test_teardown_leaves_rules_of_somebody_elses_to_a_person(
+    organization: Organization, capsys: pytest.CaptureFixture[str]
+) -> None:
+    line = ["--environment", str(organization.environment), "--everything"]
+    assert organization() == 0
+    ours = rules(organization)
+    put(organization, *ours, *THEIRS)
+    assert console.run(lambda: teardown.main(line)) == 1
+    told = capsys.readouterr().err
+    assert "by rules of somebody else's too" in told
+    assert image_replication.command(REGION, ours) in told
+    assert image_replication.command(REGION, THEIRS) in told
+    assert rules(organization) == [*ours, *THEIRS]
+    assert "multi-account-deployment" in organization.stacks(ACCOUNT)
+    put(organization, *ours)  # as the message says
+    assert console.run(lambda: teardown.main(line)) == 0
+    assert (rules(organization), templates(organization), organization.stacks(ACCOUNT)) == ([], [], {})
 
 
 def test_a_creation_template_of_somebody_else_is_told_before_anything_is_changed(

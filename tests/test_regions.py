@@ -8,14 +8,14 @@ from typing import Any
 
 import pytest
 
-from scripts.bundle import pack
+from scripts.bundle import image_replication, pack
 from scripts.rehearsal import setting as people
 from scripts.rehearsal import story as chapters
 from scripts.rehearsal.errors import AwsError
 from scripts.rehearsal.permissions import read_requests, uses
 from scripts.rehearsal.server import EmbeddedAws
 from scripts.rehearsal.services.sagemaker.images import pull
-from scripts.rehearsal.story import Story, play
+from scripts.rehearsal.story import Story, StoryFailed, play
 from tests.mirrored import arrived, push
 
 HOME, IRELAND = "us-east-1", "eu-west-1"
@@ -84,6 +84,30 @@ def test_doctor_finds_nothing_wrong_in_either_region(story: Story) -> None:
     options = ("--environment", str(story.environment_path), "--bundle", str(story.folder / "bundle"), "--json")
     told = json.loads(story.command(manager, "scripts.doctor", *options))
     assert told == {"findings": [], "not_examined": [], "stops": False}
+
+
+def test_doctor_tells_what_was_taken_away_by_hand_and_how_it_comes_back(story: Story) -> None:
+    account = story.setting.data_science
+    ecr, there = (story.cloud.root(account, region).client("ecr") for region in (HOME, IRELAND))
+    theirs = image_replication.rules(account, "shop", ["eu-north-1"])
+    ours = ecr.describe_registry()["replicationConfiguration"]["rules"]
+    ecr.put_replication_configuration(replicationConfiguration={"rules": theirs})
+    was = there.delete_repository_creation_template(prefix="team")["repositoryCreationTemplate"]
+    manager = people.sign_in(story.cloud, story.setting.management, people.ENGINEER, HOME)
+    options = ("--environment", str(story.environment_path), "--bundle", str(story.folder / "bundle"), "--json")
+    with pytest.raises(StoryFailed) as failed:
+        story.command(manager, "scripts.doctor", *options)
+    found = json.loads(failed.value.log[failed.value.log.index("{\n") :])["findings"]
+    assert [one["id"] for one in found] == ["image-replication"] * 2
+    rule, template = (one["fix"] for one in found)
+    assert rule == image_replication.command(HOME, [*theirs, *ours])
+    assert f"create-repository-creation-template --region {IRELAND} --prefix team" in template
+    policy = template.split("--repository-policy '")[1].rstrip("'")
+    there.create_repository_creation_template(prefix="team", appliedFor=["REPLICATION"], repositoryPolicy=policy)
+    ecr.put_replication_configuration(replicationConfiguration={"rules": [*theirs, *ours]})
+    assert json.loads(story.command(manager, "scripts.doctor", *options))["findings"] == []
+    ecr.put_replication_configuration(replicationConfiguration={"rules": ours})
+    assert json.loads(policy)["Statement"][0]["Sid"] == json.loads(was["repositoryPolicy"])["Statement"][0]["Sid"]
 
 
 def test_the_model_reads_the_buckets_of_its_stages_regions_and_no_other(story: Story) -> None:

@@ -24,6 +24,9 @@ PREFIX, REGIONS = "ImageRepositoryPrefix", "FurtherRegions"  # parameters of tem
 TEMPLATE = "ImageRepositories"  # template 11's repository creation template
 
 
+Rules = Sequence[Mapping[str, Any]]  # of a registry, as DescribeRegistry shows them
+
+
 def rules(account: str, prefix: str, regions: Iterable[str]) -> list[dict[str, Any]]:
     """What template 10 asks a registry to replicate, as DescribeRegistry shows it; [] for nothing."""
     places = [{"region": region, "registryId": account} for region in regions if region][:IMAGE_REGIONS]
@@ -37,7 +40,7 @@ def made_by(parameters: Mapping[str, str], account: str) -> list[dict[str, Any]]
     return rules(account, parameters.get(PREFIX, ""), parameters.get(REGIONS, "").split(","))
 
 
-def covers(there: Sequence[Mapping[str, Any]], account: str, prefix: str, region: str) -> bool:
+def covers(there: Rules, account: str, prefix: str, region: str) -> bool:
     """Whether a registry's rules replicate every repository PREFIX/… to the same account's registry in a region."""
     place = {"region": region, "registryId": account}
     return any(place in rule["destinations"] and matches(rule, f"{prefix}/") for rule in there)
@@ -49,7 +52,7 @@ def matches(rule: Mapping[str, Any], repository: str) -> bool:
     return not filters or repository.startswith(tuple(filters))
 
 
-def command(region: str, wanted: Sequence[Mapping[str, Any]]) -> str:
+def command(region: str, wanted: Rules) -> str:
     """What sets all of a registry's rules."""
     text = json.dumps({"rules": list(wanted)})
     return f"aws ecr put-replication-configuration --region {region} --replication-configuration '{text}'"

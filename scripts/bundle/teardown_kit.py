@@ -18,6 +18,7 @@ from scripts.bundle.connect import Connection, enter
 from scripts.bundle.console import UserError
 from scripts.bundle.doctor.merge import without
 from scripts.bundle.environment import Environment
+from scripts.bundle.image_replication import Rules
 from scripts.bundle.members import accounts_beneath, find_unit
 from scripts.bundle.parts import Asked, Part, deleted, if_there, kept, removal, unseen
 from scripts.bundle.projects import Project, describe_stack, pages, parameters
@@ -73,24 +74,36 @@ def stack_part(connection: Connection, name: str) -> Iterator[Part]:
 
 
 def image_parts(home: Connection, settings: Environment) -> Iterator[Part]:
-    """What is to be known of images before the stacks go: rules that go with them, copies that stay."""
-    prefix = settings.images.repository_prefix
-    stack = describe_stack(home.client("cloudformation"), DATA_SCIENCE) if prefix else None
-    if stack is None:
-        return
-    ours = image_replication.made_by(parameters(stack), home.account)
-    there = home.client("ecr").describe_registry()["replicationConfiguration"].get("rules", [])
-    if ours and (others := [rule for rule in there if rule not in ours]):
-        told = f"go with the stack's own, as CloudFormation takes all of them: note them first: {json.dumps(others)}"
-        yield kept("replication rules", f"in {home.region}", told)
-    for region in regions(settings)[1:]:
+    """Rules of somebody else's, which would go with the stack's own; images that replication brought, which stay."""
+    further = regions(settings)[1:]
+    stack = describe_stack(home.client("cloudformation"), DATA_SCIENCE) if further else None
+    found = parameters(stack) if stack else {}
+    if ours := image_replication.made_by(found, home.account):
+        there = home.client("ecr").describe_registry()["replicationConfiguration"].get("rules", [])
+        if others := [rule for rule in there if rule not in ours]:
+            told = (
+                "somebody else's too: take them out first, CloudFormation would delete all of them with the stack's own"
+            )
+            yield deleted(
+                "rules", f"by which {home.region} replicates images", told, partial(refuse, home, ours, others)
+            )
+    prefix = settings.images.repository_prefix or found.get(image_replication.PREFIX, "")
+    for region in further if prefix else ():
         listed = pages(elsewhere(home, region).client("ecr"), "describe_repositories", "repositories")
-        names = [one["repositoryName"] for one in listed if one["repositoryName"].startswith(f"{prefix}/")]
-        if names:
+        if names := [one["repositoryName"] for one in listed if one["repositoryName"].startswith(f"{prefix}/")]:
             told = (
                 f"images stay and cost their storage: `aws ecr delete-repository --region {region} --force` deletes one"
             )
             yield kept("repositories", f"{', '.join(names)} in {region}", told)
+
+
+def refuse(home: Connection, ours: Rules, others: Rules) -> None:
+    raise UserError(
+        f"the registry of {home.account} in {home.region} replicates images by rules of somebody else's too: "
+        f"{json.dumps(others)}. CloudFormation would delete all rules with the stack's own. Take theirs out with "
+        f"`{image_replication.command(home.region, ours)}`, run this command again, and put theirs back with "
+        f"`{image_replication.command(home.region, others)}`"
+    )
 
 
 # -- what was published ------------------------------------------------------------------------

@@ -220,22 +220,22 @@ def image_replication_is_there(it: Snapshot) -> Iterator[Place]:
         if known(there) and not image_replication.covers(there, it.account, prefix, region):
             what = f"no rule replicates {prefix}/… to {region}"
             yield here(it, f"registry of {it.account}", what, rule_fix(it, there))
-        if templates is not None and known(templates) and not replicates(templates):
+        if known(templates) and not replicates(templates):
             what = f"{region} has no repository creation template for {prefix} that is applied for REPLICATION"
             yield Place(it.account, f"registry of {it.account}", what, template_fix(it, region, templates), region)
 
 
 def replicates(templates: Any) -> bool:
-    return any("REPLICATION" in template["appliedFor"] for template in templates)
+    return any("REPLICATION" in template["appliedFor"] for template in templates or ())
 
 
 def rule_fix(it: Snapshot, there: Any) -> str:
-    """`make accounts` where the stack has not got the rule yet; the rule itself where it was taken away by hand."""
+    """`make accounts`; the rule itself where the stack has one and it was taken away by hand."""
     stack = it.data_science.stack
     made = image_replication.made_by(stack.parameters, it.account) if stack else []
-    if not made:
+    if all(rule in there for rule in made):
         return it.make_accounts
-    return image_replication.command(it.region, [*(rule for rule in there if rule not in made), *made])
+    return image_replication.command(it.region, [*there, *made])
 
 
 def template_fix(it: Snapshot, region: str, there: Any) -> str:
