@@ -25,6 +25,7 @@ Parameters:
   SourceConnectionArn: {Type: String}
   ExternalId: {Type: String}
   FurtherRegions: {Type: CommaDelimitedList}
+  ImageRepositoryPrefix: {Type: String}
   ProjectTemplatesInS3: {Type: String}
 Resources:
   ModelBucket:
