@@ -73,7 +73,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         ended = "Succeeded"
         if execution:
             say(f"  execution {execution}:")
-            ended = rollback.follow(codepipeline, project, execution, lambda line: say(f"  … {line}"))
+            ended = rollback.follow(codepipeline, project, execution)
         result |= {"execution": execution, "status": ended}
         finish(connection, project, args.stage, todo, execution, ended)
     if args.json:

@@ -32,7 +32,7 @@ def settled(connection: Connection, name: str) -> Provisioned:
     if not found.status.endswith(upgrading.BUSY):
         return project
     say(f"  {name} is {found.status}: waiting for it")
-    upgrading.wait(connection, name, project.stack_name, lambda line: say(f"  … {line}"))
+    upgrading.wait(connection, name, project.stack_name)
     return settled(connection, name)
 
 
@@ -102,7 +102,7 @@ def main(argv: Sequence[str] | None = None) -> int:
             )
         if not args.dry_run:
             upgrading.apply(connection, upgrade)
-            status = upgrading.wait(connection, args.project, project.stack_name, lambda line: say(f"  … {line}"))
+            status = upgrading.wait(connection, args.project, project.stack_name)
             upgrading.require_success(connection, upgrade, status)
             say(f"{args.project} runs {target.name}")
             result["applied"] = True

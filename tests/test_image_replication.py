@@ -152,7 +152,7 @@ def test_without_organizations_the_listed_accounts_may_pull_and_nobody_else(clou
     )
     want = model_regions.wanted(first, "team/models")
     there = cloud.root(ACCOUNT, LONDON)
-    stacks.apply(there.client("cloudformation"), want, Step("create", "stack", want.name), lambda _: None)
+    stacks.apply(there.client("cloudformation"), want, Step("create", "stack", want.name))
     [made] = there.client("ecr").describe_repository_creation_templates()["repositoryCreationTemplates"]
     [statement] = json.loads(made["repositoryPolicy"])["Statement"]
     assert (made["prefix"], made["appliedFor"]) == ("team/models", ["REPLICATION"])

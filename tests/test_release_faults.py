@@ -80,7 +80,7 @@ class Installation:
             RoleARN=f"arn:aws:iam::{session.account}:role/{role}",
         )
         name = f"sagemaker-{story.project_name}-{story.project_id}-deploy-{stage}"
-        stacks.wait(cloudformation, stacks.Wanted(session.account, name, "", {}), name, lambda line: None)
+        stacks.wait(cloudformation, stacks.Wanted(session.account, name, "", {}), name)
 
     def leave_traces(self, cloud: Cloud) -> None:
         """What training, testing and serving leave: a pipeline, an artifact and its version, reports, logs."""
@@ -169,7 +169,7 @@ def delete_failed(installation: Installation, cloud: Cloud) -> None:
     name = f"sagemaker-{installation.story.project_name}-{installation.story.project_id}-deploy-prod"
     cloudformation.delete_stack(StackName=name)
     with pytest.raises(UserError, match="DELETE_FAILED"):
-        stacks.wait(cloudformation, stacks.Wanted(session.account, name, "", {}), name, lambda line: None)
+        stacks.wait(cloudformation, stacks.Wanted(session.account, name, "", {}), name)
     iam.attach_role_policy(RoleName=role, PolicyArn=administrator)
 
 

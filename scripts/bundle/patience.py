@@ -40,19 +40,33 @@ def patiently(
             pause = min(LONGEST_PAUSE, pause * 1.5)
 
 
-def until(what: str, look: Callable[[], Answer | None], seconds: float, progress: Callable[[], str]) -> Answer:
-    """What look() answers as soon as it is not None; progress() is told whenever it changes."""
-    end, pause, told = time.monotonic() + seconds, 0.1, ""
+def until(
+    what: str,
+    look: Callable[[], Answer | None],
+    seconds: float,
+    progress: Callable[[], str] = lambda: "",
+    late: Callable[[], Exception] | None = None,
+    longest: float = LONGEST_PAUSE,
+) -> Answer:
+    """What look() answers as soon as it is not None; progress() is told whenever it changes.
+
+    late: what is raised after the limit, where there is more to say than that it is not done
+    longest: seconds between two looks
+    """
+    begin, told = time.monotonic(), ""
     while (found := look()) is None:
-        if time.monotonic() > end:
-            raise UserError(
-                f"{what}: not done after {seconds / 60:.0f} minutes. Run this command again: it goes on from here"
+        if (waited := time.monotonic() - begin) > seconds:
+            raise (
+                late()
+                if late
+                else UserError(
+                    f"{what}: not done after {seconds / 60:.0f} minutes. Run this command again: it goes on from here"
+                )
             )
         if (now := progress()) and now != told:
             say(f"  … {what}: {now}")
             told = now
-        time.sleep(pause)
-        pause = min(LONGEST_PAUSE, pause * 1.2)
+        time.sleep(min(longest, max(0.1, waited / 10)))  # what takes long need not be seen at once
     return found
 
 

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import json
 import re
-import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -19,6 +18,7 @@ from scripts.bundle import members, pack, sharing
 from scripts.bundle.connect import Connection
 from scripts.bundle.console import UserError, explain, say
 from scripts.bundle.environment import UNIT_ID, Environment
+from scripts.bundle.patience import until
 from scripts.bundle.plan import Step
 
 STUDIO_TAG = (
@@ -442,7 +442,6 @@ def apply(
     found: Found,
     steps: list[Step],
     *,
-    patience: float = PATIENCE,
     told: Callable[[Step], None] = lambda step: None,
 ) -> Ids:
     """Carry the plan out; told is called after each step that wrote."""
@@ -455,7 +454,7 @@ def apply(
         elif step.writes:
             WRITERS[step.kind](catalog, want, found, ids, step)
         if step.kind == "version":
-            wait_until_available(catalog, want, ids, patience)
+            wait_until_available(catalog, want, ids)
         if step.writes:
             told(step)
     return ids
@@ -555,23 +554,21 @@ WRITERS: dict[str, Callable[[Any, Wanted, Found, Ids, Step], None]] = {
 }
 
 
-def wait_until_available(catalog: Any, want: Wanted, ids: Ids, patience: float) -> None:
+def wait_until_available(catalog: Any, want: Wanted, ids: Ids) -> None:
     """Wait for the version; UserError when AWS refuses its template or takes too long."""
-    deadline, pause = time.monotonic() + patience, 0.1
-    while True:
+
+    def ended() -> str | None:
         answer = catalog.describe_provisioning_artifact(ProductId=ids.product, ProvisioningArtifactId=ids.version)
-        if answer["Status"] == "AVAILABLE":
-            return
-        if answer["Status"] == "FAILED":
-            raise UserError(
-                f"Service Catalog could not take the version {want.version}: it could not read {want.template_url}, "
-                "or the template in it is not valid. `make lint` checks templates/30-project.yaml"
-            )
-        if time.monotonic() > deadline:
-            raise UserError(
-                f"the version {want.version} is still being created after {patience:.0f} s. "
-                "Run `make publish` again: it goes on from here"
-            )
-        say(f"  … waiting for version {want.version}")
-        time.sleep(pause)
-        pause = min(5.0, pause * 2)
+        return None if answer["Status"] == "CREATING" else str(answer["Status"])
+
+    def late() -> UserError:
+        return UserError(
+            f"the version {want.version} is still being created after {PATIENCE:.0f} s. "
+            "Run `make publish` again: it goes on from here"
+        )
+
+    if until(f"version {want.version}", ended, PATIENCE, lambda: "being created", late) != "AVAILABLE":
+        raise UserError(
+            f"Service Catalog could not take the version {want.version}: it could not read {want.template_url}, "
+            "or the template in it is not valid. `make lint` checks templates/30-project.yaml"
+        )

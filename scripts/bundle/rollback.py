@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import io
 import json
-import time
 import zipfile
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -20,8 +19,9 @@ from botocore.exceptions import ClientError
 
 from scripts.bundle import history, status
 from scripts.bundle.connect import Connection
-from scripts.bundle.console import FEW, UserError, some
+from scripts.bundle.console import FEW, UserError, say, some
 from scripts.bundle.history import Execution
+from scripts.bundle.patience import until
 from scripts.bundle.plan import Step
 from scripts.bundle.projects import DEPLOY_STAGE, Project, describe_stack, pages, parameters, version_number
 from scripts.bundle.status import BUSY
@@ -268,41 +268,35 @@ def apply(codepipeline: Any, project: Project, stage: str, todo: Rollback) -> st
     return str(codepipeline.start_pipeline_execution(name=project.pipeline, variables=variables)["pipelineExecutionId"])
 
 
-def follow(
-    codepipeline: Any,
-    project: Project,
-    execution: str,
-    told: Callable[[str], None],
-    patience: float = PATIENCE,
-) -> str:
+def follow(codepipeline: Any, project: Project, execution: str) -> str:
     """Tell of each action until the execution has ended: its status, or "waits" where it waits for an approver."""
     seen: dict[str, str] = {}
-    deadline, pause = time.monotonic() + patience, 0.2
-    while True:
+
+    def ended() -> str | None:
         state = codepipeline.get_pipeline_state(name=project.pipeline)["stageStates"]
-        ended = codepipeline.get_pipeline_execution(pipelineName=project.pipeline, pipelineExecutionId=execution)
-        result = str(ended["pipelineExecution"]["status"])
+        shown = codepipeline.get_pipeline_execution(pipelineName=project.pipeline, pipelineExecutionId=execution)
+        result = str(shown["pipelineExecution"]["status"])
         for one in state:
             latest = one.get("latestExecution", {})
             if latest.get("pipelineExecutionId") != execution:
                 continue
-            tell(one, seen, told)
+            tell(one, seen)
             waits = any(a.get("latestExecution", {}).get("token") for a in one["actionStates"])
             if waits and latest.get("status") == "InProgress":
                 return "waits"
-        if result in history.ENDED:
-            return result
-        if time.monotonic() > deadline:
-            raise UserError(
-                f"execution {execution} has not ended after {patience / 3600:.0f} hours. Run this command again: "
-                "it goes on from here"
-            )
-        time.sleep(pause)
-        pause = min(5.0, pause * 1.3)
+        return result if result in history.ENDED else None
+
+    def late() -> UserError:
+        return UserError(
+            f"execution {execution} has not ended after {PATIENCE / 3600:.0f} hours. Run this command again: "
+            "it goes on from here"
+        )
+
+    return until(f"execution {execution}", ended, PATIENCE, late=late)
 
 
-def tell(state: Mapping[str, Any], seen: dict[str, str], told: Callable[[str], None]) -> None:
-    """What has changed in a stage's actions since the last look."""
+def tell(state: Mapping[str, Any], seen: dict[str, str]) -> None:
+    """Say what has changed in a stage's actions since the last look."""
     for action in state["actionStates"]:
         latest = action.get("latestExecution", {})
         current, name = latest.get("status", ""), action["actionName"]
@@ -311,7 +305,7 @@ def tell(state: Mapping[str, Any], seen: dict[str, str], told: Callable[[str], N
         if current and seen.get(name) != current:
             seen[name] = current
             error = latest.get("errorDetails", {}).get("message", "") if current == "Failed" else ""
-            told(f"{name}: {current}{f': {error}' if error else ''}")
+            say(f"  … {name}: {current}{f': {error}' if error else ''}")
 
 
 def verify(connection: Connection, project: Project, stage: str, version: str) -> list[str]:

@@ -7,7 +7,6 @@ of Service Catalog only; a share with an account waits there until AcceptPortfol
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -17,6 +16,7 @@ from botocore.exceptions import ClientError
 from scripts.bundle.connect import Connection
 from scripts.bundle.console import UserError, explain, say
 from scripts.bundle.parts import AGAIN, if_there
+from scripts.bundle.patience import until
 from scripts.bundle.plan import Step
 
 ORGANIZATION = "organization"  # what environment.yaml calls it
@@ -126,16 +126,16 @@ def apply(catalog: Any, portfolio: str, step: Step) -> None:
 
 def wait(catalog: Any, token: str, name: str) -> None:
     """Until the share has reached every account; UserError with those that it did not reach."""
-    deadline, pause = time.monotonic() + PATIENCE, 0.1
-    while True:
-        answer = catalog.describe_portfolio_share_status(PortfolioShareToken=token)
-        if answer["Status"] == "COMPLETED":
-            return
-        if answer["Status"] in {"COMPLETED_WITH_ERRORS", "ERROR"}:
-            errors = answer.get("ShareDetails", {}).get("ShareErrors", [])
-            told = "; ".join(f"{', '.join(e.get('Accounts', []))}: {e.get('Message', '')}" for e in errors)
-            raise UserError(f"the share with {name} did not reach every account: {told or answer['Status']}")
-        if time.monotonic() > deadline:
-            raise UserError(f"the share with {name} is still {answer['Status']}. Run `make publish` again later")
-        time.sleep(pause)
-        pause = min(5.0, pause * 2)
+    answer: dict[str, Any] = {}
+
+    def ended() -> str | None:
+        answer.update(catalog.describe_portfolio_share_status(PortfolioShareToken=token))
+        return str(answer["Status"]) if answer["Status"] in {"COMPLETED", "COMPLETED_WITH_ERRORS", "ERROR"} else None
+
+    def late() -> UserError:
+        return UserError(f"the share with {name} is still {answer['Status']}. Run `make publish` again later")
+
+    if (status := until(f"the share with {name}", ended, PATIENCE, late=late)) != "COMPLETED":
+        errors = answer.get("ShareDetails", {}).get("ShareErrors", [])
+        told = "; ".join(f"{', '.join(e.get('Accounts', []))}: {e.get('Message', '')}" for e in errors)
+        raise UserError(f"the share with {name} did not reach every account: {told or status}")

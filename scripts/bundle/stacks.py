@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -106,10 +105,10 @@ def changes(want: Wanted, body: str, parameters: Mapping[str, str]) -> list[str]
     return [*(["template"] if body.strip() != want.body.strip() else []), *names]
 
 
-def apply(cloudformation: Any, want: Wanted, step: Step, told: Callable[[str], None]) -> dict[str, str]:
-    """Carry the step out and wait; the stack's outputs. told: hears of each resource that is done."""
+def apply(cloudformation: Any, want: Wanted, step: Step) -> dict[str, str]:
+    """Carry the step out and wait; the stack's outputs."""
     if id := begin(cloudformation, want, step):
-        return wait(cloudformation, want, id, told)
+        return wait(cloudformation, want, id)
     return outputs(cloudformation.describe_stacks(StackName=want.name)["Stacks"][0])
 
 
@@ -155,7 +154,7 @@ def clear(cloudformation: Any, name: str) -> None:
         now = str(cloudformation.describe_stacks(StackName=stack["StackId"])["Stacks"][0]["StackStatus"])
         return None if now.endswith("_IN_PROGRESS") else now
 
-    if (ended := until(f"{name}, which is deleted", status, PATIENCE, lambda: "")) != "DELETE_COMPLETE":
+    if (ended := until(f"{name}, which is deleted", status, PATIENCE)) != "DELETE_COMPLETE":
         raise UserError(f"the stack {name} could not be deleted: {ended}. Look at its events in the console")
 
 
@@ -163,27 +162,21 @@ def outputs(stack: Mapping[str, Any]) -> dict[str, str]:
     return {output["OutputKey"]: output["OutputValue"] for output in stack.get("Outputs", [])}
 
 
-def wait(
-    cloudformation: Any, want: Wanted, id: str, told: Callable[[str], None], patience: float = PATIENCE
-) -> dict[str, str]:
+def wait(cloudformation: Any, want: Wanted, id: str) -> dict[str, str]:
     """The outputs of the stack once it is done; UserError with the reasons when it failed. id: or its name."""
-    deadline, pause, seen = time.monotonic() + patience, 0.1, ""
-    while True:
-        stack = cloudformation.describe_stacks(StackName=id)["Stacks"][0]
-        id = stack["StackId"]
-        if (found := ended(cloudformation, want, stack)) is not None:
-            return found
-        status = stack["StackStatus"]
-        if time.monotonic() > deadline:
-            raise UserError(
-                f"the stack {want.name} in {want.account} is still {status} after {patience / 60:.0f} minutes. "
-                "Run this command again: it goes on from here"
-            )
-        if status != seen:
-            told(f"{want.name} in {want.account}: {status}")
-            seen = status
-        time.sleep(pause)
-        pause = min(5.0, pause * 1.2)
+    stack: dict[str, Any] = {"StackId": id}
+
+    def done() -> dict[str, str] | None:
+        stack.update(cloudformation.describe_stacks(StackName=stack["StackId"])["Stacks"][0])
+        return ended(cloudformation, want, stack)
+
+    def late() -> UserError:
+        return UserError(
+            f"the stack {want.name} in {want.account} is still {stack['StackStatus']} after {PATIENCE / 60:.0f} "
+            "minutes. Run this command again: it goes on from here"
+        )
+
+    return until(f"{want.name} in {want.account}", done, PATIENCE, lambda: str(stack["StackStatus"]), late)
 
 
 def ended(cloudformation: Any, want: Wanted, stack: Mapping[str, Any]) -> dict[str, str] | None:

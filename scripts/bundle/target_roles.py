@@ -278,7 +278,7 @@ def apply_stacks(planned: list[stacks.Planned]) -> dict[tuple[str, str], dict[st
     left = [(p, id) for p, id in zip(work, begun, strict=True) if id and not isinstance(id, UserError)]
     if len(work) == 1:
         for p, id in left:
-            outputs[p.want.account, p.want.name] = stacks.wait(p.cloudformation, p.want, id, told)
+            outputs[p.want.account, p.want.name] = stacks.wait(p.cloudformation, p.want, id)
         left = []
     total, progress = len(left), Progress("stacks done", len(left))
 
@@ -297,14 +297,10 @@ def apply_stacks(planned: list[stacks.Planned]) -> dict[tuple[str, str], dict[st
         return None if left else True
 
     with progress:
-        until("the accounts' stacks", look, stacks.PATIENCE, lambda: "")
+        until("the accounts' stacks", look, stacks.PATIENCE)
     if failed:
         raise UserError("\n".join(map(str, failed)))
     return outputs
-
-
-def told(line: str) -> None:
-    say(f"  … {line}")
 
 
 def begin(p: stacks.Planned) -> str | UserError:

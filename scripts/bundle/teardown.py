@@ -192,7 +192,7 @@ def stop(codepipeline: Any, project: Project, execution: dict[str, Any]) -> None
         status = str(seen["pipelineExecution"]["status"])
         return status if status in history.ENDED else None
 
-    until(f"execution {id}", ended, PATIENCE, lambda: "")
+    until(f"execution {id}", ended, PATIENCE)
 
 
 # -- a stage -----------------------------------------------------------------------------------
@@ -311,7 +311,7 @@ def wait_for_operations(cloudformation: Any, name: str, call_as: str) -> None:
         operations = pages(cloudformation, "list_stack_set_operations", "Summaries", StackSetName=name, CallAs=call_as)
         return None if any(o["Status"] in UNFINISHED for o in operations) else True
 
-    if_there(lambda: until(f"stack set {name}", quiet, PATIENCE, lambda: ""))
+    if_there(lambda: until(f"stack set {name}", quiet, PATIENCE))
 
 
 def delete_stack_set(cloudformation: Any, name: str, call_as: str) -> None:

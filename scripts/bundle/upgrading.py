@@ -8,8 +8,7 @@ named by its default, so each is sent with the value that the project has (diffe
 from __future__ import annotations
 
 import re
-import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from fnmatch import fnmatchcase
 from typing import Any
@@ -21,6 +20,7 @@ from scripts.bundle import differences, hosting, pack, versions
 from scripts.bundle.connect import Connection
 from scripts.bundle.console import UserError, explain, say
 from scripts.bundle.differences import Change, Differences
+from scripts.bundle.patience import until
 from scripts.bundle.publishing import bundle_bucket
 from scripts.bundle.stacks import newest_operation, reasons
 from scripts.bundle.versions import CATALOG, S3, Provisioned, Version
@@ -254,26 +254,28 @@ def apply(connection: Connection, upgrade: Upgrade) -> None:
             raise
 
 
-def wait(connection: Connection, name: str, stack: str, told: Callable[[str], None], patience: float = PATIENCE) -> str:
-    """The project's status once nothing goes on in it any more; told: hears of each resource."""
+def wait(connection: Connection, name: str, stack: str) -> str:
+    """The project's status once nothing goes on in it any more; says what happens to each resource."""
     sagemaker, cloudformation = connection.client("sagemaker"), connection.client("cloudformation")
-    deadline, pause = time.monotonic() + patience, 0.1
     seen = {event["EventId"] for event in newest_operation(cloudformation, stack)}
-    while True:
+    status = ""
+
+    def settled() -> str | None:
+        nonlocal status
         status = str(sagemaker.describe_project(ProjectName=name)["ProjectStatus"])
         for event in reversed(list(newest_operation(cloudformation, stack))):
             if event["EventId"] not in seen and event["ResourceStatus"].endswith(("_COMPLETE", "_FAILED")):
-                told(f"{event['LogicalResourceId']}: {event['ResourceStatus']}")
+                say(f"  … {event['LogicalResourceId']}: {event['ResourceStatus']}")
             seen.add(event["EventId"])
-        if not status.endswith(BUSY):
-            return status
-        if time.monotonic() > deadline:
-            raise UserError(
-                f"project {name} is still {status} after {patience / 60:.0f} minutes. "
-                "Run this command again: it goes on from here"
-            )
-        time.sleep(pause)
-        pause = min(5.0, pause * 1.2)
+        return None if status.endswith(BUSY) else status
+
+    def late() -> UserError:
+        return UserError(
+            f"project {name} is still {status} after {PATIENCE / 60:.0f} minutes. "
+            "Run this command again: it goes on from here"
+        )
+
+    return until(f"project {name}", settled, PATIENCE, late=late)
 
 
 def require_success(connection: Connection, upgrade: Upgrade, status: str) -> None:

@@ -23,6 +23,7 @@ from botocore.exceptions import ClientError
 
 from scripts.bundle import pack, stacks
 from scripts.bundle.console import INTERRUPTED, explain, paint, run, say
+from scripts.bundle.patience import until
 from scripts.rehearsal import diagnosis
 from scripts.rehearsal import setting as people
 from scripts.rehearsal.cloud import Cloud, Session, arn
@@ -151,16 +152,23 @@ class Story:
 
     def until(self, what: str, look: Callable[[], Any], patience: float = PATIENCE) -> Any:
         """What look() answers as soon as it is neither None nor False."""
-        begin = time.monotonic()
-        while (waited := time.monotonic() - begin) < patience:
+
+        def answer() -> Any:
             found = look()
             if found is not None and found is not False:
                 return found
-            if self.cloud.faults:
-                fault = self.cloud.faults[0]
-                raise StoryFailed(f"the embedded AWS broke in {fault.where}", log=fault.traceback)
-            time.sleep(max(0.1, min(waited / 20, 1)))  # what takes long need not be seen to the tenth of a second
-        raise StoryFailed(f"{what}: nothing after {patience:.0f} s", self.setting.data_science, self.diagnosis())
+            self.require_no_fault()
+            return None
+
+        def late() -> StoryFailed:
+            return StoryFailed(f"{what}: nothing after {patience:.0f} s", self.setting.data_science, self.diagnosis())
+
+        return until(what, answer, patience, late=late, longest=1.0)
+
+    def require_no_fault(self) -> None:
+        if self.cloud.faults:
+            fault = self.cloud.faults[0]
+            raise StoryFailed(f"the embedded AWS broke in {fault.where}", log=fault.traceback)
 
     def idle(self) -> bool:
         """True where nothing has gone on in the embedded AWS for a while: what has not come will not come."""
@@ -611,9 +619,7 @@ def play(story: Story, until: str | None = None) -> None:
         chapter.began, start = time.time(), time.monotonic()
         try:
             CHAPTERS[chapter.name][1](story)
-            if story.cloud.faults:
-                fault = story.cloud.faults[0]
-                raise StoryFailed(f"the embedded AWS broke in {fault.where}", log=fault.traceback)
+            story.require_no_fault()
             for one in read_refusals(story.cloud.folder / "requests.jsonl"):
                 told = f"{one.who} was refused {one.action} on {one.resource}, and went on without it. {one.missing}"
                 raise StoryFailed(told, one.who.split(":")[4] if one.who.startswith("arn:") else "")

@@ -18,6 +18,7 @@ from typing import Any, Literal
 from botocore.exceptions import ClientError
 
 from scripts.bundle.console import UsageError, UserError, explain, say
+from scripts.bundle.patience import until
 from scripts.rehearsal import setting as people
 from scripts.rehearsal import stock_roles, template_model, template_seeds
 from scripts.rehearsal.cloud import Cloud, Session
@@ -145,16 +146,17 @@ class Run:
 
     # -- waiting -------------------------------------------------------------------------------
 
-    def until(self, what: str, look: Callable[[], Any], patience: float = 120.0) -> Any:
-        """What look() answers as soon as it answers something."""
-        end, pause = time.monotonic() + patience, 0.03
-        while time.monotonic() < end:
+    def until(self, what: str, look: Callable[[], Any], patience: float = 120.0, late: UserError | None = None) -> Any:
+        """What look() answers as soon as it answers something. late: what is said where it never does."""
+
+        def answer() -> Any:
             if found := look():
                 return found
             self.faults()
-            time.sleep(pause)
-            pause = min(0.3, pause * 1.3)
-        raise UserError(f"{what}: nothing after {patience:.0f} s")
+            return None
+
+        error = late or UserError(f"{what}: nothing after {patience:.0f} s")
+        return until(what, answer, patience, late=lambda: error, longest=0.3)
 
     def faults(self) -> None:
         if self.cloud.faults:
@@ -496,17 +498,16 @@ def pipeline_names(run: Run) -> list[str]:
 
 def follow(run: Run) -> None:
     """Wait until nothing goes on any more, giving the approvals that were asked for."""
-    names, end = pipeline_names(run), time.monotonic() + run.options.patience
-    quiet_since = time.monotonic()
-    while True:
-        run.faults()
+    names, quiet_since, patience = pipeline_names(run), time.monotonic(), run.options.patience
+
+    def quiet() -> bool:
+        nonlocal quiet_since
         if busy(run, names) or (run.options.approve and approve(run, names)):
             quiet_since = time.monotonic()
-        if time.monotonic() - quiet_since > QUIET:
-            return
-        if time.monotonic() > end:
-            raise UserError(f"the pipelines did not come to rest in {run.options.patience:.0f} s (--patience)")
-        time.sleep(0.1)
+        return time.monotonic() - quiet_since > QUIET
+
+    late = UserError(f"the pipelines did not come to rest in {patience:.0f} s (--patience)")
+    run.until("the pipelines", quiet, patience, late)
 
 
 def busy(run: Run, names: list[str]) -> bool:

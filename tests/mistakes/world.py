@@ -36,10 +36,6 @@ STACKS = {TEN: "multi-account-deployment", TWENTY: "StackSet-multi-account-deplo
 NO_CHANGE = "No updates are to be performed"
 
 
-def quiet(message: str) -> None:
-    """What the stacks do meanwhile is not of interest here."""
-
-
 class World:
     """A story that stands after its deployment to staging, and what may be done to it."""
 
@@ -95,7 +91,7 @@ class World:
     def update_account(self, template: str, body: str) -> None:
         """Deploy a template of the accounts as scripts.accounts does; UserError says what failed."""
         cloudformation, want = self.account_stack(template, body)
-        stacks.apply(cloudformation, want, stacks.make_plan(want, stacks.look(cloudformation, want)), quiet)
+        stacks.apply(cloudformation, want, stacks.make_plan(want, stacks.look(cloudformation, want)))
 
     def create_account(self, template: str, body: str, **parameters: str) -> stacks.Wanted:
         """The same in an account of its own, where nothing is yet but the role of Studio."""
@@ -106,7 +102,7 @@ class World:
         there.client("iam").create_role(
             RoleName=people.STUDIO_ROLE, AssumeRolePolicyDocument=people.trust(Service="sagemaker.amazonaws.com")
         )
-        stacks.apply(there.client("cloudformation"), want, Step("create", "stack", want.name), quiet)
+        stacks.apply(there.client("cloudformation"), want, Step("create", "stack", want.name))
         return want
 
     def project_stack(self) -> str:
@@ -183,7 +179,7 @@ class World:
             )["StackId"]
         except ClientError as error:
             raise UserError(f"{mistake.file}: {explain(error)}") from error
-        stacks.wait(cloudformation, stacks.Wanted(session.account, name, text, {}, mistake.file), stack_id, quiet)
+        stacks.wait(cloudformation, stacks.Wanted(session.account, name, text, {}, mistake.file), stack_id)
 
     # -- the deploy repository -----------------------------------------------------------------
 
@@ -312,7 +308,7 @@ def images(world: World, mistake: Mistake) -> str:
         first = world.create_account(TEN, texts[TEN], **more)
         there, want = world.cloud.root(first.account, IRELAND), model_regions.wanted(first, "team")
         step = Step("create", "stack", want.name)
-        stacks.apply(there.client("cloudformation"), replace(want, body=texts[ELEVEN]), step, quiet)
+        stacks.apply(there.client("cloudformation"), replace(want, body=texts[ELEVEN]), step)
         ecr = there.client("ecr", world.story.region)
         ecr.create_repository(repositoryName="team/iris")
         image = push(ecr, "team/iris").replace(world.story.region, IRELAND)
