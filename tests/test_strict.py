@@ -96,6 +96,13 @@ REFUSED: list[tuple[str, str, dict[str, Any], str]] = [
     ("iam", "create_role", {"RoleName": "x", "Path": "none", "AssumeRolePolicyDocument": TRUST}, "ValidationError"),
     ("iam", "put_role_policy", {"RoleName": "r", "PolicyName": "p", "PolicyDocument": long_policy(150)}, "10240 bytes"),
     ("iam", "create_policy", {"PolicyName": "p", "PolicyDocument": long_policy(90)}, "PolicySize: 6144"),
+    ("cloudwatch", "put_metric_alarm", {"AlarmName": "a", "ComparisonOperator": "GreaterThanThreshold", "MetricName":
+     "m", "Namespace": "n", "Period": 60, "EvaluationPeriods": 1, "Threshold": 1, "Statistic": "Total"}, "'statistic'"),
+    ("ecr", "create_repository", {"repositoryName": "Upper"}, "InvalidParameterException.*repositoryName"),
+    ("kms", "create_key", {"KeyUsage": "EVERYTHING"}, "'keyUsage'"),
+    ("secretsmanager", "create_secret", {"Name": "s" * 600}, "'name'"),
+    ("application-autoscaling", "register_scalable_target", {"ServiceNamespace": "me", "ResourceId": "r",
+     "ScalableDimension": "d"}, "'serviceNamespace'"),
     ("kms", "create_alias", {"AliasName": "alias/aws/own", "TargetKeyId": NO_KEY}, "NotAuthorizedException|NotFound"),
 ]  # fmt: skip
 

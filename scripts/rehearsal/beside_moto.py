@@ -9,7 +9,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
-from scripts.rehearsal import moto_bridge
+from scripts.rehearsal import moto_bridge, shapes
 from scripts.rehearsal.calls import Call, HttpRequest
 from scripts.rehearsal.services import alarms, strict
 
@@ -59,12 +59,25 @@ AFTER: dict[tuple[str, str], Callable[[Call, Any], None]] = {  # with what was f
 }
 
 
+# What a service answers to an input that breaks its API's model, which moto takes as it comes.
+MODELLED = {
+    "application-autoscaling": "ValidationException",
+    "cloudwatch": "ValidationError",
+    "ecr": "InvalidParameterException",
+    "kms": "ValidationException",
+    "logs": "InvalidParameterException",
+    "secretsmanager": "ValidationException",
+}
+
+
 def answer(call: Call, text: Callable[[], HttpRequest] | None = None) -> tuple[int, dict[str, str], Any]:
     """moto's answer, between AWS's own checks and consequences.
 
     text: writes the text of a request that has none yet; the body may be the output itself then
     """
     place = (call.service, call.operation)
+    if call.service in MODELLED:
+        shapes.check(call, MODELLED[call.service])
     found = BEFORE[place](call) if place in BEFORE else None
     values = moto_bridge.by_values(call) if text else None
     status, headers, body = (

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-import regex  # the models' patterns use \p{…}, which re does not know
 from moto.core.utils import get_service_model
 
 from scripts.rehearsal.calls import Call
+from scripts.rehearsal.cloudformation.patterns import compiled
 from scripts.rehearsal.errors import AwsError
 
 
@@ -66,6 +66,6 @@ def text(shape: Any, value: str, path: str) -> list[str]:
     if enum and value not in enum:
         found.append(f"Member must satisfy enum value set: [{', '.join(enum)}]")
     pattern = shape.metadata.get("pattern")
-    if pattern and not regex.fullmatch(pattern, value):
+    if pattern and not compiled(pattern).fullmatch(value):
         found.append(f"Member must satisfy regular expression pattern: {pattern}")
     return [f"Value '{value}' at '{path}' failed to satisfy constraint: {message}" for message in found]

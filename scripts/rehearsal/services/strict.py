@@ -279,10 +279,6 @@ def retention(call: Call) -> None:
         )
 
 
-def log_group(call: Call) -> None:
-    shapes.check(call, "InvalidParameterException")
-
-
 # -- IAM, KMS ----------------------------------------------------------------------------------
 
 ROLE_POLICIES, MANAGED_POLICY, MANAGED_PER_ROLE = 10_240, 6_144, 10  # characters without white space; policies
@@ -346,7 +342,6 @@ CHECKS: dict[tuple[str, str], Callable[[Call], None]] = {
     ("sns", "Subscribe"): subscription,
     ("sqs", "CreateQueue"): queue_attributes,
     ("sqs", "SetQueueAttributes"): queue_attributes,
-    ("logs", "CreateLogGroup"): log_group,
     ("logs", "PutRetentionPolicy"): retention,
     ("iam", "CreateRole"): iam_names,
     ("iam", "CreatePolicy"): managed_policy,
