@@ -160,6 +160,20 @@ CASES: list[tuple[str, str, dict[str, Any], list[str]]] = [
      [f"application-autoscaling:PutScalingPolicy {arn('application-autoscaling', 'scalable-target/*')}",
       *(f"cloudwatch:{one} {arn('cloudwatch', 'alarm:TargetTracking-endpoint/e/variant/v-AlarmHigh')}"
         for one in ("DescribeAlarms", "PutMetricAlarm", "DeleteAlarms"))]),
+    ("ecr", "BatchGetImage", {"registryId": B, "repositoryName": "r"},
+     [f"ecr:BatchGetImage arn:aws:ecr:{REGION}:{B}:repository/r"]),
+    ("ecr", "PutReplicationConfiguration", {"replicationConfiguration": {"rules": []}},
+     ["ecr:PutReplicationConfiguration *"]),
+    ("ecr", "PutReplicationConfiguration", {"replicationConfiguration": {"rules": [{"destinations": []}]}},
+     ["ecr:PutReplicationConfiguration *",
+      f"iam:CreateServiceLinkedRole arn:aws:iam::{A}:role/aws-service-role/replication.ecr.amazonaws.com/"
+      "AWSServiceRoleForECRReplication"]),
+    ("ecr", "CreateRepositoryCreationTemplate", {"prefix": "team", "repositoryPolicy": "{}"},
+     ["ecr:CreateRepositoryCreationTemplate *",
+      f"iam:CreateServiceLinkedRole arn:aws:iam::{A}:role/aws-service-role/ecr.amazonaws.com/"
+      "AWSServiceRoleForECRTemplate",
+      f"ecr:CreateRepository {arn('ecr', 'repository/team/*')}",
+      f"ecr:SetRepositoryPolicy {arn('ecr', 'repository/team/*')}"]),
     ("organizations", "ListAccounts", {}, ["organizations:ListAccounts *"]),
     ("sts", "GetCallerIdentity", {}, []),
 ]  # fmt: skip

@@ -146,6 +146,14 @@ def test_a_rule_covers_a_namespace_where_it_is_for_every_repository_in_it(filter
     assert not image_replication.covers([rule], "222222222222", "team", LONDON)
 
 
+def test_a_rule_is_known_again_however_its_places_are_ordered() -> None:
+    ours = image_replication.rules(ACCOUNT, "team", [LONDON, PARIS])
+    [shown] = image_replication.rules(ACCOUNT, "team", [PARIS, LONDON])
+    shown["deleteReplication"] = {"enabled": False}
+    assert image_replication.besides([shown, *THEIRS], ours) == THEIRS
+    assert image_replication.besides(image_replication.rules(ACCOUNT, "team", [PARIS]), ours)
+
+
 def test_without_organizations_the_listed_accounts_may_pull_and_nobody_else(cloud: Cloud) -> None:
     first = stacks.Wanted(
         ACCOUNT, "", "", {"OrganizationalUnitPaths": "", "TargetAccountIds": "222222222222,333333333333"}

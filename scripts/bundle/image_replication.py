@@ -40,6 +40,17 @@ def made_by(parameters: Mapping[str, str], account: str) -> list[dict[str, Any]]
     return rules(account, parameters.get(PREFIX, ""), parameters.get(REGIONS, "").split(","))
 
 
+def besides(there: Rules, ours: Rules) -> list[Mapping[str, Any]]:
+    """The rules of a registry that are not among ours, however ECR orders what is in them."""
+
+    def bare(rule: Mapping[str, Any]) -> tuple[set[str], set[str]]:
+        places = {f"{place['registryId']} {place['region']}" for place in rule["destinations"]}
+        return places, {one["filter"] for one in rule.get("repositoryFilters", [])}
+
+    known = [bare(rule) for rule in ours]
+    return [rule for rule in there if bare(rule) not in known]
+
+
 def covers(there: Rules, account: str, prefix: str, region: str) -> bool:
     """Whether a registry's rules replicate every repository PREFIX/… to the same account's registry in a region."""
     place = {"region": region, "registryId": account}
@@ -76,7 +87,7 @@ def settled(home: Connection, want: stacks.Wanted, parameters: Mapping[str, str]
     if not now and not then:
         return want, ""
     there = home.client("ecr").describe_registry()["replicationConfiguration"].get("rules", [])
-    others = [rule for rule in there if rule not in now]
+    others = besides(there, now)
     if now and not there and now != then:
         raise UserError(
             f"the registry of {account} in {region} has lost this kit's rule, and CloudFormation changes none that is "

@@ -80,7 +80,7 @@ def image_parts(home: Connection, settings: Environment) -> Iterator[Part]:
     found = parameters(stack) if stack else {}
     if ours := image_replication.made_by(found, home.account):
         there = home.client("ecr").describe_registry()["replicationConfiguration"].get("rules", [])
-        if others := [rule for rule in there if rule not in ours]:
+        if others := image_replication.besides(there, ours):
             told = (
                 "somebody else's too: take them out first, CloudFormation would delete all of them with the stack's own"
             )

@@ -233,7 +233,7 @@ def rule_fix(it: Snapshot, there: Any) -> str:
     """`make accounts`; the rule itself where the stack has one and it was taken away by hand."""
     stack = it.data_science.stack
     made = image_replication.made_by(stack.parameters, it.account) if stack else []
-    if all(rule in there for rule in made):
+    if not image_replication.besides(made, there):
         return it.make_accounts
     return image_replication.command(it.region, [*there, *made])
 
