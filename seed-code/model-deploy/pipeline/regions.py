@@ -8,8 +8,10 @@ with the source's ARN in its description and metadata. A copy that is there alre
 
 from __future__ import annotations
 
+import json
 import time
 from collections.abc import Callable, Iterable, Mapping
+from pathlib import Path
 from typing import Any
 
 from boto3.s3.transfer import TransferConfig
@@ -25,18 +27,7 @@ SOURCE = "source-model-package"  # the metadata property with the source's ARN
 COPY_LIMIT = 5 * 1024**3  # bytes of one CopyObject (S3 API Reference); larger artifacts are copied in parts
 POLL_SECONDS, POLL_LIMIT = 1.0, 300.0
 # SageMaker "Docker Registry Paths and Example Code", section XGBoost (algorithm) of each region's page.
-REGISTRIES = {
-    "af-south-1": "510948584623", "ap-east-1": "651117190479", "ap-northeast-1": "354813040037",
-    "ap-northeast-2": "366743142698", "ap-northeast-3": "867004704886", "ap-south-1": "720646828776",
-    "ap-south-2": "628508329040", "ap-southeast-1": "121021644041", "ap-southeast-2": "783357654285",
-    "ap-southeast-3": "951798379941", "ap-southeast-4": "106583098589", "ca-central-1": "341280168497",
-    "ca-west-1": "190319476487", "eu-central-1": "492215442770", "eu-central-2": "680994064768",
-    "eu-north-1": "662702820516", "eu-south-1": "978288397137", "eu-south-2": "104374241257",
-    "eu-west-1": "141502667606", "eu-west-2": "764974769150", "eu-west-3": "659782779980",
-    "il-central-1": "898809789911", "me-central-1": "272398656194", "me-south-1": "801668240914",
-    "sa-east-1": "737474898029", "us-east-1": "683313688378", "us-east-2": "257758044811",
-    "us-west-1": "746614075791", "us-west-2": "246618743249",
-}  # fmt: skip
+REGISTRIES = json.loads(Path(__file__).with_name("registries.json").read_text(encoding="utf-8"))
 
 
 def copies(clients: Clients, settings: Settings, version: Version, accounts: Iterable[str]) -> dict[str, str]:

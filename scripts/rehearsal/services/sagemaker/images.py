@@ -15,6 +15,7 @@ import json
 import re
 from dataclasses import dataclass
 from functools import cache
+from pathlib import Path
 from typing import Any
 
 from scripts.rehearsal import moto_bridge
@@ -23,18 +24,8 @@ from scripts.rehearsal.errors import NotPlayed
 from scripts.rehearsal.services.permit import permit
 from scripts.rehearsal.services.sagemaker.base import invalid
 
-XGBOOST_ACCOUNTS = {
-    "af-south-1": "510948584623", "ap-east-1": "651117190479", "ap-northeast-1": "354813040037",
-    "ap-northeast-2": "366743142698", "ap-northeast-3": "867004704886", "ap-south-1": "720646828776",
-    "ap-south-2": "628508329040", "ap-southeast-1": "121021644041", "ap-southeast-2": "783357654285",
-    "ap-southeast-3": "951798379941", "ap-southeast-4": "106583098589", "ca-central-1": "341280168497",
-    "ca-west-1": "190319476487", "eu-central-1": "492215442770", "eu-central-2": "680994064768",
-    "eu-north-1": "662702820516", "eu-south-1": "978288397137", "eu-south-2": "104374241257",
-    "eu-west-1": "141502667606", "eu-west-2": "764974769150", "eu-west-3": "659782779980",
-    "il-central-1": "898809789911", "me-central-1": "272398656194", "me-south-1": "801668240914",
-    "sa-east-1": "737474898029", "us-east-1": "683313688378", "us-east-2": "257758044811",
-    "us-west-1": "746614075791", "us-west-2": "246618743249",
-}  # fmt: skip
+REGISTRIES = Path(__file__).parents[4] / "seed-code/model-deploy/pipeline/registries.json"
+XGBOOST_ACCOUNTS: dict[str, str] = json.loads(REGISTRIES.read_text(encoding="utf-8"))
 # Played by the one XGBoost that is installed, whatever the version. 1.0 to 1.2 answer with commas
 # instead of lines: they are left out.
 XGBOOST_TAGS = frozenset(
