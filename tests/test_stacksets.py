@@ -46,6 +46,26 @@ def test_service_managed_sets_need_the_management_account_and_trusted_access(clo
         setting.data.activate_organizations_access()
 
 
+def test_a_delegate_who_may_not_ask_organizations_is_answered_as_if_it_were_none(cloud: Cloud) -> None:
+    Setting(cloud).trust()
+    iam = cloud.root(DATA, REGION).client("iam")
+    trusted = {"Effect": "Allow", "Principal": {"Service": "codebuild.amazonaws.com"}, "Action": "sts:AssumeRole"}
+    document = json.dumps({"Version": "2012-10-17", "Statement": trusted})
+    role = iam.create_role(RoleName="tests", AssumeRolePolicyDocument=document)["Role"]["Arn"]
+    client = cloud.service_role(role, "s", "codebuild.amazonaws.com", REGION).client("cloudformation")
+
+    def allow(*actions: str) -> None:
+        document = {"Version": "2012-10-17", "Statement": {"Effect": "Allow", "Action": actions, "Resource": "*"}}
+        iam.put_role_policy(RoleName="tests", PolicyName="p", PolicyDocument=json.dumps(document))
+
+    allow("cloudformation:ListStackSets")
+    with pytest.raises(ClientError, match=r"not a delegated administrator .*:ListDelegatedAdmin"):
+        client.list_stack_sets(CallAs="DELEGATED_ADMIN")
+    assert client.list_stack_sets(CallAs="SELF")["Summaries"] == []
+    allow("cloudformation:ListStackSets", "organizations:ListDelegatedAdministrators")
+    assert client.list_stack_sets(CallAs="DELEGATED_ADMIN")["Summaries"] == []
+
+
 def test_a_delegates_set_belongs_to_the_management_account(cloud: Cloud) -> None:
     setting = Setting(cloud).trust()
     create(setting.data, CallAs="DELEGATED_ADMIN")

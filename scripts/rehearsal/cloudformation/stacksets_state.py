@@ -15,6 +15,7 @@ from scripts.rehearsal.calls import Call
 from scripts.rehearsal.cloud import Cloud, arn
 from scripts.rehearsal.errors import AwsError
 from scripts.rehearsal.services import organizations
+from scripts.rehearsal.services.permit import permit
 
 MOST_SETS = 1000  # stack sets in an administrator account (User Guide, "Understand CloudFormation quotas")
 MOST_INSTANCES = 100_000  # stack instances of a set (the same page)
@@ -138,17 +139,21 @@ def sets_of(cloud: Cloud, owner: str, region: str) -> StackSets:
 def owner_of(call: Call) -> str:
     """Whose sets the call speaks of: CallAs SELF the caller's, DELEGATED_ADMIN the organization's.
 
-    API Reference, CreateStackSet: CallAs. AwsError unless the caller is a registered administrator.
+    API Reference, CreateStackSet: CallAs. AwsError unless the caller is a registered administrator and may ask
+    Organizations for them (User Guide, "Register a delegated administrator member account"): AWS gives the same
+    answer to both (github.com/hashicorp/terraform-provider-aws, pull request 37069).
     """
     if call.params.get("CallAs", "SELF") != "DELEGATED_ADMIN":
         return call.account
     management = organizations.management_of(call.account)
+    refusal = "Account used is not a delegated administrator"
     if not management or not organizations.is_delegated(management, call.account, organizations.STACK_SETS):
-        raise AwsError(
-            "ValidationError",
-            f"Account {call.account} is not a delegated administrator: CallAs DELEGATED_ADMIN needs an account that "
-            f"is registered as a delegated administrator of {organizations.STACK_SETS}",
-        )
+        raise AwsError("ValidationError", f"{refusal} ({call.account}, of {organizations.STACK_SETS})")
+    try:
+        session = call.cloud.session_for(call.principal, call.region)
+        permit(session, "organizations:ListDelegatedAdministrators", "*")
+    except AwsError as error:
+        raise AwsError("ValidationError", f"{refusal} ({error.message})") from error
     return management
 
 
