@@ -2,8 +2,8 @@
 
 In this order: an organization with all features (made only with --create-organization), trusted access of
 CloudFormation stack sets, the delegated administrator, the units, the accounts (made with --create-accounts,
-invited with --invite), template 10 in the data science account (and 11 in every further
-region of endpoints), template 20 in every target account.
+invited with --invite), template 10 in the data science account (and 11 in every further region of endpoints),
+template 20 in every target account.
 
 Run with credentials of the management account, which may do all of it, or of the data science account, which
 does what it may; what is left is listed with the account and the command. Accounts are entered through the role

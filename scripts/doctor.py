@@ -21,7 +21,7 @@ from botocore import xform_name
 from botocore.exceptions import ClientError
 
 from scripts.bundle import environment, pack, publishing
-from scripts.bundle.connect import Connection, add_options, connect
+from scripts.bundle.connect import Connection, add_options, connect, elsewhere
 from scripts.bundle.console import UserError, paint, run, say
 from scripts.bundle.doctor import report, snapshot
 from scripts.bundle.doctor.findings import Finding, Request, examine
@@ -40,9 +40,9 @@ def bundle_in(folder: Path, settings: Environment, connection: Connection) -> pa
         return None
 
 
-def look(reader: Reader, settings: Environment, bundle: pack.Bundle | None, project: str) -> list[Finding]:
+def look(reader: Reader, settings: Environment, bundle: pack.Bundle | None, project: str, typed: str) -> list[Finding]:
     reader.notes.clear()
-    return examine(snapshot.gather(reader, settings, bundle, project))
+    return examine(snapshot.gather(reader, settings, bundle, project, typed))
 
 
 def mend(reader: Reader, findings: Sequence[Finding], dry_run: bool) -> bool:
@@ -72,9 +72,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     bundle = bundle_in(args.bundle, settings, connection)
     reader = Reader(connection)
     say(f"examining the installation of {args.environment}, {connection.region}, from account {connection.account}:")
-    findings = look(reader, settings, bundle, args.project)
+    findings = look(reader, settings, bundle, args.project, elsewhere(args))
     if args.fix and mend(reader, findings, args.dry_run):
-        findings = look(reader, settings, bundle, args.project)
+        findings = look(reader, settings, bundle, args.project, elsewhere(args))
     if args.json:
         print(json.dumps(report.as_data(findings, reader.notes), indent=2))
     else:

@@ -113,6 +113,11 @@ def summary(story: Story, outcome: str, seconds: float, failure: StoryFailed | N
     return told
 
 
+def interrupt(*_: object) -> None:
+    """What SIGTERM does: as Ctrl-C, which a shell takes from what it starts in the background."""
+    raise KeyboardInterrupt
+
+
 def keep(story: Story) -> None:
     """Say how to work on the embedded AWS, and wait for Ctrl-C."""
     cloud, setting = story.cloud, story.setting
@@ -129,8 +134,21 @@ def keep(story: Story) -> None:
         say(f"\n  # {who}")
         for name, value in session.environment().items():
             say(f"  export {name}={value}")
+    if story.environment_path.exists():
+        file, profiles = os.path.relpath(story.environment_path), story.folder / "aws-config"
+        engineers = {"data-science": setting.data_science, "management": setting.set_up_from}
+        profiles.write_text(
+            "".join(
+                sign_in(cloud, account, ENGINEER, story.region).profile(f"profile {name}")
+                for name, account in engineers.items()
+            )
+        )
+        say("\nFor the kit's own commands export this instead; its profiles are data-science and management:\n")
+        say(f"  export AWS_CONFIG_FILE={profiles.absolute()}")
+        say(f'  make status ARGS="--environment {file} --profile data-science"')
+        say(f'  make doctor ARGS="--environment {file} --profile management"')
     say("\nCtrl-C stops it.")
-    signal.signal(signal.SIGTERM, lambda *_: signal.raise_signal(signal.SIGINT))
+    signal.signal(signal.SIGTERM, interrupt)
     try:
         while True:
             time.sleep(3600)

@@ -159,7 +159,10 @@ def main(argv: Sequence[str] | None = None) -> int:
     if args.json:
         print(json.dumps({"projects": [one.as_data() for one in found]}, indent=2))
     elif found:
-        Console(width=None if sys.stdout.isatty() else 160).print(render(found, args.all))
+        console = Console(width=None if sys.stdout.isatty() else 160)
+        with console.capture() as shown:
+            console.print(render(found, args.all))
+        print("\n".join(line.rstrip() for line in shown.get().rstrip().splitlines()))
     return 0
 
 

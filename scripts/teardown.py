@@ -23,15 +23,18 @@ from scripts.bundle.console import UsageError, UserError, run, say, some
 from scripts.bundle.environment import Environment
 from scripts.bundle.orphans import Orphan
 from scripts.bundle.parts import Asked, Part, apply
+from scripts.bundle.sections import closest
 
 
 def look(by: Connection, home: Connection, settings: Environment, args: argparse.Namespace) -> list[Part]:
     """Everything that is to be deleted or retained, in order."""
     asked = Asked(args.model_group, args.empty_buckets, args.logs)
     call_as, regions = settings.stack_set_administrator, teardown_kit.regions(settings)
-    wanted = [p for p in teardown.every(home, settings.catalog.product) if args.project in {None, p.name}]
+    there = teardown.every(home, settings.catalog.product)
+    wanted = [p for p in there if args.project in {None, p.name}]
     if args.project and not wanted and not (wanted := teardown.lone_group(home, args.project)):
-        say(f"  no project {args.project} in account {home.account}, {home.region}, and nothing left of one")
+        near = closest(args.project, [project.name for project in there])
+        say(f"  no project {args.project} in account {home.account}, {home.region}, and nothing left of one{near}")
     parts: list[Part] = []
     for project in wanted:
         parts += teardown.project_parts(home, project, call_as)
@@ -65,7 +68,10 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--logs", action="store_true", help="delete the builds' logs and test reports too")
     args = parser.parse_args(argv)
     if sum(map(bool, (args.project, args.everything, args.orphans))) != 1:
-        raise UsageError("name one of --project NAME, --everything and --orphans")
+        raise UsageError(
+            "name one of --project NAME (PROJECT=NAME of make), --everything (EVERYTHING=1) and --orphans "
+            "(ARGS=--orphans)"
+        )
     settings = environment.load(args.environment)
     by = connect(settings, args.profile, args.region)
     home = enter(by, settings.accounts.data_science, settings.roles.access)

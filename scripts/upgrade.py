@@ -71,7 +71,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         prog="python -m scripts.upgrade", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     add_options(parser)
-    parser.add_argument("--project", metavar="NAME", required=True)
+    parser.add_argument("--project", metavar="NAME", required=True, help="the project to upgrade")
     parser.add_argument("--to", metavar="VERSION", help="default: the version that new projects are made from")
     parser.add_argument(
         "--set", action="append", default=[], metavar="NAME=VALUE", help="another value for a parameter; repeatable"

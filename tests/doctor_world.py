@@ -125,7 +125,7 @@ class World:
         """What the examination finds."""
         settings = environment.load(self.story.environment_path)
         with signed_in(self.engineer(self.management)):
-            return doctor.look(reader, settings, self.bundle, project)
+            return doctor.look(reader, settings, self.bundle, project, "")
 
     def begin(self, reader: Reader, project: str = "") -> Snapshot:
         """A snapshot that reads its facts when they are first looked at."""

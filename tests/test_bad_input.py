@@ -14,6 +14,7 @@ from pathlib import Path
 
 import pytest
 from botocore.config import Config
+from botocore.exceptions import BotoCoreError, SSOTokenLoadError, TokenRetrievalError
 
 from scripts import accounts, package, publish, rehearse
 from scripts.bundle import connect, console, pack
@@ -197,7 +198,25 @@ def test_credentials_that_aws_does_not_know_are_told(world: World, terminal: Ter
     terminal.sign_in(engineer(world))
     terminal.patch.setenv("AWS_ACCESS_KEY_ID", "AKIAIOSFODNN7EXAMPLE")
     told = terminal.refuses("accounts", "--environment", world.environment())
-    assert "These credentials are not known to AWS: check the profile" in told
+    assert "invalid. These credentials are not known to AWS: check the profile" in told
+
+
+def test_what_the_credentials_may_not_do_is_told_with_what_to_do(world: World, terminal: Terminal) -> None:
+    terminal.sign_in(people.studio(world.cloud, world.setting))
+    told = terminal.refuses("accounts", "--environment", world.environment())
+    assert "AccessDenied" in told
+    assert "organizations:DescribeOrganization" in told
+    assert told.endswith("use others (--profile NAME), or have an administrator grant it\n")
+
+
+@pytest.mark.parametrize(
+    "error",
+    [SSOTokenLoadError(error_msg="no token"), TokenRetrievalError(provider="sso", error_msg="it has expired.")],
+)
+def test_a_sign_in_that_has_run_out_is_told_with_how_to_sign_in_again(error: BotoCoreError) -> None:
+    told = console.explain(error)
+    assert ".." not in told
+    assert told.endswith(". Sign in again: aws sso login, with --profile NAME where you use one")
 
 
 @pytest.mark.parametrize("command", ["publish", "accounts"])

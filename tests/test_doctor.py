@@ -103,6 +103,21 @@ def test_a_finding_says_what_where_why_and_what_to_do(world: World) -> None:
     assert "1 stops a deployment, 0 warnings, 0 notes" in text
 
 
+def test_the_commands_in_the_fixes_name_the_file_and_the_region_that_were_typed(world: World) -> None:
+    code, text = world.typed("--region", "eu-west-1")
+    assert code == 1
+    typed = f"--environment {world.story.environment_path} --region eu-west-1"
+    assert f'make accounts ARGS="--profile management {typed}"' in text
+    assert f'make publish ARGS="--profile data-science {typed}"' in text
+
+
+def test_a_mistyped_project_is_told_with_the_one_that_is_meant_and_ends_with_1(world: World) -> None:
+    code, text = world.typed("--project", "iris-multi-1")
+    assert code == 1
+    assert "stops  project-absent" in text
+    assert "(did you mean iris-multi-01?)" in text
+
+
 def test_warnings_and_notes_do_not_stop(world: World) -> None:
     with CASES["model-key-rotation"].broken(world), CASES["quota-blue-green"].broken(world):
         code, told = world.doctor()
@@ -119,6 +134,8 @@ def test_from_the_data_science_account_the_targets_are_not_examined_and_it_is_sa
     [note] = told["not_examined"]
     assert note["what"] == "roles of 2 target accounts"
     assert note["who"] == "the management account 999999999999"
+    told_in_words = world.typed(by=world.engineer(world.account))[1]
+    assert told_in_words.endswith("checks, nothing found in what was examined; not examined: 1, named above\n")
 
 
 def test_the_data_science_account_sees_that_it_is_no_delegated_administrator(world: World) -> None:

@@ -17,7 +17,6 @@ import pytest
 
 from scripts.bundle import console, pack
 from scripts.rehearsal import setting as people
-from scripts.rehearsal.cloud import Session
 from scripts.rehearsal.server import EmbeddedAws
 from scripts.rehearsal.story import Story, play
 from tests.installation import PIPELINE_VARIABLE
@@ -97,19 +96,6 @@ def typed(line: str) -> list[tuple[str, list[str]]]:
     return [(word[word.index("-m") + 1], word[word.index("-m") + 2 :]) for word in words]
 
 
-def profile(name: str, session: Session) -> str:
-    """A profile of the AWS configuration file, as a person would have it, on the embedded AWS."""
-    keys = session.credentials
-    return (
-        f"[{name}]\n"
-        f"region = {session.region}\n"
-        f"endpoint_url = {session.cloud.endpoint}\n"
-        f"aws_access_key_id = {keys.access_key_id}\n"
-        f"aws_secret_access_key = {keys.secret_access_key}\n"
-        f"aws_session_token = {keys.session_token}\n"
-    )
-
-
 @pytest.fixture(scope="module")
 def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     """The folder of a user whose second version is live, and who has just changed the template."""
@@ -134,9 +120,9 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
         kms.disable_key_rotation(KeyId=kms.describe_key(KeyId=MODEL_KEY)["KeyMetadata"]["KeyId"])
         manager = people.sign_in(cloud, story.setting.management, people.ENGINEER, story.region)
         (folder / "aws-config").write_text(
-            profile("default", story.engineer)
-            + profile("profile data-science", story.engineer)
-            + profile("profile management", manager)
+            story.engineer.profile("default")
+            + story.engineer.profile("profile data-science")
+            + manager.profile("profile management")
         )
         for name in [name for name in os.environ if name.startswith("AWS_")]:
             patch.delenv(name)
@@ -175,3 +161,4 @@ def test_the_line_runs_as_it_is_shown(world: Path, line: str, monkeypatch: pytes
         print(told)
         assert status == (2 if line in NAMED_ONLY else 0), told
         assert out.getvalue() or err.getvalue()
+        assert [line for line in out.getvalue().splitlines() if line != line.rstrip()] == []

@@ -105,8 +105,16 @@ def test_broken_yaml_is_told_with_its_line() -> None:
 
 
 def test_a_missing_file_points_to_the_example(tmp_path: Path) -> None:
-    with pytest.raises(UserError, match=r"does not exist. Copy environment.example.yaml"):
-        environment.load(tmp_path / "environment.yaml")
+    with pytest.raises(UserError, match=r"eu.yaml does not exist. Copy environment.example.yaml to .*/eu.yaml and"):
+        environment.load(tmp_path / "eu.yaml")
+
+
+def test_a_file_that_cannot_be_read_is_told_in_plain_words(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match=r"cannot be read: Is a directory$"):
+        environment.load(tmp_path)
+    (tmp_path / "latin.yaml").write_bytes("owner: Zürich\n".encode("latin-1"))
+    with pytest.raises(UserError, match=r"latin.yaml cannot be read: it is not text in UTF-8$"):
+        environment.load(tmp_path / "latin.yaml")
 
 
 SELF_MANAGED = (

@@ -7,14 +7,20 @@ from __future__ import annotations
 
 import io
 import json
+import re
+import signal
 from collections.abc import Iterator
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 from rich.console import Console
 
 from scripts import permissions, rehearse
+from scripts.bundle import environment
+from scripts.bundle.connect import connect
+from scripts.bundle.doctor.reader import Reader
 from scripts.rehearsal import story as chapters
 from scripts.rehearsal.live import Shown
 from scripts.rehearsal.permissions import read_refusals, write_policies
@@ -100,6 +106,28 @@ def test_the_page_shows_the_whole_story(story: Story) -> None:
     assert len(facts.points) == 150
     assert sum(point.true == point.predicted for point in facts.points) > 140
     assert str(len(facts.requests)) in document
+
+
+def test_a_kept_rehearsal_has_profiles_for_the_kits_commands_and_ends_like_any_process(
+    story: Story, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    before = signal.getsignal(signal.SIGTERM)
+    waits = SimpleNamespace(sleep=lambda _: signal.raise_signal(signal.SIGTERM))
+    monkeypatch.setattr(rehearse, "time", waits)
+    rehearse.keep(story)
+    signal.signal(signal.SIGTERM, before)
+    told = capsys.readouterr().err
+    file = re.search(r"export AWS_CONFIG_FILE=(.+)", told)
+    assert file
+    assert re.search(r'make doctor ARGS="--environment \S+/environment.yaml --profile management"', told)
+    assert told.endswith("stopped\n")
+    monkeypatch.setenv("AWS_CONFIG_FILE", file.group(1))
+    settings = environment.load(story.environment_path)
+    for profile, account in (("data-science", story.setting.data_science), ("management", story.setting.management)):
+        connection = connect(settings, profile, None)
+        assert connection.account == account
+        asked = Reader(connection).client(account, "sts").get_caller_identity()  # with the profile's endpoint, too
+        assert asked["Account"] == account
 
 
 def test_the_view_in_a_terminal_shows_the_accounts_and_what_runs_in_them(story: Story) -> None:

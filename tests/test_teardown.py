@@ -13,7 +13,7 @@ import pytest
 from botocore.stub import Stubber
 
 from scripts import doctor
-from scripts.bundle import hosting, sharing, teardown_kit
+from scripts.bundle import hosting, parts, sharing, teardown_kit
 from scripts.bundle.console import UserError
 from scripts.bundle.doctor.merge import merged, without
 from scripts.bundle.orphans import Owners
@@ -323,6 +323,17 @@ def test_the_data_science_account_takes_a_project_down_and_says_where_it_did_not
     outcome = taken_down(whole, "--project", whole.story.project_name, by=whole.story.setting.data_science)
     assert outcome.codes == (0,), outcome.told
     assert outcome.told[0].count("not looked at") == 1
+
+
+def test_a_mistyped_project_is_told_with_the_one_that_is_meant(whole: Whole) -> None:
+    outcome = taken_down(whole, "--project", "iris-multi-1", "--dry-run")
+    assert outcome.codes == (0,), "as after a project was taken down"
+    assert "nothing left of one (did you mean iris-multi-01?)" in outcome.told[0]
+
+
+def test_why_an_account_was_not_looked_at_stands_on_one_line() -> None:
+    part = parts.unseen("log groups", "in 222222222222", UserError("it cannot be entered\nMissing: a statement"))
+    assert part.step.detail == "not looked at: it cannot be entered"
 
 
 def test_a_share_that_somebody_else_has_to_take_back_says_who() -> None:

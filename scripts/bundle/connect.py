@@ -11,6 +11,7 @@ time: it is meant for one resource whose rate is known to be met (AWS SDKs and T
 from __future__ import annotations
 
 import argparse
+import shlex
 import threading
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -46,6 +47,12 @@ def add_options(parser: argparse.ArgumentParser, writes: bool = True) -> None:
     if writes:
         parser.add_argument("--dry-run", action="store_true", help="show the plan and change nothing")
     parser.add_argument("--json", action="store_true", help="print the plan or the result as JSON on stdout")
+
+
+def elsewhere(args: argparse.Namespace) -> str:
+    """The file and the region as they were typed, for a command that is told: " --environment eu.yaml", or ""."""
+    file = f" --environment {shlex.quote(str(args.environment))}" if args.environment != DEFAULT_FILE else ""
+    return file + (f" --region {args.region}" if args.region else "")
 
 
 @dataclass(frozen=True)

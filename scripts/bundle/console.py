@@ -18,10 +18,13 @@ from botocore.exceptions import (
     NoCredentialsError,
     PartialCredentialsError,
     ProfileNotFound,
+    SSOError,
+    TokenRetrievalError,
 )
 
 from scripts import leave
 
+DENIED = {"AccessDenied", "AccessDeniedException", "AuthorizationError", "UnauthorizedOperation"}
 INTERRUPTED = 130  # the exit code after Ctrl-C, as shells have it
 SOON, PROGRESS, PROGRESS_ON_TERMINAL = 1.0, 5.0, 0.1  # seconds before the first line of progress, and between two
 
@@ -123,11 +126,13 @@ def explain(error: Exception) -> str:
         return "no AWS credentials found. Name a profile (--profile NAME), or sign in (aws sso login, aws configure)"
     if isinstance(error, ProfileNotFound):
         return f"{error}. `aws configure list-profiles` shows those that exist"
+    if isinstance(error, (SSOError, TokenRetrievalError)):
+        return f"{str(error).rstrip('.')}. Sign in again: aws sso login, with --profile NAME where you use one"
     if isinstance(error, (EndpointConnectionError, ConnectionClosedError)):
         return f"{error}. Is the region spelt right, and the network reachable?"
     if isinstance(error, ClientError):
         code = error.response.get("Error", {}).get("Code", "")
-        message = error.response.get("Error", {}).get("Message", str(error))
+        message = error.response.get("Error", {}).get("Message", str(error)).rstrip(".")
         hint = ""
         if code in {"ExpiredToken", "ExpiredTokenException", "RequestExpired"}:
             hint = ". The credentials have expired: sign in again"
@@ -151,6 +156,8 @@ def run(main: Callable[[], int] | Callable[[Sequence[str] | None], int]) -> int:
         return 1
     except (BotoCoreError, ClientError) as error:
         say(f"{paint('error', '31')}: {explain(error)}")
+        if isinstance(error, ClientError) and error.response.get("Error", {}).get("Code", "") in DENIED:
+            say("These credentials lack that right: use others (--profile NAME), or have an administrator grant it")
         return 1
     except BrokenPipeError:
         sys.stderr.close()  # the reader of our output has gone, for example `| head`

@@ -473,7 +473,8 @@ def load(file: Path) -> Environment:
     try:
         text = file.read_text(encoding="utf-8")
     except FileNotFoundError as error:
-        raise UserError(f"{file} does not exist. Copy {EXAMPLE_FILE} to {DEFAULT_FILE} and fill it in") from error
+        raise UserError(f"{file} does not exist. Copy {EXAMPLE_FILE} to {file} and fill it in") from error
     except (OSError, UnicodeDecodeError) as error:
-        raise UserError(f"{file} cannot be read: {error}") from error
+        why = error.strerror if isinstance(error, OSError) else "it is not text in UTF-8"
+        raise UserError(f"{file} cannot be read: {why}") from error
     return parse(text, str(file))

@@ -51,7 +51,7 @@ def kept(kind: str, name: str, detail: str, cost: float = 0.0) -> Part:
 
 
 def unseen(kind: str, name: str, why: UserError) -> Part:
-    return Part(Step("keep", kind, name, f"not looked at: {why}"), blind=True)
+    return Part(Step("keep", kind, name, f"not looked at: {str(why).splitlines()[0]}"), blind=True)
 
 
 def apply(parts: list[Part]) -> None:

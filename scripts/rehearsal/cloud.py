@@ -57,6 +57,17 @@ class Session:
         """A botocore client that acts with these credentials."""
         return self.cloud.client(service, self.credentials, region or self.region)
 
+    def profile(self, name: str) -> str:
+        """A profile of the AWS configuration file that acts with these credentials on the embedded AWS."""
+        lines = {
+            "region": self.region,
+            "endpoint_url": self.cloud.endpoint,
+            "aws_access_key_id": self.credentials.access_key_id,
+            "aws_secret_access_key": self.credentials.secret_access_key,
+            "aws_session_token": self.credentials.session_token or "",
+        }
+        return "".join((f"[{name}]\n", *(f"{key} = {value}\n" for key, value in lines.items() if value)))
+
     def environment(self) -> dict[str, str]:
         """The variables that let another process act with these credentials on the embedded AWS."""
         variables = {

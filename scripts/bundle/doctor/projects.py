@@ -18,6 +18,7 @@ from scripts.bundle.doctor.organization import STAGES
 from scripts.bundle.doctor.reader import UNREAD, NotExamined, Reader, known
 from scripts.bundle.doctor.targets import role_name
 from scripts.bundle.environment import Environment
+from scripts.bundle.sections import closest
 from scripts.bundle.together import together
 
 if TYPE_CHECKING:
@@ -273,16 +274,18 @@ def project_failed(it: Snapshot) -> Iterator[Place]:
 
 @finding(
     "project-absent",
-    "warns",
+    "stops",
     "There is no project of this name",
-    "Only the project named with --project is examined.",
+    "Only the project named with --project is examined, so none was.",
 )
 def project_absent(it: Snapshot) -> Iterator[Place]:
     if it.only and known(it.projects) and not it.projects:
+        listed = it.reader.pages(it.account, "sagemaker", "ListProjects", "ProjectSummaryList")
+        names = [item["ProjectName"] for item in listed or []]
         yield here(
             it,
             f"project {it.only}",
-            "the kit's product made no project of this name",
+            f"nothing was made from the kit under this name{closest(it.only, names)}",
             "aws sagemaker list-projects shows those that are",
         )
 
@@ -380,7 +383,7 @@ def parameter_place(it: Snapshot, project: Project, name: str, value: str, wante
 
 def upgrade(it: Snapshot, project: Project, options: str = "") -> str:
     """The command that updates a project with all of its parameters; it goes to the newest version by itself."""
-    return f'make upgrade PROJECT={project.name} ARGS="{f"--profile {it.profile} {options}".strip()}"'
+    return f'make upgrade PROJECT={project.name} ARGS="{f"--profile {it.profile}{it.typed} {options}".strip()}"'
 
 
 @finding(

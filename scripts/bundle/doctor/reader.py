@@ -63,7 +63,8 @@ class Reader:
     def __init__(self, connection: Connection) -> None:
         self.connection = connection
         self.notes: dict[NotExamined, None] = {}
-        self._core = botocore.session.Session()
+        profile, there = connection.session.profile_name, connection.session.available_profiles
+        self._core = botocore.session.Session(profile=profile if profile in there else None)  # its other settings too
         self._entered: dict[str, dict[str, Any]] = {connection.account: own_keys(connection)}
         self._clients: dict[tuple[str, str, str], Any] = {}
         self._lock = threading.Lock()

@@ -31,16 +31,18 @@ def lines(findings: Sequence[Finding], left_out: Iterable[NotExamined]) -> list[
         first, *rest = found.fix.splitlines()
         told.append(f"       {'mended by --fix' if place.request else 'to do'}: {first}")
         told += [f"         {line}" for line in rest]
+    left_out = list(left_out)
     for note in left_out:
         told.append(f"not examined: {note.what} ({note.account}): needs {note.needs}. Who has that: {note.who}")
-    told.append(total(findings))
+    told.append(total(findings, len(left_out)))
     return told
 
 
-def total(findings: Sequence[Finding]) -> str:
+def total(findings: Sequence[Finding], left_out: int = 0) -> str:
     count = {severity: sum(f.check.severity == severity for f in findings) for severity in SEVERITIES}
     if not findings:
-        return f"{len(CHECKS)} checks, nothing found"
+        seen = f" in what was examined; not examined: {left_out}, named above" if left_out else ""
+        return f"{len(CHECKS)} checks, nothing found{seen}"
     safe = sum(f.place.request is not None for f in findings)
     told = ", ".join(
         f"{number} {one if number == 1 else many}"

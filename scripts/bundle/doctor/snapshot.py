@@ -53,10 +53,12 @@ SEED = "seed-code/model-deploy/{}-config.json"
 
 
 class Snapshot:
-    """The facts that these credentials may read. only: the one project to examine."""
+    """The facts that these credentials may read. only: the one project to examine; typed: options of its commands."""
 
-    def __init__(self, reader: Reader, settings: Environment, bundle: pack.Bundle | None, only: str = "") -> None:
-        self.reader, self.settings, self.only = reader, settings, only
+    def __init__(
+        self, reader: Reader, settings: Environment, bundle: pack.Bundle | None, only: str = "", typed: str = ""
+    ) -> None:
+        self.reader, self.settings, self.only, self.typed = reader, settings, only, typed
         self.region, self.partition = reader.region, reader.connection.partition
         self.reader_account = reader.account
         self.built = bundle
@@ -83,11 +85,11 @@ class Snapshot:
     @property
     def make_accounts(self) -> str:
         """The command that makes the kit's stacks and roles, with the credentials that enter every account."""
-        return f'make accounts ARGS="--profile {"data-science" if self.alone else "management"}"'
+        return f'make accounts ARGS="--profile {"data-science" if self.alone else "management"}{self.typed}"'
 
     @property
     def make_publish(self) -> str:
-        return f'make publish ARGS="--profile {self.profile}"'
+        return f'make publish ARGS="--profile {self.profile}{self.typed}"'
 
     @property
     def bundle(self) -> pack.Bundle | None:
@@ -166,15 +168,19 @@ class Snapshot:
         return further.gather(self.reader, self.settings, self.projects)
 
 
-def begin(reader: Reader, settings: Environment, bundle: pack.Bundle | None, only: str = "") -> Snapshot:
+def begin(
+    reader: Reader, settings: Environment, bundle: pack.Bundle | None, only: str = "", typed: str = ""
+) -> Snapshot:
     """A snapshot that has nothing yet, of the accounts that these credentials reach."""
     enter_data_science(reader, settings)
-    return Snapshot(reader, settings, bundle, only)
+    return Snapshot(reader, settings, bundle, only, typed)
 
 
-def gather(reader: Reader, settings: Environment, bundle: pack.Bundle | None, only: str = "") -> Snapshot:
+def gather(
+    reader: Reader, settings: Environment, bundle: pack.Bundle | None, only: str = "", typed: str = ""
+) -> Snapshot:
     """Every fact, as many at the same time as do not wait for each other."""
-    it = begin(reader, settings, bundle, only)
+    it = begin(reader, settings, bundle, only, typed)
     together([partial(getattr, it, subject) for subject in FIRST])
     for subject in THEN:
         getattr(it, subject)
