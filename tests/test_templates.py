@@ -48,9 +48,10 @@ def test_the_endpoint_template_is_fit_for_stack_sets() -> None:
     assert list(promises.fit_for_stack_sets(template(50))) == []
 
 
-def test_a_service_managed_stack_set_takes_the_endpoint_template_whole() -> None:
-    """TemplateBody of AWS::CloudFormation::StackSet holds at most 51,200 bytes; we stay below even that."""
-    assert len(template(50).text.encode()) < 51_200
+def test_a_template_that_goes_into_a_request_fits_there() -> None:
+    """TemplateBody of a request and of AWS::CloudFormation::StackSet holds at most 51,200 bytes."""
+    for number in (10, 11, 20, 21, 50):
+        assert len(template(number).text.encode()) < 51_200
 
 
 def test_the_stage_passes_every_endpoint_setting_on_unchanged() -> None:
