@@ -91,6 +91,21 @@ def test_moto_makes_accounts_with_the_id_generator_that_is_replaced() -> None:
     assert hasattr(models.organizations_backends, "master_accounts")
 
 
+def test_lists_give_twenty_a_page(cloud: Cloud) -> None:
+    client = management(cloud)
+    for number in range(41):
+        client.create_account(AccountName=f"a{number}", Email=f"a{number}@example.com")
+        client.invite_account_to_organization(Target={"Id": f"{number:012}", "Type": "ACCOUNT"})
+    for operation, member in (
+        ("list_accounts", "Accounts"),
+        ("list_create_account_status", "CreateAccountStatuses"),
+        ("list_handshakes_for_organization", "Handshakes"),
+    ):
+        listed = [page[member] for page in client.get_paginator(operation).paginate()]
+        assert [len(page) for page in listed[:2]] == [20, 20]
+        assert len({one["Id"] for page in listed for one in page}) == sum(map(len, listed)) >= 41
+
+
 def test_a_member_may_read_only_as_a_delegated_administrator(cloud: Cloud) -> None:
     client = management(cloud)
     account(client, "111111111111")
@@ -106,7 +121,7 @@ def test_a_member_may_read_only_as_a_delegated_administrator(cloud: Cloud) -> No
     assert {a["Id"] for a in member.list_accounts()["Accounts"]} == {MANAGEMENT, "111111111111", "222222222222"}
     root = member.list_roots()["Roots"][0]["Id"]
     assert len(member.list_accounts_for_parent(ParentId=root)["Accounts"]) == 3
-    assert member.describe_account(AccountId="222222222222")["Account"]["Status"] == "ACTIVE"
+    assert member.describe_account(AccountId="222222222222")["Account"]["State"] == "ACTIVE"
     registered = client.list_delegated_administrators(ServicePrincipal=STACK_SETS)["DelegatedAdministrators"]
     assert [admin["Id"] for admin in registered] == ["111111111111"]
     with pytest.raises(ClientError, match="AccessDeniedException"):
@@ -144,9 +159,10 @@ def test_an_invited_account_joins_when_it_accepts(cloud: Cloud) -> None:
         client.accept_handshake(HandshakeId=made["Id"])
     assert invited.accept_handshake(HandshakeId=made["Id"])["Handshake"]["State"] == "ACCEPTED"
     joined = client.describe_account(AccountId="333333333333")["Account"]
-    assert (joined["JoinedMethod"], joined["Status"]) == ("INVITED", "ACTIVE")
+    assert (joined["JoinedMethod"], joined["State"]) == ("INVITED", "ACTIVE")
     assert cloud.root("333333333333", REGION).client("iam").list_roles()["Roles"] == []
     with pytest.raises(ClientError, match="HandshakeAlreadyInState"):
         invited.decline_handshake(HandshakeId=made["Id"])
-    with pytest.raises(ClientError, match="AlreadyInOrganization"):
+    with pytest.raises(ClientError, match="HandshakeConstraintViolation") as refused:
         client.invite_account_to_organization(Target={"Id": "333333333333", "Type": "ACCOUNT"})
+    assert refused.value.response["Reason"] == "ALREADY_IN_AN_ORGANIZATION"  # type: ignore[typeddict-item]

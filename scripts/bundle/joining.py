@@ -19,7 +19,7 @@ from scripts.bundle import members
 from scripts.bundle.connect import Connection
 from scripts.bundle.console import FEW, Progress, UserError, counted, say, some
 from scripts.bundle.environment import Environment
-from scripts.bundle.organization import Asked, Seen, all_members, stages, write
+from scripts.bundle.organization import Asked, Seen, all_members, reason, stages, write
 from scripts.bundle.patience import until
 from scripts.bundle.plan import Step
 from scripts.bundle.projects import pages
@@ -27,16 +27,17 @@ from scripts.bundle.projects import pages
 MOST_AT_ONCE = 5  # "Number of member accounts you can create concurrently" (the page above)
 CREATION = 900.0  # seconds for an account to be made ("You might need to wait a few minutes", API Reference)
 AGAIN = "make accounts"
-# What is refused until tomorrow, or until AWS has raised a quota (API Reference, ConstraintViolationException and
+# What is refused for an hour or a day, or until AWS has raised a quota (API Reference, ConstraintViolationException and
 # HandshakeConstraintViolationException, Reason).
 QUOTAS = {
     "ACCOUNT_NUMBER_LIMIT_EXCEEDED": "the organization has as many accounts as its quota allows",
-    "ACCOUNT_CREATION_RATE_LIMIT_EXCEEDED": "AWS makes no more accounts for the organization today",
     "HANDSHAKE_RATE_LIMIT_EXCEEDED": "AWS sends no more invitations of the organization today",
 }
+TAKEN = "ALREADY_IN_AN_ORGANIZATION"
 THEN = (
-    "Wait until tomorrow, or ask for a higher quota (Service Quotas console in us-east-1, AWS Organizations, "
-    "Default maximum number of accounts); then run this command again: it goes on from here"
+    "Ask for a higher quota (Service Quotas console in us-east-1, AWS Organizations, Default maximum number of "
+    "accounts), or wait: for an hour where the organization is new, until tomorrow for invitations. "
+    "Then run this command again: it goes on from here"
 )
 
 
@@ -256,12 +257,19 @@ def arrive(
 
 def invite(organizations: Any, accounts: Sequence[str]) -> list[str]:
     """Invite accounts of somebody else's; what went wrong."""
-    known, problems = "DuplicateHandshakeException AlreadyInOrganizationException", []
+    problems: list[str] = []
     for number, account in enumerate(counted("accounts invited", accounts, len(accounts))):
         target = {"Id": account, "Type": "ACCOUNT"}
         try:
-            answer = write(organizations.invite_account_to_organization, known, Target=target)
+            answer = write(organizations.invite_account_to_organization, "DuplicateHandshakeException", Target=target)
         except ClientError as error:
+            if reason(error) == TAKEN:
+                problems.append(
+                    f"the account {account} of invited_accounts is in an organization already. If it is another one, "
+                    "it has to leave that first (`aws organizations leave-organization`, with its own credentials); "
+                    "then run this command again"
+                )
+                continue
             problems.append(
                 f"{over_quota(error)}: {len(accounts) - number} of invited_accounts are not invited. {THEN}"
             )
@@ -278,10 +286,9 @@ def invite(organizations: Any, accounts: Sequence[str]) -> list[str]:
 
 def over_quota(error: ClientError) -> str:
     """Which quota is met, in words; any other error is raised."""
-    reason = str(error.response.get("Reason", ""))
-    if reason not in QUOTAS:
+    if reason(error) not in QUOTAS:
         raise error
-    return QUOTAS[reason]
+    return QUOTAS[reason(error)]
 
 
 def move(organizations: Any, account: str, source: str, target: str) -> None:

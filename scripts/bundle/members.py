@@ -31,9 +31,14 @@ def accounts_beneath(organizations: Any, unit: str) -> tuple[Member, ...]:
     return active(all_beneath(organizations, there)) if there else ()
 
 
+def state(account: Mapping[str, Any]) -> str:
+    """ACTIVE, SUSPENDED …; State takes the place of Status, which ended in September 2026 (API Reference, Account)."""
+    return str(account.get("State") or account.get("Status", ""))
+
+
 def active(accounts: Iterable[Mapping[str, Any]]) -> tuple[Member, ...]:
     """The active ones of accounts as Organizations lists them, by id."""
-    found = [Member(account["Id"], account["Name"]) for account in accounts if account["Status"] == "ACTIVE"]
+    found = [Member(account["Id"], account["Name"]) for account in accounts if state(account) == "ACTIVE"]
     return tuple(sorted(found, key=lambda member: member.id))
 
 

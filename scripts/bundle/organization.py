@@ -20,6 +20,7 @@ from scripts.bundle.projects import pages
 STACK_SETS = "member.org.stacksets.cloudformation.amazonaws.com"
 SETTLING = 900.0  # seconds for an organization that is still being finalized
 PASSING = of("ConcurrentModificationException", "FinalizingOrganizationException", "TooManyRequestsException")
+AT_ONCE = "ACCOUNT_CREATION_RATE_LIMIT_EXCEEDED"  # "accounts that can be in progress at a time": somebody else's, too
 NO_ORGANIZATION, DENIED = of("AWSOrganizationsNotInUseException"), of("AccessDeniedException")
 
 
@@ -118,7 +119,7 @@ def look(connection: Connection, settings: Environment) -> Seen:
 
 def is_member(organizations: Any, account: str) -> bool:
     try:
-        return bool(organizations.describe_account(AccountId=account)["Account"]["Status"] == "ACTIVE")
+        return members.state(organizations.describe_account(AccountId=account)["Account"]) == "ACTIVE"
     except ClientError as error:
         if code(error) == "AccountNotFoundException":
             return False
@@ -165,10 +166,20 @@ def with_data_science(connection: Connection, settings: Environment) -> Environm
     return replace(settings, accounts=replace(settings.accounts, data_science=id))
 
 
+def reason(error: ClientError) -> str:
+    """Which constraint is violated (API Reference, ConstraintViolationException and the same of Handshake)."""
+    return str(error.response.get("Reason", ""))
+
+
+def passes(error: ClientError) -> bool:
+    """Whether the organization will take the request after a while."""
+    return PASSING(error) or reason(error) == AT_ONCE
+
+
 def write(operation: Any, done: str = "", **parameters: Any) -> Any:
     """One request, asked again while the organization is being finalized or changed; an error `done` says: it is so."""
     try:
-        return patiently("the organization", lambda: operation(**parameters), PASSING, SETTLING)
+        return patiently("the organization", lambda: operation(**parameters), passes, SETTLING)
     except ClientError as error:
         if done and code(error) in done.split():
             return None

@@ -17,7 +17,7 @@ from typing import Any
 
 from botocore.exceptions import ClientError
 
-from scripts.bundle import history, projects, publishing, retained, stacks
+from scripts.bundle import history, members, projects, publishing, retained, stacks
 from scripts.bundle.connect import Connection
 from scripts.bundle.console import UserError
 from scripts.bundle.parts import AGAIN, Asked, Part, deleted, if_there
@@ -43,7 +43,7 @@ class Organization:
             self.asked = True
             try:
                 listed = pages(connection.client("organizations"), "list_accounts", "Accounts")
-                self.active = {a["Id"] for a in listed if a.get("State", a.get("Status")) == "ACTIVE"}
+                self.active = {account["Id"] for account in listed if members.state(account) == "ACTIVE"}
             except ClientError:
                 self.active = None
         return self.active is not None and account not in self.active

@@ -12,6 +12,7 @@ from scripts.bundle.doctor.findings import Place, finding
 from scripts.bundle.doctor.reader import UNREAD, NotExamined, Reader, Unread, known
 from scripts.bundle.doctor.roles import EVERYTHING, role_session
 from scripts.bundle.environment import UNIT_ID, Environment
+from scripts.bundle.members import state
 from scripts.rehearsal.authorization.evaluator import AuthorizationRequest, Levels, Policies, decide
 from scripts.rehearsal.authorization.policies import Policy, parse
 
@@ -172,7 +173,7 @@ def accounts_of(reader: Reader, unit: str, parents: tuple[str, ...]) -> Iterator
     listed = reader.pages(reader.account, "organizations", "ListAccountsForParent", "Accounts", ParentId=unit)
     for account in listed or []:
         # State takes the place of Status since September 2025 (Organizations API Reference, "Account")
-        yield Account(account["Id"], account["Name"], account.get("State") or account["Status"], parents)
+        yield Account(account["Id"], account["Name"], state(account), parents)
     for child in children(reader, unit):
         yield from accounts_of(reader, child["Id"], (*parents, child["Id"]))
 
@@ -299,12 +300,12 @@ def delegation(it: Snapshot) -> Iterator[Place]:
 )
 def data_science_account(it: Snapshot) -> Iterator[Place]:
     answer, account = it.organization.data_science, it.settings.accounts.data_science
-    state = (answer["Account"].get("State") or answer["Account"]["Status"]) if answer else "not in it"
-    if known(answer) and state != "ACTIVE":
+    now = state(answer["Account"]) if answer else "not in it"
+    if known(answer) and now != "ACTIVE":
         yield Place(
             account,
             f"account {account}",
-            f"the account is {state}",
+            f"the account is {now}",
             f"invite it (aws organizations invite-account-to-organization --target Id={account},Type=ACCOUNT), "
             "or name another account in accounts.data_science",
         )

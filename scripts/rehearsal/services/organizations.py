@@ -33,10 +33,10 @@ ACCOUNT_ROLE = "OrganizationAccountAccessRole"
 ADMINISTRATOR_ACCESS = "arn:aws:iam::aws:policy/AdministratorAccess"
 MOST_ADMINISTRATORS = 5  # for stack sets (CloudFormation User Guide, "Register a delegated administrator")
 INVITATION_DAYS = 15
+PAGE = 20  # items of a list, at most (API Reference, MaxResults of each)
 
 READS = (
-    "DescribeAccount", "DescribeOrganizationalUnit", "DescribePolicy", "ListAccounts",
-    "ListAccountsForParent", "ListAWSServiceAccessForOrganization", "ListChildren",
+    "DescribeOrganizationalUnit", "DescribePolicy", "ListAWSServiceAccessForOrganization", "ListChildren",
     "ListDelegatedAdministrators", "ListDelegatedServicesForAccount", "ListOrganizationalUnitsForParent",
     "ListParents", "ListPolicies", "ListPoliciesForTarget", "ListRoots", "ListTagsForResource",
     "ListTargetsForPolicy",
@@ -51,6 +51,8 @@ WRITES = (
 organizations = Service("organizations", also_moto=("DescribeOrganization",), by_text=True)
 if STACK_SETS not in moto_models.FakeDelegatedAdministrator.SUPPORTED_SERVICES:
     moto_models.FakeDelegatedAdministrator.SUPPORTED_SERVICES.append(STACK_SETS)
+
+moto_utils.PAGINATION_MODEL["list_accounts"]["limit_default"] = PAGE
 
 _ids_lock = threading.Lock()
 # Who is told when an account has moved: (cloud, management, account, units above it before, and after)
@@ -170,6 +172,14 @@ def with_dates(value: Any, name: str = "") -> Any:
     return value
 
 
+def page(call: Call, member: str, items: list[dict[str, Any]]) -> dict[str, Any]:
+    token = str(call.params.get("NextToken", "0"))
+    if not token.isdigit():
+        raise AwsError("InvalidInputException", "You provided an invalid pagination token.")
+    end = int(token) + int(call.params.get("MaxResults", PAGE))
+    return {member: items[int(token) : end]} | ({"NextToken": str(end)} if end < len(items) else {})
+
+
 def management_for(call: Call, *, writes: bool) -> str:
     """The management account, if the caller may ask; AWS's refusal otherwise."""
     management = management_of(call.account)
@@ -183,6 +193,15 @@ def management_for(call: Call, *, writes: bool) -> str:
 @organizations.operation(*READS)
 def read(call: Call) -> dict[str, Any]:
     return through_moto(call, management_for(call, writes=False))
+
+
+@organizations.operation("DescribeAccount", "ListAccounts", "ListAccountsForParent")
+def read_accounts(call: Call) -> dict[str, Any]:
+    """With State and without Status ("will be retired on September 9, 2026": API Reference, Account)."""
+    answer = through_moto(call, management_for(call, writes=False))
+    for account in [answer["Account"]] if "Account" in answer else answer["Accounts"]:
+        account.pop("Status", None)
+    return answer
 
 
 @organizations.operation(*WRITES)
@@ -269,10 +288,11 @@ def describe_create_account_status(call: Call) -> dict[str, Any]:
 @organizations.operation("ListCreateAccountStatus")
 def list_create_account_status(call: Call) -> dict[str, Any]:
     management = management_for(call, writes=False)
-    answer = through_moto(call, management)
-    if not answer.get("NextToken") and "FAILED" in call.params.get("States", ["FAILED"]):
-        answer["CreateAccountStatuses"] += failed_creations(call, management).values()
-    return answer
+    made = [account.create_account_status["CreateAccountStatus"] for account in organization(management).accounts]
+    asked = call.params.get("States") or ["IN_PROGRESS", "SUCCEEDED", "FAILED"]
+    shown = [with_dates(status) for status in made if status["State"] in asked]
+    shown += failed_creations(call, management).values() if "FAILED" in asked else []
+    return page(call, "CreateAccountStatuses", shown)
 
 
 @contextmanager
@@ -348,7 +368,11 @@ def invite_account(call: Call) -> dict[str, Any]:
     if target["Type"] != "ACCOUNT":
         raise AwsError("InvalidInputException", "The embedded AWS invites by account id, not by e-mail address")
     if management_of(target["Id"]):
-        raise AwsError("AlreadyInOrganizationException", "The provided account is already a member of an organization.")
+        raise AwsError(
+            "HandshakeConstraintViolationException",
+            "The provided account is already a member of an organization.",
+            Reason="ALREADY_IN_AN_ORGANIZATION",
+        )
     asked = handshakes(call.cloud)
     if any(h.account == target["Id"] and h.management == management and h.state == "OPEN" for h in asked.values()):
         raise AwsError("DuplicateHandshakeException", "A handshake with the same action and target already exists.")
@@ -411,4 +435,5 @@ def list_handshakes_for_account(call: Call) -> dict[str, Any]:
 @organizations.operation("ListHandshakesForOrganization")
 def list_handshakes_for_organization(call: Call) -> dict[str, Any]:
     management = management_for(call, writes=False)
-    return {"Handshakes": [h.shown() for h in handshakes(call.cloud).values() if h.management == management]}
+    shown = [h.shown() for h in handshakes(call.cloud).values() if h.management == management]
+    return page(call, "Handshakes", shown)
