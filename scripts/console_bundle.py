@@ -15,7 +15,7 @@ import shutil
 from collections.abc import Sequence
 from pathlib import Path
 
-from scripts.bundle import by_hand, environment, pack, publishing
+from scripts.bundle import by_hand, catalog, defaults, environment, pack
 from scripts.bundle.connect import choose_region
 from scripts.bundle.console import UserError, run, say
 from scripts.bundle.environment import UNIT_ID
@@ -52,8 +52,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     built = pack.read_build(args.bundle)
     pack.check_fresh(built, pack.ROOT)
     region = choose_region(settings, args.region)
-    bundle = publishing.with_defaults(built, settings, region, unit_id)
-    want = publishing.wanted(settings, bundle, settings.accounts.data_science, region, partition(region))
+    bundle = defaults.with_defaults(built, settings, region, unit_id)
+    want = catalog.wanted(settings, bundle, settings.accounts.data_science, region, partition(region))
     output = args.output or args.bundle / "console"
     shutil.rmtree(output, ignore_errors=True)
     for name, content in by_hand.files(want, bundle).items():

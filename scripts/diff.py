@@ -18,7 +18,7 @@ import json
 from collections.abc import Sequence
 from pathlib import Path
 
-from scripts.bundle import differences, environment, pack, projects, publishing, upgrading, versions
+from scripts.bundle import defaults, differences, environment, pack, projects, upgrading, versions
 from scripts.bundle.connect import Connection, add_options, connect, require_account
 from scripts.bundle.console import UsageError, UserError, run, say
 from scripts.bundle.environment import Environment
@@ -33,7 +33,7 @@ def read(
 ) -> tuple[str, pack.Bundle]:
     """A version's full name and files."""
     if name == BUILD:
-        built = publishing.installed(pack.read_build(folder), settings, connection)
+        built = defaults.installed(pack.read_build(folder), settings, connection)
         return f"{built.name} (built, not published)", built
     version = versions.choose(known, name)
     return version.name, versions.content(connection, version.digest, version.name)

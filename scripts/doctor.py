@@ -20,7 +20,7 @@ from pathlib import Path
 from botocore import xform_name
 from botocore.exceptions import ClientError
 
-from scripts.bundle import environment, pack, publishing
+from scripts.bundle import defaults, environment, pack
 from scripts.bundle.connect import Connection, add_options, connect, elsewhere
 from scripts.bundle.console import UserError, paint, run, say
 from scripts.bundle.doctor import report, snapshot
@@ -34,7 +34,7 @@ def bundle_in(folder: Path, settings: Environment, connection: Connection) -> pa
     if not (folder / pack.MANIFEST).exists():
         return None
     try:
-        return publishing.installed(pack.read_build(folder), settings, connection)
+        return defaults.installed(pack.read_build(folder), settings, connection)
     except (ClientError, UserError) as error:
         say(f"  note: the published files are not compared with {folder}: {error}")
         return None

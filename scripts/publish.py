@@ -19,7 +19,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from scripts.bundle import environment, hosting, pack, plan, publishing
+from scripts.bundle import catalog, defaults, environment, hosting, pack, plan, publishing
 from scripts.bundle.connect import add_options, connect, require_account
 from scripts.bundle.console import run, say
 from scripts.bundle.plan import Step
@@ -44,10 +44,10 @@ def main(argv: Sequence[str] | None = None) -> int:
     pack.check_fresh(built, pack.ROOT)
     connection = connect(settings, args.profile, args.region)
     require_account(connection, settings.accounts.data_science, "accounts.data_science")
-    bundle = publishing.installed(built, settings, connection)
+    bundle = defaults.installed(built, settings, connection)
     to = args.to or settings.publishing.to
-    want = publishing.wanted(settings, bundle, connection.account, connection.region, connection.partition)
-    found = publishing.look(connection, want, catalog=to != "s3")
+    want = catalog.wanted(settings, bundle, connection.account, connection.region, connection.partition)
+    found = catalog.look(connection, want, catalog=to != "s3")
     steps = publishing.make_plan(want, found, catalog=to != "s3")
     hosted = (
         hosting.hosted(want, bundle, connection.partition, settings.studio.domain_id)

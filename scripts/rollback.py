@@ -17,7 +17,7 @@ import argparse
 import json
 from collections.abc import Sequence
 
-from scripts.bundle import environment, members, plan, projects, rollback
+from scripts.bundle import environment, members, plan, projects, rollback, stacks
 from scripts.bundle.connect import Connection, add_options, connect, require_account
 from scripts.bundle.console import UserError, run, say
 from scripts.bundle.environment import Environment
@@ -26,8 +26,8 @@ from scripts.bundle.projects import STAGES, Project
 
 def places(connection: Connection, settings: Environment, project: Project, stage: str) -> rollback.Places:
     """The accounts of the stage's unit as they are today, and the regions that the stage is deployed to."""
-    stack = projects.describe_stack(connection.client("cloudformation"), project.stack(stage)) or {}
-    values = projects.parameters(stack)
+    stack = stacks.describe_stack(connection.client("cloudformation"), project.stack(stage)) or {}
+    values = stacks.parameters(stack)
     unit = values.get("OrganizationalUnitId", "")
     regions = tuple(sorted(filter(None, values.get("Regions", "").split(","))))
     if not unit:

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from scripts import doctor
-from scripts.bundle import console, environment, pack, publishing
+from scripts.bundle import console, defaults, environment, pack
 from scripts.bundle.connect import connect
 from scripts.bundle.doctor import snapshot
 from scripts.bundle.doctor.findings import CHECKS, Finding, examine
@@ -188,7 +188,7 @@ def make_world(cloud: Cloud, folder: Path) -> World:
     world = World(story, pack.read_build(folder / "bundle"))
     settings = environment.load(story.environment_path)
     with signed_in(world.engineer(world.management)):
-        world.bundle = publishing.installed(world.bundle, settings, connect(settings, None, None))
+        world.bundle = defaults.installed(world.bundle, settings, connect(settings, None, None))
     register_version(world)
     for stage, unit in (("staging", "staging"), ("production", "prod")):
         make_stage(world, stage, story.setting.units[unit])

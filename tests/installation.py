@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from scripts import package
-from scripts.bundle import console, hosting, pack, publishing
+from scripts.bundle import catalog, console, hosting, pack
 from scripts.rehearsal import setting as people
 from scripts.rehearsal import story as chapters
 from scripts.rehearsal.cloud import Cloud, Session
@@ -118,7 +118,7 @@ class Installation:
     def hosted_project(self, name: str, version: str, **provider: str) -> dict[str, Any]:
         """A project from the template in S3, made by the data scientist: what DescribeProject says in the end."""
         sagemaker = self.story.scientist.client("sagemaker")
-        bucket = publishing.bundle_bucket(self.account, self.story.region)
+        bucket = catalog.bundle_bucket(self.account, self.story.region)
         wanted = {
             "TemplateName": hosting.TEMPLATE_NAME,
             "TemplateURL": f"https://{bucket}.s3.{self.story.region}.amazonaws.com/{hosting.template_key(version)}",

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 import pytest
 from botocore.exceptions import ClientError
 
-from scripts.bundle import hosting, publishing
+from scripts.bundle import catalog, hosting
 from scripts.rehearsal.server import EmbeddedAws
 from tests.installation import Installation
 
@@ -22,7 +22,7 @@ def kit(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Installation]:
 
 
 def bucket(kit: Installation) -> str:
-    return publishing.bundle_bucket(kit.account, kit.story.region)
+    return catalog.bundle_bucket(kit.account, kit.story.region)
 
 
 def visible(kit: Installation) -> dict[str, bool]:

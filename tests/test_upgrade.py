@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from scripts.bundle import hosting, pack, publishing
+from scripts.bundle import catalog, hosting, pack
 from scripts.rehearsal.server import EmbeddedAws
 from scripts.rehearsal.story import checkout
 from tests.installation import Installation
@@ -188,7 +188,7 @@ def test_an_upgrade_that_cannot_even_be_rolled_back_is_told_with_the_way_on(kit:
     """The launch role loses the right that the update needs, and its rollback too."""
     root = kit.cloud.root(kit.account, kit.story.region)
     deny = {"Effect": "Deny", "Action": "codebuild:UpdateProject", "Resource": "*"}
-    role = publishing.LAUNCH_ROLE.rsplit("/", 1)[1]
+    role = catalog.LAUNCH_ROLE.rsplit("/", 1)[1]
     document = json.dumps({"Version": "2012-10-17", "Statement": [deny]})
     root.client("iam").put_role_policy(RoleName=role, PolicyName="less", PolicyDocument=document)
     try:

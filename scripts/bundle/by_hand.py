@@ -12,13 +12,12 @@ from pathlib import Path
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from scripts.bundle import pack
+from scripts.bundle.catalog import STUDIO_TAG, Wanted
 from scripts.bundle.publishing import (
     CONSTRAINT_DESCRIPTION,
     PORTFOLIO_DESCRIPTION,
     PRODUCT_DESCRIPTION,
     PROVISIONING_TAG,
-    STUDIO_TAG,
-    Wanted,
 )
 
 PAGE = "index.html"

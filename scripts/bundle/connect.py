@@ -13,7 +13,7 @@ from __future__ import annotations
 import argparse
 import shlex
 import threading
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -138,3 +138,9 @@ def assume(connection: Connection, account: str, role: str, session_name: str) -
         "aws_session_token": given["SessionToken"],
     }
     return Connection(connection.session, account, connection.region, keys=keys)
+
+
+def pages(client: Any, operation: str, member: str, **request: Any) -> Iterator[Any]:
+    """Every item of every page of an operation."""
+    for page in client.get_paginator(operation).paginate(**request):
+        yield from page.get(member, [])

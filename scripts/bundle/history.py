@@ -11,7 +11,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from scripts.bundle.projects import DEPLOY_STAGE, pages
+from scripts.bundle.connect import pages
+from scripts.bundle.projects import DEPLOY_STAGE
 
 NOTHING = {"", "none"}
 ENDED = {"Succeeded", "Failed", "Stopped", "Superseded", "Cancelled"}

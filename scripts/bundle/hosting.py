@@ -17,10 +17,11 @@ from typing import Any
 from botocore.exceptions import ClientError
 
 from scripts.bundle import pack
-from scripts.bundle.connect import Connection
+from scripts.bundle.catalog import STUDIO_TAG, Wanted
+from scripts.bundle.connect import Connection, pages
 from scripts.bundle.console import UserError, say
 from scripts.bundle.plan import Action, Step
-from scripts.bundle.publishing import PROVISIONING_TAG, STUDIO_TAG, Wanted, pages
+from scripts.bundle.publishing import PROVISIONING_TAG
 
 PREFIX = "project-templates/"  # of their own, so that Studio lists nothing else of the bucket
 TEMPLATE_NAME = "multi-account-deployment"  # in CreateProject: at most 32 letters, digits or hyphens

@@ -16,13 +16,12 @@ from typing import Any
 from botocore.exceptions import ClientError
 
 from scripts.bundle import members
-from scripts.bundle.connect import Connection
+from scripts.bundle.connect import Connection, pages
 from scripts.bundle.console import FEW, Progress, UserError, counted, say, some
 from scripts.bundle.environment import Environment
 from scripts.bundle.organization import Asked, Seen, all_members, reason, stages, write
 from scripts.bundle.patience import until
 from scripts.bundle.plan import Step
-from scripts.bundle.projects import pages
 
 MOST_AT_ONCE = 5  # "Number of member accounts you can create concurrently" (the page above)
 CREATION = 900.0  # seconds for an account to be made ("You might need to wait a few minutes", API Reference)

@@ -9,9 +9,9 @@ from typing import Any
 
 from botocore.exceptions import ClientError
 
+from scripts.bundle.connect import pages
 from scripts.bundle.console import UserError, counted
 from scripts.bundle.environment import UNIT_ID
-from scripts.bundle.projects import pages
 
 
 @dataclass(frozen=True)

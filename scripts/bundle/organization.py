@@ -11,11 +11,10 @@ from typing import Any
 from botocore.exceptions import ClientError
 
 from scripts.bundle import members
-from scripts.bundle.connect import Connection
+from scripts.bundle.connect import Connection, pages
 from scripts.bundle.console import UserError, counted
 from scripts.bundle.environment import Environment
 from scripts.bundle.patience import code, of, patiently
-from scripts.bundle.projects import pages
 
 STACK_SETS = "member.org.stacksets.cloudformation.amazonaws.com"
 SETTLING = 900.0  # seconds for an organization that is still being finalized
@@ -127,8 +126,10 @@ def is_member(organizations: Any, account: str) -> bool:
 
 
 def stack_set_administrators(organizations: Any) -> tuple[str, ...]:
-    pages = organizations.get_paginator("list_delegated_administrators").paginate(ServicePrincipal=STACK_SETS)
-    return tuple(str(found["Id"]) for page in pages for found in page["DelegatedAdministrators"])
+    found = pages(
+        organizations, "list_delegated_administrators", "DelegatedAdministrators", ServicePrincipal=STACK_SETS
+    )
+    return tuple(str(one["Id"]) for one in found)
 
 
 def stages(settings: Environment) -> tuple[str, str]:

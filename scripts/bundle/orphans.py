@@ -15,11 +15,10 @@ from typing import Any
 
 from botocore.exceptions import ClientError
 
-from scripts.bundle import projects, retained, teardown_kit
-from scripts.bundle.connect import Connection, enter
+from scripts.bundle import projects, retained, stacks, teardown_kit
+from scripts.bundle.connect import Connection, enter, pages
 from scripts.bundle.console import UserError, explain, some
 from scripts.bundle.environment import Environment
-from scripts.bundle.projects import pages
 from scripts.bundle.teardown import ID, bucket_tags, elsewhere
 from scripts.bundle.together import together
 
@@ -78,7 +77,7 @@ class Owners:
 
 def look(by: Connection, home: Connection, settings: Environment) -> tuple[list[Orphan], dict[str, str]]:
     """The orphans of every account and region; and the places where these credentials could not look, with why."""
-    kit = projects.describe_stack(home.client("cloudformation"), teardown_kit.DATA_SCIENCE) is not None
+    kit = stacks.describe_stack(home.client("cloudformation"), teardown_kit.DATA_SCIENCE) is not None
     owners, blind = Owners(projects.ids(home), kit, home.account), dict[str, str]()
     try:
         accounts = teardown_kit.target_accounts(home, settings)

@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from botocore.exceptions import ClientError
-
-from scripts.bundle.connect import Connection
+from scripts.bundle.connect import Connection, pages
 from scripts.bundle.console import UserError
 from scripts.bundle.sections import closest
+from scripts.bundle.stacks import describe_stack, parameters
 
 STAGES = ("staging", "prod")
 DEPLOY_STAGE = {"staging": "DeployStaging", "prod": "DeployProd"}  # in the pipeline of templates/30-project.yaml
@@ -106,27 +104,6 @@ def one(connection: Connection, name: str) -> Project:
     if len(found) > 1:
         found.sort(key=lambda project: not project.status)  # the living one before what is left of a former one
     return found[0]
-
-
-def pages(client: Any, operation: str, member: str, **request: Any) -> Iterator[dict[str, Any]]:
-    """Every item of every page of an operation."""
-    for page in client.get_paginator(operation).paginate(**request):
-        yield from page[member]
-
-
-def describe_stack(cloudformation: Any, name: str) -> dict[str, Any] | None:
-    """A stack as DescribeStacks shows it; None when there is none."""
-    try:
-        stack: dict[str, Any] = cloudformation.describe_stacks(StackName=name)["Stacks"][0]
-    except ClientError as error:
-        if "does not exist" in str(error):
-            return None
-        raise
-    return stack
-
-
-def parameters(stack: dict[str, Any]) -> dict[str, str]:
-    return {p["ParameterKey"]: p.get("ParameterValue", "") for p in stack.get("Parameters", [])}
 
 
 def call_as(stack: dict[str, Any]) -> str:

@@ -15,10 +15,10 @@ from typing import Any
 
 from botocore.exceptions import ClientError
 
-from scripts.bundle.connect import Connection
+from scripts.bundle.connect import Connection, pages
 from scripts.bundle.console import UserError
 from scripts.bundle.parts import Asked, Part, deleted, if_there, kept, removal
-from scripts.bundle.projects import Project, pages
+from scripts.bundle.projects import Project
 
 S3_GB_MONTH, LOGS_GB_MONTH, KEY_MONTH = 0.023, 0.03, 1.00
 MOST_ROTATIONS = 2  # of a key, that are charged for
@@ -92,8 +92,8 @@ def artifacts(connection: Connection, project: Project, asked: Asked) -> Iterato
 def folders(connection: Connection) -> list[str]:
     """The folders of the region's model bucket: one for each project that has put something there."""
     request = {"Bucket": model_bucket(connection), "Delimiter": "/", "ExpectedBucketOwner": connection.account}
-    listed = connection.client("s3").get_paginator("list_objects_v2").paginate
-    found = if_there(lambda: [one["Prefix"] for page in listed(**request) for one in page.get("CommonPrefixes", [])])
+    s3 = connection.client("s3")
+    found = if_there(lambda: [one["Prefix"] for one in pages(s3, "list_objects_v2", "CommonPrefixes", **request)])
     return found or []
 
 

@@ -18,12 +18,13 @@ from typing import Any
 from botocore.exceptions import ClientError
 
 from scripts.bundle import history, status
-from scripts.bundle.connect import Connection
+from scripts.bundle.connect import Connection, pages
 from scripts.bundle.console import FEW, UserError, say, some
 from scripts.bundle.history import Execution
 from scripts.bundle.patience import until
 from scripts.bundle.plan import Step
-from scripts.bundle.projects import DEPLOY_STAGE, Project, describe_stack, pages, parameters, version_number
+from scripts.bundle.projects import DEPLOY_STAGE, Project, version_number
+from scripts.bundle.stacks import describe_stack, parameters
 from scripts.bundle.status import BUSY
 
 PATIENCE = 6 * 3600.0  # seconds: a canary bakes for up to an hour in each of its steps

@@ -17,11 +17,11 @@ from pathlib import Path
 from botocore.exceptions import ClientError
 
 from scripts.bundle import pack, versions
+from scripts.bundle.catalog import bundle_bucket
 from scripts.bundle.connect import Connection
 from scripts.bundle.console import UserError
 from scripts.bundle.environment import Environment
 from scripts.bundle.plan import Step
-from scripts.bundle.publishing import bundle_bucket
 from scripts.bundle.versions import Provisioned
 
 BRANCH = "main"

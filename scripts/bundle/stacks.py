@@ -9,6 +9,7 @@ from typing import Any
 
 from botocore.exceptions import ClientError
 
+from scripts.bundle.connect import pages
 from scripts.bundle.console import UserError, explain
 from scripts.bundle.patience import until
 from scripts.bundle.plan import Step
@@ -61,16 +62,26 @@ class Found:
     parameters: Mapping[str, str] | None = None
 
 
-def look(cloudformation: Any, want: Wanted) -> Found:
+def describe_stack(cloudformation: Any, name: str) -> dict[str, Any] | None:
+    """A stack as DescribeStacks shows it; None when there is none."""
     try:
-        stack = cloudformation.describe_stacks(StackName=want.name)["Stacks"][0]
+        stack: dict[str, Any] = cloudformation.describe_stacks(StackName=name)["Stacks"][0]
     except ClientError as error:
         if "does not exist" in str(error):
-            return Found()
+            return None
         raise
+    return stack
+
+
+def parameters(stack: Mapping[str, Any]) -> dict[str, str]:
+    return {p["ParameterKey"]: p.get("ParameterValue", "") for p in stack.get("Parameters", [])}
+
+
+def look(cloudformation: Any, want: Wanted) -> Found:
+    if (stack := describe_stack(cloudformation, want.name)) is None:
+        return Found()
     body = cloudformation.get_template(StackName=want.name, TemplateStage="Original")["TemplateBody"]
-    parameters = {p["ParameterKey"]: p.get("ParameterValue", "") for p in stack.get("Parameters", [])}
-    return Found(stack["StackStatus"], body if isinstance(body, str) else "", parameters)
+    return Found(stack["StackStatus"], body if isinstance(body, str) else "", parameters(stack))
 
 
 def make_plan(want: Wanted, found: Found) -> Step:
@@ -141,17 +152,14 @@ def clear(cloudformation: Any, name: str) -> None:
     The deployment is rolled back rather than deleted, so that RetainExceptOnCreate takes named buckets back with
     it (CloudFormation Template Reference, "DeletionPolicy attribute": "If the stack operation … is rolled back").
     """
-    try:
-        stack = cloudformation.describe_stacks(StackName=name)["Stacks"][0]
-    except ClientError as error:
-        if "does not exist" in str(error):
-            return
-        raise
+    if (stack := describe_stack(cloudformation, name)) is None:
+        return
+    id = stack["StackId"]
     if stack["StackStatus"] == "ROLLBACK_COMPLETE":
-        cloudformation.delete_stack(StackName=stack["StackId"])
+        cloudformation.delete_stack(StackName=id)
 
     def status() -> str | None:
-        now = str(cloudformation.describe_stacks(StackName=stack["StackId"])["Stacks"][0]["StackStatus"])
+        now = str(cloudformation.describe_stacks(StackName=id)["Stacks"][0]["StackStatus"])
         return None if now.endswith("_IN_PROGRESS") else now
 
     if (ended := until(f"{name}, which is deleted", status, PATIENCE)) != "DELETE_COMPLETE":
@@ -202,11 +210,10 @@ def reasons(cloudformation: Any, id: str, place: Callable[[str], str]) -> str:
 
 def newest_operation(cloudformation: Any, id: str) -> Iterator[Mapping[str, Any]]:
     """The events of the newest operation on a stack, the newest first."""
-    for page in cloudformation.get_paginator("describe_stack_events").paginate(StackName=id):
-        for event in page["StackEvents"]:
-            yield event
-            if event.get("PhysicalResourceId") == event["StackId"] and event["ResourceStatus"] in BEGUN:
-                return
+    for event in pages(cloudformation, "describe_stack_events", "StackEvents", StackName=id):
+        yield event
+        if event.get("PhysicalResourceId") == event["StackId"] and event["ResourceStatus"] in BEGUN:
+            return
 
 
 def place(file: str, body: str, logical_id: str) -> str:

@@ -14,10 +14,11 @@ from typing import Any
 
 from botocore.exceptions import ClientError
 
+from scripts.bundle.connect import pages
 from scripts.bundle.console import FEW, PROGRESS, SHOWN, UserError, alike, explain, some, without_ids
 from scripts.bundle.patience import code, patiently, until
 from scripts.bundle.plan import Step
-from scripts.bundle.stacks import TAGS, Wanted, changes
+from scripts.bundle.stacks import TAGS, Wanted, changes, parameters
 
 MOST_AT_ONCE = 10_000  # instances at work in a region, of all sets (CloudFormation User Guide, "Understand
 # CloudFormation quotas", StackSets instance operations)
@@ -56,12 +57,11 @@ def look(cloudformation: Any, name: str, call_as: str) -> FoundSet:
         if code(error) == "StackSetNotFoundException":
             return FoundSet()
         raise
-    parameters = {p["ParameterKey"]: p.get("ParameterValue", "") for p in found.get("Parameters", [])}
-    pages = cloudformation.get_paginator("list_stack_instances").paginate(StackSetName=name, CallAs=call_as)
-    instances = {str(i["Account"]): str(i["Status"]) for page in pages for i in page["Summaries"]}
+    listed = pages(cloudformation, "list_stack_instances", "Summaries", StackSetName=name, CallAs=call_as)
+    instances = {str(i["Account"]): str(i["Status"]) for i in listed}
     automatic = bool((found.get("AutoDeployment") or {}).get("Enabled"))
     units = tuple(found.get("OrganizationalUnitIds") or ())
-    return FoundSet(str(found["TemplateBody"]), parameters, automatic, units, instances)
+    return FoundSet(str(found["TemplateBody"]), parameters(found), automatic, units, instances)
 
 
 def make_plan(want: WantedSet, found: FoundSet) -> Step:
@@ -139,10 +139,9 @@ def send(want: WantedSet, request: Any) -> Any:
 def wait_for_others(cloudformation: Any, want: WantedSet) -> bool:
     """Operations that an interrupted run, or an account that moved, began; whether there was one."""
     try:
-        pages = cloudformation.get_paginator("list_stack_set_operations").paginate(
-            StackSetName=want.stack.name, CallAs=want.call_as
-        )
-        running = [o["OperationId"] for page in pages for o in page["Summaries"] if o["Status"] in UNFINISHED]
+        where = {"StackSetName": want.stack.name, "CallAs": want.call_as}
+        listed = pages(cloudformation, "list_stack_set_operations", "Summaries", **where)
+        running = [o["OperationId"] for o in listed if o["Status"] in UNFINISHED]
     except ClientError as error:
         if code(error) == "StackSetNotFoundException":
             return False
@@ -158,8 +157,7 @@ def wait(cloudformation: Any, want: WantedSet, operation: str, strict: bool = Tr
     told = {"StackSetName": name, "OperationId": operation, "CallAs": want.call_as}
 
     def results() -> list[dict[str, Any]]:
-        pages = cloudformation.get_paginator("list_stack_set_operation_results").paginate(**told)
-        return [result for page in pages for result in page["Summaries"]]
+        return list(pages(cloudformation, "list_stack_set_operation_results", "Summaries", **told))
 
     def ended() -> str | None:
         status = str(cloudformation.describe_stack_set_operation(**told)["StackSetOperation"]["Status"])

@@ -14,9 +14,9 @@ from typing import Any
 from botocore.exceptions import ClientError
 
 from scripts.bundle import history
-from scripts.bundle.connect import Connection
-from scripts.bundle.projects import STAGES, Project, call_as, describe_stack, pages, parameters, version_number
-from scripts.bundle.stacks import newest_operation
+from scripts.bundle.connect import Connection, pages
+from scripts.bundle.projects import STAGES, Project, call_as, version_number
+from scripts.bundle.stacks import describe_stack, newest_operation, parameters
 
 BUSY = {"InProgress", "Stopping"}
 MISSING_PIPELINE = "PipelineNotFoundException"

@@ -209,13 +209,7 @@ def has_own_stack(connection: Connection, account: str, role: str) -> bool:
 
 def outputs_of(connection: Connection, name: str) -> dict[str, str]:
     """A stack's outputs; {} when it does not exist."""
-    try:
-        stack = connection.client("cloudformation").describe_stacks(StackName=name)["Stacks"][0]
-    except ClientError as error:
-        if "does not exist" in str(error):
-            return {}
-        raise
-    return stacks.outputs(stack)
+    return stacks.outputs(stacks.describe_stack(connection.client("cloudformation"), name) or {})
 
 
 def plan_stack(there: Connection, want: stacks.Wanted) -> stacks.Planned:

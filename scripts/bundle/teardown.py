@@ -17,12 +17,14 @@ from typing import Any
 
 from botocore.exceptions import ClientError
 
-from scripts.bundle import history, members, projects, publishing, retained, stacks
-from scripts.bundle.connect import Connection
+from scripts.bundle import history, members, projects, retained, stacks
+from scripts.bundle.catalog import bundle_bucket
+from scripts.bundle.connect import Connection, pages
 from scripts.bundle.console import UserError
 from scripts.bundle.parts import AGAIN, Asked, Part, deleted, if_there
 from scripts.bundle.patience import until
-from scripts.bundle.projects import Project, describe_stack, pages
+from scripts.bundle.projects import Project
+from scripts.bundle.stacks import describe_stack
 from scripts.bundle.stacksets import preferences
 
 PATIENCE = 6 * 3600.0  # seconds: a stack set may have a thousand accounts
@@ -71,7 +73,7 @@ def failed_projects(connection: Connection, product: str) -> Iterator[Project]:
     failed = [summary for summary in listed if summary["ProjectStatus"].endswith("Failed")]
     views = pages(catalog, "search_products_as_admin", "ProductViewDetails") if failed else ()
     ours = {v["ProductViewSummary"]["ProductId"] for v in views if v["ProductViewSummary"]["Name"] == product}
-    bucket = publishing.bundle_bucket(connection.account, connection.region)
+    bucket = bundle_bucket(connection.account, connection.region)
     for summary in failed:
         shown = sagemaker.describe_project(ProjectName=summary["ProjectName"])
         from_product = shown.get("ServiceCatalogProvisioningDetails", {}).get("ProductId") in ours

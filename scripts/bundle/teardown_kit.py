@@ -14,16 +14,17 @@ from functools import partial
 from typing import Any
 
 from scripts.bundle import hosting, image_replication, retained, sharing, teardown
-from scripts.bundle.connect import Connection, enter
+from scripts.bundle.catalog import STUDIO_TAG, bundle_bucket
+from scripts.bundle.connect import Connection, enter, pages
 from scripts.bundle.console import UserError
 from scripts.bundle.doctor.merge import without
 from scripts.bundle.environment import Environment
 from scripts.bundle.image_replication import Rules
 from scripts.bundle.members import accounts_beneath, find_unit
 from scripts.bundle.parts import Asked, Part, deleted, if_there, kept, removal, unseen
-from scripts.bundle.projects import Project, describe_stack, pages, parameters
-from scripts.bundle.publishing import STUDIO_TAG, bundle_bucket
+from scripts.bundle.projects import Project
 from scripts.bundle.retained import MODEL_BUCKET
+from scripts.bundle.stacks import describe_stack, parameters
 from scripts.bundle.teardown import Organization, elsewhere
 from scripts.bundle.together import together
 

@@ -17,11 +17,11 @@ from urllib.parse import unquote
 from botocore.exceptions import ClientError
 
 from scripts.bundle import differences, hosting, pack, versions
-from scripts.bundle.connect import Connection
+from scripts.bundle.catalog import bundle_bucket
+from scripts.bundle.connect import Connection, pages
 from scripts.bundle.console import UserError, explain, say
 from scripts.bundle.differences import Change, Differences
 from scripts.bundle.patience import until
-from scripts.bundle.publishing import bundle_bucket
 from scripts.bundle.stacks import newest_operation, reasons
 from scripts.bundle.versions import CATALOG, S3, Provisioned, Version
 from scripts.rehearsal.cloudformation import schemas
@@ -216,13 +216,11 @@ def allowed_actions(iam: Any, role: str) -> Iterator[str]:
 
 
 def policies(iam: Any, role: str) -> Iterator[Mapping[str, Any]]:
-    for page in iam.get_paginator("list_attached_role_policies").paginate(RoleName=role):
-        for policy in page["AttachedPolicies"]:
-            version = iam.get_policy(PolicyArn=policy["PolicyArn"])["Policy"]["DefaultVersionId"]
-            yield iam.get_policy_version(PolicyArn=policy["PolicyArn"], VersionId=version)["PolicyVersion"]["Document"]
-    for page in iam.get_paginator("list_role_policies").paginate(RoleName=role):
-        for name in page["PolicyNames"]:
-            yield iam.get_role_policy(RoleName=role, PolicyName=name)["PolicyDocument"]
+    for policy in pages(iam, "list_attached_role_policies", "AttachedPolicies", RoleName=role):
+        version = iam.get_policy(PolicyArn=policy["PolicyArn"])["Policy"]["DefaultVersionId"]
+        yield iam.get_policy_version(PolicyArn=policy["PolicyArn"], VersionId=version)["PolicyVersion"]["Document"]
+    for name in pages(iam, "list_role_policies", "PolicyNames", RoleName=role):
+        yield iam.get_role_policy(RoleName=role, PolicyName=name)["PolicyDocument"]
 
 
 # -- doing it ----------------------------------------------------------------------------------

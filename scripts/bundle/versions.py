@@ -13,12 +13,13 @@ from typing import Any
 from botocore.exceptions import ClientError
 
 from scripts.bundle import hosting, pack, projects
-from scripts.bundle.connect import Connection
+from scripts.bundle.catalog import STUDIO_TAG, bundle_bucket
+from scripts.bundle.connect import Connection, pages
 from scripts.bundle.console import UserError
 from scripts.bundle.environment import Environment
-from scripts.bundle.projects import Project, describe_stack, parameters
-from scripts.bundle.publishing import STUDIO_TAG, bundle_bucket, pages
+from scripts.bundle.projects import Project
 from scripts.bundle.sections import closest
+from scripts.bundle.stacks import describe_stack, parameters
 
 CATALOG, S3 = "service-catalog", "s3"  # the publishers
 CURRENT, OLD, INACTIVE = "current", "deprecated", "inactive"

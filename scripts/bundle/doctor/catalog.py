@@ -9,11 +9,12 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from scripts.bundle import pack, sharing
+from scripts.bundle.catalog import LAUNCH_ROLE, STUDIO_TAG, bundle_bucket
 from scripts.bundle.doctor.data_science import here
 from scripts.bundle.doctor.findings import Place, Request, finding
 from scripts.bundle.doctor.reader import UNREAD, Reader, known
 from scripts.bundle.environment import Environment
-from scripts.bundle.publishing import LAUNCH_ROLE, PROVISIONING_TAG, STUDIO_TAG, VERSIONS_PER_PRODUCT, bundle_bucket
+from scripts.bundle.publishing import PROVISIONING_TAG, VERSIONS_PER_PRODUCT
 from scripts.bundle.together import together
 
 if TYPE_CHECKING:

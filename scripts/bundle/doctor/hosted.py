@@ -11,6 +11,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from scripts.bundle import hosting, pack
+from scripts.bundle.catalog import STUDIO_TAG, bundle_bucket
 from scripts.bundle.console import UserError
 from scripts.bundle.doctor import kit
 from scripts.bundle.doctor.data_science import here
@@ -20,7 +21,6 @@ from scripts.bundle.doctor.reader import UNREAD, Reader, known
 from scripts.bundle.doctor.roles import may, read_role, service, trusts
 from scripts.bundle.doctor.studio import chosen
 from scripts.bundle.environment import Environment
-from scripts.bundle.publishing import STUDIO_TAG, bundle_bucket
 from scripts.bundle.together import together
 
 if TYPE_CHECKING:

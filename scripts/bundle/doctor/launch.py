@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
+from scripts.bundle.catalog import LAUNCH_ROLE, bundle_bucket
 from scripts.bundle.doctor import kit
 from scripts.bundle.doctor.data_science import here
 from scripts.bundle.doctor.findings import Place, finding
 from scripts.bundle.doctor.reader import UNREAD, Reader, known
 from scripts.bundle.doctor.roles import may, read_role, service, trusts
 from scripts.bundle.environment import Environment
-from scripts.bundle.publishing import LAUNCH_ROLE, bundle_bucket
 
 if TYPE_CHECKING:
     from scripts.bundle.doctor.snapshot import Snapshot

@@ -9,6 +9,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from scripts.bundle import model_regions
+from scripts.bundle.catalog import bundle_bucket
 from scripts.bundle.doctor.data_science import here
 from scripts.bundle.doctor.findings import Place, Request, finding
 from scripts.bundle.doctor.merge import merged
@@ -16,7 +17,6 @@ from scripts.bundle.doctor.organization import STAGES
 from scripts.bundle.doctor.reader import UNREAD, Reader, known
 from scripts.bundle.doctor.roles import EVERYTHING, role_session
 from scripts.bundle.environment import Environment
-from scripts.bundle.publishing import bundle_bucket
 from scripts.bundle.together import together
 from scripts.rehearsal.authorization.evaluator import AuthorizationRequest, Decision, Policies, decide
 from scripts.rehearsal.authorization.policies import parse

@@ -8,8 +8,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from scripts.bundle.connect import pages
 from scripts.bundle.members import Member
-from scripts.bundle.projects import pages
 from scripts.rehearsal.cloud import Cloud
 from scripts.rehearsal.cloudformation.stacks import Stacks
 from scripts.rehearsal.permissions import read_requests
