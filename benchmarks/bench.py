@@ -17,8 +17,9 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from scripts.bundle.console import run, say
+from scripts.rehearsal.chapters import play
 from scripts.rehearsal.server import EmbeddedAws
-from scripts.rehearsal.story import Story, play
+from scripts.rehearsal.story import Story
 
 
 def once(folder: Path) -> dict[str, float]:

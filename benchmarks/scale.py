@@ -25,10 +25,10 @@ from typing import Any
 
 from scripts.bundle import pack
 from scripts.bundle.console import UsageError, UserError, run, say
-from scripts.rehearsal import story as chapters
+from scripts.rehearsal import chapters
 from scripts.rehearsal.server import EmbeddedAws
 from scripts.rehearsal.services.organizations import plan_account_ids
-from scripts.rehearsal.story import Story
+from scripts.rehearsal.story import FINISHED, Story
 
 REGIONS = ("us-east-1", "eu-west-1")
 SAMPLE = 20  # endpoints that are asked
@@ -39,8 +39,7 @@ def measured(accounts: int, folder: Path) -> dict[str, Any]:
     """One number of accounts, played here. CPU and peak memory (MB) are this process's, without its children."""
     begin = time.monotonic()
     with EmbeddedAws(folder) as cloud:
-        story = Story(cloud, folder, regions=REGIONS)
-        chapters.PATIENCE = PATIENCE
+        story = Story(cloud, folder, regions=REGIONS, patience=PATIENCE)
         for name in ("organization", "permissions"):
             play(story, name)
         add_accounts(story, accounts)
@@ -98,7 +97,7 @@ def ended(story: Story) -> str | None:
         if action["actionName"] == "DeployResourcesStaging" and action["status"] != "InProgress":
             return str(action["status"])
     status = story.execution_status()
-    return status if status in chapters.FINISHED else None
+    return status if status in FINISHED else None
 
 
 def ask_some(story: Story) -> int:

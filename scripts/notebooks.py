@@ -18,9 +18,10 @@ from pathlib import Path
 
 from scripts.bundle.console import UsageError, paint, run, say
 from scripts.rehearsal import notebooks
+from scripts.rehearsal.chapters import play
 from scripts.rehearsal.permissions import write_policies
 from scripts.rehearsal.server import EmbeddedAws
-from scripts.rehearsal.story import ROOT, Story, StoryFailed, play
+from scripts.rehearsal.story import ROOT, Story, StoryFailed
 
 DEFAULT_FOLDER = ROOT / "build" / "notebooks"
 HEAD = """\

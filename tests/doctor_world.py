@@ -20,9 +20,10 @@ from scripts.bundle.doctor.findings import CHECKS, Finding, examine
 from scripts.bundle.doctor.reader import Reader
 from scripts.bundle.doctor.snapshot import Snapshot
 from scripts.rehearsal import setting as people
+from scripts.rehearsal.chapters import CHAPTERS
 from scripts.rehearsal.cloud import Cloud, Session
 from scripts.rehearsal.services.sagemaker.images import xgboost_image
-from scripts.rehearsal.story import CHAPTERS, Story, signed_in
+from scripts.rehearsal.story import Story, signed_in
 
 REGION = "us-east-1"
 NOTHING = json.dumps({"Resources": {"Topic": {"Type": "AWS::SNS::Topic"}}})

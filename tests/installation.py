@@ -14,8 +14,8 @@ import pytest
 
 from scripts import package
 from scripts.bundle import catalog, console, hosting, pack
+from scripts.rehearsal import chapters
 from scripts.rehearsal import setting as people
-from scripts.rehearsal import story as chapters
 from scripts.rehearsal.cloud import Cloud, Session
 from scripts.rehearsal.services import codeconnections as provider
 from scripts.rehearsal.story import Story, signed_in

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 
-from scripts.rehearsal import story as chapters
+from scripts.rehearsal import chapters
 from scripts.rehearsal.story import Story
 
 

@@ -17,8 +17,9 @@ import pytest
 
 from scripts.bundle import console, pack
 from scripts.rehearsal import setting as people
+from scripts.rehearsal.chapters import play
 from scripts.rehearsal.server import EmbeddedAws
-from scripts.rehearsal.story import Story, play
+from scripts.rehearsal.story import Story
 from tests.installation import PIPELINE_VARIABLE
 from tests.story_steps import follow, register, set_status
 from tests.test_readme import ROOT, code, makes, named

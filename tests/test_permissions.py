@@ -26,13 +26,14 @@ import pytest
 
 from scripts.bundle.console import UsageError, UserError
 from scripts.permissions import main
-from scripts.rehearsal import story as chapters
+from scripts.rehearsal import chapters
 from scripts.rehearsal.authorization import authorizer
 from scripts.rehearsal.authorization.evaluator import AuthorizationRequest, Decision, Policies, decide
 from scripts.rehearsal.authorization.policies import Policy
+from scripts.rehearsal.chapters import play
 from scripts.rehearsal.permissions import Holder, Reason, read_requests, reasons, report, write_policies
 from scripts.rehearsal.server import EmbeddedAws
-from scripts.rehearsal.story import ROOT, Story, StoryFailed, play
+from scripts.rehearsal.story import ROOT, Story, StoryFailed
 
 TEMPLATES = ("templates/10-data-science-account.yaml", "templates/20-target-account.yaml")
 HOLDER = re.compile(

@@ -9,13 +9,14 @@ from typing import Any
 import pytest
 
 from scripts.bundle import image_replication, pack
+from scripts.rehearsal import chapters
 from scripts.rehearsal import setting as people
-from scripts.rehearsal import story as chapters
+from scripts.rehearsal.chapters import play
 from scripts.rehearsal.errors import AwsError
 from scripts.rehearsal.permissions import read_requests, uses
 from scripts.rehearsal.server import EmbeddedAws
 from scripts.rehearsal.services.sagemaker.images import pull
-from scripts.rehearsal.story import Story, StoryFailed, play
+from scripts.rehearsal.story import Story, StoryFailed
 from tests.mirrored import arrived, push
 
 HOME, IRELAND = "us-east-1", "eu-west-1"

@@ -17,8 +17,9 @@ from scripts import teardown
 from scripts.bundle import stacks
 from scripts.bundle.console import UserError
 from scripts.rehearsal import setting as people
+from scripts.rehearsal.chapters import play
 from scripts.rehearsal.cloud import Cloud, Session
-from scripts.rehearsal.story import ROOT, Story, play
+from scripts.rehearsal.story import ROOT, Story
 from tests.every_request import problems
 from tests.faults import Command, Kind, Outcome, World, settle
 

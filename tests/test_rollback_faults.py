@@ -14,8 +14,9 @@ import pytest
 
 from scripts import rollback
 from scripts.rehearsal import setting as people
+from scripts.rehearsal.chapters import play
 from scripts.rehearsal.cloud import Cloud, Session
-from scripts.rehearsal.story import ROOT, Story, play
+from scripts.rehearsal.story import ROOT, Story
 from tests.every_request import problems
 from tests.faults import Command, World
 from tests.test_release_faults import ENDPOINT, KINDS, REGION

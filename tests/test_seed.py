@@ -16,8 +16,8 @@ from typing import Any
 import pytest
 import yaml
 
+from scripts.rehearsal import chapters
 from scripts.rehearsal import setting as people
-from scripts.rehearsal import story as chapters
 from scripts.rehearsal.server import EmbeddedAws
 from scripts.rehearsal.services import codeconnections as provider
 from tests.installation import Installation

@@ -13,13 +13,14 @@ from typing import Any
 
 import pytest
 
-from scripts.rehearsal import story as chapters
+from scripts.rehearsal import chapters
 from scripts.rehearsal.authorization import authorizer
+from scripts.rehearsal.chapters import play
 from scripts.rehearsal.permissions import Granted, Holder, read_refusals, read_requests, report, write_policies
 from scripts.rehearsal.report.facts import Facts, Unit, gather
 from scripts.rehearsal.report.page import page
 from scripts.rehearsal.server import EmbeddedAws
-from scripts.rehearsal.story import Story, play
+from scripts.rehearsal.story import Story
 from scripts.rehearse import summary
 from tests import test_permissions as permissions
 from tests.test_permissions import push

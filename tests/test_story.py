@@ -21,14 +21,15 @@ from scripts import permissions, rehearse
 from scripts.bundle import environment
 from scripts.bundle.connect import connect
 from scripts.bundle.doctor.reader import Reader
-from scripts.rehearsal import story as chapters
+from scripts.rehearsal import chapters
+from scripts.rehearsal.chapters import play
 from scripts.rehearsal.live import Shown
 from scripts.rehearsal.permissions import read_refusals, write_policies
 from scripts.rehearsal.report.facts import gather
 from scripts.rehearsal.report.page import page
 from scripts.rehearsal.server import EmbeddedAws
 from scripts.rehearsal.services.organizations import plan_account_ids
-from scripts.rehearsal.story import Story, play
+from scripts.rehearsal.story import ROOT, Story
 from tests.story_steps import follow, new_execution, set_status
 
 GOLDEN = "tests/golden-payloads.json"
@@ -171,7 +172,7 @@ def test_approving_an_older_version_deploys_that_one(story: Story) -> None:
 
 
 def test_a_wrong_golden_payload_fails_staging_and_leaves_production_untouched(story: Story) -> None:
-    golden = (chapters.ROOT / "seed-code/model-deploy" / GOLDEN).read_text()
+    golden = (ROOT / "seed-code/model-deploy" / GOLDEN).read_text()
     assert follow(story, set_status(story, 2, "Approved"), approve=None) == "Succeeded"
     chapters.give_approval(story, "Rejected", "only staging")
     story.wait_for_execution(story.execution_id)
@@ -241,7 +242,7 @@ def test_each_stage_is_deployed_at_the_pace_that_its_own_file_states(story: Stor
     files = []
     for stage, pace in PACE.items():
         name = f"{stage}-config.json"
-        config = json.loads((chapters.ROOT / "seed-code/model-deploy" / name).read_text())
+        config = json.loads((ROOT / "seed-code/model-deploy" / name).read_text())
         config["Parameters"] |= {key: str(value) for key, value in pace.items()}
         files.append({"filePath": name, "fileContent": json.dumps(config).encode()})
     before = {e["pipelineExecutionId"] for e in story.executions()}

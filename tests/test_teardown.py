@@ -17,8 +17,8 @@ from scripts.bundle import hosting, parts, sharing, teardown_kit
 from scripts.bundle.console import UserError
 from scripts.bundle.doctor.merge import merged, without
 from scripts.bundle.orphans import Owners
+from scripts.rehearsal import chapters
 from scripts.rehearsal import setting as people
-from scripts.rehearsal import story as chapters
 from scripts.rehearsal.cloud import Cloud, Session
 from scripts.rehearsal.cloudformation.stacks import stacks_of
 from scripts.rehearsal.cloudformation.stacksets_state import sets_of

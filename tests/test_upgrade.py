@@ -11,8 +11,8 @@ from typing import Any
 import pytest
 
 from scripts.bundle import catalog, hosting, pack
+from scripts.rehearsal.chapters import checkout
 from scripts.rehearsal.server import EmbeddedAws
-from scripts.rehearsal.story import checkout
 from tests.installation import Installation
 
 CATALOG, HOSTED = "iris-catalog", "iris-hosted"
