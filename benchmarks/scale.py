@@ -25,10 +25,11 @@ from typing import Any
 
 from scripts.bundle import pack
 from scripts.bundle.console import UsageError, UserError, run, say
+from scripts.bundle.history import ENDED
 from scripts.rehearsal import chapters
 from scripts.rehearsal.server import EmbeddedAws
 from scripts.rehearsal.services.organizations import plan_account_ids
-from scripts.rehearsal.story import FINISHED, Story
+from scripts.rehearsal.story import Story
 
 REGIONS = ("us-east-1", "eu-west-1")
 SAMPLE = 20  # endpoints that are asked
@@ -97,7 +98,7 @@ def ended(story: Story) -> str | None:
         if action["actionName"] == "DeployResourcesStaging" and action["status"] != "InProgress":
             return str(action["status"])
     status = story.execution_status()
-    return status if status in FINISHED else None
+    return status if status in ENDED else None
 
 
 def ask_some(story: Story) -> int:

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from scripts.bundle.console import UsageError
-from scripts.rehearsal import template_options, template_report, template_run
+from scripts.rehearsal import template_options, template_play, template_report
 from scripts.rehearsal.server import EmbeddedAws
 from scripts.rehearsal.template_run import Options, Run
 from scripts.rehearsal.template_seeds import Place, assigned
@@ -23,7 +23,7 @@ def rehearse(folder: Path, template: str, **options: Any) -> dict[str, Any]:
     chosen = Options(PROJECTS / template, project="demo", patience=60, **options)
     with EmbeddedAws(folder) as cloud:
         run = Run(cloud, chosen)
-        template_run.play(run)
+        template_play.play(run)
         return template_report.report(run, 1.0)
 
 

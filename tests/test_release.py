@@ -8,11 +8,12 @@ from typing import Any
 
 import pytest
 
+from scripts.bundle.history import ENDED
 from scripts.rehearsal import chapters
 from scripts.rehearsal import setting as people
 from scripts.rehearsal.chapters import play
 from scripts.rehearsal.server import EmbeddedAws
-from scripts.rehearsal.story import FINISHED, Story, StoryFailed
+from scripts.rehearsal.story import Story, StoryFailed
 from tests.story_steps import follow, register, set_status
 
 
@@ -126,7 +127,7 @@ def reject(story: Story, version: int) -> str:
         stage = story.stage("ApproveDeployment")
         here = stage.get("latestExecution", {}).get("pipelineExecutionId") == story.execution_id
         asks = here and stage["actionStates"][0].get("latestExecution", {}).get("token")
-        return status if status in FINISHED else "waits" if asks else None
+        return status if status in ENDED else "waits" if asks else None
 
     return str(story.until("the execution of a rejection", ended))
 

@@ -15,12 +15,13 @@ from botocore.exceptions import ClientError
 
 from scripts.bundle import pack, stacks
 from scripts.bundle.console import explain, paint, say
+from scripts.bundle.history import ENDED
 from scripts.rehearsal import diagnosis
 from scripts.rehearsal import setting as people
 from scripts.rehearsal.cloud import Session, arn
 from scripts.rehearsal.permissions import read_refusals
 from scripts.rehearsal.setting import Setting
-from scripts.rehearsal.story import FINISHED, Chapter, Story, StoryFailed
+from scripts.rehearsal.story import Chapter, Story, StoryFailed
 
 
 def organization(story: Story) -> None:
@@ -244,7 +245,7 @@ def approval_token(story: Story, codepipeline: Any) -> str:
         latest = stage.get("latestExecution", {})
         if latest.get("pipelineExecutionId") != story.execution_id:
             return None
-        story.require(latest["status"] not in FINISHED, f"ApproveDeployment ended {latest['status']} unasked")
+        story.require(latest["status"] not in ENDED, f"ApproveDeployment ended {latest['status']} unasked")
         token: str | None = stage["actionStates"][0].get("latestExecution", {}).get("token")
         return token
 

@@ -15,9 +15,10 @@ from rich.table import Table
 from rich.text import Text
 
 from scripts.bundle.console import colour_wanted
+from scripts.bundle.history import ENDED
 from scripts.rehearsal.cloudformation.stacks import Stacks
 from scripts.rehearsal.services.sagemaker.endpoints import Endpoints
-from scripts.rehearsal.story import FINISHED, Story
+from scripts.rehearsal.story import Story
 
 A_SECOND = 8  # times that the view is drawn anew
 STYLES = {"succeeded": "green", "Succeeded": "green", "failed": "red", "Failed": "red", "not played": "dim"}
@@ -63,7 +64,7 @@ def pipeline(story: Story) -> Text:
     line = Text("  ")
     for action, status in story.told.get(story.execution_id, {}).items():
         line.append("→ " if len(line) > 2 else "")
-        line.append(f"{action} ", STYLES.get(status, "yellow" if status not in FINISHED else ""))
+        line.append(f"{action} ", STYLES.get(status, "yellow" if status not in ENDED else ""))
     return line
 
 

@@ -17,6 +17,7 @@ from typing import Any
 from botocore.exceptions import ClientError
 
 from scripts.bundle.console import INTERRUPTED, explain, run, say
+from scripts.bundle.history import ENDED
 from scripts.bundle.patience import until
 from scripts.rehearsal import setting as people
 from scripts.rehearsal.cloud import Cloud, Session
@@ -24,7 +25,6 @@ from scripts.rehearsal.setting import Administrator, Setting
 
 ROOT = Path(__file__).resolve().parents[2]
 QUIET = 1.0  # seconds without any background work after which nothing more is to be expected
-FINISHED = {"Succeeded", "Failed", "Stopped", "Superseded", "Cancelled"}
 
 
 class StoryFailed(Exception):
@@ -191,7 +191,7 @@ class Story:
 
         def ended() -> str | None:
             status = next(e["status"] for e in self.executions() if e["pipelineExecutionId"] == execution_id)
-            return status if status in FINISHED else None
+            return status if status in ENDED else None
 
         return str(self.until(f"execution {execution_id}", ended))
 
@@ -207,9 +207,9 @@ class Story:
                     continue
                 if stage["stageName"] in {"Source", "Build", name}:
                     self.tell(stage, told)
-                if stage["stageName"] == name and latest["status"] in FINISHED | {"Skipped"}:
+                if stage["stageName"] == name and latest["status"] in ENDED | {"Skipped"}:
                     return str(latest["status"])
-                if latest["status"] in FINISHED - {"Succeeded"}:
+                if latest["status"] in ENDED - {"Succeeded"}:
                     return str(latest["status"])
             return None
 

@@ -5,16 +5,14 @@ Their own training may use what nobody plays; the deployment is rehearsed with t
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from botocore.exceptions import ClientError
 
 from scripts.bundle.console import UserError, explain, say
 from scripts.rehearsal.services.sagemaker.images import xgboost_image
+from scripts.rehearsal.template_run import Run
 from scripts.rehearsal.template_seeds import make_bucket
-
-if TYPE_CHECKING:
-    from scripts.rehearsal.template_run import Run
 
 GROUP = "{project_name}-{project_id}"  # what AWS's own project templates call the group
 HYPERPARAMETERS = {"objective": "multi:softmax", "num_class": "3", "num_round": "10"}

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from scripts.bundle.console import UsageError, paint, say
-from scripts.rehearsal import template_model, template_report, template_run
+from scripts.rehearsal import template_model, template_play, template_report
 from scripts.rehearsal.permissions import write_policies
 from scripts.rehearsal.server import EmbeddedAws
 from scripts.rehearsal.template_run import Options, Run
@@ -138,7 +138,7 @@ def rehearse(args: argparse.Namespace) -> int:
     with EmbeddedAws(folder, args.port) as cloud:
         run = Run(cloud, chosen)
         say(paint(f"{chosen.template} as a {chosen.style} project", "1"))
-        template_run.play(run)
+        template_play.play(run)
         told = template_report.report(run, time.monotonic() - start)
         write_policies(cloud, folder / "policies.json")
     (folder / "report.json").write_text(json.dumps(told, indent=2) + "\n", encoding="utf-8")

@@ -21,9 +21,11 @@ from pathlib import Path
 from typing import Any
 
 from scripts.bundle.console import paint, say
-from scripts.rehearsal import template_run
+from scripts.bundle.history import ENDED
 from scripts.rehearsal.cloudformation.template import Template
 from scripts.rehearsal.services.events import deliveries
+from scripts.rehearsal.template_pipelines import open_approvals, pending_models, pipeline_names, pipeline_state, waits
+from scripts.rehearsal.template_project import all_stacks
 from scripts.rehearsal.template_run import Run
 
 COLOURS = {"succeeded": "32", "waiting": "33", "failed": "31", "refused": "31"}
@@ -150,7 +152,7 @@ def not_played(folder: Path) -> dict[str, int]:
 
 
 def pipelines(run: Run) -> list[str]:
-    return template_run.pipeline_names(run) if run.project_status == "CreateCompleted" else []
+    return pipeline_names(run) if run.project_status == "CreateCompleted" else []
 
 
 def pipeline(run: Run, name: str) -> dict[str, Any]:
@@ -169,7 +171,7 @@ def execution(run: Run, name: str, stages: list[str], summary: dict[str, Any]) -
     )
     details = sorted((a for page in pages for a in page["actionExecutionDetails"]), key=lambda a: a["startTime"])
     status = summary["status"]
-    if status not in template_run.FINISHED and template_run.waits(run, name, id):
+    if status not in ENDED and waits(run, name, id):
         status = "Waiting"
     trigger = summary.get("trigger", {})
     return {
@@ -195,7 +197,7 @@ def action(run: Run, details: dict[str, Any]) -> dict[str, Any]:
 
 def stack_failures(run: Run, name: str) -> list[str]:
     """The resources that failed in the stack that an action deploys, oldest first."""
-    found = [stack["StackId"] for stack in template_run.all_stacks(run) if name and stack["StackName"] == name]
+    found = [stack["StackId"] for stack in all_stacks(run) if name and stack["StackName"] == name]
     if not found:
         return []
     cloudformation = run.cloud.root(run.account, run.options.region).client("cloudformation")
@@ -223,10 +225,10 @@ def waiting(run: Run) -> list[str]:
         return []
     found = []
     for name in pipelines(run):
-        for stage in template_run.pipeline_state(run, name)["stageStates"]:
-            for open_one in template_run.open_approvals(stage):
+        for stage in pipeline_state(run, name)["stageStates"]:
+            for open_one in open_approvals(stage):
                 found.append(f"approve {stage['stageName']}/{open_one['actionName']} of the pipeline {name}")
-    return found + [f"approve or reject the model {arn}" for arn in template_run.pending_models(run)]
+    return found + [f"approve or reject the model {arn}" for arn in pending_models(run)]
 
 
 # -- in words ----------------------------------------------------------------------------------

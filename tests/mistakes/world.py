@@ -16,6 +16,7 @@ from botocore.exceptions import ClientError
 
 from scripts.bundle import model_regions, pack, stacks
 from scripts.bundle.console import UserError, explain
+from scripts.bundle.history import ENDED
 from scripts.bundle.plan import Step
 from scripts.rehearsal import chapters
 from scripts.rehearsal import setting as people
@@ -23,7 +24,7 @@ from scripts.rehearsal.cloud import Cloud, Session
 from scripts.rehearsal.errors import AwsError
 from scripts.rehearsal.server import EmbeddedAws
 from scripts.rehearsal.services.sagemaker.images import pull
-from scripts.rehearsal.story import FINISHED, Story, StoryFailed
+from scripts.rehearsal.story import Story, StoryFailed
 from tests.mirrored import arrived, push
 from tests.mistakes import ROOT, Mistake
 
@@ -236,7 +237,7 @@ class World:
         if not story.execution_id:
             return
         ours = next(e for e in story.executions() if e["pipelineExecutionId"] == story.execution_id)
-        if ours["status"] in FINISHED:
+        if ours["status"] in ENDED:
             return
         story.engineer.client("codepipeline").stop_pipeline_execution(
             pipelineName=story.pipeline_name, pipelineExecutionId=story.execution_id, abandon=True
