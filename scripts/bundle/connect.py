@@ -141,6 +141,6 @@ def assume(connection: Connection, account: str, role: str, session_name: str) -
 
 
 def pages(client: Any, operation: str, member: str, **request: Any) -> Iterator[Any]:
-    """Every item of every page of an operation."""
+    """Every item of every page of an operation, asked for as they are read: so errors come then, too."""
     for page in client.get_paginator(operation).paginate(**request):
         yield from page.get(member, [])

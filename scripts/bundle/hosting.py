@@ -150,7 +150,7 @@ def location(connection: Connection, want: Hosted) -> str:
     if not want.domain_arn:
         return ""
     try:
-        tags = pages(connection.client("sagemaker"), "list_tags", "Tags", ResourceArn=want.domain_arn)
+        tags = list(pages(connection.client("sagemaker"), "list_tags", "Tags", ResourceArn=want.domain_arn))
     except ClientError as error:
         if error.response["Error"]["Code"] in {"ResourceNotFound", "ValidationException"}:
             raise UserError(

@@ -102,7 +102,7 @@ def in_s3(connection: Connection) -> list[tuple[str, str, str]]:
     s3, bucket = connection.client("s3"), bundle_bucket(connection.account, connection.region)
     try:
         tags = hosting.templates(connection, bucket)
-        listed = pages(s3, "list_objects_v2", "Contents", Bucket=bucket, Prefix=hosting.PREFIX)
+        listed = list(pages(s3, "list_objects_v2", "Contents", Bucket=bucket, Prefix=hosting.PREFIX))
     except ClientError as error:
         raise no_bucket(error, bucket) from error
     return [
@@ -120,7 +120,7 @@ def known_digests(connection: Connection) -> dict[str, str]:
     """The digests in the bundle bucket, by their first eight digits, which are a version's name's last."""
     s3, bucket = connection.client("s3"), bundle_bucket(connection.account, connection.region)
     try:
-        listed = pages(s3, "list_objects_v2", "CommonPrefixes", Bucket=bucket, Prefix="bundle/", Delimiter="/")
+        listed = list(pages(s3, "list_objects_v2", "CommonPrefixes", Bucket=bucket, Prefix="bundle/", Delimiter="/"))
     except ClientError as error:
         raise no_bucket(error, bucket) from error
     digests = [item["Prefix"].split("/")[1] for item in listed]
