@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import copy
 import json
-import time
 from collections.abc import Callable
 from typing import Any
 
@@ -14,18 +13,11 @@ from scripts.rehearsal.cloud import Cloud
 from scripts.rehearsal.services import codepipeline_actions
 from scripts.rehearsal.services.codepipeline_state import ActionFailed
 from scripts.rehearsal.services.codepipeline_work import Work, zipped
+from tests.waiting import until
 
 ACCOUNT, REGION = "111111111111", "us-east-1"
 NAME = "sagemaker-churn-p-1-deploy"
 BUCKET = "sagemaker-project-p-1"
-
-
-def wait_for(condition: Callable[[], Any], seconds: float = 10) -> Any:
-    end = time.monotonic() + seconds
-    while not (found := condition()):
-        assert time.monotonic() < end, "nothing happened in time"
-        time.sleep(0.01)
-    return found
 
 
 def action(name: str, category: str, provider: str, **more: Any) -> dict[str, Any]:
@@ -176,7 +168,7 @@ class Stage:
 
     def ends(self, execution: str) -> str:
         """How the execution ends."""
-        wait_for(lambda: self.status(execution) not in ("InProgress", "Stopping"))
+        until(lambda: self.status(execution) not in ("InProgress", "Stopping"))
         return self.status(execution)
 
     def actions(self, execution: str) -> dict[str, dict[str, Any]]:
@@ -194,7 +186,7 @@ class Stage:
             state = self.stages()[stage]["actionStates"][0]
             return str(state.get("latestExecution", {}).get("token", ""))
 
-        return str(wait_for(found))
+        return str(until(found))
 
     def decide(self, status: str, token: str | None = None) -> None:
         self.client.put_approval_result(

@@ -6,7 +6,6 @@ import contextlib
 import io
 import json
 import re
-import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -24,6 +23,7 @@ from scripts.rehearsal.chapters import CHAPTERS
 from scripts.rehearsal.cloud import Cloud, Session
 from scripts.rehearsal.services.sagemaker.images import xgboost_image
 from scripts.rehearsal.story import Story, signed_in
+from tests.waiting import until
 
 REGION = "us-east-1"
 NOTHING = json.dumps({"Resources": {"Topic": {"Type": "AWS::SNS::Topic"}}})
@@ -256,11 +256,3 @@ def make_stage(world: World, stage: str, unit: str) -> None:
         return (shown["StackSetOperation"]["Status"], stack["StackStatus"]) == ("SUCCEEDED", "CREATE_COMPLETE")
 
     until(ended)
-
-
-def until(look: Any, patience: float = 30.0) -> None:
-    """Wait for something that must come about soon."""
-    end = time.monotonic() + patience
-    while not look():
-        assert time.monotonic() < end, "it did not come about"
-        time.sleep(0.02)

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import time
 from typing import Any
 
 from scripts.rehearsal.services.sagemaker.images import REPOSITORY, XGBOOST_ACCOUNTS, built_in
+from tests.waiting import until
 
 TAG = "3.0-5"
 
@@ -33,10 +33,10 @@ def upload(ecr: Any, repository: str, digest: str, blob: bytes) -> None:
 
 def arrived(ecr: Any, repository: str, tag: str = "1") -> dict[str, str]:
     """The state of each replication, once all have ended."""
-    for _ in range(500):
+
+    def states() -> dict[str, str]:
         told = ecr.describe_image_replication_status(repositoryName=repository, imageId={"imageTag": tag})
-        states = {one["region"]: one["status"] for one in told["replicationStatuses"]}
-        if "IN_PROGRESS" not in states.values():
-            break
-        time.sleep(0.01)
-    return states
+        return {one["region"]: one["status"] for one in told["replicationStatuses"]}
+
+    until(lambda: "IN_PROGRESS" not in states().values())
+    return states()

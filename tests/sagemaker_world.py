@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import json
-import time
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 from scripts.rehearsal.cloud import Cloud
 from scripts.rehearsal.services.sagemaker.images import xgboost_image
+from tests.waiting import until
 
 ACCOUNT, OTHER, REGION = "111111111111", "333333333333", "us-east-1"
 IRIS = Path(__file__).parents[1] / "seed-code" / "model-build" / "iris.csv"
@@ -102,16 +101,6 @@ def job(name: str, role: str, **changed: Any) -> dict[str, Any]:
 def channel(name: str, content_type: str = "text/csv") -> dict[str, Any]:
     source = {"S3DataType": "S3Prefix", "S3Uri": f"s3://{BUCKET}/data/{name}/"}
     return {"ChannelName": name, "ContentType": content_type, "DataSource": {"S3DataSource": source}}
-
-
-def until(look: Callable[[], Any], seconds: float = 20) -> Any:
-    """What look() answers once it is true."""
-    end = time.monotonic() + seconds
-    while time.monotonic() < end:
-        if found := look():
-            return found
-        time.sleep(0.02)
-    raise AssertionError("it did not happen in time")
 
 
 def train(cloud: Cloud, name: str, role: str, **changed: Any) -> dict[str, Any]:

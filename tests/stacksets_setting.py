@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import json
-import time
 from typing import Any
 
 from scripts.rehearsal.cloud import Cloud
 from scripts.rehearsal.services.organizations import STACK_SETS, plan_account_ids
+from tests.waiting import until
 
 MANAGEMENT, DATA, STAGING, PROD, NESTED = (
     "999999999999", "111111111111", "333333333333", "222222222222", "444444444444",
@@ -73,13 +73,13 @@ def create(client: Any, name: str = "notes", **more: Any) -> str:
 
 def finish(client: Any, answer: dict[str, Any], name: str = "notes", **more: Any) -> dict[str, Any]:
     """The operation, when it has ended."""
-    for _ in range(600):
-        names = {"StackSetName": name, "OperationId": answer["OperationId"], **more}
+    names = {"StackSetName": name, "OperationId": answer["OperationId"], **more}
+
+    def ended() -> dict[str, Any] | None:
         seen: dict[str, Any] = client.describe_stack_set_operation(**names)["StackSetOperation"]
-        if seen["Status"] not in {"RUNNING", "QUEUED", "STOPPING"}:
-            return seen
-        time.sleep(0.02)
-    raise AssertionError("the operation did not end")
+        return None if seen["Status"] in {"RUNNING", "QUEUED", "STOPPING"} else seen
+
+    return dict(until(ended))
 
 
 def instances(client: Any, name: str = "notes", **more: Any) -> dict[tuple[str, str], dict[str, Any]]:

@@ -15,7 +15,7 @@ from botocore.exceptions import ClientError
 from scripts.rehearsal.cloud import Cloud
 from scripts.rehearsal.server import EmbeddedAws
 from scripts.rehearsal.services import alarms
-from tests.test_lambda import wait_for
+from tests.waiting import until
 
 ACCOUNT, REGION = "111111111111", "us-east-1"
 TREATMENTS = ("missing", "ignore", "breaching", "notBreaching")
@@ -66,7 +66,7 @@ def test_statistics_are_of_all_samples_of_a_period(cloud: Cloud, statistic: str,
         put(cloud, name, threshold=threshold, ComparisonOperator=operation, Period=86_400, **{kind: statistic})
         data(cloud, 1, 2, 3, 4)
         assert shown(cloud, name)["StateValue"] == state
-        forget(cloud)
+        forget()
 
 
 def test_percentiles_lie_between_values_in_proportion() -> None:
@@ -97,7 +97,7 @@ def shown(cloud: Cloud, name: str = "high") -> dict[str, Any]:
     return dict(found)
 
 
-def forget(cloud: Cloud) -> None:
+def forget() -> None:
     from scripts.rehearsal import moto_bridge
 
     moto_bridge.backend("cloudwatch", ACCOUNT, REGION).metric_data.clear()
@@ -114,7 +114,7 @@ def test_an_alarm_begins_without_data_and_goes_where_its_data_puts_it(tmp_path: 
         assert found["StateValue"] == "ALARM"
         assert found["StateReason"].startswith("Threshold Crossed: 1 out of the last 1 datapoints [6.0 (")
         assert found["StateReason"].endswith("was greater than the threshold (5.0).")
-        wait_for(lambda: shown(cloud)["StateValue"] == "INSUFFICIENT_DATA")  # nothing came any more
+        until(lambda: shown(cloud)["StateValue"] == "INSUFFICIENT_DATA")  # nothing came any more
         assert not cloud.faults
 
 
@@ -148,7 +148,7 @@ def test_a_change_is_an_event_and_a_message(cloud: Cloud) -> None:
     told = {}
     for name, url in urls.items():
         messages: list[Any] = []
-        wait_for(lambda m=messages, u=url: m.extend(sqs.receive_message(QueueUrl=u).get("Messages", [])) or m)  # type: ignore[misc]
+        until(lambda m=messages, u=url: m.extend(sqs.receive_message(QueueUrl=u).get("Messages", [])) or m)  # type: ignore[misc]
         told[name] = json.loads(messages[0]["Body"])
     assert told["events"]["detail-type"] == "CloudWatch Alarm State Change"
     assert told["events"]["detail"]["previousState"]["value"] == "INSUFFICIENT_DATA"
@@ -162,7 +162,7 @@ def test_a_state_set_by_hand_lasts_until_the_next_evaluation(tmp_path: Path) -> 
         put(cloud, TreatMissingData="notBreaching")
         client(cloud).set_alarm_state(AlarmName="high", StateValue="ALARM", StateReason="by hand")
         assert shown(cloud)["StateValue"] == "ALARM"
-        wait_for(lambda: shown(cloud)["StateValue"] == "OK")
+        until(lambda: shown(cloud)["StateValue"] == "OK")
 
 
 @pytest.mark.parametrize(

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import re
-import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -19,6 +18,8 @@ from scripts.rehearsal.errors import NotPlayed
 from scripts.rehearsal.principals import Principal
 from tests.test_providers import context
 from tests.test_publish import REGION, A, Publisher
+from tests.test_stacks import settled
+from tests.waiting import until
 
 ROOT = Path(__file__).resolve().parents[1]
 TEMPLATE = (ROOT / "templates/60-ci-roles.yaml").read_text(encoding="utf-8")
@@ -43,12 +44,9 @@ def deploy(cloud: Cloud, purpose: str) -> dict[str, Any]:
         Parameters=[{"ParameterKey": key, "ParameterValue": value} for key, value in given.items()],
         Capabilities=["CAPABILITY_NAMED_IAM"],
     )
-    end = time.monotonic() + 30
-    while (stack := client.describe_stacks(StackName="ci")["Stacks"][0])["StackStatus"] == "CREATE_IN_PROGRESS":
-        assert time.monotonic() < end
-        time.sleep(0.05)
+    stack = settled(client, "ci")
     assert stack["StackStatus"] == "CREATE_COMPLETE", stack
-    return dict(stack)
+    return stack
 
 
 def job(cloud: Cloud, role_arn: str) -> Session:
@@ -93,6 +91,7 @@ def test_the_publishers_role_takes_nothing_down(publisher: Publisher) -> None:
 
 
 def test_only_the_environment_of_the_repository_gets_a_role(cloud: Cloud) -> None:
+    client = cloud.root(A, REGION).client("cloudformation")
     for purpose, name in (("publish", "publisher"), ("taskcat", "taskcat")):
         deploy(cloud, purpose)
         iam = cloud.root(A, REGION).client("iam")
@@ -103,12 +102,8 @@ def test_only_the_environment_of_the_repository_gets_a_role(cloud: Cloud) -> Non
             "token.actions.githubusercontent.com:aud": "sts.amazonaws.com",
             "token.actions.githubusercontent.com:sub": f"repo:my-company/kit:environment:{purpose}",
         }
-        client = cloud.root(A, REGION).client("cloudformation")
         client.delete_stack(StackName="ci")
-        end = time.monotonic() + 30
-        while client.list_stacks(StackStatusFilter=["DELETE_IN_PROGRESS"])["StackSummaries"]:
-            assert time.monotonic() < end
-            time.sleep(0.05)
+        until(lambda: not client.list_stacks(StackStatusFilter=["DELETE_IN_PROGRESS"])["StackSummaries"])
         assert iam.list_open_id_connect_providers()["OpenIDConnectProviderList"] == []
 
 

@@ -6,7 +6,6 @@ import io
 import json
 import sys
 import textwrap
-import time
 import zipfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -20,6 +19,7 @@ from scripts.rehearsal.server import EmbeddedAws
 from scripts.rehearsal.services import codebuild_run
 from scripts.rehearsal.services.codebuild import PipelineBuild, PipelineWork
 from scripts.rehearsal.services.codebuild_log import moment
+from tests.waiting import until
 
 ACCOUNT, REGION = "111111111111", "us-east-1"
 IMAGE = "aws/codebuild/amazonlinux-x86_64-standard:5.0"
@@ -65,13 +65,9 @@ def project(buildspec: str = "", **changes: Any) -> dict[str, Any]:
 
 
 def finish(root: Session, build_id: str) -> dict[str, Any]:
-    deadline = time.monotonic() + 20
-    while time.monotonic() < deadline:
-        build: dict[str, Any] = root.client("codebuild").batch_get_builds(ids=[build_id])["builds"][0]
-        if build["buildComplete"]:
-            return build
-        time.sleep(0.02)
-    raise AssertionError(f"{build_id} does not end")
+    codebuild = root.client("codebuild")
+    until(lambda: codebuild.batch_get_builds(ids=[build_id])["builds"][0]["buildComplete"])
+    return dict(codebuild.batch_get_builds(ids=[build_id])["builds"][0])
 
 
 def build(root: Session, buildspec: str, start: dict[str, Any] | None = None, **changes: Any) -> dict[str, Any]:
@@ -443,8 +439,7 @@ def test_a_defect_of_the_embedded_aws_ends_the_build_as_a_fault(root: Session, m
     monkeypatch.setattr(codebuild_run.BuildRun, "_download", broken)
     done = build(root, "version: 0.2\nphases: {}\n")
     assert done["buildStatus"] == "FAULT"
-    while not root.cloud.faults:
-        time.sleep(0.01)
+    until(lambda: root.cloud.faults)
     assert "a defect" in root.cloud.faults.pop().traceback
 
 
@@ -466,8 +461,7 @@ def test_a_build_can_be_stopped(root: Session) -> None:
     codebuild = root.client("codebuild")
     codebuild.create_project(**project("version: 0.2\nphases:\n  build:\n    commands: [sleep 60, echo never]\n"))
     started = codebuild.start_build(projectName="maker")["build"]
-    while codebuild.batch_get_builds(ids=[started["id"]])["builds"][0]["currentPhase"] != "BUILD":
-        time.sleep(0.02)
+    until(lambda: codebuild.batch_get_builds(ids=[started["id"]])["builds"][0]["currentPhase"] == "BUILD")
     codebuild.stop_build(id=started["id"])
     done = finish(root, started["id"])
     assert done["buildStatus"] == "STOPPED"
@@ -485,8 +479,7 @@ def test_a_build_tells_its_start_and_its_end(root: Session, monkeypatch: pytest.
     told: list[dict[str, Any]] = []
     monkeypatch.setattr(codebuild_run, "emit", lambda *a, **event: told.append(event))
     done = build(root, "version: 0.2\nphases: {}\n")
-    while len(told) < 2:
-        time.sleep(0.01)
+    until(lambda: len(told) >= 2)
     assert [event["detail"]["build-status"] for event in told] == ["IN_PROGRESS", "SUCCEEDED"]
     assert told[1]["source"] == "aws.codebuild"
     assert told[1]["resources"] == [done["arn"]]

@@ -18,16 +18,8 @@ from scripts.rehearsal.cloud import Cloud
 from scripts.rehearsal.principals import Principal
 from scripts.rehearsal.services import codeconnections as provider
 from scripts.rehearsal.services.codepipeline_connections import fits, glob
-from tests.codepipeline_setting import (
-    ACCOUNT,
-    BUILD,
-    REGION,
-    Stage,
-    action,
-    artifacts,
-    declaration,
-    wait_for,
-)
+from tests.codepipeline_setting import ACCOUNT, BUILD, REGION, Stage, action, artifacts, declaration
+from tests.waiting import until
 
 REPOSITORY = "owner/deploy"
 BUILD_STAGE = {"name": "Build", "actions": [{**BUILD, "configuration": {"ProjectName": "build"}}]}
@@ -66,7 +58,7 @@ class Setting(Stage):
     def told(self) -> None:
         """Wait until the provider has told of every push."""
         pushed = len((self.bare / "pushed").read_text().splitlines())
-        wait_for(lambda: self.cloud.state(provider.Provider, "", "").told.get(REPOSITORY) == pushed)
+        until(lambda: self.cloud.state(provider.Provider, "", "").told.get(REPOSITORY) == pushed)
 
     def branch(self, name: str) -> None:
         git(self.clone, "checkout", "--quiet", "-b", name)
@@ -89,7 +81,7 @@ class Setting(Stage):
 
     def begun(self, number: int) -> dict[str, Any]:
         """The newest execution, once there are so many."""
-        found: dict[str, Any] = wait_for(lambda: len(s := self.summaries()) == number and s[0])
+        found: dict[str, Any] = until(lambda: len(s := self.summaries()) == number and s[0])
         self.ends(found["pipelineExecutionId"])
         return self.summaries()[0]
 

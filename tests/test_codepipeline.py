@@ -26,8 +26,8 @@ from tests.codepipeline_setting import (
     make_role,
     put_source,
     variable_check,
-    wait_for,
 )
+from tests.waiting import until
 
 BUILD_STAGE = {"name": "Build", "actions": [BUILD]}
 APPROVE_STAGE = {"name": "Approve", "actions": [APPROVE]}
@@ -169,7 +169,7 @@ def test_a_failing_stage_may_roll_back_to_the_execution_that_succeeded_before(st
     stage.hold = lambda work: setattr(stage, "fail_builds", 1 if stage.builds[-1].get("V") == "version 4" else 0)
     bad = stage.start()
     assert stage.ends(bad) == "Failed"
-    rollback = wait_for(lambda: next((s for s in stage.summaries() if s["executionType"] == "ROLLBACK"), None))
+    rollback = until(lambda: next((s for s in stage.summaries() if s["executionType"] == "ROLLBACK"), None))
     assert rollback["rollbackMetadata"] == {"rollbackTargetPipelineExecutionId": good}
     assert rollback["trigger"]["triggerType"] == "AutomatedRollback"
     assert stage.ends(rollback["pipelineExecutionId"]) == "Succeeded"
@@ -259,12 +259,12 @@ def test_a_waiting_execution_is_superseded_by_a_newer_one(stage: Stage) -> None:
     first = stage.create(declaration(BUILD_STAGE, APPROVE_STAGE))
     token = stage.token()
     second = stage.start()
-    wait_for(lambda: stage.stages()["Approve"].get("inboundExecution", {}).get("pipelineExecutionId") == second)
+    until(lambda: stage.stages()["Approve"].get("inboundExecution", {}).get("pipelineExecutionId") == second)
     third = stage.start()
     assert stage.ends(second) == "Superseded"
     stage.decide("Approved", token)
     assert stage.ends(first) == "Succeeded"
-    stage.decide("Approved", wait_for(lambda: (new := stage.token()) != token and new))
+    stage.decide("Approved", until(lambda: (new := stage.token()) != token and new))
     assert stage.ends(third) == "Succeeded"
 
 
@@ -272,12 +272,12 @@ def test_queued_executions_all_run_one_after_the_other(stage: Stage) -> None:
     first = stage.create(declaration(BUILD_STAGE, APPROVE_STAGE, executionMode="QUEUED"))
     token = stage.token()
     second, third = stage.start(), stage.start()
-    wait_for(lambda: len(stage.stages()["Approve"]["inboundExecutions"]) == 2)
+    until(lambda: len(stage.stages()["Approve"]["inboundExecutions"]) == 2)
     tokens = {token}
     stage.decide("Approved", token)
     for execution in (first, second, third):
         if execution != first:
-            token = wait_for(lambda: (new := stage.token()) not in tokens and new)
+            token = until(lambda: (new := stage.token()) not in tokens and new)
             tokens.add(token)
             stage.decide("Approved", token)
         assert stage.ends(execution) == "Succeeded"
@@ -318,7 +318,7 @@ def test_a_disabled_transition_holds_executions_back(stage: Stage) -> None:
         pipelineName=NAME, stageName="Build", transitionType="Inbound", reason="holidays"
     )
     execution = stage.start()
-    found = wait_for(lambda: (s := stage.stages()["Build"]).get("inboundExecution") and s)
+    found = until(lambda: (s := stage.stages()["Build"]).get("inboundExecution") and s)
     assert found["inboundTransitionState"]["disabledReason"] == "holidays"
     stage.client.enable_stage_transition(pipelineName=NAME, stageName="Build", transitionType="Inbound")
     assert stage.ends(execution) == "Succeeded"
@@ -385,7 +385,7 @@ def test_a_rule_starts_the_pipeline_as_its_role(stage: Stage) -> None:
     }
     events.put_targets(Rule="code", Targets=[target])
     events.put_events(Entries=[{"Source": "kit", "DetailType": "Push", "Detail": "{}"}])
-    started = wait_for(lambda: len(found := stage.summaries()) == 2 and found[0])
+    started = until(lambda: len(found := stage.summaries()) == 2 and found[0])
     assert started["trigger"] == {"triggerType": "CloudWatchEvent", "triggerDetail": rule}
     assert stage.ends(started["pipelineExecutionId"]) == "Succeeded"
     assert deliveries(stage.cloud, failed=True) == []
@@ -397,7 +397,7 @@ def test_a_source_that_is_polled_starts_the_pipeline_when_it_changes(stage: Stag
     stage.ends(stage.create(declared))
     time.sleep(1.2)  # two looks
     put_source(stage.cloud, "second")
-    started = wait_for(lambda: len(found := stage.summaries()) == 2 and found[0])
+    started = until(lambda: len(found := stage.summaries()) == 2 and found[0])
     assert started["trigger"]["triggerType"] == "PollForSourceChanges"
     assert stage.ends(started["pipelineExecutionId"]) == "Succeeded"
 
@@ -417,7 +417,7 @@ def test_every_change_of_state_is_an_event(stage: Stage) -> None:
     root.client("events").put_targets(Rule="all", Targets=[{"Id": "q", "Arn": queue}])
     execution = stage.create(declaration())
     stage.ends(execution)
-    wait_for(lambda: len(deliveries(stage.cloud)) == 10)
+    until(lambda: len(deliveries(stage.cloud)) == 10)
     told = {
         (d.event["detail-type"].split()[1], d.event["detail"].get("stage", ""), d.event["detail"]["state"])
         for d in deliveries(stage.cloud)

@@ -25,8 +25,8 @@ from tests.codepipeline_setting import (
     artifacts,
     declaration,
     make_role,
-    wait_for,
 )
+from tests.waiting import until
 
 TEMPLATE = """
 Parameters:
@@ -350,7 +350,7 @@ def test_a_rule_whose_role_may_not_start_the_pipeline_leaves_a_failed_delivery(s
     pipeline = f"arn:aws:codepipeline:{REGION}:{ACCOUNT}:{NAME}"
     events.put_targets(Rule="code", Targets=[{"Id": "p", "Arn": pipeline, "RoleArn": events_role}])
     events.put_events(Entries=[{"Source": "kit", "DetailType": "Push", "Detail": "{}"}])
-    [failed] = wait_for(lambda: deliveries(stage.cloud, failed=True))
+    [failed] = until(lambda: deliveries(stage.cloud, failed=True))
     assert failed.target == pipeline
     assert "codepipeline:StartPipelineExecution" in failed.failed
     assert len(stage.summaries()) == 1

@@ -26,9 +26,9 @@ from tests.codepipeline_setting import (
     artifacts,
     declaration,
     variable_check,
-    wait_for,
 )
 from tests.test_lambda import LOGS, zipped
+from tests.waiting import until
 
 BUILD_STAGE = {"name": "Build", "actions": [BUILD]}
 APPROVE_STAGE = {"name": "Approve", "actions": [APPROVE]}
@@ -107,7 +107,7 @@ def test_a_condition_is_overridden_while_it_waits(stage: Stage) -> None:
     stage.cloud.waits = 1
     closed = condition("DeploymentWindow", configuration={"Cron": f"0 0 0 1 1 ? {datetime.now().year + 1}"})
     execution = stage.create(declaration({**BUILD_STAGE, "beforeEntry": closed}))
-    wait_for(lambda: stage.stages()["Build"].get("beforeEntryConditionState"))
+    until(lambda: stage.stages()["Build"].get("beforeEntryConditionState"))
     stage.client.override_stage_condition(
         pipelineName=NAME, stageName="Build", pipelineExecutionId=execution, conditionType="BEFORE_ENTRY"
     )
@@ -150,7 +150,7 @@ def make_function(cloud: Cloud, name: str, code: str, *statements: dict[str, Any
         FunctionName=name, Runtime="python3.12", Handler="index.handler", Role=role, Timeout=20,
         Code={"ZipFile": zipped({"index.py": code})},
     )  # fmt: skip
-    wait_for(lambda: client.get_function(FunctionName=name)["Configuration"]["State"] == "Active", 30)
+    until(lambda: client.get_function(FunctionName=name)["Configuration"]["State"] == "Active", 30)
 
 
 CHECK = """
@@ -248,7 +248,7 @@ def test_commands_run_with_the_pipelines_role_and_hand_on_variables_and_files(st
     )  # fmt: skip
     stages = ({"name": "Run", "actions": [run]}, {"name": "Deploy", "actions": [deploy]})
     execution = stage.create(declaration(*stages))
-    wait_for(lambda: stage.status(execution) != "InProgress", 30)
+    until(lambda: stage.status(execution) != "InProgress", 30)
     assert stage.status(execution) == "Succeeded", stage.actions(execution)
     shown = stage.actions(execution)["Run"]["output"]
     assert shown["outputVariables"] == {"ANSWER": f"last-approved-{execution}", "AWS_DEFAULT_REGION": REGION}
@@ -263,11 +263,11 @@ def test_a_rule_of_commands_passes_when_they_do(stage: Stage) -> None:
         return condition("Commands", inputArtifacts=artifacts("SourceOutput"), commands=[line])
 
     execution = stage.create(declaration({**BUILD_STAGE, "beforeEntry": rule("grep first seed.txt")}))
-    wait_for(lambda: stage.status(execution) != "InProgress", 30)
+    until(lambda: stage.status(execution) != "InProgress", 30)
     assert stage.status(execution) == "Succeeded", rules(stage, execution)
     stage.client.update_pipeline(pipeline=declaration({**BUILD_STAGE, "beforeEntry": rule("grep second seed.txt")}))
     execution = stage.start()
-    wait_for(lambda: stage.status(execution) != "InProgress", 30)
+    until(lambda: stage.status(execution) != "InProgress", 30)
     state = stage.stages()["Build"]["beforeEntryConditionState"]["latestExecution"]
     assert (stage.status(execution), state["status"]) == ("Failed", "Failed")
     assert "exit status 1" in state["summary"]
@@ -367,7 +367,7 @@ def test_a_rollback_that_fails_is_not_rolled_back_again(stage: Stage) -> None:
     stage.fail_builds = 2
     failed = stage.start()
     assert stage.ends(failed) == "Failed"
-    rolled = wait_for(lambda: (s := stage.summaries()[0])["executionType"] == "ROLLBACK" and s)
+    rolled = until(lambda: (s := stage.summaries()[0])["executionType"] == "ROLLBACK" and s)
     assert json.loads(rolled["trigger"]["triggerDetail"]) == {"FailedPipelineExecutionId": failed}
     assert stage.ends(rolled["pipelineExecutionId"]) == "Failed"
     assert len(stage.summaries()) == 3

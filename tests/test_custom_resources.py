@@ -16,8 +16,8 @@ from botocore.exceptions import ClientError
 from scripts.rehearsal.cloud import Cloud
 from scripts.rehearsal.server import EmbeddedAws
 from scripts.rehearsal.services.lambda_state import functions_of
-from tests.test_lambda import wait_for
 from tests.test_stacks import events, settled
+from tests.waiting import until
 
 ACCOUNT, REGION = "111111111111", "us-east-1"
 CODE = """
@@ -84,7 +84,7 @@ class World:
         return self.ended(stack)
 
     def ended(self, name: str) -> dict[str, Any]:
-        wait_for(lambda: not self.status(name).endswith("_IN_PROGRESS"), 60)
+        until(lambda: not self.status(name).endswith("_IN_PROGRESS"), 60)
         return settled(self.client, name)
 
     def status(self, name: str) -> str:
@@ -92,7 +92,7 @@ class World:
 
     def asked(self, stack: str) -> list[dict[str, Any]]:
         """The requests that the function got from a stack, in order."""
-        wait_for(lambda: not functions_of(self.cloud, ACCOUNT, REGION).by_name["provider"].running)
+        until(lambda: not functions_of(self.cloud, ACCOUNT, REGION).by_name["provider"].running)
         path = Path(self.cloud.folder, "lambda", "logs", ACCOUNT, REGION, "provider.log")
         lines = [line for line in path.read_text(encoding="utf-8").splitlines() if line.startswith('{"RequestType"')]
         return [found for line in lines if f"stack/{stack}/" in (found := json.loads(line))["StackId"]]
@@ -247,7 +247,7 @@ def test_a_topic_gets_the_same_request(world: World) -> None:
         messages.extend(root.client("sqs").receive_message(QueueUrl=url).get("Messages", []))
         return bool(messages)
 
-    wait_for(come)
+    until(come)
     request = json.loads(json.loads(messages[0]["Body"])["Message"])
     answer = {"Status": "SUCCESS", "PhysicalResourceId": "by hand",
               **{name: request[name] for name in ("StackId", "RequestId", "LogicalResourceId")}}  # fmt: skip

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import time
-from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -14,6 +12,7 @@ from scripts.rehearsal.cloud import Cloud
 from scripts.rehearsal.errors import AwsError
 from scripts.rehearsal.services import events_input, events_pattern
 from scripts.rehearsal.services.events import deliveries, emit
+from tests.waiting import until
 
 ACCOUNT, REGION = "111111111111", "us-east-1"
 EVENT: dict[str, Any] = {
@@ -37,13 +36,6 @@ EVENT: dict[str, Any] = {
         "Containers": [{"Image": "a", "Size": 1}, {"Image": "b", "Size": 2}],
     },
 }
-
-
-def wait_for(condition: Callable[[], object], seconds: float = 5) -> None:
-    end = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < end, "nothing happened in time"
-        time.sleep(0.01)
 
 
 @pytest.mark.parametrize(
@@ -206,7 +198,7 @@ def test_an_event_reaches_the_targets_of_the_rules_that_it_matches(cloud: Cloud)
             cloud, ACCOUNT, REGION, source="aws.sagemaker", detail_type="SageMaker Model Package State Change",
             resources=[], detail={"ModelApprovalStatus": status, "ModelPackageVersion": 3},
         )  # fmt: skip
-    wait_for(lambda: deliveries(cloud))
+    until(lambda: deliveries(cloud))
     assert deliveries(cloud, failed=True) == []
     messages = sqs.receive_message(QueueUrl=url, MaxNumberOfMessages=10)["Messages"]
     assert [message["Body"] for message in messages] == ["3"]
@@ -223,7 +215,7 @@ def test_a_delivery_that_fails_is_kept_with_its_reason_and_its_event_goes_to_the
     events.put_targets(Rule="mine", Targets=[{"Id": "t", "Arn": target, "DeadLetterConfig": {"Arn": dead}}])
     entry = {"Source": "kit", "DetailType": "Test", "Detail": '{"a": 1}'}
     assert events.put_events(Entries=[entry])["FailedEntryCount"] == 0
-    wait_for(lambda: deliveries(cloud, failed=True))
+    until(lambda: deliveries(cloud, failed=True))
     [failed] = deliveries(cloud, failed=True)
     assert failed.target == target
     assert "NonExistentQueue" in failed.failed
@@ -238,7 +230,7 @@ def test_a_disabled_rule_delivers_nothing(cloud: Cloud) -> None:
     events.put_rule(Name="off", EventPattern='{"source": ["kit"]}', State="DISABLED")
     events.put_targets(Rule="off", Targets=[{"Id": "t", "Arn": queue_arn}])
     events.put_events(Entries=[{"Source": "kit", "DetailType": "Test", "Detail": "{}"}])
-    wait_for(lambda: not cloud.busy)
+    until(lambda: not cloud.busy)
     assert deliveries(cloud) == []
 
 

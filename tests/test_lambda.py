@@ -5,9 +5,8 @@ from __future__ import annotations
 import base64
 import io
 import json
-import time
 import zipfile
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +15,7 @@ from botocore.exceptions import ClientError
 
 from scripts.rehearsal.cloud import Cloud
 from scripts.rehearsal.server import EmbeddedAws
+from tests.waiting import until
 
 ACCOUNT, OTHER, REGION = "111111111111", "222222222222", "us-east-1"
 ECHO = """
@@ -80,18 +80,11 @@ class World:
             shown = self.client("lambda").get_function(FunctionName=name)["Configuration"]
             return bool(shown["State"] == "Active" and shown["LastUpdateStatus"] == "Successful")
 
-        wait_for(settled)
+        until(settled)
 
     def call(self, name: str, event: Any = None, **more: Any) -> tuple[Any, dict[str, Any]]:
         answer = self.client("lambda").invoke(FunctionName=name, Payload=json.dumps(event or {}), **more)
         return json.loads(answer["Payload"].read()), answer
-
-
-def wait_for(condition: Callable[[], object], seconds: float = 30) -> None:
-    end = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < end, "nothing happened in time"
-        time.sleep(0.01)
 
 
 @pytest.fixture(scope="module")
@@ -247,12 +240,12 @@ def test_a_rule_reaches_a_function_whose_policy_names_it(world: World, source: s
     def delivered() -> list[Any]:
         return [d for d in deliveries(world.cloud) if d.target == arn]
 
-    wait_for(delivered)
+    until(delivered)
     [delivery] = delivered()
     assert (not delivery.failed) is comes, delivery.failed
     if comes:
         path = Path(world.cloud.folder, "lambda", "logs", ACCOUNT, REGION, f"{name}.log")
-        wait_for(path.exists)
+        until(path.exists)
 
 
 def test_creating_a_function_passes_its_role(world: World) -> None:
@@ -374,7 +367,7 @@ def test_an_event_that_fails_is_tried_again_and_its_end_told(world: World) -> No
         messages.extend(sqs.receive_message(QueueUrl=url).get("Messages", []))
         return bool(messages)
 
-    wait_for(come)
+    until(come)
     record = json.loads(messages[0]["Body"])
     assert record["requestContext"]["condition"] == "RetriesExhausted"
     assert record["requestContext"]["approximateInvokeCount"] == 2
@@ -402,7 +395,7 @@ def test_a_state_machine_calls_a_function_and_catches_its_error_by_name(world: W
     outputs = []
     for given in ({"n": 1}, {"bad": True}):
         execution = client.start_execution(stateMachineArn=machine, input=json.dumps(given))["executionArn"]
-        wait_for(lambda e=execution: client.describe_execution(executionArn=e)["status"] != "RUNNING")  # type: ignore[misc]
+        until(lambda e=execution: client.describe_execution(executionArn=e)["status"] != "RUNNING")  # type: ignore[misc]
         outputs.append(json.loads(client.describe_execution(executionArn=execution)["output"]))
     if not direct:
         assert outputs[0]["ExecutedVersion"] == "$LATEST"

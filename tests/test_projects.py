@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 
 from scripts.rehearsal.cloud import Cloud
-from tests.test_servicecatalog import LAUNCH_ROLE, REGION, A, Office, refused, until
+from tests.test_servicecatalog import LAUNCH_ROLE, REGION, A, Office, refused
+from tests.waiting import until
 
 TEMPLATE = """\
 Parameters:

@@ -51,9 +51,7 @@ def served(story: Story) -> dict[str, int]:
     return {stage: int(answer["model_package_arn"].rsplit("/", 1)[1]) for stage, answer in asked.items()}
 
 
-def test_status_says_what_is_deployed_where_and_what_waits_for_whom(
-    story: Story, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_status_says_what_is_deployed_where_and_what_waits_for_whom(story: Story) -> None:
     execution = set_status(story, 2, "Approved")
     assert story.wait_for_stage("DeployStaging") == "Succeeded"
     chapters.approval_token(story, story.approver.client("codepipeline"))

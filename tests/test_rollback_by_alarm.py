@@ -13,16 +13,8 @@ from botocore.exceptions import ClientError
 
 from scripts.rehearsal.cloud import Cloud
 from scripts.rehearsal.server import EmbeddedAws
-from tests.sagemaker_world import (
-    BUCKET,
-    channel,
-    client,
-    make_bucket,
-    make_role,
-    specification,
-    train,
-    until,
-)
+from tests.sagemaker_world import BUCKET, channel, client, make_bucket, make_role, specification, train
+from tests.waiting import until
 
 TEMPLATE = (Path(__file__).parents[1] / "templates" / "50-endpoint.yaml").read_text(encoding="utf-8")
 ENDPOINT = "iris-p-1-prod"

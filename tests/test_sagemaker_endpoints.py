@@ -29,8 +29,8 @@ from tests.sagemaker_world import (
     share_group,
     specification,
     train,
-    until,
 )
+from tests.waiting import until
 
 SETOSA, VIRGINICA = b"5.1,3.5,1.4,0.2\n", b"6.3,3.3,6.0,2.5\n"
 GROUP = "Iris"

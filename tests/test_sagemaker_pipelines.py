@@ -11,7 +11,8 @@ from botocore.exceptions import ClientError
 from scripts.rehearsal.cloud import Cloud
 from scripts.rehearsal.errors import AwsError
 from scripts.rehearsal.services.sagemaker import pipeline_definition
-from tests.sagemaker_world import ACCOUNT, BUCKET, REGION, client, job, make_bucket, make_role, specification, until
+from tests.sagemaker_world import ACCOUNT, BUCKET, REGION, client, job, make_bucket, make_role, specification
+from tests.waiting import until
 
 
 def training(role: str) -> dict[str, Any]:

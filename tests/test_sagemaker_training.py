@@ -11,18 +11,8 @@ import pytest
 from botocore.exceptions import ClientError
 
 from scripts.rehearsal.cloud import Cloud
-from tests.sagemaker_world import (
-    ACCOUNT,
-    BUCKET,
-    HYPERPARAMETERS,
-    channel,
-    client,
-    job,
-    make_bucket,
-    make_role,
-    train,
-    until,
-)
+from tests.sagemaker_world import ACCOUNT, BUCKET, HYPERPARAMETERS, channel, client, job, make_bucket, make_role, train
+from tests.waiting import until
 
 SLOW = HYPERPARAMETERS | {"num_round": "100000"}
 

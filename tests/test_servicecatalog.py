@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import json
-import time
-from collections.abc import Callable
 from typing import Any
 
 import pytest
 from botocore.exceptions import ClientError
 
 from scripts.rehearsal.cloud import Cloud, Session
+from tests.waiting import until
 
 A, B, REGION = "111111111111", "222222222222", "us-east-1"
 BUCKET = "templates-111111111111"
@@ -107,15 +106,6 @@ class Office:
             PortfolioId=portfolio, ProductId=product, Type="LAUNCH", Parameters=json.dumps(given)
         )
         return str(made["ConstraintDetail"]["ConstraintId"])
-
-
-def until(look: Callable[[], Any], patience: float = 10) -> Any:
-    end = time.monotonic() + patience
-    while time.monotonic() < end:
-        if found := look():
-            return found
-        time.sleep(0.02)
-    raise AssertionError("it did not happen in time")
 
 
 @pytest.fixture

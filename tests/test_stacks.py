@@ -14,7 +14,7 @@ from scripts.rehearsal.cloud import Cloud
 from scripts.rehearsal.cloudformation import providers
 from scripts.rehearsal.cloudformation.deploy import run_stack
 from scripts.rehearsal.cloudformation.provider import Context, Made, ResourceFailed
-from tests.sagemaker_world import until
+from tests.waiting import until
 
 ACCOUNT, REGION = "111111111111", "us-east-1"
 QUEUE = "AWS::SQS::Queue"
@@ -82,13 +82,12 @@ def queue(delay: int = 0, **more: Any) -> dict[str, Any]:
 
 def settled(client: Any, name: str) -> dict[str, Any]:
     """The stack, once nothing happens to it any more."""
-    pause = 0.005
-    for _ in range(400):
+
+    def ended() -> dict[str, Any] | None:
         stack: dict[str, Any] = client.describe_stacks(StackName=name)["Stacks"][0]
-        if not stack["StackStatus"].endswith("_IN_PROGRESS"):
-            return stack
-        time.sleep(pause)
-    raise AssertionError(stack)
+        return None if stack["StackStatus"].endswith("_IN_PROGRESS") else stack
+
+    return dict(until(ended))
 
 
 def create(client: Any, template: str, name: str = "shop", **more: Any) -> dict[str, Any]:

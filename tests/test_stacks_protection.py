@@ -12,8 +12,8 @@ from botocore.exceptions import ClientError
 
 from scripts.rehearsal.cloud import Cloud
 from scripts.rehearsal.cloudformation import stack_policies
-from tests.test_lambda import wait_for
 from tests.test_stacks import ACCOUNT, REGION, Queues, body, create, events, queue, queues, settled, update
+from tests.waiting import until
 
 __all__ = ["queues"]  # the fixture
 ALL: dict[str, Any] = {"Effect": "Allow", "Action": "Update:*", "Principal": "*", "Resource": "*"}
@@ -151,7 +151,7 @@ def address(client: Any) -> str:
         return [e for e in client.describe_stack_events(StackName="shop")["StackEvents"]
                 if (e["LogicalResourceId"], e["ResourceStatus"]) == ("Done", "CREATE_IN_PROGRESS")]  # fmt: skip
 
-    wait_for(found)
+    until(found)
     return str(client.describe_stack_resource(StackName="shop", LogicalResourceId="Handle")["StackResourceDetail"][
         "PhysicalResourceId"
     ])  # fmt: skip
@@ -177,7 +177,7 @@ def test_a_signal_of_failure_and_one_that_does_not_come_fail_the_stack(client: A
     told = "WaitCondition received failed message: 'it broke' for uniqueId: a"
     assert ("Done", "CREATE_FAILED", told) in events(client, "shop")
     client.delete_stack(StackName="shop")
-    wait_for(lambda: not client.list_stacks(StackStatusFilter=["ROLLBACK_COMPLETE", "DELETE_IN_PROGRESS"])[
+    until(lambda: not client.list_stacks(StackStatusFilter=["ROLLBACK_COMPLETE", "DELETE_IN_PROGRESS"])[
         "StackSummaries"
     ])  # fmt: skip
     create(client, body({"Handle": HANDLE, "Done": condition(timeout="60")}))
@@ -192,9 +192,7 @@ def test_a_creation_policy_waits_for_signal_resource(client: Any, status: str, e
              "CreationPolicy": {"ResourceSignal": {"Count": 1, "Timeout": "PT1H"}}}  # fmt: skip
     client.create_stack(StackName="shop", TemplateBody=body({"Done": waits}))
     signal = {"StackName": "shop", "LogicalResourceId": "Done", "UniqueId": "a", "Status": status}
-    wait_for(
-        lambda: any(status == "CREATE_IN_PROGRESS" for name, status, _ in events(client, "shop") if name == "Done")
-    )
+    until(lambda: any(status == "CREATE_IN_PROGRESS" for name, status, _ in events(client, "shop") if name == "Done"))
     client.signal_resource(**signal)
     assert settled(client, "shop")["StackStatus"] == ended
     if ended == "CREATE_COMPLETE":

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import time
 from typing import Any
 
 import pytest
@@ -27,6 +26,8 @@ from tests.stacksets_setting import (
     finish,
     instances,
 )
+from tests.test_stacks import settled
+from tests.waiting import until
 
 # -- preconditions ---------------------------------------------------------------------------------
 
@@ -416,18 +417,10 @@ def test_a_stack_rolls_its_set_back_when_an_instance_fails(cloud: Cloud) -> None
         resource["Properties"]["TemplateBody"] = body  # type: ignore[index]
         return json.dumps({"Resources": {"Stage": resource}})
 
-    def ended() -> str:
-        for _ in range(600):
-            status = str(setting.data.describe_stacks(StackName="stage")["Stacks"][0]["StackStatus"])
-            if not status.endswith("IN_PROGRESS"):
-                return status
-            time.sleep(0.02)
-        raise AssertionError("the stack did not come to an end")
-
     setting.data.create_stack(StackName="stage", TemplateBody=stage(TEMPLATE))
-    assert ended() == "CREATE_COMPLETE"
+    assert settled(setting.data, "stage")["StackStatus"] == "CREATE_COMPLETE"
     setting.data.update_stack(StackName="stage", TemplateBody=stage(json.dumps(document)))
-    assert ended() == "UPDATE_ROLLBACK_COMPLETE"
+    assert settled(setting.data, "stage")["StackStatus"] == "UPDATE_ROLLBACK_COMPLETE"
     events = setting.data.describe_stack_events(StackName="stage")["StackEvents"]
     reasons = [e.get("ResourceStatusReason", "") for e in events if e["ResourceStatus"] == "UPDATE_FAILED"]
     assert any(f"{STAGING} {REGION}" in reason and "Second" in reason for reason in reasons), reasons
@@ -435,8 +428,5 @@ def test_a_stack_rolls_its_set_back_when_an_instance_fails(cloud: Cloud) -> None
     assert shown["TemplateBody"] == TEMPLATE
     assert {i["Status"] for i in instances(setting.data, CallAs="DELEGATED_ADMIN").values()} == {"CURRENT"}
     setting.data.delete_stack(StackName="stage")
-    for _ in range(600):
-        if not setting.data.list_stack_sets(Status="ACTIVE", CallAs="DELEGATED_ADMIN")["Summaries"]:
-            break
-        time.sleep(0.02)
+    until(lambda: not setting.data.list_stack_sets(Status="ACTIVE", CallAs="DELEGATED_ADMIN")["Summaries"])
     assert setting.note(STAGING) == ""

@@ -7,8 +7,6 @@ Reference, "AutoDeployment", "DeploymentTargets".
 from __future__ import annotations
 
 import json
-import time
-from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -32,17 +30,10 @@ from tests.stacksets_setting import (
     finish,
     instances,
 )
+from tests.waiting import until
 
 NEW = "555555555555"
 AUTOMATIC = {"Enabled": True, "RetainStacksOnAccountRemoval": False}
-
-
-def until(condition: Callable[[], Any]) -> Any:
-    for _ in range(500):
-        if found := condition():
-            return found
-        time.sleep(0.02)
-    raise AssertionError("it did not come about")
 
 
 def automatic(setting: Setting, unit: str, name: str = "notes", **more: Any) -> Any:

@@ -12,7 +12,8 @@ from scripts.rehearsal.cloud import Cloud
 from scripts.rehearsal.errors import AwsError
 from scripts.rehearsal.services import stepfunctions_language as language
 from scripts.rehearsal.services.events import deliveries
-from tests.codepipeline_setting import ACCOUNT, REGION, make_role, wait_for
+from tests.codepipeline_setting import ACCOUNT, REGION, make_role
+from tests.waiting import until
 
 SDK = "arn:aws:states:::aws-sdk:"
 START_PIPELINE = {
@@ -49,7 +50,7 @@ def played(cloud: Cloud, text: str, given: Any) -> dict[str, Any]:
         name="machine", definition=text, roleArn=make_role(cloud, "states", "states.amazonaws.com")
     )["stateMachineArn"]
     execution = client.start_execution(stateMachineArn=machine, input=json.dumps(given))["executionArn"]
-    wait_for(lambda: client.describe_execution(executionArn=execution)["status"] != "RUNNING")
+    until(lambda: client.describe_execution(executionArn=execution)["status"] != "RUNNING")
     found: dict[str, Any] = client.describe_execution(executionArn=execution)
     return found
 
@@ -107,7 +108,7 @@ def test_a_path_that_leads_nowhere_and_a_value_of_the_wrong_type_fail_at_run_tim
     again = client.start_execution(
         stateMachineArn=ended["stateMachineArn"], input=json.dumps({"name": "/kit", "value": 3})
     )["executionArn"]
-    wait_for(lambda: client.describe_execution(executionArn=again)["status"] == "FAILED")
+    until(lambda: client.describe_execution(executionArn=again)["status"] == "FAILED")
     assert "could not be used to start the Task" in client.describe_execution(executionArn=again)["cause"]
 
 
@@ -136,7 +137,7 @@ def test_states_pass_their_data_on_as_their_paths_say(cloud: Cloud) -> None:
     other = client.start_execution(
         stateMachineArn=ended["stateMachineArn"], input='{"items": ["a"], "count": 1, "name": "y"}', name="other"
     )["executionArn"]
-    wait_for(lambda: client.describe_execution(executionArn=other)["status"] == "FAILED")
+    until(lambda: client.describe_execution(executionArn=other)["status"] == "FAILED")
     assert client.describe_execution(executionArn=other)["error"] == "Wrong"
     newest, _ = client.list_executions(stateMachineArn=ended["stateMachineArn"])["executions"]
     assert newest["name"] == "other"
@@ -227,8 +228,8 @@ def test_a_rule_starts_a_state_machine_with_its_transformed_input(cloud: Cloud) 
     events.put_targets(Rule="model", Targets=[target])
     entry = {"Source": "kit", "DetailType": "Approved", "Detail": '{"ModelPackageVersion": 3}'}
     event = events.put_events(Entries=[entry])["Entries"][0]["EventId"]
-    execution = wait_for(lambda: client.list_executions(stateMachineArn=machine)["executions"])[0]["executionArn"]
-    wait_for(lambda: client.describe_execution(executionArn=execution)["status"] == "SUCCEEDED")
+    execution = until(lambda: client.list_executions(stateMachineArn=machine)["executions"])[0]["executionArn"]
+    until(lambda: client.describe_execution(executionArn=execution)["status"] == "SUCCEEDED")
     found = cloud.root(ACCOUNT, REGION).client("ssm").get_parameter(Name=f"/kit/{event}")
     assert found["Parameter"]["Value"] == "3"
     assert deliveries(cloud, failed=True) == []

@@ -144,9 +144,7 @@ def is_of_an_account(step: Step) -> bool:
     return step.kind in {"account", "invitation"}
 
 
-def apply(
-    organizations: Any, settings: Environment, seen: Seen, units: Mapping[str, str], steps: Sequence[Step]
-) -> Environment:
+def apply(organizations: Any, settings: Environment, units: Mapping[str, str], steps: Sequence[Step]) -> Environment:
     """Make, invite and move; the settings with the data science account's id, where it was just made.
 
     units: the environment file's names to ids. UserError, after all that can be done, with what could not.

@@ -150,7 +150,7 @@ def apply(connection: Connection, settings: Environment, seen: Seen, steps: list
     organizations, units = connection.client("organizations"), dict(seen.units)
     for joins, some in groupby(plan.writes(steps), joining.is_of_an_account):
         if joins:
-            settings = joining.apply(organizations, settings, seen, units, list(some))
+            settings = joining.apply(organizations, settings, units, list(some))
             continue
         for step in some:
             if step.kind == "organization":

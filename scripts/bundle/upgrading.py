@@ -226,7 +226,7 @@ def policies(iam: Any, role: str) -> Iterator[Mapping[str, Any]]:
 # -- doing it ----------------------------------------------------------------------------------
 
 
-def request(connection: Connection, upgrade: Upgrade) -> dict[str, Any]:
+def request(upgrade: Upgrade) -> dict[str, Any]:
     """The input of UpdateProject."""
     given = [{"Key": k, "Value": v} for k, v in upgrade.parameters.items() if k not in OWN]
     name = upgrade.project.project.name
@@ -246,7 +246,7 @@ def request(connection: Connection, upgrade: Upgrade) -> dict[str, Any]:
 def apply(connection: Connection, upgrade: Upgrade) -> None:
     """Ask for the update; an update that goes on already (an answer that was lost, say) is followed instead."""
     try:
-        connection.client("sagemaker").update_project(**request(connection, upgrade))
+        connection.client("sagemaker").update_project(**request(upgrade))
     except ClientError as error:
         if error.response["Error"]["Code"] not in {"ConflictException", "ResourceInUse"}:
             raise

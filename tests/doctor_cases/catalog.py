@@ -12,7 +12,8 @@ from scripts.bundle import pack
 from scripts.rehearsal.services.sagemaker.domains import Domains
 from scripts.rehearsal.services.servicecatalog import Catalog
 from tests.doctor_cases import case, swapped
-from tests.doctor_world import REGION, World, until
+from tests.doctor_world import REGION, World
+from tests.waiting import until
 
 TAG = "sagemaker:studio-visibility"
 PROVISIONING = [{"Key": "servicecatalog:provisioning", "Value": "true"}]

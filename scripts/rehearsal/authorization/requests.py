@@ -15,7 +15,7 @@ from typing import Any
 from moto.core.utils import get_service_model
 
 from scripts.rehearsal.authorization import s3
-from scripts.rehearsal.authorization.action_table import Table, table
+from scripts.rehearsal.authorization.action_table import table
 from scripts.rehearsal.authorization.keys import service_keys
 from scripts.rehearsal.authorization.resources import key_arn, resources
 from scripts.rehearsal.calls import Call
@@ -103,7 +103,7 @@ def _others(call: Call, prefix: str) -> Iterator[Need]:
     keys = {**_tag_keys(call.params), **service_keys(call, prefix)}
     for resource in arns:
         yield _need(call, prefix, action, resource, keys)
-    yield from _more(call, prefix, known, arns, keys)
+    yield from _more(call, prefix, arns, keys)
 
 
 # Services whose creations without a resource in the parameters are not "*" but a mistake of ours.
@@ -116,9 +116,7 @@ def _need(call: Call, prefix: str, action: str, resource: str, keys: Mapping[str
     return Need(f"{prefix}:{action}", resource, account, keys)
 
 
-def _more(
-    call: Call, prefix: str, known: Table, arns: list[str], keys: Mapping[str, tuple[str, ...]]
-) -> Iterator[Need]:
+def _more(call: Call, prefix: str, arns: list[str], keys: Mapping[str, tuple[str, ...]]) -> Iterator[Need]:
     """Further actions of the same call: tagging while creating, a stack's policy, a shared model package."""
     tags = any(name.startswith("aws:requesttag/") for name in keys)
     if tags and prefix == "iam" and call.operation in IAM_TAG_ON_CREATE:

@@ -208,7 +208,7 @@ def resource_policy(cloud: Cloud, arn: str) -> tuple[Policy | None, str]:
     if service == "lambda":
         return _function_policy(cloud, arn, account), "resource"
     if service == "events" and name.startswith("event-bus/"):
-        return _bus_policy(cloud, account, region, name.removeprefix("event-bus/")), "resource"
+        return _bus_policy(account, region, name.removeprefix("event-bus/")), "resource"
     return None, "resource"
 
 
@@ -245,7 +245,7 @@ def _function_policy(cloud: Cloud, arn: str, account: str) -> Policy | None:
     return parse(document, f"function {arn.split(':', 6)[6]}", account, "resource") if document else None
 
 
-def _bus_policy(cloud: Cloud, account: str, region: str, bus: str) -> Policy | None:
+def _bus_policy(account: str, region: str, bus: str) -> Policy | None:
     from moto.events.models import events_backends
 
     found = events_backends[account][region].event_buses.get(bus)
