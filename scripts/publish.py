@@ -26,7 +26,7 @@ from scripts.bundle.plan import Step
 
 
 def done(step: Step) -> None:
-    say(f"  done: {step.kind} {step.name}")
+    say(f"  done: {step.kind} {plan.short(step.name)}")
 
 
 def main(argv: Sequence[str] | None = None) -> int:

@@ -82,14 +82,14 @@ def main(argv: Sequence[str] | None = None) -> int:
         say(f"take down {what} in account {home.account}, {home.region}:")
         parts = look(by, home, settings, args)
         steps = [part.step for part in parts]
-        plan.show(steps)
+        plan.show(steps, deletes=True)
         say(f"  {retained.total(parts)}")
         cost = round(sum(part.cost for part in parts), 2)
         result = {"steps": plan.as_data(steps), "retained_usd_a_month": cost, "applied": not args.dry_run}
         unfinished = [f"{part.step.kind} {part.step.name}" for part in parts if part.blind]
         if not args.dry_run:
             apply(parts)
-            say(f"{what} is taken down" if any(part.do for part in parts) else f"nothing of {what} to take down")
+            say(f"{what} is taken down" if any(part.do for part in parts) else "nothing to take down")
     blind: dict[str, str] = {}
     if args.orphans or not args.dry_run:
         found, blind = orphans.look(by, home, settings)

@@ -17,7 +17,7 @@ import json
 from collections.abc import Sequence
 
 from scripts.bundle import differences, environment, projects, upgrading, versions
-from scripts.bundle.connect import Connection, add_options, connect, require_account
+from scripts.bundle.connect import Connection, add_options, connect, elsewhere, require_account
 from scripts.bundle.console import UsageError, UserError, run, say
 from scripts.bundle.upgrading import Upgrade
 from scripts.bundle.versions import Provisioned
@@ -50,7 +50,8 @@ def show(upgrade: Upgrade) -> None:
         say(f"  {will}: {gap.logical_id} ({gap.type}): the launch role may not {', '.join(gap.actions)}")
 
 
-def tell_seed_code(upgrade: Upgrade) -> None:
+def tell_seed_code(upgrade: Upgrade, typed: str) -> None:
+    """How newer seed code comes into the repositories; typed: further options of the commands."""
     changed = upgrade.found.files
     if not changed:
         return
@@ -61,7 +62,7 @@ def tell_seed_code(upgrade: Upgrade) -> None:
     say("  to bring it in, in a clone of the repository (your own commits are merged):")
     for repository in sorted({item.name.split("/")[0] for item in changed}):
         say(
-            f"    python -m scripts.diff --project {name} --to {upgrade.target.name} --patch {repository} "
+            f'    make diff PROJECT={name} TO={upgrade.target.name} ARGS="--patch {repository}{typed}" '
             f"| git -C CLONE-OF-{repository.upper()} apply --3way"
         )
 
@@ -106,7 +107,7 @@ def main(argv: Sequence[str] | None = None) -> int:
             upgrading.require_success(connection, upgrade, status)
             say(f"{args.project} runs {target.name}")
             result["applied"] = True
-    tell_seed_code(upgrade)
+    tell_seed_code(upgrade, (f" --profile {args.profile}" if args.profile else "") + elsewhere(args))
     if args.json:
         print(json.dumps(result, indent=2))
     return 0

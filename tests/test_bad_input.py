@@ -369,6 +369,14 @@ def test_an_interrupted_rehearsal_ends_soon_and_leaves_nothing_behind(
     assert not (tmp_path / "summary.json").exists()
 
 
+def test_a_python_without_the_kits_packages_is_told() -> None:
+    command = [sys.executable, "-S", "-m", "scripts.status"]  # without site-packages
+    ended = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
+    assert ended.returncode == 1
+    assert "lacks what the kit needs. `make setup` installs it" in ended.stderr
+    assert "Traceback" not in ended.stderr
+
+
 def test_an_interrupt_while_a_command_loads_says_nothing(tmp_path: Path) -> None:
     code = "import os, signal, sys; sys.argv = ['-m']; import scripts; os.kill(os.getpid(), signal.SIGINT)"
     done = subprocess.run(

@@ -166,6 +166,8 @@ def test_a_dry_run_writes_nothing_and_prints_the_plan(publisher: Publisher, caps
         "principal",
     }
     assert "+ create product" in output.err
+    assert f"bundle/{told['sha256'][:12]}…/manifest.json" in output.err, "a whole hash says no more on a screen"
+    assert f"bundle/{told['sha256']}/manifest.json" in {step["name"] for step in told["steps"]}
 
 
 def test_a_changed_bundle_is_a_new_version_and_older_ones_are_deprecated_not_deleted(publisher: Publisher) -> None:

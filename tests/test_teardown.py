@@ -328,6 +328,7 @@ def test_the_data_science_account_takes_a_project_down_and_says_where_it_did_not
 def test_a_mistyped_project_is_told_with_the_one_that_is_meant(whole: Whole) -> None:
     outcome = taken_down(whole, "--project", "iris-multi-1", "--dry-run")
     assert outcome.codes == (0,), "as after a project was taken down"
+    assert "  0 to delete, 0 to leave alone\n" in outcome.told[0]
     assert "nothing left of one (did you mean iris-multi-01?)" in outcome.told[0]
 
 

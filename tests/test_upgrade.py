@@ -225,7 +225,8 @@ def test_an_upgrade_under_the_stock_role_keeps_parameters_and_the_users_commits(
     head = kit.engineer.client("codecommit").get_branch(repositoryName=repository_of(kit, CATALOG), branchName="main")
     assert head["branch"]["commitId"] == mine
     assert "~ model-deploy/README.md" in err  # the seed code is older than the version's, which is told
-    assert "--patch model-deploy" in err
+    typed = f"--patch model-deploy --environment {kit.story.environment_path}"
+    assert f'make diff PROJECT={CATALOG} TO={newer(kit)} ARGS="{typed}" | git -C CLONE-OF-MODEL-DEPLOY apply' in err
     running = {p["project"]: p for p in shown(kit, "versions")["projects"]}
     assert (running[CATALOG]["version"], running[CATALOG]["seed"]) == (newer(kit), kit.first[-8:])
 

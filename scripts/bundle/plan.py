@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -48,10 +49,15 @@ def writes(steps: Iterable[Step]) -> list[Step]:
     return [step for step in steps if step.writes]
 
 
+def short(name: str) -> str:
+    """A name as it is shown: of a whole SHA-256 the first twelve digits."""
+    return re.sub(r"\b([0-9a-f]{12})[0-9a-f]{52}\b", r"\1…", name)
+
+
 def line(step: Step) -> str:
     sign, colour = SIGNS[step.action]
     detail = f" ({step.detail})" if step.detail else ""
-    return paint(f"  {sign} {step.action:6} {step.kind:13} {step.name}{detail}", colour)
+    return paint(f"  {sign} {step.action:6} {step.kind:13} {short(step.name)}{detail}", colour)
 
 
 def lines(steps: Iterable[Step], every: bool = False) -> list[str]:
@@ -77,8 +83,8 @@ def place(step: Step) -> str:
     return "" if step.kind in OF_AN_ACCOUNT else without_ids(step.name)
 
 
-def show(steps: Sequence[Step]) -> None:
-    """The plan on stderr: a line for each step, and the sum."""
+def show(steps: Sequence[Step], deletes: bool = False) -> None:
+    """The plan on stderr: a line for each step, and the sum. deletes: of a command that makes nothing."""
     for step in steps:
         if step.writes or step.kind not in ONE:
             say(line(step))
@@ -86,7 +92,7 @@ def show(steps: Sequence[Step]) -> None:
         if same := [step for step in steps if step.kind == kind and not step.writes]:
             say(line(Step("keep", kind, f"{len(same)} as they are")))
     count = Counter(step.action for step in steps)
-    if count["delete"]:
+    if deletes or count["delete"]:
         say(f"  {count['delete']} to delete, {count['keep']} to leave alone")
         return
     waiting = f", {count['wait']} to wait" if count["wait"] else ""

@@ -95,7 +95,10 @@ def host(connection: Connection, arn: str, remote: str) -> str:
     try:
         found = connection.client("codeconnections").get_connection(ConnectionArn=arn)["Connection"]
     except ClientError as error:
-        raise UserError(f"the connection {arn}: {error.response['Error']['Message']}") from error
+        raise UserError(
+            f"the connection {arn} (source.connection_arn): {error.response['Error']['Message']}. "
+            "The console shows those that there are: Developer Tools, Settings, Connections"
+        ) from error
     if found["ConnectionStatus"] != "AVAILABLE":
         raise UserError(
             f"the connection {found['ConnectionName']} is {found['ConnectionStatus']}. Complete it in the console: "
