@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import time
 
 from scripts.rehearsal import chapters
@@ -54,3 +55,34 @@ def follow(story: Story, execution_id: str | None, approve: str | None = "Approv
         return status
     chapters.give_approval(story, approve, "a test")
     return story.wait_for_execution(execution_id)
+
+
+def push(story: Story, path: str, content: str) -> str | None:
+    """Commit a file to the deploy repository; the id of the execution that it starts."""
+    before = {e["pipelineExecutionId"] for e in story.executions()}
+    codecommit = story.scientist.client("codecommit")
+    repository = f"sagemaker-{story.project_name}-{story.project_id}-modeldeploy"
+    head = codecommit.get_branch(repositoryName=repository, branchName="main")["branch"]["commitId"]
+    codecommit.put_file(
+        repositoryName=repository,
+        branchName="main",
+        parentCommitId=head,
+        filePath=path,
+        fileContent=content.encode(),
+        commitMessage="A test",
+    )
+    started = new_execution(story, before)
+    story.execution_id = started or story.execution_id
+    return started
+
+
+def served(story: Story) -> dict[str, int]:
+    """The version that each stage's endpoint serves, asked in its own account."""
+    asked = {s: chapters.ask_endpoint(story, s, a, []) for s, a in story.setting.targets.items()}
+    return {stage: int(answer["model_package_arn"].rsplit("/", 1)[1]) for stage, answer in asked.items()}
+
+
+def configure(story: Story, stage: str, **parameters: str) -> str | None:
+    """Commit the settings of a stage; the id of the execution that this starts."""
+    config = {"Parameters": {"InstanceType": "ml.m5.large", **parameters}}
+    return push(story, f"{stage}-config.json", json.dumps(config))

@@ -34,6 +34,7 @@ from scripts.rehearsal.chapters import play
 from scripts.rehearsal.permissions import Holder, Reason, read_requests, reasons, report, write_policies
 from scripts.rehearsal.server import EmbeddedAws
 from scripts.rehearsal.story import ROOT, Story, StoryFailed
+from tests.story_steps import configure, set_status
 
 TEMPLATES = ("templates/10-data-science-account.yaml", "templates/20-target-account.yaml")
 HOLDER = re.compile(
@@ -86,41 +87,6 @@ def change_policy(story: Story, account: str, role: str, policy: str, without: s
     return json.dumps(document)
 
 
-def push(story: Story, config: dict[str, str]) -> None:
-    """Commit the settings of staging as the data scientist, and go on with the execution that this starts."""
-    before = {execution["pipelineExecutionId"] for execution in story.executions()}
-    codecommit = story.scientist.client("codecommit")
-    repository = f"sagemaker-{story.project_name}-{story.project_id}-modeldeploy"
-    codecommit.put_file(
-        repositoryName=repository,
-        branchName="main",
-        parentCommitId=codecommit.get_branch(repositoryName=repository, branchName="main")["branch"]["commitId"],
-        filePath="staging-config.json",
-        fileContent=json.dumps({"Parameters": config}).encode(),
-        commitMessage="Another size",
-    )
-
-    def started() -> str | None:
-        new = [e["pipelineExecutionId"] for e in story.executions() if e["pipelineExecutionId"] not in before]
-        return new[0] if new else None
-
-    story.execution_id = str(story.until("the commit to start the pipeline", started, 20))
-
-
-def reject(story: Story) -> None:
-    """Reject the version that is live, and go on with the execution that this starts."""
-    before = {execution["pipelineExecutionId"] for execution in story.executions()}
-    story.scientist.client("sagemaker").update_model_package(
-        ModelPackageArn=story.model_package_arn, ModelApprovalStatus="Rejected"
-    )
-
-    def started() -> str | None:
-        new = [e["pipelineExecutionId"] for e in story.executions() if e["pipelineExecutionId"] not in before]
-        return new[0] if new else None
-
-    story.execution_id = str(story.until("the rejection to start the pipeline", started, 20))
-
-
 def play_more(world: World) -> None:
     """The story, with a first deployment that fails, two commits and a rejection."""
     story = world.story
@@ -134,15 +100,15 @@ def play_more(world: World) -> None:
     iam = story.cloud.root(account, story.region).client("iam")
     iam.put_role_policy(RoleName="sagemaker-role-staging", PolicyName="run-the-model", PolicyDocument=was)
     story.cloud.chapter = "commits"
-    push(story, {"InstanceType": "ml.m5.large", "InitialInstanceCount": "1"})
+    assert configure(story, "staging", InitialInstanceCount="1")
     chapters.staging(story)
     chapters.approval(story)
     chapters.production(story)
-    push(story, {"InstanceType": "ml.m5.large", "InitialInstanceCount": "2"})
+    assert configure(story, "staging", InitialInstanceCount="2")
     chapters.staging(story)
     chapters.approval_token(story, story.approver.client("codepipeline"))
     waiting = story.execution_id
-    reject(story)
+    assert set_status(story, 1, "Rejected")
     assert story.wait_for_execution(story.execution_id) == "Failed", "there is no version to go back to"
     assert story.wait_for_execution(waiting) == "Stopped"
 

@@ -14,7 +14,7 @@ from scripts.rehearsal import setting as people
 from scripts.rehearsal.chapters import play
 from scripts.rehearsal.server import EmbeddedAws
 from scripts.rehearsal.story import Story, StoryFailed
-from tests.story_steps import follow, register, set_status
+from tests.story_steps import follow, register, served, set_status
 
 
 @pytest.fixture(scope="module")
@@ -43,12 +43,6 @@ def status(story: Story) -> dict[str, Any]:
     told = command(story, "status", "--project", story.project_name, "--json")
     project: dict[str, Any] = json.loads(told)["projects"][0]
     return project
-
-
-def served(story: Story) -> dict[str, int]:
-    """The version that each stage's endpoint serves, asked in its own account."""
-    asked = {s: chapters.ask_endpoint(story, s, a, []) for s, a in story.setting.targets.items()}
-    return {stage: int(answer["model_package_arn"].rsplit("/", 1)[1]) for stage, answer in asked.items()}
 
 
 def test_status_says_what_is_deployed_where_and_what_waits_for_whom(story: Story) -> None:

@@ -23,11 +23,11 @@ from scripts.rehearsal.server import EmbeddedAws
 from scripts.rehearsal.story import Story
 from scripts.rehearse import summary
 from tests import test_permissions as permissions
-from tests.test_permissions import push
+from tests.story_steps import configure
 
 TEMPLATE = "templates/21-self-managed-roles.yaml"
 
-AUTOSCALING = {"InstanceType": "ml.m5.large", "InitialInstanceCount": "1", "MaximumInstanceCount": "3"}
+AUTOSCALING = {"InitialInstanceCount": "1", "MaximumInstanceCount": "3"}
 PARTS = ("AdministrationRole", "ExecutionRole")
 
 
@@ -62,7 +62,7 @@ class World:
 def scale_and_take_down(story: Story) -> None:
     """The day after: staging with autoscaling, and no project any more."""
     story.cloud.chapter = "autoscaling"
-    push(story, AUTOSCALING)
+    assert configure(story, "staging", **AUTOSCALING)
     chapters.staging(story)
     story.cloud.chapter = "teardown"
     environment = ("--environment", str(story.environment_path))

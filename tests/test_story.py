@@ -30,7 +30,7 @@ from scripts.rehearsal.report.page import page
 from scripts.rehearsal.server import EmbeddedAws
 from scripts.rehearsal.services.organizations import plan_account_ids
 from scripts.rehearsal.story import ROOT, Story
-from tests.story_steps import follow, new_execution, set_status
+from tests.story_steps import follow, new_execution, push, served, set_status
 
 GOLDEN = "tests/golden-payloads.json"
 
@@ -43,32 +43,6 @@ def story(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Story]:
         play(told)
         yield told
     assert not cloud.faults, "\n".join(f"{fault.where}\n{fault.traceback}" for fault in cloud.faults)
-
-
-def served(story: Story) -> dict[str, int]:
-    """The version that each stage's endpoint serves."""
-    versions = {}
-    for stage, account in story.setting.targets.items():
-        arn = chapters.ask_endpoint(story, stage, account, [])["model_package_arn"]
-        versions[stage] = int(arn.rsplit("/", 1)[1])
-    return versions
-
-
-def push(story: Story, path: str, content: str) -> str | None:
-    """Commit a file to the deploy repository; the id of the execution that it starts."""
-    before = {e["pipelineExecutionId"] for e in story.executions()}
-    codecommit = story.scientist.client("codecommit")
-    repository = f"sagemaker-{story.project_name}-{story.project_id}-modeldeploy"
-    head = codecommit.get_branch(repositoryName=repository, branchName="main")["branch"]["commitId"]
-    codecommit.put_file(
-        repositoryName=repository,
-        branchName="main",
-        parentCommitId=head,
-        filePath=path,
-        fileContent=content.encode(),
-        commitMessage="A test",
-    )
-    return new_execution(story, before)
 
 
 def failed_action(story: Story) -> dict[str, Any]:

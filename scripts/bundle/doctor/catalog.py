@@ -225,7 +225,7 @@ def product_tag(it: Snapshot) -> Iterator[Place]:
         parameters = {"Id": it.catalog.product, "AddTags": tags}
         request = Request(it.account, it.region, "servicecatalog", "UpdateProduct", parameters)
         what = f"its value is {was!r}" if was else "the tag is missing"
-        yield Place(it.account, f"product {it.settings.catalog.product}", what, region=it.region, request=request)
+        yield request.mends(f"product {it.settings.catalog.product}", what)
 
 
 @finding(
@@ -242,7 +242,7 @@ def product_unassociated(it: Snapshot) -> Iterator[Place]:
         parameters = {"ProductId": it.catalog.product, "PortfolioId": portfolio}
         request = Request(it.account, it.region, "servicecatalog", "AssociateProductWithPortfolio", parameters)
         what = f"it is not in the portfolio {it.settings.catalog.portfolio}"
-        yield Place(it.account, f"product {it.settings.catalog.product}", what, region=it.region, request=request)
+        yield request.mends(f"product {it.settings.catalog.product}", what)
 
 
 @finding(
@@ -309,7 +309,7 @@ def principal_missing(it: Snapshot) -> Iterator[Place]:
                 request = Request(it.account, it.region, "servicecatalog", operation, parameters)
                 what = f"{principal} has no access"
                 resource = f"portfolio {it.settings.catalog.portfolio}"
-                yield Place(it.account, resource, what, region=it.region, request=request)
+                yield request.mends(resource, what)
 
 
 @finding(
@@ -403,7 +403,7 @@ def version_choice(it: Snapshot) -> Iterator[Place]:
             }
             request = Request(it.account, it.region, "servicecatalog", "UpdateProvisioningArtifact", parameters)
             what = f"it is offered beside the newer {newest['Name']}"
-            yield Place(it.account, f"version {version['Name']}", what, region=it.region, request=request)
+            yield request.mends(f"version {version['Name']}", what)
 
 
 @finding(
@@ -489,4 +489,4 @@ def seed_tag(it: Snapshot) -> Iterator[Place]:
             parameters = {"Bucket": bucket, "Key": key, "Tagging": tagging}
             request = Request(it.account, it.region, "s3", "PutObjectTagging", parameters)
             what = f"{key_of_tag} is {(tags or {}).get(key_of_tag, 'missing')}"
-            yield Place(it.account, f"s3://{bucket}/{key}", what, region=it.region, request=request)
+            yield request.mends(f"s3://{bucket}/{key}", what)

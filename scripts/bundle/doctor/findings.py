@@ -39,6 +39,10 @@ class Request:
             words += [f"--{xform_name(name, '-')}", shlex.quote(text)]
         return " ".join([*words, "--region", self.region])
 
+    def mends(self, resource: str, what: str) -> Place:
+        """What this request puts right, where it is made."""
+        return Place(self.account, resource, what, region=self.region, request=self)
+
 
 @dataclass(frozen=True)
 class Place:

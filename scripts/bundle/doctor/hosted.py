@@ -176,7 +176,7 @@ def template_tag(it: Snapshot) -> Iterator[Place]:
         parameters = {"Bucket": want.bucket, "Key": want.key, "Tagging": {"TagSet": tags}}
         request = Request(it.account, it.region, "s3", "PutObjectTagging", parameters)
         what = f"its {STUDIO_TAG[0]} is {was!r}" if was else "the tag is missing"
-        yield Place(it.account, f"s3://{want.bucket}/{want.key}", what, region=it.region, request=request)
+        yield request.mends(f"s3://{want.bucket}/{want.key}", what)
 
 
 @finding(
@@ -195,7 +195,7 @@ def template_choice(it: Snapshot) -> Iterator[Place]:
             parameters = {"Bucket": it.hosted.want.bucket, "Key": key, "Tagging": {"TagSet": kept}}
             request = Request(it.account, it.region, "s3", "PutObjectTagging", parameters)
             what = f"{version} is shown beside the newer {newest}"
-            yield Place(it.account, f"s3://{it.hosted.want.bucket}/{key}", what, region=it.region, request=request)
+            yield request.mends(f"s3://{it.hosted.want.bucket}/{key}", what)
 
 
 @finding(
@@ -218,7 +218,7 @@ def template_cors(it: Snapshot) -> Iterator[Place]:
     if step.writes:
         parameters = {"Bucket": want.bucket, "CORSConfiguration": dict(step.request)}
         request = Request(it.account, it.region, "s3", "PutBucketCors", parameters)
-        yield Place(it.account, resource, what, region=it.region, request=request)
+        yield request.mends(resource, what)
 
 
 @finding(

@@ -84,7 +84,7 @@ def rule_disabled(it: Snapshot) -> Iterator[Place]:
             if rule and rule["State"] == "DISABLED":
                 request = Request(it.account, it.region, "events", "EnableRule", {"Name": rule["Name"]})
                 what = f"project {project.name}: it is disabled"
-                yield Place(it.account, f"rule {rule['Name']}", what, region=it.region, request=request)
+                yield request.mends(f"rule {rule['Name']}", what)
 
 
 @finding(

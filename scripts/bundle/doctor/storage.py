@@ -228,7 +228,7 @@ def let_in(it: Snapshot, bucket: Bucket, region: str = "") -> Iterator[Place]:
         parameters = {"Bucket": bucket.name, "Policy": policy}
         request = Request(it.account, region or it.region, "s3", "PutBucketPolicy", parameters)
         what = f"its policy does not let in {short(accounts)}"
-        yield Place(it.account, f"bucket {bucket.name}", what, region=request.region, request=request)
+        yield request.mends(f"bucket {bucket.name}", what)
 
 
 def let_decrypt(it: Snapshot, found: Key, region: str) -> Iterator[Place]:
@@ -242,7 +242,7 @@ def let_decrypt(it: Snapshot, found: Key, region: str) -> Iterator[Place]:
         parameters = {"KeyId": key["KeyId"], "PolicyName": "default", "Policy": text}
         request = Request(it.account, region, "kms", "PutKeyPolicy", parameters)
         what = f"its policy does not let in {short(accounts)}"
-        yield Place(it.account, f"key {key['KeyId']}", what, region=region, request=request)
+        yield request.mends(f"key {key['KeyId']}", what)
 
 
 # -- the checks --------------------------------------------------------------------------------
@@ -337,7 +337,7 @@ def bucket_public(it: Snapshot) -> Iterator[Place]:
             configuration = dict.fromkeys(CLOSED, True)
             parameters = {"Bucket": bucket.name, "PublicAccessBlockConfiguration": configuration}
             request = Request(it.account, region, "s3", "PutPublicAccessBlock", parameters)
-            yield Place(it.account, f"bucket {bucket.name}", f"off: {', '.join(off)}", region=region, request=request)
+            yield request.mends(f"bucket {bucket.name}", f"off: {', '.join(off)}")
 
 
 @finding(
@@ -353,7 +353,7 @@ def bucket_versioning(it: Snapshot) -> Iterator[Place]:
             parameters = {"Bucket": bucket.name, "VersioningConfiguration": {"Status": "Enabled"}}
             request = Request(it.account, region, "s3", "PutBucketVersioning", parameters)
             what = f"versioning is {bucket.versioning or 'off'}"
-            yield Place(it.account, f"bucket {bucket.name}", what, region=region, request=request)
+            yield request.mends(f"bucket {bucket.name}", what)
 
 
 @finding(
@@ -375,7 +375,7 @@ def model_bucket_encryption(it: Snapshot) -> Iterator[Place]:
             parameters = {"Bucket": bucket.name, "ServerSideEncryptionConfiguration": {"Rules": rules}}
             request = Request(it.account, region, "s3", "PutBucketEncryption", parameters)
             what = f"it encrypts with {rule.get('SSEAlgorithm', 'nothing')} {rule.get('KMSMasterKeyID', '')}".rstrip()
-            yield Place(it.account, f"bucket {bucket.name}", what, region=region, request=request)
+            yield request.mends(f"bucket {bucket.name}", what)
 
 
 @finding(
@@ -434,4 +434,4 @@ def model_key_rotation(it: Snapshot) -> Iterator[Place]:
         if key.described and key.rotation is False:
             id = key.described["KeyId"]
             request = Request(it.account, region, "kms", "EnableKeyRotation", {"KeyId": id})
-            yield Place(it.account, f"key {id}", "rotation is off", region=region, request=request)
+            yield request.mends(f"key {id}", "rotation is off")

@@ -143,7 +143,7 @@ def domain_role(it: Snapshot) -> Iterator[Place]:
 def templates_off(it: Snapshot) -> Iterator[Place]:
     if it.studio.templates == "Disabled":
         request = Request(it.account, it.region, "sagemaker", ENABLE, {})
-        yield Place(it.account, "project templates", "they are disabled", region=it.region, request=request)
+        yield request.mends("project templates", "they are disabled")
 
 
 @finding(
