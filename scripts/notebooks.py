@@ -17,11 +17,12 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from scripts.bundle.console import UsageError, paint, run, say
+from scripts.bundle.pack import ROOT
 from scripts.rehearsal import notebooks
 from scripts.rehearsal.chapters import play
 from scripts.rehearsal.permissions import write_policies
 from scripts.rehearsal.server import EmbeddedAws
-from scripts.rehearsal.story import ROOT, Story, StoryFailed
+from scripts.rehearsal.story import Story, StoryFailed
 
 DEFAULT_FOLDER = ROOT / "build" / "notebooks"
 HEAD = """\

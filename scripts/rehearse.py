@@ -24,6 +24,7 @@ from pathlib import Path
 from typing import Any
 
 from scripts.bundle.console import UsageError, paint, run, say
+from scripts.bundle.pack import ROOT
 from scripts.bundle.sections import check_region, partition
 from scripts.rehearsal import template_options
 from scripts.rehearsal.chapters import CHAPTERS, play
@@ -33,7 +34,7 @@ from scripts.rehearsal.report.facts import gather
 from scripts.rehearsal.report.page import page
 from scripts.rehearsal.server import EmbeddedAws
 from scripts.rehearsal.setting import APPROVER, ENGINEER, sign_in, studio
-from scripts.rehearsal.story import ROOT, Story, StoryFailed
+from scripts.rehearsal.story import Story, StoryFailed
 
 PROJECT_NAME = "[a-zA-Z0-9](-*[a-zA-Z0-9])*"  # SageMaker API, ProjectEntityName
 DEFAULT_FOLDER = ROOT / "build" / "rehearsal"

@@ -76,6 +76,8 @@ DEPLOY = action(
     inputArtifacts=artifacts("BuildOutput"),
 )
 APPROVE = action("Approve", "Approval", "Manual", configuration={"CustomData": "#{Build.SUMMARY}"})
+BUILD_STAGE = {"name": "Build", "actions": [BUILD]}
+APPROVE_STAGE = {"name": "Approve", "actions": [APPROVE]}
 
 
 def declaration(*stages: dict[str, Any], **more: Any) -> dict[str, Any]:

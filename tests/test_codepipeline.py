@@ -15,8 +15,9 @@ from scripts.rehearsal.services.events import deliveries
 from tests.codepipeline_setting import (
     ACCOUNT,
     APPROVE,
+    APPROVE_STAGE,
     BUCKET,
-    BUILD,
+    BUILD_STAGE,
     NAME,
     REGION,
     Stage,
@@ -28,9 +29,6 @@ from tests.codepipeline_setting import (
     variable_check,
 )
 from tests.waiting import until
-
-BUILD_STAGE = {"name": "Build", "actions": [BUILD]}
-APPROVE_STAGE = {"name": "Approve", "actions": [APPROVE]}
 
 
 @pytest.fixture

@@ -17,8 +17,8 @@ from scripts.rehearsal.cloud import Cloud
 from scripts.rehearsal.services.codepipeline_window import window, zone
 from tests.codepipeline_setting import (
     ACCOUNT,
-    APPROVE,
-    BUILD,
+    APPROVE_STAGE,
+    BUILD_STAGE,
     NAME,
     REGION,
     Stage,
@@ -29,9 +29,6 @@ from tests.codepipeline_setting import (
 )
 from tests.test_lambda import LOGS, zipped
 from tests.waiting import until
-
-BUILD_STAGE = {"name": "Build", "actions": [BUILD]}
-APPROVE_STAGE = {"name": "Approve", "actions": [APPROVE]}
 
 
 @pytest.fixture

@@ -23,13 +23,14 @@ import pytest
 
 from scripts import notebooks as command
 from scripts.bundle.console import UsageError, UserError
+from scripts.bundle.pack import ROOT
 from scripts.rehearsal import chapters, notebooks
 from scripts.rehearsal.chapters import play
 from scripts.rehearsal.notebooks import NOTEBOOKS, Executed, NotebookFailed, execute, rendered, text_of
 from scripts.rehearsal.permissions import read_refusals, read_requests
 from scripts.rehearsal.server import EmbeddedAws
 from scripts.rehearsal.setting import STUDIO_ROLE
-from scripts.rehearsal.story import ROOT, Story
+from scripts.rehearsal.story import Story
 
 FILES = sorted(NOTEBOOKS.glob("*.ipynb"))
 FIRST = NOTEBOOKS / "01-train-register-approve.ipynb"

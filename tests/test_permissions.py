@@ -25,6 +25,7 @@ from typing import Any
 import pytest
 
 from scripts.bundle.console import UsageError, UserError
+from scripts.bundle.pack import ROOT
 from scripts.permissions import main
 from scripts.rehearsal import chapters
 from scripts.rehearsal.authorization import authorizer
@@ -33,7 +34,7 @@ from scripts.rehearsal.authorization.policies import Policy
 from scripts.rehearsal.chapters import play
 from scripts.rehearsal.permissions import Holder, Reason, read_requests, reasons, report, write_policies
 from scripts.rehearsal.server import EmbeddedAws
-from scripts.rehearsal.story import ROOT, Story, StoryFailed
+from scripts.rehearsal.story import Story, StoryFailed
 from tests.story_steps import configure, set_status
 
 TEMPLATES = ("templates/10-data-science-account.yaml", "templates/20-target-account.yaml")

@@ -16,10 +16,11 @@ import pytest
 from scripts import teardown
 from scripts.bundle import stacks
 from scripts.bundle.console import UserError
+from scripts.bundle.pack import ROOT
 from scripts.rehearsal import setting as people
 from scripts.rehearsal.chapters import play
 from scripts.rehearsal.cloud import Cloud, Session
-from scripts.rehearsal.story import ROOT, Story
+from scripts.rehearsal.story import Story
 from tests.every_request import problems
 from tests.faults import Command, Kind, Outcome, World, settle
 

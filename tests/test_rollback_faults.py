@@ -13,10 +13,11 @@ from typing import Any
 import pytest
 
 from scripts import rollback
+from scripts.bundle.pack import ROOT
 from scripts.rehearsal import setting as people
 from scripts.rehearsal.chapters import play
 from scripts.rehearsal.cloud import Cloud, Session
-from scripts.rehearsal.story import ROOT, Story
+from scripts.rehearsal.story import Story
 from tests.every_request import problems
 from tests.faults import Command, World
 from tests.test_release_faults import ENDPOINT, KINDS, REGION

@@ -21,6 +21,7 @@ from scripts import permissions, rehearse
 from scripts.bundle import environment
 from scripts.bundle.connect import connect
 from scripts.bundle.doctor.reader import Reader
+from scripts.bundle.pack import ROOT
 from scripts.rehearsal import chapters
 from scripts.rehearsal.chapters import play
 from scripts.rehearsal.live import Shown
@@ -29,7 +30,7 @@ from scripts.rehearsal.report.facts import gather
 from scripts.rehearsal.report.page import page
 from scripts.rehearsal.server import EmbeddedAws
 from scripts.rehearsal.services.organizations import plan_account_ids
-from scripts.rehearsal.story import ROOT, Story
+from scripts.rehearsal.story import Story
 from tests.story_steps import follow, new_execution, push, served, set_status
 
 GOLDEN = "tests/golden-payloads.json"

@@ -17,6 +17,7 @@ from scripts.bundle import hosting, parts, sharing, teardown_kit
 from scripts.bundle.console import UserError
 from scripts.bundle.doctor.merge import merged, without
 from scripts.bundle.orphans import Owners
+from scripts.bundle.pack import ROOT
 from scripts.rehearsal import chapters
 from scripts.rehearsal import setting as people
 from scripts.rehearsal.cloud import Cloud, Session
@@ -24,7 +25,7 @@ from scripts.rehearsal.cloudformation.stacks import stacks_of
 from scripts.rehearsal.cloudformation.stacksets_state import sets_of
 from scripts.rehearsal.services.sagemaker.projects import Projects
 from scripts.rehearsal.services.servicecatalog_state import Catalog
-from scripts.rehearsal.story import ROOT, StoryFailed, signed_in
+from scripts.rehearsal.story import StoryFailed, signed_in
 from tests.faults import Outcome
 from tests.test_release_faults import REGION, Installation
 

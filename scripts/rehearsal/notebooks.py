@@ -18,9 +18,10 @@ from pathlib import Path
 from typing import Any
 
 from scripts.bundle.console import UserError, say
+from scripts.bundle.pack import ROOT
 from scripts.rehearsal.detour import Detour
 from scripts.rehearsal.server import EmbeddedAws
-from scripts.rehearsal.story import ROOT, Story, signed_in
+from scripts.rehearsal.story import Story, signed_in
 
 NOTEBOOKS = ROOT / "notebooks"
 ENVIRONMENT = ROOT / ".venv-notebooks"

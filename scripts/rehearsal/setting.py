@@ -10,9 +10,10 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Any, Literal
+from typing import Any
 
 from scripts.bundle import members
+from scripts.bundle.environment import Administrator
 from scripts.rehearsal.cloud import Cloud, Session
 from scripts.rehearsal.principals import Principal
 from scripts.rehearsal.services.organizations import ACCOUNT_ROLE, name_account, plan_account_ids
@@ -31,8 +32,6 @@ ENGINEER = "MLEngineer"
 APPROVER = "Approver"
 APPROVER_POLICY = "sagemaker-multi-account-approver"
 ACCESS_ROLE = "MultiAccountSetUp"  # without an organization: what the targets' owners let the ML engineer in by
-
-Administrator = Literal["delegated", "management", "self-managed"]
 
 
 @dataclass(frozen=True)

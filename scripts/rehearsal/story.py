@@ -17,13 +17,14 @@ from typing import Any
 from botocore.exceptions import ClientError
 
 from scripts.bundle.console import INTERRUPTED, explain, run, say
+from scripts.bundle.environment import Administrator
 from scripts.bundle.history import ENDED
+from scripts.bundle.pack import ROOT
 from scripts.bundle.patience import until
 from scripts.rehearsal import setting as people
 from scripts.rehearsal.cloud import Cloud, Session
-from scripts.rehearsal.setting import Administrator, Setting
+from scripts.rehearsal.setting import Setting
 
-ROOT = Path(__file__).resolve().parents[2]
 QUIET = 1.0  # seconds without any background work after which nothing more is to be expected
 
 
