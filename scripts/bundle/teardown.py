@@ -1,9 +1,10 @@
 """Take a project down: its executions, its stages with their endpoints, the project, and what is asked for besides.
 
 The order is AWS's: a stage's stack takes its stack set with it, and the set its instances, so the endpoints go
-first; a stack set that a pipeline made outlives DeleteProject (SageMaker Developer Guide, "Delete a
-SageMaker AI project"), so the stages go before the project; its buckets are retained by its template. Everything is
-looked for by its name, so that a run goes on wherever another one stopped.
+first; the stages' stacks are the pipeline's, so that DeleteProject, which terminates the provisioned product, leaves
+them ("Cleaning up" in AWS's post deletes the stack sets by hand before it): the stages go before the project; its
+buckets are retained by its template. Everything is looked for by its name, so that a run goes on wherever another
+one stopped.
 """
 
 from __future__ import annotations

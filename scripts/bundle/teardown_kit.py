@@ -259,9 +259,10 @@ def policy_parts(home: Connection) -> Iterator[Part]:
     studio = set(parameters(stack).get("StudioExecutionRoleNames", "").split(","))
     for policy, by_stack in POLICIES.items():
         arn = f"arn:{home.partition}:iam::{home.account}:policy/{policy}"
-        holders = if_there(iam.list_entities_for_policy, PolicyArn=arn) or {}
+        asked = partial(iam.get_paginator("list_entities_for_policy").paginate, PolicyArn=arn)
+        listed = if_there(lambda asked=asked: list(asked())) or []
         for kind, member in (("Role", "PolicyRoles"), ("User", "PolicyUsers"), ("Group", "PolicyGroups")):
-            for holder in holders.get(member, []):
+            for holder in (holder for page in listed for holder in page.get(member, [])):
                 name = holder[f"{kind}Name"]
                 if by_stack and kind == "Role" and name in studio:
                     continue
