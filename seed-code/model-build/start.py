@@ -77,13 +77,16 @@ def wait(sagemaker: Any, execution: str) -> dict[str, Any]:
     pause = 0.05
     while True:
         status = sagemaker.describe_pipeline_execution(PipelineExecutionArn=execution)["PipelineExecutionStatus"]
-        steps = sagemaker.list_pipeline_execution_steps(PipelineExecutionArn=execution, SortOrder="Ascending")
-        for step in steps["PipelineExecutionSteps"]:
+        listed = sagemaker.get_paginator("list_pipeline_execution_steps").paginate(
+            PipelineExecutionArn=execution, SortOrder="Ascending"
+        )
+        steps = [step for page in listed for step in page["PipelineExecutionSteps"]]
+        for step in steps:
             if told.get(step["StepName"]) != step["StepStatus"]:
                 told[step["StepName"]] = step["StepStatus"]
                 say(f"{step['StepName']}: {step['StepStatus']} {step.get('FailureReason', '')}".rstrip())
         if status == "Succeeded":
-            return {step["StepName"]: step for step in steps["PipelineExecutionSteps"]}
+            return {step["StepName"]: step for step in steps}
         if status not in {"Executing", "Stopping"}:
             raise UserError(f"the pipeline execution {execution} ended as {status}")
         time.sleep(pause)

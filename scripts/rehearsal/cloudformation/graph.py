@@ -18,7 +18,8 @@ def dependencies(template: Template, evaluator: Evaluator) -> dict[str, set[str]
     """For every active resource, the active resources that it needs (Ref, GetAtt, Sub, DependsOn).
 
     They depend on the template's conditions alone, and a stack set takes the same template to every account.
-    CloudFormation User Guide, "Conditions section syntax": all conditions are evaluated before any resource is made.
+    CloudFormation User Guide, "CloudFormation template Conditions syntax": all of them are evaluated before any
+    resource is made.
     """
     held = tuple(evaluator.condition(name) for name in template.conditions)
     if evaluator.extended or held not in template.depends:

@@ -42,7 +42,7 @@ ecr = Service(
 REPLICATION_SECONDS = 60  # "the majority of images replicate in less than 30 minutes"
 MANIFESTS = ("application/vnd.docker.distribution.manifest.v2+json", "application/vnd.oci.image.manifest.v1+json")
 CARRIED = {"prefix", "description", "imageTagMutability", "repositoryPolicy", "lifecyclePolicy", "appliedFor"}
-RULES, DESTINATIONS = 25, 25  # of a registry ("Private image replication")
+RULES, DESTINATIONS = 25, 25  # of a registry ("Private image replication"; "Amazon ECR service quotas" says 10 rules)
 
 
 @dataclass
