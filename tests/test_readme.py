@@ -14,6 +14,10 @@ import botocore.session
 import pytest
 from botocore import xform_name
 
+from scripts.bundle.doctor import snapshot  # noqa: F401  (knows every subject, and so every check)
+from scripts.bundle.doctor.findings import CHECKS
+from tests import mistakes
+
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 CHANGELOG = (ROOT / "CHANGELOG.md").read_text(encoding="utf-8")
@@ -113,6 +117,11 @@ def test_the_steps_of_the_installation_are_as_many_as_it_says() -> None:
     words = ("Four", "Five", "Six", "Seven")
     said = next(number for number, word in enumerate(words, 4) if f"{word} steps, where the post has 97" in section)
     assert [int(number) for number in re.findall(r"^(\d+)\. ", section, re.MULTILINE)] == list(range(1, said + 1))
+
+
+def test_the_numbers_of_mistakes_and_checks_are_those_of_today() -> None:
+    assert f"[{len(mistakes.load())} mistakes](docs/mistakes.md)" in README
+    assert f"with {len(CHECKS)} checks" in CHANGELOG
 
 
 def test_the_readme_links_every_document() -> None:

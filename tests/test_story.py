@@ -5,6 +5,7 @@ One rehearsal is played once; the tests after it go on from where it ended, in t
 
 from __future__ import annotations
 
+import contextlib
 import io
 import json
 import re
@@ -34,14 +35,17 @@ from scripts.rehearsal.story import Story
 from tests.story_steps import follow, new_execution, push, served, set_status
 
 GOLDEN = "tests/golden-payloads.json"
+SAID = "said.txt"  # what the story said while it was played
 
 
 @pytest.fixture(scope="module")
 def story(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Story]:
     folder = tmp_path_factory.mktemp("story")
     with EmbeddedAws(folder) as cloud:
-        told = Story(cloud, folder)
-        play(told)
+        told, said = Story(cloud, folder), io.StringIO()
+        with contextlib.redirect_stderr(said):
+            play(told)
+        (folder / SAID).write_text(said.getvalue())
         yield told
     assert not cloud.faults, "\n".join(f"{fault.where}\n{fault.traceback}" for fault in cloud.faults)
 
@@ -57,6 +61,25 @@ def test_the_story_succeeds_and_every_golden_payload_is_predicted_right(story: S
         assert endpoint["predictions"] == endpoint["expected"]
         assert len(endpoint["expected"]) >= 3
         assert endpoint["model_package_arn"] == story.model_package_arn
+
+
+def alike(line: str) -> str:
+    """A line that the story says, without what differs from one rehearsal to the next."""
+    line = re.sub(r"\S*/(environment\.yaml|bundle\b)", r"…/\1", line)
+    return re.sub(r"p-\w{12}|\b[0-9a-f]{8}(-[0-9a-f-]+)?\b|\d+\.\d s", "…", line).strip()
+
+
+def test_what_the_readme_shows_of_it_is_what_it_says(story: Story) -> None:
+    block = (
+        (Path(__file__).parents[1] / "README.md")
+        .read_text(encoding="utf-8")
+        .split("$ make rehearse\n")[1]
+        .split("```")[0]
+    )
+    *shown, _, last = map(alike, block.strip().splitlines())
+    said = iter(map(alike, (story.folder / SAID).read_text().splitlines()))
+    assert [line for line in shown if line not in said] == []
+    assert last == "succeeded in …; build/rehearsal/report.html shows it all"
 
 
 def test_nothing_was_refused_and_nothing_is_granted_without_use_or_reason(
