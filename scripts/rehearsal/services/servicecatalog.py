@@ -5,7 +5,7 @@ Plays (Service Catalog API Reference, by the names of the operations):
 - servicecatalog_products: products and provisioning artifacts
 - servicecatalog_shares: sharing portfolios
 - servicecatalog_users: what end users see
-- servicecatalog_provisioning: provisioned products and records
+- servicecatalog_provisioning: provisioned products and records; servicecatalog_launch: the work on their stacks
 
 Not played: using a shared portfolio in another account, tag options, budgets, service actions, plans,
 constraints other than LAUNCH, products other than CloudFormation templates.
