@@ -163,7 +163,8 @@ class SetUp:
         shown = list(same.items()) if self.every or len(same) <= FEW else list(same.items())[:SHOWN]
         for needed, accounts in shown:
             whose = f"account {accounts[0]}" if len(accounts) == 1 else f"{len(accounts):,} accounts"
-            say(f"  left for somebody with credentials of {whose}:")
+            mine = accounts == [self.connection.account]
+            say(f"  left for {'these credentials, when asked' if mine else f'somebody with credentials of {whose}'}:")
             for command in needed:
                 say(f"    {command}")
             if len(accounts) > 1:

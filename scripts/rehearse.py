@@ -33,7 +33,7 @@ from scripts.rehearsal.permissions import read_requests, write_policies
 from scripts.rehearsal.report.facts import gather
 from scripts.rehearsal.report.page import page
 from scripts.rehearsal.server import EmbeddedAws
-from scripts.rehearsal.setting import APPROVER, ENGINEER, sign_in, studio
+from scripts.rehearsal.setting import APPROVER, ENGINEER, environment_file, sign_in, studio
 from scripts.rehearsal.story import Story, StoryFailed
 
 PROJECT_NAME = "[a-zA-Z0-9](-*[a-zA-Z0-9])*"  # SageMaker API, ProjectEntityName
@@ -136,19 +136,20 @@ def keep(story: Story) -> None:
         say(f"\n  # {who}")
         for name, value in session.environment().items():
             say(f"  export {name}={value}")
-    if story.environment_path.exists():
-        file, profiles = os.path.relpath(story.environment_path), story.folder / "aws-config"
-        engineers = {"data-science": setting.data_science, "management": setting.set_up_from}
-        profiles.write_text(
-            "".join(
-                sign_in(cloud, account, ENGINEER, story.region).profile(f"profile {name}")
-                for name, account in engineers.items()
-            )
+    if not story.environment_path.exists():  # stopped before its chapter
+        story.environment_path.write_text(environment_file(setting, story.regions, story.images))
+    file, profiles = os.path.relpath(story.environment_path), story.folder / "aws-config"
+    engineers = {"data-science": setting.data_science, "management": setting.set_up_from}
+    profiles.write_text(
+        "".join(
+            sign_in(cloud, account, ENGINEER, story.region).profile(f"profile {name}")
+            for name, account in engineers.items()
         )
-        say("\nFor the kit's own commands export this instead; its profiles are data-science and management:\n")
-        say(f"  export AWS_CONFIG_FILE={profiles.absolute()}")
-        say(f'  make status ARGS="--environment {file} --profile data-science"')
-        say(f'  make doctor ARGS="--environment {file} --profile management"')
+    )
+    say("\nFor the kit's own commands export this instead; its profiles are data-science and management:\n")
+    say(f"  export AWS_CONFIG_FILE={profiles.absolute()}")
+    say(f'  make status ARGS="--environment {file} --profile data-science"')
+    say(f'  make doctor ARGS="--environment {file} --profile management"')
     say("\nCtrl-C stops it.")
     signal.signal(signal.SIGTERM, interrupt)
     try:

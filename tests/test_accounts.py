@@ -201,7 +201,8 @@ def test_a_bare_organization_is_set_up_in_order_and_once(
 def test_accounts_are_moved_only_when_asked(bare: Organization, capsys: pytest.CaptureFixture[str]) -> None:
     before = bare.parent(bare.setting.targets["staging"])
     assert bare() == 1
-    assert '    make accounts ARGS="--invite --profile PROFILE"' in capsys.readouterr().err
+    told = capsys.readouterr().err
+    assert '  left for these credentials, when asked:\n    make accounts ARGS="--invite --profile PROFILE"' in told
     assert bare.parent(bare.setting.targets["staging"]) == before
 
 

@@ -113,8 +113,12 @@ def test_a_kept_rehearsal_has_profiles_for_the_kits_commands_and_ends_like_any_p
     before = signal.getsignal(signal.SIGTERM)
     waits = SimpleNamespace(sleep=lambda _: signal.raise_signal(signal.SIGTERM))
     monkeypatch.setattr(rehearse, "time", waits)
+    written = story.environment_path.read_text()
+    story.environment_path.unlink()  # as when the story is stopped before its chapter
     rehearse.keep(story)
     signal.signal(signal.SIGTERM, before)
+    assert environment.load(story.environment_path).region == story.region
+    story.environment_path.write_text(written)
     told = capsys.readouterr().err
     file = re.search(r"export AWS_CONFIG_FILE=(.+)", told)
     assert file
