@@ -286,6 +286,20 @@ def test_retained_stacks_outlive_their_instances(cloud: Cloud) -> None:
     assert setting.note(STAGING) == "1"
 
 
+def test_single_accounts_are_let_go_together_with_the_unit_that_they_were_made_for(cloud: Cloud) -> None:
+    setting = Setting(cloud).trust()
+    client = deployed(setting)
+    setting.organizations.move_account(
+        AccountId=STAGING, SourceParentId=setting.staging, DestinationParentId=setting.prod
+    )
+    request = {"StackSetName": "notes", "Regions": [REGION], "RetainStacks": True}
+    with pytest.raises(ClientError, match="can only have OrganizationalUnit as target"):
+        client.delete_stack_instances(**request, DeploymentTargets={"Accounts": [STAGING]})
+    targets = {"OrganizationalUnitIds": [setting.staging], "Accounts": [STAGING], "AccountFilterType": "INTERSECTION"}
+    assert finish(client, client.delete_stack_instances(**request, DeploymentTargets=targets))["Status"] == "SUCCEEDED"
+    assert {account for account, _ in instances(client)} == {NESTED}
+
+
 def test_concurrency_follows_tolerance_only_in_strict_mode() -> None:
     """User Guide, "Choose the Concurrency Mode": its own numbers, 5 tolerated and 10 at once."""
     strict = pace({"FailureToleranceCount": 5, "MaxConcurrentCount": 10}, 100)

@@ -18,6 +18,7 @@ from scripts.bundle.console import UserError
 from scripts.bundle.doctor.merge import merged, without
 from scripts.bundle.orphans import Owners
 from scripts.bundle.pack import ROOT
+from scripts.bundle.teardown import within
 from scripts.rehearsal import chapters
 from scripts.rehearsal import setting as people
 from scripts.rehearsal.cloud import Cloud, Session
@@ -230,10 +231,12 @@ def test_an_account_that_cannot_be_cleared_is_named_with_the_command_that_lets_i
         whole, "--project", whole.story.project_name, breaks=lambda cloud: refuse_in_production(whole, cloud)
     )
     assert outcome.codes == (1,)
+    unit = whole.story.setting.units["prod"]
     assert "could not be deleted everywhere:\n  222222222222 us-east-1: " in outcome.told[0]
     assert (
         f"aws cloudformation delete-stack-instances --stack-set-name {stage(whole, 'prod')} --call-as DELEGATED_ADMIN "
-        "--retain-stacks --deployment-targets Accounts=222222222222 --regions us-east-1"
+        f"--retain-stacks --deployment-targets OrganizationalUnitIds={unit},Accounts=222222222222,"
+        "AccountFilterType=INTERSECTION --regions us-east-1"
     ) in outcome.told[0]
 
 
@@ -245,7 +248,7 @@ def test_an_account_that_was_let_go_by_that_command_is_no_obstacle(whole: Whole)
             StackSetName=stage(whole, "prod"),
             CallAs="DELEGATED_ADMIN",
             RetainStacks=True,
-            DeploymentTargets={"Accounts": ["222222222222"]},
+            DeploymentTargets=within([whole.story.setting.units["prod"]], ["222222222222"]),
             Regions=[REGION],
         )
 

@@ -254,8 +254,13 @@ def instances(cloudformation: Any, name: str, call_as: str) -> list[dict[str, An
 
 def forget(cloudformation: Any, name: str, call_as: str, instance: dict[str, Any]) -> None:
     """Take an instance out of its set and leave its stack, which nobody can reach any more."""
-    targets = {"DeploymentTargets": {"Accounts": [instance["Account"]]}}
+    targets = {"DeploymentTargets": within([instance["OrganizationalUnitId"]], [instance["Account"]])}
     delete_instances(cloudformation, name, call_as, targets, [instance["Region"]], 1, retain=True)
+
+
+def within(units: list[str], accounts: list[str]) -> dict[str, Any]:
+    """DeploymentTargets of some accounts: AWS deletes none by their ids alone (github.com/aws/aws-cli, issue 8248)."""
+    return {"OrganizationalUnitIds": units, "Accounts": accounts, "AccountFilterType": "INTERSECTION"}
 
 
 def delete_instances(
@@ -297,10 +302,14 @@ def stuck(name: str, call_as: str, failed: list[dict[str, Any]]) -> UserError:
     then the stack by hand
     """
     lines = [f"{one['Account']} {one['Region']}: {one.get('StatusReason', '')}" for one in failed]
-    accounts = ",".join(sorted({one["Account"] for one in failed}))
+    accounts = sorted({one["Account"] for one in failed})
     regions = " ".join(sorted({one["Region"] for one in failed}))
-    managed = any(one.get("OrganizationalUnitId") for one in failed)
-    where = f"--deployment-targets Accounts={accounts}" if managed else f"--accounts {accounts.replace(',', ' ')}"
+    if units := sorted({one["OrganizationalUnitId"] for one in failed if one.get("OrganizationalUnitId")}):
+        targets = within([",".join(units)], [",".join(accounts)])
+        shown = (f"{name}={value if isinstance(value, str) else value[0]}" for name, value in targets.items())
+        where = f"--deployment-targets {','.join(shown)}"
+    else:
+        where = f"--accounts {' '.join(accounts)}"
     let_go = (
         f"aws cloudformation delete-stack-instances --stack-set-name {name} --call-as {call_as} --retain-stacks "
         f"{where} --regions {regions}"

@@ -297,20 +297,21 @@ def delete_stack_instances(call: Call) -> dict[str, Any]:
     with stack_set.lock:
         refuse_busy(stack_set)
         targets = params.get("DeploymentTargets") or {}
-        if (
-            stack_set.service_managed
-            and targets.get("AccountFilterType", "NONE") == "NONE"
-            and not targets.get("Accounts")
-        ):
+        accounts = {account for account, _ in targets_for(stack_set, params, creates=False)}
+        if stack_set.service_managed:
+            units, named = set(targets.get("OrganizationalUnitIds") or []), set(targets.get("Accounts") or [])
+            if not units:  # github.com/aws/aws-cli, issue 8248
+                raise refused(
+                    "StackSets with SERVICE_MANAGED permission model can only have OrganizationalUnit as target"
+                )
             # also the accounts that have left the unit or were suspended since
-            units = set(targets.get("OrganizationalUnitIds") or [])
-            accounts = {account for account, _ in targets_for(stack_set, params, creates=False)}
-            places = [p for p, i in stack_set.instances.items() if p[0] in accounts or i.unit in units]
-            stacksets_auto.forget(stack_set, units, regions)
-        else:
-            accounts = {account for account, _ in targets_for(stack_set, params, creates=False)}
-            places = [place for place in stack_set.instances if place[0] in accounts]
-        places = sorted(place for place in places if place[1] in regions)
+            there = {account for (account, _), instance in stack_set.instances.items() if instance.unit in units}
+            if targets.get("AccountFilterType", "NONE") == "NONE" and not named:
+                accounts |= there
+                stacksets_auto.forget(stack_set, units, regions)
+            elif targets.get("AccountFilterType") == "INTERSECTION" and params.get("RetainStacks"):
+                accounts |= there & named
+        places = sorted(place for place in stack_set.instances if place[0] in accounts and place[1] in regions)
         return start(call, stack_set, "DELETE", places, stacksets_run.remove)
 
 
