@@ -15,7 +15,7 @@ from __future__ import annotations
 
 import argparse
 import json
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 from scripts.bundle import environment, orphans, plan, retained, teardown, teardown_kit
 from scripts.bundle.connect import Connection, add_options, connect, enter
@@ -46,11 +46,15 @@ def look(by: Connection, home: Connection, settings: Environment, args: argparse
     return parts if args.project else parts + teardown_kit.kit_parts(by, home, settings, asked)
 
 
-def report(found: Sequence[Orphan], blind: dict[str, str], settings: Environment) -> None:
-    """The orphans on stderr."""
+def report(found: Sequence[Orphan], blind: dict[str, str], settings: Environment, kept: Collection[str] = ()) -> None:
+    """The orphans on stderr; kept: what this run has retained, by the names in its plan."""
+    retained_now = [o for o in found if any(name == o.name or name.startswith(f"{o.name} ") for name in kept)]
     for orphan in found:
-        say(f"  ! {orphan.kind:15} {orphan.account} {orphan.region:14} {orphan.name} ({orphan.why})")
-    say(f"{len(found)} orphan(s)" if found else "no orphans" if not blind else "no orphans where it was looked")
+        sign, why = ("=", "retained, as shown above") if orphan in retained_now else ("!", orphan.why)
+        say(f"  {sign} {orphan.kind:15} {orphan.account} {orphan.region:14} {orphan.name} ({why})")
+    of_them = f", {len(retained_now)} of them retained" if retained_now else ""
+    none = "no orphans where it was looked" if blind else "no orphans"
+    say(f"{len(found)} orphan(s){of_them}" if found else none)
     if blind:
         say(f"  {orphans.blind_spots(blind, settings)}")
 
@@ -77,6 +81,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     home = enter(by, settings.accounts.data_science, settings.roles.access)
     result: dict[str, object] = {}
     unfinished: list[str] = []
+    kept: list[str] = []
     if not args.orphans:
         what = args.project or "everything"
         say(f"take down {what} in account {home.account}, {home.region}:")
@@ -86,6 +91,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         say(f"  {retained.total(parts)}")
         cost = round(sum(part.cost for part in parts), 2)
         result = {"steps": plan.as_data(steps), "retained_usd_a_month": cost, "applied": not args.dry_run}
+        kept = [step.name for step in steps if step.action == "keep"]
         unfinished = [f"{part.step.kind} {part.step.name}" for part in parts if part.blind]
         if not args.dry_run:
             apply(parts)
@@ -93,7 +99,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     blind: dict[str, str] = {}
     if args.orphans or not args.dry_run:
         found, blind = orphans.look(by, home, settings)
-        report(found, blind, settings)
+        report(found, blind, settings, kept)
         result |= {"orphans": [orphan.as_data() for orphan in found], "not_looked_at": blind}
     if args.json:
         print(json.dumps(result, indent=2))

@@ -326,6 +326,8 @@ def test_accounts_that_nobody_looked_at_are_named_once_with_the_command_that_loo
 def test_the_data_science_account_takes_a_project_down_and_says_where_it_did_not_look(whole: Whole) -> None:
     outcome = taken_down(whole, "--project", whole.story.project_name, by=whole.story.setting.data_science)
     assert outcome.codes == (0,), outcome.told
+    assert re.search(r"^  = bucket +\S+ - +sagemaker-project-\S+ \(retained, as shown above\)$", outcome.told[0], re.M)
+    assert re.search(r"^(\d+) orphan\(s\), \1 of them retained$", outcome.told[0], re.M)
     assert outcome.told[0].count("not looked at") == 1
 
 
