@@ -128,7 +128,7 @@ def enter(connection: Connection, account: str, role: str, patient: bool = False
 
 
 def assume(connection: Connection, account: str, role: str, session_name: str) -> Connection:
-    """The same region in another account, through a role there."""
+    """The same region in another account, through a role there, for an hour (STS API Reference, AssumeRole)."""
     arn = f"arn:{connection.partition}:iam::{account}:role/{role}"
     answer = connection.client("sts").assume_role(RoleArn=arn, RoleSessionName=session_name)
     given = answer["Credentials"]

@@ -135,7 +135,7 @@ def explain(error: Exception) -> str:
         message = error.response.get("Error", {}).get("Message", str(error)).rstrip(".")
         hint = ""
         if code in {"ExpiredToken", "ExpiredTokenException", "RequestExpired"}:
-            hint = ". The credentials have expired: sign in again"
+            hint = ". The credentials have expired: sign in again, and run the command again"
         elif code in {"InvalidClientTokenId", "UnrecognizedClientException", "InvalidAccessKeyId"}:
             hint = ". These credentials are not known to AWS: check the profile"
         return f"{error.operation_name}: {code}: {message}{hint}"
