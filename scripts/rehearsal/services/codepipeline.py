@@ -9,7 +9,8 @@ Reference, the page of each operation).
 
 What a declaration may hold is in codepipeline_declaration.py and codepipeline_providers.py, the
 way of an execution in codepipeline_execution.py, the actions in codepipeline_actions.py,
-codepipeline_cloudformation.py and codepipeline_stacksets.py.
+codepipeline_cloudformation.py and codepipeline_stacksets.py, what people do with a stage in
+codepipeline_stages.py.
 """
 
 from __future__ import annotations
@@ -19,18 +20,19 @@ from collections.abc import Mapping
 from typing import Any
 
 from scripts.rehearsal.calls import Call, Service
-from scripts.rehearsal.errors import AwsError, NotPlayed
+from scripts.rehearsal.errors import AwsError
 from scripts.rehearsal.services import codepipeline_declaration as declaration
 from scripts.rehearsal.services import codepipeline_execution as engine
 from scripts.rehearsal.services import codepipeline_lambda as functions
+from scripts.rehearsal.services import codepipeline_stages as stages
 from scripts.rehearsal.services import codepipeline_views as views
+from scripts.rehearsal.services.codepipeline_find import find_execution, find_pipeline, state_of
 from scripts.rehearsal.services.codepipeline_polling import watch
 from scripts.rehearsal.services.codepipeline_state import (
     ENDED,
     PRINCIPAL,
     Execution,
     Pipeline,
-    PipelineState,
     now,
     pipeline_session,
 )
@@ -42,33 +44,6 @@ codepipeline = Service("codepipeline")
 PIPELINES = 1000  # in an account and region ("Quotas in AWS CodePipeline")
 WAITING = 50  # executions of a QUEUED or PARALLEL pipeline at the same time
 TAGS = 50
-
-
-def _state(call: Call) -> PipelineState:
-    return call.cloud.state(PipelineState, call.account, call.region)
-
-
-def _pipeline(call: Call, name: str) -> Pipeline:
-    found = _state(call).pipelines.get(name)
-    if found is None:
-        raise AwsError(
-            "PipelineNotFoundException", f"Account '{call.account}' does not have a pipeline with name '{name}'"
-        )
-    return found
-
-
-def _stage(pipeline: Pipeline, name: str) -> Mapping[str, Any]:
-    found = pipeline.stage(name)
-    if found is None:
-        raise AwsError("StageNotFoundException", f"Stage '{name}' does not exist in pipeline '{pipeline.name}'")
-    return found
-
-
-def _execution(pipeline: Pipeline, execution_id: str) -> Execution:
-    found = pipeline.execution(execution_id)
-    if found is None:
-        raise AwsError("PipelineExecutionNotFoundException", f"Execution '{execution_id}' does not exist")
-    return found
 
 
 # -- pipelines ---------------------------------------------------------------------------------
@@ -117,7 +92,7 @@ def _check_role(call: Call, pipeline: Pipeline) -> None:
 @codepipeline.operation("CreatePipeline")
 def create_pipeline(call: Call) -> dict[str, Any]:
     """A new pipeline runs at once."""
-    state, name = _state(call), call.params["pipeline"]["name"]
+    state, name = state_of(call), call.params["pipeline"]["name"]
     declared = _declared(call, 1)
     tags = call.params.get("tags", [])
     if len(tags) > TAGS:
@@ -146,7 +121,7 @@ def _required(pipeline: Pipeline) -> list[str]:
 @codepipeline.operation("UpdatePipeline")
 def update_pipeline(call: Call) -> dict[str, Any]:
     """Executions under way are cancelled once their running actions are done; nothing is started."""
-    pipeline = _pipeline(call, call.params["pipeline"]["name"])
+    pipeline = find_pipeline(call, call.params["pipeline"]["name"])
     with pipeline.changed:
         declared = _declared(call, pipeline.version + 1)
         _check_connections(call, declared)
@@ -160,7 +135,7 @@ def update_pipeline(call: Call) -> dict[str, Any]:
 
 @codepipeline.operation("GetPipeline")
 def get_pipeline(call: Call) -> dict[str, Any]:
-    pipeline = _pipeline(call, call.params["name"])
+    pipeline = find_pipeline(call, call.params["name"])
     version = call.params.get("version", pipeline.version)
     if version not in pipeline.versions:
         raise AwsError("PipelineVersionNotFoundException", f"Pipeline '{pipeline.name}' has no version {version}")
@@ -170,8 +145,8 @@ def get_pipeline(call: Call) -> dict[str, Any]:
 
 @codepipeline.operation("DeletePipeline")
 def delete_pipeline(call: Call) -> dict[str, Any]:
-    with _state(call).lock:
-        pipeline = _state(call).pipelines.pop(call.params["name"], None)
+    with state_of(call).lock:
+        pipeline = state_of(call).pipelines.pop(call.params["name"], None)
     if pipeline is not None:
         pipeline.deleted = True
         engine.cancel_all(pipeline, parallel=True)
@@ -189,7 +164,7 @@ def list_pipelines(call: Call) -> dict[str, Any]:
             "created": pipeline.created,
             "updated": pipeline.updated,
         }
-        for _, pipeline in sorted(_state(call).pipelines.items())
+        for _, pipeline in sorted(state_of(call).pipelines.items())
     ]
     pipelines, more = views.page(found, call.params, 1000)
     return {"pipelines": pipelines, **more}
@@ -201,7 +176,7 @@ def list_pipelines(call: Call) -> dict[str, Any]:
 @codepipeline.operation("StartPipelineExecution")
 def start_pipeline_execution(call: Call) -> dict[str, Any]:
     given = call.params
-    pipeline = _pipeline(call, given["name"])
+    pipeline = find_pipeline(call, given["name"])
     declaration.check_shape("StartPipelineExecutionInput", given, "startPipelineExecution")
     token = given.get("clientRequestToken")
     rule = rule_that_started(call.cloud, call.account, call.region, token or "")
@@ -262,7 +237,7 @@ def _overrides(pipeline: Pipeline, given: list[dict[str, Any]]) -> dict[str, lis
 
 @codepipeline.operation("StopPipelineExecution")
 def stop_pipeline_execution(call: Call) -> dict[str, Any]:
-    pipeline = _pipeline(call, call.params["pipelineName"])
+    pipeline = find_pipeline(call, call.params["pipelineName"])
     abandon = call.params.get("abandon", False)
     with pipeline.changed:
         execution = pipeline.execution(call.params["pipelineExecutionId"])
@@ -276,20 +251,20 @@ def stop_pipeline_execution(call: Call) -> dict[str, Any]:
 
 @codepipeline.operation("GetPipelineState")
 def get_pipeline_state(call: Call) -> dict[str, Any]:
-    return views.state_view(_pipeline(call, call.params["name"]))
+    return views.state_view(find_pipeline(call, call.params["name"]))
 
 
 @codepipeline.operation("GetPipelineExecution")
 def get_pipeline_execution(call: Call) -> dict[str, Any]:
-    pipeline = _pipeline(call, call.params["pipelineName"])
-    execution = _execution(pipeline, call.params["pipelineExecutionId"])
+    pipeline = find_pipeline(call, call.params["pipelineName"])
+    execution = find_execution(pipeline, call.params["pipelineExecutionId"])
     return {"pipelineExecution": views.execution_view(pipeline, execution)}
 
 
 @codepipeline.operation("ListPipelineExecutions")
 def list_pipeline_executions(call: Call) -> dict[str, Any]:
     """The filter succeededInStage leaves out what ran under another structure of the pipeline (API, the operation)."""
-    pipeline = _pipeline(call, call.params["pipelineName"])
+    pipeline = find_pipeline(call, call.params["pipelineName"])
     stage = call.params.get("filter", {}).get("succeededInStage", {}).get("stageName")
     found = [
         views.execution_summary(e)
@@ -303,16 +278,16 @@ def list_pipeline_executions(call: Call) -> dict[str, Any]:
 def _filtered(call: Call, pipeline: Pipeline) -> list[Execution]:
     given = call.params.get("filter", {})
     if "latestInPipelineExecution" in given:
-        return [_execution(pipeline, given["latestInPipelineExecution"]["pipelineExecutionId"])]
+        return [find_execution(pipeline, given["latestInPipelineExecution"]["pipelineExecutionId"])]
     if "pipelineExecutionId" in given:
-        return [_execution(pipeline, given["pipelineExecutionId"])]
+        return [find_execution(pipeline, given["pipelineExecutionId"])]
     return list(pipeline.executions)
 
 
 @codepipeline.operation("ListActionExecutions")
 def list_action_executions(call: Call) -> dict[str, Any]:
     """The newest first."""
-    pipeline = _pipeline(call, call.params["pipelineName"])
+    pipeline = find_pipeline(call, call.params["pipelineName"])
     found = [(e, run) for e in _filtered(call, pipeline) for run in e.actions]
     found.sort(key=lambda pair: pair[1].started, reverse=True)
     details, more = views.page([views.action_detail(pipeline, e, run) for e, run in found], call.params)
@@ -322,145 +297,20 @@ def list_action_executions(call: Call) -> dict[str, Any]:
 @codepipeline.operation("ListRuleExecutions")
 def list_rule_executions(call: Call) -> dict[str, Any]:
     """The newest first."""
-    pipeline = _pipeline(call, call.params["pipelineName"])
+    pipeline = find_pipeline(call, call.params["pipelineName"])
     found = [(e, run) for e in _filtered(call, pipeline) for run in e.rules]
     found.sort(key=lambda pair: pair[1].started, reverse=True)
     details, more = views.page([views.rule_detail(pipeline, e, run) for e, run in found], call.params)
     return {"ruleExecutionDetails": details, **more}
 
 
-# -- what people do ----------------------------------------------------------------------------
+# -- stages and jobs ---------------------------------------------------------------------------
 
-
-@codepipeline.operation("PutApprovalResult")
-def put_approval_result(call: Call) -> dict[str, Any]:
-    given = call.params
-    declaration.check_shape("PutApprovalResultInput", given, "putApprovalResult")
-    pipeline = _pipeline(call, given["pipelineName"])
-    stage = _stage(pipeline, given["stageName"])
-    if given["actionName"] not in [action["name"] for action in stage["actions"]]:
-        raise AwsError("ActionNotFoundException", f"Action '{given['actionName']}' does not exist in the stage")
-    with pipeline.changed:
-        runs = [
-            run
-            for execution in pipeline.executions
-            for run in execution.actions
-            if run.stage == given["stageName"] and run.name == given["actionName"]
-        ]
-        run = next((run for run in runs if run.token and run.token == given["token"]), None)
-        if run is None:
-            raise AwsError("InvalidApprovalTokenException", "The approval token is not valid")
-        if run.decided.is_set() or run.status != "InProgress":
-            raise AwsError("ApprovalAlreadyCompletedException", "The approval action has been decided already")
-        run.decision, run.summary = given["result"]["status"], given["result"]["summary"]
-        run.updated_by = call.principal.arn
-        run.decided.set()
-    return {"approvedAt": now()}
-
-
-@codepipeline.operation("RetryStageExecution")
-def retry_stage_execution(call: Call) -> dict[str, Any]:
-    given = call.params
-    pipeline = _pipeline(call, given["pipelineName"])
-    _stage(pipeline, given["stageName"])
-    with pipeline.changed:
-        execution = _latest_in(pipeline, given["stageName"], given["pipelineExecutionId"])
-        if execution.status not in ("Failed", "Stopped") or execution.stages[given["stageName"]] not in (
-            "Failed",
-            "Stopped",
-        ):
-            raise AwsError(
-                "StageNotRetryableException", f"Stage '{given['stageName']}' has not failed in this execution"
-            )
-        if execution.version != pipeline.version:
-            raise AwsError(
-                "StageNotRetryableException", "The structure of the pipeline has changed since the execution"
-            )
-        engine.retry(call.cloud, pipeline, execution, given["stageName"], given["retryMode"])
-    return {"pipelineExecutionId": execution.id}
-
-
-def _latest_in(pipeline: Pipeline, stage: str, execution_id: str) -> Execution:
-    execution = pipeline.latest.get(stage)
-    if execution is None or execution.id != execution_id:
-        raise AwsError(
-            "NotLatestPipelineExecutionException", f"{execution_id} is not the latest execution in '{stage}'"
-        )
-    return execution
-
-
-@codepipeline.operation("RollbackStage")
-def rollback_stage(call: Call) -> dict[str, Any]:
-    given = call.params
-    pipeline = _pipeline(call, given["pipelineName"])
-    stage = _stage(pipeline, given["stageName"])
-    target = _execution(pipeline, given["targetPipelineExecutionId"])
-    reason = ""
-    if pipeline.declaration["executionMode"] == "PARALLEL":
-        reason = "Stages of a pipeline in PARALLEL mode cannot be rolled back"
-    elif stage is pipeline.declaration["stages"][0]:
-        reason = "A source stage cannot be rolled back"
-    elif target.type == "ROLLBACK":
-        reason = "A stage cannot be rolled back to an execution of the type ROLLBACK"
-    elif target.stages.get(given["stageName"]) != "Succeeded":
-        reason = f"The execution {target.id} did not succeed in the stage '{given['stageName']}'"
-    elif given["stageName"] in pipeline.inside:
-        reason = f"The stage '{given['stageName']}' is in progress"
-    if reason:
-        raise AwsError("UnableToRollbackStageException", reason)
-    if target.version != pipeline.version:
-        raise AwsError("PipelineExecutionOutdatedException", f"{target.id} ran under another structure of the pipeline")
-    trigger = {"triggerType": "ManualRollback", "triggerDetail": call.principal.arn}
-    execution = engine.roll_back(call.cloud, pipeline, given["stageName"], target, trigger)
-    return {"pipelineExecutionId": execution.id}
-
-
-@codepipeline.operation("OverrideStageCondition")
-def override_stage_condition(call: Call) -> dict[str, Any]:
-    """A condition that failed, or is at work, no longer stands in the way: the stage proceeds.
-
-    User Guide, "Considerations for results configured for stage conditions": not where its result is Skip.
-    """
-    given = call.params
-    pipeline = _pipeline(call, given["pipelineName"])
-    stage = _stage(pipeline, given["stageName"])
-    kind = {"BEFORE_ENTRY": "beforeEntry", "ON_SUCCESS": "onSuccess"}.get(str(given["conditionType"]), "")
-    with pipeline.changed:
-        execution = _latest_in(pipeline, given["stageName"], given["pipelineExecutionId"])
-        run = pipeline.conditions.get((given["stageName"], kind))
-        result = stage[kind]["conditions"][0].get("result") if kind in stage else "SKIP"
-        failed = execution.status == "Failed" and execution.stages[given["stageName"]] == "Failed"
-        over = run is not None and run.status in ("Failed", "Errored") and failed
-        if run is None or result == "SKIP" or not (over or run.status == "InProgress"):
-            raise AwsError("ConditionNotOverridableException", "The condition cannot be overridden in this execution")
-        execution.overridden.add((given["stageName"], kind))
-        if over:
-            run.status = "Overridden"
-            engine.retry(call.cloud, pipeline, execution, given["stageName"], "FAILED_ACTIONS")
-    return {}
-
-
-@codepipeline.operation("DisableStageTransition", "EnableStageTransition")
-def switch_stage_transition(call: Call) -> dict[str, Any]:
-    given = call.params
-    declaration.check_shape(f"{call.operation}Input", given, call.operation)
-    pipeline = _pipeline(call, given["pipelineName"])
-    _stage(pipeline, given["stageName"])
-    if given["transitionType"] != "Inbound":
-        raise NotPlayed("the transition type Outbound")
-    with pipeline.changed:
-        pipeline.disabled.pop(given["stageName"], None)
-        if call.operation == "DisableStageTransition":
-            pipeline.disabled[given["stageName"]] = {
-                "enabled": False,
-                "lastChangedBy": call.principal.arn,
-                "lastChangedAt": now(),
-                "disabledReason": given["reason"],
-            }
-        pipeline.changed.notify_all()
-    return {}
-
-
+codepipeline.operation("PutApprovalResult")(stages.put_approval_result)
+codepipeline.operation("RetryStageExecution")(stages.retry_stage_execution)
+codepipeline.operation("RollbackStage")(stages.rollback_stage)
+codepipeline.operation("OverrideStageCondition")(stages.override_stage_condition)
+codepipeline.operation("DisableStageTransition", "EnableStageTransition")(stages.switch_stage_transition)
 codepipeline.operation("PutJobSuccessResult")(functions.put_job_success_result)
 codepipeline.operation("PutJobFailureResult")(functions.put_job_failure_result)
 
@@ -468,7 +318,7 @@ codepipeline.operation("PutJobFailureResult")(functions.put_job_failure_result)
 
 
 def _tagged(call: Call) -> Pipeline:
-    for pipeline in _state(call).pipelines.values():
+    for pipeline in state_of(call).pipelines.values():
         if pipeline.arn == call.params["resourceArn"]:
             return pipeline
     raise AwsError("ResourceNotFoundException", f"{call.params['resourceArn']} does not exist")
