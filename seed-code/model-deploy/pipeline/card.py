@@ -170,13 +170,14 @@ def metric_text(metric: Mapping[str, Any]) -> str:
 
 def change_text(stage: Mapping[str, Any]) -> str:
     moved = [f"{len(stage[kind])} {kind}" for kind in ("joined", "left") if stage[kind]]
-    versions = f"version {stage['from'] or 'none'} to {stage['to']}"
+    before = "again" if stage["from"] == stage["to"] else f"instead of {stage['from']}"
+    versions = f"version {stage['to']}" + (f" {before}" if stage["from"] else ", the first")
     where = f"{stage['accounts']} account(s) in {', '.join(stage['regions'])}"
     return ", ".join([versions, where, *moved])
 
 
 def cost_text(costs: Mapping[str, Any]) -> str:
-    return f"{money(costs['before'])} to {money(costs['after'])}"
+    return f"{money(costs['after'])} instead of {money(costs['before'])}"
 
 
 # -- the whole card ----------------------------------------------------------------------------

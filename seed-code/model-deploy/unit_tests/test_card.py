@@ -60,7 +60,12 @@ class TheCard(Repository):
         gathered = self.gather(nothing_deployed())
         self.assertEqual(gathered["live"], "")
         self.assertEqual(gathered["stages"]["prod"]["cost"]["before"], 0)
-        self.assertIn("version none to 2, 2 account(s)", card.summary(gathered))
+        self.assertIn("version 2, the first, 2 account(s)", card.summary(gathered))
+
+    def test_the_text_says_which_version_comes_instead_of_which(self) -> None:
+        stage = {"joined": [], "left": [], "accounts": 2, "regions": [REGION]}
+        for live, new, told in (("1", "2", "version 2 instead of 1"), ("2", "2", "version 2 again")):
+            self.assertEqual(card.change_text(stage | {"from": live, "to": new}), f"{told}, 2 account(s) in {REGION}")
 
     def test_what_is_not_in_the_table_of_prices_is_unknown(self) -> None:
         for config, why in (
@@ -69,7 +74,7 @@ class TheCard(Repository):
         ):
             gathered = self.gather(nothing_deployed(), **config)
             self.assertIsNone(gathered["stages"]["prod"]["cost"]["after"])
-            self.assertIn("$0.00 to unknown", card.summary(gathered))
+            self.assertIn("unknown instead of $0.00", card.summary(gathered))
             self.assertIn(f"Unknown: {why}.", page.document(gathered, []))
 
     def test_prices_come_from_awss_list_and_each_is_asked_for_once(self) -> None:
