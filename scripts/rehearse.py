@@ -28,6 +28,7 @@ from scripts.bundle.pack import ROOT
 from scripts.bundle.sections import check_region, partition
 from scripts.rehearsal import template_options
 from scripts.rehearsal.chapters import CHAPTERS, play
+from scripts.rehearsal.cloud import Session
 from scripts.rehearsal.live import view
 from scripts.rehearsal.permissions import read_requests, write_policies
 from scripts.rehearsal.report.facts import gather
@@ -120,6 +121,11 @@ def interrupt(*_: object) -> None:
     raise KeyboardInterrupt
 
 
+def lasting(session: Session) -> Session:
+    """The same, for twelve hours: the longest that IAM lets a session last."""
+    return Session(session.cloud, session.cloud.issue(session.principal, 12 * 3600), session.region)
+
+
 def keep(story: Story) -> None:
     """Say how to work on the embedded AWS, and wait for Ctrl-C."""
     cloud, setting = story.cloud, story.setting
@@ -131,8 +137,10 @@ def keep(story: Story) -> None:
         sessions[f"the approver, {setting.data_science}"] = sign_in(cloud, setting.data_science, APPROVER, story.region)
     for name, account in setting.accounts.items():
         sessions[f"root of {name}, {account}"] = cloud.root(account, story.region)
-    say("\nThe embedded AWS goes on. Export one of these in another terminal, then use the AWS CLI or boto3:")
+    say("\nThe embedded AWS goes on. Export one of these in another terminal, then use the AWS CLI or boto3 on it.")
+    say("They hold for twelve hours.")
     for who, session in sessions.items():
+        session = lasting(session)
         say(f"\n  # {who}")
         for name, value in session.environment().items():
             say(f"  export {name}={value}")
@@ -142,7 +150,7 @@ def keep(story: Story) -> None:
     engineers = {"data-science": setting.data_science, "management": setting.set_up_from}
     profiles.write_text(
         "".join(
-            sign_in(cloud, account, ENGINEER, story.region).profile(f"profile {name}")
+            lasting(sign_in(cloud, account, ENGINEER, story.region)).profile(f"profile {name}")
             for name, account in engineers.items()
         )
     )

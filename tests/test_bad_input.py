@@ -201,6 +201,13 @@ def test_credentials_that_aws_does_not_know_are_told(world: World, terminal: Ter
     assert "invalid. These credentials are not known to AWS: check the profile" in told
 
 
+def test_expired_credentials_are_told_as_such(world: World, terminal: Terminal) -> None:
+    signed_in = engineer(world)
+    terminal.sign_in(Session(world.cloud, world.cloud.issue(signed_in.principal, seconds=-1), REGION))
+    told = terminal.refuses("accounts", "--environment", world.environment())
+    assert "is expired. The credentials have expired: sign in again" in told
+
+
 def test_what_the_credentials_may_not_do_is_told_with_what_to_do(world: World, terminal: Terminal) -> None:
     terminal.sign_in(people.studio(world.cloud, world.setting))
     told = terminal.refuses("accounts", "--environment", world.environment())

@@ -182,8 +182,12 @@ def through_the_port(session: Session, service: str = "s3", region: str = REGION
 
 def test_an_expired_session_is_refused(cloud: Cloud) -> None:
     issued = cloud.issue(Principal("root", ACCOUNT, f"arn:aws:iam::{ACCOUNT}:root"), seconds=-1)
-    with pytest.raises(ClientError, match="security token included in the request is invalid"):
-        Session(cloud, issued, REGION).client("sagemaker").list_models()
+    session = Session(cloud, issued, REGION)
+    with pytest.raises(ClientError, match=r"\(ExpiredTokenException\).*token included in the request is expired"):
+        session.client("sagemaker").list_models()
+    for client in (session.client("s3"), through_the_port(session)):
+        with pytest.raises(ClientError, match=r"\(ExpiredToken\).*The provided token has expired"):
+            client.list_buckets()
 
 
 @pytest.mark.parametrize("operation", ["head_object", "get_object"])

@@ -86,9 +86,19 @@ def read_request(environ: dict[str, Any]) -> HttpRequest:
     return HttpRequest(environ["REQUEST_METHOD"], path or "/", environ.get("QUERY_STRING", ""), headers, body)
 
 
+EXPIRED = Principal("anonymous", "", "?")  # whose credentials have had their time
+
+
+def expired(service: str) -> AwsError:
+    """As the API references have it, in "Common Error Types" and, for S3, in "Error responses"."""
+    if service == "s3":
+        return AwsError("ExpiredToken", "The provided token has expired.", status=400)
+    return AwsError("ExpiredTokenException", "The security token included in the request is expired", status=403)
+
+
 @dataclass(frozen=True)
 class Place:
-    """A request that is recognised: what is asked of whom, where and by whom (None: an unknown or expired key)."""
+    """A request that is recognised: what is asked of whom, where and by whom (None: an unknown key; EXPIRED)."""
 
     service: str
     operation: str
@@ -171,7 +181,8 @@ class Gateway:
         """
         model = get_service_model(service)
         operation = model.operation_model(operation_name)
-        principal = by.principal if self.cloud.credentials(by.access_key_id) is by and not by.expired else None
+        principal = by.principal if self.cloud.credentials(by.access_key_id) is by else None
+        principal = EXPIRED if principal and by.expired else principal
         place = Place(service, operation_name, region, principal, new_id(), http)
 
         def perform(call: Call) -> tuple[int, dict[str, str], Any]:
@@ -196,6 +207,8 @@ class Gateway:
         principal, outcome, decided = place.principal, "", None
         good = False
         try:
+            if principal is EXPIRED:
+                raise expired(place.service)
             if principal is None:
                 raise AwsError(
                     "InvalidAccessKeyId" if place.service == "s3" else "UnrecognizedClientException",
@@ -242,7 +255,7 @@ class Gateway:
         return Done(good, place.request_id, answer)
 
     def signature(self, request: HttpRequest) -> tuple[str, str, Principal | None]:
-        """Service, region and principal from the request's signature (None: an unknown or expired key)."""
+        """Service, region and principal from the request's signature (None: an unknown key; EXPIRED)."""
         query = parse_qs(request.query)
         text = request.headers.get("authorization", "")
         if "X-Amz-Credential" in query:  # a presigned URL
@@ -261,9 +274,9 @@ class Gateway:
             return service, region, self.iam_user(key)
         sent = {name.lower(): values[0] for name, values in query.items()}
         token = request.headers.get("x-amz-security-token") or sent.get("x-amz-security-token", "")
-        if credentials.expired or (credentials.session_token or "") != token:
+        if (credentials.session_token or "") != token:
             return service, region, None
-        return service, region, credentials.principal
+        return service, region, EXPIRED if credentials.expired else credentials.principal
 
     def iam_user(self, access_key_id: str) -> Principal | None:
         """The IAM user whose access key this is (moto keeps the keys that CreateAccessKey made)."""
