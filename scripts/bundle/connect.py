@@ -13,13 +13,16 @@ from __future__ import annotations
 import argparse
 import shlex
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 import boto3
+import botocore.session
 from botocore.config import Config
+from botocore.credentials import RefreshableCredentials
 from botocore.exceptions import ClientError
 
 from scripts.bundle.console import UsageError, UserError
@@ -57,28 +60,24 @@ def elsewhere(args: argparse.Namespace) -> str:
 
 @dataclass(frozen=True)
 class Connection:
-    """Credentials and a region; account is whose they are. keys: of an entered account, beside those of the session."""
+    """Credentials and a region; account is whose they are."""
 
     session: boto3.Session
     account: str
     region: str
     clients: dict[tuple[str, str], Any] = field(default_factory=dict, repr=False, compare=False)
-    keys: Mapping[str, str] = field(default_factory=dict, repr=False, compare=False)
 
     @property
     def partition(self) -> str:
         return partition(self.region)
 
     def client(self, service: str, region: str | None = None) -> Any:
-        """The client of a service, made once: that takes longer than most requests.
-
-        Entered accounts share one session, which reads an API's model once: that takes 9 MB and a tenth of a second.
-        """
+        """The client of a service, made once: that takes longer than most requests."""
         key = (service, region or self.region)
         with _making:
             if key not in self.clients:
                 self.clients[key] = self.session.client(  # type: ignore[call-overload]
-                    service, region_name=key[1], config=config(service), **self.keys
+                    service, region_name=key[1], config=config(service)
                 )
             return self.clients[key]
 
@@ -127,17 +126,44 @@ def enter(connection: Connection, account: str, role: str, patient: bool = False
         ) from error
 
 
+@cache
+def models() -> Any:
+    """What reads the APIs' models, for all entered accounts: one of them takes 9 MB and a tenth of a second."""
+    return botocore.session.Session().get_component("data_loader")
+
+
+@dataclass(frozen=True)
+class Entered:
+    """Where a session finds its credentials: those of a role, asked for anew before their hour is over.
+
+    An hour is the longest that a role entered from another role lasts (STS API Reference, AssumeRole), and a stage
+    of a thousand accounts takes longer.
+    """
+
+    ask: Callable[[], dict[str, str]]
+
+    def load_credentials(self) -> RefreshableCredentials:
+        return RefreshableCredentials.create_from_metadata(self.ask(), self.ask, "sts-assume-role")
+
+
 def assume(connection: Connection, account: str, role: str, session_name: str) -> Connection:
-    """The same region in another account, through a role there, for an hour (STS API Reference, AssumeRole)."""
+    """The same region in another account, through a role there."""
     arn = f"arn:{connection.partition}:iam::{account}:role/{role}"
-    answer = connection.client("sts").assume_role(RoleArn=arn, RoleSessionName=session_name)
-    given = answer["Credentials"]
-    keys = {
-        "aws_access_key_id": given["AccessKeyId"],
-        "aws_secret_access_key": given["SecretAccessKey"],
-        "aws_session_token": given["SessionToken"],
-    }
-    return Connection(connection.session, account, connection.region, keys=keys)
+
+    def ask() -> dict[str, str]:
+        given = connection.client("sts").assume_role(RoleArn=arn, RoleSessionName=session_name)["Credentials"]
+        return {
+            "access_key": given["AccessKeyId"],
+            "secret_key": given["SecretAccessKey"],
+            "token": given["SessionToken"],
+            "expiry_time": given["Expiration"].isoformat(),
+        }
+
+    session = botocore.session.Session()
+    session.register_component("data_loader", models())
+    session.register_component("credential_provider", Entered(ask))
+    session.get_credentials()  # a role that cannot be assumed is told now
+    return Connection(boto3.Session(botocore_session=session), account, connection.region)
 
 
 def pages(client: Any, operation: str, member: str, **request: Any) -> Iterator[Any]:
