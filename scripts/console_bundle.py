@@ -17,7 +17,7 @@ from pathlib import Path
 
 from scripts.bundle import by_hand, catalog, defaults, environment, pack
 from scripts.bundle.connect import choose_region
-from scripts.bundle.console import UserError, run, say
+from scripts.bundle.console import UserError, near, run, say
 from scripts.bundle.environment import UNIT_ID
 from scripts.bundle.sections import partition
 
@@ -60,7 +60,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         target = output / name
         target.parent.mkdir(parents=True, exist_ok=True)
         target.write_bytes(content)
-    say(f"{bundle.name}: open {output / by_hand.PAGE} and follow it")
+    say(f"{bundle.name}: open {near(output / by_hand.PAGE)} and follow it")
     print(output / by_hand.PAGE)
     return 0
 

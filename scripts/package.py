@@ -15,7 +15,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from scripts.bundle import pack
-from scripts.bundle.console import run, say
+from scripts.bundle.console import near, run, say
 
 
 def write(build: Path, bundle: pack.Bundle) -> None:
@@ -39,7 +39,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     build = args.output or args.root / "build"
     bundle = pack.pack(pack.read_tree(args.root))
     write(build, bundle)
-    say(f"packed {bundle.name}: {len(bundle.files)} files in {build}")
+    say(f"packed {bundle.name}: {len(bundle.files)} files in {near(build)}")
     print(bundle.name)
     return 0
 

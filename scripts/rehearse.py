@@ -24,6 +24,7 @@ from pathlib import Path
 from typing import Any
 
 from scripts.bundle.console import UsageError, paint, run, say
+from scripts.bundle.environment import FURTHER_REGIONS
 from scripts.bundle.pack import ROOT
 from scripts.bundle.sections import check_region, partition
 from scripts.rehearsal import template_options
@@ -175,6 +176,10 @@ def main(argv: Sequence[str] | None = None) -> int:
             raise UsageError(f"{option}: {message}")
         if partition(region) != "aws":
             raise UsageError(f"{option} {region}: the rehearsal plays the partition aws only. Example: us-east-1")
+    if len({*regions} - {args.region}) > FURTHER_REGIONS:
+        raise UsageError(
+            f"--regions {args.regions}: at most {FURTHER_REGIONS} besides {args.region}: a stage has room for no more"
+        )
     if not 0 <= args.port <= 65535:
         raise UsageError(f"--port {args.port}: ports are numbered from 1 to 65535. Leave it out for a free one")
     if not re.fullmatch(PROJECT_NAME, args.project) or len(args.project) > 32:

@@ -26,7 +26,7 @@ from rich.text import Text
 
 from scripts.bundle import environment, projects, status
 from scripts.bundle.connect import Connection, add_options, connect, require_account
-from scripts.bundle.console import FEW, SHOWN, alike, run, say, without_ids
+from scripts.bundle.console import FEW, SHOWN, UsageError, alike, run, say, without_ids
 from scripts.bundle.projects import Project
 from scripts.bundle.status import IN_SERVICE, Place, Status
 from scripts.bundle.together import together
@@ -143,6 +143,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--watch", action="store_true", help="go on until nothing runs any more")
     parser.add_argument("--pause", type=float, default=PAUSE, metavar="SECONDS", help=f"of --watch, default {PAUSE:g}")
     args = parser.parse_args(argv)
+    if not args.pause > 0:
+        raise UsageError(f"--pause {args.pause:g}: write a number of seconds above 0")
     settings = environment.load(args.environment)
     connection = connect(settings, args.profile, args.region)
     require_account(connection, settings.accounts.data_science, "accounts.data_science")

@@ -16,7 +16,7 @@ import pytest
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, SSOTokenLoadError, TokenRetrievalError
 
-from scripts import accounts, package, publish, rehearse
+from scripts import accounts, package, publish, rehearse, status
 from scripts.bundle import connect, console, pack
 from scripts.rehearsal import setting as people
 from scripts.rehearsal.cloud import Cloud, Session
@@ -31,6 +31,7 @@ COMMANDS: dict[str, Callable[[Sequence[str] | None], int]] = {
     "package": package.main,
     "publish": publish.main,
     "rehearse": rehearse.main,
+    "status": status.main,
 }
 
 
@@ -243,6 +244,16 @@ def test_a_region_that_does_not_exist_is_a_usage_error(world: World, terminal: T
     bundle = ["--bundle", world.bundle] if command == "publish" else []
     told = terminal.refuses(command, *given, *bundle, "--region", "us-east1", code=2)
     assert "'us-east1' is not a region with SageMaker (did you mean us-east-1?)" in told
+
+
+def test_more_regions_than_a_stage_has_room_for_are_a_usage_error(terminal: Terminal) -> None:
+    regions = "us-east-1,eu-west-1,eu-west-2,eu-west-3,eu-north-1"
+    told = terminal.refuses("rehearse", "--regions", regions, code=2)
+    assert "at most 3 besides us-east-1" in told
+
+
+def test_a_pause_of_no_seconds_is_a_usage_error(terminal: Terminal) -> None:
+    assert "--pause 0: write a number of seconds above 0" in terminal.refuses("status", "--pause", "0", code=2)
 
 
 def test_an_endpoint_that_does_not_answer_is_told(world: World, terminal: Terminal) -> None:

@@ -193,6 +193,10 @@ def test_units_may_be_named_and_a_data_science_account_may_be_new() -> None:
             "images: {repository_prefix: team/iris/}",
             "images: go to 3 further regions at most, and the stages have 4",
         ),
+        (
+            "regions: {staging: [eu-west-1, us-east-1, eu-west-2, eu-west-3, eu-north-1]}",
+            "regions.staging: has 4 regions besides us-east-1, and a stage has room for 3. Leave some out",
+        ),
         ("source: {repository_owner: me}", "source.provider: is codecommit, which has no connection"),
     ],
 )

@@ -8,6 +8,7 @@ import signal
 import sys
 import time
 from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
+from pathlib import Path
 from typing import Self, TypeVar
 
 from botocore.exceptions import (
@@ -51,6 +52,12 @@ def colour_wanted() -> bool:
 def paint(text: str, code: str) -> str:
     """The text in an ANSI colour (for example "32" for green), where colours are shown."""
     return f"\033[{code}m{text}\033[0m" if colour_wanted() else text
+
+
+def near(path: Path) -> str:
+    """A path as it is shown: from the folder in which one is, where it lies beneath that."""
+    beneath = path.absolute().is_relative_to(Path.cwd())
+    return os.path.relpath(path) if beneath else str(path)
 
 
 def say(message: str) -> None:

@@ -44,6 +44,7 @@ CATALOG_NAME = r".{1,100}"  # Service Catalog, PortfolioDisplayName (1 to 100; a
 OWNER = r".{1,50}"  # Service Catalog, ProviderName (a portfolio's provider: 1 to 50)
 # ECR, Prefix of a repository creation template, which always stands for PREFIX/ (so a slash at its end may be written)
 REPOSITORY_PREFIX = r"(?=.{1,255}$)[a-z0-9]+((\.|_|__|-+)[a-z0-9]+)*(/[a-z0-9]+((\.|_|__|-+)[a-z0-9]+)*)*/?"
+FURTHER_REGIONS = 3  # of a stage, besides the data science account's (decision 9)
 IMAGE_REGIONS = 3  # the destinations that template 10 has room for
 
 Administrator = Literal["delegated", "management", "self-managed"]
@@ -228,6 +229,12 @@ def read(top: Section) -> Environment:
     units, targets = read_where(top, administrator, accounts)
     regions_section = top.section("regions")
     regions = Regions(regions_section.regions("staging", region), regions_section.regions("production", region))
+    for stage, listed in (("staging", regions.staging), ("production", regions.production)):
+        if (count := len({*listed} - {region})) > FURTHER_REGIONS:
+            regions_section.complain(
+                stage,
+                f"has {count} regions besides {region}, and a stage has room for {FURTHER_REGIONS}. Leave some out",
+            )
     regions_section.finish()
     environment = Environment(
         region=region,

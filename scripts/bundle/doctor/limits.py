@@ -15,7 +15,7 @@ from scripts.bundle.doctor.organization import STAGES
 from scripts.bundle.doctor.projects import each
 from scripts.bundle.doctor.reader import UNREAD, Reader, known
 from scripts.bundle.doctor.storage import kept_buckets
-from scripts.bundle.environment import Environment
+from scripts.bundle.environment import FURTHER_REGIONS, Environment
 from scripts.bundle.together import together
 
 if TYPE_CHECKING:
@@ -36,7 +36,6 @@ SETS_PER_PROJECT = 2  # staging and production
 ACCOUNTS_PER_STAGE = 2_520
 GROUP_POLICY = 20_480  # characters (SageMaker API Reference, PutModelPackageGroupPolicy)
 SHARED_BY_US = {"TargetAccountsReadGroup", "TargetAccountsUseVersions"}  # what the Build step writes anew
-FURTHER_REGIONS = 3  # of a stage, besides the data science account's (decision 9)
 
 
 @dataclass(frozen=True)
