@@ -13,6 +13,7 @@ import botocore.session
 import pytest
 
 from benchmarks import limits as scale
+from scripts.bundle import environment
 from scripts.bundle.console import UsageError
 from scripts.bundle.doctor import limits
 from scripts.rehearsal.cloudformation.schemas import schema
@@ -66,7 +67,7 @@ def test_the_doctor_knows_what_the_build_step_takes(pipeline: Any) -> None:
     each = pipeline["manifest"].PARAMETER_LIMIT // len(",222222222222")
     assert each * len(settings.ACCOUNT_PARAMETERS) == limits.ACCOUNTS_PER_STAGE
     assert registry.POLICY_LIMIT == limits.GROUP_POLICY
-    assert settings.FURTHER_REGIONS == limits.FURTHER_REGIONS
+    assert settings.FURTHER_REGIONS == environment.FURTHER_REGIONS
     assert {registry.READ_GROUP, registry.USE_VERSIONS} == limits.SHARED_BY_US
 
 
