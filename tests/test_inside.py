@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 from datetime import UTC, datetime, timedelta, timezone
 from typing import Any
+from urllib.request import Request, urlopen
 
 import boto3
 import pytest
@@ -271,3 +272,14 @@ def outcome(method: Any, given: dict[str, Any]) -> Any:
         else value
         for name, value in found.items()
     }
+
+
+def test_a_browser_is_told_what_the_bucket_allows_its_page(cloud: Cloud) -> None:
+    s3 = through_the_port(cloud.root(ACCOUNT, REGION))
+    s3.create_bucket(Bucket="sagemaker-page")
+    rule = {"AllowedMethods": ["GET"], "AllowedOrigins": ["https://studio.example"]}
+    s3.put_bucket_cors(Bucket="sagemaker-page", CORSConfiguration={"CORSRules": [rule]})
+    s3.put_object(Bucket="sagemaker-page", Key="k", Body=b"1")
+    url = s3.generate_presigned_url("get_object", Params={"Bucket": "sagemaker-page", "Key": "k"})
+    with urlopen(Request(url, headers={"Origin": "https://studio.example"})) as answer:
+        assert answer.headers["Access-Control-Allow-Origin"] == "https://studio.example"

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+import string
 
 import boto3
 import moto.core.responses
 import moto.core.utils
 from moto.core.request import Request
+from moto.moto_api._internal import mock_random as moto_random
 
 from scripts.rehearsal import models, moto_bridge
 from scripts.rehearsal.cloud import Cloud
@@ -73,6 +75,15 @@ def test_moto_reads_the_names_of_a_services_operations_once() -> None:
     names = moto.core.responses.method_names_from_class(SNSResponse)
     assert "create_topic" in names
     assert moto.core.responses.method_names_from_class(SNSResponse) is names
+
+
+def test_moto_draws_letters_and_digits() -> None:
+    """MotoRandom.get_random_string: 52 of them for every answer, drawn one by one."""
+    assert moto_random.get_random_string.__func__ is moto_bridge._random_string
+    drawn = moto_random.get_random_string(500)
+    assert len(drawn) == 500
+    assert set(drawn) == set(string.ascii_letters + string.digits)
+    assert set(moto_random.get_random_string(500, include_digits=False, lower_case=True)) == set(string.ascii_lowercase)
 
 
 def test_moto_makes_the_state_of_an_account_once() -> None:

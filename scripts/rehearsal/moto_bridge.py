@@ -193,6 +193,8 @@ def plain_object(call: Call) -> tuple[int, dict[str, str], bytes] | None:
     """The answer to GetObject or HeadObject as moto gives it, for an object and a request with nothing special."""
     if call.operation not in {"GetObject", "HeadObject"} or not call.params.keys() <= PLAIN:
         return None
+    if "origin" in call.http.headers:  # a browser's, which wants to know of the bucket's CORS rules
+        return None
     _, owner = backends.get_backend("s3").bucket_accounts.get(call.params["Bucket"], ("", ""))
     found = backend("s3", owner, "aws").buckets[call.params["Bucket"]].keys.get(call.params["Key"]) if owner else None
     if not isinstance(found, FakeKey) or found.storage_class != "STANDARD" or found.multipart:
