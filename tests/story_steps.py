@@ -57,9 +57,8 @@ def follow(story: Story, execution_id: str | None, approve: str | None = "Approv
     return story.wait_for_execution(execution_id)
 
 
-def push(story: Story, path: str, content: str) -> str | None:
-    """Commit a file to the deploy repository; the id of the execution that it starts."""
-    before = {e["pipelineExecutionId"] for e in story.executions()}
+def commit(story: Story, path: str, content: str, message: str = "A test") -> None:
+    """Write a file into the deploy repository."""
     codecommit = story.scientist.client("codecommit")
     repository = f"sagemaker-{story.project_name}-{story.project_id}-modeldeploy"
     head = codecommit.get_branch(repositoryName=repository, branchName="main")["branch"]["commitId"]
@@ -69,8 +68,14 @@ def push(story: Story, path: str, content: str) -> str | None:
         parentCommitId=head,
         filePath=path,
         fileContent=content.encode(),
-        commitMessage="A test",
+        commitMessage=message,
     )
+
+
+def push(story: Story, path: str, content: str) -> str | None:
+    """Commit a file to the deploy repository; the id of the execution that it starts."""
+    before = {e["pipelineExecutionId"] for e in story.executions()}
+    commit(story, path, content)
     started = new_execution(story, before)
     story.execution_id = started or story.execution_id
     return started

@@ -15,6 +15,7 @@ from typing import Any
 
 from botocore.exceptions import ClientError
 
+from scripts.bundle import model_regions
 from scripts.bundle.connect import Connection, pages
 from scripts.bundle.console import UserError
 from scripts.bundle.parts import Asked, Part, deleted, if_there, kept, removal
@@ -23,7 +24,6 @@ from scripts.bundle.projects import Project
 S3_GB_MONTH, LOGS_GB_MONTH, KEY_MONTH = 0.023, 0.03, 1.00
 MOST_ROTATIONS = 2  # of a key, that are charged for
 GB = 1024**3  # bytes, as AWS bills
-MODEL_BUCKET = "sagemaker-multi-account-models"
 KEY_DESCRIPTIONS = ("Encrypts the models that projects train", "Encrypts the models that builds copy")  # 10 and 11
 KEY_WINDOW = 30  # days in which the deletion of a key can be undone (KMS API Reference, ScheduleKeyDeletion: 7 to 30)
 
@@ -98,7 +98,7 @@ def folders(connection: Connection) -> list[str]:
 
 
 def model_bucket(connection: Connection) -> str:
-    return f"{MODEL_BUCKET}-{connection.account}-{connection.region}"
+    return model_regions.bucket(connection.account, connection.region)
 
 
 def reports(connection: Connection, project: Project, asked: Asked) -> Iterator[Part]:

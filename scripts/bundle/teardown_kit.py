@@ -23,7 +23,6 @@ from scripts.bundle.image_replication import Rules
 from scripts.bundle.members import accounts_beneath, find_unit
 from scripts.bundle.parts import Asked, Part, deleted, if_there, kept, removal, unseen
 from scripts.bundle.projects import Project
-from scripts.bundle.retained import MODEL_BUCKET
 from scripts.bundle.stacks import describe_stack, parameters
 from scripts.bundle.teardown import Organization, elsewhere
 from scripts.bundle.together import together
@@ -275,7 +274,7 @@ def storage_parts(connection: Connection, asked: Asked) -> Iterator[Part]:
     """What template 10 (and 11 in further regions) retains: buckets, and the models' key."""
     for name in (
         bundle_bucket(connection.account, connection.region),
-        f"{MODEL_BUCKET}-{connection.account}-{connection.region}",
+        retained.model_bucket(connection),
     ):
         yield from retained.bucket(connection, name, asked)
     yield from retained.keys(connection, asked)

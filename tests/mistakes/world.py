@@ -27,6 +27,7 @@ from scripts.rehearsal.services.sagemaker.images import pull
 from scripts.rehearsal.story import Story, StoryFailed
 from tests.mirrored import arrived, push
 from tests.mistakes import ROOT, Mistake
+from tests.story_steps import commit, version_arn
 
 TEN, TWENTY, THIRTY, *_ = pack.TEMPLATES
 ELEVEN, IRELAND = model_regions.TEMPLATE, "eu-west-1"
@@ -53,7 +54,7 @@ class World:
         self.story.engineer.client("events").disable_rule(Name=rule)  # the checks start the executions
         chapters.train(self.story)
         self.decide(2, "Approved")
-        self.story.model_package_arn = self.version_arn(1)
+        self.story.model_package_arn = version_arn(self.story, 1)
 
     # -- sessions ------------------------------------------------------------------------------
 
@@ -67,15 +68,12 @@ class World:
         role = f"arn:aws:iam::{self.account}:role/service-role/{people.LAUNCH_ROLE}"
         return self.cloud.service_role(role, "servicecatalog", "servicecatalog.amazonaws.com", self.story.region)
 
-    def version_arn(self, version: int) -> str:
-        return f"{self.story.model_package_arn.rsplit('/', 1)[0]}/{version}"
-
     def decide(self, version: int, status: str) -> None:
         """Approve or reject a version of the project's model without starting the pipeline."""
         events, rule = self.story.engineer.client("events"), f"sagemaker-{self.story.project_id}-model"
         events.disable_rule(Name=rule)
         sagemaker = self.story.scientist.client("sagemaker")
-        sagemaker.update_model_package(ModelPackageArn=self.version_arn(version), ModelApprovalStatus=status)
+        sagemaker.update_model_package(ModelPackageArn=version_arn(self.story, version), ModelApprovalStatus=status)
         events.enable_rule(Name=rule)
 
     # -- stacks --------------------------------------------------------------------------------
@@ -186,17 +184,8 @@ class World:
 
     def commit(self, file: str, text: str) -> None:
         """Write a file of the bundle into the project's deploy repository."""
-        codecommit = self.story.scientist.client("codecommit")
-        repository = f"sagemaker-{self.story.project_name}-{self.story.project_id}-modeldeploy"
-        head = codecommit.get_branch(repositoryName=repository, branchName="main")["branch"]["commitId"]
-        codecommit.put_file(
-            repositoryName=repository,
-            branchName="main",
-            parentCommitId=head,
-            filePath=file.removeprefix("templates/").removeprefix("seed-code/model-deploy/"),
-            fileContent=text.encode(),
-            commitMessage="A mistake, or its correction",
-        )
+        path = file.removeprefix("templates/").removeprefix("seed-code/model-deploy/")
+        commit(self.story, path, text, "A mistake, or its correction")
 
     @contextmanager
     def changed(self, mistake: Mistake) -> Iterator[None]:
@@ -379,7 +368,7 @@ def training(world: World, mistake: Mistake) -> str:
     try:
         return said(world, work)
     finally:
-        world.story.model_package_arn = world.version_arn(1)
+        world.story.model_package_arn = version_arn(world.story, 1)
 
 
 def approval(world: World, mistake: Mistake) -> str:

@@ -172,11 +172,15 @@ def template_tag(it: Snapshot) -> Iterator[Place]:
     step = hosting.plan_template(want, it.hosted.there)
     if step.writes:
         was = it.hosted.templates[want.key].get(STUDIO_TAG[0])
-        tags = [{"Key": name, "Value": value} for name, value in step.request["tags"].items()]
-        parameters = {"Bucket": want.bucket, "Key": want.key, "Tagging": {"TagSet": tags}}
-        request = Request(it.account, it.region, "s3", "PutObjectTagging", parameters)
         what = f"its {STUDIO_TAG[0]} is {was!r}" if was else "the tag is missing"
-        yield request.mends(f"s3://{want.bucket}/{want.key}", what)
+        yield tagged(it, want.bucket, want.key, step.request["tags"]).mends(f"s3://{want.bucket}/{want.key}", what)
+
+
+def tagged(it: Snapshot, bucket: str, key: str, tags: Mapping[str, str]) -> Request:
+    """What gives a template in S3 these tags, and no others."""
+    tag_set = [{"Key": name, "Value": value} for name, value in tags.items()]
+    parameters = {"Bucket": bucket, "Key": key, "Tagging": {"TagSet": tag_set}}
+    return Request(it.account, it.region, "s3", "PutObjectTagging", parameters)
 
 
 @finding(
@@ -187,15 +191,13 @@ def template_tag(it: Snapshot) -> Iterator[Place]:
     safe=True,
 )
 def template_choice(it: Snapshot) -> Iterator[Place]:
-    newest = it.hosted.newest
+    want, newest = it.hosted.want, it.hosted.newest
     for key, tags in (it.hosted.templates or {}).items():
         version = hosting.version_of(key)
-        if it.hosted.want and version != newest and it.hosted.versions.get(version):
-            kept = [{"Key": name, "Value": value} for name, value in tags.items() if name != STUDIO_TAG[0]]
-            parameters = {"Bucket": it.hosted.want.bucket, "Key": key, "Tagging": {"TagSet": kept}}
-            request = Request(it.account, it.region, "s3", "PutObjectTagging", parameters)
+        if want and version != newest and it.hosted.versions.get(version):
+            kept = {name: value for name, value in tags.items() if name != STUDIO_TAG[0]}
             what = f"{version} is shown beside the newer {newest}"
-            yield request.mends(f"s3://{it.hosted.want.bucket}/{key}", what)
+            yield tagged(it, want.bucket, key, kept).mends(f"s3://{want.bucket}/{key}", what)
 
 
 @finding(

@@ -203,7 +203,7 @@ def check_unique_keys(root: Schema, schema: Schema, wanted: Any, value: Any, pat
 
 
 def check_enum(root: Schema, schema: Schema, wanted: Any, value: Any, path: str) -> Iterator[Problem]:
-    if value not in wanted or not any(same(value, item) for item in wanted if item == value):
+    if not any(same(value, item) for item in wanted if item == value):
         yield path, f"{shown(value)} is not a valid enum value. Valid values: [{', '.join(map(shown, wanted))}]"
 
 

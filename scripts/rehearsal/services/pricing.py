@@ -59,11 +59,11 @@ def get_products(call: Call) -> dict[str, Any]:
         raise NotPlayed(f"the price list in {call.region}: AWS has it in {', '.join(REGIONS)}")
     if call.params["ServiceCode"] != "AmazonSageMaker":
         raise NotPlayed(f"the prices of {call.params['ServiceCode']}")
-    found = products()
+    known = found = products()
     for one in call.params.get("Filters", []):
         if one["Type"] != "TERM_MATCH":
             raise NotPlayed(f"a filter of type {one['Type']} on the price list")
-        if not any(one["Field"] in each["product"]["attributes"] for each in products()):
+        if not any(one["Field"] in each["product"]["attributes"] for each in known):
             raise NotPlayed(f"the attribute {one['Field']} of the price list")
         found = [each for each in found if each["product"]["attributes"][one["Field"]] == one["Value"]]
     token = str(call.params.get("NextToken", "0"))
