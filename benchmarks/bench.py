@@ -16,9 +16,9 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
-from scripts.bundle.console import run, say
+from localaws.server import EmbeddedAws
+from scripts.kit.console import run, say
 from scripts.rehearsal.chapters import play
-from scripts.rehearsal.server import EmbeddedAws
 from scripts.rehearsal.story import Story
 
 

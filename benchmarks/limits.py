@@ -1,7 +1,7 @@
 """Compute which of AWS's limits a stage of so many accounts and regions meets: the tables of docs/scale.md.
 
 Every number of AWS stands here once, with the page it was read from; what the kit uses is computed from the kit's
-own code and constants (tests/test_scale.py holds both against each other and against the page).
+own code and constants (tests/repository/test_scale.py holds both against each other and against the page).
 
 examples:
   python -m benchmarks.limits
@@ -15,8 +15,8 @@ import math
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
-from scripts.bundle.console import UsageError, run
-from scripts.bundle.doctor import limits as kit
+from scripts.kit.console import UsageError, run
+from scripts.kit.doctor import limits as kit
 
 GROUP = "arn:aws:sagemaker:us-east-1:111111111111:model-package-group/iris-multi-01"
 

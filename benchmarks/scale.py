@@ -23,12 +23,12 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from scripts.bundle import pack
-from scripts.bundle.console import UsageError, UserError, run, say
-from scripts.bundle.history import ENDED
+from localaws.server import EmbeddedAws
+from localaws.services.organizations.service import plan_account_ids
+from scripts.kit.bundle import pack
+from scripts.kit.console import UsageError, UserError, run, say
+from scripts.kit.projects.history import ENDED
 from scripts.rehearsal import chapters
-from scripts.rehearsal.server import EmbeddedAws
-from scripts.rehearsal.services.organizations import plan_account_ids
 from scripts.rehearsal.story import Story
 
 REGIONS = ("us-east-1", "eu-west-1")

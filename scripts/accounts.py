@@ -24,15 +24,20 @@ import json
 from collections import Counter
 from collections.abc import Mapping, Sequence
 
-from scripts.bundle import environment, image_replication, model_regions, organization, organizing, plan, stacksets
-from scripts.bundle import target_roles as roles
-from scripts.bundle.connect import Connection, add_options, connect, enter
-from scripts.bundle.console import FEW, SHOWN, UserError, run, say, some
-from scripts.bundle.environment import Environment
-from scripts.bundle.organization import Asked, Seen
-from scripts.bundle.plan import Step
-from scripts.bundle.stacks import Wanted
-from scripts.bundle.stacksets import FoundSet
+from scripts.kit import plan
+from scripts.kit.connect import Connection, add_options, connect, enter
+from scripts.kit.console import FEW, SHOWN, UserError, run, say, some
+from scripts.kit.organization import organizing
+from scripts.kit.organization import state as organization
+from scripts.kit.organization.state import Asked, Seen
+from scripts.kit.plan import Step
+from scripts.kit.settings import environment
+from scripts.kit.settings.environment import Environment
+from scripts.kit.stacks import image_replication, model_regions
+from scripts.kit.stacks import stackset as stacksets
+from scripts.kit.stacks import target_roles as roles
+from scripts.kit.stacks.stack import Wanted
+from scripts.kit.stacks.stackset import FoundSet
 
 
 class SetUp:

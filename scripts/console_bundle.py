@@ -15,11 +15,13 @@ import shutil
 from collections.abc import Sequence
 from pathlib import Path
 
-from scripts.bundle import by_hand, catalog, defaults, environment, pack
-from scripts.bundle.connect import choose_region
-from scripts.bundle.console import UserError, near, run, say
-from scripts.bundle.environment import UNIT_ID
-from scripts.bundle.sections import partition
+from scripts.kit.bundle import pack
+from scripts.kit.connect import choose_region
+from scripts.kit.console import UserError, near, run, say
+from scripts.kit.publish import by_hand, catalog, defaults
+from scripts.kit.settings import environment
+from scripts.kit.settings.environment import UNIT_ID
+from scripts.kit.settings.sections import partition
 
 
 def unit_id(unit: str, key: str) -> str:

@@ -18,11 +18,15 @@ import json
 from collections.abc import Sequence
 from pathlib import Path
 
-from scripts.bundle import defaults, differences, environment, pack, projects, upgrading, versions
-from scripts.bundle.connect import Connection, add_options, connect, require_account
-from scripts.bundle.console import UsageError, UserError, run, say
-from scripts.bundle.environment import Environment
-from scripts.bundle.versions import Version
+from scripts.kit.bundle import differences, pack
+from scripts.kit.connect import Connection, add_options, connect, require_account
+from scripts.kit.console import UsageError, UserError, run, say
+from scripts.kit.projects import project as projects
+from scripts.kit.projects import upgrading
+from scripts.kit.publish import defaults, versions
+from scripts.kit.publish.versions import Version
+from scripts.kit.settings import environment
+from scripts.kit.settings.environment import Environment
 
 BUILD = "build"
 REPOSITORIES = [name.removesuffix(".zip") for name in pack.SEEDS]

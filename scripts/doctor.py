@@ -20,13 +20,15 @@ from pathlib import Path
 from botocore import xform_name
 from botocore.exceptions import ClientError
 
-from scripts.bundle import defaults, environment, pack
-from scripts.bundle.connect import Connection, add_options, connect, elsewhere
-from scripts.bundle.console import UserError, paint, run, say
-from scripts.bundle.doctor import report, snapshot
-from scripts.bundle.doctor.findings import Finding, Request, examine
-from scripts.bundle.doctor.reader import Reader
-from scripts.bundle.environment import Environment
+from scripts.kit.bundle import pack
+from scripts.kit.connect import Connection, add_options, connect, elsewhere
+from scripts.kit.console import UserError, paint, run, say
+from scripts.kit.doctor import report, snapshot
+from scripts.kit.doctor.findings import Finding, Request, examine
+from scripts.kit.doctor.reader import Reader
+from scripts.kit.publish import defaults
+from scripts.kit.settings import environment
+from scripts.kit.settings.environment import Environment
 
 
 def bundle_in(folder: Path, settings: Environment, connection: Connection) -> pack.Bundle | None:

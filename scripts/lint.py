@@ -21,15 +21,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from scripts.bundle import pack
-from scripts.bundle.console import UsageError, UserError, paint, run, say
-from scripts.bundle.policies import policies
-from scripts.rehearsal.cloudformation.reader import TemplateError, read
+from awslang.template.reader import TemplateError, read
+from scripts.kit.bundle import pack
+from scripts.kit.console import UsageError, UserError, paint, run, say
+from scripts.kit.lint.policies import policies
 
 ROOT = pack.ROOT
 OWN = Path(sys.executable).parent  # this environment's programs
 LINTERS = ROOT / ".venv-lint" / "bin"  # made by `make lint` from requirements-lint.lock
-RULES = ROOT / "tests" / "guard" / "promises.guard"
+RULES = ROOT / "tests" / "repository" / "guard" / "promises.guard"
 AT_ONCE = 2
 
 
@@ -106,7 +106,7 @@ def parliament() -> str:
 
 
 def through_linters(name: str, data: object) -> str:
-    """What scripts/bundle/linters.py, run by the linters' own Python, says of the data."""
+    """What scripts/kit/lint/linters.py, run by the linters' own Python, says of the data."""
     line = [str(LINTERS / "python"), str(ROOT / "scripts" / "bundle" / "linters.py"), name]
     done = subprocess.run(line, input=json.dumps(data), cwd=ROOT, capture_output=True, text=True)
     if done.returncode:

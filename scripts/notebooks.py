@@ -16,12 +16,12 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
-from scripts.bundle.console import UsageError, paint, run, say
-from scripts.bundle.pack import ROOT
-from scripts.rehearsal import notebooks
+from localaws.server import EmbeddedAws
+from scripts.kit.bundle.pack import ROOT
+from scripts.kit.console import UsageError, paint, run, say
 from scripts.rehearsal.chapters import play
+from scripts.rehearsal.notebooks import run as notebooks
 from scripts.rehearsal.permissions import write_policies
-from scripts.rehearsal.server import EmbeddedAws
 from scripts.rehearsal.story import Story, StoryFailed
 
 DEFAULT_FOLDER = ROOT / "build" / "notebooks"

@@ -14,8 +14,8 @@ import shutil
 from collections.abc import Sequence
 from pathlib import Path
 
-from scripts.bundle import pack
-from scripts.bundle.console import near, run, say
+from scripts.kit.bundle import pack
+from scripts.kit.console import near, run, say
 
 
 def write(build: Path, bundle: pack.Bundle) -> None:

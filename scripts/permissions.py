@@ -20,7 +20,7 @@ from dataclasses import asdict
 from itertools import groupby
 from pathlib import Path
 
-from scripts.bundle.console import UsageError, UserError, run
+from scripts.kit.console import UsageError, UserError, run
 from scripts.rehearsal.permissions import Denied, Granted, Holder, read_requests, refusals, report
 from scripts.rehearse import DEFAULT_FOLDER
 

@@ -19,10 +19,13 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from scripts.bundle import catalog, defaults, environment, hosting, pack, plan, publishing
-from scripts.bundle.connect import add_options, connect, require_account
-from scripts.bundle.console import run, say
-from scripts.bundle.plan import Step
+from scripts.kit import plan
+from scripts.kit.bundle import pack
+from scripts.kit.connect import add_options, connect, require_account
+from scripts.kit.console import run, say
+from scripts.kit.plan import Step
+from scripts.kit.publish import catalog, defaults, hosting, publishing
+from scripts.kit.settings import environment
 
 
 def done(step: Step) -> None:

@@ -23,18 +23,18 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from scripts.bundle.console import UsageError, paint, run, say
-from scripts.bundle.environment import FURTHER_REGIONS
-from scripts.bundle.pack import ROOT
-from scripts.bundle.sections import check_region, partition
-from scripts.rehearsal import template_options
+from localaws.cloud import Session
+from localaws.server import EmbeddedAws
+from scripts.kit.bundle.pack import ROOT
+from scripts.kit.console import UsageError, paint, run, say
+from scripts.kit.settings.environment import FURTHER_REGIONS
+from scripts.kit.settings.sections import check_region, partition
 from scripts.rehearsal.chapters import CHAPTERS, play
-from scripts.rehearsal.cloud import Session
 from scripts.rehearsal.live import view
+from scripts.rehearsal.other_templates import options as template_options
 from scripts.rehearsal.permissions import read_requests, write_policies
 from scripts.rehearsal.report.facts import gather
 from scripts.rehearsal.report.page import page
-from scripts.rehearsal.server import EmbeddedAws
 from scripts.rehearsal.setting import APPROVER, ENGINEER, environment_file, sign_in, studio
 from scripts.rehearsal.story import Story, StoryFailed
 

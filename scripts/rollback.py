@@ -17,11 +17,16 @@ import argparse
 import json
 from collections.abc import Sequence
 
-from scripts.bundle import environment, members, plan, projects, rollback, stacks
-from scripts.bundle.connect import Connection, add_options, connect, require_account
-from scripts.bundle.console import UserError, run, say
-from scripts.bundle.environment import Environment
-from scripts.bundle.projects import STAGES, Project
+from scripts.kit import plan
+from scripts.kit.connect import Connection, add_options, connect, require_account
+from scripts.kit.console import UserError, run, say
+from scripts.kit.organization import members
+from scripts.kit.projects import project as projects
+from scripts.kit.projects import rollback
+from scripts.kit.projects.project import STAGES, Project
+from scripts.kit.settings import environment
+from scripts.kit.settings.environment import Environment
+from scripts.kit.stacks import stack as stacks
 
 
 def places(connection: Connection, settings: Environment, project: Project, stage: str) -> rollback.Places:

@@ -19,9 +19,13 @@ import argparse
 import json
 from collections.abc import Sequence
 
-from scripts.bundle import environment, plan, projects, seeding, versions
-from scripts.bundle.connect import add_options, connect, require_account
-from scripts.bundle.console import run, say
+from scripts.kit import plan
+from scripts.kit.connect import add_options, connect, require_account
+from scripts.kit.console import run, say
+from scripts.kit.projects import project as projects
+from scripts.kit.projects import seeding
+from scripts.kit.publish import versions
+from scripts.kit.settings import environment
 
 
 def main(argv: Sequence[str] | None = None) -> int:

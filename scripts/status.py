@@ -24,12 +24,14 @@ from rich.live import Live
 from rich.table import Table
 from rich.text import Text
 
-from scripts.bundle import environment, projects, status
-from scripts.bundle.connect import Connection, add_options, connect, require_account
-from scripts.bundle.console import FEW, SHOWN, UsageError, alike, run, say, without_ids
-from scripts.bundle.projects import Project
-from scripts.bundle.status import IN_SERVICE, Place, Status
-from scripts.bundle.together import together
+from scripts.kit.connect import Connection, add_options, connect, require_account
+from scripts.kit.console import FEW, SHOWN, UsageError, alike, run, say, without_ids
+from scripts.kit.projects import project as projects
+from scripts.kit.projects import status
+from scripts.kit.projects.project import Project
+from scripts.kit.projects.status import IN_SERVICE, Place, Status
+from scripts.kit.settings import environment
+from scripts.kit.together import together
 
 PAUSE = 5.0  # seconds between two looks of --watch
 SAME = "the same reason"  # but for the account's id

@@ -17,8 +17,8 @@ from collections.abc import Sequence
 
 import boto3
 
-from scripts.bundle import pack
-from scripts.bundle.console import UsageError, run, say
+from scripts.kit.bundle import pack
+from scripts.kit.console import UsageError, run, say
 
 PROGRAM = pack.ROOT / ".venv-taskcat" / "bin" / "taskcat"  # made by `make taskcat` from requirements-taskcat.lock
 OUTPUT = pack.ROOT / "build" / "taskcat"

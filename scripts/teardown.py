@@ -17,13 +17,17 @@ import argparse
 import json
 from collections.abc import Collection, Sequence
 
-from scripts.bundle import environment, orphans, plan, retained, teardown, teardown_kit
-from scripts.bundle.connect import Connection, add_options, connect, enter
-from scripts.bundle.console import UsageError, UserError, run, say, some
-from scripts.bundle.environment import Environment
-from scripts.bundle.orphans import Orphan
-from scripts.bundle.parts import Asked, Part, apply
-from scripts.bundle.sections import closest
+from scripts.kit import plan
+from scripts.kit.connect import Connection, add_options, connect, enter
+from scripts.kit.console import UsageError, UserError, run, say, some
+from scripts.kit.settings import environment
+from scripts.kit.settings.environment import Environment
+from scripts.kit.settings.sections import closest
+from scripts.kit.teardown import installation as teardown_kit
+from scripts.kit.teardown import orphans, retained
+from scripts.kit.teardown import project as teardown
+from scripts.kit.teardown.orphans import Orphan
+from scripts.kit.teardown.parts import Asked, Part, apply
 
 
 def look(by: Connection, home: Connection, settings: Environment, args: argparse.Namespace) -> list[Part]:

@@ -16,11 +16,15 @@ import argparse
 import json
 from collections.abc import Sequence
 
-from scripts.bundle import differences, environment, projects, upgrading, versions
-from scripts.bundle.connect import Connection, add_options, connect, elsewhere, require_account
-from scripts.bundle.console import UsageError, UserError, run, say
-from scripts.bundle.upgrading import Upgrade
-from scripts.bundle.versions import Provisioned
+from scripts.kit.bundle import differences
+from scripts.kit.connect import Connection, add_options, connect, elsewhere, require_account
+from scripts.kit.console import UsageError, UserError, run, say
+from scripts.kit.projects import project as projects
+from scripts.kit.projects import upgrading
+from scripts.kit.projects.upgrading import Upgrade
+from scripts.kit.publish import versions
+from scripts.kit.publish.versions import Provisioned
+from scripts.kit.settings import environment
 
 
 def settled(connection: Connection, name: str) -> Provisioned:

@@ -11,9 +11,10 @@ import argparse
 import json
 from collections.abc import Sequence
 
-from scripts.bundle import environment, versions
-from scripts.bundle.connect import add_options, connect, require_account
-from scripts.bundle.console import run, table
+from scripts.kit.connect import add_options, connect, require_account
+from scripts.kit.console import run, table
+from scripts.kit.publish import versions
+from scripts.kit.settings import environment
 
 
 def main(argv: Sequence[str] | None = None) -> int:

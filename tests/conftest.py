@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from scripts.rehearsal.cloud import Cloud
-from scripts.rehearsal.server import EmbeddedAws
+from localaws.cloud import Cloud
+from localaws.server import EmbeddedAws
 
 
 @pytest.fixture

@@ -1,1 +1,1 @@
-"""The embedded AWS, and the story that it plays."""
+"""The rehearsal: the post's story on the embedded AWS, its report, other people's templates, notebooks."""

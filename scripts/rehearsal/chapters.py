@@ -13,12 +13,13 @@ from typing import Any
 
 from botocore.exceptions import ClientError
 
-from scripts.bundle import pack, stacks
-from scripts.bundle.console import explain, paint, say
-from scripts.bundle.history import ENDED
+from localaws.cloud import Session, arn
+from scripts.kit.bundle import pack
+from scripts.kit.console import explain, paint, say
+from scripts.kit.projects.history import ENDED
+from scripts.kit.stacks import stack as stacks
 from scripts.rehearsal import diagnosis
 from scripts.rehearsal import setting as people
-from scripts.rehearsal.cloud import Session, arn
 from scripts.rehearsal.permissions import read_refusals
 from scripts.rehearsal.setting import Setting
 from scripts.rehearsal.story import Chapter, Story, StoryFailed

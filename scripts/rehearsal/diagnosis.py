@@ -10,13 +10,13 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
-from scripts.bundle import pack
-from scripts.bundle.stacks import place
-from scripts.rehearsal.cloud import Cloud
-from scripts.rehearsal.cloudformation.stacks import Stacks
-from scripts.rehearsal.services.events import EventsState, deliveries
-from scripts.rehearsal.services.events_pattern import mismatch
-from scripts.rehearsal.services.stepfunctions import StatesState
+from localaws.cloud import Cloud
+from localaws.cloudformation.stacks import Stacks
+from localaws.services.events.pattern import mismatch
+from localaws.services.events.service import EventsState, deliveries
+from localaws.services.stepfunctions.service import StatesState
+from scripts.kit.bundle import pack
+from scripts.kit.stacks.stack import place
 
 TEMPLATES = dict(  # which of the kit's templates a stack is made from, by the stack's name
     zip(

@@ -14,10 +14,10 @@ from rich.live import Live
 from rich.table import Table
 from rich.text import Text
 
-from scripts.bundle.console import colour_wanted
-from scripts.bundle.history import ENDED
-from scripts.rehearsal.cloudformation.stacks import Stacks
-from scripts.rehearsal.services.sagemaker.endpoints import Endpoints
+from localaws.cloudformation.stacks import Stacks
+from localaws.services.sagemaker.endpoints import Endpoints
+from scripts.kit.console import colour_wanted
+from scripts.kit.projects.history import ENDED
 from scripts.rehearsal.story import Story
 
 A_SECOND = 8  # times that the view is drawn anew

@@ -4,7 +4,7 @@ A rehearsal leaves two files: policies.json, with every role and managed policy 
 requests.jsonl, with the statement that decided each request. A granted action that no request of the
 rehearsal needed must have its reason in a comment on the statement, in the template:
 
-    # Later: …       an action of a later day; tests/test_permissions.py plays it
+    # Later: …       an action of a later day; tests/rehearsal/test_permissions.py plays it
     # Unplayed: …    an action that no rehearsal can play
     # Unplayed (s3:GetObject, s3:PutObject): …    the same, of these actions of the statement only
 """
@@ -19,13 +19,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from scripts.rehearsal import moto_bridge
-from scripts.rehearsal.authorization.action_table import table
-from scripts.rehearsal.authorization.patterns import action_like
-from scripts.rehearsal.authorization.policies import Statement, parse
-from scripts.rehearsal.authorization.state import default_document
-from scripts.rehearsal.cloud import Cloud
-from scripts.rehearsal.cloudformation.stacks import Resource, Stack, Stacks
+from awslang.policy.action_table import table
+from awslang.policy.document import Statement, parse
+from awslang.policy.patterns import action_like
+from localaws import moto_bridge
+from localaws.authorization.state import default_document
+from localaws.cloud import Cloud
+from localaws.cloudformation.stacks import Resource, Stack, Stacks
 
 ROLE, MANAGED_POLICY = "AWS::IAM::Role", "AWS::IAM::ManagedPolicy"
 LOGICAL_ID = re.compile(r"  ([A-Za-z0-9]+):\s*$")

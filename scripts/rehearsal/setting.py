@@ -12,11 +12,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from scripts.bundle import members
-from scripts.bundle.environment import Administrator
-from scripts.rehearsal.cloud import Cloud, Session
-from scripts.rehearsal.principals import Principal
-from scripts.rehearsal.services.organizations import ACCOUNT_ROLE, name_account, plan_account_ids
+from awslang.principals import Principal
+from localaws.cloud import Cloud, Session
+from localaws.services.organizations.service import ACCOUNT_ROLE, name_account, plan_account_ids
+from scripts.kit.organization import members
+from scripts.kit.settings.environment import Administrator
 
 MANAGEMENT = "999999999999"
 DATA_SCIENCE = "111111111111"  # the post's account ids

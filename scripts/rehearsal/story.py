@@ -16,13 +16,13 @@ from typing import Any
 
 from botocore.exceptions import ClientError
 
-from scripts.bundle.console import INTERRUPTED, explain, run, say
-from scripts.bundle.environment import Administrator
-from scripts.bundle.history import ENDED
-from scripts.bundle.pack import ROOT
-from scripts.bundle.patience import until
+from localaws.cloud import Cloud, Session
+from scripts.kit.bundle.pack import ROOT
+from scripts.kit.console import INTERRUPTED, explain, run, say
+from scripts.kit.patience import until
+from scripts.kit.projects.history import ENDED
+from scripts.kit.settings.environment import Administrator
 from scripts.rehearsal import setting as people
-from scripts.rehearsal.cloud import Cloud, Session
 from scripts.rehearsal.setting import Setting
 
 QUIET = 1.0  # seconds without any background work after which nothing more is to be expected

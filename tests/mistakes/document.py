@@ -27,8 +27,8 @@ HEAD = """\
 Each takes the least check that can find it. cfn-lint alone finds {lint} of the {templates} in templates, and says
 nothing of the other {others}; the rehearsal finds the rest.
 
-The table is `tests/mistakes/*.yaml`; `tests/test_mistakes.py` and
-`tests/test_mistakes_deployed.py` make every mistake and look for what is said.
+The table is `tests/mistakes/*.yaml`; `tests/mistakes/test_mistakes.py` and
+`tests/mistakes/test_mistakes_deployed.py` make every mistake and look for what is said.
 `python -m tests.mistakes ID …` makes some of them and shows everything that is said. This page is written by
 `python -m tests.mistakes --write`.
 

@@ -14,20 +14,22 @@ from typing import Any
 
 from botocore.exceptions import ClientError
 
-from scripts.bundle import model_regions, pack, stacks
-from scripts.bundle.console import UserError, explain
-from scripts.bundle.history import ENDED
-from scripts.bundle.plan import Step
+from awslang.errors import AwsError
+from localaws.cloud import Cloud, Session
+from localaws.server import EmbeddedAws
+from localaws.services.sagemaker.images import pull
+from scripts.kit.bundle import pack
+from scripts.kit.console import UserError, explain
+from scripts.kit.plan import Step
+from scripts.kit.projects.history import ENDED
+from scripts.kit.stacks import model_regions
+from scripts.kit.stacks import stack as stacks
 from scripts.rehearsal import chapters
 from scripts.rehearsal import setting as people
-from scripts.rehearsal.cloud import Cloud, Session
-from scripts.rehearsal.errors import AwsError
-from scripts.rehearsal.server import EmbeddedAws
-from scripts.rehearsal.services.sagemaker.images import pull
 from scripts.rehearsal.story import Story, StoryFailed
-from tests.mirrored import arrived, push
 from tests.mistakes import ROOT, Mistake
-from tests.story_steps import commit, version_arn
+from tests.support.mirrored import arrived, push
+from tests.support.story_steps import commit, version_arn
 
 TEN, TWENTY, THIRTY, *_ = pack.TEMPLATES
 ELEVEN, IRELAND = model_regions.TEMPLATE, "eu-west-1"
@@ -272,15 +274,13 @@ def said(world: World, work: Callable[[], object]) -> str:
 
 def unit_tests(world: World, mistake: Mistake) -> str:
     """Run the deploy repository's own tests, the first phase of the Build step (chapter project)."""
-    folder, templates = pack.SEEDS["model-deploy.zip"]
     sources = pack.read_tree(ROOT) | {mistake.file: mistake.text().encode()}
     repository = world.story.folder / "repository"
-    for name, content in sources.items():
-        if name.startswith(f"{folder}/") or name in templates:
-            place = repository / (name.removeprefix(f"{folder}/") if name.startswith(folder) else Path(name).name)
-            place.parent.mkdir(parents=True, exist_ok=True)
-            place.write_bytes(content)
-    command = ["-m", "unittest", "discover", "--start-directory", "unit_tests", "--top-level-directory", "."]
+    for name, content in pack.seed("model-deploy.zip", sources).items():
+        place = repository / name
+        place.parent.mkdir(parents=True, exist_ok=True)
+        place.write_bytes(content)
+    command = ["-m", "unittest", "discover", "--start-directory", "pipeline/unit_tests", "--top-level-directory", "."]
     return said(world, lambda: print(end=world.story.script(world.story.scientist, repository, "-B", *command)))
 
 

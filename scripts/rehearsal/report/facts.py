@@ -8,10 +8,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from scripts.bundle.connect import pages
-from scripts.bundle.members import Member
-from scripts.rehearsal.cloud import Cloud
-from scripts.rehearsal.cloudformation.stacks import Stacks
+from localaws.cloud import Cloud
+from localaws.cloudformation.stacks import Stacks
+from scripts.kit.connect import pages
+from scripts.kit.organization.members import Member
 from scripts.rehearsal.permissions import read_requests
 from scripts.rehearsal.story import Story
 

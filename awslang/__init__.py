@@ -1,0 +1,1 @@
+"""AWS's policy language and template language, decided and resolved. Pure: imports nothing of ours."""

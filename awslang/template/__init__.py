@@ -1,0 +1,1 @@
+"""CloudFormation's template language: read, checked, resolved; and the registry's schemas."""

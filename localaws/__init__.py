@@ -1,0 +1,1 @@
+"""The embedded AWS: a front door, authorization, a CloudFormation engine, and the services."""

@@ -1,0 +1,169 @@
+"""Policy documents in requests: refused as their service refuses them, before anything is stored.
+
+IAM checks grammar and that the principals of a trust policy exist; S3 and KMS do the same for
+theirs (IAM User Guide, "AWS JSON policy elements: Principal"; S3 API Reference, PutBucketPolicy;
+KMS Developer Guide, "Default key policy", the lockout safety check).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cache
+from typing import Any
+
+from awslang.errors import AwsError
+from awslang.policy.action_table import PREFIXES
+from awslang.policy.document import Kind, MalformedPolicy, Policy, parse
+from awslang.policy.evaluator import AuthorizationRequest, Policies, decide
+from localaws import moto_bridge
+from localaws.authorization.state import organization_of
+from localaws.calls import Call
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where a request carries a document, and the service's error for a bad one."""
+
+    parameter: str
+    kind: Kind
+    code: str
+    checks_principals: bool = False
+
+
+IAM, KMS = "MalformedPolicyDocument", "MalformedPolicyDocumentException"
+PLACES: dict[tuple[str, str], Place] = {
+    ("iam", "CreateRole"): Place("AssumeRolePolicyDocument", "trust", IAM, True),
+    ("iam", "UpdateAssumeRolePolicy"): Place("PolicyDocument", "trust", IAM, True),
+    ("s3", "PutBucketPolicy"): Place("Policy", "resource", "MalformedPolicy", True),
+    ("kms", "CreateKey"): Place("Policy", "resource", KMS, True),
+    ("kms", "PutKeyPolicy"): Place("Policy", "resource", KMS, True),
+    ("secretsmanager", "PutResourcePolicy"): Place("ResourcePolicy", "resource", KMS, True),
+    ("ecr", "SetRepositoryPolicy"): Place("policyText", "resource", "InvalidParameterException", True),
+    ("ecr", "CreateRepositoryCreationTemplate"): Place(
+        "repositoryPolicy", "resource", "InvalidParameterException", True
+    ),
+    ("ecr", "UpdateRepositoryCreationTemplate"): Place(
+        "repositoryPolicy", "resource", "InvalidParameterException", True
+    ),
+    ("events", "PutPermission"): Place("Policy", "resource", "ValidationException", True),
+    ("sts", "AssumeRole"): Place("Policy", "identity", IAM),
+}
+PLACES |= {
+    ("iam", operation): Place("PolicyDocument", "identity", IAM)
+    for operation in ("CreatePolicy", "CreatePolicyVersion", "PutRolePolicy", "PutUserPolicy", "PutGroupPolicy")
+}
+SERVICE_ENDINGS = (".amazonaws.com", ".amazonaws.com.cn", ".aws.internal")
+# Service principals whose first part is no IAM prefix of its own ("AWS services that work with IAM").
+SERVICES = set(PREFIXES) | {
+    "access-analyzer", "apigateway", "airflow", "appsync", "athena", "autoscaling", "backup", "batch", "bedrock",
+    "billing", "budgets", "chatbot", "cloudfront", "cloudtrail", "codeconnections", "codedeploy", "codestar",
+    "codestar-connections", "codestar-notifications", "cognito-idp", "config", "costalerts", "datasync", "delivery",
+    "ds", "ec2", "ecs", "ecs-tasks", "edgelambda", "eks", "elasticache", "elasticfilesystem", "elasticloadbalancing",
+    "elasticmapreduce", "firehose", "glue", "guardduty", "inspector", "iot", "kafka", "kinesis", "kinesisanalytics",
+    "lakeformation", "license-manager", "macie", "member", "opensearchservice", "opsworks", "pipes", "quicksight",
+    "ram", "rds", "redshift", "rekognition", "replicator", "resource-groups", "rolesanywhere", "scheduler",
+    "securityhub", "serverlessrepo", "servicediscovery", "ses", "shield", "signer", "spotfleet", "ssm-incidents",
+    "ssmmessages", "sso", "storagegateway", "streams", "support", "transcribe", "transfer", "trustedadvisor",
+    "vpc-flow-logs", "waf", "workspaces", "xray", "monitoring", "vpce",
+}  # fmt: skip
+
+
+def check(call: Call) -> None:
+    """AwsError, in the service's words, when the request carries a document that it would not take."""
+    place, text = _document(call)
+    if place is None or not text:
+        return
+    try:
+        policy = parse(text, "the policy", call.account, place.kind)
+        if place.checks_principals:
+            for statement in policy.statements:
+                for kind, value in statement.principals or ():
+                    check_principal(call.account, kind, value)
+        if call.service == "s3":
+            check_bucket_policy(policy, call.params["Bucket"])
+        if call.service == "kms" and not call.params.get("BypassPolicyLockoutSafetyCheck"):
+            check_lockout(call, policy)
+    except MalformedPolicy as error:
+        raise AwsError(place.code, str(error)) from error
+
+
+def _document(call: Call) -> tuple[Place | None, str]:
+    params = call.params
+    if place := PLACES.get((call.service, call.operation)):
+        return place, params.get(place.parameter, "")
+    if call.service == "organizations" and call.operation in ("CreatePolicy", "UpdatePolicy"):
+        if params.get("Type", "SERVICE_CONTROL_POLICY") == "SERVICE_CONTROL_POLICY":
+            return Place("Content", "control", KMS), params.get("Content", "")
+    elif call.service == "sns" and call.operation == "SetTopicAttributes" and params.get("AttributeName") == "Policy":
+        return Place("AttributeValue", "resource", "InvalidParameter", True), params.get("AttributeValue", "")
+    elif call.service in ("sqs", "sns") and call.operation in ("SetQueueAttributes", "CreateQueue", "CreateTopic"):
+        code = "InvalidAttributeValue" if call.service == "sqs" else "InvalidParameter"
+        return Place("Policy", "resource", code, True), params.get("Attributes", {}).get("Policy", "")
+    return None, ""
+
+
+def check_principal(account: str, kind: str, value: str) -> None:
+    """MalformedPolicy for a role, user or service that does not exist.
+
+    Only accounts that this rehearsal knows can be looked into: the caller's, and its organization's.
+    """
+    if kind == "Service" and not known_service(value):
+        raise MalformedPolicy(f'Invalid principal in policy: "SERVICE":"{value}"')
+    if kind != "AWS" or ":iam::" not in value or value.endswith(":root"):
+        return
+    owner, name = value.split(":")[4], value.split(":", 5)[5]
+    organization = organization_of(account)
+    if owner != account and not (organization and organization.path_to(owner)):
+        return
+    backend = moto_bridge.backend("iam", owner, "aws")
+    known = backend.roles.values() if name.startswith("role/") else backend.users.values()
+    if all(item.arn != value for item in known):
+        raise MalformedPolicy(f'Invalid principal in policy: "AWS":"{value}"')
+
+
+@cache
+def known_service(name: str) -> bool:
+    """Whether a service of this principal exists: it ends as they do, and one part of its name is a service's."""
+    from botocore.session import Session
+
+    services = SERVICES | set(Session().get_available_services())
+    ending = next((ending for ending in SERVICE_ENDINGS if name.endswith(ending)), "")
+    return bool(ending) and any(part in services for part in name.removesuffix(ending).split("."))
+
+
+def check_bucket_policy(policy: Policy, bucket: str) -> None:
+    """A bucket's policy speaks of this bucket only, and of S3's actions."""
+    own = f"arn:aws:s3:::{bucket}"
+    for statement in policy.statements:
+        if any(action != "*" and not action.lower().startswith("s3:") for action in statement.actions):
+            raise MalformedPolicy("Policy has invalid action")
+        for resource in statement.resources or ("",):
+            name = resource.partition("/")[0]
+            if name != own and not (("*" in name or "?" in name) and _may_be(name, own)) and "${" not in name:
+                raise MalformedPolicy("Policy has invalid resource")
+
+
+def _may_be(pattern: str, own: str) -> bool:
+    from awslang.policy.patterns import resource_like
+
+    return resource_like(pattern, own, {})
+
+
+def check_lockout(call: Call, policy: Policy) -> None:
+    """The one who writes a key policy must be able to change it again."""
+    principal = call.principal
+    request = AuthorizationRequest(principal, "kms:PutKeyPolicy", "*", call.account, _lockout_context(call))
+    everything = {"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": "*", "Resource": "*"}]}
+    whole = parse(everything, "all", call.account)
+    if not decide(request, Policies(identity=(whole,), resource=policy, resource_kind="key")).allowed:
+        raise MalformedPolicy("The new key policy will not allow you to update the key policy in the future.")
+
+
+def _lockout_context(call: Call) -> dict[str, tuple[str, ...]]:
+    principal: Any = call.principal
+    return {
+        "kms:calleraccount": (call.account,),
+        "aws:principalarn": (principal.role_arn or principal.arn,),
+        "aws:principalaccount": (call.account,),
+        "aws:securetransport": ("true",),
+    }

@@ -1,0 +1,187 @@
+"""SageMaker's resource types (CloudFormation Template Reference, "Amazon SageMaker AI").
+
+Ref of each of them gives the ARN; the name is an attribute.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from localaws.cloudformation.provider import Context, Made, ResourceFailed
+from localaws.cloudformation.providers.shapes import (
+    document,
+    fill,
+    only,
+    poll,
+    retag,
+    tag_list,
+    tagging,
+    undone_by,
+    unless,
+    without,
+)
+
+NAME_LIMIT = 63
+MISSING = {"ValidationException", "ResourceNotFound", "ResourceNotFoundException"}
+
+
+def change_tags(context: Context, arn: str, old: dict[str, Any], new: dict[str, Any]) -> None:
+    sagemaker = context.client("sagemaker")
+    retag(
+        context,
+        old,
+        new,
+        lambda tags: sagemaker.add_tags(ResourceArn=arn, Tags=tag_list(tags)),
+        lambda keys: sagemaker.delete_tags(ResourceArn=arn, TagKeys=keys),
+    )
+
+
+@dataclass(frozen=True)
+class Plain:
+    """A type that one call makes, one call deletes, and of which only the tags can be changed in place.
+
+    kind: as the API's operations name it (Model: CreateModel, DeleteModel, ModelName, ModelArn)
+    """
+
+    kind: str
+
+    @property
+    def type_name(self) -> str:
+        return f"AWS::SageMaker::{self.kind}"
+
+    def create(self, context: Context, properties: dict[str, Any]) -> Made:
+        sagemaker = context.client("sagemaker")
+        name = str(properties.get(f"{self.kind}Name") or context.generated_name(NAME_LIMIT))
+        arguments = {**properties, f"{self.kind}Name": name, **tagging(context, properties)}
+        filled = fill(sagemaker, f"Create{self.kind}", arguments, self.type_name)
+        arn = sagemaker._make_api_call(f"Create{self.kind}", filled)[f"{self.kind}Arn"]
+        return self._made(arn)
+
+    def update(self, context: Context, physical_id: str, old: dict[str, Any], new: dict[str, Any]) -> Made:
+        change_tags(context, physical_id, old, new)
+        return self._made(physical_id)
+
+    def delete(self, context: Context, physical_id: str, properties: dict[str, Any]) -> None:
+        sagemaker = context.client("sagemaker")
+        name = physical_id.rsplit("/", 1)[1]
+        unless(MISSING, getattr(sagemaker, DELETIONS[self.kind]), **{f"{self.kind}Name": name})
+
+    def _made(self, arn: str) -> Made:
+        return Made(arn, {f"{self.kind}Arn": arn, f"{self.kind}Name": arn.rsplit("/", 1)[1]})
+
+
+DELETIONS: Mapping[str, str] = {"Model": "delete_model", "EndpointConfig": "delete_endpoint_config"}
+
+
+class Endpoint:
+    """AWS::SageMaker::Endpoint: waits until the endpoint serves, or says why it does not.
+
+    An update that an alarm rolled back leaves the endpoint InService with its former configuration
+    (SageMaker Developer Guide, "Auto-rollback configuration and monitoring"): by its status alone,
+    which is what is waited for, it cannot be told from an update that went through.
+    """
+
+    update_only = ("ExcludeRetainedVariantProperties", "RetainAllVariantProperties", "RetainDeploymentConfig")
+    carried = frozenset({"DeploymentConfig", "EndpointConfigName", "EndpointName", "Tags", *update_only})
+
+    def create(self, context: Context, properties: dict[str, Any]) -> Made:
+        only("AWS::SageMaker::Endpoint", properties, self.carried)
+        sagemaker = context.client("sagemaker")
+        name = str(properties.get("EndpointName") or context.generated_name(NAME_LIMIT))
+        arguments = without(properties, *self.update_only) | {"EndpointName": name} | tagging(context, properties)
+        filled = fill(sagemaker, "CreateEndpoint", arguments, "AWS::SageMaker::Endpoint")
+        arn = sagemaker.create_endpoint(**filled)["EndpointArn"]
+        with undone_by(lambda: self.delete(context, arn, properties)):
+            self._settle(context, name, arn)
+        return self._made(arn)
+
+    def update(self, context: Context, physical_id: str, old: dict[str, Any], new: dict[str, Any]) -> Made:
+        only("AWS::SageMaker::Endpoint", new, self.carried)
+        sagemaker, name = context.client("sagemaker"), physical_id.rsplit("/", 1)[1]
+        if without(old, "Tags") != without(new, "Tags"):
+            arguments = without(new, "Tags") | {"EndpointName": name}
+            sagemaker.update_endpoint(**fill(sagemaker, "UpdateEndpoint", arguments, "AWS::SageMaker::Endpoint"))
+            self._settle(context, name, physical_id)
+        change_tags(context, physical_id, old, new)
+        return self._made(physical_id)
+
+    def delete(self, context: Context, physical_id: str, properties: dict[str, Any]) -> None:
+        sagemaker, name = context.client("sagemaker"), physical_id.rsplit("/", 1)[1]
+        if unless(MISSING, sagemaker.delete_endpoint, EndpointName=name) is None:
+            return
+        poll(context, lambda: unless(MISSING, sagemaker.describe_endpoint, EndpointName=name) is None)
+
+    def _settle(self, context: Context, name: str, arn: str) -> None:
+        """Until the endpoint leaves Creating and Updating; ResourceFailed unless it is then InService."""
+        sagemaker = context.client("sagemaker")
+
+        def settled() -> Any:
+            seen = sagemaker.describe_endpoint(EndpointName=name)
+            return (
+                seen
+                if seen["EndpointStatus"] not in {"Creating", "Updating", "SystemUpdating", "RollingBack"}
+                else None
+            )
+
+        seen = poll(context, settled, watched=arn)
+        if not seen:
+            raise ResourceFailed(f"Endpoint {name} was not waited for: the embedded AWS stops")
+        if seen["EndpointStatus"] != "InService":
+            reason = seen.get("FailureReason", "no reason given")
+            raise ResourceFailed(f"Endpoint {name} is {seen['EndpointStatus']}: {reason}")
+
+    def _made(self, arn: str) -> Made:
+        return Made(arn, {"EndpointArn": arn, "EndpointName": arn.rsplit("/", 1)[1]})
+
+
+class ModelPackageGroup:
+    carried = frozenset({"ModelPackageGroupName", "ModelPackageGroupDescription", "ModelPackageGroupPolicy", "Tags"})
+
+    def create(self, context: Context, properties: dict[str, Any]) -> Made:
+        only("AWS::SageMaker::ModelPackageGroup", properties, self.carried)
+        sagemaker, name = context.client("sagemaker"), str(properties["ModelPackageGroupName"])
+        arguments = without(properties, "ModelPackageGroupPolicy", "Tags") | tagging(context, properties)
+        filled = fill(sagemaker, "CreateModelPackageGroup", arguments, "AWS::SageMaker::ModelPackageGroup")
+        arn = sagemaker.create_model_package_group(**filled)["ModelPackageGroupArn"]
+        with undone_by(lambda: sagemaker.delete_model_package_group(ModelPackageGroupName=name)):
+            self._policy(sagemaker, name, {}, properties)
+        return self._made(context, arn)
+
+    def update(self, context: Context, physical_id: str, old: dict[str, Any], new: dict[str, Any]) -> Made:
+        only("AWS::SageMaker::ModelPackageGroup", new, self.carried)
+        self._policy(context.client("sagemaker"), str(new["ModelPackageGroupName"]), old, new)
+        change_tags(context, physical_id, old, new)
+        return self._made(context, physical_id)
+
+    def delete(self, context: Context, physical_id: str, properties: dict[str, Any]) -> None:
+        """SageMaker refuses while the group holds versions."""
+        sagemaker, name = context.client("sagemaker"), str(properties["ModelPackageGroupName"])
+        if unless(MISSING, sagemaker.describe_model_package_group, ModelPackageGroupName=name) is None:
+            return
+        if properties.get("ModelPackageGroupPolicy"):
+            unless(MISSING, sagemaker.delete_model_package_group_policy, ModelPackageGroupName=name)
+        sagemaker.delete_model_package_group(ModelPackageGroupName=name)
+
+    def _policy(self, sagemaker: Any, name: str, old: dict[str, Any], new: dict[str, Any]) -> None:
+        before, after = (given.get("ModelPackageGroupPolicy") for given in (old, new))
+        if after and before != after:
+            text = document(after) if not isinstance(after, str) else json.dumps(json.loads(after))
+            sagemaker.put_model_package_group_policy(ModelPackageGroupName=name, ResourcePolicy=text)
+        if before and not after:
+            sagemaker.delete_model_package_group_policy(ModelPackageGroupName=name)
+
+    def _made(self, context: Context, arn: str) -> Made:
+        name = arn.rsplit("/", 1)[1]
+        seen = context.client("sagemaker").describe_model_package_group(ModelPackageGroupName=name)
+        created = seen["CreationTime"].isoformat()
+        return Made(
+            arn,
+            {
+                "ModelPackageGroupArn": arn,
+                "ModelPackageGroupStatus": seen["ModelPackageGroupStatus"],
+                "CreationTime": created,
+            },
+        )

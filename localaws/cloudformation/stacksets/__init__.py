@@ -1,0 +1,1 @@
+"""Stack sets: operations, targets, instances, automatic deployments."""

@@ -1,0 +1,425 @@
+"""Whether a pipeline's declaration is one that CreatePipeline takes.
+
+AWS CodePipeline User Guide, "CodePipeline pipeline structure reference" (pipeline, stage and action
+declaration), "Quotas in AWS CodePipeline", "Variables reference", "How do stage conditions work?".
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from functools import cache
+from typing import Any
+
+import botocore.session
+from botocore.model import Shape
+
+from awslang.errors import AwsError, NotPlayed
+from localaws.services.codepipeline.providers import (
+    MAY_SKIP,
+    NOT_PLAYED,
+    PLAYED,
+    REFERENCE,
+    RULES,
+    configuration_problem,
+    fixed,
+)
+
+STAGES = (2, 50)
+ACTIONS_IN_STAGE = (1, 50)
+ACTIONS_IN_PIPELINE = 1000
+RESERVED_NAMESPACES = ("codepipeline", "variables")
+RESULTS = {  # by condition type
+    "beforeEntry": ("FAIL", "SKIP"),
+    "onSuccess": ("ROLLBACK", "FAIL"),
+    "onFailure": ("ROLLBACK", "FAIL", "RETRY", "SKIP"),
+}
+
+Declaration = Mapping[str, Any]
+
+
+def structure(message: str) -> AwsError:
+    return AwsError("InvalidStructureException", message)
+
+
+def wrong_action(message: str) -> AwsError:
+    return AwsError("InvalidActionDeclarationException", message)
+
+
+def wrong_stage(message: str) -> AwsError:
+    return AwsError("InvalidStageDeclarationException", message)
+
+
+def check(pipeline: Declaration, region: str) -> None:
+    """AwsError, as CreatePipeline and UpdatePipeline answer, unless the declaration is valid."""
+    check_shape("PipelineDeclaration", pipeline, "pipeline")
+    _check_pipeline(pipeline, region)
+    _check_triggers(pipeline)
+    for stage in pipeline["stages"]:
+        _check_stage(stage)
+    for stage in pipeline["stages"]:
+        for action in stage["actions"]:
+            _check_action(stage, action, region)
+        for kind, condition in conditions(stage):
+            _check_condition(pipeline, stage, kind, condition)
+    _check_regions(pipeline, region)
+    _check_artifacts(pipeline)
+    _check_variables(pipeline)
+
+
+# -- the API model's own constraints -----------------------------------------------------------
+
+
+@cache
+def _shape(name: str) -> Shape:
+    return botocore.session.Session().get_service_model("codepipeline").shape_for(name)
+
+
+def check_shape(name: str, value: Any, path: str) -> None:
+    """ValidationException where a value breaks a length, a pattern or an enum of the API's model."""
+    _walk(_shape(name), value, path)
+
+
+def _walk(shape: Any, value: Any, path: str) -> None:
+    if shape.type_name == "structure":
+        for member, inner in shape.members.items():
+            if member in value:
+                _walk(inner, value[member], f"{path}.{member}")
+    elif shape.type_name == "list":
+        _range(shape, len(value), path, "have length")
+        for index, item in enumerate(value, 1):
+            _walk(shape.member, item, f"{path}.{index}.member")
+    elif shape.type_name == "map":
+        for key, item in value.items():
+            _walk(shape.key, key, f"{path} key {key}")
+            _walk(shape.value, item, f"{path}.{key}")
+    elif shape.type_name == "string":
+        _range(shape, len(value), path, "have length")
+        pattern = shape.metadata.get("pattern")
+        if pattern and not re.fullmatch(pattern, value, re.DOTALL):
+            raise _invalid(value, path, f"satisfy regular expression pattern: {pattern}")
+        if shape.enum and value not in shape.enum:
+            raise _invalid(value, path, f"satisfy enum value set: [{', '.join(shape.enum)}]")
+    elif shape.type_name == "integer":
+        _range(shape, value, path, "have value")
+
+
+def _range(shape: Any, size: int, path: str, what: str) -> None:
+    if "max" in shape.metadata and size > shape.metadata["max"]:
+        raise _invalid(size, path, f"{what} less than or equal to {shape.metadata['max']}")
+    if "min" in shape.metadata and size < shape.metadata["min"]:
+        raise _invalid(size, path, f"{what} greater than or equal to {shape.metadata['min']}")
+
+
+def _invalid(value: Any, path: str, must: str) -> AwsError:
+    return AwsError(
+        "ValidationException",
+        f"1 validation error detected: Value '{value}' at '{path}' failed to satisfy constraint: Member must {must}",
+    )
+
+
+# -- pipeline and stages -----------------------------------------------------------------------
+
+
+def _check_pipeline(pipeline: Declaration, region: str) -> None:
+    stages = pipeline["stages"]
+    if ("artifactStore" in pipeline) == ("artifactStores" in pipeline):
+        raise structure("Pipeline must have either an artifactStore or artifactStores, and not both")
+    if "artifactStores" in pipeline and region not in pipeline["artifactStores"]:
+        raise structure(f"artifactStores has no artifact store for the pipeline's own region {region}")
+    if len(stages) < STAGES[0]:
+        raise structure(
+            f"Pipeline has only {len(stages)} stage(s). There should be a minimum of 2 stages in a pipeline"
+        )
+    if len(stages) > STAGES[1]:
+        raise AwsError("LimitExceededException", f"Pipeline has {len(stages)} stages. The maximum is {STAGES[1]}")
+    if duplicate := _duplicate([stage["name"] for stage in stages]):
+        raise structure(f"Pipeline has more than one stage with the name '{duplicate}'")
+    for position, stage in enumerate(stages):
+        sources = [action["actionTypeId"]["category"] == "Source" for action in stage["actions"]]
+        if position == 0 and not (sources and all(sources)):
+            raise structure("Pipeline should start with a stage that only contains source actions")
+        if position and any(sources):
+            raise structure(f"Stage '{stage['name']}' contains a source action; only the first stage may")
+    if sum(len(stage["actions"]) for stage in stages) > ACTIONS_IN_PIPELINE:
+        raise AwsError("LimitExceededException", f"Pipeline has more than {ACTIONS_IN_PIPELINE} actions")
+    _check_type(pipeline)
+    if duplicate := _duplicate([variable["name"] for variable in pipeline.get("variables", [])]):
+        raise structure(f"Pipeline declares the variable '{duplicate}' more than once")
+
+
+def _check_type(pipeline: Declaration) -> None:
+    """Features of V2 pipelines ("Pipeline types")."""
+    if pipeline.get("pipelineType", "V1") == "V2":
+        return
+    needs = [key for key in ("variables", "triggers") if pipeline.get(key)]
+    actions = [action for stage in pipeline["stages"] for action in stage["actions"]]
+    needs += [f"the action {a['name']} (Commands)" for a in actions if a["actionTypeId"]["provider"] == "Commands"]
+    needs += [kind for stage in pipeline["stages"] for kind, _ in conditions(stage)]
+    if pipeline.get("executionMode", "SUPERSEDED") != "SUPERSEDED":
+        needs.append(f"the execution mode {pipeline['executionMode']}")
+    if needs:
+        raise structure(f"Pipeline type V1 does not support {', '.join(needs)}: the pipelineType must be V2")
+
+
+def _check_triggers(pipeline: Declaration) -> None:
+    """At most one for each source action, which is a connection ("Considerations for trigger filters")."""
+    sources = {action["name"]: action["actionTypeId"]["provider"] for action in pipeline["stages"][0]["actions"]}
+    named = [trigger["gitConfiguration"]["sourceActionName"] for trigger in pipeline.get("triggers", [])]
+    if duplicate := _duplicate(named):
+        raise structure(f"The source action '{duplicate}' has more than one trigger")
+    for trigger in pipeline.get("triggers", []):
+        given = trigger["gitConfiguration"]
+        name = given["sourceActionName"]
+        if sources.get(name) != "CodeStarSourceConnection":
+            raise structure(f"The trigger's sourceActionName '{name}' is not a CodeStarSourceConnection source action")
+        if not given.get("push") and not given.get("pullRequest"):
+            raise structure(f"The trigger of '{name}' has neither a push nor a pullRequest filter")
+        for push in given.get("push", []):
+            if ("tags" in push) == bool({"branches", "filePaths"} & set(push)):
+                raise structure(f"A push filter of '{name}' must have tags, or branches with or without filePaths")
+            if "filePaths" in push and "branches" not in push:
+                raise structure(f"A push filter of '{name}' with filePaths must have branches")
+
+
+def _check_stage(stage: Declaration) -> None:
+    actions = stage["actions"]
+    if not ACTIONS_IN_STAGE[0] <= len(actions) <= ACTIONS_IN_STAGE[1]:
+        raise wrong_stage(f"Stage '{stage['name']}' has {len(actions)} actions; a stage has 1 to {ACTIONS_IN_STAGE[1]}")
+    if duplicate := _duplicate([action["name"] for action in actions]):
+        raise wrong_stage(f"All action names within a stage must be unique; '{duplicate}' is not, in '{stage['name']}'")
+    if stage.get("blockers"):
+        raise AwsError(
+            "InvalidBlockerDeclarationException", f"Stage '{stage['name']}' has blockers, which are reserved"
+        )
+
+
+def _duplicate(names: list[str]) -> str:
+    return next((name for name in names if names.count(name) > 1), "")
+
+
+# -- actions -----------------------------------------------------------------------------------
+
+
+def _check_action(stage: Declaration, action: Declaration, region: str) -> None:
+    kind = action["actionTypeId"]
+    name = action["name"]
+    key = (kind["category"], kind["provider"])
+    if key in NOT_PLAYED:
+        raise NotPlayed(f"the action provider {kind['provider']} ({kind['category']}) of action {name}")
+    provider = PLAYED.get(key)
+    if provider is None or kind["owner"] != "AWS" or kind["version"] != "1":
+        raise wrong_action(
+            f"ActionType (Category: '{kind['category']}', Provider: '{kind['provider']}', Owner: '{kind['owner']}', "
+            f"Version: '{kind['version']}') in action '{name}' is not available in region {region}"
+        )
+    compute = kind["provider"] == "Commands"
+    if compute:
+        _check_commands(f"action '{name}'", action)
+    unknown = set() if compute else {"commands", "outputVariables", "environmentVariables"} & set(action)
+    unknown |= {"files"} if not compute and any("files" in a for a in action.get("outputArtifacts", [])) else set()
+    if unknown:
+        raise wrong_action(f"Action '{name}' of provider {kind['provider']} may not have {', '.join(sorted(unknown))}")
+    if "timeoutInMinutes" in action and kind["category"] != "Approval":
+        raise wrong_action(f"timeoutInMinutes in action '{name}' is supported for manual approval actions only")
+    inputs = [artifact["name"] for artifact in action.get("inputArtifacts", [])]
+    outputs = [artifact["name"] for artifact in action.get("outputArtifacts", [])]
+    for what, names, (least, most) in (("input", inputs, provider.inputs), ("output", outputs, provider.outputs)):
+        if not least <= len(names) <= most:
+            raise wrong_action(
+                f"Action '{name}' in stage '{stage['name']}' has {len(names)} {what} artifacts; "
+                f"{kind['provider']} takes {least} to {most}"
+            )
+    configuration = action.get("configuration", {})
+    if wrong := configuration_problem(provider, configuration, inputs, name):
+        raise wrong_action(wrong)
+    if configuration.get("BatchEnabled", "false").lower() == "true":
+        raise NotPlayed(f"BatchEnabled of action {name}")
+    if configuration.get("OutputArtifactFormat") == "CODEBUILD_CLONE_REF":
+        raise NotPlayed(f"OutputArtifactFormat CODEBUILD_CLONE_REF of action {name}")
+    if kind["category"] == "Source" and action.get("region", region) != region:
+        raise wrong_action(f"Source action '{name}' cannot be a cross-Region action ({action['region']})")
+
+
+def _check_commands(where: str, declared: Declaration) -> None:
+    """ "Commands action reference": single lines; what this machine cannot be is refused by name."""
+    if not declared.get("commands"):
+        raise wrong_action(f"{where} has no commands")
+    if any("\n" in command for command in declared["commands"]):
+        raise wrong_action(f"{where} has a command of more than one line; multi-line formats are not supported")
+    if any("files" not in artifact for artifact in declared.get("outputArtifacts", [])):
+        raise NotPlayed(f"an output artifact without files of {where}")
+    configuration = declared.get("configuration", {})
+    if configuration.get("EnvironmentType", "").startswith("WINDOWS"):
+        raise NotPlayed(f"EnvironmentType {configuration['EnvironmentType']} of {where}")
+    if {"VpcId", "Subnets", "SecurityGroupIds"} & set(configuration):
+        raise NotPlayed(f"a VPC for the commands of {where}")
+
+
+def _check_regions(pipeline: Declaration, region: str) -> None:
+    """A store for every region with an action ("Add a cross-Region action in CodePipeline")."""
+    actions = [action for stage in pipeline["stages"] for action in stage["actions"]]
+    rules = [rule for stage in pipeline["stages"] for _, held in conditions(stage)
+             for condition in held.get("conditions", []) for rule in condition.get("rules", [])]  # fmt: skip
+    used = {str(item.get("region", region)) for item in (*actions, *rules)}
+    stores = set(pipeline.get("artifactStores", {region: {}}))
+    if "artifactStore" in pipeline and used != {region}:
+        raise structure(
+            f"The pipeline has actions in {', '.join(sorted(used))}: it must have artifactStores, one for each region"
+        )
+    if missing := used - stores:
+        raise structure(f"artifactStores has no artifact store for the region {', '.join(sorted(missing))}")
+
+
+def _check_artifacts(pipeline: Declaration) -> None:
+    """Every input artifact comes from an action that is done before; every output has a name of its own."""
+    made: dict[str, tuple[int, int]] = {}
+    for position, stage in enumerate(pipeline["stages"]):
+        for action in stage["actions"]:
+            for artifact in action.get("outputArtifacts", []):
+                if artifact["name"] in made:
+                    raise wrong_action(
+                        f"Output Artifact Bundle name must be unique within the pipeline. {artifact['name']} "
+                        "has been used more than once"
+                    )
+                made[artifact["name"]] = (position, action.get("runOrder", 1))
+    for position, stage in enumerate(pipeline["stages"]):
+        for action in stage["actions"]:
+            for artifact in action.get("inputArtifacts", []):
+                if made.get(artifact["name"], (position, 1000)) >= (position, action.get("runOrder", 1)):
+                    raise wrong_action(
+                        f"Input Artifact Bundle {artifact['name']} in action {action['name']} is not declared as "
+                        "Output Artifact Bundle in any of the preceding actions"
+                    )
+
+
+# -- conditions --------------------------------------------------------------------------------
+
+
+def conditions(stage: Declaration) -> Iterator[tuple[str, Declaration]]:
+    """(condition type, what it holds) for each condition that a stage declares."""
+    for kind in RESULTS:
+        if kind in stage:
+            yield kind, stage[kind]
+
+
+def _check_condition(pipeline: Declaration, stage: Declaration, kind: str, declared: Declaration) -> None:
+    where = f"{kind} of stage '{stage['name']}'"
+    results = [condition.get("result") for condition in declared.get("conditions", [])]
+    if kind == "onFailure":
+        results.append(declared.get("result"))
+    for result in results:
+        if result is not None and result not in RESULTS[kind]:
+            raise wrong_stage(f"The result {result} is not valid for {where}: {', '.join(RESULTS[kind])}")
+        if result == "ROLLBACK" and pipeline.get("executionMode") == "PARALLEL":
+            raise structure(f"{where}: a pipeline in PARALLEL mode cannot roll back a stage")
+        if kind == "onFailure" and result == "SKIP":
+            raise NotPlayed(f"the result {result} in {where}")
+    if kind == "onFailure" and "RETRY" in results and declared.get("conditions"):
+        raise wrong_stage(f"{where}: automatic stage retry cannot be used with conditions")
+    if "retryConfiguration" in declared and "RETRY" not in results:
+        raise wrong_stage(f"{where} has a retryConfiguration without the result RETRY")
+    if kind != "onFailure" and not all(results):
+        raise wrong_stage(f"A condition in {where} has no result")
+    for condition in declared.get("conditions", []):
+        rules = condition.get("rules", [])
+        if not rules:
+            raise wrong_stage(f"A condition in {where} has no rules")
+        if duplicate := _duplicate([rule["name"] for rule in rules]):
+            raise wrong_stage(f"The rule name '{duplicate}' is used more than once in {where}")
+        for rule in rules:
+            _check_rule(rule, condition.get("result"), where)
+
+
+def _check_rule(rule: Declaration, result: str | None, where: str) -> None:
+    provider, name = rule["ruleTypeId"]["provider"], rule["name"]
+    known = RULES.get(provider)
+    if known is None:
+        raise wrong_stage(f"The rule provider {provider} of rule '{name}' in {where} does not exist")
+    if rule["ruleTypeId"].get("version", "1") != "1" or rule["ruleTypeId"].get("owner", "AWS") != "AWS":
+        raise wrong_stage(f"The rule type of rule '{name}' in {where} is not available")
+    if result == "SKIP" and provider not in MAY_SKIP:
+        raise wrong_stage(f"The result SKIP in {where} is only valid with the rules {', '.join(sorted(MAY_SKIP))}")
+    configuration = rule.get("configuration", {})
+    for key in known.required:
+        if key not in configuration:
+            raise wrong_stage(f"Rule '{name}' in {where} is missing required configuration '{key}'")
+    for key, value in configuration.items():
+        if key not in known.required + known.optional:
+            raise wrong_stage(f"Rule '{name}' in {where} contains unknown configuration '{key}'")
+        if key in known.values and fixed(value) and value not in known.values[key]:
+            raise wrong_stage(f"Rule '{name}' in {where}: '{key}' must be one of {', '.join(known.values[key])}")
+    inputs = [artifact["name"] for artifact in rule.get("inputArtifacts", [])]
+    if not known.inputs[0] <= len(inputs) <= known.inputs[1]:
+        raise wrong_stage(f"Rule '{name}' in {where} has {len(inputs)} input artifacts; it takes {known.inputs}")
+    if wrong := known.check(configuration, inputs):
+        raise wrong_stage(f"Rule '{name}' in {where}: {wrong}")
+    if provider == "Commands":
+        _check_commands(f"rule '{name}' in {where}", rule)
+    elif "commands" in rule:
+        raise wrong_stage(f"Rule '{name}' in {where} of the provider {provider} may not have commands")
+
+
+# -- variables ---------------------------------------------------------------------------------
+
+
+def _check_variables(pipeline: Declaration) -> None:
+    """Namespaces are unique, and every reference names one that is filled before it is read."""
+    filled: dict[str, tuple[int, int]] = {}
+    artifacts = {a["name"] for s in pipeline["stages"] for act in s["actions"] for a in act.get("outputArtifacts", [])}
+    for position, stage in enumerate(pipeline["stages"]):
+        for action in stage["actions"]:
+            namespace = action.get("namespace")
+            if namespace is None:
+                continue
+            if namespace in RESERVED_NAMESPACES or namespace in filled or namespace in artifacts:
+                raise wrong_action(
+                    f"The namespace '{namespace}' of action '{action['name']}' is reserved or used already: namespaces "
+                    "must be unique across the pipeline and cannot be the name of an artifact"
+                )
+            filled[namespace] = (position, action.get("runOrder", 1))
+    declared = {variable["name"] for variable in pipeline.get("variables", [])}
+    for position, stage in enumerate(pipeline["stages"]):
+        for action in stage["actions"]:
+            place = (position, action.get("runOrder", 1))
+            where = f"StageName=[{stage['name']}], ActionName=[{action['name']}]"
+            source = action["actionTypeId"]["category"] == "Source"
+            for key, value in action.get("configuration", {}).items():
+                _check_references(value, f"{where}, ActionConfigurationKey=[{key}]", place, filled, declared, source)
+        for kind, condition in conditions(stage):
+            place = (position, 0 if kind == "beforeEntry" else 1000)
+            for rule in (r for c in condition.get("conditions", []) for r in c["rules"]):
+                where = f"StageName=[{stage['name']}], ConditionType=[{kind}], RuleName=[{rule['name']}]"
+                for key, value in rule.get("configuration", {}).items():
+                    _check_references(value, f"{where}, ConfigurationKey=[{key}]", place, filled, declared, False)
+
+
+def _check_references(
+    text: str,
+    where: str,
+    place: tuple[int, int],
+    filled: Mapping[str, tuple[int, int]],
+    declared: set[str],
+    source: bool,
+) -> None:
+    for reference in REFERENCE.findall(text):
+        shown = f"{where}, VariableReferenceText=[#{{{reference}}}]"
+        if not re.fullmatch(r"[A-Za-z0-9@\-_]+\.[A-Za-z0-9@\-_]+", reference):
+            raise structure(
+                "Valid format for a pipeline execution variable reference is a namespace and a key separated by a "
+                f"period (.). {shown}"
+            )
+        namespace, name = reference.split(".")
+        if namespace == "codepipeline" and name != "PipelineExecutionId":
+            raise structure(f"The namespace codepipeline has no variable {name}. {shown}")
+        if namespace == "variables":
+            if source:
+                raise structure(f"Pipeline-level variables cannot be used in a source action. {shown}")
+            if name not in declared:
+                raise structure(f"The pipeline does not declare the variable {name}. {shown}")
+        elif namespace != "codepipeline" and filled.get(namespace, (place[0] + 1, 0)) >= place:
+            raise structure(
+                "Valid format for a pipeline execution variable reference is a namespace and a key separated by a "
+                "period (.). The following pipeline execution variables are referencing a namespace that does not "
+                f"exist. {shown}"
+            )

@@ -1,0 +1,439 @@
+"""Organizations: moto holds the organization; this module says who may ask, and does what moto does not.
+
+AWS Organizations API Reference. Played here: the names of accounts that are older than the organization
+(Account: "the friendly name of the account"), who may call what ("You can call this operation only
+from the management account or from a member account that is a delegated administrator"),
+CreateAccount with chosen account ids and with AdministratorAccess on its role (an e-mail address that is
+taken fails the request), units and moves with the errors of their pages, delegated administration of stack
+sets, and invitations (InviteAccountToOrganization, AcceptHandshake,
+DeclineHandshake, DescribeHandshake, ListHandshakesForAccount, ListHandshakesForOrganization).
+Everything else that is listed in READS and WRITES is moto's answer for the management account.
+"""
+
+from __future__ import annotations
+
+import json
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from moto.organizations import models as moto_models
+from moto.organizations import utils as moto_utils
+
+from awslang.errors import AwsError
+from localaws import moto_bridge
+from localaws.calls import Call, Service
+from localaws.cloud import Cloud, new_id
+
+STACK_SETS = "member.org.stacksets.cloudformation.amazonaws.com"
+ACCOUNT_ROLE = "OrganizationAccountAccessRole"
+ADMINISTRATOR_ACCESS = "arn:aws:iam::aws:policy/AdministratorAccess"
+MOST_ADMINISTRATORS = 5  # for stack sets (CloudFormation User Guide, "Register a delegated administrator")
+INVITATION_DAYS = 15
+PAGE = 20  # items of a list, at most (API Reference, MaxResults of each)
+
+READS = (
+    "DescribeOrganizationalUnit", "DescribePolicy", "ListAWSServiceAccessForOrganization", "ListChildren",
+    "ListDelegatedAdministrators", "ListDelegatedServicesForAccount", "ListOrganizationalUnitsForParent",
+    "ListParents", "ListPolicies", "ListPoliciesForTarget", "ListRoots", "ListTagsForResource",
+    "ListTargetsForPolicy",
+)  # fmt: skip
+WRITES = (
+    "AttachPolicy", "CloseAccount", "CreatePolicy", "DeleteOrganization",
+    "DeleteOrganizationalUnit", "DeletePolicy", "DeregisterDelegatedAdministrator", "DetachPolicy",
+    "DisableAWSServiceAccess", "DisablePolicyType", "EnableAWSServiceAccess", "EnablePolicyType",
+    "TagResource", "UntagResource", "UpdateOrganizationalUnit", "UpdatePolicy",
+)  # fmt: skip
+
+organizations = Service("organizations", also_moto=("DescribeOrganization",), by_text=True)
+if STACK_SETS not in moto_models.FakeDelegatedAdministrator.SUPPORTED_SERVICES:
+    moto_models.FakeDelegatedAdministrator.SUPPORTED_SERVICES.append(STACK_SETS)
+
+moto_utils.PAGINATION_MODEL["list_accounts"]["limit_default"] = PAGE
+
+_ids_lock = threading.Lock()
+# Who is told when an account has moved: (cloud, management, account, units above it before, and after)
+listeners: list[Callable[[Cloud, str, str, list[str], list[str]], None]] = []
+_planned_ids: list[str] = []
+
+
+# -- what other modules ask ------------------------------------------------------------------------
+
+
+def plan_account_ids(ids: list[str]) -> None:
+    """The next accounts that CreateAccount makes get these ids, in this order."""
+    with _ids_lock:
+        _planned_ids[:] = ids
+
+
+@dataclass
+class OwnNames:
+    by_account: dict[str, str] = field(default_factory=dict)
+
+
+def name_account(cloud: Cloud, account: str, name: str) -> None:
+    """The name that an account got when its owner signed up, before any organization."""
+    cloud.state(OwnNames, "", "").by_account[account] = name
+
+
+def own_name(cloud: Cloud, account: str) -> str:
+    return cloud.state(OwnNames, "", "").by_account.get(account, account)
+
+
+def management_of(account: str) -> str:
+    """The management account of the account's organization; empty where it is in none."""
+    if moto_bridge.backend("organizations", account, "aws").org:
+        return account
+    found = moto_models.organizations_backends.master_accounts.get(account)
+    return str(found[0]) if found else ""
+
+
+def organization(management: str) -> Any:
+    """moto's state of the organization of this management account."""
+    return moto_bridge.backend("organizations", management, "aws")
+
+
+def is_delegated(management: str, account: str, service: str = "") -> bool:
+    """Whether the account administers the service (or any service) for its organization."""
+    return any(
+        admin.account.id == account and (service in admin.services if service else admin.services)
+        for admin in organization(management).admins
+    )
+
+
+def is_trusted(management: str, service: str) -> bool:
+    """Whether the organization gave the service trusted access."""
+    return any(access["ServicePrincipal"] == service for access in organization(management).services)
+
+
+def accounts_below(management: str, parent: str) -> list[Any]:
+    """The accounts of a unit or root and of every unit below it, by id."""
+    state = organization(management)
+    parents, found = [parent], []
+    while parents:
+        here = parents.pop()
+        found += [account for account in state.accounts if account.parent_id == here]
+        parents += [unit.id for unit in state.ou if unit.parent_id == here]
+    return sorted(found, key=lambda account: str(account.id))
+
+
+def unit_exists(management: str, unit: str) -> bool:
+    return any(found.id == unit for found in organization(management).ou)
+
+
+def units_above(management: str, account: str) -> list[str]:
+    """The ids of the account's unit, of the units above it and of the root; [] for one that is in no organization."""
+    state = organization(management)
+    member = moto_bridge.member(state, account)
+    if member is None:
+        return []
+    parents, found = {unit.id: unit.parent_id for unit in state.ou}, [str(member.parent_id)]
+    while parent := parents.get(found[-1]):
+        found.append(str(parent))
+    return found
+
+
+@contextmanager
+def told(cloud: Cloud, management: str, account: str) -> Iterator[None]:
+    """Tell the listeners when the account is elsewhere afterwards."""
+    before = units_above(management, account)
+    yield
+    after = units_above(management, account)
+    if before != after:
+        for listener in listeners:
+            listener(cloud, management, account, before, after)
+
+
+# -- requests --------------------------------------------------------------------------------------
+
+
+def through_moto(call: Call, account: str) -> dict[str, Any]:
+    """moto's answer to the call as if this account had made it."""
+    status, _, body = moto_bridge.answer(replace(call, account=account))
+    answer = json.loads(body or b"{}")
+    if status >= 400:
+        code = str(answer.get("__type", "InternalFailure")).rsplit("#", 1)[-1]
+        raise AwsError(code, str(answer.get("message") or answer.get("Message", "")), status)
+    dated: dict[str, Any] = with_dates(answer)
+    return dated
+
+
+def with_dates(value: Any, name: str = "") -> Any:
+    """The answer with its times as datetimes, and without members that are null."""
+    if isinstance(value, dict):
+        return {k: with_dates(v, k) for k, v in value.items() if v is not None}
+    if isinstance(value, list):
+        return [with_dates(item) for item in value]
+    if name.endswith(("Timestamp", "Date", "DateEnabled")) and isinstance(value, int | float):
+        return datetime.fromtimestamp(value, UTC)
+    return value
+
+
+def page(call: Call, member: str, items: list[dict[str, Any]]) -> dict[str, Any]:
+    token = str(call.params.get("NextToken", "0"))
+    if not token.isdigit():
+        raise AwsError("InvalidInputException", "You provided an invalid pagination token.")
+    end = int(token) + int(call.params.get("MaxResults", PAGE))
+    return {member: items[int(token) : end]} | ({"NextToken": str(end)} if end < len(items) else {})
+
+
+def management_for(call: Call, *, writes: bool) -> str:
+    """The management account, if the caller may ask; AWS's refusal otherwise."""
+    management = management_of(call.account)
+    if not management:
+        raise AwsError("AWSOrganizationsNotInUseException", "Your account is not a member of an organization.")
+    if call.account != management and (writes or not is_delegated(management, call.account)):
+        raise AwsError("AccessDeniedException", "You don't have permissions to access this resource.")
+    return management
+
+
+@organizations.operation(*READS)
+def read(call: Call) -> dict[str, Any]:
+    return through_moto(call, management_for(call, writes=False))
+
+
+@organizations.operation("DescribeAccount", "ListAccounts", "ListAccountsForParent")
+def read_accounts(call: Call) -> dict[str, Any]:
+    """With State and without Status ("will be retired on September 9, 2026": API Reference, Account)."""
+    answer = through_moto(call, management_for(call, writes=False))
+    for account in [answer["Account"]] if "Account" in answer else answer["Accounts"]:
+        account.pop("Status", None)
+    return answer
+
+
+@organizations.operation(*WRITES)
+def write(call: Call) -> dict[str, Any]:
+    return through_moto(call, management_for(call, writes=True))
+
+
+@organizations.operation("RegisterDelegatedAdministrator")
+def register_delegated_administrator(call: Call) -> dict[str, Any]:
+    management = management_for(call, writes=True)
+    service = str(call.params["ServicePrincipal"])
+    if service == STACK_SETS and not is_trusted(management, service):
+        raise AwsError(
+            "ConstraintViolationException",
+            f"You must enable trusted access for {service} before you register a delegated administrator for it.",
+        )
+    administrators = [admin for admin in organization(management).admins if service in admin.services]
+    if any(admin.account.id == call.params["AccountId"] for admin in administrators):
+        raise AwsError(
+            "AccountAlreadyRegisteredException",
+            "The provided account is already a delegated administrator for your organization.",
+        )
+    if service == STACK_SETS and len(administrators) >= MOST_ADMINISTRATORS:
+        raise AwsError(
+            "ConstraintViolationException",
+            f"You have exceeded the allowed number of delegated administrators ({MOST_ADMINISTRATORS}).",
+        )
+    return through_moto(call, management)
+
+
+# -- units and accounts ----------------------------------------------------------------------------
+
+
+@organizations.operation("CreateOrganization")
+def create_organization(call: Call) -> dict[str, Any]:
+    """The organization; its management account keeps the name that it had (moto would call it "master")."""
+    answer = through_moto(call, call.account)
+    moto_bridge.member(organization(call.account), call.account).name = own_name(call.cloud, call.account)
+    return answer
+
+
+@organizations.operation("CreateOrganizationalUnit")
+def create_organizational_unit(call: Call) -> dict[str, Any]:
+    management = management_for(call, writes=True)
+    parent, name = call.params["ParentId"], call.params["Name"]
+    if any(getattr(unit, "parent_id", "") == parent and unit.name == name for unit in organization(management).ou):
+        raise AwsError(
+            "DuplicateOrganizationalUnitException", "An OU with the same name already exists within the parent."
+        )
+    return through_moto(call, management)
+
+
+@organizations.operation("MoveAccount", "RemoveAccountFromOrganization")
+def move_account(call: Call) -> dict[str, Any]:
+    management, account_id = management_for(call, writes=True), str(call.params["AccountId"])
+    account = moto_bridge.member(organization(management), account_id)
+    if account is not None and call.operation == "MoveAccount":
+        if account.parent_id == call.params["DestinationParentId"]:
+            raise AwsError("DuplicateAccountException", "The account is already in the specified destination parent.")
+        if account.parent_id != call.params["SourceParentId"]:
+            raise AwsError("SourceParentNotFoundException", "The account is not in the specified source parent.")
+    with told(call.cloud, management, account_id):
+        return through_moto(call, management)
+
+
+@dataclass
+class FailedCreations:
+    """The requests for accounts that came to nothing, by their ids."""
+
+    by_id: dict[str, dict[str, Any]] = field(default_factory=dict)
+
+
+def failed_creations(call: Call, management: str) -> dict[str, dict[str, Any]]:
+    return call.cloud.state(FailedCreations, management, "").by_id
+
+
+@organizations.operation("DescribeCreateAccountStatus")
+def describe_create_account_status(call: Call) -> dict[str, Any]:
+    management = management_for(call, writes=False)
+    failed = failed_creations(call, management).get(str(call.params["CreateAccountRequestId"]))
+    return {"CreateAccountStatus": failed} if failed else through_moto(call, management)
+
+
+@organizations.operation("ListCreateAccountStatus")
+def list_create_account_status(call: Call) -> dict[str, Any]:
+    management = management_for(call, writes=False)
+    made = [account.create_account_status["CreateAccountStatus"] for account in organization(management).accounts]
+    asked = call.params.get("States") or ["IN_PROGRESS", "SUCCEEDED", "FAILED"]
+    shown = [with_dates(status) for status in made if status["State"] in asked]
+    shown += failed_creations(call, management).values() if "FAILED" in asked else []
+    return page(call, "CreateAccountStatuses", shown)
+
+
+@contextmanager
+def next_account_id(account_id: str) -> Iterator[None]:
+    """Within, moto gives this id to the account that it makes."""
+    ordinary = moto_utils.make_random_account_id
+    moto_utils.make_random_account_id = lambda: account_id
+    try:
+        yield
+    finally:
+        moto_utils.make_random_account_id = ordinary
+
+
+@organizations.operation("CreateAccount")
+def create_account(call: Call) -> dict[str, Any]:
+    """The account, with a role that the management account may assume (AdministratorAccess)."""
+    management = management_for(call, writes=True)
+    if any(account.email == call.params["Email"] for account in organization(management).accounts):
+        now, id = datetime.now(UTC), f"car-{new_id().replace('-', '')}"
+        failed = {"Id": id, "AccountName": call.params["AccountName"], "State": "FAILED"}
+        failed |= {"RequestedTimestamp": now, "CompletedTimestamp": now, "FailureReason": "EMAIL_ALREADY_EXISTS"}
+        failed_creations(call, management)[id] = failed
+        return {"CreateAccountStatus": failed}
+    with _ids_lock:
+        account_id = _planned_ids.pop(0) if _planned_ids else moto_utils.make_random_account_id()
+        if moto_bridge.member(organization(management), account_id):
+            raise AwsError("InvalidInputException", f"The account {account_id} exists already")
+        with told(call.cloud, management, account_id), next_account_id(account_id):
+            answer = through_moto(call, management)
+    iam = moto_bridge.backend("iam", account_id, "aws")
+    role = iam.get_role(str(call.params.get("RoleName", ACCOUNT_ROLE)))
+    iam.managed_policies[ADMINISTRATOR_ACCESS].attach_to(role)
+    return answer
+
+
+# -- invitations -----------------------------------------------------------------------------------
+
+
+@dataclass
+class Handshake:
+    id: str
+    management: str
+    account: str
+    state: str = "OPEN"
+    asked: datetime = field(default_factory=lambda: datetime.now(UTC))
+
+    def shown(self) -> dict[str, Any]:
+        org = organization(self.management).org
+        return {
+            "Id": self.id,
+            "Arn": f"arn:aws:organizations::{self.management}:handshake/{org.id}/invite/{self.id}",
+            "Parties": [{"Id": org.id, "Type": "ORGANIZATION"}, {"Id": self.account, "Type": "ACCOUNT"}],
+            "State": self.state,
+            "RequestedTimestamp": self.asked,
+            "ExpirationTimestamp": self.asked + timedelta(days=INVITATION_DAYS),
+            "Action": "INVITE",
+            "Resources": [{"Type": "ORGANIZATION", "Value": org.id}, {"Type": "ACCOUNT", "Value": self.account}],
+        }
+
+
+@dataclass
+class Handshakes:
+    by_id: dict[str, Handshake] = field(default_factory=dict)
+
+
+def handshakes(cloud: Cloud) -> dict[str, Handshake]:
+    return cloud.state(Handshakes, "", "").by_id
+
+
+@organizations.operation("InviteAccountToOrganization")
+def invite_account(call: Call) -> dict[str, Any]:
+    management, target = management_for(call, writes=True), call.params["Target"]
+    if target["Type"] != "ACCOUNT":
+        raise AwsError("InvalidInputException", "The embedded AWS invites by account id, not by e-mail address")
+    if management_of(target["Id"]):
+        raise AwsError(
+            "HandshakeConstraintViolationException",
+            "The provided account is already a member of an organization.",
+            Reason="ALREADY_IN_AN_ORGANIZATION",
+        )
+    asked = handshakes(call.cloud)
+    if any(h.account == target["Id"] and h.management == management and h.state == "OPEN" for h in asked.values()):
+        raise AwsError("DuplicateHandshakeException", "A handshake with the same action and target already exists.")
+    made = Handshake(f"h-{new_id().replace('-', '')[:10]}", management, str(target["Id"]))
+    asked[made.id] = made
+    return {"Handshake": made.shown()}
+
+
+def handshake_for(call: Call) -> Handshake:
+    found = handshakes(call.cloud).get(str(call.params["HandshakeId"]))
+    if found is None or call.account not in {found.account, found.management}:
+        raise AwsError(
+            "HandshakeNotFoundException", "We can't find a handshake with the HandshakeId that you specified."
+        )
+    return found
+
+
+def answerable(call: Call) -> Handshake:
+    found = handshake_for(call)
+    if call.account != found.account:
+        raise AwsError("AccessDeniedException", "You don't have permissions to access this resource.")
+    if found.state != "OPEN":
+        raise AwsError("HandshakeAlreadyInStateException", f"The handshake is already {found.state}.")
+    return found
+
+
+@organizations.operation("AcceptHandshake")
+def accept_handshake(call: Call) -> dict[str, Any]:
+    """The account joins, beneath the root. Unlike a created one it gets no role for its organization."""
+    found = answerable(call)
+    state, account_id = organization(found.management), found.account
+    iam = moto_bridge.backend("iam", account_id, "aws")
+    had_role = any(role.name == ACCOUNT_ROLE for role in iam.roles.values())
+    with _ids_lock, told(call.cloud, found.management, account_id), next_account_id(account_id):
+        state.create_account(AccountName=own_name(call.cloud, account_id), Email=f"{account_id}@example.com")
+    next(account for account in state.accounts if account.id == account_id).joined_method = "INVITED"
+    if not had_role:
+        iam.delete_role(ACCOUNT_ROLE)
+    found.state = "ACCEPTED"
+    return {"Handshake": found.shown()}
+
+
+@organizations.operation("DeclineHandshake")
+def decline_handshake(call: Call) -> dict[str, Any]:
+    found = answerable(call)
+    found.state = "DECLINED"
+    return {"Handshake": found.shown()}
+
+
+@organizations.operation("DescribeHandshake")
+def describe_handshake(call: Call) -> dict[str, Any]:
+    return {"Handshake": handshake_for(call).shown()}
+
+
+@organizations.operation("ListHandshakesForAccount")
+def list_handshakes_for_account(call: Call) -> dict[str, Any]:
+    return {"Handshakes": [h.shown() for h in handshakes(call.cloud).values() if h.account == call.account]}
+
+
+@organizations.operation("ListHandshakesForOrganization")
+def list_handshakes_for_organization(call: Call) -> dict[str, Any]:
+    management = management_for(call, writes=False)
+    shown = [h.shown() for h in handshakes(call.cloud).values() if h.management == management]
+    return page(call, "Handshakes", shown)

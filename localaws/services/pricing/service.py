@@ -1,0 +1,79 @@
+"""The AWS Price List: what an instance hour of SageMaker hosting costs.
+
+Plays GetProducts for AmazonSageMaker in the three regions that have the service (AWS Billing and Cost Management API
+Reference, GetProducts: every filter must match; its sample shows a product, a text of JSON). The list is the deploy
+repository's own table (pipeline/prices.json) in that form: the embedded AWS knows no other prices. No page names
+the attributes of SageMaker's products (docs/open-questions.md).
+"""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+from awslang.errors import AwsError, NotPlayed
+from localaws import shapes
+from localaws.calls import Call, Service
+
+pricing = Service("pricing")
+
+TABLE = Path(__file__).parents[3] / "pipeline/prices.json"
+REGIONS = ("us-east-1", "eu-central-1", "ap-south-1")
+PAGE = 100
+
+
+def products() -> list[dict[str, Any]]:
+    table = json.loads(TABLE.read_text(encoding="utf-8"))
+    return [
+        product(region, instance, price, table["as_of"])
+        for region, prices in table["regions"].items()
+        for instance, price in prices.items()
+    ]
+
+
+def product(region: str, instance: str, price: float, day: str) -> dict[str, Any]:
+    sku = f"{region}-{instance}-hosting".upper()
+    dimension = {"unit": "Hrs", "pricePerUnit": {"USD": f"{price:.10f}"}, "beginRange": "0", "endRange": "Inf"}
+    return {
+        "product": {
+            "productFamily": "ML Instance",
+            "sku": sku,
+            "attributes": {
+                "servicecode": "AmazonSageMaker",
+                "regionCode": region,
+                "instanceName": instance,
+                "component": "Hosting",
+            },
+        },
+        "serviceCode": "AmazonSageMaker",
+        "terms": {"OnDemand": {f"{sku}.ON": {"sku": sku, "priceDimensions": {f"{sku}.ON.HRS": dimension}}}},
+        "publicationDate": f"{day}T00:00:00Z",
+    }
+
+
+@pricing.operation("GetProducts")
+def get_products(call: Call) -> dict[str, Any]:
+    shapes.check(call)
+    if call.region not in REGIONS:
+        raise NotPlayed(f"the price list in {call.region}: AWS has it in {', '.join(REGIONS)}")
+    if call.params["ServiceCode"] != "AmazonSageMaker":
+        raise NotPlayed(f"the prices of {call.params['ServiceCode']}")
+    known = found = products()
+    for one in call.params.get("Filters", []):
+        if one["Type"] != "TERM_MATCH":
+            raise NotPlayed(f"a filter of type {one['Type']} on the price list")
+        if not any(one["Field"] in each["product"]["attributes"] for each in known):
+            raise NotPlayed(f"the attribute {one['Field']} of the price list")
+        found = [each for each in found if each["product"]["attributes"][one["Field"]] == one["Value"]]
+    token = str(call.params.get("NextToken", "0"))
+    if not token.isdigit() or int(token) > len(found):
+        raise AwsError(
+            "InvalidNextTokenException", "The pagination token is invalid. Try again without a pagination token."
+        )
+    end = int(token) + call.params.get("MaxResults", PAGE)
+    answer: dict[str, Any] = {
+        "FormatVersion": "aws_v1",
+        "PriceList": [json.dumps(each) for each in found[int(token) : end]],
+    }
+    return answer | ({"NextToken": str(end)} if end < len(found) else {})

@@ -1,0 +1,230 @@
+"""What the modules of SageMaker share: the two services, errors, tags, lists, roles and events.
+
+Plays AddTags, ListTags and DeleteTags (SageMaker API Reference, the page of each operation).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any
+
+from awslang.errors import AwsError, NotPlayed
+from awslang.principals import Principal
+from localaws import shapes
+from localaws.calls import Call, Handler, Service
+from localaws.cloud import Cloud, Session, arn
+
+
+class CheckedService(Service):
+    """A service whose operations are only reached by requests that its API model allows."""
+
+    def operation(self, *names: str) -> Callable[[Handler], Handler]:
+        register = super().operation(*names)
+
+        def checked(handler: Handler) -> Handler:
+            def check(call: Call) -> dict[str, Any] | None:
+                shapes.check(call)
+                return handler(call)
+
+            register(check)
+            return handler
+
+        return checked
+
+
+sagemaker = CheckedService("sagemaker")
+runtime = Service("sagemaker-runtime")
+
+PRINCIPAL = "sagemaker.amazonaws.com"
+TAG_LIMIT = 50
+PAGE = 10  # what a list returns where MaxResults is not given
+
+
+@dataclass
+class Tags:
+    """The tags of every resource in an account and region, by ARN; a resource without tags is there too."""
+
+    by_arn: dict[str, dict[str, str]] = field(default_factory=dict)
+
+
+def invalid(message: str) -> AwsError:
+    """SageMaker's most common refusal."""
+    return AwsError("ValidationException", message)
+
+
+def missing(message: str) -> AwsError:
+    return AwsError("ResourceNotFound", message)
+
+
+def conflict(message: str) -> AwsError:
+    return AwsError("ConflictException", message)
+
+
+def now() -> datetime:
+    return datetime.now(UTC)
+
+
+def only(params: Mapping[str, Any], where: str, *played: str) -> None:
+    """NotPlayed where the request asks for something beside what is played here."""
+    asked = [name for name, value in params.items() if name not in played and value not in (None, [], {}, "", False)]
+    if asked:
+        raise NotPlayed(f"{where} with {', '.join(sorted(asked))}")
+
+
+def user(principal: Principal) -> dict[str, Any]:
+    """CreatedBy and LastModifiedBy for a caller without a Studio user profile (API Reference, "UserContext")."""
+    name = principal.session_name or principal.arn.rsplit("/", 1)[-1]
+    return {"IamIdentity": {"Arn": principal.arn, "PrincipalId": f"AROAEXAMPLE:{name}"}}
+
+
+def service_role(cloud: Cloud, role_arn: str, region: str, account: str, source_arn: str = "") -> Session:
+    """SageMaker acting as a role that was passed to it; refused where it may not assume it.
+
+    source_arn: what aws:SourceArn holds; for inference it ends with a literal star (Developer Guide,
+    "Cross-service confused deputy prevention")
+    """
+    if role_arn.split(":")[4] != account:
+        raise AwsError("AccessDeniedException", "Cross-account pass role is not allowed.")
+    source = {"SourceArn": source_arn or arn("sagemaker", region, account, "*"), "SourceAccount": account}
+    try:
+        return cloud.service_role(role_arn, "SageMaker", PRINCIPAL, region, **source)
+    except AwsError as error:
+        raise invalid(
+            f"Could not assume role {role_arn}. Please ensure that the role exists and allows principal "
+            f"'{PRINCIPAL}' to assume the role."
+        ) from error
+
+
+def announce(
+    cloud: Cloud, account: str, region: str, kind: str, resources: list[str], detail: Mapping[str, Any]
+) -> None:
+    """Tell the account's default event bus (Developer Guide, "Events that Amazon SageMaker AI sends")."""
+    from localaws.services.events.service import emit  # it is loaded when first needed, as every service
+
+    emit(cloud, account, region, source="aws.sagemaker", detail_type=kind, resources=resources, detail=plain(detail))
+
+
+def plain(value: Any) -> Any:
+    """The value for an event: times as 2026-11-23T05:11:00Z."""
+    if isinstance(value, Mapping):
+        return {key: plain(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [plain(item) for item in value]
+    if isinstance(value, datetime):
+        return value.strftime("%Y-%m-%dT%H:%M:%SZ")
+    return value
+
+
+def milliseconds(moment: datetime) -> int:
+    """A time as some of SageMaker's events carry it."""
+    return int(moment.timestamp() * 1000)
+
+
+def aware(moment: datetime) -> datetime:
+    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+
+
+def selected(
+    items: Iterable[dict[str, Any]],
+    params: Mapping[str, Any],
+    name: str,
+    *,
+    sorts: Mapping[str, str] | None = None,
+    sort: str = "CreationTime",
+    order: str = "Descending",
+) -> list[dict[str, Any]]:
+    """The items that a List operation's filters leave, in its order.
+
+    name: the member that NameContains looks at; sorts: SortBy's values that differ from the member
+    """
+    kept = list(items)
+    if "NameContains" in params:
+        kept = [item for item in kept if params["NameContains"].lower() in item[name].lower()]
+    bounds: dict[str, tuple[str, Callable[[datetime, datetime], bool]]] = {
+        "CreationTimeAfter": ("CreationTime", lambda found, bound: found > bound),
+        "CreationTimeBefore": ("CreationTime", lambda found, bound: found < bound),
+        "LastModifiedTimeAfter": ("LastModifiedTime", lambda found, bound: found > bound),
+        "LastModifiedTimeBefore": ("LastModifiedTime", lambda found, bound: found < bound),
+        "CreatedAfter": ("CreationTime", lambda found, bound: found > bound),
+        "CreatedBefore": ("CreationTime", lambda found, bound: found < bound),
+    }
+    for bound, (member, fits) in bounds.items():
+        if bound in params:
+            kept = [item for item in kept if member in item and fits(item[member], aware(params[bound]))]
+    by = params.get("SortBy", sort)
+    key = (sorts or {}).get(by, name if by == "Name" else by)
+    return sorted(kept, key=lambda item: item[key], reverse=params.get("SortOrder", order) == "Descending")
+
+
+def page(items: Sequence[dict[str, Any]], params: Mapping[str, Any], member: str, size: int = PAGE) -> dict[str, Any]:
+    """One page of a List operation's answer; NextToken is the place where the next one begins."""
+    start = int(params.get("NextToken", "0")) if params.get("NextToken", "0").isdigit() else -1
+    if start < 0 or start > len(items):
+        raise invalid("Invalid pagination token.")
+    end = start + params.get("MaxResults", size)
+    answer: dict[str, Any] = {member: list(items[start:end])}
+    if end < len(items):
+        answer["NextToken"] = str(end)
+    return answer
+
+
+def owner(resource_arn: str) -> tuple[str, str]:
+    """Account and region in an ARN."""
+    parts = resource_arn.split(":")
+    if len(parts) < 6:
+        raise invalid(f"Invalid ARN: {resource_arn}")
+    return parts[4], parts[3]
+
+
+def put_tags(cloud: Cloud, resource_arn: str, given: Iterable[Mapping[str, str]] = ()) -> None:
+    """Register a resource with its tags, or add tags to it."""
+    tags = cloud.state(Tags, *owner(resource_arn)).by_arn
+    merged = {**tags.get(resource_arn, {}), **{tag["Key"]: tag["Value"] for tag in given}}
+    if len(merged) > TAG_LIMIT:
+        raise invalid(f"The number of tags exceeds the limit of {TAG_LIMIT}")
+    tags[resource_arn] = merged
+
+
+def tags_of(cloud: Cloud, resource_arn: str) -> dict[str, str]:
+    """A resource's tags; {} for one that does not exist."""
+    return dict(cloud.state(Tags, *owner(resource_arn)).by_arn.get(resource_arn, {}))
+
+
+def drop_tags(cloud: Cloud, resource_arn: str) -> None:
+    """Forget a deleted resource's tags."""
+    cloud.state(Tags, *owner(resource_arn)).by_arn.pop(resource_arn, None)
+
+
+def tagged(call: Call) -> dict[str, str]:
+    """The tags of the resource that a tag operation names."""
+    resource_arn = call.params["ResourceArn"]
+    found = call.cloud.state(Tags, *owner(resource_arn)).by_arn
+    if resource_arn not in found:
+        raise invalid(f"Resource {resource_arn} does not exist.")
+    return found[resource_arn]
+
+
+def as_list(tags: Mapping[str, str]) -> list[dict[str, str]]:
+    return [{"Key": key, "Value": value} for key, value in tags.items()]
+
+
+@sagemaker.operation("AddTags")
+def add_tags(call: Call) -> dict[str, Any]:
+    tagged(call)
+    put_tags(call.cloud, call.params["ResourceArn"], call.params["Tags"])
+    return {"Tags": as_list(tagged(call))}
+
+
+@sagemaker.operation("ListTags")
+def list_tags(call: Call) -> dict[str, Any]:
+    return page(as_list(tagged(call)), call.params, "Tags", 50)
+
+
+@sagemaker.operation("DeleteTags")
+def delete_tags(call: Call) -> dict[str, Any]:
+    found = tagged(call)
+    for key in call.params["TagKeys"]:
+        found.pop(key, None)
+    return {}

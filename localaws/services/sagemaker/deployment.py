@@ -1,0 +1,185 @@
+"""How an endpoint gets its servers: created, updated blue/green, rolled back.
+
+Developer Guide, "Blue/Green Deployments" (all at once, canary, linear), "Auto-Rollback Configuration
+and Monitoring" (the model's execution role describes the alarms). A failed update leaves the
+endpoint InService on its former configuration, with a FailureReason.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from dataclasses import dataclass, field
+from typing import Any
+
+from botocore.exceptions import ClientError
+
+from awslang.errors import NotPlayed
+from localaws.cloud import Cloud
+from localaws.services.sagemaker import base
+from localaws.services.sagemaker.base import invalid
+from localaws.services.sagemaker.servers import Fleet, StartFailed, start_fleet
+
+EVENT_STATUS = {"InService": "IN_SERVICE", "RollingBack": "ROLLING_BACK", "OutOfService": "OUT_OF_SERVICE"}
+
+
+@dataclass
+class Endpoint:
+    """An endpoint: as DescribeEndpoint shows it, the fleet that serves, the new one with its share of traffic."""
+
+    shown: dict[str, Any]
+    fleet: Fleet
+    new: Fleet | None = None
+    share: float = 0.0
+    lock: threading.RLock = field(default_factory=threading.RLock)
+
+    @property
+    def name(self) -> str:
+        return str(self.shown["EndpointName"])
+
+
+class RolledBack(Exception):  # what happened to it
+    """Why an update was rolled back: the endpoint's FailureReason."""
+
+
+def check_deployment(config: dict[str, Any], fleet: Fleet) -> None:
+    """ValidationException for a DeploymentConfig that AWS refuses."""
+    base.only(config, "DeploymentConfig", "BlueGreenUpdatePolicy", "AutoRollbackConfiguration")
+    serverless = any("ServerlessConfig" in v for v in fleet.config["ProductionVariants"])
+    if serverless and config:
+        raise NotPlayed("DeploymentConfig for a serverless endpoint")
+    if config and len(fleet.config["ProductionVariants"]) > 1:
+        raise invalid("DeploymentConfig is supported for endpoints with one production variant only.")
+    if "AutoRollbackConfiguration" in config and not config["AutoRollbackConfiguration"].get("Alarms"):
+        raise invalid("AutoRollbackConfiguration needs at least one alarm.")
+    routing = config.get("BlueGreenUpdatePolicy", {}).get("TrafficRoutingConfiguration")
+    if routing is None:
+        return
+    sizes = {"CANARY": "CanarySize", "LINEAR": "LinearStepSize"}
+    for kind, member in sizes.items():
+        if (routing["Type"] == kind) != (member in routing):
+            raise invalid(f"{member} must be given for traffic routing of type {kind}, and only then.")
+    if routing["Type"] in sizes:
+        total = sum(fleet.counts.values())
+        part = share_of(routing[sizes[routing["Type"]]], total)
+        if routing["Type"] == "CANARY" and part > 0.5:
+            raise invalid(f"CanarySize must not be more than 50% of the new fleet's {total} instances.")
+        if routing["Type"] == "LINEAR" and not 0.1 <= part <= 0.5:
+            raise invalid(f"LinearStepSize must be 10% to 50% of the new fleet's {total} instances.")
+
+
+def share_of(size: dict[str, Any], total: int) -> float:
+    """A CapacitySize as a share of the fleet: whole instances, at least one."""
+    percent = size["Type"] == "CAPACITY_PERCENT"
+    instances = max(1, int(total * size["Value"] / 100)) if percent else int(size["Value"])
+    return float(instances / total) if total else 1.0
+
+
+def create(cloud: Cloud, account: str, region: str, endpoint: Endpoint) -> None:
+    """Creating until every variant answers its ping."""
+    announce(cloud, account, region, endpoint)
+    try:
+        start_fleet(cloud, account, region, endpoint.name, endpoint.fleet)
+    except StartFailed as failure:
+        settle(cloud, account, region, endpoint, "Failed", str(failure))
+        return
+    settle(cloud, account, region, endpoint, "InService", "")
+
+
+def settle(cloud: Cloud, account: str, region: str, endpoint: Endpoint, status: str, reason: str) -> None:
+    """A new status, with its reason and its event."""
+    endpoint.shown.pop("FailureReason", None)
+    if reason:
+        endpoint.shown["FailureReason"] = reason
+    endpoint.shown |= {"EndpointStatus": status, "LastModifiedTime": base.now()}
+    cloud.changed(endpoint.shown["EndpointArn"])
+    announce(cloud, account, region, endpoint)
+
+
+def update(cloud: Cloud, account: str, region: str, endpoint: Endpoint, new: Fleet, config: dict[str, Any]) -> None:
+    """The new fleet beside the old one, traffic shifted step by step, the old one stopped; or all as before."""
+    announce(cloud, account, region, endpoint)
+    try:
+        start_fleet(cloud, account, region, endpoint.name, new)
+        endpoint.new = new
+        check_alarms(new, config)
+        policy = config.get("BlueGreenUpdatePolicy", {})
+        for share, seconds in shifts(policy, sum(new.counts.values())):
+            endpoint.share = share
+            bake(cloud, new, config, seconds)
+    except (StartFailed, RolledBack) as failure:
+        endpoint.share, endpoint.new = 0.0, None
+        settle(cloud, account, region, endpoint, "RollingBack", str(failure))
+        new.stop()
+        settle(cloud, account, region, endpoint, "InService", str(failure))
+        return
+    with endpoint.lock:
+        old, endpoint.fleet, endpoint.new, endpoint.share = endpoint.fleet, new, None, 0.0
+        endpoint.shown["EndpointConfigName"] = new.config["EndpointConfigName"]
+        if config:
+            endpoint.shown["LastDeploymentConfig"] = config
+    old.stop()
+    settle(cloud, account, region, endpoint, "InService", "")
+
+
+def shifts(policy: dict[str, Any], total: int) -> list[tuple[float, int]]:
+    """The shares of traffic that the new fleet gets in turn, each with the seconds that it bakes for."""
+    last = policy.get("TerminationWaitInSeconds", 0)
+    routing = policy.get("TrafficRoutingConfiguration", {"Type": "ALL_AT_ONCE"})
+    wait = routing.get("WaitIntervalInSeconds", 0)
+    if routing["Type"] == "CANARY":
+        return [(share_of(routing["CanarySize"], total), wait), (1.0, last)]
+    if routing["Type"] == "LINEAR":
+        part = share_of(routing["LinearStepSize"], total)
+        steps = [(part * number, wait) for number in range(1, int(1 / part) + 1) if part * number < 0.999]
+        return [*steps, (1.0, last)]
+    return [(1.0, last)]
+
+
+def bake(cloud: Cloud, new: Fleet, config: dict[str, Any], seconds: int) -> None:
+    """Wait, and look at the alarms meanwhile; RolledBack where one is raised."""
+    end = time.monotonic() + seconds * cloud.waits
+    while not cloud.stopping.is_set():
+        check_alarms(new, config)
+        left = end - time.monotonic()
+        if left <= 0:
+            return
+        cloud.stopping.wait(min(left, 0.05))
+
+
+def check_alarms(new: Fleet, config: dict[str, Any]) -> None:
+    names = [alarm["AlarmName"] for alarm in config.get("AutoRollbackConfiguration", {}).get("Alarms", [])]
+    if not names:
+        return
+    session = next(iter(new.servers.values())).session
+    try:
+        answer = session.client("cloudwatch").describe_alarms(
+            AlarmNames=names, AlarmTypes=["MetricAlarm", "CompositeAlarm"]
+        )
+    except ClientError as error:
+        raise RolledBack(
+            f"The execution role may not describe the auto-rollback alarms: {error.response['Error']['Message']}"
+        ) from error
+    found = {alarm["AlarmName"]: alarm["StateValue"] for alarm in answer["MetricAlarms"] + answer["CompositeAlarms"]}
+    if absent := sorted(set(names) - set(found)):
+        raise RolledBack(f"Auto-rollback alarms that do not exist: {', '.join(absent)}")
+    if raised := sorted(name for name, state in found.items() if state == "ALARM"):
+        raise RolledBack(f"Deployment was rolled back because of alarms in the ALARM state: {', '.join(raised)}")
+
+
+def announce(cloud: Cloud, account: str, region: str, endpoint: Endpoint) -> None:
+    shown = endpoint.shown
+    status = shown["EndpointStatus"]
+    detail = {
+        "EndpointName": endpoint.name,
+        "EndpointArn": shown["EndpointArn"],
+        "EndpointConfigName": shown["EndpointConfigName"],
+        "ProductionVariants": endpoint.fleet.shown(),
+        "EndpointStatus": EVENT_STATUS.get(status, status.upper()),
+        "CreationTime": base.milliseconds(shown["CreationTime"]),
+        "LastModifiedTime": base.milliseconds(shown["LastModifiedTime"]),
+        "Tags": base.tags_of(cloud, shown["EndpointArn"]),
+    }
+    if "FailureReason" in shown:
+        detail["FailureReason"] = shown["FailureReason"]
+    base.announce(cloud, account, region, "SageMaker Endpoint State Change", [shown["EndpointArn"]], detail)

@@ -1,0 +1,175 @@
+"""Models: an image, the data of a trained model, and the role that the container acts as.
+
+Plays CreateModel, DescribeModel, ListModels and DeleteModel (SageMaker API Reference, the page of
+each operation; Developer Guide, "Deploy a Model from the Registry"). One container, which runs
+SageMaker's own XGBoost image; a model package may belong to another account, and must be approved.
+"""
+
+from __future__ import annotations
+
+import threading
+from dataclasses import dataclass, field
+from typing import Any
+
+from botocore.exceptions import ClientError
+
+from awslang.errors import NotPlayed
+from localaws.calls import Call
+from localaws.cloud import Session, arn
+from localaws.services.sagemaker import base, images, storage
+from localaws.services.sagemaker.base import invalid, sagemaker
+from localaws.services.sagemaker.registry import find_package
+
+# Variables by which the container would do something that is not played.
+NOT_PLAYED = frozenset(
+    {"SAGEMAKER_INFERENCE_OUTPUT", "SAGEMAKER_BATCH", "SAGEMAKER_PROGRAM", "SAGEMAKER_SUBMIT_DIRECTORY"}
+    | {"SAGEMAKER_INFERENCE_ENSEMBLE"}
+)
+
+
+@dataclass(frozen=True)
+class Container:
+    """What runs: the image, the S3 URL of model.tar.gz, the environment."""
+
+    image: str
+    data_url: str
+    environment: dict[str, str]
+
+
+@dataclass
+class Model:
+    """A model: as DescribeModel shows it, and the container that it comes to."""
+
+    shown: dict[str, Any]
+    container: Container
+
+    @property
+    def role(self) -> str:
+        return str(self.shown["ExecutionRoleArn"])
+
+
+@dataclass
+class Models:
+    """The models of an account in a region."""
+
+    by_name: dict[str, Model] = field(default_factory=dict)
+    lock: threading.RLock = field(default_factory=threading.RLock)
+
+
+@sagemaker.operation("CreateModel")
+def create_model(call: Call) -> dict[str, Any]:
+    params = call.params
+    base.only(
+        params, "CreateModel", "ModelName", "PrimaryContainer", "Containers", "ExecutionRoleArn", "Tags",
+        "EnableNetworkIsolation",
+    )  # fmt: skip
+    containers = params.get("Containers", []) + ([params["PrimaryContainer"]] if "PrimaryContainer" in params else [])
+    if not containers or ("Containers" in params and "PrimaryContainer" in params):
+        raise invalid("Exactly one of PrimaryContainer and Containers must be provided.")
+    if len(containers) > 1:
+        raise NotPlayed("CreateModel with several containers (an inference pipeline)")
+    if "ExecutionRoleArn" not in params:
+        raise invalid("ExecutionRoleArn is required.")
+    container = resolved(call, containers[0])
+    whole = arn("sagemaker", call.region, call.account, f"model/{params['ModelName']}")
+    session = base.service_role(call.cloud, params["ExecutionRoleArn"], call.region, call.account)
+    check_data(session, params["ExecutionRoleArn"], container.data_url)
+    models = call.cloud.state(Models, call.account, call.region)
+    shown = {name: value for name, value in params.items() if name != "Tags"}
+    shown |= {"ModelArn": whole, "CreationTime": base.now()}
+    shown.setdefault("EnableNetworkIsolation", False)
+    with models.lock:
+        if params["ModelName"] in models.by_name:
+            raise invalid(f'Cannot create already existing model "{whole}".')
+        models.by_name[params["ModelName"]] = Model(shown, container)
+        base.put_tags(call.cloud, whole, params.get("Tags", []))
+    base.announce(
+        call.cloud, call.account, call.region, "SageMaker Model State Change", [whole],
+        {"ModelName": params["ModelName"], "ModelArn": whole, "CreationTime": shown["CreationTime"]},
+    )  # fmt: skip
+    return {"ModelArn": whole}
+
+
+def resolved(call: Call, container: dict[str, Any]) -> Container:
+    """The container that a definition comes to; refused where it could not run."""
+    base.only(container, "ContainerDefinition", "Image", "ModelDataUrl", "Environment", "ModelPackageName", "Mode")
+    if container.get("Mode", "SingleModel") != "SingleModel":
+        raise NotPlayed("multi-model containers")
+    environment = dict(container.get("Environment", {}))
+    if "ModelPackageName" in container:
+        if "Image" in container or "ModelDataUrl" in container:
+            raise invalid("ModelPackageName cannot be given together with Image or ModelDataUrl.")
+        of_package = packaged(call, container["ModelPackageName"])
+        image, data_url = of_package["Image"], of_package.get("ModelDataUrl", "")
+        environment = {**of_package.get("Environment", {}), **environment}
+    elif "Image" in container:
+        image, data_url = container["Image"], container.get("ModelDataUrl", "")
+    else:
+        raise invalid("Either Image or ModelPackageName must be provided for a container.")
+    images.check_image(image, call.region)
+    if not data_url:
+        raise NotPlayed("a model without model data")
+    if asked := sorted(NOT_PLAYED & set(environment)):
+        raise NotPlayed(f"the container variables {', '.join(asked)}")
+    return Container(image, data_url, environment)
+
+
+def packaged(call: Call, name: str) -> dict[str, Any]:
+    """The container of a model package; ValidationException unless the package may be deployed."""
+    package = find_package(call, name)
+    status = package.get("ModelApprovalStatus", "Approved")
+    if status != "Approved":
+        raise invalid(
+            f"Model package {package['ModelPackageArn']} cannot be deployed: its ModelApprovalStatus is {status}. "
+            "Only an Approved model package can be deployed."
+        )
+    containers: list[dict[str, Any]] = package["InferenceSpecification"]["Containers"]
+    if len(containers) > 1:
+        raise NotPlayed("a model package with several containers")
+    return containers[0]
+
+
+def check_data(session: Session, role_arn: str, url: str) -> None:
+    """ValidationException unless the role can read the model data, as AWS makes sure."""
+    bucket, key = storage.split(url)
+    try:
+        session.client("s3").head_object(Bucket=bucket, Key=key)
+    except ClientError as error:
+        raise invalid(
+            f'Could not access model data at {url}. Please ensure that the role "{role_arn}" exists and that its '
+            'trust relationship policy allows the action "sts:AssumeRole" for the service principal '
+            f'"{base.PRINCIPAL}". Also ensure that the role has "s3:GetObject" permissions and that the object is '
+            f"located in {session.region}."
+        ) from error
+
+
+def find_model(call: Call) -> Model:
+    name = call.params["ModelName"]
+    models = call.cloud.state(Models, call.account, call.region).by_name
+    if name not in models:
+        raise invalid(f'Could not find model "{arn("sagemaker", call.region, call.account, f"model/{name}")}".')
+    return models[name]
+
+
+@sagemaker.operation("DescribeModel")
+def describe_model(call: Call) -> dict[str, Any]:
+    return dict(find_model(call).shown)
+
+
+@sagemaker.operation("ListModels")
+def list_models(call: Call) -> dict[str, Any]:
+    models = call.cloud.state(Models, call.account, call.region).by_name
+    items = [
+        {name: model.shown[name] for name in ("ModelName", "ModelArn", "CreationTime")} for model in models.values()
+    ]
+    return base.page(base.selected(items, call.params, "ModelName"), call.params, "Models")
+
+
+@sagemaker.operation("DeleteModel")
+def delete_model(call: Call) -> dict[str, Any]:
+    whole = find_model(call).shown["ModelArn"]
+    del call.cloud.state(Models, call.account, call.region).by_name[call.params["ModelName"]]
+    base.drop_tags(call.cloud, whole)
+    detail = {"ModelName": call.params["ModelName"], "ModelArn": whole}
+    base.announce(call.cloud, call.account, call.region, "SageMaker Model State Change", [whole], detail)
+    return {}

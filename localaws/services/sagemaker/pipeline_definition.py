@@ -1,0 +1,264 @@
+"""The definition of a SageMaker pipeline: checked, and its references resolved. Pure, no requests.
+
+SageMaker Developer Guide, "Pipelines steps", "Pipeline parameters", "Condition types"; the JSON
+schema of pipeline definitions, version 2020-12-01.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from awslang.errors import NotPlayed
+from localaws.services.sagemaker.base import invalid, only
+
+VERSION = "2020-12-01"
+LIMIT = 1024 * 1024  # characters: API Reference, "CreatePipeline"
+STEP_NAME = re.compile(r"[A-Za-z0-9\-_]{1,64}")
+PLAYED = frozenset({"Training", "RegisterModel", "Model", "Condition", "Fail"})
+KINDS: dict[str, Callable[[Any], Any]] = {"String": str, "Integer": int, "Float": float, "Boolean": bool}
+EXECUTION = (
+    "StartDateTime", "CurrentDateTime", "PipelineName", "PipelineArn", "PipelineExecutionId", "PipelineExecutionArn",
+)  # fmt: skip
+COMPARISONS: dict[str, Callable[[Any, Any], bool]] = {
+    "Equals": lambda left, right: bool(left == right),
+    "GreaterThan": lambda left, right: bool(left > right),
+    "GreaterThanOrEqualTo": lambda left, right: bool(left >= right),
+    "LessThan": lambda left, right: bool(left < right),
+    "LessThanOrEqualTo": lambda left, right: bool(left <= right),
+}
+PATH = re.compile(r"\.?([^.\[\]']+)|\[(\d+)\]|\['([^']+)'\]")
+
+
+@dataclass(frozen=True)
+class Step:
+    """One step: its kind, its arguments with references, the steps that it waits for."""
+
+    name: str
+    kind: str
+    arguments: Mapping[str, Any]
+    after: frozenset[str]
+    display_name: str = ""
+    description: str = ""
+    if_steps: tuple[Step, ...] = ()
+    else_steps: tuple[Step, ...] = ()
+
+
+@dataclass(frozen=True)
+class Definition:
+    """A checked definition: parameters by name (as written), steps in the order written."""
+
+    parameters: Mapping[str, Mapping[str, Any]]
+    steps: tuple[Step, ...]
+    experiment: Mapping[str, Any] = field(default_factory=dict)
+
+
+def parse(text: str) -> Definition:
+    """The definition; ValidationException where AWS refuses it, NotPlayed for what is not played."""
+    if len(text) > LIMIT:
+        raise invalid(f"The pipeline definition is longer than {LIMIT} characters")
+    try:
+        body = json.loads(text)
+    except ValueError as error:
+        raise invalid(f"Unable to parse pipeline definition. It is not valid JSON: {error}") from error
+    if not isinstance(body, dict) or body.get("Version") != VERSION:
+        raise invalid(f"Unable to parse pipeline definition. Version must be '{VERSION}'")
+    only(body, "a pipeline definition", "Version", "Metadata", "Parameters", "PipelineExperimentConfig", "Steps")
+    if not body.get("Steps"):
+        raise invalid("Unable to parse pipeline definition. Steps must hold at least one step")
+    parameters = {item.get("Name", ""): item for item in body.get("Parameters", [])}
+    for name, parameter in parameters.items():
+        check_parameter(name, parameter)
+    definition = Definition(
+        parameters, tuple(read_step(step) for step in body["Steps"]), body.get("PipelineExperimentConfig") or {}
+    )
+    check_references(definition)
+    check_cycles(definition.steps)
+    return definition
+
+
+def check_parameter(name: str, parameter: Mapping[str, Any]) -> None:
+    only(parameter, f"the pipeline parameter {name}", "Name", "Type", "DefaultValue", "EnumValues")
+    if parameter.get("Type") not in KINDS:
+        raise invalid(f"Parameter '{name}': Type must be one of {', '.join(KINDS)}")
+    if "DefaultValue" in parameter:
+        typed(name, parameter, parameter["DefaultValue"])
+
+
+def typed(name: str, parameter: Mapping[str, Any], value: Any) -> Any:
+    """The value in the parameter's type; ValidationException otherwise."""
+    kind = parameter["Type"]
+    try:
+        if kind == "Boolean":
+            if str(value).lower() not in {"true", "false"}:
+                raise ValueError
+            found: Any = str(value).lower() == "true"
+        else:
+            found = KINDS[kind](value)
+    except (TypeError, ValueError) as error:
+        raise invalid(f"The value '{value}' of parameter '{name}' is not of type {kind}") from error
+    if "EnumValues" in parameter and found not in parameter["EnumValues"]:
+        raise invalid(f"The value '{value}' of parameter '{name}' is not one of {parameter['EnumValues']}")
+    return found
+
+
+def read_step(body: Mapping[str, Any]) -> Step:
+    name, kind = body.get("Name", ""), body.get("Type", "")
+    if not STEP_NAME.fullmatch(name):
+        raise invalid(f"The step name '{name}' must have 1 to 64 letters, digits, hyphens or underscores")
+    if kind not in PLAYED:
+        raise NotPlayed(f"pipeline steps of type {kind} (step {name})")
+    if (body.get("CacheConfig") or {}).get("Enabled"):
+        raise NotPlayed(f"pipeline step caching (step {name})")
+    only(
+        body, f"the pipeline step {name}", "Name", "Type", "Arguments", "DependsOn", "DisplayName", "Description",
+        "CacheConfig",
+    )  # fmt: skip
+    arguments = body.get("Arguments", {})
+    branches: dict[str, tuple[Step, ...]] = {}
+    if kind == "Condition":
+        branches = {key: tuple(read_step(item) for item in arguments.get(key, [])) for key in ("IfSteps", "ElseSteps")}
+        only(arguments, f"the pipeline step {name}", "Conditions", "IfSteps", "ElseSteps")
+        arguments = {"Conditions": arguments.get("Conditions", [])}
+        for condition in arguments["Conditions"]:
+            check_condition(name, condition)
+    named = {path[1] for path in references(arguments) if path[0] == "Steps"}
+    return Step(
+        name=name,
+        kind=kind,
+        arguments=arguments,
+        after=frozenset(named | set(body.get("DependsOn", []))),
+        display_name=body.get("DisplayName", ""),
+        description=body.get("Description", ""),
+        if_steps=branches.get("IfSteps", ()),
+        else_steps=branches.get("ElseSteps", ()),
+    )
+
+
+def check_condition(step: str, condition: Mapping[str, Any]) -> None:
+    kind = condition.get("Type", "")
+    if kind in {"Not", "Or", "In"}:
+        members = {"Not": ("Expression",), "Or": ("Conditions",), "In": ("QueryValue", "Values")}[kind]
+    elif kind in COMPARISONS:
+        members = ("LeftValue", "RightValue")
+    else:
+        raise invalid(f"Step '{step}': unknown condition type '{kind}'")
+    if not all(member in condition for member in members):
+        raise invalid(f"Step '{step}': the condition {kind} needs {' and '.join(members)}")
+    for inner in [condition["Expression"]] if kind == "Not" else condition["Conditions"] if kind == "Or" else []:
+        check_condition(step, inner)
+
+
+def references(value: Any) -> Iterator[list[str]]:
+    """Every reference within a value, split into its parts; NotPlayed for functions that are not played."""
+    if isinstance(value, Mapping):
+        if set(value) == {"Get"}:
+            yield split(value["Get"])
+            return
+        for name in value:
+            if name.startswith("Std:") and name != "Std:Join":
+                raise NotPlayed(f"the pipeline function {name}")
+        if "Std:Join" in value and set(value["Std:Join"]) != {"On", "Values"}:
+            raise invalid("Std:Join needs On and Values")
+        for item in value.values():
+            yield from references(item)
+    elif isinstance(value, list | tuple):
+        for item in value:
+            yield from references(item)
+
+
+def split(reference: str) -> list[str]:
+    """Steps.Train.FinalMetricDataList['validation:merror'].Value as its parts."""
+    return [next(part for part in found if part) for found in PATH.findall(reference)]
+
+
+def every_step(steps: tuple[Step, ...]) -> Iterator[Step]:
+    for step in steps:
+        yield step
+        yield from every_step(step.if_steps + step.else_steps)
+
+
+def check_references(definition: Definition) -> None:
+    """ValidationException for a reference to something that the definition does not have."""
+    steps = list(every_step(definition.steps))
+    names = [step.name for step in steps]
+    if duplicates := sorted({name for name in names if names.count(name) > 1}):
+        raise invalid(f"Step names must be unique: {', '.join(duplicates)}")
+    conditions = {step.name for step in steps if step.kind == "Condition"}
+    for step in steps:
+        for path in references(step.arguments):
+            known = {"Parameters": definition.parameters, "Steps": names, "Execution": EXECUTION}.get(path[0])
+            if known is None or len(path) < 2 or path[1] not in known:
+                raise invalid(f"Step '{step.name}': the reference '{'.'.join(path)}' is not valid")
+        for name in step.after:
+            if name not in names:
+                raise invalid(f"Step '{step.name}' depends on the unknown step '{name}'")
+            if name in conditions:
+                raise NotPlayed(f"a pipeline step that waits for a Condition step (step {step.name})")
+
+
+def check_cycles(steps: tuple[Step, ...]) -> None:
+    waiting = {step.name: set(step.after) for step in every_step(steps)}
+    while ready := [name for name, after in waiting.items() if not after & set(waiting)]:
+        for name in ready:
+            del waiting[name]
+    if waiting:
+        raise invalid(f"The steps {', '.join(sorted(waiting))} wait for each other")
+
+
+def given_parameters(definition: Definition, given: Mapping[str, str]) -> dict[str, Any]:
+    """The values of all parameters of one execution."""
+    for name in given:
+        if name not in definition.parameters:
+            raise invalid(f"Parameter '{name}' is not defined in the pipeline definition")
+    values = {}
+    for name, parameter in definition.parameters.items():
+        if name not in given and "DefaultValue" not in parameter:
+            raise invalid(f"Parameter '{name}' has no default value: a value must be given")
+        values[name] = typed(name, parameter, given.get(name, parameter.get("DefaultValue")))
+    return values
+
+
+def resolve(value: Any, known: Mapping[str, Any]) -> Any:
+    """The value with its references replaced; known: Parameters, Execution, Steps (name to description)."""
+    if isinstance(value, Mapping):
+        if set(value) == {"Get"}:
+            return look_up(split(value["Get"]), known)
+        if set(value) == {"Std:Join"}:
+            join = value["Std:Join"]
+            return str(resolve(join["On"], known)).join(str(resolve(item, known)) for item in join["Values"])
+        return {key: resolve(item, known) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [resolve(item, known) for item in value]
+    return value
+
+
+def look_up(path: list[str], known: Mapping[str, Any]) -> Any:
+    """The value at a path; a metric is found in FinalMetricDataList by its name. LookupError otherwise."""
+    found: Any = known
+    for part in path:
+        if isinstance(found, list) and not part.isdigit():
+            metrics = {item.get("MetricName"): item for item in found}
+            if part not in metrics:
+                raise LookupError(f"there is no metric {part}, only {', '.join(sorted(map(str, metrics)))}")
+            found = metrics[part]
+        elif isinstance(found, list):
+            found = found[int(part)]
+        else:
+            found = found[part]
+    return found
+
+
+def holds(condition: Mapping[str, Any], known: Mapping[str, Any]) -> bool:
+    """Whether a condition is true."""
+    kind = condition["Type"]
+    if kind == "Not":
+        return not holds(condition["Expression"], known)
+    if kind == "Or":
+        return any(holds(item, known) for item in condition["Conditions"])
+    if kind == "In":
+        return resolve(condition["QueryValue"], known) in resolve(condition["Values"], known)
+    return COMPARISONS[kind](resolve(condition["LeftValue"], known), resolve(condition["RightValue"], known))

@@ -1,0 +1,66 @@
+"""S3 as training and hosting use it: folders down, archives up and down. Every request is the role's own."""
+
+from __future__ import annotations
+
+import io
+import tarfile
+from pathlib import Path
+from typing import Any
+
+from localaws.cloud import Session
+
+
+def split(url: str) -> tuple[str, str]:
+    """Bucket and key of s3://BUCKET/KEY."""
+    bucket, _, key = url.removeprefix("s3://").partition("/")
+    return bucket, key
+
+
+def keys_under(session: Session, url: str) -> list[str]:
+    """The keys that begin with the URL's key, folders' own markers left out."""
+    bucket, prefix = split(url)
+    found: list[str] = []
+    token: dict[str, Any] = {}
+    while True:
+        answer = session.client("s3").list_objects_v2(Bucket=bucket, Prefix=prefix, **token)
+        found += [item["Key"] for item in answer.get("Contents", []) if not item["Key"].endswith("/")]
+        if not answer.get("IsTruncated"):
+            return found
+        token = {"ContinuationToken": answer["NextContinuationToken"]}
+
+
+def download_folder(session: Session, url: str, keys: list[str], folder: Path) -> int:
+    """The objects into the folder, by their names below the URL's last slash; returns their bytes."""
+    bucket, prefix = split(url)
+    base = prefix.rpartition("/")[0]
+    size = 0
+    for key in keys:
+        content = session.client("s3").get_object(Bucket=bucket, Key=key)["Body"].read()
+        path = folder / key[len(base) :].lstrip("/")
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(content)
+        size += len(content)
+    return size
+
+
+def pack(folder: Path) -> bytes:
+    """The folder's content as tar.gz."""
+    buffer = io.BytesIO()
+    with tarfile.open(fileobj=buffer, mode="w:gz") as archive:
+        for path in sorted(folder.rglob("*")):
+            archive.add(path, arcname=path.relative_to(folder).as_posix(), recursive=False)
+    return buffer.getvalue()
+
+
+def unpack(content: bytes, folder: Path) -> None:
+    """The tar.gz into the folder; tarfile.TarError or OSError for anything else."""
+    folder.mkdir(parents=True, exist_ok=True)
+    with tarfile.open(fileobj=io.BytesIO(content), mode="r:gz") as archive:
+        archive.extractall(folder, filter="data")
+
+
+def upload(session: Session, url: str, content: bytes, key_id: str) -> None:
+    """One object, encrypted with the key, or with the account's own key for S3 where none is named."""
+    bucket, key = split(url)
+    encryption = {"SSEKMSKeyId": key_id} if key_id else {}
+    session.client("s3").put_object(Bucket=bucket, Key=key, Body=content, ServerSideEncryption="aws:kms", **encryption)

@@ -1,0 +1,90 @@
+"""Service Quotas: what an account may have of what the kit uses.
+
+Plays ListServiceQuotas and GetServiceQuota (Service Quotas API Reference, the page of each operation).
+Names, codes and values of CloudFormation's quotas: AWS General Reference, "AWS CloudFormation endpoints and
+quotas". SageMaker has one quota "ml.m5.large for endpoint usage" for each instance type of hosting; every
+account's values are its own, so that here each begins with INSTANCES, and the codes (which are opaque) are
+made from the names. Quotas of other services are not played.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass, field
+from functools import cache
+from typing import Any
+
+from moto.core.utils import get_service_model
+
+from awslang.errors import AwsError, NotPlayed
+from localaws import shapes
+from localaws.calls import Call, Service
+from localaws.cloud import arn
+
+servicequotas = Service("service-quotas")
+
+INSTANCES = 20.0
+PAGE = 100
+CLOUDFORMATION = {
+    "L-0485CB21": ("Stacks", 2_000.0),
+    "L-EC62D81A": ("Stack sets per administrator account", 1_000.0),
+    "L-C8225BA5": ("Stack instances per stack set", 100_000.0),
+    "L-6A4B2F69": ("Stack instance operations per administrator account", 10_000.0),
+}
+
+
+@dataclass
+class Quotas:
+    """The values that differ from the usual ones in an account and region, by code."""
+
+    values: dict[str, float] = field(default_factory=dict)
+
+
+@cache
+def known(service: str) -> dict[str, tuple[str, float]]:
+    """The quotas of a service: name and value by code."""
+    if service == "cloudformation":
+        return CLOUDFORMATION
+    if service == "sagemaker":
+        types = get_service_model("sagemaker").shape_for("ProductionVariantInstanceType").enum
+        names = [f"{instance} for endpoint usage" for instance in sorted(types)]
+        return {code_of(name): (name, INSTANCES) for name in names}
+    raise NotPlayed(f"the quotas of {service}")
+
+
+def code_of(name: str) -> str:
+    return "L-" + hashlib.sha256(name.encode()).hexdigest()[:8].upper()
+
+
+def shown(call: Call, code: str) -> dict[str, Any]:
+    service = call.params["ServiceCode"]
+    name, value = known(service)[code]
+    return {
+        "ServiceCode": service,
+        "QuotaCode": code,
+        "QuotaName": name,
+        "QuotaArn": arn("servicequotas", call.region, call.account, f"{service}/{code}"),
+        "Value": call.cloud.state(Quotas, call.account, call.region).values.get(code, value),
+        "Adjustable": True,
+        "GlobalQuota": False,
+    }
+
+
+@servicequotas.operation("ListServiceQuotas")
+def list_service_quotas(call: Call) -> dict[str, Any]:
+    shapes.check(call)
+    codes = sorted(known(call.params["ServiceCode"]))
+    token = str(call.params.get("NextToken", "0"))
+    if not token.isdigit() or int(token) > len(codes):
+        raise AwsError("InvalidPaginationTokenException", "Invalid pagination token.")
+    end = int(token) + call.params.get("MaxResults", PAGE)
+    answer: dict[str, Any] = {"Quotas": [shown(call, code) for code in codes[int(token) : end]]}
+    return answer | ({"NextToken": str(end)} if end < len(codes) else {})
+
+
+@servicequotas.operation("GetServiceQuota")
+def get_service_quota(call: Call) -> dict[str, Any]:
+    shapes.check(call)
+    if call.params["QuotaCode"] not in known(call.params["ServiceCode"]):
+        raise AwsError("NoSuchResourceException", "The request failed because the specified quota does not exist.")
+    return {"Quota": shown(call, call.params["QuotaCode"])}

@@ -1,0 +1,362 @@
+# ruff: noqa: PT009, PT027  # plain unittest: the build image has no pytest
+from __future__ import annotations
+
+import json
+import tempfile
+import unittest
+from pathlib import Path
+from typing import Any
+from unittest import mock
+
+from pipeline.accounts import Account, accounts_of
+from pipeline.build import build, clear
+from pipeline.console import SUMMARY_LIMIT, UserError, export, shorten
+from pipeline.manifest import account_parameters
+from pipeline.settings import Settings, read_settings
+from pipeline.unit_tests.fakes import (
+    ACCOUNT,
+    GROUP_ARN,
+    IMAGE,
+    REGION,
+    Fake,
+    account,
+    error,
+    nothing_deployed,
+    organization,
+    package,
+    price_list,
+    registry,
+)
+
+ROOT = Path(__file__).resolve().parents[2]
+ENVIRONMENT = {
+    "SAGEMAKER_PROJECT_NAME": "Iris", "SAGEMAKER_PROJECT_ID": "p-1", "MODEL_PACKAGE_GROUP_NAME": "Iris",
+    "MODEL_PACKAGE_VERSION": "last-approved", "ORGANIZATIONAL_UNIT_STAGING_ID": "ou-s",
+    "ORGANIZATIONAL_UNIT_PROD_ID": "ou-p", "EXECUTION_ROLE_STAGING_NAME": "sagemaker-role-staging",
+    "EXECUTION_ROLE_PROD_NAME": "sagemaker-role-prod", "STACK_SET_ADMINISTRATOR": "DELEGATED_ADMIN",
+    "STAGING_REGIONS": REGION, "PROD_REGIONS": REGION, "ARTIFACT_BUCKET": "sagemaker-project-p-1",
+    "COMMIT_ID": "c0ffee", "PIPELINE_EXECUTION_ID": "run-1", "AWS_REGION": REGION,
+}  # fmt: skip
+STAGE_TEMPLATE = """\
+Description: a stage
+Parameters:
+  # written by the pipeline
+  SageMakerProjectName:
+    Type: String
+  InstanceType:
+    Type: String
+    AllowedValues:
+      - x
+  InitialInstanceCount: {Type: Number}
+
+Resources:
+  Endpoints: {}
+"""
+
+
+class Repository(unittest.TestCase):
+    """A folder that looks like this repository, with templates of its own."""
+
+    def setUp(self) -> None:
+        holder = tempfile.TemporaryDirectory()
+        self.addCleanup(holder.cleanup)
+        self.folder = Path(holder.name)
+        (self.folder / "40-stage.yaml").write_text(STAGE_TEMPLATE)
+        (self.folder / "50-endpoint.yaml").write_text("Resources: {}\n")
+        (self.folder / "test-buildspec.yml").write_text("version: 0.2\n")
+        (self.folder / "pipeline").mkdir()
+        (self.folder / "tests").mkdir()
+        (self.folder / "tests/golden-payloads.json").write_text(
+            '{"payloads": [{"name": "n", "content_type": "text/csv", "body": "1", "expected": 0}]}'
+        )
+        for stage in ("staging", "prod"):
+            (self.folder / f"{stage}-config.json").write_text('{"Parameters": {"InstanceType": "x"}}')
+
+    def settings(self, **changes: str) -> Settings:
+        return read_settings({**ENVIRONMENT, **changes}, self.folder)
+
+    def refused(self, **changes: str) -> str:
+        with self.assertRaises(UserError) as caught:
+            self.settings(**changes)
+        return str(caught.exception)
+
+
+class TheSettings(Repository):
+    def test_every_missing_variable_is_named(self) -> None:
+        told = self.refused(ARTIFACT_BUCKET="", COMMIT_ID="")
+        self.assertIn("ARTIFACT_BUCKET", told)
+        self.assertIn("COMMIT_ID", told)
+
+    def test_every_mistake_in_the_files_is_named(self) -> None:
+        (self.folder / "staging-config.json").write_text(
+            '{"Parameters": {"InstanceTyp": "x", "InitialInstanceCount": 1, "SageMakerProjectName": "y"}, "Region": []}'
+        )
+        (self.folder / "prod-config.json").write_text('{"Regions": ["nowhere"]')
+        told = self.refused()
+        self.assertIn("staging-config.json: Parameters.InstanceTyp is no setting of 40-stage.yaml", told)
+        self.assertIn('Parameters.InitialInstanceCount must be text: write "1"', told)
+        self.assertIn("Parameters.SageMakerProjectName is written by the pipeline", told)
+        self.assertIn("staging-config.json: Region is not known", told)
+        self.assertIn("prod-config.json is not JSON", told)
+
+    def test_regions_come_from_the_file_or_else_from_the_project(self) -> None:
+        (self.folder / "prod-config.json").write_text('{"Regions": ["eu-west-1", "eu-west-1"]}')
+        staging, prod = self.settings().stages
+        self.assertEqual(staging.regions, (REGION,))
+        self.assertEqual(prod.regions, ("eu-west-1",))
+        (self.folder / "prod-config.json").write_text('{"Regions": "eu-west-1"}')
+        self.assertIn("Regions must be a list", self.refused())
+
+    def test_a_stage_takes_three_regions_besides_the_projects_own(self) -> None:
+        four = "eu-west-1,eu-west-2,eu-north-1,us-east-1"
+        self.assertEqual(len(self.settings(PROD_REGIONS=four).regions), 4)
+        self.assertIn("prod: ", self.refused(PROD_REGIONS=f"{four},us-west-2"))
+
+    def test_a_version_is_a_number(self) -> None:
+        self.assertEqual(self.settings(MODEL_PACKAGE_VERSION="12").version, 12)
+        self.assertIsNone(self.settings().version)
+        self.assertIn("ModelPackageVersion is newest", self.refused(MODEL_PACKAGE_VERSION="newest"))
+
+    def test_a_missing_template_is_named(self) -> None:
+        (self.folder / "40-stage.yaml").unlink()
+        self.assertIn("40-stage.yaml is missing", self.refused())
+
+
+class TheAccounts(unittest.TestCase):
+    def test_units_beneath_count_and_suspended_and_management_accounts_do_not(self) -> None:
+        found = accounts_of(
+            organization(
+                {"ou-s": ["ou-a", "ou-b"], "ou-a": ["ou-c"]},
+                {
+                    "ou-s": [account("333333333333")],
+                    "ou-b": [account("444444444444", "SUSPENDED"), account("999999999999")],
+                    "ou-c": [account("222222222222"), account("555555555555", "PENDING_CLOSURE")],
+                },
+            ),
+            "ou-s",
+        )
+        self.assertEqual([item.id for item in found], ["222222222222", "333333333333"])
+
+    def test_an_empty_unit_is_an_error(self) -> None:
+        with self.assertRaisesRegex(UserError, r"unit ou-s has no account .*1 suspended"):
+            accounts_of(organization({}, {"ou-s": [account("444444444444", "SUSPENDED")]}), "ou-s")
+
+
+MODEL = {"Contents": [{"Key": "iris/model.tar.gz"}]}
+
+
+class TheBuild(Repository):
+    def run_build(self, sagemaker: Fake, s3: Fake | None = None, **changes: str) -> dict[str, str]:
+        self.s3 = s3 or Fake(head_object={}, put_object={}, list_objects_v2=MODEL)
+        self.cloudformation = nothing_deployed()
+        units = {"ou-s": [account("333333333333")], "ou-p": [account("222222222222"), account("444444444444")]}
+        clients: dict[str, Any] = {
+            "sagemaker": sagemaker,
+            "s3": self.s3,
+            "organizations": organization({}, units),
+            "cloudformation": self.cloudformation,
+            "pricing": price_list(),
+        }
+        return build(self.settings(**changes), self.folder, lambda service, _: clients[service])
+
+    def written(self, name: str) -> Any:
+        return json.loads((self.folder / "out" / name).read_text())
+
+    def test_the_version_approved_last_is_deployed_not_the_newest(self) -> None:
+        exports = self.run_build(registry(package(1, day=9), package(2, day=3), package(3, "PendingManualApproval")))
+        self.assertEqual(exports["DEPLOY"], "true")
+        self.assertEqual(exports["MODEL_PACKAGE_VERSION"], "1")
+        manifest = self.written("deployment.json")
+        self.assertEqual(manifest["model_package"]["arn"], package(1)["ModelPackageArn"])
+        self.assertEqual(manifest["model_package"]["approved_by"], "ann")
+        self.assertEqual(manifest["model_package"]["metrics"], {"validation:merror": 0.033})
+        self.assertEqual(manifest["project"], {"name": "Iris", "id": "p-1"})
+        self.assertEqual(manifest["pipeline_execution_id"], "run-1")
+        prod = manifest["stages"]["prod"]
+        self.assertEqual([a["id"] for a in prod["accounts"]], ["222222222222", "444444444444"])
+        self.assertEqual(prod["tester_role_name"], "sagemaker-role-prod-tester")
+        self.assertEqual(prod["endpoint_name"], "Iris-p-1-prod")
+        self.assertEqual(prod["stack_set_name"], "sagemaker-Iris-p-1-deploy-prod")
+
+    def test_the_version_of_the_event_is_deployed_not_the_one_approved_last(self) -> None:
+        exports = self.run_build(registry(package(1), package(2, day=9)), MODEL_PACKAGE_VERSION="1")
+        self.assertEqual(exports["MODEL_PACKAGE_VERSION"], "1")
+
+    def test_an_unapproved_version_is_never_deployed(self) -> None:
+        for status in ("PendingManualApproval", "Rejected"):
+            with self.assertRaisesRegex(UserError, f"version 2 of Iris is {status}: only an approved"):
+                self.run_build(registry(package(1), package(2, status)), MODEL_PACKAGE_VERSION="2")
+            self.assertFalse((self.folder / "out/deployment.json").exists())
+
+    def test_a_version_that_does_not_exist_is_named(self) -> None:
+        with self.assertRaisesRegex(UserError, "Iris has no version 7"):
+            self.run_build(registry(package(1)), MODEL_PACKAGE_VERSION="7")
+
+    def test_without_an_approved_version_nothing_is_deployed_and_nothing_fails(self) -> None:
+        exports = self.run_build(registry(package(1, "PendingManualApproval")))
+        self.assertEqual(exports["DEPLOY"], "false")
+        self.assertIn("no version of the model group Iris is approved yet", exports["REASON"])
+        self.assertIsNone(self.written("deployment.json")["model_package"])
+        self.assertFalse((self.folder / "out/40-stage.yaml").exists())
+
+    def test_the_parameters_are_texts(self) -> None:
+        self.run_build(registry(package(1)))
+        document = self.written("prod-parameters.json")
+        self.assertEqual(set(document), {"Parameters", "Tags"})
+        self.assertEqual(document["Parameters"]["AccountIds"], "222222222222,444444444444")
+        self.assertEqual(document["Parameters"]["InstanceType"], "x")
+        self.assertEqual(document["Parameters"]["StackSetAdministrator"], "DELEGATED_ADMIN")
+        self.assertTrue(all(isinstance(value, str) for value in document["Parameters"].values()))
+        self.assertEqual(document["Tags"]["sagemaker:project-id"], "p-1")
+        for name in ("40-stage.yaml", "tests/golden-payloads.json"):
+            self.assertTrue((self.folder / "out" / name).exists(), f"pipeline/build.py writes no out/{name}")
+
+    def test_the_endpoint_template_is_uploaded_once_under_its_hash(self) -> None:
+        def missing(Bucket: str, Key: str) -> Any:  # noqa: N803  # the API's names
+            return error("HeadObject", "404") if "50-endpoint" in Key else {}
+
+        self.run_build(registry(package(1)), Fake(head_object=missing, put_object={}, list_objects_v2=MODEL))
+        put = self.s3.called("put_object")[0]
+        url = self.written("deployment.json")["endpoint_template"]["url"]
+        self.assertEqual(url, f"https://sagemaker-project-p-1.s3.{REGION}.amazonaws.com/{put['Key']}")
+        self.assertIn(self.written("deployment.json")["endpoint_template"]["sha256"], put["Key"])
+        self.run_build(registry(package(1)))
+        self.assertEqual(self.s3.called("put_object"), [])
+
+    def test_a_missing_artifact_is_named(self) -> None:
+        absent = Fake(list_objects_v2={"KeyCount": 0})
+        with self.assertRaisesRegex(UserError, r"its artifact s3://models/iris/model.tar.gz is missing"):
+            self.run_build(registry(package(1)), absent)
+
+    def test_a_bucket_that_may_not_be_listed_is_named(self) -> None:
+        hidden = Fake(list_objects_v2=error("ListObjectsV2", "AccessDenied"))
+        with self.assertRaisesRegex(UserError, r"let the build role list the bucket models"):
+            self.run_build(registry(package(1)), hidden)
+
+    def test_an_image_must_be_pinned_and_in_the_region_of_the_endpoint(self) -> None:
+        bare = {"Containers": [{"Image": IMAGE.rsplit(":", 1)[0], "ModelDataUrl": "s3://b/k"}]}
+        with self.assertRaisesRegex(UserError, "no image of Amazon ECR with a tag"):
+            self.run_build(registry(package(1, InferenceSpecification=bare)))
+        elsewhere = {"Containers": [{"Image": IMAGE.replace(REGION, "eu-west-1"), "ModelDataUrl": "s3://b/k"}]}
+        with self.assertRaisesRegex(UserError, "image lies in eu-west-1, the version itself in us-east-1"):
+            self.run_build(registry(package(1, InferenceSpecification=elsewhere)))
+
+    def test_the_group_is_made_where_it_is_missing(self) -> None:
+        sagemaker = registry()
+        sagemaker.operations["describe_model_package_group"] = error("D", "ValidationException", "does not exist")
+        self.run_build(sagemaker)
+        tags = sagemaker.called("create_model_package_group")[0]["Tags"]
+        self.assertEqual(tags[1], {"Key": "sagemaker:project-id", "Value": "p-1"})
+        self.assertEqual(sagemaker.called("add_tags"), [])
+
+    def test_the_policy_is_merged_and_written_only_when_it_changes(self) -> None:
+        other = {"Sid": "Mine", "Effect": "Allow", "Principal": {"AWS": "x"}, "Action": "y", "Resource": "z"}
+        old = {"Sid": "TargetAccountsReadGroup", "Effect": "Deny"}
+        sagemaker = registry(policy=json.dumps({"Version": "2012-10-17", "Statement": [old, other]}))
+        self.run_build(sagemaker)
+        text = sagemaker.called("put_model_package_group_policy")[0]["ResourcePolicy"]
+        by_sid = {statement["Sid"]: statement for statement in json.loads(text)["Statement"]}
+        self.assertEqual(by_sid["Mine"], other)
+        self.assertEqual(by_sid["TargetAccountsReadGroup"]["Resource"], [GROUP_ARN])
+        self.assertEqual(
+            by_sid["TargetAccountsUseVersions"]["Principal"]["AWS"],
+            [f"arn:aws:iam::{n}:root" for n in ("222222222222", "333333333333", "444444444444")],
+        )
+        self.assertEqual(
+            by_sid["TargetAccountsUseVersions"]["Resource"],
+            [f"arn:aws:sagemaker:{REGION}:{ACCOUNT}:model-package/{n}/*" for n in ("Iris", "iris")],
+        )
+        self.assertNotIn("sagemaker:UpdateModelPackage", text)
+        unchanged = registry(policy=text)
+        self.run_build(unchanged)
+        self.assertEqual(unchanged.called("put_model_package_group_policy"), [])
+
+    def test_a_stage_whose_first_deployment_failed_is_cleared(self) -> None:
+        statuses = iter(["ROLLBACK_COMPLETE", "DELETE_IN_PROGRESS", "DELETE_COMPLETE"])
+
+        def described(**_: str) -> dict[str, Any]:
+            return {"Stacks": [{"StackId": "id", "StackStatus": next(statuses)}]}
+
+        stacks = Fake(describe_stacks=described, delete_stack={})
+        with mock.patch("time.sleep"):
+            clear(stacks, "sagemaker-Iris-p-1-deploy-staging")
+        self.assertEqual(stacks.called("delete_stack"), [{"StackName": "id"}])
+        alive = Fake(describe_stacks={"Stacks": [{"StackId": "id", "StackStatus": "UPDATE_ROLLBACK_COMPLETE"}]})
+        clear(alive, "sagemaker-Iris-p-1-deploy-staging")
+
+    def run_with(self, sagemaker: Fake, staging: int) -> dict[str, str]:
+        """The build with so many accounts in the staging unit."""
+        units = {"ou-s": [account(f"{n:012}") for n in range(1, staging + 1)], "ou-p": [account("222222222222")]}
+        clients: dict[str, Any] = {
+            "sagemaker": sagemaker,
+            "s3": Fake(head_object={}, list_objects_v2=MODEL),
+            "organizations": organization({}, units),
+            "cloudformation": nothing_deployed(),
+            "pricing": price_list(),
+        }
+        return build(self.settings(), self.folder, lambda service, _: clients[service])
+
+    def test_a_thousand_accounts_fit_into_the_parameters_and_the_policy(self) -> None:
+        sagemaker = registry(package(1))
+        self.run_with(sagemaker, 1000)
+        parameters = self.written("staging-parameters.json")["Parameters"]
+        ids = [value for name, value in parameters.items() if "AccountIds" in name]
+        self.assertEqual("".join(ids).split(","), [f"{n:012}" for n in range(1, 1001)])
+        self.assertTrue(all(len(part) <= 4096 for part in ids))
+        text = sagemaker.called("put_model_package_group_policy")[0]["ResourcePolicy"]
+        self.assertLessEqual(len(text), 20480)
+        (statement,) = json.loads(text)["Statement"]
+        self.assertEqual(len(statement["Principal"]["AWS"]), 1001)
+        self.assertIn("sagemaker:DescribeModelPackageGroup", statement["Action"])
+        self.assertIn("sagemaker:CreateModel", statement["Action"])
+        self.assertIn(GROUP_ARN, statement["Resource"])
+        # SageMaker may show the accounts' ids as ARNs: the policy still says the same
+        statement["Principal"]["AWS"] = [f"arn:aws:iam::{n}:root" for n in statement["Principal"]["AWS"]]
+        shown = json.dumps({"Version": "2012-10-17", "Statement": [statement]})
+        unchanged = registry(package(1), policy=shown)
+        self.run_with(unchanged, 1000)
+        self.assertEqual(unchanged.called("put_model_package_group_policy"), [])
+
+    def test_too_many_accounts_are_refused_before_anything_is_sent(self) -> None:
+        sagemaker = registry(package(1))
+        with self.assertRaisesRegex(UserError, "SageMaker takes 20480"):
+            self.run_with(sagemaker, 1400)
+        self.assertEqual(sagemaker.called("put_model_package_group_policy"), [])
+
+    def test_a_stage_takes_as_many_accounts_as_its_parameters_hold(self) -> None:
+        stage = self.settings().stages[0]
+        most = tuple(Account(f"{n:012}") for n in range(2520))
+        self.assertEqual(len(account_parameters(stage, most)), 8)
+        with self.assertRaisesRegex(UserError, "staging has 2521 accounts, 40-stage.yaml takes 2520"):
+            account_parameters(stage, (*most, Account("999999999999")))
+
+    def test_without_an_organization_the_listed_accounts_are_the_targets(self) -> None:
+        changes = {
+            "STACK_SET_ADMINISTRATOR": "SELF_MANAGED", "ORGANIZATIONAL_UNIT_STAGING_ID": "",
+            "ORGANIZATIONAL_UNIT_PROD_ID": "", "STAGING_ACCOUNT_IDS": "333333333333",
+            "PROD_ACCOUNT_IDS": "444444444444,222222222222",
+        }  # fmt: skip
+        sagemaker = registry(package(1))
+        clients: dict[str, Any] = {
+            "sagemaker": sagemaker,
+            "s3": Fake(head_object={}, list_objects_v2=MODEL),
+            "organizations": Fake(),  # nothing may be asked of it
+            "cloudformation": nothing_deployed(),
+            "pricing": price_list(),
+        }
+        build(self.settings(**changes), self.folder, lambda service, _: clients[service])
+        parameters = self.written("prod-parameters.json")["Parameters"]
+        self.assertEqual(parameters["AccountIds"], "222222222222,444444444444")
+        self.assertEqual(parameters["OrganizationalUnitId"], "")
+        self.assertEqual(parameters["StackSetAdministrator"], "SELF_MANAGED")
+        self.assertIn("STAGING_ACCOUNT_IDS is not set", self.refused(**{**changes, "STAGING_ACCOUNT_IDS": ""}))
+
+    def test_values_are_handed_on_as_one_line(self) -> None:
+        place = self.folder / "exports.sh"
+        export({"SUMMARY": "it's\n$HOME"}, place)
+        self.assertEqual(place.read_text(), "export SUMMARY='it'\"'\"'s $HOME'\n")
+        self.assertEqual(len(shorten("x" * 2000)), SUMMARY_LIMIT)
+
+
+if __name__ == "__main__":
+    unittest.main()

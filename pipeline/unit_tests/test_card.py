@@ -1,0 +1,167 @@
+# ruff: noqa: PT009  # plain unittest: the build image has no pytest
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from pipeline import card, page
+from pipeline.accounts import Account
+from pipeline.console import SUMMARY_LIMIT
+from pipeline.prices import TABLE, Prices, hourly_prices
+from pipeline.registry import read_version
+from pipeline.report import Result
+from pipeline.unit_tests.fakes import REGION, Fake, deployed, nothing_deployed, package, price_list, registry
+from pipeline.unit_tests.test_build import Repository
+
+TEMPLATE = """\
+Parameters:
+  EndpointKind:
+    Type: String
+    Default: real-time
+  InstanceType:
+    Type: String
+    Default: ml.m5.large
+  InitialInstanceCount:
+    Type: Number
+    Default: 2
+"""
+ACCOUNTS = {"staging": (Account("333333333333"),), "prod": (Account("222222222222"), Account("444444444444"))}
+
+
+class TheCard(Repository):
+    prices = price_list()  # which may not be read
+
+    def gather(self, cloudformation: Fake, **config: str) -> dict[str, Any]:
+        (self.folder / "40-stage.yaml").write_text(TEMPLATE)
+        (self.folder / "staging-config.json").write_text("{}")
+        (self.folder / "prod-config.json").write_text(
+            json.dumps({"Parameters": {"InstanceType": "ml.m5.large", **config}})
+        )
+        new = package(2, CustomerMetadataProperties={"validation:merror": "0.02"})
+        clients = {"cloudformation": cloudformation, "sagemaker": registry(package(1), new), "pricing": self.prices}
+        stacks = {"staging": "x-staging", "prod": "x-prod"}
+        reason = "version 2 is approved"
+        gathered = card.gather(
+            self.settings(), read_version(new), reason, ACCOUNTS, stacks, TEMPLATE, lambda service, _: clients[service]
+        )
+        return dict(json.loads(json.dumps(gathered)))
+
+    def test_what_changes_is_counted_against_what_is_there(self) -> None:
+        there = deployed({"staging": "1", "prod": "1"}, InstanceType="ml.m5.large", InitialInstanceCount="1")
+        prod = self.gather(there)["stages"]["prod"]
+        self.assertEqual((prod["from"], prod["to"], prod["same"]), ("1", "2", 1))
+        self.assertEqual((prod["joined"], prod["left"]), ([["444444444444", REGION]], []))
+        self.assertEqual(
+            prod["cost"], {"before": 83.95, "after": 335.8, "unknown": []}
+        )  # 0.115 x 730, then two in two accounts
+
+    def test_the_first_deployment_begins_with_nothing(self) -> None:
+        gathered = self.gather(nothing_deployed())
+        self.assertEqual(gathered["live"], "")
+        self.assertEqual(gathered["stages"]["prod"]["cost"]["before"], 0)
+        self.assertIn("version 2, the first, 2 account(s)", card.summary(gathered))
+
+    def test_the_text_says_which_version_comes_instead_of_which(self) -> None:
+        stage = {"joined": [], "left": [], "accounts": 2, "regions": [REGION]}
+        for live, new, told in (("1", "2", "version 2 instead of 1"), ("2", "2", "version 2 again")):
+            self.assertEqual(card.change_text(stage | {"from": live, "to": new}), f"{told}, 2 account(s) in {REGION}")
+
+    def test_what_is_not_in_the_table_of_prices_is_unknown(self) -> None:
+        for config, why in (
+            ({"InstanceType": "ml.x9.huge"}, f"no price of ml.x9.huge in {REGION}"),
+            ({"EndpointKind": "serverless"}, "a serverless endpoint costs by its requests"),
+        ):
+            gathered = self.gather(nothing_deployed(), **config)
+            self.assertIsNone(gathered["stages"]["prod"]["cost"]["after"])
+            self.assertIn("unknown instead of $0.00", card.summary(gathered))
+            self.assertIn(f"Unknown: {why}.", page.document(gathered, []))
+
+    def test_prices_come_from_awss_list_and_each_is_asked_for_once(self) -> None:
+        self.prices = price_list({(REGION, "ml.m5.large"): 0.2})
+        gathered = self.gather(deployed({"staging": "1", "prod": "1"}, InstanceType="ml.m5.large"))
+        self.assertEqual(gathered["stages"]["prod"]["cost"], {"before": 146.0, "after": 584.0, "unknown": []})
+        self.assertEqual(len(self.prices.called("get_products")), 1)
+        self.assertIn("by AWS's price list of 2027-01-02. Savings plans", gathered["prices"])
+
+    def test_what_the_list_lacks_comes_from_the_table_and_both_are_named(self) -> None:
+        prices = Prices(lambda service, region: price_list({("eu-west-1", "ml.m5.large"): 0.3}), "eu-west-1")
+        self.assertEqual(prices.region, "us-east-1")  # no price list in eu-west-1, which has the prices of all
+        self.assertEqual(prices.hourly("eu-west-1", "ml.m5.large"), 0.3)
+        self.assertEqual(prices.hourly(REGION, "ml.m5.large"), 0.115)
+        self.assertIsNone(prices.hourly(REGION, "ml.x9.huge"))
+        self.assertRegex(prices.told(), r"price list of 2027-01-02 and the table of the deploy repository of 20\d\d-")
+
+    def test_a_list_that_cannot_be_read_is_asked_once_and_the_card_says_why(self) -> None:
+        asked = price_list()
+        prices = Prices(lambda service, region: asked, REGION)
+        self.assertEqual((prices.hourly(REGION, "ml.m5.large"), prices.hourly(REGION, "ml.t2.medium")), (0.115, 0.056))
+        self.assertEqual(len(asked.called("get_products")), 1)
+        self.assertIn("AWS's price list could not be read: An error occurred (AccessDeniedException)", prices.told())
+
+    def test_only_prices_for_an_hour_on_demand_count(self) -> None:
+        def product(unit: str, price: str) -> dict[str, Any]:
+            dimensions = {"d": {"unit": unit, "pricePerUnit": {"USD": price}}}
+            return {"terms": {"OnDemand": {"t": {"priceDimensions": dimensions}}, "Reserved": {"t": {}}}}
+
+        self.assertEqual(hourly_prices(product("Hrs", "0.1150000000")), {0.115})
+        self.assertEqual(hourly_prices(product("Hrs", "0.0000000000")), set())
+        self.assertEqual(hourly_prices(product("GB-Mo", "0.1")), set())
+        self.assertEqual(hourly_prices({}), set())
+
+    def test_the_table_of_prices_states_its_date_and_source_and_holds_prices(self) -> None:
+        prices = json.loads(TABLE.read_text())
+        self.assertTrue(prices["as_of"] and prices["source"] and prices["unit"])
+        for region in prices["regions"].values():
+            for instance, price in region.items():
+                self.assertRegex(instance, r"^ml\.[a-z0-9]+\.[a-z0-9]+$")
+                self.assertGreater(price, 0)
+
+    def test_the_text_of_the_approval_fits_whatever_the_metrics(self) -> None:
+        gathered = self.gather(deployed({"staging": "1", "prod": "1"}))
+        self.assertIn("validation:merror 0.02 (live 0.033)", card.summary(gathered))
+        gathered["metrics"] *= 40
+        self.assertLessEqual(len(card.summary(gathered)), SUMMARY_LIMIT)
+
+    def test_the_page_holds_tests_and_changes_and_no_markup_of_others(self) -> None:
+        gathered = self.gather(deployed({"staging": "1", "prod": "1"})) | {"reason": "<script>"}
+        (self.folder / "card.json").write_text(json.dumps(gathered))
+        s3 = Fake(put_object={})
+        results = [
+            Result("333333333333/x", "setosa"),
+            Result("333333333333/x", "virginica", failure="expected 2, got 1"),
+        ]
+        self.assertEqual(card.publish(s3, self.folder, results), "evidence/run-1.html")
+        (put,) = s3.called("put_object")
+        told = put["Body"].decode()
+        self.assertEqual((put["Bucket"], put["ContentType"]), ("sagemaker-project-p-1", "text/html; charset=utf-8"))
+        for text in (
+            "1 of 2 checks failed, in 1 of 1 places",
+            "expected 2, got 1",
+            "joins: 444444444444",
+            "leaves: nobody",
+            "&lt;script&gt;",
+            "-39.4%",
+            "$335.80",
+            "by ann, 01 February 2026, 00:00 UTC",
+        ):
+            self.assertIn(text, told)
+        self.assertNotIn("<script>", told)
+
+    def test_of_many_accounts_the_page_shows_what_matters_and_folds_the_rest(self) -> None:
+        gathered = self.gather(deployed({"staging": "1", "prod": "1"}))
+        gathered["stages"]["staging"]["joined"] = [[f"{n:012}", r] for n in range(500) for r in ("x", "y")]
+        gathered["names"] = {"000000000007": "team seven"}
+        results = [Result(f"{n:012}/{r}", check) for n in range(500) for r in ("x", "y") for check in "abcdefghi"]
+        told = page.document(gathered, results)
+        self.assertIn("staging passed: all 9,000 checks in 1,000 place(s)", told)
+        self.assertIn("joins: 500 accounts, 1,000 places</summary>", told)
+        self.assertIn("<details><summary>1,000 place(s) without a failure", told)
+        self.assertIn("<td>000000000007 team seven, x</td><td>9 passed</td>", told)
+        self.assertLess(len(told), 120_000)
+        for n in range(0, 1_800, 9):  # the first check of 200 places
+            results[n] = Result(results[n].place, "a", failure=f"account {n}, region x, a: AccessDenied: no")
+        told = page.document(gathered, results)
+        self.assertIn("200 of 9,000 checks failed, in 200 of 1,000 places", told)
+        self.assertEqual(told.count("<td>AccessDenied: no</td>"), 100)
+        self.assertIn("and 100 more: the log of TestStaging has them all", told)
+        self.assertIn("800 place(s) without a failure", told)

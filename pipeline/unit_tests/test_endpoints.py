@@ -1,0 +1,172 @@
+# ruff: noqa: PT009, PT027  # plain unittest: the build image has no pytest
+from __future__ import annotations
+
+import io
+import tempfile
+import unittest
+from pathlib import Path
+from typing import Any
+from xml.etree import ElementTree
+
+from pipeline.console import UserError
+from pipeline.endpoints import Clients, check_stage, reasons, summary
+from pipeline.payloads import Payload, difference, read_answer, read_payloads
+from pipeline.report import Result, at_most, junit
+from pipeline.unit_tests.fakes import Fake, error
+
+ROOT = Path(__file__).resolve().parents[2]
+MODEL = "arn:aws:sagemaker:us-east-1:111111111111:model-package/iris/3"
+SETOSA = Payload("setosa", "text/csv", "5.1,3.5,1.4,0.2", 0.0, "", 0, 10_000)
+
+
+def manifest(**parameters: str) -> dict[str, Any]:
+    stage = {
+        "accounts": [{"id": "333333333333", "name": "a"}, {"id": "444444444444", "name": "b"}],
+        "regions": ["us-east-1"],
+        "endpoint_name": "iris-p-1-staging",
+        "tester_role_name": "sagemaker-role-staging-tester",
+        "config": {"Parameters": parameters},
+    }
+    package = {"arn": MODEL, "regions": {"us-east-1": MODEL}}
+    return {"project": {"id": "p-1"}, "model_package": package, "stages": {"staging": stage}}
+
+
+def clients(answer: str = "0.0", status: str = "InService", model: str = MODEL) -> Clients:
+    sagemaker = Fake(
+        describe_endpoint={"EndpointStatus": status, "EndpointConfigName": "c"},
+        describe_endpoint_config={"ProductionVariants": [{"ModelName": "m"}]},
+        describe_model={"PrimaryContainer": {"ModelPackageName": model}},
+    )
+    runtime = Fake(
+        invoke_endpoint=lambda **_: {"ContentType": "text/csv; charset=utf-8", "Body": io.BytesIO(answer.encode())}
+    )
+    return lambda service: sagemaker if service == "sagemaker" else runtime
+
+
+class TheChecks(unittest.TestCase):
+    def check(self, by_account: dict[str, Any], document: dict[str, Any] | None = None) -> list[Result]:
+        def become(account: str, region: str) -> Clients:
+            found = by_account.get(account, clients())
+            if isinstance(found, Exception):
+                raise found
+            return found  # type: ignore[no-any-return]
+
+        return check_stage(document or manifest(), "staging", (SETOSA,), become)
+
+    def test_endpoints_that_answer_right_pass(self) -> None:
+        results = self.check({})
+        self.assertEqual([result.failure for result in results], [""] * 8)
+        self.assertEqual(summary("staging", results), "staging: 8 checks passed in 2 place(s).")
+
+    def test_a_wrong_answer_names_account_region_payload_expected_and_got(self) -> None:
+        results = self.check({"444444444444": clients(answer="2.0")})
+        failures = [result.failure for result in results if result.failure]
+        self.assertEqual(
+            failures, ["account 444444444444, region us-east-1, setosa: the answer: expected 0.0, got 2.0"]
+        )
+        self.assertIn("1 of 8 checks failed", summary("staging", results))
+
+    def test_every_account_is_tried_although_the_first_fails(self) -> None:
+        denied = error("AssumeRole", "AccessDenied", "no")
+        results = self.check({"333333333333": denied})
+        self.assertIn("AssumeRole: AccessDenied: no", results[0].failure)
+        self.assertEqual([result.place for result in results[1:]], ["444444444444/us-east-1"] * 4)
+        self.assertFalse(any(result.failure for result in results[1:]))
+
+    def test_where_cloudformation_could_not_deploy_the_first_failure_says_why(self) -> None:
+        part = {"stack_set_name": "sagemaker-iris-p-1-deploy-staging", "stack_set_call_as": "DELEGATED_ADMIN"}
+        found = [
+            {"Account": "333333333333", "Region": "us-east-1", "Status": "CURRENT", "StatusReason": "old"},
+            {"Account": "444444444444", "Region": "us-east-1", "Status": "OUTDATED", "StatusReason": "Model: no role"},
+        ]
+        why = reasons(Fake(list_stack_instances=[{"Summaries": found}]), part)
+        self.assertEqual(why, {"444444444444/us-east-1": "Model: no role"})
+        gone = clients(status="Failed")
+        results = check_stage(
+            manifest(), "staging", (SETOSA,), lambda account, _: clients() if account[0] == "3" else gone, why=why
+        )
+        (failure,) = [result.failure for result in results if result.failure]
+        self.assertTrue(failure.endswith("expected InService, got Failed. CloudFormation: Model: no role"), failure)
+
+    def test_an_endpoint_that_serves_another_version_fails(self) -> None:
+        results = self.check({"333333333333": clients(model=MODEL.replace("/3", "/2"))})
+        self.assertIn(f"expected {MODEL}, got {MODEL.replace('/3', '/2')}", results[2].failure)
+
+    def test_an_endpoint_that_is_not_in_service_fails(self) -> None:
+        results = self.check({"333333333333": clients(status="Failed")})
+        self.assertIn("expected InService, got Failed", results[1].failure)
+
+    def test_a_slow_answer_fails(self) -> None:
+        slow = Payload("setosa", "text/csv", "1", 0.0, "", 0, 0)
+        results = check_stage(manifest(), "staging", (slow,), lambda account, region: clients())
+        self.assertIn("expected an answer within 0 ms", results[-1].failure)
+
+    def test_what_there_is_no_time_for_is_a_failure_that_says_so(self) -> None:
+        results = check_stage(manifest(), "staging", (SETOSA,), lambda account, region: clients(), seconds=0)
+        self.assertEqual([result.place for result in results], ["333333333333/us-east-1", "444444444444/us-east-1"])
+        for result in results:
+            self.assertIn("the tester's role can be assumed: not asked any more after 22 minutes", result.failure)
+
+    def test_an_asynchronous_endpoint_is_not_asked_and_that_is_said(self) -> None:
+        results = self.check({}, manifest(EndpointKind="asynchronous"))
+        self.assertEqual(sum(bool(result.skipped) for result in results), 2)
+        self.assertIn("2 left out", summary("staging", results))
+
+    def test_a_report_of_many_places_has_one_case_for_each(self) -> None:
+        many = [Result(f"{n:012}/us-east-1", name, 1.0) for n in range(100) for name in "abcdef"]
+        many[7] = Result(many[7].place, "b", 1.0, "account 1 fails")
+        found = at_most(many)
+        self.assertEqual(len(found), 100)
+        self.assertEqual([result.failure for result in found if result.failure], ["account 1 fails"])
+        self.assertEqual((found[0].name, found[0].seconds), ("6 checks", 6.0))
+        self.assertEqual(at_most(many[:500]), many[:500])
+
+    def test_the_report_is_junit(self) -> None:
+        root = ElementTree.fromstring(junit("staging", self.check({"444444444444": clients(answer="x <&>")})))
+        self.assertEqual([suite.get("failures") for suite in root], ["0", "1"])
+        failure = root.find("./testsuite/testcase/failure")
+        assert failure is not None
+        self.assertIn("got 'x <&>'", failure.get("message", ""))
+
+
+class ThePayloads(unittest.TestCase):
+    def test_answers_are_compared_in_value_and_form(self) -> None:
+        right: list[tuple[Any, Any, float]] = [
+            (1.0, 1, 0), (0.5, 0.51, 0.02), ("a", "a", 0), ([1, 2], [1.0, 2.0], 0), ({"p": [0.1]}, {"p": [0.1]}, 0),
+            (None, None, 0), (True, True, 0),
+        ]  # fmt: skip
+        wrong: list[tuple[Any, Any, float]] = [
+            (1.0, 2.0, 0), (1.0, "1.0", 0), (1.0, float("nan"), 9), ([1], [1, 2], 0), ([1], 1, 0), (1, True, 0),
+            ({"p": 1}, {"q": 1}, 0), ("a", 1, 0),
+        ]  # fmt: skip
+        for expected, got, tolerance in right:
+            self.assertEqual(difference(expected, got, tolerance), "", (expected, got))
+        for expected, got, tolerance in wrong:
+            self.assertNotEqual(difference(expected, got, tolerance), "", (expected, got))
+
+    def test_answers_are_read_by_their_type(self) -> None:
+        self.assertEqual(read_answer("text/csv; charset=utf-8", b"0.0\n"), 0.0)
+        self.assertEqual(read_answer("text/csv", b"0.1,0.9"), [0.1, 0.9])
+        self.assertEqual(read_answer("text/csv", b"1.0\n2.0\n"), [1.0, 2.0])
+        self.assertEqual(read_answer("application/json", b'{"p": [1]}'), {"p": [1]})
+        self.assertEqual(read_answer("text/plain", b"error"), "error")
+
+    def test_the_golden_payloads_of_this_repository_are_right(self) -> None:
+        self.assertTrue(read_payloads(ROOT / "tests" / "golden-payloads.json"))
+
+    def test_a_wrong_file_is_refused(self) -> None:
+        for text, said in (
+            ("{", "not JSON"),
+            ('{"payloads": []}', "no payloads"),
+            ('{"payloads": [{"name": "a", "content_type": "b", "body": "c"}]}', "has no expected"),
+            ('{"payloads": [{"nam": "a"}], "tolerence": 1}', "unknown key tolerence"),
+        ):
+            with self.subTest(text), tempfile.TemporaryDirectory() as folder:
+                place = Path(folder) / "golden.json"
+                place.write_text(text)
+                with self.assertRaisesRegex(UserError, said):
+                    read_payloads(place)
+
+
+if __name__ == "__main__":
+    unittest.main()

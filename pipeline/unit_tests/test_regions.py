@@ -1,0 +1,114 @@
+# ruff: noqa: PT009, PT027  # plain unittest: the build image has no pytest
+from __future__ import annotations
+
+import unittest
+from typing import Any
+
+from pipeline.console import UserError
+from pipeline.regions import copies, copy_parameters, image_in
+from pipeline.registry import Version, read_version
+from pipeline.settings import Settings, Stage
+from pipeline.unit_tests.fakes import ACCOUNT, REGION, Fake, error, package, registry
+
+IRELAND = "eu-west-1"
+OWN = f"{ACCOUNT}.dkr.ecr.{REGION}.amazonaws.com/team/iris:1"
+
+
+def settings() -> Settings:
+    stage = Stage("prod", "ou-p", (), "role", (REGION, IRELAND), {})
+    return Settings("Iris", "p-1", "Iris", 1, "SELF", "bucket", "c", "e", REGION, (stage,))
+
+
+def version(image: str = "", **more: Any) -> Version:
+    found = package(1, **more)
+    if image:
+        found["InferenceSpecification"]["Containers"][0]["Image"] = image
+    return read_version(found)
+
+
+def copy_of(number: int, status: str = "Approved") -> dict[str, Any]:
+    arn = f"arn:aws:sagemaker:{IRELAND}:{ACCOUNT}:model-package/Iris/{number}"
+    return package(
+        number, status, ModelPackageArn=arn, ModelPackageDescription=f"Copy of {package(1)['ModelPackageArn']}"
+    )
+
+
+class TheCopies(unittest.TestCase):
+    def copy(self, *there: dict[str, Any], s3: Fake | None = None) -> tuple[dict[str, str], Fake, Fake]:
+        sagemaker, bucket = registry(*there), s3 or Fake(copy=None)
+        sagemaker.operations["create_model_package"] = {"ModelPackageArn": copy_of(7)["ModelPackageArn"]}
+        described = sagemaker.operations["describe_model_package"]
+        new = {"ModelPackageStatus": "Completed"}
+        sagemaker.operations["describe_model_package"] = lambda ModelPackageName: (  # noqa: N803  # the API's name
+            new if ModelPackageName.endswith("/7") else described(ModelPackageName)
+        )
+        clients = {("sagemaker", IRELAND): sagemaker, ("s3", IRELAND): bucket, ("s3", REGION): Fake()}
+        arns = copies(lambda service, region: clients[service, region], settings(), version(), ["222222222222"])
+        return arns, sagemaker, bucket
+
+    def test_a_further_region_gets_artifact_image_and_package_of_its_own(self) -> None:
+        arns, sagemaker, bucket = self.copy()
+        self.assertEqual(arns, {REGION: package(1)["ModelPackageArn"], IRELAND: copy_of(7)["ModelPackageArn"]})
+        copied = bucket.called("copy")[0]
+        target = f"sagemaker-multi-account-models-{ACCOUNT}-{IRELAND}"
+        self.assertEqual((copied["Bucket"], copied["Key"]), (target, "iris/model.tar.gz"))
+        self.assertEqual(copied["CopySource"], {"Bucket": "models", "Key": "iris/model.tar.gz"})
+        made = sagemaker.called("create_model_package")[0]
+        container = made["InferenceSpecification"]["Containers"][0]
+        self.assertEqual(container["ModelDataUrl"], f"s3://{target}/iris/model.tar.gz")
+        self.assertEqual(container["Image"], f"141502667606.dkr.ecr.{IRELAND}.amazonaws.com/sagemaker-xgboost:3.0-5")
+        self.assertEqual(made["ModelApprovalStatus"], "Approved")
+        self.assertEqual(made["CustomerMetadataProperties"], {"source-model-package": package(1)["ModelPackageArn"]})
+        self.assertIn("222222222222", sagemaker.called("put_model_package_group_policy")[0]["ResourcePolicy"])
+
+    def test_a_copy_that_is_there_is_used_again(self) -> None:
+        arns, sagemaker, bucket = self.copy(copy_of(4))
+        self.assertEqual(arns[IRELAND], copy_of(4)["ModelPackageArn"])
+        self.assertEqual(sagemaker.called("create_model_package") + bucket.called("copy"), [])
+
+    def test_a_copy_that_somebody_rejected_is_not_deployed(self) -> None:
+        with self.assertRaisesRegex(UserError, r"Iris/4, the copy of .*Iris/1, is Rejected"):
+            self.copy(copy_of(4, "Rejected"))
+
+    def test_a_bucket_that_is_missing_is_named(self) -> None:
+        with self.assertRaisesRegex(
+            UserError, r"cannot be copied to s3://\S+-eu-west-1 \(NoSuchBucket\).*make accounts"
+        ):
+            self.copy(s3=Fake(copy=error("CopyObject", "NoSuchBucket")))
+
+
+class TheImages(unittest.TestCase):
+    def image(self, image: str, ecr: Fake) -> str:
+        return image_in(lambda *_: ecr, version(image), image, ACCOUNT, IRELAND)
+
+    def test_an_image_of_the_account_is_looked_for_in_the_same_repository(self) -> None:
+        ecr = Fake(describe_images={})
+        self.assertEqual(self.image(OWN, ecr), OWN.replace(REGION, IRELAND))
+        self.assertEqual(
+            ecr.called("describe_images"), [{"repositoryName": "team/iris", "imageIds": [{"imageTag": "1"}]}]
+        )
+        self.image(OWN.replace(":1", "@sha256:" + "0" * 64), ecr)
+        self.assertEqual(ecr.called("describe_images")[1]["imageIds"], [{"imageDigest": "sha256:" + "0" * 64}])
+
+    def test_an_image_that_is_not_replicated_is_named_with_what_to_do(self) -> None:
+        told = "what is pushed to team/iris is replicated to eu-west-1 once images.repository_prefix"
+        for code in ("RepositoryNotFoundException", "ImageNotFoundException"):
+            with self.assertRaisesRegex(UserError, told):
+                self.image(OWN, Fake(describe_images=error("DescribeImages", code)))
+
+    def test_an_image_of_somebody_else_is_not_guessed(self) -> None:
+        with self.assertRaisesRegex(UserError, "what it is called in eu-west-1 is not known"):
+            self.image(OWN.replace(ACCOUNT, "999999999999"), Fake())
+
+
+class TheParameters(unittest.TestCase):
+    def test_there_are_always_three_copies_or_none_in_their_place(self) -> None:
+        stage, arns = settings().stages[0], {REGION: "arn:here", IRELAND: "arn:there"}
+        self.assertEqual(
+            copy_parameters(stage, REGION, arns),
+            {"CopyRegions": f"{IRELAND},none,none", "CopyModelPackageNames": "arn:there,none,none"},
+        )
+
+
+if __name__ == "__main__":
+    unittest.main()

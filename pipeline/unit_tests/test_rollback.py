@@ -1,0 +1,113 @@
+# ruff: noqa: PT009, PT027  # plain unittest: the build image has no pytest
+from __future__ import annotations
+
+import dataclasses
+from datetime import UTC, datetime
+from typing import Any
+
+from pipeline.build import decide
+from pipeline.console import UserError
+from pipeline.rollback import Answer
+from pipeline.unit_tests.fakes import Fake, deployed, package, registry
+from pipeline.unit_tests.test_build import Repository
+
+OTHERS = {"Source": "Succeeded", "Build": "Succeeded"}
+STAGED = {**OTHERS, "DeployResourcesStaging": "Succeeded", "TestStaging": "Succeeded"}
+WHOLE = {**STAGED, "ApproveDeployment": "Succeeded", "DeployResourcesProd": "Succeeded", "TestProd": "Succeeded"}
+WAITING = {**STAGED, "ApproveDeployment": "InProgress"}
+
+
+def pipeline(*runs: tuple[str, str, str, dict[str, str]]) -> Fake:
+    """A CodePipeline client with these executions, the newest first: id, status, version, actions; a day for each."""
+    summaries: list[dict[str, Any]] = []
+    details: list[dict[str, Any]] = []
+    for number, (id, status, version, actions) in enumerate(reversed(runs), 1):
+        summaries.insert(0, {"pipelineExecutionId": id, "status": status})
+        for name, state in actions.items():
+            output = {"outputVariables": {"MODEL_PACKAGE_VERSION": version}} if name == "Build" else {}
+            category = "Approval" if name == "ApproveDeployment" else "Deploy"
+            details.append(
+                {
+                    "pipelineExecutionId": id,
+                    "actionName": name,
+                    "status": state,
+                    "startTime": datetime(2026, 3, number, tzinfo=UTC),
+                    "input": {"actionTypeId": {"category": category}},
+                    "output": output,
+                }
+            )
+    return Fake(
+        list_pipeline_executions=[{"pipelineExecutionSummaries": summaries}],
+        list_action_executions=[{"actionExecutionDetails": details}],
+        stop_pipeline_execution={},
+    )
+
+
+class ARejection(Repository):
+    def after(self, rejected: int, live: dict[str, str], sagemaker: Fake, codepipeline: Fake) -> Answer:
+        settings = self.settings(MODEL_PACKAGE_VERSION=f"rejected-{rejected}")
+        self.assertEqual(settings.rejected, rejected)
+        self.codepipeline = codepipeline
+        clients = {"sagemaker": sagemaker, "codepipeline": codepipeline, "cloudformation": deployed(live)}
+        return decide(dataclasses.replace(settings, execution_id="own"), lambda service, _: clients[service])
+
+    def stopped(self) -> list[tuple[str, bool]]:
+        calls = self.codepipeline.called("stop_pipeline_execution")
+        return [(call["pipelineExecutionId"], call["abandon"]) for call in calls]
+
+    def test_the_version_approved_before_comes_back_without_an_approver_who_let_it_through_before(self) -> None:
+        runs = pipeline(("own", "InProgress", "", {}), ("b", "Succeeded", "2", WHOLE), ("a", "Succeeded", "1", WHOLE))
+        known = registry(package(1, day=1), package(2, "Rejected", day=3))
+        answer = self.after(2, {"staging": "2", "prod": "2"}, known, runs)
+        self.assertEqual((answer.version and answer.version.number, answer.alone), (1, True))
+        self.assertIn("live in staging and prod: back to version 1", answer.reason)
+        self.assertEqual(self.stopped(), [])
+
+    def test_a_version_that_is_approved_after_the_deployment_is_not_what_was_before(self) -> None:
+        runs = pipeline(("own", "InProgress", "", {}), ("b", "Succeeded", "2", WHOLE), ("a", "Succeeded", "1", WHOLE))
+        later = package(3) | {"LastModifiedTime": datetime(2026, 3, 9, tzinfo=UTC)}
+        answer = self.after(2, {"staging": "2", "prod": "2"}, registry(package(1), package(2, "Rejected"), later), runs)
+        self.assertEqual(answer.version and answer.version.number, 1)
+
+    def test_a_version_that_is_not_live_changes_nothing(self) -> None:
+        runs = pipeline(("own", "InProgress", "", {}), ("a", "InProgress", "1", WAITING))
+        answer = self.after(3, {"staging": "1"}, registry(package(1)), runs)
+        self.assertIsNone(answer.version)
+        self.assertEqual(answer.reason, "version 3 was rejected, which is not live")
+        self.assertEqual(self.stopped(), [])
+
+    def test_what_waits_for_an_approver_is_abandoned_and_production_asks_again(self) -> None:
+        runs = pipeline(("own", "InProgress", "", {}), ("b", "InProgress", "2", WAITING), ("a", "Failed", "1", STAGED))
+        known = registry(package(1), package(2, "Rejected"))
+        answer = self.after(2, {"staging": "2"}, known, runs)
+        self.assertEqual(self.stopped(), [("b", True)])
+        self.assertEqual((answer.version and answer.version.number, answer.alone), (1, False))
+
+    def test_a_running_deployment_of_it_ends_its_action_and_counts_as_live(self) -> None:
+        moving = {**OTHERS, "DeployResourcesStaging": "InProgress"}
+        runs = pipeline(
+            ("newer", "InProgress", "", {}),
+            ("own", "InProgress", "", {}),
+            ("b", "InProgress", "2", moving),
+            ("a", "Succeeded", "1", WHOLE),
+        )
+        answer = self.after(2, {"staging": "1", "prod": "1"}, registry(package(1), package(2, "Rejected")), runs)
+        self.assertEqual(self.stopped(), [("b", False)])
+        self.assertEqual((answer.version and answer.version.number, answer.alone), (1, True))
+
+    def test_a_deployment_that_has_not_begun_is_stopped_and_nothing_else_happens(self) -> None:
+        runs = pipeline(("own", "InProgress", "", {}), ("b", "InProgress", "2", OTHERS))
+        answer = self.after(2, {"staging": "1"}, registry(package(1), package(2, "Rejected")), runs)
+        self.assertIsNone(answer.version)
+        self.assertIn("before it was deployed", answer.reason)
+        self.assertEqual(self.stopped(), [("b", False)])
+
+    def test_nothing_to_go_back_to_is_an_error_that_leaves_the_endpoints(self) -> None:
+        runs = pipeline(("own", "InProgress", "", {}), ("a", "Succeeded", "1", WHOLE))
+        with self.assertRaisesRegex(UserError, "no version was approved before it: the endpoints stay"):
+            self.after(1, {"staging": "1", "prod": "1"}, registry(package(1, "Rejected")), runs)
+
+    def test_without_history_the_numbers_say_what_is_older(self) -> None:
+        known = registry(package(1), package(2, "Rejected"), package(3))
+        answer = self.after(2, {"prod": "2"}, known, pipeline(("own", "InProgress", "", {})))
+        self.assertEqual((answer.version and answer.version.number, answer.alone), (1, False))

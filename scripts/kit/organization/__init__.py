@@ -1,0 +1,1 @@
+"""The organization: its accounts, units and delegation."""

@@ -1,0 +1,187 @@
+"""The organization as these credentials see it, and how it is written to.
+
+Sources: Organizations API Reference (each operation: who may call it, and its errors). Plan and apply: organizing.py.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from botocore.exceptions import ClientError
+
+from scripts.kit.connect import Connection, pages
+from scripts.kit.console import UserError, counted
+from scripts.kit.organization import members
+from scripts.kit.patience import code, of, patiently
+from scripts.kit.settings.environment import Environment
+
+STACK_SETS = "member.org.stacksets.cloudformation.amazonaws.com"
+SETTLING = 900.0  # seconds for an organization that is still being finalized
+PASSING = of("ConcurrentModificationException", "FinalizingOrganizationException", "TooManyRequestsException")
+AT_ONCE = "ACCOUNT_CREATION_RATE_LIMIT_EXCEEDED"  # "accounts that can be in progress at a time": somebody else's, too
+NO_ORGANIZATION, DENIED = of("AWSOrganizationsNotInUseException"), of("AccessDeniedException")
+
+
+@dataclass(frozen=True)
+class Asked:
+    """What the command line asks for besides."""
+
+    create_organization: bool = False
+    create_accounts: bool = False
+    invite: bool = False
+
+
+@dataclass(frozen=True)
+class Seen:
+    """The organization as these credentials see it.
+
+    id: empty where there is none; readable: whether they may list anything in it
+    administrators: of stack sets; joined: whether the data science account is in it (or yet to be made)
+    units: environment.yaml's name of a unit to its id, for those that are there; paths: of the stages' units
+    listed: the accounts beneath a unit by its id, and all of them beneath "", once they have been asked for
+    """
+
+    id: str = ""
+    management: str = ""
+    all_features: bool = True
+    readable: bool = False
+    trusted: bool = False
+    administrators: tuple[str, ...] = ()
+    joined: bool = True
+    units: tuple[tuple[str, str], ...] = ()
+    paths: tuple[str, ...] = ()
+    listed: dict[str, list[dict[str, Any]]] = field(default_factory=dict, repr=False, compare=False)
+
+    def unit(self, name: str) -> str:
+        return dict(self.units).get(name, "")
+
+    def members(self, organizations: Any) -> list[dict[str, Any]]:
+        """Every account of the organization, whatever its status."""
+        if "" not in self.listed:
+            self.listed[""] = all_members(organizations)
+        return self.listed[""]
+
+    def beneath(self, organizations: Any, unit: str) -> list[dict[str, Any]]:
+        """Every account beneath a unit (its id, "" for one that is not there), whatever its status."""
+        if unit and unit not in self.listed:
+            self.listed[unit] = members.all_beneath(organizations, unit)
+        return self.listed.get(unit, []) if unit else []
+
+
+# -- look ------------------------------------------------------------------------------------------
+
+
+def look(connection: Connection, settings: Environment) -> Seen:
+    organizations = connection.client("organizations")
+    try:
+        found = organizations.describe_organization()["Organization"]
+    except ClientError as error:
+        if NO_ORGANIZATION(error):
+            return Seen()
+        raise
+    management = str(found["MasterAccountId"])
+    if management != settings.accounts.management:
+        raise UserError(
+            f"accounts.management is {settings.accounts.management}, but account {connection.account} belongs to the "
+            f"organization {found['Id']}, whose management account is {management}"
+        )
+    seen = Seen(str(found["Id"]), management, found["FeatureSet"] == "ALL")
+    try:
+        administrators = stack_set_administrators(organizations)
+    except ClientError as error:
+        if DENIED(error):
+            return seen
+        raise
+    call_as = "SELF" if connection.account == management else "DELEGATED_ADMIN"
+    trusted = False
+    if call_as == "SELF" or connection.account in administrators:
+        access = connection.client("cloudformation").describe_organizations_access(CallAs=call_as)
+        trusted = access["Status"] == "ENABLED"
+    names = {name for unit in every_unit(settings) for name in prefixes(unit)}
+    units = members.find_units(organizations, sorted(names))
+    return replace(
+        seen,
+        readable=True,
+        trusted=trusted,
+        administrators=administrators,
+        joined=settings.accounts.data_science in {"", *administrators}
+        or is_member(organizations, settings.accounts.data_science),
+        units=tuple(units.items()),
+        paths=tuple(
+            members.unit_path(organizations, units[unit], key, str(found["Id"]))
+            for key, unit in zip(("units.staging", "units.production"), stages(settings), strict=True)
+            if unit in units
+        ),
+    )
+
+
+def is_member(organizations: Any, account: str) -> bool:
+    try:
+        return members.state(organizations.describe_account(AccountId=account)["Account"]) == "ACTIVE"
+    except ClientError as error:
+        if code(error) == "AccountNotFoundException":
+            return False
+        raise
+
+
+def stack_set_administrators(organizations: Any) -> tuple[str, ...]:
+    found = pages(
+        organizations, "list_delegated_administrators", "DelegatedAdministrators", ServicePrincipal=STACK_SETS
+    )
+    return tuple(str(one["Id"]) for one in found)
+
+
+def stages(settings: Environment) -> tuple[str, str]:
+    return settings.units.staging, settings.units.production
+
+
+def every_unit(settings: Environment) -> tuple[str, ...]:
+    """The stages' units, and the one for the data science account where there is one."""
+    own = settings.units.data_science
+    return (*stages(settings), *([own] if own else []))
+
+
+def prefixes(unit: str) -> list[str]:
+    """A unit's path and those above it, the upper first: a, a/b; an id stands alone."""
+    parts = unit.split("/")
+    return ["/".join(parts[:depth]) for depth in range(1, len(parts) + 1)]
+
+
+def all_members(organizations: Any) -> list[dict[str, Any]]:
+    return list(counted("accounts of the organization read", pages(organizations, "list_accounts", "Accounts")))
+
+
+def with_data_science(connection: Connection, settings: Environment) -> Environment:
+    """The settings with the data science account's id: a new account's by its e-mail address, once it is made."""
+    if settings.accounts.data_science:
+        return settings
+    new = next(account for account in settings.new_accounts if account.stage == "data_science")
+    try:
+        found = all_members(connection.client("organizations"))
+    except ClientError as error:
+        if NO_ORGANIZATION(error) or DENIED(error):
+            return settings
+        raise
+    id = next((str(member["Id"]) for member in found if member["Email"] == new.email), "")
+    return replace(settings, accounts=replace(settings.accounts, data_science=id))
+
+
+def reason(error: ClientError) -> str:
+    """Which constraint is violated (API Reference, ConstraintViolationException and the same of Handshake)."""
+    return str(error.response.get("Reason", ""))
+
+
+def passes(error: ClientError) -> bool:
+    """Whether the organization will take the request after a while."""
+    return PASSING(error) or reason(error) == AT_ONCE
+
+
+def write(operation: Any, done: str = "", **parameters: Any) -> Any:
+    """One request, asked again while the organization is being finalized or changed; an error `done` says: it is so."""
+    try:
+        return patiently("the organization", lambda: operation(**parameters), passes, SETTLING)
+    except ClientError as error:
+        if done and code(error) in done.split():
+            return None
+        raise

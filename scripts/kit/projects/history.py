@@ -1,0 +1,109 @@
+"""What a project's pipeline deployed when: CodePipeline's own history.
+
+CodePipeline User Guide, "View executions": the history goes back 12 months. The version of an execution
+is the variable MODEL_PACKAGE_VERSION that its Build step exported; an execution of the type ROLLBACK has
+no Build step and takes the variables and artifacts of its target ("Configuring stage rollback").
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from scripts.kit.connect import pages
+from scripts.kit.projects.project import DEPLOY_STAGE
+
+NOTHING = {"", "none"}
+ENDED = {"Succeeded", "Failed", "Stopped", "Superseded", "Cancelled"}
+
+
+@dataclass(frozen=True)
+class Execution:
+    """One execution; actions: the last status of each action; target: of a rollback, whose version it deploys.
+
+    artifact: bucket and key of what its Build step handed on
+    """
+
+    id: str
+    status: str
+    started: Any = None
+    version: str = ""
+    target: str = ""
+    actions: Mapping[str, str] = field(default_factory=dict)
+    artifact: tuple[str, str] = ("", "")
+
+    def deployed(self, stage: str) -> bool:
+        """The stage's stack went over to this version, whatever its tests said."""
+        return self.actions.get(deploy_action(stage)) == "Succeeded"
+
+    def succeeded(self, stage: str) -> bool:
+        """The stage went over to this version, and its tests passed."""
+        return self.deployed(stage) and self.actions.get(test_action(stage)) == "Succeeded"
+
+
+def deploy_action(stage: str) -> str:
+    return DEPLOY_STAGE[stage].replace("Deploy", "DeployResources")
+
+
+def test_action(stage: str) -> str:
+    return DEPLOY_STAGE[stage].replace("Deploy", "Test")
+
+
+def read(codepipeline: Any, pipeline: str) -> list[Execution]:
+    """Every execution that CodePipeline remembers, the newest first."""
+    details: dict[str, list[dict[str, Any]]] = {}
+    for action in pages(codepipeline, "list_action_executions", "actionExecutionDetails", pipelineName=pipeline):
+        details.setdefault(action["pipelineExecutionId"], []).append(action)
+    found = [
+        execution(summary, details.get(summary["pipelineExecutionId"], []))
+        for summary in pages(
+            codepipeline, "list_pipeline_executions", "pipelineExecutionSummaries", pipelineName=pipeline
+        )
+    ]
+    by_id = {one.id: one for one in found}
+    return [with_target(one, by_id) for one in found]
+
+
+def execution(summary: Mapping[str, Any], actions: list[dict[str, Any]]) -> Execution:
+    """An execution from ListPipelineExecutions and its actions from ListActionExecutions."""
+    made = Execution(
+        summary["pipelineExecutionId"],
+        summary["status"],
+        summary.get("startTime"),
+        target=summary.get("rollbackMetadata", {}).get("rollbackTargetPipelineExecutionId", ""),
+    )
+    return with_actions(made, actions)
+
+
+def with_actions(made: Execution, actions: list[dict[str, Any]]) -> Execution:
+    version, artifact = made.version, made.artifact
+    last: dict[str, str] = {}
+    for action in sorted(actions, key=lambda action: action["startTime"]):
+        last[action["actionName"]] = action["status"]
+        output = action.get("output", {})
+        if action["actionName"] == "Build":
+            version = output.get("outputVariables", {}).get("MODEL_PACKAGE_VERSION", "")
+            for one in output.get("outputArtifacts", []):
+                artifact = (one["s3location"]["bucket"], one["s3location"]["key"])
+    return replace(made, version="" if version in NOTHING else version, artifact=artifact, actions=last)
+
+
+def with_target(one: Execution, by_id: Mapping[str, Execution]) -> Execution:
+    target = by_id.get(one.target)
+    return replace(one, version=target.version, artifact=target.artifact) if target else one
+
+
+def version_of(codepipeline: Any, pipeline: str, execution_id: str) -> str:
+    """The version that one execution deploys; "" for none, or before its Build step has found it."""
+    seen = codepipeline.get_pipeline_execution(pipelineName=pipeline, pipelineExecutionId=execution_id)
+    told = seen["pipelineExecution"]
+    builder = told.get("rollbackMetadata", {}).get("rollbackTargetPipelineExecutionId") or execution_id
+    actions = pages(
+        codepipeline,
+        "list_action_executions",
+        "actionExecutionDetails",
+        pipelineName=pipeline,
+        filter={"pipelineExecutionId": builder},
+    )
+    return with_actions(Execution(builder, ""), list(actions)).version

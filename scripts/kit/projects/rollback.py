@@ -1,0 +1,325 @@
+"""Roll a stage back to a version that was live in it before: look, plan, apply, follow, verify.
+
+CodePipeline User Guide, "Configuring stage rollback": a stage is rolled back to an execution that succeeded
+in it, of the present structure of the pipeline and not itself a rollback; its variables and artifacts are
+used again, so its list of accounts too. Where that is impossible, or would leave accounts out that have
+joined since, the pipeline is started with the version instead.
+"""
+
+from __future__ import annotations
+
+import io
+import json
+import zipfile
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from botocore.exceptions import ClientError
+
+from scripts.kit.connect import Connection, pages
+from scripts.kit.console import FEW, UserError, say, some
+from scripts.kit.patience import until
+from scripts.kit.plan import Step
+from scripts.kit.projects import history, status
+from scripts.kit.projects.history import Execution
+from scripts.kit.projects.project import DEPLOY_STAGE, Project, version_number
+from scripts.kit.projects.status import BUSY
+from scripts.kit.stacks.stack import describe_stack, parameters
+
+PATIENCE = 6 * 3600.0  # seconds: a canary bakes for up to an hour in each of its steps
+VARIABLE = "ModelPackageVersion"
+REFUSED = {"PipelineExecutionOutdatedException", "UnableToRollbackStageException"}
+
+Places = tuple[tuple[str, ...], tuple[str, ...]]  # accounts and regions, each sorted
+
+
+@dataclass(frozen=True)
+class Found:
+    """What there is. live: the version that the stage serves, "" for none; approved: the group's approved ones;
+    eligible: the executions that CodePipeline would roll the stage back to; busy: the execution in the stage."""
+
+    live: str
+    approved: frozenset[str]
+    executions: Sequence[Execution]  # the newest first
+    eligible: frozenset[str]
+    busy: str = ""
+
+
+@dataclass(frozen=True)
+class Rollback:
+    """What will be done: step, the version, and the execution to roll back to ("" to start the pipeline instead)."""
+
+    step: Step
+    version: str
+    execution: str = ""
+    follow: str = ""  # an execution that does it already
+    notes: tuple[str, ...] = ()
+
+
+# -- look --------------------------------------------------------------------------------------
+
+
+def look(connection: Connection, project: Project, stage: str) -> Found:
+    codepipeline = connection.client("codepipeline")
+    stack = describe_stack(connection.client("cloudformation"), project.stack(stage))
+    try:
+        executions = history.read(codepipeline, project.pipeline)
+        eligible = pages(
+            codepipeline,
+            "list_pipeline_executions",
+            "pipelineExecutionSummaries",
+            pipelineName=project.pipeline,
+            filter={"succeededInStage": {"stageName": DEPLOY_STAGE[stage]}},
+        )
+        ids = frozenset(e["pipelineExecutionId"] for e in eligible if e.get("executionType", "STANDARD") == "STANDARD")
+        state = stage_state(codepipeline, project, stage)
+    except ClientError as error:
+        if error.response["Error"]["Code"] == status.MISSING_PIPELINE:
+            raise UserError(f"the project {project.name} has no pipeline {project.pipeline} any more") from error
+        raise
+    latest = state.get("latestExecution", {})
+    busy = latest.get("pipelineExecutionId", "") if latest.get("status") in BUSY else ""
+    live = version_number(parameters(stack or {}).get("ModelPackageName", ""))
+    return Found(live, approved(connection.client("sagemaker"), project.name), executions, ids, busy)
+
+
+def stage_state(codepipeline: Any, project: Project, stage: str) -> dict[str, Any]:
+    states: list[dict[str, Any]] = codepipeline.get_pipeline_state(name=project.pipeline)["stageStates"]
+    found = [state for state in states if state["stageName"] == DEPLOY_STAGE[stage]]
+    if not found:
+        raise UserError(f"the pipeline {project.pipeline} has no stage {DEPLOY_STAGE[stage]}")
+    return found[0]
+
+
+def approved(sagemaker: Any, group: str) -> frozenset[str]:
+    """The numbers of the group's versions that are approved."""
+    summaries = pages(
+        sagemaker,
+        "list_model_packages",
+        "ModelPackageSummaryList",
+        ModelPackageGroupName=group,
+        ModelApprovalStatus="Approved",
+    )
+    return frozenset(str(summary["ModelPackageVersion"]) for summary in summaries)
+
+
+def recorded(s3: Any, execution: Execution, stage: str, owner: str) -> Places | None:
+    """The accounts and regions of the stage in the manifest that an execution's Build step wrote.
+
+    None where the artifact is gone: then CodePipeline cannot roll back to it either.
+    """
+    bucket, key = execution.artifact
+    try:
+        body = s3.get_object(Bucket=bucket, Key=key, ExpectedBucketOwner=owner)["Body"].read()
+    except ClientError as error:
+        if error.response["Error"]["Code"] in {"NoSuchKey", "NoSuchBucket", "404"}:
+            return None
+        raise
+    with zipfile.ZipFile(io.BytesIO(body)) as archive:
+        part = json.loads(archive.read("deployment.json"))["stages"][stage]
+    return tuple(sorted(account["id"] for account in part["accounts"])), tuple(sorted(part["regions"]))
+
+
+# -- plan --------------------------------------------------------------------------------------
+
+
+def choose(found: Found, stage: str, asked: str) -> str:
+    """The version to go back to; "" where the stage has gone back already and nobody named one."""
+    if asked:
+        if asked not in found.approved:
+            known = ", ".join(sorted(found.approved, key=int)) or "none"
+            raise UserError(
+                f"version {asked} is not approved, and only approved versions are deployed. Approved: {known}. "
+                "Approve it in the model group to deploy it"
+            )
+        return asked
+    if not found.live:
+        raise UserError(f"{stage} was never deployed: there is nothing to go back to")
+    served = [e.version for e in reversed(found.executions) if e.deployed(stage) and e.version]
+    changes = [v for number, v in enumerate(served) if number == 0 or served[number - 1] != v]
+    if changes and changes[-1] == found.live and found.live in changes[:-1]:
+        return ""
+    before = [e.version for e in found.executions if e.succeeded(stage) and e.version not in {"", found.live}]
+    usable = [version for version in before if version in found.approved]
+    if usable:
+        return usable[0]
+    refused = f"Live before, and no longer approved: {', '.join(dict.fromkeys(before))}. " if before else ""
+    raise UserError(
+        f"CodePipeline remembers no approved version that was live in {stage} before version {found.live}. {refused}"
+        "Name one: VERSION=n"
+    )
+
+
+def make_plan(
+    found: Found,
+    project: Project,
+    stage: str,
+    asked: str,
+    now: Callable[[], Places],
+    then: Callable[[Execution], Places | None],
+) -> Rollback:
+    """now: the accounts and regions of the stage as they are; then: those of an execution (see recorded)."""
+    name = f"{project.name} {stage}"
+    going = next((e for e in found.executions if e.id == found.busy), None)
+    if going and not asked and returns(found, stage, going):  # the stack names its version already
+        told = f"execution {going.id} is going back to version {going.version} already"
+        return Rollback(Step("keep", "stage", name, told), going.version, follow=going.id)
+    version = choose(found, stage, asked)
+    if not version:
+        told = f"serves version {found.live}, which it had gone back to already; name a version to go on: VERSION=n"
+        return Rollback(Step("keep", "stage", name, told), found.live)
+    if going and going.version == version:
+        told = f"execution {going.id} is deploying version {version} already"
+        return Rollback(Step("keep", "stage", name, told), version, follow=going.id)
+    open_ones = (e for e in found.executions if e.status not in history.ENDED and not e.deployed(stage))
+    started = next((e for e in open_ones if e.version == version), None)
+    if started and started.id != found.busy and found.live != version:
+        told = f"execution {started.id} is on its way with version {version}"
+        return Rollback(Step("keep", "stage", name, told), version, follow=started.id)
+    if found.live == version:
+        return Rollback(Step("keep", "stage", name, f"serves version {version} already"), version)
+    if going:
+        raise UserError(
+            f"{stage} is being deployed right now (execution {going.id}). Wait for its end (`make status`) or stop it: "
+            f"aws codepipeline stop-pipeline-execution --pipeline-name {project.pipeline} "
+            f"--pipeline-execution-id {going.id}"
+        )
+    return roll_back_or_start(found, project, stage, version, now, then)
+
+
+def returns(found: Found, stage: str, going: Execution) -> bool:
+    """Whether an execution in the stage brings a version back that was live before."""
+    before = {e.version for e in found.executions if e.id != going.id and e.deployed(stage)}
+    return bool(going.target) or (going.version in before and going.version != found.live)
+
+
+def roll_back_or_start(
+    found: Found,
+    project: Project,
+    stage: str,
+    version: str,
+    now: Callable[[], Places],
+    then: Callable[[Execution], Places | None],
+) -> Rollback:
+    name, change = f"{project.name} {stage}", f"version {found.live or 'none'} → {version}"
+    fitting = [e for e in found.executions if e.version == version and e.succeeded(stage) and not e.target]
+    target = next((e for e in fitting if e.id in found.eligible), None)
+    why = ""
+    if target is None:
+        why = (
+            "the pipeline's structure has changed since it was deployed"
+            if fitting
+            else f"CodePipeline remembers no deployment of it to {stage} (it keeps 12 months)"
+        )
+    else:
+        was, places = then(target), now()
+        if was is None:
+            why = f"the artifacts of execution {target.id} are gone"
+        elif was != places:
+            why = f"the places differ from those of execution {target.id}: {difference(was, places)}"
+        else:
+            accounts, regions = places
+            told = f"{change}, {len(accounts)} account(s) in {', '.join(regions)}, as in execution {target.id}"
+            return Rollback(Step("change", "stage", name, told), version, target.id, notes=waiting(found))
+    note = "staging is deployed and tested first, then production waits for an approver"
+    told = f"{change}, by a new execution of the pipeline, because {why}"
+    return Rollback(Step("change", "stage", name, told), version, notes=(note, *waiting(found)))
+
+
+def waiting(found: Found) -> tuple[str, ...]:
+    """What else is under way, and would deploy another version afterwards."""
+    return tuple(
+        f"execution {e.id} (version {e.version or 'not known yet'}) is still under way and may deploy after this"
+        for e in found.executions
+        if e.status not in history.ENDED
+    )
+
+
+def difference(was: Places, now: Places) -> str:
+    """What joined and what left, in a few words."""
+    parts = []
+    for before, after in zip(was, now, strict=True):
+        for word, those in (("joined", set(after) - set(before)), ("left", set(before) - set(after))):
+            parts += [f"{some(sorted(those))} {word}"] if those else []
+    return "; ".join(parts)
+
+
+# -- apply, follow, verify ---------------------------------------------------------------------
+
+
+def apply(codepipeline: Any, project: Project, stage: str, todo: Rollback) -> str:
+    """Begin; the execution that does it ("" where there is nothing to do)."""
+    if not todo.step.writes:
+        return todo.follow
+    if todo.execution:
+        try:
+            begun = codepipeline.rollback_stage(
+                pipelineName=project.pipeline, stageName=DEPLOY_STAGE[stage], targetPipelineExecutionId=todo.execution
+            )
+            return str(begun["pipelineExecutionId"])
+        except ClientError as error:
+            if error.response["Error"]["Code"] in REFUSED:
+                raise UserError(
+                    f"CodePipeline refuses to roll {stage} back: {error.response['Error'].get('Message', '')}. "
+                    "The pipeline has changed meanwhile: run the same command again"
+                ) from error
+            raise
+    variables = [{"name": VARIABLE, "value": todo.version}]
+    return str(codepipeline.start_pipeline_execution(name=project.pipeline, variables=variables)["pipelineExecutionId"])
+
+
+def follow(codepipeline: Any, project: Project, execution: str) -> str:
+    """Tell of each action until the execution has ended: its status, or "waits" where it waits for an approver."""
+    seen: dict[str, str] = {}
+
+    def ended() -> str | None:
+        state = codepipeline.get_pipeline_state(name=project.pipeline)["stageStates"]
+        shown = codepipeline.get_pipeline_execution(pipelineName=project.pipeline, pipelineExecutionId=execution)
+        result = str(shown["pipelineExecution"]["status"])
+        for one in state:
+            latest = one.get("latestExecution", {})
+            if latest.get("pipelineExecutionId") != execution:
+                continue
+            tell(one, seen)
+            waits = any(a.get("latestExecution", {}).get("token") for a in one["actionStates"])
+            if waits and latest.get("status") == "InProgress":
+                return "waits"
+        return result if result in history.ENDED else None
+
+    def late() -> UserError:
+        return UserError(
+            f"execution {execution} has not ended after {PATIENCE / 3600:.0f} hours. Run this command again: "
+            "it goes on from here"
+        )
+
+    return until(f"execution {execution}", ended, PATIENCE, late=late)
+
+
+def tell(state: Mapping[str, Any], seen: dict[str, str]) -> None:
+    """Say what has changed in a stage's actions since the last look."""
+    for action in state["actionStates"]:
+        latest = action.get("latestExecution", {})
+        current, name = latest.get("status", ""), action["actionName"]
+        if not seen.get(name) and current in history.ENDED:
+            continue  # of an execution before this one, or too short to be told
+        if current and seen.get(name) != current:
+            seen[name] = current
+            error = latest.get("errorDetails", {}).get("message", "") if current == "Failed" else ""
+            say(f"  … {name}: {current}{f': {error}' if error else ''}")
+
+
+def verify(connection: Connection, project: Project, stage: str, version: str) -> list[str]:
+    """What is not as it should be after a rollback: the stage's version, its instances, its tests."""
+    found = status.stage(connection, project, stage)
+    wrong = []
+    if found.version != version:
+        wrong.append(f"{stage} serves version {found.version or 'none'} instead of {version}. {found.why}".strip())
+    late = [place for place in found.places if place.endpoint != status.IN_SERVICE]
+    wrong += [f"{p.account} {p.region}: {p.endpoint} {p.why}".strip() for p in late[:FEW]]
+    if len(late) > FEW:
+        wrong.append(f"and {len(late) - FEW:,} more accounts and regions: `make status` has them")
+    latest = status.pipeline_stage(stage_state(connection.client("codepipeline"), project, stage), version)
+    if latest.status not in {"Succeeded", "InProgress"}:
+        wrong.append(f"the stage {latest.name} of the pipeline is {latest.status}. {latest.why}".strip())
+    return wrong

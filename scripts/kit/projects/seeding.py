@@ -1,0 +1,140 @@
+"""Seeds the repositories of a project that has a connection to a git provider: with git, as the person who types.
+
+CloudFormation seeds repositories in CodeCommit by itself; no AWS API writes to a provider's (docs/decisions/0010).
+"""
+
+from __future__ import annotations
+
+import io
+import os
+import subprocess
+import tempfile
+import zipfile
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from botocore.exceptions import ClientError
+
+from scripts.kit.bundle import pack
+from scripts.kit.connect import Connection
+from scripts.kit.console import UserError
+from scripts.kit.plan import Step
+from scripts.kit.publish import versions
+from scripts.kit.publish.catalog import bundle_bucket
+from scripts.kit.publish.versions import Provisioned
+from scripts.kit.settings.environment import Environment
+
+BRANCH = "main"
+HOSTS = {"GitHub": "https://github.com", "GitLab": "https://gitlab.com", "Bitbucket": "https://bitbucket.org"}
+KINDS = {"model-deploy.zip": "Deploy", "model-build.zip": "Training"}  # in the names of the product's parameters
+SUFFIXES = {"model-deploy.zip": "-modeldeploy", "model-build.zip": "-modelbuild"}  # as template 30 names them
+AUTHOR = ("-c", "user.name=multi-account-deployment", "-c", "user.email=multi-account-deployment@invalid")
+
+
+def git(*arguments: str, folder: Path | None = None) -> str:
+    """What git prints. It never asks for a password: it uses what the person has set up."""
+    where = ("-C", str(folder)) if folder else ()
+    environment = {**os.environ, "GIT_TERMINAL_PROMPT": "0"}
+    try:
+        done = subprocess.run(
+            ["git", *where, *arguments], capture_output=True, text=True, check=True, env=environment, timeout=300
+        )
+    except FileNotFoundError as error:
+        raise UserError("git is not installed") from error
+    except subprocess.TimeoutExpired as error:
+        raise UserError(f"git {arguments[0]} did not answer within five minutes") from error
+    except subprocess.CalledProcessError as error:
+        raise UserError(f"git {arguments[0]}: {error.stderr.strip()}") from error
+    return done.stdout
+
+
+@dataclass(frozen=True)
+class Seeding:
+    """What a project's repositories begin with. names: of each seed zip's repository, with its owner.
+
+    version: of the seed code, which is the published one that the project is, or will be, made from
+    """
+
+    connection_arn: str
+    names: Mapping[str, str]
+    version: str
+    seeds: Mapping[str, bytes]
+
+
+def of_project(connection: Connection, project: Provisioned, given: Mapping[str, str]) -> Seeding:
+    """As the project's parameters have it. given: names from the command line, which can only agree."""
+    name, values = project.project.name, project.parameters
+    if not (arn := values.get("SourceConnectionArn", "")):
+        raise UserError(f"the repositories of {name} are in CodeCommit: the project's own stack seeded them")
+    own = {seed: values.get(f"{kind}RepositoryName") or name + SUFFIXES[seed] for seed, kind in KINDS.items()}
+    for seed, other in given.items():
+        if other != own[seed]:
+            raise UserError(f"the repository of the project {name} is {own[seed]}, not {other}: leave the name out")
+    names = {seed: f"{values['SourceRepositoryOwner']}/{repository}" for seed, repository in own.items()}
+    s3, bucket = connection.client("s3"), bundle_bucket(connection.account, connection.region)
+    seeds = {}
+    for parameter, seed in pack.SEED_KEYS.items():
+        place = {"Bucket": values.get("SeedCodeBucket") or bucket, "Key": values[parameter]}
+        seeds[seed] = s3.get_object(**place)["Body"].read()
+    return Seeding(arn, names, project.version, seeds)
+
+
+def of_new_project(connection: Connection, settings: Environment, name: str, given: Mapping[str, str]) -> Seeding:
+    """As the environment file has it, for a project that is yet to be made from the newest version."""
+    if settings.source.provider != "connection":
+        raise UserError("source.provider is codecommit: the project's own stack seeds its repositories")
+    owner = settings.source.repository_owner
+    names = {seed: f"{owner}/{given.get(seed, name + suffix)}" for seed, suffix in SUFFIXES.items()}
+    version = versions.newest(versions.installed_versions(connection, settings))
+    bundle = versions.content(connection, version.digest, version.name, pack.SEEDS)
+    return Seeding(settings.source.connection_arn, names, version.name, {seed: bundle.files[seed] for seed in names})
+
+
+def host(connection: Connection, arn: str, remote: str) -> str:
+    """The address in front of owner/name; UserError while the connection waits for a person."""
+    try:
+        found = connection.client("codeconnections").get_connection(ConnectionArn=arn)["Connection"]
+    except ClientError as error:
+        raise UserError(
+            f"the connection {arn} (source.connection_arn): {error.response['Error']['Message']}. "
+            "The console shows those that there are: Developer Tools, Settings, Connections"
+        ) from error
+    if found["ConnectionStatus"] != "AVAILABLE":
+        raise UserError(
+            f"the connection {found['ConnectionName']} is {found['ConnectionStatus']}. Complete it in the console: "
+            "Developer Tools, Settings, Connections, Update pending connection"
+        )
+    if not remote and found["ProviderType"] not in HOSTS:
+        raise UserError(f"{found['ProviderType']} is an installed provider: say its address with --remote URL")
+    return remote or HOSTS[found["ProviderType"]]
+
+
+def make_plan(base: str, names: Mapping[str, str]) -> list[Step]:
+    """names: the repository of each seed zip. One that has the branch already is somebody's: it is left alone."""
+    steps = []
+    for seed, name in names.items():
+        url = f"{base.rstrip('/')}/{name}.git"
+        if git("ls-remote", "--heads", url, BRANCH).strip():
+            steps.append(Step("keep", "repository", name, f"has a branch {BRANCH}"))
+        else:
+            steps.append(Step("create", "repository", name, f"{seed} on {BRANCH}", {"url": url, "seed": seed}))
+    return steps
+
+
+def apply(steps: list[Step], seeds: Mapping[str, bytes], message: str, told: Callable[[Step], None]) -> None:
+    for step in steps:
+        if step.writes:
+            push(str(step.request["url"]), seeds[str(step.request["seed"])], message)
+            told(step)
+
+
+def push(url: str, seed: bytes, message: str) -> None:
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        git("init", "--quiet", f"--initial-branch={BRANCH}", folder=folder)
+        with zipfile.ZipFile(io.BytesIO(seed)) as archive:
+            archive.extractall(folder)
+        git("add", "--all", folder=folder)
+        git(*AUTHOR, "commit", "--quiet", "--message", message, folder=folder)
+        git("push", "--quiet", url, f"HEAD:refs/heads/{BRANCH}", folder=folder)

@@ -1,0 +1,1 @@
+"""Publishing the bundle: Service Catalog, S3, the console page, the versions."""

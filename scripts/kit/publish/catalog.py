@@ -1,0 +1,242 @@
+"""What publishing wants in Service Catalog and in the bundle's bucket, and what is there already.
+
+Everything is found by name before anything is made, so that a run that was interrupted is taken up where
+it stopped: an idempotency token would not do that, because every run has a new one.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from botocore.exceptions import ClientError
+
+from scripts.kit.bundle import pack
+from scripts.kit.connect import Connection, pages
+from scripts.kit.console import UserError
+from scripts.kit.publish import sharing
+from scripts.kit.settings.environment import Environment
+
+STUDIO_TAG = (
+    "sagemaker:studio-visibility",
+    "true",
+)  # lowercase: SageMaker Developer Guide, "Create Custom Project Templates"
+LAUNCH_ROLE = "service-role/AmazonSageMakerServiceCatalogProductsLaunchRole"
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """What publishing brings about; objects: content by key."""
+
+    account: str
+    region: str
+    bucket: str
+    objects: Mapping[str, bytes]
+    portfolio: str
+    product: str
+    owner: str
+    version: str
+    template_url: str
+    launch_role: str
+    principals: tuple[str, ...]
+    shares: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Version:
+    """A provisioning artifact of the product."""
+
+    id: str
+    name: str
+    active: bool
+    guidance: str
+    status: str = ""  # asked for only where it matters
+
+
+@dataclass(frozen=True)
+class Found:
+    """What there is already. objects: size and tags by key; versions: newest last."""
+
+    objects: Mapping[str, tuple[int, Mapping[str, str]]] = field(default_factory=dict)
+    portfolio: Mapping[str, Any] = field(default_factory=dict)
+    product: Mapping[str, Any] = field(default_factory=dict)
+    product_tags: Mapping[str, str] = field(default_factory=dict)
+    versions: tuple[Version, ...] = ()
+    associated: bool = False
+    constraint: str = ""
+    constraint_role: str = ""
+    principals: tuple[str, ...] = ()
+    shares: tuple[sharing.Share, ...] = ()
+    organization: str = ""  # its id, asked for only where the portfolio is shared with it
+
+
+def bundle_bucket(account: str, region: str) -> str:
+    """The bucket that templates/10-data-science-account.yaml makes."""
+    return f"sagemaker-multi-account-bundle-{account}-{region}"
+
+
+def wanted(environment: Environment, bundle: pack.Bundle, account: str, region: str, partition: str) -> Wanted:
+    bucket = bundle_bucket(account, region)
+    domain = "amazonaws.com.cn" if partition == "aws-cn" else "amazonaws.com"
+    files = {**bundle.files, pack.MANIFEST: pack.manifest(bundle)}
+    return Wanted(
+        account=account,
+        region=region,
+        bucket=bucket,
+        objects={bundle.key(name): content for name, content in files.items()},
+        portfolio=environment.catalog.portfolio,
+        product=environment.catalog.product,
+        owner=environment.catalog.owner,
+        version=bundle.name,
+        template_url=f"https://{bucket}.s3.{region}.{domain}/{bundle.key(pack.PRODUCT)}",
+        launch_role=f"arn:{partition}:iam::{account}:role/{LAUNCH_ROLE}",
+        principals=environment.portfolio_principals,
+        shares=environment.catalog.share_with,
+    )
+
+
+# -- what there is -----------------------------------------------------------------------------
+
+
+def look(connection: Connection, want: Wanted, catalog: bool = True) -> Found:
+    """What there is already; UserError where something that publishing rests on is not there.
+
+    catalog: False for the objects alone
+    """
+    objects = look_at_bucket(connection, want)
+    if catalog:
+        return look_at_catalog(connection, want, objects)
+    return Found(objects=objects)
+
+
+def look_at_catalog(
+    connection: Connection, want: Wanted, objects: Mapping[str, tuple[int, Mapping[str, str]]]
+) -> Found:
+    check_launch_role(connection, want)
+    catalog = connection.client("servicecatalog")
+    portfolio = one(
+        [p for p in pages(catalog, "list_portfolios", "PortfolioDetails") if p["DisplayName"] == want.portfolio],
+        f"portfolios are named {want.portfolio!r}. Rename all but one, or choose another name (catalog.portfolio)",
+    )
+    views = [v["ProductViewSummary"] for v in pages(catalog, "search_products_as_admin", "ProductViewDetails")]
+    product = one(
+        [view for view in views if view["Name"] == want.product],
+        f"products are named {want.product!r}. Rename all but one, or choose another name (catalog.product)",
+    )
+    found = look_closer(catalog, want, Found(objects=objects, portfolio=portfolio, product=product))
+    if not want.shares:
+        return found
+    shares = sharing.look(catalog, portfolio["Id"]) if portfolio else ()
+    organization = sharing.organization_id(connection) if sharing.ORGANIZATION in want.shares else ""
+    return replace(found, shares=shares, organization=organization)
+
+
+def look_at_bucket(connection: Connection, want: Wanted) -> dict[str, tuple[int, Mapping[str, str]]]:
+    """The bundle's objects that are in the bucket already; UserError where the bucket is not there."""
+    check_bucket(connection, want)
+    return look_at_objects(connection, want)
+
+
+def one(items: list[dict[str, Any]], several: str) -> dict[str, Any]:
+    """The only item, or {} for none; UserError for several."""
+    if len(items) > 1:
+        raise UserError(f"{len(items)} {several}")
+    return items[0] if items else {}
+
+
+def look_closer(catalog: Any, want: Wanted, found: Found) -> Found:
+    """With what hangs on the portfolio and the product."""
+    tags: dict[str, str] = {}
+    versions: tuple[Version, ...] = ()
+    portfolio, product = found.portfolio.get("Id", ""), found.product.get("ProductId", "")
+    if product:
+        described = catalog.describe_product_as_admin(Id=product)
+        tags = {tag["Key"]: tag["Value"] for tag in described.get("Tags", [])}
+        versions = look_at_versions(catalog, product, want.version)
+    associated, constraint, role = False, "", ""
+    principals: tuple[str, ...] = ()
+    if portfolio:
+        listed = pages(catalog, "list_principals_for_portfolio", "Principals", PortfolioId=portfolio)
+        principals = tuple(item["PrincipalARN"] for item in listed)
+    if portfolio and product:
+        listed = pages(catalog, "list_portfolios_for_product", "PortfolioDetails", ProductId=product)
+        associated = portfolio in {item["Id"] for item in listed}
+        constraint, role = look_at_constraint(catalog, portfolio, product)
+    return replace(
+        found,
+        product_tags=tags,
+        versions=versions,
+        associated=associated,
+        constraint=constraint,
+        constraint_role=role,
+        principals=principals,
+    )
+
+
+def look_at_versions(catalog: Any, product: str, current: str) -> tuple[Version, ...]:
+    """Every version, with its status where it has the name that is being published."""
+    versions = []
+    for item in catalog.list_provisioning_artifacts(ProductId=product)["ProvisioningArtifactDetails"]:
+        status = ""
+        if item["Name"] == current:
+            asked = catalog.describe_provisioning_artifact(ProductId=product, ProvisioningArtifactId=item["Id"])
+            status = asked["Status"]
+        active, guidance = item.get("Active", True), item.get("Guidance", "DEFAULT")
+        versions.append(Version(item["Id"], item["Name"], active, guidance, status))
+    return tuple(versions)
+
+
+def look_at_constraint(catalog: Any, portfolio: str, product: str) -> tuple[str, str]:
+    """Id and role of the launch constraint; empty when there is none."""
+    listed = pages(
+        catalog, "list_constraints_for_portfolio", "ConstraintDetails", PortfolioId=portfolio, ProductId=product
+    )
+    for item in listed:
+        if item["Type"] == "LAUNCH":
+            parameters = json.loads(catalog.describe_constraint(Id=item["ConstraintId"])["ConstraintParameters"])
+            return item["ConstraintId"], parameters.get("RoleArn") or parameters.get("LocalRoleName", "")
+    return "", ""
+
+
+def check_bucket(connection: Connection, want: Wanted) -> None:
+    """The bundle bucket must exist and be ours: a name can be taken by anybody."""
+    try:
+        connection.client("s3").head_bucket(Bucket=want.bucket, ExpectedBucketOwner=want.account)
+    except ClientError as error:
+        status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode")
+        if status == 404:
+            raise UserError(
+                f"the bucket {want.bucket} does not exist in account {want.account}. Run `make accounts` first"
+            ) from error
+        if status == 403:
+            raise UserError(
+                f"the bucket {want.bucket} is not account {want.account}'s, or these credentials may not read it. "
+                "Nothing was uploaded. If somebody else has taken the name, tell AWS Support"
+            ) from error
+        raise
+
+
+def check_launch_role(connection: Connection, want: Wanted) -> None:
+    try:
+        connection.client("iam").get_role(RoleName=want.launch_role.rsplit("/", 1)[1])
+    except ClientError as error:
+        if error.response["Error"]["Code"] == "NoSuchEntity":
+            raise UserError(
+                f"the launch role {want.launch_role} does not exist. AWS makes it when SageMaker projects are "
+                "turned on for a Studio domain (SageMaker console, Domains, Settings)"
+            ) from error
+        raise
+
+
+def look_at_objects(connection: Connection, want: Wanted) -> dict[str, tuple[int, Mapping[str, str]]]:
+    """Size and tags of the bundle's objects that are in the bucket already."""
+    s3, owner = connection.client("s3"), want.account
+    prefix = next(iter(want.objects)).split("/")[1]
+    found: dict[str, tuple[int, Mapping[str, str]]] = {}
+    where = {"Bucket": want.bucket, "ExpectedBucketOwner": owner}
+    for item in pages(s3, "list_objects_v2", "Contents", Prefix=f"bundle/{prefix}/", **where):
+        answer = s3.get_object_tagging(Key=item["Key"], **where)
+        found[item["Key"]] = (item["Size"], {tag["Key"]: tag["Value"] for tag in answer["TagSet"]})
+    return found

@@ -1,0 +1,289 @@
+"""Publishing the bundle to Service Catalog: the plan, and applying it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from scripts.kit.connect import Connection
+from scripts.kit.console import UserError
+from scripts.kit.patience import until
+from scripts.kit.plan import Step
+from scripts.kit.publish import sharing
+from scripts.kit.publish.catalog import STUDIO_TAG, Found, Version, Wanted
+
+PROVISIONING_TAG = ("servicecatalog:provisioning", "true")  # what the stock launch role may read anywhere
+PORTFOLIO_DESCRIPTION = "SageMaker project templates of the organization."
+PRODUCT_DESCRIPTION = "Deploys an approved model to every account of a staging and a production unit."
+CONSTRAINT_DESCRIPTION = "Projects are made with AWS's own launch role."
+PATIENCE = 180.0  # seconds for a new version to become AVAILABLE
+VERSIONS_PER_PRODUCT = 100  # Service Catalog Administrator Guide, "Service quotas"
+
+
+def make_plan(want: Wanted, found: Found, catalog: bool = True) -> list[Step]:
+    """What to create, change and leave alone, in the order in which it is applied. catalog: False for objects alone."""
+    if not catalog:
+        return plan_objects(want, found)
+    return [
+        *plan_objects(want, found),
+        plan_portfolio(want, found),
+        plan_product(want, found),
+        *plan_versions(want, found),
+        Step("keep" if found.associated else "create", "association", f"{want.product} in {want.portfolio}"),
+        plan_constraint(want, found),
+        *(Step("keep" if p in found.principals else "create", "principal", p) for p in want.principals),
+        *sharing.plan(want.shares, found.shares, found.organization, patterns(want)),
+        *plan_older(want, found),
+    ]
+
+
+def patterns(want: Wanted) -> bool:
+    """Whether a principal is a pattern, which stands for roles of other accounts too."""
+    return any(principal_type(principal) == "IAM_PATTERN" for principal in want.principals)
+
+
+def principal_type(principal: str) -> str:
+    """An ARN without an account is a pattern (API Reference, AssociatePrincipalWithPortfolio: PrincipalType)."""
+    return "IAM_PATTERN" if ":iam:::" in principal else "IAM"
+
+
+def plan_objects(want: Wanted, found: Found) -> list[Step]:
+    steps = []
+    for key, content in want.objects.items():
+        size, tags = found.objects.get(key, (-1, {}))
+        if size not in (-1, len(content)):
+            raise UserError(
+                f"s3://{want.bucket}/{key} exists with other content, which publishing never overwrites. "
+                "Look who wrote it; deleting it lets `make publish` upload it again"
+            )
+        if size == -1:
+            steps.append(Step("create", "s3 object", key, f"{len(content):,} bytes", {"Key": key}))
+        elif tags.get(PROVISIONING_TAG[0]) != PROVISIONING_TAG[1]:
+            merged = {**tags, PROVISIONING_TAG[0]: PROVISIONING_TAG[1]}
+            steps.append(Step("change", "s3 object", key, "its tag was missing", {"Key": key, "tags": merged}))
+        else:
+            steps.append(Step("keep", "s3 object", key))
+    return steps
+
+
+def plan_portfolio(want: Wanted, found: Found) -> Step:
+    fields = {"ProviderName": want.owner, "Description": PORTFOLIO_DESCRIPTION}
+    if not found.portfolio:
+        return Step("create", "portfolio", want.portfolio, request={"DisplayName": want.portfolio, **fields})
+    changed = {name: value for name, value in fields.items() if found.portfolio.get(name) != value}
+    return Step("change" if changed else "keep", "portfolio", want.portfolio, ", ".join(changed), changed)
+
+
+def plan_product(want: Wanted, found: Found) -> Step:
+    if not found.product:
+        return Step("create", "product", want.product)
+    changed: dict[str, Any] = {}
+    if found.product.get("Owner") != want.owner:
+        changed["Owner"] = want.owner
+    if found.product.get("ShortDescription") != PRODUCT_DESCRIPTION:
+        changed["Description"] = PRODUCT_DESCRIPTION
+    if found.product_tags.get(STUDIO_TAG[0]) != STUDIO_TAG[1]:
+        changed["AddTags"] = [{"Key": STUDIO_TAG[0], "Value": STUDIO_TAG[1]}]
+    return Step("change" if changed else "keep", "product", want.product, ", ".join(changed), changed)
+
+
+def current_version(want: Wanted, found: Found) -> Version | None:
+    """The version that is being published, if it is there and did not fail; the first one should there be several."""
+    return next((v for v in found.versions if v.name == want.version and v.status != "FAILED"), None)
+
+
+def plan_versions(want: Wanted, found: Found) -> list[Step]:
+    current = current_version(want, found)
+    if current is None:
+        if len(found.versions) >= VERSIONS_PER_PRODUCT:
+            raise UserError(
+                f"the product has {len(found.versions)} versions, and Service Catalog takes {VERSIONS_PER_PRODUCT}. "
+                "`make versions` shows which of them no project runs: delete such old ones (Service Catalog console, "
+                "the product, Versions; or `aws servicecatalog delete-provisioning-artifact`), have the quota raised "
+                "(Service Quotas, Provisioning artifacts per product), or name another product (catalog.product)"
+            )
+        return [Step("create", "version", want.version)]
+    changed: dict[str, Any] = {}
+    if not current.active:
+        changed["Active"] = True
+    if current.guidance != "DEFAULT":
+        changed["Guidance"] = "DEFAULT"
+    waiting = "" if current.status == "AVAILABLE" else "still being created"
+    action = "change" if changed else "keep"
+    request = {"ProvisioningArtifactId": current.id, **changed}
+    return [Step(action, "version", want.version, ", ".join(changed) or waiting, request)]  # type: ignore[arg-type]
+
+
+def plan_constraint(want: Wanted, found: Found) -> Step:
+    role = want.launch_role.rsplit("/", 1)[1]
+    if not found.constraint:
+        return Step("create", "constraint", f"launch as {role}")
+    if found.constraint_role != want.launch_role:
+        return Step("change", "constraint", f"launch as {role}", f"was {found.constraint_role}")
+    return Step("keep", "constraint", f"launch as {role}")
+
+
+def plan_older(want: Wanted, found: Found) -> list[Step]:
+    """Every other version becomes deprecated: existing projects keep it, new ones cannot use it."""
+    current = current_version(want, found)
+    steps = []
+    for version in found.versions:
+        if current is not None and version.id == current.id:
+            continue
+        action = "keep" if version.guidance == "DEPRECATED" else "change"
+        detail = "" if action == "keep" else "becomes deprecated"
+        request = {"ProvisioningArtifactId": version.id, "Guidance": "DEPRECATED"}
+        steps.append(Step(action, "older version", version.name, detail, request))  # type: ignore[arg-type]
+    return steps
+
+
+# -- applying it -------------------------------------------------------------------------------
+
+
+@dataclass
+class Ids:
+    """What was found or made so far."""
+
+    portfolio: str
+    product: str
+    version: str
+
+
+def apply(
+    connection: Connection,
+    want: Wanted,
+    found: Found,
+    steps: list[Step],
+    *,
+    told: Callable[[Step], None] = lambda step: None,
+) -> Ids:
+    """Carry the plan out; told is called after each step that wrote."""
+    current = current_version(want, found)
+    ids = Ids(found.portfolio.get("Id", ""), found.product.get("ProductId", ""), current.id if current else "")
+    catalog = connection.client("servicecatalog")
+    for step in steps:
+        if step.writes and step.kind == "s3 object":
+            write_object(connection.client("s3"), want, step)
+        elif step.writes:
+            WRITERS[step.kind](catalog, want, found, ids, step)
+        if step.kind == "version":
+            wait_until_available(catalog, want, ids)
+        if step.writes:
+            told(step)
+    return ids
+
+
+def write_object(s3: Any, want: Wanted, step: Step) -> None:
+    place = {"Bucket": want.bucket, "Key": step.request["Key"], "ExpectedBucketOwner": want.account}
+    if step.action == "change":
+        tags = [{"Key": key, "Value": value} for key, value in step.request["tags"].items()]
+        s3.put_object_tagging(**place, Tagging={"TagSet": tags})
+        return
+    content = want.objects[step.request["Key"]]
+    tagging = f"{PROVISIONING_TAG[0].replace(':', '%3A')}={PROVISIONING_TAG[1]}"
+    s3.put_object(**place, Body=content, Tagging=tagging, ChecksumAlgorithm="SHA256")
+
+
+def write_portfolio(catalog: Any, want: Wanted, found: Found, ids: Ids, step: Step) -> None:
+    if step.action == "change":
+        catalog.update_portfolio(Id=ids.portfolio, **step.request)
+    else:
+        ids.portfolio = catalog.create_portfolio(**step.request)["PortfolioDetail"]["Id"]
+
+
+def write_product(catalog: Any, want: Wanted, found: Found, ids: Ids, step: Step) -> None:
+    if step.action == "change":
+        catalog.update_product(Id=ids.product, **step.request)
+        return
+    answer = catalog.create_product(
+        Name=want.product,
+        Owner=want.owner,
+        Description=PRODUCT_DESCRIPTION,
+        ProductType="CLOUD_FORMATION_TEMPLATE",
+        Tags=[{"Key": STUDIO_TAG[0], "Value": STUDIO_TAG[1]}],
+        ProvisioningArtifactParameters=artifact_parameters(want),
+    )
+    ids.product = answer["ProductViewDetail"]["ProductViewSummary"]["ProductId"]
+    ids.version = answer["ProvisioningArtifactDetail"]["Id"]
+
+
+def artifact_parameters(want: Wanted) -> dict[str, Any]:
+    return {
+        "Name": want.version,
+        "Description": f"Bundle {want.version}",
+        "Type": "CLOUD_FORMATION_TEMPLATE",
+        "Info": {"LoadTemplateFromURL": want.template_url},
+    }
+
+
+def write_version(catalog: Any, want: Wanted, found: Found, ids: Ids, step: Step) -> None:
+    if step.action == "change":
+        catalog.update_provisioning_artifact(ProductId=ids.product, **step.request)
+    elif found.product:  # a new product was made together with its first version
+        answer = catalog.create_provisioning_artifact(ProductId=ids.product, Parameters=artifact_parameters(want))
+        ids.version = answer["ProvisioningArtifactDetail"]["Id"]
+
+
+def write_association(catalog: Any, want: Wanted, found: Found, ids: Ids, step: Step) -> None:
+    catalog.associate_product_with_portfolio(ProductId=ids.product, PortfolioId=ids.portfolio)
+
+
+def write_constraint(catalog: Any, want: Wanted, found: Found, ids: Ids, step: Step) -> None:
+    parameters = json.dumps({"RoleArn": want.launch_role})
+    if step.action == "change":
+        catalog.update_constraint(Id=found.constraint, Parameters=parameters)
+        return
+    catalog.create_constraint(
+        PortfolioId=ids.portfolio,
+        ProductId=ids.product,
+        Type="LAUNCH",
+        Description=CONSTRAINT_DESCRIPTION,
+        Parameters=parameters,
+    )
+
+
+def write_principal(catalog: Any, want: Wanted, found: Found, ids: Ids, step: Step) -> None:
+    kind = principal_type(step.name)
+    catalog.associate_principal_with_portfolio(PortfolioId=ids.portfolio, PrincipalARN=step.name, PrincipalType=kind)
+
+
+def write_share(catalog: Any, want: Wanted, found: Found, ids: Ids, step: Step) -> None:
+    sharing.apply(catalog, ids.portfolio, step)
+
+
+def write_older(catalog: Any, want: Wanted, found: Found, ids: Ids, step: Step) -> None:
+    catalog.update_provisioning_artifact(ProductId=ids.product, **step.request)
+
+
+WRITERS: dict[str, Callable[[Any, Wanted, Found, Ids, Step], None]] = {
+    "portfolio": write_portfolio,
+    "product": write_product,
+    "version": write_version,
+    "association": write_association,
+    "constraint": write_constraint,
+    "principal": write_principal,
+    "share": write_share,
+    "older version": write_older,
+}
+
+
+def wait_until_available(catalog: Any, want: Wanted, ids: Ids) -> None:
+    """Wait for the version; UserError when AWS refuses its template or takes too long."""
+
+    def ended() -> str | None:
+        answer = catalog.describe_provisioning_artifact(ProductId=ids.product, ProvisioningArtifactId=ids.version)
+        return None if answer["Status"] == "CREATING" else str(answer["Status"])
+
+    def late() -> UserError:
+        return UserError(
+            f"the version {want.version} is still being created after {PATIENCE:.0f} s. "
+            "Run `make publish` again: it goes on from here"
+        )
+
+    if until(f"version {want.version}", ended, PATIENCE, lambda: "being created", late) != "AVAILABLE":
+        raise UserError(
+            f"Service Catalog could not take the version {want.version}: it could not read {want.template_url}, "
+            "or the template in it is not valid. `make lint` checks templates/30-project.yaml"
+        )

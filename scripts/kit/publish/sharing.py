@@ -1,0 +1,141 @@
+"""Sharing the portfolio with other accounts, units or the whole organization.
+
+Service Catalog API Reference, "CreatePortfolioShare": a share with a unit or the organization reaches all of
+its accounts without being accepted, and can be made by the management account or a delegated administrator
+of Service Catalog only; a share with an account waits there until AcceptPortfolioShare.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from botocore.exceptions import ClientError
+
+from scripts.kit.connect import Connection
+from scripts.kit.console import UserError, explain, say
+from scripts.kit.patience import until
+from scripts.kit.plan import Step
+from scripts.kit.teardown.parts import AGAIN, if_there
+
+ORGANIZATION = "organization"  # what environment.yaml calls it
+TYPES = ("ACCOUNT", "ORGANIZATION", "ORGANIZATIONAL_UNIT")
+PATIENCE = 300.0  # seconds for a share to reach the accounts of a unit
+REFUSED = {"OperationNotSupportedException", "AccessDeniedException", "InvalidParametersException"}
+
+
+@dataclass(frozen=True)
+class Share:
+    """A share that there is; with_whom: an account's, unit's or organization's id."""
+
+    type: str
+    with_whom: str
+    accepted: bool
+
+
+def look(catalog: Any, portfolio: str) -> tuple[Share, ...]:
+    """Every share of the portfolio (DescribePortfolioShares lists one type at a time)."""
+    found = [
+        Share(item["Type"], item["PrincipalId"], item.get("Accepted", False))
+        for kind in TYPES
+        for item in listed(catalog, portfolio, kind)
+    ]
+    return tuple(found)
+
+
+def listed(catalog: Any, portfolio: str, kind: str) -> Iterator[dict[str, Any]]:
+    """DescribePortfolioShares, which botocore has no paginator for."""
+    token: dict[str, str] = {}
+    while True:
+        page = catalog.describe_portfolio_shares(PortfolioId=portfolio, Type=kind, **token)
+        yield from page.get("PortfolioShareDetails", [])
+        if not page.get("NextPageToken"):
+            return
+        token = {"PageToken": page["NextPageToken"]}
+
+
+def organization_id(connection: Connection) -> str:
+    try:
+        return str(connection.client("organizations").describe_organization()["Organization"]["Id"])
+    except ClientError as error:
+        raise UserError(f"catalog.share_with says `organization`, but: {explain(error)}") from error
+
+
+def plan(wanted: Sequence[str], found: Sequence[Share], organization: str, principals: bool) -> list[Step]:
+    """A step for each share that is wanted. principals: hand on the portfolio's patterns with it."""
+    steps = []
+    there = {share.with_whom: share for share in found}
+    for whom in wanted:
+        id = organization if whom == ORGANIZATION else whom
+        name = f"organization {id}" if whom == ORGANIZATION else whom
+        if id in there:
+            waits = there[id].type == "ACCOUNT" and not there[id].accepted
+            steps.append(Step("keep", "share", name, f"{id} has not accepted it yet" if waits else ""))
+            continue
+        if whom.isdigit():
+            request: dict[str, Any] = {"AccountId": id}
+        else:
+            kind = "ORGANIZATION" if whom == ORGANIZATION else "ORGANIZATIONAL_UNIT"
+            request = {"OrganizationNode": {"Type": kind, "Value": id}}
+            request |= {"SharePrincipals": True} if principals else {}
+        steps.append(Step("create", "share", name, request=request))
+    return steps
+
+
+def remove(catalog: Any, portfolio: str, share: Share) -> None:
+    """Stop sharing (API Reference, DeletePortfolioShare); UserError where that is for another account to do."""
+    node = {"Type": share.type, "Value": share.with_whom}
+    whom: dict[str, Any] = {"AccountId": share.with_whom} if share.type == "ACCOUNT" else {"OrganizationNode": node}
+    try:
+        answer = if_there(catalog.delete_portfolio_share, PortfolioId=portfolio, **whom) or {}
+    except ClientError as error:
+        if error.response["Error"]["Code"] not in REFUSED or share.type == "ACCOUNT":
+            raise
+        raise UserError(
+            f"the portfolio's share with {share.with_whom} cannot be taken back: {explain(error)}. That is for the "
+            "organization's management account or a delegated administrator of Service Catalog: "
+            "`aws organizations register-delegated-administrator --service-principal servicecatalog.amazonaws.com`. "
+            f"{AGAIN}"
+        ) from error
+    if token := answer.get("PortfolioShareToken"):
+        wait(catalog, token, share.with_whom)
+
+
+def apply(catalog: Any, portfolio: str, step: Step) -> None:
+    try:
+        answer = catalog.create_portfolio_share(PortfolioId=portfolio, **step.request)
+    except ClientError as error:
+        if error.response["Error"]["Code"] not in REFUSED or "AccountId" in step.request:
+            raise
+        raise UserError(
+            f"the portfolio cannot be shared with {step.name}: {explain(error)}. Sharing within an organization is "
+            "for its management account or a delegated administrator of Service Catalog, once "
+            "`aws servicecatalog enable-aws-organizations-access` was run in the management account; then "
+            "`aws organizations register-delegated-administrator --service-principal servicecatalog.amazonaws.com`"
+        ) from error
+    if "AccountId" in step.request:
+        say(
+            f"  note: account {step.name} must accept the share: "
+            f"`aws servicecatalog accept-portfolio-share --portfolio-id {portfolio} --portfolio-share-type IMPORTED` "
+            "there, and give its own roles access to the portfolio"
+        )
+    elif token := answer.get("PortfolioShareToken"):
+        wait(catalog, token, step.name)
+
+
+def wait(catalog: Any, token: str, name: str) -> None:
+    """Until the share has reached every account; UserError with those that it did not reach."""
+    answer: dict[str, Any] = {}
+
+    def ended() -> str | None:
+        answer.update(catalog.describe_portfolio_share_status(PortfolioShareToken=token))
+        return str(answer["Status"]) if answer["Status"] in {"COMPLETED", "COMPLETED_WITH_ERRORS", "ERROR"} else None
+
+    def late() -> UserError:
+        return UserError(f"the share with {name} is still {answer['Status']}. Run `make publish` again later")
+
+    if (status := until(f"the share with {name}", ended, PATIENCE, late=late)) != "COMPLETED":
+        errors = answer.get("ShareDetails", {}).get("ShareErrors", [])
+        told = "; ".join(f"{', '.join(e.get('Accounts', []))}: {e.get('Message', '')}" for e in errors)
+        raise UserError(f"the share with {name} did not reach every account: {told or status}")

@@ -1,0 +1,260 @@
+"""The published versions, the projects made from them, and what a version holds: read from AWS.
+
+A version is named as its bundle (0.1.0-1a2b3c4d). Service Catalog lists it as a provisioning artifact, S3 as a
+template beneath project-templates/; its files lie in the bundle bucket beneath bundle/DIGEST/, for good.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from botocore.exceptions import ClientError
+
+from scripts.kit.bundle import pack
+from scripts.kit.connect import Connection, pages
+from scripts.kit.console import UserError
+from scripts.kit.projects import project as projects
+from scripts.kit.projects.project import Project
+from scripts.kit.publish import hosting
+from scripts.kit.publish.catalog import STUDIO_TAG, bundle_bucket
+from scripts.kit.settings.environment import Environment
+from scripts.kit.settings.sections import closest
+from scripts.kit.stacks.stack import describe_stack, parameters
+
+CATALOG, S3 = "service-catalog", "s3"  # the publishers
+CURRENT, OLD, INACTIVE = "current", "deprecated", "inactive"
+
+
+@dataclass(frozen=True)
+class Version:
+    """One version. published: when, in UTC; guidance: CURRENT, OLD or INACTIVE, by publisher; digest: "" if unknown.
+
+    artifact: its id in Service Catalog, "" where it was not published there
+    """
+
+    name: str
+    published: str
+    guidance: Mapping[str, str]
+    digest: str
+    artifact: str = ""
+
+
+@dataclass(frozen=True)
+class Running:
+    """A project and the version that it runs. seed: the version whose seed code its repositories began with."""
+
+    project: str
+    id: str
+    status: str
+    publisher: str
+    version: str
+    seed: str
+    stack: str
+
+
+def installed_versions(connection: Connection, settings: Environment) -> list[Version]:
+    """Every published version, the newest first."""
+    digests = known_digests(connection)
+    found: dict[str, Version] = {}
+    for name, published, guidance, artifact in [
+        *in_catalog(connection, settings.catalog.product),
+        *((n, p, g, "") for n, p, g in in_s3(connection)),
+    ]:
+        publisher = CATALOG if artifact else S3
+        before = found.get(name)
+        found[name] = Version(
+            name=name,
+            published=max(published, before.published) if before else published,
+            guidance={**(before.guidance if before else {}), publisher: guidance},
+            digest=digests.get(name.rsplit("-", 1)[-1], ""),
+            artifact=artifact or (before.artifact if before else ""),
+        )
+    return sorted(found.values(), key=lambda version: version.published, reverse=True)
+
+
+def product_id(connection: Connection, product: str) -> str:
+    """The id of the product of this name; "" where there is none."""
+    catalog = connection.client("servicecatalog")
+    views = [v["ProductViewSummary"] for v in pages(catalog, "search_products_as_admin", "ProductViewDetails")]
+    return next((str(view["ProductId"]) for view in views if view["Name"] == product), "")
+
+
+def in_catalog(connection: Connection, product: str) -> list[tuple[str, str, str, str]]:
+    """Name, time, guidance and id of the product's versions."""
+    id = product_id(connection, product)
+    if not id:
+        return []
+    listed = connection.client("servicecatalog").list_provisioning_artifacts(ProductId=id)
+    return [
+        (item["Name"], moment(item["CreatedTime"]), told(item), item["Id"])
+        for item in listed["ProvisioningArtifactDetails"]
+    ]
+
+
+def told(artifact: Mapping[str, Any]) -> str:
+    if not artifact.get("Active", True):
+        return INACTIVE
+    return CURRENT if artifact.get("Guidance", "DEFAULT") == "DEFAULT" else OLD
+
+
+def in_s3(connection: Connection) -> list[tuple[str, str, str]]:
+    """Name, time and guidance of the templates in the bundle bucket."""
+    s3, bucket = connection.client("s3"), bundle_bucket(connection.account, connection.region)
+    try:
+        tags = hosting.templates(connection, bucket)
+        listed = list(pages(s3, "list_objects_v2", "Contents", Bucket=bucket, Prefix=hosting.PREFIX))
+    except ClientError as error:
+        raise no_bucket(error, bucket) from error
+    return [
+        (
+            hosting.version_of(item["Key"]),
+            moment(item["LastModified"]),
+            CURRENT if tags[item["Key"]].get(STUDIO_TAG[0]) == STUDIO_TAG[1] else OLD,
+        )
+        for item in listed
+        if item["Key"] in tags
+    ]
+
+
+def known_digests(connection: Connection) -> dict[str, str]:
+    """The digests in the bundle bucket, by their first eight digits, which are a version's name's last."""
+    s3, bucket = connection.client("s3"), bundle_bucket(connection.account, connection.region)
+    try:
+        listed = list(pages(s3, "list_objects_v2", "CommonPrefixes", Bucket=bucket, Prefix="bundle/", Delimiter="/"))
+    except ClientError as error:
+        raise no_bucket(error, bucket) from error
+    digests = [item["Prefix"].split("/")[1] for item in listed]
+    return {digest[:8]: digest for digest in digests}
+
+
+def no_bucket(error: ClientError, bucket: str) -> UserError | ClientError:
+    if error.response["Error"]["Code"] == "NoSuchBucket":
+        return UserError(f"the bucket {bucket} does not exist. Run `make accounts` and `make publish` first")
+    return error
+
+
+def moment(time: Any) -> str:
+    """A time as people read it, in UTC: 2026-11-26 09:00."""
+    return str(time.strftime("%Y-%m-%d %H:%M:%S"))
+
+
+# -- projects ----------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Provisioned:
+    """A project with its stack. details: as DescribeProject shows them; publisher: where its template came from."""
+
+    project: Project
+    publisher: str
+    details: Mapping[str, Any]
+    stack: Mapping[str, Any]
+
+    @property
+    def parameters(self) -> dict[str, str]:
+        return parameters(dict(self.stack))
+
+    @property
+    def stack_name(self) -> str:
+        return str(self.stack["StackName"])
+
+    @property
+    def version(self) -> str:
+        return self.parameters.get(pack.VERSION_PARAMETER, "")
+
+
+def provisioned(connection: Connection, project: Project) -> Provisioned | None:
+    """The project as it stands; None where SageMaker or CloudFormation know it no more."""
+    if not project.status:
+        return None
+    shown = connection.client("sagemaker").describe_project(ProjectName=project.name)
+    templates = shown.get("TemplateProviderDetails", [])
+    if templates:
+        publisher = S3
+        name = templates[0].get("CfnTemplateProviderDetail", {}).get("StackDetail", {}).get("Name", "")
+    else:
+        publisher = CATALOG
+        id = shown.get("ServiceCatalogProvisionedProductDetails", {}).get("ProvisionedProductId", "")
+        name = f"SC-{connection.account}-{id}" if id else ""
+    stack = describe_stack(connection.client("cloudformation"), name) if name else None
+    return Provisioned(project, publisher, shown, stack) if stack else None
+
+
+def running(connection: Connection) -> list[Running]:
+    """Every project made from the kit, with its version."""
+    found = []
+    for project in projects.find(connection):
+        there = provisioned(connection, project)
+        if there is None:
+            found.append(Running(project.name, project.id, project.status or "deleted", "", "", "", ""))
+            continue
+        found.append(
+            Running(
+                project.name,
+                project.id,
+                project.status,
+                there.publisher,
+                there.version,
+                seed_version(there.parameters),
+                there.stack_name,
+            )
+        )
+    return found
+
+
+def seed_version(values: Mapping[str, str]) -> str:
+    """The first eight digits of the digest that the deploy repository was seeded from."""
+    parts = values.get("SeedCodeDeployKey", "").split("/")
+    return parts[1][:8] if len(parts) == 3 else ""
+
+
+def as_data(versions: Iterable[Version], running: Iterable[Running]) -> dict[str, Any]:
+    return {"versions": [asdict(v) for v in versions], "projects": [asdict(r) for r in running]}
+
+
+# -- what a version holds ----------------------------------------------------------------------
+
+
+def choose(versions: list[Version], name: str) -> Version:
+    """The version of this name (or the end of it: 1a2b3c4d); UserError with those that there are."""
+    matching = [version for version in versions if name in (version.name, version.name.rsplit("-", 1)[-1])]
+    if not matching:
+        names = [version.name for version in versions]
+        known = f". There are: {', '.join(names)}" if names else ". Nothing is published"
+        raise UserError(f"there is no published version {name}{closest(name, names) or known}")
+    return matching[0]
+
+
+def newest(versions: list[Version], publisher: str = "") -> Version:
+    """The version that new projects are made from."""
+    for version in versions:
+        if any(told == CURRENT for where, told in version.guidance.items() if publisher in ("", where)):
+            return version
+    raise UserError(
+        "there is no current version"
+        + (f" in {publisher}" if publisher else "")
+        + ". Run `make package` and `make publish`"
+    )
+
+
+def content(connection: Connection, digest: str, name: str, only: Iterable[str] = ()) -> pack.Bundle:
+    """The files of a published version. only: some of them, where the others are of no interest."""
+    s3, bucket = connection.client("s3"), bundle_bucket(connection.account, connection.region)
+
+    def read(file: str) -> bytes:
+        key = pack.object_key(digest, file)
+        try:
+            answer = s3.get_object(Bucket=bucket, Key=key, ExpectedBucketOwner=connection.account)
+        except ClientError as error:
+            if error.response["Error"]["Code"] != "NoSuchKey":
+                raise
+            raise UserError(
+                f"version {name} cannot be compared: s3://{bucket}/{key} is gone. `make versions` shows the others"
+            ) from error
+        return bytes(answer["Body"].read())
+
+    if not digest:
+        raise UserError(f"version {name} cannot be compared: its files are not in s3://{bucket}/bundle/")
+    return pack.from_manifest(read(pack.MANIFEST), read, only)

@@ -1,0 +1,1 @@
+"""environment.yaml: read, checked, kept."""

@@ -1,0 +1,487 @@
+"""The environment file (environment.yaml): read once, checked completely, kept in frozen dataclasses.
+
+Every mistake in it is reported in one go, each with the key's path, the line, what is wrong and
+what to do.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal, cast
+
+from ruamel.yaml import YAML
+from ruamel.yaml.comments import CommentedMap
+from ruamel.yaml.error import MarkedYAMLError, YAMLError
+
+from scripts.kit.console import UserError
+from scripts.kit.settings.sections import ACCOUNT, Mistake, Section, partition
+
+DEFAULT_FILE = Path("environment.yaml")
+EXAMPLE_FILE = "environment.example.yaml"
+
+# Patterns, with the API reference that states each.
+UNIT_ID = r"ou-[0-9a-z]{4,32}-[0-9a-z]{8,32}"  # Organizations, OrganizationalUnitId
+UNIT_NAME = r"(?!ou-|r-)[^/\n]{1,128}"  # Organizations, OrganizationalUnitName; a word like an id is taken for one
+UNIT = (
+    rf"{UNIT_ID}|{UNIT_NAME}(/{UNIT_NAME}){{0,4}}"  # five levels (Quotas for AWS Organizations, "OU maximum nesting")
+)
+SUFFIX = r"[a-z0-9]{1,10}"  # the post: a short string, at most 10 lowercase alphanumeric characters
+EXTERNAL_ID = r"[\w+=,.@:/-]{2,64}"  # STS, AssumeRole.ExternalId (which allows 1,224 characters)
+ROLE_NAME = r"[\w+=,.@-]{1,64}"  # IAM, roleNameType
+ROLE = rf"([!-~]+/)?{ROLE_NAME}"  # a role's name, with its path where it has one
+ROLE_ARN = rf"arn:aws[a-z-]*:iam::{ACCOUNT}:role/{ROLE}"
+# AssociatePrincipalWithPortfolio: an ARN, or (without an account) a pattern in which * and ? stand for characters
+PRINCIPAL_ARN = rf"arn:aws[a-z-]*:iam::({ACCOUNT})?:(user|group|role)/[!-~]+"
+SHARE = rf"{ACCOUNT}|organization|{UNIT_ID}"
+EMAIL = r"[^@\s]+@[^@\s]+\.[^@\s]+"
+NEW_ACCOUNT = r"[ -~]{1,50}"  # Organizations, CreateAccountName
+CONNECTION = rf"arn:aws[a-z-]*:(codeconnections|codestar-connections):[a-z0-9-]+:{ACCOUNT}:connection/[0-9a-f-]{{36}}"
+OWNING = r"[\w.-]+(/[\w.-]+)*"  # a user, an organization or a group (GitLab's groups nest)
+DOMAIN_ID = r"d-(-*[a-z0-9]){1,61}"  # SageMaker, DomainId
+CATALOG_NAME = r".{1,100}"  # Service Catalog, PortfolioDisplayName (1 to 100; a product's name may be longer)
+OWNER = r".{1,50}"  # Service Catalog, ProviderName (a portfolio's provider: 1 to 50)
+# ECR, Prefix of a repository creation template, which always stands for PREFIX/ (so a slash at its end may be written)
+REPOSITORY_PREFIX = r"(?=.{1,255}$)[a-z0-9]+((\.|_|__|-+)[a-z0-9]+)*(/[a-z0-9]+((\.|_|__|-+)[a-z0-9]+)*)*/?"
+FURTHER_REGIONS = 3  # of a stage, besides the data science account's (decision 9)
+IMAGE_REGIONS = 3  # the destinations that template 10 has room for
+
+Administrator = Literal["delegated", "management", "self-managed"]
+Stage = Literal["staging", "production", "data_science"]
+ADMINISTRATORS = ("delegated", "management", "self-managed")
+STAGES = ("staging", "production", "data_science")
+
+
+@dataclass(frozen=True)
+class Accounts:
+    """management: empty without Organizations; data_science: empty while it is one of new_accounts."""
+
+    management: str
+    data_science: str
+
+
+@dataclass(frozen=True)
+class PerStage:
+    """A value for each stage."""
+
+    staging: str
+    production: str
+
+
+@dataclass(frozen=True)
+class Units(PerStage):
+    """data_science: where a data science account goes that is made or invited; empty: it stays where it is."""
+
+    data_science: str = ""
+
+
+@dataclass(frozen=True)
+class Targets:
+    """The accounts of each stage, where no unit says them."""
+
+    staging: tuple[str, ...]
+    production: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class NewAccount:
+    """An account that `make accounts` makes when asked, and the unit that it goes to."""
+
+    name: str
+    email: str
+    stage: Stage
+
+
+@dataclass(frozen=True)
+class InvitedAccount:
+    """An account of somebody else's that `make accounts` invites when asked, and the unit that it goes to."""
+
+    id: str
+    stage: Stage
+
+
+@dataclass(frozen=True)
+class Regions:
+    """Where each stage runs its endpoints."""
+
+    staging: tuple[str, ...]
+    production: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Roles:
+    """suffix: of sagemaker-role-SUFFIX in each target account; access: the role by which they are entered."""
+
+    suffix: PerStage
+    access: str
+
+
+@dataclass(frozen=True)
+class Studio:
+    """execution_roles: names, with the path where there is one (service-role/Name)."""
+
+    execution_roles: tuple[str, ...]
+    domain_id: str = ""
+
+
+@dataclass(frozen=True)
+class Catalog:
+    portfolio: str
+    product: str
+    owner: str
+    principals: tuple[str, ...]
+    share_with: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Notifications:
+    approval_email: str
+
+
+@dataclass(frozen=True)
+class Publishing:
+    to: Literal["service-catalog", "s3", "both"] = "service-catalog"
+
+
+@dataclass(frozen=True)
+class Source:
+    """Where the projects' repositories are; the ARN and the owner are empty for CodeCommit."""
+
+    provider: Literal["codecommit", "connection"] = "codecommit"
+    connection_arn: str = ""
+    repository_owner: str = ""
+
+
+@dataclass(frozen=True)
+class Images:
+    """repository_prefix: of the ECR repositories PREFIX/… whose images go to the further regions; empty: none do."""
+
+    repository_prefix: str = ""
+
+
+@dataclass(frozen=True)
+class Environment:
+    """units: ids or paths of names, both empty without Organizations, where targets says the accounts instead."""
+
+    region: str
+    administrator: Administrator
+    accounts: Accounts
+    units: Units
+    regions: Regions
+    roles: Roles
+    tester_external_id: str
+    studio: Studio
+    catalog: Catalog
+    notifications: Notifications
+    targets: Targets | None = None
+    new_accounts: tuple[NewAccount, ...] = ()
+    invited_accounts: tuple[InvitedAccount, ...] = ()
+    target_roles: Literal["stack-set", "one-by-one"] = "stack-set"
+    publishing: Publishing = Publishing()
+    source: Source = Source()
+    images: Images = Images()
+
+    @property
+    def stack_set_administrator(self) -> str:
+        """The value of CallAs in a stack set's requests."""
+        return "DELEGATED_ADMIN" if self.administrator == "delegated" else "SELF"
+
+    @property
+    def permission_model(self) -> str:
+        """The value of PermissionModel in a stack set's requests."""
+        return "SELF_MANAGED" if self.administrator == "self-managed" else "SERVICE_MANAGED"
+
+    @property
+    def portfolio_principals(self) -> tuple[str, ...]:
+        """Who sees the portfolio: the Studio execution roles and the principals named besides them."""
+        account = self.accounts.data_science
+        roles = [f"arn:{partition(self.region)}:iam::{account}:role/{name}" for name in self.studio.execution_roles]
+        return tuple(dict.fromkeys([*roles, *self.catalog.principals]))
+
+
+def parse(text: str, name: str) -> Environment:
+    """The environment in a file's text; UserError with every mistake otherwise. name: for the messages."""
+    try:
+        document = YAML(typ="rt").load(text)
+    except MarkedYAMLError as error:
+        line = error.problem_mark.line + 1 if error.problem_mark else 0
+        raise UserError(f"{name}, line {line}: not valid YAML: {error.problem}") from error
+    except YAMLError as error:
+        raise UserError(f"{name}: not valid YAML: {error}") from error
+    if not isinstance(document, CommentedMap):
+        raise UserError(f"{name} holds no keys. Copy {EXAMPLE_FILE} and fill it in")
+    mistakes: list[Mistake] = []
+    environment = read(Section(document, "", 0, mistakes))
+    if mistakes:
+        mistakes.sort(key=lambda mistake: mistake.line)
+        count = "1 mistake" if len(mistakes) == 1 else f"{len(mistakes)} mistakes"
+        raise UserError("\n".join([f"{name} has {count}:", *(f"  {mistake}" for mistake in mistakes)]))
+    return environment
+
+
+def read(top: Section) -> Environment:
+    """The whole file, section by section."""
+    region = top.region("region")
+    administrator = cast(Administrator, top.choice("administrator", ADMINISTRATORS, "delegated"))
+    new_accounts = read_new_accounts(top)
+    accounts = read_accounts(top.section("accounts"), administrator, new_accounts)
+    units, targets = read_where(top, administrator, accounts)
+    regions_section = top.section("regions")
+    regions = Regions(regions_section.regions("staging", region), regions_section.regions("production", region))
+    for stage, listed in (("staging", regions.staging), ("production", regions.production)):
+        if (count := len({*listed} - {region})) > FURTHER_REGIONS:
+            regions_section.complain(
+                stage,
+                f"has {count} regions besides {region}, and a stage has room for {FURTHER_REGIONS}. Leave some out",
+            )
+    regions_section.finish()
+    environment = Environment(
+        region=region,
+        administrator=administrator,
+        accounts=accounts,
+        units=units,
+        regions=regions,
+        roles=read_roles(top.section("roles")),
+        tester_external_id=top.text(
+            "tester_external_id", EXTERNAL_ID, "a secret-like word of 2 to 64 letters, digits or +=,.@:/-"
+        ),
+        studio=read_studio(top.section("studio"), accounts.data_science),
+        catalog=read_catalog(top.section("catalog")),
+        notifications=read_notifications(top.section("notifications")),
+        targets=targets,
+        new_accounts=new_accounts,
+        invited_accounts=read_invited_accounts(top),
+        target_roles=read_target_roles(top, administrator),
+        publishing=read_publishing(top.section("publishing")),
+        source=read_source(top.section("source")),
+        images=read_images(top.section("images")),
+    )
+    further = {*regions.staging, *regions.production} - {region}
+    if environment.images.repository_prefix and len(further) > IMAGE_REGIONS:
+        top.complain("images", f"go to {IMAGE_REGIONS} further regions at most, and the stages have {len(further)}")
+    if administrator == "self-managed":
+        for key in ("new_accounts", "invited_accounts"):
+            if getattr(environment, key):
+                top.complain(key, "needs Organizations. Leave it out, or name another administrator")
+    top.finish()
+    return environment
+
+
+def read_accounts(section: Section, administrator: Administrator, new: tuple[NewAccount, ...]) -> Accounts:
+    form = 'an account id of 12 digits in quotes, such as "111111111111"'
+    alone = administrator == "self-managed"
+    to_be_made = "" if any(account.stage == "data_science" for account in new) else None
+    accounts = Accounts(
+        section.text("management", ACCOUNT, form, default="" if alone else None),
+        section.text("data_science", ACCOUNT, form, default=to_be_made),
+    )
+    section.finish()
+    if alone and accounts.management:
+        section.complain("management", "has no part with `administrator: self-managed`. Leave it out")
+    same = accounts.management == accounts.data_science
+    if administrator == "delegated" and same and accounts.management:
+        section.complain(
+            "data_science",
+            "is the management account, which cannot be a delegated administrator. "
+            "Name another account, or write `administrator: management`",
+        )
+    if administrator == "management" and not same and accounts.management and accounts.data_science:
+        section.complain(
+            "data_science",
+            "must be the management account when `administrator: management` is set: stack sets are then made by it. "
+            "Write `administrator: delegated` to use an account of its own",
+        )
+    return accounts
+
+
+def read_where(top: Section, administrator: Administrator, accounts: Accounts) -> tuple[Units, Targets | None]:
+    """The units, or (without Organizations) the accounts of each stage."""
+    if administrator != "self-managed":
+        if top.take("targets") is not None:
+            top.complain(
+                "targets", "is for `administrator: self-managed` only: the units say the accounts. Leave it out"
+            )
+        return read_units(top.section("units"), administrator), None
+    if top.take("units") is not None:
+        top.complain("units", "has no part with `administrator: self-managed`. List the accounts in targets instead")
+    return Units("", ""), read_targets(top.section("targets"), accounts.data_science)
+
+
+def read_units(section: Section, administrator: Administrator) -> Units:
+    form = (
+        "a unit's id, such as ou-ab12-cdefgh34 (Organizations console, or `aws organizations list-roots`), "
+        "or names from the root down, such as multi-account-deployment/staging"
+    )
+    staging, production = section.text("staging", UNIT, form), section.text("production", UNIT, form)
+    above = unit_above(staging, production) if administrator == "delegated" else ""
+    units = Units(staging, production, section.text("data_science", UNIT, form, default=above))
+    section.finish()
+    if units.staging == units.production and units.staging:
+        section.complain("production", "is the staging unit. Every stage needs a unit of its own")
+    if units.data_science and administrator != "delegated":
+        section.complain("data_science", "has no part with `administrator: management`. Leave it out")
+    for stage in ("staging", "production"):
+        unit = getattr(units, stage)
+        if unit and f"{units.data_science}/".startswith(f"{unit}/"):
+            section.complain(
+                "data_science",
+                f"is the {stage} unit or in it, whose accounts run models. Name another, such as the one above it",
+            )
+    return units
+
+
+def unit_above(staging: str, production: str) -> str:
+    """The names that both stages' units are beneath, as in the post; "" for ids, or where there is none."""
+    shared = []
+    for one, other in zip(staging.split("/")[:-1], production.split("/")[:-1], strict=False):
+        if one != other:
+            break
+        shared.append(one)
+    return "/".join(shared)
+
+
+def read_targets(section: Section, data_science: str) -> Targets:
+    form = 'account ids of 12 digits in quotes, such as "333333333333"'
+    targets = Targets(*(section.texts(stage, ACCOUNT, form, required=True) for stage in ("staging", "production")))
+    section.finish()
+    seen = {data_science: "the data science account, which runs no models"}
+    for stage, ids in (("staging", targets.staging), ("production", targets.production)):
+        for number, id in enumerate(ids):
+            if id in seen:
+                section.complain_item(stage, number, f"{id} is {seen[id]}")
+            seen[id] = f"in targets.{stage} already"
+    return targets
+
+
+def read_new_accounts(top: Section) -> tuple[NewAccount, ...]:
+    found: list[NewAccount] = []
+    for item in top.sections("new_accounts"):
+        account = NewAccount(
+            item.text("name", NEW_ACCOUNT, "a name of 1 to 50 characters"),
+            item.text("email", EMAIL, "an e-mail address that no other AWS account has"),
+            read_stage(item),
+        )
+        item.finish()
+        for key in ("name", "email"):
+            value = getattr(account, key)
+            if value and value in {getattr(other, key) for other in found}:
+                item.complain(key, f"{value} is another new account's. Every account needs its own")
+        if account.stage == "data_science" and any(other.stage == "data_science" for other in found):
+            item.complain("stage", "there is a new data_science account already. There can be one")
+        found.append(account)
+    return tuple(found)
+
+
+def read_invited_accounts(top: Section) -> tuple[InvitedAccount, ...]:
+    found: list[InvitedAccount] = []
+    for item in top.sections("invited_accounts"):
+        account = InvitedAccount(item.text("id", ACCOUNT, "an account id of 12 digits in quotes"), read_stage(item))
+        item.finish()
+        found.append(account)
+    return tuple(found)
+
+
+def read_stage(item: Section) -> Stage:
+    if item.take("stage", required=f"one of: {', '.join(STAGES)}") is None:
+        return "staging"  # the mistake is told
+    return cast(Stage, item.choice("stage", STAGES, "staging"))
+
+
+def read_target_roles(top: Section, administrator: Administrator) -> Literal["stack-set", "one-by-one"]:
+    alone = administrator == "self-managed"
+    ways = ("stack-set", "one-by-one")
+    chosen = top.choice("target_roles", ways, "one-by-one" if alone else "stack-set")
+    if alone and chosen == "stack-set":
+        top.complain("target_roles", "must be one-by-one with `administrator: self-managed`, or left out")
+    return "one-by-one" if chosen == "one-by-one" else "stack-set"
+
+
+def read_publishing(section: Section) -> Publishing:
+    to = section.choice("to", ("service-catalog", "s3", "both"), "service-catalog")
+    section.finish()
+    return Publishing(cast(Literal["service-catalog", "s3", "both"], to))
+
+
+def read_images(section: Section) -> Images:
+    form = "the first part of repositories' names, such as team for team/churn and team/iris"
+    prefix = section.text("repository_prefix", rf"({REPOSITORY_PREFIX})?", form, default="")
+    section.finish()
+    return Images(prefix.removesuffix("/"))
+
+
+def read_source(section: Section) -> Source:
+    """Where the repositories are; a connection is made by hand, in the console of Developer Tools."""
+    provider = section.choice("provider", ("codecommit", "connection"), "codecommit")
+    default = None if provider == "connection" else ""
+    arn_form = "the ARN of a connection, such as arn:aws:codeconnections:us-east-1:111111111111:connection/…"
+    source = Source(
+        "connection" if provider == "connection" else "codecommit",
+        section.text("connection_arn", CONNECTION if default is None else f"({CONNECTION})?", arn_form, default),
+        section.text(
+            "repository_owner", OWNING if default is None else f"({OWNING})?", "a user, organization or group", default
+        ),
+    )
+    section.finish()
+    if default is not None and (source.connection_arn or source.repository_owner):
+        section.complain("provider", "is codecommit, which has no connection. Write `provider: connection`")
+    return source
+
+
+def read_roles(section: Section) -> Roles:
+    suffixes = section.section("suffix")
+    form = "at most 10 lowercase letters or digits"
+    suffix = PerStage(
+        suffixes.text("staging", SUFFIX, form, default="staging"),
+        suffixes.text("production", SUFFIX, form, default="prod"),
+    )
+    suffixes.finish()
+    access = section.text(
+        "access", ROLE_NAME, "a role's name without its path", default="OrganizationAccountAccessRole"
+    )
+    section.finish()
+    return Roles(suffix, access)
+
+
+def read_studio(section: Section, data_science: str) -> Studio:
+    roles = section.texts("execution_roles", f"{ROLE_ARN}|{ROLE}", "a role's name or ARN", required=True)
+    domain = section.text(
+        "domain_id", f"({DOMAIN_ID})?", "the id of a Studio domain, such as d-abcdefghijkl", default=""
+    )
+    section.finish()
+    for number, role in enumerate(roles):
+        if data_science and re.fullmatch(ROLE_ARN, role) and role.split(":")[4] != data_science:
+            section.complain_item(
+                "execution_roles", number, f"is a role of account {role.split(':')[4]}, not of accounts.data_science"
+            )
+    return Studio(tuple(role.split(":role/")[-1] for role in roles), domain)
+
+
+def read_catalog(section: Section) -> Catalog:
+    catalog = Catalog(
+        portfolio=section.text("portfolio", CATALOG_NAME, "1 to 100 characters", "SageMaker Organization Templates"),
+        product=section.text("product", CATALOG_NAME, "1 to 100 characters", "Multi Account Deployment"),
+        owner=section.text("owner", OWNER, "1 to 50 characters", "ML platform"),
+        principals=section.texts("principals", PRINCIPAL_ARN, "the ARN of an IAM role, user or group"),
+        share_with=section.texts("share_with", SHARE, "an account id in quotes, `organization`, or a unit's id"),
+    )
+    section.finish()
+    return catalog
+
+
+def read_notifications(section: Section) -> Notifications:
+    address = section.text("approval_email", f"({EMAIL})?", "an e-mail address", default="")
+    section.finish()
+    return Notifications(address)
+
+
+def load(file: Path) -> Environment:
+    """The environment in a file; UserError when it is missing or has mistakes."""
+    try:
+        text = file.read_text(encoding="utf-8")
+    except FileNotFoundError as error:
+        raise UserError(f"{file} does not exist. Copy {EXAMPLE_FILE} to {file} and fill it in") from error
+    except (OSError, UnicodeDecodeError) as error:
+        why = error.strerror if isinstance(error, OSError) else "it is not text in UTF-8"
+        raise UserError(f"{file} cannot be read: {why}") from error
+    return parse(text, str(file))

@@ -1,0 +1,1 @@
+"""The kit's stacks and stack sets: planned and applied."""

@@ -1,0 +1,222 @@
+"""One CloudFormation stack from a template of the kit: look, plan, apply, wait."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from botocore.exceptions import ClientError
+
+from scripts.kit.connect import pages
+from scripts.kit.console import UserError, explain
+from scripts.kit.patience import until
+from scripts.kit.plan import Step
+
+INLINE_LIMIT = 51_200  # bytes of a template in a request (CloudFormation User Guide, "CloudFormation quotas")
+PARAMETER_LIMIT = 4_096  # bytes of a parameter's value (the same page)
+PATIENCE = 1800.0  # seconds for a stack to settle
+SETTLED = (
+    "CREATE_COMPLETE",
+    "UPDATE_COMPLETE",
+    "UPDATE_ROLLBACK_COMPLETE",
+    "IMPORT_COMPLETE",
+    "IMPORT_ROLLBACK_COMPLETE",
+)
+LEFTOVER = {"ROLLBACK_COMPLETE", "DELETE_IN_PROGRESS"}  # of a failed first deployment
+BEGUN = {"CREATE_IN_PROGRESS", "UPDATE_IN_PROGRESS"}
+TAGS = {"multi-account-sagemaker": "accounts"}  # so that the stacks are known as the kit's
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """A stack as it should be; file: where its body stands in this repository."""
+
+    account: str
+    name: str
+    body: str
+    parameters: Mapping[str, str]
+    file: str = ""
+
+    def place(self, logical_id: str) -> str:
+        """Where a resource stands: templates/10-data-science-account.yaml:72."""
+        return place(self.file, self.body, logical_id)
+
+
+@dataclass
+class Planned:
+    """A stack that is planned: its step, and where it is to be made (None where the account cannot be entered)."""
+
+    want: Wanted
+    step: Step
+    cloudformation: Any = None
+
+
+@dataclass(frozen=True)
+class Found:
+    """A stack as it is; status "" when there is none."""
+
+    status: str = ""
+    body: str = ""
+    parameters: Mapping[str, str] | None = None
+
+
+def describe_stack(cloudformation: Any, name: str) -> dict[str, Any] | None:
+    """A stack as DescribeStacks shows it; None when there is none."""
+    try:
+        stack: dict[str, Any] = cloudformation.describe_stacks(StackName=name)["Stacks"][0]
+    except ClientError as error:
+        if "does not exist" in str(error):
+            return None
+        raise
+    return stack
+
+
+def parameters(stack: Mapping[str, Any]) -> dict[str, str]:
+    return {p["ParameterKey"]: p.get("ParameterValue", "") for p in stack.get("Parameters", [])}
+
+
+def look(cloudformation: Any, want: Wanted) -> Found:
+    if (stack := describe_stack(cloudformation, want.name)) is None:
+        return Found()
+    body = cloudformation.get_template(StackName=want.name, TemplateStage="Original")["TemplateBody"]
+    return Found(stack["StackStatus"], body if isinstance(body, str) else "", parameters(stack))
+
+
+def make_plan(want: Wanted, found: Found) -> Step:
+    """Create, change or leave alone; UserError where a person must look first."""
+    place = f"{want.name} in {want.account}"
+    if len(want.body.encode()) > INLINE_LIMIT:
+        raise UserError(f"the template of {want.name} has more than {INLINE_LIMIT:,} bytes")
+    for name, value in want.parameters.items():
+        if (size := len(value.encode())) > PARAMETER_LIMIT:
+            raise UserError(
+                f"the parameter {name} of {place} has {size:,} bytes, and CloudFormation takes {PARAMETER_LIMIT:,}, "
+                "which is 315 accounts in a list. In an organization the units take its place"
+            )
+    if not found.status or found.status == "REVIEW_IN_PROGRESS":
+        return Step("create", "stack", place)
+    if found.status in LEFTOVER:
+        return Step("create", "stack", place, "in place of its failed first deployment", {"clear": True})
+    if found.status.endswith("_FAILED"):
+        raise UserError(
+            f"the stack {place} is in state {found.status}. Look at its events in the CloudFormation console, "
+            "delete the stack, and run this command again"
+        )
+    changed = ", ".join(changes(want, found.body, found.parameters or {}))
+    if found.status not in SETTLED:
+        return Step("keep", "stack", place, f"{found.status}: waiting for it")
+    return Step("change" if changed else "keep", "stack", place, changed)
+
+
+def changes(want: Wanted, body: str, parameters: Mapping[str, str]) -> list[str]:
+    """What differs: the template, parameters by name."""
+    names = [name for name, value in want.parameters.items() if parameters.get(name) != value]
+    return [*(["template"] if body.strip() != want.body.strip() else []), *names]
+
+
+def apply(cloudformation: Any, want: Wanted, step: Step) -> dict[str, str]:
+    """Carry the step out and wait; the stack's outputs."""
+    if id := begin(cloudformation, want, step):
+        return wait(cloudformation, want, id)
+    return outputs(cloudformation.describe_stacks(StackName=want.name)["Stacks"][0])
+
+
+def begin(cloudformation: Any, want: Wanted, step: Step) -> str:
+    """Ask for what the step says; the stack's id, or its name where it is at work already, or "" for no change."""
+    request = {
+        "StackName": want.name,
+        "TemplateBody": want.body,
+        "Parameters": [{"ParameterKey": k, "ParameterValue": v} for k, v in want.parameters.items()],
+        "Capabilities": ["CAPABILITY_NAMED_IAM"],
+        "Tags": [{"Key": key, "Value": value} for key, value in TAGS.items()],
+    }
+    try:
+        if step.action == "create":
+            if step.request.get("clear"):
+                clear(cloudformation, want.name)
+            return str(cloudformation.create_stack(**request)["StackId"])
+        if step.action == "change":
+            return str(cloudformation.update_stack(**request)["StackId"])
+    except ClientError as error:
+        if "No updates are to be performed" in str(error):
+            return ""
+        raise UserError(f"{want.file}: {explain(error)}") from error
+    return want.name
+
+
+def clear(cloudformation: Any, name: str) -> None:
+    """Take away what a failed first deployment left: a stack in ROLLBACK_COMPLETE, which nothing can update.
+
+    The deployment is rolled back rather than deleted, so that RetainExceptOnCreate takes named buckets back with
+    it (CloudFormation Template Reference, "DeletionPolicy attribute": "If the stack operation … is rolled back").
+    """
+    if (stack := describe_stack(cloudformation, name)) is None:
+        return
+    id = stack["StackId"]
+    if stack["StackStatus"] == "ROLLBACK_COMPLETE":
+        cloudformation.delete_stack(StackName=id)
+
+    def status() -> str | None:
+        now = str(cloudformation.describe_stacks(StackName=id)["Stacks"][0]["StackStatus"])
+        return None if now.endswith("_IN_PROGRESS") else now
+
+    if (ended := until(f"{name}, which is deleted", status, PATIENCE)) != "DELETE_COMPLETE":
+        raise UserError(f"the stack {name} could not be deleted: {ended}. Look at its events in the console")
+
+
+def outputs(stack: Mapping[str, Any]) -> dict[str, str]:
+    return {output["OutputKey"]: output["OutputValue"] for output in stack.get("Outputs", [])}
+
+
+def wait(cloudformation: Any, want: Wanted, id: str) -> dict[str, str]:
+    """The outputs of the stack once it is done; UserError with the reasons when it failed. id: or its name."""
+    stack: dict[str, Any] = {"StackId": id}
+
+    def done() -> dict[str, str] | None:
+        stack.update(cloudformation.describe_stacks(StackName=stack["StackId"])["Stacks"][0])
+        return ended(cloudformation, want, stack)
+
+    def late() -> UserError:
+        return UserError(
+            f"the stack {want.name} in {want.account} is still {stack['StackStatus']} after {PATIENCE / 60:.0f} "
+            "minutes. Run this command again: it goes on from here"
+        )
+
+    return until(f"{want.name} in {want.account}", done, PATIENCE, lambda: str(stack["StackStatus"]), late)
+
+
+def ended(cloudformation: Any, want: Wanted, stack: Mapping[str, Any]) -> dict[str, str] | None:
+    """The outputs of a stack that is done, None while it is at work; UserError with the reasons when it failed."""
+    status = stack["StackStatus"]
+    if status in {"CREATE_COMPLETE", "UPDATE_COMPLETE"}:
+        return outputs(stack)
+    if status.endswith("_IN_PROGRESS"):
+        return None
+    why = reasons(cloudformation, stack["StackId"], want.place)
+    raise UserError(f"the stack {want.name} in {want.account} ended {status}:\n{why}")
+
+
+def reasons(cloudformation: Any, id: str, place: Callable[[str], str]) -> str:
+    """Why resources failed in the newest operation on a stack, oldest first, and where they stand."""
+    lines: list[str] = []
+    for event in newest_operation(cloudformation, id):
+        if event["ResourceStatus"].endswith("_FAILED"):
+            name = event["LogicalResourceId"]
+            lines.insert(0, f"    {place(name)} {name}: {event.get('ResourceStatusReason', '')}")
+    return "\n".join(lines) or "    its events say no reason"
+
+
+def newest_operation(cloudformation: Any, id: str) -> Iterator[Mapping[str, Any]]:
+    """The events of the newest operation on a stack, the newest first."""
+    for event in pages(cloudformation, "describe_stack_events", "StackEvents", StackName=id):
+        yield event
+        if event.get("PhysicalResourceId") == event["StackId"] and event["ResourceStatus"] in BEGUN:
+            return
+
+
+def place(file: str, body: str, logical_id: str) -> str:
+    """Where a resource stands in a template: FILE:LINE, or the file alone."""
+    found = re.search(rf"^  {re.escape(logical_id)}:", body, re.MULTILINE)
+    return f"{file}:{body.count(chr(10), 0, found.start()) + 1}" if found else file

@@ -1,0 +1,320 @@
+"""What the accounts need of roles: templates 10 and 20, and 21 where there is no organization.
+
+Template 20 goes into the target accounts by two stack sets, one for each unit (docs/decisions/0006), or as a
+stack in each account. Never both: two owners of one role's name are refused before anything is changed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import partial
+
+from botocore.exceptions import ClientError
+
+from scripts.kit.bundle import pack
+from scripts.kit.connect import Connection, enter
+from scripts.kit.console import Progress, UserError, say, some
+from scripts.kit.organization import members
+from scripts.kit.organization.members import Member
+from scripts.kit.organization.state import Seen
+from scripts.kit.patience import until
+from scripts.kit.plan import Step
+from scripts.kit.settings.environment import Environment
+from scripts.kit.settings.sections import partition
+from scripts.kit.stacks import model_regions
+from scripts.kit.stacks import stack as stacks
+from scripts.kit.stacks import stackset as stacksets
+from scripts.kit.stacks.stackset import FoundSet
+from scripts.kit.together import together
+
+DATA_SCIENCE_STACK, TARGET_STACK = "multi-account-deployment", "multi-account-deployment-target"
+SELF_MANAGED_STACK = "multi-account-deployment-stack-sets"
+DATA_SCIENCE_TEMPLATE, TARGET_TEMPLATE = pack.TEMPLATES[0], pack.TEMPLATES[1]
+SELF_MANAGED_TEMPLATE = "templates/21-self-managed-roles.yaml"
+SELF_MANAGED_ROLES = ("AWSCloudFormationStackSetAdministrationRole", "AWSCloudFormationStackSetExecutionRole")
+MODELS = ("ModelBucketName", "ModelKeyArn", "TestRoleArn")  # outputs of the first that the second needs
+
+
+@dataclass(frozen=True)
+class Stage:
+    """Where a stage's models run; unit: its id, empty without Organizations."""
+
+    name: str
+    suffix: str
+    unit: str
+    accounts: tuple[Member, ...]
+
+
+def template(name: str) -> str:
+    return (pack.ROOT / name).read_text(encoding="utf-8")
+
+
+# -- where -----------------------------------------------------------------------------------------
+
+
+def find_stages(settings: Environment, connection: Connection, seen: Seen) -> tuple[Stage, ...]:
+    """Both stages with their accounts; the management account is in none, as stack sets never deploy to it."""
+    suffix, units, found = settings.roles.suffix, settings.units, settings.targets
+    if found is not None:
+        return (
+            Stage("staging", suffix.staging, "", tuple(Member(id, "") for id in found.staging)),
+            Stage("production", suffix.production, "", tuple(Member(id, "") for id in found.production)),
+        )
+    organizations = connection.client("organizations")
+    stages, taken = [], {settings.accounts.management: "", settings.accounts.data_science: ""}
+    for name, own, unit in (
+        ("staging", suffix.staging, seen.unit(units.staging)),
+        ("production", suffix.production, seen.unit(units.production)),
+    ):
+        accounts = []
+        for member in members.active(seen.beneath(organizations, unit)):
+            other = taken.setdefault(member.id, name)
+            if other == name:
+                accounts.append(member)
+            elif other:
+                raise UserError(f"account {member.id} ({member.name}) is in both units, one beneath the other")
+            else:
+                say(f"  note: {member.id} ({member.name}) is in the {name} unit but runs no models")
+        if not accounts:
+            say(f"  note: the {name} unit {unit} holds no active account yet")
+        stages.append(Stage(name, own, unit, tuple(accounts)))
+    return tuple(stages)
+
+
+# -- templates 10 and 21 ---------------------------------------------------------------------------
+
+
+def data_science_stack(settings: Environment, seen: Seen) -> stacks.Wanted:
+    targets = settings.targets
+    parameters = {
+        "OrganizationalUnitPaths": ",".join(seen.paths),
+        "TargetAccountIds": ",".join((*targets.staging, *targets.production) if targets else ()),
+        "StudioExecutionRoleNames": ",".join(role.rsplit("/", 1)[-1] for role in settings.studio.execution_roles),
+        "ApprovalEmail": settings.notifications.approval_email,
+        "SourceConnectionArn": settings.source.connection_arn,
+        "ExternalId": settings.tester_external_id,
+        "FurtherRegions": ",".join(model_regions.further(settings)),
+        "ImageRepositoryPrefix": settings.images.repository_prefix,
+        "ProjectTemplatesInS3": "false" if settings.publishing.to == "service-catalog" else "true",
+    }
+    account, body = settings.accounts.data_science, template(DATA_SCIENCE_TEMPLATE)
+    return stacks.Wanted(account, DATA_SCIENCE_STACK, body, parameters, DATA_SCIENCE_TEMPLATE)
+
+
+def self_managed_stack(settings: Environment, account: str) -> stacks.Wanted:
+    parameters = {"AdministratorAccountId": settings.accounts.data_science}
+    body = template(SELF_MANAGED_TEMPLATE)
+    return stacks.Wanted(account, SELF_MANAGED_STACK, body, parameters, SELF_MANAGED_TEMPLATE)
+
+
+def plan_self_managed(settings: Environment, there: Connection, account: str) -> stacks.Planned:
+    """The role of stack sets in an account; one that somebody made before is left as it is."""
+    planned = plan_stack(there, self_managed_stack(settings, account))
+    role = SELF_MANAGED_ROLES[account != settings.accounts.data_science]
+    if planned.step.action == "create" and role_exists(there, role):
+        planned.step = Step("keep", "role", f"{role} in {account}", "made by somebody else before")
+    return planned
+
+
+def role_exists(there: Connection, name: str) -> bool:
+    try:
+        there.client("iam").get_role(RoleName=name)
+    except ClientError as error:
+        if error.response["Error"]["Code"] == "NoSuchEntity":
+            return False
+        raise
+    return True
+
+
+# -- template 20 -----------------------------------------------------------------------------------
+
+
+def target_stack(settings: Environment, stage: Stage, account: str, outputs: Mapping[str, str]) -> stacks.Wanted:
+    home = settings.accounts.data_science
+    copies = [model_regions.bucket(home, region) for region in model_regions.further(settings, stage.name)]
+    parameters = {
+        "SageMakerRoleSuffix": stage.suffix,
+        "PipelineExecutionRoleArn": outputs["TestRoleArn"],
+        "ExternalId": settings.tester_external_id,
+        "ModelBucketName": outputs["ModelBucketName"],
+        "ModelKeyArn": outputs["ModelKeyArn"],
+        "FurtherModelBucketArns": ",".join(f"arn:{partition(settings.region)}:s3:::{name}" for name in copies),
+    }
+    return stacks.Wanted(account, TARGET_STACK, template(TARGET_TEMPLATE), parameters, TARGET_TEMPLATE)
+
+
+def target_set(settings: Environment, stage: Stage, region: str, outputs: Mapping[str, str]) -> stacksets.WantedSet:
+    stack = target_stack(settings, stage, settings.accounts.data_science, outputs)
+    named = stacks.Wanted(stack.account, set_name(stage.name), stack.body, stack.parameters, stack.file)
+    accounts = tuple(member.id for member in stage.accounts)
+    return stacksets.WantedSet(named, stage.unit, region, settings.stack_set_administrator, accounts)
+
+
+def set_name(stage: str) -> str:
+    return f"{TARGET_STACK}-{stage}"
+
+
+def find_sets(settings: Environment, home: Connection, stages: tuple[Stage, ...]) -> dict[str, FoundSet]:
+    """The stack sets of template 20, by stage; without Organizations there are none. home: the data science account."""
+    if settings.permission_model == "SELF_MANAGED":
+        return {}
+    cloudformation, call_as = home.client("cloudformation"), settings.stack_set_administrator
+    return {stage.name: stacksets.look(cloudformation, set_name(stage.name), call_as) for stage in stages}
+
+
+def one_by_one(
+    settings: Environment,
+    connection: Connection,
+    stages: tuple[Stage, ...],
+    sets: Mapping[str, FoundSet],
+    fresh: bool,
+) -> bool:
+    """Whether template 20 goes into each account by itself.
+
+    So it is when it is asked for, and where accounts have such stacks from before. sets: as find_sets gives them;
+    fresh: the data science account's stack was just made, so that no account can have one yet. UserError where
+    stack sets own the roles.
+    """
+    if settings.permission_model == "SELF_MANAGED":
+        return True
+    asked = settings.target_roles == "one-by-one"
+    for name, found in sets.items():
+        if asked and found.instances:
+            raise UserError(
+                f"target_roles is one-by-one, but the stack set {set_name(name)} owns the roles in "
+                f"{len(found.instances)} accounts. Write `target_roles: stack-set`, or delete its instances first "
+                "(`aws cloudformation delete-stack-instances`; endpoints there then lose their role)"
+            )
+    if asked or fresh or any(found.body for found in sets.values()):
+        return asked
+    accounts = [member.id for stage in stages for member in stage.accounts]
+    looked = together(
+        [partial(has_own_stack, connection, account, settings.roles.access) for account in accounts],
+        what="accounts looked at for roles from before",
+    )
+    owners = [account for account, owns in zip(accounts, looked, strict=True) if owns]
+    if owners:
+        say(f"  note: {some(owners)}: the roles have a stack of their own from before, so each account keeps one")
+    return bool(owners)
+
+
+def has_own_stack(connection: Connection, account: str, role: str) -> bool:
+    """Whether an account has template 20 as a stack; one that cannot be entered is taken to have none."""
+    try:
+        there = enter(connection, account, role)
+    except UserError:
+        return False
+    return bool(outputs_of(there, TARGET_STACK))
+
+
+# -- plan and apply stacks -------------------------------------------------------------------------
+
+
+def outputs_of(connection: Connection, name: str) -> dict[str, str]:
+    """A stack's outputs; {} when it does not exist."""
+    return stacks.outputs(stacks.describe_stack(connection.client("cloudformation"), name) or {})
+
+
+def plan_stack(there: Connection, want: stacks.Wanted) -> stacks.Planned:
+    cloudformation = there.client("cloudformation")
+    return stacks.Planned(want, stacks.make_plan(want, stacks.look(cloudformation, want)), cloudformation)
+
+
+def plan_account(
+    settings: Environment, connection: Connection, want: stacks.Wanted, patient: bool
+) -> list[stacks.Planned]:
+    """What one target account gets as stacks of its own. patient: its role may have yet to come."""
+    try:
+        there = enter(connection, want.account, settings.roles.access, patient)
+    except UserError as error:
+        return [waiting(want, settings, connection, error)]
+    alone = settings.administrator == "self-managed"
+    return [*([plan_self_managed(settings, there, want.account)] if alone else []), plan_stack(there, want)]
+
+
+def plan_accounts(
+    settings: Environment,
+    connection: Connection,
+    stages: tuple[Stage, ...],
+    outputs: Mapping[str, str],
+    patient: bool,
+) -> list[stacks.Planned]:
+    """As plan_account, for every account of the stages, side by side; outputs: of the data science account's stack."""
+    wanted = [target_stack(settings, stage, member.id, outputs) for stage in stages for member in stage.accounts]
+    jobs = [partial(plan_account, settings, connection, want, patient) for want in wanted]
+    return [one for planned in together(jobs, what="accounts looked at") for one in planned]
+
+
+def waiting(want: stacks.Wanted, settings: Environment, connection: Connection, why: UserError) -> stacks.Planned:
+    """A stack in an account that these credentials cannot enter: who can, and the command."""
+    management, role = settings.accounts.management, settings.roles.access
+    if management and connection.account != management:
+        command, account = 'make accounts ARGS="--profile PROFILE"', management
+    else:
+        values = " ".join(f"{key}={value}" for key, value in want.parameters.items())
+        command, account = (
+            (
+                f"aws cloudformation deploy --stack-name {want.name} --template-file {want.file} "
+                f"--capabilities CAPABILITY_NAMED_IAM --parameter-overrides {values}"
+            ),
+            want.account,
+        )
+    step = Step(
+        "wait", "stack", f"{want.name} in {want.account}", f"no way in through the role {role} (roles.access)",
+        {"why": str(why)}, account, command,
+    )  # fmt: skip
+    return stacks.Planned(want, step)
+
+
+def apply_stacks(planned: list[stacks.Planned]) -> dict[tuple[str, str], dict[str, str]]:
+    """Begin every stack that changes and wait for all: outputs by account and name. UserError with all that failed."""
+    work = [p for p in planned if at_work(p.step)]
+    begun = together([partial(begin, p) for p in work], what="stacks begun")
+    outputs: dict[tuple[str, str], dict[str, str]] = {}
+    failed = [id for id in begun if isinstance(id, UserError)]
+    left = [(p, id) for p, id in zip(work, begun, strict=True) if id and not isinstance(id, UserError)]
+    if len(work) == 1:
+        for p, id in left:
+            outputs[p.want.account, p.want.name] = stacks.wait(p.cloudformation, p.want, id)
+        left = []
+    total, progress = len(left), Progress("stacks done", len(left))
+
+    def look() -> bool | None:
+        """Ask for all that are still at work; True when none is."""
+        remain = []
+        for (p, id), found in zip(left, together([partial(ended, p, id) for p, id in left]), strict=True):
+            if isinstance(found, UserError):
+                failed.append(found)
+            elif found is None:
+                remain.append((p, id))
+            else:
+                outputs[p.want.account, p.want.name] = found
+        left[:] = remain
+        progress(total - len(left))
+        return None if left else True
+
+    with progress:
+        until("the accounts' stacks", look, stacks.PATIENCE)
+    if failed:
+        raise UserError("\n".join(map(str, failed)))
+    return outputs
+
+
+def begin(p: stacks.Planned) -> str | UserError:
+    try:
+        return stacks.begin(p.cloudformation, p.want, p.step)
+    except UserError as error:
+        return error
+
+
+def ended(p: stacks.Planned, id: str) -> dict[str, str] | UserError | None:
+    try:
+        return stacks.ended(p.cloudformation, p.want, p.cloudformation.describe_stacks(StackName=id)["Stacks"][0])
+    except UserError as error:
+        return error
+
+
+def at_work(step: Step) -> bool:
+    """Whether there is something to do or to wait for."""
+    return step.writes or (step.action == "keep" and step.kind == "stack" and bool(step.detail))

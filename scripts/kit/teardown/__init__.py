@@ -1,0 +1,1 @@
+"""Taking a project or the installation down."""

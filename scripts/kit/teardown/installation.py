@@ -1,0 +1,294 @@
+"""Take the kit itself down: product and portfolio, the target accounts' roles, the data science account's stacks.
+
+Only after every project. Service Catalog deletes a product only when nothing is made from it and no portfolio
+has it, a portfolio only when it is empty and shared with nobody (API Reference, DeleteProduct, DeletePortfolio:
+ResourceInUseException); IAM deletes a policy only when nobody has it (API Reference, DeletePolicy: DeleteConflict).
+The organization, its units and its accounts are never touched.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator
+from functools import partial
+from typing import Any
+
+from scripts.kit.connect import Connection, enter, pages
+from scripts.kit.console import UserError
+from scripts.kit.doctor.merge import without
+from scripts.kit.organization.members import accounts_beneath, find_unit
+from scripts.kit.projects.project import Project
+from scripts.kit.publish import hosting, sharing
+from scripts.kit.publish.catalog import STUDIO_TAG, bundle_bucket
+from scripts.kit.settings.environment import Environment
+from scripts.kit.stacks import image_replication
+from scripts.kit.stacks.image_replication import Rules
+from scripts.kit.stacks.stack import describe_stack, parameters
+from scripts.kit.teardown import project as teardown
+from scripts.kit.teardown import retained
+from scripts.kit.teardown.parts import Asked, Part, deleted, if_there, kept, removal, unseen
+from scripts.kit.teardown.project import Organization, elsewhere
+from scripts.kit.together import together
+
+DATA_SCIENCE, TARGET, MODELS = (
+    "multi-account-deployment",
+    "multi-account-deployment-target",
+    "multi-account-deployment-models",
+)
+SELF_MANAGED = "multi-account-deployment-stack-sets"  # template 21, where there is no organization
+SETS = (TARGET, f"{TARGET}-staging", f"{TARGET}-production")
+CI_ROLES = "Lets GitHub Actions publish the bundle"  # in the description of template 60
+POLICIES = {  # of template 10, and which of its roles its stack gives them to
+    "sagemaker-multi-account-approver": False,
+    "sagemaker-multi-account-data-scientist": True,
+    "sagemaker-multi-account-project-creator": True,
+}
+READ_MODELS = "TargetAccountsReadModels"  # the statement that `make doctor` merges into the SDK's default bucket
+
+
+def regions(settings: Environment) -> tuple[str, ...]:
+    """Every region of the kit, the data science account's own first."""
+    return tuple(dict.fromkeys([settings.region, *settings.regions.staging, *settings.regions.production]))
+
+
+def kit_parts(by: Connection, home: Connection, settings: Environment, asked: Asked) -> list[Part]:
+    """Everything but the projects. by: the credentials at hand; home: the data science account."""
+    parts = [*catalog_parts(home, settings)]
+    parts += hosting_parts(home)
+    parts += statement_parts(home)
+    parts += target_parts(by, home, settings)
+    parts += image_parts(home, settings)
+    for region in regions(settings)[1:]:
+        parts += stack_part(elsewhere(home, region), MODELS)
+    parts += policy_parts(home)
+    parts += stack_part(home, SELF_MANAGED)
+    parts += stack_part(home, DATA_SCIENCE)
+    for region in regions(settings):
+        parts += storage_parts(elsewhere(home, region), asked)
+    parts += others_parts(home, settings)
+    return parts
+
+
+def stack_part(connection: Connection, name: str) -> Iterator[Part]:
+    stack = describe_stack(connection.client("cloudformation"), name)
+    if stack is not None:
+        place = f"{name} in {connection.account}, {connection.region}"
+        yield deleted("stack", place, stack["StackStatus"], partial(teardown.delete_stack, connection, name))
+
+
+def image_parts(home: Connection, settings: Environment) -> Iterator[Part]:
+    """Rules of somebody else's, which would go with the stack's own; images that replication brought, which stay."""
+    further = regions(settings)[1:]
+    stack = describe_stack(home.client("cloudformation"), DATA_SCIENCE) if further else None
+    found = parameters(stack) if stack else {}
+    if ours := image_replication.made_by(found, home.account):
+        there = home.client("ecr").describe_registry()["replicationConfiguration"].get("rules", [])
+        if others := image_replication.besides(there, ours):
+            told = (
+                "somebody else's too: take them out first, CloudFormation would delete all of them with the stack's own"
+            )
+            yield deleted(
+                "rules", f"by which {home.region} replicates images", told, partial(refuse, home, ours, others)
+            )
+    prefix = settings.images.repository_prefix or found.get(image_replication.PREFIX, "")
+    for region in further if prefix else ():
+        listed = pages(elsewhere(home, region).client("ecr"), "describe_repositories", "repositories")
+        if names := [one["repositoryName"] for one in listed if one["repositoryName"].startswith(f"{prefix}/")]:
+            told = (
+                f"images stay and cost their storage: `aws ecr delete-repository --region {region} --force` deletes one"
+            )
+            yield kept("repositories", f"{', '.join(names)} in {region}", told)
+
+
+def refuse(home: Connection, ours: Rules, others: Rules) -> None:
+    raise UserError(
+        f"the registry of {home.account} in {home.region} replicates images by rules of somebody else's too: "
+        f"{json.dumps(others)}. CloudFormation would delete all rules with the stack's own. Take theirs out with "
+        f"`{image_replication.command(home.region, ours)}`, run this command again, and put theirs back with "
+        f"`{image_replication.command(home.region, others)}`"
+    )
+
+
+# -- what was published ------------------------------------------------------------------------
+
+
+def catalog_parts(home: Connection, settings: Environment) -> Iterator[Part]:
+    catalog, names = home.client("servicecatalog"), settings.catalog
+    listed = pages(catalog, "list_portfolios", "PortfolioDetails")
+    portfolios = [p["Id"] for p in listed if p["DisplayName"] == names.portfolio and p["ProviderName"] == names.owner]
+    ours = {id for id, name in products(catalog) if name == names.product}
+    alone = []
+    for portfolio in portfolios:
+        inside = dict(products(catalog, PortfolioId=portfolio))
+        for product in sorted(set(inside) & ours):
+            yield from membership(catalog, portfolio, product, names.product)
+        if others := sorted(name for id, name in inside.items() if id not in ours):
+            yield kept("portfolio", names.portfolio, f"it holds {', '.join(others)} too")
+            continue
+        alone.append(portfolio)
+        for share in sharing.look(catalog, portfolio):
+            told = f"the portfolio is taken from this {share.type.lower().replace('_', ' ')}"
+            yield deleted("share", share.with_whom, told, partial(sharing.remove, catalog, portfolio, share))
+        for principal in pages(catalog, "list_principals_for_portfolio", "Principals", PortfolioId=portfolio):
+            who = {name: principal[name] for name in ("PrincipalARN", "PrincipalType") if name in principal}
+            do = removal(catalog.disassociate_principal_from_portfolio, PortfolioId=portfolio, **who)
+            yield deleted("principal", principal["PrincipalARN"], "", do)
+    for product in sorted(ours):
+        versions = catalog.list_provisioning_artifacts(ProductId=product)["ProvisioningArtifactDetails"]
+        do = removal(catalog.delete_product, Id=product)
+        yield deleted("product", names.product, f"with {len(versions)} version(s)", do)
+    for portfolio in alone:
+        yield deleted("portfolio", names.portfolio, "", removal(catalog.delete_portfolio, Id=portfolio))
+
+
+def products(catalog: Any, **request: str) -> Iterator[tuple[str, str]]:
+    """Id and name of every product (of a portfolio)."""
+    for view in pages(catalog, "search_products_as_admin", "ProductViewDetails", **request):
+        yield view["ProductViewSummary"]["ProductId"], view["ProductViewSummary"]["Name"]
+
+
+def membership(catalog: Any, portfolio: str, product: str, name: str) -> Iterator[Part]:
+    """A product's constraints, and its place in the portfolio."""
+    place = {"PortfolioId": portfolio, "ProductId": product}
+    for constraint in pages(catalog, "list_constraints_for_portfolio", "ConstraintDetails", **place):
+        do = removal(catalog.delete_constraint, Id=constraint["ConstraintId"])
+        yield deleted("constraint", f"{constraint['Type'].lower()} of {name}", "", do)
+    do = removal(catalog.disassociate_product_from_portfolio, **place)
+    yield deleted("association", name, "leaves the portfolio", do)
+
+
+def hosting_parts(home: Connection) -> Iterator[Part]:
+    """What shows the template in S3 to Studio: domains' tags, the template's tag, the bucket's CORS rule."""
+    sagemaker, s3 = home.client("sagemaker"), home.client("s3")
+    bucket = bundle_bucket(home.account, home.region)
+    for domain in pages(sagemaker, "list_domains", "Domains"):
+        tags = pages(sagemaker, "list_tags", "Tags", ResourceArn=domain["DomainArn"])
+        where = next((tag["Value"] for tag in tags if tag["Key"] == hosting.LOCATION_TAG), "")
+        if where.startswith(f"s3://{bucket}/"):
+            request = {"ResourceArn": domain["DomainArn"], "TagKeys": [hosting.LOCATION_TAG]}
+            do = removal(sagemaker.delete_tags, **request)
+            yield deleted("domain tag", f"{hosting.LOCATION_TAG} of {domain['DomainId']}", where, do)
+    place = {"Bucket": bucket, "ExpectedBucketOwner": home.account}
+    for key, tags in (if_there(hosting.templates, connection=home, bucket=bucket) or {}).items():
+        if STUDIO_TAG[0] in tags:
+            rest = [{"Key": name, "Value": value} for name, value in tags.items() if name != STUDIO_TAG[0]]
+            do = removal(s3.put_object_tagging, **place, Key=key, Tagging={"TagSet": rest})
+            yield deleted("tag", f"{STUDIO_TAG[0]} of {key}", "Studio shows it no more", do)
+    rules = (if_there(s3.get_bucket_cors, **place) or {}).get("CORSRules", [])
+    others = [rule for rule in rules if rule.get("ID") != hosting.RULE_ID]
+    if others != rules:
+        do = removal(s3.put_bucket_cors, **place, CORSConfiguration={"CORSRules": others})
+        do = do if others else removal(s3.delete_bucket_cors, **place)
+        yield deleted("cors rule", f"{hosting.ORIGIN} on {bucket}", f"{len(others)} other(s) stay", do)
+
+
+def statement_parts(home: Connection) -> Iterator[Part]:
+    """The statement that `make doctor ARGS=--fix` merged into the policy of the SageMaker SDK's default bucket."""
+    s3, bucket = home.client("s3"), f"sagemaker-{home.region}-{home.account}"
+    place = {"Bucket": bucket, "ExpectedBucketOwner": home.account}
+    policy = (if_there(s3.get_bucket_policy, **place) or {}).get("Policy", "")
+    rest = without(policy, READ_MODELS)
+    if rest != policy:
+        anything = json.loads(rest)["Statement"]
+        do = (
+            removal(s3.put_bucket_policy, **place, Policy=rest)
+            if anything
+            else removal(s3.delete_bucket_policy, **place)
+        )
+        yield deleted("statement", f"{READ_MODELS} of {bucket}", "what else its policy says stays", do)
+
+
+# -- the target accounts -----------------------------------------------------------------------
+
+
+def target_parts(by: Connection, home: Connection, settings: Environment) -> Iterator[Part]:
+    """Template 20, and 21 where there is no organization: stack sets, then stacks of single accounts."""
+    organization = Organization()
+    for name in SETS:
+        yield from teardown.stage_parts(home, name, settings.stack_set_administrator, organization, "account(s)")
+    yield from in_targets(by, home, settings, account_parts, "stacks of the kit")
+
+
+def account_parts(there: Connection) -> list[Part]:
+    return [*stack_part(there, TARGET), *stack_part(there, SELF_MANAGED)]
+
+
+def in_targets(
+    by: Connection, home: Connection, settings: Environment, look: Callable[[Connection], list[Part]], what: str
+) -> list[Part]:
+    """What look() finds in every target account, side by side. what: it is that look() looks for"""
+
+    def one(account: str) -> list[Part]:
+        try:
+            there = enter(by, account, settings.roles.access)
+        except UserError as error:
+            return [unseen(what, f"in {account}", error)]
+        return look(there)
+
+    jobs = [partial(one, account) for account in target_accounts(home, settings)]
+    return [part for parts in together(jobs, what="accounts looked at") for part in parts]
+
+
+def target_accounts(home: Connection, settings: Environment) -> list[str]:
+    """The accounts of both stages; those that run the kit itself are none."""
+    own = {settings.accounts.management, settings.accounts.data_science}
+    if settings.targets:
+        return sorted({*settings.targets.staging, *settings.targets.production} - own)
+    organizations = home.client("organizations")
+    names = (settings.units.staging, settings.units.production)
+    units = [unit for name in names if (unit := find_unit(organizations, name))]
+    return sorted({account.id for unit in units for account in accounts_beneath(organizations, unit)} - own)
+
+
+def endpoint_logs(by: Connection, home: Connection, settings: Environment, project: Project) -> list[Part]:
+    """The log groups of a project's endpoints, which SageMaker makes in every target account."""
+    prefix = f"/aws/sagemaker/Endpoints/{project.name}-{project.id}-"
+
+    def look(there: Connection) -> list[Part]:
+        places = [elsewhere(there, region) for region in regions(settings)]
+        return [part for place in places for part in retained.log_groups(place, prefix, Asked(logs=True))]
+
+    return in_targets(by, home, settings, look, "log groups")
+
+
+# -- the data science account ------------------------------------------------------------------
+
+
+def policy_parts(home: Connection) -> Iterator[Part]:
+    """The managed policies of template 10, taken from whom people gave them to; its own roles are the stack's."""
+    iam = home.client("iam")
+    stack = describe_stack(home.client("cloudformation"), DATA_SCIENCE) or {}
+    studio = set(parameters(stack).get("StudioExecutionRoleNames", "").split(","))
+    for policy, by_stack in POLICIES.items():
+        arn = f"arn:{home.partition}:iam::{home.account}:policy/{policy}"
+        asked = partial(iam.get_paginator("list_entities_for_policy").paginate, PolicyArn=arn)
+        listed = if_there(lambda asked=asked: list(asked())) or []
+        for kind, member in (("Role", "PolicyRoles"), ("User", "PolicyUsers"), ("Group", "PolicyGroups")):
+            for holder in (holder for page in listed for holder in page.get(member, [])):
+                name = holder[f"{kind}Name"]
+                if by_stack and kind == "Role" and name in studio:
+                    continue
+                detach = getattr(iam, f"detach_{kind.lower()}_policy")
+                do = removal(detach, PolicyArn=arn, **{f"{kind}Name": name})
+                yield deleted("policy", policy, f"is taken from the {kind.lower()} {name}", do)
+
+
+def storage_parts(connection: Connection, asked: Asked) -> Iterator[Part]:
+    """What template 10 (and 11 in further regions) retains: buckets, and the models' key."""
+    for name in (
+        bundle_bucket(connection.account, connection.region),
+        retained.model_bucket(connection),
+    ):
+        yield from retained.bucket(connection, name, asked)
+    yield from retained.keys(connection, asked)
+
+
+def others_parts(home: Connection, settings: Environment) -> Iterator[Part]:
+    """What the kit made or had made, and leaves to people."""
+    if settings.administrator != "self-managed":
+        told = "trusted access, delegated administrator, units and accounts stay, free of charge: others may use them"
+        yield kept("organization", f"of {settings.accounts.management}", told)
+    for stack in pages(home.client("cloudformation"), "list_stacks", "StackSummaries"):
+        if CI_ROLES in stack.get("TemplateDescription", "") and stack["StackStatus"] != "DELETE_COMPLETE":
+            command = f"`aws cloudformation delete-stack --stack-name {stack['StackName']}` deletes it"
+            yield kept("stack", stack["StackName"], f"template 60, made by hand: roles are free of charge; {command}")

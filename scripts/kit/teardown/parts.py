@@ -1,0 +1,82 @@
+"""What taking something down consists of: parts that go, each with how it is deleted, and parts that are left."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from botocore.exceptions import ClientError
+
+from scripts.kit.console import UserError, explain, say
+from scripts.kit.patience import code
+from scripts.kit.plan import Step
+
+AGAIN = "Run the same command again when that is put right: it goes on from here"
+NOT_THERE = {  # as each service says it
+    "404", "NoSuchBucket", "NoSuchCORSConfiguration", "NoSuchBucketPolicy", "NoSuchEntity", "NoSuchTagSet",
+    "NotFoundException", "PipelineNotFoundException", "ResourceNotFound", "ResourceNotFoundException",
+    "StackInstanceNotFoundException", "StackSetNotFoundException",
+}  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Asked:
+    """What is deleted only when it is asked for."""
+
+    model_group: bool = False
+    empty_buckets: bool = False
+    logs: bool = False
+
+
+@dataclass(frozen=True)
+class Part:
+    """One thing, and how it is deleted; do is None where it is left as it is.
+
+    cost: of what is left, in US dollars a month; blind: nobody could look whether there is something to delete
+    """
+
+    step: Step
+    do: Callable[[], Any] | None = None
+    cost: float = 0.0
+    blind: bool = False
+
+
+def deleted(kind: str, name: str, detail: str, do: Callable[[], Any]) -> Part:
+    return Part(Step("delete", kind, name, detail), do)
+
+
+def kept(kind: str, name: str, detail: str, cost: float = 0.0) -> Part:
+    return Part(Step("keep", kind, name, detail), cost=cost)
+
+
+def unseen(kind: str, name: str, why: UserError) -> Part:
+    return Part(Step("keep", kind, name, f"not looked at: {str(why).splitlines()[0]}"), blind=True)
+
+
+def apply(parts: list[Part]) -> None:
+    """Delete one after the other; UserError from the first that cannot be."""
+    for part in parts:
+        if part.do is None:
+            continue
+        say(f"  … {part.step.kind} {part.step.name}")
+        try:
+            part.do()
+        except ClientError as error:
+            raise UserError(f"{part.step.kind} {part.step.name}: {explain(error)}. {AGAIN}") from error
+
+
+def if_there(request: Callable[..., Any], *also: str, **arguments: Any) -> Any:
+    """What the request answers; None where its error says that there is no such thing. also: more such errors."""
+    try:
+        return request(**arguments)
+    except ClientError as error:
+        missing = any(words in str(error) for words in ("does not exist", "not found"))
+        if missing or code(error) in NOT_THERE or code(error) in also:
+            return None
+        raise
+
+
+def removal(request: Callable[..., Any], **arguments: Any) -> Callable[[], Any]:
+    """How something is deleted by one request, which may find it gone."""
+    return lambda: if_there(request, **arguments)

@@ -1,0 +1,202 @@
+"""What is left unless it is asked for, and what it then costs: versions, artifacts, buckets, keys, logs, reports.
+
+Prices of us-east-1, in US dollars; other regions differ by some tenths. KMS: AWS KMS pricing, "Key storage": $1 a
+key and month, $1 more for each of the first two rotations, none for a key that is to be deleted. S3 Standard
+and the storage of CloudWatch Logs (billed compressed, so this is the most it can be): public lists that quote AWS's
+pricing pages, not AWS's price list. Test reports expire after 30 days (CodeBuild User Guide, "View test reports").
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from functools import partial
+from typing import Any
+
+from botocore.exceptions import ClientError
+
+from scripts.kit.connect import Connection, pages
+from scripts.kit.console import UserError
+from scripts.kit.projects.project import Project
+from scripts.kit.stacks import model_regions
+from scripts.kit.teardown.parts import Asked, Part, deleted, if_there, kept, removal
+
+S3_GB_MONTH, LOGS_GB_MONTH, KEY_MONTH = 0.023, 0.03, 1.00
+MOST_ROTATIONS = 2  # of a key, that are charged for
+GB = 1024**3  # bytes, as AWS bills
+KEY_DESCRIPTIONS = ("Encrypts the models that projects train", "Encrypts the models that builds copy")  # 10 and 11
+KEY_WINDOW = 30  # days in which the deletion of a key can be undone (KMS API Reference, ScheduleKeyDeletion: 7 to 30)
+
+
+def a_month(cost: float) -> str:
+    return f"about ${cost:,.2f} a month" if cost >= 0.01 else "less than $0.01 a month"
+
+
+def total(parts: list[Part]) -> str:
+    """What all that is retained costs, in one sentence."""
+    cost = sum(part.cost for part in parts)
+    if not cost:
+        return "nothing that costs anything is retained"
+    return f"what is retained costs {a_month(cost)}, at the prices of us-east-1"
+
+
+# -- of a project ------------------------------------------------------------------------------
+
+
+def training(connection: Connection, project: Project, asked: Asked) -> Iterator[Part]:
+    """The SageMaker pipeline that model-build made; its runs say how the versions came about, so it goes with them."""
+    sagemaker, name = connection.client("sagemaker"), f"{project.name}-{project.id}-train"
+    if if_there(sagemaker.describe_pipeline, PipelineName=name) is None:
+        return
+    if not asked.model_group:
+        yield kept("training", name, "the pipeline and its runs: retained, free of charge; --model-group deletes")
+        return
+    yield deleted("training", name, "the pipeline", removal(sagemaker.delete_pipeline, PipelineName=name))
+
+
+def model_group(connection: Connection, project: Project, asked: Asked) -> Iterator[Part]:
+    sagemaker, place = connection.client("sagemaker"), f"{project.name} in {connection.region}"
+    if if_there(sagemaker.describe_model_package_group, ModelPackageGroupName=project.name) is None:
+        return
+    versions = pages(sagemaker, "list_model_packages", "ModelPackageSummaryList", ModelPackageGroupName=project.name)
+    arns = [version["ModelPackageArn"] for version in versions]
+    if not asked.model_group:
+        yield kept("model group", place, f"retained: {len(arns)} version(s), free of charge; --model-group deletes")
+        return
+    yield deleted("model group", place, f"{len(arns)} version(s)", partial(delete_group, sagemaker, project.name, arns))
+
+
+def delete_group(sagemaker: Any, name: str, arns: list[str]) -> None:
+    for arn in arns:
+        if_there(sagemaker.delete_model_package, ModelPackageName=arn)
+    no_policy = "ValidationException"
+    if_there(sagemaker.delete_model_package_group_policy, no_policy, ModelPackageGroupName=name)
+    if_there(sagemaker.delete_model_package_group, ModelPackageGroupName=name)
+
+
+def artifacts(connection: Connection, project: Project, asked: Asked) -> Iterator[Part]:
+    """The project's data and models in the region's model bucket: every version that is registered needs them."""
+    bucket, prefix = model_bucket(connection), f"{project.name}-{project.id}/"
+    found = versions_in(connection, bucket, prefix)
+    if not found:
+        return
+    size, cost = weigh(found)
+    name = f"s3://{bucket}/{prefix}"
+    if asked.model_group and asked.empty_buckets:
+        yield deleted("artifacts", name, size, partial(empty, connection, bucket, prefix))
+    else:
+        told = f"retained: {size}, {a_month(cost)}; --model-group with --empty-buckets deletes"
+        yield kept("artifacts", name, told, cost)
+
+
+def folders(connection: Connection) -> list[str]:
+    """The folders of the region's model bucket: one for each project that has put something there."""
+    request = {"Bucket": model_bucket(connection), "Delimiter": "/", "ExpectedBucketOwner": connection.account}
+    s3 = connection.client("s3")
+    found = if_there(lambda: [one["Prefix"] for one in pages(s3, "list_objects_v2", "CommonPrefixes", **request)])
+    return found or []
+
+
+def model_bucket(connection: Connection) -> str:
+    return model_regions.bucket(connection.account, connection.region)
+
+
+def reports(connection: Connection, project: Project, asked: Asked) -> Iterator[Part]:
+    codebuild, name = connection.client("codebuild"), f"{project.prefix}-test-endpoints"
+    arn = f"arn:{connection.partition}:codebuild:{connection.region}:{connection.account}:report-group/{name}"
+    if not codebuild.batch_get_report_groups(reportGroupArns=[arn])["reportGroups"]:
+        return
+    if not asked.logs:
+        yield kept("reports", name, "retained, free of charge; each expires after 30 days; --logs deletes")
+        return
+    yield deleted(
+        "reports", name, "the test reports", removal(codebuild.delete_report_group, arn=arn, deleteReports=True)
+    )
+
+
+def log_groups(connection: Connection, prefix: str, asked: Asked) -> Iterator[Part]:
+    logs = connection.client("logs")
+    for group in pages(logs, "describe_log_groups", "logGroups", logGroupNamePrefix=prefix):
+        name, size = group["logGroupName"], group.get("storedBytes", 0)
+        if not asked.logs:
+            cost = size / GB * LOGS_GB_MONTH
+            yield kept("log group", name, f"retained: {size:,} bytes, {a_month(cost)}; --logs deletes", cost)
+            continue
+        told = f"{size:,} bytes, {connection.account} {connection.region}"
+        yield deleted("log group", name, told, removal(logs.delete_log_group, logGroupName=name))
+
+
+# -- buckets and keys --------------------------------------------------------------------------
+
+
+def bucket(connection: Connection, name: str, asked: Asked) -> Iterator[Part]:
+    found = versions_in(connection, name)
+    if found is None:
+        return
+    size, cost = weigh(found)
+    if not asked.empty_buckets:
+        yield kept("bucket", name, f"retained: {size}, {a_month(cost)}; --empty-buckets deletes", cost)
+        return
+    yield deleted("bucket", name, size, partial(delete_bucket, connection, name))
+
+
+def versions_in(connection: Connection, bucket: str, prefix: str = "") -> list[dict[str, Any]] | None:
+    """Every version and delete marker beneath a prefix; None where there is no such bucket."""
+    listed = connection.client("s3").get_paginator("list_object_versions").paginate
+    request = partial(listed, Bucket=bucket, Prefix=prefix, ExpectedBucketOwner=connection.account)
+    found: list[dict[str, Any]] | None = if_there(
+        lambda: [v for page in request() for v in [*page.get("Versions", []), *page.get("DeleteMarkers", [])]]
+    )
+    return found
+
+
+def weigh(versions: list[dict[str, Any]]) -> tuple[str, float]:
+    """What is in a bucket in words, and what it costs a month (every version counts)."""
+    size = sum(version.get("Size", 0) for version in versions)
+    return f"{len(versions):,} object(s), {size:,} bytes", size / GB * S3_GB_MONTH
+
+
+def empty(connection: Connection, bucket: str, prefix: str = "") -> None:
+    found = versions_in(connection, bucket, prefix) or []
+    for start in range(0, len(found), 1000):  # DeleteObjects takes 1,000
+        keys = [{"Key": v["Key"], "VersionId": v["VersionId"]} for v in found[start : start + 1000]]
+        answer = connection.client("s3").delete_objects(
+            Bucket=bucket, Delete={"Objects": keys, "Quiet": True}, ExpectedBucketOwner=connection.account
+        )
+        if errors := answer.get("Errors"):
+            raise UserError(f"bucket {bucket}: {errors[0]['Key']}: {errors[0]['Code']} {errors[0].get('Message', '')}")
+
+
+def delete_bucket(connection: Connection, name: str) -> None:
+    empty(connection, name)
+    if_there(connection.client("s3").delete_bucket, Bucket=name, ExpectedBucketOwner=connection.account)
+
+
+def keys(connection: Connection, asked: Asked) -> Iterator[Part]:
+    kms = connection.client("kms")
+    for key in kept_keys(connection):
+        id, cost = key["KeyId"], KEY_MONTH * (1 + min(MOST_ROTATIONS, rotations(key)))
+        if not asked.empty_buckets:
+            told = f"retained: {a_month(cost)}; without it no model can be read; --empty-buckets deletes"
+            yield kept("key", id, told, cost)
+            continue
+        told = f"in {KEY_WINDOW} days, free of charge; until then `aws kms cancel-key-deletion` keeps it"
+        yield deleted("key", id, told, partial(kms.schedule_key_deletion, KeyId=id, PendingWindowInDays=KEY_WINDOW))
+
+
+def rotations(key: dict[str, Any]) -> int:
+    """How often a key that rotates every year has rotated."""
+    return int((datetime.now(UTC) - key["CreationDate"]).days // 365)
+
+
+def kept_keys(connection: Connection) -> Iterator[dict[str, Any]]:
+    """The models' keys that are paid for: by their description, because the alias goes with the stack."""
+    kms = connection.client("kms")
+    for key in pages(kms, "list_keys", "Keys"):
+        try:
+            found: dict[str, Any] = kms.describe_key(KeyId=key["KeyId"])["KeyMetadata"]
+        except ClientError:
+            continue  # a key whose policy lets nobody look is not the kit's
+        ours = found.get("Description", "").startswith(KEY_DESCRIPTIONS)
+        if ours and found["KeyManager"] == "CUSTOMER" and found["KeyState"] != "PendingDeletion":
+            yield found

@@ -1,0 +1,1 @@
+"""Rehearses other people's SageMaker project templates."""

@@ -1,0 +1,267 @@
+"""`make doctor`: a healthy installation has no finding; each way to break it is found, and told how to mend."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator
+
+import pytest
+
+from localaws.server import EmbeddedAws
+from scripts.kit.doctor import report
+from scripts.kit.doctor.findings import CHECKS
+from scripts.kit.doctor.launch import NEEDED
+from scripts.kit.doctor.merge import merged
+from scripts.kit.doctor.reader import Reader
+from scripts.kit.doctor.storage import ALIAS
+from scripts.rehearsal import setting as people
+from tests.kit.doctor.cases import cases, swapped
+from tests.kit.doctor.cases.catalog import source
+from tests.kit.doctor.cases.organization import move
+from tests.kit.doctor.cases.projects import another_version, own_image, project_stack
+from tests.kit.doctor.cases.self_managed import targets
+from tests.kit.doctor.cases.sizes import IRELAND, storage_in_ireland
+from tests.kit.doctor.cases.storage import OTHERS
+from tests.support import ROOT
+from tests.support.doctor_examination import examine_broken
+from tests.support.doctor_world import World, make_world
+
+CASES = cases()
+READS = re.compile("Get|List|Describe|Search|Head|AssumeRole$")
+
+
+@pytest.fixture(scope="module")
+def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
+    folder = tmp_path_factory.mktemp("doctor")
+    with EmbeddedAws(folder) as cloud:
+        yield make_world(cloud, folder)
+    assert not cloud.faults, "\n".join(f"{fault.where}\n{fault.traceback}" for fault in cloud.faults)
+
+
+def test_a_healthy_installation_has_no_finding_and_everything_is_examined(world: World) -> None:
+    code, told = world.doctor()
+    assert told == {"findings": [], "not_examined": [], "stops": False}
+    assert code == 0
+    assert world.typed()[1] == f"{len(CHECKS)} checks, nothing found\n"
+
+
+def test_every_check_has_a_case_and_there_are_many() -> None:
+    assert sorted(CASES) == sorted(CHECKS)
+    assert len(CHECKS) >= 40
+
+
+@pytest.mark.parametrize("id", sorted(id for id in CASES if not CASES[id].alone))
+def test_what_is_broken_is_found_and_told_how_to_mend(world: World, id: str) -> None:
+    examine_broken(world, id)
+
+
+def test_everything_was_mended_again(world: World) -> None:
+    assert world.look(world.reader()) == []
+
+
+# -- the command -------------------------------------------------------------------------------
+
+
+def test_without_fix_nothing_is_written_whatever_is_found(world: World) -> None:
+    with CASES["model-bucket-policy"].broken(world), CASES["rule-disabled"].broken(world):
+        before = len(world.requests())
+        code, told = world.doctor()
+        assert code == 1
+        assert told["stops"] is True
+        assert world.doctor("--fix", "--dry-run")[0] == 1
+        asked = {request["operation"] for request in world.requests()[before:]}
+    assert [name for name in asked if not READS.match(name)] == []
+    assert {finding["id"] for finding in told["findings"]} == {"model-bucket-policy", "rule-disabled"}
+    assert all(finding["safe"] for finding in told["findings"])
+
+
+def test_fix_mends_what_is_safe_and_leaves_other_peoples_statements_byte_for_byte(
+    world: World, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with CASES["model-bucket-policy"].broken(world), CASES["starter-missing"].broken(world):
+        code, text = world.typed("--fix")
+        policy = world.client("s3").get_bucket_policy(Bucket=world.models)["Policy"]
+        theirs = (OTHERS % world.models).split("[")[1].rsplit("]", 1)[0].strip()
+        assert theirs in policy
+        assert "TargetAccountsReadModels" in policy
+        assert "aws s3api put-bucket-policy" in capsys.readouterr().err
+        assert code == 1  # the state machine is still missing
+        assert "starter-missing" in text
+        assert "model-bucket-policy" not in text
+
+
+def test_a_finding_says_what_where_why_and_what_to_do(world: World) -> None:
+    with CASES["delegation"].broken(world):
+        code, text = world.typed()
+    assert code == 1
+    assert "stops  delegation  999999999999 account 111111111111" in text
+    assert "delegated administrators of stack sets: none" in text
+    assert "Each stage is a stack set" in text
+    assert "to do: aws organizations register-delegated-administrator" in text
+    assert "1 stops a deployment, 0 warnings, 0 notes" in text
+
+
+def test_the_commands_in_the_fixes_name_the_file_and_the_region_that_were_typed(world: World) -> None:
+    code, text = world.typed("--region", "eu-west-1")
+    assert code == 1
+    typed = f"--environment {world.story.environment_path} --region eu-west-1"
+    assert f'make accounts ARGS="--profile management {typed}"' in text
+    assert f'make publish ARGS="--profile data-science {typed}"' in text
+
+
+def test_a_mistyped_project_is_told_with_the_one_that_is_meant_and_ends_with_1(world: World) -> None:
+    code, text = world.typed("--project", "iris-multi-1")
+    assert code == 1
+    assert "stops  project-absent" in text
+    assert "(did you mean iris-multi-01?)" in text
+
+
+def test_warnings_and_notes_do_not_stop(world: World) -> None:
+    with CASES["model-key-rotation"].broken(world), CASES["quota-blue-green"].broken(world):
+        code, told = world.doctor()
+    assert code == 0
+    assert [finding["severity"] for finding in told["findings"]] == ["warns", "note"]
+
+
+# -- who may see what --------------------------------------------------------------------------
+
+
+def test_from_the_data_science_account_the_targets_are_not_examined_and_it_is_said_who_can(world: World) -> None:
+    code, told = world.doctor(by=world.engineer(world.account))
+    assert (code, told["findings"]) == (0, [])
+    [note] = told["not_examined"]
+    assert note["what"] == "roles of 2 target accounts"
+    assert note["who"] == "the management account 999999999999"
+    told_in_words = world.typed(by=world.engineer(world.account))[1]
+    assert told_in_words.endswith("checks, nothing found in what was examined; not examined: 1, named above\n")
+
+
+def test_the_data_science_account_sees_that_it_is_no_delegated_administrator(world: World) -> None:
+    with CASES["delegation"].broken(world):
+        code, told = world.doctor(by=world.engineer(world.account))
+    assert code == 1
+    assert [finding["id"] for finding in told["findings"]] == ["delegation"]
+    assert "the organization's units and accounts" in [note["what"] for note in told["not_examined"]]
+
+
+def test_what_the_credentials_may_not_read_is_told_and_is_no_finding(world: World) -> None:
+    iam = world.client("iam")
+    people.make_person(iam, world.account, "Visitor", "arn:aws:iam::aws:policy/AmazonS3ReadOnlyAccess")
+    visitor = people.sign_in(world.cloud, world.account, "Visitor", "us-east-1")
+    code, told = world.doctor(by=visitor)
+    assert code == 0
+    assert told["findings"] == []
+    needs = {note["needs"] for note in told["not_examined"]}
+    assert {"the permission servicecatalog:ListPortfolios", "the permission kms:DescribeKey"} <= needs
+    assert all(note["who"] for note in told["not_examined"])
+
+
+def test_the_reader_refuses_to_write(world: World) -> None:
+    reader = world.reader()
+    with pytest.raises(ValueError, match="writes"):
+        reader.ask(world.account, "s3", "DeleteBucket", Bucket=world.models)
+    assert isinstance(reader, Reader)
+
+
+def test_accounts_of_nested_units_are_examined_too(world: World) -> None:
+    client, unit = world.client("organizations", world.management), world.story.setting.units["staging"]
+    child = client.create_organizational_unit(ParentId=unit, Name="Nested")["OrganizationalUnit"]["Id"]
+    move(world, world.staging, child)
+    try:
+        assert world.look(world.reader()) == []
+        with CASES["model-role-missing"].broken(world):
+            assert [one.check.id for one in world.look(world.reader())] == ["model-role-missing"]
+    finally:
+        move(world, world.staging, unit)
+        client.delete_organizational_unit(OrganizationalUnitId=child)
+
+
+def test_without_organizations_the_projects_own_list_says_which_accounts_are_left_over(world: World) -> None:
+    values = project_stack(world).shown
+    with swapped(values, "OrganizationalUnitStagingId", ""), swapped(values, "StagingAccountIds", "123456789012"):
+        projects = world.begin(world.reader()).projects
+    with targets(world, [world.staging]):
+        it = world.begin(world.reader())
+        it.__dict__["projects"] = projects
+        [found] = world.look_for("stage-stray", it)
+    assert world.staging in found.place.what
+    assert f"--set StagingAccountIds=123456789012,{world.staging}" in found.fix
+
+
+def test_a_region_without_connections_is_told(world: World) -> None:
+    arn = f"arn:aws:codeconnections:us-east-1:{world.account}:connection/01234567-89ab-cdef-0123-456789abcdef"
+    with source(world, arn):
+        [found] = world.look_for("source-unavailable", world.begin(world.reader("ap-southeast-3")))
+        assert world.look_for("source-unavailable", world.begin(world.reader())) == []
+    assert "leave source out" in found.fix
+
+
+def test_every_region_is_looked_at(world: World) -> None:
+    ireland, key = world.client("kms", region=IRELAND), {"KeyId": ALIAS}
+    with storage_in_ireland(world):
+        deny = {"Effect": "Deny", "Principal": "*", "Action": "s3:*", "Resource": "arn:aws:s3:::sagemaker-*/*"}
+        bucket = {"Bucket": world.models.replace("us-east-1", IRELAND)}
+        policy = json.dumps({"Version": "2012-10-17", "Statement": [deny]})
+        s3 = world.client("s3", region=IRELAND)
+        s3.put_bucket_policy(**bucket, Policy=policy)
+        s3.delete_public_access_block(**bucket)
+        it = world.begin(world.reader())
+        ids = ["bucket-public", "bucket-versioning", "model-bucket-encryption", "model-key-rotation"]
+        ids += ["model-bucket-deny", "model-region-missing"]
+        found = {id: {one.place.region for one in world.look_for(id, it)} for id in ids}
+        assert found == {id: {IRELAND} for id in ids}
+        assert {one.place.region for one in world.look_for("model-key-state", it)} == set()
+        ireland.disable_key(KeyId=ireland.describe_key(**key)["KeyMetadata"]["KeyId"])
+        it = world.begin(world.reader())
+        assert {one.place.region for one in world.look_for("model-key-state", it)} == {IRELAND}
+        with CASES["model-role-reads"].broken(world):
+            [reads] = world.look_for("model-role-reads", it)
+        assert f"kms:Decrypt on arn:aws:kms:{IRELAND}:" in reads.place.what
+        assert {region for target in it.targets for region, _ in target.quotas} == {"us-east-1", IRELAND}
+
+
+def test_an_image_of_another_region_is_told(world: World) -> None:
+    with another_version(world, Image=own_image(world).replace("us-east-1", IRELAND)):
+        [found] = world.look_for("version-image", world.begin(world.reader()))
+    assert f"its image lies in {IRELAND}" in found.place.what
+    assert "an image in us-east-1" in found.fix
+
+
+def test_no_connections_stay_open_to_a_target_account_once_it_is_read(world: World) -> None:
+    """A thousand accounts' would be more than a process may have."""
+    reader = world.reader(fresh=True)
+    world.look_for("target-closed", it := world.begin(reader))
+    assert {target.account.id for target in it.targets} == {world.staging, world.production}
+    assert {account for account, _, _ in reader._clients} == {world.management, world.account}
+
+
+# -- what the texts rest on --------------------------------------------------------------------
+
+
+def test_the_launch_role_is_asked_for_exactly_what_a_launch_asked(world: World) -> None:
+    launches = [r for r in world.requests() if str(r.get("role")).endswith("ProductsLaunchRole")]
+    asked = {need["action"] for request in launches for need in request["needs"]}
+    assert asked == set(NEEDED)
+
+
+@pytest.mark.parametrize(
+    ("policy", "expected"),
+    [
+        ("", '{"Version": "2012-10-17", "Statement": [OURS]}'),
+        ('{"Statement":[ ]}', '{"Statement":[OURS]}'),
+        ('{"Statement": {"Sid":"A"} , "Id":"x"}', '{"Statement": [{"Sid":"A"}, OURS] , "Id":"x"}'),
+        ('{ "Id": "[", "Statement":[ {"Sid":"A"}\n]}', '{ "Id": "[", "Statement":[ {"Sid":"A"}, OURS\n]}'),
+        ('{"Statement":[{"Sid" : "Ours", "x":1},{"Sid":"B"}]}', '{"Statement":[OURS,{"Sid":"B"}]}'),
+    ],
+)
+def test_a_statement_is_merged_by_its_sid_and_nothing_else_moves(policy: str, expected: str) -> None:
+    ours = {"Sid": "Ours", "Effect": "Allow"}
+    made = merged(policy, [ours])
+    assert made == expected.replace("OURS", json.dumps(ours))
+    assert merged(made, [ours]) == made
+
+
+def test_the_page_of_findings_is_what_the_code_says() -> None:
+    """Write it anew: python -m scripts.kit.doctor.report"""
+    assert report.table() in (ROOT / "docs/doctor.md").read_text(encoding="utf-8")

@@ -1,0 +1,481 @@
+"""`make accounts`: the organization, its units and accounts, the data science account's stack, the targets' roles."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from localaws.cloud import Cloud
+from localaws.services.organizations.service import plan_account_ids
+from scripts import accounts
+from scripts.kit import console
+from scripts.kit.console import UserError
+from scripts.kit.organization import members
+from scripts.kit.stacks import stack as stacks
+from scripts.rehearsal import setting as people
+
+REGION = "us-east-1"
+READS = ("Describe", "List", "Get", "AssumeRole")
+OTHER = "555555555555"
+
+
+class Organization:
+    """The rehearsal's organization, and its ML engineer in the management account."""
+
+    def __init__(self, cloud: Cloud, folder: Path, patch: pytest.MonkeyPatch, bare: bool = False) -> None:
+        self.cloud, self.patch = cloud, patch
+        self.setting = people.make_organization(cloud, "delegated", REGION, bare)
+        people.make_people(cloud, self.setting)
+        self.environment = folder / "environment.yaml"
+        self.environment.write_text(people.environment_file(self.setting))
+        patch.setenv("AWS_CONFIG_FILE", str(folder / "none"))
+        patch.setenv("AWS_SHARED_CREDENTIALS_FILE", str(folder / "none"))
+        self.sign_in(self.setting.management)
+        self.earlier = len(self.requests())
+
+    def sign_in(self, account: str) -> None:
+        for name, value in people.sign_in(self.cloud, account, people.ENGINEER, REGION).environment().items():
+            self.patch.setenv(name, value)
+
+    def __call__(self, *arguments: str) -> int:
+        return console.run(lambda: accounts.main(["--environment", str(self.environment), *arguments]))
+
+    def edit(self, old: str, new: str) -> None:
+        text = self.environment.read_text()
+        assert old in text
+        self.environment.write_text(text.replace(old, new))
+
+    @property
+    def organizations(self) -> Any:
+        return self.cloud.root(self.setting.management, REGION).client("organizations")
+
+    def client(self, account: str, service: str) -> Any:
+        return self.cloud.root(account, REGION).client(service)
+
+    def stacks(self, account: str) -> dict[str, str]:
+        listed = self.client(account, "cloudformation").describe_stacks()["Stacks"]
+        return {stack["StackName"]: stack["StackStatus"] for stack in listed}
+
+    def parent(self, account: str) -> str:
+        return str(self.organizations.list_parents(ChildId=account)["Parents"][0]["Id"])
+
+    def requests(self) -> list[str]:
+        return (self.cloud.folder / "requests.jsonl").read_text().splitlines()
+
+    def writes(self, *only: str) -> int:
+        """How many requests were sent since that change something (or those of these operations)."""
+        sent = [str(json.loads(line)["operation"]) for line in self.requests()[self.earlier :]]
+        return sum(name in only if only else not name.startswith(READS) for name in sent)
+
+
+@pytest.fixture
+def organization(cloud: Cloud, tmp_path: Path) -> Iterator[Organization]:
+    with pytest.MonkeyPatch.context() as patch:
+        yield Organization(cloud, tmp_path, patch)
+
+
+@pytest.fixture
+def bare(cloud: Cloud, tmp_path: Path) -> Iterator[Organization]:
+    """Only the organization and its accounts, as the story begins."""
+    with pytest.MonkeyPatch.context() as patch:
+        yield Organization(cloud, tmp_path, patch, bare=True)
+
+
+STACKS = ("CreateStack", "UpdateStack", "CreateStackSet", "UpdateStackSet", "CreateStackInstances")
+ONE_BY_ONE = "target_roles: one-by-one\n"
+TARGET = "multi-account-deployment-target"
+
+
+def test_every_account_gets_its_roles_once_and_an_account_that_joins_is_ready_by_itself(
+    organization: Organization, capsys: pytest.CaptureFixture[str]
+) -> None:
+    setting = organization.setting
+    assert organization("--dry-run") == 0
+    assert organization.writes(*STACKS) == 0
+    assert organization() == 0, capsys.readouterr().err
+    assert organization.stacks(setting.data_science) == {"multi-account-deployment": "CREATE_COMPLETE"}
+    for stage in ("staging", "production"):
+        (made,) = organization.stacks(setting.accounts[stage]).items()
+        assert made[0].startswith(f"StackSet-{TARGET}-{stage}-")
+        assert made[1] == "CREATE_COMPLETE"
+    written = organization.writes(*STACKS)
+    assert written == 5
+    assert organization() == 0
+    assert organization.writes(*STACKS) == written
+    organization.edit("rehearsal-tester", "another-word")
+    assert organization() == 0
+    assert organization.writes(*STACKS) == written + 3
+    new = str(
+        organization.organizations.create_account(AccountName="new", Email="new@example.com")["CreateAccountStatus"][
+            "AccountId"
+        ]
+    )
+    organization.organizations.move_account(
+        AccountId=new, SourceParentId=organization.parent(new), DestinationParentId=setting.units["staging"]
+    )
+    while organization.cloud.busy:
+        organization.cloud.stopping.wait(0.02)
+    role = organization.client(new, "iam").get_role(RoleName="sagemaker-role-staging")["Role"]
+    assert role["RoleName"] == "sagemaker-role-staging"
+    written = organization.writes(*STACKS)
+    assert organization() == 0
+    assert organization.writes(*STACKS) == written
+
+
+def test_one_by_one_every_account_gets_a_stack_of_its_own_and_keeps_it(
+    organization: Organization, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """An organization that was set up before there were stack sets goes on as it is."""
+    setting = organization.setting
+    organization.edit("invited_accounts:", f"{ONE_BY_ONE}invited_accounts:")
+    assert organization() == 0
+    for stage in ("staging", "production"):
+        assert organization.stacks(setting.accounts[stage]) == {TARGET: "CREATE_COMPLETE"}
+    organization.edit(ONE_BY_ONE, "")
+    written = organization.writes(*STACKS)
+    capsys.readouterr()
+    assert organization() == 0
+    assert "the roles have a stack of their own from before" in capsys.readouterr().err
+    organization.edit("rehearsal-tester", "another-word")
+    assert organization() == 0
+    assert organization.writes("UpdateStack") == 3
+    assert organization.writes(*STACKS) == written + 3
+
+
+def test_stack_sets_are_not_overtaken_by_stacks(organization: Organization, capsys: pytest.CaptureFixture[str]) -> None:
+    assert organization() == 0
+    organization.edit("invited_accounts:", f"{ONE_BY_ONE}invited_accounts:")
+    written = organization.writes(*STACKS)
+    assert organization() == 1
+    assert f"the stack set {TARGET}-staging owns the roles in 1 accounts" in capsys.readouterr().err
+    assert organization.writes(*STACKS) == written
+
+
+def test_an_account_whose_roles_exist_already_is_told_and_tried_again(
+    organization: Organization, capsys: pytest.CaptureFixture[str]
+) -> None:
+    account = organization.setting.accounts["staging"]
+    iam = organization.client(account, "iam")
+    iam.create_role(
+        RoleName="sagemaker-role-staging", AssumeRolePolicyDocument=people.trust(Service="sagemaker.amazonaws.com")
+    )
+    assert organization() == 1
+    told = capsys.readouterr().err
+    assert f"the stack set {TARGET}-staging ended" in told
+    assert f"    {account}: " in told
+    assert "keeps them with `target_roles: one-by-one`" in told
+    iam.delete_role(RoleName="sagemaker-role-staging")
+    assert organization() == 0
+    assert f"again in {account}" in capsys.readouterr().err
+    assert list(organization.stacks(account).values()) == ["CREATE_COMPLETE"]
+
+
+# -- the organization --------------------------------------------------------------------------
+
+
+def test_a_bare_organization_is_set_up_in_order_and_once(
+    bare: Organization, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert bare("--dry-run", "--invite") == 0
+    assert bare.writes() == 0
+    capsys.readouterr()
+    assert bare("--invite", "--json") == 0
+    told = capsys.readouterr()
+    kinds = [step["kind"] for step in json.loads(told.out)["steps"]]
+    assert kinds[:6] == ["organization", "trusted access", "administrator", "unit", "unit", "unit"]
+    assert kinds[6:] == ["account", "account", "account", "stack", "stack set", "stack set"]
+    assert "12 steps: 8 created, 3 changed, 1 as they were" in told.err
+    done = people.with_units(bare.cloud, bare.setting)
+    assert {stage: bare.parent(account) for stage, account in done.targets.items()} == done.units
+    above = bare.parent(done.data_science)  # as in the post: in the unit that both stages' units are in
+    assert {bare.parent(unit) for unit in done.units.values()} == {above}
+    registered = bare.organizations.list_delegated_administrators(ServicePrincipal=people.STACK_SETS)
+    assert [admin["Id"] for admin in registered["DelegatedAdministrators"]] == [done.data_science]
+    written = bare.writes()
+    assert bare() == 0
+    assert bare.writes() == written
+
+
+def test_accounts_are_moved_only_when_asked(bare: Organization, capsys: pytest.CaptureFixture[str]) -> None:
+    before = bare.parent(bare.setting.targets["staging"])
+    assert bare() == 1
+    told = capsys.readouterr().err
+    assert '  left for these credentials, when asked:\n    make accounts ARGS="--invite --profile PROFILE"' in told
+    assert bare.parent(bare.setting.targets["staging"]) == before
+
+
+def test_the_data_science_account_lists_what_the_management_account_has_to_do(
+    bare: Organization, capsys: pytest.CaptureFixture[str]
+) -> None:
+    bare.sign_in(bare.setting.data_science)
+    assert bare("--invite") == 1
+    told = capsys.readouterr().err
+    assert bare.writes() == 0
+    assert "left for somebody with credentials of account 999999999999:" in told
+    assert "    aws cloudformation activate-organizations-access\n" in told
+    assert f"--service-principal {people.STACK_SETS} --account-id 111111111111\n" in told
+    assert "cannot be seen from here before this account is an administrator" in told
+
+
+def test_the_data_science_account_finishes_what_the_management_account_began(organization: Organization) -> None:
+    organization.sign_in(organization.setting.data_science)
+    assert organization() == 0
+    assert len(organization.stacks(organization.setting.accounts["production"])) == 1
+
+
+def test_one_by_one_the_targets_are_left_to_whom_their_role_trusts(
+    organization: Organization, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """OrganizationAccountAccessRole trusts the management account, not the data science account."""
+    organization.edit("invited_accounts:", f"{ONE_BY_ONE}invited_accounts:")
+    organization.sign_in(organization.setting.data_science)
+    assert organization() == 1
+    told = capsys.readouterr().err
+    assert organization.stacks(organization.setting.data_science) == {"multi-account-deployment": "CREATE_COMPLETE"}
+    assert told.count("! wait   stack         multi-account-deployment-target in") == 2
+    assert told.endswith('credentials of account 999999999999:\n    make accounts ARGS="--profile PROFILE"\n')
+    organization.sign_in(organization.setting.management)
+    assert organization() == 0
+
+
+def test_a_unit_of_a_given_name_is_used_where_it_exists(bare: Organization) -> None:
+    client, root = bare.organizations, bare.organizations.list_roots()["Roots"][0]["Id"]
+    made = client.create_organizational_unit(ParentId=root, Name="multi-account-deployment")["OrganizationalUnit"]
+    assert bare("--invite") == 0
+    assert client.list_parents(ChildId=people.with_units(bare.cloud, bare.setting).units["prod"])["Parents"] == [
+        {"Id": made["Id"], "Type": "ORGANIZATIONAL_UNIT"}
+    ]
+
+
+def test_a_sixth_administrator_is_not_registered(
+    organization: Organization, capsys: pytest.CaptureFixture[str]
+) -> None:
+    client, own = organization.organizations, organization.setting.data_science
+    client.deregister_delegated_administrator(AccountId=own, ServicePrincipal=people.STACK_SETS)
+    for number in range(5):
+        made = client.create_account(AccountName=f"a{number}", Email=f"a{number}@example.com")["CreateAccountStatus"]
+        client.register_delegated_administrator(AccountId=made["AccountId"], ServicePrincipal=people.STACK_SETS)
+    assert organization("--dry-run") == 0
+    told = capsys.readouterr().err
+    assert "! wait   administrator 111111111111 of stack sets (the organization has its 5 already" in told
+    assert "aws organizations deregister-delegated-administrator" in told
+
+
+def test_another_management_account_than_the_files_is_told(
+    organization: Organization, capsys: pytest.CaptureFixture[str]
+) -> None:
+    organization.edit("management: '999999999999'", f"management: '{OTHER}'")
+    organization.sign_in(organization.setting.data_science)
+    assert organization() == 1
+    assert f"accounts.management is {OTHER}, but account 111111111111 belongs to" in capsys.readouterr().err
+
+
+# -- accounts that are made or invited ---------------------------------------------------------
+
+
+def test_from_no_organization_to_a_working_one_with_new_accounts(
+    cloud: Cloud, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    manager = cloud.root(people.MANAGEMENT, REGION)
+    people.make_person(
+        manager.client("iam"), people.MANAGEMENT, people.ENGINEER, "arn:aws:iam::aws:policy/AdministratorAccess"
+    )
+    session = people.sign_in(cloud, people.MANAGEMENT, people.ENGINEER, REGION)
+    for name, value in session.environment().items():
+        monkeypatch.setenv(name, value)
+    setting = people.Setting(
+        "delegated", REGION, people.MANAGEMENT, people.DATA_SCIENCE, {"staging": OTHER, "prod": OTHER},
+        {"staging": "models/staging", "prod": "models/production"},
+    )  # fmt: skip
+    text = people.environment_file(setting).replace(f"  data_science: '{people.DATA_SCIENCE}'\n", "")
+    new = "".join(
+        f"  - {{name: {stage}, email: {stage}@example.com, stage: {stage}}}\n"
+        for stage in ("data_science", "staging", "production")
+    )
+    file = tmp_path / "environment.yaml"
+    file.write_text(text[: text.index("invited_accounts")] + f"new_accounts:\n{new}")
+
+    def command(*options: str) -> int:
+        return console.run(lambda: accounts.main(["--environment", str(file), *options]))
+
+    assert command() == 1
+    assert 'make accounts ARGS="--create-organization --profile PROFILE"' in capsys.readouterr().err
+    named = file.read_text()
+    file.write_text(named.replace("models/staging", "ou-ab12-stag1111"))
+    assert command("--create-organization") == 1
+    assert "there is no organization yet that could have ou-ab12-stag1111" in capsys.readouterr().err
+    file.write_text(named)
+    ids = [people.DATA_SCIENCE, people.STAGING, people.PRODUCTION]
+    plan_account_ids(ids)
+    iam = cloud.root(people.DATA_SCIENCE, REGION).client("iam")
+    iam.create_role(
+        RoleName=people.STUDIO_ROLE, AssumeRolePolicyDocument=people.trust(Service="sagemaker.amazonaws.com")
+    )
+    assert command("--create-organization", "--create-accounts") == 0
+    assert "write `data_science: '111111111111'` beneath accounts" in capsys.readouterr().err
+    organizations = manager.client("organizations")
+    assert organizations.describe_organization()["Organization"]["FeatureSet"] == "ALL"
+    assert len(organizations.list_accounts()["Accounts"]) == 4
+    (above,) = organizations.list_parents(ChildId=people.DATA_SCIENCE)["Parents"]
+    named = organizations.describe_organizational_unit(OrganizationalUnitId=above["Id"])["OrganizationalUnit"]["Name"]
+    assert named == "models"
+    for account in ids[1:]:
+        made = cloud.root(account, REGION).client("cloudformation").describe_stacks()["Stacks"]
+        assert made[0]["StackName"].startswith("StackSet-")
+        assert [stack["StackStatus"] for stack in made] == ["CREATE_COMPLETE"]
+    assert command() == 0
+    assert "12 steps: 12 as they were" in capsys.readouterr().err
+
+
+def test_an_invited_account_is_waited_for_and_moved(
+    organization: Organization, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """It has no role for the organization: one by one, its own administrator gets the command for its roles."""
+    organization.edit("invited_accounts:\n", f"{ONE_BY_ONE}invited_accounts:\n  - {{id: '{OTHER}', stage: staging}}\n")
+    assert organization("--invite") == 0
+    assert f"note: account {OTHER} has to accept: aws organizations accept-handshake" in capsys.readouterr().err
+    assert organization("--invite") == 1
+    told = capsys.readouterr().err
+    assert f"left for somebody with credentials of account {OTHER}:" in told
+    handshake = told.rsplit("--handshake-id ", 1)[1].strip()
+    organization.client(OTHER, "organizations").accept_handshake(HandshakeId=handshake)
+    assert organization("--invite") == 1
+    assert organization.parent(OTHER) == organization.setting.units["staging"]
+    told = capsys.readouterr().err
+    assert f"account {OTHER} cannot be entered through the role OrganizationAccountAccessRole (roles.access)" in told
+    assert "aws cloudformation deploy --stack-name multi-account-deployment-target" in told
+    assert "PipelineExecutionRoleArn=arn:aws:iam::111111111111:role/" in told
+
+
+# -- without Organizations ---------------------------------------------------------------------
+
+
+class Alone(Organization):
+    """Three accounts that no organization joins; the targets trust the data science account's administrators."""
+
+    def __init__(self, cloud: Cloud, folder: Path, patch: pytest.MonkeyPatch) -> None:
+        self.cloud, self.patch = cloud, patch
+        self.setting = people.make_accounts_alone(cloud, REGION)
+        people.make_people(cloud, self.setting)
+        self.environment = folder / "environment.yaml"
+        self.environment.write_text(people.environment_file(self.setting))
+        self.sign_in(people.DATA_SCIENCE)
+        self.earlier = len(self.requests())
+
+    def deploy(self, alarm: str) -> str:
+        """How a self-managed stack set with one alarm ends in the staging account."""
+        cloudformation = self.client(people.DATA_SCIENCE, "cloudformation")
+        properties = {
+            "AlarmName": alarm, "Namespace": "AWS/SageMaker", "MetricName": "ModelLatency", "Statistic": "Sum",
+            "Period": 60, "EvaluationPeriods": 1, "ComparisonOperator": "GreaterThanThreshold", "Threshold": 1,
+        }  # fmt: skip
+        body = json.dumps({"Resources": {"Alarm": {"Type": "AWS::CloudWatch::Alarm", "Properties": properties}}})
+        cloudformation.create_stack_set(StackSetName=alarm, TemplateBody=body)
+        targets = {"Accounts": [people.STAGING], "Regions": [REGION]}
+        operation = cloudformation.create_stack_instances(StackSetName=alarm, **targets)["OperationId"]
+        while self.cloud.busy:
+            self.cloud.stopping.wait(0.02)
+        told = {"StackSetName": alarm, "OperationId": operation}
+        (result,) = cloudformation.list_stack_set_operation_results(**told)["Summaries"]
+        return f"{result['Status']} {result.get('StatusReason', '')}"
+
+
+def test_without_organizations_each_account_gets_its_roles_and_those_of_stack_sets(
+    cloud: Cloud, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    alone = Alone(cloud, tmp_path, monkeypatch)
+    assert alone() == 0, capsys.readouterr().err
+    own = "multi-account-deployment-stack-sets"
+    assert set(alone.stacks(people.DATA_SCIENCE)) == {"multi-account-deployment", own}
+    for account in (people.STAGING, people.PRODUCTION):
+        assert set(alone.stacks(account)) == {TARGET, own}
+    written = alone.writes(*STACKS)
+    assert alone() == 0
+    assert alone.writes(*STACKS) == written
+    assert "6 steps: 6 as they were" in capsys.readouterr().err
+    policy = json.loads(
+        alone.client(people.DATA_SCIENCE, "s3").get_bucket_policy(
+            Bucket=f"sagemaker-multi-account-models-{people.DATA_SCIENCE}-{REGION}"
+        )["Policy"]
+    )
+    assert policy["Statement"][0]["Principal"]["AWS"] == [people.STAGING, people.PRODUCTION]
+    assert "Condition" not in policy["Statement"][0]
+    assert alone.deploy("iris-p-1-staging-latency").startswith("SUCCEEDED")
+    refused = alone.deploy("somebody-elses")
+    assert refused.startswith("FAILED")
+    assert "cloudwatch:PutMetricAlarm" in refused
+
+
+def test_a_role_of_stack_sets_that_somebody_made_before_is_left_alone(
+    cloud: Cloud, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    alone = Alone(cloud, tmp_path, monkeypatch)
+    name = "AWSCloudFormationStackSetExecutionRole"
+    trust = people.trust(AWS=f"arn:aws:iam::{people.DATA_SCIENCE}:root")
+    alone.client(people.STAGING, "iam").create_role(RoleName=name, AssumeRolePolicyDocument=trust)
+    assert alone() == 0
+    assert (
+        f"= keep   role          {name} in {people.STAGING} (made by somebody else before)" in capsys.readouterr().err
+    )
+    assert set(alone.stacks(people.STAGING)) == {TARGET}
+
+
+# -- units and stacks --------------------------------------------------------------------------
+
+
+def test_a_unit_that_is_not_there_is_told(organization: Organization, capsys: pytest.CaptureFixture[str]) -> None:
+    organization.edit(organization.setting.units["staging"], "ou-none-12345678")
+    assert organization() == 1
+    assert "units.staging: the unit ou-none-12345678 is not in the organization" in capsys.readouterr().err
+    assert organization.writes() == 0
+
+
+def test_accounts_are_found_beneath_nested_units_and_paths_name_every_unit(organization: Organization) -> None:
+    setting, client = organization.setting, organization.organizations
+    unit, account = setting.units["staging"], setting.accounts["staging"]
+    child = client.create_organizational_unit(ParentId=unit, Name="Nested")["OrganizationalUnit"]["Id"]
+    client.move_account(AccountId=account, SourceParentId=unit, DestinationParentId=child)
+    assert [member.id for member in members.accounts_beneath(client, unit)] == [account]
+    named = members.accounts_beneath(client, "multi-account-deployment/staging")
+    assert named == members.accounts_beneath(client, unit)
+    assert members.accounts_beneath(client, "multi-account-deployment/none") == ()
+    path = members.unit_path(client, child, "units.staging").split("/")
+    assert (path[0][:2], path[1][:2], path[-3:]) == ("o-", "r-", [unit, child, "*"])
+
+
+def test_a_first_deployment_that_fails_leaves_nothing_and_can_be_repeated(
+    organization: Organization, capsys: pytest.CaptureFixture[str]
+) -> None:
+    account, role = organization.setting.data_science, people.STUDIO_ROLE
+    iam = organization.client(account, "iam")
+    iam.detach_role_policy(RoleName=role, PolicyArn="arn:aws:iam::aws:policy/AmazonSageMakerFullAccess")
+    iam.delete_role(RoleName=role)
+    assert organization() == 1
+    told = capsys.readouterr().err
+    assert "ended ROLLBACK_COMPLETE" in told
+    assert "templates/10-data-science-account.yaml:" in told
+    assert organization.client(account, "s3").list_buckets()["Buckets"] == []
+    aliases = organization.client(account, "kms").list_aliases()["Aliases"]
+    assert [alias for alias in aliases if "multi-account" in alias["AliasName"]] == []
+    iam.create_role(RoleName=role, AssumeRolePolicyDocument=people.trust(Service="sagemaker.amazonaws.com"))
+    assert organization() == 0
+    assert "in place of its failed first deployment" in capsys.readouterr().err
+    assert organization.stacks(account) == {"multi-account-deployment": "CREATE_COMPLETE"}
+
+
+@pytest.mark.parametrize("status", ["ROLLBACK_FAILED", "DELETE_FAILED", "UPDATE_ROLLBACK_FAILED"])
+def test_a_broken_stack_is_left_for_a_person_to_look_at(status: str) -> None:
+    want = stacks.Wanted("111111111111", "multi-account-deployment", "Resources: {}", {})
+    with pytest.raises(UserError, match=status):
+        stacks.make_plan(want, stacks.Found(status, "Resources: {}", {}))
+
+
+def test_the_plan_names_what_differs() -> None:
+    want = stacks.Wanted("111111111111", "s", "Resources: {A: 1}", {"Suffix": "prod", "Same": "x"})
+    step = stacks.make_plan(want, stacks.Found("UPDATE_COMPLETE", "Resources: {}", {"Suffix": "old", "Same": "x"}))
+    assert (step.action, step.detail) == ("change", "template, Suffix")
+    assert stacks.make_plan(want, stacks.Found()).action == "create"

@@ -1,0 +1,89 @@
+"""`make accounts` interrupted at every single request, and run again, ends as if nothing had happened."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from localaws.cloud import Cloud, Session
+from scripts import accounts
+from scripts.kit.bundle import pack
+from scripts.rehearsal import setting as people
+from tests.support.every_request import problems
+from tests.support.faults import Command, World
+
+REGION = "us-east-1"
+# What the command needs of its templates, and little else: a case takes a fraction of a second.
+DATA_SCIENCE = """\
+Parameters:
+  OrganizationalUnitPaths: {Type: CommaDelimitedList}
+  TargetAccountIds: {Type: CommaDelimitedList, Default: ''}
+  StudioExecutionRoleNames: {Type: CommaDelimitedList}
+  ApprovalEmail: {Type: String}
+  SourceConnectionArn: {Type: String}
+  ExternalId: {Type: String}
+  FurtherRegions: {Type: CommaDelimitedList}
+  ImageRepositoryPrefix: {Type: String}
+  ProjectTemplatesInS3: {Type: String}
+Resources:
+  ModelBucket:
+    Type: AWS::S3::Bucket
+    DeletionPolicy: RetainExceptOnCreate
+    UpdateReplacePolicy: Retain
+    Properties: {BucketName: !Sub 'models-${AWS::AccountId}'}
+Outputs:
+  ModelBucketName: {Value: !Ref ModelBucket}
+  ModelKeyArn: {Value: !Sub 'arn:aws:kms:us-east-1:${AWS::AccountId}:key/k'}
+  TestRoleArn: {Value: !Sub 'arn:aws:iam::${AWS::AccountId}:root'}
+"""
+TARGET = """\
+Parameters:
+  SageMakerRoleSuffix: {Type: String}
+  PipelineExecutionRoleArn: {Type: String}
+  ExternalId: {Type: String}
+  ModelBucketName: {Type: String}
+  ModelKeyArn: {Type: String}
+  FurtherModelBucketArns: {Type: CommaDelimitedList}
+Resources:
+  TesterRole:
+    Type: AWS::IAM::Role
+    Properties:
+      RoleName: !Sub sagemaker-role-${SageMakerRoleSuffix}-tester
+      AssumeRolePolicyDocument:
+        Statement: [{Effect: Allow, Action: sts:AssumeRole, Principal: {AWS: !Ref PipelineExecutionRoleArn}}]
+"""
+
+
+class Place:
+    """A world with an organization and its accounts, and `make accounts` as it is typed there."""
+
+    def __init__(self, folder: Path, patch: pytest.MonkeyPatch) -> None:
+        tree, self.environment = folder / "tree", folder / "environment.yaml"
+        (tree / "templates").mkdir(parents=True)
+        for name, body in zip(pack.TEMPLATES[:2], (DATA_SCIENCE, TARGET), strict=True):
+            (tree / name).write_text(body)
+        patch.setattr(pack, "ROOT", tree)
+        line = ["--environment", str(self.environment), "--invite"]
+        self.accounts: Command = lambda: accounts.main(line)
+        self.world = World(folder / "faults", self.build)
+
+    def build(self, cloud: Cloud) -> None:
+        setting = people.make_organization(cloud, "delegated", REGION, bare=True)
+        people.make_people(cloud, setting)
+        self.environment.write_text(people.environment_file(setting))
+
+    @staticmethod
+    def who(cloud: Cloud) -> Session:
+        return people.sign_in(cloud, people.MANAGEMENT, people.ENGINEER, REGION)
+
+
+@pytest.fixture(scope="module")
+def place(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Place]:
+    with pytest.MonkeyPatch.context() as patch:
+        yield Place(tmp_path_factory.mktemp("accounts"), patch)
+
+
+def test_accounts_interrupted_at_every_request_and_run_again_ends_as_an_undisturbed_run(place: Place) -> None:
+    assert problems(place.world, place.accounts, place.who, ("killed", "refused")) == []

@@ -1,0 +1,405 @@
+"""Mistakes that people make, as they type them: a clear message, the right exit code, never a traceback."""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+from botocore.config import Config
+from botocore.exceptions import BotoCoreError, SSOTokenLoadError, TokenRetrievalError
+
+from localaws.cloud import Cloud, Session
+from localaws.server import EmbeddedAws
+from scripts import accounts, package, publish, rehearse, status
+from scripts.kit import connect, console
+from scripts.kit.bundle import pack
+from scripts.rehearsal import setting as people
+from scripts.rehearsal.setting import Setting
+
+REGION = "us-east-1"
+ROOT = pack.ROOT
+BUCKET = f"sagemaker-multi-account-bundle-{people.DATA_SCIENCE}-{REGION}"
+COMMANDS: dict[str, Callable[[Sequence[str] | None], int]] = {
+    "accounts": accounts.main,
+    "package": package.main,
+    "publish": publish.main,
+    "rehearse": rehearse.main,
+    "status": status.main,
+}
+
+
+@dataclass(frozen=True)
+class World:
+    """The rehearsal's organization before the kit comes, and a bundle that is built."""
+
+    cloud: Cloud
+    setting: Setting
+    folder: Path
+
+    @property
+    def bundle(self) -> Path:
+        return self.folder / "bundle"
+
+    def environment(self, old: str = "", new: str = "") -> Path:
+        """An environment file for this organization, with one text replaced."""
+        text = people.environment_file(self.setting)
+        assert old in text
+        file = self.folder / "environment.yaml"
+        file.write_text(text.replace(old, new, 1) if old else text)
+        return file
+
+
+@pytest.fixture(scope="module")
+def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
+    folder = tmp_path_factory.mktemp("bad-input")
+    with EmbeddedAws(folder / "rehearsal") as cloud:
+        setting = people.make_organization(cloud, "delegated", REGION)
+        people.make_people(cloud, setting)
+        package.main(["--output", str(folder / "bundle")])
+        yield World(cloud, setting, folder)
+    assert not cloud.faults, "\n".join(f"{fault.where}\n{fault.traceback}" for fault in cloud.faults)
+
+
+@pytest.fixture(autouse=True)
+def nobody(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """Nobody is signed in, in a folder without any file."""
+    for name in [name for name in os.environ if name.startswith("AWS_")]:
+        monkeypatch.delenv(name)
+    monkeypatch.setenv("AWS_CONFIG_FILE", os.devnull)
+    monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", os.devnull)
+    monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
+    monkeypatch.chdir(tmp_path)
+
+
+class Terminal:
+    """Where a person types commands."""
+
+    def __init__(self, patch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+        self.patch, self.capsys = patch, capsys
+
+    def sign_in(self, session: Session) -> None:
+        for name, value in session.environment().items():
+            self.patch.setenv(name, value)
+
+    def refuses(self, command: str, *arguments: object, code: int = 1) -> str:
+        """What a refused command says on stderr; it has printed nothing on stdout."""
+        self.capsys.readouterr()
+        line = [str(argument) for argument in arguments]
+        try:
+            ended = console.run(lambda: COMMANDS[command](line))
+        except SystemExit as left:  # argparse's own way
+            ended = int(str(left.code))
+        output = self.capsys.readouterr()
+        assert ended == code, output.err
+        assert output.out == ""
+        assert "Traceback" not in output.err
+        return output.err
+
+
+@pytest.fixture
+def terminal(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Terminal:
+    return Terminal(monkeypatch, capsys)
+
+
+def engineer(world: World) -> Session:
+    return people.sign_in(world.cloud, world.setting.data_science, people.ENGINEER, REGION)
+
+
+def typed(*arguments: str, folder: Path) -> subprocess.CompletedProcess[str]:
+    """A command in a process of its own, as the shell runs it."""
+    variables = {**os.environ, "PYTHONPATH": str(ROOT)}
+    return subprocess.run(
+        [sys.executable, "-m", *arguments], cwd=folder, env=variables, capture_output=True, text=True, timeout=60
+    )
+
+
+# -- the environment file ----------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("command", ["publish", "accounts"])
+def test_a_missing_environment_file_is_told_with_what_to_copy(terminal: Terminal, command: str) -> None:
+    told = terminal.refuses(command)
+    assert told == (
+        "error: environment.yaml does not exist. Copy environment.example.yaml to environment.yaml and fill it in\n"
+    )
+
+
+def test_the_message_is_all_that_a_shell_sees(tmp_path: Path) -> None:
+    done = typed("scripts.publish", folder=tmp_path)
+    assert (done.returncode, done.stdout) == (1, "")
+    assert done.stderr.startswith("error: environment.yaml does not exist.")
+    assert len(done.stderr.splitlines()) == 1
+
+
+@pytest.mark.parametrize("command", ["publish", "accounts"])
+@pytest.mark.parametrize(
+    ("old", "new", "words"),
+    [
+        ("management: '999999999999'", "management: '99999999999'",
+         ["accounts.management: '99999999999' is not an account id of 12 digits", "it has 11 characters"]),
+        ("region: us-east-1", "region: us-east1",
+         ["region: 'us-east1' is not a region with SageMaker", "did you mean us-east-1?"]),
+        ("staging: ou-", "staging: ou-x-", ["units.staging: 'ou-x-", "is not a unit's id, such as ou-ab12-cdefgh34"]),
+        ("  management: '999999999999'\n", "", ["accounts.management: is missing. Write an account id of 12 digits"]),
+        ("administrator:", "adminstrator:", ["is not a key of this file (did you mean administrator?)"]),
+        ("accounts:\n", "accounts: [\n", ["environment.yaml", "line"]),
+    ],
+)  # fmt: skip
+def test_a_mistake_in_the_environment_file_is_told_with_its_place(
+    world: World, terminal: Terminal, command: str, old: str, new: str, words: list[str]
+) -> None:
+    told = terminal.refuses(command, "--environment", world.environment(old, new))
+    for word in words:
+        assert word in told
+    assert "line " in told
+
+
+def test_an_environment_file_that_cannot_be_read_is_told(terminal: Terminal, tmp_path: Path) -> None:
+    assert f"{tmp_path} cannot be read" in terminal.refuses("publish", "--environment", tmp_path)
+    (tmp_path / "binary.yaml").write_bytes(b"\xff\xfe\x00")
+    assert "binary.yaml cannot be read" in terminal.refuses("publish", "--environment", tmp_path / "binary.yaml")
+
+
+def test_a_unit_that_the_organization_does_not_have_is_told(world: World, terminal: Terminal) -> None:
+    terminal.sign_in(engineer(world))
+    unit = world.setting.units["staging"]
+    absent = unit[:-4] + "zzzz"
+    told = terminal.refuses("accounts", "--environment", world.environment(unit, absent), "--dry-run")
+    assert f"units.staging: the unit {absent} is not in the organization o-" in told
+    assert "list-organizational-units-for-parent" in told
+
+
+# -- who is signed in, and where ---------------------------------------------------------------
+
+
+@pytest.mark.parametrize("command", ["publish", "accounts"])
+def test_no_credentials_are_told_with_how_to_sign_in(world: World, terminal: Terminal, command: str) -> None:
+    bundle = ["--bundle", world.bundle] if command == "publish" else []
+    told = terminal.refuses(command, "--environment", world.environment(), *bundle)
+    assert "no AWS credentials found" in told
+    assert "--profile NAME" in told
+
+
+@pytest.mark.parametrize("command", ["publish", "accounts"])
+def test_a_profile_that_does_not_exist_is_told(world: World, terminal: Terminal, command: str) -> None:
+    bundle = ["--bundle", world.bundle] if command == "publish" else []
+    told = terminal.refuses(command, "--environment", world.environment(), "--profile", "nobody", *bundle)
+    assert "nobody" in told
+    assert "aws configure list-profiles" in told
+
+
+def test_credentials_that_aws_does_not_know_are_told(world: World, terminal: Terminal) -> None:
+    terminal.sign_in(engineer(world))
+    terminal.patch.setenv("AWS_ACCESS_KEY_ID", "AKIAIOSFODNN7EXAMPLE")
+    told = terminal.refuses("accounts", "--environment", world.environment())
+    assert "invalid. These credentials are not known to AWS: check the profile" in told
+
+
+def test_expired_credentials_are_told_as_such(world: World, terminal: Terminal) -> None:
+    signed_in = engineer(world)
+    terminal.sign_in(Session(world.cloud, world.cloud.issue(signed_in.principal, seconds=-1), REGION))
+    told = terminal.refuses("accounts", "--environment", world.environment())
+    assert "is expired. The credentials have expired: sign in again" in told
+
+
+def test_what_the_credentials_may_not_do_is_told_with_what_to_do(world: World, terminal: Terminal) -> None:
+    terminal.sign_in(people.studio(world.cloud, world.setting))
+    told = terminal.refuses("accounts", "--environment", world.environment())
+    assert "AccessDenied" in told
+    assert "organizations:DescribeOrganization" in told
+    assert told.endswith("use others (--profile NAME), or have an administrator grant it\n")
+
+
+@pytest.mark.parametrize(
+    "error",
+    [SSOTokenLoadError(error_msg="no token"), TokenRetrievalError(provider="sso", error_msg="it has expired.")],
+)
+def test_a_sign_in_that_has_run_out_is_told_with_how_to_sign_in_again(error: BotoCoreError) -> None:
+    told = console.explain(error)
+    assert ".." not in told
+    assert told.endswith(". Sign in again: aws sso login, with --profile NAME where you use one")
+
+
+@pytest.mark.parametrize("command", ["publish", "accounts"])
+def test_credentials_of_an_account_that_has_nothing_to_do_with_it_are_told(
+    world: World, terminal: Terminal, command: str
+) -> None:
+    terminal.sign_in(world.cloud.root(people.STAGING, REGION))
+    bundle = ["--bundle", world.bundle] if command == "publish" else []
+    told = terminal.refuses(command, "--environment", world.environment(), *bundle)
+    assert f"these credentials are of account {people.STAGING}" in told
+    assert people.DATA_SCIENCE in told
+
+
+@pytest.mark.parametrize("command", ["publish", "accounts", "rehearse"])
+def test_a_region_that_does_not_exist_is_a_usage_error(world: World, terminal: Terminal, command: str) -> None:
+    given = [] if command == "rehearse" else ["--environment", world.environment()]
+    bundle = ["--bundle", world.bundle] if command == "publish" else []
+    told = terminal.refuses(command, *given, *bundle, "--region", "us-east1", code=2)
+    assert "'us-east1' is not a region with SageMaker (did you mean us-east-1?)" in told
+
+
+def test_more_regions_than_a_stage_has_room_for_are_a_usage_error(terminal: Terminal) -> None:
+    regions = "us-east-1,eu-west-1,eu-west-2,eu-west-3,eu-north-1"
+    told = terminal.refuses("rehearse", "--regions", regions, code=2)
+    assert "at most 3 besides us-east-1" in told
+
+
+def test_a_pause_of_no_seconds_is_a_usage_error(terminal: Terminal) -> None:
+    assert "--pause 0: write a number of seconds above 0" in terminal.refuses("status", "--pause", "0", code=2)
+
+
+def test_an_endpoint_that_does_not_answer_is_told(world: World, terminal: Terminal) -> None:
+    terminal.sign_in(engineer(world))
+    terminal.patch.setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:9")
+    terminal.patch.setattr(connect, "CONFIG", Config(retries={"total_max_attempts": 1}))
+    told = terminal.refuses("accounts", "--environment", world.environment())
+    assert "Is the region spelt right, and the network reachable?" in told
+
+
+# -- the bundle and its bucket -----------------------------------------------------------------
+
+
+def test_a_bundle_that_is_not_built_is_told(world: World, terminal: Terminal, tmp_path: Path) -> None:
+    told = terminal.refuses("publish", "--environment", world.environment(), "--bundle", tmp_path)
+    assert "the bundle is not built" in told
+    assert "make package" in told
+
+
+def test_a_manifest_that_is_none_is_told(world: World, terminal: Terminal, tmp_path: Path) -> None:
+    for text in ("{", "[]", "{}"):
+        (tmp_path / "manifest.json").write_text(text)
+        told = terminal.refuses("publish", "--environment", world.environment(), "--bundle", tmp_path)
+        assert "make package" in told
+
+
+def test_a_bucket_that_is_not_there_yet_is_told(world: World, terminal: Terminal) -> None:
+    terminal.sign_in(engineer(world))
+    told = terminal.refuses("publish", "--environment", world.environment(), "--bundle", world.bundle)
+    assert f"the bucket {BUCKET} does not exist in account {people.DATA_SCIENCE}. Run `make accounts` first" in told
+
+
+def test_a_bucket_that_somebody_else_owns_is_told_and_gets_nothing(world: World, terminal: Terminal) -> None:
+    terminal.sign_in(engineer(world))
+    other = world.cloud.root(people.STAGING, REGION).client("s3")
+    other.create_bucket(Bucket=BUCKET)
+    try:
+        told = terminal.refuses("publish", "--environment", world.environment(), "--bundle", world.bundle)
+        assert f"the bucket {BUCKET} is not account {people.DATA_SCIENCE}'s" in told
+        assert other.list_objects_v2(Bucket=BUCKET)["KeyCount"] == 0
+    finally:
+        other.delete_bucket(Bucket=BUCKET)
+
+
+def test_a_tree_that_is_not_whole_is_told(terminal: Terminal, tmp_path: Path) -> None:
+    told = terminal.refuses("package", "--root", tmp_path)
+    assert "pyproject.toml cannot be read" in told
+    assert "Is the clone complete?" in told
+
+
+# -- the rehearsal -----------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", ["x" * 33, "iris_1", "-iris", "iris-", "iris 1", "", "ïris"])
+def test_a_wrong_project_name_is_a_usage_error_before_anything_starts(
+    terminal: Terminal, tmp_path: Path, name: str
+) -> None:
+    told = terminal.refuses("rehearse", f"--project={name}", "--folder", tmp_path / "new", code=2)
+    assert "1 to 32 letters, digits and hyphens" in told
+    assert "Example: iris-multi-01" in told
+    assert not (tmp_path / "new").exists()
+
+
+def test_a_port_in_use_is_told(terminal: Terminal, tmp_path: Path) -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = taken.getsockname()[1]
+        told = terminal.refuses("rehearse", "--port", port, "--folder", tmp_path / "new")
+    assert f"port {port} on 127.0.0.1 cannot be used (Address already in use)" in told
+    assert "Choose another with --port" in told
+    assert not (tmp_path / "new").exists()
+
+
+@pytest.mark.parametrize("port", ["65536", "-1", "http"])
+def test_a_port_that_is_none_is_a_usage_error(terminal: Terminal, port: str) -> None:
+    assert "--port" in terminal.refuses("rehearse", f"--port={port}", code=2)
+
+
+@pytest.mark.parametrize("option", ["--until=never", "--administrator=somebody", "--projekt=x"])
+def test_an_option_that_does_not_exist_is_a_usage_error(terminal: Terminal, option: str) -> None:
+    assert option.partition("=")[0] in terminal.refuses("rehearse", option, code=2)
+
+
+def test_a_folder_that_cannot_be_made_is_told(terminal: Terminal, tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    told = terminal.refuses("rehearse", "--folder", tmp_path / "file")
+    assert f"error: {tmp_path / 'file'}: File exists" in told
+
+
+# -- Ctrl-C ------------------------------------------------------------------------------------
+
+
+def living(session: int) -> list[str]:
+    """The processes of a terminal session that still run."""
+    listed = subprocess.run(["ps", "-eo", "sid=,stat=,args="], capture_output=True, text=True, check=True).stdout
+    rows = [line.split(None, 2) for line in listed.splitlines()]
+    return [row[-1] for row in rows if row[0] == str(session) and not row[1].startswith("Z")]
+
+
+@pytest.mark.parametrize(
+    ("chapter", "whole_terminal"),
+    [("A model is trained", True), ("Units, delegation, roles", False)],
+    ids=["Ctrl-C", "kill -INT"],
+)
+def test_an_interrupted_rehearsal_ends_soon_and_leaves_nothing_behind(
+    tmp_path: Path, chapter: str, whole_terminal: bool
+) -> None:
+    started = subprocess.Popen(
+        [sys.executable, "-m", "scripts.rehearse", "--folder", str(tmp_path)],
+        cwd=ROOT, stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True, start_new_session=True,
+    )  # fmt: skip
+    assert started.stderr is not None
+    said = ""
+    for line in started.stderr:
+        said += line
+        if chapter in line:
+            break
+    time.sleep(0.3)  # in the middle of the chapter: a command of the story runs, or SageMaker's training
+    begin = time.monotonic()
+    if whole_terminal:
+        os.killpg(started.pid, signal.SIGINT)
+    else:
+        started.send_signal(signal.SIGINT)
+    out, more = started.communicate(timeout=30)
+    assert started.returncode == 130, said + more
+    assert time.monotonic() - begin < 10
+    assert more.splitlines()[-1].startswith("interrupted")
+    assert "Traceback" not in said + out + more
+    assert living(started.pid) == []
+    assert not (tmp_path / "summary.json").exists()
+
+
+def test_a_python_without_the_kits_packages_is_told() -> None:
+    command = [sys.executable, "-S", "-m", "scripts.status"]  # without site-packages
+    ended = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
+    assert ended.returncode == 1
+    assert "lacks what the kit needs. `make setup` installs it" in ended.stderr
+    assert "Traceback" not in ended.stderr
+
+
+def test_an_interrupt_while_a_command_loads_says_nothing(tmp_path: Path) -> None:
+    code = "import os, signal, sys; sys.argv = ['-m']; import scripts; os.kill(os.getpid(), signal.SIGINT)"
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=tmp_path, env={**os.environ, "PYTHONPATH": str(ROOT)},
+        capture_output=True, text=True,
+    )  # fmt: skip
+    assert (done.returncode, done.stdout, done.stderr) == (130, "", "")

@@ -1,0 +1,263 @@
+"""The environment file: what it may hold, and how every mistake in it is told."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+
+from scripts.kit.console import UserError
+from scripts.kit.settings import environment
+from tests.support import ROOT
+
+EXAMPLE = (ROOT / "environment.example.yaml").read_text(encoding="utf-8")
+TARGETS = "targets:\n  staging: ['333333333333', '444444444444']\n  production: ['222222222222']"
+
+
+def complaint(text: str) -> str:
+    with pytest.raises(UserError) as error:
+        environment.parse(text, "environment.yaml")
+    return str(error.value)
+
+
+def test_the_example_is_complete_and_valid() -> None:
+    found = environment.parse(EXAMPLE, "example")
+    assert found.accounts.data_science == "111111111111"
+    assert found.stack_set_administrator == "DELEGATED_ADMIN"
+    assert found.regions == environment.Regions(("us-east-1",), ("us-east-1",))
+    assert found.portfolio_principals == ("arn:aws:iam::111111111111:role/service-role/AmazonSageMaker-ExecutionRole",)
+
+
+def test_what_may_be_left_out_has_the_names_of_the_post() -> None:
+    text = (
+        "region: eu-west-1\naccounts: {management: '999999999999', data_science: '111111111111'}\n"
+        "units: {staging: ou-ab12-stag1111, production: ou-ab12-prod2222}\ntester_external_id: tester\n"
+        "studio: {execution_roles: ['arn:aws:iam::111111111111:role/Scientist']}\n"
+    )
+    found = environment.parse(text, "small")
+    assert (found.catalog.portfolio, found.catalog.product) == (
+        "SageMaker Organization Templates",
+        "Multi Account Deployment",
+    )
+    assert found.roles.access == "OrganizationAccountAccessRole"
+    assert found.studio.execution_roles == ("Scientist",)
+
+
+def test_all_mistakes_are_told_at_once_with_their_lines() -> None:
+    text = (
+        EXAMPLE.replace("'999999999999'", "'99999999999'")
+        .replace("region: us-east-1", "region: us-east1", 1)
+        .replace("staging: ou-ab12-stag1111", "staging: ou-Staging")
+        .replace("production: prod", "production: Production-Accounts")
+        .replace("tester_external_id:", "tester_externalid:")
+    )
+    lines = complaint(text).splitlines()
+    assert lines[0] == "environment.yaml has 6 mistakes:"
+    told = "\n".join(lines[1:])
+    assert "line 5, region: 'us-east1' is not a region with SageMaker (did you mean us-east-1?)" in told
+    assert "line 15, accounts.management: '99999999999' is not an account id of 12 digits" in told
+    assert "(it has 11 characters)" in told
+    assert "units.staging: 'ou-Staging' is not a unit's id, such as ou-ab12-cdefgh34" in told
+    assert "roles.suffix.production: 'Production-Accounts' is not at most 10 lowercase letters or digits" in told
+    assert "tester_externalid: is not a key of this file (did you mean tester_external_id?)" in told
+    assert "tester_external_id: is missing" in told
+
+
+@pytest.mark.parametrize("written", ["012345678901", "111111111111", "0o17", "1_000"])
+def test_an_account_id_that_yaml_reads_as_a_number_is_explained(written: str) -> None:
+    told = complaint(EXAMPLE.replace("'999999999999'", written))
+    assert "accounts.management: YAML reads" in told
+    assert "Write it in quotes" in told
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "told"),
+    [
+        ("administrator: delegated", "administrator: delegate", "(did you mean delegated?)"),
+        ("administrator: delegated", "administrator: management", "must be the management account"),
+        ("'999999999999'", "'111111111111'", "cannot be a delegated administrator"),
+        ("ou-ab12-prod2222", "ou-ab12-stag1111", "is the staging unit"),
+        ("  principals: []", "  principals: arn:aws:iam::1:role/x", "catalog.principals: must be a list"),
+        ("  principals: []", "  principals: [me]", "catalog.principals[0]: 'me' is not the ARN"),
+        ("approval_email: ''", "approval_email: nobody", "notifications.approval_email: 'nobody' is not an e-mail"),
+        ("    - service-role/AmazonSageMaker-ExecutionRole", "    []", "studio.execution_roles: is empty"),
+        (
+            "service-role/AmazonSageMaker-ExecutionRole",
+            "arn:aws:iam::222222222222:role/Other",
+            "studio.execution_roles[0]: is a role of account 222222222222, not of accounts.data_science",
+        ),
+        ("catalog:\n", "catalog: yes\nother:\n", "catalog: must hold keys of its own"),
+    ],
+)
+def test_each_mistake_says_what_to_do(old: str, new: str, told: str) -> None:
+    assert old in EXAMPLE
+    assert told in complaint(EXAMPLE.replace(old, new))
+
+
+@pytest.mark.parametrize("text", ["", "just words", "- a list"])
+def test_a_file_without_keys_points_to_the_example(text: str) -> None:
+    assert "environment.example.yaml" in complaint(text)
+
+
+def test_broken_yaml_is_told_with_its_line() -> None:
+    assert complaint("region: us-east-1\naccounts: {").startswith("environment.yaml, line")
+    assert "line 2" in complaint("region: us-east-1\nregion: us-east-1\n")
+
+
+def test_a_missing_file_points_to_the_example(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match=r"eu.yaml does not exist. Copy environment.example.yaml to .*/eu.yaml and"):
+        environment.load(tmp_path / "eu.yaml")
+
+
+def test_a_file_that_cannot_be_read_is_told_in_plain_words(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match=r"cannot be read: Is a directory$"):
+        environment.load(tmp_path)
+    (tmp_path / "latin.yaml").write_bytes("owner: Zürich\n".encode("latin-1"))
+    with pytest.raises(UserError, match=r"latin.yaml cannot be read: it is not text in UTF-8$"):
+        environment.load(tmp_path / "latin.yaml")
+
+
+SELF_MANAGED = (
+    EXAMPLE.replace("administrator: delegated", "administrator: self-managed")
+    .replace("  management: '999999999999'\n", "")
+    .replace("units:\n  staging: ou-ab12-stag1111\n  production: ou-ab12-prod2222\n", "")
+    .replace("# targets:\n#   staging: ['333333333333']\n#   production: ['222222222222']", TARGETS)
+)
+
+
+def test_without_organizations_the_accounts_of_each_stage_are_listed() -> None:
+    found = environment.parse(SELF_MANAGED, "alone")
+    assert found.targets == environment.Targets(("333333333333", "444444444444"), ("222222222222",))
+    assert (found.accounts.management, found.units) == ("", environment.Units("", ""))
+    assert (found.stack_set_administrator, found.permission_model) == ("SELF", "SELF_MANAGED")
+    assert found.target_roles == "one-by-one"
+
+
+def test_what_is_new_in_the_file_has_todays_meaning_when_left_out() -> None:
+    found = environment.parse(EXAMPLE, "example")
+    assert (found.targets, found.new_accounts, found.invited_accounts) == (None, (), ())
+    assert (found.publishing.to, found.source.provider, found.studio.domain_id) == ("service-catalog", "codecommit", "")
+    assert (found.target_roles, found.permission_model) == ("stack-set", "SERVICE_MANAGED")
+    assert found.images.repository_prefix == ""
+
+
+def test_every_optional_line_of_the_example_can_be_switched_on() -> None:
+    """Each `# key: value` line, without its mark, is still a valid file (targets apart: they replace the units)."""
+    words = "new_accounts|invited_accounts|target_roles|regions|publishing|source|domain_id|images"
+    lines, inside = [], False
+    for line in EXAMPLE.splitlines():
+        begins = re.match(rf"(  )?# ({words}):", line)
+        inside = bool(begins) or (inside and line.startswith("#   "))
+        lines.append(re.sub("^((?:  )?)# ", r"\1", line) if inside else line)
+    found = environment.parse("\n".join(lines), "example")
+    assert found.new_accounts == (environment.NewAccount("models-staging", "models-staging@example.com", "staging"),)
+    assert found.invited_accounts == (environment.InvitedAccount("222222222222", "production"),)
+    assert (found.source.provider, found.source.repository_owner) == ("connection", "my-organization")
+    assert found.studio.domain_id == "d-abcdefghijkl"
+    assert found.images == environment.Images("team")
+
+
+def test_units_may_be_named_and_a_data_science_account_may_be_new() -> None:
+    text = EXAMPLE.replace("ou-ab12-stag1111", "multi-account-deployment/staging").replace(
+        "  data_science: '111111111111'\n", ""
+    )
+    found = environment.parse(
+        f"{text}new_accounts: [{{name: Data science, email: ds@example.com, stage: data_science}}]\n", "new"
+    )
+    assert found.units == environment.Units("multi-account-deployment/staging", "ou-ab12-prod2222")
+    assert found.accounts.data_science == ""
+
+
+@pytest.mark.parametrize(
+    ("added", "told"),
+    [
+        ("targets: {staging: ['333333333333']}", "targets: is for `administrator: self-managed` only"),
+        ("target_roles: by-hand", "target_roles: 'by-hand' is none of: stack-set, one-by-one"),
+        ("new_accounts: [{name: a, email: b, stage: staging}]", "new_accounts[0].email: 'b' is not an e-mail address"),
+        ("new_accounts: [{name: a, email: a@b.cd}]", "new_accounts[0].stage: is missing"),
+        ("new_accounts: [{name: a, email: a@b.cd, stage: test}]", "new_accounts[0].stage: 'test' is none of"),
+        (
+            "new_accounts: [{name: a, email: a@b.cd, stage: staging}, {name: a, email: b@b.cd, stage: staging}]",
+            "new_accounts[1].name: a is another new account's",
+        ),
+        ("new_accounts: [staging]", "new_accounts[0]: must hold keys of its own"),
+        ("invited_accounts: [{id: 222222222222, stage: staging}]", "invited_accounts[0].id: YAML reads"),
+        ("publishing: {to: S3}", "publishing.to: 'S3' is none of"),
+        ("source: {provider: connection}", "source.connection_arn: is missing"),
+        ("source: {provider: connection}", "source.repository_owner: is missing"),
+        ("images: {repository_prefix: Team}", "images.repository_prefix: 'Team' is not the first part of"),
+        ("images: {repository_prefix: /}", "images.repository_prefix: '/' is not"),
+        ("images: {prefix: team}", "images.prefix"),
+        (
+            "regions: {staging: [eu-west-1, eu-west-2], production: [eu-west-3, eu-north-1]}\n"
+            "images: {repository_prefix: team/iris/}",
+            "images: go to 3 further regions at most, and the stages have 4",
+        ),
+        (
+            "regions: {staging: [eu-west-1, us-east-1, eu-west-2, eu-west-3, eu-north-1]}",
+            "regions.staging: has 4 regions besides us-east-1, and a stage has room for 3. Leave some out",
+        ),
+        ("source: {repository_owner: me}", "source.provider: is codecommit, which has no connection"),
+    ],
+)
+def test_mistakes_in_the_optional_parts_say_what_to_do(added: str, told: str) -> None:
+    assert told in complaint(f"{EXAMPLE}{added}\n")
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "told"),
+    [
+        ("'444444444444'", "'111111111111'", "targets.staging[1]: 111111111111 is the data science account"),
+        ("['222222222222']", "['444444444444']", "targets.production[0]: 444444444444 is in targets.staging already"),
+        ("['222222222222']", "[]", "targets.production: is empty"),
+        ("accounts:\n", "accounts:\n  management: '999999999999'\n", "accounts.management: has no part"),
+        ("\nroles:\n", "\nunits: {staging: a, production: b}\nroles:\n", "units: has no part"),
+        ("\nroles:\n", "\ntarget_roles: stack-set\nroles:\n", "target_roles: must be one-by-one"),
+        (
+            "\nroles:\n",
+            "\ninvited_accounts: [{id: '555555555555', stage: staging}]\nroles:\n",
+            "invited_accounts: needs Organizations",
+        ),
+    ],
+)
+def test_mistakes_without_organizations_say_what_to_do(old: str, new: str, told: str) -> None:
+    assert old in SELF_MANAGED
+    assert told in complaint(SELF_MANAGED.replace(old, new, 1))
+
+
+IDS = "staging: ou-ab12-stag1111\n  production: ou-ab12-prod2222"
+NAMES = "staging: models/eu/staging\n  production: models/eu/production"
+
+
+@pytest.mark.parametrize(
+    ("units", "where"),
+    [
+        (IDS, ""),
+        (NAMES, "models/eu"),
+        (NAMES.replace("eu/production", "us/production"), "models"),
+        ("staging: staging\n  production: production", ""),
+        (f"{IDS}\n  data_science: models", "models"),
+        (f"{NAMES}\n  data_science: ou-ab12-data3333", "ou-ab12-data3333"),
+    ],
+)
+def test_a_new_data_science_account_goes_into_the_unit_above_the_stages_unless_another_is_named(
+    units: str, where: str
+) -> None:
+    assert IDS in EXAMPLE
+    assert environment.parse(EXAMPLE.replace(IDS, units), "names").units.data_science == where
+
+
+@pytest.mark.parametrize("unit", ["models/eu/staging", "models/eu/staging/science", "models/eu/production"])
+def test_the_data_science_account_is_in_no_unit_of_a_stage(unit: str) -> None:
+    told = complaint(EXAMPLE.replace(IDS, f"{NAMES}\n  data_science: {unit}"))
+    assert "units.data_science: is the " in told
+    assert "unit or in it, whose accounts run models" in told
+
+
+def test_a_management_account_that_is_the_data_science_account_has_no_unit() -> None:
+    text = EXAMPLE.replace("administrator: delegated", "administrator: management")
+    text = text.replace("data_science: '111111111111'", "data_science: '999999999999'")
+    assert environment.parse(text.replace(IDS, NAMES), "e").units.data_science == ""
+    told = complaint(text.replace(IDS, f"{NAMES}\n  data_science: models"))
+    assert "units.data_science: has no part with `administrator: management`" in told

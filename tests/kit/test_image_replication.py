@@ -1,0 +1,170 @@
+"""`make accounts` and images of one's own: the registry's rules, whosever they are, and the regions' templates."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from localaws.cloud import Cloud
+from localaws.services.sagemaker.images import PULL
+from scripts import teardown
+from scripts.kit import console
+from scripts.kit.plan import Step
+from scripts.kit.stacks import image_replication, model_regions
+from scripts.kit.stacks import stack as stacks
+from scripts.rehearsal.setting import DATA_SCIENCE as ACCOUNT
+from tests.kit.test_accounts import REGION, Organization
+
+LONDON, PARIS = "eu-west-2", "eu-west-3"
+THEIRS = image_replication.rules(ACCOUNT, "shop", ["eu-north-1"])
+
+
+@pytest.fixture
+def organization(cloud: Cloud, tmp_path: Path) -> Iterator[Organization]:
+    with pytest.MonkeyPatch.context() as patch:
+        made = Organization(cloud, tmp_path, patch)
+        more = f"regions: {{staging: [{REGION}, {LONDON}]}}\nimages: {{repository_prefix: team/}}\n"
+        made.edit("tester_external_id", f"{more}tester_external_id")
+        yield made
+
+
+def registry(organization: Organization, region: str = REGION) -> Any:
+    return organization.cloud.root(ACCOUNT, region).client("ecr")
+
+
+def rules(organization: Organization) -> Any:
+    return registry(organization).describe_registry()["replicationConfiguration"]["rules"]
+
+
+def put(organization: Organization, *rules: Any) -> None:
+    registry(organization).put_replication_configuration(replicationConfiguration={"rules": list(rules)})
+
+
+def templates(organization: Organization, region: str = LONDON) -> list[str]:
+    listed = registry(organization, region).describe_repository_creation_templates()["repositoryCreationTemplates"]
+    return [template["prefix"] for template in listed]
+
+
+def test_rules_and_templates_come_change_and_go_with_the_environment_file(
+    organization: Organization, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert organization("--dry-run") == 0
+    assert (rules(organization), templates(organization), organization.writes()) == ([], [], 0)
+    assert organization() == 0
+    assert rules(organization) == image_replication.rules(ACCOUNT, "team", [LONDON])
+    assert templates(organization) == ["team"]
+    before = organization.writes()
+    assert organization() == 0
+    assert organization.writes() == before, "nothing is left to do"
+
+    put(organization, *rules(organization), *THEIRS)
+    organization.edit(f"[{REGION}, {LONDON}]", f"[{REGION}, {LONDON}, {PARIS}, eu-north-1]")
+    before = organization.writes()
+    assert organization() == 1
+    told = capsys.readouterr().err
+    assert "rules beside this kit's" in told
+    assert json.dumps(THEIRS) in told
+    assert image_replication.command(REGION, image_replication.rules(ACCOUNT, "team", [LONDON])) in told
+    put(organization)
+    before = organization.writes()
+    assert organization() == 1
+    assert "has lost this kit's rule" in capsys.readouterr().err
+    assert organization.writes() == before
+    put(organization, *image_replication.rules(ACCOUNT, "team", [LONDON]))
+    assert organization() == 0
+    assert rules(organization) == image_replication.rules(ACCOUNT, "team", [LONDON, PARIS, "eu-north-1"])
+    assert templates(organization, PARIS) == ["team"]
+
+    organization.edit("images: {repository_prefix: team/}\n", "")
+    assert organization() == 0
+    assert (rules(organization), templates(organization), templates(organization, PARIS)) == ([], [], [])
+
+
+def test_rules_of_somebody_else_are_told_before_anything_is_changed_and_left_alone(
+    organization: Organization, capsys: pytest.CaptureFixture[str]
+) -> None:
+    put(organization, *THEIRS)
+    before = organization.writes()
+    assert organization() == 1
+    told = capsys.readouterr().err
+    ours = image_replication.rules(ACCOUNT, "team", [LONDON])
+    assert "by rules of somebody else's" in told
+    assert "No stack was changed" in told
+    assert image_replication.command(REGION, [*THEIRS, *ours]) in told, "the whole set of rules: it takes their place"
+    assert (organization.writes(), rules(organization)) == (before, THEIRS)
+
+    put(organization, *THEIRS, *ours)  # as the message says
+    assert organization() == 0
+    assert "images of team/… are replicated already" in capsys.readouterr().err
+    assert (rules(organization), templates(organization)) == ([*THEIRS, *ours], ["team"])
+    before = organization.writes()
+    assert organization() == 0
+    assert organization.writes() == before, "nothing is left to do"
+
+
+def test_teardown_leaves_rules_of_somebody_elses_to_a_person(
+    organization: Organization, capsys: pytest.CaptureFixture[str]
+) -> None:
+    line = ["--environment", str(organization.environment), "--everything"]
+    assert organization() == 0
+    ours = rules(organization)
+    put(organization, *ours, *THEIRS)
+    assert console.run(lambda: teardown.main(line)) == 1
+    told = capsys.readouterr().err
+    assert "by rules of somebody else's too" in told
+    assert image_replication.command(REGION, ours) in told
+    assert image_replication.command(REGION, THEIRS) in told
+    assert rules(organization) == [*ours, *THEIRS]
+    assert "multi-account-deployment" in organization.stacks(ACCOUNT)
+    put(organization, *ours)  # as the message says
+    assert console.run(lambda: teardown.main(line)) == 0
+    assert (rules(organization), templates(organization), organization.stacks(ACCOUNT)) == ([], [], {})
+
+
+def test_a_creation_template_of_somebody_else_is_told_before_anything_is_changed(
+    organization: Organization, capsys: pytest.CaptureFixture[str]
+) -> None:
+    registry(organization, LONDON).create_repository_creation_template(prefix="team", appliedFor=["REPLICATION"])
+    before = organization.writes()
+    assert organization() == 1
+    assert f"delete-repository-creation-template --region {LONDON} --prefix team" in capsys.readouterr().err
+    assert organization.writes() == before
+
+
+@pytest.mark.parametrize(
+    ("filters", "covered"),
+    [([], True), (["te"], True), (["shop/", "team/"], True), (["team/iris"], False), (["shop/"], False)],
+)
+def test_a_rule_covers_a_namespace_where_it_is_for_every_repository_in_it(filters: list[str], covered: bool) -> None:
+    rule: dict[str, Any] = {"destinations": [{"region": LONDON, "registryId": ACCOUNT}]}
+    if filters:
+        rule["repositoryFilters"] = [{"filter": one, "filterType": "PREFIX_MATCH"} for one in filters]
+    assert image_replication.covers([rule], ACCOUNT, "team", LONDON) is covered
+    assert not image_replication.covers([rule], ACCOUNT, "team", PARIS)
+    assert not image_replication.covers([rule], "222222222222", "team", LONDON)
+
+
+def test_a_rule_is_known_again_however_its_places_are_ordered() -> None:
+    ours = image_replication.rules(ACCOUNT, "team", [LONDON, PARIS])
+    [shown] = image_replication.rules(ACCOUNT, "team", [PARIS, LONDON])
+    shown["deleteReplication"] = {"enabled": False}
+    assert image_replication.besides([shown, *THEIRS], ours) == THEIRS
+    assert image_replication.besides(image_replication.rules(ACCOUNT, "team", [PARIS]), ours)
+
+
+def test_without_organizations_the_listed_accounts_may_pull_and_nobody_else(cloud: Cloud) -> None:
+    first = stacks.Wanted(
+        ACCOUNT, "", "", {"OrganizationalUnitPaths": "", "TargetAccountIds": "222222222222,333333333333"}
+    )
+    want = model_regions.wanted(first, "team/models")
+    there = cloud.root(ACCOUNT, LONDON)
+    stacks.apply(there.client("cloudformation"), want, Step("create", "stack", want.name))
+    [made] = there.client("ecr").describe_repository_creation_templates()["repositoryCreationTemplates"]
+    [statement] = json.loads(made["repositoryPolicy"])["Statement"]
+    assert (made["prefix"], made["appliedFor"]) == ("team/models", ["REPLICATION"])
+    assert statement["Principal"] == {"AWS": ["222222222222", "333333333333"]}
+    assert sorted(statement["Action"]) == sorted(PULL)

@@ -1,0 +1,156 @@
+"""Packing: the same tree gives the same bytes, and what was packed is known by its hash."""
+
+from __future__ import annotations
+
+import io
+import json
+import os
+import shutil
+import subprocess
+import sys
+import zipfile
+from pathlib import Path
+
+import pytest
+from ruamel.yaml import YAML
+
+from scripts import package
+from scripts.kit.bundle import pack
+from scripts.kit.console import UserError
+from tests.support import ROOT
+
+PRODUCT = ROOT / "tests/fixtures/bundle/templates/30-project.yaml"
+
+
+def make_tree(root: Path) -> Path:
+    """A small tree with everything that a bundle holds."""
+    (root / "templates").mkdir(parents=True)
+    (root / "pyproject.toml").write_text('[project]\nname = "kit"\nversion = "1.2.3"\n')
+    for name in pack.TEMPLATES:
+        (root / name).write_text(f"Description: {name}\nResources: {{}}\n")
+    shutil.copy(PRODUCT, root / pack.PRODUCT)
+    for folder in (*pack.SEEDS.values(), pack.PIPELINE):
+        (root / folder / "scripts").mkdir(parents=True)
+        (root / folder / "README.md").write_text(f"{folder}\n")
+        (root / folder / "scripts/run.sh").write_text("#!/bin/sh\n")
+    return root
+
+
+@pytest.fixture
+def tree(tmp_path: Path) -> Path:
+    return make_tree(tmp_path / "tree")
+
+
+def contents(folder: Path) -> dict[str, bytes]:
+    return {p.relative_to(folder).as_posix(): p.read_bytes() for p in folder.rglob("*") if p.is_file()}
+
+
+def test_two_packages_are_byte_identical_from_any_folder_at_any_time_with_any_umask(tmp_path: Path) -> None:
+    built = []
+    for number, (umask, time) in enumerate([("022", 1_000_000_000), ("077", 1_700_000_000)]):
+        tree = make_tree(tmp_path / f"clone-{number}")
+        for path in tree.rglob("*"):
+            os.utime(path, (time, time))
+        command = f"umask {umask} && {sys.executable} -m scripts.package --root {tree}"
+        run = subprocess.run(
+            ["sh", "-c", command], cwd=tmp_path, env={**os.environ, "PYTHONPATH": str(ROOT)}, capture_output=True
+        )
+        assert run.returncode == 0, run.stderr.decode()
+        built.append(contents(tree / "build"))
+    assert built[0] == built[1]
+    assert set(built[0]) == {"manifest.json", "model-deploy.zip", "model-build.zip", *pack.TEMPLATES}
+
+
+def test_caches_in_the_seed_code_change_nothing(tree: Path) -> None:
+    before = pack.pack(pack.read_tree(tree))
+    (tree / "seed-code/model-deploy/__pycache__").mkdir()
+    (tree / "seed-code/model-deploy/__pycache__/x.cpython-311.pyc").write_bytes(b"x")
+    (tree / "seed-code/model-deploy/.DS_Store").write_bytes(b"x")
+    assert pack.pack(pack.read_tree(tree)) == before
+
+
+def test_one_changed_byte_is_another_bundle(tree: Path) -> None:
+    before = pack.pack(pack.read_tree(tree))
+    (tree / "seed-code/model-deploy/README.md").write_text("changed\n")
+    after = pack.pack(pack.read_tree(tree))
+    assert after.name != before.name
+    assert after.key("model-build.zip") != before.key("model-build.zip")
+
+
+def test_the_deploy_seed_carries_the_stage_and_endpoint_templates_at_its_root(tree: Path) -> None:
+    archive = zipfile.ZipFile(io.BytesIO(pack.pack(pack.read_tree(tree)).files["model-deploy.zip"]))
+    assert archive.namelist() == ["40-stage.yaml", "50-endpoint.yaml", "README.md", "scripts/run.sh"]
+    assert archive.read("50-endpoint.yaml") == (tree / "templates/50-endpoint.yaml").read_bytes()
+    modes = {entry.filename: entry.external_attr >> 16 for entry in archive.infolist()}
+    assert (modes["README.md"], modes["scripts/run.sh"]) == (0o644, 0o755)
+
+
+def test_packing_fixes_seed_code_and_version_in_the_product_and_nothing_else(tree: Path) -> None:
+    bundle = pack.pack(pack.read_tree(tree))
+    text = bundle.files[pack.PRODUCT].decode()
+    packed = YAML().load(text)
+    defaults = {name: parameter.get("Default") for name, parameter in packed["Parameters"].items()}
+    assert defaults == {
+        "SageMakerProjectName": None,
+        "SageMakerProjectId": None,
+        "SeedCodeDeployKey": f"bundle/{bundle.digest}/model-deploy.zip",
+        "SeedCodeBuildKey": f"bundle/{bundle.digest}/model-build.zip",
+        "BundleVersion": f"1.2.3-{bundle.digest[:8]}",
+    }
+    changed = [a for a, b in zip(text.splitlines(), PRODUCT.read_text().splitlines(), strict=True) if a != b]
+    assert [line.strip()[:8] for line in changed] == ["Default:"] * 3
+    assert "# A comment that stays." in text
+
+
+def test_a_product_without_the_parameters_that_packing_sets_is_refused(tree: Path) -> None:
+    product = tree / pack.PRODUCT
+    product.write_text(product.read_text().replace("SeedCodeBuildKey", "SeedKey"))
+    with pytest.raises(UserError, match="has no parameter SeedCodeBuildKey"):
+        pack.pack(pack.read_tree(tree))
+
+
+def test_the_manifest_has_the_hash_of_every_file(tree: Path) -> None:
+    assert package.main(["--root", str(tree)]) == 0
+    built = contents(tree / "build")
+    manifest = json.loads(built.pop("manifest.json"))
+    assert {name: entry["sha256"] for name, entry in manifest["files"].items()} == {
+        name: pack.sha256(content) for name, content in built.items()
+    }
+    assert manifest["sha256"] == pack.read_build(tree / "build").digest
+
+
+def test_a_bundle_that_is_not_built_says_what_to_run(tree: Path) -> None:
+    with pytest.raises(UserError, match=r"the bundle is not built .*: run `make package`"):
+        pack.read_build(tree / "build")
+
+
+def test_a_file_edited_in_build_is_refused(tree: Path) -> None:
+    package.main(["--root", str(tree)])
+    (tree / "build/templates/40-stage.yaml").write_text("edited")
+    with pytest.raises(UserError, match=r"40-stage.yaml is not what `make package` wrote"):
+        pack.read_build(tree / "build")
+
+
+@pytest.mark.parametrize("content", ["", "{}", "[]", '{"files": 3}'])
+def test_a_broken_manifest_says_what_to_run(tree: Path, content: str) -> None:
+    package.main(["--root", str(tree)])
+    (tree / "build/manifest.json").write_text(content)
+    with pytest.raises(UserError, match="run `make package`"):
+        pack.read_build(tree / "build")
+
+
+def test_a_bundle_older_than_its_sources_is_refused(tree: Path) -> None:
+    package.main(["--root", str(tree)])
+    bundle = pack.read_build(tree / "build")
+    pack.check_fresh(bundle, tree)
+    (tree / "seed-code/model-build/README.md").write_text("newer\n")
+    with pytest.raises(
+        UserError, match=r"older than the sources \(model-build.zip changed since\): run `make package`"
+    ):
+        pack.check_fresh(bundle, tree)
+
+
+def test_a_clone_without_seed_code_is_told(tree: Path) -> None:
+    shutil.rmtree(tree / "seed-code/model-build")
+    with pytest.raises(UserError, match="seed-code/model-build holds no files"):
+        pack.read_tree(tree)

@@ -1,0 +1,421 @@
+"""Publishing: found by name, planned, applied; unchanged bundles write nothing and interrupted runs converge."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from botocore.exceptions import ClientError
+from ruamel.yaml import YAML
+
+from localaws.cloud import Cloud, Session
+from localaws.services.servicecatalog.service import Catalog
+from scripts import package, publish
+from scripts.kit import console
+from scripts.kit.bundle import pack
+from scripts.kit.plan import Step
+from scripts.kit.publish import publishing
+from tests.kit.test_package import make_tree
+from tests.localaws.services.servicecatalog.test_servicecatalog import trust
+
+A, B, REGION = "111111111111", "222222222222", "us-east-1"
+BUCKET = f"sagemaker-multi-account-bundle-{A}-{REGION}"
+SCIENTIST = f"arn:aws:iam::{A}:role/service-role/Scientist"
+ENVIRONMENT = f"""\
+region: {REGION}
+accounts: {{management: '999999999999', data_science: '{A}'}}
+units: {{staging: ou-ab12-stag1111, production: ou-ab12-prod2222}}
+tester_external_id: tester
+studio: {{execution_roles: [service-role/Scientist]}}
+"""
+
+
+def make_account(root: Session) -> None:
+    """What publishing needs in the data science account: the bundle bucket, the launch role, a data scientist."""
+    root.client("s3").create_bucket(Bucket=BUCKET)
+    iam = root.client("iam")
+    for name, service in [
+        ("AmazonSageMakerServiceCatalogProductsLaunchRole", "servicecatalog.amazonaws.com"),
+        ("Scientist", "sagemaker.amazonaws.com"),
+    ]:
+        document = trust({"Service": service})
+        iam.create_role(Path="/service-role/", RoleName=name, AssumeRolePolicyDocument=document)
+    iam.attach_role_policy(RoleName="Scientist", PolicyArn="arn:aws:iam::aws:policy/AmazonSageMakerFullAccess")
+
+
+class Publisher:
+    """A tree with a packed bundle, and the data science account to publish it to."""
+
+    def __init__(self, cloud: Cloud, folder: Path, patch: pytest.MonkeyPatch) -> None:
+        self.cloud, self.patch = cloud, patch
+        self.tree = make_tree(folder / "tree")
+        self.environment = folder / "environment.yaml"
+        self.environment.write_text(ENVIRONMENT)
+        patch.setattr(pack, "ROOT", self.tree)
+        patch.setattr(pack, "BUILD", self.tree / "build")
+        patch.setenv("AWS_CONFIG_FILE", str(folder / "none"))
+        patch.setenv("AWS_SHARED_CREDENTIALS_FILE", str(folder / "none"))
+        patch.setenv("AWS_EC2_METADATA_DISABLED", "true")
+        self.root = cloud.root(A, REGION)
+        self.sign_in(self.root)
+        make_account(self.root)
+        self.pack()
+
+    def sign_in(self, session: Session) -> None:
+        for name, value in session.environment().items():
+            self.patch.setenv(name, value)
+
+    def pack(self) -> None:
+        package.main(["--root", str(self.tree)])
+
+    def change(self) -> None:
+        readme = self.tree / "seed-code/model-deploy/README.md"
+        readme.write_text(readme.read_text() + "more\n")
+        self.pack()
+
+    def __call__(self, *arguments: str) -> int:
+        """`make publish` with these arguments: the exit code."""
+        line = ["--environment", str(self.environment), "--bundle", str(self.tree / "build"), *arguments]
+        return console.run(lambda: publish.main(line))
+
+    def object_keys(self) -> list[str]:
+        return [item["Key"] for item in self.root.client("s3").list_objects_v2(Bucket=BUCKET)["Contents"]]
+
+    def requests(self) -> list[str]:
+        lines = (self.cloud.folder / "requests.jsonl").read_text().splitlines()
+        return [json.loads(line)["operation"] for line in lines]
+
+    def writes_of(self, *arguments: str) -> list[str]:
+        """The operations that writes something, during one successful publish."""
+        before = len(self.requests())
+        assert self(*arguments) == 0
+        return [name for name in self.requests()[before:] if not re.match("Get|List|Describe|Head|Search", name)]
+
+    def versions(self) -> dict[str, str]:
+        """Guidance by version name; there is one product, however often it was published."""
+        catalog = self.root.client("servicecatalog")
+        products = catalog.search_products_as_admin()["ProductViewDetails"]
+        assert [p["ProductViewSummary"]["Name"] for p in products] == ["Multi Account Deployment"]
+        product = products[0]["ProductViewSummary"]["ProductId"]
+        listed = catalog.list_provisioning_artifacts(ProductId=product)["ProvisioningArtifactDetails"]
+        assert len({v["Name"] for v in listed}) == len(listed)
+        return {v["Name"]: v["Guidance"] for v in listed}
+
+
+@pytest.fixture
+def publisher(cloud: Cloud, tmp_path: Path) -> Iterator[Publisher]:
+    with pytest.MonkeyPatch.context() as patch:
+        yield Publisher(cloud, tmp_path, patch)
+
+
+def bundle_name(publisher: Publisher) -> str:
+    return pack.read_build(publisher.tree / "build").name
+
+
+def test_the_first_publish_makes_a_product_that_data_scientists_see(publisher: Publisher) -> None:
+    assert publisher() == 0
+    scientist = publisher.cloud.service_role(SCIENTIST, "ada", "sagemaker.amazonaws.com", REGION)
+    views = scientist.client("servicecatalog").search_products()["ProductViewSummaries"]
+    assert [v["Name"] for v in views] == ["Multi Account Deployment"]
+    catalog = publisher.root.client("servicecatalog")
+    described = catalog.describe_product_as_admin(Id=views[0]["ProductId"])
+    assert described["Tags"] == [{"Key": "sagemaker:studio-visibility", "Value": "true"}]
+    assert publisher.versions() == {bundle_name(publisher): "DEFAULT"}
+    portfolio = catalog.list_portfolios()["PortfolioDetails"][0]
+    assert portfolio["DisplayName"] == "SageMaker Organization Templates"
+    constraints = catalog.list_constraints_for_portfolio(PortfolioId=portfolio["Id"])["ConstraintDetails"]
+    parameters = catalog.describe_constraint(Id=constraints[0]["ConstraintId"])["ConstraintParameters"]
+    role = f"arn:aws:iam::{A}:role/service-role/AmazonSageMakerServiceCatalogProductsLaunchRole"
+    assert json.loads(parameters) == {"RoleArn": role}
+
+
+def test_objects_carry_the_hash_in_their_keys_and_the_tag_that_the_launch_role_may_read(publisher: Publisher) -> None:
+    assert publisher() == 0
+    bundle = pack.read_build(publisher.tree / "build")
+    s3 = publisher.root.client("s3")
+    keys = [item["Key"] for item in s3.list_objects_v2(Bucket=BUCKET)["Contents"]]
+    assert sorted(keys) == sorted(f"bundle/{bundle.digest}/{name}" for name in [*bundle.files, "manifest.json"])
+    for key in keys:
+        tags = s3.get_object_tagging(Bucket=BUCKET, Key=key)["TagSet"]
+        assert tags == [{"Key": "servicecatalog:provisioning", "Value": "true"}]
+    body = s3.get_object(Bucket=BUCKET, Key=bundle.key("model-deploy.zip"))["Body"].read()
+    assert body == bundle.files["model-deploy.zip"]
+
+
+def test_a_second_publish_writes_nothing(publisher: Publisher) -> None:
+    first = publisher.writes_of()
+    assert {"PutObject", "CreatePortfolio", "CreateProduct", "CreateConstraint"} < set(first)
+    assert publisher.writes_of() == []
+
+
+def test_a_dry_run_writes_nothing_and_prints_the_plan(publisher: Publisher, capsys: pytest.CaptureFixture[str]) -> None:
+    assert publisher.writes_of("--dry-run", "--json") == []
+    output = capsys.readouterr()
+    told = json.loads(output.out[output.out.index("{") :])
+    assert told["applied"] is False
+    assert {step["kind"] for step in told["steps"] if step["action"] == "create"} == {
+        "s3 object",
+        "portfolio",
+        "product",
+        "version",
+        "association",
+        "constraint",
+        "principal",
+    }
+    assert "+ create product" in output.err
+    assert f"bundle/{told['sha256'][:12]}…/manifest.json" in output.err, "a whole hash says no more on a screen"
+    assert f"bundle/{told['sha256']}/manifest.json" in {step["name"] for step in told["steps"]}
+
+
+def test_a_changed_bundle_is_a_new_version_and_older_ones_are_deprecated_not_deleted(publisher: Publisher) -> None:
+    publisher()
+    old = bundle_name(publisher)
+    publisher.change()
+    writes = publisher.writes_of()
+    assert set(writes) == {"PutObject", "CreateProvisioningArtifact", "UpdateProvisioningArtifact"}
+    assert publisher.versions() == {old: "DEPRECATED", bundle_name(publisher): "DEFAULT"}
+    keys = [o["Key"] for o in publisher.root.client("s3").list_objects_v2(Bucket=BUCKET)["Contents"]]
+    assert len({key.split("/")[1] for key in keys}) == 2
+    assert publisher.writes_of() == []
+
+
+def test_publishing_the_former_bundle_again_brings_its_version_back(publisher: Publisher) -> None:
+    publisher()
+    old = bundle_name(publisher)
+    publisher.change()
+    publisher()
+    (publisher.tree / "seed-code/model-deploy/README.md").write_text("seed-code/model-deploy\n")
+    publisher.pack()
+    assert set(publisher.writes_of()) == {"UpdateProvisioningArtifact"}
+    assert publisher.versions()[old] == "DEFAULT"
+    assert sorted(publisher.versions().values()) == ["DEFAULT", "DEPRECATED"]
+
+
+def test_a_publish_interrupted_after_every_single_write_converges_without_duplicates(
+    publisher: Publisher, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    whole = publishing.apply
+
+    def interrupted(*arguments: Any, told: Any, **options: Any) -> Any:
+        def stop(step: Step) -> None:
+            raise KeyboardInterrupt
+
+        return whole(*arguments, told=stop, **options)
+
+    monkeypatch.setattr(publishing, "apply", interrupted)
+    codes = []
+    while (code := publisher()) == 130:
+        codes.append(code)
+        assert len(codes) < 40
+    assert code == 0
+    assert len(codes) > 10
+    assert publisher.versions() == {bundle_name(publisher): "DEFAULT"}
+    assert len(publisher.root.client("servicecatalog").list_portfolios()["PortfolioDetails"]) == 1
+
+
+def test_what_others_changed_by_hand_is_put_right(publisher: Publisher) -> None:
+    publisher()
+    catalog = publisher.root.client("servicecatalog")
+    product = catalog.search_products_as_admin()["ProductViewDetails"][0]["ProductViewSummary"]["ProductId"]
+    catalog.update_product(Id=product, Owner="Somebody", RemoveTags=["sagemaker:studio-visibility"])
+    key = pack.read_build(publisher.tree / "build").key("model-build.zip")
+    publisher.root.client("s3").delete_object_tagging(Bucket=BUCKET, Key=key)
+    assert sorted(publisher.writes_of()) == ["PutObjectTagging", "UpdateProduct"]
+    assert publisher.writes_of() == []
+
+
+def test_the_portfolio_and_product_are_found_on_any_page(publisher: Publisher) -> None:
+    publisher()
+    catalog = publisher.root.client("servicecatalog")
+    for number in range(25):
+        catalog.create_portfolio(DisplayName=f"Other {number}", ProviderName="me")
+    state = publisher.cloud.state(pytest.importorskip("localaws.services.servicecatalog.service").Catalog, A, REGION)
+    state.portfolios = dict(reversed(state.portfolios.items()))  # ours comes last
+    assert publisher.writes_of() == []
+
+
+def test_what_the_environment_says_are_the_defaults_of_the_product_and_make_another_version(
+    publisher: Publisher,
+) -> None:
+    product = publisher.tree / pack.PRODUCT
+    parameters = """Parameters:
+  StagingRegions:
+    Type: CommaDelimitedList
+    Default: ''
+  ProdRegions: {Type: CommaDelimitedList, Default: ''}
+  OrganizationalUnitStagingId: {Type: String}
+"""
+    product.write_text(product.read_text().replace("Parameters:\n", parameters, 1))
+    publisher.pack()
+    built = bundle_name(publisher)
+    assert publisher() == 0
+    first = set(publisher.versions())
+    assert first != {built}  # the unit is a default of this installation
+    regions = "regions: {staging: [us-east-1], production: [us-east-1, eu-west-1]}\n"
+    publisher.environment.write_text(ENVIRONMENT + regions)
+    assert publisher() == 0
+    second = next(name for name, guidance in publisher.versions().items() if guidance == "DEFAULT")
+    assert {second} != first
+    key = next(
+        k for k in publisher.object_keys() if k.split("/")[1].startswith(second.split("-")[1]) and "30-project" in k
+    )
+    body = publisher.root.client("s3").get_object(Bucket=BUCKET, Key=key)["Body"].read()
+    declared = YAML(typ="rt").load(body.decode())["Parameters"]
+    assert declared["ProdRegions"]["Default"] == "us-east-1,eu-west-1"
+    assert declared["StagingRegions"]["Default"] == ""
+    assert declared["OrganizationalUnitStagingId"]["Default"] == "ou-ab12-stag1111"
+    assert declared["BundleVersion"]["Default"] == second
+    assert publisher.writes_of() == []
+
+
+def test_regions_that_the_product_cannot_take_are_told(
+    publisher: Publisher, capsys: pytest.CaptureFixture[str]
+) -> None:
+    publisher.environment.write_text(ENVIRONMENT + "regions: {production: [eu-west-1]}\n")
+    assert "has no parameter ProdRegions" in told(publisher, capsys)
+
+
+def test_the_portfolio_is_shared_as_asked_with_patterns_of_principals(
+    publisher: Publisher, capsys: pytest.CaptureFixture[str]
+) -> None:
+    organizations = publisher.root.client("organizations")
+    organizations.create_organization(FeatureSet="ALL")
+    root = organizations.list_roots()["Roots"][0]["Id"]
+    unit = organizations.create_organizational_unit(ParentId=root, Name="data")["OrganizationalUnit"]["Id"]
+    publisher.environment.write_text(
+        f"{ENVIRONMENT}catalog: {{principals: ['arn:aws:iam:::role/Scientist-*'], "
+        f"share_with: ['{B}', organization, {unit}]}}\n"
+    )
+    message = told(publisher, capsys)  # the account's share is made, then the organization is refused
+    assert "enable-aws-organizations-access" in message
+    publisher.root.client("servicecatalog").enable_aws_organizations_access()
+    assert publisher.writes_of() == ["CreatePortfolioShare", "CreatePortfolioShare"]
+    assert publisher.writes_of() == []
+    catalog = publisher.root.client("servicecatalog")
+    portfolio = catalog.list_portfolios()["PortfolioDetails"][0]["Id"]
+    listed = catalog.list_principals_for_portfolio(PortfolioId=portfolio)["Principals"]
+    assert {"PrincipalARN": "arn:aws:iam:::role/Scientist-*", "PrincipalType": "IAM_PATTERN"} in listed
+    shared = catalog.describe_portfolio_shares(PortfolioId=portfolio, Type="ORGANIZATIONAL_UNIT")
+    assert [(s["PrincipalId"], s["SharePrincipals"]) for s in shared["PortfolioShareDetails"]] == [(unit, True)]
+
+
+def test_a_product_with_a_hundred_versions_takes_no_more_and_the_way_out_is_told(
+    publisher: Publisher, capsys: pytest.CaptureFixture[str]
+) -> None:
+    publisher()
+    state = next(iter(publisher.cloud.states(Catalog).values()))
+    product = next(iter(state.products.values()))
+    former = next(iter(product.artifacts.values()))
+    for number in range(99):
+        id = f"pa-{number:013}"
+        product.artifacts[id] = dataclasses.replace(former, id=id, name=f"0.0.{number}-old")
+    publisher.change()
+    message = told(publisher, capsys)
+    assert "the product has 100 versions, and Service Catalog takes 100" in message
+    assert "`make versions`" in message
+
+
+# -- what goes wrong ---------------------------------------------------------------------------
+
+
+def told(publisher: Publisher, capsys: pytest.CaptureFixture[str], *arguments: str, code: int = 1) -> str:
+    capsys.readouterr()
+    assert publisher(*arguments) == code
+    output = capsys.readouterr()
+    assert output.out == ""
+    assert "Traceback" not in output.err
+    return output.err
+
+
+def test_a_bundle_that_is_not_built_is_told(publisher: Publisher, capsys: pytest.CaptureFixture[str]) -> None:
+    (publisher.tree / "build/manifest.json").unlink()
+    assert "the bundle is not built" in told(publisher, capsys)
+
+
+def test_a_stale_bundle_is_told(publisher: Publisher, capsys: pytest.CaptureFixture[str]) -> None:
+    (publisher.tree / "templates/40-stage.yaml").write_text("Description: newer\nResources: {}\n")
+    message = told(publisher, capsys)
+    assert "older than the sources" in message
+    assert "templates/40-stage.yaml" in message
+
+
+def test_credentials_of_another_account_are_told(publisher: Publisher, capsys: pytest.CaptureFixture[str]) -> None:
+    publisher.sign_in(publisher.cloud.root(B, REGION))
+    assert f"of account {B}, but accounts.data_science is {A}" in told(publisher, capsys)
+
+
+def test_no_credentials_are_told(publisher: Publisher, capsys: pytest.CaptureFixture[str]) -> None:
+    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN"):
+        publisher.patch.delenv(name)
+    assert "no AWS credentials found" in told(publisher, capsys)
+
+
+def test_a_profile_that_does_not_exist_is_told(publisher: Publisher, capsys: pytest.CaptureFixture[str]) -> None:
+    assert "nobody" in told(publisher, capsys, "--profile", "nobody")
+
+
+def test_a_region_that_does_not_exist_is_a_usage_error(
+    publisher: Publisher, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert "did you mean us-east-1?" in told(publisher, capsys, "--region", "us-east1", code=2)
+
+
+def test_a_bucket_that_is_not_there_is_told(publisher: Publisher, capsys: pytest.CaptureFixture[str]) -> None:
+    publisher.root.client("s3").delete_bucket(Bucket=BUCKET)
+    assert "does not exist in account 111111111111. Run `make accounts` first" in told(publisher, capsys)
+
+
+def test_a_bucket_that_somebody_else_owns_gets_nothing(
+    publisher: Publisher, capsys: pytest.CaptureFixture[str]
+) -> None:
+    publisher.root.client("s3").delete_bucket(Bucket=BUCKET)
+    other = publisher.cloud.root(B, REGION).client("s3")
+    other.create_bucket(Bucket=BUCKET)
+    assert f"the bucket {BUCKET} is not account {A}'s" in told(publisher, capsys)
+    assert other.list_objects_v2(Bucket=BUCKET)["KeyCount"] == 0
+
+
+def test_a_launch_role_that_is_not_there_is_told(publisher: Publisher, capsys: pytest.CaptureFixture[str]) -> None:
+    publisher.root.client("iam").delete_role(RoleName="AmazonSageMakerServiceCatalogProductsLaunchRole")
+    assert "launch role" in told(publisher, capsys)
+
+
+def test_a_product_template_that_aws_refuses_is_told_and_tried_again(
+    publisher: Publisher, capsys: pytest.CaptureFixture[str]
+) -> None:
+    product = publisher.tree / pack.PRODUCT
+    whole = product.read_text()
+    product.write_text(whole.replace("Resources:", "Resourcen:"))
+    publisher.pack()
+    assert "could not take the version" in told(publisher, capsys)
+    assert "could not take the version" in told(publisher, capsys)
+    product.write_text(whole)
+    publisher.pack()
+    assert publisher() == 0
+    assert publisher.writes_of() == []
+
+
+def test_an_object_with_other_content_is_never_overwritten(
+    publisher: Publisher, capsys: pytest.CaptureFixture[str]
+) -> None:
+    key = pack.read_build(publisher.tree / "build").key("model-build.zip")
+    publisher.root.client("s3").put_object(Bucket=BUCKET, Key=key, Body=b"theirs")
+    assert "exists with other content" in told(publisher, capsys)
+
+
+def test_two_portfolios_of_the_name_are_told(publisher: Publisher, capsys: pytest.CaptureFixture[str]) -> None:
+    for _ in range(2):
+        publisher.root.client("servicecatalog").create_portfolio(
+            DisplayName="SageMaker Organization Templates", ProviderName="me"
+        )
+    assert "2 portfolios are named" in told(publisher, capsys)
+
+
+def test_the_bucket_owner_condition_is_checked_as_s3_does(publisher: Publisher) -> None:
+    with pytest.raises(ClientError, match="403"):
+        publisher.root.client("s3").head_bucket(Bucket=BUCKET, ExpectedBucketOwner=B)

@@ -1,0 +1,225 @@
+"""A version on its way back: status, rollback and what follows, on one embedded AWS, in the order of this file."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from localaws.server import EmbeddedAws
+from scripts.kit.projects.history import ENDED
+from scripts.rehearsal import chapters
+from scripts.rehearsal import setting as people
+from scripts.rehearsal.chapters import play
+from scripts.rehearsal.story import Story, StoryFailed
+from tests.support.story_steps import follow, register, served, set_status
+
+
+@pytest.fixture(scope="module")
+def story(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Story]:
+    """The story, with a second version of the same model registered."""
+    folder = tmp_path_factory.mktemp("release")
+    with EmbeddedAws(folder) as cloud:
+        told = Story(cloud, folder)
+        play(told)
+        register(told)
+        yield told
+    assert not cloud.faults, "\n".join(f"{fault.where}\n{fault.traceback}" for fault in cloud.faults)
+
+
+def command(story: Story, module: str, *arguments: str) -> str:
+    return story.command(story.engineer, f"scripts.{module}", "--environment", str(story.environment_path), *arguments)
+
+
+def rollback(story: Story, stage: str, *arguments: str) -> dict[str, Any]:
+    told = command(story, "rollback", "--project", story.project_name, "--stage", stage, "--json", *arguments)
+    result: dict[str, Any] = json.loads(told)
+    return result
+
+
+def status(story: Story) -> dict[str, Any]:
+    told = command(story, "status", "--project", story.project_name, "--json")
+    project: dict[str, Any] = json.loads(told)["projects"][0]
+    return project
+
+
+def test_status_says_what_is_deployed_where_and_what_waits_for_whom(story: Story) -> None:
+    execution = set_status(story, 2, "Approved")
+    assert story.wait_for_stage("DeployStaging") == "Succeeded"
+    chapters.approval_token(story, story.approver.client("codepipeline"))
+    told = status(story)
+    stages = {stage["name"]: stage for stage in told["stages"]}
+    assert {name: stage["version"] for name, stage in stages.items()} == {"staging": "2", "prod": "1"}
+    (place,) = stages["prod"]["places"]
+    assert (place["account"], place["region"]) == (story.setting.targets["prod"], story.region)
+    assert (place["version"], place["endpoint"], place["why"]) == ("1", "in service", "")
+    assert place["since"]
+    waiting = next(s for s in told["pipeline"] if s["name"] == "ApproveDeployment")
+    assert (waiting["version"], waiting["waits"], waiting["execution"]) == ("2", "an approver", execution)
+    assert told["running"] is False
+    lines = command(story, "status", "--watch").splitlines()
+    assert any(
+        f"{story.project_name} prod {story.setting.targets['prod']} {story.region} 1 in service" in line
+        for line in lines
+    )
+    assert any("ApproveDeployment 2 InProgress, waits for an approver" in line for line in lines)
+    assert "in service" in command(story, "status")
+
+
+def test_a_rollback_brings_the_version_before_back_and_is_recorded(story: Story) -> None:
+    assert follow(story, story.execution_id) == "Succeeded"
+    assert served(story) == {"staging": 2, "prod": 2}
+    planned = rollback(story, "prod", "--dry-run")
+    assert (planned["version"], planned["applied"]) == ("1", False)
+    assert served(story)["prod"] == 2
+    done = rollback(story, "prod")
+    assert (done["version"], done["status"]) == ("1", "Succeeded")
+    assert served(story) == {"staging": 2, "prod": 1}
+    recorded = story.executions()[0]
+    assert (recorded["pipelineExecutionId"], recorded["executionType"]) == (done["execution"], "ROLLBACK")
+    assert recorded["rollbackMetadata"]["rollbackTargetPipelineExecutionId"] == done["target"]
+
+
+def test_a_rollback_run_again_goes_back_no_further_and_a_named_version_goes_anywhere(story: Story) -> None:
+    seen = len(story.executions())
+    assert rollback(story, "prod")["steps"][0]["action"] == "keep"
+    assert len(story.executions()) == seen
+    assert rollback(story, "prod", "--version", "2")["status"] == "Succeeded"
+    assert served(story) == {"staging": 2, "prod": 2}
+    with pytest.raises(StoryFailed, match="ended with 1") as failed:
+        rollback(story, "prod", "--version", "7")
+    assert "version 7 is not approved" in failed.value.log
+
+
+def test_a_rollback_starts_the_pipeline_where_its_structure_has_changed(story: Story) -> None:
+    codepipeline = story.engineer.client("codepipeline")
+    declared = codepipeline.get_pipeline(name=story.pipeline_name)["pipeline"]
+    codepipeline.update_pipeline(pipeline=declared)
+    done = rollback(story, "staging", "--version", "1")
+    assert (done["target"], done["status"]) == ("", "waits")
+    assert "structure has changed" in done["steps"][0]["detail"]
+    assert served(story) == {"staging": 1, "prod": 2}
+    story.execution_id = done["execution"]
+    chapters.give_approval(story, "Approved", "a test")
+    assert story.wait_for_execution(story.execution_id) == "Succeeded"
+    assert served(story) == {"staging": 1, "prod": 1}
+
+
+# -- a version that becomes rejected ------------------------------------------------------------
+
+
+def reject(story: Story, version: int) -> str:
+    """Reject a version and follow what this starts: the status in which it ends, unless it waits for an approver."""
+    set_status(story, version, "Rejected")
+
+    def ended() -> str | None:
+        status = story.execution_status()
+        stage = story.stage("ApproveDeployment")
+        here = stage.get("latestExecution", {}).get("pipelineExecutionId") == story.execution_id
+        asks = here and stage["actionStates"][0].get("latestExecution", {}).get("token")
+        return status if status in ENDED else "waits" if asks else None
+
+    return str(story.until("the execution of a rejection", ended))
+
+
+def reason(story: Story) -> str:
+    """Why this story's execution deploys what it deploys."""
+    build = next(action for action in story.actions() if action["actionName"] == "Build")
+    return str(build["output"]["outputVariables"]["REASON"])
+
+
+def test_rejecting_a_version_that_is_not_live_deploys_nothing(story: Story) -> None:
+    register(story)
+    assert reject(story, 3) == "Succeeded"
+    assert reason(story) == "version 3 was rejected, which is not live"
+    assert [action["actionName"] for action in story.actions()] == ["Source", "Build"]
+    assert served(story) == {"staging": 1, "prod": 1}
+
+
+def test_rejecting_a_version_that_waits_for_its_approver_stops_it_and_takes_staging_back(story: Story) -> None:
+    waiting = set_status(story, 3, "Approved")
+    assert story.wait_for_stage("DeployStaging") == "Succeeded"
+    chapters.approval_token(story, story.approver.client("codepipeline"))
+    assert served(story) == {"staging": 3, "prod": 1}
+    assert reject(story, 3) == "waits", story.diagnosis()
+    assert next(e["status"] for e in story.executions() if e["pipelineExecutionId"] == waiting) == "Stopped"
+    assert reason(story) == "version 3 was rejected and is live in staging: back to version 2"
+    assert served(story) == {"staging": 2, "prod": 1}, "somebody decided that production serves version 1"
+    chapters.give_approval(story, "Approved", "a test")
+    assert story.wait_for_execution(story.execution_id) == "Succeeded"
+
+
+def test_rejecting_the_live_version_brings_the_one_before_back_everywhere_without_an_approver(story: Story) -> None:
+    assert served(story) == {"staging": 2, "prod": 2}
+    assert reject(story, 2) == "Succeeded", story.diagnosis()
+    assert reason(story) == "version 2 was rejected and is live in staging and prod: back to version 1"
+    assert served(story) == {"staging": 1, "prod": 1}
+    assert story.stage("ApproveDeployment")["latestExecution"]["status"] == "Skipped"
+
+
+def test_rejecting_the_only_approved_version_leaves_the_endpoints_and_says_so(story: Story) -> None:
+    assert reject(story, 1) == "Failed"
+    assert "no version was approved before it: the endpoints stay as they are" in story.diagnosis()
+    assert served(story) == {"staging": 1, "prod": 1}
+    marked = {stage["name"]: (stage["version"], stage["approval"]) for stage in status(story)["stages"]}
+    assert marked == {"staging": ("1", "Rejected"), "prod": ("1", "Rejected")}
+
+
+# -- taking it down ----------------------------------------------------------------------------
+
+
+def teardown(story: Story, *arguments: str) -> dict[str, Any]:
+    """As whoever installed it, with credentials of the management account."""
+    manager = people.sign_in(story.cloud, story.setting.management, people.ENGINEER, story.region)
+    told = story.command(
+        manager, "scripts.teardown", "--environment", str(story.environment_path), "--json", *arguments
+    )
+    result: dict[str, Any] = json.loads(told)
+    return result
+
+
+def kinds(result: dict[str, Any], action: str) -> list[str]:
+    return [step["kind"] for step in result["steps"] if step["action"] == action]
+
+
+def test_a_project_is_taken_down_with_its_endpoints_and_what_is_retained_is_told(story: Story) -> None:
+    planned = teardown(story, "--project", story.project_name, "--dry-run")
+    assert kinds(planned, "delete") == ["stage", "stage", "project"]
+    kept = ["training", "model group", "reports", "log group", "log group", "bucket", "artifacts"]
+    assert kinds(planned, "keep") == kept
+    assert all("free of charge" in step["detail"] or "a month" in step["detail"] for step in planned["steps"][3:])
+    assert served(story) == {"staging": 1, "prod": 1}
+    teardown(story, "--project", story.project_name)
+    for stage, account in story.setting.targets.items():
+        sagemaker = story.cloud.root(account, story.region).client("sagemaker")
+        assert sagemaker.list_endpoints()["Endpoints"] == [], stage
+    again = teardown(story, "--project", story.project_name, "--logs")
+    assert kinds(again, "delete") == ["log group", "log group", "reports", "log group", "log group"]
+    endpoints = [step["detail"] for step in again["steps"] if "/aws/sagemaker/Endpoints/" in step["name"]]
+    assert [told.split(", ")[-1] for told in endpoints] == [
+        f"{account} {story.region}" for account in sorted(story.setting.targets.values())
+    ]
+    left = {(orphan["kind"], orphan["name"]) for orphan in again["orphans"]}
+    assert ("bucket", f"sagemaker-project-{story.project_id}") in left
+    assert {kind for kind, _ in left} == {"bucket", "model group", "training"}
+    teardown(story, "--project", story.project_name, "--empty-buckets")
+    last = teardown(story, "--project", story.project_name, "--model-group", "--empty-buckets")
+    assert kinds(last, "delete") == ["training", "model group", "artifacts"]
+    assert last["orphans"] == []
+
+
+def test_everything_is_taken_down_and_nothing_is_left_but_the_organization(story: Story) -> None:
+    done = teardown(story, "--everything", "--model-group", "--empty-buckets", "--logs")
+    assert kinds(done, "delete")[-3:] == ["bucket", "bucket", "key"]
+    assert (done["orphans"], done["not_looked_at"]) == ([], {})
+    data_science = story.engineer.client("cloudformation").list_stacks()["StackSummaries"]
+    assert {stack["StackStatus"] for stack in data_science} == {"DELETE_COMPLETE"}
+    catalog = story.engineer.client("servicecatalog")
+    assert catalog.list_portfolios()["PortfolioDetails"] == []
+    manager = story.cloud.root(story.setting.management, story.region).client("organizations")
+    accounts = {a["Id"] for a in manager.list_accounts()["Accounts"]}
+    assert accounts == set(story.setting.accounts.values())
+    again = teardown(story, "--everything", "--model-group", "--empty-buckets", "--logs")
+    assert kinds(again, "delete") == []

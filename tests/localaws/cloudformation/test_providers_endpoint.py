@@ -1,0 +1,80 @@
+"""Models, endpoint configurations and endpoints as CloudFormation makes them: with a real model server."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from botocore.exceptions import ClientError
+
+from localaws.cloud import Cloud
+from localaws.cloudformation.provider import Context, Made, ResourceFailed
+from localaws.cloudformation.providers import PROVIDERS
+from tests.support.sagemaker_world import ACCOUNT, BUCKET, IMAGE, REGION, client, make_bucket, make_role, train
+
+
+def make(cloud: Cloud, logical_id: str, type_name: str, properties: dict[str, Any]) -> Made:
+    return PROVIDERS[type_name].create(context(cloud, logical_id), properties)
+
+
+def context(cloud: Cloud, logical_id: str) -> Context:
+    stack = f"arn:aws:cloudformation:{REGION}:{ACCOUNT}:stack/shop/1"
+    tags = {"sagemaker:project-name": "shop"}
+    return Context(cloud.root(ACCOUNT, REGION), cloud, ACCOUNT, REGION, stack, "shop", logical_id, tags, "t")
+
+
+def configuration(cloud: Cloud, logical_id: str, model: Made) -> Made:
+    variant = {
+        "VariantName": "AllTraffic",
+        "ModelName": model.attributes["ModelName"],
+        "InitialInstanceCount": "1",
+        "InstanceType": "ml.t2.medium",
+        "InitialVariantWeight": 1,
+    }
+    return make(cloud, logical_id, "AWS::SageMaker::EndpointConfig", {"ProductionVariants": [variant]})
+
+
+def test_an_endpoint_serves_is_updated_in_place_and_goes(cloud: Cloud) -> None:
+    role = make_role(cloud)
+    make_bucket(cloud)
+    url = train(cloud, "first", role)["ModelArtifacts"]["S3ModelArtifacts"]
+    container = {"Image": IMAGE, "ModelDataUrl": url}
+    model = make(cloud, "Model", "AWS::SageMaker::Model", {"ExecutionRoleArn": role, "PrimaryContainer": container})
+    assert model.physical_id == f"arn:aws:sagemaker:{REGION}:{ACCOUNT}:model/{model.attributes['ModelName']}"
+    first, second = configuration(cloud, "First", model), configuration(cloud, "Second", model)
+    old = {"EndpointName": "shop", "EndpointConfigName": first.attributes["EndpointConfigName"]}
+    endpoint = make(cloud, "Endpoint", "AWS::SageMaker::Endpoint", old)
+    assert endpoint.attributes["EndpointName"] == "shop"
+    sagemaker, runtime = client(cloud, "sagemaker"), client(cloud, "sagemaker-runtime")
+    flower = {"EndpointName": "shop", "ContentType": "text/csv", "Body": b"5.1,3.5,1.4,0.2\n"}
+    assert float(runtime.invoke_endpoint(**flower)["Body"].read()) == 0.0
+    tags = sagemaker.list_tags(ResourceArn=endpoint.physical_id)["Tags"]
+    assert tags == [{"Key": "sagemaker:project-name", "Value": "shop"}]
+
+    provider = PROVIDERS["AWS::SageMaker::Endpoint"]
+    new = {**old, "EndpointConfigName": second.attributes["EndpointConfigName"], "RetainAllVariantProperties": "true"}
+    assert provider.update(context(cloud, "Endpoint"), endpoint.physical_id, old, new) == endpoint
+    seen = sagemaker.describe_endpoint(EndpointName="shop")
+    assert (seen["EndpointStatus"], seen["EndpointConfigName"]) == ("InService", new["EndpointConfigName"])
+
+    for _ in range(2):
+        provider.delete(context(cloud, "Endpoint"), endpoint.physical_id, new)
+        for made in (first, second):
+            PROVIDERS["AWS::SageMaker::EndpointConfig"].delete(context(cloud, "First"), made.physical_id, {})
+        PROVIDERS["AWS::SageMaker::Model"].delete(context(cloud, "Model"), model.physical_id, {})
+    with pytest.raises(ClientError, match="Could not find"):
+        sagemaker.describe_endpoint(EndpointName="shop")
+    assert sagemaker.list_models()["Models"] == []
+
+
+def test_an_endpoint_that_does_not_come_up_says_why_and_is_taken_away(cloud: Cloud) -> None:
+    role = make_role(cloud)
+    make_bucket(cloud)
+    client(cloud, "s3").put_object(Bucket=BUCKET, Key="broken/model.tar.gz", Body=b"no archive")
+    container = {"Image": IMAGE, "ModelDataUrl": f"s3://{BUCKET}/broken/model.tar.gz"}
+    model = make(cloud, "Model", "AWS::SageMaker::Model", {"ExecutionRoleArn": role, "PrimaryContainer": container})
+    config = configuration(cloud, "Config", model)
+    wrong = {"EndpointName": "shop", "EndpointConfigName": config.attributes["EndpointConfigName"]}
+    with pytest.raises(ResourceFailed, match=r"Endpoint shop is Failed: ."):
+        make(cloud, "Endpoint", "AWS::SageMaker::Endpoint", wrong)
+    assert client(cloud, "sagemaker").list_endpoints()["Endpoints"] == []

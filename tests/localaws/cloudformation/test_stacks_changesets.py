@@ -1,0 +1,93 @@
+"""Change sets: what an update would do, told before it does it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from localaws.cloud import Cloud
+from tests.localaws.cloudformation.test_stacks import Queues, body, client, create, queue, queues, refused, settled
+
+__all__ = ["client", "queues"]
+
+
+def make(client: Any, template: str, name: str = "next", **more: Any) -> dict[str, Any]:
+    arn = client.create_change_set(StackName="shop", ChangeSetName=name, TemplateBody=template, **more)["Id"]
+    found: dict[str, Any] = client.describe_change_set(ChangeSetName=arn)
+    return found
+
+
+def changes(found: dict[str, Any]) -> dict[str, tuple[str, str]]:
+    told = [change["ResourceChange"] for change in found["Changes"]]
+    return {c["LogicalResourceId"]: (c["Action"], c.get("Replacement", "")) for c in told}
+
+
+def test_a_change_set_tells_what_would_change_and_changes_nothing(client: Any, queues: Queues) -> None:
+    follower = queue(Tags=[{"Key": "of", "Value": {"Ref": "B"}}])
+    create(client, body({"A": queue(1), "B": queue(QueueName="b"), "C": queue(), "F": follower}))
+    queues.done.clear()
+    found = make(client, body({"A": queue(2), "B": queue(QueueName="c"), "D": queue(), "F": follower}))
+    assert (found["Status"], found["ExecutionStatus"]) == ("CREATE_COMPLETE", "AVAILABLE")
+    assert changes(found) == {
+        "A": ("Modify", "False"),
+        "B": ("Modify", "True"),
+        "C": ("Remove", ""),
+        "D": ("Add", ""),
+        "F": ("Modify", "False"),
+    }
+    modified = next(c["ResourceChange"] for c in found["Changes"] if c["ResourceChange"]["LogicalResourceId"] == "B")
+    assert modified["Details"][0]["Target"] == {
+        "Attribute": "Properties",
+        "Name": "QueueName",
+        "RequiresRecreation": "Always",
+    }
+    assert modified["PolicyAction"] == "ReplaceAndDelete"
+    assert queues.done == []
+    client.execute_change_set(StackName="shop", ChangeSetName="next")
+    assert settled(client, "shop")["StackStatus"] == "UPDATE_COMPLETE"
+    assert {"create D", "delete C", "update A", "create B", "delete B", "update F"} == set(queues.done)
+    assert client.list_change_sets(StackName="shop")["Summaries"] == []
+
+
+def test_a_change_set_without_changes_fails(client: Any, queues: Queues) -> None:
+    template = body({"A": queue(1)})
+    create(client, template)
+    found = make(client, template)
+    assert found["Status"] == "FAILED"
+    assert found["StatusReason"].startswith("The submitted information didn't contain changes.")
+    told = refused(client.execute_change_set, StackName="shop", ChangeSetName="next")
+    assert told.startswith("InvalidChangeSetStatus")
+
+
+def test_a_change_set_that_the_schema_refuses_fails(client: Any, queues: Queues) -> None:
+    create(client, body({"A": queue(1)}))
+    found = make(client, body({"A": queue(1, Delay=1)}))
+    assert found["Status"] == "FAILED"
+    assert "extraneous key [Delay] is not permitted" in found["StatusReason"]
+
+
+def test_a_change_set_can_create_the_stack(client: Any, queues: Queues) -> None:
+    found = make(client, body({"A": queue(1)}), ChangeSetType="CREATE")
+    assert client.describe_stacks(StackName="shop")["Stacks"][0]["StackStatus"] == "REVIEW_IN_PROGRESS"
+    assert changes(found) == {"A": ("Add", "")}
+    client.execute_change_set(ChangeSetName=found["ChangeSetId"])
+    assert settled(client, "shop")["StackStatus"] == "CREATE_COMPLETE"
+    assert len(queues.made) == 1
+
+
+def test_a_change_set_is_deleted_and_others_become_obsolete(client: Any, queues: Queues) -> None:
+    create(client, body({"A": queue(1)}))
+    make(client, body({"A": queue(2)}), "first")
+    make(client, body({"A": queue(3)}), "second")
+    told = refused(
+        client.create_change_set, StackName="shop", ChangeSetName="first", TemplateBody=body({"A": queue(2)})
+    )
+    assert told.startswith("AlreadyExistsException")
+    client.delete_change_set(StackName="shop", ChangeSetName="first")
+    assert [s["ChangeSetName"] for s in client.list_change_sets(StackName="shop")["Summaries"]] == ["second"]
+    told = refused(client.describe_change_set, StackName="shop", ChangeSetName="first")
+    assert told.startswith("ChangeSetNotFound")
+
+
+def test_a_change_set_of_a_stack_that_is_not_there_is_refused(cloud: Cloud, client: Any) -> None:
+    told = refused(client.create_change_set, StackName="shop", ChangeSetName="x", TemplateBody=body({"A": queue()}))
+    assert told == "ValidationError: Stack [shop] does not exist"

@@ -1,0 +1,410 @@
+"""Automatic deployments of stack sets, files of accounts, and groups of instances in a template.
+
+CloudFormation User Guide, "Enable or disable automatic deployments for StackSets in AWS Organizations"; API
+Reference, "AutoDeployment", "DeploymentTargets".
+"""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+from botocore.exceptions import ClientError
+
+from localaws.cloud import Cloud
+from localaws.cloudformation.provider import Context, ResourceFailed
+from localaws.cloudformation.providers.stackset import StackSet
+from localaws.cloudformation.providers.stackset_targets import plan
+from localaws.services.organizations.service import plan_account_ids
+from tests.support.stacksets_setting import (
+    DATA,
+    MANAGEMENT,
+    NESTED,
+    PROD,
+    REGION,
+    STAGING,
+    TEMPLATE,
+    Setting,
+    create,
+    finish,
+    instances,
+)
+from tests.support.waiting import until
+
+NEW = "555555555555"
+AUTOMATIC = {"Enabled": True, "RetainStacksOnAccountRemoval": False}
+
+
+def automatic(setting: Setting, unit: str, name: str = "notes", **more: Any) -> Any:
+    """A set with automatic deployment, deployed to a unit."""
+    client = setting.management
+    create(client, name, **{"AutoDeployment": AUTOMATIC, **more})
+    deploy(setting, {"OrganizationalUnitIds": [unit]}, name)
+    return client
+
+
+def deploy(setting: Setting, targets: dict[str, Any], name: str = "notes", **more: Any) -> None:
+    started = setting.management.create_stack_instances(
+        StackSetName=name, DeploymentTargets=targets, Regions=[REGION], **more
+    )
+    assert finish(setting.management, started, name)["Status"] == "SUCCEEDED"
+
+
+def new_account(setting: Setting, account: str = NEW) -> None:
+    plan_account_ids([account])
+    setting.organizations.create_account(AccountName=f"a{account}", Email=f"{account}@example.com")
+
+
+def move(setting: Setting, account: str, source: str, target: str) -> None:
+    setting.organizations.move_account(AccountId=account, SourceParentId=source, DestinationParentId=target)
+
+
+def settled(client: Any, name: str = "notes") -> list[dict[str, Any]]:
+    """The set's operations, the newest first, once all have ended."""
+
+    def ended() -> list[dict[str, Any]] | None:
+        found: list[dict[str, Any]] = client.list_stack_set_operations(StackSetName=name)["Summaries"]
+        return found if all(o["Status"] not in {"RUNNING", "QUEUED", "STOPPING"} for o in found) else None
+
+    found: list[dict[str, Any]] = until(ended)
+    return found
+
+
+def test_a_service_managed_set_says_whether_it_deploys_by_itself(cloud: Cloud) -> None:
+    """API Reference, CreateStackSet, AutoDeployment: "Required if the permissions model is SERVICE_MANAGED"."""
+    setting = Setting(cloud).trust()
+    name = {"StackSetName": "notes", "TemplateBody": TEMPLATE}
+    with pytest.raises(ClientError, match="AutoDeployment is required"):
+        setting.management.create_stack_set(**name, PermissionModel="SERVICE_MANAGED")
+    with pytest.raises(ClientError, match="only with SERVICE_MANAGED"):
+        setting.management.create_stack_set(**name, AutoDeployment={"Enabled": False})
+    with pytest.raises(ClientError, match="only if AutoDeployment is enabled"):
+        create(setting.management, AutoDeployment={"Enabled": False, "RetainStacksOnAccountRemoval": False})
+    create(setting.management)
+    shown = setting.management.describe_stack_set(StackSetName="notes")["StackSet"]
+    assert shown["AutoDeployment"] == {"Enabled": False}
+    unit = {"OrganizationalUnitIds": [setting.staging]}
+    with pytest.raises(ClientError, match="together with DeploymentTargets or Regions"):
+        setting.management.update_stack_set(
+            StackSetName="notes",
+            UsePreviousTemplate=True,
+            AutoDeployment=AUTOMATIC,
+            DeploymentTargets=unit,
+            Regions=[REGION],
+        )
+
+
+def test_an_account_that_joins_a_unit_gets_its_instance_and_loses_it_when_it_leaves(cloud: Cloud) -> None:
+    setting = Setting(cloud).trust()
+    client = automatic(setting, setting.staging)
+    deploy(
+        setting,
+        {"OrganizationalUnitIds": [setting.staging]},
+        ParameterOverrides=[{"ParameterKey": "Value", "ParameterValue": "own"}],
+    )
+    new_account(setting)
+    assert len(settled(client)) == 2  # it is beneath the root, which nobody targets
+    move(setting, NEW, setting.root, setting.nested)  # the unit below counts too
+    newest = settled(client)[0]
+    assert (newest["Action"], newest["Status"]) == ("CREATE", "SUCCEEDED")
+    assert newest["OperationPreferences"] == {}
+    assert setting.note(NEW) == "1"  # the set's default, not the override
+    found = instances(client)[NEW, REGION]
+    assert (found["Status"], found["OrganizationalUnitId"]) == ("CURRENT", setting.staging)
+    move(setting, NEW, setting.nested, setting.staging)  # still in the same targeted unit
+    assert len(settled(client)) == 3
+    move(setting, NEW, setting.staging, setting.prod)
+    newest = settled(client)[0]
+    assert (newest["Action"], newest["Status"]) == ("DELETE", "SUCCEEDED")
+    shown = client.describe_stack_set_operation(StackSetName="notes", OperationId=newest["OperationId"])
+    assert shown["StackSetOperation"]["RetainStacks"] is False
+    results = client.list_stack_set_operation_results(StackSetName="notes", OperationId=newest["OperationId"])
+    assert [(r["Account"], r["Status"]) for r in results["Summaries"]] == [(NEW, "SUCCEEDED")]
+    assert setting.note(NEW) == ""
+    assert (NEW, REGION) not in instances(client)
+
+
+def test_a_stack_is_retained_where_the_set_says_so(cloud: Cloud) -> None:
+    setting = Setting(cloud).trust()
+    client = automatic(setting, setting.staging, AutoDeployment={**AUTOMATIC, "RetainStacksOnAccountRemoval": True})
+    move(setting, STAGING, setting.staging, setting.root)
+    assert settled(client)[0]["Status"] == "SUCCEEDED"
+    assert (STAGING, REGION) not in instances(client)
+    assert setting.note(STAGING) == "1"
+
+
+def test_a_move_between_the_units_of_two_sets_deletes_here_and_creates_there(cloud: Cloud) -> None:
+    """The guide's own example: StackSet1 targets OU1, StackSet2 targets OU2, the account moves."""
+    setting = Setting(cloud).trust()
+    one = json.loads(TEMPLATE)
+    one["Resources"]["Note"]["Properties"]["Name"] = "/other"
+    automatic(setting, setting.staging, "first")
+    automatic(setting, setting.prod, "second", TemplateBody=json.dumps(one))
+    move(setting, STAGING, setting.staging, setting.prod)
+    client = setting.management
+    assert (settled(client, "first")[0]["Action"], settled(client, "second")[0]["Action"]) == ("DELETE", "CREATE")
+    assert {account for account, _ in instances(client, "second")} == {PROD, STAGING}
+    assert {account for account, _ in instances(client, "first")} == {NESTED}
+
+
+def test_a_new_account_of_the_organization_is_deployed_to_where_the_root_is_targeted(cloud: Cloud) -> None:
+    setting = Setting(cloud).trust()
+    client = automatic(setting, setting.root)
+    targets = client.list_stack_set_auto_deployment_targets(StackSetName="notes")["Summaries"]
+    assert targets == [{"OrganizationalUnitId": setting.root, "Regions": [REGION]}]
+    new_account(setting)
+    assert settled(client)[0]["Status"] == "SUCCEEDED"
+    assert setting.note(NEW) == "1"
+    setting.organizations.remove_account_from_organization(AccountId=NEW)
+    assert settled(client)[0]["Action"] == "DELETE"
+    assert (NEW, REGION) not in instances(client)
+    assert setting.note(MANAGEMENT) == ""
+    started = client.delete_stack_instances(
+        StackSetName="notes",
+        DeploymentTargets={"OrganizationalUnitIds": [setting.root]},
+        Regions=[REGION],
+        RetainStacks=False,
+    )
+    finish(client, started)
+    assert client.list_stack_set_auto_deployment_targets(StackSetName="notes")["Summaries"] == []
+
+
+def test_a_filter_that_leaves_accounts_out_keeps_them_out(cloud: Cloud) -> None:
+    setting = Setting(cloud).trust()
+    create(setting.management, AutoDeployment=AUTOMATIC)
+    deploy(
+        setting,
+        {"OrganizationalUnitIds": [setting.staging], "Accounts": [PROD, NESTED], "AccountFilterType": "DIFFERENCE"},
+    )
+    move(setting, PROD, setting.prod, setting.staging)
+    assert {account for account, _ in instances(setting.management)} == {STAGING}
+    new_account(setting)
+    move(setting, NEW, setting.root, setting.staging)
+    settled(setting.management)
+    assert {account for account, _ in instances(setting.management)} == {STAGING, NEW}
+
+
+def test_switched_off_it_does_nothing_and_switched_on_again_it_does(cloud: Cloud) -> None:
+    setting = Setting(cloud).trust()
+    client = automatic(setting, setting.staging)
+    for enabled, expected in (({"Enabled": False}, {STAGING, NESTED}), (AUTOMATIC, {STAGING, NESTED, NEW})):
+        started = client.update_stack_set(StackSetName="notes", UsePreviousTemplate=True, AutoDeployment=enabled)
+        finish(client, started)
+        account = NEW if enabled["Enabled"] else DATA
+        if account == NEW:
+            new_account(setting)
+        move(setting, account, setting.root, setting.staging)
+        settled(client)
+        assert {a for a, _ in instances(client)} == expected
+
+
+def test_sets_that_depend_on_others_are_deployed_after_them(cloud: Cloud) -> None:
+    setting = Setting(cloud).trust()
+    client = setting.management
+    other = json.loads(TEMPLATE)
+    other["Resources"]["Note"]["Properties"]["Name"] = "/second"
+    automatic(setting, setting.staging, "base")
+    base = client.describe_stack_set(StackSetName="base")["StackSet"]["StackSetARN"]
+    depends = {**AUTOMATIC, "DependsOn": [base]}
+    automatic(setting, setting.staging, "above", TemplateBody=json.dumps(other), AutoDeployment=depends)
+    above = client.describe_stack_set(StackSetName="above")["StackSet"]["StackSetARN"]
+    with pytest.raises(ClientError, match="would depend on itself"):
+        client.update_stack_set(
+            StackSetName="base", UsePreviousTemplate=True, AutoDeployment={**AUTOMATIC, "DependsOn": [above]}
+        )
+    with pytest.raises(ClientError, match="is not a stack set"):
+        create(client, "third", AutoDeployment={**AUTOMATIC, "DependsOn": [base + "x"]})
+    move(setting, PROD, setting.prod, setting.staging)
+    first, then = settled(client, "base")[0], settled(client, "above")[0]
+    assert first["EndTimestamp"] <= then["EndTimestamp"]
+    assert (first["Status"], then["Status"]) == ("SUCCEEDED", "SUCCEEDED")
+    cloud.root(NEW, REGION).client("ssm").put_parameter(Name="/note", Value="mine", Type="String")
+    new_account(setting)
+    move(setting, NEW, setting.root, setting.staging)
+    assert [settled(client, name)[0]["Status"] for name in ("base", "above")] == ["FAILED", "FAILED"]
+    assert "depends on" in instances(client, "above")[NEW, REGION]["StatusReason"]
+
+
+# -- a file of accounts ----------------------------------------------------------------------------
+
+
+def listed(cloud: Cloud, text: str, key: str = "accounts.csv") -> str:
+    s3 = cloud.root(MANAGEMENT, REGION).client("s3")
+    s3.create_bucket(Bucket="lists")
+    s3.put_object(Bucket="lists", Key=key, Body=text.encode())
+    return f"s3://lists/{key}"
+
+
+def test_a_file_in_s3_may_list_the_accounts(cloud: Cloud) -> None:
+    setting = Setting(cloud).trust()
+    create(setting.management)
+    url = listed(cloud, f"{NESTED},{PROD}\n{DATA}\n")
+    targets = {"OrganizationalUnitIds": [setting.staging], "AccountsUrl": url}
+    with pytest.raises(ClientError, match="AccountFilterType must be specified"):
+        deploy(setting, targets)
+    deploy(setting, {**targets, "AccountFilterType": "INTERSECTION"})
+    assert {account for account, _ in instances(setting.management)} == {NESTED}
+    operation = setting.management.list_stack_set_operations(StackSetName="notes")["Summaries"][0]["OperationId"]
+    shown = setting.management.describe_stack_set_operation(StackSetName="notes", OperationId=operation)
+    assert shown["StackSetOperation"]["DeploymentTargets"]["AccountsUrl"] == url
+
+
+@pytest.mark.parametrize(
+    ("text", "key", "message"),
+    [
+        ("111", "accounts.csv", "not an account id of twelve digits"),
+        ("", "accounts.csv", "lists no account"),
+        (NESTED, "accounts.json", "must be a .csv or a .txt file"),
+        ("1" * 10_000_001, "accounts.txt", "may not exceed 10000000 bytes"),
+    ],
+)
+def test_a_wrong_file_of_accounts_is_refused(cloud: Cloud, text: str, key: str, message: str) -> None:
+    setting = Setting(cloud)
+    client = setting.management
+    client.create_stack_set(StackSetName="notes", TemplateBody=TEMPLATE)
+    url = listed(cloud, text, key)
+    make = client.create_stack_instances
+    with pytest.raises(ClientError, match=message):
+        make(StackSetName="notes", DeploymentTargets={"AccountsUrl": url}, Regions=[REGION])
+    if key == "accounts.csv":
+        with pytest.raises(ClientError, match="but not both"):
+            make(StackSetName="notes", DeploymentTargets={"AccountsUrl": url, "Accounts": [PROD]}, Regions=[REGION])
+        with pytest.raises(ClientError, match="S3 error"):
+            make(StackSetName="notes", DeploymentTargets={"AccountsUrl": "s3://lists/no.txt"}, Regions=[REGION])
+
+
+# -- groups in a template --------------------------------------------------------------------------
+
+
+def group(unit: str, accounts: list[str], kind: str | None = "INTERSECTION", **more: Any) -> dict[str, Any]:
+    targets: dict[str, Any] = {"OrganizationalUnitIds": [unit]}
+    targets |= {"Accounts": accounts} if accounts else {}
+    targets |= {"AccountFilterType": kind} if kind else {}
+    return {"DeploymentTargets": targets, "Regions": [REGION], **more}
+
+
+def managed(*groups: dict[str, Any], **more: Any) -> dict[str, Any]:
+    return {"PermissionModel": "SERVICE_MANAGED", "StackInstancesGroup": list(groups), **more}
+
+
+def overrides(value: str) -> dict[str, Any]:
+    return {"ParameterOverrides": [{"ParameterKey": "Value", "ParameterValue": value}]}
+
+
+def test_groups_of_one_unit_are_taken_together(cloud: Cloud) -> None:
+    todo = plan(managed(group("ou", ["1"]), group("ou", ["2"])), managed(group("ou", ["1", "3"]), group("ou", ["4"])))
+    assert [i.targets["Accounts"] for i in (*todo.delete, *todo.create, *todo.update)] == [["2"], ["3", "4"], ["1"]]
+    todo = plan({}, managed(group("ou", ["1"]), group("ou", ["2"])))
+    assert [i.targets["Accounts"] for i in todo.create] == [["1"], ["2"]]
+    todo = plan(managed(group("ou", ["1"])), managed(group("ou", [], "NONE")))
+    assert todo.create[0].targets == {
+        "OrganizationalUnitIds": ["ou"], "Accounts": ["1"], "AccountFilterType": "DIFFERENCE",
+    }  # fmt: skip
+
+
+def test_regions_of_filtered_groups_are_deployed_one_after_the_other_in_their_order() -> None:
+    properties = managed(
+        {**group("ou", ["1"]), "Regions": ["us-east-1", "eu-west-1"]},
+        OperationPreferences={"RegionOrder": ["eu-west-1"]},
+    )
+    assert [i.regions for i in plan({}, properties).create] == [("eu-west-1",), ("us-east-1",)]
+
+
+def test_units_without_filters_become_few_calls_and_change_only_with_their_overrides() -> None:
+    one, two = group("ou-1", [], None, **overrides("a")), group("ou-2", [], None, **overrides("a"))
+    todo = plan({}, managed(one, two))
+    assert [i.targets for i in todo.create] == [{"OrganizationalUnitIds": ["ou-1", "ou-2"]}]
+    todo = plan(managed(one, two), managed(one, {**two, **overrides("b")}))
+    assert (todo.delete, todo.create) == ([], [])
+    assert [i.targets for i in todo.update] == [{"OrganizationalUnitIds": ["ou-2"]}]
+
+
+@pytest.mark.parametrize(
+    ("properties", "message"),
+    [
+        (managed(group("ou", ["1"], **overrides("a")), group("ou", ["2"], **overrides("b"))), "than one Parameters"),
+        (managed(group("ou", ["1"], "NONE")), "AccountFilterType should be specified"),
+        (managed(group("ou", [])), "Accounts should be specified"),
+        (managed(group("ou", ["1"], "UNION")), "not a valid AccountFilterType"),
+        (managed(group("ou", [], None), group("ou", [], None)), "duplicated"),
+        (
+            managed({"DeploymentTargets": {"OrganizationalUnitIds": ["ou"], "AccountsUrl": "s3://b/k.csv",
+                                           "AccountFilterType": "INTERSECTION"}, "Regions": [REGION]}),
+            "AccountsUrl is currently not supported",
+        ),
+    ],
+)  # fmt: skip
+def test_groups_that_awss_handler_refuses_are_refused(properties: dict[str, Any], message: str) -> None:
+    with pytest.raises(ResourceFailed, match=message):
+        plan(managed(group("other", ["1"])) if "duplicated" not in message else managed(), properties)
+
+
+def roles(cloud: Cloud, accounts: list[str], execution: str, administration: str) -> str:
+    """The two roles of self-managed permissions, with names of their own; the administration role's ARN."""
+    everything = {"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": "*", "Resource": "*"}]}
+    assume = {"Effect": "Allow", "Action": "sts:AssumeRole", "Resource": f"arn:aws:iam::*:role/{execution}"}
+
+    def role(account: str, name: str, principal: dict[str, str], policy: dict[str, Any]) -> None:
+        iam = cloud.root(account, REGION).client("iam")
+        statement = {"Effect": "Allow", "Principal": principal, "Action": "sts:AssumeRole"}
+        trust = json.dumps({"Version": "2012-10-17", "Statement": [statement]})
+        iam.create_role(RoleName=name, AssumeRolePolicyDocument=trust)
+        iam.put_role_policy(RoleName=name, PolicyName="p", PolicyDocument=json.dumps(policy))
+
+    arn = f"arn:aws:iam::{DATA}:role/{administration}"
+    role(DATA, administration, {"Service": "cloudformation.amazonaws.com"}, {**everything, "Statement": [assume]})
+    for account in accounts:
+        role(account, execution, {"AWS": arn}, everything)
+    return arn
+
+
+def test_a_self_managed_set_in_a_template_uses_its_roles_and_takes_its_accounts_from_a_list(cloud: Cloud) -> None:
+    """User Guide, "Grant self-managed permissions"; no organization is needed."""
+    arn = roles(cloud, [STAGING, PROD], "Deployer", "Administrator")
+    client = cloud.root(DATA, REGION).client("cloudformation")
+    context = Context(cloud.root(DATA, REGION), cloud, DATA, REGION, "stack/1", "s", "Stage", {}, "t")
+
+    def properties(*groups: dict[str, Any]) -> dict[str, Any]:
+        return {
+            "StackSetName": "notes", "PermissionModel": "SELF_MANAGED", "TemplateBody": TEMPLATE,
+            "AdministrationRoleARN": arn, "ExecutionRoleName": "Deployer", "StackInstancesGroup": list(groups),
+        }  # fmt: skip
+
+    def accounts(*ids: str, **more: Any) -> dict[str, Any]:
+        return {"DeploymentTargets": {"Accounts": list(ids)}, "Regions": [REGION], **more}
+
+    def note(account: str) -> str:
+        found = cloud.root(account, REGION).client("ssm").get_parameters(Names=["/note"])["Parameters"]
+        return str(found[0]["Value"]) if found else ""
+
+    first = properties(accounts(STAGING), accounts(PROD, **overrides("prod")))
+    made = StackSet().create(context, first)
+    assert (note(STAGING), note(PROD)) == ("1", "prod")
+    second = properties(accounts(PROD, **overrides("again")))
+    StackSet().update(context, made.physical_id, first, second)
+    assert (note(STAGING), note(PROD)) == ("", "again")
+    shown = client.describe_stack_set(StackSetName="notes")["StackSet"]
+    assert (shown["AdministrationRoleARN"], shown["ExecutionRoleName"]) == (arn, "Deployer")
+    broken = properties(accounts(PROD, NESTED, **overrides("again")))
+    with pytest.raises(ResourceFailed, match=f"{NESTED} {REGION}: .*should have 'Deployer' role"):
+        StackSet().update(context, made.physical_id, second, broken)
+    StackSet().delete(context, made.physical_id, broken)
+    s3 = cloud.root(DATA, REGION).client("s3")
+    s3.create_bucket(Bucket="mine")
+    s3.put_object(Bucket="mine", Key="accounts.txt", Body=f"{PROD}\n{STAGING}\n".encode())
+    managed_execution = {**second, "StackSetName": "queued", "Parameters": overrides("own")["ParameterOverrides"]}
+    made = StackSet().create(context, managed_execution)
+    StackSet().update(
+        context, made.physical_id, managed_execution, {**managed_execution, "ManagedExecution": {"Active": True}}
+    )
+    shown = client.describe_stack_set(StackSetName="queued")["StackSet"]
+    assert shown["ManagedExecution"] == {"Active": True}
+    assert [p["ParameterValue"] for p in shown["Parameters"]] == ["own"]
+    StackSet().delete(context, made.physical_id, managed_execution)
+    third = properties({"DeploymentTargets": {"AccountsUrl": "s3://mine/accounts.txt"}, "Regions": [REGION]})
+    third["StackSetName"] = "listed"
+    made = StackSet().create(context, third)
+    assert (note(STAGING), note(PROD)) == ("1", "1")
+    with pytest.raises(ResourceFailed, match="Accounts should be specified in DeploymentTargets"):
+        StackSet().update(context, made.physical_id, third, {**third, "Description": "other"})

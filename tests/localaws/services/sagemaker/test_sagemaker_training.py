@@ -1,0 +1,137 @@
+"""Training jobs on the embedded AWS: really trained, or refused with AWS's reason."""
+
+from __future__ import annotations
+
+import io
+import re
+import tarfile
+from typing import Any
+
+import pytest
+from botocore.exceptions import ClientError
+
+from localaws.cloud import Cloud
+from tests.support.sagemaker_world import (
+    ACCOUNT,
+    BUCKET,
+    HYPERPARAMETERS,
+    channel,
+    client,
+    job,
+    make_bucket,
+    make_role,
+    train,
+)
+from tests.support.waiting import until
+
+SLOW = HYPERPARAMETERS | {"num_round": "100000"}
+
+
+@pytest.fixture
+def role(cloud: Cloud) -> str:
+    make_bucket(cloud)
+    return make_role(cloud)
+
+
+def test_a_job_leaves_a_model_its_metrics_and_its_logs(cloud: Cloud, role: str) -> None:
+    key = client(cloud, "kms").create_key()["KeyMetadata"]["Arn"]
+    output = {"S3OutputPath": f"s3://{BUCKET}/models", "KmsKeyId": key}
+    shown = train(cloud, "iris-1", role, OutputDataConfig=output)
+    assert shown["TrainingJobStatus"] == "Completed", shown
+    assert [step["Status"] for step in shown["SecondaryStatusTransitions"]] == [
+        "Starting", "Downloading", "Training", "Uploading", "Completed",
+    ]  # fmt: skip
+    url = shown["ModelArtifacts"]["S3ModelArtifacts"]
+    assert url == f"s3://{BUCKET}/models/iris-1/output/model.tar.gz"
+    found = client(cloud, "s3").get_object(Bucket=BUCKET, Key="models/iris-1/output/model.tar.gz")
+    assert (found["ServerSideEncryption"], found["SSEKMSKeyId"]) == ("aws:kms", key)
+    with tarfile.open(fileobj=io.BytesIO(found["Body"].read())) as archive:
+        assert archive.getnames() == ["xgboost-model"]
+    metrics = {item["MetricName"]: item["Value"] for item in shown["FinalMetricDataList"]}
+    assert set(metrics) == {"train:merror", "validation:merror"}
+    assert metrics["validation:merror"] < 0.1
+    logs = client(cloud, "logs")
+    stream = logs.describe_log_streams(logGroupName="/aws/sagemaker/TrainingJobs")["logStreams"][0]["logStreamName"]
+    assert stream.startswith("iris-1/algo-1-")
+    events = logs.get_log_events(logGroupName="/aws/sagemaker/TrainingJobs", logStreamName=stream)["events"]
+    assert any(event["message"].startswith("[4]\ttrain-merror:") for event in events)
+
+
+@pytest.mark.parametrize(
+    ("hyperparameters", "reason"),
+    [
+        ({"num_class": "3", "objective": "multi:softmax"}, "ClientError: Missing required hyperparameter: num_round"),
+        (HYPERPARAMETERS | {"depth": "3"}, "ClientError: Extraneous hyperparameter found: depth"),
+        (HYPERPARAMETERS | {"eta": "2"}, "ClientError: Hyperparameter eta"),
+        (HYPERPARAMETERS | {"num_class": "2"}, "ClientError: .*label must be"),
+    ],
+)
+def test_a_job_that_the_container_refuses_fails_with_its_reason(
+    cloud: Cloud, role: str, hyperparameters: dict[str, str], reason: str
+) -> None:
+    shown = train(cloud, "refused", role, HyperParameters=hyperparameters)
+    assert shown["TrainingJobStatus"] == "Failed"
+    assert shown["SecondaryStatus"] == "Failed"
+    assert re.match(reason, shown["FailureReason"]), shown["FailureReason"]
+    assert shown["FailureReason"].endswith("exit code: 1")
+    assert "Contents" not in client(cloud, "s3").list_objects_v2(Bucket=BUCKET, Prefix="models/")
+
+
+def test_data_of_another_format_than_said_fails_the_job(cloud: Cloud, role: str) -> None:
+    client(cloud, "s3").put_object(Bucket=BUCKET, Key="data/train/train.csv", Body=b"species,length\nsetosa,5.1\n")
+    shown = train(cloud, "words", role)
+    assert "is not 'CSV' format" in shown["FailureReason"]
+
+
+@pytest.mark.parametrize(
+    ("changed", "message"),
+    [
+        ({"InputDataConfig": [channel("absent")]}, "No S3 objects found under S3 URL"),
+        ({"RoleArn": f"arn:aws:iam::{ACCOUNT}:role/absent"}, "Could not assume role"),
+        ({"VpcConfig": {"SecurityGroupIds": ["sg-1"], "Subnets": ["subnet-1"]}}, "does not play"),
+        ({"EnableManagedSpotTraining": True}, "does not play"),
+        ({"HyperParameters": HYPERPARAMETERS | {"_kfold": "3"}}, "does not play"),
+        (
+            {"ResourceConfig": {"InstanceType": "ml.m5.large", "InstanceCount": 2, "VolumeSizeInGB": 10}},
+            "distributed training",
+        ),
+        (
+            {"ResourceConfig": {"InstanceType": "ml.m5.tiny", "InstanceCount": 1, "VolumeSizeInGB": 10}},
+            "Member must satisfy enum value set",
+        ),
+        (
+            {"AlgorithmSpecification": {"TrainingImage": "me/mine:1", "TrainingInputMode": "File"}},
+            "non-ECR image",
+        ),
+    ],
+)
+def test_a_job_that_cannot_run_is_refused_when_it_is_created(
+    cloud: Cloud, role: str, changed: dict[str, Any], message: str
+) -> None:
+    with pytest.raises(ClientError, match=message):
+        client(cloud, "sagemaker").create_training_job(**job("refused", role, **changed))
+
+
+def test_names_are_unique_and_unknown_jobs_are_not_found(cloud: Cloud, role: str) -> None:
+    train(cloud, "once", role)
+    sagemaker = client(cloud, "sagemaker")
+    with pytest.raises(ClientError, match="must be unique"):
+        sagemaker.create_training_job(**job("once", role))
+    with pytest.raises(ClientError, match="Requested resource not found"):
+        sagemaker.describe_training_job(TrainingJobName="never")
+    listed = sagemaker.list_training_jobs(StatusEquals="Completed")["TrainingJobSummaries"]
+    assert [item["TrainingJobName"] for item in listed] == ["once"]
+
+
+def test_a_running_job_can_be_stopped(cloud: Cloud, role: str) -> None:
+    sagemaker = client(cloud, "sagemaker")
+    sagemaker.create_training_job(**job("stopped", role, HyperParameters=SLOW))
+
+    def status() -> str:
+        return str(sagemaker.describe_training_job(TrainingJobName="stopped")["SecondaryStatus"])
+
+    until(lambda: status() == "Training")
+    sagemaker.stop_training_job(TrainingJobName="stopped")
+    until(lambda: status() == "Stopped")
+    with pytest.raises(ClientError, match="is in status Stopped"):
+        sagemaker.stop_training_job(TrainingJobName="stopped")

@@ -1,0 +1,148 @@
+"""The containers that the embedded AWS starts: what the built-in XGBoost container takes and answers."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from localaws.containers import process, xgboost_hyperparameters, xgboost_serve, xgboost_train
+from localaws.containers.booster import BoosterError, read_csv, read_libsvm
+from localaws.containers.xgboost_hyperparameters import CustomerError
+from tests.support.sagemaker_world import IRIS
+
+GOOD = {"num_round": "3", "objective": "multi:softprob", "num_class": "3"}
+
+
+def make_folder(tmp_path: Path, hyperparameters: dict[str, str], content_type: str = "text/csv") -> Path:
+    """A folder like /opt/ml with the iris data as its train channel."""
+    config, data = tmp_path / "input" / "config", tmp_path / "input" / "data" / "train"
+    config.mkdir(parents=True)
+    data.mkdir(parents=True)
+    (config / "hyperparameters.json").write_text(json.dumps(hyperparameters))
+    (config / "inputdataconfig.json").write_text(json.dumps({"train": {"ContentType": content_type}}))
+    (data / "iris.csv").write_bytes(IRIS.read_bytes())
+    return tmp_path
+
+
+def test_training_is_the_same_every_time(tmp_path: Path) -> None:
+    """A version that is trained again from the same data is the same model."""
+    models = []
+    for name in ("one", "two"):
+        (tmp_path / name).mkdir()
+        folder = make_folder(tmp_path / name, GOOD)
+        xgboost_train.train(folder)
+        models.append((folder / "model" / "xgboost-model").read_bytes())
+    assert models[0] == models[1]
+
+
+def test_probabilities_come_one_row_a_line(tmp_path: Path) -> None:
+    xgboost_train.train(make_folder(tmp_path, GOOD))
+    model = xgboost_serve.Model(tmp_path / "model")
+    kind, text = model.answer(b"5.1,3.5,1.4,0.2\n6.3,3.3,6.0,2.5\n", "text/csv; charset=utf-8", "*/*")
+    rows = [[float(cell) for cell in line.split(",")] for line in text.splitlines()]
+    assert kind == "text/csv"
+    assert [row.index(max(row)) for row in rows] == [0, 2]
+    assert sum(rows[0]) == pytest.approx(1, abs=1e-5)
+    _, lines = model.answer(b"5.1,3.5,1.4,0.2", "text/csv", "application/jsonlines")
+    assert json.loads(lines)["score"] == pytest.approx(rows[0])
+
+
+@pytest.mark.parametrize(
+    ("body", "content_type", "accept", "status"),
+    [
+        (b"1,2\n1,2,3\n", "text/csv", "", 415),
+        (b"\xff\xfe", "text/csv", "", 415),
+        (b"{}", "application/json", "", 415),
+        (b"1,2,3,4,5", "text/csv", "", 400),
+        (b"1,2,3,4", "text/csv", "text/html", 406),
+    ],
+)
+def test_the_server_refuses_with_the_containers_status(
+    tmp_path: Path, body: bytes, content_type: str, accept: str, status: int
+) -> None:
+    xgboost_train.train(make_folder(tmp_path, GOOD))
+    with pytest.raises(xgboost_serve.Refused) as refused:
+        xgboost_serve.Model(tmp_path / "model").answer(body, content_type, accept)
+    assert refused.value.status == status
+
+
+@pytest.mark.parametrize(
+    ("changed", "message"),
+    [
+        ({"num_round": "0"}, "num_round: value 0 is not in its range"),
+        ({"num_round": "many"}, "could not parse"),
+        ({"subsample": "0"}, "subsample"),
+        ({"booster": "tree"}, "booster"),
+        ({"eval_metric": "merror,nonsense"}, "nonsense"),
+        ({"unknown": "1"}, "Extraneous hyperparameter found: unknown"),
+    ],
+)
+def test_a_wrong_hyperparameter_is_refused_by_name(changed: dict[str, str], message: str) -> None:
+    with pytest.raises(CustomerError, match=message):
+        xgboost_hyperparameters.validated(GOOD | changed)
+
+
+def test_aliases_and_thresholds_are_understood() -> None:
+    given = {"num_round": "1", "learning_rate": "0.1", "reg_lambda": "2", "eval_metric": "error@0.7"}
+    assert xgboost_hyperparameters.validated(given) == {
+        "num_round": "1", "eta": "0.1", "lambda": "2", "eval_metric": "error@0.7",
+    }  # fmt: skip
+
+
+def test_a_class_problem_needs_its_number_of_classes() -> None:
+    with pytest.raises(CustomerError, match="num_class"):
+        xgboost_hyperparameters.validated({"num_round": "1", "objective": "multi:softmax"})
+
+
+def test_early_stopping_ends_the_training(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    patient = GOOD | {"num_round": "500", "early_stopping_rounds": "2", "eval_metric": "merror"}
+    xgboost_train.train(make_folder(tmp_path, patient))
+    assert len([line for line in capsys.readouterr().out.splitlines() if line.startswith("[")]) < 100
+
+
+@pytest.mark.parametrize("content_type", ["text/csv;label_size=2", "application/x-parquet"])
+def test_a_content_type_that_is_not_taken_is_refused(tmp_path: Path, content_type: str) -> None:
+    with pytest.raises(CustomerError, match="is not an accepted"):
+        xgboost_train.train(make_folder(tmp_path, GOOD, content_type))
+
+
+def test_libsvm_counts_from_zero_or_one() -> None:
+    assert read_libsvm("1 0:2.5 3:1\n0 1:4\n") == ([{0: 2.5, 3: 1.0}, {1: 4.0}], [1.0, 0.0])
+    assert read_libsvm("1 1:2.5\n") == ([{0: 2.5}], [1.0])
+
+
+def test_an_empty_cell_is_a_missing_value() -> None:
+    assert read_csv("1,2.5,,3\n", label=True) == ([{0: 2.5, 2: 3.0}], [1.0])
+
+
+def test_a_container_sees_nothing_of_this_machines_environment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "not for the container")
+    folder = make_folder(tmp_path, {"objective": "reg:squarederror"})
+    running = process.start("xgboost_train", folder, {}, subprocess.STDOUT)
+    seen = Path(f"/proc/{running.pid}/environ").read_bytes()
+    output, _ = running.communicate(timeout=20)
+    assert b"not for the container" not in seen
+    assert running.returncode == 1
+    assert "Missing required hyperparameter: num_round" in output
+    assert (folder / "output" / "failure").read_text() == "ClientError: Missing required hyperparameter: num_round"
+
+
+def test_a_server_ends_when_its_starter_has_gone(tmp_path: Path) -> None:
+    """The embedded AWS may be killed: no model server stays behind."""
+    xgboost_train.train(make_folder(tmp_path, GOOD))
+    running = process.start("xgboost_serve", tmp_path / "model", {}, subprocess.DEVNULL)
+    assert running.stdout is not None
+    assert running.stdin is not None
+    assert int(running.stdout.readline()) > 0
+    running.stdin.close()
+    assert running.wait(timeout=5) == 0
+    running.stdout.close()
+
+
+def test_a_model_that_is_none_is_not_served(tmp_path: Path) -> None:
+    (tmp_path / "xgboost-model").write_bytes(b"no model")
+    with pytest.raises(BoosterError):
+        xgboost_serve.Model(tmp_path)

@@ -1,0 +1,102 @@
+"""Every mistake of the table is found by its check, which says what is wrong and where.
+
+One rehearsal is prepared for all that are made here (in what is set up once), while cfn-lint reads the
+mistaken templates beside it; test_mistakes_deployed.py makes the others (in what the pipeline deploys).
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from scripts.kit.bundle import pack
+from tests.mistakes import ROOT, Mistake, Outdated, document, lint, load
+from tests.mistakes.world import CHECKS, World, check, prepared
+
+MISTAKES = load()
+SET_UP = pack.TEMPLATES[:3]
+TEMPLATES = [mistake for mistake in MISTAKES if mistake.file.startswith("templates/")]
+PLAYED = [mistake for mistake in MISTAKES if mistake.by in CHECKS and mistake.file in SET_UP]
+
+
+def by_id(mistake: Mistake) -> str:
+    return mistake.id
+
+
+@pytest.fixture(scope="module")
+def linting(tmp_path_factory: pytest.TempPathFactory) -> subprocess.Popen[str]:
+    """Started before the rehearsal, read after it."""
+    return lint.start(MISTAKES, tmp_path_factory.mktemp("lint"))
+
+
+@pytest.fixture(scope="module")
+def world(tmp_path_factory: pytest.TempPathFactory, linting: subprocess.Popen[str]) -> Iterator[World]:
+    with prepared(tmp_path_factory.mktemp("mistakes")) as made:
+        yield made
+
+
+@pytest.fixture(scope="module")
+def linted(linting: subprocess.Popen[str]) -> dict[str, str]:
+    return lint.findings(linting, MISTAKES)
+
+
+def test_the_table_is_large_and_reaches_every_file_of_the_bundle() -> None:
+    assert len(MISTAKES) >= 60
+    assert len({mistake.id for mistake in MISTAKES}) == len(MISTAKES)
+    folders = ("templates", "seed-code", "pipeline")
+    files = {path.relative_to(ROOT).as_posix() for folder in folders for path in bundle(folder)}
+    assert {mistake.file for mistake in MISTAKES} == files
+
+
+def bundle(folder: str) -> Iterator[Path]:
+    """The files that a mistake can be made in: no text for readers, no unit tests, nothing empty."""
+    kinds = {".yaml", ".yml", ".py", ".json", ".csv"}
+    for path in (ROOT / folder).rglob("*"):
+        if path.suffix in kinds and "unit_tests" not in path.parts and path.name != "__init__.py":
+            yield path
+
+
+def test_every_mistake_says_what_must_be_said() -> None:
+    for mistake in MISTAKES:
+        assert mistake.says, mistake.id
+        assert mistake.by in document.BY, mistake.id
+
+
+def test_a_mistake_that_can_no_longer_be_made_is_reported() -> None:
+    gone = dataclasses.replace(MISTAKES[0], find="what nobody ever wrote")
+    with pytest.raises(Outdated, match=f"{gone.id}: {gone.file} holds 'what nobody ever wrote' 0 times"):
+        gone.text()
+    twice = dataclasses.replace(MISTAKES[0], find="Effect: Allow")
+    with pytest.raises(Outdated, match="times instead of once"):
+        twice.text()
+
+
+def test_an_edit_of_whole_lines_keeps_their_indentation() -> None:
+    mistake = dataclasses.replace(MISTAKES[0], find="A: 1\n  B: 2\n", replace="C: 3\n")
+    assert mistake.edit("top:\n    A: 1\n      B: 2\nend\n") == "top:\n    C: 3\nend\n"
+
+
+def test_the_page_of_mistakes_is_up_to_date() -> None:
+    assert document.PLACE.read_text(encoding="utf-8") == document.document(MISTAKES), (
+        "run python -m tests.mistakes --write"
+    )
+
+
+@pytest.mark.parametrize("mistake", PLAYED, ids=by_id)
+def test_the_rehearsal_finds_the_mistake_and_says_where(world: World, mistake: Mistake) -> None:
+    check(world, mistake)
+
+
+def test_the_bundle_without_a_mistake_still_passes_after_all_of_them(world: World) -> None:
+    same = dataclasses.replace(MISTAKES[0], replace=MISTAKES[0].find)
+    assert CHECKS["pipeline"](world, same) == ""
+
+
+def test_cfn_lint_finds_what_the_table_says_and_nothing_else(linted: dict[str, str]) -> None:
+    wanted = {mistake.id for mistake in MISTAKES if mistake.by == "cfn-lint"}
+    assert {mistake.id for mistake in TEMPLATES if mistake.id in linted} == wanted
+    assert {m.id: m.unsaid(linted[m.id]) for m in MISTAKES if m.id in wanted and m.unsaid(linted[m.id])} == {}

@@ -1,0 +1,24 @@
+"""Mistakes in what the pipeline deploys and runs (templates 40 and 50, seed code): see test_mistakes.py."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+from tests.mistakes import Mistake, load
+from tests.mistakes.test_mistakes import SET_UP
+from tests.mistakes.world import CHECKS, World, check, prepared
+
+PLAYED = [mistake for mistake in load() if mistake.by in CHECKS and mistake.file not in SET_UP]
+
+
+@pytest.fixture(scope="module")
+def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
+    with prepared(tmp_path_factory.mktemp("mistakes")) as made:
+        yield made
+
+
+@pytest.mark.parametrize("mistake", PLAYED, ids=lambda mistake: mistake.id)
+def test_the_rehearsal_finds_the_mistake_and_says_where(world: World, mistake: Mistake) -> None:
+    check(world, mistake)

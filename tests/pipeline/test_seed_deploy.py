@@ -1,0 +1,127 @@
+"""The deploy repository's seed code: it fits the templates, and its own tests pass where they run."""
+
+from __future__ import annotations
+
+import json
+import re
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+from ruamel.yaml import YAML
+
+from localaws.services.codebuild.buildspec import parse
+from localaws.services.codebuild.images import select_runtime
+from scripts.kit.bundle import pack
+from tests.support import ROOT
+
+SEED = ROOT / "seed-code" / "model-deploy"
+TEMPLATES = ROOT / "templates"
+
+
+@pytest.fixture
+def repository(tmp_path: Path) -> Path:
+    """The repository as a project gets it: the seed code, the pipeline's steps and two templates."""
+    folder = tmp_path / "repository"
+    for name, content in pack.seed("model-deploy.zip", pack.read_tree(ROOT)).items():
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_bytes(content)
+    return folder
+
+
+def python(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+    environment = {"PATH": "/usr/bin:/bin", "PYTHONDONTWRITEBYTECODE": "1", "AWS_REGION": "us-east-1"}
+    return subprocess.run(
+        [sys.executable, *arguments], cwd=folder, env=environment, capture_output=True, text=True, check=False
+    )
+
+
+def parameters(template: str) -> dict[str, dict[str, Any]]:
+    lines = (TEMPLATES / template).read_text().splitlines()
+    start = lines.index("Parameters:")
+    end = next(n for n in range(start + 1, len(lines)) if re.match(r"\S", lines[n]) and lines[n][0] != "#")
+    return dict(YAML(typ="safe").load("\n".join(lines[start:end]))["Parameters"])
+
+
+def test_its_unit_tests_pass_in_the_repository_of_a_project(repository: Path) -> None:
+    command = parse((repository / "buildspec.yml").read_text()).phases["pre_build"].commands[0]
+    done = python(repository, *command.split()[1:])
+    assert done.returncode == 0, done.stderr
+    assert "OK" in done.stderr
+
+
+@pytest.mark.parametrize("name", ["buildspec.yml", "test-buildspec.yml"])
+def test_the_buildspecs_use_a_runtime_that_the_projects_image_has(name: str) -> None:
+    project = (TEMPLATES / "30-project.yaml").read_text()
+    image = set(re.findall(r"Image: (aws/codebuild/\S+)", project))
+    spec = parse((ROOT / "pipeline" / name).read_text())
+    assert len(image) == 1
+    assert select_runtime(image.pop(), "python", spec.runtimes["python"]) == spec.runtimes["python"]
+    assert not any(re.search(r"\bpip\b", command) for phase in spec.phases.values() for command in phase.commands)
+
+
+def test_the_build_exports_what_the_pipeline_reads() -> None:
+    project = (TEMPLATES / "30-project.yaml").read_text()
+    for namespace, file in (("Build", "buildspec.yml"), ("TestStaging", "test-buildspec.yml")):
+        read = set(re.findall(rf"#\{{{namespace}\.(\w+)\}}", project))
+        assert read
+        assert read <= set(parse((SEED / file).read_text()).exported)
+
+
+def test_every_setting_of_an_endpoint_can_be_made_in_the_configuration_files(repository: Path) -> None:
+    """The build's small reader of parameter names agrees with a real YAML reader."""
+    told = python(
+        repository, "-c",
+        "import json; from pathlib import Path; from pipeline.settings import *; "
+        "print(json.dumps([template_parameters(Path('40-stage.yaml')), WRITTEN_HERE]))",
+    )  # fmt: skip
+    names, written = json.loads(told.stdout)
+    assert names == list(parameters("40-stage.yaml"))
+    assert set(written) <= set(names)
+    endpoint = set(parameters("50-endpoint.yaml"))
+    missing = endpoint - set(names)
+    assert not missing, f"40-stage.yaml does not pass on {missing}"
+    for stage in ("staging", "prod"):
+        config = json.loads((SEED / f"{stage}-config.json").read_text())
+        assert set(config["Parameters"]) <= set(names) - set(written)
+
+
+def test_the_build_writes_every_parameter_that_has_no_default(repository: Path) -> None:
+    told = python(repository, "-c", "import json; from pipeline.settings import *; print(json.dumps(WRITTEN_HERE))")
+    required = {name for name, body in parameters("40-stage.yaml").items() if "Default" not in body}
+    assert required <= set(json.loads(told.stdout))
+
+
+def test_the_build_project_gives_the_variables_that_the_build_needs(repository: Path) -> None:
+    told = python(repository, "-c", "import json; from pipeline.settings import *; print(json.dumps(VARIABLES))")
+    project = (TEMPLATES / "30-project.yaml").read_text()
+    given = set(re.findall(r"Name: ([A-Z_]+)", project)) | set(re.findall(r'"name":"([A-Z_]+)"', project))
+    assert set(json.loads(told.stdout)) - given == {"AWS_REGION"}
+
+
+def test_a_step_that_is_not_set_up_says_what_is_missing(repository: Path) -> None:
+    done = python(repository, "-m", "pipeline.build")
+    assert done.returncode == 1
+    assert "environment variable SAGEMAKER_PROJECT_NAME is not set" in done.stderr
+    assert "Traceback" not in done.stderr
+    assert "SUMMARY='Failed: " in (repository / "exports.sh").read_text()
+
+
+def test_the_golden_payloads_are_rows_of_the_data_with_their_class() -> None:
+    rows = {}
+    for line in (ROOT / "seed-code/model-build/iris.csv").read_text().split():
+        label, features = line.split(",", 1)
+        rows[features] = float(label)
+    golden = json.loads((SEED / "tests/golden-payloads.json").read_text())
+    for payload in golden["payloads"]:
+        assert rows[payload["body"]] == payload["expected"], payload["name"]
+    assert {payload["expected"] for payload in golden["payloads"]} == {0.0, 1.0, 2.0}
+
+
+def test_the_readme_names_every_file() -> None:
+    text = (SEED / "README.md").read_text()
+    for name in pack.seed("model-deploy.zip", pack.read_tree(ROOT)):
+        if not name.startswith("pipeline/unit_tests/") and not name.endswith(("README.md", "__init__.py")):
+            assert Path(name).name in text, name

@@ -1,0 +1,389 @@
+"""What the kit's roles may do: nothing without use or reason, and nothing that a rehearsal could do without.
+
+One story is played with every decision of the authorizer written down: the request with all of its
+condition keys, and every policy that applied. The story has more in it than `make rehearse`: the very
+first deployment to staging fails (a statement of the model's role is missing, really removed), a commit
+deploys anew, a second commit updates the endpoint, and while it waits for its approver the version is rejected.
+
+Then, for each statement of each role of the kit, the recorded requests that it allowed are decided again
+by the same evaluator without that statement. At least one of them must be refused; and since a rehearsal
+fails in the chapter in which anything is refused (story.play), a rehearsal without the statement fails.
+A statement that no request needed must say why it is there ("Unplayed", scripts/rehearsal/permissions.py).
+That this stands for real rehearsals is shown by playing some with a statement removed.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from awslang.policy.document import Policy
+from awslang.policy.evaluator import AuthorizationRequest, Decision, Policies, decide
+from localaws.authorization import authorizer
+from localaws.server import EmbeddedAws
+from scripts.kit.bundle.pack import ROOT
+from scripts.kit.console import UsageError, UserError
+from scripts.permissions import main
+from scripts.rehearsal import chapters
+from scripts.rehearsal.chapters import play
+from scripts.rehearsal.permissions import Holder, Reason, read_requests, reasons, report, write_policies
+from scripts.rehearsal.story import Story, StoryFailed
+from tests.support.story_steps import configure, set_status
+
+TEMPLATES = ("templates/10-data-science-account.yaml", "templates/20-target-account.yaml")
+HOLDER = re.compile(
+    r"^  (\w+):\n(?:    Condition: \w+\n)?    Type: AWS::IAM::(?:Role|ManagedPolicy)\n(.*?)(?=^  \w|^\w)", re.M | re.S
+)
+SID = re.compile(r"- Sid: (\w+)$", re.M)
+
+
+def statements(*templates: str) -> list[tuple[str, str]]:
+    """Every statement of the roles and people's policies of these templates: logical id and Sid."""
+    texts = [(ROOT / name).read_text(encoding="utf-8") for name in templates]
+    return [(holder, sid) for text in texts for holder, body in HOLDER.findall(text) for sid in SID.findall(body)]
+
+
+@dataclass(frozen=True)
+class Decided:
+    request: AuthorizationRequest
+    policies: Policies
+    decision: Decision
+
+
+@dataclass
+class World:
+    """The story that was played, and what was decided in it."""
+
+    story: Story
+    decided: list[Decided] = field(default_factory=list)
+    refused: str = ""  # what the pipeline said of the first deployment
+
+    def record(self, request: AuthorizationRequest, policies: Policies) -> Decision:
+        decision = decide(request, policies)
+        if request.principal.kind in ("role", "service"):
+            kept = replace(request, context=dict(request.context))  # the tags as they are now
+            self.decided.append(Decided(kept, policies, decision))
+        return decision
+
+    @cached_property
+    def holders(self) -> list[Holder]:
+        return report_of(self.story.folder)
+
+
+def change_policy(story: Story, account: str, role: str, policy: str, without: str) -> str:
+    """Remove a statement from an inline policy of a role; the document as it was."""
+    iam = story.cloud.root(account, story.region).client("iam")
+    document = iam.get_role_policy(RoleName=role, PolicyName=policy)["PolicyDocument"]
+    left = [statement for statement in document["Statement"] if statement["Sid"] != without]
+    assert len(left) == len(document["Statement"]) - 1
+    changed = json.dumps(document | {"Statement": left})
+    iam.put_role_policy(RoleName=role, PolicyName=policy, PolicyDocument=changed)
+    return json.dumps(document)
+
+
+def play_more(world: World) -> None:
+    """The story, with a first deployment that fails, two commits and a rejection."""
+    story = world.story
+    play(story, until="training")
+    story.cloud.chapter = "removed"
+    account = story.setting.targets["staging"]
+    was = change_policy(story, account, "sagemaker-role-staging", "run-the-model", "ReadModels")
+    chapters.approve(story)
+    assert story.wait_for_stage("DeployStaging") == "Failed"
+    world.refused = story.diagnosis()
+    iam = story.cloud.root(account, story.region).client("iam")
+    iam.put_role_policy(RoleName="sagemaker-role-staging", PolicyName="run-the-model", PolicyDocument=was)
+    story.cloud.chapter = "commits"
+    assert configure(story, "staging", InitialInstanceCount="1")
+    chapters.staging(story)
+    chapters.approval(story)
+    chapters.production(story)
+    assert configure(story, "staging", InitialInstanceCount="2")
+    chapters.staging(story)
+    chapters.approval_token(story, story.approver.client("codepipeline"))
+    waiting = story.execution_id
+    assert set_status(story, 1, "Rejected")
+    assert story.wait_for_execution(story.execution_id) == "Failed", "there is no version to go back to"
+    assert story.wait_for_execution(waiting) == "Stopped"
+
+
+@pytest.fixture(scope="module")
+def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
+    folder = tmp_path_factory.mktemp("permissions")
+    with pytest.MonkeyPatch.context() as patch, EmbeddedAws(folder) as cloud:
+        made = World(Story(cloud, folder))
+        patch.setattr(authorizer, "decide", made.record)
+        play_more(made)
+        write_policies(cloud, folder / "policies.json")
+        yield made
+    assert not cloud.faults, "\n".join(f"{fault.where}\n{fault.traceback}" for fault in cloud.faults)
+
+
+def without(policies: Policies, name: str, label: str) -> Policies:
+    """The policies without one statement."""
+
+    def kept(policy: Policy) -> Policy:
+        if policy.name != name:
+            return policy
+        return replace(policy, statements=tuple(s for s in policy.statements if s.label != label))
+
+    resource = kept(policies.resource) if policies.resource else None
+    return replace(policies, identity=tuple(map(kept, policies.identity)), resource=resource)
+
+
+def whole_reason(logical_id: str, sid: str, *templates: str) -> Reason | None:
+    """The reason of a statement of which nothing is played."""
+    for name in templates:
+        for reason in reasons((ROOT / name).read_text(encoding="utf-8")).get(logical_id, {}).get(sid, []):
+            if reason.kind == "Unplayed" and not reason.actions:
+                return reason
+    return None
+
+
+def needing(world: World, logical_id: str, sid: str) -> list[tuple[Decided, str]]:
+    """The requests that a statement allowed, with the name of its policy."""
+    names = {g.policy for h in world.holders if h.logical_id == logical_id for g in h.granted if g.statement == sid}
+    return [
+        (one, deciding.policy.name)
+        for one in world.decided
+        for deciding in one.decision.statements
+        if one.decision.allowed and deciding.policy.name in names and deciding.statement.label == sid
+    ]
+
+
+def check_needed(world: World, logical_id: str, sid: str, *templates: str) -> None:
+    """The statement is needed, or says why it is there."""
+    if reason := whole_reason(logical_id, sid, *templates):
+        assert not needing(world, logical_id, sid), f"{logical_id} {sid} is used: {reason.text} is no reason"
+    else:
+        check_refused(world, logical_id, sid)
+
+
+def check_refused(world: World, logical_id: str, sid: str) -> None:
+    """Without the statement at least one of the recorded requests is refused."""
+    found = needing(world, logical_id, sid)
+    assert found, f"no request needs {logical_id} {sid}"
+    again = [(one, decide(one.request, without(one.policies, name, sid))) for one, name in found]
+    refused = [(one, decision) for one, decision in again if not decision.allowed]
+    assert refused, f"everything that {logical_id} {sid} allows is allowed without it"
+    for one, decision in refused:
+        assert one.request.action in decision.missing
+
+
+@pytest.mark.parametrize(("logical_id", "sid"), statements(*TEMPLATES))
+def test_without_any_single_statement_a_rehearsal_is_refused_something(world: World, logical_id: str, sid: str) -> None:
+    check_needed(world, logical_id, sid, *TEMPLATES)
+
+
+def test_every_reason_is_listed_in_the_documentation() -> None:
+    """Those of template 21 too, whose story is another one (tests/kit/test_self_managed.py)."""
+    listed = re.findall(
+        r"^\| (\w+Role|DataScientist|ProjectCreator|Approver) \| ([\w, ]+) \| ",
+        (ROOT / "docs/permissions.md").read_text(),
+        re.M,
+    )
+    names = (*TEMPLATES, "templates/21-self-managed-roles.yaml")
+    written = [reasons((ROOT / name).read_text(encoding="utf-8")) for name in names]
+    found = {(holder, sid) for of in written for holder, sids in of.items() for sid in sids}
+    assert {(holder, sid) for holder, sids in listed for sid in sids.split(", ")} == found
+
+
+def test_the_recorded_requests_are_decided_again_as_they_were(world: World) -> None:
+    assert len(world.decided) > 500
+    for one in world.decided:
+        assert decide(one.request, one.policies).allowed == one.decision.allowed
+
+
+def test_every_action_is_used_or_has_a_reason_and_every_reason_holds(world: World) -> None:
+    used: dict[tuple[str, str, str], int] = {}
+    why: dict[tuple[str, str, str], Reason | None] = {}
+    for holder in world.holders:
+        for granted in holder.granted:
+            key = (holder.logical_id, granted.statement, granted.action)
+            used[key] = used.get(key, 0) + granted.used
+            why[key] = granted.reason
+    assert {key for key, times in used.items() if not times and why[key] is None} == set()
+    later = {key for key, reason in why.items() if reason and reason.kind == "Later"}
+    unplayed = {key for key, reason in why.items() if reason and reason.kind == "Unplayed"}
+    assert {key for key in later if not used[key]} == set(), "said to be for later, and not played here"
+    assert {key for key in unplayed if used[key]} == set(), "said not to be played"
+    assert set(statements(*TEMPLATES)) >= {key[:2] for key in used}
+
+
+def test_only_the_removed_statement_was_refused_anything(world: World) -> None:
+    entries = read_requests(world.story.folder / "requests.jsonl")
+    denied = [entry for entry in entries if entry.get("decision") == "denied"]
+    assert denied
+    assert {entry["chapter"] for entry in denied} == {"removed"}
+    assert {entry["role"].rsplit("/", 1)[1] for entry in denied} == {"sagemaker-role-staging"}
+    assert "s3:GetObject" in world.refused
+    assert "sagemaker-role-staging" in world.refused
+
+
+@pytest.mark.parametrize(
+    ("role", "policy", "sid", "chapter", "action"),
+    [
+        ("PipelineRole", "run-projects", "RunBuilds", "project", "codebuild:StartBuild"),
+        ("TestRole", "test-projects", "BecomeTester", "staging", "sts:AssumeRole"),
+    ],
+)
+def test_a_rehearsal_without_a_statement_fails_where_it_is_needed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, role: str, policy: str, sid: str, chapter: str, action: str
+) -> None:
+    title, deploy = chapters.CHAPTERS["permissions"]
+    name = f"AmazonSageMakerServiceCatalogProductsMultiAccount{role}"
+
+    def deploy_without(story: Story) -> None:
+        deploy(story)
+        change_policy(story, story.setting.data_science, name, policy, sid)
+
+    monkeypatch.setitem(chapters.CHAPTERS, "permissions", (title, deploy_without))
+    with EmbeddedAws(tmp_path) as cloud:
+        story = Story(cloud, tmp_path)
+        with pytest.raises(StoryFailed) as failed:
+            play(story)
+        write_policies(cloud, tmp_path / "policies.json")
+    assert [c.name for c in story.chapters if c.outcome == "failed"] == [chapter]
+    told = f"{failed.value}\n{failed.value.log}"
+    assert action in told
+    assert name in told
+    denied = {one.action for holder in report_of(tmp_path) if holder.name == name for one in holder.denied}
+    assert denied == {action}
+    assert main(["--folder", str(tmp_path), "--role", role]) == 1
+
+
+def report_of(folder: Path) -> list[Holder]:
+    policies: list[dict[str, Any]] = json.loads((folder / "policies.json").read_text(encoding="utf-8"))
+    return report(policies, read_requests(folder / "requests.jsonl"))
+
+
+# -- the report and the command, on a small rehearsal of their own ---------------------------------------
+
+TEMPLATE = """\
+Resources:
+  Reader:
+    Type: AWS::IAM::Role
+    Properties:
+      Statement:
+        - Sid: Read
+          # Later: when there is
+          # something to read.
+          Action: s3:GetObject
+        - Sid: List
+          # Unplayed (s3:ListBucket, s3:GetBucketLocation): the console does.
+          # Later (s3:GetBucketAcl): next year.
+          Effect: Allow
+          # no reason, only a remark
+          Action: [s3:ListBucket, s3:GetBucketLocation]
+  Writer:
+    Type: AWS::IAM::Role
+    Statement:
+      - Sid: Read
+        Action: s3:PutObject
+"""
+
+
+def test_reasons_stand_in_comments_of_their_statement() -> None:
+    assert reasons(TEMPLATE) == {
+        "Reader": {
+            "Read": [Reason("Later", (), "when there is something to read.")],
+            "List": [
+                Reason("Unplayed", ("s3:ListBucket", "s3:GetBucketLocation"), "the console does."),
+                Reason("Later", ("s3:GetBucketAcl",), "next year."),
+            ],
+        }
+    }
+
+
+def small(folder: Path, statement: dict[str, Any], *requests: dict[str, Any], why: str = "") -> Path:
+    """A folder as a rehearsal leaves it: one role with one statement, and these requests."""
+    document = {"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Resource": "*", "Sid": "One"} | statement]}
+    role = "arn:aws:iam::111111111111:role/Small"
+    found = [{"kind": "Unplayed", "actions": [], "text": why}] if why else []
+    holder = {
+        "account": "111111111111", "kind": "role", "name": "Small", "logical_id": "Small", "carriers": [role],
+        "documents": {"p (inline, role Small)": document}, "reasons": {"One": found},
+    }  # fmt: skip
+    folder.mkdir(exist_ok=True)
+    (folder / "policies.json").write_text(json.dumps([holder]))
+    lines = [json.dumps({"principal": "small", "role": role} | request) for request in requests]
+    (folder / "requests.jsonl").write_text("\n".join(lines))
+    return folder
+
+
+def allowed(action: str) -> dict[str, Any]:
+    by = ["identity-based policy", "111111111111", "p (inline, role Small)", "One"]
+    need = {"action": action, "resource": "*", "decision": "allowed", "statements": [by]}
+    return {"action": action, "resource": "*", "decision": "allowed", "statement": "One", "needs": [need]}
+
+
+def denied(action: str) -> dict[str, Any]:
+    return {"action": action, "resource": "*", "decision": "denied", "statement": f"no statement allows {action}"}
+
+
+def test_all_is_well_where_everything_is_used(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    folder = small(tmp_path, {"Action": "sns:Publish"}, allowed("sns:Publish"), allowed("sns:Publish"))
+    assert main(["--folder", str(folder)]) == 0
+    told = capsys.readouterr().out
+    assert "sns:Publish (2)" in told
+    assert "1 permissions used, 0 unused with a reason; nothing else is granted" in told
+
+
+@pytest.mark.parametrize(
+    ("statement", "requests", "told"),
+    [
+        ({"Action": ["sns:Publish", "sns:Subscribe"]}, [allowed("sns:Publish")], "sns:Subscribe: no reason is written"),
+        ({"Action": "sns:Publish"}, [allowed("sns:Publish"), denied("sns:Subscribe")], "no statement allows sns:Sub"),
+        ({"Action": "codebuild:*Build"}, [allowed("codebuild:StartBuild")], "codebuild:StopBuild: no reason"),
+        ({"NotAction": [f"sqs:{letter}*" for letter in "ACDGLPSTU"]}, [], "sqs:ReceiveMessage, sqs:RemovePermission"),
+    ],
+)
+def test_what_is_missing_or_granted_for_nothing_ends_with_1(
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    statement: dict[str, Any],
+    requests: list[dict[str, Any]],
+    told: str,
+) -> None:
+    folder = small(tmp_path, statement, *requests)
+    assert main(["--folder", str(folder)]) == 1
+    assert told in " ".join(capsys.readouterr().out.split())
+
+
+def test_a_written_reason_is_enough_and_told(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    folder = small(tmp_path, {"Action": "sns:Publish"}, why="nobody listens.")
+    assert main(["--folder", str(folder)]) == 0
+    assert "unplayed: nobody listens." in capsys.readouterr().out
+
+
+def test_a_refusal_of_another_is_told_but_is_not_the_roles_fault(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = small(tmp_path, {"Action": "sns:Publish"}, allowed("sns:Publish"), denied("sns:Subscribe") | {"role": "x"})
+    assert main(["--folder", str(folder)]) == 0
+    assert "1 refused to others" in capsys.readouterr().out
+
+
+def test_the_report_as_json_says_the_same(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    folder = small(tmp_path, {"Action": ["sns:Publish", "sns:Subscribe"]}, allowed("sns:Publish"))
+    assert main(["--folder", str(folder), "--json"]) == 1
+    granted = json.loads(capsys.readouterr().out)["holders"][0]["granted"]
+    assert [(one["action"], one["used"]) for one in granted] == [("sns:Publish", 1), ("sns:Subscribe", 0)]
+
+
+def test_a_name_that_nobody_has_is_answered_with_those_that_there_are(tmp_path: Path) -> None:
+    folder = small(tmp_path, {"Action": "sns:Publish"}, allowed("sns:Publish"))
+    with pytest.raises(UsageError, match="There are: Small"):
+        main(["--folder", str(folder), "--role", "Tall"])
+
+
+def test_without_a_rehearsal_it_says_what_to_do(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match="make rehearse"):
+        main(["--folder", str(tmp_path)])

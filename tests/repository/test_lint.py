@@ -1,0 +1,152 @@
+"""`make lint`: the linters of .venv-lint see the real templates, and each rule of the kit's own bites."""
+
+from __future__ import annotations
+
+import copy
+import json
+import re
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from awslang.template.reader import read
+from scripts import lint
+from scripts.kit.lint.policies import policies
+
+TEMPLATES = {name.split("/")[1].split("-")[0]: document for name, (document, _) in lint.templates().items()}
+RULES = lint.RULES.read_text(encoding="utf-8")
+
+
+def statement(role: str, number: int = 0) -> Callable[[Any], Any]:
+    return lambda resources: resources[role]["Properties"]["Policies"][0]["PolicyDocument"]["Statement"][number]
+
+
+def drop(*path: str) -> Callable[[Any], None]:
+    def edit(resources: Any) -> None:
+        node = resources
+        for key in path[:-1]:
+            node = node[key]
+        del node[path[-1]]
+
+    return edit
+
+
+def put(value: Any, *path: str) -> Callable[[Any], None]:
+    def edit(resources: Any) -> None:
+        node = resources
+        for key in path[:-1]:
+            node = node[key]
+        node[path[-1]] = value
+
+    return edit
+
+
+# a rule, the template that is spoilt for it, and how
+SPOILT: dict[str, tuple[str, Callable[[Any], Any]]] = {
+    "BUCKETS_ARE_PRIVATE_AND_ENCRYPTED": (
+        "10", put(False, "ModelBucket", "Properties", "PublicAccessBlockConfiguration", "BlockPublicPolicy")),
+    "BUCKETS_OUTLIVE_THEIR_STACK": ("30", drop("Artifacts", "DeletionPolicy")),
+    "BUCKETS_REFUSE_PLAIN_HTTP": (
+        "30", lambda r: r["ArtifactsPolicy"]["Properties"]["PolicyDocument"]["Statement"][0].pop("Condition")),
+    "KEYS_ROTATE_AND_OUTLIVE_THEIR_STACK": ("10", put(False, "ModelKey", "Properties", "EnableKeyRotation")),
+    "ROLES_MAY_NOT_DO_EVERYTHING": ("10", lambda r: statement("PipelineRole")(r).update(Action=["s3:*"])),
+    "ROLES_CARRY_NO_POLICY_OF_AWS": (
+        "20", put(["arn:aws:iam::aws:policy/AmazonS3ReadOnlyAccess"], "ModelRole", "Properties", "ManagedPolicyArns")),
+    "STACK_SETS_DEPLOY_TO_NO_ACCOUNT_BY_THEMSELVES": (
+        "40", put({"Enabled": True}, "Endpoints", "Properties", "AutoDeployment")),
+    "MODELS_CARRY_NO_NAME": ("50", put("mine", "Model", "Properties", "ModelName")),
+    "ENDPOINTS_ROLL_BACK_BY_ALARMS": ("50", drop("Endpoint", "Properties", "DeploymentConfig")),
+    "PIPELINES_ASK_A_PERSON": (
+        "30", lambda r: r["Pipeline"]["Properties"].update(
+            Stages=[s for s in r["Pipeline"]["Properties"]["Stages"] if s["Name"] != "ApproveDeployment"])),
+    "BUILDS_RUN_WITHOUT_PRIVILEGES": (
+        "30", put(True, "Build", "Properties", "Environment", "PrivilegedMode")),
+}  # fmt: skip
+
+
+def test_every_rule_has_a_template_that_breaks_it() -> None:
+    assert set(re.findall(r"^rule (\w+)", RULES, re.MULTILINE)) == set(SPOILT)
+
+
+def test_each_rule_finds_what_breaks_it_and_nothing_else_does() -> None:
+    spoilt = {}
+    for rule, (template, spoil) in SPOILT.items():
+        spoilt[rule] = copy.deepcopy(TEMPLATES[template])
+        spoil(spoilt[rule]["Resources"])
+    found = lint.through_linters("guard", {"rules": RULES, "templates": spoilt}).splitlines()
+    assert {tuple(line.split(": ")[:2]) for line in found} == {(rule, rule) for rule in SPOILT}
+    assert all(re.search(": (/Resources/|somewhere)", line) for line in found)
+    assert lint.guard() == ""
+
+
+def test_policies_with_mistakes_are_found_with_their_place() -> None:
+    wrong = {
+        "a.yaml:1 action": "s3:GetObjekt",
+        "a.yaml:2 resource": "sqs:SendMessage",
+        "a.yaml:3 fine": "s3:GetObject",
+    }
+    documents = {
+        place: {
+            "Version": "2012-10-17",
+            "Statement": [{"Effect": "Allow", "Action": action, "Resource": "arn:aws:s3:::bucket/*"}],
+        }
+        for place, action in wrong.items()
+    }
+    found = lint.through_linters("parliament", documents).splitlines()
+    assert {line.split(": ")[0] for line in found} == {"a.yaml:1 action", "a.yaml:2 resource"}
+    assert lint.parliament() == ""
+
+
+def test_every_policy_of_a_template_is_found_and_has_no_function_left() -> None:
+    found = {policy.name: policy.document for policy in policies(TEMPLATES["20"])}
+    assert {name.split(".")[0] for name in found} == {"ModelRole", "TesterRole"}
+    assert sum(name.endswith("PolicyDocument") and "Assume" not in name for name in found) == 5
+    text = json.dumps(list(found.values()))
+    assert "Fn::" not in text
+    assert "${" not in text
+    assert "arn:aws:s3:::sagemaker-multi-account-models-111111111111-us-east-1/*" in text
+
+
+def test_functions_get_values_of_aws_form() -> None:
+    document, _ = read("""
+Resources:
+  Bucket: {Type: AWS::S3::Bucket}
+  Policy:
+    Type: AWS::S3::BucketPolicy
+    Properties:
+      PolicyDocument:
+        Statement:
+          - Resource: [!GetAtt Bucket.Arn, !Sub '${Bucket.Arn}/*', !Join ['', ['arn:', !Ref AWS::Partition, ':x']]]
+            Principal: !If [Some, {AWS: !Ref AWS::AccountId}, !Ref AWS::NoValue]
+""")
+    [policy] = policies(document)
+    assert policy.document["Statement"] == [
+        {
+            "Resource": ["arn:aws:s3:::Bucket", "arn:aws:s3:::Bucket/*", "arn:aws:x"],
+            "Principal": {"AWS": "111111111111"},
+        }
+    ]
+
+
+def test_a_notebook_with_outputs_is_found(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(lint, "ROOT", tmp_path)
+    (tmp_path / "notebooks").mkdir()
+    cells = [{"cell_type": "markdown"}, {"cell_type": "code", "outputs": [{"output_type": "stream"}]}]
+    (tmp_path / "notebooks" / "a.ipynb").write_text(json.dumps({"cells": cells}))
+    assert lint.notebooks() == "notebooks/a.ipynb: cell 1 holds outputs: clear them"
+
+
+def test_findings_are_told_and_end_with_1(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    monkeypatch.setattr(
+        lint, "CHECKS", {"good": lambda: "", "bad": lint.command("sh", "-c", "echo file:3 wrong; exit 4")}
+    )
+    assert lint.main([]) == 1
+    output = capsys.readouterr()
+    assert output.out == "file:3 wrong\n"
+    assert "good        ok" in output.err
+    assert "bad         FAILED" in output.err
+    assert lint.main(["--json"]) == 1
+    assert json.loads(capsys.readouterr().out) == {"good": [], "bad": ["file:3 wrong"]}
+    assert lint.main(["--only", "good"]) == 0

@@ -1,0 +1,230 @@
+"""What the README and the other documents say is so: templates, commands, options, files, links."""
+
+from __future__ import annotations
+
+import importlib
+import re
+import shlex
+from collections.abc import Iterator
+from functools import cache
+from pathlib import Path
+from urllib.parse import unquote
+
+import botocore.session
+import pytest
+from botocore import xform_name
+
+from scripts.kit.doctor import snapshot  # noqa: F401  (knows every subject, and so every check)
+from scripts.kit.doctor.findings import CHECKS
+from tests import mistakes
+from tests.support import ROOT
+
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+CHANGELOG = (ROOT / "CHANGELOG.md").read_text(encoding="utf-8")
+NOT_OURS = {"build", ".venv", ".venv-lint", ".venv-notebooks", ".venv-taskcat", ".git", "node_modules"}
+NOT_OURS |= {".pytest_cache", ".mypy_cache", ".ruff_cache", ".hypothesis"}
+OWN_OF_THE_CLI = {"configure", "sso", "s3"}  # commands that are no API of AWS
+MADE_LATER = {"environment.yaml", "deployment.json"}  # by the reader, and by the pipeline
+COMMANDS = sorted(path.stem for path in (ROOT / "scripts").glob("*.py") if path.stem != "__init__")
+TARGETS = set(re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(encoding="utf-8"), re.MULTILINE))
+
+
+def files(pattern: str) -> list[Path]:
+    found = (path for path in ROOT.rglob(pattern) if not NOT_OURS & set(path.relative_to(ROOT).parts))
+    return sorted(found)
+
+
+DOCUMENTS = files("*.md")
+TEMPLATES = sorted((ROOT / "templates").glob("*.yaml"))
+
+
+def named(path: Path) -> str:
+    return str(path.relative_to(ROOT))
+
+
+def code(text: str) -> Iterator[str]:
+    """Every line of code in a document: of fenced blocks, and between backticks (which may go on on the next line)."""
+    blocks = re.findall(r"^ *```[a-z]*\n(.*?)^ *```", text, re.MULTILINE | re.DOTALL)
+    for block in blocks:
+        yield from (line.strip() for line in re.sub(r"\\\n *", "", block).splitlines())
+    rest = re.sub(r"^ *```.*?^ *```", "", text, flags=re.MULTILINE | re.DOTALL)
+    spans = re.findall(r"(?<!`)(`+)(?!`)(.+?)(?<!`)\1(?!`)", rest, re.DOTALL)  # `` holds code that has a `
+    yield from (" ".join(span.split()) for _, span in spans)
+
+
+def target_of(command: str) -> str:
+    """The target of a command: `make console-bundle` for scripts/console_bundle.py."""
+    return command.replace("_", "-")
+
+
+def makes(line: str) -> tuple[list[str], list[str]]:
+    """The targets and the options of a `make …` line."""
+    found = re.search(r"(?:^|[$;&] *)make((?: +[\w=\-\"'. /]+)+)", line)
+    words = shlex.split(found.group(1)) if found else []
+    targets = [word for word in words if re.fullmatch("[a-z][a-z-]*", word)]
+    options = [option for word in words if word.startswith("ARGS=") for option in re.findall(r"--[a-z-]+", word)]
+    return targets, options
+
+
+@cache
+def help_of(command: str) -> str:
+    """What --help prints."""
+    printed: list[str] = []
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("argparse.ArgumentParser._print_message", lambda parser, text, file=None: printed.append(text))
+        with pytest.raises(SystemExit) as left:
+            importlib.import_module(f"scripts.{command.replace('-', '_')}").main(["--help"])
+    assert left.value.code == 0
+    return "".join(printed)
+
+
+# -- the README --------------------------------------------------------------------------------
+
+
+def test_the_table_of_templates_has_every_template_and_no_other() -> None:
+    listed = re.findall(r"^\| \[([\w.-]+)\]\((templates/[\w.-]+)\) \|", README, re.MULTILINE)
+    assert all(Path(link).name == name for name, link in listed)
+    assert [link for _, link in listed] == [named(path) for path in TEMPLATES]
+
+
+def test_the_layout_is_that_of_the_repository() -> None:
+    block = README.split("## Layout")[1].split("```")[1]
+    folders: list[str] = []
+    for line in block.strip("\n").splitlines():
+        depth, name = (len(line) - len(line.lstrip())) // 2, line.split()[0]
+        folders = [*folders[:depth], name]
+        path = ROOT / "".join(folders)
+        assert path.is_dir() if name.endswith("/") else path.is_file(), line
+    top = {path.name for path in ROOT.iterdir() if path.is_dir() and path.name not in NOT_OURS}
+    assert [name for name in sorted(top) if not name.startswith((".", "__")) and f"{name}/" not in block] == []
+
+
+def test_files_that_the_readme_names_exist() -> None:
+    for span in code(README):
+        if re.fullmatch(r"[\w./-]+\.(json|yaml|yml|py|md|toml|ipynb)", span) and span not in MADE_LATER:
+            assert (ROOT / span).exists() or (ROOT / "seed-code/model-deploy" / span).exists(), span
+
+
+def test_names_of_aws_resources_in_the_readme_are_those_of_the_templates() -> None:
+    templates = "".join(path.read_text(encoding="utf-8") for path in TEMPLATES)
+    for span in code(README):
+        if re.fullmatch(r"(sagemaker|multi-account)-[a-z-]+", span):
+            assert span in templates, span
+
+
+def test_the_steps_of_the_installation_are_as_many_as_it_says() -> None:
+    section = README.split("## Install it in your organization")[1].split("\n## ")[0]
+    words = ("Four", "Five", "Six", "Seven")
+    said = next(number for number, word in enumerate(words, 4) if f"{word} steps, where the post has 97" in section)
+    assert [int(number) for number in re.findall(r"^(\d+)\. ", section, re.MULTILINE)] == list(range(1, said + 1))
+
+
+def test_the_numbers_of_mistakes_and_checks_are_those_of_today() -> None:
+    assert f"[{len(mistakes.load())} mistakes](docs/mistakes.md)" in README
+    assert f"with {len(CHECKS)} checks" in CHANGELOG
+
+
+def test_the_readme_links_every_document() -> None:
+    linked = set(re.findall(r"\]\((docs/[\w./-]+)", README))
+    for path in sorted((ROOT / "docs").glob("*.md")):
+        if path.name != "notebook-01.md":  # linked from notebooks.md
+            assert f"docs/{path.name}" in linked, path.name
+
+
+def test_the_readme_has_no_place_left_to_fill_in() -> None:
+    assert re.findall(r"\b(?:TODO|FIXME|TBD|[A-Z]+_[A-Z_]+)\b", re.sub(r"export \w+", "", README)) == []
+
+
+# -- every document ----------------------------------------------------------------------------
+
+
+def anchors(path: Path) -> set[str]:
+    """The anchors of a document's headings, as GitHub makes them."""
+    headings = re.findall(r"^#+ +(.+)$", path.read_text(encoding="utf-8"), re.MULTILINE)
+    return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
+
+
+@pytest.mark.parametrize("document", DOCUMENTS, ids=named)
+def test_every_relative_link_resolves(document: Path) -> None:
+    text = re.sub(r"```.*?```", "", document.read_text(encoding="utf-8"), flags=re.DOTALL)
+    for link in re.findall(r"\]\(([^)\s]+)\)", text) + re.findall(r"(?:src|href)=\"([^\"]+)\"", text):
+        if re.match(r"[a-z]+:", link):
+            continue
+        target, _, anchor = unquote(link).partition("#")
+        path = (document.parent / target) if target else document
+        assert path.exists(), link
+        assert not anchor or path.suffix != ".md" or anchor in anchors(path), link
+
+
+@pytest.mark.parametrize("document", DOCUMENTS, ids=named)
+def test_every_command_that_a_document_names_exists_with_its_options(document: Path) -> None:
+    for line in code(document.read_text(encoding="utf-8")):
+        targets, options = makes(line)
+        assert set(targets) <= TARGETS, line
+        for option in options:
+            assert any(f"{option} " in help_of(target) or f"{option}\n" in help_of(target) for target in targets), line
+        for command in re.findall(r"python3? -m scripts\.(\w+)", line):
+            assert command in COMMANDS, line
+
+
+@pytest.mark.parametrize("document", DOCUMENTS, ids=named)
+def test_every_aws_command_that_a_document_shows_is_one_of_the_aws_cli(document: Path) -> None:
+    session = botocore.session.Session()
+    for line in code(document.read_text(encoding="utf-8")):
+        if not (found := re.match(r"aws ([a-z][a-z0-9-]+) ([a-z][a-z-]+)", line)) or found.group(1) in OWN_OF_THE_CLI:
+            continue
+        service, name = found.groups()
+        model = session.get_service_model(service)
+        operations = {xform_name(operation, "-"): operation for operation in model.operation_names}
+        assert name in operations, line
+        shape = model.operation_model(operations[name]).input_shape
+        known = {xform_name(member, "-") for member in shape.members} if shape else set()
+        assert set(re.findall(r"--([a-z-]+)", line)) <= known | {"profile", "region", "query", "output"}, line
+
+
+# -- the commands ------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_every_command_has_a_target_and_help_with_examples_that_can_be_typed(command: str) -> None:
+    assert target_of(command) in TARGETS
+    told = help_of(command)
+    assert f"usage: python -m scripts.{command} " in told
+    examples = [line.strip() for line in told.split("\nexamples:\n")[1].split("\n\n")[0].splitlines()]
+    assert any(line.startswith(f"python -m scripts.{command}") for line in examples)
+    listed = told.split("\noptions:\n")[1]
+    for line in examples:
+        assert makes(line)[0] == [target_of(command)] or line.startswith(f"python -m scripts.{command}"), line
+        for option in re.findall(r"--[a-z-]+", line):
+            assert f"  {option}" in listed, line
+
+
+def test_messages_name_only_targets_that_exist() -> None:
+    for path in [*files("scripts/**/*.py"), *TEMPLATES]:
+        for span in re.findall(r"`(make [^`]+)`", path.read_text(encoding="utf-8")):
+            targets, _ = makes(span)
+            assert targets, f"{named(path)}: {span}"
+            assert set(targets) <= TARGETS, f"{named(path)}: {span}"
+
+
+# -- the changelog -----------------------------------------------------------------------------
+
+
+def test_the_changelog_keeps_its_form() -> None:
+    """Keep a Changelog: the newest version first, with its date; what changed, by kind."""
+    assert CHANGELOG.startswith("# Changelog\n")
+    assert "https://keepachangelog.com/" in CHANGELOG
+    headings = re.findall(r"^## (.+)$", CHANGELOG, re.MULTILINE)
+    assert headings[0] == "[Unreleased]" or re.fullmatch(r"\[\d+\.\d+\.\d+\] - \d{4}-\d\d-\d\d", headings[0])
+    dates = []
+    for heading in headings[1:]:
+        found = re.fullmatch(r"\[(\d+)\.(\d+)\.(\d+)\] - (\d{4}-\d\d-\d\d)", heading)
+        assert found, heading
+        dates.append(([int(part) for part in found.groups()[:3]], found.group(4)))
+    assert dates == sorted(dates, reverse=True)
+    kinds = set(re.findall(r"^### (.+)$", CHANGELOG, re.MULTILINE))
+    assert kinds <= {"Added", "Changed", "Deprecated", "Removed", "Fixed", "Security"}
+    for section in re.split(r"^### .+$", CHANGELOG, flags=re.MULTILINE)[1:]:
+        body = section.split("\n## ")[0].strip()
+        assert body, "a section without an entry"
+        assert all(line.startswith(("- ", "  ")) or not line for line in body.splitlines()), body

@@ -1,0 +1,165 @@
+"""The numbers of docs/scale.md, computed from what the kit really does."""
+
+from __future__ import annotations
+
+import json
+import re
+import sys
+from collections.abc import Iterator
+from typing import Any
+
+import botocore.session
+import pytest
+
+from awslang.template.schemas import schema
+from awslang.template.template import parse
+from benchmarks import limits as scale
+from scripts.kit.console import UsageError
+from scripts.kit.doctor import limits
+from scripts.kit.settings import environment
+from tests.support import ROOT
+
+PAGE = (ROOT / "docs" / "scale.md").read_text(encoding="utf-8")
+GROUP = "arn:aws:sagemaker:us-east-1:111111111111:model-package-group/iris-multi-01"
+
+
+@pytest.fixture(scope="module")
+def pipeline() -> Iterator[Any]:
+    """The deploy repository's own modules."""
+    sys.path.insert(0, str(ROOT / "seed-code" / "model-deploy"))
+    try:
+        from pipeline import accounts, console, endpoints, manifest, registry, report, settings
+
+        yield {module.__name__.split(".")[1]: module for module in (
+            accounts, console, endpoints, manifest, registry, report, settings
+        )}  # fmt: skip
+    finally:
+        sys.path.pop(0)
+        for name in [name for name in sys.modules if name.split(".")[0] == "pipeline"]:
+            del sys.modules[name]
+
+
+def test_the_policy_holds_as_many_accounts_as_the_page_says(pipeline: Any) -> None:
+    registry = pipeline["registry"]
+
+    def length(accounts: int) -> int:
+        ids = [f"{number:012}" for number in range(accounts)]
+        return len(registry.compact(registry.merged({}, registry.statements(GROUP, ids, short=True))))
+
+    most = max(number for number in range(1200, 1400) if length(number) <= registry.POLICY_LIMIT)
+    assert f"{most:,} accounts of both stages" in PAGE, most
+
+
+def test_the_parameters_hold_as_many_accounts_as_the_page_says(pipeline: Any) -> None:
+    each = pipeline["manifest"].PARAMETER_LIMIT // len(",222222222222")
+    assert f"{each * len(pipeline['settings'].ACCOUNT_PARAMETERS):,} accounts in a stage" in PAGE
+    assert f"{each} accounts in a stage" in PAGE
+
+
+def test_a_report_holds_as_many_places_as_the_page_says() -> None:
+    golden = json.loads((ROOT / "seed-code/model-deploy/tests/golden-payloads.json").read_text())["payloads"]
+    assert f"{500 // (len(golden) + 3)} places" in PAGE
+
+
+def test_the_doctor_knows_what_the_build_step_takes(pipeline: Any) -> None:
+    registry, settings = pipeline["registry"], pipeline["settings"]
+    each = pipeline["manifest"].PARAMETER_LIMIT // len(",222222222222")
+    assert each * len(settings.ACCOUNT_PARAMETERS) == limits.ACCOUNTS_PER_STAGE
+    assert registry.POLICY_LIMIT == limits.GROUP_POLICY
+    assert settings.FURTHER_REGIONS == environment.FURTHER_REGIONS
+    assert {registry.READ_GROUP, registry.USE_VERSIONS} == limits.SHARED_BY_US
+
+
+@pytest.mark.parametrize("group", [GROUP, GROUP.replace("iris", "Iris")])
+def test_the_doctor_measures_a_groups_policy_as_the_build_step_writes_it(pipeline: Any, group: str) -> None:
+    registry, accounts = pipeline["registry"], [f"{number:012}" for number in range(1_300)]
+    theirs = {"Sid": "Theirs", "Effect": "Allow", "Principal": "*", "Action": "sagemaker:ListTags", "Resource": group}
+    before = {"Version": "2012-10-17", "Statement": [theirs, *registry.statements(group, accounts[:3])]}
+    written = registry.compact(registry.merged(before, registry.statements(group, accounts, short=True)))
+    assert limits.group_policy_size(group, json.dumps(before), len(accounts)) == len(written)
+
+
+# -- AWS's numbers, and what the kit uses of them ----------------------------------------------
+
+
+def test_the_table_and_its_sources_stand_on_the_page() -> None:
+    assert scale.table((1_000, 10_000), 2) in PAGE
+    assert "\n".join(scale.sources()) in PAGE
+
+
+def test_the_first_limits_are_those_that_the_page_names() -> None:
+    first, second = sorted(scale.LIMITS, key=lambda limit: scale.most_accounts(limit, 2))[:2]
+    assert (first.name, second.most) == ("policy of a model group", limits.ACCOUNTS_PER_STAGE)
+    assert not any(limit.share(1_000, 2) > 1 for limit in scale.LIMITS)
+    most = scale.most_accounts(first, 2)
+    assert f"{most:,} accounts of both stages" in PAGE
+    assert f"10,000 accounts need {-(-10_000 // most)} projects" in PAGE
+
+
+def test_the_kit_gives_itself_the_time_that_is_computed_with(pipeline: Any) -> None:
+    endpoints, resources = pipeline["endpoints"], parse((ROOT / "templates/30-project.yaml").read_text()).resources
+    minutes = {name: resources[name]["Properties"]["TimeoutInMinutes"] for name in ("Build", "Test")}
+    assert (endpoints.AT_ONCE, endpoints.SECONDS) == (scale.AT_ONCE, scale.TEST_SECONDS)
+    assert minutes["Build"] == scale.BUILD_MINUTES
+    config = endpoints.CONFIG  # the last request begins just before the end, and may hang as often as it is tried
+    hangs = config.retries["max_attempts"] * (config.connect_timeout + config.read_timeout + 20)  # 20: between tries
+    assert scale.TEST_SECONDS + 2 * hangs < minutes["Test"] * 60  # a slow answer is asked for a second time
+    further = pipeline["settings"].FURTHER_REGIONS + 1
+    assert scale.test_seconds(limits.ACCOUNTS_PER_STAGE, further) < scale.TEST_SECONDS
+
+
+def test_awss_own_models_say_the_same() -> None:
+    def most(service: str, operation: str) -> int:
+        model = botocore.session.get_session().get_service_model(service).operation_model(operation)
+        assert model.input_shape is not None
+        return int(model.input_shape.members["MaxResults"].metadata["max"])
+
+    assert most("organizations", "ListAccountsForParent") == scale.ACCOUNTS_OF_A_PAGE
+    assert most("cloudformation", "ListStackInstances") == scale.INSTANCES_OF_A_PAGE
+    handlers = schema("AWS::CloudFormation::StackSet").document["handlers"]
+    assert {handlers[name]["timeoutInMinutes"] for name in ("create", "update")} == {scale.HANDLER_HOURS * 60}
+
+
+def test_the_artifact_of_the_build_step_is_no_larger_than_computed(pipeline: Any) -> None:
+    many = tuple(pipeline["accounts"].Account(f"{n:012}", f"{n:050}") for n in range(500))  # a name has 50 at most
+    regions = ["ap-southeast-1", "ap-southeast-2"]
+    listed = [{"id": account.id, "name": account.name} for account in many]
+    places = [[account.id, region] for account in many for region in regions]
+    names = {account.id: account.name for account in many}
+    manifest = json.dumps({"accounts": listed, "parameters": ",".join(names), "card": places, "names": names}, indent=2)
+    assert len(manifest) < scale.ARTIFACT_BYTES_OF_A_PLACE * len(places)
+
+
+@pytest.mark.parametrize(
+    "told",
+    [
+        f"{scale.build_seconds(1_000, 2):.0f} seconds at 1,000 accounts, "
+        f"{scale.build_seconds(10_000, 2):.0f} at 10,000",
+        f"1,000 accounts in two regions take {scale.deploy_hours(1_000, 2):.1f} hours, "
+        f"10,000 take {scale.deploy_hours(10_000, 2):.1f}",
+        f"on {scale.least_at_once(1_000, 2)} accounts at once for 1,000, "
+        f"on {scale.least_at_once(10_000, 2)} for 10,000",
+        f"1,000 accounts take {scale.deploy_hours(1_000, 2, 20):.1f} hours",
+        f"1,000 accounts in two regions take {scale.test_seconds(1_000, 2):.0f} seconds",
+        f"{scale.TEST_SECONDS * scale.AT_ONCE // scale.PLACE_SECONDS:,} places",
+        f"1,000 new accounts take {1_000 / scale.CREATE_ACCOUNT_A_SECOND / 3_600:.1f} hours",
+        f"{scale.ORGANIZATION_FIRST}, raised on request",
+        f"holds {scale.CASES_OF_A_REPORT} cases",
+    ],
+)
+def test_what_the_page_says_in_words_is_computed(told: str) -> None:
+    assert told in " ".join(PAGE.split()), told
+
+
+def test_the_texts_of_the_steps_and_their_cases_fit(pipeline: Any) -> None:
+    assert pipeline["report"].CASE_LIMIT == scale.CASES_OF_A_REPORT
+    assert f"each step writes at most {pipeline['console'].SUMMARY_LIMIT}" in PAGE
+    assert 2 * pipeline["console"].SUMMARY_LIMIT + 1 <= 1_000
+
+
+def test_the_limits_of_another_organization_are_computed(capsys: pytest.CaptureFixture[str]) -> None:
+    assert scale.main(["--accounts", "400", "--regions", "3"]) == 0
+    told = capsys.readouterr().out
+    assert re.search(r"stack instances of a stack set \| 100,000 accounts times regions \| 1,200 \(1 %\)", told)
+    with pytest.raises(UsageError, match="--accounts many"):
+        scale.main(["--accounts", "many"])

@@ -1,0 +1,162 @@
+"""The templates keep the house's promises, and each promise bites."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator
+from fnmatch import fnmatchcase
+from pathlib import Path
+from typing import Any
+
+import pytest
+from moto.iam.aws_managed_policies import aws_managed_policies_data
+
+from tests.support import ROOT, promises
+from tests.support.promises import Source, load
+
+TEMPLATES = sorted((ROOT / "templates").glob("*.yaml"))
+BROKEN = ROOT / "tests" / "fixtures" / "broken"
+FOR_ALL = [
+    promises.sections,
+    promises.parameters,
+    promises.deletion_policies,
+    promises.sids,
+    promises.reasons_for_stars,
+    promises.name_budgets,
+]
+
+Promise = Callable[[Source], Iterator[str]]
+
+
+def template(number: int) -> Source:
+    return load(next(path for path in TEMPLATES if path.name.startswith(f"{number}-")))
+
+
+@pytest.mark.parametrize("promise", FOR_ALL, ids=lambda p: p.__name__)
+@pytest.mark.parametrize("path", TEMPLATES, ids=lambda p: p.name)
+def test_a_template_keeps_its_promise(path: Path, promise: Promise) -> None:
+    assert list(promise(load(path))) == []
+
+
+@pytest.mark.parametrize("promise", [*FOR_ALL, promises.fit_for_stack_sets], ids=lambda p: p.__name__)
+def test_a_broken_template_is_found(promise: Promise) -> None:
+    assert list(promise(load(BROKEN / f"{promise.__name__}.yaml")))
+
+
+def test_the_endpoint_template_is_fit_for_stack_sets() -> None:
+    assert list(promises.fit_for_stack_sets(template(50))) == []
+
+
+def test_a_template_that_goes_into_a_request_fits_there() -> None:
+    """TemplateBody of a request and of AWS::CloudFormation::StackSet holds at most 51,200 bytes."""
+    for number in (10, 11, 20, 21, 50):
+        assert len(template(number).text.encode()) < 51_200
+
+
+def test_the_stage_passes_every_endpoint_setting_on_unchanged() -> None:
+    stage, endpoint = template(40).data, template(50).data
+    passed = {
+        p["ParameterKey"]: p["ParameterValue"] for p in stage["Resources"]["Endpoints"]["Properties"]["Parameters"]
+    }
+    assert passed == {name: {"!Ref": name} for name in endpoint["Parameters"]}
+    for name, parameter in endpoint["Parameters"].items():
+        as_text = {"Type": "String"} if parameter["Type"] == "CommaDelimitedList" else {}
+        there = dict(stage["Parameters"][name])
+        if name == "SageMakerExecutionRoleName":  # described from the other side
+            there.pop("Description"), (parameter := dict(parameter)).pop("Description")
+        if name == "StageName":
+            there["Description"] = parameter["Description"]
+        assert there == {**parameter, **as_text}, name
+
+
+def launch_policy() -> list[dict[str, Any]]:
+    name = "AmazonSageMakerAdmin-ServiceCatalogProductsServiceRolePolicy"
+    document = json.loads(aws_managed_policies_data)[name]["Document"]
+    return list(document["Statement"])
+
+
+NEEDED = {  # what CloudFormation calls for each type of the product (registry schemas, handlers.create.permissions)
+    "AWS::S3::Bucket": ["s3:CreateBucket", "s3:PutEncryptionConfiguration", "s3:PutBucketPublicAccessBlock"],
+    "AWS::S3::BucketPolicy": ["s3:PutBucketPolicy"],
+    "AWS::CodeCommit::Repository": ["codecommit:CreateRepository", "codecommit:CreateCommit"],
+    "AWS::CodeBuild::Project": ["codebuild:CreateProject"],
+    "AWS::CodePipeline::Pipeline": ["codepipeline:CreatePipeline", "codepipeline:GetPipeline"],
+    "AWS::Events::Rule": ["events:PutRule", "events:PutTargets", "events:DescribeRule"],
+}
+
+
+def test_the_stock_launch_role_may_create_every_type_of_the_product() -> None:
+    allowed = [a for s in launch_policy() for a in ([s["Action"]] if isinstance(s["Action"], str) else s["Action"])]
+    for name, resource in template(30).data["Resources"].items():
+        assert resource["Type"] in NEEDED, f"{name}: {resource['Type']} is not known to be creatable"
+        for action in NEEDED[resource["Type"]]:
+            assert any(fnmatchcase(action, pattern) for pattern in allowed), action
+
+
+def test_the_product_sets_nothing_on_its_bucket_that_the_launch_role_may_not_set() -> None:
+    bucket = template(30).data["Resources"]["Artifacts"]["Properties"]
+    assert set(bucket) == {"BucketName", "BucketEncryption", "PublicAccessBlockConfiguration"}
+
+
+def test_the_launch_role_may_pass_every_role_of_the_kit() -> None:
+    for name, resource in template(10).data["Resources"].items():
+        if resource["Type"] == "AWS::IAM::Role":
+            assert resource["Properties"]["Path"] == "/service-role/", name
+            assert resource["Properties"]["RoleName"].startswith("AmazonSageMakerServiceCatalog"), name
+
+
+def test_the_product_runs_as_roles_that_the_data_science_account_has() -> None:
+    made = {
+        r["Properties"]["RoleName"] for r in template(10).data["Resources"].values() if r["Type"] == "AWS::IAM::Role"
+    }
+    used = {word.strip("'\"") for word in template(30).text.replace("/", " ").split() if "MultiAccount" in word}
+    assert used <= made
+    prefix = "AmazonSageMakerServiceCatalogProductsMultiAccount"
+    assert made - used == {f"{prefix}StarterRole", f"{prefix}LaunchRole"}  # the starter's own; whoever makes it in S3
+
+
+def test_the_post_keeps_its_parameters() -> None:
+    assert {
+        "SageMakerProjectName",
+        "SageMakerProjectId",
+        "SageMakerExecutionRoleStagingName",
+        "SageMakerExecutionRoleProdName",
+        "OrganizationalUnitStagingId",
+        "OrganizationalUnitProdId",
+    } <= set(template(30).data["Parameters"])
+    assert {"SageMakerRoleSuffix", "PipelineExecutionRoleArn"} <= set(template(20).data["Parameters"])
+
+
+@pytest.mark.parametrize("role", ["ModelRole", "TesterRole"])
+def test_no_role_of_a_target_account_can_change_an_endpoint(role: str) -> None:
+    for statement in promises.statements(template(20).data["Resources"][role]):
+        actions = statement["Action"] if isinstance(statement["Action"], list) else [statement["Action"]]
+        for action in actions:
+            service, verb = action.split(":")
+            assert service != "sagemaker" or verb.startswith(("Describe", "Invoke")), action
+            assert "*" not in action, action
+
+
+def test_only_an_approved_version_starts_the_pipeline() -> None:
+    pattern = template(30).data["Resources"]["VersionApproved"]["Properties"]["EventPattern"]
+    assert pattern["detail"]["ModelApprovalStatus"] == ["Approved"]
+
+
+def test_the_approval_has_a_stage_of_its_own() -> None:
+    stages = template(30).data["Resources"]["Pipeline"]["Properties"]["Stages"]
+    assert [stage["Name"] for stage in stages] == [
+        "Source",
+        "Build",
+        "DeployStaging",
+        "ApproveDeployment",
+        "DeployProd",
+    ]
+    assert [a["ActionTypeId"]["Category"] for a in stages[3]["Actions"]] == ["Approval"]
+
+
+def test_a_project_without_an_approved_version_skips_every_stage_that_deploys() -> None:
+    stages = template(30).data["Resources"]["Pipeline"]["Properties"]["Stages"]
+    for stage in stages[2:]:
+        condition = stage["BeforeEntry"]["Conditions"][0]
+        assert condition["Result"] == "SKIP"
+        assert condition["Rules"][0]["Configuration"]["Variable"] == "#{Build.DEPLOY}"

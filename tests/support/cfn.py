@@ -1,0 +1,38 @@
+"""Evaluators of small templates, for the tests of the template language."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from awslang.template import parameters
+from awslang.template.intrinsics import Evaluator
+from awslang.template.template import parse
+
+PSEUDO = {
+    "AWS::AccountId": "111111111111",
+    "AWS::Region": "us-east-1",
+    "AWS::Partition": "aws",
+    "AWS::URLSuffix": "amazonaws.com",
+    "AWS::StackName": "stack",
+    "AWS::StackId": "arn:aws:cloudformation:us-east-1:111111111111:stack/stack/1",
+    "AWS::NotificationARNs": ["arn:aws:sns:us-east-1:111111111111:n"],
+}
+EXPORTS = {"network-Vpc": "vpc-1"}
+RESOLVED = {("ssm", "name:2"): "two", ("ssm-secure", "p"): "hidden", ("secretsmanager", "s:SecretString:k"): "secret"}
+
+
+def evaluator(
+    body: str,
+    given: Mapping[str, str] | None = None,
+    attributes: Callable[[str, str], Any] = lambda name, attribute: f"{name}.{attribute}",
+) -> Evaluator:
+    template = parse(body)
+    return Evaluator(
+        template,
+        parameters.resolve(template, given or {}, None, EXPORTS.__getitem__),
+        PSEUDO,
+        EXPORTS.__getitem__,
+        attributes,
+        lambda service, reference: RESOLVED[service, reference],
+    )

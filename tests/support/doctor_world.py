@@ -1,0 +1,261 @@
+"""A healthy installation for the tests of `make doctor`: with a project, a version and a stage's stack set."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import json
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from localaws.cloud import Cloud, Session
+from localaws.services.sagemaker.images import xgboost_image
+from scripts import doctor
+from scripts.kit import console
+from scripts.kit.bundle import pack
+from scripts.kit.connect import connect
+from scripts.kit.doctor import snapshot
+from scripts.kit.doctor.findings import CHECKS, Finding, examine
+from scripts.kit.doctor.reader import Reader
+from scripts.kit.doctor.snapshot import Snapshot
+from scripts.kit.publish import defaults
+from scripts.kit.settings import environment
+from scripts.rehearsal import setting as people
+from scripts.rehearsal.chapters import CHAPTERS
+from scripts.rehearsal.story import Story, signed_in
+from tests.support.waiting import until
+
+REGION = "us-east-1"
+NOTHING = json.dumps({"Resources": {"Topic": {"Type": "AWS::SNS::Topic"}}})
+SHORT = {"staging": "staging", "production": "prod"}
+
+
+class QuickReader(Reader):
+    """Reads with the embedded AWS's own sessions, which need no socket."""
+
+    sessions: dict[str, Session]
+
+    def enter(self, account: str, role: str) -> str:
+        if not self.reaches(account):
+            mine = self.sessions[self.account]
+            arn = f"arn:aws:iam::{account}:role/{role}"
+            self.sessions[account] = mine.cloud.assume_role(arn, "doctor", mine.principal, REGION)
+        return ""
+
+    def reaches(self, account: str) -> bool:
+        return account in self.sessions
+
+    def client(self, account: str, service: str, region: str = "") -> Any:
+        return self.sessions[account].client(service, region or self.region)
+
+
+@dataclass
+class World:
+    """The installation, and who may do everything in each account."""
+
+    story: Story
+    bundle: pack.Bundle
+    kept: Reader | None = None
+
+    @property
+    def cloud(self) -> Cloud:
+        return self.story.cloud
+
+    @property
+    def account(self) -> str:
+        return self.story.setting.data_science
+
+    @property
+    def management(self) -> str:
+        """The management account; the data science account without Organizations."""
+        return self.story.setting.management or self.account
+
+    @property
+    def staging(self) -> str:
+        return self.story.setting.targets["staging"]
+
+    @property
+    def production(self) -> str:
+        return self.story.setting.targets["prod"]
+
+    @property
+    def project(self) -> str:
+        return f"{self.story.project_name}-{self.story.project_id}"
+
+    @property
+    def models(self) -> str:
+        return f"sagemaker-multi-account-models-{self.account}-{REGION}"
+
+    def client(self, service: str, account: str = "", region: str = REGION) -> Any:
+        """As an administrator of an account: of the data science account where none is named."""
+        return self.cloud.root(account or self.account, region).client(service)
+
+    def engineer(self, account: str) -> Session:
+        return people.sign_in(self.cloud, account, people.ENGINEER, REGION)
+
+    def doctor(self, *arguments: str, by: Session | None = None) -> tuple[int, dict[str, Any]]:
+        """Exit code and report of `make doctor`, by the ML engineer of the management account."""
+        code, text = self.typed("--json", *arguments, by=by)
+        return code, json.loads(text)
+
+    def typed(self, *arguments: str, by: Session | None = None) -> tuple[int, str]:
+        """Exit code and stdout."""
+        line = [
+            *("--environment", str(self.story.environment_path), "--bundle", str(self.story.folder / "bundle")),
+            *arguments,
+        ]
+        out = io.StringIO()
+        with signed_in(by or self.engineer(self.management)), contextlib.redirect_stdout(out):
+            code = console.run(lambda: doctor.main(line))
+        return code, out.getvalue()
+
+    def reader(self, region: str = "", fresh: bool = False) -> Reader:
+        """Who reads for the examination; the usual one is kept, so that its clients are made once."""
+        if region or fresh:
+            return self.new_reader(region)
+        if self.kept is None:
+            self.kept = QuickReader(self.new_reader("").connection)
+            self.kept.sessions = {self.management: self.engineer(self.management)}
+        return self.kept
+
+    def new_reader(self, region: str) -> Reader:
+        with signed_in(self.engineer(self.management)):
+            return Reader(connect(environment.load(self.story.environment_path), None, region or None))
+
+    def look(self, reader: Reader, project: str = "") -> list[Finding]:
+        """What the examination finds."""
+        settings = environment.load(self.story.environment_path)
+        with signed_in(self.engineer(self.management)):
+            return doctor.look(reader, settings, self.bundle, project, "")
+
+    def begin(self, reader: Reader, project: str = "") -> Snapshot:
+        """A snapshot that reads its facts when they are first looked at."""
+        settings = environment.load(self.story.environment_path)
+        with signed_in(self.engineer(self.management)):
+            return snapshot.begin(reader, settings, self.bundle, project)
+
+    def look_for(self, id: str, it: Snapshot) -> list[Finding]:
+        """What one check finds, with the facts read that it looks at."""
+        with signed_in(self.engineer(self.management)):
+            return examine(it, [CHECKS[id]])
+
+    def mend(self, reader: Reader, findings: list[Finding]) -> None:
+        """As --fix does."""
+        assert doctor.mend(reader, findings, dry_run=False)
+
+    def settled(self) -> None:
+        """Nothing goes on any more."""
+        until(lambda: not self.cloud.busy)
+
+    def requests(self) -> list[dict[str, Any]]:
+        with (self.cloud.folder / "requests.jsonl").open() as lines:
+            return [json.loads(line) for line in lines]
+
+    @contextlib.contextmanager
+    def environment(self, old: str, new: str) -> Iterator[None]:
+        """The environment file with another text in it."""
+        file = self.story.environment_path
+        text = file.read_text()
+        assert old in text
+        file.write_text(text.replace(old, new))
+        try:
+            yield
+        finally:
+            file.write_text(text)
+
+
+def of_kind(text: str, administrator: str, to: str) -> str:
+    """The environment file of an organization as it would be with another administrator or publisher."""
+    if administrator == "management":
+        text = text.replace("administrator: delegated", "administrator: management")
+        text = re.sub(r"management: '\d{12}'", f"management: '{people.DATA_SCIENCE}'", text)
+    if administrator == "self-managed" and "administrator: self-managed" not in text:
+        start, end = text.index("administrator:"), text.index("roles:\n")
+        text = text[:start] + without_organizations([people.STAGING]) + text[end:]
+        text = re.sub(r"invited_accounts:\n(?:  - .*\n)+", "", text)
+    return text.replace("publishing: {to: both}", f"publishing: {{to: {to}}}")
+
+
+def make_world(cloud: Cloud, folder: Path) -> World:
+    story = Story(cloud, folder)
+    for chapter in ("organization", "permissions", "publishing", "project"):
+        cloud.chapter = chapter
+        CHAPTERS[chapter][1](story)
+        if chapter == "organization":  # the roles by stack sets, as environment.example.yaml has it
+            text = story.environment_path.read_text().replace("target_roles: one-by-one", "target_roles: stack-set")
+            [domain] = cloud.root(story.setting.data_science, REGION).client("sagemaker").list_domains()["Domains"]
+            text = text.replace("studio:\n", f"studio:\n  domain_id: {domain['DomainId']}\n")
+            story.environment_path.write_text(f"{text}publishing: {{to: both}}\n")
+    world = World(story, pack.read_build(folder / "bundle"))
+    settings = environment.load(story.environment_path)
+    with signed_in(world.engineer(world.management)):
+        world.bundle = defaults.installed(world.bundle, settings, connect(settings, None, None))
+    register_version(world)
+    for stage, unit in (("staging", "staging"), ("production", "prod")):
+        make_stage(world, stage, story.setting.units[unit])
+    return world
+
+
+def make_alone(cloud: Cloud, folder: Path) -> World:
+    """An installation without Organizations, as `make accounts` leaves it; nothing is published yet."""
+    story = Story(cloud, folder, administrator="self-managed")
+    for chapter in ("organization", "permissions"):
+        CHAPTERS[chapter][1](story)
+    return World(story, pack.pack(pack.read_tree(pack.ROOT)))
+
+
+def without_organizations(staging: list[str]) -> str:
+    """The environment file's lines that say where, without Organizations."""
+    listed = "', '".join(staging)
+    return f"""\
+administrator: self-managed
+accounts: {{data_science: '{people.DATA_SCIENCE}'}}
+targets: {{staging: ['{listed}'], production: ['{people.PRODUCTION}']}}
+"""
+
+
+def register_version(world: World, **container: str) -> str:
+    """A version that waits for approval, with its artifact in the model bucket."""
+    key = f"{world.story.project_name}/model.tar.gz"
+    world.client("s3").put_object(Bucket=world.models, Key=key, Body=b"a model")
+    found = {"Image": xgboost_image(REGION), "ModelDataUrl": f"s3://{world.models}/{key}", **container}
+    made = world.client("sagemaker").create_model_package(
+        ModelPackageGroupName=world.story.project_name,
+        ModelApprovalStatus="PendingManualApproval",
+        InferenceSpecification={
+            "Containers": [found],
+            "SupportedContentTypes": ["text/csv"],
+            "SupportedResponseMIMETypes": ["text/csv"],
+        },
+    )
+    return str(made["ModelPackageArn"])
+
+
+def make_stage(world: World, stage: str, unit: str) -> None:
+    """A stage's stack and stack set, deployed, with something that needs no endpoint."""
+    name = f"sagemaker-{world.project}-deploy-{SHORT[stage]}"
+    client = world.engineer(world.account).client("cloudformation")
+    client.create_stack(StackName=name, TemplateBody=NOTHING)
+    client.create_stack_set(
+        StackSetName=name,
+        TemplateBody=NOTHING,
+        PermissionModel="SERVICE_MANAGED",
+        AutoDeployment={"Enabled": False},
+        CallAs="DELEGATED_ADMIN",
+    )
+    operation = client.create_stack_instances(
+        StackSetName=name,
+        DeploymentTargets={"OrganizationalUnitIds": [unit]},
+        Regions=[REGION],
+        CallAs="DELEGATED_ADMIN",
+    )["OperationId"]
+
+    def ended() -> bool:
+        shown = client.describe_stack_set_operation(StackSetName=name, OperationId=operation, CallAs="DELEGATED_ADMIN")
+        stack = client.describe_stacks(StackName=name)["Stacks"][0]
+        return (shown["StackSetOperation"]["Status"], stack["StackStatus"]) == ("SUCCEEDED", "CREATE_COMPLETE")
+
+    until(ended)

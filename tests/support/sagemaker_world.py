@@ -1,0 +1,124 @@
+"""What the tests of SageMaker share: an account with a role, a bucket and the iris data, and trained models."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from localaws.cloud import Cloud
+from localaws.services.sagemaker.images import xgboost_image
+from tests.support import ROOT
+from tests.support.waiting import until
+
+ACCOUNT, OTHER, REGION = "111111111111", "333333333333", "us-east-1"
+IRIS = ROOT / "seed-code" / "model-build" / "iris.csv"
+BUCKET = f"sagemaker-multi-account-models-{ACCOUNT}-{REGION}"
+IMAGE = xgboost_image(REGION)
+HYPERPARAMETERS = {"objective": "multi:softmax", "num_class": "3", "num_round": "5", "eval_metric": "merror"}
+
+
+def client(cloud: Cloud, service: str, account: str = ACCOUNT) -> Any:
+    return cloud.root(account, REGION).client(service)
+
+
+def make_role(cloud: Cloud, name: str = "trainer", account: str = ACCOUNT, service: str = "sagemaker") -> str:
+    """A role that the service may assume and that may do everything."""
+    iam = client(cloud, "iam", account)
+    trust = {"Effect": "Allow", "Principal": {"Service": f"{service}.amazonaws.com"}, "Action": "sts:AssumeRole"}
+    role = iam.create_role(
+        RoleName=name, AssumeRolePolicyDocument=json.dumps({"Version": "2012-10-17", "Statement": [trust]})
+    )["Role"]["Arn"]
+    allow = {"Sid": "Everything", "Effect": "Allow", "Action": "*", "Resource": "*"}
+    iam.put_role_policy(
+        RoleName=name, PolicyName="all", PolicyDocument=json.dumps({"Version": "2012-10-17", "Statement": [allow]})
+    )
+    return str(role)
+
+
+def make_bucket(cloud: Cloud, *accounts: str) -> None:
+    """The model bucket with the iris data; other accounts may read it."""
+    s3 = client(cloud, "s3")
+    s3.create_bucket(Bucket=BUCKET)
+    readers = {
+        "Sid": "Read",
+        "Effect": "Allow",
+        "Principal": {"AWS": [f"arn:aws:iam::{account}:root" for account in (*accounts, ACCOUNT)]},
+        "Action": ["s3:GetObject", "s3:ListBucket"],
+        "Resource": [f"arn:aws:s3:::{BUCKET}", f"arn:aws:s3:::{BUCKET}/*"],
+    }
+    s3.put_bucket_policy(Bucket=BUCKET, Policy=json.dumps({"Version": "2012-10-17", "Statement": [readers]}))
+    rows = IRIS.read_text(encoding="utf-8").split()
+    for name, part in (("train", rows[::2]), ("validation", rows[1::2])):
+        s3.put_object(Bucket=BUCKET, Key=f"data/{name}/{name}.csv", Body="\n".join(part).encode())
+
+
+def make_key(cloud: Cloud, *accounts: str) -> str:
+    """A key that other accounts may decrypt with; what is encrypted with AWS's own key for S3 they never read."""
+    own = {
+        "Sid": "Own",
+        "Effect": "Allow",
+        "Principal": {"AWS": f"arn:aws:iam::{ACCOUNT}:root"},
+        "Action": "kms:*",
+        "Resource": "*",
+    }
+    others = own | {
+        "Sid": "Decrypt",
+        "Principal": {"AWS": [f"arn:aws:iam::{account}:root" for account in accounts]},
+        "Action": "kms:Decrypt",
+    }
+    policy = {"Version": "2012-10-17", "Statement": [own, others]}
+    return str(client(cloud, "kms").create_key(Policy=json.dumps(policy))["KeyMetadata"]["Arn"])
+
+
+def share_group(cloud: Cloud, group: str, *accounts: str) -> None:
+    """The group's versions may be read and deployed by other accounts."""
+    arn = f"arn:aws:sagemaker:{REGION}:{ACCOUNT}"
+    share = {
+        "Sid": "Share",
+        "Effect": "Allow",
+        "Principal": {"AWS": [f"arn:aws:iam::{account}:root" for account in accounts]},
+        "Action": ["sagemaker:DescribeModelPackage", "sagemaker:ListModelPackages", "sagemaker:CreateModel"],
+        "Resource": [f"{arn}:model-package-group/{group}", f"{arn}:model-package/{group}/*"],
+    }
+    policy = json.dumps({"Version": "2012-10-17", "Statement": [share]})
+    client(cloud, "sagemaker").put_model_package_group_policy(ModelPackageGroupName=group, ResourcePolicy=policy)
+
+
+def job(name: str, role: str, **changed: Any) -> dict[str, Any]:
+    """A request for CreateTrainingJob that succeeds."""
+    return {
+        "TrainingJobName": name,
+        "RoleArn": role,
+        "HyperParameters": HYPERPARAMETERS,
+        "AlgorithmSpecification": {"TrainingImage": IMAGE, "TrainingInputMode": "File"},
+        "InputDataConfig": [channel("train"), channel("validation")],
+        "OutputDataConfig": {"S3OutputPath": f"s3://{BUCKET}/models"},
+        "ResourceConfig": {"InstanceType": "ml.m5.large", "InstanceCount": 1, "VolumeSizeInGB": 10},
+        "StoppingCondition": {"MaxRuntimeInSeconds": 60},
+    } | changed
+
+
+def channel(name: str, content_type: str = "text/csv") -> dict[str, Any]:
+    source = {"S3DataType": "S3Prefix", "S3Uri": f"s3://{BUCKET}/data/{name}/"}
+    return {"ChannelName": name, "ContentType": content_type, "DataSource": {"S3DataSource": source}}
+
+
+def train(cloud: Cloud, name: str, role: str, **changed: Any) -> dict[str, Any]:
+    """DescribeTrainingJob's answer once the job has ended."""
+    sagemaker = client(cloud, "sagemaker")
+    sagemaker.create_training_job(**job(name, role, **changed))
+
+    def ended() -> Any:
+        shown = sagemaker.describe_training_job(TrainingJobName=name)
+        return shown if shown["TrainingJobStatus"] in {"Completed", "Failed", "Stopped"} else None
+
+    found: dict[str, Any] = until(ended)
+    return found
+
+
+def specification(model_data_url: str) -> dict[str, Any]:
+    return {
+        "Containers": [{"Image": IMAGE, "ModelDataUrl": model_data_url}],
+        "SupportedContentTypes": ["text/csv"],
+        "SupportedResponseMIMETypes": ["text/csv"],
+    }
