@@ -21,9 +21,9 @@ class AwsError(Exception):
             setattr(self, name, value)
 
 
-class NotPlayed(AwsError):
+class NotSupported(AwsError):
     """AWS can do this; the embedded AWS does not play it, and says so instead of pretending."""
 
     def __init__(self, what: str) -> None:
         self.what = what
-        super().__init__("NotPlayed", f"The embedded AWS does not play this: {what}", status=501)
+        super().__init__("NotSupported", f"Not supported by the embedded AWS: {what}", status=501)

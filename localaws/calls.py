@@ -61,7 +61,7 @@ class Service:
 
     The answer is the operation's output, keyed as in the API reference; refuse with AwsError.
     also_moto names the operations of the same service that moto answers: every other one is
-    refused by name (NotPlayed).
+    refused by name (NotSupported).
     by_text: handlers hand the request's text on to moto, so that a request must have one (Call.http)
     """
 

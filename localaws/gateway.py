@@ -24,7 +24,7 @@ from moto.core.serialize import SerializationContext, get_serializer_class
 from moto.core.utils import get_service_model
 from werkzeug.exceptions import NotFound
 
-from awslang.errors import AwsError, NotPlayed
+from awslang.errors import AwsError, NotSupported
 from awslang.principals import ANONYMOUS, Credentials, Principal
 from localaws import beside_moto, cbor, moto_bridge
 from localaws.calls import Call, Handler, HttpRequest, Service
@@ -294,7 +294,7 @@ class Gateway:
         try:
             model = get_service_model(service)
         except Exception as error:
-            raise NotPlayed(f"the service {service}") from error
+            raise NotSupported(f"the service {service}") from error
         name = cbor.operation(request) if cbor.spoken(request) else ""
         if name:
             pass
@@ -352,14 +352,14 @@ class Gateway:
 
 
 def handler_of(call: Call) -> Handler | None:
-    """The handler that plays the call, None where moto answers it; NotPlayed where nobody does."""
+    """The handler that plays the call, None where moto answers it; NotSupported where nobody does."""
     service = played(call.service)
     if service is not None and call.operation in service.handlers:
         return service.handlers[call.operation]
     by_moto = call.service in moto_bridge.WHOLE_SERVICES if service is None else call.operation in service.also_moto
     if by_moto:
         return None
-    raise NotPlayed(f"{call.service}:{call.operation}")
+    raise NotSupported(f"{call.service}:{call.operation}")
 
 
 def status_of(operation: OperationModel, result: dict[str, Any]) -> int:

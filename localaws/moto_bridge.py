@@ -33,7 +33,7 @@ from moto.moto_api._internal.moto_random import MotoRandom
 from moto.organizations.models import organizations_backends
 from moto.s3.models import FakeBucket, FakeKey
 
-from awslang.errors import AwsError, NotPlayed
+from awslang.errors import AwsError, NotSupported
 from localaws.calls import Call
 
 default_user_config["iam"] = {"load_aws_managed_policies": True}  # as AWS ships them
@@ -150,7 +150,7 @@ def _routes(host: str) -> list[tuple[re.Pattern[str], Any]]:
                 regions = by_account[DEFAULT_ACCOUNT_ID]
                 some = regions["us-east-1" if "us-east-1" in regions else "aws"]
             return [(re.compile(url), handler) for url, handler in some.urls.items()]
-    raise NotPlayed(f"a request to {host}")
+    raise NotSupported(f"a request to {host}")
 
 
 def check_bucket_owner(call: Call) -> None:
@@ -256,10 +256,10 @@ def answer(call: Call) -> tuple[int, dict[str, str], bytes]:
             except HTTPException as error:
                 result = error.code, dict(error.get_headers()), error.get_body()
             except NotImplementedError as error:
-                raise NotPlayed(f"{call.service}:{call.operation}: {error}") from error
+                raise NotSupported(f"{call.service}:{call.operation}: {error}") from error
             break
     else:
-        raise NotPlayed(f"{call.service}:{call.operation} at {call.http.path}")
+        raise NotSupported(f"{call.service}:{call.operation} at {call.http.path}")
     status, out_headers, body = result if len(result) == 3 else (200, {}, result)
     if isinstance(body, str):
         body = body.encode()

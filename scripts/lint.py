@@ -107,7 +107,7 @@ def parliament() -> str:
 
 def through_linters(name: str, data: object) -> str:
     """What scripts/kit/lint/linters.py, run by the linters' own Python, says of the data."""
-    line = [str(LINTERS / "python"), str(ROOT / "scripts" / "bundle" / "linters.py"), name]
+    line = [str(LINTERS / "python"), str(ROOT / "scripts" / "kit" / "lint" / "linters.py"), name]
     done = subprocess.run(line, input=json.dumps(data), cwd=ROOT, capture_output=True, text=True)
     if done.returncode:
         raise UserError(f"{name} broke off:\n{done.stderr.strip()}")

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from awslang.errors import NotPlayed
+from awslang.errors import NotSupported
 from awslang.template import nodes, schemas
 from awslang.template.reader import Path
 from awslang.template.template import Place, Template, TemplateError
@@ -66,14 +66,14 @@ EVALUATED = ("Properties", "Metadata", "UpdatePolicy", "CreationPolicy", "Deleti
 
 
 def check(template: Template, region: str, *, extended: bool) -> None:
-    """Refuse a template whose functions or references cannot stand. TemplateError or NotPlayed.
+    """Refuse a template whose functions or references cannot stand. TemplateError or NotSupported.
 
     extended: the template uses AWS::LanguageExtensions
     """
     if region in template.checked:
         return  # a stack set takes the same template to every account
     if "Hooks" in template.document:
-        raise NotPlayed(f"the Hooks section of a template (line {template.line('Hooks')})")
+        raise NotSupported(f"the Hooks section of a template (line {template.line('Hooks')})")
     checker = Checker(template, region, extended)
     checker.types()
     for name, declaration in template.conditions.items():
@@ -116,7 +116,7 @@ class Checker:
         for name, resource in self.template.resources.items():
             kind = str(resource["Type"])
             if kind.endswith("::MODULE"):
-                raise NotPlayed(f"modules: {kind} (resource {name}, line {self.template.line('Resources', name)})")
+                raise NotSupported(f"modules: {kind} (resource {name}, line {self.template.line('Resources', name)})")
             if not schemas.known(kind, self.region):
                 unknown.append((kind, name))
         if unknown:
@@ -152,8 +152,8 @@ class Checker:
         for name, part in node.items():
             self.walk(part, (*path, name))
 
-    def unplayed(self, name: str, path: Path) -> NotPlayed:
-        return NotPlayed(f"{name} ({'/'.join(map(str, path[:2]))}, line {self.template.line(*path)})")
+    def unplayed(self, name: str, path: Path) -> NotSupported:
+        return NotSupported(f"{name} ({'/'.join(map(str, path[:2]))}, line {self.template.line(*path)})")
 
     def function(self, name: str, argument: Any, path: Path) -> None:
         if name in UNPLAYED:

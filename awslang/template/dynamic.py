@@ -9,7 +9,7 @@ import re
 from collections.abc import Callable
 from typing import Any
 
-from awslang.errors import NotPlayed
+from awslang.errors import NotSupported
 from awslang.template.template import TemplateError
 
 START = "{{resolve:"
@@ -62,5 +62,5 @@ def one(service: str, reference: str, kind: str, top: str, key: str, look_up: Lo
 def refuse(value: str) -> str:
     """The value of an output, which the embedded AWS gives only without dynamic references."""
     if START in value:
-        raise NotPlayed("dynamic references in Outputs")
+        raise NotSupported("dynamic references in Outputs")
     return value

@@ -33,7 +33,7 @@ class Evaluator:
     """The template of one stack with everything resolved that it refers to.
 
     template: AWS::LanguageExtensions is applied here, so use evaluator.template from then on; other
-        transforms are refused (NotPlayed)
+        transforms are refused (NotSupported)
     parameters: from parameters.resolve
     pseudo: AWS::AccountId, AWS::Region, AWS::Partition, AWS::URLSuffix, AWS::StackName, AWS::StackId,
         AWS::NotificationARNs (a list)

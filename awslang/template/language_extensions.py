@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
-from awslang.errors import NotPlayed
+from awslang.errors import NotSupported
 from awslang.template.parameters import Parameters
 from awslang.template.reader import Path
 from awslang.template.shape import FOR_EACH, LANGUAGE_EXTENSIONS, problems
@@ -23,16 +23,16 @@ DEEPEST = 5  # loops within loops
 
 
 def refuse_macros(template: Template) -> None:
-    """NotPlayed for every transform but this one."""
+    """NotSupported for every transform but this one."""
     for name in template.transforms:
         if name != NAME:
-            raise NotPlayed(f"the transform {name} (line {template.line('Transform')})")
+            raise NotSupported(f"the transform {name} (line {template.line('Transform')})")
 
 
 def expand(template: Template, parameters: Parameters, pseudo: Mapping[str, Any]) -> Template:
     """The template with every Fn::ForEach written out; the same template when it does not use the transform.
 
-    NotPlayed for every other transform.
+    NotSupported for every other transform.
     """
     refuse_macros(template)
     if NAME not in template.transforms:

@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from awslang.errors import NotPlayed
+from awslang.errors import NotSupported
 from awslang.template.patterns import compiled
 from awslang.template.shape import AWS_TYPES, SSM_VALUE
 from awslang.template.template import Template, TemplateError
@@ -164,15 +164,15 @@ def look_up(name: str, value: str, ssm: Callable[[str], str], line: int) -> str:
     except KeyError as error:
         message = f"Unable to fetch parameters [{value}] from parameter store for this account."
         raise TemplateError(message, name, line) from error
-    except NotPlayed as error:
-        raise NotPlayed(f"parameter {name} (line {line}): {error.what}") from error
+    except NotSupported as error:
+        raise NotSupported(f"parameter {name} (line {line}): {error.what}") from error
 
 
 def check_exists(name: str, kind: str, value: str, exists: Callable[[str, str], bool] | None, line: int) -> None:
     one = kind.removeprefix("List<").removesuffix(">")
     for item in split(value) if is_list(kind) else [value]:
         if exists is None:
-            raise NotPlayed(f"parameter {name} (line {line}): whether the {one} '{item}' exists")
+            raise NotSupported(f"parameter {name} (line {line}): whether the {one} '{item}' exists")
         if not exists(one, item):
             message = f"Parameter validation failed: parameter value {item} for parameter name {name} does not exist"
             raise TemplateError(message, name, line)

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from awslang.errors import NotPlayed
+from awslang.errors import NotSupported
 from awslang.template import nodes
 from awslang.template.parameters import Parameters
 from awslang.template.template import Template, TemplateError
@@ -77,4 +77,4 @@ class Judge:
         return found
 
     def unplayed(self, argument: Any) -> Any:
-        raise NotPlayed(f"Fn::ValueOf and Fn::ValueOfAll, which look up what a parameter names ({self.where})")
+        raise NotSupported(f"Fn::ValueOf and Fn::ValueOfAll, which look up what a parameter names ({self.where})")

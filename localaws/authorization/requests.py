@@ -14,7 +14,7 @@ from typing import Any
 
 from moto.core.utils import get_service_model
 
-from awslang.errors import AwsError, NotPlayed
+from awslang.errors import AwsError, NotSupported
 from awslang.policy.action_table import table
 from localaws.authorization import s3
 from localaws.authorization.keys import service_keys
@@ -79,7 +79,7 @@ class Need:
 
 
 def derive(call: Call) -> list[Need]:
-    """Everything that the caller needs for this call; NotPlayed where it cannot be told."""
+    """Everything that the caller needs for this call; NotSupported where it cannot be told."""
     prefix = PREFIX.get(call.service, call.service)
     if (prefix, call.operation) in FREE:
         return []
@@ -87,7 +87,7 @@ def derive(call: Call) -> list[Need]:
     if not found and call.params.get("ResourceArn") == "":
         raise AwsError("ValidationException", "1 validation error detected: Value '' at 'resourceArn' is no ARN")
     if not found:
-        raise NotPlayed(f"authorization of {call.service}:{call.operation}: its action or resource cannot be told")
+        raise NotSupported(f"authorization of {call.service}:{call.operation}: its action or resource cannot be told")
     return [*found, *_passed_roles(call)]
 
 

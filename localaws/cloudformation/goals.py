@@ -15,7 +15,7 @@ from typing import Any
 
 from botocore.exceptions import ClientError
 
-from awslang.errors import AwsError, NotPlayed
+from awslang.errors import AwsError, NotSupported
 from awslang.template import graph, language_extensions, parameters, schemas, template
 from awslang.template.intrinsics import UNKNOWN, Evaluator
 from awslang.template.parameters import Parameters
@@ -103,7 +103,7 @@ class Unplayed:
         return f"{self.what} (resource {self.logical_id}, line {self.line})"
 
 
-class PartsNotPlayed(NotPlayed):
+class PartsNotSupported(NotSupported):
     """What keeps a template from being played, each with its type, logical id and line."""
 
     def __init__(self, parts: list[Unplayed]) -> None:
@@ -121,7 +121,7 @@ def prepare(
     tags: Mapping[str, str],
     capabilities: tuple[str, ...],
 ) -> Goal:
-    """The goal, checked: AwsError where CloudFormation refuses the request, NotPlayed for what nobody plays."""
+    """The goal, checked: AwsError where CloudFormation refuses the request, NotSupported for what nobody plays."""
     parsed = read(body)
     check_tags(tags, by_aws="servicecatalog.amazonaws.com" in session.principal.called_via)
     language_extensions.refuse_macros(parsed)
@@ -225,7 +225,7 @@ def acknowledge(parsed: Template, given: tuple[str, ...]) -> None:
 
 
 def refuse_unplayed(goal: Goal) -> None:
-    """PartsNotPlayed for every active resource that nobody carries out."""
+    """PartsNotSupported for every active resource that nobody carries out."""
     refused = []
     for logical_id in goal.evaluator.active():
         kind, line = goal.type(logical_id), goal.template.line("Resources", logical_id, "Type")
@@ -250,7 +250,7 @@ def refuse_unplayed(goal: Goal) -> None:
                 raise AwsError("ValidationError", f"Template error: Unrecognized {name} {policy} {place}")
         refused += [Unplayed(what, kind, logical_id, line) for what in told]
     if refused:
-        raise PartsNotPlayed(refused)
+        raise PartsNotSupported(refused)
 
 
 def ssm_value(session: Session, name: str, region: str) -> str:
@@ -261,8 +261,8 @@ def ssm_value(session: Session, name: str, region: str) -> str:
         code = error.response["Error"]["Code"]
         if code in {"ParameterNotFound", "ParameterVersionNotFound"}:
             raise KeyError(name) from error
-        if code == "NotPlayed":
-            raise NotPlayed(f"the public parameter {name}") from error
+        if code == "NotSupported":
+            raise NotSupported(f"the public parameter {name}") from error
         raise AwsError("ValidationError", error.response["Error"].get("Message", code)) from error
     return str(found["Parameter"]["Value"])
 

@@ -78,7 +78,7 @@ class Provider(Protocol):
     """One resource type. Each method returns once the resource is really usable, or really gone.
 
     Refusals of AWS (ClientError) go through as they are; ResourceFailed says that a resource came
-    to a bad end; NotPlayed that a property is not carried out. Whether an update replaces the
+    to a bad end; NotSupported that a property is not carried out. Whether an update replaces the
     resource is the engine's business.
     """
 

@@ -13,7 +13,7 @@ from urllib.parse import parse_qs, unquote, urlsplit
 
 from botocore.exceptions import ClientError
 
-from awslang.errors import AwsError, NotPlayed
+from awslang.errors import AwsError, NotSupported
 from localaws.calls import Call
 from localaws.cloud import Session
 from localaws.cloudformation.goals import Goal, prepare
@@ -32,12 +32,12 @@ NOT_PLAYED = (
 
 
 def refuse_unplayed_parameters(params: Mapping[str, Any], *more: str) -> None:
-    """NotPlayed for what the caller asks and nobody carries out."""
+    """NotSupported for what the caller asks and nobody carries out."""
     for name in (*NOT_PLAYED, *more):
         if params.get(name):
-            raise NotPlayed(f"cloudformation: the parameter {name}")
+            raise NotSupported(f"cloudformation: the parameter {name}")
     if (params.get("RollbackConfiguration") or {}).get("RollbackTriggers"):
-        raise NotPlayed("cloudformation: RollbackConfiguration with triggers")
+        raise NotSupported("cloudformation: RollbackConfiguration with triggers")
 
 
 def template_body(call: Call, params: Mapping[str, Any], stack: Stack | None = None) -> str:
@@ -105,7 +105,7 @@ def s3_place(endpoint: str, url: str) -> tuple[str, str, str, str]:
     parts = urlsplit(url)
     path, query = unquote(parts.path).lstrip("/"), parse_qs(parts.query)
     if "X-Amz-Signature" in query or "Signature" in query:
-        raise NotPlayed("cloudformation: a presigned TemplateURL")
+        raise NotSupported("cloudformation: a presigned TemplateURL")
     version = query.get("versionId", [""])[0]
     if url.startswith(endpoint + "/"):
         bucket, _, key = path.partition("/")

@@ -11,7 +11,7 @@ from __future__ import annotations
 import importlib
 from typing import Any
 
-from awslang.errors import AwsError, NotPlayed
+from awslang.errors import AwsError, NotSupported
 from localaws.calls import Call, Service
 from localaws.cloudformation import stack_policies
 from localaws.cloudformation.deploy import UPDATABLE, Creation, Deletion, begin, changes_anything, forget
@@ -98,7 +98,7 @@ def refuse_update(stack: Stack, *, disable_rollback: bool) -> None:
     if stack.status not in UPDATABLE:
         raise AwsError("ValidationError", f"Stack:{stack.id} is in {stack.status} state and can not be updated.")
     if stack.status == "UPDATE_FAILED" and not disable_rollback:
-        raise NotPlayed("cloudformation: an update of a stack in UPDATE_FAILED without DisableRollback")
+        raise NotSupported("cloudformation: an update of a stack in UPDATE_FAILED without DisableRollback")
 
 
 @cloudformation.operation("DeleteStack")

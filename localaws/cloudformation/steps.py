@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from awslang.errors import AwsError, NotPlayed
+from awslang.errors import AwsError, NotSupported
 from awslang.template import schemas
 from awslang.template.template import TemplateError
 from localaws.cloud import Cloud, Fault, Session, new_id
@@ -116,7 +116,7 @@ class Steps:
     def provider(self, type_name: str) -> Provider:
         found = provider_for(type_name)
         if found is None:
-            raise NotPlayed(f"the resource type {type_name}")
+            raise NotSupported(f"the resource type {type_name}")
         return found
 
     def create(self, resource: Resource, *, replaces: bool = False) -> None:

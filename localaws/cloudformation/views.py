@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from awslang.errors import AwsError, NotPlayed
+from awslang.errors import AwsError, NotSupported
 from awslang.template.parameters import no_echo
 from awslang.template.template import Template
 from localaws.calls import Call
@@ -205,7 +205,7 @@ def get_template(call: Call) -> dict[str, Any]:
         body = stack_for(call).body
     transformed = bool(read(body).transforms)
     if params.get("TemplateStage") == "Processed" and transformed:
-        raise NotPlayed("cloudformation: GetTemplate of a processed template")
+        raise NotSupported("cloudformation: GetTemplate of a processed template")
     return {"TemplateBody": body, "StagesAvailable": ["Original", "Processed"]}
 
 
@@ -254,7 +254,7 @@ def get_template_summary(call: Call) -> dict[str, Any]:
     params = call.params
     refuse_unplayed_parameters(params, "TemplateSummaryConfig")
     if params.get("StackSetName"):
-        raise NotPlayed("cloudformation: GetTemplateSummary of a stack set")
+        raise NotSupported("cloudformation: GetTemplateSummary of a stack set")
     body = stack_for(call).body if params.get("StackName") else template_body(call, params)
     parsed = read(body)
     capabilities, reason = needed_capabilities(parsed)

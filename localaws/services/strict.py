@@ -18,7 +18,7 @@ from typing import Any
 
 from moto.core.utils import get_service_model
 
-from awslang.errors import AwsError, NotPlayed
+from awslang.errors import AwsError, NotSupported
 from awslang.policy.action_table import table
 from awslang.policy.document import MalformedPolicy, parse
 from localaws import moto_bridge, shapes
@@ -143,7 +143,7 @@ def bucket_lifecycle(call: Call) -> None:
 
 def bucket_notification(call: Call) -> None:
     if call.params.get("NotificationConfiguration", {}).get("LambdaFunctionConfigurations"):
-        raise NotPlayed("a bucket that calls a function")
+        raise NotSupported("a bucket that calls a function")
 
 
 def bucket_policy(call: Call) -> None:
@@ -255,7 +255,7 @@ def subscription(call: Call) -> None:
     if protocol not in PROTOCOLS:
         raise AwsError("InvalidParameter", "Invalid parameter: Does not support this protocol string: " + protocol)
     if protocol == "lambda":
-        raise NotPlayed("a function that subscribes to a topic")
+        raise NotSupported("a function that subscribes to a topic")
     if protocol in ("email", "email-json") and not re.fullmatch(r"[^@\s]+@[^@\s]+\.[^@\s]+", endpoint):
         raise AwsError("InvalidParameter", "Invalid parameter: Email address")
     if protocol in ("http", "https") and not endpoint.startswith(f"{protocol}://"):

@@ -12,7 +12,7 @@ import pytest
 from botocore.exceptions import ClientError
 from ruamel.yaml import YAML
 
-from awslang.errors import NotPlayed
+from awslang.errors import NotSupported
 from awslang.principals import Principal
 from localaws.cloud import Cloud, Session
 from localaws.cloudformation.providers import PROVIDERS
@@ -118,7 +118,7 @@ def test_an_identity_provider_is_changed_in_place(cloud: Cloud) -> None:
     shown = cloud.root(A, REGION).client("iam").get_open_id_connect_provider(OpenIDConnectProviderArn=GITHUB)
     assert shown["ClientIDList"] == ["sts.amazonaws.com"]
     assert shown["ThumbprintList"] == ["a" * 40]
-    with pytest.raises(NotPlayed, match="ClientIdList"):
+    with pytest.raises(NotSupported, match="ClientIdList"):
         provider.update(context(cloud), made.physical_id, new, {**new, "ClientIdList": ["other"]})
     provider.delete(context(cloud), made.physical_id, new)
     provider.delete(context(cloud), made.physical_id, new)

@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from awslang.errors import NotPlayed
+from awslang.errors import NotSupported
 from localaws.cloudformation.provider import Context, Made, ResourceFailed
 from localaws.cloudformation.providers.shapes import all_tags, fill, only, poll, retag, undone_by, unless, without
 from localaws.containers.lambda_modules import cfnresponse
@@ -33,7 +33,7 @@ CREATION = CONFIGURATION | {"Architectures", "CodeSigningConfigArn", "PackageTyp
 def inline(code: str, runtime: str) -> bytes:
     """The zip file that CloudFormation makes of inline code, the same for the same code."""
     if not runtime.startswith("python"):
-        raise NotPlayed(f"inline code for the Lambda runtime {runtime}: only the Python runtimes run here")
+        raise NotSupported(f"inline code for the Lambda runtime {runtime}: only the Python runtimes run here")
     if len(code) > INLINE_LIMIT:
         raise ResourceFailed(f"ZipFile has {len(code)} characters; at most {INLINE_LIMIT} are allowed")
     files = {"index.py": code}
@@ -105,7 +105,7 @@ class Function:
             settled(context, physical_id)
         changed = {name: new.get(name, EMPTY.get(name)) for name in CONFIGURATION if old.get(name) != new.get(name)}
         if lost := [name for name, value in changed.items() if value is None]:
-            raise NotPlayed(f"AWS::Lambda::Function: taking {lost[0]} away")
+            raise NotSupported(f"AWS::Lambda::Function: taking {lost[0]} away")
         if changed:
             arguments = fill(client, "UpdateFunctionConfiguration", changed, "AWS::Lambda::Function")
             client.update_function_configuration(FunctionName=physical_id, **arguments)
@@ -127,9 +127,9 @@ class Function:
     def _check(self, properties: Mapping[str, Any]) -> None:
         only("AWS::Lambda::Function", properties, self.carried)
         if (properties.get("RuntimeManagementConfig") or {}).get("UpdateRuntimeOn", "Auto") != "Auto":
-            raise NotPlayed("AWS::Lambda::Function: RuntimeManagementConfig other than Auto")
+            raise NotSupported("AWS::Lambda::Function: RuntimeManagementConfig other than Auto")
         if properties.get("RecursiveLoop", "Terminate") != "Terminate":
-            raise NotPlayed("AWS::Lambda::Function: RecursiveLoop Allow")
+            raise NotSupported("AWS::Lambda::Function: RecursiveLoop Allow")
 
     def _reserve(self, client: Any, name: str, wanted: Any) -> None:
         if wanted is None:

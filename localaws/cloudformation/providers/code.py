@@ -7,7 +7,7 @@ import json
 import zipfile
 from typing import Any
 
-from awslang.errors import NotPlayed
+from awslang.errors import NotSupported
 from localaws.cloudformation.provider import Context, Made, ResourceFailed
 from localaws.cloudformation.providers.shapes import (
     all_tags,
@@ -132,7 +132,7 @@ class BuildProject:
         cleared = {name: EMPTY[name] for name in old if name not in new and name in EMPTY}
         arguments = {**cleared, **new, "Name": physical_id, "Tags": tag_list(all_tags(context.tags, new))}
         if lost := [name for name in old if name not in arguments]:
-            raise NotPlayed(f"AWS::CodeBuild::Project: taking {lost[0]} away")
+            raise NotSupported(f"AWS::CodeBuild::Project: taking {lost[0]} away")
         made = codebuild.update_project(**fill(codebuild, "UpdateProject", arguments, "AWS::CodeBuild::Project"))
         return self._made(made["project"])
 

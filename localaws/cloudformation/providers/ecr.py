@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from awslang.errors import NotPlayed
+from awslang.errors import NotSupported
 from localaws.cloudformation.provider import Context, Made, ResourceFailed
 from localaws.cloudformation.providers.shapes import (
     document,
@@ -136,7 +136,7 @@ class RepositoryCreationTemplate:
     def update(self, context: Context, physical_id: str, old: dict[str, Any], new: dict[str, Any]) -> Made:
         ecr = context.client("ecr")
         if gone := sorted(old.keys() - new.keys()):
-            raise NotPlayed(f"{TEMPLATE}: an update that takes {', '.join(gone)} away")
+            raise NotSupported(f"{TEMPLATE}: an update that takes {', '.join(gone)} away")
         made = ecr.update_repository_creation_template(**fill(ecr, "UpdateRepositoryCreationTemplate", new, TEMPLATE))
         return self._made(made["repositoryCreationTemplate"])
 

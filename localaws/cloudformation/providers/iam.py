@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from awslang.errors import NotPlayed
+from awslang.errors import NotSupported
 from localaws.cloudformation.provider import Context, Made
 from localaws.cloudformation.providers.shapes import (
     document,
@@ -124,7 +124,7 @@ class OIDCProvider:
         only("AWS::IAM::OIDCProvider", new, self.carried)
         iam, arn = context.client("iam"), physical_id
         if old.get("ClientIdList") != new.get("ClientIdList"):
-            raise NotPlayed("AWS::IAM::OIDCProvider: another ClientIdList")
+            raise NotSupported("AWS::IAM::OIDCProvider: another ClientIdList")
         if old.get("ThumbprintList") != new.get("ThumbprintList"):
             iam.update_open_id_connect_provider_thumbprint(
                 OpenIDConnectProviderArn=arn, ThumbprintList=new.get("ThumbprintList") or []

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from awslang.errors import NotPlayed
+from awslang.errors import NotSupported
 from localaws.cloudformation.deploy import StackResult, run_stack
 from localaws.cloudformation.provider import Context, Made, ResourceFailed
 from localaws.cloudformation.requests import stored_template
@@ -49,7 +49,7 @@ class NestedStack:
 
     def _run(self, context: Context, name: str, properties: dict[str, Any], *, action: Any) -> StackResult:
         for key in set(properties) - CARRIED:
-            raise NotPlayed(f"AWS::CloudFormation::Stack: the property {key}")
+            raise NotSupported(f"AWS::CloudFormation::Stack: the property {key}")
         outer = find_stack(context.cloud, context.account, context.region, context.stack_id)
         given = {k: text(v) for k, v in (properties.get("Parameters") or {}).items()}
         tags = {**context.tags, **{tag["Key"]: tag["Value"] for tag in properties.get("Tags") or []}}

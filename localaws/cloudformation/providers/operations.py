@@ -11,7 +11,7 @@ from typing import Any
 
 from botocore.exceptions import ClientError
 
-from awslang.errors import NotPlayed
+from awslang.errors import NotSupported
 from localaws.cloudformation.provider import Context, Made, ResourceFailed
 from localaws.cloudformation.providers.shapes import (
     document,
@@ -226,7 +226,7 @@ class Alarm:
     def _put(self, context: Context, name: str, properties: dict[str, Any]) -> Made:
         for refused in self.refused:
             if properties.get(refused) is not None:
-                raise NotPlayed(f"AWS::CloudWatch::Alarm: the property {refused}")
+                raise NotSupported(f"AWS::CloudWatch::Alarm: the property {refused}")
         cloudwatch = context.client("cloudwatch")
         arguments = {**properties, "AlarmName": name}
         cloudwatch.put_metric_alarm(**fill(cloudwatch, "PutMetricAlarm", arguments, "AWS::CloudWatch::Alarm"))
@@ -265,7 +265,7 @@ class ScalableTarget:
 
     def update(self, context: Context, physical_id: str, old: dict[str, Any], new: dict[str, Any]) -> Made:
         if own_tags(old) != own_tags(new):
-            raise NotPlayed("AWS::ApplicationAutoScaling::ScalableTarget: a change of Tags")
+            raise NotSupported("AWS::ApplicationAutoScaling::ScalableTarget: a change of Tags")
         return self._register(context, without(new, "Tags"))
 
     def delete(self, context: Context, physical_id: str, properties: dict[str, Any]) -> None:

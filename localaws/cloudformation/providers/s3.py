@@ -7,7 +7,7 @@ from typing import Any
 
 from botocore import xform_name
 
-from awslang.errors import NotPlayed
+from awslang.errors import NotSupported
 from localaws import moto_bridge
 from localaws.cloudformation.provider import Context, Made, ResourceFailed
 from localaws.cloudformation.providers.shapes import (
@@ -108,7 +108,7 @@ def cors(given: Any) -> dict[str, Any]:
 def logging(given: Any) -> dict[str, Any]:
     only(f"{BUCKET}.LoggingConfiguration", given, {"DestinationBucketName", "LogFilePrefix"})
     if "DestinationBucketName" not in given:
-        raise NotPlayed(f"{BUCKET}: LoggingConfiguration without DestinationBucketName")
+        raise NotSupported(f"{BUCKET}: LoggingConfiguration without DestinationBucketName")
     target = {"TargetBucket": given["DestinationBucketName"], "TargetPrefix": given.get("LogFilePrefix", "")}
     return {"BucketLoggingStatus": {"LoggingEnabled": target}}
 
@@ -147,7 +147,7 @@ class Bucket:
             arguments["CreateBucketConfiguration"] = {"LocationConstraint": context.region}
         if acl := properties.get("AccessControl"):
             if acl not in ACLS:
-                raise NotPlayed(f"{BUCKET}: AccessControl {acl}")
+                raise NotSupported(f"{BUCKET}: AccessControl {acl}")
             arguments["ACL"] = ACLS[acl]
             if acl != "Private" and "OwnershipControls" not in properties:
                 raise ResourceFailed("Bucket cannot have ACLs set with ObjectOwnership's BucketOwnerEnforced setting")
@@ -165,7 +165,7 @@ class Bucket:
     def update(self, context: Context, physical_id: str, old: dict[str, Any], new: dict[str, Any]) -> Made:
         only(BUCKET, new, {*SETTINGS, "BucketName", "Tags", "AccessControl"})
         if old.get("AccessControl") != new.get("AccessControl"):
-            raise NotPlayed(f"{BUCKET}: a change of AccessControl")
+            raise NotSupported(f"{BUCKET}: a change of AccessControl")
         s3 = context.client("s3")
         former = context.tags if context.former_tags is None else context.former_tags
         tags = all_tags(context.tags, new)
@@ -183,7 +183,7 @@ class Bucket:
     def _set(self, s3: Any, name: str, setting: str, value: Any) -> None:
         operation, shaped, undo = SETTINGS[setting]
         if value is None and undo is None:
-            raise NotPlayed(f"{BUCKET}: taking {setting} away")
+            raise NotSupported(f"{BUCKET}: taking {setting} away")
         if value is None and isinstance(undo, str):
             operation, arguments = undo, {}
         else:

@@ -10,7 +10,7 @@ from typing import Any
 
 from botocore.exceptions import ClientError
 
-from awslang.errors import NotPlayed
+from awslang.errors import NotSupported
 from localaws.cloudformation.provider import Context, ResourceFailed
 
 AT_THE_LATEST = 2.0  # seconds after which what is watched is looked at again, whether or not it has changed
@@ -21,7 +21,7 @@ def fill(client: Any, operation: str, values: Mapping[str, Any], type_name: str)
 
     Values take the type that the API's model asks for (a template may write 5 as "5"); a list of
     Key and Value becomes a map where the API wants a map, and the other way round; an object
-    becomes JSON where it wants a string. NotPlayed for what the API's model does not have.
+    becomes JSON where it wants a string. NotSupported for what the API's model does not have.
     """
     model = client.meta.service_model.operation_model(operation)
     filled: dict[str, Any] = _convert(model.input_shape, dict(values), type_name)
@@ -46,14 +46,14 @@ def _convert(shape: Any, value: Any, where: str) -> Any:
 
 def _structure(shape: Any, value: Any, where: str) -> dict[str, Any]:
     if not isinstance(value, dict):
-        raise NotPlayed(f"{where}: an object is wanted here, not {value!r}")
+        raise NotSupported(f"{where}: an object is wanted here, not {value!r}")
     members = {name.lower(): name for name in shape.members}
     filled = {}
     for name, inner in value.items():
         if inner is None:
             continue
         if name.lower() not in members:
-            raise NotPlayed(f"{where}: the property {name}")
+            raise NotSupported(f"{where}: the property {name}")
         member = members[name.lower()]
         filled[member] = _convert(shape.members[member], inner, f"{where}.{name}")
     return filled
@@ -84,10 +84,10 @@ def document(value: Any) -> str:
 
 
 def only(type_name: str, properties: Mapping[str, Any], carried: Collection[str]) -> None:
-    """NotPlayed for the first property that the provider does not carry out."""
+    """NotSupported for the first property that the provider does not carry out."""
     for name, value in properties.items():
         if name not in carried and value is not None:
-            raise NotPlayed(f"{type_name}: the property {name}")
+            raise NotSupported(f"{type_name}: the property {name}")
 
 
 def without(properties: Mapping[str, Any], *names: str) -> dict[str, Any]:

@@ -14,7 +14,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from awslang.errors import AwsError, NotPlayed
+from awslang.errors import AwsError, NotSupported
 from localaws.authorization.permit import permit
 from localaws.calls import Call
 from localaws.cloud import new_id
@@ -99,7 +99,7 @@ def create_stack_set(call: Call) -> dict[str, Any]:
             "constraint: Member must satisfy regular expression pattern: [a-zA-Z][-a-zA-Z0-9]*"
         )
     if params.get("StackId"):
-        raise NotPlayed("cloudformation: CreateStackSet from an existing stack (StackId)")
+        raise NotSupported("cloudformation: CreateStackSet from an existing stack (StackId)")
     model = params.get("PermissionModel", "SELF_MANAGED")
     owner = owner_of(call)
     if model == "SERVICE_MANAGED":
@@ -199,7 +199,7 @@ def update_stack_set(call: Call) -> dict[str, Any]:
     """The set changes at once and stays changed, whatever becomes of its instances."""
     params, stack_set = request_of(call), alive_set(call)
     if params.get("PermissionModel", stack_set.permission_model) != stack_set.permission_model:
-        raise NotPlayed("cloudformation: a change of PermissionModel")
+        raise NotSupported("cloudformation: a change of PermissionModel")
     body = stack_set.body if params.get("UsePreviousTemplate") else template_body(call, params)
     chosen = bool(params.get("Accounts") or params.get("DeploymentTargets"))
     if chosen != bool(params.get("Regions")):

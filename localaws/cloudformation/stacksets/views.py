@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from awslang.errors import AwsError, NotPlayed
+from awslang.errors import AwsError, NotSupported
 from localaws.calls import Call
 from localaws.cloud import arn
 from localaws.cloudformation.goals import read
@@ -111,7 +111,7 @@ def list_stack_instances(call: Call) -> dict[str, Any]:
     keys = {"DETAILED_STATUS": "detailed", "LAST_OPERATION_ID": "last_operation"}
     for condition in params.get("Filters", []):
         if condition["Name"] not in keys:
-            raise NotPlayed(f"cloudformation: ListStackInstances with the filter {condition['Name']}")
+            raise NotSupported(f"cloudformation: ListStackInstances with the filter {condition['Name']}")
         found = [i for i in found if getattr(i, keys[condition["Name"]]) == condition["Values"]]
     return summaries(call, [shown_instance(stack_set, i) for i in found])
 

@@ -20,7 +20,7 @@ from typing import Any
 
 from botocore.exceptions import ClientError
 
-from awslang.errors import AwsError, NotPlayed
+from awslang.errors import AwsError, NotSupported
 from localaws import shapes
 from localaws.calls import Call
 from localaws.cloud import Cloud
@@ -60,7 +60,7 @@ UNPLAYED = ("Layers", "FileSystemConfigs", "CodeSigningConfigArn", "ImageConfig"
 
 
 def refuse_unplayed(params: Mapping[str, Any]) -> None:
-    """NotPlayed for what a function may have and nobody carries out."""
+    """NotSupported for what a function may have and nobody carries out."""
     asked_for = [name for name in UNPLAYED if params.get(name)]
     if params.get("PackageType", "Zip") != "Zip":
         asked_for.append(f"PackageType {params['PackageType']}")
@@ -73,7 +73,7 @@ def refuse_unplayed(params: Mapping[str, Any]) -> None:
     if (params.get("LoggingConfig") or {}).get("LogFormat", "Text") != "Text":
         asked_for.append("LoggingConfig with the format JSON")
     if asked_for:
-        raise NotPlayed(f"a Lambda function with {', '.join(asked_for)}")
+        raise NotSupported(f"a Lambda function with {', '.join(asked_for)}")
 
 
 @cache
@@ -95,7 +95,7 @@ def check_runtime(runtime: str, block: str) -> None:
             "We recommend you use a supported runtime while creating or updating functions."
         )
     if not runtime.startswith("python"):
-        raise NotPlayed(f"the Lambda runtime {runtime}: only the Python runtimes run here")
+        raise NotSupported(f"the Lambda runtime {runtime}: only the Python runtimes run here")
 
 
 def check_variables(environment: Mapping[str, Any]) -> None:

@@ -17,7 +17,7 @@ from typing import Any
 
 from botocore.exceptions import ClientError
 
-from awslang.errors import AwsError, NotPlayed
+from awslang.errors import AwsError, NotSupported
 from localaws.calls import Call
 from localaws.cloud import Cloud, Session, new_id
 from localaws.services.awslambda.run import Invocation, Outcome, open_session, run
@@ -65,7 +65,7 @@ def invoke(call: Call) -> dict[str, Any]:
     kind = call.params.get("InvocationType") or "RequestResponse"
     for member in ("DurableExecutionName", "TenantId"):
         if call.params.get(member):
-            raise NotPlayed(f"lambda:Invoke with {member}")
+            raise NotSupported(f"lambda:Invoke with {member}")
     if kind not in ("RequestResponse", "Event", "DryRun"):
         raise AwsError("InvalidParameterValueException", f"Invalid InvocationType: {kind}")
     event = checked_event(call.params.get("Payload") or b"{}", asynchronous=kind == "Event")

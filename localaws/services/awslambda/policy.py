@@ -10,7 +10,7 @@ import json
 import re
 from typing import Any
 
-from awslang.errors import AwsError, NotPlayed
+from awslang.errors import AwsError, NotSupported
 from awslang.policy.action_table import table
 from awslang.policy.document import MalformedPolicy
 from localaws import shapes
@@ -89,7 +89,7 @@ def add_permission(call: Call) -> dict[str, Any]:
     shapes.check(call)
     for member in ("FunctionUrlAuthType", "InvokedViaFunctionUrl", "EventSourceToken"):
         if call.params.get(member):
-            raise NotPlayed(f"lambda:AddPermission with {member}")
+            raise NotSupported(f"lambda:AddPermission with {member}")
     if name.qualifier == LATEST:
         raise invalid("We currently do not support adding policies for $LATEST.")
     version_of(function, name.qualifier)

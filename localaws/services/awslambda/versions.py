@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 
-from awslang.errors import AwsError, NotPlayed
+from awslang.errors import AwsError, NotSupported
 from localaws import shapes
 from localaws.calls import Call
 from localaws.cloud import new_id
@@ -58,7 +58,7 @@ def publish(function: Function, description: str) -> Version:
 def publish_version(call: Call) -> dict[str, Any]:
     function, _ = find(call)
     if call.params.get("PublishTo"):
-        raise NotPlayed("lambda:PublishVersion with PublishTo")
+        raise NotSupported("lambda:PublishVersion with PublishTo")
     if function.settling:
         raise conflict(
             f"The operation cannot be performed at this time. An update is in progress for resource: {function.arn}"
@@ -179,7 +179,7 @@ def check_invoke_config(params: Mapping[str, Any]) -> None:
         target = (destination or {}).get("Destination", "")
         if target and target.split(":")[2] not in DESTINATIONS:
             if target.split(":")[2] == "s3":
-                raise NotPlayed(f"a bucket as destination of Lambda's {condition}")
+                raise NotSupported(f"a bucket as destination of Lambda's {condition}")
             raise invalid(f"The destination ARN {target} is invalid.")
 
 

@@ -23,7 +23,7 @@ from typing import Any
 import botocore.session
 from botocore.exceptions import ClientError
 
-from awslang.errors import AwsError, NotPlayed
+from awslang.errors import AwsError, NotSupported
 from localaws import moto_bridge
 from localaws.calls import Call
 from localaws.cloud import Cloud
@@ -47,19 +47,19 @@ WEEK, DAY = 604_800, 86_400  # seconds
 
 
 def check(call: Call) -> None:
-    """ValidationError for an alarm that CloudWatch refuses, NotPlayed for one that is not computed here."""
+    """ValidationError for an alarm that CloudWatch refuses, NotSupported for one that is not computed here."""
     params = call.params
     for name in ("Metrics", "ThresholdMetricId", "EvaluationCriteria", "EvaluationInterval"):
         if params.get(name):
-            raise NotPlayed(f"an alarm with {name} ({params['AlarmName']})")
+            raise NotSupported(f"an alarm with {name} ({params['AlarmName']})")
     if params["ComparisonOperator"] not in COMPARE:
-        raise NotPlayed(f"an alarm with {params['ComparisonOperator']} ({params['AlarmName']})")
+        raise NotSupported(f"an alarm with {params['ComparisonOperator']} ({params['AlarmName']})")
     statistic, extended = params.get("Statistic"), params.get("ExtendedStatistic")
     if not params.get("MetricName") or bool(statistic) == bool(extended):
         raise invalid("Exactly one of Statistic and ExtendedStatistic must be given, with a MetricName")
     if extended and not re.fullmatch(r"p(\d{1,2}(\.\d{1,10})?|100)", extended):
         if re.fullmatch(r"(tm|tc|ts|wm|pr|iqm).*", extended, re.IGNORECASE):
-            raise NotPlayed(f"an alarm with the statistic {extended}")
+            raise NotSupported(f"an alarm with the statistic {extended}")
         raise AwsError(
             "InvalidParameterValue", f"The value {extended} for parameter ExtendedStatistic is not supported"
         )
@@ -77,7 +77,7 @@ def check(call: Call) -> None:
         raise invalid("Threshold must be given")
     for action in actions_in(params):
         if action.split(":")[2:3] not in (["sns"], ["lambda"]):
-            raise NotPlayed(f"the alarm action {action}")
+            raise NotSupported(f"the alarm action {action}")
 
 
 def actions_in(params: Mapping[str, Any]) -> list[str]:

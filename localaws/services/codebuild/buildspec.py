@@ -94,7 +94,7 @@ def parse(text: str) -> Buildspec:
     if "version" not in top:
         raise BuildspecError("The buildspec has no version: write `version: 0.2` at its top")
     if top["version"] == "0.1":
-        raise BuildspecError("The embedded AWS does not play this: buildspec version 0.1 (use 0.2)")
+        raise BuildspecError("Not supported by the embedded AWS: buildspec version 0.1 (use 0.2)")
     if top["version"] != "0.2":
         raise BuildspecError(f"Invalid buildspec version: {top['version']}. Expecting: 0.1, 0.2")
     if "phases" not in top:
@@ -128,7 +128,7 @@ def _mapping(node: Any, where: str, known: tuple[str, ...] = ()) -> dict[str, An
         raise BuildspecError(f"{where} must be a mapping, found {_kind(node)}")
     for key in node if known else ():
         if key in NOT_PLAYED_KEYS:
-            raise BuildspecError(f"The embedded AWS does not play this: {key} in {where}")
+            raise BuildspecError(f"Not supported by the embedded AWS: {key} in {where}")
         if key not in known:
             raise BuildspecError(f"Unknown key {key} in {where}. Expecting: {', '.join(known)}")
     return dict(node)
@@ -180,7 +180,7 @@ def _phase(name: str, node: Any) -> Phase:
         raise BuildspecError(f"{where} has no commands")
     on_failure = _text(body.get("on-failure", ""), f"{where}/on-failure")
     if on_failure.startswith("RETRY"):
-        raise BuildspecError(f"The embedded AWS does not play this: on-failure {on_failure} in {where}")
+        raise BuildspecError(f"Not supported by the embedded AWS: on-failure {on_failure} in {where}")
     if on_failure:
         _one_of(on_failure, f"{where}/on-failure", ("ABORT", "CONTINUE"))
     return Phase(
@@ -223,7 +223,7 @@ def _reports(groups: Mapping[str, Any]) -> dict[str, Files]:
         form = _text(body.get("file-format", "JUNITXML"), f"reports/{name}/file-format").upper()
         _one_of(form, f"reports/{name}/file-format", TEST_FORMATS + COVERAGE_FORMATS)
         if form != "JUNITXML":
-            raise BuildspecError(f"The embedded AWS does not play this: report format {form} in reports/{name}")
+            raise BuildspecError(f"Not supported by the embedded AWS: report format {form} in reports/{name}")
         found[name] = _files(f"reports/{name}", body)
     return found
 

@@ -11,7 +11,7 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from awslang.errors import NotPlayed
+from awslang.errors import NotSupported
 from localaws.cloud import refuse_unless
 
 Runtimes = Mapping[str, tuple[str, ...]]
@@ -96,7 +96,7 @@ def check_environment(environment: Mapping[str, Any]) -> None:
     """InvalidInputException where a project's environment is one that CodeBuild does not have."""
     kind, compute, image = environment["type"], environment["computeType"], environment["image"]
     if kind in OTHER_TYPES:
-        raise NotPlayed(f"a CodeBuild environment of type {kind}")
+        raise NotSupported(f"a CodeBuild environment of type {kind}")
     code = "InvalidInputException"
     refuse_unless(kind in PLAYED_TYPES, code, f"Invalid environment type: {kind}")
     refuse_unless(

@@ -9,7 +9,7 @@ import re
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from awslang.errors import AwsError, NotPlayed
+from awslang.errors import AwsError, NotSupported
 from localaws.cloud import Cloud, arn, refuse_unless
 from localaws.services.codebuild.buildspec import VARIABLE
 from localaws.services.codebuild.images import check_environment
@@ -59,19 +59,19 @@ def check_project(project: Mapping[str, Any]) -> None:
     refuse_unless(NAME.fullmatch(project["name"]), INVALID, f"Invalid project name: {project['name']}")
     for member, harmless in NOT_PLAYED.items():
         if project.get(member, harmless) != harmless:
-            raise NotPlayed(f"a CodeBuild project with {member}")
+            raise NotSupported(f"a CodeBuild project with {member}")
     for member in NOT_PLAYED_ENVIRONMENT:
         if project["environment"].get(member):
-            raise NotPlayed(f"a CodeBuild project with environment.{member}")
+            raise NotSupported(f"a CodeBuild project with environment.{member}")
     check_environment(project["environment"])
     check_variables(project["environment"].get("environmentVariables", []))
     check_source(project["source"])
     check_artifacts(project["source"], project["artifacts"], project.get("secondaryArtifacts", []))
     cache = project.get("cache", {}).get("type", "NO_CACHE")
     if cache not in {"NO_CACHE", "LOCAL"}:
-        raise NotPlayed(f"a CodeBuild cache of type {cache}")
+        raise NotSupported(f"a CodeBuild cache of type {cache}")
     if project.get("logsConfig", {}).get("s3Logs", {}).get("status", "DISABLED") == "ENABLED":
-        raise NotPlayed("CodeBuild logs in S3")
+        raise NotSupported("CodeBuild logs in S3")
     check_range("timeoutInMinutes", project.get("timeoutInMinutes", 60), 5, 2160)
     check_range("queuedTimeoutInMinutes", project.get("queuedTimeoutInMinutes", 480), 5, 480)
 
@@ -94,14 +94,14 @@ def check_variables(variables: Iterable[Mapping[str, Any]]) -> None:
             f"Invalid environment variable name: {name}. The prefix CODEBUILD_ is reserved",
         )
         if not VARIABLE.fullmatch(name):
-            raise NotPlayed(f"an environment variable named {name}, which no shell can hold")
+            raise NotSupported(f"an environment variable named {name}, which no shell can hold")
         seen.add(name)
 
 
 def check_source(source: Mapping[str, Any]) -> None:
     kind, location = source["type"], source.get("location")
     if kind in OTHER_SOURCES:
-        raise NotPlayed(f"a CodeBuild source of type {kind}")
+        raise NotSupported(f"a CodeBuild source of type {kind}")
     refuse_unless(kind in SOURCES, INVALID, f"Invalid project source: unknown type {kind}")
     if kind == "NO_SOURCE":
         refuse_unless(not location, INVALID, "Invalid project source: location must be empty for source type NO_SOURCE")

@@ -14,7 +14,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 from xml.etree import ElementTree
 
-from awslang.errors import AwsError, NotPlayed
+from awslang.errors import AwsError, NotSupported
 from localaws.authorization.permit import permit
 from localaws.calls import Call
 from localaws.cloud import Session, arn, new_id, refuse_unless
@@ -35,9 +35,9 @@ def create_report_group(call: Call) -> dict[str, Any]:
     refuse_unless(NAME.fullmatch(name), INVALID, f"Invalid report group name: {name}")
     refuse_unless(kind in {"TEST", "CODE_COVERAGE"}, INVALID, f"Invalid report group type: {kind}")
     if kind != "TEST":
-        raise NotPlayed(f"a report group of type {kind}")
+        raise NotSupported(f"a report group of type {kind}")
     if call.params["exportConfig"].get("exportConfigType", "NO_EXPORT") != "NO_EXPORT":
-        raise NotPlayed("reports that are exported to S3")
+        raise NotSupported("reports that are exported to S3")
     group_arn = arn("codebuild", call.region, call.account, f"report-group/{name}")
     known = state(call)
     with known.lock:

@@ -15,7 +15,7 @@ import copy
 from datetime import UTC, datetime
 from typing import Any
 
-from awslang.errors import NotPlayed
+from awslang.errors import NotSupported
 from awslang.principals import Principal
 from localaws.calls import Call
 from localaws.cloud import arn, new_id, refuse_unless
@@ -188,7 +188,7 @@ def with_overrides(project: dict[str, Any], params: dict[str, Any]) -> dict[str,
     """The project as this one build sees it."""
     for name in params:
         if name not in OVERRIDES and name not in OTHER_START:
-            raise NotPlayed(f"codebuild:StartBuild with {name}")
+            raise NotSupported(f"codebuild:StartBuild with {name}")
     changed = copy.deepcopy(project)
     for name, path in OVERRIDES.items():
         if name in params:

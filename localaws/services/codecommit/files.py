@@ -10,7 +10,7 @@ import time
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from awslang.errors import AwsError, NotPlayed
+from awslang.errors import AwsError, NotSupported
 from localaws.calls import Call
 from localaws.cloud import refuse_unless
 from localaws.services.codecommit.git import ID, MODES, NAMES, TREE, Commit, File
@@ -38,7 +38,7 @@ def create_commit(call: Call) -> dict[str, Any]:
     puts, deletes = params.get("putFiles", []), params.get("deleteFiles", [])
     modes = params.get("setFileModes", [])
     if params.get("keepEmptyFolders"):
-        raise NotPlayed("codecommit:CreateCommit with keepEmptyFolders")
+        raise NotSupported("codecommit:CreateCommit with keepEmptyFolders")
     refuse_unless(puts or deletes or modes, "FileEntryRequiredException", "A commit needs at least one file entry")
     refuse_unless(
         len(puts) + len(deletes) + len(modes) <= MAX_ENTRIES,
@@ -90,7 +90,7 @@ def put_file(call: Call) -> dict[str, Any]:
 def delete_file(call: Call) -> dict[str, Any]:
     params, repo = call.params, repo_of(call)
     if params.get("keepEmptyFolders"):
-        raise NotPlayed("codecommit:DeleteFile with keepEmptyFolders")
+        raise NotSupported("codecommit:DeleteFile with keepEmptyFolders")
     path = clean_path(params["filePath"])
 
     def change(files: dict[str, File]) -> None:
@@ -151,7 +151,7 @@ def put_entry(repo: Repo, files: Mapping[str, File], item: Mapping[str, Any]) ->
         f"{item['filePath']} needs either content or a source file",
     )
     if source is not None:
-        raise NotPlayed("codecommit:CreateCommit with a source file")
+        raise NotSupported("codecommit:CreateCommit with a source file")
     refuse_unless(
         len(content or b"") <= MAX_FILE,
         "FileContentSizeLimitExceededException",
@@ -281,7 +281,7 @@ def get_folder(call: Call) -> dict[str, Any]:
 def get_differences(call: Call) -> dict[str, Any]:
     params, repo = call.params, repo_of(call)
     if params.get("beforePath") or params.get("afterPath"):
-        raise NotPlayed("codecommit:GetDifferences of a path")
+        raise NotSupported("codecommit:GetDifferences of a path")
     after = repo.git.files(specified(repo, params["afterCommitSpecifier"]).tree)
     before: dict[str, File] = {}
     if params.get("beforeCommitSpecifier"):

@@ -20,7 +20,7 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 
-from awslang.errors import NotPlayed
+from awslang.errors import NotSupported
 from localaws.calls import Call
 from localaws.cloud import Cloud, arn, new_id, refuse_unless
 from localaws.services.codecommit import files as codecommit_files  # noqa: F401  # registers its operations
@@ -49,7 +49,7 @@ MAX_TAGS = 50
 def create_repository(call: Call) -> dict[str, Any]:
     name, tags = call.params["repositoryName"], call.params.get("tags", {})
     if call.params.get("kmsKeyId"):
-        raise NotPlayed("a CodeCommit repository with a customer managed key")
+        raise NotSupported("a CodeCommit repository with a customer managed key")
     check_name(name)
     check_tags(tags)
     known = state(call)

@@ -18,7 +18,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from awslang.errors import AwsError, NotPlayed
+from awslang.errors import AwsError, NotSupported
 from localaws.calls import Call, Service
 from localaws.cloud import Cloud, arn, new_id
 
@@ -110,7 +110,7 @@ def _found(call: Call, key: str = "ConnectionArn") -> Connection:
 def create_connection(call: Call) -> dict[str, Any]:
     params = call.params
     if "HostArn" in params or params.get("ProviderType") in INSTALLED:
-        raise NotPlayed(f"{call.service}: a connection to an installed provider (HostArn)")
+        raise NotSupported(f"{call.service}: a connection to an installed provider (HostArn)")
     name, provider = str(params["ConnectionName"]), str(params.get("ProviderType", ""))
     if provider not in PROVIDERS or not 0 < len(name) <= NAME_LIMIT:
         raise AwsError("ValidationException", f"ProviderType {provider!r} or ConnectionName {name!r} is not valid")

@@ -17,7 +17,7 @@ from typing import Any
 
 from botocore.exceptions import ClientError
 
-from awslang.errors import AwsError, NotPlayed
+from awslang.errors import AwsError, NotSupported
 from localaws.authorization.permit import permit
 from localaws.cloud import arn, new_id
 from localaws.services.codepipeline import cloudformation, compute, stacksets
@@ -71,7 +71,7 @@ def codecommit_source(work: Work) -> None:
             client.get_branch(repositoryName=repository, branchName=branch)  # it may have been deleted meanwhile
             raise
         if _override(work, "COMMIT_ID") not in (None, commit_id):
-            raise NotPlayed(f"a start with a commit other than the newest one of {branch}")
+            raise NotSupported(f"a start with a commit other than the newest one of {branch}")
         commit = client.get_commit(repositoryName=repository, commitId=commit_id)["commit"]
     except ClientError as error:
         told = error.response["Error"]
@@ -85,7 +85,7 @@ def codecommit_source(work: Work) -> None:
                 f"right repository and branch ({told['Message']})",
             ) from error
         raise failure(error, f"access the AWS CodeCommit repository named {repository}") from error
-    except NotPlayed:
+    except NotSupported:
         raise
     except AwsError as error:
         raise ActionFailed(

@@ -15,7 +15,7 @@ from typing import Any
 
 from botocore.exceptions import ClientError
 
-from awslang.errors import NotPlayed
+from awslang.errors import NotSupported
 from localaws.cloud import Cloud
 from localaws.services.codepipeline import compute
 from localaws.services.codepipeline.actions import codebuild
@@ -78,7 +78,7 @@ def _run_rule(
         run.configuration = {k: resolve(v, execution) for k, v in rule.get("configuration", {}).items()}
         passed, run.summary = RULES[rule["ruleTypeId"]["provider"]](work_of(cloud, pipeline, execution, run), run)
         run.status = "Succeeded" if passed else "Failed"
-    except (ActionFailed, NotPlayed) as error:
+    except (ActionFailed, NotSupported) as error:
         run.status, run.error, run.summary = "Failed", (error.code, error.message), error.message
     except Overridden:
         run.status, run.summary = "Abandoned", "The condition was overridden"

@@ -14,7 +14,7 @@ from typing import Any
 import botocore.session
 from botocore.model import Shape
 
-from awslang.errors import AwsError, NotPlayed
+from awslang.errors import AwsError, NotSupported
 from localaws.services.codepipeline.providers import (
     MAY_SKIP,
     NOT_PLAYED,
@@ -206,7 +206,7 @@ def _check_action(stage: Declaration, action: Declaration, region: str) -> None:
     name = action["name"]
     key = (kind["category"], kind["provider"])
     if key in NOT_PLAYED:
-        raise NotPlayed(f"the action provider {kind['provider']} ({kind['category']}) of action {name}")
+        raise NotSupported(f"the action provider {kind['provider']} ({kind['category']}) of action {name}")
     provider = PLAYED.get(key)
     if provider is None or kind["owner"] != "AWS" or kind["version"] != "1":
         raise wrong_action(
@@ -234,9 +234,9 @@ def _check_action(stage: Declaration, action: Declaration, region: str) -> None:
     if wrong := configuration_problem(provider, configuration, inputs, name):
         raise wrong_action(wrong)
     if configuration.get("BatchEnabled", "false").lower() == "true":
-        raise NotPlayed(f"BatchEnabled of action {name}")
+        raise NotSupported(f"BatchEnabled of action {name}")
     if configuration.get("OutputArtifactFormat") == "CODEBUILD_CLONE_REF":
-        raise NotPlayed(f"OutputArtifactFormat CODEBUILD_CLONE_REF of action {name}")
+        raise NotSupported(f"OutputArtifactFormat CODEBUILD_CLONE_REF of action {name}")
     if kind["category"] == "Source" and action.get("region", region) != region:
         raise wrong_action(f"Source action '{name}' cannot be a cross-Region action ({action['region']})")
 
@@ -248,12 +248,12 @@ def _check_commands(where: str, declared: Declaration) -> None:
     if any("\n" in command for command in declared["commands"]):
         raise wrong_action(f"{where} has a command of more than one line; multi-line formats are not supported")
     if any("files" not in artifact for artifact in declared.get("outputArtifacts", [])):
-        raise NotPlayed(f"an output artifact without files of {where}")
+        raise NotSupported(f"an output artifact without files of {where}")
     configuration = declared.get("configuration", {})
     if configuration.get("EnvironmentType", "").startswith("WINDOWS"):
-        raise NotPlayed(f"EnvironmentType {configuration['EnvironmentType']} of {where}")
+        raise NotSupported(f"EnvironmentType {configuration['EnvironmentType']} of {where}")
     if {"VpcId", "Subnets", "SecurityGroupIds"} & set(configuration):
-        raise NotPlayed(f"a VPC for the commands of {where}")
+        raise NotSupported(f"a VPC for the commands of {where}")
 
 
 def _check_regions(pipeline: Declaration, region: str) -> None:
@@ -314,7 +314,7 @@ def _check_condition(pipeline: Declaration, stage: Declaration, kind: str, decla
         if result == "ROLLBACK" and pipeline.get("executionMode") == "PARALLEL":
             raise structure(f"{where}: a pipeline in PARALLEL mode cannot roll back a stage")
         if kind == "onFailure" and result == "SKIP":
-            raise NotPlayed(f"the result {result} in {where}")
+            raise NotSupported(f"the result {result} in {where}")
     if kind == "onFailure" and "RETRY" in results and declared.get("conditions"):
         raise wrong_stage(f"{where}: automatic stage retry cannot be used with conditions")
     if "retryConfiguration" in declared and "RETRY" not in results:

@@ -13,7 +13,7 @@ import traceback
 from collections.abc import Mapping
 from typing import Any
 
-from awslang.errors import NotPlayed
+from awslang.errors import NotSupported
 from localaws.cloud import Cloud, Fault
 from localaws.services.codepipeline import conditions
 from localaws.services.codepipeline.actions import perform
@@ -290,7 +290,7 @@ def _run_action(cloud: Cloud, pipeline: Pipeline, execution: Execution, run: Act
     try:
         try:
             _play(cloud, pipeline, execution, run)
-        except (ActionFailed, NotPlayed) as error:
+        except (ActionFailed, NotSupported) as error:
             run.error = (error.code, error.message)
         except Exception as error:  # a defect: the rehearsal must show it, and the pipeline must not hang
             run.error = ("SystemUnavailable", repr(error))

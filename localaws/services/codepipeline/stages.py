@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from awslang.errors import AwsError, NotPlayed
+from awslang.errors import AwsError, NotSupported
 from localaws.calls import Call
 from localaws.services.codepipeline import declaration
 from localaws.services.codepipeline import execution as engine
@@ -126,7 +126,7 @@ def switch_stage_transition(call: Call) -> dict[str, Any]:
     pipeline = find_pipeline(call, given["pipelineName"])
     find_stage(pipeline, given["stageName"])
     if given["transitionType"] != "Inbound":
-        raise NotPlayed("the transition type Outbound")
+        raise NotSupported("the transition type Outbound")
     with pipeline.changed:
         pipeline.disabled.pop(given["stageName"], None)
         if call.operation == "DisableStageTransition":

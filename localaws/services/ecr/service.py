@@ -19,7 +19,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
-from awslang.errors import AwsError, NotPlayed
+from awslang.errors import AwsError, NotSupported
 from localaws import moto_bridge, shapes
 from localaws.calls import Call, Service
 from localaws.cloud import Cloud
@@ -105,7 +105,7 @@ def _check_manifest(repository: Any, manifest: str, kind: str) -> str:
         raise AwsError("InvalidParameterException", f"{wrong}'Invalid JSON syntax'") from error
     kind = kind or read.get("mediaType", "") if isinstance(read, dict) else ""
     if "manifests" in read:
-        raise NotPlayed(f"ecr:PutImage of a list of manifests ({kind})")
+        raise NotSupported(f"ecr:PutImage of a list of manifests ({kind})")
     if kind not in MANIFESTS or not isinstance(read.get("config"), dict) or not isinstance(read.get("layers"), list):
         raise AwsError("InvalidParameterException", f"{wrong}'Invalid image manifest provided'")
     blobs = [blob.get("digest", "") for blob in (read["config"], *read["layers"])]
@@ -177,9 +177,9 @@ def put_replication_configuration(call: Call) -> dict[str, Any]:
     if len(rules) > RULES or len(places) > DESTINATIONS:
         raise AwsError("InvalidParameterException", f"{wrong}'at most {RULES} rules and unique destinations'")
     if others := sorted({registry for registry, _ in places} - {call.account}):
-        raise NotPlayed(f"replication of images to other accounts ({', '.join(others)})")
+        raise NotSupported(f"replication of images to other accounts ({', '.join(others)})")
     if any("deleteReplication" in rule for rule in rules):
-        raise NotPlayed("replication of deletions")
+        raise NotSupported("replication of deletions")
     moto_bridge.backend("ecr", call.account, call.region).replication_config = configuration
     return {"replicationConfiguration": configuration}
 
@@ -250,7 +250,7 @@ def describe_image_replication_status(call: Call) -> dict[str, Any]:
 def _check_template(call: Call) -> dict[str, Any]:
     shapes.check(call, "InvalidParameterException")
     if asked := sorted(call.params.keys() - CARRIED):
-        raise NotPlayed(f"{call.operation} with {', '.join(asked)}")
+        raise NotSupported(f"{call.operation} with {', '.join(asked)}")
     return dict(call.params)
 
 

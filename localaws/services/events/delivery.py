@@ -15,7 +15,7 @@ from typing import Any
 
 from botocore.exceptions import ClientError
 
-from awslang.errors import AwsError, NotPlayed
+from awslang.errors import AwsError, NotSupported
 from localaws.cloud import Cloud, Session
 from localaws.services.events.input import PLACEHOLDER
 
@@ -125,7 +125,7 @@ def check_target(cloud: Cloud, target: Mapping[str, Any], rule_arn: str) -> None
         )
     service, region, account = parts[2:5]
     if service not in KINDS or (service == "states" and not parts[5].startswith("stateMachine:")):
-        raise NotPlayed(f"an EventBridge target like {arn}")
+        raise NotSupported(f"an EventBridge target like {arn}")
     kind = KINDS[service]
     _, _, _, rule_region, rule_account, _ = rule_arn.split(":", 5)
     if account != rule_account and kind.role == "required":
@@ -165,16 +165,16 @@ def _check_pipeline_input(target: Mapping[str, Any]) -> None:
     (CodePipeline User Guide, "How pipeline executions work": source overrides work with the input transformer).
     """
     if "InputPath" in target:
-        raise NotPlayed("InputPath of a pipeline target")
+        raise NotSupported("InputPath of a pipeline target")
     text = target.get("Input") or target.get("InputTransformer", {}).get("InputTemplate")
     if text is None:
         return
     try:
         given = json.loads(PLACEHOLDER.sub("x", text))
     except ValueError as error:
-        raise NotPlayed(f"an input of a pipeline target that is not a JSON object: {text}") from error
+        raise NotSupported(f"an input of a pipeline target that is not a JSON object: {text}") from error
     if not isinstance(given, dict) or set(given) - {"sourceRevisions", "variables"}:
-        raise NotPlayed(f"an input of a pipeline target beside sourceRevisions and variables: {text}")
+        raise NotSupported(f"an input of a pipeline target beside sourceRevisions and variables: {text}")
 
 
 def as_role(cloud: Cloud, role_arn: str, rule_arn: str) -> Session:

@@ -20,7 +20,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
-from awslang.errors import AwsError, NotPlayed
+from awslang.errors import AwsError, NotSupported
 from localaws import moto_bridge
 from localaws.calls import Call, Service
 from localaws.cloud import Cloud, arn, new_id
@@ -123,7 +123,7 @@ def put_rule(call: Call) -> dict[str, Any]:
     if given.get("State", "ENABLED") not in STATES:
         raise invalid(f"Value '{given['State']}' at 'state' failed to satisfy constraint: one of {list(STATES)}")
     if given.get("ScheduleExpression"):
-        raise NotPlayed(f"the scheduled rule {name}")
+        raise NotSupported(f"the scheduled rule {name}")
     if not given.get("EventPattern"):
         raise invalid("Parameter(s) EventPattern or ScheduleExpression must be specified.")
     pattern = events_pattern.parse(given["EventPattern"])
@@ -236,7 +236,7 @@ def _tagged(call: Call) -> Rule:
         if rule.arn == call.params["ResourceARN"]:
             return rule
     if ":rule/" not in call.params["ResourceARN"]:
-        raise NotPlayed(f"tags of {call.params['ResourceARN']}")
+        raise NotSupported(f"tags of {call.params['ResourceARN']}")
     raise AwsError("ResourceNotFoundException", f"Rule {call.params['ResourceARN']} does not exist.")
 
 

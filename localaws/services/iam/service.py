@@ -15,7 +15,7 @@ from typing import Any
 
 from moto.core.utils import get_service_model
 
-from awslang.errors import AwsError, NotPlayed
+from awslang.errors import AwsError, NotSupported
 from awslang.policy.evaluator import (
     AuthorizationRequest,
     Deciding,
@@ -43,7 +43,7 @@ DECISIONS = {"allowed": "allowed", "explicit deny": "explicitDeny", "implicit de
 def simulate_principal_policy(call: Call) -> dict[str, Any]:
     params = call.params
     if asked := sorted(name for name, value in params.items() if value and name not in PLAYED):
-        raise NotPlayed(f"SimulatePrincipalPolicy with {', '.join(asked)}")
+        raise NotSupported(f"SimulatePrincipalPolicy with {', '.join(asked)}")
     principal = entity(params["PolicySourceArn"])
     for action in params["ActionNames"]:
         if not ACTION.fullmatch(action):
@@ -66,7 +66,7 @@ def entity(arn: str) -> Principal:
     """The role or user whose policies are simulated; NoSuchEntity where there is none."""
     found = ENTITY.fullmatch(arn)
     if not found:
-        raise NotPlayed(f"SimulatePrincipalPolicy for {arn}: only roles and users are simulated")
+        raise NotSupported(f"SimulatePrincipalPolicy for {arn}: only roles and users are simulated")
     account, kind, name = found.groups()
     principal = Principal("role", account, arn, role_arn=arn) if kind == "role" else Principal("user", account, arn)
     if state.identity_of(principal) is state.NOBODY:

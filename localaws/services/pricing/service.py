@@ -12,7 +12,7 @@ import json
 from pathlib import Path
 from typing import Any
 
-from awslang.errors import AwsError, NotPlayed
+from awslang.errors import AwsError, NotSupported
 from localaws import shapes
 from localaws.calls import Call, Service
 
@@ -56,15 +56,15 @@ def product(region: str, instance: str, price: float, day: str) -> dict[str, Any
 def get_products(call: Call) -> dict[str, Any]:
     shapes.check(call)
     if call.region not in REGIONS:
-        raise NotPlayed(f"the price list in {call.region}: AWS has it in {', '.join(REGIONS)}")
+        raise NotSupported(f"the price list in {call.region}: AWS has it in {', '.join(REGIONS)}")
     if call.params["ServiceCode"] != "AmazonSageMaker":
-        raise NotPlayed(f"the prices of {call.params['ServiceCode']}")
+        raise NotSupported(f"the prices of {call.params['ServiceCode']}")
     known = found = products()
     for one in call.params.get("Filters", []):
         if one["Type"] != "TERM_MATCH":
-            raise NotPlayed(f"a filter of type {one['Type']} on the price list")
+            raise NotSupported(f"a filter of type {one['Type']} on the price list")
         if not any(one["Field"] in each["product"]["attributes"] for each in known):
-            raise NotPlayed(f"the attribute {one['Field']} of the price list")
+            raise NotSupported(f"the attribute {one['Field']} of the price list")
         found = [each for each in found if each["product"]["attributes"][one["Field"]] == one["Value"]]
     token = str(call.params.get("NextToken", "0"))
     if not token.isdigit() or int(token) > len(found):

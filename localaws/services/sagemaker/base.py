@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
-from awslang.errors import AwsError, NotPlayed
+from awslang.errors import AwsError, NotSupported
 from awslang.principals import Principal
 from localaws import shapes
 from localaws.calls import Call, Handler, Service
@@ -67,10 +67,10 @@ def now() -> datetime:
 
 
 def only(params: Mapping[str, Any], where: str, *played: str) -> None:
-    """NotPlayed where the request asks for something beside what is played here."""
+    """NotSupported where the request asks for something beside what is played here."""
     asked = [name for name, value in params.items() if name not in played and value not in (None, [], {}, "", False)]
     if asked:
-        raise NotPlayed(f"{where} with {', '.join(sorted(asked))}")
+        raise NotSupported(f"{where} with {', '.join(sorted(asked))}")
 
 
 def user(principal: Principal) -> dict[str, Any]:

@@ -14,7 +14,7 @@ from typing import Any
 
 from botocore.exceptions import ClientError
 
-from awslang.errors import NotPlayed
+from awslang.errors import NotSupported
 from localaws.cloud import Cloud
 from localaws.services.sagemaker import base
 from localaws.services.sagemaker.base import invalid
@@ -47,7 +47,7 @@ def check_deployment(config: dict[str, Any], fleet: Fleet) -> None:
     base.only(config, "DeploymentConfig", "BlueGreenUpdatePolicy", "AutoRollbackConfiguration")
     serverless = any("ServerlessConfig" in v for v in fleet.config["ProductionVariants"])
     if serverless and config:
-        raise NotPlayed("DeploymentConfig for a serverless endpoint")
+        raise NotSupported("DeploymentConfig for a serverless endpoint")
     if config and len(fleet.config["ProductionVariants"]) > 1:
         raise invalid("DeploymentConfig is supported for endpoints with one production variant only.")
     if "AutoRollbackConfiguration" in config and not config["AutoRollbackConfiguration"].get("Alarms"):

@@ -11,7 +11,7 @@ import threading
 from dataclasses import dataclass, field
 from typing import Any
 
-from awslang.errors import NotPlayed
+from awslang.errors import NotSupported
 from localaws.calls import Call
 from localaws.cloud import arn
 from localaws.services.sagemaker import base
@@ -90,16 +90,16 @@ def check_capture(capture: dict[str, Any], serverless: bool) -> None:
     if len(modes) != len(set(modes)):
         raise invalid("Duplicate capture options are not allowed.")
     if "InputAndOutput" in modes:
-        raise NotPlayed("CaptureMode InputAndOutput")
+        raise NotSupported("CaptureMode InputAndOutput")
 
 
 def check_async(config: dict[str, Any], variants: list[dict[str, Any]]) -> None:
     if any("ServerlessConfig" in variant for variant in variants):
         raise invalid("AsyncInferenceConfig is not supported for serverless endpoints.")
     if config["OutputConfig"].get("NotificationConfig"):
-        raise NotPlayed("AsyncInferenceConfig with NotificationConfig")
+        raise NotSupported("AsyncInferenceConfig with NotificationConfig")
     if "S3OutputPath" not in config["OutputConfig"]:
-        raise NotPlayed("AsyncInferenceConfig without S3OutputPath")
+        raise NotSupported("AsyncInferenceConfig without S3OutputPath")
 
 
 def find_config(call: Call) -> dict[str, Any]:

@@ -18,7 +18,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from awslang.errors import NotPlayed
+from awslang.errors import NotSupported
 from localaws import moto_bridge
 from localaws.authorization.permit import permit
 from localaws.cloud import Session, arn
@@ -90,7 +90,7 @@ def find(repository: Any, tag: str | None, digest: str | None) -> Image | None:
 
 
 def check_image(image: str, region: str) -> None:
-    """ValidationException for an image that AWS would not find; NotPlayed for one that only AWS can run."""
+    """ValidationException for an image that AWS would not find; NotSupported for one that only AWS can run."""
     found = IMAGE.fullmatch(image)
     if not found:
         raise invalid(f"Using non-ECR image '{image}' without Vpc repository access mode is not supported.")
@@ -100,7 +100,7 @@ def check_image(image: str, region: str) -> None:
     digest = digest and digest.removeprefix("@")
     if account == XGBOOST_ACCOUNTS[region] and repository == REPOSITORY:
         if built_in(tag, digest) is None:
-            raise NotPlayed(f"the image {image}: the versions that run here are {', '.join(sorted(XGBOOST_TAGS))}")
+            raise NotSupported(f"the image {image}: the versions that run here are {', '.join(sorted(XGBOOST_TAGS))}")
         return
     held = moto_bridge.backend("ecr", account, region).repositories.get(repository)
     own = find(held, tag, digest) if held is not None else None
@@ -108,7 +108,7 @@ def check_image(image: str, region: str) -> None:
         return
     if own is None and (repository == REPOSITORY or held is not None):
         raise invalid(f"Requested image {image} not found.")
-    raise NotPlayed(
+    raise NotSupported(
         f"the image {image}: only SageMaker's own XGBoost image runs here ({xgboost_image(region)}), and what is byte "
         "for byte the same"
     )

@@ -13,7 +13,7 @@ from typing import Any
 
 from botocore.exceptions import ClientError
 
-from awslang.errors import NotPlayed
+from awslang.errors import NotSupported
 from localaws.calls import Call
 from localaws.cloud import Session, arn
 from localaws.services.sagemaker import base, images, storage
@@ -67,7 +67,7 @@ def create_model(call: Call) -> dict[str, Any]:
     if not containers or ("Containers" in params and "PrimaryContainer" in params):
         raise invalid("Exactly one of PrimaryContainer and Containers must be provided.")
     if len(containers) > 1:
-        raise NotPlayed("CreateModel with several containers (an inference pipeline)")
+        raise NotSupported("CreateModel with several containers (an inference pipeline)")
     if "ExecutionRoleArn" not in params:
         raise invalid("ExecutionRoleArn is required.")
     container = resolved(call, containers[0])
@@ -94,7 +94,7 @@ def resolved(call: Call, container: dict[str, Any]) -> Container:
     """The container that a definition comes to; refused where it could not run."""
     base.only(container, "ContainerDefinition", "Image", "ModelDataUrl", "Environment", "ModelPackageName", "Mode")
     if container.get("Mode", "SingleModel") != "SingleModel":
-        raise NotPlayed("multi-model containers")
+        raise NotSupported("multi-model containers")
     environment = dict(container.get("Environment", {}))
     if "ModelPackageName" in container:
         if "Image" in container or "ModelDataUrl" in container:
@@ -108,9 +108,9 @@ def resolved(call: Call, container: dict[str, Any]) -> Container:
         raise invalid("Either Image or ModelPackageName must be provided for a container.")
     images.check_image(image, call.region)
     if not data_url:
-        raise NotPlayed("a model without model data")
+        raise NotSupported("a model without model data")
     if asked := sorted(NOT_PLAYED & set(environment)):
-        raise NotPlayed(f"the container variables {', '.join(asked)}")
+        raise NotSupported(f"the container variables {', '.join(asked)}")
     return Container(image, data_url, environment)
 
 
@@ -125,7 +125,7 @@ def packaged(call: Call, name: str) -> dict[str, Any]:
         )
     containers: list[dict[str, Any]] = package["InferenceSpecification"]["Containers"]
     if len(containers) > 1:
-        raise NotPlayed("a model package with several containers")
+        raise NotSupported("a model package with several containers")
     return containers[0]
 
 

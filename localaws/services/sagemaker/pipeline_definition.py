@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from awslang.errors import NotPlayed
+from awslang.errors import NotSupported
 from localaws.services.sagemaker.base import invalid, only
 
 VERSION = "2020-12-01"
@@ -57,7 +57,7 @@ class Definition:
 
 
 def parse(text: str) -> Definition:
-    """The definition; ValidationException where AWS refuses it, NotPlayed for what is not played."""
+    """The definition; ValidationException where AWS refuses it, NotSupported for what is not played."""
     if len(text) > LIMIT:
         raise invalid(f"The pipeline definition is longer than {LIMIT} characters")
     try:
@@ -110,9 +110,9 @@ def read_step(body: Mapping[str, Any]) -> Step:
     if not STEP_NAME.fullmatch(name):
         raise invalid(f"The step name '{name}' must have 1 to 64 letters, digits, hyphens or underscores")
     if kind not in PLAYED:
-        raise NotPlayed(f"pipeline steps of type {kind} (step {name})")
+        raise NotSupported(f"pipeline steps of type {kind} (step {name})")
     if (body.get("CacheConfig") or {}).get("Enabled"):
-        raise NotPlayed(f"pipeline step caching (step {name})")
+        raise NotSupported(f"pipeline step caching (step {name})")
     only(
         body, f"the pipeline step {name}", "Name", "Type", "Arguments", "DependsOn", "DisplayName", "Description",
         "CacheConfig",
@@ -153,14 +153,14 @@ def check_condition(step: str, condition: Mapping[str, Any]) -> None:
 
 
 def references(value: Any) -> Iterator[list[str]]:
-    """Every reference within a value, split into its parts; NotPlayed for functions that are not played."""
+    """Every reference within a value, split into its parts; NotSupported for functions that are not played."""
     if isinstance(value, Mapping):
         if set(value) == {"Get"}:
             yield split(value["Get"])
             return
         for name in value:
             if name.startswith("Std:") and name != "Std:Join":
-                raise NotPlayed(f"the pipeline function {name}")
+                raise NotSupported(f"the pipeline function {name}")
         if "Std:Join" in value and set(value["Std:Join"]) != {"On", "Values"}:
             raise invalid("Std:Join needs On and Values")
         for item in value.values():
@@ -197,7 +197,7 @@ def check_references(definition: Definition) -> None:
             if name not in names:
                 raise invalid(f"Step '{step.name}' depends on the unknown step '{name}'")
             if name in conditions:
-                raise NotPlayed(f"a pipeline step that waits for a Condition step (step {step.name})")
+                raise NotSupported(f"a pipeline step that waits for a Condition step (step {step.name})")
 
 
 def check_cycles(steps: tuple[Step, ...]) -> None:

@@ -18,7 +18,7 @@ from typing import Any
 
 from botocore.exceptions import ClientError
 
-from awslang.errors import NotPlayed
+from awslang.errors import NotSupported
 from localaws import shapes
 from localaws.calls import Call
 from localaws.cloud import Cloud, Session, arn
@@ -298,7 +298,7 @@ def update_project(call: Call) -> dict[str, Any]:
     changes = params.get("ServiceCatalogProvisioningUpdateDetails")
     provider = template_provider(params, "TemplateProvidersToUpdate")
     if params.get("Tags"):
-        raise NotPlayed("sagemaker:UpdateProject with Tags (it needs a tag update constraint of the product)")
+        raise NotSupported("sagemaker:UpdateProject with Tags (it needs a tag update constraint of the product)")
     if (changes is not None and not project.details) or (provider and not project.template):
         raise base.invalid(f"Project {project.name} was not created from that kind of template.")
     if provider and provider["TemplateName"] != project.template["TemplateName"]:

@@ -20,7 +20,7 @@ import threading
 from dataclasses import dataclass, field
 from typing import Any
 
-from awslang.errors import AwsError, NotPlayed
+from awslang.errors import AwsError, NotSupported
 from localaws.calls import Call
 from localaws.cloud import Cloud, arn
 from localaws.services.sagemaker import base
@@ -203,7 +203,7 @@ def create_model_package(call: Call) -> dict[str, Any]:
         "ClientToken", "Tags", "CertifyForMarketplace",
     )  # fmt: skip
     if params.get("CertifyForMarketplace"):
-        raise NotPlayed("CreateModelPackage with CertifyForMarketplace")
+        raise NotSupported("CreateModelPackage with CertifyForMarketplace")
     if ("ModelPackageGroupName" in params) == ("ModelPackageName" in params):
         raise invalid(
             "Both ModelPackageName and ModelPackageGroupName are provided in the input. "
@@ -271,7 +271,7 @@ def check_specification(params: dict[str, Any]) -> None:
     for container in params["InferenceSpecification"]["Containers"]:
         url = container.get("ModelDataUrl", "")
         if "Image" not in container:
-            raise NotPlayed("CreateModelPackage with a container without Image")
+            raise NotSupported("CreateModelPackage with a container without Image")
         if url and not url.startswith("s3://"):
             raise invalid(f"Invalid ModelDataUrl {url}: it must be an S3 URL")
     if params.get("ModelApprovalStatus", STATUSES[0]) not in STATUSES:

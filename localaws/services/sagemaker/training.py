@@ -20,7 +20,7 @@ from typing import Any
 
 from botocore.exceptions import ClientError
 
-from awslang.errors import AwsError, NotPlayed
+from awslang.errors import AwsError, NotSupported
 from localaws.calls import Call
 from localaws.cloud import Cloud, Session, arn
 from localaws.containers import process, xgboost_hyperparameters
@@ -97,18 +97,18 @@ def create_training_job(call: Call) -> dict[str, Any]:
 
 
 def check_job(params: dict[str, Any], region: str) -> None:
-    """ValidationException or NotPlayed for a job that cannot run."""
+    """ValidationException or NotSupported for a job that cannot run."""
     base.only(params, "CreateTrainingJob", *SHOWN, "Tags", "DebugHookConfig")
     if params.get("EnableManagedSpotTraining"):
-        raise NotPlayed("CreateTrainingJob with EnableManagedSpotTraining")
+        raise NotSupported("CreateTrainingJob with EnableManagedSpotTraining")
     if params.get("ProfilerConfig") and not params["ProfilerConfig"].get("DisableProfiler"):
-        raise NotPlayed("CreateTrainingJob with ProfilerConfig")
+        raise NotSupported("CreateTrainingJob with ProfilerConfig")
     if params.get("DebugHookConfig", {}).get("CollectionConfigurations"):
-        raise NotPlayed("CreateTrainingJob with CollectionConfigurations")
+        raise NotSupported("CreateTrainingJob with CollectionConfigurations")
     algorithm = params["AlgorithmSpecification"]
     base.only(algorithm, "AlgorithmSpecification", "TrainingImage", "TrainingInputMode", "MetricDefinitions")
     if "TrainingImage" not in algorithm:
-        raise NotPlayed("CreateTrainingJob without TrainingImage")
+        raise NotSupported("CreateTrainingJob without TrainingImage")
     images.check_image(algorithm["TrainingImage"], region)
     if algorithm.get("MetricDefinitions"):
         raise invalid(
@@ -116,34 +116,34 @@ def check_job(params: dict[str, Any], region: str) -> None:
             "Please retry the request without specifying metric definitions."
         )
     if algorithm["TrainingInputMode"] != "File":
-        raise NotPlayed(f"TrainingInputMode {algorithm['TrainingInputMode']}")
+        raise NotSupported(f"TrainingInputMode {algorithm['TrainingInputMode']}")
     resources = params.get("ResourceConfig", {})
     base.only(resources, "ResourceConfig", "InstanceType", "InstanceCount", "VolumeSizeInGB", "VolumeKmsKeyId")
     if not {"InstanceType", "InstanceCount", "VolumeSizeInGB"} <= set(resources):
         raise invalid("ResourceConfig needs InstanceType, InstanceCount and VolumeSizeInGB")
     if resources["InstanceCount"] != 1:
-        raise NotPlayed(f"distributed training (InstanceCount {resources['InstanceCount']})")
+        raise NotSupported(f"distributed training (InstanceCount {resources['InstanceCount']})")
     if "StoppingCondition" not in params:
         raise invalid("StoppingCondition is required")
     if not params["OutputDataConfig"]["S3OutputPath"].startswith("s3://"):
         raise invalid("S3OutputPath must be an S3 URL")
     base.only(params["OutputDataConfig"], "OutputDataConfig", "S3OutputPath", "KmsKeyId", "CompressionType")
     if params["OutputDataConfig"].get("CompressionType", "GZIP") != "GZIP":
-        raise NotPlayed("OutputDataConfig with CompressionType NONE")
+        raise NotSupported("OutputDataConfig with CompressionType NONE")
     if asked := xgboost_hyperparameters.not_played(params.get("HyperParameters", {})):
-        raise NotPlayed(f"training with {asked}")
+        raise NotSupported(f"training with {asked}")
 
 
 def find_input(session: Session, role_arn: str, channel: dict[str, Any]) -> list[str]:
     """The keys of a channel's objects; ValidationException where the role finds none."""
     base.only(channel, "InputDataConfig", "ChannelName", "DataSource", "ContentType", "CompressionType", "InputMode")
     if channel.get("CompressionType", "None") != "None" or channel.get("InputMode", "File") != "File":
-        raise NotPlayed("InputDataConfig with compressed or streamed data")
+        raise NotSupported("InputDataConfig with compressed or streamed data")
     base.only(channel["DataSource"], "DataSource", "S3DataSource")
     source = channel["DataSource"].get("S3DataSource", {})
     base.only(source, "S3DataSource", "S3DataType", "S3Uri", "S3DataDistributionType")
     if source.get("S3DataType") != "S3Prefix":
-        raise NotPlayed(f"InputDataConfig with S3DataType {source.get('S3DataType')}")
+        raise NotSupported(f"InputDataConfig with S3DataType {source.get('S3DataType')}")
     url = source["S3Uri"]
     try:
         keys = storage.keys_under(session, url)

@@ -10,7 +10,7 @@ import json
 import re
 from typing import Any
 
-from awslang.errors import AwsError, NotPlayed
+from awslang.errors import AwsError, NotSupported
 from localaws import moto_bridge
 from localaws.calls import Call
 from localaws.cloud import arn
@@ -245,7 +245,7 @@ def create_constraint(call: Call) -> dict[str, Any]:
     catalog, params = catalog_of(call), call.params
     product, portfolio = catalog.product(params["ProductId"]), catalog.portfolio(params["PortfolioId"])
     if params["Type"] != "LAUNCH":
-        raise NotPlayed(f"servicecatalog: constraints of type {params['Type']}")
+        raise NotSupported(f"servicecatalog: constraints of type {params['Type']}")
     if product.id not in portfolio.products:
         raise AwsError(
             "ResourceNotFoundException", f"Product {product.id} is not associated with portfolio {portfolio.id}."

@@ -17,7 +17,7 @@ from urllib.parse import parse_qs, unquote, urlsplit
 
 from botocore.exceptions import ClientError
 
-from awslang.errors import AwsError, NotPlayed
+from awslang.errors import AwsError, NotSupported
 from awslang.template import template as templates
 from localaws.calls import Call
 from localaws.cloud import Cloud, Session, arn
@@ -122,10 +122,10 @@ def s3_object(url: str) -> dict[str, str]:
 def new_artifact(call: Call, catalog: Catalog, product: Product, parameters: dict[str, Any]) -> Artifact:
     """Record a version and load its template in the background."""
     if parameters.get("Type", CLOUDFORMATION_TEMPLATE) != CLOUDFORMATION_TEMPLATE:
-        raise NotPlayed(f"servicecatalog: versions of type {parameters['Type']}")
+        raise NotSupported(f"servicecatalog: versions of type {parameters['Type']}")
     info = parameters.get("Info") or {}
     if "ImportFromPhysicalId" in info:
-        raise NotPlayed("servicecatalog: ImportFromPhysicalId")
+        raise NotSupported("servicecatalog: ImportFromPhysicalId")
     if set(info) != {"LoadTemplateFromURL"}:
         raise invalid("ProvisioningArtifactParameters.Info takes one of: LoadTemplateFromURL, ImportFromPhysicalId.")
     if len(product.artifacts) >= ARTIFACTS_PER_PRODUCT:
@@ -194,7 +194,7 @@ def keep_copy(cloud: Cloud, region: str, artifact: str, body: str) -> None:
 def create_product(call: Call) -> dict[str, Any]:
     catalog, params = catalog_of(call), call.params
     if params["ProductType"] != CLOUDFORMATION_TEMPLATE or "SourceConnection" in params:
-        raise NotPlayed("servicecatalog: products other than CloudFormation templates, or synchronised with Git")
+        raise NotSupported("servicecatalog: products other than CloudFormation templates, or synchronised with Git")
     if not params.get("ProvisioningArtifactParameters"):
         raise invalid("ProvisioningArtifactParameters are required for a product of type CLOUD_FORMATION_TEMPLATE.")
     id = make_id("prod")
@@ -239,7 +239,7 @@ def describe_product_as_admin(call: Call) -> dict[str, Any]:
 @plays("UpdateProduct")
 def update_product(call: Call) -> dict[str, Any]:
     if "SourceConnection" in call.params:
-        raise NotPlayed("servicecatalog: products synchronised with Git (SourceConnection)")
+        raise NotSupported("servicecatalog: products synchronised with Git (SourceConnection)")
     product = catalog_of(call).product(call.params["Id"])
     product.details.update({shown: call.params[name] for name, shown in DETAILS.items() if name in call.params})
     change_tags(product.tags, call.params)
@@ -270,7 +270,7 @@ def search(products: list[Product], params: dict[str, Any]) -> list[Product]:
         if name not in FILTERS and name not in {"ProductType", "SourceProductId"}:
             raise invalid(f"Unknown filter: {name}")
         if name == "SourceProductId":
-            raise NotPlayed("servicecatalog: SourceProductId as a filter")
+            raise NotSupported("servicecatalog: SourceProductId as a filter")
         products = [p for p in products if matches(p, name, words)]
     keys = {"Title": lambda p: p.name, "VersionCount": lambda p: len(p.artifacts), "CreationDate": lambda p: p.created}
     if sort := params.get("SortBy"):

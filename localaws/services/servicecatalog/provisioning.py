@@ -12,7 +12,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from awslang.errors import AwsError, NotPlayed
+from awslang.errors import AwsError, NotSupported
 from awslang.principals import Principal
 from localaws.calls import Call
 from localaws.cloud import arn
@@ -107,7 +107,7 @@ def attributes(catalog: Catalog, provisioned: Provisioned) -> dict[str, Any]:
 
 def refuse_preferences(params: dict[str, Any]) -> None:
     if params.get("ProvisioningPreferences"):
-        raise NotPlayed("servicecatalog: ProvisioningPreferences (products launched as stack sets)")
+        raise NotSupported("servicecatalog: ProvisioningPreferences (products launched as stack sets)")
 
 
 def role_for(call: Call, catalog: Catalog, portfolio: Portfolio, product: Product) -> str:
@@ -225,7 +225,7 @@ def update_provisioned_product(call: Call) -> dict[str, Any]:
     if params.get("ProductId") or params.get("ProductName"):
         product = visible_product(call, params.get("ProductId"), params.get("ProductName"))
         if product.id != provisioned.product:
-            raise NotPlayed("servicecatalog: changing the product of a provisioned product")
+            raise NotSupported("servicecatalog: changing the product of a provisioned product")
     product = visible_product(call, provisioned.product, None)
     wanted, name = params.get("ProvisioningArtifactId"), params.get("ProvisioningArtifactName")
     artifact = visible_artifact(product, wanted if wanted or name else provisioned.artifact, name)
@@ -249,7 +249,7 @@ def update_provisioned_product(call: Call) -> dict[str, Any]:
 @plays("TerminateProvisionedProduct", token="TerminateToken")
 def terminate_provisioned_product(call: Call) -> dict[str, Any]:
     if call.params.get("RetainPhysicalResources"):
-        raise NotPlayed("servicecatalog: TerminateProvisionedProduct with RetainPhysicalResources")
+        raise NotSupported("servicecatalog: TerminateProvisionedProduct with RetainPhysicalResources")
     provisioned = changeable(call)
     ignore = bool(call.params.get("IgnoreErrors"))
     record = start(call, "TERMINATE_PROVISIONED_PRODUCT", provisioned, delete_stack, ignore)
@@ -315,7 +315,7 @@ def answers_query(shown: dict[str, Any], query: str) -> bool:
     if not colon:
         return any(query.lower() in str(shown.get(member, "")).lower() for member in SEARCHABLE.values())
     if name not in SEARCHABLE:
-        raise NotPlayed(f"servicecatalog: SearchProvisionedProducts by {name}")
+        raise NotSupported(f"servicecatalog: SearchProvisionedProducts by {name}")
     return str(shown.get(SEARCHABLE[name], "")) == value.strip('"')
 
 
@@ -323,7 +323,7 @@ def answers_query(shown: dict[str, Any], query: str) -> bool:
 def search_provisioned_products(call: Call) -> dict[str, Any]:
     params, catalog = call.params, catalog_of(call)
     if params.get("SortBy"):
-        raise NotPlayed("servicecatalog: SearchProvisionedProducts with SortBy")
+        raise NotSupported("servicecatalog: SearchProvisionedProducts with SortBy")
     if set(params.get("Filters") or {}) - {"SearchQuery"}:
         raise invalid("SearchProvisionedProducts takes the filter SearchQuery only.")
     listed = [attributes(catalog, p) for p in catalog.provisioned.values() if accessible(p, params, call.principal)]

@@ -10,7 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
-from awslang.errors import AwsError, NotPlayed
+from awslang.errors import AwsError, NotSupported
 from localaws.calls import Call
 from localaws.services.organizations import service as organizations
 from localaws.services.servicecatalog.state import Catalog, catalog_of, found, invalid, make_id, page, plays
@@ -71,7 +71,7 @@ def check_node(call: Call, node: dict[str, Any]) -> None:
     """Only who may share with the organization does, and only with what is in it."""
     management = check_administers(call)
     if node["Type"] == "ACCOUNT":
-        raise NotPlayed("servicecatalog:CreatePortfolioShare with an OrganizationNode of type ACCOUNT")
+        raise NotSupported("servicecatalog:CreatePortfolioShare with an OrganizationNode of type ACCOUNT")
     value, state = str(node["Value"]).rsplit("/", 1)[-1], organizations.organization(management)
     known = {"ORGANIZATION": {state.org.id}, "ORGANIZATIONAL_UNIT": {unit.id for unit in state.ou}}
     if value not in known[node["Type"]]:
@@ -87,7 +87,7 @@ def create_portfolio_share(call: Call) -> dict[str, Any]:
     if bool(node) == bool(params.get("AccountId")):
         raise invalid("Specify either AccountId or OrganizationNode, and not both.")
     if params.get("ShareTagOptions"):
-        raise NotPlayed("servicecatalog:CreatePortfolioShare with ShareTagOptions")
+        raise NotSupported("servicecatalog:CreatePortfolioShare with ShareTagOptions")
     known = shares_of(call)
     mine = known.by_portfolio.setdefault(portfolio.id, {})
     if not node:
@@ -120,7 +120,7 @@ def describe_portfolio_share_status(call: Call) -> dict[str, Any]:
 def describe_portfolio_shares(call: Call) -> dict[str, Any]:
     portfolio = catalog_of(call).portfolio(call.params["PortfolioId"])
     if call.params["Type"] not in KINDS:
-        raise NotPlayed(f"servicecatalog:DescribePortfolioShares of type {call.params['Type']}")
+        raise NotSupported(f"servicecatalog:DescribePortfolioShares of type {call.params['Type']}")
     listed = [
         {
             "PrincipalId": share.with_whom,
@@ -155,7 +155,7 @@ def accept_portfolio_share(call: Call) -> None:
     """Of a share with this very account: shares within an organization need no accepting."""
     id = call.params["PortfolioId"]
     if call.params.get("PortfolioShareType", "IMPORTED") != "IMPORTED":
-        raise NotPlayed(f"servicecatalog:AcceptPortfolioShare of type {call.params['PortfolioShareType']}")
+        raise NotSupported(f"servicecatalog:AcceptPortfolioShare of type {call.params['PortfolioShareType']}")
     for (account, region), catalog in call.cloud.states(Catalog).items():
         if region == call.region and id in catalog.portfolios:
             mine = call.cloud.state(Shares, account, region).by_portfolio.get(id, {})

@@ -12,7 +12,7 @@ from datetime import UTC, datetime
 from functools import wraps
 from typing import Any, TypeVar
 
-from awslang.errors import AwsError, NotPlayed
+from awslang.errors import AwsError, NotSupported
 from localaws import shapes
 from localaws.calls import Call, Handler, Service
 
@@ -232,7 +232,7 @@ def page(call: Call, member: str, items: Sequence[Any]) -> dict[str, Any]:
 
 def no_shares(params: dict[str, Any]) -> None:
     if params.get("SourcePortfolioId"):
-        raise NotPlayed("servicecatalog: portfolios shared between accounts (SourcePortfolioId)")
+        raise NotSupported("servicecatalog: portfolios shared between accounts (SourcePortfolioId)")
 
 
 def given(**members: Any) -> dict[str, Any]:

@@ -16,7 +16,7 @@ from typing import Any
 
 from moto.core.utils import get_service_model
 
-from awslang.errors import AwsError, NotPlayed
+from awslang.errors import AwsError, NotSupported
 from localaws import shapes
 from localaws.calls import Call, Service
 from localaws.cloud import arn
@@ -49,7 +49,7 @@ def known(service: str) -> dict[str, tuple[str, float]]:
         types = get_service_model("sagemaker").shape_for("ProductionVariantInstanceType").enum
         names = [f"{instance} for endpoint usage" for instance in sorted(types)]
         return {code_of(name): (name, INSTANCES) for name in names}
-    raise NotPlayed(f"the quotas of {service}")
+    raise NotSupported(f"the quotas of {service}")
 
 
 def code_of(name: str) -> str:

@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
-from awslang.errors import AwsError, NotPlayed
+from awslang.errors import AwsError, NotSupported
 from localaws import shapes
 from localaws.calls import Call, Service
 from localaws.cloud import arn
@@ -70,23 +70,23 @@ def _store(call: Call) -> Store:
 def _find(call: Call, name: str) -> Parameter:
     found = _store(call).parameters.get(name) or _store(call).parameters.get(name.removeprefix("/"))
     if found is None and name.startswith(PUBLIC):
-        raise NotPlayed(f"the public parameter {name}")
+        raise NotSupported(f"the public parameter {name}")
     if found is None:
         raise AwsError("ParameterNotFound", f"Parameter {name} not found.")
     return found
 
 
 def _look(call: Call, asked: str) -> dict[str, Any]:
-    """What a name or ARN shows, with or without a version (NAME:3); NotPlayed for a label."""
+    """What a name or ARN shows, with or without a version (NAME:3); NotSupported for a label."""
     name, _, selector = (asked.split(":parameter", 1)[1] if asked.startswith("arn:") else asked).partition(":")
     found = _find(call, name)
     decrypted = bool(call.params.get("WithDecryption"))
     if not selector:
         return found.shown(decrypted)
     if found.kind == "SecureString":
-        raise NotPlayed(f"a version of a SecureString: {asked}")
+        raise NotSupported(f"a version of a SecureString: {asked}")
     if not selector.isdigit():
-        raise NotPlayed(f"a label of a parameter: {asked}")
+        raise NotSupported(f"a label of a parameter: {asked}")
     versions = [*found.older, found.shown()]
     if not 1 <= int(selector) <= len(versions):
         raise AwsError("ParameterVersionNotFound", f"Systems Manager could not find version {selector} of {name}.")
@@ -100,9 +100,9 @@ def put_parameter(call: Call) -> dict[str, Any]:
     name, value = params["Name"], params["Value"]
     for key in ("KeyId", "AllowedPattern", "Policies"):
         if params.get(key):
-            raise NotPlayed(f"ssm:PutParameter with {key}")
+            raise NotSupported(f"ssm:PutParameter with {key}")
     if params.get("Tier", "Standard") != "Standard" or params.get("DataType", "text") != "text":
-        raise NotPlayed("ssm:PutParameter with another tier than Standard or another data type than text")
+        raise NotSupported("ssm:PutParameter with another tier than Standard or another data type than text")
     if not re.fullmatch(r"[a-zA-Z0-9_.\-/]+", name) or ("/" in name and not name.startswith("/")):
         raise AwsError("ValidationException", f"Parameter name must be a fully qualified name: {name}")
     if re.match(r"/?(aws|ssm)", name, re.IGNORECASE):
@@ -154,7 +154,7 @@ def get_parameters(call: Call) -> dict[str, Any]:
 @ssm.operation("GetParametersByPath")
 def get_parameters_by_path(call: Call) -> dict[str, Any]:
     if call.params.get("ParameterFilters"):
-        raise NotPlayed("ssm:GetParametersByPath with ParameterFilters")
+        raise NotSupported("ssm:GetParametersByPath with ParameterFilters")
     path = call.params["Path"].rstrip("/") + "/"
     below = [p for name, p in sorted(_store(call).parameters.items()) if name.startswith(path)]
     if not call.params.get("Recursive"):
@@ -165,7 +165,7 @@ def get_parameters_by_path(call: Call) -> dict[str, Any]:
 @ssm.operation("DescribeParameters")
 def describe_parameters(call: Call) -> dict[str, Any]:
     if asked := sorted(call.params):
-        raise NotPlayed(f"ssm:DescribeParameters with {', '.join(asked)}")
+        raise NotSupported(f"ssm:DescribeParameters with {', '.join(asked)}")
     listed = sorted(_store(call).parameters.values(), key=lambda parameter: parameter.name)
     return {"Parameters": [{k: v for k, v in p.shown().items() if k != "Value"} | {"Tier": "Standard"} for p in listed]}
 
@@ -190,7 +190,7 @@ def delete_parameters(call: Call) -> dict[str, Any]:
 
 def _tagged(call: Call) -> Parameter:
     if call.params["ResourceType"] != "Parameter":
-        raise NotPlayed(f"tags of {call.params['ResourceType']}")
+        raise NotSupported(f"tags of {call.params['ResourceType']}")
     name = call.params["ResourceId"]
     found = _store(call).parameters.get(name)
     if found is None:

@@ -16,7 +16,7 @@ from typing import Any
 import botocore.session
 from botocore.model import OperationModel
 
-from awslang.errors import AwsError, NotPlayed
+from awslang.errors import AwsError, NotSupported
 from localaws.services.events.input import ABSENT, PATH, select
 from localaws.services.stepfunctions import functions as stepfunctions_lambda
 
@@ -71,7 +71,7 @@ def schema(message: str, place: str) -> AwsError:
 
 
 def parse(text: str) -> dict[str, Any]:
-    """The checked definition; AwsError InvalidDefinition where AWS refuses it, NotPlayed where we do."""
+    """The checked definition; AwsError InvalidDefinition where AWS refuses it, NotSupported where we do."""
     if len(text.encode()) > SIZE_LIMIT:
         raise invalid(f"The definition is longer than {SIZE_LIMIT} bytes")
     try:
@@ -81,7 +81,7 @@ def parse(text: str) -> dict[str, Any]:
     if not isinstance(definition, dict):
         raise schema("the definition is not an object", "/")
     if definition.get("QueryLanguage", "JSONPath") != "JSONPath":
-        raise NotPlayed(f"the query language {definition['QueryLanguage']} of a state machine")
+        raise NotSupported(f"the query language {definition['QueryLanguage']} of a state machine")
     for key in set(definition) - {"Comment", "StartAt", "States", "TimeoutSeconds", "Version", "QueryLanguage"}:
         raise schema(f"Field is not supported: {key}", "/")
     states = definition.get("States")
@@ -101,11 +101,11 @@ def _check_state(name: str, state: Any, states: Mapping[str, Any]) -> None:
     if len(name) > 80:
         raise schema("The name of a state has at most 80 characters", place)
     if kind in ("Map", "Parallel"):
-        raise NotPlayed(f"the state type {kind} ({name})")
+        raise NotSupported(f"the state type {kind} ({name})")
     if kind not in FIELDS:
         raise schema(f"These fields are required: [Type]; '{kind}' is not a type of state", place)
     if state.get("QueryLanguage", "JSONPath") != "JSONPath":
-        raise NotPlayed(f"the query language {state['QueryLanguage']} of the state {name}")
+        raise NotSupported(f"the query language {state['QueryLanguage']} of the state {name}")
     for key in set(state) - FIELDS[kind]:
         raise schema(f"Field is not supported: {key}", place)
     if "Next" in FIELDS[kind]:
@@ -120,7 +120,7 @@ def _check_state(name: str, state: Any, states: Mapping[str, Any]) -> None:
         if state.get(key) is not None:
             _check_path(state[key], f"{place}/{key}", context=key in ("InputPath", "OutputPath"))
     if "TimestampPath" in state or "Timestamp" in state:
-        raise NotPlayed(f"a Wait state until a time ({name})")
+        raise NotSupported(f"a Wait state until a time ({name})")
     if kind == "Wait" and ("Seconds" in state) == ("SecondsPath" in state):
         raise schema("Exactly one of Seconds and SecondsPath must be given", place)
     for key in ("Parameters", "ResultSelector"):
@@ -157,7 +157,7 @@ def _check_reachable(definition: Mapping[str, Any]) -> None:
 
 def _check_path(path: Any, place: str, context: bool = True) -> None:
     if isinstance(path, str) and path.startswith("States."):
-        raise NotPlayed(f"an intrinsic function at {place}: {path}")
+        raise NotSupported(f"an intrinsic function at {place}: {path}")
     plain = path[1:] if isinstance(path, str) and path.startswith("$$") and context else path
     if not isinstance(plain, str) or not PATH.fullmatch(plain):
         raise schema(f"The value for the field must be a valid JSONPath: {path}", place)
@@ -183,7 +183,7 @@ def _check_task(state: Mapping[str, Any], place: str) -> None:
         if told := stepfunctions_lambda.problem(state.get("Parameters", {}), resource):
             raise schema(told, f"{place}/Parameters")
     elif not resource.startswith(SDK):
-        raise NotPlayed(f"the Task resource {resource} ({place})")
+        raise NotSupported(f"the Task resource {resource} ({place})")
     elif (operation := task_operation(resource, place)[1]).input_shape is not None:
         _check_members(state.get("Parameters", {}), operation.input_shape, f"{place}/Parameters")
     for key, needed in (("Retry", set()), ("Catch", {"Next"})):
@@ -192,7 +192,7 @@ def _check_task(state: Mapping[str, Any], place: str) -> None:
                      "Catch": {"ErrorEquals", "Next", "ResultPath"}}[key]  # fmt: skip
             where = f"{place}/{key}[{number}]"
             if "JitterStrategy" in item:
-                raise NotPlayed(f"JitterStrategy at {where}")
+                raise NotSupported(f"JitterStrategy at {where}")
             if unknown := set(item) - known - {"Comment"}:
                 raise schema(f"Field is not supported: {sorted(unknown)[0]}", where)
             if not item.get("ErrorEquals") or needed - set(item):
@@ -205,7 +205,7 @@ def task_operation(resource: str, place: str = "") -> tuple[str, OperationModel]
     """botocore's service name and the operation of an aws-sdk resource."""
     name, _, action = resource.removeprefix(SDK).partition(":")
     if "." in action:
-        raise NotPlayed(f"the service integration pattern {action.split('.', 1)[1]} ({resource})")
+        raise NotSupported(f"the service integration pattern {action.split('.', 1)[1]} ({resource})")
     service = SERVICES.get(name, name)
     known = _session().get_available_services()
     operation = action[:1].upper() + action[1:]
@@ -265,7 +265,7 @@ def _check_choice(choice: Mapping[str, Any], place: str) -> None:
         raise schema("A choice rule has a Variable and exactly one comparison", place)
     [test] = tests
     if test.startswith("Timestamp") or test == "IsTimestamp":
-        raise NotPlayed(f"the comparison {test} at {place}")
+        raise NotSupported(f"the comparison {test} at {place}")
     if test not in COMPARISONS:
         raise schema(f"Field is not supported: {test}", place)
     _check_path(choice["Variable"], place)

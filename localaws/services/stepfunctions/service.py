@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
-from awslang.errors import AwsError, NotPlayed
+from awslang.errors import AwsError, NotSupported
 from localaws.calls import Call, Service
 from localaws.cloud import arn, new_id
 from localaws.services.stepfunctions import language
@@ -87,15 +87,15 @@ def _check_role(call: Call, role_arn: str, machine_arn: str) -> None:
 
 def _refuse_unplayed(params: Mapping[str, Any]) -> None:
     if params.get("type", "STANDARD") != "STANDARD":
-        raise NotPlayed(f"state machines of the type {params['type']}")
+        raise NotSupported(f"state machines of the type {params['type']}")
     if params.get("loggingConfiguration", {}).get("level", "OFF") != "OFF":
-        raise NotPlayed("the log of a state machine")
+        raise NotSupported("the log of a state machine")
     if params.get("tracingConfiguration", {}).get("enabled"):
-        raise NotPlayed("tracing of a state machine")
+        raise NotSupported("tracing of a state machine")
     if params.get("encryptionConfiguration", {}).get("type", "AWS_OWNED_KEY") != "AWS_OWNED_KEY":
-        raise NotPlayed("a state machine that is encrypted with a key of one's own")
+        raise NotSupported("a state machine that is encrypted with a key of one's own")
     if params.get("publish"):
-        raise NotPlayed("versions of a state machine")
+        raise NotSupported("versions of a state machine")
 
 
 # -- state machines ----------------------------------------------------------------------------
@@ -175,7 +175,7 @@ def list_state_machines(call: Call) -> dict[str, Any]:
 def validate_state_machine_definition(call: Call) -> dict[str, Any]:
     try:
         language.parse(call.params["definition"])
-    except NotPlayed:
+    except NotSupported:
         raise
     except AwsError as error:
         told = {"severity": "ERROR", "code": "SCHEMA_VALIDATION_FAILED", "message": error.message}

@@ -8,12 +8,12 @@ from typing import Any
 
 from botocore.exceptions import ClientError
 
-from awslang.errors import AwsError, NotPlayed
+from awslang.errors import AwsError, NotSupported
 from awslang.template import schemas
 from awslang.template import template as templates
 from awslang.template.template import Template, TemplateError
 from localaws.cloudformation.deploy import forget
-from localaws.cloudformation.goals import Goal, PartsNotPlayed, Unplayed, prepare
+from localaws.cloudformation.goals import Goal, PartsNotSupported, Unplayed, prepare
 from localaws.cloudformation.stacks import new_stack
 from localaws.cloudformation.steps import provider_for
 from localaws.services.codepipeline import providers as codepipeline_providers
@@ -102,9 +102,9 @@ def goal_of(run: Run) -> Goal:
     given = {**run.parameters(run.options.parameters), OWN[0]: run.options.project, OWN[1]: "p-0rehearsal00"}
     try:
         return prepare(run.cloud, run.administrator, stack, run.body, given, None, {}, CAPABILITIES)
-    except PartsNotPlayed as error:
+    except PartsNotSupported as error:
         raise Refused("", error.parts) from error
-    except NotPlayed as error:
+    except NotSupported as error:
         raise Refused(error.message, unplayed_types(stack.region, run.body)) from error
     except AwsError as error:
         raise Refused(f"{error.code}: {error.message}", unplayed_types(stack.region, run.body)) from error

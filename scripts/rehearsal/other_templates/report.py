@@ -150,7 +150,7 @@ def denied(folder: Path) -> list[dict[str, Any]]:
 
 def not_played(folder: Path) -> dict[str, int]:
     """Operations that were asked for and that nobody plays, with how often."""
-    counted = Counter(f"{e['service']}:{e['operation']}" for e in entries(folder) if e.get("error") == "NotPlayed")
+    counted = Counter(f"{e['service']}:{e['operation']}" for e in entries(folder) if e.get("error") == "NotSupported")
     return dict(sorted(counted.items()))
 
 

@@ -6,7 +6,7 @@ import time
 
 import pytest
 
-from awslang.errors import NotPlayed
+from awslang.errors import NotSupported
 from awslang.template.intrinsics import UNKNOWN, Evaluator
 from awslang.template.template import TemplateError
 from tests.support.cfn import evaluator
@@ -202,7 +202,7 @@ def test_types_that_the_registry_does_not_have_are_refused() -> None:
     ],
 )
 def test_what_is_not_played_is_refused_by_name(body: str, what: str) -> None:
-    with pytest.raises(NotPlayed) as caught:
+    with pytest.raises(NotSupported) as caught:
         evaluator(body)
     assert what in caught.value.message
 

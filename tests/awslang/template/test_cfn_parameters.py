@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from awslang.errors import NotPlayed
+from awslang.errors import NotSupported
 from awslang.template.parameters import Parameters, resolve
 from awslang.template.template import TemplateError, parse
 
@@ -143,5 +143,5 @@ def test_the_error_says_where_the_parameter_stands() -> None:
 
 def test_aws_specific_types_are_not_accepted_blindly() -> None:
     template = parse("Parameters: {P: {Type: 'AWS::EC2::VPC::Id'}}\nResources: {T: {Type: 'AWS::SNS::Topic'}}")
-    with pytest.raises(NotPlayed, match="whether the AWS::EC2::VPC::Id 'vpc-1' exists"):
+    with pytest.raises(NotSupported, match="whether the AWS::EC2::VPC::Id 'vpc-1' exists"):
         resolve(template, {"P": "vpc-1"}, None, SSM.__getitem__)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from awslang.errors import NotPlayed
+from awslang.errors import NotSupported
 from awslang.template.template import TemplateError
 from tests.support.cfn import evaluator
 
@@ -83,5 +83,5 @@ def test_only_rule_functions_of_parameters_are_accepted(assertion: str, message:
 
 
 def test_looking_into_what_a_parameter_names_is_not_played() -> None:
-    with pytest.raises(NotPlayed, match=r"Fn::ValueOf and Fn::ValueOfAll.*rule R, line 8"):
+    with pytest.raises(NotSupported, match=r"Fn::ValueOf and Fn::ValueOfAll.*rule R, line 8"):
         passes("!Equals [{'Fn::ValueOf': [Stage, VpcId]}, a]")

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from awslang.errors import NotPlayed
+from awslang.errors import NotSupported
 from awslang.policy import action_table
 from awslang.principals import Principal
 from localaws import moto_bridge
@@ -191,7 +191,7 @@ def test_a_request_needs(nothing: None, service: str, operation: str, params: di
 
 
 def test_an_action_that_nobody_documents_is_refused() -> None:
-    with pytest.raises(NotPlayed, match="its action or resource cannot be told"):
+    with pytest.raises(NotSupported, match="its action or resource cannot be told"):
         derive(call("codecommit", "GetBlobDifferences", {}))
 
 

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 
-from awslang.errors import NotPlayed
+from awslang.errors import NotSupported
 from localaws.cloud import Cloud
 from localaws.cloudformation.provider import Context, Made, ResourceFailed
 from localaws.cloudformation.providers import PROVIDERS
@@ -93,9 +93,9 @@ def test_values_take_the_type_that_the_api_asks_for(cloud: Cloud) -> None:
 
 def test_an_unknown_property_is_refused_by_type_and_name(cloud: Cloud) -> None:
     client = cloud.root(ACCOUNT, REGION).client("codebuild")
-    with pytest.raises(NotPlayed, match=r"AWS::CodeBuild::Project\.Source: the property Bildspec"):
+    with pytest.raises(NotSupported, match=r"AWS::CodeBuild::Project\.Source: the property Bildspec"):
         fill(client, "CreateProject", {"Source": {"Bildspec": "x"}}, "AWS::CodeBuild::Project")
-    with pytest.raises(NotPlayed, match="AWS::S3::Bucket: the property ReplicationConfiguration"):
+    with pytest.raises(NotSupported, match="AWS::S3::Bucket: the property ReplicationConfiguration"):
         create(cloud, "AWS::S3::Bucket", {"ReplicationConfiguration": {}})
 
 

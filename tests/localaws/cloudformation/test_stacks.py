@@ -209,7 +209,7 @@ def test_nothing_is_made_where_the_schema_refuses_a_property(client: Any, queues
 def test_a_type_that_nobody_plays_is_refused_before_anything_is_made(client: Any, queues: Queues) -> None:
     template = body({"Good": queue(), "Cluster": {"Type": "AWS::ECS::Cluster"}})
     told = refused(client.create_stack, StackName="shop", TemplateBody=template)
-    assert told.startswith("NotPlayed: ")
+    assert told.startswith("NotSupported: ")
     assert "AWS::ECS::Cluster (resource Cluster, line 1)" in told
     assert "does not exist" in refused(client.describe_stacks, StackName="shop")
     wrong = body({"Good": {"Type": "AWS::SQS::Cue"}})

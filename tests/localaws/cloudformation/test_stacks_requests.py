@@ -138,9 +138,9 @@ def test_what_is_not_played_is_refused_by_name(client: Any) -> None:
         ("ResourceTypes", ["AWS::SNS::*"]),
     ):
         told = refused(client.create_stack, StackName="shop", TemplateBody=template, **{name: value})
-        assert told.startswith("NotPlayed: ")
+        assert told.startswith("NotSupported: ")
         assert name in told
-    assert refused(client.cancel_update_stack, StackName="shop").startswith("NotPlayed: ")
+    assert refused(client.cancel_update_stack, StackName="shop").startswith("NotSupported: ")
 
 
 def test_a_template_is_summarised(client: Any) -> None:

@@ -180,7 +180,7 @@ def test_what_is_not_there_is_named(codecommit: Any) -> None:
         (codecommit.get_folder, {"repositoryName": "code", "folderPath": "x"}, "FolderDoesNotExistException"),
         (codecommit.get_commit, {"repositoryName": "code", "commitId": "0" * 40}, "CommitIdDoesNotExistException"),
         (codecommit.create_repository, {"repositoryName": "code"}, "RepositoryNameExistsException"),
-        (codecommit.create_repository, {"repositoryName": "x", "kmsKeyId": "alias/mine"}, "NotPlayed"),
+        (codecommit.create_repository, {"repositoryName": "x", "kmsKeyId": "alias/mine"}, "NotSupported"),
     ):
         with pytest.raises(ClientError) as error:
             call(**arguments)

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 
-from awslang.errors import AwsError, NotPlayed
+from awslang.errors import AwsError, NotSupported
 from localaws.cloud import Cloud
 from localaws.cloudformation.provider import ResourceFailed
 from localaws.services.sagemaker import images
@@ -119,7 +119,7 @@ def test_an_image_runs_where_it_is_byte_for_byte_sagemakers(cloud: Cloud) -> Non
     other["layers"][0]["digest"] = f"sha256:{hashlib.sha256(blob).hexdigest()}"
     upload(ecr, "team/iris", other["layers"][0]["digest"], blob)
     ecr.put_image(repositoryName="team/iris", imageManifest=json.dumps(other), imageTag="mine")
-    with pytest.raises(NotPlayed, match="byte for byte"):
+    with pytest.raises(NotSupported, match="byte for byte"):
         images.check_image(uri.replace(":1", ":mine"), REGION)
     with pytest.raises(AwsError, match="not found"):
         images.check_image(uri.replace(":1", ":2"), REGION)
@@ -169,7 +169,7 @@ def test_a_creation_template_is_made_changed_and_deleted(cloud: Cloud) -> None:
     update(cloud, TEMPLATE, made.physical_id, given, {**given, "AppliedFor": ["PULL_THROUGH_CACHE"]})
     [shown] = registry(cloud).describe_repository_creation_templates()["repositoryCreationTemplates"]
     assert (made.physical_id, shown["prefix"], shown["appliedFor"]) == ("team", "team", ["PULL_THROUGH_CACHE"])
-    with pytest.raises(ClientError, match=r"NotPlayed.*resourceTags"):
+    with pytest.raises(ClientError, match=r"NotSupported.*resourceTags"):
         create(cloud, TEMPLATE, {**given, "Prefix": "b", "ResourceTags": [{"Key": "a", "Value": "b"}]})
     with pytest.raises(ClientError, match="InvalidParameterException"):
         create(cloud, TEMPLATE, {**given, "Prefix": "c", "RepositoryPolicy": '{"Statement": []}'})

@@ -243,7 +243,7 @@ def test_a_disabled_rule_delivers_nothing(cloud: Cloud) -> None:
         ({"Arn": f"arn:aws:codepipeline:{REGION}:222222222222:deploy"}, "ValidationException", "cross-account"),
         ({"Arn": "arn:aws:codepipeline:eu-west-1:111111111111:d"}, "ValidationException", "not in the region"),
         ({"Arn": "deploy"}, "ValidationException", "not in correct format"),
-        ({"Arn": f"arn:aws:kinesis:{REGION}:{ACCOUNT}:stream/s"}, "NotPlayed", "target like"),
+        ({"Arn": f"arn:aws:kinesis:{REGION}:{ACCOUNT}:stream/s"}, "NotSupported", "target like"),
         (
             {"Arn": f"arn:aws:sns:{REGION}:{ACCOUNT}:t", "SqsParameters": {"MessageGroupId": "g"}},
             "ValidationException",
