@@ -174,8 +174,11 @@ def test_a_state_set_by_hand_lasts_until_the_next_evaluation(tmp_path: Path) -> 
         ({"TreatMissingData": "perhaps"}, "Option perhaps is not supported"),
         ({"Statistic": "Sum", "ExtendedStatistic": "p99"}, "Exactly one of Statistic and ExtendedStatistic"),
         ({"ExtendedStatistic": "q99"}, "parameter ExtendedStatistic is not supported"),
-        ({"ExtendedStatistic": "tm99"}, "does not play this: an alarm with the statistic tm99"),
-        ({"AlarmActions": ["arn:aws:swf:us-east-1:111111111111:action/x"]}, "does not play this: the alarm action"),
+        ({"ExtendedStatistic": "tm99"}, "ot supported by the embedded AWS: an alarm with the statistic tm99"),
+        (
+            {"AlarmActions": ["arn:aws:swf:us-east-1:111111111111:action/x"]},
+            "ot supported by the embedded AWS: the alarm action",
+        ),
     ],
 )
 def test_an_alarm_that_is_refused_says_why(cloud: Cloud, more: dict[str, Any], message: str) -> None:

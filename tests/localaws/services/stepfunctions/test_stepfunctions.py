@@ -166,7 +166,11 @@ def test_states_pass_their_data_on_as_their_paths_say(cloud: Cloud) -> None:
         (start(Resource="arn:aws:states:::lambda:invoke.waitForTaskToken"), "NotSupported", "lambda:invoke"),
         (start(Resource="arn:aws:states:::lambda:invoke"), "InvalidDefinition", "ClientRequestToken"),
         (definition(A={"Type": "Map", "End": True}), "NotSupported", "Map"),
-        ('{"QueryLanguage": "JSONata", "StartAt": "A", "States": {"A": {"Type": "Succeed"}}}', "NotSupported", "JSONata"),
+        (
+            '{"QueryLanguage": "JSONata", "StartAt": "A", "States": {"A": {"Type": "Succeed"}}}',
+            "NotSupported",
+            "JSONata",
+        ),
         (
             definition(A={"Type": "Choice", "Choices": [{"Variable": "$.x", "Equals": 1, "Next": "A"}]}),
             "InvalidDefinition", "not supported: Equals",
@@ -202,7 +206,7 @@ def test_state_machines_are_described_updated_listed_and_deleted(cloud: Cloud) -
     client.delete_state_machine(stateMachineArn=machine)
     with pytest.raises(ClientError, match="State Machine Does Not Exist"):
         client.describe_state_machine(stateMachineArn=machine)
-    with pytest.raises(ClientError, match="does not play this: state machines of the type EXPRESS"):
+    with pytest.raises(ClientError, match="ot supported by the embedded AWS: state machines of the type EXPRESS"):
         client.create_state_machine(**given, type="EXPRESS")
 
 
