@@ -242,4 +242,6 @@ def test_a_parameter_with_a_public_parameter_of_aws_is_refused_with_its_line(cli
         indent=1,
     )
     told = refused(client.create_stack, StackName="shop", TemplateBody=template)
-    assert "ot supported by the embedded AWS: parameter Image (line 3): the public parameter /aws/service/ami-x" in told
+    assert (
+        "Not supported by the embedded AWS: parameter Image (line 3): the public parameter /aws/service/ami-x" in told
+    )

@@ -267,7 +267,7 @@ def test_creating_a_function_passes_its_role(world: World) -> None:
     ("more", "message"),
     [
         ({"Runtime": "python2.7"}, "no longer supported for creating or updating"),
-        ({"Runtime": "nodejs24.x"}, "ot supported by the embedded AWS: the Lambda runtime nodejs24.x"),
+        ({"Runtime": "nodejs24.x"}, "Not supported by the embedded AWS: the Lambda runtime nodejs24.x"),
         ({"Runtime": "python9.9"}, "Member must satisfy enum value set"),
         ({"Timeout": 901}, "Member must have value less than or equal to 900"),
         ({"MemorySize": 10241}, "less than or equal to 10240"),

@@ -174,10 +174,10 @@ def test_a_state_set_by_hand_lasts_until_the_next_evaluation(tmp_path: Path) -> 
         ({"TreatMissingData": "perhaps"}, "Option perhaps is not supported"),
         ({"Statistic": "Sum", "ExtendedStatistic": "p99"}, "Exactly one of Statistic and ExtendedStatistic"),
         ({"ExtendedStatistic": "q99"}, "parameter ExtendedStatistic is not supported"),
-        ({"ExtendedStatistic": "tm99"}, "ot supported by the embedded AWS: an alarm with the statistic tm99"),
+        ({"ExtendedStatistic": "tm99"}, "Not supported by the embedded AWS: an alarm with the statistic tm99"),
         (
             {"AlarmActions": ["arn:aws:swf:us-east-1:111111111111:action/x"]},
-            "ot supported by the embedded AWS: the alarm action",
+            "Not supported by the embedded AWS: the alarm action",
         ),
     ],
 )

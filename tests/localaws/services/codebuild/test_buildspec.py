@@ -79,14 +79,14 @@ BUILD = "version: 0.2\nphases:\n  build:\n    commands: ['true']\n"
         ("version: 0.2\nphases:\n  build:\n    on-failure: STOP\n    commands: [a]\n", "Invalid value STOP"),
         (
             "version: 0.2\nphases:\n  build:\n    on-failure: RETRY-3\n    commands: [a]\n",
-            "ot supported by the embedded AWS",
+            "Not supported by the embedded AWS",
         ),
         (
             "version: 0.2\nphases:\n  build:\n    run-as: me\n    commands: [a]\n",
-            "ot supported by the embedded AWS: run-as",
+            "Not supported by the embedded AWS: run-as",
         ),
         (BUILD + "exports: [A]\n", "Unknown key exports"),
-        (BUILD + "batch: {}\n", "ot supported by the embedded AWS: batch"),
+        (BUILD + "batch: {}\n", "Not supported by the embedded AWS: batch"),
         (BUILD + "env: {variable: {A: b}}\n", "Unknown key variable in env"),
         (BUILD + "env: {variables: {CODEBUILD_X: b}}\n", "CODEBUILD_ is reserved"),
         (BUILD + "env: {variables: {A-B: b}}\n", "no name of an environment variable"),
@@ -95,7 +95,7 @@ BUILD = "version: 0.2\nphases:\n  build:\n    commands: ['true']\n"
         (BUILD + "reports: {r: {files: [a], file-format: HTML}}\n", "Invalid value HTML"),
         (
             BUILD + "reports: {r: {files: [a], file-format: cloverxml}}\n",
-            "ot supported by the embedded AWS: report format",
+            "Not supported by the embedded AWS: report format",
         ),
         (BUILD + "version: 0.2\n", "duplicate key"),
         ("version: 0.2\nphases:\n  build: [\n", "line"),

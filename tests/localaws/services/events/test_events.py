@@ -286,7 +286,7 @@ def test_rules_are_kept_replaced_and_deleted_as_aws_does(cloud: Cloud) -> None:
     events = cloud.root(ACCOUNT, REGION).client("events")
     with pytest.raises(ClientError, match="EventPattern or ScheduleExpression must be specified"):
         events.put_rule(Name="r")
-    with pytest.raises(ClientError, match="ot supported by the embedded AWS: the scheduled rule"):
+    with pytest.raises(ClientError, match="Not supported by the embedded AWS: the scheduled rule"):
         events.put_rule(Name="r", ScheduleExpression="rate(1 day)")
     with pytest.raises(ClientError, match="64 characters"):
         events.put_rule(Name="r" * 65, EventPattern='{"source": ["kit"]}')

@@ -113,10 +113,10 @@ def test_a_simulation_of_what_is_not_there_or_not_played_is_refused(iam: Any) ->
     with pytest.raises(ClientError, match=r"NoSuchEntity.*role with name nobody"):
         iam.simulate_principal_policy(PolicySourceArn=ROLE.replace("worker", "nobody"), ActionNames=["s3:GetObject"])
     with pytest.raises(
-        ClientError, match=r"ot supported by the embedded AWS: SimulatePrincipalPolicy for .*:group/all"
+        ClientError, match=r"Not supported by the embedded AWS: SimulatePrincipalPolicy for .*:group/all"
     ):
         iam.simulate_principal_policy(PolicySourceArn=f"arn:aws:iam::{ACCOUNT}:group/all", ActionNames=["s3:GetObject"])
-    with pytest.raises(ClientError, match="ot supported by the embedded AWS: SimulatePrincipalPolicy with CallerArn"):
+    with pytest.raises(ClientError, match="Not supported by the embedded AWS: SimulatePrincipalPolicy with CallerArn"):
         simulate(iam, "s3:GetObject", CallerArn=f"arn:aws:iam::{ACCOUNT}:user/me")
     with pytest.raises(ClientError, match="InvalidInput"):
         simulate(iam, "GetObject")

@@ -385,7 +385,7 @@ def test_a_name_is_launched_once(office: Office) -> None:
 
 
 def test_what_is_not_played_is_refused_by_name(office: Office) -> None:
-    with refused("ot supported by the embedded AWS: servicecatalog:ListTagOptions"):
+    with refused("Not supported by the embedded AWS: servicecatalog:ListTagOptions"):
         office.admin.list_tag_options()
 
 

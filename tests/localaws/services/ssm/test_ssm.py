@@ -26,7 +26,7 @@ def test_every_version_stays_readable(ssm: Any) -> None:
     assert ssm.get_parameter(Name=f"{shown['/kit/stage']['ARN']}:1")["Parameter"]["Value"] == "staging"
     with pytest.raises(ClientError, match="could not find version 3"):
         ssm.get_parameter(Name="/kit/stage:3")
-    with pytest.raises(ClientError, match="ot supported by the embedded AWS: a label"):
+    with pytest.raises(ClientError, match="Not supported by the embedded AWS: a label"):
         ssm.get_parameter(Name="/kit/stage:newest")
 
 
@@ -75,7 +75,7 @@ def test_tags_are_added_and_removed(ssm: Any) -> None:
 
 def test_aws_own_public_parameters_are_refused_by_name(ssm: Any) -> None:
     name = "/aws/service/ami-amazon-linux-latest/al2023-ami-kernel-6.1-x86_64"
-    with pytest.raises(ClientError, match=f"ot supported by the embedded AWS: the public parameter {name}"):
+    with pytest.raises(ClientError, match=f"Not supported by the embedded AWS: the public parameter {name}"):
         ssm.get_parameter(Name=name)
 
 

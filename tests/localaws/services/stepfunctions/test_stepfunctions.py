@@ -206,7 +206,7 @@ def test_state_machines_are_described_updated_listed_and_deleted(cloud: Cloud) -
     client.delete_state_machine(stateMachineArn=machine)
     with pytest.raises(ClientError, match="State Machine Does Not Exist"):
         client.describe_state_machine(stateMachineArn=machine)
-    with pytest.raises(ClientError, match="ot supported by the embedded AWS: state machines of the type EXPRESS"):
+    with pytest.raises(ClientError, match="Not supported by the embedded AWS: state machines of the type EXPRESS"):
         client.create_state_machine(**given, type="EXPRESS")
 
 
