@@ -3,7 +3,7 @@
 botocore makes a loader for every session, and moto one for every service; each would read and parse the
 same files again, SageMaker's 3 MB among them. Here botocore's sessions share one loader, and moto's
 services another (botocore changes the models of its clients in place), which parse into plain dicts.
-tests/localaws/test_moto_canaries.py watches the two functions that are replaced.
+tests/localaws/test_moto_bridge.py watches the two functions that are replaced.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Hands a request to moto, which holds the state of the services that it does well.
 
 The only module, beside the services that read moto's backends, that knows how moto is called.
-moto is pinned exactly: tests/localaws/test_moto_canaries.py has one test per private symbol used.
+moto is pinned exactly: tests/localaws/test_moto_bridge.py has one test per private symbol used.
 """
 
 from __future__ import annotations

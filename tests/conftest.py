@@ -19,15 +19,25 @@ def cloud(tmp_path: Path) -> Iterator[Cloud]:
     assert not running.faults, "\n".join(f"{fault.where}\n{fault.traceback}" for fault in running.faults)
 
 
-SLOWEST_FIRST = [  # so that no worker is left with a long file at the end; the others come as they are
-    "test_everything_faults.py", "test_mistakes.py", "test_mistakes_deployed.py", "test_notebooks.py",
-    "test_release_faults.py", "test_upgrade_faults.py", "test_accounts_faults.py", "test_publish_faults.py",
-    "test_story.py", "test_permissions.py", "test_release.py", "test_doctor.py",
-    "test_teardown.py", "test_regions.py",
-]  # fmt: skip
+SLOWEST_FIRST = (  # so that no worker is left with a long file at the end; the others follow in their order
+    "kit/test_teardown_everything_faults.py",
+    "mistakes/test_mistakes.py",
+    "mistakes/test_mistakes_deployed.py",
+    "rehearsal/test_notebooks.py",
+    "kit/test_teardown_faults.py",
+    "kit/test_upgrade_faults.py",
+    "kit/test_accounts_faults.py",
+    "kit/test_publish_faults.py",
+    "rehearsal/test_story.py",
+    "rehearsal/test_permissions.py",
+    "kit/test_rollback_story.py",
+    "kit/doctor/test_doctor.py",
+    "kit/test_teardown.py",
+    "rehearsal/test_regions.py",
+)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """The slowest files first; within a file the order stays."""
-    place = {name: number for number, name in enumerate(SLOWEST_FIRST)}
-    items.sort(key=lambda item: place.get(item.path.name, len(place)))
+    place = {Path(__file__).parent / path: number for number, path in enumerate(SLOWEST_FIRST)}
+    items.sort(key=lambda item: place.get(item.path, len(place)))

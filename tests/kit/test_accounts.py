@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -17,72 +16,22 @@ from scripts.kit.console import UserError
 from scripts.kit.organization import members
 from scripts.kit.stacks import stack as stacks
 from scripts.rehearsal import setting as people
+from tests.support.rehearsed_organization import REGION, RehearsedOrganization
 
-REGION = "us-east-1"
-READS = ("Describe", "List", "Get", "AssumeRole")
 OTHER = "555555555555"
 
 
-class Organization:
-    """The rehearsal's organization, and its ML engineer in the management account."""
-
-    def __init__(self, cloud: Cloud, folder: Path, patch: pytest.MonkeyPatch, bare: bool = False) -> None:
-        self.cloud, self.patch = cloud, patch
-        self.setting = people.make_organization(cloud, "delegated", REGION, bare)
-        people.make_people(cloud, self.setting)
-        self.environment = folder / "environment.yaml"
-        self.environment.write_text(people.environment_file(self.setting))
-        patch.setenv("AWS_CONFIG_FILE", str(folder / "none"))
-        patch.setenv("AWS_SHARED_CREDENTIALS_FILE", str(folder / "none"))
-        self.sign_in(self.setting.management)
-        self.earlier = len(self.requests())
-
-    def sign_in(self, account: str) -> None:
-        for name, value in people.sign_in(self.cloud, account, people.ENGINEER, REGION).environment().items():
-            self.patch.setenv(name, value)
-
-    def __call__(self, *arguments: str) -> int:
-        return console.run(lambda: accounts.main(["--environment", str(self.environment), *arguments]))
-
-    def edit(self, old: str, new: str) -> None:
-        text = self.environment.read_text()
-        assert old in text
-        self.environment.write_text(text.replace(old, new))
-
-    @property
-    def organizations(self) -> Any:
-        return self.cloud.root(self.setting.management, REGION).client("organizations")
-
-    def client(self, account: str, service: str) -> Any:
-        return self.cloud.root(account, REGION).client(service)
-
-    def stacks(self, account: str) -> dict[str, str]:
-        listed = self.client(account, "cloudformation").describe_stacks()["Stacks"]
-        return {stack["StackName"]: stack["StackStatus"] for stack in listed}
-
-    def parent(self, account: str) -> str:
-        return str(self.organizations.list_parents(ChildId=account)["Parents"][0]["Id"])
-
-    def requests(self) -> list[str]:
-        return (self.cloud.folder / "requests.jsonl").read_text().splitlines()
-
-    def writes(self, *only: str) -> int:
-        """How many requests were sent since that change something (or those of these operations)."""
-        sent = [str(json.loads(line)["operation"]) for line in self.requests()[self.earlier :]]
-        return sum(name in only if only else not name.startswith(READS) for name in sent)
-
-
 @pytest.fixture
-def organization(cloud: Cloud, tmp_path: Path) -> Iterator[Organization]:
+def organization(cloud: Cloud, tmp_path: Path) -> Iterator[RehearsedOrganization]:
     with pytest.MonkeyPatch.context() as patch:
-        yield Organization(cloud, tmp_path, patch)
+        yield RehearsedOrganization(cloud, tmp_path, patch)
 
 
 @pytest.fixture
-def bare(cloud: Cloud, tmp_path: Path) -> Iterator[Organization]:
+def bare(cloud: Cloud, tmp_path: Path) -> Iterator[RehearsedOrganization]:
     """Only the organization and its accounts, as the story begins."""
     with pytest.MonkeyPatch.context() as patch:
-        yield Organization(cloud, tmp_path, patch, bare=True)
+        yield RehearsedOrganization(cloud, tmp_path, patch, bare=True)
 
 
 STACKS = ("CreateStack", "UpdateStack", "CreateStackSet", "UpdateStackSet", "CreateStackInstances")
@@ -91,7 +40,7 @@ TARGET = "multi-account-deployment-target"
 
 
 def test_every_account_gets_its_roles_once_and_an_account_that_joins_is_ready_by_itself(
-    organization: Organization, capsys: pytest.CaptureFixture[str]
+    organization: RehearsedOrganization, capsys: pytest.CaptureFixture[str]
 ) -> None:
     setting = organization.setting
     assert organization("--dry-run") == 0
@@ -127,7 +76,7 @@ def test_every_account_gets_its_roles_once_and_an_account_that_joins_is_ready_by
 
 
 def test_one_by_one_every_account_gets_a_stack_of_its_own_and_keeps_it(
-    organization: Organization, capsys: pytest.CaptureFixture[str]
+    organization: RehearsedOrganization, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """An organization that was set up before there were stack sets goes on as it is."""
     setting = organization.setting
@@ -146,7 +95,9 @@ def test_one_by_one_every_account_gets_a_stack_of_its_own_and_keeps_it(
     assert organization.writes(*STACKS) == written + 3
 
 
-def test_stack_sets_are_not_overtaken_by_stacks(organization: Organization, capsys: pytest.CaptureFixture[str]) -> None:
+def test_stack_sets_are_not_overtaken_by_stacks(
+    organization: RehearsedOrganization, capsys: pytest.CaptureFixture[str]
+) -> None:
     assert organization() == 0
     organization.edit("invited_accounts:", f"{ONE_BY_ONE}invited_accounts:")
     written = organization.writes(*STACKS)
@@ -156,7 +107,7 @@ def test_stack_sets_are_not_overtaken_by_stacks(organization: Organization, caps
 
 
 def test_an_account_whose_roles_exist_already_is_told_and_tried_again(
-    organization: Organization, capsys: pytest.CaptureFixture[str]
+    organization: RehearsedOrganization, capsys: pytest.CaptureFixture[str]
 ) -> None:
     account = organization.setting.accounts["staging"]
     iam = organization.client(account, "iam")
@@ -178,7 +129,7 @@ def test_an_account_whose_roles_exist_already_is_told_and_tried_again(
 
 
 def test_a_bare_organization_is_set_up_in_order_and_once(
-    bare: Organization, capsys: pytest.CaptureFixture[str]
+    bare: RehearsedOrganization, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert bare("--dry-run", "--invite") == 0
     assert bare.writes() == 0
@@ -200,7 +151,7 @@ def test_a_bare_organization_is_set_up_in_order_and_once(
     assert bare.writes() == written
 
 
-def test_accounts_are_moved_only_when_asked(bare: Organization, capsys: pytest.CaptureFixture[str]) -> None:
+def test_accounts_are_moved_only_when_asked(bare: RehearsedOrganization, capsys: pytest.CaptureFixture[str]) -> None:
     before = bare.parent(bare.setting.targets["staging"])
     assert bare() == 1
     told = capsys.readouterr().err
@@ -209,7 +160,7 @@ def test_accounts_are_moved_only_when_asked(bare: Organization, capsys: pytest.C
 
 
 def test_the_data_science_account_lists_what_the_management_account_has_to_do(
-    bare: Organization, capsys: pytest.CaptureFixture[str]
+    bare: RehearsedOrganization, capsys: pytest.CaptureFixture[str]
 ) -> None:
     bare.sign_in(bare.setting.data_science)
     assert bare("--invite") == 1
@@ -221,14 +172,16 @@ def test_the_data_science_account_lists_what_the_management_account_has_to_do(
     assert "cannot be seen from here before this account is an administrator" in told
 
 
-def test_the_data_science_account_finishes_what_the_management_account_began(organization: Organization) -> None:
+def test_the_data_science_account_finishes_what_the_management_account_began(
+    organization: RehearsedOrganization,
+) -> None:
     organization.sign_in(organization.setting.data_science)
     assert organization() == 0
     assert len(organization.stacks(organization.setting.accounts["production"])) == 1
 
 
 def test_one_by_one_the_targets_are_left_to_whom_their_role_trusts(
-    organization: Organization, capsys: pytest.CaptureFixture[str]
+    organization: RehearsedOrganization, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """OrganizationAccountAccessRole trusts the management account, not the data science account."""
     organization.edit("invited_accounts:", f"{ONE_BY_ONE}invited_accounts:")
@@ -242,7 +195,7 @@ def test_one_by_one_the_targets_are_left_to_whom_their_role_trusts(
     assert organization() == 0
 
 
-def test_a_unit_of_a_given_name_is_used_where_it_exists(bare: Organization) -> None:
+def test_a_unit_of_a_given_name_is_used_where_it_exists(bare: RehearsedOrganization) -> None:
     client, root = bare.organizations, bare.organizations.list_roots()["Roots"][0]["Id"]
     made = client.create_organizational_unit(ParentId=root, Name="multi-account-deployment")["OrganizationalUnit"]
     assert bare("--invite") == 0
@@ -252,7 +205,7 @@ def test_a_unit_of_a_given_name_is_used_where_it_exists(bare: Organization) -> N
 
 
 def test_a_sixth_administrator_is_not_registered(
-    organization: Organization, capsys: pytest.CaptureFixture[str]
+    organization: RehearsedOrganization, capsys: pytest.CaptureFixture[str]
 ) -> None:
     client, own = organization.organizations, organization.setting.data_science
     client.deregister_delegated_administrator(AccountId=own, ServicePrincipal=people.STACK_SETS)
@@ -266,7 +219,7 @@ def test_a_sixth_administrator_is_not_registered(
 
 
 def test_another_management_account_than_the_files_is_told(
-    organization: Organization, capsys: pytest.CaptureFixture[str]
+    organization: RehearsedOrganization, capsys: pytest.CaptureFixture[str]
 ) -> None:
     organization.edit("management: '999999999999'", f"management: '{OTHER}'")
     organization.sign_in(organization.setting.data_science)
@@ -332,7 +285,7 @@ def test_from_no_organization_to_a_working_one_with_new_accounts(
 
 
 def test_an_invited_account_is_waited_for_and_moved(
-    organization: Organization, capsys: pytest.CaptureFixture[str]
+    organization: RehearsedOrganization, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """It has no role for the organization: one by one, its own administrator gets the command for its roles."""
     organization.edit("invited_accounts:\n", f"{ONE_BY_ONE}invited_accounts:\n  - {{id: '{OTHER}', stage: staging}}\n")
@@ -354,7 +307,7 @@ def test_an_invited_account_is_waited_for_and_moved(
 # -- without Organizations ---------------------------------------------------------------------
 
 
-class Alone(Organization):
+class Alone(RehearsedOrganization):
     """Three accounts that no organization joins; the targets trust the data science account's administrators."""
 
     def __init__(self, cloud: Cloud, folder: Path, patch: pytest.MonkeyPatch) -> None:
@@ -427,14 +380,16 @@ def test_a_role_of_stack_sets_that_somebody_made_before_is_left_alone(
 # -- units and stacks --------------------------------------------------------------------------
 
 
-def test_a_unit_that_is_not_there_is_told(organization: Organization, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_unit_that_is_not_there_is_told(
+    organization: RehearsedOrganization, capsys: pytest.CaptureFixture[str]
+) -> None:
     organization.edit(organization.setting.units["staging"], "ou-none-12345678")
     assert organization() == 1
     assert "units.staging: the unit ou-none-12345678 is not in the organization" in capsys.readouterr().err
     assert organization.writes() == 0
 
 
-def test_accounts_are_found_beneath_nested_units_and_paths_name_every_unit(organization: Organization) -> None:
+def test_accounts_are_found_beneath_nested_units_and_paths_name_every_unit(organization: RehearsedOrganization) -> None:
     setting, client = organization.setting, organization.organizations
     unit, account = setting.units["staging"], setting.accounts["staging"]
     child = client.create_organizational_unit(ParentId=unit, Name="Nested")["OrganizationalUnit"]["Id"]
@@ -448,7 +403,7 @@ def test_accounts_are_found_beneath_nested_units_and_paths_name_every_unit(organ
 
 
 def test_a_first_deployment_that_fails_leaves_nothing_and_can_be_repeated(
-    organization: Organization, capsys: pytest.CaptureFixture[str]
+    organization: RehearsedOrganization, capsys: pytest.CaptureFixture[str]
 ) -> None:
     account, role = organization.setting.data_science, people.STUDIO_ROLE
     iam = organization.client(account, "iam")

@@ -13,8 +13,8 @@ from localaws.cloud import Cloud
 from scripts import console_bundle
 from scripts.kit import console
 from scripts.kit.publish import by_hand
-from tests.kit.test_publish import REGION, A, Publisher
 from tests.support import ROOT
+from tests.support.publisher import REGION, A, Publisher
 
 
 class Page(HTMLParser):

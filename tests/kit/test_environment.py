@@ -9,9 +9,8 @@ import pytest
 
 from scripts.kit.console import UserError
 from scripts.kit.settings import environment
-from tests.support import ROOT
+from tests.support import EXAMPLE_SETTINGS
 
-EXAMPLE = (ROOT / "environment.example.yaml").read_text(encoding="utf-8")
 TARGETS = "targets:\n  staging: ['333333333333', '444444444444']\n  production: ['222222222222']"
 
 
@@ -22,7 +21,7 @@ def complaint(text: str) -> str:
 
 
 def test_the_example_is_complete_and_valid() -> None:
-    found = environment.parse(EXAMPLE, "example")
+    found = environment.parse(EXAMPLE_SETTINGS, "example")
     assert found.accounts.data_science == "111111111111"
     assert found.stack_set_administrator == "DELEGATED_ADMIN"
     assert found.regions == environment.Regions(("us-east-1",), ("us-east-1",))
@@ -46,7 +45,7 @@ def test_what_may_be_left_out_has_the_names_of_the_post() -> None:
 
 def test_all_mistakes_are_told_at_once_with_their_lines() -> None:
     text = (
-        EXAMPLE.replace("'999999999999'", "'99999999999'")
+        EXAMPLE_SETTINGS.replace("'999999999999'", "'99999999999'")
         .replace("region: us-east-1", "region: us-east1", 1)
         .replace("staging: ou-ab12-stag1111", "staging: ou-Staging")
         .replace("production: prod", "production: Production-Accounts")
@@ -66,7 +65,7 @@ def test_all_mistakes_are_told_at_once_with_their_lines() -> None:
 
 @pytest.mark.parametrize("written", ["012345678901", "111111111111", "0o17", "1_000"])
 def test_an_account_id_that_yaml_reads_as_a_number_is_explained(written: str) -> None:
-    told = complaint(EXAMPLE.replace("'999999999999'", written))
+    told = complaint(EXAMPLE_SETTINGS.replace("'999999999999'", written))
     assert "accounts.management: YAML reads" in told
     assert "Write it in quotes" in told
 
@@ -91,8 +90,8 @@ def test_an_account_id_that_yaml_reads_as_a_number_is_explained(written: str) ->
     ],
 )
 def test_each_mistake_says_what_to_do(old: str, new: str, told: str) -> None:
-    assert old in EXAMPLE
-    assert told in complaint(EXAMPLE.replace(old, new))
+    assert old in EXAMPLE_SETTINGS
+    assert told in complaint(EXAMPLE_SETTINGS.replace(old, new))
 
 
 @pytest.mark.parametrize("text", ["", "just words", "- a list"])
@@ -119,7 +118,7 @@ def test_a_file_that_cannot_be_read_is_told_in_plain_words(tmp_path: Path) -> No
 
 
 SELF_MANAGED = (
-    EXAMPLE.replace("administrator: delegated", "administrator: self-managed")
+    EXAMPLE_SETTINGS.replace("administrator: delegated", "administrator: self-managed")
     .replace("  management: '999999999999'\n", "")
     .replace("units:\n  staging: ou-ab12-stag1111\n  production: ou-ab12-prod2222\n", "")
     .replace("# targets:\n#   staging: ['333333333333']\n#   production: ['222222222222']", TARGETS)
@@ -135,7 +134,7 @@ def test_without_organizations_the_accounts_of_each_stage_are_listed() -> None:
 
 
 def test_what_is_new_in_the_file_has_todays_meaning_when_left_out() -> None:
-    found = environment.parse(EXAMPLE, "example")
+    found = environment.parse(EXAMPLE_SETTINGS, "example")
     assert (found.targets, found.new_accounts, found.invited_accounts) == (None, (), ())
     assert (found.publishing.to, found.source.provider, found.studio.domain_id) == ("service-catalog", "codecommit", "")
     assert (found.target_roles, found.permission_model) == ("stack-set", "SERVICE_MANAGED")
@@ -146,7 +145,7 @@ def test_every_optional_line_of_the_example_can_be_switched_on() -> None:
     """Each `# key: value` line, without its mark, is still a valid file (targets apart: they replace the units)."""
     words = "new_accounts|invited_accounts|target_roles|regions|publishing|source|domain_id|images"
     lines, inside = [], False
-    for line in EXAMPLE.splitlines():
+    for line in EXAMPLE_SETTINGS.splitlines():
         begins = re.match(rf"(  )?# ({words}):", line)
         inside = bool(begins) or (inside and line.startswith("#   "))
         lines.append(re.sub("^((?:  )?)# ", r"\1", line) if inside else line)
@@ -159,7 +158,7 @@ def test_every_optional_line_of_the_example_can_be_switched_on() -> None:
 
 
 def test_units_may_be_named_and_a_data_science_account_may_be_new() -> None:
-    text = EXAMPLE.replace("ou-ab12-stag1111", "multi-account-deployment/staging").replace(
+    text = EXAMPLE_SETTINGS.replace("ou-ab12-stag1111", "multi-account-deployment/staging").replace(
         "  data_science: '111111111111'\n", ""
     )
     found = environment.parse(
@@ -202,7 +201,7 @@ def test_units_may_be_named_and_a_data_science_account_may_be_new() -> None:
     ],
 )
 def test_mistakes_in_the_optional_parts_say_what_to_do(added: str, told: str) -> None:
-    assert told in complaint(f"{EXAMPLE}{added}\n")
+    assert told in complaint(f"{EXAMPLE_SETTINGS}{added}\n")
 
 
 @pytest.mark.parametrize(
@@ -244,19 +243,19 @@ NAMES = "staging: models/eu/staging\n  production: models/eu/production"
 def test_a_new_data_science_account_goes_into_the_unit_above_the_stages_unless_another_is_named(
     units: str, where: str
 ) -> None:
-    assert IDS in EXAMPLE
-    assert environment.parse(EXAMPLE.replace(IDS, units), "names").units.data_science == where
+    assert IDS in EXAMPLE_SETTINGS
+    assert environment.parse(EXAMPLE_SETTINGS.replace(IDS, units), "names").units.data_science == where
 
 
 @pytest.mark.parametrize("unit", ["models/eu/staging", "models/eu/staging/science", "models/eu/production"])
 def test_the_data_science_account_is_in_no_unit_of_a_stage(unit: str) -> None:
-    told = complaint(EXAMPLE.replace(IDS, f"{NAMES}\n  data_science: {unit}"))
+    told = complaint(EXAMPLE_SETTINGS.replace(IDS, f"{NAMES}\n  data_science: {unit}"))
     assert "units.data_science: is the " in told
     assert "unit or in it, whose accounts run models" in told
 
 
 def test_a_management_account_that_is_the_data_science_account_has_no_unit() -> None:
-    text = EXAMPLE.replace("administrator: delegated", "administrator: management")
+    text = EXAMPLE_SETTINGS.replace("administrator: delegated", "administrator: management")
     text = text.replace("data_science: '111111111111'", "data_science: '999999999999'")
     assert environment.parse(text.replace(IDS, NAMES), "e").units.data_science == ""
     told = complaint(text.replace(IDS, f"{NAMES}\n  data_science: models"))

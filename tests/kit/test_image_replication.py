@@ -17,40 +17,40 @@ from scripts.kit.plan import Step
 from scripts.kit.stacks import image_replication, model_regions
 from scripts.kit.stacks import stack as stacks
 from scripts.rehearsal.setting import DATA_SCIENCE as ACCOUNT
-from tests.kit.test_accounts import REGION, Organization
+from tests.support.rehearsed_organization import REGION, RehearsedOrganization
 
 LONDON, PARIS = "eu-west-2", "eu-west-3"
 THEIRS = image_replication.rules(ACCOUNT, "shop", ["eu-north-1"])
 
 
 @pytest.fixture
-def organization(cloud: Cloud, tmp_path: Path) -> Iterator[Organization]:
+def organization(cloud: Cloud, tmp_path: Path) -> Iterator[RehearsedOrganization]:
     with pytest.MonkeyPatch.context() as patch:
-        made = Organization(cloud, tmp_path, patch)
+        made = RehearsedOrganization(cloud, tmp_path, patch)
         more = f"regions: {{staging: [{REGION}, {LONDON}]}}\nimages: {{repository_prefix: team/}}\n"
         made.edit("tester_external_id", f"{more}tester_external_id")
         yield made
 
 
-def registry(organization: Organization, region: str = REGION) -> Any:
+def registry(organization: RehearsedOrganization, region: str = REGION) -> Any:
     return organization.cloud.root(ACCOUNT, region).client("ecr")
 
 
-def rules(organization: Organization) -> Any:
+def rules(organization: RehearsedOrganization) -> Any:
     return registry(organization).describe_registry()["replicationConfiguration"]["rules"]
 
 
-def put(organization: Organization, *rules: Any) -> None:
+def put(organization: RehearsedOrganization, *rules: Any) -> None:
     registry(organization).put_replication_configuration(replicationConfiguration={"rules": list(rules)})
 
 
-def templates(organization: Organization, region: str = LONDON) -> list[str]:
+def templates(organization: RehearsedOrganization, region: str = LONDON) -> list[str]:
     listed = registry(organization, region).describe_repository_creation_templates()["repositoryCreationTemplates"]
     return [template["prefix"] for template in listed]
 
 
 def test_rules_and_templates_come_change_and_go_with_the_environment_file(
-    organization: Organization, capsys: pytest.CaptureFixture[str]
+    organization: RehearsedOrganization, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert organization("--dry-run") == 0
     assert (rules(organization), templates(organization), organization.writes()) == ([], [], 0)
@@ -85,7 +85,7 @@ def test_rules_and_templates_come_change_and_go_with_the_environment_file(
 
 
 def test_rules_of_somebody_else_are_told_before_anything_is_changed_and_left_alone(
-    organization: Organization, capsys: pytest.CaptureFixture[str]
+    organization: RehearsedOrganization, capsys: pytest.CaptureFixture[str]
 ) -> None:
     put(organization, *THEIRS)
     before = organization.writes()
@@ -107,7 +107,7 @@ def test_rules_of_somebody_else_are_told_before_anything_is_changed_and_left_alo
 
 
 def test_teardown_leaves_rules_of_somebody_elses_to_a_person(
-    organization: Organization, capsys: pytest.CaptureFixture[str]
+    organization: RehearsedOrganization, capsys: pytest.CaptureFixture[str]
 ) -> None:
     line = ["--environment", str(organization.environment), "--everything"]
     assert organization() == 0
@@ -126,7 +126,7 @@ def test_teardown_leaves_rules_of_somebody_elses_to_a_person(
 
 
 def test_a_creation_template_of_somebody_else_is_told_before_anything_is_changed(
-    organization: Organization, capsys: pytest.CaptureFixture[str]
+    organization: RehearsedOrganization, capsys: pytest.CaptureFixture[str]
 ) -> None:
     registry(organization, LONDON).create_repository_creation_template(prefix="team", appliedFor=["REPLICATION"])
     before = organization.writes()

@@ -23,7 +23,7 @@ from scripts.kit.settings import environment
 from scripts.kit.stacks import stack as stacks
 from scripts.kit.stacks import stackset as stacksets
 from scripts.kit.together import together
-from tests.kit.test_environment import EXAMPLE
+from tests.support import EXAMPLE_SETTINGS
 
 IDS = [f"4{number:011}" for number in range(1, 301)]
 
@@ -186,7 +186,7 @@ class Slow:
         self.moved[given["AccountId"]] = given["DestinationParentId"]
 
 
-SETTINGS = environment.parse(EXAMPLE, "example")
+SETTINGS = environment.parse(EXAMPLE_SETTINGS, "example")
 UNITS = {SETTINGS.units.staging: "ou-ab12-stag1111"}
 NEW = [{"name": f"models-{n}", "email": f"models-{n}@example.com", "stage": "staging"} for n in range(23)]
 

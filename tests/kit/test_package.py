@@ -18,27 +18,12 @@ from scripts import package
 from scripts.kit.bundle import pack
 from scripts.kit.console import UserError
 from tests.support import ROOT
-
-PRODUCT = ROOT / "tests/fixtures/bundle/templates/30-project.yaml"
-
-
-def make_tree(root: Path) -> Path:
-    """A small tree with everything that a bundle holds."""
-    (root / "templates").mkdir(parents=True)
-    (root / "pyproject.toml").write_text('[project]\nname = "kit"\nversion = "1.2.3"\n')
-    for name in pack.TEMPLATES:
-        (root / name).write_text(f"Description: {name}\nResources: {{}}\n")
-    shutil.copy(PRODUCT, root / pack.PRODUCT)
-    for folder in (*pack.SEEDS.values(), pack.PIPELINE):
-        (root / folder / "scripts").mkdir(parents=True)
-        (root / folder / "README.md").write_text(f"{folder}\n")
-        (root / folder / "scripts/run.sh").write_text("#!/bin/sh\n")
-    return root
+from tests.support.bundle_tree import PRODUCT, make_bundle_tree
 
 
 @pytest.fixture
 def tree(tmp_path: Path) -> Path:
-    return make_tree(tmp_path / "tree")
+    return make_bundle_tree(tmp_path / "tree")
 
 
 def contents(folder: Path) -> dict[str, bytes]:
@@ -48,7 +33,7 @@ def contents(folder: Path) -> dict[str, bytes]:
 def test_two_packages_are_byte_identical_from_any_folder_at_any_time_with_any_umask(tmp_path: Path) -> None:
     built = []
     for number, (umask, time) in enumerate([("022", 1_000_000_000), ("077", 1_700_000_000)]):
-        tree = make_tree(tmp_path / f"clone-{number}")
+        tree = make_bundle_tree(tmp_path / f"clone-{number}")
         for path in tree.rglob("*"):
             os.utime(path, (time, time))
         command = f"umask {umask} && {sys.executable} -m scripts.package --root {tree}"

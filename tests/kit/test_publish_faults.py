@@ -12,18 +12,18 @@ from localaws.cloud import Cloud, Session
 from scripts import package, publish
 from scripts.kit.bundle import pack
 from scripts.kit.publish import hosting
-from tests.kit.test_package import make_tree
-from tests.kit.test_publish import BUCKET, ENVIRONMENT, REGION, SCIENTIST, A, make_account
-from tests.localaws.services.servicecatalog.test_servicecatalog import trust
+from tests.support.bundle_tree import make_bundle_tree
 from tests.support.every_request import problems
 from tests.support.faults import KILLED, Command, Fault, World
+from tests.support.publisher import BUCKET, ENVIRONMENT, REGION, SCIENTIST, A, make_data_science_account
+from tests.support.roles import trust_policy
 
 
 class Place:
     """A world with a data science account and a Studio domain, and `make publish TO=both` as it is typed there."""
 
     def __init__(self, folder: Path, patch: pytest.MonkeyPatch) -> None:
-        tree = make_tree(folder / "tree")
+        tree = make_bundle_tree(folder / "tree")
         patch.setattr(pack, "ROOT", tree)
         package.main(["--root", str(tree)])
         self.environment = folder / "environment.yaml"
@@ -33,9 +33,9 @@ class Place:
 
     def build(self, cloud: Cloud) -> None:
         root = self.who(cloud)
-        make_account(root)
+        make_data_science_account(root)
         role = hosting.LAUNCH_ROLE.rsplit("/", 1)[1]
-        document = trust({"Service": "cloudformation.amazonaws.com"})
+        document = trust_policy({"Service": "cloudformation.amazonaws.com"})
         root.client("iam").create_role(Path="/service-role/", RoleName=role, AssumeRolePolicyDocument=document)
         others = {"AllowedOrigins": ["https://example.com"], "AllowedMethods": ["PUT"], "ID": "theirs"}
         root.client("s3").put_bucket_cors(Bucket=BUCKET, CORSConfiguration={"CORSRules": [others]})

@@ -1,4 +1,4 @@
-"""What `make rollback` decides from the pipeline's history (its deployments are played in test_release.py)."""
+"""What `make rollback` decides from the pipeline's history (its deployments are played in test_rollback_story.py)."""
 
 from __future__ import annotations
 

@@ -18,9 +18,9 @@ from scripts.kit.bundle.pack import ROOT
 from scripts.rehearsal import setting as people
 from scripts.rehearsal.chapters import play
 from scripts.rehearsal.story import Story
-from tests.kit.test_release_faults import ENDPOINT, KINDS, REGION
 from tests.support.every_request import problems
 from tests.support.faults import Command, World
+from tests.support.light_installation import ENDPOINT, FAULT_KINDS, REGION
 
 NAME, ID = "light", "p-0123456789ab"
 PREFIX, BUCKET = f"sagemaker-{NAME}-{ID}", f"sagemaker-project-{ID}"
@@ -180,4 +180,4 @@ def test_a_rollback_interrupted_at_any_request_and_run_again_ends_as_an_undistur
     assert "version 2 → 1" in whole.told[0]
     assert "serves version 1" in whole.told[0]
     assert f"model-package/{NAME}/1" in json.dumps(whole.state)
-    assert problems(light.world, command, light.manager, KINDS) == []
+    assert problems(light.world, command, light.manager, FAULT_KINDS) == []

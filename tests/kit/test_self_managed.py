@@ -22,7 +22,7 @@ from scripts.rehearsal.report.facts import Facts, Unit, gather
 from scripts.rehearsal.report.page import page
 from scripts.rehearsal.story import Story
 from scripts.rehearse import summary
-from tests.rehearsal import test_permissions as permissions
+from tests.support.recorded_decisions import RecordedStory, check_needed, check_refused, statements_of
 from tests.support.story_steps import configure
 
 TEMPLATE = "templates/21-self-managed-roles.yaml"
@@ -41,10 +41,10 @@ class World:
     examined: dict[str, Any] = field(default_factory=dict)  # by `make doctor`
     roles: list[Holder] = field(default_factory=list)  # at the end of the story
     day_after: list[Holder] = field(default_factory=list)
-    recorded: permissions.World = field(init=False)  # every decision, to be made again without a statement
+    recorded: RecordedStory = field(init=False)  # every decision, to be made again without a statement
 
     def __post_init__(self) -> None:
-        self.recorded = permissions.World(self.story)
+        self.recorded = RecordedStory(self.story)
 
     def holders(self) -> list[Holder]:
         policies: list[dict[str, Any]] = json.loads((self.story.folder / "policies.json").read_text())
@@ -142,14 +142,14 @@ def test_every_reason_of_template_21_holds(world: World) -> None:
     assert held == [], "said not to be played"
 
 
-@pytest.mark.parametrize(("logical_id", "sid"), permissions.statements(TEMPLATE))
+@pytest.mark.parametrize(("logical_id", "sid"), statements_of(TEMPLATE))
 def test_without_any_single_statement_of_template_21_something_is_refused(
     world: World, logical_id: str, sid: str
 ) -> None:
     if sid == "RunStacks":  # its reason speaks of what else AWS's own cloudformation:* allows
-        permissions.check_refused(world.recorded, logical_id, sid)
+        check_refused(world.recorded, logical_id, sid)
     else:
-        permissions.check_needed(world.recorded, logical_id, sid, TEMPLATE)
+        check_needed(world.recorded, logical_id, sid, TEMPLATE)
 
 
 def test_the_page_shows_the_accounts_without_units(world: World) -> None:

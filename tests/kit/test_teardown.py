@@ -29,8 +29,8 @@ from scripts.kit.teardown.project import within
 from scripts.rehearsal import chapters
 from scripts.rehearsal import setting as people
 from scripts.rehearsal.story import StoryFailed, signed_in
-from tests.kit.test_release_faults import REGION, Installation
 from tests.support.faults import Outcome
+from tests.support.light_installation import REGION, LightInstallation
 
 FAILED = "never-made"
 SHARED = "555555555555"
@@ -38,7 +38,7 @@ OTHER_RULE = {"AllowedOrigins": ["https://example.com"], "AllowedMethods": ["GET
 OTHER_STATEMENT = '{"Sid": "Mine",  "Effect": "Deny", "Principal": "*", "Action": "s3:PutObject", "Resource": "%s/*"}'
 
 
-class Whole(Installation):
+class Whole(LightInstallation):
     """Published to both places, shared in each way, with what `doctor --fix` and people add.
 
     There is a second project, which failed before anything of it was made.
@@ -189,7 +189,7 @@ def test_a_statement_is_taken_out_of_a_policy_without_changing_a_character_of_th
 
 # -- half-broken installations ------------------------------------------------------------------
 
-WHOLE = ("--model-group", "--empty-buckets", "--logs")
+ALL_OF_A_PROJECT = ("--model-group", "--empty-buckets", "--logs")
 
 
 @pytest.mark.parametrize(
@@ -205,7 +205,7 @@ def test_stages_in_any_failed_state_are_taken_down(whole: Whole, prod: str, stag
         for name, status in (("prod", prod), ("staging", staging)):
             set_status(cloud, whole.story.setting.data_science, stage(whole, name), status)
 
-    outcome = taken_down(whole, "--project", whole.story.project_name, *WHOLE, breaks=breaks)
+    outcome = taken_down(whole, "--project", whole.story.project_name, *ALL_OF_A_PROJECT, breaks=breaks)
     assert clean(outcome, whole)
     assert f"-deploy-prod ({prod}; 1 endpoint(s)" in outcome.told[0]
 
@@ -215,7 +215,7 @@ def test_instances_that_are_out_of_date_or_inoperable_are_shown_and_go(whole: Wh
         set_instance(whole, cloud, "prod", "INOPERABLE")
         set_instance(whole, cloud, "staging", "OUTDATED")
 
-    outcome = taken_down(whole, "--project", whole.story.project_name, *WHOLE, breaks=breaks)
+    outcome = taken_down(whole, "--project", whole.story.project_name, *ALL_OF_A_PROJECT, breaks=breaks)
     assert clean(outcome, whole)
     assert "222222222222 us-east-1 (INOPERABLE)" in outcome.told[0]
     assert "333333333333 us-east-1 (OUTDATED)" in outcome.told[0]
@@ -254,7 +254,7 @@ def test_an_account_that_was_let_go_by_that_command_is_no_obstacle(whole: Whole)
             Regions=[REGION],
         )
 
-    assert clean(taken_down(whole, "--project", whole.story.project_name, *WHOLE, breaks=breaks), whole)
+    assert clean(taken_down(whole, "--project", whole.story.project_name, *ALL_OF_A_PROJECT, breaks=breaks), whole)
 
 
 def test_a_suspended_account_is_forgotten_by_the_stages_and_by_the_kit(whole: Whole) -> None:
@@ -262,7 +262,7 @@ def test_a_suspended_account_is_forgotten_by_the_stages_and_by_the_kit(whole: Wh
         organizations = cloud.root(whole.story.setting.management, REGION).client("organizations")
         organizations.close_account(AccountId="222222222222")
 
-    outcome = taken_down(whole, "--everything", *WHOLE, breaks=breaks)
+    outcome = taken_down(whole, "--everything", *ALL_OF_A_PROJECT, breaks=breaks)
     assert clean(outcome, whole)
     forgotten = [name for what, name in steps(outcome.told[0]) if what == "delete instance"]
     assert forgotten == ["222222222222"] * 2
@@ -278,7 +278,7 @@ def test_a_project_whose_update_failed_is_deleted_with_its_tainted_product(whole
             for project in projects.by_name.values():
                 project.status = "UpdateFailed"
 
-    outcome = taken_down(whole, "--project", whole.story.project_name, *WHOLE, breaks=breaks)
+    outcome = taken_down(whole, "--project", whole.story.project_name, *ALL_OF_A_PROJECT, breaks=breaks)
     assert clean(outcome, whole)
     assert "(UpdateFailed; with its pipeline" in outcome.told[0]
 
@@ -307,7 +307,7 @@ def test_a_kit_whose_own_stack_failed_is_taken_down(whole: Whole) -> None:
     def breaks(cloud: Cloud) -> None:
         set_status(cloud, whole.story.setting.data_science, teardown_kit.DATA_SCIENCE, "UPDATE_ROLLBACK_FAILED")
 
-    outcome = taken_down(whole, "--everything", *WHOLE, breaks=breaks)
+    outcome = taken_down(whole, "--everything", *ALL_OF_A_PROJECT, breaks=breaks)
     assert clean(outcome, whole)
     assert "us-east-1 (UPDATE_ROLLBACK_FAILED)" in outcome.told[0]
 

@@ -1,7 +1,7 @@
 """`make teardown EVERYTHING=1` interrupted at every request, and run again, ends as an undisturbed one.
 
 The world is an installation of the kit as it is, with what it published to Service Catalog and to S3, and without a
-project: how projects go is played in test_release_faults.py.
+project: how projects go is played in test_teardown_faults.py.
 """
 
 from __future__ import annotations
@@ -14,10 +14,10 @@ import pytest
 from localaws.cloud import Cloud, Session
 from scripts import teardown
 from scripts.rehearsal import setting as people
-from tests.kit.test_release_faults import KINDS, REGION, WHOLE
 from tests.support.every_request import problems
 from tests.support.faults import Command, World
 from tests.support.installation import Installation
+from tests.support.light_installation import ALL_OF_A_PROJECT, FAULT_KINDS, REGION
 
 
 class Place:
@@ -26,7 +26,7 @@ class Place:
     def __init__(self, folder: Path, patch: pytest.MonkeyPatch) -> None:
         self.folder, self.patch = folder, patch
         self.world = World(folder, self.build)
-        line = ["--environment", str(self.kit.story.environment_path), "--everything", *WHOLE]
+        line = ["--environment", str(self.kit.story.environment_path), "--everything", *ALL_OF_A_PROJECT]
         self.teardown: Command = lambda: teardown.main(line)
 
     def build(self, cloud: Cloud) -> None:
@@ -51,4 +51,4 @@ def test_a_teardown_of_everything_interrupted_at_any_request_and_run_again_ends_
     assert whole.codes == (0,), whole.told
     assert "everything is taken down" in whole.told[0]
     assert "no orphans" in whole.told[0]
-    assert problems(place.world, place.teardown, place.manager, KINDS) == []
+    assert problems(place.world, place.teardown, place.manager, FAULT_KINDS) == []

@@ -13,12 +13,10 @@ from pathlib import Path
 
 import pytest
 
-from scripts.kit.bundle import pack
-from tests.mistakes import ROOT, Mistake, Outdated, document, lint, load
+from tests.mistakes import ROOT, SET_UP, Mistake, Outdated, document, lint, load
 from tests.mistakes.world import CHECKS, World, check, prepared
 
 MISTAKES = load()
-SET_UP = pack.TEMPLATES[:3]
 TEMPLATES = [mistake for mistake in MISTAKES if mistake.file.startswith("templates/")]
 PLAYED = [mistake for mistake in MISTAKES if mistake.by in CHECKS and mistake.file in SET_UP]
 

@@ -6,8 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.mistakes import Mistake, load
-from tests.mistakes.test_mistakes import SET_UP
+from tests.mistakes import SET_UP, Mistake, load
 from tests.mistakes.world import CHECKS, World, check, prepared
 
 PLAYED = [mistake for mistake in load() if mistake.by in CHECKS and mistake.file not in SET_UP]

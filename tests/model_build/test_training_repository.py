@@ -17,7 +17,7 @@ from localaws.services.sagemaker.images import XGBOOST_ACCOUNTS, check_image
 from localaws.services.sagemaker.pipeline_definition import parse
 from localaws.services.sagemaker.projects import Project, Projects
 from tests.support import ROOT
-from tests.support.sagemaker_world import ACCOUNT, BUCKET, IRIS, REGION, client, make_role
+from tests.support.sagemaker_world import ACCOUNT, BUCKET, IRIS, REGION, client, make_trainer
 
 SEED = ROOT / "seed-code" / "model-build"
 sys.path.insert(0, str(SEED))
@@ -47,7 +47,7 @@ def run(session: Session, script: str, *arguments: str) -> subprocess.CompletedP
 @pytest.fixture
 def scientist(cloud: Cloud) -> Session:
     """A session of the role that trains, in an account with the model bucket, its key and a project."""
-    role = make_role(cloud)
+    role = make_trainer(cloud)
     client(cloud, "s3").create_bucket(Bucket=BUCKET)
     kms = client(cloud, "kms")
     kms.create_alias(

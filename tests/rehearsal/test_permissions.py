@@ -17,15 +17,12 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass, field, replace
-from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from awslang.policy.document import Policy
-from awslang.policy.evaluator import AuthorizationRequest, Decision, Policies, decide
+from awslang.policy.evaluator import decide
 from localaws.authorization import authorizer
 from localaws.server import EmbeddedAws
 from scripts.kit.bundle.pack import ROOT
@@ -33,48 +30,17 @@ from scripts.kit.console import UsageError, UserError
 from scripts.permissions import main
 from scripts.rehearsal import chapters
 from scripts.rehearsal.chapters import play
-from scripts.rehearsal.permissions import Holder, Reason, read_requests, reasons, report, write_policies
+from scripts.rehearsal.permissions import Reason, read_requests, reasons, write_policies
 from scripts.rehearsal.story import Story, StoryFailed
+from tests.support.recorded_decisions import (
+    RecordedStory,
+    check_needed,
+    report_of,
+    statements_of,
+)
 from tests.support.story_steps import configure, set_status
 
 TEMPLATES = ("templates/10-data-science-account.yaml", "templates/20-target-account.yaml")
-HOLDER = re.compile(
-    r"^  (\w+):\n(?:    Condition: \w+\n)?    Type: AWS::IAM::(?:Role|ManagedPolicy)\n(.*?)(?=^  \w|^\w)", re.M | re.S
-)
-SID = re.compile(r"- Sid: (\w+)$", re.M)
-
-
-def statements(*templates: str) -> list[tuple[str, str]]:
-    """Every statement of the roles and people's policies of these templates: logical id and Sid."""
-    texts = [(ROOT / name).read_text(encoding="utf-8") for name in templates]
-    return [(holder, sid) for text in texts for holder, body in HOLDER.findall(text) for sid in SID.findall(body)]
-
-
-@dataclass(frozen=True)
-class Decided:
-    request: AuthorizationRequest
-    policies: Policies
-    decision: Decision
-
-
-@dataclass
-class World:
-    """The story that was played, and what was decided in it."""
-
-    story: Story
-    decided: list[Decided] = field(default_factory=list)
-    refused: str = ""  # what the pipeline said of the first deployment
-
-    def record(self, request: AuthorizationRequest, policies: Policies) -> Decision:
-        decision = decide(request, policies)
-        if request.principal.kind in ("role", "service"):
-            kept = replace(request, context=dict(request.context))  # the tags as they are now
-            self.decided.append(Decided(kept, policies, decision))
-        return decision
-
-    @cached_property
-    def holders(self) -> list[Holder]:
-        return report_of(self.story.folder)
 
 
 def change_policy(story: Story, account: str, role: str, policy: str, without: str) -> str:
@@ -88,7 +54,7 @@ def change_policy(story: Story, account: str, role: str, policy: str, without: s
     return json.dumps(document)
 
 
-def play_more(world: World) -> None:
+def play_more(world: RecordedStory) -> None:
     """The story, with a first deployment that fails, two commits and a rejection."""
     story = world.story
     play(story, until="training")
@@ -115,10 +81,10 @@ def play_more(world: World) -> None:
 
 
 @pytest.fixture(scope="module")
-def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
+def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RecordedStory]:
     folder = tmp_path_factory.mktemp("permissions")
     with pytest.MonkeyPatch.context() as patch, EmbeddedAws(folder) as cloud:
-        made = World(Story(cloud, folder))
+        made = RecordedStory(Story(cloud, folder))
         patch.setattr(authorizer, "decide", made.record)
         play_more(made)
         write_policies(cloud, folder / "policies.json")
@@ -126,59 +92,10 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
     assert not cloud.faults, "\n".join(f"{fault.where}\n{fault.traceback}" for fault in cloud.faults)
 
 
-def without(policies: Policies, name: str, label: str) -> Policies:
-    """The policies without one statement."""
-
-    def kept(policy: Policy) -> Policy:
-        if policy.name != name:
-            return policy
-        return replace(policy, statements=tuple(s for s in policy.statements if s.label != label))
-
-    resource = kept(policies.resource) if policies.resource else None
-    return replace(policies, identity=tuple(map(kept, policies.identity)), resource=resource)
-
-
-def whole_reason(logical_id: str, sid: str, *templates: str) -> Reason | None:
-    """The reason of a statement of which nothing is played."""
-    for name in templates:
-        for reason in reasons((ROOT / name).read_text(encoding="utf-8")).get(logical_id, {}).get(sid, []):
-            if reason.kind == "Unplayed" and not reason.actions:
-                return reason
-    return None
-
-
-def needing(world: World, logical_id: str, sid: str) -> list[tuple[Decided, str]]:
-    """The requests that a statement allowed, with the name of its policy."""
-    names = {g.policy for h in world.holders if h.logical_id == logical_id for g in h.granted if g.statement == sid}
-    return [
-        (one, deciding.policy.name)
-        for one in world.decided
-        for deciding in one.decision.statements
-        if one.decision.allowed and deciding.policy.name in names and deciding.statement.label == sid
-    ]
-
-
-def check_needed(world: World, logical_id: str, sid: str, *templates: str) -> None:
-    """The statement is needed, or says why it is there."""
-    if reason := whole_reason(logical_id, sid, *templates):
-        assert not needing(world, logical_id, sid), f"{logical_id} {sid} is used: {reason.text} is no reason"
-    else:
-        check_refused(world, logical_id, sid)
-
-
-def check_refused(world: World, logical_id: str, sid: str) -> None:
-    """Without the statement at least one of the recorded requests is refused."""
-    found = needing(world, logical_id, sid)
-    assert found, f"no request needs {logical_id} {sid}"
-    again = [(one, decide(one.request, without(one.policies, name, sid))) for one, name in found]
-    refused = [(one, decision) for one, decision in again if not decision.allowed]
-    assert refused, f"everything that {logical_id} {sid} allows is allowed without it"
-    for one, decision in refused:
-        assert one.request.action in decision.missing
-
-
-@pytest.mark.parametrize(("logical_id", "sid"), statements(*TEMPLATES))
-def test_without_any_single_statement_a_rehearsal_is_refused_something(world: World, logical_id: str, sid: str) -> None:
+@pytest.mark.parametrize(("logical_id", "sid"), statements_of(*TEMPLATES))
+def test_without_any_single_statement_a_rehearsal_is_refused_something(
+    world: RecordedStory, logical_id: str, sid: str
+) -> None:
     check_needed(world, logical_id, sid, *TEMPLATES)
 
 
@@ -195,13 +112,13 @@ def test_every_reason_is_listed_in_the_documentation() -> None:
     assert {(holder, sid) for holder, sids in listed for sid in sids.split(", ")} == found
 
 
-def test_the_recorded_requests_are_decided_again_as_they_were(world: World) -> None:
+def test_the_recorded_requests_are_decided_again_as_they_were(world: RecordedStory) -> None:
     assert len(world.decided) > 500
     for one in world.decided:
         assert decide(one.request, one.policies).allowed == one.decision.allowed
 
 
-def test_every_action_is_used_or_has_a_reason_and_every_reason_holds(world: World) -> None:
+def test_every_action_is_used_or_has_a_reason_and_every_reason_holds(world: RecordedStory) -> None:
     used: dict[tuple[str, str, str], int] = {}
     why: dict[tuple[str, str, str], Reason | None] = {}
     for holder in world.holders:
@@ -214,10 +131,10 @@ def test_every_action_is_used_or_has_a_reason_and_every_reason_holds(world: Worl
     unplayed = {key for key, reason in why.items() if reason and reason.kind == "Unplayed"}
     assert {key for key in later if not used[key]} == set(), "said to be for later, and not played here"
     assert {key for key in unplayed if used[key]} == set(), "said not to be played"
-    assert set(statements(*TEMPLATES)) >= {key[:2] for key in used}
+    assert set(statements_of(*TEMPLATES)) >= {key[:2] for key in used}
 
 
-def test_only_the_removed_statement_was_refused_anything(world: World) -> None:
+def test_only_the_removed_statement_was_refused_anything(world: RecordedStory) -> None:
     entries = read_requests(world.story.folder / "requests.jsonl")
     denied = [entry for entry in entries if entry.get("decision") == "denied"]
     assert denied
@@ -257,11 +174,6 @@ def test_a_rehearsal_without_a_statement_fails_where_it_is_needed(
     denied = {one.action for holder in report_of(tmp_path) if holder.name == name for one in holder.denied}
     assert denied == {action}
     assert main(["--folder", str(tmp_path), "--role", role]) == 1
-
-
-def report_of(folder: Path) -> list[Holder]:
-    policies: list[dict[str, Any]] = json.loads((folder / "policies.json").read_text(encoding="utf-8"))
-    return report(policies, read_requests(folder / "requests.jsonl"))
 
 
 # -- the report and the command, on a small rehearsal of their own ---------------------------------------

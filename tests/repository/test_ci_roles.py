@@ -16,10 +16,10 @@ from awslang.errors import NotSupported
 from awslang.principals import Principal
 from localaws.cloud import Cloud, Session
 from localaws.cloudformation.providers import PROVIDERS
-from tests.kit.test_publish import REGION, A, Publisher
-from tests.localaws.cloudformation.test_providers import context
-from tests.localaws.cloudformation.test_stacks import settled
 from tests.support import ROOT
+from tests.support.providers import stack_context
+from tests.support.publisher import REGION, A, Publisher
+from tests.support.stacks import settled_stack
 from tests.support.waiting import until
 
 TEMPLATE = (ROOT / "templates/60-ci-roles.yaml").read_text(encoding="utf-8")
@@ -44,7 +44,7 @@ def deploy(cloud: Cloud, purpose: str) -> dict[str, Any]:
         Parameters=[{"ParameterKey": key, "ParameterValue": value} for key, value in given.items()],
         Capabilities=["CAPABILITY_NAMED_IAM"],
     )
-    stack = settled(client, "ci")
+    stack = settled_stack(client, "ci")
     assert stack["StackStatus"] == "CREATE_COMPLETE", stack
     return stack
 
@@ -112,16 +112,16 @@ def test_an_identity_provider_is_changed_in_place(cloud: Cloud) -> None:
     url = "https://token.actions.githubusercontent.com"
     old = {"Url": url, "ClientIdList": ["sts.amazonaws.com"], "ThumbprintList": ["b" * 40]}
     new = {**old, "ThumbprintList": ["a" * 40]}
-    made = provider.create(context(cloud), old)
+    made = provider.create(stack_context(cloud), old)
     assert made.physical_id == GITHUB
-    provider.update(context(cloud), made.physical_id, old, new)
+    provider.update(stack_context(cloud), made.physical_id, old, new)
     shown = cloud.root(A, REGION).client("iam").get_open_id_connect_provider(OpenIDConnectProviderArn=GITHUB)
     assert shown["ClientIDList"] == ["sts.amazonaws.com"]
     assert shown["ThumbprintList"] == ["a" * 40]
     with pytest.raises(NotSupported, match="ClientIdList"):
-        provider.update(context(cloud), made.physical_id, new, {**new, "ClientIdList": ["other"]})
-    provider.delete(context(cloud), made.physical_id, new)
-    provider.delete(context(cloud), made.physical_id, new)
+        provider.update(stack_context(cloud), made.physical_id, new, {**new, "ClientIdList": ["other"]})
+    provider.delete(stack_context(cloud), made.physical_id, new)
+    provider.delete(stack_context(cloud), made.physical_id, new)
 
 
 # -- the workflow ------------------------------------------------------------------------------

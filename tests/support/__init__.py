@@ -5,3 +5,4 @@ from __future__ import annotations
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]  # the repository
+EXAMPLE_SETTINGS = (ROOT / "environment.example.yaml").read_text(encoding="utf-8")

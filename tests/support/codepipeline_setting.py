@@ -13,6 +13,7 @@ from localaws.cloud import Cloud
 from localaws.services.codepipeline import actions as codepipeline_actions
 from localaws.services.codepipeline.state import ActionFailed
 from localaws.services.codepipeline.work import Work, zipped
+from tests.support.roles import EVERYTHING, make_role
 from tests.support.waiting import until
 
 ACCOUNT, REGION = "111111111111", "us-east-1"
@@ -98,18 +99,6 @@ def declaration(*stages: dict[str, Any], **more: Any) -> dict[str, Any]:
     )
 
 
-def make_role(cloud: Cloud, name: str, service: str = "codepipeline.amazonaws.com") -> str:
-    """A role that the service may assume and that may do everything."""
-    statement = {"Effect": "Allow", "Principal": {"Service": service}, "Action": "sts:AssumeRole"}
-    iam = cloud.root(ACCOUNT, REGION).client("iam")
-    role = iam.create_role(
-        RoleName=name, AssumeRolePolicyDocument=json.dumps({"Version": "2012-10-17", "Statement": [statement]})
-    )
-    everything = {"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": "*", "Resource": "*"}]}
-    iam.put_role_policy(RoleName=name, PolicyName="everything", PolicyDocument=json.dumps(everything))
-    return str(role["Role"]["Arn"])
-
-
 def put_source(cloud: Cloud, text: str = "first") -> str:
     s3 = cloud.root(ACCOUNT, REGION).client("s3")
     return str(s3.put_object(Bucket=BUCKET, Key="seed.zip", Body=zipped({"seed.txt": text.encode()}))["VersionId"])
@@ -133,7 +122,7 @@ class Stage:
         s3.create_bucket(Bucket=BUCKET)
         s3.put_bucket_versioning(Bucket=BUCKET, VersioningConfiguration={"Status": "Enabled"})
         put_source(cloud)
-        make_role(cloud, "pipeline")
+        make_role(cloud, "pipeline", "codepipeline", EVERYTHING)
         for key in (("Build", "CodeBuild"), ("Test", "CodeBuild")):
             monkeypatch.setitem(codepipeline_actions.PLAYERS, key, self.build)
 

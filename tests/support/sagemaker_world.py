@@ -8,6 +8,7 @@ from typing import Any
 from localaws.cloud import Cloud
 from localaws.services.sagemaker.images import xgboost_image
 from tests.support import ROOT
+from tests.support.roles import EVERYTHING, make_role
 from tests.support.waiting import until
 
 ACCOUNT, OTHER, REGION = "111111111111", "333333333333", "us-east-1"
@@ -21,18 +22,9 @@ def client(cloud: Cloud, service: str, account: str = ACCOUNT) -> Any:
     return cloud.root(account, REGION).client(service)
 
 
-def make_role(cloud: Cloud, name: str = "trainer", account: str = ACCOUNT, service: str = "sagemaker") -> str:
-    """A role that the service may assume and that may do everything."""
-    iam = client(cloud, "iam", account)
-    trust = {"Effect": "Allow", "Principal": {"Service": f"{service}.amazonaws.com"}, "Action": "sts:AssumeRole"}
-    role = iam.create_role(
-        RoleName=name, AssumeRolePolicyDocument=json.dumps({"Version": "2012-10-17", "Statement": [trust]})
-    )["Role"]["Arn"]
-    allow = {"Sid": "Everything", "Effect": "Allow", "Action": "*", "Resource": "*"}
-    iam.put_role_policy(
-        RoleName=name, PolicyName="all", PolicyDocument=json.dumps({"Version": "2012-10-17", "Statement": [allow]})
-    )
-    return str(role)
+def make_trainer(cloud: Cloud, name: str = "trainer", account: str = ACCOUNT) -> str:
+    """A role that SageMaker may assume and that may do everything."""
+    return make_role(cloud, name, "sagemaker", EVERYTHING, account=account)
 
 
 def make_bucket(cloud: Cloud, *accounts: str) -> None:

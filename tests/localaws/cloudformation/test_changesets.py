@@ -5,9 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from localaws.cloud import Cloud
-from tests.localaws.cloudformation.test_stacks import Queues, body, client, create, queue, queues, refused, settled
-
-__all__ = ["client", "queues"]
+from tests.support.stacks import FakeQueues, create_stack, queue_resource, refusal, settled_stack, template_of
 
 
 def make(client: Any, template: str, name: str = "next", **more: Any) -> dict[str, Any]:
@@ -21,11 +19,17 @@ def changes(found: dict[str, Any]) -> dict[str, tuple[str, str]]:
     return {c["LogicalResourceId"]: (c["Action"], c.get("Replacement", "")) for c in told}
 
 
-def test_a_change_set_tells_what_would_change_and_changes_nothing(client: Any, queues: Queues) -> None:
-    follower = queue(Tags=[{"Key": "of", "Value": {"Ref": "B"}}])
-    create(client, body({"A": queue(1), "B": queue(QueueName="b"), "C": queue(), "F": follower}))
+def test_a_change_set_tells_what_would_change_and_changes_nothing(client: Any, queues: FakeQueues) -> None:
+    follower = queue_resource(Tags=[{"Key": "of", "Value": {"Ref": "B"}}])
+    create_stack(
+        client,
+        template_of({"A": queue_resource(1), "B": queue_resource(QueueName="b"), "C": queue_resource(), "F": follower}),
+    )
     queues.done.clear()
-    found = make(client, body({"A": queue(2), "B": queue(QueueName="c"), "D": queue(), "F": follower}))
+    found = make(
+        client,
+        template_of({"A": queue_resource(2), "B": queue_resource(QueueName="c"), "D": queue_resource(), "F": follower}),
+    )
     assert (found["Status"], found["ExecutionStatus"]) == ("CREATE_COMPLETE", "AVAILABLE")
     assert changes(found) == {
         "A": ("Modify", "False"),
@@ -43,51 +47,56 @@ def test_a_change_set_tells_what_would_change_and_changes_nothing(client: Any, q
     assert modified["PolicyAction"] == "ReplaceAndDelete"
     assert queues.done == []
     client.execute_change_set(StackName="shop", ChangeSetName="next")
-    assert settled(client, "shop")["StackStatus"] == "UPDATE_COMPLETE"
+    assert settled_stack(client, "shop")["StackStatus"] == "UPDATE_COMPLETE"
     assert {"create D", "delete C", "update A", "create B", "delete B", "update F"} == set(queues.done)
     assert client.list_change_sets(StackName="shop")["Summaries"] == []
 
 
-def test_a_change_set_without_changes_fails(client: Any, queues: Queues) -> None:
-    template = body({"A": queue(1)})
-    create(client, template)
+def test_a_change_set_without_changes_fails(client: Any, queues: FakeQueues) -> None:
+    template = template_of({"A": queue_resource(1)})
+    create_stack(client, template)
     found = make(client, template)
     assert found["Status"] == "FAILED"
     assert found["StatusReason"].startswith("The submitted information didn't contain changes.")
-    told = refused(client.execute_change_set, StackName="shop", ChangeSetName="next")
+    told = refusal(client.execute_change_set, StackName="shop", ChangeSetName="next")
     assert told.startswith("InvalidChangeSetStatus")
 
 
-def test_a_change_set_that_the_schema_refuses_fails(client: Any, queues: Queues) -> None:
-    create(client, body({"A": queue(1)}))
-    found = make(client, body({"A": queue(1, Delay=1)}))
+def test_a_change_set_that_the_schema_refuses_fails(client: Any, queues: FakeQueues) -> None:
+    create_stack(client, template_of({"A": queue_resource(1)}))
+    found = make(client, template_of({"A": queue_resource(1, Delay=1)}))
     assert found["Status"] == "FAILED"
     assert "extraneous key [Delay] is not permitted" in found["StatusReason"]
 
 
-def test_a_change_set_can_create_the_stack(client: Any, queues: Queues) -> None:
-    found = make(client, body({"A": queue(1)}), ChangeSetType="CREATE")
+def test_a_change_set_can_create_the_stack(client: Any, queues: FakeQueues) -> None:
+    found = make(client, template_of({"A": queue_resource(1)}), ChangeSetType="CREATE")
     assert client.describe_stacks(StackName="shop")["Stacks"][0]["StackStatus"] == "REVIEW_IN_PROGRESS"
     assert changes(found) == {"A": ("Add", "")}
     client.execute_change_set(ChangeSetName=found["ChangeSetId"])
-    assert settled(client, "shop")["StackStatus"] == "CREATE_COMPLETE"
+    assert settled_stack(client, "shop")["StackStatus"] == "CREATE_COMPLETE"
     assert len(queues.made) == 1
 
 
-def test_a_change_set_is_deleted_and_others_become_obsolete(client: Any, queues: Queues) -> None:
-    create(client, body({"A": queue(1)}))
-    make(client, body({"A": queue(2)}), "first")
-    make(client, body({"A": queue(3)}), "second")
-    told = refused(
-        client.create_change_set, StackName="shop", ChangeSetName="first", TemplateBody=body({"A": queue(2)})
+def test_a_change_set_is_deleted_and_others_become_obsolete(client: Any, queues: FakeQueues) -> None:
+    create_stack(client, template_of({"A": queue_resource(1)}))
+    make(client, template_of({"A": queue_resource(2)}), "first")
+    make(client, template_of({"A": queue_resource(3)}), "second")
+    told = refusal(
+        client.create_change_set,
+        StackName="shop",
+        ChangeSetName="first",
+        TemplateBody=template_of({"A": queue_resource(2)}),
     )
     assert told.startswith("AlreadyExistsException")
     client.delete_change_set(StackName="shop", ChangeSetName="first")
     assert [s["ChangeSetName"] for s in client.list_change_sets(StackName="shop")["Summaries"]] == ["second"]
-    told = refused(client.describe_change_set, StackName="shop", ChangeSetName="first")
+    told = refusal(client.describe_change_set, StackName="shop", ChangeSetName="first")
     assert told.startswith("ChangeSetNotFound")
 
 
 def test_a_change_set_of_a_stack_that_is_not_there_is_refused(cloud: Cloud, client: Any) -> None:
-    told = refused(client.create_change_set, StackName="shop", ChangeSetName="x", TemplateBody=body({"A": queue()}))
+    told = refusal(
+        client.create_change_set, StackName="shop", ChangeSetName="x", TemplateBody=template_of({"A": queue_resource()})
+    )
     assert told == "ValidationError: Stack [shop] does not exist"

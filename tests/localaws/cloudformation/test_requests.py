@@ -9,19 +9,16 @@ from typing import Any
 import pytest
 
 from localaws.cloud import Cloud
-from tests.localaws.cloudformation.test_stacks import (
+from tests.support.stacks import (
     ACCOUNT,
     REGION,
-    body,
-    client,
-    create,
-    events,
-    refused,
-    settled,
-    update,
+    create_stack,
+    refusal,
+    settled_stack,
+    stack_events,
+    template_of,
+    update_stack,
 )
-
-__all__ = ["client"]
 
 TOPIC = {"Type": "AWS::SNS::Topic", "Properties": {"TopicName": "orders"}}
 TRUST = {
@@ -50,18 +47,20 @@ def requests(cloud: Cloud, service: str) -> list[dict[str, Any]]:
 def test_a_template_is_read_from_s3(cloud: Cloud, client: Any, form: str) -> None:
     s3 = cloud.root(ACCOUNT, REGION).client("s3")
     s3.create_bucket(Bucket="templates")
-    s3.put_object(Bucket="templates", Key="shop/a b.json", Body=body({"T": TOPIC}, Description="from S3").encode())
+    s3.put_object(
+        Bucket="templates", Key="shop/a b.json", Body=template_of({"T": TOPIC}, Description="from S3").encode()
+    )
     summary = client.get_template_summary(TemplateURL=form.format(endpoint=cloud.endpoint))
     assert (summary["Description"], summary["ResourceTypes"]) == ("from S3", ["AWS::SNS::Topic"])
 
 
 def test_a_template_that_cannot_be_read_is_refused(cloud: Cloud, client: Any) -> None:
-    told = refused(client.validate_template, TemplateURL="https://example.com/a.json")
+    told = refusal(client.validate_template, TemplateURL="https://example.com/a.json")
     assert told == "ValidationError: TemplateURL must be a supported URL."
-    told = refused(client.validate_template, TemplateURL="https://none.s3.us-east-1.amazonaws.com/a.json")
+    told = refusal(client.validate_template, TemplateURL="https://none.s3.us-east-1.amazonaws.com/a.json")
     assert told.startswith("ValidationError: S3 error: ")
-    assert "Member must have length less than or equal to 51200" in refused(
-        client.validate_template, TemplateBody=body({"T": TOPIC}, Description="x" * 51_200)
+    assert "Member must have length less than or equal to 51200" in refusal(
+        client.validate_template, TemplateBody=template_of({"T": TOPIC}, Description="x" * 51_200)
     )
 
 
@@ -70,19 +69,19 @@ def test_a_stack_acts_as_its_role(cloud: Cloud, client: Any) -> None:
     role = iam.create_role(RoleName="deployer", AssumeRolePolicyDocument=json.dumps(TRUST))["Role"]["Arn"]
     everything = {"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": "*", "Resource": "*"}]}
     iam.put_role_policy(RoleName="deployer", PolicyName="all", PolicyDocument=json.dumps(everything))
-    stack = create(client, body({"T": TOPIC}), RoleARN=role)
+    stack = create_stack(client, template_of({"T": TOPIC}), RoleARN=role)
     assert (stack["StackStatus"], stack["RoleARN"]) == ("CREATE_COMPLETE", role)
     made = [r for r in requests(cloud, "sns") if r["operation"] == "CreateTopic"]
     assert made[0]["principal"] == f"arn:aws:sts::{ACCOUNT}:assumed-role/deployer/AWSCloudFormation"
     client.delete_stack(StackName="shop")  # without a role: the stack's own is used again
-    assert settled(client, stack["StackId"])["StackStatus"] == "DELETE_COMPLETE"
+    assert settled_stack(client, stack["StackId"])["StackStatus"] == "DELETE_COMPLETE"
     gone = [r for r in requests(cloud, "sns") if r["operation"] == "DeleteTopic"]
     assert gone[0]["principal"] == made[0]["principal"]
 
 
 def test_a_role_that_is_not_there_is_refused(client: Any) -> None:
     role = f"arn:aws:iam::{ACCOUNT}:role/nobody"
-    told = refused(client.create_stack, StackName="shop", TemplateBody=body({"T": TOPIC}), RoleARN=role)
+    told = refusal(client.create_stack, StackName="shop", TemplateBody=template_of({"T": TOPIC}), RoleARN=role)
     assert told.splitlines() == [
         f"ValidationError: Role {role} is invalid or cannot be assumed",
         f"{role} has no policy of its own that could allow cloudformation.amazonaws.com",
@@ -92,9 +91,9 @@ def test_a_role_that_is_not_there_is_refused(client: Any) -> None:
 def test_a_services_refusal_is_the_resources_reason(cloud: Cloud, client: Any) -> None:
     log = {"Type": "AWS::Logs::LogGroup", "Properties": {"LogGroupName": "/shop"}}
     cloud.root(ACCOUNT, REGION).client("logs").create_log_group(logGroupName="/shop")
-    stack = create(client, body({"L": log}))
+    stack = create_stack(client, template_of({"L": log}))
     assert stack["StackStatus"] == "ROLLBACK_COMPLETE"
-    reason = next(reason for _, status, reason in events(client, "shop") if status == "CREATE_FAILED")
+    reason = next(reason for _, status, reason in stack_events(client, "shop") if status == "CREATE_FAILED")
     assert "(Service: Logs, Status Code: 400, Request ID: " in reason
     assert "HandlerErrorCode: AlreadyExists)" in reason
     found = cloud.root(ACCOUNT, REGION).client("logs").describe_log_groups()["logGroups"]
@@ -110,7 +109,7 @@ def test_ssm_parameters_and_dynamic_references_are_looked_up(cloud: Cloud, clien
         "Properties": {"TopicName": {"Ref": "Name"}, "DisplayName": "{{resolve:ssm:/shop/title:1}}"},
     }
     declared = {"Name": {"Type": "AWS::SSM::Parameter::Value<String>", "Default": "/shop/topic"}}
-    stack = create(client, body({"T": topic}, Parameters=declared))
+    stack = create_stack(client, template_of({"T": topic}, Parameters=declared))
     assert stack["StackStatus"] == "CREATE_COMPLETE"
     assert stack["Parameters"] == [{"ParameterKey": "Name", "ParameterValue": "/shop/topic", "ResolvedValue": "orders"}]
     sns = cloud.root(ACCOUNT, REGION).client("sns")
@@ -123,30 +122,30 @@ def test_ten_cheap_resources_take_well_under_a_second(client: Any) -> None:
         f"P{i}": {"Type": "AWS::SSM::Parameter", "Properties": {"Type": "String", "Value": str(i)}} for i in range(5)
     }
     resources |= {f"T{i}": {"Type": "AWS::SNS::Topic"} for i in range(5)}
-    create(client, body({"Warm": TOPIC}), name="warm")
+    create_stack(client, template_of({"Warm": TOPIC}), name="warm")
     began = time.monotonic()
-    assert create(client, body(resources))["StackStatus"] == "CREATE_COMPLETE"
+    assert create_stack(client, template_of(resources))["StackStatus"] == "CREATE_COMPLETE"
     assert time.monotonic() - began < 2
     changed = {**resources, "P0": {"Type": "AWS::SSM::Parameter", "Properties": {"Type": "String", "Value": "x"}}}
-    assert update(client, body(changed))["StackStatus"] == "UPDATE_COMPLETE"
+    assert update_stack(client, template_of(changed))["StackStatus"] == "UPDATE_COMPLETE"
 
 
 def test_what_is_not_played_is_refused_by_name(client: Any) -> None:
-    template = body({"T": TOPIC})
+    template = template_of({"T": TOPIC})
     for name, value in (
         ("NotificationARNs", ["arn:aws:sns:us-east-1:111111111111:x"]),
         ("ResourceTypes", ["AWS::SNS::*"]),
     ):
-        told = refused(client.create_stack, StackName="shop", TemplateBody=template, **{name: value})
+        told = refusal(client.create_stack, StackName="shop", TemplateBody=template, **{name: value})
         assert told.startswith("NotSupported: ")
         assert name in told
-    assert refused(client.cancel_update_stack, StackName="shop").startswith("NotSupported: ")
+    assert refusal(client.cancel_update_stack, StackName="shop").startswith("NotSupported: ")
 
 
 def test_a_template_is_summarised(client: Any) -> None:
     role = {"Type": "AWS::IAM::Role", "Properties": {"RoleName": "x", "AssumeRolePolicyDocument": TRUST}}
     declared = {"Size": {"Type": "Number", "Default": 3, "AllowedValues": [1, 3], "Description": "how many"}}
-    template = body({"R": role, "T": TOPIC}, Parameters=declared, Description="a shop", Metadata={"a": 1})
+    template = template_of({"R": role, "T": TOPIC}, Parameters=declared, Description="a shop", Metadata={"a": 1})
     summary = client.get_template_summary(TemplateBody=template)
     assert summary["Capabilities"] == ["CAPABILITY_NAMED_IAM"]
     assert summary["CapabilitiesReason"] == "The following resource(s) require capabilities: [AWS::IAM::Role]"
@@ -168,17 +167,17 @@ def test_a_template_is_summarised(client: Any) -> None:
 
 
 def test_a_bucket_that_holds_objects_stops_the_deletion(cloud: Cloud, client: Any) -> None:
-    create(client, body({"B": {"Type": "AWS::S3::Bucket", "Properties": {"BucketName": "shop-orders"}}}))
+    create_stack(client, template_of({"B": {"Type": "AWS::S3::Bucket", "Properties": {"BucketName": "shop-orders"}}}))
     s3 = cloud.root(ACCOUNT, REGION).client("s3")
     s3.put_object(Bucket="shop-orders", Key="a", Body=b"1")
     client.delete_stack(StackName="shop")
-    stack = settled(client, "shop")
+    stack = settled_stack(client, "shop")
     assert stack["StackStatus"] == "DELETE_FAILED"
-    reason = next(reason for _, status, reason in events(client, "shop") if status == "DELETE_FAILED")
+    reason = next(reason for _, status, reason in stack_events(client, "shop") if status == "DELETE_FAILED")
     assert "not empty" in reason
     s3.delete_object(Bucket="shop-orders", Key="a")
     client.delete_stack(StackName="shop")
-    assert settled(client, stack["StackId"])["StackStatus"] == "DELETE_COMPLETE"
+    assert settled_stack(client, stack["StackId"])["StackStatus"] == "DELETE_COMPLETE"
 
 
 def test_a_secret_that_is_looked_up_is_not_shown(cloud: Cloud, client: Any) -> None:
@@ -188,7 +187,7 @@ def test_a_secret_that_is_looked_up_is_not_shown(cloud: Cloud, client: Any) -> N
         "Type": "AWS::SNS::Topic",
         "Properties": {"DisplayName": "{{resolve:secretsmanager:shop:SecretString:word}}"},
     }
-    assert create(client, body({"T": topic}))["StackStatus"] == "CREATE_COMPLETE"
+    assert create_stack(client, template_of({"T": topic}))["StackStatus"] == "CREATE_COMPLETE"
     arn = client.describe_stack_resources(StackName="shop")["StackResources"][0]["PhysicalResourceId"]
     attributes = cloud.root(ACCOUNT, REGION).client("sns").get_topic_attributes(TopicArn=arn)["Attributes"]
     assert attributes["DisplayName"] == "swordfish"
@@ -198,36 +197,36 @@ def test_a_secret_that_is_looked_up_is_not_shown(cloud: Cloud, client: Any) -> N
 def test_parameters_that_the_stack_has_are_kept_and_unknown_ones_refused(client: Any) -> None:
     topic = {"Type": "AWS::SNS::Topic", "Properties": {"DisplayName": {"Ref": "Title"}}}
     declared = {"Title": {"Type": "String", "AllowedPattern": "[A-Z].*"}}
-    template = body({"T": topic}, Parameters=declared)
-    assert "Title" in refused(client.create_stack, StackName="shop", TemplateBody=template)
+    template = template_of({"T": topic}, Parameters=declared)
+    assert "Title" in refusal(client.create_stack, StackName="shop", TemplateBody=template)
     for given in ({"Title": "orders"}, {"Title": "Orders", "Other": "x"}):
         parameters = [{"ParameterKey": k, "ParameterValue": v} for k, v in given.items()]
-        told = refused(client.create_stack, StackName="shop", TemplateBody=template, Parameters=parameters)
+        told = refusal(client.create_stack, StackName="shop", TemplateBody=template, Parameters=parameters)
         assert told.startswith("ValidationError: ")
     title = [{"ParameterKey": "Title", "ParameterValue": "Orders"}]
-    create(client, template, Parameters=title)
-    second = body({"T": topic, "S": TOPIC}, Parameters=declared)
+    create_stack(client, template, Parameters=title)
+    second = template_of({"T": topic, "S": TOPIC}, Parameters=declared)
     kept = [{"ParameterKey": "Title", "UsePreviousValue": True}]
-    stack = update(client, second, Parameters=kept)
+    stack = update_stack(client, second, Parameters=kept)
     assert (stack["StackStatus"], stack["Parameters"]) == ("UPDATE_COMPLETE", title)
     both = [{"ParameterKey": "Title", "UsePreviousValue": True, "ParameterValue": "x"}]
-    told = refused(client.update_stack, StackName="shop", TemplateBody=second, Parameters=both)
+    told = refusal(client.update_stack, StackName="shop", TemplateBody=second, Parameters=both)
     assert "Cannot specify usePreviousValue as true and non empty value" in told
 
 
 def test_a_transform_needs_a_capability_of_its_own(client: Any) -> None:
-    template = body(
+    template = template_of(
         {"T": {"Type": "AWS::SNS::Topic", "Properties": {"DisplayName": {"Fn::ToJsonString": {"a": 1}}}}},
         Transform="AWS::LanguageExtensions",
     )
-    told = refused(client.create_stack, StackName="shop", TemplateBody=template)
+    told = refusal(client.create_stack, StackName="shop", TemplateBody=template)
     assert told == "InsufficientCapabilitiesException: Requires capabilities : [CAPABILITY_AUTO_EXPAND]"
-    assert create(client, template, Capabilities=["CAPABILITY_AUTO_EXPAND"])["StackStatus"] == "CREATE_COMPLETE"
+    assert create_stack(client, template, Capabilities=["CAPABILITY_AUTO_EXPAND"])["StackStatus"] == "CREATE_COMPLETE"
 
 
 def test_a_circle_of_resources_is_refused_by_name(client: Any) -> None:
-    template = body({"A": {**TOPIC, "DependsOn": "B"}, "B": {**TOPIC, "DependsOn": "A"}})
-    told = refused(client.create_stack, StackName="shop", TemplateBody=template)
+    template = template_of({"A": {**TOPIC, "DependsOn": "B"}, "B": {**TOPIC, "DependsOn": "A"}})
+    told = refusal(client.create_stack, StackName="shop", TemplateBody=template)
     assert told.startswith("ValidationError: Circular dependency between resources: [A, B]")
 
 
@@ -241,7 +240,7 @@ def test_a_parameter_with_a_public_parameter_of_aws_is_refused_with_its_line(cli
         },
         indent=1,
     )
-    told = refused(client.create_stack, StackName="shop", TemplateBody=template)
+    told = refusal(client.create_stack, StackName="shop", TemplateBody=template)
     assert (
         "Not supported by the embedded AWS: parameter Image (line 3): the public parameter /aws/service/ami-x" in told
     )

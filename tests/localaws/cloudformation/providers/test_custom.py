@@ -16,7 +16,7 @@ from botocore.exceptions import ClientError
 from localaws.cloud import Cloud
 from localaws.server import EmbeddedAws
 from localaws.services.awslambda.state import functions_of
-from tests.localaws.cloudformation.test_stacks import events, settled
+from tests.support.stacks import settled_stack, stack_events
 from tests.support.waiting import until
 
 ACCOUNT, REGION = "111111111111", "us-east-1"
@@ -67,7 +67,7 @@ class World:
         self.cloud = cloud
         self.client = cloud.root(ACCOUNT, REGION).client("cloudformation")
         made = self.create("provider", PROVIDER, Capabilities=["CAPABILITY_IAM"])
-        assert made["StackStatus"] == "CREATE_COMPLETE", events(self.client, "provider")
+        assert made["StackStatus"] == "CREATE_COMPLETE", stack_events(self.client, "provider")
 
     def create(self, name: str, resources: dict[str, Any], **more: Any) -> dict[str, Any]:
         given = {"TemplateBody": json.dumps({"Resources": resources}), **more}
@@ -85,7 +85,7 @@ class World:
 
     def ended(self, name: str) -> dict[str, Any]:
         until(lambda: not self.status(name).endswith("_IN_PROGRESS"), 60)
-        return settled(self.client, name)
+        return settled_stack(self.client, name)
 
     def status(self, name: str) -> str:
         return str(self.client.describe_stacks(StackName=name)["Stacks"][0]["StackStatus"])
@@ -116,7 +116,7 @@ def parameter(**value: Any) -> dict[str, Any]:
 def test_a_custom_resource_is_made_changed_and_deleted_by_its_function(world: World) -> None:
     told = parameter(Value={"Fn::Sub": "${Thing} ${Thing.Twice}"})
     made = world.create("life", {"Thing": thing(Number=4, Name="one", List=[1, True]), "Told": told})
-    assert made["StackStatus"] == "CREATE_COMPLETE", events(world.client, "life")
+    assert made["StackStatus"] == "CREATE_COMPLETE", stack_events(world.client, "life")
     ssm = world.cloud.root(ACCOUNT, REGION).client("ssm")
     assert ssm.get_parameter(Name="/told")["Parameter"]["Value"] == "one 8"
     world.update("life", {"Thing": thing(Number=5, Name="one", List=[1, True]), "Told": told})
@@ -150,7 +150,7 @@ def test_another_physical_id_is_a_replacement_and_the_old_one_is_deleted_after(w
 def test_a_failure_is_told_and_what_began_is_deleted(world: World) -> None:
     made = world.create("fails", {"Thing": thing(Fail="Create", Name="half")})
     assert made["StackStatus"] == "ROLLBACK_COMPLETE"
-    [reason] = [why for _, status, why in events(world.client, "fails") if status == "CREATE_FAILED"]
+    [reason] = [why for _, status, why in stack_events(world.client, "fails") if status == "CREATE_FAILED"]
     assert reason.startswith(
         "Received response status [FAILED] from custom resource. Message returned: See the details in CloudWatch Log "
         "Stream: "
@@ -173,7 +173,7 @@ def test_an_update_that_fails_is_taken_back_with_the_former_properties(world: Wo
 def test_an_answer_that_does_not_come_fails_after_the_service_timeout(world: World) -> None:
     made = world.create("silent", {"Thing": thing(Silent="Create", ServiceTimeout=100)})
     assert made["StackStatus"] == "ROLLBACK_COMPLETE"
-    [reason] = [why for _, status, why in events(world.client, "silent") if status == "CREATE_FAILED"]
+    [reason] = [why for _, status, why in stack_events(world.client, "silent") if status == "CREATE_FAILED"]
     create, delete = world.asked("silent")
     assert f"Please check your logs for requestId [{create['RequestId']}]" in reason
     assert delete["PhysicalResourceId"].startswith("silent-Thing-")
@@ -194,21 +194,21 @@ def test_an_attribute_that_the_answer_lacks_fails_where_it_is_asked_for(world: W
     made = world.create("lacks", {"Thing": thing(), "Told": parameter(Value={"Fn::GetAtt": ["Thing", "Missing"]})})
     assert made["StackStatus"] == "ROLLBACK_COMPLETE"
     reasons = [
-        why for name, status, why in events(world.client, "lacks") if (name, status) == ("Told", "CREATE_FAILED")
+        why for name, status, why in stack_events(world.client, "lacks") if (name, status) == ("Told", "CREATE_FAILED")
     ]
     assert "Vendor response doesn't contain Missing attribute" in reasons[0]
 
 
 def test_an_answer_of_more_than_4096_bytes_is_refused(world: World) -> None:
     world.create("long", {"Thing": thing(Long=5000)})
-    assert any("Response object is too long." in why for _, _, why in events(world.client, "long"))
+    assert any("Response object is too long." in why for _, _, why in stack_events(world.client, "long"))
 
 
 def test_a_service_token_can_neither_change_nor_be_anything_else(world: World) -> None:
     world.create("token", {"Thing": thing(Name="t")})
     other = {"Type": "Custom::Thing", "Properties": {"ServiceToken": TOKEN + ":live", "Name": "t"}}
     world.update("token", {"Thing": other})
-    assert any("Modifying service token is not allowed." in why for _, _, why in events(world.client, "token"))
+    assert any("Modifying service token is not allowed." in why for _, _, why in stack_events(world.client, "token"))
     for token, message in (
         (f"arn:aws:sqs:{REGION}:{ACCOUNT}:q", "Invalid ServiceToken"),
         (f"arn:aws:lambda:eu-west-1:{ACCOUNT}:function:f", "must be of the stack's own region"),
@@ -216,7 +216,7 @@ def test_a_service_token_can_neither_change_nor_be_anything_else(world: World) -
     ):
         name = f"token-{message.split()[-1]}"
         world.create(name, {"Thing": {"Type": "Custom::Thing", "Properties": {"ServiceToken": token}}})
-        assert any(message in why for _, _, why in events(world.client, name))
+        assert any(message in why for _, _, why in stack_events(world.client, name))
 
 
 def test_the_function_is_called_as_the_stacks_role(world: World) -> None:
@@ -230,7 +230,7 @@ def test_the_function_is_called_as_the_stacks_role(world: World) -> None:
     }
     role = iam.create_role(RoleName="stack", AssumeRolePolicyDocument=json.dumps(trust))["Role"]["Arn"]
     world.create("denied", {"Thing": thing()}, RoleARN=role)
-    assert any("lambda:InvokeFunction" in why for _, _, why in events(world.client, "denied"))
+    assert any("lambda:InvokeFunction" in why for _, _, why in stack_events(world.client, "denied"))
 
 
 def test_a_topic_gets_the_same_request(world: World) -> None:
@@ -300,7 +300,7 @@ def test_a_function_with_version_alias_and_permission_is_made_changed_and_delete
     found = world.client.describe_stack_resources(StackName="provider")["StackResources"]
     role = next(r["PhysicalResourceId"] for r in found if r["ResourceType"] == "AWS::IAM::Role")
     made = world.create("serves", resources("def handler(e, c):\n    return 1", "1"))
-    assert made["StackStatus"] == "CREATE_COMPLETE", events(world.client, "serves")
+    assert made["StackStatus"] == "CREATE_COMPLETE", stack_events(world.client, "serves")
     client = world.cloud.root(ACCOUNT, REGION).client("lambda")
 
     def call() -> Any:
@@ -309,7 +309,7 @@ def test_a_function_with_version_alias_and_permission_is_made_changed_and_delete
     assert call() == 1
     import_os = "import os\ndef handler(e, c):\n    return os.environ['STAGE']"
     updated = world.update("serves", resources(import_os, "2"))
-    assert updated["StackStatus"] == "UPDATE_COMPLETE", events(world.client, "serves")
+    assert updated["StackStatus"] == "UPDATE_COMPLETE", stack_events(world.client, "serves")
     assert call() == "2"
     assert client.get_function(FunctionName="served")["Tags"]["a"] == "2"
     assert client.get_function_concurrency(FunctionName="served")["ReservedConcurrentExecutions"] == 5

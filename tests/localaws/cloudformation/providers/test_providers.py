@@ -10,11 +10,11 @@ from botocore.exceptions import ClientError
 
 from awslang.errors import NotSupported
 from localaws.cloud import Cloud
-from localaws.cloudformation.provider import Context, Made, ResourceFailed
+from localaws.cloudformation.provider import Made, ResourceFailed
 from localaws.cloudformation.providers import PROVIDERS
 from localaws.cloudformation.providers.shapes import fill
+from tests.support.providers import ACCOUNT, REGION, create_resource, delete_resource, stack_context, update_resource
 
-ACCOUNT, REGION = "111111111111", "eu-west-1"
 TRUST = {
     "Version": "2012-10-17",
     "Statement": [{"Effect": "Allow", "Principal": {"Service": "codebuild.amazonaws.com"}, "Action": "sts:AssumeRole"}],
@@ -30,47 +30,18 @@ LIST = {
 READ_ONLY = "arn:aws:iam::aws:policy/ReadOnlyAccess"
 
 
-def context(cloud: Cloud, logical_id: str = "Thing", **changed: Any) -> Context:
-    given: dict[str, Any] = {
-        "session": cloud.root(ACCOUNT, REGION),
-        "cloud": cloud,
-        "account": ACCOUNT,
-        "region": REGION,
-        "stack_id": f"arn:aws:cloudformation:{REGION}:{ACCOUNT}:stack/shop/1",
-        "stack_name": "shop",
-        "logical_id": logical_id,
-        "tags": {"project": "shop", "aws:cloudformation:stack-name": "shop"},
-        "token": "t1",
-    }
-    return Context(**{**given, **changed})
-
-
-def create(cloud: Cloud, type_name: str, properties: dict[str, Any]) -> Made:
-    return PROVIDERS[type_name].create(context(cloud), properties)
-
-
-def update(cloud: Cloud, type_name: str, physical_id: str, old: dict[str, Any], new: dict[str, Any]) -> Made:
-    return PROVIDERS[type_name].update(context(cloud), physical_id, old, new)
-
-
-def delete(cloud: Cloud, type_name: str, physical_id: str, properties: dict[str, Any]) -> None:
-    """Twice: a resource that is gone already is no error."""
-    PROVIDERS[type_name].delete(context(cloud), physical_id, properties)
-    PROVIDERS[type_name].delete(context(cloud), physical_id, properties)
-
-
 # -- names and shapes ------------------------------------------------------------------------------
 
 
 def test_a_generated_name_is_stable_and_holds_the_limit(cloud: Cloud) -> None:
-    made = context(cloud, "Bucket")
+    made = stack_context(cloud, "Bucket")
     assert made.generated_name(63) == made.generated_name(63)
     assert made.generated_name(63).startswith("shop-Bucket-")
-    long = context(cloud, "ALogicalIdThatGoesOnAndOn", stack_name="a-stack-whose-name-has-many-letters-" * 3)
+    long = stack_context(cloud, "ALogicalIdThatGoesOnAndOn", stack_name="a-stack-whose-name-has-many-letters-" * 3)
     for limit in (63, 64, 128):
         assert len(long.generated_name(limit)) <= limit
     assert long.generated_name(63, lower=True).islower()
-    assert made.generated_name(63) != context(cloud, "Bucket", token="t2").generated_name(63)
+    assert made.generated_name(63) != stack_context(cloud, "Bucket", token="t2").generated_name(63)
 
 
 def test_values_take_the_type_that_the_api_asks_for(cloud: Cloud) -> None:
@@ -96,7 +67,7 @@ def test_an_unknown_property_is_refused_by_type_and_name(cloud: Cloud) -> None:
     with pytest.raises(NotSupported, match=r"AWS::CodeBuild::Project\.Source: the property Bildspec"):
         fill(client, "CreateProject", {"Source": {"Bildspec": "x"}}, "AWS::CodeBuild::Project")
     with pytest.raises(NotSupported, match="AWS::S3::Bucket: the property ReplicationConfiguration"):
-        create(cloud, "AWS::S3::Bucket", {"ReplicationConfiguration": {}})
+        create_resource(cloud, "AWS::S3::Bucket", {"ReplicationConfiguration": {}})
 
 
 # -- S3 --------------------------------------------------------------------------------------------
@@ -138,7 +109,7 @@ BUCKET: dict[str, Any] = {
 
 
 def test_a_bucket_has_every_setting_that_its_template_gives(cloud: Cloud) -> None:
-    made = create(cloud, "AWS::S3::Bucket", BUCKET)
+    made = create_resource(cloud, "AWS::S3::Bucket", BUCKET)
     s3 = cloud.root(ACCOUNT, REGION).client("s3")
     assert made.attributes["Arn"] == "arn:aws:s3:::shop-models"
     rule = s3.get_bucket_encryption(Bucket="shop-models")["ServerSideEncryptionConfiguration"]["Rules"][0]
@@ -156,9 +127,9 @@ def test_a_bucket_has_every_setting_that_its_template_gives(cloud: Cloud) -> Non
 
 
 def test_a_bucket_changes_in_place_and_loses_what_its_template_lost(cloud: Cloud) -> None:
-    create(cloud, "AWS::S3::Bucket", BUCKET)
+    create_resource(cloud, "AWS::S3::Bucket", BUCKET)
     new = {"BucketName": "shop-models", "PublicAccessBlockConfiguration": {"BlockPublicAcls": True}}
-    update(cloud, "AWS::S3::Bucket", "shop-models", BUCKET, new)
+    update_resource(cloud, "AWS::S3::Bucket", "shop-models", BUCKET, new)
     s3 = cloud.root(ACCOUNT, REGION).client("s3")
     assert s3.get_bucket_versioning(Bucket="shop-models")["Status"] == "Suspended"
     with pytest.raises(ClientError, match="NoSuchLifecycleConfiguration"):
@@ -171,23 +142,23 @@ def test_a_bucket_changes_in_place_and_loses_what_its_template_lost(cloud: Cloud
 
 def test_a_bucket_with_objects_is_not_deleted(cloud: Cloud) -> None:
     given = {"BucketName": "shop-models", "VersioningConfiguration": {"Status": "Enabled"}}
-    made = create(cloud, "AWS::S3::Bucket", given)
+    made = create_resource(cloud, "AWS::S3::Bucket", given)
     s3 = cloud.root(ACCOUNT, REGION).client("s3")
     s3.put_object(Bucket="shop-models", Key="a", Body=b"1")
     with pytest.raises(ClientError, match="BucketNotEmpty"):
-        PROVIDERS["AWS::S3::Bucket"].delete(context(cloud), made.physical_id, given)
+        PROVIDERS["AWS::S3::Bucket"].delete(stack_context(cloud), made.physical_id, given)
     s3.delete_object(Bucket="shop-models", Key="a")  # leaves a version and a delete marker
     with pytest.raises(ClientError, match="BucketNotEmpty"):
-        PROVIDERS["AWS::S3::Bucket"].delete(context(cloud), made.physical_id, given)
+        PROVIDERS["AWS::S3::Bucket"].delete(stack_context(cloud), made.physical_id, given)
     for kind in ("Versions", "DeleteMarkers"):
         for found in s3.list_object_versions(Bucket="shop-models").get(kind, []):
             s3.delete_object(Bucket="shop-models", Key=found["Key"], VersionId=found["VersionId"])
-    delete(cloud, "AWS::S3::Bucket", made.physical_id, given)
+    delete_resource(cloud, "AWS::S3::Bucket", made.physical_id, given)
     assert s3.list_buckets()["Buckets"] == []
 
 
 def test_a_bucket_that_exists_is_not_taken_over(cloud: Cloud) -> None:
-    east = context(cloud, region="us-east-1", session=cloud.root(ACCOUNT, "us-east-1"))
+    east = stack_context(cloud, region="us-east-1", session=cloud.root(ACCOUNT, "us-east-1"))
     east.client("s3").create_bucket(Bucket="mine")
     with pytest.raises(ResourceFailed, match="mine already exists"):
         PROVIDERS["AWS::S3::Bucket"].create(east, {"BucketName": "mine"})
@@ -196,12 +167,12 @@ def test_a_bucket_that_exists_is_not_taken_over(cloud: Cloud) -> None:
 def test_a_bucket_that_cannot_be_finished_is_taken_away(cloud: Cloud) -> None:
     wrong = {"BucketName": "shop-x", "LoggingConfiguration": {"DestinationBucketName": "nowhere"}}
     with pytest.raises(ClientError, match="target bucket for logging does not exist"):
-        create(cloud, "AWS::S3::Bucket", wrong)
+        create_resource(cloud, "AWS::S3::Bucket", wrong)
     assert cloud.root(ACCOUNT, REGION).client("s3").list_buckets()["Buckets"] == []
 
 
 def test_a_bucket_has_one_policy_resource(cloud: Cloud) -> None:
-    create(cloud, "AWS::S3::Bucket", {"BucketName": "shop-b"})
+    create_resource(cloud, "AWS::S3::Bucket", {"BucketName": "shop-b"})
     policy = {
         "Bucket": "shop-b",
         "PolicyDocument": {
@@ -211,12 +182,12 @@ def test_a_bucket_has_one_policy_resource(cloud: Cloud) -> None:
             ],
         },
     }
-    made = create(cloud, "AWS::S3::BucketPolicy", policy)
+    made = create_resource(cloud, "AWS::S3::BucketPolicy", policy)
     with pytest.raises(ResourceFailed, match="already exists on bucket shop-b"):
-        create(cloud, "AWS::S3::BucketPolicy", policy)
+        create_resource(cloud, "AWS::S3::BucketPolicy", policy)
     s3 = cloud.root(ACCOUNT, REGION).client("s3")
     assert json.loads(s3.get_bucket_policy(Bucket="shop-b")["Policy"]) == policy["PolicyDocument"]
-    delete(cloud, "AWS::S3::BucketPolicy", made.physical_id, policy)
+    delete_resource(cloud, "AWS::S3::BucketPolicy", made.physical_id, policy)
     with pytest.raises(ClientError, match="NoSuchBucketPolicy"):
         s3.get_bucket_policy(Bucket="shop-b")
 
@@ -233,7 +204,7 @@ def test_a_role_gets_its_policies_and_loses_them(cloud: Cloud) -> None:
         "Policies": [{"PolicyName": "read", "PolicyDocument": ALLOW}],
         "MaxSessionDuration": "7200",
     }
-    made = create(cloud, "AWS::IAM::Role", old)
+    made = create_resource(cloud, "AWS::IAM::Role", old)
     iam = cloud.root(ACCOUNT, REGION).client("iam")
     assert made.attributes["Arn"] == f"arn:aws:iam::{ACCOUNT}:role/service-role/builder"
     assert [p["PolicyArn"] for p in iam.list_attached_role_policies(RoleName="builder")["AttachedPolicies"]] == [
@@ -243,41 +214,41 @@ def test_a_role_gets_its_policies_and_loses_them(cloud: Cloud) -> None:
     role = iam.get_role(RoleName="builder")["Role"]
     assert (role["MaxSessionDuration"], role["Tags"]) == (7200, [{"Key": "project", "Value": "shop"}])
     new = {"RoleName": "builder", "Path": "/service-role/", "AssumeRolePolicyDocument": TRUST, "Description": "d"}
-    update(cloud, "AWS::IAM::Role", "builder", old, new)
+    update_resource(cloud, "AWS::IAM::Role", "builder", old, new)
     assert iam.list_attached_role_policies(RoleName="builder")["AttachedPolicies"] == []
     assert iam.list_role_policies(RoleName="builder")["PolicyNames"] == []
     role = iam.get_role(RoleName="builder")["Role"]
     assert (role["MaxSessionDuration"], role["Description"]) == (3600, "d")
-    delete(cloud, "AWS::IAM::Role", "builder", new)
+    delete_resource(cloud, "AWS::IAM::Role", "builder", new)
     assert iam.list_roles()["Roles"] == []
 
 
 def test_a_role_with_a_policy_from_elsewhere_is_not_deleted(cloud: Cloud) -> None:
     properties = {"AssumeRolePolicyDocument": TRUST}
-    made = create(cloud, "AWS::IAM::Role", properties)
+    made = create_resource(cloud, "AWS::IAM::Role", properties)
     assert made.physical_id.startswith("shop-Thing-")
     iam = cloud.root(ACCOUNT, REGION).client("iam")
     iam.attach_role_policy(RoleName=made.physical_id, PolicyArn=READ_ONLY)
     with pytest.raises(ClientError, match="DeleteConflict"):
-        PROVIDERS["AWS::IAM::Role"].delete(context(cloud), made.physical_id, properties)
+        PROVIDERS["AWS::IAM::Role"].delete(stack_context(cloud), made.physical_id, properties)
 
 
 def test_a_role_whose_policy_does_not_exist_leaves_nothing_behind(cloud: Cloud) -> None:
     wrong = {"AssumeRolePolicyDocument": TRUST, "ManagedPolicyArns": ["arn:aws:iam::aws:policy/Nonesuch"]}
     with pytest.raises(ClientError, match="Nonesuch"):
-        create(cloud, "AWS::IAM::Role", wrong)
+        create_resource(cloud, "AWS::IAM::Role", wrong)
     assert cloud.root(ACCOUNT, REGION).client("iam").list_roles()["Roles"] == []
 
 
 def test_a_managed_policy_keeps_at_most_five_versions(cloud: Cloud) -> None:
-    create(cloud, "AWS::IAM::Role", {"RoleName": "builder", "AssumeRolePolicyDocument": TRUST})
+    create_resource(cloud, "AWS::IAM::Role", {"RoleName": "builder", "AssumeRolePolicyDocument": TRUST})
     old: dict[str, Any] = {"ManagedPolicyName": "p", "PolicyDocument": ALLOW, "Roles": ["builder"]}
-    arn = create(cloud, "AWS::IAM::ManagedPolicy", old).physical_id
+    arn = create_resource(cloud, "AWS::IAM::ManagedPolicy", old).physical_id
     iam = cloud.root(ACCOUNT, REGION).client("iam")
     for number in range(6):
         statement = {**ALLOW["Statement"][0], "Sid": f"S{number}"}
         new = {**old, "PolicyDocument": {**ALLOW, "Statement": [statement]}}
-        update(cloud, "AWS::IAM::ManagedPolicy", arn, old, new)
+        update_resource(cloud, "AWS::IAM::ManagedPolicy", arn, old, new)
         old = new
     versions = iam.list_policy_versions(PolicyArn=arn)["Versions"]
     assert len(versions) == 5
@@ -285,22 +256,22 @@ def test_a_managed_policy_keeps_at_most_five_versions(cloud: Cloud) -> None:
     document = iam.get_policy_version(PolicyArn=arn, VersionId=current)["PolicyVersion"]["Document"]
     assert document["Statement"][0]["Sid"] == "S5"
     assert iam.list_attached_role_policies(RoleName="builder")["AttachedPolicies"][0]["PolicyArn"] == arn
-    delete(cloud, "AWS::IAM::ManagedPolicy", arn, old)
+    delete_resource(cloud, "AWS::IAM::ManagedPolicy", arn, old)
     assert iam.list_attached_role_policies(RoleName="builder")["AttachedPolicies"] == []
 
 
 @pytest.mark.parametrize("type_name", ["AWS::IAM::Policy", "AWS::IAM::RolePolicy"])
 def test_an_inline_policy_is_put_changed_and_deleted(cloud: Cloud, type_name: str) -> None:
-    create(cloud, "AWS::IAM::Role", {"RoleName": "builder", "AssumeRolePolicyDocument": TRUST})
+    create_resource(cloud, "AWS::IAM::Role", {"RoleName": "builder", "AssumeRolePolicyDocument": TRUST})
     where = {"Roles": ["builder"]} if type_name == "AWS::IAM::Policy" else {"RoleName": "builder"}
     old = {"PolicyName": "p", "PolicyDocument": ALLOW, **where}
-    made = create(cloud, type_name, old)
+    made = create_resource(cloud, type_name, old)
     iam = cloud.root(ACCOUNT, REGION).client("iam")
     assert iam.get_role_policy(RoleName="builder", PolicyName="p")["PolicyDocument"] == ALLOW
     new = {**old, "PolicyDocument": LIST}
-    assert update(cloud, type_name, made.physical_id, old, new).physical_id == made.physical_id
+    assert update_resource(cloud, type_name, made.physical_id, old, new).physical_id == made.physical_id
     assert iam.get_role_policy(RoleName="builder", PolicyName="p")["PolicyDocument"] == LIST
-    delete(cloud, type_name, made.physical_id, new)
+    delete_resource(cloud, type_name, made.physical_id, new)
     assert iam.list_role_policies(RoleName="builder")["PolicyNames"] == []
 
 
@@ -317,17 +288,19 @@ def test_a_key_rotates_and_its_deletion_is_scheduled(cloud: Cloud) -> None:
         ],
     }
     old = {"KeyPolicy": policy, "EnableKeyRotation": True, "PendingWindowInDays": 7, "Description": "models"}
-    made = create(cloud, "AWS::KMS::Key", old)
+    made = create_resource(cloud, "AWS::KMS::Key", old)
     kms = cloud.root(ACCOUNT, REGION).client("kms")
     assert made.attributes["Arn"].endswith(f"key/{made.physical_id}")
     assert kms.get_key_rotation_status(KeyId=made.physical_id)["KeyRotationEnabled"]
     assert json.loads(kms.get_key_policy(KeyId=made.physical_id, PolicyName="default")["Policy"]) == policy
-    alias = create(cloud, "AWS::KMS::Alias", {"AliasName": "alias/models", "TargetKeyId": made.physical_id})
+    alias = create_resource(cloud, "AWS::KMS::Alias", {"AliasName": "alias/models", "TargetKeyId": made.physical_id})
     assert kms.describe_key(KeyId="alias/models")["KeyMetadata"]["KeyId"] == made.physical_id
-    update(cloud, "AWS::KMS::Key", made.physical_id, old, {**old, "EnableKeyRotation": False, "Enabled": False})
+    update_resource(
+        cloud, "AWS::KMS::Key", made.physical_id, old, {**old, "EnableKeyRotation": False, "Enabled": False}
+    )
     assert not kms.get_key_rotation_status(KeyId=made.physical_id)["KeyRotationEnabled"]
-    delete(cloud, "AWS::KMS::Alias", alias.physical_id, {})
-    delete(cloud, "AWS::KMS::Key", made.physical_id, old)
+    delete_resource(cloud, "AWS::KMS::Alias", alias.physical_id, {})
+    delete_resource(cloud, "AWS::KMS::Key", made.physical_id, old)
     assert kms.describe_key(KeyId=made.physical_id)["KeyMetadata"]["KeyState"] == "PendingDeletion"
 
 
@@ -336,37 +309,37 @@ def test_a_key_rotates_and_its_deletion_is_scheduled(cloud: Cloud) -> None:
 
 def test_a_topic_with_policy_and_subscription(cloud: Cloud) -> None:
     old = {"TopicName": "approvals", "KmsMasterKeyId": "alias/aws/sns", "DisplayName": "Approvals"}
-    made = create(cloud, "AWS::SNS::Topic", old)
+    made = create_resource(cloud, "AWS::SNS::Topic", old)
     sns = cloud.root(ACCOUNT, REGION).client("sns")
     arn = f"arn:aws:sns:{REGION}:{ACCOUNT}:approvals"
     assert made == Made(arn, {"TopicArn": arn, "TopicName": "approvals"})
     with pytest.raises(ResourceFailed, match="already exists"):
-        create(cloud, "AWS::SNS::Topic", old)
-    update(cloud, "AWS::SNS::Topic", arn, old, {**old, "DisplayName": "Other"})
+        create_resource(cloud, "AWS::SNS::Topic", old)
+    update_resource(cloud, "AWS::SNS::Topic", arn, old, {**old, "DisplayName": "Other"})
     assert sns.get_topic_attributes(TopicArn=arn)["Attributes"]["DisplayName"] == "Other"
     who = {"Effect": "Allow", "Principal": "*", "Action": "sns:Publish", "Resource": arn}
     policy = {"Topics": [arn], "PolicyDocument": {"Version": "2012-10-17", "Statement": [who]}}
-    held = create(cloud, "AWS::SNS::TopicPolicy", policy)
+    held = create_resource(cloud, "AWS::SNS::TopicPolicy", policy)
     assert json.loads(sns.get_topic_attributes(TopicArn=arn)["Attributes"]["Policy"]) == policy["PolicyDocument"]
-    delete(cloud, "AWS::SNS::TopicPolicy", held.physical_id, policy)
+    delete_resource(cloud, "AWS::SNS::TopicPolicy", held.physical_id, policy)
     restored = json.loads(sns.get_topic_attributes(TopicArn=arn)["Attributes"]["Policy"])
     assert restored["Statement"][0]["Sid"] == "__default_statement_ID"
-    queue = create(cloud, "AWS::SQS::Queue", {"QueueName": "q", "VisibilityTimeout": 60})
+    queue = create_resource(cloud, "AWS::SQS::Queue", {"QueueName": "q", "VisibilityTimeout": 60})
     subscription = {"TopicArn": arn, "Protocol": "sqs", "Endpoint": queue.attributes["Arn"], "RawMessageDelivery": True}
-    subscribed = create(cloud, "AWS::SNS::Subscription", subscription)
+    subscribed = create_resource(cloud, "AWS::SNS::Subscription", subscription)
     found = sns.get_subscription_attributes(SubscriptionArn=subscribed.physical_id)["Attributes"]
     assert found["RawMessageDelivery"] == "true"
-    delete(cloud, "AWS::SNS::Subscription", subscribed.physical_id, subscription)
-    delete(cloud, "AWS::SQS::Queue", queue.physical_id, {})
-    delete(cloud, "AWS::SNS::Topic", arn, {})
+    delete_resource(cloud, "AWS::SNS::Subscription", subscribed.physical_id, subscription)
+    delete_resource(cloud, "AWS::SQS::Queue", queue.physical_id, {})
+    delete_resource(cloud, "AWS::SNS::Topic", arn, {})
 
 
 def test_a_queue_changes_its_attributes_and_tags(cloud: Cloud) -> None:
     old = {"VisibilityTimeout": "60", "Tags": [{"Key": "a", "Value": "b"}]}
-    made = create(cloud, "AWS::SQS::Queue", old)
+    made = create_resource(cloud, "AWS::SQS::Queue", old)
     sqs = cloud.root(ACCOUNT, REGION).client("sqs")
     assert sqs.list_queue_tags(QueueUrl=made.physical_id)["Tags"] == {"a": "b", "project": "shop"}
-    update(cloud, "AWS::SQS::Queue", made.physical_id, old, {"VisibilityTimeout": 90})
+    update_resource(cloud, "AWS::SQS::Queue", made.physical_id, old, {"VisibilityTimeout": 90})
     got = sqs.get_queue_attributes(QueueUrl=made.physical_id, AttributeNames=["VisibilityTimeout"])["Attributes"]
     assert got == {"VisibilityTimeout": "90"}
     assert sqs.list_queue_tags(QueueUrl=made.physical_id)["Tags"] == {"project": "shop"}
@@ -374,25 +347,25 @@ def test_a_queue_changes_its_attributes_and_tags(cloud: Cloud) -> None:
 
 def test_a_parameter_is_created_updated_and_deleted(cloud: Cloud) -> None:
     old = {"Name": "/kit/version", "Type": "String", "Value": "1", "Tags": {"a": "b"}}
-    made = create(cloud, "AWS::SSM::Parameter", old)
+    made = create_resource(cloud, "AWS::SSM::Parameter", old)
     assert made.attributes["Value"] == "1"
     with pytest.raises(ClientError, match="ParameterAlreadyExists"):
-        create(cloud, "AWS::SSM::Parameter", old)
-    update(cloud, "AWS::SSM::Parameter", "/kit/version", old, {**old, "Value": "2"})
+        create_resource(cloud, "AWS::SSM::Parameter", old)
+    update_resource(cloud, "AWS::SSM::Parameter", "/kit/version", old, {**old, "Value": "2"})
     ssm = cloud.root(ACCOUNT, REGION).client("ssm")
     assert ssm.get_parameter(Name="/kit/version")["Parameter"]["Value"] == "2"
-    delete(cloud, "AWS::SSM::Parameter", "/kit/version", old)
+    delete_resource(cloud, "AWS::SSM::Parameter", "/kit/version", old)
 
 
 def test_a_log_group_keeps_its_retention(cloud: Cloud) -> None:
     old = {"LogGroupName": "/aws/x", "RetentionInDays": 30}
-    made = create(cloud, "AWS::Logs::LogGroup", old)
+    made = create_resource(cloud, "AWS::Logs::LogGroup", old)
     assert made.attributes["Arn"] == f"arn:aws:logs:{REGION}:{ACCOUNT}:log-group:/aws/x:*"
     logs = cloud.root(ACCOUNT, REGION).client("logs")
     assert logs.describe_log_groups()["logGroups"][0]["retentionInDays"] == 30
-    update(cloud, "AWS::Logs::LogGroup", "/aws/x", old, {"LogGroupName": "/aws/x"})
+    update_resource(cloud, "AWS::Logs::LogGroup", "/aws/x", old, {"LogGroupName": "/aws/x"})
     assert "retentionInDays" not in logs.describe_log_groups()["logGroups"][0]
-    delete(cloud, "AWS::Logs::LogGroup", "/aws/x", old)
+    delete_resource(cloud, "AWS::Logs::LogGroup", "/aws/x", old)
 
 
 # -- CloudWatch, Application Auto Scaling ------------------------------------------------------------
@@ -410,17 +383,17 @@ def test_an_alarm_and_a_dashboard(cloud: Cloud) -> None:
         "Threshold": "1",
         "ComparisonOperator": "GreaterThanOrEqualToThreshold",
     }
-    made = create(cloud, "AWS::CloudWatch::Alarm", old)
+    made = create_resource(cloud, "AWS::CloudWatch::Alarm", old)
     cloudwatch = cloud.root(ACCOUNT, REGION).client("cloudwatch")
     assert made.attributes["Arn"] == f"arn:aws:cloudwatch:{REGION}:{ACCOUNT}:alarm:errors"
-    update(cloud, "AWS::CloudWatch::Alarm", "errors", old, {**old, "Threshold": 5})
+    update_resource(cloud, "AWS::CloudWatch::Alarm", "errors", old, {**old, "Threshold": 5})
     assert cloudwatch.describe_alarms(AlarmNames=["errors"])["MetricAlarms"][0]["Threshold"] == 5
-    delete(cloud, "AWS::CloudWatch::Alarm", "errors", old)
+    delete_resource(cloud, "AWS::CloudWatch::Alarm", "errors", old)
     assert cloudwatch.describe_alarms()["MetricAlarms"] == []
     board = {"DashboardName": "d", "DashboardBody": json.dumps({"widgets": []})}
-    create(cloud, "AWS::CloudWatch::Dashboard", board)
+    create_resource(cloud, "AWS::CloudWatch::Dashboard", board)
     assert cloudwatch.get_dashboard(DashboardName="d")["DashboardBody"] == board["DashboardBody"]
-    delete(cloud, "AWS::CloudWatch::Dashboard", "d", board)
+    delete_resource(cloud, "AWS::CloudWatch::Dashboard", "d", board)
 
 
 # -- ECR ---------------------------------------------------------------------------------------------
@@ -436,16 +409,16 @@ def test_an_image_repository_is_made_changed_and_deleted(cloud: Cloud) -> None:
         "RepositoryPolicyText": {"Version": "2012-10-17", "Statement": [pull]},
         "LifecyclePolicy": {"LifecyclePolicyText": json.dumps({"rules": [rule]})},
     }
-    made = create(cloud, "AWS::ECR::Repository", old)
+    made = create_resource(cloud, "AWS::ECR::Repository", old)
     assert made.attributes["RepositoryUri"] == f"{ACCOUNT}.dkr.ecr.{REGION}.amazonaws.com/shop/model"
     ecr = cloud.root(ACCOUNT, REGION).client("ecr")
     [shown] = ecr.describe_repositories(repositoryNames=["shop/model"])["repositories"]
     assert (shown["imageTagMutability"], shown["repositoryArn"]) == ("IMMUTABLE", made.attributes["Arn"])
     assert "BatchGetImage" in ecr.get_repository_policy(repositoryName="shop/model")["policyText"]
     new = {"RepositoryName": "shop/model", "ImageScanningConfiguration": {"ScanOnPush": "true"}}
-    update(cloud, "AWS::ECR::Repository", made.physical_id, old, new)
+    update_resource(cloud, "AWS::ECR::Repository", made.physical_id, old, new)
     [shown] = ecr.describe_repositories(repositoryNames=["shop/model"])["repositories"]
     assert (shown["imageTagMutability"], shown["imageScanningConfiguration"]["scanOnPush"]) == ("MUTABLE", True)
     with pytest.raises(ClientError, match="LifecyclePolicyNotFound"):
         ecr.get_lifecycle_policy(repositoryName="shop/model")
-    delete(cloud, "AWS::ECR::Repository", made.physical_id, new)
+    delete_resource(cloud, "AWS::ECR::Repository", made.physical_id, new)

@@ -10,7 +10,7 @@ from botocore.exceptions import ClientError
 from localaws.cloud import Cloud
 from localaws.cloudformation.provider import Context, Made, ResourceFailed
 from localaws.cloudformation.providers import PROVIDERS
-from tests.support.sagemaker_world import ACCOUNT, BUCKET, IMAGE, REGION, client, make_bucket, make_role, train
+from tests.support.sagemaker_world import ACCOUNT, BUCKET, IMAGE, REGION, client, make_bucket, make_trainer, train
 
 
 def make(cloud: Cloud, logical_id: str, type_name: str, properties: dict[str, Any]) -> Made:
@@ -35,7 +35,7 @@ def configuration(cloud: Cloud, logical_id: str, model: Made) -> Made:
 
 
 def test_an_endpoint_serves_is_updated_in_place_and_goes(cloud: Cloud) -> None:
-    role = make_role(cloud)
+    role = make_trainer(cloud)
     make_bucket(cloud)
     url = train(cloud, "first", role)["ModelArtifacts"]["S3ModelArtifacts"]
     container = {"Image": IMAGE, "ModelDataUrl": url}
@@ -68,7 +68,7 @@ def test_an_endpoint_serves_is_updated_in_place_and_goes(cloud: Cloud) -> None:
 
 
 def test_an_endpoint_that_does_not_come_up_says_why_and_is_taken_away(cloud: Cloud) -> None:
-    role = make_role(cloud)
+    role = make_trainer(cloud)
     make_bucket(cloud)
     client(cloud, "s3").put_object(Bucket=BUCKET, Key="broken/model.tar.gz", Body=b"no archive")
     container = {"Image": IMAGE, "ModelDataUrl": f"s3://{BUCKET}/broken/model.tar.gz"}

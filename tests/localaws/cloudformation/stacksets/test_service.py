@@ -13,7 +13,7 @@ from localaws.cloudformation.provider import Context, ResourceFailed
 from localaws.cloudformation.providers.stackset import StackSet
 from localaws.cloudformation.providers.stackset_targets import Selection, plan
 from localaws.cloudformation.stacksets.run import Pace, pace
-from tests.localaws.cloudformation.test_stacks import settled
+from tests.support.stacks import settled_stack
 from tests.support.stacksets_setting import (
     DATA,
     MANAGEMENT,
@@ -432,9 +432,9 @@ def test_a_stack_rolls_its_set_back_when_an_instance_fails(cloud: Cloud) -> None
         return json.dumps({"Resources": {"Stage": resource}})
 
     setting.data.create_stack(StackName="stage", TemplateBody=stage(TEMPLATE))
-    assert settled(setting.data, "stage")["StackStatus"] == "CREATE_COMPLETE"
+    assert settled_stack(setting.data, "stage")["StackStatus"] == "CREATE_COMPLETE"
     setting.data.update_stack(StackName="stage", TemplateBody=stage(json.dumps(document)))
-    assert settled(setting.data, "stage")["StackStatus"] == "UPDATE_ROLLBACK_COMPLETE"
+    assert settled_stack(setting.data, "stage")["StackStatus"] == "UPDATE_ROLLBACK_COMPLETE"
     events = setting.data.describe_stack_events(StackName="stage")["StackEvents"]
     reasons = [e.get("ResourceStatusReason", "") for e in events if e["ResourceStatus"] == "UPDATE_FAILED"]
     assert any(f"{STAGING} {REGION}" in reason and "Second" in reason for reason in reasons), reasons

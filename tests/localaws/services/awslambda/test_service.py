@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import base64
-import io
 import json
-import zipfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -15,7 +13,9 @@ from botocore.exceptions import ClientError
 
 from localaws.cloud import Cloud
 from localaws.server import EmbeddedAws
+from tests.support.roles import WRITE_LOGS, make_role
 from tests.support.waiting import until
+from tests.support.zips import zip_of
 
 ACCOUNT, OTHER, REGION = "111111111111", "222222222222", "us-east-1"
 ECHO = """
@@ -31,37 +31,12 @@ def handler(event, context):
 """
 
 
-def zipped(files: dict[str, str]) -> bytes:
-    buffer = io.BytesIO()
-    with zipfile.ZipFile(buffer, "w") as archive:
-        for name, content in files.items():
-            archive.writestr(name, content)
-    return buffer.getvalue()
-
-
-def make_role(cloud: Cloud, name: str, statements: list[dict[str, Any]], service: str = "lambda.amazonaws.com") -> str:
-    iam = cloud.root(ACCOUNT, REGION).client("iam")
-    trust = {
-        "Version": "2012-10-17",
-        "Statement": [{"Effect": "Allow", "Principal": {"Service": service}, "Action": "sts:AssumeRole"}],
-    }
-    made = iam.create_role(RoleName=name, AssumeRolePolicyDocument=json.dumps(trust))["Role"]["Arn"]
-    if statements:
-        policy = {"Version": "2012-10-17", "Statement": statements}
-        iam.put_role_policy(RoleName=name, PolicyName="own", PolicyDocument=json.dumps(policy))
-    return str(made)
-
-
-LOGS = {"Effect": "Allow", "Action": ["logs:CreateLogGroup", "logs:CreateLogStream", "logs:PutLogEvents"],
-        "Resource": "*"}  # fmt: skip
-
-
 class World:
     """One embedded AWS for the whole module, with an execution role."""
 
     def __init__(self, cloud: Cloud) -> None:
         self.cloud = cloud
-        self.role = make_role(cloud, "run", [LOGS])
+        self.role = make_role(cloud, "run", "lambda", WRITE_LOGS)
 
     def client(self, service: str, account: str = ACCOUNT) -> Any:
         return self.cloud.root(account, REGION).client(service)
@@ -70,7 +45,7 @@ class World:
         """The ARN of a function that is ready."""
         given = {"Runtime": "python3.12", "Handler": "index.handler", "Role": self.role, "Timeout": 20, **more}
         made = self.client("lambda").create_function(
-            FunctionName=name, Code={"ZipFile": zipped({"index.py": code})}, **given
+            FunctionName=name, Code={"ZipFile": zip_of({"index.py": code})}, **given
         )
         self.ready(name)
         return str(made["FunctionArn"])
@@ -139,7 +114,7 @@ def handler(event, context):
         return {"who": boto3.client("sts").get_caller_identity()["Arn"], "told": str(error)[:200]}
 """
     allow = {"Effect": "Allow", "Action": "s3:ListAllMyBuckets", "Resource": "*"}
-    world.make("acts", code, Role=make_role(world.cloud, "acts", [allow]))
+    world.make("acts", code, Role=make_role(world.cloud, "acts", "lambda", allow))
     told, _ = world.call("acts")
     assert told["who"] == f"arn:aws:sts::{ACCOUNT}:assumed-role/acts/acts"
     assert "AccessDenied" in told["told"]
@@ -250,12 +225,12 @@ def test_a_rule_reaches_a_function_whose_policy_names_it(world: World, source: s
 
 def test_creating_a_function_passes_its_role(world: World) -> None:
     allow = [{"Effect": "Allow", "Action": "lambda:*", "Resource": "*"}]
-    builder = make_role(world.cloud, "builder", allow, "codebuild.amazonaws.com")
+    builder = make_role(world.cloud, "builder", "codebuild", *allow)
     session = world.cloud.service_role(builder, "s", "codebuild.amazonaws.com", REGION)
-    given = {"Runtime": "python3.12", "Handler": "index.handler", "Code": {"ZipFile": zipped({"index.py": ECHO})}}
+    given = {"Runtime": "python3.12", "Handler": "index.handler", "Code": {"ZipFile": zip_of({"index.py": ECHO})}}
     with pytest.raises(ClientError, match="iam:PassRole"):
         session.client("lambda").create_function(FunctionName="passed", Role=world.role, **given)
-    wrong = make_role(world.cloud, "of-another-service", [], "events.amazonaws.com")
+    wrong = make_role(world.cloud, "of-another-service", "events")
     with pytest.raises(ClientError, match="cannot be assumed by Lambda"):
         world.client("lambda").create_function(FunctionName="passed", Role=wrong, **given)
 
@@ -286,7 +261,7 @@ def test_a_function_that_aws_or_we_refuse_is_refused_by_name(world: World, more:
 def test_code_comes_from_a_bucket_with_the_callers_permissions(world: World) -> None:
     s3 = world.client("s3")
     s3.create_bucket(Bucket="sagemaker-code")
-    s3.put_object(Bucket="sagemaker-code", Key="f.zip", Body=zipped({"index.py": ECHO}))
+    s3.put_object(Bucket="sagemaker-code", Key="f.zip", Body=zip_of({"index.py": ECHO}))
     s3.put_object(Bucket="sagemaker-code", Key="not.zip", Body=b"text")
     given = {"Runtime": "python3.12", "Handler": "index.handler", "Role": world.role}
     mine = world.client("lambda")
@@ -308,7 +283,7 @@ def test_a_function_is_changed_published_and_deleted(world: World) -> None:
     assert mine.publish_version(FunctionName="grows")["Version"] == "1"
     assert mine.publish_version(FunctionName="grows")["Version"] == "1"  # nothing has changed
     mine.create_alias(FunctionName="grows", Name="live", FunctionVersion="1")
-    mine.update_function_code(FunctionName="grows", ZipFile=zipped({"index.py": "def handler(e, c):\n    return 2"}))
+    mine.update_function_code(FunctionName="grows", ZipFile=zip_of({"index.py": "def handler(e, c):\n    return 2"}))
     world.ready("grows")
     shown = mine.update_function_configuration(FunctionName="grows", Description="second", Timeout=30)
     assert (shown["Description"], shown["Timeout"], shown["LastUpdateStatus"]) == ("second", 30, "InProgress")
@@ -355,7 +330,9 @@ def test_an_event_that_fails_is_tried_again_and_its_end_told(world: World) -> No
     url = sqs.create_queue(QueueName="ends")["QueueUrl"]
     queue = f"arn:aws:sqs:{REGION}:{ACCOUNT}:ends"
     may = {"Effect": "Allow", "Action": "sqs:SendMessage", "Resource": queue}
-    world.make("twice", "def handler(e, c):\n    raise ValueError('no')", Role=make_role(world.cloud, "twice", [may]))
+    world.make(
+        "twice", "def handler(e, c):\n    raise ValueError('no')", Role=make_role(world.cloud, "twice", "lambda", may)
+    )
     world.client("lambda").put_function_event_invoke_config(
         FunctionName="twice", MaximumRetryAttempts=1, DestinationConfig={"OnFailure": {"Destination": queue}}
     )
@@ -381,7 +358,7 @@ def test_a_state_machine_calls_a_function_and_catches_its_error_by_name(world: W
     name = f"task-{direct}"
     arn = world.make(name, "def handler(e, c):\n    if e.get('bad'):\n        raise ValueError('bad')\n    return e")
     may = {"Effect": "Allow", "Action": "lambda:InvokeFunction", "Resource": arn}
-    role = make_role(world.cloud, f"states-{direct}", [may], "states.amazonaws.com")
+    role = make_role(world.cloud, f"states-{direct}", "states", may)
     task: dict[str, Any] = {"Type": "Task", "Resource": "arn:aws:states:::lambda:invoke", "End": True}
     task["Parameters"] = {"FunctionName": arn, "Payload.$": "$"}
     if direct:

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import io
 import json
 import sys
 import textwrap
-import zipfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -20,6 +18,7 @@ from localaws.services.codebuild import run as codebuild_run
 from localaws.services.codebuild.log import moment
 from localaws.services.codebuild.service import PipelineBuild, PipelineWork
 from tests.support.waiting import until
+from tests.support.zips import files_in, zip_of
 
 ACCOUNT, REGION = "111111111111", "us-east-1"
 IMAGE = "aws/codebuild/amazonlinux-x86_64-standard:5.0"
@@ -93,18 +92,9 @@ def statuses(build: dict[str, Any]) -> dict[str, str]:
     return {item["phaseType"]: item.get("phaseStatus", "") for item in build["phases"]}
 
 
-def zipped(**files: str) -> bytes:
-    buffer = io.BytesIO()
-    with zipfile.ZipFile(buffer, "w") as archive:
-        for name, content in files.items():
-            archive.writestr(name.replace("__", "/").replace("_yml", ".yml"), content)
-    return buffer.getvalue()
-
-
 def unzipped(root: Session, key: str) -> dict[str, str]:
     body = root.client("s3").get_object(Bucket="store", Key=key)["Body"].read()
-    with zipfile.ZipFile(io.BytesIO(body)) as archive:
-        return {name: archive.read(name).decode() for name in archive.namelist()}
+    return files_in(body)
 
 
 # -- builds ------------------------------------------------------------------------------------
@@ -304,7 +294,7 @@ def test_source_and_artifacts_are_zips_in_s3(root: Session) -> None:
         flat: {files: ['out/**/*'], discard-paths: yes}
     """
     root.client("s3").put_object(
-        Bucket="store", Key="in.zip", Body=zipped(**{"given.txt": "here", "buildspec_yml": textwrap.dedent(spec)})
+        Bucket="store", Key="in.zip", Body=zip_of({"given.txt": "here", "buildspec.yml": textwrap.dedent(spec)})
     )
     s3 = {"type": "S3", "location": "store", "packaging": "ZIP", "path": "results"}
     done = build(
@@ -342,8 +332,8 @@ def test_a_pipelines_build_takes_its_inputs_and_leaves_its_outputs(root: Session
     artifacts: {files: [both.txt]}
     """
     s3, codebuild = root.client("s3"), root.client("codebuild")
-    s3.put_object(Bucket="store", Key="a", Body=zipped(**{"given.txt": "1", "b__spec_yml": textwrap.dedent(spec)}))
-    s3.put_object(Bucket="store", Key="b", Body=zipped(**{"more.txt": "2"}))
+    s3.put_object(Bucket="store", Key="a", Body=zip_of({"given.txt": "1", "b/spec.yml": textwrap.dedent(spec)}))
+    s3.put_object(Bucket="store", Key="b", Body=zip_of({"more.txt": "2"}))
     codebuild.create_project(
         **project(source={"type": "CODEPIPELINE", "buildspec": "b/spec.yml"}, artifacts={"type": "CODEPIPELINE"})
     )

@@ -24,8 +24,8 @@ from tests.support.codepipeline_setting import (
     action,
     artifacts,
     declaration,
-    make_role,
 )
+from tests.support.roles import EVERYTHING, make_role
 from tests.support.waiting import until
 
 TEMPLATE = """
@@ -43,7 +43,7 @@ Outputs:
 @pytest.fixture
 def stage(cloud: Cloud, monkeypatch: pytest.MonkeyPatch) -> Stage:
     made = Stage(cloud, monkeypatch)
-    make_role(cloud, "stage", "cloudformation.amazonaws.com")
+    make_role(cloud, "stage", "cloudformation", EVERYTHING)
     made.files["40-stage.yaml"] = TEMPLATE.encode()
     return made
 
@@ -142,9 +142,9 @@ def test_a_change_set_is_made_and_executed(stage: Stage) -> None:
 
 def test_a_stack_set_is_made_and_brought_to_its_targets(stage: Stage) -> None:
     iam = stage.cloud.root(ACCOUNT, REGION).client("iam")
-    make_role(stage.cloud, "AWSCloudFormationStackSetAdministrationRole", "cloudformation.amazonaws.com")
+    make_role(stage.cloud, "AWSCloudFormationStackSetAdministrationRole", "cloudformation", EVERYTHING)
     trust = {"Effect": "Allow", "Principal": {"AWS": f"arn:aws:iam::{ACCOUNT}:root"}, "Action": "sts:AssumeRole"}
-    make_role(stage.cloud, "AWSCloudFormationStackSetExecutionRole", "cloudformation.amazonaws.com")
+    make_role(stage.cloud, "AWSCloudFormationStackSetExecutionRole", "cloudformation", EVERYTHING)
     iam.update_assume_role_policy(
         RoleName="AWSCloudFormationStackSetExecutionRole",
         PolicyDocument=json.dumps({"Version": "2012-10-17", "Statement": [trust]}),
@@ -186,7 +186,7 @@ def test_a_state_machine_is_invoked(stage: Stage) -> None:
     machine = states.create_state_machine(
         name="m",
         definition='{"StartAt": "A", "States": {"A": {"Type": "Pass", "End": true}}}',
-        roleArn=make_role(stage.cloud, "states", "states.amazonaws.com"),
+        roleArn=make_role(stage.cloud, "states", "states", EVERYTHING),
     )["stateMachineArn"]
     invoke = action(
         "Invoke", "Invoke", "StepFunctions", outputArtifacts=artifacts("Answer"),
@@ -219,7 +219,7 @@ def test_a_commit_is_built_with_its_variables(cloud: Cloud) -> None:
     """The real thing: CodeCommit's files, CodeBuild's commands, artifacts in S3."""
     root = cloud.root(ACCOUNT, REGION)
     root.client("s3").create_bucket(Bucket=BUCKET)
-    make_role(cloud, "pipeline")
+    make_role(cloud, "pipeline", "codepipeline", EVERYTHING)
     codecommit = root.client("codecommit")
     codecommit.create_repository(repositoryName="seed")
     files = [
@@ -238,7 +238,7 @@ def test_a_commit_is_built_with_its_variables(cloud: Cloud) -> None:
             "image": "aws/codebuild/amazonlinux-x86_64-standard:5.0",
             "computeType": "BUILD_GENERAL1_SMALL",
         },
-        serviceRole=make_role(cloud, "build", "codebuild.amazonaws.com"),
+        serviceRole=make_role(cloud, "build", "codebuild", EVERYTHING),
     )
     source = {
         **SOURCE,
@@ -266,7 +266,7 @@ def test_a_commit_is_built_with_its_variables(cloud: Cloud) -> None:
 def test_a_branch_that_does_not_exist_fails_the_source(cloud: Cloud) -> None:
     root = cloud.root(ACCOUNT, REGION)
     root.client("s3").create_bucket(Bucket=BUCKET)
-    make_role(cloud, "pipeline")
+    make_role(cloud, "pipeline", "codepipeline", EVERYTHING)
     root.client("codecommit").create_repository(repositoryName="seed")
     declared = declaration()
     declared["stages"][0]["actions"][0] |= {
@@ -320,7 +320,7 @@ def test_a_source_whose_role_may_not_fetch_the_files_fails(cloud: Cloud) -> None
     cloud.authorizer = Authorizer(cloud)
     root = cloud.root(ACCOUNT, REGION)
     root.client("s3").create_bucket(Bucket=BUCKET)
-    make_role(cloud, "pipeline")
+    make_role(cloud, "pipeline", "codepipeline", EVERYTHING)
     deny(cloud, "pipeline", "codecommit:UploadArchive")
     root.client("codecommit").create_repository(repositoryName="seed")
     root.client("codecommit").create_commit(
@@ -343,7 +343,7 @@ def test_a_source_whose_role_may_not_fetch_the_files_fails(cloud: Cloud) -> None
 def test_a_rule_whose_role_may_not_start_the_pipeline_leaves_a_failed_delivery(stage: Stage) -> None:
     stage.ends(stage.create(declaration()))
     stage.cloud.authorizer = Authorizer(stage.cloud)
-    events_role = make_role(stage.cloud, "events", "events.amazonaws.com")
+    events_role = make_role(stage.cloud, "events", "events", EVERYTHING)
     deny(stage.cloud, "events", "codepipeline:StartPipelineExecution")
     events = stage.cloud.root(ACCOUNT, REGION).client("events")
     events.put_rule(Name="code", EventPattern='{"source": ["kit"]}')

@@ -15,7 +15,6 @@ from botocore.exceptions import ClientError
 
 from localaws.cloud import Cloud
 from localaws.services.codepipeline.window import window, zone
-from tests.localaws.services.awslambda.test_lambda import LOGS, zipped
 from tests.support.codepipeline_setting import (
     ACCOUNT,
     APPROVE_STAGE,
@@ -28,7 +27,9 @@ from tests.support.codepipeline_setting import (
     declaration,
     variable_check,
 )
+from tests.support.roles import WRITE_LOGS
 from tests.support.waiting import until
+from tests.support.zips import zip_of
 
 
 @pytest.fixture
@@ -140,12 +141,12 @@ def make_function(cloud: Cloud, name: str, code: str, *statements: dict[str, Any
     role = iam.create_role(
         RoleName=name, AssumeRolePolicyDocument=json.dumps({"Version": "2012-10-17", "Statement": [trust]})
     )["Role"]["Arn"]
-    policy = {"Version": "2012-10-17", "Statement": [LOGS, *statements]}
+    policy = {"Version": "2012-10-17", "Statement": [WRITE_LOGS, *statements]}
     iam.put_role_policy(RoleName=name, PolicyName="own", PolicyDocument=json.dumps(policy))
     client = cloud.root(ACCOUNT, REGION).client("lambda")
     client.create_function(
         FunctionName=name, Runtime="python3.12", Handler="index.handler", Role=role, Timeout=20,
-        Code={"ZipFile": zipped({"index.py": code})},
+        Code={"ZipFile": zip_of({"index.py": code})},
     )  # fmt: skip
     until(lambda: client.get_function(FunctionName=name)["Configuration"]["State"] == "Active", 30)
 

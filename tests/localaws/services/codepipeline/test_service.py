@@ -24,10 +24,10 @@ from tests.support.codepipeline_setting import (
     action,
     artifacts,
     declaration,
-    make_role,
     put_source,
     variable_check,
 )
+from tests.support.roles import EVERYTHING, make_role
 from tests.support.waiting import until
 
 
@@ -379,7 +379,7 @@ def test_a_rule_starts_the_pipeline_as_its_role(stage: Stage) -> None:
     target = {
         "Id": "pipeline",
         "Arn": f"arn:aws:codepipeline:{REGION}:{ACCOUNT}:{NAME}",
-        "RoleArn": make_role(stage.cloud, "events", "events.amazonaws.com"),
+        "RoleArn": make_role(stage.cloud, "events", "events", EVERYTHING),
     }
     events.put_targets(Rule="code", Targets=[target])
     events.put_events(Entries=[{"Source": "kit", "DetailType": "Push", "Detail": "{}"}])

@@ -13,8 +13,8 @@ from awslang.errors import AwsError, NotSupported
 from localaws.cloud import Cloud
 from localaws.cloudformation.provider import ResourceFailed
 from localaws.services.sagemaker import images
-from tests.localaws.cloudformation.test_providers import ACCOUNT, REGION, create, delete, update
 from tests.support.mirrored import arrived, push, upload
+from tests.support.providers import ACCOUNT, REGION, create_resource, delete_resource, update_resource
 
 TARGET, LONDON, PARIS = "222222222222", "eu-west-2", "eu-west-3"
 POLICY = {
@@ -149,29 +149,29 @@ def test_a_registry_has_one_replication_configuration_whoever_made_it(cloud: Clo
 
     replicate(cloud, rule(PARIS))
     with pytest.raises(ResourceFailed, match="already exists"):
-        create(cloud, REPLICATION, wanted(LONDON))
+        create_resource(cloud, REPLICATION, wanted(LONDON))
     replicate(cloud)
     with pytest.raises(ResourceFailed, match="was not found"):
-        update(cloud, REPLICATION, ACCOUNT, wanted(LONDON), wanted(PARIS))
-    made = create(cloud, REPLICATION, wanted(LONDON))
-    update(cloud, REPLICATION, made.physical_id, wanted(LONDON), wanted(PARIS))
+        update_resource(cloud, REPLICATION, ACCOUNT, wanted(LONDON), wanted(PARIS))
+    made = create_resource(cloud, REPLICATION, wanted(LONDON))
+    update_resource(cloud, REPLICATION, made.physical_id, wanted(LONDON), wanted(PARIS))
     shown = registry(cloud).describe_registry()["replicationConfiguration"]["rules"]
     assert (made.physical_id, shown) == (ACCOUNT, [rule(PARIS)])
-    delete(cloud, REPLICATION, made.physical_id, wanted(LONDON))
+    delete_resource(cloud, REPLICATION, made.physical_id, wanted(LONDON))
     assert registry(cloud).describe_registry()["replicationConfiguration"]["rules"] == []
 
 
 def test_a_creation_template_is_made_changed_and_deleted(cloud: Cloud) -> None:
     given = {"Prefix": "team", "AppliedFor": ["REPLICATION"], "RepositoryPolicy": json.dumps(POLICY)}
-    made = create(cloud, TEMPLATE, given)
+    made = create_resource(cloud, TEMPLATE, given)
     with pytest.raises(ClientError, match="TemplateAlreadyExistsException"):
-        create(cloud, TEMPLATE, given)
-    update(cloud, TEMPLATE, made.physical_id, given, {**given, "AppliedFor": ["PULL_THROUGH_CACHE"]})
+        create_resource(cloud, TEMPLATE, given)
+    update_resource(cloud, TEMPLATE, made.physical_id, given, {**given, "AppliedFor": ["PULL_THROUGH_CACHE"]})
     [shown] = registry(cloud).describe_repository_creation_templates()["repositoryCreationTemplates"]
     assert (made.physical_id, shown["prefix"], shown["appliedFor"]) == ("team", "team", ["PULL_THROUGH_CACHE"])
     with pytest.raises(ClientError, match=r"NotSupported.*resourceTags"):
-        create(cloud, TEMPLATE, {**given, "Prefix": "b", "ResourceTags": [{"Key": "a", "Value": "b"}]})
+        create_resource(cloud, TEMPLATE, {**given, "Prefix": "b", "ResourceTags": [{"Key": "a", "Value": "b"}]})
     with pytest.raises(ClientError, match="InvalidParameterException"):
-        create(cloud, TEMPLATE, {**given, "Prefix": "c", "RepositoryPolicy": '{"Statement": []}'})
-    delete(cloud, TEMPLATE, made.physical_id, given)
+        create_resource(cloud, TEMPLATE, {**given, "Prefix": "c", "RepositoryPolicy": '{"Statement": []}'})
+    delete_resource(cloud, TEMPLATE, made.physical_id, given)
     assert registry(cloud).describe_repository_creation_templates()["repositoryCreationTemplates"] == []

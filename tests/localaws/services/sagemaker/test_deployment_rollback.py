@@ -14,7 +14,7 @@ from botocore.exceptions import ClientError
 from localaws.cloud import Cloud
 from localaws.server import EmbeddedAws
 from tests.support import ROOT
-from tests.support.sagemaker_world import BUCKET, channel, client, make_bucket, make_role, specification, train
+from tests.support.sagemaker_world import BUCKET, channel, client, make_bucket, make_trainer, specification, train
 from tests.support.waiting import until
 
 TEMPLATE = (ROOT / "templates" / "50-endpoint.yaml").read_text(encoding="utf-8")
@@ -87,7 +87,7 @@ def test_a_bad_version_is_rolled_back_by_its_own_alarm_and_the_good_one_serves_o
     """SageMaker Developer Guide, "Auto-Rollback Configuration and Monitoring". The bad version was trained on two of
     the four columns: it answers every request with status 400."""
     cloud = slow
-    role = make_role(cloud)
+    role = make_trainer(cloud)
     make_bucket(cloud)
     s3, sagemaker = client(cloud, "s3"), client(cloud, "sagemaker")
     rows = s3.get_object(Bucket=BUCKET, Key="data/train/train.csv")["Body"].read().decode().split()

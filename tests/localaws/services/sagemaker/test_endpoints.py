@@ -25,7 +25,7 @@ from tests.support.sagemaker_world import (
     client,
     make_bucket,
     make_key,
-    make_role,
+    make_trainer,
     share_group,
     specification,
     train,
@@ -40,8 +40,8 @@ GROUP = "Iris"
 def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cloud]:
     """One trained model, in a bucket that the target account may read, registered and approved as version 1."""
     with EmbeddedAws(tmp_path_factory.mktemp("endpoints")) as running:
-        role = make_role(running)
-        make_role(running, "serving", OTHER)
+        role = make_trainer(running)
+        make_trainer(running, "serving", OTHER)
         make_bucket(running, OTHER)
         url = train_for_others(running, role)
         sagemaker = client(running, "sagemaker")
@@ -427,8 +427,8 @@ def test_what_is_deleted_is_gone(world: Cloud) -> None:
 
 def test_no_server_outlives_the_embedded_aws(tmp_path: Path) -> None:
     with EmbeddedAws(tmp_path / "short") as running:
-        make_role(running)
-        make_role(running, "serving", OTHER)
+        make_trainer(running)
+        make_trainer(running, "serving", OTHER)
         make_bucket(running, OTHER)
         url = train_for_others(running, f"arn:aws:iam::{ACCOUNT}:role/trainer")
         make_model(running, "ends", Image=IMAGE, ModelDataUrl=url)

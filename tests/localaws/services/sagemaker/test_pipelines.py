@@ -11,7 +11,7 @@ from botocore.exceptions import ClientError
 from awslang.errors import AwsError
 from localaws.cloud import Cloud
 from localaws.services.sagemaker import pipeline_definition
-from tests.support.sagemaker_world import ACCOUNT, BUCKET, REGION, client, job, make_bucket, make_role, specification
+from tests.support.sagemaker_world import ACCOUNT, BUCKET, REGION, client, job, make_bucket, make_trainer, specification
 from tests.support.waiting import until
 
 
@@ -72,7 +72,7 @@ def start(cloud: Cloud, name: str = "Iris-train", **parameters: str) -> dict[str
 
 
 def test_a_pipeline_trains_and_registers_a_version(cloud: Cloud) -> None:
-    role = make_role(cloud)
+    role = make_trainer(cloud)
     make_bucket(cloud)
     create(cloud, role, body(REGISTER, training(role)), Tags=[{"Key": "sagemaker:project-name", "Value": "Iris"}])
     execution = start(cloud)
@@ -92,7 +92,7 @@ def test_a_pipeline_trains_and_registers_a_version(cloud: Cloud) -> None:
 
 
 def test_a_failing_step_ends_the_execution_and_nothing_is_registered(cloud: Cloud) -> None:
-    role = make_role(cloud)
+    role = make_trainer(cloud)
     make_bucket(cloud)
     broken = training(role)
     broken["Arguments"]["HyperParameters"] = {"objective": "multi:softmax", "num_class": "3"}
@@ -108,7 +108,7 @@ def test_a_pipeline_role_that_sagemaker_may_not_assume_is_refused(cloud: Cloud) 
     stop = body({"Name": "Stop", "Type": "Fail", "Arguments": {}})
     with pytest.raises(ClientError, match="Could not assume role"):
         create(cloud, f"arn:aws:iam::{ACCOUNT}:role/absent", stop)
-    create(cloud, make_role(cloud), stop)
+    create(cloud, make_trainer(cloud), stop)
     iam = client(cloud, "iam")
     iam.delete_role_policy(RoleName="trainer", PolicyName="all")
     iam.delete_role(RoleName="trainer")
@@ -117,7 +117,7 @@ def test_a_pipeline_role_that_sagemaker_may_not_assume_is_refused(cloud: Cloud) 
 
 
 def test_a_condition_takes_one_branch_and_fail_says_why(cloud: Cloud) -> None:
-    role = make_role(cloud)
+    role = make_trainer(cloud)
     condition = {
         "Name": "Good",
         "Type": "Condition",
@@ -149,7 +149,7 @@ def test_the_experiment_of_an_execution_is_shown(cloud: Cloud) -> None:
         "TrialName": {"Get": "Execution.PipelineExecutionId"},
     }
     stop = {"Name": "Stop", "Type": "Fail", "Arguments": {"ErrorMessage": "stop"}}
-    create(cloud, make_role(cloud), body(stop, PipelineExperimentConfig=experiment))
+    create(cloud, make_trainer(cloud), body(stop, PipelineExperimentConfig=experiment))
     execution = start(cloud)
     assert execution["PipelineExperimentConfig"] == {
         "ExperimentName": "Iris-train",
@@ -158,7 +158,7 @@ def test_the_experiment_of_an_execution_is_shown(cloud: Cloud) -> None:
 
 
 def test_parameters_are_checked_when_an_execution_starts(cloud: Cloud) -> None:
-    role = make_role(cloud)
+    role = make_trainer(cloud)
     create(
         cloud,
         role,
@@ -176,7 +176,7 @@ def test_parameters_are_checked_when_an_execution_starts(cloud: Cloud) -> None:
 
 
 def test_a_pipeline_exists_once_and_can_be_updated_and_deleted(cloud: Cloud) -> None:
-    role = make_role(cloud)
+    role = make_trainer(cloud)
     stop = {"Name": "Stop", "Type": "Fail", "Arguments": {"ErrorMessage": "one"}}
     create(cloud, role, body(stop))
     with pytest.raises(ClientError, match="already exists"):

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from localaws.cloud import Cloud
-from tests.localaws.services.servicecatalog.test_servicecatalog import LAUNCH_ROLE, REGION, A, Office, refused
+from tests.support.service_catalog import LAUNCH_ROLE, REGION, A, CatalogAccount, refuses
 from tests.support.waiting import until
 
 TEMPLATE = """\
@@ -21,7 +21,7 @@ Resources:
 """
 
 
-class Studio(Office):
+class Studio(CatalogAccount):
     """A published product and a data scientist who makes projects from it."""
 
     def __init__(self, cloud: Cloud) -> None:
@@ -101,7 +101,7 @@ def test_a_data_scientist_without_access_to_the_portfolio_gets_no_project(studio
 
 @pytest.mark.parametrize("name", ["-iris", "iris-", "a_b", "ä", "x" * 33])
 def test_a_wrong_project_name_is_refused_at_once(studio: Studio, name: str) -> None:
-    with refused("ValidationException.*projectName"):
+    with refuses("ValidationException.*projectName"):
         studio.create("prod-1234567890123", name)
     assert studio.sagemaker.list_projects()["ProjectSummaryList"] == []
 
@@ -115,7 +115,7 @@ def test_a_name_of_32_characters_with_uppercase_letters_works(studio: Studio) ->
 def test_a_name_is_used_once_and_two_projects_live_side_by_side(studio: Studio) -> None:
     _, product, _ = studio.published()
     studio.create(product)
-    with refused("already exists"):
+    with refuses("already exists"):
         studio.create(product)
     studio.create(product, "Iris-2")
     assert studio.settled()["ProjectStatus"] == studio.settled("Iris-2")["ProjectStatus"] == "CreateCompleted"
@@ -125,7 +125,7 @@ def test_a_name_is_used_once_and_two_projects_live_side_by_side(studio: Studio) 
 
 
 def test_what_sagemaker_sets_cannot_be_given(studio: Studio) -> None:
-    with refused("ValidationException.*set by SageMaker"):
+    with refuses("ValidationException.*set by SageMaker"):
         studio.create("prod-1234567890123", SageMakerProjectId="p-mine")
 
 
@@ -141,7 +141,7 @@ def test_a_project_moves_to_a_new_version_and_keeps_its_parameters(studio: Studi
     studio.sagemaker.update_project(
         ProjectName="Iris-1", ServiceCatalogProvisioningUpdateDetails={"ProvisioningArtifactId": version}
     )
-    with refused("ConflictException"):
+    with refuses("ConflictException"):
         studio.sagemaker.delete_project(ProjectName="Iris-1")
     until(lambda: studio.settled()["ProjectStatus"] == "UpdateCompleted")
     assert len(studio.queues()) == 2
@@ -155,7 +155,7 @@ def test_a_deleted_project_takes_its_stack_with_it(studio: Studio) -> None:
     studio.sagemaker.delete_project(ProjectName="Iris-1")
     until(lambda: not studio.sagemaker.list_projects()["ProjectSummaryList"])
     assert studio.queues() == []
-    with refused("does not exist"):
+    with refuses("does not exist"):
         studio.sagemaker.describe_project(ProjectName="Iris-1")
     assert studio.admin.scan_provisioned_products()["ProvisionedProducts"] == []
 
@@ -173,9 +173,9 @@ def test_a_project_can_come_from_a_template_in_s3(studio: Studio) -> None:
 
 
 def test_a_project_comes_from_one_kind_of_template(studio: Studio) -> None:
-    with refused("Specify either"):
+    with refuses("Specify either"):
         studio.sagemaker.create_project(ProjectName="Iris-1")
-    with refused("Specify either"):
+    with refuses("Specify either"):
         studio.sagemaker.create_project(
             ProjectName="Iris-1",
             ServiceCatalogProvisioningDetails={"ProductId": "prod-1"},

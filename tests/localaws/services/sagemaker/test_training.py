@@ -19,7 +19,7 @@ from tests.support.sagemaker_world import (
     client,
     job,
     make_bucket,
-    make_role,
+    make_trainer,
     train,
 )
 from tests.support.waiting import until
@@ -30,7 +30,7 @@ SLOW = HYPERPARAMETERS | {"num_round": "100000"}
 @pytest.fixture
 def role(cloud: Cloud) -> str:
     make_bucket(cloud)
-    return make_role(cloud)
+    return make_trainer(cloud)
 
 
 def test_a_job_leaves_a_model_its_metrics_and_its_logs(cloud: Cloud, role: str) -> None:

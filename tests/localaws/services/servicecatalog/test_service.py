@@ -6,121 +6,31 @@ import json
 from typing import Any
 
 import pytest
-from botocore.exceptions import ClientError
 
-from localaws.cloud import Cloud, Session
+from localaws.cloud import Cloud
+from tests.support.service_catalog import (
+    BUCKET,
+    LAUNCH_ROLE,
+    REGION,
+    SCIENTIST,
+    TEMPLATE,
+    A,
+    B,
+    CatalogAccount,
+    refuses,
+)
 from tests.support.waiting import until
-
-A, B, REGION = "111111111111", "222222222222", "us-east-1"
-BUCKET = "templates-111111111111"
-LAUNCH_ROLE = f"arn:aws:iam::{A}:role/service-role/Launch"
-SCIENTIST = f"arn:aws:iam::{A}:role/Scientist"
-TEMPLATE = """\
-Parameters:
-  Name: {Type: String, AllowedPattern: '[a-z]+', Description: Of the queue.}
-  Secret: {Type: String, NoEcho: true, Default: x}
-Resources:
-  Queue: {Type: AWS::SQS::Queue, Properties: {QueueName: !Sub 'sagemaker-${Name}'}}
-Outputs:
-  Url: {Value: !Ref Queue, Description: Of the queue.}
-"""
-
-
-def trust(principal: dict[str, str]) -> str:
-    statement = {"Effect": "Allow", "Principal": principal, "Action": "sts:AssumeRole"}
-    return json.dumps({"Version": "2012-10-17", "Statement": [statement]})
-
-
-def allow_all(iam: Any, role: str) -> None:
-    statement = {"Effect": "Allow", "Action": "*", "Resource": "*"}
-    document = json.dumps({"Version": "2012-10-17", "Statement": [statement]})
-    iam.put_role_policy(RoleName=role, PolicyName="all", PolicyDocument=document)
-
-
-class Office:
-    """An account with a template in S3, a launch role and a data scientist's role."""
-
-    def __init__(self, cloud: Cloud) -> None:
-        self.cloud = cloud
-        self.root = cloud.root(A, REGION)
-        self.admin = self.root.client("servicecatalog")
-        self.s3 = self.root.client("s3")
-        self.s3.create_bucket(Bucket=BUCKET)
-        iam = self.root.client("iam")
-        iam.create_role(
-            Path="/service-role/",
-            RoleName="Launch",
-            AssumeRolePolicyDocument=trust({"Service": "servicecatalog.amazonaws.com"}),
-        )
-        iam.create_role(RoleName="Scientist", AssumeRolePolicyDocument=trust({"AWS": f"arn:aws:iam::{A}:root"}))
-        for role in ("Launch", "Scientist"):
-            allow_all(iam, role)
-
-    def scientist(self) -> Session:
-        return self.cloud.assume_role(SCIENTIST, "ada", self.root.principal, REGION)
-
-    def url(self, body: str = TEMPLATE, key: str = "product.yaml") -> str:
-        self.s3.put_object(Bucket=BUCKET, Key=key, Body=body.encode())
-        return f"https://{BUCKET}.s3.{REGION}.amazonaws.com/{key}"
-
-    def product(self, url: str = "", name: str = "Kit") -> tuple[str, str]:
-        """A product with one finished version: their ids."""
-        made = self.admin.create_product(
-            Name=name,
-            Owner="me",
-            ProductType="CLOUD_FORMATION_TEMPLATE",
-            Tags=[{"Key": "sagemaker:studio-visibility", "Value": "true"}],
-            ProvisioningArtifactParameters={"Name": "v1", "Info": {"LoadTemplateFromURL": url or self.url()}},
-        )
-        product = made["ProductViewDetail"]["ProductViewSummary"]["ProductId"]
-        return product, made["ProvisioningArtifactDetail"]["Id"]
-
-    def loaded(self, product: str, version: str) -> str:
-        """The version's status once it is decided."""
-
-        def decided() -> str | None:
-            answer = self.admin.describe_provisioning_artifact(ProductId=product, ProvisioningArtifactId=version)
-            return None if answer["Status"] == "CREATING" else str(answer["Status"])
-
-        return str(until(decided))
-
-    def published(self) -> tuple[str, str, str]:
-        """Portfolio, product and version, launchable by the scientist as the launch role."""
-        portfolio = self.portfolio()
-        product, version = self.product()
-        assert self.loaded(product, version) == "AVAILABLE"
-        self.admin.associate_product_with_portfolio(ProductId=product, PortfolioId=portfolio)
-        self.constrain(portfolio, product)
-        self.admin.associate_principal_with_portfolio(
-            PortfolioId=portfolio, PrincipalARN=SCIENTIST, PrincipalType="IAM"
-        )
-        return portfolio, product, version
-
-    def portfolio(self, name: str = "Templates") -> str:
-        made = self.admin.create_portfolio(DisplayName=name, ProviderName="me", Tags=[{"Key": "team", "Value": "ml"}])
-        return str(made["PortfolioDetail"]["Id"])
-
-    def constrain(self, portfolio: str, product: str, **parameters: str) -> str:
-        given = parameters or {"RoleArn": LAUNCH_ROLE}
-        made = self.admin.create_constraint(
-            PortfolioId=portfolio, ProductId=product, Type="LAUNCH", Parameters=json.dumps(given)
-        )
-        return str(made["ConstraintDetail"]["ConstraintId"])
 
 
 @pytest.fixture
-def office(cloud: Cloud) -> Office:
-    return Office(cloud)
-
-
-def refused(code: str) -> Any:
-    return pytest.raises(ClientError, match=code)
+def office(cloud: Cloud) -> CatalogAccount:
+    return CatalogAccount(cloud)
 
 
 # -- versions ----------------------------------------------------------------------------------
 
 
-def test_a_version_becomes_available_once_its_template_is_read(office: Office) -> None:
+def test_a_version_becomes_available_once_its_template_is_read(office: CatalogAccount) -> None:
     product, version = office.product()
     assert office.loaded(product, version) == "AVAILABLE"
     shown = office.admin.describe_provisioning_artifact(
@@ -131,23 +41,23 @@ def test_a_version_becomes_available_once_its_template_is_read(office: Office) -
 
 
 @pytest.mark.parametrize("body", ["Resources: 3", "no template", "Resources: {A: {Type: AWS::SQS::Queue"])
-def test_a_version_with_a_template_that_is_none_fails(office: Office, body: str) -> None:
+def test_a_version_with_a_template_that_is_none_fails(office: CatalogAccount, body: str) -> None:
     assert office.loaded(*office.product(office.url(body))) == "FAILED"
 
 
-def test_a_version_whose_template_cannot_be_read_fails(office: Office) -> None:
+def test_a_version_whose_template_cannot_be_read_fails(office: CatalogAccount) -> None:
     assert office.loaded(*office.product(f"https://{BUCKET}.s3.amazonaws.com/none.yaml")) == "FAILED"
 
 
 @pytest.mark.parametrize(
     "url", ["http://b.s3.amazonaws.com/k", "https://example.com/k", "s3://b/k", "https://s3.amazonaws.com/b"]
 )
-def test_a_template_url_outside_s3_is_refused_at_once(office: Office, url: str) -> None:
-    with refused("InvalidParametersException"):
+def test_a_template_url_outside_s3_is_refused_at_once(office: CatalogAccount, url: str) -> None:
+    with refuses("InvalidParametersException"):
         office.product(url)
 
 
-def test_the_same_token_makes_one_product_and_another_token_a_second(office: Office) -> None:
+def test_the_same_token_makes_one_product_and_another_token_a_second(office: CatalogAccount) -> None:
     request = {
         "Name": "Twice",
         "Owner": "me",
@@ -160,11 +70,11 @@ def test_the_same_token_makes_one_product_and_another_token_a_second(office: Off
     office.admin.create_product(**request)
     views = office.admin.search_products_as_admin()["ProductViewDetails"]
     assert [v["ProductViewSummary"]["Name"] for v in views] == ["Twice", "Twice"]
-    with refused("InvalidParametersException"):
+    with refuses("InvalidParametersException"):
         office.admin.create_product(**{**request, "Name": "Other"}, IdempotencyToken="same")
 
 
-def test_lists_come_in_pages(office: Office) -> None:
+def test_lists_come_in_pages(office: CatalogAccount) -> None:
     for number in range(45):
         office.portfolio(f"P{number}")
     first = office.admin.list_portfolios()
@@ -176,13 +86,13 @@ def test_lists_come_in_pages(office: Office) -> None:
 # -- constraints, principals, order of deletion ------------------------------------------------
 
 
-def test_a_launch_constraint_comes_after_the_association_and_only_once(office: Office) -> None:
+def test_a_launch_constraint_comes_after_the_association_and_only_once(office: CatalogAccount) -> None:
     portfolio, (product, _) = office.portfolio(), office.product()
-    with refused("ResourceNotFoundException"):
+    with refuses("ResourceNotFoundException"):
         office.constrain(portfolio, product)
     office.admin.associate_product_with_portfolio(ProductId=product, PortfolioId=portfolio)
     constraint = office.constrain(portfolio, product)
-    with refused("DuplicateResourceException"):
+    with refuses("DuplicateResourceException"):
         office.constrain(portfolio, product)
     shown = office.admin.describe_constraint(Id=constraint)
     assert json.loads(shown["ConstraintParameters"]) == {"RoleArn": LAUNCH_ROLE}
@@ -198,29 +108,29 @@ def test_a_launch_constraint_comes_after_the_association_and_only_once(office: O
     ],
 )
 def test_a_launch_constraint_takes_either_a_role_arn_or_a_local_role(
-    office: Office, parameters: dict[str, str]
+    office: CatalogAccount, parameters: dict[str, str]
 ) -> None:
     portfolio, (product, _) = office.portfolio(), office.product()
     office.admin.associate_product_with_portfolio(ProductId=product, PortfolioId=portfolio)
-    with refused("InvalidParametersException"):
+    with refuses("InvalidParametersException"):
         office.constrain(portfolio, product, **parameters)
 
 
-def test_a_principal_must_exist(office: Office) -> None:
-    with refused("InvalidParametersException"):
+def test_a_principal_must_exist(office: CatalogAccount) -> None:
+    with refuses("InvalidParametersException"):
         office.admin.associate_principal_with_portfolio(
             PortfolioId=office.portfolio(), PrincipalARN=f"arn:aws:iam::{A}:role/Nobody", PrincipalType="IAM"
         )
 
 
-def test_nothing_is_deleted_before_what_hangs_on_it(office: Office) -> None:
+def test_nothing_is_deleted_before_what_hangs_on_it(office: CatalogAccount) -> None:
     portfolio, product, _ = office.published()
     admin = office.admin
-    with refused("ResourceInUseException"):
+    with refuses("ResourceInUseException"):
         admin.delete_portfolio(Id=portfolio)
-    with refused("ResourceInUseException"):
+    with refuses("ResourceInUseException"):
         admin.delete_product(Id=product)
-    with refused("ResourceInUseException"):
+    with refuses("ResourceInUseException"):
         admin.disassociate_product_from_portfolio(ProductId=product, PortfolioId=portfolio)
     constraints = admin.list_constraints_for_portfolio(PortfolioId=portfolio)["ConstraintDetails"]
     admin.delete_constraint(Id=constraints[0]["ConstraintId"])
@@ -231,16 +141,16 @@ def test_nothing_is_deleted_before_what_hangs_on_it(office: Office) -> None:
     assert admin.list_portfolios()["PortfolioDetails"] == []
 
 
-def test_the_last_version_of_a_product_stays(office: Office) -> None:
+def test_the_last_version_of_a_product_stays(office: CatalogAccount) -> None:
     product, version = office.product()
-    with refused("ResourceInUseException"):
+    with refuses("ResourceInUseException"):
         office.admin.delete_provisioning_artifact(ProductId=product, ProvisioningArtifactId=version)
 
 
 # -- what end users see ------------------------------------------------------------------------
 
 
-def test_only_associated_principals_see_and_launch_a_product(office: Office) -> None:
+def test_only_associated_principals_see_and_launch_a_product(office: CatalogAccount) -> None:
     portfolio, product, version = office.published()
     user = office.scientist().client("servicecatalog")
     assert [v["ProductId"] for v in user.search_products()["ProductViewSummaries"]] == [product]
@@ -248,11 +158,11 @@ def test_only_associated_principals_see_and_launch_a_product(office: Office) -> 
     assert len(user.list_launch_paths(ProductId=product)["LaunchPathSummaries"]) == 1
     office.admin.disassociate_principal_from_portfolio(PortfolioId=portfolio, PrincipalARN=SCIENTIST)
     assert user.search_products()["ProductViewSummaries"] == []
-    with refused(r"ResourceNotFoundException.*No launch paths found"):
+    with refuses(r"ResourceNotFoundException.*No launch paths found"):
         user.provision_product(ProductId=product, ProvisioningArtifactId=version, ProvisionedProductName="x")
 
 
-def test_a_pattern_of_principals_lets_every_role_of_that_name_in(office: Office) -> None:
+def test_a_pattern_of_principals_lets_every_role_of_that_name_in(office: CatalogAccount) -> None:
     portfolio, _, _ = office.published()
     office.admin.disassociate_principal_from_portfolio(PortfolioId=portfolio, PrincipalARN=SCIENTIST)
     for pattern, seen in [("arn:aws:iam:::role/Other*", 0), ("arn:aws:iam:::role/Sci*", 1)]:
@@ -263,38 +173,38 @@ def test_a_pattern_of_principals_lets_every_role_of_that_name_in(office: Office)
         assert len(user.search_products()["ProductViewSummaries"]) == seen
 
 
-def test_two_launch_paths_make_the_path_mandatory(office: Office) -> None:
+def test_two_launch_paths_make_the_path_mandatory(office: CatalogAccount) -> None:
     _, product, version = office.published()
     second = office.portfolio("Second")
     office.admin.associate_product_with_portfolio(ProductId=product, PortfolioId=second)
     office.admin.associate_principal_with_portfolio(PortfolioId=second, PrincipalARN=SCIENTIST, PrincipalType="IAM")
     user = office.scientist().client("servicecatalog")
     request = {"ProductId": product, "ProvisioningArtifactId": version}
-    with refused("InvalidParametersException.*PathId"):
+    with refuses("InvalidParametersException.*PathId"):
         user.describe_provisioning_parameters(**request)
     paths = user.list_launch_paths(ProductId=product)["LaunchPathSummaries"]
     shown = user.describe_provisioning_parameters(**request, PathId=paths[0]["Id"])
     assert [p["IsNoEcho"] for p in shown["ProvisioningArtifactParameters"]] == [False, True]
 
 
-def test_inactive_versions_are_hidden_and_deprecated_ones_cannot_be_launched(office: Office) -> None:
+def test_inactive_versions_are_hidden_and_deprecated_ones_cannot_be_launched(office: CatalogAccount) -> None:
     _, product, version = office.published()
     user = office.scientist().client("servicecatalog")
     request = {"ProductId": product, "ProvisioningArtifactId": version, "ProvisionedProductName": "x"}
     office.admin.update_provisioning_artifact(ProductId=product, ProvisioningArtifactId=version, Guidance="DEPRECATED")
     assert [a["Guidance"] for a in user.describe_product(Id=product)["ProvisioningArtifacts"]] == ["DEPRECATED"]
-    with refused("InvalidParametersException.*deprecated"):
+    with refuses("InvalidParametersException.*deprecated"):
         user.provision_product(**request)
     office.admin.update_provisioning_artifact(ProductId=product, ProvisioningArtifactId=version, Active=False)
     assert user.describe_product(Id=product)["ProvisioningArtifacts"] == []
-    with refused("ResourceNotFoundException"):
+    with refuses("ResourceNotFoundException"):
         user.provision_product(**request)
 
 
 # -- launching ---------------------------------------------------------------------------------
 
 
-def launch(office: Office, product: str, version: str, **parameters: str) -> dict[str, Any]:
+def launch(office: CatalogAccount, product: str, version: str, **parameters: str) -> dict[str, Any]:
     """Launch the product as the scientist and wait; the record."""
     user = office.scientist().client("servicecatalog")
     record = user.provision_product(
@@ -307,7 +217,7 @@ def launch(office: Office, product: str, version: str, **parameters: str) -> dic
     return finished(office, record["RecordId"])
 
 
-def finished(office: Office, record: str) -> dict[str, Any]:
+def finished(office: CatalogAccount, record: str) -> dict[str, Any]:
     def done() -> dict[str, Any] | None:
         answer: dict[str, Any] = office.admin.describe_record(Id=record)
         return answer if answer["RecordDetail"]["Status"] in {"SUCCEEDED", "FAILED"} else None
@@ -316,7 +226,7 @@ def finished(office: Office, record: str) -> dict[str, Any]:
     return answer
 
 
-def test_a_launch_is_a_stack_made_as_the_launch_role_with_the_catalogs_tags(office: Office) -> None:
+def test_a_launch_is_a_stack_made_as_the_launch_role_with_the_catalogs_tags(office: CatalogAccount) -> None:
     _, product, version = office.published()
     answer = launch(office, product, version, Name="orders")
     assert answer["RecordDetail"]["Status"] == "SUCCEEDED", answer
@@ -338,7 +248,7 @@ def test_a_launch_is_a_stack_made_as_the_launch_role_with_the_catalogs_tags(offi
     assert [(p["Status"], p["UserArn"]) for p in shown] == [("AVAILABLE", SCIENTIST)]
 
 
-def test_a_launch_with_a_wrong_parameter_fails_and_says_so(office: Office) -> None:
+def test_a_launch_with_a_wrong_parameter_fails_and_says_so(office: CatalogAccount) -> None:
     _, product, version = office.published()
     answer = launch(office, product, version, Name="UPPER")
     assert answer["RecordDetail"]["Status"] == "FAILED"
@@ -347,7 +257,7 @@ def test_a_launch_with_a_wrong_parameter_fails_and_says_so(office: Office) -> No
     assert shown["Status"] == "ERROR"
 
 
-def test_a_launch_role_that_does_not_trust_service_catalog_makes_nothing(office: Office) -> None:
+def test_a_launch_role_that_does_not_trust_service_catalog_makes_nothing(office: CatalogAccount) -> None:
     _, product, version = office.published()
     office.root.client("iam").delete_role_policy(RoleName="Launch", PolicyName="all")
     office.root.client("iam").delete_role(RoleName="Launch")
@@ -357,7 +267,7 @@ def test_a_launch_role_that_does_not_trust_service_catalog_makes_nothing(office:
     assert office.root.client("cloudformation").describe_stacks()["Stacks"] == []
 
 
-def test_a_provisioned_product_is_updated_and_terminated_through_its_stack(office: Office) -> None:
+def test_a_provisioned_product_is_updated_and_terminated_through_its_stack(office: CatalogAccount) -> None:
     _, product, version = office.published()
     launch(office, product, version, Name="orders")
     user = office.scientist().client("servicecatalog")
@@ -372,51 +282,51 @@ def test_a_provisioned_product_is_updated_and_terminated_through_its_stack(offic
     assert outputs[0]["OutputValue"].endswith("/sagemaker-bills")
     record = user.terminate_provisioned_product(ProvisionedProductName="mine")["RecordDetail"]
     assert finished(office, record["RecordId"])["RecordDetail"]["Status"] == "SUCCEEDED"
-    with refused("ResourceNotFoundException"):
+    with refuses("ResourceNotFoundException"):
         office.admin.describe_provisioned_product(Name="mine")
     assert office.root.client("sqs").list_queues().get("QueueUrls", []) == []
 
 
-def test_a_name_is_launched_once(office: Office) -> None:
+def test_a_name_is_launched_once(office: CatalogAccount) -> None:
     _, product, version = office.published()
     launch(office, product, version, Name="orders")
-    with refused("DuplicateResourceException"):
+    with refuses("DuplicateResourceException"):
         launch(office, product, version, Name="bills")
 
 
-def test_what_is_not_played_is_refused_by_name(office: Office) -> None:
-    with refused("Not supported by the embedded AWS: servicecatalog:ListTagOptions"):
+def test_what_is_not_played_is_refused_by_name(office: CatalogAccount) -> None:
+    with refuses("Not supported by the embedded AWS: servicecatalog:ListTagOptions"):
         office.admin.list_tag_options()
 
 
-def shares(office: Office, portfolio: str, kind: str) -> list[tuple[str, bool]]:
+def shares(office: CatalogAccount, portfolio: str, kind: str) -> list[tuple[str, bool]]:
     listed = office.admin.describe_portfolio_shares(PortfolioId=portfolio, Type=kind)["PortfolioShareDetails"]
     return [(share["PrincipalId"], share["Accepted"]) for share in listed]
 
 
-def test_a_portfolio_shared_with_an_account_waits_until_it_is_accepted_there(office: Office) -> None:
+def test_a_portfolio_shared_with_an_account_waits_until_it_is_accepted_there(office: CatalogAccount) -> None:
     portfolio = office.admin.create_portfolio(DisplayName="Kits", ProviderName="me")["PortfolioDetail"]["Id"]
     for _ in range(2):
         office.admin.create_portfolio_share(PortfolioId=portfolio, AccountId=B)
     assert shares(office, portfolio, "ACCOUNT") == [(B, False)]
     office.cloud.root(B, REGION).client("servicecatalog").accept_portfolio_share(PortfolioId=portfolio)
     assert shares(office, portfolio, "ACCOUNT") == [(B, True)]
-    with refused("ResourceNotFoundException"):
+    with refuses("ResourceNotFoundException"):
         office.cloud.root("333333333333", REGION).client("servicecatalog").accept_portfolio_share(PortfolioId=portfolio)
 
 
-def test_a_portfolio_is_shared_with_the_organization_once_service_catalog_may_read_it(office: Office) -> None:
+def test_a_portfolio_is_shared_with_the_organization_once_service_catalog_may_read_it(office: CatalogAccount) -> None:
     organizations = office.root.client("organizations")
     organization = organizations.create_organization(FeatureSet="ALL")["Organization"]["Id"]
     portfolio = office.admin.create_portfolio(DisplayName="Kits", ProviderName="me")["PortfolioDetail"]["Id"]
     node = {"Type": "ORGANIZATION", "Value": organization}
-    with refused("AWSOrganizationsAccess is not enabled"):
+    with refuses("AWSOrganizationsAccess is not enabled"):
         office.admin.create_portfolio_share(PortfolioId=portfolio, OrganizationNode=node)
     office.admin.enable_aws_organizations_access()
     assert office.admin.get_aws_organizations_access_status()["AccessStatus"] == "ENABLED"
     token = office.admin.create_portfolio_share(PortfolioId=portfolio, OrganizationNode=node)["PortfolioShareToken"]
     assert office.admin.describe_portfolio_share_status(PortfolioShareToken=token)["Status"] == "COMPLETED"
     assert shares(office, portfolio, "ORGANIZATION") == [(organization, True)]
-    with refused("is not in the organization"):
+    with refuses("is not in the organization"):
         nowhere = {"Type": "ORGANIZATIONAL_UNIT", "Value": "ou-ab12-nowhere1"}
         office.admin.create_portfolio_share(PortfolioId=portfolio, OrganizationNode=nowhere)

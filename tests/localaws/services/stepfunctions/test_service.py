@@ -12,7 +12,8 @@ from awslang.errors import AwsError
 from localaws.cloud import Cloud
 from localaws.services.events.service import deliveries
 from localaws.services.stepfunctions import language
-from tests.support.codepipeline_setting import ACCOUNT, REGION, make_role
+from tests.support.codepipeline_setting import ACCOUNT, REGION
+from tests.support.roles import EVERYTHING, make_role
 from tests.support.waiting import until
 
 SDK = "arn:aws:states:::aws-sdk:"
@@ -47,7 +48,7 @@ def played(cloud: Cloud, text: str, given: Any) -> dict[str, Any]:
     """The execution of a new state machine, once it has ended."""
     client = cloud.root(ACCOUNT, REGION).client("stepfunctions")
     machine = client.create_state_machine(
-        name="machine", definition=text, roleArn=make_role(cloud, "states", "states.amazonaws.com")
+        name="machine", definition=text, roleArn=make_role(cloud, "states", "states", EVERYTHING)
     )["stateMachineArn"]
     execution = client.start_execution(stateMachineArn=machine, input=json.dumps(given))["executionArn"]
     until(lambda: client.describe_execution(executionArn=execution)["status"] != "RUNNING")
@@ -193,7 +194,7 @@ def test_a_role_that_states_may_not_assume_is_refused(cloud: Cloud) -> None:
 
 def test_state_machines_are_described_updated_listed_and_deleted(cloud: Cloud) -> None:
     client = cloud.root(ACCOUNT, REGION).client("stepfunctions")
-    role = make_role(cloud, "states", "states.amazonaws.com")
+    role = make_role(cloud, "states", "states", EVERYTHING)
     given = {"name": "starter", "definition": definition(A=START_PIPELINE), "roleArn": role}
     machine = client.create_state_machine(**given, tags=[{"key": "a", "value": "b"}])["stateMachineArn"]
     assert client.create_state_machine(**given)["stateMachineArn"] == machine
@@ -215,7 +216,7 @@ def test_a_rule_starts_a_state_machine_with_its_transformed_input(cloud: Cloud) 
     machine = client.create_state_machine(
         name="starter",
         definition=definition(Put=PUT),
-        roleArn=make_role(cloud, "states", "states.amazonaws.com"),
+        roleArn=make_role(cloud, "states", "states", EVERYTHING),
     )["stateMachineArn"]
     events = cloud.root(ACCOUNT, REGION).client("events")
     events.put_rule(Name="model", EventPattern='{"source": ["kit"]}')
@@ -226,7 +227,7 @@ def test_a_rule_starts_a_state_machine_with_its_transformed_input(cloud: Cloud) 
     target = {
         "Id": "starter",
         "Arn": machine,
-        "RoleArn": make_role(cloud, "events", "events.amazonaws.com"),
+        "RoleArn": make_role(cloud, "events", "events", EVERYTHING),
         "InputTransformer": transformer,
     }
     events.put_targets(Rule="model", Targets=[target])
