@@ -16,7 +16,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from tests.mistakes import Mistake, document, lint, load
-from tests.mistakes.world import CHECKS, prepared
+from tests.mistakes.checks import CHECKS
+from tests.mistakes.world import prepared
 
 
 def show(mistake: Mistake, message: str, seconds: float) -> bool:

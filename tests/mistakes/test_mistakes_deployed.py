@@ -7,7 +7,8 @@ from collections.abc import Iterator
 import pytest
 
 from tests.mistakes import SET_UP, Mistake, load
-from tests.mistakes.world import CHECKS, World, check, prepared
+from tests.mistakes.checks import CHECKS, check_mistake
+from tests.mistakes.world import World, prepared
 
 PLAYED = [mistake for mistake in load() if mistake.by in CHECKS and mistake.file not in SET_UP]
 
@@ -20,4 +21,4 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
 
 @pytest.mark.parametrize("mistake", PLAYED, ids=lambda mistake: mistake.id)
 def test_the_rehearsal_finds_the_mistake_and_says_where(world: World, mistake: Mistake) -> None:
-    check(world, mistake)
+    check_mistake(world, mistake)

@@ -1,39 +1,29 @@
-"""One rehearsal that the mistakes are made in: played up to a trained and approved model, then changed and put right.
-
-Each check makes one mistake, does the least that the story does with that file, answers what the
-rehearsal says, and leaves everything as it was.
-"""
+"""The rehearsal that the mistakes are made in: played up to an approved model, then changed and put right."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from botocore.exceptions import ClientError
 
-from awslang.errors import AwsError
 from localaws.cloud import Cloud, Session
 from localaws.server import EmbeddedAws
-from localaws.services.sagemaker.images import pull
 from scripts.kit.bundle import pack
 from scripts.kit.console import UserError, explain
 from scripts.kit.plan import Step
 from scripts.kit.projects.history import ENDED
-from scripts.kit.stacks import model_regions
 from scripts.kit.stacks import stack as stacks
 from scripts.rehearsal import chapters
 from scripts.rehearsal import setting as people
 from scripts.rehearsal.story import Story, StoryFailed
 from tests.mistakes import ROOT, Mistake
-from tests.support.mirrored import arrived, push
 from tests.support.story_steps import commit, version_arn
 
 TEN, TWENTY, THIRTY, *_ = pack.TEMPLATES
-ELEVEN, IRELAND = model_regions.TEMPLATE, "eu-west-1"
-STRANGER = "555555555555"  # in no organization
 STAGE_ROLE = "AmazonSageMakerServiceCatalogProductsMultiAccountStageRole"
 TRAINING = "seed-code/model-build/"
 STACKS = {TEN: "multi-account-deployment", TWENTY: "StackSet-multi-account-deployment-target-staging-"}  # they begin so
@@ -256,154 +246,3 @@ def prepared(folder: Path) -> Iterator[World]:
         made = World(cloud, folder)
         made.prepare()
         yield made
-
-
-def said(world: World, work: Callable[[], object]) -> str:
-    """What the rehearsal says when work fails, with the log that it shows; "" when nothing fails."""
-    try:
-        work()
-    except (StoryFailed, UserError, ClientError) as error:
-        message = explain(error) if isinstance(error, ClientError) else str(error)
-        failure = chapters.located(world.story, message, "", getattr(error, "log", ""))
-        return f"{failure}\n{failure.log}"
-    return ""
-
-
-# -- the checks --------------------------------------------------------------------------------
-
-
-def unit_tests(world: World, mistake: Mistake) -> str:
-    """Run the deploy repository's own tests, the first phase of the Build step (chapter project)."""
-    sources = pack.read_tree(ROOT) | {mistake.file: mistake.text().encode()}
-    repository = world.story.folder / "repository"
-    for name, content in pack.seed("model-deploy.zip", sources).items():
-        place = repository / name
-        place.parent.mkdir(parents=True, exist_ok=True)
-        place.write_bytes(content)
-    command = ["-m", "unittest", "discover", "--start-directory", "pipeline/unit_tests", "--top-level-directory", "."]
-    return said(world, lambda: print(end=world.story.script(world.story.scientist, repository, "-B", *command)))
-
-
-def accounts(world: World, mistake: Mistake) -> str:
-    """Deploy template 10 or 20 into a new account (chapter permissions)."""
-    return said(world, lambda: world.create_account(mistake.file, mistake.text()))
-
-
-def images(world: World, mistake: Mistake) -> str:
-    """Deploy templates 10 and 11 into a new account, push an image there, and pull it in the further region."""
-    texts = {file: (ROOT / file).read_text(encoding="utf-8") for file in (TEN, ELEVEN)} | {mistake.file: mistake.text()}
-
-    def work() -> None:
-        more = {"FurtherRegions": IRELAND, "ImageRepositoryPrefix": "team"}
-        first = world.create_account(TEN, texts[TEN], **more)
-        there, want = world.cloud.root(first.account, IRELAND), model_regions.wanted(first, "team")
-        step = Step("create", "stack", want.name)
-        stacks.apply(there.client("cloudformation"), replace(want, body=texts[ELEVEN]), step)
-        ecr = there.client("ecr", world.story.region)
-        ecr.create_repository(repositoryName="team/iris")
-        image = push(ecr, "team/iris").replace(world.story.region, IRELAND)
-        arrived(ecr, "team/iris")
-        there.client("ecr").describe_images(repositoryName="team/iris", imageIds=[{"imageTag": "1"}])
-        setting = world.story.setting
-        pull(world.cloud.root(setting.targets["staging"], IRELAND), image)
-        for outsider in (setting.management, STRANGER):
-            with suppress(AwsError):
-                pull(world.cloud.root(outsider, IRELAND), image)
-                raise StoryFailed(f"{outsider}, which is in none of the units, may pull {image}")
-
-    try:
-        return said(world, work)
-    except AwsError as error:
-        return str(error)
-
-
-def project(world: World, mistake: Mistake) -> str:
-    """Create a project (chapter project) without following its pipeline."""
-    world.made += 1
-    name, id = f"mistake-{world.made}", f"p-mistake{world.made:04}"
-    stack = f"SC-{world.account}-pp-mistake{world.made:04}"
-
-    def work() -> None:
-        request = world.project_request(stack, mistake.text(), SageMakerProjectName=name, SageMakerProjectId=id)
-        try:
-            world.launcher.client("cloudformation").create_stack(**request)
-        except ClientError as error:  # as the product's status message says it
-            raise StoryFailed(f"project {name} from {mistake.file}: {explain(error)}") from error
-        world.settle(stack)
-
-    return said(world, work)
-
-
-def pipeline(world: World, mistake: Mistake) -> str:
-    """Deploy to staging (chapters project and staging): the failed action is named in the message."""
-
-    def work() -> None:
-        with world.changed(mistake):
-            world.deploy()
-
-    return said(world, work)
-
-
-def stage(world: World, mistake: Mistake) -> str:
-    """Deploy template 40 as the pipeline does, without the pipeline (chapter staging)."""
-    more = {"RoleARN": world.stage_role}
-    return said(world, lambda: world.create_like(world.story.engineer, world.stage_stack(), mistake, **more))
-
-
-def target(world: World, mistake: Mistake) -> str:
-    """Deploy template 50 in the staging account, without a stack set (chapter staging)."""
-    session = world.cloud.root(world.story.setting.targets["staging"], world.story.region)
-    found = session.client("cloudformation").describe_stacks()["Stacks"]
-    stack = next(s["StackName"] for s in found if world.story.project_id in s["StackName"])
-    return said(world, lambda: world.create_like(session, stack, mistake))
-
-
-def training(world: World, mistake: Mistake) -> str:
-    """Train a model (chapter training)."""
-
-    def work() -> None:
-        with world.changed(mistake):
-            chapters.train(world.story)
-
-    try:
-        return said(world, work)
-    finally:
-        world.story.model_package_arn = version_arn(world.story, 1)
-
-
-def approval(world: World, mistake: Mistake) -> str:
-    """Approve a version (chapter model-approval), and see the pipeline start."""
-
-    def work() -> None:
-        world.decide(1, "PendingManualApproval")  # as Rejected, it would go back by itself
-        with world.changed(mistake):
-            chapters.approve(world.story)
-
-    try:
-        return said(world, work)
-    finally:
-        world.stop_execution()
-        world.decide(1, "Approved")
-
-
-CHECKS: dict[str, Callable[[World, Mistake], str]] = {
-    "unit-tests": unit_tests,
-    "accounts": accounts,
-    "images": images,
-    "project": project,
-    "stage": stage,
-    "target": target,
-    "training": training,
-    "approval": approval,
-    "pipeline": pipeline,
-}
-
-
-def check(world: World, mistake: Mistake) -> None:
-    """Make a mistake: its check fails, and says what the table has; nothing else breaks."""
-    message = CHECKS[mistake.by](world, mistake)
-    faults = [fault.traceback for fault in world.cloud.faults]
-    world.cloud.faults.clear()
-    assert message, "nothing failed"
-    assert mistake.unsaid(message) == [], message
-    assert not faults, faults[0]

@@ -163,6 +163,8 @@ def run_twice(folder: Path) -> Path:
 
 @pytest.fixture(scope="module")
 def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
+    if not (notebooks.ENVIRONMENT / ".ready").is_file():
+        pytest.skip("the notebooks' environment is not installed; `make notebooks` installs it")
     folder = tmp_path_factory.mktemp("notebooks")
     server = EmbeddedAws(folder)
     with server as cloud:

@@ -21,8 +21,8 @@ from scripts.kit.bundle import pack
 from scripts.rehearsal import setting as people
 from scripts.rehearsal.chapters import play
 from scripts.rehearsal.story import Story
-from tests.repository.test_readme import code, makes, named
 from tests.support import ROOT
+from tests.support.documents import lines_of_code, make_targets, relative_path
 from tests.support.installation import PIPELINE_VARIABLE
 from tests.support.story_steps import follow, register, set_status
 
@@ -57,7 +57,7 @@ def commands(text: str) -> Iterator[str]:
     """Every line of a document that calls the kit; what a command prints is none."""
     blocks = re.findall(r"^```[a-z]*\n(.*?)^```", text, re.MULTILINE | re.DOTALL)
     lines = [line for block in blocks for line in (re.findall(r"^\$ (.*)", block, re.MULTILINE) or block.splitlines())]
-    lines += code(re.sub(r"^```.*?^```", "", text, flags=re.MULTILINE | re.DOTALL))
+    lines += lines_of_code(re.sub(r"^```.*?^```", "", text, flags=re.MULTILINE | re.DOTALL))
     for line in lines:
         if line.startswith(("make ", "python -m scripts.")):
             yield line.split("  #")[0].strip()
@@ -68,7 +68,7 @@ SHOWN = [(line, path) for path in DOCUMENTS for line in commands(path.read_text(
 
 def targets_of(line: str) -> list[str]:
     if line.startswith("make "):
-        return makes(line)[0]
+        return make_targets(line)[0]
     return [shlex.split(line)[2].removeprefix("scripts.").replace("_", "-")]
 
 
@@ -138,9 +138,9 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
 
 def test_every_line_is_run_here_or_by_another_test() -> None:
     for line, document in SHOWN:
-        assert targets_of(line), f"{named(document)}: {line}"
+        assert targets_of(line), f"{relative_path(document)}: {line}"
         for target in targets_of(line):
-            assert target in ORDER or (ROOT / RUN_ELSEWHERE[target]).is_file(), f"{named(document)}: {line}"
+            assert target in ORDER or (ROOT / RUN_ELSEWHERE[target]).is_file(), f"{relative_path(document)}: {line}"
     called = {target for line, _ in SHOWN for target in targets_of(line)}
     assert set(ORDER) <= called, "a command that no document shows"
     assert set(RUN_ELSEWHERE) <= called, "the table names what no document shows"

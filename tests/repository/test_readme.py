@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import importlib
 import re
-import shlex
-from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
 from urllib.parse import unquote
@@ -18,6 +16,7 @@ from scripts.kit.doctor import snapshot  # noqa: F401  (knows every subject, and
 from scripts.kit.doctor.findings import CHECKS
 from tests import mistakes
 from tests.support import ROOT
+from tests.support.documents import lines_of_code, make_targets, relative_path
 
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 CHANGELOG = (ROOT / "CHANGELOG.md").read_text(encoding="utf-8")
@@ -38,32 +37,9 @@ DOCUMENTS = files("*.md")
 TEMPLATES = sorted((ROOT / "templates").glob("*.yaml"))
 
 
-def named(path: Path) -> str:
-    return str(path.relative_to(ROOT))
-
-
-def code(text: str) -> Iterator[str]:
-    """Every line of code in a document: of fenced blocks, and between backticks (which may go on on the next line)."""
-    blocks = re.findall(r"^ *```[a-z]*\n(.*?)^ *```", text, re.MULTILINE | re.DOTALL)
-    for block in blocks:
-        yield from (line.strip() for line in re.sub(r"\\\n *", "", block).splitlines())
-    rest = re.sub(r"^ *```.*?^ *```", "", text, flags=re.MULTILINE | re.DOTALL)
-    spans = re.findall(r"(?<!`)(`+)(?!`)(.+?)(?<!`)\1(?!`)", rest, re.DOTALL)  # `` holds code that has a `
-    yield from (" ".join(span.split()) for _, span in spans)
-
-
 def target_of(command: str) -> str:
     """The target of a command: `make console-bundle` for scripts/console_bundle.py."""
     return command.replace("_", "-")
-
-
-def makes(line: str) -> tuple[list[str], list[str]]:
-    """The targets and the options of a `make …` line."""
-    found = re.search(r"(?:^|[$;&] *)make((?: +[\w=\-\"'. /]+)+)", line)
-    words = shlex.split(found.group(1)) if found else []
-    targets = [word for word in words if re.fullmatch("[a-z][a-z-]*", word)]
-    options = [option for word in words if word.startswith("ARGS=") for option in re.findall(r"--[a-z-]+", word)]
-    return targets, options
 
 
 @cache
@@ -84,7 +60,7 @@ def help_of(command: str) -> str:
 def test_the_table_of_templates_has_every_template_and_no_other() -> None:
     listed = re.findall(r"^\| \[([\w.-]+)\]\((templates/[\w.-]+)\) \|", README, re.MULTILINE)
     assert all(Path(link).name == name for name, link in listed)
-    assert [link for _, link in listed] == [named(path) for path in TEMPLATES]
+    assert [link for _, link in listed] == [relative_path(path) for path in TEMPLATES]
 
 
 def test_the_layout_is_that_of_the_repository() -> None:
@@ -100,14 +76,14 @@ def test_the_layout_is_that_of_the_repository() -> None:
 
 
 def test_files_that_the_readme_names_exist() -> None:
-    for span in code(README):
+    for span in lines_of_code(README):
         if re.fullmatch(r"[\w./-]+\.(json|yaml|yml|py|md|toml|ipynb)", span) and span not in MADE_LATER:
             assert (ROOT / span).exists() or (ROOT / "seed-code/model-deploy" / span).exists(), span
 
 
 def test_names_of_aws_resources_in_the_readme_are_those_of_the_templates() -> None:
     templates = "".join(path.read_text(encoding="utf-8") for path in TEMPLATES)
-    for span in code(README):
+    for span in lines_of_code(README):
         if re.fullmatch(r"(sagemaker|multi-account)-[a-z-]+", span):
             assert span in templates, span
 
@@ -144,7 +120,7 @@ def anchors(path: Path) -> set[str]:
     return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
 
 
-@pytest.mark.parametrize("document", DOCUMENTS, ids=named)
+@pytest.mark.parametrize("document", DOCUMENTS, ids=relative_path)
 def test_every_relative_link_resolves(document: Path) -> None:
     text = re.sub(r"```.*?```", "", document.read_text(encoding="utf-8"), flags=re.DOTALL)
     for link in re.findall(r"\]\(([^)\s]+)\)", text) + re.findall(r"(?:src|href)=\"([^\"]+)\"", text):
@@ -156,10 +132,10 @@ def test_every_relative_link_resolves(document: Path) -> None:
         assert not anchor or path.suffix != ".md" or anchor in anchors(path), link
 
 
-@pytest.mark.parametrize("document", DOCUMENTS, ids=named)
+@pytest.mark.parametrize("document", DOCUMENTS, ids=relative_path)
 def test_every_command_that_a_document_names_exists_with_its_options(document: Path) -> None:
-    for line in code(document.read_text(encoding="utf-8")):
-        targets, options = makes(line)
+    for line in lines_of_code(document.read_text(encoding="utf-8")):
+        targets, options = make_targets(line)
         assert set(targets) <= TARGETS, line
         for option in options:
             assert any(f"{option} " in help_of(target) or f"{option}\n" in help_of(target) for target in targets), line
@@ -167,10 +143,10 @@ def test_every_command_that_a_document_names_exists_with_its_options(document: P
             assert command in COMMANDS, line
 
 
-@pytest.mark.parametrize("document", DOCUMENTS, ids=named)
+@pytest.mark.parametrize("document", DOCUMENTS, ids=relative_path)
 def test_every_aws_command_that_a_document_shows_is_one_of_the_aws_cli(document: Path) -> None:
     session = botocore.session.Session()
-    for line in code(document.read_text(encoding="utf-8")):
+    for line in lines_of_code(document.read_text(encoding="utf-8")):
         if not (found := re.match(r"aws ([a-z][a-z0-9-]+) ([a-z][a-z-]+)", line)) or found.group(1) in OWN_OF_THE_CLI:
             continue
         service, name = found.groups()
@@ -194,7 +170,7 @@ def test_every_command_has_a_target_and_help_with_examples_that_can_be_typed(com
     assert any(line.startswith(f"python -m scripts.{command}") for line in examples)
     listed = told.split("\noptions:\n")[1]
     for line in examples:
-        assert makes(line)[0] == [target_of(command)] or line.startswith(f"python -m scripts.{command}"), line
+        assert make_targets(line)[0] == [target_of(command)] or line.startswith(f"python -m scripts.{command}"), line
         for option in re.findall(r"--[a-z-]+", line):
             assert f"  {option}" in listed, line
 
@@ -202,9 +178,9 @@ def test_every_command_has_a_target_and_help_with_examples_that_can_be_typed(com
 def test_messages_name_only_targets_that_exist() -> None:
     for path in [*files("scripts/**/*.py"), *TEMPLATES]:
         for span in re.findall(r"`(make [^`]+)`", path.read_text(encoding="utf-8")):
-            targets, _ = makes(span)
-            assert targets, f"{named(path)}: {span}"
-            assert set(targets) <= TARGETS, f"{named(path)}: {span}"
+            targets, _ = make_targets(span)
+            assert targets, f"{relative_path(path)}: {span}"
+            assert set(targets) <= TARGETS, f"{relative_path(path)}: {span}"
 
 
 # -- the changelog -----------------------------------------------------------------------------

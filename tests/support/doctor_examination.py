@@ -41,7 +41,7 @@ SESSION = botocore.session.Session()
 TARGETS = set(re.findall(r"^([a-z]+):", (ROOT / "Makefile").read_text(encoding="utf-8"), re.MULTILINE))
 
 
-def examine_broken(world: World, id: str) -> None:
+def check_broken(world: World, id: str) -> None:
     """Break the installation as the case says, examine it, and mend it again."""
     case, check = CASES[id], CHECKS[id]
     with case.broken(world):

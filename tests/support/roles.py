@@ -48,4 +48,4 @@ def make_role(
 
 
 def allow_everything(iam: Any, role: str) -> None:
-    iam.put_role_policy(RoleName=role, PolicyName="everything", PolicyDocument=policy_document(EVERYTHING))
+    iam.put_role_policy(RoleName=role, PolicyName="inline", PolicyDocument=policy_document(EVERYTHING))

@@ -3,10 +3,6 @@
 from __future__ import annotations
 
 import json
-from typing import Any
-
-import pytest
-from botocore.exceptions import ClientError
 
 from localaws.cloud import Cloud, Session
 from tests.support.roles import allow_everything, trust_policy
@@ -96,7 +92,3 @@ class CatalogAccount:
             PortfolioId=portfolio, ProductId=product, Type="LAUNCH", Parameters=json.dumps(given)
         )
         return str(made["ConstraintDetail"]["ConstraintId"])
-
-
-def refuses(code: str) -> Any:
-    return pytest.raises(ClientError, match=code)

@@ -50,20 +50,23 @@ class Window:
         return (
             moment.minute in numbers(self.minutes, 0, 59)
             and moment.hour in numbers(self.hours, 0, 23)
-            and moment.month in numbers(self.months, 1, 12, MONTHS)
-            and moment.year in numbers(self.years, 1970, 2199)
-            and self._day(moment)
+            and self._on_date(moment)
         )
 
-    def _day(self, moment: datetime) -> bool:
-        return moment.day in days_of_month(self.days, moment) and moment.day in days_of_week(self.weekdays, moment)
+    def _on_date(self, moment: datetime) -> bool:
+        return (
+            moment.year in numbers(self.years, 1970, 2199)
+            and moment.month in numbers(self.months, 1, 12, MONTHS)
+            and moment.day in days_of_month(self.days, moment)
+            and moment.day in days_of_week(self.weekdays, moment)
+        )
 
     def opens_in(self, moment: datetime) -> float | None:
         """Seconds until it opens; None for a window that stays closed for a year."""
         at = moment.replace(second=0, microsecond=0)
         end = at + timedelta(days=FARTHEST)
         while at < end:
-            if not self._day(at):
+            if not self._on_date(at):
                 at = (at + timedelta(days=1)).replace(hour=0, minute=0)
             elif at.hour not in numbers(self.hours, 0, 23):
                 at = (at + timedelta(hours=1)).replace(minute=0)

@@ -8,7 +8,7 @@ import pytest
 
 from localaws.server import EmbeddedAws
 from tests.kit.doctor.cases import cases
-from tests.support.doctor_examination import examine_broken
+from tests.support.doctor_examination import check_broken
 from tests.support.doctor_world import World, make_alone
 
 CASES = cases()
@@ -31,7 +31,7 @@ def test_the_targets_are_examined_and_nothing_of_an_organization(alone: World) -
 
 @pytest.mark.parametrize("id", sorted(id for id in CASES if CASES[id].alone))
 def test_what_is_broken_is_found_and_told_how_to_mend(alone: World, id: str) -> None:
-    examine_broken(alone, id)
+    check_broken(alone, id)
 
 
 def test_everything_was_mended_again(alone: World) -> None:

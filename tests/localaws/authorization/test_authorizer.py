@@ -50,7 +50,7 @@ def session(cloud: Cloud, name: str, *statements: Statement, account: str = A, p
     return cloud.service_role(role["Role"]["Arn"], "work", "codebuild.amazonaws.com", REGION)
 
 
-def refused(work: Any) -> ClientError:
+def check_refused(work: Any) -> ClientError:
     with pytest.raises(ClientError) as caught:
         work()
     assert caught.value.response["Error"]["Code"] in (
@@ -69,7 +69,7 @@ def entries(cloud: Cloud) -> list[dict[str, Any]]:
 def test_a_refusal_reads_as_aws_words_it_and_then_says_what_is_missing(strict: Cloud) -> None:
     s3 = session(strict, "reader", allow("s3:GetObject", "arn:aws:s3:::theirs/*", Sid="Theirs")).client("s3")
     strict.root(A, REGION).client("s3").create_bucket(Bucket="mine")
-    message = refused(lambda: s3.get_object(Bucket="mine", Key="a")).response["Error"]["Message"]
+    message = check_refused(lambda: s3.get_object(Bucket="mine", Key="a")).response["Error"]["Message"]
     first, second = message.split("\n")
     assert first == (
         f"User: arn:aws:sts::{A}:assumed-role/reader/work is not authorized to perform: s3:GetObject on resource: "
@@ -81,7 +81,7 @@ def test_a_refusal_reads_as_aws_words_it_and_then_says_what_is_missing(strict: C
 def test_an_explicit_deny_names_the_statement_the_policy_and_the_account(strict: Cloud) -> None:
     deny = {"Sid": "NotThese", "Effect": "Deny", "Action": "ssm:PutParameter", "Resource": "*"}
     ssm = session(strict, "writer", allow("ssm:*"), deny).client("ssm")
-    error = refused(lambda: ssm.put_parameter(Name="/a", Value="1", Type="String"))
+    error = check_refused(lambda: ssm.put_parameter(Name="/a", Value="1", Type="String"))
     assert "with an explicit deny in an identity-based policy" in str(error)
     assert f"statement NotThese of the identity-based policy work (inline, role writer) of account {A}" in str(error)
 
@@ -95,7 +95,7 @@ def test_the_status_and_code_follow_the_protocol(strict: Cloud) -> None:
         "sns": lambda: nobody.client("sns").create_topic(Name="t"),
     }
     for service, call in calls.items():
-        response = refused(call).response
+        response = check_refused(call).response
         assert (response["Error"]["Code"], response["ResponseMetadata"]["HTTPStatusCode"]) == expected[service]
 
 
@@ -128,7 +128,7 @@ def test_an_operation_whose_action_cannot_be_told_is_refused(strict: Cloud) -> N
 
 def test_the_root_user_may_do_everything_in_its_own_account_and_nothing_elsewhere(strict: Cloud) -> None:
     strict.root(A, REGION).client("s3").create_bucket(Bucket="mine")
-    refused(lambda: strict.root(B, REGION).client("s3").list_objects_v2(Bucket="mine"))
+    check_refused(lambda: strict.root(B, REGION).client("s3").list_objects_v2(Bucket="mine"))
 
 
 def test_a_deleted_role_has_no_permissions_left(strict: Cloud) -> None:
@@ -137,7 +137,7 @@ def test_a_deleted_role_has_no_permissions_left(strict: Cloud) -> None:
     who.client("iam").list_roles()
     iam.delete_role_policy(RoleName="gone", PolicyName="work")
     iam.delete_role(RoleName="gone")
-    refused(lambda: who.client("iam").list_roles())
+    check_refused(lambda: who.client("iam").list_roles())
 
 
 def test_managed_policies_count_in_their_default_version(strict: Cloud) -> None:
@@ -145,7 +145,7 @@ def test_managed_policies_count_in_their_default_version(strict: Cloud) -> None:
     iam = strict.root(A, REGION).client("iam")
     arn = iam.create_policy(PolicyName="p", PolicyDocument=document(allow("ssm:GetParameter")))["Policy"]["Arn"]
     iam.attach_role_policy(RoleName="managed", PolicyArn=arn)
-    refused(lambda: who.client("ssm").describe_parameters())
+    check_refused(lambda: who.client("ssm").describe_parameters())
     iam.create_policy_version(PolicyArn=arn, PolicyDocument=document(allow("ssm:*")), SetAsDefault=True)
     who.client("ssm").describe_parameters()
 
@@ -154,8 +154,8 @@ def test_a_boundary_limits_and_grants_nothing(strict: Cloud) -> None:
     iam = strict.root(A, REGION).client("iam")
     arn = iam.create_policy(PolicyName="edge", PolicyDocument=document(allow("ssm:*")))["Policy"]["Arn"]
     who = session(strict, "bound", allow("s3:*"), PermissionsBoundary=arn)
-    assert "no permissions boundary allows" in str(refused(lambda: who.client("s3").list_buckets()))
-    assert "no identity-based policy" in str(refused(lambda: who.client("ssm").describe_parameters()))
+    assert "no permissions boundary allows" in str(check_refused(lambda: who.client("s3").list_buckets()))
+    assert "no identity-based policy" in str(check_refused(lambda: who.client("ssm").describe_parameters()))
 
 
 def test_session_policies_limit_a_session(strict: Cloud) -> None:
@@ -165,7 +165,7 @@ def test_session_policies_limit_a_session(strict: Cloud) -> None:
         policies=(json.loads(document(allow("ssm:*"))),),
     )  # fmt: skip
     narrow.client("ssm").describe_parameters()
-    assert "no session policy allows" in str(refused(lambda: narrow.client("iam").list_roles()))
+    assert "no session policy allows" in str(check_refused(lambda: narrow.client("iam").list_roles()))
 
 
 def test_a_user_is_known_by_its_groups_and_name(strict: Cloud) -> None:
@@ -177,7 +177,7 @@ def test_a_user_is_known_by_its_groups_and_name(strict: Cloud) -> None:
     iam.put_group_policy(GroupName="g", PolicyName="own", PolicyDocument=document(own))
     ssm = strict.session_for(Principal("user", A, f"arn:aws:iam::{A}:user/ann"), REGION).client("ssm")
     ssm.put_parameter(Name="/ann/x", Value="1", Type="String")
-    refused(lambda: ssm.put_parameter(Name="/bob/x", Value="1", Type="String"))
+    check_refused(lambda: ssm.put_parameter(Name="/bob/x", Value="1", Type="String"))
 
 
 # -- trust ----------------------------------------------------------------------------------------------
@@ -202,10 +202,10 @@ def test_another_account_needs_trust_permission_and_the_external_id(strict: Clou
     may = session(strict, "may", allow("sts:AssumeRole", arn)).client("sts")
     may_not = session(strict, "may-not").client("sts")
     may.assume_role(RoleArn=arn, RoleSessionName="me", ExternalId="secret")
-    refused(lambda: may.assume_role(RoleArn=arn, RoleSessionName="me", ExternalId="guess"))
-    error = refused(lambda: may.assume_role(RoleArn=arn, RoleSessionName="me"))
+    check_refused(lambda: may.assume_role(RoleArn=arn, RoleSessionName="me", ExternalId="guess"))
+    error = check_refused(lambda: may.assume_role(RoleArn=arn, RoleSessionName="me"))
     assert "its condition fails: StringEquals sts:ExternalId secret (the request has nothing)" in str(error)
-    refused(lambda: may_not.assume_role(RoleArn=arn, RoleSessionName="me", ExternalId="secret"))
+    check_refused(lambda: may_not.assume_role(RoleArn=arn, RoleSessionName="me", ExternalId="secret"))
 
 
 def test_a_trusted_role_of_the_same_account_needs_no_policy_and_its_path_counts(strict: Cloud) -> None:
@@ -220,13 +220,13 @@ def test_a_trusted_role_of_the_same_account_needs_no_policy_and_its_path_counts(
 def test_trust_in_the_own_account_leaves_it_to_the_account(strict: Cloud) -> None:
     strict.root(A, REGION).client("iam").create_role(RoleName="target", AssumeRolePolicyDocument=trust(AWS=A))
     arn = f"arn:aws:iam::{A}:role/target"
-    refused(lambda: session(strict, "no").client("sts").assume_role(RoleArn=arn, RoleSessionName="me"))
+    check_refused(lambda: session(strict, "no").client("sts").assume_role(RoleArn=arn, RoleSessionName="me"))
     session(strict, "yes", allow("sts:*")).client("sts").assume_role(RoleArn=arn, RoleSessionName="me")
 
 
 def test_roles_that_do_not_exist_and_root_users_are_refused(strict: Cloud) -> None:
     who = session(strict, "caller", allow("*")).client("sts")
-    error = refused(lambda: who.assume_role(RoleArn=f"arn:aws:iam::{B}:role/none", RoleSessionName="me"))
+    error = check_refused(lambda: who.assume_role(RoleArn=f"arn:aws:iam::{B}:role/none", RoleSessionName="me"))
     assert "does not exist" in str(error)
     session(strict, "target")
     root = strict.root(A, REGION).client("sts")
@@ -245,7 +245,7 @@ def test_session_tags_need_tag_session_and_become_principal_tags(strict: Cloud) 
     arn, tags = f"arn:aws:iam::{A}:role/tagged", [{"Key": "team", "Value": "red"}]
     sts = session(strict, "caller", allow("sts:*")).client("sts")
     sts.assume_role(RoleArn=arn, RoleSessionName="me")
-    assert "sts:TagSession" in str(refused(lambda: sts.assume_role(RoleArn=arn, RoleSessionName="me", Tags=tags)))
+    assert "sts:TagSession" in str(check_refused(lambda: sts.assume_role(RoleArn=arn, RoleSessionName="me", Tags=tags)))
 
 
 # -- passing roles -----------------------------------------------------------------------------------------
@@ -272,8 +272,8 @@ def test_passing_a_role_needs_pass_role_to_that_service(strict: Cloud) -> None:
         strict, "right", allow("events:*"),
         allow("iam:PassRole", role, Condition={"StringEquals": {"iam:PassedToService": "events.amazonaws.com"}}),
     )  # fmt: skip
-    assert f"iam:PassRole on resource: {role}" in str(refused(lambda: rule_with_target(without, role)))
-    error = refused(lambda: rule_with_target(wrong, role))
+    assert f"iam:PassRole on resource: {role}" in str(check_refused(lambda: rule_with_target(without, role)))
+    error = check_refused(lambda: rule_with_target(wrong, role))
     assert "codebuild.amazonaws.com (the request has events.amazonaws.com)" in str(error)
     rule_with_target(right, role)
 
@@ -304,7 +304,11 @@ def test_a_standard_tls_only_statement_denies_nothing_here(strict: Cloud) -> Non
         "Condition": {"Bool": {"aws:SecureTransport": "false"}},
     }
     bucket(strict, "bkt", deny)
-    strict.root(A, REGION).client("s3").get_object(Bucket="bkt", Key="k")
+    s3 = strict.root(A, REGION).client("s3")
+    assert s3.get_object(Bucket="bkt", Key="k")["Body"].read() == b"x"
+    plain = {**deny, "Condition": {"Bool": {"aws:SecureTransport": "true"}}}
+    s3.put_bucket_policy(Bucket="bkt", Policy=document(plain))
+    check_refused(lambda: s3.get_object(Bucket="bkt", Key="k"))
 
 
 def test_another_account_needs_both_the_buckets_policy_and_its_own(strict: Cloud) -> None:
@@ -313,8 +317,8 @@ def test_another_account_needs_both_the_buckets_policy_and_its_own(strict: Cloud
     may = session(strict, "may", allow("s3:GetObject"), account=B).client("s3")
     may_not = session(strict, "may-not", account=B).client("s3")
     may.get_object(Bucket="open", Key="k")
-    assert "has no policy of its own" in str(refused(lambda: may.get_object(Bucket="closed", Key="k")))
-    refused(lambda: may_not.get_object(Bucket="open", Key="k"))
+    assert "has no policy of its own" in str(check_refused(lambda: may.get_object(Bucket="closed", Key="k")))
+    check_refused(lambda: may_not.get_object(Bucket="open", Key="k"))
 
 
 def organization(cloud: Cloud) -> tuple[str, str, str, str]:
@@ -339,7 +343,7 @@ def test_organization_paths_open_a_bucket_to_a_unit(strict: Cloud) -> None:
     inside = session(strict, "inside", allow("s3:GetObject"), account=member).client("s3")
     outside = session(strict, "outside", allow("s3:GetObject"), account=B).client("s3")
     inside.get_object(Bucket="models", Key="k")
-    refused(lambda: outside.get_object(Bucket="models", Key="k"))
+    check_refused(lambda: outside.get_object(Bucket="models", Key="k"))
 
 
 def test_service_control_policies_bind_members_at_every_level_but_not_the_management_account(strict: Cloud) -> None:
@@ -354,9 +358,9 @@ def test_service_control_policies_bind_members_at_every_level_but_not_the_manage
     client.attach_policy(PolicyId=only["Id"], TargetId=unit)
     client.detach_policy(PolicyId="p-FullAWSAccess", TargetId=unit)
     who.client("s3").list_buckets()
-    error = refused(lambda: who.client("ssm").describe_parameters())
+    error = check_refused(lambda: who.client("ssm").describe_parameters())
     assert "because no service control policy allows the ssm:DescribeParameters action" in str(error)
-    refused(lambda: strict.root(member, REGION).client("ssm").describe_parameters())
+    check_refused(lambda: strict.root(member, REGION).client("ssm").describe_parameters())
     strict.root(management, REGION).client("ssm").describe_parameters()
 
 
@@ -364,7 +368,7 @@ def test_a_missing_object_is_hidden_from_who_may_not_list(strict: Cloud) -> None
     bucket(strict, "bkt")
     blind = session(strict, "blind", allow("s3:GetObject")).client("s3")
     seeing = session(strict, "seeing", allow(["s3:GetObject", "s3:ListBucket"])).client("s3")
-    assert "s3:ListBucket" in str(refused(lambda: blind.get_object(Bucket="bkt", Key="none")))
+    assert "s3:ListBucket" in str(check_refused(lambda: blind.get_object(Bucket="bkt", Key="none")))
     with pytest.raises(ClientError, match="NoSuchKey"):
         seeing.get_object(Bucket="bkt", Key="none")
 
@@ -373,7 +377,7 @@ def test_object_tags_decide_where_a_policy_asks_for_them(strict: Cloud) -> None:
     bucket(strict, "seed")
     tagged = {"StringEquals": {"s3:ExistingObjectTag/servicecatalog:provisioning": "true"}}
     who = session(strict, "launch", allow("s3:GetObject", Condition=tagged)).client("s3")
-    refused(lambda: who.get_object(Bucket="seed", Key="k"))
+    check_refused(lambda: who.get_object(Bucket="seed", Key="k"))
     strict.root(A, REGION).client("s3").put_object(
         Bucket="seed", Key="k", Body=b"x", Tagging="servicecatalog:provisioning=true"
     )
@@ -384,14 +388,14 @@ def test_a_service_needs_the_topics_policy(strict: Cloud) -> None:
     sns = strict.root(A, REGION).client("sns")
     topic = sns.create_topic(Name="t")["TopicArn"]
     pipeline = strict.as_service("codepipeline.amazonaws.com", A, REGION, SourceArn="arn:aws:codepipeline:x:1:p")
-    refused(lambda: pipeline.client("sns").publish(TopicArn=topic, Message="m"))
+    check_refused(lambda: pipeline.client("sns").publish(TopicArn=topic, Message="m"))
     sns.set_topic_attributes(
         TopicArn=topic, AttributeName="Policy",
         AttributeValue=document(allow("sns:Publish", topic, Principal={"Service": "codepipeline.amazonaws.com"},
                                       Condition={"StringEquals": {"aws:SourceAccount": A}})),
     )  # fmt: skip
     pipeline.client("sns").publish(TopicArn=topic, Message="m")
-    refused(
+    check_refused(
         lambda: strict.as_service("events.amazonaws.com", A, REGION).client("sns").publish(TopicArn=topic, Message="m")
     )
 
@@ -417,13 +421,13 @@ def test_an_object_under_a_key_needs_the_key_too(strict: Cloud) -> None:
     reader = session(strict, "reader", objects, allow("kms:Decrypt", key, Condition=via))
     reader.client("s3").get_object(Bucket="secret", Key="k")
     assert "kms:GenerateDataKey" in str(
-        refused(lambda: reader.client("s3").put_object(Bucket="secret", Key="n", Body=b""))
+        check_refused(lambda: reader.client("s3").put_object(Bucket="secret", Key="n", Body=b""))
     )
-    direct = refused(lambda: reader.client("kms").decrypt(KeyId=key, CiphertextBlob=b"x" * 100))
+    direct = check_refused(lambda: reader.client("kms").decrypt(KeyId=key, CiphertextBlob=b"x" * 100))
     assert "the request has nothing" in str(direct)
     no_key = session(strict, "no-key", objects)
     assert f'kms:Decrypt on resource: "{key}"' in str(
-        refused(lambda: no_key.client("s3").get_object(Bucket="secret", Key="k"))
+        check_refused(lambda: no_key.client("s3").get_object(Bucket="secret", Key="k"))
     )
 
 
@@ -433,7 +437,7 @@ def test_a_key_policy_without_the_account_leaves_identity_policies_powerless(str
     key = who.client("kms").create_key(Policy=document(only))["KeyMetadata"]["Arn"]
     other = session(strict, "other", allow("*"))
     who.client("kms").describe_key(KeyId=key)
-    refused(lambda: other.client("kms").describe_key(KeyId=key))
+    check_refused(lambda: other.client("kms").describe_key(KeyId=key))
 
 
 def test_a_key_policy_that_locks_its_writer_out_is_refused(strict: Cloud) -> None:
@@ -447,7 +451,7 @@ def test_an_alias_is_decided_by_its_keys_arn(strict: Cloud) -> None:
     strict.root(A, REGION).client("kms").create_alias(AliasName="alias/models", TargetKeyId=key)
     session(strict, "by-key", allow("kms:DescribeKey", key)).client("kms").describe_key(KeyId="alias/models")
     by_alias = session(strict, "by-alias", allow("kms:DescribeKey", f"arn:aws:kms:{REGION}:{A}:alias/models"))
-    refused(lambda: by_alias.client("kms").describe_key(KeyId="alias/models"))
+    check_refused(lambda: by_alias.client("kms").describe_key(KeyId="alias/models"))
 
 
 # -- documents --------------------------------------------------------------------------------------------------

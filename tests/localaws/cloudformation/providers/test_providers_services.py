@@ -11,6 +11,7 @@ from botocore.exceptions import ClientError
 from localaws.cloud import Cloud
 from localaws.cloudformation.provider import Context, ResourceFailed
 from localaws.cloudformation.providers import PROVIDERS
+from tests.support.cloud_state import state_of
 from tests.support.providers import ACCOUNT, REGION, create_resource, delete_resource, stack_context, update_resource
 from tests.support.zips import zip_of
 
@@ -316,5 +317,9 @@ def test_a_code_repository_is_known_by_name_and_its_secret_can_be_changed(cloud:
 
 
 def test_the_cdks_metadata_makes_nothing(cloud: Cloud) -> None:
+    before = state_of(cloud)
     made = create_resource(cloud, "AWS::CDK::Metadata", {"Analytics": "v2:deflate64:x"})
+    assert made.attributes == {}
+    assert state_of(cloud) == before
     delete_resource(cloud, "AWS::CDK::Metadata", made.physical_id, {})
+    assert state_of(cloud) == before

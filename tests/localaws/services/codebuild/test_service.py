@@ -523,7 +523,10 @@ def test_a_wrong_project_is_refused(root: Session, changes: dict[str, Any], said
     ],
 )
 def test_known_images_are_accepted(root: Session, image: str) -> None:
-    root.client("codebuild").create_project(**project(**environment(image=image)))
+    codebuild = root.client("codebuild")
+    codebuild.create_project(**project(**environment(image=image)))
+    [made] = codebuild.batch_get_projects(names=codebuild.list_projects()["projects"])["projects"]
+    assert made["environment"]["image"] == image
 
 
 def test_projects_are_updated_listed_and_deleted(root: Session) -> None:

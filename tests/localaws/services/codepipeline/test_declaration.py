@@ -8,13 +8,16 @@ from typing import Any
 import pytest
 
 from awslang.errors import AwsError
+from localaws.cloud import Cloud
 from localaws.services.codepipeline.declaration import check
 from tests.support.codepipeline_setting import (
     APPROVE,
     BUILD,
     DEPLOY,
+    NAME,
     REGION,
     SOURCE,
+    Stage,
     action,
     artifacts,
     declaration,
@@ -54,8 +57,14 @@ def rule(result: str = "SKIP", **values: Any) -> Change:
     return change
 
 
-def test_the_kits_kind_of_pipeline_is_taken() -> None:
-    check(whole(), REGION)
+def test_the_kits_kind_of_pipeline_is_created_as_declared(cloud: Cloud, monkeypatch: pytest.MonkeyPatch) -> None:
+    stage = Stage(cloud, monkeypatch)
+    stage.create(whole())
+    created = stage.client.get_pipeline(name=NAME)["pipeline"]
+    assert (created["pipelineType"], created["version"]) == ("V2", 1)
+    assert [[action["name"] for action in one["actions"]] for one in created["stages"]] == [
+        ["Source"], ["Build"], ["Deploy"], ["Approve"],
+    ]  # fmt: skip
 
 
 STRUCTURE, STAGE, ACTION = (

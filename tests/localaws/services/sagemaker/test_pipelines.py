@@ -110,7 +110,7 @@ def test_a_pipeline_role_that_sagemaker_may_not_assume_is_refused(cloud: Cloud) 
         create(cloud, f"arn:aws:iam::{ACCOUNT}:role/absent", stop)
     create(cloud, make_trainer(cloud), stop)
     iam = client(cloud, "iam")
-    iam.delete_role_policy(RoleName="trainer", PolicyName="all")
+    iam.delete_role_policy(RoleName="trainer", PolicyName="inline")
     iam.delete_role(RoleName="trainer")
     with pytest.raises(ClientError, match="Could not assume role"):
         start(cloud)

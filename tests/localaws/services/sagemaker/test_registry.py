@@ -176,8 +176,8 @@ def test_registration_and_every_update_are_told(cloud: Cloud, told: list[dict[st
         ({"ModelPackageName": "both"}, "Cannot determine which one"),
         ({"ModelPackageGroupName": "absent"}, "Group does not exist"),
         ({"InferenceSpecification": specification("http://x")}, "pattern"),
-        ({"CertifyForMarketplace": True}, "does not play"),
-        ({"SecurityConfig": {"KmsKeyId": "k"}}, "does not play"),
+        ({"CertifyForMarketplace": True}, "Not supported by the embedded AWS"),
+        ({"SecurityConfig": {"KmsKeyId": "k"}}, "Not supported by the embedded AWS"),
     ],
 )
 def test_a_registration_that_aws_refuses_is_refused(cloud: Cloud, more: dict[str, Any], message: str) -> None:

@@ -88,9 +88,9 @@ def test_data_of_another_format_than_said_fails_the_job(cloud: Cloud, role: str)
     [
         ({"InputDataConfig": [channel("absent")]}, "No S3 objects found under S3 URL"),
         ({"RoleArn": f"arn:aws:iam::{ACCOUNT}:role/absent"}, "Could not assume role"),
-        ({"VpcConfig": {"SecurityGroupIds": ["sg-1"], "Subnets": ["subnet-1"]}}, "does not play"),
-        ({"EnableManagedSpotTraining": True}, "does not play"),
-        ({"HyperParameters": HYPERPARAMETERS | {"_kfold": "3"}}, "does not play"),
+        ({"VpcConfig": {"SecurityGroupIds": ["sg-1"], "Subnets": ["subnet-1"]}}, "Not supported by the embedded AWS"),
+        ({"EnableManagedSpotTraining": True}, "Not supported by the embedded AWS"),
+        ({"HyperParameters": HYPERPARAMETERS | {"_kfold": "3"}}, "Not supported by the embedded AWS"),
         (
             {"ResourceConfig": {"InstanceType": "ml.m5.large", "InstanceCount": 2, "VolumeSizeInGB": 10}},
             "distributed training",

@@ -57,8 +57,8 @@ def test_missing_parameters_are_told(ssm: Any) -> None:
         ({"Name": "kit/x"}, "fully qualified"),
         ({"Name": "/aws/x"}, "prefixed"),
         ({"Value": "x" * 4097}, "4096 bytes"),
-        ({"Type": "SecureString", "KeyId": "alias/mine"}, "does not play"),
-        ({"Tier": "Advanced"}, "does not play"),
+        ({"Type": "SecureString", "KeyId": "alias/mine"}, "Not supported by the embedded AWS"),
+        ({"Tier": "Advanced"}, "Not supported by the embedded AWS"),
     ],
 )
 def test_a_parameter_that_cannot_be_is_refused(ssm: Any, more: dict[str, str], message: str) -> None:
