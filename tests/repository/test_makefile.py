@@ -79,6 +79,6 @@ def test_a_lock_file_names_no_host_and_pins_every_package_with_its_hash(name: st
     lock = (ROOT / name).read_text(encoding="utf-8")
     assert not re.search(r"https?://|--(extra-)?index-url|--find-links|@ file", lock)
     pinned = re.findall(r"^([a-z0-9-]+)==(.*?)(?=^[a-z0-9-]+==|\Z)", lock, re.MULTILINE | re.DOTALL)
-    assert len(pinned) > 30
+    assert pinned
     assert all("--hash=sha256:" in rest for _, rest in pinned)
     assert name != "requirements.lock" or {"boto3", "moto", "pytest"} <= {package for package, _ in pinned}
