@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 import hashlib
+import importlib
+import pkgutil
+from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any, Protocol, runtime_checkable
+from functools import cache
+from typing import Any, Protocol, TypeVar, runtime_checkable
 
 from localaws.cloud import Cloud, Session
 
+CUSTOM_RESOURCE = "AWS::CloudFormation::CustomResource"
 RANDOM_LENGTH = 12  # the letters that CloudFormation appends to a generated name
 
 
@@ -88,6 +93,36 @@ class Provider(Protocol):
 
     def delete(self, context: Context, physical_id: str, properties: dict[str, Any]) -> None:
         """Missing already is fine."""
+
+
+PROVIDERS: dict[str, Provider] = {}  # by resource type; the modules under providers/ fill it
+
+
+P = TypeVar("P", bound=Provider)
+
+
+def provides(type_name: str) -> Callable[[type[P]], type[P]]:
+    """A decorator: the class, which takes no arguments, carries out this resource type."""
+
+    def register(provider: type[P]) -> type[P]:
+        PROVIDERS[type_name] = provider()
+        return provider
+
+    return register
+
+
+def provider_for(type_name: str) -> Provider | None:
+    """The provider of this resource type; None for one that is not supported."""
+    load_all()
+    return PROVIDERS.get(CUSTOM_RESOURCE if type_name.startswith("Custom::") else type_name)
+
+
+@cache
+def load_all() -> None:
+    """Import every module under providers/, so that all types are registered."""
+    package = importlib.import_module("localaws.cloudformation.providers")
+    for module in pkgutil.walk_packages(package.__path__, f"{package.__name__}."):
+        importlib.import_module(module.name)
 
 
 @runtime_checkable

@@ -15,7 +15,7 @@ from awslang.errors import AwsError, NotSupported
 from localaws.calls import Call, Service
 from localaws.cloudformation import stack_policies
 from localaws.cloudformation.deploy import UPDATABLE, Creation, Deletion, begin, changes_anything, forget
-from localaws.cloudformation.providers import signals
+from localaws.cloudformation.providers.cloudformation import signals
 from localaws.cloudformation.requests import (
     NAME,
     accept,

@@ -15,9 +15,8 @@ from ruamel.yaml import YAML
 from awslang.errors import NotSupported
 from awslang.principals import Principal
 from localaws.cloud import Cloud, Session
-from localaws.cloudformation.providers import PROVIDERS
 from tests.support import ROOT
-from tests.support.providers import stack_context
+from tests.support.providers import provider_of, stack_context
 from tests.support.publisher import REGION, A, Publisher
 from tests.support.stacks import settled_stack
 from tests.support.waiting import until
@@ -108,7 +107,7 @@ def test_only_the_environment_of_the_repository_gets_a_role(cloud: Cloud) -> Non
 
 
 def test_an_identity_provider_is_changed_in_place(cloud: Cloud) -> None:
-    provider = PROVIDERS["AWS::IAM::OIDCProvider"]
+    provider = provider_of("AWS::IAM::OIDCProvider")
     url = "https://token.actions.githubusercontent.com"
     old = {"Url": url, "ClientIdList": ["sts.amazonaws.com"], "ThumbprintList": ["b" * 40]}
     new = {**old, "ThumbprintList": ["a" * 40]}

@@ -29,8 +29,6 @@ STORIES = {
     "kit/test_many_accounts.py",
     "kit/test_self_managed.py",
     "localaws/services/sagemaker/test_deployment_rollback.py",
-    "localaws/cloudformation/providers/test_providers.py",
-    "localaws/cloudformation/providers/test_providers_services.py",
     "rehearsal/test_regions.py",
 }
 

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from awslang.errors import NotSupported
-from localaws.cloudformation.provider import Context, Made, ResourceFailed
+from localaws.cloudformation.provider import Context, Made, ResourceFailed, provides
 from localaws.cloudformation.providers.shapes import all_tags, fill, only, poll, retag, undone_by, unless, without
 from localaws.containers.lambda_modules import cfnresponse
 
@@ -65,6 +65,7 @@ def settled(context: Context, name: str) -> dict[str, Any]:
     return found
 
 
+@provides("AWS::Lambda::Function")
 class Function:
     """AWS::Lambda::Function."""
 
@@ -141,6 +142,7 @@ class Function:
         return Made(str(shown["FunctionName"]), {"Arn": shown["FunctionArn"]})
 
 
+@provides("AWS::Lambda::Version")
 class Version:
     """AWS::Lambda::Version: what is published stays as it is."""
 
@@ -167,6 +169,7 @@ class Version:
         return Made(arn, {"FunctionArn": arn, "Version": arn.rsplit(":", 1)[1]})
 
 
+@provides("AWS::Lambda::Alias")
 class Alias:
     """AWS::Lambda::Alias."""
 
@@ -197,6 +200,7 @@ class Alias:
         return fill(client, operation, arguments, "AWS::Lambda::Alias")
 
 
+@provides("AWS::Lambda::Permission")
 class Permission:
     """AWS::Lambda::Permission: one statement of a function's policy."""
 
@@ -214,6 +218,7 @@ class Permission:
         unless(NO_FUNCTION, context.client("lambda").remove_permission, FunctionName=name, StatementId=physical_id)
 
 
+@provides("AWS::Lambda::EventInvokeConfig")
 class EventInvokeConfig:
     """AWS::Lambda::EventInvokeConfig."""
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 from typing import Any
 
 from awslang.errors import NotSupported
-from localaws.cloudformation.provider import Context, Made, ResourceFailed
+from localaws.cloudformation.provider import Context, Made, ResourceFailed, provides
 from localaws.cloudformation.providers.shapes import (
     document,
     fill,
@@ -29,6 +29,7 @@ REPLICATION, TEMPLATE = "AWS::ECR::ReplicationConfiguration", "AWS::ECR::Reposit
 CREATION = ("EncryptionConfiguration", "ImageScanningConfiguration", "ImageTagMutability")
 
 
+@provides("AWS::ECR::Repository")
 class Repository:
     carried = frozenset(
         {*CREATION, "EmptyOnDelete", "LifecyclePolicy", "RepositoryName", "RepositoryPolicyText", "Tags"}
@@ -90,6 +91,7 @@ class Repository:
         return Made(name, {"Arn": arn, "RepositoryUri": uri})
 
 
+@provides("AWS::ECR::ReplicationConfiguration")
 class ReplicationConfiguration:
     """What a registry replicates; its physical id is the account."""
 
@@ -123,6 +125,7 @@ class ReplicationConfiguration:
         return Made(context.account, {"RegistryId": context.account})
 
 
+@provides("AWS::ECR::RepositoryCreationTemplate")
 class RepositoryCreationTemplate:
     """What the repositories are like that ECR makes by itself; its physical id is the prefix."""
 

@@ -1,11 +1,11 @@
-"""IAM's and KMS's resource types (CloudFormation Template Reference, "AWS IAM", "AWS KMS")."""
+"""IAM's resource types (CloudFormation Template Reference, "AWS IAM")."""
 
 from __future__ import annotations
 
 from typing import Any
 
 from awslang.errors import NotSupported
-from localaws.cloudformation.provider import Context, Made
+from localaws.cloudformation.provider import Context, Made, provides
 from localaws.cloudformation.providers.shapes import (
     document,
     fill,
@@ -13,7 +13,6 @@ from localaws.cloudformation.providers.shapes import (
     retag,
     tag_list,
     tagging,
-    truth,
     undone_by,
     unless,
     without,
@@ -24,6 +23,7 @@ HOLDERS = {"Roles": "Role", "Users": "User", "Groups": "Group"}
 MOST_VERSIONS = 5  # of a managed policy (IAM User Guide, "IAM and AWS STS quotas")
 
 
+@provides("AWS::IAM::Role")
 class Role:
     carried = frozenset(
         {
@@ -106,6 +106,7 @@ def change_holders(iam: Any, verb: str, kind: str, names: list[str], **arguments
         unless(MISSING if verb in {"detach", "delete"} else (), method, **{f"{singular}Name": name}, **arguments)
 
 
+@provides("AWS::IAM::OIDCProvider")
 class OIDCProvider:
     """An identity provider; the thumbprint may be left out (CreateOpenIDConnectProvider: IAM then finds it itself)."""
 
@@ -143,6 +144,7 @@ class OIDCProvider:
         unless(MISSING, iam.delete_open_id_connect_provider, OpenIDConnectProviderArn=physical_id)
 
 
+@provides("AWS::IAM::ManagedPolicy")
 class ManagedPolicy:
     carried = frozenset({"Description", "Groups", "ManagedPolicyName", "Path", "PolicyDocument", "Roles", "Users"})
 
@@ -192,6 +194,7 @@ class ManagedPolicy:
         iam.delete_policy(PolicyArn=physical_id)
 
 
+@provides("AWS::IAM::Policy")
 class InlinePolicy:
     """AWS::IAM::Policy: one inline policy, put into roles, users and groups."""
 
@@ -222,6 +225,7 @@ class InlinePolicy:
                 change_holders(iam, "delete", kind, left, PolicyName=old["PolicyName"])
 
 
+@provides("AWS::IAM::RolePolicy")
 class RolePolicy:
     """AWS::IAM::RolePolicy: one inline policy of one role."""
 
@@ -239,82 +243,3 @@ class RolePolicy:
     def delete(self, context: Context, physical_id: str, properties: dict[str, Any]) -> None:
         iam = context.client("iam")
         change_holders(iam, "delete", "Roles", [properties["RoleName"]], PolicyName=properties["PolicyName"])
-
-
-class Key:
-    """AWS::KMS::Key. Deleting it schedules the deletion, as KMS does."""
-
-    carried = frozenset(
-        {
-            "Description", "Enabled", "EnableKeyRotation", "KeyPolicy", "KeySpec", "KeyUsage", "MultiRegion", "Origin",
-            "PendingWindowInDays", "RotationPeriodInDays", "Tags", "BypassPolicyLockoutSafetyCheck",
-        }
-    )  # fmt: skip
-
-    def create(self, context: Context, properties: dict[str, Any]) -> Made:
-        only("AWS::KMS::Key", properties, self.carried)
-        kms = context.client("kms")
-        kept = without(properties, "Enabled", "EnableKeyRotation", "KeyPolicy", "PendingWindowInDays", "Tags")
-        arguments = without(kept, "RotationPeriodInDays")
-        if "KeyPolicy" in properties:
-            arguments["Policy"] = document(properties["KeyPolicy"])
-        if tags := tagging(context, properties):
-            arguments["Tags"] = [{"TagKey": t["Key"], "TagValue": t["Value"]} for t in tags["Tags"]]
-        made = kms.create_key(**fill(kms, "CreateKey", arguments, "AWS::KMS::Key"))["KeyMetadata"]
-        key = str(made["KeyId"])
-        with undone_by(lambda: self.delete(context, key, properties)):
-            self._switch(kms, key, {}, properties)
-        return Made(key, {"Arn": made["Arn"], "KeyId": key})
-
-    def update(self, context: Context, physical_id: str, old: dict[str, Any], new: dict[str, Any]) -> Made:
-        only("AWS::KMS::Key", new, self.carried)
-        kms, key = context.client("kms"), physical_id
-        if old.get("KeyPolicy") != new.get("KeyPolicy"):
-            kms.put_key_policy(KeyId=key, PolicyName="default", Policy=document(new["KeyPolicy"]))
-        if old.get("Description") != new.get("Description"):
-            kms.update_key_description(KeyId=key, Description=new.get("Description", ""))
-        self._switch(kms, key, old, new)
-        retag(
-            context,
-            old,
-            new,
-            lambda tags: kms.tag_resource(KeyId=key, Tags=[{"TagKey": k, "TagValue": v} for k, v in tags.items()]),
-            lambda keys: kms.untag_resource(KeyId=key, TagKeys=keys),
-        )
-        made = kms.describe_key(KeyId=key)["KeyMetadata"]
-        return Made(key, {"Arn": made["Arn"], "KeyId": key})
-
-    def delete(self, context: Context, physical_id: str, properties: dict[str, Any]) -> None:
-        kms = context.client("kms")
-        found = unless({"NotFoundException"}, kms.describe_key, KeyId=physical_id)
-        if found and found["KeyMetadata"]["KeyState"] != "PendingDeletion":
-            days = int(properties.get("PendingWindowInDays") or 30)
-            kms.schedule_key_deletion(KeyId=physical_id, PendingWindowInDays=days)
-
-    def _switch(self, kms: Any, key: str, old: dict[str, Any], new: dict[str, Any]) -> None:
-        rotates = truth(new.get("EnableKeyRotation"))
-        changed = old.get("RotationPeriodInDays") != new.get("RotationPeriodInDays")
-        if rotates and (changed or not truth(old.get("EnableKeyRotation"))):
-            days = {"RotationPeriodInDays": int(new["RotationPeriodInDays"])} if "RotationPeriodInDays" in new else {}
-            kms.enable_key_rotation(KeyId=key, **days)
-        if not rotates and truth(old.get("EnableKeyRotation")):
-            kms.disable_key_rotation(KeyId=key)
-        before, after = truth(old.get("Enabled", True)), truth(new.get("Enabled", True))
-        if before != after:
-            (kms.enable_key if after else kms.disable_key)(KeyId=key)
-
-
-class Alias:
-    """AWS::KMS::Alias."""
-
-    def create(self, context: Context, properties: dict[str, Any]) -> Made:
-        kms, name = context.client("kms"), str(properties["AliasName"])
-        kms.create_alias(AliasName=name, TargetKeyId=properties["TargetKeyId"])
-        return Made(name)
-
-    def update(self, context: Context, physical_id: str, old: dict[str, Any], new: dict[str, Any]) -> Made:
-        context.client("kms").update_alias(AliasName=physical_id, TargetKeyId=new["TargetKeyId"])
-        return Made(physical_id)
-
-    def delete(self, context: Context, physical_id: str, properties: dict[str, Any]) -> None:
-        unless({"NotFoundException"}, context.client("kms").delete_alias, AliasName=physical_id)

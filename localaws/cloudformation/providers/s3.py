@@ -9,7 +9,7 @@ from botocore import xform_name
 
 from awslang.errors import NotSupported
 from localaws import moto_bridge
-from localaws.cloudformation.provider import Context, Made, ResourceFailed
+from localaws.cloudformation.provider import Context, Made, ResourceFailed, provides
 from localaws.cloudformation.providers.shapes import (
     all_tags,
     document,
@@ -134,6 +134,7 @@ SETTINGS: dict[str, tuple[str, Callable[[Any], dict[str, Any]], Any]] = {
 }
 
 
+@provides("AWS::S3::Bucket")
 class Bucket:
     def create(self, context: Context, properties: dict[str, Any]) -> Made:
         only(BUCKET, properties, {*SETTINGS, "BucketName", "Tags", "AccessControl"})
@@ -205,6 +206,7 @@ class Bucket:
         )
 
 
+@provides("AWS::S3::BucketPolicy")
 class BucketPolicy:
     """One policy for one bucket: a second resource for the same bucket is refused."""
 

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from localaws.cloudformation.provider import Context, Made, ResourceFailed
+from localaws.cloudformation.provider import PROVIDERS, Context, Made, ResourceFailed, provides
 from localaws.cloudformation.providers.shapes import (
     document,
     fill,
@@ -74,8 +74,10 @@ class Plain:
 
 
 DELETIONS: Mapping[str, str] = {"Model": "delete_model", "EndpointConfig": "delete_endpoint_config"}
+PROVIDERS |= {Plain(kind).type_name: Plain(kind) for kind in DELETIONS}
 
 
+@provides("AWS::SageMaker::Endpoint")
 class Endpoint:
     """AWS::SageMaker::Endpoint: waits until the endpoint serves, or says why it does not.
 
@@ -137,6 +139,7 @@ class Endpoint:
         return Made(arn, {"EndpointArn": arn, "EndpointName": arn.rsplit("/", 1)[1]})
 
 
+@provides("AWS::SageMaker::ModelPackageGroup")
 class ModelPackageGroup:
     carried = frozenset({"ModelPackageGroupName", "ModelPackageGroupDescription", "ModelPackageGroupPolicy", "Tags"})
 
@@ -185,3 +188,32 @@ class ModelPackageGroup:
                 "CreationTime": created,
             },
         )
+
+
+@provides("AWS::SageMaker::CodeRepository")
+class CodeRepository:
+    """Ref gives the ARN; of the Git configuration only the secret can be changed."""
+
+    def create(self, context: Context, properties: dict[str, Any]) -> Made:
+        sagemaker = context.client("sagemaker")
+        name = str(properties.get("CodeRepositoryName") or context.generated_name(NAME_LIMIT))
+        arguments = {**properties, "CodeRepositoryName": name, **tagging(context, properties)}
+        filled = fill(sagemaker, "CreateCodeRepository", arguments, "AWS::SageMaker::CodeRepository")
+        return self._made(sagemaker.create_code_repository(**filled)["CodeRepositoryArn"])
+
+    def update(self, context: Context, physical_id: str, old: dict[str, Any], new: dict[str, Any]) -> Made:
+        if without(old, "Tags") != without(new, "Tags"):
+            secret = new["GitConfig"].get("SecretArn", "")
+            name = physical_id.rsplit("/", 1)[1]
+            context.client("sagemaker").update_code_repository(
+                CodeRepositoryName=name, GitConfig={"SecretArn": secret} if secret else {}
+            )
+        change_tags(context, physical_id, old, new)
+        return self._made(physical_id)
+
+    def delete(self, context: Context, physical_id: str, properties: dict[str, Any]) -> None:
+        sagemaker = context.client("sagemaker")
+        unless(MISSING, sagemaker.delete_code_repository, CodeRepositoryName=physical_id.rsplit("/", 1)[1])
+
+    def _made(self, arn: str) -> Made:
+        return Made(arn, {"CodeRepositoryName": arn.rsplit("/", 1)[1]})

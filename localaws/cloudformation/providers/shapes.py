@@ -83,6 +83,11 @@ def document(value: Any) -> str:
     return value if isinstance(value, str) else json.dumps(value)
 
 
+def attribute(value: Any) -> str:
+    """An attribute as SNS and SQS take it: always a string."""
+    return str(value).lower() if isinstance(value, bool) else document(value) if isinstance(value, dict) else str(value)
+
+
 def only(type_name: str, properties: Mapping[str, Any], carried: Collection[str]) -> None:
     """NotSupported for the first property that the provider does not carry out."""
     for name, value in properties.items():

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from localaws.cloud import Cloud
-from localaws.cloudformation import providers
+from localaws.cloudformation.provider import PROVIDERS, provider_for
 from tests.support.stacks import (
     ACCOUNT,
     QUEUE,
@@ -19,7 +19,8 @@ from tests.support.stacks import (
 @pytest.fixture
 def queues(monkeypatch: pytest.MonkeyPatch) -> FakeQueues:
     fake = FakeQueues()
-    monkeypatch.setitem(providers.PROVIDERS, QUEUE, fake)
+    assert provider_for(QUEUE), "loads the providers, so that this one is replaced"
+    monkeypatch.setitem(PROVIDERS, QUEUE, fake)
     return fake
 
 

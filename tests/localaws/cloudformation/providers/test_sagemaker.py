@@ -9,12 +9,12 @@ from botocore.exceptions import ClientError
 
 from localaws.cloud import Cloud
 from localaws.cloudformation.provider import Context, Made, ResourceFailed
-from localaws.cloudformation.providers import PROVIDERS
+from tests.support.providers import provider_of
 from tests.support.sagemaker_world import ACCOUNT, BUCKET, IMAGE, REGION, client, make_bucket, make_trainer, train
 
 
 def make(cloud: Cloud, logical_id: str, type_name: str, properties: dict[str, Any]) -> Made:
-    return PROVIDERS[type_name].create(context(cloud, logical_id), properties)
+    return provider_of(type_name).create(context(cloud, logical_id), properties)
 
 
 def context(cloud: Cloud, logical_id: str) -> Context:
@@ -51,7 +51,7 @@ def test_an_endpoint_serves_is_updated_in_place_and_goes(cloud: Cloud) -> None:
     tags = sagemaker.list_tags(ResourceArn=endpoint.physical_id)["Tags"]
     assert tags == [{"Key": "sagemaker:project-name", "Value": "shop"}]
 
-    provider = PROVIDERS["AWS::SageMaker::Endpoint"]
+    provider = provider_of("AWS::SageMaker::Endpoint")
     new = {**old, "EndpointConfigName": second.attributes["EndpointConfigName"], "RetainAllVariantProperties": "true"}
     assert provider.update(context(cloud, "Endpoint"), endpoint.physical_id, old, new) == endpoint
     seen = sagemaker.describe_endpoint(EndpointName="shop")
@@ -60,8 +60,8 @@ def test_an_endpoint_serves_is_updated_in_place_and_goes(cloud: Cloud) -> None:
     for _ in range(2):
         provider.delete(context(cloud, "Endpoint"), endpoint.physical_id, new)
         for made in (first, second):
-            PROVIDERS["AWS::SageMaker::EndpointConfig"].delete(context(cloud, "First"), made.physical_id, {})
-        PROVIDERS["AWS::SageMaker::Model"].delete(context(cloud, "Model"), model.physical_id, {})
+            provider_of("AWS::SageMaker::EndpointConfig").delete(context(cloud, "First"), made.physical_id, {})
+        provider_of("AWS::SageMaker::Model").delete(context(cloud, "Model"), model.physical_id, {})
     with pytest.raises(ClientError, match="Could not find"):
         sagemaker.describe_endpoint(EndpointName="shop")
     assert sagemaker.list_models()["Models"] == []

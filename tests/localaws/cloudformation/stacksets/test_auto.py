@@ -14,8 +14,8 @@ from botocore.exceptions import ClientError
 
 from localaws.cloud import Cloud
 from localaws.cloudformation.provider import Context, ResourceFailed
-from localaws.cloudformation.providers.stackset import StackSet
-from localaws.cloudformation.providers.stackset_targets import plan
+from localaws.cloudformation.providers.cloudformation.stackset import StackSet
+from localaws.cloudformation.providers.cloudformation.stackset_targets import plan
 from localaws.services.organizations.service import plan_account_ids
 from tests.support.stacksets_setting import (
     DATA,

@@ -10,8 +10,8 @@ from botocore.exceptions import ClientError
 
 from localaws.cloud import Cloud
 from localaws.cloudformation.provider import Context, ResourceFailed
-from localaws.cloudformation.providers.stackset import StackSet
-from localaws.cloudformation.providers.stackset_targets import Selection, plan
+from localaws.cloudformation.providers.cloudformation.stackset import StackSet
+from localaws.cloudformation.providers.cloudformation.stackset_targets import Selection, plan
 from localaws.cloudformation.stacksets.run import Pace, pace
 from tests.support.stacks import settled_stack
 from tests.support.stacksets_setting import (

@@ -208,7 +208,11 @@ def test_an_image_that_cannot_run_is_refused_by_name(world: Cloud, image: str, m
         ({"ModelName": "absent"}, {}, 'Could not find model "arn:aws:sagemaker:us-east-1:333333333333:model/absent"'),
         ({"ServerlessConfig": {"MemorySizeInMB": 2048, "MaxConcurrency": 5}}, {}, "cannot have InstanceType"),
         ({"VariantName": "-"}, {}, "Member must satisfy regular expression pattern"),
-        ({}, {"VpcConfig": {"SecurityGroupIds": ["sg-1"], "Subnets": ["subnet-1"]}}, "Not supported by the embedded AWS"),
+        (
+            {},
+            {"VpcConfig": {"SecurityGroupIds": ["sg-1"], "Subnets": ["subnet-1"]}},
+            "Not supported by the embedded AWS",
+        ),
         (
             {},
             {

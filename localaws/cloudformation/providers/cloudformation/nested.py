@@ -11,7 +11,7 @@ from typing import Any
 
 from awslang.errors import NotSupported
 from localaws.cloudformation.deploy import StackResult, run_stack
-from localaws.cloudformation.provider import Context, Made, ResourceFailed
+from localaws.cloudformation.provider import Context, Made, ResourceFailed, provides
 from localaws.cloudformation.requests import stored_template
 from localaws.cloudformation.stacks import find_stack
 
@@ -19,6 +19,7 @@ CARRIED = {"TemplateURL", "Parameters", "Tags", "TimeoutInMinutes"}
 NAME_LIMIT = 128
 
 
+@provides("AWS::CloudFormation::Stack")
 class NestedStack:
     """Creates, updates and deletes the inner stack, and waits for it."""
 

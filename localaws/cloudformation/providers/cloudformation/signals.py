@@ -18,8 +18,8 @@ from typing import Any
 from awslang.errors import AwsError
 from localaws.authorization import s3
 from localaws.calls import Call
-from localaws.cloudformation.provider import Context, Made, ResourceFailed
-from localaws.cloudformation.providers.custom import response_bucket
+from localaws.cloudformation.provider import Context, Made, ResourceFailed, provides
+from localaws.cloudformation.providers.cloudformation.custom import response_bucket
 from localaws.cloudformation.stacks import find_stack, stacks_of
 from localaws.services.awslambda.state import functions_of
 
@@ -29,6 +29,7 @@ DURATION = re.compile(r"PT(?:(\d+)H)?(?:(\d+)M)?(?:(\d+)S)?")
 Signals = dict[str, Mapping[str, Any]]  # by their unique ids
 
 
+@provides("AWS::CloudFormation::WaitConditionHandle")
 class Handle:
     """AWS::CloudFormation::WaitConditionHandle: Ref is the address that takes the signals."""
 
@@ -45,6 +46,7 @@ class Handle:
         """There is nothing to take away."""
 
 
+@provides("AWS::CloudFormation::WaitCondition")
 class WaitCondition:
     """AWS::CloudFormation::WaitCondition, with a handle or with a creation policy."""
 

@@ -4,16 +4,16 @@ What it calls and in which order is what AWS's own handler does (published as
 aws-cloudformation-resource-providers-cloudformation): an update first deletes the instances that
 are no longer wanted, then updates the set, then creates new instances, then updates those that
 stay. An operation that ends in anything but SUCCEEDED fails the resource. Which instances these are
-is in providers_stackset_targets.py.
+is in stackset_targets.py.
 """
 
 from __future__ import annotations
 
 from typing import Any
 
-from localaws.cloudformation.provider import Context, Made, ResourceFailed
+from localaws.cloudformation.provider import Context, Made, ResourceFailed, provides
+from localaws.cloudformation.providers.cloudformation.stackset_targets import TYPE, Instances, plan
 from localaws.cloudformation.providers.shapes import all_tags, fill, only, poll, tag_list, undone_by, unless, without
-from localaws.cloudformation.providers.stackset_targets import TYPE, Instances, plan
 
 NOT_HERE = {"StackSetNotFoundException", "StackSetNotFound"}
 NO_INSTANCE = {"StackInstanceNotFoundException", "StackInstanceNotFound"}
@@ -31,6 +31,7 @@ CARRIED = frozenset(
 )  # fmt: skip
 
 
+@provides("AWS::CloudFormation::StackSet")
 class StackSet:
     def create(self, context: Context, properties: dict[str, Any]) -> Made:
         only(TYPE, properties, CARRIED)

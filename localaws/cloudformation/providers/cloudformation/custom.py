@@ -18,7 +18,7 @@ from typing import Any
 from localaws import moto_bridge
 from localaws.authorization import s3
 from localaws.cloud import Cloud, Session, new_id
-from localaws.cloudformation.provider import Context, Made, ResourceFailed
+from localaws.cloudformation.provider import Context, Made, ResourceFailed, provides
 from localaws.services.awslambda.state import function_named
 
 SERVICE_ACCOUNT = "000000000000"  # CloudFormation's own
@@ -35,6 +35,7 @@ class CustomFailed(ResourceFailed):
         self.physical_id = physical_id
 
 
+@provides("AWS::CloudFormation::CustomResource")
 class CustomResource:
     """AWS::CloudFormation::CustomResource and Custom::Whatever."""
 

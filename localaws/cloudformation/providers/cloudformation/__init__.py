@@ -1,0 +1,1 @@
+"""CloudFormation's own resource types: custom resources, nested stacks, wait conditions, stack sets."""

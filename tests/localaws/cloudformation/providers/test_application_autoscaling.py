@@ -1,0 +1,45 @@
+"""Scalable targets and scaling policies."""
+
+from __future__ import annotations
+
+from localaws.cloud import Cloud
+from tests.support.providers import client_of, create_resource, delete_resource, update_resource
+
+
+def test_a_target_may_be_scaled_and_its_policy_deleted(cloud: Cloud) -> None:
+    """The endpoint need not exist for moto; what counts is that target and policy come and go."""
+    create_table = client_of(cloud, "dynamodb").create_table
+    create_table(
+        TableName="t",
+        KeySchema=[{"AttributeName": "k", "KeyType": "HASH"}],
+        AttributeDefinitions=[{"AttributeName": "k", "AttributeType": "S"}],
+        ProvisionedThroughput={"ReadCapacityUnits": 1, "WriteCapacityUnits": 1},
+    )
+    names = {
+        "ResourceId": "table/t",
+        "ScalableDimension": "dynamodb:table:ReadCapacityUnits",
+        "ServiceNamespace": "dynamodb",
+    }
+    old = {**names, "MinCapacity": 1, "MaxCapacity": "3"}
+    target = create_resource(cloud, "AWS::ApplicationAutoScaling::ScalableTarget", old)
+    assert target.physical_id == "table/t|dynamodb:table:ReadCapacityUnits|dynamodb"
+    update_resource(
+        cloud, "AWS::ApplicationAutoScaling::ScalableTarget", target.physical_id, old, {**old, "MaxCapacity": 5}
+    )
+    scaling = client_of(cloud, "application-autoscaling")
+    found = scaling.describe_scalable_targets(ServiceNamespace="dynamodb")["ScalableTargets"][0]
+    assert (found["MinCapacity"], found["MaxCapacity"]) == (1, 5)
+    given = {
+        "PolicyName": "p",
+        "PolicyType": "TargetTrackingScaling",
+        "ScalingTargetId": target.physical_id,
+        "TargetTrackingScalingPolicyConfiguration": {
+            "TargetValue": "70",
+            "PredefinedMetricSpecification": {"PredefinedMetricType": "DynamoDBReadCapacityUtilization"},
+        },
+    }
+    policy = create_resource(cloud, "AWS::ApplicationAutoScaling::ScalingPolicy", given)
+    assert policy.physical_id.startswith("arn:aws:autoscaling:")
+    delete_resource(cloud, "AWS::ApplicationAutoScaling::ScalingPolicy", policy.physical_id, given)
+    delete_resource(cloud, "AWS::ApplicationAutoScaling::ScalableTarget", target.physical_id, old)
+    assert scaling.describe_scalable_targets(ServiceNamespace="dynamodb")["ScalableTargets"] == []
