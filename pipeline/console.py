@@ -42,8 +42,8 @@ def run(main: Callable[[], int]) -> int:
     except UserError as error:
         problem = str(error)
     except ClientError as error:
-        told = error.response["Error"]
-        problem = f"{error.operation_name}: {told.get('Code')}: {told.get('Message')}"
+        answer = error.response["Error"]
+        problem = f"{error.operation_name}: {answer.get('Code')}: {answer.get('Message')}"
     except BotoCoreError as error:
         problem = str(error)
     say(f"error: {problem}")

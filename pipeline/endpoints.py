@@ -97,7 +97,7 @@ def check_stage(
     """The results of every account and region of the stage, in the manifest's order.
 
     become: the tester's clients for an account and a region; seconds: after which nothing more is asked
-    why: CloudFormation could not deploy to some (see reasons), told with the first check that fails there
+    why: CloudFormation could not deploy to some (see reasons): added to the first check that fails there
     """
     part, ends = manifest["stages"][stage], time.monotonic() + seconds
     places = [(account["id"], region) for account in part["accounts"] for region in part["regions"]]
@@ -111,12 +111,12 @@ def check_stage(
 
 
 def explained(results: list[Result], why: str) -> list[Result]:
-    """The results of a place, the first failure with the reason that CloudFormation gives."""
+    """The results of a place; the first failure carries the reason that CloudFormation gives."""
     first = next((number for number, result in enumerate(results) if result.failure), None)
     if first is None or not why:
         return results
-    told = replace(results[first], failure=f"{results[first].failure}. CloudFormation: {why}")
-    return [*results[:first], told, *results[first + 1 :]]
+    with_reason = replace(results[first], failure=f"{results[first].failure}. CloudFormation: {why}")
+    return [*results[:first], with_reason, *results[first + 1 :]]
 
 
 def check_place(
@@ -140,7 +140,7 @@ def check_place(
         try:
             failure = work() if started < ends else OUT_OF_TIME
         except (ClientError, BotoCoreError) as error:
-            failure = told(error)
+            failure = described(error)
         seconds = time.monotonic() - started
         if failure:
             failure = f"account {account}, region {region}, {name}: {failure}"
@@ -172,7 +172,8 @@ def check_place(
     return results
 
 
-def told(error: Exception) -> str:
+def described(error: Exception) -> str:
+    """An error of AWS in one line: operation, code and message."""
     if isinstance(error, ClientError):
         return (
             f"{error.operation_name}: {error.response['Error'].get('Code')}: {error.response['Error'].get('Message')}"
@@ -249,7 +250,7 @@ def main() -> int:
     try:
         why = reasons(boto3.client("cloudformation", config=CONFIG), manifest["stages"][stage])
     except ClientError as error:
-        say(f"why an account failed cannot be asked: {told(error)}")
+        say(f"the reasons of failed accounts cannot be read: {described(error)}")
     results = check_stage(manifest, stage, payloads, testers(manifest, stage, external_id), why=why)
     for result in results:
         verdict = "FAILED" if result.failure else "skipped" if result.skipped else "ok"

@@ -85,7 +85,7 @@ def copied(sagemaker: Any, version: Version) -> str:
             if summary["ModelApprovalStatus"] != "Approved":
                 raise UserError(
                     f"{arn}, the copy of {version.arn}, is {summary['ModelApprovalStatus']}: approve it, or delete it "
-                    "to have it copied anew"
+                    "so that it is copied again"
                 )
             return ready(sagemaker, arn)
     return ""
@@ -144,7 +144,7 @@ def ready(sagemaker: Any, arn: str) -> str:
         if status == "Failed":
             break
         time.sleep(POLL_SECONDS)
-    raise UserError(f"{arn} is not ready: delete it to have it copied anew, and release the change again")
+    raise UserError(f"{arn} is not ready: delete it so that it is copied again, and release the change again")
 
 
 def copy_parameters(stage: Stage, home: str, arns: Mapping[str, str]) -> dict[str, str]:

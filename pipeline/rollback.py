@@ -44,7 +44,7 @@ class Run:
 
 @dataclass(frozen=True)
 class Answer:
-    """What to deploy (None for nothing) and why; alone: production needs no approver, who let it through before."""
+    """What to deploy (None for nothing) and why; alone: approved before, so production needs no approver."""
 
     version: Version | None
     reason: str
@@ -150,7 +150,7 @@ def after_rejection(settings: Settings, rejected: int, stacks: Mapping[str, str]
 
 
 def older(runs: list[Run], own: str) -> list[Run]:
-    """The executions that began before this one; a newer one is somebody's newer decision."""
+    """The executions that began before this one; a newer one is a newer decision."""
     ids = [run.id for run in runs]
     return runs[ids.index(own) + 1 :] if own in ids else runs
 

@@ -1,4 +1,4 @@
-"""What the Build step is told: environment variables of the build project, and the two configuration files.
+"""The input of the Build step: environment variables of the build project, and the two configuration files.
 
 Everything is checked once, here; all mistakes are reported at the same time.
 """

@@ -83,21 +83,21 @@ class Repository(unittest.TestCase):
 
 class TheSettings(Repository):
     def test_every_missing_variable_is_named(self) -> None:
-        told = self.refused(ARTIFACT_BUCKET="", COMMIT_ID="")
-        self.assertIn("ARTIFACT_BUCKET", told)
-        self.assertIn("COMMIT_ID", told)
+        message = self.refused(ARTIFACT_BUCKET="", COMMIT_ID="")
+        self.assertIn("ARTIFACT_BUCKET", message)
+        self.assertIn("COMMIT_ID", message)
 
     def test_every_mistake_in_the_files_is_named(self) -> None:
         (self.folder / "staging-config.json").write_text(
             '{"Parameters": {"InstanceTyp": "x", "InitialInstanceCount": 1, "SageMakerProjectName": "y"}, "Region": []}'
         )
         (self.folder / "prod-config.json").write_text('{"Regions": ["nowhere"]')
-        told = self.refused()
-        self.assertIn("staging-config.json: Parameters.InstanceTyp is no setting of 40-stage.yaml", told)
-        self.assertIn('Parameters.InitialInstanceCount must be text: write "1"', told)
-        self.assertIn("Parameters.SageMakerProjectName is written by the pipeline", told)
-        self.assertIn("staging-config.json: Region is not known", told)
-        self.assertIn("prod-config.json is not JSON", told)
+        message = self.refused()
+        self.assertIn("staging-config.json: Parameters.InstanceTyp is no setting of 40-stage.yaml", message)
+        self.assertIn('Parameters.InitialInstanceCount must be text: write "1"', message)
+        self.assertIn("Parameters.SageMakerProjectName is written by the pipeline", message)
+        self.assertIn("staging-config.json: Region is not known", message)
+        self.assertIn("prod-config.json is not JSON", message)
 
     def test_regions_come_from_the_file_or_else_from_the_project(self) -> None:
         (self.folder / "prod-config.json").write_text('{"Regions": ["eu-west-1", "eu-west-1"]}')

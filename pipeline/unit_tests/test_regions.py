@@ -91,9 +91,9 @@ class TheImages(unittest.TestCase):
         self.assertEqual(ecr.called("describe_images")[1]["imageIds"], [{"imageDigest": "sha256:" + "0" * 64}])
 
     def test_an_image_that_is_not_replicated_is_named_with_what_to_do(self) -> None:
-        told = "what is pushed to team/iris is replicated to eu-west-1 once images.repository_prefix"
+        advice = "what is pushed to team/iris is replicated to eu-west-1 once images.repository_prefix"
         for code in ("RepositoryNotFoundException", "ImageNotFoundException"):
-            with self.assertRaisesRegex(UserError, told):
+            with self.assertRaisesRegex(UserError, advice):
                 self.image(OWN, Fake(describe_images=error("DescribeImages", code)))
 
     def test_an_image_of_somebody_else_is_not_guessed(self) -> None:

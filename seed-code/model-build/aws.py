@@ -1,4 +1,4 @@
-"""What start.py and approve.py share: arguments, the AWS session, the project, how errors are told."""
+"""What start.py and approve.py share: arguments, the AWS session, the project, how errors are reported."""
 
 from __future__ import annotations
 
@@ -63,8 +63,8 @@ def run(main: Callable[[], int]) -> int:
     except UserError as error:
         say(f"error: {error}")
     except ClientError as error:
-        told = error.response["Error"]
-        say(f"error: {error.operation_name}: {told['Code']}: {told['Message']}")
+        answer = error.response["Error"]
+        say(f"error: {error.operation_name}: {answer['Code']}: {answer['Message']}")
     except BotoCoreError as error:
         say(f"error: {error}")
     except KeyboardInterrupt:

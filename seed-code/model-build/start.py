@@ -73,7 +73,7 @@ def put_pipeline(sagemaker: Any, these: Names) -> None:
 
 def wait(sagemaker: Any, execution: str) -> dict[str, Any]:
     """The steps of the execution once it has succeeded, by name; says what happens meanwhile."""
-    told: dict[str, str] = {}
+    reported: dict[str, str] = {}  # the last status of each step
     pause = 0.05
     while True:
         status = sagemaker.describe_pipeline_execution(PipelineExecutionArn=execution)["PipelineExecutionStatus"]
@@ -82,8 +82,8 @@ def wait(sagemaker: Any, execution: str) -> dict[str, Any]:
         )
         steps = [step for page in listed for step in page["PipelineExecutionSteps"]]
         for step in steps:
-            if told.get(step["StepName"]) != step["StepStatus"]:
-                told[step["StepName"]] = step["StepStatus"]
+            if reported.get(step["StepName"]) != step["StepStatus"]:
+                reported[step["StepName"]] = step["StepStatus"]
                 say(f"{step['StepName']}: {step['StepStatus']} {step.get('FailureReason', '')}".rstrip())
         if status == "Succeeded":
             return {step["StepName"]: step for step in steps}

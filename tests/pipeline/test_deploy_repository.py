@@ -67,7 +67,7 @@ def test_the_build_exports_what_the_pipeline_reads() -> None:
     for namespace, file in (("Build", "buildspec.yml"), ("TestStaging", "test-buildspec.yml")):
         read = set(re.findall(rf"#\{{{namespace}\.(\w+)\}}", project))
         assert read
-        assert read <= set(parse((SEED / file).read_text()).exported)
+        assert read <= set(parse((ROOT / "pipeline" / file).read_text()).exported)
 
 
 def test_every_setting_of_an_endpoint_can_be_made_in_the_configuration_files(repository: Path) -> None:
