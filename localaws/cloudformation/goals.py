@@ -21,9 +21,8 @@ from awslang.template.intrinsics import UNKNOWN, Evaluator
 from awslang.template.parameters import Parameters
 from awslang.template.template import Template, TemplateError
 from localaws.cloud import PARTITION, Cloud, Session
-from localaws.cloudformation.provider import Choosy
+from localaws.cloudformation.provider import Choosy, provider_for
 from localaws.cloudformation.stacks import Output, Resource, Stack, stacks_of
-from localaws.cloudformation.steps import provider_for
 
 POLICIES = {"Delete", "Retain", "RetainExceptOnCreate", "Snapshot"}
 PLAYED_POLICIES = {("CreationPolicy", "AWS::CloudFormation::WaitCondition")}

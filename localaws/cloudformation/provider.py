@@ -6,8 +6,10 @@ import hashlib
 from dataclasses import dataclass, field
 from typing import Any, Protocol, runtime_checkable
 
+from localaws import registry
 from localaws.cloud import Cloud, Session
 
+CUSTOM_RESOURCE = "AWS::CloudFormation::CustomResource"
 RANDOM_LENGTH = 12  # the letters that CloudFormation appends to a generated name
 
 
@@ -88,6 +90,15 @@ class Provider(Protocol):
 
     def delete(self, context: Context, physical_id: str, properties: dict[str, Any]) -> None:
         """Missing already is fine."""
+
+
+PROVIDERS: dict[str, Provider] = {}  # by resource type; the modules under providers/ fill it
+
+
+def provider_for(type_name: str) -> Provider | None:
+    """The provider of this resource type; None for one that is not supported."""
+    registry.load("localaws.cloudformation.providers")
+    return PROVIDERS.get(CUSTOM_RESOURCE if type_name.startswith("Custom::") else type_name)
 
 
 @runtime_checkable

@@ -17,10 +17,8 @@ from awslang.errors import AwsError, NotSupported
 from awslang.template import schemas
 from awslang.template.template import TemplateError
 from localaws.cloud import Cloud, Fault, Session, new_id
-from localaws.cloudformation.provider import Context, Made, Provider, ResourceFailed
+from localaws.cloudformation.provider import CUSTOM_RESOURCE, Context, Made, Provider, ResourceFailed, provider_for
 from localaws.cloudformation.stacks import Resource, Stack, stacks_of
-
-CUSTOM_RESOURCE = "AWS::CloudFormation::CustomResource"
 
 # By the end of the service's error code (CloudFormation CLI User Guide, "Handler error codes").
 HANDLER_ERROR_CODES = (
@@ -36,15 +34,6 @@ HANDLER_ERROR_CODES = (
 
 class StepFailed(Exception):  # reads as what it says: raise StepFailed(...)
     """A resource did not become what it should; the message is the status reason."""
-
-
-def provider_for(type_name: str) -> Provider | None:
-    """Who carries out this resource type; None where nobody plays it."""
-    from localaws.cloudformation.providers import PROVIDERS  # the providers import what stacks import
-
-    if type_name.startswith("Custom::"):
-        type_name = CUSTOM_RESOURCE
-    return PROVIDERS.get(type_name)
 
 
 def handler_error_code(code: str) -> str:

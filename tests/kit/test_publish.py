@@ -14,7 +14,7 @@ from botocore.exceptions import ClientError
 from ruamel.yaml import YAML
 
 from localaws.cloud import Cloud, Session
-from localaws.services.servicecatalog.service import Catalog
+from localaws.services.servicecatalog.state import Catalog
 from scripts import package, publish
 from scripts.kit import console
 from scripts.kit.bundle import pack

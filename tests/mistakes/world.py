@@ -16,7 +16,6 @@ from botocore.exceptions import ClientError
 
 from awslang.errors import AwsError
 from localaws.cloud import Cloud, Session
-from localaws.server import EmbeddedAws
 from localaws.services.sagemaker.images import pull
 from scripts.kit.bundle import pack
 from scripts.kit.console import UserError, explain
@@ -26,6 +25,7 @@ from scripts.kit.stacks import model_regions
 from scripts.kit.stacks import stack as stacks
 from scripts.rehearsal import chapters
 from scripts.rehearsal import setting as people
+from scripts.rehearsal.embedded import embedded_aws
 from scripts.rehearsal.story import Story, StoryFailed
 from tests.mistakes import ROOT, Mistake
 from tests.support.mirrored import arrived, push
@@ -252,7 +252,7 @@ class World:
 @contextmanager
 def prepared(folder: Path) -> Iterator[World]:
     """A world in which the unmodified bundle has passed every check."""
-    with EmbeddedAws(folder) as cloud:
+    with embedded_aws(folder) as cloud:
         made = World(cloud, folder)
         made.prepare()
         yield made

@@ -27,6 +27,7 @@ from scripts.kit.bundle.pack import ROOT
 from scripts.kit.console import UsageError, UserError
 from scripts.rehearsal import chapters
 from scripts.rehearsal.chapters import play
+from scripts.rehearsal.embedded import embedded_aws
 from scripts.rehearsal.notebooks import run as notebooks
 from scripts.rehearsal.notebooks.run import NOTEBOOKS, Executed, NotebookFailed, execute, rendered, text_of
 from scripts.rehearsal.permissions import read_refusals, read_requests
@@ -164,7 +165,7 @@ def run_twice(folder: Path) -> Path:
 @pytest.fixture(scope="module")
 def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
     folder = tmp_path_factory.mktemp("notebooks")
-    server = EmbeddedAws(folder)
+    server = embedded_aws(folder)
     with server as cloud:
         story = Story(cloud, folder)
         play(story, until="project")

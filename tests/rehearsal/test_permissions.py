@@ -27,12 +27,12 @@ import pytest
 from awslang.policy.document import Policy
 from awslang.policy.evaluator import AuthorizationRequest, Decision, Policies, decide
 from localaws.authorization import authorizer
-from localaws.server import EmbeddedAws
 from scripts.kit.bundle.pack import ROOT
 from scripts.kit.console import UsageError, UserError
 from scripts.permissions import main
 from scripts.rehearsal import chapters
 from scripts.rehearsal.chapters import play
+from scripts.rehearsal.embedded import embedded_aws
 from scripts.rehearsal.permissions import Holder, Reason, read_requests, reasons, report, write_policies
 from scripts.rehearsal.story import Story, StoryFailed
 from tests.support.story_steps import configure, set_status
@@ -117,7 +117,7 @@ def play_more(world: World) -> None:
 @pytest.fixture(scope="module")
 def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
     folder = tmp_path_factory.mktemp("permissions")
-    with pytest.MonkeyPatch.context() as patch, EmbeddedAws(folder) as cloud:
+    with pytest.MonkeyPatch.context() as patch, embedded_aws(folder) as cloud:
         made = World(Story(cloud, folder))
         patch.setattr(authorizer, "decide", made.record)
         play_more(made)
@@ -245,7 +245,7 @@ def test_a_rehearsal_without_a_statement_fails_where_it_is_needed(
         change_policy(story, story.setting.data_science, name, policy, sid)
 
     monkeypatch.setitem(chapters.CHAPTERS, "permissions", (title, deploy_without))
-    with EmbeddedAws(tmp_path) as cloud:
+    with embedded_aws(tmp_path) as cloud:
         story = Story(cloud, tmp_path)
         with pytest.raises(StoryFailed) as failed:
             play(story)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from localaws.cloudformation.provider import Provider
+from localaws.cloudformation.provider import PROVIDERS
 from localaws.cloudformation.providers import awslambda as providers_lambda
 from localaws.cloudformation.providers import code as providers_code
 from localaws.cloudformation.providers import custom, nested, signals
@@ -15,7 +15,9 @@ from localaws.cloudformation.providers import s3 as providers_s3
 from localaws.cloudformation.providers import sagemaker as providers_sagemaker
 from localaws.cloudformation.providers import stackset as providers_stackset
 
-PROVIDERS: dict[str, Provider] = {
+__all__ = ["PROVIDERS"]
+
+PROVIDERS |= {
     "AWS::ApplicationAutoScaling::ScalableTarget": providers_operations.ScalableTarget(),
     "AWS::ApplicationAutoScaling::ScalingPolicy": providers_operations.ScalingPolicy(),
     "AWS::CDK::Metadata": providers_git.Metadata(),

@@ -14,8 +14,8 @@ from awslang.template import template as templates
 from awslang.template.template import Template, TemplateError
 from localaws.cloudformation.deploy import forget
 from localaws.cloudformation.goals import Goal, PartsNotSupported, Unplayed, prepare
+from localaws.cloudformation.provider import provider_for
 from localaws.cloudformation.stacks import new_stack
-from localaws.cloudformation.steps import provider_for
 from localaws.services.codepipeline import providers as codepipeline_providers
 from scripts.kit.console import UsageError, explain, say
 from scripts.rehearsal.other_templates import seeds as template_seeds

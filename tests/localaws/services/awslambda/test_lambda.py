@@ -14,7 +14,7 @@ import pytest
 from botocore.exceptions import ClientError
 
 from localaws.cloud import Cloud
-from localaws.server import EmbeddedAws
+from scripts.rehearsal.embedded import embedded_aws
 from tests.support.waiting import until
 
 ACCOUNT, OTHER, REGION = "111111111111", "222222222222", "us-east-1"
@@ -89,7 +89,7 @@ class World:
 
 @pytest.fixture(scope="module")
 def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
-    with EmbeddedAws(tmp_path_factory.mktemp("lambda")) as running:
+    with embedded_aws(tmp_path_factory.mktemp("lambda")) as running:
         yield World(running)
     assert not running.faults, "\n".join(f"{fault.where}\n{fault.traceback}" for fault in running.faults)
 
