@@ -16,9 +16,9 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
-from localaws.server import EmbeddedAws
 from scripts.kit.console import run, say
 from scripts.rehearsal.chapters import play
+from scripts.rehearsal.embedded import embedded_aws
 from scripts.rehearsal.story import Story
 
 
@@ -26,7 +26,7 @@ def once(folder: Path) -> dict[str, float]:
     """Seconds of one run, by what was timed."""
     seconds: dict[str, float] = {}
     begin = time.monotonic()
-    with EmbeddedAws(folder) as cloud:
+    with embedded_aws(folder) as cloud:
         story = Story(cloud, folder)
         play(story)
         seconds["rehearsal, whole story"] = time.monotonic() - begin

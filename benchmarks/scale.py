@@ -23,12 +23,12 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from localaws.server import EmbeddedAws
 from localaws.services.organizations.service import plan_account_ids
 from scripts.kit.bundle import pack
 from scripts.kit.console import UsageError, UserError, run, say
 from scripts.kit.projects.history import ENDED
 from scripts.rehearsal import chapters
+from scripts.rehearsal.embedded import embedded_aws
 from scripts.rehearsal.story import Story
 
 REGIONS = ("us-east-1", "eu-west-1")
@@ -39,7 +39,7 @@ PATIENCE = 3600.0
 def measured(accounts: int, folder: Path) -> dict[str, Any]:
     """One number of accounts, played here. CPU and peak memory (MB) are this process's, without its children."""
     begin = time.monotonic()
-    with EmbeddedAws(folder) as cloud:
+    with embedded_aws(folder) as cloud:
         story = Story(cloud, folder, regions=REGIONS, patience=PATIENCE)
         for name in ("organization", "permissions"):
             play(story, name)

@@ -1,8 +1,8 @@
-"""One request to the embedded AWS, and how a service module takes part in answering it."""
+"""One request to the embedded AWS."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -46,37 +46,3 @@ class Call:
     def forward(self, service: str) -> Session:
         """The caller's own permissions, used by a service on its behalf (a forward access session)."""
         return self.cloud.session_for(self.principal.through(service), self.region)
-
-
-Handler = Callable[[Call], dict[str, Any] | None]
-
-
-class Service:
-    """The operations of one AWS service that a module plays.
-
-    codepipeline = Service("codepipeline")
-
-    @codepipeline.operation("CreatePipeline")
-    def create_pipeline(call: Call) -> dict[str, Any]: ...
-
-    The answer is the operation's output, keyed as in the API reference; refuse with AwsError.
-    also_moto names the operations of the same service that moto answers: every other one is
-    refused by name (NotSupported).
-    by_text: handlers hand the request's text on to moto, so that a request must have one (Call.http)
-    """
-
-    def __init__(self, name: str, also_moto: tuple[str, ...] = (), by_text: bool = False) -> None:
-        self.name = name
-        self.by_text = by_text
-        self.also_moto = frozenset(also_moto)
-        self.handlers: dict[str, Handler] = {}
-
-    def operation(self, *names: str) -> Callable[[Handler], Handler]:
-        def register(handler: Handler) -> Handler:
-            for name in names:
-                if name in self.handlers:
-                    raise ValueError(f"{self.name}:{name} is played twice")
-                self.handlers[name] = handler
-            return handler
-
-        return register

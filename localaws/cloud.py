@@ -13,7 +13,7 @@ import traceback
 import uuid
 from collections.abc import Callable, Mapping
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, TypeVar
@@ -37,6 +37,18 @@ class Fault:
     traceback: str
 
 
+@dataclass(frozen=True)
+class Published:
+    """What AWS publishes outside of its APIs, given by the program that starts the embedded AWS.
+
+    registries: the account of SageMaker's own images, by Region
+    prices: as_of, the day of the list, and regions: the hourly price of hosting instances, by Region and type
+    """
+
+    registries: Mapping[str, str] = field(default_factory=dict)
+    prices: Mapping[str, Any] = field(default_factory=lambda: {"as_of": "1970-01-01", "regions": {}})
+
+
 class Session:
     """Credentials, with clients of the embedded AWS that sign with them."""
 
@@ -56,6 +68,19 @@ class Session:
     def client(self, service: str, region: str | None = None) -> Any:
         """A botocore client that acts with these credentials."""
         return self.cloud.client(service, self.credentials, region or self.region)
+
+    def permit(
+        self, action: str, resource: str, keys: Mapping[str, tuple[str, ...]] | None = None, owner: str = ""
+    ) -> None:
+        """AwsError, as the service would answer, unless these credentials may do the action on the resource (an ARN).
+
+        For permissions without an API of their own, which a service asks for while it works as a role (Service
+        Authorization Reference, "permission only" actions, such as codebuild:CreateReport): a request carries
+        every other permission.
+        keys: the condition keys of this request, in lower case
+        owner: the resource's account, where its policy must let in another account; else the session's own
+        """
+        self.cloud.authorizer.permit(self, action, resource, keys or {}, owner)
 
     def profile(self, name: str) -> str:
         """A profile of the AWS configuration file that acts with these credentials on the embedded AWS."""
@@ -91,8 +116,9 @@ class Cloud:
         a cooldown); work itself is never shortened
     """
 
-    def __init__(self, folder: Path, waits: float = 0.001) -> None:
+    def __init__(self, folder: Path, waits: float = 0.001, published: Published | None = None) -> None:
         self.folder = folder
+        self.published = published or Published()
         self.endpoint = ""
         self.gateway: Any = None  # localaws.gateway.Gateway
         self.waits = waits
@@ -179,9 +205,7 @@ class Cloud:
         AwsError AccessDenied otherwise (STS API Reference, "AssumeRole": the same answer whether
         the role is missing or does not trust the caller).
         """
-        from localaws.services.sts.service import check_trust  # the roles live in moto's IAM
-
-        check_trust(self, role_arn, by, external_id=external_id, tags=tags or {})
+        self.authorizer.assume_role(by, role_arn, external_id=external_id, tags=tags or {})
         account, role = role_arn.split(":")[4], role_arn.rsplit("/", 1)[1]
         principal = Principal(
             kind="role",

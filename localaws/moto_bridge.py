@@ -75,14 +75,6 @@ AWSManagedPolicy.attach_to = _attach_own
 for _each_request in ("method_names_from_class", "camelcase_to_underscores"):  # computed anew for each one
     setattr(responses, _each_request, cache(getattr(responses, _each_request)))
 
-# Services without a module of ours, answered by moto as a whole.
-WHOLE_SERVICES = frozenset(
-    {
-        "s3", "kms", "sns", "sqs", "logs", "cloudwatch", "organizations",
-        "application-autoscaling", "secretsmanager", "dynamodb",
-    }
-)  # fmt: skip
-
 # moto walks an account's policies while another request changes them.
 ONE_AT_A_TIME = {"iam": threading.Lock()}
 

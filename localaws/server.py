@@ -14,9 +14,8 @@ from werkzeug.serving import WSGIRequestHandler, make_server
 
 from localaws import moto_bridge
 from localaws.authorization.authorizer import Authorizer
-from localaws.cloud import Cloud
+from localaws.cloud import Cloud, Published
 from localaws.gateway import RAW_HEADERS, Gateway
-from scripts.kit.console import UserError
 
 HOST = "127.0.0.1"
 SELDOM = (20_000, 20, 100)  # when Python looks for garbage: the embedded AWS keeps nearly all that it makes
@@ -36,30 +35,31 @@ class RequestHandler(WSGIRequestHandler):
         """requests.jsonl says more."""
 
 
+class PortNotUsable(Exception):
+    """Nothing can listen on the port that was asked for; the text is the operating system's reason."""
+
+
 def check_port(port: int) -> None:
-    """UserError where nothing can listen on the port."""
+    """PortNotUsable where nothing can listen on the port."""
     with socket.socket() as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             probe.bind((HOST, port))
         except OSError as error:
-            raise UserError(
-                f"port {port} on {HOST} cannot be used ({error.strerror}). "
-                "Choose another with --port, or leave it out for a free one"
-            ) from error
+            raise PortNotUsable(error.strerror) from error
 
 
 class EmbeddedAws:
-    """with EmbeddedAws(folder) as cloud: …  port 0 takes a free one."""
+    """with EmbeddedAws(folder) as cloud: …  port 0 takes a free one; see Cloud for waits and published."""
 
-    def __init__(self, folder: Path, port: int = 0, waits: float = 0.001) -> None:
+    def __init__(self, folder: Path, port: int = 0, waits: float = 0.001, published: Published | None = None) -> None:
         if port:
             check_port(port)
         folder.mkdir(parents=True, exist_ok=True)
         for former in ("requests.jsonl", "policies.json"):
             (folder / former).unlink(missing_ok=True)
         moto_bridge.reset()
-        self.cloud = Cloud(folder, waits)
+        self.cloud = Cloud(folder, waits, published)
         self.cloud.authorizer = Authorizer(self.cloud)
         logging.getLogger("werkzeug").setLevel(logging.ERROR)
         gateway = Gateway(self.cloud)

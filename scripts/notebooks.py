@@ -16,10 +16,10 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
-from localaws.server import EmbeddedAws
 from scripts.kit.bundle.pack import ROOT
 from scripts.kit.console import UsageError, paint, run, say
 from scripts.rehearsal.chapters import play
+from scripts.rehearsal.embedded import embedded_aws
 from scripts.rehearsal.notebooks import run as notebooks
 from scripts.rehearsal.permissions import write_policies
 from scripts.rehearsal.story import Story, StoryFailed
@@ -52,7 +52,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     told = []
     for path in sorted(notebooks.NOTEBOOKS.glob("*.ipynb")):
         folder = args.folder / path.stem
-        server = EmbeddedAws(folder)
+        server = embedded_aws(folder)
         with server as cloud:
             story = Story(cloud, folder)
             try:

@@ -24,12 +24,12 @@ from pathlib import Path
 from typing import Any
 
 from localaws.cloud import Session
-from localaws.server import EmbeddedAws
 from scripts.kit.bundle.pack import ROOT
 from scripts.kit.console import UsageError, paint, run, say
 from scripts.kit.settings.environment import FURTHER_REGIONS
 from scripts.kit.settings.sections import check_region, partition
 from scripts.rehearsal.chapters import CHAPTERS, play
+from scripts.rehearsal.embedded import embedded_aws
 from scripts.rehearsal.live import view
 from scripts.rehearsal.other_templates import options as template_options
 from scripts.rehearsal.permissions import read_requests, write_policies
@@ -190,7 +190,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     if args.template:
         return template_options.rehearse(args)
     start = time.monotonic()
-    server = EmbeddedAws(args.folder, args.port)
+    server = embedded_aws(args.folder, args.port)
     for name in ("summary.json", "report.html"):
         (args.folder / name).unlink(missing_ok=True)  # an interrupted rehearsal has none
     failure: StoryFailed | None = None

@@ -8,13 +8,13 @@ from pathlib import Path
 import pytest
 
 from localaws.cloud import Cloud
-from localaws.server import EmbeddedAws
+from scripts.rehearsal.embedded import embedded_aws
 
 
 @pytest.fixture
 def cloud(tmp_path: Path) -> Iterator[Cloud]:
     """An empty embedded AWS; a fault in its background work fails the test."""
-    with EmbeddedAws(tmp_path / "rehearsal") as running:
+    with embedded_aws(tmp_path / "rehearsal") as running:
         yield running
     assert not running.faults, "\n".join(f"{fault.where}\n{fault.traceback}" for fault in running.faults)
 

@@ -72,6 +72,11 @@ def parse(document: str | Mapping[str, Any], name: str, account: str, kind: Kind
     return Policy(name, account, _statements(text, kind))
 
 
+def parse_resource(text: str, name: str, account: str) -> Policy | None:
+    """The policy of a resource; None where the text is empty."""
+    return parse(text, name, account, "resource") if text else None
+
+
 def _no_twins(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     found = dict(pairs)
     if len(found) != len(pairs):

@@ -8,6 +8,7 @@ service". To AWS's message it adds what AWS does not tell: which statement denie
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from functools import cache
 from typing import Any
 
@@ -15,11 +16,13 @@ from awslang.errors import AwsError
 from awslang.policy.document import Policy, parse
 from awslang.policy.evaluator import AuthorizationRequest, Decision, Policies, decide
 from awslang.principals import Principal, service_principal
+from localaws import moto_bridge
 from localaws.authorization import context as keys_of
-from localaws.authorization import documents, s3, state
-from localaws.authorization.requests import Need, derive, passed_roles
+from localaws.authorization import documents, state
+from localaws.authorization.requests import derive, passed_roles
 from localaws.calls import Call
-from localaws.cloud import Cloud
+from localaws.cloud import Cloud, Session
+from localaws.service import Need
 
 CODES = {"sns": ("AuthorizationError", 403), "sagemaker-runtime": ("AccessDeniedException", 403)}
 CODES |= dict.fromkeys(("iam", "sts", "s3", "cloudformation", "cloudwatch"), ("AccessDenied", 403))
@@ -106,7 +109,6 @@ class Authorizer:
             decided.append((need, decision))
             if not decision.allowed:
                 raise self._refused(call, need, decision, noted(call.principal, decided))
-        self._missing_object(call, by, decided)
         note = noted(call.principal, decided)
         self._may_act_as(call, note)
         documents.check(call)
@@ -121,22 +123,10 @@ class Authorizer:
             **keys_of.of_need(need, by.principal, region, by.organization_of),
         }
         context = keys_of.RequestContext(keys, lambda: state.tags_of(self.cloud, need.resource, region), service)
-        resource, kind = state.resource_policy(self.cloud, need.resource)
+        resource = state.resource_policy(self.cloud, need.resource)
+        kind = "key" if service == "kms" and resource is not None else "resource"
         request = AuthorizationRequest(by.principal, need.action, need.resource, need.account, context)
-        return decide(request, by.policies(need, resource, "key" if kind == "key" else "resource"))
-
-    def _missing_object(self, call: Call, by: Asker, decided: list[tuple[Need, Decision]]) -> None:
-        """Who may not list a bucket is not told that an object is missing (GetObject: 403 instead of 404)."""
-        if call.service != "s3" or call.operation not in ("GetObject", "HeadObject"):
-            return
-        bucket = call.params["Bucket"]
-        if s3.bucket_state(bucket) is None or s3.object_state(bucket, call.params["Key"]) is not None:
-            return
-        need = Need("s3:ListBucket", f"arn:aws:s3:::{bucket}", s3.bucket_owner(bucket))
-        decision = self.decide(by, need, call.region)
-        decided.append((need, decision))
-        if not decision.allowed:
-            raise self.refusal(call.service, call.principal, need, decision, noted(call.principal, decided))
+        return decide(request, by.policies(need, resource, kind))
 
     def _may_act_as(self, call: Call, note: dict[str, Any]) -> None:
         """The service must be able to assume the role that was passed to it."""
@@ -157,12 +147,12 @@ class Authorizer:
         self,
         principal: Principal,
         role_arn: str,
-        role: Any,
         *,
         external_id: str | None = None,
         tags: Mapping[str, str] | None = None,
     ) -> None:
-        """AwsError AccessDenied unless this principal may assume the role."""
+        """AwsError AccessDenied unless the role exists and this principal may assume it."""
+        role = state.role_named(role_arn)
         decided = self._decide_assume(principal, role_arn, role, external_id, tags or {}, "")
         if principal.kind == "service":  # nothing else of it is written down: no request came in
             note = noted(principal, decided)
@@ -253,6 +243,31 @@ class Authorizer:
             raise error
         raise self.refusal("sts", principal, need, decision, note)
 
+    # -- permissions without an API ------------------------------------------------------------
+
+    def permit(
+        self, session: Session, action: str, resource: str, keys: Mapping[str, tuple[str, ...]], owner: str
+    ) -> None:
+        """See Session.permit."""
+        service, operation = action.split(":")
+        need = Need(action, resource, owner or session.account, keys)
+        decision = self.decide(Asker(session.principal), need, session.region)
+        note = noted(session.principal, [(need, decision)])
+        self.cloud.record(
+            {
+                "service": service,
+                "operation": operation,
+                "principal": session.principal.arn,
+                "account": session.account,
+                "region": session.region,
+                "status": 200 if decision.allowed else 400,
+                "error": "" if decision.allowed else "AccessDeniedException",
+                **note,
+            }
+        )
+        if not decision.allowed:
+            raise self.refusal(service, session.principal, need, decision, note)
+
     # -- words ---------------------------------------------------------------------------------
 
     def _refused(self, call: Call, need: Need, decision: Decision, note: dict[str, Any]) -> AwsError:
@@ -260,7 +275,7 @@ class Authorizer:
         if need.action == "iam:PassRole" and need.account != call.account:
             code, status = CODES.get(call.service, ("AccessDeniedException", 400))
             error = AwsError(code, "Cross-account pass role is not allowed.", status)
-        elif call.operation in ASK_A_QUEUE and not state.queue_exists(need.resource):
+        elif call.operation in ASK_A_QUEUE and not queue_exists(need.resource):
             error = AwsError("QueueDoesNotExist", "The specified queue does not exist or you do not have access to it.")
         else:
             return self.refusal(call.service, call.principal, need, decision, note)
@@ -280,6 +295,11 @@ class Authorizer:
         error = AwsError(code, message, status)
         error.decision = note  # type: ignore[attr-defined]
         return error
+
+
+def queue_exists(arn: str) -> bool:
+    _, _, _, region, account, name = arn.split(":", 5)
+    return name in moto_bridge.backend("sqs", account, region).queues
 
 
 def because(decision: Decision, action: str) -> str:
@@ -326,7 +346,6 @@ def noted(principal: Principal, decided: list[tuple[Need, Decision]]) -> dict[st
 
 def without_source(policy: Policy) -> Policy:
     """The policy without conditions on aws:SourceArn."""
-    from dataclasses import replace
 
     def kept(statement: Any) -> Any:
         tests = tuple(test for test in statement.conditions if test.key.lower() != "aws:sourcearn")

@@ -6,8 +6,8 @@ from collections.abc import Callable, Iterator, Mapping
 from datetime import UTC, datetime
 
 from awslang.principals import Principal
-from localaws.authorization.requests import Need
 from localaws.authorization.state import Identity, Organization
+from localaws.service import Need
 
 Belongs = Callable[[str], Organization | None]  # the organization of an account
 GLOBAL_SERVICES = {"iam", "organizations"}  # their requests are of us-east-1

@@ -15,7 +15,8 @@ from awslang.errors import AwsError
 from awslang.policy.action_table import PREFIXES
 from awslang.policy.document import Kind, MalformedPolicy, Policy, parse
 from awslang.policy.evaluator import AuthorizationRequest, Policies, decide
-from localaws import moto_bridge
+from awslang.policy.patterns import resource_like
+from localaws import models, moto_bridge
 from localaws.authorization.state import organization_of
 from localaws.calls import Call
 
@@ -124,9 +125,7 @@ def check_principal(account: str, kind: str, value: str) -> None:
 @cache
 def known_service(name: str) -> bool:
     """Whether a service of this principal exists: it ends as they do, and one part of its name is a service's."""
-    from botocore.session import Session
-
-    services = SERVICES | set(Session().get_available_services())
+    services = SERVICES | set(models.CLIENTS.list_available_services("service-2"))
     ending = next((ending for ending in SERVICE_ENDINGS if name.endswith(ending)), "")
     return bool(ending) and any(part in services for part in name.removesuffix(ending).split("."))
 
@@ -139,14 +138,8 @@ def check_bucket_policy(policy: Policy, bucket: str) -> None:
             raise MalformedPolicy("Policy has invalid action")
         for resource in statement.resources or ("",):
             name = resource.partition("/")[0]
-            if name != own and not (("*" in name or "?" in name) and _may_be(name, own)) and "${" not in name:
+            if name != own and not (("*" in name or "?" in name) and resource_like(name, own, {})) and "${" not in name:
                 raise MalformedPolicy("Policy has invalid resource")
-
-
-def _may_be(pattern: str, own: str) -> bool:
-    from awslang.policy.patterns import resource_like
-
-    return resource_like(pattern, own, {})
 
 
 def check_lockout(call: Call, policy: Policy) -> None:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import Any
 
+from localaws import registry
 from localaws.calls import Call
+from localaws.service import Keys
 
-Keys = dict[str, tuple[str, ...]]
 # Parameter paths: a name leads into a structure, "*" into every item of a list.
 PATHS: dict[str, dict[str, str]] = {
     "application-autoscaling": {
@@ -67,50 +68,11 @@ def at(value: Any, path: list[str]) -> Iterator[str]:
         yield from at(value[path[0]], path[1:])
 
 
-def _kms(call: Call) -> Keys:
-    """KMS Developer Guide, "AWS KMS condition keys"; kms:CallerAccount and kms:ViaService stand in context.py."""
-    params = call.params
-    context = params.get("EncryptionContext") or {}
-    keys: Keys = {f"kms:encryptioncontext:{k.lower()}": (str(v),) for k, v in context.items()}
-    if context:
-        keys["kms:encryptioncontextkeys"] = tuple(context)
-    if str(params.get("KeyId", "")).startswith("alias/") or ":alias/" in str(params.get("KeyId", "")):
-        keys["kms:requestalias"] = (params["KeyId"].rsplit(":", 1)[-1],)
-    for key, name in (("kms:keyspec", "KeySpec"), ("kms:keyusage", "KeyUsage"), ("kms:keyorigin", "Origin")):
-        if call.operation == "CreateKey":
-            default = {"KeySpec": "SYMMETRIC_DEFAULT", "KeyUsage": "ENCRYPT_DECRYPT", "Origin": "AWS_KMS"}[name]
-            keys[key] = (str(params.get(name, default)),)
-    if call.operation == "CreateKey":
-        keys["kms:multiregion"] = (str(params.get("MultiRegion", False)).lower(),)
-    if call.operation == "CreateGrant":
-        keys["kms:granteeprincipal"] = (params.get("GranteePrincipal", ""),)
-        keys["kms:grantoperations"] = tuple(params.get("Operations", []))
-        keys["kms:grantisforawsresource"] = ("true" if call.principal.called_via else "false",)
-    if call.operation == "ScheduleKeyDeletion":
-        keys["kms:schedulekeydeletionpendingwindowindays"] = (str(params.get("PendingWindowInDays", 30)),)
-    return keys
-
-
-def _servicecatalog(call: Call) -> Keys:
-    """servicecatalog:userLevel, roleLevel and accountLevel: the access level that the request asks for."""
-    level = call.params.get("AccessLevelFilter") or {}
-    key = str(level.get("Key", "User")).lower()
-    return {f"servicecatalog:{key}level": (str(level.get("Value", "self")),)}
-
-
-def _sagemaker(call: Call) -> Keys:
-    if call.operation in ("CreateModel", "CreateTrainingJob", "CreateProcessingJob"):
-        return {"sagemaker:networkisolation": (str(call.params.get("EnableNetworkIsolation", False)).lower(),)}
-    return {}
-
-
-OWN: dict[str, Callable[[Call], Keys]] = {"kms": _kms, "sagemaker": _sagemaker, "servicecatalog": _servicecatalog}
-
-
 def service_keys(call: Call, prefix: str) -> Keys:
     """The service's own condition keys that the request carries; an absent one is left out."""
     found: Keys = {}
     for key, path in PATHS.get(prefix, {}).items():
         if values := tuple(dict.fromkeys(at(call.params, path.split(".")))):
             found[key.lower()] = values
-    return found | (OWN[prefix](call) if prefix in OWN else {})
+    own = registry.access(call.service).keys
+    return found | (own(call) if own else {})

@@ -8,25 +8,23 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
 from functools import cache
 from typing import Any
 
 from moto.core.utils import get_service_model
 
 from awslang.errors import AwsError, NotSupported
-from awslang.policy.action_table import table
-from localaws.authorization import s3
+from awslang.policy.action_table import Table, table
+from localaws import registry
 from localaws.authorization.keys import service_keys
-from localaws.authorization.resources import key_arn, resources
+from localaws.authorization.needs import need_of, tag_keys
+from localaws.authorization.resources import resources
 from localaws.calls import Call
-from localaws.cloud import arn
+from localaws.service import Need
 
 PREFIX = {
-    "stepfunctions": "states", "sagemaker-runtime": "sagemaker", "resourcegroupstaggingapi": "tag",
-    "service-quotas": "servicequotas",
+    "stepfunctions": "states", "sagemaker-runtime": "sagemaker", "service-quotas": "servicequotas",
 }  # fmt: skip
-OWN_ACCOUNT = {"organizations", "cloudformation", "servicecatalog", "iam", "sts"}  # whatever account the ARN shows
 # Operations whose action has another name.
 ACTIONS: dict[tuple[str, str], str] = {
     ("sns", "PublishBatch"): "Publish",
@@ -54,8 +52,6 @@ IAM_TAG_ON_CREATE = {
     "CreateInstanceProfile": "TagInstanceProfile",
 }  # fmt: skip
 CREATES = re.compile(r"(Create|Register|Put(Rule|Parameter|MetricAlarm)$|EnableSageMaker)")
-SCALING = "sagemaker.application-autoscaling.amazonaws.com"
-SCALING_ROLE = "AWSServiceRoleForApplicationAutoScaling_SageMakerEndpoint"
 # The service that takes over a role passed to it, where it is not SERVICE.amazonaws.com.
 PASSED_TO = {"stepfunctions": "states.amazonaws.com", "sagemaker-runtime": "sagemaker.amazonaws.com"}
 ROLE = re.compile(r"arn:aws[a-z-]*:iam::\d{12}:role/.+")
@@ -63,27 +59,14 @@ PASSES_LATER = {("sagemaker", "CreateProject"), ("sagemaker", "UpdateProject")} 
 PASSES_NO_ROLE = {"sts", "iam", "organizations", "kms", "s3", "sns", "sqs", "secretsmanager", "ecr", "cloudwatch"}
 
 
-@dataclass(frozen=True)
-class Need:
-    """One action on one resource.
-
-    account: whose the resource is ("" for one that does not exist)
-    through: the service that asks on the caller's behalf (S3 using a key)
-    """
-
-    action: str
-    resource: str
-    account: str
-    keys: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
-    through: str = ""
-
-
 def derive(call: Call) -> list[Need]:
     """Everything that the caller needs for this call; NotSupported where it cannot be told."""
     prefix = PREFIX.get(call.service, call.service)
     if (prefix, call.operation) in FREE:
         return []
-    found = list(_s3(call) if prefix == "s3" else _others(call, prefix))
+    known = table(prefix)
+    needs = registry.access(call.service).needs
+    found = list((needs(call, known) if needs else _by_operation(call, prefix, known)) if known else ())
     if not found and call.params.get("ResourceArn") == "":
         raise AwsError("ValidationException", "1 validation error detected: Value '' at 'resourceArn' is no ARN")
     if not found:
@@ -91,18 +74,18 @@ def derive(call: Call) -> list[Need]:
     return [*found, *_passed_roles(call)]
 
 
-def _others(call: Call, prefix: str) -> Iterator[Need]:
-    known = table(prefix)
+def _by_operation(call: Call, prefix: str, known: Table) -> Iterator[Need]:
+    """The action that is named as the operation, on the resources that the parameters name."""
     action = ACTIONS.get((prefix, call.operation), call.operation)
-    if known is None or action not in known.actions:
+    if action not in known.actions:
         return
     types = known.actions[action]
-    arns = resources(call, prefix, types, known) if any(types) else ["*"]
+    arns = resources(call, types, known) if any(types) else ["*"]
     if not arns and "" in types and prefix not in NAMED:
         arns = ["*"]
-    keys = {**_tag_keys(call.params), **service_keys(call, prefix)}
+    keys = {**tag_keys(call.params), **service_keys(call, prefix)}
     for resource in arns:
-        yield _need(call, prefix, action, resource, keys)
+        yield need_of(call, prefix, action, resource, keys)
     yield from _more(call, prefix, arns, keys)
 
 
@@ -110,146 +93,23 @@ def _others(call: Call, prefix: str) -> Iterator[Need]:
 NAMED = {"events", "logs", "sns", "sqs", "secretsmanager"}
 
 
-def _need(call: Call, prefix: str, action: str, resource: str, keys: Mapping[str, tuple[str, ...]]) -> Need:
-    owner = resource.split(":")[4] if resource.startswith("arn:") and prefix not in OWN_ACCOUNT else ""
-    account = owner if owner.isdigit() else call.account
-    return Need(f"{prefix}:{action}", resource, account, keys)
-
-
 def _more(call: Call, prefix: str, arns: list[str], keys: Mapping[str, tuple[str, ...]]) -> Iterator[Need]:
-    """Further actions of the same call: tagging while creating, a stack's policy, a shared model package."""
+    """Further actions of the same call: tagging while creating, and what its service declares."""
     tags = any(name.startswith("aws:requesttag/") for name in keys)
     if tags and prefix == "iam" and call.operation in IAM_TAG_ON_CREATE:
-        yield from (_need(call, prefix, IAM_TAG_ON_CREATE[call.operation], resource, keys) for resource in arns)
+        yield from (need_of(call, prefix, IAM_TAG_ON_CREATE[call.operation], resource, keys) for resource in arns)
     elif tags and prefix in TAG_ON_CREATE and CREATES.match(call.operation):
         tagged = arns[:1] if prefix == "sagemaker" else arns
-        yield from (_need(call, prefix, TAG_ON_CREATE[prefix], _taggable(prefix, one), keys) for one in tagged)
-    if (prefix, call.operation) == ("kms", "ReEncrypt"):
-        destination = key_arn(call.account, call.region, call.params["DestinationKeyId"])
-        yield _need(call, prefix, "ReEncryptTo", destination, keys)
-    if (prefix, call.operation) == ("cloudformation", "UpdateStack") and any("StackPolicy" in k for k in call.params):
-        yield from (_need(call, prefix, "SetStackPolicy", resource, keys) for resource in arns)
-    if (prefix, call.operation) == ("sagemaker", "CreateModel"):
-        yield from _shared_packages(call, keys)
-    if prefix == "application-autoscaling" and call.params.get("ServiceNamespace") == "sagemaker":
-        yield from _scaled_endpoint(call)
-    if prefix == "ecr":
-        yield from _registry(call)
-
-
-def _registry(call: Call) -> Iterator[Need]:
-    """What ECR asks of who sets a registry up: the role that it then acts as, and what a creation template stands for.
-
-    Amazon ECR User Guide, "Amazon ECR service-linked role for replication" and "… for repository creation templates",
-    "IAM permissions for creating repository creation templates".
-    """
-    if call.operation == "PutReplicationConfiguration" and call.params["replicationConfiguration"]["rules"]:
-        yield _linked(call, "replication.ecr.amazonaws.com", "AWSServiceRoleForECRReplication")
-    elif call.operation == "CreateRepositoryCreationTemplate":
-        yield _linked(call, "ecr.amazonaws.com", "AWSServiceRoleForECRTemplate")
-    if call.operation in {"CreateRepositoryCreationTemplate", "UpdateRepositoryCreationTemplate"}:
-        repositories = arn("ecr", call.region, call.account, f"repository/{call.params['prefix'].rstrip('/')}/*")
-        yield Need("ecr:CreateRepository", repositories, call.account)
-        for parameter, action in (
-            ("repositoryPolicy", "SetRepositoryPolicy"),
-            ("lifecyclePolicy", "PutLifecyclePolicy"),
-        ):
-            if parameter in call.params:
-                yield Need(f"ecr:{action}", repositories, call.account)
-
-
-def _linked(call: Call, service: str, role: str) -> Need:
-    name = f"arn:aws:iam::{call.account}:role/aws-service-role/{service}/{role}"
-    return Need("iam:CreateServiceLinkedRole", name, call.account, {"iam:awsservicename": (service,)})
-
-
-def _scaled_endpoint(call: Call) -> Iterator[Need]:
-    """What Application Auto Scaling sees to that its caller may do to the endpoint and to CloudWatch's alarms.
-
-    SageMaker Developer Guide, "Auto scaling prerequisites"; Application Auto Scaling User Guide, "Permissions
-    validation for Application Auto Scaling API calls on target resources" and "Service-linked roles".
-    """
-    if call.operation == "RegisterScalableTarget":
-        endpoint = arn("sagemaker", call.region, call.account, "/".join(call.params["ResourceId"].split("/")[:2]))
-        for action in ("DescribeEndpoint", "UpdateEndpointWeightsAndCapacities"):
-            yield Need(f"sagemaker:{action}", endpoint, call.account)
-        yield _linked(call, SCALING, SCALING_ROLE)
-    elif call.operation == "PutScalingPolicy" and call.params.get("PolicyType") == "TargetTrackingScaling":
-        name = f"alarm:TargetTracking-{call.params['ResourceId']}-AlarmHigh"
-        for action in ("DescribeAlarms", "PutMetricAlarm", "DeleteAlarms"):
-            yield Need(f"cloudwatch:{action}", arn("cloudwatch", call.region, call.account, name), call.account)
+        yield from (need_of(call, prefix, TAG_ON_CREATE[prefix], _taggable(prefix, one), keys) for one in tagged)
+    if further := registry.access(call.service).further:
+        yield from further(call, arns, keys)
 
 
 def _taggable(prefix: str, resource: str) -> str:
     return resource.removesuffix(":log-stream:") if prefix == "logs" else resource
 
 
-def _shared_packages(call: Call, keys: Mapping[str, tuple[str, ...]]) -> Iterator[Need]:
-    """A model from another account's model package needs that group's policy (SageMaker Developer Guide,
-    "Deploy a model version from a different account": sagemaker:CreateModel on the package)."""
-    containers = [call.params.get("PrimaryContainer", {}), *call.params.get("Containers", [])]
-    for package in (container.get("ModelPackageName", "") for container in containers):
-        if package.startswith("arn:") and package.split(":")[4] != call.account:
-            yield _need(call, "sagemaker", "CreateModel", package, keys)
-
-
-# -- S3 -----------------------------------------------------------------------------------------------
-
-
-def _s3(call: Call) -> Iterator[Need]:
-    known = table("s3")
-    for need in s3.needs(call, known.actions if known else {}):
-        owner = s3.bucket_owner(need.bucket) or call.account
-        keys = s3.keys(call, need)
-        if call.operation in ("PutBucketTagging", "CreateBucket", "TagResource"):
-            keys |= _tag_keys(call.params)
-        yield Need(f"s3:{need.action}", need.arn, owner, keys)
-        yield from _object_key(call, need, owner)
-
-
-def _object_key(call: Call, need: s3.Need, owner: str) -> Iterator[Need]:
-    """The key of an object encrypted with SSE-KMS: Decrypt to read, GenerateDataKey to write."""
-    named = s3.kms_key(call, need)
-    if not named:
-        return
-    writes = need.action == "PutObject"
-    key = key_arn(call.account or owner if writes else owner, call.region, named)
-    context = f"arn:aws:s3:::{need.bucket}" if s3.bucket_key(call, need.bucket) else need.arn
-    keys = {
-        "kms:encryptioncontext:aws:s3:arn": (context,),
-        "kms:encryptioncontextkeys": ("aws:s3:arn",),
-        "kms:encryptionalgorithm": ("SYMMETRIC_DEFAULT",),
-    }
-    actions = ["kms:GenerateDataKey"] if writes else ["kms:Decrypt"]
-    if call.operation == "CreateMultipartUpload":
-        actions.append("kms:Decrypt")
-    for action in actions:
-        yield Need(action, key, key.split(":")[4], keys, through="s3.amazonaws.com")
-
-
-# -- tags and roles in the parameters -------------------------------------------------------------------
-
-
-def request_tags(params: Mapping[str, Any]) -> dict[str, str]:
-    """The tags that a request sets, in whichever form the service has them."""
-    for name in ("Tags", "tags", "TagList", "Tagging", "CreateBucketConfiguration"):
-        value = params.get(name)
-        if name in ("Tagging", "CreateBucketConfiguration") and isinstance(value, dict):
-            value = value.get("TagSet") or value.get("Tags")
-        if isinstance(value, dict):
-            return {str(k): str(v) for k, v in value.items()}
-        if isinstance(value, list) and value and all(isinstance(tag, dict) for tag in value):
-            lower = [{k.lower().removeprefix("tag"): v for k, v in tag.items()} for tag in value]
-            return {str(tag.get("key", "")): str(tag.get("value", "")) for tag in lower}
-    return {}
-
-
-def _tag_keys(params: Mapping[str, Any]) -> dict[str, tuple[str, ...]]:
-    tags = request_tags(params)
-    removed = params.get("TagKeys") or params.get("tagKeys") or params.get("TagKeyList") or []
-    names = (*tags, *(removed if isinstance(removed, list) else []))
-    keys = {f"aws:requesttag/{key.lower()}": (value,) for key, value in tags.items()}
-    return keys | ({"aws:tagkeys": names} if names else {})
+# -- roles in the parameters ----------------------------------------------------------------------------
 
 
 def passed_roles(call: Call) -> dict[str, str]:

@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import hashlib
-import importlib
-import pkgutil
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from functools import cache
 from typing import Any, Protocol, TypeVar, runtime_checkable
 
+from localaws import registry
 from localaws.cloud import Cloud, Session
 
 CUSTOM_RESOURCE = "AWS::CloudFormation::CustomResource"
@@ -111,18 +109,15 @@ def provides(type_name: str) -> Callable[[type[P]], type[P]]:
     return register
 
 
+def providers() -> dict[str, Provider]:
+    """Every resource type that the embedded AWS supports, with its provider."""
+    registry.load("localaws.cloudformation.providers")
+    return PROVIDERS
+
+
 def provider_for(type_name: str) -> Provider | None:
     """The provider of this resource type; None for one that is not supported."""
-    load_all()
-    return PROVIDERS.get(CUSTOM_RESOURCE if type_name.startswith("Custom::") else type_name)
-
-
-@cache
-def load_all() -> None:
-    """Import every module under providers/, so that all types are registered."""
-    package = importlib.import_module("localaws.cloudformation.providers")
-    for module in pkgutil.walk_packages(package.__path__, f"{package.__name__}."):
-        importlib.import_module(module.name)
+    return providers().get(CUSTOM_RESOURCE if type_name.startswith("Custom::") else type_name)
 
 
 @runtime_checkable

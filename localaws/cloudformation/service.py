@@ -8,11 +8,10 @@ Not played: notification topics, rollback triggers, resource imports, CancelUpda
 
 from __future__ import annotations
 
-import importlib
 from typing import Any
 
 from awslang.errors import AwsError, NotSupported
-from localaws.calls import Call, Service
+from localaws.calls import Call
 from localaws.cloudformation import stack_policies
 from localaws.cloudformation.deploy import UPDATABLE, Creation, Deletion, begin, changes_anything, forget
 from localaws.cloudformation.providers.cloudformation import signals
@@ -27,6 +26,7 @@ from localaws.cloudformation.requests import (
 )
 from localaws.cloudformation.stacks import Stack, new_stack, stacks_of
 from localaws.cloudformation.updates import Update
+from localaws.service import Service
 
 cloudformation = Service("cloudformation")
 
@@ -175,12 +175,3 @@ def get_stack_policy(call: Call) -> dict[str, Any]:
 @cloudformation.operation("SignalResource")
 def signal_resource(call: Call) -> None:
     signals.signal_resource(call)
-
-
-for _module in (
-    "views",
-    "changesets",
-    "stacksets.service",
-    "stacksets.views",
-):  # they register their operations on the same Service
-    importlib.import_module(f"localaws.cloudformation.{_module}")

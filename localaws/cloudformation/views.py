@@ -13,6 +13,7 @@ from awslang.errors import AwsError, NotSupported
 from awslang.template.parameters import no_echo
 from awslang.template.template import Template
 from localaws.calls import Call
+from localaws.cloudformation.changesets import find_change_set
 from localaws.cloudformation.goals import needed_capabilities, read
 from localaws.cloudformation.requests import clean, page, refuse_unplayed_parameters, stack_for, template_body
 from localaws.cloudformation.service import cloudformation
@@ -197,12 +198,7 @@ def list_imports(call: Call) -> dict[str, Any]:
 @cloudformation.operation("GetTemplate")
 def get_template(call: Call) -> dict[str, Any]:
     params = call.params
-    if params.get("ChangeSetName"):
-        from localaws.cloudformation.changesets import find_change_set
-
-        body = find_change_set(call)[1].body
-    else:
-        body = stack_for(call).body
+    body = find_change_set(call)[1].body if params.get("ChangeSetName") else stack_for(call).body
     transformed = bool(read(body).transforms)
     if params.get("TemplateStage") == "Processed" and transformed:
         raise NotSupported("cloudformation: GetTemplate of a processed template")

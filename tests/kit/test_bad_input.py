@@ -17,11 +17,11 @@ from botocore.config import Config
 from botocore.exceptions import BotoCoreError, SSOTokenLoadError, TokenRetrievalError
 
 from localaws.cloud import Cloud, Session
-from localaws.server import EmbeddedAws
 from scripts import accounts, package, publish, rehearse, status
 from scripts.kit import connect, console
 from scripts.kit.bundle import pack
 from scripts.rehearsal import setting as people
+from scripts.rehearsal.embedded import embedded_aws
 from scripts.rehearsal.setting import Setting
 
 REGION = "us-east-1"
@@ -60,7 +60,7 @@ class World:
 @pytest.fixture(scope="module")
 def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
     folder = tmp_path_factory.mktemp("bad-input")
-    with EmbeddedAws(folder / "rehearsal") as cloud:
+    with embedded_aws(folder / "rehearsal") as cloud:
         setting = people.make_organization(cloud, "delegated", REGION)
         people.make_people(cloud, setting)
         package.main(["--output", str(folder / "bundle")])

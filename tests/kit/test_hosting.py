@@ -8,15 +8,15 @@ from collections.abc import Iterator
 import pytest
 from botocore.exceptions import ClientError
 
-from localaws.server import EmbeddedAws
 from scripts.kit.publish import catalog, hosting
+from scripts.rehearsal.embedded import embedded_aws
 from tests.support.installation import Installation
 
 
 @pytest.fixture(scope="module")
 def kit(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Installation]:
     folder = tmp_path_factory.mktemp("hosting")
-    with EmbeddedAws(folder / "aws") as cloud, pytest.MonkeyPatch.context() as patch:
+    with embedded_aws(folder / "aws") as cloud, pytest.MonkeyPatch.context() as patch:
         yield Installation(cloud, folder, patch, to="s3")
     assert not cloud.faults, cloud.faults
 

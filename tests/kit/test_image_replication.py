@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from localaws.cloud import Cloud
-from localaws.services.sagemaker.images import PULL
+from localaws.services.ecr.images import PULL
 from scripts import teardown
 from scripts.kit import console
 from scripts.kit.plan import Step

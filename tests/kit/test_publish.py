@@ -13,7 +13,7 @@ from botocore.exceptions import ClientError
 from ruamel.yaml import YAML
 
 from localaws.cloud import Cloud
-from localaws.services.servicecatalog.service import Catalog
+from localaws.services.servicecatalog.state import Catalog
 from scripts.kit.bundle import pack
 from scripts.kit.plan import Step
 from scripts.kit.publish import publishing

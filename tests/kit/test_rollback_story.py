@@ -8,11 +8,11 @@ from typing import Any
 
 import pytest
 
-from localaws.server import EmbeddedAws
 from scripts.kit.projects.history import ENDED
 from scripts.rehearsal import chapters
 from scripts.rehearsal import setting as people
 from scripts.rehearsal.chapters import play
+from scripts.rehearsal.embedded import embedded_aws
 from scripts.rehearsal.story import Story, StoryFailed
 from tests.support.story_steps import follow, register, served, set_status
 
@@ -21,7 +21,7 @@ from tests.support.story_steps import follow, register, served, set_status
 def story(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Story]:
     """The story, with a second version of the same model registered."""
     folder = tmp_path_factory.mktemp("release")
-    with EmbeddedAws(folder) as cloud:
+    with embedded_aws(folder) as cloud:
         told = Story(cloud, folder)
         play(told)
         register(told)

@@ -16,10 +16,10 @@ from typing import Any
 import pytest
 import yaml
 
-from localaws.server import EmbeddedAws
 from localaws.services.codeconnections import service as provider
 from scripts.rehearsal import chapters
 from scripts.rehearsal import setting as people
+from scripts.rehearsal.embedded import embedded_aws
 from tests.support.installation import Installation
 from tests.support.story_steps import register, set_status
 
@@ -31,7 +31,7 @@ NAMES = {"DeployRepositoryName": "how-we-deploy", "TrainingRepositoryName": "how
 def kit(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Installation]:
     """Empty repositories at the provider, and the product with the connection as its default."""
     folder = tmp_path_factory.mktemp("provider")
-    with EmbeddedAws(folder / "aws") as cloud, pytest.MonkeyPatch.context() as patch:
+    with embedded_aws(folder / "aws") as cloud, pytest.MonkeyPatch.context() as patch:
         made = Installation(cloud, folder, patch, to="service-catalog", owner=OWNER)
         for name in NAMES.values():
             provider.create_repository(cloud, f"{OWNER}/{name}")

@@ -14,9 +14,9 @@ from typing import Any
 import pytest
 
 from localaws.authorization import authorizer
-from localaws.server import EmbeddedAws
 from scripts.rehearsal import chapters
 from scripts.rehearsal.chapters import play
+from scripts.rehearsal.embedded import embedded_aws
 from scripts.rehearsal.permissions import Granted, Holder, read_refusals, read_requests, report, write_policies
 from scripts.rehearsal.report.facts import Facts, Unit, gather
 from scripts.rehearsal.report.page import page
@@ -72,7 +72,7 @@ def scale_and_take_down(story: Story) -> None:
 @pytest.fixture(scope="module")
 def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
     folder = tmp_path_factory.mktemp("self-managed")
-    with pytest.MonkeyPatch.context() as patch, EmbeddedAws(folder) as cloud:
+    with pytest.MonkeyPatch.context() as patch, embedded_aws(folder) as cloud:
         made = World(Story(cloud, folder, "self-managed"))
         patch.setattr(authorizer, "decide", made.recorded.record)
         play(made.story)

@@ -10,10 +10,10 @@ from typing import Any
 
 import pytest
 
-from localaws.server import EmbeddedAws
 from scripts.kit.bundle import pack
 from scripts.kit.publish import catalog, hosting
 from scripts.rehearsal.chapters import checkout
+from scripts.rehearsal.embedded import embedded_aws
 from tests.support import ROOT
 from tests.support.installation import Installation
 
@@ -24,7 +24,7 @@ CATALOG, HOSTED = "iris-catalog", "iris-hosted"
 def kit(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Installation]:
     """One project from each publisher, and a newer version that is published to both."""
     folder = tmp_path_factory.mktemp("upgrade")
-    with EmbeddedAws(folder / "aws") as cloud, pytest.MonkeyPatch.context() as patch:
+    with embedded_aws(folder / "aws") as cloud, pytest.MonkeyPatch.context() as patch:
         made = Installation(cloud, folder, patch)
         made.project(CATALOG)
         made.hosted_project(HOSTED, made.first)

@@ -20,7 +20,7 @@ from localaws import inside
 from localaws.calls import HttpRequest
 from localaws.clients import Body
 from localaws.cloud import Cloud, Session
-from localaws.gateway import as_bytes
+from localaws.wire import as_bytes
 
 ACCOUNT, REGION = "111111111111", "us-east-1"
 MOMENT = datetime(2026, 11, 26, 9, 30, 15, 123456, tzinfo=timezone(timedelta(hours=5)))

@@ -11,7 +11,6 @@ from typing import Any
 from botocore.exceptions import ClientError
 
 from localaws.cloud import Cloud, Session
-from localaws.server import EmbeddedAws
 from scripts.kit.bundle import pack
 from scripts.kit.console import UserError, explain
 from scripts.kit.plan import Step
@@ -19,6 +18,7 @@ from scripts.kit.projects.history import ENDED
 from scripts.kit.stacks import stack as stacks
 from scripts.rehearsal import chapters
 from scripts.rehearsal import setting as people
+from scripts.rehearsal.embedded import embedded_aws
 from scripts.rehearsal.story import Story, StoryFailed
 from tests.mistakes import ROOT, Mistake
 from tests.support.story_steps import commit, version_arn
@@ -242,7 +242,7 @@ class World:
 @contextmanager
 def prepared(folder: Path) -> Iterator[World]:
     """A world in which the unmodified bundle has passed every check."""
-    with EmbeddedAws(folder) as cloud:
+    with embedded_aws(folder) as cloud:
         made = World(cloud, folder)
         made.prepare()
         yield made

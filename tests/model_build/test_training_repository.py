@@ -13,9 +13,10 @@ import pytest
 from awslang.principals import service_principal
 from localaws.cloud import Cloud, Session
 from localaws.services.sagemaker import base
-from localaws.services.sagemaker.images import XGBOOST_ACCOUNTS, check_image
+from localaws.services.sagemaker.images import check_image
 from localaws.services.sagemaker.pipeline_definition import parse
 from localaws.services.sagemaker.projects import Project, Projects
+from scripts.rehearsal.embedded import published
 from tests.support import ROOT
 from tests.support.sagemaker_world import ACCOUNT, BUCKET, IRIS, REGION, client, make_trainer
 
@@ -68,10 +69,10 @@ def test_the_definition_is_one_that_sagemaker_takes() -> None:
     assert len(names().pipeline) <= 256
 
 
-def test_the_images_are_those_that_sagemaker_has() -> None:
-    assert definition.IMAGE_ACCOUNTS == XGBOOST_ACCOUNTS
-    for region in XGBOOST_ACCOUNTS:
-        check_image(definition.image(region), region)
+def test_the_images_are_those_that_sagemaker_has(cloud: Cloud) -> None:
+    assert published().registries == definition.IMAGE_ACCOUNTS
+    for region in published().registries:
+        check_image(cloud, definition.image(region), region)
 
 
 def test_the_model_is_encrypted_with_a_key_that_other_accounts_may_use() -> None:

@@ -27,6 +27,7 @@ from scripts.kit.bundle.pack import ROOT
 from scripts.kit.console import UsageError, UserError
 from scripts.rehearsal import chapters
 from scripts.rehearsal.chapters import play
+from scripts.rehearsal.embedded import embedded_aws
 from scripts.rehearsal.notebooks import run as notebooks
 from scripts.rehearsal.notebooks.run import NOTEBOOKS, Executed, NotebookFailed, execute, rendered, text_of
 from scripts.rehearsal.permissions import read_refusals, read_requests
@@ -166,7 +167,7 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
     if not (notebooks.ENVIRONMENT / ".ready").is_file():
         pytest.skip("the notebooks' environment is not installed; `make notebooks` installs it")
     folder = tmp_path_factory.mktemp("notebooks")
-    server = EmbeddedAws(folder)
+    server = embedded_aws(folder)
     with server as cloud:
         story = Story(cloud, folder)
         play(story, until="project")

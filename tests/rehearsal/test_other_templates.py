@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from localaws.server import EmbeddedAws
 from scripts.kit.console import UsageError
+from scripts.rehearsal.embedded import embedded_aws
 from scripts.rehearsal.other_templates import options as template_options
 from scripts.rehearsal.other_templates import play as template_play
 from scripts.rehearsal.other_templates import report as template_report
@@ -24,7 +24,7 @@ SEED = {"seed.zip": PROJECTS / "seed"}
 
 def rehearse(folder: Path, template: str, **options: Any) -> dict[str, Any]:
     chosen = Options(PROJECTS / template, project="demo", patience=60, **options)
-    with EmbeddedAws(folder) as cloud:
+    with embedded_aws(folder) as cloud:
         run = Run(cloud, chosen)
         template_play.play(run)
         return template_report.report(run, 1.0)

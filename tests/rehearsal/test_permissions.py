@@ -24,12 +24,12 @@ import pytest
 
 from awslang.policy.evaluator import decide
 from localaws.authorization import authorizer
-from localaws.server import EmbeddedAws
 from scripts.kit.bundle.pack import ROOT
 from scripts.kit.console import UsageError, UserError
 from scripts.permissions import main
 from scripts.rehearsal import chapters
 from scripts.rehearsal.chapters import play
+from scripts.rehearsal.embedded import embedded_aws
 from scripts.rehearsal.permissions import Reason, read_requests, reasons, write_policies
 from scripts.rehearsal.story import Story, StoryFailed
 from tests.support.recorded_decisions import (
@@ -83,7 +83,7 @@ def play_more(world: RecordedStory) -> None:
 @pytest.fixture(scope="module")
 def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RecordedStory]:
     folder = tmp_path_factory.mktemp("permissions")
-    with pytest.MonkeyPatch.context() as patch, EmbeddedAws(folder) as cloud:
+    with pytest.MonkeyPatch.context() as patch, embedded_aws(folder) as cloud:
         made = RecordedStory(Story(cloud, folder))
         patch.setattr(authorizer, "decide", made.record)
         play_more(made)
@@ -164,7 +164,7 @@ def test_a_rehearsal_without_a_statement_fails_where_it_is_needed(
         change_policy(story, story.setting.data_science, name, policy, sid)
 
     monkeypatch.setitem(chapters.CHAPTERS, "permissions", (title, deploy_without))
-    with EmbeddedAws(tmp_path) as cloud:
+    with embedded_aws(tmp_path) as cloud:
         story = Story(cloud, tmp_path)
         with pytest.raises(StoryFailed) as failed:
             play(story)

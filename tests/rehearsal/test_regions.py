@@ -9,13 +9,13 @@ from typing import Any
 import pytest
 
 from awslang.errors import AwsError
-from localaws.server import EmbeddedAws
 from localaws.services.sagemaker.images import pull
 from scripts.kit.bundle import pack
 from scripts.kit.stacks import image_replication
 from scripts.rehearsal import chapters
 from scripts.rehearsal import setting as people
 from scripts.rehearsal.chapters import play
+from scripts.rehearsal.embedded import embedded_aws
 from scripts.rehearsal.permissions import read_requests, uses
 from scripts.rehearsal.story import Story, StoryFailed
 from tests.support.mirrored import arrived, push
@@ -28,7 +28,7 @@ BUCKET = f"sagemaker-multi-account-models-111111111111-{IRELAND}"
 def story(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Story]:
     """The story up to staging, in two regions."""
     folder = tmp_path_factory.mktemp("regions")
-    with EmbeddedAws(folder) as cloud:
+    with embedded_aws(folder) as cloud:
         played = Story(cloud, folder, regions=(HOME, IRELAND), images="team")
         play(played, until="staging")
         yield played

@@ -18,7 +18,6 @@ from typing import Any
 import pytest
 from rich.console import Console
 
-from localaws.server import EmbeddedAws
 from localaws.services.organizations.service import plan_account_ids
 from scripts import permissions, rehearse
 from scripts.kit.connect import connect
@@ -26,6 +25,7 @@ from scripts.kit.doctor.reader import Reader
 from scripts.kit.settings import environment
 from scripts.rehearsal import chapters
 from scripts.rehearsal.chapters import play
+from scripts.rehearsal.embedded import embedded_aws
 from scripts.rehearsal.live import Shown
 from scripts.rehearsal.permissions import read_refusals, write_policies
 from scripts.rehearsal.report.facts import gather
@@ -41,7 +41,7 @@ SAID = "said.txt"  # what the story said while it was played
 @pytest.fixture(scope="module")
 def story(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Story]:
     folder = tmp_path_factory.mktemp("story")
-    with EmbeddedAws(folder) as cloud:
+    with embedded_aws(folder) as cloud:
         told, said = Story(cloud, folder), io.StringIO()
         with contextlib.redirect_stderr(said):
             play(told)

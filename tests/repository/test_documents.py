@@ -15,11 +15,11 @@ from pathlib import Path
 
 import pytest
 
-from localaws.server import EmbeddedAws
 from scripts.kit import console
 from scripts.kit.bundle import pack
 from scripts.rehearsal import setting as people
 from scripts.rehearsal.chapters import play
+from scripts.rehearsal.embedded import embedded_aws
 from scripts.rehearsal.story import Story
 from tests.support import ROOT
 from tests.support.documents import lines_of_code, make_targets, relative_path
@@ -106,7 +106,7 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     for name in ("templates", "seed-code", "pipeline"):
         shutil.copytree(ROOT / name, folder / name, ignore=shutil.ignore_patterns("__pycache__"))
     shutil.copy(ROOT / "pyproject.toml", folder)
-    with EmbeddedAws(folder / "aws") as cloud, pytest.MonkeyPatch.context() as patch:
+    with embedded_aws(folder / "aws") as cloud, pytest.MonkeyPatch.context() as patch:
         patch.setattr(pack, "ROOT", folder)
         patch.setattr(pack, "BUILD", folder / "build")
         story = Story(cloud, folder, root=folder)

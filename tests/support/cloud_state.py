@@ -24,9 +24,8 @@ from moto.core.base_backend import BackendDict
 from moto.iam.models import ManagedPolicy
 from moto.s3.models import FakeKey, S3Backend
 
-from localaws import moto_bridge
+from localaws import registry
 from localaws.cloud import Cloud
-from localaws.gateway import PLAYED, played
 from localaws.services.codecommit.git import Repository
 
 HISTORY = {  # what tells how a state came about: an interrupted run and its repetition leave more of it
@@ -82,8 +81,7 @@ def parts(cloud: Cloud) -> Iterator[tuple[str, str, str, Any]]:
     for kind in list(cloud._states):
         for (account, region), state in cloud.states(kind).items():
             yield kind.__name__, account, region, state
-    half = {name for name in PLAYED if (found := played(name)) and found.also_moto}  # ours and moto's together
-    for service in sorted(moto_bridge.WHOLE_SERVICES | half):
+    for service in sorted(name for name in registry.SERVICES if (found := registry.find(name)) and found.moto):
         by_account: Any = backends.get_backend(service)
         if isinstance(by_account, BackendDict):
             for account, by_region in list(by_account.items()):

@@ -12,7 +12,6 @@ from pathlib import Path
 from typing import Any
 
 from localaws.cloud import Cloud, Session
-from localaws.services.sagemaker.images import xgboost_image
 from scripts import doctor
 from scripts.kit import console
 from scripts.kit.bundle import pack
@@ -25,6 +24,7 @@ from scripts.kit.publish import defaults
 from scripts.kit.settings import environment
 from scripts.rehearsal import setting as people
 from scripts.rehearsal.chapters import CHAPTERS
+from scripts.rehearsal.embedded import xgboost_image
 from scripts.rehearsal.story import Story, signed_in
 from tests.support.waiting import until
 

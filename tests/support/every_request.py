@@ -48,7 +48,8 @@ from moto.core.utils import get_service_model
 from localaws.calls import HttpRequest
 from localaws.clients import answered
 from localaws.cloud import new_id
-from localaws.gateway import Gateway, refusal
+from localaws.gateway import Gateway
+from localaws.wire import refusal
 from scripts.kit import console, together
 from tests.support.cloud_state import state_of
 from tests.support.faults import (

@@ -55,9 +55,10 @@ from localaws import models
 from localaws.clients import Clients
 from localaws.cloud import Cloud, Session
 from localaws.gateway import RAW_HEADERS, Done, Gateway, Place
-from localaws.server import HOST, EmbeddedAws, RequestHandler
+from localaws.server import HOST, RequestHandler
 from scripts.kit import console
 from scripts.kit.settings.sections import check_region
+from scripts.rehearsal.embedded import embedded_aws
 from tests.support.cloud_state import differences, state_of
 
 Kind = Literal["refused", "throttled", "lost", "killed"]
@@ -183,7 +184,7 @@ class World:
         self.folder, self.saved = folder / "world", folder / "saved"
         self.folder.mkdir(parents=True)
         before = set(threading.enumerate())
-        aws = EmbeddedAws(self.folder / "aws")
+        aws = embedded_aws(self.folder / "aws")
         self.cloud = aws.cloud
         with aws._server:
             aws._thread.start()

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from localaws.services.sagemaker.images import REPOSITORY, XGBOOST_ACCOUNTS, built_in
+from localaws.services.ecr.images import REPOSITORY, built_in
+from scripts.rehearsal.embedded import published
 from tests.support.waiting import until
 
 TAG = "3.0-5"
@@ -13,7 +14,7 @@ TAG = "3.0-5"
 def push(ecr: Any, repository: str, tag: str = "1") -> str:
     """The image's URI in the client's registry; the repository must be there."""
     region = ecr.meta.region_name
-    owner = XGBOOST_ACCOUNTS[region]
+    owner = published().registries[region]
     wanted = {"registryId": owner, "repositoryName": REPOSITORY, "imageIds": [{"imageTag": TAG}]}
     manifest = ecr.batch_get_image(**wanted)["images"][0]["imageManifest"]
     image = built_in(TAG)

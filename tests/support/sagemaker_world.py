@@ -6,7 +6,7 @@ import json
 from typing import Any
 
 from localaws.cloud import Cloud
-from localaws.services.sagemaker.images import xgboost_image
+from scripts.rehearsal.embedded import xgboost_image
 from tests.support import ROOT
 from tests.support.roles import EVERYTHING, make_role
 from tests.support.waiting import until

@@ -12,7 +12,7 @@ import pytest
 from botocore.exceptions import ClientError
 
 from localaws.cloud import Cloud, Session
-from localaws.server import EmbeddedAws
+from scripts.rehearsal.embedded import embedded_aws
 from tests.support.cloud_state import differences, state_of
 from tests.support.every_request import makes_a_difference, problems, sweep
 from tests.support.faults import Fault, World, reads
@@ -108,10 +108,10 @@ def settled(cloud: Cloud) -> dict[str, Any]:
 def two_clouds(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[dict[str, Any], Cloud]]:
     """What a cloud held that was built in the same way, and the one that is changed."""
     folder = tmp_path_factory.mktemp("states")
-    with EmbeddedAws(folder / "one") as cloud:
+    with embedded_aws(folder / "one") as cloud:
         build(cloud)
         first = settled(cloud)
-    with EmbeddedAws(folder / "two") as cloud:
+    with embedded_aws(folder / "two") as cloud:
         build(cloud)
         yield first, cloud
 

@@ -21,7 +21,6 @@ from botocore.exceptions import ClientError
 from awslang.errors import AwsError
 from awslang.principals import Principal
 from localaws import moto_bridge
-from localaws.authorization.permit import permit
 from localaws.cloud import PARTITION, Cloud, Session, arn
 from localaws.cloudformation.deploy import run_stack
 from localaws.cloudformation.stacksets.state import Instance, Operation, Result, StackSet
@@ -270,7 +269,7 @@ def ask(session: Session, stack_set: StackSet, instance: Instance, operation: st
         "cloudformation", instance.region, instance.account, f"stack/{instance.stack_name}/*"
     )
     for action in (operation, "DescribeStacks"):
-        permit(session, f"cloudformation:{action}", stack)
+        session.permit(f"cloudformation:{action}", stack)
 
 
 def linked_role(account: str) -> str:

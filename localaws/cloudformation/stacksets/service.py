@@ -15,7 +15,6 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from awslang.errors import AwsError, NotSupported
-from localaws.authorization.permit import permit
 from localaws.calls import Call
 from localaws.cloud import new_id
 from localaws.cloudformation.goals import acknowledge, check_tags, read
@@ -166,9 +165,9 @@ def ask_to_tag(call: Call, stack_set: StackSet) -> None:
     operation = {"cloudformation:createaction": (call.operation,)}
     if new:
         keys = {f"aws:requesttag/{key.lower()}": (value,) for key, value in new.items()}
-        permit(session, "cloudformation:TagResource", stack_set.arn, {**keys, "aws:tagkeys": tuple(new), **operation})
+        session.permit("cloudformation:TagResource", stack_set.arn, {**keys, "aws:tagkeys": tuple(new), **operation})
     if lost:
-        permit(session, "cloudformation:UntagResource", stack_set.arn, {"aws:tagkeys": lost, **operation})
+        session.permit("cloudformation:UntagResource", stack_set.arn, {"aws:tagkeys": lost, **operation})
 
 
 def refuse_nesting(body: str, transforms: list[str], resources: Iterable[Any]) -> None:

@@ -12,7 +12,6 @@ from datetime import UTC, datetime
 from typing import Any
 
 from awslang.errors import AwsError
-from localaws.authorization.permit import permit
 from localaws.calls import Call
 from localaws.cloud import Cloud, arn
 from localaws.services.organizations import service as organizations
@@ -151,7 +150,7 @@ def owner_of(call: Call) -> str:
         raise AwsError("ValidationError", f"{refusal} ({call.account}, of {organizations.STACK_SETS})")
     try:
         session = call.cloud.session_for(call.principal, call.region)
-        permit(session, "organizations:ListDelegatedAdministrators", "*")
+        session.permit("organizations:ListDelegatedAdministrators", "*")
     except AwsError as error:
         raise AwsError("ValidationError", f"{refusal} ({error.message})") from error
     return management

@@ -21,16 +21,17 @@ from typing import Any
 from botocore.exceptions import ClientError
 
 from awslang.errors import AwsError, NotSupported
+from awslang.template.schemas import package
 from localaws import shapes
 from localaws.calls import Call
 from localaws.cloud import Cloud
 from localaws.services.awslambda import versions as lambda_versions
+from localaws.services.awslambda.service import aws_lambda
 from localaws.services.awslambda.state import (
     LATEST,
     Function,
     Version,
     asked,
-    aws_lambda,
     check_revision,
     conflict,
     find,
@@ -79,8 +80,6 @@ def refuse_unplayed(params: Mapping[str, Any]) -> None:
 @cache
 def lifecycle() -> Mapping[str, Mapping[str, str]]:
     """Each runtime with the dates from which AWS lets nobody create or update a function with it."""
-    from awslang.template.schemas import package
-
     path = package() / "data" / "AdditionalSpecs" / "LmbdRuntimeLifecycle.json"
     found: Mapping[str, Mapping[str, str]] = json.loads(path.read_text(encoding="utf-8"))
     return found

@@ -21,7 +21,9 @@ from awslang.errors import AwsError, NotSupported
 from localaws.calls import Call
 from localaws.cloud import Cloud, Session, new_id
 from localaws.services.awslambda.run import Invocation, Outcome, open_session, run
-from localaws.services.awslambda.state import LATEST, Function, aws_lambda, conflict, find, function_named, version_of
+from localaws.services.awslambda.service import aws_lambda
+from localaws.services.awslambda.state import LATEST, Function, conflict, find, function_named, version_of
+from localaws.services.events.delivery import send_to_queue
 
 SYNCHRONOUS_LIMIT, ASYNCHRONOUS_LIMIT, ANSWER_LIMIT = 6_291_456, 1_048_576, 6_291_556  # bytes
 RETRY_WAITS = (60.0, 120.0)  # seconds before the second and the third try
@@ -245,8 +247,6 @@ def deliver(session: Session, target: str, record: Mapping[str, Any], success: b
 
 
 def _to_queue(session: Session, target: str, text: str, success: bool) -> None:
-    from localaws.services.events.delivery import send_to_queue
-
     send_to_queue(session, target, text, {})
 
 

@@ -17,10 +17,10 @@ from localaws import shapes
 from localaws.authorization.documents import check_principal
 from localaws.calls import Call
 from localaws.cloud import new_id
+from localaws.services.awslambda.service import aws_lambda
 from localaws.services.awslambda.state import (
     LATEST,
     Named,
-    aws_lambda,
     check_revision,
     conflict,
     find,

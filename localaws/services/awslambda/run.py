@@ -27,7 +27,7 @@ from awslang.errors import AwsError
 from localaws.cloud import Cloud, Session
 from localaws.containers import lambda_python
 from localaws.services.awslambda.state import Function, Version, invalid
-from localaws.services.cloudwatch import metrics as cloudwatch_metrics
+from localaws.services.cloudwatch import own_metrics
 from localaws.services.codebuild.shell import SYSTEM_PATH, end, link_packages
 
 PRINCIPAL = "lambda.amazonaws.com"
@@ -235,4 +235,4 @@ def _count(cloud: Cloud, function: Function, milliseconds: float, failed: bool) 
     _, _, _, region, account, _ = function.arn.split(":", 5)
     values = [("Invocations", 1.0, "Count"), ("Errors", float(failed), "Count"),
               ("Duration", milliseconds, "Milliseconds")]  # fmt: skip
-    cloudwatch_metrics.publish(cloud, account, region, "AWS/Lambda", values, {"FunctionName": function.name})
+    own_metrics.publish(cloud, account, region, "AWS/Lambda", values, {"FunctionName": function.name})

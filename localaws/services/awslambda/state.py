@@ -15,10 +15,8 @@ from pathlib import Path
 from typing import Any
 
 from awslang.errors import AwsError
-from localaws.calls import Call, Service
+from localaws.calls import Call
 from localaws.cloud import Cloud, arn, new_id
-
-aws_lambda = Service("lambda")
 
 LATEST = "$LATEST"
 SETTLES = 2.0  # seconds of AWS's that a new or changed function is Pending or InProgress for

@@ -16,11 +16,11 @@ from awslang.errors import AwsError, NotSupported
 from localaws import shapes
 from localaws.calls import Call
 from localaws.cloud import new_id
+from localaws.services.awslambda.service import aws_lambda
 from localaws.services.awslambda.state import (
     LATEST,
     Function,
     Version,
-    aws_lambda,
     check_revision,
     conflict,
     find,

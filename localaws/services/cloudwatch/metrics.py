@@ -1,4 +1,4 @@
-"""Metrics: those that services of AWS keep of themselves, and how old each data point is as AWS counts time.
+"""How old each data point of a metric is, as AWS counts time.
 
 moto holds the data points. A data point is as old as it was when it came, and from then on time runs as every waiting
 of AWS runs here (cloud.waits): a period of an alarm is a waiting.
@@ -7,39 +7,14 @@ of AWS runs here (cloud.waits): a period of an alarm is a waiting.
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator
 from datetime import UTC, datetime
 from typing import Any
 
 from localaws import moto_bridge
 from localaws.cloud import Cloud
 
-Value = tuple[str, float, str]  # name, value, unit
 CAME = "rehearsal_came"  # on a data point of moto's: when it came (monotonic), and its age then
-
-
-def publish(
-    cloud: Cloud, account: str, region: str, namespace: str, values: Sequence[Value], *dimensions: Mapping[str, str]
-) -> None:
-    """The values now, once for each set of dimensions; alarms on them are looked at."""
-    from localaws.services.cloudwatch import alarms
-
-    moment = datetime.now(UTC).replace(tzinfo=None)  # as moto compares times
-    moto_bridge.backend("cloudwatch", account, region).put_metric_data(
-        namespace,
-        [
-            {
-                "MetricName": name,
-                "Value": value,
-                "Unit": unit,
-                "Timestamp": moment,
-                "Dimensions": [{"Name": key, "Value": of} for key, of in one.items()],
-            }
-            for name, value, unit in values
-            for one in dimensions
-        ],
-    )
-    alarms.look(cloud, account, region, namespace, {name for name, _, _ in values})
 
 
 def came(point: Any) -> tuple[float, float]:

@@ -15,10 +15,10 @@ from typing import Any
 from xml.etree import ElementTree
 
 from awslang.errors import AwsError, NotSupported
-from localaws.authorization.permit import permit
 from localaws.calls import Call
 from localaws.cloud import Session, arn, new_id, refuse_unless
-from localaws.services.codebuild.state import INVALID, CodeBuildState, codebuild, page, state_of
+from localaws.services.codebuild.service import codebuild
+from localaws.services.codebuild.state import INVALID, CodeBuildState, page, state_of
 
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9\-_]{1,127}")
 STATUSES = ("ERROR", "FAILED", "SKIPPED", "SUCCEEDED", "UNKNOWN")
@@ -168,7 +168,7 @@ def publish(
     if group_arn not in known.report_groups:
         raise AwsError("ResourceNotFoundException", f"Report group not found: {group_arn}")
     for action in ("CreateReport", "BatchPutTestCases", "UpdateReport"):
-        permit(session, f"codebuild:{action}", group_arn)
+        session.permit(f"codebuild:{action}", group_arn)
     report_arn = f"{group_arn.replace(':report-group/', ':report/', 1)}:{new_id()}"
     cases = [case for path, content in files for case in read_junit(path, content)]
     counts = Counter(case["status"] for case in cases)

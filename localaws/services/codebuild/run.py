@@ -23,9 +23,9 @@ from awslang.errors import AwsError
 from localaws.cloud import Cloud, Session
 from localaws.services.codebuild import artifacts
 from localaws.services.codebuild.buildspec import Buildspec, BuildspecError, parse
+from localaws.services.codebuild.checks import is_inline
 from localaws.services.codebuild.images import is_amazon_linux, runtimes, select_runtime
 from localaws.services.codebuild.log import BuildLog, said, state_change
-from localaws.services.codebuild.projects import is_inline
 from localaws.services.codebuild.reports import publish
 from localaws.services.codebuild.shell import SYSTEM_PATH, Interrupted, Shell, interpreter, make_python
 from localaws.services.codebuild.state import BuildStop, CodeBuildState, PipelineBuild

@@ -8,10 +8,8 @@ from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
 from awslang.errors import AwsError
-from localaws.calls import Service
 from localaws.cloud import Cloud
 
-codebuild = Service("codebuild")
 INVALID = "InvalidInputException"
 PAGE = 100
 Item = TypeVar("Item")

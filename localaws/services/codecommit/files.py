@@ -14,12 +14,12 @@ from awslang.errors import AwsError, NotSupported
 from localaws.calls import Call
 from localaws.cloud import refuse_unless
 from localaws.services.codecommit.git import ID, MODES, NAMES, TREE, Commit, File
+from localaws.services.codecommit.service import codecommit
 from localaws.services.codecommit.state import (
     PAGE,
     Repo,
     branch_of,
     check_branch,
-    codecommit,
     commit_of,
     move,
     page,

@@ -23,7 +23,7 @@ from typing import Any
 from awslang.errors import NotSupported
 from localaws.calls import Call
 from localaws.cloud import Cloud, arn, new_id, refuse_unless
-from localaws.services.codecommit import files as codecommit_files  # noqa: F401  # registers its operations
+from localaws.service import Service
 from localaws.services.codecommit.git import ID, Repository
 from localaws.services.codecommit.state import (
     PAGE,
@@ -32,7 +32,6 @@ from localaws.services.codecommit.state import (
     branch_of,
     check_branch,
     check_name,
-    codecommit,
     commit_of,
     find,
     move,
@@ -41,6 +40,8 @@ from localaws.services.codecommit.state import (
     state,
     tell,
 )
+
+codecommit = Service("codecommit")
 
 MAX_TAGS = 50
 

@@ -9,12 +9,11 @@ from datetime import UTC, datetime
 from typing import Any
 
 from awslang.errors import AwsError
-from localaws.calls import Call, Service
+from localaws.calls import Call
 from localaws.cloud import refuse_unless
 from localaws.services.codecommit.git import Commit, Repository
 from localaws.services.events.service import emit
 
-codecommit = Service("codecommit")
 NAME = re.compile(r"[\w.-]{1,100}")
 BRANCH = re.compile(r"(?!.*(\.\.|//|@\{|\.lock$|/$|\.$))[^\s~^:?*\[\\/.-][^\s~^:?*\[\\]{0,255}")
 PAGE = 1000

@@ -19,8 +19,9 @@ from pathlib import Path
 from typing import Any
 
 from awslang.errors import AwsError, NotSupported
-from localaws.calls import Call, Service
+from localaws.calls import Call
 from localaws.cloud import Cloud, arn, new_id
+from localaws.service import Service
 
 codeconnections = Service("codeconnections")
 codestar_connections = Service("codestar-connections")

@@ -3,9 +3,8 @@
 AWS CodePipeline User Guide, "CodeCommit source action reference", "Amazon S3 source action
 reference", "AWS CodeBuild build and test action reference", "Manual approval action" (and "JSON
 data format for manual approval notifications"), "Amazon S3 deploy action reference", "AWS Step
-Functions invoke action reference". The CloudFormation providers are in codepipeline_cloudformation.py and
-codepipeline_stacksets.py, connections in codepipeline_connections.py, functions in codepipeline_lambda.py,
-commands in codepipeline_compute.py.
+Functions invoke action reference". The CloudFormation providers are in cloudformation.py and stacksets.py,
+connections in connections.py, functions in functions.py, commands in compute.py.
 """
 
 from __future__ import annotations
@@ -18,8 +17,9 @@ from typing import Any
 from botocore.exceptions import ClientError
 
 from awslang.errors import AwsError, NotSupported
-from localaws.authorization.permit import permit
 from localaws.cloud import arn, new_id
+from localaws.services.codebuild.state import PipelineBuild, PipelineWork
+from localaws.services.codecommit.service import archive
 from localaws.services.codepipeline import cloudformation, compute, stacksets
 from localaws.services.codepipeline.connections import connection_source
 from localaws.services.codepipeline.functions import function
@@ -56,15 +56,13 @@ def _override(work: Work, kind: str) -> str | None:
 
 def codecommit_source(work: Work) -> None:
     """The branch's newest commit, as a ZIP file of its files."""
-    from localaws.services.codecommit.service import archive
-
     repository, branch = work.configuration["RepositoryName"], work.configuration["BranchName"]
     client = work.client("codecommit")
     try:
         client.get_branch(repositoryName=repository, branchName=branch)
         for permission in ("UploadArchive", "GetUploadArchiveStatus"):  # how CodePipeline has the files sent
             where = arn("codecommit", work.pipeline.region, work.session.account, repository)
-            permit(work.session, f"codecommit:{permission}", where)
+            work.session.permit(f"codecommit:{permission}", where)
         try:
             commit_id, content = archive(work.cloud, work.session.account, work.pipeline.region, repository, branch)
         except (KeyError, OSError, AwsError):
@@ -146,8 +144,6 @@ def s3_source(work: Work) -> None:
 
 def codebuild(work: Work) -> None:
     """A build of the project; its exported variables are the action's output variables."""
-    from localaws.services.codebuild.state import PipelineBuild, PipelineWork
-
     variables = work.configuration.get("EnvironmentVariables", "[]")
     if problem := environment_problem(variables):
         raise ActionFailed("ConfigurationError", problem)

@@ -14,7 +14,6 @@ from typing import Any
 from botocore.exceptions import ClientError
 
 from awslang.errors import AwsError
-from localaws.authorization.permit import permit
 from localaws.calls import Call
 from localaws.cloud import new_id
 from localaws.services.codepipeline.state import ActionFailed
@@ -103,7 +102,7 @@ def invoked(work: Work) -> Answer:
 def function(work: Work) -> None:
     """The Lambda invoke action: the function says through the API how the job ended."""
     try:
-        permit(work.session, "lambda:ListFunctions", "*")
+        work.session.permit("lambda:ListFunctions", "*")
     except AwsError as error:
         raise ActionFailed("PermissionError", error.message) from error
     outputs = {name: work.new_location(name) for name in work.output_names}

@@ -20,8 +20,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from awslang.errors import AwsError
-from localaws.authorization.permit import permit
-from localaws.calls import Call, Service
+from localaws.calls import Call
+from localaws.service import Service
 from localaws.services.codepipeline import declaration, functions, stages, views
 from localaws.services.codepipeline import execution as engine
 from localaws.services.codepipeline.find import find_execution, find_pipeline, state_of
@@ -65,7 +65,7 @@ def _check_connections(call: Call, declared: Mapping[str, Any]) -> None:
         if connection := action["configuration"].get("ConnectionArn", ""):
             service = str(connection).split(":")[2]
             keys = {f"{service}:passedtoservice": (PRINCIPAL,)}
-            permit(session, f"{service}:PassConnection", connection, keys)
+            session.permit(f"{service}:PassConnection", connection, keys)
 
 
 def _check_role(call: Call, pipeline: Pipeline) -> None:

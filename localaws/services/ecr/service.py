@@ -20,14 +20,15 @@ from datetime import UTC, datetime
 from typing import Any
 
 from awslang.errors import AwsError, NotSupported
-from localaws import moto_bridge, shapes
-from localaws.calls import Call, Service
+from localaws import moto_bridge
+from localaws.calls import Call
 from localaws.cloud import Cloud
-from localaws.services.sagemaker import images
+from localaws.service import Service
+from localaws.services.ecr import images
 
 ecr = Service(
     "ecr",
-    also_moto=(
+    moto=(
         "BatchCheckLayerAvailability", "BatchDeleteImage", "BatchGetRepositoryScanningConfiguration",
         "CompleteLayerUpload", "CreateRepository", "DeleteLifecyclePolicy", "DeleteRegistryPolicy",
         "DeleteRepository", "DeleteRepositoryPolicy", "DescribeImageScanFindings", "DescribeImages",
@@ -37,6 +38,7 @@ ecr = Service(
         "PutLifecyclePolicy", "PutRegistryPolicy", "PutRegistryScanningConfiguration", "SetRepositoryPolicy",
         "StartImageScan", "TagResource", "UntagResource", "UploadLayerPart",
     ),
+    invalid="InvalidParameterException",
 )  # fmt: skip
 
 REPLICATION_SECONDS = 60  # "the majority of images replicate in less than 30 minutes"
@@ -78,7 +80,6 @@ def _repository(call: Call, account: str) -> Any:
 
 @ecr.operation("PutImage")
 def put_image(call: Call) -> dict[str, Any]:
-    shapes.check(call, "InvalidParameterException")
     repository, params = _repository(call, _owner(call)), call.params
     manifest, name = params["imageManifest"], params["repositoryName"]
     digest = f"sha256:{hashlib.sha256(manifest.encode()).hexdigest()}"
@@ -144,9 +145,8 @@ def _shown(registry: str, name: str, identifier: dict[str, str], manifest: str, 
 
 @ecr.operation("BatchGetImage")
 def batch_get_image(call: Call) -> dict[str, Any]:
-    shapes.check(call, "InvalidParameterException")
     owner, name = _owner(call), call.params["repositoryName"]
-    built_in = images.XGBOOST_ACCOUNTS.get(call.region) == owner and name == images.REPOSITORY
+    built_in = images.is_built_in(call.cloud, owner, call.region) and name == images.REPOSITORY
     repository = None if built_in else _repository(call, owner)
     found, failures = [], []
     for identifier in call.params["imageIds"]:
@@ -166,7 +166,6 @@ def batch_get_image(call: Call) -> dict[str, Any]:
 
 @ecr.operation("PutReplicationConfiguration")
 def put_replication_configuration(call: Call) -> dict[str, Any]:
-    shapes.check(call, "InvalidParameterException")
     configuration = call.params["replicationConfiguration"]
     rules = configuration["rules"]
     places = {(place["registryId"], place["region"]) for rule in rules for place in rule["destinations"]}
@@ -248,7 +247,6 @@ def describe_image_replication_status(call: Call) -> dict[str, Any]:
 
 
 def _check_template(call: Call) -> dict[str, Any]:
-    shapes.check(call, "InvalidParameterException")
     if asked := sorted(call.params.keys() - CARRIED):
         raise NotSupported(f"{call.operation} with {', '.join(asked)}")
     return dict(call.params)

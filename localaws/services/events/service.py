@@ -22,15 +22,16 @@ from typing import Any
 
 from awslang.errors import AwsError, NotSupported
 from localaws import moto_bridge
-from localaws.calls import Call, Service
+from localaws.calls import Call
 from localaws.cloud import Cloud, arn, new_id
+from localaws.service import Service
 from localaws.services.events import delivery as events_delivery
 from localaws.services.events import input as events_input
 from localaws.services.events import pattern as events_pattern
 
 events = Service(
     "events",
-    also_moto=(
+    moto=(
         "CreateEventBus", "DeleteEventBus", "DescribeEventBus", "ListEventBuses", "PutPermission", "RemovePermission",
     ),
 )  # fmt: skip

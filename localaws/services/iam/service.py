@@ -27,9 +27,10 @@ from awslang.policy.evaluator import (
 )
 from awslang.principals import Principal
 from localaws.authorization import state
-from localaws.calls import Call, Service
+from localaws.calls import Call
+from localaws.service import Service
 
-iam = Service("iam", also_moto=tuple(get_service_model("iam").operation_names))
+iam = Service("iam", moto=tuple(get_service_model("iam").operation_names))
 
 ACTION = re.compile(r"[A-Za-z0-9-]+:[A-Za-z0-9]+")
 ENTITY = re.compile(r"arn:aws:iam::(\d{12}):(role|user)/(?:.+/)?([^/]+)")

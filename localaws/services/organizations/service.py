@@ -25,8 +25,9 @@ from moto.organizations import utils as moto_utils
 
 from awslang.errors import AwsError
 from localaws import moto_bridge
-from localaws.calls import Call, Service
+from localaws.calls import Call
 from localaws.cloud import Cloud, new_id
+from localaws.service import Service
 
 STACK_SETS = "member.org.stacksets.cloudformation.amazonaws.com"
 ACCOUNT_ROLE = "OrganizationAccountAccessRole"
@@ -48,7 +49,7 @@ WRITES = (
     "TagResource", "UntagResource", "UpdateOrganizationalUnit", "UpdatePolicy",
 )  # fmt: skip
 
-organizations = Service("organizations", also_moto=("DescribeOrganization",), by_text=True)
+organizations = Service("organizations", moto=("DescribeOrganization",), by_text=True)
 if STACK_SETS not in moto_models.FakeDelegatedAdministrator.SUPPORTED_SERVICES:
     moto_models.FakeDelegatedAdministrator.SUPPORTED_SERVICES.append(STACK_SETS)
 

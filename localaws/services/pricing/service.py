@@ -9,22 +9,21 @@ the attributes of SageMaker's products (docs/open-questions.md).
 from __future__ import annotations
 
 import json
-from pathlib import Path
+from collections.abc import Mapping
 from typing import Any
 
 from awslang.errors import AwsError, NotSupported
-from localaws import shapes
-from localaws.calls import Call, Service
+from localaws.calls import Call
+from localaws.service import Service
 
-pricing = Service("pricing")
+pricing = Service("pricing", invalid="ValidationException")
 
-TABLE = Path(__file__).parents[3] / "pipeline/prices.json"
 REGIONS = ("us-east-1", "eu-central-1", "ap-south-1")
 PAGE = 100
 
 
-def products() -> list[dict[str, Any]]:
-    table = json.loads(TABLE.read_text(encoding="utf-8"))
+def products(table: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """The table's prices as products of the list."""
     return [
         product(region, instance, price, table["as_of"])
         for region, prices in table["regions"].items()
@@ -54,12 +53,11 @@ def product(region: str, instance: str, price: float, day: str) -> dict[str, Any
 
 @pricing.operation("GetProducts")
 def get_products(call: Call) -> dict[str, Any]:
-    shapes.check(call)
     if call.region not in REGIONS:
         raise NotSupported(f"the price list in {call.region}: AWS has it in {', '.join(REGIONS)}")
     if call.params["ServiceCode"] != "AmazonSageMaker":
         raise NotSupported(f"the prices of {call.params['ServiceCode']}")
-    known = found = products()
+    known = found = products(call.cloud.published.prices)
     for one in call.params.get("Filters", []):
         if one["Type"] != "TERM_MATCH":
             raise NotSupported(f"a filter of type {one['Type']} on the price list")

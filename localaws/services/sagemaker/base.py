@@ -1,7 +1,4 @@
-"""What the modules of SageMaker share: the two services, errors, tags, lists, roles and events.
-
-Plays AddTags, ListTags and DeleteTags (SageMaker API Reference, the page of each operation).
-"""
+"""What the modules of SageMaker share: errors, tags, lists, roles and events."""
 
 from __future__ import annotations
 
@@ -12,30 +9,8 @@ from typing import Any
 
 from awslang.errors import AwsError, NotSupported
 from awslang.principals import Principal
-from localaws import shapes
-from localaws.calls import Call, Handler, Service
 from localaws.cloud import Cloud, Session, arn
-
-
-class CheckedService(Service):
-    """A service whose operations are only reached by requests that its API model allows."""
-
-    def operation(self, *names: str) -> Callable[[Handler], Handler]:
-        register = super().operation(*names)
-
-        def checked(handler: Handler) -> Handler:
-            def check(call: Call) -> dict[str, Any] | None:
-                shapes.check(call)
-                return handler(call)
-
-            register(check)
-            return handler
-
-        return checked
-
-
-sagemaker = CheckedService("sagemaker")
-runtime = Service("sagemaker-runtime")
+from localaws.services.events.service import emit
 
 PRINCIPAL = "sagemaker.amazonaws.com"
 TAG_LIMIT = 50
@@ -101,8 +76,6 @@ def announce(
     cloud: Cloud, account: str, region: str, kind: str, resources: list[str], detail: Mapping[str, Any]
 ) -> None:
     """Tell the account's default event bus (Developer Guide, "Events that Amazon SageMaker AI sends")."""
-    from localaws.services.events.service import emit  # it is loaded when first needed, as every service
-
     emit(cloud, account, region, source="aws.sagemaker", detail_type=kind, resources=resources, detail=plain(detail))
 
 
@@ -197,34 +170,5 @@ def drop_tags(cloud: Cloud, resource_arn: str) -> None:
     cloud.state(Tags, *owner(resource_arn)).by_arn.pop(resource_arn, None)
 
 
-def tagged(call: Call) -> dict[str, str]:
-    """The tags of the resource that a tag operation names."""
-    resource_arn = call.params["ResourceArn"]
-    found = call.cloud.state(Tags, *owner(resource_arn)).by_arn
-    if resource_arn not in found:
-        raise invalid(f"Resource {resource_arn} does not exist.")
-    return found[resource_arn]
-
-
 def as_list(tags: Mapping[str, str]) -> list[dict[str, str]]:
     return [{"Key": key, "Value": value} for key, value in tags.items()]
-
-
-@sagemaker.operation("AddTags")
-def add_tags(call: Call) -> dict[str, Any]:
-    tagged(call)
-    put_tags(call.cloud, call.params["ResourceArn"], call.params["Tags"])
-    return {"Tags": as_list(tagged(call))}
-
-
-@sagemaker.operation("ListTags")
-def list_tags(call: Call) -> dict[str, Any]:
-    return page(as_list(tagged(call)), call.params, "Tags", 50)
-
-
-@sagemaker.operation("DeleteTags")
-def delete_tags(call: Call) -> dict[str, Any]:
-    found = tagged(call)
-    for key in call.params["TagKeys"]:
-        found.pop(key, None)
-    return {}

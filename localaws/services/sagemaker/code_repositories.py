@@ -13,7 +13,8 @@ from typing import Any
 from localaws.calls import Call
 from localaws.cloud import arn
 from localaws.services.sagemaker import base
-from localaws.services.sagemaker.base import invalid, sagemaker
+from localaws.services.sagemaker.base import invalid
+from localaws.services.sagemaker.service import sagemaker
 
 MEMBERS = ("CodeRepositoryName", "CodeRepositoryArn", "CreationTime", "LastModifiedTime", "GitConfig")
 

@@ -17,7 +17,7 @@ from typing import Any
 from localaws.calls import Call
 from localaws.cloud import arn
 from localaws.services.sagemaker import base
-from localaws.services.sagemaker.base import sagemaker
+from localaws.services.sagemaker.service import sagemaker
 
 LETTERS = string.ascii_lowercase + string.digits
 SUMMARY = ("DomainArn", "DomainId", "DomainName", "Status", "CreationTime", "LastModifiedTime", "Url")

@@ -15,8 +15,9 @@ from awslang.errors import NotSupported
 from localaws.calls import Call
 from localaws.cloud import arn
 from localaws.services.sagemaker import base
-from localaws.services.sagemaker.base import invalid, sagemaker
+from localaws.services.sagemaker.base import invalid
 from localaws.services.sagemaker.models import Models
+from localaws.services.sagemaker.service import sagemaker
 
 MEMORY = range(1024, 6145, 1024)  # MB of a serverless endpoint
 VARIANT = (

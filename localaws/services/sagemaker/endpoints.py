@@ -13,10 +13,11 @@ from typing import Any
 from localaws.calls import Call
 from localaws.cloud import arn
 from localaws.services.sagemaker import base, deployment
-from localaws.services.sagemaker.base import invalid, sagemaker
+from localaws.services.sagemaker.base import invalid
 from localaws.services.sagemaker.deployment import Endpoint
 from localaws.services.sagemaker.endpoint_configs import find_config
 from localaws.services.sagemaker.servers import Fleet, new_fleet
+from localaws.services.sagemaker.service import sagemaker
 
 
 @dataclass

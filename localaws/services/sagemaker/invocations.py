@@ -18,12 +18,12 @@ from botocore.exceptions import ClientError
 from awslang.errors import AwsError
 from localaws.calls import Call
 from localaws.cloud import new_id
-from localaws.services.cloudwatch import metrics as cloudwatch_metrics
+from localaws.services.cloudwatch import own_metrics
 from localaws.services.sagemaker import base, logs, storage
-from localaws.services.sagemaker.base import runtime
 from localaws.services.sagemaker.deployment import Endpoint
 from localaws.services.sagemaker.endpoints import Endpoints
 from localaws.services.sagemaker.servers import Answer, Fleet, Server
+from localaws.services.sagemaker.service import sagemaker_runtime
 
 SERVING = frozenset({"InService", "Updating", "RollingBack"})
 BODY_LIMIT = 25 * 1024 * 1024  # bytes: Developer Guide, "Amazon SageMaker AI endpoints and quotas"
@@ -53,7 +53,7 @@ def choose(call: Call, fleet: Fleet) -> Server:
     return fleet.servers[variant]
 
 
-@runtime.operation("InvokeEndpoint")
+@sagemaker_runtime.operation("InvokeEndpoint")
 def invoke_endpoint(call: Call) -> dict[str, Any]:
     params = call.params
     base.only(
@@ -121,7 +121,7 @@ def count(call: Call, endpoint: Endpoint, fleet: Fleet, server: Server, status: 
     ]
     of_variant = {"EndpointName": endpoint.name, "VariantName": server.variant}
     of_config = {**of_variant, "EndpointConfigName": fleet.config["EndpointConfigName"]}
-    cloudwatch_metrics.publish(call.cloud, call.account, call.region, "AWS/SageMaker", values, of_variant, of_config)
+    own_metrics.publish(call.cloud, call.account, call.region, "AWS/SageMaker", values, of_variant, of_config)
 
 
 def capture(call: Call, endpoint: Endpoint, fleet: Fleet, server: Server, body: bytes, answer: Answer) -> None:
@@ -159,7 +159,7 @@ def capture(call: Call, endpoint: Endpoint, fleet: Fleet, server: Server, body: 
         server.write_logs()
 
 
-@runtime.operation("InvokeEndpointAsync")
+@sagemaker_runtime.operation("InvokeEndpointAsync")
 def invoke_endpoint_async(call: Call) -> dict[str, Any]:
     params = call.params
     base.only(

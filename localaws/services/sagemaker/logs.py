@@ -11,7 +11,6 @@ import time
 from botocore.exceptions import ClientError
 
 from awslang.errors import AwsError
-from localaws.authorization.permit import permit
 from localaws.cloud import Session
 
 
@@ -32,7 +31,7 @@ def write(session: Session, group: str, stream: str, text: str) -> None:
 def may_put_metrics(session: Session, namespace: str) -> bool:
     """Whether the role lets SageMaker write metrics of its containers into the namespace."""
     try:
-        permit(session, "cloudwatch:PutMetricData", "*", {"cloudwatch:namespace": (namespace,)})
+        session.permit("cloudwatch:PutMetricData", "*", {"cloudwatch:namespace": (namespace,)})
     except AwsError:
         return False
     return True

@@ -17,8 +17,9 @@ from awslang.errors import NotSupported
 from localaws.calls import Call
 from localaws.cloud import Session, arn
 from localaws.services.sagemaker import base, images, storage
-from localaws.services.sagemaker.base import invalid, sagemaker
+from localaws.services.sagemaker.base import invalid
 from localaws.services.sagemaker.registry import find_package
+from localaws.services.sagemaker.service import sagemaker
 
 # Variables by which the container would do something that is not played.
 NOT_PLAYED = frozenset(
@@ -106,7 +107,7 @@ def resolved(call: Call, container: dict[str, Any]) -> Container:
         image, data_url = container["Image"], container.get("ModelDataUrl", "")
     else:
         raise invalid("Either Image or ModelPackageName must be provided for a container.")
-    images.check_image(image, call.region)
+    images.check_image(call.cloud, image, call.region)
     if not data_url:
         raise NotSupported("a model without model data")
     if asked := sorted(NOT_PLAYED & set(environment)):

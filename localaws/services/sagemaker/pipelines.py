@@ -16,8 +16,9 @@ from typing import Any
 from localaws.calls import Call
 from localaws.cloud import arn
 from localaws.services.sagemaker import base, pipeline_definition
-from localaws.services.sagemaker.base import invalid, missing, sagemaker
+from localaws.services.sagemaker.base import invalid, missing
 from localaws.services.sagemaker.pipeline_runs import Execution, known, random_id, run
+from localaws.services.sagemaker.service import sagemaker
 
 WRITTEN = (
     "PipelineName", "PipelineDisplayName", "PipelineDefinition", "PipelineDefinitionS3Location",

@@ -19,11 +19,11 @@ from typing import Any
 from botocore.exceptions import ClientError
 
 from awslang.errors import NotSupported
-from localaws import shapes
 from localaws.calls import Call
 from localaws.cloud import Cloud, Session, arn
 from localaws.services.sagemaker import base
-from localaws.services.sagemaker.base import PRINCIPAL, sagemaker
+from localaws.services.sagemaker.base import PRINCIPAL
+from localaws.services.sagemaker.service import sagemaker
 
 LETTERS = string.ascii_lowercase + string.digits
 OWN_PARAMETERS = ("SageMakerProjectName", "SageMakerProjectId")
@@ -122,7 +122,6 @@ def stack_tags(project: Project) -> list[dict[str, str]]:
 
 @sagemaker.operation("CreateProject")
 def create_project(call: Call) -> dict[str, Any]:
-    shapes.check(call)
     params, projects = call.params, projects_of(call)
     details, provider = params.get("ServiceCatalogProvisioningDetails"), template_provider(params, "TemplateProviders")
     if bool(details) == bool(provider):
@@ -293,7 +292,6 @@ def settle(task: Work, cloudformation: Any, wanted: str) -> None:
 
 @sagemaker.operation("UpdateProject")
 def update_project(call: Call) -> dict[str, Any]:
-    shapes.check(call)
     params, project = call.params, idle(call)
     changes = params.get("ServiceCatalogProvisioningUpdateDetails")
     provider = template_provider(params, "TemplateProvidersToUpdate")
@@ -337,7 +335,6 @@ def update_provisioned(task: Work, changes: dict[str, Any]) -> None:
 
 @sagemaker.operation("DeleteProject")
 def delete_project(call: Call) -> None:
-    shapes.check(call)
     project = idle(call)
     begin(call, project, "Delete", terminate if project.details else delete_stack)
 
@@ -355,7 +352,6 @@ def terminate(task: Work) -> None:
 
 @sagemaker.operation("DescribeProject")
 def describe_project(call: Call) -> dict[str, Any]:
-    shapes.check(call)
     project = find(call)
     shown: dict[str, Any] = {
         "ProjectArn": project.arn,
@@ -387,7 +383,6 @@ def template_detail(project: Project) -> dict[str, Any]:
 
 @sagemaker.operation("ListProjects")
 def list_projects(call: Call) -> dict[str, Any]:
-    shapes.check(call)
     listed = [
         {
             "ProjectName": project.name,

@@ -24,7 +24,8 @@ from awslang.errors import AwsError, NotSupported
 from localaws.calls import Call
 from localaws.cloud import Cloud, arn
 from localaws.services.sagemaker import base
-from localaws.services.sagemaker.base import invalid, sagemaker
+from localaws.services.sagemaker.base import invalid
+from localaws.services.sagemaker.service import sagemaker
 
 POLICY_LIMIT = 20480  # characters: API Reference, "PutModelPackageGroupPolicy"
 STATUSES = ("Approved", "Rejected", "PendingManualApproval")

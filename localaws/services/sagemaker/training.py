@@ -25,7 +25,8 @@ from localaws.calls import Call
 from localaws.cloud import Cloud, Session, arn
 from localaws.containers import process, xgboost_hyperparameters
 from localaws.services.sagemaker import base, images, logs, storage
-from localaws.services.sagemaker.base import invalid, sagemaker
+from localaws.services.sagemaker.base import invalid
+from localaws.services.sagemaker.service import sagemaker
 
 LOG_GROUP = "/aws/sagemaker/TrainingJobs"
 ENDED = frozenset({"Completed", "Failed", "Stopped"})
@@ -65,7 +66,7 @@ class JobFailed(Exception):  # what happened to it
 @sagemaker.operation("CreateTrainingJob")
 def create_training_job(call: Call) -> dict[str, Any]:
     params = call.params
-    check_job(params, call.region)
+    check_job(call.cloud, params, call.region)
     name = params["TrainingJobName"]
     whole = arn("sagemaker", call.region, call.account, f"training-job/{name}")
     session = base.service_role(call.cloud, params["RoleArn"], call.region, call.account, whole)
@@ -96,7 +97,7 @@ def create_training_job(call: Call) -> dict[str, Any]:
     return {"TrainingJobArn": whole}
 
 
-def check_job(params: dict[str, Any], region: str) -> None:
+def check_job(cloud: Cloud, params: dict[str, Any], region: str) -> None:
     """ValidationException or NotSupported for a job that cannot run."""
     base.only(params, "CreateTrainingJob", *SHOWN, "Tags", "DebugHookConfig")
     if params.get("EnableManagedSpotTraining"):
@@ -109,7 +110,7 @@ def check_job(params: dict[str, Any], region: str) -> None:
     base.only(algorithm, "AlgorithmSpecification", "TrainingImage", "TrainingInputMode", "MetricDefinitions")
     if "TrainingImage" not in algorithm:
         raise NotSupported("CreateTrainingJob without TrainingImage")
-    images.check_image(algorithm["TrainingImage"], region)
+    images.check_image(cloud, algorithm["TrainingImage"], region)
     if algorithm.get("MetricDefinitions"):
         raise invalid(
             "You can't override the metric definitions for Amazon SageMaker algorithms. "

@@ -14,6 +14,7 @@ from awslang.errors import AwsError, NotSupported
 from localaws import moto_bridge
 from localaws.calls import Call
 from localaws.cloud import arn
+from localaws.services.servicecatalog.service import operation
 from localaws.services.servicecatalog.shares import shares_of
 from localaws.services.servicecatalog.state import (
     Catalog,
@@ -27,7 +28,6 @@ from localaws.services.servicecatalog.state import (
     no_shares,
     now,
     page,
-    plays,
     tag_list,
     tags_of,
 )
@@ -49,7 +49,7 @@ def detail(portfolio: Portfolio) -> dict[str, Any]:
     )
 
 
-@plays("CreatePortfolio", token="IdempotencyToken")
+@operation("CreatePortfolio", token="IdempotencyToken")
 def create_portfolio(call: Call) -> dict[str, Any]:
     id = make_id("port")
     portfolio = Portfolio(
@@ -65,13 +65,13 @@ def create_portfolio(call: Call) -> dict[str, Any]:
     return {"PortfolioDetail": detail(portfolio), "Tags": tag_list(portfolio.tags)}
 
 
-@plays("DescribePortfolio")
+@operation("DescribePortfolio")
 def describe_portfolio(call: Call) -> dict[str, Any]:
     portfolio = catalog_of(call).portfolio(call.params["Id"])
     return {"PortfolioDetail": detail(portfolio), "Tags": tag_list(portfolio.tags), "TagOptions": [], "Budgets": []}
 
 
-@plays("UpdatePortfolio")
+@operation("UpdatePortfolio")
 def update_portfolio(call: Call) -> dict[str, Any]:
     params = call.params
     portfolio = catalog_of(call).portfolio(params["Id"])
@@ -89,7 +89,7 @@ def change_tags(tags: dict[str, str], params: dict[str, Any]) -> None:
     tags.update(tags_of(params, "AddTags"))
 
 
-@plays("DeletePortfolio")
+@operation("DeletePortfolio")
 def delete_portfolio(call: Call) -> None:
     """Refused while it has products, principals, constraints or shares ("You cannot delete a portfolio if …")."""
     catalog = catalog_of(call)
@@ -105,19 +105,19 @@ def delete_portfolio(call: Call) -> None:
     del catalog.portfolios[portfolio.id]
 
 
-@plays("ListPortfolios")
+@operation("ListPortfolios")
 def list_portfolios(call: Call) -> dict[str, Any]:
     return page(call, "PortfolioDetails", [detail(p) for p in catalog_of(call).portfolios.values()])
 
 
-@plays("ListPortfoliosForProduct")
+@operation("ListPortfoliosForProduct")
 def list_portfolios_for_product(call: Call) -> dict[str, Any]:
     catalog = catalog_of(call)
     product = catalog.product(call.params["ProductId"])
     return page(call, "PortfolioDetails", [detail(p) for p in catalog.portfolios_of(product.id)])
 
 
-@plays("AssociateProductWithPortfolio")
+@operation("AssociateProductWithPortfolio")
 def associate_product_with_portfolio(call: Call) -> None:
     no_shares(call.params)
     catalog = catalog_of(call)
@@ -126,7 +126,7 @@ def associate_product_with_portfolio(call: Call) -> None:
         portfolio.products.append(product.id)
 
 
-@plays("DisassociateProductFromPortfolio")
+@operation("DisassociateProductFromPortfolio")
 def disassociate_product_from_portfolio(call: Call) -> None:
     """Refused while a constraint holds for the two."""
     catalog = catalog_of(call)
@@ -146,7 +146,7 @@ def disassociate_product_from_portfolio(call: Call) -> None:
 # -- principals --------------------------------------------------------------------------------
 
 
-@plays("AssociatePrincipalWithPortfolio")
+@operation("AssociatePrincipalWithPortfolio")
 def associate_principal_with_portfolio(call: Call) -> None:
     portfolio = catalog_of(call).portfolio(call.params["PortfolioId"])
     kind, principal = call.params["PrincipalType"], call.params["PrincipalARN"]
@@ -171,7 +171,7 @@ def check_principal(principal: str, account: str) -> None:
         raise invalid(f"The principal {principal} does not exist in account {account}.")
 
 
-@plays("DisassociatePrincipalFromPortfolio")
+@operation("DisassociatePrincipalFromPortfolio")
 def disassociate_principal_from_portfolio(call: Call) -> None:
     portfolio = catalog_of(call).portfolio(call.params["PortfolioId"])
     key = (call.params.get("PrincipalType", "IAM"), call.params["PrincipalARN"])
@@ -180,7 +180,7 @@ def disassociate_principal_from_portfolio(call: Call) -> None:
     del portfolio.principals[key]
 
 
-@plays("ListPrincipalsForPortfolio")
+@operation("ListPrincipalsForPortfolio")
 def list_principals_for_portfolio(call: Call) -> dict[str, Any]:
     portfolio = catalog_of(call).portfolio(call.params["PortfolioId"])
     listed = [{"PrincipalARN": principal, "PrincipalType": kind} for kind, principal in portfolio.principals]
@@ -240,7 +240,7 @@ def launch_role(account: str, constraint: Constraint) -> str:
     return arns[0] if arns else arn("iam", "", account, f"role/{parameters['LocalRoleName']}")
 
 
-@plays("CreateConstraint", token="IdempotencyToken")
+@operation("CreateConstraint", token="IdempotencyToken")
 def create_constraint(call: Call) -> dict[str, Any]:
     catalog, params = catalog_of(call), call.params
     product, portfolio = catalog.product(params["ProductId"]), catalog.portfolio(params["PortfolioId"])
@@ -274,12 +274,12 @@ def find_constraint(call: Call) -> Constraint:
     return found(catalog_of(call).constraints.get(id), f"Constraint {id} not found.")
 
 
-@plays("DescribeConstraint")
+@operation("DescribeConstraint")
 def describe_constraint(call: Call) -> dict[str, Any]:
     return constraint_answer(find_constraint(call))
 
 
-@plays("UpdateConstraint")
+@operation("UpdateConstraint")
 def update_constraint(call: Call) -> dict[str, Any]:
     constraint = find_constraint(call)
     if "Parameters" in call.params:
@@ -289,12 +289,12 @@ def update_constraint(call: Call) -> dict[str, Any]:
     return constraint_answer(constraint)
 
 
-@plays("DeleteConstraint")
+@operation("DeleteConstraint")
 def delete_constraint(call: Call) -> None:
     del catalog_of(call).constraints[find_constraint(call).id]
 
 
-@plays("ListConstraintsForPortfolio")
+@operation("ListConstraintsForPortfolio")
 def list_constraints_for_portfolio(call: Call) -> dict[str, Any]:
     catalog = catalog_of(call)
     portfolio = catalog.portfolio(call.params["PortfolioId"])

@@ -22,6 +22,7 @@ from awslang.template import template as templates
 from localaws.calls import Call
 from localaws.cloud import Cloud, Session, arn
 from localaws.services.servicecatalog.portfolios import change_tags
+from localaws.services.servicecatalog.service import operation
 from localaws.services.servicecatalog.state import (
     ARTIFACTS_PER_PRODUCT,
     Artifact,
@@ -35,12 +36,11 @@ from localaws.services.servicecatalog.state import (
     no_shares,
     now,
     page,
-    plays,
     tag_list,
     tags_of,
 )
 
-CATALOG_ACCOUNT = "000000000000"  # plays the account that Service Catalog itself owns
+CATALOG_ACCOUNT = "000000000000"  # the account that Service Catalog itself owns
 CLOUDFORMATION_TEMPLATE = "CLOUD_FORMATION_TEMPLATE"
 HOST = re.compile(r"(?:(?P<bucket>.+)\.)?s3(?:[.-](?P<region>[a-z]{2}(?:-[a-z]+)+-\d))?\.amazonaws\.com(?:\.cn)?")
 DETAILS = {  # input member: member of the product's view
@@ -190,7 +190,7 @@ def keep_copy(cloud: Cloud, region: str, artifact: str, body: str) -> None:
 # -- products ----------------------------------------------------------------------------------
 
 
-@plays("CreateProduct", token="IdempotencyToken")
+@operation("CreateProduct", token="IdempotencyToken")
 def create_product(call: Call) -> dict[str, Any]:
     catalog, params = catalog_of(call), call.params
     if params["ProductType"] != CLOUDFORMATION_TEMPLATE or "SourceConnection" in params:
@@ -219,7 +219,7 @@ def named_product(catalog: Catalog, id: str | None, name: str | None) -> Product
     return found(next((p for p in catalog.products.values() if p.name == name), None), f"Product {name} not found.")
 
 
-@plays("DescribeProductAsAdmin")
+@operation("DescribeProductAsAdmin")
 def describe_product_as_admin(call: Call) -> dict[str, Any]:
     no_shares(call.params)
     product = named_product(catalog_of(call), call.params.get("Id"), call.params.get("Name"))
@@ -236,7 +236,7 @@ def describe_product_as_admin(call: Call) -> dict[str, Any]:
     }
 
 
-@plays("UpdateProduct")
+@operation("UpdateProduct")
 def update_product(call: Call) -> dict[str, Any]:
     if "SourceConnection" in call.params:
         raise NotSupported("servicecatalog: products synchronised with Git (SourceConnection)")
@@ -246,7 +246,7 @@ def update_product(call: Call) -> dict[str, Any]:
     return {"ProductViewDetail": view(product), "Tags": tag_list(product.tags)}
 
 
-@plays("DeleteProduct")
+@operation("DeleteProduct")
 def delete_product(call: Call) -> None:
     """Refused while it is in a portfolio ("You cannot delete a product if it … is associated with a portfolio")."""
     catalog = catalog_of(call)
@@ -285,7 +285,7 @@ def matches(product: Product, name: str, words: list[str]) -> bool:
     return any(word.lower() in text for word in words)
 
 
-@plays("SearchProductsAsAdmin")
+@operation("SearchProductsAsAdmin")
 def search_products_as_admin(call: Call) -> dict[str, Any]:
     catalog = catalog_of(call)
     products = list(catalog.products.values())
@@ -306,14 +306,14 @@ def find_artifact(product: Product, id: str | None, name: str | None = None) -> 
     return found(wanted[0] if wanted else None, f"Provisioning artifact {id or name} not found.")
 
 
-@plays("CreateProvisioningArtifact", token="IdempotencyToken")
+@operation("CreateProvisioningArtifact", token="IdempotencyToken")
 def create_provisioning_artifact(call: Call) -> dict[str, Any]:
     catalog = catalog_of(call)
     product = catalog.product(call.params["ProductId"])
     return artifact_answer(new_artifact(call, catalog, product, call.params["Parameters"]))
 
 
-@plays("DescribeProvisioningArtifact")
+@operation("DescribeProvisioningArtifact")
 def describe_provisioning_artifact(call: Call) -> dict[str, Any]:
     params = call.params
     product = named_product(catalog_of(call), params.get("ProductId"), params.get("ProductName"))
@@ -326,14 +326,14 @@ def describe_provisioning_artifact(call: Call) -> dict[str, Any]:
     return answer
 
 
-@plays("ListProvisioningArtifacts")
+@operation("ListProvisioningArtifacts")
 def list_provisioning_artifacts(call: Call) -> dict[str, Any]:
     """Every version at once: the request has no page token."""
     product = catalog_of(call).product(call.params["ProductId"])
     return {"ProvisioningArtifactDetails": [artifact_detail(a) for a in product.artifacts.values()]}
 
 
-@plays("UpdateProvisioningArtifact")
+@operation("UpdateProvisioningArtifact")
 def update_provisioning_artifact(call: Call) -> dict[str, Any]:
     params = call.params
     artifact = find_artifact(catalog_of(call).product(params["ProductId"]), params["ProvisioningArtifactId"])
@@ -344,7 +344,7 @@ def update_provisioning_artifact(call: Call) -> dict[str, Any]:
     return artifact_answer(artifact)
 
 
-@plays("DeleteProvisioningArtifact")
+@operation("DeleteProvisioningArtifact")
 def delete_provisioning_artifact(call: Call) -> None:
     """The last version stays ("a product must have at least one provisioning artifact")."""
     product = catalog_of(call).product(call.params["ProductId"])

@@ -19,6 +19,7 @@ from localaws.cloud import arn
 from localaws.services.servicecatalog.launch import SERVICE, Launch, create_stack, delete_stack, perform, update_stack
 from localaws.services.servicecatalog.portfolios import constraints_of, launch_role
 from localaws.services.servicecatalog.products import copy_url
+from localaws.services.servicecatalog.service import operation
 from localaws.services.servicecatalog.state import (
     Artifact,
     Catalog,
@@ -33,7 +34,6 @@ from localaws.services.servicecatalog.state import (
     make_id,
     now,
     page,
-    plays,
     tag_list,
     tags_of,
 )
@@ -141,7 +141,7 @@ def start(call: Call, record_type: str, provisioned: Provisioned, work: Callable
     return record
 
 
-@plays("ProvisionProduct", token="ProvisionToken")
+@operation("ProvisionProduct", token="ProvisionToken")
 def provision_product(call: Call) -> dict[str, Any]:
     catalog, params = catalog_of(call), call.params
     refuse_preferences(params)
@@ -217,7 +217,7 @@ def changeable(call: Call) -> Provisioned:
     return provisioned
 
 
-@plays("UpdateProvisionedProduct", token="UpdateToken")
+@operation("UpdateProvisionedProduct", token="UpdateToken")
 def update_provisioned_product(call: Call) -> dict[str, Any]:
     catalog, params = catalog_of(call), call.params
     refuse_preferences(params)
@@ -246,7 +246,7 @@ def update_provisioned_product(call: Call) -> dict[str, Any]:
     return {"RecordDetail": record_detail(record)}
 
 
-@plays("TerminateProvisionedProduct", token="TerminateToken")
+@operation("TerminateProvisionedProduct", token="TerminateToken")
 def terminate_provisioned_product(call: Call) -> dict[str, Any]:
     if call.params.get("RetainPhysicalResources"):
         raise NotSupported("servicecatalog: TerminateProvisionedProduct with RetainPhysicalResources")
@@ -259,13 +259,13 @@ def terminate_provisioned_product(call: Call) -> dict[str, Any]:
 # -- reading -----------------------------------------------------------------------------------
 
 
-@plays("DescribeProvisionedProduct")
+@operation("DescribeProvisionedProduct")
 def describe_provisioned_product(call: Call) -> dict[str, Any]:
     provisioned = find_provisioned(catalog_of(call), call.params.get("Id"), call.params.get("Name"))
     return {"ProvisionedProductDetail": detail(provisioned), "CloudWatchDashboards": []}
 
 
-@plays("DescribeRecord")
+@operation("DescribeRecord")
 def describe_record(call: Call) -> dict[str, Any]:
     record = found(catalog_of(call).records.get(call.params["Id"]), f"Record {call.params['Id']} not found.")
     return {"RecordDetail": record_detail(record), **page(call, "RecordOutputs", record.outputs)}
@@ -283,7 +283,7 @@ def accessible(provisioned: Provisioned, params: dict[str, Any], principal: Prin
     return provisioned.user_arn_session == principal.arn
 
 
-@plays("ScanProvisionedProducts")
+@operation("ScanProvisionedProducts")
 def scan_provisioned_products(call: Call) -> dict[str, Any]:
     everything = catalog_of(call).provisioned.values()
     return page(
@@ -319,7 +319,7 @@ def answers_query(shown: dict[str, Any], query: str) -> bool:
     return str(shown.get(SEARCHABLE[name], "")) == value.strip('"')
 
 
-@plays("SearchProvisionedProducts")
+@operation("SearchProvisionedProducts")
 def search_provisioned_products(call: Call) -> dict[str, Any]:
     params, catalog = call.params, catalog_of(call)
     if params.get("SortBy"):
@@ -332,7 +332,7 @@ def search_provisioned_products(call: Call) -> dict[str, Any]:
     return {**page(call, "ProvisionedProducts", listed), "TotalResultsCount": len(listed)}
 
 
-@plays("GetProvisionedProductOutputs")
+@operation("GetProvisionedProductOutputs")
 def get_provisioned_product_outputs(call: Call) -> dict[str, Any]:
     catalog, params = catalog_of(call), call.params
     provisioned = find_provisioned(catalog, params.get("ProvisionedProductId"), params.get("ProvisionedProductName"))

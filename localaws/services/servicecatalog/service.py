@@ -1,11 +1,11 @@
 """Service Catalog: portfolios, products, versions, launch constraints, and launches as stacks.
 
 Plays (Service Catalog API Reference, by the names of the operations):
-- servicecatalog_portfolios: portfolios, their products, principals and launch constraints
-- servicecatalog_products: products and provisioning artifacts
-- servicecatalog_shares: sharing portfolios
-- servicecatalog_users: what end users see
-- servicecatalog_provisioning: provisioned products and records; servicecatalog_launch: the work on their stacks
+- portfolios.py: portfolios, their products, principals and launch constraints
+- products.py: products and provisioning artifacts
+- shares.py: sharing portfolios
+- users.py: what end users see
+- provisioning.py: provisioned products and records; launch.py: the work on their stacks
 
 Not played: using a shared portfolio in another account, tag options, budgets, service actions, plans,
 constraints other than LAUNCH, products other than CloudFormation templates.
@@ -13,19 +13,46 @@ constraints other than LAUNCH, products other than CloudFormation templates.
 
 from __future__ import annotations
 
-from localaws.services.servicecatalog import portfolios as servicecatalog_portfolios
-from localaws.services.servicecatalog import products as servicecatalog_products
-from localaws.services.servicecatalog import provisioning as servicecatalog_provisioning
-from localaws.services.servicecatalog import shares as servicecatalog_shares
-from localaws.services.servicecatalog import users as servicecatalog_users
-from localaws.services.servicecatalog.state import Catalog, servicecatalog
+import copy
+from collections.abc import Callable
+from functools import wraps
+from typing import Any
 
-__all__ = [
-    "Catalog",
-    "servicecatalog",
-    "servicecatalog_portfolios",
-    "servicecatalog_products",
-    "servicecatalog_provisioning",
-    "servicecatalog_shares",
-    "servicecatalog_users",
-]
+from localaws.calls import Call
+from localaws.service import Handler, Service
+from localaws.services.servicecatalog.state import Catalog, catalog_of, invalid
+
+servicecatalog = Service("servicecatalog", invalid="ValidationException")
+
+
+def operation(*names: str, token: str = "") -> Callable[[Handler], Handler]:
+    """Register a handler, which runs while the account's state is locked.
+
+    token: the member that makes the request idempotent. The same token with the same input gives the
+    same answer and does nothing more (Service Catalog API Reference, IdempotencyToken: "A unique
+    identifier that you provide to ensure idempotency").
+    """
+
+    def register(handler: Handler) -> Handler:
+        @wraps(handler)
+        def guarded(call: Call) -> dict[str, Any] | None:
+            catalog = catalog_of(call)
+            with catalog.lock:
+                return once(call, catalog, token, handler) if token else handler(call)
+
+        return servicecatalog.operation(*names)(guarded)
+
+    return register
+
+
+def once(call: Call, catalog: Catalog, token: str, handler: Handler) -> dict[str, Any]:
+    given = {name: value for name, value in call.params.items() if name != token}
+    key = (call.operation, call.params.get(token, ""), call.principal.role_arn or call.principal.arn)
+    if key[1] and key in catalog.tokens:
+        before, answer = catalog.tokens[key]
+        if before != given:
+            raise invalid(f"The {token} {key[1]} was already used with other parameters.")
+        return copy.deepcopy(answer)
+    answer = handler(call) or {}
+    catalog.tokens[key] = (given, copy.deepcopy(answer))
+    return answer

@@ -13,7 +13,8 @@ from typing import Any
 from awslang.errors import AwsError, NotSupported
 from localaws.calls import Call
 from localaws.services.organizations import service as organizations
-from localaws.services.servicecatalog.state import Catalog, catalog_of, found, invalid, make_id, page, plays
+from localaws.services.servicecatalog.service import operation
+from localaws.services.servicecatalog.state import Catalog, catalog_of, found, invalid, make_id, page
 
 PRINCIPAL = "servicecatalog.amazonaws.com"
 KINDS = {"ACCOUNT", "ORGANIZATION", "ORGANIZATIONAL_UNIT"}
@@ -39,7 +40,7 @@ def shares_of(call: Call) -> Shares:
     return call.cloud.state(Shares, call.account, call.region)
 
 
-@plays("EnableAWSOrganizationsAccess")
+@operation("EnableAWSOrganizationsAccess")
 def enable_organizations_access(call: Call) -> None:
     if organizations.management_of(call.account) != call.account:
         raise AwsError("OperationNotSupportedException", "Only the management account of an organization can do this.")
@@ -47,7 +48,7 @@ def enable_organizations_access(call: Call) -> None:
         organizations.organization(call.account).enable_aws_service_access(ServicePrincipal=PRINCIPAL)
 
 
-@plays("GetAWSOrganizationsAccessStatus")
+@operation("GetAWSOrganizationsAccessStatus")
 def organizations_access_status(call: Call) -> dict[str, Any]:
     management = organizations.management_of(call.account)
     enabled = bool(management) and organizations.is_trusted(management, PRINCIPAL)
@@ -78,7 +79,7 @@ def check_node(call: Call, node: dict[str, Any]) -> None:
         raise invalid(f"{value} is not in the organization {state.org.id}.")
 
 
-@plays("CreatePortfolioShare")
+@operation("CreatePortfolioShare")
 def create_portfolio_share(call: Call) -> dict[str, Any]:
     """A share that there is already has no effect and is no error."""
     params = call.params
@@ -103,7 +104,7 @@ def create_portfolio_share(call: Call) -> dict[str, Any]:
     return {"PortfolioShareToken": token}
 
 
-@plays("DescribePortfolioShareStatus")
+@operation("DescribePortfolioShareStatus")
 def describe_portfolio_share_status(call: Call) -> dict[str, Any]:
     token = call.params["PortfolioShareToken"]
     portfolio, value = found(shares_of(call).by_token.get(token), f"Portfolio share {token} not found.")
@@ -116,7 +117,7 @@ def describe_portfolio_share_status(call: Call) -> dict[str, Any]:
     }
 
 
-@plays("DescribePortfolioShares")
+@operation("DescribePortfolioShares")
 def describe_portfolio_shares(call: Call) -> dict[str, Any]:
     portfolio = catalog_of(call).portfolio(call.params["PortfolioId"])
     if call.params["Type"] not in KINDS:
@@ -135,7 +136,7 @@ def describe_portfolio_shares(call: Call) -> dict[str, Any]:
     return page(call, "PortfolioShareDetails", listed)
 
 
-@plays("DeletePortfolioShare")
+@operation("DeletePortfolioShare")
 def delete_portfolio_share(call: Call) -> dict[str, Any]:
     params, known = call.params, shares_of(call)
     if not params.get("AccountId"):
@@ -150,7 +151,7 @@ def delete_portfolio_share(call: Call) -> dict[str, Any]:
     return {"PortfolioShareToken": token}
 
 
-@plays("AcceptPortfolioShare")
+@operation("AcceptPortfolioShare")
 def accept_portfolio_share(call: Call) -> None:
     """Of a share with this very account: shares within an organization need no accepting."""
     id = call.params["PortfolioId"]

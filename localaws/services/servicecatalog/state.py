@@ -2,21 +2,16 @@
 
 from __future__ import annotations
 
-import copy
 import secrets
 import string
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from functools import wraps
 from typing import Any, TypeVar
 
 from awslang.errors import AwsError, NotSupported
-from localaws import shapes
-from localaws.calls import Call, Handler, Service
-
-servicecatalog = Service("servicecatalog")
+from localaws.calls import Call
 
 Item = TypeVar("Item")
 LETTERS = string.ascii_lowercase + string.digits
@@ -168,40 +163,6 @@ def invalid(message: str) -> AwsError:
 
 def catalog_of(call: Call) -> Catalog:
     return call.cloud.state(Catalog, call.account, call.region)
-
-
-def plays(*names: str, token: str = "") -> Callable[[Handler], Handler]:
-    """Register a handler: input checked against the API model, the account's state locked meanwhile.
-
-    token: the member that makes the request idempotent. The same token with the same input gives the
-    same answer and does nothing more (Service Catalog API Reference, IdempotencyToken: "A unique
-    identifier that you provide to ensure idempotency").
-    """
-
-    def register(handler: Handler) -> Handler:
-        @wraps(handler)
-        def guarded(call: Call) -> dict[str, Any] | None:
-            shapes.check(call)
-            catalog = catalog_of(call)
-            with catalog.lock:
-                return once(call, catalog, token, handler) if token else handler(call)
-
-        return servicecatalog.operation(*names)(guarded)
-
-    return register
-
-
-def once(call: Call, catalog: Catalog, token: str, handler: Handler) -> dict[str, Any]:
-    given = {name: value for name, value in call.params.items() if name != token}
-    key = (call.operation, call.params.get(token, ""), call.principal.role_arn or call.principal.arn)
-    if key[1] and key in catalog.tokens:
-        before, answer = catalog.tokens[key]
-        if before != given:
-            raise invalid(f"The {token} {key[1]} was already used with other parameters.")
-        return copy.deepcopy(answer)
-    answer = handler(call) or {}
-    catalog.tokens[key] = (given, copy.deepcopy(answer))
-    return answer
 
 
 def tags_of(params: dict[str, Any], member: str = "Tags") -> dict[str, str]:

@@ -16,6 +16,7 @@ from localaws import moto_bridge
 from localaws.calls import Call
 from localaws.services.servicecatalog.portfolios import constraints_of
 from localaws.services.servicecatalog.products import find_artifact, parameters_of, search, summary
+from localaws.services.servicecatalog.service import operation
 from localaws.services.servicecatalog.state import (
     Artifact,
     Catalog,
@@ -26,7 +27,6 @@ from localaws.services.servicecatalog.state import (
     given,
     invalid,
     page,
-    plays,
     tag_list,
 )
 
@@ -105,7 +105,7 @@ def constraint_summaries(catalog: Catalog, portfolio: Portfolio, product: Produc
     return [given(Type=c.type, Description=c.description) for c in found_here]
 
 
-@plays("SearchProducts")
+@operation("SearchProducts")
 def search_products(call: Call) -> dict[str, Any]:
     catalog = catalog_of(call)
     products = [p for p in catalog.products.values() if paths(catalog, p, call.principal)]
@@ -118,7 +118,7 @@ def view_for(call: Call, product: Product) -> dict[str, Any]:
     return summary(product, has_default_path=len(paths(catalog_of(call), product, call.principal)) == 1)
 
 
-@plays("DescribeProduct")
+@operation("DescribeProduct")
 def describe_product(call: Call) -> dict[str, Any]:
     catalog = catalog_of(call)
     product = visible_product(call, call.params.get("Id"), call.params.get("Name"))
@@ -134,7 +134,7 @@ def describe_product(call: Call) -> dict[str, Any]:
     }
 
 
-@plays("ListLaunchPaths")
+@operation("ListLaunchPaths")
 def list_launch_paths(call: Call) -> dict[str, Any]:
     catalog = catalog_of(call)
     product = visible_product(call, call.params["ProductId"], None)
@@ -150,7 +150,7 @@ def list_launch_paths(call: Call) -> dict[str, Any]:
     return page(call, "LaunchPathSummaries", listed)
 
 
-@plays("DescribeProvisioningParameters")
+@operation("DescribeProvisioningParameters")
 def describe_provisioning_parameters(call: Call) -> dict[str, Any]:
     params = call.params
     product = visible_product(call, params.get("ProductId"), params.get("ProductName"))

@@ -18,8 +18,9 @@ from typing import Any
 
 from awslang.errors import AwsError, NotSupported
 from localaws import shapes
-from localaws.calls import Call, Service
+from localaws.calls import Call
 from localaws.cloud import arn
+from localaws.service import Service
 
 ssm = Service("ssm")
 

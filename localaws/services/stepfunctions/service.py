@@ -17,8 +17,9 @@ from datetime import UTC, datetime
 from typing import Any
 
 from awslang.errors import AwsError, NotSupported
-from localaws.calls import Call, Service
+from localaws.calls import Call
 from localaws.cloud import arn, new_id
+from localaws.service import Service
 from localaws.services.stepfunctions import language
 from localaws.services.stepfunctions.run import PRINCIPAL, StateMachineRun, run
 

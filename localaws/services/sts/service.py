@@ -3,23 +3,13 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
 from typing import Any
 
-from awslang.principals import Principal
 from localaws import moto_bridge
-from localaws.authorization.state import role_named
-from localaws.calls import Call, Service
-from localaws.cloud import Cloud
+from localaws.calls import Call
+from localaws.service import Service
 
 sts = Service("sts")
-
-
-def check_trust(
-    cloud: Cloud, role_arn: str, by: Principal, *, external_id: str | None, tags: Mapping[str, str]
-) -> None:
-    """AccessDenied unless the role exists and its trust policy lets this principal assume it."""
-    cloud.authorizer.assume_role(by, role_arn, role_named(role_arn), external_id=external_id, tags=tags)
 
 
 @sts.operation("GetCallerIdentity")

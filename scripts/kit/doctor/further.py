@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from localaws.services.sagemaker.images import XGBOOST_ACCOUNTS
+from scripts.kit.bundle.pack import ROOT
 from scripts.kit.doctor.data_science import here
 from scripts.kit.doctor.findings import Place, finding
 from scripts.kit.doctor.models import APPROVE_ANOTHER, IMAGE, let_pull, pull_statement, versions
@@ -26,6 +26,9 @@ from scripts.kit.together import together
 
 if TYPE_CHECKING:
     from scripts.kit.doctor.snapshot import Snapshot
+
+# The account of SageMaker's own images, by Region.
+REGISTRIES: dict[str, str] = json.loads((ROOT / "pipeline/registries.json").read_text(encoding="utf-8"))
 
 
 @dataclass(frozen=True)
@@ -185,7 +188,7 @@ def replicate(it: Snapshot, repository: str, region: str) -> str:
 
 def built_in(owner: str, home: str, region: str) -> bool:
     """Whether an image is SageMaker's XGBoost, with a known registry in both regions."""
-    return XGBOOST_ACCOUNTS.get(home) == owner and region in XGBOOST_ACCOUNTS
+    return REGISTRIES.get(home) == owner and region in REGISTRIES
 
 
 @finding(

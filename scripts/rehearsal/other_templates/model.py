@@ -9,8 +9,8 @@ from typing import Any
 
 from botocore.exceptions import ClientError
 
-from localaws.services.sagemaker.images import xgboost_image
 from scripts.kit.console import UserError, explain, say
+from scripts.rehearsal.embedded import xgboost_image
 from scripts.rehearsal.other_templates.run import Run
 from scripts.rehearsal.other_templates.seeds import make_bucket
 

@@ -8,8 +8,8 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
-from localaws.server import EmbeddedAws
 from scripts.kit.console import UsageError, paint, say
+from scripts.rehearsal.embedded import embedded_aws
 from scripts.rehearsal.other_templates import model as template_model
 from scripts.rehearsal.other_templates import play as template_play
 from scripts.rehearsal.other_templates import report as template_report
@@ -137,7 +137,7 @@ def rehearse(args: argparse.Namespace) -> int:
     """Run the template, report, and give the exit code."""
     chosen, start = options(args), time.monotonic()
     folder = args.folder / "template"
-    with EmbeddedAws(folder, args.port) as cloud:
+    with embedded_aws(folder, args.port) as cloud:
         run = Run(cloud, chosen)
         say(paint(f"{chosen.template} as a {chosen.style} project", "1"))
         template_play.play(run)

@@ -8,7 +8,6 @@ from collections.abc import Iterator
 
 import pytest
 
-from localaws.server import EmbeddedAws
 from scripts.kit.doctor import report
 from scripts.kit.doctor.findings import CHECKS
 from scripts.kit.doctor.launch import NEEDED
@@ -16,6 +15,7 @@ from scripts.kit.doctor.merge import merged
 from scripts.kit.doctor.reader import Reader
 from scripts.kit.doctor.storage import ALIAS
 from scripts.rehearsal import setting as people
+from scripts.rehearsal.embedded import embedded_aws
 from tests.kit.doctor.cases import cases, swapped
 from tests.kit.doctor.cases.catalog import source
 from tests.kit.doctor.cases.organization import move
@@ -34,7 +34,7 @@ READS = re.compile("Get|List|Describe|Search|Head|AssumeRole$")
 @pytest.fixture(scope="module")
 def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
     folder = tmp_path_factory.mktemp("doctor")
-    with EmbeddedAws(folder) as cloud:
+    with embedded_aws(folder) as cloud:
         yield make_world(cloud, folder)
     assert not cloud.faults, "\n".join(f"{fault.where}\n{fault.traceback}" for fault in cloud.faults)
 

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from localaws.server import EmbeddedAws
+from scripts.rehearsal.embedded import embedded_aws
 from tests.kit.doctor.cases import cases
 from tests.support.doctor_examination import check_broken
 from tests.support.doctor_world import World, make_alone
@@ -18,7 +18,7 @@ UNPUBLISHED = {"portfolio-missing", "product-missing"}  # what this installation
 @pytest.fixture(scope="module")
 def alone(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
     folder = tmp_path_factory.mktemp("alone")
-    with EmbeddedAws(folder) as cloud:
+    with embedded_aws(folder) as cloud:
         yield make_alone(cloud, folder)
     assert not cloud.faults, "\n".join(f"{fault.where}\n{fault.traceback}" for fault in cloud.faults)
 

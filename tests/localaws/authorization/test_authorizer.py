@@ -107,7 +107,7 @@ def test_every_decision_is_written_down_with_its_statement(strict: Cloud) -> Non
 
 
 def test_a_decision_takes_less_than_a_millisecond(strict: Cloud) -> None:
-    from localaws.authorization.requests import Need
+    from localaws.service import Need
 
     who = session(strict, "quick", *[allow(f"s3:Get{n}", "arn:aws:s3:::x/*") for n in range(40)], allow("ssm:*"))
     need = Need("ssm:GetParameter", f"arn:aws:ssm:{REGION}:{A}:parameter/a", A)

@@ -11,9 +11,10 @@ from awslang.policy import action_table
 from awslang.principals import Principal
 from localaws import moto_bridge
 from localaws.authorization.authorizer import Asker, Authorizer
-from localaws.authorization.requests import SCALING, SCALING_ROLE, derive
+from localaws.authorization.requests import derive
 from localaws.calls import Call, HttpRequest
 from localaws.cloud import Cloud
+from localaws.services.application_autoscaling.access import SCALING, SCALING_ROLE
 from scripts.rehearsal.setting import trust
 
 A, B, REGION = "111111111111", "222222222222", "us-east-1"

@@ -6,7 +6,7 @@ from typing import Any
 
 from awslang.template import schemas
 from localaws.cloud import Cloud
-from localaws.cloudformation.provider import PROVIDERS, load_all
+from localaws.cloudformation.provider import providers
 from tests.support.providers import REGION, provider_of, stack_context
 
 
@@ -22,14 +22,12 @@ def test_a_generated_name_is_stable_and_holds_the_limit(cloud: Cloud) -> None:
 
 
 def test_every_provider_is_of_a_type_that_the_registry_knows() -> None:
-    load_all()
-    assert [name for name in PROVIDERS if not schemas.known(name, REGION) and "Custom" not in name] == []
+    assert [name for name in providers() if not schemas.known(name, REGION) and "Custom" not in name] == []
 
 
 def test_a_types_provider_is_in_the_module_or_package_of_its_service() -> None:
-    load_all()
-    assert len(PROVIDERS) == 44
-    for type_name, provider in PROVIDERS.items():
+    assert len(providers()) == 44
+    for type_name, provider in providers().items():
         module = type(provider).__module__.removeprefix("localaws.cloudformation.providers.").split(".")[0]
         service = type_name.split("::")[1].lower()
         assert module.replace("_", "") == {"lambda": "awslambda"}.get(service, service), type_name

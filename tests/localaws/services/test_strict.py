@@ -10,8 +10,8 @@ import pytest
 from botocore.exceptions import ClientError
 
 from localaws.cloud import Cloud
-from localaws.server import EmbeddedAws
-from localaws.services import strict
+from localaws.services.s3 import bucket_policy
+from scripts.rehearsal.embedded import embedded_aws
 
 ACCOUNT, REGION = "111111111111", "us-east-1"
 B = {"Bucket": "sagemaker-strict"}
@@ -45,7 +45,7 @@ def lifecycle(**rule: Any) -> dict[str, Any]:
 
 @pytest.fixture(scope="module")
 def cloud(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cloud]:
-    with EmbeddedAws(tmp_path_factory.mktemp("strict")) as running:
+    with embedded_aws(tmp_path_factory.mktemp("strict")) as running:
         root = running.root(ACCOUNT, REGION)
         root.client("s3").create_bucket(**B)
         root.client("sns").create_topic(Name="t")
@@ -172,4 +172,4 @@ def test_a_key_on_its_way_out_encrypts_nothing_more(cloud: Cloud) -> None:
 def test_a_public_statement_is_what_s3_calls_public(statement: dict[str, Any], public: bool) -> None:
     """S3 User Guide, "Blocking public access to your Amazon S3 storage", The meaning of "public"."""
     whole = {"Effect": "Allow", "Principal": "*", "Action": "s3:GetObject", "Resource": "*", **statement}
-    assert strict.public(whole) is public
+    assert bucket_policy.public(whole) is public

@@ -12,7 +12,7 @@ from botocore.config import Config
 from botocore.exceptions import ProxyConnectionError, SSLError
 
 from localaws.cloud import Cloud
-from localaws.server import EmbeddedAws
+from scripts.rehearsal.embedded import embedded_aws
 from scripts.rehearsal.notebooks.detour import Detour
 
 ACCOUNT, REGION = "111111111111", "eu-west-1"
@@ -20,7 +20,7 @@ ACCOUNT, REGION = "111111111111", "eu-west-1"
 
 @pytest.fixture
 def world(tmp_path: Path) -> Iterator[tuple[Cloud, Detour]]:
-    server = EmbeddedAws(tmp_path / "rehearsal")
+    server = embedded_aws(tmp_path / "rehearsal")
     with server as cloud, Detour(tmp_path / "certificates", server.adopt) as detour:
         yield cloud, detour
 

@@ -16,10 +16,10 @@ from collections.abc import Mapping
 from typing import Any
 
 from localaws import moto_bridge
-from localaws.authorization import s3
 from localaws.cloud import Cloud, Session, new_id
 from localaws.cloudformation.provider import Context, Made, ResourceFailed, provides
 from localaws.services.awslambda.state import function_named
+from localaws.services.s3.state import bucket_state, object_state
 
 SERVICE_ACCOUNT = "000000000000"  # CloudFormation's own
 DEFAULT_SECONDS = 3600  # ServiceTimeout
@@ -104,7 +104,7 @@ def response_bucket(cloud: Cloud, region: str) -> tuple[Session, str]:
     """CloudFormation's bucket for the answers of a region, and CloudFormation itself as its owner."""
     session = cloud.root(SERVICE_ACCOUNT, region)
     name = f"cloudformation-custom-resource-response-{region.replace('-', '')}"
-    if s3.bucket_state(name) is None:
+    if bucket_state(name) is None:
         bucket = moto_bridge.backend("s3", SERVICE_ACCOUNT, "aws").create_bucket(name, region)
         bucket.versioning_status = "Enabled"  # several signals may come to one address
     return session, name
@@ -124,7 +124,7 @@ def wait(context: Context, token: str, place: Mapping[str, str], seconds: int) -
     bucket, key = place["Bucket"], place["Key"]
     left, before = max(seconds * context.cloud.waits, 0.1), time.monotonic()
     while not context.cloud.stopping.is_set():
-        found = s3.object_state(bucket, key)
+        found = object_state(bucket, key)
         if found is not None:
             content = bytes(found.value)
             moto_bridge.backend("s3", SERVICE_ACCOUNT, "aws").delete_object(bucket, key)

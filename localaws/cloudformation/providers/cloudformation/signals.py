@@ -14,14 +14,15 @@ import re
 import time
 from collections.abc import Callable, Mapping
 from typing import Any
+from urllib.parse import unquote, urlsplit
 
 from awslang.errors import AwsError
-from localaws.authorization import s3
 from localaws.calls import Call
 from localaws.cloudformation.provider import Context, Made, ResourceFailed, provides
 from localaws.cloudformation.providers.cloudformation.custom import response_bucket
 from localaws.cloudformation.stacks import find_stack, stacks_of
 from localaws.services.awslambda.state import functions_of
+from localaws.services.s3.state import bucket_state
 
 TYPE = "AWS::CloudFormation::WaitCondition"
 MOST_SECONDS = 43_200  # twelve hours
@@ -145,8 +146,6 @@ def wait(
 
 def handle_key(context: Context, url: str) -> str:
     """The object that a handle of this region stands for."""
-    from urllib.parse import unquote, urlsplit
-
     _, bucket = response_bucket(context.cloud, context.region)
     path = unquote(urlsplit(url).path).lstrip("/")
     if not path.startswith(f"{bucket}/"):
@@ -156,7 +155,7 @@ def handle_key(context: Context, url: str) -> str:
 
 def received(bucket: str, key: str) -> Signals:
     """Every signal put at a handle's address; the last one of each unique id, those that are no JSON left out."""
-    state = s3.bucket_state(bucket)
+    state = bucket_state(bucket)
     found: Signals = {}
     for version in state.keys.getlist(key) if state is not None and key in state.keys else []:
         try:

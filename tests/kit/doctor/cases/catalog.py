@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from typing import Any
 
 from localaws.services.sagemaker.domains import Domains
-from localaws.services.servicecatalog.service import Catalog
+from localaws.services.servicecatalog.state import Catalog
 from scripts.kit.bundle import pack
 from tests.kit.doctor.cases import case, swapped
 from tests.support.doctor_world import REGION, World

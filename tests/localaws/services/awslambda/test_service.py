@@ -12,7 +12,7 @@ import pytest
 from botocore.exceptions import ClientError
 
 from localaws.cloud import Cloud
-from localaws.server import EmbeddedAws
+from scripts.rehearsal.embedded import embedded_aws
 from tests.support.roles import WRITE_LOGS, make_role
 from tests.support.waiting import until
 from tests.support.zips import zip_of
@@ -64,7 +64,7 @@ class World:
 
 @pytest.fixture(scope="module")
 def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
-    with EmbeddedAws(tmp_path_factory.mktemp("lambda")) as running:
+    with embedded_aws(tmp_path_factory.mktemp("lambda")) as running:
         yield World(running)
     assert not running.faults, "\n".join(f"{fault.where}\n{fault.traceback}" for fault in running.faults)
 

@@ -13,8 +13,8 @@ import pytest
 from botocore.exceptions import ClientError
 
 from localaws.cloud import Cloud
-from localaws.server import EmbeddedAws
 from localaws.services.cloudwatch import alarms
+from scripts.rehearsal.embedded import embedded_aws
 from tests.support.waiting import until
 
 ACCOUNT, REGION = "111111111111", "us-east-1"
@@ -104,7 +104,7 @@ def forget() -> None:
 
 
 def test_an_alarm_begins_without_data_and_goes_where_its_data_puts_it(tmp_path: Path) -> None:
-    with EmbeddedAws(tmp_path, waits=0.01) as cloud:  # a minute lasts 0.6 s
+    with embedded_aws(tmp_path, waits=0.01) as cloud:  # a minute lasts 0.6 s
         put(cloud)
         assert shown(cloud)["StateValue"] == "INSUFFICIENT_DATA"
         data(cloud, 3, 3, Dimensions=[{"Name": "Other", "Value": "x"}])
@@ -158,7 +158,7 @@ def test_a_change_is_an_event_and_a_message(cloud: Cloud) -> None:
 
 def test_a_state_set_by_hand_lasts_until_the_next_evaluation(tmp_path: Path) -> None:
     """API Reference, "SetAlarmState"."""
-    with EmbeddedAws(tmp_path, waits=0.01) as cloud:
+    with embedded_aws(tmp_path, waits=0.01) as cloud:
         put(cloud, TreatMissingData="notBreaching")
         client(cloud).set_alarm_state(AlarmName="high", StateValue="ALARM", StateReason="by hand")
         assert shown(cloud)["StateValue"] == "ALARM"

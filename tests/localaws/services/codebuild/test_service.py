@@ -13,10 +13,10 @@ import pytest
 from botocore.exceptions import ClientError
 
 from localaws.cloud import Session
-from localaws.server import EmbeddedAws
 from localaws.services.codebuild import run as codebuild_run
 from localaws.services.codebuild.log import moment
-from localaws.services.codebuild.service import PipelineBuild, PipelineWork
+from localaws.services.codebuild.state import PipelineBuild, PipelineWork
+from scripts.rehearsal.embedded import embedded_aws
 from tests.support.waiting import until
 from tests.support.zips import files_in, zip_of
 
@@ -34,7 +34,7 @@ JUNIT = """<testsuites><testsuite name="s"><testcase classname="c" name="good" t
 @pytest.fixture(scope="module")
 def shared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Session]:
     """One embedded AWS for all tests here, with a role and a bucket: starting one takes a second."""
-    with EmbeddedAws(tmp_path_factory.mktemp("rehearsal")) as cloud:
+    with embedded_aws(tmp_path_factory.mktemp("rehearsal")) as cloud:
         session = cloud.root(ACCOUNT, REGION)
         iam = session.client("iam")
         iam.create_role(RoleName="builder", Path="/service-role/", AssumeRolePolicyDocument=json.dumps(TRUST))

@@ -13,16 +13,16 @@ import pytest
 from botocore.exceptions import ClientError
 
 from localaws.cloud import Session
-from localaws.server import EmbeddedAws
 from localaws.services.codecommit import state as codecommit_state
 from localaws.services.codecommit.service import archive
+from scripts.rehearsal.embedded import embedded_aws
 
 ACCOUNT, REGION = "111111111111", "us-east-1"
 
 
 @pytest.fixture(scope="module")
 def shared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Session]:
-    with EmbeddedAws(tmp_path_factory.mktemp("rehearsal")) as cloud:
+    with embedded_aws(tmp_path_factory.mktemp("rehearsal")) as cloud:
         yield cloud.root(ACCOUNT, REGION)
     assert not cloud.faults
 

@@ -17,7 +17,7 @@ from botocore.exceptions import ClientError
 from awslang.principals import Principal
 from localaws.cloud import Cloud
 from localaws.services.codeconnections import service as provider
-from localaws.services.codepipeline.connections import fits, glob
+from localaws.services.codepipeline.triggers import fits, glob
 from tests.support.codepipeline_setting import ACCOUNT, BUILD, REGION, Stage, action, artifacts, declaration
 from tests.support.waiting import until
 

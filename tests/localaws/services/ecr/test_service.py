@@ -12,7 +12,8 @@ from botocore.exceptions import ClientError
 from awslang.errors import AwsError, NotSupported
 from localaws.cloud import Cloud
 from localaws.cloudformation.provider import ResourceFailed
-from localaws.services.sagemaker import images
+from localaws.services.ecr import images
+from localaws.services.sagemaker import images as sagemaker_images
 from tests.support.mirrored import arrived, push, upload
 from tests.support.providers import ACCOUNT, REGION, create_resource, delete_resource, update_resource
 
@@ -109,9 +110,9 @@ def test_an_image_runs_where_it_is_byte_for_byte_sagemakers(cloud: Cloud) -> Non
     ecr = registry(cloud)
     ecr.create_repository(repositoryName="team/iris")
     uri = push(ecr, "team/iris")
-    images.check_image(uri, REGION)
+    sagemaker_images.check_image(cloud, uri, REGION)
     digest = ecr.describe_images(repositoryName="team/iris")["imageDetails"][0]["imageDigest"]
-    images.check_image(uri.replace(":1", f"@{digest}"), REGION)
+    sagemaker_images.check_image(cloud, uri.replace(":1", f"@{digest}"), REGION)
     blob = b"another layer"
     found = images.built_in("3.0-5")
     assert found is not None
@@ -120,23 +121,23 @@ def test_an_image_runs_where_it_is_byte_for_byte_sagemakers(cloud: Cloud) -> Non
     upload(ecr, "team/iris", other["layers"][0]["digest"], blob)
     ecr.put_image(repositoryName="team/iris", imageManifest=json.dumps(other), imageTag="mine")
     with pytest.raises(NotSupported, match="byte for byte"):
-        images.check_image(uri.replace(":1", ":mine"), REGION)
+        sagemaker_images.check_image(cloud, uri.replace(":1", ":mine"), REGION)
     with pytest.raises(AwsError, match="not found"):
-        images.check_image(uri.replace(":1", ":2"), REGION)
+        sagemaker_images.check_image(cloud, uri.replace(":1", ":2"), REGION)
 
 
 def test_another_account_pulls_where_the_repositorys_policy_lets_it_and_nowhere_else(cloud: Cloud) -> None:
     ecr = registry(cloud)
     ecr.create_repository(repositoryName="team/iris")
     uri, target = push(ecr, "team/iris"), cloud.root(TARGET, REGION)
-    images.pull(cloud.root(ACCOUNT, REGION), uri)
-    images.pull(target, images.xgboost_image(REGION))
+    sagemaker_images.pull(cloud.root(ACCOUNT, REGION), uri)
+    sagemaker_images.pull(target, images.xgboost_image(cloud, REGION))
     with pytest.raises(AwsError, match="no resource-based policy allows the ecr:BatchCheckLayerAvailability"):
-        images.pull(target, uri)
+        sagemaker_images.pull(target, uri)
     ecr.set_repository_policy(repositoryName="team/iris", policyText=json.dumps(POLICY))
-    images.pull(target, uri)
+    sagemaker_images.pull(target, uri)
     with pytest.raises(AwsError, match="no resource-based policy allows"):
-        images.pull(cloud.root("333333333333", REGION), uri)
+        sagemaker_images.pull(cloud.root("333333333333", REGION), uri)
 
 
 def test_a_registry_has_one_replication_configuration_whoever_made_it(cloud: Cloud) -> None:

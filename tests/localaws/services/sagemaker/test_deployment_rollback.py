@@ -12,7 +12,7 @@ import pytest
 from botocore.exceptions import ClientError
 
 from localaws.cloud import Cloud
-from localaws.server import EmbeddedAws
+from scripts.rehearsal.embedded import embedded_aws
 from tests.support import ROOT
 from tests.support.sagemaker_world import BUCKET, channel, client, make_bucket, make_trainer, specification, train
 from tests.support.waiting import until
@@ -78,7 +78,7 @@ def traffic(cloud: Cloud) -> Iterator[None]:
 @pytest.fixture
 def slow(tmp_path: Path) -> Iterator[Cloud]:
     """An embedded AWS whose minutes last 0.6 s, so that a minute holds many requests."""
-    with EmbeddedAws(tmp_path / "rehearsal", waits=0.01) as running:
+    with embedded_aws(tmp_path / "rehearsal", waits=0.01) as running:
         yield running
     assert not running.faults, "\n".join(f"{fault.where}\n{fault.traceback}" for fault in running.faults)
 

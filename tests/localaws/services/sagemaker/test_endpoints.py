@@ -14,8 +14,8 @@ import pytest
 from botocore.exceptions import ClientError
 
 from localaws.cloud import Cloud
-from localaws.server import EmbeddedAws
 from localaws.services.sagemaker.endpoints import Endpoints
+from scripts.rehearsal.embedded import embedded_aws
 from tests.support.sagemaker_world import (
     ACCOUNT,
     BUCKET,
@@ -39,7 +39,7 @@ GROUP = "Iris"
 @pytest.fixture(scope="module")
 def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cloud]:
     """One trained model, in a bucket that the target account may read, registered and approved as version 1."""
-    with EmbeddedAws(tmp_path_factory.mktemp("endpoints")) as running:
+    with embedded_aws(tmp_path_factory.mktemp("endpoints")) as running:
         role = make_trainer(running)
         make_trainer(running, "serving", OTHER)
         make_bucket(running, OTHER)
@@ -430,7 +430,7 @@ def test_what_is_deleted_is_gone(world: Cloud) -> None:
 
 
 def test_no_server_outlives_the_embedded_aws(tmp_path: Path) -> None:
-    with EmbeddedAws(tmp_path / "short") as running:
+    with embedded_aws(tmp_path / "short") as running:
         make_trainer(running)
         make_trainer(running, "serving", OTHER)
         make_bucket(running, OTHER)

@@ -14,8 +14,8 @@ import pytest
 from botocore.exceptions import ClientError
 
 from localaws.cloud import Cloud
-from localaws.server import EmbeddedAws
 from localaws.services.awslambda.state import functions_of
+from scripts.rehearsal.embedded import embedded_aws
 from tests.support.stacks import settled_stack, stack_events
 from tests.support.waiting import until
 
@@ -100,7 +100,7 @@ class World:
 
 @pytest.fixture(scope="module")
 def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
-    with EmbeddedAws(tmp_path_factory.mktemp("custom")) as running:
+    with embedded_aws(tmp_path_factory.mktemp("custom")) as running:
         yield World(running)
     assert not running.faults, "\n".join(f"{fault.where}\n{fault.traceback}" for fault in running.faults)
 

@@ -7,12 +7,20 @@ S3 uses AWS KMS" (GenerateDataKey to write, Decrypt to read, and both for a mult
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import parse_qsl, unquote
 
-from localaws import moto_bridge
+from awslang.policy.action_table import Table
+from awslang.policy.document import Policy, parse_resource
+from localaws.authorization.needs import tag_keys
 from localaws.calls import Call
+from localaws.cloud import Cloud
+from localaws.service import Access, Need
+from localaws.services.kms.state import key_arn
+from localaws.services.s3.service import s3
+from localaws.services.s3.state import bucket_key, bucket_owner, bucket_state, default_key, object_state, object_tags
 
 # Operations whose action has another name, on the bucket.
 BUCKET = {
@@ -79,7 +87,7 @@ WRITES = {"PutObject", "CopyObject", "CreateMultipartUpload"}
 
 
 @dataclass(frozen=True)
-class Need:
+class Action:
     """One action on one ARN: bucket or object ("" for the key of a bucket action)."""
 
     action: str
@@ -92,33 +100,33 @@ class Need:
         return f"arn:aws:s3:::{self.bucket}" + (f"/{self.key}" if self.key else "")
 
 
-def needs(call: Call, known_actions: dict[str, list[str]]) -> list[Need]:
-    """What the operation needs; [] when it is not known."""
+def actions_of(call: Call, known_actions: dict[str, list[str]]) -> list[Action]:
+    """What the operation actions_of; [] when it is not known."""
     params, operation = call.params, call.operation
     bucket, key = params.get("Bucket", ""), params.get("Key", "")
     version = params.get("VersionId", "")
     if operation in ACCOUNT:
-        return [Need(ACCOUNT[operation], "*")]
+        return [Action(ACCOUNT[operation], "*")]
     if operation in BUCKET:
-        return [Need(BUCKET[operation], bucket)]
+        return [Action(BUCKET[operation], bucket)]
     if operation == "DeleteObjects":
         return [
-            Need("DeleteObjectVersion" if item.get("VersionId") else "DeleteObject", bucket, item["Key"])
+            Action("DeleteObjectVersion" if item.get("VersionId") else "DeleteObject", bucket, item["Key"])
             for item in params.get("Delete", {}).get("Objects", [])
         ]
     if operation in ("CopyObject", "UploadPartCopy"):
-        return [*_read_source(params), Need("PutObject", bucket, key), *_extra_writes(params, bucket, key)]
+        return [*_read_source(params), Action("PutObject", bucket, key), *_extra_writes(params, bucket, key)]
     action = OBJECT.get(operation, operation)
     if not key:
-        found = [Need(action, bucket)] if action in known_actions and bucket else []
+        found = [Action(action, bucket)] if action in known_actions and bucket else []
         if operation == "CreateBucket" and params.get("CreateBucketConfiguration", {}).get("Tags"):
-            found.append(Need("TagResource", bucket))
+            found.append(Action("TagResource", bucket))
         return found
     if version:
         action = VERSIONED.get(action, action)
     if action not in known_actions:
         return []
-    found = [Need(action, bucket, key, version)]
+    found = [Action(action, bucket, key, version)]
     if operation in ("PutObject", "CreateMultipartUpload"):
         found += _extra_writes(params, bucket, key)
     return found
@@ -134,63 +142,29 @@ def copy_source(params: dict[str, Any]) -> tuple[str, str, str]:
     return bucket, key, dict(parse_qsl(query)).get("versionId", "")
 
 
-def _read_source(params: dict[str, Any]) -> list[Need]:
+def _read_source(params: dict[str, Any]) -> list[Action]:
     bucket, key, version = copy_source(params)
-    needs = [Need("GetObjectVersion" if version else "GetObject", bucket, key, version)]
+    needs = [Action("GetObjectVersion" if version else "GetObject", bucket, key, version)]
     if params.get("TaggingDirective") != "REPLACE" and object_tags(bucket, key):
-        needs.append(Need("GetObjectTagging", bucket, key))  # tags are copied along
+        needs.append(Action("GetObjectTagging", bucket, key))  # tags are copied along
     return needs
 
 
-def _extra_writes(params: dict[str, Any], bucket: str, key: str) -> list[Need]:
+def _extra_writes(params: dict[str, Any], bucket: str, key: str) -> list[Action]:
     found = []
     copied = "CopySource" in params and params.get("TaggingDirective") != "REPLACE"
     if params.get("Tagging") or (copied and object_tags(*copy_source(params)[:2])):
-        found.append(Need("PutObjectTagging", bucket, key))
+        found.append(Action("PutObjectTagging", bucket, key))
     if params.get("ACL") or any(name.startswith("Grant") for name in params):
-        found.append(Need("PutObjectAcl", bucket, key))
+        found.append(Action("PutObjectAcl", bucket, key))
     if params.get("ObjectLockMode"):
-        found.append(Need("PutObjectRetention", bucket, key))
+        found.append(Action("PutObjectRetention", bucket, key))
     if params.get("ObjectLockLegalHoldStatus"):
-        found.append(Need("PutObjectLegalHold", bucket, key))
+        found.append(Action("PutObjectLegalHold", bucket, key))
     return found
 
 
-# -- moto's state -------------------------------------------------------------------------------------
-
-
-def bucket_owner(bucket: str) -> str:
-    """The account of a bucket; "" when there is none of this name."""
-    from moto.s3.models import s3_backends
-
-    return str(s3_backends.bucket_accounts.get(bucket, ("", ""))[1])
-
-
-def bucket_state(bucket: str) -> Any:
-    """moto's bucket, in whatever account, or None."""
-    owner = bucket_owner(bucket)
-    return moto_bridge.backend("s3", owner, "aws").buckets.get(bucket) if owner else None
-
-
-def object_state(bucket: str, key: str, version: str = "") -> Any:
-    found = bucket_state(bucket)
-    if found is None or key not in found.keys:
-        return None
-    if version:
-        return next((k for k in found.keys.getlist(key) if str(k.version_id) == version), None)
-    return found.keys[key]
-
-
-def object_tags(bucket: str, key: str, version: str = "") -> dict[str, str]:
-    """The tags of an object that exists."""
-    found, owner = object_state(bucket, key, version), bucket_owner(bucket)
-    if found is None or not hasattr(found, "arn"):  # none, or a delete marker
-        return {}
-    tagger = moto_bridge.backend("s3", owner, "aws").tagger
-    return {str(k): str(v) for k, v in tagger.get_tag_dict_for_resource(found.arn).items()}
-
-
-def kms_key(call: Call, need: Need) -> str:
+def kms_key(call: Call, need: Action) -> str:
     """The key (as named: ARN, id or alias) that the operation on this object uses; "" without SSE-KMS."""
     if call.operation in READS or (
         call.operation in ("CopyObject", "UploadPartCopy") and need.action.startswith("Get")
@@ -207,31 +181,13 @@ def kms_key(call: Call, need: Need) -> str:
     return default_key(need.bucket)
 
 
-def default_key(bucket: str) -> str:
-    """The key of a bucket's default encryption; "" for SSE-S3."""
-    state = bucket_state(bucket)
-    rule = (state.encryption or {}).get("Rule", {}) if state is not None else {}
-    rule = rule[0] if isinstance(rule, list) else rule
-    default = rule.get("ApplyServerSideEncryptionByDefault", {})
-    return str(default.get("KMSMasterKeyID") or "alias/aws/s3") if "kms" in default.get("SSEAlgorithm", "") else ""
-
-
-def bucket_key(call: Call, bucket: str) -> bool:
-    """Whether an S3 Bucket Key serves the object: the encryption context is then the bucket."""
-    state = bucket_state(bucket)
-    rule = (state.encryption or {}).get("Rule", {}) if state is not None else {}
-    rule = rule[0] if isinstance(rule, list) else rule
-    asked = call.params.get("BucketKeyEnabled")
-    return bool(asked) if asked is not None else str(rule.get("BucketKeyEnabled", "")).lower() == "true"
-
-
-def keys(call: Call, need: Need) -> dict[str, tuple[str, ...]]:
-    """The s3: condition keys of the request."""
+def condition_keys(call: Call, need: Action) -> dict[str, tuple[str, ...]]:
+    """The s3: condition condition_keys of the request."""
     params = call.params
     single = {
         "s3:prefix": params.get("Prefix"),
         "s3:delimiter": params.get("Delimiter"),
-        "s3:max-keys": params.get("MaxKeys"),
+        "s3:max-condition_keys": params.get("MaxKeys"),
         "s3:versionid": need.version or None,
         "s3:x-amz-acl": params.get("ACL"),
         "s3:x-amz-server-side-encryption": params.get("ServerSideEncryption"),
@@ -266,3 +222,58 @@ def request_tags(params: dict[str, Any]) -> dict[str, str]:
     if isinstance(tagging, str):
         return dict(parse_qsl(tagging, keep_blank_values=True))
     return {tag["Key"]: tag["Value"] for tag in (tagging or {}).get("TagSet", [])}
+
+
+def needs(call: Call, known: Table) -> Iterator[Need]:
+    """Everything that the request needs, the keys of encrypted objects among it."""
+    for action in actions_of(call, known.actions):
+        owner = bucket_owner(action.bucket) or call.account
+        keys = condition_keys(call, action)
+        if call.operation in ("PutBucketTagging", "CreateBucket", "TagResource"):
+            keys |= tag_keys(call.params)
+        yield Need(f"s3:{action.action}", action.arn, owner, keys)
+        yield from _object_key(call, action, owner)
+    if call.operation in ("GetObject", "HeadObject"):
+        yield from _missing_object(call.params["Bucket"], call.params["Key"])
+
+
+def _missing_object(bucket: str, key: str) -> Iterator[Need]:
+    """A caller that may not list a bucket is not told that an object is missing (GetObject: 403 instead of 404)."""
+    if bucket_state(bucket) is not None and object_state(bucket, key) is None:
+        yield Need("s3:ListBucket", f"arn:aws:s3:::{bucket}", bucket_owner(bucket))
+
+
+def _object_key(call: Call, action: Action, owner: str) -> Iterator[Need]:
+    """The key of an object encrypted with SSE-KMS: Decrypt to read, GenerateDataKey to write."""
+    named = kms_key(call, action)
+    if not named:
+        return
+    writes = action.action == "PutObject"
+    key = key_arn(call.account or owner if writes else owner, call.region, named)
+    context = f"arn:aws:s3:::{action.bucket}" if bucket_key(call, action.bucket) else action.arn
+    keys = {
+        "kms:encryptioncontext:aws:s3:arn": (context,),
+        "kms:encryptioncontextkeys": ("aws:s3:arn",),
+        "kms:encryptionalgorithm": ("SYMMETRIC_DEFAULT",),
+    }
+    actions = ["kms:GenerateDataKey"] if writes else ["kms:Decrypt"]
+    if call.operation == "CreateMultipartUpload":
+        actions.append("kms:Decrypt")
+    for name in actions:
+        yield Need(name, key, key.split(":")[4], keys, through="s3.amazonaws.com")
+
+
+def policy(cloud: Cloud, name: str) -> Policy | None:
+    bucket = name.removeprefix("arn:aws:s3:::").split("/")[0]
+    found = bucket_state(bucket)
+    text = found.policy.decode() if found is not None and found.policy else ""
+    return parse_resource(text, f"bucket {bucket}", bucket_owner(bucket))
+
+
+def tags(cloud: Cloud, name: str, region: str) -> dict[str, str]:
+    """An object's; a bucket's tags count only after PutBucketAbac."""
+    bucket, _, key = name.removeprefix("arn:aws:s3:::").partition("/")
+    return object_tags(bucket, key) if key else {}
+
+
+s3.access = Access(needs=needs, policy=policy, tags=tags)

@@ -1,0 +1,68 @@
+"""What authorization asks of CloudFormation: the stacks and stack sets that a request acts on."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+
+from localaws.authorization.needs import need_of
+from localaws.authorization.state import organization_of
+from localaws.calls import Call
+from localaws.cloud import arn
+from localaws.cloudformation.service import cloudformation
+from localaws.service import Access, Need
+
+
+def resources(call: Call, types: list[str]) -> list[str]:
+    params = call.params
+    if "stack" in types or "changeset" in types:
+        name = params.get("StackName") or params.get("StackId") or ""
+        if not name and str(params.get("ChangeSetName", "")).startswith("arn:"):
+            return [params["ChangeSetName"]]
+        if name:
+            return [name if name.startswith("arn:") else _arn(call, f"stack/{name}/*")]
+        if call.operation in ("DescribeStacks", "DescribeStackResources", "DescribeEvents"):
+            return [_arn(call, "stack/*/*")]
+        if call.operation == "GetTemplateSummary" and "StackSetName" not in params:
+            return ["*"]
+    if "stackset" in types:
+        name = params.get("StackSetName", "")
+        if name:
+            owner = _stack_set_owner(call)
+            full = arn("cloudformation", call.region, owner, f"stackset/{name}")
+            found = [full if ":" in name else f"{full}:*"]
+            if "stackset-target" in types:
+                found += _stack_set_targets(call)
+            return found
+    return []
+
+
+def _arn(call: Call, resource: str) -> str:
+    return arn("cloudformation", call.region, call.account, resource)
+
+
+def _stack_set_owner(call: Call) -> str:
+    """A delegated administrator's stack sets belong to the management account."""
+    organization = organization_of(call.account)
+    delegated = call.params.get("CallAs") == "DELEGATED_ADMIN"
+    return organization.management if delegated and organization else call.account
+
+
+def _stack_set_targets(call: Call) -> list[str]:
+    targets = call.params.get("DeploymentTargets", {})
+    accounts = call.params.get("Accounts", []) or targets.get("Accounts", [])
+    names = targets.get("OrganizationalUnitIds") or accounts
+    if not names and call.operation == "UpdateStackSet":
+        return []
+    owner = _stack_set_owner(call)
+    return [
+        arn("cloudformation", call.region, owner, f"stackset-target/{call.params['StackSetName']}/{n}") for n in names
+    ]
+
+
+def further(call: Call, arns: list[str], keys: Mapping[str, tuple[str, ...]]) -> Iterator[Need]:
+    """An update that sets a stack policy needs the action of SetStackPolicy too."""
+    if call.operation == "UpdateStack" and any("StackPolicy" in name for name in call.params):
+        yield from (need_of(call, "cloudformation", "SetStackPolicy", stack, keys) for stack in arns)
+
+
+cloudformation.access = Access(resources=resources, further=further)

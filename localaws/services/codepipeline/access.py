@@ -1,0 +1,31 @@
+"""What authorization asks of CodePipeline: pipelines, their stages and actions, and a pipeline's tags."""
+
+from __future__ import annotations
+
+from localaws.calls import Call
+from localaws.cloud import Cloud, arn
+from localaws.service import Access
+from localaws.services.codepipeline.service import codepipeline
+from localaws.services.codepipeline.state import PipelineState
+
+
+def resources(call: Call, types: list[str]) -> list[str]:
+    params = call.params
+    pipeline = params.get("pipeline", {}) if isinstance(params.get("pipeline"), dict) else {}
+    name = params.get("pipelineName") or pipeline.get("name") or params.get("name")
+    if not name or not {"pipeline", "stage", "action"} & set(types):
+        return []
+    if "action" in types and "actionName" in params:
+        name += f"/{params['stageName']}/{params['actionName']}"
+    elif "stage" in types and "stageName" in params:
+        name += f"/{params['stageName']}"
+    return [arn("codepipeline", call.region, call.account, name)]
+
+
+def tags(cloud: Cloud, pipeline: str, region: str) -> dict[str, str]:
+    _, _, _, region, account, name = pipeline.split(":", 5)
+    found = cloud.state(PipelineState, account, region).pipelines.get(name)
+    return dict(found.tags) if found is not None else {}
+
+
+codepipeline.access = Access(resources=resources, tags=tags)

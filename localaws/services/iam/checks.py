@@ -1,0 +1,55 @@
+"""Requests that IAM refuses and moto takes: names, and the sizes and numbers of a role's policies.
+
+IAM User Guide, "IAM and AWS STS quotas".
+"""
+
+from __future__ import annotations
+
+import re
+
+from awslang.errors import AwsError
+from localaws import moto_bridge, shapes
+from localaws.calls import Call
+from localaws.services.iam.service import iam
+
+ROLE_POLICIES, MANAGED_POLICY, MANAGED_PER_ROLE = 10_240, 6_144, 10  # characters without white space; policies
+
+
+def plain(text: str) -> int:
+    """The length of a policy, white space left out, as IAM counts it."""
+    return len(re.sub(r"\s", "", text))
+
+
+@iam.before("CreateRole")
+def iam_names(call: Call) -> None:
+    shapes.check(call, "ValidationError")
+
+
+@iam.before("CreatePolicy")
+def managed_policy(call: Call) -> None:
+    iam_names(call)
+    if plain(call.params["PolicyDocument"]) > MANAGED_POLICY:
+        raise AwsError("LimitExceeded", f"Cannot exceed quota for PolicySize: {MANAGED_POLICY}", 409)
+
+
+@iam.before("PutRolePolicy")
+def inline_policy(call: Call) -> None:
+    iam_names(call)
+    role = list(moto_bridge.backend("iam", call.account, "aws").roles.values())
+    found = next((one for one in role if one.name == call.params["RoleName"]), None)
+    others = {} if found is None else {k: v for k, v in found.policies.items() if k != call.params["PolicyName"]}
+    if sum(map(plain, [*others.values(), call.params["PolicyDocument"]])) > ROLE_POLICIES:
+        raise AwsError(
+            "LimitExceeded",
+            f"Maximum policy size of {ROLE_POLICIES} bytes exceeded for role {call.params['RoleName']}",
+            409,
+        )
+
+
+@iam.before("AttachRolePolicy")
+def attached_policy(call: Call) -> None:
+    roles = list(moto_bridge.backend("iam", call.account, "aws").roles.values())
+    found = next((one for one in roles if one.name == call.params["RoleName"]), None)
+    known = found.managed_policies if found is not None else {}
+    if len(known) >= MANAGED_PER_ROLE and call.params["PolicyArn"] not in known:
+        raise AwsError("LimitExceeded", f"Cannot exceed quota for PoliciesPerRole: {MANAGED_PER_ROLE}", 409)

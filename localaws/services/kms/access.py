@@ -1,0 +1,93 @@
+"""What authorization asks of KMS: the keys that a request acts on, their policies, tags and condition keys."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from awslang.policy.document import Policy, parse, parse_resource
+from localaws import moto_bridge
+from localaws.authorization.needs import need_of
+from localaws.calls import Call
+from localaws.cloud import Cloud, arn
+from localaws.service import Access, Keys, Need
+from localaws.services.kms.service import kms
+from localaws.services.kms.state import key_arn
+
+
+def resources(call: Call, types: list[str]) -> list[str]:
+    params, found = call.params, []
+    if "alias" in types and "AliasName" in params:
+        found.append(arn("kms", call.region, call.account, params["AliasName"]))
+    key = params.get("TargetKeyId") or params.get("KeyId")
+    if call.operation == "DeleteAlias":
+        key = params["AliasName"]
+    if not key and call.operation == "Decrypt":
+        key = key_of_ciphertext(params.get("CiphertextBlob", b""))
+    if "key" in types and key:
+        found.append(key_arn(call.account, call.region, key))
+    return found
+
+
+def key_of_ciphertext(blob: bytes) -> str:
+    """The key that wrote a ciphertext: Decrypt need not name it, and moto puts its id first."""
+    return blob[:36].decode("ascii", "replace")
+
+
+def further(call: Call, arns: list[str], keys: Mapping[str, tuple[str, ...]]) -> Iterator[Need]:
+    """ReEncrypt needs an action on the destination's key too."""
+    if call.operation == "ReEncrypt":
+        destination = key_arn(call.account, call.region, call.params["DestinationKeyId"])
+        yield need_of(call, "kms", "ReEncryptTo", destination, keys)
+
+
+def condition_keys(call: Call) -> Keys:
+    """KMS Developer Guide, "AWS KMS condition keys"; kms:CallerAccount and kms:ViaService stand in context.py."""
+    params = call.params
+    context = params.get("EncryptionContext") or {}
+    keys: Keys = {f"kms:encryptioncontext:{k.lower()}": (str(v),) for k, v in context.items()}
+    if context:
+        keys["kms:encryptioncontextkeys"] = tuple(context)
+    if str(params.get("KeyId", "")).startswith("alias/") or ":alias/" in str(params.get("KeyId", "")):
+        keys["kms:requestalias"] = (params["KeyId"].rsplit(":", 1)[-1],)
+    for key, name in (("kms:keyspec", "KeySpec"), ("kms:keyusage", "KeyUsage"), ("kms:keyorigin", "Origin")):
+        if call.operation == "CreateKey":
+            default = {"KeySpec": "SYMMETRIC_DEFAULT", "KeyUsage": "ENCRYPT_DECRYPT", "Origin": "AWS_KMS"}[name]
+            keys[key] = (str(params.get(name, default)),)
+    if call.operation == "CreateKey":
+        keys["kms:multiregion"] = (str(params.get("MultiRegion", False)).lower(),)
+    if call.operation == "CreateGrant":
+        keys["kms:granteeprincipal"] = (params.get("GranteePrincipal", ""),)
+        keys["kms:grantoperations"] = tuple(params.get("Operations", []))
+        keys["kms:grantisforawsresource"] = ("true" if call.principal.called_via else "false",)
+    if call.operation == "ScheduleKeyDeletion":
+        keys["kms:schedulekeydeletionpendingwindowindays"] = (str(params.get("PendingWindowInDays", 30)),)
+    return keys
+
+
+def policy(cloud: Cloud, key: str) -> Policy | None:
+    _, _, _, region, account, name = key.split(":", 5)
+    if name.startswith("key/alias/aws/"):
+        return parse(managed_key_policy(account, region, name), f"key {key}", "", "resource")
+    found = moto_bridge.backend("kms", account, region).keys.get(name.removeprefix("key/"))
+    if found is None or not name.startswith("key/"):  # KMS itself reports a missing key, to any principal that may ask
+        return None
+    return parse_resource(found.policy, f"key {key}", account)
+
+
+def managed_key_policy(account: str, region: str, name: str) -> dict[str, Any]:
+    """The policy of an AWS managed key: anybody in its account, through its service (KMS Developer Guide,
+    "AWS KMS keys", AWS managed keys). It cannot be shared with another account."""
+    through = f"{name.rsplit('/', 1)[-1]}.{region}.amazonaws.com"
+    only = {"kms:CallerAccount": account, "kms:ViaService": through}
+    allow = {"Sid": "AwsManagedKey", "Effect": "Allow", "Principal": "*", "Action": "kms:*", "Resource": "*"}
+    return {"Version": "2012-10-17", "Statement": [allow | {"Condition": {"StringEquals": only}}]}
+
+
+def tags(cloud: Cloud, key: str, region: str) -> dict[str, str]:
+    account = key.split(":")[4]
+    tagger = moto_bridge.backend("kms", account, region).tagger
+    return dict(tagger.get_tag_dict_for_resource(key_arn(account, region, key).rsplit("/", 1)[-1]))
+
+
+kms.access = Access(resources=resources, further=further, keys=condition_keys, policy=policy, tags=tags)

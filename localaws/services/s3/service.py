@@ -1,0 +1,130 @@
+"""S3's operations: moto answers them, between the checks and the consequences of this package.
+
+Amazon S3 User Guide, "General purpose bucket naming rules", "Specifying server-side encryption"; S3 API Reference,
+"Error responses", PutBucketEncryption, PutBucketLifecycleConfiguration.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+from moto.core.utils import get_service_model
+
+from awslang.errors import AwsError, NotSupported
+from localaws import moto_bridge, shapes
+from localaws.calls import Call
+from localaws.service import EVERY, Service
+from localaws.services.kms.state import key_arn, usable_key
+from localaws.services.s3.state import default_key, object_state
+
+s3 = Service("s3", moto=EVERY)
+
+BUCKET = re.compile(r"[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]")
+TAKEN_STARTS = ("xn--", "sthree-", "amzn-s3-demo-")
+TAKEN_ENDS = ("-s3alias", "--ol-s3", ".mrap", "--x-s3", "--table-s3")
+KEY_BYTES = 1024
+NOT_WELL_FORMED = "The XML you provided was not well-formed or did not validate against our published schema"
+
+
+@s3.before("CreateBucket")
+def bucket_name(call: Call) -> None:
+    name = call.params["Bucket"]
+    address = re.fullmatch(r"\d+\.\d+\.\d+\.\d+", name)
+    wrong = not BUCKET.fullmatch(name) or ".." in name or address
+    if wrong or name.startswith(TAKEN_STARTS) or name.endswith(TAKEN_ENDS):
+        raise AwsError("InvalidBucketName", "The specified bucket is not valid.")
+
+
+@s3.before("PutObject", "CopyObject", "CreateMultipartUpload")
+def written_object(call: Call) -> None:
+    """PutObject, CopyObject, CreateMultipartUpload: the key, the ACL, the encryption."""
+    params = call.params
+    if len(params["Key"].encode()) > KEY_BYTES:
+        raise AwsError("KeyTooLongError", "Your key is too long")
+    asked, key = params.get("ServerSideEncryption"), params.get("SSEKMSKeyId")
+    if asked and asked not in enumeration("ServerSideEncryption"):
+        raise AwsError("InvalidArgument", "The encryption method specified is not supported")
+    if key and "kms" not in (asked or ""):
+        raise AwsError(
+            "InvalidArgument",
+            "Server Side Encryption with AWS KMS managed key requires HTTP header x-amz-server-side-encryption : "
+            "aws:kms",
+        )
+    named = str(key or ("" if asked == "AES256" else default_key(params["Bucket"])))
+    if named and "alias/aws/" not in named:
+        usable_key(key_arn(call.account, call.region, named))
+    canned_acl(call, "ObjectCannedACL")
+
+
+@s3.after("PutObject", "CopyObject", "CompleteMultipartUpload")
+def encrypted_object(call: Call, _: Any) -> None:
+    """An object remembers its key by ARN, however it was named: a key's alias may change afterwards."""
+    found = object_state(call.params["Bucket"], call.params["Key"])
+    key = getattr(found, "kms_key_id", None)
+    if key and "alias/aws/" not in key:
+        found.kms_key_id = key_arn(call.account, call.region, key)
+
+
+def enumeration(shape: str) -> list[str]:
+    return list(get_service_model("s3").shape_for(shape).metadata["enum"])
+
+
+def canned_acl(call: Call, shape: str) -> None:
+    if (asked := call.params.get("ACL")) and asked not in enumeration(shape):
+        raise AwsError("InvalidArgument", f"The canned ACL {asked} is not supported")
+
+
+@s3.after("CreateBucket")
+def block_public_access(call: Call, _: Any) -> None:
+    """A new bucket blocks public access (S3 User Guide, "Blocking public access", since April 2023)."""
+    backend = moto_bridge.backend("s3", call.account, "aws")
+    backend.put_public_access_block(call.params["Bucket"], dict.fromkeys(PUBLIC_ACCESS, True))
+
+
+PUBLIC_ACCESS = ("BlockPublicAcls", "IgnorePublicAcls", "BlockPublicPolicy", "RestrictPublicBuckets")
+
+
+@s3.before("PutBucketAcl")
+def bucket_acl(call: Call) -> None:
+    canned_acl(call, "BucketCannedACL")
+
+
+@s3.before("PutBucketVersioning", "PutBucketOwnershipControls", "PutPublicAccessBlock")
+def well_formed(call: Call) -> None:
+    """A bucket's configuration keeps to S3's schema."""
+    shape = get_service_model("s3").operation_model(call.operation).input_shape
+    if shape is not None and shapes.violations(shape, call.params, ""):
+        raise AwsError("MalformedXML", NOT_WELL_FORMED)
+
+
+@s3.before("PutBucketEncryption")
+def bucket_encryption(call: Call) -> None:
+    well_formed(call)
+    for rule in call.params["ServerSideEncryptionConfiguration"].get("Rules", []):
+        default = rule.get("ApplyServerSideEncryptionByDefault", {})
+        if default.get("KMSMasterKeyID") and "kms" not in default.get("SSEAlgorithm", ""):
+            raise AwsError(
+                "InvalidArgument",
+                "a KMSMasterKeyID is not applicable if the default sse algorithm is not aws:kms or aws:kms:dsse",
+            )
+
+
+LIFECYCLE_ACTIONS = ("Expiration", "Transitions", "NoncurrentVersionExpiration", "NoncurrentVersionTransitions",
+                     "AbortIncompleteMultipartUpload")  # fmt: skip
+
+
+@s3.before("PutBucketLifecycleConfiguration")
+def bucket_lifecycle(call: Call) -> None:
+    well_formed(call)
+    for rule in call.params.get("LifecycleConfiguration", {}).get("Rules", []):
+        if not any(rule.get(action) for action in LIFECYCLE_ACTIONS):
+            raise AwsError("InvalidRequest", "At least one action needs to be specified in a rule")
+        if rule.get("Expiration", {}).get("Days", 1) <= 0:
+            raise AwsError("InvalidArgument", "'Days' for Expiration action must be a positive integer")
+
+
+@s3.before("PutBucketNotificationConfiguration")
+def bucket_notification(call: Call) -> None:
+    if call.params.get("NotificationConfiguration", {}).get("LambdaFunctionConfigurations"):
+        raise NotSupported("a bucket that calls a function")

@@ -1,0 +1,73 @@
+"""What authorization asks of SageMaker: model packages and their groups' policies, tags, and condition keys."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+
+from awslang.errors import AwsError
+from awslang.policy.document import Policy, parse
+from localaws.authorization.needs import need_of, strings
+from localaws.calls import Call
+from localaws.cloud import Cloud, arn
+from localaws.service import Access, Keys, Need
+from localaws.services.sagemaker import base, registry
+from localaws.services.sagemaker.service import sagemaker, sagemaker_runtime
+
+
+def resources(call: Call, types: list[str]) -> list[str]:
+    """Versions of a group are model-package/GROUP/VERSION; a version yet to come is …/*."""
+    params = call.params
+    group = params.get("ModelPackageGroupName", "")
+    name = group.rsplit("/", 1)[-1]
+    owner = group.split(":")[4] if group.startswith("arn:") else call.account
+    if call.operation == "ListModelPackages":
+        return [_arn(call, f"model-package/{name}/*", owner)] if group else ["*"]
+    if call.operation == "CreateModelPackage" and group:
+        return [_arn(call, f"model-package/{name}/*", owner), _arn(call, f"model-package-group/{name}", owner)]
+    if call.operation == "ListPipelineExecutions":
+        return [_arn(call, f"pipeline/{params['PipelineName']}", call.account)]
+    if call.operation == "BatchDescribeModelPackage":
+        return strings(params.get("ModelPackageArnList"))
+    return []
+
+
+def _arn(call: Call, resource: str, account: str) -> str:
+    return arn("sagemaker", call.region, account, resource)
+
+
+def further(call: Call, arns: list[str], keys: Mapping[str, tuple[str, ...]]) -> Iterator[Need]:
+    """A model from another account's model package needs that group's policy (SageMaker Developer Guide,
+    "Deploy a model version from a different account": sagemaker:CreateModel on the package)."""
+    if call.operation != "CreateModel":
+        return
+    containers = [call.params.get("PrimaryContainer", {}), *call.params.get("Containers", [])]
+    for package in (container.get("ModelPackageName", "") for container in containers):
+        if package.startswith("arn:") and package.split(":")[4] != call.account:
+            yield need_of(call, "sagemaker", "CreateModel", package, keys)
+
+
+def condition_keys(call: Call) -> Keys:
+    if call.operation in ("CreateModel", "CreateTrainingJob", "CreateProcessingJob"):
+        return {"sagemaker:networkisolation": (str(call.params.get("EnableNetworkIsolation", False)).lower(),)}
+    return {}
+
+
+def policy(cloud: Cloud, resource: str) -> Policy | None:
+    """A group's, which decides for its versions too."""
+    name = resource.split(":", 5)[5]
+    if not name.startswith(("model-package-group/", "model-package/")):
+        return None
+    document = registry.group_policy(cloud, resource)
+    account = resource.split(":")[4]
+    return parse(document, f"model package group {name.split('/')[1]}", account, "resource") if document else None
+
+
+def tags(cloud: Cloud, resource: str, region: str) -> dict[str, str]:
+    try:
+        return base.tags_of(cloud, resource)
+    except AwsError:  # no ARN
+        return {}
+
+
+sagemaker.access = Access(resources=resources, further=further, keys=condition_keys, policy=policy, tags=tags)
+sagemaker_runtime.access = sagemaker.access

@@ -1,0 +1,7 @@
+"""Secrets Manager's operations: moto answers them."""
+
+from __future__ import annotations
+
+from localaws.service import EVERY, Service
+
+secretsmanager = Service("secretsmanager", moto=EVERY, invalid="ValidationException")

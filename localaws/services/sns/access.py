@@ -1,0 +1,23 @@
+"""What authorization asks of SNS: a topic's policy and its tags."""
+
+from __future__ import annotations
+
+from awslang.policy.document import Policy, parse_resource
+from localaws import moto_bridge
+from localaws.cloud import Cloud
+from localaws.service import Access
+from localaws.services.sns.service import sns
+
+
+def policy(cloud: Cloud, topic: str) -> Policy | None:
+    _, _, _, region, account, name = topic.split(":", 5)
+    found = moto_bridge.backend("sns", account, region).topics.get(topic)
+    return parse_resource(found.policy if found is not None else "", f"topic {name}", account)
+
+
+def tags(cloud: Cloud, topic: str, region: str) -> dict[str, str]:
+    found = moto_bridge.backend("sns", topic.split(":")[4], region).topics.get(topic)
+    return dict(found._tags) if found is not None else {}
+
+
+sns.access = Access(policy=policy, tags=tags)

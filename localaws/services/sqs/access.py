@@ -1,0 +1,41 @@
+"""What authorization asks of SQS: the queue that a request acts on, its policy and its tags."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from awslang.policy.document import Policy, parse_resource
+from localaws import moto_bridge
+from localaws.calls import Call
+from localaws.cloud import Cloud, arn
+from localaws.service import Access
+from localaws.services.sqs.service import sqs
+
+
+def resources(call: Call, types: list[str]) -> list[str]:
+    params = call.params
+    if "QueueUrl" in params:
+        account, _, name = params["QueueUrl"].rstrip("/").rpartition("/")
+        return [arn("sqs", call.region, account.rpartition("/")[2] or call.account, name)]
+    owner = params.get("QueueOwnerAWSAccountId", call.account)
+    return [arn("sqs", call.region, owner, params["QueueName"])] if "QueueName" in params else []
+
+
+def _queue(queue: str) -> Any:
+    """moto's queue of this ARN, or None."""
+    _, _, _, region, account, name = queue.split(":", 5)
+    return moto_bridge.backend("sqs", account, region).queues.get(name)
+
+
+def policy(cloud: Cloud, queue: str) -> Policy | None:
+    found = _queue(queue)
+    text = found.policy if found is not None else ""
+    return parse_resource(text or "", f"queue {queue.split(':')[5]}", queue.split(":")[4])
+
+
+def tags(cloud: Cloud, queue: str, region: str) -> dict[str, str]:
+    found = _queue(queue)
+    return dict(found.tags or {}) if found is not None else {}
+
+
+sqs.access = Access(resources=resources, policy=policy, tags=tags)

@@ -1,0 +1,28 @@
+"""SQS's operations: moto answers them, after the checks of this module."""
+
+from __future__ import annotations
+
+from awslang.errors import AwsError
+from localaws.calls import Call
+from localaws.service import EVERY, Service
+
+sqs = Service("sqs", moto=EVERY)
+
+RANGES = {
+    "DelaySeconds": (0, 900), "MaximumMessageSize": (1024, 1_048_576), "MessageRetentionPeriod": (60, 1_209_600),
+    "ReceiveMessageWaitTimeSeconds": (0, 20), "VisibilityTimeout": (0, 43_200),
+    "KmsDataKeyReusePeriodSeconds": (60, 86_400),
+}  # fmt: skip
+QUEUE_SETTABLE = {*RANGES, "Policy", "RedrivePolicy", "RedriveAllowPolicy", "FifoQueue", "ContentBasedDeduplication",
+                  "KmsMasterKeyId", "DeduplicationScope", "FifoThroughputLimit", "SqsManagedSseEnabled"}  # fmt: skip
+
+
+@sqs.before("CreateQueue", "SetQueueAttributes")
+def queue_attributes(call: Call) -> None:
+    for name, value in (call.params.get("Attributes") or {}).items():
+        if name not in QUEUE_SETTABLE:
+            raise AwsError("InvalidAttributeName", f"Unknown Attribute {name}.")
+        if name in RANGES:
+            least, most = RANGES[name]
+            if not str(value).isdigit() or not least <= int(value) <= most:
+                raise AwsError("InvalidAttributeValue", f"Invalid value for the parameter {name}.")
