@@ -28,7 +28,7 @@ from scripts.kit.lint.policies import policies
 
 ROOT = pack.ROOT
 OWN = Path(sys.executable).parent  # this environment's programs
-LINTERS = ROOT / ".venv-lint" / "bin"  # made by `make lint` from requirements-lint.lock
+LINTERS = ROOT / ".venv-lint" / "bin"  # made by `make lint` from requirements/lint.txt
 RULES = ROOT / "tests" / "repository" / "guard" / "promises.guard"
 AT_ONCE = 2
 

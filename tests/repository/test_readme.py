@@ -18,6 +18,7 @@ from scripts.kit.doctor import snapshot  # noqa: F401  (knows every subject, and
 from scripts.kit.doctor.findings import CHECKS
 from tests import mistakes
 from tests.support import ROOT
+from tests.support.makefile import TARGETS
 
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 CHANGELOG = (ROOT / "CHANGELOG.md").read_text(encoding="utf-8")
@@ -26,7 +27,6 @@ NOT_OURS |= {".pytest_cache", ".mypy_cache", ".ruff_cache", ".hypothesis"}
 OWN_OF_THE_CLI = {"configure", "sso", "s3"}  # commands that are no API of AWS
 MADE_LATER = {"environment.yaml", "deployment.json"}  # by the reader, and by the pipeline
 COMMANDS = sorted(path.stem for path in (ROOT / "scripts").glob("*.py") if path.stem != "__init__")
-TARGETS = set(re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(encoding="utf-8"), re.MULTILINE))
 
 
 def files(pattern: str) -> list[Path]:
@@ -160,7 +160,7 @@ def test_every_relative_link_resolves(document: Path) -> None:
 def test_every_command_that_a_document_names_exists_with_its_options(document: Path) -> None:
     for line in code(document.read_text(encoding="utf-8")):
         targets, options = makes(line)
-        assert set(targets) <= TARGETS, line
+        assert set(targets) <= set(TARGETS), line
         for option in options:
             assert any(f"{option} " in help_of(target) or f"{option}\n" in help_of(target) for target in targets), line
         for command in re.findall(r"python3? -m scripts\.(\w+)", line):
@@ -204,7 +204,7 @@ def test_messages_name_only_targets_that_exist() -> None:
         for span in re.findall(r"`(make [^`]+)`", path.read_text(encoding="utf-8")):
             targets, _ = makes(span)
             assert targets, f"{named(path)}: {span}"
-            assert set(targets) <= TARGETS, f"{named(path)}: {span}"
+            assert set(targets) <= set(TARGETS), f"{named(path)}: {span}"
 
 
 # -- the changelog -----------------------------------------------------------------------------
