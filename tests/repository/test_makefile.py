@@ -136,9 +136,7 @@ def documented() -> list[str]:
         text = path.read_text(encoding="utf-8")
         spans = [" ".join(span.split()) for span in re.findall(r"`(make [^`]+)`", text)]
         spans += re.findall(r"^ *(?:\$ |- run: |- )?(make [a-z].*)$", text, re.MULTILINE)
-        found |= {
-            span for span in spans if re.fullmatch(r"make( +[a-z][a-z-]*| +[A-Z]+=(\"[^\"]*\"|[^ \"|…]+))+", span)
-        }
+        found |= {span for span in spans if whole.fullmatch(span)}
     return sorted(found)
 
 
