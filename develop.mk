@@ -1,6 +1,6 @@
 # What a developer of the kit needs besides: the rehearsal, tests, checks, lock files and the release.
 COMPILE = $(VENV)/bin/uv pip compile --quiet --universal --generate-hashes --no-emit-index-url --custom-compile-command "make lock" $(GIVEN)
-GROUPS := lint notebooks taskcat
+GROUPS := lint notebooks release taskcat
 PYTEST = $(RUN) pytest -n auto --dist loadfile --no-loadscope-reorder
 
 # An environment of its own for each group whose packages are heavy or clash with ours: .venv-lint, …
@@ -22,15 +22,15 @@ notebooks: .venv-notebooks/.ready ## Run the notebooks on this machine, with the
 	@$(RUN) scripts.notebooks $(GIVEN)
 
 .PHONY: check
-check: lint ## Lint, and run the quick tests
-	@$(PYTEST) -m "not slow and not notebooks" $(GIVEN)
+check: .venv-lint/.ready ## Lint and run the quick tests, in less than a minute
+	@start=$$(date +%s); $(RUN) scripts.lint && $(PYTEST) -m "not slow and not notebooks" $(GIVEN) && echo "checked in $$(($$(date +%s) - start)) s"
 
 .PHONY: lint
 lint: .venv-lint/.ready ## Check templates, policies, YAML, Python and workflows
 	@$(RUN) scripts.lint $(GIVEN)
 
 .PHONY: test
-test: .venv-lint/.ready ## Run the tests, but for those of the notebooks
+test: .venv-lint/.ready .venv-release/.ready ## Run the tests, except those of the notebooks
 	@$(PYTEST) -m "not notebooks" $(GIVEN)
 
 .PHONY: test-notebooks
@@ -40,6 +40,10 @@ test-notebooks: .venv-notebooks/.ready ## Run the tests of the notebooks (instal
 .PHONY: taskcat
 taskcat: .venv-taskcat/.ready ## Lint templates with taskcat, and test them where AWS credentials are available
 	@$(RUN) scripts.taskcat $(GIVEN)
+
+.PHONY: release
+release: .venv-release/.ready ## Build the release in dist/: the zip to install from, its SBOM and checksums
+	@$(RUN) scripts.release $(GIVEN)
 
 .PHONY: bench
 bench: $(READY) ## Time packaging, publishing and every chapter of the rehearsal

@@ -205,26 +205,3 @@ def test_messages_name_only_targets_that_exist() -> None:
             targets, _ = makes(span)
             assert targets, f"{named(path)}: {span}"
             assert set(targets) <= set(TARGETS), f"{named(path)}: {span}"
-
-
-# -- the changelog -----------------------------------------------------------------------------
-
-
-def test_the_changelog_keeps_its_form() -> None:
-    """Keep a Changelog: the newest version first, with its date; what changed, by kind."""
-    assert CHANGELOG.startswith("# Changelog\n")
-    assert "https://keepachangelog.com/" in CHANGELOG
-    headings = re.findall(r"^## (.+)$", CHANGELOG, re.MULTILINE)
-    assert headings[0] == "[Unreleased]" or re.fullmatch(r"\[\d+\.\d+\.\d+\] - \d{4}-\d\d-\d\d", headings[0])
-    dates = []
-    for heading in headings[1:]:
-        found = re.fullmatch(r"\[(\d+)\.(\d+)\.(\d+)\] - (\d{4}-\d\d-\d\d)", heading)
-        assert found, heading
-        dates.append(([int(part) for part in found.groups()[:3]], found.group(4)))
-    assert dates == sorted(dates, reverse=True)
-    kinds = set(re.findall(r"^### (.+)$", CHANGELOG, re.MULTILINE))
-    assert kinds <= {"Added", "Changed", "Deprecated", "Removed", "Fixed", "Security"}
-    for section in re.split(r"^### .+$", CHANGELOG, flags=re.MULTILINE)[1:]:
-        body = section.split("\n## ")[0].strip()
-        assert body, "a section without an entry"
-        assert all(line.startswith(("- ", "  ")) or not line for line in body.splitlines()), body
