@@ -146,8 +146,8 @@ def workflows() -> str:
     found = []
     for schema, names in SCHEMAS.items():
         paths = sorted((ROOT / ".github").glob(names))
-        line = [LINTERS / "check-jsonschema", "--builtin-schema", f"vendor.{schema}", *paths]
-        found.append(command(*line)() if paths else f".github/{names}: no such file")
+        checked = command(LINTERS / "check-jsonschema", "--builtin-schema", f"vendor.{schema}", *paths)
+        found.append(checked() if paths else f".github/{names}: no such file")
     return "\n".join(filter(None, found))
 
 

@@ -13,6 +13,7 @@ from __future__ import annotations
 import argparse
 import os
 import re
+import shlex
 import shutil
 import subprocess
 import tempfile
@@ -68,21 +69,11 @@ def sbom(root: Path) -> bytes:
         raise UsageError("cyclonedx-py is not installed: run `make release`, which installs it into .venv-release")
     with tempfile.TemporaryDirectory() as folder:
         written = Path(folder) / SBOM
-        line = [
-            SBOM_TOOL,
-            "requirements",
-            LOCK,
-            "--pyproject",
-            "pyproject.toml",
-            "--sv",
-            "1.6",
-            "--output-reproducible",
-        ]
+        line = f"requirements {LOCK} --pyproject pyproject.toml --spec-version 1.6 --output-reproducible"
         date = git(root, "log", "-1", "--format=%ct").strip()
         variables = {**os.environ, "SOURCE_DATE_EPOCH": date, "PYTHONWARNINGS": "ignore::UserWarning"}
-        done = subprocess.run(
-            [*line, "--output-file", written], cwd=root, env=variables, capture_output=True, text=True
-        )
+        command = [str(SBOM_TOOL), *shlex.split(line), "--output-file", str(written)]
+        done = subprocess.run(command, cwd=root, env=variables, capture_output=True, text=True)
         if done.returncode:
             raise UserError(f"cyclonedx-py failed:\n{done.stderr.strip()}")
         return written.read_bytes()

@@ -142,9 +142,7 @@ def test_a_notebook_with_outputs_is_found(tmp_path: Path, monkeypatch: pytest.Mo
     assert lint.notebooks() == "notebooks/a.ipynb: cell 1 holds outputs: clear them"
 
 
-def test_findings_are_printed_and_end_with_1(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_findings_end_with_1(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     monkeypatch.setattr(
         lint, "CHECKS", {"good": lambda: "", "bad": lint.command("sh", "-c", "echo file:3 wrong; exit 4")}
     )

@@ -56,7 +56,8 @@ def tree(tmp_path: Path) -> Tree:
     for name in LOCKS:
         (tmp_path / "requirements" / name).touch()
         os.utime(tmp_path / "requirements" / name, (1, 1))
-    for number, name in enumerate([".venv", ".venv-lint", ".venv-notebooks", ".venv-taskcat"]):
+    groups = {name.removesuffix(".txt") for name in LOCKS} - {"dev", "runtime"}
+    for number, name in enumerate([".venv", *(f".venv-{group}" for group in sorted(groups))]):
         (tmp_path / name / "bin").mkdir(parents=True)
         (tmp_path / name / ".ready").touch()
         os.utime(tmp_path / name / ".ready", (2 + number, 2 + number))

@@ -1,4 +1,4 @@
-"""`.taskcat.yml` gives each template what it needs, and `make taskcat` deploys only where AWS credentials are available."""
+"""`.taskcat.yml` gives each template what it needs, and `make taskcat` deploys only with AWS credentials."""
 
 from __future__ import annotations
 
