@@ -20,7 +20,7 @@ import boto3
 from scripts.kit.bundle import pack
 from scripts.kit.console import UsageError, run, say
 
-PROGRAM = pack.ROOT / ".venv-taskcat" / "bin" / "taskcat"  # made by `make taskcat` from requirements-taskcat.lock
+PROGRAM = pack.ROOT / ".venv-taskcat" / "bin" / "taskcat"  # made by `make taskcat` from requirements/taskcat.txt
 OUTPUT = pack.ROOT / "build" / "taskcat"
 
 

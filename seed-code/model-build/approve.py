@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Literal
 
 from aws import UserError, parser, run, say, session, show
 
@@ -29,7 +29,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     version = args.version or newest(sagemaker, group)
     group_arn = sagemaker.describe_model_package_group(ModelPackageGroupName=group)["ModelPackageGroupArn"]
     arn = f"{group_arn.replace(':model-package-group/', ':model-package/')}/{version}"
-    status = "Rejected" if args.reject else "Approved"
+    status: Literal["Approved", "Rejected"] = "Rejected" if args.reject else "Approved"
     reason = {"ApprovalDescription": args.description} if args.description else {}
     sagemaker.update_model_package(ModelPackageArn=arn, ModelApprovalStatus=status, **reason)
     say(f"{status.lower()} version {version} of {group}")

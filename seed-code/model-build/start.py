@@ -127,7 +127,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     )
     upload(made.client("s3"), these, rows)
     put_pipeline(sagemaker, these)
-    execution = sagemaker.start_pipeline_execution(
+    execution = sagemaker.start_pipeline_execution(  # type: ignore[call-arg]  # botocore adds the ClientRequestToken
         PipelineName=these.pipeline,
         PipelineParameters=[
             {"Name": "TrainingInstanceCount", "Value": str(args.instances)},

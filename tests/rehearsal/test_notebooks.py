@@ -34,6 +34,8 @@ from scripts.rehearsal.permissions import read_refusals, read_requests
 from scripts.rehearsal.setting import STUDIO_ROLE
 from scripts.rehearsal.story import Story
 
+pytestmark = pytest.mark.notebooks
+
 FILES = sorted(NOTEBOOKS.glob("*.ipynb"))
 FIRST = NOTEBOOKS / "01-train-register-approve.ipynb"
 TELEMETRY = re.compile(r"sm-pysdk-t-us-east-1\.s3\.us-east-1\.amazonaws\.com")

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import copy
 import json
+import os
 import re
+import shutil
+import subprocess
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -14,6 +17,7 @@ import pytest
 from awslang.template.reader import read
 from scripts import lint
 from scripts.kit.lint.policies import policies
+from tests.support import ROOT
 
 TEMPLATES = {name.split("/")[1].split("-")[0]: document for name, (document, _) in lint.templates().items()}
 RULES = lint.RULES.read_text(encoding="utf-8")
@@ -43,8 +47,8 @@ def put(value: Any, *path: str) -> Callable[[Any], None]:
     return edit
 
 
-# a rule, the template that is spoilt for it, and how
-SPOILT: dict[str, tuple[str, Callable[[Any], Any]]] = {
+# a rule, the template that is changed to break it, and how
+BROKEN: dict[str, tuple[str, Callable[[Any], Any]]] = {
     "BUCKETS_ARE_PRIVATE_AND_ENCRYPTED": (
         "10", put(False, "ModelBucket", "Properties", "PublicAccessBlockConfiguration", "BlockPublicPolicy")),
     "BUCKETS_OUTLIVE_THEIR_STACK": ("30", drop("Artifacts", "DeletionPolicy")),
@@ -67,16 +71,16 @@ SPOILT: dict[str, tuple[str, Callable[[Any], Any]]] = {
 
 
 def test_every_rule_has_a_template_that_breaks_it() -> None:
-    assert set(re.findall(r"^rule (\w+)", RULES, re.MULTILINE)) == set(SPOILT)
+    assert set(re.findall(r"^rule (\w+)", RULES, re.MULTILINE)) == set(BROKEN)
 
 
 def test_each_rule_finds_what_breaks_it_and_nothing_else_does() -> None:
-    spoilt = {}
-    for rule, (template, spoil) in SPOILT.items():
-        spoilt[rule] = copy.deepcopy(TEMPLATES[template])
-        spoil(spoilt[rule]["Resources"])
-    found = lint.through_linters("guard", {"rules": RULES, "templates": spoilt}).splitlines()
-    assert {tuple(line.split(": ")[:2]) for line in found} == {(rule, rule) for rule in SPOILT}
+    broken = {}
+    for rule, (template, damage) in BROKEN.items():
+        broken[rule] = copy.deepcopy(TEMPLATES[template])
+        damage(broken[rule]["Resources"])
+    found = lint.through_linters("guard", {"rules": RULES, "templates": broken}).splitlines()
+    assert {tuple(line.split(": ")[:2]) for line in found} == {(rule, rule) for rule in BROKEN}
     assert all(re.search(": (/Resources/|somewhere)", line) for line in found)
     assert lint.guard() == ""
 
@@ -138,7 +142,7 @@ def test_a_notebook_with_outputs_is_found(tmp_path: Path, monkeypatch: pytest.Mo
     assert lint.notebooks() == "notebooks/a.ipynb: cell 1 holds outputs: clear them"
 
 
-def test_findings_are_told_and_end_with_1(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+def test_findings_end_with_1(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     monkeypatch.setattr(
         lint, "CHECKS", {"good": lambda: "", "bad": lint.command("sh", "-c", "echo file:3 wrong; exit 4")}
     )
@@ -150,3 +154,69 @@ def test_findings_are_told_and_end_with_1(monkeypatch: pytest.MonkeyPatch, capsy
     assert lint.main(["--json"]) == 1
     assert json.loads(capsys.readouterr().out) == {"good": [], "bad": ["file:3 wrong"]}
     assert lint.main(["--only", "good"]) == 0
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("workflows/ci.yml", "on: push\njobs: {a: {runs-on: x, steps: [{use: y}]}}\n"),
+        (
+            "dependabot.yml",
+            "version: 2\nupdates: [{package-ecosystem: pip, directory: /, schedule: {interval: hour}}]\n",
+        ),
+        ("ISSUE_TEMPLATE/bug.yml", "name: a\ndescription: b\nbody: [{type: text}]\n"),
+        ("ISSUE_TEMPLATE/config.yml", "blank_issues: false\n"),
+    ],
+)
+def test_what_github_would_refuse_is_found(
+    name: str, text: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(lint, "ROOT", tmp_path)
+    shutil.copytree(ROOT / ".github", tmp_path / ".github")
+    assert lint.workflows() == ""
+    (tmp_path / ".github" / name).write_text(text)
+    assert Path(name).name in lint.workflows()
+
+
+def test_a_schema_whose_file_is_gone_is_reported(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(lint, "ROOT", tmp_path)
+    assert ".github/dependabot.yml: no such file" in lint.workflows().splitlines()
+
+
+def test_phrases_and_lengths_are_checks(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    subprocess.run(["git", "init", "--quiet", tmp_path], check=True)
+    (tmp_path / "a.py").write_text("told = 1\n" + "x = 1\n" * 400)  # english: quoted
+    monkeypatch.setattr(lint, "ROOT", tmp_path)
+    assert lint.CHECKS["english"]() == "a.py:1: 'told': write reported, said, listed"  # english: quoted
+    assert lint.CHECKS["sizes"]() == "a.py: 401 lines, at most 400: split it by subject"
+    assert set(lint.CHECKS) >= lint.NOT_YET
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("a.py", "import os\n"),
+        ("b.py", "x = [ 1 ]\n"),
+        ("c.yaml", "a:   {b: 1 }\n"),
+        ("templates/10-d.yaml", "Resources: {A: {Type: AWS::S3::Bucket, Properties: {BucketNam: a}}}\n"),
+    ],
+)
+def test_the_hooks_of_pre_commit_stop_what_lint_would_find(name: str, text: str, tmp_path: Path) -> None:
+    for file in (".pre-commit-config.yaml", ".yamllint", ".cfnlintrc.yaml", "pyproject.toml"):
+        shutil.copy(ROOT / file, tmp_path)
+    (tmp_path / ".venv").symlink_to(lint.OWN.parent)
+    (tmp_path / ".gitignore").write_text(".venv\n")
+    (tmp_path / "good.py").write_text("x = 1\n")
+
+    def commit() -> subprocess.CompletedProcess[str]:
+        subprocess.run(["git", "add", "."], cwd=tmp_path, check=True)
+        variables = {**os.environ, "PRE_COMMIT_HOME": str(tmp_path / ".git" / "pre-commit")}
+        line = [str(lint.LINTERS / "pre-commit"), "run"]
+        return subprocess.run(line, cwd=tmp_path, env=variables, capture_output=True, text=True)
+
+    subprocess.run(["git", "init", "--quiet", tmp_path], check=True)
+    fine = commit()
+    assert fine.returncode == 0, fine.stdout + fine.stderr
+    (tmp_path / name).parent.mkdir(exist_ok=True)
+    (tmp_path / name).write_text(text)
+    assert commit().returncode == 1

@@ -1,84 +1,218 @@
-"""The Makefile: help for every target, and a set-up that runs again only when the lock file changes."""
+"""The Makefile: help for every target, ARGS for one command only, and a set-up that runs again only when needed."""
 
 from __future__ import annotations
 
 import os
 import re
+import shlex
+import shutil
 import subprocess
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 
 from tests.support import ROOT
+from tests.support.makefile import FILES, RULES, TARGETS
 
-MAKEFILE = (ROOT / "Makefile").read_text(encoding="utf-8")
+LOCKS = sorted(path.name for path in (ROOT / "requirements").iterdir())
+DOCUMENTS = [*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md"), *ROOT.glob(".github/**/*.yml"), ROOT / "buildspec.yml"]
+COMMANDS = {path.stem for path in (ROOT / "scripts").glob("*.py") if path.stem != "__init__"}
 
 
-def make(*arguments: str, folder: Path = ROOT) -> str:
-    environment = {k: v for k, v in os.environ.items() if not k.startswith("MAKE")}
-    run = subprocess.run(["make", *arguments], cwd=folder, capture_output=True, text=True, env=environment)
-    return run.stdout + run.stderr
+def run(*line: str, folder: Path = ROOT, **variables: str) -> subprocess.CompletedProcess[str]:
+    """What the line printed, both streams as one, without what a make around this test would hand down."""
+    environment = {k: v for k, v in os.environ.items() if not k.startswith("MAKE") and k != "ARGS"} | variables
+    return subprocess.run(
+        line, cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, env=environment
+    )
+
+
+@dataclass(frozen=True)
+class Tree:
+    """A folder with the Makefile, whose Python writes down what it was called with instead of running it."""
+
+    folder: Path
+
+    @property
+    def log(self) -> Path:
+        return self.folder / "calls"
+
+    def make(self, *arguments: str) -> list[list[str]]:
+        """The words of each call of Python, in order. The line has to succeed."""
+        self.log.write_text("")
+        done = run("make", *arguments, folder=self.folder)
+        assert done.returncode == 0, done.stdout
+        return [line.split("\x1f")[2:-1] for line in self.log.read_text().splitlines()]
+
+
+@pytest.fixture
+def tree(tmp_path: Path) -> Tree:
+    """Every environment is there and newer than its lock file."""
+    made = Tree(tmp_path)
+    (tmp_path / "requirements").mkdir()
+    for name in FILES:
+        shutil.copy(ROOT / name, tmp_path)
+    for name in LOCKS:
+        (tmp_path / "requirements" / name).touch()
+        os.utime(tmp_path / "requirements" / name, (1, 1))
+    groups = {name.removesuffix(".txt") for name in LOCKS} - {"dev", "runtime"}
+    for number, name in enumerate([".venv", *(f".venv-{group}" for group in sorted(groups))]):
+        (tmp_path / name / "bin").mkdir(parents=True)
+        (tmp_path / name / ".ready").touch()
+        os.utime(tmp_path / name / ".ready", (2 + number, 2 + number))
+    python = tmp_path / ".venv" / "bin" / "python"
+    python.write_text(f'#!/bin/sh\n{{ printf "%s\\037" python "$@"; echo; }} >> "{made.log}"\n')
+    python.chmod(0o755)
+    return made
 
 
 def test_help_is_the_default_and_shows_every_target() -> None:
-    targets = re.findall(r"^([a-z-]+):", MAKEFILE, re.MULTILINE)
-    assert make() == make("help")
-    assert re.findall(r"^ {2}make ([a-z-]+) ", make(), re.MULTILINE) == targets
-    assert {"setup", "rehearse", "test", "lint", "package", "publish", "accounts", "lock", "bench", "clean"} < {
-        *targets
-    }
+    shown = run("make").stdout
+    assert shown == run("make", "help").stdout
+    assert re.findall(r"^ {2}make ([a-z-]+) ", shown, re.MULTILINE) == TARGETS
+    assert len(TARGETS) == len(set(TARGETS))
 
 
 def test_every_target_is_phony() -> None:
-    targets = set(re.findall(r"^([a-z-]+):", MAKEFILE, re.MULTILINE))
-    assert set(re.findall(r"^\.PHONY: ([\w-]+)$", MAKEFILE, re.MULTILINE)) == targets
+    assert re.findall(r"^\.PHONY: ([\w-]+)\n\1:", RULES, re.MULTILINE) == TARGETS
+    assert len(re.findall(r"\.PHONY", RULES)) == len(TARGETS)
 
 
-def test_set_up_runs_again_only_when_the_lock_file_changes(tmp_path: Path) -> None:
-    (tmp_path / "Makefile").write_text(MAKEFILE)
-    for name, age in {
-        "requirements.lock": 1,
-        "requirements-lint.lock": 1,
-        "requirements-notebooks.lock": 1,
-        ".venv/.ready": 2,
-        ".venv-lint/.ready": 3,
-        ".venv-notebooks/.ready": 3,
-    }.items():
-        (tmp_path / name).parent.mkdir(exist_ok=True)
-        (tmp_path / name).touch()
-        os.utime(tmp_path / name, (age, age))
-    assert "pip install" not in make("-n", "test", folder=tmp_path)
-    for name in ("requirements-lint.lock", "requirements-notebooks.lock"):
-        os.utime(tmp_path / name, (4, 4))
-        told = make("-n", "test", folder=tmp_path)
-        assert f"-r {name}" in told
-        assert "-r requirements.lock" not in told
-    os.utime(tmp_path / ".venv/.ready", (0, 0))
-    assert "-r requirements.lock" in make("-n", "test", folder=tmp_path)
+def test_every_command_has_a_target() -> None:
+    assert {command.replace("_", "-") for command in COMMANDS} <= set(TARGETS)
 
 
-def test_cleaning_removes_what_was_made_and_keeps_the_environment_file(tmp_path: Path) -> None:
-    (tmp_path / "Makefile").write_text(MAKEFILE)
-    made = ["build/manifest.json", ".venv/.ready", ".venv-notebooks/.ready", "scripts/__pycache__/x.pyc"]
+# -- ARGS ----------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("line", "calls"),
+    [
+        ("package ARGS='--output x'", ["scripts.package --output x"]),
+        ("console-bundle ARGS='--output x'", ["scripts.package", "scripts.console_bundle --output x"]),
+        ("seed PROJECT=p ARGS='--profile x'", ["scripts.package", "scripts.seed --project p --profile x"]),
+        (
+            "package publish TO=s3 ARGS='--profile x'",
+            ["scripts.package", "scripts.publish --to s3 --profile x"],
+        ),
+        ("publish package ARGS=--help", ["scripts.publish", "scripts.package --help"]),
+        ("package console-bundle", ["scripts.package", "scripts.console_bundle"]),
+        ("lint rehearse permissions ARGS=--json", ["scripts.lint", "scripts.rehearse", "scripts.permissions --json"]),
+        ("-j 4 package publish ARGS=x", ["scripts.package", "scripts.publish x"]),
+    ],
+)
+def test_args_reach_the_last_command_only(tree: Tree, line: str, calls: list[str]) -> None:
+    assert [" ".join(words) for words in tree.make(*shlex.split(line))] == calls
+
+
+def test_args_with_spaces_and_quotes_arrive_as_the_shell_splits_them(tree: Tree) -> None:
+    assert tree.make("publish", "ARGS=--profile 'data science' --region eu-west-1") == [
+        ["scripts.publish", "--profile", "data science", "--region", "eu-west-1"]
+    ]
+
+
+@pytest.mark.parametrize("goals", ["", "setup", "publish clean"])
+def test_args_that_would_reach_no_command_are_refused_before_anything_runs(tree: Tree, goals: str) -> None:
+    done = run("make", *goals.split(), "ARGS=--profile x", folder=tree.folder)
+    assert done.returncode == 2
+    assert f"`make {goals.split()[-1] if goals else 'help'}` takes none" in done.stdout
+    assert not tree.log.exists()
+
+
+def test_every_target_that_runs_a_command_hands_it_args(tree: Tree) -> None:
+    for target in sorted(set(TARGETS) - {"help", "setup", "clean", "lock"}):
+        calls = tree.make(target, "ARGS=--some option")
+        assert [words[-2:] == ["--some", "option"] for words in calls] == [False] * (len(calls) - 1) + [True], target
+
+
+# -- what documents say --------------------------------------------------------------------------
+
+
+def documented() -> list[str]:
+    """Every make line of a document, of CI and of the build: in backticks, or a line of its own."""
+    whole = re.compile(r'make( +[a-z][a-z-]*| +[A-Z]+=("[^"]*"|[^ "|…]+))+')
+    found = set()
+    for path in DOCUMENTS:
+        text = path.read_text(encoding="utf-8")
+        spans = [" ".join(span.split()) for span in re.findall(r"`(make [^`]+)`", text)]
+        spans += re.findall(r"^ *(?:\$ |- run: |- )?(make [a-z].*)$", text, re.MULTILINE)
+        found |= {span for span in spans if whole.fullmatch(span)}
+    return sorted(found)
+
+
+def test_documented_lines_run_as_they_are_written(tree: Tree) -> None:
+    lines = [line for line in documented() if not {"clean", "setup", "help", "lock"} & set(line.split())]
+    assert len(lines) > 30
+    for line in lines:
+        words = shlex.split(line)[1:]
+        targets = [word for word in words if "=" not in word]
+        args = [word.removeprefix("ARGS=") for word in words if word.startswith("ARGS=")]
+        calls = tree.make(*words)
+        assert len(calls) >= len(targets), line
+        wanted = shlex.split(args[0]) if args else []
+        assert calls[-1][len(calls[-1]) - len(wanted) :] == wanted, line
+        assert not any(word in before for before in calls[:-1] for word in wanted), line
+
+
+# -- environments --------------------------------------------------------------------------------
+
+
+def test_set_up_runs_again_only_when_the_lock_file_changes(tree: Tree) -> None:
+    def would_run(target: str) -> str:
+        return run("make", "-n", target, folder=tree.folder).stdout
+
+    assert "pip install" not in would_run("test") + would_run("test-notebooks")
+    os.utime(tree.folder / "requirements" / "lint.txt", (9, 9))
+    assert re.findall(r"-r (\S+)", would_run("test")) == ["requirements/lint.txt"]
+    assert "pip install" not in would_run("test-notebooks")
+    os.utime(tree.folder / "requirements" / "dev.txt", (9, 9))
+    assert "-r requirements/dev.txt" in would_run("package")
+
+
+def test_the_tests_and_the_quick_check_install_no_notebook_environment(tree: Tree) -> None:
+    shutil.rmtree(tree.folder / ".venv-notebooks")
+    for target in ("setup", "test", "check", "lint", "rehearse"):
+        assert "notebooks.txt" not in run("make", "-n", target, folder=tree.folder).stdout
+    assert "requirements/notebooks.txt" in run("make", "-n", "test-notebooks", folder=tree.folder).stdout
+    assert "requirements/notebooks.txt" in run("make", "-n", "notebooks", folder=tree.folder).stdout
+
+
+def test_without_the_developers_part_the_product_alone_is_installed(tmp_path: Path) -> None:
+    shutil.copy(ROOT / "Makefile", tmp_path)
+    (tmp_path / "requirements").mkdir()
+    (tmp_path / "requirements" / "runtime.txt").touch()
+    assert "-r requirements/runtime.txt" in run("make", "-n", "publish", folder=tmp_path).stdout
+    shown = re.findall(r"^ {2}make ([a-z-]+) ", run("make", folder=tmp_path).stdout, re.MULTILINE)
+    assert {target.replace("-", "_") for target in shown} - COMMANDS == {"help", "setup", "clean"}
+
+
+def test_cleaning_removes_what_was_made_and_keeps_the_environment_file(tree: Tree) -> None:
+    kept = {path.relative_to(tree.folder).as_posix() for path in tree.folder.rglob("*") if path.parts[-2][0] != "."}
+    kept = {name for name in kept if not name.startswith(".") and (tree.folder / name).is_file()}
+    made = ["build/manifest.json", "dist/x.zip", ".mypy_cache/x", "scripts/__pycache__/x.pyc"]
     for name in [*made, "environment.yaml", "scripts/x.py"]:
-        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
-        (tmp_path / name).touch()
-    make("clean", folder=tmp_path)
-    left = {path.relative_to(tmp_path).as_posix() for path in tmp_path.rglob("*") if path.is_file()}
-    assert left == {"Makefile", "environment.yaml", "scripts/x.py"}
+        (tree.folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (tree.folder / name).touch()
+    assert run("make", "clean", folder=tree.folder).returncode == 0
+    left = {path.relative_to(tree.folder).as_posix() for path in tree.folder.rglob("*") if path.is_file()}
+    assert left == kept | {"environment.yaml", "scripts/x.py"}
 
 
-def test_continuous_integration_runs_the_tests_as_the_reader_does() -> None:
-    lines = (ROOT / ".ci/run").read_text(encoding="utf-8").splitlines()
-    assert lines[-1] == "exec make test"
-    assert os.access(ROOT / ".ci/run", os.X_OK)
+@pytest.mark.parametrize("failing", ["", "test", "test-notebooks"])
+def test_continuous_integration_runs_all_tests_and_fails_when_one_part_fails(tmp_path: Path, failing: str) -> None:
+    make = tmp_path / "make"
+    make.write_text(f'#!/bin/sh\necho "ran $1" && test "$1" != "{failing}"\n')
+    make.chmod(0o755)
+    done = run(str(ROOT / ".ci" / "run"), folder=tmp_path, PATH=f"{tmp_path}:{os.environ['PATH']}")
+    assert re.findall(r"^ran (.+)$", done.stdout, re.MULTILINE) == ["test", "test-notebooks"]
+    assert done.returncode == (1 if failing else 0)
 
 
-@pytest.mark.parametrize("name", sorted(path.name for path in ROOT.glob("requirements*.lock")))
+@pytest.mark.parametrize("name", LOCKS)
 def test_a_lock_file_names_no_host_and_pins_every_package_with_its_hash(name: str) -> None:
-    lock = (ROOT / name).read_text(encoding="utf-8")
+    lock = (ROOT / "requirements" / name).read_text(encoding="utf-8")
     assert not re.search(r"https?://|--(extra-)?index-url|--find-links|@ file", lock)
     pinned = re.findall(r"^([a-z0-9-]+)==(.*?)(?=^[a-z0-9-]+==|\Z)", lock, re.MULTILINE | re.DOTALL)
     assert pinned
     assert all("--hash=sha256:" in rest for _, rest in pinned)
-    assert name != "requirements.lock" or {"boto3", "moto", "pytest"} <= {package for package, _ in pinned}

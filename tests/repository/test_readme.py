@@ -17,6 +17,7 @@ from scripts.kit.doctor.findings import CHECKS
 from tests import mistakes
 from tests.support import ROOT
 from tests.support.documents import lines_of_code, make_targets, relative_path
+from tests.support.makefile import TARGETS
 
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 CHANGELOG = (ROOT / "CHANGELOG.md").read_text(encoding="utf-8")
@@ -25,7 +26,6 @@ NOT_OURS |= {".pytest_cache", ".mypy_cache", ".ruff_cache", ".hypothesis"}
 OWN_OF_THE_CLI = {"configure", "sso", "s3"}  # commands that are no API of AWS
 MADE_LATER = {"environment.yaml", "deployment.json"}  # by the reader, and by the pipeline
 COMMANDS = sorted(path.stem for path in (ROOT / "scripts").glob("*.py") if path.stem != "__init__")
-TARGETS = set(re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(encoding="utf-8"), re.MULTILINE))
 
 
 def files(pattern: str) -> list[Path]:
@@ -136,7 +136,7 @@ def test_every_relative_link_resolves(document: Path) -> None:
 def test_every_command_that_a_document_names_exists_with_its_options(document: Path) -> None:
     for line in lines_of_code(document.read_text(encoding="utf-8")):
         targets, options = make_targets(line)
-        assert set(targets) <= TARGETS, line
+        assert set(targets) <= set(TARGETS), line
         for option in options:
             assert any(f"{option} " in help_of(target) or f"{option}\n" in help_of(target) for target in targets), line
         for command in re.findall(r"python3? -m scripts\.(\w+)", line):
@@ -180,27 +180,4 @@ def test_messages_name_only_targets_that_exist() -> None:
         for span in re.findall(r"`(make [^`]+)`", path.read_text(encoding="utf-8")):
             targets, _ = make_targets(span)
             assert targets, f"{relative_path(path)}: {span}"
-            assert set(targets) <= TARGETS, f"{relative_path(path)}: {span}"
-
-
-# -- the changelog -----------------------------------------------------------------------------
-
-
-def test_the_changelog_keeps_its_form() -> None:
-    """Keep a Changelog: the newest version first, with its date; what changed, by kind."""
-    assert CHANGELOG.startswith("# Changelog\n")
-    assert "https://keepachangelog.com/" in CHANGELOG
-    headings = re.findall(r"^## (.+)$", CHANGELOG, re.MULTILINE)
-    assert headings[0] == "[Unreleased]" or re.fullmatch(r"\[\d+\.\d+\.\d+\] - \d{4}-\d\d-\d\d", headings[0])
-    dates = []
-    for heading in headings[1:]:
-        found = re.fullmatch(r"\[(\d+)\.(\d+)\.(\d+)\] - (\d{4}-\d\d-\d\d)", heading)
-        assert found, heading
-        dates.append(([int(part) for part in found.groups()[:3]], found.group(4)))
-    assert dates == sorted(dates, reverse=True)
-    kinds = set(re.findall(r"^### (.+)$", CHANGELOG, re.MULTILINE))
-    assert kinds <= {"Added", "Changed", "Deprecated", "Removed", "Fixed", "Security"}
-    for section in re.split(r"^### .+$", CHANGELOG, flags=re.MULTILINE)[1:]:
-        body = section.split("\n## ")[0].strip()
-        assert body, "a section without an entry"
-        assert all(line.startswith(("- ", "  ")) or not line for line in body.splitlines()), body
+            assert set(targets) <= set(TARGETS), f"{relative_path(path)}: {span}"

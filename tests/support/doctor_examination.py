@@ -13,8 +13,8 @@ from scripts.kit.doctor.snapshot import Snapshot
 from scripts.kit.doctor.targets import Target
 from scripts.kit.stacks.target_roles import TARGET_STACK
 from tests.kit.doctor.cases import CASES
-from tests.support import ROOT
 from tests.support.doctor_world import World, of_kind
+from tests.support.makefile import TARGETS
 
 CLI_OWN = {"region", "notification-endpoint", "no-retain-stacks"}  # options that are no members of the API
 # How else an installation may be: who makes its stack sets, and where its project template is published.
@@ -38,7 +38,6 @@ NOT_THERE = {
 }
 GATHERED_ANEW = {"self-managed": {"organization", "target_sets"}, "delegated": {"catalog", "hosted", "launch_role"}}
 SESSION = botocore.session.Session()
-TARGETS = set(re.findall(r"^([a-z]+):", (ROOT / "Makefile").read_text(encoding="utf-8"), re.MULTILINE))
 
 
 def check_broken(world: World, id: str) -> None:
@@ -99,4 +98,4 @@ def check_commands(fix: str, it: Snapshot) -> None:
         shape = model.operation_model(operations[name]).input_shape
         known = {xform_name(member, "-") for member in shape.members} if shape else set()
         assert set(re.findall(r" --([a-z-]+)", told)) <= known | CLI_OWN, fix
-    assert set(re.findall(r"^(?:then )?make ([a-z]+)", fix, re.MULTILINE)) <= TARGETS, fix
+    assert set(re.findall(r"^(?:then )?make ([a-z]+)", fix, re.MULTILINE)) <= set(TARGETS), fix

@@ -49,8 +49,8 @@ def parliament(data: Any) -> Iterator[str]:
         for finding in analyze_policy_string(json.dumps(document)).findings:
             known = finding.issue == "RESOURCE_MISMATCH" and {d["action"] for d in finding.detail} <= ON_MORE_RESOURCES
             if not known and finding.issue not in LEFT_TO_THE_TESTS:
-                told = enhance_finding(finding)
-                yield f"{place}: {told.severity} {told.title}: {json.dumps(told.detail)}"
+                found = enhance_finding(finding)
+                yield f"{place}: {found.severity} {found.title}: {json.dumps(found.detail)}"
 
 
 if __name__ == "__main__":

@@ -1,0 +1,60 @@
+# What a developer of the kit needs besides: the rehearsal, tests, checks, lock files and the release.
+COMPILE = $(VENV)/bin/uv pip compile --quiet --universal --generate-hashes --no-emit-index-url --custom-compile-command "make lock" $(GIVEN)
+GROUPS := lint notebooks release taskcat
+PYTEST = $(RUN) pytest -n auto --dist loadfile --no-loadscope-reorder
+
+# An environment of its own for each group whose packages are heavy or clash with ours: .venv-lint, …
+.venv-%/.ready: requirements/%.txt $(READY)
+	@$(VENV)/bin/uv venv --quiet --clear --python $(VENV)/bin/python .venv-$*
+	@$(VENV)/bin/uv pip install --quiet --python .venv-$*/bin/python --require-hashes -r requirements/$*.txt
+	@touch $@
+
+.PHONY: rehearse
+rehearse: $(READY) ## Play the whole story on this machine, without an AWS account
+	@$(RUN) scripts.rehearse $(GIVEN)
+
+.PHONY: permissions
+permissions: $(READY) ## Compare what the roles may do with what the last rehearsal needed
+	@$(RUN) scripts.permissions $(GIVEN)
+
+.PHONY: notebooks
+notebooks: .venv-notebooks/.ready ## Run the notebooks on this machine, with the real SageMaker SDK (installs 1 GB)
+	@$(RUN) scripts.notebooks $(GIVEN)
+
+.PHONY: check
+check: .venv-lint/.ready ## Lint and run the quick tests, in less than a minute
+	@start=$$(date +%s); $(RUN) scripts.lint && $(PYTEST) -m "not slow and not notebooks" $(GIVEN) && echo "checked in $$(($$(date +%s) - start)) s"
+
+.PHONY: lint
+lint: .venv-lint/.ready ## Check templates, policies, YAML, Python and workflows
+	@$(RUN) scripts.lint $(GIVEN)
+
+.PHONY: test
+test: .venv-lint/.ready .venv-release/.ready ## Run the tests, except those of the notebooks
+	@$(PYTEST) -m "not notebooks" $(GIVEN)
+
+.PHONY: test-notebooks
+test-notebooks: .venv-notebooks/.ready ## Run the tests of the notebooks (installs 1 GB)
+	@$(PYTEST) -m notebooks $(GIVEN)
+
+.PHONY: taskcat
+taskcat: .venv-taskcat/.ready ## Lint templates with taskcat, and test them where AWS credentials are available
+	@$(RUN) scripts.taskcat $(GIVEN)
+
+.PHONY: release
+release: .venv-release/.ready ## Build the release in dist/: the zip to install from, its SBOM and checksums
+	@$(RUN) scripts.release $(GIVEN)
+
+.PHONY: bench
+bench: $(READY) ## Time packaging, publishing and every chapter of the rehearsal
+	@$(RUN) benchmarks.bench $(GIVEN)
+
+.PHONY: scale
+scale: $(READY) ## Rehearse a deployment to 10, 100 and 1,000 accounts in two Regions
+	@$(RUN) benchmarks.scale $(GIVEN)
+
+.PHONY: lock
+lock: $(READY) ## Pin what pyproject.toml asks for in requirements/; ARGS=--upgrade takes the newest versions
+	@$(COMPILE) --group pyproject.toml:dev pyproject.toml --output-file requirements/dev.txt
+	@$(COMPILE) --constraints requirements/dev.txt pyproject.toml --output-file requirements/runtime.txt
+	@for group in $(GROUPS); do $(COMPILE) --group pyproject.toml:$$group --output-file requirements/$$group.txt || exit 1; done

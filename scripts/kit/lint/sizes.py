@@ -1,0 +1,29 @@
+"""How long a file may be, so that it can be read in one go."""
+
+from __future__ import annotations
+
+import subprocess
+from collections.abc import Mapping
+from pathlib import Path
+
+LIMITS = {".py": 400, "templates/": 500}  # lines; the end of a name or its beginning
+
+
+def limit_of(name: str) -> int:
+    """The most lines of a file, 0 for no limit. name: its path from the root."""
+    return next((lines for part, lines in LIMITS.items() if name.endswith(part) or name.startswith(part)), 0)
+
+
+def too_long(texts: Mapping[str, str]) -> list[str]:
+    """A line for each file that is longer than it may be, the longest first. texts: content by path from the root."""
+    lengths = {name: len(text.splitlines()) for name, text in texts.items()}
+    wrong = sorted((-lines, name) for name, lines in lengths.items() if 0 < limit_of(name) < lines)
+    return [f"{name}: {-lines} lines, at most {limit_of(name)}: split it by subject" for lines, name in wrong]
+
+
+def check(root: Path) -> list[str]:
+    """What is too long among the files that git knows or would know."""
+    line = ["git", "ls-files", "--cached", "--others", "--exclude-standard", "--deduplicate"]
+    names = subprocess.run(line, cwd=root, capture_output=True, text=True, check=True).stdout.splitlines()
+    limited = (name for name in names if limit_of(name) and (root / name).is_file())
+    return too_long({name: (root / name).read_text(encoding="utf-8") for name in limited})
