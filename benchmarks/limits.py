@@ -1,4 +1,4 @@
-"""Compute which of AWS's limits a stage of so many accounts and regions meets: the tables of docs/scale.md.
+"""Compute which of AWS's limits a stage of so many accounts and regions meets: the tables of docs/explanation/scale.md.
 
 Every number of AWS stands here once, with the page it was read from; what the kit uses is computed from the kit's
 own code and constants (tests/repository/test_scale.py holds both against each other and against the page).
@@ -93,7 +93,7 @@ LIMITS = (
         "characters",
         lambda accounts, _: group_policy(accounts),
         "the Build step stops before anything is sent, with the number; `make doctor` says so before"
-        " ([decision 7](decisions/0007-how-a-model-group-reaches-a-thousand-accounts.md))",
+        " ([decision 7](../decisions/0007-how-a-model-group-reaches-a-thousand-accounts.md))",
         "SageMaker API Reference, PutModelPackageGroupPolicy",
     ),
     Limit(
@@ -101,7 +101,7 @@ LIMITS = (
         kit.ACCOUNTS_PER_STAGE,
         "accounts",
         lambda accounts, _: accounts,
-        "the same ([decision 6](decisions/0006-a-list-in-eight-parameters.md))",
+        "the same ([decision 6](../decisions/0006-a-list-in-eight-parameters.md))",
         "CloudFormation User Guide, “Understand CloudFormation quotas”",
     ),
     Limit(

@@ -117,16 +117,16 @@ def test_the_names_in_the_notebook_are_those_of_the_kit() -> None:
 
 
 def test_the_copy_to_read_is_of_this_notebook() -> None:
-    """`python -m scripts.notebooks --docs docs` makes it anew."""
-    text = (ROOT / "docs/notebook-01.md").read_text(encoding="utf-8")
+    """`python -m scripts.notebooks --docs docs/generated` makes it again."""
+    text = (ROOT / "docs/generated/notebook-01.md").read_text(encoding="utf-8")
     place = 0
     for cell in book(FIRST)["cells"]:
         place = text.find(text_of(cell["source"]), place)
-        assert place >= 0, f"docs/notebook-01.md has not the cell {cell['id']}"
+        assert place >= 0, f"docs/generated/notebook-01.md has not the cell {cell['id']}"
     plots = re.findall(r"!\[[^\]]+\]\(([\w.-]+\.png)\)", text)
     assert plots == ["notebook-01-plot.png"]
-    assert (ROOT / "docs" / plots[0]).read_bytes().startswith(b"\x89PNG")
-    assert len((ROOT / "docs" / plots[0]).read_bytes()) < 100_000
+    assert (ROOT / "docs/generated" / plots[0]).read_bytes().startswith(b"\x89PNG")
+    assert len((ROOT / "docs/generated" / plots[0]).read_bytes()) < 100_000
 
 
 # -- run -----------------------------------------------------------------------------------------

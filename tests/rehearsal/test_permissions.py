@@ -99,19 +99,6 @@ def test_without_any_single_statement_a_rehearsal_is_refused_something(
     check_needed(world, logical_id, sid, *TEMPLATES)
 
 
-def test_every_reason_is_listed_in_the_documentation() -> None:
-    """Those of template 21 too, whose story is another one (tests/kit/test_self_managed.py)."""
-    listed = re.findall(
-        r"^\| (\w+Role|DataScientist|ProjectCreator|Approver) \| ([\w, ]+) \| ",
-        (ROOT / "docs/permissions.md").read_text(),
-        re.M,
-    )
-    names = (*TEMPLATES, "templates/21-self-managed-roles.yaml")
-    written = [reasons((ROOT / name).read_text(encoding="utf-8")) for name in names]
-    found = {(holder, sid) for of in written for holder, sids in of.items() for sid in sids}
-    assert {(holder, sid) for holder, sids in listed for sid in sids.split(", ")} == found
-
-
 def test_the_recorded_requests_are_decided_again_as_they_were(world: RecordedStory) -> None:
     requests = read_requests(world.story.folder / "requests.jsonl")
     written = {need["action"].lower() for entry in requests for need in entry.get("needs", [])}

@@ -1,4 +1,4 @@
-"""The numbers of docs/scale.md, computed from what the kit really does."""
+"""The numbers of docs/explanation/scale.md, computed from what the kit really does."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from scripts.kit.doctor import limits
 from scripts.kit.settings import environment
 from tests.support import ROOT
 
-PAGE = (ROOT / "docs" / "scale.md").read_text(encoding="utf-8")
+PAGE = (ROOT / "docs/explanation/scale.md").read_text(encoding="utf-8")
 GROUP = "arn:aws:sagemaker:us-east-1:111111111111:model-package-group/iris-multi-01"
 
 
