@@ -15,7 +15,6 @@ That this stands for real rehearsals is shown by playing some with a statement r
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -25,7 +24,6 @@ import pytest
 from awslang.policy.evaluator import decide
 from localaws.authorization import authorizer
 from localaws.server import EmbeddedAws
-from scripts.kit.bundle.pack import ROOT
 from scripts.kit.console import UsageError, UserError
 from scripts.permissions import main
 from scripts.rehearsal import chapters
