@@ -1,4 +1,4 @@
-"""Compute which of AWS's limits a stage of so many accounts and regions meets: the tables of docs/scale.md.
+"""Compute which of AWS's limits a stage of so many accounts and regions meets: the tables of docs/explanation/scale.md.
 
 Every number of AWS stands here once, with the page it was read from; what the kit uses is computed from the kit's
 own code and constants (tests/repository/test_scale.py holds both against each other and against the page).
@@ -92,8 +92,8 @@ LIMITS = (
         kit.GROUP_POLICY,
         "characters",
         lambda accounts, _: group_policy(accounts),
-        "the Build step stops before anything is sent, with the number; `make doctor` says so before"
-        " ([decision 7](decisions/0007-how-a-model-group-reaches-a-thousand-accounts.md))",
+        "the Build step fails before anything is sent, with the number; `make doctor` reports it earlier"
+        " ([decision 7](../decisions/0007-how-a-model-group-reaches-a-thousand-accounts.md))",
         "SageMaker API Reference, PutModelPackageGroupPolicy",
     ),
     Limit(
@@ -101,7 +101,7 @@ LIMITS = (
         kit.ACCOUNTS_PER_STAGE,
         "accounts",
         lambda accounts, _: accounts,
-        "the same ([decision 6](decisions/0006-a-list-in-eight-parameters.md))",
+        "the same ([decision 6](../decisions/0006-a-list-in-eight-parameters.md))",
         "CloudFormation User Guide, “Understand CloudFormation quotas”",
     ),
     Limit(
@@ -109,31 +109,31 @@ LIMITS = (
         TEST_SECONDS,
         "seconds",
         test_seconds,
-        "what was not asked in time is reported as a failure; the stage fails, nothing goes back",
+        "an endpoint that was not tested in time is a failure; the stage fails, nothing is rolled back",
         "the kit's own; CodeBuild allows 36 hours, CodePipeline a test action 8",
     ),
     Limit(
         "reads of one prefix in S3 in a second",
         READS_A_SECOND,
-        "endpoints of a region",
+        "endpoints of a Region",
         lambda accounts, _: accounts,
-        "only if all began within one second; S3 then answers *Slow Down*",
+        "only if all start within one second; S3 then answers *Slow Down*",
         "Amazon S3 User Guide, “Best practices design patterns”",
     ),
     Limit(
         "stack instances worked on at once",
         OPERATIONS_AT_ONCE,
-        "accounts, a region at a time",
+        "accounts, one Region at a time",
         lambda accounts, _: accounts,
-        "`make doctor` warns; what is beyond waits",
+        "`make doctor` reports it; the others wait",
         "CloudFormation User Guide, “Understand CloudFormation quotas”",
     ),
     Limit(
         "operations that wait for a stack set",
         QUEUED,
-        "accounts that enter a unit at once",
+        "accounts that join an OU at once",
         lambda accounts, _: accounts,
-        "each account that enters is one operation on the target roles' stack set (template 20), one after the other",
+        "each account that joins is one operation on the target roles' stack set (template 20), one after the other",
         "the same; “StackSets concepts”, status QUEUED",
     ),
     Limit(
@@ -141,15 +141,15 @@ LIMITS = (
         HANDLER_HOURS,
         "hours",
         deploy_hours,
-        "the stage fails and goes back to the version before; the action itself has three days",
+        "the stage fails and returns to the version before; the action itself has three days",
         "schema of AWS::CloudFormation::StackSet; “Quotas in AWS CodePipeline”",
     ),
     Limit(
         "stack instances of a stack set",
         INSTANCES_OF_A_SET,
-        "accounts times regions",
+        "accounts times Regions",
         lambda accounts, regions: accounts * regions,
-        "`make doctor` says so; never reached",
+        "`make doctor` reports it; never reached",
         "CloudFormation User Guide, “Understand CloudFormation quotas”",
     ),
     Limit(
@@ -165,7 +165,7 @@ LIMITS = (
         BUILD_MINUTES * 60,
         "seconds of lists",
         build_seconds,
-        "each list is asked again where AWS throttles; only a unit of thousands of units would come near it",
+        "a throttled list is requested again; only thousands of nested OUs would come near it",
         "Organizations User Guide, “Throttling limits”; “AWS CloudFormation endpoints and quotas”",
     ),
     Limit(

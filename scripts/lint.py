@@ -122,7 +122,7 @@ def through_linters(name: str, data: object) -> str:
 
 
 def notebooks() -> str:
-    """Notebooks are kept without outputs: a rendered copy stands in docs/."""
+    """Notebooks are kept without outputs: a rendered copy stands in docs/generated/."""
     wrong = []
     for path in sorted((ROOT / "notebooks").glob("*.ipynb")):
         for number, cell in enumerate(json.loads(path.read_text(encoding="utf-8"))["cells"]):

@@ -3,7 +3,7 @@
 examples:
   make notebooks
   python -m scripts.notebooks --json
-  python -m scripts.notebooks --docs docs
+  python -m scripts.notebooks --docs docs/generated
 """
 
 from __future__ import annotations
@@ -26,9 +26,9 @@ from scripts.rehearsal.story import Story, StoryFailed
 
 DEFAULT_FOLDER = ROOT / "build" / "notebooks"
 HEAD = """\
-<!-- Made by `python -m scripts.notebooks --docs docs`; do not edit. -->
+<!-- Made by `python -m scripts.notebooks --docs docs/generated`; do not edit. -->
 
-This is [{name}](../notebooks/{name}) with its outputs, as `make notebooks` ran it on the embedded AWS."""
+This is [{name}](../../notebooks/{name}) with its outputs, as `make notebooks` ran it on the embedded AWS."""
 
 
 def parser() -> argparse.ArgumentParser:

@@ -1,4 +1,4 @@
-"""Approve (or reject) a version of the project's model. Approving starts the deployment of that very version."""
+"""Approve (or reject) a version of the project's model. An approval starts the deployment of exactly that version."""
 
 from __future__ import annotations
 

@@ -13,7 +13,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 
 class UserError(Exception):
-    """Something that the user can put right."""
+    """A mistake that the user can fix."""
 
 
 def say(message: str) -> None:

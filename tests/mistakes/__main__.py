@@ -1,4 +1,4 @@
-"""Make mistakes and show what the rehearsal says of them; or write docs/mistakes.md.
+"""Make mistakes and show what the rehearsal says of them; or write docs/generated/mistakes.md.
 
 examples:
   python -m tests.mistakes 10-pass-role-dropped 20-external-id-mismatch
@@ -52,7 +52,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         prog="python -m tests.mistakes", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("ids", nargs="*", help="ids of mistakes, or how they begin (default: all)")
-    parser.add_argument("--write", action="store_true", help="write docs/mistakes.md, and make no mistake")
+    parser.add_argument("--write", action="store_true", help="write docs/generated/mistakes.md, and make no mistake")
     args = parser.parse_args(argv)
     if args.write:
         document.write(load())

@@ -1,4 +1,4 @@
-"""docs/mistakes.md, written from the table."""
+"""docs/generated/mistakes.md, written from the table."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from tests.mistakes import ROOT, Mistake
 
-PLACE = ROOT / "docs" / "mistakes.md"
+PLACE = ROOT / "docs/generated/mistakes.md"
 BY = {
     "cfn-lint": "`make lint`: cfn-lint reads the templates",
     "unit-tests": "the first phase of the Build step: the deploy repository's own tests",
@@ -23,7 +23,7 @@ BY = {
 HEAD = """\
 # Mistakes that are caught
 
-{total} small edits to the files of this repository, one at a time: what somebody might get wrong, and what finds it.
+{total} small edits to the files of this repository, one at a time: what a person might get wrong, and what finds it.
 Each takes the least check that can find it. cfn-lint alone finds {lint} of the {templates} in templates, and says
 nothing of the other {others}; the rehearsal finds the rest.
 

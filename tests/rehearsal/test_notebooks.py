@@ -120,16 +120,16 @@ def test_the_names_in_the_notebook_are_those_of_the_kit() -> None:
 
 
 def test_the_copy_to_read_is_of_this_notebook() -> None:
-    """`python -m scripts.notebooks --docs docs` makes it anew."""
-    text = (ROOT / "docs/notebook-01.md").read_text(encoding="utf-8")
+    """`python -m scripts.notebooks --docs docs/generated` makes it again."""
+    text = (ROOT / "docs/generated/notebook-01.md").read_text(encoding="utf-8")
     place = 0
     for cell in book(FIRST)["cells"]:
         place = text.find(text_of(cell["source"]), place)
-        assert place >= 0, f"docs/notebook-01.md has not the cell {cell['id']}"
+        assert place >= 0, f"docs/generated/notebook-01.md has not the cell {cell['id']}"
     plots = re.findall(r"!\[[^\]]+\]\(([\w.-]+\.png)\)", text)
     assert plots == ["notebook-01-plot.png"]
-    assert (ROOT / "docs" / plots[0]).read_bytes().startswith(b"\x89PNG")
-    assert len((ROOT / "docs" / plots[0]).read_bytes()) < 100_000
+    assert (ROOT / "docs/generated" / plots[0]).read_bytes().startswith(b"\x89PNG")
+    assert len((ROOT / "docs/generated" / plots[0]).read_bytes()) < 100_000
 
 
 # -- run -----------------------------------------------------------------------------------------
@@ -255,7 +255,7 @@ def test_the_pipeline_tested_that_very_version_in_staging_and_waits(world: World
 def test_run_again_it_brings_another_version_to_staging_behind_the_one_that_waits(world: World) -> None:
     assert "version 2 of iris-multi-01: PendingManualApproval" in world.printed("read-metrics-again")
     assert "version 2 is live in staging" in world.printed("follow-pipeline-again")
-    assert "still asks about an earlier version" in world.printed("approve-production-again")
+    assert "still waits for an answer about an earlier version" in world.printed("approve-production-again")
     golden = json.loads((ROOT / "seed-code/model-deploy/tests/golden-payloads.json").read_text())["payloads"]
     endpoint = chapters.ask_endpoint(world.story, "staging", world.story.setting.targets["staging"], golden)
     assert endpoint["model_package_arn"] == world.story.model_package_arn.removesuffix("1") + "2"
@@ -298,7 +298,7 @@ def test_the_last_cell_lets_an_approver_through_and_nobody_else(world: World) ->
                 compile(source, "approve-production", "exec"), {**names, "codepipeline": person.client("codepipeline")}
             )
         told.append(said.getvalue())
-    assert told[0].startswith("Your role may not approve. Whoever has the policy")
+    assert told[0].startswith("Your role may not approve. A role with the policy")
     assert told[1].startswith("approved")
     assert world.story.wait_for_stage("DeployProd") == "Succeeded"
 
@@ -331,7 +331,7 @@ def test_the_command_says_what_it_ran_and_writes_the_copies(
     told = json.loads(capsys.readouterr().out)["notebooks"]
     assert told == [{"notebook": FIRST.name, "seconds": world.executed.seconds}]
     assert sorted(path.name for path in tmp_path.glob("notebook*")) == ["notebook-01-plot.png", "notebook-01.md"]
-    assert f"[{FIRST.name}](../notebooks/{FIRST.name})" in (tmp_path / "notebook-01.md").read_text(encoding="utf-8")
+    assert f"[{FIRST.name}](../../notebooks/{FIRST.name})" in (tmp_path / "notebook-01.md").read_text(encoding="utf-8")
 
     def fails(*arguments: object) -> Executed:
         raise NotebookFailed("01.ipynb, cell plot: no colours")

@@ -15,7 +15,6 @@ That this stands for real rehearsals is shown by playing some with a statement r
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -24,7 +23,6 @@ import pytest
 
 from awslang.policy.evaluator import decide
 from localaws.authorization import authorizer
-from scripts.kit.bundle.pack import ROOT
 from scripts.kit.console import UsageError, UserError
 from scripts.permissions import main
 from scripts.rehearsal import chapters
@@ -97,19 +95,6 @@ def test_without_any_single_statement_a_rehearsal_is_refused_something(
     world: RecordedStory, logical_id: str, sid: str
 ) -> None:
     check_needed(world, logical_id, sid, *TEMPLATES)
-
-
-def test_every_reason_is_listed_in_the_documentation() -> None:
-    """Those of template 21 too, whose story is another one (tests/kit/test_self_managed.py)."""
-    listed = re.findall(
-        r"^\| (\w+Role|DataScientist|ProjectCreator|Approver) \| ([\w, ]+) \| ",
-        (ROOT / "docs/permissions.md").read_text(),
-        re.M,
-    )
-    names = (*TEMPLATES, "templates/21-self-managed-roles.yaml")
-    written = [reasons((ROOT / name).read_text(encoding="utf-8")) for name in names]
-    found = {(holder, sid) for of in written for holder, sids in of.items() for sid in sids}
-    assert {(holder, sid) for holder, sids in listed for sid in sids.split(", ")} == found
 
 
 def test_the_recorded_requests_are_decided_again_as_they_were(world: RecordedStory) -> None:

@@ -28,9 +28,8 @@ from tests.support.story_steps import follow, register, set_status
 
 DOCUMENTS = [
     ROOT / "README.md",
-    ROOT / "docs/operations.md",
-    *sorted((ROOT / "docs").glob("guide-*.md")),
-    ROOT / "docs/notebooks.md",
+    ROOT / "docs/reference/commands.md",
+    *sorted((ROOT / "docs/guides").glob("*.md")),
 ]
 RUN_ELSEWHERE = {
     "clean": "tests/repository/test_makefile.py",

@@ -96,7 +96,7 @@ def test_the_steps_of_the_installation_are_as_many_as_it_says() -> None:
 
 
 def test_the_numbers_of_mistakes_and_checks_are_those_of_today() -> None:
-    assert f"[{len(mistakes.load())} mistakes](docs/mistakes.md)" in README
+    assert f"[{len(mistakes.load())} mistakes](docs/generated/mistakes.md)" in README
     assert f"with {len(CHECKS)} checks" in CHANGELOG
 
 

@@ -1,4 +1,4 @@
-"""The numbers of docs/scale.md, computed from what the kit really does."""
+"""The numbers of docs/explanation/scale.md, computed from what the kit really does."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from scripts.kit.doctor import limits
 from scripts.kit.settings import environment
 from tests.support import ROOT
 
-PAGE = (ROOT / "docs" / "scale.md").read_text(encoding="utf-8")
+PAGE = (ROOT / "docs/explanation/scale.md").read_text(encoding="utf-8")
 GROUP = "arn:aws:sagemaker:us-east-1:111111111111:model-package-group/iris-multi-01"
 
 
@@ -135,12 +135,12 @@ def test_the_artifact_of_the_build_step_is_no_larger_than_computed(pipeline: Any
     [
         f"{scale.build_seconds(1_000, 2):.0f} seconds at 1,000 accounts, "
         f"{scale.build_seconds(10_000, 2):.0f} at 10,000",
-        f"1,000 accounts in two regions take {scale.deploy_hours(1_000, 2):.1f} hours, "
+        f"1,000 accounts in two Regions take {scale.deploy_hours(1_000, 2):.1f} hours, "
         f"10,000 take {scale.deploy_hours(10_000, 2):.1f}",
         f"on {scale.least_at_once(1_000, 2)} accounts at once for 1,000, "
         f"on {scale.least_at_once(10_000, 2)} for 10,000",
         f"1,000 accounts take {scale.deploy_hours(1_000, 2, 20):.1f} hours",
-        f"1,000 accounts in two regions take {scale.test_seconds(1_000, 2):.0f} seconds",
+        f"1,000 accounts in two Regions take {scale.test_seconds(1_000, 2):.0f} seconds",
         f"{scale.TEST_SECONDS * scale.AT_ONCE // scale.PLACE_SECONDS:,} places",
         f"1,000 new accounts take {1_000 / scale.CREATE_ACCOUNT_A_SECOND / 3_600:.1f} hours",
         f"{scale.ORGANIZATION_FIRST}, raised on request",
@@ -160,6 +160,6 @@ def test_the_texts_of_the_steps_and_their_cases_fit(pipeline: Any) -> None:
 def test_the_limits_of_another_organization_are_computed(capsys: pytest.CaptureFixture[str]) -> None:
     assert scale.main(["--accounts", "400", "--regions", "3"]) == 0
     told = capsys.readouterr().out
-    assert re.search(r"stack instances of a stack set \| 100,000 accounts times regions \| 1,200 \(1 %\)", told)
+    assert re.search(r"stack instances of a stack set \| 100,000 accounts times Regions \| 1,200 \(1 %\)", told)
     with pytest.raises(UsageError, match="--accounts many"):
         scale.main(["--accounts", "many"])

@@ -31,7 +31,7 @@ def refused(message: str) -> AwsError:
 def request_of(call: Call) -> dict[str, Any]:
     """The call's parameters, with the accounts of DeploymentTargets that a file in S3 lists in their place.
 
-    The file is read as the caller (docs/open-questions.md).
+    The file is read as the caller (docs/explanation/open-questions.md).
     """
     targets = call.params.get("DeploymentTargets") or {}
     url = str(targets.get("AccountsUrl") or "")

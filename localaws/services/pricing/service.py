@@ -3,7 +3,7 @@
 Plays GetProducts for AmazonSageMaker in the three regions that have the service (AWS Billing and Cost Management API
 Reference, GetProducts: every filter must match; its sample shows a product, a text of JSON). The list is the deploy
 repository's own table (pipeline/prices.json) in that form: the embedded AWS knows no other prices. No page names
-the attributes of SageMaker's products (docs/open-questions.md).
+the attributes of SageMaker's products (docs/explanation/open-questions.md).
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""What was found, in words, as data, and as the table in docs/doctor.md.
+"""What was found, in words, as data, and as the table in docs/generated/checks.md.
 
 python -m scripts.kit.doctor.report writes that table anew.
 """
@@ -15,7 +15,7 @@ from scripts.kit.doctor.findings import CHECKS, SEVERITIES, Finding
 from scripts.kit.doctor.reader import NotExamined
 from scripts.kit.doctor.snapshot import SUBJECTS
 
-PAGE = pack.ROOT / "docs/doctor.md"
+PAGE = pack.ROOT / "docs/generated/checks.md"
 COLOURS = {"stops": "31", "warns": "33", "note": "36"}
 
 
@@ -64,7 +64,7 @@ def as_data(findings: Sequence[Finding], left_out: Iterable[NotExamined]) -> dic
 
 
 def table() -> str:
-    """Every finding, as docs/doctor.md has it."""
+    """Every finding, as docs/generated/checks.md has it."""
     rows = ["| finding | severity | what is wrong | why it matters | `--fix` |", "|---|---|---|---|---|"]
     order = [module.__name__.rsplit(".", 1)[-1] for module in SUBJECTS]
     for check in sorted(CHECKS.values(), key=lambda check: order.index(check.subject)):
@@ -74,7 +74,7 @@ def table() -> str:
 
 
 def write_page() -> None:
-    """Put the table of today's checks into docs/doctor.md."""
+    """Put the table of today's checks into docs/generated/checks.md."""
     text = PAGE.read_text(encoding="utf-8")
     PAGE.write_text(re.sub(r"\| finding \|.*\n(\|.*\n)+", lambda _: table(), text), encoding="utf-8")
 
