@@ -85,7 +85,7 @@ def project_role_missing(facts: Snapshot) -> Iterator[Place]:
             yield here(
                 facts,
                 f"role service-role/{name}",
-                "the stack is there, and its role is not",
+                "the stack exists, but its role does not",
                 f"aws cloudformation detect-stack-drift --stack-name {DATA_SCIENCE_STACK} shows what else is "
                 "gone. It must come back as templates/10-data-science-account.yaml has it",
             )
@@ -153,7 +153,7 @@ def external_id_missing(facts: Snapshot) -> Iterator[Place]:
         yield here(
             facts,
             f"parameter {EXTERNAL_ID_PARAMETER}",
-            "the stack is there, and its parameter is not",
+            "the stack exists, but its parameter does not",
             f"aws ssm put-parameter --type String --name {EXTERNAL_ID_PARAMETER} "
             f"--value {facts.settings.tester_external_id}",
         )
@@ -188,7 +188,7 @@ def starter_missing(facts: Snapshot) -> Iterator[Place]:
         yield here(
             facts,
             f"state machine {STARTER}",
-            "the stack is there, and its state machine is not",
+            "the stack exists, but its state machine does not",
             f"aws cloudformation detect-stack-drift --stack-name {DATA_SCIENCE_STACK} shows what else is gone. "
             "It must come back as templates/10-data-science-account.yaml has it (Starter)",
         )

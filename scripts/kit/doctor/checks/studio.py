@@ -110,7 +110,7 @@ def region_service(facts: Snapshot) -> Iterator[Place]:
     "source-unavailable",
     "error",
     "The source provider is not available in the Region",
-    "The projects' repositories cannot be made there, or their pipelines cannot read them.",
+    "The projects' repositories cannot be created there, or their pipelines cannot read them.",
 )
 def source_unavailable(facts: Snapshot) -> Iterator[Place]:
     codecommit = facts.region in botocore_session().get_available_regions("codecommit", facts.partition)

@@ -125,7 +125,7 @@ def _(world: World) -> Iterator[None]:
     iam.attach_role_policy(RoleName=people.STUDIO_ROLE, PolicyArn=arn)
 
 
-@case("template-role-pass", "take away the Deny")
+@case("template-role-pass", "remove the Deny")
 def _(world: World) -> Iterator[None]:
     iam, name = world.client("iam"), {"RoleName": people.STUDIO_ROLE, "PolicyName": "no-passing"}
     denied = {"Effect": "Deny", "Action": "iam:PassRole", "Resource": f"arn:aws:iam::*:role/service-role/{NAME}"}
