@@ -49,33 +49,33 @@ def check_broken(world: World, id: str) -> None:
     case, check = CASES[id], CHECKS[id]
     with case.broken(world):
         reader = world.reader(case.region, case.fresh)
-        it = world.begin(reader, case.project)
-        found = world.look_for(id, it)
+        facts = world.begin(reader, case.project)
+        found = world.look_for(id, facts)
         assert found, f"{id} was not found"
         for one in found:
             assert re.fullmatch(r"\d{12}", one.place.account)
             assert one.place.resource
             assert one.place.what
             assert (one.place.request is not None) == check.safe
-            check_commands(one.fix, it)
+            check_commands(one.fix, facts)
         assert any(case.fix in one.fix for one in found), [one.fix for one in found]
         for administrator, to in KINDS:
-            if not it.alone:
-                check_as(world, id, it, administrator, to)
+            if not facts.alone:
+                check_as(world, id, facts, administrator, to)
         if check.safe:
             world.fix(reader, found)
             assert world.look_for(id, world.begin(reader, case.project)) == []
 
 
-def check_as(world: World, id: str, it: Snapshot, administrator: str, to: str) -> None:
+def check_as(world: World, id: str, facts: Snapshot, administrator: str, to: str) -> None:
     """The same facts in an installation of another kind: the finding is there where it can be, with the right fix."""
     text = world.story.environment_path.read_text()
     with world.environment(text, of_kind(text, administrator, to)):
-        other = world.begin(it.reader, it.only)
+        other = world.begin(facts.reader, facts.only)
     differ = {"settings", *GATHERED_ANEW.get(administrator, ())}
-    other.__dict__ |= {name: fact for name, fact in it.__dict__.items() if name not in differ}
+    other.__dict__ |= {name: fact for name, fact in facts.__dict__.items() if name not in differ}
     if administrator == "self-managed":  # template 20 is a stack of its own there
-        other.__dict__ |= {"targets": tuple(with_own_stack(target) for target in it.targets)}
+        other.__dict__ |= {"targets": tuple(with_own_stack(target) for target in facts.targets)}
     found = world.look_for(id, other)
     there = id not in NOT_THERE.get(administrator, set()) | NOT_THERE.get(to, set())
     assert bool(found) == there, (administrator, to, [one.fix for one in found])
@@ -87,12 +87,12 @@ def with_own_stack(target: Target) -> Target:
     return replace(target, stack=replace(target.stack, name=TARGET_STACK)) if target.stack else target
 
 
-def check_commands(fix: str, it: Snapshot) -> None:
+def check_commands(fix: str, facts: Snapshot) -> None:
     """Every command of the AWS CLI in a fix exists, with its options, and every target of the Makefile.
 
     And all of it suits the kind of installation.
     """
-    for kind in (it.settings.administrator, it.settings.publishing.to):
+    for kind in (facts.settings.administrator, facts.settings.publishing.to):
         assert not re.search(WRONG.get(kind, "^$"), fix), (kind, fix)
     for command in re.findall(r"(?<![\w-])aws [a-z0-9-]+ [a-z-]+.*?(?=(?<![\w-])aws |$)", fix, re.MULTILINE):
         _, service, name, *_ = command.split()

@@ -139,10 +139,10 @@ class World:
         with signed_in(self.engineer(self.management)):
             return snapshot.begin(reader, settings, self.bundle, project)
 
-    def look_for(self, id: str, it: Snapshot) -> list[Finding]:
+    def look_for(self, id: str, facts: Snapshot) -> list[Finding]:
         """What one check finds, with the facts read that it looks at."""
         with signed_in(self.engineer(self.management)):
-            return run_checks(it, [CHECKS[id]])
+            return run_checks(facts, [CHECKS[id]])
 
     def fix(self, reader: Reader, findings: list[Finding]) -> None:
         """As --fix does."""

@@ -182,9 +182,9 @@ def test_without_organizations_the_projects_own_list_says_which_accounts_are_lef
     with swapped(values, "OrganizationalUnitStagingId", ""), swapped(values, "StagingAccountIds", "123456789012"):
         projects = world.begin(world.reader()).projects
     with targets(world, [world.staging]):
-        it = world.begin(world.reader())
-        it.__dict__["projects"] = projects
-        [found] = world.look_for("stage-stray", it)
+        facts = world.begin(world.reader())
+        facts.__dict__["projects"] = projects
+        [found] = world.look_for("stage-stray", facts)
     assert world.staging in found.place.what
     assert f"--set StagingAccountIds=123456789012,{world.staging}" in found.fix
 
@@ -206,19 +206,19 @@ def test_every_region_is_looked_at(world: World) -> None:
         s3 = world.client("s3", region=IRELAND)
         s3.put_bucket_policy(**bucket, Policy=policy)
         s3.delete_public_access_block(**bucket)
-        it = world.begin(world.reader())
+        facts = world.begin(world.reader())
         ids = ["bucket-public", "bucket-versioning", "model-bucket-encryption", "model-key-rotation"]
         ids += ["model-bucket-deny", "model-region-missing"]
-        found = {id: {one.place.region for one in world.look_for(id, it)} for id in ids}
+        found = {id: {one.place.region for one in world.look_for(id, facts)} for id in ids}
         assert found == {id: {IRELAND} for id in ids}
-        assert {one.place.region for one in world.look_for("model-key-state", it)} == set()
+        assert {one.place.region for one in world.look_for("model-key-state", facts)} == set()
         ireland.disable_key(KeyId=ireland.describe_key(**key)["KeyMetadata"]["KeyId"])
-        it = world.begin(world.reader())
-        assert {one.place.region for one in world.look_for("model-key-state", it)} == {IRELAND}
+        facts = world.begin(world.reader())
+        assert {one.place.region for one in world.look_for("model-key-state", facts)} == {IRELAND}
         with CASES["model-role-reads"].broken(world):
-            [reads] = world.look_for("model-role-reads", it)
+            [reads] = world.look_for("model-role-reads", facts)
         assert f"kms:Decrypt on arn:aws:kms:{IRELAND}:" in reads.place.what
-        assert {region for target in it.targets for region, _ in target.quotas} == {"us-east-1", IRELAND}
+        assert {region for target in facts.targets for region, _ in target.quotas} == {"us-east-1", IRELAND}
 
 
 def test_an_image_of_another_region_is_reported(world: World) -> None:
@@ -231,8 +231,8 @@ def test_an_image_of_another_region_is_reported(world: World) -> None:
 def test_no_connections_stay_open_to_a_target_account_once_it_is_read(world: World) -> None:
     """A thousand accounts' would be more than a process may have."""
     reader = world.reader(fresh=True)
-    world.look_for("target-closed", it := world.begin(reader))
-    assert {target.account.id for target in it.targets} == {world.staging, world.production}
+    world.look_for("target-closed", facts := world.begin(reader))
+    assert {target.account.id for target in facts.targets} == {world.staging, world.production}
     assert {a for a, there in reader.connections.items() if there.clients} == {world.management, world.account}
 
 
