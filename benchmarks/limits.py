@@ -16,7 +16,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
 from scripts.kit.console import UsageError, run
-from scripts.kit.doctor import limits as kit
+from scripts.kit.doctor.checks import limits as kit
 
 GROUP = "arn:aws:sagemaker:us-east-1:111111111111:model-package-group/iris-multi-01"
 

@@ -1,8 +1,9 @@
-"""Examine an installation, and say what would stop a deployment: what, where, why, and what mends it.
+"""Check an installation, and say what would stop a deployment: what, where, why, and what fixes it.
 
-Reads only, with whatever credentials are at hand: those of the management account enter the other accounts
+Reads only, in the accounts that the credentials reach: those of the management account enter the other accounts
 through the role roles.access; those of the data science account see that account and the organization.
---fix applies what is safe, after showing it. Exit code 1 when something would stop a deployment.
+--fix sends the requests that are safe, after showing them. Exit code 1 when there is an error: something that stops a
+deployment.
 
 examples:
   make doctor
@@ -24,7 +25,8 @@ from scripts.kit.bundle import pack
 from scripts.kit.connect import Connection, add_options, connect, elsewhere
 from scripts.kit.console import UserError, paint, run, say
 from scripts.kit.doctor import report, snapshot
-from scripts.kit.doctor.findings import Finding, Request, examine
+from scripts.kit.doctor.checks.every import CHECKS
+from scripts.kit.doctor.findings import Finding, Request, run_checks
 from scripts.kit.doctor.reader import Reader
 from scripts.kit.publish import defaults
 from scripts.kit.settings import environment
@@ -32,7 +34,7 @@ from scripts.kit.settings.environment import Environment
 
 
 def bundle_in(folder: Path, settings: Environment, connection: Connection) -> pack.Bundle | None:
-    """The bundle as it is published here; None where none is built, or these credentials do not see the units."""
+    """The bundle as it is published here; None where none is built, or these credentials do not see the OUs."""
     if not (folder / pack.MANIFEST).exists():
         return None
     try:
@@ -44,19 +46,19 @@ def bundle_in(folder: Path, settings: Environment, connection: Connection) -> pa
 
 def look(reader: Reader, settings: Environment, bundle: pack.Bundle | None, project: str, typed: str) -> list[Finding]:
     reader.notes.clear()
-    return examine(snapshot.gather(reader, settings, bundle, project, typed))
+    return run_checks(snapshot.gather(reader, settings, bundle, project, typed), CHECKS.values())
 
 
-def mend(reader: Reader, findings: Sequence[Finding], dry_run: bool) -> bool:
+def fix(reader: Reader, findings: Sequence[Finding], dry_run: bool) -> bool:
     """Show the safe requests, and send them unless dry_run; whether anything was sent."""
-    requests: dict[str, Request] = {f.fix: f.place.request for f in findings if f.place.request}
+    requests: dict[str, Request] = {found.fix: found.place.request for found in findings if found.place.request}
     for command, request in requests.items():
         say(paint(f"  ~ {request.account}  {command}", "33"))
         if not dry_run:
             client = reader.client(request.account, request.service, request.region)
             getattr(client, xform_name(request.operation))(**request.parameters)
     count = f"{len(requests)} request{'s' * (len(requests) != 1)}"
-    say(f"{count} {'planned' if dry_run else 'sent'}" if requests else "nothing that --fix could mend")
+    say(f"{count} {'planned' if dry_run else 'sent'}" if requests else "nothing that --fix could fix")
     return bool(requests) and not dry_run
 
 
@@ -65,23 +67,23 @@ def main(argv: Sequence[str] | None = None) -> int:
         prog="python -m scripts.doctor", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     add_options(parser)
-    parser.add_argument("--project", default="", metavar="NAME", help="examine only this project")
-    parser.add_argument("--fix", action="store_true", help="apply what is safe, after showing it")
+    parser.add_argument("--project", default="", metavar="NAME", help="check only this project")
+    parser.add_argument("--fix", action="store_true", help="send the requests that are safe, after showing them")
     parser.add_argument("--bundle", type=Path, default=pack.BUILD, metavar="FOLDER", help="default build/")
     args = parser.parse_args(argv)
     settings = environment.load(args.environment)
     connection = connect(settings, args.profile, args.region)
     bundle = bundle_in(args.bundle, settings, connection)
     reader = Reader(connection)
-    say(f"examining the installation of {args.environment}, {connection.region}, from account {connection.account}:")
+    say(f"checking the installation of {args.environment}, {connection.region}, from account {connection.account}:")
     findings = look(reader, settings, bundle, args.project, elsewhere(args))
-    if args.fix and mend(reader, findings, args.dry_run):
+    if args.fix and fix(reader, findings, args.dry_run):
         findings = look(reader, settings, bundle, args.project, elsewhere(args))
     if args.json:
         print(json.dumps(report.as_data(findings, reader.notes), indent=2))
     else:
         print("\n".join(report.lines(findings, reader.notes)))
-    return 1 if any(found.check.severity == "stops" for found in findings) else 0
+    return 1 if any(found.check.severity == "error" for found in findings) else 0
 
 
 if __name__ == "__main__":

@@ -65,7 +65,7 @@ def section(template: str, text: str) -> str:
             continue
         rows = ""
         for one in statements(resource["Properties"]):
-            reason = reason_of(written.get(logical_id, {}).get(one.get("Sid"), []))
+            reason = reason_of(written.get(logical_id, {}).get(one.get("Sid", ""), []))
             rows += f"| {one.get('Sid', '–')} | {actions(one)} | {reason} |\n"
         kind = "role" if resource["Type"] == ROLE else "managed policy"
         made.append(f"\n### {logical_id} ({kind})\n\n{COLUMNS}{rows}")

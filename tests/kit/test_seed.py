@@ -159,7 +159,7 @@ def test_a_stage_is_rolled_back_by_codepipeline(kit: Installation) -> None:
 def test_doctor_finds_nothing_wrong_and_says_what_it_cannot_see(kit: Installation) -> None:
     told = shown(kit, "doctor", "--bundle", str(kit.tree / "build"), "--project", PROJECT)
     assert told["findings"] == []
-    [config] = [note for note in told["not_examined"] if "config" in note["what"]]
+    [config] = [note for note in told["not_checked"] if "config" in note["what"]]
     assert config["needs"] == f"a look into {OWNER}/how-we-deploy"
 
 

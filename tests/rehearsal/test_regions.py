@@ -85,7 +85,7 @@ def test_doctor_finds_nothing_wrong_in_either_region(story: Story) -> None:
     manager = people.sign_in(story.cloud, story.setting.management, people.ENGINEER, HOME)
     options = ("--environment", str(story.environment_path), "--bundle", str(story.folder / "bundle"), "--json")
     told = json.loads(story.command(manager, "scripts.doctor", *options))
-    assert told == {"findings": [], "not_examined": [], "stops": False}
+    assert told == {"findings": [], "not_checked": [], "errors": 0}
 
 
 def test_doctor_tells_what_was_taken_away_by_hand_and_how_it_comes_back(story: Story) -> None:

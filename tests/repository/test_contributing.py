@@ -1,4 +1,4 @@
-"""CONTRIBUTING.md's first change, performed on a copy of the tree: the page's own edits, files and commands, in its order."""
+"""CONTRIBUTING.md's first change, performed on a copy of the tree: the page's own edits, files and commands."""
 
 from __future__ import annotations
 

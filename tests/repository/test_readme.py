@@ -12,8 +12,7 @@ import botocore.session
 import pytest
 from botocore import xform_name
 
-from scripts.kit.doctor import snapshot  # noqa: F401  (knows every subject, and so every check)
-from scripts.kit.doctor.findings import CHECKS
+from scripts.kit.doctor.checks.every import CHECKS
 from tests import mistakes
 from tests.support import ROOT
 from tests.support.documents import lines_of_code, make_targets, relative_path

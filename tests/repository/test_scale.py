@@ -15,7 +15,7 @@ from awslang.template.schemas import schema
 from awslang.template.template import parse
 from benchmarks import limits as scale
 from scripts.kit.console import UsageError
-from scripts.kit.doctor import limits
+from scripts.kit.doctor.checks import limits
 from scripts.kit.settings import environment
 from tests.support import ROOT
 

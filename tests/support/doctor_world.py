@@ -15,9 +15,10 @@ from localaws.cloud import Cloud, Session
 from scripts import doctor
 from scripts.kit import console
 from scripts.kit.bundle import pack
-from scripts.kit.connect import connect
+from scripts.kit.connect import Connection, connect
 from scripts.kit.doctor import snapshot
-from scripts.kit.doctor.findings import CHECKS, Finding, examine
+from scripts.kit.doctor.checks.every import CHECKS
+from scripts.kit.doctor.findings import Finding, run_checks
 from scripts.kit.doctor.reader import Reader
 from scripts.kit.doctor.snapshot import Snapshot
 from scripts.kit.publish import defaults
@@ -33,23 +34,24 @@ NOTHING = json.dumps({"Resources": {"Topic": {"Type": "AWS::SNS::Topic"}}})
 SHORT = {"staging": "staging", "production": "prod"}
 
 
-class QuickReader(Reader):
-    """Reads with the embedded AWS's own sessions, which need no socket."""
+class QuickConnection(Connection):
+    """Asks with a session of the embedded AWS, which needs no socket."""
 
-    sessions: dict[str, Session]
+    session: Any
+
+    def client(self, service: str, region: str | None = None) -> Any:
+        return self.session.client(service, region or self.region)
+
+
+class QuickReader(Reader):
+    """Enters the accounts with such sessions."""
 
     def enter(self, account: str, role: str) -> str:
         if not self.reaches(account):
-            mine = self.sessions[self.account]
-            arn = f"arn:aws:iam::{account}:role/{role}"
-            self.sessions[account] = mine.cloud.assume_role(arn, "doctor", mine.principal, REGION)
+            mine: Any = self.connection.session
+            entered = mine.cloud.assume_role(f"arn:aws:iam::{account}:role/{role}", "doctor", mine.principal, REGION)
+            self.connections[account] = QuickConnection(entered, account, REGION)
         return ""
-
-    def reaches(self, account: str) -> bool:
-        return account in self.sessions
-
-    def client(self, account: str, service: str, region: str = "") -> Any:
-        return self.sessions[account].client(service, region or self.region)
 
 
 @dataclass
@@ -113,12 +115,12 @@ class World:
         return code, out.getvalue()
 
     def reader(self, region: str = "", fresh: bool = False) -> Reader:
-        """Who reads for the examination; the usual one is kept, so that its clients are made once."""
+        """The reader of the checks; the usual one is kept, so that its clients are made once."""
         if region or fresh:
             return self.new_reader(region)
         if self.kept is None:
-            self.kept = QuickReader(self.new_reader("").connection)
-            self.kept.sessions = {self.management: self.engineer(self.management)}
+            session: Any = self.engineer(self.management)
+            self.kept = QuickReader(QuickConnection(session, self.management, REGION))
         return self.kept
 
     def new_reader(self, region: str) -> Reader:
@@ -126,7 +128,7 @@ class World:
             return Reader(connect(environment.load(self.story.environment_path), None, region or None))
 
     def look(self, reader: Reader, project: str = "") -> list[Finding]:
-        """What the examination finds."""
+        """What the checks find."""
         settings = environment.load(self.story.environment_path)
         with signed_in(self.engineer(self.management)):
             return doctor.look(reader, settings, self.bundle, project, "")
@@ -137,14 +139,14 @@ class World:
         with signed_in(self.engineer(self.management)):
             return snapshot.begin(reader, settings, self.bundle, project)
 
-    def look_for(self, id: str, it: Snapshot) -> list[Finding]:
+    def look_for(self, id: str, facts: Snapshot) -> list[Finding]:
         """What one check finds, with the facts read that it looks at."""
         with signed_in(self.engineer(self.management)):
-            return examine(it, [CHECKS[id]])
+            return run_checks(facts, [CHECKS[id]])
 
-    def mend(self, reader: Reader, findings: list[Finding]) -> None:
+    def fix(self, reader: Reader, findings: list[Finding]) -> None:
         """As --fix does."""
-        assert doctor.mend(reader, findings, dry_run=False)
+        assert doctor.fix(reader, findings, dry_run=False)
 
     def settled(self) -> None:
         """Nothing goes on any more."""

@@ -1,6 +1,6 @@
-"""The examination of an installation: `make doctor`.
+"""The check of an installation: `make doctor`.
 
-snapshot.py gathers the facts once; the modules of checks look at them and yield what is wrong; findings.py
-holds what every check is registered with. A new finding is one function with a @finding above it, in the
-module of its subject, and one case in tests/kit/doctor/test_doctor.py.
+reader.py asks AWS and never writes; facts/ reads one subject in each module; snapshot.py gathers the facts, each once;
+findings.py says what a check is and what it yields; checks/ decides what is wrong, one subject in each module;
+report.py prints it. Each imports only those before it. docs/developing/add-a-doctor-check.md shows how to add a check.
 """

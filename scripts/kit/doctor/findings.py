@@ -6,21 +6,20 @@ import json
 import shlex
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Any, Literal
 
 from botocore import xform_name
 
-if TYPE_CHECKING:
-    from scripts.kit.doctor.snapshot import Snapshot
+from scripts.kit.doctor.snapshot import Snapshot
 
-Severity = Literal["stops", "warns", "note"]
-SEVERITIES: tuple[Severity, ...] = ("stops", "warns", "note")
+Severity = Literal["error", "warning", "note"]
+SEVERITIES: tuple[Severity, ...] = ("error", "warning", "note")
 CLI_NAMES = {"s3": "s3api"}  # services that the AWS CLI names otherwise than botocore
 
 
 @dataclass(frozen=True)
 class Request:
-    """One request to AWS that mends a finding, and that is safe: it takes nothing away from anybody.
+    """One request to AWS that fixes a finding and is safe to send: it takes no permission and no data away.
 
     operation: as the API names it, for example PutBucketPolicy; parameters: of that operation
     """
@@ -39,16 +38,16 @@ class Request:
             words += [f"--{xform_name(name, '-')}", shlex.quote(text)]
         return " ".join([*words, "--region", self.region])
 
-    def mends(self, resource: str, what: str) -> Place:
-        """What this request puts right, where it is made."""
+    def fixes(self, resource: str, what: str) -> Place:
+        """The place that this request fixes."""
         return Place(self.account, resource, what, region=self.region, request=self)
 
 
 @dataclass(frozen=True)
 class Place:
-    """One thing that is wrong: where, what exactly, and what mends it.
+    """One thing that is wrong: where it is, what exactly is wrong, and what fixes it.
 
-    fix: the exact command, statement or step; request: set instead where it is safe to apply (--fix)
+    fix: the exact command, statement or step; request: set instead where it is safe to send (--fix)
     """
 
     account: str
@@ -63,11 +62,14 @@ class Place:
             raise ValueError(f"{self.resource}: either a fix in words or a request is needed")
 
 
+Look = Callable[[Snapshot], Iterator[Place]]
+
+
 @dataclass(frozen=True)
 class Check:
     """A registered check; title and why are the same wherever it finds something.
 
-    safe: it yields requests that --fix applies
+    safe: it yields requests that --fix sends; subject: the module that it stands in
     """
 
     id: str
@@ -76,7 +78,7 @@ class Check:
     why: str
     safe: bool
     subject: str
-    look: Callable[[Snapshot], Iterator[Place]] = field(compare=False)
+    look: Look = field(compare=False)
 
 
 @dataclass(frozen=True)
@@ -106,25 +108,34 @@ class Finding:
         }
 
 
-CHECKS: dict[str, Check] = {}
+REGISTERED: dict[str, Check] = {}  # complete once scripts.kit.doctor.checks.every is imported
 
 
-def finding(
-    id: str, severity: Severity, title: str, why: str, safe: bool = False
-) -> Callable[[Callable[[Snapshot], Iterator[Place]]], Callable[[Snapshot], Iterator[Place]]]:
-    """Register a check. id: never changes once it was published; title: what is wrong, in a few words."""
+def check(id: str, severity: Severity, title: str, why: str, safe: bool = False) -> Callable[[Look], Look]:
+    """Register the function below as a check.
 
-    def register(look: Callable[[Snapshot], Iterator[Place]]) -> Callable[[Snapshot], Iterator[Place]]:
-        if id in CHECKS:
-            raise ValueError(f"two checks are called {id}")
-        subject = look.__module__.rsplit(".", 1)[-1]
-        CHECKS[id] = Check(id, severity, title, why, safe, subject, look)
+    Args:
+        id: never changes once it was published.
+        title: what is wrong, in a few words.
+        why: what happens because of it.
+        safe: it yields requests (Request.fixes), which --fix sends.
+    """
+
+    def register(look: Look) -> Look:
+        if id in REGISTERED:
+            raise ValueError(f"two checks have the id {id}")
+        REGISTERED[id] = Check(id, severity, title, why, safe, look.__module__.rsplit(".", 1)[-1], look)
         return look
 
     return register
 
 
-def examine(snapshot: Snapshot, checks: Iterable[Check] = CHECKS.values()) -> list[Finding]:
-    """Everything that the checks find, what stops a deployment first."""
-    found = [Finding(check, place) for check in checks for place in check.look(snapshot)]
+def here(facts: Snapshot, resource: str, what: str, fix: str) -> Place:
+    """A place in the data science account and the kit's Region."""
+    return Place(facts.account, resource, what, fix, facts.region)
+
+
+def run_checks(facts: Snapshot, checks: Iterable[Check]) -> list[Finding]:
+    """Everything that the checks find, errors first."""
+    found = [Finding(check, place) for check in checks for place in check.look(facts)]
     return sorted(found, key=lambda one: SEVERITIES.index(one.check.severity))

@@ -1,4 +1,4 @@
-"""How the examination asks AWS: what may not be read is noted, what is not there is None.
+"""How `make doctor` asks AWS: what may not be read is noted, what is not there is None.
 
 Nothing here writes. Every answer is a fact: a value, None for what AWS says is not there, or UNREAD for what
 these credentials may not read.
@@ -12,11 +12,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Final, TypeVar
 
-import botocore.session
 from botocore import xform_name
-from botocore.exceptions import ClientError, EndpointConnectionError, NoCredentialsError
+from botocore.exceptions import ClientError, EndpointConnectionError
 
-from scripts.kit.connect import Connection, config
+from scripts.kit.connect import Connection, assume
 
 READS = ("Get", "List", "Describe", "Search", "Head", "Batch")
 REFUSED = re.compile(r"AccessDenied|Unauthorized|AuthorizationError|NotAuthorized|Forbidden|^403$")
@@ -45,7 +44,7 @@ def known(fact: Any) -> bool:
 
 
 @dataclass(frozen=True)
-class NotExamined:
+class NotChecked:
     """Something that these credentials may not read, what is needed for it, and who has that."""
 
     account: str
@@ -58,15 +57,12 @@ class NotExamined:
 
 
 class Reader:
-    """Reads in every account that these credentials reach; entered: credentials by account."""
+    """Reads in every account that these credentials reach. connections: by account; notes: what could not be read."""
 
     def __init__(self, connection: Connection) -> None:
         self.connection = connection
-        self.notes: dict[NotExamined, None] = {}
-        profile, there = connection.session.profile_name, connection.session.available_profiles
-        self._core = botocore.session.Session(profile=profile if profile in there else None)  # its other settings too
-        self._entered: dict[str, dict[str, Any]] = {connection.account: own_keys(connection)}
-        self._clients: dict[tuple[str, str, str], Any] = {}
+        self.notes: dict[NotChecked, None] = {}
+        self.connections = {connection.account: connection}
         self._lock = threading.Lock()
 
     @property
@@ -78,47 +74,34 @@ class Reader:
         return self.connection.region
 
     def reaches(self, account: str) -> bool:
-        return account in self._entered
+        return account in self.connections
 
     def enter(self, account: str, role: str) -> str:
-        """Become the role in an account; why not, or "" when it went well."""
+        """Assume the role in an account; why it is not possible, or "" where it was."""
         if self.reaches(account):
             return ""
-        arn = f"arn:{self.connection.partition}:iam::{account}:role/{role}"
         try:
-            answer = self.client(self.account, "sts").assume_role(RoleArn=arn, RoleSessionName=ROLE_SESSION)
+            entered = assume(self.connection, account, role, ROLE_SESSION)
         except ClientError as error:
             if error.response["Error"]["Code"] in STALE:
                 raise
             return str(error.response["Error"].get("Message", error)).splitlines()[0]
-        keys = answer["Credentials"]
         with self._lock:
-            self._entered[account] = {
-                "aws_access_key_id": keys["AccessKeyId"],
-                "aws_secret_access_key": keys["SecretAccessKey"],
-                "aws_session_token": keys["SessionToken"],
-            }
+            self.connections[account] = entered
         return ""
 
     def client(self, account: str, service: str, region: str = "") -> Any:
-        """A client of one account, kept: to read an API's model anew for each account would take long."""
-        key = (account, service, region or self.region)
-        with self._lock:
-            if key not in self._clients:
-                self._clients[key] = self._core.create_client(
-                    service, region_name=key[2], config=config(service), **self._entered[account]
-                )
-            return self._clients[key]
+        return self.connections[account].client(service, region or None)
 
     def forget(self, account: str) -> None:
-        """Close an account's clients; they are made anew when they are asked for.
+        """Close an account's clients; they are made again when they are asked for.
 
         Those of a thousand accounts would hold a gigabyte, and more connections than a process may have.
         """
-        with self._lock:
-            clients = [self._clients.pop(key) for key in [*self._clients] if key[0] == account]
-        for client in clients:
-            client.close()
+        if self.reaches(account):
+            clients = self.connections[account].clients
+            for key in [*clients]:
+                clients.pop(key).close()
 
     def ask(self, account: str, service: str, operation: str, region: str = "", **parameters: Any) -> Any:
         """The answer to one read request; None where AWS says that there is no such thing, UNREAD where not known."""
@@ -138,13 +121,8 @@ class Reader:
         return self._ask(account, service, operation, region, all_pages)
 
     def through(self, account: str, service: str, operation: str, work: Callable[[], Answer]) -> Answer | Unread | None:
-        """What a function of the kit's answers that reads by itself; as ask(). operation: of it, for the note."""
+        """The answer of a function of the kit that reads by itself; as ask(). operation: its request."""
         return self._ask(account, service, operation, "", lambda *_: work())
-
-    def connection_to(self, account: str, *services: str) -> Connection:
-        """An account as such functions take it; services: those that they use."""
-        clients = {(service, self.region): self.client(account, service) for service in services}
-        return Connection(self.connection.session, account, self.region, clients)
 
     def _ask(
         self, account: str, service: str, operation: str, region: str, work: Callable[[Any, Any], Answer]
@@ -174,18 +152,8 @@ class Reader:
     def note(self, account: str, what: str, operation: str, why: str) -> None:
         needed = re.search(r"perform: (\S+)", why)
         needs = f"the permission {needed.group(1)}" if needed else f"another answer than {why or operation}"
-        self.leave_out(NotExamined(account, what, needs, f"an administrator of account {account}"))
+        self.leave_out(NotChecked(account, what, needs, f"an administrator of account {account}"))
 
-    def leave_out(self, note: NotExamined) -> None:
+    def leave_out(self, note: NotChecked) -> None:
         with self._lock:
             self.notes[note] = None
-
-
-def own_keys(connection: Connection) -> dict[str, Any]:
-    """The connection's credentials as a client takes them."""
-    credentials = connection.session.get_credentials()
-    if credentials is None:
-        raise NoCredentialsError
-    found = credentials.get_frozen_credentials()
-    keys = {"aws_access_key_id": found.access_key, "aws_secret_access_key": found.secret_key}
-    return keys | ({"aws_session_token": found.token} if found.token else {})

@@ -1,75 +1,70 @@
-"""What was found, in words, as data, and as the table in docs/generated/checks.md.
+"""The findings in words, as data, and as the table in docs/generated/checks.md.
 
-python -m scripts.kit.doctor.report writes that table anew.
+python -m scripts.kit.doctor.report writes that table again.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 from scripts.kit.bundle import pack
 from scripts.kit.console import paint
-from scripts.kit.doctor.findings import CHECKS, SEVERITIES, Finding
-from scripts.kit.doctor.reader import NotExamined
-from scripts.kit.doctor.snapshot import SUBJECTS
+from scripts.kit.doctor.checks.every import CHECKS
+from scripts.kit.doctor.findings import SEVERITIES, Finding
+from scripts.kit.doctor.reader import NotChecked
 
 PAGE = pack.ROOT / "docs/generated/checks.md"
-COLOURS = {"stops": "31", "warns": "33", "note": "36"}
+COLOURS = {"error": "31", "warning": "33", "note": "36"}
 
 
-def lines(findings: Sequence[Finding], left_out: Iterable[NotExamined]) -> list[str]:
+def lines(findings: Sequence[Finding], left_out: Iterable[NotChecked]) -> list[str]:
     """The report, line by line."""
-    told: list[str] = []
-    for found in findings:
-        place = found.place
-        where = " ".join(part for part in (place.account, place.region, place.resource) if part)
-        told.append(f"{paint(f'{found.check.severity:<6}', COLOURS[found.check.severity])} {found.check.id}  {where}")
-        told.append(f"       {found.check.title}: {place.what}.")
-        told.append(f"       {found.check.why}")
-        first, *rest = found.fix.splitlines()
-        told.append(f"       {'mended by --fix' if place.request else 'to do'}: {first}")
-        told += [f"         {line}" for line in rest]
-    left_out = list(left_out)
-    for note in left_out:
-        told.append(f"not examined: {note.what} ({note.account}): needs {note.needs}. Who has that: {note.who}")
-    told.append(total(findings, len(left_out)))
-    return told
+    notes = [
+        f"not checked: {note.what} ({note.account}): needs {note.needs}. Available to: {note.who}" for note in left_out
+    ]
+    return [*(line for found in findings for line in of(found)), *notes, total(findings, len(notes))]
+
+
+def of(found: Finding) -> Iterator[str]:
+    """The lines of one finding."""
+    place = found.place
+    where = " ".join(part for part in (place.account, place.region, place.resource) if part)
+    yield f"{paint(f'{found.check.severity:<7}', COLOURS[found.check.severity])} {found.check.id}  {where}"
+    yield f"        {found.check.title}: {place.what}."
+    yield f"        {found.check.why}"
+    first, *rest = found.fix.splitlines()
+    yield f"        {'fixed by --fix' if place.request else 'to do'}: {first}"
+    yield from (f"          {line}" for line in rest)
 
 
 def total(findings: Sequence[Finding], left_out: int = 0) -> str:
-    count = {severity: sum(f.check.severity == severity for f in findings) for severity in SEVERITIES}
     if not findings:
-        seen = f" in what was examined; not examined: {left_out}, named above" if left_out else ""
-        return f"{len(CHECKS)} checks, nothing found{seen}"
-    safe = sum(f.place.request is not None for f in findings)
-    told = ", ".join(
-        f"{number} {one if number == 1 else many}"
-        for number, one, many in (
-            (count["stops"], "stops a deployment", "stop a deployment"),
-            (count["warns"], "warning", "warnings"),
-            (count["note"], "note", "notes"),
-        )
+        gaps = f" in what was checked; not checked: {left_out}, named above" if left_out else ""
+        return f"{len(CHECKS)} checks, nothing found{gaps}"
+    numbers = [sum(found.check.severity == severity for found in findings) for severity in SEVERITIES]
+    counts = ", ".join(
+        f"{number} {severity}{'s' * (number != 1)}" for severity, number in zip(SEVERITIES, numbers, strict=True)
     )
-    return f"{told}; {safe} can be mended by --fix" if safe else told
+    safe = sum(found.place.request is not None for found in findings)
+    return f"{counts}; --fix can fix {safe}" if safe else counts
 
 
-def as_data(findings: Sequence[Finding], left_out: Iterable[NotExamined]) -> dict[str, Any]:
+def as_data(findings: Sequence[Finding], left_out: Iterable[NotChecked]) -> dict[str, Any]:
     return {
         "findings": [found.as_data() for found in findings],
-        "not_examined": [note.as_data() for note in left_out],
-        "stops": any(found.check.severity == "stops" for found in findings),
+        "not_checked": [note.as_data() for note in left_out],
+        "errors": sum(found.check.severity == "error" for found in findings),
     }
 
 
 def table() -> str:
-    """Every finding, as docs/generated/checks.md has it."""
+    """Every check, as docs/generated/checks.md has it."""
     rows = ["| finding | severity | what is wrong | why it matters | `--fix` |", "|---|---|---|---|---|"]
-    order = [module.__name__.rsplit(".", 1)[-1] for module in SUBJECTS]
-    for check in sorted(CHECKS.values(), key=lambda check: order.index(check.subject)):
-        mends = "mends it" if check.safe else ""
-        rows.append(f"| `{check.id}` | {check.severity} | {check.title} | {check.why} | {mends} |")
+    for check in CHECKS.values():
+        fixes = "fixes it" if check.safe else ""
+        rows.append(f"| `{check.id}` | {check.severity} | {check.title} | {check.why} | {fixes} |")
     return "\n".join(rows) + "\n"
 
 

@@ -1,49 +1,43 @@
-"""Everything that the checks look at, gathered subject by subject, each once and when it is first looked at."""
+"""The facts that the checks look at, gathered subject by subject, each once and when it is first asked for."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from functools import cached_property, partial
 from typing import Any
 
 from scripts.kit.bundle import pack
-from scripts.kit.doctor import (
+from scripts.kit.doctor.facts import (
     catalog,
-    configs,
     data_science,
     further,
     hosted,
-    kit,
-    launch,
     limits,
-    models,
     organization,
-    pipelines,
     projects,
     self_managed,
+    stage_config,
     storage,
     studio,
     targets,
 )
-from scripts.kit.doctor.catalog import Catalog
-from scripts.kit.doctor.data_science import DataScience
-from scripts.kit.doctor.further import Further
-from scripts.kit.doctor.hosted import Hosted
-from scripts.kit.doctor.limits import Limits
-from scripts.kit.doctor.organization import Organization
-from scripts.kit.doctor.reader import NotExamined, Reader, known
-from scripts.kit.doctor.self_managed import SelfManaged
-from scripts.kit.doctor.storage import Storage
-from scripts.kit.doctor.studio import Studio
-from scripts.kit.doctor.targets import Target, TargetSet
+from scripts.kit.doctor.facts.catalog import Catalog
+from scripts.kit.doctor.facts.data_science import DataScience
+from scripts.kit.doctor.facts.further import Further
+from scripts.kit.doctor.facts.hosted import Hosted
+from scripts.kit.doctor.facts.limits import Limits
+from scripts.kit.doctor.facts.organization import STAGES, Organization
+from scripts.kit.doctor.facts.projects import Project
+from scripts.kit.doctor.facts.self_managed import SelfManaged
+from scripts.kit.doctor.facts.stacks import TEST_ROLE
+from scripts.kit.doctor.facts.storage import Bucket, Key, Storage
+from scripts.kit.doctor.facts.studio import Studio
+from scripts.kit.doctor.facts.targets import Target, TargetSet
+from scripts.kit.doctor.reader import NotChecked, Reader, known
 from scripts.kit.settings.environment import Environment
 from scripts.kit.together import together
 
-SUBJECTS = (
-    organization, data_science, storage, launch, catalog, studio, hosted, limits, targets, self_managed, projects,
-    pipelines, models, further, configs,
-)  # fmt: skip
-# What is gathered at the same time; the others rest on these.
+# Read at the same time; the others need these.
 FIRST = (
     "organization", "data_science", "storage", "launch_role", "catalog", "studio", "limits", "target_sets", "hosted",
 )  # fmt: skip
@@ -53,15 +47,20 @@ SEED = "seed-code/model-deploy/{}-config.json"
 
 
 class Snapshot:
-    """The facts that these credentials may read. only: the one project to examine; typed: options of its commands."""
+    """The facts that these credentials may read.
+
+    built: the bundle in build/; only: the one project to check, "" for all; typed: options of the command line, for
+    the commands in the fixes
+    """
 
     def __init__(
-        self, reader: Reader, settings: Environment, bundle: pack.Bundle | None, only: str = "", typed: str = ""
+        self, reader: Reader, settings: Environment, built: pack.Bundle | None, only: str = "", typed: str = ""
     ) -> None:
-        self.reader, self.settings, self.only, self.typed = reader, settings, only, typed
+        self.reader, self.settings, self.built, self.only, self.typed = reader, settings, built, only, typed
         self.region, self.partition = reader.region, reader.connection.partition
         self.reader_account = reader.account
-        self.built = bundle
+
+    # -- the installation, and the commands that fix it ------------------------------------------
 
     @property
     def account(self) -> str:
@@ -70,7 +69,7 @@ class Snapshot:
 
     @property
     def test_role_arn(self) -> str:
-        return f"arn:{self.partition}:iam::{self.account}:role/service-role/{kit.TEST_ROLE}"
+        return f"arn:{self.partition}:iam::{self.account}:role/service-role/{TEST_ROLE}"
 
     @property
     def alone(self) -> bool:
@@ -84,7 +83,7 @@ class Snapshot:
 
     @property
     def make_accounts(self) -> str:
-        """The command that makes the kit's stacks and roles, with the credentials that enter every account."""
+        """The command that creates the kit's stacks and roles, with the credentials that enter every account."""
         return f'make accounts ARGS="--profile {"data-science" if self.alone else "management"}{self.typed}"'
 
     @property
@@ -95,6 +94,8 @@ class Snapshot:
     def bundle(self) -> pack.Bundle | None:
         """The bundle, where the units are known that its defaults name."""
         return self.built if all(known(unit) for unit in self.organization.units.values()) else None
+
+    # -- the facts -------------------------------------------------------------------------------
 
     @cached_property
     def organization(self) -> Organization:
@@ -110,7 +111,7 @@ class Snapshot:
 
     @cached_property
     def launch_role(self) -> Any:
-        return launch.gather(self.reader, self.settings)
+        return catalog.read_launch_role(self.reader, self.settings)
 
     @cached_property
     def catalog(self) -> Catalog:
@@ -141,20 +142,6 @@ class Snapshot:
         return studio.read_connections(self.reader, self.settings, self.projects)
 
     @cached_property
-    def instances(self) -> Mapping[str, Mapping[str, tuple[str, int]]]:
-        """Type and number of a stage's instances, by quota code."""
-        return {stage: instances_of(stage, self.projects, self.limits) for stage in organization.STAGES}
-
-    @cached_property
-    def regions(self) -> Mapping[str, tuple[str, ...]]:
-        """Where a stage's endpoints run: as the environment file says, and the projects."""
-        named = {stage: list(getattr(self.settings.regions, stage)) for stage in organization.STAGES}
-        for stage, regions in named.items():
-            for project in self.projects or ():
-                regions += projects.regions_of(project, stage, self.region)
-        return {stage: tuple(dict.fromkeys(regions)) for stage, regions in named.items()}
-
-    @cached_property
     def targets(self) -> tuple[Target, ...]:
         codes = {stage: frozenset(by_code) for stage, by_code in self.instances.items()}
         return targets.gather(self.reader, self.settings, self.organization, self.regions, codes, self.target_sets)
@@ -167,11 +154,53 @@ class Snapshot:
     def further(self) -> Further:
         return further.gather(self.reader, self.settings, self.projects)
 
+    # -- what follows from several of them -------------------------------------------------------
+
+    @property
+    def complete_projects(self) -> Iterator[Project]:
+        """The projects that exist with everything that belongs to them."""
+        for project in self.projects or ():
+            if project.status not in {"CreateFailed", "DeleteFailed", "DeleteInProgress"} and project.stack:
+                yield project
+
+    @property
+    def domains(self) -> list[Any]:
+        """The Studio domains that matter: the one in studio.domain_id, or every one."""
+        wanted = self.settings.studio.domain_id
+        return [domain for domain in self.studio.domains or [] if wanted in ("", domain["DomainId"])]
+
+    @cached_property
+    def instances(self) -> Mapping[str, Mapping[str, tuple[str, int]]]:
+        """Type and number of a stage's instances, by quota code."""
+        return {stage: instances_of(stage, self.projects, self.limits) for stage in STAGES}
+
+    @cached_property
+    def regions(self) -> Mapping[str, tuple[str, ...]]:
+        """The Regions of a stage's endpoints: those of the environment file, and of the projects."""
+        named = {stage: list(getattr(self.settings.regions, stage)) for stage in STAGES}
+        for stage, regions in named.items():
+            for project in self.projects or ():
+                regions += projects.regions_of(project, stage, self.region)
+        return {stage: tuple(dict.fromkeys(regions)) for stage, regions in named.items()}
+
+    def places(self) -> Iterator[tuple[str, Any, Key]]:
+        """Region, model bucket and key: of the data science account's own Region, and of each further one."""
+        yield self.region, self.storage.models, self.storage.model_key
+        for region, bucket in self.further.buckets.items():
+            yield region, bucket, self.further.keys[region]
+
+    def kept_buckets(self) -> Iterator[tuple[str, Bucket]]:
+        """The kit's buckets that exist, each with its Region."""
+        models = [(region, bucket) for region, bucket, _ in self.places()]
+        for region, bucket in [(self.region, self.storage.bundle), *models]:
+            if bucket:
+                yield region, bucket
+
 
 def begin(
     reader: Reader, settings: Environment, bundle: pack.Bundle | None, only: str = "", typed: str = ""
 ) -> Snapshot:
-    """A snapshot that has nothing yet, of the accounts that these credentials reach."""
+    """A snapshot without facts yet, of the accounts that these credentials reach."""
     enter_data_science(reader, settings)
     return Snapshot(reader, settings, bundle, only, typed)
 
@@ -179,37 +208,35 @@ def begin(
 def gather(
     reader: Reader, settings: Environment, bundle: pack.Bundle | None, only: str = "", typed: str = ""
 ) -> Snapshot:
-    """Every fact, as many at the same time as do not wait for each other."""
-    it = begin(reader, settings, bundle, only, typed)
-    together([partial(getattr, it, subject) for subject in FIRST])
+    """A snapshot with every fact; those that do not wait for each other are read at the same time."""
+    facts = begin(reader, settings, bundle, only, typed)
+    together([partial(getattr, facts, subject) for subject in FIRST])
     for subject in THEN:
-        getattr(it, subject)
-    return it
+        getattr(facts, subject)
+    return facts
 
 
 def enter_data_science(reader: Reader, settings: Environment) -> None:
-    """From the management account, become the access role in the data science account."""
+    """From the management account, assume the access role in the data science account."""
     account, role = settings.accounts.data_science, settings.roles.access
     if reader.reaches(account):
         return
     if why := reader.enter(account, role):
         who = f"the data science account, or a role there named in roles.access (now {role}: {why})"
-        reader.leave_out(NotExamined(account, "the data science account", "credentials of it", who))
+        reader.leave_out(NotChecked(account, "the data science account", "credentials for it", who))
 
 
-def instances_of(stage: str, ours: Any, known_limits: limits.Limits) -> dict[str, tuple[str, int]]:
-    """The instance types that a stage's endpoints need in each account, and how many, by quota code."""
-    configurations = [
-        configs.read_config(project.stages[stage].config)[0]
-        for project in ours or ()
-        if stage in project.stages and project.stages[stage].config
-    ]
-    if not configurations:
-        text = (pack.ROOT / SEED.format(projects.SHORT[stage])).read_bytes()
-        configurations = [configs.read_config(text)[0]]
-    found: dict[str, tuple[str, int]] = {}
-    for configuration in configurations:
-        instance, count = configs.instances(configuration)
+def instances_of(stage: str, found: Any, known_limits: Limits) -> dict[str, tuple[str, int]]:
+    """The instance types that a stage's endpoints need in each account, and how many, by quota code.
+
+    found: the projects; where none has a configuration file of this stage, the seed code's counts
+    """
+    files = [project.stages[stage].config for project in found or () if stage in project.stages]
+    if not any(files):
+        files = [(pack.ROOT / SEED.format(projects.SHORT[stage])).read_bytes()]
+    needed: dict[str, tuple[str, int]] = {}
+    for file in filter(None, files):
+        instance, count = stage_config.instances(stage_config.read_config(file).parameters)
         if code := known_limits.instance_codes.get(instance):
-            found[code] = (instance, found.get(code, ("", 0))[1] + count)
-    return found
+            needed[code] = (instance, needed.get(code, ("", 0))[1] + count)
+    return needed

@@ -17,6 +17,7 @@ from scripts.kit.bundle import pack
 from scripts.kit.connect import Connection, pages
 from scripts.kit.console import UserError
 from scripts.kit.publish import sharing
+from scripts.kit.roles import role_exists
 from scripts.kit.settings.environment import Environment
 
 STUDIO_TAG = (
@@ -219,15 +220,11 @@ def check_bucket(connection: Connection, want: Wanted) -> None:
 
 
 def check_launch_role(connection: Connection, want: Wanted) -> None:
-    try:
-        connection.client("iam").get_role(RoleName=want.launch_role.rsplit("/", 1)[1])
-    except ClientError as error:
-        if error.response["Error"]["Code"] == "NoSuchEntity":
-            raise UserError(
-                f"the launch role {want.launch_role} does not exist. AWS makes it when SageMaker projects are "
-                "turned on for a Studio domain (SageMaker console, Domains, Settings)"
-            ) from error
-        raise
+    if not role_exists(connection, want.launch_role):
+        raise UserError(
+            f"the launch role {want.launch_role} does not exist. AWS makes it when SageMaker projects are "
+            "turned on for a Studio domain (SageMaker console, Domains, Settings)"
+        )
 
 
 def look_at_objects(connection: Connection, want: Wanted) -> dict[str, tuple[int, Mapping[str, str]]]:

@@ -22,6 +22,7 @@ from scripts.kit.console import UserError, say
 from scripts.kit.plan import Action, Step
 from scripts.kit.publish.catalog import STUDIO_TAG, Wanted
 from scripts.kit.publish.publishing import PROVISIONING_TAG
+from scripts.kit.roles import role_exists
 
 PREFIX = "project-templates/"  # of their own, so that Studio lists nothing else of the bucket
 TEMPLATE_NAME = "multi-account-deployment"  # in CreateProject: at most 32 letters, digits or hyphens
@@ -100,15 +101,11 @@ def look(connection: Connection, want: Hosted) -> There:
 
 
 def check_launch_role(connection: Connection, want: Hosted) -> None:
-    try:
-        connection.client("iam").get_role(RoleName=want.launch_role.rsplit("/", 1)[1])
-    except ClientError as error:
-        if error.response["Error"]["Code"] == "NoSuchEntity":
-            raise UserError(
-                f"the launch role {want.launch_role} does not exist. With `publishing: {{to: s3}}` (or both) in "
-                "environment.yaml, `make accounts` makes it together with what the data scientists need"
-            ) from error
-        raise
+    if not role_exists(connection, want.launch_role):
+        raise UserError(
+            f"the launch role {want.launch_role} does not exist. With `publishing: {{to: s3}}` (or both) in "
+            "environment.yaml, `make accounts` makes it together with what the data scientists need"
+        )
 
 
 def templates(connection: Connection, bucket: str) -> dict[str, dict[str, str]]:

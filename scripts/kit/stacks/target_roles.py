@@ -10,8 +10,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import partial
 
-from botocore.exceptions import ClientError
-
 from scripts.kit.bundle import pack
 from scripts.kit.connect import Connection, enter
 from scripts.kit.console import Progress, UserError, say, some
@@ -20,6 +18,7 @@ from scripts.kit.organization.members import Member
 from scripts.kit.organization.state import Seen
 from scripts.kit.patience import until
 from scripts.kit.plan import Step
+from scripts.kit.roles import role_exists
 from scripts.kit.settings.environment import Environment
 from scripts.kit.settings.sections import partition
 from scripts.kit.stacks import model_regions
@@ -115,16 +114,6 @@ def plan_self_managed(settings: Environment, there: Connection, account: str) ->
     if planned.step.action == "create" and role_exists(there, role):
         planned.step = Step("keep", "role", f"{role} in {account}", "made by somebody else before")
     return planned
-
-
-def role_exists(there: Connection, name: str) -> bool:
-    try:
-        there.client("iam").get_role(RoleName=name)
-    except ClientError as error:
-        if error.response["Error"]["Code"] == "NoSuchEntity":
-            return False
-        raise
-    return True
 
 
 # -- template 20 -----------------------------------------------------------------------------------

@@ -1,4 +1,4 @@
-"""`make doctor`: a healthy installation has no finding; each way to break it is found, and told how to mend."""
+"""`make doctor`: a healthy installation has no finding; each way to break it is found, with its fix."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ from collections.abc import Iterator
 import pytest
 
 from scripts.kit.doctor import report
-from scripts.kit.doctor.findings import CHECKS
-from scripts.kit.doctor.launch import NEEDED
+from scripts.kit.doctor.checks.every import CHECKS
+from scripts.kit.doctor.checks.launch import NEEDED
+from scripts.kit.doctor.facts.storage import ALIAS
 from scripts.kit.doctor.merge import merged
 from scripts.kit.doctor.reader import Reader
-from scripts.kit.doctor.storage import ALIAS
 from scripts.rehearsal import setting as people
 from scripts.rehearsal.embedded import embedded_aws
 from tests.kit.doctor.cases import cases, swapped
@@ -24,7 +24,7 @@ from tests.kit.doctor.cases.self_managed import targets
 from tests.kit.doctor.cases.sizes import IRELAND, storage_in_ireland
 from tests.kit.doctor.cases.storage import OTHERS
 from tests.support import ROOT
-from tests.support.doctor_examination import check_broken
+from tests.support.doctor_break import check_broken
 from tests.support.doctor_world import World, make_world
 
 CASES = cases()
@@ -39,9 +39,9 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
     assert not cloud.faults, "\n".join(f"{fault.where}\n{fault.traceback}" for fault in cloud.faults)
 
 
-def test_a_healthy_installation_has_no_finding_and_everything_is_examined(world: World) -> None:
-    code, told = world.doctor()
-    assert told == {"findings": [], "not_examined": [], "stops": False}
+def test_a_healthy_installation_has_no_finding_and_everything_is_checked(world: World) -> None:
+    code, shown = world.doctor()
+    assert shown == {"findings": [], "not_checked": [], "errors": 0}
     assert code == 0
     assert world.typed()[1] == f"{len(CHECKS)} checks, nothing found\n"
 
@@ -52,11 +52,11 @@ def test_every_one_of_the_139_checks_has_a_case() -> None:
 
 
 @pytest.mark.parametrize("id", sorted(id for id in CASES if not CASES[id].alone))
-def test_what_is_broken_is_found_and_told_how_to_mend(world: World, id: str) -> None:
+def test_what_is_broken_is_found_with_its_fix(world: World, id: str) -> None:
     check_broken(world, id)
 
 
-def test_everything_was_mended_again(world: World) -> None:
+def test_everything_was_fixed_again(world: World) -> None:
     assert world.look(world.reader()) == []
 
 
@@ -66,17 +66,17 @@ def test_everything_was_mended_again(world: World) -> None:
 def test_without_fix_nothing_is_written_whatever_is_found(world: World) -> None:
     with CASES["model-bucket-policy"].broken(world), CASES["rule-disabled"].broken(world):
         before = len(world.requests())
-        code, told = world.doctor()
+        code, shown = world.doctor()
         assert code == 1
-        assert told["stops"] is True
+        assert shown["errors"] == 2
         assert world.doctor("--fix", "--dry-run")[0] == 1
         asked = {request["operation"] for request in world.requests()[before:]}
     assert [name for name in asked if not READS.match(name)] == []
-    assert {finding["id"] for finding in told["findings"]} == {"model-bucket-policy", "rule-disabled"}
-    assert all(finding["safe"] for finding in told["findings"])
+    assert {finding["id"] for finding in shown["findings"]} == {"model-bucket-policy", "rule-disabled"}
+    assert all(finding["safe"] for finding in shown["findings"])
 
 
-def test_fix_mends_what_is_safe_and_leaves_other_peoples_statements_byte_for_byte(
+def test_fix_sends_what_is_safe_and_leaves_other_peoples_statements_byte_for_byte(
     world: World, capsys: pytest.CaptureFixture[str]
 ) -> None:
     with CASES["model-bucket-policy"].broken(world), CASES["starter-missing"].broken(world):
@@ -95,11 +95,11 @@ def test_a_finding_says_what_where_why_and_what_to_do(world: World) -> None:
     with CASES["delegation"].broken(world):
         code, text = world.typed()
     assert code == 1
-    assert "stops  delegation  999999999999 account 111111111111" in text
+    assert "error   delegation  999999999999 account 111111111111" in text
     assert "delegated administrators of stack sets: none" in text
     assert "Each stage is a stack set" in text
     assert "to do: aws organizations register-delegated-administrator" in text
-    assert "1 stops a deployment, 0 warnings, 0 notes" in text
+    assert "1 error, 0 warnings, 0 notes" in text
 
 
 def test_the_commands_in_the_fixes_name_the_file_and_the_region_that_were_typed(world: World) -> None:
@@ -110,51 +110,51 @@ def test_the_commands_in_the_fixes_name_the_file_and_the_region_that_were_typed(
     assert f'make publish ARGS="--profile data-science {typed}"' in text
 
 
-def test_a_mistyped_project_is_told_with_the_one_that_is_meant_and_ends_with_1(world: World) -> None:
+def test_a_mistyped_project_is_reported_with_the_one_that_is_meant_and_ends_with_1(world: World) -> None:
     code, text = world.typed("--project", "iris-multi-1")
     assert code == 1
-    assert "stops  project-absent" in text
+    assert "error   project-absent" in text
     assert "(did you mean iris-multi-01?)" in text
 
 
 def test_warnings_and_notes_do_not_stop(world: World) -> None:
     with CASES["model-key-rotation"].broken(world), CASES["quota-blue-green"].broken(world):
-        code, told = world.doctor()
+        code, shown = world.doctor()
     assert code == 0
-    assert [finding["severity"] for finding in told["findings"]] == ["warns", "note"]
+    assert [finding["severity"] for finding in shown["findings"]] == ["warning", "note"]
 
 
 # -- who may see what --------------------------------------------------------------------------
 
 
-def test_from_the_data_science_account_the_targets_are_not_examined_and_it_is_said_who_can(world: World) -> None:
-    code, told = world.doctor(by=world.engineer(world.account))
-    assert (code, told["findings"]) == (0, [])
-    [note] = told["not_examined"]
+def test_from_the_data_science_account_the_targets_are_not_checked_and_the_report_says_who_can(world: World) -> None:
+    code, shown = world.doctor(by=world.engineer(world.account))
+    assert (code, shown["findings"]) == (0, [])
+    [note] = shown["not_checked"]
     assert note["what"] == "roles of 2 target accounts"
     assert note["who"] == "the management account 999999999999"
-    told_in_words = world.typed(by=world.engineer(world.account))[1]
-    assert told_in_words.endswith("checks, nothing found in what was examined; not examined: 1, named above\n")
+    words = world.typed(by=world.engineer(world.account))[1]
+    assert words.endswith("checks, nothing found in what was checked; not checked: 1, named above\n")
 
 
 def test_the_data_science_account_sees_that_it_is_no_delegated_administrator(world: World) -> None:
     with CASES["delegation"].broken(world):
-        code, told = world.doctor(by=world.engineer(world.account))
+        code, shown = world.doctor(by=world.engineer(world.account))
     assert code == 1
-    assert [finding["id"] for finding in told["findings"]] == ["delegation"]
-    assert "the organization's units and accounts" in [note["what"] for note in told["not_examined"]]
+    assert [finding["id"] for finding in shown["findings"]] == ["delegation"]
+    assert "the organization's OUs and accounts" in [note["what"] for note in shown["not_checked"]]
 
 
-def test_what_the_credentials_may_not_read_is_told_and_is_no_finding(world: World) -> None:
+def test_what_the_credentials_may_not_read_is_reported_and_is_not_a_finding(world: World) -> None:
     iam = world.client("iam")
     people.make_person(iam, world.account, "Visitor", "arn:aws:iam::aws:policy/AmazonS3ReadOnlyAccess")
     visitor = people.sign_in(world.cloud, world.account, "Visitor", "us-east-1")
-    code, told = world.doctor(by=visitor)
+    code, shown = world.doctor(by=visitor)
     assert code == 0
-    assert told["findings"] == []
-    needs = {note["needs"] for note in told["not_examined"]}
+    assert shown["findings"] == []
+    needs = {note["needs"] for note in shown["not_checked"]}
     assert {"the permission servicecatalog:ListPortfolios", "the permission kms:DescribeKey"} <= needs
-    assert all(note["who"] for note in told["not_examined"])
+    assert all(note["who"] for note in shown["not_checked"])
 
 
 def test_the_reader_refuses_to_write(world: World) -> None:
@@ -164,7 +164,7 @@ def test_the_reader_refuses_to_write(world: World) -> None:
     assert isinstance(reader, Reader)
 
 
-def test_accounts_of_nested_units_are_examined_too(world: World) -> None:
+def test_accounts_of_nested_units_are_checked_too(world: World) -> None:
     client, unit = world.client("organizations", world.management), world.story.setting.units["staging"]
     child = client.create_organizational_unit(ParentId=unit, Name="Nested")["OrganizationalUnit"]["Id"]
     move(world, world.staging, child)
@@ -182,14 +182,14 @@ def test_without_organizations_the_projects_own_list_says_which_accounts_are_lef
     with swapped(values, "OrganizationalUnitStagingId", ""), swapped(values, "StagingAccountIds", "123456789012"):
         projects = world.begin(world.reader()).projects
     with targets(world, [world.staging]):
-        it = world.begin(world.reader())
-        it.__dict__["projects"] = projects
-        [found] = world.look_for("stage-stray", it)
+        facts = world.begin(world.reader())
+        facts.__dict__["projects"] = projects
+        [found] = world.look_for("stage-stray", facts)
     assert world.staging in found.place.what
     assert f"--set StagingAccountIds=123456789012,{world.staging}" in found.fix
 
 
-def test_a_region_without_connections_is_told(world: World) -> None:
+def test_a_region_without_connections_is_reported(world: World) -> None:
     arn = f"arn:aws:codeconnections:us-east-1:{world.account}:connection/01234567-89ab-cdef-0123-456789abcdef"
     with source(world, arn):
         [found] = world.look_for("source-unavailable", world.begin(world.reader("ap-southeast-3")))
@@ -206,34 +206,34 @@ def test_every_region_is_looked_at(world: World) -> None:
         s3 = world.client("s3", region=IRELAND)
         s3.put_bucket_policy(**bucket, Policy=policy)
         s3.delete_public_access_block(**bucket)
-        it = world.begin(world.reader())
+        facts = world.begin(world.reader())
         ids = ["bucket-public", "bucket-versioning", "model-bucket-encryption", "model-key-rotation"]
         ids += ["model-bucket-deny", "model-region-missing"]
-        found = {id: {one.place.region for one in world.look_for(id, it)} for id in ids}
+        found = {id: {one.place.region for one in world.look_for(id, facts)} for id in ids}
         assert found == {id: {IRELAND} for id in ids}
-        assert {one.place.region for one in world.look_for("model-key-state", it)} == set()
+        assert {one.place.region for one in world.look_for("model-key-state", facts)} == set()
         ireland.disable_key(KeyId=ireland.describe_key(**key)["KeyMetadata"]["KeyId"])
-        it = world.begin(world.reader())
-        assert {one.place.region for one in world.look_for("model-key-state", it)} == {IRELAND}
+        facts = world.begin(world.reader())
+        assert {one.place.region for one in world.look_for("model-key-state", facts)} == {IRELAND}
         with CASES["model-role-reads"].broken(world):
-            [reads] = world.look_for("model-role-reads", it)
+            [reads] = world.look_for("model-role-reads", facts)
         assert f"kms:Decrypt on arn:aws:kms:{IRELAND}:" in reads.place.what
-        assert {region for target in it.targets for region, _ in target.quotas} == {"us-east-1", IRELAND}
+        assert {region for target in facts.targets for region, _ in target.quotas} == {"us-east-1", IRELAND}
 
 
-def test_an_image_of_another_region_is_told(world: World) -> None:
+def test_an_image_of_another_region_is_reported(world: World) -> None:
     with another_version(world, Image=own_image(world).replace("us-east-1", IRELAND)):
         [found] = world.look_for("version-image", world.begin(world.reader()))
-    assert f"its image lies in {IRELAND}" in found.place.what
+    assert f"its image is in {IRELAND}" in found.place.what
     assert "an image in us-east-1" in found.fix
 
 
 def test_no_connections_stay_open_to_a_target_account_once_it_is_read(world: World) -> None:
     """A thousand accounts' would be more than a process may have."""
     reader = world.reader(fresh=True)
-    world.look_for("target-closed", it := world.begin(reader))
-    assert {target.account.id for target in it.targets} == {world.staging, world.production}
-    assert {account for account, _, _ in reader._clients} == {world.management, world.account}
+    world.look_for("target-closed", facts := world.begin(reader))
+    assert {target.account.id for target in facts.targets} == {world.staging, world.production}
+    assert {a for a, there in reader.connections.items() if there.clients} == {world.management, world.account}
 
 
 # -- what the texts rest on --------------------------------------------------------------------
@@ -263,5 +263,12 @@ def test_a_statement_is_merged_by_its_sid_and_nothing_else_moves(policy: str, ex
 
 
 def test_the_page_of_findings_is_what_the_code_says() -> None:
-    """Write it anew: python -m scripts.kit.doctor.report"""
+    """To write it again: python -m scripts.kit.doctor.report"""
     assert report.table() in (ROOT / "docs/generated/checks.md").read_text(encoding="utf-8")
+
+
+def test_the_page_for_developers_shows_a_check_and_a_case_as_they_stand_in_the_code() -> None:
+    page = (ROOT / "docs/developing/add-a-doctor-check.md").read_text(encoding="utf-8")
+    check, case = re.findall(r"```python\n(.*?)```", page, re.DOTALL)
+    assert check in (ROOT / "scripts/kit/doctor/checks/storage.py").read_text(encoding="utf-8")
+    assert case in (ROOT / "tests/kit/doctor/cases/storage.py").read_text(encoding="utf-8")

@@ -5,7 +5,8 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 
-from scripts.kit.doctor import kit
+from scripts.kit.doctor.facts import stacks
+from scripts.kit.stacks.target_roles import DATA_SCIENCE_STACK
 from scripts.rehearsal import setting as people
 from tests.kit.doctor.cases import case, swapped
 from tests.kit.doctor.cases.targets import no_role, stack, trust
@@ -17,19 +18,19 @@ CATALOG = "catalog:\n"
 
 @case("kit-stack-missing", "make accounts")
 def _(world: World) -> Iterator[None]:
-    with swapped(stack(world, world.account, kit.DATA_SCIENCE_STACK), "status", "DELETE_COMPLETE"):
+    with swapped(stack(world, world.account, DATA_SCIENCE_STACK), "status", "DELETE_COMPLETE"):
         yield
 
 
 @case("kit-stack-failed", "continue-update-rollback --stack-name multi-account-deployment")
 def _(world: World) -> Iterator[None]:
-    with swapped(stack(world, world.account, kit.DATA_SCIENCE_STACK), "status", "UPDATE_ROLLBACK_FAILED"):
+    with swapped(stack(world, world.account, DATA_SCIENCE_STACK), "status", "UPDATE_ROLLBACK_FAILED"):
         yield
 
 
 @case("kit-stack-differs", "make accounts")
 def _(world: World) -> Iterator[None]:
-    old = stack(world, world.account, kit.DATA_SCIENCE_STACK)
+    old = stack(world, world.account, DATA_SCIENCE_STACK)
     with swapped(old, "body", old.body + "\n# as it was in the last version\n"):
         yield
 
@@ -42,13 +43,13 @@ def _(world: World) -> Iterator[None]:
 
 @case("project-role-missing", "detect-stack-drift")
 def _(world: World) -> Iterator[None]:
-    with no_role(world, world.account, f"{kit.PREFIX}BuildRole"):
+    with no_role(world, world.account, f"{stacks.PREFIX}BuildRole"):
         yield
 
 
 @case("project-role-trust", '"Service": "codepipeline.amazonaws.com"')
 def _(world: World) -> Iterator[None]:
-    with trust(world, world.account, f"{kit.PREFIX}PipelineRole", Service="lambda.amazonaws.com"):
+    with trust(world, world.account, f"{stacks.PREFIX}PipelineRole", Service="lambda.amazonaws.com"):
         yield
 
 
@@ -69,21 +70,21 @@ def _(world: World) -> Iterator[None]:
 @case("external-id-missing", "aws ssm put-parameter --type String")
 def _(world: World) -> Iterator[None]:
     ssm = world.client("ssm")
-    ssm.delete_parameter(Name=kit.EXTERNAL_ID_PARAMETER)
+    ssm.delete_parameter(Name=stacks.EXTERNAL_ID_PARAMETER)
     yield
-    ssm.put_parameter(Name=kit.EXTERNAL_ID_PARAMETER, Type="String", Value="rehearsal-tester")
+    ssm.put_parameter(Name=stacks.EXTERNAL_ID_PARAMETER, Type="String", Value="rehearsal-tester")
 
 
 @case("external-id-differs", "aws ssm put-parameter --overwrite")
 def _(world: World) -> Iterator[None]:
     ssm = world.client("ssm")
-    ssm.put_parameter(Name=kit.EXTERNAL_ID_PARAMETER, Value="another-word", Overwrite=True)
+    ssm.put_parameter(Name=stacks.EXTERNAL_ID_PARAMETER, Value="another-word", Overwrite=True)
     yield
-    ssm.put_parameter(Name=kit.EXTERNAL_ID_PARAMETER, Value="rehearsal-tester", Overwrite=True)
+    ssm.put_parameter(Name=stacks.EXTERNAL_ID_PARAMETER, Value="rehearsal-tester", Overwrite=True)
 
 
 def starter_arn(world: World) -> str:
-    return f"arn:aws:states:us-east-1:{world.account}:stateMachine:{kit.STARTER}"
+    return f"arn:aws:states:us-east-1:{world.account}:stateMachine:{stacks.STARTER}"
 
 
 @case("starter-missing", "detect-stack-drift")
@@ -93,7 +94,7 @@ def _(world: World) -> Iterator[None]:
     states.delete_state_machine(stateMachineArn=arn)
     yield
     states.create_state_machine(
-        name=kit.STARTER, definition=before["definition"], roleArn=before["roleArn"], type=before["type"]
+        name=stacks.STARTER, definition=before["definition"], roleArn=before["roleArn"], type=before["type"]
     )
 
 
@@ -112,9 +113,9 @@ def _(world: World) -> Iterator[None]:
 @case("approvals-topic-missing", "aws sns create-topic")
 def _(world: World) -> Iterator[None]:
     sns = world.client("sns")
-    sns.delete_topic(TopicArn=f"arn:aws:sns:us-east-1:{world.account}:{kit.TOPIC}")
+    sns.delete_topic(TopicArn=f"arn:aws:sns:us-east-1:{world.account}:{stacks.TOPIC}")
     yield
-    sns.create_topic(Name=kit.TOPIC)
+    sns.create_topic(Name=stacks.TOPIC)
 
 
 @case("approvals-unheard", "aws sns subscribe")

@@ -9,12 +9,14 @@ from contextlib import contextmanager
 from typing import Any
 
 from scripts.kit.bundle import pack
-from scripts.kit.doctor.hosted import CREATOR, NAME
+from scripts.kit.doctor.checks.hosted import CREATOR
 from scripts.kit.publish import hosting
 from scripts.rehearsal import setting as people
 from tests.kit.doctor.cases import case, swapped
 from tests.kit.doctor.cases.targets import no_role, trust
 from tests.support.doctor_world import World
+
+NAME = hosting.LAUNCH_ROLE.rsplit("/", 1)[1]
 
 
 def place(world: World) -> dict[str, str]:
@@ -123,7 +125,7 @@ def _(world: World) -> Iterator[None]:
     iam.attach_role_policy(RoleName=people.STUDIO_ROLE, PolicyArn=arn)
 
 
-@case("template-role-pass", "take away the Deny")
+@case("template-role-pass", "remove the Deny")
 def _(world: World) -> Iterator[None]:
     iam, name = world.client("iam"), {"RoleName": people.STUDIO_ROLE, "PolicyName": "no-passing"}
     denied = {"Effect": "Deny", "Action": "iam:PassRole", "Resource": f"arn:aws:iam::*:role/service-role/{NAME}"}

@@ -162,7 +162,7 @@ def _(world: World) -> Iterator[None]:
         yield
 
 
-@case("config-wrong", "put it right in staging-config.json")
+@case("config-wrong", "correct staging-config.json")
 def _(world: World) -> Iterator[None]:
     content = {"Parameters": {"InstanceTyp": "ml.m5.large", "InitialInstanceCount": "0", "BakeSeconds": 60}}
     with quiet(world) as file:

@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from scripts.kit.doctor.self_managed import ADMINISTRATION, EXECUTION
+from scripts.kit.doctor.facts.self_managed import ADMINISTRATION, EXECUTION
 from tests.kit.doctor.cases import case, swapped
 from tests.kit.doctor.cases.projects import project_stack
 from tests.kit.doctor.cases.targets import no_role, trust

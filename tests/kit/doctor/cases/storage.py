@@ -10,7 +10,7 @@ from typing import Any
 from moto import backends
 
 from localaws import moto_bridge
-from scripts.kit.doctor import limits
+from scripts.kit.doctor.facts import limits
 from tests.kit.doctor.cases import case, without
 from tests.kit.doctor.cases.targets import quota
 from tests.support.doctor_world import World

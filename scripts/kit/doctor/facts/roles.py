@@ -1,4 +1,4 @@
-"""Roles as facts, and what they would be allowed: decided by the evaluator that the rehearsal decides with."""
+"""Roles as facts: their trust policy and, where asked for, their policies."""
 
 from __future__ import annotations
 
@@ -6,19 +6,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from awslang.policy.document import MalformedPolicy, Policy, parse
-from awslang.policy.evaluator import AuthorizationRequest, Decision, Policies, decide
-from awslang.principals import Principal
+from awslang.policy.document import Policy, parse
 from scripts.kit.doctor.reader import UNREAD, Reader, Unread, known
-
-EVERYTHING = parse(
-    {"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": "*", "Resource": "*"}]}, "everything", ""
-)
 
 
 @dataclass(frozen=True)
 class Role:
-    """A role; policies: its own and the attached ones (UNREAD where nobody asked, or they may not be read)."""
+    """A role; policies: its own and the attached ones (UNREAD where they were not asked for, or may not be read)."""
 
     arn: str
     trust: Mapping[str, Any]
@@ -63,36 +57,3 @@ def managed_document(reader: Reader, account: str, arn: str) -> Any:
     version = policy["Policy"]["DefaultVersionId"]
     answer = reader.ask(account, "iam", "GetPolicyVersion", PolicyArn=arn, VersionId=version)
     return answer["PolicyVersion"]["Document"] if answer else UNREAD
-
-
-def may(role: Role, action: str, resource: str, context: Mapping[str, tuple[str, ...]] | None = None) -> bool:
-    """Whether the role's own policies let it do this; True where they are not known."""
-    if isinstance(role.policies, Unread):
-        return True
-    who = role_session(role.arn)
-    request = AuthorizationRequest(who, action, resource, role.account, context or {})
-    return decide(request, Policies(identity=role.policies)).allowed
-
-
-def role_session(arn: str) -> Principal:
-    account, name = arn.split(":")[4], arn.rsplit("/", 1)[-1]
-    return Principal("role", account, f"arn:aws:sts::{account}:assumed-role/{name}/doctor", role_arn=arn)
-
-
-def trusts(role: Role, who: Principal, external_id: str | None = None, source: str = "") -> Decision:
-    """Whether the role's trust policy lets this service or role in; source: for what (default: for SageMaker's)."""
-    try:
-        policy = parse(role.trust, "trust policy", role.account, "trust")
-    except MalformedPolicy as error:
-        return Decision(False, "implicit deny", "role trust policy", (), str(error))
-    source = source or f"arn:aws:sagemaker:*:{role.account}:*"
-    context = {"aws:sourceaccount": (role.account,), "aws:sourcearn": (source,)}
-    if external_id is not None:
-        context["sts:externalid"] = (external_id,)
-    request = AuthorizationRequest(who, "sts:AssumeRole", role.arn, role.account, context)
-    return decide(request, Policies(identity=(EVERYTHING,), resource=policy, resource_kind="trust"))
-
-
-def service(name: str) -> Principal:
-    """A service as a role's trust policy names it: sagemaker.amazonaws.com."""
-    return Principal("service", "", name)

@@ -1,0 +1,265 @@
+"""The data science account: the kit's stack, its roles, the external id, the starter, the approvals topic."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from scripts.kit.doctor.checks import own_stacks
+from scripts.kit.doctor.checks.roles import service, trust_fix, trusts
+from scripts.kit.doctor.facts.data_science import APPROVER, DATA_SCIENTIST, KIT_ROLES
+from scripts.kit.doctor.facts.stacks import EXTERNAL_ID_PARAMETER, PREFIX, STARTER, TOPIC
+from scripts.kit.doctor.findings import Place, check, here
+from scripts.kit.doctor.reader import known
+from scripts.kit.doctor.snapshot import Snapshot
+from scripts.kit.stacks import model_regions
+from scripts.kit.stacks.target_roles import DATA_SCIENCE_STACK
+
+
+@check(
+    "kit-stack-missing",
+    "error",
+    "The data science account lacks the kit's stack",
+    "It holds the buckets, the key and the roles that every project needs.",
+)
+def kit_stack_missing(facts: Snapshot) -> Iterator[Place]:
+    if facts.data_science.stack is None:
+        yield here(facts, f"stack {DATA_SCIENCE_STACK}", "there is no such stack", facts.make_accounts)
+
+
+@check(
+    "kit-stack-failed",
+    "error",
+    "The kit's stack in the data science account is broken",
+    "`make accounts` cannot continue from this state.",
+)
+def kit_stack_failed(facts: Snapshot) -> Iterator[Place]:
+    stack = facts.data_science.stack
+    if stack and stack.broken:
+        yield here(
+            facts,
+            f"stack {stack.name}",
+            f"{stack.status} {stack.reason}".rstrip(),
+            f"aws cloudformation continue-update-rollback --stack-name {stack.name}"
+            if stack.status == "UPDATE_ROLLBACK_FAILED"
+            else f"aws cloudformation delete-stack --stack-name {stack.name} (buckets and keys stay)\n"
+            f"then {facts.make_accounts}",
+        )
+
+
+@check(
+    "kit-stack-differs",
+    "warning",
+    "The kit's stack in the data science account differs from this bundle or environment file",
+    "Roles may lack what this version needs, and accounts of a changed OU may not read the models.",
+)
+def kit_stack_differs(facts: Snapshot) -> Iterator[Place]:
+    stack = facts.data_science.stack
+    if stack and not stack.broken:
+        changed = own_stacks.differences(stack, *own_stacks.data_science_stack(facts))
+        if changed:
+            yield here(facts, f"stack {stack.name}", f"it differs in: {changed}", facts.make_accounts)
+
+
+@check(
+    "model-region-missing",
+    "error",
+    "A further Region of endpoints lacks the bucket and the key of its models",
+    "The Build step copies the version there, because endpoints read models of their own Region only.",
+)
+def model_region_missing(facts: Snapshot) -> Iterator[Place]:
+    for region, stack in facts.data_science.further.items():
+        if stack is None or (stack and stack.broken):
+            what = f"{region}: {stack.status}" if stack else f"{region} has no stack {model_regions.STACK}"
+            yield Place(facts.account, f"stack {model_regions.STACK}", what, facts.make_accounts, region)
+
+
+@check(
+    "project-role-missing",
+    "error",
+    "A role that every project uses is missing",
+    "The product passes it to the project's pipeline, builds, stages or rules.",
+)
+def project_role_missing(facts: Snapshot) -> Iterator[Place]:
+    for name, role in facts.data_science.roles.items():
+        if role is None and facts.data_science.stack:
+            yield here(
+                facts,
+                f"role service-role/{name}",
+                "the stack exists, but its role does not",
+                f"aws cloudformation detect-stack-drift --stack-name {DATA_SCIENCE_STACK} shows what else is "
+                "gone. It must come back as templates/10-data-science-account.yaml has it",
+            )
+
+
+@check(
+    "project-role-trust",
+    "error",
+    "A role that every project uses does not trust its service",
+    "The service is refused when it assumes the role.",
+)
+def project_role_trust(facts: Snapshot) -> Iterator[Place]:
+    for short, name in KIT_ROLES.items():
+        role = facts.data_science.roles.get(f"{PREFIX}{short}")
+        if role and not trusts(role, service(name)).allowed:
+            what, fix = f"its trust policy does not allow {name}", trust_fix(f"{PREFIX}{short}", {"Service": name})
+            yield here(facts, f"role service-role/{PREFIX}{short}", what, fix)
+
+
+@check(
+    "studio-role-missing",
+    "error",
+    "A data scientists' role does not exist",
+    "`make accounts` attaches a policy to each of studio.execution_roles, and `make publish` shows it the product.",
+)
+def studio_role_missing(facts: Snapshot) -> Iterator[Place]:
+    for role, policies in facts.data_science.studio_roles.items():
+        if policies is None:
+            yield here(
+                facts,
+                f"role {role}",
+                "there is no role of this name",
+                "aws sagemaker describe-domain --domain-id DOMAIN shows the execution roles; "
+                "name them in studio.execution_roles",
+            )
+
+
+@check(
+    "studio-role-policy",
+    "warning",
+    "A data scientists' role lacks the kit's policy",
+    "It may not use the models' key, so training fails when it writes its model.",
+)
+def studio_role_policy(facts: Snapshot) -> Iterator[Place]:
+    for role, policies in facts.data_science.studio_roles.items():
+        if policies is not None and known(policies) and DATA_SCIENTIST not in policies and facts.data_science.stack:
+            arn = f"arn:{facts.partition}:iam::{facts.account}:policy/{DATA_SCIENTIST}"
+            name = role.rsplit("/", 1)[-1]
+            yield here(
+                facts,
+                f"role {role}",
+                f"{DATA_SCIENTIST} is not attached",
+                f"aws iam attach-role-policy --role-name {name} --policy-arn {arn}",
+            )
+
+
+@check(
+    "external-id-missing",
+    "error",
+    "The parameter with the tester's external id is missing",
+    "The projects' tests read it when they start.",
+)
+def external_id_missing(facts: Snapshot) -> Iterator[Place]:
+    if facts.data_science.external_id is None and facts.data_science.stack:
+        yield here(
+            facts,
+            f"parameter {EXTERNAL_ID_PARAMETER}",
+            "the stack exists, but its parameter does not",
+            f"aws ssm put-parameter --type String --name {EXTERNAL_ID_PARAMETER} "
+            f"--value {facts.settings.tester_external_id}",
+        )
+
+
+@check(
+    "external-id-differs",
+    "error",
+    "The tester's external id differs from the environment file",
+    "The test role sends it, and the target accounts expect the one of the environment file.",
+)
+def external_id_differs(facts: Snapshot) -> Iterator[Place]:
+    value = facts.data_science.external_id
+    if value and value != facts.settings.tester_external_id:
+        yield here(
+            facts,
+            f"parameter {EXTERNAL_ID_PARAMETER}",
+            f"it is {value!r}, the environment file says {facts.settings.tester_external_id!r}",
+            f"aws ssm put-parameter --overwrite --type String --name {EXTERNAL_ID_PARAMETER} "
+            f"--value {facts.settings.tester_external_id}",
+        )
+
+
+@check(
+    "starter-missing",
+    "error",
+    "The state machine that starts the pipelines is missing",
+    "An approved version starts no pipeline: the event rules point at it.",
+)
+def starter_missing(facts: Snapshot) -> Iterator[Place]:
+    if facts.data_science.starter is None and facts.data_science.stack:
+        yield here(
+            facts,
+            f"state machine {STARTER}",
+            "the stack exists, but its state machine does not",
+            f"aws cloudformation detect-stack-drift --stack-name {DATA_SCIENCE_STACK} shows what else is gone. "
+            "It must come back as templates/10-data-science-account.yaml has it (Starter)",
+        )
+
+
+@check(
+    "starter-role",
+    "error",
+    "The state machine that starts the pipelines runs as another role",
+    "Only the kit's starter role may start the projects' pipelines.",
+)
+def starter_role(facts: Snapshot) -> Iterator[Place]:
+    starter = facts.data_science.starter
+    wanted = f"{PREFIX}StarterRole"
+    if starter and starter["roleArn"].rsplit("/", 1)[-1] != wanted:
+        arn = f"arn:{facts.partition}:iam::{facts.account}:role/service-role/{wanted}"
+        yield here(
+            facts,
+            f"state machine {STARTER}",
+            f"it runs as {starter['roleArn']}",
+            f"aws stepfunctions update-state-machine --state-machine-arn {starter['stateMachineArn']} --role-arn {arn}",
+        )
+
+
+@check(
+    "approvals-topic-missing",
+    "error",
+    "The topic that notifies approvers is missing",
+    "The pipeline's approval fails when it cannot publish to it.",
+)
+def approvals_topic_missing(facts: Snapshot) -> Iterator[Place]:
+    if facts.data_science.topic is None and facts.data_science.stack:
+        yield here(facts, f"topic {TOPIC}", "there is no such topic", f"aws sns create-topic --name {TOPIC}")
+
+
+@check(
+    "approvals-unheard",
+    "warning",
+    "No one is notified that a deployment waits for approval",
+    "It waits for seven days and then fails.",
+)
+def approvals_unheard(facts: Snapshot) -> Iterator[Place]:
+    address, found = facts.settings.notifications.approval_email, facts.data_science.subscriptions
+    if not address or not known(found) or not facts.data_science.topic:
+        return
+    state = next((s["SubscriptionArn"] for s in found or [] if s["Endpoint"] == address), "none")
+    if not state.startswith("arn:"):
+        topic = f"arn:{facts.partition}:sns:{facts.region}:{facts.account}:{TOPIC}"
+        what = f"{address} has not confirmed its subscription" if state != "none" else f"{address} is not subscribed"
+        yield here(
+            facts,
+            f"topic {TOPIC}",
+            what,
+            f"aws sns subscribe --topic-arn {topic} --protocol email --notification-endpoint {address}\n"
+            "then choose the link in the message that arrives",
+        )
+
+
+@check(
+    "approvers-none",
+    "warning",
+    "No principal has the approver's policy",
+    "Only administrators can approve a deployment to production.",
+)
+def approvers_none(facts: Snapshot) -> Iterator[Place]:
+    found = facts.data_science.approvers
+    if found and not any(found.get(kind) for kind in ("PolicyRoles", "PolicyUsers", "PolicyGroups")):
+        arn = f"arn:{facts.partition}:iam::{facts.account}:policy/{APPROVER}"
+        yield here(
+            facts,
+            f"policy {APPROVER}",
+            "it is attached to no role, user or group",
+            f"aws iam attach-role-policy --role-name ROLE --policy-arn {arn}",
+        )

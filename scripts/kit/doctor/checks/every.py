@@ -1,0 +1,41 @@
+"""Every check, in the order in which docs/generated/checks.md lists them."""
+
+from __future__ import annotations
+
+from types import ModuleType
+
+from scripts.kit.doctor.checks import (
+    catalog,
+    configs,
+    data_science,
+    further,
+    hosted,
+    launch,
+    limits,
+    models,
+    organization,
+    pipelines,
+    projects,
+    published,
+    self_managed,
+    storage,
+    studio,
+    targets,
+    units,
+)
+from scripts.kit.doctor.findings import REGISTERED, Check
+
+SUBJECTS: tuple[ModuleType, ...] = (
+    organization, units, data_science, storage, launch, catalog, published, studio, hosted, limits, targets,
+    self_managed, projects, pipelines, models, further, configs,
+)  # fmt: skip
+
+
+def in_order() -> dict[str, Check]:
+    """The registered checks by id, subject by subject."""
+    subjects = [module.__name__.rsplit(".", 1)[-1] for module in SUBJECTS]
+    ordered = sorted(REGISTERED.values(), key=lambda check: subjects.index(check.subject))
+    return {check.id: check for check in ordered}
+
+
+CHECKS = in_order()

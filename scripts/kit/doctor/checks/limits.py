@@ -1,0 +1,244 @@
+"""Names, quotas and sizes: where a new project, or the stages' accounts, would not fit."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator
+
+from scripts.kit.doctor.facts.limits import INSTANCES, OPERATIONS, SETS
+from scripts.kit.doctor.facts.organization import STAGES
+from scripts.kit.doctor.findings import Place, check, here
+from scripts.kit.doctor.reader import known
+from scripts.kit.doctor.snapshot import Snapshot
+from scripts.kit.settings.environment import FURTHER_REGIONS
+
+NAMES = {
+    SETS: "Stack sets per administrator account",
+    INSTANCES: "Stack instances per stack set",
+    OPERATIONS: "Stack instance operations per administrator account",
+}
+BUCKET_POLICY = 20_480  # bytes (Amazon S3 User Guide, "Bucket policies")
+NEARLY = 0.9
+PROJECT_NAME = r"[a-zA-Z0-9](-*[a-zA-Z0-9]){0,31}"  # SageMaker API Reference, CreateProject, ProjectName
+SETS_PER_PROJECT = 2  # staging and production
+# A parameter holds 4,096 bytes, which is 315 account ids, and 40-stage.yaml has eight of them (decision 6).
+ACCOUNTS_PER_STAGE = 2_520
+GROUP_POLICY = 20_480  # characters (SageMaker API Reference, PutModelPackageGroupPolicy)
+SHARED_BY_US = {"TargetAccountsReadGroup", "TargetAccountsUseVersions"}  # the Build step writes these again
+
+
+def stage_size(facts: Snapshot, stage: str) -> int:
+    """The stack instances of a stage: accounts times regions."""
+    return len(facts.organization.targets(stage)) * len(getattr(facts.settings.regions, stage))
+
+
+def raise_to(code: str, value: int) -> str:
+    return (
+        f"aws service-quotas request-service-quota-increase --service-code cloudformation --quota-code {code} "
+        f"--desired-value {value}"
+    )
+
+
+def accounts_of(facts: Snapshot, stage: str) -> list[str]:
+    """The accounts of a stage that endpoints go to."""
+    own = {facts.settings.accounts.management, facts.account}
+    return [account.id for account in facts.organization.targets(stage) if account.id not in own]
+
+
+def spread(facts: Snapshot) -> str:
+    own = "accounts of its own" if facts.alone else "an OU of its own"
+    return f"spread the accounts over several projects, each with {own} for each stage"
+
+
+def group_policy_size(group_arn: str, policy: str, accounts: int) -> int:
+    """The length of a model group's policy in the shortest form that the Build step knows (decision 7).
+
+    policy: as it is, with others' statements
+    """
+    versions = f"{group_arn.replace(':model-package-group/', ':model-package/', 1)}/*"
+    ours = {
+        "Sid": "TargetAccountsUseVersions",
+        "Effect": "Allow",
+        "Principal": {"AWS": ["000000000000"] * accounts},
+        "Action": [
+            f"sagemaker:{name}"
+            for name in ("DescribeModelPackageGroup", "CreateModel", "DescribeModelPackage", "ListModelPackages")
+        ],
+        "Resource": [group_arn, *dict.fromkeys([versions, versions.lower()])],
+    }
+    listed = json.loads(policy)["Statement"] if policy else []
+    others = [s for s in (listed if isinstance(listed, list) else [listed]) if s.get("Sid") not in SHARED_BY_US]
+    return len(json.dumps({"Version": "2012-10-17", "Statement": [*others, ours]}, separators=(",", ":")))
+
+
+@check(
+    "project-name",
+    "error",
+    "No project can have this name",
+    "SageMaker allows 1 to 32 letters, digits and hyphens, and the kit's names have room for them.",
+)
+def project_name(facts: Snapshot) -> Iterator[Place]:
+    if facts.only and not re.fullmatch(PROJECT_NAME, facts.only):
+        yield here(
+            facts,
+            f"project {facts.only}",
+            f"{facts.only!r} has {len(facts.only)} characters, or characters other than letters, digits and hyphens",
+            f"choose another name, such as {suggestion(facts.only)}",
+        )
+
+
+def suggestion(name: str) -> str:
+    return re.sub(r"[^a-zA-Z0-9]+", "-", name)[:32].strip("-") or "a-project"
+
+
+@check(
+    "quota-stack-sets",
+    "error",
+    "There is no room for the stack sets of another project",
+    f"Every project creates {SETS_PER_PROJECT} of them.",
+)
+def quota_stack_sets(facts: Snapshot) -> Iterator[Place]:
+    value, sets = facts.limits.values.get(SETS), facts.limits.sets
+    if value is not None and known(sets) and len(sets or []) + SETS_PER_PROJECT > value:
+        yield here(
+            facts,
+            f"quota {NAMES[SETS]}",
+            f"{len(sets or [])} of {value:g} are used",
+            raise_to(SETS, int(value) + 100),
+        )
+
+
+@check(
+    "quota-stack-instances",
+    "error",
+    "A stage has more accounts and Regions than a stack set allows",
+    "Each account and Region of a stage is one stack instance.",
+)
+def quota_stack_instances(facts: Snapshot) -> Iterator[Place]:
+    value = facts.limits.values.get(INSTANCES)
+    for stage in STAGES:
+        if value is not None and (size := stage_size(facts, stage)) > value:
+            yield here(
+                facts,
+                f"quota {NAMES[INSTANCES]}",
+                f"{stage} has {size:,}, a stack set allows {value:,.0f}",
+                raise_to(INSTANCES, size + 1000),
+            )
+
+
+@check(
+    "quota-operations",
+    "warning",
+    "A stage is larger than the number of stack instances that CloudFormation works on at the same time",
+    "Deployments of other projects wait until enough of it is done.",
+)
+def quota_operations(facts: Snapshot) -> Iterator[Place]:
+    value = facts.limits.values.get(OPERATIONS)
+    for stage in STAGES:
+        if value is not None and (size := stage_size(facts, stage)) > value:
+            yield here(
+                facts,
+                f"quota {NAMES[OPERATIONS]}",
+                f"{stage} has {size:,} stack instances, {value:,.0f} are worked on at a time",
+                raise_to(OPERATIONS, size + 1000),
+            )
+
+
+@check(
+    "policy-size",
+    "warning",
+    "A bucket's policy is nearly full",
+    "S3 allows 20 KB: at that size no statement can be added or changed.",
+)
+def policy_size(facts: Snapshot) -> Iterator[Place]:
+    for region, bucket in facts.kept_buckets():
+        size = len((bucket.policy or "").encode())
+        if size > NEARLY * BUCKET_POLICY:
+            shorter = "remove statements that are no longer needed"
+            if not facts.alone:
+                by = "their OUs (aws:PrincipalOrgPaths) or the organization (aws:PrincipalOrgID)"
+                shorter = f"name accounts by {by}, not one by one"
+            what = f"its policy has {size:,} bytes"
+            shown = f"aws s3api get-bucket-policy --bucket {bucket.name} shows it"
+            yield Place(facts.account, f"bucket {bucket.name}", what, f"{shorter}: {shown}", region)
+
+
+@check(
+    "stage-accounts",
+    "error",
+    "A stage has more accounts than its stack allows",
+    f"The Build step passes them to templates/40-stage.yaml, which has room for {ACCOUNTS_PER_STAGE:,}.",
+)
+def stage_accounts(facts: Snapshot) -> Iterator[Place]:
+    for stage in STAGES:
+        if (count := len(accounts_of(facts, stage))) > ACCOUNTS_PER_STAGE:
+            what = f"{stage} has {count:,} accounts, a stack allows {ACCOUNTS_PER_STAGE:,}"
+            yield here(facts, f"stage {stage}", what, spread(facts))
+
+
+@check(
+    "group-accounts",
+    "error",
+    "A model group's policy cannot name the accounts of both stages",
+    f"SageMaker allows {GROUP_POLICY:,} characters, about 1,300 accounts. The Build step stops before it deploys.",
+)
+def group_accounts(facts: Snapshot) -> Iterator[Place]:
+    accounts = len({account for stage in STAGES for account in accounts_of(facts, stage)})
+    groups = {project.name: project.group_policy or "" for project in facts.complete_projects} or {"example": ""}
+    for name, policy in groups.items():
+        arn = f"arn:{facts.partition}:sagemaker:{facts.region}:{facts.account}:model-package-group/{name}"
+        if (size := group_policy_size(arn, policy, accounts)) > GROUP_POLICY:
+            what = f"it would have {size:,} characters for {accounts:,} accounts"
+            yield here(facts, f"model group {name}", what, spread(facts))
+
+
+@check(
+    "stage-regions",
+    "error",
+    "A stage has more Regions than its endpoints' template has room for",
+    f"Besides the data science account's, templates/50-endpoint.yaml has room for {FURTHER_REGIONS}.",
+)
+def stage_regions(facts: Snapshot) -> Iterator[Place]:
+    for stage in STAGES:
+        further = [region for region in getattr(facts.settings.regions, stage) if region != facts.region]
+        if len(further) > FURTHER_REGIONS:
+            what = f"{len(further)} besides {facts.region}: {', '.join(further)}"
+            yield here(facts, f"regions.{stage}", what, f"leave {', '.join(further[FURTHER_REGIONS:])} out of it")
+
+
+@check(
+    "quota-instances",
+    "error",
+    "A target account's quota is too small for the endpoints' instances",
+    "The endpoint fails with ResourceLimitExceeded. New accounts start with 0 for many instance types.",
+)
+def quota_instances(facts: Snapshot) -> Iterator[Place]:
+    yield from short_of_instances(facts, 1)
+
+
+@check(
+    "quota-blue-green",
+    "warning",
+    "A target account's quota is too small for an update of its endpoints",
+    "A blue/green update runs the old and the new instances side by side and needs twice as many for a while.",
+)
+def quota_blue_green(facts: Snapshot) -> Iterator[Place]:
+    yield from short_of_instances(facts, 2)
+
+
+def short_of_instances(facts: Snapshot, times: int) -> Iterator[Place]:
+    """Where the quota is below what is needed (times 1), or below twice that (times 2) but not below it."""
+    for target in facts.targets:
+        for (region, code), value in (target.quotas or {}).items():
+            instance, count = facts.instances[target.stage][code]
+            enough, needed = count * (times - 1) <= (value if known(value) else 0), count * times
+            if known(value) and enough and value < needed:
+                yield Place(
+                    target.account.id,
+                    f"quota {instance} for endpoint usage",
+                    f"account {target.where} may run {value:g}, and {needed} {'is' if needed == 1 else 'are'} needed",
+                    "aws service-quotas request-service-quota-increase --service-code sagemaker "
+                    f"--quota-code {code} --desired-value {count * 2} --region {region}",
+                    region,
+                )

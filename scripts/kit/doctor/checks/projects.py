@@ -1,0 +1,168 @@
+"""The projects: their state, and their parameters compared with the environment file."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from scripts.kit.doctor.facts.organization import STAGES
+from scripts.kit.doctor.facts.projects import TITLE, UNIT_OF, Project, regions_of, stack_detail
+from scripts.kit.doctor.facts.targets import role_name
+from scripts.kit.doctor.findings import Place, check, here
+from scripts.kit.doctor.reader import known
+from scripts.kit.doctor.snapshot import Snapshot
+from scripts.kit.settings.sections import closest
+from scripts.kit.stacks import model_regions
+
+
+@check(
+    "project-failed",
+    "error",
+    "A project could not be created, updated or deleted",
+    "It deploys nothing, or not what is expected.",
+)
+def project_failed(facts: Snapshot) -> Iterator[Place]:
+    for project in facts.projects or ():
+        if project.status.endswith("Failed"):
+            details = project.described.get("ServiceCatalogProvisionedProductDetails", {})
+            message = details.get("ProvisionedProductStatusMessage") or stack_detail(project.described).get(
+                "StatusMessage", ""
+            )
+            again = "aws sagemaker delete-project --project-name " + project.name
+            yield here(
+                facts,
+                f"project {project.name}",
+                f"{project.status} {message}".rstrip(),
+                again
+                if project.status != "UpdateFailed"
+                else f"look at its stack's events, then {upgrade(facts, project)}",
+            )
+
+
+@check(
+    "project-absent",
+    "error",
+    "There is no project of this name",
+    "Only the project named with --project is checked, so none was.",
+)
+def project_absent(facts: Snapshot) -> Iterator[Place]:
+    if facts.only and known(facts.projects) and not facts.projects:
+        listed = facts.reader.pages(facts.account, "sagemaker", "ListProjects", "ProjectSummaryList")
+        names = [item["ProjectName"] for item in listed or []]
+        yield here(
+            facts,
+            f"project {facts.only}",
+            f"no project of the kit has this name{closest(facts.only, names)}",
+            "aws sagemaker list-projects shows those that exist",
+        )
+
+
+@check(
+    "project-outdated",
+    "note",
+    "A project comes from an older version of the kit",
+    "It lacks what the newer versions fix.",
+)
+def project_outdated(facts: Snapshot) -> Iterator[Place]:
+    newest = max(facts.catalog.usable, key=lambda version: version["CreatedTime"], default={"Name": ""})
+    for project in facts.complete_projects:
+        version = project.parameters.get("BundleVersion", "")
+        offered = facts.hosted.newest if project.hosted else newest["Name"]
+        if offered and version != offered:
+            who = "Studio shows" if project.hosted else "the product offers"
+            what = f"it comes from {version}, {who} {offered}"
+            yield here(facts, f"project {project.name}", what, upgrade(facts, project))
+
+
+@check(
+    "project-units",
+    "warning",
+    "A project deploys to OUs other than those that the environment file names",
+    "Their accounts may lack its roles, and may not read the models.",
+)
+def project_units(facts: Snapshot) -> Iterator[Place]:
+    for project in facts.complete_projects:
+        for stage in STAGES:
+            unit = facts.organization.units[stage]
+            value = project.parameters.get(UNIT_OF[stage], "")
+            if unit and unit.id and value and value != unit.id:
+                yield parameter_place(facts, project, UNIT_OF[stage], value, unit.id)
+
+
+@check(
+    "project-roles",
+    "error",
+    "A project's models run as a role that the target accounts lack",
+    "The role's name comes from roles.suffix in the environment file.",
+)
+def project_roles(facts: Snapshot) -> Iterator[Place]:
+    for project in facts.complete_projects:
+        for stage in STAGES:
+            name = f"SageMakerExecutionRole{TITLE[stage]}Name"
+            value, wanted = project.parameters.get(name, ""), role_name(facts.settings, stage)
+            if value and value != wanted:
+                yield parameter_place(facts, project, name, value, wanted)
+
+
+@check(
+    "project-administrator",
+    "error",
+    "A project creates its stack sets as another administrator",
+    "CloudFormation refuses a delegated administrator that calls as the management account, and the reverse.",
+)
+def project_administrator(facts: Snapshot) -> Iterator[Place]:
+    for project in facts.complete_projects:
+        value = project.parameters.get("StackSetAdministrator", "")
+        wanted = "SELF_MANAGED" if facts.alone else facts.settings.stack_set_administrator
+        if value and value != wanted:
+            yield parameter_place(facts, project, "StackSetAdministrator", value, wanted)
+
+
+@check(
+    "project-regions",
+    "error",
+    "A project deploys to a Region that the environment file does not name",
+    "There is no bucket for its models there: the Build step cannot copy the version.",
+)
+def project_regions(facts: Snapshot) -> Iterator[Place]:
+    for project in facts.complete_projects:
+        for stage in STAGES:
+            there = (facts.region, *model_regions.further(facts.settings))
+            if missing := [r for r in regions_of(project, stage, facts.region) if r not in there]:
+                what = f"its {stage} stage goes to {', '.join(missing)}"
+                fix = f"add {', '.join(missing)} to regions.{stage} in the environment file\nthen {facts.make_accounts}"
+                yield here(facts, f"project {project.name}", what, fix)
+
+
+def accounts_in(value: str) -> list[str]:
+    """The accounts that a parameter lists."""
+    return [account for account in value.split(",") if account]
+
+
+def parameter_place(facts: Snapshot, project: Project, name: str, value: str, wanted: str) -> Place:
+    return here(
+        facts,
+        f"project {project.name}",
+        f"{name} is {value}, the environment file says {wanted}",
+        upgrade(facts, project, f"--set {name}={wanted}"),
+    )
+
+
+def upgrade(facts: Snapshot, project: Project, options: str = "") -> str:
+    """The command that updates a project with all of its parameters, to the newest version."""
+    return f'make upgrade PROJECT={project.name} ARGS="{f"--profile {facts.profile}{facts.typed} {options}".strip()}"'
+
+
+@check(
+    "project-connection",
+    "error",
+    "A project reads its repository through a connection that the environment file does not name",
+    "The pipelines' role may use that one only, so the Source step fails.",
+)
+def project_connection(facts: Snapshot) -> Iterator[Place]:
+    wanted = facts.settings.source.connection_arn
+    for project in facts.complete_projects:
+        if project.connection and project.connection != wanted:
+            what = f"SourceConnectionArn is {project.connection}, the environment file names {wanted or 'none'}"
+            other = f"write it into source.connection_arn\nthen {facts.make_accounts}"
+            own = upgrade(facts, project, f"--set SourceConnectionArn={wanted}")
+            yield here(facts, f"project {project.name}", what, f"{own}\nor {other}" if wanted else other)

@@ -1,0 +1,150 @@
+"""What the target accounts may read: whether a policy allows it, and the statement that does."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from typing import Any
+
+from awslang.policy.document import parse
+from awslang.policy.evaluator import AuthorizationRequest, Decision, Policies, decide
+from scripts.kit.doctor.checks.roles import EVERYTHING, role_session
+from scripts.kit.doctor.facts.organization import STAGES
+from scripts.kit.doctor.facts.storage import Bucket, Key
+from scripts.kit.doctor.findings import Place, Request
+from scripts.kit.doctor.merge import merged
+from scripts.kit.doctor.reader import known
+from scripts.kit.doctor.snapshot import Snapshot
+
+READ_MODELS, DECRYPT_MODELS = "TargetAccountsReadModels", "TargetAccountsDecryptModels"
+
+
+def who_may(facts: Snapshot) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Principal and condition of a statement that allows the target accounts, and no other principal."""
+    paths = [path for stage in STAGES if (path := facts.organization.path(stage))]
+    if paths:
+        return {"AWS": "*"}, {"ForAnyValue:StringLike": {"aws:PrincipalOrgPaths": paths}}
+    return {"AWS": [f"arn:{facts.partition}:iam::{account}:root" for account in target_accounts(facts)]}, {}
+
+
+def targets_known(facts: Snapshot) -> bool:
+    """Whether every target account is known, so that a statement can replace the one that is there."""
+    return all(facts.organization.units[stage] for stage in STAGES)
+
+
+def target_accounts(facts: Snapshot) -> list[str]:
+    return sorted({account.id for stage in STAGES for account in facts.organization.targets(stage)})
+
+
+def read_statement(facts: Snapshot, bucket: str) -> dict[str, Any]:
+    principal, condition = who_may(facts)
+    if condition:  # a path with a star is not a fixed value: S3 would call the policy public, and block it
+        organization = facts.organization.described["Organization"]["Id"]
+        condition = condition | {"StringEquals": {"aws:PrincipalOrgID": organization}}
+    return {
+        "Sid": READ_MODELS,
+        "Effect": "Allow",
+        "Principal": principal,
+        "Action": "s3:GetObject",
+        "Resource": f"arn:{facts.partition}:s3:::{bucket}/*",
+        **({"Condition": condition} if condition else {}),
+    }
+
+
+def decrypt_statement(facts: Snapshot, region: str) -> dict[str, Any]:
+    principal, condition = who_may(facts)
+    through = {"StringEquals": {"kms:ViaService": f"s3.{region}.amazonaws.com"}}
+    return {
+        "Sid": DECRYPT_MODELS,
+        "Effect": "Allow",
+        "Principal": principal,
+        "Action": "kms:Decrypt",
+        "Resource": "*",
+        "Condition": condition | through,
+    }
+
+
+def shut_out(facts: Snapshot, policy: Any, action: str, resource: str, region: str = "") -> list[tuple[str, Decision]]:
+    """The target accounts whose model's role this resource's policy does not allow, and the decision for each."""
+    if not known(policy):
+        return []
+    kind = "key" if action.startswith("kms:") else "resource"
+    read = parse(policy, "its policy", facts.account, "resource") if policy else None
+    found = []
+    for stage in STAGES:
+        unit = facts.organization.units[stage]
+        for account in facts.organization.targets(stage):
+            if account.id in {facts.settings.accounts.management, facts.account}:
+                continue
+            who = role_session(f"arn:{facts.partition}:iam::{account.id}:role/model")
+            context = {
+                "aws:securetransport": ("true",),
+                "kms:viaservice": (f"s3.{region or facts.region}.amazonaws.com",),
+            }
+            if facts.organization.described and unit.id:
+                organization = facts.organization.described["Organization"]["Id"]
+                context["aws:principalorgid"] = (organization,)
+                context["aws:principalorgpaths"] = ("/".join([organization, *account.parents, ""]),)
+            request = AuthorizationRequest(who, action, resource, facts.account, context)
+            decision = decide(request, Policies(identity=(EVERYTHING,), resource=read, resource_kind=kind))  # type: ignore[arg-type]
+            if not decision.allowed:
+                found.append((account.id, decision))
+    return found
+
+
+def short(accounts: list[str]) -> str:
+    """The first accounts of a list, and how many more."""
+    more = f" and {len(accounts) - 5} more" if len(accounts) > 5 else ""
+    return ", ".join(accounts[:5]) + more
+
+
+def denied(found: list[tuple[str, Decision]]) -> list[tuple[str, Decision]]:
+    return [(account, decision) for account, decision in found if decision.reason == "explicit deny"]
+
+
+def allow_read(facts: Snapshot, bucket: Bucket, region: str = "") -> Iterator[Place]:
+    """The bucket, where a statement is missing in its policy, with the request that merges it into the policy."""
+    if not targets_known(facts):
+        return
+    found = shut_out(facts, bucket.policy, "s3:GetObject", f"arn:{facts.partition}:s3:::{bucket.name}/model.tar.gz")
+    accounts = [account for account, decision in found if decision.reason != "explicit deny"]
+    if accounts:
+        policy = merged(bucket.policy or "", [read_statement(facts, bucket.name)])
+        parameters = {"Bucket": bucket.name, "Policy": policy}
+        request = Request(facts.account, region or facts.region, "s3", "PutBucketPolicy", parameters)
+        what = f"its policy does not allow {short(accounts)}"
+        yield request.fixes(f"bucket {bucket.name}", what)
+
+
+def allow_decrypt(facts: Snapshot, found: Key, region: str) -> Iterator[Place]:
+    """The key, where a statement is missing in its policy, with the request that merges it into the policy."""
+    key = found.described
+    if key["KeyState"] != "Enabled" or not targets_known(facts):
+        return
+    shut = shut_out(facts, found.policy, "kms:Decrypt", key["Arn"], region)
+    if accounts := [account for account, decision in shut if decision.reason != "explicit deny"]:
+        text = merged(found.policy or "", [decrypt_statement(facts, region)])
+        parameters = {"KeyId": key["KeyId"], "PolicyName": "default", "Policy": text}
+        request = Request(facts.account, region, "kms", "PutKeyPolicy", parameters)
+        what = f"its policy does not allow {short(accounts)}"
+        yield request.fixes(f"key {key['KeyId']}", what)
+
+
+def allow_pull(facts: Snapshot, region: str, repository: str) -> str:
+    """The command that allows the target accounts to pull a repository's images."""
+    return (
+        f"aws ecr set-repository-policy --region {region} --repository-name {repository} with the statement "
+        f"{json.dumps(pull_statement(facts))}"
+    )
+
+
+def pull_statement(facts: Snapshot) -> dict[str, Any]:
+    """The statement of a repository's policy that allows the target accounts to pull."""
+    principal, condition = who_may(facts)
+    return {
+        "Sid": "TargetAccountsPullImages",
+        "Effect": "Allow",
+        "Principal": principal,
+        "Action": ["ecr:BatchCheckLayerAvailability", "ecr:BatchGetImage", "ecr:GetDownloadUrlForLayer"],
+        **({"Condition": condition} if condition else {}),
+    }

@@ -1,0 +1,211 @@
+"""The buckets and the models' key: whether they exist, who may read them, how they are protected."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+
+from scripts.kit.doctor.checks.sharing import allow_decrypt, allow_read, denied, short, shut_out, target_accounts
+from scripts.kit.doctor.facts.organization import STAGES
+from scripts.kit.doctor.facts.storage import ALIAS
+from scripts.kit.doctor.findings import Place, Request, check, here
+from scripts.kit.doctor.reader import known
+from scripts.kit.doctor.snapshot import Snapshot
+from scripts.kit.publish.catalog import bundle_bucket
+from scripts.kit.stacks import model_regions
+
+CLOSED = ("BlockPublicAcls", "IgnorePublicAcls", "BlockPublicPolicy", "RestrictPublicBuckets")
+
+
+@check(
+    "bundle-bucket-missing",
+    "error",
+    "The bundle bucket does not exist",
+    "`make publish` uploads to it, and new projects take their seed code from it.",
+)
+def bundle_bucket_missing(facts: Snapshot) -> Iterator[Place]:
+    if facts.storage.bundle is None and facts.data_science.stack:
+        name = bundle_bucket(facts.account, facts.region)
+        yield here(
+            facts,
+            f"bucket {name}",
+            "there is no such bucket",
+            make_bucket(facts, name) + f"\nthen {facts.make_publish}",
+        )
+
+
+def make_bucket(facts: Snapshot, name: str) -> str:
+    place = f" --create-bucket-configuration LocationConstraint={facts.region}" if facts.region != "us-east-1" else ""
+    return f"aws s3api create-bucket --bucket {name}{place}"
+
+
+@check(
+    "model-bucket-missing",
+    "error",
+    "The bucket of the models does not exist",
+    "Training writes to it, and every endpoint reads from it.",
+)
+def model_bucket_missing(facts: Snapshot) -> Iterator[Place]:
+    if facts.storage.models is None and facts.data_science.stack:
+        name = model_regions.bucket(facts.account, facts.region)
+        yield here(facts, f"bucket {name}", "there is no such bucket", f"{make_bucket(facts, name)}\nthen make doctor")
+
+
+@check(
+    "model-bucket-policy",
+    "error",
+    "The bucket of the models does not allow every target account to read",
+    "The endpoint fails while it downloads its model.",
+    safe=True,
+)
+def model_bucket_policy(facts: Snapshot) -> Iterator[Place]:
+    if facts.storage.models:
+        yield from allow_read(facts, facts.storage.models)
+
+
+@check(
+    "model-bucket-deny",
+    "error",
+    "A statement of the models' bucket denies the target accounts",
+    "A Deny overrides every Allow.",
+)
+def model_bucket_deny(facts: Snapshot) -> Iterator[Place]:
+    for region, bucket, _ in facts.places():
+        resource = f"arn:{facts.partition}:s3:::{bucket.name}/model" if bucket else ""
+        found = denied(shut_out(facts, bucket.policy, "s3:GetObject", resource, region)) if bucket else []
+        if not found:
+            continue
+        label = found[0][1].statements[0].statement.label
+        paths = [facts.organization.path(stage) for stage in STAGES]
+        exception = {"ForAllValues:StringNotLike": {"aws:PrincipalOrgPaths": paths}}
+        if facts.alone:
+            exception = {"StringNotEquals": {"aws:PrincipalAccount": target_accounts(facts)}}
+        what = f"statement {label} denies {short([account for account, _ in found])}"
+        fix = f'except the target accounts in statement {label}: "Condition": {json.dumps(exception)}'
+        yield Place(facts.account, f"bucket {bucket.name}", what, fix, region)
+
+
+@check(
+    "default-bucket-policy",
+    "note",
+    "Models in the SageMaker SDK's default bucket cannot be deployed",
+    "The post trains into it. Train into the kit's model bucket, or allow the target accounts to read this one too.",
+    safe=True,
+)
+def default_bucket_policy(facts: Snapshot) -> Iterator[Place]:
+    if facts.storage.default:
+        yield from allow_read(facts, facts.storage.default)
+
+
+@check(
+    "bucket-public",
+    "warning",
+    "A bucket of the kit does not block public access",
+    "One careless statement in its policy would make it public.",
+    safe=True,
+)
+def bucket_public(facts: Snapshot) -> Iterator[Place]:
+    for region, bucket in facts.kept_buckets():
+        off = [name for name in CLOSED if not (bucket.public or {}).get(name)] if known(bucket.public) else []
+        if off:
+            configuration = dict.fromkeys(CLOSED, True)
+            parameters = {"Bucket": bucket.name, "PublicAccessBlockConfiguration": configuration}
+            request = Request(facts.account, region, "s3", "PutPublicAccessBlock", parameters)
+            yield request.fixes(f"bucket {bucket.name}", f"off: {', '.join(off)}")
+
+
+@check(
+    "bucket-versioning",
+    "warning",
+    "A bucket of the kit keeps no versions",
+    "An object that is overwritten or deleted is lost, and with it what endpoints and projects were created from.",
+    safe=True,
+)
+def bucket_versioning(facts: Snapshot) -> Iterator[Place]:
+    for region, bucket in facts.kept_buckets():
+        if bucket.versioning != "Enabled":
+            parameters = {"Bucket": bucket.name, "VersioningConfiguration": {"Status": "Enabled"}}
+            request = Request(facts.account, region, "s3", "PutBucketVersioning", parameters)
+            what = f"versioning is {bucket.versioning or 'off'}"
+            yield request.fixes(f"bucket {bucket.name}", what)
+
+
+@check(
+    "model-bucket-encryption",
+    "error",
+    "The bucket of the models does not encrypt with the kit's key",
+    "Objects that are encrypted with S3's default key for KMS can be read in their own account only.",
+    safe=True,
+)
+def model_bucket_encryption(facts: Snapshot) -> Iterator[Place]:
+    for region, bucket, found in facts.places():
+        key = found.described
+        if not bucket or not key or not known(bucket.encryption):
+            continue
+        rule = (bucket.encryption or [{}])[0].get("ApplyServerSideEncryptionByDefault", {})
+        if rule.get("SSEAlgorithm") != "aws:kms" or key["KeyId"] not in rule.get("KMSMasterKeyID", ""):
+            default = {"SSEAlgorithm": "aws:kms", "KMSMasterKeyID": key["Arn"]}
+            rules = [{"ApplyServerSideEncryptionByDefault": default, "BucketKeyEnabled": True}]
+            parameters = {"Bucket": bucket.name, "ServerSideEncryptionConfiguration": {"Rules": rules}}
+            request = Request(facts.account, region, "s3", "PutBucketEncryption", parameters)
+            what = f"it encrypts with {rule.get('SSEAlgorithm', 'nothing')} {rule.get('KMSMasterKeyID', '')}".rstrip()
+            yield request.fixes(f"bucket {bucket.name}", what)
+
+
+@check(
+    "model-key-missing",
+    "error",
+    "The models' key is missing",
+    "Training encrypts models with it, and endpoints decrypt them with it.",
+)
+def model_key_missing(facts: Snapshot) -> Iterator[Place]:
+    stacks = {facts.region: facts.data_science.stack, **facts.data_science.further}
+    for region, _, key in facts.places():
+        stack = stacks.get(region)
+        if key.described is None and stack:
+            id = stack.outputs.get("ModelKeyArn", "").rsplit("/", 1)[-1] or "KEY"
+            fix = f"aws kms create-alias --alias-name {ALIAS} --target-key-id {id} --region {region}"
+            yield Place(facts.account, f"key {ALIAS}", "no key has this alias", fix, region)
+
+
+@check(
+    "model-key-state",
+    "error",
+    "The models' key cannot be used",
+    "No model that it encrypted can be read. Once a key is deleted, they are lost.",
+)
+def model_key_state(facts: Snapshot) -> Iterator[Place]:
+    for region, _, found in facts.places():
+        key = found.described
+        if key and key["KeyState"] != "Enabled":
+            named = f"--key-id {key['KeyId']} --region {region}"
+            first = f"aws kms cancel-key-deletion {named}\n" if key["KeyState"] == "PendingDeletion" else ""
+            what, fix = f"it is {key['KeyState']}", f"{first}aws kms enable-key {named}"
+            yield Place(facts.account, f"key {key['KeyId']}", what, fix, region)
+
+
+@check(
+    "model-key-policy",
+    "error",
+    "The models' key does not allow every target account to decrypt",
+    "The endpoint fails while it downloads its model.",
+    safe=True,
+)
+def model_key_policy(facts: Snapshot) -> Iterator[Place]:
+    if facts.storage.key:
+        yield from allow_decrypt(facts, facts.storage.model_key, facts.region)
+
+
+@check(
+    "model-key-rotation",
+    "note",
+    "The models' key does not rotate",
+    "KMS then never replaces its key material. Old models stay readable after a rotation.",
+    safe=True,
+)
+def model_key_rotation(facts: Snapshot) -> Iterator[Place]:
+    for region, _, key in facts.places():
+        if key.described and key.rotation is False:
+            id = key.described["KeyId"]
+            request = Request(facts.account, region, "kms", "EnableKeyRotation", {"KeyId": id})
+            yield request.fixes(f"key {id}", "rotation is off")

@@ -1,0 +1,82 @@
+"""The data science account: the kit's stack, its roles, the external id, the starter, the approvals topic."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import partial
+from typing import Any
+
+from scripts.kit.doctor.facts.roles import read_role
+from scripts.kit.doctor.facts.stacks import EXTERNAL_ID_PARAMETER, PREFIX, STARTER, TOPIC, read_stack
+from scripts.kit.doctor.reader import UNREAD, Reader
+from scripts.kit.settings.environment import Environment
+from scripts.kit.stacks import model_regions
+from scripts.kit.stacks.target_roles import DATA_SCIENCE_STACK
+from scripts.kit.together import together
+
+KIT_ROLES = {  # the role's name after the prefix, and the service that assumes it
+    "PipelineRole": "codepipeline.amazonaws.com",
+    "BuildRole": "codebuild.amazonaws.com",
+    "TestRole": "codebuild.amazonaws.com",
+    "StageRole": "cloudformation.amazonaws.com",
+    "EventsRole": "events.amazonaws.com",
+    "StarterRole": "states.amazonaws.com",
+}
+DATA_SCIENTIST, APPROVER = "sagemaker-multi-account-data-scientist", "sagemaker-multi-account-approver"
+
+
+@dataclass(frozen=True)
+class DataScience:
+    """roles: the kit's, by name; studio_roles: the policies attached to each, None for a role that is missing."""
+
+    stack: Any = UNREAD
+    roles: Mapping[str, Any] = field(default_factory=dict)
+    studio_roles: Mapping[str, Any] = field(default_factory=dict)
+    external_id: Any = UNREAD
+    starter: Any = UNREAD
+    topic: Any = UNREAD
+    subscriptions: Any = UNREAD
+    approvers: Any = UNREAD
+    further: Mapping[str, Any] = field(default_factory=dict)  # the stack of template 11, by Region
+
+
+def gather(reader: Reader, settings: Environment, partition: str) -> DataScience:
+    account = settings.accounts.data_science
+    topic_arn = f"arn:{partition}:sns:{reader.region}:{account}:{TOPIC}"
+    starter_arn = f"arn:{partition}:states:{reader.region}:{account}:stateMachine:{STARTER}"
+    approver_arn = f"arn:{partition}:iam::{account}:policy/{APPROVER}"
+    names = [f"{PREFIX}{name}" for name in KIT_ROLES]
+    people, further = settings.studio.execution_roles, model_regions.further(settings)
+    read_region = partial(read_stack, reader, account, model_regions.STACK, body=False)
+    stack, external_id, starter, topic, subscriptions, approvers, *roles = together(
+        [
+            partial(read_stack, reader, account, DATA_SCIENCE_STACK),
+            partial(reader.ask, account, "ssm", "GetParameter", Name=EXTERNAL_ID_PARAMETER),
+            partial(reader.ask, account, "stepfunctions", "DescribeStateMachine", stateMachineArn=starter_arn),
+            partial(reader.ask, account, "sns", "GetTopicAttributes", TopicArn=topic_arn),
+            partial(reader.pages, account, "sns", "ListSubscriptionsByTopic", "Subscriptions", TopicArn=topic_arn),
+            partial(reader.ask, account, "iam", "ListEntitiesForPolicy", PolicyArn=approver_arn),
+            *(partial(read_role, reader, account, name) for name in names),
+            *(partial(attached_policies, reader, account, role.rsplit("/", 1)[-1]) for role in people),
+            *(partial(read_region, region=region) for region in further),
+        ]
+    )
+    regions = roles[len(roles) - len(further) :]
+    return DataScience(
+        stack=stack,
+        roles=dict(zip(names, roles[: len(names)], strict=True)),
+        studio_roles=dict(zip(people, roles[len(names) : len(names) + len(people)], strict=True)),
+        external_id=external_id["Parameter"]["Value"] if external_id else external_id,
+        starter=starter,
+        topic=topic,
+        subscriptions=subscriptions,
+        approvers=approvers,
+        further=dict(zip(further, regions, strict=True)),
+    )
+
+
+def attached_policies(reader: Reader, account: str, role: str) -> Any:
+    """The names of the policies attached to a role; None where there is no such role."""
+    listed = reader.pages(account, "iam", "ListAttachedRolePolicies", "AttachedPolicies", RoleName=role)
+    return tuple(policy["PolicyName"] for policy in listed) if isinstance(listed, list) else listed

@@ -1,0 +1,49 @@
+"""CloudFormation's and SageMaker's quotas, and the stack sets that exist."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import partial
+from typing import Any
+
+from scripts.kit.doctor.reader import UNREAD, Reader
+from scripts.kit.settings.environment import Environment
+from scripts.kit.together import together
+
+# AWS General Reference, "AWS CloudFormation endpoints and quotas": the names, and the code of each.
+SETS, INSTANCES, OPERATIONS = "L-EC62D81A", "L-C8225BA5", "L-6A4B2F69"
+
+
+@dataclass(frozen=True)
+class Limits:
+    """values: CloudFormation's quotas by code; instance_codes: the quota of each instance type of endpoints."""
+
+    values: Mapping[str, float] = field(default_factory=dict)
+    instance_codes: Mapping[str, str] = field(default_factory=dict)
+    sets: Any = UNREAD
+
+
+def gather(reader: Reader, settings: Environment) -> Limits:
+    account, call_as = settings.accounts.data_science, settings.stack_set_administrator
+    quotas, instances, sets = together(
+        [
+            partial(
+                reader.pages, account, "service-quotas", "ListServiceQuotas", "Quotas", ServiceCode="cloudformation"
+            ),
+            partial(reader.pages, account, "service-quotas", "ListServiceQuotas", "Quotas", ServiceCode="sagemaker"),
+            partial(
+                reader.pages, account, "cloudformation", "ListStackSets", "Summaries", Status="ACTIVE", CallAs=call_as
+            ),
+        ]
+    )
+    suffix = " for endpoint usage"
+    return Limits(
+        values={quota["QuotaCode"]: quota["Value"] for quota in quotas or []},
+        instance_codes={
+            quota["QuotaName"].removesuffix(suffix): quota["QuotaCode"]
+            for quota in instances or []
+            if quota["QuotaName"].endswith(suffix)
+        },
+        sets=sets,
+    )

@@ -1,0 +1,127 @@
+"""The target accounts: the kit's stack in each, the model's role, the tester's role, the quotas of instances."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+from scripts.kit.doctor.facts.organization import STAGES, Account, Organization
+from scripts.kit.doctor.facts.roles import read_role
+from scripts.kit.doctor.facts.stacks import read_stack
+from scripts.kit.doctor.reader import UNREAD, NotChecked, Reader
+from scripts.kit.settings.environment import Environment
+from scripts.kit.stacks.target_roles import TARGET_STACK, set_name
+from scripts.kit.together import together
+
+
+@dataclass(frozen=True)
+class TargetSet:
+    """The stack set that deploys template 20 to an OU; described: None where there is none."""
+
+    described: Any = UNREAD
+    instances: Any = UNREAD
+
+    def stack_of(self, account: str) -> str:
+        """The id of the set's stack in an account; "" where it has none there."""
+        return next((str(i.get("StackId", "")) for i in self.instances or [] if i["Account"] == account), "")
+
+
+def read_sets(reader: Reader, settings: Environment) -> dict[str, TargetSet]:
+    """The stack sets of template 20, by stage."""
+    if settings.permission_model == "SELF_MANAGED":
+        return {stage: TargetSet(None, None) for stage in STAGES}
+    return dict(zip(STAGES, together(partial(read_set, reader, settings, stage) for stage in STAGES), strict=True))
+
+
+def read_set(reader: Reader, settings: Environment, stage: str) -> TargetSet:
+    account, names = settings.accounts.data_science, {"StackSetName": set_name(stage)}
+    names["CallAs"] = settings.stack_set_administrator
+    found = reader.ask(account, "cloudformation", "DescribeStackSet", **names)
+    if not found:
+        return TargetSet(found, found)
+    instances = reader.pages(account, "cloudformation", "ListStackInstances", "Summaries", **names)
+    return TargetSet(found["StackSet"], instances)
+
+
+@dataclass(frozen=True)
+class Target:
+    """One account of one stage. closed: why it cannot be entered; quotas: the values by Region and code."""
+
+    account: Account
+    stage: str
+    closed: str = ""
+    stack: Any = UNREAD
+    model_role: Any = UNREAD
+    tester_role: Any = UNREAD
+    quotas: Mapping[tuple[str, str], Any] = None  # type: ignore[assignment]
+
+    @property
+    def where(self) -> str:
+        return f"{self.account.id} ({self.account.name})" if self.account.name else self.account.id
+
+
+def role_name(settings: Environment, stage: str) -> str:
+    """The role that models run as in a stage's accounts; the tester's has -tester after it."""
+    return f"sagemaker-role-{getattr(settings.roles.suffix, stage)}"
+
+
+def gather(
+    reader: Reader,
+    settings: Environment,
+    organization: Organization,
+    regions: Mapping[str, tuple[str, ...]],
+    quotas: Mapping[str, frozenset[str]],
+    sets: Mapping[str, TargetSet],
+) -> tuple[Target, ...]:
+    """Every active account of the stages, ten at a time; quotas: the codes that matter, by stage."""
+    own = {settings.accounts.management, settings.accounts.data_science}
+    wanted = [(a, stage) for stage in STAGES for a in organization.targets(stage) if a.id not in own]
+    enters = settings.administrator == "self-managed" or reader.account == settings.accounts.management
+    if not enters:
+        if wanted:
+            count = f"{len(wanted)} target accounts" if len(wanted) > 1 else "1 target account"
+            who = f"the management account {settings.accounts.management}"
+            role = f"credentials that may assume {settings.roles.access} in each"
+            reader.leave_out(NotChecked(", ".join(a.id for a, _ in wanted[:3]), f"roles of {count}", role, who))
+        return ()
+
+    def read(account: Account, stage: str) -> Target:
+        stack = sets[stage].stack_of(account.id)
+        try:
+            return read_target(reader, settings, account, stage, regions[stage], quotas[stage], stack)
+        finally:
+            reader.forget(account.id)
+
+    jobs = [partial(read, account, stage) for account, stage in wanted]
+    return tuple(together(jobs, what="target accounts"))
+
+
+def read_target(
+    reader: Reader,
+    settings: Environment,
+    account: Account,
+    stage: str,
+    regions: tuple[str, ...],
+    codes: frozenset[str],
+    stack: str,
+) -> Target:
+    if closed := reader.enter(account.id, settings.roles.access):
+        return Target(account, stage, closed, quotas={})
+    name = role_name(settings, stage)
+    values = {}
+    for region in regions:
+        for code in sorted(codes):
+            answer = reader.ask(
+                account.id, "service-quotas", "GetServiceQuota", region, ServiceCode="sagemaker", QuotaCode=code
+            )
+            values[region, code] = answer["Quota"]["Value"] if answer else UNREAD
+    return Target(
+        account,
+        stage,
+        stack=read_stack(reader, account.id, stack or TARGET_STACK),
+        model_role=read_role(reader, account.id, name, policies=True),
+        tester_role=read_role(reader, account.id, f"{name}-tester"),
+        quotas=values,
+    )
