@@ -19,20 +19,19 @@ examples:
 
 from __future__ import annotations
 
-import argparse
 import json
 from collections import Counter
 from collections.abc import Mapping, Sequence
 
 from scripts.kit import plan
-from scripts.kit.connect import Connection, add_options, connect, enter
+from scripts.kit.command import add_options, make_parser, start
+from scripts.kit.connect import Connection, enter
 from scripts.kit.console import FEW, SHOWN, UserError, run, say, some
 from scripts.kit.organization import organizing
 from scripts.kit.organization import state as organization
 from scripts.kit.organization.state import Asked, Seen
 from scripts.kit.plan import Step
-from scripts.kit.settings import environment
-from scripts.kit.settings.environment import Environment
+from scripts.kit.settings.model import Settings
 from scripts.kit.stacks import image_replication, model_regions
 from scripts.kit.stacks import stackset as stacksets
 from scripts.kit.stacks import target_roles as roles
@@ -44,7 +43,7 @@ class SetUp:
     """One run: what has been planned so far, and whether to apply it."""
 
     def __init__(
-        self, connection: Connection, settings: Environment, asked: Asked, dry_run: bool, every: bool = False
+        self, connection: Connection, settings: Settings, asked: Asked, dry_run: bool, every: bool = False
     ) -> None:
         self.connection, self.settings, self.asked, self.dry_run = connection, settings, asked, dry_run
         self.every = every
@@ -180,9 +179,7 @@ class SetUp:
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    parser = argparse.ArgumentParser(
-        prog="python -m scripts.accounts", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = make_parser("accounts", __doc__)
     add_options(parser)
     parser.add_argument("--create-organization", action="store_true", help="make the organization where there is none")
     parser.add_argument(
@@ -191,13 +188,12 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--invite", action="store_true", help="invite the accounts of invited_accounts, or move them")
     parser.add_argument("--all", action="store_true", help="show every account, also where many are alike")
     args = parser.parse_args(argv)
-    settings = environment.load(args.environment)
-    connection = connect(settings, args.profile, args.region)
+    settings, connection = start(args, anywhere=True)
     settings = organization.with_data_science(connection, settings)
     known = {"management": settings.accounts.management, "data science": settings.accounts.data_science}
     if connection.account not in known.values():
         named = " or ".join(f"the {name} account ({id})" for name, id in known.items() if id)
-        raise UserError(f"these credentials are of account {connection.account}. Sign in to {named}")
+        raise UserError(f"these credentials belong to account {connection.account}. Sign in to {named}")
     say(f"accounts of {args.environment}, {connection.region}:")
     asked = Asked(args.create_organization, args.create_accounts, args.invite)
     set_up = SetUp(connection, settings, asked, args.dry_run, args.all)

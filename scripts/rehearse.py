@@ -27,8 +27,8 @@ from localaws.cloud import Session
 from localaws.server import EmbeddedAws
 from scripts.kit.bundle.pack import ROOT
 from scripts.kit.console import UsageError, paint, run, say
-from scripts.kit.settings.environment import FURTHER_REGIONS
-from scripts.kit.settings.sections import check_region, partition
+from scripts.kit.regions import check_region, partition
+from scripts.kit.settings.reading import FURTHER_REGIONS
 from scripts.rehearsal.chapters import CHAPTERS, play
 from scripts.rehearsal.live import view
 from scripts.rehearsal.other_templates import options as template_options

@@ -13,23 +13,22 @@ examples:
 
 from __future__ import annotations
 
-import argparse
 import json
 from collections.abc import Sequence
 
 from scripts.kit import plan
-from scripts.kit.connect import Connection, add_options, connect, require_account
+from scripts.kit.command import add_options, make_parser, start
+from scripts.kit.connect import Connection
 from scripts.kit.console import UserError, run, say
 from scripts.kit.organization import members
 from scripts.kit.projects import project as projects
 from scripts.kit.projects import rollback
 from scripts.kit.projects.project import STAGES, Project
-from scripts.kit.settings import environment
-from scripts.kit.settings.environment import Environment
+from scripts.kit.settings.model import Settings
 from scripts.kit.stacks import stack as stacks
 
 
-def places(connection: Connection, settings: Environment, project: Project, stage: str) -> rollback.Places:
+def places(connection: Connection, settings: Settings, project: Project, stage: str) -> rollback.Places:
     """The accounts of the stage's unit as they are today, and the regions that the stage is deployed to."""
     stack = stacks.describe_stack(connection.client("cloudformation"), project.stack(stage)) or {}
     values = stacks.parameters(stack)
@@ -43,9 +42,7 @@ def places(connection: Connection, settings: Environment, project: Project, stag
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    parser = argparse.ArgumentParser(
-        prog="python -m scripts.rollback", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = make_parser("rollback", __doc__)
     add_options(parser)
     parser.add_argument("--project", required=True, metavar="NAME", help="the SageMaker project")
     parser.add_argument("--stage", required=True, choices=STAGES, help="the stage to roll back")
@@ -53,9 +50,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         "--version", type=int, metavar="N", help="a version of the model group (default: the one before)"
     )
     args = parser.parse_args(argv)
-    settings = environment.load(args.environment)
-    connection = connect(settings, args.profile, args.region)
-    require_account(connection, settings.accounts.data_science, "accounts.data_science")
+    settings, connection = start(args)
     project, codepipeline = projects.one(connection, args.project), connection.client("codepipeline")
     todo = rollback.make_plan(
         rollback.look(connection, project, args.stage),

@@ -12,7 +12,6 @@ examples:
 
 from __future__ import annotations
 
-import argparse
 import json
 import sys
 import time
@@ -24,13 +23,13 @@ from rich.live import Live
 from rich.table import Table
 from rich.text import Text
 
-from scripts.kit.connect import Connection, add_options, connect, require_account
+from scripts.kit.command import add_options, make_parser, start
+from scripts.kit.connect import Connection
 from scripts.kit.console import FEW, SHOWN, UsageError, alike, run, say, without_ids
 from scripts.kit.projects import project as projects
 from scripts.kit.projects import status
 from scripts.kit.projects.project import Project
 from scripts.kit.projects.status import IN_SERVICE, Place, Status
-from scripts.kit.settings import environment
 from scripts.kit.together import together
 
 PAUSE = 5.0  # seconds between two looks of --watch
@@ -136,9 +135,7 @@ def watch(connection: Connection, wanted: Sequence[Project], pause: float, every
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    parser = argparse.ArgumentParser(
-        prog="python -m scripts.status", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = make_parser("status", __doc__)
     add_options(parser, writes=False)
     parser.add_argument("--project", metavar="NAME", help="only this project (default: every project of the kit)")
     parser.add_argument("--all", action="store_true", help="show every account and region, also where many are alike")
@@ -147,9 +144,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     args = parser.parse_args(argv)
     if not args.pause > 0:
         raise UsageError(f"--pause {args.pause:g}: write a number of seconds above 0")
-    settings = environment.load(args.environment)
-    connection = connect(settings, args.profile, args.region)
-    require_account(connection, settings.accounts.data_science, "accounts.data_science")
+    _, connection = start(args)
     wanted = [projects.one(connection, args.project)] if args.project else projects.find(connection)
     if not wanted:
         say(f"no project made from the kit in account {connection.account}, {connection.region}")

@@ -18,11 +18,10 @@ import json
 from collections.abc import Collection, Sequence
 
 from scripts.kit import plan
-from scripts.kit.connect import Connection, add_options, connect, enter
-from scripts.kit.console import UsageError, UserError, run, say, some
-from scripts.kit.settings import environment
-from scripts.kit.settings.environment import Environment
-from scripts.kit.settings.sections import closest
+from scripts.kit.command import add_options, make_parser, start
+from scripts.kit.connect import Connection, enter
+from scripts.kit.console import UsageError, UserError, closest, run, say, some
+from scripts.kit.settings.model import Settings
 from scripts.kit.teardown import installation as teardown_kit
 from scripts.kit.teardown import orphans, retained
 from scripts.kit.teardown import project as teardown
@@ -30,7 +29,7 @@ from scripts.kit.teardown.orphans import Orphan
 from scripts.kit.teardown.parts import Asked, Part, apply
 
 
-def look(by: Connection, home: Connection, settings: Environment, args: argparse.Namespace) -> list[Part]:
+def look(by: Connection, home: Connection, settings: Settings, args: argparse.Namespace) -> list[Part]:
     """Everything that is to be deleted or retained, in order."""
     asked = Asked(args.model_group, args.empty_buckets, args.logs)
     call_as, regions = settings.stack_set_administrator, teardown_kit.regions(settings)
@@ -50,7 +49,7 @@ def look(by: Connection, home: Connection, settings: Environment, args: argparse
     return parts if args.project else parts + teardown_kit.kit_parts(by, home, settings, asked)
 
 
-def report(found: Sequence[Orphan], blind: dict[str, str], settings: Environment, kept: Collection[str] = ()) -> None:
+def report(found: Sequence[Orphan], blind: dict[str, str], settings: Settings, kept: Collection[str] = ()) -> None:
     """The orphans on stderr; kept: what this run has retained, by the names in its plan."""
     retained_now = [o for o in found if any(name == o.name or name.startswith(f"{o.name} ") for name in kept)]
     for orphan in found:
@@ -64,9 +63,7 @@ def report(found: Sequence[Orphan], blind: dict[str, str], settings: Environment
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    parser = argparse.ArgumentParser(
-        prog="python -m scripts.teardown", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = make_parser("teardown", __doc__)
     add_options(parser)
     parser.add_argument("--project", metavar="NAME", help="the project to take down")
     parser.add_argument("--everything", action="store_true", help="every project, and then the kit")
@@ -80,8 +77,7 @@ def main(argv: Sequence[str] | None = None) -> int:
             "name one of --project NAME (PROJECT=NAME of make), --everything (EVERYTHING=1) and --orphans "
             "(ARGS=--orphans)"
         )
-    settings = environment.load(args.environment)
-    by = connect(settings, args.profile, args.region)
+    settings, by = start(args, anywhere=True)
     home = enter(by, settings.accounts.data_science, settings.roles.access)
     result: dict[str, object] = {}
     unfinished: list[str] = []

@@ -12,19 +12,18 @@ examples:
 
 from __future__ import annotations
 
-import argparse
 import json
 from collections.abc import Sequence
 
 from scripts.kit.bundle import differences
-from scripts.kit.connect import Connection, add_options, connect, elsewhere, require_account
+from scripts.kit.command import add_options, elsewhere, make_parser, start
+from scripts.kit.connect import Connection
 from scripts.kit.console import UsageError, UserError, run, say
 from scripts.kit.projects import project as projects
 from scripts.kit.projects import upgrading
 from scripts.kit.projects.upgrading import Upgrade
 from scripts.kit.publish import versions
 from scripts.kit.publish.versions import Provisioned
-from scripts.kit.settings import environment
 
 
 def settled(connection: Connection, name: str) -> Provisioned:
@@ -72,9 +71,7 @@ def tell_seed_code(upgrade: Upgrade, typed: str) -> None:
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    parser = argparse.ArgumentParser(
-        prog="python -m scripts.upgrade", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = make_parser("upgrade", __doc__)
     add_options(parser)
     parser.add_argument("--project", metavar="NAME", required=True, help="the project to upgrade")
     parser.add_argument("--to", metavar="VERSION", help="default: the version that new projects are made from")
@@ -85,9 +82,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     args = parser.parse_args(argv)
     if wrong := next((item for item in args.set if "=" not in item), None):
         raise UsageError(f"--set {wrong}: write NAME=VALUE")
-    settings = environment.load(args.environment)
-    connection = connect(settings, args.profile, args.region)
-    require_account(connection, settings.accounts.data_science, "accounts.data_science")
+    settings, connection = start(args)
     project = settled(connection, args.project)
     known = versions.installed_versions(connection, settings)
     target = versions.choose(known, args.to) if args.to else versions.newest(known, project.publisher)

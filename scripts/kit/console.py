@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 import os
 import re
 import signal
@@ -93,7 +94,7 @@ class Progress:
             print("\r\033[K", end="", file=sys.stderr, flush=True)
 
 
-def counted(what: str, items: Iterable[Item], total: int = 0) -> Iterator[Item]:
+def with_progress(what: str, items: Iterable[Item], total: int = 0) -> Iterator[Item]:
     """The items as they come, with progress."""
     with Progress(what, total) as progress:
         for number, item in enumerate(items, 1):
@@ -112,6 +113,17 @@ def alike(items: Iterable[Item], key: Callable[[Item], Hashable]) -> list[list[I
 def without_ids(text: str) -> str:
     """The text without what differs from one account to the next: account ids, and AWS's ids of requests."""
     return re.sub(IDS, MANY, text)
+
+
+def counted(number: int, noun: str, plural: str = "") -> str:
+    """A number of things: 1 account, 2,000 accounts. plural: where it is not the noun with an s."""
+    return f"{number:,} {noun if number == 1 else plural or f'{noun}s'}"
+
+
+def closest(word: str, words: Iterable[str]) -> str:
+    """(did you mean X?), or nothing when no word is near."""
+    near = difflib.get_close_matches(word, list(words), 1, 0.6)
+    return f" (did you mean {near[0]}?)" if near else ""
 
 
 def some(items: Iterable[str], most: int = 3) -> str:

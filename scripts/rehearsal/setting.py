@@ -16,7 +16,7 @@ from awslang.principals import Principal
 from localaws.cloud import Cloud, Session
 from localaws.services.organizations.service import ACCOUNT_ROLE, name_account, plan_account_ids
 from scripts.kit.organization import members
-from scripts.kit.settings.environment import Administrator
+from scripts.kit.settings.model import Administrator
 
 MANAGEMENT = "999999999999"
 DATA_SCIENCE = "111111111111"  # the post's account ids

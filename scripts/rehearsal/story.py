@@ -21,7 +21,7 @@ from scripts.kit.bundle.pack import ROOT
 from scripts.kit.console import INTERRUPTED, explain, run, say
 from scripts.kit.patience import until
 from scripts.kit.projects.history import ENDED
-from scripts.kit.settings.environment import Administrator
+from scripts.kit.settings.model import Administrator
 from scripts.rehearsal import setting as people
 from scripts.rehearsal.setting import Setting
 

@@ -19,7 +19,7 @@ from scripts.kit.organization import state as organization
 from scripts.kit.plan import Step
 from scripts.kit.projects import rollback
 from scripts.kit.projects.status import Place, Stage, Status
-from scripts.kit.settings import environment
+from scripts.kit.settings import reading
 from scripts.kit.stacks import stack as stacks
 from scripts.kit.stacks import stackset as stacksets
 from scripts.kit.together import together
@@ -186,7 +186,7 @@ class Slow:
         self.moved[given["AccountId"]] = given["DestinationParentId"]
 
 
-SETTINGS = environment.parse(EXAMPLE_SETTINGS, "example")
+SETTINGS = reading.parse(EXAMPLE_SETTINGS, "example")
 UNITS = {SETTINGS.units.staging: "ou-ab12-stag1111"}
 NEW = [{"name": f"models-{n}", "email": f"models-{n}@example.com", "stage": "staging"} for n in range(23)]
 

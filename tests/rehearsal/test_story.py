@@ -21,9 +21,9 @@ from rich.console import Console
 from localaws.server import EmbeddedAws
 from localaws.services.organizations.service import plan_account_ids
 from scripts import permissions, rehearse
-from scripts.kit.connect import connect
+from scripts.kit.command import connect
 from scripts.kit.doctor.reader import Reader
-from scripts.kit.settings import environment
+from scripts.kit.settings import reading
 from scripts.rehearsal import chapters
 from scripts.rehearsal.chapters import play
 from scripts.rehearsal.live import Shown
@@ -112,7 +112,7 @@ def test_a_kept_rehearsal_has_profiles_for_the_kits_commands_and_ends_like_any_p
     story.environment_path.unlink()  # as when the story is stopped before its chapter
     rehearse.keep(story)
     signal.signal(signal.SIGTERM, before)
-    assert environment.load(story.environment_path).region == story.region
+    assert reading.load(story.environment_path).region == story.region
     story.environment_path.write_text(written)
     told = capsys.readouterr().err
     file = re.search(r"export AWS_CONFIG_FILE=(.+)", told)
@@ -120,7 +120,7 @@ def test_a_kept_rehearsal_has_profiles_for_the_kits_commands_and_ends_like_any_p
     assert re.search(r'make doctor ARGS="--environment \S+/environment.yaml --profile management"', told)
     assert told.endswith("stopped\n")
     monkeypatch.setenv("AWS_CONFIG_FILE", file.group(1))
-    settings = environment.load(story.environment_path)
+    settings = reading.load(story.environment_path)
     for profile, account in (("data-science", story.setting.data_science), ("management", story.setting.management)):
         connection = connect(settings, profile, None)
         assert connection.account == account

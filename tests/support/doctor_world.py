@@ -16,13 +16,13 @@ from localaws.services.sagemaker.images import xgboost_image
 from scripts import doctor
 from scripts.kit import console
 from scripts.kit.bundle import pack
-from scripts.kit.connect import connect
+from scripts.kit.command import connect
 from scripts.kit.doctor import snapshot
 from scripts.kit.doctor.findings import CHECKS, Finding, examine
 from scripts.kit.doctor.reader import Reader
 from scripts.kit.doctor.snapshot import Snapshot
 from scripts.kit.publish import defaults
-from scripts.kit.settings import environment
+from scripts.kit.settings import reading
 from scripts.rehearsal import setting as people
 from scripts.rehearsal.chapters import CHAPTERS
 from scripts.rehearsal.story import Story, signed_in
@@ -123,17 +123,17 @@ class World:
 
     def new_reader(self, region: str) -> Reader:
         with signed_in(self.engineer(self.management)):
-            return Reader(connect(environment.load(self.story.environment_path), None, region or None))
+            return Reader(connect(reading.load(self.story.environment_path), None, region or None))
 
     def look(self, reader: Reader, project: str = "") -> list[Finding]:
         """What the examination finds."""
-        settings = environment.load(self.story.environment_path)
+        settings = reading.load(self.story.environment_path)
         with signed_in(self.engineer(self.management)):
             return doctor.look(reader, settings, self.bundle, project, "")
 
     def begin(self, reader: Reader, project: str = "") -> Snapshot:
         """A snapshot that reads its facts when they are first looked at."""
-        settings = environment.load(self.story.environment_path)
+        settings = reading.load(self.story.environment_path)
         with signed_in(self.engineer(self.management)):
             return snapshot.begin(reader, settings, self.bundle, project)
 
@@ -190,7 +190,7 @@ def make_world(cloud: Cloud, folder: Path) -> World:
             text = text.replace("studio:\n", f"studio:\n  domain_id: {domain['DomainId']}\n")
             story.environment_path.write_text(f"{text}publishing: {{to: both}}\n")
     world = World(story, pack.read_build(folder / "bundle"))
-    settings = environment.load(story.environment_path)
+    settings = reading.load(story.environment_path)
     with signed_in(world.engineer(world.management)):
         world.bundle = defaults.installed(world.bundle, settings, connect(settings, None, None))
     register_version(world)

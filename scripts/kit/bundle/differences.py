@@ -21,7 +21,7 @@ from awslang.template.intrinsics import Evaluator
 from awslang.template.template import Template, TemplateError
 from scripts.kit.bundle import pack
 from scripts.kit.console import UserError
-from scripts.kit.settings.sections import partition
+from scripts.kit.regions import partition
 
 Effect = Literal["add", "remove", "change", "replace", "ignore"]
 IGNORED = {"AWS::CodeCommit::Repository": {"Code"}}  # "Changes to this property are ignored after initial resource

@@ -15,7 +15,7 @@ from scripts.kit.doctor.reader import UNREAD, Reader, known
 from scripts.kit.publish import sharing
 from scripts.kit.publish.catalog import LAUNCH_ROLE, STUDIO_TAG, bundle_bucket
 from scripts.kit.publish.publishing import PROVISIONING_TAG, VERSIONS_PER_PRODUCT
-from scripts.kit.settings.environment import Environment
+from scripts.kit.settings.model import Settings
 from scripts.kit.together import together
 
 if TYPE_CHECKING:
@@ -51,7 +51,7 @@ class Catalog:
 # -- the facts ---------------------------------------------------------------------------------
 
 
-def gather(reader: Reader, settings: Environment, bundle: pack.Bundle | None) -> Catalog:
+def gather(reader: Reader, settings: Settings, bundle: pack.Bundle | None) -> Catalog:
     account, names = settings.accounts.data_science, settings.catalog
     if settings.publishing.to == "s3":
         return Catalog(objects=read_objects(reader, account, bundle))

@@ -16,7 +16,7 @@ from scripts.kit.doctor.data_science import here
 from scripts.kit.doctor.findings import Place, finding
 from scripts.kit.doctor.projects import SHORT, each
 from scripts.kit.doctor.reader import known
-from scripts.kit.settings.sections import known_regions
+from scripts.kit.regions import known_regions
 
 if TYPE_CHECKING:
     from scripts.kit.doctor.snapshot import Snapshot

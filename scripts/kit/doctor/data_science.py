@@ -11,7 +11,7 @@ from scripts.kit.doctor import kit
 from scripts.kit.doctor.findings import Place, finding
 from scripts.kit.doctor.reader import UNREAD, Reader, known
 from scripts.kit.doctor.roles import read_role, service, trusts
-from scripts.kit.settings.environment import Environment
+from scripts.kit.settings.model import Settings
 from scripts.kit.stacks import model_regions
 from scripts.kit.together import together
 
@@ -47,7 +47,7 @@ class DataScience:
 # -- the facts ---------------------------------------------------------------------------------
 
 
-def gather(reader: Reader, settings: Environment, partition: str) -> DataScience:
+def gather(reader: Reader, settings: Settings, partition: str) -> DataScience:
     account = settings.accounts.data_science
     topic_arn = f"arn:{partition}:sns:{reader.region}:{account}:{kit.TOPIC}"
     starter_arn = f"arn:{partition}:states:{reader.region}:{account}:stateMachine:{kit.STARTER}"

@@ -20,7 +20,7 @@ from scripts.kit.doctor.organization import STAGES
 from scripts.kit.doctor.projects import Project, container, parts, regions_of
 from scripts.kit.doctor.reader import UNREAD, Reader, known
 from scripts.kit.doctor.storage import Key, let_decrypt, let_in, read_bucket, read_key, short, shut_out
-from scripts.kit.settings.environment import Environment
+from scripts.kit.settings.model import Settings
 from scripts.kit.stacks import image_replication, model_regions
 from scripts.kit.together import together
 
@@ -54,7 +54,7 @@ class Further:
 # -- the facts ---------------------------------------------------------------------------------
 
 
-def gather(reader: Reader, settings: Environment, projects: Any) -> Further:
+def gather(reader: Reader, settings: Settings, projects: Any) -> Further:
     account, regions = settings.accounts.data_science, model_regions.further(settings)
     own = [
         (project, region)

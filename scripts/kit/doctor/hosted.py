@@ -21,7 +21,7 @@ from scripts.kit.doctor.roles import may, read_role, service, trusts
 from scripts.kit.doctor.studio import chosen
 from scripts.kit.publish import hosting
 from scripts.kit.publish.catalog import STUDIO_TAG, bundle_bucket
-from scripts.kit.settings.environment import Environment
+from scripts.kit.settings.model import Settings
 from scripts.kit.together import together
 
 if TYPE_CHECKING:
@@ -69,7 +69,7 @@ class Hosted:
 # -- the facts ---------------------------------------------------------------------------------
 
 
-def gather(reader: Reader, settings: Environment, bundle: pack.Bundle | None) -> Hosted:
+def gather(reader: Reader, settings: Settings, bundle: pack.Bundle | None) -> Hosted:
     if settings.publishing.to == "service-catalog":
         return Hosted()
     account, names = settings.accounts.data_science, settings.studio.execution_roles

@@ -11,7 +11,7 @@ from scripts.kit.doctor.findings import Place, finding
 from scripts.kit.doctor.reader import UNREAD, Reader, known
 from scripts.kit.doctor.roles import may, read_role, service, trusts
 from scripts.kit.publish.catalog import LAUNCH_ROLE, bundle_bucket
-from scripts.kit.settings.environment import Environment
+from scripts.kit.settings.model import Settings
 
 if TYPE_CHECKING:
     from scripts.kit.doctor.snapshot import Snapshot
@@ -53,7 +53,7 @@ PASSED_TO = {
 }
 
 
-def gather(reader: Reader, settings: Environment) -> Any:
+def gather(reader: Reader, settings: Settings) -> Any:
     if settings.publishing.to == "s3":  # then the kit has a launch role of its own
         return UNREAD
     return read_role(reader, settings.accounts.data_science, NAME, policies=True)

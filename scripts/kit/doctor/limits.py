@@ -15,7 +15,8 @@ from scripts.kit.doctor.organization import STAGES
 from scripts.kit.doctor.projects import each
 from scripts.kit.doctor.reader import UNREAD, Reader, known
 from scripts.kit.doctor.storage import kept_buckets
-from scripts.kit.settings.environment import FURTHER_REGIONS, Environment
+from scripts.kit.settings.model import Settings
+from scripts.kit.settings.reading import FURTHER_REGIONS
 from scripts.kit.together import together
 
 if TYPE_CHECKING:
@@ -47,7 +48,7 @@ class Limits:
     sets: Any = UNREAD
 
 
-def gather(reader: Reader, settings: Environment) -> Limits:
+def gather(reader: Reader, settings: Settings) -> Limits:
     account, call_as = settings.accounts.data_science, settings.stack_set_administrator
     quotas, instances, sets = together(
         [

@@ -14,7 +14,8 @@ from scripts.kit.doctor.findings import Place, finding
 from scripts.kit.doctor.reader import UNREAD, NotExamined, Reader, Unread, known
 from scripts.kit.doctor.roles import EVERYTHING, role_session
 from scripts.kit.organization.members import state
-from scripts.kit.settings.environment import UNIT_ID, Environment
+from scripts.kit.settings.model import Settings
+from scripts.kit.settings.reading import UNIT_ID
 
 if TYPE_CHECKING:
     from scripts.kit.doctor.snapshot import Snapshot
@@ -84,7 +85,7 @@ class Organization:
 # -- the facts ---------------------------------------------------------------------------------
 
 
-def gather(reader: Reader, settings: Environment) -> Organization:
+def gather(reader: Reader, settings: Settings) -> Organization:
     """What these credentials may see of the organization."""
     if settings.administrator == "self-managed":
         return without_organizations(settings)
@@ -126,7 +127,7 @@ def closed(management: str) -> NotExamined:
     return NotExamined(management, "the organization's units and accounts", "credentials that may read them", who)
 
 
-def without_organizations(settings: Environment) -> Organization:
+def without_organizations(settings: Settings) -> Organization:
     targets = settings.targets
     units = {
         stage: Unit(f"targets.{stage}", "", "", (), tuple(Account(id, "", "ACTIVE", ()) for id in accounts))

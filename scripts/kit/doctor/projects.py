@@ -9,6 +9,7 @@ from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
+from scripts.kit.console import closest
 from scripts.kit.doctor import kit
 from scripts.kit.doctor.catalog import usable
 from scripts.kit.doctor.data_science import here
@@ -16,8 +17,7 @@ from scripts.kit.doctor.findings import Place, finding
 from scripts.kit.doctor.organization import STAGES
 from scripts.kit.doctor.reader import UNREAD, NotExamined, Reader, known
 from scripts.kit.doctor.targets import role_name
-from scripts.kit.settings.environment import Environment
-from scripts.kit.settings.sections import closest
+from scripts.kit.settings.model import Settings
 from scripts.kit.stacks import model_regions
 from scripts.kit.together import together
 
@@ -94,7 +94,7 @@ class Project:
 # -- the facts ---------------------------------------------------------------------------------
 
 
-def gather(reader: Reader, settings: Environment, product: str, only: str) -> Any:
+def gather(reader: Reader, settings: Settings, product: str, only: str) -> Any:
     """The projects that come from the kit's product; only: one of them by name."""
     account = settings.accounts.data_science
     listed = reader.pages(account, "sagemaker", "ListProjects", "ProjectSummaryList")
@@ -105,7 +105,7 @@ def gather(reader: Reader, settings: Environment, product: str, only: str) -> An
     return tuple(project for project in found if project)
 
 
-def read_project(reader: Reader, settings: Environment, product: str, name: str) -> Project | None:
+def read_project(reader: Reader, settings: Settings, product: str, name: str) -> Project | None:
     """The project with everything that hangs on it; None for one of another product."""
     account = settings.accounts.data_science
     described = reader.ask(account, "sagemaker", "DescribeProject", ProjectName=name)

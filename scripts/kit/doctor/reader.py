@@ -16,7 +16,8 @@ import botocore.session
 from botocore import xform_name
 from botocore.exceptions import ClientError, EndpointConnectionError, NoCredentialsError
 
-from scripts.kit.connect import Connection, config
+from scripts.kit.connect import Connection
+from scripts.kit.session import client_config
 
 READS = ("Get", "List", "Describe", "Search", "Head", "Batch")
 REFUSED = re.compile(r"AccessDenied|Unauthorized|AuthorizationError|NotAuthorized|Forbidden|^403$")
@@ -106,7 +107,10 @@ class Reader:
         with self._lock:
             if key not in self._clients:
                 self._clients[key] = self._core.create_client(
-                    service, region_name=key[2], config=config(service), **self._entered[account]
+                    service,
+                    region_name=key[2],
+                    config=client_config(self.connection.session, service),
+                    **self._entered[account],
                 )
             return self._clients[key]
 

@@ -21,7 +21,7 @@ from scripts.kit.doctor.reader import UNREAD, Reader
 from scripts.kit.doctor.roles import Role, may, read_role, role_session, service, trusts
 from scripts.kit.doctor.targets import Target
 from scripts.kit.lint import policies
-from scripts.kit.settings.environment import Environment
+from scripts.kit.settings.model import Settings
 from scripts.kit.stacks.target_roles import SELF_MANAGED_ROLES, SELF_MANAGED_TEMPLATE
 from scripts.kit.together import together
 
@@ -47,7 +47,7 @@ class SelfManaged:
             yield account, EXECUTION, role
 
 
-def gather(reader: Reader, settings: Environment, targets: tuple[Target, ...]) -> SelfManaged:
+def gather(reader: Reader, settings: Settings, targets: tuple[Target, ...]) -> SelfManaged:
     if settings.administrator != "self-managed":
         return SelfManaged()
     accounts = [target.account.id for target in targets if not target.closed]

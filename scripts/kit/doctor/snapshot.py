@@ -36,7 +36,7 @@ from scripts.kit.doctor.self_managed import SelfManaged
 from scripts.kit.doctor.storage import Storage
 from scripts.kit.doctor.studio import Studio
 from scripts.kit.doctor.targets import Target, TargetSet
-from scripts.kit.settings.environment import Environment
+from scripts.kit.settings.model import Settings
 from scripts.kit.together import together
 
 SUBJECTS = (
@@ -56,7 +56,7 @@ class Snapshot:
     """The facts that these credentials may read. only: the one project to examine; typed: options of its commands."""
 
     def __init__(
-        self, reader: Reader, settings: Environment, bundle: pack.Bundle | None, only: str = "", typed: str = ""
+        self, reader: Reader, settings: Settings, bundle: pack.Bundle | None, only: str = "", typed: str = ""
     ) -> None:
         self.reader, self.settings, self.only, self.typed = reader, settings, only, typed
         self.region, self.partition = reader.region, reader.connection.partition
@@ -168,17 +168,13 @@ class Snapshot:
         return further.gather(self.reader, self.settings, self.projects)
 
 
-def begin(
-    reader: Reader, settings: Environment, bundle: pack.Bundle | None, only: str = "", typed: str = ""
-) -> Snapshot:
+def begin(reader: Reader, settings: Settings, bundle: pack.Bundle | None, only: str = "", typed: str = "") -> Snapshot:
     """A snapshot that has nothing yet, of the accounts that these credentials reach."""
     enter_data_science(reader, settings)
     return Snapshot(reader, settings, bundle, only, typed)
 
 
-def gather(
-    reader: Reader, settings: Environment, bundle: pack.Bundle | None, only: str = "", typed: str = ""
-) -> Snapshot:
+def gather(reader: Reader, settings: Settings, bundle: pack.Bundle | None, only: str = "", typed: str = "") -> Snapshot:
     """Every fact, as many at the same time as do not wait for each other."""
     it = begin(reader, settings, bundle, only, typed)
     together([partial(getattr, it, subject) for subject in FIRST])
@@ -187,7 +183,7 @@ def gather(
     return it
 
 
-def enter_data_science(reader: Reader, settings: Environment) -> None:
+def enter_data_science(reader: Reader, settings: Settings) -> None:
     """From the management account, become the access role in the data science account."""
     account, role = settings.accounts.data_science, settings.roles.access
     if reader.reaches(account):

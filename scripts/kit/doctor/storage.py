@@ -17,7 +17,7 @@ from scripts.kit.doctor.organization import STAGES
 from scripts.kit.doctor.reader import UNREAD, Reader, known
 from scripts.kit.doctor.roles import EVERYTHING, role_session
 from scripts.kit.publish.catalog import bundle_bucket
-from scripts.kit.settings.environment import Environment
+from scripts.kit.settings.model import Settings
 from scripts.kit.stacks import model_regions
 from scripts.kit.together import together
 
@@ -71,7 +71,7 @@ def default_bucket(account: str, region: str) -> str:
 # -- the facts ---------------------------------------------------------------------------------
 
 
-def gather(reader: Reader, settings: Environment) -> Storage:
+def gather(reader: Reader, settings: Settings) -> Storage:
     account, region = settings.accounts.data_science, reader.region
     buckets = [bundle_bucket(account, region), model_regions.bucket(account, region), default_bucket(account, region)]
     found: list[Any] = together(

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any
 from scripts.kit.doctor.data_science import here
 from scripts.kit.doctor.findings import Place, Request, finding
 from scripts.kit.doctor.reader import UNREAD, Reader, known
-from scripts.kit.settings.environment import Environment
-from scripts.kit.settings.sections import botocore_session
+from scripts.kit.regions import botocore_session
+from scripts.kit.settings.model import Settings
 from scripts.kit.together import together
 
 if TYPE_CHECKING:
@@ -35,7 +35,7 @@ class Studio:
     templates: Any = UNREAD
 
 
-def gather(reader: Reader, settings: Environment) -> Studio:
+def gather(reader: Reader, settings: Settings) -> Studio:
     account = settings.accounts.data_science
     status, listed = together(
         [
@@ -54,7 +54,7 @@ def gather(reader: Reader, settings: Environment) -> Studio:
     return Studio(domains, tags, status["Status"] if status else status)
 
 
-def read_connections(reader: Reader, settings: Environment, projects: Any) -> Mapping[str, Any]:
+def read_connections(reader: Reader, settings: Settings, projects: Any) -> Mapping[str, Any]:
     """The connections of the environment file and of the projects, as GetConnection shows each, by ARN."""
     account = settings.accounts.data_science
     arns = dict.fromkeys([settings.source.connection_arn, *(project.connection for project in projects or ())])

@@ -16,12 +16,12 @@ from typing import Any
 from botocore.exceptions import ClientError
 
 from scripts.kit.connect import Connection, pages
-from scripts.kit.console import FEW, Progress, UserError, counted, say, some
+from scripts.kit.console import FEW, Progress, UserError, say, some, with_progress
 from scripts.kit.organization import members
 from scripts.kit.organization.state import Asked, Seen, all_members, reason, stages, write
 from scripts.kit.patience import until
 from scripts.kit.plan import Step
-from scripts.kit.settings.environment import Environment
+from scripts.kit.settings.model import Settings
 
 MOST_AT_ONCE = 5  # "Number of member accounts you can create concurrently" (the page above)
 CREATION = 900.0  # seconds for an account to be made ("You might need to wait a few minutes", API Reference)
@@ -43,7 +43,7 @@ THEN = (
 # -- plan ------------------------------------------------------------------------------------------
 
 
-def plan_accounts(connection: Connection, settings: Environment, seen: Seen, asked: Asked) -> Iterator[Step]:
+def plan_accounts(connection: Connection, settings: Settings, seen: Seen, asked: Asked) -> Iterator[Step]:
     """The accounts to make or invite, and the moves into their units."""
     if not (settings.new_accounts or settings.invited_accounts):
         return
@@ -75,7 +75,7 @@ def plan_accounts(connection: Connection, settings: Environment, seen: Seen, ask
         yield step if asked.invite or not step.writes else when_asked(step, settings, "--invite")
 
 
-def when_asked(step: Step, settings: Environment, option: str) -> Step:
+def when_asked(step: Step, settings: Settings, option: str) -> Step:
     account, command = settings.accounts.management, f'{AGAIN} ARGS="{option} --profile PROFILE"'
     return replace(step, action="wait", detail=f"{step.detail}, when asked", account=account, command=command)
 
@@ -83,11 +83,11 @@ def when_asked(step: Step, settings: Environment, option: str) -> Step:
 def invitations(organizations: Any) -> dict[str, str]:
     """Account id to handshake id, of the invitations that nobody has answered."""
     listed = pages(organizations, "list_handshakes_for_organization", "Handshakes", Filter={"ActionType": "INVITE"})
-    asked = [h for h in counted("invitations read", listed) if h["State"] in {"OPEN", "REQUESTED"}]
+    asked = [h for h in with_progress("invitations read", listed) if h["State"] in {"OPEN", "REQUESTED"}]
     return {party["Id"]: str(h["Id"]) for h in asked for party in h["Parties"] if party["Type"] == "ACCOUNT"}
 
 
-def unit_of(settings: Environment, stage: str) -> str:
+def unit_of(settings: Settings, stage: str) -> str:
     """The unit for an account of this stage, as the environment file names it; "" where it stays where it is."""
     units = {"staging": settings.units.staging, "production": settings.units.production}
     return units.get(stage, settings.units.data_science)
@@ -98,7 +98,7 @@ class Places:
     """Where the organization's accounts are."""
 
     organizations: Any
-    settings: Environment
+    settings: Settings
     seen: Seen
     beneath: dict[str, frozenset[str]] = field(default_factory=dict)  # the accounts, by unit
     root: str = ""
@@ -133,7 +133,7 @@ class Places:
         if not self.root:
             self.root = str(self.organizations.list_roots()["Roots"][0]["Id"])
             listed = pages(self.organizations, "list_accounts_for_parent", "Accounts", ParentId=self.root)
-            self.at_root = frozenset(str(member["Id"]) for member in counted("accounts of the root read", listed))
+            self.at_root = frozenset(str(member["Id"]) for member in with_progress("accounts of the root read", listed))
         return self.root if account in self.at_root else members.parents(self.organizations, account)[0]
 
 
@@ -144,7 +144,7 @@ def is_of_an_account(step: Step) -> bool:
     return step.kind in {"account", "invitation"}
 
 
-def apply(organizations: Any, settings: Environment, units: Mapping[str, str], steps: Sequence[Step]) -> Environment:
+def apply(organizations: Any, settings: Settings, units: Mapping[str, str], steps: Sequence[Step]) -> Settings:
     """Make, invite and move; the settings with the data science account's id, where it was just made.
 
     units: the environment file's names to ids. UserError, after all that can be done, with what could not.
@@ -154,7 +154,7 @@ def apply(organizations: Any, settings: Environment, units: Mapping[str, str], s
     settings, problems = make(organizations, settings, units, new)
     problems += invite(organizations, [request["id"] for request in requests if "id" in request])
     moves = [request for request in requests if "account" in request]
-    for request in counted("accounts moved", moves, len(moves)):
+    for request in with_progress("accounts moved", moves, len(moves)):
         move(organizations, request["account"], request["from"], units[request["unit"]])
     if problems:
         raise UserError("\n".join(problems))
@@ -162,8 +162,8 @@ def apply(organizations: Any, settings: Environment, units: Mapping[str, str], s
 
 
 def make(
-    organizations: Any, settings: Environment, units: Mapping[str, str], requests: Sequence[Mapping[str, str]]
-) -> tuple[Environment, list[str]]:
+    organizations: Any, settings: Settings, units: Mapping[str, str], requests: Sequence[Mapping[str, str]]
+) -> tuple[Settings, list[str]]:
     """New accounts, each in its unit; and what went wrong. Requests that an interrupted run left are followed."""
     problems: list[str] = []
     if not requests:
@@ -224,13 +224,13 @@ def ended(organizations: Any, going: Iterable[str]) -> list[dict[str, Any]] | No
 
 def arrive(
     organizations: Any,
-    settings: Environment,
+    settings: Settings,
     units: Mapping[str, str],
     request: Mapping[str, str],
     status: Mapping[str, Any],
     problems: list[str],
     total: int,
-) -> Environment:
+) -> Settings:
     """What becomes of a request that has ended: the account goes into its unit, or why there is none is kept."""
     name, email, stage = request["name"], request["email"], request["stage"]
     if status.get("FailureReason") == "EMAIL_ALREADY_EXISTS":  # of ours, where the answer to a request was lost
@@ -255,7 +255,7 @@ def arrive(
 def invite(organizations: Any, accounts: Sequence[str]) -> list[str]:
     """Invite accounts of somebody else's; what went wrong."""
     problems: list[str] = []
-    for number, account in enumerate(counted("accounts invited", accounts, len(accounts))):
+    for number, account in enumerate(with_progress("accounts invited", accounts, len(accounts))):
         target = {"Id": account, "Type": "ACCOUNT"}
         try:
             answer = write(organizations.invite_account_to_organization, "DuplicateHandshakeException", Target=target)

@@ -28,7 +28,7 @@ from scripts.kit.organization.state import (
 )
 from scripts.kit.patience import until
 from scripts.kit.plan import Step
-from scripts.kit.settings.environment import Environment
+from scripts.kit.settings.model import Settings
 
 MOST_ADMINISTRATORS = 5  # for stack sets (CloudFormation User Guide, "Register a delegated administrator…")
 
@@ -36,7 +36,7 @@ MOST_ADMINISTRATORS = 5  # for stack sets (CloudFormation User Guide, "Register 
 # -- plan ------------------------------------------------------------------------------------------
 
 
-def make_plan(connection: Connection, settings: Environment, seen: Seen, asked: Asked) -> list[Step]:
+def make_plan(connection: Connection, settings: Settings, seen: Seen, asked: Asked) -> list[Step]:
     """Every step of the organization, in order; those that these credentials may not take wait."""
     management = settings.accounts.management
     manages = connection.account == management
@@ -62,7 +62,7 @@ def to_another(step: Step, account: str) -> Step:
     return replace(step, action="wait", account=account)
 
 
-def organization_step(connection: Connection, settings: Environment, seen: Seen, asked: Asked) -> Step:
+def organization_step(connection: Connection, settings: Settings, seen: Seen, asked: Asked) -> Step:
     management = settings.accounts.management
     if not seen.id and connection.account != management:
         detail = f"account {connection.account} is in no organization: it has to be invited, or made there"
@@ -102,7 +102,7 @@ def trust_step(seen: Seen) -> Step:
     return Step("keep" if seen.trusted else "create", "trusted access", "of CloudFormation stack sets", command=command)
 
 
-def administrator_step(settings: Environment, seen: Seen) -> Step:
+def administrator_step(settings: Settings, seen: Seen) -> Step:
     account = settings.accounts.data_science
     kind, name = "administrator", f"{account or 'the new data science account'} of stack sets"
     if account and account in seen.administrators:
@@ -127,7 +127,7 @@ def administrator_step(settings: Environment, seen: Seen) -> Step:
     return Step("create", kind, name, command=command)
 
 
-def unit_steps(settings: Environment, seen: Seen) -> Iterator[Step]:
+def unit_steps(settings: Settings, seen: Seen) -> Iterator[Step]:
     done: set[str] = set()
     for stage, unit in zip(("staging", "production", "data_science"), every_unit(settings), strict=False):
         for name in prefixes(unit):
@@ -146,7 +146,7 @@ def unit_steps(settings: Environment, seen: Seen) -> Iterator[Step]:
 # -- apply -----------------------------------------------------------------------------------------
 
 
-def apply(connection: Connection, settings: Environment, seen: Seen, steps: list[Step]) -> Environment:
+def apply(connection: Connection, settings: Settings, seen: Seen, steps: list[Step]) -> Settings:
     """Carry the steps out, in order; the settings with the data science account's id, where it was just made."""
     organizations, units = connection.client("organizations"), dict(seen.units)
     for joins, some in groupby(plan.writes(steps), joining.is_of_an_account):

@@ -11,10 +11,10 @@ from typing import Any
 from botocore.exceptions import ClientError
 
 from scripts.kit.connect import Connection, pages
-from scripts.kit.console import UserError, counted
+from scripts.kit.console import UserError, with_progress
 from scripts.kit.organization import members
 from scripts.kit.patience import code, of, patiently
-from scripts.kit.settings.environment import Environment
+from scripts.kit.settings.model import Settings
 
 STACK_SETS = "member.org.stacksets.cloudformation.amazonaws.com"
 SETTLING = 900.0  # seconds for an organization that is still being finalized
@@ -72,7 +72,7 @@ class Seen:
 # -- look ------------------------------------------------------------------------------------------
 
 
-def look(connection: Connection, settings: Environment) -> Seen:
+def look(connection: Connection, settings: Settings) -> Seen:
     organizations = connection.client("organizations")
     try:
         found = organizations.describe_organization()["Organization"]
@@ -132,11 +132,11 @@ def stack_set_administrators(organizations: Any) -> tuple[str, ...]:
     return tuple(str(one["Id"]) for one in found)
 
 
-def stages(settings: Environment) -> tuple[str, str]:
+def stages(settings: Settings) -> tuple[str, str]:
     return settings.units.staging, settings.units.production
 
 
-def every_unit(settings: Environment) -> tuple[str, ...]:
+def every_unit(settings: Settings) -> tuple[str, ...]:
     """The stages' units, and the one for the data science account where there is one."""
     own = settings.units.data_science
     return (*stages(settings), *([own] if own else []))
@@ -149,10 +149,10 @@ def prefixes(unit: str) -> list[str]:
 
 
 def all_members(organizations: Any) -> list[dict[str, Any]]:
-    return list(counted("accounts of the organization read", pages(organizations, "list_accounts", "Accounts")))
+    return list(with_progress("accounts of the organization read", pages(organizations, "list_accounts", "Accounts")))
 
 
-def with_data_science(connection: Connection, settings: Environment) -> Environment:
+def with_data_science(connection: Connection, settings: Settings) -> Settings:
     """The settings with the data science account's id: a new account's by its e-mail address, once it is made."""
     if settings.accounts.data_science:
         return settings

@@ -7,8 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from scripts.kit.connect import Connection, pages
-from scripts.kit.console import UserError
-from scripts.kit.settings.sections import closest
+from scripts.kit.console import UserError, closest
 from scripts.kit.stacks.stack import describe_stack, parameters
 
 STAGES = ("staging", "prod")

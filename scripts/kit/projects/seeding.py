@@ -23,7 +23,7 @@ from scripts.kit.plan import Step
 from scripts.kit.publish import versions
 from scripts.kit.publish.catalog import bundle_bucket
 from scripts.kit.publish.versions import Provisioned
-from scripts.kit.settings.environment import Environment
+from scripts.kit.settings.model import Settings
 
 BRANCH = "main"
 HOSTS = {"GitHub": "https://github.com", "GitLab": "https://gitlab.com", "Bitbucket": "https://bitbucket.org"}
@@ -80,7 +80,7 @@ def of_project(connection: Connection, project: Provisioned, given: Mapping[str,
     return Seeding(arn, names, project.version, seeds)
 
 
-def of_new_project(connection: Connection, settings: Environment, name: str, given: Mapping[str, str]) -> Seeding:
+def of_new_project(connection: Connection, settings: Settings, name: str, given: Mapping[str, str]) -> Seeding:
     """As the environment file has it, for a project that is yet to be made from the newest version."""
     if settings.source.provider != "connection":
         raise UserError("source.provider is codecommit: the project's own stack seeds its repositories")

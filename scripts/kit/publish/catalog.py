@@ -17,7 +17,7 @@ from scripts.kit.bundle import pack
 from scripts.kit.connect import Connection, pages
 from scripts.kit.console import UserError
 from scripts.kit.publish import sharing
-from scripts.kit.settings.environment import Environment
+from scripts.kit.settings.model import Settings
 
 STUDIO_TAG = (
     "sagemaker:studio-visibility",
@@ -77,7 +77,7 @@ def bundle_bucket(account: str, region: str) -> str:
     return f"sagemaker-multi-account-bundle-{account}-{region}"
 
 
-def wanted(environment: Environment, bundle: pack.Bundle, account: str, region: str, partition: str) -> Wanted:
+def wanted(environment: Settings, bundle: pack.Bundle, account: str, region: str, partition: str) -> Wanted:
     bucket = bundle_bucket(account, region)
     domain = "amazonaws.com.cn" if partition == "aws-cn" else "amazonaws.com"
     files = {**bundle.files, pack.MANIFEST: pack.manifest(bundle)}

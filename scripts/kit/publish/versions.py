@@ -14,13 +14,12 @@ from botocore.exceptions import ClientError
 
 from scripts.kit.bundle import pack
 from scripts.kit.connect import Connection, pages
-from scripts.kit.console import UserError
+from scripts.kit.console import UserError, closest
 from scripts.kit.projects import project as projects
 from scripts.kit.projects.project import Project
 from scripts.kit.publish import hosting
 from scripts.kit.publish.catalog import STUDIO_TAG, bundle_bucket
-from scripts.kit.settings.environment import Environment
-from scripts.kit.settings.sections import closest
+from scripts.kit.settings.model import Settings
 from scripts.kit.stacks.stack import describe_stack, parameters
 
 CATALOG, S3 = "service-catalog", "s3"  # the publishers
@@ -54,7 +53,7 @@ class Running:
     stack: str
 
 
-def installed_versions(connection: Connection, settings: Environment) -> list[Version]:
+def installed_versions(connection: Connection, settings: Settings) -> list[Version]:
     """Every published version, the newest first."""
     digests = known_digests(connection)
     found: dict[str, Version] = {}

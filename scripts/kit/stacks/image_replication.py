@@ -17,7 +17,8 @@ from botocore.exceptions import ClientError
 
 from scripts.kit.connect import Connection
 from scripts.kit.console import UserError
-from scripts.kit.settings.environment import IMAGE_REGIONS, Environment
+from scripts.kit.settings.model import Settings
+from scripts.kit.settings.reading import IMAGE_REGIONS
 from scripts.kit.stacks import model_regions
 from scripts.kit.stacks import stack as stacks
 
@@ -70,7 +71,7 @@ def command(region: str, wanted: Rules) -> str:
     return f"aws ecr put-replication-configuration --region {region} --replication-configuration '{text}'"
 
 
-def plan(home: Connection, settings: Environment, want: stacks.Wanted) -> tuple[stacks.Planned, str]:
+def plan(home: Connection, settings: Settings, want: stacks.Wanted) -> tuple[stacks.Planned, str]:
     """Template 10's stack, planned, and what is to be said of the registry; UserError where rules would be lost."""
     cloudformation = home.client("cloudformation")
     found = stacks.look(cloudformation, want)

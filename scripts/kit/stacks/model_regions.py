@@ -6,14 +6,14 @@ from dataclasses import replace
 
 from scripts.kit.bundle import pack
 from scripts.kit.connect import Connection
-from scripts.kit.settings.environment import Environment
+from scripts.kit.settings.model import Settings
 from scripts.kit.stacks import stack as stacks
 
 STACK, TEMPLATE = "multi-account-deployment-models", "templates/11-model-region.yaml"
 READERS = ("OrganizationalUnitPaths", "TargetAccountIds")  # parameters that are the same as template 10's
 
 
-def further(settings: Environment, stage: str = "") -> tuple[str, ...]:
+def further(settings: Settings, stage: str = "") -> tuple[str, ...]:
     """The regions of both stages (or of this one) besides the data science account's own."""
     stages = [getattr(settings.regions, name) for name in ([stage] if stage else ["staging", "production"])]
     named = dict.fromkeys(region for regions in stages for region in regions)

@@ -20,8 +20,8 @@ from scripts.kit.organization.members import Member
 from scripts.kit.organization.state import Seen
 from scripts.kit.patience import until
 from scripts.kit.plan import Step
-from scripts.kit.settings.environment import Environment
-from scripts.kit.settings.sections import partition
+from scripts.kit.regions import partition
+from scripts.kit.settings.model import Settings
 from scripts.kit.stacks import model_regions
 from scripts.kit.stacks import stack as stacks
 from scripts.kit.stacks import stackset as stacksets
@@ -53,7 +53,7 @@ def template(name: str) -> str:
 # -- where -----------------------------------------------------------------------------------------
 
 
-def find_stages(settings: Environment, connection: Connection, seen: Seen) -> tuple[Stage, ...]:
+def find_stages(settings: Settings, connection: Connection, seen: Seen) -> tuple[Stage, ...]:
     """Both stages with their accounts; the management account is in none, as stack sets never deploy to it."""
     suffix, units, found = settings.roles.suffix, settings.units, settings.targets
     if found is not None:
@@ -85,7 +85,7 @@ def find_stages(settings: Environment, connection: Connection, seen: Seen) -> tu
 # -- templates 10 and 21 ---------------------------------------------------------------------------
 
 
-def data_science_stack(settings: Environment, seen: Seen) -> stacks.Wanted:
+def data_science_stack(settings: Settings, seen: Seen) -> stacks.Wanted:
     targets = settings.targets
     parameters = {
         "OrganizationalUnitPaths": ",".join(seen.paths),
@@ -102,13 +102,13 @@ def data_science_stack(settings: Environment, seen: Seen) -> stacks.Wanted:
     return stacks.Wanted(account, DATA_SCIENCE_STACK, body, parameters, DATA_SCIENCE_TEMPLATE)
 
 
-def self_managed_stack(settings: Environment, account: str) -> stacks.Wanted:
+def self_managed_stack(settings: Settings, account: str) -> stacks.Wanted:
     parameters = {"AdministratorAccountId": settings.accounts.data_science}
     body = template(SELF_MANAGED_TEMPLATE)
     return stacks.Wanted(account, SELF_MANAGED_STACK, body, parameters, SELF_MANAGED_TEMPLATE)
 
 
-def plan_self_managed(settings: Environment, there: Connection, account: str) -> stacks.Planned:
+def plan_self_managed(settings: Settings, there: Connection, account: str) -> stacks.Planned:
     """The role of stack sets in an account; one that somebody made before is left as it is."""
     planned = plan_stack(there, self_managed_stack(settings, account))
     role = SELF_MANAGED_ROLES[account != settings.accounts.data_science]
@@ -130,7 +130,7 @@ def role_exists(there: Connection, name: str) -> bool:
 # -- template 20 -----------------------------------------------------------------------------------
 
 
-def target_stack(settings: Environment, stage: Stage, account: str, outputs: Mapping[str, str]) -> stacks.Wanted:
+def target_stack(settings: Settings, stage: Stage, account: str, outputs: Mapping[str, str]) -> stacks.Wanted:
     home = settings.accounts.data_science
     copies = [model_regions.bucket(home, region) for region in model_regions.further(settings, stage.name)]
     parameters = {
@@ -144,7 +144,7 @@ def target_stack(settings: Environment, stage: Stage, account: str, outputs: Map
     return stacks.Wanted(account, TARGET_STACK, template(TARGET_TEMPLATE), parameters, TARGET_TEMPLATE)
 
 
-def target_set(settings: Environment, stage: Stage, region: str, outputs: Mapping[str, str]) -> stacksets.WantedSet:
+def target_set(settings: Settings, stage: Stage, region: str, outputs: Mapping[str, str]) -> stacksets.WantedSet:
     stack = target_stack(settings, stage, settings.accounts.data_science, outputs)
     named = stacks.Wanted(stack.account, set_name(stage.name), stack.body, stack.parameters, stack.file)
     accounts = tuple(member.id for member in stage.accounts)
@@ -155,7 +155,7 @@ def set_name(stage: str) -> str:
     return f"{TARGET_STACK}-{stage}"
 
 
-def find_sets(settings: Environment, home: Connection, stages: tuple[Stage, ...]) -> dict[str, FoundSet]:
+def find_sets(settings: Settings, home: Connection, stages: tuple[Stage, ...]) -> dict[str, FoundSet]:
     """The stack sets of template 20, by stage; without Organizations there are none. home: the data science account."""
     if settings.permission_model == "SELF_MANAGED":
         return {}
@@ -164,7 +164,7 @@ def find_sets(settings: Environment, home: Connection, stages: tuple[Stage, ...]
 
 
 def one_by_one(
-    settings: Environment,
+    settings: Settings,
     connection: Connection,
     stages: tuple[Stage, ...],
     sets: Mapping[str, FoundSet],
@@ -222,7 +222,7 @@ def plan_stack(there: Connection, want: stacks.Wanted) -> stacks.Planned:
 
 
 def plan_account(
-    settings: Environment, connection: Connection, want: stacks.Wanted, patient: bool
+    settings: Settings, connection: Connection, want: stacks.Wanted, patient: bool
 ) -> list[stacks.Planned]:
     """What one target account gets as stacks of its own. patient: its role may have yet to come."""
     try:
@@ -234,7 +234,7 @@ def plan_account(
 
 
 def plan_accounts(
-    settings: Environment,
+    settings: Settings,
     connection: Connection,
     stages: tuple[Stage, ...],
     outputs: Mapping[str, str],
@@ -246,7 +246,7 @@ def plan_accounts(
     return [one for planned in together(jobs, what="accounts looked at") for one in planned]
 
 
-def waiting(want: stacks.Wanted, settings: Environment, connection: Connection, why: UserError) -> stacks.Planned:
+def waiting(want: stacks.Wanted, settings: Settings, connection: Connection, why: UserError) -> stacks.Planned:
     """A stack in an account that these credentials cannot enter: who can, and the command."""
     management, role = settings.accounts.management, settings.roles.access
     if management and connection.account != management:

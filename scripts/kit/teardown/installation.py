@@ -20,7 +20,7 @@ from scripts.kit.organization.members import accounts_beneath, find_unit
 from scripts.kit.projects.project import Project
 from scripts.kit.publish import hosting, sharing
 from scripts.kit.publish.catalog import STUDIO_TAG, bundle_bucket
-from scripts.kit.settings.environment import Environment
+from scripts.kit.settings.model import Settings
 from scripts.kit.stacks import image_replication
 from scripts.kit.stacks.image_replication import Rules
 from scripts.kit.stacks.stack import describe_stack, parameters
@@ -46,12 +46,12 @@ POLICIES = {  # of template 10, and which of its roles its stack gives them to
 READ_MODELS = "TargetAccountsReadModels"  # the statement that `make doctor` merges into the SDK's default bucket
 
 
-def regions(settings: Environment) -> tuple[str, ...]:
+def regions(settings: Settings) -> tuple[str, ...]:
     """Every region of the kit, the data science account's own first."""
     return tuple(dict.fromkeys([settings.region, *settings.regions.staging, *settings.regions.production]))
 
 
-def kit_parts(by: Connection, home: Connection, settings: Environment, asked: Asked) -> list[Part]:
+def kit_parts(by: Connection, home: Connection, settings: Settings, asked: Asked) -> list[Part]:
     """Everything but the projects. by: the credentials at hand; home: the data science account."""
     parts = [*catalog_parts(home, settings)]
     parts += hosting_parts(home)
@@ -76,7 +76,7 @@ def stack_part(connection: Connection, name: str) -> Iterator[Part]:
         yield deleted("stack", place, stack["StackStatus"], partial(teardown.delete_stack, connection, name))
 
 
-def image_parts(home: Connection, settings: Environment) -> Iterator[Part]:
+def image_parts(home: Connection, settings: Settings) -> Iterator[Part]:
     """Rules of somebody else's, which would go with the stack's own; images that replication brought, which stay."""
     further = regions(settings)[1:]
     stack = describe_stack(home.client("cloudformation"), DATA_SCIENCE) if further else None
@@ -112,7 +112,7 @@ def refuse(home: Connection, ours: Rules, others: Rules) -> None:
 # -- what was published ------------------------------------------------------------------------
 
 
-def catalog_parts(home: Connection, settings: Environment) -> Iterator[Part]:
+def catalog_parts(home: Connection, settings: Settings) -> Iterator[Part]:
     catalog, names = home.client("servicecatalog"), settings.catalog
     listed = pages(catalog, "list_portfolios", "PortfolioDetails")
     portfolios = [p["Id"] for p in listed if p["DisplayName"] == names.portfolio and p["ProviderName"] == names.owner]
@@ -201,7 +201,7 @@ def statement_parts(home: Connection) -> Iterator[Part]:
 # -- the target accounts -----------------------------------------------------------------------
 
 
-def target_parts(by: Connection, home: Connection, settings: Environment) -> Iterator[Part]:
+def target_parts(by: Connection, home: Connection, settings: Settings) -> Iterator[Part]:
     """Template 20, and 21 where there is no organization: stack sets, then stacks of single accounts."""
     organization = Organization()
     for name in SETS:
@@ -214,7 +214,7 @@ def account_parts(there: Connection) -> list[Part]:
 
 
 def in_targets(
-    by: Connection, home: Connection, settings: Environment, look: Callable[[Connection], list[Part]], what: str
+    by: Connection, home: Connection, settings: Settings, look: Callable[[Connection], list[Part]], what: str
 ) -> list[Part]:
     """What look() finds in every target account, side by side. what: it is that look() looks for"""
 
@@ -229,7 +229,7 @@ def in_targets(
     return [part for parts in together(jobs, what="accounts looked at") for part in parts]
 
 
-def target_accounts(home: Connection, settings: Environment) -> list[str]:
+def target_accounts(home: Connection, settings: Settings) -> list[str]:
     """The accounts of both stages; those that run the kit itself are none."""
     own = {settings.accounts.management, settings.accounts.data_science}
     if settings.targets:
@@ -240,7 +240,7 @@ def target_accounts(home: Connection, settings: Environment) -> list[str]:
     return sorted({account.id for unit in units for account in accounts_beneath(organizations, unit)} - own)
 
 
-def endpoint_logs(by: Connection, home: Connection, settings: Environment, project: Project) -> list[Part]:
+def endpoint_logs(by: Connection, home: Connection, settings: Settings, project: Project) -> list[Part]:
     """The log groups of a project's endpoints, which SageMaker makes in every target account."""
     prefix = f"/aws/sagemaker/Endpoints/{project.name}-{project.id}-"
 
@@ -283,7 +283,7 @@ def storage_parts(connection: Connection, asked: Asked) -> Iterator[Part]:
     yield from retained.keys(connection, asked)
 
 
-def others_parts(home: Connection, settings: Environment) -> Iterator[Part]:
+def others_parts(home: Connection, settings: Settings) -> Iterator[Part]:
     """What the kit made or had made, and leaves to people."""
     if settings.administrator != "self-managed":
         told = "trusted access, delegated administrator, units and accounts stay, free of charge: others may use them"

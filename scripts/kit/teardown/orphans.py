@@ -18,7 +18,7 @@ from botocore.exceptions import ClientError
 from scripts.kit.connect import Connection, enter, pages
 from scripts.kit.console import UserError, explain, some
 from scripts.kit.projects import project as projects
-from scripts.kit.settings.environment import Environment
+from scripts.kit.settings.model import Settings
 from scripts.kit.stacks import stack as stacks
 from scripts.kit.teardown import installation as teardown_kit
 from scripts.kit.teardown import retained
@@ -78,7 +78,7 @@ class Owners:
         return "of the kit, which is gone" if KIT.search(name) and not self.kit else ""
 
 
-def look(by: Connection, home: Connection, settings: Environment) -> tuple[list[Orphan], dict[str, str]]:
+def look(by: Connection, home: Connection, settings: Settings) -> tuple[list[Orphan], dict[str, str]]:
     """The orphans of every account and region; and the places where these credentials could not look, with why."""
     kit = stacks.describe_stack(home.client("cloudformation"), teardown_kit.DATA_SCIENCE) is not None
     owners, blind = Owners(projects.ids(home), kit, home.account), dict[str, str]()
@@ -104,7 +104,7 @@ def look(by: Connection, home: Connection, settings: Environment) -> tuple[list[
     return sorted(found, key=lambda o: (o.account, o.region, o.kind, o.name)), blind
 
 
-def blind_spots(blind: dict[str, str], settings: Environment) -> str:
+def blind_spots(blind: dict[str, str], settings: Settings) -> str:
     """Which accounts nobody looked at, why, and how to look."""
     first = next(iter(blind.values())).splitlines()[0]
     whose = settings.accounts.management or settings.accounts.data_science
@@ -114,7 +114,7 @@ def blind_spots(blind: dict[str, str], settings: Environment) -> str:
     )
 
 
-def in_account(place: Connection, owners: Owners, settings: Environment, home: bool) -> Iterator[Orphan]:
+def in_account(place: Connection, owners: Owners, settings: Settings, home: bool) -> Iterator[Orphan]:
     for region in teardown_kit.regions(settings):
         yield from in_region(elsewhere(place, region), owners, home, settings.stack_set_administrator)
     yield from buckets(place, owners)
