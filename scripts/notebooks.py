@@ -18,7 +18,7 @@ from pathlib import Path
 
 from localaws.server import EmbeddedAws
 from scripts.kit.bundle.pack import ROOT
-from scripts.kit.console import UsageError, paint, run, say
+from scripts.kit.console import UsageError, absolute, paint, run, say
 from scripts.rehearsal.chapters import play
 from scripts.rehearsal.notebooks import run as notebooks
 from scripts.rehearsal.permissions import write_policies
@@ -38,7 +38,10 @@ def parser() -> argparse.ArgumentParser:
     made.add_argument("--docs", type=Path, help="also write copies to read, with the outputs, into this folder")
     made.add_argument("--json", action="store_true", help="print what was run as JSON on stdout")
     made.add_argument(
-        "--folder", type=Path, default=DEFAULT_FOLDER, help="where the run writes (default: build/notebooks)"
+        "--folder",
+        type=absolute,
+        default=DEFAULT_FOLDER,
+        help="where the run writes (default: build/notebooks)",
     )
     return made
 

@@ -56,9 +56,14 @@ def paint(text: str, code: str) -> str:
 
 
 def near(path: Path) -> str:
-    """A path as it is shown: from the folder in which one is, where it lies beneath that."""
+    """A path as it is shown: relative to the working directory, where it lies beneath that."""
     beneath = path.absolute().is_relative_to(Path.cwd())
     return os.path.relpath(path) if beneath else str(path)
+
+
+def absolute(path: str) -> Path:
+    """A path as it is typed, which stays the same for a process with another working directory, such as a build."""
+    return Path(path).absolute()
 
 
 def say(message: str) -> None:

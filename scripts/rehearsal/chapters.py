@@ -73,7 +73,8 @@ def create_project(story: Story, name: str, **parameters: str) -> str:
     products = [p for p in found["ProductViewSummaries"] if p["Name"] == "Multi Account Deployment"]
     story.require(len(products) == 1, f"the data scientist sees {len(products)} products instead of one")
     versions = scientist.client("servicecatalog").describe_product(Id=products[0]["ProductId"])["ProvisioningArtifacts"]
-    current = next(v for v in versions if v.get("Guidance", "DEFAULT") == "DEFAULT")
+    shown = (version for version in versions if version.get("Guidance", "DEFAULT") == "DEFAULT")
+    current = story.only(shown, f"the product {products[0]['Name']} has no current version")
     setting = story.setting
     values = {**stages_of(setting, story.regions), **parameters}
     sagemaker = scientist.client("sagemaker")
@@ -242,7 +243,8 @@ def approval_token(story: Story, codepipeline: Any) -> str:
 
     def waiting() -> str | None:
         stages = codepipeline.get_pipeline_state(name=story.pipeline_name)["stageStates"]
-        stage = next(s for s in stages if s["stageName"] == "ApproveDeployment")
+        asks = (stage for stage in stages if stage["stageName"] == "ApproveDeployment")
+        stage = story.only(asks, f"{story.pipeline_name} has no stage ApproveDeployment")
         latest = stage.get("latestExecution", {})
         if latest.get("pipelineExecutionId") != story.execution_id:
             return None

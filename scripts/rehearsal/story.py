@@ -9,7 +9,7 @@ import os
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -180,7 +180,7 @@ class Story:
     def stage(self, name: str) -> dict[str, Any]:
         """One stage as GetPipelineState shows it."""
         stages: list[dict[str, Any]] = self.pipeline_state()["stageStates"]
-        return next(stage for stage in stages if stage["stageName"] == name)
+        return self.only((s for s in stages if s["stageName"] == name), f"{self.pipeline_name} has no stage {name}")
 
     def executions(self) -> list[dict[str, Any]]:
         listed = self.scientist.client("codepipeline").list_pipeline_executions(pipelineName=self.pipeline_name)
@@ -191,10 +191,14 @@ class Story:
         """The status in which an execution ends."""
 
         def ended() -> str | None:
-            status = next(e["status"] for e in self.executions() if e["pipelineExecutionId"] == execution_id)
+            status = self.status_of(execution_id)
             return status if status in ENDED else None
 
         return str(self.until(f"execution {execution_id}", ended))
+
+    def status_of(self, execution_id: str) -> str:
+        listed = (e["status"] for e in self.executions() if e["pipelineExecutionId"] == execution_id)
+        return str(self.only(listed, f"{self.pipeline_name} has no execution {execution_id}"))
 
     def wait_for_stage(self, name: str) -> str:
         """The status in which a stage ends for this story's execution; the execution's own where it ends before."""
@@ -225,7 +229,7 @@ class Story:
                 say(f"    {action['actionName']:<24} {status}")
 
     def execution_status(self) -> str:
-        return str(next(e["status"] for e in self.executions() if e["pipelineExecutionId"] == self.execution_id))
+        return self.status_of(self.execution_id)
 
     def actions(self) -> list[dict[str, Any]]:
         """Every action of this story's execution, oldest first, as ListActionExecutions shows it."""
@@ -266,6 +270,12 @@ class Story:
                     if error.get("message"):
                         lines.append(f"{stage['stageName']}/{rule['ruleName']}: {error['code']} {error['message']}")
         return lines
+
+    def only(self, found: Iterable[Any], otherwise: str) -> Any:
+        """The first of what was found; StoryFailed where nothing was."""
+        for item in found:
+            return item
+        raise StoryFailed(otherwise, self.setting.data_science, self.diagnosis())
 
     def require(self, holds: bool, message: str) -> None:
         if not holds:

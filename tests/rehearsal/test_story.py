@@ -20,11 +20,11 @@ from rich.console import Console
 
 from localaws.server import EmbeddedAws
 from localaws.services.organizations.service import plan_account_ids
-from scripts import permissions, rehearse
+from scripts import permissions
 from scripts.kit.command import connect
 from scripts.kit.doctor.reader import Reader
 from scripts.kit.settings import reading
-from scripts.rehearsal import chapters
+from scripts.rehearsal import chapters, keeping, record
 from scripts.rehearsal.chapters import play
 from scripts.rehearsal.live import Shown
 from scripts.rehearsal.permissions import read_refusals, write_policies
@@ -87,7 +87,7 @@ def test_nothing_was_refused_and_nothing_is_granted_without_use_or_reason(
 
 
 def test_the_page_shows_the_whole_story(story: Story) -> None:
-    facts = gather(story, rehearse.summary(story, "succeeded", 1.0, None))
+    facts = gather(story, {"outcome": "succeeded", "seconds": 1.0, **record.summary(story)})
     document = page(facts)
     for name, account in story.setting.accounts.items():
         assert f"<b>{name.replace(' ', '-')}</b> <code>{account}</code>" in document
@@ -107,10 +107,10 @@ def test_a_kept_rehearsal_has_profiles_for_the_kits_commands_and_ends_like_any_p
 ) -> None:
     before = signal.getsignal(signal.SIGTERM)
     waits = SimpleNamespace(sleep=lambda _: signal.raise_signal(signal.SIGTERM))
-    monkeypatch.setattr(rehearse, "time", waits)
+    monkeypatch.setattr(keeping, "time", waits)
     written = story.environment_path.read_text()
     story.environment_path.unlink()  # as when the story is stopped before its chapter
-    rehearse.keep(story)
+    keeping.keep(story)
     signal.signal(signal.SIGTERM, before)
     assert reading.load(story.environment_path).region == story.region
     story.environment_path.write_text(written)
