@@ -12,7 +12,7 @@ import time
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from botocore.exceptions import ClientError
 
@@ -25,6 +25,7 @@ from scripts.kit.settings.model import Administrator
 from scripts.rehearsal import setting as people
 from scripts.rehearsal.setting import Setting
 
+Item = TypeVar("Item")
 QUIET = 1.0  # seconds without any background work after which nothing more is to be expected
 
 
@@ -271,7 +272,7 @@ class Story:
                         lines.append(f"{stage['stageName']}/{rule['ruleName']}: {error['code']} {error['message']}")
         return lines
 
-    def only(self, found: Iterable[Any], otherwise: str) -> Any:
+    def only(self, found: Iterable[Item], otherwise: str) -> Item:
         """The first of what was found; StoryFailed where nothing was."""
         for item in found:
             return item
