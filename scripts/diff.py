@@ -24,7 +24,7 @@ from scripts.kit.console import UsageError, UserError, run, say
 from scripts.kit.projects import project as projects
 from scripts.kit.projects import upgrading
 from scripts.kit.publish import defaults, versions
-from scripts.kit.publish.versions import Version
+from scripts.kit.publish.versions import BundleVersion
 from scripts.kit.settings.model import Settings
 
 BUILD = "build"
@@ -32,7 +32,7 @@ REPOSITORIES = [name.removesuffix(".zip") for name in pack.SEEDS]
 
 
 def read(
-    connection: Connection, settings: Settings, known: list[Version], name: str, folder: Path
+    connection: Connection, settings: Settings, known: list[BundleVersion], name: str, folder: Path
 ) -> tuple[str, pack.Bundle]:
     """A version's full name and files."""
     if name == BUILD:
@@ -89,7 +89,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     return 0
 
 
-def previous(known: list[Version], name: str) -> str:
+def previous(known: list[BundleVersion], name: str) -> str:
     """The version that was published before this one."""
     names = [version.name for version in known]
     older = names[names.index(name) + 1 :] if name in names else names

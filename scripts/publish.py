@@ -22,12 +22,12 @@ from scripts.kit import plan
 from scripts.kit.bundle import pack
 from scripts.kit.command import add_options, connect_home, make_parser
 from scripts.kit.console import run, say
-from scripts.kit.plan import Step
+from scripts.kit.plan import PlanStep
 from scripts.kit.publish import catalog, defaults, hosting, publishing
 from scripts.kit.settings.reading import load
 
 
-def done(step: Step) -> None:
+def done(step: PlanStep) -> None:
     say(f"  done: {step.kind} {plan.short(step.name)}")
 
 

@@ -28,7 +28,7 @@ from scripts.kit.settings.model import Settings
 from scripts.kit.stacks import stack as stacks
 
 
-def places(connection: Connection, settings: Settings, project: Project, stage: str) -> rollback.Places:
+def places(connection: Connection, settings: Settings, project: Project, stage: str) -> rollback.StagePlaces:
     """The accounts of the stage's unit as they are today, and the regions that the stage is deployed to."""
     stack = stacks.describe_stack(connection.client("cloudformation"), project.stack(stage)) or {}
     values = stacks.parameters(stack)

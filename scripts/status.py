@@ -29,7 +29,7 @@ from scripts.kit.console import FEW, SHOWN, UsageError, alike, run, say, without
 from scripts.kit.projects import project as projects
 from scripts.kit.projects import status
 from scripts.kit.projects.project import Project
-from scripts.kit.projects.status import IN_SERVICE, Place, Status
+from scripts.kit.projects.status import IN_SERVICE, EndpointPlace, ProjectStatus
 from scripts.kit.together import together
 
 PAUSE = 5.0  # seconds between two looks of --watch
@@ -37,11 +37,11 @@ SAME = "the same reason"  # but for the account's id
 COLOURS = {"Succeeded": "green", "in service": "green", "Failed": "red", "failed": "red", "Rejected": "red"}
 
 
-def look(connection: Connection, wanted: Sequence[Project]) -> list[Status]:
+def look(connection: Connection, wanted: Sequence[Project]) -> list[ProjectStatus]:
     return together([partial(status.look, connection, project) for project in wanted], what="projects looked at")
 
 
-def rows(one: Status, every: bool = False) -> Iterator[tuple[str, ...]]:
+def rows(one: ProjectStatus, every: bool = False) -> Iterator[tuple[str, ...]]:
     """The accounts and regions of a project: stage, account, region, version, endpoint, since, why.
 
     What failed comes first. Of more than FEW that are alike there is one line with their number, after the first
@@ -67,12 +67,12 @@ def rows(one: Status, every: bool = False) -> Iterator[tuple[str, ...]]:
             yield (stage.name, "stack", "-", version, stage.stack, stage.since, stage.why)
 
 
-def kind(place: Place) -> tuple[str, ...]:
+def kind(place: EndpointPlace) -> tuple[str, ...]:
     """What is the same in places that are alike."""
     return place.region, place.version, place.endpoint, without_ids(place.why)
 
 
-def pipeline_rows(one: Status) -> Iterator[tuple[str, ...]]:
+def pipeline_rows(one: ProjectStatus) -> Iterator[tuple[str, ...]]:
     for stage in one.pipeline:
         state = f"{stage.status}, waits for {stage.waits}" if stage.waits else stage.status
         yield (stage.name, stage.version or "-", state, stage.since, stage.why)
@@ -87,7 +87,7 @@ def table(title: str, columns: Sequence[str], lines: Iterator[tuple[str, ...]]) 
     return made
 
 
-def render(found: Sequence[Status], every: bool = False) -> RenderableType:
+def render(found: Sequence[ProjectStatus], every: bool = False) -> RenderableType:
     parts: list[RenderableType] = []
     for one in found:
         title = f"{one.project} ({one.id}, {one.status})"
@@ -101,7 +101,7 @@ def render(found: Sequence[Status], every: bool = False) -> RenderableType:
     return Group(*parts)
 
 
-def lines(found: Sequence[Status], every: bool = False) -> list[str]:
+def lines(found: Sequence[ProjectStatus], every: bool = False) -> list[str]:
     """The same as plain lines, of which a watcher prints those that changed."""
     told = []
     for one in found:
@@ -110,7 +110,7 @@ def lines(found: Sequence[Status], every: bool = False) -> list[str]:
     return told
 
 
-def watch(connection: Connection, wanted: Sequence[Project], pause: float, every: bool) -> list[Status]:
+def watch(connection: Connection, wanted: Sequence[Project], pause: float, every: bool) -> list[ProjectStatus]:
     """Show until nothing runs: a table that changes on a terminal, otherwise the lines that changed."""
     console = Console()
     if console.is_terminal:

@@ -26,24 +26,24 @@ from scripts.kit.teardown import installation as teardown_kit
 from scripts.kit.teardown import orphans, retained
 from scripts.kit.teardown import project as teardown
 from scripts.kit.teardown.orphans import Orphan
-from scripts.kit.teardown.parts import Asked, Part, apply
+from scripts.kit.teardown.parts import DeletionOptions, TeardownPart, apply
 
 
-def look(by: Connection, home: Connection, settings: Settings, args: argparse.Namespace) -> list[Part]:
+def look(by: Connection, home: Connection, settings: Settings, args: argparse.Namespace) -> list[TeardownPart]:
     """Everything that is to be deleted or retained, in order."""
-    asked = Asked(args.model_group, args.empty_buckets, args.logs)
+    asked = DeletionOptions(args.model_group, args.empty_buckets, args.logs)
     call_as, regions = settings.stack_set_administrator, teardown_kit.regions(settings)
     there = teardown.every(home, settings.catalog.product)
     wanted = [p for p in there if args.project in {None, p.name}]
     if args.project and not wanted and not (wanted := teardown.lone_group(home, args.project)):
         near = closest(args.project, [project.name for project in there])
         say(f"  no project {args.project} in account {home.account}, {home.region}, and nothing left of one{near}")
-    parts: list[Part] = []
+    parts: list[TeardownPart] = []
     for project in wanted:
         parts += teardown.project_parts(home, project, call_as)
         logs = teardown_kit.endpoint_logs(by, home, settings, project) if args.logs else []
         # What is retained tells the next run the name and the id: it goes only when all the rest could be looked at.
-        now = Asked() if any(part.blind for part in logs) else asked
+        now = DeletionOptions() if any(part.blind for part in logs) else asked
         parts += logs
         parts += teardown.retained_parts(home, project, now, regions, artifacts=bool(args.project))
     return parts if args.project else parts + teardown_kit.kit_parts(by, home, settings, asked)
@@ -87,7 +87,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         say(f"take down {what} in account {home.account}, {home.region}:")
         parts = look(by, home, settings, args)
         steps = [part.step for part in parts]
-        plan.show(steps, deletes=True)
+        plan.show(steps)
         say(f"  {retained.total(parts)}")
         cost = round(sum(part.cost for part in parts), 2)
         result = {"steps": plan.as_data(steps), "retained_usd_a_month": cost, "applied": not args.dry_run}

@@ -21,12 +21,12 @@ from scripts.kit.connect import Connection
 from scripts.kit.console import UsageError, UserError, run, say
 from scripts.kit.projects import project as projects
 from scripts.kit.projects import upgrading
-from scripts.kit.projects.upgrading import Upgrade
+from scripts.kit.projects.upgrading import ProjectUpgrade
 from scripts.kit.publish import versions
-from scripts.kit.publish.versions import Provisioned
+from scripts.kit.publish.versions import ProvisionedProject
 
 
-def settled(connection: Connection, name: str) -> Provisioned:
+def settled(connection: Connection, name: str) -> ProvisionedProject:
     """The project, after an update that may go on already (of an interrupted run, or of somebody else)."""
     found = projects.one(connection, name)
     project = versions.provisioned(connection, found)
@@ -39,7 +39,7 @@ def settled(connection: Connection, name: str) -> Provisioned:
     return settled(connection, name)
 
 
-def show(upgrade: Upgrade) -> None:
+def show(upgrade: ProjectUpgrade) -> None:
     """The plan, on stderr."""
     say(f"upgrade {upgrade.project.project.name} from {upgrade.project.version} to {upgrade.target.name}:")
     for line in differences.resource_lines(upgrade.found):
@@ -53,7 +53,7 @@ def show(upgrade: Upgrade) -> None:
         say(f"  {will}: {gap.logical_id} ({gap.type}): the launch role may not {', '.join(gap.actions)}")
 
 
-def tell_seed_code(upgrade: Upgrade, typed: str) -> None:
+def tell_seed_code(upgrade: ProjectUpgrade, typed: str) -> None:
     """How newer seed code comes into the repositories; typed: further options of the commands."""
     changed = upgrade.found.files
     if not changed:

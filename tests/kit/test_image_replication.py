@@ -13,7 +13,7 @@ from localaws.cloud import Cloud
 from localaws.services.sagemaker.images import PULL
 from scripts import teardown
 from scripts.kit import console
-from scripts.kit.plan import Step
+from scripts.kit.plan import PlanStep
 from scripts.kit.stacks import image_replication, model_regions
 from scripts.kit.stacks import stack as stacks
 from scripts.rehearsal.setting import DATA_SCIENCE as ACCOUNT
@@ -157,12 +157,12 @@ def test_a_rule_is_known_again_however_its_places_are_ordered() -> None:
 
 
 def test_without_organizations_the_listed_accounts_may_pull_and_nobody_else(cloud: Cloud) -> None:
-    first = stacks.Wanted(
+    first = stacks.WantedStack(
         ACCOUNT, "", "", {"OrganizationalUnitPaths": "", "TargetAccountIds": "222222222222,333333333333"}
     )
     want = model_regions.wanted(first, "team/models")
     there = cloud.root(ACCOUNT, LONDON)
-    stacks.apply(there.client("cloudformation"), want, Step("create", "stack", want.name))
+    stacks.apply(there.client("cloudformation"), want, PlanStep("create", "stack", want.name))
     [made] = there.client("ecr").describe_repository_creation_templates()["repositoryCreationTemplates"]
     [statement] = json.loads(made["repositoryPolicy"])["Statement"]
     assert (made["prefix"], made["appliedFor"]) == ("team/models", ["REPLICATION"])

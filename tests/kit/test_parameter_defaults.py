@@ -74,5 +74,5 @@ def test_a_value_that_the_parameter_does_not_allow_is_refused() -> None:
 
 
 def test_a_template_that_is_not_yaml_is_refused() -> None:
-    with pytest.raises(UserError, match="t.yaml: not valid YAML: "):
+    with pytest.raises(UserError, match=r"t\.yaml: not valid YAML: "):
         with_defaults(b"Parameters: [", {"P": "7"}, "t.yaml")

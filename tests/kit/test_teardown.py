@@ -336,7 +336,7 @@ def test_the_data_science_account_takes_a_project_down_and_says_where_it_did_not
 def test_a_mistyped_project_is_told_with_the_one_that_is_meant(whole: Whole) -> None:
     outcome = taken_down(whole, "--project", "iris-multi-1", "--dry-run")
     assert outcome.codes == (0,), "as after a project was taken down"
-    assert "  0 to delete, 0 to leave alone\n" in outcome.told[0]
+    assert "  nothing to do\n" in outcome.told[0]
     assert "nothing left of one (did you mean iris-multi-01?)" in outcome.told[0]
 
 
@@ -351,7 +351,7 @@ def test_a_share_that_somebody_else_has_to_take_back_says_who() -> None:
     stubbed.add_client_error("delete_portfolio_share", "OperationNotSupportedException")
     stubbed.activate()
     with pytest.raises(UserError, match="management account or a delegated administrator"):
-        sharing.remove(client, "port-1", sharing.Share("ORGANIZATION", "o-1", accepted=True))
+        sharing.remove(client, "port-1", sharing.PortfolioShare("ORGANIZATION", "o-1", accepted=True))
 
 
 def test_an_endpoint_of_a_project_that_is_gone_is_an_orphan_without_any_tag() -> None:

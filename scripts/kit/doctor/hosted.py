@@ -40,7 +40,7 @@ class Hosted:
     bucket's CORS rules; people: the data scientists' roles by name
     """
 
-    want: hosting.Hosted | None = None
+    want: hosting.HostedTemplate | None = None
     templates: Any = UNREAD
     listed: Any = UNREAD
     same: Any = UNREAD
@@ -62,8 +62,8 @@ class Hosted:
         return next((version for version, shown in reversed(self.versions.items()) if shown), "")
 
     @property
-    def there(self) -> hosting.There:
-        return hosting.There(self.templates or {}, self.same is not False, tuple(self.rules or ()), "")
+    def there(self) -> hosting.FoundTemplates:
+        return hosting.FoundTemplates(self.templates or {}, self.same is not False, tuple(self.rules or ()), "")
 
 
 # -- the facts ---------------------------------------------------------------------------------
@@ -93,8 +93,8 @@ def gather(reader: Reader, settings: Settings, bundle: pack.Bundle | None) -> Ho
     return Hosted(want, templates, listed, same, rules, role, dict(zip(names, people, strict=True)))
 
 
-def wanted(account: str, reader: Reader, bundle: pack.Bundle | None) -> hosting.Hosted:
-    return hosting.Hosted(
+def wanted(account: str, reader: Reader, bundle: pack.Bundle | None) -> hosting.HostedTemplate:
+    return hosting.HostedTemplate(
         account=account,
         bucket=bundle_bucket(account, reader.region),
         key=hosting.template_key(bundle.name) if bundle else "",

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from scripts.kit.doctor.reader import Reader
-from scripts.kit.organization.state import Seen
+from scripts.kit.organization.state import SeenOrganization
 from scripts.kit.stacks import stack as stacks
 from scripts.kit.stacks import target_roles
 from scripts.kit.stacks.target_roles import DATA_SCIENCE_STACK, TARGET_STACK, TARGET_TEMPLATE, template
@@ -63,29 +63,29 @@ def read_stack(reader: Reader, account: str, name: str, region: str = "", body: 
     )
 
 
-def differences(found: Stack, want: stacks.Wanted, known: Mapping[str, str]) -> str:
+def differences(found: Stack, want: stacks.WantedStack, known: Mapping[str, str]) -> str:
     """What differs from the bundle's template and the environment file: `template`, parameters by name.
 
     known: the parameters whose right values are known
     """
-    wanted = stacks.Wanted(want.account, want.name, want.body, known, want.file)
+    wanted = stacks.WantedStack(want.account, want.name, want.body, known, want.file)
     return ", ".join(stacks.changes(wanted, found.body or want.body, found.parameters))
 
 
-def data_science_stack(it: Snapshot) -> tuple[stacks.Wanted, Mapping[str, str]]:
+def data_science_stack(it: Snapshot) -> tuple[stacks.WantedStack, Mapping[str, str]]:
     """Template 10 as the environment file wants it, and the parameters that are known of it."""
     paths = tuple(path for stage in ("staging", "production") if (path := it.organization.path(stage)))
-    want = target_roles.data_science_stack(it.settings, Seen(paths=paths))
+    want = target_roles.data_science_stack(it.settings, SeenOrganization(paths=paths))
     unknown = set() if it.settings.administrator == "self-managed" or len(paths) == 2 else {"OrganizationalUnitPaths"}
     if it.data_science.stack and not it.data_science.stack.parameters.get("ImageRepositoryPrefix"):
         unknown.add("ImageRepositoryPrefix")  # rules of somebody else's may do it: finding image-replication looks
     return want, {k: v for k, v in want.parameters.items() if k not in unknown}
 
 
-def target_stack(it: Snapshot, stage: str, account: str) -> tuple[stacks.Wanted, Mapping[str, str]]:
+def target_stack(it: Snapshot, stage: str, account: str) -> tuple[stacks.WantedStack, Mapping[str, str]]:
     """Template 20 in an account of a stage, and the parameters that are known of it."""
     outputs = dict.fromkeys(target_roles.MODELS, "") | {"TestRoleArn": it.test_role_arn}
     outputs |= it.data_science.stack.outputs if it.data_science.stack else {}
-    where = target_roles.Stage(stage, getattr(it.settings.roles.suffix, stage), "", ())
+    where = target_roles.TargetStage(stage, getattr(it.settings.roles.suffix, stage), "", ())
     want = target_roles.target_stack(it.settings, where, account, outputs)
     return want, {name: value for name, value in want.parameters.items() if value}

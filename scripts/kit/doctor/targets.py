@@ -14,7 +14,7 @@ from scripts.kit.doctor.reader import UNREAD, NotExamined, Reader, known
 from scripts.kit.doctor.roles import may, read_role, role_session, service, trusts
 from scripts.kit.doctor.storage import places
 from scripts.kit.settings.model import Settings
-from scripts.kit.stacks.stack import Wanted, changes
+from scripts.kit.stacks.stack import WantedStack, changes
 from scripts.kit.stacks.target_roles import set_name
 from scripts.kit.together import together
 
@@ -225,7 +225,7 @@ def target_set_differs(it: Snapshot) -> Iterator[Place]:
             continue
         want, known_of_it = kit.target_stack(it, stage, it.account)
         parameters = {p["ParameterKey"]: p.get("ParameterValue", "") for p in found.described.get("Parameters", [])}
-        wanted = Wanted(want.account, want.name, want.body, known_of_it, want.file)
+        wanted = WantedStack(want.account, want.name, want.body, known_of_it, want.file)
         changed = changes(wanted, found.described["TemplateBody"], parameters)
         if not (found.described.get("AutoDeployment") or {}).get("Enabled"):
             changed.append("automatic deployment, which is off")

@@ -18,9 +18,9 @@ from botocore.exceptions import ClientError
 from scripts.kit.connect import Connection, pages
 from scripts.kit.console import FEW, Progress, UserError, say, some, with_progress
 from scripts.kit.organization import members
-from scripts.kit.organization.state import Asked, Seen, all_members, reason, stages, write
+from scripts.kit.organization.state import AccountOptions, SeenOrganization, all_members, reason, stages, write
 from scripts.kit.patience import until
-from scripts.kit.plan import Step
+from scripts.kit.plan import PlanStep
 from scripts.kit.settings.model import Settings
 
 MOST_AT_ONCE = 5  # "Number of member accounts you can create concurrently" (the page above)
@@ -43,12 +43,14 @@ THEN = (
 # -- plan ------------------------------------------------------------------------------------------
 
 
-def plan_accounts(connection: Connection, settings: Settings, seen: Seen, asked: Asked) -> Iterator[Step]:
+def plan_accounts(
+    connection: Connection, settings: Settings, seen: SeenOrganization, asked: AccountOptions
+) -> Iterator[PlanStep]:
     """The accounts to make or invite, and the moves into their units."""
     if not (settings.new_accounts or settings.invited_accounts):
         return
     organizations = connection.client("organizations")
-    places = Places(organizations, settings, seen)
+    places = AccountPlaces(organizations, settings, seen)
     known = seen.members(organizations) if seen.readable else []
     made = {member["Email"]: str(member["Id"]) for member in known}
     here = {str(member["Id"]) for member in known}
@@ -58,7 +60,7 @@ def plan_accounts(connection: Connection, settings: Settings, seen: Seen, asked:
             step = places.step(made[new.email], new.stage)
         else:
             command = f"aws organizations create-account --account-name '{new.name}' --email {new.email}"
-            step = Step("create", "account", new.name, f"for {new.stage}", request, command=command)
+            step = PlanStep("create", "account", new.name, f"for {new.stage}", request, command=command)
         yield step if asked.create_accounts or not step.writes else when_asked(step, settings, "--create-accounts")
     open_invitations = invitations(organizations) if settings.invited_accounts and seen.readable else {}
     for invited in settings.invited_accounts:
@@ -67,15 +69,15 @@ def plan_accounts(connection: Connection, settings: Settings, seen: Seen, asked:
         elif handshake := open_invitations.get(invited.id):
             command = f"aws organizations accept-handshake --handshake-id {handshake}"
             detail = "invited: it has to accept"
-            step = Step("wait", "account", invited.id, detail, account=invited.id, command=command)
+            step = PlanStep("wait", "account", invited.id, detail, account=invited.id, command=command)
         else:
             command = f"aws organizations invite-account-to-organization --target Id={invited.id},Type=ACCOUNT"
             request = {"id": invited.id, "stage": invited.stage}
-            step = Step("create", "invitation", invited.id, f"for {invited.stage}", request, command=command)
+            step = PlanStep("create", "invitation", invited.id, f"for {invited.stage}", request, command=command)
         yield step if asked.invite or not step.writes else when_asked(step, settings, "--invite")
 
 
-def when_asked(step: Step, settings: Settings, option: str) -> Step:
+def when_asked(step: PlanStep, settings: Settings, option: str) -> PlanStep:
     account, command = settings.accounts.management, f'{AGAIN} ARGS="{option} --profile PROFILE"'
     return replace(step, action="wait", detail=f"{step.detail}, when asked", account=account, command=command)
 
@@ -94,25 +96,25 @@ def unit_of(settings: Settings, stage: str) -> str:
 
 
 @dataclass
-class Places:
+class AccountPlaces:
     """Where the organization's accounts are."""
 
     organizations: Any
     settings: Settings
-    seen: Seen
+    seen: SeenOrganization
     beneath: dict[str, frozenset[str]] = field(default_factory=dict)  # the accounts, by unit
     root: str = ""
     at_root: frozenset[str] = frozenset()
 
-    def step(self, account: str, stage: str) -> Step:
+    def step(self, account: str, stage: str) -> PlanStep:
         """Into the unit of its stage, unless it is there or beneath it."""
         unit = unit_of(self.settings, stage)
         if not unit:
-            return Step("keep", "account", account, stage)
+            return PlanStep("keep", "account", account, stage)
         if self.inside(account, unit) and not (
             stage == "data_science" and any(self.inside(account, other) for other in stages(self.settings))
         ):
-            return Step("keep", "account", account, f"in {unit}")
+            return PlanStep("keep", "account", account, f"in {unit}")
         source = self.parent(account)
         request = {"account": account, "unit": unit, "from": source}
         target = self.seen.unit(unit) or f"ID-OF-{unit.upper()}"
@@ -120,7 +122,7 @@ class Places:
             f"aws organizations move-account --account-id {account} --source-parent-id {source} "
             f"--destination-parent-id {target}"
         )
-        return Step("change", "account", account, f"move to {unit}", request, command=command)
+        return PlanStep("change", "account", account, f"move to {unit}", request, command=command)
 
     def inside(self, account: str, unit: str) -> bool:
         if unit not in self.beneath:
@@ -140,11 +142,11 @@ class Places:
 # -- apply -----------------------------------------------------------------------------------------
 
 
-def is_of_an_account(step: Step) -> bool:
+def is_of_an_account(step: PlanStep) -> bool:
     return step.kind in {"account", "invitation"}
 
 
-def apply(organizations: Any, settings: Settings, units: Mapping[str, str], steps: Sequence[Step]) -> Settings:
+def apply(organizations: Any, settings: Settings, units: Mapping[str, str], steps: Sequence[PlanStep]) -> Settings:
     """Make, invite and move; the settings with the data science account's id, where it was just made.
 
     units: the environment file's names to ids. UserError, after all that can be done, with what could not.

@@ -24,7 +24,7 @@ NO_ORGANIZATION, DENIED = of("AWSOrganizationsNotInUseException"), of("AccessDen
 
 
 @dataclass(frozen=True)
-class Asked:
+class AccountOptions:
     """What the command line asks for besides."""
 
     create_organization: bool = False
@@ -33,7 +33,7 @@ class Asked:
 
 
 @dataclass(frozen=True)
-class Seen:
+class SeenOrganization:
     """The organization as these credentials see it.
 
     id: empty where there is none; readable: whether they may list anything in it
@@ -72,13 +72,13 @@ class Seen:
 # -- look ------------------------------------------------------------------------------------------
 
 
-def look(connection: Connection, settings: Settings) -> Seen:
+def look(connection: Connection, settings: Settings) -> SeenOrganization:
     organizations = connection.client("organizations")
     try:
         found = organizations.describe_organization()["Organization"]
     except ClientError as error:
         if NO_ORGANIZATION(error):
-            return Seen()
+            return SeenOrganization()
         raise
     management = str(found["MasterAccountId"])
     if management != settings.accounts.management:
@@ -86,7 +86,7 @@ def look(connection: Connection, settings: Settings) -> Seen:
             f"accounts.management is {settings.accounts.management}, but account {connection.account} belongs to the "
             f"organization {found['Id']}, whose management account is {management}"
         )
-    seen = Seen(str(found["Id"]), management, found["FeatureSet"] == "ALL")
+    seen = SeenOrganization(str(found["Id"]), management, found["FeatureSet"] == "ALL")
     try:
         administrators = stack_set_administrators(organizations)
     except ClientError as error:

@@ -27,7 +27,7 @@ LAUNCH_ROLE = "service-role/AmazonSageMakerServiceCatalogProductsLaunchRole"
 
 
 @dataclass(frozen=True)
-class Wanted:
+class WantedProduct:
     """What publishing brings about; objects: content by key."""
 
     account: str
@@ -45,7 +45,7 @@ class Wanted:
 
 
 @dataclass(frozen=True)
-class Version:
+class CatalogVersion:
     """A provisioning artifact of the product."""
 
     id: str
@@ -56,19 +56,19 @@ class Version:
 
 
 @dataclass(frozen=True)
-class Found:
+class FoundProduct:
     """What there is already. objects: size and tags by key; versions: newest last."""
 
     objects: Mapping[str, tuple[int, Mapping[str, str]]] = field(default_factory=dict)
     portfolio: Mapping[str, Any] = field(default_factory=dict)
     product: Mapping[str, Any] = field(default_factory=dict)
     product_tags: Mapping[str, str] = field(default_factory=dict)
-    versions: tuple[Version, ...] = ()
+    versions: tuple[CatalogVersion, ...] = ()
     associated: bool = False
     constraint: str = ""
     constraint_role: str = ""
     principals: tuple[str, ...] = ()
-    shares: tuple[sharing.Share, ...] = ()
+    shares: tuple[sharing.PortfolioShare, ...] = ()
     organization: str = ""  # its id, asked for only where the portfolio is shared with it
 
 
@@ -77,11 +77,11 @@ def bundle_bucket(account: str, region: str) -> str:
     return f"sagemaker-multi-account-bundle-{account}-{region}"
 
 
-def wanted(environment: Settings, bundle: pack.Bundle, account: str, region: str, partition: str) -> Wanted:
+def wanted(environment: Settings, bundle: pack.Bundle, account: str, region: str, partition: str) -> WantedProduct:
     bucket = bundle_bucket(account, region)
     domain = "amazonaws.com.cn" if partition == "aws-cn" else "amazonaws.com"
     files = {**bundle.files, pack.MANIFEST: pack.manifest(bundle)}
-    return Wanted(
+    return WantedProduct(
         account=account,
         region=region,
         bucket=bucket,
@@ -100,7 +100,7 @@ def wanted(environment: Settings, bundle: pack.Bundle, account: str, region: str
 # -- what there is -----------------------------------------------------------------------------
 
 
-def look(connection: Connection, want: Wanted, catalog: bool = True) -> Found:
+def look(connection: Connection, want: WantedProduct, catalog: bool = True) -> FoundProduct:
     """What there is already; UserError where something that publishing rests on is not there.
 
     catalog: False for the objects alone
@@ -108,12 +108,12 @@ def look(connection: Connection, want: Wanted, catalog: bool = True) -> Found:
     objects = look_at_bucket(connection, want)
     if catalog:
         return look_at_catalog(connection, want, objects)
-    return Found(objects=objects)
+    return FoundProduct(objects=objects)
 
 
 def look_at_catalog(
-    connection: Connection, want: Wanted, objects: Mapping[str, tuple[int, Mapping[str, str]]]
-) -> Found:
+    connection: Connection, want: WantedProduct, objects: Mapping[str, tuple[int, Mapping[str, str]]]
+) -> FoundProduct:
     check_launch_role(connection, want)
     catalog = connection.client("servicecatalog")
     portfolio = one(
@@ -125,7 +125,7 @@ def look_at_catalog(
         [view for view in views if view["Name"] == want.product],
         f"products are named {want.product!r}. Rename all but one, or choose another name (catalog.product)",
     )
-    found = look_closer(catalog, want, Found(objects=objects, portfolio=portfolio, product=product))
+    found = look_closer(catalog, want, FoundProduct(objects=objects, portfolio=portfolio, product=product))
     if not want.shares:
         return found
     shares = sharing.look(catalog, portfolio["Id"]) if portfolio else ()
@@ -133,7 +133,7 @@ def look_at_catalog(
     return replace(found, shares=shares, organization=organization)
 
 
-def look_at_bucket(connection: Connection, want: Wanted) -> dict[str, tuple[int, Mapping[str, str]]]:
+def look_at_bucket(connection: Connection, want: WantedProduct) -> dict[str, tuple[int, Mapping[str, str]]]:
     """The bundle's objects that are in the bucket already; UserError where the bucket is not there."""
     check_bucket(connection, want)
     return look_at_objects(connection, want)
@@ -146,10 +146,10 @@ def one(items: list[dict[str, Any]], several: str) -> dict[str, Any]:
     return items[0] if items else {}
 
 
-def look_closer(catalog: Any, want: Wanted, found: Found) -> Found:
+def look_closer(catalog: Any, want: WantedProduct, found: FoundProduct) -> FoundProduct:
     """With what hangs on the portfolio and the product."""
     tags: dict[str, str] = {}
-    versions: tuple[Version, ...] = ()
+    versions: tuple[CatalogVersion, ...] = ()
     portfolio, product = found.portfolio.get("Id", ""), found.product.get("ProductId", "")
     if product:
         described = catalog.describe_product_as_admin(Id=product)
@@ -175,7 +175,7 @@ def look_closer(catalog: Any, want: Wanted, found: Found) -> Found:
     )
 
 
-def look_at_versions(catalog: Any, product: str, current: str) -> tuple[Version, ...]:
+def look_at_versions(catalog: Any, product: str, current: str) -> tuple[CatalogVersion, ...]:
     """Every version, with its status where it has the name that is being published."""
     versions = []
     for item in catalog.list_provisioning_artifacts(ProductId=product)["ProvisioningArtifactDetails"]:
@@ -184,7 +184,7 @@ def look_at_versions(catalog: Any, product: str, current: str) -> tuple[Version,
             asked = catalog.describe_provisioning_artifact(ProductId=product, ProvisioningArtifactId=item["Id"])
             status = asked["Status"]
         active, guidance = item.get("Active", True), item.get("Guidance", "DEFAULT")
-        versions.append(Version(item["Id"], item["Name"], active, guidance, status))
+        versions.append(CatalogVersion(item["Id"], item["Name"], active, guidance, status))
     return tuple(versions)
 
 
@@ -200,7 +200,7 @@ def look_at_constraint(catalog: Any, portfolio: str, product: str) -> tuple[str,
     return "", ""
 
 
-def check_bucket(connection: Connection, want: Wanted) -> None:
+def check_bucket(connection: Connection, want: WantedProduct) -> None:
     """The bundle bucket must exist and be ours: a name can be taken by anybody."""
     try:
         connection.client("s3").head_bucket(Bucket=want.bucket, ExpectedBucketOwner=want.account)
@@ -218,7 +218,7 @@ def check_bucket(connection: Connection, want: Wanted) -> None:
         raise
 
 
-def check_launch_role(connection: Connection, want: Wanted) -> None:
+def check_launch_role(connection: Connection, want: WantedProduct) -> None:
     try:
         connection.client("iam").get_role(RoleName=want.launch_role.rsplit("/", 1)[1])
     except ClientError as error:
@@ -230,7 +230,7 @@ def check_launch_role(connection: Connection, want: Wanted) -> None:
         raise
 
 
-def look_at_objects(connection: Connection, want: Wanted) -> dict[str, tuple[int, Mapping[str, str]]]:
+def look_at_objects(connection: Connection, want: WantedProduct) -> dict[str, tuple[int, Mapping[str, str]]]:
     """Size and tags of the bundle's objects that are in the bucket already."""
     s3, owner = connection.client("s3"), want.account
     prefix = next(iter(want.objects)).split("/")[1]

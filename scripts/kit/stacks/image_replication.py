@@ -71,7 +71,7 @@ def command(region: str, wanted: Rules) -> str:
     return f"aws ecr put-replication-configuration --region {region} --replication-configuration '{text}'"
 
 
-def plan(home: Connection, settings: Settings, want: stacks.Wanted) -> tuple[stacks.Planned, str]:
+def plan(home: Connection, settings: Settings, want: stacks.WantedStack) -> tuple[stacks.PlannedStack, str]:
     """Template 10's stack, planned, and what is to be said of the registry; UserError where rules would be lost."""
     cloudformation = home.client("cloudformation")
     found = stacks.look(cloudformation, want)
@@ -79,10 +79,12 @@ def plan(home: Connection, settings: Settings, want: stacks.Wanted) -> tuple[sta
     if settings.images.repository_prefix:
         for region in model_regions.further(settings):
             refuse_another_template(home, settings.images.repository_prefix, region)
-    return stacks.Planned(want, stacks.make_plan(want, found), cloudformation), note
+    return stacks.PlannedStack(want, stacks.make_plan(want, found), cloudformation), note
 
 
-def settled(home: Connection, want: stacks.Wanted, parameters: Mapping[str, str]) -> tuple[stacks.Wanted, str]:
+def settled(
+    home: Connection, want: stacks.WantedStack, parameters: Mapping[str, str]
+) -> tuple[stacks.WantedStack, str]:
     """The stack as the registry's rules let it be. parameters: those that the stack has."""
     account, region = want.account, home.region
     now, then = made_by(parameters, account), made_by(want.parameters, account)

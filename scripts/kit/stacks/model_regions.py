@@ -25,15 +25,15 @@ def bucket(account: str, region: str) -> str:
     return f"sagemaker-multi-account-models-{account}-{region}"
 
 
-def wanted(first: stacks.Wanted, prefix: str) -> stacks.Wanted:
+def wanted(first: stacks.WantedStack, prefix: str) -> stacks.WantedStack:
     """The stack of a further region; first: template 10's; prefix: of the repositories that are replicated there."""
     body = (pack.ROOT / TEMPLATE).read_text(encoding="utf-8")
     parameters = {name: first.parameters[name] for name in READERS} | {"ImageRepositoryPrefix": prefix}
-    return stacks.Wanted(first.account, STACK, body, parameters, TEMPLATE)
+    return stacks.WantedStack(first.account, STACK, body, parameters, TEMPLATE)
 
 
-def plan(home: Connection, region: str, first: stacks.Wanted, prefix: str) -> stacks.Planned:
+def plan(home: Connection, region: str, first: stacks.WantedStack, prefix: str) -> stacks.PlannedStack:
     """The stack of one region, planned. home: the data science account."""
     want, cloudformation = wanted(first, prefix), home.client("cloudformation", region)
     step = stacks.make_plan(want, stacks.look(cloudformation, want))
-    return stacks.Planned(want, replace(step, name=f"{step.name}, {region}"), cloudformation)
+    return stacks.PlannedStack(want, replace(step, name=f"{step.name}, {region}"), cloudformation)

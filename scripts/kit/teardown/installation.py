@@ -26,8 +26,8 @@ from scripts.kit.stacks.image_replication import Rules
 from scripts.kit.stacks.stack import describe_stack, parameters
 from scripts.kit.teardown import project as teardown
 from scripts.kit.teardown import retained
-from scripts.kit.teardown.parts import Asked, Part, deleted, if_there, kept, removal, unseen
-from scripts.kit.teardown.project import Organization, elsewhere
+from scripts.kit.teardown.parts import DeletionOptions, TeardownPart, deleted, if_there, kept, removal, unseen
+from scripts.kit.teardown.project import ActiveAccounts, elsewhere
 from scripts.kit.together import together
 
 DATA_SCIENCE, TARGET, MODELS = (
@@ -51,7 +51,7 @@ def regions(settings: Settings) -> tuple[str, ...]:
     return tuple(dict.fromkeys([settings.region, *settings.regions.staging, *settings.regions.production]))
 
 
-def kit_parts(by: Connection, home: Connection, settings: Settings, asked: Asked) -> list[Part]:
+def kit_parts(by: Connection, home: Connection, settings: Settings, asked: DeletionOptions) -> list[TeardownPart]:
     """Everything but the projects. by: the credentials at hand; home: the data science account."""
     parts = [*catalog_parts(home, settings)]
     parts += hosting_parts(home)
@@ -69,14 +69,14 @@ def kit_parts(by: Connection, home: Connection, settings: Settings, asked: Asked
     return parts
 
 
-def stack_part(connection: Connection, name: str) -> Iterator[Part]:
+def stack_part(connection: Connection, name: str) -> Iterator[TeardownPart]:
     stack = describe_stack(connection.client("cloudformation"), name)
     if stack is not None:
         place = f"{name} in {connection.account}, {connection.region}"
         yield deleted("stack", place, stack["StackStatus"], partial(teardown.delete_stack, connection, name))
 
 
-def image_parts(home: Connection, settings: Settings) -> Iterator[Part]:
+def image_parts(home: Connection, settings: Settings) -> Iterator[TeardownPart]:
     """Rules of somebody else's, which would go with the stack's own; images that replication brought, which stay."""
     further = regions(settings)[1:]
     stack = describe_stack(home.client("cloudformation"), DATA_SCIENCE) if further else None
@@ -112,7 +112,7 @@ def refuse(home: Connection, ours: Rules, others: Rules) -> None:
 # -- what was published ------------------------------------------------------------------------
 
 
-def catalog_parts(home: Connection, settings: Settings) -> Iterator[Part]:
+def catalog_parts(home: Connection, settings: Settings) -> Iterator[TeardownPart]:
     catalog, names = home.client("servicecatalog"), settings.catalog
     listed = pages(catalog, "list_portfolios", "PortfolioDetails")
     portfolios = [p["Id"] for p in listed if p["DisplayName"] == names.portfolio and p["ProviderName"] == names.owner]
@@ -147,7 +147,7 @@ def products(catalog: Any, **request: str) -> Iterator[tuple[str, str]]:
         yield view["ProductViewSummary"]["ProductId"], view["ProductViewSummary"]["Name"]
 
 
-def membership(catalog: Any, portfolio: str, product: str, name: str) -> Iterator[Part]:
+def membership(catalog: Any, portfolio: str, product: str, name: str) -> Iterator[TeardownPart]:
     """A product's constraints, and its place in the portfolio."""
     place = {"PortfolioId": portfolio, "ProductId": product}
     for constraint in pages(catalog, "list_constraints_for_portfolio", "ConstraintDetails", **place):
@@ -157,7 +157,7 @@ def membership(catalog: Any, portfolio: str, product: str, name: str) -> Iterato
     yield deleted("association", name, "leaves the portfolio", do)
 
 
-def hosting_parts(home: Connection) -> Iterator[Part]:
+def hosting_parts(home: Connection) -> Iterator[TeardownPart]:
     """What shows the template in S3 to Studio: domains' tags, the template's tag, the bucket's CORS rule."""
     sagemaker, s3 = home.client("sagemaker"), home.client("s3")
     bucket = bundle_bucket(home.account, home.region)
@@ -182,7 +182,7 @@ def hosting_parts(home: Connection) -> Iterator[Part]:
         yield deleted("cors rule", f"{hosting.ORIGIN} on {bucket}", f"{len(others)} other(s) stay", do)
 
 
-def statement_parts(home: Connection) -> Iterator[Part]:
+def statement_parts(home: Connection) -> Iterator[TeardownPart]:
     """The statement that `make doctor ARGS=--fix` merged into the policy of the SageMaker SDK's default bucket."""
     s3, bucket = home.client("s3"), f"sagemaker-{home.region}-{home.account}"
     place = {"Bucket": bucket, "ExpectedBucketOwner": home.account}
@@ -201,24 +201,24 @@ def statement_parts(home: Connection) -> Iterator[Part]:
 # -- the target accounts -----------------------------------------------------------------------
 
 
-def target_parts(by: Connection, home: Connection, settings: Settings) -> Iterator[Part]:
+def target_parts(by: Connection, home: Connection, settings: Settings) -> Iterator[TeardownPart]:
     """Template 20, and 21 where there is no organization: stack sets, then stacks of single accounts."""
-    organization = Organization()
+    organization = ActiveAccounts()
     for name in SETS:
         yield from teardown.stage_parts(home, name, settings.stack_set_administrator, organization, "account(s)")
     yield from in_targets(by, home, settings, account_parts, "stacks of the kit")
 
 
-def account_parts(there: Connection) -> list[Part]:
+def account_parts(there: Connection) -> list[TeardownPart]:
     return [*stack_part(there, TARGET), *stack_part(there, SELF_MANAGED)]
 
 
 def in_targets(
-    by: Connection, home: Connection, settings: Settings, look: Callable[[Connection], list[Part]], what: str
-) -> list[Part]:
+    by: Connection, home: Connection, settings: Settings, look: Callable[[Connection], list[TeardownPart]], what: str
+) -> list[TeardownPart]:
     """What look() finds in every target account, side by side. what: it is that look() looks for"""
 
-    def one(account: str) -> list[Part]:
+    def one(account: str) -> list[TeardownPart]:
         try:
             there = enter(by, account, settings.roles.access)
         except UserError as error:
@@ -240,13 +240,13 @@ def target_accounts(home: Connection, settings: Settings) -> list[str]:
     return sorted({account.id for unit in units for account in accounts_beneath(organizations, unit)} - own)
 
 
-def endpoint_logs(by: Connection, home: Connection, settings: Settings, project: Project) -> list[Part]:
+def endpoint_logs(by: Connection, home: Connection, settings: Settings, project: Project) -> list[TeardownPart]:
     """The log groups of a project's endpoints, which SageMaker makes in every target account."""
     prefix = f"/aws/sagemaker/Endpoints/{project.name}-{project.id}-"
 
-    def look(there: Connection) -> list[Part]:
+    def look(there: Connection) -> list[TeardownPart]:
         places = [elsewhere(there, region) for region in regions(settings)]
-        return [part for place in places for part in retained.log_groups(place, prefix, Asked(logs=True))]
+        return [part for place in places for part in retained.log_groups(place, prefix, DeletionOptions(logs=True))]
 
     return in_targets(by, home, settings, look, "log groups")
 
@@ -254,7 +254,7 @@ def endpoint_logs(by: Connection, home: Connection, settings: Settings, project:
 # -- the data science account ------------------------------------------------------------------
 
 
-def policy_parts(home: Connection) -> Iterator[Part]:
+def policy_parts(home: Connection) -> Iterator[TeardownPart]:
     """The managed policies of template 10, taken from whom people gave them to; its own roles are the stack's."""
     iam = home.client("iam")
     stack = describe_stack(home.client("cloudformation"), DATA_SCIENCE) or {}
@@ -273,7 +273,7 @@ def policy_parts(home: Connection) -> Iterator[Part]:
                 yield deleted("policy", policy, f"is taken from the {kind.lower()} {name}", do)
 
 
-def storage_parts(connection: Connection, asked: Asked) -> Iterator[Part]:
+def storage_parts(connection: Connection, asked: DeletionOptions) -> Iterator[TeardownPart]:
     """What template 10 (and 11 in further regions) retains: buckets, and the models' key."""
     for name in (
         bundle_bucket(connection.account, connection.region),
@@ -283,7 +283,7 @@ def storage_parts(connection: Connection, asked: Asked) -> Iterator[Part]:
     yield from retained.keys(connection, asked)
 
 
-def others_parts(home: Connection, settings: Settings) -> Iterator[Part]:
+def others_parts(home: Connection, settings: Settings) -> Iterator[TeardownPart]:
     """What the kit made or had made, and leaves to people."""
     if settings.administrator != "self-managed":
         told = "trusted access, delegated administrator, units and accounts stay, free of charge: others may use them"

@@ -10,7 +10,7 @@ from botocore.exceptions import ClientError
 
 from scripts.kit.console import UserError, explain, say
 from scripts.kit.patience import code
-from scripts.kit.plan import Step
+from scripts.kit.plan import PlanStep
 
 AGAIN = "Run the same command again when that is put right: it goes on from here"
 NOT_THERE = {  # as each service says it
@@ -21,7 +21,7 @@ NOT_THERE = {  # as each service says it
 
 
 @dataclass(frozen=True)
-class Asked:
+class DeletionOptions:
     """What is deleted only when it is asked for."""
 
     model_group: bool = False
@@ -30,31 +30,31 @@ class Asked:
 
 
 @dataclass(frozen=True)
-class Part:
+class TeardownPart:
     """One thing, and how it is deleted; do is None where it is left as it is.
 
     cost: of what is left, in US dollars a month; blind: nobody could look whether there is something to delete
     """
 
-    step: Step
+    step: PlanStep
     do: Callable[[], Any] | None = None
     cost: float = 0.0
     blind: bool = False
 
 
-def deleted(kind: str, name: str, detail: str, do: Callable[[], Any]) -> Part:
-    return Part(Step("delete", kind, name, detail), do)
+def deleted(kind: str, name: str, detail: str, do: Callable[[], Any]) -> TeardownPart:
+    return TeardownPart(PlanStep("delete", kind, name, detail), do)
 
 
-def kept(kind: str, name: str, detail: str, cost: float = 0.0) -> Part:
-    return Part(Step("keep", kind, name, detail), cost=cost)
+def kept(kind: str, name: str, detail: str, cost: float = 0.0) -> TeardownPart:
+    return TeardownPart(PlanStep("keep", kind, name, detail), cost=cost)
 
 
-def unseen(kind: str, name: str, why: UserError) -> Part:
-    return Part(Step("keep", kind, name, f"not looked at: {str(why).splitlines()[0]}"), blind=True)
+def unseen(kind: str, name: str, why: UserError) -> TeardownPart:
+    return TeardownPart(PlanStep("keep", kind, name, f"not looked at: {str(why).splitlines()[0]}"), blind=True)
 
 
-def apply(parts: list[Part]) -> None:
+def apply(parts: list[TeardownPart]) -> None:
     """Delete one after the other; UserError from the first that cannot be."""
     for part in parts:
         if part.do is None:

@@ -30,7 +30,7 @@ from scripts.kit.stacks import stack as stacks
 from scripts.kit.stacks.stack import describe_stack
 from scripts.kit.stacks.stackset import preferences
 from scripts.kit.teardown import retained
-from scripts.kit.teardown.parts import AGAIN, Asked, Part, deleted, if_there
+from scripts.kit.teardown.parts import AGAIN, DeletionOptions, TeardownPart, deleted, if_there
 
 PATIENCE = 6 * 3600.0  # seconds: a stack set may have a thousand accounts
 ID = "p-[a-z0-9]{12}"  # as SageMaker gives it to a project; only for what is left of one that is gone
@@ -39,7 +39,7 @@ UNFINISHED = {"RUNNING", "QUEUED", "STOPPING"}
 
 
 @dataclass
-class Organization:
+class ActiveAccounts:
     """Which accounts are (still) in the organization; unknown where these credentials may not ask."""
 
     active: set[str] | None = None
@@ -127,12 +127,12 @@ def elsewhere(connection: Connection, region: str) -> Connection:
     return replace(connection, region=region, clients={})
 
 
-def project_parts(connection: Connection, project: Project, call_as: str) -> list[Part]:
+def project_parts(connection: Connection, project: Project, call_as: str) -> list[TeardownPart]:
     """A project as SageMaker and its pipeline made it, in the order in which it goes.
 
     call_as: of stack sets without a stage's stack
     """
-    organization = Organization()
+    organization = ActiveAccounts()
     parts = list(running(connection, project))
     for stage in ("prod", "staging"):
         parts += stage_parts(connection, project.stack(stage), call_as, organization)
@@ -145,8 +145,8 @@ def project_parts(connection: Connection, project: Project, call_as: str) -> lis
 
 
 def retained_parts(
-    connection: Connection, project: Project, asked: Asked, regions: tuple[str, ...], artifacts: bool
-) -> list[Part]:
+    connection: Connection, project: Project, asked: DeletionOptions, regions: tuple[str, ...], artifacts: bool
+) -> list[TeardownPart]:
     """What is left of it unless it is asked for; from any part of it the next run knows the project (former_projects).
 
     regions: where its versions, or copies of them, are registered, its own first; artifacts: those of the project
@@ -171,7 +171,7 @@ def repositories(connection: Connection, project: Project) -> str:
     return "; its repositories at the git provider stay"
 
 
-def running(connection: Connection, project: Project) -> Iterator[Part]:
+def running(connection: Connection, project: Project) -> Iterator[TeardownPart]:
     """Executions under way: they would deploy again what is being deleted."""
     codepipeline = connection.client("codepipeline")
     listed = partial(pages, codepipeline, "list_pipeline_executions", "pipelineExecutionSummaries")
@@ -206,8 +206,8 @@ def stop(codepipeline: Any, project: Project, execution: dict[str, Any]) -> None
 
 
 def stage_parts(
-    connection: Connection, name: str, call_as: str, organization: Organization, kind: str = "endpoint(s)"
-) -> Iterator[Part]:
+    connection: Connection, name: str, call_as: str, organization: ActiveAccounts, kind: str = "endpoint(s)"
+) -> Iterator[TeardownPart]:
     """A stack that holds a stack set of the same name, or either of them alone. kind: of what each instance holds"""
     cloudformation = connection.client("cloudformation")
     stack = describe_stack(cloudformation, name)

@@ -19,7 +19,7 @@ from scripts.kit.connect import Connection, pages
 from scripts.kit.console import UserError
 from scripts.kit.projects.project import Project
 from scripts.kit.stacks import model_regions
-from scripts.kit.teardown.parts import Asked, Part, deleted, if_there, kept, removal
+from scripts.kit.teardown.parts import DeletionOptions, TeardownPart, deleted, if_there, kept, removal
 
 S3_GB_MONTH, LOGS_GB_MONTH, KEY_MONTH = 0.023, 0.03, 1.00
 MOST_ROTATIONS = 2  # of a key, that are charged for
@@ -32,7 +32,7 @@ def a_month(cost: float) -> str:
     return f"about ${cost:,.2f} a month" if cost >= 0.01 else "less than $0.01 a month"
 
 
-def total(parts: list[Part]) -> str:
+def total(parts: list[TeardownPart]) -> str:
     """What all that is retained costs, in one sentence."""
     cost = sum(part.cost for part in parts)
     if not cost:
@@ -43,7 +43,7 @@ def total(parts: list[Part]) -> str:
 # -- of a project ------------------------------------------------------------------------------
 
 
-def training(connection: Connection, project: Project, asked: Asked) -> Iterator[Part]:
+def training(connection: Connection, project: Project, asked: DeletionOptions) -> Iterator[TeardownPart]:
     """The SageMaker pipeline that model-build made; its runs say how the versions came about, so it goes with them."""
     sagemaker, name = connection.client("sagemaker"), f"{project.name}-{project.id}-train"
     if if_there(sagemaker.describe_pipeline, PipelineName=name) is None:
@@ -54,7 +54,7 @@ def training(connection: Connection, project: Project, asked: Asked) -> Iterator
     yield deleted("training", name, "the pipeline", removal(sagemaker.delete_pipeline, PipelineName=name))
 
 
-def model_group(connection: Connection, project: Project, asked: Asked) -> Iterator[Part]:
+def model_group(connection: Connection, project: Project, asked: DeletionOptions) -> Iterator[TeardownPart]:
     sagemaker, place = connection.client("sagemaker"), f"{project.name} in {connection.region}"
     if if_there(sagemaker.describe_model_package_group, ModelPackageGroupName=project.name) is None:
         return
@@ -74,7 +74,7 @@ def delete_group(sagemaker: Any, name: str, arns: list[str]) -> None:
     if_there(sagemaker.delete_model_package_group, ModelPackageGroupName=name)
 
 
-def artifacts(connection: Connection, project: Project, asked: Asked) -> Iterator[Part]:
+def artifacts(connection: Connection, project: Project, asked: DeletionOptions) -> Iterator[TeardownPart]:
     """The project's data and models in the region's model bucket: every version that is registered needs them."""
     bucket, prefix = model_bucket(connection), f"{project.name}-{project.id}/"
     found = versions_in(connection, bucket, prefix)
@@ -101,7 +101,7 @@ def model_bucket(connection: Connection) -> str:
     return model_regions.bucket(connection.account, connection.region)
 
 
-def reports(connection: Connection, project: Project, asked: Asked) -> Iterator[Part]:
+def reports(connection: Connection, project: Project, asked: DeletionOptions) -> Iterator[TeardownPart]:
     codebuild, name = connection.client("codebuild"), f"{project.prefix}-test-endpoints"
     arn = f"arn:{connection.partition}:codebuild:{connection.region}:{connection.account}:report-group/{name}"
     if not codebuild.batch_get_report_groups(reportGroupArns=[arn])["reportGroups"]:
@@ -114,7 +114,7 @@ def reports(connection: Connection, project: Project, asked: Asked) -> Iterator[
     )
 
 
-def log_groups(connection: Connection, prefix: str, asked: Asked) -> Iterator[Part]:
+def log_groups(connection: Connection, prefix: str, asked: DeletionOptions) -> Iterator[TeardownPart]:
     logs = connection.client("logs")
     for group in pages(logs, "describe_log_groups", "logGroups", logGroupNamePrefix=prefix):
         name, size = group["logGroupName"], group.get("storedBytes", 0)
@@ -129,7 +129,7 @@ def log_groups(connection: Connection, prefix: str, asked: Asked) -> Iterator[Pa
 # -- buckets and keys --------------------------------------------------------------------------
 
 
-def bucket(connection: Connection, name: str, asked: Asked) -> Iterator[Part]:
+def bucket(connection: Connection, name: str, asked: DeletionOptions) -> Iterator[TeardownPart]:
     found = versions_in(connection, name)
     if found is None:
         return
@@ -172,7 +172,7 @@ def delete_bucket(connection: Connection, name: str) -> None:
     if_there(connection.client("s3").delete_bucket, Bucket=name, ExpectedBucketOwner=connection.account)
 
 
-def keys(connection: Connection, asked: Asked) -> Iterator[Part]:
+def keys(connection: Connection, asked: DeletionOptions) -> Iterator[TeardownPart]:
     kms = connection.client("kms")
     for key in kept_keys(connection):
         id, cost = key["KeyId"], KEY_MONTH * (1 + min(MOST_ROTATIONS, rotations(key)))
