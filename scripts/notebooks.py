@@ -52,7 +52,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         raise UsageError(f"--docs {args.docs}: there is no such folder")
     start = time.monotonic()
     notebooks.python_of(notebooks.ENVIRONMENT)
-    told = []
+    ran = []
     for path in sorted(notebooks.NOTEBOOKS.glob("*.ipynb")):
         folder = args.folder / path.stem
         server = EmbeddedAws(folder)
@@ -67,7 +67,7 @@ def main(argv: Sequence[str] | None = None) -> int:
                 return 1
             finally:
                 write_policies(cloud, folder / "policies.json")
-        told.append({"notebook": path.name, "seconds": executed.seconds})
+        ran.append({"notebook": path.name, "seconds": executed.seconds})
         if args.docs:
             stem = f"notebook-{path.stem[:2]}"
             for name, content in notebooks.rendered(executed, stem, HEAD.format(name=path.name)).items():
@@ -75,7 +75,7 @@ def main(argv: Sequence[str] | None = None) -> int:
                 say(f"wrote {args.docs / name}")
     seconds = time.monotonic() - start
     if args.json:
-        print(json.dumps({"seconds": round(seconds, 3), "notebooks": told}, indent=2))
+        print(json.dumps({"seconds": round(seconds, 3), "notebooks": ran}, indent=2))
     say(f"\n{paint('succeeded', '32')} in {seconds:.1f} s; the notebooks with their outputs are in "
         f"{os.path.relpath(args.folder)}")  # fmt: skip
     return 0

@@ -66,7 +66,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         "applied": not args.dry_run,
     }
     if not args.dry_run:
-        ids = publishing.apply(connection, want, found, steps, told=done)
+        ids = publishing.apply(connection, want, found, steps, report=done)
         if to != "s3":
             result |= {"portfolio_id": ids.portfolio, "product_id": ids.product, "version_id": ids.version}
         if hosted and there:

@@ -21,7 +21,7 @@ def patiently(
 
     what: what is being waited for, such as "the role X in account Y"
     """
-    end, pause, told = time.monotonic() + seconds, 0.2, False
+    end, pause, said = time.monotonic() + seconds, 0.2, False
     while True:
         try:
             return ask()
@@ -33,9 +33,9 @@ def patiently(
                     f"{what}: not ready after {seconds / 60:.0f} minutes ({explain(error)}). "
                     "Run this command again: it goes on from here"
                 ) from error
-            if not told:
+            if not said:
                 say(f"  … waiting for {what}: {code(error)}")
-                told = True
+                said = True
             time.sleep(pause)
             pause = min(LONGEST_PAUSE, pause * 1.5)
 
@@ -53,7 +53,7 @@ def until(
     late: what is raised after the limit, where there is more to say than that it is not done
     longest: seconds between two looks
     """
-    begin, told = time.monotonic(), ""
+    begin, said = time.monotonic(), ""
     while (found := look()) is None:
         if (waited := time.monotonic() - begin) > seconds:
             raise (
@@ -63,9 +63,9 @@ def until(
                     f"{what}: not done after {seconds / 60:.0f} minutes. Run this command again: it goes on from here"
                 )
             )
-        if (now := progress()) and now != told:
+        if (now := progress()) and now != said:
             say(f"  … {what}: {now}")
-            told = now
+            said = now
         time.sleep(min(longest, max(0.1, waited / 10)))  # what takes long need not be seen at once
     return found
 

@@ -177,11 +177,11 @@ def approve(story: Story) -> None:
     if story.execution_id == "nothing":
         story.execution_id = ""
         account, region = story.setting.data_science, story.region
-        told = [
+        reasons = [
             *diagnosis.event_stories(story.cloud, account, region, "SageMaker Model Package State Change"),
             *diagnosis.failed_state_machines(story.cloud, account, region),
         ]
-        raise StoryFailed(f"the approval of version {version} started no pipeline", account, "\n".join(told))
+        raise StoryFailed(f"the approval of version {version} started no pipeline", account, "\n".join(reasons))
     say(f"    version {version} is approved: the pipeline started ({story.execution_id})")
 
 
@@ -368,8 +368,8 @@ def play(story: Story, until: str | None = None) -> None:
             CHAPTERS[chapter.name][1](story)
             story.require_no_fault()
             for one in read_refusals(story.cloud.folder / "requests.jsonl"):
-                told = f"{one.who} was refused {one.action} on {one.resource}, and went on without it. {one.missing}"
-                raise StoryFailed(told, one.who.split(":")[4] if one.who.startswith("arn:") else "")
+                message = f"{one.who} was refused {one.action} on {one.resource}, and went on without it. {one.missing}"
+                raise StoryFailed(message, one.who.split(":")[4] if one.who.startswith("arn:") else "")
             chapter.outcome = "succeeded"
         except ClientError as error:
             chapter.outcome = "failed"

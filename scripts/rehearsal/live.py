@@ -62,7 +62,7 @@ def chapters(story: Story) -> Text:
 def pipeline(story: Story) -> Text:
     """The actions of the execution that is followed, with their status."""
     line = Text("  ")
-    for action, status in story.told.get(story.execution_id, {}).items():
+    for action, status in story.reported.get(story.execution_id, {}).items():
         line.append("→ " if len(line) > 2 else "")
         line.append(f"{action} ", STYLES.get(status, "yellow" if status not in ENDED else ""))
     return line

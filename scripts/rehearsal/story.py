@@ -90,7 +90,7 @@ class Story:
     model_package_arn: str = ""
     execution_id: str = ""
     endpoints: list[dict[str, Any]] = field(default_factory=list)
-    told: dict[str, dict[str, str]] = field(default_factory=dict)  # what was said of each execution's actions
+    reported: dict[str, dict[str, str]] = field(default_factory=dict)  # what was said of each execution's actions
     busy_at: float = 0.0
 
     # -- people and commands -------------------------------------------------------------------
@@ -125,7 +125,7 @@ class Story:
             status = run(lambda: int(importlib.import_module(module).main(arguments)))
         if status == INTERRUPTED:
             raise KeyboardInterrupt
-        return self.told_by(session, f"-m {module} {' '.join(arguments)}", status, out.getvalue(), err.getvalue())
+        return self.output_of(session, f"-m {module} {' '.join(arguments)}", status, out.getvalue(), err.getvalue())
 
     def script(self, session: Session, folder: Path, name: str, *arguments: str) -> str:
         """Run a script of a repository in a process of its own, signed in as session; its stdout."""
@@ -134,9 +134,9 @@ class Story:
         done = subprocess.run(
             [sys.executable, name, *arguments], env=variables, cwd=folder, capture_output=True, text=True
         )
-        return self.told_by(session, f"{name} {' '.join(arguments)}", done.returncode, done.stdout, done.stderr)
+        return self.output_of(session, f"{name} {' '.join(arguments)}", done.returncode, done.stdout, done.stderr)
 
-    def told_by(self, session: Session, typed: str, status: int, out: str, err: str) -> str:
+    def output_of(self, session: Session, typed: str, status: int, out: str, err: str) -> str:
         """A command's stdout, once its progress is told; StoryFailed where it failed."""
         if status != 0:
             raise StoryFailed(f"`python {typed}` ended with {status}", session.account, err + out)
@@ -204,7 +204,7 @@ class Story:
     def wait_for_stage(self, name: str) -> str:
         """The status in which a stage ends for this story's execution; the execution's own where it ends before."""
 
-        told = self.told.setdefault(self.execution_id, {})
+        reported = self.reported.setdefault(self.execution_id, {})
 
         def ended() -> str | None:
             for stage in self.pipeline_state()["stageStates"]:
@@ -212,7 +212,7 @@ class Story:
                 if latest.get("pipelineExecutionId") != self.execution_id:
                     continue
                 if stage["stageName"] in {"Source", "Build", name}:
-                    self.tell(stage, told)
+                    self.tell(stage, reported)
                 if stage["stageName"] == name and latest["status"] in ENDED | {"Skipped"}:
                     return str(latest["status"])
                 if latest["status"] in ENDED - {"Succeeded"}:
@@ -221,12 +221,12 @@ class Story:
 
         return str(self.until(f"stage {name}", ended))
 
-    def tell(self, stage: dict[str, Any], told: dict[str, str]) -> None:
+    def tell(self, stage: dict[str, Any], reported: dict[str, str]) -> None:
         """Say which actions of a stage have changed since told, and remember them there."""
         for action in stage["actionStates"]:
             status = action.get("latestExecution", {}).get("status", "")
-            if status and told.get(action["actionName"]) != status:
-                told[action["actionName"]] = status
+            if status and reported.get(action["actionName"]) != status:
+                reported[action["actionName"]] = status
                 say(f"    {action['actionName']:<24} {status}")
 
     def execution_status(self) -> str:

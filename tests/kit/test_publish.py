@@ -118,7 +118,7 @@ def test_a_publish_interrupted_after_every_single_write_converges_without_duplic
         def stop(step: PlanStep) -> None:
             raise KeyboardInterrupt
 
-        return whole(*arguments, told=stop, **options)
+        return whole(*arguments, report=stop, **options)
 
     monkeypatch.setattr(publishing, "apply", interrupted)
     codes = []

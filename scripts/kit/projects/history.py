@@ -97,8 +97,8 @@ def with_target(one: PipelineExecution, by_id: Mapping[str, PipelineExecution]) 
 def version_of(codepipeline: Any, pipeline: str, execution_id: str) -> str:
     """The version that one execution deploys; "" for none, or before its Build step has found it."""
     seen = codepipeline.get_pipeline_execution(pipelineName=pipeline, pipelineExecutionId=execution_id)
-    told = seen["pipelineExecution"]
-    builder = told.get("rollbackMetadata", {}).get("rollbackTargetPipelineExecutionId") or execution_id
+    shown = seen["pipelineExecution"]
+    builder = shown.get("rollbackMetadata", {}).get("rollbackTargetPipelineExecutionId") or execution_id
     actions = pages(
         codepipeline,
         "list_action_executions",

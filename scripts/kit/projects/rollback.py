@@ -163,20 +163,20 @@ def make_plan(
     name = f"{project.name} {stage}"
     going = next((e for e in found.executions if e.id == found.busy), None)
     if going and not asked and returns(found, stage, going):  # the stack names its version already
-        told = f"execution {going.id} is going back to version {going.version} already"
-        return Rollback(PlanStep("keep", "stage", name, told), going.version, follow=going.id)
+        detail = f"execution {going.id} is going back to version {going.version} already"
+        return Rollback(PlanStep("keep", "stage", name, detail), going.version, follow=going.id)
     version = choose(found, stage, asked)
     if not version:
-        told = f"serves version {found.live}, which it had gone back to already; name a version to go on: VERSION=n"
-        return Rollback(PlanStep("keep", "stage", name, told), found.live)
+        detail = f"serves version {found.live}, which it had gone back to already; name a version to go on: VERSION=n"
+        return Rollback(PlanStep("keep", "stage", name, detail), found.live)
     if going and going.version == version:
-        told = f"execution {going.id} is deploying version {version} already"
-        return Rollback(PlanStep("keep", "stage", name, told), version, follow=going.id)
+        detail = f"execution {going.id} is deploying version {version} already"
+        return Rollback(PlanStep("keep", "stage", name, detail), version, follow=going.id)
     open_ones = (e for e in found.executions if e.status not in history.ENDED and not e.deployed(stage))
     started = next((e for e in open_ones if e.version == version), None)
     if started and started.id != found.busy and found.live != version:
-        told = f"execution {started.id} is on its way with version {version}"
-        return Rollback(PlanStep("keep", "stage", name, told), version, follow=started.id)
+        detail = f"execution {started.id} is on its way with version {version}"
+        return Rollback(PlanStep("keep", "stage", name, detail), version, follow=started.id)
     if found.live == version:
         return Rollback(PlanStep("keep", "stage", name, f"serves version {version} already"), version)
     if going:
@@ -220,11 +220,11 @@ def roll_back_or_start(
             why = f"the places differ from those of execution {target.id}: {difference(was, places)}"
         else:
             accounts, regions = places
-            told = f"{change}, {len(accounts)} account(s) in {', '.join(regions)}, as in execution {target.id}"
-            return Rollback(PlanStep("change", "stage", name, told), version, target.id, notes=waiting(found))
+            detail = f"{change}, {len(accounts)} account(s) in {', '.join(regions)}, as in execution {target.id}"
+            return Rollback(PlanStep("change", "stage", name, detail), version, target.id, notes=waiting(found))
     note = "staging is deployed and tested first, then production waits for an approver"
-    told = f"{change}, by a new execution of the pipeline, because {why}"
-    return Rollback(PlanStep("change", "stage", name, told), version, notes=(note, *waiting(found)))
+    detail = f"{change}, by a new execution of the pipeline, because {why}"
+    return Rollback(PlanStep("change", "stage", name, detail), version, notes=(note, *waiting(found)))
 
 
 def waiting(found: FoundDeployments) -> tuple[str, ...]:

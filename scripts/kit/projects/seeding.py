@@ -122,11 +122,11 @@ def make_plan(base: str, names: Mapping[str, str]) -> list[PlanStep]:
     return steps
 
 
-def apply(steps: list[PlanStep], seeds: Mapping[str, bytes], message: str, told: Callable[[PlanStep], None]) -> None:
+def apply(steps: list[PlanStep], seeds: Mapping[str, bytes], message: str, report: Callable[[PlanStep], None]) -> None:
     for step in steps:
         if step.writes:
             push(str(step.request["url"]), seeds[str(step.request["seed"])], message)
-            told(step)
+            report(step)
 
 
 def push(url: str, seed: bytes, message: str) -> None:

@@ -129,8 +129,8 @@ def pipeline_stage(state: dict[str, Any], version: str) -> PipelineStageStatus:
             waits = "an approver"
         if status == "Failed" and action.get("status") == "Failed":
             error = action.get("errorDetails", {})
-            told = f"{error.get('code', '')} {error.get('message', '')}".strip() or action.get("summary", "")
-            why = f"{action['actionName']}: {told}"
+            reason = f"{error.get('code', '')} {error.get('message', '')}".strip() or action.get("summary", "")
+            why = f"{action['actionName']}: {reason}"
     if status in {"Failed", "Skipped"} and not why:
         why = failed_condition(state)
     if not state.get("inboundTransitionState", {}).get("enabled", True):
@@ -146,8 +146,8 @@ def failed_condition(state: dict[str, Any]) -> str:
         for rule in condition.get("ruleStates", []):
             latest = rule.get("latestExecution", {})
             if latest.get("status") == "Failed":
-                told = latest.get("errorDetails", {}).get("message") or latest.get("summary", "")
-                return f"{rule['ruleName']}: {told}"
+                reason = latest.get("errorDetails", {}).get("message") or latest.get("summary", "")
+                return f"{rule['ruleName']}: {reason}"
     return ""
 
 

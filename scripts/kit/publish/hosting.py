@@ -234,7 +234,7 @@ def plan_older(want: HostedTemplate, there: FoundTemplates) -> list[PlanStep]:
 
 
 def apply(
-    connection: Connection, want: HostedTemplate, steps: list[PlanStep], told: Callable[[PlanStep], None]
+    connection: Connection, want: HostedTemplate, steps: list[PlanStep], report: Callable[[PlanStep], None]
 ) -> None:
     s3 = connection.client("s3")
     place = {"Bucket": want.bucket, "ExpectedBucketOwner": want.account}
@@ -251,7 +251,7 @@ def apply(
             s3.put_bucket_cors(**place, CORSConfiguration=dict(step.request))
         else:
             connection.client("sagemaker").add_tags(**step.request)
-        told(step)
+        report(step)
 
 
 def tell(want: HostedTemplate, there: FoundTemplates) -> None:

@@ -157,7 +157,7 @@ def apply(
     found: FoundProduct,
     steps: list[PlanStep],
     *,
-    told: Callable[[PlanStep], None] = lambda step: None,
+    report: Callable[[PlanStep], None] = lambda step: None,
 ) -> PublishedIds:
     """Carry the plan out; told is called after each step that wrote."""
     current = current_version(want, found)
@@ -171,7 +171,7 @@ def apply(
         if step.kind == "version":
             wait_until_available(catalog, want, ids)
         if step.writes:
-            told(step)
+            report(step)
     return ids
 
 

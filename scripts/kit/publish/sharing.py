@@ -137,5 +137,5 @@ def wait(catalog: Any, token: str, name: str) -> None:
 
     if (status := until(f"the share with {name}", ended, PATIENCE, late=late)) != "COMPLETED":
         errors = answer.get("ShareDetails", {}).get("ShareErrors", [])
-        told = "; ".join(f"{', '.join(e.get('Accounts', []))}: {e.get('Message', '')}" for e in errors)
-        raise UserError(f"the share with {name} did not reach every account: {told or status}")
+        failures = "; ".join(f"{', '.join(e.get('Accounts', []))}: {e.get('Message', '')}" for e in errors)
+        raise UserError(f"the share with {name} did not reach every account: {failures or status}")

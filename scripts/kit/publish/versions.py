@@ -87,12 +87,12 @@ def in_catalog(connection: Connection, product: str) -> list[tuple[str, str, str
         return []
     listed = connection.client("servicecatalog").list_provisioning_artifacts(ProductId=id)
     return [
-        (item["Name"], moment(item["CreatedTime"]), told(item), item["Id"])
+        (item["Name"], moment(item["CreatedTime"]), guidance_of(item), item["Id"])
         for item in listed["ProvisioningArtifactDetails"]
     ]
 
 
-def told(artifact: Mapping[str, Any]) -> str:
+def guidance_of(artifact: Mapping[str, Any]) -> str:
     if not artifact.get("Active", True):
         return INACTIVE
     return CURRENT if artifact.get("Guidance", "DEFAULT") == "DEFAULT" else OLD
@@ -229,7 +229,7 @@ def choose(versions: list[BundleVersion], name: str) -> BundleVersion:
 def newest(versions: list[BundleVersion], publisher: str = "") -> BundleVersion:
     """The version that new projects are made from."""
     for version in versions:
-        if any(told == CURRENT for where, told in version.guidance.items() if publisher in ("", where)):
+        if any(state == CURRENT for where, state in version.guidance.items() if publisher in ("", where)):
             return version
     raise UserError(
         "there is no current version"

@@ -99,10 +99,10 @@ def settled(
         )
     if not others or now == then:
         return want, ""
-    prefix, told = want.parameters[PREFIX], json.dumps(others)
+    prefix, listed = want.parameters[PREFIX], json.dumps(others)
     if now:
         raise UserError(
-            f"the registry of {account} in {region} replicates images by rules beside this kit's: {told}. The stack "
+            f"the registry of {account} in {region} replicates images by rules beside this kit's: {listed}. The stack "
             f"would take them away with its own. No stack was changed. Take them out with `{command(region, now)}`, "
             "run this command again, and add them again beside the new rules"
         )
@@ -110,7 +110,7 @@ def settled(
         note = f"images of {prefix}/… are replicated already, by rules of somebody else's, which stay as they are"
         return replace(want, parameters={**want.parameters, PREFIX: ""}), note
     raise UserError(
-        f"the registry of {account} in {region} replicates images already, by rules of somebody else's: {told}. A "
+        f"the registry of {account} in {region} replicates images already, by rules of somebody else's: {listed}. A "
         "registry has one set of rules, and CloudFormation makes none beside others. No stack was changed. Add this "
         f"kit's rule to them with `{command(region, [*others, *then])}` and run this command again: it leaves them "
         "alone then. Or leave images.repository_prefix out of the environment file"

@@ -154,13 +154,13 @@ def wait_for_others(cloudformation: Any, want: WantedStackSet) -> bool:
 def wait(cloudformation: Any, want: WantedStackSet, operation: str, strict: bool = True) -> None:
     """Until the operation has ended; with `strict`, UserError with each account that failed."""
     name = want.stack.name
-    told = {"StackSetName": name, "OperationId": operation, "CallAs": want.call_as}
+    request = {"StackSetName": name, "OperationId": operation, "CallAs": want.call_as}
 
     def results() -> list[dict[str, Any]]:
-        return list(pages(cloudformation, "list_stack_set_operation_results", "Summaries", **told))
+        return list(pages(cloudformation, "list_stack_set_operation_results", "Summaries", **request))
 
     def ended() -> str | None:
-        status = str(cloudformation.describe_stack_set_operation(**told)["StackSetOperation"]["Status"])
+        status = str(cloudformation.describe_stack_set_operation(**request)["StackSetOperation"]["Status"])
         return None if status in UNFINISHED else status
 
     line, asked = "at work", time.monotonic()

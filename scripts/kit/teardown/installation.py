@@ -84,20 +84,20 @@ def image_parts(home: Connection, settings: Settings) -> Iterator[TeardownPart]:
     if ours := image_replication.made_by(found, home.account):
         there = home.client("ecr").describe_registry()["replicationConfiguration"].get("rules", [])
         if others := image_replication.besides(there, ours):
-            told = (
+            detail = (
                 "somebody else's too: take them out first, CloudFormation would delete all of them with the stack's own"
             )
             yield deleted(
-                "rules", f"by which {home.region} replicates images", told, partial(refuse, home, ours, others)
+                "rules", f"by which {home.region} replicates images", detail, partial(refuse, home, ours, others)
             )
     prefix = settings.images.repository_prefix or found.get(image_replication.PREFIX, "")
     for region in further if prefix else ():
         listed = pages(elsewhere(home, region).client("ecr"), "describe_repositories", "repositories")
         if names := [one["repositoryName"] for one in listed if one["repositoryName"].startswith(f"{prefix}/")]:
-            told = (
+            detail = (
                 f"images stay and cost their storage: `aws ecr delete-repository --region {region} --force` deletes one"
             )
-            yield kept("repositories", f"{', '.join(names)} in {region}", told)
+            yield kept("repositories", f"{', '.join(names)} in {region}", detail)
 
 
 def refuse(home: Connection, ours: Rules, others: Rules) -> None:
@@ -127,8 +127,8 @@ def catalog_parts(home: Connection, settings: Settings) -> Iterator[TeardownPart
             continue
         alone.append(portfolio)
         for share in sharing.look(catalog, portfolio):
-            told = f"the portfolio is taken from this {share.type.lower().replace('_', ' ')}"
-            yield deleted("share", share.with_whom, told, partial(sharing.remove, catalog, portfolio, share))
+            detail = f"the portfolio is taken from this {share.type.lower().replace('_', ' ')}"
+            yield deleted("share", share.with_whom, detail, partial(sharing.remove, catalog, portfolio, share))
         for principal in pages(catalog, "list_principals_for_portfolio", "Principals", PortfolioId=portfolio):
             who = {name: principal[name] for name in ("PrincipalARN", "PrincipalType") if name in principal}
             do = removal(catalog.disassociate_principal_from_portfolio, PortfolioId=portfolio, **who)
@@ -286,8 +286,8 @@ def storage_parts(connection: Connection, asked: DeletionOptions) -> Iterator[Te
 def others_parts(home: Connection, settings: Settings) -> Iterator[TeardownPart]:
     """What the kit made or had made, and leaves to people."""
     if settings.administrator != "self-managed":
-        told = "trusted access, delegated administrator, units and accounts stay, free of charge: others may use them"
-        yield kept("organization", f"of {settings.accounts.management}", told)
+        detail = "trusted access, delegated administrator, units and accounts stay, free of charge: others may use them"
+        yield kept("organization", f"of {settings.accounts.management}", detail)
     for stack in pages(home.client("cloudformation"), "list_stacks", "StackSummaries"):
         if CI_ROLES in stack.get("TemplateDescription", "") and stack["StackStatus"] != "DELETE_COMPLETE":
             command = f"`aws cloudformation delete-stack --stack-name {stack['StackName']}` deletes it"

@@ -121,25 +121,25 @@ def in_account(place: Connection, owners: Owners, settings: Settings, home: bool
 
 
 def in_region(there: Connection, owners: Owners, home: bool, call_as: str) -> Iterator[Orphan]:
-    def told(kind: str, name: str, tags: dict[str, str] | None = None) -> Iterator[Orphan]:
+    def lost(kind: str, name: str, tags: dict[str, str] | None = None) -> Iterator[Orphan]:
         if why := owners.lost(name, tags):
             yield Orphan(kind, there.account, there.region, name, why)
 
     cloudformation = there.client("cloudformation")
     for stack in pages(cloudformation, "list_stacks", "StackSummaries"):
         if stack["StackStatus"] != "DELETE_COMPLETE":
-            yield from told("stack", stack["StackName"])
+            yield from lost("stack", stack["StackName"])
     if home:
         for one in pages(cloudformation, "list_stack_sets", "Summaries", Status="ACTIVE", CallAs=call_as):
-            yield from told("stack set", one["StackSetName"])
+            yield from lost("stack set", one["StackSetName"])
     for kind, (operation, member, noun) in (KINDS | HOME_KINDS if home else KINDS).items():
         for one in pages(there.client("sagemaker"), operation, member):
-            yield from told(kind, one[f"{noun}Name"], tags_of(there, one[f"{noun}Arn"]))
+            yield from lost(kind, one[f"{noun}Name"], tags_of(there, one[f"{noun}Arn"]))
     for alarm in pages(there.client("cloudwatch"), "describe_alarms", "MetricAlarms"):
-        yield from told("alarm", alarm["AlarmName"])
+        yield from lost("alarm", alarm["AlarmName"])
     for prefix in ("/aws/codebuild/sagemaker-", "/aws/sagemaker/Endpoints/"):
         for group in pages(there.client("logs"), "describe_log_groups", "logGroups", logGroupNamePrefix=prefix):
-            yield from told("log group", group["logGroupName"])
+            yield from lost("log group", group["logGroupName"])
     if home:
         for key in retained.kept_keys(there):
             if not owners.kit:

@@ -137,9 +137,9 @@ def project_parts(connection: Connection, project: Project, call_as: str) -> lis
     for stage in ("prod", "staging"):
         parts += stage_parts(connection, project.stack(stage), call_as, organization)
     if project.status:
-        told = f"{project.status}; with its pipeline, builds, event rules{repositories(connection, project)}"
+        detail = f"{project.status}; with its pipeline, builds, event rules{repositories(connection, project)}"
         parts.append(
-            deleted("project", f"{project.name} ({project.id})", told, partial(delete_project, connection, project))
+            deleted("project", f"{project.name} ({project.id})", detail, partial(delete_project, connection, project))
         )
     return parts
 
@@ -222,12 +222,12 @@ def stage_parts(
         why = "the account is no longer active in the organization: what is in it stays there"
         yield deleted("instance", place, why, partial(forget, cloudformation, name, by, instance))
     places = [f"{i['Account']} {i['Region']}{condition(i)}" for i in found or [] if i not in left]
-    told = f"{len(places)} {kind}: {', '.join(places[:4])}{' …' if len(places) > 4 else ''}" if places else "empty"
+    detail = f"{len(places)} {kind}: {', '.join(places[:4])}{' …' if len(places) > 4 else ''}" if places else "empty"
     if stack is not None:
         state = "" if stack["StackStatus"] in stacks.SETTLED else f"{stack['StackStatus']}; "
-        yield deleted("stage", name, state + told, partial(delete_stage, connection, name, by))
+        yield deleted("stage", name, state + detail, partial(delete_stage, connection, name, by))
     else:
-        yield deleted("stack set", name, told, partial(delete_stack_set, cloudformation, name, by))
+        yield deleted("stack set", name, detail, partial(delete_stack_set, cloudformation, name, by))
 
 
 def condition(instance: dict[str, Any]) -> str:
@@ -293,8 +293,8 @@ def delete_instances(
     if begun is None:
         return
     wait_for_operations(cloudformation, name, call_as)
-    told = {"StackSetName": name, "CallAs": call_as, "OperationId": begun["OperationId"]}
-    results = pages(cloudformation, "list_stack_set_operation_results", "Summaries", **told)
+    detail = {"StackSetName": name, "CallAs": call_as, "OperationId": begun["OperationId"]}
+    results = pages(cloudformation, "list_stack_set_operation_results", "Summaries", **detail)
     if failed := [result for result in results if result["Status"] == "FAILED"]:
         raise stuck(name, call_as, failed)
 
@@ -418,5 +418,5 @@ def delete_project(connection: Connection, project: Project) -> None:
         details = (described() or {}).get("ServiceCatalogProvisionedProductDetails", {})
         why = details.get("ProvisionedProductStatusMessage", "")
         stack = f"SC-{connection.account}-{details.get('ProvisionedProductId', '')}"
-        told = if_there(lambda: stacks.reasons(connection.client("cloudformation"), stack, lambda logical_id: stack))
-        raise UserError(f"the project {project.name} ended {ended}: {why} (stack {stack})\n{told or ''}\n  {AGAIN}")
+        detail = if_there(lambda: stacks.reasons(connection.client("cloudformation"), stack, lambda logical_id: stack))
+        raise UserError(f"the project {project.name} ended {ended}: {why} (stack {stack})\n{detail or ''}\n  {AGAIN}")

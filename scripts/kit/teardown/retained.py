@@ -85,8 +85,8 @@ def artifacts(connection: Connection, project: Project, asked: DeletionOptions) 
     if asked.model_group and asked.empty_buckets:
         yield deleted("artifacts", name, size, partial(empty, connection, bucket, prefix))
     else:
-        told = f"retained: {size}, {a_month(cost)}; --model-group with --empty-buckets deletes"
-        yield kept("artifacts", name, told, cost)
+        detail = f"retained: {size}, {a_month(cost)}; --model-group with --empty-buckets deletes"
+        yield kept("artifacts", name, detail, cost)
 
 
 def folders(connection: Connection) -> list[str]:
@@ -122,8 +122,8 @@ def log_groups(connection: Connection, prefix: str, asked: DeletionOptions) -> I
             cost = size / GB * LOGS_GB_MONTH
             yield kept("log group", name, f"retained: {size:,} bytes, {a_month(cost)}; --logs deletes", cost)
             continue
-        told = f"{size:,} bytes, {connection.account} {connection.region}"
-        yield deleted("log group", name, told, removal(logs.delete_log_group, logGroupName=name))
+        detail = f"{size:,} bytes, {connection.account} {connection.region}"
+        yield deleted("log group", name, detail, removal(logs.delete_log_group, logGroupName=name))
 
 
 # -- buckets and keys --------------------------------------------------------------------------
@@ -177,11 +177,11 @@ def keys(connection: Connection, asked: DeletionOptions) -> Iterator[TeardownPar
     for key in kept_keys(connection):
         id, cost = key["KeyId"], KEY_MONTH * (1 + min(MOST_ROTATIONS, rotations(key)))
         if not asked.empty_buckets:
-            told = f"retained: {a_month(cost)}; without it no model can be read; --empty-buckets deletes"
-            yield kept("key", id, told, cost)
+            detail = f"retained: {a_month(cost)}; without it no model can be read; --empty-buckets deletes"
+            yield kept("key", id, detail, cost)
             continue
-        told = f"in {KEY_WINDOW} days, free of charge; until then `aws kms cancel-key-deletion` keeps it"
-        yield deleted("key", id, told, partial(kms.schedule_key_deletion, KeyId=id, PendingWindowInDays=KEY_WINDOW))
+        detail = f"in {KEY_WINDOW} days, free of charge; until then `aws kms cancel-key-deletion` keeps it"
+        yield deleted("key", id, detail, partial(kms.schedule_key_deletion, KeyId=id, PendingWindowInDays=KEY_WINDOW))
 
 
 def rotations(key: dict[str, Any]) -> int:
