@@ -1,4 +1,4 @@
-"""Write the files and the one page of values for somebody who publishes by clicking, as in the post.
+"""Write the files and the one page of values for publishing by hand in the console, as in the post.
 
 Nothing is asked of AWS. What the page registers in the Service Catalog console is what `make publish` would.
 
@@ -23,7 +23,7 @@ from scripts.kit.settings.reading import UNIT_ID, load
 
 
 def unit_id(unit: str, key: str) -> str:
-    """A unit as it stands, if that is its id: nobody is asked for the id of a unit that is named by its path."""
+    """A unit that is given by its id. One that is given by its path cannot be looked up: AWS is not asked."""
     if unit and not re.fullmatch(UNIT_ID, unit):
         raise UserError(
             f"{key}: {unit} is the path of a unit. Write its id (Organizations console), because the page must hold it"

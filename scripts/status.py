@@ -45,7 +45,7 @@ def rows(one: ProjectStatus, every: bool = False) -> Iterator[tuple[str, ...]]:
     """The accounts and regions of a project: stage, account, region, version, endpoint, since, why.
 
     What failed comes first. Of more than FEW that are alike there is one line with their number, after the first
-    ones where they are not in service, and a reason is told once; every: a whole line for each.
+    ones where they are not in service, and a reason is given once; every: a whole line for each.
     """
     for stage in one.stages:
         version = f"{stage.version} ({stage.approval})" if stage.approval not in {"", "Approved"} else stage.version
@@ -103,11 +103,11 @@ def render(found: Sequence[ProjectStatus], every: bool = False) -> RenderableTyp
 
 def lines(found: Sequence[ProjectStatus], every: bool = False) -> list[str]:
     """The same as plain lines, of which a watcher prints those that changed."""
-    told = []
+    shown = []
     for one in found:
-        told += [" ".join((one.project, *filter(None, row))) for row in rows(one, every)]
-        told += [" ".join((one.project, "pipeline", *filter(None, row))) for row in pipeline_rows(one)]
-    return told
+        shown += [" ".join((one.project, *filter(None, row))) for row in rows(one, every)]
+        shown += [" ".join((one.project, "pipeline", *filter(None, row))) for row in pipeline_rows(one)]
+    return shown
 
 
 def watch(connection: Connection, wanted: Sequence[Project], pause: float, every: bool) -> list[ProjectStatus]:

@@ -20,7 +20,7 @@ from collections.abc import Collection, Sequence
 from scripts.kit import plan
 from scripts.kit.command import add_options, make_parser, start
 from scripts.kit.connect import Connection, enter
-from scripts.kit.console import UsageError, UserError, closest, run, say, some
+from scripts.kit.console import UsageError, UserError, closest, counted, run, say, some
 from scripts.kit.settings.model import Settings
 from scripts.kit.teardown import installation as teardown_kit
 from scripts.kit.teardown import orphans, retained
@@ -57,7 +57,7 @@ def report(found: Sequence[Orphan], blind: dict[str, str], settings: Settings, k
         say(f"  {sign} {orphan.kind:15} {orphan.account} {orphan.region:14} {orphan.name} ({why})")
     of_them = f", {len(retained_now)} of them retained" if retained_now else ""
     none = "no orphans where it was looked" if blind else "no orphans"
-    say(f"{len(found)} orphan(s){of_them}" if found else none)
+    say(f"{counted(len(found), 'orphan')}{of_them}" if found else none)
     if blind:
         say(f"  {orphans.blind_spots(blind, settings)}")
 

@@ -1,8 +1,8 @@
 """Upgrade a project to another version of the kit, with its parameters and its repositories as they are.
 
-The project's stack is updated as its launch role, which SageMaker does for whoever sees the product. What changes
-is shown first; a failed update is rolled back by CloudFormation and told. The repositories' content is the
-project's own: how to bring in newer seed code is told at the end.
+The project's stack is updated as its launch role, which SageMaker does for every caller who sees the product. What
+changes is shown first; a failed update is rolled back by CloudFormation and reported. The repositories' content is the
+project's own: how to bring in newer seed code is said at the end.
 
 examples:
   make upgrade PROJECT=iris-multi-01
@@ -27,7 +27,7 @@ from scripts.kit.publish.versions import ProvisionedProject
 
 
 def settled(connection: Connection, name: str) -> ProvisionedProject:
-    """The project, after an update that may go on already (of an interrupted run, or of somebody else)."""
+    """The project, after an update that may go on already (of an interrupted run, or of another caller)."""
     found = projects.one(connection, name)
     project = versions.provisioned(connection, found)
     if project is None:

@@ -41,7 +41,7 @@ def add_file_options(parser: argparse.ArgumentParser) -> None:
 
 
 def elsewhere(args: argparse.Namespace) -> str:
-    """The file and the region as they were typed, for a command in a message: " --environment eu.yaml", or ""."""
+    """The file and the region as typed, for a command in a message: " --environment eu.yaml", or ""."""
     file = f" --environment {shlex.quote(str(args.environment))}" if args.environment != DEFAULT_FILE else ""
     return file + (f" --region {args.region}" if args.region else "")
 

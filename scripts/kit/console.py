@@ -72,9 +72,10 @@ def say(message: str) -> None:
 
 
 class Progress:
-    """How far something is that takes longer than a second; what is being done, "" for nothing told.
+    """How far something is that takes longer than a second. what: is being done; "" shows nothing.
 
-    On a terminal one line that changes and goes in the end; elsewhere a line every few seconds. total: 0 where unknown.
+    On a terminal one line that is rewritten, and cleared at the end; elsewhere a line every few seconds.
+    total: 0 where unknown
     """
 
     def __init__(self, what: str, total: int = 0) -> None:
@@ -145,7 +146,7 @@ def table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
 
 
 def explain(error: Exception) -> str:
-    """A botocore error in the words of somebody who has to put it right."""
+    """What a botocore error means, and what to do about it."""
     if isinstance(error, (NoCredentialsError, PartialCredentialsError)):
         return "no AWS credentials found. Name a profile (--profile NAME), or sign in (aws sso login, aws configure)"
     if isinstance(error, ProfileNotFound):

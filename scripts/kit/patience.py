@@ -48,7 +48,7 @@ def until(
     late: Callable[[], Exception] | None = None,
     longest: float = LONGEST_PAUSE,
 ) -> Answer:
-    """What look() answers as soon as it is not None; progress() is told whenever it changes.
+    """What look() answers as soon as it is not None; what progress() answers is shown whenever it changes.
 
     late: what is raised after the limit, where there is more to say than that it is not done
     longest: seconds between two looks

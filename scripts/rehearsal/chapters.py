@@ -195,11 +195,11 @@ def approval(story: Story) -> None:
     approval_token(story, story.approver.client("codepipeline"))
     cases = read_before_approving(story)
     give_approval(story, "Approved", f"Staging passed {cases} tests")
-    say(f"    the approver saw {cases} tests that passed, and let it through")
+    say(f"    the approver saw {cases} tests that passed, and approved")
 
 
 def look_at_pipeline(story: Story, person: Session) -> None:
-    """What the console asks for when somebody opens the pipeline and its newest execution."""
+    """What the console asks for when a person opens the pipeline and its newest execution."""
     codepipeline = person.client("codepipeline")
     name, execution = story.pipeline_name, story.execution_id
     shown = codepipeline.get_pipeline(name=name)["pipeline"]
@@ -340,7 +340,7 @@ CHAPTERS: dict[str, tuple[str, Callable[[Story], None]]] = {
     "training": ("A model is trained and registered", train),
     "model-approval": ("The data scientist approves the version", approve),
     "staging": ("The pipeline deploys to staging and tests (templates 40 and 50)", staging),
-    "deployment-approval": ("The approver lets it through", approval),
+    "deployment-approval": ("The approver approves", approval),
     "production": ("The pipeline deploys to production and tests", production),
     "predictions": ("The endpoints answer", predictions),
 }

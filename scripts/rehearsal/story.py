@@ -118,7 +118,7 @@ class Story:
     def command(self, session: Session, module: str, *arguments: str) -> str:
         """Run a command of the kit (scripts.publish) as a user types it, signed in as session; its stdout.
 
-        Its main() is called in this process: starting Python anew for each took a fifth of the story's time.
+        Its main() is called in this process: starting Python again for each took a fifth of the story's time.
         """
         out, err = io.StringIO(), io.StringIO()
         with signed_in(session), contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
@@ -137,7 +137,7 @@ class Story:
         return self.output_of(session, f"{name} {' '.join(arguments)}", done.returncode, done.stdout, done.stderr)
 
     def output_of(self, session: Session, typed: str, status: int, out: str, err: str) -> str:
-        """A command's stdout, once its progress is told; StoryFailed where it failed."""
+        """A command's stdout, once its progress is shown; StoryFailed where it failed."""
         if status != 0:
             raise StoryFailed(f"`python {typed}` ended with {status}", session.account, err + out)
         for line in err.splitlines():
@@ -222,7 +222,7 @@ class Story:
         return str(self.until(f"stage {name}", ended))
 
     def tell(self, stage: dict[str, Any], reported: dict[str, str]) -> None:
-        """Say which actions of a stage have changed since told, and remember them there."""
+        """Say which actions of a stage have changed since the last time, and remember them there."""
         for action in stage["actionStates"]:
             status = action.get("latestExecution", {}).get("status", "")
             if status and reported.get(action["actionName"]) != status:

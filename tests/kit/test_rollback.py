@@ -43,7 +43,7 @@ def plan(
 def test_the_newest_execution_that_deployed_the_version_before_is_chosen() -> None:
     todo = plan([ran("e4", "3"), ran("e3", "2"), ran("e2", "2"), ran("e1", "1")], "3")
     assert (todo.version, todo.execution) == ("2", "e3")
-    assert "version 3 → 2, 1 account(s) in us-east-1, as in execution e3" in todo.step.detail
+    assert "version 3 → 2, 1 account in us-east-1, as in execution e3" in todo.step.detail
 
 
 def test_a_version_whose_tests_failed_is_never_gone_back_to() -> None:

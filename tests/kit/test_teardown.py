@@ -207,7 +207,7 @@ def test_stages_in_any_failed_state_are_taken_down(whole: Whole, prod: str, stag
 
     outcome = taken_down(whole, "--project", whole.story.project_name, *ALL_OF_A_PROJECT, breaks=breaks)
     assert clean(outcome, whole)
-    assert f"-deploy-prod ({prod}; 1 endpoint(s)" in outcome.told[0]
+    assert f"-deploy-prod ({prod}; 1 endpoint" in outcome.told[0]
 
 
 def test_instances_that_are_out_of_date_or_inoperable_are_shown_and_go(whole: Whole) -> None:

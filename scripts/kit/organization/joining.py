@@ -83,7 +83,7 @@ def when_asked(step: PlanStep, settings: Settings, option: str) -> PlanStep:
 
 
 def invitations(organizations: Any) -> dict[str, str]:
-    """Account id to handshake id, of the invitations that nobody has answered."""
+    """Account id to handshake id, of the invitations without an answer."""
     listed = pages(organizations, "list_handshakes_for_organization", "Handshakes", Filter={"ActionType": "INVITE"})
     asked = [h for h in with_progress("invitations read", listed) if h["State"] in {"OPEN", "REQUESTED"}]
     return {party["Id"]: str(h["Id"]) for h in asked for party in h["Parties"] if party["Type"] == "ACCOUNT"}
@@ -187,9 +187,8 @@ def make(
                     left.clear()
             if not going:
                 break
-            what = (
-                f"the account {some(request['name'] if request else 'of somebody else' for request in going.values())}"
-            )
+            names_now = (request["name"] if request else "of another request" for request in going.values())
+            what = f"the account {some(names_now)}"
             for status in until(what, partial(ended, organizations, going), CREATION, lambda: progress_of(total)):
                 if asked_for := going.pop(str(status["Id"])):
                     settings = arrive(organizations, settings, units, asked_for, status, problems, total)
@@ -255,7 +254,7 @@ def arrive(
 
 
 def invite(organizations: Any, accounts: Sequence[str]) -> list[str]:
-    """Invite accounts of somebody else's; what went wrong."""
+    """Invite accounts of another request's; what went wrong."""
     problems: list[str] = []
     for number, account in enumerate(with_progress("accounts invited", accounts, len(accounts))):
         target = {"Id": account, "Type": "ACCOUNT"}

@@ -60,7 +60,7 @@ def make_plan(
 
 
 def to_another(step: PlanStep, account: str) -> PlanStep:
-    """A step for somebody with credentials of that account."""
+    """A step that needs credentials of that account."""
     return replace(step, action="wait", account=account)
 
 

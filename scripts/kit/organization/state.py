@@ -19,7 +19,9 @@ from scripts.kit.settings.model import Settings
 STACK_SETS = "member.org.stacksets.cloudformation.amazonaws.com"
 SETTLING = 900.0  # seconds for an organization that is still being finalized
 PASSING = of("ConcurrentModificationException", "FinalizingOrganizationException", "TooManyRequestsException")
-AT_ONCE = "ACCOUNT_CREATION_RATE_LIMIT_EXCEEDED"  # "accounts that can be in progress at a time": somebody else's, too
+AT_ONCE = (
+    "ACCOUNT_CREATION_RATE_LIMIT_EXCEEDED"  # "accounts that can be in progress at a time", those of other requests, too
+)
 NO_ORGANIZATION, DENIED = of("AWSOrganizationsNotInUseException"), of("AccessDeniedException")
 
 

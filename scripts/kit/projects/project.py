@@ -75,7 +75,7 @@ def has_stacks(project: Project, stacks: set[str]) -> bool:
 
 
 def left_over(connection: Connection, stack: str) -> Project:
-    """The project that a stage's stack belongs to, although SageMaker knows it no more."""
+    """The project that a stage's stack belongs to, although SageMaker no longer lists it."""
     described = describe_stack(connection.client("cloudformation"), stack) or {}
     values = parameters(described)
     return Project(values["SageMakerProjectName"], values["SageMakerProjectId"], "")

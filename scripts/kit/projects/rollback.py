@@ -18,7 +18,7 @@ from typing import Any
 from botocore.exceptions import ClientError
 
 from scripts.kit.connect import Connection, pages
-from scripts.kit.console import FEW, UserError, say, some
+from scripts.kit.console import FEW, UserError, counted, say, some
 from scripts.kit.patience import until
 from scripts.kit.plan import PlanStep
 from scripts.kit.projects import history, status
@@ -125,7 +125,7 @@ def recorded(s3: Any, execution: PipelineExecution, stage: str, owner: str) -> S
 
 
 def choose(found: FoundDeployments, stage: str, asked: str) -> str:
-    """The version to go back to; "" where the stage has gone back already and nobody named one."""
+    """The version to go back to; "" where the stage has gone back already and no version is asked for."""
     if asked:
         if asked not in found.approved:
             known = ", ".join(sorted(found.approved, key=int)) or "none"
@@ -220,7 +220,9 @@ def roll_back_or_start(
             why = f"the places differ from those of execution {target.id}: {difference(was, places)}"
         else:
             accounts, regions = places
-            detail = f"{change}, {len(accounts)} account(s) in {', '.join(regions)}, as in execution {target.id}"
+            detail = (
+                f"{change}, {counted(len(accounts), 'account')} in {', '.join(regions)}, as in execution {target.id}"
+            )
             return Rollback(PlanStep("change", "stage", name, detail), version, target.id, notes=waiting(found))
     note = "staging is deployed and tested first, then production waits for an approver"
     detail = f"{change}, by a new execution of the pipeline, because {why}"
@@ -302,7 +304,7 @@ def tell(state: Mapping[str, Any], seen: dict[str, str]) -> None:
         latest = action.get("latestExecution", {})
         current, name = latest.get("status", ""), action["actionName"]
         if not seen.get(name) and current in history.ENDED:
-            continue  # of an execution before this one, or too short to be told
+            continue  # of an execution before this one, or too short to be seen
         if current and seen.get(name) != current:
             seen[name] = current
             error = latest.get("errorDetails", {}).get("message", "") if current == "Failed" else ""

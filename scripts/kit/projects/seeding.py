@@ -111,7 +111,7 @@ def host(connection: Connection, arn: str, remote: str) -> str:
 
 
 def make_plan(base: str, names: Mapping[str, str]) -> list[PlanStep]:
-    """names: the repository of each seed zip. One that has the branch already is somebody's: it is left alone."""
+    """names: the repository of each seed zip. One that has the branch already is in use: it is left alone."""
     steps = []
     for seed, name in names.items():
         url = f"{base.rstrip('/')}/{name}.git"

@@ -104,7 +104,7 @@ def prepare(
     target: BundleVersion,
     given: Mapping[str, str],
 ) -> ProjectUpgrade:
-    """What an upgrade would do, with all that keeps it from happening told before anything is sent."""
+    """What an upgrade would do, with everything that prevents it reported before anything is sent."""
     check_published(project, target)
     old, body = current(connection, project, known, IN_A_PROJECT)
     new = versions.content(connection, target.digest, target.name, IN_A_PROJECT)
@@ -195,7 +195,7 @@ def gaps(connection: Connection, role: str, changes: tuple[ResourceChange, ...])
     try:
         allowed = list(allowed_actions(connection.client("iam"), role.rsplit("/", 1)[1]))
     except ClientError as error:
-        say(f"  note: what {role} may do was not examined: {explain(error)}")
+        say(f"  note: what {role} may do was not checked: {explain(error)}")
         return None
     found = []
     for change in changes:

@@ -1,4 +1,4 @@
-"""What somebody needs who publishes in the console: the files to upload, and one page with every value. Pure.
+"""What publishing by hand in the console needs: the files to upload, and one page with every value. Pure.
 
 The steps are those of the post ("Importing the custom SageMaker Studio project template"), with the values
 that `make publish` would use.

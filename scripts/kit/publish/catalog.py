@@ -212,8 +212,8 @@ def check_bucket(connection: Connection, want: WantedProduct) -> None:
             ) from error
         if status == 403:
             raise UserError(
-                f"the bucket {want.bucket} is not account {want.account}'s, or these credentials may not read it. "
-                "Nothing was uploaded. If somebody else has taken the name, tell AWS Support"
+                f"the bucket {want.bucket} does not belong to account {want.account}, or these credentials may not "
+                "read it. Nothing was uploaded. If another account has taken the name, contact AWS Support"
             ) from error
         raise
 

@@ -2,7 +2,7 @@
 
 SageMaker Developer Guide, "Create Custom Project Templates", section "Using a template from an Amazon S3 bucket":
 the template's object carries the tag sagemaker:studio-visibility=true, the bucket answers Studio's pages (CORS),
-and the domain's tag sagemaker:projectS3TemplatesLocation says where the templates are. Whoever makes a project
+and the domain's tag sagemaker:projectS3TemplatesLocation says where the templates are. A request for a project
 names the launch role (CreateProject, CfnTemplateProvider.RoleARN); it and what the data scientists need are in
 templates/10-data-science-account.yaml.
 """
@@ -268,4 +268,4 @@ def tell(want: HostedTemplate, there: FoundTemplates) -> None:
             f"the domain look here: aws sagemaker add-tags --resource-arn {want.domain_arn} "
             f"--tags Key={LOCATION_TAG},Value={want.location}"
         )
-    say(f"  whoever creates a project names the role {want.launch_role} (field Role ARN)")
+    say(f"  a project is created with the role {want.launch_role} (field Role ARN)")

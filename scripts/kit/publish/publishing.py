@@ -159,7 +159,7 @@ def apply(
     *,
     report: Callable[[PlanStep], None] = lambda step: None,
 ) -> PublishedIds:
-    """Carry the plan out; told is called after each step that wrote."""
+    """Carry the plan out; report is called after each step that wrote."""
     current = current_version(want, found)
     ids = PublishedIds(found.portfolio.get("Id", ""), found.product.get("ProductId", ""), current.id if current else "")
     catalog = connection.client("servicecatalog")

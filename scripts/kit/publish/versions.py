@@ -165,7 +165,7 @@ class ProvisionedProject:
 
 
 def provisioned(connection: Connection, project: Project) -> ProvisionedProject | None:
-    """The project as it stands; None where SageMaker or CloudFormation know it no more."""
+    """The project as it stands; None where SageMaker or CloudFormation no longer have it."""
     if not project.status:
         return None
     shown = connection.client("sagemaker").describe_project(ProjectName=project.name)

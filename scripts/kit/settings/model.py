@@ -55,7 +55,7 @@ class NewAccount:
 
 @dataclass(frozen=True)
 class InvitedAccount:
-    """An account of somebody else's that `make accounts` invites when asked, and the unit that it goes to."""
+    """An account outside the organization that `make accounts` invites when asked, and the unit that it goes to."""
 
     id: str
     stage: Purpose

@@ -251,7 +251,7 @@ def read_invited_accounts(top: Section) -> tuple[InvitedAccount, ...]:
 
 def read_stage(item: Section) -> Purpose:
     if item.take("stage", required=f"one of: {', '.join(PURPOSES)}") is None:
-        return "staging"  # the mistake is told
+        return "staging"  # the mistake is reported
     return cast(Purpose, item.choice("stage", PURPOSES, "staging"))
 
 

@@ -2,7 +2,7 @@
 
 A registry has one replication configuration in each region, and CloudFormation refuses to make it where there are
 rules already (aws-cloudformation-resource-providers-ecr, CreateHandler), and takes every rule away with it
-(DeleteHandler). So whose rules they are is found out before anything is changed: rules of somebody else's are left as
+(DeleteHandler). So whose rules they are is found out before anything is changed: rules of another owner are left as
 they are, where they do the same; otherwise a person must decide.
 """
 
@@ -107,10 +107,10 @@ def settled(
             "run this command again, and add them again beside the new rules"
         )
     if all(covers(others, account, prefix, one["region"]) for one in then[0]["destinations"]):
-        note = f"images of {prefix}/… are replicated already, by rules of somebody else's, which stay as they are"
+        note = f"images of {prefix}/… are replicated already, by rules of another owner, which are left unchanged"
         return replace(want, parameters={**want.parameters, PREFIX: ""}), note
     raise UserError(
-        f"the registry of {account} in {region} replicates images already, by rules of somebody else's: {listed}. A "
+        f"the registry of {account} in {region} replicates images already, by rules of another owner: {listed}. A "
         "registry has one set of rules, and CloudFormation makes none beside others. No stack was changed. Add this "
         f"kit's rule to them with `{command(region, [*others, *then])}` and run this command again: it leaves them "
         "alone then. Or leave images.repository_prefix out of the environment file"
@@ -123,7 +123,7 @@ def refuse_another_template(home: Connection, prefix: str, region: str) -> None:
     if found["repositoryCreationTemplates"] and not is_ours(home.client("cloudformation", region)):
         raise UserError(
             f"the registry of {home.account} in {region} has a repository creation template for {prefix} already, of "
-            "somebody else's, and this kit's must say who may pull. No stack was changed. Delete it with `aws ecr "
+            "another owner, and this kit's must say who may pull. No stack was changed. Delete it with `aws ecr "
             f"delete-repository-creation-template --region {region} --prefix {prefix}`, or name another "
             "images.repository_prefix in the environment file"
         )

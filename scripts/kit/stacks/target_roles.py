@@ -109,11 +109,11 @@ def self_managed_stack(settings: Settings, account: str) -> stacks.WantedStack:
 
 
 def plan_self_managed(settings: Settings, there: Connection, account: str) -> stacks.PlannedStack:
-    """The role of stack sets in an account; one that somebody made before is left as it is."""
+    """The role of stack sets in an account; one that was created before is left unchanged."""
     planned = plan_stack(there, self_managed_stack(settings, account))
     role = SELF_MANAGED_ROLES[account != settings.accounts.data_science]
     if planned.step.action == "create" and role_exists(there, role):
-        planned.step = PlanStep("keep", "role", f"{role} in {account}", "made by somebody else before")
+        planned.step = PlanStep("keep", "role", f"{role} in {account}", "created before, outside this kit")
     return planned
 
 

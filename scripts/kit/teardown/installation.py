@@ -1,8 +1,9 @@
 """Take the kit itself down: product and portfolio, the target accounts' roles, the data science account's stacks.
 
 Only after every project. Service Catalog deletes a product only when nothing is made from it and no portfolio
-has it, a portfolio only when it is empty and shared with nobody (API Reference, DeleteProduct, DeletePortfolio:
-ResourceInUseException); IAM deletes a policy only when nobody has it (API Reference, DeletePolicy: DeleteConflict).
+has it, a portfolio only when it is empty and not shared (API Reference, DeleteProduct, DeletePortfolio:
+ResourceInUseException); IAM deletes a policy only when it is attached to nothing (API Reference, DeletePolicy:
+DeleteConflict).
 The organization, its units and its accounts are never touched.
 """
 
@@ -14,7 +15,7 @@ from functools import partial
 from typing import Any
 
 from scripts.kit.connect import Connection, enter, pages
-from scripts.kit.console import UserError
+from scripts.kit.console import UserError, counted
 from scripts.kit.doctor.merge import without
 from scripts.kit.organization.members import accounts_beneath, find_unit
 from scripts.kit.projects.project import Project
@@ -52,7 +53,7 @@ def regions(settings: Settings) -> tuple[str, ...]:
 
 
 def kit_parts(by: Connection, home: Connection, settings: Settings, asked: DeletionOptions) -> list[TeardownPart]:
-    """Everything but the projects. by: the credentials at hand; home: the data science account."""
+    """Everything but the projects. by: the caller's connection; home: the data science account."""
     parts = [*catalog_parts(home, settings)]
     parts += hosting_parts(home)
     parts += statement_parts(home)
@@ -77,7 +78,7 @@ def stack_part(connection: Connection, name: str) -> Iterator[TeardownPart]:
 
 
 def image_parts(home: Connection, settings: Settings) -> Iterator[TeardownPart]:
-    """Rules of somebody else's, which would go with the stack's own; images that replication brought, which stay."""
+    """Rules of another owner, which would go with the stack's own; images that replication brought, which stay."""
     further = regions(settings)[1:]
     stack = describe_stack(home.client("cloudformation"), DATA_SCIENCE) if further else None
     found = parameters(stack) if stack else {}
@@ -85,7 +86,7 @@ def image_parts(home: Connection, settings: Settings) -> Iterator[TeardownPart]:
         there = home.client("ecr").describe_registry()["replicationConfiguration"].get("rules", [])
         if others := image_replication.besides(there, ours):
             detail = (
-                "somebody else's too: take them out first, CloudFormation would delete all of them with the stack's own"
+                "another owner's too: take them out first, CloudFormation would delete all of them with the stack's own"
             )
             yield deleted(
                 "rules", f"by which {home.region} replicates images", detail, partial(refuse, home, ours, others)
@@ -102,7 +103,7 @@ def image_parts(home: Connection, settings: Settings) -> Iterator[TeardownPart]:
 
 def refuse(home: Connection, ours: Rules, others: Rules) -> None:
     raise UserError(
-        f"the registry of {home.account} in {home.region} replicates images by rules of somebody else's too: "
+        f"the registry of {home.account} in {home.region} replicates images by rules of another owner too: "
         f"{json.dumps(others)}. CloudFormation would delete all rules with the stack's own. Take theirs out with "
         f"`{image_replication.command(home.region, ours)}`, run this command again, and put theirs back with "
         f"`{image_replication.command(home.region, others)}`"
@@ -136,7 +137,7 @@ def catalog_parts(home: Connection, settings: Settings) -> Iterator[TeardownPart
     for product in sorted(ours):
         versions = catalog.list_provisioning_artifacts(ProductId=product)["ProvisioningArtifactDetails"]
         do = removal(catalog.delete_product, Id=product)
-        yield deleted("product", names.product, f"with {len(versions)} version(s)", do)
+        yield deleted("product", names.product, f"with {counted(len(versions), 'version')}", do)
     for portfolio in alone:
         yield deleted("portfolio", names.portfolio, "", removal(catalog.delete_portfolio, Id=portfolio))
 
@@ -173,13 +174,15 @@ def hosting_parts(home: Connection) -> Iterator[TeardownPart]:
         if STUDIO_TAG[0] in tags:
             rest = [{"Key": name, "Value": value} for name, value in tags.items() if name != STUDIO_TAG[0]]
             do = removal(s3.put_object_tagging, **place, Key=key, Tagging={"TagSet": rest})
-            yield deleted("tag", f"{STUDIO_TAG[0]} of {key}", "Studio shows it no more", do)
+            yield deleted("tag", f"{STUDIO_TAG[0]} of {key}", "Studio no longer shows it", do)
     rules = (if_there(s3.get_bucket_cors, **place) or {}).get("CORSRules", [])
     others = [rule for rule in rules if rule.get("ID") != hosting.RULE_ID]
     if others != rules:
         do = removal(s3.put_bucket_cors, **place, CORSConfiguration={"CORSRules": others})
         do = do if others else removal(s3.delete_bucket_cors, **place)
-        yield deleted("cors rule", f"{hosting.ORIGIN} on {bucket}", f"{len(others)} other(s) stay", do)
+        yield deleted(
+            "cors rule", f"{hosting.ORIGIN} on {bucket}", f"{counted(len(others), 'other stays', 'others stay')}", do
+        )
 
 
 def statement_parts(home: Connection) -> Iterator[TeardownPart]:
@@ -205,7 +208,7 @@ def target_parts(by: Connection, home: Connection, settings: Settings) -> Iterat
     """Template 20, and 21 where there is no organization: stack sets, then stacks of single accounts."""
     organization = ActiveAccounts()
     for name in SETS:
-        yield from teardown.stage_parts(home, name, settings.stack_set_administrator, organization, "account(s)")
+        yield from teardown.stage_parts(home, name, settings.stack_set_administrator, organization, "account")
     yield from in_targets(by, home, settings, account_parts, "stacks of the kit")
 
 

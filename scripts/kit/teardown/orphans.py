@@ -27,7 +27,7 @@ from scripts.kit.together import together
 
 PROJECT_TAG = "sagemaker:project-id"
 PROJECT = re.compile(rf"(?:^|[-/:])({ID})(?:[-/:]|$)")
-ENDPOINT = re.compile(rf"-({ID})-(?:staging|prod)(?:$|[-/])")  # also of a template 50 that somebody deployed by hand
+ENDPOINT = re.compile(rf"-({ID})-(?:staging|prod)(?:$|[-/])")  # also of a template 50 that was deployed by hand
 KIT = re.compile(r"(^|StackSet-|/)(multi-account-deployment|sagemaker-multi-account-)")
 KINDS = {  # of the target accounts' SageMaker resources: list operation, member, name
     "endpoint": ("list_endpoints", "Endpoints", "Endpoint"),
@@ -88,7 +88,7 @@ def look(by: Connection, home: Connection, settings: Settings) -> tuple[list[Orp
         accounts, blind["the accounts of the units"] = [], explain(error)
 
     def one(account: str) -> list[Orphan] | str:
-        """An account's orphans, or why nobody could look."""
+        """An account's orphans, or why it could not be looked at."""
         try:
             place = home if account == home.account else enter(by, account, settings.roles.access)
             return list(in_account(place, owners, settings, account == home.account))
@@ -105,7 +105,7 @@ def look(by: Connection, home: Connection, settings: Settings) -> tuple[list[Orp
 
 
 def blind_spots(blind: dict[str, str], settings: Settings) -> str:
-    """Which accounts nobody looked at, why, and how to look."""
+    """Which accounts were not looked at, why, and how to look."""
     first = next(iter(blind.values())).splitlines()[0]
     whose = settings.accounts.management or settings.accounts.data_science
     return (

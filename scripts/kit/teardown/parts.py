@@ -33,7 +33,7 @@ class DeletionOptions:
 class TeardownPart:
     """One thing, and how it is deleted; do is None where it is left as it is.
 
-    cost: of what is left, in US dollars a month; blind: nobody could look whether there is something to delete
+    cost: of what is left, in US dollars a month; blind: it is not known whether there is something to delete
     """
 
     step: PlanStep

@@ -19,7 +19,7 @@ from typing import Any
 from botocore.exceptions import ClientError
 
 from scripts.kit.connect import Connection, pages
-from scripts.kit.console import UserError
+from scripts.kit.console import UserError, counted
 from scripts.kit.organization import members
 from scripts.kit.patience import until
 from scripts.kit.projects import history
@@ -206,7 +206,7 @@ def stop(codepipeline: Any, project: Project, execution: dict[str, Any]) -> None
 
 
 def stage_parts(
-    connection: Connection, name: str, call_as: str, organization: ActiveAccounts, kind: str = "endpoint(s)"
+    connection: Connection, name: str, call_as: str, organization: ActiveAccounts, kind: str = "endpoint"
 ) -> Iterator[TeardownPart]:
     """A stack that holds a stack set of the same name, or either of them alone. kind: of what each instance holds"""
     cloudformation = connection.client("cloudformation")
@@ -222,7 +222,9 @@ def stage_parts(
         why = "the account is no longer active in the organization: what is in it stays there"
         yield deleted("instance", place, why, partial(forget, cloudformation, name, by, instance))
     places = [f"{i['Account']} {i['Region']}{condition(i)}" for i in found or [] if i not in left]
-    detail = f"{len(places)} {kind}: {', '.join(places[:4])}{' …' if len(places) > 4 else ''}" if places else "empty"
+    detail = (
+        f"{counted(len(places), kind)}: {', '.join(places[:4])}{' …' if len(places) > 4 else ''}" if places else "empty"
+    )
     if stack is not None:
         state = "" if stack["StackStatus"] in stacks.SETTLED else f"{stack['StackStatus']}; "
         yield deleted("stage", name, state + detail, partial(delete_stage, connection, name, by))
@@ -257,7 +259,7 @@ def instances(cloudformation: Any, name: str, call_as: str) -> list[dict[str, An
 
 
 def forget(cloudformation: Any, name: str, call_as: str, instance: dict[str, Any]) -> None:
-    """Take an instance out of its set and leave its stack, which nobody can reach any more."""
+    """Take an instance out of its set and leave its stack, which can no longer be reached."""
     targets = {"DeploymentTargets": within([instance["OrganizationalUnitId"]], [instance["Account"]])}
     delete_instances(cloudformation, name, call_as, targets, [instance["Region"]], 1, retain=True)
 
@@ -376,7 +378,7 @@ def delete_stack(connection: Connection, name: str) -> None:
 
 
 def require_unprotected(stack: dict[str, Any]) -> None:
-    """UserError where somebody has protected a stack: it is for them to say that it may go."""
+    """UserError where a stack is protected: taking that off is a decision of its own."""
     if stack.get("EnableTerminationProtection"):
         name = stack["StackName"]
         raise UserError(

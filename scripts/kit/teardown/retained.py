@@ -16,7 +16,7 @@ from typing import Any
 from botocore.exceptions import ClientError
 
 from scripts.kit.connect import Connection, pages
-from scripts.kit.console import UserError
+from scripts.kit.console import UserError, counted
 from scripts.kit.projects.project import Project
 from scripts.kit.stacks import model_regions
 from scripts.kit.teardown.parts import DeletionOptions, TeardownPart, deleted, if_there, kept, removal
@@ -61,9 +61,13 @@ def model_group(connection: Connection, project: Project, asked: DeletionOptions
     versions = pages(sagemaker, "list_model_packages", "ModelPackageSummaryList", ModelPackageGroupName=project.name)
     arns = [version["ModelPackageArn"] for version in versions]
     if not asked.model_group:
-        yield kept("model group", place, f"retained: {len(arns)} version(s), free of charge; --model-group deletes")
+        yield kept(
+            "model group", place, f"retained: {counted(len(arns), 'version')}, free of charge; --model-group deletes"
+        )
         return
-    yield deleted("model group", place, f"{len(arns)} version(s)", partial(delete_group, sagemaker, project.name, arns))
+    yield deleted(
+        "model group", place, counted(len(arns), "version"), partial(delete_group, sagemaker, project.name, arns)
+    )
 
 
 def delete_group(sagemaker: Any, name: str, arns: list[str]) -> None:
@@ -153,7 +157,7 @@ def versions_in(connection: Connection, bucket: str, prefix: str = "") -> list[d
 def weigh(versions: list[dict[str, Any]]) -> tuple[str, float]:
     """What is in a bucket in words, and what it costs a month (every version counts)."""
     size = sum(version.get("Size", 0) for version in versions)
-    return f"{len(versions):,} object(s), {size:,} bytes", size / GB * S3_GB_MONTH
+    return f"{counted(len(versions), 'object')}, {counted(size, 'byte')}", size / GB * S3_GB_MONTH
 
 
 def empty(connection: Connection, bucket: str, prefix: str = "") -> None:
@@ -196,7 +200,7 @@ def kept_keys(connection: Connection) -> Iterator[dict[str, Any]]:
         try:
             found: dict[str, Any] = kms.describe_key(KeyId=key["KeyId"])["KeyMetadata"]
         except ClientError:
-            continue  # a key whose policy lets nobody look is not the kit's
+            continue  # a key that may not be described is not the kit's
         ours = found.get("Description", "").startswith(KEY_DESCRIPTIONS)
         if ours and found["KeyManager"] == "CUSTOMER" and found["KeyState"] != "PendingDeletion":
             yield found
