@@ -372,7 +372,8 @@ def test_a_role_of_stack_sets_that_somebody_made_before_is_left_alone(
     alone.client(people.STAGING, "iam").create_role(RoleName=name, AssumeRolePolicyDocument=trust)
     assert alone() == 0
     assert (
-        f"= keep   role          {name} in {people.STAGING} (made by somebody else before)" in capsys.readouterr().err
+        f"= keep   role          {name} in {people.STAGING} (created before, outside this kit)"
+        in capsys.readouterr().err
     )
     assert set(alone.stacks(people.STAGING)) == {TARGET}
 

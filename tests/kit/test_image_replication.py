@@ -92,7 +92,7 @@ def test_rules_of_somebody_else_are_told_before_anything_is_changed_and_left_alo
     assert organization() == 1
     told = capsys.readouterr().err
     ours = image_replication.rules(ACCOUNT, "team", [LONDON])
-    assert "by rules of somebody else's" in told
+    assert "by rules of another owner" in told
     assert "No stack was changed" in told
     assert image_replication.command(REGION, [*THEIRS, *ours]) in told, "the whole set of rules: it takes their place"
     assert (organization.writes(), rules(organization)) == (before, THEIRS)
@@ -115,7 +115,7 @@ def test_teardown_leaves_rules_of_somebody_elses_to_a_person(
     put(organization, *ours, *THEIRS)
     assert console.run(lambda: teardown.main(line)) == 1
     told = capsys.readouterr().err
-    assert "by rules of somebody else's too" in told
+    assert "by rules of another owner too" in told
     assert image_replication.command(REGION, ours) in told
     assert image_replication.command(REGION, THEIRS) in told
     assert rules(organization) == [*ours, *THEIRS]

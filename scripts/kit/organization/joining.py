@@ -254,7 +254,7 @@ def arrive(
 
 
 def invite(organizations: Any, accounts: Sequence[str]) -> list[str]:
-    """Invite accounts of another request's; what went wrong."""
+    """Invite accounts that are outside the organization; what went wrong."""
     problems: list[str] = []
     for number, account in enumerate(with_progress("accounts invited", accounts, len(accounts))):
         target = {"Id": account, "Type": "ACCOUNT"}
