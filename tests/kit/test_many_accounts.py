@@ -11,13 +11,12 @@ from uuid import uuid4
 import pytest
 from botocore.exceptions import ClientError
 
-from scripts import status
 from scripts.kit import plan
 from scripts.kit.console import SHOWN, UserError, some
 from scripts.kit.organization import joining
 from scripts.kit.organization import state as organization
 from scripts.kit.plan import PlanStep
-from scripts.kit.projects import rollback
+from scripts.kit.projects import rollback, status_view
 from scripts.kit.projects.status import EndpointPlace, ProjectStatus, StageStatus
 from scripts.kit.settings import reading
 from scripts.kit.stacks import stack as stacks
@@ -67,7 +66,7 @@ def places(failed: int) -> tuple[EndpointPlace, ...]:
 
 def shown(failed: int, every: bool = False) -> list[tuple[str, ...]]:
     stage = StageStatus("staging", "3", "Approved", "UPDATE_COMPLETE", "2026-11-26 11:59", "", places(failed))
-    return list(status.rows(ProjectStatus("iris", "p-1", "CreateCompleted", (), (stage,)), every))
+    return list(status_view.rows(ProjectStatus("iris", "p-1", "CreateCompleted", (), (stage,)), every))
 
 
 def test_the_status_of_two_thousand_endpoints_says_what_failed_and_where_first_and_counts_the_rest() -> None:
@@ -87,7 +86,7 @@ def test_what_failed_for_one_reason_in_many_accounts_is_told_once_with_their_num
     assert [row[1] for row in told] == [
         "400000000500", "400000000501", "400000000502", "497 more accounts", "500 accounts", "1,000 accounts",
     ]  # fmt: skip
-    assert [row[6] for row in told[1:4]] == [status.SAME] * 3
+    assert [row[6] for row in told[1:4]] == [status_view.SAME] * 3
     assert told[0][6] == REASON.format("400000000500", told[0][6].split("Request ID: ")[1][:-1])
 
 

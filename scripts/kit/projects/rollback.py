@@ -19,12 +19,14 @@ from botocore.exceptions import ClientError
 
 from scripts.kit.connect import Connection, pages
 from scripts.kit.console import FEW, UserError, counted, say, some
+from scripts.kit.organization import members
 from scripts.kit.patience import until
 from scripts.kit.plan import PlanStep
 from scripts.kit.projects import history, status
 from scripts.kit.projects.history import PipelineExecution
 from scripts.kit.projects.project import DEPLOY_STAGE, Project, version_number
 from scripts.kit.projects.status import BUSY
+from scripts.kit.settings.model import Settings
 from scripts.kit.stacks.stack import describe_stack, parameters
 
 PATIENCE = 6 * 3600.0  # seconds: a canary bakes for up to an hour in each of its steps
@@ -119,6 +121,19 @@ def recorded(s3: Any, execution: PipelineExecution, stage: str, owner: str) -> S
     with zipfile.ZipFile(io.BytesIO(body)) as archive:
         part = json.loads(archive.read("deployment.json"))["stages"][stage]
     return tuple(sorted(account["id"] for account in part["accounts"])), tuple(sorted(part["regions"]))
+
+
+def places_now(connection: Connection, settings: Settings, project: Project, stage: str) -> StagePlaces:
+    """The accounts of the stage's unit as they are today, and the regions that the stage is deployed to."""
+    stack = describe_stack(connection.client("cloudformation"), project.stack(stage)) or {}
+    values = parameters(stack)
+    unit = values.get("OrganizationalUnitId", "")
+    regions = tuple(sorted(filter(None, values.get("Regions", "").split(","))))
+    if not unit:
+        listed = (value.split(",") for name, value in values.items() if "AccountIds" in name)
+        return tuple(sorted(filter(None, (account for part in listed for account in part)))), regions
+    accounts = members.accounts_beneath(connection.client("organizations"), unit)
+    return tuple(sorted(a.id for a in accounts if a.id != settings.accounts.management)), regions
 
 
 # -- plan --------------------------------------------------------------------------------------
@@ -325,3 +340,19 @@ def verify(connection: Connection, project: Project, stage: str, version: str) -
     if latest.status not in {"Succeeded", "InProgress"}:
         wrong.append(f"the stage {latest.name} of the pipeline is {latest.status}. {latest.why}".strip())
     return wrong
+
+
+def finish(connection: Connection, project: Project, stage: str, todo: Rollback, execution: str, ended: str) -> None:
+    """Say how it ended; UserError unless the stage serves the version."""
+    if ended == "waits" and stage == "prod":
+        say(
+            f"execution {execution} waits for an approver. When it is approved, run the same command again: "
+            "it follows the execution and verifies the result"
+        )
+        return
+    wrong = verify(connection, project, stage, todo.version)
+    if ended not in {"Succeeded", "waits"}:
+        wrong.insert(0, f"execution {execution} ended {ended}")
+    if wrong:
+        raise UserError("\n  ".join([f"{stage} of {project.name} is not rolled back:", *wrong]))
+    say(f"{stage} of {project.name} serves version {todo.version}")

@@ -22,6 +22,7 @@ from scripts.kit.bundle.differences import Differences, ResourceChange
 from scripts.kit.connect import Connection, pages
 from scripts.kit.console import UserError, explain, say
 from scripts.kit.patience import until
+from scripts.kit.projects import project as projects
 from scripts.kit.publish import hosting, versions
 from scripts.kit.publish.catalog import bundle_bucket
 from scripts.kit.publish.versions import CATALOG, S3, BundleVersion, ProvisionedProject
@@ -130,6 +131,19 @@ def prepare(
     return ProjectUpgrade(project, target, values, found, role, gaps(connection, role, found.resources))
 
 
+def settled(connection: Connection, name: str) -> ProvisionedProject:
+    """The project, after an update that may go on already (of an interrupted run, or of another caller)."""
+    found = projects.one(connection, name)
+    project = versions.provisioned(connection, found)
+    if project is None:
+        raise UserError(f"the project {name} has no stack any more: there is nothing to upgrade")
+    if not found.status.endswith(BUSY):
+        return project
+    say(f"  {name} is {found.status}: waiting for it")
+    wait(connection, name, project.stack_name)
+    return settled(connection, name)
+
+
 def check_published(project: ProvisionedProject, target: BundleVersion) -> None:
     if project.publisher not in target.guidance:
         raise UserError(
@@ -138,6 +152,18 @@ def check_published(project: ProvisionedProject, target: BundleVersion) -> None:
         )
     if target.guidance[project.publisher] == versions.INACTIVE:
         raise UserError(f"version {target.name} is inactive in Service Catalog. `make publish` of it activates it")
+
+
+def check(connection: Connection, upgrade: ProjectUpgrade, force: bool) -> None:
+    """UserError where the update cannot be made. force: go on although the launch role will be refused something"""
+    check_settled(upgrade.project)
+    check_visible(connection, upgrade.project)
+    refused = [gap.logical_id for gap in upgrade.gaps or () if gap.certain]
+    if refused and not force:
+        raise UserError(
+            f"the launch role {upgrade.role} may not change {', '.join(refused)}, so "
+            "that the update would fail and be rolled back. Give it what is missing, or try with --force"
+        )
 
 
 def check_settled(project: ProvisionedProject) -> None:
