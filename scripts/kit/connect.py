@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -16,6 +16,11 @@ from scripts.kit.regions import partition
 from scripts.kit.session import RoleCredentials, client_config, through_role
 
 ROLE_SESSION = "multi-account-deployment"  # as CloudTrail shows who entered an account
+NOT_THERE = {  # as each service says it
+    "404", "NoSuchBucket", "NoSuchCORSConfiguration", "NoSuchBucketPolicy", "NoSuchEntity", "NoSuchTagSet",
+    "NotFoundException", "PipelineNotFoundException", "ResourceNotFound", "ResourceNotFoundException",
+    "StackInstanceNotFoundException", "StackSetNotFoundException",
+}  # fmt: skip
 _making = threading.Lock()  # botocore's sessions, unlike its clients, are not for several threads at once
 
 
@@ -105,3 +110,14 @@ def pages(client: Any, operation: str, member: str, **request: Any) -> Iterator[
     """Every item of every page of an operation, asked for as they are read: so errors come then, too."""
     for page in client.get_paginator(operation).paginate(**request):
         yield from page.get(member, [])
+
+
+def if_there(request: Callable[..., Any], *also: str, **arguments: Any) -> Any:
+    """What the request answers; None where its error says that there is no such thing. also: more such errors."""
+    try:
+        return request(**arguments)
+    except ClientError as error:
+        missing = any(words in str(error) for words in ("does not exist", "not found"))
+        if missing or code(error) in NOT_THERE or code(error) in also:
+            return None
+        raise

@@ -31,6 +31,7 @@ INTERRUPTED = 130  # the exit code after Ctrl-C, as shells have it
 SOON, PROGRESS, PROGRESS_ON_TERMINAL = 1.0, 5.0, 0.1  # seconds before the first line of progress, and between two
 
 
+AGAIN = "Run the same command again when that is put right: it goes on from here"
 FEW, SHOWN = 10, 3  # things that are alike but for their account, all of which are shown; of more, so many
 MANY = "\N{MULTIPLICATION SIGN}"  # stands for what differs among them
 IDS = r"\b(\d{12}|[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12})\b"

@@ -25,7 +25,7 @@ from scripts.kit.publish import hosting, sharing
 from scripts.kit.teardown import installation as teardown_kit
 from scripts.kit.teardown import parts
 from scripts.kit.teardown.orphans import Owners
-from scripts.kit.teardown.project import within
+from scripts.kit.teardown.stage_sets import within
 from scripts.rehearsal import chapters
 from scripts.rehearsal import setting as people
 from scripts.rehearsal.story import StoryFailed, signed_in

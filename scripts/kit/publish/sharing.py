@@ -13,11 +13,10 @@ from typing import Any
 
 from botocore.exceptions import ClientError
 
-from scripts.kit.connect import Connection
-from scripts.kit.console import UserError, explain, say
+from scripts.kit.connect import Connection, if_there
+from scripts.kit.console import AGAIN, UserError, explain, say
 from scripts.kit.patience import until
 from scripts.kit.plan import PlanStep
-from scripts.kit.teardown.parts import AGAIN, if_there
 
 ORGANIZATION = "organization"  # what environment.yaml calls it
 TYPES = ("ACCOUNT", "ORGANIZATION", "ORGANIZATIONAL_UNIT")

@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterator
 from functools import partial
 from typing import Any
 
-from scripts.kit.connect import Connection, enter, pages
+from scripts.kit.connect import Connection, enter, if_there, pages
 from scripts.kit.console import UserError, counted
 from scripts.kit.doctor.merge import without
 from scripts.kit.organization.members import accounts_beneath, find_unit
@@ -25,10 +25,10 @@ from scripts.kit.settings.model import Settings
 from scripts.kit.stacks import image_replication
 from scripts.kit.stacks.image_replication import Rules
 from scripts.kit.stacks.stack import describe_stack, parameters
-from scripts.kit.teardown import project as teardown
 from scripts.kit.teardown import retained
-from scripts.kit.teardown.parts import DeletionOptions, TeardownPart, deleted, if_there, kept, removal, unseen
-from scripts.kit.teardown.project import ActiveAccounts, elsewhere
+from scripts.kit.teardown.parts import DeletionOptions, TeardownPart, deleted, kept, removal, unseen
+from scripts.kit.teardown.stacks import delete_stack
+from scripts.kit.teardown.stage_sets import ActiveAccounts, stage_parts
 from scripts.kit.together import together
 
 DATA_SCIENCE, TARGET, MODELS = (
@@ -60,12 +60,12 @@ def kit_parts(by: Connection, home: Connection, settings: Settings, asked: Delet
     parts += target_parts(by, home, settings)
     parts += image_parts(home, settings)
     for region in regions(settings)[1:]:
-        parts += stack_part(elsewhere(home, region), MODELS)
+        parts += stack_part(home.in_region(region), MODELS)
     parts += policy_parts(home)
     parts += stack_part(home, SELF_MANAGED)
     parts += stack_part(home, DATA_SCIENCE)
     for region in regions(settings):
-        parts += storage_parts(elsewhere(home, region), asked)
+        parts += storage_parts(home.in_region(region), asked)
     parts += others_parts(home, settings)
     return parts
 
@@ -74,7 +74,7 @@ def stack_part(connection: Connection, name: str) -> Iterator[TeardownPart]:
     stack = describe_stack(connection.client("cloudformation"), name)
     if stack is not None:
         place = f"{name} in {connection.account}, {connection.region}"
-        yield deleted("stack", place, stack["StackStatus"], partial(teardown.delete_stack, connection, name))
+        yield deleted("stack", place, stack["StackStatus"], partial(delete_stack, connection, name))
 
 
 def image_parts(home: Connection, settings: Settings) -> Iterator[TeardownPart]:
@@ -93,7 +93,7 @@ def image_parts(home: Connection, settings: Settings) -> Iterator[TeardownPart]:
             )
     prefix = settings.images.repository_prefix or found.get(image_replication.PREFIX, "")
     for region in further if prefix else ():
-        listed = pages(elsewhere(home, region).client("ecr"), "describe_repositories", "repositories")
+        listed = pages(home.in_region(region).client("ecr"), "describe_repositories", "repositories")
         if names := [one["repositoryName"] for one in listed if one["repositoryName"].startswith(f"{prefix}/")]:
             detail = (
                 f"images stay and cost their storage: `aws ecr delete-repository --region {region} --force` deletes one"
@@ -208,7 +208,7 @@ def target_parts(by: Connection, home: Connection, settings: Settings) -> Iterat
     """Template 20, and 21 where there is no organization: stack sets, then stacks of single accounts."""
     organization = ActiveAccounts()
     for name in SETS:
-        yield from teardown.stage_parts(home, name, settings.stack_set_administrator, organization, "account")
+        yield from stage_parts(home, name, settings.stack_set_administrator, organization, "account")
     yield from in_targets(by, home, settings, account_parts, "stacks of the kit")
 
 
@@ -248,7 +248,7 @@ def endpoint_logs(by: Connection, home: Connection, settings: Settings, project:
     prefix = f"/aws/sagemaker/Endpoints/{project.name}-{project.id}-"
 
     def look(there: Connection) -> list[TeardownPart]:
-        places = [elsewhere(there, region) for region in regions(settings)]
+        places = [there.in_region(region) for region in regions(settings)]
         return [part for place in places for part in retained.log_groups(place, prefix, DeletionOptions(logs=True))]
 
     return in_targets(by, home, settings, look, "log groups")

@@ -22,7 +22,7 @@ from scripts.kit.settings.model import Settings
 from scripts.kit.stacks import stack as stacks
 from scripts.kit.teardown import installation as teardown_kit
 from scripts.kit.teardown import retained
-from scripts.kit.teardown.project import ID, bucket_tags, elsewhere
+from scripts.kit.teardown.project import ID, bucket_tags
 from scripts.kit.together import together
 
 PROJECT_TAG = "sagemaker:project-id"
@@ -116,7 +116,7 @@ def blind_spots(blind: dict[str, str], settings: Settings) -> str:
 
 def in_account(place: Connection, owners: Owners, settings: Settings, home: bool) -> Iterator[Orphan]:
     for region in teardown_kit.regions(settings):
-        yield from in_region(elsewhere(place, region), owners, home, settings.stack_set_administrator)
+        yield from in_region(place.in_region(region), owners, home, settings.stack_set_administrator)
     yield from buckets(place, owners)
 
 

@@ -8,16 +8,9 @@ from typing import Any
 
 from botocore.exceptions import ClientError
 
-from scripts.kit.console import UserError, explain, say
-from scripts.kit.patience import code
+from scripts.kit.connect import if_there
+from scripts.kit.console import AGAIN, UserError, explain, say
 from scripts.kit.plan import PlanStep
-
-AGAIN = "Run the same command again when that is put right: it goes on from here"
-NOT_THERE = {  # as each service says it
-    "404", "NoSuchBucket", "NoSuchCORSConfiguration", "NoSuchBucketPolicy", "NoSuchEntity", "NoSuchTagSet",
-    "NotFoundException", "PipelineNotFoundException", "ResourceNotFound", "ResourceNotFoundException",
-    "StackInstanceNotFoundException", "StackSetNotFoundException",
-}  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -64,17 +57,6 @@ def apply(parts: list[TeardownPart]) -> None:
             part.do()
         except ClientError as error:
             raise UserError(f"{part.step.kind} {part.step.name}: {explain(error)}. {AGAIN}") from error
-
-
-def if_there(request: Callable[..., Any], *also: str, **arguments: Any) -> Any:
-    """What the request answers; None where its error says that there is no such thing. also: more such errors."""
-    try:
-        return request(**arguments)
-    except ClientError as error:
-        missing = any(words in str(error) for words in ("does not exist", "not found"))
-        if missing or code(error) in NOT_THERE or code(error) in also:
-            return None
-        raise
 
 
 def removal(request: Callable[..., Any], **arguments: Any) -> Callable[[], Any]:

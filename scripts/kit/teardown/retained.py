@@ -15,11 +15,11 @@ from typing import Any
 
 from botocore.exceptions import ClientError
 
-from scripts.kit.connect import Connection, pages
+from scripts.kit.connect import Connection, if_there, pages
 from scripts.kit.console import UserError, counted
 from scripts.kit.projects.project import Project
 from scripts.kit.stacks import model_regions
-from scripts.kit.teardown.parts import DeletionOptions, TeardownPart, deleted, if_there, kept, removal
+from scripts.kit.teardown.parts import DeletionOptions, TeardownPart, deleted, kept, removal
 
 S3_GB_MONTH, LOGS_GB_MONTH, KEY_MONTH = 0.023, 0.03, 1.00
 MOST_ROTATIONS = 2  # of a key, that are charged for
