@@ -1,4 +1,4 @@
-"""Write the files and the one page of values for somebody who publishes by clicking, as in the post.
+"""Write the files and the one page of values for publishing by hand in the console, as in the post.
 
 Nothing is asked of AWS. What the page registers in the Service Catalog console is what `make publish` would.
 
@@ -9,23 +9,21 @@ examples:
 
 from __future__ import annotations
 
-import argparse
 import re
 import shutil
 from collections.abc import Sequence
 from pathlib import Path
 
 from scripts.kit.bundle import pack
-from scripts.kit.connect import choose_region
+from scripts.kit.command import add_file_options, choose_region, make_parser
 from scripts.kit.console import UserError, near, run, say
 from scripts.kit.publish import by_hand, catalog, defaults
-from scripts.kit.settings import environment
-from scripts.kit.settings.environment import UNIT_ID
-from scripts.kit.settings.sections import partition
+from scripts.kit.regions import partition
+from scripts.kit.settings.reading import UNIT_ID, load
 
 
 def unit_id(unit: str, key: str) -> str:
-    """A unit as it stands, if that is its id: nobody is asked for the id of a unit that is named by its path."""
+    """A unit that is given by its id. One that is given by its path cannot be looked up: AWS is not asked."""
     if unit and not re.fullmatch(UNIT_ID, unit):
         raise UserError(
             f"{key}: {unit} is the path of a unit. Write its id (Organizations console), because the page must hold it"
@@ -34,23 +32,12 @@ def unit_id(unit: str, key: str) -> str:
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    parser = argparse.ArgumentParser(
-        prog="python -m scripts.console_bundle",
-        description=__doc__,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
-    parser.add_argument(
-        "--environment",
-        type=Path,
-        default=environment.DEFAULT_FILE,
-        metavar="FILE",
-        help=f"default {environment.DEFAULT_FILE}",
-    )
-    parser.add_argument("--region", metavar="REGION", help="instead of the region in the environment file")
+    parser = make_parser("console_bundle", __doc__)
+    add_file_options(parser)
     parser.add_argument("--bundle", type=Path, default=pack.BUILD, metavar="FOLDER", help="default build/")
     parser.add_argument("--output", type=Path, metavar="FOLDER", help="default console/ in the bundle's folder")
     args = parser.parse_args(argv)
-    settings = environment.load(args.environment)
+    settings = load(args.environment)
     built = pack.read_build(args.bundle)
     pack.check_fresh(built, pack.ROOT)
     region = choose_region(settings, args.region)

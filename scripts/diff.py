@@ -13,27 +13,26 @@ examples:
 
 from __future__ import annotations
 
-import argparse
 import json
 from collections.abc import Sequence
 from pathlib import Path
 
 from scripts.kit.bundle import differences, pack
-from scripts.kit.connect import Connection, add_options, connect, require_account
+from scripts.kit.command import add_options, make_parser, start
+from scripts.kit.connect import Connection
 from scripts.kit.console import UsageError, UserError, run, say
 from scripts.kit.projects import project as projects
 from scripts.kit.projects import upgrading
 from scripts.kit.publish import defaults, versions
-from scripts.kit.publish.versions import Version
-from scripts.kit.settings import environment
-from scripts.kit.settings.environment import Environment
+from scripts.kit.publish.versions import BundleVersion
+from scripts.kit.settings.model import Settings
 
 BUILD = "build"
 REPOSITORIES = [name.removesuffix(".zip") for name in pack.SEEDS]
 
 
 def read(
-    connection: Connection, settings: Environment, known: list[Version], name: str, folder: Path
+    connection: Connection, settings: Settings, known: list[BundleVersion], name: str, folder: Path
 ) -> tuple[str, pack.Bundle]:
     """A version's full name and files."""
     if name == BUILD:
@@ -44,9 +43,7 @@ def read(
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    parser = argparse.ArgumentParser(
-        prog="python -m scripts.diff", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = make_parser("diff", __doc__)
     add_options(parser, writes=False)
     parser.add_argument("--project", metavar="NAME", help="compare with what this project runs")
     parser.add_argument("--from", dest="old", metavar="VERSION", help="compare with this version")
@@ -58,9 +55,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     args = parser.parse_args(argv)
     if args.project and args.old:
         raise UsageError("--project and --from exclude each other")
-    settings = environment.load(args.environment)
-    connection = connect(settings, args.profile, args.region)
-    require_account(connection, settings.accounts.data_science, "accounts.data_science")
+    settings, connection = start(args)
     known = versions.installed_versions(connection, settings)
     values, body, publisher = None, "", ""
     if args.project:
@@ -94,7 +89,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     return 0
 
 
-def previous(known: list[Version], name: str) -> str:
+def previous(known: list[BundleVersion], name: str) -> str:
     """The version that was published before this one."""
     names = [version.name for version in known]
     older = names[names.index(name) + 1 :] if name in names else names

@@ -13,7 +13,6 @@ examples:
 
 from __future__ import annotations
 
-import argparse
 import json
 from collections.abc import Sequence
 from pathlib import Path
@@ -22,18 +21,18 @@ from botocore import xform_name
 from botocore.exceptions import ClientError
 
 from scripts.kit.bundle import pack
-from scripts.kit.connect import Connection, add_options, connect, elsewhere
+from scripts.kit.command import add_options, elsewhere, make_parser, start
+from scripts.kit.connect import Connection
 from scripts.kit.console import UserError, paint, run, say
 from scripts.kit.doctor import report, snapshot
 from scripts.kit.doctor.checks.every import CHECKS
 from scripts.kit.doctor.findings import Finding, Request, run_checks
 from scripts.kit.doctor.reader import Reader
 from scripts.kit.publish import defaults
-from scripts.kit.settings import environment
-from scripts.kit.settings.environment import Environment
+from scripts.kit.settings.model import Settings
 
 
-def bundle_in(folder: Path, settings: Environment, connection: Connection) -> pack.Bundle | None:
+def bundle_in(folder: Path, settings: Settings, connection: Connection) -> pack.Bundle | None:
     """The bundle as it is published here; None where none is built, or these credentials do not see the OUs."""
     if not (folder / pack.MANIFEST).exists():
         return None
@@ -44,7 +43,7 @@ def bundle_in(folder: Path, settings: Environment, connection: Connection) -> pa
         return None
 
 
-def look(reader: Reader, settings: Environment, bundle: pack.Bundle | None, project: str, typed: str) -> list[Finding]:
+def look(reader: Reader, settings: Settings, bundle: pack.Bundle | None, project: str, typed: str) -> list[Finding]:
     reader.notes.clear()
     return run_checks(snapshot.gather(reader, settings, bundle, project, typed), CHECKS.values())
 
@@ -63,16 +62,13 @@ def fix(reader: Reader, findings: Sequence[Finding], dry_run: bool) -> bool:
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    parser = argparse.ArgumentParser(
-        prog="python -m scripts.doctor", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = make_parser("doctor", __doc__)
     add_options(parser)
     parser.add_argument("--project", default="", metavar="NAME", help="check only this project")
     parser.add_argument("--fix", action="store_true", help="send the requests that are safe, after showing them")
     parser.add_argument("--bundle", type=Path, default=pack.BUILD, metavar="FOLDER", help="default build/")
     args = parser.parse_args(argv)
-    settings = environment.load(args.environment)
-    connection = connect(settings, args.profile, args.region)
+    settings, connection = start(args, anywhere=True)
     bundle = bundle_in(args.bundle, settings, connection)
     reader = Reader(connection)
     say(f"checking the installation of {args.environment}, {connection.region}, from account {connection.account}:")

@@ -17,7 +17,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from scripts.kit.bundle.pack import ROOT
-from scripts.kit.console import UsageError, paint, run, say
+from scripts.kit.console import UsageError, absolute, paint, run, say
 from scripts.rehearsal.chapters import play
 from scripts.rehearsal.embedded import embedded_aws
 from scripts.rehearsal.notebooks import run as notebooks
@@ -38,7 +38,10 @@ def parser() -> argparse.ArgumentParser:
     made.add_argument("--docs", type=Path, help="also write copies to read, with the outputs, into this folder")
     made.add_argument("--json", action="store_true", help="print what was run as JSON on stdout")
     made.add_argument(
-        "--folder", type=Path, default=DEFAULT_FOLDER, help="where the run writes (default: build/notebooks)"
+        "--folder",
+        type=absolute,
+        default=DEFAULT_FOLDER,
+        help="where the run writes (default: build/notebooks)",
     )
     return made
 
@@ -49,7 +52,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         raise UsageError(f"--docs {args.docs}: there is no such folder")
     start = time.monotonic()
     notebooks.python_of(notebooks.ENVIRONMENT)
-    told = []
+    ran = []
     for path in sorted(notebooks.NOTEBOOKS.glob("*.ipynb")):
         folder = args.folder / path.stem
         server = embedded_aws(folder)
@@ -64,7 +67,7 @@ def main(argv: Sequence[str] | None = None) -> int:
                 return 1
             finally:
                 write_policies(cloud, folder / "policies.json")
-        told.append({"notebook": path.name, "seconds": executed.seconds})
+        ran.append({"notebook": path.name, "seconds": executed.seconds})
         if args.docs:
             stem = f"notebook-{path.stem[:2]}"
             for name, content in notebooks.rendered(executed, stem, HEAD.format(name=path.name)).items():
@@ -72,7 +75,7 @@ def main(argv: Sequence[str] | None = None) -> int:
                 say(f"wrote {args.docs / name}")
     seconds = time.monotonic() - start
     if args.json:
-        print(json.dumps({"seconds": round(seconds, 3), "notebooks": told}, indent=2))
+        print(json.dumps({"seconds": round(seconds, 3), "notebooks": ran}, indent=2))
     say(f"\n{paint('succeeded', '32')} in {seconds:.1f} s; the notebooks with their outputs are in "
         f"{os.path.relpath(args.folder)}")  # fmt: skip
     return 0

@@ -9,12 +9,12 @@ examples:
 
 from __future__ import annotations
 
-import argparse
 import shutil
 from collections.abc import Sequence
 from pathlib import Path
 
 from scripts.kit.bundle import pack
+from scripts.kit.command import make_parser
 from scripts.kit.console import near, run, say
 
 
@@ -30,9 +30,7 @@ def write(build: Path, bundle: pack.Bundle) -> None:
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    parser = argparse.ArgumentParser(
-        prog="python -m scripts.package", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = make_parser("package", __doc__)
     parser.add_argument("--root", type=Path, default=pack.ROOT, help="the tree to pack (default: this one)")
     parser.add_argument("--output", type=Path, metavar="FOLDER", help="where to write (default: build/ in that tree)")
     args = parser.parse_args(argv)

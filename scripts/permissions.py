@@ -66,8 +66,8 @@ def lines_of(holder: Holder) -> list[str]:
         if first.reason is None:
             lines.append(paragraph(head("UNUSED", first.statement), f"{actions}: no reason is written"))
         else:
-            told = f"{actions}: {first.reason.kind.lower()}: {first.reason.text}"
-            lines.append(paragraph(head("unused", first.statement), told))
+            text = f"{actions}: {first.reason.kind.lower()}: {first.reason.text}"
+            lines.append(paragraph(head("unused", first.statement), text))
     lines += [denial(one) for one in holder.denied]
     return lines
 

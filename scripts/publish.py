@@ -13,7 +13,6 @@ examples:
 
 from __future__ import annotations
 
-import argparse
 import json
 from collections.abc import Sequence
 from pathlib import Path
@@ -21,32 +20,29 @@ from typing import Any
 
 from scripts.kit import plan
 from scripts.kit.bundle import pack
-from scripts.kit.connect import add_options, connect, require_account
+from scripts.kit.command import add_options, connect_home, make_parser
 from scripts.kit.console import run, say
-from scripts.kit.plan import Step
+from scripts.kit.plan import PlanStep
 from scripts.kit.publish import catalog, defaults, hosting, publishing
-from scripts.kit.settings import environment
+from scripts.kit.settings.reading import load
 
 
-def done(step: Step) -> None:
+def done(step: PlanStep) -> None:
     say(f"  done: {step.kind} {plan.short(step.name)}")
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    parser = argparse.ArgumentParser(
-        prog="python -m scripts.publish", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = make_parser("publish", __doc__)
     add_options(parser)
     parser.add_argument("--bundle", type=Path, default=pack.BUILD, metavar="FOLDER", help="default build/")
     parser.add_argument(
         "--to", choices=["service-catalog", "s3", "both"], help="default: publishing.to of the environment file"
     )
     args = parser.parse_args(argv)
-    settings = environment.load(args.environment)
+    settings = load(args.environment)
     built = pack.read_build(args.bundle)
     pack.check_fresh(built, pack.ROOT)
-    connection = connect(settings, args.profile, args.region)
-    require_account(connection, settings.accounts.data_science, "accounts.data_science")
+    connection = connect_home(settings, args)
     bundle = defaults.installed(built, settings, connection)
     to = args.to or settings.publishing.to
     want = catalog.wanted(settings, bundle, connection.account, connection.region, connection.partition)
@@ -70,7 +66,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         "applied": not args.dry_run,
     }
     if not args.dry_run:
-        ids = publishing.apply(connection, want, found, steps, told=done)
+        ids = publishing.apply(connection, want, found, steps, report=done)
         if to != "s3":
             result |= {"portfolio_id": ids.portfolio, "product_id": ids.product, "version_id": ids.version}
         if hosted and there:

@@ -13,39 +13,19 @@ examples:
 
 from __future__ import annotations
 
-import argparse
 import json
 from collections.abc import Sequence
 
 from scripts.kit import plan
-from scripts.kit.connect import Connection, add_options, connect, require_account
-from scripts.kit.console import UserError, run, say
-from scripts.kit.organization import members
+from scripts.kit.command import add_options, make_parser, start
+from scripts.kit.console import run, say
 from scripts.kit.projects import project as projects
 from scripts.kit.projects import rollback
-from scripts.kit.projects.project import STAGES, Project
-from scripts.kit.settings import environment
-from scripts.kit.settings.environment import Environment
-from scripts.kit.stacks import stack as stacks
-
-
-def places(connection: Connection, settings: Environment, project: Project, stage: str) -> rollback.Places:
-    """The accounts of the stage's unit as they are today, and the regions that the stage is deployed to."""
-    stack = stacks.describe_stack(connection.client("cloudformation"), project.stack(stage)) or {}
-    values = stacks.parameters(stack)
-    unit = values.get("OrganizationalUnitId", "")
-    regions = tuple(sorted(filter(None, values.get("Regions", "").split(","))))
-    if not unit:
-        listed = (value.split(",") for name, value in values.items() if "AccountIds" in name)
-        return tuple(sorted(filter(None, (account for part in listed for account in part)))), regions
-    accounts = members.accounts_beneath(connection.client("organizations"), unit)
-    return tuple(sorted(a.id for a in accounts if a.id != settings.accounts.management)), regions
+from scripts.kit.projects.project import STAGES
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    parser = argparse.ArgumentParser(
-        prog="python -m scripts.rollback", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = make_parser("rollback", __doc__)
     add_options(parser)
     parser.add_argument("--project", required=True, metavar="NAME", help="the SageMaker project")
     parser.add_argument("--stage", required=True, choices=STAGES, help="the stage to roll back")
@@ -53,16 +33,14 @@ def main(argv: Sequence[str] | None = None) -> int:
         "--version", type=int, metavar="N", help="a version of the model group (default: the one before)"
     )
     args = parser.parse_args(argv)
-    settings = environment.load(args.environment)
-    connection = connect(settings, args.profile, args.region)
-    require_account(connection, settings.accounts.data_science, "accounts.data_science")
+    settings, connection = start(args)
     project, codepipeline = projects.one(connection, args.project), connection.client("codepipeline")
     todo = rollback.make_plan(
         rollback.look(connection, project, args.stage),
         project,
         args.stage,
         str(args.version) if args.version else "",
-        lambda: places(connection, settings, project, args.stage),
+        lambda: rollback.places_now(connection, settings, project, args.stage),
         lambda target: rollback.recorded(connection.client("s3"), target, args.stage, connection.account),
     )
     say(
@@ -80,28 +58,10 @@ def main(argv: Sequence[str] | None = None) -> int:
             say(f"  execution {execution}:")
             ended = rollback.follow(codepipeline, project, execution)
         result |= {"execution": execution, "status": ended}
-        finish(connection, project, args.stage, todo, execution, ended)
+        rollback.finish(connection, project, args.stage, todo, execution, ended)
     if args.json:
         print(json.dumps(result, indent=2))
     return 0
-
-
-def finish(
-    connection: Connection, project: Project, stage: str, todo: rollback.Rollback, execution: str, ended: str
-) -> None:
-    """Say how it ended; UserError unless the stage serves the version."""
-    if ended == "waits" and stage == "prod":
-        say(
-            f"execution {execution} waits for an approver. When it is approved, run the same command again: "
-            "it follows the execution and verifies the result"
-        )
-        return
-    wrong = rollback.verify(connection, project, stage, todo.version)
-    if ended not in {"Succeeded", "waits"}:
-        wrong.insert(0, f"execution {execution} ended {ended}")
-    if wrong:
-        raise UserError("\n  ".join([f"{stage} of {project.name} is not rolled back:", *wrong]))
-    say(f"{stage} of {project.name} serves version {todo.version}")
 
 
 if __name__ == "__main__":

@@ -15,23 +15,19 @@ examples:
 
 from __future__ import annotations
 
-import argparse
 import json
 from collections.abc import Sequence
 
 from scripts.kit import plan
-from scripts.kit.connect import add_options, connect, require_account
+from scripts.kit.command import add_options, make_parser, start
 from scripts.kit.console import run, say
 from scripts.kit.projects import project as projects
 from scripts.kit.projects import seeding
 from scripts.kit.publish import versions
-from scripts.kit.settings import environment
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    parser = argparse.ArgumentParser(
-        prog="python -m scripts.seed", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = make_parser("seed", __doc__)
     add_options(parser)
     parser.add_argument("--project", required=True, metavar="NAME", help="name of the SageMaker project")
     parser.add_argument("--remote", default="", metavar="URL", help="address of the provider, in front of OWNER/NAME")
@@ -40,9 +36,7 @@ def main(argv: Sequence[str] | None = None) -> int:
             f"--{kind.lower()}-repository", dest=seed, default="", metavar="NAME", help="its name, without the owner"
         )
     args = parser.parse_args(argv)
-    settings = environment.load(args.environment)
-    connection = connect(settings, args.profile, args.region)
-    require_account(connection, settings.accounts.data_science, "accounts.data_science")
+    settings, connection = start(args)
     given = {seed: name for seed in seeding.KINDS if (name := getattr(args, seed))}
     project = next((p for p in projects.find(connection) if p.name == args.project and p.status), None)
     there = versions.provisioned(connection, project) if project else None

@@ -12,133 +12,20 @@ examples:
 
 from __future__ import annotations
 
-import argparse
 import json
 import sys
-import time
-from collections.abc import Iterator, Sequence
-from functools import partial
+from collections.abc import Sequence
 
-from rich.console import Console, Group, RenderableType
-from rich.live import Live
-from rich.table import Table
-from rich.text import Text
-
-from scripts.kit.connect import Connection, add_options, connect, require_account
-from scripts.kit.console import FEW, SHOWN, UsageError, alike, run, say, without_ids
+from scripts.kit.command import add_options, make_parser, start
+from scripts.kit.console import UsageError, run, say
 from scripts.kit.projects import project as projects
-from scripts.kit.projects import status
-from scripts.kit.projects.project import Project
-from scripts.kit.projects.status import IN_SERVICE, Place, Status
-from scripts.kit.settings import environment
-from scripts.kit.together import together
+from scripts.kit.projects import status_view
 
 PAUSE = 5.0  # seconds between two looks of --watch
-SAME = "the same reason"  # but for the account's id
-COLOURS = {"Succeeded": "green", "in service": "green", "Failed": "red", "failed": "red", "Rejected": "red"}
-
-
-def look(connection: Connection, wanted: Sequence[Project]) -> list[Status]:
-    return together([partial(status.look, connection, project) for project in wanted], what="projects looked at")
-
-
-def rows(one: Status, every: bool = False) -> Iterator[tuple[str, ...]]:
-    """The accounts and regions of a project: stage, account, region, version, endpoint, since, why.
-
-    What failed comes first. Of more than FEW that are alike there is one line with their number, after the first
-    ones where they are not in service, and a reason is told once; every: a whole line for each.
-    """
-    for stage in one.stages:
-        version = f"{stage.version} ({stage.approval})" if stage.approval not in {"", "Approved"} else stage.version
-        for group in alike(sorted(stage.places, key=lambda place: place.urgency), kind):
-            first = group if every or len(group) <= FEW else group[: 0 if group[0].endpoint == IN_SERVICE else SHOWN]
-            for turn, place in enumerate(first):
-                shown = version if place.version == stage.version else place.version
-                why = SAME if turn and place.why and not every else place.why
-                yield (stage.name, place.account, place.region, shown, place.endpoint, place.since, why)
-            if rest := group[len(first) :]:
-                number = f"{len(rest):,} more accounts" if first else f"{len(rest):,} accounts"
-                shown = version if rest[0].version == stage.version else rest[0].version
-                since, why = max(place.since for place in rest), SAME if rest[0].why else ""
-                yield (stage.name, number, rest[0].region, shown, rest[0].endpoint, since, why)
-        if not stage.places:
-            state = stage.stack or "never deployed"
-            yield (stage.name, "-", "-", version or "-", state, stage.since, stage.why)
-        elif stage.why:
-            yield (stage.name, "stack", "-", version, stage.stack, stage.since, stage.why)
-
-
-def kind(place: Place) -> tuple[str, ...]:
-    """What is the same in places that are alike."""
-    return place.region, place.version, place.endpoint, without_ids(place.why)
-
-
-def pipeline_rows(one: Status) -> Iterator[tuple[str, ...]]:
-    for stage in one.pipeline:
-        state = f"{stage.status}, waits for {stage.waits}" if stage.waits else stage.status
-        yield (stage.name, stage.version or "-", state, stage.since, stage.why)
-
-
-def table(title: str, columns: Sequence[str], lines: Iterator[tuple[str, ...]]) -> Table:
-    made = Table(title=title, title_justify="left", title_style="bold", box=None, padding=(0, 2, 0, 0))
-    for column in columns:
-        made.add_column(column, overflow="fold", no_wrap=False)
-    for line in lines:
-        made.add_row(*(Text(cell, COLOURS.get(cell.split(",")[0], "")) for cell in line))
-    return made
-
-
-def render(found: Sequence[Status], every: bool = False) -> RenderableType:
-    parts: list[RenderableType] = []
-    for one in found:
-        title = f"{one.project} ({one.id}, {one.status})"
-        parts.append(
-            table(title, ("stage", "account", "region", "version", "endpoint", "since", "why"), rows(one, every))
-        )
-        parts.append(Text(""))
-        if one.pipeline:
-            parts.append(table("", ("pipeline", "version", "state", "since", "why"), pipeline_rows(one)))
-            parts.append(Text(""))
-    return Group(*parts)
-
-
-def lines(found: Sequence[Status], every: bool = False) -> list[str]:
-    """The same as plain lines, of which a watcher prints those that changed."""
-    told = []
-    for one in found:
-        told += [" ".join((one.project, *filter(None, row))) for row in rows(one, every)]
-        told += [" ".join((one.project, "pipeline", *filter(None, row))) for row in pipeline_rows(one)]
-    return told
-
-
-def watch(connection: Connection, wanted: Sequence[Project], pause: float, every: bool) -> list[Status]:
-    """Show until nothing runs: a table that changes on a terminal, otherwise the lines that changed."""
-    console = Console()
-    if console.is_terminal:
-        with Live(console=console, auto_refresh=False) as live:
-            while True:
-                found = look(connection, wanted)
-                live.update(render(found, every), refresh=True)
-                if not any(one.running for one in found):
-                    return found
-                time.sleep(pause)
-    seen: set[str] = set()
-    while True:
-        found = look(connection, wanted)
-        now = lines(found, every)
-        for line in now:
-            if line not in seen:
-                print(line, flush=True)
-        seen = set(now)
-        if not any(one.running for one in found):
-            return found
-        time.sleep(pause)
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    parser = argparse.ArgumentParser(
-        prog="python -m scripts.status", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = make_parser("status", __doc__)
     add_options(parser, writes=False)
     parser.add_argument("--project", metavar="NAME", help="only this project (default: every project of the kit)")
     parser.add_argument("--all", action="store_true", help="show every account and region, also where many are alike")
@@ -147,26 +34,18 @@ def main(argv: Sequence[str] | None = None) -> int:
     args = parser.parse_args(argv)
     if not args.pause > 0:
         raise UsageError(f"--pause {args.pause:g}: write a number of seconds above 0")
-    settings = environment.load(args.environment)
-    connection = connect(settings, args.profile, args.region)
-    require_account(connection, settings.accounts.data_science, "accounts.data_science")
+    _, connection = start(args)
     wanted = [projects.one(connection, args.project)] if args.project else projects.find(connection)
     if not wanted:
         say(f"no project made from the kit in account {connection.account}, {connection.region}")
     if args.watch and not args.json:
-        watch(connection, wanted, args.pause, args.all)
+        status_view.watch(connection, wanted, args.pause, args.all)
         return 0
-    found = look(connection, wanted)
-    while args.watch and any(one.running for one in found):
-        time.sleep(args.pause)
-        found = look(connection, wanted)
+    found = status_view.follow(connection, wanted, args.pause) if args.watch else status_view.look(connection, wanted)
     if args.json:
         print(json.dumps({"projects": [one.as_data() for one in found]}, indent=2))
     elif found:
-        console = Console(width=None if sys.stdout.isatty() else 160)
-        with console.capture() as shown:
-            console.print(render(found, args.all))
-        print("\n".join(line.rstrip() for line in shown.get().rstrip().splitlines()))
+        print(status_view.text(found, args.all, terminal=sys.stdout.isatty()))
     return 0
 
 

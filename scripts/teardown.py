@@ -18,39 +18,38 @@ import json
 from collections.abc import Collection, Sequence
 
 from scripts.kit import plan
-from scripts.kit.connect import Connection, add_options, connect, enter
-from scripts.kit.console import UsageError, UserError, run, say, some
-from scripts.kit.settings import environment
-from scripts.kit.settings.environment import Environment
-from scripts.kit.settings.sections import closest
+from scripts.kit.command import add_options, make_parser, start
+from scripts.kit.connect import Connection, enter
+from scripts.kit.console import UsageError, UserError, closest, counted, run, say, some
+from scripts.kit.settings.model import Settings
 from scripts.kit.teardown import installation as teardown_kit
 from scripts.kit.teardown import orphans, retained
 from scripts.kit.teardown import project as teardown
 from scripts.kit.teardown.orphans import Orphan
-from scripts.kit.teardown.parts import Asked, Part, apply
+from scripts.kit.teardown.parts import DeletionOptions, TeardownPart, apply
 
 
-def look(by: Connection, home: Connection, settings: Environment, args: argparse.Namespace) -> list[Part]:
+def look(by: Connection, home: Connection, settings: Settings, args: argparse.Namespace) -> list[TeardownPart]:
     """Everything that is to be deleted or retained, in order."""
-    asked = Asked(args.model_group, args.empty_buckets, args.logs)
+    asked = DeletionOptions(args.model_group, args.empty_buckets, args.logs)
     call_as, regions = settings.stack_set_administrator, teardown_kit.regions(settings)
     there = teardown.every(home, settings.catalog.product)
     wanted = [p for p in there if args.project in {None, p.name}]
     if args.project and not wanted and not (wanted := teardown.lone_group(home, args.project)):
         near = closest(args.project, [project.name for project in there])
         say(f"  no project {args.project} in account {home.account}, {home.region}, and nothing left of one{near}")
-    parts: list[Part] = []
+    parts: list[TeardownPart] = []
     for project in wanted:
         parts += teardown.project_parts(home, project, call_as)
         logs = teardown_kit.endpoint_logs(by, home, settings, project) if args.logs else []
         # What is retained tells the next run the name and the id: it goes only when all the rest could be looked at.
-        now = Asked() if any(part.blind for part in logs) else asked
+        now = DeletionOptions() if any(part.blind for part in logs) else asked
         parts += logs
         parts += teardown.retained_parts(home, project, now, regions, artifacts=bool(args.project))
     return parts if args.project else parts + teardown_kit.kit_parts(by, home, settings, asked)
 
 
-def report(found: Sequence[Orphan], blind: dict[str, str], settings: Environment, kept: Collection[str] = ()) -> None:
+def report(found: Sequence[Orphan], blind: dict[str, str], settings: Settings, kept: Collection[str] = ()) -> None:
     """The orphans on stderr; kept: what this run has retained, by the names in its plan."""
     retained_now = [o for o in found if any(name == o.name or name.startswith(f"{o.name} ") for name in kept)]
     for orphan in found:
@@ -58,15 +57,13 @@ def report(found: Sequence[Orphan], blind: dict[str, str], settings: Environment
         say(f"  {sign} {orphan.kind:15} {orphan.account} {orphan.region:14} {orphan.name} ({why})")
     of_them = f", {len(retained_now)} of them retained" if retained_now else ""
     none = "no orphans where it was looked" if blind else "no orphans"
-    say(f"{len(found)} orphan(s){of_them}" if found else none)
+    say(f"{counted(len(found), 'orphan')}{of_them}" if found else none)
     if blind:
         say(f"  {orphans.blind_spots(blind, settings)}")
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    parser = argparse.ArgumentParser(
-        prog="python -m scripts.teardown", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = make_parser("teardown", __doc__)
     add_options(parser)
     parser.add_argument("--project", metavar="NAME", help="the project to take down")
     parser.add_argument("--everything", action="store_true", help="every project, and then the kit")
@@ -80,8 +77,7 @@ def main(argv: Sequence[str] | None = None) -> int:
             "name one of --project NAME (PROJECT=NAME of make), --everything (EVERYTHING=1) and --orphans "
             "(ARGS=--orphans)"
         )
-    settings = environment.load(args.environment)
-    by = connect(settings, args.profile, args.region)
+    settings, by = start(args, anywhere=True)
     home = enter(by, settings.accounts.data_science, settings.roles.access)
     result: dict[str, object] = {}
     unfinished: list[str] = []
@@ -91,7 +87,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         say(f"take down {what} in account {home.account}, {home.region}:")
         parts = look(by, home, settings, args)
         steps = [part.step for part in parts]
-        plan.show(steps, deletes=True)
+        plan.show(steps)
         say(f"  {retained.total(parts)}")
         cost = round(sum(part.cost for part in parts), 2)
         result = {"steps": plan.as_data(steps), "retained_usd_a_month": cost, "applied": not args.dry_run}

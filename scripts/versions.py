@@ -7,25 +7,19 @@ examples:
 
 from __future__ import annotations
 
-import argparse
 import json
 from collections.abc import Sequence
 
-from scripts.kit.connect import add_options, connect, require_account
+from scripts.kit.command import add_options, make_parser, start
 from scripts.kit.console import run, table
 from scripts.kit.publish import versions
-from scripts.kit.settings import environment
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    parser = argparse.ArgumentParser(
-        prog="python -m scripts.versions", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = make_parser("versions", __doc__)
     add_options(parser, writes=False)
     args = parser.parse_args(argv)
-    settings = environment.load(args.environment)
-    connection = connect(settings, args.profile, args.region)
-    require_account(connection, settings.accounts.data_science, "accounts.data_science")
+    settings, connection = start(args)
     published = versions.installed_versions(connection, settings)
     running = versions.running(connection)
     if args.json:

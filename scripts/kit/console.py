@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 import os
 import re
 import signal
@@ -30,6 +31,7 @@ INTERRUPTED = 130  # the exit code after Ctrl-C, as shells have it
 SOON, PROGRESS, PROGRESS_ON_TERMINAL = 1.0, 5.0, 0.1  # seconds before the first line of progress, and between two
 
 
+AGAIN = "Run the same command again when that is put right: it goes on from here"
 FEW, SHOWN = 10, 3  # things that are alike but for their account, all of which are shown; of more, so many
 MANY = "\N{MULTIPLICATION SIGN}"  # stands for what differs among them
 IDS = r"\b(\d{12}|[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12})\b"
@@ -55,9 +57,14 @@ def paint(text: str, code: str) -> str:
 
 
 def near(path: Path) -> str:
-    """A path as it is shown: from the folder in which one is, where it lies beneath that."""
+    """A path as it is shown: relative to the working directory, where it lies beneath that."""
     beneath = path.absolute().is_relative_to(Path.cwd())
     return os.path.relpath(path) if beneath else str(path)
+
+
+def absolute(path: str) -> Path:
+    """A path as it is typed, which stays the same for a process with another working directory, such as a build."""
+    return Path(path).absolute()
 
 
 def say(message: str) -> None:
@@ -66,9 +73,10 @@ def say(message: str) -> None:
 
 
 class Progress:
-    """How far something is that takes longer than a second; what is being done, "" for nothing told.
+    """How far something is that takes longer than a second. what: is being done; "" shows nothing.
 
-    On a terminal one line that changes and goes in the end; elsewhere a line every few seconds. total: 0 where unknown.
+    On a terminal one line that is rewritten, and cleared at the end; elsewhere a line every few seconds.
+    total: 0 where unknown
     """
 
     def __init__(self, what: str, total: int = 0) -> None:
@@ -93,7 +101,7 @@ class Progress:
             print("\r\033[K", end="", file=sys.stderr, flush=True)
 
 
-def counted(what: str, items: Iterable[Item], total: int = 0) -> Iterator[Item]:
+def with_progress(what: str, items: Iterable[Item], total: int = 0) -> Iterator[Item]:
     """The items as they come, with progress."""
     with Progress(what, total) as progress:
         for number, item in enumerate(items, 1):
@@ -114,6 +122,17 @@ def without_ids(text: str) -> str:
     return re.sub(IDS, MANY, text)
 
 
+def counted(number: int, noun: str, plural: str = "") -> str:
+    """A number of things: 1 account, 2,000 accounts. plural: where it is not the noun with an s."""
+    return f"{number:,} {noun if number == 1 else plural or f'{noun}s'}"
+
+
+def closest(word: str, words: Iterable[str]) -> str:
+    """(did you mean X?), or nothing when no word is near."""
+    near = difflib.get_close_matches(word, list(words), 1, 0.6)
+    return f" (did you mean {near[0]}?)" if near else ""
+
+
 def some(items: Iterable[str], most: int = 3) -> str:
     """The first few, and how many more: a, b, c and 997 more."""
     listed = list(items)
@@ -128,7 +147,7 @@ def table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
 
 
 def explain(error: Exception) -> str:
-    """A botocore error in the words of somebody who has to put it right."""
+    """What a botocore error means, and what to do about it."""
     if isinstance(error, (NoCredentialsError, PartialCredentialsError)):
         return "no AWS credentials found. Name a profile (--profile NAME), or sign in (aws sso login, aws configure)"
     if isinstance(error, ProfileNotFound):

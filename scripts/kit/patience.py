@@ -1,4 +1,4 @@
-"""Asking again: what AWS refuses for a while only, with a limit and a line of progress."""
+"""Waiting: looking again with growing pauses, with a limit and a line of progress."""
 
 from __future__ import annotations
 
@@ -11,33 +11,7 @@ from botocore.exceptions import ClientError
 from scripts.kit.console import UserError, explain, say
 
 Answer = TypeVar("Answer")
-LONGEST_PAUSE = 10.0  # seconds between two requests
-
-
-def patiently(
-    what: str, ask: Callable[[], Answer], passing: Callable[[ClientError], bool], seconds: float = 300.0
-) -> Answer:
-    """What ask() answers, asked again as long as its error passes; UserError after the limit.
-
-    what: what is being waited for, such as "the role X in account Y"
-    """
-    end, pause, told = time.monotonic() + seconds, 0.2, False
-    while True:
-        try:
-            return ask()
-        except ClientError as error:
-            if not passing(error):
-                raise
-            if time.monotonic() > end:
-                raise UserError(
-                    f"{what}: not ready after {seconds / 60:.0f} minutes ({explain(error)}). "
-                    "Run this command again: it goes on from here"
-                ) from error
-            if not told:
-                say(f"  … waiting for {what}: {code(error)}")
-                told = True
-            time.sleep(pause)
-            pause = min(LONGEST_PAUSE, pause * 1.5)
+LONGEST_PAUSE = 10.0  # seconds between two looks
 
 
 def until(
@@ -46,14 +20,18 @@ def until(
     seconds: float,
     progress: Callable[[], str] = lambda: "",
     late: Callable[[], Exception] | None = None,
+    shortest: float = 0.1,
     longest: float = LONGEST_PAUSE,
+    growth: float = 0.1,
 ) -> Answer:
-    """What look() answers as soon as it is not None; progress() is told whenever it changes.
+    """What look() answers as soon as it is not None; what progress() answers is shown whenever it changes.
 
-    late: what is raised after the limit, where there is more to say than that it is not done
-    longest: seconds between two looks
+    Args:
+        seconds: the limit, after which UserError is raised, or what late() answers where there is more to say
+        shortest, longest: seconds between two looks
+        growth: of a pause, as a share of the time that has passed: what takes long need not be seen at once
     """
-    begin, told = time.monotonic(), ""
+    begin, shown = time.monotonic(), ""
     while (found := look()) is None:
         if (waited := time.monotonic() - begin) > seconds:
             raise (
@@ -63,11 +41,39 @@ def until(
                     f"{what}: not done after {seconds / 60:.0f} minutes. Run this command again: it goes on from here"
                 )
             )
-        if (now := progress()) and now != told:
+        if (now := progress()) and now != shown:
             say(f"  … {what}: {now}")
-            told = now
-        time.sleep(min(longest, max(0.1, waited / 10)))  # what takes long need not be seen at once
+            shown = now
+        time.sleep(min(longest, max(shortest, waited * growth)))
     return found
+
+
+def patiently(
+    what: str, ask: Callable[[], Answer], passing: Callable[[ClientError], bool], seconds: float = 300.0
+) -> Answer:
+    """What ask() answers, asked again as long as its error passes; UserError after the limit.
+
+    what: is waited for, such as "the role X in account Y"
+    """
+    last: list[ClientError] = []
+
+    def look() -> tuple[Answer] | None:
+        try:
+            return (ask(),)
+        except ClientError as error:
+            if not passing(error):
+                raise
+            last[:] = [error]
+            return None
+
+    def late() -> UserError:
+        return UserError(
+            f"{what}: not ready after {seconds / 60:.0f} minutes ({explain(last[0])}). "
+            "Run this command again: it goes on from here"
+        )
+
+    waiting = f"waiting for {what}"
+    return until(waiting, look, seconds, lambda: code(last[0]), late, shortest=0.2, growth=0.5)[0]
 
 
 def code(error: ClientError) -> str:

@@ -73,7 +73,8 @@ def create_project(story: Story, name: str, **parameters: str) -> str:
     products = [p for p in found["ProductViewSummaries"] if p["Name"] == "Multi Account Deployment"]
     story.require(len(products) == 1, f"the data scientist sees {len(products)} products instead of one")
     versions = scientist.client("servicecatalog").describe_product(Id=products[0]["ProductId"])["ProvisioningArtifacts"]
-    current = next(v for v in versions if v.get("Guidance", "DEFAULT") == "DEFAULT")
+    shown = (version for version in versions if version.get("Guidance", "DEFAULT") == "DEFAULT")
+    current = story.only(shown, f"the product {products[0]['Name']} has no current version")
     setting = story.setting
     values = {**stages_of(setting, story.regions), **parameters}
     sagemaker = scientist.client("sagemaker")
@@ -176,11 +177,11 @@ def approve(story: Story) -> None:
     if story.execution_id == "nothing":
         story.execution_id = ""
         account, region = story.setting.data_science, story.region
-        told = [
+        reasons = [
             *diagnosis.event_stories(story.cloud, account, region, "SageMaker Model Package State Change"),
             *diagnosis.failed_state_machines(story.cloud, account, region),
         ]
-        raise StoryFailed(f"the approval of version {version} started no pipeline", account, "\n".join(told))
+        raise StoryFailed(f"the approval of version {version} started no pipeline", account, "\n".join(reasons))
     say(f"    version {version} is approved: the pipeline started ({story.execution_id})")
 
 
@@ -194,11 +195,11 @@ def approval(story: Story) -> None:
     approval_token(story, story.approver.client("codepipeline"))
     cases = read_before_approving(story)
     give_approval(story, "Approved", f"Staging passed {cases} tests")
-    say(f"    the approver saw {cases} tests that passed, and let it through")
+    say(f"    the approver saw {cases} tests that passed, and approved")
 
 
 def look_at_pipeline(story: Story, person: Session) -> None:
-    """What the console asks for when somebody opens the pipeline and its newest execution."""
+    """What the console asks for when a person opens the pipeline and its newest execution."""
     codepipeline = person.client("codepipeline")
     name, execution = story.pipeline_name, story.execution_id
     shown = codepipeline.get_pipeline(name=name)["pipeline"]
@@ -242,7 +243,8 @@ def approval_token(story: Story, codepipeline: Any) -> str:
 
     def waiting() -> str | None:
         stages = codepipeline.get_pipeline_state(name=story.pipeline_name)["stageStates"]
-        stage = next(s for s in stages if s["stageName"] == "ApproveDeployment")
+        asks = (stage for stage in stages if stage["stageName"] == "ApproveDeployment")
+        stage = story.only(asks, f"{story.pipeline_name} has no stage ApproveDeployment")
         latest = stage.get("latestExecution", {})
         if latest.get("pipelineExecutionId") != story.execution_id:
             return None
@@ -338,7 +340,7 @@ CHAPTERS: dict[str, tuple[str, Callable[[Story], None]]] = {
     "training": ("A model is trained and registered", train),
     "model-approval": ("The data scientist approves the version", approve),
     "staging": ("The pipeline deploys to staging and tests (templates 40 and 50)", staging),
-    "deployment-approval": ("The approver lets it through", approval),
+    "deployment-approval": ("The approver approves", approval),
     "production": ("The pipeline deploys to production and tests", production),
     "predictions": ("The endpoints answer", predictions),
 }
@@ -366,8 +368,8 @@ def play(story: Story, until: str | None = None) -> None:
             CHAPTERS[chapter.name][1](story)
             story.require_no_fault()
             for one in read_refusals(story.cloud.folder / "requests.jsonl"):
-                told = f"{one.who} was refused {one.action} on {one.resource}, and went on without it. {one.missing}"
-                raise StoryFailed(told, one.who.split(":")[4] if one.who.startswith("arn:") else "")
+                message = f"{one.who} was refused {one.action} on {one.resource}, and went on without it. {one.missing}"
+                raise StoryFailed(message, one.who.split(":")[4] if one.who.startswith("arn:") else "")
             chapter.outcome = "succeeded"
         except ClientError as error:
             chapter.outcome = "failed"

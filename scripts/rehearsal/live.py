@@ -16,17 +16,17 @@ from rich.text import Text
 
 from localaws.cloudformation.stacks import Stacks
 from localaws.services.sagemaker.endpoints import Endpoints
-from scripts.kit.console import colour_wanted
+from scripts.kit.console import colour_wanted, counted
 from scripts.kit.projects.history import ENDED
 from scripts.rehearsal.story import Story
 
-A_SECOND = 8  # times that the view is drawn anew
+A_SECOND = 8  # times that the view is drawn again
 STYLES = {"succeeded": "green", "Succeeded": "green", "failed": "red", "Failed": "red", "not played": "dim"}
 
 
 @contextlib.contextmanager
 def view(story: Story) -> Iterator[None]:
-    """Show the story while it is played; nothing but its lines where stderr is no terminal."""
+    """Show the story while it is played; nothing but its lines where stderr is not a terminal."""
     if not colour_wanted():
         yield
         return
@@ -37,7 +37,7 @@ def view(story: Story) -> Iterator[None]:
 
 
 class Shown:
-    """The view, made anew each time that it is drawn."""
+    """The view, which is made again each time that it is drawn."""
 
     def __init__(self, story: Story) -> None:
         self.story = story
@@ -62,7 +62,7 @@ def chapters(story: Story) -> Text:
 def pipeline(story: Story) -> Text:
     """The actions of the execution that is followed, with their status."""
     line = Text("  ")
-    for action, status in story.told.get(story.execution_id, {}).items():
+    for action, status in story.reported.get(story.execution_id, {}).items():
         line.append("→ " if len(line) > 2 else "")
         line.append(f"{action} ", STYLES.get(status, "yellow" if status not in ENDED else ""))
     return line
@@ -77,7 +77,7 @@ def accounts(story: Story) -> Table:
     for name, account in story.setting.accounts.items():
         standing = [s for (a, _), found in stacks.items() if a == account for s in found.alive()]
         busy = [stack.name for stack in standing if stack.busy]
-        told = f"{len(standing)} stacks" if len(standing) != 1 else "1 stack"
+        number = counted(len(standing), "stack")
         runs = [
             f"{endpoint.name}: {endpoint.shown['EndpointStatus']}"
             for (a, _), found in endpoints.items()
@@ -87,7 +87,7 @@ def accounts(story: Story) -> Table:
         table.add_row(
             f"  {account}",
             Text(name, "bold"),
-            Text(f"{told}, {busy[0]} …" if busy else told if standing else "", "yellow" if busy else ""),
+            Text(f"{number}, {busy[0]} …" if busy else number if standing else "", "yellow" if busy else ""),
             Text(", ".join(runs), "green" if runs and all("InService" in run for run in runs) else "yellow"),
         )
     return table

@@ -16,7 +16,8 @@ from awslang.principals import Principal
 from localaws.cloud import Cloud, Session
 from localaws.services.organizations.service import ACCOUNT_ROLE, name_account, plan_account_ids
 from scripts.kit.organization import members
-from scripts.kit.settings.environment import Administrator
+from scripts.kit.patience import until
+from scripts.kit.settings.model import Administrator
 
 MANAGEMENT = "999999999999"
 DATA_SCIENCE = "111111111111"  # the post's account ids
@@ -25,6 +26,7 @@ STAGING = "333333333333"
 DEPLOYMENT, UNITS = "multi-account-deployment", {"prod": "production", "staging": "staging"}  # the post's names
 STACK_SETS = "member.org.stacksets.cloudformation.amazonaws.com"
 
+PATIENCE = 60.0  # seconds for an account to be made in the embedded AWS
 LAUNCH_ROLE = "AmazonSageMakerServiceCatalogProductsLaunchRole"
 LAUNCH_POLICY = "arn:aws:iam::aws:policy/AmazonSageMakerAdmin-ServiceCatalogProductsServiceRolePolicy"
 STUDIO_ROLE = "AmazonSageMaker-ExecutionRole-20261123T090000"
@@ -93,13 +95,16 @@ def make_organization(cloud: Cloud, administrator: Administrator, region: str, b
 
     def account(account_id: str, name: str, parent: str) -> None:
         plan_account_ids([account_id])
-        made = organizations.create_account(AccountName=name, Email=f"{name}@example.com")["CreateAccountStatus"]
-        while made["State"] == "IN_PROGRESS":
-            cloud.stopping.wait(0.02)
-            status = organizations.describe_create_account_status(CreateAccountRequestId=made["Id"])
-            made = status["CreateAccountStatus"]
+        asked = organizations.create_account(AccountName=name, Email=f"{name}@example.com")["CreateAccountStatus"]
+
+        def created() -> str | None:
+            described = organizations.describe_create_account_status(CreateAccountRequestId=asked["Id"])
+            status = described["CreateAccountStatus"]
+            return None if status["State"] == "IN_PROGRESS" else str(status["AccountId"])
+
+        made = until(f"account {name}", created, PATIENCE, shortest=0.02, longest=0.02)
         if not bare:
-            organizations.move_account(AccountId=made["AccountId"], SourceParentId=top, DestinationParentId=parent)
+            organizations.move_account(AccountId=made, SourceParentId=top, DestinationParentId=parent)
 
     if delegated:
         account(DATA_SCIENCE, "data-science", deployment)

@@ -9,10 +9,10 @@ import os
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from botocore.exceptions import ClientError
 
@@ -21,10 +21,11 @@ from scripts.kit.bundle.pack import ROOT
 from scripts.kit.console import INTERRUPTED, explain, run, say
 from scripts.kit.patience import until
 from scripts.kit.projects.history import ENDED
-from scripts.kit.settings.environment import Administrator
+from scripts.kit.settings.model import Administrator
 from scripts.rehearsal import setting as people
 from scripts.rehearsal.setting import Setting
 
+Item = TypeVar("Item")
 QUIET = 1.0  # seconds without any background work after which nothing more is to be expected
 
 
@@ -89,7 +90,7 @@ class Story:
     model_package_arn: str = ""
     execution_id: str = ""
     endpoints: list[dict[str, Any]] = field(default_factory=list)
-    told: dict[str, dict[str, str]] = field(default_factory=dict)  # what was said of each execution's actions
+    reported: dict[str, dict[str, str]] = field(default_factory=dict)  # what was said of each execution's actions
     busy_at: float = 0.0
 
     # -- people and commands -------------------------------------------------------------------
@@ -117,14 +118,14 @@ class Story:
     def command(self, session: Session, module: str, *arguments: str) -> str:
         """Run a command of the kit (scripts.publish) as a user types it, signed in as session; its stdout.
 
-        Its main() is called in this process: starting Python anew for each took a fifth of the story's time.
+        Its main() is called in this process: starting Python again for each took a fifth of the story's time.
         """
         out, err = io.StringIO(), io.StringIO()
         with signed_in(session), contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
             status = run(lambda: int(importlib.import_module(module).main(arguments)))
         if status == INTERRUPTED:
             raise KeyboardInterrupt
-        return self.told_by(session, f"-m {module} {' '.join(arguments)}", status, out.getvalue(), err.getvalue())
+        return self.output_of(session, f"-m {module} {' '.join(arguments)}", status, out.getvalue(), err.getvalue())
 
     def script(self, session: Session, folder: Path, name: str, *arguments: str) -> str:
         """Run a script of a repository in a process of its own, signed in as session; its stdout."""
@@ -133,10 +134,10 @@ class Story:
         done = subprocess.run(
             [sys.executable, name, *arguments], env=variables, cwd=folder, capture_output=True, text=True
         )
-        return self.told_by(session, f"{name} {' '.join(arguments)}", done.returncode, done.stdout, done.stderr)
+        return self.output_of(session, f"{name} {' '.join(arguments)}", done.returncode, done.stdout, done.stderr)
 
-    def told_by(self, session: Session, typed: str, status: int, out: str, err: str) -> str:
-        """A command's stdout, once its progress is told; StoryFailed where it failed."""
+    def output_of(self, session: Session, typed: str, status: int, out: str, err: str) -> str:
+        """A command's stdout, once its progress is shown; StoryFailed where it failed."""
         if status != 0:
             raise StoryFailed(f"`python {typed}` ended with {status}", session.account, err + out)
         for line in err.splitlines():
@@ -180,7 +181,7 @@ class Story:
     def stage(self, name: str) -> dict[str, Any]:
         """One stage as GetPipelineState shows it."""
         stages: list[dict[str, Any]] = self.pipeline_state()["stageStates"]
-        return next(stage for stage in stages if stage["stageName"] == name)
+        return self.only((s for s in stages if s["stageName"] == name), f"{self.pipeline_name} has no stage {name}")
 
     def executions(self) -> list[dict[str, Any]]:
         listed = self.scientist.client("codepipeline").list_pipeline_executions(pipelineName=self.pipeline_name)
@@ -191,15 +192,19 @@ class Story:
         """The status in which an execution ends."""
 
         def ended() -> str | None:
-            status = next(e["status"] for e in self.executions() if e["pipelineExecutionId"] == execution_id)
+            status = self.status_of(execution_id)
             return status if status in ENDED else None
 
         return str(self.until(f"execution {execution_id}", ended))
 
+    def status_of(self, execution_id: str) -> str:
+        listed = (e["status"] for e in self.executions() if e["pipelineExecutionId"] == execution_id)
+        return str(self.only(listed, f"{self.pipeline_name} has no execution {execution_id}"))
+
     def wait_for_stage(self, name: str) -> str:
         """The status in which a stage ends for this story's execution; the execution's own where it ends before."""
 
-        told = self.told.setdefault(self.execution_id, {})
+        reported = self.reported.setdefault(self.execution_id, {})
 
         def ended() -> str | None:
             for stage in self.pipeline_state()["stageStates"]:
@@ -207,7 +212,7 @@ class Story:
                 if latest.get("pipelineExecutionId") != self.execution_id:
                     continue
                 if stage["stageName"] in {"Source", "Build", name}:
-                    self.tell(stage, told)
+                    self.tell(stage, reported)
                 if stage["stageName"] == name and latest["status"] in ENDED | {"Skipped"}:
                     return str(latest["status"])
                 if latest["status"] in ENDED - {"Succeeded"}:
@@ -216,16 +221,16 @@ class Story:
 
         return str(self.until(f"stage {name}", ended))
 
-    def tell(self, stage: dict[str, Any], told: dict[str, str]) -> None:
-        """Say which actions of a stage have changed since told, and remember them there."""
+    def tell(self, stage: dict[str, Any], reported: dict[str, str]) -> None:
+        """Say which actions of a stage have changed since the last time, and remember them there."""
         for action in stage["actionStates"]:
             status = action.get("latestExecution", {}).get("status", "")
-            if status and told.get(action["actionName"]) != status:
-                told[action["actionName"]] = status
+            if status and reported.get(action["actionName"]) != status:
+                reported[action["actionName"]] = status
                 say(f"    {action['actionName']:<24} {status}")
 
     def execution_status(self) -> str:
-        return str(next(e["status"] for e in self.executions() if e["pipelineExecutionId"] == self.execution_id))
+        return self.status_of(self.execution_id)
 
     def actions(self) -> list[dict[str, Any]]:
         """Every action of this story's execution, oldest first, as ListActionExecutions shows it."""
@@ -266,6 +271,12 @@ class Story:
                     if error.get("message"):
                         lines.append(f"{stage['stageName']}/{rule['ruleName']}: {error['code']} {error['message']}")
         return lines
+
+    def only(self, found: Iterable[Item], otherwise: str) -> Item:
+        """The first of what was found; StoryFailed where nothing was."""
+        for item in found:
+            return item
+        raise StoryFailed(otherwise, self.setting.data_science, self.diagnosis())
 
     def require(self, holds: bool, message: str) -> None:
         if not holds:

@@ -139,7 +139,7 @@ def test_a_bare_organization_is_set_up_in_order_and_once(
     kinds = [step["kind"] for step in json.loads(told.out)["steps"]]
     assert kinds[:6] == ["organization", "trusted access", "administrator", "unit", "unit", "unit"]
     assert kinds[6:] == ["account", "account", "account", "stack", "stack set", "stack set"]
-    assert "12 steps: 8 created, 3 changed, 1 as they were" in told.err
+    assert "12 steps: 8 created, 3 updated, 1 unchanged" in told.err
     done = people.with_units(bare.cloud, bare.setting)
     assert {stage: bare.parent(account) for stage, account in done.targets.items()} == done.units
     above = bare.parent(done.data_science)  # as in the post: in the unit that both stages' units are in
@@ -155,7 +155,7 @@ def test_accounts_are_moved_only_when_asked(bare: RehearsedOrganization, capsys:
     before = bare.parent(bare.setting.targets["staging"])
     assert bare() == 1
     told = capsys.readouterr().err
-    assert '  left for these credentials, when asked:\n    make accounts ARGS="--invite --profile PROFILE"' in told
+    assert '  remaining, for these credentials when asked:\n    make accounts ARGS="--invite --profile PROFILE"' in told
     assert bare.parent(bare.setting.targets["staging"]) == before
 
 
@@ -166,7 +166,7 @@ def test_the_data_science_account_lists_what_the_management_account_has_to_do(
     assert bare("--invite") == 1
     told = capsys.readouterr().err
     assert bare.writes() == 0
-    assert "left for somebody with credentials of account 999999999999:" in told
+    assert "remaining, with credentials of account 999999999999:" in told
     assert "    aws cloudformation activate-organizations-access\n" in told
     assert f"--service-principal {people.STACK_SETS} --account-id 111111111111\n" in told
     assert "cannot be seen from here before this account is an administrator" in told
@@ -281,7 +281,7 @@ def test_from_no_organization_to_a_working_one_with_new_accounts(
         assert made[0]["StackName"].startswith("StackSet-")
         assert [stack["StackStatus"] for stack in made] == ["CREATE_COMPLETE"]
     assert command() == 0
-    assert "12 steps: 12 as they were" in capsys.readouterr().err
+    assert "12 steps: 12 unchanged" in capsys.readouterr().err
 
 
 def test_an_invited_account_is_waited_for_and_moved(
@@ -293,7 +293,7 @@ def test_an_invited_account_is_waited_for_and_moved(
     assert f"note: account {OTHER} has to accept: aws organizations accept-handshake" in capsys.readouterr().err
     assert organization("--invite") == 1
     told = capsys.readouterr().err
-    assert f"left for somebody with credentials of account {OTHER}:" in told
+    assert f"remaining, with credentials of account {OTHER}:" in told
     handshake = told.rsplit("--handshake-id ", 1)[1].strip()
     organization.client(OTHER, "organizations").accept_handshake(HandshakeId=handshake)
     assert organization("--invite") == 1
@@ -349,7 +349,7 @@ def test_without_organizations_each_account_gets_its_roles_and_those_of_stack_se
     written = alone.writes(*STACKS)
     assert alone() == 0
     assert alone.writes(*STACKS) == written
-    assert "6 steps: 6 as they were" in capsys.readouterr().err
+    assert "6 steps: 6 unchanged" in capsys.readouterr().err
     policy = json.loads(
         alone.client(people.DATA_SCIENCE, "s3").get_bucket_policy(
             Bucket=f"sagemaker-multi-account-models-{people.DATA_SCIENCE}-{REGION}"
@@ -372,7 +372,8 @@ def test_a_role_of_stack_sets_that_somebody_made_before_is_left_alone(
     alone.client(people.STAGING, "iam").create_role(RoleName=name, AssumeRolePolicyDocument=trust)
     assert alone() == 0
     assert (
-        f"= keep   role          {name} in {people.STAGING} (made by somebody else before)" in capsys.readouterr().err
+        f"= keep   role          {name} in {people.STAGING} (created before, outside this kit)"
+        in capsys.readouterr().err
     )
     assert set(alone.stacks(people.STAGING)) == {TARGET}
 
@@ -424,13 +425,13 @@ def test_a_first_deployment_that_fails_leaves_nothing_and_can_be_repeated(
 
 @pytest.mark.parametrize("status", ["ROLLBACK_FAILED", "DELETE_FAILED", "UPDATE_ROLLBACK_FAILED"])
 def test_a_broken_stack_is_left_for_a_person_to_look_at(status: str) -> None:
-    want = stacks.Wanted("111111111111", "multi-account-deployment", "Resources: {}", {})
+    want = stacks.WantedStack("111111111111", "multi-account-deployment", "Resources: {}", {})
     with pytest.raises(UserError, match=status):
-        stacks.make_plan(want, stacks.Found(status, "Resources: {}", {}))
+        stacks.make_plan(want, stacks.FoundStack(status, "Resources: {}", {}))
 
 
 def test_the_plan_names_what_differs() -> None:
-    want = stacks.Wanted("111111111111", "s", "Resources: {A: 1}", {"Suffix": "prod", "Same": "x"})
-    step = stacks.make_plan(want, stacks.Found("UPDATE_COMPLETE", "Resources: {}", {"Suffix": "old", "Same": "x"}))
+    want = stacks.WantedStack("111111111111", "s", "Resources: {A: 1}", {"Suffix": "prod", "Same": "x"})
+    step = stacks.make_plan(want, stacks.FoundStack("UPDATE_COMPLETE", "Resources: {}", {"Suffix": "old", "Same": "x"}))
     assert (step.action, step.detail) == ("change", "template, Suffix")
-    assert stacks.make_plan(want, stacks.Found()).action == "create"
+    assert stacks.make_plan(want, stacks.FoundStack()).action == "create"

@@ -13,12 +13,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-from botocore.config import Config
 from botocore.exceptions import BotoCoreError, SSOTokenLoadError, TokenRetrievalError
 
 from localaws.cloud import Cloud, Session
 from scripts import accounts, package, publish, rehearse, status
-from scripts.kit import connect, console
+from scripts.kit import console
 from scripts.kit.bundle import pack
 from scripts.rehearsal import setting as people
 from scripts.rehearsal.embedded import embedded_aws
@@ -235,7 +234,7 @@ def test_credentials_of_an_account_that_has_nothing_to_do_with_it_are_told(
     terminal.sign_in(world.cloud.root(people.STAGING, REGION))
     bundle = ["--bundle", world.bundle] if command == "publish" else []
     told = terminal.refuses(command, "--environment", world.environment(), *bundle)
-    assert f"these credentials are of account {people.STAGING}" in told
+    assert f"these credentials belong to account {people.STAGING}" in told
     assert people.DATA_SCIENCE in told
 
 
@@ -260,7 +259,7 @@ def test_a_pause_of_no_seconds_is_a_usage_error(terminal: Terminal) -> None:
 def test_an_endpoint_that_does_not_answer_is_told(world: World, terminal: Terminal) -> None:
     terminal.sign_in(engineer(world))
     terminal.patch.setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:9")
-    terminal.patch.setattr(connect, "CONFIG", Config(retries={"total_max_attempts": 1}))
+    terminal.patch.setenv("AWS_MAX_ATTEMPTS", "1")
     told = terminal.refuses("accounts", "--environment", world.environment())
     assert "Is the region spelt right, and the network reachable?" in told
 

@@ -9,7 +9,7 @@ import boto3
 import pytest
 from botocore.exceptions import ClientError
 
-from scripts.kit.connect import Connection, assume
+from scripts.kit.connect import Connection
 
 ACCOUNT = "222222222222"
 
@@ -35,7 +35,7 @@ def entered(tokens: Tokens) -> Connection:
     home = Connection(
         boto3.Session(region_name="us-east-1"), "111111111111", "us-east-1", {("sts", "us-east-1"): tokens}
     )
-    return assume(home, ACCOUNT, "access", "a-test")
+    return home.assume(ACCOUNT, "access")
 
 
 def signed_by(connection: Connection) -> str:

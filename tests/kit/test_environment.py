@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from scripts.kit.console import UserError
-from scripts.kit.settings import environment
+from scripts.kit.settings import model, reading
 from tests.support import EXAMPLE_SETTINGS
 
 TARGETS = "targets:\n  staging: ['333333333333', '444444444444']\n  production: ['222222222222']"
@@ -16,15 +16,15 @@ TARGETS = "targets:\n  staging: ['333333333333', '444444444444']\n  production: 
 
 def complaint(text: str) -> str:
     with pytest.raises(UserError) as error:
-        environment.parse(text, "environment.yaml")
+        reading.parse(text, "environment.yaml")
     return str(error.value)
 
 
 def test_the_example_is_complete_and_valid() -> None:
-    found = environment.parse(EXAMPLE_SETTINGS, "example")
+    found = reading.parse(EXAMPLE_SETTINGS, "example")
     assert found.accounts.data_science == "111111111111"
     assert found.stack_set_administrator == "DELEGATED_ADMIN"
-    assert found.regions == environment.Regions(("us-east-1",), ("us-east-1",))
+    assert found.regions == model.Regions(("us-east-1",), ("us-east-1",))
     assert found.portfolio_principals == ("arn:aws:iam::111111111111:role/service-role/AmazonSageMaker-ExecutionRole",)
 
 
@@ -34,7 +34,7 @@ def test_what_may_be_left_out_has_the_names_of_the_post() -> None:
         "units: {staging: ou-ab12-stag1111, production: ou-ab12-prod2222}\ntester_external_id: tester\n"
         "studio: {execution_roles: ['arn:aws:iam::111111111111:role/Scientist']}\n"
     )
-    found = environment.parse(text, "small")
+    found = reading.parse(text, "small")
     assert (found.catalog.portfolio, found.catalog.product) == (
         "SageMaker Organization Templates",
         "Multi Account Deployment",
@@ -106,15 +106,15 @@ def test_broken_yaml_is_told_with_its_line() -> None:
 
 def test_a_missing_file_points_to_the_example(tmp_path: Path) -> None:
     with pytest.raises(UserError, match=r"eu.yaml does not exist. Copy environment.example.yaml to .*/eu.yaml and"):
-        environment.load(tmp_path / "eu.yaml")
+        reading.load(tmp_path / "eu.yaml")
 
 
 def test_a_file_that_cannot_be_read_is_told_in_plain_words(tmp_path: Path) -> None:
     with pytest.raises(UserError, match=r"cannot be read: Is a directory$"):
-        environment.load(tmp_path)
+        reading.load(tmp_path)
     (tmp_path / "latin.yaml").write_bytes("owner: Zürich\n".encode("latin-1"))
     with pytest.raises(UserError, match=r"latin.yaml cannot be read: it is not text in UTF-8$"):
-        environment.load(tmp_path / "latin.yaml")
+        reading.load(tmp_path / "latin.yaml")
 
 
 SELF_MANAGED = (
@@ -126,15 +126,15 @@ SELF_MANAGED = (
 
 
 def test_without_organizations_the_accounts_of_each_stage_are_listed() -> None:
-    found = environment.parse(SELF_MANAGED, "alone")
-    assert found.targets == environment.Targets(("333333333333", "444444444444"), ("222222222222",))
-    assert (found.accounts.management, found.units) == ("", environment.Units("", ""))
+    found = reading.parse(SELF_MANAGED, "alone")
+    assert found.targets == model.Targets(("333333333333", "444444444444"), ("222222222222",))
+    assert (found.accounts.management, found.units) == ("", model.Units("", ""))
     assert (found.stack_set_administrator, found.permission_model) == ("SELF", "SELF_MANAGED")
     assert found.target_roles == "one-by-one"
 
 
 def test_what_is_new_in_the_file_has_todays_meaning_when_left_out() -> None:
-    found = environment.parse(EXAMPLE_SETTINGS, "example")
+    found = reading.parse(EXAMPLE_SETTINGS, "example")
     assert (found.targets, found.new_accounts, found.invited_accounts) == (None, (), ())
     assert (found.publishing.to, found.source.provider, found.studio.domain_id) == ("service-catalog", "codecommit", "")
     assert (found.target_roles, found.permission_model) == ("stack-set", "SERVICE_MANAGED")
@@ -149,22 +149,22 @@ def test_every_optional_line_of_the_example_can_be_switched_on() -> None:
         begins = re.match(rf"(  )?# ({words}):", line)
         inside = bool(begins) or (inside and line.startswith("#   "))
         lines.append(re.sub("^((?:  )?)# ", r"\1", line) if inside else line)
-    found = environment.parse("\n".join(lines), "example")
-    assert found.new_accounts == (environment.NewAccount("models-staging", "models-staging@example.com", "staging"),)
-    assert found.invited_accounts == (environment.InvitedAccount("222222222222", "production"),)
+    found = reading.parse("\n".join(lines), "example")
+    assert found.new_accounts == (model.NewAccount("models-staging", "models-staging@example.com", "staging"),)
+    assert found.invited_accounts == (model.InvitedAccount("222222222222", "production"),)
     assert (found.source.provider, found.source.repository_owner) == ("connection", "my-organization")
     assert found.studio.domain_id == "d-abcdefghijkl"
-    assert found.images == environment.Images("team")
+    assert found.images == model.Images("team")
 
 
 def test_units_may_be_named_and_a_data_science_account_may_be_new() -> None:
     text = EXAMPLE_SETTINGS.replace("ou-ab12-stag1111", "multi-account-deployment/staging").replace(
         "  data_science: '111111111111'\n", ""
     )
-    found = environment.parse(
+    found = reading.parse(
         f"{text}new_accounts: [{{name: Data science, email: ds@example.com, stage: data_science}}]\n", "new"
     )
-    assert found.units == environment.Units("multi-account-deployment/staging", "ou-ab12-prod2222")
+    assert found.units == model.Units("multi-account-deployment/staging", "ou-ab12-prod2222")
     assert found.accounts.data_science == ""
 
 
@@ -244,7 +244,7 @@ def test_a_new_data_science_account_goes_into_the_unit_above_the_stages_unless_a
     units: str, where: str
 ) -> None:
     assert IDS in EXAMPLE_SETTINGS
-    assert environment.parse(EXAMPLE_SETTINGS.replace(IDS, units), "names").units.data_science == where
+    assert reading.parse(EXAMPLE_SETTINGS.replace(IDS, units), "names").units.data_science == where
 
 
 @pytest.mark.parametrize("unit", ["models/eu/staging", "models/eu/staging/science", "models/eu/production"])
@@ -257,6 +257,6 @@ def test_the_data_science_account_is_in_no_unit_of_a_stage(unit: str) -> None:
 def test_a_management_account_that_is_the_data_science_account_has_no_unit() -> None:
     text = EXAMPLE_SETTINGS.replace("administrator: delegated", "administrator: management")
     text = text.replace("data_science: '111111111111'", "data_science: '999999999999'")
-    assert environment.parse(text.replace(IDS, NAMES), "e").units.data_science == ""
+    assert reading.parse(text.replace(IDS, NAMES), "e").units.data_science == ""
     told = complaint(text.replace(IDS, f"{NAMES}\n  data_science: models"))
     assert "units.data_science: has no part with `administrator: management`" in told

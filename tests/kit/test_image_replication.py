@@ -13,7 +13,7 @@ from localaws.cloud import Cloud
 from localaws.services.ecr.images import PULL
 from scripts import teardown
 from scripts.kit import console
-from scripts.kit.plan import Step
+from scripts.kit.plan import PlanStep
 from scripts.kit.stacks import image_replication, model_regions
 from scripts.kit.stacks import stack as stacks
 from scripts.rehearsal.setting import DATA_SCIENCE as ACCOUNT
@@ -92,7 +92,7 @@ def test_rules_of_somebody_else_are_told_before_anything_is_changed_and_left_alo
     assert organization() == 1
     told = capsys.readouterr().err
     ours = image_replication.rules(ACCOUNT, "team", [LONDON])
-    assert "by rules of somebody else's" in told
+    assert "by rules of another owner" in told
     assert "No stack was changed" in told
     assert image_replication.command(REGION, [*THEIRS, *ours]) in told, "the whole set of rules: it takes their place"
     assert (organization.writes(), rules(organization)) == (before, THEIRS)
@@ -115,7 +115,7 @@ def test_teardown_leaves_rules_of_somebody_elses_to_a_person(
     put(organization, *ours, *THEIRS)
     assert console.run(lambda: teardown.main(line)) == 1
     told = capsys.readouterr().err
-    assert "by rules of somebody else's too" in told
+    assert "by rules of another owner too" in told
     assert image_replication.command(REGION, ours) in told
     assert image_replication.command(REGION, THEIRS) in told
     assert rules(organization) == [*ours, *THEIRS]
@@ -157,12 +157,12 @@ def test_a_rule_is_known_again_however_its_places_are_ordered() -> None:
 
 
 def test_without_organizations_the_listed_accounts_may_pull_and_nobody_else(cloud: Cloud) -> None:
-    first = stacks.Wanted(
+    first = stacks.WantedStack(
         ACCOUNT, "", "", {"OrganizationalUnitPaths": "", "TargetAccountIds": "222222222222,333333333333"}
     )
     want = model_regions.wanted(first, "team/models")
     there = cloud.root(ACCOUNT, LONDON)
-    stacks.apply(there.client("cloudformation"), want, Step("create", "stack", want.name))
+    stacks.apply(there.client("cloudformation"), want, PlanStep("create", "stack", want.name))
     [made] = there.client("ecr").describe_repository_creation_templates()["repositoryCreationTemplates"]
     [statement] = json.loads(made["repositoryPolicy"])["Statement"]
     assert (made["prefix"], made["appliedFor"]) == ("team/models", ["REPLICATION"])

@@ -11,15 +11,14 @@ from uuid import uuid4
 import pytest
 from botocore.exceptions import ClientError
 
-from scripts import status
 from scripts.kit import plan
 from scripts.kit.console import SHOWN, UserError, some
 from scripts.kit.organization import joining
 from scripts.kit.organization import state as organization
-from scripts.kit.plan import Step
-from scripts.kit.projects import rollback
-from scripts.kit.projects.status import Place, Stage, Status
-from scripts.kit.settings import environment
+from scripts.kit.plan import PlanStep
+from scripts.kit.projects import rollback, status_view
+from scripts.kit.projects.status import EndpointPlace, ProjectStatus, StageStatus
+from scripts.kit.settings import reading
 from scripts.kit.stacks import stack as stacks
 from scripts.kit.stacks import stackset as stacksets
 from scripts.kit.together import together
@@ -31,9 +30,9 @@ IDS = [f"4{number:011}" for number in range(1, 301)]
 
 
 def test_accounts_that_are_alike_are_shown_by_their_number() -> None:
-    steps = [Step("keep", "account", id, "in models/staging") for id in IDS[:290]]
-    steps += [Step("change", "account", id, "move to models/staging") for id in IDS[290:]]
-    steps += [Step("create", "stack", f"target in {id}") for id in IDS]
+    steps = [PlanStep("keep", "account", id, "in models/staging") for id in IDS[:290]]
+    steps += [PlanStep("change", "account", id, "move to models/staging") for id in IDS[290:]]
+    steps += [PlanStep("create", "stack", f"target in {id}") for id in IDS]
     assert plan.lines(steps)[0] == "  = keep   account       290 accounts (in models/staging)"
     assert len(plan.lines(steps)) == 1 + 10 + SHOWN + 1
     assert plan.lines(steps)[-1] == "  + create stack         target in 297 more accounts"
@@ -41,8 +40,8 @@ def test_accounts_that_are_alike_are_shown_by_their_number() -> None:
 
 
 def test_what_is_said_of_one_account_alone_is_not_lost_among_many() -> None:
-    steps = [Step("keep", "stack", f"target in {id}") for id in IDS]
-    steps.insert(150, Step("change", "stack", f"target in {IDS[0]}", "ExternalId"))
+    steps = [PlanStep("keep", "stack", f"target in {id}") for id in IDS]
+    steps.insert(150, PlanStep("change", "stack", f"target in {IDS[0]}", "ExternalId"))
     assert plan.line(steps[150]) in plan.lines(steps)
 
 
@@ -54,20 +53,20 @@ def test_a_long_list_is_told_by_its_beginning() -> None:
 REASON = "Endpoint: The account-level service limit 'ml.m5.large for endpoint usage' is 0 (account {}, Request ID: {})"
 
 
-def places(failed: int) -> tuple[Place, ...]:
+def places(failed: int) -> tuple[EndpointPlace, ...]:
     """A thousand accounts in two regions, of which the last ones failed in the first region."""
     return tuple(
-        Place(f"4{number:011}", region, "?", "failed", "", REASON.format(f"4{number:011}", uuid4()))
+        EndpointPlace(f"4{number:011}", region, "?", "failed", "", REASON.format(f"4{number:011}", uuid4()))
         if number >= 1_000 - failed and region == "us-east-1"
-        else Place(f"4{number:011}", region, "3", "in service", f"2026-11-26 11:{number % 60:02}")
+        else EndpointPlace(f"4{number:011}", region, "3", "in service", f"2026-11-26 11:{number % 60:02}")
         for number in range(1_000)
         for region in ("us-east-1", "eu-west-1")
     )
 
 
 def shown(failed: int, every: bool = False) -> list[tuple[str, ...]]:
-    stage = Stage("staging", "3", "Approved", "UPDATE_COMPLETE", "2026-11-26 11:59", "", places(failed))
-    return list(status.rows(Status("iris", "p-1", "CreateCompleted", (), (stage,)), every))
+    stage = StageStatus("staging", "3", "Approved", "UPDATE_COMPLETE", "2026-11-26 11:59", "", places(failed))
+    return list(status_view.rows(ProjectStatus("iris", "p-1", "CreateCompleted", (), (stage,)), every))
 
 
 def test_the_status_of_two_thousand_endpoints_says_what_failed_and_where_first_and_counts_the_rest() -> None:
@@ -87,7 +86,7 @@ def test_what_failed_for_one_reason_in_many_accounts_is_told_once_with_their_num
     assert [row[1] for row in told] == [
         "400000000500", "400000000501", "400000000502", "497 more accounts", "500 accounts", "1,000 accounts",
     ]  # fmt: skip
-    assert [row[6] for row in told[1:4]] == [status.SAME] * 3
+    assert [row[6] for row in told[1:4]] == [status_view.SAME] * 3
     assert told[0][6] == REASON.format("400000000500", told[0][6].split("Request ID: ")[1][:-1])
 
 
@@ -98,10 +97,10 @@ def test_a_rollback_names_a_few_of_the_accounts_that_have_joined() -> None:
 
 def test_more_accounts_in_a_list_than_a_parameter_holds_are_told_before_anything_is_sent() -> None:
     room = [f"4{number:011}" for number in range(315)]
-    assert stacks.make_plan(stacks.Wanted("1", "s", "", {"TargetAccountIds": ",".join(room)}), stacks.Found())
-    want = stacks.Wanted("1", "s", "", {"TargetAccountIds": ",".join([*room, "222222222222"])})
+    assert stacks.make_plan(stacks.WantedStack("1", "s", "", {"TargetAccountIds": ",".join(room)}), stacks.FoundStack())
+    want = stacks.WantedStack("1", "s", "", {"TargetAccountIds": ",".join([*room, "222222222222"])})
     with pytest.raises(UserError, match="the parameter TargetAccountIds of s in 1 has 4,107 bytes"):
-        stacks.make_plan(want, stacks.Found())
+        stacks.make_plan(want, stacks.FoundStack())
 
 
 # -- side by side ------------------------------------------------------------------------------
@@ -186,7 +185,7 @@ class Slow:
         self.moved[given["AccountId"]] = given["DestinationParentId"]
 
 
-SETTINGS = environment.parse(EXAMPLE_SETTINGS, "example")
+SETTINGS = reading.parse(EXAMPLE_SETTINGS, "example")
 UNITS = {SETTINGS.units.staging: "ou-ab12-stag1111"}
 NEW = [{"name": f"models-{n}", "email": f"models-{n}@example.com", "stage": "staging"} for n in range(23)]
 

@@ -12,8 +12,8 @@ import zipfile
 from pathlib import Path
 
 import pytest
-from ruamel.yaml import YAML
 
+from awslang.template.reader import read
 from scripts import package
 from scripts.kit.bundle import pack
 from scripts.kit.console import UserError
@@ -64,7 +64,8 @@ def test_one_changed_byte_is_another_bundle(tree: Path) -> None:
 
 def test_the_deploy_seed_carries_the_stage_and_endpoint_templates_at_its_root(tree: Path) -> None:
     archive = zipfile.ZipFile(io.BytesIO(pack.pack(pack.read_tree(tree)).files["model-deploy.zip"]))
-    assert archive.namelist() == ["40-stage.yaml", "50-endpoint.yaml", "README.md", "scripts/run.sh"]
+    pipeline = ["pipeline/README.md", "pipeline/scripts/run.sh"]
+    assert archive.namelist() == ["40-stage.yaml", "50-endpoint.yaml", "README.md", *pipeline, "scripts/run.sh"]
     assert archive.read("50-endpoint.yaml") == (tree / "templates/50-endpoint.yaml").read_bytes()
     modes = {entry.filename: entry.external_attr >> 16 for entry in archive.infolist()}
     assert (modes["README.md"], modes["scripts/run.sh"]) == (0o644, 0o755)
@@ -73,8 +74,7 @@ def test_the_deploy_seed_carries_the_stage_and_endpoint_templates_at_its_root(tr
 def test_packing_fixes_seed_code_and_version_in_the_product_and_nothing_else(tree: Path) -> None:
     bundle = pack.pack(pack.read_tree(tree))
     text = bundle.files[pack.PRODUCT].decode()
-    packed = YAML().load(text)
-    defaults = {name: parameter.get("Default") for name, parameter in packed["Parameters"].items()}
+    defaults = {name: parameter.get("Default") for name, parameter in read(text)[0]["Parameters"].items()}
     assert defaults == {
         "SageMakerProjectName": None,
         "SageMakerProjectId": None,

@@ -15,7 +15,7 @@ from ruamel.yaml import YAML
 from localaws.cloud import Cloud
 from localaws.services.servicecatalog.state import Catalog
 from scripts.kit.bundle import pack
-from scripts.kit.plan import Step
+from scripts.kit.plan import PlanStep
 from scripts.kit.publish import publishing
 from tests.support.publisher import BUCKET, ENVIRONMENT, REGION, SCIENTIST, A, B, Publisher
 
@@ -115,10 +115,10 @@ def test_a_publish_interrupted_after_every_single_write_converges_without_duplic
     whole = publishing.apply
 
     def interrupted(*arguments: Any, told: Any, **options: Any) -> Any:
-        def stop(step: Step) -> None:
+        def stop(step: PlanStep) -> None:
             raise KeyboardInterrupt
 
-        return whole(*arguments, told=stop, **options)
+        return whole(*arguments, report=stop, **options)
 
     monkeypatch.setattr(publishing, "apply", interrupted)
     codes = []

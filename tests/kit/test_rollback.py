@@ -9,39 +9,41 @@ import pytest
 
 from scripts.kit.console import UserError
 from scripts.kit.projects import history, rollback
-from scripts.kit.projects.history import Execution
+from scripts.kit.projects.history import PipelineExecution
 from scripts.kit.projects.project import Project
-from scripts.kit.projects.rollback import Found, Places, Rollback
+from scripts.kit.projects.rollback import FoundDeployments, Rollback, StagePlaces
 
 PROJECT = Project("iris", "p-abc", "CreateCompleted")
-PLACES: Places = (("222222222222",), ("us-east-1",))
+PLACES: StagePlaces = (("222222222222",), ("us-east-1",))
 
 
-def ran(id: str, version: str, *, tests: str = "Succeeded", target: str = "", status: str = "Succeeded") -> Execution:
+def ran(
+    id: str, version: str, *, tests: str = "Succeeded", target: str = "", status: str = "Succeeded"
+) -> PipelineExecution:
     """An execution that deployed a version to production."""
     actions = {"DeployResourcesProd": "Succeeded", "TestProd": tests}
-    return Execution(id, status, version=version, target=target, actions=actions, artifact=("bucket", id))
+    return PipelineExecution(id, status, version=version, target=target, actions=actions, artifact=("bucket", id))
 
 
 def plan(
-    newest_first: Sequence[Execution],
+    newest_first: Sequence[PipelineExecution],
     live: str,
     asked: str = "",
     *,
     approved: str = "1 2 3",
     eligible: str | None = None,
     busy: str = "",
-    then: Places | None = PLACES,
+    then: StagePlaces | None = PLACES,
 ) -> Rollback:
     ids = {e.id for e in newest_first if not e.target} if eligible is None else set(eligible.split())
-    found = Found(live, frozenset(approved.split()), newest_first, frozenset(ids), busy)
+    found = FoundDeployments(live, frozenset(approved.split()), newest_first, frozenset(ids), busy)
     return rollback.make_plan(found, PROJECT, "prod", asked, lambda: PLACES, lambda execution: then)
 
 
 def test_the_newest_execution_that_deployed_the_version_before_is_chosen() -> None:
     todo = plan([ran("e4", "3"), ran("e3", "2"), ran("e2", "2"), ran("e1", "1")], "3")
     assert (todo.version, todo.execution) == ("2", "e3")
-    assert "version 3 → 2, 1 account(s) in us-east-1, as in execution e3" in todo.step.detail
+    assert "version 3 → 2, 1 account in us-east-1, as in execution e3" in todo.step.detail
 
 
 def test_a_version_whose_tests_failed_is_never_gone_back_to() -> None:
@@ -66,11 +68,13 @@ def test_a_stage_that_has_gone_back_is_left_alone_until_a_version_is_named() -> 
 
 
 def test_a_rollback_that_is_under_way_is_followed_and_another_deployment_is_waited_for() -> None:
-    going = Execution("r1", "InProgress", version="1", target="e1", actions={"DeployResourcesProd": "InProgress"})
+    going = PipelineExecution(
+        "r1", "InProgress", version="1", target="e1", actions={"DeployResourcesProd": "InProgress"}
+    )
     before = [ran("e2", "2"), ran("e1", "1")]
     assert plan([going, *before], "2", busy="r1").follow == "r1"
     assert plan([going, *before], "1", busy="r1").follow == "r1", "the stack names the version that is on its way"
-    other = Execution("e3", "InProgress", version="3", actions={"DeployResourcesProd": "InProgress"})
+    other = PipelineExecution("e3", "InProgress", version="3", actions={"DeployResourcesProd": "InProgress"})
     with pytest.raises(UserError, match="e3"):
         plan([other, *before], "2", busy="e3")
 
@@ -85,7 +89,7 @@ def test_a_rollback_that_is_under_way_is_followed_and_another_deployment_is_wait
     ],
 )
 def test_the_pipeline_is_started_where_codepipeline_cannot_roll_back(
-    eligible: str, then: Places | None, why: str
+    eligible: str, then: StagePlaces | None, why: str
 ) -> None:
     todo = plan([ran("e2", "2"), ran("e1", "1")], "2", eligible=eligible, then=then)
     assert (todo.step.action, todo.execution, todo.version) == ("change", "", "1")
@@ -94,10 +98,10 @@ def test_the_pipeline_is_started_where_codepipeline_cannot_roll_back(
 
 
 def test_an_execution_that_waits_behind_the_stage_deploys_nothing_to_it_any_more() -> None:
-    waiting = Execution("e1", "InProgress", version="1", actions=ran("e1", "1").actions)
+    waiting = PipelineExecution("e1", "InProgress", version="1", actions=ran("e1", "1").actions)
     todo = plan([ran("e2", "2"), waiting], "2")
     assert (todo.step.action, todo.execution) == ("change", "e1")
-    on_its_way = Execution("e3", "InProgress", version="1", actions={"DeployResourcesStaging": "Succeeded"})
+    on_its_way = PipelineExecution("e3", "InProgress", version="1", actions={"DeployResourcesStaging": "Succeeded"})
     assert plan([on_its_way, ran("e2", "2"), ran("e1", "1")], "2").follow == "e3"
 
 
@@ -108,7 +112,7 @@ def test_a_named_version_that_was_never_live_is_deployed_by_the_pipeline() -> No
 
 
 def test_other_executions_under_way_are_told() -> None:
-    waiting = Execution("e3", "InProgress", version="3", actions={"TestStaging": "Succeeded"})
+    waiting = PipelineExecution("e3", "InProgress", version="3", actions={"TestStaging": "Succeeded"})
     assert "execution e3 (version 3)" in plan([waiting, ran("e2", "2"), ran("e1", "1")], "2").notes[0]
 
 

@@ -18,10 +18,10 @@ from scripts.rehearsal import chapters
 from scripts.rehearsal.chapters import play
 from scripts.rehearsal.embedded import embedded_aws
 from scripts.rehearsal.permissions import Granted, Holder, read_refusals, read_requests, report, write_policies
+from scripts.rehearsal.record import summary
 from scripts.rehearsal.report.facts import Facts, Unit, gather
 from scripts.rehearsal.report.page import page
 from scripts.rehearsal.story import Story
-from scripts.rehearse import summary
 from tests.support.recorded_decisions import RecordedStory, check_needed, check_refused, statements_of
 from tests.support.story_steps import configure
 
@@ -78,7 +78,7 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
         play(made.story)
         write_policies(cloud, folder / "policies.json")
         made.roles = made.holders()
-        made.facts = gather(made.story, summary(made.story, "succeeded", 1.0, None))
+        made.facts = gather(made.story, {"outcome": "succeeded", "seconds": 1.0, **summary(made.story)})
         cloudformation = made.story.engineer.client("cloudformation")
         for listed in cloudformation.list_stack_sets(Status="ACTIVE")["Summaries"]:
             named = {"StackSetName": listed["StackSetName"]}

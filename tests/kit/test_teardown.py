@@ -25,7 +25,7 @@ from scripts.kit.publish import hosting, sharing
 from scripts.kit.teardown import installation as teardown_kit
 from scripts.kit.teardown import parts
 from scripts.kit.teardown.orphans import Owners
-from scripts.kit.teardown.project import within
+from scripts.kit.teardown.stage_sets import within
 from scripts.rehearsal import chapters
 from scripts.rehearsal import setting as people
 from scripts.rehearsal.story import StoryFailed, signed_in
@@ -207,7 +207,7 @@ def test_stages_in_any_failed_state_are_taken_down(whole: Whole, prod: str, stag
 
     outcome = taken_down(whole, "--project", whole.story.project_name, *ALL_OF_A_PROJECT, breaks=breaks)
     assert clean(outcome, whole)
-    assert f"-deploy-prod ({prod}; 1 endpoint(s)" in outcome.told[0]
+    assert f"-deploy-prod ({prod}; 1 endpoint" in outcome.told[0]
 
 
 def test_instances_that_are_out_of_date_or_inoperable_are_shown_and_go(whole: Whole) -> None:
@@ -336,7 +336,7 @@ def test_the_data_science_account_takes_a_project_down_and_says_where_it_did_not
 def test_a_mistyped_project_is_told_with_the_one_that_is_meant(whole: Whole) -> None:
     outcome = taken_down(whole, "--project", "iris-multi-1", "--dry-run")
     assert outcome.codes == (0,), "as after a project was taken down"
-    assert "  0 to delete, 0 to leave alone\n" in outcome.told[0]
+    assert "  nothing to do\n" in outcome.told[0]
     assert "nothing left of one (did you mean iris-multi-01?)" in outcome.told[0]
 
 
@@ -351,7 +351,7 @@ def test_a_share_that_somebody_else_has_to_take_back_says_who() -> None:
     stubbed.add_client_error("delete_portfolio_share", "OperationNotSupportedException")
     stubbed.activate()
     with pytest.raises(UserError, match="management account or a delegated administrator"):
-        sharing.remove(client, "port-1", sharing.Share("ORGANIZATION", "o-1", accepted=True))
+        sharing.remove(client, "port-1", sharing.PortfolioShare("ORGANIZATION", "o-1", accepted=True))
 
 
 def test_an_endpoint_of_a_project_that_is_gone_is_an_orphan_without_any_tag() -> None:

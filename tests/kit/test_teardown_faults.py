@@ -65,7 +65,7 @@ def delete_failed(installation: LightInstallation, cloud: Cloud) -> None:
     name = f"sagemaker-{installation.story.project_name}-{installation.story.project_id}-deploy-prod"
     cloudformation.delete_stack(StackName=name)
     with pytest.raises(UserError, match="DELETE_FAILED"):
-        stacks.wait(cloudformation, stacks.Wanted(session.account, name, "", {}), name)
+        stacks.wait(cloudformation, stacks.WantedStack(session.account, name, "", {}), name)
     iam.attach_role_policy(RoleName=role, PolicyArn=administrator)
 
 

@@ -16,7 +16,7 @@ from awslang.errors import AwsError
 from localaws.services.sagemaker.images import pull
 from scripts.kit.bundle import pack
 from scripts.kit.console import UserError, explain
-from scripts.kit.plan import Step
+from scripts.kit.plan import PlanStep
 from scripts.kit.stacks import model_regions
 from scripts.kit.stacks import stack as stacks
 from scripts.rehearsal import chapters
@@ -70,7 +70,7 @@ def images(world: World, mistake: Mistake) -> str:
         more = {"FurtherRegions": IRELAND, "ImageRepositoryPrefix": "team"}
         first = world.create_account(TEN, texts[TEN], **more)
         there, want = world.cloud.root(first.account, IRELAND), model_regions.wanted(first, "team")
-        step = Step("create", "stack", want.name)
+        step = PlanStep("create", "stack", want.name)
         stacks.apply(there.client("cloudformation"), replace(want, body=texts[ELEVEN]), step)
         ecr = there.client("ecr", world.story.region)
         ecr.create_repository(repositoryName="team/iris")

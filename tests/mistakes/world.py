@@ -13,7 +13,7 @@ from botocore.exceptions import ClientError
 from localaws.cloud import Cloud, Session
 from scripts.kit.bundle import pack
 from scripts.kit.console import UserError, explain
-from scripts.kit.plan import Step
+from scripts.kit.plan import PlanStep
 from scripts.kit.projects.history import ENDED
 from scripts.kit.stacks import stack as stacks
 from scripts.rehearsal import chapters
@@ -70,21 +70,21 @@ class World:
 
     # -- stacks --------------------------------------------------------------------------------
 
-    def account_stack(self, template: str, body: str) -> tuple[Any, stacks.Wanted]:
+    def account_stack(self, template: str, body: str) -> tuple[Any, stacks.WantedStack]:
         """CloudFormation in the account of a template, and the stack as it is there but with another body."""
         account = self.account if template == TEN else self.story.setting.targets["staging"]
         cloudformation = self.cloud.root(account, self.story.region).client("cloudformation")
         listed = cloudformation.describe_stacks()["Stacks"]
         found = next(stack for stack in listed if stack["StackName"].startswith(STACKS[template]))
         parameters = {p["ParameterKey"]: p.get("ParameterValue", "") for p in found["Parameters"]}
-        return cloudformation, stacks.Wanted(account, found["StackName"], body, parameters, template)
+        return cloudformation, stacks.WantedStack(account, found["StackName"], body, parameters, template)
 
     def update_account(self, template: str, body: str) -> None:
         """Deploy a template of the accounts as scripts.accounts does; UserError says what failed."""
         cloudformation, want = self.account_stack(template, body)
         stacks.apply(cloudformation, want, stacks.make_plan(want, stacks.look(cloudformation, want)))
 
-    def create_account(self, template: str, body: str, **parameters: str) -> stacks.Wanted:
+    def create_account(self, template: str, body: str, **parameters: str) -> stacks.WantedStack:
         """The same in an account of its own, where nothing is yet but the role of Studio."""
         self.made += 1
         _, known = self.account_stack(template, body)
@@ -93,7 +93,7 @@ class World:
         there.client("iam").create_role(
             RoleName=people.STUDIO_ROLE, AssumeRolePolicyDocument=people.trust(Service="sagemaker.amazonaws.com")
         )
-        stacks.apply(there.client("cloudformation"), want, Step("create", "stack", want.name))
+        stacks.apply(there.client("cloudformation"), want, PlanStep("create", "stack", want.name))
         return want
 
     def project_stack(self) -> str:
@@ -170,7 +170,7 @@ class World:
             )["StackId"]
         except ClientError as error:
             raise UserError(f"{mistake.file}: {explain(error)}") from error
-        stacks.wait(cloudformation, stacks.Wanted(session.account, name, text, {}, mistake.file), stack_id)
+        stacks.wait(cloudformation, stacks.WantedStack(session.account, name, text, {}, mistake.file), stack_id)
 
     # -- the deploy repository -----------------------------------------------------------------
 

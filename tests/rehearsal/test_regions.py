@@ -211,7 +211,7 @@ def test_both_regions_are_taken_down_with_the_copies_and_what_holds_them(story: 
     assert told["retained_usd_a_month"] == 2.0, "two keys; some kilobytes round to nothing"
     done = json.loads(story.command(manager, *line, "--model-group", "--empty-buckets", "--logs"))
     stages = [step["detail"] for step in done["steps"] if step["kind"] == "stage"]
-    assert stages == [f"2 endpoint(s): 333333333333 {IRELAND}, 333333333333 {HOME}"]
+    assert stages == [f"2 endpoints: 333333333333 {IRELAND}, 333333333333 {HOME}"]
     deleted = [step["name"] for step in done["steps"] if step["action"] == "delete"]
     assert f"multi-account-deployment-models in 111111111111, {IRELAND}" in deleted
     assert (done["orphans"], done["not_looked_at"]) == ([], {})

@@ -19,11 +19,11 @@ import pytest
 from rich.console import Console
 
 from localaws.services.organizations.service import plan_account_ids
-from scripts import permissions, rehearse
-from scripts.kit.connect import connect
+from scripts import permissions
+from scripts.kit.command import connect
 from scripts.kit.doctor.reader import Reader
-from scripts.kit.settings import environment
-from scripts.rehearsal import chapters
+from scripts.kit.settings import reading
+from scripts.rehearsal import chapters, keeping, record
 from scripts.rehearsal.chapters import play
 from scripts.rehearsal.embedded import embedded_aws
 from scripts.rehearsal.live import Shown
@@ -87,7 +87,7 @@ def test_nothing_was_refused_and_nothing_is_granted_without_use_or_reason(
 
 
 def test_the_page_shows_the_whole_story(story: Story) -> None:
-    facts = gather(story, rehearse.summary(story, "succeeded", 1.0, None))
+    facts = gather(story, {"outcome": "succeeded", "seconds": 1.0, **record.summary(story)})
     document = page(facts)
     for name, account in story.setting.accounts.items():
         assert f"<b>{name.replace(' ', '-')}</b> <code>{account}</code>" in document
@@ -107,12 +107,12 @@ def test_a_kept_rehearsal_has_profiles_for_the_kits_commands_and_ends_like_any_p
 ) -> None:
     before = signal.getsignal(signal.SIGTERM)
     waits = SimpleNamespace(sleep=lambda _: signal.raise_signal(signal.SIGTERM))
-    monkeypatch.setattr(rehearse, "time", waits)
+    monkeypatch.setattr(keeping, "time", waits)
     written = story.environment_path.read_text()
     story.environment_path.unlink()  # as when the story is stopped before its chapter
-    rehearse.keep(story)
+    keeping.keep(story)
     signal.signal(signal.SIGTERM, before)
-    assert environment.load(story.environment_path).region == story.region
+    assert reading.load(story.environment_path).region == story.region
     story.environment_path.write_text(written)
     told = capsys.readouterr().err
     file = re.search(r"export AWS_CONFIG_FILE=(.+)", told)
@@ -120,7 +120,7 @@ def test_a_kept_rehearsal_has_profiles_for_the_kits_commands_and_ends_like_any_p
     assert re.search(r'make doctor ARGS="--environment \S+/environment.yaml --profile management"', told)
     assert told.endswith("stopped\n")
     monkeypatch.setenv("AWS_CONFIG_FILE", file.group(1))
-    settings = environment.load(story.environment_path)
+    settings = reading.load(story.environment_path)
     for profile, account in (("data-science", story.setting.data_science), ("management", story.setting.management)):
         connection = connect(settings, profile, None)
         assert connection.account == account

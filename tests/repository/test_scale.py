@@ -16,7 +16,7 @@ from awslang.template.template import parse
 from benchmarks import limits as scale
 from scripts.kit.console import UsageError
 from scripts.kit.doctor.checks import limits
-from scripts.kit.settings import environment
+from scripts.kit.settings import reading
 from tests.support import ROOT
 
 PAGE = (ROOT / "docs/explanation/scale.md").read_text(encoding="utf-8")
@@ -66,7 +66,7 @@ def test_the_doctor_knows_what_the_build_step_takes(pipeline: Any) -> None:
     each = pipeline["manifest"].PARAMETER_LIMIT // len(",222222222222")
     assert each * len(settings.ACCOUNT_PARAMETERS) == limits.ACCOUNTS_PER_STAGE
     assert registry.POLICY_LIMIT == limits.GROUP_POLICY
-    assert settings.FURTHER_REGIONS == environment.FURTHER_REGIONS
+    assert settings.FURTHER_REGIONS == reading.FURTHER_REGIONS
     assert {registry.READ_GROUP, registry.USE_VERSIONS} == limits.SHARED_BY_US
 
 

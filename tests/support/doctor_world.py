@@ -15,14 +15,15 @@ from localaws.cloud import Cloud, Session
 from scripts import doctor
 from scripts.kit import console
 from scripts.kit.bundle import pack
-from scripts.kit.connect import Connection, connect
+from scripts.kit.command import connect
+from scripts.kit.connect import Connection
 from scripts.kit.doctor import snapshot
 from scripts.kit.doctor.checks.every import CHECKS
 from scripts.kit.doctor.findings import Finding, run_checks
 from scripts.kit.doctor.reader import Reader
 from scripts.kit.doctor.snapshot import Snapshot
 from scripts.kit.publish import defaults
-from scripts.kit.settings import environment
+from scripts.kit.settings import reading
 from scripts.rehearsal import setting as people
 from scripts.rehearsal.chapters import CHAPTERS
 from scripts.rehearsal.embedded import xgboost_image
@@ -125,17 +126,17 @@ class World:
 
     def new_reader(self, region: str) -> Reader:
         with signed_in(self.engineer(self.management)):
-            return Reader(connect(environment.load(self.story.environment_path), None, region or None))
+            return Reader(connect(reading.load(self.story.environment_path), None, region or None))
 
     def look(self, reader: Reader, project: str = "") -> list[Finding]:
         """What the checks find."""
-        settings = environment.load(self.story.environment_path)
+        settings = reading.load(self.story.environment_path)
         with signed_in(self.engineer(self.management)):
             return doctor.look(reader, settings, self.bundle, project, "")
 
     def begin(self, reader: Reader, project: str = "") -> Snapshot:
         """A snapshot that reads its facts when they are first looked at."""
-        settings = environment.load(self.story.environment_path)
+        settings = reading.load(self.story.environment_path)
         with signed_in(self.engineer(self.management)):
             return snapshot.begin(reader, settings, self.bundle, project)
 
@@ -192,7 +193,7 @@ def make_world(cloud: Cloud, folder: Path) -> World:
             text = text.replace("studio:\n", f"studio:\n  domain_id: {domain['DomainId']}\n")
             story.environment_path.write_text(f"{text}publishing: {{to: both}}\n")
     world = World(story, pack.read_build(folder / "bundle"))
-    settings = environment.load(story.environment_path)
+    settings = reading.load(story.environment_path)
     with signed_in(world.engineer(world.management)):
         world.bundle = defaults.installed(world.bundle, settings, connect(settings, None, None))
     register_version(world)

@@ -57,7 +57,7 @@ from localaws.cloud import Cloud, Session
 from localaws.gateway import RAW_HEADERS, Done, Gateway, Place
 from localaws.server import HOST, RequestHandler
 from scripts.kit import console
-from scripts.kit.settings.sections import check_region
+from scripts.kit.regions import check_region
 from scripts.rehearsal.embedded import embedded_aws
 from tests.support.cloud_state import differences, state_of
 

@@ -74,7 +74,7 @@ class LightInstallation:
             RoleARN=f"arn:aws:iam::{session.account}:role/{role}",
         )
         name = f"sagemaker-{story.project_name}-{story.project_id}-deploy-{stage}"
-        stacks.wait(cloudformation, stacks.Wanted(session.account, name, "", {}), name)
+        stacks.wait(cloudformation, stacks.WantedStack(session.account, name, "", {}), name)
 
     def leave_traces(self, cloud: Cloud) -> None:
         """What training, testing and serving leave: a pipeline, an artifact and its version, reports, logs."""

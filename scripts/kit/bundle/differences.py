@@ -21,7 +21,7 @@ from awslang.template.intrinsics import Evaluator
 from awslang.template.template import Template, TemplateError
 from scripts.kit.bundle import pack
 from scripts.kit.console import UserError
-from scripts.kit.settings.sections import partition
+from scripts.kit.regions import partition
 
 Effect = Literal["add", "remove", "change", "replace", "ignore"]
 IGNORED = {"AWS::CodeCommit::Repository": {"Code"}}  # "Changes to this property are ignored after initial resource
@@ -31,7 +31,7 @@ MADE_UP = {"SageMakerProjectName": "project", "SageMakerProjectId": "p-000000000
 
 
 @dataclass(frozen=True)
-class Change:
+class ResourceChange:
     """One resource. properties: that differ; why: what the effect rests on."""
 
     effect: Effect
@@ -42,7 +42,7 @@ class Change:
 
 
 @dataclass(frozen=True)
-class Item:
+class ItemChange:
     """A parameter, statement or file: only in the newer (add), only in the older (remove), or different."""
 
     effect: Effect
@@ -53,10 +53,10 @@ class Item:
 
 @dataclass(frozen=True)
 class Differences:
-    resources: tuple[Change, ...] = ()
-    parameters: tuple[Item, ...] = ()
-    permissions: tuple[Item, ...] = ()
-    files: tuple[Item, ...] = field(default=())
+    resources: tuple[ResourceChange, ...] = ()
+    parameters: tuple[ItemChange, ...] = ()
+    permissions: tuple[ItemChange, ...] = ()
+    files: tuple[ItemChange, ...] = field(default=())
 
     def __bool__(self) -> bool:
         return bool(self.resources or self.parameters or self.permissions or self.files)
@@ -125,7 +125,7 @@ def defaults(body: str) -> dict[str, str]:
     return found
 
 
-def compare_parameters(old: Mapping[str, Any], new: Mapping[str, Any]) -> Iterator[Item]:
+def compare_parameters(old: Mapping[str, Any], new: Mapping[str, Any]) -> Iterator[ItemChange]:
     """Declarations that differ; what packing sets in every version (seed code, version) is left out."""
     fixed = {*pack.SEED_KEYS, pack.VERSION_PARAMETER}
     yield from compare_maps(*({n: shown(i) for n, i in of.items() if n not in fixed} for of in (old, new)))
@@ -136,14 +136,14 @@ def shown(declaration: Mapping[str, Any]) -> str:
     return json.dumps(wanted, sort_keys=True, default=str)
 
 
-def compare_maps(old: Mapping[str, str], new: Mapping[str, str]) -> Iterator[Item]:
+def compare_maps(old: Mapping[str, str], new: Mapping[str, str]) -> Iterator[ItemChange]:
     for name in dict.fromkeys([*old, *new]):
         if name not in new:
-            yield Item("remove", name, old=old[name])
+            yield ItemChange("remove", name, old=old[name])
         elif name not in old:
-            yield Item("add", name, new=new[name])
+            yield ItemChange("add", name, new=new[name])
         elif old[name] != new[name]:
-            yield Item("change", name, old[name], new[name])
+            yield ItemChange("change", name, old[name], new[name])
 
 
 # -- resources ---------------------------------------------------------------------------------
@@ -156,7 +156,7 @@ def compare_resources(
     kept: Mapping[str, str],
     account: str,
     region: str,
-) -> list[Change]:
+) -> list[ResourceChange]:
     """The changes; what refers to a resource that is replaced changes with it."""
     old, replaced = resolve(before, given, account, region), set[str]()
     while True:
@@ -171,32 +171,34 @@ def compare_resources(
 Resolved = dict[str, tuple[str, dict[str, Any]]]  # type and properties by logical id
 
 
-def changed(before: str, logical_id: str, old: Resolved, new: Resolved, region: str) -> Change | None:
+def changed(before: str, logical_id: str, old: Resolved, new: Resolved, region: str) -> ResourceChange | None:
     if logical_id not in new:
-        return Change("remove", logical_id, old[logical_id][0], why=policy_of(before, logical_id))
+        return ResourceChange("remove", logical_id, old[logical_id][0], why=policy_of(before, logical_id))
     type, properties = new[logical_id]
     if logical_id not in old:
-        return Change("add", logical_id, type)
+        return ResourceChange("add", logical_id, type)
     if old[logical_id][0] != type:
-        return Change("replace", logical_id, type, why=f"was {old[logical_id][0]}: CloudFormation refuses that")
+        return ResourceChange("replace", logical_id, type, why=f"was {old[logical_id][0]}: CloudFormation refuses that")
     return modified(logical_id, type, old[logical_id][1], properties, region)
 
 
-def modified(logical_id: str, type: str, old: dict[str, Any], new: dict[str, Any], region: str) -> Change | None:
+def modified(
+    logical_id: str, type: str, old: dict[str, Any], new: dict[str, Any], region: str
+) -> ResourceChange | None:
     names = tuple(name for name in {**old, **new} if old.get(name) != new.get(name))
     if not names:
         return None
     if set(names) <= IGNORED.get(type, set()):
-        return Change("ignore", logical_id, type, names, "AWS uses it at creation only")
+        return ResourceChange("ignore", logical_id, type, names, "AWS uses it at creation only")
     known = schemas.schema(type, region)
     replaced = known.replaced_by(old, new)
     if not replaced:
-        return Change("change", logical_id, type, names)
+        return ResourceChange("change", logical_id, type, names)
     why = f"{', '.join(replaced)} cannot be changed in place"
     kept = [path for path in known.primary_identifier if path in new and new.get(path) == old.get(path)]
     if kept:
         why += f"; its name {new[kept[0]]} stays, so CloudFormation refuses the update"
-    return Change("replace", logical_id, type, names, why)
+    return ResourceChange("replace", logical_id, type, names, why)
 
 
 def policy_of(body: str, logical_id: str) -> str:
@@ -310,7 +312,7 @@ def seeds(bundle: pack.Bundle) -> dict[str, bytes]:
     }
 
 
-def compare_files(old: pack.Bundle, new: pack.Bundle) -> Iterator[Item]:
+def compare_files(old: pack.Bundle, new: pack.Bundle) -> Iterator[ItemChange]:
     before, after = seeds(old), seeds(new)
     yield from compare_maps(*({name: pack.sha256(body) for name, body in of.items()} for of in (before, after)))
 

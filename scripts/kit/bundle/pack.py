@@ -8,7 +8,6 @@ from __future__ import annotations
 import hashlib
 import io
 import json
-import re
 import tomllib
 import zipfile
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -16,9 +15,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ruamel.yaml import YAML
-from ruamel.yaml.scalarstring import SingleQuotedScalarString
-
+from awslang.template.reader import read
+from scripts.kit.bundle.parameter_defaults import with_defaults
 from scripts.kit.console import UserError
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -164,7 +162,7 @@ def for_installation(bundle: Bundle, defaults: Mapping[str, str]) -> Bundle:
 
 def product_parameters(bundle: Bundle) -> Mapping[str, Mapping[str, Any]]:
     """The product's parameters, as its template declares them."""
-    found: Mapping[str, Mapping[str, Any]] = YAML(typ="rt").load(bundle.files[PRODUCT].decode())["Parameters"]
+    found: Mapping[str, Mapping[str, Any]] = read(bundle.files[PRODUCT].decode())[0]["Parameters"]
     return found
 
 
@@ -181,30 +179,6 @@ def zip_bytes(files: Mapping[str, bytes]) -> bytes:
             entry.external_attr = (0o755 if files[name].startswith(b"#!") else 0o644) << 16
             archive.writestr(entry, files[name])
     return buffer.getvalue()
-
-
-def with_defaults(template: bytes, defaults: Mapping[str, str], name: str) -> bytes:
-    """The template with these parameters' Defaults set; everything else stays, comments included."""
-    yaml = YAML(typ="rt")
-    yaml.preserve_quotes = True
-    yaml.width = 10_000
-    yaml.indent(mapping=2, sequence=4, offset=2)
-    document: Any = yaml.load(template.decode())
-    parameters = document.get("Parameters") or {}
-    for parameter, value in defaults.items():
-        if parameter not in parameters:
-            raise UserError(f"{name} has no parameter {parameter}, which packing sets")
-        pattern = parameters[parameter].get("AllowedPattern")
-        if pattern and not re.fullmatch(str(pattern), value):
-            raise UserError(f"{name}: the parameter {parameter} does not allow {value} (AllowedPattern {pattern})")
-        default = SingleQuotedScalarString(value)
-        if "Default" in parameters[parameter]:
-            parameters[parameter]["Default"] = default
-        else:
-            parameters[parameter].insert(1, "Default", default)  # beside Type: at the end it would follow a blank line
-    buffer = io.StringIO()
-    yaml.dump(document, buffer)
-    return buffer.getvalue().encode()
 
 
 # -- build/ ------------------------------------------------------------------------------------

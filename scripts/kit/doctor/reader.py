@@ -15,7 +15,7 @@ from typing import Any, Final, TypeVar
 from botocore import xform_name
 from botocore.exceptions import ClientError, EndpointConnectionError
 
-from scripts.kit.connect import Connection, assume
+from scripts.kit.connect import Connection
 
 READS = ("Get", "List", "Describe", "Search", "Head", "Batch")
 REFUSED = re.compile(r"AccessDenied|Unauthorized|AuthorizationError|NotAuthorized|Forbidden|^403$")
@@ -81,7 +81,7 @@ class Reader:
         if self.reaches(account):
             return ""
         try:
-            entered = assume(self.connection, account, role, ROLE_SESSION)
+            entered = self.connection.assume(account, role, ROLE_SESSION)
         except ClientError as error:
             if error.response["Error"]["Code"] in STALE:
                 raise
@@ -99,9 +99,7 @@ class Reader:
         Those of a thousand accounts would hold a gigabyte, and more connections than a process may have.
         """
         if self.reaches(account):
-            clients = self.connections[account].clients
-            for key in [*clients]:
-                clients.pop(key).close()
+            self.connections[account].close()
 
     def ask(self, account: str, service: str, operation: str, region: str = "", **parameters: Any) -> Any:
         """The answer to one read request; None where AWS says that there is no such thing, UNREAD where not known."""

@@ -34,7 +34,7 @@ from scripts.kit.doctor.facts.storage import Bucket, Key, Storage
 from scripts.kit.doctor.facts.studio import Studio
 from scripts.kit.doctor.facts.targets import Target, TargetSet
 from scripts.kit.doctor.reader import NotChecked, Reader, known
-from scripts.kit.settings.environment import Environment
+from scripts.kit.settings.model import Settings
 from scripts.kit.together import together
 
 # Read at the same time; the others need these.
@@ -54,7 +54,7 @@ class Snapshot:
     """
 
     def __init__(
-        self, reader: Reader, settings: Environment, built: pack.Bundle | None, only: str = "", typed: str = ""
+        self, reader: Reader, settings: Settings, built: pack.Bundle | None, only: str = "", typed: str = ""
     ) -> None:
         self.reader, self.settings, self.built, self.only, self.typed = reader, settings, built, only, typed
         self.region, self.partition = reader.region, reader.connection.partition
@@ -197,17 +197,13 @@ class Snapshot:
                 yield region, bucket
 
 
-def begin(
-    reader: Reader, settings: Environment, bundle: pack.Bundle | None, only: str = "", typed: str = ""
-) -> Snapshot:
+def begin(reader: Reader, settings: Settings, bundle: pack.Bundle | None, only: str = "", typed: str = "") -> Snapshot:
     """A snapshot without facts yet, of the accounts that these credentials reach."""
     enter_data_science(reader, settings)
     return Snapshot(reader, settings, bundle, only, typed)
 
 
-def gather(
-    reader: Reader, settings: Environment, bundle: pack.Bundle | None, only: str = "", typed: str = ""
-) -> Snapshot:
+def gather(reader: Reader, settings: Settings, bundle: pack.Bundle | None, only: str = "", typed: str = "") -> Snapshot:
     """A snapshot with every fact; those that do not wait for each other are read at the same time."""
     facts = begin(reader, settings, bundle, only, typed)
     together([partial(getattr, facts, subject) for subject in FIRST])
@@ -216,7 +212,7 @@ def gather(
     return facts
 
 
-def enter_data_science(reader: Reader, settings: Environment) -> None:
+def enter_data_science(reader: Reader, settings: Settings) -> None:
     """From the management account, assume the access role in the data science account."""
     account, role = settings.accounts.data_science, settings.roles.access
     if reader.reaches(account):

@@ -16,12 +16,12 @@ from typing import Any
 from botocore.exceptions import ClientError
 
 from scripts.kit.connect import Connection, pages
-from scripts.kit.console import FEW, Progress, UserError, counted, say, some
+from scripts.kit.console import FEW, Progress, UserError, say, some, with_progress
 from scripts.kit.organization import members
-from scripts.kit.organization.state import Asked, Seen, all_members, reason, stages, write
+from scripts.kit.organization.state import AccountOptions, SeenOrganization, all_members, reason, stages, write
 from scripts.kit.patience import until
-from scripts.kit.plan import Step
-from scripts.kit.settings.environment import Environment
+from scripts.kit.plan import PlanStep
+from scripts.kit.settings.model import Settings
 
 MOST_AT_ONCE = 5  # "Number of member accounts you can create concurrently" (the page above)
 CREATION = 900.0  # seconds for an account to be made ("You might need to wait a few minutes", API Reference)
@@ -43,12 +43,14 @@ THEN = (
 # -- plan ------------------------------------------------------------------------------------------
 
 
-def plan_accounts(connection: Connection, settings: Environment, seen: Seen, asked: Asked) -> Iterator[Step]:
+def plan_accounts(
+    connection: Connection, settings: Settings, seen: SeenOrganization, asked: AccountOptions
+) -> Iterator[PlanStep]:
     """The accounts to make or invite, and the moves into their units."""
     if not (settings.new_accounts or settings.invited_accounts):
         return
     organizations = connection.client("organizations")
-    places = Places(organizations, settings, seen)
+    places = AccountPlaces(organizations, settings, seen)
     known = seen.members(organizations) if seen.readable else []
     made = {member["Email"]: str(member["Id"]) for member in known}
     here = {str(member["Id"]) for member in known}
@@ -58,7 +60,7 @@ def plan_accounts(connection: Connection, settings: Environment, seen: Seen, ask
             step = places.step(made[new.email], new.stage)
         else:
             command = f"aws organizations create-account --account-name '{new.name}' --email {new.email}"
-            step = Step("create", "account", new.name, f"for {new.stage}", request, command=command)
+            step = PlanStep("create", "account", new.name, f"for {new.stage}", request, command=command)
         yield step if asked.create_accounts or not step.writes else when_asked(step, settings, "--create-accounts")
     open_invitations = invitations(organizations) if settings.invited_accounts and seen.readable else {}
     for invited in settings.invited_accounts:
@@ -67,52 +69,52 @@ def plan_accounts(connection: Connection, settings: Environment, seen: Seen, ask
         elif handshake := open_invitations.get(invited.id):
             command = f"aws organizations accept-handshake --handshake-id {handshake}"
             detail = "invited: it has to accept"
-            step = Step("wait", "account", invited.id, detail, account=invited.id, command=command)
+            step = PlanStep("wait", "account", invited.id, detail, account=invited.id, command=command)
         else:
             command = f"aws organizations invite-account-to-organization --target Id={invited.id},Type=ACCOUNT"
             request = {"id": invited.id, "stage": invited.stage}
-            step = Step("create", "invitation", invited.id, f"for {invited.stage}", request, command=command)
+            step = PlanStep("create", "invitation", invited.id, f"for {invited.stage}", request, command=command)
         yield step if asked.invite or not step.writes else when_asked(step, settings, "--invite")
 
 
-def when_asked(step: Step, settings: Environment, option: str) -> Step:
+def when_asked(step: PlanStep, settings: Settings, option: str) -> PlanStep:
     account, command = settings.accounts.management, f'{AGAIN} ARGS="{option} --profile PROFILE"'
     return replace(step, action="wait", detail=f"{step.detail}, when asked", account=account, command=command)
 
 
 def invitations(organizations: Any) -> dict[str, str]:
-    """Account id to handshake id, of the invitations that nobody has answered."""
+    """Account id to handshake id, of the invitations without an answer."""
     listed = pages(organizations, "list_handshakes_for_organization", "Handshakes", Filter={"ActionType": "INVITE"})
-    asked = [h for h in counted("invitations read", listed) if h["State"] in {"OPEN", "REQUESTED"}]
+    asked = [h for h in with_progress("invitations read", listed) if h["State"] in {"OPEN", "REQUESTED"}]
     return {party["Id"]: str(h["Id"]) for h in asked for party in h["Parties"] if party["Type"] == "ACCOUNT"}
 
 
-def unit_of(settings: Environment, stage: str) -> str:
+def unit_of(settings: Settings, stage: str) -> str:
     """The unit for an account of this stage, as the environment file names it; "" where it stays where it is."""
     units = {"staging": settings.units.staging, "production": settings.units.production}
     return units.get(stage, settings.units.data_science)
 
 
 @dataclass
-class Places:
+class AccountPlaces:
     """Where the organization's accounts are."""
 
     organizations: Any
-    settings: Environment
-    seen: Seen
+    settings: Settings
+    seen: SeenOrganization
     beneath: dict[str, frozenset[str]] = field(default_factory=dict)  # the accounts, by unit
     root: str = ""
     at_root: frozenset[str] = frozenset()
 
-    def step(self, account: str, stage: str) -> Step:
+    def step(self, account: str, stage: str) -> PlanStep:
         """Into the unit of its stage, unless it is there or beneath it."""
         unit = unit_of(self.settings, stage)
         if not unit:
-            return Step("keep", "account", account, stage)
+            return PlanStep("keep", "account", account, stage)
         if self.inside(account, unit) and not (
             stage == "data_science" and any(self.inside(account, other) for other in stages(self.settings))
         ):
-            return Step("keep", "account", account, f"in {unit}")
+            return PlanStep("keep", "account", account, f"in {unit}")
         source = self.parent(account)
         request = {"account": account, "unit": unit, "from": source}
         target = self.seen.unit(unit) or f"ID-OF-{unit.upper()}"
@@ -120,7 +122,7 @@ class Places:
             f"aws organizations move-account --account-id {account} --source-parent-id {source} "
             f"--destination-parent-id {target}"
         )
-        return Step("change", "account", account, f"move to {unit}", request, command=command)
+        return PlanStep("change", "account", account, f"move to {unit}", request, command=command)
 
     def inside(self, account: str, unit: str) -> bool:
         if unit not in self.beneath:
@@ -133,18 +135,18 @@ class Places:
         if not self.root:
             self.root = str(self.organizations.list_roots()["Roots"][0]["Id"])
             listed = pages(self.organizations, "list_accounts_for_parent", "Accounts", ParentId=self.root)
-            self.at_root = frozenset(str(member["Id"]) for member in counted("accounts of the root read", listed))
+            self.at_root = frozenset(str(member["Id"]) for member in with_progress("accounts of the root read", listed))
         return self.root if account in self.at_root else members.parents(self.organizations, account)[0]
 
 
 # -- apply -----------------------------------------------------------------------------------------
 
 
-def is_of_an_account(step: Step) -> bool:
+def is_of_an_account(step: PlanStep) -> bool:
     return step.kind in {"account", "invitation"}
 
 
-def apply(organizations: Any, settings: Environment, units: Mapping[str, str], steps: Sequence[Step]) -> Environment:
+def apply(organizations: Any, settings: Settings, units: Mapping[str, str], steps: Sequence[PlanStep]) -> Settings:
     """Make, invite and move; the settings with the data science account's id, where it was just made.
 
     units: the environment file's names to ids. UserError, after all that can be done, with what could not.
@@ -154,7 +156,7 @@ def apply(organizations: Any, settings: Environment, units: Mapping[str, str], s
     settings, problems = make(organizations, settings, units, new)
     problems += invite(organizations, [request["id"] for request in requests if "id" in request])
     moves = [request for request in requests if "account" in request]
-    for request in counted("accounts moved", moves, len(moves)):
+    for request in with_progress("accounts moved", moves, len(moves)):
         move(organizations, request["account"], request["from"], units[request["unit"]])
     if problems:
         raise UserError("\n".join(problems))
@@ -162,8 +164,8 @@ def apply(organizations: Any, settings: Environment, units: Mapping[str, str], s
 
 
 def make(
-    organizations: Any, settings: Environment, units: Mapping[str, str], requests: Sequence[Mapping[str, str]]
-) -> tuple[Environment, list[str]]:
+    organizations: Any, settings: Settings, units: Mapping[str, str], requests: Sequence[Mapping[str, str]]
+) -> tuple[Settings, list[str]]:
     """New accounts, each in its unit; and what went wrong. Requests that an interrupted run left are followed."""
     problems: list[str] = []
     if not requests:
@@ -185,9 +187,8 @@ def make(
                     left.clear()
             if not going:
                 break
-            what = (
-                f"the account {some(request['name'] if request else 'of somebody else' for request in going.values())}"
-            )
+            names_now = (request["name"] if request else "of another request" for request in going.values())
+            what = f"the account {some(names_now)}"
             for status in until(what, partial(ended, organizations, going), CREATION, lambda: progress_of(total)):
                 if asked_for := going.pop(str(status["Id"])):
                     settings = arrive(organizations, settings, units, asked_for, status, problems, total)
@@ -224,13 +225,13 @@ def ended(organizations: Any, going: Iterable[str]) -> list[dict[str, Any]] | No
 
 def arrive(
     organizations: Any,
-    settings: Environment,
+    settings: Settings,
     units: Mapping[str, str],
     request: Mapping[str, str],
     status: Mapping[str, Any],
     problems: list[str],
     total: int,
-) -> Environment:
+) -> Settings:
     """What becomes of a request that has ended: the account goes into its unit, or why there is none is kept."""
     name, email, stage = request["name"], request["email"], request["stage"]
     if status.get("FailureReason") == "EMAIL_ALREADY_EXISTS":  # of ours, where the answer to a request was lost
@@ -253,9 +254,9 @@ def arrive(
 
 
 def invite(organizations: Any, accounts: Sequence[str]) -> list[str]:
-    """Invite accounts of somebody else's; what went wrong."""
+    """Invite accounts that are outside the organization; what went wrong."""
     problems: list[str] = []
-    for number, account in enumerate(counted("accounts invited", accounts, len(accounts))):
+    for number, account in enumerate(with_progress("accounts invited", accounts, len(accounts))):
         target = {"Id": account, "Type": "ACCOUNT"}
         try:
             answer = write(organizations.invite_account_to_organization, "DuplicateHandshakeException", Target=target)

@@ -10,8 +10,8 @@ from typing import Any
 from botocore.exceptions import ClientError
 
 from scripts.kit.connect import pages
-from scripts.kit.console import UserError, counted
-from scripts.kit.settings.environment import UNIT_ID
+from scripts.kit.console import UserError, with_progress
+from scripts.kit.settings.reading import UNIT_ID
 
 
 @dataclass(frozen=True)
@@ -49,7 +49,7 @@ def all_beneath(organizations: Any, unit: str) -> list[dict[str, Any]]:
         for parent in units_beneath(organizations, unit)
         for account in pages(organizations, "list_accounts_for_parent", "Accounts", ParentId=parent)
     )
-    return list(counted(f"accounts of the unit {unit} read", found))
+    return list(with_progress(f"accounts of the unit {unit} read", found))
 
 
 def units_beneath(organizations: Any, unit: str) -> Iterator[str]:

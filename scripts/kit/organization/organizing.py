@@ -19,16 +19,16 @@ from scripts.kit.organization import joining, members
 from scripts.kit.organization.state import (
     SETTLING,
     STACK_SETS,
-    Asked,
-    Seen,
+    AccountOptions,
+    SeenOrganization,
     every_unit,
     prefixes,
     stack_set_administrators,
     write,
 )
 from scripts.kit.patience import until
-from scripts.kit.plan import Step
-from scripts.kit.settings.environment import Environment
+from scripts.kit.plan import PlanStep
+from scripts.kit.settings.model import Settings
 
 MOST_ADMINISTRATORS = 5  # for stack sets (CloudFormation User Guide, "Register a delegated administrator…")
 
@@ -36,7 +36,9 @@ MOST_ADMINISTRATORS = 5  # for stack sets (CloudFormation User Guide, "Register 
 # -- plan ------------------------------------------------------------------------------------------
 
 
-def make_plan(connection: Connection, settings: Environment, seen: Seen, asked: Asked) -> list[Step]:
+def make_plan(
+    connection: Connection, settings: Settings, seen: SeenOrganization, asked: AccountOptions
+) -> list[PlanStep]:
     """Every step of the organization, in order; those that these credentials may not take wait."""
     management = settings.accounts.management
     manages = connection.account == management
@@ -52,22 +54,24 @@ def make_plan(connection: Connection, settings: Environment, seen: Seen, asked: 
         steps += joining.plan_accounts(connection, settings, seen, asked)
     else:
         detail = "cannot be seen from here before this account is an administrator"
-        steps.append(Step("wait", "units", "and their accounts", detail))
+        steps.append(PlanStep("wait", "units", "and their accounts", detail))
     steps += [] if known else administrator
     return steps if manages else [to_another(step, management) if step.writes else step for step in steps]
 
 
-def to_another(step: Step, account: str) -> Step:
-    """A step for somebody with credentials of that account."""
+def to_another(step: PlanStep, account: str) -> PlanStep:
+    """A step that needs credentials of that account."""
     return replace(step, action="wait", account=account)
 
 
-def organization_step(connection: Connection, settings: Environment, seen: Seen, asked: Asked) -> Step:
+def organization_step(
+    connection: Connection, settings: Settings, seen: SeenOrganization, asked: AccountOptions
+) -> PlanStep:
     management = settings.accounts.management
     if not seen.id and connection.account != management:
         detail = f"account {connection.account} is in no organization: it has to be invited, or made there"
         command = f"aws organizations invite-account-to-organization --target Id={connection.account},Type=ACCOUNT"
-        return Step("wait", "organization", f"of {management}", detail, account=management, command=command)
+        return PlanStep("wait", "organization", f"of {management}", detail, account=management, command=command)
     if not seen.id:
         name = f"of {management}"
         if asked.create_organization and (ids := [unit for unit in every_unit(settings) if unit.startswith("ou-")]):
@@ -76,8 +80,8 @@ def organization_step(connection: Connection, settings: Environment, seen: Seen,
                 "Name the units from the root down instead, such as multi-account-deployment/staging"
             )
         if asked.create_organization:
-            return Step("create", "organization", name, "with all features")
-        return Step(
+            return PlanStep("create", "organization", name, "with all features")
+        return PlanStep(
             "wait",
             "organization",
             name,
@@ -86,7 +90,7 @@ def organization_step(connection: Connection, settings: Environment, seen: Seen,
             command=f'{joining.AGAIN} ARGS="--create-organization --profile PROFILE"',
         )
     if not seen.all_features:
-        return Step(
+        return PlanStep(
             "wait",
             "organization",
             seen.id,
@@ -94,25 +98,27 @@ def organization_step(connection: Connection, settings: Environment, seen: Seen,
             account=management,
             command="aws organizations enable-all-features",
         )
-    return Step("keep", "organization", seen.id)
+    return PlanStep("keep", "organization", seen.id)
 
 
-def trust_step(seen: Seen) -> Step:
+def trust_step(seen: SeenOrganization) -> PlanStep:
     command = "aws cloudformation activate-organizations-access"
-    return Step("keep" if seen.trusted else "create", "trusted access", "of CloudFormation stack sets", command=command)
+    return PlanStep(
+        "keep" if seen.trusted else "create", "trusted access", "of CloudFormation stack sets", command=command
+    )
 
 
-def administrator_step(settings: Environment, seen: Seen) -> Step:
+def administrator_step(settings: Settings, seen: SeenOrganization) -> PlanStep:
     account = settings.accounts.data_science
     kind, name = "administrator", f"{account or 'the new data science account'} of stack sets"
     if account and account in seen.administrators:
-        return Step("keep", kind, name)
+        return PlanStep("keep", kind, name)
     if not seen.joined and account not in {invited.id for invited in settings.invited_accounts}:
         detail = "is not in the organization yet. Name it in invited_accounts (stage: data_science)"
         command = f'{joining.AGAIN} ARGS="--invite --profile PROFILE"'
-        return Step("wait", kind, name, detail, account=settings.accounts.management, command=command)
+        return PlanStep("wait", kind, name, detail, account=settings.accounts.management, command=command)
     if len(seen.administrators) >= MOST_ADMINISTRATORS:
-        return Step(
+        return PlanStep(
             "wait",
             kind,
             name,
@@ -124,10 +130,10 @@ def administrator_step(settings: Environment, seen: Seen) -> Step:
     command = (
         f"aws organizations register-delegated-administrator --service-principal {STACK_SETS} --account-id {account}"
     )
-    return Step("create", kind, name, command=command)
+    return PlanStep("create", kind, name, command=command)
 
 
-def unit_steps(settings: Environment, seen: Seen) -> Iterator[Step]:
+def unit_steps(settings: Settings, seen: SeenOrganization) -> Iterator[PlanStep]:
     done: set[str] = set()
     for stage, unit in zip(("staging", "production", "data_science"), every_unit(settings), strict=False):
         for name in prefixes(unit):
@@ -136,17 +142,17 @@ def unit_steps(settings: Environment, seen: Seen) -> Iterator[Step]:
             done.add(name)
             parent, _, last = name.rpartition("/")
             if id := seen.unit(name):
-                yield Step("keep", "unit", name, id if id != name else stage)
+                yield PlanStep("keep", "unit", name, id if id != name else stage)
             else:
                 above = seen.unit(parent) or f"ID-OF-{parent.upper() or 'THE-ROOT'}"
                 command = f"aws organizations create-organizational-unit --parent-id {above} --name {last}"
-                yield Step("create", "unit", name, request={"parent": parent}, command=command)
+                yield PlanStep("create", "unit", name, request={"parent": parent}, command=command)
 
 
 # -- apply -----------------------------------------------------------------------------------------
 
 
-def apply(connection: Connection, settings: Environment, seen: Seen, steps: list[Step]) -> Environment:
+def apply(connection: Connection, settings: Settings, seen: SeenOrganization, steps: list[PlanStep]) -> Settings:
     """Carry the steps out, in order; the settings with the data science account's id, where it was just made."""
     organizations, units = connection.client("organizations"), dict(seen.units)
     for joins, some in groupby(plan.writes(steps), joining.is_of_an_account):

@@ -11,20 +11,22 @@ from typing import Any
 from botocore.exceptions import ClientError
 
 from scripts.kit.connect import Connection, pages
-from scripts.kit.console import UserError, counted
+from scripts.kit.console import UserError, with_progress
 from scripts.kit.organization import members
 from scripts.kit.patience import code, of, patiently
-from scripts.kit.settings.environment import Environment
+from scripts.kit.settings.model import Settings
 
 STACK_SETS = "member.org.stacksets.cloudformation.amazonaws.com"
 SETTLING = 900.0  # seconds for an organization that is still being finalized
 PASSING = of("ConcurrentModificationException", "FinalizingOrganizationException", "TooManyRequestsException")
-AT_ONCE = "ACCOUNT_CREATION_RATE_LIMIT_EXCEEDED"  # "accounts that can be in progress at a time": somebody else's, too
+AT_ONCE = (
+    "ACCOUNT_CREATION_RATE_LIMIT_EXCEEDED"  # "accounts that can be in progress at a time", those of other requests, too
+)
 NO_ORGANIZATION, DENIED = of("AWSOrganizationsNotInUseException"), of("AccessDeniedException")
 
 
 @dataclass(frozen=True)
-class Asked:
+class AccountOptions:
     """What the command line asks for besides."""
 
     create_organization: bool = False
@@ -33,7 +35,7 @@ class Asked:
 
 
 @dataclass(frozen=True)
-class Seen:
+class SeenOrganization:
     """The organization as these credentials see it.
 
     id: empty where there is none; readable: whether they may list anything in it
@@ -72,13 +74,13 @@ class Seen:
 # -- look ------------------------------------------------------------------------------------------
 
 
-def look(connection: Connection, settings: Environment) -> Seen:
+def look(connection: Connection, settings: Settings) -> SeenOrganization:
     organizations = connection.client("organizations")
     try:
         found = organizations.describe_organization()["Organization"]
     except ClientError as error:
         if NO_ORGANIZATION(error):
-            return Seen()
+            return SeenOrganization()
         raise
     management = str(found["MasterAccountId"])
     if management != settings.accounts.management:
@@ -86,7 +88,7 @@ def look(connection: Connection, settings: Environment) -> Seen:
             f"accounts.management is {settings.accounts.management}, but account {connection.account} belongs to the "
             f"organization {found['Id']}, whose management account is {management}"
         )
-    seen = Seen(str(found["Id"]), management, found["FeatureSet"] == "ALL")
+    seen = SeenOrganization(str(found["Id"]), management, found["FeatureSet"] == "ALL")
     try:
         administrators = stack_set_administrators(organizations)
     except ClientError as error:
@@ -132,11 +134,11 @@ def stack_set_administrators(organizations: Any) -> tuple[str, ...]:
     return tuple(str(one["Id"]) for one in found)
 
 
-def stages(settings: Environment) -> tuple[str, str]:
+def stages(settings: Settings) -> tuple[str, str]:
     return settings.units.staging, settings.units.production
 
 
-def every_unit(settings: Environment) -> tuple[str, ...]:
+def every_unit(settings: Settings) -> tuple[str, ...]:
     """The stages' units, and the one for the data science account where there is one."""
     own = settings.units.data_science
     return (*stages(settings), *([own] if own else []))
@@ -149,10 +151,10 @@ def prefixes(unit: str) -> list[str]:
 
 
 def all_members(organizations: Any) -> list[dict[str, Any]]:
-    return list(counted("accounts of the organization read", pages(organizations, "list_accounts", "Accounts")))
+    return list(with_progress("accounts of the organization read", pages(organizations, "list_accounts", "Accounts")))
 
 
-def with_data_science(connection: Connection, settings: Environment) -> Environment:
+def with_data_science(connection: Connection, settings: Settings) -> Settings:
     """The settings with the data science account's id: a new account's by its e-mail address, once it is made."""
     if settings.accounts.data_science:
         return settings

@@ -19,7 +19,7 @@ ENDED = {"Succeeded", "Failed", "Stopped", "Superseded", "Cancelled"}
 
 
 @dataclass(frozen=True)
-class Execution:
+class PipelineExecution:
     """One execution; actions: the last status of each action; target: of a rollback, whose version it deploys.
 
     artifact: bucket and key of what its Build step handed on
@@ -50,7 +50,7 @@ def test_action(stage: str) -> str:
     return DEPLOY_STAGE[stage].replace("Deploy", "Test")
 
 
-def read(codepipeline: Any, pipeline: str) -> list[Execution]:
+def read(codepipeline: Any, pipeline: str) -> list[PipelineExecution]:
     """Every execution that CodePipeline remembers, the newest first."""
     details: dict[str, list[dict[str, Any]]] = {}
     for action in pages(codepipeline, "list_action_executions", "actionExecutionDetails", pipelineName=pipeline):
@@ -65,9 +65,9 @@ def read(codepipeline: Any, pipeline: str) -> list[Execution]:
     return [with_target(one, by_id) for one in found]
 
 
-def execution(summary: Mapping[str, Any], actions: list[dict[str, Any]]) -> Execution:
+def execution(summary: Mapping[str, Any], actions: list[dict[str, Any]]) -> PipelineExecution:
     """An execution from ListPipelineExecutions and its actions from ListActionExecutions."""
-    made = Execution(
+    made = PipelineExecution(
         summary["pipelineExecutionId"],
         summary["status"],
         summary.get("startTime"),
@@ -76,7 +76,7 @@ def execution(summary: Mapping[str, Any], actions: list[dict[str, Any]]) -> Exec
     return with_actions(made, actions)
 
 
-def with_actions(made: Execution, actions: list[dict[str, Any]]) -> Execution:
+def with_actions(made: PipelineExecution, actions: list[dict[str, Any]]) -> PipelineExecution:
     version, artifact = made.version, made.artifact
     last: dict[str, str] = {}
     for action in sorted(actions, key=lambda action: action["startTime"]):
@@ -89,7 +89,7 @@ def with_actions(made: Execution, actions: list[dict[str, Any]]) -> Execution:
     return replace(made, version="" if version in NOTHING else version, artifact=artifact, actions=last)
 
 
-def with_target(one: Execution, by_id: Mapping[str, Execution]) -> Execution:
+def with_target(one: PipelineExecution, by_id: Mapping[str, PipelineExecution]) -> PipelineExecution:
     target = by_id.get(one.target)
     return replace(one, version=target.version, artifact=target.artifact) if target else one
 
@@ -97,8 +97,8 @@ def with_target(one: Execution, by_id: Mapping[str, Execution]) -> Execution:
 def version_of(codepipeline: Any, pipeline: str, execution_id: str) -> str:
     """The version that one execution deploys; "" for none, or before its Build step has found it."""
     seen = codepipeline.get_pipeline_execution(pipelineName=pipeline, pipelineExecutionId=execution_id)
-    told = seen["pipelineExecution"]
-    builder = told.get("rollbackMetadata", {}).get("rollbackTargetPipelineExecutionId") or execution_id
+    shown = seen["pipelineExecution"]
+    builder = shown.get("rollbackMetadata", {}).get("rollbackTargetPipelineExecutionId") or execution_id
     actions = pages(
         codepipeline,
         "list_action_executions",
@@ -106,4 +106,4 @@ def version_of(codepipeline: Any, pipeline: str, execution_id: str) -> str:
         pipelineName=pipeline,
         filter={"pipelineExecutionId": builder},
     )
-    return with_actions(Execution(builder, ""), list(actions)).version
+    return with_actions(PipelineExecution(builder, ""), list(actions)).version

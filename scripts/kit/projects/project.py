@@ -7,8 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from scripts.kit.connect import Connection, pages
-from scripts.kit.console import UserError
-from scripts.kit.settings.sections import closest
+from scripts.kit.console import UserError, closest
 from scripts.kit.stacks.stack import describe_stack, parameters
 
 STAGES = ("staging", "prod")
@@ -76,7 +75,7 @@ def has_stacks(project: Project, stacks: set[str]) -> bool:
 
 
 def left_over(connection: Connection, stack: str) -> Project:
-    """The project that a stage's stack belongs to, although SageMaker knows it no more."""
+    """The project that a stage's stack belongs to, although SageMaker no longer lists it."""
     described = describe_stack(connection.client("cloudformation"), stack) or {}
     values = parameters(described)
     return Project(values["SageMakerProjectName"], values["SageMakerProjectId"], "")

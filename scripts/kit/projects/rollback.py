@@ -18,30 +18,32 @@ from typing import Any
 from botocore.exceptions import ClientError
 
 from scripts.kit.connect import Connection, pages
-from scripts.kit.console import FEW, UserError, say, some
+from scripts.kit.console import FEW, UserError, counted, say, some
+from scripts.kit.organization import members
 from scripts.kit.patience import until
-from scripts.kit.plan import Step
+from scripts.kit.plan import PlanStep
 from scripts.kit.projects import history, status
-from scripts.kit.projects.history import Execution
+from scripts.kit.projects.history import PipelineExecution
 from scripts.kit.projects.project import DEPLOY_STAGE, Project, version_number
 from scripts.kit.projects.status import BUSY
+from scripts.kit.settings.model import Settings
 from scripts.kit.stacks.stack import describe_stack, parameters
 
 PATIENCE = 6 * 3600.0  # seconds: a canary bakes for up to an hour in each of its steps
 VARIABLE = "ModelPackageVersion"
 REFUSED = {"PipelineExecutionOutdatedException", "UnableToRollbackStageException"}
 
-Places = tuple[tuple[str, ...], tuple[str, ...]]  # accounts and regions, each sorted
+StagePlaces = tuple[tuple[str, ...], tuple[str, ...]]  # accounts and regions, each sorted
 
 
 @dataclass(frozen=True)
-class Found:
+class FoundDeployments:
     """What there is. live: the version that the stage serves, "" for none; approved: the group's approved ones;
     eligible: the executions that CodePipeline would roll the stage back to; busy: the execution in the stage."""
 
     live: str
     approved: frozenset[str]
-    executions: Sequence[Execution]  # the newest first
+    executions: Sequence[PipelineExecution]  # the newest first
     eligible: frozenset[str]
     busy: str = ""
 
@@ -50,7 +52,7 @@ class Found:
 class Rollback:
     """What will be done: step, the version, and the execution to roll back to ("" to start the pipeline instead)."""
 
-    step: Step
+    step: PlanStep
     version: str
     execution: str = ""
     follow: str = ""  # an execution that does it already
@@ -60,7 +62,7 @@ class Rollback:
 # -- look --------------------------------------------------------------------------------------
 
 
-def look(connection: Connection, project: Project, stage: str) -> Found:
+def look(connection: Connection, project: Project, stage: str) -> FoundDeployments:
     codepipeline = connection.client("codepipeline")
     stack = describe_stack(connection.client("cloudformation"), project.stack(stage))
     try:
@@ -81,7 +83,7 @@ def look(connection: Connection, project: Project, stage: str) -> Found:
     latest = state.get("latestExecution", {})
     busy = latest.get("pipelineExecutionId", "") if latest.get("status") in BUSY else ""
     live = version_number(parameters(stack or {}).get("ModelPackageName", ""))
-    return Found(live, approved(connection.client("sagemaker"), project.name), executions, ids, busy)
+    return FoundDeployments(live, approved(connection.client("sagemaker"), project.name), executions, ids, busy)
 
 
 def stage_state(codepipeline: Any, project: Project, stage: str) -> dict[str, Any]:
@@ -104,7 +106,7 @@ def approved(sagemaker: Any, group: str) -> frozenset[str]:
     return frozenset(str(summary["ModelPackageVersion"]) for summary in summaries)
 
 
-def recorded(s3: Any, execution: Execution, stage: str, owner: str) -> Places | None:
+def recorded(s3: Any, execution: PipelineExecution, stage: str, owner: str) -> StagePlaces | None:
     """The accounts and regions of the stage in the manifest that an execution's Build step wrote.
 
     None where the artifact is gone: then CodePipeline cannot roll back to it either.
@@ -121,11 +123,24 @@ def recorded(s3: Any, execution: Execution, stage: str, owner: str) -> Places | 
     return tuple(sorted(account["id"] for account in part["accounts"])), tuple(sorted(part["regions"]))
 
 
+def places_now(connection: Connection, settings: Settings, project: Project, stage: str) -> StagePlaces:
+    """The accounts of the stage's unit as they are today, and the regions that the stage is deployed to."""
+    stack = describe_stack(connection.client("cloudformation"), project.stack(stage)) or {}
+    values = parameters(stack)
+    unit = values.get("OrganizationalUnitId", "")
+    regions = tuple(sorted(filter(None, values.get("Regions", "").split(","))))
+    if not unit:
+        listed = (value.split(",") for name, value in values.items() if "AccountIds" in name)
+        return tuple(sorted(filter(None, (account for part in listed for account in part)))), regions
+    accounts = members.accounts_beneath(connection.client("organizations"), unit)
+    return tuple(sorted(a.id for a in accounts if a.id != settings.accounts.management)), regions
+
+
 # -- plan --------------------------------------------------------------------------------------
 
 
-def choose(found: Found, stage: str, asked: str) -> str:
-    """The version to go back to; "" where the stage has gone back already and nobody named one."""
+def choose(found: FoundDeployments, stage: str, asked: str) -> str:
+    """The version to go back to; "" where the stage has gone back already and no version is asked for."""
     if asked:
         if asked not in found.approved:
             known = ", ".join(sorted(found.approved, key=int)) or "none"
@@ -152,33 +167,33 @@ def choose(found: Found, stage: str, asked: str) -> str:
 
 
 def make_plan(
-    found: Found,
+    found: FoundDeployments,
     project: Project,
     stage: str,
     asked: str,
-    now: Callable[[], Places],
-    then: Callable[[Execution], Places | None],
+    now: Callable[[], StagePlaces],
+    then: Callable[[PipelineExecution], StagePlaces | None],
 ) -> Rollback:
     """now: the accounts and regions of the stage as they are; then: those of an execution (see recorded)."""
     name = f"{project.name} {stage}"
     going = next((e for e in found.executions if e.id == found.busy), None)
     if going and not asked and returns(found, stage, going):  # the stack names its version already
-        told = f"execution {going.id} is going back to version {going.version} already"
-        return Rollback(Step("keep", "stage", name, told), going.version, follow=going.id)
+        detail = f"execution {going.id} is going back to version {going.version} already"
+        return Rollback(PlanStep("keep", "stage", name, detail), going.version, follow=going.id)
     version = choose(found, stage, asked)
     if not version:
-        told = f"serves version {found.live}, which it had gone back to already; name a version to go on: VERSION=n"
-        return Rollback(Step("keep", "stage", name, told), found.live)
+        detail = f"serves version {found.live}, which it had gone back to already; name a version to go on: VERSION=n"
+        return Rollback(PlanStep("keep", "stage", name, detail), found.live)
     if going and going.version == version:
-        told = f"execution {going.id} is deploying version {version} already"
-        return Rollback(Step("keep", "stage", name, told), version, follow=going.id)
+        detail = f"execution {going.id} is deploying version {version} already"
+        return Rollback(PlanStep("keep", "stage", name, detail), version, follow=going.id)
     open_ones = (e for e in found.executions if e.status not in history.ENDED and not e.deployed(stage))
     started = next((e for e in open_ones if e.version == version), None)
     if started and started.id != found.busy and found.live != version:
-        told = f"execution {started.id} is on its way with version {version}"
-        return Rollback(Step("keep", "stage", name, told), version, follow=started.id)
+        detail = f"execution {started.id} is on its way with version {version}"
+        return Rollback(PlanStep("keep", "stage", name, detail), version, follow=started.id)
     if found.live == version:
-        return Rollback(Step("keep", "stage", name, f"serves version {version} already"), version)
+        return Rollback(PlanStep("keep", "stage", name, f"serves version {version} already"), version)
     if going:
         raise UserError(
             f"{stage} is being deployed right now (execution {going.id}). Wait for its end (`make status`) or stop it: "
@@ -188,19 +203,19 @@ def make_plan(
     return roll_back_or_start(found, project, stage, version, now, then)
 
 
-def returns(found: Found, stage: str, going: Execution) -> bool:
+def returns(found: FoundDeployments, stage: str, going: PipelineExecution) -> bool:
     """Whether an execution in the stage brings a version back that was live before."""
     before = {e.version for e in found.executions if e.id != going.id and e.deployed(stage)}
     return bool(going.target) or (going.version in before and going.version != found.live)
 
 
 def roll_back_or_start(
-    found: Found,
+    found: FoundDeployments,
     project: Project,
     stage: str,
     version: str,
-    now: Callable[[], Places],
-    then: Callable[[Execution], Places | None],
+    now: Callable[[], StagePlaces],
+    then: Callable[[PipelineExecution], StagePlaces | None],
 ) -> Rollback:
     name, change = f"{project.name} {stage}", f"version {found.live or 'none'} → {version}"
     fitting = [e for e in found.executions if e.version == version and e.succeeded(stage) and not e.target]
@@ -220,14 +235,16 @@ def roll_back_or_start(
             why = f"the places differ from those of execution {target.id}: {difference(was, places)}"
         else:
             accounts, regions = places
-            told = f"{change}, {len(accounts)} account(s) in {', '.join(regions)}, as in execution {target.id}"
-            return Rollback(Step("change", "stage", name, told), version, target.id, notes=waiting(found))
+            detail = (
+                f"{change}, {counted(len(accounts), 'account')} in {', '.join(regions)}, as in execution {target.id}"
+            )
+            return Rollback(PlanStep("change", "stage", name, detail), version, target.id, notes=waiting(found))
     note = "staging is deployed and tested first, then production waits for an approver"
-    told = f"{change}, by a new execution of the pipeline, because {why}"
-    return Rollback(Step("change", "stage", name, told), version, notes=(note, *waiting(found)))
+    detail = f"{change}, by a new execution of the pipeline, because {why}"
+    return Rollback(PlanStep("change", "stage", name, detail), version, notes=(note, *waiting(found)))
 
 
-def waiting(found: Found) -> tuple[str, ...]:
+def waiting(found: FoundDeployments) -> tuple[str, ...]:
     """What else is under way, and would deploy another version afterwards."""
     return tuple(
         f"execution {e.id} (version {e.version or 'not known yet'}) is still under way and may deploy after this"
@@ -236,7 +253,7 @@ def waiting(found: Found) -> tuple[str, ...]:
     )
 
 
-def difference(was: Places, now: Places) -> str:
+def difference(was: StagePlaces, now: StagePlaces) -> str:
     """What joined and what left, in a few words."""
     parts = []
     for before, after in zip(was, now, strict=True):
@@ -302,7 +319,7 @@ def tell(state: Mapping[str, Any], seen: dict[str, str]) -> None:
         latest = action.get("latestExecution", {})
         current, name = latest.get("status", ""), action["actionName"]
         if not seen.get(name) and current in history.ENDED:
-            continue  # of an execution before this one, or too short to be told
+            continue  # of an execution before this one, or too short to be seen
         if current and seen.get(name) != current:
             seen[name] = current
             error = latest.get("errorDetails", {}).get("message", "") if current == "Failed" else ""
@@ -323,3 +340,19 @@ def verify(connection: Connection, project: Project, stage: str, version: str) -
     if latest.status not in {"Succeeded", "InProgress"}:
         wrong.append(f"the stage {latest.name} of the pipeline is {latest.status}. {latest.why}".strip())
     return wrong
+
+
+def finish(connection: Connection, project: Project, stage: str, todo: Rollback, execution: str, ended: str) -> None:
+    """Say how it ended; UserError unless the stage serves the version."""
+    if ended == "waits" and stage == "prod":
+        say(
+            f"execution {execution} waits for an approver. When it is approved, run the same command again: "
+            "it follows the execution and verifies the result"
+        )
+        return
+    wrong = verify(connection, project, stage, todo.version)
+    if ended not in {"Succeeded", "waits"}:
+        wrong.insert(0, f"execution {execution} ended {ended}")
+    if wrong:
+        raise UserError("\n  ".join([f"{stage} of {project.name} is not rolled back:", *wrong]))
+    say(f"{stage} of {project.name} serves version {todo.version}")

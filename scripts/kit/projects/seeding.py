@@ -19,11 +19,11 @@ from botocore.exceptions import ClientError
 from scripts.kit.bundle import pack
 from scripts.kit.connect import Connection
 from scripts.kit.console import UserError
-from scripts.kit.plan import Step
+from scripts.kit.plan import PlanStep
 from scripts.kit.publish import versions
 from scripts.kit.publish.catalog import bundle_bucket
-from scripts.kit.publish.versions import Provisioned
-from scripts.kit.settings.environment import Environment
+from scripts.kit.publish.versions import ProvisionedProject
+from scripts.kit.settings.model import Settings
 
 BRANCH = "main"
 HOSTS = {"GitHub": "https://github.com", "GitLab": "https://gitlab.com", "Bitbucket": "https://bitbucket.org"}
@@ -62,7 +62,7 @@ class Seeding:
     seeds: Mapping[str, bytes]
 
 
-def of_project(connection: Connection, project: Provisioned, given: Mapping[str, str]) -> Seeding:
+def of_project(connection: Connection, project: ProvisionedProject, given: Mapping[str, str]) -> Seeding:
     """As the project's parameters have it. given: names from the command line, which can only agree."""
     name, values = project.project.name, project.parameters
     if not (arn := values.get("SourceConnectionArn", "")):
@@ -80,7 +80,7 @@ def of_project(connection: Connection, project: Provisioned, given: Mapping[str,
     return Seeding(arn, names, project.version, seeds)
 
 
-def of_new_project(connection: Connection, settings: Environment, name: str, given: Mapping[str, str]) -> Seeding:
+def of_new_project(connection: Connection, settings: Settings, name: str, given: Mapping[str, str]) -> Seeding:
     """As the environment file has it, for a project that is yet to be made from the newest version."""
     if settings.source.provider != "connection":
         raise UserError("source.provider is codecommit: the project's own stack seeds its repositories")
@@ -110,23 +110,23 @@ def host(connection: Connection, arn: str, remote: str) -> str:
     return remote or HOSTS[found["ProviderType"]]
 
 
-def make_plan(base: str, names: Mapping[str, str]) -> list[Step]:
-    """names: the repository of each seed zip. One that has the branch already is somebody's: it is left alone."""
+def make_plan(base: str, names: Mapping[str, str]) -> list[PlanStep]:
+    """names: the repository of each seed zip. One that has the branch already is in use: it is left alone."""
     steps = []
     for seed, name in names.items():
         url = f"{base.rstrip('/')}/{name}.git"
         if git("ls-remote", "--heads", url, BRANCH).strip():
-            steps.append(Step("keep", "repository", name, f"has a branch {BRANCH}"))
+            steps.append(PlanStep("keep", "repository", name, f"has a branch {BRANCH}"))
         else:
-            steps.append(Step("create", "repository", name, f"{seed} on {BRANCH}", {"url": url, "seed": seed}))
+            steps.append(PlanStep("create", "repository", name, f"{seed} on {BRANCH}", {"url": url, "seed": seed}))
     return steps
 
 
-def apply(steps: list[Step], seeds: Mapping[str, bytes], message: str, told: Callable[[Step], None]) -> None:
+def apply(steps: list[PlanStep], seeds: Mapping[str, bytes], message: str, report: Callable[[PlanStep], None]) -> None:
     for step in steps:
         if step.writes:
             push(str(step.request["url"]), seeds[str(step.request["seed"])], message)
-            told(step)
+            report(step)
 
 
 def push(url: str, seed: bytes, message: str) -> None:

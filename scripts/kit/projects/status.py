@@ -25,7 +25,7 @@ MISSING_SET = "StackSetNotFoundException"
 
 
 @dataclass(frozen=True)
-class PipelineStage:
+class PipelineStageStatus:
     """One stage of the pipeline; waits: for whom or what it waits; why: it failed or was skipped."""
 
     name: str
@@ -38,7 +38,7 @@ class PipelineStage:
 
 
 @dataclass(frozen=True)
-class Place:
+class EndpointPlace:
     """One endpoint: an account and region of a stage."""
 
     account: str
@@ -55,7 +55,7 @@ class Place:
 
 
 @dataclass(frozen=True)
-class Stage:
+class StageStatus:
     """One stage; stack: its status, "" where it was never deployed; approval: of the version that is live."""
 
     name: str
@@ -64,16 +64,16 @@ class Stage:
     stack: str
     since: str
     why: str
-    places: tuple[Place, ...]
+    places: tuple[EndpointPlace, ...]
 
 
 @dataclass(frozen=True)
-class Status:
+class ProjectStatus:
     project: str
     id: str
     status: str
-    pipeline: tuple[PipelineStage, ...]
-    stages: tuple[Stage, ...]
+    pipeline: tuple[PipelineStageStatus, ...]
+    stages: tuple[StageStatus, ...]
 
     @property
     def running(self) -> bool:
@@ -85,10 +85,10 @@ class Status:
         return {**asdict(self), "running": self.running}
 
 
-def look(connection: Connection, project: Project) -> Status:
+def look(connection: Connection, project: Project) -> ProjectStatus:
     pipeline = pipeline_stages(connection.client("codepipeline"), project)
     stages = tuple(stage(connection, project, name) for name in STAGES)
-    return Status(project.name, project.id, project.status or "no longer exists", pipeline, stages)
+    return ProjectStatus(project.name, project.id, project.status or "no longer exists", pipeline, stages)
 
 
 def when(moment: Any) -> str:
@@ -99,7 +99,7 @@ def when(moment: Any) -> str:
 # -- the pipeline ------------------------------------------------------------------------------
 
 
-def pipeline_stages(codepipeline: Any, project: Project) -> tuple[PipelineStage, ...]:
+def pipeline_stages(codepipeline: Any, project: Project) -> tuple[PipelineStageStatus, ...]:
     try:
         states = codepipeline.get_pipeline_state(name=project.pipeline)["stageStates"]
     except ClientError as error:
@@ -117,7 +117,7 @@ def pipeline_stages(codepipeline: Any, project: Project) -> tuple[PipelineStage,
     return tuple(found)
 
 
-def pipeline_stage(state: dict[str, Any], version: str) -> PipelineStage:
+def pipeline_stage(state: dict[str, Any], version: str) -> PipelineStageStatus:
     """One of GetPipelineState's stages."""
     latest = state.get("latestExecution", {})
     status = latest.get("status", "NotStarted")
@@ -129,13 +129,13 @@ def pipeline_stage(state: dict[str, Any], version: str) -> PipelineStage:
             waits = "an approver"
         if status == "Failed" and action.get("status") == "Failed":
             error = action.get("errorDetails", {})
-            told = f"{error.get('code', '')} {error.get('message', '')}".strip() or action.get("summary", "")
-            why = f"{action['actionName']}: {told}"
+            reason = f"{error.get('code', '')} {error.get('message', '')}".strip() or action.get("summary", "")
+            why = f"{action['actionName']}: {reason}"
     if status in {"Failed", "Skipped"} and not why:
         why = failed_condition(state)
     if not state.get("inboundTransitionState", {}).get("enabled", True):
         waits = f"its transition, disabled: {state['inboundTransitionState'].get('disabledReason', '')}"
-    return PipelineStage(
+    return PipelineStageStatus(
         state["stageName"], status, version, latest.get("pipelineExecutionId", ""),
         when(max(changed, default=None)), waits, why,
     )  # fmt: skip
@@ -146,22 +146,22 @@ def failed_condition(state: dict[str, Any]) -> str:
         for rule in condition.get("ruleStates", []):
             latest = rule.get("latestExecution", {})
             if latest.get("status") == "Failed":
-                told = latest.get("errorDetails", {}).get("message") or latest.get("summary", "")
-                return f"{rule['ruleName']}: {told}"
+                reason = latest.get("errorDetails", {}).get("message") or latest.get("summary", "")
+                return f"{rule['ruleName']}: {reason}"
     return ""
 
 
 # -- a stage -----------------------------------------------------------------------------------
 
 
-def stage(connection: Connection, project: Project, name: str) -> Stage:
+def stage(connection: Connection, project: Project, name: str) -> StageStatus:
     cloudformation = connection.client("cloudformation")
     stack = describe_stack(cloudformation, project.stack(name))
     values = parameters(stack or {})
     arn = values.get("ModelPackageName", "")
     places = instances(cloudformation, project.stack(name), call_as(stack)) if stack else ()
     status = stack["StackStatus"] if stack else ""
-    return Stage(
+    return StageStatus(
         name,
         version_number(arn),
         approval(connection.client("sagemaker"), arn),
@@ -194,7 +194,7 @@ def stack_reason(cloudformation: Any, stack: dict[str, Any]) -> str:
     return str(failed[0]["ResourceStatusReason"] if failed else stack.get("StackStatusReason", ""))
 
 
-def instances(cloudformation: Any, stack_set: str, by: str) -> tuple[Place, ...]:
+def instances(cloudformation: Any, stack_set: str, by: str) -> tuple[EndpointPlace, ...]:
     """The stack set's instances, each with the version of the set where it is up to date with it."""
     names = {"StackSetName": stack_set, **({"CallAs": by} if by else {})}
     try:
@@ -220,13 +220,13 @@ def of_instances(cloudformation: Any, names: dict[str, str], wanted: set[str]) -
     return found
 
 
-def place(instance: dict[str, Any], version: str, operations: dict[str, dict[str, Any]]) -> Place:
+def place(instance: dict[str, Any], version: str, operations: dict[str, dict[str, Any]]) -> EndpointPlace:
     """API Reference, "StackInstanceSummary": Status says whether it is up to date, DetailedStatus what is going on."""
     operation = operations.get(instance.get("LastOperationId", ""), {})
     detailed = instance.get("StackInstanceStatus", {}).get("DetailedStatus", "")
     current = instance["Status"] == "CURRENT"
     endpoint = IN_SERVICE if current else CHANGING if detailed in {"PENDING", "RUNNING"} else detailed.lower()
-    return Place(
+    return EndpointPlace(
         instance["Account"],
         instance["Region"],
         version if current else "?",

@@ -18,13 +18,14 @@ from botocore.exceptions import ClientError
 
 from awslang.template import schemas
 from scripts.kit.bundle import differences, pack
-from scripts.kit.bundle.differences import Change, Differences
+from scripts.kit.bundle.differences import Differences, ResourceChange
 from scripts.kit.connect import Connection, pages
 from scripts.kit.console import UserError, explain, say
 from scripts.kit.patience import until
+from scripts.kit.projects import project as projects
 from scripts.kit.publish import hosting, versions
 from scripts.kit.publish.catalog import bundle_bucket
-from scripts.kit.publish.versions import CATALOG, S3, Provisioned, Version
+from scripts.kit.publish.versions import CATALOG, S3, BundleVersion, ProvisionedProject
 from scripts.kit.stacks.stack import newest_operation, reasons
 
 OWN = ("SageMakerProjectName", "SageMakerProjectId")  # SageMaker fills these in itself
@@ -42,7 +43,7 @@ BUSY = ("Pending", "InProgress")
 
 
 @dataclass(frozen=True)
-class Gap:
+class PermissionGap:
     """What the role that updates the stack may not do. certain: the change cannot be made without it."""
 
     logical_id: str
@@ -52,15 +53,15 @@ class Gap:
 
 
 @dataclass(frozen=True)
-class Upgrade:
+class ProjectUpgrade:
     """One project's way to a version. parameters: the complete set that is sent; gaps: None where unknown."""
 
-    project: Provisioned
-    target: Version
+    project: ProvisionedProject
+    target: BundleVersion
     parameters: Mapping[str, str]
     found: Differences
     role: str
-    gaps: tuple[Gap, ...] | None
+    gaps: tuple[PermissionGap, ...] | None
 
     @property
     def needed(self) -> bool:
@@ -82,7 +83,7 @@ def seeded(connection: Connection, running: pack.Bundle, values: Mapping[str, st
 
 
 def current(
-    connection: Connection, project: Provisioned, known: list[Version], only: tuple[str, ...] = ()
+    connection: Connection, project: ProvisionedProject, known: list[BundleVersion], only: tuple[str, ...] = ()
 ) -> tuple[pack.Bundle, str]:
     """What the project runs: its version's files with its own seed code, and the template of its stack."""
     name = project.version
@@ -98,9 +99,13 @@ def digest_of(connection: Connection, name: str) -> str:
 
 
 def prepare(
-    connection: Connection, project: Provisioned, known: list[Version], target: Version, given: Mapping[str, str]
-) -> Upgrade:
-    """What an upgrade would do, with all that keeps it from happening told before anything is sent."""
+    connection: Connection,
+    project: ProvisionedProject,
+    known: list[BundleVersion],
+    target: BundleVersion,
+    given: Mapping[str, str],
+) -> ProjectUpgrade:
+    """What an upgrade would do, with everything that prevents it reported before anything is sent."""
     check_published(project, target)
     old, body = current(connection, project, known, IN_A_PROJECT)
     new = versions.content(connection, target.digest, target.name, IN_A_PROJECT)
@@ -123,10 +128,23 @@ def prepare(
         values_after=values,
     )
     role = launch_role(connection, project)
-    return Upgrade(project, target, values, found, role, gaps(connection, role, found.resources))
+    return ProjectUpgrade(project, target, values, found, role, gaps(connection, role, found.resources))
 
 
-def check_published(project: Provisioned, target: Version) -> None:
+def settled(connection: Connection, name: str) -> ProvisionedProject:
+    """The project, after an update that may go on already (of an interrupted run, or of another caller)."""
+    found = projects.one(connection, name)
+    project = versions.provisioned(connection, found)
+    if project is None:
+        raise UserError(f"the project {name} has no stack any more: there is nothing to upgrade")
+    if not found.status.endswith(BUSY):
+        return project
+    say(f"  {name} is {found.status}: waiting for it")
+    wait(connection, name, project.stack_name)
+    return settled(connection, name)
+
+
+def check_published(project: ProvisionedProject, target: BundleVersion) -> None:
     if project.publisher not in target.guidance:
         raise UserError(
             f"the project {project.project.name} was made from {project.publisher}, and version {target.name} is not "
@@ -136,7 +154,19 @@ def check_published(project: Provisioned, target: Version) -> None:
         raise UserError(f"version {target.name} is inactive in Service Catalog. `make publish` of it activates it")
 
 
-def check_settled(project: Provisioned) -> None:
+def check(connection: Connection, upgrade: ProjectUpgrade, force: bool) -> None:
+    """UserError where the update cannot be made. force: go on although the launch role will be refused something"""
+    check_settled(upgrade.project)
+    check_visible(connection, upgrade.project)
+    refused = [gap.logical_id for gap in upgrade.gaps or () if gap.certain]
+    if refused and not force:
+        raise UserError(
+            f"the launch role {upgrade.role} may not change {', '.join(refused)}, so "
+            "that the update would fail and be rolled back. Give it what is missing, or try with --force"
+        )
+
+
+def check_settled(project: ProvisionedProject) -> None:
     """UserError where the stack is in a state that no update can begin in."""
     status = str(project.stack["StackStatus"])
     if status.endswith("_IN_PROGRESS") or status in {"CREATE_COMPLETE", "UPDATE_COMPLETE", "UPDATE_ROLLBACK_COMPLETE"}:
@@ -151,7 +181,7 @@ def check_settled(project: Provisioned) -> None:
     )
 
 
-def check_visible(connection: Connection, project: Provisioned) -> None:
+def check_visible(connection: Connection, project: ProvisionedProject) -> None:
     """UpdateProject asks Service Catalog for the product with the caller's own access to the portfolio."""
     if project.publisher != CATALOG:
         return
@@ -171,7 +201,7 @@ def check_visible(connection: Connection, project: Provisioned) -> None:
 # -- what the launch role may not do -----------------------------------------------------------
 
 
-def launch_role(connection: Connection, project: Provisioned) -> str:
+def launch_role(connection: Connection, project: ProvisionedProject) -> str:
     """The ARN of the role that the stack is updated with; "" where it is the caller's own."""
     if project.publisher == S3:
         return str(project.stack.get("RoleARN", ""))
@@ -180,7 +210,7 @@ def launch_role(connection: Connection, project: Provisioned) -> str:
     return str(shown.get("LaunchRoleArn", ""))
 
 
-def gaps(connection: Connection, role: str, changes: tuple[Change, ...]) -> tuple[Gap, ...] | None:
+def gaps(connection: Connection, role: str, changes: tuple[ResourceChange, ...]) -> tuple[PermissionGap, ...] | None:
     """For each resource that changes, the actions that its handlers may need and the role is not allowed.
 
     The registry's schemas list what a handler may ask for in any case, so that one is refused for certain only
@@ -191,7 +221,7 @@ def gaps(connection: Connection, role: str, changes: tuple[Change, ...]) -> tupl
     try:
         allowed = list(allowed_actions(connection.client("iam"), role.rsplit("/", 1)[1]))
     except ClientError as error:
-        say(f"  note: what {role} may do was not examined: {explain(error)}")
+        say(f"  note: what {role} may do was not checked: {explain(error)}")
         return None
     found = []
     for change in changes:
@@ -202,7 +232,7 @@ def gaps(connection: Connection, role: str, changes: tuple[Change, ...]) -> tupl
             own = {action for action in writes if action.split(":")[0] == writes[0].split(":")[0]}
             if refused:
                 certain = bool(own) and own <= set(refused)
-                found.append(Gap(change.logical_id, change.type, tuple(refused), certain))
+                found.append(PermissionGap(change.logical_id, change.type, tuple(refused), certain))
     return tuple(found)
 
 
@@ -227,7 +257,7 @@ def policies(iam: Any, role: str) -> Iterator[Mapping[str, Any]]:
 # -- doing it ----------------------------------------------------------------------------------
 
 
-def request(upgrade: Upgrade) -> dict[str, Any]:
+def request(upgrade: ProjectUpgrade) -> dict[str, Any]:
     """The input of UpdateProject."""
     given = [{"Key": k, "Value": v} for k, v in upgrade.parameters.items() if k not in OWN]
     name = upgrade.project.project.name
@@ -244,7 +274,7 @@ def request(upgrade: Upgrade) -> dict[str, Any]:
     return {"ProjectName": name, "TemplateProvidersToUpdate": [{"CfnTemplateProvider": provider}]}
 
 
-def apply(connection: Connection, upgrade: Upgrade) -> None:
+def apply(connection: Connection, upgrade: ProjectUpgrade) -> None:
     """Ask for the update; an update that goes on already (an answer that was lost, say) is followed instead."""
     try:
         connection.client("sagemaker").update_project(**request(upgrade))
@@ -277,7 +307,7 @@ def wait(connection: Connection, name: str, stack: str) -> str:
     return until(f"project {name}", settled, PATIENCE, late=late)
 
 
-def require_success(connection: Connection, upgrade: Upgrade, status: str) -> None:
+def require_success(connection: Connection, upgrade: ProjectUpgrade, status: str) -> None:
     """UserError with what failed, and what the project is now, unless the update succeeded."""
     if status == "UpdateCompleted":
         return
@@ -295,7 +325,7 @@ def require_success(connection: Connection, upgrade: Upgrade, status: str) -> No
     raise UserError(f"the upgrade of {name} ended {status}; {rest}.\n{why}" + (f"\n    {message}" if message else ""))
 
 
-def as_data(upgrade: Upgrade) -> dict[str, Any]:
+def as_data(upgrade: ProjectUpgrade) -> dict[str, Any]:
     """The plan for --json."""
     return {
         "project": upgrade.project.project.name,

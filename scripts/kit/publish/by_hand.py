@@ -1,4 +1,4 @@
-"""What somebody needs who publishes in the console: the files to upload, and one page with every value. Pure.
+"""What publishing by hand in the console needs: the files to upload, and one page with every value. Pure.
 
 The steps are those of the post ("Importing the custom SageMaker Studio project template"), with the values
 that `make publish` would use.
@@ -12,7 +12,7 @@ from pathlib import Path
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from scripts.kit.bundle import pack
-from scripts.kit.publish.catalog import STUDIO_TAG, Wanted
+from scripts.kit.publish.catalog import STUDIO_TAG, WantedProduct
 from scripts.kit.publish.publishing import (
     CONSTRAINT_DESCRIPTION,
     PORTFOLIO_DESCRIPTION,
@@ -25,7 +25,7 @@ TEMPLATE = "30-project.yaml"
 
 
 @dataclass(frozen=True)
-class Step:
+class ConsoleForm:
     """One form of the console. fields: label and value; a label stands once for each of its values."""
 
     id: str
@@ -34,24 +34,24 @@ class Step:
     fields: tuple[tuple[str, str], ...]
 
 
-def steps(want: Wanted) -> list[Step]:
+def steps(want: WantedProduct) -> list[ConsoleForm]:
     """The forms in their order."""
     folder = next(iter(want.objects)).split("/")[0]
     return [
-        Step(
+        ConsoleForm(
             "objects",
             "Amazon S3 → Buckets → the bucket below → Upload",
             f"Add the folder {folder}/ that lies beside this page (Add folder keeps the names). Under Properties add "
             "the tag, so that AWS's launch role may read the files. Every name carries a hash: nothing is overwritten.",
             (("Bucket", want.bucket), ("Tag key", PROVISIONING_TAG[0]), ("Tag value", PROVISIONING_TAG[1])),
         ),
-        Step(
+        ConsoleForm(
             "portfolio",
             "AWS Service Catalog → Administration → Portfolios → Create portfolio",
             "Skip this where the portfolio exists.",
             (("Portfolio name", want.portfolio), ("Description", PORTFOLIO_DESCRIPTION), ("Owner", want.owner)),
         ),
-        Step(
+        ConsoleForm(
             "product",
             "the portfolio → Products → Upload new product",
             f"Choose “Use a template file” and upload {TEMPLATE}, which lies beside this page. Where the product "
@@ -64,13 +64,13 @@ def steps(want: Wanted) -> list[Step]:
                 ("Version title", want.version),
             ),
         ),
-        Step(
+        ConsoleForm(
             "tag",
             "the product → Tags → Add new tag",
             "In lower case: with “True” Studio does not show the template.",
             (("Key", STUDIO_TAG[0]), ("Value", STUDIO_TAG[1])),
         ),
-        Step(
+        ConsoleForm(
             "constraint",
             "the portfolio → Constraints → Create constraint",
             "Constraint type Launch, method Select IAM role.",
@@ -80,7 +80,7 @@ def steps(want: Wanted) -> list[Step]:
                 ("Description", CONSTRAINT_DESCRIPTION),
             ),
         ),
-        Step(
+        ConsoleForm(
             "principals",
             "the portfolio → Access → Grant access",
             "Grant access to each of them: they see the template in Studio.",
@@ -89,7 +89,7 @@ def steps(want: Wanted) -> list[Step]:
     ]
 
 
-def page(want: Wanted) -> str:
+def page(want: WantedProduct) -> str:
     """The page as HTML: one form after the other, each value to be copied."""
     environment = Environment(
         loader=FileSystemLoader(Path(__file__).parent), autoescape=True, undefined=StrictUndefined, trim_blocks=True
@@ -97,6 +97,6 @@ def page(want: Wanted) -> str:
     return environment.get_template("by_hand.html.jinja").render(want=want, steps=steps(want))
 
 
-def files(want: Wanted, bundle: pack.Bundle) -> dict[str, bytes]:
+def files(want: WantedProduct, bundle: pack.Bundle) -> dict[str, bytes]:
     """Everything by its path: the page, the product's template, and the objects under their keys."""
     return {PAGE: page(want).encode(), TEMPLATE: bundle.files[pack.PRODUCT], **want.objects}

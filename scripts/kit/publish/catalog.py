@@ -18,7 +18,7 @@ from scripts.kit.connect import Connection, pages
 from scripts.kit.console import UserError
 from scripts.kit.publish import sharing
 from scripts.kit.roles import role_exists
-from scripts.kit.settings.environment import Environment
+from scripts.kit.settings.model import Settings
 
 STUDIO_TAG = (
     "sagemaker:studio-visibility",
@@ -28,7 +28,7 @@ LAUNCH_ROLE = "service-role/AmazonSageMakerServiceCatalogProductsLaunchRole"
 
 
 @dataclass(frozen=True)
-class Wanted:
+class WantedProduct:
     """What publishing brings about; objects: content by key."""
 
     account: str
@@ -46,7 +46,7 @@ class Wanted:
 
 
 @dataclass(frozen=True)
-class Version:
+class CatalogVersion:
     """A provisioning artifact of the product."""
 
     id: str
@@ -57,19 +57,19 @@ class Version:
 
 
 @dataclass(frozen=True)
-class Found:
+class FoundProduct:
     """What there is already. objects: size and tags by key; versions: newest last."""
 
     objects: Mapping[str, tuple[int, Mapping[str, str]]] = field(default_factory=dict)
     portfolio: Mapping[str, Any] = field(default_factory=dict)
     product: Mapping[str, Any] = field(default_factory=dict)
     product_tags: Mapping[str, str] = field(default_factory=dict)
-    versions: tuple[Version, ...] = ()
+    versions: tuple[CatalogVersion, ...] = ()
     associated: bool = False
     constraint: str = ""
     constraint_role: str = ""
     principals: tuple[str, ...] = ()
-    shares: tuple[sharing.Share, ...] = ()
+    shares: tuple[sharing.PortfolioShare, ...] = ()
     organization: str = ""  # its id, asked for only where the portfolio is shared with it
 
 
@@ -78,11 +78,11 @@ def bundle_bucket(account: str, region: str) -> str:
     return f"sagemaker-multi-account-bundle-{account}-{region}"
 
 
-def wanted(environment: Environment, bundle: pack.Bundle, account: str, region: str, partition: str) -> Wanted:
+def wanted(environment: Settings, bundle: pack.Bundle, account: str, region: str, partition: str) -> WantedProduct:
     bucket = bundle_bucket(account, region)
     domain = "amazonaws.com.cn" if partition == "aws-cn" else "amazonaws.com"
     files = {**bundle.files, pack.MANIFEST: pack.manifest(bundle)}
-    return Wanted(
+    return WantedProduct(
         account=account,
         region=region,
         bucket=bucket,
@@ -101,7 +101,7 @@ def wanted(environment: Environment, bundle: pack.Bundle, account: str, region: 
 # -- what there is -----------------------------------------------------------------------------
 
 
-def look(connection: Connection, want: Wanted, catalog: bool = True) -> Found:
+def look(connection: Connection, want: WantedProduct, catalog: bool = True) -> FoundProduct:
     """What there is already; UserError where something that publishing rests on is not there.
 
     catalog: False for the objects alone
@@ -109,12 +109,12 @@ def look(connection: Connection, want: Wanted, catalog: bool = True) -> Found:
     objects = look_at_bucket(connection, want)
     if catalog:
         return look_at_catalog(connection, want, objects)
-    return Found(objects=objects)
+    return FoundProduct(objects=objects)
 
 
 def look_at_catalog(
-    connection: Connection, want: Wanted, objects: Mapping[str, tuple[int, Mapping[str, str]]]
-) -> Found:
+    connection: Connection, want: WantedProduct, objects: Mapping[str, tuple[int, Mapping[str, str]]]
+) -> FoundProduct:
     check_launch_role(connection, want)
     catalog = connection.client("servicecatalog")
     portfolio = one(
@@ -126,7 +126,7 @@ def look_at_catalog(
         [view for view in views if view["Name"] == want.product],
         f"products are named {want.product!r}. Rename all but one, or choose another name (catalog.product)",
     )
-    found = look_closer(catalog, want, Found(objects=objects, portfolio=portfolio, product=product))
+    found = look_closer(catalog, want, FoundProduct(objects=objects, portfolio=portfolio, product=product))
     if not want.shares:
         return found
     shares = sharing.look(catalog, portfolio["Id"]) if portfolio else ()
@@ -134,7 +134,7 @@ def look_at_catalog(
     return replace(found, shares=shares, organization=organization)
 
 
-def look_at_bucket(connection: Connection, want: Wanted) -> dict[str, tuple[int, Mapping[str, str]]]:
+def look_at_bucket(connection: Connection, want: WantedProduct) -> dict[str, tuple[int, Mapping[str, str]]]:
     """The bundle's objects that are in the bucket already; UserError where the bucket is not there."""
     check_bucket(connection, want)
     return look_at_objects(connection, want)
@@ -147,10 +147,10 @@ def one(items: list[dict[str, Any]], several: str) -> dict[str, Any]:
     return items[0] if items else {}
 
 
-def look_closer(catalog: Any, want: Wanted, found: Found) -> Found:
+def look_closer(catalog: Any, want: WantedProduct, found: FoundProduct) -> FoundProduct:
     """With what hangs on the portfolio and the product."""
     tags: dict[str, str] = {}
-    versions: tuple[Version, ...] = ()
+    versions: tuple[CatalogVersion, ...] = ()
     portfolio, product = found.portfolio.get("Id", ""), found.product.get("ProductId", "")
     if product:
         described = catalog.describe_product_as_admin(Id=product)
@@ -176,7 +176,7 @@ def look_closer(catalog: Any, want: Wanted, found: Found) -> Found:
     )
 
 
-def look_at_versions(catalog: Any, product: str, current: str) -> tuple[Version, ...]:
+def look_at_versions(catalog: Any, product: str, current: str) -> tuple[CatalogVersion, ...]:
     """Every version, with its status where it has the name that is being published."""
     versions = []
     for item in catalog.list_provisioning_artifacts(ProductId=product)["ProvisioningArtifactDetails"]:
@@ -185,7 +185,7 @@ def look_at_versions(catalog: Any, product: str, current: str) -> tuple[Version,
             asked = catalog.describe_provisioning_artifact(ProductId=product, ProvisioningArtifactId=item["Id"])
             status = asked["Status"]
         active, guidance = item.get("Active", True), item.get("Guidance", "DEFAULT")
-        versions.append(Version(item["Id"], item["Name"], active, guidance, status))
+        versions.append(CatalogVersion(item["Id"], item["Name"], active, guidance, status))
     return tuple(versions)
 
 
@@ -201,7 +201,7 @@ def look_at_constraint(catalog: Any, portfolio: str, product: str) -> tuple[str,
     return "", ""
 
 
-def check_bucket(connection: Connection, want: Wanted) -> None:
+def check_bucket(connection: Connection, want: WantedProduct) -> None:
     """The bundle bucket must exist and be ours: a name can be taken by anybody."""
     try:
         connection.client("s3").head_bucket(Bucket=want.bucket, ExpectedBucketOwner=want.account)
@@ -213,13 +213,13 @@ def check_bucket(connection: Connection, want: Wanted) -> None:
             ) from error
         if status == 403:
             raise UserError(
-                f"the bucket {want.bucket} is not account {want.account}'s, or these credentials may not read it. "
-                "Nothing was uploaded. If somebody else has taken the name, tell AWS Support"
+                f"the bucket {want.bucket} does not belong to account {want.account}, or these credentials may not "
+                "read it. Nothing was uploaded. If another account has taken the name, contact AWS Support"
             ) from error
         raise
 
 
-def check_launch_role(connection: Connection, want: Wanted) -> None:
+def check_launch_role(connection: Connection, want: WantedProduct) -> None:
     if not role_exists(connection, want.launch_role):
         raise UserError(
             f"the launch role {want.launch_role} does not exist. AWS makes it when SageMaker projects are "
@@ -227,7 +227,7 @@ def check_launch_role(connection: Connection, want: Wanted) -> None:
         )
 
 
-def look_at_objects(connection: Connection, want: Wanted) -> dict[str, tuple[int, Mapping[str, str]]]:
+def look_at_objects(connection: Connection, want: WantedProduct) -> dict[str, tuple[int, Mapping[str, str]]]:
     """Size and tags of the bundle's objects that are in the bucket already."""
     s3, owner = connection.client("s3"), want.account
     prefix = next(iter(want.objects)).split("/")[1]

@@ -11,16 +11,17 @@ from scripts.kit.bundle import pack
 from scripts.kit.connect import Connection
 from scripts.kit.console import explain, say
 from scripts.kit.organization import members
-from scripts.kit.settings.environment import UNIT_ID, Environment
+from scripts.kit.settings.model import Settings
+from scripts.kit.settings.reading import UNIT_ID
 
 
-def installed(bundle: pack.Bundle, environment: Environment, connection: Connection) -> pack.Bundle:
+def installed(bundle: pack.Bundle, environment: Settings, connection: Connection) -> pack.Bundle:
     """The bundle as it is published here: what environment.yaml says are the defaults of the product's parameters."""
     return with_defaults(bundle, environment, connection.region, lambda unit, key: unit_default(unit, key, connection))
 
 
 def with_defaults(
-    bundle: pack.Bundle, environment: Environment, region: str, unit_of: Callable[[str, str], str]
+    bundle: pack.Bundle, environment: Settings, region: str, unit_of: Callable[[str, str], str]
 ) -> pack.Bundle:
     """The same, for this region; unit_of: the id of a unit, given as environment.yaml has it and its key there."""
     defaults = {
@@ -52,7 +53,7 @@ def unit_default(unit: str, key: str, connection: Connection) -> str:
         return ""
 
 
-def source_defaults(environment: Environment) -> dict[str, str]:
+def source_defaults(environment: Settings) -> dict[str, str]:
     """Where the projects' repositories are, where that is not CodeCommit."""
     if environment.source.provider == "codecommit":
         return {}

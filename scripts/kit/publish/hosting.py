@@ -2,7 +2,7 @@
 
 SageMaker Developer Guide, "Create Custom Project Templates", section "Using a template from an Amazon S3 bucket":
 the template's object carries the tag sagemaker:studio-visibility=true, the bucket answers Studio's pages (CORS),
-and the domain's tag sagemaker:projectS3TemplatesLocation says where the templates are. Whoever makes a project
+and the domain's tag sagemaker:projectS3TemplatesLocation says where the templates are. A request for a project
 names the launch role (CreateProject, CfnTemplateProvider.RoleARN); it and what the data scientists need are in
 templates/10-data-science-account.yaml.
 """
@@ -19,8 +19,8 @@ from botocore.exceptions import ClientError
 from scripts.kit.bundle import pack
 from scripts.kit.connect import Connection, pages
 from scripts.kit.console import UserError, say
-from scripts.kit.plan import Action, Step
-from scripts.kit.publish.catalog import STUDIO_TAG, Wanted
+from scripts.kit.plan import Action, PlanStep
+from scripts.kit.publish.catalog import STUDIO_TAG, WantedProduct
 from scripts.kit.publish.publishing import PROVISIONING_TAG
 from scripts.kit.roles import role_exists
 
@@ -35,7 +35,7 @@ RULES_PER_BUCKET = 100  # S3 API Reference, PutBucketCors: at most 100 rules
 
 
 @dataclass(frozen=True)
-class Hosted:
+class HostedTemplate:
     """How the template is to stand in S3. domain: the Studio domain's id, "" where none was named."""
 
     account: str
@@ -52,7 +52,7 @@ class Hosted:
 
 
 @dataclass(frozen=True)
-class There:
+class FoundTemplates:
     """What there is. templates: tags by key; rules: the bucket's CORS rules; location: the domain's tag."""
 
     templates: Mapping[str, Mapping[str, str]]
@@ -72,10 +72,10 @@ def version_of(key: str) -> str:
     return found[1] if found else ""
 
 
-def hosted(want: Wanted, bundle: pack.Bundle, partition: str, domain_id: str) -> Hosted:
+def hosted(want: WantedProduct, bundle: pack.Bundle, partition: str, domain_id: str) -> HostedTemplate:
     key = template_key(want.version)
     domain = f"arn:{partition}:sagemaker:{want.region}:{want.account}:domain/{domain_id}" if domain_id else ""
-    return Hosted(
+    return HostedTemplate(
         account=want.account,
         bucket=want.bucket,
         key=key,
@@ -89,10 +89,10 @@ def hosted(want: Wanted, bundle: pack.Bundle, partition: str, domain_id: str) ->
 # -- what there is -----------------------------------------------------------------------------
 
 
-def look(connection: Connection, want: Hosted) -> There:
+def look(connection: Connection, want: HostedTemplate) -> FoundTemplates:
     """What there is; UserError where the launch role is not, or the domain."""
     check_launch_role(connection, want)
-    return There(
+    return FoundTemplates(
         templates=templates(connection, want.bucket),
         same=same_content(connection, want),
         rules=tuple(cors_rules(connection.client("s3"), want)),
@@ -100,7 +100,7 @@ def look(connection: Connection, want: Hosted) -> There:
     )
 
 
-def check_launch_role(connection: Connection, want: Hosted) -> None:
+def check_launch_role(connection: Connection, want: HostedTemplate) -> None:
     if not role_exists(connection, want.launch_role):
         raise UserError(
             f"the launch role {want.launch_role} does not exist. With `publishing: {{to: s3}}` (or both) in "
@@ -120,7 +120,7 @@ def templates(connection: Connection, bucket: str) -> dict[str, dict[str, str]]:
     return found
 
 
-def same_content(connection: Connection, want: Hosted) -> bool:
+def same_content(connection: Connection, want: HostedTemplate) -> bool:
     """True unless the object is there with other content."""
     s3 = connection.client("s3")
     try:
@@ -132,7 +132,7 @@ def same_content(connection: Connection, want: Hosted) -> bool:
     return bool(answer["Body"].read() == want.body)
 
 
-def cors_rules(s3: Any, want: Hosted) -> list[dict[str, Any]]:
+def cors_rules(s3: Any, want: HostedTemplate) -> list[dict[str, Any]]:
     try:
         answer = s3.get_bucket_cors(Bucket=want.bucket, ExpectedBucketOwner=want.account)
     except ClientError as error:
@@ -142,7 +142,7 @@ def cors_rules(s3: Any, want: Hosted) -> list[dict[str, Any]]:
     return list(answer["CORSRules"])
 
 
-def location(connection: Connection, want: Hosted) -> str:
+def location(connection: Connection, want: HostedTemplate) -> str:
     """Where the domain looks for templates; "" where it does not, or no domain was named."""
     if not want.domain_arn:
         return ""
@@ -161,34 +161,34 @@ def location(connection: Connection, want: Hosted) -> str:
 # -- the plan ----------------------------------------------------------------------------------
 
 
-def make_plan(want: Hosted, there: There) -> list[Step]:
+def make_plan(want: HostedTemplate, there: FoundTemplates) -> list[PlanStep]:
     """What to create, change and leave alone, in the order in which it is applied."""
     return [plan_template(want, there), plan_cors(want, there), *plan_domain(want, there), *plan_older(want, there)]
 
 
-def plan_template(want: Hosted, there: There) -> Step:
+def plan_template(want: HostedTemplate, there: FoundTemplates) -> PlanStep:
     if not there.same:
         raise UserError(
             f"s3://{want.bucket}/{want.key} exists with other content, which publishing never overwrites. "
             "Look who wrote it; deleting it lets `make publish` upload it again"
         )
     if want.key not in there.templates:
-        return Step("create", "template", want.key, f"{len(want.body):,} bytes")
+        return PlanStep("create", "template", want.key, f"{len(want.body):,} bytes")
     tags = there.templates[want.key]
     shown = {**tags, **dict([STUDIO_TAG, PROVISIONING_TAG])}
-    return Step("keep" if shown == tags else "change", "template", want.key, request={"tags": shown})
+    return PlanStep("keep" if shown == tags else "change", "template", want.key, request={"tags": shown})
 
 
-def plan_cors(want: Hosted, there: There) -> Step:
+def plan_cors(want: HostedTemplate, there: FoundTemplates) -> PlanStep:
     """One rule of ours beside all that there are."""
     if any(answers_studio(rule) for rule in there.rules):
-        return Step("keep", "cors rule", f"{ORIGIN} on {want.bucket}")
+        return PlanStep("keep", "cors rule", f"{ORIGIN} on {want.bucket}")
     others = [rule for rule in there.rules if rule.get("ID") != RULE_ID]
     if len(others) >= RULES_PER_BUCKET:
         raise UserError(f"{want.bucket} has {len(others)} CORS rules, and S3 takes {RULES_PER_BUCKET}: merge some")
     detail = f"beside {len(others)} others" if others else ""
     request = {"CORSRules": [*others, RULE]}
-    return Step("create", "cors rule", f"{ORIGIN} on {want.bucket}", detail, request)
+    return PlanStep("create", "cors rule", f"{ORIGIN} on {want.bucket}", detail, request)
 
 
 def answers_studio(rule: Mapping[str, Any]) -> bool:
@@ -201,19 +201,19 @@ def answers_studio(rule: Mapping[str, Any]) -> bool:
     )
 
 
-def plan_domain(want: Hosted, there: There) -> list[Step]:
+def plan_domain(want: HostedTemplate, there: FoundTemplates) -> list[PlanStep]:
     if not want.domain_arn:
         return []
     domain = want.domain_arn.rsplit("/", 1)[1]
     if not there.location:
         request = {"ResourceArn": want.domain_arn, "Tags": [{"Key": LOCATION_TAG, "Value": want.location}]}
-        return [Step("create", "domain tag", f"{LOCATION_TAG} of {domain}", want.location, request)]
+        return [PlanStep("create", "domain tag", f"{LOCATION_TAG} of {domain}", want.location, request)]
     ours = there.location.rstrip("/") == want.location.rstrip("/")
     detail = "" if ours else f"it says {there.location}, and is left so: a domain has one place for templates"
-    return [Step("keep", "domain tag", f"{LOCATION_TAG} of {domain}", detail)]
+    return [PlanStep("keep", "domain tag", f"{LOCATION_TAG} of {domain}", detail)]
 
 
-def plan_older(want: Hosted, there: There) -> list[Step]:
+def plan_older(want: HostedTemplate, there: FoundTemplates) -> list[PlanStep]:
     """Other versions are no longer shown; they stay, as projects were made from them."""
     steps = []
     for key, tags in sorted(there.templates.items()):
@@ -222,7 +222,7 @@ def plan_older(want: Hosted, there: There) -> list[Step]:
         action: Action = "change" if STUDIO_TAG[0] in tags else "keep"
         kept = {name: value for name, value in tags.items() if name != STUDIO_TAG[0]}
         steps.append(
-            Step(action, "older template", key, "hidden in Studio" if action == "change" else "", {"tags": kept})
+            PlanStep(action, "older template", key, "hidden in Studio" if action == "change" else "", {"tags": kept})
         )
     return steps
 
@@ -230,7 +230,9 @@ def plan_older(want: Hosted, there: There) -> list[Step]:
 # -- applying it -------------------------------------------------------------------------------
 
 
-def apply(connection: Connection, want: Hosted, steps: list[Step], told: Callable[[Step], None]) -> None:
+def apply(
+    connection: Connection, want: HostedTemplate, steps: list[PlanStep], report: Callable[[PlanStep], None]
+) -> None:
     s3 = connection.client("s3")
     place = {"Bucket": want.bucket, "ExpectedBucketOwner": want.account}
     for step in steps:
@@ -246,10 +248,10 @@ def apply(connection: Connection, want: Hosted, steps: list[Step], told: Callabl
             s3.put_bucket_cors(**place, CORSConfiguration=dict(step.request))
         else:
             connection.client("sagemaker").add_tags(**step.request)
-        told(step)
+        report(step)
 
 
-def tell(want: Hosted, there: There) -> None:
+def tell(want: HostedTemplate, there: FoundTemplates) -> None:
     """What is left to people."""
     if not want.domain_arn:
         say(
@@ -263,4 +265,4 @@ def tell(want: Hosted, there: There) -> None:
             f"the domain look here: aws sagemaker add-tags --resource-arn {want.domain_arn} "
             f"--tags Key={LOCATION_TAG},Value={want.location}"
         )
-    say(f"  whoever creates a project names the role {want.launch_role} (field Role ARN)")
+    say(f"  a project is created with the role {want.launch_role} (field Role ARN)")

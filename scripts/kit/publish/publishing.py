@@ -10,9 +10,9 @@ from typing import Any
 from scripts.kit.connect import Connection
 from scripts.kit.console import UserError
 from scripts.kit.patience import until
-from scripts.kit.plan import Step
+from scripts.kit.plan import PlanStep
 from scripts.kit.publish import sharing
-from scripts.kit.publish.catalog import STUDIO_TAG, Found, Version, Wanted
+from scripts.kit.publish.catalog import STUDIO_TAG, CatalogVersion, FoundProduct, WantedProduct
 
 PROVISIONING_TAG = ("servicecatalog:provisioning", "true")  # what the stock launch role may read anywhere
 PORTFOLIO_DESCRIPTION = "SageMaker project templates of the organization."
@@ -22,7 +22,7 @@ PATIENCE = 180.0  # seconds for a new version to become AVAILABLE
 VERSIONS_PER_PRODUCT = 100  # Service Catalog Administrator Guide, "Service quotas"
 
 
-def make_plan(want: Wanted, found: Found, catalog: bool = True) -> list[Step]:
+def make_plan(want: WantedProduct, found: FoundProduct, catalog: bool = True) -> list[PlanStep]:
     """What to create, change and leave alone, in the order in which it is applied. catalog: False for objects alone."""
     if not catalog:
         return plan_objects(want, found)
@@ -31,15 +31,15 @@ def make_plan(want: Wanted, found: Found, catalog: bool = True) -> list[Step]:
         plan_portfolio(want, found),
         plan_product(want, found),
         *plan_versions(want, found),
-        Step("keep" if found.associated else "create", "association", f"{want.product} in {want.portfolio}"),
+        PlanStep("keep" if found.associated else "create", "association", f"{want.product} in {want.portfolio}"),
         plan_constraint(want, found),
-        *(Step("keep" if p in found.principals else "create", "principal", p) for p in want.principals),
+        *(PlanStep("keep" if p in found.principals else "create", "principal", p) for p in want.principals),
         *sharing.plan(want.shares, found.shares, found.organization, patterns(want)),
         *plan_older(want, found),
     ]
 
 
-def patterns(want: Wanted) -> bool:
+def patterns(want: WantedProduct) -> bool:
     """Whether a principal is a pattern, which stands for roles of other accounts too."""
     return any(principal_type(principal) == "IAM_PATTERN" for principal in want.principals)
 
@@ -49,7 +49,7 @@ def principal_type(principal: str) -> str:
     return "IAM_PATTERN" if ":iam:::" in principal else "IAM"
 
 
-def plan_objects(want: Wanted, found: Found) -> list[Step]:
+def plan_objects(want: WantedProduct, found: FoundProduct) -> list[PlanStep]:
     steps = []
     for key, content in want.objects.items():
         size, tags = found.objects.get(key, (-1, {}))
@@ -59,26 +59,26 @@ def plan_objects(want: Wanted, found: Found) -> list[Step]:
                 "Look who wrote it; deleting it lets `make publish` upload it again"
             )
         if size == -1:
-            steps.append(Step("create", "s3 object", key, f"{len(content):,} bytes", {"Key": key}))
+            steps.append(PlanStep("create", "s3 object", key, f"{len(content):,} bytes", {"Key": key}))
         elif tags.get(PROVISIONING_TAG[0]) != PROVISIONING_TAG[1]:
             merged = {**tags, PROVISIONING_TAG[0]: PROVISIONING_TAG[1]}
-            steps.append(Step("change", "s3 object", key, "its tag was missing", {"Key": key, "tags": merged}))
+            steps.append(PlanStep("change", "s3 object", key, "its tag was missing", {"Key": key, "tags": merged}))
         else:
-            steps.append(Step("keep", "s3 object", key))
+            steps.append(PlanStep("keep", "s3 object", key))
     return steps
 
 
-def plan_portfolio(want: Wanted, found: Found) -> Step:
+def plan_portfolio(want: WantedProduct, found: FoundProduct) -> PlanStep:
     fields = {"ProviderName": want.owner, "Description": PORTFOLIO_DESCRIPTION}
     if not found.portfolio:
-        return Step("create", "portfolio", want.portfolio, request={"DisplayName": want.portfolio, **fields})
+        return PlanStep("create", "portfolio", want.portfolio, request={"DisplayName": want.portfolio, **fields})
     changed = {name: value for name, value in fields.items() if found.portfolio.get(name) != value}
-    return Step("change" if changed else "keep", "portfolio", want.portfolio, ", ".join(changed), changed)
+    return PlanStep("change" if changed else "keep", "portfolio", want.portfolio, ", ".join(changed), changed)
 
 
-def plan_product(want: Wanted, found: Found) -> Step:
+def plan_product(want: WantedProduct, found: FoundProduct) -> PlanStep:
     if not found.product:
-        return Step("create", "product", want.product)
+        return PlanStep("create", "product", want.product)
     changed: dict[str, Any] = {}
     if found.product.get("Owner") != want.owner:
         changed["Owner"] = want.owner
@@ -86,15 +86,15 @@ def plan_product(want: Wanted, found: Found) -> Step:
         changed["Description"] = PRODUCT_DESCRIPTION
     if found.product_tags.get(STUDIO_TAG[0]) != STUDIO_TAG[1]:
         changed["AddTags"] = [{"Key": STUDIO_TAG[0], "Value": STUDIO_TAG[1]}]
-    return Step("change" if changed else "keep", "product", want.product, ", ".join(changed), changed)
+    return PlanStep("change" if changed else "keep", "product", want.product, ", ".join(changed), changed)
 
 
-def current_version(want: Wanted, found: Found) -> Version | None:
+def current_version(want: WantedProduct, found: FoundProduct) -> CatalogVersion | None:
     """The version that is being published, if it is there and did not fail; the first one should there be several."""
     return next((v for v in found.versions if v.name == want.version and v.status != "FAILED"), None)
 
 
-def plan_versions(want: Wanted, found: Found) -> list[Step]:
+def plan_versions(want: WantedProduct, found: FoundProduct) -> list[PlanStep]:
     current = current_version(want, found)
     if current is None:
         if len(found.versions) >= VERSIONS_PER_PRODUCT:
@@ -104,7 +104,7 @@ def plan_versions(want: Wanted, found: Found) -> list[Step]:
                 "the product, Versions; or `aws servicecatalog delete-provisioning-artifact`), have the quota raised "
                 "(Service Quotas, Provisioning artifacts per product), or name another product (catalog.product)"
             )
-        return [Step("create", "version", want.version)]
+        return [PlanStep("create", "version", want.version)]
     changed: dict[str, Any] = {}
     if not current.active:
         changed["Active"] = True
@@ -113,19 +113,19 @@ def plan_versions(want: Wanted, found: Found) -> list[Step]:
     waiting = "" if current.status == "AVAILABLE" else "still being created"
     action = "change" if changed else "keep"
     request = {"ProvisioningArtifactId": current.id, **changed}
-    return [Step(action, "version", want.version, ", ".join(changed) or waiting, request)]  # type: ignore[arg-type]
+    return [PlanStep(action, "version", want.version, ", ".join(changed) or waiting, request)]  # type: ignore[arg-type]
 
 
-def plan_constraint(want: Wanted, found: Found) -> Step:
+def plan_constraint(want: WantedProduct, found: FoundProduct) -> PlanStep:
     role = want.launch_role.rsplit("/", 1)[1]
     if not found.constraint:
-        return Step("create", "constraint", f"launch as {role}")
+        return PlanStep("create", "constraint", f"launch as {role}")
     if found.constraint_role != want.launch_role:
-        return Step("change", "constraint", f"launch as {role}", f"was {found.constraint_role}")
-    return Step("keep", "constraint", f"launch as {role}")
+        return PlanStep("change", "constraint", f"launch as {role}", f"was {found.constraint_role}")
+    return PlanStep("keep", "constraint", f"launch as {role}")
 
 
-def plan_older(want: Wanted, found: Found) -> list[Step]:
+def plan_older(want: WantedProduct, found: FoundProduct) -> list[PlanStep]:
     """Every other version becomes deprecated: existing projects keep it, new ones cannot use it."""
     current = current_version(want, found)
     steps = []
@@ -135,7 +135,7 @@ def plan_older(want: Wanted, found: Found) -> list[Step]:
         action = "keep" if version.guidance == "DEPRECATED" else "change"
         detail = "" if action == "keep" else "becomes deprecated"
         request = {"ProvisioningArtifactId": version.id, "Guidance": "DEPRECATED"}
-        steps.append(Step(action, "older version", version.name, detail, request))  # type: ignore[arg-type]
+        steps.append(PlanStep(action, "older version", version.name, detail, request))  # type: ignore[arg-type]
     return steps
 
 
@@ -143,7 +143,7 @@ def plan_older(want: Wanted, found: Found) -> list[Step]:
 
 
 @dataclass
-class Ids:
+class PublishedIds:
     """What was found or made so far."""
 
     portfolio: str
@@ -153,15 +153,15 @@ class Ids:
 
 def apply(
     connection: Connection,
-    want: Wanted,
-    found: Found,
-    steps: list[Step],
+    want: WantedProduct,
+    found: FoundProduct,
+    steps: list[PlanStep],
     *,
-    told: Callable[[Step], None] = lambda step: None,
-) -> Ids:
-    """Carry the plan out; told is called after each step that wrote."""
+    report: Callable[[PlanStep], None] = lambda step: None,
+) -> PublishedIds:
+    """Carry the plan out; report is called after each step that wrote."""
     current = current_version(want, found)
-    ids = Ids(found.portfolio.get("Id", ""), found.product.get("ProductId", ""), current.id if current else "")
+    ids = PublishedIds(found.portfolio.get("Id", ""), found.product.get("ProductId", ""), current.id if current else "")
     catalog = connection.client("servicecatalog")
     for step in steps:
         if step.writes and step.kind == "s3 object":
@@ -171,11 +171,11 @@ def apply(
         if step.kind == "version":
             wait_until_available(catalog, want, ids)
         if step.writes:
-            told(step)
+            report(step)
     return ids
 
 
-def write_object(s3: Any, want: Wanted, step: Step) -> None:
+def write_object(s3: Any, want: WantedProduct, step: PlanStep) -> None:
     place = {"Bucket": want.bucket, "Key": step.request["Key"], "ExpectedBucketOwner": want.account}
     if step.action == "change":
         tags = [{"Key": key, "Value": value} for key, value in step.request["tags"].items()]
@@ -186,14 +186,14 @@ def write_object(s3: Any, want: Wanted, step: Step) -> None:
     s3.put_object(**place, Body=content, Tagging=tagging, ChecksumAlgorithm="SHA256")
 
 
-def write_portfolio(catalog: Any, want: Wanted, found: Found, ids: Ids, step: Step) -> None:
+def write_portfolio(catalog: Any, want: WantedProduct, found: FoundProduct, ids: PublishedIds, step: PlanStep) -> None:
     if step.action == "change":
         catalog.update_portfolio(Id=ids.portfolio, **step.request)
     else:
         ids.portfolio = catalog.create_portfolio(**step.request)["PortfolioDetail"]["Id"]
 
 
-def write_product(catalog: Any, want: Wanted, found: Found, ids: Ids, step: Step) -> None:
+def write_product(catalog: Any, want: WantedProduct, found: FoundProduct, ids: PublishedIds, step: PlanStep) -> None:
     if step.action == "change":
         catalog.update_product(Id=ids.product, **step.request)
         return
@@ -209,7 +209,7 @@ def write_product(catalog: Any, want: Wanted, found: Found, ids: Ids, step: Step
     ids.version = answer["ProvisioningArtifactDetail"]["Id"]
 
 
-def artifact_parameters(want: Wanted) -> dict[str, Any]:
+def artifact_parameters(want: WantedProduct) -> dict[str, Any]:
     return {
         "Name": want.version,
         "Description": f"Bundle {want.version}",
@@ -218,7 +218,7 @@ def artifact_parameters(want: Wanted) -> dict[str, Any]:
     }
 
 
-def write_version(catalog: Any, want: Wanted, found: Found, ids: Ids, step: Step) -> None:
+def write_version(catalog: Any, want: WantedProduct, found: FoundProduct, ids: PublishedIds, step: PlanStep) -> None:
     if step.action == "change":
         catalog.update_provisioning_artifact(ProductId=ids.product, **step.request)
     elif found.product:  # a new product was made together with its first version
@@ -226,11 +226,13 @@ def write_version(catalog: Any, want: Wanted, found: Found, ids: Ids, step: Step
         ids.version = answer["ProvisioningArtifactDetail"]["Id"]
 
 
-def write_association(catalog: Any, want: Wanted, found: Found, ids: Ids, step: Step) -> None:
+def write_association(
+    catalog: Any, want: WantedProduct, found: FoundProduct, ids: PublishedIds, step: PlanStep
+) -> None:
     catalog.associate_product_with_portfolio(ProductId=ids.product, PortfolioId=ids.portfolio)
 
 
-def write_constraint(catalog: Any, want: Wanted, found: Found, ids: Ids, step: Step) -> None:
+def write_constraint(catalog: Any, want: WantedProduct, found: FoundProduct, ids: PublishedIds, step: PlanStep) -> None:
     parameters = json.dumps({"RoleArn": want.launch_role})
     if step.action == "change":
         catalog.update_constraint(Id=found.constraint, Parameters=parameters)
@@ -244,20 +246,20 @@ def write_constraint(catalog: Any, want: Wanted, found: Found, ids: Ids, step: S
     )
 
 
-def write_principal(catalog: Any, want: Wanted, found: Found, ids: Ids, step: Step) -> None:
+def write_principal(catalog: Any, want: WantedProduct, found: FoundProduct, ids: PublishedIds, step: PlanStep) -> None:
     kind = principal_type(step.name)
     catalog.associate_principal_with_portfolio(PortfolioId=ids.portfolio, PrincipalARN=step.name, PrincipalType=kind)
 
 
-def write_share(catalog: Any, want: Wanted, found: Found, ids: Ids, step: Step) -> None:
+def write_share(catalog: Any, want: WantedProduct, found: FoundProduct, ids: PublishedIds, step: PlanStep) -> None:
     sharing.apply(catalog, ids.portfolio, step)
 
 
-def write_older(catalog: Any, want: Wanted, found: Found, ids: Ids, step: Step) -> None:
+def write_older(catalog: Any, want: WantedProduct, found: FoundProduct, ids: PublishedIds, step: PlanStep) -> None:
     catalog.update_provisioning_artifact(ProductId=ids.product, **step.request)
 
 
-WRITERS: dict[str, Callable[[Any, Wanted, Found, Ids, Step], None]] = {
+WRITERS: dict[str, Callable[[Any, WantedProduct, FoundProduct, PublishedIds, PlanStep], None]] = {
     "portfolio": write_portfolio,
     "product": write_product,
     "version": write_version,
@@ -269,7 +271,7 @@ WRITERS: dict[str, Callable[[Any, Wanted, Found, Ids, Step], None]] = {
 }
 
 
-def wait_until_available(catalog: Any, want: Wanted, ids: Ids) -> None:
+def wait_until_available(catalog: Any, want: WantedProduct, ids: PublishedIds) -> None:
     """Wait for the version; UserError when AWS refuses its template or takes too long."""
 
     def ended() -> str | None:

@@ -13,11 +13,10 @@ from typing import Any
 
 from botocore.exceptions import ClientError
 
-from scripts.kit.connect import Connection
-from scripts.kit.console import UserError, explain, say
+from scripts.kit.connect import Connection, if_there
+from scripts.kit.console import AGAIN, UserError, explain, say
 from scripts.kit.patience import until
-from scripts.kit.plan import Step
-from scripts.kit.teardown.parts import AGAIN, if_there
+from scripts.kit.plan import PlanStep
 
 ORGANIZATION = "organization"  # what environment.yaml calls it
 TYPES = ("ACCOUNT", "ORGANIZATION", "ORGANIZATIONAL_UNIT")
@@ -26,7 +25,7 @@ REFUSED = {"OperationNotSupportedException", "AccessDeniedException", "InvalidPa
 
 
 @dataclass(frozen=True)
-class Share:
+class PortfolioShare:
     """A share that there is; with_whom: an account's, unit's or organization's id."""
 
     type: str
@@ -34,10 +33,10 @@ class Share:
     accepted: bool
 
 
-def look(catalog: Any, portfolio: str) -> tuple[Share, ...]:
+def look(catalog: Any, portfolio: str) -> tuple[PortfolioShare, ...]:
     """Every share of the portfolio (DescribePortfolioShares lists one type at a time)."""
     found = [
-        Share(item["Type"], item["PrincipalId"], item.get("Accepted", False))
+        PortfolioShare(item["Type"], item["PrincipalId"], item.get("Accepted", False))
         for kind in TYPES
         for item in listed(catalog, portfolio, kind)
     ]
@@ -62,7 +61,7 @@ def organization_id(connection: Connection) -> str:
         raise UserError(f"catalog.share_with says `organization`, but: {explain(error)}") from error
 
 
-def plan(wanted: Sequence[str], found: Sequence[Share], organization: str, principals: bool) -> list[Step]:
+def plan(wanted: Sequence[str], found: Sequence[PortfolioShare], organization: str, principals: bool) -> list[PlanStep]:
     """A step for each share that is wanted. principals: hand on the portfolio's patterns with it."""
     steps = []
     there = {share.with_whom: share for share in found}
@@ -71,7 +70,7 @@ def plan(wanted: Sequence[str], found: Sequence[Share], organization: str, princ
         name = f"organization {id}" if whom == ORGANIZATION else whom
         if id in there:
             waits = there[id].type == "ACCOUNT" and not there[id].accepted
-            steps.append(Step("keep", "share", name, f"{id} has not accepted it yet" if waits else ""))
+            steps.append(PlanStep("keep", "share", name, f"{id} has not accepted it yet" if waits else ""))
             continue
         if whom.isdigit():
             request: dict[str, Any] = {"AccountId": id}
@@ -79,11 +78,11 @@ def plan(wanted: Sequence[str], found: Sequence[Share], organization: str, princ
             kind = "ORGANIZATION" if whom == ORGANIZATION else "ORGANIZATIONAL_UNIT"
             request = {"OrganizationNode": {"Type": kind, "Value": id}}
             request |= {"SharePrincipals": True} if principals else {}
-        steps.append(Step("create", "share", name, request=request))
+        steps.append(PlanStep("create", "share", name, request=request))
     return steps
 
 
-def remove(catalog: Any, portfolio: str, share: Share) -> None:
+def remove(catalog: Any, portfolio: str, share: PortfolioShare) -> None:
     """Stop sharing (API Reference, DeletePortfolioShare); UserError where that is for another account to do."""
     node = {"Type": share.type, "Value": share.with_whom}
     whom: dict[str, Any] = {"AccountId": share.with_whom} if share.type == "ACCOUNT" else {"OrganizationNode": node}
@@ -102,7 +101,7 @@ def remove(catalog: Any, portfolio: str, share: Share) -> None:
         wait(catalog, token, share.with_whom)
 
 
-def apply(catalog: Any, portfolio: str, step: Step) -> None:
+def apply(catalog: Any, portfolio: str, step: PlanStep) -> None:
     try:
         answer = catalog.create_portfolio_share(PortfolioId=portfolio, **step.request)
     except ClientError as error:
@@ -137,5 +136,5 @@ def wait(catalog: Any, token: str, name: str) -> None:
 
     if (status := until(f"the share with {name}", ended, PATIENCE, late=late)) != "COMPLETED":
         errors = answer.get("ShareDetails", {}).get("ShareErrors", [])
-        told = "; ".join(f"{', '.join(e.get('Accounts', []))}: {e.get('Message', '')}" for e in errors)
-        raise UserError(f"the share with {name} did not reach every account: {told or status}")
+        failures = "; ".join(f"{', '.join(e.get('Accounts', []))}: {e.get('Message', '')}" for e in errors)
+        raise UserError(f"the share with {name} did not reach every account: {failures or status}")

@@ -14,13 +14,12 @@ from botocore.exceptions import ClientError
 
 from scripts.kit.bundle import pack
 from scripts.kit.connect import Connection, pages
-from scripts.kit.console import UserError
+from scripts.kit.console import UserError, closest
 from scripts.kit.projects import project as projects
 from scripts.kit.projects.project import Project
 from scripts.kit.publish import hosting
 from scripts.kit.publish.catalog import STUDIO_TAG, bundle_bucket
-from scripts.kit.settings.environment import Environment
-from scripts.kit.settings.sections import closest
+from scripts.kit.settings.model import Settings
 from scripts.kit.stacks.stack import describe_stack, parameters
 
 CATALOG, S3 = "service-catalog", "s3"  # the publishers
@@ -28,7 +27,7 @@ CURRENT, OLD, INACTIVE = "current", "deprecated", "inactive"
 
 
 @dataclass(frozen=True)
-class Version:
+class BundleVersion:
     """One version. published: when, in UTC; guidance: CURRENT, OLD or INACTIVE, by publisher; digest: "" if unknown.
 
     artifact: its id in Service Catalog, "" where it was not published there
@@ -42,7 +41,7 @@ class Version:
 
 
 @dataclass(frozen=True)
-class Running:
+class RunningProject:
     """A project and the version that it runs. seed: the version whose seed code its repositories began with."""
 
     project: str
@@ -54,17 +53,17 @@ class Running:
     stack: str
 
 
-def installed_versions(connection: Connection, settings: Environment) -> list[Version]:
+def installed_versions(connection: Connection, settings: Settings) -> list[BundleVersion]:
     """Every published version, the newest first."""
     digests = known_digests(connection)
-    found: dict[str, Version] = {}
+    found: dict[str, BundleVersion] = {}
     for name, published, guidance, artifact in [
         *in_catalog(connection, settings.catalog.product),
         *((n, p, g, "") for n, p, g in in_s3(connection)),
     ]:
         publisher = CATALOG if artifact else S3
         before = found.get(name)
-        found[name] = Version(
+        found[name] = BundleVersion(
             name=name,
             published=max(published, before.published) if before else published,
             guidance={**(before.guidance if before else {}), publisher: guidance},
@@ -88,12 +87,12 @@ def in_catalog(connection: Connection, product: str) -> list[tuple[str, str, str
         return []
     listed = connection.client("servicecatalog").list_provisioning_artifacts(ProductId=id)
     return [
-        (item["Name"], moment(item["CreatedTime"]), told(item), item["Id"])
+        (item["Name"], moment(item["CreatedTime"]), guidance_of(item), item["Id"])
         for item in listed["ProvisioningArtifactDetails"]
     ]
 
 
-def told(artifact: Mapping[str, Any]) -> str:
+def guidance_of(artifact: Mapping[str, Any]) -> str:
     if not artifact.get("Active", True):
         return INACTIVE
     return CURRENT if artifact.get("Guidance", "DEFAULT") == "DEFAULT" else OLD
@@ -144,7 +143,7 @@ def moment(time: Any) -> str:
 
 
 @dataclass(frozen=True)
-class Provisioned:
+class ProvisionedProject:
     """A project with its stack. details: as DescribeProject shows them; publisher: where its template came from."""
 
     project: Project
@@ -165,8 +164,8 @@ class Provisioned:
         return self.parameters.get(pack.VERSION_PARAMETER, "")
 
 
-def provisioned(connection: Connection, project: Project) -> Provisioned | None:
-    """The project as it stands; None where SageMaker or CloudFormation know it no more."""
+def provisioned(connection: Connection, project: Project) -> ProvisionedProject | None:
+    """The project as it stands; None where SageMaker or CloudFormation no longer have it."""
     if not project.status:
         return None
     shown = connection.client("sagemaker").describe_project(ProjectName=project.name)
@@ -179,19 +178,19 @@ def provisioned(connection: Connection, project: Project) -> Provisioned | None:
         id = shown.get("ServiceCatalogProvisionedProductDetails", {}).get("ProvisionedProductId", "")
         name = f"SC-{connection.account}-{id}" if id else ""
     stack = describe_stack(connection.client("cloudformation"), name) if name else None
-    return Provisioned(project, publisher, shown, stack) if stack else None
+    return ProvisionedProject(project, publisher, shown, stack) if stack else None
 
 
-def running(connection: Connection) -> list[Running]:
+def running(connection: Connection) -> list[RunningProject]:
     """Every project made from the kit, with its version."""
     found = []
     for project in projects.find(connection):
         there = provisioned(connection, project)
         if there is None:
-            found.append(Running(project.name, project.id, project.status or "deleted", "", "", "", ""))
+            found.append(RunningProject(project.name, project.id, project.status or "deleted", "", "", "", ""))
             continue
         found.append(
-            Running(
+            RunningProject(
                 project.name,
                 project.id,
                 project.status,
@@ -210,14 +209,14 @@ def seed_version(values: Mapping[str, str]) -> str:
     return parts[1][:8] if len(parts) == 3 else ""
 
 
-def as_data(versions: Iterable[Version], running: Iterable[Running]) -> dict[str, Any]:
+def as_data(versions: Iterable[BundleVersion], running: Iterable[RunningProject]) -> dict[str, Any]:
     return {"versions": [asdict(v) for v in versions], "projects": [asdict(r) for r in running]}
 
 
 # -- what a version holds ----------------------------------------------------------------------
 
 
-def choose(versions: list[Version], name: str) -> Version:
+def choose(versions: list[BundleVersion], name: str) -> BundleVersion:
     """The version of this name (or the end of it: 1a2b3c4d); UserError with those that there are."""
     matching = [version for version in versions if name in (version.name, version.name.rsplit("-", 1)[-1])]
     if not matching:
@@ -227,10 +226,10 @@ def choose(versions: list[Version], name: str) -> Version:
     return matching[0]
 
 
-def newest(versions: list[Version], publisher: str = "") -> Version:
+def newest(versions: list[BundleVersion], publisher: str = "") -> BundleVersion:
     """The version that new projects are made from."""
     for version in versions:
-        if any(told == CURRENT for where, told in version.guidance.items() if publisher in ("", where)):
+        if any(state == CURRENT for where, state in version.guidance.items() if publisher in ("", where)):
             return version
     raise UserError(
         "there is no current version"

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import difflib
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
-from functools import cache
 from typing import Any
 
-import botocore.session
-from ruamel.yaml.comments import CommentedMap
+from scripts.kit.console import closest
+from scripts.kit.regions import check_region
+from scripts.kit.settings.yaml_lines import LinesOfMapping
 
 ACCOUNT = r"\d{12}"  # Organizations, AccountId
 
@@ -28,52 +27,22 @@ class Mistake:
         return f"{where}{self.path}: {self.message}"
 
 
-@cache
-def botocore_session() -> botocore.session.Session:
-    """botocore's own lists (no request is made with it); reading them once takes a third of a second."""
-    return botocore.session.Session()
-
-
-@cache
-def partition(region: str) -> str:
-    """The partition of a region: aws, aws-cn, aws-us-gov, …"""
-    return str(botocore_session().get_partition_for_region(region))
-
-
-@cache
-def known_regions() -> tuple[str, ...]:
-    """Every region in which SageMaker runs, as botocore lists them."""
-    session = botocore_session()
-    return tuple(r for p in session.get_available_partitions() for r in session.get_available_regions("sagemaker", p))
-
-
-def closest(word: str, words: Iterable[str]) -> str:
-    """(did you mean X?) — or nothing, when no word is near."""
-    near = difflib.get_close_matches(word, list(words), 1, 0.6)
-    return f" (did you mean {near[0]}?)" if near else ""
-
-
-def check_region(region: str) -> str:
-    """What is wrong with a region's name; empty when nothing is."""
-    if region in known_regions():
-        return ""
-    return f"{region!r} is not a region with SageMaker{closest(region, known_regions())}"
-
-
 @dataclass
 class Section:
     """One mapping of the file while it is read; what is wrong with it is added to `mistakes`."""
 
-    node: CommentedMap
+    node: LinesOfMapping
     path: str
     line: int
     mistakes: list[Mistake]
     known: list[str] = field(default_factory=list)
 
+    def line_of(self, key: str) -> int:
+        """The line of a key; that of the section where the key is missing."""
+        return self.node.lines.get(key, self.line)
+
     def complain(self, key: str, message: str) -> None:
-        positions = self.node.lc.data or {}
-        line = positions[key][0] + 1 if key in positions else self.line
-        self.mistakes.append(Mistake(f"{self.path}{key}", line, message))
+        self.mistakes.append(Mistake(f"{self.path}{key}", self.line_of(key), message))
 
     def take(self, key: str, required: str = "") -> Any:
         """The raw value of a key, or None; `required` says what to write when it is missing."""
@@ -86,12 +55,10 @@ class Section:
     def section(self, key: str) -> Section:
         """The mapping beneath a key; an empty one when there is none."""
         value = self.take(key)
-        if value is not None and not isinstance(value, CommentedMap):
+        if value is not None and not isinstance(value, LinesOfMapping):
             self.complain(key, "must hold keys of its own, indented beneath it")
-        node = value if isinstance(value, CommentedMap) else CommentedMap()
-        positions = self.node.lc.data or {}
-        line = positions[key][0] + 1 if key in positions else self.line
-        return Section(node, f"{self.path}{key}.", line, self.mistakes)
+        node = value if isinstance(value, LinesOfMapping) else LinesOfMapping()
+        return Section(node, f"{self.path}{key}.", self.line_of(key), self.mistakes)
 
     def text(self, key: str, pattern: str, form: str, default: str | None = None) -> str:
         """A string of this pattern; `form` says in words what the pattern asks for."""
@@ -144,19 +111,19 @@ class Section:
         """The mappings of a list: one Section for each item."""
         found: list[Section] = []
         for number, item in enumerate(self.items(key)):
-            if isinstance(item, CommentedMap):
-                line = self.node[key].lc.data[number][0] + 1
+            if isinstance(item, LinesOfMapping):
+                line = self.node[key].lines[number]
                 found.append(Section(item, f"{self.path}{key}[{number}].", line, self.mistakes))
             else:
                 self.complain_item(key, number, "must hold keys of its own, such as {name: …}")
         return found
 
     def complain_item(self, key: str, number: int, message: str) -> None:
-        line = self.node[key].lc.data[number][0] + 1
+        line = self.node[key].lines[number]
         self.mistakes.append(Mistake(f"{self.path}{key}[{number}]", line, message))
 
     def finish(self) -> None:
-        """Complain of the keys that nobody asked for."""
+        """Complain about the keys that have no meaning here."""
         for key in self.node:
             if key not in self.known:
                 hint = closest(str(key), self.known) or f". Known here: {', '.join(self.known)}"

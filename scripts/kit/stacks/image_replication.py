@@ -2,7 +2,7 @@
 
 A registry has one replication configuration in each region, and CloudFormation refuses to make it where there are
 rules already (aws-cloudformation-resource-providers-ecr, CreateHandler), and takes every rule away with it
-(DeleteHandler). So whose rules they are is found out before anything is changed: rules of somebody else's are left as
+(DeleteHandler). So whose rules they are is found out before anything is changed: rules of another owner are left as
 they are, where they do the same; otherwise a person must decide.
 """
 
@@ -17,7 +17,8 @@ from botocore.exceptions import ClientError
 
 from scripts.kit.connect import Connection
 from scripts.kit.console import UserError
-from scripts.kit.settings.environment import IMAGE_REGIONS, Environment
+from scripts.kit.settings.model import Settings
+from scripts.kit.settings.reading import IMAGE_REGIONS
 from scripts.kit.stacks import model_regions
 from scripts.kit.stacks import stack as stacks
 
@@ -70,7 +71,7 @@ def command(region: str, wanted: Rules) -> str:
     return f"aws ecr put-replication-configuration --region {region} --replication-configuration '{text}'"
 
 
-def plan(home: Connection, settings: Environment, want: stacks.Wanted) -> tuple[stacks.Planned, str]:
+def plan(home: Connection, settings: Settings, want: stacks.WantedStack) -> tuple[stacks.PlannedStack, str]:
     """Template 10's stack, planned, and what is to be said of the registry; UserError where rules would be lost."""
     cloudformation = home.client("cloudformation")
     found = stacks.look(cloudformation, want)
@@ -78,10 +79,12 @@ def plan(home: Connection, settings: Environment, want: stacks.Wanted) -> tuple[
     if settings.images.repository_prefix:
         for region in model_regions.further(settings):
             refuse_another_template(home, settings.images.repository_prefix, region)
-    return stacks.Planned(want, stacks.make_plan(want, found), cloudformation), note
+    return stacks.PlannedStack(want, stacks.make_plan(want, found), cloudformation), note
 
 
-def settled(home: Connection, want: stacks.Wanted, parameters: Mapping[str, str]) -> tuple[stacks.Wanted, str]:
+def settled(
+    home: Connection, want: stacks.WantedStack, parameters: Mapping[str, str]
+) -> tuple[stacks.WantedStack, str]:
     """The stack as the registry's rules let it be. parameters: those that the stack has."""
     account, region = want.account, home.region
     now, then = made_by(parameters, account), made_by(want.parameters, account)
@@ -96,18 +99,18 @@ def settled(home: Connection, want: stacks.Wanted, parameters: Mapping[str, str]
         )
     if not others or now == then:
         return want, ""
-    prefix, told = want.parameters[PREFIX], json.dumps(others)
+    prefix, listed = want.parameters[PREFIX], json.dumps(others)
     if now:
         raise UserError(
-            f"the registry of {account} in {region} replicates images by rules beside this kit's: {told}. The stack "
+            f"the registry of {account} in {region} replicates images by rules beside this kit's: {listed}. The stack "
             f"would take them away with its own. No stack was changed. Take them out with `{command(region, now)}`, "
             "run this command again, and add them again beside the new rules"
         )
     if all(covers(others, account, prefix, one["region"]) for one in then[0]["destinations"]):
-        note = f"images of {prefix}/… are replicated already, by rules of somebody else's, which stay as they are"
+        note = f"images of {prefix}/… are replicated already, by rules of another owner, which are left unchanged"
         return replace(want, parameters={**want.parameters, PREFIX: ""}), note
     raise UserError(
-        f"the registry of {account} in {region} replicates images already, by rules of somebody else's: {told}. A "
+        f"the registry of {account} in {region} replicates images already, by rules of another owner: {listed}. A "
         "registry has one set of rules, and CloudFormation makes none beside others. No stack was changed. Add this "
         f"kit's rule to them with `{command(region, [*others, *then])}` and run this command again: it leaves them "
         "alone then. Or leave images.repository_prefix out of the environment file"
@@ -120,7 +123,7 @@ def refuse_another_template(home: Connection, prefix: str, region: str) -> None:
     if found["repositoryCreationTemplates"] and not is_ours(home.client("cloudformation", region)):
         raise UserError(
             f"the registry of {home.account} in {region} has a repository creation template for {prefix} already, of "
-            "somebody else's, and this kit's must say who may pull. No stack was changed. Delete it with `aws ecr "
+            "another owner, and this kit's must say who may pull. No stack was changed. Delete it with `aws ecr "
             f"delete-repository-creation-template --region {region} --prefix {prefix}`, or name another "
             "images.repository_prefix in the environment file"
         )

@@ -6,14 +6,14 @@ from dataclasses import replace
 
 from scripts.kit.bundle import pack
 from scripts.kit.connect import Connection
-from scripts.kit.settings.environment import Environment
+from scripts.kit.settings.model import Settings
 from scripts.kit.stacks import stack as stacks
 
 STACK, TEMPLATE = "multi-account-deployment-models", "templates/11-model-region.yaml"
 READERS = ("OrganizationalUnitPaths", "TargetAccountIds")  # parameters that are the same as template 10's
 
 
-def further(settings: Environment, stage: str = "") -> tuple[str, ...]:
+def further(settings: Settings, stage: str = "") -> tuple[str, ...]:
     """The regions of both stages (or of this one) besides the data science account's own."""
     stages = [getattr(settings.regions, name) for name in ([stage] if stage else ["staging", "production"])]
     named = dict.fromkeys(region for regions in stages for region in regions)
@@ -25,15 +25,15 @@ def bucket(account: str, region: str) -> str:
     return f"sagemaker-multi-account-models-{account}-{region}"
 
 
-def wanted(first: stacks.Wanted, prefix: str) -> stacks.Wanted:
+def wanted(first: stacks.WantedStack, prefix: str) -> stacks.WantedStack:
     """The stack of a further region; first: template 10's; prefix: of the repositories that are replicated there."""
     body = (pack.ROOT / TEMPLATE).read_text(encoding="utf-8")
     parameters = {name: first.parameters[name] for name in READERS} | {"ImageRepositoryPrefix": prefix}
-    return stacks.Wanted(first.account, STACK, body, parameters, TEMPLATE)
+    return stacks.WantedStack(first.account, STACK, body, parameters, TEMPLATE)
 
 
-def plan(home: Connection, region: str, first: stacks.Wanted, prefix: str) -> stacks.Planned:
+def plan(home: Connection, region: str, first: stacks.WantedStack, prefix: str) -> stacks.PlannedStack:
     """The stack of one region, planned. home: the data science account."""
     want, cloudformation = wanted(first, prefix), home.client("cloudformation", region)
     step = stacks.make_plan(want, stacks.look(cloudformation, want))
-    return stacks.Planned(want, replace(step, name=f"{step.name}, {region}"), cloudformation)
+    return stacks.PlannedStack(want, replace(step, name=f"{step.name}, {region}"), cloudformation)

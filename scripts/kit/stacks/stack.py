@@ -12,7 +12,7 @@ from botocore.exceptions import ClientError
 from scripts.kit.connect import pages
 from scripts.kit.console import UserError, explain
 from scripts.kit.patience import until
-from scripts.kit.plan import Step
+from scripts.kit.plan import PlanStep
 
 INLINE_LIMIT = 51_200  # bytes of a template in a request (CloudFormation User Guide, "CloudFormation quotas")
 PARAMETER_LIMIT = 4_096  # bytes of a parameter's value (the same page)
@@ -30,7 +30,7 @@ TAGS = {"multi-account-sagemaker": "accounts"}  # so that the stacks are known a
 
 
 @dataclass(frozen=True)
-class Wanted:
+class WantedStack:
     """A stack as it should be; file: where its body stands in this repository."""
 
     account: str
@@ -45,16 +45,16 @@ class Wanted:
 
 
 @dataclass
-class Planned:
+class PlannedStack:
     """A stack that is planned: its step, and where it is to be made (None where the account cannot be entered)."""
 
-    want: Wanted
-    step: Step
+    want: WantedStack
+    step: PlanStep
     cloudformation: Any = None
 
 
 @dataclass(frozen=True)
-class Found:
+class FoundStack:
     """A stack as it is; status "" when there is none."""
 
     status: str = ""
@@ -77,14 +77,14 @@ def parameters(stack: Mapping[str, Any]) -> dict[str, str]:
     return {p["ParameterKey"]: p.get("ParameterValue", "") for p in stack.get("Parameters", [])}
 
 
-def look(cloudformation: Any, want: Wanted) -> Found:
+def look(cloudformation: Any, want: WantedStack) -> FoundStack:
     if (stack := describe_stack(cloudformation, want.name)) is None:
-        return Found()
+        return FoundStack()
     body = cloudformation.get_template(StackName=want.name, TemplateStage="Original")["TemplateBody"]
-    return Found(stack["StackStatus"], body if isinstance(body, str) else "", parameters(stack))
+    return FoundStack(stack["StackStatus"], body if isinstance(body, str) else "", parameters(stack))
 
 
-def make_plan(want: Wanted, found: Found) -> Step:
+def make_plan(want: WantedStack, found: FoundStack) -> PlanStep:
     """Create, change or leave alone; UserError where a person must look first."""
     place = f"{want.name} in {want.account}"
     if len(want.body.encode()) > INLINE_LIMIT:
@@ -96,9 +96,9 @@ def make_plan(want: Wanted, found: Found) -> Step:
                 "which is 315 accounts in a list. In an organization the units take its place"
             )
     if not found.status or found.status == "REVIEW_IN_PROGRESS":
-        return Step("create", "stack", place)
+        return PlanStep("create", "stack", place)
     if found.status in LEFTOVER:
-        return Step("create", "stack", place, "in place of its failed first deployment", {"clear": True})
+        return PlanStep("create", "stack", place, "in place of its failed first deployment", {"clear": True})
     if found.status.endswith("_FAILED"):
         raise UserError(
             f"the stack {place} is in state {found.status}. Look at its events in the CloudFormation console, "
@@ -106,24 +106,24 @@ def make_plan(want: Wanted, found: Found) -> Step:
         )
     changed = ", ".join(changes(want, found.body, found.parameters or {}))
     if found.status not in SETTLED:
-        return Step("keep", "stack", place, f"{found.status}: waiting for it")
-    return Step("change" if changed else "keep", "stack", place, changed)
+        return PlanStep("keep", "stack", place, f"{found.status}: waiting for it")
+    return PlanStep("change" if changed else "keep", "stack", place, changed)
 
 
-def changes(want: Wanted, body: str, parameters: Mapping[str, str]) -> list[str]:
+def changes(want: WantedStack, body: str, parameters: Mapping[str, str]) -> list[str]:
     """What differs: the template, parameters by name."""
     names = [name for name, value in want.parameters.items() if parameters.get(name) != value]
     return [*(["template"] if body.strip() != want.body.strip() else []), *names]
 
 
-def apply(cloudformation: Any, want: Wanted, step: Step) -> dict[str, str]:
+def apply(cloudformation: Any, want: WantedStack, step: PlanStep) -> dict[str, str]:
     """Carry the step out and wait; the stack's outputs."""
     if id := begin(cloudformation, want, step):
         return wait(cloudformation, want, id)
     return outputs(cloudformation.describe_stacks(StackName=want.name)["Stacks"][0])
 
 
-def begin(cloudformation: Any, want: Wanted, step: Step) -> str:
+def begin(cloudformation: Any, want: WantedStack, step: PlanStep) -> str:
     """Ask for what the step says; the stack's id, or its name where it is at work already, or "" for no change."""
     request = {
         "StackName": want.name,
@@ -170,7 +170,7 @@ def outputs(stack: Mapping[str, Any]) -> dict[str, str]:
     return {output["OutputKey"]: output["OutputValue"] for output in stack.get("Outputs", [])}
 
 
-def wait(cloudformation: Any, want: Wanted, id: str) -> dict[str, str]:
+def wait(cloudformation: Any, want: WantedStack, id: str) -> dict[str, str]:
     """The outputs of the stack once it is done; UserError with the reasons when it failed. id: or its name."""
     stack: dict[str, Any] = {"StackId": id}
 
@@ -187,7 +187,7 @@ def wait(cloudformation: Any, want: Wanted, id: str) -> dict[str, str]:
     return until(f"{want.name} in {want.account}", done, PATIENCE, lambda: str(stack["StackStatus"]), late)
 
 
-def ended(cloudformation: Any, want: Wanted, stack: Mapping[str, Any]) -> dict[str, str] | None:
+def ended(cloudformation: Any, want: WantedStack, stack: Mapping[str, Any]) -> dict[str, str] | None:
     """The outputs of a stack that is done, None while it is at work; UserError with the reasons when it failed."""
     status = stack["StackStatus"]
     if status in {"CREATE_COMPLETE", "UPDATE_COMPLETE"}:

@@ -17,8 +17,8 @@ from botocore.exceptions import ClientError
 from scripts.kit.connect import pages
 from scripts.kit.console import FEW, PROGRESS, SHOWN, UserError, alike, explain, some, without_ids
 from scripts.kit.patience import code, patiently, until
-from scripts.kit.plan import Step
-from scripts.kit.stacks.stack import TAGS, Wanted, changes, parameters
+from scripts.kit.plan import PlanStep
+from scripts.kit.stacks.stack import TAGS, WantedStack, changes, parameters
 
 MOST_AT_ONCE = 10_000  # instances at work in a region, of all sets (CloudFormation User Guide, "Understand
 # CloudFormation quotas", StackSets instance operations)
@@ -29,10 +29,10 @@ NOT_YET = ("delegated admin", "enable organizations access")  # what a fresh org
 
 
 @dataclass(frozen=True)
-class WantedSet:
+class WantedStackSet:
     """A stack set as it should be: in every account of a unit, and in those that join it."""
 
-    stack: Wanted  # its account is the one that administers the set
+    stack: WantedStack  # its account is the one that administers the set
     unit: str
     region: str
     call_as: str
@@ -40,7 +40,7 @@ class WantedSet:
 
 
 @dataclass(frozen=True)
-class FoundSet:
+class FoundStackSet:
     """A stack set as it is; body "" when there is none. instances: account to its status."""
 
     body: str = ""
@@ -50,39 +50,39 @@ class FoundSet:
     instances: Mapping[str, str] = field(default_factory=dict)
 
 
-def look(cloudformation: Any, name: str, call_as: str) -> FoundSet:
+def look(cloudformation: Any, name: str, call_as: str) -> FoundStackSet:
     try:
         found = cloudformation.describe_stack_set(StackSetName=name, CallAs=call_as)["StackSet"]
     except ClientError as error:
         if code(error) == "StackSetNotFoundException":
-            return FoundSet()
+            return FoundStackSet()
         raise
     listed = pages(cloudformation, "list_stack_instances", "Summaries", StackSetName=name, CallAs=call_as)
     instances = {str(i["Account"]): str(i["Status"]) for i in listed}
     automatic = bool((found.get("AutoDeployment") or {}).get("Enabled"))
     units = tuple(found.get("OrganizationalUnitIds") or ())
-    return FoundSet(str(found["TemplateBody"]), parameters(found), automatic, units, instances)
+    return FoundStackSet(str(found["TemplateBody"]), parameters(found), automatic, units, instances)
 
 
-def make_plan(want: WantedSet, found: FoundSet) -> Step:
+def make_plan(want: WantedStackSet, found: FoundStackSet) -> PlanStep:
     name = f"{want.stack.name} in {want.unit}"
     if not found.body:
-        return Step("create", "stack set", name, f"accounts: {len(want.accounts)}, and those that join")
+        return PlanStep("create", "stack set", name, f"accounts: {len(want.accounts)}, and those that join")
     differs = definition_changes(want, found)
     missing = [account for account in want.accounts if account not in found.instances]
     if want.unit not in found.units or missing:
         differs.append(f"accounts to come: {len(missing)}")
     if failed := [a for a in want.accounts if found.instances.get(a, "CURRENT") != "CURRENT"]:
         differs.append(f"again in {some(failed)}")
-    return Step("change" if differs else "keep", "stack set", name, ", ".join(differs))
+    return PlanStep("change" if differs else "keep", "stack set", name, ", ".join(differs))
 
 
-def definition_changes(want: WantedSet, found: FoundSet) -> list[str]:
+def definition_changes(want: WantedStackSet, found: FoundStackSet) -> list[str]:
     differs = changes(want.stack, found.body, found.parameters)
     return differs if found.automatic else [*differs, "automatic deployment"]
 
 
-def apply(cloudformation: Any, want: WantedSet, found: FoundSet) -> None:
+def apply(cloudformation: Any, want: WantedStackSet, found: FoundStackSet) -> None:
     """Bring the set to what is wanted, from whatever state an earlier run left it in; UserError where it failed."""
     name, call_as = want.stack.name, want.call_as
     if wait_for_others(cloudformation, want):
@@ -123,7 +123,7 @@ def preferences(accounts: int) -> dict[str, Any]:
     }
 
 
-def send(want: WantedSet, request: Any) -> Any:
+def send(want: WantedStackSet, request: Any) -> Any:
     """A request on the set, asked again while another operation runs or the organization's news has not arrived."""
 
     def passing(error: ClientError) -> bool:
@@ -136,7 +136,7 @@ def send(want: WantedSet, request: Any) -> Any:
         raise UserError(f"{want.stack.file}: stack set {want.stack.name}: {explain(error)}") from error
 
 
-def wait_for_others(cloudformation: Any, want: WantedSet) -> bool:
+def wait_for_others(cloudformation: Any, want: WantedStackSet) -> bool:
     """Operations that an interrupted run, or an account that moved, began; whether there was one."""
     try:
         where = {"StackSetName": want.stack.name, "CallAs": want.call_as}
@@ -151,16 +151,16 @@ def wait_for_others(cloudformation: Any, want: WantedSet) -> bool:
     return bool(running)
 
 
-def wait(cloudformation: Any, want: WantedSet, operation: str, strict: bool = True) -> None:
+def wait(cloudformation: Any, want: WantedStackSet, operation: str, strict: bool = True) -> None:
     """Until the operation has ended; with `strict`, UserError with each account that failed."""
     name = want.stack.name
-    told = {"StackSetName": name, "OperationId": operation, "CallAs": want.call_as}
+    request = {"StackSetName": name, "OperationId": operation, "CallAs": want.call_as}
 
     def results() -> list[dict[str, Any]]:
-        return list(pages(cloudformation, "list_stack_set_operation_results", "Summaries", **told))
+        return list(pages(cloudformation, "list_stack_set_operation_results", "Summaries", **request))
 
     def ended() -> str | None:
-        status = str(cloudformation.describe_stack_set_operation(**told)["StackSetOperation"]["Status"])
+        status = str(cloudformation.describe_stack_set_operation(**request)["StackSetOperation"]["Status"])
         return None if status in UNFINISHED else status
 
     line, asked = "at work", time.monotonic()

@@ -15,16 +15,16 @@ from scripts.kit.connect import Connection, enter
 from scripts.kit.console import Progress, UserError, say, some
 from scripts.kit.organization import members
 from scripts.kit.organization.members import Member
-from scripts.kit.organization.state import Seen
+from scripts.kit.organization.state import SeenOrganization
 from scripts.kit.patience import until
-from scripts.kit.plan import Step
+from scripts.kit.plan import PlanStep
+from scripts.kit.regions import partition
 from scripts.kit.roles import role_exists
-from scripts.kit.settings.environment import Environment
-from scripts.kit.settings.sections import partition
+from scripts.kit.settings.model import Settings
 from scripts.kit.stacks import model_regions
 from scripts.kit.stacks import stack as stacks
 from scripts.kit.stacks import stackset as stacksets
-from scripts.kit.stacks.stackset import FoundSet
+from scripts.kit.stacks.stackset import FoundStackSet
 from scripts.kit.together import together
 
 DATA_SCIENCE_STACK, TARGET_STACK = "multi-account-deployment", "multi-account-deployment-target"
@@ -36,7 +36,7 @@ MODELS = ("ModelBucketName", "ModelKeyArn", "TestRoleArn")  # outputs of the fir
 
 
 @dataclass(frozen=True)
-class Stage:
+class TargetStage:
     """Where a stage's models run; unit: its id, empty without Organizations."""
 
     name: str
@@ -52,13 +52,13 @@ def template(name: str) -> str:
 # -- where -----------------------------------------------------------------------------------------
 
 
-def find_stages(settings: Environment, connection: Connection, seen: Seen) -> tuple[Stage, ...]:
+def find_stages(settings: Settings, connection: Connection, seen: SeenOrganization) -> tuple[TargetStage, ...]:
     """Both stages with their accounts; the management account is in none, as stack sets never deploy to it."""
     suffix, units, found = settings.roles.suffix, settings.units, settings.targets
     if found is not None:
         return (
-            Stage("staging", suffix.staging, "", tuple(Member(id, "") for id in found.staging)),
-            Stage("production", suffix.production, "", tuple(Member(id, "") for id in found.production)),
+            TargetStage("staging", suffix.staging, "", tuple(Member(id, "") for id in found.staging)),
+            TargetStage("production", suffix.production, "", tuple(Member(id, "") for id in found.production)),
         )
     organizations = connection.client("organizations")
     stages, taken = [], {settings.accounts.management: "", settings.accounts.data_science: ""}
@@ -77,14 +77,14 @@ def find_stages(settings: Environment, connection: Connection, seen: Seen) -> tu
                 say(f"  note: {member.id} ({member.name}) is in the {name} unit but runs no models")
         if not accounts:
             say(f"  note: the {name} unit {unit} holds no active account yet")
-        stages.append(Stage(name, own, unit, tuple(accounts)))
+        stages.append(TargetStage(name, own, unit, tuple(accounts)))
     return tuple(stages)
 
 
 # -- templates 10 and 21 ---------------------------------------------------------------------------
 
 
-def data_science_stack(settings: Environment, seen: Seen) -> stacks.Wanted:
+def data_science_stack(settings: Settings, seen: SeenOrganization) -> stacks.WantedStack:
     targets = settings.targets
     parameters = {
         "OrganizationalUnitPaths": ",".join(seen.paths),
@@ -98,28 +98,30 @@ def data_science_stack(settings: Environment, seen: Seen) -> stacks.Wanted:
         "ProjectTemplatesInS3": "false" if settings.publishing.to == "service-catalog" else "true",
     }
     account, body = settings.accounts.data_science, template(DATA_SCIENCE_TEMPLATE)
-    return stacks.Wanted(account, DATA_SCIENCE_STACK, body, parameters, DATA_SCIENCE_TEMPLATE)
+    return stacks.WantedStack(account, DATA_SCIENCE_STACK, body, parameters, DATA_SCIENCE_TEMPLATE)
 
 
-def self_managed_stack(settings: Environment, account: str) -> stacks.Wanted:
+def self_managed_stack(settings: Settings, account: str) -> stacks.WantedStack:
     parameters = {"AdministratorAccountId": settings.accounts.data_science}
     body = template(SELF_MANAGED_TEMPLATE)
-    return stacks.Wanted(account, SELF_MANAGED_STACK, body, parameters, SELF_MANAGED_TEMPLATE)
+    return stacks.WantedStack(account, SELF_MANAGED_STACK, body, parameters, SELF_MANAGED_TEMPLATE)
 
 
-def plan_self_managed(settings: Environment, there: Connection, account: str) -> stacks.Planned:
-    """The role of stack sets in an account; one that somebody made before is left as it is."""
+def plan_self_managed(settings: Settings, there: Connection, account: str) -> stacks.PlannedStack:
+    """The role of stack sets in an account; one that was created before is left unchanged."""
     planned = plan_stack(there, self_managed_stack(settings, account))
     role = SELF_MANAGED_ROLES[account != settings.accounts.data_science]
     if planned.step.action == "create" and role_exists(there, role):
-        planned.step = Step("keep", "role", f"{role} in {account}", "made by somebody else before")
+        planned.step = PlanStep("keep", "role", f"{role} in {account}", "created before, outside this kit")
     return planned
 
 
 # -- template 20 -----------------------------------------------------------------------------------
 
 
-def target_stack(settings: Environment, stage: Stage, account: str, outputs: Mapping[str, str]) -> stacks.Wanted:
+def target_stack(
+    settings: Settings, stage: TargetStage, account: str, outputs: Mapping[str, str]
+) -> stacks.WantedStack:
     home = settings.accounts.data_science
     copies = [model_regions.bucket(home, region) for region in model_regions.further(settings, stage.name)]
     parameters = {
@@ -130,21 +132,23 @@ def target_stack(settings: Environment, stage: Stage, account: str, outputs: Map
         "ModelKeyArn": outputs["ModelKeyArn"],
         "FurtherModelBucketArns": ",".join(f"arn:{partition(settings.region)}:s3:::{name}" for name in copies),
     }
-    return stacks.Wanted(account, TARGET_STACK, template(TARGET_TEMPLATE), parameters, TARGET_TEMPLATE)
+    return stacks.WantedStack(account, TARGET_STACK, template(TARGET_TEMPLATE), parameters, TARGET_TEMPLATE)
 
 
-def target_set(settings: Environment, stage: Stage, region: str, outputs: Mapping[str, str]) -> stacksets.WantedSet:
+def target_set(
+    settings: Settings, stage: TargetStage, region: str, outputs: Mapping[str, str]
+) -> stacksets.WantedStackSet:
     stack = target_stack(settings, stage, settings.accounts.data_science, outputs)
-    named = stacks.Wanted(stack.account, set_name(stage.name), stack.body, stack.parameters, stack.file)
+    named = stacks.WantedStack(stack.account, set_name(stage.name), stack.body, stack.parameters, stack.file)
     accounts = tuple(member.id for member in stage.accounts)
-    return stacksets.WantedSet(named, stage.unit, region, settings.stack_set_administrator, accounts)
+    return stacksets.WantedStackSet(named, stage.unit, region, settings.stack_set_administrator, accounts)
 
 
 def set_name(stage: str) -> str:
     return f"{TARGET_STACK}-{stage}"
 
 
-def find_sets(settings: Environment, home: Connection, stages: tuple[Stage, ...]) -> dict[str, FoundSet]:
+def find_sets(settings: Settings, home: Connection, stages: tuple[TargetStage, ...]) -> dict[str, FoundStackSet]:
     """The stack sets of template 20, by stage; without Organizations there are none. home: the data science account."""
     if settings.permission_model == "SELF_MANAGED":
         return {}
@@ -153,10 +157,10 @@ def find_sets(settings: Environment, home: Connection, stages: tuple[Stage, ...]
 
 
 def one_by_one(
-    settings: Environment,
+    settings: Settings,
     connection: Connection,
-    stages: tuple[Stage, ...],
-    sets: Mapping[str, FoundSet],
+    stages: tuple[TargetStage, ...],
+    sets: Mapping[str, FoundStackSet],
     fresh: bool,
 ) -> bool:
     """Whether template 20 goes into each account by itself.
@@ -205,14 +209,14 @@ def outputs_of(connection: Connection, name: str) -> dict[str, str]:
     return stacks.outputs(stacks.describe_stack(connection.client("cloudformation"), name) or {})
 
 
-def plan_stack(there: Connection, want: stacks.Wanted) -> stacks.Planned:
+def plan_stack(there: Connection, want: stacks.WantedStack) -> stacks.PlannedStack:
     cloudformation = there.client("cloudformation")
-    return stacks.Planned(want, stacks.make_plan(want, stacks.look(cloudformation, want)), cloudformation)
+    return stacks.PlannedStack(want, stacks.make_plan(want, stacks.look(cloudformation, want)), cloudformation)
 
 
 def plan_account(
-    settings: Environment, connection: Connection, want: stacks.Wanted, patient: bool
-) -> list[stacks.Planned]:
+    settings: Settings, connection: Connection, want: stacks.WantedStack, patient: bool
+) -> list[stacks.PlannedStack]:
     """What one target account gets as stacks of its own. patient: its role may have yet to come."""
     try:
         there = enter(connection, want.account, settings.roles.access, patient)
@@ -223,19 +227,21 @@ def plan_account(
 
 
 def plan_accounts(
-    settings: Environment,
+    settings: Settings,
     connection: Connection,
-    stages: tuple[Stage, ...],
+    stages: tuple[TargetStage, ...],
     outputs: Mapping[str, str],
     patient: bool,
-) -> list[stacks.Planned]:
+) -> list[stacks.PlannedStack]:
     """As plan_account, for every account of the stages, side by side; outputs: of the data science account's stack."""
     wanted = [target_stack(settings, stage, member.id, outputs) for stage in stages for member in stage.accounts]
     jobs = [partial(plan_account, settings, connection, want, patient) for want in wanted]
     return [one for planned in together(jobs, what="accounts looked at") for one in planned]
 
 
-def waiting(want: stacks.Wanted, settings: Environment, connection: Connection, why: UserError) -> stacks.Planned:
+def waiting(
+    want: stacks.WantedStack, settings: Settings, connection: Connection, why: UserError
+) -> stacks.PlannedStack:
     """A stack in an account that these credentials cannot enter: who can, and the command."""
     management, role = settings.accounts.management, settings.roles.access
     if management and connection.account != management:
@@ -249,14 +255,14 @@ def waiting(want: stacks.Wanted, settings: Environment, connection: Connection, 
             ),
             want.account,
         )
-    step = Step(
+    step = PlanStep(
         "wait", "stack", f"{want.name} in {want.account}", f"no way in through the role {role} (roles.access)",
         {"why": str(why)}, account, command,
     )  # fmt: skip
-    return stacks.Planned(want, step)
+    return stacks.PlannedStack(want, step)
 
 
-def apply_stacks(planned: list[stacks.Planned]) -> dict[tuple[str, str], dict[str, str]]:
+def apply_stacks(planned: list[stacks.PlannedStack]) -> dict[tuple[str, str], dict[str, str]]:
     """Begin every stack that changes and wait for all: outputs by account and name. UserError with all that failed."""
     work = [p for p in planned if at_work(p.step)]
     begun = together([partial(begin, p) for p in work], what="stacks begun")
@@ -290,20 +296,20 @@ def apply_stacks(planned: list[stacks.Planned]) -> dict[tuple[str, str], dict[st
     return outputs
 
 
-def begin(p: stacks.Planned) -> str | UserError:
+def begin(p: stacks.PlannedStack) -> str | UserError:
     try:
         return stacks.begin(p.cloudformation, p.want, p.step)
     except UserError as error:
         return error
 
 
-def ended(p: stacks.Planned, id: str) -> dict[str, str] | UserError | None:
+def ended(p: stacks.PlannedStack, id: str) -> dict[str, str] | UserError | None:
     try:
         return stacks.ended(p.cloudformation, p.want, p.cloudformation.describe_stacks(StackName=id)["Stacks"][0])
     except UserError as error:
         return error
 
 
-def at_work(step: Step) -> bool:
+def at_work(step: PlanStep) -> bool:
     """Whether there is something to do or to wait for."""
     return step.writes or (step.action == "keep" and step.kind == "stack" and bool(step.detail))

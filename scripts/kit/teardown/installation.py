@@ -1,8 +1,9 @@
 """Take the kit itself down: product and portfolio, the target accounts' roles, the data science account's stacks.
 
 Only after every project. Service Catalog deletes a product only when nothing is made from it and no portfolio
-has it, a portfolio only when it is empty and shared with nobody (API Reference, DeleteProduct, DeletePortfolio:
-ResourceInUseException); IAM deletes a policy only when nobody has it (API Reference, DeletePolicy: DeleteConflict).
+has it, a portfolio only when it is empty and not shared (API Reference, DeleteProduct, DeletePortfolio:
+ResourceInUseException); IAM deletes a policy only when it is attached to nothing (API Reference, DeletePolicy:
+DeleteConflict).
 The organization, its units and its accounts are never touched.
 """
 
@@ -13,21 +14,21 @@ from collections.abc import Callable, Iterator
 from functools import partial
 from typing import Any
 
-from scripts.kit.connect import Connection, enter, pages
-from scripts.kit.console import UserError
+from scripts.kit.connect import Connection, enter, if_there, pages
+from scripts.kit.console import UserError, counted
 from scripts.kit.doctor.merge import without
 from scripts.kit.organization.members import accounts_beneath, find_unit
 from scripts.kit.projects.project import Project
 from scripts.kit.publish import hosting, sharing
 from scripts.kit.publish.catalog import STUDIO_TAG, bundle_bucket
-from scripts.kit.settings.environment import Environment
+from scripts.kit.settings.model import Settings
 from scripts.kit.stacks import image_replication
 from scripts.kit.stacks.image_replication import Rules
 from scripts.kit.stacks.stack import describe_stack, parameters
-from scripts.kit.teardown import project as teardown
 from scripts.kit.teardown import retained
-from scripts.kit.teardown.parts import Asked, Part, deleted, if_there, kept, removal, unseen
-from scripts.kit.teardown.project import Organization, elsewhere
+from scripts.kit.teardown.parts import DeletionOptions, TeardownPart, deleted, kept, removal, unseen
+from scripts.kit.teardown.stacks import delete_stack
+from scripts.kit.teardown.stage_sets import ActiveAccounts, stage_parts
 from scripts.kit.together import together
 
 DATA_SCIENCE, TARGET, MODELS = (
@@ -46,63 +47,63 @@ POLICIES = {  # of template 10, and which of its roles its stack gives them to
 READ_MODELS = "TargetAccountsReadModels"  # the statement that `make doctor` merges into the SDK's default bucket
 
 
-def regions(settings: Environment) -> tuple[str, ...]:
+def regions(settings: Settings) -> tuple[str, ...]:
     """Every region of the kit, the data science account's own first."""
     return tuple(dict.fromkeys([settings.region, *settings.regions.staging, *settings.regions.production]))
 
 
-def kit_parts(by: Connection, home: Connection, settings: Environment, asked: Asked) -> list[Part]:
-    """Everything but the projects. by: the credentials at hand; home: the data science account."""
+def kit_parts(by: Connection, home: Connection, settings: Settings, asked: DeletionOptions) -> list[TeardownPart]:
+    """Everything but the projects. by: the caller's connection; home: the data science account."""
     parts = [*catalog_parts(home, settings)]
     parts += hosting_parts(home)
     parts += statement_parts(home)
     parts += target_parts(by, home, settings)
     parts += image_parts(home, settings)
     for region in regions(settings)[1:]:
-        parts += stack_part(elsewhere(home, region), MODELS)
+        parts += stack_part(home.in_region(region), MODELS)
     parts += policy_parts(home)
     parts += stack_part(home, SELF_MANAGED)
     parts += stack_part(home, DATA_SCIENCE)
     for region in regions(settings):
-        parts += storage_parts(elsewhere(home, region), asked)
+        parts += storage_parts(home.in_region(region), asked)
     parts += others_parts(home, settings)
     return parts
 
 
-def stack_part(connection: Connection, name: str) -> Iterator[Part]:
+def stack_part(connection: Connection, name: str) -> Iterator[TeardownPart]:
     stack = describe_stack(connection.client("cloudformation"), name)
     if stack is not None:
         place = f"{name} in {connection.account}, {connection.region}"
-        yield deleted("stack", place, stack["StackStatus"], partial(teardown.delete_stack, connection, name))
+        yield deleted("stack", place, stack["StackStatus"], partial(delete_stack, connection, name))
 
 
-def image_parts(home: Connection, settings: Environment) -> Iterator[Part]:
-    """Rules of somebody else's, which would go with the stack's own; images that replication brought, which stay."""
+def image_parts(home: Connection, settings: Settings) -> Iterator[TeardownPart]:
+    """Rules of another owner, which would go with the stack's own; images that replication brought, which stay."""
     further = regions(settings)[1:]
     stack = describe_stack(home.client("cloudformation"), DATA_SCIENCE) if further else None
     found = parameters(stack) if stack else {}
     if ours := image_replication.made_by(found, home.account):
         there = home.client("ecr").describe_registry()["replicationConfiguration"].get("rules", [])
         if others := image_replication.besides(there, ours):
-            told = (
-                "somebody else's too: take them out first, CloudFormation would delete all of them with the stack's own"
+            detail = (
+                "another owner's too: take them out first, CloudFormation would delete all of them with the stack's own"
             )
             yield deleted(
-                "rules", f"by which {home.region} replicates images", told, partial(refuse, home, ours, others)
+                "rules", f"by which {home.region} replicates images", detail, partial(refuse, home, ours, others)
             )
     prefix = settings.images.repository_prefix or found.get(image_replication.PREFIX, "")
     for region in further if prefix else ():
-        listed = pages(elsewhere(home, region).client("ecr"), "describe_repositories", "repositories")
+        listed = pages(home.in_region(region).client("ecr"), "describe_repositories", "repositories")
         if names := [one["repositoryName"] for one in listed if one["repositoryName"].startswith(f"{prefix}/")]:
-            told = (
+            detail = (
                 f"images stay and cost their storage: `aws ecr delete-repository --region {region} --force` deletes one"
             )
-            yield kept("repositories", f"{', '.join(names)} in {region}", told)
+            yield kept("repositories", f"{', '.join(names)} in {region}", detail)
 
 
 def refuse(home: Connection, ours: Rules, others: Rules) -> None:
     raise UserError(
-        f"the registry of {home.account} in {home.region} replicates images by rules of somebody else's too: "
+        f"the registry of {home.account} in {home.region} replicates images by rules of another owner too: "
         f"{json.dumps(others)}. CloudFormation would delete all rules with the stack's own. Take theirs out with "
         f"`{image_replication.command(home.region, ours)}`, run this command again, and put theirs back with "
         f"`{image_replication.command(home.region, others)}`"
@@ -112,7 +113,7 @@ def refuse(home: Connection, ours: Rules, others: Rules) -> None:
 # -- what was published ------------------------------------------------------------------------
 
 
-def catalog_parts(home: Connection, settings: Environment) -> Iterator[Part]:
+def catalog_parts(home: Connection, settings: Settings) -> Iterator[TeardownPart]:
     catalog, names = home.client("servicecatalog"), settings.catalog
     listed = pages(catalog, "list_portfolios", "PortfolioDetails")
     portfolios = [p["Id"] for p in listed if p["DisplayName"] == names.portfolio and p["ProviderName"] == names.owner]
@@ -127,8 +128,8 @@ def catalog_parts(home: Connection, settings: Environment) -> Iterator[Part]:
             continue
         alone.append(portfolio)
         for share in sharing.look(catalog, portfolio):
-            told = f"the portfolio is taken from this {share.type.lower().replace('_', ' ')}"
-            yield deleted("share", share.with_whom, told, partial(sharing.remove, catalog, portfolio, share))
+            detail = f"the portfolio is taken from this {share.type.lower().replace('_', ' ')}"
+            yield deleted("share", share.with_whom, detail, partial(sharing.remove, catalog, portfolio, share))
         for principal in pages(catalog, "list_principals_for_portfolio", "Principals", PortfolioId=portfolio):
             who = {name: principal[name] for name in ("PrincipalARN", "PrincipalType") if name in principal}
             do = removal(catalog.disassociate_principal_from_portfolio, PortfolioId=portfolio, **who)
@@ -136,7 +137,7 @@ def catalog_parts(home: Connection, settings: Environment) -> Iterator[Part]:
     for product in sorted(ours):
         versions = catalog.list_provisioning_artifacts(ProductId=product)["ProvisioningArtifactDetails"]
         do = removal(catalog.delete_product, Id=product)
-        yield deleted("product", names.product, f"with {len(versions)} version(s)", do)
+        yield deleted("product", names.product, f"with {counted(len(versions), 'version')}", do)
     for portfolio in alone:
         yield deleted("portfolio", names.portfolio, "", removal(catalog.delete_portfolio, Id=portfolio))
 
@@ -147,7 +148,7 @@ def products(catalog: Any, **request: str) -> Iterator[tuple[str, str]]:
         yield view["ProductViewSummary"]["ProductId"], view["ProductViewSummary"]["Name"]
 
 
-def membership(catalog: Any, portfolio: str, product: str, name: str) -> Iterator[Part]:
+def membership(catalog: Any, portfolio: str, product: str, name: str) -> Iterator[TeardownPart]:
     """A product's constraints, and its place in the portfolio."""
     place = {"PortfolioId": portfolio, "ProductId": product}
     for constraint in pages(catalog, "list_constraints_for_portfolio", "ConstraintDetails", **place):
@@ -157,7 +158,7 @@ def membership(catalog: Any, portfolio: str, product: str, name: str) -> Iterato
     yield deleted("association", name, "leaves the portfolio", do)
 
 
-def hosting_parts(home: Connection) -> Iterator[Part]:
+def hosting_parts(home: Connection) -> Iterator[TeardownPart]:
     """What shows the template in S3 to Studio: domains' tags, the template's tag, the bucket's CORS rule."""
     sagemaker, s3 = home.client("sagemaker"), home.client("s3")
     bucket = bundle_bucket(home.account, home.region)
@@ -173,16 +174,18 @@ def hosting_parts(home: Connection) -> Iterator[Part]:
         if STUDIO_TAG[0] in tags:
             rest = [{"Key": name, "Value": value} for name, value in tags.items() if name != STUDIO_TAG[0]]
             do = removal(s3.put_object_tagging, **place, Key=key, Tagging={"TagSet": rest})
-            yield deleted("tag", f"{STUDIO_TAG[0]} of {key}", "Studio shows it no more", do)
+            yield deleted("tag", f"{STUDIO_TAG[0]} of {key}", "Studio no longer shows it", do)
     rules = (if_there(s3.get_bucket_cors, **place) or {}).get("CORSRules", [])
     others = [rule for rule in rules if rule.get("ID") != hosting.RULE_ID]
     if others != rules:
         do = removal(s3.put_bucket_cors, **place, CORSConfiguration={"CORSRules": others})
         do = do if others else removal(s3.delete_bucket_cors, **place)
-        yield deleted("cors rule", f"{hosting.ORIGIN} on {bucket}", f"{len(others)} other(s) stay", do)
+        yield deleted(
+            "cors rule", f"{hosting.ORIGIN} on {bucket}", f"{counted(len(others), 'other stays', 'others stay')}", do
+        )
 
 
-def statement_parts(home: Connection) -> Iterator[Part]:
+def statement_parts(home: Connection) -> Iterator[TeardownPart]:
     """The statement that `make doctor ARGS=--fix` merged into the policy of the SageMaker SDK's default bucket."""
     s3, bucket = home.client("s3"), f"sagemaker-{home.region}-{home.account}"
     place = {"Bucket": bucket, "ExpectedBucketOwner": home.account}
@@ -201,24 +204,24 @@ def statement_parts(home: Connection) -> Iterator[Part]:
 # -- the target accounts -----------------------------------------------------------------------
 
 
-def target_parts(by: Connection, home: Connection, settings: Environment) -> Iterator[Part]:
+def target_parts(by: Connection, home: Connection, settings: Settings) -> Iterator[TeardownPart]:
     """Template 20, and 21 where there is no organization: stack sets, then stacks of single accounts."""
-    organization = Organization()
+    organization = ActiveAccounts()
     for name in SETS:
-        yield from teardown.stage_parts(home, name, settings.stack_set_administrator, organization, "account(s)")
+        yield from stage_parts(home, name, settings.stack_set_administrator, organization, "account")
     yield from in_targets(by, home, settings, account_parts, "stacks of the kit")
 
 
-def account_parts(there: Connection) -> list[Part]:
+def account_parts(there: Connection) -> list[TeardownPart]:
     return [*stack_part(there, TARGET), *stack_part(there, SELF_MANAGED)]
 
 
 def in_targets(
-    by: Connection, home: Connection, settings: Environment, look: Callable[[Connection], list[Part]], what: str
-) -> list[Part]:
+    by: Connection, home: Connection, settings: Settings, look: Callable[[Connection], list[TeardownPart]], what: str
+) -> list[TeardownPart]:
     """What look() finds in every target account, side by side. what: it is that look() looks for"""
 
-    def one(account: str) -> list[Part]:
+    def one(account: str) -> list[TeardownPart]:
         try:
             there = enter(by, account, settings.roles.access)
         except UserError as error:
@@ -229,7 +232,7 @@ def in_targets(
     return [part for parts in together(jobs, what="accounts looked at") for part in parts]
 
 
-def target_accounts(home: Connection, settings: Environment) -> list[str]:
+def target_accounts(home: Connection, settings: Settings) -> list[str]:
     """The accounts of both stages; those that run the kit itself are none."""
     own = {settings.accounts.management, settings.accounts.data_science}
     if settings.targets:
@@ -240,13 +243,13 @@ def target_accounts(home: Connection, settings: Environment) -> list[str]:
     return sorted({account.id for unit in units for account in accounts_beneath(organizations, unit)} - own)
 
 
-def endpoint_logs(by: Connection, home: Connection, settings: Environment, project: Project) -> list[Part]:
+def endpoint_logs(by: Connection, home: Connection, settings: Settings, project: Project) -> list[TeardownPart]:
     """The log groups of a project's endpoints, which SageMaker makes in every target account."""
     prefix = f"/aws/sagemaker/Endpoints/{project.name}-{project.id}-"
 
-    def look(there: Connection) -> list[Part]:
-        places = [elsewhere(there, region) for region in regions(settings)]
-        return [part for place in places for part in retained.log_groups(place, prefix, Asked(logs=True))]
+    def look(there: Connection) -> list[TeardownPart]:
+        places = [there.in_region(region) for region in regions(settings)]
+        return [part for place in places for part in retained.log_groups(place, prefix, DeletionOptions(logs=True))]
 
     return in_targets(by, home, settings, look, "log groups")
 
@@ -254,7 +257,7 @@ def endpoint_logs(by: Connection, home: Connection, settings: Environment, proje
 # -- the data science account ------------------------------------------------------------------
 
 
-def policy_parts(home: Connection) -> Iterator[Part]:
+def policy_parts(home: Connection) -> Iterator[TeardownPart]:
     """The managed policies of template 10, taken from whom people gave them to; its own roles are the stack's."""
     iam = home.client("iam")
     stack = describe_stack(home.client("cloudformation"), DATA_SCIENCE) or {}
@@ -273,7 +276,7 @@ def policy_parts(home: Connection) -> Iterator[Part]:
                 yield deleted("policy", policy, f"is taken from the {kind.lower()} {name}", do)
 
 
-def storage_parts(connection: Connection, asked: Asked) -> Iterator[Part]:
+def storage_parts(connection: Connection, asked: DeletionOptions) -> Iterator[TeardownPart]:
     """What template 10 (and 11 in further regions) retains: buckets, and the models' key."""
     for name in (
         bundle_bucket(connection.account, connection.region),
@@ -283,11 +286,11 @@ def storage_parts(connection: Connection, asked: Asked) -> Iterator[Part]:
     yield from retained.keys(connection, asked)
 
 
-def others_parts(home: Connection, settings: Environment) -> Iterator[Part]:
+def others_parts(home: Connection, settings: Settings) -> Iterator[TeardownPart]:
     """What the kit made or had made, and leaves to people."""
     if settings.administrator != "self-managed":
-        told = "trusted access, delegated administrator, units and accounts stay, free of charge: others may use them"
-        yield kept("organization", f"of {settings.accounts.management}", told)
+        detail = "trusted access, delegated administrator, units and accounts stay, free of charge: others may use them"
+        yield kept("organization", f"of {settings.accounts.management}", detail)
     for stack in pages(home.client("cloudformation"), "list_stacks", "StackSummaries"):
         if CI_ROLES in stack.get("TemplateDescription", "") and stack["StackStatus"] != "DELETE_COMPLETE":
             command = f"`aws cloudformation delete-stack --stack-name {stack['StackName']}` deletes it"

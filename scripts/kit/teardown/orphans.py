@@ -18,16 +18,16 @@ from botocore.exceptions import ClientError
 from scripts.kit.connect import Connection, enter, pages
 from scripts.kit.console import UserError, explain, some
 from scripts.kit.projects import project as projects
-from scripts.kit.settings.environment import Environment
+from scripts.kit.settings.model import Settings
 from scripts.kit.stacks import stack as stacks
 from scripts.kit.teardown import installation as teardown_kit
 from scripts.kit.teardown import retained
-from scripts.kit.teardown.project import ID, bucket_tags, elsewhere
+from scripts.kit.teardown.project import ID, bucket_tags
 from scripts.kit.together import together
 
 PROJECT_TAG = "sagemaker:project-id"
 PROJECT = re.compile(rf"(?:^|[-/:])({ID})(?:[-/:]|$)")
-ENDPOINT = re.compile(rf"-({ID})-(?:staging|prod)(?:$|[-/])")  # also of a template 50 that somebody deployed by hand
+ENDPOINT = re.compile(rf"-({ID})-(?:staging|prod)(?:$|[-/])")  # also of a template 50 that was deployed by hand
 KIT = re.compile(r"(^|StackSet-|/)(multi-account-deployment|sagemaker-multi-account-)")
 KINDS = {  # of the target accounts' SageMaker resources: list operation, member, name
     "endpoint": ("list_endpoints", "Endpoints", "Endpoint"),
@@ -78,7 +78,7 @@ class Owners:
         return "of the kit, which is gone" if KIT.search(name) and not self.kit else ""
 
 
-def look(by: Connection, home: Connection, settings: Environment) -> tuple[list[Orphan], dict[str, str]]:
+def look(by: Connection, home: Connection, settings: Settings) -> tuple[list[Orphan], dict[str, str]]:
     """The orphans of every account and region; and the places where these credentials could not look, with why."""
     kit = stacks.describe_stack(home.client("cloudformation"), teardown_kit.DATA_SCIENCE) is not None
     owners, blind = Owners(projects.ids(home), kit, home.account), dict[str, str]()
@@ -88,7 +88,7 @@ def look(by: Connection, home: Connection, settings: Environment) -> tuple[list[
         accounts, blind["the accounts of the units"] = [], explain(error)
 
     def one(account: str) -> list[Orphan] | str:
-        """An account's orphans, or why nobody could look."""
+        """An account's orphans, or why it could not be looked at."""
         try:
             place = home if account == home.account else enter(by, account, settings.roles.access)
             return list(in_account(place, owners, settings, account == home.account))
@@ -104,8 +104,8 @@ def look(by: Connection, home: Connection, settings: Environment) -> tuple[list[
     return sorted(found, key=lambda o: (o.account, o.region, o.kind, o.name)), blind
 
 
-def blind_spots(blind: dict[str, str], settings: Environment) -> str:
-    """Which accounts nobody looked at, why, and how to look."""
+def blind_spots(blind: dict[str, str], settings: Settings) -> str:
+    """Which accounts were not looked at, why, and how to look."""
     first = next(iter(blind.values())).splitlines()[0]
     whose = settings.accounts.management or settings.accounts.data_science
     return (
@@ -114,32 +114,32 @@ def blind_spots(blind: dict[str, str], settings: Environment) -> str:
     )
 
 
-def in_account(place: Connection, owners: Owners, settings: Environment, home: bool) -> Iterator[Orphan]:
+def in_account(place: Connection, owners: Owners, settings: Settings, home: bool) -> Iterator[Orphan]:
     for region in teardown_kit.regions(settings):
-        yield from in_region(elsewhere(place, region), owners, home, settings.stack_set_administrator)
+        yield from in_region(place.in_region(region), owners, home, settings.stack_set_administrator)
     yield from buckets(place, owners)
 
 
 def in_region(there: Connection, owners: Owners, home: bool, call_as: str) -> Iterator[Orphan]:
-    def told(kind: str, name: str, tags: dict[str, str] | None = None) -> Iterator[Orphan]:
+    def lost(kind: str, name: str, tags: dict[str, str] | None = None) -> Iterator[Orphan]:
         if why := owners.lost(name, tags):
             yield Orphan(kind, there.account, there.region, name, why)
 
     cloudformation = there.client("cloudformation")
     for stack in pages(cloudformation, "list_stacks", "StackSummaries"):
         if stack["StackStatus"] != "DELETE_COMPLETE":
-            yield from told("stack", stack["StackName"])
+            yield from lost("stack", stack["StackName"])
     if home:
         for one in pages(cloudformation, "list_stack_sets", "Summaries", Status="ACTIVE", CallAs=call_as):
-            yield from told("stack set", one["StackSetName"])
+            yield from lost("stack set", one["StackSetName"])
     for kind, (operation, member, noun) in (KINDS | HOME_KINDS if home else KINDS).items():
         for one in pages(there.client("sagemaker"), operation, member):
-            yield from told(kind, one[f"{noun}Name"], tags_of(there, one[f"{noun}Arn"]))
+            yield from lost(kind, one[f"{noun}Name"], tags_of(there, one[f"{noun}Arn"]))
     for alarm in pages(there.client("cloudwatch"), "describe_alarms", "MetricAlarms"):
-        yield from told("alarm", alarm["AlarmName"])
+        yield from lost("alarm", alarm["AlarmName"])
     for prefix in ("/aws/codebuild/sagemaker-", "/aws/sagemaker/Endpoints/"):
         for group in pages(there.client("logs"), "describe_log_groups", "logGroups", logGroupNamePrefix=prefix):
-            yield from told("log group", group["logGroupName"])
+            yield from lost("log group", group["logGroupName"])
     if home:
         for key in retained.kept_keys(there):
             if not owners.kit:

@@ -8,20 +8,13 @@ from typing import Any
 
 from botocore.exceptions import ClientError
 
-from scripts.kit.console import UserError, explain, say
-from scripts.kit.patience import code
-from scripts.kit.plan import Step
-
-AGAIN = "Run the same command again when that is put right: it goes on from here"
-NOT_THERE = {  # as each service says it
-    "404", "NoSuchBucket", "NoSuchCORSConfiguration", "NoSuchBucketPolicy", "NoSuchEntity", "NoSuchTagSet",
-    "NotFoundException", "PipelineNotFoundException", "ResourceNotFound", "ResourceNotFoundException",
-    "StackInstanceNotFoundException", "StackSetNotFoundException",
-}  # fmt: skip
+from scripts.kit.connect import if_there
+from scripts.kit.console import AGAIN, UserError, explain, say
+from scripts.kit.plan import PlanStep
 
 
 @dataclass(frozen=True)
-class Asked:
+class DeletionOptions:
     """What is deleted only when it is asked for."""
 
     model_group: bool = False
@@ -30,31 +23,31 @@ class Asked:
 
 
 @dataclass(frozen=True)
-class Part:
+class TeardownPart:
     """One thing, and how it is deleted; do is None where it is left as it is.
 
-    cost: of what is left, in US dollars a month; blind: nobody could look whether there is something to delete
+    cost: of what is left, in US dollars a month; blind: it is not known whether there is something to delete
     """
 
-    step: Step
+    step: PlanStep
     do: Callable[[], Any] | None = None
     cost: float = 0.0
     blind: bool = False
 
 
-def deleted(kind: str, name: str, detail: str, do: Callable[[], Any]) -> Part:
-    return Part(Step("delete", kind, name, detail), do)
+def deleted(kind: str, name: str, detail: str, do: Callable[[], Any]) -> TeardownPart:
+    return TeardownPart(PlanStep("delete", kind, name, detail), do)
 
 
-def kept(kind: str, name: str, detail: str, cost: float = 0.0) -> Part:
-    return Part(Step("keep", kind, name, detail), cost=cost)
+def kept(kind: str, name: str, detail: str, cost: float = 0.0) -> TeardownPart:
+    return TeardownPart(PlanStep("keep", kind, name, detail), cost=cost)
 
 
-def unseen(kind: str, name: str, why: UserError) -> Part:
-    return Part(Step("keep", kind, name, f"not looked at: {str(why).splitlines()[0]}"), blind=True)
+def unseen(kind: str, name: str, why: UserError) -> TeardownPart:
+    return TeardownPart(PlanStep("keep", kind, name, f"not looked at: {str(why).splitlines()[0]}"), blind=True)
 
 
-def apply(parts: list[Part]) -> None:
+def apply(parts: list[TeardownPart]) -> None:
     """Delete one after the other; UserError from the first that cannot be."""
     for part in parts:
         if part.do is None:
@@ -64,17 +57,6 @@ def apply(parts: list[Part]) -> None:
             part.do()
         except ClientError as error:
             raise UserError(f"{part.step.kind} {part.step.name}: {explain(error)}. {AGAIN}") from error
-
-
-def if_there(request: Callable[..., Any], *also: str, **arguments: Any) -> Any:
-    """What the request answers; None where its error says that there is no such thing. also: more such errors."""
-    try:
-        return request(**arguments)
-    except ClientError as error:
-        missing = any(words in str(error) for words in ("does not exist", "not found"))
-        if missing or code(error) in NOT_THERE or code(error) in also:
-            return None
-        raise
 
 
 def removal(request: Callable[..., Any], **arguments: Any) -> Callable[[], Any]:

@@ -15,11 +15,11 @@ from typing import Any
 
 from botocore.exceptions import ClientError
 
-from scripts.kit.connect import Connection, pages
-from scripts.kit.console import UserError
+from scripts.kit.connect import Connection, if_there, pages
+from scripts.kit.console import UserError, counted
 from scripts.kit.projects.project import Project
 from scripts.kit.stacks import model_regions
-from scripts.kit.teardown.parts import Asked, Part, deleted, if_there, kept, removal
+from scripts.kit.teardown.parts import DeletionOptions, TeardownPart, deleted, kept, removal
 
 S3_GB_MONTH, LOGS_GB_MONTH, KEY_MONTH = 0.023, 0.03, 1.00
 MOST_ROTATIONS = 2  # of a key, that are charged for
@@ -32,7 +32,7 @@ def a_month(cost: float) -> str:
     return f"about ${cost:,.2f} a month" if cost >= 0.01 else "less than $0.01 a month"
 
 
-def total(parts: list[Part]) -> str:
+def total(parts: list[TeardownPart]) -> str:
     """What all that is retained costs, in one sentence."""
     cost = sum(part.cost for part in parts)
     if not cost:
@@ -43,7 +43,7 @@ def total(parts: list[Part]) -> str:
 # -- of a project ------------------------------------------------------------------------------
 
 
-def training(connection: Connection, project: Project, asked: Asked) -> Iterator[Part]:
+def training(connection: Connection, project: Project, asked: DeletionOptions) -> Iterator[TeardownPart]:
     """The SageMaker pipeline that model-build made; its runs say how the versions came about, so it goes with them."""
     sagemaker, name = connection.client("sagemaker"), f"{project.name}-{project.id}-train"
     if if_there(sagemaker.describe_pipeline, PipelineName=name) is None:
@@ -54,16 +54,20 @@ def training(connection: Connection, project: Project, asked: Asked) -> Iterator
     yield deleted("training", name, "the pipeline", removal(sagemaker.delete_pipeline, PipelineName=name))
 
 
-def model_group(connection: Connection, project: Project, asked: Asked) -> Iterator[Part]:
+def model_group(connection: Connection, project: Project, asked: DeletionOptions) -> Iterator[TeardownPart]:
     sagemaker, place = connection.client("sagemaker"), f"{project.name} in {connection.region}"
     if if_there(sagemaker.describe_model_package_group, ModelPackageGroupName=project.name) is None:
         return
     versions = pages(sagemaker, "list_model_packages", "ModelPackageSummaryList", ModelPackageGroupName=project.name)
     arns = [version["ModelPackageArn"] for version in versions]
     if not asked.model_group:
-        yield kept("model group", place, f"retained: {len(arns)} version(s), free of charge; --model-group deletes")
+        yield kept(
+            "model group", place, f"retained: {counted(len(arns), 'version')}, free of charge; --model-group deletes"
+        )
         return
-    yield deleted("model group", place, f"{len(arns)} version(s)", partial(delete_group, sagemaker, project.name, arns))
+    yield deleted(
+        "model group", place, counted(len(arns), "version"), partial(delete_group, sagemaker, project.name, arns)
+    )
 
 
 def delete_group(sagemaker: Any, name: str, arns: list[str]) -> None:
@@ -74,7 +78,7 @@ def delete_group(sagemaker: Any, name: str, arns: list[str]) -> None:
     if_there(sagemaker.delete_model_package_group, ModelPackageGroupName=name)
 
 
-def artifacts(connection: Connection, project: Project, asked: Asked) -> Iterator[Part]:
+def artifacts(connection: Connection, project: Project, asked: DeletionOptions) -> Iterator[TeardownPart]:
     """The project's data and models in the region's model bucket: every version that is registered needs them."""
     bucket, prefix = model_bucket(connection), f"{project.name}-{project.id}/"
     found = versions_in(connection, bucket, prefix)
@@ -85,8 +89,8 @@ def artifacts(connection: Connection, project: Project, asked: Asked) -> Iterato
     if asked.model_group and asked.empty_buckets:
         yield deleted("artifacts", name, size, partial(empty, connection, bucket, prefix))
     else:
-        told = f"retained: {size}, {a_month(cost)}; --model-group with --empty-buckets deletes"
-        yield kept("artifacts", name, told, cost)
+        detail = f"retained: {size}, {a_month(cost)}; --model-group with --empty-buckets deletes"
+        yield kept("artifacts", name, detail, cost)
 
 
 def folders(connection: Connection) -> list[str]:
@@ -101,7 +105,7 @@ def model_bucket(connection: Connection) -> str:
     return model_regions.bucket(connection.account, connection.region)
 
 
-def reports(connection: Connection, project: Project, asked: Asked) -> Iterator[Part]:
+def reports(connection: Connection, project: Project, asked: DeletionOptions) -> Iterator[TeardownPart]:
     codebuild, name = connection.client("codebuild"), f"{project.prefix}-test-endpoints"
     arn = f"arn:{connection.partition}:codebuild:{connection.region}:{connection.account}:report-group/{name}"
     if not codebuild.batch_get_report_groups(reportGroupArns=[arn])["reportGroups"]:
@@ -114,7 +118,7 @@ def reports(connection: Connection, project: Project, asked: Asked) -> Iterator[
     )
 
 
-def log_groups(connection: Connection, prefix: str, asked: Asked) -> Iterator[Part]:
+def log_groups(connection: Connection, prefix: str, asked: DeletionOptions) -> Iterator[TeardownPart]:
     logs = connection.client("logs")
     for group in pages(logs, "describe_log_groups", "logGroups", logGroupNamePrefix=prefix):
         name, size = group["logGroupName"], group.get("storedBytes", 0)
@@ -122,14 +126,14 @@ def log_groups(connection: Connection, prefix: str, asked: Asked) -> Iterator[Pa
             cost = size / GB * LOGS_GB_MONTH
             yield kept("log group", name, f"retained: {size:,} bytes, {a_month(cost)}; --logs deletes", cost)
             continue
-        told = f"{size:,} bytes, {connection.account} {connection.region}"
-        yield deleted("log group", name, told, removal(logs.delete_log_group, logGroupName=name))
+        detail = f"{size:,} bytes, {connection.account} {connection.region}"
+        yield deleted("log group", name, detail, removal(logs.delete_log_group, logGroupName=name))
 
 
 # -- buckets and keys --------------------------------------------------------------------------
 
 
-def bucket(connection: Connection, name: str, asked: Asked) -> Iterator[Part]:
+def bucket(connection: Connection, name: str, asked: DeletionOptions) -> Iterator[TeardownPart]:
     found = versions_in(connection, name)
     if found is None:
         return
@@ -153,7 +157,7 @@ def versions_in(connection: Connection, bucket: str, prefix: str = "") -> list[d
 def weigh(versions: list[dict[str, Any]]) -> tuple[str, float]:
     """What is in a bucket in words, and what it costs a month (every version counts)."""
     size = sum(version.get("Size", 0) for version in versions)
-    return f"{len(versions):,} object(s), {size:,} bytes", size / GB * S3_GB_MONTH
+    return f"{counted(len(versions), 'object')}, {counted(size, 'byte')}", size / GB * S3_GB_MONTH
 
 
 def empty(connection: Connection, bucket: str, prefix: str = "") -> None:
@@ -172,16 +176,16 @@ def delete_bucket(connection: Connection, name: str) -> None:
     if_there(connection.client("s3").delete_bucket, Bucket=name, ExpectedBucketOwner=connection.account)
 
 
-def keys(connection: Connection, asked: Asked) -> Iterator[Part]:
+def keys(connection: Connection, asked: DeletionOptions) -> Iterator[TeardownPart]:
     kms = connection.client("kms")
     for key in kept_keys(connection):
         id, cost = key["KeyId"], KEY_MONTH * (1 + min(MOST_ROTATIONS, rotations(key)))
         if not asked.empty_buckets:
-            told = f"retained: {a_month(cost)}; without it no model can be read; --empty-buckets deletes"
-            yield kept("key", id, told, cost)
+            detail = f"retained: {a_month(cost)}; without it no model can be read; --empty-buckets deletes"
+            yield kept("key", id, detail, cost)
             continue
-        told = f"in {KEY_WINDOW} days, free of charge; until then `aws kms cancel-key-deletion` keeps it"
-        yield deleted("key", id, told, partial(kms.schedule_key_deletion, KeyId=id, PendingWindowInDays=KEY_WINDOW))
+        detail = f"in {KEY_WINDOW} days, free of charge; until then `aws kms cancel-key-deletion` keeps it"
+        yield deleted("key", id, detail, partial(kms.schedule_key_deletion, KeyId=id, PendingWindowInDays=KEY_WINDOW))
 
 
 def rotations(key: dict[str, Any]) -> int:
@@ -196,7 +200,7 @@ def kept_keys(connection: Connection) -> Iterator[dict[str, Any]]:
         try:
             found: dict[str, Any] = kms.describe_key(KeyId=key["KeyId"])["KeyMetadata"]
         except ClientError:
-            continue  # a key whose policy lets nobody look is not the kit's
+            continue  # a key that may not be described is not the kit's
         ours = found.get("Description", "").startswith(KEY_DESCRIPTIONS)
         if ours and found["KeyManager"] == "CUSTOMER" and found["KeyState"] != "PendingDeletion":
             yield found

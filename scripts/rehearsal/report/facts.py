@@ -59,6 +59,10 @@ class Point:
     predicted: int
 
 
+# What the record lacks of a request that is malformed: it is refused before any policy is looked at.
+UNDECIDED = {"action": "", "resource": "", "decision": "malformed", "statement": ""}
+
+
 @dataclass(frozen=True)
 class Facts:
     summary: Mapping[str, Any]
@@ -73,7 +77,8 @@ class Facts:
 
 def gather(story: Story, summary: Mapping[str, Any]) -> Facts:
     """Everything, for a story that succeeded, failed or stopped early: what there is not is left out."""
-    requests = tuple(read_requests(story.cloud.folder / "requests.jsonl"))  # before those that are made here
+    written = read_requests(story.cloud.folder / "requests.jsonl")  # before those that are made here
+    requests = tuple({**UNDECIDED, **request} for request in written)
     stacks = tuple(stack_events(story.cloud))
     known = hasattr(story, "setting")
     return Facts(

@@ -11,7 +11,7 @@ from scripts.kit.doctor.facts.organization import STAGES
 from scripts.kit.doctor.findings import Place, check, here
 from scripts.kit.doctor.reader import known
 from scripts.kit.doctor.snapshot import Snapshot
-from scripts.kit.settings.environment import FURTHER_REGIONS
+from scripts.kit.settings.reading import FURTHER_REGIONS
 
 NAMES = {
     SETS: "Stack sets per administrator account",

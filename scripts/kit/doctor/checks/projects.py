@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from scripts.kit.console import closest
 from scripts.kit.doctor.facts.organization import STAGES
 from scripts.kit.doctor.facts.projects import TITLE, UNIT_OF, Project, regions_of, stack_detail
 from scripts.kit.doctor.facts.targets import role_name
 from scripts.kit.doctor.findings import Place, check, here
 from scripts.kit.doctor.reader import known
 from scripts.kit.doctor.snapshot import Snapshot
-from scripts.kit.settings.sections import closest
 from scripts.kit.stacks import model_regions
 
 

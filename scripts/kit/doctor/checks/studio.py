@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from scripts.kit.doctor.findings import Place, Request, check, here
 from scripts.kit.doctor.reader import known
 from scripts.kit.doctor.snapshot import Snapshot
-from scripts.kit.settings.sections import botocore_session
+from scripts.kit.regions import botocore_session
 
 ALWAYS = ("servicecatalog", "codepipeline", "codebuild", "stepfunctions", "events", "sns", "ssm", "kms")
 ENABLE = "EnableSagemakerServicecatalogPortfolio"

@@ -11,7 +11,7 @@ from scripts.kit.doctor.facts.targets import Target, role_name
 from scripts.kit.doctor.findings import Place, check
 from scripts.kit.doctor.reader import known
 from scripts.kit.doctor.snapshot import Snapshot
-from scripts.kit.stacks.stack import Wanted, changes
+from scripts.kit.stacks.stack import WantedStack, changes
 from scripts.kit.stacks.target_roles import TARGET_STACK, TARGET_TEMPLATE, set_name
 
 
@@ -103,7 +103,7 @@ def target_set_differs(facts: Snapshot) -> Iterator[Place]:
             continue
         want, known_of_it = own_stacks.target_stack(facts, stage, facts.account)
         parameters = {p["ParameterKey"]: p.get("ParameterValue", "") for p in found.described.get("Parameters", [])}
-        wanted = Wanted(want.account, want.name, want.body, known_of_it, want.file)
+        wanted = WantedStack(want.account, want.name, want.body, known_of_it, want.file)
         changed = changes(wanted, found.described["TemplateBody"], parameters)
         if not (found.described.get("AutoDeployment") or {}).get("Enabled"):
             changed.append("automatic deployment, which is off")

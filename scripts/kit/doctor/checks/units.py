@@ -11,7 +11,7 @@ from scripts.kit.doctor.facts.organization import STAGES, Account
 from scripts.kit.doctor.findings import Place, check
 from scripts.kit.doctor.reader import known
 from scripts.kit.doctor.snapshot import Snapshot
-from scripts.kit.settings.environment import UNIT_ID
+from scripts.kit.settings.reading import UNIT_ID
 
 # What a stack set's role in a target account does for 50-endpoint.yaml, and what the tests then ask.
 NEEDED_IN_TARGETS = (

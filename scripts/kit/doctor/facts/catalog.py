@@ -13,7 +13,7 @@ from scripts.kit.doctor.facts.roles import read_role
 from scripts.kit.doctor.reader import UNREAD, Reader, known
 from scripts.kit.publish import sharing
 from scripts.kit.publish.catalog import LAUNCH_ROLE, bundle_bucket
-from scripts.kit.settings.environment import Environment
+from scripts.kit.settings.model import Settings
 from scripts.kit.together import together
 
 LAUNCH_ROLE_NAME = LAUNCH_ROLE.rsplit("/", 1)[1]
@@ -49,14 +49,14 @@ class Catalog:
         return [v for v in versions if v["Active"] and v["Guidance"] == "DEFAULT" and v["Status"] != "FAILED"]
 
 
-def read_launch_role(reader: Reader, settings: Environment) -> Any:
+def read_launch_role(reader: Reader, settings: Settings) -> Any:
     """AWS's launch role; UNREAD where only templates in S3 are published, which have one of the kit."""
     if settings.publishing.to == "s3":
         return UNREAD
     return read_role(reader, settings.accounts.data_science, LAUNCH_ROLE_NAME, policies=True)
 
 
-def gather(reader: Reader, settings: Environment, bundle: pack.Bundle | None) -> Catalog:
+def gather(reader: Reader, settings: Settings, bundle: pack.Bundle | None) -> Catalog:
     account, names = settings.accounts.data_science, settings.catalog
     if settings.publishing.to == "s3":
         return Catalog(objects=read_objects(reader, account, bundle))

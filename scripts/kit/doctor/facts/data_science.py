@@ -10,7 +10,7 @@ from typing import Any
 from scripts.kit.doctor.facts.roles import read_role
 from scripts.kit.doctor.facts.stacks import EXTERNAL_ID_PARAMETER, PREFIX, STARTER, TOPIC, read_stack
 from scripts.kit.doctor.reader import UNREAD, Reader
-from scripts.kit.settings.environment import Environment
+from scripts.kit.settings.model import Settings
 from scripts.kit.stacks import model_regions
 from scripts.kit.stacks.target_roles import DATA_SCIENCE_STACK
 from scripts.kit.together import together
@@ -41,7 +41,7 @@ class DataScience:
     further: Mapping[str, Any] = field(default_factory=dict)  # the stack of template 11, by Region
 
 
-def gather(reader: Reader, settings: Environment, partition: str) -> DataScience:
+def gather(reader: Reader, settings: Settings, partition: str) -> DataScience:
     account = settings.accounts.data_science
     topic_arn = f"arn:{partition}:sns:{reader.region}:{account}:{TOPIC}"
     starter_arn = f"arn:{partition}:states:{reader.region}:{account}:stateMachine:{STARTER}"

@@ -11,7 +11,7 @@ from scripts.kit.doctor.facts.organization import STAGES
 from scripts.kit.doctor.facts.projects import Project, image_of, read_image, regions_of
 from scripts.kit.doctor.facts.storage import Key, read_bucket, read_key
 from scripts.kit.doctor.reader import UNREAD, Reader
-from scripts.kit.settings.environment import Environment
+from scripts.kit.settings.model import Settings
 from scripts.kit.stacks import model_regions
 from scripts.kit.together import together
 
@@ -39,7 +39,7 @@ class Further:
     templates: Mapping[str, Any] = field(default_factory=dict)
 
 
-def gather(reader: Reader, settings: Environment, projects: Any) -> Further:
+def gather(reader: Reader, settings: Settings, projects: Any) -> Further:
     account, regions = settings.accounts.data_science, model_regions.further(settings)
     own = [
         (project, image, region)

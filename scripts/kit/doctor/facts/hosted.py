@@ -15,7 +15,7 @@ from scripts.kit.doctor.facts.roles import read_role
 from scripts.kit.doctor.reader import UNREAD, Reader
 from scripts.kit.publish import hosting
 from scripts.kit.publish.catalog import STUDIO_TAG, bundle_bucket
-from scripts.kit.settings.environment import Environment
+from scripts.kit.settings.model import Settings
 from scripts.kit.together import together
 
 
@@ -23,11 +23,11 @@ from scripts.kit.together import together
 class Hosted:
     """want: None where nothing is published to S3; its key is "" where no bundle is known.
 
-    templates: tags by key; listed: the objects among which they are; same: as hosting.There has it; rules: the
+    templates: tags by key; listed: the objects among which they are; same: as hosting.FoundTemplates has it; rules: the
     bucket's CORS rules; people: the data scientists' roles by name
     """
 
-    want: hosting.Hosted | None = None
+    want: hosting.HostedTemplate | None = None
     templates: Any = UNREAD
     listed: Any = UNREAD
     same: Any = UNREAD
@@ -49,11 +49,11 @@ class Hosted:
         return next((version for version, shown in reversed(self.versions.items()) if shown), "")
 
     @property
-    def there(self) -> hosting.There:
-        return hosting.There(self.templates or {}, self.same is not False, tuple(self.rules or ()), "")
+    def there(self) -> hosting.FoundTemplates:
+        return hosting.FoundTemplates(self.templates or {}, self.same is not False, tuple(self.rules or ()), "")
 
 
-def gather(reader: Reader, settings: Environment, bundle: pack.Bundle | None) -> Hosted:
+def gather(reader: Reader, settings: Settings, bundle: pack.Bundle | None) -> Hosted:
     if settings.publishing.to == "service-catalog":
         return Hosted()
     account, names = settings.accounts.data_science, settings.studio.execution_roles
@@ -77,8 +77,8 @@ def gather(reader: Reader, settings: Environment, bundle: pack.Bundle | None) ->
     return Hosted(want, templates, listed, same, rules, role, dict(zip(names, people, strict=True)))
 
 
-def wanted(account: str, reader: Reader, bundle: pack.Bundle | None) -> hosting.Hosted:
-    return hosting.Hosted(
+def wanted(account: str, reader: Reader, bundle: pack.Bundle | None) -> hosting.HostedTemplate:
+    return hosting.HostedTemplate(
         account=account,
         bucket=bundle_bucket(account, reader.region),
         key=hosting.template_key(bundle.name) if bundle else "",

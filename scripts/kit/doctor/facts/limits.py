@@ -8,7 +8,7 @@ from functools import partial
 from typing import Any
 
 from scripts.kit.doctor.reader import UNREAD, Reader
-from scripts.kit.settings.environment import Environment
+from scripts.kit.settings.model import Settings
 from scripts.kit.together import together
 
 # AWS General Reference, "AWS CloudFormation endpoints and quotas": the names, and the code of each.
@@ -24,7 +24,7 @@ class Limits:
     sets: Any = UNREAD
 
 
-def gather(reader: Reader, settings: Environment) -> Limits:
+def gather(reader: Reader, settings: Settings) -> Limits:
     account, call_as = settings.accounts.data_science, settings.stack_set_administrator
     quotas, instances, sets = together(
         [

@@ -11,7 +11,8 @@ from typing import Any
 from awslang.policy.document import Policy, parse
 from scripts.kit.doctor.reader import UNREAD, NotChecked, Reader, Unread, known
 from scripts.kit.organization.members import state
-from scripts.kit.settings.environment import UNIT_ID, Environment
+from scripts.kit.settings.model import Settings
+from scripts.kit.settings.reading import UNIT_ID
 
 STACK_SETS = "member.org.stacksets.cloudformation.amazonaws.com"
 STAGES = ("staging", "production")
@@ -65,7 +66,7 @@ class Organization:
         return "/".join([self.described["Organization"]["Id"], *unit.parents, unit.id, "*"])
 
 
-def gather(reader: Reader, settings: Environment) -> Organization:
+def gather(reader: Reader, settings: Settings) -> Organization:
     """What these credentials may see of the organization."""
     if settings.administrator == "self-managed":
         return without_organizations(settings)
@@ -105,7 +106,7 @@ def closed(management: str) -> NotChecked:
     return NotChecked(management, "the organization's OUs and accounts", "credentials that may read them", who)
 
 
-def without_organizations(settings: Environment) -> Organization:
+def without_organizations(settings: Settings) -> Organization:
     targets = settings.targets
     units = {
         stage: Unit(f"targets.{stage}", "", "", (), tuple(Account(id, "", "ACTIVE", ()) for id in accounts))

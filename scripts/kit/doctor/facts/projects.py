@@ -12,7 +12,7 @@ from scripts.kit.doctor.facts.organization import STAGES
 from scripts.kit.doctor.facts.stacks import read_stack
 from scripts.kit.doctor.facts.stage_config import read_config
 from scripts.kit.doctor.reader import UNREAD, NotChecked, Reader, known
-from scripts.kit.settings.environment import Environment
+from scripts.kit.settings.model import Settings
 from scripts.kit.together import together
 
 SHORT = {"staging": "staging", "production": "prod"}  # a stage's name in the project
@@ -99,7 +99,7 @@ class Project:
         return f"sagemaker-{self.name}-{self.id}-deploy-{SHORT[stage]}"
 
 
-def gather(reader: Reader, settings: Environment, product: str, only: str) -> Any:
+def gather(reader: Reader, settings: Settings, product: str, only: str) -> Any:
     """The projects that come from the kit's product; only: one of them by name."""
     account = settings.accounts.data_science
     listed = reader.pages(account, "sagemaker", "ListProjects", "ProjectSummaryList")
@@ -110,7 +110,7 @@ def gather(reader: Reader, settings: Environment, product: str, only: str) -> An
     return tuple(project for project in found if project)
 
 
-def read_project(reader: Reader, settings: Environment, product: str, name: str) -> Project | None:
+def read_project(reader: Reader, settings: Settings, product: str, name: str) -> Project | None:
     """The project with everything that belongs to it; None for one of another product."""
     account = settings.accounts.data_science
     described = reader.ask(account, "sagemaker", "DescribeProject", ProjectName=name)

@@ -13,7 +13,7 @@ from typing import Any
 from scripts.kit.doctor.facts.roles import read_role
 from scripts.kit.doctor.facts.targets import Target
 from scripts.kit.doctor.reader import UNREAD, Reader
-from scripts.kit.settings.environment import Environment
+from scripts.kit.settings.model import Settings
 from scripts.kit.stacks.target_roles import SELF_MANAGED_ROLES
 from scripts.kit.together import together
 
@@ -34,7 +34,7 @@ class SelfManaged:
             yield account, EXECUTION, role
 
 
-def gather(reader: Reader, settings: Environment, targets: tuple[Target, ...]) -> SelfManaged:
+def gather(reader: Reader, settings: Settings, targets: tuple[Target, ...]) -> SelfManaged:
     if settings.administrator != "self-managed":
         return SelfManaged()
     accounts = [target.account.id for target in targets if not target.closed]

@@ -14,7 +14,7 @@ from typing import Any
 
 from ruamel.yaml import YAML
 
-from scripts.kit.settings.sections import known_regions
+from scripts.kit.regions import known_regions
 from scripts.kit.stacks import target_roles
 
 KEYS = {"Parameters", "Regions"}

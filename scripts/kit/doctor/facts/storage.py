@@ -8,7 +8,7 @@ from typing import Any
 
 from scripts.kit.doctor.reader import UNREAD, Reader, known
 from scripts.kit.publish.catalog import bundle_bucket
-from scripts.kit.settings.environment import Environment
+from scripts.kit.settings.model import Settings
 from scripts.kit.stacks import model_regions
 from scripts.kit.together import together
 
@@ -54,7 +54,7 @@ def default_bucket(account: str, region: str) -> str:
     return f"sagemaker-{region}-{account}"
 
 
-def gather(reader: Reader, settings: Environment) -> Storage:
+def gather(reader: Reader, settings: Settings) -> Storage:
     account, region = settings.accounts.data_science, reader.region
     buckets = [bundle_bucket(account, region), model_regions.bucket(account, region), default_bucket(account, region)]
     found: list[Any] = together(

@@ -8,7 +8,7 @@ from functools import partial
 from typing import Any
 
 from scripts.kit.doctor.reader import UNREAD, Reader, known
-from scripts.kit.settings.environment import Environment
+from scripts.kit.settings.model import Settings
 from scripts.kit.together import together
 
 
@@ -24,7 +24,7 @@ class Studio:
     templates: Any = UNREAD
 
 
-def gather(reader: Reader, settings: Environment) -> Studio:
+def gather(reader: Reader, settings: Settings) -> Studio:
     account = settings.accounts.data_science
     status, listed = together(
         [
@@ -43,7 +43,7 @@ def gather(reader: Reader, settings: Environment) -> Studio:
     return Studio(domains, tags, status["Status"] if status else status)
 
 
-def read_connections(reader: Reader, settings: Environment, projects: Any) -> Mapping[str, Any]:
+def read_connections(reader: Reader, settings: Settings, projects: Any) -> Mapping[str, Any]:
     """The connections of the environment file and of the projects, as GetConnection shows each, by ARN."""
     account = settings.accounts.data_science
     arns = dict.fromkeys([settings.source.connection_arn, *(project.connection for project in projects or ())])

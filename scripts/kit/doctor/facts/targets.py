@@ -11,7 +11,7 @@ from scripts.kit.doctor.facts.organization import STAGES, Account, Organization
 from scripts.kit.doctor.facts.roles import read_role
 from scripts.kit.doctor.facts.stacks import read_stack
 from scripts.kit.doctor.reader import UNREAD, NotChecked, Reader
-from scripts.kit.settings.environment import Environment
+from scripts.kit.settings.model import Settings
 from scripts.kit.stacks.target_roles import TARGET_STACK, set_name
 from scripts.kit.together import together
 
@@ -28,14 +28,14 @@ class TargetSet:
         return next((str(i.get("StackId", "")) for i in self.instances or [] if i["Account"] == account), "")
 
 
-def read_sets(reader: Reader, settings: Environment) -> dict[str, TargetSet]:
+def read_sets(reader: Reader, settings: Settings) -> dict[str, TargetSet]:
     """The stack sets of template 20, by stage."""
     if settings.permission_model == "SELF_MANAGED":
         return {stage: TargetSet(None, None) for stage in STAGES}
     return dict(zip(STAGES, together(partial(read_set, reader, settings, stage) for stage in STAGES), strict=True))
 
 
-def read_set(reader: Reader, settings: Environment, stage: str) -> TargetSet:
+def read_set(reader: Reader, settings: Settings, stage: str) -> TargetSet:
     account, names = settings.accounts.data_science, {"StackSetName": set_name(stage)}
     names["CallAs"] = settings.stack_set_administrator
     found = reader.ask(account, "cloudformation", "DescribeStackSet", **names)
@@ -62,14 +62,14 @@ class Target:
         return f"{self.account.id} ({self.account.name})" if self.account.name else self.account.id
 
 
-def role_name(settings: Environment, stage: str) -> str:
+def role_name(settings: Settings, stage: str) -> str:
     """The role that models run as in a stage's accounts; the tester's has -tester after it."""
     return f"sagemaker-role-{getattr(settings.roles.suffix, stage)}"
 
 
 def gather(
     reader: Reader,
-    settings: Environment,
+    settings: Settings,
     organization: Organization,
     regions: Mapping[str, tuple[str, ...]],
     quotas: Mapping[str, frozenset[str]],
@@ -100,7 +100,7 @@ def gather(
 
 def read_target(
     reader: Reader,
-    settings: Environment,
+    settings: Settings,
     account: Account,
     stage: str,
     regions: tuple[str, ...],

@@ -1,4 +1,4 @@
-"""The environment file (environment.yaml): read once, checked completely, kept in frozen dataclasses.
+"""Reading the environment file: once, and checked completely.
 
 Every mistake in it is reported in one go, each with the key's path, the line, what is wrong and
 what to do.
@@ -7,16 +7,35 @@ what to do.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, cast
 
-from ruamel.yaml import YAML
-from ruamel.yaml.comments import CommentedMap
-from ruamel.yaml.error import MarkedYAMLError, YAMLError
+import yaml
 
-from scripts.kit.console import UserError
-from scripts.kit.settings.sections import ACCOUNT, Mistake, Section, partition
+from scripts.kit.console import UserError, counted
+from scripts.kit.settings import yaml_lines
+from scripts.kit.settings.model import (
+    ADMINISTRATORS,
+    PURPOSES,
+    Accounts,
+    Administrator,
+    Catalog,
+    Images,
+    InvitedAccount,
+    NewAccount,
+    Notifications,
+    PerStage,
+    Publishing,
+    Purpose,
+    Regions,
+    Roles,
+    Settings,
+    Source,
+    Studio,
+    Targets,
+    Units,
+)  # fmt: skip
+from scripts.kit.settings.sections import ACCOUNT, Mistake, Section
 
 DEFAULT_FILE = Path("environment.yaml")
 EXAMPLE_FILE = "environment.example.yaml"
@@ -47,180 +66,28 @@ REPOSITORY_PREFIX = r"(?=.{1,255}$)[a-z0-9]+((\.|_|__|-+)[a-z0-9]+)*(/[a-z0-9]+(
 FURTHER_REGIONS = 3  # of a stage, besides the data science account's (decision 9)
 IMAGE_REGIONS = 3  # the destinations that template 10 has room for
 
-Administrator = Literal["delegated", "management", "self-managed"]
-Stage = Literal["staging", "production", "data_science"]
-ADMINISTRATORS = ("delegated", "management", "self-managed")
-STAGES = ("staging", "production", "data_science")
 
-
-@dataclass(frozen=True)
-class Accounts:
-    """management: empty without Organizations; data_science: empty while it is one of new_accounts."""
-
-    management: str
-    data_science: str
-
-
-@dataclass(frozen=True)
-class PerStage:
-    """A value for each stage."""
-
-    staging: str
-    production: str
-
-
-@dataclass(frozen=True)
-class Units(PerStage):
-    """data_science: where a data science account goes that is made or invited; empty: it stays where it is."""
-
-    data_science: str = ""
-
-
-@dataclass(frozen=True)
-class Targets:
-    """The accounts of each stage, where no unit says them."""
-
-    staging: tuple[str, ...]
-    production: tuple[str, ...]
-
-
-@dataclass(frozen=True)
-class NewAccount:
-    """An account that `make accounts` makes when asked, and the unit that it goes to."""
-
-    name: str
-    email: str
-    stage: Stage
-
-
-@dataclass(frozen=True)
-class InvitedAccount:
-    """An account of somebody else's that `make accounts` invites when asked, and the unit that it goes to."""
-
-    id: str
-    stage: Stage
-
-
-@dataclass(frozen=True)
-class Regions:
-    """Where each stage runs its endpoints."""
-
-    staging: tuple[str, ...]
-    production: tuple[str, ...]
-
-
-@dataclass(frozen=True)
-class Roles:
-    """suffix: of sagemaker-role-SUFFIX in each target account; access: the role by which they are entered."""
-
-    suffix: PerStage
-    access: str
-
-
-@dataclass(frozen=True)
-class Studio:
-    """execution_roles: names, with the path where there is one (service-role/Name)."""
-
-    execution_roles: tuple[str, ...]
-    domain_id: str = ""
-
-
-@dataclass(frozen=True)
-class Catalog:
-    portfolio: str
-    product: str
-    owner: str
-    principals: tuple[str, ...]
-    share_with: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True)
-class Notifications:
-    approval_email: str
-
-
-@dataclass(frozen=True)
-class Publishing:
-    to: Literal["service-catalog", "s3", "both"] = "service-catalog"
-
-
-@dataclass(frozen=True)
-class Source:
-    """Where the projects' repositories are; the ARN and the owner are empty for CodeCommit."""
-
-    provider: Literal["codecommit", "connection"] = "codecommit"
-    connection_arn: str = ""
-    repository_owner: str = ""
-
-
-@dataclass(frozen=True)
-class Images:
-    """repository_prefix: of the ECR repositories PREFIX/… whose images go to the further regions; empty: none do."""
-
-    repository_prefix: str = ""
-
-
-@dataclass(frozen=True)
-class Environment:
-    """units: ids or paths of names, both empty without Organizations, where targets says the accounts instead."""
-
-    region: str
-    administrator: Administrator
-    accounts: Accounts
-    units: Units
-    regions: Regions
-    roles: Roles
-    tester_external_id: str
-    studio: Studio
-    catalog: Catalog
-    notifications: Notifications
-    targets: Targets | None = None
-    new_accounts: tuple[NewAccount, ...] = ()
-    invited_accounts: tuple[InvitedAccount, ...] = ()
-    target_roles: Literal["stack-set", "one-by-one"] = "stack-set"
-    publishing: Publishing = Publishing()
-    source: Source = Source()
-    images: Images = Images()
-
-    @property
-    def stack_set_administrator(self) -> str:
-        """The value of CallAs in a stack set's requests."""
-        return "DELEGATED_ADMIN" if self.administrator == "delegated" else "SELF"
-
-    @property
-    def permission_model(self) -> str:
-        """The value of PermissionModel in a stack set's requests."""
-        return "SELF_MANAGED" if self.administrator == "self-managed" else "SERVICE_MANAGED"
-
-    @property
-    def portfolio_principals(self) -> tuple[str, ...]:
-        """Who sees the portfolio: the Studio execution roles and the principals named besides them."""
-        account = self.accounts.data_science
-        roles = [f"arn:{partition(self.region)}:iam::{account}:role/{name}" for name in self.studio.execution_roles]
-        return tuple(dict.fromkeys([*roles, *self.catalog.principals]))
-
-
-def parse(text: str, name: str) -> Environment:
-    """The environment in a file's text; UserError with every mistake otherwise. name: for the messages."""
+def parse(text: str, name: str) -> Settings:
+    """The settings in a file's text; UserError with every mistake otherwise. name: for the messages."""
     try:
-        document = YAML(typ="rt").load(text)
-    except MarkedYAMLError as error:
+        document = yaml_lines.load(text)
+    except yaml.MarkedYAMLError as error:
         line = error.problem_mark.line + 1 if error.problem_mark else 0
         raise UserError(f"{name}, line {line}: not valid YAML: {error.problem}") from error
-    except YAMLError as error:
+    except yaml.YAMLError as error:
         raise UserError(f"{name}: not valid YAML: {error}") from error
-    if not isinstance(document, CommentedMap):
+    if not isinstance(document, yaml_lines.LinesOfMapping):
         raise UserError(f"{name} holds no keys. Copy {EXAMPLE_FILE} and fill it in")
     mistakes: list[Mistake] = []
-    environment = read(Section(document, "", 0, mistakes))
+    settings = read(Section(document, "", 0, mistakes))
     if mistakes:
         mistakes.sort(key=lambda mistake: mistake.line)
-        count = "1 mistake" if len(mistakes) == 1 else f"{len(mistakes)} mistakes"
-        raise UserError("\n".join([f"{name} has {count}:", *(f"  {mistake}" for mistake in mistakes)]))
-    return environment
+        listed = [f"  {mistake}" for mistake in mistakes]
+        raise UserError("\n".join([f"{name} has {counted(len(mistakes), 'mistake')}:", *listed]))
+    return settings
 
 
-def read(top: Section) -> Environment:
+def read(top: Section) -> Settings:
     """The whole file, section by section."""
     region = top.region("region")
     administrator = cast(Administrator, top.choice("administrator", ADMINISTRATORS, "delegated"))
@@ -236,7 +103,7 @@ def read(top: Section) -> Environment:
                 f"has {count} regions besides {region}, and a stage has room for {FURTHER_REGIONS}. Leave some out",
             )
     regions_section.finish()
-    environment = Environment(
+    settings = Settings(
         region=region,
         administrator=administrator,
         accounts=accounts,
@@ -258,14 +125,14 @@ def read(top: Section) -> Environment:
         images=read_images(top.section("images")),
     )
     further = {*regions.staging, *regions.production} - {region}
-    if environment.images.repository_prefix and len(further) > IMAGE_REGIONS:
+    if settings.images.repository_prefix and len(further) > IMAGE_REGIONS:
         top.complain("images", f"go to {IMAGE_REGIONS} further regions at most, and the stages have {len(further)}")
     if administrator == "self-managed":
         for key in ("new_accounts", "invited_accounts"):
-            if getattr(environment, key):
+            if getattr(settings, key):
                 top.complain(key, "needs Organizations. Leave it out, or name another administrator")
     top.finish()
-    return environment
+    return settings
 
 
 def read_accounts(section: Section, administrator: Administrator, new: tuple[NewAccount, ...]) -> Accounts:
@@ -382,10 +249,10 @@ def read_invited_accounts(top: Section) -> tuple[InvitedAccount, ...]:
     return tuple(found)
 
 
-def read_stage(item: Section) -> Stage:
-    if item.take("stage", required=f"one of: {', '.join(STAGES)}") is None:
-        return "staging"  # the mistake is told
-    return cast(Stage, item.choice("stage", STAGES, "staging"))
+def read_stage(item: Section) -> Purpose:
+    if item.take("stage", required=f"one of: {', '.join(PURPOSES)}") is None:
+        return "staging"  # the mistake is reported
+    return cast(Purpose, item.choice("stage", PURPOSES, "staging"))
 
 
 def read_target_roles(top: Section, administrator: Administrator) -> Literal["stack-set", "one-by-one"]:
@@ -475,8 +342,8 @@ def read_notifications(section: Section) -> Notifications:
     return Notifications(address)
 
 
-def load(file: Path) -> Environment:
-    """The environment in a file; UserError when it is missing or has mistakes."""
+def load(file: Path) -> Settings:
+    """The settings in a file; UserError when it is missing or has mistakes."""
     try:
         text = file.read_text(encoding="utf-8")
     except FileNotFoundError as error:

@@ -1,0 +1,160 @@
+"""What the environment file (environment.yaml) says, in frozen dataclasses."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+from scripts.kit.regions import partition
+
+Administrator = Literal["delegated", "management", "self-managed"]
+Purpose = Literal["staging", "production", "data_science"]  # of an account that is created or invited
+ADMINISTRATORS = ("delegated", "management", "self-managed")
+PURPOSES = ("staging", "production", "data_science")
+
+
+@dataclass(frozen=True)
+class Accounts:
+    """management: empty without Organizations; data_science: empty while it is one of new_accounts."""
+
+    management: str
+    data_science: str
+
+
+@dataclass(frozen=True)
+class PerStage:
+    """A value for each stage."""
+
+    staging: str
+    production: str
+
+
+@dataclass(frozen=True)
+class Units(PerStage):
+    """data_science: where a data science account goes that is made or invited; empty: it stays where it is."""
+
+    data_science: str = ""
+
+
+@dataclass(frozen=True)
+class Targets:
+    """The accounts of each stage, where no unit says them."""
+
+    staging: tuple[str, ...]
+    production: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class NewAccount:
+    """An account that `make accounts` makes when asked, and the unit that it goes to."""
+
+    name: str
+    email: str
+    stage: Purpose
+
+
+@dataclass(frozen=True)
+class InvitedAccount:
+    """An account outside the organization that `make accounts` invites when asked, and the unit that it goes to."""
+
+    id: str
+    stage: Purpose
+
+
+@dataclass(frozen=True)
+class Regions:
+    """Where each stage runs its endpoints."""
+
+    staging: tuple[str, ...]
+    production: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Roles:
+    """suffix: of sagemaker-role-SUFFIX in each target account; access: the role by which they are entered."""
+
+    suffix: PerStage
+    access: str
+
+
+@dataclass(frozen=True)
+class Studio:
+    """execution_roles: names, with the path where there is one (service-role/Name)."""
+
+    execution_roles: tuple[str, ...]
+    domain_id: str = ""
+
+
+@dataclass(frozen=True)
+class Catalog:
+    portfolio: str
+    product: str
+    owner: str
+    principals: tuple[str, ...]
+    share_with: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Notifications:
+    approval_email: str
+
+
+@dataclass(frozen=True)
+class Publishing:
+    to: Literal["service-catalog", "s3", "both"] = "service-catalog"
+
+
+@dataclass(frozen=True)
+class Source:
+    """Where the projects' repositories are; the ARN and the owner are empty for CodeCommit."""
+
+    provider: Literal["codecommit", "connection"] = "codecommit"
+    connection_arn: str = ""
+    repository_owner: str = ""
+
+
+@dataclass(frozen=True)
+class Images:
+    """repository_prefix: of the ECR repositories PREFIX/… whose images go to the further regions; empty: none do."""
+
+    repository_prefix: str = ""
+
+
+@dataclass(frozen=True)
+class Settings:
+    """units: ids or paths of names, both empty without Organizations, where targets says the accounts instead."""
+
+    region: str
+    administrator: Administrator
+    accounts: Accounts
+    units: Units
+    regions: Regions
+    roles: Roles
+    tester_external_id: str
+    studio: Studio
+    catalog: Catalog
+    notifications: Notifications
+    targets: Targets | None = None
+    new_accounts: tuple[NewAccount, ...] = ()
+    invited_accounts: tuple[InvitedAccount, ...] = ()
+    target_roles: Literal["stack-set", "one-by-one"] = "stack-set"
+    publishing: Publishing = Publishing()
+    source: Source = Source()
+    images: Images = Images()
+
+    @property
+    def stack_set_administrator(self) -> str:
+        """The value of CallAs in a stack set's requests."""
+        return "DELEGATED_ADMIN" if self.administrator == "delegated" else "SELF"
+
+    @property
+    def permission_model(self) -> str:
+        """The value of PermissionModel in a stack set's requests."""
+        return "SELF_MANAGED" if self.administrator == "self-managed" else "SERVICE_MANAGED"
+
+    @property
+    def portfolio_principals(self) -> tuple[str, ...]:
+        """Who sees the portfolio: the Studio execution roles and the principals named besides them."""
+        account = self.accounts.data_science
+        roles = [f"arn:{partition(self.region)}:iam::{account}:role/{name}" for name in self.studio.execution_roles]
+        return tuple(dict.fromkeys([*roles, *self.catalog.principals]))

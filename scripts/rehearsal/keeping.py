@@ -1,0 +1,77 @@
+"""A rehearsal that is kept: how to sign in to its embedded AWS, until Ctrl-C."""
+
+from __future__ import annotations
+
+import os
+import signal
+import time
+from pathlib import Path
+
+from localaws.cloud import Session
+from scripts.kit.console import say
+from scripts.rehearsal.setting import APPROVER, ENGINEER, environment_file, sign_in, studio
+from scripts.rehearsal.story import Story
+
+LONGEST_SESSION = 12 * 3600  # seconds: the longest that IAM lets a session last (IAM User Guide, "Update a role")
+
+
+def interrupt(*_: object) -> None:
+    """What SIGTERM does: as Ctrl-C, which a shell keeps from what it starts in the background."""
+    raise KeyboardInterrupt
+
+
+def lasting(session: Session) -> Session:
+    """The same session, for as long as one can last."""
+    return Session(session.cloud, session.cloud.issue(session.principal, LONGEST_SESSION), session.region)
+
+
+def keep(story: Story) -> None:
+    """Say how to work on the embedded AWS, and wait for Ctrl-C."""
+    say("\nThe embedded AWS keeps running. Export one of these in another terminal to use the AWS CLI or boto3 on it.")
+    say("They are valid for twelve hours.")
+    for who, session in sessions(story).items():
+        say(f"\n  # {who}")
+        for name, value in lasting(session).environment().items():
+            say(f"  export {name}={value}")
+    file, profiles = write_files(story)
+    say("\nFor the kit's own commands export this instead; its profiles are data-science and management:\n")
+    say(f"  export AWS_CONFIG_FILE={profiles}")
+    say(f'  make status ARGS="--environment {file} --profile data-science"')
+    say(f'  make doctor ARGS="--environment {file} --profile management"')
+    say("\nCtrl-C stops it.")
+    signal.signal(signal.SIGTERM, interrupt)
+    try:
+        while True:
+            time.sleep(3600)
+    except KeyboardInterrupt:
+        say("stopped")
+
+
+def sessions(story: Story) -> dict[str, Session]:
+    """The people of the story and the root of each account, by what they are called."""
+    cloud, setting = story.cloud, story.setting
+    found = {
+        f"the ML engineer, {setting.data_science}": sign_in(cloud, setting.data_science, ENGINEER, story.region),
+        f"the data scientist, {setting.data_science}": studio(cloud, setting),
+    }
+    if any(c.name == "permissions" and c.outcome == "succeeded" for c in story.chapters):
+        found[f"the approver, {setting.data_science}"] = sign_in(cloud, setting.data_science, APPROVER, story.region)
+    for name, account in setting.accounts.items():
+        found[f"root of {name}, {account}"] = cloud.root(account, story.region)
+    return found
+
+
+def write_files(story: Story) -> tuple[str, Path]:
+    """The environment file and the file of profiles, which the kit's commands need."""
+    setting = story.setting
+    if not story.environment_path.exists():  # stopped before its chapter
+        story.environment_path.write_text(environment_file(setting, story.regions, story.images))
+    engineers = {"data-science": setting.data_science, "management": setting.set_up_from}
+    profiles = story.folder / "aws-config"
+    profiles.write_text(
+        "".join(
+            lasting(sign_in(story.cloud, account, ENGINEER, story.region)).profile(f"profile {name}")
+            for name, account in engineers.items()
+        )
+    )
+    return os.path.relpath(story.environment_path), profiles.absolute()

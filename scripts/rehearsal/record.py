@@ -1,0 +1,91 @@
+"""What is left of a story in its folder: the roles' policies, a summary as JSON, and the report."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from scripts.kit.console import paint, say
+from scripts.rehearsal.permissions import read_requests, write_policies
+from scripts.rehearsal.report.facts import gather
+from scripts.rehearsal.report.page import page
+from scripts.rehearsal.story import Story, StoryFailed
+
+POLICIES, SUMMARY, REPORT = "policies.json", "summary.json", "report.html"
+
+
+def clear(folder: Path) -> None:
+    """Delete an earlier story's summary and report: an interrupted one has none."""
+    for name in (SUMMARY, REPORT):
+        (folder / name).unlink(missing_ok=True)
+
+
+def write(story: Story, outcome: str, seconds: float, failure: StoryFailed | None) -> dict[str, Any]:
+    """Write all of it; the summary. What cannot be made is a warning: the story's own outcome stands."""
+    found: dict[str, Any] = {"outcome": outcome, "seconds": round(seconds, 3)}
+    if failure:
+        found["failure"] = {"message": str(failure), "account": failure.account, "log": failure.log}
+
+    def summarize() -> None:
+        found.update(summary(story))
+        (story.folder / SUMMARY).write_text(json.dumps(found, indent=2) + "\n", encoding="utf-8")
+
+    def report() -> None:
+        story.cloud.chapter = "report"
+        (story.folder / REPORT).write_text(page(gather(story, found)), encoding="utf-8")
+
+    attempt(POLICIES, lambda: write_policies(story.cloud, story.folder / POLICIES))
+    attempt(SUMMARY, summarize)
+    attempt(REPORT, report)
+    return found
+
+
+def attempt(file: str, make: Callable[[], None]) -> None:
+    """Make one of the files, or warn that it could not be made."""
+    try:
+        make()
+    except Exception as error:  # a mistake in the report must not hide how the story ended
+        say(f"{paint('warning', '33')}: {file} could not be written: {type(error).__name__}: {error}")
+
+
+def summary(story: Story) -> dict[str, Any]:
+    """What happened; requests counts the requests to the embedded AWS by service."""
+    requests = Counter(entry["service"] for entry in read_requests(story.cloud.folder / "requests.jsonl"))
+    return {
+        "chapters": [
+            {"name": c.name, "title": c.title, "outcome": c.outcome, "seconds": c.seconds} for c in story.chapters
+        ],
+        "accounts": story.setting.accounts if hasattr(story, "setting") else {},
+        "project": {"name": story.project_name, "id": story.project_id},
+        "model_package": model_package(story.model_package_arn),
+        "pipeline": pipeline(story) if story.execution_id else None,
+        "endpoints": story.endpoints,
+        "requests": dict(sorted(requests.items())),
+    }
+
+
+def model_package(arn: str) -> dict[str, Any] | None:
+    return {"arn": arn, "version": int(arn.rsplit("/", 1)[1])} if arn else None
+
+
+def pipeline(story: Story) -> dict[str, Any]:
+    """The pipeline with the status of each stage, and the actions of the story's execution."""
+    actions: dict[str, list[dict[str, str]]] = {}
+    for action in story.actions():
+        entry = {"name": action["actionName"], "status": action["status"]}
+        actions.setdefault(action["stageName"], []).append(entry)
+    return {
+        "name": story.pipeline_name,
+        "execution_id": story.execution_id,
+        "stages": [
+            {
+                "name": stage["stageName"],
+                "status": stage.get("latestExecution", {}).get("status", "NotStarted"),
+                "actions": actions.get(stage["stageName"], []),
+            }
+            for stage in story.pipeline_state()["stageStates"]
+        ],
+    }
