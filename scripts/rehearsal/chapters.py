@@ -334,7 +334,7 @@ def ask_endpoint(
 
 CHAPTERS: dict[str, tuple[str, Callable[[Story], None]]] = {
     "organization": ("An organization with four accounts", organization),
-    "permissions": ("Units, delegation, roles, buckets and keys (templates 10 and 20)", permissions),
+    "permissions": ("Units, delegation, roles, buckets and keys (templates 10 to 13 and 20)", permissions),
     "publishing": ("The product in Service Catalog (template 30)", publishing),
     "project": ("A data scientist creates a project", project),
     "training": ("A model is trained and registered", train),
@@ -346,7 +346,7 @@ CHAPTERS: dict[str, tuple[str, Callable[[Story], None]]] = {
 }
 ALONE = {  # what chapters are called without an organization
     "organization": "Three accounts without an organization",
-    "permissions": "Roles, buckets and keys (templates 10, 20 and 21)",
+    "permissions": "Roles, buckets and keys (templates 10 to 13, 20 and 21)",
 }
 
 

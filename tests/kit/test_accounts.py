@@ -1,8 +1,9 @@
-"""`make accounts`: the organization, its units and accounts, the data science account's stack, the targets' roles."""
+"""`make accounts`: the organization, its OUs and accounts, the data science account's stacks, the targets' roles."""
 
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -12,13 +13,15 @@ from localaws.cloud import Cloud
 from localaws.services.organizations.service import plan_account_ids
 from scripts import accounts
 from scripts.kit import console
+from scripts.kit.bundle import pack
 from scripts.kit.console import UserError
 from scripts.kit.organization import members
+from scripts.kit.stacks import data_science
 from scripts.kit.stacks import stack as stacks
 from scripts.rehearsal import setting as people
 from tests.support.rehearsed_organization import REGION, RehearsedOrganization
 
-OTHER = "555555555555"
+OTHER, IRELAND = "555555555555", "eu-west-1"
 
 
 @pytest.fixture
@@ -34,6 +37,7 @@ def bare(cloud: Cloud, tmp_path: Path) -> Iterator[RehearsedOrganization]:
         yield RehearsedOrganization(cloud, tmp_path, patch, bare=True)
 
 
+HOME = dict.fromkeys(data_science.TEMPLATES, "CREATE_COMPLETE")  # the stacks of templates 10 to 13
 STACKS = ("CreateStack", "UpdateStack", "CreateStackSet", "UpdateStackSet", "CreateStackInstances")
 ONE_BY_ONE = "target_roles: one-by-one\n"
 TARGET = "multi-account-deployment-target"
@@ -46,13 +50,13 @@ def test_every_account_gets_its_roles_once_and_an_account_that_joins_is_ready_by
     assert organization("--dry-run") == 0
     assert organization.writes(*STACKS) == 0
     assert organization() == 0, capsys.readouterr().err
-    assert organization.stacks(setting.data_science) == {"multi-account-deployment": "CREATE_COMPLETE"}
+    assert organization.stacks(setting.data_science) == HOME
     for stage in ("staging", "production"):
         (made,) = organization.stacks(setting.accounts[stage]).items()
         assert made[0].startswith(f"StackSet-{TARGET}-{stage}-")
         assert made[1] == "CREATE_COMPLETE"
     written = organization.writes(*STACKS)
-    assert written == 5
+    assert written == 8
     assert organization() == 0
     assert organization.writes(*STACKS) == written
     organization.edit("rehearsal-tester", "another-word")
@@ -138,8 +142,8 @@ def test_a_bare_organization_is_set_up_in_order_and_once(
     told = capsys.readouterr()
     kinds = [step["kind"] for step in json.loads(told.out)["steps"]]
     assert kinds[:6] == ["organization", "trusted access", "administrator", "unit", "unit", "unit"]
-    assert kinds[6:] == ["account", "account", "account", "stack", "stack set", "stack set"]
-    assert "12 steps: 8 created, 3 updated, 1 unchanged" in told.err
+    assert kinds[6:] == ["account", "account", "account", *["stack"] * 4, "stack set", "stack set"]
+    assert "15 steps: 11 created, 3 updated, 1 unchanged" in told.err
     done = people.with_units(bare.cloud, bare.setting)
     assert {stage: bare.parent(account) for stage, account in done.targets.items()} == done.units
     above = bare.parent(done.data_science)  # as in the post: in the unit that both stages' units are in
@@ -188,7 +192,7 @@ def test_one_by_one_the_targets_are_left_to_whom_their_role_trusts(
     organization.sign_in(organization.setting.data_science)
     assert organization() == 1
     told = capsys.readouterr().err
-    assert organization.stacks(organization.setting.data_science) == {"multi-account-deployment": "CREATE_COMPLETE"}
+    assert organization.stacks(organization.setting.data_science) == HOME
     assert told.count("! wait   stack         multi-account-deployment-target in") == 2
     assert told.endswith('credentials of account 999999999999:\n    make accounts ARGS="--profile PROFILE"\n')
     organization.sign_in(organization.setting.management)
@@ -281,7 +285,7 @@ def test_from_no_organization_to_a_working_one_with_new_accounts(
         assert made[0]["StackName"].startswith("StackSet-")
         assert [stack["StackStatus"] for stack in made] == ["CREATE_COMPLETE"]
     assert command() == 0
-    assert "12 steps: 12 unchanged" in capsys.readouterr().err
+    assert "15 steps: 15 unchanged" in capsys.readouterr().err
 
 
 def test_an_invited_account_is_waited_for_and_moved(
@@ -343,13 +347,13 @@ def test_without_organizations_each_account_gets_its_roles_and_those_of_stack_se
     alone = Alone(cloud, tmp_path, monkeypatch)
     assert alone() == 0, capsys.readouterr().err
     own = "multi-account-deployment-stack-sets"
-    assert set(alone.stacks(people.DATA_SCIENCE)) == {"multi-account-deployment", own}
+    assert set(alone.stacks(people.DATA_SCIENCE)) == {*HOME, own}
     for account in (people.STAGING, people.PRODUCTION):
         assert set(alone.stacks(account)) == {TARGET, own}
     written = alone.writes(*STACKS)
     assert alone() == 0
     assert alone.writes(*STACKS) == written
-    assert "6 steps: 6 unchanged" in capsys.readouterr().err
+    assert "9 steps: 9 unchanged" in capsys.readouterr().err
     policy = json.loads(
         alone.client(people.DATA_SCIENCE, "s3").get_bucket_policy(
             Bucket=f"sagemaker-multi-account-models-{people.DATA_SCIENCE}-{REGION}"
@@ -406,21 +410,98 @@ def test_accounts_are_found_beneath_nested_units_and_paths_name_every_unit(organ
 def test_a_first_deployment_that_fails_leaves_nothing_and_can_be_repeated(
     organization: RehearsedOrganization, capsys: pytest.CaptureFixture[str]
 ) -> None:
+    """In the account's own Region and in a further one: no bucket is orphaned, and no key is paid for."""
+    organization.edit("invited_accounts:", f"regions: {{staging: [{REGION}, {IRELAND}]}}\ninvited_accounts:")
+    account, alias = organization.setting.data_science, "alias/sagemaker-multi-account-models"
+    clients = [organization.cloud.root(account, region).client("kms") for region in (REGION, IRELAND)]
+    for kms in clients:
+        kms.create_alias(AliasName=alias, TargetKeyId=kms.create_key(Description="another's")["KeyMetadata"]["KeyId"])
+    assert organization() == 1
+    told = capsys.readouterr().err
+    assert told.count("ended ROLLBACK_COMPLETE") == 2
+    assert "templates/10-model-storage.yaml:" in told
+    assert organization.client(account, "s3").list_buckets()["Buckets"] == []
+    for kms in clients:
+        keys = [kms.describe_key(KeyId=key["KeyId"])["KeyMetadata"] for key in kms.list_keys()["Keys"]]
+        ours = [key["KeyState"] for key in keys if key["Description"].startswith("Encrypts the models")]
+        assert set(ours) <= {"PendingDeletion"}, "which is free of charge"
+        kms.delete_alias(AliasName=alias)
+    assert organization() == 0
+    assert capsys.readouterr().err.count("in place of its failed first deployment") == 2
+    assert organization.stacks(account) == HOME
+
+
+def test_a_stack_that_fails_holds_up_those_after_it_and_a_further_run_goes_on(
+    organization: RehearsedOrganization, capsys: pytest.CaptureFixture[str]
+) -> None:
     account, role = organization.setting.data_science, people.STUDIO_ROLE
     iam = organization.client(account, "iam")
     iam.detach_role_policy(RoleName=role, PolicyArn="arn:aws:iam::aws:policy/AmazonSageMakerFullAccess")
     iam.delete_role(RoleName=role)
     assert organization() == 1
-    told = capsys.readouterr().err
-    assert "ended ROLLBACK_COMPLETE" in told
-    assert "templates/10-data-science-account.yaml:" in told
-    assert organization.client(account, "s3").list_buckets()["Buckets"] == []
-    aliases = organization.client(account, "kms").list_aliases()["Aliases"]
-    assert [alias for alias in aliases if "multi-account" in alias["AliasName"]] == []
+    assert "templates/13-people.yaml:" in capsys.readouterr().err
+    assert organization.stacks(account) == {**HOME, data_science.PEOPLE: "ROLLBACK_COMPLETE"}
+    assert organization.stacks(organization.setting.targets["staging"]) == {}
     iam.create_role(RoleName=role, AssumeRolePolicyDocument=people.trust(Service="sagemaker.amazonaws.com"))
     assert organization() == 0
     assert "in place of its failed first deployment" in capsys.readouterr().err
-    assert organization.stacks(account) == {"multi-account-deployment": "CREATE_COMPLETE"}
+    assert organization.stacks(account) == HOME
+
+
+FIRST_LAYOUT = """\
+Resources:
+  ModelBucket:
+    Type: AWS::S3::Bucket
+    DeletionPolicy: RetainExceptOnCreate
+    UpdateReplacePolicy: Retain
+    Properties: {BucketName: !Sub 'sagemaker-multi-account-models-${AWS::AccountId}-${AWS::Region}'}
+  Topic: {Type: 'AWS::SNS::Topic'}
+"""
+
+
+def test_an_installation_of_version_0_1_0_is_refused_before_anything_is_written(
+    bare: RehearsedOrganization, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Neither the organization, which lacks much here, nor a stack is touched; moved as the page says, it goes on."""
+    cloudformation = bare.client(people.DATA_SCIENCE, "cloudformation")
+    name = data_science.ROLES
+    cloudformation.create_stack(StackName=name, TemplateBody=FIRST_LAYOUT)
+    while bare.cloud.busy:
+        bare.cloud.stopping.wait(0.02)
+    before = bare.writes()
+    for arguments in (("--dry-run",), ("--invite",)):
+        assert bare(*arguments) == 1
+        told = capsys.readouterr().err
+        assert f"the stack {name} in account {people.DATA_SCIENCE} is that of version 0.1.0" in told
+        assert "docs/upgrading.md" in told
+    assert bare.writes() == before
+    without = FIRST_LAYOUT[: FIRST_LAYOUT.index("  ModelBucket")] + "  Topic: {Type: 'AWS::SNS::Topic'}\n"
+    cloudformation.update_stack(StackName=name, TemplateBody=without)  # the bucket stays, and the stack lets it go
+    while bare.cloud.busy:
+        bare.cloud.stopping.wait(0.02)
+    assert bare("--dry-run", "--invite") == 0
+
+
+def test_every_stack_shows_the_published_version_and_a_newer_one_alone_changes_nothing(
+    organization: RehearsedOrganization, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    setting = organization.setting
+
+    def shown() -> set[str]:
+        accounts = (setting.data_science, *setting.targets.values())
+        described = [organization.client(a, "cloudformation").describe_stacks()["Stacks"] for a in accounts]
+        return {stacks.outputs(stack)["BundleVersion"] for made in described for stack in made}
+
+    assert organization() == 0
+    (version,) = shown()
+    assert re.fullmatch(r"\d+\.\d+\.\d+-[0-9a-f]{8}", version)
+    written = organization.writes(*STACKS)
+    monkeypatch.setattr(pack, "digest_of", lambda *_: "f" * 64)  # another file of the bundle changed
+    assert organization() == 0
+    assert (organization.writes(*STACKS), shown()) == (written, {version})
+    organization.edit("rehearsal-tester", "another-word")  # of 11 and 20
+    assert organization() == 0
+    assert len(shown()) == 2, "what was deployed anew shows the newer version"
 
 
 @pytest.mark.parametrize("status", ["ROLLBACK_FAILED", "DELETE_FAILED", "UPDATE_ROLLBACK_FAILED"])

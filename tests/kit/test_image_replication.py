@@ -13,8 +13,9 @@ from localaws.cloud import Cloud
 from localaws.services.ecr.images import PULL
 from scripts import teardown
 from scripts.kit import console
+from scripts.kit.bundle import pack
 from scripts.kit.plan import PlanStep
-from scripts.kit.stacks import image_replication, model_regions
+from scripts.kit.stacks import data_science, image_replication
 from scripts.kit.stacks import stack as stacks
 from scripts.rehearsal.setting import DATA_SCIENCE as ACCOUNT
 from tests.support.rehearsed_organization import REGION, RehearsedOrganization
@@ -157,10 +158,9 @@ def test_a_rule_is_known_again_however_its_places_are_ordered() -> None:
 
 
 def test_without_organizations_the_listed_accounts_may_pull_and_nobody_else(cloud: Cloud) -> None:
-    first = stacks.WantedStack(
-        ACCOUNT, "", "", {"OrganizationalUnitPaths": "", "TargetAccountIds": "222222222222,333333333333"}
-    )
-    want = model_regions.wanted(first, "team/models")
+    file = data_science.TEMPLATES[data_science.MODELS]
+    parameters = {"TargetAccountIds": "222222222222,333333333333", "ImageRepositoryPrefix": "team/models"}
+    want = stacks.WantedStack(ACCOUNT, data_science.MODELS, (pack.ROOT / file).read_text(), parameters, file)
     there = cloud.root(ACCOUNT, LONDON)
     stacks.apply(there.client("cloudformation"), want, PlanStep("create", "stack", want.name))
     [made] = there.client("ecr").describe_repository_creation_templates()["repositoryCreationTemplates"]

@@ -17,6 +17,7 @@ from scripts.rehearsal.embedded import embedded_aws
 from tests.support import ROOT
 from tests.support.installation import Installation
 
+PEOPLE = "templates/13-people.yaml"
 CATALOG, HOSTED = "iris-catalog", "iris-hosted"
 
 
@@ -123,14 +124,14 @@ def test_a_diff_says_what_the_newest_version_changes_in_a_project(kit: Installat
 
 
 def test_a_diff_with_what_is_built_shows_replacements_permissions_and_parameters(kit: Installation) -> None:
-    product, roles = kit.tree / pack.PRODUCT, kit.tree / pack.TEMPLATES[0]
+    product, roles = kit.tree / pack.PRODUCT, kit.tree / PEOPLE
     before = product.read_text(), roles.read_text()
     try:
         kit.change(pack.PRODUCT, "-${SageMakerProjectId}-test\n", "-${SageMakerProjectId}-check\n")
         kit.change(pack.PRODUCT, "  SeedCodeBucket:\n", "  Colour: {Type: String, Default: blue}\n  SeedCodeBucket:\n")
         kit.change(pack.PRODUCT, "Sid: DenyPlainHttp", "Sid: DenyHttp")
         kit.change(pack.PRODUCT, "  CodeChanged:\n", "  CodeMoved:\n")
-        kit.change(pack.TEMPLATES[0], "Action: codepipeline:PutApprovalResult", "Action: codepipeline:Put*")
+        kit.change(PEOPLE, "Action: codepipeline:PutApprovalResult", "Action: codepipeline:Put*")
         build(kit)
         found = shown(kit, "diff", "--project", CATALOG, "--to", "build", "--bundle", str(kit.tree / "build"))
         out, _ = kit.command("diff", "--project", CATALOG, "--to", "build", "--bundle", str(kit.tree / "build"))
@@ -144,7 +145,7 @@ def test_a_diff_with_what_is_built_shows_replacements_permissions_and_parameters
     assert effects["Pipeline"] == "change"  # it names the test
     assert [(p["effect"], p["name"]) for p in found["parameters"]] == [("add", "Colour")]
     assert {(p["effect"], p["name"]) for p in found["permissions"]} == {
-        ("change", "10-data-science-account.yaml Approver ApproveOrRefuse"),
+        ("change", "13-people.yaml Approver ApproveOrRefuse"),
         ("remove", "30-project.yaml ArtifactsPolicy DenyPlainHttp"),
         ("add", "30-project.yaml ArtifactsPolicy DenyHttp"),
     }

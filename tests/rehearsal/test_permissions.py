@@ -23,6 +23,7 @@ import pytest
 
 from awslang.policy.evaluator import decide
 from localaws.authorization import authorizer
+from scripts.kit.bundle import pack
 from scripts.kit.console import UsageError, UserError
 from scripts.permissions import main
 from scripts.rehearsal import chapters
@@ -38,7 +39,7 @@ from tests.support.recorded_decisions import (
 )
 from tests.support.story_steps import configure, set_status
 
-TEMPLATES = ("templates/10-data-science-account.yaml", "templates/20-target-account.yaml")
+TEMPLATES = tuple(name for name in pack.TEMPLATES if name < "templates/30")
 
 
 def change_policy(story: Story, account: str, role: str, policy: str, without: str) -> str:

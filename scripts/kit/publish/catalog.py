@@ -74,7 +74,7 @@ class FoundProduct:
 
 
 def bundle_bucket(account: str, region: str) -> str:
-    """The bucket that templates/10-data-science-account.yaml makes."""
+    """The bucket that templates/11-shared-resources.yaml makes."""
     return f"sagemaker-multi-account-bundle-{account}-{region}"
 
 

@@ -20,10 +20,24 @@ def installed(bundle: pack.Bundle, environment: Settings, connection: Connection
     return with_defaults(bundle, environment, connection.region, lambda unit, key: unit_default(unit, key, connection))
 
 
+def version(environment: Settings, region: str, unit_of: Callable[[str, str], str]) -> str:
+    """The name under which `make publish` publishes this tree: what the stacks that are deployed from it show."""
+    bundle = pack.unstamped(pack.read_tree(pack.ROOT))
+    digest = pack.installed_digest(bundle, defaults_of(bundle, environment, region, unit_of))
+    return pack.version_name(bundle.version, digest)
+
+
 def with_defaults(
     bundle: pack.Bundle, environment: Settings, region: str, unit_of: Callable[[str, str], str]
 ) -> pack.Bundle:
     """The same, for this region; unit_of: the id of a unit, given as environment.yaml has it and its key there."""
+    return pack.for_installation(bundle, defaults_of(bundle, environment, region, unit_of))
+
+
+def defaults_of(
+    bundle: pack.Bundle, environment: Settings, region: str, unit_of: Callable[[str, str], str]
+) -> dict[str, str]:
+    """The defaults that environment.yaml gives the product's parameters."""
     defaults = {
         "StackSetAdministrator": {"management": "SELF", "self-managed": "SELF_MANAGED"}.get(
             environment.administrator, "DELEGATED_ADMIN"
@@ -39,7 +53,7 @@ def with_defaults(
     known = {name: value for name, value in defaults.items() if value and name in declared}
     elsewhere = {"StagingRegions": environment.regions.staging, "ProdRegions": environment.regions.production}
     regions = {name: ",".join(wanted) for name, wanted in elsewhere.items() if wanted != (region,)}
-    return pack.for_installation(bundle, {**known, **regions, **source_defaults(environment)})
+    return {**known, **regions, **source_defaults(environment)}
 
 
 def unit_default(unit: str, key: str, connection: Connection) -> str:

@@ -23,23 +23,19 @@ from scripts.kit.publish import hosting, sharing
 from scripts.kit.publish.catalog import STUDIO_TAG, bundle_bucket
 from scripts.kit.settings.model import Settings
 from scripts.kit.stacks import image_replication
+from scripts.kit.stacks.data_science import MODELS, PEOPLE, ROLES, SHARED
 from scripts.kit.stacks.image_replication import Rules
 from scripts.kit.stacks.stack import describe_stack, parameters
+from scripts.kit.stacks.target_roles import SELF_MANAGED_STACK, TARGET_STACK
 from scripts.kit.teardown import retained
 from scripts.kit.teardown.parts import DeletionOptions, TeardownPart, deleted, kept, removal, unseen
 from scripts.kit.teardown.stacks import delete_stack
 from scripts.kit.teardown.stage_sets import ActiveAccounts, stage_parts
 from scripts.kit.together import together
 
-DATA_SCIENCE, TARGET, MODELS = (
-    "multi-account-deployment",
-    "multi-account-deployment-target",
-    "multi-account-deployment-models",
-)
-SELF_MANAGED = "multi-account-deployment-stack-sets"  # template 21, where there is no organization
-SETS = (TARGET, f"{TARGET}-staging", f"{TARGET}-production")
+SETS = (TARGET_STACK, f"{TARGET_STACK}-staging", f"{TARGET_STACK}-production")
 CI_ROLES = "Lets GitHub Actions publish the bundle"  # in the description of template 60
-POLICIES = {  # of template 10, and which of its roles its stack gives them to
+POLICIES = {  # of template 13, and which of its roles its stack gives them to
     "sagemaker-multi-account-approver": False,
     "sagemaker-multi-account-data-scientist": True,
     "sagemaker-multi-account-project-creator": True,
@@ -59,11 +55,11 @@ def kit_parts(by: Connection, home: Connection, settings: Settings, asked: Delet
     parts += statement_parts(home)
     parts += target_parts(by, home, settings)
     parts += image_parts(home, settings)
-    for region in regions(settings)[1:]:
-        parts += stack_part(home.in_region(region), MODELS)
     parts += policy_parts(home)
-    parts += stack_part(home, SELF_MANAGED)
-    parts += stack_part(home, DATA_SCIENCE)
+    for name in (PEOPLE, SELF_MANAGED_STACK, ROLES, SHARED):
+        parts += stack_part(home, name)
+    for region in reversed(regions(settings)):
+        parts += stack_part(home.in_region(region), MODELS)
     for region in regions(settings):
         parts += storage_parts(home.in_region(region), asked)
     parts += others_parts(home, settings)
@@ -77,11 +73,16 @@ def stack_part(connection: Connection, name: str) -> Iterator[TeardownPart]:
         yield deleted("stack", place, stack["StackStatus"], partial(delete_stack, connection, name))
 
 
+def home_parameters(home: Connection) -> dict[str, str]:
+    """The parameters of all stacks of the data science account's own Region, also where 0.1.0 made one of them all."""
+    found = [describe_stack(home.client("cloudformation"), name) for name in (ROLES, SHARED, PEOPLE)]
+    return {name: value for stack in found if stack for name, value in parameters(stack).items()}
+
+
 def image_parts(home: Connection, settings: Settings) -> Iterator[TeardownPart]:
     """Rules of another owner, which would go with the stack's own; images that replication brought, which stay."""
     further = regions(settings)[1:]
-    stack = describe_stack(home.client("cloudformation"), DATA_SCIENCE) if further else None
-    found = parameters(stack) if stack else {}
+    found = home_parameters(home) if further else {}
     if ours := image_replication.made_by(found, home.account):
         there = home.client("ecr").describe_registry()["replicationConfiguration"].get("rules", [])
         if others := image_replication.besides(there, ours):
@@ -213,7 +214,7 @@ def target_parts(by: Connection, home: Connection, settings: Settings) -> Iterat
 
 
 def account_parts(there: Connection) -> list[TeardownPart]:
-    return [*stack_part(there, TARGET), *stack_part(there, SELF_MANAGED)]
+    return [*stack_part(there, TARGET_STACK), *stack_part(there, SELF_MANAGED_STACK)]
 
 
 def in_targets(
@@ -258,10 +259,9 @@ def endpoint_logs(by: Connection, home: Connection, settings: Settings, project:
 
 
 def policy_parts(home: Connection) -> Iterator[TeardownPart]:
-    """The managed policies of template 10, taken from whom people gave them to; its own roles are the stack's."""
+    """The managed policies of template 13, taken from whom people gave them to; its own roles are the stack's."""
     iam = home.client("iam")
-    stack = describe_stack(home.client("cloudformation"), DATA_SCIENCE) or {}
-    studio = set(parameters(stack).get("StudioExecutionRoleNames", "").split(","))
+    studio = set(home_parameters(home).get("StudioExecutionRoleNames", "").split(","))
     for policy, by_stack in POLICIES.items():
         arn = f"arn:{home.partition}:iam::{home.account}:policy/{policy}"
         asked = partial(iam.get_paginator("list_entities_for_policy").paginate, PolicyArn=arn)
@@ -277,7 +277,7 @@ def policy_parts(home: Connection) -> Iterator[TeardownPart]:
 
 
 def storage_parts(connection: Connection, asked: DeletionOptions) -> Iterator[TeardownPart]:
-    """What template 10 (and 11 in further regions) retains: buckets, and the models' key."""
+    """What templates 10 and 11 retain: the buckets, and the models' key."""
     for name in (
         bundle_bucket(connection.account, connection.region),
         retained.model_bucket(connection),
