@@ -473,7 +473,7 @@ def test_an_installation_of_version_0_1_0_is_refused_before_anything_is_written(
         assert bare(*arguments) == 1
         told = capsys.readouterr().err
         assert f"the stack {name} in account {people.DATA_SCIENCE} is that of version 0.1.0" in told
-        assert "docs/upgrading.md" in told
+        assert "docs/guides/upgrading.md" in told
     assert bare.writes() == before
     without = FIRST_LAYOUT[: FIRST_LAYOUT.index("  ModelBucket")] + "  Topic: {Type: 'AWS::SNS::Topic'}\n"
     cloudformation.update_stack(StackName=name, TemplateBody=without)  # the bucket stays, and the stack lets it go
