@@ -112,10 +112,10 @@ def test_a_decision_takes_less_than_a_millisecond(strict: Cloud) -> None:
     who = session(strict, "quick", *[allow(f"s3:Get{n}", "arn:aws:s3:::x/*") for n in range(40)], allow("ssm:*"))
     need = Need("ssm:GetParameter", f"arn:aws:ssm:{REGION}:{A}:parameter/a", A)
     strict.authorizer.decide(Asker(who.principal), need, REGION)
-    start = time.perf_counter()
+    start = time.thread_time()
     for _ in range(100):
         strict.authorizer.decide(Asker(who.principal), need, REGION)
-    assert (time.perf_counter() - start) / 100 < 0.004  # on an idle machine under 1 ms
+    assert (time.thread_time() - start) / 100 < 0.004  # on an idle machine under 1 ms
 
 
 def test_an_operation_whose_action_cannot_be_told_is_refused(strict: Cloud) -> None:

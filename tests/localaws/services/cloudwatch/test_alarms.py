@@ -104,7 +104,7 @@ def forget() -> None:
 
 
 def test_an_alarm_begins_without_data_and_goes_where_its_data_puts_it(tmp_path: Path) -> None:
-    with EmbeddedAws(tmp_path, waits=0.01) as cloud:  # a minute lasts 0.6 s
+    with EmbeddedAws(tmp_path, waits=1) as cloud:
         put(cloud)
         assert shown(cloud)["StateValue"] == "INSUFFICIENT_DATA"
         data(cloud, 3, 3, Dimensions=[{"Name": "Other", "Value": "x"}])
@@ -114,7 +114,8 @@ def test_an_alarm_begins_without_data_and_goes_where_its_data_puts_it(tmp_path: 
         assert found["StateValue"] == "ALARM"
         assert found["StateReason"].startswith("Threshold Crossed: 1 out of the last 1 datapoints [6.0 (")
         assert found["StateReason"].endswith("was greater than the threshold (5.0).")
-        until(lambda: shown(cloud)["StateValue"] == "INSUFFICIENT_DATA")  # nothing came any more
+        cloud.waits = 0.01  # from now on a minute lasts 0.6 s, and no more data comes
+        until(lambda: shown(cloud)["StateValue"] == "INSUFFICIENT_DATA")
         assert not cloud.faults
 
 
@@ -158,7 +159,7 @@ def test_a_change_is_an_event_and_a_message(cloud: Cloud) -> None:
 
 def test_a_state_set_by_hand_lasts_until_the_next_evaluation(tmp_path: Path) -> None:
     """API Reference, "SetAlarmState"."""
-    with EmbeddedAws(tmp_path, waits=0.01) as cloud:
+    with EmbeddedAws(tmp_path, waits=0.05) as cloud:  # a minute lasts 3 s
         put(cloud, TreatMissingData="notBreaching")
         client(cloud).set_alarm_state(AlarmName="high", StateValue="ALARM", StateReason="by hand")
         assert shown(cloud)["StateValue"] == "ALARM"
