@@ -115,10 +115,10 @@ def test_an_account_whose_roles_exist_already_is_told_and_tried_again(
         RoleName="sagemaker-role-staging", AssumeRolePolicyDocument=people.trust(Service="sagemaker.amazonaws.com")
     )
     assert organization() == 1
-    told = capsys.readouterr().err
-    assert f"the stack set {TARGET}-staging ended" in told
-    assert f"    {account}: " in told
-    assert "keeps them with `target_roles: one-by-one`" in told
+    stderr = capsys.readouterr().err
+    assert f"the stack set {TARGET}-staging ended" in stderr
+    assert f"    {account}: " in stderr
+    assert "keeps them with `target_roles: one-by-one`" in stderr
     iam.delete_role(RoleName="sagemaker-role-staging")
     assert organization() == 0
     assert f"again in {account}" in capsys.readouterr().err
@@ -135,11 +135,11 @@ def test_a_bare_organization_is_set_up_in_order_and_once(
     assert bare.writes() == 0
     capsys.readouterr()
     assert bare("--invite", "--json") == 0
-    told = capsys.readouterr()
-    kinds = [step["kind"] for step in json.loads(told.out)["steps"]]
+    printed = capsys.readouterr()
+    kinds = [step["kind"] for step in json.loads(printed.out)["steps"]]
     assert kinds[:6] == ["organization", "trusted access", "administrator", "unit", "unit", "unit"]
     assert kinds[6:] == ["account", "account", "account", "stack", "stack set", "stack set"]
-    assert "12 steps: 8 created, 3 changed, 1 as they were" in told.err
+    assert "12 steps: 8 created, 3 changed, 1 as they were" in printed.err
     done = people.with_units(bare.cloud, bare.setting)
     assert {stage: bare.parent(account) for stage, account in done.targets.items()} == done.units
     above = bare.parent(done.data_science)  # as in the post: in the unit that both stages' units are in
@@ -154,8 +154,8 @@ def test_a_bare_organization_is_set_up_in_order_and_once(
 def test_accounts_are_moved_only_when_asked(bare: RehearsedOrganization, capsys: pytest.CaptureFixture[str]) -> None:
     before = bare.parent(bare.setting.targets["staging"])
     assert bare() == 1
-    told = capsys.readouterr().err
-    assert '  left for these credentials, when asked:\n    make accounts ARGS="--invite --profile PROFILE"' in told
+    stderr = capsys.readouterr().err
+    assert '  left for these credentials, when asked:\n    make accounts ARGS="--invite --profile PROFILE"' in stderr
     assert bare.parent(bare.setting.targets["staging"]) == before
 
 
@@ -164,12 +164,12 @@ def test_the_data_science_account_lists_what_the_management_account_has_to_do(
 ) -> None:
     bare.sign_in(bare.setting.data_science)
     assert bare("--invite") == 1
-    told = capsys.readouterr().err
+    stderr = capsys.readouterr().err
     assert bare.writes() == 0
-    assert "left for somebody with credentials of account 999999999999:" in told
-    assert "    aws cloudformation activate-organizations-access\n" in told
-    assert f"--service-principal {people.STACK_SETS} --account-id 111111111111\n" in told
-    assert "cannot be seen from here before this account is an administrator" in told
+    assert "left for somebody with credentials of account 999999999999:" in stderr
+    assert "    aws cloudformation activate-organizations-access\n" in stderr
+    assert f"--service-principal {people.STACK_SETS} --account-id 111111111111\n" in stderr
+    assert "cannot be seen from here before this account is an administrator" in stderr
 
 
 def test_the_data_science_account_finishes_what_the_management_account_began(
@@ -187,10 +187,10 @@ def test_one_by_one_the_targets_are_left_to_whom_their_role_trusts(
     organization.edit("invited_accounts:", f"{ONE_BY_ONE}invited_accounts:")
     organization.sign_in(organization.setting.data_science)
     assert organization() == 1
-    told = capsys.readouterr().err
+    stderr = capsys.readouterr().err
     assert organization.stacks(organization.setting.data_science) == {"multi-account-deployment": "CREATE_COMPLETE"}
-    assert told.count("! wait   stack         multi-account-deployment-target in") == 2
-    assert told.endswith('credentials of account 999999999999:\n    make accounts ARGS="--profile PROFILE"\n')
+    assert stderr.count("! wait   stack         multi-account-deployment-target in") == 2
+    assert stderr.endswith('credentials of account 999999999999:\n    make accounts ARGS="--profile PROFILE"\n')
     organization.sign_in(organization.setting.management)
     assert organization() == 0
 
@@ -213,9 +213,9 @@ def test_a_sixth_administrator_is_not_registered(
         made = client.create_account(AccountName=f"a{number}", Email=f"a{number}@example.com")["CreateAccountStatus"]
         client.register_delegated_administrator(AccountId=made["AccountId"], ServicePrincipal=people.STACK_SETS)
     assert organization("--dry-run") == 0
-    told = capsys.readouterr().err
-    assert "! wait   administrator 111111111111 of stack sets (the organization has its 5 already" in told
-    assert "aws organizations deregister-delegated-administrator" in told
+    stderr = capsys.readouterr().err
+    assert "! wait   administrator 111111111111 of stack sets (the organization has its 5 already" in stderr
+    assert "aws organizations deregister-delegated-administrator" in stderr
 
 
 def test_another_management_account_than_the_files_is_told(
@@ -292,16 +292,16 @@ def test_an_invited_account_is_waited_for_and_moved(
     assert organization("--invite") == 0
     assert f"note: account {OTHER} has to accept: aws organizations accept-handshake" in capsys.readouterr().err
     assert organization("--invite") == 1
-    told = capsys.readouterr().err
-    assert f"left for somebody with credentials of account {OTHER}:" in told
-    handshake = told.rsplit("--handshake-id ", 1)[1].strip()
+    stderr = capsys.readouterr().err
+    assert f"left for somebody with credentials of account {OTHER}:" in stderr
+    handshake = stderr.rsplit("--handshake-id ", 1)[1].strip()
     organization.client(OTHER, "organizations").accept_handshake(HandshakeId=handshake)
     assert organization("--invite") == 1
     assert organization.parent(OTHER) == organization.setting.units["staging"]
-    told = capsys.readouterr().err
-    assert f"account {OTHER} cannot be entered through the role OrganizationAccountAccessRole (roles.access)" in told
-    assert "aws cloudformation deploy --stack-name multi-account-deployment-target" in told
-    assert "PipelineExecutionRoleArn=arn:aws:iam::111111111111:role/" in told
+    stderr = capsys.readouterr().err
+    assert f"account {OTHER} cannot be entered through the role OrganizationAccountAccessRole (roles.access)" in stderr
+    assert "aws cloudformation deploy --stack-name multi-account-deployment-target" in stderr
+    assert "PipelineExecutionRoleArn=arn:aws:iam::111111111111:role/" in stderr
 
 
 # -- without Organizations ---------------------------------------------------------------------
@@ -332,8 +332,8 @@ class Alone(RehearsedOrganization):
         operation = cloudformation.create_stack_instances(StackSetName=alarm, **targets)["OperationId"]
         while self.cloud.busy:
             self.cloud.stopping.wait(0.02)
-        told = {"StackSetName": alarm, "OperationId": operation}
-        (result,) = cloudformation.list_stack_set_operation_results(**told)["Summaries"]
+        operation_of = {"StackSetName": alarm, "OperationId": operation}
+        (result,) = cloudformation.list_stack_set_operation_results(**operation_of)["Summaries"]
         return f"{result['Status']} {result.get('StatusReason', '')}"
 
 
@@ -410,9 +410,9 @@ def test_a_first_deployment_that_fails_leaves_nothing_and_can_be_repeated(
     iam.detach_role_policy(RoleName=role, PolicyArn="arn:aws:iam::aws:policy/AmazonSageMakerFullAccess")
     iam.delete_role(RoleName=role)
     assert organization() == 1
-    told = capsys.readouterr().err
-    assert "ended ROLLBACK_COMPLETE" in told
-    assert "templates/10-data-science-account.yaml:" in told
+    stderr = capsys.readouterr().err
+    assert "ended ROLLBACK_COMPLETE" in stderr
+    assert "templates/10-data-science-account.yaml:" in stderr
     assert organization.client(account, "s3").list_buckets()["Buckets"] == []
     aliases = organization.client(account, "kms").list_aliases()["Aliases"]
     assert [alias for alias in aliases if "multi-account" in alias["AliasName"]] == []

@@ -126,8 +126,8 @@ def typed(*arguments: str, folder: Path) -> subprocess.CompletedProcess[str]:
 
 @pytest.mark.parametrize("command", ["publish", "accounts"])
 def test_a_missing_environment_file_is_told_with_what_to_copy(terminal: Terminal, command: str) -> None:
-    told = terminal.refuses(command)
-    assert told == (
+    message = terminal.refuses(command)
+    assert message == (
         "error: environment.yaml does not exist. Copy environment.example.yaml to environment.yaml and fill it in\n"
     )
 
@@ -156,10 +156,10 @@ def test_the_message_is_all_that_a_shell_sees(tmp_path: Path) -> None:
 def test_a_mistake_in_the_environment_file_is_told_with_its_place(
     world: World, terminal: Terminal, command: str, old: str, new: str, words: list[str]
 ) -> None:
-    told = terminal.refuses(command, "--environment", world.environment(old, new))
+    message = terminal.refuses(command, "--environment", world.environment(old, new))
     for word in words:
-        assert word in told
-    assert "line " in told
+        assert word in message
+    assert "line " in message
 
 
 def test_an_environment_file_that_cannot_be_read_is_told(terminal: Terminal, tmp_path: Path) -> None:
@@ -172,9 +172,9 @@ def test_a_unit_that_the_organization_does_not_have_is_told(world: World, termin
     terminal.sign_in(engineer(world))
     unit = world.setting.units["staging"]
     absent = unit[:-4] + "zzzz"
-    told = terminal.refuses("accounts", "--environment", world.environment(unit, absent), "--dry-run")
-    assert f"units.staging: the unit {absent} is not in the organization o-" in told
-    assert "list-organizational-units-for-parent" in told
+    message = terminal.refuses("accounts", "--environment", world.environment(unit, absent), "--dry-run")
+    assert f"units.staging: the unit {absent} is not in the organization o-" in message
+    assert "list-organizational-units-for-parent" in message
 
 
 # -- who is signed in, and where ---------------------------------------------------------------
@@ -183,39 +183,39 @@ def test_a_unit_that_the_organization_does_not_have_is_told(world: World, termin
 @pytest.mark.parametrize("command", ["publish", "accounts"])
 def test_no_credentials_are_told_with_how_to_sign_in(world: World, terminal: Terminal, command: str) -> None:
     bundle = ["--bundle", world.bundle] if command == "publish" else []
-    told = terminal.refuses(command, "--environment", world.environment(), *bundle)
-    assert "no AWS credentials found" in told
-    assert "--profile NAME" in told
+    message = terminal.refuses(command, "--environment", world.environment(), *bundle)
+    assert "no AWS credentials found" in message
+    assert "--profile NAME" in message
 
 
 @pytest.mark.parametrize("command", ["publish", "accounts"])
 def test_a_profile_that_does_not_exist_is_told(world: World, terminal: Terminal, command: str) -> None:
     bundle = ["--bundle", world.bundle] if command == "publish" else []
-    told = terminal.refuses(command, "--environment", world.environment(), "--profile", "nobody", *bundle)
-    assert "nobody" in told
-    assert "aws configure list-profiles" in told
+    message = terminal.refuses(command, "--environment", world.environment(), "--profile", "nobody", *bundle)
+    assert "nobody" in message
+    assert "aws configure list-profiles" in message
 
 
 def test_credentials_that_aws_does_not_know_are_told(world: World, terminal: Terminal) -> None:
     terminal.sign_in(engineer(world))
     terminal.patch.setenv("AWS_ACCESS_KEY_ID", "AKIAIOSFODNN7EXAMPLE")
-    told = terminal.refuses("accounts", "--environment", world.environment())
-    assert "invalid. These credentials are not known to AWS: check the profile" in told
+    message = terminal.refuses("accounts", "--environment", world.environment())
+    assert "invalid. These credentials are not known to AWS: check the profile" in message
 
 
 def test_expired_credentials_are_told_as_such(world: World, terminal: Terminal) -> None:
     signed_in = engineer(world)
     terminal.sign_in(Session(world.cloud, world.cloud.issue(signed_in.principal, seconds=-1), REGION))
-    told = terminal.refuses("accounts", "--environment", world.environment())
-    assert "is expired. The credentials have expired: sign in again" in told
+    message = terminal.refuses("accounts", "--environment", world.environment())
+    assert "is expired. The credentials have expired: sign in again" in message
 
 
 def test_what_the_credentials_may_not_do_is_told_with_what_to_do(world: World, terminal: Terminal) -> None:
     terminal.sign_in(people.studio(world.cloud, world.setting))
-    told = terminal.refuses("accounts", "--environment", world.environment())
-    assert "AccessDenied" in told
-    assert "organizations:DescribeOrganization" in told
-    assert told.endswith("use others (--profile NAME), or have an administrator grant it\n")
+    message = terminal.refuses("accounts", "--environment", world.environment())
+    assert "AccessDenied" in message
+    assert "organizations:DescribeOrganization" in message
+    assert message.endswith("use others (--profile NAME), or have an administrator grant it\n")
 
 
 @pytest.mark.parametrize(
@@ -223,9 +223,9 @@ def test_what_the_credentials_may_not_do_is_told_with_what_to_do(world: World, t
     [SSOTokenLoadError(error_msg="no token"), TokenRetrievalError(provider="sso", error_msg="it has expired.")],
 )
 def test_a_sign_in_that_has_run_out_is_told_with_how_to_sign_in_again(error: BotoCoreError) -> None:
-    told = console.explain(error)
-    assert ".." not in told
-    assert told.endswith(". Sign in again: aws sso login, with --profile NAME where you use one")
+    message = console.explain(error)
+    assert ".." not in message
+    assert message.endswith(". Sign in again: aws sso login, with --profile NAME where you use one")
 
 
 @pytest.mark.parametrize("command", ["publish", "accounts"])
@@ -234,23 +234,23 @@ def test_credentials_of_an_account_that_has_nothing_to_do_with_it_are_told(
 ) -> None:
     terminal.sign_in(world.cloud.root(people.STAGING, REGION))
     bundle = ["--bundle", world.bundle] if command == "publish" else []
-    told = terminal.refuses(command, "--environment", world.environment(), *bundle)
-    assert f"these credentials are of account {people.STAGING}" in told
-    assert people.DATA_SCIENCE in told
+    message = terminal.refuses(command, "--environment", world.environment(), *bundle)
+    assert f"these credentials are of account {people.STAGING}" in message
+    assert people.DATA_SCIENCE in message
 
 
 @pytest.mark.parametrize("command", ["publish", "accounts", "rehearse"])
 def test_a_region_that_does_not_exist_is_a_usage_error(world: World, terminal: Terminal, command: str) -> None:
     given = [] if command == "rehearse" else ["--environment", world.environment()]
     bundle = ["--bundle", world.bundle] if command == "publish" else []
-    told = terminal.refuses(command, *given, *bundle, "--region", "us-east1", code=2)
-    assert "'us-east1' is not a region with SageMaker (did you mean us-east-1?)" in told
+    message = terminal.refuses(command, *given, *bundle, "--region", "us-east1", code=2)
+    assert "'us-east1' is not a region with SageMaker (did you mean us-east-1?)" in message
 
 
 def test_more_regions_than_a_stage_has_room_for_are_a_usage_error(terminal: Terminal) -> None:
     regions = "us-east-1,eu-west-1,eu-west-2,eu-west-3,eu-north-1"
-    told = terminal.refuses("rehearse", "--regions", regions, code=2)
-    assert "at most 3 besides us-east-1" in told
+    message = terminal.refuses("rehearse", "--regions", regions, code=2)
+    assert "at most 3 besides us-east-1" in message
 
 
 def test_a_pause_of_no_seconds_is_a_usage_error(terminal: Terminal) -> None:
@@ -261,30 +261,30 @@ def test_an_endpoint_that_does_not_answer_is_told(world: World, terminal: Termin
     terminal.sign_in(engineer(world))
     terminal.patch.setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:9")
     terminal.patch.setattr(connect, "CONFIG", Config(retries={"total_max_attempts": 1}))
-    told = terminal.refuses("accounts", "--environment", world.environment())
-    assert "Is the region spelt right, and the network reachable?" in told
+    message = terminal.refuses("accounts", "--environment", world.environment())
+    assert "Is the region spelt right, and the network reachable?" in message
 
 
 # -- the bundle and its bucket -----------------------------------------------------------------
 
 
 def test_a_bundle_that_is_not_built_is_told(world: World, terminal: Terminal, tmp_path: Path) -> None:
-    told = terminal.refuses("publish", "--environment", world.environment(), "--bundle", tmp_path)
-    assert "the bundle is not built" in told
-    assert "make package" in told
+    message = terminal.refuses("publish", "--environment", world.environment(), "--bundle", tmp_path)
+    assert "the bundle is not built" in message
+    assert "make package" in message
 
 
 def test_a_manifest_that_is_none_is_told(world: World, terminal: Terminal, tmp_path: Path) -> None:
     for text in ("{", "[]", "{}"):
         (tmp_path / "manifest.json").write_text(text)
-        told = terminal.refuses("publish", "--environment", world.environment(), "--bundle", tmp_path)
-        assert "make package" in told
+        message = terminal.refuses("publish", "--environment", world.environment(), "--bundle", tmp_path)
+        assert "make package" in message
 
 
 def test_a_bucket_that_is_not_there_yet_is_told(world: World, terminal: Terminal) -> None:
     terminal.sign_in(engineer(world))
-    told = terminal.refuses("publish", "--environment", world.environment(), "--bundle", world.bundle)
-    assert f"the bucket {BUCKET} does not exist in account {people.DATA_SCIENCE}. Run `make accounts` first" in told
+    message = terminal.refuses("publish", "--environment", world.environment(), "--bundle", world.bundle)
+    assert f"the bucket {BUCKET} does not exist in account {people.DATA_SCIENCE}. Run `make accounts` first" in message
 
 
 def test_a_bucket_that_somebody_else_owns_is_told_and_gets_nothing(world: World, terminal: Terminal) -> None:
@@ -292,17 +292,17 @@ def test_a_bucket_that_somebody_else_owns_is_told_and_gets_nothing(world: World,
     other = world.cloud.root(people.STAGING, REGION).client("s3")
     other.create_bucket(Bucket=BUCKET)
     try:
-        told = terminal.refuses("publish", "--environment", world.environment(), "--bundle", world.bundle)
-        assert f"the bucket {BUCKET} is not account {people.DATA_SCIENCE}'s" in told
+        message = terminal.refuses("publish", "--environment", world.environment(), "--bundle", world.bundle)
+        assert f"the bucket {BUCKET} is not account {people.DATA_SCIENCE}'s" in message
         assert other.list_objects_v2(Bucket=BUCKET)["KeyCount"] == 0
     finally:
         other.delete_bucket(Bucket=BUCKET)
 
 
 def test_a_tree_that_is_not_whole_is_told(terminal: Terminal, tmp_path: Path) -> None:
-    told = terminal.refuses("package", "--root", tmp_path)
-    assert "pyproject.toml cannot be read" in told
-    assert "Is the clone complete?" in told
+    message = terminal.refuses("package", "--root", tmp_path)
+    assert "pyproject.toml cannot be read" in message
+    assert "Is the clone complete?" in message
 
 
 # -- the rehearsal -----------------------------------------------------------------------------
@@ -312,9 +312,9 @@ def test_a_tree_that_is_not_whole_is_told(terminal: Terminal, tmp_path: Path) ->
 def test_a_wrong_project_name_is_a_usage_error_before_anything_starts(
     terminal: Terminal, tmp_path: Path, name: str
 ) -> None:
-    told = terminal.refuses("rehearse", f"--project={name}", "--folder", tmp_path / "new", code=2)
-    assert "1 to 32 letters, digits and hyphens" in told
-    assert "Example: iris-multi-01" in told
+    message = terminal.refuses("rehearse", f"--project={name}", "--folder", tmp_path / "new", code=2)
+    assert "1 to 32 letters, digits and hyphens" in message
+    assert "Example: iris-multi-01" in message
     assert not (tmp_path / "new").exists()
 
 
@@ -323,9 +323,9 @@ def test_a_port_in_use_is_told(terminal: Terminal, tmp_path: Path) -> None:
         taken.bind(("127.0.0.1", 0))
         taken.listen()
         port = taken.getsockname()[1]
-        told = terminal.refuses("rehearse", "--port", port, "--folder", tmp_path / "new")
-    assert f"port {port} on 127.0.0.1 cannot be used (Address already in use)" in told
-    assert "Choose another with --port" in told
+        message = terminal.refuses("rehearse", "--port", port, "--folder", tmp_path / "new")
+    assert f"port {port} on 127.0.0.1 cannot be used (Address already in use)" in message
+    assert "Choose another with --port" in message
     assert not (tmp_path / "new").exists()
 
 
@@ -341,8 +341,8 @@ def test_an_option_that_does_not_exist_is_a_usage_error(terminal: Terminal, opti
 
 def test_a_folder_that_cannot_be_made_is_told(terminal: Terminal, tmp_path: Path) -> None:
     (tmp_path / "file").touch()
-    told = terminal.refuses("rehearse", "--folder", tmp_path / "file")
-    assert f"error: {tmp_path / 'file'}: File exists" in told
+    message = terminal.refuses("rehearse", "--folder", tmp_path / "file")
+    assert f"error: {tmp_path / 'file'}: File exists" in message
 
 
 # -- Ctrl-C ------------------------------------------------------------------------------------

@@ -53,21 +53,21 @@ def test_all_mistakes_are_told_at_once_with_their_lines() -> None:
     )
     lines = complaint(text).splitlines()
     assert lines[0] == "environment.yaml has 6 mistakes:"
-    told = "\n".join(lines[1:])
-    assert "line 5, region: 'us-east1' is not a region with SageMaker (did you mean us-east-1?)" in told
-    assert "line 15, accounts.management: '99999999999' is not an account id of 12 digits" in told
-    assert "(it has 11 characters)" in told
-    assert "units.staging: 'ou-Staging' is not a unit's id, such as ou-ab12-cdefgh34" in told
-    assert "roles.suffix.production: 'Production-Accounts' is not at most 10 lowercase letters or digits" in told
-    assert "tester_externalid: is not a key of this file (did you mean tester_external_id?)" in told
-    assert "tester_external_id: is missing" in told
+    message = "\n".join(lines[1:])
+    assert "line 5, region: 'us-east1' is not a region with SageMaker (did you mean us-east-1?)" in message
+    assert "line 15, accounts.management: '99999999999' is not an account id of 12 digits" in message
+    assert "(it has 11 characters)" in message
+    assert "units.staging: 'ou-Staging' is not a unit's id, such as ou-ab12-cdefgh34" in message
+    assert "roles.suffix.production: 'Production-Accounts' is not at most 10 lowercase letters or digits" in message
+    assert "tester_externalid: is not a key of this file (did you mean tester_external_id?)" in message
+    assert "tester_external_id: is missing" in message
 
 
 @pytest.mark.parametrize("written", ["012345678901", "111111111111", "0o17", "1_000"])
 def test_an_account_id_that_yaml_reads_as_a_number_is_explained(written: str) -> None:
-    told = complaint(EXAMPLE_SETTINGS.replace("'999999999999'", written))
-    assert "accounts.management: YAML reads" in told
-    assert "Write it in quotes" in told
+    message = complaint(EXAMPLE_SETTINGS.replace("'999999999999'", written))
+    assert "accounts.management: YAML reads" in message
+    assert "Write it in quotes" in message
 
 
 @pytest.mark.parametrize(
@@ -249,14 +249,14 @@ def test_a_new_data_science_account_goes_into_the_unit_above_the_stages_unless_a
 
 @pytest.mark.parametrize("unit", ["models/eu/staging", "models/eu/staging/science", "models/eu/production"])
 def test_the_data_science_account_is_in_no_unit_of_a_stage(unit: str) -> None:
-    told = complaint(EXAMPLE_SETTINGS.replace(IDS, f"{NAMES}\n  data_science: {unit}"))
-    assert "units.data_science: is the " in told
-    assert "unit or in it, whose accounts run models" in told
+    message = complaint(EXAMPLE_SETTINGS.replace(IDS, f"{NAMES}\n  data_science: {unit}"))
+    assert "units.data_science: is the " in message
+    assert "unit or in it, whose accounts run models" in message
 
 
 def test_a_management_account_that_is_the_data_science_account_has_no_unit() -> None:
     text = EXAMPLE_SETTINGS.replace("administrator: delegated", "administrator: management")
     text = text.replace("data_science: '111111111111'", "data_science: '999999999999'")
     assert environment.parse(text.replace(IDS, NAMES), "e").units.data_science == ""
-    told = complaint(text.replace(IDS, f"{NAMES}\n  data_science: models"))
-    assert "units.data_science: has no part with `administrator: management`" in told
+    message = complaint(text.replace(IDS, f"{NAMES}\n  data_science: models"))
+    assert "units.data_science: has no part with `administrator: management`" in message

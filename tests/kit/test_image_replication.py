@@ -65,10 +65,10 @@ def test_rules_and_templates_come_change_and_go_with_the_environment_file(
     organization.edit(f"[{REGION}, {LONDON}]", f"[{REGION}, {LONDON}, {PARIS}, eu-north-1]")
     before = organization.writes()
     assert organization() == 1
-    told = capsys.readouterr().err
-    assert "rules beside this kit's" in told
-    assert json.dumps(THEIRS) in told
-    assert image_replication.command(REGION, image_replication.rules(ACCOUNT, "team", [LONDON])) in told
+    stderr = capsys.readouterr().err
+    assert "rules beside this kit's" in stderr
+    assert json.dumps(THEIRS) in stderr
+    assert image_replication.command(REGION, image_replication.rules(ACCOUNT, "team", [LONDON])) in stderr
     put(organization)
     before = organization.writes()
     assert organization() == 1
@@ -90,11 +90,11 @@ def test_rules_of_somebody_else_are_told_before_anything_is_changed_and_left_alo
     put(organization, *THEIRS)
     before = organization.writes()
     assert organization() == 1
-    told = capsys.readouterr().err
+    stderr = capsys.readouterr().err
     ours = image_replication.rules(ACCOUNT, "team", [LONDON])
-    assert "by rules of somebody else's" in told
-    assert "No stack was changed" in told
-    assert image_replication.command(REGION, [*THEIRS, *ours]) in told, "the whole set of rules: it takes their place"
+    assert "by rules of somebody else's" in stderr
+    assert "No stack was changed" in stderr
+    assert image_replication.command(REGION, [*THEIRS, *ours]) in stderr, "the whole set of rules: it takes their place"
     assert (organization.writes(), rules(organization)) == (before, THEIRS)
 
     put(organization, *THEIRS, *ours)  # as the message says
@@ -114,10 +114,10 @@ def test_teardown_leaves_rules_of_somebody_elses_to_a_person(
     ours = rules(organization)
     put(organization, *ours, *THEIRS)
     assert console.run(lambda: teardown.main(line)) == 1
-    told = capsys.readouterr().err
-    assert "by rules of somebody else's too" in told
-    assert image_replication.command(REGION, ours) in told
-    assert image_replication.command(REGION, THEIRS) in told
+    stderr = capsys.readouterr().err
+    assert "by rules of somebody else's too" in stderr
+    assert image_replication.command(REGION, ours) in stderr
+    assert image_replication.command(REGION, THEIRS) in stderr
     assert rules(organization) == [*ours, *THEIRS]
     assert "multi-account-deployment" in organization.stacks(ACCOUNT)
     put(organization, *ours)  # as the message says

@@ -83,17 +83,17 @@ def test_the_status_of_two_thousand_endpoints_says_what_failed_and_where_first_a
 
 
 def test_what_failed_for_one_reason_in_many_accounts_is_told_once_with_their_number() -> None:
-    told = shown(500)
-    assert [row[1] for row in told] == [
+    line = shown(500)
+    assert [row[1] for row in line] == [
         "400000000500", "400000000501", "400000000502", "497 more accounts", "500 accounts", "1,000 accounts",
     ]  # fmt: skip
-    assert [row[6] for row in told[1:4]] == [status.SAME] * 3
-    assert told[0][6] == REASON.format("400000000500", told[0][6].split("Request ID: ")[1][:-1])
+    assert [row[6] for row in line[1:4]] == [status.SAME] * 3
+    assert line[0][6] == REASON.format("400000000500", line[0][6].split("Request ID: ")[1][:-1])
 
 
 def test_a_rollback_names_a_few_of_the_accounts_that_have_joined() -> None:
-    told = rollback.difference(((), ()), (tuple(IDS), ()))
-    assert told == f"{', '.join(IDS[:3])} and 297 more joined"
+    line = rollback.difference(((), ()), (tuple(IDS), ()))
+    assert line == f"{', '.join(IDS[:3])} and 297 more joined"
 
 
 def test_more_accounts_in_a_list_than_a_parameter_holds_are_told_before_anything_is_sent() -> None:

@@ -69,9 +69,9 @@ def test_a_second_publish_writes_nothing(publisher: Publisher) -> None:
 def test_a_dry_run_writes_nothing_and_prints_the_plan(publisher: Publisher, capsys: pytest.CaptureFixture[str]) -> None:
     assert publisher.writes_of("--dry-run", "--json") == []
     output = capsys.readouterr()
-    told = json.loads(output.out[output.out.index("{") :])
-    assert told["applied"] is False
-    assert {step["kind"] for step in told["steps"] if step["action"] == "create"} == {
+    report = json.loads(output.out[output.out.index("{") :])
+    assert report["applied"] is False
+    assert {step["kind"] for step in report["steps"] if step["action"] == "create"} == {
         "s3 object",
         "portfolio",
         "product",
@@ -81,8 +81,8 @@ def test_a_dry_run_writes_nothing_and_prints_the_plan(publisher: Publisher, caps
         "principal",
     }
     assert "+ create product" in output.err
-    assert f"bundle/{told['sha256'][:12]}…/manifest.json" in output.err, "a whole hash says no more on a screen"
-    assert f"bundle/{told['sha256']}/manifest.json" in {step["name"] for step in told["steps"]}
+    assert f"bundle/{report['sha256'][:12]}…/manifest.json" in output.err, "a whole hash says no more on a screen"
+    assert f"bundle/{report['sha256']}/manifest.json" in {step["name"] for step in report["steps"]}
 
 
 def test_a_changed_bundle_is_a_new_version_and_older_ones_are_deprecated_not_deleted(publisher: Publisher) -> None:

@@ -170,9 +170,9 @@ def test_a_rehearsal_without_a_statement_fails_where_it_is_needed(
             play(story)
         write_policies(cloud, tmp_path / "policies.json")
     assert [c.name for c in story.chapters if c.outcome == "failed"] == [chapter]
-    told = f"{failed.value}\n{failed.value.log}"
-    assert action in told
-    assert name in told
+    message = f"{failed.value}\n{failed.value.log}"
+    assert action in message
+    assert name in message
     denied = {one.action for holder in report_of(tmp_path) if holder.name == name for one in holder.denied}
     assert denied == {action}
     assert main(["--folder", str(tmp_path), "--role", role]) == 1
@@ -245,9 +245,9 @@ def denied(action: str) -> dict[str, Any]:
 def test_all_is_well_where_everything_is_used(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     folder = small(tmp_path, {"Action": "sns:Publish"}, allowed("sns:Publish"), allowed("sns:Publish"))
     assert main(["--folder", str(folder)]) == 0
-    told = capsys.readouterr().out
-    assert "sns:Publish (2)" in told
-    assert "1 permissions used, 0 unused with a reason; nothing else is granted" in told
+    stdout = capsys.readouterr().out
+    assert "sns:Publish (2)" in stdout
+    assert "1 permissions used, 0 unused with a reason; nothing else is granted" in stdout
 
 
 @pytest.mark.parametrize(

@@ -84,8 +84,8 @@ def test_nobody_else_reads_the_copy(story: Story) -> None:
 def test_doctor_finds_nothing_wrong_in_either_region(story: Story) -> None:
     manager = people.sign_in(story.cloud, story.setting.management, people.ENGINEER, HOME)
     options = ("--environment", str(story.environment_path), "--bundle", str(story.folder / "bundle"), "--json")
-    told = json.loads(story.command(manager, "scripts.doctor", *options))
-    assert told == {"findings": [], "not_examined": [], "stops": False}
+    report = json.loads(story.command(manager, "scripts.doctor", *options))
+    assert report == {"findings": [], "not_examined": [], "stops": False}
 
 
 def test_doctor_tells_what_was_taken_away_by_hand_and_how_it_comes_back(story: Story) -> None:
@@ -171,8 +171,8 @@ def test_a_mirrored_image_of_ones_own_goes_to_the_other_region_and_answers_in_bo
     assert there.describe_images(repositoryName="team/iris")["imageDetails"][0]["imageDigest"] == digest
     golden = json.loads((pack.ROOT / "seed-code/model-deploy/tests/golden-payloads.json").read_text())["payloads"]
     for region in (HOME, IRELAND):
-        told = chapters.ask_endpoint(story, "staging", story.setting.targets["staging"], golden, region)
-        assert (told["model_package_arn"], told["predictions"]) == (arns[region], told["expected"])
+        answer = chapters.ask_endpoint(story, "staging", story.setting.targets["staging"], golden, region)
+        assert (answer["model_package_arn"], answer["predictions"]) == (arns[region], answer["expected"])
 
 
 def test_nobody_outside_the_units_pulls_the_replicated_image(story: Story) -> None:
@@ -201,14 +201,14 @@ def test_every_right_on_copies_is_needed(story: Story) -> None:
 def test_both_regions_are_taken_down_with_the_copies_and_what_holds_them(story: Story) -> None:
     manager = people.sign_in(story.cloud, story.setting.management, people.ENGINEER, HOME)
     line = ("scripts.teardown", "--environment", str(story.environment_path), "--everything", "--json")
-    told = json.loads(story.command(manager, *line, "--dry-run"))
-    retained = {(step["kind"], step["name"]) for step in told["steps"] if step["action"] == "keep"}
+    report = json.loads(story.command(manager, *line, "--dry-run"))
+    retained = {(step["kind"], step["name"]) for step in report["steps"] if step["action"] == "keep"}
     for region in (HOME, IRELAND):
         assert ("model group", f"{story.project_name} in {region}") in retained
         assert ("bucket", f"sagemaker-multi-account-models-111111111111-{region}") in retained
     assert ("repositories", f"team/iris in {IRELAND}") in retained, "the kit deletes nobody's images"
     assert [kind for kind, _ in retained].count("key") == 2
-    assert told["retained_usd_a_month"] == 2.0, "two keys; some kilobytes round to nothing"
+    assert report["retained_usd_a_month"] == 2.0, "two keys; some kilobytes round to nothing"
     done = json.loads(story.command(manager, *line, "--model-group", "--empty-buckets", "--logs"))
     stages = [step["detail"] for step in done["steps"] if step["kind"] == "stage"]
     assert stages == [f"2 endpoint(s): 333333333333 {IRELAND}, 333333333333 {HOME}"]

@@ -91,12 +91,12 @@ def check_commands(fix: str, it: Snapshot) -> None:
     """
     for kind in (it.settings.administrator, it.settings.publishing.to):
         assert not re.search(WRONG.get(kind, "^$"), fix), (kind, fix)
-    for told in re.findall(r"(?<![\w-])aws [a-z0-9-]+ [a-z-]+.*?(?=(?<![\w-])aws |$)", fix, re.MULTILINE):
-        _, service, name, *_ = told.split()
+    for text in re.findall(r"(?<![\w-])aws [a-z0-9-]+ [a-z-]+.*?(?=(?<![\w-])aws |$)", fix, re.MULTILINE):
+        _, service, name, *_ = text.split()
         model = SESSION.get_service_model({"s3api": "s3"}.get(service, service))
         operations = {xform_name(operation, "-"): operation for operation in model.operation_names}
         assert name in operations, fix
         shape = model.operation_model(operations[name]).input_shape
         known = {xform_name(member, "-") for member in shape.members} if shape else set()
-        assert set(re.findall(r" --([a-z-]+)", told)) <= known | CLI_OWN, fix
+        assert set(re.findall(r" --([a-z-]+)", text)) <= known | CLI_OWN, fix
     assert set(re.findall(r"^(?:then )?make ([a-z]+)", fix, re.MULTILINE)) <= TARGETS, fix

@@ -35,8 +35,8 @@ def arrived(ecr: Any, repository: str, tag: str = "1") -> dict[str, str]:
     """The state of each replication, once all have ended."""
 
     def states() -> dict[str, str]:
-        told = ecr.describe_image_replication_status(repositoryName=repository, imageId={"imageTag": tag})
-        return {one["region"]: one["status"] for one in told["replicationStatuses"]}
+        described = ecr.describe_image_replication_status(repositoryName=repository, imageId={"imageTag": tag})
+        return {one["region"]: one["status"] for one in described["replicationStatuses"]}
 
     until(lambda: "IN_PROGRESS" not in states().values())
     return states()

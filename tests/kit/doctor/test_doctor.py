@@ -40,8 +40,8 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
 
 
 def test_a_healthy_installation_has_no_finding_and_everything_is_examined(world: World) -> None:
-    code, told = world.doctor()
-    assert told == {"findings": [], "not_examined": [], "stops": False}
+    code, report = world.doctor()
+    assert report == {"findings": [], "not_examined": [], "stops": False}
     assert code == 0
     assert world.typed()[1] == f"{len(CHECKS)} checks, nothing found\n"
 
@@ -66,14 +66,14 @@ def test_everything_was_mended_again(world: World) -> None:
 def test_without_fix_nothing_is_written_whatever_is_found(world: World) -> None:
     with CASES["model-bucket-policy"].broken(world), CASES["rule-disabled"].broken(world):
         before = len(world.requests())
-        code, told = world.doctor()
+        code, report = world.doctor()
         assert code == 1
-        assert told["stops"] is True
+        assert report["stops"] is True
         assert world.doctor("--fix", "--dry-run")[0] == 1
         asked = {request["operation"] for request in world.requests()[before:]}
     assert [name for name in asked if not READS.match(name)] == []
-    assert {finding["id"] for finding in told["findings"]} == {"model-bucket-policy", "rule-disabled"}
-    assert all(finding["safe"] for finding in told["findings"])
+    assert {finding["id"] for finding in report["findings"]} == {"model-bucket-policy", "rule-disabled"}
+    assert all(finding["safe"] for finding in report["findings"])
 
 
 def test_fix_mends_what_is_safe_and_leaves_other_peoples_statements_byte_for_byte(
@@ -119,18 +119,18 @@ def test_a_mistyped_project_is_told_with_the_one_that_is_meant_and_ends_with_1(w
 
 def test_warnings_and_notes_do_not_stop(world: World) -> None:
     with CASES["model-key-rotation"].broken(world), CASES["quota-blue-green"].broken(world):
-        code, told = world.doctor()
+        code, report = world.doctor()
     assert code == 0
-    assert [finding["severity"] for finding in told["findings"]] == ["warns", "note"]
+    assert [finding["severity"] for finding in report["findings"]] == ["warns", "note"]
 
 
 # -- who may see what --------------------------------------------------------------------------
 
 
 def test_from_the_data_science_account_the_targets_are_not_examined_and_it_is_said_who_can(world: World) -> None:
-    code, told = world.doctor(by=world.engineer(world.account))
-    assert (code, told["findings"]) == (0, [])
-    [note] = told["not_examined"]
+    code, report = world.doctor(by=world.engineer(world.account))
+    assert (code, report["findings"]) == (0, [])
+    [note] = report["not_examined"]
     assert note["what"] == "roles of 2 target accounts"
     assert note["who"] == "the management account 999999999999"
     told_in_words = world.typed(by=world.engineer(world.account))[1]
@@ -139,22 +139,22 @@ def test_from_the_data_science_account_the_targets_are_not_examined_and_it_is_sa
 
 def test_the_data_science_account_sees_that_it_is_no_delegated_administrator(world: World) -> None:
     with CASES["delegation"].broken(world):
-        code, told = world.doctor(by=world.engineer(world.account))
+        code, report = world.doctor(by=world.engineer(world.account))
     assert code == 1
-    assert [finding["id"] for finding in told["findings"]] == ["delegation"]
-    assert "the organization's units and accounts" in [note["what"] for note in told["not_examined"]]
+    assert [finding["id"] for finding in report["findings"]] == ["delegation"]
+    assert "the organization's units and accounts" in [note["what"] for note in report["not_examined"]]
 
 
 def test_what_the_credentials_may_not_read_is_told_and_is_no_finding(world: World) -> None:
     iam = world.client("iam")
     people.make_person(iam, world.account, "Visitor", "arn:aws:iam::aws:policy/AmazonS3ReadOnlyAccess")
     visitor = people.sign_in(world.cloud, world.account, "Visitor", "us-east-1")
-    code, told = world.doctor(by=visitor)
+    code, report = world.doctor(by=visitor)
     assert code == 0
-    assert told["findings"] == []
-    needs = {note["needs"] for note in told["not_examined"]}
+    assert report["findings"] == []
+    needs = {note["needs"] for note in report["not_examined"]}
     assert {"the permission servicecatalog:ListPortfolios", "the permission kms:DescribeKey"} <= needs
-    assert all(note["who"] for note in told["not_examined"])
+    assert all(note["who"] for note in report["not_examined"])
 
 
 def test_the_reader_refuses_to_write(world: World) -> None:

@@ -76,20 +76,20 @@ def test_a_handler_gets_the_event_the_context_and_its_own_variables(world: World
     """Developer Guide, "Using the Lambda context object to retrieve Python function information"."""
     arn = world.make("echo", MemorySize=256, Environment={"Variables": {"STAGE": "prod"}})
     names = ["STAGE", "AWS_LAMBDA_FUNCTION_NAME", "AWS_EXECUTION_ENV", "AWS_REGION", "HOME", "VIRTUAL_ENV"]
-    told, answer = world.call("echo", {"n": 1, "variables": names}, LogType="Tail")
-    assert told["variables"] == {
+    result, answer = world.call("echo", {"n": 1, "variables": names}, LogType="Tail")
+    assert result["variables"] == {
         "STAGE": "prod", "AWS_LAMBDA_FUNCTION_NAME": "echo", "AWS_EXECUTION_ENV": "AWS_Lambda_python3.12",
         "AWS_REGION": REGION, "HOME": None, "VIRTUAL_ENV": None,
     }  # fmt: skip
-    assert (told["name"], told["arn"], told["memory"], told["version"]) == ("echo", arn, "256", "$LATEST")
-    assert told["left"]
+    assert (result["name"], result["arn"], result["memory"], result["version"]) == ("echo", arn, "256", "$LATEST")
+    assert result["left"]
     assert answer["StatusCode"] == 200
     assert answer["ExecutedVersion"] == "$LATEST"
     log = base64.b64decode(answer["LogResult"]).decode().splitlines()
-    assert log[0] == f"START RequestId: {told['request']} Version: $LATEST"
+    assert log[0] == f"START RequestId: {result['request']} Version: $LATEST"
     assert "plain" in log
-    assert log[-1].startswith(f"REPORT RequestId: {told['request']}\tDuration: ")
-    assert any(line.startswith("[WARNING]\t") and line.endswith(f"Z\t{told['request']}\tseen 1") for line in log)
+    assert log[-1].startswith(f"REPORT RequestId: {result['request']}\tDuration: ")
+    assert any(line.startswith("[WARNING]\t") and line.endswith(f"Z\t{result['request']}\tseen 1") for line in log)
 
 
 def test_what_a_function_prints_is_in_its_log_group(world: World) -> None:
@@ -115,10 +115,10 @@ def handler(event, context):
 """
     allow = {"Effect": "Allow", "Action": "s3:ListAllMyBuckets", "Resource": "*"}
     world.make("acts", code, Role=make_role(world.cloud, "acts", "lambda", allow))
-    told, _ = world.call("acts")
-    assert told["who"] == f"arn:aws:sts::{ACCOUNT}:assumed-role/acts/acts"
-    assert "AccessDenied" in told["told"]
-    assert "s3:CreateBucket" in told["told"]
+    result, _ = world.call("acts")
+    assert result["who"] == f"arn:aws:sts::{ACCOUNT}:assumed-role/acts/acts"
+    assert "AccessDenied" in result["told"]
+    assert "s3:CreateBucket" in result["told"]
 
 
 @pytest.mark.parametrize(
@@ -141,18 +141,18 @@ def test_an_error_is_answered_as_lambda_answers_it(
     """Developer Guide, "Troubleshoot invocation issues in Lambda"."""
     name = f"fails-{kind.replace('.', '-')}"
     world.make(name, code, Handler=handler)
-    told, answer = world.call(name)
+    result, answer = world.call(name)
     assert answer["FunctionError"] == "Unhandled"
-    assert told["errorType"] == kind
-    assert message in told["errorMessage"]
+    assert result["errorType"] == kind
+    assert message in result["errorMessage"]
 
 
 def test_a_function_is_ended_at_its_timeout(world: World) -> None:
     world.make("slow", "import time\ndef handler(e, c):\n    time.sleep(60)", Timeout=1)
-    told, answer = world.call("slow")
+    result, answer = world.call("slow")
     assert answer["FunctionError"] == "Unhandled"
-    assert told["errorType"] == "Sandbox.Timedout"
-    assert "Task timed out after 1.00 seconds" in told["errorMessage"]
+    assert result["errorType"] == "Sandbox.Timedout"
+    assert "Task timed out after 1.00 seconds" in result["errorMessage"]
 
 
 def test_an_invocation_that_asks_for_no_run_runs_nothing(world: World) -> None:

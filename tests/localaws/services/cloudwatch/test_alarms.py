@@ -146,15 +146,15 @@ def test_a_change_is_an_event_and_a_message(cloud: Cloud) -> None:
     )
     put(cloud, AlarmActions=[topic], Period=86_400)
     data(cloud, 9)
-    told = {}
+    seen = {}
     for name, url in urls.items():
         messages: list[Any] = []
         until(lambda m=messages, u=url: m.extend(sqs.receive_message(QueueUrl=u).get("Messages", [])) or m)  # type: ignore[misc]
-        told[name] = json.loads(messages[0]["Body"])
-    assert told["events"]["detail-type"] == "CloudWatch Alarm State Change"
-    assert told["events"]["detail"]["previousState"]["value"] == "INSUFFICIENT_DATA"
-    assert told["mails"]["Subject"] == 'ALARM: "high" in US East (N. Virginia)'
-    assert json.loads(told["mails"]["Message"])["NewStateReason"].startswith("Threshold Crossed")
+        seen[name] = json.loads(messages[0]["Body"])
+    assert seen["events"]["detail-type"] == "CloudWatch Alarm State Change"
+    assert seen["events"]["detail"]["previousState"]["value"] == "INSUFFICIENT_DATA"
+    assert seen["mails"]["Subject"] == 'ALARM: "high" in US East (N. Virginia)'
+    assert json.loads(seen["mails"]["Message"])["NewStateReason"].startswith("Threshold Crossed")
 
 
 def test_a_state_set_by_hand_lasts_until_the_next_evaluation(tmp_path: Path) -> None:

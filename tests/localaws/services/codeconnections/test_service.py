@@ -101,8 +101,8 @@ def test_a_connection_is_pending_until_a_person_completes_it(setting: Setting) -
     setting.commit()
     execution = setting.create(setting.declared())
     assert setting.ends(execution) == "Failed"
-    told = setting.actions(execution)["Source"]["output"]["executionResult"]["errorDetails"]
-    assert (told["code"], "is not available" in told["message"]) == ("ConfigurationError", True)
+    error_details = setting.actions(execution)["Source"]["output"]["executionResult"]["errorDetails"]
+    assert (error_details["code"], "is not available" in error_details["message"]) == ("ConfigurationError", True)
     provider.complete_handshake(setting.cloud, setting.arn)
     former = setting.cloud.root(ACCOUNT, REGION).client("codestar-connections")
     assert former.list_connections()["Connections"][0]["ConnectionStatus"] == "AVAILABLE"
@@ -237,8 +237,8 @@ def test_the_pipelines_role_needs_both_names_of_use_connection(setting: Setting)
               {"Action": use[-1], "Resource": setting.arn, "Condition": condition})  # fmt: skip
         execution = setting.start() if setting_exists(setting) else setting.create(setting.declared())
         assert setting.ends(execution) == status
-    told = [setting.actions(e["pipelineExecutionId"])["Source"] for e in setting.summaries()][1]["output"]
-    assert "does not have sufficient permissions" in told["executionResult"]["errorDetails"]["message"]
+    output = [setting.actions(e["pipelineExecutionId"])["Source"] for e in setting.summaries()][1]["output"]
+    assert "does not have sufficient permissions" in output["executionResult"]["errorDetails"]["message"]
 
 
 def setting_exists(setting: Setting) -> bool:

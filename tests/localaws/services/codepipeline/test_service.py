@@ -76,9 +76,9 @@ def test_a_variable_without_a_value_fails_its_action(stage: Stage) -> None:
     stage.exports = {"DEPLOY": "true"}
     execution = stage.create(declaration(BUILD_STAGE, APPROVE_STAGE))
     assert stage.ends(execution) == "Failed"
-    told = stage.actions(execution)["Approve"]["output"]["executionResult"]["errorDetails"]
-    assert told["code"] == "ConfigurationError"
-    assert "#{Build.SUMMARY} could not be resolved" in told["message"]
+    error_details = stage.actions(execution)["Approve"]["output"]["executionResult"]["errorDetails"]
+    assert error_details["code"] == "ConfigurationError"
+    assert "#{Build.SUMMARY} could not be resolved" in error_details["message"]
     assert stage.stages()["Approve"]["latestExecution"]["status"] == "Failed"
 
 

@@ -114,12 +114,12 @@ def parameter(**value: Any) -> dict[str, Any]:
 
 
 def test_a_custom_resource_is_made_changed_and_deleted_by_its_function(world: World) -> None:
-    told = parameter(Value={"Fn::Sub": "${Thing} ${Thing.Twice}"})
-    made = world.create("life", {"Thing": thing(Number=4, Name="one", List=[1, True]), "Told": told})
+    reader = parameter(Value={"Fn::Sub": "${Thing} ${Thing.Twice}"})
+    made = world.create("life", {"Thing": thing(Number=4, Name="one", List=[1, True]), "Told": reader})
     assert made["StackStatus"] == "CREATE_COMPLETE", stack_events(world.client, "life")
     ssm = world.cloud.root(ACCOUNT, REGION).client("ssm")
     assert ssm.get_parameter(Name="/told")["Parameter"]["Value"] == "one 8"
-    world.update("life", {"Thing": thing(Number=5, Name="one", List=[1, True]), "Told": told})
+    world.update("life", {"Thing": thing(Number=5, Name="one", List=[1, True]), "Told": reader})
     assert ssm.get_parameter(Name="/told")["Parameter"]["Value"] == "one 10"
     assert world.delete("life")["StackStatus"] == "DELETE_COMPLETE"
     create, update, delete = world.asked("life")
@@ -181,8 +181,8 @@ def test_an_answer_that_does_not_come_fails_after_the_service_timeout(world: Wor
 
 def test_what_an_answer_hides_is_shown_nowhere(world: World) -> None:
     """User Guide, "Custom resource response objects": NoEcho."""
-    told = parameter(Value={"Fn::GetAtt": "Thing.Word"})
-    world.create("hides", {"Thing": thing(Hide=True), "Told": told})
+    reader = parameter(Value={"Fn::GetAtt": "Thing.Word"})
+    world.create("hides", {"Thing": thing(Hide=True), "Told": reader})
     shown = world.client.describe_stack_events(StackName="hides")["StackEvents"]
     [made] = {e["ResourceProperties"] for e in shown if e["LogicalResourceId"] == "Told"}
     assert '"Value":"****"' in made

@@ -66,8 +66,8 @@ def test_a_signal_of_failure_and_one_that_does_not_come_fail_the_stack(client: A
     client.create_stack(StackName="shop", TemplateBody=template)
     put(address(client), Status="FAILURE", UniqueId="a", Data="", Reason="it broke")
     settled_stack(client, "shop")
-    told = "WaitCondition received failed message: 'it broke' for uniqueId: a"
-    assert ("Done", "CREATE_FAILED", told) in stack_events(client, "shop")
+    message = "WaitCondition received failed message: 'it broke' for uniqueId: a"
+    assert ("Done", "CREATE_FAILED", message) in stack_events(client, "shop")
     client.delete_stack(StackName="shop")
     until(lambda: not client.list_stacks(StackStatusFilter=["ROLLBACK_COMPLETE", "DELETE_IN_PROGRESS"])[
         "StackSummaries"
