@@ -106,7 +106,7 @@ def test_stack_sets_are_not_overtaken_by_stacks(
     assert organization.writes(*STACKS) == written
 
 
-def test_an_account_whose_roles_exist_already_is_told_and_tried_again(
+def test_an_account_whose_roles_exist_already_is_reported_and_tried_again(
     organization: RehearsedOrganization, capsys: pytest.CaptureFixture[str]
 ) -> None:
     account = organization.setting.accounts["staging"]
@@ -218,7 +218,7 @@ def test_a_sixth_administrator_is_not_registered(
     assert "aws organizations deregister-delegated-administrator" in stderr
 
 
-def test_another_management_account_than_the_files_is_told(
+def test_another_management_account_than_the_files_is_reported(
     organization: RehearsedOrganization, capsys: pytest.CaptureFixture[str]
 ) -> None:
     organization.edit("management: '999999999999'", f"management: '{OTHER}'")
@@ -363,7 +363,7 @@ def test_without_organizations_each_account_gets_its_roles_and_those_of_stack_se
     assert "cloudwatch:PutMetricAlarm" in refused
 
 
-def test_a_role_of_stack_sets_that_somebody_made_before_is_left_alone(
+def test_a_role_of_stack_sets_that_another_person_made_before_is_left_alone(
     cloud: Cloud, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     alone = Alone(cloud, tmp_path, monkeypatch)
@@ -380,7 +380,7 @@ def test_a_role_of_stack_sets_that_somebody_made_before_is_left_alone(
 # -- units and stacks --------------------------------------------------------------------------
 
 
-def test_a_unit_that_is_not_there_is_told(
+def test_a_unit_that_is_not_there_is_reported(
     organization: RehearsedOrganization, capsys: pytest.CaptureFixture[str]
 ) -> None:
     organization.edit(organization.setting.units["staging"], "ou-none-12345678")

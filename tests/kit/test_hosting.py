@@ -134,7 +134,7 @@ def test_a_template_with_other_content_is_never_overwritten(kit: Installation) -
     s3.put_object_tagging(Bucket=bucket(kit), Key=key, Tagging={"TagSet": tagging})
 
 
-def test_a_missing_launch_role_or_domain_is_told(kit: Installation) -> None:
+def test_a_missing_launch_role_or_domain_is_reported(kit: Installation) -> None:
     text = kit.story.environment_path.read_text()
     kit.story.environment_path.write_text(text.replace("studio:\n", "studio:\n  domain_id: d-nowhere12345\n"))
     try:

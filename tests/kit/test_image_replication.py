@@ -1,4 +1,4 @@
-"""`make accounts` and images of one's own: the registry's rules, whosever they are, and the regions' templates."""
+"""`make accounts` and your own images: the registry's rules, the kit's and other teams', and the regions' templates."""
 
 from __future__ import annotations
 
@@ -84,7 +84,7 @@ def test_rules_and_templates_come_change_and_go_with_the_environment_file(
     assert (rules(organization), templates(organization), templates(organization, PARIS)) == ([], [], [])
 
 
-def test_rules_of_somebody_else_are_told_before_anything_is_changed_and_left_alone(
+def test_rules_of_another_team_are_reported_before_anything_is_changed_and_left_alone(
     organization: RehearsedOrganization, capsys: pytest.CaptureFixture[str]
 ) -> None:
     put(organization, *THEIRS)
@@ -106,7 +106,7 @@ def test_rules_of_somebody_else_are_told_before_anything_is_changed_and_left_alo
     assert organization.writes() == before, "nothing is left to do"
 
 
-def test_teardown_leaves_rules_of_somebody_elses_to_a_person(
+def test_teardown_leaves_another_teams_rules_to_a_person(
     organization: RehearsedOrganization, capsys: pytest.CaptureFixture[str]
 ) -> None:
     line = ["--environment", str(organization.environment), "--everything"]
@@ -125,7 +125,7 @@ def test_teardown_leaves_rules_of_somebody_elses_to_a_person(
     assert (rules(organization), templates(organization), organization.stacks(ACCOUNT)) == ([], [], {})
 
 
-def test_a_creation_template_of_somebody_else_is_told_before_anything_is_changed(
+def test_a_creation_template_of_another_team_is_reported_before_anything_is_changed(
     organization: RehearsedOrganization, capsys: pytest.CaptureFixture[str]
 ) -> None:
     registry(organization, LONDON).create_repository_creation_template(prefix="team", appliedFor=["REPLICATION"])
@@ -156,7 +156,7 @@ def test_a_rule_is_known_again_however_its_places_are_ordered() -> None:
     assert image_replication.besides(image_replication.rules(ACCOUNT, "team", [PARIS]), ours)
 
 
-def test_without_organizations_the_listed_accounts_may_pull_and_nobody_else(cloud: Cloud) -> None:
+def test_without_organizations_only_the_listed_accounts_may_pull(cloud: Cloud) -> None:
     first = stacks.Wanted(
         ACCOUNT, "", "", {"OrganizationalUnitPaths": "", "TargetAccountIds": "222222222222,333333333333"}
     )

@@ -184,7 +184,7 @@ def kinds(result: dict[str, Any], action: str) -> list[str]:
     return [step["kind"] for step in result["steps"] if step["action"] == action]
 
 
-def test_a_project_is_taken_down_with_its_endpoints_and_what_is_retained_is_told(story: Story) -> None:
+def test_a_project_is_taken_down_with_its_endpoints_and_what_is_retained_is_reported(story: Story) -> None:
     planned = teardown(story, "--project", story.project_name, "--dry-run")
     assert kinds(planned, "delete") == ["stage", "stage", "project"]
     kept = ["training", "model group", "reports", "log group", "log group", "bucket", "artifacts"]

@@ -111,11 +111,11 @@ def test_the_stages_are_self_managed_stack_sets_under_the_roles_of_template_21(w
         assert stack_set.get("OrganizationalUnitIds", []) == []
 
 
-def test_doctor_finds_nothing_wrong_and_examines_everything(world: World) -> None:
+def test_doctor_finds_nothing_wrong_and_checks_everything(world: World) -> None:
     assert world.examined == {"findings": [], "not_examined": [], "stops": False}
 
 
-def test_nobody_asks_organizations_for_anything(world: World) -> None:
+def test_no_request_goes_to_organizations(world: World) -> None:
     """Neither the kit's roles nor the people, not even to take a project down: there is none to have left."""
     entries = read_requests(world.story.folder / "requests.jsonl")
     assert [entry for entry in entries if entry["service"] == "organizations"] == []

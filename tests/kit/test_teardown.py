@@ -315,7 +315,7 @@ def test_a_kit_whose_own_stack_failed_is_taken_down(whole: Whole) -> None:
 # -- who looks where ---------------------------------------------------------------------------
 
 
-def test_accounts_that_nobody_looked_at_are_named_once_with_the_command_that_looks(whole: Whole) -> None:
+def test_accounts_that_were_not_looked_at_are_named_once_with_the_command_that_looks(whole: Whole) -> None:
     """With credentials of the data science account, which may not enter the targets."""
     outcome = taken_down(whole, "--orphans", by=whole.story.setting.data_science)
     assert outcome.codes == (1,), "the report is not whole"
@@ -335,7 +335,7 @@ def test_the_data_science_account_takes_a_project_down_and_says_where_it_did_not
     assert outcome.printed[0].count("not looked at") == 1
 
 
-def test_a_mistyped_project_is_told_with_the_one_that_is_meant(whole: Whole) -> None:
+def test_a_mistyped_project_is_reported_with_the_one_that_is_meant(whole: Whole) -> None:
     outcome = taken_down(whole, "--project", "iris-multi-1", "--dry-run")
     assert outcome.codes == (0,), "as after a project was taken down"
     assert "  0 to delete, 0 to leave alone\n" in outcome.printed[0]
@@ -347,7 +347,7 @@ def test_why_an_account_was_not_looked_at_stands_on_one_line() -> None:
     assert part.step.detail == "not looked at: it cannot be entered"
 
 
-def test_a_share_that_somebody_else_has_to_take_back_says_who() -> None:
+def test_a_share_that_another_team_has_to_take_back_says_who() -> None:
     client = boto3.client("servicecatalog", REGION, aws_access_key_id="x", aws_secret_access_key="x")
     stubbed = Stubber(client)
     stubbed.add_client_error("delete_portfolio_share", "OperationNotSupportedException")

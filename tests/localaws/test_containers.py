@@ -142,7 +142,7 @@ def test_a_server_ends_when_its_starter_has_gone(tmp_path: Path) -> None:
     running.stdout.close()
 
 
-def test_a_model_that_is_none_is_not_served(tmp_path: Path) -> None:
+def test_an_invalid_model_is_not_served(tmp_path: Path) -> None:
     (tmp_path / "xgboost-model").write_bytes(b"no model")
     with pytest.raises(BoosterError):
         xgboost_serve.Model(tmp_path)

@@ -223,7 +223,7 @@ def test_every_kind_of_object_arrives_as_it_does_through_the_port(cloud: Cloud, 
     assert answers[0] == answers[1]
 
 
-def test_what_is_asked_often_is_told_as_through_the_port(cloud: Cloud) -> None:
+def test_frequent_requests_are_answered_as_through_the_port(cloud: Cloud) -> None:
     """moto answers these from values within the process, and from text at the port."""
     root = cloud.root(ACCOUNT, REGION)
     seen: list[list[Any]] = []
@@ -274,7 +274,7 @@ def outcome(method: Any, given: dict[str, Any]) -> Any:
     }
 
 
-def test_a_browser_is_told_what_the_bucket_allows_its_page(cloud: Cloud) -> None:
+def test_a_browser_reads_what_the_bucket_allows_its_page(cloud: Cloud) -> None:
     s3 = through_the_port(cloud.root(ACCOUNT, REGION))
     s3.create_bucket(Bucket="sagemaker-page")
     rule = {"AllowedMethods": ["GET"], "AllowedOrigins": ["https://studio.example"]}

@@ -23,7 +23,7 @@ BY = {
 HEAD = """\
 # Mistakes that are caught
 
-{total} small edits to the files of this repository, one at a time: what somebody might get wrong, and what finds it.
+{total} small edits to the files of this repository, one at a time: what a person might get wrong, and what finds it.
 Each takes the least check that can find it. cfn-lint alone finds {lint} of the {templates} in templates, and says
 nothing of the other {others}; the rehearsal finds the rest.
 

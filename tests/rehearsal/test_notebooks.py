@@ -117,7 +117,7 @@ def test_the_names_in_the_notebook_are_those_of_the_kit() -> None:
 
 
 def test_the_copy_to_read_is_of_this_notebook() -> None:
-    """`python -m scripts.notebooks --docs docs` makes it anew."""
+    """`python -m scripts.notebooks --docs docs` makes it again."""
     text = (ROOT / "docs/notebook-01.md").read_text(encoding="utf-8")
     place = 0
     for cell in book(FIRST)["cells"]:
@@ -134,7 +134,7 @@ def test_the_copy_to_read_is_of_this_notebook() -> None:
 
 @dataclass(frozen=True)
 class World:
-    """The notebook was run whole, and then from the data on once more, as by somebody who tries another model."""
+    """The notebook ran in full, and then once more from the data on, as a person does who tries another model."""
 
     server: EmbeddedAws
     story: Story
@@ -232,7 +232,7 @@ def test_the_version_is_approved_and_its_metrics_are_those_that_were_read(world:
     assert version["ApprovalDescription"] == f"{wrong} of 30 held-out flowers wrong"  # as counted by the notebook
 
 
-def test_progress_was_told_while_it_waited(world: World) -> None:
+def test_progress_was_reported_while_it_waited(world: World) -> None:
     assert re.findall(r"(\w+) +Succeeded", world.printed("start-pipeline")) == ["Train", "Register"]
     found = re.findall(r"(\w+) +Succeeded", world.printed("follow-pipeline"))
     assert found == ["Source", "Build", "DeployResourcesStaging", "TestStaging"]
@@ -283,7 +283,7 @@ def test_it_reached_aws_alone(world: World) -> None:
     assert "GetCallerIdentity" in {entry["operation"] for entry in world.requests}
 
 
-def test_the_last_cell_lets_an_approver_through_and_nobody_else(world: World) -> None:
+def test_the_last_cell_serves_an_approver_only(world: World) -> None:
     """It is run as it stands, with a reason filled in: first by the data scientist, then by the approver."""
     source = code(FIRST)["approve-production"].replace('approval_reason = ""', 'approval_reason = "9 tests passed"', 1)
     names = {"deployment": world.story.pipeline_name, "region": world.story.region}
@@ -340,6 +340,6 @@ def test_the_command_says_what_it_ran_and_writes_the_copies(
         command.main(["--docs", str(tmp_path / "none")])
 
 
-def test_a_missing_environment_is_told(tmp_path: Path) -> None:
+def test_a_missing_environment_is_reported(tmp_path: Path) -> None:
     with pytest.raises(UserError, match="`make notebooks` installs it"):
         notebooks.python_of(tmp_path / ".venv-notebooks")

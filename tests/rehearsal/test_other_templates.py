@@ -1,4 +1,4 @@
-"""Somebody else's project template: what runs, what is refused, and how both are told."""
+"""Another team's project template: what runs, what is refused, and how both are reported."""
 
 from __future__ import annotations
 
@@ -30,9 +30,9 @@ def rehearse(folder: Path, template: str, **options: Any) -> dict[str, Any]:
         return template_report.report(run, 1.0)
 
 
-def actions(told: dict[str, Any]) -> dict[str, str]:
+def actions(report: dict[str, Any]) -> dict[str, str]:
     """stage/action of the newest execution of the only pipeline, with its status."""
-    (pipeline,) = told["pipelines"]
+    (pipeline,) = report["pipelines"]
     stages = pipeline["executions"][0]["stages"]
     return {f"{stage['name']}/{a['name']}": a["status"] for stage in stages for a in stage["actions"]}
 

@@ -1,6 +1,6 @@
 """The whole story on the embedded AWS, and what must never happen in it.
 
-One rehearsal is played once; the tests after it go on from where it ended, in the order of this file.
+One rehearsal runs once; the tests after it go on from where it ended, in the order of this file.
 """
 
 from __future__ import annotations
@@ -258,7 +258,9 @@ def test_each_stage_is_deployed_at_the_pace_that_its_own_file_states(story: Stor
         assert operation["StackSetOperation"]["OperationPreferences"].items() >= pace.items(), stage
 
 
-def test_one_failure_of_three_that_a_stage_tolerates_is_told_with_its_account_region_and_reason(story: Story) -> None:
+def test_one_failure_of_three_that_a_stage_tolerates_is_reported_with_its_account_region_and_reason(
+    story: Story,
+) -> None:
     """Half of the three, and of the two that are new, is one. The stack set succeeds; the tests stop the stage."""
     broken, whole = "400000000001", "400000000002"
     add_to_staging(story, broken, whole)

@@ -43,8 +43,8 @@ def put(value: Any, *path: str) -> Callable[[Any], None]:
     return edit
 
 
-# a rule, the template that is spoilt for it, and how
-SPOILT: dict[str, tuple[str, Callable[[Any], Any]]] = {
+# a rule, the template that is broken for it, and how
+BREAKS: dict[str, tuple[str, Callable[[Any], Any]]] = {
     "BUCKETS_ARE_PRIVATE_AND_ENCRYPTED": (
         "10", put(False, "ModelBucket", "Properties", "PublicAccessBlockConfiguration", "BlockPublicPolicy")),
     "BUCKETS_OUTLIVE_THEIR_STACK": ("30", drop("Artifacts", "DeletionPolicy")),
@@ -67,16 +67,16 @@ SPOILT: dict[str, tuple[str, Callable[[Any], Any]]] = {
 
 
 def test_every_rule_has_a_template_that_breaks_it() -> None:
-    assert set(re.findall(r"^rule (\w+)", RULES, re.MULTILINE)) == set(SPOILT)
+    assert set(re.findall(r"^rule (\w+)", RULES, re.MULTILINE)) == set(BREAKS)
 
 
 def test_each_rule_finds_what_breaks_it_and_nothing_else_does() -> None:
-    spoilt = {}
-    for rule, (template, spoil) in SPOILT.items():
-        spoilt[rule] = copy.deepcopy(TEMPLATES[template])
-        spoil(spoilt[rule]["Resources"])
-    found = lint.through_linters("guard", {"rules": RULES, "templates": spoilt}).splitlines()
-    assert {tuple(line.split(": ")[:2]) for line in found} == {(rule, rule) for rule in SPOILT}
+    broken = {}
+    for rule, (template, break_it) in BREAKS.items():
+        broken[rule] = copy.deepcopy(TEMPLATES[template])
+        break_it(broken[rule]["Resources"])
+    found = lint.through_linters("guard", {"rules": RULES, "templates": broken}).splitlines()
+    assert {tuple(line.split(": ")[:2]) for line in found} == {(rule, rule) for rule in BREAKS}
     assert all(re.search(": (/Resources/|somewhere)", line) for line in found)
     assert lint.guard() == ""
 
@@ -138,7 +138,9 @@ def test_a_notebook_with_outputs_is_found(tmp_path: Path, monkeypatch: pytest.Mo
     assert lint.notebooks() == "notebooks/a.ipynb: cell 1 holds outputs: clear them"
 
 
-def test_findings_are_told_and_end_with_1(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+def test_findings_are_reported_and_end_with_1(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
     monkeypatch.setattr(
         lint, "CHECKS", {"good": lambda: "", "bad": lint.command("sh", "-c", "echo file:3 wrong; exit 4")}
     )

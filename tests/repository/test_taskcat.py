@@ -1,4 +1,4 @@
-"""`.taskcat.yml` gives each template what it needs, and `make taskcat` deploys only where somebody is signed in."""
+"""`.taskcat.yml` gives each template what it needs, and `make taskcat` deploys only with credentials."""
 
 from __future__ import annotations
 
@@ -85,7 +85,7 @@ def test_a_failed_lint_ends_it(runs: Runs) -> None:
     assert taskcat.main([]) == 1
 
 
-def test_taskcat_that_is_not_installed_is_told(runs: Runs, capsys: pytest.CaptureFixture[str]) -> None:
+def test_taskcat_that_is_not_installed_is_reported(runs: Runs, capsys: pytest.CaptureFixture[str]) -> None:
     runs.patch.setattr(taskcat, "PROGRAM", Path("/nowhere/taskcat"))
     assert console.run(lambda: taskcat.main([])) == 2
     assert "run `make taskcat`" in capsys.readouterr().err

@@ -1,4 +1,4 @@
-"""A broken installation examined: the finding is there, tells how to mend it, and a safe fix mends it."""
+"""A broken installation checked: the finding is there, says how to fix it, and a safe fix does."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ TARGETS = set(re.findall(r"^([a-z]+):", (ROOT / "Makefile").read_text(encoding="
 
 
 def check_broken(world: World, id: str) -> None:
-    """Break the installation as the case says, examine it, and mend it again."""
+    """Break the installation as the case says, check it, and fix it again."""
     case, check = CASES[id], CHECKS[id]
     with case.broken(world):
         reader = world.reader(case.region, case.fresh)
@@ -58,13 +58,13 @@ def check_broken(world: World, id: str) -> None:
         assert any(case.fix in one.fix for one in found), [one.fix for one in found]
         for administrator, to in KINDS:
             if not it.alone:
-                examine_as(world, id, it, administrator, to)
+                check_as(world, id, it, administrator, to)
         if check.safe:
             world.mend(reader, found)
             assert world.look_for(id, world.begin(reader, case.project)) == []
 
 
-def examine_as(world: World, id: str, it: Snapshot, administrator: str, to: str) -> None:
+def check_as(world: World, id: str, it: Snapshot, administrator: str, to: str) -> None:
     """The same facts in an installation of another kind: the finding is there where it can be, with the right fix."""
     text = world.story.environment_path.read_text()
     with world.environment(text, of_kind(text, administrator, to)):

@@ -113,7 +113,7 @@ class World:
         return code, out.getvalue()
 
     def reader(self, region: str = "", fresh: bool = False) -> Reader:
-        """Who reads for the examination; the usual one is kept, so that its clients are made once."""
+        """The principal that reads for the check; the usual one is kept, so that its clients are made once."""
         if region or fresh:
             return self.new_reader(region)
         if self.kept is None:
@@ -126,7 +126,7 @@ class World:
             return Reader(connect(environment.load(self.story.environment_path), None, region or None))
 
     def look(self, reader: Reader, project: str = "") -> list[Finding]:
-        """What the examination finds."""
+        """What the check finds."""
         settings = environment.load(self.story.environment_path)
         with signed_in(self.engineer(self.management)):
             return doctor.look(reader, settings, self.bundle, project, "")

@@ -10,9 +10,9 @@ The command and AWS run in one process here, the recorder. At each request it fo
 
 so that what came before a request happens once, not once for each case. Where a refused run asked for nothing more
 that writes, AWS is as after the last write before it: its repetition is that of the run that was killed there. So
-each of these is played once, before the next write, when AWS has come to rest.
+each of these runs once, before the next write, when AWS has come to rest.
 
-What a fork cannot play, because it has none of the threads in which AWS still works at something, is played by real
+What a fork cannot run, because it has none of the threads in which AWS still works at something, runs in real
 processes (World.case): a command killed when its write has begun such work, and a refused one that goes on asking.
 
 Left out, because it makes no difference: being killed before request k is being killed after request k-1; being
@@ -246,7 +246,7 @@ class Recorder:
         """The answer to a request of the command."""
         if self.fault is not None:
             if self.was_busy:
-                self.line.send(None)  # nobody works here: to be played by real processes
+                self.line.send(None)  # no thread works here: for real processes
                 os._exit(0)
             if not reads(name):
                 self.part()

@@ -172,7 +172,7 @@ def sender(headers: dict[str, str]) -> int:
 
 
 class World:
-    """An embedded AWS that is built once and from which every case starts anew.
+    """An embedded AWS that is built once and from which every case starts.
 
     folder: put back before each case, with all that is in it; the embedded AWS writes to folder/aws
     build: makes what the command needs, with cloud.root(…), cloud.assume_role(…) or whole commands
@@ -246,7 +246,7 @@ class World:
 
 
 def warm(services: set[str]) -> None:
-    """Read here what every fork would read anew: the models of the services."""
+    """Read here what every fork would read again: the models of the services."""
     for service in services:
         for kind in ("service-2", "paginators-1", "endpoint-rule-set-1"):
             with suppress(UnknownServiceError, DataNotFoundError):

@@ -1,4 +1,4 @@
-"""Pushes SageMaker's XGBoost image to a repository of somebody's own, as docker pull, tag and push do."""
+"""Pushes SageMaker's XGBoost image to a repository of your own, as docker pull, tag and push do."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`make doctor`: a healthy installation has no finding; each way to break it is found, and told how to mend."""
+"""`make doctor`: a healthy installation has no finding; each way to break it is found, with how to fix it."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
     assert not cloud.faults, "\n".join(f"{fault.where}\n{fault.traceback}" for fault in cloud.faults)
 
 
-def test_a_healthy_installation_has_no_finding_and_everything_is_examined(world: World) -> None:
+def test_a_healthy_installation_has_no_finding_and_everything_is_checked(world: World) -> None:
     code, report = world.doctor()
     assert report == {"findings": [], "not_examined": [], "stops": False}
     assert code == 0
@@ -52,11 +52,11 @@ def test_every_one_of_the_139_checks_has_a_case() -> None:
 
 
 @pytest.mark.parametrize("id", sorted(id for id in CASES if not CASES[id].alone))
-def test_what_is_broken_is_found_and_told_how_to_mend(world: World, id: str) -> None:
+def test_what_is_broken_is_found_with_how_to_fix_it(world: World, id: str) -> None:
     check_broken(world, id)
 
 
-def test_everything_was_mended_again(world: World) -> None:
+def test_everything_was_fixed_again(world: World) -> None:
     assert world.look(world.reader()) == []
 
 
@@ -76,7 +76,7 @@ def test_without_fix_nothing_is_written_whatever_is_found(world: World) -> None:
     assert all(finding["safe"] for finding in report["findings"])
 
 
-def test_fix_mends_what_is_safe_and_leaves_other_peoples_statements_byte_for_byte(
+def test_fix_repairs_what_is_safe_and_leaves_other_peoples_statements_byte_for_byte(
     world: World, capsys: pytest.CaptureFixture[str]
 ) -> None:
     with CASES["model-bucket-policy"].broken(world), CASES["starter-missing"].broken(world):
@@ -110,7 +110,7 @@ def test_the_commands_in_the_fixes_name_the_file_and_the_region_that_were_typed(
     assert f'make publish ARGS="--profile data-science {typed}"' in text
 
 
-def test_a_mistyped_project_is_told_with_the_one_that_is_meant_and_ends_with_1(world: World) -> None:
+def test_a_mistyped_project_is_reported_with_the_one_that_is_meant_and_ends_with_1(world: World) -> None:
     code, text = world.typed("--project", "iris-multi-1")
     assert code == 1
     assert "stops  project-absent" in text
@@ -127,14 +127,14 @@ def test_warnings_and_notes_do_not_stop(world: World) -> None:
 # -- who may see what --------------------------------------------------------------------------
 
 
-def test_from_the_data_science_account_the_targets_are_not_examined_and_it_is_said_who_can(world: World) -> None:
+def test_from_the_data_science_account_the_targets_are_not_checked_and_the_note_says_who_can(world: World) -> None:
     code, report = world.doctor(by=world.engineer(world.account))
     assert (code, report["findings"]) == (0, [])
     [note] = report["not_examined"]
     assert note["what"] == "roles of 2 target accounts"
     assert note["who"] == "the management account 999999999999"
-    told_in_words = world.typed(by=world.engineer(world.account))[1]
-    assert told_in_words.endswith("checks, nothing found in what was examined; not examined: 1, named above\n")
+    in_words = world.typed(by=world.engineer(world.account))[1]
+    assert in_words.endswith("checks, nothing found in what was examined; not examined: 1, named above\n")
 
 
 def test_the_data_science_account_sees_that_it_is_no_delegated_administrator(world: World) -> None:
@@ -145,7 +145,7 @@ def test_the_data_science_account_sees_that_it_is_no_delegated_administrator(wor
     assert "the organization's units and accounts" in [note["what"] for note in report["not_examined"]]
 
 
-def test_what_the_credentials_may_not_read_is_told_and_is_no_finding(world: World) -> None:
+def test_what_the_credentials_may_not_read_is_reported_and_is_no_finding(world: World) -> None:
     iam = world.client("iam")
     people.make_person(iam, world.account, "Visitor", "arn:aws:iam::aws:policy/AmazonS3ReadOnlyAccess")
     visitor = people.sign_in(world.cloud, world.account, "Visitor", "us-east-1")
@@ -164,7 +164,7 @@ def test_the_reader_refuses_to_write(world: World) -> None:
     assert isinstance(reader, Reader)
 
 
-def test_accounts_of_nested_units_are_examined_too(world: World) -> None:
+def test_accounts_of_nested_units_are_checked_too(world: World) -> None:
     client, unit = world.client("organizations", world.management), world.story.setting.units["staging"]
     child = client.create_organizational_unit(ParentId=unit, Name="Nested")["OrganizationalUnit"]["Id"]
     move(world, world.staging, child)
@@ -189,7 +189,7 @@ def test_without_organizations_the_projects_own_list_says_which_accounts_are_lef
     assert f"--set StagingAccountIds=123456789012,{world.staging}" in found.fix
 
 
-def test_a_region_without_connections_is_told(world: World) -> None:
+def test_a_region_without_connections_is_reported(world: World) -> None:
     arn = f"arn:aws:codeconnections:us-east-1:{world.account}:connection/01234567-89ab-cdef-0123-456789abcdef"
     with source(world, arn):
         [found] = world.look_for("source-unavailable", world.begin(world.reader("ap-southeast-3")))
@@ -221,7 +221,7 @@ def test_every_region_is_looked_at(world: World) -> None:
         assert {region for target in it.targets for region, _ in target.quotas} == {"us-east-1", IRELAND}
 
 
-def test_an_image_of_another_region_is_told(world: World) -> None:
+def test_an_image_of_another_region_is_reported(world: World) -> None:
     with another_version(world, Image=own_image(world).replace("us-east-1", IRELAND)):
         [found] = world.look_for("version-image", world.begin(world.reader()))
     assert f"its image lies in {IRELAND}" in found.place.what
@@ -263,5 +263,5 @@ def test_a_statement_is_merged_by_its_sid_and_nothing_else_moves(policy: str, ex
 
 
 def test_the_page_of_findings_is_what_the_code_says() -> None:
-    """Write it anew: python -m scripts.kit.doctor.report"""
+    """Write it again: python -m scripts.kit.doctor.report"""
     assert report.table() in (ROOT / "docs/doctor.md").read_text(encoding="utf-8")

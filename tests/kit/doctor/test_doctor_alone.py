@@ -23,16 +23,16 @@ def alone(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
     assert not cloud.faults, "\n".join(f"{fault.where}\n{fault.traceback}" for fault in cloud.faults)
 
 
-def test_the_targets_are_examined_and_nothing_of_an_organization(alone: World) -> None:
+def test_the_targets_are_checked_and_nothing_of_an_organization(alone: World) -> None:
     reader = alone.reader()
     assert {one.check.id for one in alone.look(reader)} == UNPUBLISHED
     assert list(reader.notes) == []
 
 
 @pytest.mark.parametrize("id", sorted(id for id in CASES if CASES[id].alone))
-def test_what_is_broken_is_found_and_told_how_to_mend(alone: World, id: str) -> None:
+def test_what_is_broken_is_found_with_how_to_fix_it(alone: World, id: str) -> None:
     check_broken(alone, id)
 
 
-def test_everything_was_mended_again(alone: World) -> None:
+def test_everything_was_fixed_again(alone: World) -> None:
     assert {one.check.id for one in alone.look(alone.reader())} == UNPUBLISHED

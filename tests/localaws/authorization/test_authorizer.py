@@ -87,12 +87,12 @@ def test_an_explicit_deny_names_the_statement_the_policy_and_the_account(strict:
 
 
 def test_the_status_and_code_follow_the_protocol(strict: Cloud) -> None:
-    nobody = session(strict, "nobody")
+    without_rights = session(strict, "nobody")
     expected = {"iam": ("AccessDenied", 403), "ssm": ("AccessDeniedException", 400), "sns": ("AuthorizationError", 403)}
     calls = {
-        "iam": lambda: nobody.client("iam").list_roles(),
-        "ssm": lambda: nobody.client("ssm").describe_parameters(),
-        "sns": lambda: nobody.client("sns").create_topic(Name="t"),
+        "iam": lambda: without_rights.client("iam").list_roles(),
+        "ssm": lambda: without_rights.client("ssm").describe_parameters(),
+        "sns": lambda: without_rights.client("sns").create_topic(Name="t"),
     }
     for service, call in calls.items():
         response = check_refused(call).response
@@ -118,7 +118,7 @@ def test_a_decision_takes_less_than_a_millisecond(strict: Cloud) -> None:
     assert (time.thread_time() - start) / 100 < 0.004  # on an idle machine under 1 ms
 
 
-def test_an_operation_whose_action_cannot_be_told_is_refused(strict: Cloud) -> None:
+def test_an_operation_whose_action_is_unknown_is_refused(strict: Cloud) -> None:
     with pytest.raises(ClientError, match="its action or resource cannot be told"):
         strict.root(A, REGION).client("logs").list_syslog_configurations()
 

@@ -1,4 +1,4 @@
-"""Change sets: what an update would do, told before it does it."""
+"""Change sets: what an update would do, shown before it does it."""
 
 from __future__ import annotations
 

@@ -80,7 +80,7 @@ def test_a_stack_acts_as_its_role(cloud: Cloud, client: Any) -> None:
 
 
 def test_a_role_that_is_not_there_is_refused(client: Any) -> None:
-    role = f"arn:aws:iam::{ACCOUNT}:role/nobody"
+    role = f"arn:aws:iam::{ACCOUNT}:role/absent"
     message = refusal(client.create_stack, StackName="shop", TemplateBody=template_of({"T": TOPIC}), RoleARN=role)
     assert message.splitlines() == [
         f"ValidationError: Role {role} is invalid or cannot be assumed",

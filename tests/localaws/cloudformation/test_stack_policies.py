@@ -79,7 +79,7 @@ def test_a_stack_policy_decides_as_the_user_guide_says(
         (policy({**ALL, "Effect": "Perhaps"}), "Effect must be Allow or Deny"),
     ],
 )
-def test_a_policy_that_is_none_is_refused(client: Any, queues: FakeQueues, text: str, message: str) -> None:
+def test_an_invalid_policy_is_refused(client: Any, queues: FakeQueues, text: str, message: str) -> None:
     with pytest.raises(ClientError, match=message):
         client.create_stack(
             StackName="shop", TemplateBody=template_of({"Orders": queue_resource()}), StackPolicyBody=text

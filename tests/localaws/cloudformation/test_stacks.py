@@ -126,7 +126,7 @@ def test_nothing_is_made_where_the_schema_refuses_a_property(client: Any, queues
     assert "extraneous key [Delay] is not permitted" in failed[0][2]
 
 
-def test_a_type_that_nobody_plays_is_refused_before_anything_is_made(client: Any, queues: FakeQueues) -> None:
+def test_a_type_that_is_not_supported_is_refused_before_anything_is_made(client: Any, queues: FakeQueues) -> None:
     template = template_of({"Good": queue_resource(), "Cluster": {"Type": "AWS::ECS::Cluster"}})
     message = refusal(client.create_stack, StackName="shop", TemplateBody=template)
     assert message.startswith("NotSupported: ")
@@ -142,7 +142,7 @@ def test_a_type_that_nobody_plays_is_refused_before_anything_is_made(client: Any
     assert "the transform AWS::Serverless-2016-10-31 (line 1)" in message
 
 
-def test_an_update_policy_is_refused_since_nobody_carries_it_out(client: Any, queues: FakeQueues) -> None:
+def test_an_update_policy_is_refused_since_it_is_not_supported(client: Any, queues: FakeQueues) -> None:
     template = template_of({"Good": {"Type": QUEUE, "CreationPolicy": {"ResourceSignal": {"Count": 1}}}})
     message = refusal(client.create_stack, StackName="shop", TemplateBody=template)
     assert "CreationPolicy (resource Good" in message
@@ -332,7 +332,7 @@ def test_a_rollback_that_fails_can_be_continued(client: Any, queues: FakeQueues)
     assert queues.made == before
 
 
-def test_a_failed_update_without_rollback_is_left_and_can_be_mended(client: Any, queues: FakeQueues) -> None:
+def test_a_failed_update_without_rollback_is_left_and_can_be_fixed(client: Any, queues: FakeQueues) -> None:
     create_stack(client, template_of({"A": queue_resource(1)}))
     stack = update_stack(
         client, template_of({"A": queue_resource(2), "B": queue_resource(13, DependsOn="A")}), DisableRollback=True

@@ -1,4 +1,4 @@
-"""One case for each finding of `make doctor`: how an installation breaks in exactly that way, and is mended again."""
+"""One case for each finding of `make doctor`: how an installation breaks in exactly that way, and is fixed again."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from tests.support.doctor_world import World
 @dataclass(frozen=True)
 class Case:
     """broken: within it, the installation is broken. fix: a text that the finding's fix must hold; project: as
-    --project; region: as --region; fresh: the examination signs in anew; alone: without Organizations."""
+    --project; region: as --region; fresh: the check signs in again; alone: without Organizations."""
 
     broken: Callable[[World], AbstractContextManager[None]]
     fix: str
@@ -36,7 +36,7 @@ def cases() -> dict[str, Case]:
 
 
 def case(id: str, fix: str, **options: Any) -> Callable[[Callable[[World], Iterator[None]]], None]:
-    """Register how to break an installation so that this finding is found: breaks, yields, mends."""
+    """Register how to break an installation so that this finding is found: breaks, yields, fixes."""
 
     def register(breaks: Callable[[World], Iterator[None]]) -> None:
         assert id not in CASES
@@ -47,7 +47,7 @@ def case(id: str, fix: str, **options: Any) -> Callable[[Callable[[World], Itera
             next(steps)
             try:
                 yield
-            finally:  # mended also where a test failed
+            finally:  # fixed also where a test failed
                 next(steps, None)
 
         CASES[id] = Case(broken, fix, **options)

@@ -47,7 +47,7 @@ def _(world: World) -> Iterator[None]:
 def _(world: World) -> Iterator[None]:
     catalog = world.client("servicecatalog")
     name = "SageMaker Organization Templates"
-    made = catalog.create_portfolio(DisplayName=name, ProviderName="somebody")["PortfolioDetail"]["Id"]
+    made = catalog.create_portfolio(DisplayName=name, ProviderName="another team")["PortfolioDetail"]["Id"]
     yield
     catalog.delete_portfolio(Id=made)
 
@@ -70,7 +70,7 @@ def _(world: World) -> Iterator[None]:
 @case("product-two-paths", "aws servicecatalog disassociate-product-from-portfolio")
 def _(world: World) -> Iterator[None]:
     catalog, product = world.client("servicecatalog"), ids(world)[1]
-    made = catalog.create_portfolio(DisplayName="Another", ProviderName="somebody")["PortfolioDetail"]["Id"]
+    made = catalog.create_portfolio(DisplayName="Another", ProviderName="another team")["PortfolioDetail"]["Id"]
     catalog.associate_product_with_portfolio(ProductId=product, PortfolioId=made)
     yield
     catalog.disassociate_product_from_portfolio(ProductId=product, PortfolioId=made)

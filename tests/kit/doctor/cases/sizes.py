@@ -31,7 +31,7 @@ def _(world: World) -> Iterator[None]:
         yield
 
 
-@case("stage-regions", "leave eu-west-1 out", region="us-east-2")  # examined there, where the file says us-east-1
+@case("stage-regions", "leave eu-west-1 out", region="us-east-2")  # checked there, where the file says us-east-1
 def _(world: World) -> Iterator[None]:
     listed = "us-east-1, us-west-1, us-west-2, eu-west-1"
     with world.environment(CATALOG, f"regions: {{production: [{listed}]}}\n{CATALOG}"):

@@ -24,8 +24,8 @@ import json, logging, os
 def handler(event, context):
     logging.getLogger().warning("seen %s", event.get("n"))
     print("plain")
-    told = {name: os.environ.get(name) for name in event.get("variables", [])}
-    return {"event": event, "variables": told, "name": context.function_name, "arn": context.invoked_function_arn,
+    variables = {name: os.environ.get(name) for name in event.get("variables", [])}
+    return {"event": event, "variables": variables, "name": context.function_name, "arn": context.invoked_function_arn,
             "memory": context.memory_limit_in_mb, "left": context.get_remaining_time_in_millis() > 0,
             "request": context.aws_request_id, "version": context.function_version}
 """
@@ -111,14 +111,14 @@ def handler(event, context):
     try:
         s3.create_bucket(Bucket="sagemaker-forbidden")
     except Exception as error:
-        return {"who": boto3.client("sts").get_caller_identity()["Arn"], "told": str(error)[:200]}
+        return {"who": boto3.client("sts").get_caller_identity()["Arn"], "message": str(error)[:200]}
 """
     allow = {"Effect": "Allow", "Action": "s3:ListAllMyBuckets", "Resource": "*"}
     world.make("acts", code, Role=make_role(world.cloud, "acts", "lambda", allow))
     result, _ = world.call("acts")
     assert result["who"] == f"arn:aws:sts::{ACCOUNT}:assumed-role/acts/acts"
-    assert "AccessDenied" in result["told"]
-    assert "s3:CreateBucket" in result["told"]
+    assert "AccessDenied" in result["message"]
+    assert "s3:CreateBucket" in result["message"]
 
 
 @pytest.mark.parametrize(
@@ -186,11 +186,13 @@ def test_another_account_gets_in_by_the_functions_policy_only(world: World) -> N
         mine.get_policy(FunctionName="shared")
 
 
-def test_a_permission_for_nobody_or_for_no_action_is_refused(world: World) -> None:
+def test_a_permission_without_a_principal_or_an_action_is_refused(world: World) -> None:
     world.make("refuses")
     mine = world.client("lambda")
     with pytest.raises(ClientError, match="The provided principal was invalid"):
-        mine.add_permission(FunctionName="refuses", StatementId="a", Action="lambda:InvokeFunction", Principal="nobody")
+        mine.add_permission(
+            FunctionName="refuses", StatementId="a", Action="lambda:InvokeFunction", Principal="unknown"
+        )
     with pytest.raises(ClientError, match="none of Lambda's"):
         mine.add_permission(FunctionName="refuses", StatementId="a", Action="lambda:Call", Principal=OTHER)
 
@@ -204,7 +206,7 @@ def test_a_rule_reaches_a_function_whose_policy_names_it(world: World, source: s
     arn = world.make(name)
     events = world.client("events")
     rule = events.put_rule(Name=f"rule-{source}", EventPattern=json.dumps({"source": [f"test.{source}"]}))["RuleArn"]
-    named = rule if comes else rule + "-of-somebody-else"
+    named = rule if comes else rule + "-of-another-team"
     world.client("lambda").add_permission(
         FunctionName=name, StatementId="rule", Action="lambda:InvokeFunction", Principal="events.amazonaws.com",
         SourceArn=named,
@@ -324,7 +326,7 @@ def test_tags_and_reserved_concurrency_are_kept(world: World) -> None:
 # -- events ------------------------------------------------------------------------------------
 
 
-def test_an_event_that_fails_is_tried_again_and_its_end_told(world: World) -> None:
+def test_an_event_that_fails_is_tried_again_and_its_outcome_reported(world: World) -> None:
     """Developer Guide, "How Lambda handles errors and retries with asynchronous invocation"."""
     sqs = world.client("sqs")
     url = sqs.create_queue(QueueName="ends")["QueueUrl"]

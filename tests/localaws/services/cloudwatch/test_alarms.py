@@ -137,7 +137,7 @@ def test_a_change_is_an_event_and_a_message(cloud: Cloud) -> None:
                  "Resource": f"arn:aws:sqs:{REGION}:{ACCOUNT}:{name}"}  # fmt: skip
         policy = json.dumps({"Version": "2012-10-17", "Statement": [allow]})
         sqs.set_queue_attributes(QueueUrl=url, Attributes={"Policy": policy})
-    topic = sns.create_topic(Name="told")["TopicArn"]
+    topic = sns.create_topic(Name="changes")["TopicArn"]
     sns.subscribe(TopicArn=topic, Protocol="sqs", Endpoint=f"arn:aws:sqs:{REGION}:{ACCOUNT}:mails")
     pattern = {"source": ["aws.cloudwatch"], "detail": {"state": {"value": ["ALARM"]}}}
     client(cloud, "events").put_rule(Name="r", EventPattern=json.dumps(pattern))

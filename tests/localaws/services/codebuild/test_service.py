@@ -503,7 +503,7 @@ def environment(**changes: Any) -> dict[str, Any]:
         ({"artifacts": {"type": "S3", "name": "x"}}, "location"),
         ({"timeoutInMinutes": 3000}, "must be between 5 and 2160"),
         ({"vpcConfig": {"vpcId": "vpc-1"}}, "Not supported by the embedded AWS: a CodeBuild project with vpcConfig"),
-        ({"serviceRole": f"arn:aws:iam::{ACCOUNT}:role/nobody"}, "not authorized to perform: sts:AssumeRole"),
+        ({"serviceRole": f"arn:aws:iam::{ACCOUNT}:role/absent"}, "not authorized to perform: sts:AssumeRole"),
     ],
 )
 def test_a_wrong_project_is_refused(root: Session, changes: dict[str, Any], said: str) -> None:

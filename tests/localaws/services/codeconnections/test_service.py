@@ -32,7 +32,7 @@ def git(folder: Path, *arguments: str) -> str:
 
 
 class Setting(Stage):
-    """A pipeline's surroundings, a connection that somebody completed, and a clone of its repository."""
+    """A pipeline's surroundings, a completed connection, and a clone of its repository."""
 
     def __init__(self, cloud: Cloud, monkeypatch: pytest.MonkeyPatch, folder: Path) -> None:
         super().__init__(cloud, monkeypatch)
@@ -52,11 +52,11 @@ class Setting(Stage):
         git(self.clone, "add", ".")
         git(self.clone, "commit", "--quiet", "--message", f"Change {path}")
         git(self.clone, "push", "--quiet", "origin", branch)
-        self.told()
+        self.announced()
         return git(self.clone, "rev-parse", "HEAD")
 
-    def told(self) -> None:
-        """Wait until the provider has told of every push."""
+    def announced(self) -> None:
+        """Wait until the provider has announced every push."""
         pushed = len((self.bare / "pushed").read_text().splitlines())
         until(lambda: self.cloud.state(provider.Provider, "", "").told.get(REPOSITORY) == pushed)
 
@@ -86,7 +86,7 @@ class Setting(Stage):
         return self.summaries()[0]
 
     def nothing_more(self, number: int) -> None:
-        self.told()
+        self.announced()
         assert len(self.summaries()) == number
 
 

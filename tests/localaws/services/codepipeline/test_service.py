@@ -83,9 +83,9 @@ def test_a_variable_without_a_value_fails_its_action(stage: Stage) -> None:
 
 
 def test_a_role_that_codepipeline_may_not_assume_is_refused_at_creation(stage: Stage) -> None:
-    with pytest.raises(ClientError, match=r"not authorized to perform AssumeRole on role .*role/missing") as told:
+    with pytest.raises(ClientError, match=r"not authorized to perform AssumeRole on role .*role/missing") as refused:
         stage.client.create_pipeline(pipeline=declaration(roleArn=f"arn:aws:iam::{ACCOUNT}:role/missing"))
-    assert told.value.response["Error"]["Code"] == "InvalidStructureException"
+    assert refused.value.response["Error"]["Code"] == "InvalidStructureException"
 
 
 def test_an_unknown_source_object_fails_the_source_action(stage: Stage) -> None:
@@ -132,7 +132,7 @@ def test_a_variable_check_compares_as_its_operator_says(stage: Stage, operator: 
     assert stage.ends(execution) == status
 
 
-def test_a_check_of_a_variable_that_nobody_set_fails_the_stage_instead_of_skipping_it(stage: Stage) -> None:
+def test_a_check_of_an_unset_variable_fails_the_stage_instead_of_skipping_it(stage: Stage) -> None:
     stage.exports = {}
     execution = stage.create(declaration(BUILD_STAGE, {**APPROVE_STAGE, "beforeEntry": variable_check()}))
     assert stage.ends(execution) == "Failed"
@@ -400,8 +400,8 @@ def test_a_source_that_is_polled_starts_the_pipeline_when_it_changes(stage: Stag
 
 def test_every_change_of_state_is_an_event(stage: Stage) -> None:
     root = stage.cloud.root(ACCOUNT, REGION)
-    url = root.client("sqs").create_queue(QueueName="told")["QueueUrl"]
-    queue = f"arn:aws:sqs:{REGION}:{ACCOUNT}:told"
+    url = root.client("sqs").create_queue(QueueName="changes")["QueueUrl"]
+    queue = f"arn:aws:sqs:{REGION}:{ACCOUNT}:changes"
     statement = {
         "Effect": "Allow", "Principal": {"Service": "events.amazonaws.com"}, "Action": "sqs:SendMessage",
         "Resource": queue,
@@ -414,11 +414,11 @@ def test_every_change_of_state_is_an_event(stage: Stage) -> None:
     execution = stage.create(declaration())
     stage.ends(execution)
     until(lambda: len(deliveries(stage.cloud)) == 10)
-    told = {
+    emitted = {
         (d.event["detail-type"].split()[1], d.event["detail"].get("stage", ""), d.event["detail"]["state"])
         for d in deliveries(stage.cloud)
     }
-    assert told == {
+    assert emitted == {
         (level, name, state)
         for level, name in (
             ("Pipeline", ""), ("Stage", "Source"), ("Action", "Source"), ("Stage", "Build"), ("Action", "Build"),

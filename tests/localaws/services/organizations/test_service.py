@@ -134,7 +134,7 @@ def test_a_member_may_read_only_as_a_delegated_administrator(cloud: Cloud) -> No
         member.list_roots()
 
 
-def test_an_account_outside_any_organization_is_told_so(cloud: Cloud) -> None:
+def test_an_account_outside_any_organization_is_refused(cloud: Cloud) -> None:
     with pytest.raises(ClientError, match="AWSOrganizationsNotInUseException"):
         cloud.root("333333333333", REGION).client("organizations").list_roots()
 
