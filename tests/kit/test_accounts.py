@@ -110,7 +110,7 @@ def test_stack_sets_are_not_overtaken_by_stacks(
     assert organization.writes(*STACKS) == written
 
 
-def test_an_account_whose_roles_exist_already_is_told_and_tried_again(
+def test_an_account_whose_roles_exist_already_is_reported_and_tried_again(
     organization: RehearsedOrganization, capsys: pytest.CaptureFixture[str]
 ) -> None:
     account = organization.setting.accounts["staging"]
@@ -119,10 +119,10 @@ def test_an_account_whose_roles_exist_already_is_told_and_tried_again(
         RoleName="sagemaker-role-staging", AssumeRolePolicyDocument=people.trust(Service="sagemaker.amazonaws.com")
     )
     assert organization() == 1
-    told = capsys.readouterr().err
-    assert f"the stack set {TARGET}-staging ended" in told
-    assert f"    {account}: " in told
-    assert "keeps them with `target_roles: one-by-one`" in told
+    stderr = capsys.readouterr().err
+    assert f"the stack set {TARGET}-staging ended" in stderr
+    assert f"    {account}: " in stderr
+    assert "keeps them with `target_roles: one-by-one`" in stderr
     iam.delete_role(RoleName="sagemaker-role-staging")
     assert organization() == 0
     assert f"again in {account}" in capsys.readouterr().err
@@ -139,11 +139,11 @@ def test_a_bare_organization_is_set_up_in_order_and_once(
     assert bare.writes() == 0
     capsys.readouterr()
     assert bare("--invite", "--json") == 0
-    told = capsys.readouterr()
-    kinds = [step["kind"] for step in json.loads(told.out)["steps"]]
+    printed = capsys.readouterr()
+    kinds = [step["kind"] for step in json.loads(printed.out)["steps"]]
     assert kinds[:6] == ["organization", "trusted access", "administrator", "unit", "unit", "unit"]
     assert kinds[6:] == ["account", "account", "account", *["stack"] * 4, "stack set", "stack set"]
-    assert "15 steps: 11 created, 3 updated, 1 unchanged" in told.err
+    assert "15 steps: 11 created, 3 updated, 1 unchanged" in printed.err
     done = people.with_units(bare.cloud, bare.setting)
     assert {stage: bare.parent(account) for stage, account in done.targets.items()} == done.units
     above = bare.parent(done.data_science)  # as in the post: in the unit that both stages' units are in
@@ -158,8 +158,10 @@ def test_a_bare_organization_is_set_up_in_order_and_once(
 def test_accounts_are_moved_only_when_asked(bare: RehearsedOrganization, capsys: pytest.CaptureFixture[str]) -> None:
     before = bare.parent(bare.setting.targets["staging"])
     assert bare() == 1
-    told = capsys.readouterr().err
-    assert '  remaining, for these credentials when asked:\n    make accounts ARGS="--invite --profile PROFILE"' in told
+    stderr = capsys.readouterr().err
+    assert (
+        '  remaining, for these credentials when asked:\n    make accounts ARGS="--invite --profile PROFILE"' in stderr
+    )
     assert bare.parent(bare.setting.targets["staging"]) == before
 
 
@@ -168,12 +170,12 @@ def test_the_data_science_account_lists_what_the_management_account_has_to_do(
 ) -> None:
     bare.sign_in(bare.setting.data_science)
     assert bare("--invite") == 1
-    told = capsys.readouterr().err
+    stderr = capsys.readouterr().err
     assert bare.writes() == 0
-    assert "remaining, with credentials of account 999999999999:" in told
-    assert "    aws cloudformation activate-organizations-access\n" in told
-    assert f"--service-principal {people.STACK_SETS} --account-id 111111111111\n" in told
-    assert "cannot be seen from here before this account is an administrator" in told
+    assert "remaining, with credentials of account 999999999999:" in stderr
+    assert "    aws cloudformation activate-organizations-access\n" in stderr
+    assert f"--service-principal {people.STACK_SETS} --account-id 111111111111\n" in stderr
+    assert "cannot be seen from here before this account is an administrator" in stderr
 
 
 def test_the_data_science_account_finishes_what_the_management_account_began(
@@ -217,12 +219,12 @@ def test_a_sixth_administrator_is_not_registered(
         made = client.create_account(AccountName=f"a{number}", Email=f"a{number}@example.com")["CreateAccountStatus"]
         client.register_delegated_administrator(AccountId=made["AccountId"], ServicePrincipal=people.STACK_SETS)
     assert organization("--dry-run") == 0
-    told = capsys.readouterr().err
-    assert "! wait   administrator 111111111111 of stack sets (the organization has its 5 already" in told
-    assert "aws organizations deregister-delegated-administrator" in told
+    stderr = capsys.readouterr().err
+    assert "! wait   administrator 111111111111 of stack sets (the organization has its 5 already" in stderr
+    assert "aws organizations deregister-delegated-administrator" in stderr
 
 
-def test_another_management_account_than_the_files_is_told(
+def test_another_management_account_than_the_files_is_reported(
     organization: RehearsedOrganization, capsys: pytest.CaptureFixture[str]
 ) -> None:
     organization.edit("management: '999999999999'", f"management: '{OTHER}'")
@@ -302,10 +304,10 @@ def test_an_invited_account_is_waited_for_and_moved(
     organization.client(OTHER, "organizations").accept_handshake(HandshakeId=handshake)
     assert organization("--invite") == 1
     assert organization.parent(OTHER) == organization.setting.units["staging"]
-    told = capsys.readouterr().err
-    assert f"account {OTHER} cannot be entered through the role OrganizationAccountAccessRole (roles.access)" in told
-    assert "aws cloudformation deploy --stack-name multi-account-deployment-target" in told
-    assert "PipelineExecutionRoleArn=arn:aws:iam::111111111111:role/" in told
+    stderr = capsys.readouterr().err
+    assert f"account {OTHER} cannot be entered through the role OrganizationAccountAccessRole (roles.access)" in stderr
+    assert "aws cloudformation deploy --stack-name multi-account-deployment-target" in stderr
+    assert "PipelineExecutionRoleArn=arn:aws:iam::111111111111:role/" in stderr
 
 
 # -- without Organizations ---------------------------------------------------------------------
@@ -336,8 +338,8 @@ class Alone(RehearsedOrganization):
         operation = cloudformation.create_stack_instances(StackSetName=alarm, **targets)["OperationId"]
         while self.cloud.busy:
             self.cloud.stopping.wait(0.02)
-        told = {"StackSetName": alarm, "OperationId": operation}
-        (result,) = cloudformation.list_stack_set_operation_results(**told)["Summaries"]
+        operation_of = {"StackSetName": alarm, "OperationId": operation}
+        (result,) = cloudformation.list_stack_set_operation_results(**operation_of)["Summaries"]
         return f"{result['Status']} {result.get('StatusReason', '')}"
 
 
@@ -367,7 +369,7 @@ def test_without_organizations_each_account_gets_its_roles_and_those_of_stack_se
     assert "cloudwatch:PutMetricAlarm" in refused
 
 
-def test_a_role_of_stack_sets_that_somebody_made_before_is_left_alone(
+def test_a_role_of_stack_sets_that_another_person_made_before_is_left_alone(
     cloud: Cloud, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     alone = Alone(cloud, tmp_path, monkeypatch)
@@ -385,7 +387,7 @@ def test_a_role_of_stack_sets_that_somebody_made_before_is_left_alone(
 # -- units and stacks --------------------------------------------------------------------------
 
 
-def test_a_unit_that_is_not_there_is_told(
+def test_a_unit_that_is_not_there_is_reported(
     organization: RehearsedOrganization, capsys: pytest.CaptureFixture[str]
 ) -> None:
     organization.edit(organization.setting.units["staging"], "ou-none-12345678")

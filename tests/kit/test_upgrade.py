@@ -180,14 +180,14 @@ def test_a_dry_run_tells_everything_and_changes_nothing(kit: Installation) -> No
     assert build_variables(kit, CATALOG)["BUNDLE_VERSION"] == kit.first
 
 
-def test_who_does_not_see_the_product_is_told_what_to_do(kit: Installation) -> None:
+def test_a_person_who_does_not_see_the_product_reads_what_to_do(kit: Installation) -> None:
     admin = kit.cloud.root(kit.account, kit.story.region)
     _, err = kit.command("upgrade", "--project", CATALOG, code=1, who=admin)
     assert "does not see the product" in err
     assert "catalog.principals" in err
 
 
-def test_an_upgrade_that_cannot_even_be_rolled_back_is_told_with_the_way_on(kit: Installation) -> None:
+def test_an_upgrade_that_cannot_even_be_rolled_back_is_reported_with_the_way_on(kit: Installation) -> None:
     """The launch role loses the right that the update needs, and its rollback too."""
     root = kit.cloud.root(kit.account, kit.story.region)
     deny = {"Effect": "Deny", "Action": "codebuild:UpdateProject", "Resource": "*"}
@@ -301,7 +301,7 @@ def test_a_change_that_the_stock_role_may_not_make_is_known_before_and_rolled_ba
     assert shown(kit, "versions")["versions"][0]["name"] == version
 
 
-def test_bad_input_is_told(kit: Installation) -> None:
+def test_bad_input_is_reported(kit: Installation) -> None:
     _, err = kit.command("upgrade", "--project", "nobody", code=1)
     assert "no project nobody made from the kit" in err
     kit.command("upgrade", "--project", CATALOG, "--set", "ProdRegions", code=2)

@@ -204,9 +204,9 @@ class World:
             yield
         finally:
             write((ROOT / file).read_text(encoding="utf-8"))
-            self.mend()
+            self.repair()
 
-    def mend(self) -> None:
+    def repair(self) -> None:
         """Finish a rollback that the mistake made impossible."""
         stack = self.stage_stack()
         if self.stage_status() == "UPDATE_ROLLBACK_FAILED":

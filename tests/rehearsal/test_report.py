@@ -126,12 +126,12 @@ def test_the_page_loads_nothing_and_its_links_stay_on_it() -> None:
 
 def test_everything_can_be_read_without_scripts() -> None:
     text = " ".join(Checker(page(FACTS)).text.split())
-    for told in (
+    for sentence in (
         "the build <broke>", "line 1 line 2", "staging one", "iris-p-1-staging (us-east-1): InService, version 7",
         "Build / Build", "the command ended with 1", "Source Succeeded → Build Failed", "no capacity", "03:04:05.678",
         "<second> line", "s3:GetObject", "nothing allows it", "1 allowed, 1 denied", "1 wrong (ringed)",
     ):  # fmt: skip
-        assert told in text, told
+        assert sentence in text, sentence
 
 
 def test_what_others_wrote_is_never_taken_for_markup() -> None:
@@ -149,8 +149,13 @@ def test_a_wrong_prediction_shows_with_what_was_expected() -> None:
 
 def test_a_rehearsal_that_failed_at_once_has_a_page_too() -> None:
     text = Checker(page(Facts(summary=EMPTY))).text
-    for told in ("There is no organization yet.", "No endpoint was asked yet.", "No stack was made.", "No build ran."):
-        assert told in text
+    for sentence in (
+        "There is no organization yet.",
+        "No endpoint was asked yet.",
+        "No stack was made.",
+        "No build ran.",
+    ):
+        assert sentence in text
 
 
 def test_the_timeline_puts_each_chapter_before_its_actions_to_scale() -> None:

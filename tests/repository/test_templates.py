@@ -132,7 +132,10 @@ def test_the_product_runs_as_roles_that_the_data_science_account_has() -> None:
     used = {word.strip("'\"") for word in template(30).text.replace("/", " ").split() if "MultiAccount" in word}
     assert used <= made
     prefix = "AmazonSageMakerServiceCatalogProductsMultiAccount"
-    assert made - used == {f"{prefix}StarterRole", f"{prefix}LaunchRole"}  # the starter's own; whoever makes it in S3
+    assert made - used == {
+        f"{prefix}StarterRole",
+        f"{prefix}LaunchRole",
+    }  # the starter's own; the person's who makes it in S3
 
 
 def test_the_post_keeps_its_parameters() -> None:

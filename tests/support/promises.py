@@ -177,7 +177,7 @@ def reasons_for_stars(source: Source) -> Iterator[str]:
 
 
 def longest(value: Any) -> int | None:
-    """The most characters that a name can have; None where it cannot be told."""
+    """The most characters that a name can have; None where it is unknown."""
     if isinstance(value, str):
         return len(value)
     if isinstance(value, dict) and isinstance(text := value.get("!Sub"), str):

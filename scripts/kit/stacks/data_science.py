@@ -21,7 +21,7 @@ from scripts.kit.stacks import stack as stacks
 MODELS, SHARED, ROLES, PEOPLE = (
     "multi-account-deployment-models",
     "multi-account-deployment-shared",
-    "multi-account-deployment",  # as in 0.1.0: the roles stay the same ones when it is upgraded (docs/guides/upgrading.md)
+    "multi-account-deployment",  # as in 0.1.0: the same roles after an upgrade (docs/guides/upgrading.md)
     "multi-account-deployment-people",
 )
 TEMPLATES = {
@@ -108,6 +108,6 @@ def refuse_first_layout(home: Connection) -> None:
     if status and status not in GONE:
         raise UserError(
             f"the stack {ROLES} in account {home.account} is that of version 0.1.0: it holds the bucket and the key of "
-            "the models, which have a stack of their own since 0.2.0. Nothing was changed. docs/guides/upgrading.md says how "
-            "they move without being deleted"
+            "the models, which have a stack of their own since 0.2.0. Nothing was changed. docs/guides/upgrading.md "
+            "says how they move without being deleted"
         )

@@ -121,7 +121,7 @@ def test_a_custom_resource_takes_anything_and_gets_strings() -> None:
         ),
     ],
 )
-def test_what_a_schema_refuses_is_told_with_its_path(kind: str, properties: dict[str, Any], message: str) -> None:
+def test_what_a_schema_refuses_is_reported_with_its_path(kind: str, properties: dict[str, Any], message: str) -> None:
     found = schemas.problems(kind, schemas.coerce(kind, properties), "Thing")
     assert all(
         problem.startswith("Properties validation failed for resource Thing with message: #") for problem in found
