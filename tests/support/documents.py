@@ -7,7 +7,6 @@ import shlex
 from collections.abc import Iterator
 from pathlib import Path
 
-from scripts.kit.doctor import snapshot  # noqa: F401  (knows every subject, and so every check)
 from tests.support import ROOT
 
 
