@@ -1,4 +1,4 @@
-"""CONTRIBUTING.md's first change, performed on a copy of the tree: the page's own edits, files and commands."""
+"""CONTRIBUTING.md's first change, performed on a copy of the tree: its own edits, files and commands, in its order."""
 
 from __future__ import annotations
 

@@ -1,11 +1,15 @@
-"""The code that documents show: its lines, and the targets and options of make in them."""
+"""The code that documents show: its lines, the targets and options of make in them, and what commands offer."""
 
 from __future__ import annotations
 
+import importlib
 import re
 import shlex
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
+
+import pytest
 
 from scripts.kit.doctor import snapshot  # noqa: F401  (knows every subject, and so every check)
 from tests.support import ROOT
@@ -32,3 +36,26 @@ def make_targets(line: str) -> tuple[list[str], list[str]]:
     targets = [word for word in words if re.fullmatch("[a-z][a-z-]*", word)]
     options = [option for word in words if word.startswith("ARGS=") for option in re.findall(r"--[a-z-]+", word)]
     return targets, options
+
+
+@cache
+def makefile_targets() -> frozenset[str]:
+    """The targets of the Makefile and of what it includes."""
+    rules = "".join(path.read_text(encoding="utf-8") for path in [ROOT / "Makefile", *ROOT.glob("*.mk")])
+    return frozenset(re.findall(r"^([a-z-]+):", rules, re.MULTILINE))
+
+
+@cache
+def help_of(module: str) -> str:
+    """What `python -m MODULE --help` prints, for example of scripts.publish."""
+    printed: list[str] = []
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("argparse.ArgumentParser._print_message", lambda parser, text, file=None: printed.append(text))
+        with pytest.raises(SystemExit) as left:
+            importlib.import_module(module).main(["--help"])
+    assert left.value.code == 0
+    return "".join(printed)
+
+
+def options_of(module: str) -> frozenset[str]:
+    return frozenset(re.findall(r"(?<![\w-])--[a-z-]+", help_of(module)))
