@@ -14,11 +14,11 @@ from pathlib import Path
 import pytest
 
 from awslang.template.template import parse
-from scripts.kit.doctor import snapshot  # noqa: F401  (knows every subject, and so every check)
-from scripts.kit.doctor.findings import CHECKS
+from scripts.kit.doctor.checks.every import CHECKS
 from tests import mistakes
 from tests.support import ROOT
-from tests.support.documents import makefile_targets, options_of
+from tests.support.documents import options_of
+from tests.support.makefile import TARGETS
 
 HOUSES = (
     "awslang", "benchmarks", "docs", "localaws", "notebooks", "pipeline", "requirements", "scripts", "seed-code",
@@ -101,7 +101,7 @@ def unknown_targets(name: str, text: str) -> Iterator[str]:
     for number, line in prose(name, text):
         for targets in re.findall(r"`make((?: [a-z][a-z-]*)+)", line):
             for target in targets.split():
-                if target not in makefile_targets():
+                if target not in TARGETS:
                     yield f"{name}:{number}: make {target}"
         for command, rest in re.findall(r"python3? -m ((?:scripts|benchmarks)\.[a-z_]+)\b(?!\.)([^`\n]*)", line):
             for option in re.findall(r"(?<![\w-])--[a-z-]+", rest):

@@ -39,13 +39,6 @@ def make_targets(line: str) -> tuple[list[str], list[str]]:
 
 
 @cache
-def makefile_targets() -> frozenset[str]:
-    """The targets of the Makefile and of what it includes."""
-    rules = "".join(path.read_text(encoding="utf-8") for path in [ROOT / "Makefile", *ROOT.glob("*.mk")])
-    return frozenset(re.findall(r"^([a-z-]+):", rules, re.MULTILINE))
-
-
-@cache
 def help_of(module: str) -> str:
     """What `python -m MODULE --help` prints, for example of scripts.publish."""
     printed: list[str] = []
