@@ -31,7 +31,7 @@ def lines_of_code(text: str) -> Iterator[str]:
 
 def make_targets(line: str) -> tuple[list[str], list[str]]:
     """The targets and the options of a `make …` line."""
-    found = re.search(r"(?:^|[$;&] *)make((?: +[\w=\-\"'. /]+)+)", line)
+    found = re.search(r"(?:^|[$;&] *)make((?: +[\w=\-\"'., /]+)+)", line)
     words = shlex.split(found.group(1)) if found else []
     targets = [word for word in words if re.fullmatch("[a-z][a-z-]*", word)]
     options = [option for word in words if word.startswith("ARGS=") for option in re.findall(r"--[a-z-]+", word)]
