@@ -55,6 +55,7 @@ NAMED_ONLY = {"make rollback", "make upgrade", "make teardown"}  # which by them
 def commands(text: str) -> Iterator[str]:
     """Every line of a document that calls the kit; what a command prints is none."""
     blocks = re.findall(r"^```[a-z]*\n(.*?)^```", text, re.MULTILINE | re.DOTALL)
+    blocks = [re.sub(r"\\\n *", "", block) for block in blocks]
     lines = [line for block in blocks for line in (re.findall(r"^\$ (.*)", block, re.MULTILINE) or block.splitlines())]
     lines += lines_of_code(re.sub(r"^```.*?^```", "", text, flags=re.MULTILINE | re.DOTALL))
     for line in lines:
