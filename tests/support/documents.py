@@ -9,12 +9,8 @@ from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
 
-<<<<<<< HEAD
-=======
 import pytest
 
-from scripts.kit.doctor import snapshot  # noqa: F401  (knows every subject, and so every check)
->>>>>>> docs
 from tests.support import ROOT
 
 
