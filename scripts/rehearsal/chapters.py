@@ -284,7 +284,8 @@ def predictions(story: Story) -> None:
         right = [p == e for p, e in zip(endpoint["predictions"], endpoint["expected"], strict=True)]
         where = f"{endpoint['account']} {endpoint['region']}"
         say(f"    {endpoint['stage']:<8} {where} {endpoint['name']}: {sum(right)} of {len(right)} right")
-        story.require(all(right), f"{endpoint['name']} in {where} predicts {endpoint['predictions']}")
+        answers, expected = " ".join(endpoint["predictions"]), " ".join(endpoint["expected"])
+        story.require(all(right), f"{endpoint['name']} in {where} predicts {answers}, expected {expected}")
         serves = endpoint["model_package_arn"]
         source = source_of(story, serves, endpoint["region"])
         story.require(source == story.model_package_arn, f"{endpoint['name']} in {where} serves {serves}")

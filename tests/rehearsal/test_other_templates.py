@@ -8,13 +8,14 @@ from typing import Any
 
 import pytest
 
-from scripts.kit.console import UsageError
+from scripts.kit.console import UsageError, near
 from scripts.rehearsal.embedded import embedded_aws
 from scripts.rehearsal.other_templates import options as template_options
 from scripts.rehearsal.other_templates import play as template_play
 from scripts.rehearsal.other_templates import report as template_report
 from scripts.rehearsal.other_templates.run import Options, Run
 from scripts.rehearsal.other_templates.seeds import Place, assigned
+from scripts.rehearsal.report.template_page import template_page
 from scripts.rehearse import parser
 from tests.support import ROOT
 
@@ -147,6 +148,15 @@ def test_seed_code_is_named_by_file_key_place_or_repository(name: str) -> None:
 def test_seed_code_that_nothing_takes_is_a_usage_error_that_lists_what_is_taken() -> None:
     with pytest.raises(UsageError, match=r"takes: seed\.zip"):
         assigned([Place("Repository", "bucket", "toolchain/seed.zip")], {"sead.zip": PROJECTS})
+
+
+def test_the_report_is_left_as_a_page_and_as_data(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    template = PROJECTS / "not-played.yaml"
+    assert template_options.rehearse(parser().parse_args(["--template", str(template), "--folder", str(tmp_path)])) == 1
+    told = json.loads((tmp_path / "template" / "report.json").read_text())
+    page = tmp_path / "template" / "report.html"
+    assert page.read_text() == template_page(told)
+    assert f"{near(page)} shows it all" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("given", [["--parameter", "X"], ["--seed-code", "a=/nowhere"], ["--parameter", "A=1"] * 2])

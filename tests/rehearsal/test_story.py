@@ -59,7 +59,7 @@ def test_the_story_succeeds_and_every_golden_payload_is_predicted_right(story: S
     assert {e["stage"]: e["status"] for e in story.endpoints} == {"staging": "InService", "prod": "InService"}
     for endpoint in story.endpoints:
         assert endpoint["predictions"] == endpoint["expected"]
-        assert len(endpoint["expected"]) == 3
+        assert len(endpoint["expected"]) == 6
         assert endpoint["model_package_arn"] == story.model_package_arn
 
 
@@ -90,16 +90,16 @@ def test_the_page_shows_the_whole_story(story: Story) -> None:
     facts = gather(story, {"outcome": "succeeded", "seconds": 1.0, **record.summary(story)})
     document = page(facts)
     for name, account in story.setting.accounts.items():
-        assert f"<b>{name.replace(' ', '-')}</b> <code>{account}</code>" in document
+        assert f"<h3>{name.replace(' ', '-')} <code>{account}</code></h3>" in document
     assert {stack.account for stack in facts.stacks} == set(story.setting.accounts.values()) - {
         story.setting.management
     }
     assert sum(name.startswith("endpoint ") for line in facts.runs.values() for name in line) == 2
     assert {span.name for span in facts.spans if span.kind == "action"} >= {"Build / Build", "DeployProd / TestProd"}
-    assert len(facts.builds) == 0
+    assert len(facts.builds) == 4
     assert len(facts.points) == 150
-    assert sum(point.true == point.predicted for point in facts.points) == 0
-    assert str(len(facts.requests)) in document
+    assert sum(point.true == point.predicted for point in facts.points) == 147
+    assert f"{len(facts.requests):,} requests" in document
 
 
 def test_a_kept_rehearsal_has_profiles_for_the_kits_commands_and_ends_like_any_process(
@@ -133,7 +133,7 @@ def test_the_view_in_a_terminal_shows_the_accounts_and_what_runs_in_them(story: 
     console = Console(width=200, record=True, file=io.StringIO())
     console.print(Shown(story))
     shown = console.export_text()
-    assert shown.count("●") == len(chapters.CHAPTERS)
+    assert shown.count("●") == len(chapters.CHAPTERS) + 5  # and the stages of the pipeline
     assert shown.count("InService") == 2
     for action in ("Build", "TestStaging", "DeployResourcesProd"):
         assert action in shown
