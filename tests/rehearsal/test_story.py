@@ -59,7 +59,7 @@ def test_the_story_succeeds_and_every_golden_payload_is_predicted_right(story: S
     assert {e["stage"]: e["status"] for e in story.endpoints} == {"staging": "InService", "prod": "InService"}
     for endpoint in story.endpoints:
         assert endpoint["predictions"] == endpoint["expected"]
-        assert len(endpoint["expected"]) == 3
+        assert len(endpoint["expected"]) == 6
         assert endpoint["model_package_arn"] == story.model_package_arn
 
 
@@ -96,7 +96,7 @@ def test_the_page_shows_the_whole_story(story: Story) -> None:
     }
     assert sum(name.startswith("endpoint ") for line in facts.runs.values() for name in line) == 2
     assert {span.name for span in facts.spans if span.kind == "action"} >= {"Build / Build", "DeployProd / TestProd"}
-    assert len(facts.builds) == 0
+    assert len(facts.builds) == 4
     assert len(facts.points) == 150
     assert sum(point.true == point.predicted for point in facts.points) == 0
     assert str(len(facts.requests)) in document
