@@ -99,7 +99,7 @@ def test_the_endpoints_of_both_stages_predict_right(world: World) -> None:
     for endpoint in story.endpoints:
         assert endpoint["status"] == "InService"
         assert endpoint["predictions"] == endpoint["expected"]
-        assert len(endpoint["expected"]) == 3
+        assert len(endpoint["expected"]) == 6
 
 
 def test_the_stages_are_self_managed_stack_sets_under_the_roles_of_template_21(world: World) -> None:

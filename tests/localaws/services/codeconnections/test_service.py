@@ -220,7 +220,7 @@ def test_globs_match_as_the_guide_says(pattern: str, name: str, matches: bool) -
 def allow(setting: Setting, role: str, *statements: dict[str, Any]) -> None:
     policy = {"Version": "2012-10-17", "Statement": [{"Effect": "Allow", **statement} for statement in statements]}
     iam = setting.cloud.root(ACCOUNT, REGION).client("iam")
-    iam.put_role_policy(RoleName=role, PolicyName="everything", PolicyDocument=json.dumps(policy))
+    iam.put_role_policy(RoleName=role, PolicyName="inline", PolicyDocument=json.dumps(policy))
 
 
 def test_the_pipelines_role_needs_both_names_of_use_connection(setting: Setting) -> None:
