@@ -39,6 +39,7 @@ RUN_ELSEWHERE = {
     "permissions": "tests/rehearsal/test_story.py",
     "rehearse": "tests/rehearsal/test_story.py",
     "seed": "tests/kit/test_seed.py",
+    "setup": "tests/repository/test_installed_release.py",
     "taskcat": "tests/repository/test_taskcat.py",
     "test": ".ci/run",
 }

@@ -228,6 +228,9 @@ def test_what_is_installed_is_found_as_it_is(ready: Installed) -> None:
 
 
 def test_a_project_is_upgraded_to_a_template_that_was_changed_here(ready: Installed) -> None:
+    settings, engineer = ready.folder / "environment.yaml", "arn:aws:iam::111111111111:role/MLEngineer"
+    principals = settings.read_text().replace("catalog:\n", f"catalog:\n  principals: ['{engineer}']\n")
+    settings.write_text(principals)  # the role that upgrades has to see the product
     template = ready.folder / "templates" / "50-endpoint.yaml"
     template.write_text(
         template.read_text(encoding="utf-8").replace("Description: >-\n", "Description: >-\n  Ours.\n", 1)
