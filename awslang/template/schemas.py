@@ -37,9 +37,7 @@ class ResourceSchema:
     properties: frozenset[str]
     required: frozenset[str]
     create_only: frozenset[str]
-    conditional_create_only: frozenset[str]
     read_only: frozenset[str]
-    write_only: frozenset[str]
     primary_identifier: tuple[str, ...]
     taggable: bool
     tag_property: str
@@ -120,9 +118,7 @@ def load(type: str, file: str) -> ResourceSchema:
         properties=frozenset(document["properties"]),
         required=frozenset(document.get("required", [])),
         create_only=paths(document, "createOnlyProperties"),
-        conditional_create_only=paths(document, "conditionalCreateOnlyProperties"),
         read_only=paths(document, "readOnlyProperties"),
-        write_only=paths(document, "writeOnlyProperties"),
         primary_identifier=tuple(path.removeprefix(PREFIX) for path in document.get("primaryIdentifier", [])),
         taggable=taggable and tag_property.split("/")[0] in document["properties"],
         tag_property=tag_property if tag_property.split("/")[0] in document["properties"] else "",

@@ -1,10 +1,4 @@
-"""CloudFormation: the operations that change stacks (AWS CloudFormation API Reference).
-
-CreateStack, UpdateStack, DeleteStack, UpdateTerminationProtection, ContinueUpdateRollback.
-views.py: the ones that read. changesets.py: change sets. stacksets.py: stack sets.
-stack_policies.py: what an update must leave alone. signals.py: what a stack waits for.
-Not played: notification topics, rollback triggers, resource imports, CancelUpdateStack.
-"""
+"""CloudFormation's operations that change stacks."""
 
 from __future__ import annotations
 

@@ -25,7 +25,7 @@ from awslang.template.schemas import package
 from localaws import shapes
 from localaws.calls import Call
 from localaws.cloud import Cloud
-from localaws.services.awslambda import versions as lambda_versions
+from localaws.services.awslambda import versions
 from localaws.services.awslambda.service import aws_lambda
 from localaws.services.awslambda.state import (
     LATEST,
@@ -221,7 +221,7 @@ def create_function(call: Call) -> dict[str, Any]:
         made.changing(call.cloud)
         state.by_name[name.name] = made
     if params.get("Publish"):
-        return made.show(lambda_versions.publish(made, str(params.get("Description") or "")))
+        return made.show(versions.publish(made, str(params.get("Description") or "")))
     return made.show(made.latest)
 
 
@@ -263,7 +263,7 @@ def update_function_code(call: Call) -> dict[str, Any]:
         function.created = False
         function.changing(call.cloud)
         if call.params.get("Publish"):
-            return function.show(lambda_versions.publish(function, str(shown["Description"])))
+            return function.show(versions.publish(function, str(shown["Description"])))
     return function.show(function.latest)
 
 
@@ -329,7 +329,7 @@ def delete_function(call: Call) -> dict[str, Any]:
     if name.qualifier == LATEST:
         raise invalid("$LATEST version cannot be deleted without deleting the function.")
     with function.lock:
-        users = [a["Name"] for a in function.aliases.values() if name.qualifier in lambda_versions.versions_in(a)]
+        users = [a["Name"] for a in function.aliases.values() if name.qualifier in versions.versions_in(a)]
         if users:
             raise conflict(
                 f"Function version {name.qualifier} cannot be deleted because it is used by the aliases {users}"

@@ -19,10 +19,10 @@ from botocore.exceptions import ClientError
 
 from awslang.errors import AwsError, NotSupported
 from localaws.calls import Call
-from localaws.cloud import Cloud, Session, new_id
+from localaws.cloud import Cloud, Session
 from localaws.services.awslambda.run import Invocation, Outcome, open_session, run
 from localaws.services.awslambda.service import aws_lambda
-from localaws.services.awslambda.state import LATEST, Function, conflict, find, function_named, version_of
+from localaws.services.awslambda.state import LATEST, Function, conflict, find, version_of
 from localaws.services.events.delivery import send_to_queue
 
 SYNCHRONOUS_LIMIT, ASYNCHRONOUS_LIMIT, ANSWER_LIMIT = 6_291_456, 1_048_576, 6_291_556  # bytes
@@ -160,21 +160,6 @@ def begin(cloud: Cloud, invocation: Invocation, config: Mapping[str, Any]) -> No
                 invocation.function.running -= 1
 
     cloud.background(f"lambda {invocation.function.name}", work)
-
-
-def send_event(cloud: Cloud, function_arn: str, event: bytes) -> bool:
-    """A service of AWS that was let in hands an event over; False where there is no such function."""
-    function = function_named(cloud, function_arn)
-    if function is None:
-        return False
-    qualifier = function_arn.split(":", 7)[7] if function_arn.count(":") == 7 else ""
-    version = version_of(function, chosen(function, qualifier))
-    begin(
-        cloud,
-        Invocation(function, version, function_arn, event, new_id()),
-        function.invoke_configs.get(qualifier or LATEST) or {},
-    )
-    return True
 
 
 def tried(cloud: Cloud, invocation: Invocation, config: Mapping[str, Any]) -> None:

@@ -54,6 +54,18 @@ def check(call: Call) -> None:
             raise NotSupported(f"an alarm with {name} ({params['AlarmName']})")
     if params["ComparisonOperator"] not in COMPARE:
         raise NotSupported(f"an alarm with {params['ComparisonOperator']} ({params['AlarmName']})")
+    _check_statistic(params)
+    _check_periods(params)
+    if params.get("TreatMissingData", "missing") not in TREATMENTS:
+        raise invalid(f"Option {params['TreatMissingData']} is not supported. Supported options: {TREATMENTS}")
+    if "Threshold" not in params:
+        raise invalid("Threshold must be given")
+    for action in actions_in(params):
+        if action.split(":")[2:3] not in (["sns"], ["lambda"]):
+            raise NotSupported(f"the alarm action {action}")
+
+
+def _check_statistic(params: Mapping[str, Any]) -> None:
     statistic, extended = params.get("Statistic"), params.get("ExtendedStatistic")
     if not params.get("MetricName") or bool(statistic) == bool(extended):
         raise invalid("Exactly one of Statistic and ExtendedStatistic must be given, with a MetricName")
@@ -63,6 +75,9 @@ def check(call: Call) -> None:
         raise AwsError(
             "InvalidParameterValue", f"The value {extended} for parameter ExtendedStatistic is not supported"
         )
+
+
+def _check_periods(params: Mapping[str, Any]) -> None:
     period, periods = int(params.get("Period") or 0), int(params.get("EvaluationPeriods") or 0)
     if period not in (10, 20, 30) and (period <= 0 or period % 60):
         raise invalid(f"Period must be 10, 20, 30 or a multiple of 60, not {period}")
@@ -71,13 +86,6 @@ def check(call: Call) -> None:
         raise invalid(f"Metrics cannot be checked across more than {most} seconds (EvaluationPeriods * Period)")
     if not 1 <= int(params.get("DatapointsToAlarm") or periods) <= periods:
         raise invalid("DatapointsToAlarm must be from 1 to EvaluationPeriods")
-    if params.get("TreatMissingData", "missing") not in TREATMENTS:
-        raise invalid(f"Option {params['TreatMissingData']} is not supported. Supported options: {TREATMENTS}")
-    if "Threshold" not in params:
-        raise invalid("Threshold must be given")
-    for action in actions_in(params):
-        if action.split(":")[2:3] not in (["sns"], ["lambda"]):
-            raise NotSupported(f"the alarm action {action}")
 
 
 def actions_in(params: Mapping[str, Any]) -> list[str]:

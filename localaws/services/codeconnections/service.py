@@ -1,13 +1,4 @@
-"""CodeConnections: connections to a git provider, and the provider itself, on this machine.
-
-AWS CodeConnections API Reference (and AWS CodeStar Connections, its former name): CreateConnection,
-GetConnection, ListConnections, DeleteConnection, TagResource, UntagResource, ListTagsForResource. Developer
-Tools console User Guide, "Create a connection": it is PENDING until a person completes the handshake
-(complete_handshake). Not played: hosts of installed providers.
-
-The provider holds bare repositories below the embedded AWS's folder (create_repository); git pushes to them,
-and what is pushed is told to whoever listens, as the provider's webhook tells it to AWS.
-"""
+"""The operations of CodeConnections, and the git provider behind its connections."""
 
 from __future__ import annotations
 

@@ -14,7 +14,8 @@ from typing import Any
 from botocore.exceptions import ClientError
 
 from localaws.cloud import arn, new_id
-from localaws.services.codebuild.run import BuildRun, PhaseFailed
+from localaws.services.codebuild.environment import PhaseFailed
+from localaws.services.codebuild.run import BuildRun
 from localaws.services.codebuild.state import BuildStop, CodeBuildState, PipelineBuild
 from localaws.services.codepipeline.state import ActionFailed
 from localaws.services.codepipeline.work import Work, resolve

@@ -117,7 +117,6 @@ class Execution:
     stages: dict[str, str] = field(default_factory=dict)  # stage: how it stands
     overridden: set[tuple[str, str]] = field(default_factory=set)  # (stage, condition type)
     end_asked: str = ""  # "" | "Stopped" | "Cancelled" | "Superseded": what it will end as
-    abandoned: bool = False
     stop_reason: str = ""
     retried: set[str] = field(default_factory=set)  # stages that were retried by themselves
 

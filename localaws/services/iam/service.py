@@ -1,11 +1,4 @@
-"""IAM: moto holds roles, users and policies; this module simulates what they allow.
-
-Plays SimulatePrincipalPolicy (IAM API Reference, the operation's page; IAM User Guide, "IAM policy testing
-with the IAM policy simulator"): the answer is that of the evaluator that decides every request. As on AWS
-the simulation takes the entity's own policies, its boundary and the organization's service control
-policies, not the policies of resources, and it knows no condition keys but those that it is given.
-Everything else is moto's answer.
-"""
+"""IAM's Service object and SimulatePrincipalPolicy."""
 
 from __future__ import annotations
 

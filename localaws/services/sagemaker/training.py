@@ -106,7 +106,20 @@ def check_job(cloud: Cloud, params: dict[str, Any], region: str) -> None:
         raise NotSupported("CreateTrainingJob with ProfilerConfig")
     if params.get("DebugHookConfig", {}).get("CollectionConfigurations"):
         raise NotSupported("CreateTrainingJob with CollectionConfigurations")
-    algorithm = params["AlgorithmSpecification"]
+    _check_algorithm(cloud, params["AlgorithmSpecification"], region)
+    _check_resources(params.get("ResourceConfig", {}))
+    if "StoppingCondition" not in params:
+        raise invalid("StoppingCondition is required")
+    if not params["OutputDataConfig"]["S3OutputPath"].startswith("s3://"):
+        raise invalid("S3OutputPath must be an S3 URL")
+    base.only(params["OutputDataConfig"], "OutputDataConfig", "S3OutputPath", "KmsKeyId", "CompressionType")
+    if params["OutputDataConfig"].get("CompressionType", "GZIP") != "GZIP":
+        raise NotSupported("OutputDataConfig with CompressionType NONE")
+    if asked := xgboost_hyperparameters.not_played(params.get("HyperParameters", {})):
+        raise NotSupported(f"training with {asked}")
+
+
+def _check_algorithm(cloud: Cloud, algorithm: dict[str, Any], region: str) -> None:
     base.only(algorithm, "AlgorithmSpecification", "TrainingImage", "TrainingInputMode", "MetricDefinitions")
     if "TrainingImage" not in algorithm:
         raise NotSupported("CreateTrainingJob without TrainingImage")
@@ -118,21 +131,14 @@ def check_job(cloud: Cloud, params: dict[str, Any], region: str) -> None:
         )
     if algorithm["TrainingInputMode"] != "File":
         raise NotSupported(f"TrainingInputMode {algorithm['TrainingInputMode']}")
-    resources = params.get("ResourceConfig", {})
+
+
+def _check_resources(resources: dict[str, Any]) -> None:
     base.only(resources, "ResourceConfig", "InstanceType", "InstanceCount", "VolumeSizeInGB", "VolumeKmsKeyId")
     if not {"InstanceType", "InstanceCount", "VolumeSizeInGB"} <= set(resources):
         raise invalid("ResourceConfig needs InstanceType, InstanceCount and VolumeSizeInGB")
     if resources["InstanceCount"] != 1:
         raise NotSupported(f"distributed training (InstanceCount {resources['InstanceCount']})")
-    if "StoppingCondition" not in params:
-        raise invalid("StoppingCondition is required")
-    if not params["OutputDataConfig"]["S3OutputPath"].startswith("s3://"):
-        raise invalid("S3OutputPath must be an S3 URL")
-    base.only(params["OutputDataConfig"], "OutputDataConfig", "S3OutputPath", "KmsKeyId", "CompressionType")
-    if params["OutputDataConfig"].get("CompressionType", "GZIP") != "GZIP":
-        raise NotSupported("OutputDataConfig with CompressionType NONE")
-    if asked := xgboost_hyperparameters.not_played(params.get("HyperParameters", {})):
-        raise NotSupported(f"training with {asked}")
 
 
 def find_input(session: Session, role_arn: str, channel: dict[str, Any]) -> list[str]:

@@ -1,10 +1,4 @@
-"""Systems Manager's Parameter Store (AWS Systems Manager API Reference, the page of each operation).
-
-Plays PutParameter, GetParameter, GetParameters, GetParametersByPath, DescribeParameters, DeleteParameter,
-DeleteParameters, AddTagsToResource, RemoveTagsFromResource, ListTagsForResource. Played here rather than
-by moto, whose module loads all of EC2 with it (a second of every rehearsal).
-SecureString is played with AWS's own key (alias/aws/ssm).
-"""
+"""The operations of Parameter Store."""
 
 from __future__ import annotations
 

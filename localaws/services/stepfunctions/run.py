@@ -20,8 +20,7 @@ from botocore.exceptions import ClientError, ParamValidationError
 from awslang.errors import AwsError
 from localaws.cloud import Cloud, Session
 from localaws.services.events.service import emit
-from localaws.services.stepfunctions import functions as stepfunctions_lambda
-from localaws.services.stepfunctions import language
+from localaws.services.stepfunctions import functions, language
 
 PRINCIPAL = "states.amazonaws.com"
 STEPS = 25_000  # events of one execution's history
@@ -260,7 +259,7 @@ def _named(errors: list[str], failed: StateFailed) -> bool:
 
 def _call(cloud: Cloud, execution: StateMachineRun, state: Mapping[str, Any], given: Any) -> Any:
     """The API call, made as the state machine's role."""
-    if stepfunctions_lambda.calls_function(state["Resource"]):
+    if functions.calls_function(state["Resource"]):
         return _call_function(cloud, execution, state, given)
     service, operation = language.task_operation(state["Resource"])
     region = execution.arn.split(":")[3]
@@ -310,8 +309,8 @@ def _call_function(cloud: Cloud, execution: StateMachineRun, state: Mapping[str,
         taskScheduledEventDetails={**details, "region": execution.arn.split(":")[3], "parameters": json.dumps(given)},
     )
     try:
-        result = stepfunctions_lambda.invoke(_session(cloud, execution), state["Resource"], given)
-    except stepfunctions_lambda.FunctionFailed as failed:
+        result = functions.invoke(_session(cloud, execution), state["Resource"], given)
+    except functions.FunctionFailed as failed:
         raise StateFailed(failed.error, failed.cause) from failed
     execution.note("TaskSucceeded", taskSucceededEventDetails={**details, "output": json.dumps(result)})
     return result

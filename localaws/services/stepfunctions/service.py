@@ -1,10 +1,4 @@
-"""Step Functions: standard state machines that call AWS services.
-
-Plays CreateStateMachine, UpdateStateMachine, DeleteStateMachine, DescribeStateMachine,
-ListStateMachines, ValidateStateMachineDefinition, StartExecution, StopExecution, DescribeExecution,
-GetExecutionHistory, ListExecutions and tags (AWS Step Functions API Reference, the page of each
-operation). The language is in stepfunctions_language.py, an execution in stepfunctions_run.py.
-"""
+"""The operations of Step Functions."""
 
 from __future__ import annotations
 

@@ -136,7 +136,7 @@ def test_unknown_values_pass() -> None:
 
 def test_cfn_lint_itself_is_not_imported() -> None:
     """It takes seconds, and only its data is wanted."""
-    code = "from localaws.cloudformation import schemas; schemas.attributes('AWS::S3::Bucket'); import sys; "
+    code = "from awslang.template import schemas; schemas.attributes('AWS::S3::Bucket'); import sys; "
     code += "print([m for m in sys.modules if m.startswith('cfnlint')])"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
