@@ -7,6 +7,7 @@ moto is pinned exactly: tests/localaws/test_moto_bridge.py has one test per priv
 from __future__ import annotations
 
 import copy
+import importlib
 import io
 import json
 import re
@@ -26,6 +27,7 @@ from moto.core.base_backend import BackendDict
 from moto.core.config import default_user_config
 from moto.core.exceptions import HTTPException, ServiceException
 from moto.core.request import PRESERVED_HEADER_NAMES_ENVIRON_KEY, Request, environ_key_for_header
+from moto.core.utils import get_service_model
 from moto.iam.access_control import PermissionResult
 from moto.iam.models import AWSManagedPolicy, IAMBackend
 from moto.logs.responses import LogsResponse
@@ -113,6 +115,22 @@ BackendDict._create_account_specific_backend = make_once
 def backend(service: str, account: str, region: str) -> Any:
     """moto's state of one service in one account and region, for example backend("iam", "111111111111", "aws")."""
     return backends.get_backend(service)[account][region]
+
+
+@cache
+def implemented(service: str) -> frozenset[str]:
+    """The operations of a service that moto has code for: in its responses or, as most of S3's, in its state."""
+    by_account = backends.get_backend(service)[DEFAULT_ACCOUNT_ID]
+    state = by_account["us-east-1" if "us-east-1" in by_account else "aws"]
+    module = importlib.import_module(f"{type(state).__module__.rpartition('.')[0]}.responses")
+    holders = [type(state), *(item for item in vars(module).values() if isinstance(item, type))]
+    names = get_service_model(service).operation_names
+    found = {name for name in names if any(hasattr(holder, xform_name(name)) for holder in holders)}
+    return frozenset(found | (FORMS if service == "s3" else set()))
+
+
+# Requests of browsers to S3, which are no operations of its API: moto names them, and answers by their method alone.
+FORMS = {"BucketCORSPreflightCheck", "ObjectCORSPreflightCheck", "PostObject"}
 
 
 def member(organization: Any, account: str) -> Any:

@@ -6,8 +6,6 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
-from moto.core.utils import get_service_model
-
 from awslang.errors import AwsError, NotSupported
 from awslang.policy.evaluator import (
     AuthorizationRequest,
@@ -21,9 +19,9 @@ from awslang.policy.evaluator import (
 from awslang.principals import Principal
 from localaws.authorization import state
 from localaws.calls import Call
-from localaws.service import Service
+from localaws.service import EVERY, Service
 
-iam = Service("iam", moto=tuple(get_service_model("iam").operation_names))
+iam = Service("iam", moto=EVERY)
 
 ACTION = re.compile(r"[A-Za-z0-9-]+:[A-Za-z0-9]+")
 ENTITY = re.compile(r"arn:aws:iam::(\d{12}):(role|user)/(?:.+/)?([^/]+)")
