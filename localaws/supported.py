@@ -10,7 +10,7 @@ from moto.core.utils import get_service_model
 
 from awslang.template.schemas import schema
 from localaws import moto_bridge, registry
-from localaws.cloudformation.provider import PROVIDERS, provider_for
+from localaws.cloudformation.provider import providers
 
 
 @dataclass(frozen=True)
@@ -59,9 +59,8 @@ def services() -> list[SupportedService]:
 
 
 def types() -> list[SupportedType]:
-    provider_for("")  # loads them
     found = []
-    for name, provider in sorted(PROVIDERS.items()):
+    for name, provider in sorted(providers().items()):
         known = schema(name)
         writable = known.properties - {path for path in known.read_only if "/" not in path}
         found.append(SupportedType(name, sorted(writable & provider.carried), sorted(writable - provider.carried)))

@@ -83,7 +83,11 @@ class Provider(Protocol):
     Refusals of AWS (ClientError) go through as they are; ResourceFailed says that a resource came
     to a bad end; NotSupported that a property is not carried out. Whether an update replaces the
     resource is the engine's business.
+    carried: the properties that are carried out; every other one is NotSupported
     """
+
+    @property
+    def carried(self) -> frozenset[str]: ...
 
     def create(self, context: Context, properties: dict[str, Any]) -> Made: ...
 

@@ -146,8 +146,10 @@ class Function:
 class Version:
     """AWS::Lambda::Version: what is published stays as it is."""
 
+    carried = frozenset({"CodeSha256", "Description", "FunctionName"})
+
     def create(self, context: Context, properties: dict[str, Any]) -> Made:
-        only("AWS::Lambda::Version", properties, {"CodeSha256", "Description", "FunctionName"})
+        only("AWS::Lambda::Version", properties, self.carried)
         client, name = context.client("lambda"), properties["FunctionName"]
         settled(context, name)
         before = {v["Version"] for v in client.list_versions_by_function(FunctionName=name)["Versions"]}
@@ -204,6 +206,8 @@ class Alias:
 class Permission:
     """AWS::Lambda::Permission: one statement of a function's policy."""
 
+    carried = frozenset({"Action", "FunctionName", "Principal", "PrincipalOrgID", "SourceAccount", "SourceArn"})
+
     def create(self, context: Context, properties: dict[str, Any]) -> Made:
         client, identity = context.client("lambda"), context.generated_name(100)
         arguments = {**properties, "StatementId": identity}
@@ -221,6 +225,10 @@ class Permission:
 @provides("AWS::Lambda::EventInvokeConfig")
 class EventInvokeConfig:
     """AWS::Lambda::EventInvokeConfig."""
+
+    carried = frozenset(
+        {"DestinationConfig", "FunctionName", "MaximumEventAgeInSeconds", "MaximumRetryAttempts", "Qualifier"}
+    )
 
     def create(self, context: Context, properties: dict[str, Any]) -> Made:
         client = context.client("lambda")

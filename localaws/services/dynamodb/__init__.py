@@ -1,1 +1,1 @@
-"""Amazon DynamoDB: moto answers every operation."""
+"""Amazon DynamoDB: moto answers its operations."""

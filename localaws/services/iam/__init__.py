@@ -1,4 +1,4 @@
-"""AWS IAM: moto holds roles, users and policies, and answers every operation but the simulation.
+"""AWS IAM: moto holds roles, users and policies, and answers its operations but the simulation.
 
 SimulatePrincipalPolicy (IAM API Reference; IAM User Guide, "IAM policy testing with the IAM policy simulator") gives
 the answer of the evaluator that decides every request. As on AWS, the simulation takes the entity's own policies, its

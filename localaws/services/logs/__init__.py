@@ -1,4 +1,4 @@
-"""Amazon CloudWatch Logs: moto answers every operation after the check of service.py.
+"""Amazon CloudWatch Logs: moto answers its operations after the check of service.py.
 
 CloudWatch Logs API Reference, "PutRetentionPolicy".
 """

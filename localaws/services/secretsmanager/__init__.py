@@ -1,1 +1,1 @@
-"""AWS Secrets Manager: moto answers every operation."""
+"""AWS Secrets Manager: moto answers its operations."""

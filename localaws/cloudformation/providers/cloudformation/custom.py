@@ -39,6 +39,8 @@ class CustomFailed(ResourceFailed):
 class CustomResource:
     """AWS::CloudFormation::CustomResource and Custom::Whatever."""
 
+    carried = frozenset({"ServiceTimeout", "ServiceToken"})  # and whatever its provider takes
+
     def create(self, context: Context, properties: dict[str, Any]) -> Made:
         return ask(context, "Create", properties)
 

@@ -34,6 +34,8 @@ Signals = dict[str, Mapping[str, Any]]  # by their unique ids
 class Handle:
     """AWS::CloudFormation::WaitConditionHandle: Ref is the address that takes the signals."""
 
+    carried: frozenset[str] = frozenset()
+
     def create(self, context: Context, properties: dict[str, Any]) -> Made:
         session, bucket = response_bucket(context.cloud, context.region)
         place = {"Bucket": bucket, "Key": f"{context.stack_id}/{context.logical_id}/{context.token}"}
@@ -50,6 +52,8 @@ class Handle:
 @provides("AWS::CloudFormation::WaitCondition")
 class WaitCondition:
     """AWS::CloudFormation::WaitCondition, with a handle or with a creation policy."""
+
+    carried = frozenset({"Count", "Handle", "Timeout"})
 
     def create(self, context: Context, properties: dict[str, Any]) -> Made:
         policy = context.creation_policy
