@@ -48,7 +48,7 @@ _aws_policies: list[Any] = []
 
 
 def _init_aws_policies(self: Any) -> list[Any]:
-    """AWS's managed policies: moto would parse all 1,582 of them for every account anew."""
+    """AWS's managed policies: moto would parse all 1,582 of them again for every account."""
     if not _aws_policies:
         _aws_policies.extend(_parse_aws_policies(self))
         for policy in _aws_policies:
@@ -74,7 +74,7 @@ def _random_string(self: Any, length: int = 20, include_digits: bool = True, low
 MotoRandom.get_random_string = _random_string
 IAMBackend._init_aws_policies = _init_aws_policies
 AWSManagedPolicy.attach_to = _attach_own
-for _each_request in ("method_names_from_class", "camelcase_to_underscores"):  # computed anew for each one
+for _each_request in ("method_names_from_class", "camelcase_to_underscores"):  # computed again for each one
     setattr(responses, _each_request, cache(getattr(responses, _each_request)))
 
 # moto walks an account's policies while another request changes them.
@@ -164,7 +164,7 @@ def _routes(host: str) -> list[tuple[re.Pattern[str], Any]]:
 
 
 def check_bucket_owner(call: Call) -> None:
-    """AccessDenied where the caller expects somebody else's bucket, which moto does not check.
+    """AccessDenied where the caller expects another owner of the bucket, which moto does not check.
 
     S3 User Guide, "Verifying bucket ownership with bucket owner condition".
     """
@@ -191,9 +191,9 @@ def by_values(call: Call) -> dict[str, Any] | None:
         result = getattr(response, xform_name(call.operation))()
     except (ServiceException, HTTPException):
         return None
-    told = result.result or {} if isinstance(result, responses.ActionResult) else json.loads(result or "{}")
-    objects = [item for value in told.values() if isinstance(value, list) for item in value]
-    return dict(told) if all(isinstance(item, dict) for item in objects) else None
+    output = result.result or {} if isinstance(result, responses.ActionResult) else json.loads(result or "{}")
+    objects = [item for value in output.values() if isinstance(value, list) for item in value]
+    return dict(output) if all(isinstance(item, dict) for item in objects) else None
 
 
 PLAIN = {"Bucket", "Key", "ChecksumMode", "ExpectedBucketOwner"}

@@ -150,14 +150,16 @@ def problems(type: str, properties: Mapping[str, Any], logical_id: str, region: 
     seconds = int(coerced["ServiceTimeout"]) if str(coerced.get("ServiceTimeout", "")).isdigit() else None
     if found.type == CUSTOM and seconds is not None:
         coerced |= {"ServiceTimeout": seconds}  # the only number that is CloudFormation's own
-    told = [f"{prefix}{path}: {message}" for path, message in schema_rules.problems(found.document, coerced)]
+    violations = [f"{prefix}{path}: {message}" for path, message in schema_rules.problems(found.document, coerced)]
     if found.type == CUSTOM and seconds is not None and not 1 <= seconds <= MOST_SERVICE_SECONDS:
-        told.append(f"{prefix}#/ServiceTimeout: {seconds} is not from 1 to {MOST_SERVICE_SECONDS}")
+        violations.append(f"{prefix}#/ServiceTimeout: {seconds} is not from 1 to {MOST_SERVICE_SECONDS}")
     read_only = [path for path in sorted(found.read_only) if "*" not in path and list(at(coerced, path.split("/")))]
     if found.type == CUSTOM:
         read_only = []  # its properties are its provider's, whatever they are called
-    told += [f"{prefix}#/{path}: is read-only and cannot be specified" for path in read_only if settable(found, path)]
-    return told
+    violations += [
+        f"{prefix}#/{path}: is read-only and cannot be specified" for path in read_only if settable(found, path)
+    ]
+    return violations
 
 
 def settable(found: ResourceSchema, path: str) -> bool:

@@ -126,6 +126,6 @@ def provider_for(type_name: str) -> Provider | None:
 
 @runtime_checkable
 class Choosy(Protocol):
-    """A provider that sees from the properties alone that something is not played, before anything is made."""
+    """A provider that knows from the properties alone what is not supported, before anything is made."""
 
-    def unplayed(self, properties: dict[str, Any]) -> list[str]: ...
+    def unsupported(self, properties: dict[str, Any]) -> list[str]: ...

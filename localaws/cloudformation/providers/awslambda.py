@@ -72,15 +72,16 @@ class Function:
     carried = frozenset({*CREATION, "Code", "FunctionName", "RecursiveLoop", "ReservedConcurrentExecutions",
                          "RuntimeManagementConfig", "Tags"})  # fmt: skip
 
-    def unplayed(self, properties: Mapping[str, Any]) -> list[str]:
+    def unsupported(self, properties: Mapping[str, Any]) -> list[str]:
         """What a look at the template alone shows not to be played."""
         runtime = properties.get("Runtime")
-        told = (
+        unsupported = (
             [f"the Lambda runtime {runtime}"] if isinstance(runtime, str) and not runtime.startswith("python") else []
         )
         if isinstance(properties.get("Code"), dict) and "ImageUri" in properties["Code"]:
-            told.append("a Lambda function from an image")
-        return told + [f"a Lambda function with {name}" for name in ("Layers", "VpcConfig") if properties.get(name)]
+            unsupported.append("a Lambda function from an image")
+        asked = [name for name in ("Layers", "VpcConfig") if properties.get(name)]
+        return unsupported + [f"a Lambda function with {name}" for name in asked]
 
     def create(self, context: Context, properties: dict[str, Any]) -> Made:
         self._check(properties)

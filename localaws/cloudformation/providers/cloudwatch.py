@@ -65,7 +65,7 @@ class Alarm:
 
 @provides("AWS::CloudWatch::Dashboard")
 class Dashboard:
-    """AWS::CloudWatch::Dashboard. Its tags are not played."""
+    """AWS::CloudWatch::Dashboard. Its tags are not supported."""
 
     carried = frozenset({"DashboardBody", "DashboardName"})
 

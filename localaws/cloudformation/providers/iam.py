@@ -68,7 +68,7 @@ class Role:
         return Made(name, {"Arn": role["Arn"], "RoleId": role["RoleId"]})
 
     def delete(self, context: Context, physical_id: str, properties: dict[str, Any]) -> None:
-        """Policies that somebody else attached stay, and stop the deletion (DeleteConflict)."""
+        """Policies that were attached outside of the stack stay, and fail the deletion (DeleteConflict)."""
         iam = context.client("iam")
         attached = unless(MISSING, iam.list_attached_role_policies, RoleName=physical_id)
         if attached is None:

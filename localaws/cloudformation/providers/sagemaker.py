@@ -96,7 +96,7 @@ class Endpoint:
 
     An update that an alarm rolled back leaves the endpoint InService with its former configuration
     (SageMaker Developer Guide, "Auto-rollback configuration and monitoring"): by its status alone,
-    which is what is waited for, it cannot be told from an update that went through.
+    which is what is waited for, it cannot be distinguished from an update that succeeded.
     """
 
     update_only = ("ExcludeRetainedVariantProperties", "RetainAllVariantProperties", "RetainDeploymentConfig")

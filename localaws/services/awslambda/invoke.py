@@ -37,7 +37,7 @@ class Throttled(Exception):  # what happened to it
 
 @contextmanager
 def counted(function: Function) -> Iterator[None]:
-    """An invocation is under way: whoever waits for its effects can see that."""
+    """An invocation is under way: a test that waits for its effects can see that."""
     with function.lock:
         function.running += 1
     try:
@@ -90,12 +90,12 @@ def invoke(call: Call) -> dict[str, Any]:
         return {"StatusCode": 202, "ExecutedVersion": version.number}
     with counted(function):
         outcome = answered(call.cloud, invocation)
-    told = {"StatusCode": 200, "ExecutedVersion": version.number, "Payload": outcome.payload}
+    answer = {"StatusCode": 200, "ExecutedVersion": version.number, "Payload": outcome.payload}
     if outcome.error:
-        told["FunctionError"] = outcome.error
+        answer["FunctionError"] = outcome.error
     if call.params.get("LogType") == "Tail":
-        told["LogResult"] = base64.b64encode("\n".join(outcome.log).encode()[-LOG_TAIL:]).decode()
-    return told
+        answer["LogResult"] = base64.b64encode("\n".join(outcome.log).encode()[-LOG_TAIL:]).decode()
+    return answer
 
 
 def checked_event(payload: Any, *, asynchronous: bool) -> bytes:
@@ -139,8 +139,8 @@ def answered(cloud: Cloud, invocation: Invocation) -> Outcome:
         ) from error
     if len(outcome.payload) > ANSWER_LIMIT:
         message = f"Response payload size exceeded maximum allowed payload size ({ANSWER_LIMIT} bytes)."
-        told = {"errorMessage": message, "errorType": "Function.ResponseSizeTooLarge"}
-        return Outcome(json.dumps(told).encode(), "Unhandled", outcome.log)
+        payload = {"errorMessage": message, "errorType": "Function.ResponseSizeTooLarge"}
+        return Outcome(json.dumps(payload).encode(), "Unhandled", outcome.log)
     return outcome
 
 
@@ -171,7 +171,7 @@ def tried(cloud: Cloud, invocation: Invocation, config: Mapping[str, Any]) -> No
     condition = "RetriesExhausted"
     try:
         session = open_session(cloud, function, invocation.version)
-    except AwsError as error:  # an event is lost where the role is gone: nobody is told
+    except AwsError as error:  # an event is lost where the role is gone, without a report
         outcome.log.append(str(error))
         return
     while not cloud.stopping.is_set():

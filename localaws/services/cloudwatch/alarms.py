@@ -4,8 +4,8 @@ Amazon CloudWatch User Guide, "Alarm evaluation", "Configuring how CloudWatch al
 are the tests), "Percentile-based alarms and low data samples", "Alarm events and EventBridge", "Notifying users on
 alarm changes"; API Reference, "PutMetricAlarm" (what is refused).
 
-An alarm is looked at when a metric comes, when it is put and when somebody asks. moto holds it.
-Not played: metric math, anomaly bands, composite alarms, actions other than topics and functions.
+An alarm is evaluated when a metric comes, when it is put and when it is described. moto holds it.
+Not supported: metric math, anomaly bands, composite alarms, actions other than topics and functions.
 """
 
 from __future__ import annotations
@@ -242,8 +242,9 @@ def stamp(moment: datetime | None = None) -> str:
 
 
 def shown_state(alarm: Any) -> dict[str, Any]:
-    told = {"value": alarm.state_value, "reason": alarm.state_reason, "timestamp": stamp(alarm.state_updated_timestamp)}
-    return told | ({"reasonData": alarm.state_reason_data} if alarm.state_reason_data != "{}" else {})
+    moment = stamp(alarm.state_updated_timestamp)
+    shown = {"value": alarm.state_value, "reason": alarm.state_reason, "timestamp": moment}
+    return shown | ({"reasonData": alarm.state_reason_data} if alarm.state_reason_data != "{}" else {})
 
 
 def change(cloud: Cloud, account: str, region: str, alarm: Any, state: str, reason: str, data: str) -> None:
@@ -288,7 +289,7 @@ def set_by_hand(cloud: Cloud, account: str, region: str, name: str) -> None:
 
 
 def act(cloud: Cloud, account: str, region: str, alarm: Any, actions: Sequence[str], before: Mapping[str, Any]) -> None:
-    """Publish to the topics, call the functions, as far as their policies let CloudWatch in."""
+    """Publish to the topics, call the functions, as far as their policies allow CloudWatch."""
     message = {
         "AlarmName": alarm.name,
         "AlarmDescription": alarm.description or None,
@@ -328,8 +329,8 @@ def act(cloud: Cloud, account: str, region: str, alarm: Any, actions: Sequence[s
                 )
             alarm.history.append(("Action", f"Successfully executed action {action}", "", "", datetime.now(UTC)))
         except ClientError as error:
-            told = f"Failed to execute action {action}. Received error: {error.response['Error']['Message']}"
-            alarm.history.append(("Action", told, "", "", datetime.now(UTC)))
+            summary = f"Failed to execute action {action}. Received error: {error.response['Error']['Message']}"
+            alarm.history.append(("Action", summary, "", "", datetime.now(UTC)))
 
 
 @cache

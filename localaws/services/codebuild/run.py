@@ -234,7 +234,7 @@ class BuildRun:
             self.log.note(f"The embedded AWS installs no {name}: commands find what this machine has, if anything")
             return []
         here = ".".join(map(str, sys.version_info[:3]))
-        self.log.note(f"The embedded AWS plays Python {version} with the Python {here} of this machine")
+        self.log.note(f"The embedded AWS runs Python {version} with the Python {here} of this machine")
         return [f"python{version}"]
 
     # -- environment variables -----------------------------------------------------------------

@@ -175,10 +175,10 @@ listeners: list[Listener] = []
 
 @dataclass
 class Provider:
-    """The provider's repositories, by owner/name, and how many of their pushes were told."""
+    """The provider's repositories, by owner/name, and how many of their pushes were announced."""
 
     repositories: dict[str, Path] = field(default_factory=dict)
-    told: dict[str, int] = field(default_factory=dict)
+    announced: dict[str, int] = field(default_factory=dict)
     lock: threading.Lock = field(default_factory=threading.Lock)
 
 
@@ -233,7 +233,7 @@ def _watch(cloud: Cloud, provider: Provider) -> None:
         for name, folder in known.items():
             pushed = folder / "pushed"
             lines = pushed.read_text().splitlines() if pushed.exists() else []
-            for line in lines[provider.told.get(name, 0) :]:
+            for line in lines[provider.announced.get(name, 0) :]:
                 old, new, ref = line.split(" ", 2)
                 _tell(cloud, Change(name, ref, old, new))
-            provider.told[name] = len(lines)
+            provider.announced[name] = len(lines)

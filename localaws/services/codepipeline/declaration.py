@@ -24,8 +24,8 @@ from localaws.services.codepipeline.declared import (
     wrong_stage,
 )
 from localaws.services.codepipeline.providers import (
-    NOT_PLAYED,
-    PLAYED,
+    NOT_SUPPORTED,
+    SUPPORTED,
     configuration_problem,
 )
 from localaws.services.codepipeline.references import check_variables
@@ -115,7 +115,8 @@ def _check_pipeline(pipeline: Declaration, region: str) -> None:
         raise structure(f"artifactStores has no artifact store for the pipeline's own region {region}")
     if len(stages) < STAGES[0]:
         raise structure(
-            f"Pipeline has only {len(stages)} stage(s). There should be a minimum of 2 stages in a pipeline"
+            f"Pipeline has only {len(stages)} stage(s). "  # english: quoted
+            "There should be a minimum of 2 stages in a pipeline"
         )
     if len(stages) > STAGES[1]:
         raise AwsError("LimitExceededException", f"Pipeline has {len(stages)} stages. The maximum is {STAGES[1]}")
@@ -187,9 +188,9 @@ def _check_action(stage: Declaration, action: Declaration, region: str) -> None:
     kind = action["actionTypeId"]
     name = action["name"]
     key = (kind["category"], kind["provider"])
-    if key in NOT_PLAYED:
+    if key in NOT_SUPPORTED:
         raise NotSupported(f"the action provider {kind['provider']} ({kind['category']}) of action {name}")
-    provider = PLAYED.get(key)
+    provider = SUPPORTED.get(key)
     if provider is None or kind["owner"] != "AWS" or kind["version"] != "1":
         raise wrong_action(
             f"ActionType (Category: '{kind['category']}', Provider: '{kind['provider']}', Owner: '{kind['owner']}', "

@@ -162,8 +162,8 @@ def put_replication_configuration(call: Call) -> dict[str, Any]:
     places = {(place["registryId"], place["region"]) for rule in rules for place in rule["destinations"]}
     wrong = "Invalid parameter at 'replicationConfiguration' failed to satisfy constraint: "
     if (call.account, call.region) in places:
-        told = "'Replication destination cannot be the same as the source registry'"
-        raise AwsError("InvalidParameterException", f"{wrong}{told}")
+        problem = "'Replication destination cannot be the same as the source registry'"
+        raise AwsError("InvalidParameterException", f"{wrong}{problem}")
     if len(rules) > RULES or len(places) > DESTINATIONS:
         raise AwsError("InvalidParameterException", f"{wrong}'at most {RULES} rules and unique destinations'")
     if others := sorted({registry for registry, _ in places} - {call.account}):

@@ -117,7 +117,7 @@ def put_rule(call: Call) -> dict[str, Any]:
     if given.get("ScheduleExpression"):
         raise NotSupported(f"the scheduled rule {name}")
     if not given.get("EventPattern"):
-        raise invalid("Parameter(s) EventPattern or ScheduleExpression must be specified.")
+        raise invalid("Parameter(s) EventPattern or ScheduleExpression must be specified.")  # english: quoted
     pattern = events_pattern.parse(given["EventPattern"])
     account, bus = _bus(call, given.get("EventBusName", "default"))
     if account != call.account:

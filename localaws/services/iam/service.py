@@ -26,7 +26,7 @@ iam = Service("iam", moto=EVERY)
 ACTION = re.compile(r"[A-Za-z0-9-]+:[A-Za-z0-9]+")
 ENTITY = re.compile(r"arn:aws:iam::(\d{12}):(role|user)/(?:.+/)?([^/]+)")
 INLINE = re.compile(r"(.+) \(inline, (role|user|group) .+\)")  # as authorization/state.py names such policies
-PLAYED = {"PolicySourceArn", "ActionNames", "ResourceArns", "ContextEntries", "MaxItems", "Marker"}
+SUPPORTED = {"PolicySourceArn", "ActionNames", "ResourceArns", "ContextEntries", "MaxItems", "Marker"}
 PAGE = 100
 DECISIONS = {"allowed": "allowed", "explicit deny": "explicitDeny", "implicit deny": "implicitDeny"}
 
@@ -34,7 +34,7 @@ DECISIONS = {"allowed": "allowed", "explicit deny": "explicitDeny", "implicit de
 @iam.operation("SimulatePrincipalPolicy")
 def simulate_principal_policy(call: Call) -> dict[str, Any]:
     params = call.params
-    if asked := sorted(name for name, value in params.items() if value and name not in PLAYED):
+    if asked := sorted(name for name, value in params.items() if value and name not in SUPPORTED):
         raise NotSupported(f"SimulatePrincipalPolicy with {', '.join(asked)}")
     principal = entity(params["PolicySourceArn"])
     for action in params["ActionNames"]:

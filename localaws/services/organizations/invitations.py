@@ -16,6 +16,7 @@ from localaws.calls import Call
 from localaws.cloud import Cloud, new_id
 from localaws.services.organizations.service import (
     ACCOUNT_ROLE,
+    announced_move,
     ids_lock,
     management_for,
     management_of,
@@ -24,7 +25,6 @@ from localaws.services.organizations.service import (
     organizations,
     own_name,
     page,
-    told,
 )
 
 INVITATION_DAYS = 15
@@ -105,7 +105,7 @@ def accept_handshake(call: Call) -> dict[str, Any]:
     state, account_id = organization(found.management), found.account
     iam = moto_bridge.backend("iam", account_id, "aws")
     had_role = any(role.name == ACCOUNT_ROLE for role in iam.roles.values())
-    with ids_lock, told(call.cloud, found.management, account_id), next_account_id(account_id):
+    with ids_lock, announced_move(call.cloud, found.management, account_id), next_account_id(account_id):
         state.create_account(AccountName=own_name(call.cloud, account_id), Email=f"{account_id}@example.com")
     next(account for account in state.accounts if account.id == account_id).joined_method = "INVITED"
     if not had_role:

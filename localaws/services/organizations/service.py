@@ -45,7 +45,7 @@ if STACK_SETS not in moto_models.FakeDelegatedAdministrator.SUPPORTED_SERVICES:
 moto_utils.PAGINATION_MODEL["list_accounts"]["limit_default"] = PAGE
 
 ids_lock = threading.Lock()
-# Who is told when an account has moved: (cloud, management, account, units above it before, and after)
+# Called when an account has moved: (cloud, management, account, units above it before, and after)
 listeners: list[Callable[[Cloud, str, str, list[str], list[str]], None]] = []
 _planned_ids: list[str] = []
 
@@ -127,7 +127,7 @@ def units_above(management: str, account: str) -> list[str]:
 
 
 @contextmanager
-def told(cloud: Cloud, management: str, account: str) -> Iterator[None]:
+def announced_move(cloud: Cloud, management: str, account: str) -> Iterator[None]:
     """Tell the listeners when the account is elsewhere afterwards."""
     before = units_above(management, account)
     yield
@@ -253,7 +253,7 @@ def move_account(call: Call) -> dict[str, Any]:
             raise AwsError("DuplicateAccountException", "The account is already in the specified destination parent.")
         if account.parent_id != call.params["SourceParentId"]:
             raise AwsError("SourceParentNotFoundException", "The account is not in the specified source parent.")
-    with told(call.cloud, management, account_id):
+    with announced_move(call.cloud, management, account_id):
         return through_moto(call, management)
 
 
@@ -310,7 +310,7 @@ def create_account(call: Call) -> dict[str, Any]:
         account_id = _planned_ids.pop(0) if _planned_ids else moto_utils.make_random_account_id()
         if moto_bridge.member(organization(management), account_id):
             raise AwsError("InvalidInputException", f"The account {account_id} exists already")
-        with told(call.cloud, management, account_id), next_account_id(account_id):
+        with announced_move(call.cloud, management, account_id), next_account_id(account_id):
             answer = through_moto(call, management)
     iam = moto_bridge.backend("iam", account_id, "aws")
     role = iam.get_role(str(call.params.get("RoleName", ACCOUNT_ROLE)))

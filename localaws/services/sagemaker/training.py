@@ -1,6 +1,6 @@
 """Training jobs: SageMaker's own XGBoost, really trained, as a process.
 
-Plays CreateTrainingJob, DescribeTrainingJob, ListTrainingJobs and StopTrainingJob (SageMaker API
+CreateTrainingJob, DescribeTrainingJob, ListTrainingJobs and StopTrainingJob (SageMaker API
 Reference, the page of each operation; Developer Guide, "How Amazon SageMaker AI Provides Training
 Information", "XGBoost hyperparameters", "Log groups and streams that Amazon SageMaker AI sends to
 Amazon CloudWatch Logs"). One instance, files from S3 prefixes; everything else is refused by name.
@@ -115,7 +115,7 @@ def check_job(cloud: Cloud, params: dict[str, Any], region: str) -> None:
     base.only(params["OutputDataConfig"], "OutputDataConfig", "S3OutputPath", "KmsKeyId", "CompressionType")
     if params["OutputDataConfig"].get("CompressionType", "GZIP") != "GZIP":
         raise NotSupported("OutputDataConfig with CompressionType NONE")
-    if asked := xgboost_hyperparameters.not_played(params.get("HyperParameters", {})):
+    if asked := xgboost_hyperparameters.not_supported(params.get("HyperParameters", {})):
         raise NotSupported(f"training with {asked}")
 
 
@@ -234,7 +234,7 @@ def train(cloud: Cloud, job: Job, session: Session, keys: dict[str, list[str]], 
     output, code = run_container(cloud, job, folder)
     stream = f"{shown['TrainingJobName']}/algo-1-{int(time.time())}"
     logs.write(session, LOG_GROUP, stream, output)
-    logs.may_put_metrics(session, "/aws/sagemaker/TrainingJobs")  # how the instance fares: nobody reads it here
+    logs.may_put_metrics(session, "/aws/sagemaker/TrainingJobs")  # how the instance fares: never read here
     if job.stop.is_set():
         return
     if code != 0:
@@ -247,9 +247,9 @@ def train(cloud: Cloud, job: Job, session: Session, keys: dict[str, list[str]], 
     try:
         storage.upload(session, path, storage.pack(folder / "model"), shown["OutputDataConfig"].get("KmsKeyId", ""))
     except ClientError as error:
-        told = error.response["Error"]
+        cause = error.response["Error"]
         raise JobFailed(
-            f"ClientError: Artifact upload failed:Error {told['Code']}: {told['Message']}. Please ensure that the "
+            f"ClientError: Artifact upload failed:Error {cause['Code']}: {cause['Message']}. Please ensure that the "
             f'role "{shown["RoleArn"]}" has "s3:PutObject" permissions on {path}'
         ) from error
     shown["ModelArtifacts"] = {"S3ModelArtifacts": path}

@@ -34,7 +34,7 @@ class Parameter:
     data_type: str = "text"
     changed: datetime = field(default_factory=lambda: datetime.now(UTC))
     tags: dict[str, str] = field(default_factory=dict)
-    older: list[dict[str, Any]] = field(default_factory=list)  # the former versions, as they were shown
+    older: list[dict[str, Any]] = field(default_factory=list)  # the former versions, as shown
 
     def shown(self, decrypted: bool = False) -> dict[str, Any]:
         """As GetParameter answers; a SecureString's value stays sealed unless decrypted."""

@@ -1,4 +1,4 @@
-"""The part of the Amazon States Language that is played, and what CreateStateMachine refuses.
+"""The part of the Amazon States Language that is supported, and what CreateStateMachine refuses.
 
 Amazon States Language specification and AWS Step Functions Developer Guide, "Using Amazon States
 Language to define Step Functions workflows", "Learning to use AWS service SDK integrations in Step
@@ -187,8 +187,8 @@ def _check_task(state: Mapping[str, Any], place: str) -> None:
     if not resource.startswith("arn:"):
         raise schema("The value for the field 'Resource' must be a valid ARN", f"{place}/Resource")
     if functions.calls_function(resource):
-        if told := functions.problem(state.get("Parameters", {}), resource):
-            raise schema(told, f"{place}/Parameters")
+        if problem := functions.problem(state.get("Parameters", {}), resource):
+            raise schema(problem, f"{place}/Parameters")
     elif not resource.startswith(SDK):
         raise NotSupported(f"the Task resource {resource} ({place})")
     elif (operation := task_operation(resource, place)[1]).input_shape is not None:

@@ -90,8 +90,8 @@ def run(cloud: Cloud, execution: StateMachineRun) -> None:
         if execution.status != "RUNNING":
             return
         execution.error, execution.cause, execution.status = failed.error, failed.cause, "FAILED"
-        told = {"error": failed.error, "cause": failed.cause}
-        execution.note("ExecutionFailed", executionFailedEventDetails=told)
+        details = {"error": failed.error, "cause": failed.cause}
+        execution.note("ExecutionFailed", executionFailedEventDetails=details)
     execution.stopped = datetime.now(UTC)
     _tell(cloud, execution)
 
@@ -219,13 +219,13 @@ def _task(
         try:
             return _call(cloud, execution, state, given), None
         except StateFailed as failed:
-            told = {
+            details = {
                 "error": failed.error,
                 "cause": failed.cause,
                 "resourceType": "aws-sdk",
                 "resource": state["Resource"],
             }
-            execution.note("TaskFailed", taskFailedEventDetails=told)
+            execution.note("TaskFailed", taskFailedEventDetails=details)
             again = _retrier(state, failed, tried)
             if again is not None:
                 cloud.wait(again)
@@ -271,13 +271,13 @@ def _call(cloud: Cloud, execution: StateMachineRun, state: Mapping[str, Any], gi
         session = _session(cloud, execution)
         answer = session.client(service)._make_api_call(operation.name, arguments)
     except ClientError as error:
-        told = error.response["Error"]
+        cause = error.response["Error"]
         model = operation.service_model
-        code = told["Code"] if told["Code"].endswith("Exception") else f"{told['Code']}Exception"
+        code = cause["Code"] if cause["Code"].endswith("Exception") else f"{cause['Code']}Exception"
         status = error.response["ResponseMetadata"]["HTTPStatusCode"]
         raise StateFailed(
             f"{service_name(model.service_id)}.{code}",
-            f"{told['Message']} (Service: {model.service_id}, Status Code: {status}, "
+            f"{cause['Message']} (Service: {model.service_id}, Status Code: {status}, "
             f"Request ID: {error.response['ResponseMetadata'].get('RequestId', '')})",
         ) from error
     except ParamValidationError as error:

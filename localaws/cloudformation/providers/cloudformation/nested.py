@@ -2,7 +2,7 @@
 
 CloudFormation User Guide, "Split a template into reusable pieces using nested stacks"; Template Reference,
 "AWS::CloudFormation::Stack": Ref is the stack's id, Fn::GetAtt reads Outputs.NAME. The inner template is
-read as whoever the outer stack acts as; capabilities and tags come from the outer stack.
+read with the permissions that the outer stack acts with; capabilities and tags come from the outer stack.
 """
 
 from __future__ import annotations

@@ -138,8 +138,8 @@ class StackSet:
         failed = [
             f"{r['Account']} {r['Region']}: {r.get('StatusReason', '')}" for r in results if r["Status"] == "FAILED"
         ]
-        told = f"Stack set operation [{operation}] was unexpectedly stopped or failed"
-        raise ResourceFailed(f"{told}. {'; '.join(failed)}" if failed else told)
+        reason = f"Stack set operation [{operation}] was unexpectedly stopped or failed"
+        raise ResourceFailed(f"{reason}. {'; '.join(failed)}" if failed else reason)
 
 
 METHODS = {

@@ -52,13 +52,13 @@ class Setting(Stage):
         git(self.clone, "add", ".")
         git(self.clone, "commit", "--quiet", "--message", f"Change {path}")
         git(self.clone, "push", "--quiet", "origin", branch)
-        self.told()
+        self.announced()
         return git(self.clone, "rev-parse", "HEAD")
 
     def told(self) -> None:
         """Wait until the provider has told of every push."""
         pushed = len((self.bare / "pushed").read_text().splitlines())
-        until(lambda: self.cloud.state(provider.Provider, "", "").told.get(REPOSITORY) == pushed)
+        until(lambda: self.cloud.state(provider.Provider, "", "").announced.get(REPOSITORY) == pushed)
 
     def branch(self, name: str) -> None:
         git(self.clone, "checkout", "--quiet", "-b", name)
@@ -86,7 +86,7 @@ class Setting(Stage):
         return self.summaries()[0]
 
     def nothing_more(self, number: int) -> None:
-        self.told()
+        self.announced()
         assert len(self.summaries()) == number
 
 
