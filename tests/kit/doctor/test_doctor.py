@@ -19,7 +19,7 @@ from scripts.rehearsal.embedded import embedded_aws
 from tests.kit.doctor.cases import cases, swapped
 from tests.kit.doctor.cases.catalog import source
 from tests.kit.doctor.cases.organization import move
-from tests.kit.doctor.cases.projects import another_version, own_image, project_stack
+from tests.kit.doctor.cases.projects import another_version, own_image, project_stack, quiet
 from tests.kit.doctor.cases.self_managed import targets
 from tests.kit.doctor.cases.sizes import IRELAND, storage_in_ireland
 from tests.kit.doctor.cases.storage import OTHERS
@@ -122,6 +122,24 @@ def test_warnings_and_notes_do_not_stop(world: World) -> None:
         code, shown = world.doctor()
     assert code == 0
     assert [finding["severity"] for finding in shown["findings"]] == ["warning", "note"]
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        '{"Regions": null, "Parameters": {"InitialInstanceCount": "\u00b2"}}'.encode(),
+        b"[" * 100_000 + b"]" * 100_000,
+        b"\xff",
+    ],
+    ids=["null", "nested", "binary"],
+)
+def test_a_projects_broken_settings_file_is_a_finding_and_the_check_goes_on(world: World, content: bytes) -> None:
+    with quiet(world) as file:
+        world.client("codecommit").put_file(**file, fileContent=content)
+        code, shown = world.doctor()
+    assert code == 1
+    assert {finding["id"] for finding in shown["findings"]} == {"config-wrong", "rule-disabled"}  # quiet() disables it
+    assert shown["not_checked"] == []
 
 
 # -- who may see what --------------------------------------------------------------------------
