@@ -14,10 +14,10 @@ import shutil
 from collections.abc import Sequence
 from pathlib import Path
 
-from scripts.kit.bundle import pack
+from scripts.kit.bundle import installation, pack
 from scripts.kit.command import add_file_options, choose_region, make_parser
 from scripts.kit.console import UserError, near, run, say
-from scripts.kit.publish import by_hand, catalog, defaults
+from scripts.kit.publish import by_hand, catalog
 from scripts.kit.regions import partition
 from scripts.kit.settings.reading import UNIT_ID, load
 
@@ -41,7 +41,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     built = pack.read_build(args.bundle)
     pack.check_fresh(built, pack.ROOT)
     region = choose_region(settings, args.region)
-    bundle = defaults.with_defaults(built, settings, region, unit_id)
+    bundle = installation.with_defaults(built, settings, region, unit_id)
     want = catalog.wanted(settings, bundle, settings.accounts.data_science, region, partition(region))
     output = args.output or args.bundle / "console"
     shutil.rmtree(output, ignore_errors=True)

@@ -9,8 +9,7 @@ import pytest
 
 from localaws.cloud import Cloud, Session
 from scripts import accounts
-from scripts.kit.bundle import pack
-from scripts.kit.publish import defaults
+from scripts.kit.bundle import installation, pack
 from scripts.rehearsal import setting as people
 from tests.support.every_request import problems
 from tests.support.faults import Command, World
@@ -98,7 +97,9 @@ class Place:
         for name, body in TEMPLATES.items():
             (tree / f"templates/{name}.yaml").write_text(body)
         patch.setattr(pack, "ROOT", tree)
-        patch.setattr(defaults, "version", lambda *_: "0.2.0-1a2b3c4d")  # it rests on the ids of OUs, which are random
+        patch.setattr(
+            installation, "version", lambda *_: "0.2.0-1a2b3c4d"
+        )  # it rests on the ids of OUs, which are random
         line = ["--environment", str(self.environment), "--invite"]
         self.accounts: Command = lambda: accounts.main(line)
         self.world = World(folder / "faults", self.build)

@@ -141,7 +141,7 @@ def test_a_second_deployment_uses_the_copy_again(story: Story) -> None:
 
 
 def test_a_mirrored_image_of_ones_own_goes_to_the_other_region_and_answers_in_both(story: Story) -> None:
-    """Template 10 replicates what is pushed to team/…, template 11 lets the target accounts pull it in Ireland."""
+    """Template 11 replicates what is pushed to team/…, template 10 lets the target accounts pull it in Ireland."""
     account = story.setting.data_science
     ecr, there = (story.cloud.root(account, region).client("ecr") for region in (HOME, IRELAND))
     ecr.create_repository(repositoryName="team/iris")

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
 
 from botocore.exceptions import ClientError
 
 from scripts.kit.bundle import pack
+from scripts.kit.bundle.installation import with_defaults
 from scripts.kit.connect import Connection
 from scripts.kit.console import explain, say
 from scripts.kit.organization import members
@@ -20,42 +20,6 @@ def installed(bundle: pack.Bundle, environment: Settings, connection: Connection
     return with_defaults(bundle, environment, connection.region, lambda unit, key: unit_default(unit, key, connection))
 
 
-def version(environment: Settings, region: str, unit_of: Callable[[str, str], str]) -> str:
-    """The name under which `make publish` publishes this tree: what the stacks that are deployed from it show."""
-    bundle = pack.unstamped(pack.read_tree(pack.ROOT))
-    digest = pack.installed_digest(bundle, defaults_of(bundle, environment, region, unit_of))
-    return pack.version_name(bundle.version, digest)
-
-
-def with_defaults(
-    bundle: pack.Bundle, environment: Settings, region: str, unit_of: Callable[[str, str], str]
-) -> pack.Bundle:
-    """The same, for this region; unit_of: the id of a unit, given as environment.yaml has it and its key there."""
-    return pack.for_installation(bundle, defaults_of(bundle, environment, region, unit_of))
-
-
-def defaults_of(
-    bundle: pack.Bundle, environment: Settings, region: str, unit_of: Callable[[str, str], str]
-) -> dict[str, str]:
-    """The defaults that environment.yaml gives the product's parameters."""
-    defaults = {
-        "StackSetAdministrator": {"management": "SELF", "self-managed": "SELF_MANAGED"}.get(
-            environment.administrator, "DELEGATED_ADMIN"
-        ),
-        "SageMakerExecutionRoleStagingName": f"sagemaker-role-{environment.roles.suffix.staging}",
-        "SageMakerExecutionRoleProdName": f"sagemaker-role-{environment.roles.suffix.production}",
-        "OrganizationalUnitStagingId": unit_of(environment.units.staging, "units.staging"),
-        "OrganizationalUnitProdId": unit_of(environment.units.production, "units.production"),
-    }
-    if targets := environment.targets:
-        defaults |= {"StagingAccountIds": ",".join(targets.staging), "ProdAccountIds": ",".join(targets.production)}
-    declared = pack.product_parameters(bundle)
-    known = {name: value for name, value in defaults.items() if value and name in declared}
-    elsewhere = {"StagingRegions": environment.regions.staging, "ProdRegions": environment.regions.production}
-    regions = {name: ",".join(wanted) for name, wanted in elsewhere.items() if wanted != (region,)}
-    return {**known, **regions, **source_defaults(environment)}
-
-
 def unit_default(unit: str, key: str, connection: Connection) -> str:
     """The id of a unit that may be named by its path; "" where these credentials cannot look it up."""
     if not unit or re.fullmatch(UNIT_ID, unit):
@@ -65,13 +29,3 @@ def unit_default(unit: str, key: str, connection: Connection) -> str:
     except ClientError as error:
         say(f"  note: {key} is no default of the product, as its id cannot be looked up here: {explain(error)}")
         return ""
-
-
-def source_defaults(environment: Settings) -> dict[str, str]:
-    """Where the projects' repositories are, where that is not CodeCommit."""
-    if environment.source.provider == "codecommit":
-        return {}
-    return {
-        "SourceConnectionArn": environment.source.connection_arn,
-        "SourceRepositoryOwner": environment.source.repository_owner,
-    }

@@ -10,12 +10,12 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 from scripts.kit import plan
+from scripts.kit.bundle import installation
 from scripts.kit.connect import Connection, enter
 from scripts.kit.console import UserError
 from scripts.kit.organization import organizing, state
 from scripts.kit.organization.state import AccountOptions, SeenOrganization
 from scripts.kit.plan import PlanStep
-from scripts.kit.publish import defaults
 from scripts.kit.settings.model import Settings
 from scripts.kit.stacks import data_science, image_replication, stackset, target_roles
 from scripts.kit.stacks.stack import PlannedStack
@@ -82,7 +82,7 @@ class SetUp:
         except UserError as error:
             self.plan(data_science.waiting(self.settings, error))
             return
-        version = defaults.version(self.settings, home.region, lambda unit, key: seen.unit(unit))
+        version = installation.version(self.settings, home.region, lambda unit, key: seen.unit(unit))
         created, outputs = self.deploy_home(home, seen, version)
         if any(name not in outputs for name in target_roles.NEEDED):  # of a dry run
             detail = "until the data science account's stacks are there"

@@ -1,0 +1,60 @@
+"""The bundle of one installation: what the environment file says are the defaults of the product's parameters.
+
+Pure but for `version`, which reads the sources.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from scripts.kit.bundle import pack
+from scripts.kit.settings.model import Settings
+
+
+def version(settings: Settings, region: str, unit_of: Callable[[str, str], str]) -> str:
+    """The name under which `make publish` publishes this tree: what the stacks that are deployed from it show."""
+    bundle = pack.unstamped(pack.read_tree(pack.ROOT))
+    digest = pack.installed_digest(bundle, defaults_of(bundle, settings, region, unit_of))
+    return pack.version_name(bundle.version, digest)
+
+
+def with_defaults(
+    bundle: pack.Bundle, settings: Settings, region: str, unit_of: Callable[[str, str], str]
+) -> pack.Bundle:
+    """The bundle as it is published in a Region.
+
+    unit_of: the id of an OU, given as environment.yaml has it, and its key there
+    """
+    return pack.for_installation(bundle, defaults_of(bundle, settings, region, unit_of))
+
+
+def defaults_of(
+    bundle: pack.Bundle, settings: Settings, region: str, unit_of: Callable[[str, str], str]
+) -> dict[str, str]:
+    """The defaults that environment.yaml gives the product's parameters."""
+    defaults = {
+        "StackSetAdministrator": {"management": "SELF", "self-managed": "SELF_MANAGED"}.get(
+            settings.administrator, "DELEGATED_ADMIN"
+        ),
+        "SageMakerExecutionRoleStagingName": f"sagemaker-role-{settings.roles.suffix.staging}",
+        "SageMakerExecutionRoleProdName": f"sagemaker-role-{settings.roles.suffix.production}",
+        "OrganizationalUnitStagingId": unit_of(settings.units.staging, "units.staging"),
+        "OrganizationalUnitProdId": unit_of(settings.units.production, "units.production"),
+    }
+    if targets := settings.targets:
+        defaults |= {"StagingAccountIds": ",".join(targets.staging), "ProdAccountIds": ",".join(targets.production)}
+    declared = pack.product_parameters(bundle)
+    known = {name: value for name, value in defaults.items() if value and name in declared}
+    elsewhere = {"StagingRegions": settings.regions.staging, "ProdRegions": settings.regions.production}
+    regions = {name: ",".join(wanted) for name, wanted in elsewhere.items() if wanted != (region,)}
+    return {**known, **regions, **source_defaults(settings)}
+
+
+def source_defaults(settings: Settings) -> dict[str, str]:
+    """Where the projects' repositories are, where that is not CodeCommit."""
+    if settings.source.provider == "codecommit":
+        return {}
+    return {
+        "SourceConnectionArn": settings.source.connection_arn,
+        "SourceRepositoryOwner": settings.source.repository_owner,
+    }
