@@ -35,8 +35,7 @@ def read_from_text(client: Any, operation: str, given: dict[str, Any]) -> dict[s
     headers = {k.lower(): v.decode() if isinstance(v, bytes) else str(v) for k, v in sent.headers.items()}
     body = sent.body.encode() if isinstance(sent.body, str) else sent.body or b""
     known = get_service_model(client.meta.service_model.service_name)
-    found = wire.parse(known, known.operation_model(operation), HttpRequest(sent.method, "/", "", headers, body))
-    return found
+    return wire.parse(known, known.operation_model(operation), HttpRequest(sent.method, "/", "", headers, body))
 
 
 def told_by_text(client: Any, operation: str, output: dict[str, Any]) -> dict[str, Any]:
