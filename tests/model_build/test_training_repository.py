@@ -40,7 +40,7 @@ def run(session: Session, script: str, *arguments: str) -> subprocess.CompletedP
         env={"PATH": os.defpath, **session.environment()},
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=300,
         check=False,
     )
 

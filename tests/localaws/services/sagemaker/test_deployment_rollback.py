@@ -22,7 +22,7 @@ ENDPOINT = "iris-p-1-prod"
 PARAMETERS = {
     "SageMakerProjectName": "iris", "SageMakerProjectId": "p-1", "StageName": "prod",
     "SageMakerExecutionRoleName": "trainer", "InitialInstanceCount": "2", "TrafficRoutingType": "CANARY",
-    "BakeSeconds": "300", "MaximumClientErrorsPerMinute": "0",
+    "BakeSeconds": "3600", "MaximumClientErrorsPerMinute": "0",
 }  # fmt: skip
 
 
