@@ -30,7 +30,10 @@ SLOWEST_FIRST = (  # so that no worker is left with a long file at the end; the 
     "kit/test_publish_faults.py",
     "rehearsal/test_story.py",
     "rehearsal/test_permissions.py",
+    "repository/test_installed_release.py",
+    "repository/test_contributing.py",
     "kit/test_rollback_story.py",
+    "kit/test_rollback_faults.py",
     "kit/doctor/test_doctor.py",
     "kit/test_teardown.py",
     "rehearsal/test_regions.py",
@@ -38,11 +41,11 @@ SLOWEST_FIRST = (  # so that no worker is left with a long file at the end; the 
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """The slowest files first; within a file the order stays. Tests that start an embedded AWS are slow."""
-    place = {name: number for number, name in enumerate(SLOWEST_FIRST)}
-    items.sort(key=lambda item: place.get(item.path.name, len(place)))
+    """The slowest files first, within a file the order stays. They, and tests on an embedded AWS, get the mark slow."""
+    place = {Path(__file__).parent / path: number for number, path in enumerate(SLOWEST_FIRST)}
+    items.sort(key=lambda item: place.get(item.path, len(place)))
     for item in items:
-        if isinstance(item, pytest.Function) and starts_an_aws(item):
+        if item.path in place or (isinstance(item, pytest.Function) and starts_an_aws(item)):
             item.add_marker(pytest.mark.slow)
 
 
