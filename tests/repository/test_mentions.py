@@ -28,10 +28,11 @@ MENTION = re.compile(rf"(?<![\w/.$}}-])(?:{'|'.join(map(re.escape, HOUSES))})/[\
 FILE = re.compile(r"[\w.-]+\.(?:py|yaml|yml|md|json|toml|ipynb|jinja|svg|csv|guard|mk)")
 WORD_OF_CODE = r"(?<![\w./*{}<…-])[\w-]+\.(?:py|yaml|yml|md|json|toml|ipynb|jinja|guard)\b(?![\w(])"
 BASES = ("", "seed-code/model-deploy/", "seed-code/model-build/")  # a project's repositories say paths of their own
-MADE = {  # by the reader, by a command, by a pipeline, or by AWS
-    "environment.yaml", "eu.yaml", "deployment.json", "template.yaml", ".taskcat_overrides.yml", ".taskcat.yml",
-    "index.py", "REQUEST.json", "runtimes.yml", "card.json", "manifest.json", "summary.json", "policies.json",
-    "requests.jsonl", "report.json", "test_routing_strategy.py", "template.json",
+MADE = {  # by the reader, by a command, by a pipeline, or by AWS; and a library
+    ".taskcat.yml", ".taskcat_overrides.yml", "REQUEST.json", "card.json", "deployment.json", "environment.yaml",
+    "eu.yaml", "index.py", "manifest.json", "models.json", "models.yaml", "policies.json", "report.json",
+    "requests.jsonl", "ruamel.yaml", "runtimes.yml", "summary.json", "template.json", "template.yaml",
+    "test_default_quota.py", "test_routing_strategy.py",
 }  # fmt: skip
 EXAMPLES = {"seed-code/build", "seed-code/deploy"}  # folders of a reader's own
 SUFFIXES = {".py", ".md", ".yaml", ".yml", ".jinja", ".toml", ".mk", ".svg"}

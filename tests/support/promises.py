@@ -23,7 +23,7 @@ ATTRIBUTES = [
     "Condition", "Type", "DeletionPolicy", "UpdateReplacePolicy", "DependsOn", "Metadata", "Properties",
 ]  # fmt: skip
 MOST_LINES = 500
-# Types whose loss cannot be undone. A repository of CodeCommit is none: it goes with its project (docs/operations.md).
+# Types whose loss cannot be undone. A CodeCommit repository is none: it goes with its project (`make teardown`).
 STATEFUL = {"AWS::S3::Bucket", "AWS::KMS::Key", "AWS::SageMaker::ModelPackageGroup"}
 OUTLIVES = {"DeletionPolicy": "RetainExceptOnCreate", "UpdateReplacePolicy": "Retain"}
 LONGEST = {  # the longest value of each part of a physical name, and where the length is stated

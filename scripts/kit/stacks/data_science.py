@@ -2,7 +2,7 @@
 
 Template 10 is deployed once in the account's own Region and once in each further Region of endpoints. What one of them
 names of another's (the bucket of 10, the topic of 11) is named the same in every installation; only the key's ARN is
-handed on, from 10 to 13. Why four: docs/decisions/0013.
+handed on, from 10 to 13. Why four: docs/decisions/0013-*.md.
 """
 
 from __future__ import annotations

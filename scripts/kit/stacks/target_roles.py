@@ -1,6 +1,6 @@
 """What the target accounts need of roles: template 20, and 21 where there is no organization.
 
-Template 20 goes into the target accounts by two stack sets, one for each unit (docs/decisions/0006), or as a
+Template 20 goes into the target accounts by two stack sets, one for each unit (docs/decisions/0008-*.md), or as a
 stack in each account. Never both: two owners of one role's name are refused before anything is changed.
 """
 

@@ -1,4 +1,4 @@
-"""Executes a notebook cell by cell: python notebook_cells.py NOTEBOOK EXECUTED SECONDS.
+"""Executes a notebook cell by cell: python cells.py NOTEBOOK EXECUTED SECONDS.
 
 Runs in the notebooks' own environment (scripts/rehearsal/notebooks/run.py starts it), with nothing of the kit.
 Writes the notebook with its outputs, also after a cell that failed. One line of JSON on stdout for each code

@@ -1,4 +1,4 @@
-"""The evaluator against tables of cases (tests/iam_cases) and against a second, naive way of deciding."""
+"""The evaluator against tables of cases (iam_cases beside it) and against a second, naive way of deciding."""
 
 from __future__ import annotations
 

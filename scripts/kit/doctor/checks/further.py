@@ -1,6 +1,6 @@
 """The further Regions of endpoints: who may read the models that builds copy there, and whether images are there.
 
-Template 10 creates a bucket and a key in each (docs/decisions/0009). Amazon ECR User Guide, "Private image
+Template 10 creates a bucket and a key in each (docs/decisions/0009-*.md). Amazon ECR User Guide, "Private image
 replication": a repository's policy is not replicated with its images.
 """
 
