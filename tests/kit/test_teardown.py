@@ -21,6 +21,7 @@ from scripts import doctor
 from scripts.kit.bundle.pack import ROOT
 from scripts.kit.console import UserError
 from scripts.kit.doctor.merge import merged, without
+from scripts.kit.names import DATA_SCIENCE_STACK
 from scripts.kit.publish import hosting, sharing
 from scripts.kit.teardown import installation as teardown_kit
 from scripts.kit.teardown import parts
@@ -305,7 +306,7 @@ def test_a_protected_stack_is_named_with_the_command_that_takes_the_protection_o
 
 def test_a_kit_whose_own_stack_failed_is_taken_down(whole: Whole) -> None:
     def breaks(cloud: Cloud) -> None:
-        set_status(cloud, whole.story.setting.data_science, teardown_kit.DATA_SCIENCE, "UPDATE_ROLLBACK_FAILED")
+        set_status(cloud, whole.story.setting.data_science, DATA_SCIENCE_STACK, "UPDATE_ROLLBACK_FAILED")
 
     outcome = taken_down(whole, "--everything", *ALL_OF_A_PROJECT, breaks=breaks)
     assert clean(outcome, whole)

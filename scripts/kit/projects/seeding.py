@@ -19,9 +19,9 @@ from botocore.exceptions import ClientError
 from scripts.kit.bundle import pack
 from scripts.kit.connect import Connection
 from scripts.kit.console import UserError
+from scripts.kit.names import bundle_bucket
 from scripts.kit.plan import PlanStep
 from scripts.kit.publish import versions
-from scripts.kit.publish.catalog import bundle_bucket
 from scripts.kit.publish.versions import ProvisionedProject
 from scripts.kit.settings.model import Settings
 

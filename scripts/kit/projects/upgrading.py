@@ -21,10 +21,10 @@ from scripts.kit.bundle import differences, pack
 from scripts.kit.bundle.differences import Differences, ResourceChange
 from scripts.kit.connect import Connection, pages
 from scripts.kit.console import UserError, explain, say
+from scripts.kit.names import bundle_bucket
 from scripts.kit.patience import until
 from scripts.kit.projects import project as projects
 from scripts.kit.publish import hosting, versions
-from scripts.kit.publish.catalog import bundle_bucket
 from scripts.kit.publish.versions import CATALOG, S3, BundleVersion, ProvisionedProject
 from scripts.kit.stacks.stack import newest_operation, reasons
 

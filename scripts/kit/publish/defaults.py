@@ -10,36 +10,37 @@ from botocore.exceptions import ClientError
 from scripts.kit.bundle import pack
 from scripts.kit.connect import Connection
 from scripts.kit.console import explain, say
+from scripts.kit.names import target_role
 from scripts.kit.organization import members
 from scripts.kit.settings.model import Settings
 from scripts.kit.settings.reading import UNIT_ID
 
 
-def installed(bundle: pack.Bundle, environment: Settings, connection: Connection) -> pack.Bundle:
+def installed(bundle: pack.Bundle, settings: Settings, connection: Connection) -> pack.Bundle:
     """The bundle as it is published here: what environment.yaml says are the defaults of the product's parameters."""
-    return with_defaults(bundle, environment, connection.region, lambda unit, key: unit_default(unit, key, connection))
+    return with_defaults(bundle, settings, connection.region, lambda unit, key: unit_default(unit, key, connection))
 
 
 def with_defaults(
-    bundle: pack.Bundle, environment: Settings, region: str, unit_of: Callable[[str, str], str]
+    bundle: pack.Bundle, settings: Settings, region: str, unit_of: Callable[[str, str], str]
 ) -> pack.Bundle:
     """The same, for this region; unit_of: the id of a unit, given as environment.yaml has it and its key there."""
     defaults = {
         "StackSetAdministrator": {"management": "SELF", "self-managed": "SELF_MANAGED"}.get(
-            environment.administrator, "DELEGATED_ADMIN"
+            settings.administrator, "DELEGATED_ADMIN"
         ),
-        "SageMakerExecutionRoleStagingName": f"sagemaker-role-{environment.roles.suffix.staging}",
-        "SageMakerExecutionRoleProdName": f"sagemaker-role-{environment.roles.suffix.production}",
-        "OrganizationalUnitStagingId": unit_of(environment.units.staging, "units.staging"),
-        "OrganizationalUnitProdId": unit_of(environment.units.production, "units.production"),
+        "SageMakerExecutionRoleStagingName": target_role(settings.roles.suffix.staging),
+        "SageMakerExecutionRoleProdName": target_role(settings.roles.suffix.production),
+        "OrganizationalUnitStagingId": unit_of(settings.units.staging, "units.staging"),
+        "OrganizationalUnitProdId": unit_of(settings.units.production, "units.production"),
     }
-    if targets := environment.targets:
+    if targets := settings.targets:
         defaults |= {"StagingAccountIds": ",".join(targets.staging), "ProdAccountIds": ",".join(targets.production)}
     declared = pack.product_parameters(bundle)
     known = {name: value for name, value in defaults.items() if value and name in declared}
-    elsewhere = {"StagingRegions": environment.regions.staging, "ProdRegions": environment.regions.production}
+    elsewhere = {"StagingRegions": settings.regions.staging, "ProdRegions": settings.regions.production}
     regions = {name: ",".join(wanted) for name, wanted in elsewhere.items() if wanted != (region,)}
-    return pack.for_installation(bundle, {**known, **regions, **source_defaults(environment)})
+    return pack.for_installation(bundle, {**known, **regions, **source_defaults(settings)})
 
 
 def unit_default(unit: str, key: str, connection: Connection) -> str:
@@ -53,11 +54,11 @@ def unit_default(unit: str, key: str, connection: Connection) -> str:
         return ""
 
 
-def source_defaults(environment: Settings) -> dict[str, str]:
+def source_defaults(settings: Settings) -> dict[str, str]:
     """Where the projects' repositories are, where that is not CodeCommit."""
-    if environment.source.provider == "codecommit":
+    if settings.source.provider == "codecommit":
         return {}
     return {
-        "SourceConnectionArn": environment.source.connection_arn,
-        "SourceRepositoryOwner": environment.source.repository_owner,
+        "SourceConnectionArn": settings.source.connection_arn,
+        "SourceRepositoryOwner": settings.source.repository_owner,
     }

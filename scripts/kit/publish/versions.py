@@ -15,10 +15,11 @@ from botocore.exceptions import ClientError
 from scripts.kit.bundle import pack
 from scripts.kit.connect import Connection, pages
 from scripts.kit.console import UserError, closest
+from scripts.kit.names import bundle_bucket
 from scripts.kit.projects import project as projects
 from scripts.kit.projects.project import Project
 from scripts.kit.publish import hosting
-from scripts.kit.publish.catalog import STUDIO_TAG, bundle_bucket
+from scripts.kit.publish.catalog import STUDIO_TAG
 from scripts.kit.settings.model import Settings
 from scripts.kit.stacks.stack import describe_stack, parameters
 

@@ -17,6 +17,7 @@ from botocore.exceptions import ClientError
 
 from scripts.kit.connect import Connection
 from scripts.kit.console import UserError
+from scripts.kit.names import MODELS_STACK
 from scripts.kit.settings.model import Settings
 from scripts.kit.settings.reading import IMAGE_REGIONS
 from scripts.kit.stacks import model_regions
@@ -131,7 +132,7 @@ def refuse_another_template(home: Connection, prefix: str, region: str) -> None:
 
 def is_ours(cloudformation: Any) -> bool:
     try:
-        cloudformation.describe_stack_resource(StackName=model_regions.STACK, LogicalResourceId=TEMPLATE)
+        cloudformation.describe_stack_resource(StackName=MODELS_STACK, LogicalResourceId=TEMPLATE)
     except ClientError as error:
         if "does not exist" in str(error):
             return False

@@ -6,10 +6,11 @@ from dataclasses import replace
 
 from scripts.kit.bundle import pack
 from scripts.kit.connect import Connection
+from scripts.kit.names import MODELS_STACK
 from scripts.kit.settings.model import Settings
 from scripts.kit.stacks import stack as stacks
 
-STACK, TEMPLATE = "multi-account-deployment-models", "templates/11-model-region.yaml"
+TEMPLATE = "templates/11-model-region.yaml"
 READERS = ("OrganizationalUnitPaths", "TargetAccountIds")  # parameters that are the same as template 10's
 
 
@@ -20,16 +21,11 @@ def further(settings: Settings, stage: str = "") -> tuple[str, ...]:
     return tuple(region for region in named if region != settings.region)
 
 
-def bucket(account: str, region: str) -> str:
-    """The bucket of a region's models, as templates 10 and 11 name it. account: the data science account."""
-    return f"sagemaker-multi-account-models-{account}-{region}"
-
-
 def wanted(first: stacks.WantedStack, prefix: str) -> stacks.WantedStack:
     """The stack of a further region; first: template 10's; prefix: of the repositories that are replicated there."""
     body = (pack.ROOT / TEMPLATE).read_text(encoding="utf-8")
     parameters = {name: first.parameters[name] for name in READERS} | {"ImageRepositoryPrefix": prefix}
-    return stacks.WantedStack(first.account, STACK, body, parameters, TEMPLATE)
+    return stacks.WantedStack(first.account, MODELS_STACK, body, parameters, TEMPLATE)
 
 
 def plan(home: Connection, region: str, first: stacks.WantedStack, prefix: str) -> stacks.PlannedStack:

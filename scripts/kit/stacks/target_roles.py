@@ -13,6 +13,14 @@ from functools import partial
 from scripts.kit.bundle import pack
 from scripts.kit.connect import Connection, enter
 from scripts.kit.console import Progress, UserError, say, some
+from scripts.kit.names import (
+    DATA_SCIENCE_STACK,
+    SELF_MANAGED_ROLES,
+    SELF_MANAGED_STACK,
+    TARGET_STACK,
+    model_bucket,
+    target_set_name,
+)
 from scripts.kit.organization import members
 from scripts.kit.organization.members import Member
 from scripts.kit.organization.state import SeenOrganization
@@ -27,11 +35,8 @@ from scripts.kit.stacks import stackset as stacksets
 from scripts.kit.stacks.stackset import FoundStackSet
 from scripts.kit.together import together
 
-DATA_SCIENCE_STACK, TARGET_STACK = "multi-account-deployment", "multi-account-deployment-target"
-SELF_MANAGED_STACK = "multi-account-deployment-stack-sets"
 DATA_SCIENCE_TEMPLATE, TARGET_TEMPLATE = pack.TEMPLATES[0], pack.TEMPLATES[1]
 SELF_MANAGED_TEMPLATE = "templates/21-self-managed-roles.yaml"
-SELF_MANAGED_ROLES = ("AWSCloudFormationStackSetAdministrationRole", "AWSCloudFormationStackSetExecutionRole")
 MODELS = ("ModelBucketName", "ModelKeyArn", "TestRoleArn")  # outputs of the first that the second needs
 
 
@@ -123,7 +128,7 @@ def target_stack(
     settings: Settings, stage: TargetStage, account: str, outputs: Mapping[str, str]
 ) -> stacks.WantedStack:
     home = settings.accounts.data_science
-    copies = [model_regions.bucket(home, region) for region in model_regions.further(settings, stage.name)]
+    copies = [model_bucket(home, region) for region in model_regions.further(settings, stage.name)]
     parameters = {
         "SageMakerRoleSuffix": stage.suffix,
         "PipelineExecutionRoleArn": outputs["TestRoleArn"],
@@ -139,13 +144,9 @@ def target_set(
     settings: Settings, stage: TargetStage, region: str, outputs: Mapping[str, str]
 ) -> stacksets.WantedStackSet:
     stack = target_stack(settings, stage, settings.accounts.data_science, outputs)
-    named = stacks.WantedStack(stack.account, set_name(stage.name), stack.body, stack.parameters, stack.file)
+    named = stacks.WantedStack(stack.account, target_set_name(stage.name), stack.body, stack.parameters, stack.file)
     accounts = tuple(member.id for member in stage.accounts)
     return stacksets.WantedStackSet(named, stage.unit, region, settings.stack_set_administrator, accounts)
-
-
-def set_name(stage: str) -> str:
-    return f"{TARGET_STACK}-{stage}"
 
 
 def find_sets(settings: Settings, home: Connection, stages: tuple[TargetStage, ...]) -> dict[str, FoundStackSet]:
@@ -153,7 +154,7 @@ def find_sets(settings: Settings, home: Connection, stages: tuple[TargetStage, .
     if settings.permission_model == "SELF_MANAGED":
         return {}
     cloudformation, call_as = home.client("cloudformation"), settings.stack_set_administrator
-    return {stage.name: stacksets.look(cloudformation, set_name(stage.name), call_as) for stage in stages}
+    return {stage.name: stacksets.look(cloudformation, target_set_name(stage.name), call_as) for stage in stages}
 
 
 def one_by_one(
@@ -175,7 +176,7 @@ def one_by_one(
     for name, found in sets.items():
         if asked and found.instances:
             raise UserError(
-                f"target_roles is one-by-one, but the stack set {set_name(name)} owns the roles in "
+                f"target_roles is one-by-one, but the stack set {target_set_name(name)} owns the roles in "
                 f"{len(found.instances)} accounts. Write `target_roles: stack-set`, or delete its instances first "
                 "(`aws cloudformation delete-stack-instances`; endpoints there then lose their role)"
             )

@@ -17,10 +17,23 @@ from typing import Any
 from scripts.kit.connect import Connection, enter, if_there, pages
 from scripts.kit.console import UserError, counted
 from scripts.kit.doctor.merge import without
+from scripts.kit.names import (
+    APPROVER_POLICY,
+    CREATOR_POLICY,
+    DATA_SCIENCE_STACK,
+    MODELS_STACK,
+    SCIENTIST_POLICY,
+    SELF_MANAGED_STACK,
+    TARGET_SETS,
+    TARGET_STACK,
+    bundle_bucket,
+    default_bucket,
+    model_bucket,
+)
 from scripts.kit.organization.members import accounts_beneath, find_unit
 from scripts.kit.projects.project import Project
 from scripts.kit.publish import hosting, sharing
-from scripts.kit.publish.catalog import STUDIO_TAG, bundle_bucket
+from scripts.kit.publish.catalog import STUDIO_TAG
 from scripts.kit.settings.model import Settings
 from scripts.kit.stacks import image_replication
 from scripts.kit.stacks.image_replication import Rules
@@ -31,18 +44,11 @@ from scripts.kit.teardown.stacks import delete_stack
 from scripts.kit.teardown.stage_sets import ActiveAccounts, stage_parts
 from scripts.kit.together import together
 
-DATA_SCIENCE, TARGET, MODELS = (
-    "multi-account-deployment",
-    "multi-account-deployment-target",
-    "multi-account-deployment-models",
-)
-SELF_MANAGED = "multi-account-deployment-stack-sets"  # template 21, where there is no organization
-SETS = (TARGET, f"{TARGET}-staging", f"{TARGET}-production")
 CI_ROLES = "Lets GitHub Actions publish the bundle"  # in the description of template 60
 POLICIES = {  # of template 10, and which of its roles its stack gives them to
-    "sagemaker-multi-account-approver": False,
-    "sagemaker-multi-account-data-scientist": True,
-    "sagemaker-multi-account-project-creator": True,
+    APPROVER_POLICY: False,
+    SCIENTIST_POLICY: True,
+    CREATOR_POLICY: True,
 }
 READ_MODELS = "TargetAccountsReadModels"  # the statement that `make doctor` merges into the SDK's default bucket
 
@@ -60,10 +66,10 @@ def kit_parts(by: Connection, home: Connection, settings: Settings, asked: Delet
     parts += target_parts(by, home, settings)
     parts += image_parts(home, settings)
     for region in regions(settings)[1:]:
-        parts += stack_part(home.in_region(region), MODELS)
+        parts += stack_part(home.in_region(region), MODELS_STACK)
     parts += policy_parts(home)
-    parts += stack_part(home, SELF_MANAGED)
-    parts += stack_part(home, DATA_SCIENCE)
+    parts += stack_part(home, SELF_MANAGED_STACK)
+    parts += stack_part(home, DATA_SCIENCE_STACK)
     for region in regions(settings):
         parts += storage_parts(home.in_region(region), asked)
     parts += others_parts(home, settings)
@@ -80,7 +86,7 @@ def stack_part(connection: Connection, name: str) -> Iterator[TeardownPart]:
 def image_parts(home: Connection, settings: Settings) -> Iterator[TeardownPart]:
     """Rules of another owner, which would go with the stack's own; images that replication brought, which stay."""
     further = regions(settings)[1:]
-    stack = describe_stack(home.client("cloudformation"), DATA_SCIENCE) if further else None
+    stack = describe_stack(home.client("cloudformation"), DATA_SCIENCE_STACK) if further else None
     found = parameters(stack) if stack else {}
     if ours := image_replication.made_by(found, home.account):
         there = home.client("ecr").describe_registry()["replicationConfiguration"].get("rules", [])
@@ -187,7 +193,7 @@ def hosting_parts(home: Connection) -> Iterator[TeardownPart]:
 
 def statement_parts(home: Connection) -> Iterator[TeardownPart]:
     """The statement that `make doctor ARGS=--fix` merged into the policy of the SageMaker SDK's default bucket."""
-    s3, bucket = home.client("s3"), f"sagemaker-{home.region}-{home.account}"
+    s3, bucket = home.client("s3"), default_bucket(home.account, home.region)
     place = {"Bucket": bucket, "ExpectedBucketOwner": home.account}
     policy = (if_there(s3.get_bucket_policy, **place) or {}).get("Policy", "")
     rest = without(policy, READ_MODELS)
@@ -207,13 +213,13 @@ def statement_parts(home: Connection) -> Iterator[TeardownPart]:
 def target_parts(by: Connection, home: Connection, settings: Settings) -> Iterator[TeardownPart]:
     """Template 20, and 21 where there is no organization: stack sets, then stacks of single accounts."""
     organization = ActiveAccounts()
-    for name in SETS:
+    for name in TARGET_SETS:
         yield from stage_parts(home, name, settings.stack_set_administrator, organization, "account")
     yield from in_targets(by, home, settings, account_parts, "stacks of the kit")
 
 
 def account_parts(there: Connection) -> list[TeardownPart]:
-    return [*stack_part(there, TARGET), *stack_part(there, SELF_MANAGED)]
+    return [*stack_part(there, TARGET_STACK), *stack_part(there, SELF_MANAGED_STACK)]
 
 
 def in_targets(
@@ -260,7 +266,7 @@ def endpoint_logs(by: Connection, home: Connection, settings: Settings, project:
 def policy_parts(home: Connection) -> Iterator[TeardownPart]:
     """The managed policies of template 10, taken from whom people gave them to; its own roles are the stack's."""
     iam = home.client("iam")
-    stack = describe_stack(home.client("cloudformation"), DATA_SCIENCE) or {}
+    stack = describe_stack(home.client("cloudformation"), DATA_SCIENCE_STACK) or {}
     studio = set(parameters(stack).get("StudioExecutionRoleNames", "").split(","))
     for policy, by_stack in POLICIES.items():
         arn = f"arn:{home.partition}:iam::{home.account}:policy/{policy}"
@@ -280,7 +286,7 @@ def storage_parts(connection: Connection, asked: DeletionOptions) -> Iterator[Te
     """What template 10 (and 11 in further regions) retains: buckets, and the models' key."""
     for name in (
         bundle_bucket(connection.account, connection.region),
-        retained.model_bucket(connection),
+        model_bucket(connection.account, connection.region),
     ):
         yield from retained.bucket(connection, name, asked)
     yield from retained.keys(connection, asked)

@@ -17,6 +17,7 @@ from botocore.exceptions import ClientError
 
 from scripts.kit.connect import Connection, enter, pages
 from scripts.kit.console import UserError, explain, some
+from scripts.kit.names import DATA_SCIENCE_STACK
 from scripts.kit.projects import project as projects
 from scripts.kit.settings.model import Settings
 from scripts.kit.stacks import stack as stacks
@@ -80,7 +81,7 @@ class Owners:
 
 def look(by: Connection, home: Connection, settings: Settings) -> tuple[list[Orphan], dict[str, str]]:
     """The orphans of every account and region; and the places where these credentials could not look, with why."""
-    kit = stacks.describe_stack(home.client("cloudformation"), teardown_kit.DATA_SCIENCE) is not None
+    kit = stacks.describe_stack(home.client("cloudformation"), DATA_SCIENCE_STACK) is not None
     owners, blind = Owners(projects.ids(home), kit, home.account), dict[str, str]()
     try:
         accounts = teardown_kit.target_accounts(home, settings)

@@ -17,11 +17,11 @@ from typing import Any
 
 from scripts.kit.connect import Connection, if_there, pages
 from scripts.kit.console import AGAIN, UserError
+from scripts.kit.names import bundle_bucket
 from scripts.kit.patience import until
 from scripts.kit.projects import history
 from scripts.kit.projects import project as projects
 from scripts.kit.projects.project import Project
-from scripts.kit.publish.catalog import bundle_bucket
 from scripts.kit.stacks import stack as stacks
 from scripts.kit.teardown import retained
 from scripts.kit.teardown.parts import DeletionOptions, TeardownPart, deleted

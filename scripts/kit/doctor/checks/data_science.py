@@ -11,8 +11,7 @@ from scripts.kit.doctor.facts.stacks import EXTERNAL_ID_PARAMETER, PREFIX, START
 from scripts.kit.doctor.findings import Place, check, here
 from scripts.kit.doctor.reader import known
 from scripts.kit.doctor.snapshot import Snapshot
-from scripts.kit.stacks import model_regions
-from scripts.kit.stacks.target_roles import DATA_SCIENCE_STACK
+from scripts.kit.names import DATA_SCIENCE_STACK, MODELS_STACK
 
 
 @check(
@@ -69,8 +68,8 @@ def kit_stack_differs(facts: Snapshot) -> Iterator[Place]:
 def model_region_missing(facts: Snapshot) -> Iterator[Place]:
     for region, stack in facts.data_science.further.items():
         if stack is None or (stack and stack.broken):
-            what = f"{region}: {stack.status}" if stack else f"{region} has no stack {model_regions.STACK}"
-            yield Place(facts.account, f"stack {model_regions.STACK}", what, facts.make_accounts, region)
+            what = f"{region}: {stack.status}" if stack else f"{region} has no stack {MODELS_STACK}"
+            yield Place(facts.account, f"stack {MODELS_STACK}", what, facts.make_accounts, region)
 
 
 @check(

@@ -12,9 +12,9 @@ from scripts.kit.doctor.checks.roles import may
 from scripts.kit.doctor.findings import Place, Request, check, here
 from scripts.kit.doctor.reader import UNREAD, known
 from scripts.kit.doctor.snapshot import Snapshot
+from scripts.kit.names import DATA_SCIENCE_STACK
 from scripts.kit.publish import hosting
 from scripts.kit.publish.catalog import STUDIO_TAG
-from scripts.kit.stacks.target_roles import DATA_SCIENCE_STACK
 
 CREATOR = "sagemaker-multi-account-project-creator"  # the policy of templates/10-data-science-account.yaml
 PASSED_TO = {"iam:passedtoservice": ("cloudformation.amazonaws.com",)}

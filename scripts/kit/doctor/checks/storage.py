@@ -11,8 +11,7 @@ from scripts.kit.doctor.facts.storage import ALIAS
 from scripts.kit.doctor.findings import Place, Request, check, here
 from scripts.kit.doctor.reader import known
 from scripts.kit.doctor.snapshot import Snapshot
-from scripts.kit.publish.catalog import bundle_bucket
-from scripts.kit.stacks import model_regions
+from scripts.kit.names import bundle_bucket, model_bucket
 
 CLOSED = ("BlockPublicAcls", "IgnorePublicAcls", "BlockPublicPolicy", "RestrictPublicBuckets")
 
@@ -47,7 +46,7 @@ def make_bucket(facts: Snapshot, name: str) -> str:
 )
 def model_bucket_missing(facts: Snapshot) -> Iterator[Place]:
     if facts.storage.models is None and facts.data_science.stack:
-        name = model_regions.bucket(facts.account, facts.region)
+        name = model_bucket(facts.account, facts.region)
         yield here(facts, f"bucket {name}", "there is no such bucket", f"{make_bucket(facts, name)}\nthen make doctor")
 
 

@@ -6,7 +6,7 @@ import json
 from collections.abc import Iterator
 
 from scripts.kit.doctor.facts import stacks
-from scripts.kit.stacks.target_roles import DATA_SCIENCE_STACK
+from scripts.kit.names import DATA_SCIENCE_STACK
 from scripts.rehearsal import setting as people
 from tests.kit.doctor.cases import case, swapped
 from tests.kit.doctor.cases.targets import no_role, stack, trust
