@@ -9,14 +9,15 @@ from scripts.kit.connect import Connection
 from scripts.kit.names import MODELS_STACK
 from scripts.kit.settings.model import Settings
 from scripts.kit.stacks import stack as stacks
+from scripts.kit.stages import Stage
 
 TEMPLATE = "templates/11-model-region.yaml"
 READERS = ("OrganizationalUnitPaths", "TargetAccountIds")  # parameters that are the same as template 10's
 
 
 def further(settings: Settings, stage: str = "") -> tuple[str, ...]:
-    """The regions of both stages (or of this one) besides the data science account's own."""
-    stages = [getattr(settings.regions, name) for name in ([stage] if stage else ["staging", "production"])]
+    """The regions of both stages (or of the one with this key) besides the data science account's own."""
+    stages = [settings.regions.of(one) for one in Stage if stage in {"", one.key}]
     named = dict.fromkeys(region for regions in stages for region in regions)
     return tuple(region for region in named if region != settings.region)
 

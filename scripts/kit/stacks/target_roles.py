@@ -33,6 +33,7 @@ from scripts.kit.stacks import model_regions
 from scripts.kit.stacks import stack as stacks
 from scripts.kit.stacks import stackset as stacksets
 from scripts.kit.stacks.stackset import FoundStackSet
+from scripts.kit.stages import Stage
 from scripts.kit.together import together
 
 DATA_SCIENCE_TEMPLATE, TARGET_TEMPLATE = pack.TEMPLATES[0], pack.TEMPLATES[1]
@@ -42,7 +43,7 @@ MODELS = ("ModelBucketName", "ModelKeyArn", "TestRoleArn")  # outputs of the fir
 
 @dataclass(frozen=True)
 class TargetStage:
-    """Where a stage's models run; unit: its id, empty without Organizations."""
+    """Where a stage's models run; name: the stage's key; unit: its id, empty without Organizations."""
 
     name: str
     suffix: str
@@ -59,19 +60,16 @@ def template(name: str) -> str:
 
 def find_stages(settings: Settings, connection: Connection, seen: SeenOrganization) -> tuple[TargetStage, ...]:
     """Both stages with their accounts; the management account is in none, as stack sets never deploy to it."""
-    suffix, units, found = settings.roles.suffix, settings.units, settings.targets
-    if found is not None:
-        return (
-            TargetStage("staging", suffix.staging, "", tuple(Member(id, "") for id in found.staging)),
-            TargetStage("production", suffix.production, "", tuple(Member(id, "") for id in found.production)),
+    suffix, listed = settings.roles.suffix, settings.targets
+    if listed is not None:
+        return tuple(
+            TargetStage(stage.key, suffix.of(stage), "", tuple(Member(id, "") for id in listed.of(stage)))
+            for stage in Stage
         )
     organizations = connection.client("organizations")
     stages, taken = [], {settings.accounts.management: "", settings.accounts.data_science: ""}
-    for name, own, unit in (
-        ("staging", suffix.staging, seen.unit(units.staging)),
-        ("production", suffix.production, seen.unit(units.production)),
-    ):
-        accounts = []
+    for stage in Stage:
+        name, unit, accounts = stage.key, seen.unit(settings.units.of(stage)), []
         for member in members.active(seen.beneath(organizations, unit)):
             other = taken.setdefault(member.id, name)
             if other == name:
@@ -82,7 +80,7 @@ def find_stages(settings: Settings, connection: Connection, seen: SeenOrganizati
                 say(f"  note: {member.id} ({member.name}) is in the {name} unit but runs no models")
         if not accounts:
             say(f"  note: the {name} unit {unit} holds no active account yet")
-        stages.append(TargetStage(name, own, unit, tuple(accounts)))
+        stages.append(TargetStage(name, suffix.of(stage), unit, tuple(accounts)))
     return tuple(stages)
 
 
