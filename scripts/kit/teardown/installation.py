@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterator
 from functools import partial
 from typing import Any
 
-from scripts.kit.connect import Connection, enter, if_there, pages
+from scripts.kit.connect import Connection, enter, if_there, pages, whole_pages
 from scripts.kit.console import UserError, counted
 from scripts.kit.doctor.merge import without
 from scripts.kit.names import (
@@ -270,7 +270,7 @@ def policy_parts(home: Connection) -> Iterator[TeardownPart]:
     studio = set(parameters(stack).get("StudioExecutionRoleNames", "").split(","))
     for policy, by_stack in POLICIES.items():
         arn = f"arn:{home.partition}:iam::{home.account}:policy/{policy}"
-        asked = partial(iam.get_paginator("list_entities_for_policy").paginate, PolicyArn=arn)
+        asked = partial(whole_pages, iam, "list_entities_for_policy", PolicyArn=arn)
         listed = if_there(lambda asked=asked: list(asked())) or []
         for kind, member in (("Role", "PolicyRoles"), ("User", "PolicyUsers"), ("Group", "PolicyGroups")):
             for holder in (holder for page in listed for holder in page.get(member, [])):

@@ -15,7 +15,7 @@ from typing import Any
 
 from botocore.exceptions import ClientError
 
-from scripts.kit.connect import Connection, if_there, pages
+from scripts.kit.connect import Connection, if_there, pages, whole_pages
 from scripts.kit.console import UserError, counted
 from scripts.kit.names import model_bucket
 from scripts.kit.projects.project import Project
@@ -146,8 +146,8 @@ def bucket(connection: Connection, name: str, asked: DeletionOptions) -> Iterato
 
 def versions_in(connection: Connection, bucket: str, prefix: str = "") -> list[dict[str, Any]] | None:
     """Every version and delete marker beneath a prefix; None where there is no such bucket."""
-    listed = connection.client("s3").get_paginator("list_object_versions").paginate
-    request = partial(listed, Bucket=bucket, Prefix=prefix, ExpectedBucketOwner=connection.account)
+    where = {"Bucket": bucket, "Prefix": prefix, "ExpectedBucketOwner": connection.account}
+    request = partial(whole_pages, connection.client("s3"), "list_object_versions", **where)
     found: list[dict[str, Any]] | None = if_there(
         lambda: [v for page in request() for v in [*page.get("Versions", []), *page.get("DeleteMarkers", [])]]
     )
