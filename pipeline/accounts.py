@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from pipeline.console import UserError
+from pipeline.console import UserError, counted
 
 
 @dataclass(frozen=True)
@@ -37,7 +37,7 @@ def accounts_of(organizations: Any, unit: str) -> tuple[Account, ...]:
         for page in organizations.get_paginator("list_organizational_units_for_parent").paginate(ParentId=parent):
             units += [child["Id"] for child in page["OrganizationalUnits"]]
     if not found:
-        hint = f" ({left_out} suspended or management account(s) left out)" if left_out else ""
+        hint = f" ({counted(left_out, 'suspended or management account')} left out)" if left_out else ""
         raise UserError(
             f"the organizational unit {unit} has no account to deploy to{hint}: "
             "move an account into it, or update the project with another unit"

@@ -16,8 +16,8 @@ from typing import Any
 from botocore.exceptions import ClientError
 
 from pipeline.accounts import Account
-from pipeline.console import shorten
-from pipeline.page import document, money
+from pipeline.console import counted, shorten
+from pipeline.page import document, money, version_text
 from pipeline.prices import HOURS, Prices
 from pipeline.regions import Clients
 from pipeline.registry import Version, numbers
@@ -159,7 +159,7 @@ def summary(card: Mapping[str, Any]) -> str:
     measured = ", ".join(metric_text(metric) for metric in card["metrics"]) or "no metrics"
     return shorten(
         f"{card['project']} version {version['number']}, approved by {version['by']} at {version['at'][:16]}; "
-        f"{measured}; production: {change_text(prod)}; cost a month: {cost_text(prod['cost'])}."
+        f"{measured}; production: {change_text(prod)}; monthly cost: {cost_text(prod['cost'])}."
     )
 
 
@@ -169,15 +169,18 @@ def metric_text(metric: Mapping[str, Any]) -> str:
 
 
 def change_text(stage: Mapping[str, Any]) -> str:
-    moved = [f"{len(stage[kind])} {kind}" for kind in ("joined", "left") if stage[kind]]
-    before = "again" if stage["from"] == stage["to"] else f"instead of {stage['from']}"
-    versions = f"version {stage['to']}" + (f" {before}" if stage["from"] else ", the first")
-    where = f"{stage['accounts']} account(s) in {', '.join(stage['regions'])}"
-    return ", ".join([versions, where, *moved])
+    verbs = {"joined": "added", "left": "removed"}
+    moved = [
+        f"{counted(len(stage[kind]), 'endpoint')} {verb}"
+        for kind, verb in verbs.items()
+        if stage["from"] and stage[kind]
+    ]
+    where = f"{counted(stage['accounts'], 'account')} in {', '.join(stage['regions'])}"
+    return ", ".join([version_text(stage), where, *moved])
 
 
 def cost_text(costs: Mapping[str, Any]) -> str:
-    return f"{money(costs['after'])} instead of {money(costs['before'])}"
+    return f"{money(costs['before'])} → {money(costs['after'])}"
 
 
 # -- the whole card ----------------------------------------------------------------------------

@@ -29,6 +29,11 @@ def export(values: Mapping[str, str], place: Path = EXPORTS) -> None:
     place.write_text("".join(lines), encoding="utf-8")
 
 
+def counted(number: int, thing: str) -> str:
+    """The number with its noun: 1 account, 2 accounts, 1,000 accounts."""
+    return f"{number:,} {thing}{'' if number == 1 else 's'}"
+
+
 def shorten(text: str, limit: int = SUMMARY_LIMIT) -> str:
     """The text on one line, at most limit characters."""
     line = " ".join(text.split())

@@ -22,7 +22,7 @@ from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
 from pipeline import card
-from pipeline.console import UserError, export, run, say, shorten
+from pipeline.console import UserError, counted, export, run, say, shorten
 from pipeline.payloads import Payload, difference, read_answer, read_payloads
 from pipeline.report import Result, write_junit
 
@@ -233,8 +233,10 @@ def summary(stage: str, results: list[Result]) -> str:
     if failed:
         return shorten(f"{stage}: {len(failed)} of {len(results)} checks failed: {'; '.join(failed)}")
     skipped = sum(bool(result.skipped) for result in results)
-    left_out = f", {skipped} left out" if skipped else ""
-    return shorten(f"{stage}: {len(results) - skipped} checks passed in {places} place(s){left_out}.")
+    more = f", {skipped} skipped" if skipped else ""
+    return shorten(
+        f"{stage}: {counted(len(results) - skipped, 'check')} passed on {counted(places, 'endpoint')}{more}."
+    )
 
 
 def main() -> int:

@@ -99,6 +99,7 @@ def stage_parameters(
         "ModelPackageName": version.arn,
         **copy_parameters(stage, settings.region, arns),
         "SageMakerExecutionRoleName": stage.execution_role_name,
+        "BundleVersion": settings.bundle_version,
         **stage.parameters,
     }
     for name, value in parameters.items():

@@ -1,7 +1,8 @@
 """The evidence card as a page: the card and the results of staging in, one document of HTML out. Pure.
 
-It needs nothing from anywhere and no script, is read on a telephone as well as on a desk, and begins with what
-an approver asks first. What would not fit is counted, and stands in the build's log.
+It loads nothing and holds no script, reads on a telephone, on a desk and on paper, and begins with what an approver
+asks first: did staging pass, what failed, what changes in production. What would not fit is counted, and stands in
+the build's log.
 """
 
 from __future__ import annotations
@@ -11,28 +12,43 @@ from collections.abc import Iterable, Mapping
 from datetime import datetime
 from typing import Any
 
+from pipeline.console import counted
 from pipeline.report import Result
 
 NAMED, FAILURES = 20, 100  # accounts that a line names before it is folded; failures that are shown
-STAGES = {"staging": "staging", "prod": "production"}
+STAGES = {"staging": "Staging", "prod": "Production"}
 STYLE = """
-:root{color-scheme:light dark;--ink:#1a2230;--quiet:#5b6678;--paper:#fff;--line:#d4dae3;--good:#1a7f4b;--bad:#c0322b}
-@media(prefers-color-scheme:dark){:root{--ink:#e6eaf1;--quiet:#9aa6b8;--paper:#12161d;--line:#333c4a;--good:#4cc38a;
---bad:#ff7b72}}
+:root{color-scheme:light;--ink:#1a2230;--quiet:#556072;--paper:#fff;--line:#d4dae3;--good:#17734a;--bad:#b3261e;
+--good-box:#eef7f2;--bad-box:#fdf1f0}
+@media screen and (prefers-color-scheme:dark){:root{color-scheme:dark;--ink:#e6eaf1;--quiet:#9aa6b8;--paper:#12161d;
+--line:#333c4a;--good:#4cc38a;--bad:#ff8a80;--good-box:#15251e;--bad-box:#2a1a1c}}
 *{box-sizing:border-box}
-body{margin:0 auto;padding:1.2rem;max-width:60rem;background:var(--paper);color:var(--ink);
-font:15px/1.5 system-ui,"Segoe UI",Helvetica,Arial,sans-serif;overflow-wrap:break-word}
-h1{font-size:1.5rem;margin:0}h2{font-size:1.15rem;margin:2rem 0 .5rem}h3{font-size:1rem;margin:1.2rem 0 .3rem}
-p{margin:.4rem 0}ul{margin:.3rem 0;padding-left:1.2rem}summary{cursor:pointer}details{margin:.4rem 0}
-.quiet{color:var(--quiet)}.good{color:var(--good)}.bad{color:var(--bad)}.verdict{font-size:1.1rem;font-weight:600}
+body{margin:0 auto;padding:1.5rem 1.2rem 3rem;max-width:60rem;background:var(--paper);color:var(--ink);
+font:15px/1.5 system-ui,"Segoe UI",Helvetica,Arial,sans-serif;overflow-wrap:anywhere}
+h1{font-size:1.6rem;line-height:1.25;margin:0}h2{font-size:1.2rem;margin:2rem 0 .5rem}
+h3{font-size:1rem;margin:1rem 0 .2rem}
+p{margin:.4rem 0}ul{margin:.2rem 0;padding-left:1.2rem}summary{cursor:pointer}details{margin:.4rem 0}
+.quiet{color:var(--quiet)}.bad{color:var(--bad)}
+.verdict{font-size:1.1rem;font-weight:600;margin:.8rem 0 1rem;padding:.7rem 1rem;border-left:4px solid;
+print-color-adjust:exact}
+.verdict.good{color:var(--good);background:var(--good-box)}.verdict.bad{background:var(--bad-box)}
 table{border-collapse:collapse;width:100%}
-th,td{text-align:left;vertical-align:top;padding:.25rem .8rem .25rem 0;border-bottom:1px solid var(--line)}
-th{color:var(--quiet);font-weight:600}th.number,td.number{text-align:right;white-space:nowrap}
-td:last-child,li,p,.numbers td{overflow-wrap:anywhere}.fold td:first-child{white-space:nowrap}
+caption{position:absolute;width:1px;height:1px;overflow:hidden;clip-path:inset(50%)}
+th,td{text-align:left;vertical-align:top;padding:.3rem .8rem .3rem 0;border-bottom:1px solid var(--line)}
+th{font-weight:600;overflow-wrap:normal}thead th{color:var(--quiet)}.plain th{width:11rem;color:var(--quiet)}
+.number{text-align:right;white-space:nowrap}
 @media(max-width:36rem){
-body{padding:.8rem}table{font-size:.85rem}th,td{padding-right:.45rem}
-.fold thead{display:none}.fold tr{display:block;padding:.4rem 0;border-bottom:1px solid var(--line)}
-.fold td{display:block;border:0;padding:0}.fold td:first-child{font-weight:600}
+body{padding:1rem .9rem 2rem}th,td{padding-right:.5rem}.numbers{font-size:.88rem}.plain th{width:6.5rem}
+.numbers tbody th{overflow-wrap:anywhere}
+}
+@media screen and (max-width:36rem){
+.fold thead{position:absolute;clip-path:inset(50%)}.fold tr{display:block;padding:.4rem 0;
+border-bottom:1px solid var(--line)}
+.fold td,.fold th{display:block;border:0;padding:0}
+}
+@media print{
+@page{margin:14mm}html{font-size:12px}body{max-width:none;padding:0;font-size:11.5px}
+h2,h3,summary{break-after:avoid}tr{break-inside:avoid}
 }
 """
 
@@ -41,35 +57,38 @@ def document(card: Mapping[str, Any], results: Iterable[Result]) -> str:
     checks = list(results)
     names, version = card["names"], card["version"]
     title = f"{card['project']}: version {version['number']}"
-    live = f"version {card['live']}" if card["live"] else "nothing yet"
+    failed = [check for check in checks if check.failure]
+    stages = {name: card["stages"][name] for name in reversed(card["stages"])}  # what is to be decided on comes first
     parts = [
         f"<h1>{escape(title)}</h1>",
         verdict(checks),
+        *failures(failed, names),
+        "<h2>Version</h2>",
         table(
+            "Version",
             (),
             [
+                ("Live in production", f"version {card['live']}" if card["live"] else "nothing yet"),
                 ("Approved", f"by {version['by']}, {moment(version['at'])}"),
-                ("Why now", card["reason"]),
-                ("Live in production", live),
-                ("Model package", version["arn"]),
-                ("Pipeline execution", card["execution"]),
+                ("Reason", card["reason"]),
             ],
         ),
+        "<h2>What changes</h2>",
+        *(changes(name, stage, names) for name, stage in stages.items()),
+        "<h2>Monthly cost</h2>",
+        costs(stages),
+        f'<p class="quiet">{escape(card["prices"])}</p>',
         "<h2>Metrics</h2>",
         metrics(card["metrics"]),
-        "<h2>What changes</h2>",
-        *(changes(name, stage, names) for name, stage in card["stages"].items()),
-        "<h2>What it costs in a month</h2>",
-        costs(card["stages"]),
-        f'<p class="quiet">{escape(card["prices"])}</p>',
         "<h2>Tests of staging</h2>",
-        *failures([check for check in checks if check.failure], names),
         passed(checks, names),
+        "<h2>Source</h2>",
+        table("Source", (), [("Model package", version["arn"]), ("Pipeline execution", card["execution"])]),
     ]
     head = '<meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1">'
     return (
         f'<!doctype html><html lang="en"><head>{head}<title>{escape(title)}</title><style>{STYLE}</style></head>'
-        f"<body>{''.join(parts)}</body></html>\n"
+        f"<body><main>{''.join(parts)}</main></body></html>\n"
     )
 
 
@@ -77,25 +96,41 @@ def document(card: Mapping[str, Any], results: Iterable[Result]) -> str:
 
 
 def verdict(checks: list[Result]) -> str:
-    """What staging says, in a line."""
-    places = len({check.place for check in checks})
+    """What staging says, in a line. Staging has passed only where a check ran and none failed."""
+    endpoints = len({check.place for check in checks})
     failed = [check for check in checks if check.failure]
+    ran, skipped = (sum(bool(check.skipped) is kind for check in checks) for kind in (False, True))
     if failed:
         where = len({check.place for check in failed})
-        text, kind = f"{len(failed):,} of {len(checks):,} checks failed, in {where:,} of {places:,} places", "bad"
+        text = (
+            f"Staging failed: {len(failed):,} of {counted(len(checks), 'check')}, "
+            f"on {where:,} of {counted(endpoints, 'endpoint')}"
+        )
+    elif ran:
+        text = f"Staging passed: {counted(ran, 'check')} on {counted(endpoints, 'endpoint')}"
     else:
-        done = sum(not check.skipped for check in checks)
-        text, kind = f"staging passed: all {done:,} checks in {places:,} place(s)", "good"
-        if done < len(checks):
-            text += f"; {len(checks) - done:,} left out"
-    return f'<p class="verdict {kind}">{text}</p>'
+        text = "Staging was not tested: no check ran"
+    if skipped and not failed:
+        text += f"; {skipped:,} skipped"
+    return f'<p class="verdict {"good" if ran and not failed else "bad"}">{text}</p>'
+
+
+def failures(failed: list[Result], names: Mapping[str, str]) -> list[str]:
+    """Every failure, or the first hundred; without what the place and the check say already."""
+    if not failed:
+        return []
+    rows = [(place_of(one, names), one.name, one.failure.split(f"{one.name}: ", 1)[-1]) for one in failed[:FAILURES]]
+    more = len(failed) - FAILURES
+    note = f'<p class="bad">and {more:,} more: the log of TestStaging has them all</p>' if more > 0 else ""
+    shown = table("Failed checks of staging", ("Endpoint", "Check", "What is wrong"), rows, kind="fold")
+    return ["<h2>What failed</h2>", shown, note]
 
 
 def metrics(listed: Iterable[Mapping[str, Any]]) -> str:
     rows = [(one["name"], number(one["new"]), number(one["live"]), difference(one)) for one in listed]
     if not rows:
         return '<p class="quiet">The version states none.</p>'
-    return table(("metric", "new", "live", "difference"), rows, numbers=(1, 2, 3))
+    return table("Metrics", ("Metric", "Live", "New", "Difference"), [(n, live, new, d) for n, new, live, d in rows])
 
 
 def number(value: float | None) -> str:
@@ -108,26 +143,38 @@ def difference(metric: Mapping[str, Any]) -> str:
     return "–" if new is None or not live else f"{(new - live) / abs(live):+.1%}"
 
 
+def version_text(stage: Mapping[str, Any]) -> str:
+    """Which version a stage has and gets: first deployment (version 2), version 1 → 2, version 2 (unchanged)."""
+    live, new = stage["from"], stage["to"]
+    if not live:
+        return f"first deployment (version {new})"
+    if live == new:
+        return f"version {new} (unchanged)"
+    return f"version {live} → {new}" + (" (an earlier version)" if int(new) < int(live) else "")
+
+
 def changes(name: str, stage: Mapping[str, Any], names: Mapping[str, str]) -> str:
-    from_to = f"version {stage['from']} to {stage['to']}" if stage["from"] else f"version {stage['to']}, the first"
-    where = f"{stage['accounts']:,} account(s) in {', '.join(stage['regions'])}"
+    where = f"{counted(stage['accounts'], 'account')} in {', '.join(stage['regions'])}"
     lines = [
-        moved("joins", stage["joined"], names),
-        moved("leaves", stage["left"], names),
-        f"<li>stays: {stage['same']:,} place(s)</li>",
+        f"<li>{escape(where)}</li>",
+        moved("Added", stage["joined"], names),
+        moved("Removed", stage["left"], names),
+        f"<li>Updated: {counted(stage['same'], 'endpoint')}</li>" if stage["same"] else "",
     ]
-    return f"<h3>{escape(STAGES.get(name, name))}: {escape(from_to)}, {escape(where)}</h3><ul>{''.join(lines)}</ul>"
+    return f"<h3>{escape(STAGES.get(name, name))}: {escape(version_text(stage))}</h3><ul>{''.join(lines)}</ul>"
 
 
 def moved(verb: str, places: list[Any], names: Mapping[str, str]) -> str:
-    """The accounts that join or leave, each with its regions; folded where they are many."""
+    """The accounts that join or leave, each with its regions; folded where they are many, "" where there is none."""
     regions: dict[str, list[str]] = {}
     for account, region in places:
         regions.setdefault(account, []).append(region)
     listed = "; ".join(f"{who(account, names)} ({', '.join(found)})" for account, found in regions.items())
+    if not places:
+        return ""
     if len(regions) <= NAMED:
-        return f"<li>{verb}: {escape(listed or 'nobody')}</li>"
-    heading = f"{verb}: {len(regions):,} accounts, {len(places):,} places"
+        return f"<li>{verb}: {escape(listed)}</li>"
+    heading = f"{verb}: {counted(len(places), 'endpoint')} in {counted(len(regions), 'account')}"
     return f"<li><details><summary>{heading}</summary>{escape(listed)}</details></li>"
 
 
@@ -138,8 +185,8 @@ def costs(stages: Mapping[str, Any]) -> str:
         change = "unknown" if before is None or after is None else signed(after - before)
         rows.append((STAGES.get(name, name), money(before), money(after), change))
     unknown = sorted({why for stage in stages.values() for why in stage["cost"]["unknown"]})
-    told = f'<p class="bad">Unknown: {escape("; ".join(unknown))}.</p>' if unknown else ""
-    return table(("stage", "before", "after", "difference"), rows, numbers=(1, 2, 3)) + told
+    note = f'<p class="bad">Unknown: {escape("; ".join(unknown))}.</p>' if unknown else ""
+    return table("Monthly cost", ("Stage", "Now", "After", "Difference"), rows) + note
 
 
 def money(value: float | None) -> str:
@@ -147,17 +194,7 @@ def money(value: float | None) -> str:
 
 
 def signed(value: float) -> str:
-    return f"{'-' if value < 0 else '+'}{money(abs(value))}"
-
-
-def failures(failed: list[Result], names: Mapping[str, str]) -> list[str]:
-    """Every failure, or the first hundred; without what the place and the check say already."""
-    if not failed:
-        return []
-    rows = [(place_of(one, names), one.name, one.failure.split(f"{one.name}: ", 1)[-1]) for one in failed[:FAILURES]]
-    more = len(failed) - FAILURES
-    told = f'<p class="bad">and {more:,} more: the log of TestStaging has them all</p>' if more > 0 else ""
-    return [table(("place", "check", "what is wrong"), rows, kind="fold"), told]
+    return f"{'-' if value < 0 else '+' if value > 0 else ''}{money(abs(value))}"
 
 
 def passed(checks: list[Result], names: Mapping[str, str]) -> str:
@@ -170,15 +207,16 @@ def passed(checks: list[Result], names: Mapping[str, str]) -> str:
         skipped = sorted({check.skipped for check in some if check.skipped})
         if not any(check.failure for check in some):
             done = sum(not check.skipped for check in some)
-            told = f"; {len(some) - done} left out: {'; '.join(skipped)}" if skipped else ""
-            rows.append((place_of(some[0], names), f"{done} passed{told}"))
+            note = f"; {len(some) - done} skipped: {'; '.join(skipped)}" if skipped else ""
+            rows.append((place_of(some[0], names), f"{done} passed{note}"))
     if not rows:
-        return ""
+        return '<p class="quiet">No endpoint passed every check.</p>'
     asked = dict.fromkeys(check.name for check in checks)
     return (
-        f"<details{'' if len(rows) > NAMED else ' open'}><summary>{len(rows):,} place(s) without a failure</summary>"
-        f'<p class="quiet">Asked of each: {escape("; ".join(asked))}.</p>'
-        f"{table(('place', 'checks'), rows)}</details>"
+        f"<details{'' if len(rows) > NAMED else ' open'}>"
+        f"<summary>{counted(len(rows), 'endpoint')} without a failure</summary>"
+        f'<p class="quiet">Checks of each: {escape("; ".join(asked))}.</p>'
+        f"{table('Endpoints without a failure', ('Endpoint', 'Checks'), rows, kind='fold')}</details>"
     )
 
 
@@ -202,16 +240,27 @@ def moment(text: str) -> str:
         return text
 
 
-def table(head: Iterable[str], rows: Iterable[Iterable[Any]], numbers: tuple[int, ...] = (), kind: str = "") -> str:
-    """numbers: the columns that are set to the right"""
+def table(caption: str, head: tuple[str, ...], rows: Iterable[tuple[str, ...]], kind: str = "") -> str:
+    """A table whose first column names its rows.
 
-    def cells(tag: str, row: Iterable[Any]) -> str:
-        sides = [' class="number"' if at in numbers else "" for at in range(9)]
-        return "".join(f"<{tag}{side}>{escape(cell)}</{tag}>" for side, cell in zip(sides, row, strict=False))
+    kind: plain (no head: names and values), numbers (set to the right), fold (a row is a block on a telephone)
+    """
+    kind = kind or ("numbers" if head else "plain")
+    side = ' class="number"' if kind == "numbers" else ""
+    heads = "".join(f'<th scope="col"{side if at else ""}>{name}</th>' for at, name in enumerate(head))
+    lines = "".join(
+        f'<tr><th scope="row">{breakable(name)}</th>{"".join(f"<td{side}>{escape(cell)}</td>" for cell in cells)}</tr>'
+        for name, *cells in rows
+    )
+    return (
+        f'<table class="{kind}"><caption>{caption}</caption>{f"<thead><tr>{heads}</tr></thead>" if head else ""}'
+        f"<tbody>{lines}</tbody></table>"
+    )
 
-    heads, kind = cells("th", head), kind or ("numbers" if numbers else "plain")
-    lines = "".join(f"<tr>{cells('td', row)}</tr>" for row in rows)
-    return f'<table class="{kind}">{f"<thead><tr>{heads}</tr></thead>" if heads else ""}<tbody>{lines}</tbody></table>'
+
+def breakable(name: str) -> str:
+    """A name that a narrow column may break after a colon or an underscore, as in validation:balanced_accuracy."""
+    return escape(name).replace(":", ":<wbr>").replace("_", "_<wbr>")
 
 
 def escape(value: Any) -> str:

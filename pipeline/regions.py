@@ -1,7 +1,7 @@
 """A copy of the version in each further region: its artifact, its image, its model package.
 
 CreateModel takes a model package, an artifact and an image of its own region (SageMaker API Reference,
-ContainerDefinition). So the artifact is copied into the region's model bucket (11-model-region.yaml), and a
+ContainerDefinition). So the artifact is copied into the region's model bucket (10-model-storage.yaml), and a
 copy of the model package is registered in the region's group of the same name, approved like its source and
 with the source's ARN in its description and metadata. A copy that is there already is used again.
 """

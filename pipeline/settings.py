@@ -23,7 +23,7 @@ FURTHER_REGIONS = 3  # of a stage, besides the project's own: as many copies of 
 WRITTEN_HERE = (
     "SageMakerProjectName", "SageMakerProjectId", "StageName", "StackSetAdministrator", "OrganizationalUnitId",
     *ACCOUNT_PARAMETERS, "Regions", "EndpointTemplateUrl", "ModelPackageName", "CopyRegions",
-    "CopyModelPackageNames", "SageMakerExecutionRoleName",
+    "CopyModelPackageNames", "SageMakerExecutionRoleName", "BundleVersion",
 )  # fmt: skip
 REGION = re.compile(r"[a-z]{2}(-[a-z]+)+-\d")
 LAST_APPROVED = "last-approved"
@@ -31,7 +31,7 @@ REJECTED = re.compile(r"rejected-([1-9]\d*)")  # as the event of a rejection sta
 VARIABLES = (
     "SAGEMAKER_PROJECT_NAME", "SAGEMAKER_PROJECT_ID", "MODEL_PACKAGE_GROUP_NAME", "MODEL_PACKAGE_VERSION",
     "EXECUTION_ROLE_STAGING_NAME", "EXECUTION_ROLE_PROD_NAME", "STACK_SET_ADMINISTRATOR", "STAGING_REGIONS",
-    "PROD_REGIONS", "ARTIFACT_BUCKET", "COMMIT_ID", "PIPELINE_EXECUTION_ID", "AWS_REGION",
+    "PROD_REGIONS", "ARTIFACT_BUCKET", "BUNDLE_VERSION", "COMMIT_ID", "PIPELINE_EXECUTION_ID", "AWS_REGION",
 )  # fmt: skip
 UNITS = ("ORGANIZATIONAL_UNIT_STAGING_ID", "ORGANIZATIONAL_UNIT_PROD_ID")
 
@@ -61,6 +61,7 @@ class Settings:
     """version: the number to deploy, or None for the version that was approved last.
 
     rejected: the number of the version whose rejection started the execution, or None
+    bundle_version: of the published bundle that the project comes from
     """
 
     project: str
@@ -69,6 +70,7 @@ class Settings:
     version: int | None
     administrator: str
     artifact_bucket: str
+    bundle_version: str
     commit_id: str
     execution_id: str
     region: str
@@ -115,6 +117,7 @@ def read_settings(environment: Mapping[str, str], folder: Path) -> Settings:
         version=int(asked) if asked.isdigit() else None,
         administrator=environment["STACK_SET_ADMINISTRATOR"],
         artifact_bucket=environment["ARTIFACT_BUCKET"],
+        bundle_version=environment["BUNDLE_VERSION"],
         commit_id=environment["COMMIT_ID"],
         execution_id=environment["PIPELINE_EXECUTION_ID"],
         region=environment["AWS_REGION"],

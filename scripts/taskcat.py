@@ -1,4 +1,4 @@
-"""Check templates 10, 20 and 50 with taskcat: its lint always, and its test where AWS credentials are there.
+"""Check templates 10 to 13, 20 and 50 with taskcat: its lint always, and its test where AWS credentials are there.
 
 The test deploys each template of .taskcat.yml in the account of its profile, waits, and deletes the stack again.
 

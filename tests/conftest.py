@@ -38,6 +38,17 @@ SLOWEST_FIRST = (  # so that no worker is left with a long file at the end; the 
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """The slowest files first; within a file the order stays."""
-    place = {Path(__file__).parent / path: number for number, path in enumerate(SLOWEST_FIRST)}
-    items.sort(key=lambda item: place.get(item.path, len(place)))
+    """The slowest files first; within a file the order stays. Tests that start an embedded AWS are slow."""
+    place = {name: number for number, name in enumerate(SLOWEST_FIRST)}
+    items.sort(key=lambda item: place.get(item.path.name, len(place)))
+    for item in items:
+        if isinstance(item, pytest.Function) and starts_an_aws(item):
+            item.add_marker(pytest.mark.slow)
+
+
+def starts_an_aws(test: pytest.Function) -> bool:
+    """Whether the test works on an embedded AWS: one of the fixture, or one that its module can start.
+
+    Other tests that take more than a second of processor time carry the mark `slow` in their file.
+    """
+    return "cloud" in test.fixturenames or not vars(test.module).keys().isdisjoint({"EmbeddedAws", "embedded_aws"})

@@ -35,6 +35,7 @@ ENVIRONMENT = {
     "ORGANIZATIONAL_UNIT_PROD_ID": "ou-p", "EXECUTION_ROLE_STAGING_NAME": "sagemaker-role-staging",
     "EXECUTION_ROLE_PROD_NAME": "sagemaker-role-prod", "STACK_SET_ADMINISTRATOR": "DELEGATED_ADMIN",
     "STAGING_REGIONS": REGION, "PROD_REGIONS": REGION, "ARTIFACT_BUCKET": "sagemaker-project-p-1",
+    "BUNDLE_VERSION": "0.2.0-1a2b3c4d",
     "COMMIT_ID": "c0ffee", "PIPELINE_EXECUTION_ID": "run-1", "AWS_REGION": REGION,
 }  # fmt: skip
 STAGE_TEMPLATE = """\

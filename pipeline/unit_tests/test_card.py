@@ -59,12 +59,20 @@ class TheCard(Repository):
         gathered = self.gather(nothing_deployed())
         self.assertEqual(gathered["live"], "")
         self.assertEqual(gathered["stages"]["prod"]["cost"]["before"], 0)
-        self.assertIn("version 2, the first, 2 account(s)", card.summary(gathered))
+        shown = f"production: first deployment (version 2), 2 accounts in {REGION}; monthly cost: $0.00 → $335.80."
+        self.assertIn(shown, card.summary(gathered))
 
     def test_the_text_says_which_version_comes_instead_of_which(self) -> None:
-        stage = {"joined": [], "left": [], "accounts": 2, "regions": [REGION]}
-        for live, new, told in (("1", "2", "version 2 instead of 1"), ("2", "2", "version 2 again")):
-            self.assertEqual(card.change_text(stage | {"from": live, "to": new}), f"{told}, 2 account(s) in {REGION}")
+        stage = {"joined": [], "left": [["222222222222", REGION]], "accounts": 1, "regions": [REGION]}
+        for live, new, shown in (
+            ("1", "2", "version 1 → 2"),
+            ("10", "9", "version 10 → 9 (an earlier version)"),
+            ("2", "2", "version 2 (unchanged)"),
+            ("", "2", "first deployment (version 2)"),
+        ):
+            text = card.change_text(stage | {"from": live, "to": new})
+            moved = ", 1 endpoint removed" if live else ""
+            self.assertEqual(text, f"{shown}, 1 account in {REGION}{moved}")
 
     def test_what_is_not_in_the_table_of_prices_is_unknown(self) -> None:
         for config, why in (
@@ -73,7 +81,7 @@ class TheCard(Repository):
         ):
             gathered = self.gather(nothing_deployed(), **config)
             self.assertIsNone(gathered["stages"]["prod"]["cost"]["after"])
-            self.assertIn("unknown instead of $0.00", card.summary(gathered))
+            self.assertIn("monthly cost: $0.00 → unknown", card.summary(gathered))
             self.assertIn(f"Unknown: {why}.", page.document(gathered, []))
 
     def test_prices_come_from_awss_list_and_each_is_asked_for_once(self) -> None:
@@ -132,36 +140,57 @@ class TheCard(Repository):
         ]
         self.assertEqual(card.publish(s3, self.folder, results), "evidence/run-1.html")
         (put,) = s3.called("put_object")
-        told = put["Body"].decode()
+        shown = put["Body"].decode()
         self.assertEqual((put["Bucket"], put["ContentType"]), ("sagemaker-project-p-1", "text/html; charset=utf-8"))
         for text in (
-            "1 of 2 checks failed, in 1 of 1 places",
+            "Staging failed: 1 of 2 checks, on 1 of 1 endpoint",
             "expected 2, got 1",
-            "joins: 444444444444",
-            "leaves: nobody",
+            "Production: version 1 → 2",
+            "<li>Added: 444444444444",
+            "<li>Updated: 1 endpoint</li>",
             "&lt;script&gt;",
             "-39.4%",
             "$335.80",
             "by ann, 01 February 2026, 00:00 UTC",
         ):
-            self.assertIn(text, told)
-        self.assertNotIn("<script>", told)
+            self.assertIn(text, shown)
+        self.assertNotIn("<script>", shown)
+        self.assertNotIn("Removed:", shown)
+
+    def test_failures_come_before_everything_else_and_production_before_staging(self) -> None:
+        gathered = self.gather(deployed({"staging": "1", "prod": "1"}))
+        results = [Result("333333333333/x", "setosa", failure="expected 2, got 1")]
+        shown = page.document(gathered, results)
+        parts = ["Staging failed", "What failed", "expected 2, got 1", "What changes", "Production:", "Staging:"]
+        self.assertEqual(sorted(parts, key=shown.index), parts)
+
+    def test_staging_has_passed_only_where_a_check_ran(self) -> None:
+        for results, shown in (
+            ([], 'bad">Staging was not tested: no check ran'),
+            ([Result("1/x", "setosa", skipped="no payload")], 'bad">Staging was not tested: no check ran; 1 skipped'),
+            ([Result("1/x", "setosa")], 'good">Staging passed: 1 check on 1 endpoint<'),
+            (
+                [Result("1/x", "a"), Result("2/x", "a"), Result("2/x", "b", skipped="no payload")],
+                'good">Staging passed: 2 checks on 2 endpoints; 1 skipped<',
+            ),
+        ):
+            self.assertIn(shown, page.verdict(results))
 
     def test_of_many_accounts_the_page_shows_what_matters_and_folds_the_rest(self) -> None:
         gathered = self.gather(deployed({"staging": "1", "prod": "1"}))
         gathered["stages"]["staging"]["joined"] = [[f"{n:012}", r] for n in range(500) for r in ("x", "y")]
         gathered["names"] = {"000000000007": "team seven"}
         results = [Result(f"{n:012}/{r}", check) for n in range(500) for r in ("x", "y") for check in "abcdefghi"]
-        told = page.document(gathered, results)
-        self.assertIn("staging passed: all 9,000 checks in 1,000 place(s)", told)
-        self.assertIn("joins: 500 accounts, 1,000 places</summary>", told)
-        self.assertIn("<details><summary>1,000 place(s) without a failure", told)
-        self.assertIn("<td>000000000007 team seven, x</td><td>9 passed</td>", told)
-        self.assertLess(len(told), 120_000)
+        shown = page.document(gathered, results)
+        self.assertIn("Staging passed: 9,000 checks on 1,000 endpoints", shown)
+        self.assertIn("Added: 1,000 endpoints in 500 accounts</summary>", shown)
+        self.assertIn("<details><summary>1,000 endpoints without a failure", shown)
+        self.assertIn('<th scope="row">000000000007 team seven, x</th><td>9 passed</td>', shown)
+        self.assertLess(len(shown), 120_000)
         for n in range(0, 1_800, 9):  # the first check of 200 places
             results[n] = Result(results[n].place, "a", failure=f"account {n}, region x, a: AccessDenied: no")
-        told = page.document(gathered, results)
-        self.assertIn("200 of 9,000 checks failed, in 200 of 1,000 places", told)
-        self.assertEqual(told.count("<td>AccessDenied: no</td>"), 100)
-        self.assertIn("and 100 more: the log of TestStaging has them all", told)
-        self.assertIn("800 place(s) without a failure", told)
+        shown = page.document(gathered, results)
+        self.assertIn("Staging failed: 200 of 9,000 checks, on 200 of 1,000 endpoints", shown)
+        self.assertEqual(shown.count("<td>AccessDenied: no</td>"), 100)
+        self.assertIn("and 100 more: the log of TestStaging has them all", shown)
+        self.assertIn("800 endpoints without a failure", shown)

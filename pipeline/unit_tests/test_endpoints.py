@@ -56,7 +56,7 @@ class TheChecks(unittest.TestCase):
     def test_endpoints_that_answer_right_pass(self) -> None:
         results = self.check({})
         self.assertEqual([result.failure for result in results], [""] * 8)
-        self.assertEqual(summary("staging", results), "staging: 8 checks passed in 2 place(s).")
+        self.assertEqual(summary("staging", results), "staging: 8 checks passed on 2 endpoints.")
 
     def test_a_wrong_answer_names_account_region_payload_expected_and_got(self) -> None:
         results = self.check({"444444444444": clients(answer="2.0")})
@@ -110,7 +110,7 @@ class TheChecks(unittest.TestCase):
     def test_an_asynchronous_endpoint_is_not_asked_and_that_is_said(self) -> None:
         results = self.check({}, manifest(EndpointKind="asynchronous"))
         self.assertEqual(sum(bool(result.skipped) for result in results), 2)
-        self.assertIn("2 left out", summary("staging", results))
+        self.assertIn("2 skipped", summary("staging", results))
 
     def test_a_report_of_many_places_has_one_case_for_each(self) -> None:
         many = [Result(f"{n:012}/us-east-1", name, 1.0) for n in range(100) for name in "abcdef"]

@@ -16,7 +16,7 @@ OWN = f"{ACCOUNT}.dkr.ecr.{REGION}.amazonaws.com/team/iris:1"
 
 def settings() -> Settings:
     stage = Stage("prod", "ou-p", (), "role", (REGION, IRELAND), {})
-    return Settings("Iris", "p-1", "Iris", 1, "SELF", "bucket", "c", "e", REGION, (stage,))
+    return Settings("Iris", "p-1", "Iris", 1, "SELF", "bucket", "0.2.0-1a2b3c4d", "c", "e", REGION, (stage,))
 
 
 def version(image: str = "", **more: Any) -> Version:

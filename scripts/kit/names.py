@@ -5,8 +5,10 @@ from __future__ import annotations
 from scripts.kit.stages import Stage
 
 # Stacks of `make accounts`, and the stack sets of template 20.
-DATA_SCIENCE_STACK = "multi-account-deployment"
-MODELS_STACK = "multi-account-deployment-models"  # of a further region
+MODELS_STACK = "multi-account-deployment-models"
+SHARED_STACK = "multi-account-deployment-shared"
+ROLES_STACK = "multi-account-deployment"  # as in 0.1.0: the same roles after an upgrade (docs/guides/upgrading.md)
+PEOPLE_STACK = "multi-account-deployment-people"
 TARGET_STACK = "multi-account-deployment-target"
 SELF_MANAGED_STACK = "multi-account-deployment-stack-sets"
 # The roles of self-managed stack sets, by CloudFormation's own names: the administrator's, and each target's.

@@ -284,7 +284,8 @@ def predictions(story: Story) -> None:
         right = [p == e for p, e in zip(endpoint["predictions"], endpoint["expected"], strict=True)]
         where = f"{endpoint['account']} {endpoint['region']}"
         say(f"    {endpoint['stage']:<8} {where} {endpoint['name']}: {sum(right)} of {len(right)} right")
-        story.require(all(right), f"{endpoint['name']} in {where} predicts {endpoint['predictions']}")
+        answers, expected = " ".join(endpoint["predictions"]), " ".join(endpoint["expected"])
+        story.require(all(right), f"{endpoint['name']} in {where} predicts {answers}, expected {expected}")
         serves = endpoint["model_package_arn"]
         source = source_of(story, serves, endpoint["region"])
         story.require(source == story.model_package_arn, f"{endpoint['name']} in {where} serves {serves}")
@@ -334,7 +335,7 @@ def ask_endpoint(
 
 CHAPTERS: dict[str, tuple[str, Callable[[Story], None]]] = {
     "organization": ("An organization with four accounts", organization),
-    "permissions": ("Units, delegation, roles, buckets and keys (templates 10 and 20)", permissions),
+    "permissions": ("Units, delegation, roles, buckets and keys (templates 10 to 13 and 20)", permissions),
     "publishing": ("The product in Service Catalog (template 30)", publishing),
     "project": ("A data scientist creates a project", project),
     "training": ("A model is trained and registered", train),
@@ -346,7 +347,7 @@ CHAPTERS: dict[str, tuple[str, Callable[[Story], None]]] = {
 }
 ALONE = {  # what chapters are called without an organization
     "organization": "Three accounts without an organization",
-    "permissions": "Roles, buckets and keys (templates 10, 20 and 21)",
+    "permissions": "Roles, buckets and keys (templates 10 to 13, 20 and 21)",
 }
 
 

@@ -16,22 +16,16 @@ from localaws.services.events.pattern import mismatch
 from localaws.services.events.service import EventsState, deliveries
 from localaws.services.stepfunctions.service import StatesState
 from scripts.kit.bundle import pack
+from scripts.kit.stacks import data_science
 from scripts.kit.stacks.stack import place
 
-TEMPLATES = dict(  # which of the kit's templates a stack is made from, by the stack's name
-    zip(
-        (
-            r"multi-account-deployment",
-            r"(StackSet-)?multi-account-deployment-target(-.+)?",
-            r"SC-\d{12}-pp-\w+",
-            r"sagemaker-.+-deploy-(staging|prod)",
-            r"StackSet-sagemaker-.+",
-            r"multi-account-deployment-models",
-        ),
-        pack.TEMPLATES,
-        strict=True,
-    )
-)
+TEMPLATES = {  # which of the kit's templates a stack is made from, by the stack's name
+    **data_science.TEMPLATES,
+    r"(StackSet-)?multi-account-deployment-target(-.+)?": "templates/20-target-account.yaml",
+    r"SC-\d{12}-pp-\w+": pack.PRODUCT,
+    r"sagemaker-.+-deploy-(staging|prod)": "templates/40-stage.yaml",
+    r"StackSet-sagemaker-.+": "templates/50-endpoint.yaml",
+}
 SHORTEST_NAME = 12  # shorter names are words that may stand in a message by chance
 
 

@@ -134,7 +134,7 @@ def main(argv: Sequence[str] | None = None) -> int:
             {"Name": "DataUrl", "Value": these.data},
         ],
     )["PipelineExecutionArn"]
-    say(f"started {execution}")
+    say(f"started execution {execution.rsplit('/', 1)[1]} of the pipeline {these.pipeline}")
     if not args.wait:
         show({"pipeline": these.pipeline, "execution": execution}, args.json)
         return 0

@@ -1,8 +1,9 @@
-"""`make accounts`: the organization, its units and accounts, the data science account's stack, the targets' roles."""
+"""`make accounts`: the organization, its OUs and accounts, the data science account's stacks, the targets' roles."""
 
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -12,13 +13,16 @@ from localaws.cloud import Cloud
 from localaws.services.organizations.service import plan_account_ids
 from scripts import accounts
 from scripts.kit import console
+from scripts.kit.bundle import pack
 from scripts.kit.console import UserError
+from scripts.kit.names import PEOPLE_STACK, ROLES_STACK
 from scripts.kit.organization import members
+from scripts.kit.stacks import data_science
 from scripts.kit.stacks import stack as stacks
 from scripts.rehearsal import setting as people
 from tests.support.rehearsed_organization import REGION, RehearsedOrganization
 
-OTHER = "555555555555"
+OTHER, IRELAND = "555555555555", "eu-west-1"
 
 
 @pytest.fixture
@@ -34,6 +38,7 @@ def bare(cloud: Cloud, tmp_path: Path) -> Iterator[RehearsedOrganization]:
         yield RehearsedOrganization(cloud, tmp_path, patch, bare=True)
 
 
+HOME = dict.fromkeys(data_science.TEMPLATES, "CREATE_COMPLETE")  # the stacks of templates 10 to 13
 STACKS = ("CreateStack", "UpdateStack", "CreateStackSet", "UpdateStackSet", "CreateStackInstances")
 ONE_BY_ONE = "target_roles: one-by-one\n"
 TARGET = "multi-account-deployment-target"
@@ -46,13 +51,13 @@ def test_every_account_gets_its_roles_once_and_an_account_that_joins_is_ready_by
     assert organization("--dry-run") == 0
     assert organization.writes(*STACKS) == 0
     assert organization() == 0, capsys.readouterr().err
-    assert organization.stacks(setting.data_science) == {"multi-account-deployment": "CREATE_COMPLETE"}
+    assert organization.stacks(setting.data_science) == HOME
     for stage in ("staging", "production"):
         (made,) = organization.stacks(setting.accounts[stage]).items()
         assert made[0].startswith(f"StackSet-{TARGET}-{stage}-")
         assert made[1] == "CREATE_COMPLETE"
     written = organization.writes(*STACKS)
-    assert written == 5
+    assert written == 8
     assert organization() == 0
     assert organization.writes(*STACKS) == written
     organization.edit("rehearsal-tester", "another-word")
@@ -106,7 +111,7 @@ def test_stack_sets_are_not_overtaken_by_stacks(
     assert organization.writes(*STACKS) == written
 
 
-def test_an_account_whose_roles_exist_already_is_told_and_tried_again(
+def test_an_account_whose_roles_exist_already_is_reported_and_tried_again(
     organization: RehearsedOrganization, capsys: pytest.CaptureFixture[str]
 ) -> None:
     account = organization.setting.accounts["staging"]
@@ -115,10 +120,10 @@ def test_an_account_whose_roles_exist_already_is_told_and_tried_again(
         RoleName="sagemaker-role-staging", AssumeRolePolicyDocument=people.trust(Service="sagemaker.amazonaws.com")
     )
     assert organization() == 1
-    told = capsys.readouterr().err
-    assert f"the stack set {TARGET}-staging ended" in told
-    assert f"    {account}: " in told
-    assert "keeps them with `target_roles: one-by-one`" in told
+    stderr = capsys.readouterr().err
+    assert f"the stack set {TARGET}-staging ended" in stderr
+    assert f"    {account}: " in stderr
+    assert "keeps them with `target_roles: one-by-one`" in stderr
     iam.delete_role(RoleName="sagemaker-role-staging")
     assert organization() == 0
     assert f"again in {account}" in capsys.readouterr().err
@@ -135,11 +140,11 @@ def test_a_bare_organization_is_set_up_in_order_and_once(
     assert bare.writes() == 0
     capsys.readouterr()
     assert bare("--invite", "--json") == 0
-    told = capsys.readouterr()
-    kinds = [step["kind"] for step in json.loads(told.out)["steps"]]
+    printed = capsys.readouterr()
+    kinds = [step["kind"] for step in json.loads(printed.out)["steps"]]
     assert kinds[:6] == ["organization", "trusted access", "administrator", "unit", "unit", "unit"]
-    assert kinds[6:] == ["account", "account", "account", "stack", "stack set", "stack set"]
-    assert "12 steps: 8 created, 3 updated, 1 unchanged" in told.err
+    assert kinds[6:] == ["account", "account", "account", *["stack"] * 4, "stack set", "stack set"]
+    assert "15 steps: 11 created, 3 updated, 1 unchanged" in printed.err
     done = people.with_units(bare.cloud, bare.setting)
     assert {stage: bare.parent(account) for stage, account in done.targets.items()} == done.units
     above = bare.parent(done.data_science)  # as in the post: in the unit that both stages' units are in
@@ -154,8 +159,10 @@ def test_a_bare_organization_is_set_up_in_order_and_once(
 def test_accounts_are_moved_only_when_asked(bare: RehearsedOrganization, capsys: pytest.CaptureFixture[str]) -> None:
     before = bare.parent(bare.setting.targets["staging"])
     assert bare() == 1
-    told = capsys.readouterr().err
-    assert '  remaining, for these credentials when asked:\n    make accounts ARGS="--invite --profile PROFILE"' in told
+    stderr = capsys.readouterr().err
+    assert (
+        '  remaining, for these credentials when asked:\n    make accounts ARGS="--invite --profile PROFILE"' in stderr
+    )
     assert bare.parent(bare.setting.targets["staging"]) == before
 
 
@@ -164,12 +171,12 @@ def test_the_data_science_account_lists_what_the_management_account_has_to_do(
 ) -> None:
     bare.sign_in(bare.setting.data_science)
     assert bare("--invite") == 1
-    told = capsys.readouterr().err
+    stderr = capsys.readouterr().err
     assert bare.writes() == 0
-    assert "remaining, with credentials of account 999999999999:" in told
-    assert "    aws cloudformation activate-organizations-access\n" in told
-    assert f"--service-principal {people.STACK_SETS} --account-id 111111111111\n" in told
-    assert "cannot be seen from here before this account is an administrator" in told
+    assert "remaining, with credentials of account 999999999999:" in stderr
+    assert "    aws cloudformation activate-organizations-access\n" in stderr
+    assert f"--service-principal {people.STACK_SETS} --account-id 111111111111\n" in stderr
+    assert "cannot be seen from here before this account is an administrator" in stderr
 
 
 def test_the_data_science_account_finishes_what_the_management_account_began(
@@ -188,7 +195,7 @@ def test_one_by_one_the_targets_are_left_to_whom_their_role_trusts(
     organization.sign_in(organization.setting.data_science)
     assert organization() == 1
     told = capsys.readouterr().err
-    assert organization.stacks(organization.setting.data_science) == {"multi-account-deployment": "CREATE_COMPLETE"}
+    assert organization.stacks(organization.setting.data_science) == HOME
     assert told.count("! wait   stack         multi-account-deployment-target in") == 2
     assert told.endswith('credentials of account 999999999999:\n    make accounts ARGS="--profile PROFILE"\n')
     organization.sign_in(organization.setting.management)
@@ -213,12 +220,12 @@ def test_a_sixth_administrator_is_not_registered(
         made = client.create_account(AccountName=f"a{number}", Email=f"a{number}@example.com")["CreateAccountStatus"]
         client.register_delegated_administrator(AccountId=made["AccountId"], ServicePrincipal=people.STACK_SETS)
     assert organization("--dry-run") == 0
-    told = capsys.readouterr().err
-    assert "! wait   administrator 111111111111 of stack sets (the organization has its 5 already" in told
-    assert "aws organizations deregister-delegated-administrator" in told
+    stderr = capsys.readouterr().err
+    assert "! wait   administrator 111111111111 of stack sets (the organization has its 5 already" in stderr
+    assert "aws organizations deregister-delegated-administrator" in stderr
 
 
-def test_another_management_account_than_the_files_is_told(
+def test_another_management_account_than_the_files_is_reported(
     organization: RehearsedOrganization, capsys: pytest.CaptureFixture[str]
 ) -> None:
     organization.edit("management: '999999999999'", f"management: '{OTHER}'")
@@ -281,7 +288,7 @@ def test_from_no_organization_to_a_working_one_with_new_accounts(
         assert made[0]["StackName"].startswith("StackSet-")
         assert [stack["StackStatus"] for stack in made] == ["CREATE_COMPLETE"]
     assert command() == 0
-    assert "12 steps: 12 unchanged" in capsys.readouterr().err
+    assert "15 steps: 15 unchanged" in capsys.readouterr().err
 
 
 def test_an_invited_account_is_waited_for_and_moved(
@@ -298,10 +305,10 @@ def test_an_invited_account_is_waited_for_and_moved(
     organization.client(OTHER, "organizations").accept_handshake(HandshakeId=handshake)
     assert organization("--invite") == 1
     assert organization.parent(OTHER) == organization.setting.units["staging"]
-    told = capsys.readouterr().err
-    assert f"account {OTHER} cannot be entered through the role OrganizationAccountAccessRole (roles.access)" in told
-    assert "aws cloudformation deploy --stack-name multi-account-deployment-target" in told
-    assert "PipelineExecutionRoleArn=arn:aws:iam::111111111111:role/" in told
+    stderr = capsys.readouterr().err
+    assert f"account {OTHER} cannot be entered through the role OrganizationAccountAccessRole (roles.access)" in stderr
+    assert "aws cloudformation deploy --stack-name multi-account-deployment-target" in stderr
+    assert "PipelineExecutionRoleArn=arn:aws:iam::111111111111:role/" in stderr
 
 
 # -- without Organizations ---------------------------------------------------------------------
@@ -332,8 +339,8 @@ class Alone(RehearsedOrganization):
         operation = cloudformation.create_stack_instances(StackSetName=alarm, **targets)["OperationId"]
         while self.cloud.busy:
             self.cloud.stopping.wait(0.02)
-        told = {"StackSetName": alarm, "OperationId": operation}
-        (result,) = cloudformation.list_stack_set_operation_results(**told)["Summaries"]
+        operation_of = {"StackSetName": alarm, "OperationId": operation}
+        (result,) = cloudformation.list_stack_set_operation_results(**operation_of)["Summaries"]
         return f"{result['Status']} {result.get('StatusReason', '')}"
 
 
@@ -343,13 +350,13 @@ def test_without_organizations_each_account_gets_its_roles_and_those_of_stack_se
     alone = Alone(cloud, tmp_path, monkeypatch)
     assert alone() == 0, capsys.readouterr().err
     own = "multi-account-deployment-stack-sets"
-    assert set(alone.stacks(people.DATA_SCIENCE)) == {"multi-account-deployment", own}
+    assert set(alone.stacks(people.DATA_SCIENCE)) == {*HOME, own}
     for account in (people.STAGING, people.PRODUCTION):
         assert set(alone.stacks(account)) == {TARGET, own}
     written = alone.writes(*STACKS)
     assert alone() == 0
     assert alone.writes(*STACKS) == written
-    assert "6 steps: 6 unchanged" in capsys.readouterr().err
+    assert "9 steps: 9 unchanged" in capsys.readouterr().err
     policy = json.loads(
         alone.client(people.DATA_SCIENCE, "s3").get_bucket_policy(
             Bucket=f"sagemaker-multi-account-models-{people.DATA_SCIENCE}-{REGION}"
@@ -363,7 +370,7 @@ def test_without_organizations_each_account_gets_its_roles_and_those_of_stack_se
     assert "cloudwatch:PutMetricAlarm" in refused
 
 
-def test_a_role_of_stack_sets_that_somebody_made_before_is_left_alone(
+def test_a_role_of_stack_sets_that_another_person_made_before_is_left_alone(
     cloud: Cloud, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     alone = Alone(cloud, tmp_path, monkeypatch)
@@ -381,7 +388,7 @@ def test_a_role_of_stack_sets_that_somebody_made_before_is_left_alone(
 # -- units and stacks --------------------------------------------------------------------------
 
 
-def test_a_unit_that_is_not_there_is_told(
+def test_a_unit_that_is_not_there_is_reported(
     organization: RehearsedOrganization, capsys: pytest.CaptureFixture[str]
 ) -> None:
     organization.edit(organization.setting.units["staging"], "ou-none-12345678")
@@ -406,21 +413,98 @@ def test_accounts_are_found_beneath_nested_units_and_paths_name_every_unit(organ
 def test_a_first_deployment_that_fails_leaves_nothing_and_can_be_repeated(
     organization: RehearsedOrganization, capsys: pytest.CaptureFixture[str]
 ) -> None:
+    """In the account's own Region and in a further one: no bucket is orphaned, and no key is paid for."""
+    organization.edit("invited_accounts:", f"regions: {{staging: [{REGION}, {IRELAND}]}}\ninvited_accounts:")
+    account, alias = organization.setting.data_science, "alias/sagemaker-multi-account-models"
+    clients = [organization.cloud.root(account, region).client("kms") for region in (REGION, IRELAND)]
+    for kms in clients:
+        kms.create_alias(AliasName=alias, TargetKeyId=kms.create_key(Description="another's")["KeyMetadata"]["KeyId"])
+    assert organization() == 1
+    told = capsys.readouterr().err
+    assert told.count("ended ROLLBACK_COMPLETE") == 2
+    assert "templates/10-model-storage.yaml:" in told
+    assert organization.client(account, "s3").list_buckets()["Buckets"] == []
+    for kms in clients:
+        keys = [kms.describe_key(KeyId=key["KeyId"])["KeyMetadata"] for key in kms.list_keys()["Keys"]]
+        ours = [key["KeyState"] for key in keys if key["Description"].startswith("Encrypts the models")]
+        assert set(ours) <= {"PendingDeletion"}, "which is free of charge"
+        kms.delete_alias(AliasName=alias)
+    assert organization() == 0
+    assert capsys.readouterr().err.count("in place of its failed first deployment") == 2
+    assert organization.stacks(account) == HOME
+
+
+def test_a_stack_that_fails_holds_up_those_after_it_and_a_further_run_goes_on(
+    organization: RehearsedOrganization, capsys: pytest.CaptureFixture[str]
+) -> None:
     account, role = organization.setting.data_science, people.STUDIO_ROLE
     iam = organization.client(account, "iam")
     iam.detach_role_policy(RoleName=role, PolicyArn="arn:aws:iam::aws:policy/AmazonSageMakerFullAccess")
     iam.delete_role(RoleName=role)
     assert organization() == 1
-    told = capsys.readouterr().err
-    assert "ended ROLLBACK_COMPLETE" in told
-    assert "templates/10-data-science-account.yaml:" in told
-    assert organization.client(account, "s3").list_buckets()["Buckets"] == []
-    aliases = organization.client(account, "kms").list_aliases()["Aliases"]
-    assert [alias for alias in aliases if "multi-account" in alias["AliasName"]] == []
+    assert "templates/13-people.yaml:" in capsys.readouterr().err
+    assert organization.stacks(account) == {**HOME, PEOPLE_STACK: "ROLLBACK_COMPLETE"}
+    assert organization.stacks(organization.setting.targets["staging"]) == {}
     iam.create_role(RoleName=role, AssumeRolePolicyDocument=people.trust(Service="sagemaker.amazonaws.com"))
     assert organization() == 0
     assert "in place of its failed first deployment" in capsys.readouterr().err
-    assert organization.stacks(account) == {"multi-account-deployment": "CREATE_COMPLETE"}
+    assert organization.stacks(account) == HOME
+
+
+FIRST_LAYOUT = """\
+Resources:
+  ModelBucket:
+    Type: AWS::S3::Bucket
+    DeletionPolicy: RetainExceptOnCreate
+    UpdateReplacePolicy: Retain
+    Properties: {BucketName: !Sub 'sagemaker-multi-account-models-${AWS::AccountId}-${AWS::Region}'}
+  Topic: {Type: 'AWS::SNS::Topic'}
+"""
+
+
+def test_an_installation_of_version_0_1_0_is_refused_before_anything_is_written(
+    bare: RehearsedOrganization, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Neither the organization, which lacks much here, nor a stack is touched; moved as the page says, it goes on."""
+    cloudformation = bare.client(people.DATA_SCIENCE, "cloudformation")
+    name = ROLES_STACK
+    cloudformation.create_stack(StackName=name, TemplateBody=FIRST_LAYOUT)
+    while bare.cloud.busy:
+        bare.cloud.stopping.wait(0.02)
+    before = bare.writes()
+    for arguments in (("--dry-run",), ("--invite",)):
+        assert bare(*arguments) == 1
+        told = capsys.readouterr().err
+        assert f"the stack {name} in account {people.DATA_SCIENCE} is that of version 0.1.0" in told
+        assert "docs/guides/upgrading.md" in told
+    assert bare.writes() == before
+    without = FIRST_LAYOUT[: FIRST_LAYOUT.index("  ModelBucket")] + "  Topic: {Type: 'AWS::SNS::Topic'}\n"
+    cloudformation.update_stack(StackName=name, TemplateBody=without)  # the bucket stays, and the stack lets it go
+    while bare.cloud.busy:
+        bare.cloud.stopping.wait(0.02)
+    assert bare("--dry-run", "--invite") == 0
+
+
+def test_every_stack_shows_the_published_version_and_a_newer_one_alone_changes_nothing(
+    organization: RehearsedOrganization, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    setting = organization.setting
+
+    def shown() -> set[str]:
+        accounts = (setting.data_science, *setting.targets.values())
+        described = [organization.client(a, "cloudformation").describe_stacks()["Stacks"] for a in accounts]
+        return {stacks.outputs(stack)["BundleVersion"] for made in described for stack in made}
+
+    assert organization() == 0
+    (version,) = shown()
+    assert re.fullmatch(r"\d+\.\d+\.\d+-[0-9a-f]{8}", version)
+    written = organization.writes(*STACKS)
+    monkeypatch.setattr(pack, "digest_of", lambda *_: "f" * 64)  # another file of the bundle changed
+    assert organization() == 0
+    assert (organization.writes(*STACKS), shown()) == (written, {version})
+    organization.edit("rehearsal-tester", "another-word")  # of 11 and 20
+    assert organization() == 0
+    assert len(shown()) == 2, "what was deployed anew shows the newer version"
 
 
 @pytest.mark.parametrize("status", ["ROLLBACK_FAILED", "DELETE_FAILED", "UPDATE_ROLLBACK_FAILED"])

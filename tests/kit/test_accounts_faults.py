@@ -10,23 +10,19 @@ import pytest
 from localaws.cloud import Cloud, Session
 from scripts import accounts
 from scripts.kit.bundle import pack
+from scripts.kit.publish import defaults
 from scripts.rehearsal import setting as people
 from tests.support.every_request import problems
 from tests.support.faults import Command, World
 
 REGION = "us-east-1"
 # What the command needs of its templates, and little else: a case takes a fraction of a second.
-DATA_SCIENCE = """\
+MODELS = """\
 Parameters:
   OrganizationalUnitPaths: {Type: CommaDelimitedList}
   TargetAccountIds: {Type: CommaDelimitedList, Default: ''}
-  StudioExecutionRoleNames: {Type: CommaDelimitedList}
-  ApprovalEmail: {Type: String}
-  SourceConnectionArn: {Type: String}
-  ExternalId: {Type: String}
-  FurtherRegions: {Type: CommaDelimitedList}
   ImageRepositoryPrefix: {Type: String}
-  ProjectTemplatesInS3: {Type: String}
+  BundleVersion: {Type: String}
 Resources:
   ModelBucket:
     Type: AWS::S3::Bucket
@@ -36,7 +32,36 @@ Resources:
 Outputs:
   ModelBucketName: {Value: !Ref ModelBucket}
   ModelKeyArn: {Value: !Sub 'arn:aws:kms:us-east-1:${AWS::AccountId}:key/k'}
+"""
+SHARED = """\
+Parameters:
+  ApprovalEmail: {Type: String}
+  ExternalId: {Type: String}
+  FurtherRegions: {Type: CommaDelimitedList}
+  ImageRepositoryPrefix: {Type: String}
+  BundleVersion: {Type: String}
+Resources:
+  Approvals: {Type: 'AWS::SNS::Topic'}
+"""
+ROLES = """\
+Parameters:
+  PermissionModel: {Type: String}
+  FurtherRegions: {Type: CommaDelimitedList}
+  SourceConnectionArn: {Type: String}
+  BundleVersion: {Type: String}
+Resources:
+  Wait: {Type: 'AWS::SNS::Topic'}
+Outputs:
   TestRoleArn: {Value: !Sub 'arn:aws:iam::${AWS::AccountId}:root'}
+"""
+PEOPLE = """\
+Parameters:
+  StudioExecutionRoleNames: {Type: CommaDelimitedList}
+  ProjectTemplatesInS3: {Type: String}
+  ModelKeyArn: {Type: String}
+  BundleVersion: {Type: String}
+Resources:
+  Policies: {Type: 'AWS::SNS::Topic'}
 """
 TARGET = """\
 Parameters:
@@ -46,6 +71,7 @@ Parameters:
   ModelBucketName: {Type: String}
   ModelKeyArn: {Type: String}
   FurtherModelBucketArns: {Type: CommaDelimitedList}
+  BundleVersion: {Type: String}
 Resources:
   TesterRole:
     Type: AWS::IAM::Role
@@ -54,6 +80,13 @@ Resources:
       AssumeRolePolicyDocument:
         Statement: [{Effect: Allow, Action: sts:AssumeRole, Principal: {AWS: !Ref PipelineExecutionRoleArn}}]
 """
+TEMPLATES = {
+    "10-model-storage": MODELS,
+    "11-shared-resources": SHARED,
+    "12-project-roles": ROLES,
+    "13-people": PEOPLE,
+    "20-target-account": TARGET,
+}
 
 
 class Place:
@@ -62,9 +95,10 @@ class Place:
     def __init__(self, folder: Path, patch: pytest.MonkeyPatch) -> None:
         tree, self.environment = folder / "tree", folder / "environment.yaml"
         (tree / "templates").mkdir(parents=True)
-        for name, body in zip(pack.TEMPLATES[:2], (DATA_SCIENCE, TARGET), strict=True):
-            (tree / name).write_text(body)
+        for name, body in TEMPLATES.items():
+            (tree / f"templates/{name}.yaml").write_text(body)
         patch.setattr(pack, "ROOT", tree)
+        patch.setattr(defaults, "version", lambda *_: "0.2.0-1a2b3c4d")  # it rests on the ids of OUs, which are random
         line = ["--environment", str(self.environment), "--invite"]
         self.accounts: Command = lambda: accounts.main(line)
         self.world = World(folder / "faults", self.build)

@@ -68,8 +68,8 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
 
 
 @pytest.fixture(autouse=True)
-def nobody(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    """Nobody is signed in, in a folder without any file."""
+def signed_out(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """No sign-in, in a folder without any file."""
     for name in [name for name in os.environ if name.startswith("AWS_")]:
         monkeypatch.delenv(name)
     monkeypatch.setenv("AWS_CONFIG_FILE", os.devnull)
@@ -124,9 +124,9 @@ def typed(*arguments: str, folder: Path) -> subprocess.CompletedProcess[str]:
 
 
 @pytest.mark.parametrize("command", ["publish", "accounts"])
-def test_a_missing_environment_file_is_told_with_what_to_copy(terminal: Terminal, command: str) -> None:
-    told = terminal.refuses(command)
-    assert told == (
+def test_a_missing_environment_file_is_reported_with_what_to_copy(terminal: Terminal, command: str) -> None:
+    message = terminal.refuses(command)
+    assert message == (
         "error: environment.yaml does not exist. Copy environment.example.yaml to environment.yaml and fill it in\n"
     )
 
@@ -152,83 +152,83 @@ def test_the_message_is_all_that_a_shell_sees(tmp_path: Path) -> None:
         ("accounts:\n", "accounts: [\n", ["environment.yaml", "line"]),
     ],
 )  # fmt: skip
-def test_a_mistake_in_the_environment_file_is_told_with_its_place(
+def test_a_mistake_in_the_environment_file_is_reported_with_its_place(
     world: World, terminal: Terminal, command: str, old: str, new: str, words: list[str]
 ) -> None:
-    told = terminal.refuses(command, "--environment", world.environment(old, new))
+    message = terminal.refuses(command, "--environment", world.environment(old, new))
     for word in words:
-        assert word in told
-    assert "line " in told
+        assert word in message
+    assert "line " in message
 
 
-def test_an_environment_file_that_cannot_be_read_is_told(terminal: Terminal, tmp_path: Path) -> None:
+def test_an_environment_file_that_cannot_be_read_is_reported(terminal: Terminal, tmp_path: Path) -> None:
     assert f"{tmp_path} cannot be read" in terminal.refuses("publish", "--environment", tmp_path)
     (tmp_path / "binary.yaml").write_bytes(b"\xff\xfe\x00")
     assert "binary.yaml cannot be read" in terminal.refuses("publish", "--environment", tmp_path / "binary.yaml")
 
 
-def test_a_unit_that_the_organization_does_not_have_is_told(world: World, terminal: Terminal) -> None:
+def test_a_unit_that_the_organization_does_not_have_is_reported(world: World, terminal: Terminal) -> None:
     terminal.sign_in(engineer(world))
     unit = world.setting.units["staging"]
     absent = unit[:-4] + "zzzz"
-    told = terminal.refuses("accounts", "--environment", world.environment(unit, absent), "--dry-run")
-    assert f"units.staging: the unit {absent} is not in the organization o-" in told
-    assert "list-organizational-units-for-parent" in told
+    message = terminal.refuses("accounts", "--environment", world.environment(unit, absent), "--dry-run")
+    assert f"units.staging: the unit {absent} is not in the organization o-" in message
+    assert "list-organizational-units-for-parent" in message
 
 
 # -- who is signed in, and where ---------------------------------------------------------------
 
 
 @pytest.mark.parametrize("command", ["publish", "accounts"])
-def test_no_credentials_are_told_with_how_to_sign_in(world: World, terminal: Terminal, command: str) -> None:
+def test_no_credentials_are_reported_with_how_to_sign_in(world: World, terminal: Terminal, command: str) -> None:
     bundle = ["--bundle", world.bundle] if command == "publish" else []
-    told = terminal.refuses(command, "--environment", world.environment(), *bundle)
-    assert "no AWS credentials found" in told
-    assert "--profile NAME" in told
+    message = terminal.refuses(command, "--environment", world.environment(), *bundle)
+    assert "no AWS credentials found" in message
+    assert "--profile NAME" in message
 
 
 @pytest.mark.parametrize("command", ["publish", "accounts"])
-def test_a_profile_that_does_not_exist_is_told(world: World, terminal: Terminal, command: str) -> None:
+def test_a_profile_that_does_not_exist_is_reported(world: World, terminal: Terminal, command: str) -> None:
     bundle = ["--bundle", world.bundle] if command == "publish" else []
-    told = terminal.refuses(command, "--environment", world.environment(), "--profile", "nobody", *bundle)
-    assert "nobody" in told
-    assert "aws configure list-profiles" in told
+    message = terminal.refuses(command, "--environment", world.environment(), "--profile", "absent", *bundle)
+    assert "absent" in message
+    assert "aws configure list-profiles" in message
 
 
-def test_credentials_that_aws_does_not_know_are_told(world: World, terminal: Terminal) -> None:
+def test_credentials_that_aws_does_not_know_are_reported(world: World, terminal: Terminal) -> None:
     terminal.sign_in(engineer(world))
     terminal.patch.setenv("AWS_ACCESS_KEY_ID", "AKIAIOSFODNN7EXAMPLE")
-    told = terminal.refuses("accounts", "--environment", world.environment())
-    assert "invalid. These credentials are not known to AWS: check the profile" in told
+    message = terminal.refuses("accounts", "--environment", world.environment())
+    assert "invalid. These credentials are not known to AWS: check the profile" in message
 
 
-def test_expired_credentials_are_told_as_such(world: World, terminal: Terminal) -> None:
+def test_expired_credentials_are_reported_as_such(world: World, terminal: Terminal) -> None:
     signed_in = engineer(world)
     terminal.sign_in(Session(world.cloud, world.cloud.issue(signed_in.principal, seconds=-1), REGION))
-    told = terminal.refuses("accounts", "--environment", world.environment())
-    assert "is expired. The credentials have expired: sign in again" in told
+    message = terminal.refuses("accounts", "--environment", world.environment())
+    assert "is expired. The credentials have expired: sign in again" in message
 
 
-def test_what_the_credentials_may_not_do_is_told_with_what_to_do(world: World, terminal: Terminal) -> None:
+def test_what_the_credentials_may_not_do_is_reported_with_what_to_do(world: World, terminal: Terminal) -> None:
     terminal.sign_in(people.studio(world.cloud, world.setting))
-    told = terminal.refuses("accounts", "--environment", world.environment())
-    assert "AccessDenied" in told
-    assert "organizations:DescribeOrganization" in told
-    assert told.endswith("use others (--profile NAME), or have an administrator grant it\n")
+    message = terminal.refuses("accounts", "--environment", world.environment())
+    assert "AccessDenied" in message
+    assert "organizations:DescribeOrganization" in message
+    assert message.endswith("use others (--profile NAME), or have an administrator grant it\n")
 
 
 @pytest.mark.parametrize(
     "error",
     [SSOTokenLoadError(error_msg="no token"), TokenRetrievalError(provider="sso", error_msg="it has expired.")],
 )
-def test_a_sign_in_that_has_run_out_is_told_with_how_to_sign_in_again(error: BotoCoreError) -> None:
-    told = console.explain(error)
-    assert ".." not in told
-    assert told.endswith(". Sign in again: aws sso login, with --profile NAME where you use one")
+def test_a_sign_in_that_has_run_out_is_reported_with_how_to_sign_in_again(error: BotoCoreError) -> None:
+    message = console.explain(error)
+    assert ".." not in message
+    assert message.endswith(". Sign in again: aws sso login, with --profile NAME where you use one")
 
 
 @pytest.mark.parametrize("command", ["publish", "accounts"])
-def test_credentials_of_an_account_that_has_nothing_to_do_with_it_are_told(
+def test_credentials_of_an_account_that_has_nothing_to_do_with_it_are_reported(
     world: World, terminal: Terminal, command: str
 ) -> None:
     terminal.sign_in(world.cloud.root(people.STAGING, REGION))
@@ -242,21 +242,21 @@ def test_credentials_of_an_account_that_has_nothing_to_do_with_it_are_told(
 def test_a_region_that_does_not_exist_is_a_usage_error(world: World, terminal: Terminal, command: str) -> None:
     given = [] if command == "rehearse" else ["--environment", world.environment()]
     bundle = ["--bundle", world.bundle] if command == "publish" else []
-    told = terminal.refuses(command, *given, *bundle, "--region", "us-east1", code=2)
-    assert "'us-east1' is not a region with SageMaker (did you mean us-east-1?)" in told
+    message = terminal.refuses(command, *given, *bundle, "--region", "us-east1", code=2)
+    assert "'us-east1' is not a region with SageMaker (did you mean us-east-1?)" in message
 
 
 def test_more_regions_than_a_stage_has_room_for_are_a_usage_error(terminal: Terminal) -> None:
     regions = "us-east-1,eu-west-1,eu-west-2,eu-west-3,eu-north-1"
-    told = terminal.refuses("rehearse", "--regions", regions, code=2)
-    assert "at most 3 besides us-east-1" in told
+    message = terminal.refuses("rehearse", "--regions", regions, code=2)
+    assert "at most 3 besides us-east-1" in message
 
 
 def test_a_pause_of_no_seconds_is_a_usage_error(terminal: Terminal) -> None:
     assert "--pause 0: write a number of seconds above 0" in terminal.refuses("status", "--pause", "0", code=2)
 
 
-def test_an_endpoint_that_does_not_answer_is_told(world: World, terminal: Terminal) -> None:
+def test_an_endpoint_that_does_not_answer_is_reported(world: World, terminal: Terminal) -> None:
     terminal.sign_in(engineer(world))
     terminal.patch.setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:9")
     terminal.patch.setenv("AWS_MAX_ATTEMPTS", "1")
@@ -267,41 +267,41 @@ def test_an_endpoint_that_does_not_answer_is_told(world: World, terminal: Termin
 # -- the bundle and its bucket -----------------------------------------------------------------
 
 
-def test_a_bundle_that_is_not_built_is_told(world: World, terminal: Terminal, tmp_path: Path) -> None:
-    told = terminal.refuses("publish", "--environment", world.environment(), "--bundle", tmp_path)
-    assert "the bundle is not built" in told
-    assert "make package" in told
+def test_a_bundle_that_is_not_built_is_reported(world: World, terminal: Terminal, tmp_path: Path) -> None:
+    message = terminal.refuses("publish", "--environment", world.environment(), "--bundle", tmp_path)
+    assert "the bundle is not built" in message
+    assert "make package" in message
 
 
-def test_a_manifest_that_is_none_is_told(world: World, terminal: Terminal, tmp_path: Path) -> None:
+def test_an_invalid_manifest_is_reported(world: World, terminal: Terminal, tmp_path: Path) -> None:
     for text in ("{", "[]", "{}"):
         (tmp_path / "manifest.json").write_text(text)
-        told = terminal.refuses("publish", "--environment", world.environment(), "--bundle", tmp_path)
-        assert "make package" in told
+        message = terminal.refuses("publish", "--environment", world.environment(), "--bundle", tmp_path)
+        assert "make package" in message
 
 
-def test_a_bucket_that_is_not_there_yet_is_told(world: World, terminal: Terminal) -> None:
+def test_a_bucket_that_is_not_there_yet_is_reported(world: World, terminal: Terminal) -> None:
     terminal.sign_in(engineer(world))
-    told = terminal.refuses("publish", "--environment", world.environment(), "--bundle", world.bundle)
-    assert f"the bucket {BUCKET} does not exist in account {people.DATA_SCIENCE}. Run `make accounts` first" in told
+    message = terminal.refuses("publish", "--environment", world.environment(), "--bundle", world.bundle)
+    assert f"the bucket {BUCKET} does not exist in account {people.DATA_SCIENCE}. Run `make accounts` first" in message
 
 
-def test_a_bucket_that_somebody_else_owns_is_told_and_gets_nothing(world: World, terminal: Terminal) -> None:
+def test_a_bucket_that_another_team_owns_is_reported_and_gets_nothing(world: World, terminal: Terminal) -> None:
     terminal.sign_in(engineer(world))
     other = world.cloud.root(people.STAGING, REGION).client("s3")
     other.create_bucket(Bucket=BUCKET)
     try:
-        told = terminal.refuses("publish", "--environment", world.environment(), "--bundle", world.bundle)
-        assert f"the bucket {BUCKET} is not account {people.DATA_SCIENCE}'s" in told
+        message = terminal.refuses("publish", "--environment", world.environment(), "--bundle", world.bundle)
+        assert f"the bucket {BUCKET} is not account {people.DATA_SCIENCE}'s" in message
         assert other.list_objects_v2(Bucket=BUCKET)["KeyCount"] == 0
     finally:
         other.delete_bucket(Bucket=BUCKET)
 
 
-def test_a_tree_that_is_not_whole_is_told(terminal: Terminal, tmp_path: Path) -> None:
-    told = terminal.refuses("package", "--root", tmp_path)
-    assert "pyproject.toml cannot be read" in told
-    assert "Is the clone complete?" in told
+def test_an_incomplete_tree_is_reported(terminal: Terminal, tmp_path: Path) -> None:
+    message = terminal.refuses("package", "--root", tmp_path)
+    assert "pyproject.toml cannot be read" in message
+    assert "Is the clone complete?" in message
 
 
 # -- the rehearsal -----------------------------------------------------------------------------
@@ -311,20 +311,20 @@ def test_a_tree_that_is_not_whole_is_told(terminal: Terminal, tmp_path: Path) ->
 def test_a_wrong_project_name_is_a_usage_error_before_anything_starts(
     terminal: Terminal, tmp_path: Path, name: str
 ) -> None:
-    told = terminal.refuses("rehearse", f"--project={name}", "--folder", tmp_path / "new", code=2)
-    assert "1 to 32 letters, digits and hyphens" in told
-    assert "Example: iris-multi-01" in told
+    message = terminal.refuses("rehearse", f"--project={name}", "--folder", tmp_path / "new", code=2)
+    assert "1 to 32 letters, digits and hyphens" in message
+    assert "Example: iris-multi-01" in message
     assert not (tmp_path / "new").exists()
 
 
-def test_a_port_in_use_is_told(terminal: Terminal, tmp_path: Path) -> None:
+def test_a_port_in_use_is_reported(terminal: Terminal, tmp_path: Path) -> None:
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
         taken.listen()
         port = taken.getsockname()[1]
-        told = terminal.refuses("rehearse", "--port", port, "--folder", tmp_path / "new")
-    assert f"port {port} on 127.0.0.1 cannot be used (Address already in use)" in told
-    assert "Choose another with --port" in told
+        message = terminal.refuses("rehearse", "--port", port, "--folder", tmp_path / "new")
+    assert f"port {port} on 127.0.0.1 cannot be used (Address already in use)" in message
+    assert "Choose another with --port" in message
     assert not (tmp_path / "new").exists()
 
 
@@ -333,15 +333,15 @@ def test_a_port_that_is_none_is_a_usage_error(terminal: Terminal, port: str) -> 
     assert "--port" in terminal.refuses("rehearse", f"--port={port}", code=2)
 
 
-@pytest.mark.parametrize("option", ["--until=never", "--administrator=somebody", "--projekt=x"])
+@pytest.mark.parametrize("option", ["--until=never", "--administrator=unknown", "--projekt=x"])
 def test_an_option_that_does_not_exist_is_a_usage_error(terminal: Terminal, option: str) -> None:
     assert option.partition("=")[0] in terminal.refuses("rehearse", option, code=2)
 
 
-def test_a_folder_that_cannot_be_made_is_told(terminal: Terminal, tmp_path: Path) -> None:
+def test_a_folder_that_cannot_be_made_is_reported(terminal: Terminal, tmp_path: Path) -> None:
     (tmp_path / "file").touch()
-    told = terminal.refuses("rehearse", "--folder", tmp_path / "file")
-    assert f"error: {tmp_path / 'file'}: File exists" in told
+    message = terminal.refuses("rehearse", "--folder", tmp_path / "file")
+    assert f"error: {tmp_path / 'file'}: File exists" in message
 
 
 # -- Ctrl-C ------------------------------------------------------------------------------------
@@ -387,7 +387,7 @@ def test_an_interrupted_rehearsal_ends_soon_and_leaves_nothing_behind(
     assert not (tmp_path / "summary.json").exists()
 
 
-def test_a_python_without_the_kits_packages_is_told() -> None:
+def test_a_python_without_the_kits_packages_is_reported() -> None:
     command = [sys.executable, "-S", "-m", "scripts.status"]  # without site-packages
     ended = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
     assert ended.returncode == 1

@@ -55,9 +55,9 @@ def test_it_is_asked_for_again_before_its_hour_is_over() -> None:
     connection = entered(Tokens(9, 60))  # within the last ten minutes it must be renewed
     client = connection.client("s3")
     assert signed_by(connection) == "key-2"
-    assert connection.client("s3") is client, "whoever holds the client goes on with it"
+    assert connection.client("s3") is client, "the code that holds the client goes on with it"
 
 
-def test_a_role_that_cannot_be_assumed_is_told_at_once() -> None:
+def test_a_role_that_cannot_be_assumed_is_reported_at_once() -> None:
     with pytest.raises(ClientError, match="AccessDenied"):
         entered(Tokens())

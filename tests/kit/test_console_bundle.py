@@ -115,7 +115,7 @@ def test_the_template_holds_the_installations_own_defaults(publisher: Publisher)
     assert re.search("Default: '?ou-ab12-stag1111", (written(publisher) / by_hand.TEMPLATE).read_text())
 
 
-def test_a_unit_named_by_its_path_is_told(publisher: Publisher, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_unit_named_by_its_path_is_reported(publisher: Publisher, capsys: pytest.CaptureFixture[str]) -> None:
     text = publisher.environment.read_text()
     publisher.environment.write_text(text.replace("ou-ab12-stag1111", "deployment/staging"))
     line = ["--environment", str(publisher.environment), "--bundle", str(publisher.tree / "build")]
@@ -134,7 +134,7 @@ def test_a_wrong_value_would_be_noticed(publisher: Publisher, capsys: pytest.Cap
     assert changed == {"product", "s3 object"}
 
 
-def test_nobody_is_asked_and_old_files_are_gone(publisher: Publisher, capsys: pytest.CaptureFixture[str]) -> None:
+def test_no_question_is_asked_and_old_files_are_gone(publisher: Publisher, capsys: pytest.CaptureFixture[str]) -> None:
     folder = written(publisher)
     seen = publisher.requests()
     (folder / "old.txt").write_text("old")

@@ -1,4 +1,4 @@
-"""The environment file: what it may hold, and how every mistake in it is told."""
+"""The environment file: what it may hold, and how every mistake in it is reported."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def test_what_may_be_left_out_has_the_names_of_the_post() -> None:
     assert found.studio.execution_roles == ("Scientist",)
 
 
-def test_all_mistakes_are_told_at_once_with_their_lines() -> None:
+def test_all_mistakes_are_reported_at_once_with_their_lines() -> None:
     text = (
         EXAMPLE_SETTINGS.replace("'999999999999'", "'99999999999'")
         .replace("region: us-east-1", "region: us-east1", 1)
@@ -53,25 +53,25 @@ def test_all_mistakes_are_told_at_once_with_their_lines() -> None:
     )
     lines = complaint(text).splitlines()
     assert lines[0] == "environment.yaml has 6 mistakes:"
-    told = "\n".join(lines[1:])
-    assert "line 5, region: 'us-east1' is not a region with SageMaker (did you mean us-east-1?)" in told
-    assert "line 15, accounts.management: '99999999999' is not an account id of 12 digits" in told
-    assert "(it has 11 characters)" in told
-    assert "units.staging: 'ou-Staging' is not a unit's id, such as ou-ab12-cdefgh34" in told
-    assert "roles.suffix.production: 'Production-Accounts' is not at most 10 lowercase letters or digits" in told
-    assert "tester_externalid: is not a key of this file (did you mean tester_external_id?)" in told
-    assert "tester_external_id: is missing" in told
+    message = "\n".join(lines[1:])
+    assert "line 5, region: 'us-east1' is not a region with SageMaker (did you mean us-east-1?)" in message
+    assert "line 15, accounts.management: '99999999999' is not an account id of 12 digits" in message
+    assert "(it has 11 characters)" in message
+    assert "units.staging: 'ou-Staging' is not a unit's id, such as ou-ab12-cdefgh34" in message
+    assert "roles.suffix.production: 'Production-Accounts' is not at most 10 lowercase letters or digits" in message
+    assert "tester_externalid: is not a key of this file (did you mean tester_external_id?)" in message
+    assert "tester_external_id: is missing" in message
 
 
 @pytest.mark.parametrize("written", ["012345678901", "111111111111", "0o17", "1_000"])
 def test_an_account_id_that_yaml_reads_as_a_number_is_explained(written: str) -> None:
-    told = complaint(EXAMPLE_SETTINGS.replace("'999999999999'", written))
-    assert "accounts.management: YAML reads" in told
-    assert "Write it in quotes" in told
+    message = complaint(EXAMPLE_SETTINGS.replace("'999999999999'", written))
+    assert "accounts.management: YAML reads" in message
+    assert "Write it in quotes" in message
 
 
 @pytest.mark.parametrize(
-    ("old", "new", "told"),
+    ("old", "new", "message"),
     [
         ("administrator: delegated", "administrator: delegate", "(did you mean delegated?)"),
         ("administrator: delegated", "administrator: management", "must be the management account"),
@@ -79,7 +79,7 @@ def test_an_account_id_that_yaml_reads_as_a_number_is_explained(written: str) ->
         ("ou-ab12-prod2222", "ou-ab12-stag1111", "is the staging unit"),
         ("  principals: []", "  principals: arn:aws:iam::1:role/x", "catalog.principals: must be a list"),
         ("  principals: []", "  principals: [me]", "catalog.principals[0]: 'me' is not the ARN"),
-        ("approval_email: ''", "approval_email: nobody", "notifications.approval_email: 'nobody' is not an e-mail"),
+        ("approval_email: ''", "approval_email: absent", "notifications.approval_email: 'absent' is not an e-mail"),
         ("    - service-role/AmazonSageMaker-ExecutionRole", "    []", "studio.execution_roles: is empty"),
         (
             "service-role/AmazonSageMaker-ExecutionRole",
@@ -89,9 +89,9 @@ def test_an_account_id_that_yaml_reads_as_a_number_is_explained(written: str) ->
         ("catalog:\n", "catalog: yes\nother:\n", "catalog: must hold keys of its own"),
     ],
 )
-def test_each_mistake_says_what_to_do(old: str, new: str, told: str) -> None:
+def test_each_mistake_says_what_to_do(old: str, new: str, message: str) -> None:
     assert old in EXAMPLE_SETTINGS
-    assert told in complaint(EXAMPLE_SETTINGS.replace(old, new))
+    assert message in complaint(EXAMPLE_SETTINGS.replace(old, new))
 
 
 @pytest.mark.parametrize("text", ["", "just words", "- a list"])
@@ -99,7 +99,7 @@ def test_a_file_without_keys_points_to_the_example(text: str) -> None:
     assert "environment.example.yaml" in complaint(text)
 
 
-def test_broken_yaml_is_told_with_its_line() -> None:
+def test_broken_yaml_is_reported_with_its_line() -> None:
     assert complaint("region: us-east-1\naccounts: {").startswith("environment.yaml, line")
     assert "line 2" in complaint("region: us-east-1\nregion: us-east-1\n")
 
@@ -109,7 +109,7 @@ def test_a_missing_file_points_to_the_example(tmp_path: Path) -> None:
         reading.load(tmp_path / "eu.yaml")
 
 
-def test_a_file_that_cannot_be_read_is_told_in_plain_words(tmp_path: Path) -> None:
+def test_a_file_that_cannot_be_read_is_reported_in_plain_words(tmp_path: Path) -> None:
     with pytest.raises(UserError, match=r"cannot be read: Is a directory$"):
         reading.load(tmp_path)
     (tmp_path / "latin.yaml").write_bytes("owner: Zürich\n".encode("latin-1"))
@@ -169,7 +169,7 @@ def test_units_may_be_named_and_a_data_science_account_may_be_new() -> None:
 
 
 @pytest.mark.parametrize(
-    ("added", "told"),
+    ("added", "message"),
     [
         ("targets: {staging: ['333333333333']}", "targets: is for `administrator: self-managed` only"),
         ("target_roles: by-hand", "target_roles: 'by-hand' is none of: stack-set, one-by-one"),
@@ -200,12 +200,12 @@ def test_units_may_be_named_and_a_data_science_account_may_be_new() -> None:
         ("source: {repository_owner: me}", "source.provider: is codecommit, which has no connection"),
     ],
 )
-def test_mistakes_in_the_optional_parts_say_what_to_do(added: str, told: str) -> None:
-    assert told in complaint(f"{EXAMPLE_SETTINGS}{added}\n")
+def test_mistakes_in_the_optional_parts_say_what_to_do(added: str, message: str) -> None:
+    assert message in complaint(f"{EXAMPLE_SETTINGS}{added}\n")
 
 
 @pytest.mark.parametrize(
-    ("old", "new", "told"),
+    ("old", "new", "message"),
     [
         ("'444444444444'", "'111111111111'", "targets.staging[1]: 111111111111 is the data science account"),
         ("['222222222222']", "['444444444444']", "targets.production[0]: 444444444444 is in targets.staging already"),
@@ -220,9 +220,9 @@ def test_mistakes_in_the_optional_parts_say_what_to_do(added: str, told: str) ->
         ),
     ],
 )
-def test_mistakes_without_organizations_say_what_to_do(old: str, new: str, told: str) -> None:
+def test_mistakes_without_organizations_say_what_to_do(old: str, new: str, message: str) -> None:
     assert old in SELF_MANAGED
-    assert told in complaint(SELF_MANAGED.replace(old, new, 1))
+    assert message in complaint(SELF_MANAGED.replace(old, new, 1))
 
 
 IDS = "staging: ou-ab12-stag1111\n  production: ou-ab12-prod2222"
@@ -249,9 +249,9 @@ def test_a_new_data_science_account_goes_into_the_unit_above_the_stages_unless_a
 
 @pytest.mark.parametrize("unit", ["models/eu/staging", "models/eu/staging/science", "models/eu/production"])
 def test_the_data_science_account_is_in_no_unit_of_a_stage(unit: str) -> None:
-    told = complaint(EXAMPLE_SETTINGS.replace(IDS, f"{NAMES}\n  data_science: {unit}"))
-    assert "units.data_science: is the " in told
-    assert "unit or in it, whose accounts run models" in told
+    message = complaint(EXAMPLE_SETTINGS.replace(IDS, f"{NAMES}\n  data_science: {unit}"))
+    assert "units.data_science: is the " in message
+    assert "unit or in it, whose accounts run models" in message
 
 
 def test_a_management_account_that_is_the_data_science_account_has_no_unit() -> None:

@@ -72,9 +72,9 @@ def test_without_the_launch_role_the_data_scientist_makes_nothing(kit: Installat
 
 def test_an_unchanged_bundle_writes_nothing_again(kit: Installation) -> None:
     out, err = kit.command("publish", "--bundle", str(kit.tree / "build"), "--json")
-    told = json.loads(out)
-    assert {step["action"] for step in told["steps"]} == {"keep"}
-    assert told["template_url"].endswith(hosting.template_key(kit.first))
+    report = json.loads(out)
+    assert {step["action"] for step in report["steps"]} == {"keep"}
+    assert report["template_url"].endswith(hosting.template_key(kit.first))
     assert "nothing to do" in err
     assert "Name the domain (studio.domain_id)" in err
 
@@ -135,7 +135,7 @@ def test_a_template_with_other_content_is_never_overwritten(kit: Installation) -
     s3.put_object_tagging(Bucket=bucket(kit), Key=key, Tagging={"TagSet": tagging})
 
 
-def test_a_missing_launch_role_or_domain_is_told(kit: Installation) -> None:
+def test_a_missing_launch_role_or_domain_is_reported(kit: Installation) -> None:
     text = kit.story.environment_path.read_text()
     kit.story.environment_path.write_text(text.replace("studio:\n", "studio:\n  domain_id: d-nowhere12345\n"))
     try:

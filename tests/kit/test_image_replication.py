@@ -1,4 +1,4 @@
-"""`make accounts` and images of one's own: the registry's rules, whosever they are, and the regions' templates."""
+"""`make accounts` and your own images: the registry's rules, the kit's and other teams', and the regions' templates."""
 
 from __future__ import annotations
 
@@ -13,8 +13,10 @@ from localaws.cloud import Cloud
 from localaws.services.ecr.images import PULL
 from scripts import teardown
 from scripts.kit import console
+from scripts.kit.bundle import pack
+from scripts.kit.names import MODELS_STACK
 from scripts.kit.plan import PlanStep
-from scripts.kit.stacks import image_replication, model_regions
+from scripts.kit.stacks import data_science, image_replication
 from scripts.kit.stacks import stack as stacks
 from scripts.rehearsal.setting import DATA_SCIENCE as ACCOUNT
 from tests.support.rehearsed_organization import REGION, RehearsedOrganization
@@ -65,10 +67,10 @@ def test_rules_and_templates_come_change_and_go_with_the_environment_file(
     organization.edit(f"[{REGION}, {LONDON}]", f"[{REGION}, {LONDON}, {PARIS}, eu-north-1]")
     before = organization.writes()
     assert organization() == 1
-    told = capsys.readouterr().err
-    assert "rules beside this kit's" in told
-    assert json.dumps(THEIRS) in told
-    assert image_replication.command(REGION, image_replication.rules(ACCOUNT, "team", [LONDON])) in told
+    stderr = capsys.readouterr().err
+    assert "rules beside this kit's" in stderr
+    assert json.dumps(THEIRS) in stderr
+    assert image_replication.command(REGION, image_replication.rules(ACCOUNT, "team", [LONDON])) in stderr
     put(organization)
     before = organization.writes()
     assert organization() == 1
@@ -84,17 +86,17 @@ def test_rules_and_templates_come_change_and_go_with_the_environment_file(
     assert (rules(organization), templates(organization), templates(organization, PARIS)) == ([], [], [])
 
 
-def test_rules_of_somebody_else_are_told_before_anything_is_changed_and_left_alone(
+def test_rules_of_another_team_are_reported_before_anything_is_changed_and_left_alone(
     organization: RehearsedOrganization, capsys: pytest.CaptureFixture[str]
 ) -> None:
     put(organization, *THEIRS)
     before = organization.writes()
     assert organization() == 1
-    told = capsys.readouterr().err
+    stderr = capsys.readouterr().err
     ours = image_replication.rules(ACCOUNT, "team", [LONDON])
-    assert "by rules of another owner" in told
-    assert "No stack was changed" in told
-    assert image_replication.command(REGION, [*THEIRS, *ours]) in told, "the whole set of rules: it takes their place"
+    assert "by rules of another owner" in stderr
+    assert "No stack was changed" in stderr
+    assert image_replication.command(REGION, [*THEIRS, *ours]) in stderr, "the whole set of rules: it takes their place"
     assert (organization.writes(), rules(organization)) == (before, THEIRS)
 
     put(organization, *THEIRS, *ours)  # as the message says
@@ -106,7 +108,7 @@ def test_rules_of_somebody_else_are_told_before_anything_is_changed_and_left_alo
     assert organization.writes() == before, "nothing is left to do"
 
 
-def test_teardown_leaves_rules_of_somebody_elses_to_a_person(
+def test_teardown_leaves_another_teams_rules_to_a_person(
     organization: RehearsedOrganization, capsys: pytest.CaptureFixture[str]
 ) -> None:
     line = ["--environment", str(organization.environment), "--everything"]
@@ -125,7 +127,7 @@ def test_teardown_leaves_rules_of_somebody_elses_to_a_person(
     assert (rules(organization), templates(organization), organization.stacks(ACCOUNT)) == ([], [], {})
 
 
-def test_a_creation_template_of_somebody_else_is_told_before_anything_is_changed(
+def test_a_creation_template_of_another_team_is_reported_before_anything_is_changed(
     organization: RehearsedOrganization, capsys: pytest.CaptureFixture[str]
 ) -> None:
     registry(organization, LONDON).create_repository_creation_template(prefix="team", appliedFor=["REPLICATION"])
@@ -157,10 +159,9 @@ def test_a_rule_is_known_again_however_its_places_are_ordered() -> None:
 
 
 def test_without_organizations_the_listed_accounts_may_pull_and_nobody_else(cloud: Cloud) -> None:
-    first = stacks.WantedStack(
-        ACCOUNT, "", "", {"OrganizationalUnitPaths": "", "TargetAccountIds": "222222222222,333333333333"}
-    )
-    want = model_regions.wanted(first, "team/models")
+    file = data_science.TEMPLATES[MODELS_STACK]
+    parameters = {"TargetAccountIds": "222222222222,333333333333", "ImageRepositoryPrefix": "team/models"}
+    want = stacks.WantedStack(ACCOUNT, MODELS_STACK, (pack.ROOT / file).read_text(), parameters, file)
     there = cloud.root(ACCOUNT, LONDON)
     stacks.apply(there.client("cloudformation"), want, PlanStep("create", "stack", want.name))
     [made] = there.client("ecr").describe_repository_creation_templates()["repositoryCreationTemplates"]

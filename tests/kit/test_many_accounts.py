@@ -45,7 +45,7 @@ def test_what_is_said_of_one_account_alone_is_not_lost_among_many() -> None:
     assert plan.line(steps[150]) in plan.lines(steps)
 
 
-def test_a_long_list_is_told_by_its_beginning() -> None:
+def test_a_long_list_is_shortened_to_its_beginning() -> None:
     assert some(IDS[:3]) == ", ".join(IDS[:3])
     assert some(IDS) == f"{', '.join(IDS[:3])} and 297 more"
 
@@ -81,21 +81,21 @@ def test_the_status_of_two_thousand_endpoints_says_what_failed_and_where_first_a
     assert len(shown(2, every=True)) == 2_000
 
 
-def test_what_failed_for_one_reason_in_many_accounts_is_told_once_with_their_number() -> None:
-    told = shown(500)
-    assert [row[1] for row in told] == [
+def test_what_failed_for_one_reason_in_many_accounts_is_reported_once_with_their_number() -> None:
+    line = shown(500)
+    assert [row[1] for row in line] == [
         "400000000500", "400000000501", "400000000502", "497 more accounts", "500 accounts", "1,000 accounts",
     ]  # fmt: skip
-    assert [row[6] for row in told[1:4]] == [status_view.SAME] * 3
-    assert told[0][6] == REASON.format("400000000500", told[0][6].split("Request ID: ")[1][:-1])
+    assert [row[6] for row in line[1:4]] == [status_view.SAME] * 3
+    assert line[0][6] == REASON.format("400000000500", line[0][6].split("Request ID: ")[1][:-1])
 
 
 def test_a_rollback_names_a_few_of_the_accounts_that_have_joined() -> None:
-    told = rollback.difference(((), ()), (tuple(IDS), ()))
-    assert told == f"{', '.join(IDS[:3])} and 297 more joined"
+    line = rollback.difference(((), ()), (tuple(IDS), ()))
+    assert line == f"{', '.join(IDS[:3])} and 297 more joined"
 
 
-def test_more_accounts_in_a_list_than_a_parameter_holds_are_told_before_anything_is_sent() -> None:
+def test_more_accounts_in_a_list_than_a_parameter_holds_are_reported_before_anything_is_sent() -> None:
     room = [f"4{number:011}" for number in range(315)]
     assert stacks.make_plan(stacks.WantedStack("1", "s", "", {"TargetAccountIds": ",".join(room)}), stacks.FoundStack())
     want = stacks.WantedStack("1", "s", "", {"TargetAccountIds": ",".join([*room, "222222222222"])})
@@ -207,7 +207,7 @@ def test_requests_that_an_interrupted_run_left_are_followed_and_count() -> None:
     assert (len(organizations.done), len(organizations.moved)) == (len(NEW) + 1, len(NEW))
 
 
-def test_at_the_quota_those_that_were_asked_for_are_finished_and_the_rest_is_told() -> None:
+def test_at_the_quota_those_that_were_asked_for_are_finished_and_the_rest_is_reported() -> None:
     organizations = Slow(quota=7)
     _, problems = joining.make(organizations, SETTINGS, UNITS, NEW)
     assert len(organizations.moved) == 7
@@ -222,7 +222,7 @@ def test_where_others_have_as_many_under_way_as_aws_takes_it_is_asked_again() ->
     assert (organizations.busy, len(organizations.moved)) == (0, 1)
 
 
-def test_an_account_of_another_organization_is_told_and_the_others_are_invited() -> None:
+def test_an_account_of_another_organization_is_reported_and_the_others_are_invited() -> None:
     invited = []
 
     class Organizations:

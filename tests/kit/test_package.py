@@ -135,7 +135,7 @@ def test_a_bundle_older_than_its_sources_is_refused(tree: Path) -> None:
         pack.check_fresh(bundle, tree)
 
 
-def test_a_clone_without_seed_code_is_told(tree: Path) -> None:
+def test_a_clone_without_seed_code_is_reported(tree: Path) -> None:
     shutil.rmtree(tree / "seed-code/model-build")
     with pytest.raises(UserError, match="seed-code/model-build holds no files"):
         pack.read_tree(tree)

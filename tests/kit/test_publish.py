@@ -69,9 +69,9 @@ def test_a_second_publish_writes_nothing(publisher: Publisher) -> None:
 def test_a_dry_run_writes_nothing_and_prints_the_plan(publisher: Publisher, capsys: pytest.CaptureFixture[str]) -> None:
     assert publisher.writes_of("--dry-run", "--json") == []
     output = capsys.readouterr()
-    told = json.loads(output.out[output.out.index("{") :])
-    assert told["applied"] is False
-    assert {step["kind"] for step in told["steps"] if step["action"] == "create"} == {
+    report = json.loads(output.out[output.out.index("{") :])
+    assert report["applied"] is False
+    assert {step["kind"] for step in report["steps"] if step["action"] == "create"} == {
         "s3 object",
         "portfolio",
         "product",
@@ -81,8 +81,8 @@ def test_a_dry_run_writes_nothing_and_prints_the_plan(publisher: Publisher, caps
         "principal",
     }
     assert "+ create product" in output.err
-    assert f"bundle/{told['sha256'][:12]}…/manifest.json" in output.err, "a whole hash says no more on a screen"
-    assert f"bundle/{told['sha256']}/manifest.json" in {step["name"] for step in told["steps"]}
+    assert f"bundle/{report['sha256'][:12]}…/manifest.json" in output.err, "a whole hash says no more on a screen"
+    assert f"bundle/{report['sha256']}/manifest.json" in {step["name"] for step in report["steps"]}
 
 
 def test_a_changed_bundle_is_a_new_version_and_older_ones_are_deprecated_not_deleted(publisher: Publisher) -> None:
@@ -135,7 +135,7 @@ def test_what_others_changed_by_hand_is_put_right(publisher: Publisher) -> None:
     publisher()
     catalog = publisher.root.client("servicecatalog")
     product = catalog.search_products_as_admin()["ProductViewDetails"][0]["ProductViewSummary"]["ProductId"]
-    catalog.update_product(Id=product, Owner="Somebody", RemoveTags=["sagemaker:studio-visibility"])
+    catalog.update_product(Id=product, Owner="Another team", RemoveTags=["sagemaker:studio-visibility"])
     key = pack.read_build(publisher.tree / "build").key("model-build.zip")
     publisher.root.client("s3").delete_object_tagging(Bucket=BUCKET, Key=key)
     assert sorted(publisher.writes_of()) == ["PutObjectTagging", "UpdateProduct"]
@@ -186,11 +186,11 @@ def test_what_the_environment_says_are_the_defaults_of_the_product_and_make_anot
     assert publisher.writes_of() == []
 
 
-def test_regions_that_the_product_cannot_take_are_told(
+def test_regions_that_the_product_cannot_take_are_reported(
     publisher: Publisher, capsys: pytest.CaptureFixture[str]
 ) -> None:
     publisher.environment.write_text(ENVIRONMENT + "regions: {production: [eu-west-1]}\n")
-    assert "has no parameter ProdRegions" in told(publisher, capsys)
+    assert "has no parameter ProdRegions" in refusal(publisher, capsys)
 
 
 def test_the_portfolio_is_shared_as_asked_with_patterns_of_principals(
@@ -204,7 +204,7 @@ def test_the_portfolio_is_shared_as_asked_with_patterns_of_principals(
         f"{ENVIRONMENT}catalog: {{principals: ['arn:aws:iam:::role/Scientist-*'], "
         f"share_with: ['{B}', organization, {unit}]}}\n"
     )
-    message = told(publisher, capsys)  # the account's share is made, then the organization is refused
+    message = refusal(publisher, capsys)  # the account's share is made, then the organization is refused
     assert "enable-aws-organizations-access" in message
     publisher.root.client("servicecatalog").enable_aws_organizations_access()
     assert publisher.writes_of() == ["CreatePortfolioShare", "CreatePortfolioShare"]
@@ -217,7 +217,7 @@ def test_the_portfolio_is_shared_as_asked_with_patterns_of_principals(
     assert [(s["PrincipalId"], s["SharePrincipals"]) for s in shared["PortfolioShareDetails"]] == [(unit, True)]
 
 
-def test_a_product_with_a_hundred_versions_takes_no_more_and_the_way_out_is_told(
+def test_a_product_with_a_hundred_versions_takes_no_more_and_the_way_out_is_reported(
     publisher: Publisher, capsys: pytest.CaptureFixture[str]
 ) -> None:
     publisher()
@@ -228,7 +228,7 @@ def test_a_product_with_a_hundred_versions_takes_no_more_and_the_way_out_is_told
         id = f"pa-{number:013}"
         product.artifacts[id] = dataclasses.replace(former, id=id, name=f"0.0.{number}-old")
     publisher.change()
-    message = told(publisher, capsys)
+    message = refusal(publisher, capsys)
     assert "the product has 100 versions, and Service Catalog takes 100" in message
     assert "`make versions`" in message
 
@@ -236,7 +236,7 @@ def test_a_product_with_a_hundred_versions_takes_no_more_and_the_way_out_is_told
 # -- what goes wrong ---------------------------------------------------------------------------
 
 
-def told(publisher: Publisher, capsys: pytest.CaptureFixture[str], *arguments: str, code: int = 1) -> str:
+def refusal(publisher: Publisher, capsys: pytest.CaptureFixture[str], *arguments: str, code: int = 1) -> str:
     capsys.readouterr()
     assert publisher(*arguments) == code
     output = capsys.readouterr()
@@ -245,68 +245,66 @@ def told(publisher: Publisher, capsys: pytest.CaptureFixture[str], *arguments: s
     return output.err
 
 
-def test_a_bundle_that_is_not_built_is_told(publisher: Publisher, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_bundle_that_is_not_built_is_reported(publisher: Publisher, capsys: pytest.CaptureFixture[str]) -> None:
     (publisher.tree / "build/manifest.json").unlink()
-    assert "the bundle is not built" in told(publisher, capsys)
+    assert "the bundle is not built" in refusal(publisher, capsys)
 
 
-def test_a_stale_bundle_is_told(publisher: Publisher, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_stale_bundle_is_reported(publisher: Publisher, capsys: pytest.CaptureFixture[str]) -> None:
     (publisher.tree / "templates/40-stage.yaml").write_text("Description: newer\nResources: {}\n")
-    message = told(publisher, capsys)
+    message = refusal(publisher, capsys)
     assert "older than the sources" in message
     assert "templates/40-stage.yaml" in message
 
 
-def test_credentials_of_another_account_are_told(publisher: Publisher, capsys: pytest.CaptureFixture[str]) -> None:
+def test_credentials_of_another_account_are_reported(publisher: Publisher, capsys: pytest.CaptureFixture[str]) -> None:
     publisher.sign_in(publisher.cloud.root(B, REGION))
-    assert f"of account {B}, but accounts.data_science is {A}" in told(publisher, capsys)
+    assert f"of account {B}, but accounts.data_science is {A}" in refusal(publisher, capsys)
 
 
-def test_no_credentials_are_told(publisher: Publisher, capsys: pytest.CaptureFixture[str]) -> None:
+def test_no_credentials_are_reported(publisher: Publisher, capsys: pytest.CaptureFixture[str]) -> None:
     for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN"):
         publisher.patch.delenv(name)
-    assert "no AWS credentials found" in told(publisher, capsys)
+    assert "no AWS credentials found" in refusal(publisher, capsys)
 
 
-def test_a_profile_that_does_not_exist_is_told(publisher: Publisher, capsys: pytest.CaptureFixture[str]) -> None:
-    assert "nobody" in told(publisher, capsys, "--profile", "nobody")
+def test_a_profile_that_does_not_exist_is_reported(publisher: Publisher, capsys: pytest.CaptureFixture[str]) -> None:
+    assert "nobody" in refusal(publisher, capsys, "--profile", "nobody")
 
 
 def test_a_region_that_does_not_exist_is_a_usage_error(
     publisher: Publisher, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert "did you mean us-east-1?" in told(publisher, capsys, "--region", "us-east1", code=2)
+    assert "did you mean us-east-1?" in refusal(publisher, capsys, "--region", "us-east1", code=2)
 
 
-def test_a_bucket_that_is_not_there_is_told(publisher: Publisher, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_bucket_that_is_not_there_is_reported(publisher: Publisher, capsys: pytest.CaptureFixture[str]) -> None:
     publisher.root.client("s3").delete_bucket(Bucket=BUCKET)
-    assert "does not exist in account 111111111111. Run `make accounts` first" in told(publisher, capsys)
+    assert "does not exist in account 111111111111. Run `make accounts` first" in refusal(publisher, capsys)
 
 
-def test_a_bucket_that_somebody_else_owns_gets_nothing(
-    publisher: Publisher, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_a_bucket_that_another_team_owns_gets_nothing(publisher: Publisher, capsys: pytest.CaptureFixture[str]) -> None:
     publisher.root.client("s3").delete_bucket(Bucket=BUCKET)
     other = publisher.cloud.root(B, REGION).client("s3")
     other.create_bucket(Bucket=BUCKET)
-    assert f"the bucket {BUCKET} is not account {A}'s" in told(publisher, capsys)
+    assert f"the bucket {BUCKET} is not account {A}'s" in refusal(publisher, capsys)
     assert other.list_objects_v2(Bucket=BUCKET)["KeyCount"] == 0
 
 
-def test_a_launch_role_that_is_not_there_is_told(publisher: Publisher, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_launch_role_that_is_not_there_is_reported(publisher: Publisher, capsys: pytest.CaptureFixture[str]) -> None:
     publisher.root.client("iam").delete_role(RoleName="AmazonSageMakerServiceCatalogProductsLaunchRole")
-    assert "launch role" in told(publisher, capsys)
+    assert "launch role" in refusal(publisher, capsys)
 
 
-def test_a_product_template_that_aws_refuses_is_told_and_tried_again(
+def test_a_product_template_that_aws_refuses_is_reported_and_tried_again(
     publisher: Publisher, capsys: pytest.CaptureFixture[str]
 ) -> None:
     product = publisher.tree / pack.PRODUCT
     whole = product.read_text()
     product.write_text(whole.replace("Resources:", "Resourcen:"))
     publisher.pack()
-    assert "could not take the version" in told(publisher, capsys)
-    assert "could not take the version" in told(publisher, capsys)
+    assert "could not take the version" in refusal(publisher, capsys)
+    assert "could not take the version" in refusal(publisher, capsys)
     product.write_text(whole)
     publisher.pack()
     assert publisher() == 0
@@ -318,15 +316,15 @@ def test_an_object_with_other_content_is_never_overwritten(
 ) -> None:
     key = pack.read_build(publisher.tree / "build").key("model-build.zip")
     publisher.root.client("s3").put_object(Bucket=BUCKET, Key=key, Body=b"theirs")
-    assert "exists with other content" in told(publisher, capsys)
+    assert "exists with other content" in refusal(publisher, capsys)
 
 
-def test_two_portfolios_of_the_name_are_told(publisher: Publisher, capsys: pytest.CaptureFixture[str]) -> None:
+def test_two_portfolios_of_the_name_are_reported(publisher: Publisher, capsys: pytest.CaptureFixture[str]) -> None:
     for _ in range(2):
         publisher.root.client("servicecatalog").create_portfolio(
             DisplayName="SageMaker Organization Templates", ProviderName="me"
         )
-    assert "2 portfolios are named" in told(publisher, capsys)
+    assert "2 portfolios are named" in refusal(publisher, capsys)
 
 
 def test_the_bucket_owner_condition_is_checked_as_s3_does(publisher: Publisher) -> None:

@@ -177,7 +177,7 @@ def light(tmp_path_factory: pytest.TempPathFactory) -> Light:
 def test_a_rollback_interrupted_at_any_request_and_run_again_ends_as_an_undisturbed_one(light: Light) -> None:
     command = light.rollback()
     whole = light.world.undisturbed(command, light.manager)
-    assert "version 2 → 1" in whole.told[0]
-    assert "serves version 1" in whole.told[0]
+    assert "version 2 → 1" in whole.printed[0]
+    assert "serves version 1" in whole.printed[0]
     assert f"model-package/{NAME}/1" in json.dumps(whole.state)
     assert problems(light.world, command, light.manager, FAULT_KINDS) == []

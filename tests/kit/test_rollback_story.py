@@ -34,14 +34,14 @@ def command(story: Story, module: str, *arguments: str) -> str:
 
 
 def rollback(story: Story, stage: str, *arguments: str) -> dict[str, Any]:
-    told = command(story, "rollback", "--project", story.project_name, "--stage", stage, "--json", *arguments)
-    result: dict[str, Any] = json.loads(told)
+    report = command(story, "rollback", "--project", story.project_name, "--stage", stage, "--json", *arguments)
+    result: dict[str, Any] = json.loads(report)
     return result
 
 
 def status(story: Story) -> dict[str, Any]:
-    told = command(story, "status", "--project", story.project_name, "--json")
-    project: dict[str, Any] = json.loads(told)["projects"][0]
+    report = command(story, "status", "--project", story.project_name, "--json")
+    project: dict[str, Any] = json.loads(report)["projects"][0]
     return project
 
 
@@ -49,16 +49,16 @@ def test_status_says_what_is_deployed_where_and_what_waits_for_whom(story: Story
     execution = set_status(story, 2, "Approved")
     assert story.wait_for_stage("DeployStaging") == "Succeeded"
     chapters.approval_token(story, story.approver.client("codepipeline"))
-    told = status(story)
-    stages = {stage["name"]: stage for stage in told["stages"]}
+    report = status(story)
+    stages = {stage["name"]: stage for stage in report["stages"]}
     assert {name: stage["version"] for name, stage in stages.items()} == {"staging": "2", "prod": "1"}
     (place,) = stages["prod"]["places"]
     assert (place["account"], place["region"]) == (story.setting.targets["prod"], story.region)
     assert (place["version"], place["endpoint"], place["why"]) == ("1", "in service", "")
     assert place["since"]
-    waiting = next(s for s in told["pipeline"] if s["name"] == "ApproveDeployment")
+    waiting = next(s for s in report["pipeline"] if s["name"] == "ApproveDeployment")
     assert (waiting["version"], waiting["waits"], waiting["execution"]) == ("2", "an approver", execution)
-    assert told["running"] is False
+    assert report["running"] is False
     lines = command(story, "status", "--watch").splitlines()
     assert any(
         f"{story.project_name} prod {story.setting.targets['prod']} {story.region} 1 in service" in line
@@ -173,10 +173,10 @@ def test_rejecting_the_only_approved_version_leaves_the_endpoints_and_says_so(st
 def teardown(story: Story, *arguments: str) -> dict[str, Any]:
     """As whoever installed it, with credentials of the management account."""
     manager = people.sign_in(story.cloud, story.setting.management, people.ENGINEER, story.region)
-    told = story.command(
+    report = story.command(
         manager, "scripts.teardown", "--environment", str(story.environment_path), "--json", *arguments
     )
-    result: dict[str, Any] = json.loads(told)
+    result: dict[str, Any] = json.loads(report)
     return result
 
 
@@ -184,7 +184,7 @@ def kinds(result: dict[str, Any], action: str) -> list[str]:
     return [step["kind"] for step in result["steps"] if step["action"] == action]
 
 
-def test_a_project_is_taken_down_with_its_endpoints_and_what_is_retained_is_told(story: Story) -> None:
+def test_a_project_is_taken_down_with_its_endpoints_and_what_is_retained_is_reported(story: Story) -> None:
     planned = teardown(story, "--project", story.project_name, "--dry-run")
     assert kinds(planned, "delete") == ["stage", "stage", "project"]
     kept = ["training", "model group", "reports", "log group", "log group", "bucket", "artifacts"]
@@ -198,7 +198,7 @@ def test_a_project_is_taken_down_with_its_endpoints_and_what_is_retained_is_told
     again = teardown(story, "--project", story.project_name, "--logs")
     assert kinds(again, "delete") == ["log group", "log group", "reports", "log group", "log group"]
     endpoints = [step["detail"] for step in again["steps"] if "/aws/sagemaker/Endpoints/" in step["name"]]
-    assert [told.split(", ")[-1] for told in endpoints] == [
+    assert [text.split(", ")[-1] for text in endpoints] == [
         f"{account} {story.region}" for account in sorted(story.setting.targets.values())
     ]
     left = {(orphan["kind"], orphan["name"]) for orphan in again["orphans"]}

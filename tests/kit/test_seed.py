@@ -78,15 +78,15 @@ def test_a_pending_connection_says_what_a_person_must_do(kit: Installation) -> N
     client = kit.engineer.client("codeconnections")
     arn = client.create_connection(ProviderType="GitLab", ConnectionName="new")["ConnectionArn"]
     with environment(kit, {"provider": "connection", "connection_arn": arn, "repository_owner": OWNER}):
-        _, told = seed(kit, code=1)
-    assert "is PENDING. Complete it in the console" in told
+        _, stderr = seed(kit, code=1)
+    assert "is PENDING. Complete it in the console" in stderr
     client.delete_connection(ConnectionArn=arn)
 
 
 def test_repositories_in_codecommit_are_seeded_by_the_project_itself(kit: Installation) -> None:
     with environment(kit, None):
-        _, told = seed(kit, code=1)
-    assert "source.provider is codecommit" in told
+        _, stderr = seed(kit, code=1)
+    assert "source.provider is codecommit" in stderr
 
 
 def test_repositories_of_any_name_are_seeded_with_the_newest_version(kit: Installation) -> None:
@@ -112,8 +112,8 @@ def test_a_project_that_exists_says_its_repositories_itself(kit: Installation) -
         ("keep", f"{OWNER}/how-we-deploy"),
         ("keep", f"{OWNER}/how-we-train"),
     ]
-    _, told = seed(kit, "--deploy-repository", "another", code=1)
-    assert "the repository of the project churn is how-we-deploy, not another" in told
+    _, stderr = seed(kit, "--deploy-repository", "another", code=1)
+    assert "the repository of the project churn is how-we-deploy, not another" in stderr
 
 
 def test_a_push_to_the_providers_repository_starts_the_projects_pipeline(kit: Installation, tmp_path: Path) -> None:
@@ -171,8 +171,8 @@ def test_an_upgrade_keeps_connection_and_commits_and_its_patch_merges(kit: Insta
     assert {change["logical_id"]: change["effect"] for change in found["resources"]} == {"Build": "change"}
     assert [(file["effect"], file["name"]) for file in found["files"]] == [("change", "model-deploy/README.md")]
     before = shown(kit, "upgrade", "--project", PROJECT, "--dry-run")["values"]
-    _, told = kit.command("upgrade", "--project", PROJECT)
-    assert f"{PROJECT} runs {newer}" in told
+    _, stderr = kit.command("upgrade", "--project", PROJECT)
+    assert f"{PROJECT} runs {newer}" in stderr
     after = shown(kit, "upgrade", "--project", PROJECT)["values"]
     assert after == before
     assert {name: after[name] for name in NAMES} == NAMES

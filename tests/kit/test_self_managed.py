@@ -99,7 +99,7 @@ def test_the_endpoints_of_both_stages_predict_right(world: World) -> None:
     for endpoint in story.endpoints:
         assert endpoint["status"] == "InService"
         assert endpoint["predictions"] == endpoint["expected"]
-        assert len(endpoint["expected"]) == 3
+        assert len(endpoint["expected"]) == 6
 
 
 def test_the_stages_are_self_managed_stack_sets_under_the_roles_of_template_21(world: World) -> None:
@@ -115,7 +115,7 @@ def test_doctor_finds_nothing_wrong_and_examines_everything(world: World) -> Non
     assert world.examined == {"findings": [], "not_checked": [], "errors": 0}
 
 
-def test_nobody_asks_organizations_for_anything(world: World) -> None:
+def test_no_request_goes_to_organizations(world: World) -> None:
     """Neither the kit's roles nor the people, not even to take a project down: there is none to have left."""
     entries = read_requests(world.story.folder / "requests.jsonl")
     assert [entry for entry in entries if entry["service"] == "organizations"] == []

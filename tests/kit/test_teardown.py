@@ -21,7 +21,7 @@ from scripts import doctor
 from scripts.kit.bundle.pack import ROOT
 from scripts.kit.console import UserError
 from scripts.kit.doctor.merge import merged, without
-from scripts.kit.names import DATA_SCIENCE_STACK
+from scripts.kit.names import SHARED_STACK
 from scripts.kit.publish import hosting, sharing
 from scripts.kit.teardown import installation as teardown_kit
 from scripts.kit.teardown import parts
@@ -58,7 +58,7 @@ class Whole(LightInstallation):
         management.client("organizations").register_delegated_administrator(**delegation)
         text = story.environment_path.read_text()
         text = text.replace("studio:\n", f"studio:\n  domain_id: {domain}\n")
-        shares = f"['{SHARED}', organization, {story.setting.units['staging']}]"
+        shares = f"['{SHARED_STACK}', organization, {story.setting.units['staging']}]"
         text = text.replace("catalog:\n", f"catalog:\n  share_with: {shares}\n")
         story.environment_path.write_text(f"{text}publishing: {{to: both}}\n")
         story.command(self.manager(cloud), "scripts.accounts", "--environment", environment)
@@ -113,7 +113,7 @@ def taken_down(
 
 def clean(outcome: Outcome, whole: Whole) -> bool:
     """Whether nothing of the project is left."""
-    assert outcome.codes == (0,), outcome.told
+    assert outcome.codes == (0,), outcome.printed
     held = json.dumps({k: v for k, v in outcome.state.items() if "Logs" not in k})
     return f"sagemaker-project-{whole.story.project_id}" not in held
 
@@ -152,18 +152,18 @@ def steps(told: str) -> list[tuple[str, str]]:
 
 def test_everything_that_the_kit_publishes_is_taken_down_and_what_others_have_is_left(whole: Whole) -> None:
     outcome = taken_down(whole, "--everything", "--empty-buckets", "--model-group", "--logs", runs=2)
-    assert outcome.codes == (0, 0), outcome.told
-    told = steps(outcome.told[0])
-    shares = [name for what, name in told if what == "delete share"]
+    assert outcome.codes == (0, 0), outcome.printed
+    steps_taken = steps(outcome.printed[0])
+    shares = [name for what, name in steps_taken if what == "delete share"]
     assert (shares[0], len(shares)) == (SHARED, 3)
-    kinds = {what.removeprefix("delete ") for what, _ in told if what.startswith("delete")}
+    kinds = {what.removeprefix("delete ") for what, _ in steps_taken if what.startswith("delete")}
     assert kinds >= {"principal", "constraint", "association", "product", "portfolio", "tag", "cors rule", "statement"}
-    assert ("delete domain tag", hosting.LOCATION_TAG) in told
-    assert "is taken from the role Approver" in outcome.told[0]
-    assert re.search(r"keep +stack +ci-of-ours \(template 60, made by hand", outcome.told[0])
-    assert "keep   organization" in outcome.told[0]
-    assert "no orphans" in outcome.told[0]
-    assert [what for what, _ in steps(outcome.told[1]) if what.startswith("delete")] == []
+    assert ("delete domain tag", hosting.LOCATION_TAG) in steps_taken
+    assert "is taken from the role Approver" in outcome.printed[0]
+    assert re.search(r"keep +stack +ci-of-ours \(template 60, made by hand", outcome.printed[0])
+    assert "keep   organization" in outcome.printed[0]
+    assert "no orphans" in outcome.printed[0]
+    assert [what for what, _ in steps(outcome.printed[1]) if what.startswith("delete")] == []
     state, before = json.dumps(outcome.state), json.dumps(whole.world.built)
     assert digest(whole.policy) in state, "what others wrote into the policy stays as it was"
     assert digest(whole.policy) not in before
@@ -208,7 +208,7 @@ def test_stages_in_any_failed_state_are_taken_down(whole: Whole, prod: str, stag
 
     outcome = taken_down(whole, "--project", whole.story.project_name, *ALL_OF_A_PROJECT, breaks=breaks)
     assert clean(outcome, whole)
-    assert f"-deploy-prod ({prod}; 1 endpoint" in outcome.told[0]
+    assert f"-deploy-prod ({prod}; 1 endpoint" in outcome.printed[0]
 
 
 def test_instances_that_are_out_of_date_or_inoperable_are_shown_and_go(whole: Whole) -> None:
@@ -218,8 +218,8 @@ def test_instances_that_are_out_of_date_or_inoperable_are_shown_and_go(whole: Wh
 
     outcome = taken_down(whole, "--project", whole.story.project_name, *ALL_OF_A_PROJECT, breaks=breaks)
     assert clean(outcome, whole)
-    assert "222222222222 us-east-1 (INOPERABLE)" in outcome.told[0]
-    assert "333333333333 us-east-1 (OUTDATED)" in outcome.told[0]
+    assert "222222222222 us-east-1 (INOPERABLE)" in outcome.printed[0]
+    assert "333333333333 us-east-1 (OUTDATED)" in outcome.printed[0]
 
 
 def refuse_in_production(whole: Whole, cloud: Cloud) -> None:
@@ -235,12 +235,12 @@ def test_an_account_that_cannot_be_cleared_is_named_with_the_command_that_lets_i
     )
     assert outcome.codes == (1,)
     unit = whole.story.setting.units["prod"]
-    assert "could not be deleted everywhere:\n  222222222222 us-east-1: " in outcome.told[0]
+    assert "could not be deleted everywhere:\n  222222222222 us-east-1: " in outcome.printed[0]
     assert (
         f"aws cloudformation delete-stack-instances --stack-set-name {stage(whole, 'prod')} --call-as DELEGATED_ADMIN "
         f"--retain-stacks --deployment-targets OrganizationalUnitIds={unit},Accounts=222222222222,"
         "AccountFilterType=INTERSECTION --regions us-east-1"
-    ) in outcome.told[0]
+    ) in outcome.printed[0]
 
 
 def test_an_account_that_was_let_go_by_that_command_is_no_obstacle(whole: Whole) -> None:
@@ -265,9 +265,9 @@ def test_a_suspended_account_is_forgotten_by_the_stages_and_by_the_kit(whole: Wh
 
     outcome = taken_down(whole, "--everything", *ALL_OF_A_PROJECT, breaks=breaks)
     assert clean(outcome, whole)
-    forgotten = [name for what, name in steps(outcome.told[0]) if what == "delete instance"]
+    forgotten = [name for what, name in steps(outcome.printed[0]) if what == "delete instance"]
     assert forgotten == ["222222222222"] * 2
-    assert "multi-account-deployment-target-production (the account is no longer active" in outcome.told[0]
+    assert "multi-account-deployment-target-production (the account is no longer active" in outcome.printed[0]
 
 
 def test_a_project_whose_update_failed_is_deleted_with_its_tainted_product(whole: Whole) -> None:
@@ -281,13 +281,13 @@ def test_a_project_whose_update_failed_is_deleted_with_its_tainted_product(whole
 
     outcome = taken_down(whole, "--project", whole.story.project_name, *ALL_OF_A_PROJECT, breaks=breaks)
     assert clean(outcome, whole)
-    assert "(UpdateFailed; with its pipeline" in outcome.told[0]
+    assert "(UpdateFailed; with its pipeline" in outcome.printed[0]
 
 
 def test_a_project_that_failed_before_it_had_a_pipeline_is_found_by_its_product(whole: Whole) -> None:
     outcome = taken_down(whole, "--project", FAILED)
-    assert outcome.codes == (0,), outcome.told
-    assert f"delete project       {FAILED} (" in outcome.told[0]
+    assert outcome.codes == (0,), outcome.printed
+    assert f"delete project       {FAILED} (" in outcome.printed[0]
     assert FAILED not in json.dumps(outcome.state)
 
 
@@ -300,45 +300,47 @@ def test_a_protected_stack_is_named_with_the_command_that_takes_the_protection_o
     assert outcome.codes == (1,)
     assert (
         f"update-termination-protection --no-enable-termination-protection --stack-name {stage(whole, 'prod')}"
-        in (outcome.told[0])
+        in (outcome.printed[0])
     )
 
 
 def test_a_kit_whose_own_stack_failed_is_taken_down(whole: Whole) -> None:
     def breaks(cloud: Cloud) -> None:
-        set_status(cloud, whole.story.setting.data_science, DATA_SCIENCE_STACK, "UPDATE_ROLLBACK_FAILED")
+        set_status(cloud, whole.story.setting.data_science, SHARED_STACK, "UPDATE_ROLLBACK_FAILED")
 
     outcome = taken_down(whole, "--everything", *ALL_OF_A_PROJECT, breaks=breaks)
     assert clean(outcome, whole)
-    assert "us-east-1 (UPDATE_ROLLBACK_FAILED)" in outcome.told[0]
+    assert "us-east-1 (UPDATE_ROLLBACK_FAILED)" in outcome.printed[0]
 
 
 # -- who looks where ---------------------------------------------------------------------------
 
 
-def test_accounts_that_nobody_looked_at_are_named_once_with_the_command_that_looks(whole: Whole) -> None:
+def test_accounts_that_were_not_looked_at_are_named_once_with_the_command_that_looks(whole: Whole) -> None:
     """With credentials of the data science account, which may not enter the targets."""
     outcome = taken_down(whole, "--orphans", by=whole.story.setting.data_science)
     assert outcome.codes == (1,), "the report is not whole"
-    (line,) = [line for line in outcome.told[0].splitlines() if "not looked at" in line]
+    (line,) = [line for line in outcome.printed[0].splitlines() if "not looked at" in line]
     assert "222222222222, 333333333333" in line
     assert 'account 999999999999 that may enter them: make teardown ARGS="--orphans --profile PROFILE"' in line
-    assert "no orphans where it was looked" in outcome.told[0]
+    assert "no orphans where it was looked" in outcome.printed[0]
 
 
 def test_the_data_science_account_takes_a_project_down_and_says_where_it_did_not_look(whole: Whole) -> None:
     outcome = taken_down(whole, "--project", whole.story.project_name, by=whole.story.setting.data_science)
-    assert outcome.codes == (0,), outcome.told
-    assert re.search(r"^  = bucket +\S+ - +sagemaker-project-\S+ \(retained, as shown above\)$", outcome.told[0], re.M)
-    assert re.search(r"^(\d+) orphan\(s\), \1 of them retained$", outcome.told[0], re.M)
-    assert outcome.told[0].count("not looked at") == 1
+    assert outcome.codes == (0,), outcome.printed
+    assert re.search(
+        r"^  = bucket +\S+ - +sagemaker-project-\S+ \(retained, as shown above\)$", outcome.printed[0], re.M
+    )
+    assert re.search(r"^(\d+) orphan\(s\), \1 of them retained$", outcome.printed[0], re.M)
+    assert outcome.printed[0].count("not looked at") == 1
 
 
-def test_a_mistyped_project_is_told_with_the_one_that_is_meant(whole: Whole) -> None:
+def test_a_mistyped_project_is_reported_with_the_one_that_is_meant(whole: Whole) -> None:
     outcome = taken_down(whole, "--project", "iris-multi-1", "--dry-run")
     assert outcome.codes == (0,), "as after a project was taken down"
-    assert "  nothing to do\n" in outcome.told[0]
-    assert "nothing left of one (did you mean iris-multi-01?)" in outcome.told[0]
+    assert "  nothing to do\n" in outcome.printed[0]
+    assert "nothing left of one (did you mean iris-multi-01?)" in outcome.printed[0]
 
 
 def test_why_an_account_was_not_looked_at_stands_on_one_line() -> None:
@@ -346,7 +348,7 @@ def test_why_an_account_was_not_looked_at_stands_on_one_line() -> None:
     assert part.step.detail == "not looked at: it cannot be entered"
 
 
-def test_a_share_that_somebody_else_has_to_take_back_says_who() -> None:
+def test_a_share_that_another_team_has_to_take_back_says_who() -> None:
     client = boto3.client("servicecatalog", REGION, aws_access_key_id="x", aws_secret_access_key="x")
     stubbed = Stubber(client)
     stubbed.add_client_error("delete_portfolio_share", "OperationNotSupportedException")

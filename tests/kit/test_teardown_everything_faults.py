@@ -48,7 +48,7 @@ def test_a_teardown_of_everything_interrupted_at_any_request_and_run_again_ends_
     place: Place,
 ) -> None:
     whole = place.world.undisturbed(place.teardown, place.manager)
-    assert whole.codes == (0,), whole.told
-    assert "everything is taken down" in whole.told[0]
-    assert "no orphans" in whole.told[0]
+    assert whole.codes == (0,), whole.printed
+    assert "everything is taken down" in whole.printed[0]
+    assert "no orphans" in whole.printed[0]
     assert problems(place.world, place.teardown, place.manager, FAULT_KINDS) == []

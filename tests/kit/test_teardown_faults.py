@@ -71,8 +71,8 @@ def delete_failed(installation: LightInstallation, cloud: Cloud) -> None:
 
 def test_a_stage_whose_deletion_failed_is_deleted_once_its_account_lets_it_go(installation: LightInstallation) -> None:
     outcome = broken(installation, lambda cloud: delete_failed(installation, cloud))
-    assert outcome.codes == (0,), outcome.told
-    assert "DELETE_FAILED" in outcome.told[0]
+    assert outcome.codes == (0,), outcome.printed
+    assert "DELETE_FAILED" in outcome.printed[0]
     assert nothing_left(outcome, installation)
 
 
@@ -84,8 +84,8 @@ def test_an_account_that_left_the_organization_is_forgotten(installation: LightI
         organizations.remove_account_from_organization(AccountId=account)
 
     outcome = broken(installation, leave)
-    assert outcome.codes == (0,), outcome.told
-    assert re.search(rf"delete instance +{account} {REGION} of .*what is in it stays there", outcome.told[0])
+    assert outcome.codes == (0,), outcome.printed
+    assert re.search(rf"delete instance +{account} {REGION} of .*what is in it stays there", outcome.printed[0])
     assert nothing_left(outcome, installation)
 
 
@@ -98,8 +98,8 @@ def test_stages_whose_project_is_gone_are_taken_down_all_the_same(installation: 
         assert sagemaker.list_projects()["ProjectSummaryList"] == []
 
     outcome = broken(installation, delete_project)
-    assert outcome.codes == (0,), outcome.told
-    assert "delete stage" in outcome.told[0]
+    assert outcome.codes == (0,), outcome.printed
+    assert "delete stage" in outcome.printed[0]
     assert nothing_left(outcome, installation)
 
 
@@ -114,5 +114,5 @@ def test_a_missing_role_is_named_with_the_command_that_makes_it_again(installati
 
     outcome = broken(installation, delete_role)
     assert outcome.codes == (1,)
-    assert role in outcome.told[0]
-    assert "`make accounts` makes it again" in outcome.told[0]
+    assert role in outcome.printed[0]
+    assert "`make accounts` makes it again" in outcome.printed[0]

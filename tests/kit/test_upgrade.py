@@ -18,6 +18,7 @@ from scripts.rehearsal.embedded import embedded_aws
 from tests.support import ROOT
 from tests.support.installation import Installation
 
+PEOPLE = "templates/13-people.yaml"
 CATALOG, HOSTED = "iris-catalog", "iris-hosted"
 
 
@@ -124,14 +125,14 @@ def test_a_diff_says_what_the_newest_version_changes_in_a_project(kit: Installat
 
 
 def test_a_diff_with_what_is_built_shows_replacements_permissions_and_parameters(kit: Installation) -> None:
-    product, roles = kit.tree / pack.PRODUCT, kit.tree / pack.TEMPLATES[0]
+    product, roles = kit.tree / pack.PRODUCT, kit.tree / PEOPLE
     before = product.read_text(), roles.read_text()
     try:
         kit.change(pack.PRODUCT, "-${SageMakerProjectId}-test\n", "-${SageMakerProjectId}-check\n")
         kit.change(pack.PRODUCT, "  SeedCodeBucket:\n", "  Colour: {Type: String, Default: blue}\n  SeedCodeBucket:\n")
         kit.change(pack.PRODUCT, "Sid: DenyPlainHttp", "Sid: DenyHttp")
         kit.change(pack.PRODUCT, "  CodeChanged:\n", "  CodeMoved:\n")
-        kit.change(pack.TEMPLATES[0], "Action: codepipeline:PutApprovalResult", "Action: codepipeline:Put*")
+        kit.change(PEOPLE, "Action: codepipeline:PutApprovalResult", "Action: codepipeline:Put*")
         build(kit)
         found = shown(kit, "diff", "--project", CATALOG, "--to", "build", "--bundle", str(kit.tree / "build"))
         out, _ = kit.command("diff", "--project", CATALOG, "--to", "build", "--bundle", str(kit.tree / "build"))
@@ -145,7 +146,7 @@ def test_a_diff_with_what_is_built_shows_replacements_permissions_and_parameters
     assert effects["Pipeline"] == "change"  # it names the test
     assert [(p["effect"], p["name"]) for p in found["parameters"]] == [("add", "Colour")]
     assert {(p["effect"], p["name"]) for p in found["permissions"]} == {
-        ("change", "10-data-science-account.yaml Approver ApproveOrRefuse"),
+        ("change", "13-people.yaml Approver ApproveOrRefuse"),
         ("remove", "30-project.yaml ArtifactsPolicy DenyPlainHttp"),
         ("add", "30-project.yaml ArtifactsPolicy DenyHttp"),
     }
@@ -180,14 +181,14 @@ def test_a_dry_run_tells_everything_and_changes_nothing(kit: Installation) -> No
     assert build_variables(kit, CATALOG)["BUNDLE_VERSION"] == kit.first
 
 
-def test_who_does_not_see_the_product_is_told_what_to_do(kit: Installation) -> None:
+def test_a_person_who_does_not_see_the_product_reads_what_to_do(kit: Installation) -> None:
     admin = kit.cloud.root(kit.account, kit.story.region)
     _, err = kit.command("upgrade", "--project", CATALOG, code=1, who=admin)
     assert "does not see the product" in err
     assert "catalog.principals" in err
 
 
-def test_an_upgrade_that_cannot_even_be_rolled_back_is_told_with_the_way_on(kit: Installation) -> None:
+def test_an_upgrade_that_cannot_even_be_rolled_back_is_reported_with_the_way_on(kit: Installation) -> None:
     """The launch role loses the right that the update needs, and its rollback too."""
     root = kit.cloud.root(kit.account, kit.story.region)
     deny = {"Effect": "Deny", "Action": "codebuild:UpdateProject", "Resource": "*"}
@@ -301,7 +302,7 @@ def test_a_change_that_the_stock_role_may_not_make_is_known_before_and_rolled_ba
     assert shown(kit, "versions")["versions"][0]["name"] == version
 
 
-def test_bad_input_is_told(kit: Installation) -> None:
+def test_bad_input_is_reported(kit: Installation) -> None:
     _, err = kit.command("upgrade", "--project", "nobody", code=1)
     assert "no project nobody made from the kit" in err
     kit.command("upgrade", "--project", CATALOG, "--set", "ProdRegions", code=2)

@@ -49,6 +49,6 @@ def test_an_upgrade_interrupted_at_every_request_and_run_again_ends_as_an_undist
 ) -> None:
     command = place.upgrade(project)
     whole = place.world.undisturbed(command, place.who)
-    assert f"{project} runs {place.newer}" in whole.told[0]
+    assert f"{project} runs {place.newer}" in whole.printed[0]
     assert "sagemaker:UpdateProject" in whole.requests
     assert problems(place.world, command, place.who) == []

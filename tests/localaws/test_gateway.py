@@ -1,4 +1,4 @@
-"""The front door: who asks, what is asked, and what is not played."""
+"""The front door: who asks, what is asked, and what is not supported."""
 
 from __future__ import annotations
 

@@ -160,12 +160,12 @@ def test_an_object_that_is_missing_is_refused_as_through_the_port(cloud: Cloud) 
     inside_s3, s3 = root.client("s3"), through_the_port(root)
     s3.create_bucket(Bucket="sagemaker-objects")
     for operation in ("head_object", "get_object"):
-        told = []
+        seen = []
         for client in (inside_s3, s3):
             with pytest.raises(ClientError) as refused:
                 getattr(client, operation)(Bucket="sagemaker-objects", Key="absent")
-            told.append((str(refused.value), refused.value.response["Error"], type(refused.value).__name__))
-        assert told[0] == told[1]
+            seen.append((str(refused.value), refused.value.response["Error"], type(refused.value).__name__))
+        assert seen[0] == seen[1]
 
 
 def through_the_port(session: Session, service: str = "s3", region: str = REGION) -> Any:
@@ -223,10 +223,10 @@ def test_every_kind_of_object_arrives_as_it_does_through_the_port(cloud: Cloud, 
     assert answers[0] == answers[1]
 
 
-def test_what_is_asked_often_is_told_as_through_the_port(cloud: Cloud) -> None:
+def test_frequent_requests_are_answered_as_through_the_port(cloud: Cloud) -> None:
     """moto answers these from values within the process, and from text at the port."""
     root = cloud.root(ACCOUNT, REGION)
-    told: list[list[Any]] = []
+    seen: list[list[Any]] = []
     for number, region in enumerate((REGION, "eu-west-1")):
         logs, cloudwatch = (
             through_the_port(root, service, region) if number else root.client(service, region)
@@ -253,9 +253,9 @@ def test_what_is_asked_often_is_told_as_through_the_port(cloud: Cloud) -> None:
             (logs.put_log_events, {**group, "logStreamName": "absent", "logEvents": [event]}),
             (logs.describe_log_streams, {"logGroupName": "absent"}),
         ]
-        told.append([outcome(method, given) for method, given in asked])
-    assert told[0] == told[1]
-    assert [len(answer.get("MetricAlarms", ())) for answer in told[0] if isinstance(answer, dict)][:3] == [0, 0, 1]
+        seen.append([outcome(method, given) for method, given in asked])
+    assert seen[0] == seen[1]
+    assert [len(answer.get("MetricAlarms", ())) for answer in seen[0] if isinstance(answer, dict)][:3] == [0, 0, 1]
 
 
 def outcome(method: Any, given: dict[str, Any]) -> Any:
@@ -274,7 +274,7 @@ def outcome(method: Any, given: dict[str, Any]) -> Any:
     }
 
 
-def test_a_browser_is_told_what_the_bucket_allows_its_page(cloud: Cloud) -> None:
+def test_a_browser_reads_what_the_bucket_allows_its_page(cloud: Cloud) -> None:
     s3 = through_the_port(cloud.root(ACCOUNT, REGION))
     s3.create_bucket(Bucket="sagemaker-page")
     rule = {"AllowedMethods": ["GET"], "AllowedOrigins": ["https://studio.example"]}

@@ -35,7 +35,7 @@ def test_moto_leaves_the_conditions_of_bucket_policies_to_the_authorizer(cloud: 
 
 
 def test_sessions_of_boto3_share_a_loader_and_so_do_the_services_of_moto() -> None:
-    """botocore.session.create_loader and moto.core.utils.create_loader: each would read the same files anew."""
+    """botocore.session.create_loader and moto.core.utils.create_loader: each would read the same files again."""
     assert boto3.Session()._session.get_component("data_loader") is models.CLIENTS
     read = models.MOTO.load_service_model("codepipeline", "service-2")
     assert moto.core.utils._load_service_model("codepipeline", "service-2") is read

@@ -1,7 +1,7 @@
 """Make mistakes and show what the rehearsal says of them; or write docs/generated/mistakes.md.
 
 examples:
-  python -m tests.mistakes 10-pass-role-dropped 20-external-id-mismatch
+  python -m tests.mistakes 12-pass-role-dropped 20-external-id-mismatch
   python -m tests.mistakes 30-
   python -m tests.mistakes --write
 """

@@ -17,7 +17,6 @@ from localaws.services.sagemaker.images import pull
 from scripts.kit.bundle import pack
 from scripts.kit.console import UserError, explain
 from scripts.kit.plan import PlanStep
-from scripts.kit.stacks import model_regions
 from scripts.kit.stacks import stack as stacks
 from scripts.rehearsal import chapters
 from scripts.rehearsal.story import StoryFailed
@@ -26,8 +25,8 @@ from tests.mistakes.world import World
 from tests.support.mirrored import arrived, push
 from tests.support.story_steps import version_arn
 
-TEN = pack.TEMPLATES[0]
-ELEVEN, IRELAND = model_regions.TEMPLATE, "eu-west-1"
+TEN, ELEVEN, *_ = pack.TEMPLATES
+IRELAND = "eu-west-1"
 STRANGER = "555555555555"  # in no organization
 
 
@@ -58,20 +57,20 @@ def unit_tests(world: World, mistake: Mistake) -> str:
 
 
 def accounts(world: World, mistake: Mistake) -> str:
-    """Deploy template 10 or 20 into a new account (chapter permissions)."""
+    """Deploy one of templates 10 to 13, or 20, into a new account (chapter permissions)."""
     return said(world, lambda: world.create_account(mistake.file, mistake.text()))
 
 
 def images(world: World, mistake: Mistake) -> str:
-    """Deploy templates 10 and 11 into a new account, push an image there, and pull it in the further region."""
+    """Deploy 11 into a new account and 10 into its further Region, push an image there, and pull it in that Region."""
     texts = {file: (ROOT / file).read_text(encoding="utf-8") for file in (TEN, ELEVEN)} | {mistake.file: mistake.text()}
 
     def work() -> None:
-        more = {"FurtherRegions": IRELAND, "ImageRepositoryPrefix": "team"}
-        first = world.create_account(TEN, texts[TEN], **more)
-        there, want = world.cloud.root(first.account, IRELAND), model_regions.wanted(first, "team")
-        step = PlanStep("create", "stack", want.name)
-        stacks.apply(there.client("cloudformation"), replace(want, body=texts[ELEVEN]), step)
+        prefix = {"ImageRepositoryPrefix": "team"}
+        first = world.create_account(ELEVEN, texts[ELEVEN], FurtherRegions=IRELAND, **prefix)
+        there, (_, home) = world.cloud.root(first.account, IRELAND), world.account_stack(TEN, texts[TEN])
+        want = replace(home, account=first.account, parameters={**home.parameters, **prefix})
+        stacks.apply(there.client("cloudformation"), want, PlanStep("create", "stack", want.name))
         ecr = there.client("ecr", world.story.region)
         ecr.create_repository(repositoryName="team/iris")
         image = push(ecr, "team/iris").replace(world.story.region, IRELAND)

@@ -11,8 +11,8 @@ PLACE = ROOT / "docs/generated/mistakes.md"
 BY = {
     "cfn-lint": "`make lint`: cfn-lint reads the templates",
     "unit-tests": "the first phase of the Build step: the deploy repository's own tests",
-    "accounts": "chapter permissions: templates 10 and 20 are deployed into a new account",
-    "images": "templates 10 and 11 are deployed into a new account; an image is pushed, and pulled elsewhere",
+    "accounts": "chapter permissions: one of templates 10 to 13, or 20, is deployed into a new account",
+    "images": "templates 10 and 11 are deployed into a new account; an image is pushed, and pulled in another Region",
     "project": "chapter project: AWS's launch role creates a project",
     "training": "chapter training: `start.py` trains and registers a version",
     "approval": "chapter model-approval: `approve.py` approves it, and the pipeline starts",

@@ -28,12 +28,12 @@ def start(mistakes: Iterable[Mistake], folder: Path) -> subprocess.Popen[str]:
 
 def findings(run: subprocess.Popen[str], mistakes: Iterable[Mistake]) -> dict[str, str]:
     """What cfn-lint says of each mistake, one line for each finding; nothing where it finds nothing."""
-    told, _ = run.communicate()
+    output, _ = run.communicate()
     if run.returncode and run.returncode not in FINDINGS:
         raise RuntimeError(f"cfn-lint ended with {run.returncode}")
     files = {mistake.id: mistake.file for mistake in mistakes}
     found: dict[str, list[str]] = {}
-    for finding in json.loads(told):
+    for finding in json.loads(output):
         id = Path(finding["Filename"]).stem
         line = finding["Location"]["Start"]["LineNumber"]
         place = ".".join(str(part) for part in finding["Location"]["Path"] or [])

@@ -66,8 +66,8 @@ def test_every_mistake_says_what_must_be_said() -> None:
 
 
 def test_a_mistake_that_can_no_longer_be_made_is_reported() -> None:
-    gone = dataclasses.replace(MISTAKES[0], find="what nobody ever wrote")
-    with pytest.raises(Outdated, match=f"{gone.id}: {gone.file} holds 'what nobody ever wrote' 0 times"):
+    gone = dataclasses.replace(MISTAKES[0], find="what was never written")
+    with pytest.raises(Outdated, match=f"{gone.id}: {gone.file} holds 'what was never written' 0 times"):
         gone.text()
     twice = dataclasses.replace(MISTAKES[0], find="Effect: Allow")
     with pytest.raises(Outdated, match="times instead of once"):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
@@ -15,7 +16,9 @@ from scripts.kit.bundle import pack
 from scripts.kit.console import UserError, explain
 from scripts.kit.plan import PlanStep
 from scripts.kit.projects.history import ENDED
+from scripts.kit.stacks import data_science
 from scripts.kit.stacks import stack as stacks
+from scripts.kit.stacks.target_roles import TARGET_TEMPLATE
 from scripts.rehearsal import chapters
 from scripts.rehearsal import setting as people
 from scripts.rehearsal.embedded import embedded_aws
@@ -23,10 +26,13 @@ from scripts.rehearsal.story import Story, StoryFailed
 from tests.mistakes import ROOT, Mistake
 from tests.support.story_steps import commit, version_arn
 
-TEN, TWENTY, THIRTY, *_ = pack.TEMPLATES
+TWENTY, THIRTY = TARGET_TEMPLATE, pack.PRODUCT
 STAGE_ROLE = "AmazonSageMakerServiceCatalogProductsMultiAccountStageRole"
 TRAINING = "seed-code/model-build/"
-STACKS = {TEN: "multi-account-deployment", TWENTY: "StackSet-multi-account-deployment-target-staging-"}  # they begin so
+STACKS = {  # the name of a template's stack, as a pattern
+    **{template: name for name, template in data_science.TEMPLATES.items()},
+    TWENTY: "StackSet-multi-account-deployment-target-staging-.+",
+}
 NO_CHANGE = "No updates are to be performed"
 
 
@@ -72,10 +78,10 @@ class World:
 
     def account_stack(self, template: str, body: str) -> tuple[Any, stacks.WantedStack]:
         """CloudFormation in the account of a template, and the stack as it is there but with another body."""
-        account = self.account if template == TEN else self.story.setting.targets["staging"]
+        account = self.story.setting.targets["staging"] if template == TWENTY else self.account
         cloudformation = self.cloud.root(account, self.story.region).client("cloudformation")
         listed = cloudformation.describe_stacks()["Stacks"]
-        found = next(stack for stack in listed if stack["StackName"].startswith(STACKS[template]))
+        found = next(stack for stack in listed if re.fullmatch(STACKS[template], stack["StackName"]))
         parameters = {p["ParameterKey"]: p.get("ParameterValue", "") for p in found["Parameters"]}
         return cloudformation, stacks.WantedStack(account, found["StackName"], body, parameters, template)
 
@@ -198,9 +204,9 @@ class World:
             yield
         finally:
             write((ROOT / file).read_text(encoding="utf-8"))
-            self.mend()
+            self.repair()
 
-    def mend(self) -> None:
+    def repair(self) -> None:
         """Finish a rollback that the mistake made impossible."""
         stack = self.stage_stack()
         if self.stage_status() == "UPDATE_ROLLBACK_FAILED":

@@ -112,7 +112,7 @@ def test_a_scientist_trains_and_approves(cloud: Cloud, scientist: Session) -> No
     assert tags == {"sagemaker:project-name": PROJECT, "sagemaker:project-id": PROJECT_ID}
 
 
-def test_mistakes_are_told_without_a_traceback(cloud: Cloud, scientist: Session) -> None:
+def test_mistakes_are_reported_without_a_traceback(cloud: Cloud, scientist: Session) -> None:
     nothing = run(scientist, "approve.py")
     assert nothing.returncode == 1
     assert "Traceback" not in nothing.stderr

@@ -72,12 +72,12 @@ def test_the_build_exports_what_the_pipeline_reads() -> None:
 
 def test_every_setting_of_an_endpoint_can_be_made_in_the_configuration_files(repository: Path) -> None:
     """The build's small reader of parameter names agrees with a real YAML reader."""
-    told = python(
+    done = python(
         repository, "-c",
         "import json; from pathlib import Path; from pipeline.settings import *; "
         "print(json.dumps([template_parameters(Path('40-stage.yaml')), WRITTEN_HERE]))",
     )  # fmt: skip
-    names, written = json.loads(told.stdout)
+    names, written = json.loads(done.stdout)
     assert names == list(parameters("40-stage.yaml"))
     assert set(written) <= set(names)
     endpoint = set(parameters("50-endpoint.yaml"))
@@ -89,16 +89,16 @@ def test_every_setting_of_an_endpoint_can_be_made_in_the_configuration_files(rep
 
 
 def test_the_build_writes_every_parameter_that_has_no_default(repository: Path) -> None:
-    told = python(repository, "-c", "import json; from pipeline.settings import *; print(json.dumps(WRITTEN_HERE))")
+    done = python(repository, "-c", "import json; from pipeline.settings import *; print(json.dumps(WRITTEN_HERE))")
     required = {name for name, body in parameters("40-stage.yaml").items() if "Default" not in body}
-    assert required <= set(json.loads(told.stdout))
+    assert required <= set(json.loads(done.stdout))
 
 
 def test_the_build_project_gives_the_variables_that_the_build_needs(repository: Path) -> None:
-    told = python(repository, "-c", "import json; from pipeline.settings import *; print(json.dumps(VARIABLES))")
+    done = python(repository, "-c", "import json; from pipeline.settings import *; print(json.dumps(VARIABLES))")
     project = (TEMPLATES / "30-project.yaml").read_text()
     given = set(re.findall(r"Name: ([A-Z_]+)", project)) | set(re.findall(r'"name":"([A-Z_]+)"', project))
-    assert set(json.loads(told.stdout)) - given == {"AWS_REGION"}
+    assert set(json.loads(done.stdout)) - given == {"AWS_REGION"}
 
 
 def test_a_step_that_is_not_set_up_says_what_is_missing(repository: Path) -> None:

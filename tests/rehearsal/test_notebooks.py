@@ -137,7 +137,7 @@ def test_the_copy_to_read_is_of_this_notebook() -> None:
 
 @dataclass(frozen=True)
 class World:
-    """The notebook was run whole, and then from the data on once more, as by somebody who tries another model."""
+    """The notebook ran in full, and then once more from the data on, as a person does who tries another model."""
 
     server: EmbeddedAws
     story: Story
@@ -235,10 +235,10 @@ def test_the_version_is_approved_and_its_metrics_are_those_that_were_read(world:
     assert version["ApprovalDescription"] == f"{wrong} of 30 held-out flowers wrong"  # as counted by the notebook
 
 
-def test_progress_was_told_while_it_waited(world: World) -> None:
+def test_progress_was_reported_while_it_waited(world: World) -> None:
     assert re.findall(r"(\w+) +Succeeded", world.printed("start-pipeline")) == ["Train", "Register"]
-    told = re.findall(r"(\w+) +Succeeded", world.printed("follow-pipeline"))
-    assert told == ["Source", "Build", "DeployResourcesStaging", "TestStaging"]
+    found = re.findall(r"(\w+) +Succeeded", world.printed("follow-pipeline"))
+    assert found == ["Source", "Build", "DeployResourcesStaging", "TestStaging"]
 
 
 def test_the_pipeline_tested_that_very_version_in_staging_and_waits(world: World) -> None:
@@ -286,20 +286,20 @@ def test_it_reached_aws_alone(world: World) -> None:
     assert "GetCallerIdentity" in {entry["operation"] for entry in world.requests}
 
 
-def test_the_last_cell_lets_an_approver_through_and_nobody_else(world: World) -> None:
+def test_the_last_cell_serves_an_approver_only(world: World) -> None:
     """It is run as it stands, with a reason filled in: first by the data scientist, then by the approver."""
     source = code(FIRST)["approve-production"].replace('approval_reason = ""', 'approval_reason = "9 tests passed"', 1)
     names = {"deployment": world.story.pipeline_name, "region": world.story.region}
     names["deployment_id"] = world.story.execution_id
-    told = []
+    seen: list[str] = []
     for person in (world.story.scientist, world.story.approver):
         with contextlib.redirect_stdout(io.StringIO()) as said:
             exec(
                 compile(source, "approve-production", "exec"), {**names, "codepipeline": person.client("codepipeline")}
             )
-        told.append(said.getvalue())
-    assert told[0].startswith("Your role may not approve. A role with the policy")
-    assert told[1].startswith("approved")
+        seen.append(said.getvalue())
+    assert seen[0].startswith("Your role may not approve. A role with the policy")
+    assert seen[1].startswith("approved")
     assert world.story.wait_for_stage("DeployProd") == "Succeeded"
 
 
@@ -328,8 +328,8 @@ def test_the_command_says_what_it_ran_and_writes_the_copies(
         monkeypatch.setattr(command, name, lambda *arguments, **more: contextlib.nullcontext(world.story.cloud))
     monkeypatch.setattr(notebooks, "execute", lambda *arguments: world.executed)
     assert command.main(["--json", "--folder", str(tmp_path), "--docs", str(tmp_path)]) == 0
-    told = json.loads(capsys.readouterr().out)["notebooks"]
-    assert told == [{"notebook": FIRST.name, "seconds": world.executed.seconds}]
+    stdout = json.loads(capsys.readouterr().out)["notebooks"]
+    assert stdout == [{"notebook": FIRST.name, "seconds": world.executed.seconds}]
     assert sorted(path.name for path in tmp_path.glob("notebook*")) == ["notebook-01-plot.png", "notebook-01.md"]
     assert f"[{FIRST.name}](../../notebooks/{FIRST.name})" in (tmp_path / "notebook-01.md").read_text(encoding="utf-8")
 
@@ -343,6 +343,6 @@ def test_the_command_says_what_it_ran_and_writes_the_copies(
         command.main(["--docs", str(tmp_path / "none")])
 
 
-def test_a_missing_environment_is_told(tmp_path: Path) -> None:
+def test_a_missing_environment_is_reported(tmp_path: Path) -> None:
     with pytest.raises(UserError, match="`make notebooks` installs it"):
         notebooks.python_of(tmp_path / ".venv-notebooks")

@@ -1,4 +1,4 @@
-"""Somebody else's project template: what runs, what is refused, and how both are told."""
+"""Another team's project template: what runs, what is refused, and how both are reported."""
 
 from __future__ import annotations
 
@@ -8,13 +8,14 @@ from typing import Any
 
 import pytest
 
-from scripts.kit.console import UsageError
+from scripts.kit.console import UsageError, near
 from scripts.rehearsal.embedded import embedded_aws
 from scripts.rehearsal.other_templates import options as template_options
 from scripts.rehearsal.other_templates import play as template_play
 from scripts.rehearsal.other_templates import report as template_report
 from scripts.rehearsal.other_templates.run import Options, Run
 from scripts.rehearsal.other_templates.seeds import Place, assigned
+from scripts.rehearsal.report.template_page import template_page
 from scripts.rehearse import parser
 from tests.support import ROOT
 
@@ -30,70 +31,72 @@ def rehearse(folder: Path, template: str, **options: Any) -> dict[str, Any]:
         return template_report.report(run, 1.0)
 
 
-def actions(told: dict[str, Any]) -> dict[str, str]:
+def actions(report: dict[str, Any]) -> dict[str, str]:
     """stage/action of the newest execution of the only pipeline, with its status."""
-    (pipeline,) = told["pipelines"]
+    (pipeline,) = report["pipelines"]
     stages = pipeline["executions"][0]["stages"]
     return {f"{stage['name']}/{a['name']}": a["status"] for stage in stages for a in stage["actions"]}
 
 
 @pytest.mark.parametrize("style", ["service-catalog", "s3"])
 def test_a_template_runs_through_with_its_approval_given(tmp_path: Path, style: str) -> None:
-    told = rehearse(tmp_path, "template.yaml", style=style, seeds=SEED, approve=True)
-    assert told["outcome"] == "succeeded", json.dumps(told, indent=2)
-    assert set(actions(told).values()) == {"Succeeded"}
-    assert "Deploy/Deploy" in actions(told)
-    assert {r["logical_id"]: r["status"] for r in told["resources"]} == dict.fromkeys(
+    report = rehearse(tmp_path, "template.yaml", style=style, seeds=SEED, approve=True)
+    assert report["outcome"] == "succeeded", json.dumps(report, indent=2)
+    assert set(actions(report).values()) == {"Succeeded"}
+    assert "Deploy/Deploy" in actions(report)
+    assert {r["logical_id"]: r["status"] for r in report["resources"]} == dict.fromkeys(
         ("Bucket", "Repository", "Build", "Pipeline", "Rule"), "CREATE_COMPLETE"
     )
-    assert told["denied"] == []
-    assert told["not_played"] == {}
-    assert told["failed_deliveries"] == []
-    assert "CODE___BUCKET is no name of a bucket" in told["notes"][0]
+    assert report["denied"] == []
+    assert report["not_played"] == {}
+    assert report["failed_deliveries"] == []
+    assert "CODE___BUCKET is no name of a bucket" in report["notes"][0]
 
 
 def test_a_pipeline_that_waits_for_a_person_is_no_failure(tmp_path: Path) -> None:
-    told = rehearse(tmp_path, "template.yaml", seeds=SEED)
-    assert told["outcome"] == "waiting"
-    assert template_options.EXIT[told["outcome"]] == 0
-    assert told["waiting"] == [f"approve Deploy/Approve of the pipeline sagemaker-demo-{told['project']['id']}-deploy"]
+    report = rehearse(tmp_path, "template.yaml", seeds=SEED)
+    assert report["outcome"] == "waiting"
+    assert template_options.EXIT[report["outcome"]] == 0
+    assert report["waiting"] == [
+        f"approve Deploy/Approve of the pipeline sagemaker-demo-{report['project']['id']}-deploy"
+    ]
 
 
 def test_an_approved_model_starts_what_waits_for_one(tmp_path: Path) -> None:
-    told = rehearse(tmp_path, "template.yaml", seeds=SEED, approve=True, model="{project_name}-{project_id}")
-    assert told["outcome"] == "succeeded", json.dumps(told, indent=2)
-    newest, first = told["pipelines"][0]["executions"]
+    report = rehearse(tmp_path, "template.yaml", seeds=SEED, approve=True, model="{project_name}-{project_id}")
+    assert report["outcome"] == "succeeded", json.dumps(report, indent=2)
+    newest, first = report["pipelines"][0]["executions"]
     assert first["trigger"].startswith("CreatePipeline")
     assert newest["trigger"].startswith("CloudWatchEvent")
 
 
 def test_a_failed_build_is_shown_with_its_error_and_log(tmp_path: Path) -> None:
-    told = rehearse(tmp_path, "template.yaml", seeds=SEED, parameters={"Note": "broken"})
-    assert told["outcome"] == "failed"
-    failed = told["pipelines"][0]["executions"][0]["stages"][1]["actions"][0]
+    report = rehearse(tmp_path, "template.yaml", seeds=SEED, parameters={"Note": "broken"})
+    assert report["outcome"] == "failed"
+    failed = report["pipelines"][0]["executions"][0]["stages"][1]["actions"][0]
     assert failed["status"] == "Failed"
     assert 'test "$NOTE" != broken' in failed["error"]
     assert any('Running command test "$NOTE" != broken' in line for line in failed["log"]), failed["log"]
 
 
 def test_a_permission_that_the_launch_role_lacks_is_named_with_the_missing_statement(tmp_path: Path) -> None:
-    told = rehearse(tmp_path, "denied.yaml")
-    assert told["outcome"] == "failed"
-    assert told["project"]["status"] == "CreateFailed"
-    topic = next(r for r in told["resources"] if r["logical_id"] == "Topic")
+    report = rehearse(tmp_path, "denied.yaml")
+    assert report["outcome"] == "failed"
+    assert report["project"]["status"] == "CreateFailed"
+    topic = next(r for r in report["resources"] if r["logical_id"] == "Topic")
     assert (topic["status"], topic["line"]) == ("CREATE_FAILED", 8)
-    (denied,) = [d for d in told["denied"] if d["action"].startswith("sns:")]
+    (denied,) = [d for d in report["denied"] if d["action"].startswith("sns:")]
     assert f"not authorized to perform: {denied['action']}" in topic["reason"]
     assert denied["principal"].endswith("role/service-role/AmazonSageMakerServiceCatalogProductsLaunchRole")
-    assert denied["resource"].endswith(f":sagemaker-{told['project']['id']}")
+    assert denied["resource"].endswith(f":sagemaker-{report['project']['id']}")
     assert "AmazonSageMakerAdmin-ServiceCatalogProductsServiceRolePolicy" in denied["missing"]
     assert denied["statement"] == {"Effect": "Allow", "Action": denied["action"], "Resource": denied["resource"]}
 
 
 def test_a_type_that_is_not_played_is_named_before_anything_is_created(tmp_path: Path) -> None:
-    told = rehearse(tmp_path, "not-played.yaml")
-    assert told["outcome"] == "refused"
-    assert told["refused"] == [
+    report = rehearse(tmp_path, "not-played.yaml")
+    assert report["outcome"] == "refused"
+    assert report["refused"] == [
         {
             "type": "AWS::EMR::Cluster",
             "logical_id": "Cluster",
@@ -101,20 +104,20 @@ def test_a_type_that_is_not_played_is_named_before_anything_is_created(tmp_path:
             "reason": "not played: the resource type AWS::EMR::Cluster",
         }
     ]
-    assert told["resources"] == []
-    assert told["project"]["id"] == ""
+    assert report["resources"] == []
+    assert report["project"]["id"] == ""
     requests = [json.loads(line) for line in (tmp_path / "requests.jsonl").read_text().splitlines()]
     assert "CreateProject" not in {request["operation"] for request in requests}
 
 
 def test_a_type_behind_a_condition_is_refused_only_where_it_holds(tmp_path: Path) -> None:
-    told = rehearse(tmp_path, "not-played.yaml", parameters={"Large": "yes"})
-    assert [(part["logical_id"], part["line"]) for part in told["refused"]] == [("Cluster", 12), ("Larger", 15)]
+    report = rehearse(tmp_path, "not-played.yaml", parameters={"Large": "yes"})
+    assert [(part["logical_id"], part["line"]) for part in report["refused"]] == [("Cluster", 12), ("Larger", 15)]
 
 
 def test_an_action_that_is_not_played_is_named_with_its_line(tmp_path: Path) -> None:
-    told = rehearse(tmp_path, "unplayed-action.yaml")
-    assert told["refused"] == [
+    report = rehearse(tmp_path, "unplayed-action.yaml")
+    assert report["refused"] == [
         {
             "type": "AWS::CodePipeline::Pipeline",
             "logical_id": "Pipeline",
@@ -125,15 +128,15 @@ def test_an_action_that_is_not_played_is_named_with_its_line(tmp_path: Path) -> 
 
 
 def test_a_template_without_seed_code_says_which_file_it_takes(tmp_path: Path) -> None:
-    told = rehearse(tmp_path, "template.yaml")
-    assert told["outcome"] == "failed"
-    assert any("--seed-code seed.zip=FOLDER" in note for note in told["notes"])
+    report = rehearse(tmp_path, "template.yaml")
+    assert report["outcome"] == "failed"
+    assert any("--seed-code seed.zip=FOLDER" in note for note in report["notes"])
 
 
 def test_wrong_parameters_are_refused_in_aws_words(tmp_path: Path) -> None:
-    told = rehearse(tmp_path, "denied.yaml", parameters={"Colour": "red"})
-    assert told["outcome"] == "refused"
-    assert "Colour" in told["refused"][0]["reason"]
+    report = rehearse(tmp_path, "denied.yaml", parameters={"Colour": "red"})
+    assert report["outcome"] == "refused"
+    assert "Colour" in report["refused"][0]["reason"]
 
 
 @pytest.mark.parametrize("name", ["seed.zip", "seed", "toolchain/seed.zip", "bucket/toolchain/seed.zip", "Repository"])
@@ -145,6 +148,15 @@ def test_seed_code_is_named_by_file_key_place_or_repository(name: str) -> None:
 def test_seed_code_that_nothing_takes_is_a_usage_error_that_lists_what_is_taken() -> None:
     with pytest.raises(UsageError, match=r"takes: seed\.zip"):
         assigned([Place("Repository", "bucket", "toolchain/seed.zip")], {"sead.zip": PROJECTS})
+
+
+def test_the_report_is_left_as_a_page_and_as_data(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    template = PROJECTS / "not-played.yaml"
+    assert template_options.rehearse(parser().parse_args(["--template", str(template), "--folder", str(tmp_path)])) == 1
+    told = json.loads((tmp_path / "template" / "report.json").read_text())
+    page = tmp_path / "template" / "report.html"
+    assert page.read_text() == template_page(told)
+    assert f"{near(page)} shows it all" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("given", [["--parameter", "X"], ["--seed-code", "a=/nowhere"], ["--parameter", "A=1"] * 2])

@@ -68,7 +68,7 @@ def test_the_copy_lies_in_the_regions_bucket_under_the_regions_key(story: Story)
     assert package["ModelApprovalStatus"] == "Approved"
 
 
-def test_nobody_else_reads_the_copy(story: Story) -> None:
+def test_no_other_account_reads_the_copy(story: Story) -> None:
     """The management account is in the organization, but in none of the units."""
     package = (
         story.cloud.root(story.setting.data_science, IRELAND)
@@ -171,11 +171,11 @@ def test_a_mirrored_image_of_ones_own_goes_to_the_other_region_and_answers_in_bo
     assert there.describe_images(repositoryName="team/iris")["imageDetails"][0]["imageDigest"] == digest
     golden = json.loads((pack.ROOT / "seed-code/model-deploy/tests/golden-payloads.json").read_text())["payloads"]
     for region in (HOME, IRELAND):
-        told = chapters.ask_endpoint(story, "staging", story.setting.targets["staging"], golden, region)
-        assert (told["model_package_arn"], told["predictions"]) == (arns[region], told["expected"])
+        answer = chapters.ask_endpoint(story, "staging", story.setting.targets["staging"], golden, region)
+        assert (answer["model_package_arn"], answer["predictions"]) == (arns[region], answer["expected"])
 
 
-def test_nobody_outside_the_units_pulls_the_replicated_image(story: Story) -> None:
+def test_no_account_outside_the_units_pulls_the_replicated_image(story: Story) -> None:
     image = f"{story.setting.data_science}.dkr.ecr.{IRELAND}.amazonaws.com/team/iris:1"
     pull(story.cloud.root(story.setting.targets["prod"], IRELAND), image)
     with pytest.raises(AwsError, match="TargetAccountsPullImages"):
@@ -201,14 +201,14 @@ def test_every_right_on_copies_is_needed(story: Story) -> None:
 def test_both_regions_are_taken_down_with_the_copies_and_what_holds_them(story: Story) -> None:
     manager = people.sign_in(story.cloud, story.setting.management, people.ENGINEER, HOME)
     line = ("scripts.teardown", "--environment", str(story.environment_path), "--everything", "--json")
-    told = json.loads(story.command(manager, *line, "--dry-run"))
-    retained = {(step["kind"], step["name"]) for step in told["steps"] if step["action"] == "keep"}
+    report = json.loads(story.command(manager, *line, "--dry-run"))
+    retained = {(step["kind"], step["name"]) for step in report["steps"] if step["action"] == "keep"}
     for region in (HOME, IRELAND):
         assert ("model group", f"{story.project_name} in {region}") in retained
         assert ("bucket", f"sagemaker-multi-account-models-111111111111-{region}") in retained
-    assert ("repositories", f"team/iris in {IRELAND}") in retained, "the kit deletes nobody's images"
+    assert ("repositories", f"team/iris in {IRELAND}") in retained, "the kit deletes no images"
     assert [kind for kind, _ in retained].count("key") == 2
-    assert told["retained_usd_a_month"] == 2.0, "two keys; some kilobytes round to nothing"
+    assert report["retained_usd_a_month"] == 2.0, "two keys; some kilobytes round to nothing"
     done = json.loads(story.command(manager, *line, "--model-group", "--empty-buckets", "--logs"))
     stages = [step["detail"] for step in done["steps"] if step["kind"] == "stage"]
     assert stages == [f"2 endpoints: 333333333333 {IRELAND}, 333333333333 {HOME}"]

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import re
+from dataclasses import replace
 from datetime import UTC, datetime
 from html.parser import HTMLParser
 from pathlib import Path
@@ -12,6 +14,8 @@ from scripts.kit.organization.members import Member
 from scripts.rehearsal.permissions import read_requests
 from scripts.rehearsal.report.facts import Facts, Point, Span, StackEvents, Unit, builds
 from scripts.rehearsal.report.page import bars, confusion, page, verdict
+from scripts.rehearsal.report.template_page import LONGEST_CAUSE, causes, template_page
+from tests.support.page_content import template_report
 
 ARN = "arn:aws:sagemaker:us-east-1:111111111111:model-package/iris/7"
 SUMMARY: dict[str, Any] = {
@@ -126,12 +130,13 @@ def test_the_page_loads_nothing_and_its_links_stay_on_it() -> None:
 
 def test_everything_can_be_read_without_scripts() -> None:
     text = " ".join(Checker(page(FACTS)).text.split())
-    for told in (
+    for sentence in (
         "the build <broke>", "line 1 line 2", "staging one", "iris-p-1-staging (us-east-1): InService, version 7",
         "Build / Build", "the command ended with 1", "Source Succeeded → Build Failed", "no capacity", "03:04:05.678",
-        "<second> line", "s3:GetObject", "nothing allows it", "1 allowed, 1 denied", "1 wrong (ringed)",
+        "<second> line", "s3:GetObject", "nothing allows it", "2 requests: 1 allowed, 1 denied", "1 wrong (ringed)",
+        "Root / staging", "1 event", "2 lines", "2.0 (expected 1.0)",
     ):  # fmt: skip
-        assert told in text, told
+        assert sentence in text, sentence
 
 
 def test_what_others_wrote_is_never_taken_for_markup() -> None:
@@ -142,15 +147,34 @@ def test_what_others_wrote_is_never_taken_for_markup() -> None:
 
 
 def test_a_wrong_prediction_shows_with_what_was_expected() -> None:
-    assert '<span class="bad" title="expected 1.0">2.0</span>' in page(FACTS)
-    assert '<span class="good" title="expected 0.0">0.0</span>' in page(FACTS)
+    assert '<span class="good">0.0</span>, <b class="bad">2.0 (expected 1.0)</b>' in page(FACTS)
     assert confusion(FACTS.points) == [[1, 0, 0], [0, 0, 1], [0, 0, 0]]
+
+
+def test_what_failed_comes_first() -> None:
+    fine = StackEvents("333333333333", "us-east-1", "StackSet-a", ({**EVENT, "ResourceStatus": "CREATE_COMPLETE"},))
+    text = Checker(page(replace(FACTS, stacks=(fine, *FACTS.stacks)))).text
+    parts = ["What failed", "What runs where", "StackSet-x", "StackSet-a", "Denied", "All requests"]
+    assert sorted(parts, key=text.index) == parts
+    expected = Checker(page(replace(FACTS, summary=EMPTY, requests=FACTS.requests[1:]))).text
+    assert "What failed" not in expected
+    assert "Denied" not in expected
+
+
+def test_a_request_that_needs_no_permission_is_counted_as_such() -> None:
+    text = Checker(page(replace(FACTS, requests=({**REQUEST, "decision": "free"},)))).text
+    assert "1 request: 1 without a permission." in text
 
 
 def test_a_rehearsal_that_failed_at_once_has_a_page_too() -> None:
     text = Checker(page(Facts(summary=EMPTY))).text
-    for told in ("There is no organization yet.", "No endpoint was asked yet.", "No stack was made.", "No build ran."):
-        assert told in text
+    for sentence in (
+        "There is no organization yet.",
+        "No endpoint was asked yet.",
+        "No stack was made.",
+        "No build ran.",
+    ):
+        assert sentence in text
 
 
 def test_the_timeline_puts_each_chapter_before_its_actions_to_scale() -> None:
@@ -160,6 +184,45 @@ def test_the_timeline_puts_each_chapter_before_its_actions_to_scale() -> None:
     assert list(bars(())) == []
 
 
+def test_the_page_of_another_template_begins_with_what_failed() -> None:
+    document = template_page(template_report(failed=True))
+    checked = Checker(document)
+    assert (checked.loads, checked.links) == ([], [])
+    text = " ".join(checked.text.split())
+    parts = [
+        "Template failed", "What failed", "AWS::SNS::Topic Topic: Resource handler returned", "JobFailed",
+        "on-approval did not reach", "Denied requests", "Not supported by the embedded AWS",
+        "emr:RunJobFlow: 1 request", "Pipelines", "Resources", "AWS::S3::Bucket", "Notes",
+    ]  # fmt: skip
+    assert [text.index(part) for part in parts] == sorted(text.index(part) for part in parts)
+    assert text.index("AWS::SNS::Topic", text.index("Resources")) < text.index("AWS::S3::Bucket")
+
+
+def test_what_stands_first_of_another_template_is_cut_to_a_line() -> None:
+    expected = template_report(failed=True)
+    expected["resources"][1]["reason"] = "word " * 100 + "\nMissing: a statement"
+    expected["refused"] = [
+        {"type": "AWS::EMR::Cluster", "logical_id": "Cluster", "line": 12, "reason": "not supported"},
+        {"type": "", "logical_id": "", "line": 0, "reason": "the whole template"},
+    ]
+    first, second, failed, *_ = causes(expected)
+    assert first == "AWS::EMR::Cluster Cluster, line 12: not supported"
+    assert second == "the whole template"
+    assert failed.endswith("word …")
+    assert len(failed) < LONGEST_CAUSE + 40
+    expected = template_report(failed=False) | {"trouble": "nothing after 900 s"}
+    assert list(causes(expected)) == ["nothing after 900 s"]
+    expected = template_report(failed=False) | {"message": "the stack exists"}
+    expected["project"]["status"] = "CreateFailed"
+    assert list(causes(expected)) == ["the stack exists"]
+
+
+def test_a_template_that_waits_says_for_what_and_that_nothing_failed() -> None:
+    text = Checker(template_page(template_report(failed=False))).text
+    assert "Waiting for a person" in text
+    assert "What failed" not in text
+
+
 def test_a_status_is_good_bad_or_open() -> None:
     statuses = ["Succeeded", "UPDATE_ROLLBACK_COMPLETE", "Failed", "InProgress"]
     assert [verdict(status) for status in statuses] == ["good", "bad", "bad", "open"]
@@ -167,7 +230,10 @@ def test_a_status_is_good_bad_or_open() -> None:
 
 def test_logs_and_requests_are_read_from_the_rehearsals_folder(tmp_path: Path) -> None:
     (tmp_path / "builds" / "project").mkdir(parents=True)
-    (tmp_path / "builds" / "project" / "b-1.log").write_text("done\n")
+    for name, ended in (("b-0", 99), ("b-2", 102), ("b-1", 101)):
+        log = tmp_path / "builds" / "project" / f"{name}.log"
+        log.write_text("done\n")
+        os.utime(log, (ended, ended))
     (tmp_path / "requests.jsonl").write_text('{"action": "s3:GetObject"}\n')
-    assert list(builds(tmp_path / "builds")) == [("project b-1", "done\n")]
+    assert list(builds(tmp_path / "builds", 100.0)) == [("project b-1", "done\n"), ("project b-2", "done\n")]
     assert read_requests(tmp_path / "requests.jsonl") == [{"action": "s3:GetObject"}]

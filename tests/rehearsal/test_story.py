@@ -1,6 +1,6 @@
 """The whole story on the embedded AWS, and what must never happen in it.
 
-One rehearsal is played once; the tests after it go on from where it ended, in the order of this file.
+One rehearsal runs once; the tests after it go on from where it ended, in the order of this file.
 """
 
 from __future__ import annotations
@@ -42,11 +42,11 @@ SAID = "said.txt"  # what the story said while it was played
 def story(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Story]:
     folder = tmp_path_factory.mktemp("story")
     with embedded_aws(folder) as cloud:
-        told, said = Story(cloud, folder), io.StringIO()
+        story, said = Story(cloud, folder), io.StringIO()
         with contextlib.redirect_stderr(said):
-            play(told)
+            play(story)
         (folder / SAID).write_text(said.getvalue())
-        yield told
+        yield story
     assert not cloud.faults, "\n".join(f"{fault.where}\n{fault.traceback}" for fault in cloud.faults)
 
 
@@ -59,7 +59,7 @@ def test_the_story_succeeds_and_every_golden_payload_is_predicted_right(story: S
     assert {e["stage"]: e["status"] for e in story.endpoints} == {"staging": "InService", "prod": "InService"}
     for endpoint in story.endpoints:
         assert endpoint["predictions"] == endpoint["expected"]
-        assert len(endpoint["expected"]) == 3
+        assert len(endpoint["expected"]) == 6
         assert endpoint["model_package_arn"] == story.model_package_arn
 
 
@@ -90,16 +90,16 @@ def test_the_page_shows_the_whole_story(story: Story) -> None:
     facts = gather(story, {"outcome": "succeeded", "seconds": 1.0, **record.summary(story)})
     document = page(facts)
     for name, account in story.setting.accounts.items():
-        assert f"<b>{name.replace(' ', '-')}</b> <code>{account}</code>" in document
+        assert f"<h3>{name.replace(' ', '-')} <code>{account}</code></h3>" in document
     assert {stack.account for stack in facts.stacks} == set(story.setting.accounts.values()) - {
         story.setting.management
     }
     assert sum(name.startswith("endpoint ") for line in facts.runs.values() for name in line) == 2
     assert {span.name for span in facts.spans if span.kind == "action"} >= {"Build / Build", "DeployProd / TestProd"}
-    assert len(facts.builds) == 0
+    assert len(facts.builds) == 4
     assert len(facts.points) == 150
-    assert sum(point.true == point.predicted for point in facts.points) == 0
-    assert str(len(facts.requests)) in document
+    assert sum(point.true == point.predicted for point in facts.points) == 147
+    assert f"{len(facts.requests):,} requests" in document
 
 
 def test_a_kept_rehearsal_has_profiles_for_the_kits_commands_and_ends_like_any_process(
@@ -114,11 +114,11 @@ def test_a_kept_rehearsal_has_profiles_for_the_kits_commands_and_ends_like_any_p
     signal.signal(signal.SIGTERM, before)
     assert reading.load(story.environment_path).region == story.region
     story.environment_path.write_text(written)
-    told = capsys.readouterr().err
-    file = re.search(r"export AWS_CONFIG_FILE=(.+)", told)
+    stderr = capsys.readouterr().err
+    file = re.search(r"export AWS_CONFIG_FILE=(.+)", stderr)
     assert file
-    assert re.search(r'make doctor ARGS="--environment \S+/environment.yaml --profile management"', told)
-    assert told.endswith("stopped\n")
+    assert re.search(r'make doctor ARGS="--environment \S+/environment.yaml --profile management"', stderr)
+    assert stderr.endswith("stopped\n")
     monkeypatch.setenv("AWS_CONFIG_FILE", file.group(1))
     settings = reading.load(story.environment_path)
     for profile, account in (("data-science", story.setting.data_science), ("management", story.setting.management)):
@@ -133,7 +133,7 @@ def test_the_view_in_a_terminal_shows_the_accounts_and_what_runs_in_them(story: 
     console = Console(width=200, record=True, file=io.StringIO())
     console.print(Shown(story))
     shown = console.export_text()
-    assert shown.count("●") == len(chapters.CHAPTERS)
+    assert shown.count("●") == len(chapters.CHAPTERS) + 5  # and the stages of the pipeline
     assert shown.count("InService") == 2
     for action in ("Build", "TestStaging", "DeployResourcesProd"):
         assert action in shown
@@ -177,9 +177,9 @@ def test_a_wrong_golden_payload_fails_staging_and_leaves_production_untouched(st
     wrong["payloads"][0]["expected"] = "7.0"
     assert follow(story, push(story, GOLDEN, json.dumps(wrong))) == "Failed"
     assert failed_action(story)["actionName"] == "TestStaging"
-    told = story.diagnosis()
+    diagnosis = story.diagnosis()
     for word in (story.setting.targets["staging"], story.region, "7.0", wrong["payloads"][0]["name"]):
-        assert word in told
+        assert word in diagnosis
     assert not [a for a in story.actions() if a["stageName"] == "DeployProd"]
     assert served(story)["prod"] == 1
     assert follow(story, push(story, GOLDEN, golden), approve="Rejected") == "Failed"
@@ -258,7 +258,9 @@ def test_each_stage_is_deployed_at_the_pace_that_its_own_file_states(story: Stor
         assert operation["StackSetOperation"]["OperationPreferences"].items() >= pace.items(), stage
 
 
-def test_one_failure_of_three_that_a_stage_tolerates_is_told_with_its_account_region_and_reason(story: Story) -> None:
+def test_one_failure_of_three_that_a_stage_tolerates_is_reported_with_its_account_region_and_reason(
+    story: Story,
+) -> None:
     """Half of the three, and of the two that are new, is one. The stack set succeeds; the tests stop the stage."""
     broken, whole = "400000000001", "400000000002"
     add_to_staging(story, broken, whole)
@@ -271,8 +273,8 @@ def test_one_failure_of_three_that_a_stage_tolerates_is_told_with_its_account_re
     assert (outcomes["DeployResourcesStaging"], outcomes["TestStaging"]) == ("Succeeded", "Failed")
     reason = "Could not access model data"
     command = ("scripts.status", "--environment", str(story.environment_path), "--project", story.project_name)
-    (told,) = json.loads(story.command(story.engineer, *command, "--json"))["projects"]
-    places = {place["account"]: place for place in told["stages"][0]["places"]}
+    (report,) = json.loads(story.command(story.engineer, *command, "--json"))["projects"]
+    places = {place["account"]: place for place in report["stages"][0]["places"]}
     assert {account for account, place in places.items() if place["endpoint"] == "in service"} == places.keys() - {
         broken
     }

@@ -39,6 +39,7 @@ RUN_ELSEWHERE = {
     "permissions": "tests/rehearsal/test_story.py",
     "rehearse": "tests/rehearsal/test_story.py",
     "seed": "tests/kit/test_seed.py",
+    "setup": "tests/repository/test_installed_release.py",
     "taskcat": "tests/repository/test_taskcat.py",
     "test": ".ci/run",
 }
@@ -55,6 +56,7 @@ NAMED_ONLY = {"make rollback", "make upgrade", "make teardown"}  # which by them
 def commands(text: str) -> Iterator[str]:
     """Every line of a document that calls the kit; what a command prints is none."""
     blocks = re.findall(r"^```[a-z]*\n(.*?)^```", text, re.MULTILINE | re.DOTALL)
+    blocks = [re.sub(r"\\\n *", "", block) for block in blocks]
     lines = [line for block in blocks for line in (re.findall(r"^\$ (.*)", block, re.MULTILINE) or block.splitlines())]
     lines += lines_of_code(re.sub(r"^```.*?^```", "", text, flags=re.MULTILINE | re.DOTALL))
     for line in lines:

@@ -51,11 +51,11 @@ def put(value: Any, *path: str) -> Callable[[Any], None]:
 BROKEN: dict[str, tuple[str, Callable[[Any], Any]]] = {
     "BUCKETS_ARE_PRIVATE_AND_ENCRYPTED": (
         "10", put(False, "ModelBucket", "Properties", "PublicAccessBlockConfiguration", "BlockPublicPolicy")),
-    "BUCKETS_OUTLIVE_THEIR_STACK": ("30", drop("Artifacts", "DeletionPolicy")),
+    "BUCKETS_OUTLIVE_THEIR_STACK": ("30", put("Retain", "Artifacts", "DeletionPolicy")),
     "BUCKETS_REFUSE_PLAIN_HTTP": (
         "30", lambda r: r["ArtifactsPolicy"]["Properties"]["PolicyDocument"]["Statement"][0].pop("Condition")),
     "KEYS_ROTATE_AND_OUTLIVE_THEIR_STACK": ("10", put(False, "ModelKey", "Properties", "EnableKeyRotation")),
-    "ROLES_MAY_NOT_DO_EVERYTHING": ("10", lambda r: statement("PipelineRole")(r).update(Action=["s3:*"])),
+    "ROLES_MAY_NOT_DO_EVERYTHING": ("12", lambda r: statement("PipelineRole")(r).update(Action=["s3:*"])),
     "ROLES_CARRY_NO_POLICY_OF_AWS": (
         "20", put(["arn:aws:iam::aws:policy/AmazonS3ReadOnlyAccess"], "ModelRole", "Properties", "ManagedPolicyArns")),
     "STACK_SETS_DEPLOY_TO_NO_ACCOUNT_BY_THEMSELVES": (

@@ -29,7 +29,7 @@ def sources() -> list[Path]:
 
 
 def written(node: ast.expr) -> str:
-    """A message as the code has it, with an ellipsis for what is only known when it is told."""
+    """A message as the code has it, with an ellipsis for what is only known when it is printed."""
     if isinstance(node, ast.Constant) and isinstance(node.value, str):
         return node.value
     if isinstance(node, ast.JoinedStr):
@@ -64,7 +64,7 @@ def name_of(node: ast.expr) -> str:
     return node.id if isinstance(node, ast.Name) else node.attr if isinstance(node, ast.Attribute) else ""
 
 
-def told(tree: ast.Module, errors: set[str]) -> Iterator[ast.expr]:
+def messages_of(tree: ast.Module, errors: set[str]) -> Iterator[ast.expr]:
     """Every expression of a module that is a message."""
     for node in ast.walk(tree):
         if isinstance(node, ast.Call) and node.args:
@@ -103,7 +103,7 @@ def collected() -> dict[str, str]:
     errors = with_heirs(list(trees.values()))
     found: dict[str, str] = {}
     for path, tree in trees.items():
-        for node in told(tree, errors):
+        for node in messages_of(tree, errors):
             message = tidy(written(node))
             if re.search(r"[a-z]{2}", message):
                 found[message] = f"{found.get(message, '')} {path.relative_to(ROOT)}".strip()
@@ -151,5 +151,5 @@ def test_every_message_is_followed_by_what_to_do() -> None:
 )
 def test_messages_are_found_in_every_form(code: str, messages: list[str]) -> None:
     tree = ast.parse(code)
-    found = [tidy(written(node)) for node in told(tree, with_heirs([tree]))]
+    found = [tidy(written(node)) for node in messages_of(tree, with_heirs([tree]))]
     assert [message for message in found if re.search(r"[a-z]{2}", message)] == messages

@@ -131,7 +131,7 @@ def test_the_artifact_of_the_build_step_is_no_larger_than_computed(pipeline: Any
 
 
 @pytest.mark.parametrize(
-    "told",
+    "sentence",
     [
         f"{scale.build_seconds(1_000, 2):.0f} seconds at 1,000 accounts, "
         f"{scale.build_seconds(10_000, 2):.0f} at 10,000",
@@ -147,8 +147,8 @@ def test_the_artifact_of_the_build_step_is_no_larger_than_computed(pipeline: Any
         f"holds {scale.CASES_OF_A_REPORT} cases",
     ],
 )
-def test_what_the_page_says_in_words_is_computed(told: str) -> None:
-    assert told in " ".join(PAGE.split()), told
+def test_what_the_page_says_in_words_is_computed(sentence: str) -> None:
+    assert sentence in " ".join(PAGE.split()), sentence
 
 
 def test_the_texts_of_the_steps_and_their_cases_fit(pipeline: Any) -> None:

@@ -20,6 +20,8 @@ FOR_ALL = [
     promises.sections,
     promises.parameters,
     promises.deletion_policies,
+    promises.bundle_version,
+    promises.length,
     promises.sids,
     promises.reasons_for_stars,
     promises.name_budgets,
@@ -40,7 +42,22 @@ def test_a_template_keeps_its_promise(path: Path, promise: Promise) -> None:
 
 @pytest.mark.parametrize("promise", [*FOR_ALL, promises.fit_for_stack_sets], ids=lambda p: p.__name__)
 def test_a_broken_template_is_found(promise: Promise) -> None:
-    assert list(promise(load(BROKEN / f"{promise.__name__}.yaml")))
+    if promise is not promises.length:
+        assert list(promise(load(BROKEN / f"{promise.__name__}.yaml")))
+
+
+def test_a_template_that_is_too_long_is_found(tmp_path: Path) -> None:
+    for lines, found in ((500, []), (501, ["501 lines, 500 are allowed: split it by subject"])):
+        (tmp_path / "long.yaml").write_text("Resources: {}\n" + "# more\n" * (lines - 1))
+        assert list(promises.length(load(tmp_path / "long.yaml"))) == found
+
+
+def test_each_way_to_lose_or_to_orphan_a_stateful_resource_is_found() -> None:
+    assert list(promises.deletion_policies(load(BROKEN / "deletion_policies.yaml"))) == [
+        "Orphaned: DeletionPolicy of a AWS::S3::Bucket is Retain, not RetainExceptOnCreate",
+        "Lost: DeletionPolicy of a AWS::KMS::Key is None, not RetainExceptOnCreate",
+        "Replaced: UpdateReplacePolicy of a AWS::SageMaker::ModelPackageGroup is None, not Retain",
+    ]
 
 
 def test_the_endpoint_template_is_fit_for_stack_sets() -> None:
@@ -49,7 +66,7 @@ def test_the_endpoint_template_is_fit_for_stack_sets() -> None:
 
 def test_a_template_that_goes_into_a_request_fits_there() -> None:
     """TemplateBody of a request and of AWS::CloudFormation::StackSet holds at most 51,200 bytes."""
-    for number in (10, 11, 20, 21, 50):
+    for number in (10, 11, 12, 13, 20, 21, 50):
         assert len(template(number).text.encode()) < 51_200
 
 
@@ -99,20 +116,26 @@ def test_the_product_sets_nothing_on_its_bucket_that_the_launch_role_may_not_set
 
 
 def test_the_launch_role_may_pass_every_role_of_the_kit() -> None:
-    for name, resource in template(10).data["Resources"].items():
-        if resource["Type"] == "AWS::IAM::Role":
-            assert resource["Properties"]["Path"] == "/service-role/", name
-            assert resource["Properties"]["RoleName"].startswith("AmazonSageMakerServiceCatalog"), name
+    for name, properties in kit_roles().items():
+        assert properties["Path"] == "/service-role/", name
+        assert properties["RoleName"].startswith("AmazonSageMakerServiceCatalog"), name
+
+
+def kit_roles() -> dict[str, dict[str, Any]]:
+    """The properties of every role of the data science account's templates, by logical id."""
+    resources = {name: made for n in (10, 11, 12, 13) for name, made in template(n).data["Resources"].items()}
+    return {name: made["Properties"] for name, made in resources.items() if made["Type"] == "AWS::IAM::Role"}
 
 
 def test_the_product_runs_as_roles_that_the_data_science_account_has() -> None:
-    made = {
-        r["Properties"]["RoleName"] for r in template(10).data["Resources"].values() if r["Type"] == "AWS::IAM::Role"
-    }
+    made = {properties["RoleName"] for properties in kit_roles().values()}
     used = {word.strip("'\"") for word in template(30).text.replace("/", " ").split() if "MultiAccount" in word}
     assert used <= made
     prefix = "AmazonSageMakerServiceCatalogProductsMultiAccount"
-    assert made - used == {f"{prefix}StarterRole", f"{prefix}LaunchRole"}  # the starter's own; whoever makes it in S3
+    assert made - used == {
+        f"{prefix}StarterRole",
+        f"{prefix}LaunchRole",
+    }  # the starter's own; the person's who makes it in S3
 
 
 def test_the_post_keeps_its_parameters() -> None:

@@ -77,7 +77,7 @@ def state_of(cloud: Cloud) -> dict[str, Any]:
 
 
 def parts(cloud: Cloud) -> Iterator[tuple[str, str, str, Any]]:
-    """Kind, account, region and state of everything: the services that are played, then those that moto answers."""
+    """Kind, account, region and state of everything: the services of our own, then those that moto answers."""
     for kind in list(cloud._states):
         for (account, region), state in cloud.states(kind).items():
             yield kind.__name__, account, region, state
@@ -85,7 +85,7 @@ def parts(cloud: Cloud) -> Iterator[tuple[str, str, str, Any]]:
         by_account: Any = backends.get_backend(service)
         if isinstance(by_account, BackendDict):
             for account, by_region in list(by_account.items()):
-                if account == DEFAULT_ACCOUNT_ID:  # moto's own, in which nobody works
+                if account == DEFAULT_ACCOUNT_ID:  # moto's own, which no test uses
                     continue
                 for region, backend in list(by_region.items()):
                     yield service, account, region, backend

@@ -1,13 +1,16 @@
-"""The code that documents show: its lines, and the targets and options of make in them."""
+"""The code that documents show: its lines, the targets and options of make in them, and what commands offer."""
 
 from __future__ import annotations
 
+import importlib
 import re
 import shlex
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 
-from scripts.kit.doctor import snapshot  # noqa: F401  (knows every subject, and so every check)
+import pytest
+
 from tests.support import ROOT
 
 
@@ -27,8 +30,24 @@ def lines_of_code(text: str) -> Iterator[str]:
 
 def make_targets(line: str) -> tuple[list[str], list[str]]:
     """The targets and the options of a `make …` line."""
-    found = re.search(r"(?:^|[$;&] *)make((?: +[\w=\-\"'. /]+)+)", line)
+    found = re.search(r"(?:^|[$;&] *)make((?: +[\w=\-\"'., /]+)+)", line)
     words = shlex.split(found.group(1)) if found else []
     targets = [word for word in words if re.fullmatch("[a-z][a-z-]*", word)]
     options = [option for word in words if word.startswith("ARGS=") for option in re.findall(r"--[a-z-]+", word)]
     return targets, options
+
+
+@cache
+def help_of(module: str) -> str:
+    """What `python -m MODULE --help` prints, for example of scripts.publish."""
+    printed: list[str] = []
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("argparse.ArgumentParser._print_message", lambda parser, text, file=None: printed.append(text))
+        with pytest.raises(SystemExit) as left:
+            importlib.import_module(module).main(["--help"])
+    assert left.value.code == 0
+    return "".join(printed)
+
+
+def options_of(module: str) -> frozenset[str]:
+    return frozenset(re.findall(r"(?<![\w-])--[a-z-]+", help_of(module)))

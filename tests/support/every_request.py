@@ -10,9 +10,9 @@ The command and AWS run in one process here, the recorder. At each request it fo
 
 so that what came before a request happens once, not once for each case. Where a refused run asked for nothing more
 that writes, AWS is as after the last write before it: its repetition is that of the run that was killed there. So
-each of these is played once, before the next write, when AWS has come to rest.
+each of these runs once, before the next write, when AWS has come to rest.
 
-What a fork cannot play, because it has none of the threads in which AWS still works at something, is played by real
+What a fork cannot run, because it has none of the threads in which AWS still works at something, runs in real
 processes (World.case): a command killed when its write has begun such work, and a refused one that goes on asking.
 
 Left out, because it makes no difference: being killed before request k is being killed after request k-1; being
@@ -81,11 +81,11 @@ class Run:
     """One run of the command: its exit code and what it printed."""
 
     code: int
-    told: str
+    printed: str
 
 
 @dataclass(frozen=True)
-class Told:
+class Forked:
     """What became of a fault: the first run (None where it was killed), the second, and what AWS then held.
 
     again: None where it is that of the run that was killed after the same write.
@@ -105,7 +105,7 @@ def problems(world: World, command: Command, who: Who, kinds: Sequence[Kind] = K
     """What went wrong in any of the cases, [] when every one ends as an undisturbed run does."""
     whole = world.undisturbed(command, who)
     if whole.codes != (0,):
-        return [f"the undisturbed run ended {whole.codes}: {whole.told}"]
+        return [f"the undisturbed run ended {whole.codes}: {whole.printed}"]
     return [
         f"{fault.kind} at {fault.number} ({request}): {what}"
         for fault, request, outcome in sweep(world, command, who, kinds)
@@ -116,17 +116,17 @@ def problems(world: World, command: Command, who: Who, kinds: Sequence[Kind] = K
 def sweep(world: World, command: Command, who: Who, kinds: Sequence[Kind] = KINDS) -> list[Case]:
     """Play every case; AssertionError where the embedded AWS itself broke."""
     whole = world.undisturbed(command, who)
-    told, left = recorded(world, command, who, kinds)
-    again = {one.fault.place[0]: one.again for one in told if one.first is None and one.fault.place}
-    again[0] = Run(0, whole.told[0]), whole.state  # nothing was written: the repetition is the undisturbed run
+    forked, left = recorded(world, command, who, kinds)
+    again = {one.fault.place[0]: one.again for one in forked if one.first is None and one.fault.place}
+    again[0] = Run(0, whole.printed[0]), whole.state  # nothing was written: the repetition is the undisturbed run
     found: list[Case] = []
-    for one in told:
+    for one in forked:
         if one.faults:
             raise AssertionError("the embedded AWS broke:\n" + "\n".join(one.faults))
         first = one.first or Run(KILLED, "")
         assert one.fault.place is not None
         second, state = one.again or again[one.fault.place[0]]  # type: ignore[misc]
-        outcome = Outcome((first.code, second.code), (first.told, second.told), (), state)
+        outcome = Outcome((first.code, second.code), (first.printed, second.printed), (), state)
         found.append((one.fault, one.request, outcome))
     found += [(fault, request, world.case(command, who, fault)) for fault, request in left]
     return [case for case in found if case[0].kind in kinds]
@@ -134,7 +134,7 @@ def sweep(world: World, command: Command, who: Who, kinds: Sequence[Kind] = KIND
 
 def recorded(
     world: World, command: Command, who: Who, kinds: Sequence[Kind]
-) -> tuple[list[Told], list[tuple[Fault, str]]]:
+) -> tuple[list[Forked], list[tuple[Fault, str]]]:
     """What the recorder found, and what it left to real processes."""
     world.put_back()
     shutil.rmtree(before(world), ignore_errors=True)
@@ -144,13 +144,13 @@ def recorded(
         in_fork(lambda: Recorder(world, command, who, kinds, theirs).work())
     theirs.close()
     try:
-        told: tuple[list[Told], list[tuple[Fault, str]]] | str = ours.recv()
+        received: tuple[list[Forked], list[tuple[Fault, str]]] | str = ours.recv()
     finally:
         ours.close()
         os.kill(recorder, signal.SIGKILL)
         os.waitpid(recorder, 0)
-    assert not isinstance(told, str), told
-    return told
+    assert not isinstance(received, str), received
+    return received
 
 
 class InTurn:
@@ -185,7 +185,7 @@ class Recorder:
         self.gateway = Gateway(self.cloud)
         self.counted, self.this = Counted(), threading.local()
         self.asked: list[str] = []  # each request with all that it says
-        self.told: list[Told] = []
+        self.forked: list[Forked] = []
         self.left: list[tuple[Fault, str]] = []
         self.fault: Fault | None = None  # in a fork: what it has met
         self.name = ""  # of the request that met it
@@ -199,7 +199,7 @@ class Recorder:
         first = self.run()
         if self.fault is None:
             self.killed()
-            self.line.send((self.told, self.left) if first.code == 0 else f"the recorder's run ended {first}")
+            self.line.send((self.forked, self.left) if first.code == 0 else f"the recorder's run ended {first}")
         elif self.fault.kind == "refused" and not self.wrote:
             self.tell(first, None)
         else:
@@ -247,7 +247,7 @@ class Recorder:
         """The answer to a request of the command."""
         if self.fault is not None:
             if self.was_busy:
-                self.line.send(None)  # nobody works here: to be played by real processes
+                self.line.send(None)  # no thread works here: for real processes
                 os._exit(0)
             if not reads(name):
                 self.part()
@@ -291,7 +291,7 @@ class Recorder:
     # -- forks ---------------------------------------------------------------------------------
 
     def fork(self, kind: Kind, name: str, here: bool = False) -> bool:
-        """True in the fork, which meets the fault; False in the recorder, when the fork has told what became of it.
+        """True in the fork, which meets the fault; False in the recorder, when the fork has reported its outcome.
 
         here: the fault is met by the last request, not by the next one
         """
@@ -311,7 +311,7 @@ class Recorder:
             return True
         theirs.close()
         try:
-            told = ours.recv() if ours.poll(PATIENCE) else None
+            forked = ours.recv() if ours.poll(PATIENCE) else None
         except EOFError:
             self.line.send(f"the fork that was {kind} at {fault.number} ({name}) broke: see stderr")
             os._exit(1)
@@ -321,10 +321,10 @@ class Recorder:
         if before(self.world).exists():
             shutil.rmtree(self.world.folder)
             before(self.world).rename(self.world.folder)
-        if told is None:
+        if forked is None:
             self.left.append((fault, name))
         else:
-            self.told.append(told)
+            self.forked.append(forked)
         return False
 
     def part(self) -> None:
@@ -339,7 +339,7 @@ class Recorder:
         fault = self.fault
         if fault.kind == "refused" and again is None and not reads(self.name):
             fault = replace(fault, place=(fault.place[0] - 1, 0) if fault.place else None)  # it was not applied
-        self.line.send(Told(fault, self.name, first, again, tuple(broken(self.cloud))))
+        self.line.send(Forked(fault, self.name, first, again, tuple(broken(self.cloud))))
         os._exit(0)
 
 

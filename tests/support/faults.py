@@ -88,12 +88,12 @@ class Fault:
 class Outcome:
     """What a case gave.
 
-    codes: the exit code of each run, KILLED for one that was killed; told: what each run printed
+    codes: the exit code of each run, KILLED for one that was killed; printed: what each run printed
     requests: what the first run asked for (service:Operation); state: see state_of
     """
 
     codes: tuple[int, ...]
-    told: tuple[str, ...]
+    printed: tuple[str, ...]
     requests: tuple[str, ...]
     state: dict[str, Any]
 
@@ -173,7 +173,7 @@ def sender(headers: dict[str, str]) -> int:
 
 
 class World:
-    """An embedded AWS that is built once and from which every case starts anew.
+    """An embedded AWS that is built once and from which every case starts.
 
     folder: put back before each case, with all that is in it; the embedded AWS writes to folder/aws
     build: makes what the command needs, with cloud.root(…), cloud.assume_role(…) or whole commands
@@ -203,7 +203,7 @@ class World:
         self._whole: dict[Command, Outcome] = {}
 
     def undisturbed(self, command: Command, who: Who) -> Outcome:
-        """One run, as it should be; told once for each command."""
+        """One undisturbed run; made once for each command."""
         if command not in self._whole:
             self._whole[command] = self.case(command, who, None)
             warm({request.split(":")[0] for request in self._whole[command].requests})
@@ -225,13 +225,13 @@ class World:
         theirs.close()
         try:
             variables = ours.recv()
-            codes, told, requests = [], [], ()
+            codes, printed, requests = [], [], ()
             for number in range(runs or (2 if fault else 1)):
                 ours.send(("fault", fault if number == 0 else None))
                 ours.recv()
                 code, text = run(command, variables)
                 codes.append(code)
-                told.append(text)
+                printed.append(text)
                 if number == 0:
                     ours.send(("requests", None))
                     requests = tuple(ours.recv())
@@ -243,11 +243,11 @@ class World:
             os.waitpid(aws, 0)
         if faults:
             raise AssertionError("the embedded AWS broke:\n" + "\n".join(faults))
-        return Outcome(tuple(codes), tuple(told), requests, state)
+        return Outcome(tuple(codes), tuple(printed), requests, state)
 
 
 def warm(services: set[str]) -> None:
-    """Read here what every fork would read anew: the models of the services."""
+    """Read here what every fork would read again: the models of the services."""
     for service in services:
         for kind in ("service-2", "paginators-1", "endpoint-rule-set-1"):
             with suppress(UnknownServiceError, DataNotFoundError):
@@ -367,9 +367,9 @@ def reads(request: str) -> bool:
 def wrong(kind: Kind, outcome: Outcome, whole: Outcome) -> list[str]:
     """What is wrong with one case."""
     first, *others = outcome.codes
-    found = [f"the second run ended {code}: {outcome.told[1]}" for code in others if code != 0]
+    found = [f"the second run ended {code}: {outcome.printed[1]}" for code in others if code != 0]
     allowed = {"killed": {KILLED}, "throttled": {0}, "refused": {0, 1}, "lost": {0, 1}}[kind]
     if first not in allowed:
-        found.append(f"the first run ended {first}: {outcome.told[0]}")
-    found += [f"a traceback: {text}" for text in outcome.told if "Traceback" in text]
+        found.append(f"the first run ended {first}: {outcome.printed[0]}")
+    found += [f"a traceback: {text}" for text in outcome.printed if "Traceback" in text]
     return found + differences(outcome.state, whole.state)

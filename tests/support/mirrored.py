@@ -1,4 +1,4 @@
-"""Pushes SageMaker's XGBoost image to a repository of somebody's own, as docker pull, tag and push do."""
+"""Pushes SageMaker's XGBoost image to a repository of your own, as docker pull, tag and push do."""
 
 from __future__ import annotations
 
@@ -36,8 +36,8 @@ def arrived(ecr: Any, repository: str, tag: str = "1") -> dict[str, str]:
     """The state of each replication, once all have ended."""
 
     def states() -> dict[str, str]:
-        told = ecr.describe_image_replication_status(repositoryName=repository, imageId={"imageTag": tag})
-        return {one["region"]: one["status"] for one in told["replicationStatuses"]}
+        described = ecr.describe_image_replication_status(repositoryName=repository, imageId={"imageTag": tag})
+        return {one["region"]: one["status"] for one in described["replicationStatuses"]}
 
     until(lambda: "IN_PROGRESS" not in states().values())
     return states()

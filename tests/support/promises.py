@@ -24,7 +24,10 @@ SECTIONS = [
 ATTRIBUTES = [
     "Condition", "Type", "DeletionPolicy", "UpdateReplacePolicy", "DependsOn", "Metadata", "Properties",
 ]  # fmt: skip
+MOST_LINES = 500
+# Types whose loss cannot be undone. A repository of CodeCommit is none: it goes with its project (docs/operations.md).
 STATEFUL = {"AWS::S3::Bucket", "AWS::KMS::Key", "AWS::SageMaker::ModelPackageGroup"}
+OUTLIVES = {"DeletionPolicy": "RetainExceptOnCreate", "UpdateReplacePolicy": "Retain"}
 LONGEST = {  # the longest value of each part of a physical name, and where the length is stated
     "SageMakerProjectName": 32,  # SageMaker API, ProjectEntityName
     "SageMakerProjectId": 20,  # SageMaker API, ProjectId
@@ -120,10 +123,31 @@ def parameters(source: Source) -> Iterator[str]:
 
 
 def deletion_policies(source: Source) -> Iterator[str]:
-    """A stateful resource states what becomes of it when it is deleted and when it is replaced."""
+    """A stateful resource outlives its stack, but not a first deployment that failed.
+
+    With Retain, such a deployment leaves a bucket whose name the next one needs, or a key that is paid for
+    (CloudFormation Template Reference, "DeletionPolicy attribute").
+    """
     for name, resource in source.data["Resources"].items():
-        if resource["Type"] in STATEFUL and not {"DeletionPolicy", "UpdateReplacePolicy"} <= set(resource):
-            yield f"{name}: a {resource['Type']} without both deletion policies"
+        if resource["Type"] not in STATEFUL:
+            continue
+        for attribute, value in OUTLIVES.items():
+            if resource.get(attribute) != value:
+                yield f"{name}: {attribute} of a {resource['Type']} is {resource.get(attribute)}, not {value}"
+
+
+def bundle_version(source: Source) -> Iterator[str]:
+    """Every stack says which version of the bundle it was deployed from."""
+    if "BundleVersion" not in source.data.get("Parameters", {}):
+        yield "no parameter BundleVersion"
+    if source.data.get("Outputs", {}).get("BundleVersion", {}).get("Value") != {"!Ref": "BundleVersion"}:
+        yield "no output BundleVersion that shows the parameter"
+
+
+def length(source: Source) -> Iterator[str]:
+    """A template can be read in one go."""
+    if (lines := len(source.text.splitlines())) > MOST_LINES:
+        yield f"{lines} lines, {MOST_LINES} are allowed: split it by subject"
 
 
 def statements(value: Any) -> Iterator[dict[str, Any]]:
@@ -155,7 +179,7 @@ def reasons_for_stars(source: Source) -> Iterator[str]:
 
 
 def longest(value: Any) -> int | None:
-    """The most characters that a name can have; None where it cannot be told."""
+    """The most characters that a name can have; None where it is unknown."""
     if isinstance(value, str):
         return len(value)
     if isinstance(value, dict) and isinstance(text := value.get("!Sub"), str):

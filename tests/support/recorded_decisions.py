@@ -67,7 +67,7 @@ def without_statement(policies: Policies, name: str, label: str) -> Policies:
 
 
 def whole_reason(logical_id: str, sid: str, *templates: str) -> Reason | None:
-    """The reason of a statement of which nothing is played."""
+    """The reason of a statement of which nothing is used."""
     for name in templates:
         for reason in reasons((ROOT / name).read_text(encoding="utf-8")).get(logical_id, {}).get(sid, []):
             if reason.kind == "Unplayed" and not reason.actions:

@@ -7,6 +7,7 @@ import time
 
 from scripts.rehearsal import chapters
 from scripts.rehearsal.story import Story
+from tests.support.waiting import PATIENCE
 
 
 def version_arn(story: Story, version: int) -> str:
@@ -25,7 +26,7 @@ def register(story: Story) -> None:
     )
 
 
-def set_status(story: Story, version: int, status: str, patience: float = 20) -> str | None:
+def set_status(story: Story, version: int, status: str, patience: float = PATIENCE) -> str | None:
     """Set a version's approval; the id of the execution that it starts, None where none starts in so many seconds."""
     before = {e["pipelineExecutionId"] for e in story.executions()}
     story.scientist.client("sagemaker").update_model_package(
@@ -36,7 +37,7 @@ def set_status(story: Story, version: int, status: str, patience: float = 20) ->
     return started
 
 
-def new_execution(story: Story, before: set[str], patience: float = 20) -> str | None:
+def new_execution(story: Story, before: set[str], patience: float = PATIENCE) -> str | None:
     end = time.monotonic() + patience
     while time.monotonic() < end:
         new = [e["pipelineExecutionId"] for e in story.executions() if e["pipelineExecutionId"] not in before]

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import importlib.metadata
 import os
+import select
 import shlex
 import signal
 import subprocess
@@ -100,8 +101,15 @@ class Shell:
                 reader.join(1)
                 raise Interrupted(reason)
         status = process.wait()
-        reader.join(0.5)  # something left running in the background may still hold the pipe
+        self._drain(process, reader)
         return status if status >= 0 else 128 - status
+
+    def _drain(self, process: subprocess.Popen[bytes], reader: threading.Thread) -> None:
+        """Wait until all that the command wrote is read. What it left running may hold the pipe, and write no more."""
+        assert process.stdout is not None
+        reader.join(0.5)
+        while reader.is_alive() and select.select([process.stdout], [], [], 0)[0]:
+            reader.join(0.5)
 
     def _read(self, process: subprocess.Popen[bytes]) -> None:
         assert process.stdout is not None

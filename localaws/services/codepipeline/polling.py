@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Mapping
+from contextlib import suppress
 from typing import Any
 
 from botocore.exceptions import ClientError
@@ -29,26 +30,33 @@ def polled(pipeline: Pipeline) -> list[Mapping[str, Any]]:
 
 
 def watch(cloud: Cloud, pipeline: Pipeline) -> None:
-    """Begin to poll, where the pipeline asks for it; ends with the pipeline's present structure."""
+    """Begin to poll, where the pipeline asks for it; ends with the pipeline's present structure.
+
+    What the sources hold now is no change: the first look is before the request's answer.
+    """
     if polled(pipeline):
-        threading.Thread(target=_watch, args=(cloud, pipeline, pipeline.version), daemon=True).start()
+        seen = _revisions(cloud, pipeline)
+        threading.Thread(target=_watch, args=(cloud, pipeline, pipeline.version, seen), daemon=True).start()
 
 
-def _watch(cloud: Cloud, pipeline: Pipeline, version: int) -> None:
-    """A source that cannot be read is looked at again later: the source action tells why it fails."""
-    seen: dict[str, str] = {}
+def _watch(cloud: Cloud, pipeline: Pipeline, version: int, seen: dict[str, str]) -> None:
     while not cloud.stopping.wait(max(MINUTE * cloud.waits, SHORTEST)):
         if pipeline.deleted or pipeline.version != version:
             return
-        for action in polled(pipeline):
-            try:
-                role = pipeline.declaration["roleArn"]
-                revision = _revision(pipeline_session(cloud, pipeline, role, "poll"), action)
-            except (ClientError, AwsError):
-                continue
-            if seen.setdefault(action["name"], revision) != revision and not cloud.stopping.is_set():
-                seen[action["name"]] = revision
-                engine.begin(cloud, pipeline, {"triggerType": "PollForSourceChanges", "triggerDetail": action["name"]})
+        for name, revision in _revisions(cloud, pipeline).items():
+            if seen.setdefault(name, revision) != revision and not cloud.stopping.is_set():
+                seen[name] = revision
+                engine.begin(cloud, pipeline, {"triggerType": "PollForSourceChanges", "triggerDetail": name})
+
+
+def _revisions(cloud: Cloud, pipeline: Pipeline) -> dict[str, str]:
+    """By polled action; one that cannot be read is looked at again later: the source action reports why it fails."""
+    found: dict[str, str] = {}
+    for action in polled(pipeline):
+        with suppress(ClientError, AwsError):
+            session = pipeline_session(cloud, pipeline, pipeline.declaration["roleArn"], "poll")
+            found[action["name"]] = _revision(session, action)
+    return found
 
 
 def _revision(session: Session, action: Mapping[str, Any]) -> str:

@@ -25,12 +25,14 @@ SCHEMA = 1  # of manifest.json
 MANIFEST = "manifest.json"
 PRODUCT = "templates/30-project.yaml"
 TEMPLATES = (
-    "templates/10-data-science-account.yaml",
+    "templates/10-model-storage.yaml",
+    "templates/11-shared-resources.yaml",
+    "templates/12-project-roles.yaml",
+    "templates/13-people.yaml",
     "templates/20-target-account.yaml",
     PRODUCT,
     "templates/40-stage.yaml",
     "templates/50-endpoint.yaml",
-    "templates/11-model-region.yaml",
 )
 SEEDS = {"model-deploy.zip": "seed-code/model-deploy", "model-build.zip": "seed-code/model-build"}  # zip: its folder
 PIPELINE = "pipeline"  # the pipeline's own steps, packed into the deploy repository's seed
@@ -111,16 +113,22 @@ def seed_files(root: Path, folder: str) -> Iterator[tuple[str, bytes]]:
 
 def pack(sources: Mapping[str, bytes]) -> Bundle:
     """The bundle of these sources (see read_tree)."""
-    version = str(tomllib.loads(sources["pyproject.toml"].decode())["project"]["version"])
-    files = {name: sources[name] for name in TEMPLATES}
-    files |= {archive: zip_bytes(seed(archive, sources)) for archive in SEEDS}
-    digest = digest_of(version, files)
+    raw = unstamped(sources)
+    version, digest, files = raw.version, raw.digest, dict(raw.files)
     files[PRODUCT] = with_defaults(files[PRODUCT], product_defaults(version, digest), PRODUCT)
     for name, content in files.items():
         limit = TEMPLATE_LIMIT if name.endswith(".yaml") else SEED_LIMIT
         if len(content) > limit:
             raise UserError(f"{name} has {len(content):,} bytes; AWS takes at most {limit:,}")
     return Bundle(version, digest, files)
+
+
+def unstamped(sources: Mapping[str, bytes]) -> Bundle:
+    """The same, with the product as it stands in the sources: its name is known without a template being rewritten."""
+    version = str(tomllib.loads(sources["pyproject.toml"].decode())["project"]["version"])
+    files = {name: sources[name] for name in TEMPLATES}
+    files |= {archive: zip_bytes(seed(archive, sources)) for archive in SEEDS}
+    return Bundle(version, digest_of(version, files), files)
 
 
 def seed(archive: str, sources: Mapping[str, bytes]) -> dict[str, bytes]:
@@ -150,14 +158,27 @@ def for_installation(bundle: Bundle, defaults: Mapping[str, str]) -> Bundle:
 
     Its digest covers the defaults, so that two installations never share a version's name for different templates.
     """
-    declared = product_parameters(bundle)
-    new = {name: value for name, value in defaults.items() if declared.get(name, {}).get("Default") != value}
+    new = new_defaults(bundle, defaults)
     if not new:
         return bundle
-    digest = sha256("\n".join([bundle.digest, *(f"{name}={new[name]}" for name in sorted(new))]).encode())
+    digest = installed_digest(bundle, defaults)
     fixed = {**new, **product_defaults(bundle.version, digest)}
     product = with_defaults(bundle.files[PRODUCT], fixed, PRODUCT)
     return Bundle(bundle.version, digest, {**bundle.files, PRODUCT: product})
+
+
+def new_defaults(bundle: Bundle, defaults: Mapping[str, str]) -> dict[str, str]:
+    """Those of these defaults that the product does not have already."""
+    declared = product_parameters(bundle)
+    return {name: value for name, value in defaults.items() if declared.get(name, {}).get("Default") != value}
+
+
+def installed_digest(bundle: Bundle, defaults: Mapping[str, str]) -> str:
+    """The digest of the bundle with these defaults in its product."""
+    new = new_defaults(bundle, defaults)
+    return (
+        sha256("\n".join([bundle.digest, *(f"{n}={new[n]}" for n in sorted(new))]).encode()) if new else bundle.digest
+    )
 
 
 def product_parameters(bundle: Bundle) -> Mapping[str, Mapping[str, Any]]:

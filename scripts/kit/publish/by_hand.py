@@ -48,13 +48,13 @@ def steps(want: WantedProduct) -> list[ConsoleForm]:
         ConsoleForm(
             "portfolio",
             "AWS Service Catalog → Administration → Portfolios → Create portfolio",
-            "Skip this where the portfolio exists.",
+            "Skip this step if the portfolio exists.",
             (("Portfolio name", want.portfolio), ("Description", PORTFOLIO_DESCRIPTION), ("Owner", want.owner)),
         ),
         ConsoleForm(
             "product",
-            "the portfolio → Products → Upload new product",
-            f"Choose “Use a template file” and upload {TEMPLATE}, which lies beside this page. Where the product "
+            "The portfolio → Products → Upload new product",
+            f"Choose “Use a template file” and upload {TEMPLATE}, which lies beside this page. If the product "
             "exists, open it, choose Create new version with the same file and title, and deprecate older versions.",
             (
                 ("Product name", want.product),
@@ -66,13 +66,13 @@ def steps(want: WantedProduct) -> list[ConsoleForm]:
         ),
         ConsoleForm(
             "tag",
-            "the product → Tags → Add new tag",
-            "In lower case: with “True” Studio does not show the template.",
+            "The product → Tags → Add new tag",
+            "Write the value in lower case: with “True” Studio does not show the template.",
             (("Key", STUDIO_TAG[0]), ("Value", STUDIO_TAG[1])),
         ),
         ConsoleForm(
             "constraint",
-            "the portfolio → Constraints → Create constraint",
+            "The portfolio → Constraints → Create constraint",
             "Constraint type Launch, method Select IAM role.",
             (
                 ("Product", want.product),
@@ -82,8 +82,8 @@ def steps(want: WantedProduct) -> list[ConsoleForm]:
         ),
         ConsoleForm(
             "principals",
-            "the portfolio → Access → Grant access",
-            "Grant access to each of them: they see the template in Studio.",
+            "The portfolio → Access → Grant access",
+            "Grant access to each of these principals: they see the template in Studio.",
             tuple(("Principal", principal) for principal in want.principals),
         ),
     ]

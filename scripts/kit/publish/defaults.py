@@ -21,10 +21,24 @@ def installed(bundle: pack.Bundle, settings: Settings, connection: Connection) -
     return with_defaults(bundle, settings, connection.region, lambda unit, key: unit_default(unit, key, connection))
 
 
+def version(settings: Settings, region: str, unit_of: Callable[[str, str], str]) -> str:
+    """The name under which `make publish` publishes this tree: what the stacks that are deployed from it show."""
+    bundle = pack.unstamped(pack.read_tree(pack.ROOT))
+    digest = pack.installed_digest(bundle, defaults_of(bundle, settings, region, unit_of))
+    return pack.version_name(bundle.version, digest)
+
+
 def with_defaults(
     bundle: pack.Bundle, settings: Settings, region: str, unit_of: Callable[[str, str], str]
 ) -> pack.Bundle:
     """The same, for this region; unit_of: the id of a unit, given as environment.yaml has it and its key there."""
+    return pack.for_installation(bundle, defaults_of(bundle, settings, region, unit_of))
+
+
+def defaults_of(
+    bundle: pack.Bundle, settings: Settings, region: str, unit_of: Callable[[str, str], str]
+) -> dict[str, str]:
+    """The defaults that environment.yaml gives the product's parameters."""
     defaults = {
         "StackSetAdministrator": {"management": "SELF", "self-managed": "SELF_MANAGED"}.get(
             settings.administrator, "DELEGATED_ADMIN"
@@ -40,7 +54,7 @@ def with_defaults(
     known = {name: value for name, value in defaults.items() if value and name in declared}
     elsewhere = {"StagingRegions": settings.regions.staging, "ProdRegions": settings.regions.production}
     regions = {name: ",".join(wanted) for name, wanted in elsewhere.items() if wanted != (region,)}
-    return pack.for_installation(bundle, {**known, **regions, **source_defaults(settings)})
+    return {**known, **regions, **source_defaults(settings)}
 
 
 def unit_default(unit: str, key: str, connection: Connection) -> str:

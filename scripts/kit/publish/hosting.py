@@ -4,7 +4,7 @@ SageMaker Developer Guide, "Create Custom Project Templates", section "Using a t
 the template's object carries the tag sagemaker:studio-visibility=true, the bucket answers Studio's pages (CORS),
 and the domain's tag sagemaker:projectS3TemplatesLocation says where the templates are. A request for a project
 names the launch role (CreateProject, CfnTemplateProvider.RoleARN); it and what the data scientists need are in
-templates/10-data-science-account.yaml.
+templates/13-people.yaml.
 """
 
 from __future__ import annotations

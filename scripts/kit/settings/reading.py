@@ -66,7 +66,7 @@ OWNER = r".{1,50}"  # Service Catalog, ProviderName (a portfolio's provider: 1 t
 # ECR, Prefix of a repository creation template, which always stands for PREFIX/ (so a slash at its end may be written)
 REPOSITORY_PREFIX = r"(?=.{1,255}$)[a-z0-9]+((\.|_|__|-+)[a-z0-9]+)*(/[a-z0-9]+((\.|_|__|-+)[a-z0-9]+)*)*/?"
 FURTHER_REGIONS = 3  # of a stage, besides the data science account's (decision 9)
-IMAGE_REGIONS = 3  # the destinations that template 10 has room for
+IMAGE_REGIONS = 3  # the destinations that template 11 has room for
 
 
 def parse(text: str, name: str) -> Settings:

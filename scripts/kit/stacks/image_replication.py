@@ -1,4 +1,4 @@
-"""Images of your own in the further regions: replicated by Amazon ECR, as templates 10 and 11 say.
+"""Images of your own in the further Regions: replicated by Amazon ECR, as templates 10 and 11 say.
 
 A registry has one replication configuration in each region, and CloudFormation refuses to make it where there are
 rules already (aws-cloudformation-resource-providers-ecr, CreateHandler), and takes every rule away with it
@@ -13,8 +13,6 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from botocore.exceptions import ClientError
-
 from scripts.kit.connect import Connection
 from scripts.kit.console import UserError
 from scripts.kit.names import MODELS_STACK
@@ -23,15 +21,15 @@ from scripts.kit.settings.reading import IMAGE_REGIONS
 from scripts.kit.stacks import model_regions
 from scripts.kit.stacks import stack as stacks
 
-PREFIX, REGIONS = "ImageRepositoryPrefix", "FurtherRegions"  # parameters of template 10
-TEMPLATE = "ImageRepositories"  # template 11's repository creation template
+PREFIX, REGIONS = "ImageRepositoryPrefix", "FurtherRegions"  # parameters of template 11
+TEMPLATE = "ImageRepositories"  # template 10's repository creation template
 
 
 Rules = Sequence[Mapping[str, Any]]  # of a registry, as DescribeRegistry shows them
 
 
 def rules(account: str, prefix: str, regions: Iterable[str]) -> list[dict[str, Any]]:
-    """What template 10 asks a registry to replicate, as DescribeRegistry shows it; [] for nothing."""
+    """What template 11 asks a registry to replicate, as DescribeRegistry shows it; [] for nothing."""
     places = [{"region": region, "registryId": account} for region in regions if region][:IMAGE_REGIONS]
     if not prefix or not places:
         return []
@@ -39,7 +37,7 @@ def rules(account: str, prefix: str, regions: Iterable[str]) -> list[dict[str, A
 
 
 def made_by(parameters: Mapping[str, str], account: str) -> list[dict[str, Any]]:
-    """The rules of a stack of template 10 with these parameters."""
+    """The rules of a stack of template 11 with these parameters."""
     return rules(account, parameters.get(PREFIX, ""), parameters.get(REGIONS, "").split(","))
 
 
@@ -73,7 +71,7 @@ def command(region: str, wanted: Rules) -> str:
 
 
 def plan(home: Connection, settings: Settings, want: stacks.WantedStack) -> tuple[stacks.PlannedStack, str]:
-    """Template 10's stack, planned, and what is to be said of the registry; UserError where rules would be lost."""
+    """Template 11's stack, planned, and what is to be said of the registry; UserError where rules would be lost."""
     cloudformation = home.client("cloudformation")
     found = stacks.look(cloudformation, want)
     want, note = settled(home, want, {} if found.status in stacks.LEFTOVER else found.parameters or {})
@@ -119,22 +117,14 @@ def settled(
 
 
 def refuse_another_template(home: Connection, prefix: str, region: str) -> None:
-    """UserError where the region has a creation template for the prefix that is not of template 11's stack."""
+    """UserError where the region has a creation template for the prefix that is not of template 10's stack."""
     found = home.client("ecr", region).describe_repository_creation_templates(prefixes=[prefix])
-    if found["repositoryCreationTemplates"] and not is_ours(home.client("cloudformation", region)):
+    if found["repositoryCreationTemplates"] and not stacks.resource_status(
+        home.client("cloudformation", region), MODELS_STACK, TEMPLATE
+    ):
         raise UserError(
             f"the registry of {home.account} in {region} has a repository creation template for {prefix} already, of "
             "another owner, and this kit's must say who may pull. No stack was changed. Delete it with `aws ecr "
             f"delete-repository-creation-template --region {region} --prefix {prefix}`, or name another "
             "images.repository_prefix in the environment file"
         )
-
-
-def is_ours(cloudformation: Any) -> bool:
-    try:
-        cloudformation.describe_stack_resource(StackName=MODELS_STACK, LogicalResourceId=TEMPLATE)
-    except ClientError as error:
-        if "does not exist" in str(error):
-            return False
-        raise
-    return True

@@ -12,12 +12,14 @@ from dataclasses import dataclass, field
 from scripts.kit import plan
 from scripts.kit.connect import Connection, enter
 from scripts.kit.console import UserError
+from scripts.kit.names import MODELS_STACK, ROLES_STACK
 from scripts.kit.organization import organizing, state
 from scripts.kit.organization.state import AccountOptions, SeenOrganization
 from scripts.kit.plan import PlanStep
+from scripts.kit.publish import defaults
 from scripts.kit.settings.model import Settings
-from scripts.kit.stacks import image_replication, model_regions, stackset, target_roles
-from scripts.kit.stacks.stack import WantedStack
+from scripts.kit.stacks import data_science, image_replication, stackset, target_roles
+from scripts.kit.stacks.stack import PlannedStack
 from scripts.kit.stacks.stackset import FoundStackSet
 from scripts.kit.stacks.target_roles import TargetStage
 
@@ -37,13 +39,13 @@ class SetUp:
     def run(self) -> list[PlanStep]:
         """Every step, in the order of the run."""
         seen = SeenOrganization()
-        self.check_registry()
+        self.look_ahead()
         if self.settings.administrator != "self-managed":
             seen = self.organize()
             missing = "" if len(seen.paths) == 2 else "the units are there and can be seen"
             missing = missing or ("" if self.settings.accounts.data_science else "the data science account is there")
             if missing:
-                self.plan([PlanStep("wait", "stacks", "of templates 10 and 20", f"until {missing}")])
+                self.plan([PlanStep("wait", "stacks", "of templates 10 to 20", f"until {missing}")])
                 return self.steps
         self.deploy(seen)
         return self.steps
@@ -52,16 +54,17 @@ class SetUp:
         self.steps += steps
         self.show(steps)
 
-    def check_registry(self) -> None:
-        """UserError where another owner's rules stand in the way of the images: before anything is changed."""
-        want = target_roles.data_science_stack(self.settings, SeenOrganization())
-        if not self.settings.images.repository_prefix or not want.account:
+    def look_ahead(self) -> None:
+        """UserError where what is in the data science account stands in the way: before anything is changed."""
+        if not self.settings.accounts.data_science:
             return
         try:
-            home = enter(self.connection, want.account, self.settings.roles.access)
+            home = enter(self.connection, self.settings.accounts.data_science, self.settings.roles.access)
         except UserError:  # not there yet, or not to be entered: deploy() says what to do
             return
-        image_replication.plan(home, self.settings, want)
+        data_science.refuse_first_layout(home)
+        if self.settings.images.repository_prefix:
+            image_replication.plan(home, self.settings, data_science.shared(self.settings))
 
     def organize(self) -> SeenOrganization:
         seen = state.look(self.connection, self.settings)
@@ -74,48 +77,50 @@ class SetUp:
 
     def deploy(self, seen: SeenOrganization) -> None:
         """The data science account's stacks, and template 20 in the target accounts."""
-        want = target_roles.data_science_stack(self.settings, seen)
         patient = self.asked.create_accounts
         try:
-            home = enter(self.connection, want.account, self.settings.roles.access, patient)
+            home = enter(self.connection, self.settings.accounts.data_science, self.settings.roles.access, patient)
         except UserError as error:
-            self.plan([target_roles.waiting(want, self.settings, self.connection, error).step])
+            self.plan(data_science.waiting(self.settings, error))
             return
-        created, outputs = self.deploy_home(home, want)
-        if missing := [name for name in target_roles.MODELS if name not in outputs]:
-            if not self.dry_run:
-                raise UserError(f"the stack {want.name} has no outputs {', '.join(missing)}")
-            detail = "until the data science account's stack is there"
+        version = defaults.version(self.settings, home.region, lambda unit, key: seen.unit(unit))
+        created, outputs = self.deploy_home(home, seen, version)
+        if any(name not in outputs for name in target_roles.NEEDED):  # of a dry run
+            detail = "until the data science account's stacks are there"
             self.plan([PlanStep("wait", "stacks", "of template 20", detail)])
             return
-        self.deploy_regions(home, want)
         stages = target_roles.find_stages(self.settings, self.connection, seen)
         found = target_roles.find_sets(self.settings, home, stages)
         if target_roles.one_by_one(self.settings, self.connection, stages, found, created):
-            targets = target_roles.plan_accounts(self.settings, self.connection, stages, outputs, patient)
-            self.plan([one.step for one in targets])
-            if not self.dry_run:
-                target_roles.apply_stacks(targets)
+            self.deploy_stacks(
+                target_roles.plan_accounts(self.settings, self.connection, stages, outputs, version, patient)
+            )
         else:
-            self.deploy_sets(home, stages, found, outputs)
+            self.deploy_sets(home, stages, found, outputs, version)
 
-    def deploy_home(self, home: Connection, want: WantedStack) -> tuple[bool, dict[str, str]]:
-        """Templates 10 and 21 in the data science account; whether 10's stack is new, and its outputs."""
-        planned, note = image_replication.plan(home, self.settings, want)
+    def deploy_home(self, home: Connection, seen: SeenOrganization, version: str) -> tuple[bool, dict[str, str]]:
+        """Templates 10 to 13, and 21 without an organization; whether the roles are new, and what template 20 needs."""
+        data_science.refuse_first_layout(home)
+        shared, note = image_replication.plan(home, self.settings, data_science.shared(self.settings, version))
+        own = [target_roles.plan_stack(home, data_science.roles(self.settings, version))]
+        if self.settings.administrator == "self-managed":
+            account = self.settings.accounts.data_science
+            own.append(target_roles.plan_self_managed(self.settings, home, account, version))
+        self.deploy_stacks(data_science.plan_models(home, self.settings, seen.paths, version))
         if note:
             self.note(note)
-        first = [planned]
-        if self.settings.administrator == "self-managed":
-            first.append(target_roles.plan_self_managed(self.settings, home, want.account))
-        self.plan([one.step for one in first])
-        made = {} if self.dry_run else target_roles.apply_stacks(first)
-        outputs = made.get((want.account, want.name)) or target_roles.outputs_of(home, want.name)
-        return planned.step.action == "create", outputs
+        self.deploy_stacks([shared])
+        self.deploy_stacks(own)
+        made = (MODELS_STACK, ROLES_STACK)
+        outputs = {key: value for name in made for key, value in target_roles.outputs_of(home, name).items()}
+        missing = [name for name in target_roles.NEEDED if name not in outputs]
+        if missing and not self.dry_run:
+            raise UserError(f"the stacks {' and '.join(made)} have no outputs {', '.join(missing)}")
+        key = outputs.get("ModelKeyArn", "")
+        self.deploy_stacks([target_roles.plan_stack(home, data_science.people(self.settings, key, version))])
+        return own[0].step.action == "create", outputs
 
-    def deploy_regions(self, home: Connection, first: WantedStack) -> None:
-        """Template 11 in every further region; first: template 10's stack."""
-        prefix = self.settings.images.repository_prefix
-        planned = [model_regions.plan(home, region, first, prefix) for region in model_regions.further(self.settings)]
+    def deploy_stacks(self, planned: list[PlannedStack]) -> None:
         self.plan([one.step for one in planned])
         if not self.dry_run:
             target_roles.apply_stacks(planned)
@@ -126,10 +131,11 @@ class SetUp:
         stages: tuple[TargetStage, ...],
         found: Mapping[str, FoundStackSet],
         outputs: dict[str, str],
+        version: str,
     ) -> None:
-        """Template 20 by a stack set for each unit."""
+        """Template 20 by a stack set for each OU."""
         cloudformation = home.client("cloudformation")
-        wanted = [target_roles.target_set(self.settings, stage, home.region, outputs) for stage in stages]
+        wanted = [target_roles.target_set(self.settings, stage, home.region, outputs, version) for stage in stages]
         steps = [stackset.make_plan(want, found[stage.name]) for stage, want in zip(stages, wanted, strict=True)]
         self.plan(steps)
         for stage, want, step in zip(stages, wanted, steps, strict=True):

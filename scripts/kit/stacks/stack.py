@@ -9,6 +9,7 @@ from typing import Any
 
 from botocore.exceptions import ClientError
 
+from scripts.kit.bundle.pack import VERSION_PARAMETER
 from scripts.kit.connect import pages
 from scripts.kit.console import UserError, explain
 from scripts.kit.patience import until
@@ -31,17 +32,27 @@ TAGS = {"multi-account-sagemaker": "accounts"}  # so that the stacks are known a
 
 @dataclass(frozen=True)
 class WantedStack:
-    """A stack as it should be; file: where its body stands in this repository."""
+    """A stack as it should be.
+
+    file: where its body stands in this repository; version: of the bundle, which a stack shows as its output
+    BundleVersion. It is sent with a change and is none by itself: an unchanged stack is not deployed again.
+    """
 
     account: str
     name: str
     body: str
     parameters: Mapping[str, str]
     file: str = ""
+    version: str = ""
 
     def place(self, logical_id: str) -> str:
-        """Where a resource stands: templates/10-data-science-account.yaml:72."""
+        """Where a resource stands: templates/12-project-roles.yaml:72."""
         return place(self.file, self.body, logical_id)
+
+    @property
+    def sent(self) -> dict[str, str]:
+        """The parameters of a request."""
+        return {**self.parameters, **({VERSION_PARAMETER: self.version} if self.version else {})}
 
 
 @dataclass
@@ -71,6 +82,17 @@ def describe_stack(cloudformation: Any, name: str) -> dict[str, Any] | None:
             return None
         raise
     return stack
+
+
+def resource_status(cloudformation: Any, name: str, logical_id: str) -> str:
+    """The status of a stack's resource; "" where there is no such stack or resource."""
+    try:
+        found = cloudformation.describe_stack_resource(StackName=name, LogicalResourceId=logical_id)
+    except ClientError as error:
+        if "does not exist" in str(error):
+            return ""
+        raise
+    return str(found["StackResourceDetail"]["ResourceStatus"])
 
 
 def parameters(stack: Mapping[str, Any]) -> dict[str, str]:
@@ -128,7 +150,7 @@ def begin(cloudformation: Any, want: WantedStack, step: PlanStep) -> str:
     request = {
         "StackName": want.name,
         "TemplateBody": want.body,
-        "Parameters": [{"ParameterKey": k, "ParameterValue": v} for k, v in want.parameters.items()],
+        "Parameters": [{"ParameterKey": k, "ParameterValue": v} for k, v in want.sent.items()],
         "Capabilities": ["CAPABILITY_NAMED_IAM"],
         "Tags": [{"Key": key, "Value": value} for key, value in TAGS.items()],
     }

@@ -90,7 +90,7 @@ def apply(cloudformation: Any, want: WantedStackSet, found: FoundStackSet) -> No
     definition = {
         "StackSetName": name,
         "TemplateBody": want.stack.body,
-        "Parameters": [{"ParameterKey": k, "ParameterValue": v} for k, v in want.stack.parameters.items()],
+        "Parameters": [{"ParameterKey": k, "ParameterValue": v} for k, v in want.stack.sent.items()],
         "Capabilities": ["CAPABILITY_NAMED_IAM"],
         "Tags": [{"Key": key, "Value": value} for key, value in TAGS.items()],
         "PermissionModel": "SERVICE_MANAGED",

@@ -1,4 +1,4 @@
-"""What the accounts need of roles: templates 10 and 20, and 21 where there is no organization.
+"""What the target accounts need of roles: template 20, and 21 where there is no organization.
 
 Template 20 goes into the target accounts by two stack sets, one for each unit (docs/decisions/0006), or as a
 stack in each account. Never both: two owners of one role's name are refused before anything is changed.
@@ -7,14 +7,13 @@ stack in each account. Never both: two owners of one role's name are refused bef
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 
 from scripts.kit.bundle import pack
 from scripts.kit.connect import Connection, enter
 from scripts.kit.console import Progress, UserError, say, some
 from scripts.kit.names import (
-    DATA_SCIENCE_STACK,
     SELF_MANAGED_ROLES,
     SELF_MANAGED_STACK,
     TARGET_STACK,
@@ -36,9 +35,9 @@ from scripts.kit.stacks.stackset import FoundStackSet
 from scripts.kit.stages import Stage
 from scripts.kit.together import together
 
-DATA_SCIENCE_TEMPLATE, TARGET_TEMPLATE = pack.TEMPLATES[0], pack.TEMPLATES[1]
+TARGET_TEMPLATE = "templates/20-target-account.yaml"
 SELF_MANAGED_TEMPLATE = "templates/21-self-managed-roles.yaml"
-MODELS = ("ModelBucketName", "ModelKeyArn", "TestRoleArn")  # outputs of the first that the second needs
+NEEDED = ("ModelBucketName", "ModelKeyArn", "TestRoleArn")  # outputs of templates 10 and 12
 
 
 @dataclass(frozen=True)
@@ -84,35 +83,18 @@ def find_stages(settings: Settings, connection: Connection, seen: SeenOrganizati
     return tuple(stages)
 
 
-# -- templates 10 and 21 ---------------------------------------------------------------------------
+# -- template 21 -----------------------------------------------------------------------------------
 
 
-def data_science_stack(settings: Settings, seen: SeenOrganization) -> stacks.WantedStack:
-    targets = settings.targets
-    parameters = {
-        "OrganizationalUnitPaths": ",".join(seen.paths),
-        "TargetAccountIds": ",".join((*targets.staging, *targets.production) if targets else ()),
-        "StudioExecutionRoleNames": ",".join(role.rsplit("/", 1)[-1] for role in settings.studio.execution_roles),
-        "ApprovalEmail": settings.notifications.approval_email,
-        "SourceConnectionArn": settings.source.connection_arn,
-        "ExternalId": settings.tester_external_id,
-        "FurtherRegions": ",".join(model_regions.further(settings)),
-        "ImageRepositoryPrefix": settings.images.repository_prefix,
-        "ProjectTemplatesInS3": "false" if settings.publishing.to == "service-catalog" else "true",
-    }
-    account, body = settings.accounts.data_science, template(DATA_SCIENCE_TEMPLATE)
-    return stacks.WantedStack(account, DATA_SCIENCE_STACK, body, parameters, DATA_SCIENCE_TEMPLATE)
-
-
-def self_managed_stack(settings: Settings, account: str) -> stacks.WantedStack:
+def self_managed_stack(settings: Settings, account: str, version: str = "") -> stacks.WantedStack:
     parameters = {"AdministratorAccountId": settings.accounts.data_science}
     body = template(SELF_MANAGED_TEMPLATE)
-    return stacks.WantedStack(account, SELF_MANAGED_STACK, body, parameters, SELF_MANAGED_TEMPLATE)
+    return stacks.WantedStack(account, SELF_MANAGED_STACK, body, parameters, SELF_MANAGED_TEMPLATE, version)
 
 
-def plan_self_managed(settings: Settings, there: Connection, account: str) -> stacks.PlannedStack:
-    """The role of stack sets in an account; one that was created before is left unchanged."""
-    planned = plan_stack(there, self_managed_stack(settings, account))
+def plan_self_managed(settings: Settings, there: Connection, account: str, version: str) -> stacks.PlannedStack:
+    """The role of stack sets in an account; one that somebody made before is left as it is."""
+    planned = plan_stack(there, self_managed_stack(settings, account, version))
     role = SELF_MANAGED_ROLES[account != settings.accounts.data_science]
     if planned.step.action == "create" and role_exists(there, role):
         planned.step = PlanStep("keep", "role", f"{role} in {account}", "created before, outside this kit")
@@ -123,8 +105,9 @@ def plan_self_managed(settings: Settings, there: Connection, account: str) -> st
 
 
 def target_stack(
-    settings: Settings, stage: TargetStage, account: str, outputs: Mapping[str, str]
+    settings: Settings, stage: TargetStage, account: str, outputs: Mapping[str, str], version: str = ""
 ) -> stacks.WantedStack:
+    """Template 20. outputs: of the data science account's stacks (NEEDED)."""
     home = settings.accounts.data_science
     copies = [model_bucket(home, region) for region in model_regions.further(settings, stage.name)]
     parameters = {
@@ -135,14 +118,14 @@ def target_stack(
         "ModelKeyArn": outputs["ModelKeyArn"],
         "FurtherModelBucketArns": ",".join(f"arn:{partition(settings.region)}:s3:::{name}" for name in copies),
     }
-    return stacks.WantedStack(account, TARGET_STACK, template(TARGET_TEMPLATE), parameters, TARGET_TEMPLATE)
+    return stacks.WantedStack(account, TARGET_STACK, template(TARGET_TEMPLATE), parameters, TARGET_TEMPLATE, version)
 
 
 def target_set(
-    settings: Settings, stage: TargetStage, region: str, outputs: Mapping[str, str]
+    settings: Settings, stage: TargetStage, region: str, outputs: Mapping[str, str], version: str
 ) -> stacksets.WantedStackSet:
-    stack = target_stack(settings, stage, settings.accounts.data_science, outputs)
-    named = stacks.WantedStack(stack.account, target_set_name(stage.name), stack.body, stack.parameters, stack.file)
+    stack = target_stack(settings, stage, settings.accounts.data_science, outputs, version)
+    named = replace(stack, name=target_set_name(stage.name))
     accounts = tuple(member.id for member in stage.accounts)
     return stacksets.WantedStackSet(named, stage.unit, region, settings.stack_set_administrator, accounts)
 
@@ -165,7 +148,7 @@ def one_by_one(
     """Whether template 20 goes into each account by itself.
 
     So it is when it is asked for, and where accounts have such stacks from before. sets: as find_sets gives them;
-    fresh: the data science account's stack was just made, so that no account can have one yet. UserError where
+    fresh: the data science account's roles were just made, so that no account can have one yet. UserError where
     stack sets own the roles.
     """
     if settings.permission_model == "SELF_MANAGED":
@@ -222,7 +205,10 @@ def plan_account(
     except UserError as error:
         return [waiting(want, settings, connection, error)]
     alone = settings.administrator == "self-managed"
-    return [*([plan_self_managed(settings, there, want.account)] if alone else []), plan_stack(there, want)]
+    return [
+        *([plan_self_managed(settings, there, want.account, want.version)] if alone else []),
+        plan_stack(there, want),
+    ]
 
 
 def plan_accounts(
@@ -230,10 +216,13 @@ def plan_accounts(
     connection: Connection,
     stages: tuple[TargetStage, ...],
     outputs: Mapping[str, str],
+    version: str,
     patient: bool,
 ) -> list[stacks.PlannedStack]:
-    """As plan_account, for every account of the stages, side by side; outputs: of the data science account's stack."""
-    wanted = [target_stack(settings, stage, member.id, outputs) for stage in stages for member in stage.accounts]
+    """As plan_account, for every account of the stages, side by side; outputs, version: as target_stack takes them."""
+    wanted = [
+        target_stack(settings, stage, member.id, outputs, version) for stage in stages for member in stage.accounts
+    ]
     jobs = [partial(plan_account, settings, connection, want, patient) for want in wanted]
     return [one for planned in together(jobs, what="accounts looked at") for one in planned]
 
@@ -246,7 +235,7 @@ def waiting(
     if management and connection.account != management:
         command, account = 'make accounts ARGS="--profile PROFILE"', management
     else:
-        values = " ".join(f"{key}={value}" for key, value in want.parameters.items())
+        values = " ".join(f"{key}={value}" for key, value in want.sent.items())
         command, account = (
             (
                 f"aws cloudformation deploy --stack-name {want.name} --template-file {want.file} "
@@ -261,16 +250,15 @@ def waiting(
     return stacks.PlannedStack(want, step)
 
 
-def apply_stacks(planned: list[stacks.PlannedStack]) -> dict[tuple[str, str], dict[str, str]]:
-    """Begin every stack that changes and wait for all: outputs by account and name. UserError with all that failed."""
+def apply_stacks(planned: list[stacks.PlannedStack]) -> None:
+    """Begin every stack that changes and wait for all; UserError with all that failed."""
     work = [p for p in planned if at_work(p.step)]
     begun = together([partial(begin, p) for p in work], what="stacks begun")
-    outputs: dict[tuple[str, str], dict[str, str]] = {}
     failed = [id for id in begun if isinstance(id, UserError)]
     left = [(p, id) for p, id in zip(work, begun, strict=True) if id and not isinstance(id, UserError)]
     if len(work) == 1:
         for p, id in left:
-            outputs[p.want.account, p.want.name] = stacks.wait(p.cloudformation, p.want, id)
+            stacks.wait(p.cloudformation, p.want, id)
         left = []
     total, progress = len(left), Progress("stacks done", len(left))
 
@@ -282,8 +270,6 @@ def apply_stacks(planned: list[stacks.PlannedStack]) -> dict[tuple[str, str], di
                 failed.append(found)
             elif found is None:
                 remain.append((p, id))
-            else:
-                outputs[p.want.account, p.want.name] = found
         left[:] = remain
         progress(total - len(left))
         return None if left else True
@@ -292,7 +278,6 @@ def apply_stacks(planned: list[stacks.PlannedStack]) -> dict[tuple[str, str], di
         until("the accounts' stacks", look, stacks.PATIENCE)
     if failed:
         raise UserError("\n".join(map(str, failed)))
-    return outputs
 
 
 def begin(p: stacks.PlannedStack) -> str | UserError:

@@ -20,10 +20,12 @@ from scripts.kit.doctor.merge import without
 from scripts.kit.names import (
     APPROVER_POLICY,
     CREATOR_POLICY,
-    DATA_SCIENCE_STACK,
     MODELS_STACK,
+    PEOPLE_STACK,
+    ROLES_STACK,
     SCIENTIST_POLICY,
     SELF_MANAGED_STACK,
+    SHARED_STACK,
     TARGET_SETS,
     TARGET_STACK,
     bundle_bucket,
@@ -45,7 +47,7 @@ from scripts.kit.teardown.stage_sets import ActiveAccounts, stage_parts
 from scripts.kit.together import together
 
 CI_ROLES = "Lets GitHub Actions publish the bundle"  # in the description of template 60
-POLICIES = {  # of template 10, and which of its roles its stack gives them to
+POLICIES = {  # of template 13, and which of its roles its stack gives them to
     APPROVER_POLICY: False,
     SCIENTIST_POLICY: True,
     CREATOR_POLICY: True,
@@ -65,11 +67,11 @@ def kit_parts(by: Connection, home: Connection, settings: Settings, asked: Delet
     parts += statement_parts(home)
     parts += target_parts(by, home, settings)
     parts += image_parts(home, settings)
-    for region in regions(settings)[1:]:
-        parts += stack_part(home.in_region(region), MODELS_STACK)
     parts += policy_parts(home)
-    parts += stack_part(home, SELF_MANAGED_STACK)
-    parts += stack_part(home, DATA_SCIENCE_STACK)
+    for name in (PEOPLE_STACK, SELF_MANAGED_STACK, ROLES_STACK, SHARED_STACK):
+        parts += stack_part(home, name)
+    for region in reversed(regions(settings)):
+        parts += stack_part(home.in_region(region), MODELS_STACK)
     for region in regions(settings):
         parts += storage_parts(home.in_region(region), asked)
     parts += others_parts(home, settings)
@@ -83,11 +85,16 @@ def stack_part(connection: Connection, name: str) -> Iterator[TeardownPart]:
         yield deleted("stack", place, stack["StackStatus"], partial(delete_stack, connection, name))
 
 
+def home_parameters(home: Connection) -> dict[str, str]:
+    """The parameters of all stacks of the data science account's own Region, also where 0.1.0 made one of them all."""
+    found = [describe_stack(home.client("cloudformation"), name) for name in (ROLES_STACK, SHARED_STACK, PEOPLE_STACK)]
+    return {name: value for stack in found if stack for name, value in parameters(stack).items()}
+
+
 def image_parts(home: Connection, settings: Settings) -> Iterator[TeardownPart]:
     """Rules of another owner, which would go with the stack's own; images that replication brought, which stay."""
     further = regions(settings)[1:]
-    stack = describe_stack(home.client("cloudformation"), DATA_SCIENCE_STACK) if further else None
-    found = parameters(stack) if stack else {}
+    found = home_parameters(home) if further else {}
     if ours := image_replication.made_by(found, home.account):
         there = home.client("ecr").describe_registry()["replicationConfiguration"].get("rules", [])
         if others := image_replication.besides(there, ours):
@@ -264,10 +271,9 @@ def endpoint_logs(by: Connection, home: Connection, settings: Settings, project:
 
 
 def policy_parts(home: Connection) -> Iterator[TeardownPart]:
-    """The managed policies of template 10, taken from whom people gave them to; its own roles are the stack's."""
+    """The managed policies of template 13, taken from whom people gave them to; its own roles are the stack's."""
     iam = home.client("iam")
-    stack = describe_stack(home.client("cloudformation"), DATA_SCIENCE_STACK) or {}
-    studio = set(parameters(stack).get("StudioExecutionRoleNames", "").split(","))
+    studio = set(home_parameters(home).get("StudioExecutionRoleNames", "").split(","))
     for policy, by_stack in POLICIES.items():
         arn = f"arn:{home.partition}:iam::{home.account}:policy/{policy}"
         asked = partial(whole_pages, iam, "list_entities_for_policy", PolicyArn=arn)
@@ -283,7 +289,7 @@ def policy_parts(home: Connection) -> Iterator[TeardownPart]:
 
 
 def storage_parts(connection: Connection, asked: DeletionOptions) -> Iterator[TeardownPart]:
-    """What template 10 (and 11 in further regions) retains: buckets, and the models' key."""
+    """What templates 10 and 11 retain: the buckets, and the models' key."""
     for name in (
         bundle_bucket(connection.account, connection.region),
         model_bucket(connection.account, connection.region),

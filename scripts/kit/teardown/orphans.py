@@ -2,7 +2,7 @@
 
 A thing is the kit's by its name or its tags: the stack sets of the stages tag what they make with the
 project's name and id (CloudFormation User Guide, "Tags" of a stack set reach the resources of its stacks). It is an
-orphan when its project is gone, or, for the kit's own parts, when the data science account's stack is gone.
+orphan when its project is gone, or, for the kit's own parts, when the data science account has none of its stacks.
 """
 
 from __future__ import annotations
@@ -18,9 +18,9 @@ from botocore.exceptions import ClientError
 
 from scripts.kit.connect import Connection, enter, pages
 from scripts.kit.console import UserError, counted, explain, some
-from scripts.kit.names import DATA_SCIENCE_STACK
 from scripts.kit.projects import project as projects
 from scripts.kit.settings.model import Settings
+from scripts.kit.stacks import data_science
 from scripts.kit.stacks import stack as stacks
 from scripts.kit.teardown import installation as teardown_kit
 from scripts.kit.teardown import retained
@@ -85,7 +85,7 @@ class Owners:
 
 def look(by: Connection, home: Connection, settings: Settings) -> tuple[list[Orphan], dict[str, str]]:
     """The orphans of every account and region; and the places where these credentials could not look, with why."""
-    kit = stacks.describe_stack(home.client("cloudformation"), DATA_SCIENCE_STACK) is not None
+    kit = any(stacks.describe_stack(home.client("cloudformation"), name) for name in data_science.TEMPLATES)
     owners, blind = Owners(projects.ids(home), kit, home.account), dict[str, str]()
     try:
         accounts = teardown_kit.target_accounts(home, settings)

@@ -24,7 +24,8 @@ from scripts.kit.teardown.parts import DeletionOptions, TeardownPart, deleted, k
 S3_GB_MONTH, LOGS_GB_MONTH, KEY_MONTH = 0.023, 0.03, 1.00
 MOST_ROTATIONS = 2  # of a key, that are charged for
 GB = 1024**3  # bytes, as AWS bills
-KEY_DESCRIPTIONS = ("Encrypts the models that projects train", "Encrypts the models that builds copy")  # 10 and 11
+# Of template 10; and of the further Regions' keys that 0.1.0 made.
+KEY_DESCRIPTIONS = ("Encrypts the models that projects train", "Encrypts the models that builds copy")
 KEY_WINDOW = 30  # days in which the deletion of a key can be undone (KMS API Reference, ScheduleKeyDeletion: 7 to 30)
 
 

@@ -8,13 +8,14 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
-from scripts.kit.console import UsageError, paint, say
+from scripts.kit.console import UsageError, near, paint, say
 from scripts.rehearsal.embedded import embedded_aws
 from scripts.rehearsal.other_templates import model as template_model
 from scripts.rehearsal.other_templates import play as template_play
 from scripts.rehearsal.other_templates import report as template_report
 from scripts.rehearsal.other_templates.run import Options, Run
 from scripts.rehearsal.permissions import write_policies
+from scripts.rehearsal.report.template_page import template_page
 
 EXIT = {"succeeded": 0, "waiting": 0, "failed": 1, "refused": 1}
 
@@ -144,7 +145,9 @@ def rehearse(args: argparse.Namespace) -> int:
         told = template_report.report(run, time.monotonic() - start)
         write_policies(cloud, folder / "policies.json")
     (folder / "report.json").write_text(json.dumps(told, indent=2) + "\n", encoding="utf-8")
+    (folder / "report.html").write_text(template_page(told), encoding="utf-8")
     template_report.show(told)
+    say(f"{near(folder / 'report.html')} shows it all")
     if args.json:
         print(json.dumps(told, indent=2))
     return EXIT[told["outcome"]]

@@ -1,4 +1,5 @@
-"""build/rehearsal/report.html: what a rehearsal did, on one page that needs neither network nor scripts.
+"""report.html: what a rehearsal did, on one page that needs neither network nor scripts.
 
-facts.py gathers, page.py writes; page.html.jinja is the page.
+facts.py gathers what the story did, page.py and page.html.jinja write it; template_page.py and template.html.jinja
+write the report of another project template. base.html.jinja and parts.html.jinja hold what both pages share.
 """

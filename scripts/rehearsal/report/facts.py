@@ -87,7 +87,9 @@ def gather(story: Story, summary: Mapping[str, Any]) -> Facts:
         organization=organization(story) if known else None,
         runs=runs(stacks, summary),
         stacks=stacks,
-        builds=tuple(builds(story.cloud.folder / "builds")),
+        builds=tuple(
+            builds(story.cloud.folder / "builds", min((c.began for c in story.chapters if c.began), default=0))
+        ),
         requests=requests,
         points=tuple(points(story)) if story.endpoints else (),
     )
@@ -158,14 +160,18 @@ def runs(stacks: tuple[StackEvents, ...], summary: Mapping[str, Any]) -> dict[st
             found.setdefault(stack.account, []).append(f"stack {stack.stack}: {last}")
     for endpoint in summary["endpoints"]:
         version = endpoint["model_package_arn"].rsplit("/", 1)[1]
-        told = f"endpoint {endpoint['name']} ({endpoint['region']}): {endpoint['status']}, version {version}"
-        found.setdefault(endpoint["account"], []).append(told)
+        line = f"endpoint {endpoint['name']} ({endpoint['region']}): {endpoint['status']}, version {version}"
+        found.setdefault(endpoint["account"], []).append(line)
     return {account: tuple(lines) for account, lines in found.items()}
 
 
-def builds(folder: Path) -> Iterator[tuple[str, str]]:
-    """Every build's log, in the order in which they ended."""
-    for log in sorted(folder.glob("*/*.log"), key=lambda path: path.stat().st_mtime):
+def builds(folder: Path, since: float) -> Iterator[tuple[str, str]]:
+    """The log of every build that ended after since (seconds since the epoch), in the order in which they ended.
+
+    The folder may hold those of earlier rehearsals too.
+    """
+    ended = {log: log.stat().st_mtime for log in folder.glob("*/*.log")}
+    for log in sorted((log for log in ended if ended[log] >= since), key=ended.__getitem__):
         yield f"{log.parent.name} {log.stem}", log.read_text(encoding="utf-8", errors="replace")
 
 

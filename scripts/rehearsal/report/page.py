@@ -10,9 +10,15 @@ from typing import Any
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
-from scripts.rehearsal.report.facts import SPECIES, Facts, Point, Span
+from scripts.kit.console import counted
+from scripts.kit.organization.members import Member
+from scripts.rehearsal.report.facts import SPECIES, Facts, Point, Span, StackEvents, Unit
 
-GOOD = {"succeeded", "Succeeded", "Skipped", "stopped early", "CREATE_COMPLETE", "UPDATE_COMPLETE", "DELETE_COMPLETE"}
+GOOD = {
+    *("succeeded", "stopped early", "Succeeded", "Skipped", "CreateCompleted"),
+    *("CREATE_COMPLETE", "UPDATE_COMPLETE", "DELETE_COMPLETE"),
+}
+DECISIONS = {"free": "without a permission"}  # AWS asks for none, for example for GetCallerIdentity
 PLOT = {"left": 46.0, "top": 14.0, "width": 540.0, "height": 330.0}
 
 
@@ -27,6 +33,15 @@ class Bar:
 
 
 @dataclass(frozen=True)
+class AccountBox:
+    """An account as the page draws it: the path of its unit, and what runs in it."""
+
+    member: Member
+    path: str
+    runs: tuple[str, ...]
+
+
+@dataclass(frozen=True)
 class Mark:
     """A point of the plot, in the plot's own units."""
 
@@ -37,8 +52,8 @@ class Mark:
     title: str
 
 
-def page(facts: Facts) -> str:
-    """The whole document."""
+def templates() -> Environment:
+    """The pages' templates, with the filters that they use."""
     environment = Environment(
         loader=FileSystemLoader(Path(__file__).parent),
         autoescape=True,
@@ -46,20 +61,50 @@ def page(facts: Facts) -> str:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters["clock"] = clock
-    environment.filters["verdict"] = verdict
-    template = environment.get_template("page.html.jinja")
-    return template.render(
-        facts=facts,
-        summary=facts.summary,
-        bars=list(bars(facts.spans)),
-        marks=list(marks(facts.points)),
-        ticks=ticks(facts.points),
-        plot=PLOT,
-        species=SPECIES,
-        confusion=confusion(facts.points),
-        counts=counts(facts.requests),
+    environment.filters.update(
+        clock=clock, decision=decision, last_status=last_status, counted=counted, verdict=verdict
     )
+    return environment
+
+
+def page(facts: Facts) -> str:
+    """The whole document."""
+    return (
+        templates()
+        .get_template("page.html.jinja")
+        .render(
+            facts=facts,
+            summary=facts.summary,
+            accounts=list(account_boxes(facts.organization, facts.runs)) if facts.organization else [],
+            bars=list(bars(facts.spans)),
+            marks=list(marks(facts.points)),
+            ticks=ticks(facts.points),
+            plot=PLOT,
+            species=SPECIES,
+            confusion=confusion(facts.points),
+            stacks=sorted(facts.stacks, key=lambda stack: verdict(last_status(stack)) != "bad"),
+            denied=[request for request in facts.requests if request["decision"] == "denied"],
+            counts=counts(facts.requests),
+        )
+    )
+
+
+def account_boxes(unit: Unit, runs: Mapping[str, tuple[str, ...]], above: str = "") -> Iterator[AccountBox]:
+    """Every account of a unit and of the units beneath it."""
+    path = f"{above} / {unit.name}" if above else unit.name
+    for member in unit.accounts:
+        yield AccountBox(member, path, runs.get(member.id, ()))
+    for child in unit.units:
+        yield from account_boxes(child, runs, path)
+
+
+def last_status(stack: StackEvents) -> str:
+    return str(stack.events[-1]["ResourceStatus"]) if stack.events else ""
+
+
+def decision(name: str) -> str:
+    """A decision of requests.jsonl as the page words it."""
+    return DECISIONS.get(name, name)
 
 
 def clock(seconds: float) -> str:
@@ -71,7 +116,7 @@ def verdict(status: str) -> str:
     """The class that colours a status: good, bad or open."""
     if status in GOOD:
         return "good"
-    return "bad" if "FAIL" in status.upper() or "ROLLBACK" in status or status == "denied" else "open"
+    return "bad" if "FAIL" in status.upper() or "ROLLBACK" in status or status in {"denied", "refused"} else "open"
 
 
 def bars(spans: Iterable[Span]) -> Iterator[Bar]:
@@ -97,7 +142,7 @@ def marks(points: tuple[Point, ...]) -> Iterator[Mark]:
         return
     longest, widest = scale(points)
     for point in points:
-        told = (
+        title = (
             f"petal {point.length:g} × {point.width:g} cm: {SPECIES[point.true]}, predicted {SPECIES[point.predicted]}"
         )
         yield Mark(
@@ -105,7 +150,7 @@ def marks(points: tuple[Point, ...]) -> Iterator[Mark]:
             PLOT["top"] + PLOT["height"] * (1 - point.width / widest),
             point.predicted,
             point.predicted != point.true,
-            told,
+            title,
         )
 
 

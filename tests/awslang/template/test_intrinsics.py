@@ -110,12 +110,12 @@ def test_conditions_are_made_of_functions_and_conditions(name: str, holds: bool)
     ("expression", "message"),
     [
         (
-            "!Ref Nobody",
-            "Template format error: Unresolved resource dependencies [Nobody] in the Outputs block of the template",
+            "!Ref Absent",
+            "Template format error: Unresolved resource dependencies [Absent] in the Outputs block of the template",
         ),
-        ("!Sub '${Nobody}'", "Template format error: Unresolved resource dependencies [Nobody] in the Outputs block"),
+        ("!Sub '${Absent}'", "Template format error: Unresolved resource dependencies [Absent] in the Outputs block"),
         ("!Sub '${AWS::Nothing}'", "Unresolved resource dependencies [AWS::Nothing]"),
-        ("!GetAtt Nobody.Arn", "Template error: instance of Fn::GetAtt references undefined resource Nobody"),
+        ("!GetAtt Absent.Arn", "Template error: instance of Fn::GetAtt references undefined resource Absent"),
         ("!GetAtt Topic.Arn", "Template error: resource Topic does not support attribute type Arn in Fn::GetAtt"),
         ("!Sub '${Topic.Arn}'", "Template error: resource Topic does not support attribute type Arn in Fn::Sub"),
         ("!GetAtt Topic", "every Fn::GetAtt object requires two non-empty parameters"),
@@ -129,7 +129,7 @@ def test_conditions_are_made_of_functions_and_conditions(name: str, holds: bool)
         ("!Split ['-']", "every Fn::Split object requires two parameters"),
         ("!Select [3, !Ref List]", "Fn::Select cannot select nonexistent value at index 3"),
         ("!Select [x, !Ref List]", "Fn::Select requires a list argument with two elements"),
-        ("!If [Nobody, 1, 2]", "Unresolved condition dependency Nobody in the Outputs block of the template"),
+        ("!If [Absent, 1, 2]", "Unresolved condition dependency Absent in the Outputs block of the template"),
         ("!If [Always, 1]", "Fn::If requires a list argument with three elements"),
         ("!FindInMap [Sizes, north, Small]", "Unable to get mapping for Sizes::north::Small"),
         ("!FindInMap [Nowhere, a, b]", "Mapping named 'Nowhere' is not present in the 'Mappings' section of template."),
@@ -163,7 +163,7 @@ def test_a_wrong_use_is_refused_where_it_stands(expression: str, message: str) -
         ("!Equals [!ImportValue a, b]", "Fn::ImportValue cannot be used in the Conditions block"),
         ("!Equals [a]", "every Fn::Equals object requires a list of 2 string parameters."),
         ("!And [!Condition Always]", "requires a list of at least 2 and at most 10 boolean parameters"),
-        ("!Not [!Condition Nobody]", "Unresolved condition dependency Nobody in the Conditions block"),
+        ("!Not [!Condition Absent]", "Unresolved condition dependency Absent in the Conditions block"),
         ("!Not [!Condition Tried]", "Found circular condition dependency between Tried and Tried"),
     ],
 )
@@ -171,7 +171,7 @@ def test_conditions_know_only_parameters_and_conditions(expression: str, message
     assert message in str(refused(expression, "Conditions"))
 
 
-def test_every_unresolved_name_is_told_at_once() -> None:
+def test_every_unresolved_name_is_reported_at_once() -> None:
     body = "Resources:\n  A:\n    Type: AWS::SNS::Topic\n    DependsOn: X\n"
     body += "    Properties: {TopicName: !Ref Y, DisplayName: !Sub '${Z}'}"
     with pytest.raises(TemplateError) as caught:

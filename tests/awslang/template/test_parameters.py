@@ -51,7 +51,7 @@ def test_each_type_gives_its_kind_of_value(kind: str, text: str, value: object) 
     assert found.given == {"P": text}
 
 
-def test_looked_up_values_are_told_apart_from_names() -> None:
+def test_looked_up_values_differ_from_names() -> None:
     found = resolved({"P": {"Type": "AWS::SSM::Parameter::Value<String>", "Default": "/image"}})
     assert found.shown == {"P": "/image"}
     assert found.resolved == {"P": "ami-1"}
@@ -122,7 +122,9 @@ def test_missing_and_unknown_names_are_all_named() -> None:
         ),
     ],
 )
-def test_a_violated_constraint_is_told_as_aws_tells_it(declaration: dict[str, Any], text: str, message: str) -> None:
+def test_a_violated_constraint_is_reported_as_aws_words_it(
+    declaration: dict[str, Any], text: str, message: str
+) -> None:
     assert refused({"P": {"Type": "String", **declaration}}, P=text) == message
 
 

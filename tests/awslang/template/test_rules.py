@@ -55,7 +55,7 @@ def test_assertions_are_evaluated(assertion: str, holds: bool) -> None:
     assert passes(assertion) is holds
 
 
-def test_a_failed_assertion_is_told_by_its_description_and_place() -> None:
+def test_a_failed_assertion_is_reported_by_its_description_and_place() -> None:
     made = evaluator(BODY.replace("ASSERT", "!Equals [a, b]", 1).replace("CONDITION", "!Equals [a, a]"))
     with pytest.raises(TemplateError, match=r"^Prod needs a big one\.$") as caught:
         made.check_rules()
@@ -72,7 +72,7 @@ def test_a_rule_counts_only_when_its_condition_holds() -> None:
     [
         ("!If [A, b, c]", "Fn::If cannot be used in the Rules block"),
         ("!Equals [!Ref T, a]", "Unresolved resource dependencies [T] in the Rules block"),
-        ("!Equals [!Ref Nobody, a]", "Unresolved resource dependencies [Nobody] in the Rules block"),
+        ("!Equals [!Ref Absent, a]", "Unresolved resource dependencies [Absent] in the Rules block"),
         ("{'Fn::Contains': [[a]]}", "every Fn::Contains object requires two parameters"),
     ],
 )

@@ -121,7 +121,7 @@ def test_a_custom_resource_takes_anything_and_gets_strings() -> None:
         ),
     ],
 )
-def test_what_a_schema_refuses_is_told_with_its_path(kind: str, properties: dict[str, Any], message: str) -> None:
+def test_what_a_schema_refuses_is_reported_with_its_path(kind: str, properties: dict[str, Any], message: str) -> None:
     found = schemas.problems(kind, schemas.coerce(kind, properties), "Thing")
     assert all(
         problem.startswith("Properties validation failed for resource Thing with message: #") for problem in found
@@ -136,7 +136,7 @@ def test_unknown_values_pass() -> None:
 
 def test_cfn_lint_itself_is_not_imported() -> None:
     """It takes seconds, and only its data is wanted."""
-    code = "from localaws.cloudformation import schemas; schemas.attributes('AWS::S3::Bucket'); import sys; "
+    code = "from awslang.template import schemas; schemas.attributes('AWS::S3::Bucket'); import sys; "
     code += "print([m for m in sys.modules if m.startswith('cfnlint')])"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"

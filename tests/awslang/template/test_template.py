@@ -214,7 +214,7 @@ def test_transforms_are_listed() -> None:
 
 
 def test_members_that_only_a_macro_knows_are_left_to_it() -> None:
-    """Whether the macro is played is said when the template is evaluated."""
+    """Whether the macro is supported shows when the template is evaluated."""
     assert parse("Transform: Count\nResources: {T: {Type: AWS::SNS::Topic, Count: 3}}").transforms == ["Count"]
 
 

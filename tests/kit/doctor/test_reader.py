@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import boto3
@@ -73,3 +75,21 @@ def test_forgetting_an_account_closes_its_clients_and_keeps_it_entered() -> None
     assert found.connections[ACCOUNT].clients == {}
     assert found.client(ACCOUNT, "s3") is not first
     assert signed_by(found.client(ACCOUNT, "s3")) == "key-1"
+
+
+def test_the_callers_profile_travels_into_an_entered_account(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    keys = "aws_access_key_id = own\naws_secret_access_key = s\n"
+    others = "endpoint_url = http://127.0.0.1:9\nca_bundle = /our.pem\nmax_attempts = 3\n"
+    (tmp_path / "config").write_text(f"[profile company]\n{keys}{others}")
+    for name in [name for name in os.environ if name.startswith("AWS_") or name == "REQUESTS_CA_BUNDLE"]:
+        monkeypatch.delenv(name)  # these override the profile
+    monkeypatch.setenv("AWS_CONFIG_FILE", str(tmp_path / "config"))
+    monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", str(tmp_path / "none"))
+    session = boto3.Session(profile_name="company", region_name="us-east-1")
+    found = Reader(Connection(session, HOME, "us-east-1", {("sts", "us-east-1"): Tokens(60)}))
+    assert found.enter(ACCOUNT, "access") == ""
+    client = found.client(ACCOUNT, "iam")
+    assert client.meta.endpoint_url == "http://127.0.0.1:9"
+    assert client._endpoint.http_session._verify == "/our.pem"
+    assert client.meta.config.retries["total_max_attempts"] == 3
+    assert client._request_signer._credentials.access_key == "key-1"  # and not the profile's own

@@ -87,12 +87,12 @@ def test_an_explicit_deny_names_the_statement_the_policy_and_the_account(strict:
 
 
 def test_the_status_and_code_follow_the_protocol(strict: Cloud) -> None:
-    nobody = session(strict, "nobody")
+    without_rights = session(strict, "nobody")
     expected = {"iam": ("AccessDenied", 403), "ssm": ("AccessDeniedException", 400), "sns": ("AuthorizationError", 403)}
     calls = {
-        "iam": lambda: nobody.client("iam").list_roles(),
-        "ssm": lambda: nobody.client("ssm").describe_parameters(),
-        "sns": lambda: nobody.client("sns").create_topic(Name="t"),
+        "iam": lambda: without_rights.client("iam").list_roles(),
+        "ssm": lambda: without_rights.client("ssm").describe_parameters(),
+        "sns": lambda: without_rights.client("sns").create_topic(Name="t"),
     }
     for service, call in calls.items():
         response = check_refused(call).response
@@ -112,13 +112,13 @@ def test_a_decision_takes_less_than_a_millisecond(strict: Cloud) -> None:
     who = session(strict, "quick", *[allow(f"s3:Get{n}", "arn:aws:s3:::x/*") for n in range(40)], allow("ssm:*"))
     need = Need("ssm:GetParameter", f"arn:aws:ssm:{REGION}:{A}:parameter/a", A)
     strict.authorizer.decide(Asker(who.principal), need, REGION)
-    start = time.perf_counter()
+    start = time.thread_time()
     for _ in range(100):
         strict.authorizer.decide(Asker(who.principal), need, REGION)
-    assert (time.perf_counter() - start) / 100 < 0.004  # on an idle machine under 1 ms
+    assert (time.thread_time() - start) / 100 < 0.004  # on an idle machine under 1 ms
 
 
-def test_an_operation_whose_action_cannot_be_told_is_refused(strict: Cloud) -> None:
+def test_an_operation_whose_action_is_unknown_is_refused(strict: Cloud) -> None:
     with pytest.raises(ClientError, match="its action or resource cannot be told"):
         strict.root(A, REGION).client("logs").list_syslog_configurations()
 

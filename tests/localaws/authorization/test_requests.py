@@ -191,7 +191,7 @@ def test_a_request_needs(nothing: None, service: str, operation: str, params: di
     assert [f"{need.action} {need.resource}" for need in derive(call(service, operation, params))] == needs
 
 
-def test_an_action_that_nobody_documents_is_refused() -> None:
+def test_an_undocumented_action_is_refused() -> None:
     with pytest.raises(NotSupported, match="its action or resource cannot be told"):
         derive(call("codecommit", "GetBlobDifferences", {}))
 

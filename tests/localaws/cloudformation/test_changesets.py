@@ -1,4 +1,4 @@
-"""Change sets: what an update would do, told before it does it."""
+"""Change sets: what an update would do, shown before it does it."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ def make(client: Any, template: str, name: str = "next", **more: Any) -> dict[st
 
 
 def changes(found: dict[str, Any]) -> dict[str, tuple[str, str]]:
-    told = [change["ResourceChange"] for change in found["Changes"]]
-    return {c["LogicalResourceId"]: (c["Action"], c.get("Replacement", "")) for c in told}
+    changes_made = [change["ResourceChange"] for change in found["Changes"]]
+    return {c["LogicalResourceId"]: (c["Action"], c.get("Replacement", "")) for c in changes_made}
 
 
 def test_a_change_set_tells_what_would_change_and_changes_nothing(client: Any, queues: FakeQueues) -> None:
@@ -58,8 +58,8 @@ def test_a_change_set_without_changes_fails(client: Any, queues: FakeQueues) -> 
     found = make(client, template)
     assert found["Status"] == "FAILED"
     assert found["StatusReason"].startswith("The submitted information didn't contain changes.")
-    told = refusal(client.execute_change_set, StackName="shop", ChangeSetName="next")
-    assert told.startswith("InvalidChangeSetStatus")
+    message = refusal(client.execute_change_set, StackName="shop", ChangeSetName="next")
+    assert message.startswith("InvalidChangeSetStatus")
 
 
 def test_a_change_set_that_the_schema_refuses_fails(client: Any, queues: FakeQueues) -> None:
@@ -82,21 +82,21 @@ def test_a_change_set_is_deleted_and_others_become_obsolete(client: Any, queues:
     create_stack(client, template_of({"A": queue_resource(1)}))
     make(client, template_of({"A": queue_resource(2)}), "first")
     make(client, template_of({"A": queue_resource(3)}), "second")
-    told = refusal(
+    message = refusal(
         client.create_change_set,
         StackName="shop",
         ChangeSetName="first",
         TemplateBody=template_of({"A": queue_resource(2)}),
     )
-    assert told.startswith("AlreadyExistsException")
+    assert message.startswith("AlreadyExistsException")
     client.delete_change_set(StackName="shop", ChangeSetName="first")
     assert [s["ChangeSetName"] for s in client.list_change_sets(StackName="shop")["Summaries"]] == ["second"]
-    told = refusal(client.describe_change_set, StackName="shop", ChangeSetName="first")
-    assert told.startswith("ChangeSetNotFound")
+    message = refusal(client.describe_change_set, StackName="shop", ChangeSetName="first")
+    assert message.startswith("ChangeSetNotFound")
 
 
 def test_a_change_set_of_a_stack_that_is_not_there_is_refused(cloud: Cloud, client: Any) -> None:
-    told = refusal(
+    message = refusal(
         client.create_change_set, StackName="shop", ChangeSetName="x", TemplateBody=template_of({"A": queue_resource()})
     )
-    assert told == "ValidationError: Stack [shop] does not exist"
+    assert message == "ValidationError: Stack [shop] does not exist"

@@ -55,10 +55,10 @@ def test_a_template_is_read_from_s3(cloud: Cloud, client: Any, form: str) -> Non
 
 
 def test_a_template_that_cannot_be_read_is_refused(cloud: Cloud, client: Any) -> None:
-    told = refusal(client.validate_template, TemplateURL="https://example.com/a.json")
-    assert told == "ValidationError: TemplateURL must be a supported URL."
-    told = refusal(client.validate_template, TemplateURL="https://none.s3.us-east-1.amazonaws.com/a.json")
-    assert told.startswith("ValidationError: S3 error: ")
+    message = refusal(client.validate_template, TemplateURL="https://example.com/a.json")
+    assert message == "ValidationError: TemplateURL must be a supported URL."
+    message = refusal(client.validate_template, TemplateURL="https://none.s3.us-east-1.amazonaws.com/a.json")
+    assert message.startswith("ValidationError: S3 error: ")
     assert "Member must have length less than or equal to 51200" in refusal(
         client.validate_template, TemplateBody=template_of({"T": TOPIC}, Description="x" * 51_200)
     )
@@ -80,9 +80,9 @@ def test_a_stack_acts_as_its_role(cloud: Cloud, client: Any) -> None:
 
 
 def test_a_role_that_is_not_there_is_refused(client: Any) -> None:
-    role = f"arn:aws:iam::{ACCOUNT}:role/nobody"
-    told = refusal(client.create_stack, StackName="shop", TemplateBody=template_of({"T": TOPIC}), RoleARN=role)
-    assert told.splitlines() == [
+    role = f"arn:aws:iam::{ACCOUNT}:role/absent"
+    message = refusal(client.create_stack, StackName="shop", TemplateBody=template_of({"T": TOPIC}), RoleARN=role)
+    assert message.splitlines() == [
         f"ValidationError: Role {role} is invalid or cannot be assumed",
         f"{role} has no policy of its own that could allow cloudformation.amazonaws.com",
     ]
@@ -117,15 +117,15 @@ def test_ssm_parameters_and_dynamic_references_are_looked_up(cloud: Cloud, clien
     assert attributes["DisplayName"] == "Orders!"
 
 
-def test_ten_cheap_resources_take_well_under_a_second(client: Any) -> None:
+def test_ten_cheap_resources_take_less_than_two_seconds_of_the_processor(client: Any) -> None:
     resources: dict[str, Any] = {
         f"P{i}": {"Type": "AWS::SSM::Parameter", "Properties": {"Type": "String", "Value": str(i)}} for i in range(5)
     }
     resources |= {f"T{i}": {"Type": "AWS::SNS::Topic"} for i in range(5)}
     create_stack(client, template_of({"Warm": TOPIC}), name="warm")
-    began = time.monotonic()
+    began = time.process_time()
     assert create_stack(client, template_of(resources))["StackStatus"] == "CREATE_COMPLETE"
-    assert time.monotonic() - began < 2
+    assert time.process_time() - began < 2
     changed = {**resources, "P0": {"Type": "AWS::SSM::Parameter", "Properties": {"Type": "String", "Value": "x"}}}
     assert update_stack(client, template_of(changed))["StackStatus"] == "UPDATE_COMPLETE"
 
@@ -136,9 +136,9 @@ def test_what_is_not_played_is_refused_by_name(client: Any) -> None:
         ("NotificationARNs", ["arn:aws:sns:us-east-1:111111111111:x"]),
         ("ResourceTypes", ["AWS::SNS::*"]),
     ):
-        told = refusal(client.create_stack, StackName="shop", TemplateBody=template, **{name: value})
-        assert told.startswith("NotSupported: ")
-        assert name in told
+        message = refusal(client.create_stack, StackName="shop", TemplateBody=template, **{name: value})
+        assert message.startswith("NotSupported: ")
+        assert name in message
     assert refusal(client.cancel_update_stack, StackName="shop").startswith("NotSupported: ")
 
 
@@ -201,8 +201,8 @@ def test_parameters_that_the_stack_has_are_kept_and_unknown_ones_refused(client:
     assert "Title" in refusal(client.create_stack, StackName="shop", TemplateBody=template)
     for given in ({"Title": "orders"}, {"Title": "Orders", "Other": "x"}):
         parameters = [{"ParameterKey": k, "ParameterValue": v} for k, v in given.items()]
-        told = refusal(client.create_stack, StackName="shop", TemplateBody=template, Parameters=parameters)
-        assert told.startswith("ValidationError: ")
+        message = refusal(client.create_stack, StackName="shop", TemplateBody=template, Parameters=parameters)
+        assert message.startswith("ValidationError: ")
     title = [{"ParameterKey": "Title", "ParameterValue": "Orders"}]
     create_stack(client, template, Parameters=title)
     second = template_of({"T": topic, "S": TOPIC}, Parameters=declared)
@@ -210,8 +210,8 @@ def test_parameters_that_the_stack_has_are_kept_and_unknown_ones_refused(client:
     stack = update_stack(client, second, Parameters=kept)
     assert (stack["StackStatus"], stack["Parameters"]) == ("UPDATE_COMPLETE", title)
     both = [{"ParameterKey": "Title", "UsePreviousValue": True, "ParameterValue": "x"}]
-    told = refusal(client.update_stack, StackName="shop", TemplateBody=second, Parameters=both)
-    assert "Cannot specify usePreviousValue as true and non empty value" in told
+    message = refusal(client.update_stack, StackName="shop", TemplateBody=second, Parameters=both)
+    assert "Cannot specify usePreviousValue as true and non empty value" in message
 
 
 def test_a_transform_needs_a_capability_of_its_own(client: Any) -> None:
@@ -219,15 +219,15 @@ def test_a_transform_needs_a_capability_of_its_own(client: Any) -> None:
         {"T": {"Type": "AWS::SNS::Topic", "Properties": {"DisplayName": {"Fn::ToJsonString": {"a": 1}}}}},
         Transform="AWS::LanguageExtensions",
     )
-    told = refusal(client.create_stack, StackName="shop", TemplateBody=template)
-    assert told == "InsufficientCapabilitiesException: Requires capabilities : [CAPABILITY_AUTO_EXPAND]"
+    message = refusal(client.create_stack, StackName="shop", TemplateBody=template)
+    assert message == "InsufficientCapabilitiesException: Requires capabilities : [CAPABILITY_AUTO_EXPAND]"
     assert create_stack(client, template, Capabilities=["CAPABILITY_AUTO_EXPAND"])["StackStatus"] == "CREATE_COMPLETE"
 
 
 def test_a_circle_of_resources_is_refused_by_name(client: Any) -> None:
     template = template_of({"A": {**TOPIC, "DependsOn": "B"}, "B": {**TOPIC, "DependsOn": "A"}})
-    told = refusal(client.create_stack, StackName="shop", TemplateBody=template)
-    assert told.startswith("ValidationError: Circular dependency between resources: [A, B]")
+    message = refusal(client.create_stack, StackName="shop", TemplateBody=template)
+    assert message.startswith("ValidationError: Circular dependency between resources: [A, B]")
 
 
 def test_a_parameter_with_a_public_parameter_of_aws_is_refused_with_its_line(client: Any) -> None:
@@ -240,7 +240,8 @@ def test_a_parameter_with_a_public_parameter_of_aws_is_refused_with_its_line(cli
         },
         indent=1,
     )
-    told = refusal(client.create_stack, StackName="shop", TemplateBody=template)
+    message = refusal(client.create_stack, StackName="shop", TemplateBody=template)
     assert (
-        "Not supported by the embedded AWS: parameter Image (line 3): the public parameter /aws/service/ami-x" in told
+        "Not supported by the embedded AWS: parameter Image (line 3): the public parameter /aws/service/ami-x"
+        in message
     )

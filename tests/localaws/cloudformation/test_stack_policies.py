@@ -79,7 +79,7 @@ def test_a_stack_policy_decides_as_the_user_guide_says(
         (policy({**ALL, "Effect": "Perhaps"}), "Effect must be Allow or Deny"),
     ],
 )
-def test_a_policy_that_is_none_is_refused(client: Any, queues: FakeQueues, text: str, message: str) -> None:
+def test_an_invalid_policy_is_refused(client: Any, queues: FakeQueues, text: str, message: str) -> None:
     with pytest.raises(ClientError, match=message):
         client.create_stack(
             StackName="shop", TemplateBody=template_of({"Orders": queue_resource()}), StackPolicyBody=text
@@ -96,8 +96,8 @@ def test_a_protected_resource_is_neither_changed_replaced_nor_removed(client: An
         ({"Other": queue_resource(1)}, "Delete"),
     ):
         assert update_stack(client, template_of(after))["StackStatus"] == "UPDATE_ROLLBACK_COMPLETE"
-        told = f"Action denied by stack policy: Statement [#2] does not allow [Update:{verb}] for resource [{NAME}]"
-        assert ("Orders", "UPDATE_FAILED", told) in stack_events(client, "shop")
+        message = f"Action denied by stack policy: Statement [#2] does not allow [Update:{verb}] for resource [{NAME}]"
+        assert ("Orders", "UPDATE_FAILED", message) in stack_events(client, "shop")
     assert set(queues.made) >= {"a"}
     assert update_stack(client, template_of({"Orders": queue_resource(1, QueueName="a"), "Other": queue_resource(2)}))[
         "StackStatus"

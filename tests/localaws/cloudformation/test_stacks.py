@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-import time
+import threading
 from typing import Any
 
 import pytest
@@ -44,8 +44,8 @@ def test_a_stack_makes_its_resources_in_the_order_of_their_references(client: An
     assert stack["StackStatus"] == "CREATE_COMPLETE"
     assert queues.done == ["create First", "create Second", "create Third"]
     third = client.describe_stack_resource(StackName="shop", LogicalResourceId="Third")["StackResourceDetail"]
-    told = [{"OutputKey": "Name", "OutputValue": third["PhysicalResourceId"], "Description": "the last"}]
-    assert stack["Outputs"] == told
+    outputs = [{"OutputKey": "Name", "OutputValue": third["PhysicalResourceId"], "Description": "the last"}]
+    assert stack["Outputs"] == outputs
     assert third["PhysicalResourceId"].startswith("shop-Third-")
     second = next(p for p in queues.made.values() if p["DelaySeconds"] == 1)
     assert second["Tags"][0]["Value"].startswith("arn:aws:sqs:us-east-1:111111111111:shop-First-")
@@ -73,10 +73,10 @@ def test_a_failed_create_is_rolled_back_with_its_reason(client: Any, queues: Fak
     stack = create_stack(client, template_of({"Good": queue_resource(), "Bad": queue_resource(13, DependsOn="Good")}))
     assert stack["StackStatus"] == "ROLLBACK_COMPLETE"
     assert queues.made == {}
-    told = stack_events(client, "shop")
-    assert next(e for e in told if e[1] == "CREATE_FAILED")[2].endswith("cannot wait 13 seconds")
+    events = stack_events(client, "shop")
+    assert next(e for e in events if e[1] == "CREATE_FAILED")[2].endswith("cannot wait 13 seconds")
     reason = "The following resource(s) failed to create: [Bad]. Rollback requested by user."
-    assert ("shop", "ROLLBACK_IN_PROGRESS", reason) in told
+    assert ("shop", "ROLLBACK_IN_PROGRESS", reason) in events
     assert "ROLLBACK_COMPLETE state and can not be updated" in refusal(
         client.update_stack, StackName="shop", TemplateBody=template_of({"Good": queue_resource()})
     )
@@ -126,33 +126,33 @@ def test_nothing_is_made_where_the_schema_refuses_a_property(client: Any, queues
     assert "extraneous key [Delay] is not permitted" in failed[0][2]
 
 
-def test_a_type_that_nobody_plays_is_refused_before_anything_is_made(client: Any, queues: FakeQueues) -> None:
+def test_a_type_that_is_not_supported_is_refused_before_anything_is_made(client: Any, queues: FakeQueues) -> None:
     template = template_of({"Good": queue_resource(), "Cluster": {"Type": "AWS::ECS::Cluster"}})
-    told = refusal(client.create_stack, StackName="shop", TemplateBody=template)
-    assert told.startswith("NotSupported: ")
-    assert "AWS::ECS::Cluster (resource Cluster, line 1)" in told
+    message = refusal(client.create_stack, StackName="shop", TemplateBody=template)
+    assert message.startswith("NotSupported: ")
+    assert "AWS::ECS::Cluster (resource Cluster, line 1)" in message
     assert "does not exist" in refusal(client.describe_stacks, StackName="shop")
     wrong = template_of({"Good": {"Type": "AWS::SQS::Cue"}})
-    told = refusal(client.create_stack, StackName="shop", TemplateBody=wrong)
-    assert told == (
+    message = refusal(client.create_stack, StackName="shop", TemplateBody=wrong)
+    assert message == (
         "ValidationError: Template format error: Unrecognized resource types: [AWS::SQS::Cue] (Good, line 1)"
     )
     macro = json.dumps({"Transform": "AWS::Serverless-2016-10-31", **json.loads(wrong)})
-    told = refusal(client.create_stack, StackName="shop", TemplateBody=macro)
-    assert "the transform AWS::Serverless-2016-10-31 (line 1)" in told
+    message = refusal(client.create_stack, StackName="shop", TemplateBody=macro)
+    assert "the transform AWS::Serverless-2016-10-31 (line 1)" in message
 
 
-def test_an_update_policy_is_refused_since_nobody_carries_it_out(client: Any, queues: FakeQueues) -> None:
+def test_an_update_policy_is_refused_since_it_is_not_supported(client: Any, queues: FakeQueues) -> None:
     template = template_of({"Good": {"Type": QUEUE, "CreationPolicy": {"ResourceSignal": {"Count": 1}}}})
-    told = refusal(client.create_stack, StackName="shop", TemplateBody=template)
-    assert "CreationPolicy (resource Good" in told
+    message = refusal(client.create_stack, StackName="shop", TemplateBody=template)
+    assert "CreationPolicy (resource Good" in message
 
 
 def test_an_attribute_that_the_schema_does_not_have_is_refused(client: Any, queues: FakeQueues) -> None:
     template = template_of({"A": queue_resource(), "B": queue_resource(QueueName={"Fn::GetAtt": ["A", "Colour"]})})
-    told = refusal(client.create_stack, StackName="shop", TemplateBody=template)
-    assert told.startswith("ValidationError: ")
-    assert "Colour" in told
+    message = refusal(client.create_stack, StackName="shop", TemplateBody=template)
+    assert message.startswith("ValidationError: ")
+    assert "Colour" in message
 
 
 def test_names_and_second_creates_are_refused_as_aws_does(client: Any, queues: FakeQueues) -> None:
@@ -162,8 +162,8 @@ def test_names_and_second_creates_are_refused_as_aws_does(client: Any, queues: F
     settled_stack(client, "shop")
     again = client.create_stack(StackName="shop", TemplateBody=template, ClientRequestToken="a")
     assert again["StackId"] == first["StackId"]
-    told = refusal(client.create_stack, StackName="shop", TemplateBody=template)
-    assert told == "AlreadyExistsException: Stack [shop] already exists"
+    message = refusal(client.create_stack, StackName="shop", TemplateBody=template)
+    assert message == "AlreadyExistsException: Stack [shop] already exists"
 
 
 def test_iam_resources_need_a_capability(client: Any) -> None:
@@ -174,10 +174,10 @@ def test_iam_resources_need_a_capability(client: Any) -> None:
         (role, [], "CAPABILITY_IAM"),
         (named, ["CAPABILITY_IAM"], "CAPABILITY_NAMED_IAM"),
     ):
-        told = refusal(
+        message = refusal(
             client.create_stack, StackName="x", TemplateBody=template_of({"R": resource}), Capabilities=given
         )
-        assert told == f"InsufficientCapabilitiesException: Requires capabilities : [{missing}]"
+        assert message == f"InsufficientCapabilitiesException: Requires capabilities : [{missing}]"
 
 
 def test_two_stacks_never_own_one_resource(client: Any, queues: FakeQueues) -> None:
@@ -208,14 +208,14 @@ def test_an_update_without_a_change_is_refused(client: Any, queues: FakeQueues) 
         {"A": queue_resource({"Ref": "Delay"})}, Parameters={"Delay": {"Type": "Number", "Default": 3}}
     )
     create_stack(client, template)
-    told = refusal(client.update_stack, StackName="shop", TemplateBody=template)
-    assert told == "ValidationError: No updates are to be performed."
+    message = refusal(client.update_stack, StackName="shop", TemplateBody=template)
+    assert message == "ValidationError: No updates are to be performed."
     given = [{"ParameterKey": "Delay", "ParameterValue": "4"}]
     client.update_stack(StackName="shop", UsePreviousTemplate=True, Parameters=given)
     assert settled_stack(client, "shop")["Parameters"] == given
     kept = [{"ParameterKey": "Delay", "UsePreviousValue": True}]
-    told = refusal(client.update_stack, StackName="shop", UsePreviousTemplate=True, Parameters=kept)
-    assert told.endswith("No updates are to be performed.")
+    message = refusal(client.update_stack, StackName="shop", UsePreviousTemplate=True, Parameters=kept)
+    assert message.endswith("No updates are to be performed.")
 
 
 def test_a_create_only_property_replaces_the_resource_and_what_refers_to_it_follows(
@@ -263,8 +263,8 @@ def test_a_resource_with_a_name_of_its_own_cannot_be_replaced(client: Any) -> No
         update_stack(client, template_of({"R": moved}), name="roles", **allowed)["StackStatus"]
         == "UPDATE_ROLLBACK_COMPLETE"
     )
-    told = [reason for _, status, reason in stack_events(client, "roles") if status == "UPDATE_FAILED"]
-    assert told == [
+    events = [reason for _, status, reason in stack_events(client, "roles") if status == "UPDATE_FAILED"]
+    assert events == [
         "CloudFormation cannot update a stack when a custom-named resource requires replacing. "
         "Rename shop and update the stack again."
     ]
@@ -332,7 +332,7 @@ def test_a_rollback_that_fails_can_be_continued(client: Any, queues: FakeQueues)
     assert queues.made == before
 
 
-def test_a_failed_update_without_rollback_is_left_and_can_be_mended(client: Any, queues: FakeQueues) -> None:
+def test_a_failed_update_without_rollback_is_left_and_can_be_fixed(client: Any, queues: FakeQueues) -> None:
     create_stack(client, template_of({"A": queue_resource(1)}))
     stack = update_stack(
         client, template_of({"A": queue_resource(2), "B": queue_resource(13, DependsOn="A")}), DisableRollback=True
@@ -366,8 +366,10 @@ def test_new_stack_tags_reach_the_resources(client: Any, queues: FakeQueues) -> 
 
 def test_a_resource_never_changes_its_type(client: Any, queues: FakeQueues) -> None:
     create_stack(client, template_of({"A": queue_resource()}))
-    told = refusal(client.update_stack, StackName="shop", TemplateBody=template_of({"A": {"Type": "AWS::SNS::Topic"}}))
-    assert "modifies resource type of the following resources: [A]" in told
+    message = refusal(
+        client.update_stack, StackName="shop", TemplateBody=template_of({"A": {"Type": "AWS::SNS::Topic"}})
+    )
+    assert "modifies resource type of the following resources: [A]" in message
 
 
 # -- delete ----------------------------------------------------------------------------------------
@@ -386,8 +388,8 @@ def test_a_deleted_stack_is_found_by_its_id_only(client: Any, queues: FakeQueues
     assert queues.done == ["delete B", "delete A"]
     assert len(queues.made) == 1
     assert ("Kept", "DELETE_SKIPPED", "") in stack_events(client, stack_id)
-    told = refusal(client.describe_stacks, StackName="shop")
-    assert told == "ValidationError: Stack with id shop does not exist"
+    message = refusal(client.describe_stacks, StackName="shop")
+    assert message == "ValidationError: Stack with id shop does not exist"
     client.delete_stack(StackName="shop")  # deleted already
     summaries = client.list_stacks(StackStatusFilter=["DELETE_COMPLETE"])["StackSummaries"]
     assert [s["StackId"] for s in summaries] == [stack_id]
@@ -412,8 +414,8 @@ def test_a_delete_that_fails_says_why_and_may_leave_the_resource(client: Any, qu
 
 def test_termination_protection_stops_a_delete(client: Any, queues: FakeQueues) -> None:
     create_stack(client, template_of({"A": queue_resource()}), EnableTerminationProtection=True)
-    told = refusal(client.delete_stack, StackName="shop")
-    assert "cannot be deleted while TerminationProtection is enabled" in told
+    message = refusal(client.delete_stack, StackName="shop")
+    assert "cannot be deleted while TerminationProtection is enabled" in message
     client.update_termination_protection(StackName="shop", EnableTerminationProtection=False)
     client.delete_stack(StackName="shop")
 
@@ -487,13 +489,12 @@ def test_run_stack_creates_updates_and_deletes_and_says_why_not(cloud: Cloud, qu
 
 
 def test_independent_resources_are_made_at_the_same_time(client: Any, queues: FakeQueues) -> None:
-    slow_create = queues.create
+    create, all_begun = queues.create, threading.Barrier(8, timeout=60)
 
-    def slow(context: Context, properties: dict[str, Any]) -> Made:
-        time.sleep(0.1)
-        return slow_create(context, properties)
+    def together(context: Context, properties: dict[str, Any]) -> Made:
+        all_begun.wait()
+        return create(context, properties)
 
-    queues.create = slow  # type: ignore[method-assign]
-    began = time.monotonic()
-    create_stack(client, template_of({f"Q{i}": queue_resource() for i in range(8)}))
-    assert time.monotonic() - began < 0.6
+    queues.create = together  # type: ignore[method-assign]
+    stack = create_stack(client, template_of({f"Q{i}": queue_resource() for i in range(8)}))
+    assert stack["StackStatus"] == "CREATE_COMPLETE"

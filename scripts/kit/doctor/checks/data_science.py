@@ -1,4 +1,4 @@
-"""The data science account: the kit's stack, its roles, the external id, the starter, the approvals topic."""
+"""The data science account: the kit's stacks, its roles, the external id, the starter, the approvals topic."""
 
 from __future__ import annotations
 
@@ -11,52 +11,56 @@ from scripts.kit.doctor.facts.stacks import EXTERNAL_ID_PARAMETER, PREFIX, START
 from scripts.kit.doctor.findings import Place, check, here
 from scripts.kit.doctor.reader import known
 from scripts.kit.doctor.snapshot import Snapshot
-from scripts.kit.names import DATA_SCIENCE_STACK, MODELS_STACK
+from scripts.kit.names import MODELS_STACK, PEOPLE_STACK, ROLES_STACK, SHARED_STACK
+from scripts.kit.stacks.data_science import TEMPLATES
+
+STARTING = {"EventsRole", "StarterRole"}  # of template 11; the other roles are of 12
 
 
 @check(
     "kit-stack-missing",
     "error",
-    "The data science account lacks the kit's stack",
-    "It holds the buckets, the key and the roles that every project needs.",
+    "The data science account lacks a stack of the kit",
+    "They hold the buckets, the key, the roles and the policies that every project needs.",
 )
 def kit_stack_missing(facts: Snapshot) -> Iterator[Place]:
-    if facts.data_science.stack is None:
-        yield here(facts, f"stack {DATA_SCIENCE_STACK}", "there is no such stack", facts.make_accounts)
+    for name, stack in facts.data_science.stacks.items():
+        if stack is None:
+            yield here(facts, f"stack {name}", f"no stack holds {TEMPLATES[name]}", facts.make_accounts)
 
 
 @check(
     "kit-stack-failed",
     "error",
-    "The kit's stack in the data science account is broken",
+    "A stack of the kit in the data science account is broken",
     "`make accounts` cannot continue from this state.",
 )
 def kit_stack_failed(facts: Snapshot) -> Iterator[Place]:
-    stack = facts.data_science.stack
-    if stack and stack.broken:
-        yield here(
-            facts,
-            f"stack {stack.name}",
-            f"{stack.status} {stack.reason}".rstrip(),
-            f"aws cloudformation continue-update-rollback --stack-name {stack.name}"
-            if stack.status == "UPDATE_ROLLBACK_FAILED"
-            else f"aws cloudformation delete-stack --stack-name {stack.name} (buckets and keys stay)\n"
-            f"then {facts.make_accounts}",
-        )
+    for stack in facts.data_science.stacks.values():
+        if stack and stack.broken:
+            yield here(
+                facts,
+                f"stack {stack.name}",
+                f"{stack.status} {stack.reason}".rstrip(),
+                f"aws cloudformation continue-update-rollback --stack-name {stack.name}"
+                if stack.status == "UPDATE_ROLLBACK_FAILED"
+                else f"aws cloudformation delete-stack --stack-name {stack.name} (buckets and keys stay)\n"
+                f"then {facts.make_accounts}",
+            )
 
 
 @check(
     "kit-stack-differs",
     "warning",
-    "The kit's stack in the data science account differs from this bundle or environment file",
+    "A stack of the kit in the data science account differs from this bundle or environment file",
     "Roles may lack what this version needs, and accounts of a changed OU may not read the models.",
 )
 def kit_stack_differs(facts: Snapshot) -> Iterator[Place]:
-    stack = facts.data_science.stack
-    if stack and not stack.broken:
-        changed = own_stacks.differences(stack, *own_stacks.data_science_stack(facts))
-        if changed:
-            yield here(facts, f"stack {stack.name}", f"it differs in: {changed}", facts.make_accounts)
+    for name, stack in facts.data_science.stacks.items():
+        if stack and not stack.broken:
+            changed = own_stacks.differences(stack, *own_stacks.data_science_stack(facts, name))
+            if changed:
+                yield here(facts, f"stack {name}", f"it differs in: {changed}", facts.make_accounts)
 
 
 @check(
@@ -79,14 +83,15 @@ def model_region_missing(facts: Snapshot) -> Iterator[Place]:
     "The product passes it to the project's pipeline, builds, stages or rules.",
 )
 def project_role_missing(facts: Snapshot) -> Iterator[Place]:
-    for name, role in facts.data_science.roles.items():
-        if role is None and facts.data_science.stack:
+    for short in KIT_ROLES:
+        name, stack = f"{PREFIX}{short}", SHARED_STACK if short in STARTING else ROLES_STACK
+        if facts.data_science.roles[name] is None and facts.data_science.stacks[stack]:
             yield here(
                 facts,
                 f"role service-role/{name}",
                 "the stack exists, but its role does not",
-                f"aws cloudformation detect-stack-drift --stack-name {DATA_SCIENCE_STACK} shows what else is "
-                "gone. It must come back as templates/10-data-science-account.yaml has it",
+                f"aws cloudformation detect-stack-drift --stack-name {stack} shows what else is gone. "
+                f"It must come back as {TEMPLATES[stack]} has it",
             )
 
 
@@ -130,7 +135,8 @@ def studio_role_missing(facts: Snapshot) -> Iterator[Place]:
 )
 def studio_role_policy(facts: Snapshot) -> Iterator[Place]:
     for role, policies in facts.data_science.studio_roles.items():
-        if policies is not None and known(policies) and DATA_SCIENTIST not in policies and facts.data_science.stack:
+        missing = policies is not None and known(policies) and DATA_SCIENTIST not in policies
+        if missing and facts.data_science.stacks[PEOPLE_STACK]:
             arn = f"arn:{facts.partition}:iam::{facts.account}:policy/{DATA_SCIENTIST}"
             name = role.rsplit("/", 1)[-1]
             yield here(
@@ -148,7 +154,7 @@ def studio_role_policy(facts: Snapshot) -> Iterator[Place]:
     "The projects' tests read it when they start.",
 )
 def external_id_missing(facts: Snapshot) -> Iterator[Place]:
-    if facts.data_science.external_id is None and facts.data_science.stack:
+    if facts.data_science.external_id is None and facts.data_science.stacks[SHARED_STACK]:
         yield here(
             facts,
             f"parameter {EXTERNAL_ID_PARAMETER}",
@@ -183,13 +189,13 @@ def external_id_differs(facts: Snapshot) -> Iterator[Place]:
     "An approved version starts no pipeline: the event rules point at it.",
 )
 def starter_missing(facts: Snapshot) -> Iterator[Place]:
-    if facts.data_science.starter is None and facts.data_science.stack:
+    if facts.data_science.starter is None and facts.data_science.stacks[SHARED_STACK]:
         yield here(
             facts,
             f"state machine {STARTER}",
             "the stack exists, but its state machine does not",
-            f"aws cloudformation detect-stack-drift --stack-name {DATA_SCIENCE_STACK} shows what else is gone. "
-            "It must come back as templates/10-data-science-account.yaml has it (Starter)",
+            f"aws cloudformation detect-stack-drift --stack-name {SHARED_STACK} shows what else is gone. "
+            f"It must come back as {TEMPLATES[SHARED_STACK]} has it (Starter)",
         )
 
 
@@ -219,7 +225,7 @@ def starter_role(facts: Snapshot) -> Iterator[Place]:
     "The pipeline's approval fails when it cannot publish to it.",
 )
 def approvals_topic_missing(facts: Snapshot) -> Iterator[Place]:
-    if facts.data_science.topic is None and facts.data_science.stack:
+    if facts.data_science.topic is None and facts.data_science.stacks[SHARED_STACK]:
         yield here(facts, f"topic {TOPIC}", "there is no such topic", f"aws sns create-topic --name {TOPIC}")
 
 

@@ -1,6 +1,6 @@
 """The further Regions of endpoints: who may read the models that builds copy there, and whether images are there.
 
-Template 11 creates a bucket and a key in each (docs/decisions/0009). Amazon ECR User Guide, "Private image
+Template 10 creates a bucket and a key in each (docs/decisions/0009). Amazon ECR User Guide, "Private image
 replication": a repository's policy is not replicated with its images.
 """
 
@@ -19,6 +19,7 @@ from scripts.kit.doctor.facts.projects import Image, image_of
 from scripts.kit.doctor.findings import Place, check, here
 from scripts.kit.doctor.reader import known
 from scripts.kit.doctor.snapshot import Snapshot
+from scripts.kit.names import SHARED_STACK
 from scripts.kit.stacks import image_replication
 
 
@@ -152,7 +153,7 @@ def replicates(templates: Any) -> bool:
 
 def rule_fix(facts: Snapshot, there: Any) -> str:
     """`make accounts`; the rule itself where the stack has one that was deleted by hand."""
-    stack = facts.data_science.stack
+    stack = facts.data_science.stacks[SHARED_STACK]
     made = image_replication.made_by(stack.parameters, facts.account) if stack else []
     if not image_replication.besides(made, there):
         return facts.make_accounts

@@ -136,7 +136,7 @@ def launch_role_gaps(facts: Snapshot) -> Iterator[Place]:
     "template-role-missing",
     "error",
     "The launch role of the project template in S3 is missing",
-    "CloudFormation creates projects as this role, which template 10 has where templates are published to S3.",
+    "CloudFormation creates projects as this role, which template 13 has where templates are published to S3.",
 )
 def template_role_missing(facts: Snapshot) -> Iterator[Place]:
     if facts.hosted.want and facts.hosted.role is None:

@@ -1,4 +1,4 @@
-"""How the kit's own stacks should be: template 10 in the data science account, template 20 in every target account."""
+"""How the kit's own stacks should be: templates 10 to 13 in the data science account, 20 in every target account."""
 
 from __future__ import annotations
 
@@ -6,9 +6,9 @@ from collections.abc import Mapping
 
 from scripts.kit.doctor.facts.stacks import Stack
 from scripts.kit.doctor.snapshot import Snapshot
-from scripts.kit.organization.state import SeenOrganization
+from scripts.kit.names import MODELS_STACK, PEOPLE_STACK, ROLES_STACK, SHARED_STACK
+from scripts.kit.stacks import data_science, target_roles
 from scripts.kit.stacks import stack as stacks
-from scripts.kit.stacks import target_roles
 
 
 def differences(found: Stack, want: stacks.WantedStack, known: Mapping[str, str]) -> str:
@@ -20,20 +20,28 @@ def differences(found: Stack, want: stacks.WantedStack, known: Mapping[str, str]
     return ", ".join(stacks.changes(wanted, found.body or want.body, found.parameters))
 
 
-def data_science_stack(facts: Snapshot) -> tuple[stacks.WantedStack, Mapping[str, str]]:
-    """Template 10 as the environment file wants it, and the parameters that are known of it."""
+def data_science_stack(facts: Snapshot, name: str) -> tuple[stacks.WantedStack, Mapping[str, str]]:
+    """A stack of the data science account's own Region as the environment file wants it, and the parameters that are
+    known of it."""
     paths = tuple(path for stage in ("staging", "production") if (path := facts.organization.path(stage)))
-    want = target_roles.data_science_stack(facts.settings, SeenOrganization(paths=paths))
+    key, shared = facts.data_science.outputs.get("ModelKeyArn", ""), facts.data_science.stacks[SHARED_STACK]
+    want = {
+        MODELS_STACK: data_science.models(facts.settings, paths),
+        SHARED_STACK: data_science.shared(facts.settings),
+        ROLES_STACK: data_science.roles(facts.settings),
+        PEOPLE_STACK: data_science.people(facts.settings, key),
+    }[name]
     unknown = set() if facts.alone or len(paths) == 2 else {"OrganizationalUnitPaths"}
-    if facts.data_science.stack and not facts.data_science.stack.parameters.get("ImageRepositoryPrefix"):
+    unknown |= set() if key else {"ModelKeyArn"}
+    if name == SHARED_STACK and shared and not shared.parameters.get("ImageRepositoryPrefix"):
         unknown.add("ImageRepositoryPrefix")  # rules that others made may do it: image-replication checks them
     return want, {k: v for k, v in want.parameters.items() if k not in unknown}
 
 
 def target_stack(facts: Snapshot, stage: str, account: str) -> tuple[stacks.WantedStack, Mapping[str, str]]:
     """Template 20 in an account of a stage, and the parameters that are known of it."""
-    outputs = dict.fromkeys(target_roles.MODELS, "") | {"TestRoleArn": facts.test_role_arn}
-    outputs |= facts.data_science.stack.outputs if facts.data_science.stack else {}
+    outputs = dict.fromkeys(target_roles.NEEDED, "") | {"TestRoleArn": facts.test_role_arn}
+    outputs |= facts.data_science.outputs
     where = target_roles.TargetStage(stage, getattr(facts.settings.roles.suffix, stage), "", ())
     want = target_roles.target_stack(facts.settings, where, account, outputs)
     return want, {name: value for name, value in want.parameters.items() if value}

@@ -1,4 +1,4 @@
-"""The data science account: the kit's stack, its roles, the external id, the starter, the approvals topic."""
+"""The data science account: the kit's stacks, its roles, the external id, the starter, the approvals topic."""
 
 from __future__ import annotations
 
@@ -10,9 +10,10 @@ from typing import Any
 from scripts.kit.doctor.facts.roles import read_role
 from scripts.kit.doctor.facts.stacks import EXTERNAL_ID_PARAMETER, PREFIX, STARTER, TOPIC, read_stack
 from scripts.kit.doctor.reader import UNREAD, Reader
-from scripts.kit.names import DATA_SCIENCE_STACK, MODELS_STACK
+from scripts.kit.names import MODELS_STACK
 from scripts.kit.settings.model import Settings
 from scripts.kit.stacks import model_regions
+from scripts.kit.stacks.data_science import TEMPLATES
 from scripts.kit.together import together
 
 KIT_ROLES = {  # the role's name after the prefix, and the service that assumes it
@@ -28,9 +29,13 @@ DATA_SCIENTIST, APPROVER = "sagemaker-multi-account-data-scientist", "sagemaker-
 
 @dataclass(frozen=True)
 class DataScience:
-    """roles: the kit's, by name; studio_roles: the policies attached to each, None for a role that is missing."""
+    """stacks: of the account's own Region, by name; roles: the kit's, by name.
 
-    stack: Any = UNREAD
+    studio_roles: the policies attached to each, None for a role that is missing; further: the stack of template 10,
+    by further Region
+    """
+
+    stacks: Mapping[str, Any] = field(default_factory=dict)
     roles: Mapping[str, Any] = field(default_factory=dict)
     studio_roles: Mapping[str, Any] = field(default_factory=dict)
     external_id: Any = UNREAD
@@ -38,7 +43,12 @@ class DataScience:
     topic: Any = UNREAD
     subscriptions: Any = UNREAD
     approvers: Any = UNREAD
-    further: Mapping[str, Any] = field(default_factory=dict)  # the stack of template 11, by Region
+    further: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def outputs(self) -> dict[str, str]:
+        """The outputs of all stacks that exist."""
+        return {name: value for stack in self.stacks.values() if stack for name, value in stack.outputs.items()}
 
 
 def gather(reader: Reader, settings: Settings, partition: str) -> DataScience:
@@ -49,9 +59,8 @@ def gather(reader: Reader, settings: Settings, partition: str) -> DataScience:
     names = [f"{PREFIX}{name}" for name in KIT_ROLES]
     people, further = settings.studio.execution_roles, model_regions.further(settings)
     read_region = partial(read_stack, reader, account, MODELS_STACK, body=False)
-    stack, external_id, starter, topic, subscriptions, approvers, *roles = together(
+    external_id, starter, topic, subscriptions, approvers, *roles = together(
         [
-            partial(read_stack, reader, account, DATA_SCIENCE_STACK),
             partial(reader.ask, account, "ssm", "GetParameter", Name=EXTERNAL_ID_PARAMETER),
             partial(reader.ask, account, "stepfunctions", "DescribeStateMachine", stateMachineArn=starter_arn),
             partial(reader.ask, account, "sns", "GetTopicAttributes", TopicArn=topic_arn),
@@ -60,11 +69,13 @@ def gather(reader: Reader, settings: Settings, partition: str) -> DataScience:
             *(partial(read_role, reader, account, name) for name in names),
             *(partial(attached_policies, reader, account, role.rsplit("/", 1)[-1]) for role in people),
             *(partial(read_region, region=region) for region in further),
+            *(partial(read_stack, reader, account, name) for name in TEMPLATES),
         ]
     )
+    roles, stacks = roles[: -len(TEMPLATES)], roles[-len(TEMPLATES) :]
     regions = roles[len(roles) - len(further) :]
     return DataScience(
-        stack=stack,
+        stacks=dict(zip(TEMPLATES, stacks, strict=True)),
         roles=dict(zip(names, roles[: len(names)], strict=True)),
         studio_roles=dict(zip(people, roles[len(names) : len(names) + len(people)], strict=True)),
         external_id=external_id["Parameter"]["Value"] if external_id else external_id,

@@ -104,7 +104,7 @@ def test_an_account_that_joins_a_unit_gets_its_instance_and_loses_it_when_it_lea
         ParameterOverrides=[{"ParameterKey": "Value", "ParameterValue": "own"}],
     )
     new_account(setting)
-    assert len(settled(client)) == 2  # it is beneath the root, which nobody targets
+    assert len(settled(client)) == 2  # it is beneath the root, which no stack set targets
     move(setting, NEW, setting.root, setting.nested)  # the unit below counts too
     newest = settled(client)[0]
     assert (newest["Action"], newest["Status"]) == ("CREATE", "SUCCEEDED")

@@ -24,8 +24,8 @@ import json, logging, os
 def handler(event, context):
     logging.getLogger().warning("seen %s", event.get("n"))
     print("plain")
-    told = {name: os.environ.get(name) for name in event.get("variables", [])}
-    return {"event": event, "variables": told, "name": context.function_name, "arn": context.invoked_function_arn,
+    variables = {name: os.environ.get(name) for name in event.get("variables", [])}
+    return {"event": event, "variables": variables, "name": context.function_name, "arn": context.invoked_function_arn,
             "memory": context.memory_limit_in_mb, "left": context.get_remaining_time_in_millis() > 0,
             "request": context.aws_request_id, "version": context.function_version}
 """
@@ -76,20 +76,20 @@ def test_a_handler_gets_the_event_the_context_and_its_own_variables(world: World
     """Developer Guide, "Using the Lambda context object to retrieve Python function information"."""
     arn = world.make("echo", MemorySize=256, Environment={"Variables": {"STAGE": "prod"}})
     names = ["STAGE", "AWS_LAMBDA_FUNCTION_NAME", "AWS_EXECUTION_ENV", "AWS_REGION", "HOME", "VIRTUAL_ENV"]
-    told, answer = world.call("echo", {"n": 1, "variables": names}, LogType="Tail")
-    assert told["variables"] == {
+    result, answer = world.call("echo", {"n": 1, "variables": names}, LogType="Tail")
+    assert result["variables"] == {
         "STAGE": "prod", "AWS_LAMBDA_FUNCTION_NAME": "echo", "AWS_EXECUTION_ENV": "AWS_Lambda_python3.12",
         "AWS_REGION": REGION, "HOME": None, "VIRTUAL_ENV": None,
     }  # fmt: skip
-    assert (told["name"], told["arn"], told["memory"], told["version"]) == ("echo", arn, "256", "$LATEST")
-    assert told["left"]
+    assert (result["name"], result["arn"], result["memory"], result["version"]) == ("echo", arn, "256", "$LATEST")
+    assert result["left"]
     assert answer["StatusCode"] == 200
     assert answer["ExecutedVersion"] == "$LATEST"
     log = base64.b64decode(answer["LogResult"]).decode().splitlines()
-    assert log[0] == f"START RequestId: {told['request']} Version: $LATEST"
+    assert log[0] == f"START RequestId: {result['request']} Version: $LATEST"
     assert "plain" in log
-    assert log[-1].startswith(f"REPORT RequestId: {told['request']}\tDuration: ")
-    assert any(line.startswith("[WARNING]\t") and line.endswith(f"Z\t{told['request']}\tseen 1") for line in log)
+    assert log[-1].startswith(f"REPORT RequestId: {result['request']}\tDuration: ")
+    assert any(line.startswith("[WARNING]\t") and line.endswith(f"Z\t{result['request']}\tseen 1") for line in log)
 
 
 def test_what_a_function_prints_is_in_its_log_group(world: World) -> None:
@@ -111,14 +111,14 @@ def handler(event, context):
     try:
         s3.create_bucket(Bucket="sagemaker-forbidden")
     except Exception as error:
-        return {"who": boto3.client("sts").get_caller_identity()["Arn"], "told": str(error)[:200]}
+        return {"who": boto3.client("sts").get_caller_identity()["Arn"], "message": str(error)[:200]}
 """
     allow = {"Effect": "Allow", "Action": "s3:ListAllMyBuckets", "Resource": "*"}
     world.make("acts", code, Role=make_role(world.cloud, "acts", "lambda", allow))
-    told, _ = world.call("acts")
-    assert told["who"] == f"arn:aws:sts::{ACCOUNT}:assumed-role/acts/acts"
-    assert "AccessDenied" in told["told"]
-    assert "s3:CreateBucket" in told["told"]
+    result, _ = world.call("acts")
+    assert result["who"] == f"arn:aws:sts::{ACCOUNT}:assumed-role/acts/acts"
+    assert "AccessDenied" in result["message"]
+    assert "s3:CreateBucket" in result["message"]
 
 
 @pytest.mark.parametrize(
@@ -141,18 +141,18 @@ def test_an_error_is_answered_as_lambda_answers_it(
     """Developer Guide, "Troubleshoot invocation issues in Lambda"."""
     name = f"fails-{kind.replace('.', '-')}"
     world.make(name, code, Handler=handler)
-    told, answer = world.call(name)
+    result, answer = world.call(name)
     assert answer["FunctionError"] == "Unhandled"
-    assert told["errorType"] == kind
-    assert message in told["errorMessage"]
+    assert result["errorType"] == kind
+    assert message in result["errorMessage"]
 
 
 def test_a_function_is_ended_at_its_timeout(world: World) -> None:
     world.make("slow", "import time\ndef handler(e, c):\n    time.sleep(60)", Timeout=1)
-    told, answer = world.call("slow")
+    result, answer = world.call("slow")
     assert answer["FunctionError"] == "Unhandled"
-    assert told["errorType"] == "Sandbox.Timedout"
-    assert "Task timed out after 1.00 seconds" in told["errorMessage"]
+    assert result["errorType"] == "Sandbox.Timedout"
+    assert "Task timed out after 1.00 seconds" in result["errorMessage"]
 
 
 def test_an_invocation_that_asks_for_no_run_runs_nothing(world: World) -> None:
@@ -186,11 +186,13 @@ def test_another_account_gets_in_by_the_functions_policy_only(world: World) -> N
         mine.get_policy(FunctionName="shared")
 
 
-def test_a_permission_for_nobody_or_for_no_action_is_refused(world: World) -> None:
+def test_a_permission_without_a_principal_or_an_action_is_refused(world: World) -> None:
     world.make("refuses")
     mine = world.client("lambda")
     with pytest.raises(ClientError, match="The provided principal was invalid"):
-        mine.add_permission(FunctionName="refuses", StatementId="a", Action="lambda:InvokeFunction", Principal="nobody")
+        mine.add_permission(
+            FunctionName="refuses", StatementId="a", Action="lambda:InvokeFunction", Principal="unknown"
+        )
     with pytest.raises(ClientError, match="none of Lambda's"):
         mine.add_permission(FunctionName="refuses", StatementId="a", Action="lambda:Call", Principal=OTHER)
 
@@ -204,7 +206,7 @@ def test_a_rule_reaches_a_function_whose_policy_names_it(world: World, source: s
     arn = world.make(name)
     events = world.client("events")
     rule = events.put_rule(Name=f"rule-{source}", EventPattern=json.dumps({"source": [f"test.{source}"]}))["RuleArn"]
-    named = rule if comes else rule + "-of-somebody-else"
+    named = rule if comes else rule + "-of-another-team"
     world.client("lambda").add_permission(
         FunctionName=name, StatementId="rule", Action="lambda:InvokeFunction", Principal="events.amazonaws.com",
         SourceArn=named,
@@ -324,7 +326,7 @@ def test_tags_and_reserved_concurrency_are_kept(world: World) -> None:
 # -- events ------------------------------------------------------------------------------------
 
 
-def test_an_event_that_fails_is_tried_again_and_its_end_told(world: World) -> None:
+def test_an_event_that_fails_is_tried_again_and_its_outcome_reported(world: World) -> None:
     """Developer Guide, "How Lambda handles errors and retries with asynchronous invocation"."""
     sqs = world.client("sqs")
     url = sqs.create_queue(QueueName="ends")["QueueUrl"]

@@ -114,7 +114,8 @@ def test_an_alarm_begins_without_data_and_goes_where_its_data_puts_it(tmp_path: 
         assert found["StateValue"] == "ALARM"
         assert found["StateReason"].startswith("Threshold Crossed: 1 out of the last 1 datapoints [6.0 (")
         assert found["StateReason"].endswith("was greater than the threshold (5.0).")
-        until(lambda: shown(cloud)["StateValue"] == "INSUFFICIENT_DATA")  # nothing came any more
+        cloud.waits = 0.01  # from now on a minute lasts 0.6 s, and no more data comes
+        until(lambda: shown(cloud)["StateValue"] == "INSUFFICIENT_DATA")
         assert not cloud.faults
 
 
@@ -136,7 +137,7 @@ def test_a_change_is_an_event_and_a_message(cloud: Cloud) -> None:
                  "Resource": f"arn:aws:sqs:{REGION}:{ACCOUNT}:{name}"}  # fmt: skip
         policy = json.dumps({"Version": "2012-10-17", "Statement": [allow]})
         sqs.set_queue_attributes(QueueUrl=url, Attributes={"Policy": policy})
-    topic = sns.create_topic(Name="told")["TopicArn"]
+    topic = sns.create_topic(Name="changes")["TopicArn"]
     sns.subscribe(TopicArn=topic, Protocol="sqs", Endpoint=f"arn:aws:sqs:{REGION}:{ACCOUNT}:mails")
     pattern = {"source": ["aws.cloudwatch"], "detail": {"state": {"value": ["ALARM"]}}}
     client(cloud, "events").put_rule(Name="r", EventPattern=json.dumps(pattern))
@@ -145,15 +146,15 @@ def test_a_change_is_an_event_and_a_message(cloud: Cloud) -> None:
     )
     put(cloud, AlarmActions=[topic], Period=86_400)
     data(cloud, 9)
-    told = {}
+    seen = {}
     for name, url in urls.items():
         messages: list[Any] = []
         until(lambda m=messages, u=url: m.extend(sqs.receive_message(QueueUrl=u).get("Messages", [])) or m)  # type: ignore[misc]
-        told[name] = json.loads(messages[0]["Body"])
-    assert told["events"]["detail-type"] == "CloudWatch Alarm State Change"
-    assert told["events"]["detail"]["previousState"]["value"] == "INSUFFICIENT_DATA"
-    assert told["mails"]["Subject"] == 'ALARM: "high" in US East (N. Virginia)'
-    assert json.loads(told["mails"]["Message"])["NewStateReason"].startswith("Threshold Crossed")
+        seen[name] = json.loads(messages[0]["Body"])
+    assert seen["events"]["detail-type"] == "CloudWatch Alarm State Change"
+    assert seen["events"]["detail"]["previousState"]["value"] == "INSUFFICIENT_DATA"
+    assert seen["mails"]["Subject"] == 'ALARM: "high" in US East (N. Virginia)'
+    assert json.loads(seen["mails"]["Message"])["NewStateReason"].startswith("Threshold Crossed")
 
 
 def test_a_state_set_by_hand_lasts_until_the_next_evaluation(tmp_path: Path) -> None:

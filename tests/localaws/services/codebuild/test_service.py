@@ -466,14 +466,14 @@ def test_a_build_that_takes_too_long_times_out(root: Session, monkeypatch: pytes
 
 
 def test_a_build_tells_its_start_and_its_end(root: Session, monkeypatch: pytest.MonkeyPatch) -> None:
-    told: list[dict[str, Any]] = []
-    monkeypatch.setattr(codebuild_run, "emit", lambda *a, **event: told.append(event))
+    seen: list[dict[str, Any]] = []
+    monkeypatch.setattr(codebuild_run, "emit", lambda *a, **event: seen.append(event))
     done = build(root, "version: 0.2\nphases: {}\n")
-    until(lambda: len(told) >= 2)
-    assert [event["detail"]["build-status"] for event in told] == ["IN_PROGRESS", "SUCCEEDED"]
-    assert told[1]["source"] == "aws.codebuild"
-    assert told[1]["resources"] == [done["arn"]]
-    assert told[1]["detail"]["additional-information"]["phases"][0]["start-time"] == moment(done["startTime"])
+    until(lambda: len(seen) >= 2)
+    assert [event["detail"]["build-status"] for event in seen] == ["IN_PROGRESS", "SUCCEEDED"]
+    assert seen[1]["source"] == "aws.codebuild"
+    assert seen[1]["resources"] == [done["arn"]]
+    assert seen[1]["detail"]["additional-information"]["phases"][0]["start-time"] == moment(done["startTime"])
 
 
 # -- projects ----------------------------------------------------------------------------------
@@ -503,7 +503,7 @@ def environment(**changes: Any) -> dict[str, Any]:
         ({"artifacts": {"type": "S3", "name": "x"}}, "location"),
         ({"timeoutInMinutes": 3000}, "must be between 5 and 2160"),
         ({"vpcConfig": {"vpcId": "vpc-1"}}, "Not supported by the embedded AWS: a CodeBuild project with vpcConfig"),
-        ({"serviceRole": f"arn:aws:iam::{ACCOUNT}:role/nobody"}, "not authorized to perform: sts:AssumeRole"),
+        ({"serviceRole": f"arn:aws:iam::{ACCOUNT}:role/absent"}, "not authorized to perform: sts:AssumeRole"),
     ],
 )
 def test_a_wrong_project_is_refused(root: Session, changes: dict[str, Any], said: str) -> None:

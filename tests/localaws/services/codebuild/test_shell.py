@@ -18,9 +18,9 @@ def test_a_folder_that_another_environment_has_used_gets_the_packages_of_this_on
     (packages / "yaml").symlink_to(older / "yaml")
     programs = make_python(tmp_path / "python", packages, [])
     code = "import boto3, importlib.metadata, yaml; print(importlib.metadata.version('boto3'), yaml.__file__)"
-    told = subprocess.run([str(programs / "python"), "-c", code], env={}, capture_output=True, text=True, check=True)
-    assert not told.stdout.startswith("0.0.1")
-    assert f"{packages}/yaml/__init__.py" in told.stdout
+    done = subprocess.run([str(programs / "python"), "-c", code], env={}, capture_output=True, text=True, check=True)
+    assert not done.stdout.startswith("0.0.1")
+    assert f"{packages}/yaml/__init__.py" in done.stdout
     assert all(link.exists() for link in packages.iterdir())
     before = {link.name: link.lstat().st_mtime_ns for link in packages.iterdir()}
     make_python(tmp_path / "second", packages, [])

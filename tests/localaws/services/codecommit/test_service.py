@@ -30,14 +30,14 @@ def shared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Session]:
 @pytest.fixture
 def codecommit(shared: Session) -> Iterator[Any]:
     client = shared.client("codecommit")
-    client.create_repository(repositoryName="code", repositoryDescription="told", tags={"a": "b"})
+    client.create_repository(repositoryName="code", repositoryDescription="events", tags={"a": "b"})
     yield client
     for repository in client.list_repositories()["repositories"]:
         client.delete_repository(repositoryName=repository["repositoryName"])
 
 
 @pytest.fixture
-def told(monkeypatch: pytest.MonkeyPatch) -> list[dict[str, Any]]:
+def emitted(monkeypatch: pytest.MonkeyPatch) -> list[dict[str, Any]]:
     events: list[dict[str, Any]] = []
     monkeypatch.setattr(codecommit_state, "emit", lambda *a, **event: events.append(event))
     return events
@@ -104,12 +104,12 @@ def test_files_folders_and_differences(codecommit: Any) -> None:
     assert shown["treeId"] == answer["treeId"]
 
 
-def test_a_branch_that_moves_is_told(codecommit: Any, told: list[dict[str, Any]]) -> None:
+def test_a_branch_that_moves_is_reported(codecommit: Any, emitted: list[dict[str, Any]]) -> None:
     first = commit(codecommit, {"a": "1"})
     second = commit(codecommit, {"a": "2"}, first)
     codecommit.create_branch(repositoryName="code", branchName="feature/x", commitId=first)
     codecommit.delete_branch(repositoryName="code", branchName="feature/x")
-    details = [event["detail"] for event in told]
+    details = [event["detail"] for event in emitted]
     assert [(d["event"], d["referenceName"]) for d in details] == [
         ("referenceCreated", "main"),
         ("referenceUpdated", "main"),
@@ -119,8 +119,8 @@ def test_a_branch_that_moves_is_told(codecommit: Any, told: list[dict[str, Any]]
     assert (details[1]["commitId"], details[1]["oldCommitId"]) == (second, first)
     assert details[1]["referenceFullName"] == "refs/heads/main"
     assert details[1]["referenceType"] == "branch"
-    assert told[0]["resources"] == [f"arn:aws:codecommit:{REGION}:{ACCOUNT}:code"]
-    assert told[0]["detail_type"] == "CodeCommit Repository State Change"
+    assert emitted[0]["resources"] == [f"arn:aws:codecommit:{REGION}:{ACCOUNT}:code"]
+    assert emitted[0]["detail_type"] == "CodeCommit Repository State Change"
 
 
 def test_branches(codecommit: Any) -> None:

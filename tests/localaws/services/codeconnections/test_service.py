@@ -32,7 +32,7 @@ def git(folder: Path, *arguments: str) -> str:
 
 
 class Setting(Stage):
-    """A pipeline's surroundings, a connection that somebody completed, and a clone of its repository."""
+    """A pipeline's surroundings, a completed connection, and a clone of its repository."""
 
     def __init__(self, cloud: Cloud, monkeypatch: pytest.MonkeyPatch, folder: Path) -> None:
         super().__init__(cloud, monkeypatch)
@@ -52,11 +52,11 @@ class Setting(Stage):
         git(self.clone, "add", ".")
         git(self.clone, "commit", "--quiet", "--message", f"Change {path}")
         git(self.clone, "push", "--quiet", "origin", branch)
-        self.told()
+        self.announced()
         return git(self.clone, "rev-parse", "HEAD")
 
-    def told(self) -> None:
-        """Wait until the provider has told of every push."""
+    def announced(self) -> None:
+        """Wait until the provider has announced every push."""
         pushed = len((self.bare / "pushed").read_text().splitlines())
         until(lambda: self.cloud.state(provider.Provider, "", "").told.get(REPOSITORY) == pushed)
 
@@ -86,7 +86,7 @@ class Setting(Stage):
         return self.summaries()[0]
 
     def nothing_more(self, number: int) -> None:
-        self.told()
+        self.announced()
         assert len(self.summaries()) == number
 
 
@@ -101,8 +101,8 @@ def test_a_connection_is_pending_until_a_person_completes_it(setting: Setting) -
     setting.commit()
     execution = setting.create(setting.declared())
     assert setting.ends(execution) == "Failed"
-    told = setting.actions(execution)["Source"]["output"]["executionResult"]["errorDetails"]
-    assert (told["code"], "is not available" in told["message"]) == ("ConfigurationError", True)
+    error_details = setting.actions(execution)["Source"]["output"]["executionResult"]["errorDetails"]
+    assert (error_details["code"], "is not available" in error_details["message"]) == ("ConfigurationError", True)
     provider.complete_handshake(setting.cloud, setting.arn)
     former = setting.cloud.root(ACCOUNT, REGION).client("codestar-connections")
     assert former.list_connections()["Connections"][0]["ConnectionStatus"] == "AVAILABLE"
@@ -220,7 +220,7 @@ def test_globs_match_as_the_guide_says(pattern: str, name: str, matches: bool) -
 def allow(setting: Setting, role: str, *statements: dict[str, Any]) -> None:
     policy = {"Version": "2012-10-17", "Statement": [{"Effect": "Allow", **statement} for statement in statements]}
     iam = setting.cloud.root(ACCOUNT, REGION).client("iam")
-    iam.put_role_policy(RoleName=role, PolicyName="everything", PolicyDocument=json.dumps(policy))
+    iam.put_role_policy(RoleName=role, PolicyName="inline", PolicyDocument=json.dumps(policy))
 
 
 def test_the_pipelines_role_needs_both_names_of_use_connection(setting: Setting) -> None:
@@ -237,8 +237,8 @@ def test_the_pipelines_role_needs_both_names_of_use_connection(setting: Setting)
               {"Action": use[-1], "Resource": setting.arn, "Condition": condition})  # fmt: skip
         execution = setting.start() if setting_exists(setting) else setting.create(setting.declared())
         assert setting.ends(execution) == status
-    told = [setting.actions(e["pipelineExecutionId"])["Source"] for e in setting.summaries()][1]["output"]
-    assert "does not have sufficient permissions" in told["executionResult"]["errorDetails"]["message"]
+    output = [setting.actions(e["pipelineExecutionId"])["Source"] for e in setting.summaries()][1]["output"]
+    assert "does not have sufficient permissions" in output["executionResult"]["errorDetails"]["message"]
 
 
 def setting_exists(setting: Setting) -> bool:

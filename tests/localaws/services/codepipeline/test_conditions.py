@@ -208,8 +208,8 @@ def test_a_lambda_action_ends_when_its_function_says_so(stage: Stage) -> None:
             "name": "Invoke", "actions": [action("Call", "Invoke", "Lambda", namespace="Call", configuration=given)],
         }  # fmt: skip
 
-    told = action("Approve", "Approval", "Manual", configuration={"CustomData": "#{Call.ANSWER}"})
-    execution = stage.create(declaration(invoke("go"), {"name": "Approve", "actions": [told]}))
+    approval = action("Approve", "Approval", "Manual", configuration={"CustomData": "#{Call.ANSWER}"})
+    execution = stage.create(declaration(invoke("go"), {"name": "Approve", "actions": [approval]}))
     stage.decide("Approved")
     assert stage.ends(execution) == "Succeeded"
     shown = stage.actions(execution)

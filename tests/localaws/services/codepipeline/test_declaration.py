@@ -216,9 +216,9 @@ def trigger(**given: Any) -> dict[str, Any]:
 def test_a_wrong_declaration_is_refused(change: Change, code: str, message: str) -> None:
     pipeline = whole()
     change(pipeline)
-    with pytest.raises(AwsError, match=message) as told:
+    with pytest.raises(AwsError, match=message) as refused:
         check(pipeline, REGION)
-    assert told.value.code == code
+    assert refused.value.code == code
 
 
 def test_an_artifact_of_the_same_stage_needs_a_later_run_order() -> None:

@@ -111,9 +111,9 @@ def test_a_stack_that_cannot_be_made_fails_its_action_with_the_reason(
     stage.files |= files
     execution = stage.create(deploying(**configuration))
     assert stage.ends(execution) == "Failed"
-    told = error(stage, execution)
-    assert told[0] == code, told
-    assert message in told[1]
+    error_details = error(stage, execution)
+    assert error_details[0] == code, error_details
+    assert message in error_details[1]
 
 
 def test_a_stack_is_deleted_and_deleting_none_succeeds(stage: Stage) -> None:
@@ -311,9 +311,9 @@ def test_an_action_that_its_role_may_not_do_fails_and_names_the_permission(
     deny(stage.cloud, role, denied)
     execution = stage.create(deploying())
     assert stage.ends(execution) == "Failed"
-    told = error(stage, execution, failing)
-    assert told[0] == code, told
-    assert denied in told[1]
+    error_details = error(stage, execution, failing)
+    assert error_details[0] == code, error_details
+    assert denied in error_details[1]
 
 
 def test_a_source_whose_role_may_not_fetch_the_files_fails(cloud: Cloud) -> None:

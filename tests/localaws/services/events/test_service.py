@@ -110,9 +110,9 @@ def test_a_pattern_matches_as_the_user_guide_says(detail: dict[str, Any], matche
     ],
 )
 def test_a_wrong_pattern_is_refused_with_its_reason(pattern: str, reason: str) -> None:
-    with pytest.raises(AwsError, match=reason) as told:
+    with pytest.raises(AwsError, match=reason) as refused:
         events_pattern.parse(pattern)
-    assert told.value.code == "InvalidEventPatternException"
+    assert refused.value.code == "InvalidEventPatternException"
 
 
 @pytest.mark.parametrize(
@@ -158,9 +158,9 @@ def test_an_input_transformer_quotes_as_aws_does(template: str, text: str) -> No
     ],
 )
 def test_a_wrong_input_of_a_target_is_refused(given: dict[str, Any]) -> None:
-    with pytest.raises(AwsError) as told:
+    with pytest.raises(AwsError) as refused:
         events_input.check({"Id": "t", **given})
-    assert told.value.code == "ValidationException"
+    assert refused.value.code == "ValidationException"
 
 
 def queue_with_policy(cloud: Cloud, name: str, service: str) -> tuple[str, str]:
@@ -259,9 +259,9 @@ def test_a_disabled_rule_delivers_nothing(cloud: Cloud) -> None:
 def test_put_targets_refuses_what_aws_refuses(cloud: Cloud, target: dict[str, Any], code: str, message: str) -> None:
     events = cloud.root(ACCOUNT, REGION).client("events")
     events.put_rule(Name="code", EventPattern='{"source": ["aws.codecommit"]}')
-    with pytest.raises(ClientError, match=message) as told:
+    with pytest.raises(ClientError, match=message) as refused:
         events.put_targets(Rule="code", Targets=[{"Id": "t", **target}])
-    assert told.value.response["Error"]["Code"] == code
+    assert refused.value.response["Error"]["Code"] == code
 
 
 def test_an_input_of_a_pipeline_target_carries_revisions_and_variables_and_nothing_else(cloud: Cloud) -> None:

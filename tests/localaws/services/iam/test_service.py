@@ -1,4 +1,4 @@
-"""IAM on the embedded AWS: what moto does not do is played, and the evaluator is the one that decides requests."""
+"""IAM on the embedded AWS: what moto lacks, and simulations by the evaluator that decides requests."""
 
 from __future__ import annotations
 
@@ -110,8 +110,8 @@ def test_a_simulation_of_many_actions_comes_in_pages(iam: Any) -> None:
 
 
 def test_a_simulation_of_what_is_not_there_or_not_played_is_refused(iam: Any) -> None:
-    with pytest.raises(ClientError, match=r"NoSuchEntity.*role with name nobody"):
-        iam.simulate_principal_policy(PolicySourceArn=ROLE.replace("worker", "nobody"), ActionNames=["s3:GetObject"])
+    with pytest.raises(ClientError, match=r"NoSuchEntity.*role with name absent"):
+        iam.simulate_principal_policy(PolicySourceArn=ROLE.replace("worker", "absent"), ActionNames=["s3:GetObject"])
     with pytest.raises(
         ClientError, match=r"Not supported by the embedded AWS: SimulatePrincipalPolicy for .*:group/all"
     ):
@@ -123,9 +123,9 @@ def test_a_simulation_of_what_is_not_there_or_not_played_is_refused(iam: Any) ->
 
 
 def test_who_may_not_simulate_is_refused(cloud: Cloud, iam: Any) -> None:
-    iam.create_user(UserName="somebody")
-    key = iam.create_access_key(UserName="somebody")["AccessKey"]
-    somebody = boto3.client(
+    iam.create_user(UserName="ada")
+    key = iam.create_access_key(UserName="ada")["AccessKey"]
+    user = boto3.client(
         "iam",
         region_name="us-east-1",
         endpoint_url=cloud.endpoint,
@@ -133,4 +133,4 @@ def test_who_may_not_simulate_is_refused(cloud: Cloud, iam: Any) -> None:
         aws_secret_access_key=key["SecretAccessKey"],
     )
     with pytest.raises(ClientError, match=r"AccessDenied.*iam:SimulatePrincipalPolicy"):
-        simulate(somebody, "s3:GetObject")
+        simulate(user, "s3:GetObject")

@@ -59,8 +59,8 @@ def test_an_email_address_that_is_taken_fails_the_request_for_an_account(cloud: 
     account(client, "111111111111")
     before = len(client.list_accounts()["Accounts"])
     made = client.create_account(AccountName="again", Email="111111111111@example.com")["CreateAccountStatus"]
-    told = client.describe_create_account_status(CreateAccountRequestId=made["Id"])["CreateAccountStatus"]
-    assert (told["State"], told["FailureReason"]) == ("FAILED", "EMAIL_ALREADY_EXISTS")
+    described = client.describe_create_account_status(CreateAccountRequestId=made["Id"])["CreateAccountStatus"]
+    assert (described["State"], described["FailureReason"]) == ("FAILED", "EMAIL_ALREADY_EXISTS")
     failed = client.list_create_account_status(States=["FAILED"])["CreateAccountStatuses"]
     assert [status["AccountName"] for status in failed] == ["again"]
     assert len(client.list_accounts()["Accounts"]) == before
@@ -134,7 +134,7 @@ def test_a_member_may_read_only_as_a_delegated_administrator(cloud: Cloud) -> No
         member.list_roots()
 
 
-def test_an_account_outside_any_organization_is_told_so(cloud: Cloud) -> None:
+def test_an_account_outside_any_organization_is_refused(cloud: Cloud) -> None:
     with pytest.raises(ClientError, match="AWSOrganizationsNotInUseException"):
         cloud.root("333333333333", REGION).client("organizations").list_roots()
 

@@ -58,7 +58,7 @@ def deploy(cloud: Cloud, version: str) -> dict[str, Any]:
 
 @contextmanager
 def traffic(cloud: Cloud) -> Iterator[None]:
-    """Somebody asks the endpoint all the time."""
+    """Requests to the endpoint, one after the other."""
     over, runtime = threading.Event(), client(cloud, "sagemaker-runtime")
 
     def ask() -> None:
@@ -116,4 +116,4 @@ def test_a_bad_version_is_rolled_back_by_its_own_alarm_and_the_good_one_serves_o
         [alarm] = client(cloud, "cloudwatch").describe_alarms(AlarmNames=names)["MetricAlarms"]
         return bool(alarm["StateValue"] == "OK")
 
-    until(calm)  # nobody gets an error any more
+    until(calm)  # no request fails any more

@@ -149,8 +149,8 @@ def test_what_the_container_refuses_comes_back_as_model_error(
     with pytest.raises(ClientError) as refused:
         ask(world, "refuses", body, **more)
     assert refused.value.response["Error"]["Code"] == "ModelError"
-    told: dict[str, Any] = dict(refused.value.response)
-    assert told["OriginalStatusCode"] == status
+    response: dict[str, Any] = dict(refused.value.response)
+    assert response["OriginalStatusCode"] == status
     assert f"Received client error ({status}) from primary" in refused.value.response["Error"]["Message"]
 
 

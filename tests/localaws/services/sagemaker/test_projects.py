@@ -185,7 +185,7 @@ def test_a_project_comes_from_one_kind_of_template(studio: Studio) -> None:
 
 
 def test_a_role_that_cannot_be_assumed_makes_no_project_from_s3(studio: Studio) -> None:
-    role = LAUNCH_ROLE.replace("Launch", "Nobody")
+    role = LAUNCH_ROLE.replace("Launch", "Absent")
     provider = {"TemplateName": "kit", "TemplateURL": studio.url(), "RoleARN": role}
     studio.sagemaker.create_project(ProjectName="Iris-1", TemplateProviders=[{"CfnTemplateProvider": provider}])
     assert studio.settled()["ProjectStatus"] == "CreateFailed"

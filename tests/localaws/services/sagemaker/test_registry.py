@@ -19,7 +19,7 @@ ARN = f"arn:aws:sagemaker:{REGION}:{ACCOUNT}:model-package/{GROUP}"
 
 
 @pytest.fixture
-def told(monkeypatch: pytest.MonkeyPatch) -> list[dict[str, Any]]:
+def emitted(monkeypatch: pytest.MonkeyPatch) -> list[dict[str, Any]]:
     """The details of the events that SageMaker tells."""
     events: list[dict[str, Any]] = []
 
@@ -136,7 +136,7 @@ def test_a_group_policy_is_kept_and_found_for_its_versions(cloud: Cloud) -> None
         ("x" * 20481, "20480"),
     ],
 )
-def test_a_policy_that_is_none_is_refused(cloud: Cloud, text: str, message: str) -> None:
+def test_an_invalid_policy_is_refused(cloud: Cloud, text: str, message: str) -> None:
     sagemaker = group(cloud)
     with pytest.raises(ClientError, match=message):
         sagemaker.put_model_package_group_policy(ModelPackageGroupName=GROUP, ResourcePolicy=text)
@@ -155,12 +155,12 @@ def test_another_account_reaches_a_version_by_its_arn_only_and_where_the_groups_
         there.describe_model_package_group(ModelPackageGroupName=GROUP)
 
 
-def test_registration_and_every_update_are_told(cloud: Cloud, told: list[dict[str, Any]]) -> None:
+def test_registration_and_every_update_are_reported(cloud: Cloud, emitted: list[dict[str, Any]]) -> None:
     sagemaker = group(cloud)
     arn = register(sagemaker)
     sagemaker.update_model_package(ModelPackageArn=arn, ModelApprovalStatus="Approved")
-    assert [event["ModelApprovalStatus"] for event in told] == ["PendingManualApproval", "Approved"]
-    approved = told[1]
+    assert [event["ModelApprovalStatus"] for event in emitted] == ["PendingManualApproval", "Approved"]
+    approved = emitted[1]
     assert approved["kind"] == "SageMaker Model Package State Change"
     assert approved["resources"] == [arn]
     assert (approved["ModelPackageGroupName"], approved["ModelPackageVersion"]) == (GROUP, 1)

@@ -119,7 +119,7 @@ def test_a_launch_constraint_takes_either_a_role_arn_or_a_local_role(
 def test_a_principal_must_exist(office: CatalogAccount) -> None:
     with pytest.raises(ClientError, match="InvalidParametersException"):
         office.admin.associate_principal_with_portfolio(
-            PortfolioId=office.portfolio(), PrincipalARN=f"arn:aws:iam::{A}:role/Nobody", PrincipalType="IAM"
+            PortfolioId=office.portfolio(), PrincipalARN=f"arn:aws:iam::{A}:role/Absent", PrincipalType="IAM"
         )
 
 

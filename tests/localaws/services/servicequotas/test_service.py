@@ -1,4 +1,4 @@
-"""What the embedded AWS plays for the examination: Studio domains, project templates, service quotas."""
+"""What `make doctor` reads besides: service quotas, Studio domains, project templates."""
 
 from __future__ import annotations
 

@@ -44,7 +44,7 @@ def test_a_path_lists_what_lies_beneath_it(ssm: Any) -> None:
     assert "Value" not in described[0]
 
 
-def test_missing_parameters_are_told(ssm: Any) -> None:
+def test_missing_parameters_are_reported(ssm: Any) -> None:
     found = ssm.get_parameters(Names=["/kit/stage", "/none"])
     assert (found["Parameters"][0]["Value"], found["InvalidParameters"]) == ("staging", ["/none"])
     with pytest.raises(ClientError, match="ParameterNotFound"):

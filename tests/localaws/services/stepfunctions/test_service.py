@@ -179,9 +179,9 @@ def test_states_pass_their_data_on_as_their_paths_say(cloud: Cloud) -> None:
     ],
 )  # fmt: skip
 def test_a_wrong_definition_is_refused(text: str, code: str, message: str) -> None:
-    with pytest.raises(AwsError, match=message) as told:
+    with pytest.raises(AwsError, match=message) as refused:
         language.parse(text)
-    assert told.value.code == code
+    assert refused.value.code == code
 
 
 def test_a_role_that_states_may_not_assume_is_refused(cloud: Cloud) -> None:

@@ -110,17 +110,17 @@ def thing(kind: str = "Custom::Thing", **properties: Any) -> dict[str, Any]:
 
 
 def parameter(**value: Any) -> dict[str, Any]:
-    return {"Type": "AWS::SSM::Parameter", "Properties": {"Name": "/told", "Type": "String", **value}}
+    return {"Type": "AWS::SSM::Parameter", "Properties": {"Name": "/answer", "Type": "String", **value}}
 
 
 def test_a_custom_resource_is_made_changed_and_deleted_by_its_function(world: World) -> None:
-    told = parameter(Value={"Fn::Sub": "${Thing} ${Thing.Twice}"})
-    made = world.create("life", {"Thing": thing(Number=4, Name="one", List=[1, True]), "Told": told})
+    reader = parameter(Value={"Fn::Sub": "${Thing} ${Thing.Twice}"})
+    made = world.create("life", {"Thing": thing(Number=4, Name="one", List=[1, True]), "Told": reader})
     assert made["StackStatus"] == "CREATE_COMPLETE", stack_events(world.client, "life")
     ssm = world.cloud.root(ACCOUNT, REGION).client("ssm")
-    assert ssm.get_parameter(Name="/told")["Parameter"]["Value"] == "one 8"
-    world.update("life", {"Thing": thing(Number=5, Name="one", List=[1, True]), "Told": told})
-    assert ssm.get_parameter(Name="/told")["Parameter"]["Value"] == "one 10"
+    assert ssm.get_parameter(Name="/answer")["Parameter"]["Value"] == "one 8"
+    world.update("life", {"Thing": thing(Number=5, Name="one", List=[1, True]), "Told": reader})
+    assert ssm.get_parameter(Name="/answer")["Parameter"]["Value"] == "one 10"
     assert world.delete("life")["StackStatus"] == "DELETE_COMPLETE"
     create, update, delete = world.asked("life")
     assert create["ResourceProperties"] == {
@@ -147,7 +147,7 @@ def test_another_physical_id_is_a_replacement_and_the_old_one_is_deleted_after(w
     assert shown["PhysicalResourceId"] == "new"
 
 
-def test_a_failure_is_told_and_what_began_is_deleted(world: World) -> None:
+def test_a_failure_is_reported_and_what_began_is_deleted(world: World) -> None:
     made = world.create("fails", {"Thing": thing(Fail="Create", Name="half")})
     assert made["StackStatus"] == "ROLLBACK_COMPLETE"
     [reason] = [why for _, status, why in stack_events(world.client, "fails") if status == "CREATE_FAILED"]
@@ -181,8 +181,8 @@ def test_an_answer_that_does_not_come_fails_after_the_service_timeout(world: Wor
 
 def test_what_an_answer_hides_is_shown_nowhere(world: World) -> None:
     """User Guide, "Custom resource response objects": NoEcho."""
-    told = parameter(Value={"Fn::GetAtt": "Thing.Word"})
-    world.create("hides", {"Thing": thing(Hide=True), "Told": told})
+    reader = parameter(Value={"Fn::GetAtt": "Thing.Word"})
+    world.create("hides", {"Thing": thing(Hide=True), "Told": reader})
     shown = world.client.describe_stack_events(StackName="hides")["StackEvents"]
     [made] = {e["ResourceProperties"] for e in shown if e["LogicalResourceId"] == "Told"}
     assert '"Value":"****"' in made
@@ -212,7 +212,7 @@ def test_a_service_token_can_neither_change_nor_be_anything_else(world: World) -
     for token, message in (
         (f"arn:aws:sqs:{REGION}:{ACCOUNT}:q", "Invalid ServiceToken"),
         (f"arn:aws:lambda:eu-west-1:{ACCOUNT}:function:f", "must be of the stack's own region"),
-        (f"arn:aws:lambda:{REGION}:{ACCOUNT}:function:nobody", "Function not found"),
+        (f"arn:aws:lambda:{REGION}:{ACCOUNT}:function:absent", "Function not found"),
     ):
         name = f"token-{message.split()[-1]}"
         world.create(name, {"Thing": {"Type": "Custom::Thing", "Properties": {"ServiceToken": token}}})

@@ -23,7 +23,7 @@ from tests.support.waiting import until
 HANDLE = {"Type": "AWS::CloudFormation::WaitConditionHandle"}
 
 
-def condition(count: int = 1, timeout: str = "3600") -> dict[str, Any]:
+def condition(count: int = 1, timeout: str = "43200") -> dict[str, Any]:
     properties = {"Handle": {"Ref": "Handle"}, "Timeout": timeout, "Count": count}
     return {"Type": "AWS::CloudFormation::WaitCondition", "Properties": properties}
 
@@ -66,8 +66,8 @@ def test_a_signal_of_failure_and_one_that_does_not_come_fail_the_stack(client: A
     client.create_stack(StackName="shop", TemplateBody=template)
     put(address(client), Status="FAILURE", UniqueId="a", Data="", Reason="it broke")
     settled_stack(client, "shop")
-    told = "WaitCondition received failed message: 'it broke' for uniqueId: a"
-    assert ("Done", "CREATE_FAILED", told) in stack_events(client, "shop")
+    message = "WaitCondition received failed message: 'it broke' for uniqueId: a"
+    assert ("Done", "CREATE_FAILED", message) in stack_events(client, "shop")
     client.delete_stack(StackName="shop")
     until(lambda: not client.list_stacks(StackStatusFilter=["ROLLBACK_COMPLETE", "DELETE_IN_PROGRESS"])[
         "StackSummaries"
@@ -81,7 +81,7 @@ def test_a_signal_of_failure_and_one_that_does_not_come_fail_the_stack(client: A
 def test_a_creation_policy_waits_for_signal_resource(client: Any, status: str, ended: str) -> None:
     """Template Reference, "CreationPolicy attribute"; API Reference, "SignalResource"."""
     waits = {"Type": "AWS::CloudFormation::WaitCondition",
-             "CreationPolicy": {"ResourceSignal": {"Count": 1, "Timeout": "PT1H"}}}  # fmt: skip
+             "CreationPolicy": {"ResourceSignal": {"Count": 1, "Timeout": "PT12H"}}}  # fmt: skip
     client.create_stack(StackName="shop", TemplateBody=template_of({"Done": waits}))
     signal = {"StackName": "shop", "LogicalResourceId": "Done", "UniqueId": "a", "Status": status}
     until(

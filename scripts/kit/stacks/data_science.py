@@ -1,0 +1,108 @@
+"""What the data science account needs: the stacks of templates 10 to 13, in the order of their numbers.
+
+Template 10 is deployed once in the account's own Region and once in each further Region of endpoints. What one of them
+names of another's (the bucket of 10, the topic of 11) is named the same in every installation; only the key's ARN is
+handed on, from 10 to 13. Why four: docs/decisions/0013.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import replace
+
+from scripts.kit.bundle import pack
+from scripts.kit.connect import Connection
+from scripts.kit.console import UserError
+from scripts.kit.names import MODELS_STACK, PEOPLE_STACK, ROLES_STACK, SHARED_STACK
+from scripts.kit.plan import PlanStep
+from scripts.kit.settings.model import Settings
+from scripts.kit.stacks import model_regions
+from scripts.kit.stacks import stack as stacks
+
+TEMPLATES = {
+    MODELS_STACK: "templates/10-model-storage.yaml",
+    SHARED_STACK: "templates/11-shared-resources.yaml",
+    ROLES_STACK: "templates/12-project-roles.yaml",
+    PEOPLE_STACK: "templates/13-people.yaml",
+}
+GONE = {"DELETE_COMPLETE", "DELETE_SKIPPED"}  # what a resource's status says once its stack no longer holds it
+
+
+def stack(settings: Settings, name: str, parameters: dict[str, str], version: str) -> stacks.WantedStack:
+    file = TEMPLATES[name]
+    body = (pack.ROOT / file).read_text(encoding="utf-8")
+    return stacks.WantedStack(settings.accounts.data_science, name, body, parameters, file, version)
+
+
+def models(settings: Settings, paths: Iterable[str], prefix: str = "", version: str = "") -> stacks.WantedStack:
+    """Template 10. paths: of the stages' OUs; prefix: of the repositories that are replicated to its Region."""
+    targets = settings.targets
+    parameters = {
+        "OrganizationalUnitPaths": ",".join(paths),
+        "TargetAccountIds": ",".join((*targets.staging, *targets.production) if targets else ()),
+        "ImageRepositoryPrefix": prefix,
+    }
+    return stack(settings, MODELS_STACK, parameters, version)
+
+
+def shared(settings: Settings, version: str = "") -> stacks.WantedStack:
+    """Template 11."""
+    parameters = {
+        "ApprovalEmail": settings.notifications.approval_email,
+        "ExternalId": settings.tester_external_id,
+        "ImageRepositoryPrefix": settings.images.repository_prefix,
+        "FurtherRegions": ",".join(model_regions.further(settings)),
+    }
+    return stack(settings, SHARED_STACK, parameters, version)
+
+
+def roles(settings: Settings, version: str = "") -> stacks.WantedStack:
+    """Template 12."""
+    parameters = {
+        "PermissionModel": settings.permission_model,
+        "FurtherRegions": ",".join(model_regions.further(settings)),
+        "SourceConnectionArn": settings.source.connection_arn,
+    }
+    return stack(settings, ROLES_STACK, parameters, version)
+
+
+def people(settings: Settings, key_arn: str, version: str = "") -> stacks.WantedStack:
+    """Template 13. key_arn: of the models, the output ModelKeyArn of template 10 in the account's own Region."""
+    parameters = {
+        "StudioExecutionRoleNames": ",".join(role.rsplit("/", 1)[-1] for role in settings.studio.execution_roles),
+        "ProjectTemplatesInS3": "false" if settings.publishing.to == "service-catalog" else "true",
+        "ModelKeyArn": key_arn,
+    }
+    return stack(settings, PEOPLE_STACK, parameters, version)
+
+
+def plan_models(home: Connection, settings: Settings, paths: Iterable[str], version: str) -> list[stacks.PlannedStack]:
+    """Template 10 in every Region, the account's own first. home: the data science account."""
+    planned, paths = [], tuple(paths)
+    for region in (home.region, *model_regions.further(settings)):
+        prefix = "" if region == home.region else settings.images.repository_prefix
+        want, cloudformation = models(settings, paths, prefix, version), home.client("cloudformation", region)
+        step = stacks.make_plan(want, stacks.look(cloudformation, want))
+        planned.append(stacks.PlannedStack(want, replace(step, name=f"{step.name}, {region}"), cloudformation))
+    return planned
+
+
+def waiting(settings: Settings, why: UserError) -> list[PlanStep]:
+    """The stacks of an account that these credentials cannot enter: its own do it."""
+    account, command = settings.accounts.data_science, 'make accounts ARGS="--profile PROFILE"'
+    detail = f"no way in through the role {settings.roles.access} (roles.access)"
+    names = [f"{MODELS_STACK} in {account}, {region}" for region in (settings.region, *model_regions.further(settings))]
+    names += [f"{name} in {account}" for name in (SHARED_STACK, ROLES_STACK, PEOPLE_STACK)]
+    first, *others = [PlanStep("wait", "stack", name, detail, {}, account, command) for name in names]
+    return [replace(first, request={"why": str(why)}), *others]
+
+
+def refuse_first_layout(home: Connection) -> None:
+    """UserError where version 0.1.0 set the account up: one stack held all of it, the models' bucket and key too."""
+    status = stacks.resource_status(home.client("cloudformation"), ROLES_STACK, "ModelBucket")
+    if status and status not in GONE:
+        raise UserError(
+            f"the stack {ROLES_STACK} in account {home.account} is that of version 0.1.0: it holds the bucket and the key "
+            "of the models, which have a stack of their own since 0.2.0. Nothing was changed. docs/guides/upgrading.md "
+            "says how they move without being deleted"
+        )

@@ -1,0 +1,264 @@
+"""What the kit's pages show, with content as long and as awkward as a real one's: the documents by name."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from pipeline.page import document
+from pipeline.report import Result
+from scripts.kit.organization.members import Member
+from scripts.kit.publish import by_hand
+from scripts.kit.publish.catalog import WantedProduct
+from scripts.rehearsal.report.facts import Facts, Point, Span, StackEvents, Unit
+from scripts.rehearsal.report.page import page
+from scripts.rehearsal.report.template_page import template_page
+
+SCIENCE, STAGING, PROD, REGION = "111111111111", "333333333333", "222222222222", "us-east-1"
+PROJECT = "churn-of-business-customers-2026"  # 32 characters, the longest that SageMaker takes
+ID = "p-4ln2wbs1nbor"
+START = datetime(2026, 11, 29, 20, 41, 3, 212000, UTC)
+ARN = f"arn:aws:sagemaker:{REGION}:{SCIENCE}:model-package/{PROJECT}-{ID}/12"
+NAMES = {STAGING: "staging", PROD: "production", "444444444444": "production of the subsidiary in Ireland"}
+
+
+def report(failed: bool) -> str:
+    """The report of a rehearsal that succeeded, or that failed when staging was deployed."""
+    stages = ["Source", "Build", "DeployStaging", "ApproveDeployment", "DeployProd"]
+    statuses = ["Succeeded", "Succeeded", "Failed", "NotStarted", "NotStarted"] if failed else ["Succeeded"] * 5
+    endpoint_stack = f"StackSet-sagemaker-{PROJECT}-{ID}-deploy-staging-03b7075b-0c33-46a6-9008-9e7f3a9d73d0"
+    summary: dict[str, Any] = {
+        "outcome": "failed" if failed else "succeeded",
+        "seconds": 21.96,
+        "project": {"name": PROJECT, "id": ID},
+        "pipeline": {
+            "name": f"sagemaker-{PROJECT}-{ID}-deploy",
+            "execution_id": "89307062-b67d-4372-bd81-9e784fc09906",
+            "stages": [{"name": n, "status": s} for n, s in zip(stages, statuses, strict=True)],
+        },
+        "endpoints": [endpoint(STAGING, "staging", failed), endpoint(PROD, "prod", failed)],
+    }
+    if failed:
+        summary["failure"] = {
+            "message": f"{PROJECT}-{ID}-staging in {STAGING} {REGION} predicts 0.0 2.0 1.0, expected 0.0 2.0 2.0",
+            "account": STAGING,
+            "log": f"DeployStaging/TestStaging: JobFailed\n{ARN}\n" + "    ok  the endpoint is in service\n" * 40,
+        }
+    last = "UPDATE_ROLLBACK_COMPLETE" if failed else "UPDATE_COMPLETE"
+    return page(
+        Facts(
+            summary=summary,
+            spans=tuple(spans(failed)),
+            organization=Unit("Root", (Member("999999999999", "management"),), (
+                Unit("multi-account-deployment", (Member(SCIENCE, "data-science"),), (
+                    Unit("staging", (Member(STAGING, "staging"),), ()),
+                    Unit("production", tuple(Member(a, NAMES[a]) for a in (PROD, "444444444444")), ()),
+                )),
+            )),
+            runs=dict.fromkeys((SCIENCE, STAGING, PROD), (f"stack {endpoint_stack}: {last}",)),
+            stacks=(
+                stack(SCIENCE, f"sagemaker-{PROJECT}-{ID}-deploy-prod", "CREATE_COMPLETE"),
+                stack(STAGING, endpoint_stack, last),
+            ),
+            builds=((f"sagemaker-{PROJECT}-{ID}-build df8165df-5ecc-4954-83be-74bcda3456e6", "[Container]\n" * 49),),
+            requests=tuple(request(number, failed and number % 8 == 0) for number in range(16)),
+            points=tuple(Point(1 + n / 10, n % 25 / 10, n // 20, min(n // 19, 2)) for n in range(60)),
+        )
+    )  # fmt: skip
+
+
+def endpoint(account: str, stage: str, failed: bool) -> dict[str, Any]:
+    return {
+        "account": account, "region": REGION, "stage": stage, "name": f"{PROJECT}-{ID}-{stage}", "status": "InService",
+        "model_package_arn": ARN, "predictions": ["0.0", "2.0", "1.0"],
+        "expected": ["0.0", "2.0", "2.0" if failed else "1.0"],
+    }  # fmt: skip
+
+
+def spans(failed: bool) -> list[Span]:
+    begin = START.timestamp()
+    titles = ["Units, delegation, roles, buckets and keys (templates 10 and 20)", "A model is trained and registered"]
+    chapters = [Span("chapter", title, begin + 2 * n, begin + 2 * n + 2, "succeeded") for n, title in enumerate(titles)]
+    status, detail = ("Failed", f"Build terminated with state: FAILED. {ARN}") if failed else ("Succeeded", "")
+    return [*chapters, Span("action", "DeployStaging / DeployResourcesStaging", begin + 3, begin + 4, status, detail)]
+
+
+def stack(account: str, name: str, last: str) -> StackEvents:
+    statuses = ["UPDATE_IN_PROGRESS", "UPDATE_FAILED" if "ROLLBACK" in last else "UPDATE_COMPLETE", last]
+    events = [
+        {
+            "Timestamp": START + timedelta(seconds=number),
+            "LogicalResourceId": "EndpointConfiguration",
+            "ResourceType": "AWS::SageMaker::EndpointConfig",
+            "ResourceStatus": status,
+            "ResourceStatusReason": f"no capacity for {ARN}" if status.endswith("FAILED") else "",
+        }
+        for number, status in enumerate(statuses)
+    ]
+    return StackEvents(account, REGION, name, tuple(events))
+
+
+def request(number: int, denied: bool) -> dict[str, Any]:
+    who = f"arn:aws:sts::{STAGING}:assumed-role/sagemaker-role-staging/test-{ID}-staging"
+    return {
+        "time": START.timestamp() + number,
+        "chapter": "deployment-approval",
+        "service": "sagemaker",
+        "operation": "DescribeModelPackage",
+        "principal": who,
+        "action": "sagemaker:DescribeModelPackage" if number else "",
+        "resource": ARN,
+        "decision": "denied" if denied else "allowed" if number else "free",
+        "statement": "no statement allows it" if denied else f"statement ReadVersions of {who}",
+    }
+
+
+def template_report(failed: bool) -> dict[str, Any]:
+    """The report of another project template as other_templates/report.py gives it."""
+    launch = f"arn:aws:iam::{SCIENCE}:role/service-role/AmazonSageMakerServiceCatalogProductsLaunchRole"
+    topic = f"arn:aws:sns:{REGION}:{SCIENCE}:sagemaker-{ID}"
+    reason = f'Resource handler returned message: "User: {launch} is not authorized to perform: sns:CreateTopic"'
+    denied = {
+        "principal": launch,
+        "action": "sns:CreateTopic",
+        "resource": topic,
+        "missing": f"no statement allows sns:CreateTopic on {topic}",
+        "statement": {"Effect": "Allow", "Action": "sns:CreateTopic", "Resource": topic},
+    }
+    build: dict[str, Any] = {"name": "Build", "status": "Failed" if failed else "Succeeded"}
+    if failed:
+        build |= {"error": "JobFailed: Build terminated with state: FAILED", "stack": [], "log": [f"echo {topic}"] * 9}
+    stages = [
+        {"name": "Source", "actions": [{"name": "Code", "status": "Succeeded"}]},
+        {"name": "Build", "actions": [build]},
+        {"name": "Deploy", "actions": []},
+    ]
+    run = {"id": "99812ee1-748b-431e-b40c-ffca7bb722b6", "trigger": f"CreatePipeline {launch}", "stages": stages}
+    resources = [
+        {"logical_id": "Bucket", "type": "AWS::S3::Bucket", "status": "CREATE_COMPLETE", "line": 9, "reason": ""},
+        {"logical_id": "Topic", "type": "AWS::SNS::Topic", "status": "CREATE_FAILED", "line": 14, "reason": reason},
+    ]
+    return {
+        "outcome": "failed" if failed else "waiting",
+        "template": "templates/of-another-team/project-with-a-long-name.yaml",
+        "style": "service-catalog",
+        "project": {"name": PROJECT, "id": ID, "status": "CreateFailed" if failed else "CreateCompleted"},
+        "message": "",
+        "refused": [],
+        "resources": resources if failed else resources[:1],
+        "denied": [denied] if failed else [],
+        "not_played": {"emr:RunJobFlow": 1} if failed else {},
+        "pipelines": [
+            {"name": f"sagemaker-{PROJECT}-deploy", "executions": [run | {"status": "Failed" if failed else "Waiting"}]}
+        ],
+        "waiting": [] if failed else [f"approve or reject the model {ARN}"],
+        "failed_deliveries": [{"rule": "on-approval", "target": topic, "reason": "NO_PERMISSIONS"}] if failed else [],
+        "notes": ["CODE___BUCKET is no name of a bucket"],
+        "trouble": "",
+        "seconds": 6.7,
+    }
+
+
+def card(**changes: Any) -> dict[str, Any]:
+    """A card as the Build step gathers it (pipeline.card.gather): an update from 11 to 12, with what a page changes."""
+
+    def stage(accounts: int, before: float | None, after: float | None) -> dict[str, Any]:
+        return {
+            "from": "11", "to": "12", "joined": [], "left": [], "same": accounts, "accounts": accounts,
+            "regions": [REGION, "eu-west-1"], "cost": {"before": before, "after": after, "unknown": []},
+        }  # fmt: skip
+
+    made: dict[str, Any] = {
+        "project": PROJECT,
+        "execution": "89307062-b67d-4372-bd81-9e784fc09906",
+        "version": {"number": 12, "arn": ARN, "by": "ann.lovelace@example.com", "at": "2026-11-29T20:41:03+00:00"},
+        "reason": "version 12 is approved",
+        "live": "11",
+        "metrics": [
+            {"name": "validation:balanced_accuracy_of_all", "new": 0.9473684, "live": 0.9210526},
+            {"name": "validation:merror", "new": 0.02, "live": None},
+        ],
+        "stages": {"staging": stage(1, 83.95, 83.95), "prod": stage(2, 167.9, 335.8)},
+        "names": NAMES,
+        "prices": "US dollars for 730 hours a month on demand, by AWS's price list of 2026-11-02. Savings plans, "
+        "autoscaling, storage, transfer and alarms are not in it.",
+    }
+    of_stages = {name: changes.pop(name, {}) for name in ("staging", "prod")}
+    made["stages"] = {name: made["stages"][name] | of_stages[name] for name in made["stages"]}
+    return made | changes
+
+
+def checks(failed: bool = False) -> list[Result]:
+    names = ["the tester's role can be assumed", "the endpoint is in service", "setosa", "virginica with long petals"]
+    made = [Result(f"{STAGING}/{region}", name) for region in (REGION, "eu-west-1") for name in names]
+    if failed:
+        where = f"account {STAGING}, region {REGION}, setosa"
+        made[2] = Result(made[2].place, "setosa", failure=f"{where}: AccessDenied: not authorized to read {ARN}")
+    return [*made, Result(f"{STAGING}/{REGION}", "own tests", skipped="the repository has none")]
+
+
+def cards() -> dict[str, str]:
+    added = [[PROD, REGION], [PROD, "eu-west-1"], ["444444444444", REGION], ["444444444444", "eu-west-1"]]
+    costs: dict[str, Any] = {"before": 0.0, "after": 335.8, "unknown": []}
+    first = {"from": "", "joined": added, "same": 0, "cost": costs}
+    return {
+        "card of a first deployment": document(
+            card(
+                live="",
+                staging={"from": "", "same": 0, "joined": [[STAGING, REGION]], "cost": costs},
+                prod=first,
+                metrics=[],
+            ),
+            checks(),
+        ),
+        "card of an update": document(card(prod={"joined": added[2:], "left": added[:2]}), checks()),
+        "card of new settings": document(
+            card(
+                live="12",
+                staging={"from": "12"},
+                prod={"from": "12", "cost": {"before": 83.95, "after": None, "unknown": ["no price of ml.x9.huge"]}},
+            ),
+            checks(),
+        ),
+        "card of a rollback": document(
+            card(reason="version 13 was rejected: back to version 12", live="13", prod={"from": "13"}), checks()
+        ),
+        "card of failed tests": document(card(), checks(failed=True)),
+        "card of 60 new accounts": document(
+            card(prod={"joined": [[f"{n:012}", REGION] for n in range(60)], "accounts": 60, "same": 0}), checks()
+        ),
+    }
+
+
+def console_page() -> str:
+    folder = "bundle/0.2.0-57d0c89e"
+    return by_hand.page(
+        WantedProduct(
+            account=SCIENCE,
+            region=REGION,
+            bucket=f"sagemaker-multi-account-deployment-{SCIENCE}-{REGION}",
+            objects={f"{folder}/30-project.yaml": b""},
+            portfolio="SageMaker projects of the organization",
+            product="Multi Account Deployment",
+            owner="ML platform",
+            version="0.2.0-57d0c89e",
+            template_url="",
+            launch_role=f"arn:aws:iam::{SCIENCE}:role/service-role/AmazonSageMakerServiceCatalogProductsLaunchRole",
+            principals=(
+                f"arn:aws:iam::{SCIENCE}:role/service-role/AmazonSageMaker-ExecutionRole-20261129T204103",
+                f"arn:aws:iam::{SCIENCE}:role/aws-reserved/sso.amazonaws.com/AWSReservedSSO_MLEngineer_0123456789abcdef",
+            ),
+        )
+    )
+
+
+def documents() -> dict[str, str]:
+    """Every page by the name of what it shows."""
+    return {
+        "report of a success": report(failed=False),
+        "report of a failure": report(failed=True),
+        "report of a failed template": template_page(template_report(failed=True)),
+        "report of a template that waits": template_page(template_report(failed=False)),
+        **cards(),
+        "console page": console_page(),
+    }
