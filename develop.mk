@@ -17,6 +17,10 @@ rehearse: $(READY) ## Play the whole story on this machine, without an AWS accou
 permissions: $(READY) ## Compare what the roles may do with what the last rehearsal needed
 	@$(RUN) scripts.permissions $(GIVEN)
 
+.PHONY: supported
+supported: $(READY) ## Write docs/generated/supported.md: what the embedded AWS supports
+	@$(RUN) scripts.supported $(GIVEN)
+
 .PHONY: notebooks
 notebooks: .venv-notebooks/.ready ## Run the notebooks on this machine, with the real SageMaker SDK (installs 1 GB)
 	@$(RUN) scripts.notebooks $(GIVEN)

@@ -1,4 +1,4 @@
-"""The two ways in which the embedded AWS says no."""
+"""The two ways in which the embedded AWS refuses."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ class AwsError(Exception):
 
 
 class NotSupported(AwsError):
-    """AWS can do this; the embedded AWS does not play it, and says so instead of pretending."""
+    """AWS can do this and the embedded AWS cannot: it says so by name and never pretends."""
 
     def __init__(self, what: str) -> None:
         self.what = what

@@ -1,4 +1,4 @@
-"""The clients of the embedded AWS's own sessions: one for each service and region, whoever asks.
+"""The clients of the embedded AWS's own sessions: one for each service and Region, for every caller.
 
 Making a botocore client costs more than most requests, and a stack set acts in thousands of accounts. So
 the credentials are chosen for each request, and the request is handed to the gateway in this process: it is
@@ -50,7 +50,7 @@ _acting: ContextVar[Credentials] = ContextVar("acting")
 
 
 class Acting(BotocoreCredentials):
-    """The credentials of whoever makes the present request."""
+    """The credentials of the session that makes the present request."""
 
     def __init__(self) -> None:
         super().__init__("", "")
@@ -130,7 +130,7 @@ def send_inside(client: Any, service: str, region: str, gateway: Any) -> None:
     client.meta.events.register("before-send", handler)
     signer = client._request_signer
     request_created = f"request-created.{client.meta.service_model.service_id.hyphenize()}"
-    client.meta.events.unregister(request_created, signer.handler)  # nobody would check the signature
+    client.meta.events.unregister(request_created, signer.handler)  # no signature is checked
     client.meta.events.register(request_created, partial(name_caller, f"{region}/{signer.signing_name}"))
     if client.meta.service_model.resolved_protocol in inside.PROTOCOLS or service == "s3":
         ask = partial(asked, by_text=client._make_api_call, service=service, gateway=gateway)
@@ -178,7 +178,7 @@ def asked(
     if isinstance(answer, bytes):
         parsed = read(client, model, status, headers, answer)
     else:
-        parsed = inside.told(model.output_shape, answer, protocol)
+        parsed = inside.output_of(model.output_shape, answer, protocol)
         parsed["ResponseMetadata"] = {"RequestId": done.request_id, "HTTPStatusCode": status, "HTTPHeaders": headers}
     parsed["ResponseMetadata"]["RetryAttempts"] = 0
     event = f"after-call.{client.meta.service_model.service_id.hyphenize()}.{operation_name}"
@@ -229,6 +229,6 @@ def answered(answer: Callable[[HttpRequest], Any], request: AWSPreparedRequest, 
     content = body.read() if hasattr(body, "read") else body
     content = content.encode() if isinstance(content, str) else bytes(content)
     headers["content-length"] = str(len(content))
-    told: Any  # botocore's own stubs ask for another kind of mapping
-    status, told, text = answer(HttpRequest(request.method, url.path or "/", url.query, headers, content))
-    return AWSResponse(request.url, status, told, Body(text))
+    headers_back: Any  # botocore's own stubs ask for another kind of mapping
+    status, headers_back, text = answer(HttpRequest(request.method, url.path or "/", url.query, headers, content))
+    return AWSResponse(request.url, status, headers_back, Body(text))

@@ -78,7 +78,7 @@ class Session:
         Authorization Reference, "permission only" actions, such as codebuild:CreateReport): a request carries
         every other permission.
         keys: the condition keys of this request, in lower case
-        owner: the resource's account, where its policy must let in another account; else the session's own
+        owner: the resource's account, where its policy must allow another account; else the session's own
         """
         self.cloud.authorizer.permit(self, action, resource, keys or {}, owner)
 
@@ -171,7 +171,7 @@ class Cloud:
         return credentials
 
     def credentials(self, access_key_id: str) -> Credentials | None:
-        """What an access key stands for; None when nobody has it."""
+        """What an access key stands for; None for an unknown one."""
         return self._credentials.get(access_key_id)
 
     def session_for(self, principal: Principal, region: str) -> Session:
@@ -234,7 +234,7 @@ class Cloud:
         return Session(self, credentials, region)
 
     def forget_sessions(self) -> None:
-        """Let services assume their roles anew, as they do when an hour has passed."""
+        """Make services assume their roles again, as they do when an hour has passed."""
         with self._lock:
             self._sessions.clear()
 
@@ -277,7 +277,7 @@ class Cloud:
             return self.stopping if self.stopping.is_set() else self._awaited.setdefault(what, threading.Event())
 
     def changed(self, what: str) -> None:
-        """Wake who waits for a change of `what`, so that nobody asks again and again while nothing happens."""
+        """Wake the threads that wait for a change of `what`, so that none of them polls."""
         with self._lock:
             event = self._awaited.pop(what, None)
         if event is not None:

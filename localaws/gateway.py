@@ -24,7 +24,7 @@ from localaws import registry, wire
 from localaws.calls import Call, HttpRequest
 from localaws.cloud import Cloud, Fault, new_id
 
-RAW_HEADERS = "rehearsal.headers"  # server.py puts the headers here as they were sent
+RAW_HEADERS = "rehearsal.headers"  # server.py puts the headers here as sent
 CREDENTIAL = re.compile(r"Credential=([^/]+)/(\d{8})/([^/]+)/([^/]+)/aws4_request")
 
 warnings.filterwarnings("ignore", message=".*does not match an error shape.*")
@@ -184,7 +184,7 @@ class Gateway:
                 request_id=place.request_id,
                 http=place.http,
             )
-            registry.handler_of(call)  # what is not supported is refused by name, whoever the caller is
+            registry.handler_of(call)  # what is not supported is refused by name, to every caller
             decided = self.cloud.authorizer.authorize(call)
             answer = perform(call)
             good = answer[0] < 400

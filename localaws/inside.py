@@ -93,7 +93,7 @@ READERS: dict[str, Convert] = {
 # -- outputs: as a client reads them -----------------------------------------------------------------
 
 
-def told(shape: Any, value: Any, protocol: str) -> dict[str, Any]:
+def output_of(shape: Any, value: Any, protocol: str) -> dict[str, Any]:
     """The output of an operation, as a botocore client reads it from the gateway's answer."""
     return _tell_structure(shape, value, protocol) if shape is not None else {}
 

@@ -7,6 +7,7 @@ moto is pinned exactly: tests/localaws/test_moto_bridge.py has one test per priv
 from __future__ import annotations
 
 import copy
+import importlib
 import io
 import json
 import re
@@ -26,6 +27,7 @@ from moto.core.base_backend import BackendDict
 from moto.core.config import default_user_config
 from moto.core.exceptions import HTTPException, ServiceException
 from moto.core.request import PRESERVED_HEADER_NAMES_ENVIRON_KEY, Request, environ_key_for_header
+from moto.core.utils import get_service_model
 from moto.iam.access_control import PermissionResult
 from moto.iam.models import AWSManagedPolicy, IAMBackend
 from moto.logs.responses import LogsResponse
@@ -46,7 +48,7 @@ _aws_policies: list[Any] = []
 
 
 def _init_aws_policies(self: Any) -> list[Any]:
-    """AWS's managed policies: moto would parse all 1,582 of them for every account anew."""
+    """AWS's managed policies: moto would parse all 1,582 of them again for every account."""
     if not _aws_policies:
         _aws_policies.extend(_parse_aws_policies(self))
         for policy in _aws_policies:
@@ -72,7 +74,7 @@ def _random_string(self: Any, length: int = 20, include_digits: bool = True, low
 MotoRandom.get_random_string = _random_string
 IAMBackend._init_aws_policies = _init_aws_policies
 AWSManagedPolicy.attach_to = _attach_own
-for _each_request in ("method_names_from_class", "camelcase_to_underscores"):  # computed anew for each one
+for _each_request in ("method_names_from_class", "camelcase_to_underscores"):  # computed again for each one
     setattr(responses, _each_request, cache(getattr(responses, _each_request)))
 
 # moto walks an account's policies while another request changes them.
@@ -115,6 +117,22 @@ def backend(service: str, account: str, region: str) -> Any:
     return backends.get_backend(service)[account][region]
 
 
+@cache
+def implemented(service: str) -> frozenset[str]:
+    """The operations of a service that moto has code for: in its responses or, as most of S3's, in its state."""
+    by_account = backends.get_backend(service)[DEFAULT_ACCOUNT_ID]
+    state = by_account["us-east-1" if "us-east-1" in by_account else "aws"]
+    module = importlib.import_module(f"{type(state).__module__.rpartition('.')[0]}.responses")
+    holders = [type(state), *(item for item in vars(module).values() if isinstance(item, type))]
+    names = get_service_model(service).operation_names
+    found = {name for name in names if any(hasattr(holder, xform_name(name)) for holder in holders)}
+    return frozenset(found | (FORMS if service == "s3" else set()))
+
+
+# Requests of browsers to S3, which are no operations of its API: moto names them, and answers by their method alone.
+FORMS = {"BucketCORSPreflightCheck", "ObjectCORSPreflightCheck", "PostObject"}
+
+
 def member(organization: Any, account: str) -> Any:
     """The account in moto's state of an organization; None for one that is not in it."""
     accounts = organization.accounts
@@ -146,7 +164,7 @@ def _routes(host: str) -> list[tuple[re.Pattern[str], Any]]:
 
 
 def check_bucket_owner(call: Call) -> None:
-    """AccessDenied where the caller expects somebody else's bucket, which moto does not check.
+    """AccessDenied where the caller expects another owner of the bucket, which moto does not check.
 
     S3 User Guide, "Verifying bucket ownership with bucket owner condition".
     """
@@ -173,9 +191,9 @@ def by_values(call: Call) -> dict[str, Any] | None:
         result = getattr(response, xform_name(call.operation))()
     except (ServiceException, HTTPException):
         return None
-    told = result.result or {} if isinstance(result, responses.ActionResult) else json.loads(result or "{}")
-    objects = [item for value in told.values() if isinstance(value, list) for item in value]
-    return dict(told) if all(isinstance(item, dict) for item in objects) else None
+    output = result.result or {} if isinstance(result, responses.ActionResult) else json.loads(result or "{}")
+    objects = [item for value in output.values() if isinstance(value, list) for item in value]
+    return dict(output) if all(isinstance(item, dict) for item in objects) else None
 
 
 PLAIN = {"Bucket", "Key", "ChecksumMode", "ExpectedBucketOwner"}

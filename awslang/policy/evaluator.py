@@ -127,7 +127,7 @@ def _named_by(kind: str, value: str, request: AuthorizationRequest) -> Grant:
     if kind == "Service":
         return Grant.DIRECT if principal.kind == "service" and value in (principal.arn, "*") else Grant.NOT
     if kind != "AWS":
-        return Grant.NOT  # federated users and CloudFront identities: nobody here
+        return Grant.NOT  # federated users and CloudFront identities do not exist here
     if value == "*":
         return Grant.DIRECT
     if principal.kind in ("service", "anonymous"):

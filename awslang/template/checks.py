@@ -19,7 +19,7 @@ RULE = {"Fn::Contains", "Fn::EachMemberEquals", "Fn::EachMemberIn", "Fn::RefAll"
 TEXT = {"Ref", "Fn::FindInMap", "Fn::Sub", "Fn::Join", "Fn::Select", "Fn::Split"}
 EXTENDED = {"Fn::Length", "Fn::ToJsonString"}  # with AWS::LanguageExtensions
 VALUES = {*TEXT, "Fn::Base64", "Fn::Cidr", "Fn::GetAtt", "Fn::GetAZs", "Fn::If", "Fn::ImportValue"}
-UNPLAYED = {"Fn::Transform", "Fn::GetStackOutput"}
+NOT_SUPPORTED = {"Fn::Transform", "Fn::GetStackOutput"}
 PLACES = {
     "Conditions": BOOLEAN | TEXT,
     "Rules": BOOLEAN | RULE | {"Ref"},
@@ -31,7 +31,7 @@ SUPPORTED = (
     "Fn::Equals, Fn::Not, Condition, Fn::And, Fn::Or, Fn::Contains, Fn::EachMemberEquals, Fn::EachMemberIn, "
     "Fn::ValueOf, Fn::ValueOfAll, Fn::RefAll, Fn::Sub, Fn::Cidr"
 )
-ALL = VALUES | BOOLEAN | RULE | EXTENDED | UNPLAYED
+ALL = VALUES | BOOLEAN | RULE | EXTENDED | NOT_SUPPORTED
 ARGUMENTS = {  # how many a function takes, and what AWS says otherwise
     "Fn::And": (2, 10, "every Fn::And object requires a list of at least 2 and at most 10 boolean parameters."),
     "Fn::Or": (2, 10, "every Fn::Or object requires a list of at least 2 and at most 10 boolean parameters."),
@@ -145,19 +145,19 @@ class Checker:
         elif any(name.startswith("Fn::") for name in node):
             name = next(name for name in node if name.startswith("Fn::"))
             if name == "Fn::Transform":
-                raise self.unplayed(name, path)
+                raise self.unsupported(name, path)
             raise self.fail(f"{name} must be the only member of its object", (*path, name))
         if path[0] == "Conditions" and isinstance(node.get("Condition"), str):
             self.condition(node["Condition"], (*path, "Condition"))
         for name, part in node.items():
             self.walk(part, (*path, name))
 
-    def unplayed(self, name: str, path: Path) -> NotSupported:
+    def unsupported(self, name: str, path: Path) -> NotSupported:
         return NotSupported(f"{name} ({'/'.join(map(str, path[:2]))}, line {self.template.line(*path)})")
 
     def function(self, name: str, argument: Any, path: Path) -> None:
-        if name in UNPLAYED:
-            raise self.unplayed(name, path)
+        if name in NOT_SUPPORTED:
+            raise self.unsupported(name, path)
         section = str(path[0])
         if name not in ALL or (name in EXTENDED and not self.extended):
             message = f"Encountered unsupported function: {name} Supported functions are: [{SUPPORTED}]"

@@ -45,8 +45,8 @@ class Judge:
             "Fn::EachMemberEquals": lambda a: all(item == texts(self.value(a[1])) for item in self.items(a[0])),
             "Fn::EachMemberIn": lambda a: set(self.items(a[0])) <= set(self.items(a[1])),
             "Fn::RefAll": self.ref_all,
-            "Fn::ValueOf": self.unplayed,
-            "Fn::ValueOfAll": self.unplayed,
+            "Fn::ValueOf": self.unsupported,
+            "Fn::ValueOfAll": self.unsupported,
         }
 
     def value(self, node: Any) -> Any:
@@ -76,5 +76,5 @@ class Judge:
                 found += value if isinstance(value, list) else [value]
         return found
 
-    def unplayed(self, argument: Any) -> Any:
+    def unsupported(self, argument: Any) -> Any:
         raise NotSupported(f"Fn::ValueOf and Fn::ValueOfAll, which look up what a parameter names ({self.where})")

@@ -37,9 +37,7 @@ class ResourceSchema:
     properties: frozenset[str]
     required: frozenset[str]
     create_only: frozenset[str]
-    conditional_create_only: frozenset[str]
     read_only: frozenset[str]
-    write_only: frozenset[str]
     primary_identifier: tuple[str, ...]
     taggable: bool
     tag_property: str
@@ -120,9 +118,7 @@ def load(type: str, file: str) -> ResourceSchema:
         properties=frozenset(document["properties"]),
         required=frozenset(document.get("required", [])),
         create_only=paths(document, "createOnlyProperties"),
-        conditional_create_only=paths(document, "conditionalCreateOnlyProperties"),
         read_only=paths(document, "readOnlyProperties"),
-        write_only=paths(document, "writeOnlyProperties"),
         primary_identifier=tuple(path.removeprefix(PREFIX) for path in document.get("primaryIdentifier", [])),
         taggable=taggable and tag_property.split("/")[0] in document["properties"],
         tag_property=tag_property if tag_property.split("/")[0] in document["properties"] else "",
@@ -154,14 +150,16 @@ def problems(type: str, properties: Mapping[str, Any], logical_id: str, region: 
     seconds = int(coerced["ServiceTimeout"]) if str(coerced.get("ServiceTimeout", "")).isdigit() else None
     if found.type == CUSTOM and seconds is not None:
         coerced |= {"ServiceTimeout": seconds}  # the only number that is CloudFormation's own
-    told = [f"{prefix}{path}: {message}" for path, message in schema_rules.problems(found.document, coerced)]
+    violations = [f"{prefix}{path}: {message}" for path, message in schema_rules.problems(found.document, coerced)]
     if found.type == CUSTOM and seconds is not None and not 1 <= seconds <= MOST_SERVICE_SECONDS:
-        told.append(f"{prefix}#/ServiceTimeout: {seconds} is not from 1 to {MOST_SERVICE_SECONDS}")
+        violations.append(f"{prefix}#/ServiceTimeout: {seconds} is not from 1 to {MOST_SERVICE_SECONDS}")
     read_only = [path for path in sorted(found.read_only) if "*" not in path and list(at(coerced, path.split("/")))]
     if found.type == CUSTOM:
         read_only = []  # its properties are its provider's, whatever they are called
-    told += [f"{prefix}#/{path}: is read-only and cannot be specified" for path in read_only if settable(found, path)]
-    return told
+    violations += [
+        f"{prefix}#/{path}: is read-only and cannot be specified" for path in read_only if settable(found, path)
+    ]
+    return violations
 
 
 def settable(found: ResourceSchema, path: str) -> bool:

@@ -1,8 +1,8 @@
-"""Decides every request to the embedded AWS, and says no as AWS says it.
+"""Decides every request to the embedded AWS, and refuses in AWS's words.
 
 IAM User Guide, "Troubleshoot access denied error messages" (the wording), "Policy evaluation logic";
 STS API Reference, "AssumeRole"; IAM User Guide, "Grant a user permissions to pass a role to an AWS
-service". To AWS's message it adds what AWS does not tell: which statement denied, or what is missing.
+service". It adds what AWS's message leaves out: the statement that denied, or what is missing.
 """
 
 from __future__ import annotations
@@ -55,7 +55,7 @@ CANNOT_ASSUME: dict[str, tuple[str, str]] = {
     ),
     "lambda": ("InvalidParameterValueException", "The role defined for the function cannot be assumed by Lambda."),
 }
-# Who may not use a queue is not told whether it exists (SQS API Reference, QueueDoesNotExist).
+# A caller that may not use a queue does not learn whether it exists (SQS API Reference, QueueDoesNotExist).
 ASK_A_QUEUE = {"SendMessage", "SendMessageBatch", "ReceiveMessage", "DeleteMessage", "GetQueueAttributes"}
 
 
@@ -313,7 +313,7 @@ def because(decision: Decision, action: str) -> str:
 
 
 def explained(decision: Decision) -> str:
-    """What AWS does not tell."""
+    """What AWS leaves out."""
     if decision.reason == "explicit deny":
         return f"Denied by {decision.statements[0]}."
     return f"Missing: {decision.missing}." if decision.missing else ""

@@ -1,7 +1,7 @@
 """What a request needs: IAM actions, the resources they act on, and their condition keys.
 
 Service Authorization Reference, "Actions, resources, and condition keys for AWS services". A
-request for which no action or resource can be told is refused, never let through.
+request whose action or resource is not known is refused, never allowed.
 """
 
 from __future__ import annotations
@@ -60,7 +60,7 @@ PASSES_NO_ROLE = {"sts", "iam", "organizations", "kms", "s3", "sns", "sqs", "sec
 
 
 def derive(call: Call) -> list[Need]:
-    """Everything that the caller needs for this call; NotSupported where it cannot be told."""
+    """Everything that the caller needs for this call; NotSupported where that is not known."""
     prefix = PREFIX.get(call.service, call.service)
     if (prefix, call.operation) in FREE:
         return []
@@ -70,7 +70,7 @@ def derive(call: Call) -> list[Need]:
     if not found and call.params.get("ResourceArn") == "":
         raise AwsError("ValidationException", "1 validation error detected: Value '' at 'resourceArn' is no ARN")
     if not found:
-        raise NotSupported(f"authorization of {call.service}:{call.operation}: its action or resource cannot be told")
+        raise NotSupported(f"authorization of {call.service}:{call.operation}: its action or resource is not known")
     return [*found, *_passed_roles(call)]
 
 

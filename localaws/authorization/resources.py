@@ -60,7 +60,7 @@ def _of_type(call: Call, params: dict[str, Any], kind: str, form: str) -> list[s
 
 
 def resources(call: Call, types: list[str], table: Table) -> list[str]:
-    """The resources of the call for an action that acts on these types; [] when none can be told."""
+    """The resources of the call for an action that acts on these types; [] when the parameters name none."""
     tagged = call.params.get("ResourceArn") or call.params.get("resourceArn") or call.params.get("resource")
     if isinstance(tagged, str) and tagged.startswith("arn:"):
         return [tagged]

@@ -108,7 +108,7 @@ def role_named(role_arn: str) -> Any:
 
 
 def identity_of(principal: Principal) -> Identity:
-    """The policies that a user or a role's session carries; nobody for one that was deleted."""
+    """The policies that a user or a role's session carries; none for one that was deleted."""
     if principal.kind == "role":
         holder, label = role_named(principal.role_arn), "role"
     elif principal.kind == "user":

@@ -23,7 +23,7 @@ class Difference:
     properties: the names of the properties that differ
     replaced_by: the create-only ones among them (paths): with any, a new resource takes its place
     tags: the stack's tags differ, and the type carries them
-    metadata: only told to CloudFormation itself, the resource is not touched
+    metadata: for CloudFormation itself; the resource is not touched
     again: touched by every update: a nested stack, whose template may be another behind the same URL, or a
         resource whose last update failed and was not rolled back
     """
@@ -70,7 +70,7 @@ class Change:
 def foresee(goal: Goal, before: Mapping[str, Resource]) -> list[Change]:
     """The changes from what there is to the goal, with values that only exist later left UNKNOWN.
 
-    Whoever calls this sets goal.lookup anew afterwards.
+    The caller sets goal.lookup again afterwards.
     """
     changes: list[Change] = []
     unsure: set[str] = set()  # resources whose Ref and attributes are not known yet
@@ -113,7 +113,7 @@ def retyped(goal: Goal, before: Mapping[str, Resource]) -> list[str]:
 def shown(change: Change) -> dict[str, Any]:
     """The change as DescribeChangeSet shows it."""
     resource = change.resource
-    told: dict[str, Any] = {
+    shown: dict[str, Any] = {
         "Action": change.action,
         "LogicalResourceId": resource.logical_id,
         "ResourceType": resource.type,
@@ -121,14 +121,14 @@ def shown(change: Change) -> dict[str, Any]:
         "Details": [],
     }
     if change.old is not None:
-        told["PhysicalResourceId"] = change.old.physical_id
+        shown["PhysicalResourceId"] = change.old.physical_id
     if change.action == "Remove" and resource.deletion_policy != "Delete":
-        told["PolicyAction"] = "Retain"
+        shown["PolicyAction"] = "Retain"
     elif change.action == "Remove":
-        told["PolicyAction"] = "Delete"
+        shown["PolicyAction"] = "Delete"
     if change.action == "Modify":
-        told |= modification(change)
-    return {"Type": "Resource", "ResourceChange": told}
+        shown |= modification(change)
+    return {"Type": "Resource", "ResourceChange": shown}
 
 
 def modification(change: Change) -> dict[str, Any]:
@@ -136,12 +136,12 @@ def modification(change: Change) -> dict[str, Any]:
     assert new is not None
     certain = [path for path in difference.replaced_by if not unknown_in(new.properties.get(path.split("/")[0]))]
     replacement = "True" if certain else "Conditional" if difference.replaced_by else "False"
-    told: dict[str, Any] = {"Replacement": replacement}
+    shown: dict[str, Any] = {"Replacement": replacement}
     if difference.replaced_by:
         retain = new.replace_policy in {"Retain", "RetainExceptOnCreate"}
-        told["PolicyAction"] = "ReplaceAndRetain" if retain else "ReplaceAndDelete"
+        shown["PolicyAction"] = "ReplaceAndRetain" if retain else "ReplaceAndDelete"
     create_only = {path.split("/")[0] for path in difference.replaced_by}
-    told["Details"] = [
+    shown["Details"] = [
         {
             "Target": {
                 "Attribute": "Properties",
@@ -158,9 +158,9 @@ def modification(change: Change) -> dict[str, Any]:
         if differs:
             scope.append(attribute)
             target = {"Attribute": attribute, "RequiresRecreation": "Never"}
-            told["Details"].append({"Target": target, "Evaluation": "Static", "ChangeSource": "DirectModification"})
-    told["Scope"] = scope
-    return told
+            shown["Details"].append({"Target": target, "Evaluation": "Static", "ChangeSource": "DirectModification"})
+    shown["Scope"] = scope
+    return shown
 
 
 def unknown_in(value: Any) -> bool:

@@ -1,7 +1,7 @@
 """CloudFormation: change sets (API Reference: CreateChangeSet, DescribeChangeSet, ExecuteChangeSet,
 DeleteChangeSet, ListChangeSets; User Guide, "Update CloudFormation stacks using change sets").
 
-A change set is computed within CreateChangeSet, so it is never seen at work. Not played: imports,
+A change set is computed within CreateChangeSet, so it is never seen at work. Not supported: imports,
 nested change sets, drift-aware ones.
 """
 
@@ -23,7 +23,7 @@ from localaws.cloudformation.requests import (
     clean,
     goal_of,
     page,
-    refuse_unplayed_parameters,
+    refuse_unsupported_parameters,
     template_body,
 )
 from localaws.cloudformation.service import cloudformation
@@ -33,7 +33,7 @@ from localaws.cloudformation.updates import Update
 
 CHANGE_SET_NAME = re.compile(r"[a-zA-Z][-a-zA-Z0-9]{0,127}")
 NO_CHANGES = "The submitted information didn't contain changes. Submit different information to create a change set."
-UNPLAYED = ("ResourcesToImport", "IncludeNestedStacks", "ImportExistingResources", "DeploymentMode")
+NOT_SUPPORTED = ("ResourcesToImport", "IncludeNestedStacks", "ImportExistingResources", "DeploymentMode")
 
 
 def stack_for_change_set(call: Call, kind: str) -> tuple[Stack, bool]:
@@ -60,10 +60,10 @@ def stack_for_change_set(call: Call, kind: str) -> tuple[Stack, bool]:
 @cloudformation.operation("CreateChangeSet")
 def create_change_set(call: Call) -> dict[str, Any]:
     params = call.params
-    refuse_unplayed_parameters(params, *UNPLAYED)
+    refuse_unsupported_parameters(params, *NOT_SUPPORTED)
     name, kind = str(params["ChangeSetName"]), str(params.get("ChangeSetType", "UPDATE"))
     if kind not in {"CREATE", "UPDATE"}:
-        refuse_unplayed_parameters({"ChangeSetType IMPORT": True}, "ChangeSetType IMPORT")
+        refuse_unsupported_parameters({"ChangeSetType IMPORT": True}, "ChangeSetType IMPORT")
     if not CHANGE_SET_NAME.fullmatch(name):
         raise AwsError("ValidationError", f"Value '{name}' at 'changeSetName' must match [a-zA-Z][-a-zA-Z0-9]*")
     stack, made = stack_for_change_set(call, kind)
@@ -134,10 +134,10 @@ def find_change_set(call: Call) -> tuple[Stack, ChangeSet]:
 
 @cloudformation.operation("DescribeChangeSet")
 def describe_change_set(call: Call) -> dict[str, Any]:
-    refuse_unplayed_parameters(call.params, "IncludePropertyValues")
+    refuse_unsupported_parameters(call.params, "IncludePropertyValues")
     stack, found = find_change_set(call)
     goal: Goal = found.goal
-    told: dict[str, Any] = {
+    shown: dict[str, Any] = {
         "ChangeSetName": found.name,
         "ChangeSetId": found.id,
         "StackId": stack.id,
@@ -155,13 +155,13 @@ def describe_change_set(call: Call) -> dict[str, Any]:
         "IncludeNestedStacks": False,
         "OnStackFailure": found.request.get("OnStackFailure"),
     }
-    return clean(told) | page(call, "Changes", found.changes)
+    return clean(shown) | page(call, "Changes", found.changes)
 
 
 @cloudformation.operation("ListChangeSets")
 def list_change_sets(call: Call) -> dict[str, Any]:
     stack = find_stack(call.cloud, call.account, call.region, str(call.params["StackName"]))
-    told = [
+    summaries = [
         clean(
             {
                 "StackId": stack.id,
@@ -178,7 +178,7 @@ def list_change_sets(call: Call) -> dict[str, Any]:
         )
         for found in stack.change_sets.values()
     ]
-    return page(call, "Summaries", told)
+    return page(call, "Summaries", summaries)
 
 
 @cloudformation.operation("DeleteChangeSet")

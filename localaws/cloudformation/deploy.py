@@ -1,7 +1,7 @@
 """A stack is created and deleted, in the background or for a stack set; updates.py changes it.
 
 CloudFormation User Guide: "Choose how to handle failures when provisioning resources", "DeletionPolicy
-attribute", "Stack status codes". Whoever acts is the session: the stack's role, or the caller.
+attribute", "Stack status codes". The session acts: the stack's role, or the caller.
 """
 
 from __future__ import annotations
@@ -172,7 +172,7 @@ def run_stack(
 
     owner: the ARN of the stack set or stack that it belongs to. What CloudFormation refuses before
     it begins comes as AwsError; an update that changes nothing ends as UPDATE_COMPLETE. A stack whose
-    creation failed is made anew by the next update, as stack sets do it.
+    creation failed is created again by the next update, as stack sets do it.
     retain_resources: a delete that leaves every resource alone and forgets the stack.
     """
     found = stacks_of(cloud, account, region).find(name) if action == "update" else None

@@ -33,7 +33,7 @@ def adopt(stack: Stack, goal: Goal) -> dict[str, Any]:
 
 
 def failing(verb: str, failed: Iterable[str]) -> str:
-    return f"The following resource(s) failed to {verb}: [{', '.join(sorted(failed))}]. "
+    return f"The following resource(s) failed to {verb}: [{', '.join(sorted(failed))}]. "  # english: quoted
 
 
 class Deployment:

@@ -25,7 +25,7 @@ from localaws.cloudformation.provider import Choosy, provider_for
 from localaws.cloudformation.stacks import Output, Resource, Stack, stacks_of
 
 POLICIES = {"Delete", "Retain", "RetainExceptOnCreate", "Snapshot"}
-PLAYED_POLICIES = {("CreationPolicy", "AWS::CloudFormation::WaitCondition")}
+SUPPORTED_POLICIES = {("CreationPolicy", "AWS::CloudFormation::WaitCondition")}
 MAX_TAGS = 50  # CloudFormation API Reference, CreateStack: Tags
 IAM_NAMES = {  # the types that need a capability, and the property that names them (CreateStack: Capabilities)
     "AWS::IAM::AccessKey": "",
@@ -90,8 +90,8 @@ class Goal:
 
 
 @dataclass(frozen=True)
-class Unplayed:
-    """A part of a template that nobody plays."""
+class UnsupportedPart:
+    """A part of a template that is not supported by the embedded AWS."""
 
     what: str
     type: str
@@ -105,7 +105,7 @@ class Unplayed:
 class PartsNotSupported(NotSupported):
     """What keeps a template from being played, each with its type, logical id and line."""
 
-    def __init__(self, parts: list[Unplayed]) -> None:
+    def __init__(self, parts: list[UnsupportedPart]) -> None:
         super().__init__("; ".join(map(str, parts)))
         self.parts = parts
 
@@ -120,7 +120,7 @@ def prepare(
     tags: Mapping[str, str],
     capabilities: tuple[str, ...],
 ) -> Goal:
-    """The goal, checked: AwsError where CloudFormation refuses the request, NotSupported for what nobody plays."""
+    """The goal, checked: AwsError where CloudFormation refuses the request or a part is not supported."""
     parsed = read(body)
     check_tags(tags, by_aws="servicecatalog.amazonaws.com" in session.principal.called_via)
     language_extensions.refuse_macros(parsed)
@@ -142,7 +142,7 @@ def prepare(
         goal.evaluator.check_rules()
         goal.depends = graph.dependencies(goal.template, goal.evaluator)
         graph.order(goal.depends)
-        refuse_unplayed(goal)
+        refuse_unsupported(goal)
     except TemplateError as error:
         raise refusal(error) from error
     return goal
@@ -208,10 +208,14 @@ def needed_capabilities(parsed: Template) -> tuple[list[str], str]:
         naming = IAM_NAMES[str(resource["Type"])]
         named = named or naming in (resource.get("Properties") or {})
     needed = ["CAPABILITY_NAMED_IAM" if named else "CAPABILITY_IAM"] if types else []
-    reasons = [f"The following resource(s) require capabilities: [{', '.join(sorted(types))}]"] if types else []
+    reasons = []
+    if types:
+        listed = ", ".join(sorted(types))
+        reasons.append(f"The following resource(s) require capabilities: [{listed}]")  # english: quoted
     if parsed.transforms:
         needed.append("CAPABILITY_AUTO_EXPAND")
-        reasons.append(f"The following transform(s) require capabilities: [{', '.join(parsed.transforms)}]")
+        transforms = ", ".join(parsed.transforms)
+        reasons.append(f"The following transform(s) require capabilities: [{transforms}]")  # english: quoted
     return needed, ". ".join(reasons)
 
 
@@ -223,31 +227,31 @@ def acknowledge(parsed: Template, given: tuple[str, ...]) -> None:
         raise AwsError("InsufficientCapabilitiesException", f"Requires capabilities : [{', '.join(missing)}]")
 
 
-def refuse_unplayed(goal: Goal) -> None:
-    """PartsNotSupported for every active resource that nobody carries out."""
+def refuse_unsupported(goal: Goal) -> None:
+    """PartsNotSupported, with every active resource that is not supported."""
     refused = []
     for logical_id in goal.evaluator.active():
         kind, line = goal.type(logical_id), goal.template.line("Resources", logical_id, "Type")
-        told = []
+        unsupported = []
         provider = provider_for(kind)
         if provider is None:
-            told.append(f"the resource type {kind}")
+            unsupported.append(f"the resource type {kind}")
         elif isinstance(provider, Choosy):
-            told += provider.unplayed(goal.evaluator.resource(logical_id))
+            unsupported += provider.unsupported(goal.evaluator.resource(logical_id))
         for name in ("CreationPolicy", "UpdatePolicy"):
             if (
                 goal.evaluator.attribute_of_resource(logical_id, name) is not None
-                and (name, kind) not in PLAYED_POLICIES
+                and (name, kind) not in SUPPORTED_POLICIES
             ):
-                told.append(name)
+                unsupported.append(name)
         for name in ("DeletionPolicy", "UpdateReplacePolicy"):
             policy = goal.evaluator.attribute_of_resource(logical_id, name)
             if policy == "Snapshot":
-                told.append(f"{name} Snapshot")
+                unsupported.append(f"{name} Snapshot")
             elif policy is not None and policy not in POLICIES:
                 place = f"(resource {logical_id}, line {line})"
                 raise AwsError("ValidationError", f"Template error: Unrecognized {name} {policy} {place}")
-        refused += [Unplayed(what, kind, logical_id, line) for what in told]
+        refused += [UnsupportedPart(what, kind, logical_id, line) for what in unsupported]
     if refused:
         raise PartsNotSupported(refused)
 
@@ -312,8 +316,9 @@ def secret_value(session: Session, region: str, reference: str) -> str:
     try:
         value = str(session.client("secretsmanager", region).get_secret_value(**arguments)["SecretString"])
     except ClientError as error:
-        told = error.response["Error"]
-        raise TemplateError(f"Could not resolve the secret {secret_id}: {told.get('Message', told['Code'])}") from error
+        cause = error.response["Error"]
+        message = cause.get("Message", cause["Code"])
+        raise TemplateError(f"Could not resolve the secret {secret_id}: {message}") from error
     if not key:
         return value
     try:

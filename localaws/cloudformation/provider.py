@@ -83,7 +83,11 @@ class Provider(Protocol):
     Refusals of AWS (ClientError) go through as they are; ResourceFailed says that a resource came
     to a bad end; NotSupported that a property is not carried out. Whether an update replaces the
     resource is the engine's business.
+    carried: the properties that are carried out; every other one is NotSupported
     """
+
+    @property
+    def carried(self) -> frozenset[str]: ...
 
     def create(self, context: Context, properties: dict[str, Any]) -> Made: ...
 
@@ -122,6 +126,6 @@ def provider_for(type_name: str) -> Provider | None:
 
 @runtime_checkable
 class Choosy(Protocol):
-    """A provider that sees from the properties alone that something is not played, before anything is made."""
+    """A provider that knows from the properties alone what is not supported, before anything is made."""
 
-    def unplayed(self, properties: dict[str, Any]) -> list[str]: ...
+    def unsupported(self, properties: dict[str, Any]) -> list[str]: ...

@@ -24,16 +24,16 @@ MAX_INLINE = 51_200  # bytes of TemplateBody (CloudFormation User Guide, "Unders
 MAX_STORED = 1_000_000  # bytes of a template in S3 (the same page: 1 MB)
 PAGE = 100
 NAME = re.compile(r"[a-zA-Z][-a-zA-Z0-9]{0,127}")
-NOT_PLAYED = (
+NOT_SUPPORTED = (
     "NotificationARNs",
     "ResourceTypes",
     "DeploymentConfig",
 )
 
 
-def refuse_unplayed_parameters(params: Mapping[str, Any], *more: str) -> None:
-    """NotSupported for what the caller asks and nobody carries out."""
-    for name in (*NOT_PLAYED, *more):
+def refuse_unsupported_parameters(params: Mapping[str, Any], *more: str) -> None:
+    """NotSupported for what the caller asks and the embedded AWS lacks."""
+    for name in (*NOT_SUPPORTED, *more):
         if params.get(name):
             raise NotSupported(f"cloudformation: the parameter {name}")
     if (params.get("RollbackConfiguration") or {}).get("RollbackTriggers"):
@@ -46,10 +46,10 @@ def template_body(call: Call, params: Mapping[str, Any], stack: Stack | None = N
     if params.get("UsePreviousTemplate"):
         sources.append("UsePreviousTemplate")
     if len(sources) != 1:
-        told = "both" if len(sources) > 1 else "none"
+        given = "both" if len(sources) > 1 else "none"
         raise AwsError(
             "ValidationError",
-            f"Either Template URL or Template Body must be specified, {told} were given."
+            f"Either Template URL or Template Body must be specified, {given} were given."
             if stack is None
             else "Exactly one of TemplateBody, TemplateURL and UsePreviousTemplate must be specified.",
         )
@@ -204,6 +204,6 @@ def page(call: Call, key: str, items: Sequence[Any]) -> dict[str, Any]:
     return answer
 
 
-def clean(told: Mapping[str, Any]) -> dict[str, Any]:
+def clean(members: Mapping[str, Any]) -> dict[str, Any]:
     """Without the members that have nothing to say."""
-    return {k: v for k, v in told.items() if v not in (None, "")}
+    return {k: v for k, v in members.items() if v not in (None, "")}

@@ -1,10 +1,4 @@
-"""CloudFormation: the operations that change stacks (AWS CloudFormation API Reference).
-
-CreateStack, UpdateStack, DeleteStack, UpdateTerminationProtection, ContinueUpdateRollback.
-views.py: the ones that read. changesets.py: change sets. stacksets.py: stack sets.
-stack_policies.py: what an update must leave alone. signals.py: what a stack waits for.
-Not played: notification topics, rollback triggers, resource imports, CancelUpdateStack.
-"""
+"""CloudFormation's operations that change stacks."""
 
 from __future__ import annotations
 
@@ -20,7 +14,7 @@ from localaws.cloudformation.requests import (
     accept,
     acting,
     goal_of,
-    refuse_unplayed_parameters,
+    refuse_unsupported_parameters,
     repeated,
     stack_for,
 )
@@ -43,7 +37,7 @@ def create_stack(call: Call) -> dict[str, Any]:
         )
     if "OnFailure" in params and "DisableRollback" in params:
         raise AwsError("ValidationError", "You can specify either DisableRollback or OnFailure, but not both.")
-    refuse_unplayed_parameters(params)
+    refuse_unsupported_parameters(params)
     existing = stacks_of(call.cloud, call.account, call.region).find(name)
     if existing is not None and repeated(call, existing):
         return {"StackId": existing.id}
@@ -71,7 +65,7 @@ def create_stack(call: Call) -> dict[str, Any]:
 @cloudformation.operation("UpdateStack")
 def update_stack(call: Call) -> dict[str, Any]:
     params, stack = call.params, stack_for(call)
-    refuse_unplayed_parameters(params)
+    refuse_unsupported_parameters(params)
     if repeated(call, stack):
         return {"StackId": stack.id}
     refuse_update(stack, disable_rollback=bool(params.get("DisableRollback")))
@@ -105,7 +99,7 @@ def refuse_update(stack: Stack, *, disable_rollback: bool) -> None:
 def delete_stack(call: Call) -> None:
     """A stack that does not exist is deleted already, as AWS sees it."""
     params = call.params
-    refuse_unplayed_parameters(params)
+    refuse_unsupported_parameters(params)
     stack = stacks_of(call.cloud, call.account, call.region).find(str(params["StackName"]))
     if stack is None or not stack.alive or repeated(call, stack):
         return
@@ -115,10 +109,10 @@ def delete_stack(call: Call) -> None:
         )
     retain, force = set(params.get("RetainResources", [])), params.get("DeletionMode") == "FORCE_DELETE_STACK"
     if (retain or force) and stack.status != "DELETE_FAILED":
-        told = "RetainResources" if retain else "DeletionMode FORCE_DELETE_STACK"
+        option = "RetainResources" if retain else "DeletionMode FORCE_DELETE_STACK"
         raise AwsError(
             "ValidationError",
-            f"Invalid operation on stack [{stack.id}]. {told} can be given only for a stack in DELETE_FAILED",
+            f"Invalid operation on stack [{stack.id}]. {option} can be given only for a stack in DELETE_FAILED",
         )
     if unknown := sorted(retain - set(stack.resources)):
         raise AwsError("ValidationError", f"The specified resources to retain must be in a valid state: {unknown}")
@@ -137,7 +131,7 @@ def delete_stack(call: Call) -> None:
 @cloudformation.operation("ContinueUpdateRollback")
 def continue_update_rollback(call: Call) -> None:
     stack = stack_for(call)
-    refuse_unplayed_parameters(call.params, "ForceRollback")
+    refuse_unsupported_parameters(call.params, "ForceRollback")
     if stack.status != "UPDATE_ROLLBACK_FAILED" or stack.stuck is None:
         raise AwsError(
             "ValidationError", f"Stack:{stack.id} is in {stack.status} state and can not continue rolling back."

@@ -30,7 +30,7 @@ def now() -> datetime:
 class Resource:
     """One resource of a stack, as it is deployed.
 
-    properties: as they were sent, every intrinsic resolved
+    properties: as sent, every intrinsic resolved
     attributes: what Fn::GetAtt may read
     tags: the stack's tags that it was given
     depends: the logical ids that must outlive it

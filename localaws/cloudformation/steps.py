@@ -46,12 +46,12 @@ def handler_error_code(code: str) -> str:
 def reason_of(error: Exception, service: str, token: str) -> str:
     """The status reason that a failure leaves, as AWS words it."""
     if isinstance(error, ClientError):
-        told, meta = error.response.get("Error", {}), error.response.get("ResponseMetadata", {})
+        cause, meta = error.response.get("Error", {}), error.response.get("ResponseMetadata", {})
         text = (
-            f"{told.get('Message', '') or told.get('Code', '')} (Service: {service}, "
+            f"{cause.get('Message', '') or cause.get('Code', '')} (Service: {service}, "
             f"Status Code: {meta.get('HTTPStatusCode', 400)}, Request ID: {meta.get('RequestId', '')})"
         )
-        code = handler_error_code(str(told.get("Code", "")))
+        code = handler_error_code(str(cause.get("Code", "")))
         return f'Resource handler returned message: "{text}" (RequestToken: {token}, HandlerErrorCode: {code})'
     if isinstance(error, AwsError):
         return error.message

@@ -1,7 +1,7 @@
 """CloudFormation: the operations that only read (AWS CloudFormation API Reference).
 
-DescribeStacks, ListStacks, DescribeStackEvents, DescribeStackResource(s), ListStackResources, ListExports,
-ListImports, GetTemplate, GetTemplateSummary, ValidateTemplate.
+DescribeStacks, ListStacks, DescribeStackEvents, DescribeStackResource, DescribeStackResources, ListStackResources,
+ListExports, ListImports, GetTemplate, GetTemplateSummary, ValidateTemplate.
 """
 
 from __future__ import annotations
@@ -15,13 +15,13 @@ from awslang.template.template import Template
 from localaws.calls import Call
 from localaws.cloudformation.changesets import find_change_set
 from localaws.cloudformation.goals import needed_capabilities, read
-from localaws.cloudformation.requests import clean, page, refuse_unplayed_parameters, stack_for, template_body
+from localaws.cloudformation.requests import clean, page, refuse_unsupported_parameters, stack_for, template_body
 from localaws.cloudformation.service import cloudformation
 from localaws.cloudformation.stacks import Resource, Stack, find_stack, stacks_of
 
 
 def show_stack(stack: Stack) -> dict[str, Any]:
-    told = {
+    shown = {
         "StackId": stack.id,
         "StackName": stack.name,
         "ChangeSetId": stack.change_set_id,
@@ -50,8 +50,8 @@ def show_stack(stack: Stack) -> dict[str, Any]:
         "DriftInformation": {"StackDriftStatus": "NOT_CHECKED"},
     }
     if ":stack/" in stack.owner:
-        told |= {"ParentId": stack.owner, "RootId": stack.owner}
-    return clean(told)
+        shown |= {"ParentId": stack.owner, "RootId": stack.owner}
+    return clean(shown)
 
 
 @cloudformation.operation("DescribeStacks")
@@ -65,7 +65,7 @@ def describe_stacks(call: Call) -> dict[str, Any]:
 def list_stacks(call: Call) -> dict[str, Any]:
     wanted = set(call.params.get("StackStatusFilter", []))
     stacks = stacks_of(call.cloud, call.account, call.region).by_id.values()
-    told = [
+    summaries = [
         clean(
             {
                 "StackId": stack.id,
@@ -82,7 +82,7 @@ def list_stacks(call: Call) -> dict[str, Any]:
         for stack in reversed(list(stacks))
         if not wanted or stack.status in wanted
     ]
-    return page(call, "StackSummaries", told)
+    return page(call, "StackSummaries", summaries)
 
 
 @cloudformation.operation("DescribeStackEvents")
@@ -90,7 +90,7 @@ def describe_stack_events(call: Call) -> dict[str, Any]:
     """The newest first."""
     name = str(call.params["StackName"])
     stack = find_stack(call.cloud, call.account, call.region, name, f"Stack [{name}] does not exist")
-    told = [
+    shown = [
         clean(
             {
                 "StackId": stack.id,
@@ -108,7 +108,7 @@ def describe_stack_events(call: Call) -> dict[str, Any]:
         )
         for event in reversed(list(stack.events))
     ]
-    return page(call, "StackEvents", told)
+    return page(call, "StackEvents", shown)
 
 
 def resources_of(stack: Stack) -> list[Resource]:
@@ -142,10 +142,10 @@ def describe_stack_resource(call: Call) -> dict[str, Any]:
     resource = next((r for r in resources_of(stack) if r.logical_id == logical_id), None)
     if resource is None:
         raise AwsError("ValidationError", f"Resource {logical_id} does not exist for stack {stack.name}")
-    told = show_resource(stack, resource, "LastUpdatedTimestamp")
+    shown = show_resource(stack, resource, "LastUpdatedTimestamp")
     if resource.metadata is not None:
-        told["Metadata"] = json.dumps(resource.metadata, default=str)
-    return {"StackResourceDetail": told}
+        shown["Metadata"] = json.dumps(resource.metadata, default=str)
+    return {"StackResourceDetail": shown}
 
 
 @cloudformation.operation("DescribeStackResources")
@@ -170,15 +170,15 @@ def describe_stack_resources(call: Call) -> dict[str, Any]:
 def list_stack_resources(call: Call) -> dict[str, Any]:
     stack = stack_for(call)
     left_out = {"StackName", "StackId", "Description"}
-    told = [show_resource(stack, r, "LastUpdatedTimestamp") for r in resources_of(stack)]
-    return page(call, "StackResourceSummaries", [{k: v for k, v in t.items() if k not in left_out} for t in told])
+    summaries = [show_resource(stack, r, "LastUpdatedTimestamp") for r in resources_of(stack)]
+    return page(call, "StackResourceSummaries", [{k: v for k, v in t.items() if k not in left_out} for t in summaries])
 
 
 @cloudformation.operation("ListExports")
 def list_exports(call: Call) -> dict[str, Any]:
     exports = stacks_of(call.cloud, call.account, call.region).exports()
-    told = [{"ExportingStackId": stack.id, "Name": o.export, "Value": o.value} for stack, o in exports]
-    return page(call, "Exports", sorted(told, key=lambda export: export["Name"]))
+    listed = [{"ExportingStackId": stack.id, "Name": o.export, "Value": o.value} for stack, o in exports]
+    return page(call, "Exports", sorted(listed, key=lambda export: export["Name"]))
 
 
 @cloudformation.operation("ListImports")
@@ -248,7 +248,7 @@ def validate_template(call: Call) -> dict[str, Any]:
 @cloudformation.operation("GetTemplateSummary")
 def get_template_summary(call: Call) -> dict[str, Any]:
     params = call.params
-    refuse_unplayed_parameters(params, "TemplateSummaryConfig")
+    refuse_unsupported_parameters(params, "TemplateSummaryConfig")
     if params.get("StackSetName"):
         raise NotSupported("cloudformation: GetTemplateSummary of a stack set")
     body = stack_for(call).body if params.get("StackName") else template_body(call, params)

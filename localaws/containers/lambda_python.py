@@ -29,7 +29,7 @@ class Failed(Exception):
 
     def __init__(self, kind: str, message: str, trace: list[str] | None = None) -> None:
         super().__init__(message)
-        self.told = {"errorMessage": message, "errorType": kind, "stackTrace": trace or []}
+        self.description = {"errorMessage": message, "errorType": kind, "stackTrace": trace or []}
 
 
 class Context:
@@ -133,12 +133,12 @@ def main() -> int:
     sys.path.append(request["packages"])
     sys.stdout.reconfigure(line_buffering=True)  # type: ignore[union-attr]
     try:
-        told: dict[str, Any] = {"payload": run(request, tell)}
+        outcome: dict[str, Any] = {"payload": run(request, tell)}
     except Failed as failed:
-        told = {"error": failed.told}
-        print(f"[ERROR] {failed.told['errorType']}: {failed}\n" + "".join(failed.told["stackTrace"]))
+        outcome = {"error": failed.description}
+        print(f"[ERROR] {failed.description['errorType']}: {failed}\n" + "".join(failed.description["stackTrace"]))
     sys.stdout.flush()
-    tell({**told, "memory": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024})
+    tell({**outcome, "memory": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024})
     return 0
 
 

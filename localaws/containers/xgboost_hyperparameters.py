@@ -94,8 +94,8 @@ class CustomerError(Exception):
     """A mistake in what the job was given."""
 
 
-def not_played(hyperparameters: dict[str, str]) -> str:
-    """Which of the container's features the hyperparameters ask for that is not played here; "" for none."""
+def not_supported(hyperparameters: dict[str, str]) -> str:
+    """The feature of the container that the hyperparameters ask for and that is not supported; "" for none."""
     asked: list[str] = [name for name in ("_kfold", "_tuning_objective_metric") if name in hyperparameters]
     if hyperparameters.get("use_dask_gpu_training") == "true":
         asked.append("use_dask_gpu_training")

@@ -146,7 +146,7 @@ def main() -> int:
 
 
 def end_with_parent() -> None:
-    """End when whoever started this process has gone: its end of our stdin is closed."""
+    """End when the process that started this one has gone: its end of our stdin is closed."""
     sys.stdin.buffer.read()
     os._exit(0)
 

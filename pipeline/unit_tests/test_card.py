@@ -11,7 +11,7 @@ from pipeline.prices import TABLE, Prices, hourly_prices
 from pipeline.registry import read_version
 from pipeline.report import Result
 from pipeline.unit_tests.fakes import REGION, Fake, deployed, nothing_deployed, package, price_list, registry
-from pipeline.unit_tests.test_build import Repository
+from pipeline.unit_tests.repository import Repository
 
 TEMPLATE = """\
 Parameters:

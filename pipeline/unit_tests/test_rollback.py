@@ -9,7 +9,7 @@ from pipeline.build import decide
 from pipeline.console import UserError
 from pipeline.rollback import Answer
 from pipeline.unit_tests.fakes import Fake, deployed, package, registry
-from pipeline.unit_tests.test_build import Repository
+from pipeline.unit_tests.repository import Repository
 
 OTHERS = {"Source": "Succeeded", "Build": "Succeeded"}
 STAGED = {**OTHERS, "DeployResourcesStaging": "Succeeded", "TestStaging": "Succeeded"}

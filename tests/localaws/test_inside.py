@@ -16,18 +16,17 @@ from moto.core.serialize import SerializationContext, get_serializer_class
 from moto.core.utils import get_service_model
 
 from awslang.principals import Principal
-from localaws import inside
+from localaws import inside, wire
 from localaws.calls import HttpRequest
 from localaws.clients import Body
 from localaws.cloud import Cloud, Session
-from localaws.wire import as_bytes
 
 ACCOUNT, REGION = "111111111111", "us-east-1"
 MOMENT = datetime(2026, 11, 26, 9, 30, 15, 123456, tzinfo=timezone(timedelta(hours=5)))
 NOW = datetime.now(UTC)
 
 
-def read_from_text(gateway: Any, client: Any, operation: str, given: dict[str, Any]) -> dict[str, Any]:
+def read_from_text(client: Any, operation: str, given: dict[str, Any]) -> dict[str, Any]:
     """The input as the gateway parses it from the request that botocore writes."""
     model = client.meta.service_model.operation_model(operation)
     written = client._serializer._serializer.serialize_to_request(copy.deepcopy(given), model)
@@ -36,9 +35,7 @@ def read_from_text(gateway: Any, client: Any, operation: str, given: dict[str, A
     headers = {k.lower(): v.decode() if isinstance(v, bytes) else str(v) for k, v in sent.headers.items()}
     body = sent.body.encode() if isinstance(sent.body, str) else sent.body or b""
     known = get_service_model(client.meta.service_model.service_name)
-    found: dict[str, Any] = gateway.parse(
-        known, known.operation_model(operation), HttpRequest(sent.method, "/", "", headers, body)
-    )
+    found = wire.parse(known, known.operation_model(operation), HttpRequest(sent.method, "/", "", headers, body))
     return found
 
 
@@ -49,7 +46,7 @@ def told_by_text(client: Any, operation: str, output: dict[str, Any]) -> dict[st
     known = get_service_model(name).operation_model(operation)
     answer = get_serializer_class(name, protocol)(known, context=SerializationContext("id")).serialize(output)
     headers: Any = dict(answer["headers"])
-    response = AWSResponse("", answer["status_code"], headers, Body(as_bytes(answer["body"])))
+    response = AWSResponse("", answer["status_code"], headers, Body(wire.as_bytes(answer["body"])))
     parser = client._endpoint._response_parser_factory.create_parser(protocol)
     parsed: dict[str, Any] = parser.parse(convert_to_response_dict(response, model), model.output_shape)
     parsed.pop("ResponseMetadata")
@@ -100,7 +97,7 @@ def test_an_input_arrives_as_it_would_from_text(
     client = cloud.root(ACCOUNT, REGION).client(service)
     meta = client.meta.service_model
     found = inside.received(meta.operation_model(operation).input_shape, given, meta.resolved_protocol)
-    assert found == read_from_text(cloud.gateway, client, operation, given)
+    assert found == read_from_text(client, operation, given)
 
 
 @pytest.mark.parametrize(("service", "operation", "output"), OUTPUTS)
@@ -109,7 +106,7 @@ def test_an_output_arrives_as_it_would_from_text(
 ) -> None:
     client = cloud.root(ACCOUNT, REGION).client(service)
     meta = client.meta.service_model
-    found = inside.told(meta.operation_model(operation).output_shape, output, meta.resolved_protocol)
+    found = inside.output_of(meta.operation_model(operation).output_shape, output, meta.resolved_protocol)
     assert found == told_by_text(client, operation, output)
 
 

@@ -7,7 +7,7 @@ import io
 import re
 import subprocess
 import tokenize
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from functools import cache
 from pathlib import Path
 
@@ -30,7 +30,8 @@ WORD_OF_CODE = r"(?<![\w./*{}<…-])[\w-]+\.(?:py|yaml|yml|md|json|toml|ipynb|ji
 BASES = ("", "seed-code/model-deploy/", "seed-code/model-build/")  # a project's repositories say paths of their own
 MADE = {  # by the reader, by a command, by a pipeline, or by AWS
     "environment.yaml", "eu.yaml", "deployment.json", "template.yaml", ".taskcat_overrides.yml", ".taskcat.yml",
-    "index.py", "REQUEST.json", "runtimes.yml", "card.json", "manifest.json", "summary.json", "policies.json", "requests.jsonl", "report.json", "test_routing_strategy.py", "template.json",
+    "index.py", "REQUEST.json", "runtimes.yml", "card.json", "manifest.json", "summary.json", "policies.json",
+    "requests.jsonl", "report.json", "test_routing_strategy.py", "template.json",
 }  # fmt: skip
 EXAMPLES = {"seed-code/build", "seed-code/deploy"}  # folders of a reader's own
 SUFFIXES = {".py", ".md", ".yaml", ".yml", ".jinja", ".toml", ".mk", ".svg"}
@@ -146,7 +147,7 @@ def number_of(word: str) -> int:
 
 
 WORD = rf"(\d[\d,]*|{'|'.join(NUMBERS)})"
-COUNTED = {  # what follows a number on a page, and how many there are
+COUNTED: dict[str, Callable[[], int]] = {  # what follows a number on a page, and how many there are
     r"mistakes\b": lambda: len(mistakes.load()),
     r"small edits\b": lambda: len(mistakes.load()),
     r"checks of `make doctor`": lambda: len(CHECKS),

@@ -124,7 +124,7 @@ class Stage:
         put_source(cloud)
         make_role(cloud, "pipeline", "codepipeline", EVERYTHING)
         for key in (("Build", "CodeBuild"), ("Test", "CodeBuild")):
-            monkeypatch.setitem(codepipeline_actions.PLAYERS, key, self.build)
+            monkeypatch.setitem(codepipeline_actions.PERFORMERS, key, self.build)
 
     def build(self, work: Work) -> None:
         """Stands in for CodeBuild."""

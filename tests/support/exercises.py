@@ -1,7 +1,7 @@
 """Exercises on pages: a page's numbered steps, performed on a copy of the tree from the page's own text.
 
-A step begins with **N. Title.** Its blocks say what to do: `diff` edits the file that the text before it names, `python`
-creates that file, and the lines of `console` are run, each with `.venv/bin/python`.
+A step begins with **N. Title.** Its blocks say what to do: `diff` edits the file that the text before it names,
+`python` creates that file, and the lines of `console` are run, each with `.venv/bin/python`.
 """
 
 from __future__ import annotations

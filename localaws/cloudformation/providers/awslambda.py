@@ -72,15 +72,16 @@ class Function:
     carried = frozenset({*CREATION, "Code", "FunctionName", "RecursiveLoop", "ReservedConcurrentExecutions",
                          "RuntimeManagementConfig", "Tags"})  # fmt: skip
 
-    def unplayed(self, properties: Mapping[str, Any]) -> list[str]:
+    def unsupported(self, properties: Mapping[str, Any]) -> list[str]:
         """What a look at the template alone shows not to be played."""
         runtime = properties.get("Runtime")
-        told = (
+        unsupported = (
             [f"the Lambda runtime {runtime}"] if isinstance(runtime, str) and not runtime.startswith("python") else []
         )
         if isinstance(properties.get("Code"), dict) and "ImageUri" in properties["Code"]:
-            told.append("a Lambda function from an image")
-        return told + [f"a Lambda function with {name}" for name in ("Layers", "VpcConfig") if properties.get(name)]
+            unsupported.append("a Lambda function from an image")
+        asked = [name for name in ("Layers", "VpcConfig") if properties.get(name)]
+        return unsupported + [f"a Lambda function with {name}" for name in asked]
 
     def create(self, context: Context, properties: dict[str, Any]) -> Made:
         self._check(properties)
@@ -146,8 +147,10 @@ class Function:
 class Version:
     """AWS::Lambda::Version: what is published stays as it is."""
 
+    carried = frozenset({"CodeSha256", "Description", "FunctionName"})
+
     def create(self, context: Context, properties: dict[str, Any]) -> Made:
-        only("AWS::Lambda::Version", properties, {"CodeSha256", "Description", "FunctionName"})
+        only("AWS::Lambda::Version", properties, self.carried)
         client, name = context.client("lambda"), properties["FunctionName"]
         settled(context, name)
         before = {v["Version"] for v in client.list_versions_by_function(FunctionName=name)["Versions"]}
@@ -204,6 +207,8 @@ class Alias:
 class Permission:
     """AWS::Lambda::Permission: one statement of a function's policy."""
 
+    carried = frozenset({"Action", "FunctionName", "Principal", "PrincipalOrgID", "SourceAccount", "SourceArn"})
+
     def create(self, context: Context, properties: dict[str, Any]) -> Made:
         client, identity = context.client("lambda"), context.generated_name(100)
         arguments = {**properties, "StatementId": identity}
@@ -221,6 +226,10 @@ class Permission:
 @provides("AWS::Lambda::EventInvokeConfig")
 class EventInvokeConfig:
     """AWS::Lambda::EventInvokeConfig."""
+
+    carried = frozenset(
+        {"DestinationConfig", "FunctionName", "MaximumEventAgeInSeconds", "MaximumRetryAttempts", "Qualifier"}
+    )
 
     def create(self, context: Context, properties: dict[str, Any]) -> Made:
         client = context.client("lambda")

@@ -11,6 +11,8 @@ from localaws.cloudformation.provider import Context, Made, provides
 class Metadata:
     """AWS::CDK::Metadata: what the CDK writes about itself; nothing is made."""
 
+    carried = frozenset({"Analytics", "Modules"})
+
     def create(self, context: Context, properties: dict[str, Any]) -> Made:
         return Made(context.generated_name(64))
 

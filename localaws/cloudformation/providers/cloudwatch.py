@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-from awslang.errors import NotSupported
 from localaws.cloudformation.provider import Context, Made, ResourceFailed, provides
 from localaws.cloudformation.providers.shapes import (
     document,
@@ -24,13 +23,14 @@ ABSENT = {"ResourceNotFoundException", "ResourceNotFound", "ObjectNotFoundExcept
 class Alarm:
     """AWS::CloudWatch::Alarm: PutMetricAlarm makes and replaces it."""
 
-    refused = (
-        "ActionConfiguration",
-        "EvaluationCriteria",
-        "EvaluationInterval",
-        "EvaluationWindow",
-        "WarmUpConfiguration",
-    )
+    carried = frozenset(
+        {
+            "ActionsEnabled", "AlarmActions", "AlarmDescription", "AlarmName", "ComparisonOperator",
+            "DatapointsToAlarm", "Dimensions", "EvaluateLowSampleCountPercentile", "EvaluationPeriods",
+            "ExtendedStatistic", "InsufficientDataActions", "MetricName", "Namespace", "OKActions", "Period",
+            "Statistic", "Tags", "Threshold", "TreatMissingData", "Unit",
+        }
+    )  # fmt: skip
 
     def create(self, context: Context, properties: dict[str, Any]) -> Made:
         cloudwatch = context.client("cloudwatch")
@@ -56,9 +56,7 @@ class Alarm:
         unless(ABSENT, context.client("cloudwatch").delete_alarms, AlarmNames=[physical_id])
 
     def _put(self, context: Context, name: str, properties: dict[str, Any]) -> Made:
-        for refused in self.refused:
-            if properties.get(refused) is not None:
-                raise NotSupported(f"AWS::CloudWatch::Alarm: the property {refused}")
+        only("AWS::CloudWatch::Alarm", properties, self.carried)
         cloudwatch = context.client("cloudwatch")
         arguments = {**properties, "AlarmName": name}
         cloudwatch.put_metric_alarm(**fill(cloudwatch, "PutMetricAlarm", arguments, "AWS::CloudWatch::Alarm"))
@@ -67,14 +65,16 @@ class Alarm:
 
 @provides("AWS::CloudWatch::Dashboard")
 class Dashboard:
-    """AWS::CloudWatch::Dashboard. Its tags are not played."""
+    """AWS::CloudWatch::Dashboard. Its tags are not supported."""
+
+    carried = frozenset({"DashboardBody", "DashboardName"})
 
     def create(self, context: Context, properties: dict[str, Any]) -> Made:
         name = str(properties.get("DashboardName") or context.generated_name(255))
         return self.update(context, name, {}, properties)
 
     def update(self, context: Context, physical_id: str, old: dict[str, Any], new: dict[str, Any]) -> Made:
-        only("AWS::CloudWatch::Dashboard", new, {"DashboardBody", "DashboardName"})
+        only("AWS::CloudWatch::Dashboard", new, self.carried)
         body = document(new["DashboardBody"])
         context.client("cloudwatch").put_dashboard(DashboardName=physical_id, DashboardBody=body)
         return Made(physical_id)

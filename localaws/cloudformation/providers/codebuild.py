@@ -35,6 +35,14 @@ EMPTY: dict[str, Any] = {
 class BuildProject:
     """AWS::CodeBuild::Project: its properties are the API's, with a capital."""
 
+    carried = frozenset(  # the service takes some of the others at their defaults
+        {
+            "Artifacts", "Cache", "ConcurrentBuildLimit", "Description", "EncryptionKey", "Environment", "LogsConfig",
+            "Name", "QueuedTimeoutInMinutes", "SecondaryArtifacts", "ServiceRole", "Source", "SourceVersion", "Tags",
+            "TimeoutInMinutes",
+        }
+    )  # fmt: skip
+
     def create(self, context: Context, properties: dict[str, Any]) -> Made:
         codebuild = context.client("codebuild")
         name = str(properties.get("Name") or context.generated_name(255))

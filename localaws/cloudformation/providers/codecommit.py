@@ -49,8 +49,8 @@ class Repository:
         if old["RepositoryName"] != name:
             codecommit.update_repository_name(oldName=old["RepositoryName"], newName=name)
         if old.get("RepositoryDescription") != new.get("RepositoryDescription"):
-            told = new.get("RepositoryDescription", "")
-            codecommit.update_repository_description(repositoryName=name, repositoryDescription=told)
+            description = new.get("RepositoryDescription", "")
+            codecommit.update_repository_description(repositoryName=name, repositoryDescription=description)
         if old.get("KmsKeyId") != new.get("KmsKeyId"):
             codecommit.update_repository_encryption_key(repositoryName=name, kmsKeyId=new.get("KmsKeyId", ""))
         if (old.get("Triggers") or []) != (new.get("Triggers") or []):

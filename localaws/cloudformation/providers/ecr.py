@@ -95,6 +95,8 @@ class Repository:
 class ReplicationConfiguration:
     """What a registry replicates; its physical id is the account."""
 
+    carried = frozenset({"ReplicationConfiguration"})
+
     def create(self, context: Context, properties: dict[str, Any]) -> Made:
         if self._exists(context):
             raise ResourceFailed(
@@ -119,7 +121,7 @@ class ReplicationConfiguration:
         return bool(context.client("ecr").describe_registry()["replicationConfiguration"].get("rules"))
 
     def _put(self, context: Context, properties: dict[str, Any]) -> Made:
-        only(REPLICATION, properties, {"ReplicationConfiguration"})
+        only(REPLICATION, properties, self.carried)
         ecr = context.client("ecr")
         ecr.put_replication_configuration(**fill(ecr, "PutReplicationConfiguration", properties, REPLICATION))
         return Made(context.account, {"RegistryId": context.account})
@@ -128,6 +130,10 @@ class ReplicationConfiguration:
 @provides("AWS::ECR::RepositoryCreationTemplate")
 class RepositoryCreationTemplate:
     """What the repositories are like that ECR makes by itself; its physical id is the prefix."""
+
+    carried = frozenset(
+        {"AppliedFor", "Description", "ImageTagMutability", "LifecyclePolicy", "Prefix", "RepositoryPolicy"}
+    )
 
     def create(self, context: Context, properties: dict[str, Any]) -> Made:
         ecr = context.client("ecr")

@@ -68,7 +68,7 @@ class Role:
         return Made(name, {"Arn": role["Arn"], "RoleId": role["RoleId"]})
 
     def delete(self, context: Context, physical_id: str, properties: dict[str, Any]) -> None:
-        """Policies that somebody else attached stay, and stop the deletion (DeleteConflict)."""
+        """Policies that were attached outside of the stack stay, and fail the deletion (DeleteConflict)."""
         iam = context.client("iam")
         attached = unless(MISSING, iam.list_attached_role_policies, RoleName=physical_id)
         if attached is None:
@@ -198,6 +198,8 @@ class ManagedPolicy:
 class InlinePolicy:
     """AWS::IAM::Policy: one inline policy, put into roles, users and groups."""
 
+    carried = frozenset({"PolicyName", "PolicyDocument", *HOLDERS})
+
     def create(self, context: Context, properties: dict[str, Any]) -> Made:
         physical_id = context.generated_name(128)
         with undone_by(lambda: self.delete(context, physical_id, properties)):
@@ -212,7 +214,7 @@ class InlinePolicy:
         self._change(context, properties, {})
 
     def _change(self, context: Context, old: dict[str, Any], new: dict[str, Any]) -> None:
-        only("AWS::IAM::Policy", new, {"PolicyName", "PolicyDocument", *HOLDERS})
+        only("AWS::IAM::Policy", new, self.carried)
         iam = context.client("iam")
         same_name = old.get("PolicyName") == new.get("PolicyName")
         for kind in HOLDERS:
@@ -229,12 +231,14 @@ class InlinePolicy:
 class RolePolicy:
     """AWS::IAM::RolePolicy: one inline policy of one role."""
 
+    carried = frozenset({"PolicyName", "RoleName", "PolicyDocument"})
+
     def create(self, context: Context, properties: dict[str, Any]) -> Made:
         physical_id = f"{properties['PolicyName']}|{properties['RoleName']}"
         return self.update(context, physical_id, {}, properties)
 
     def update(self, context: Context, physical_id: str, old: dict[str, Any], new: dict[str, Any]) -> Made:
-        only("AWS::IAM::RolePolicy", new, {"PolicyName", "RoleName", "PolicyDocument"})
+        only("AWS::IAM::RolePolicy", new, self.carried)
         iam = context.client("iam")
         text = document(new["PolicyDocument"])
         iam.put_role_policy(RoleName=new["RoleName"], PolicyName=new["PolicyName"], PolicyDocument=text)

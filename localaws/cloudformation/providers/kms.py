@@ -86,6 +86,8 @@ class Key:
 class Alias:
     """AWS::KMS::Alias."""
 
+    carried = frozenset({"AliasName", "TargetKeyId"})
+
     def create(self, context: Context, properties: dict[str, Any]) -> Made:
         kms, name = context.client("kms"), str(properties["AliasName"])
         kms.create_alias(AliasName=name, TargetKeyId=properties["TargetKeyId"])

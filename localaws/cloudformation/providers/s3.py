@@ -136,8 +136,10 @@ SETTINGS: dict[str, tuple[str, Callable[[Any], dict[str, Any]], Any]] = {
 
 @provides("AWS::S3::Bucket")
 class Bucket:
+    carried = frozenset({*SETTINGS, "BucketName", "Tags", "AccessControl"})
+
     def create(self, context: Context, properties: dict[str, Any]) -> Made:
-        only(BUCKET, properties, {*SETTINGS, "BucketName", "Tags", "AccessControl"})
+        only(BUCKET, properties, self.carried)
         name = str(properties.get("BucketName") or context.generated_name(63, lower=True))
         if name in moto_bridge.backend("s3", context.account, "aws").buckets:
             # In us-east-1 the API would answer 200 to a bucket's owner; CloudFormation does not take it over.
@@ -164,7 +166,7 @@ class Bucket:
         return self._made(context, name)
 
     def update(self, context: Context, physical_id: str, old: dict[str, Any], new: dict[str, Any]) -> Made:
-        only(BUCKET, new, {*SETTINGS, "BucketName", "Tags", "AccessControl"})
+        only(BUCKET, new, self.carried)
         if old.get("AccessControl") != new.get("AccessControl"):
             raise NotSupported(f"{BUCKET}: a change of AccessControl")
         s3 = context.client("s3")
@@ -210,6 +212,8 @@ class Bucket:
 class BucketPolicy:
     """One policy for one bucket: a second resource for the same bucket is refused."""
 
+    carried = frozenset({"Bucket", "PolicyDocument"})
+
     def create(self, context: Context, properties: dict[str, Any]) -> Made:
         s3, name = context.client("s3"), str(properties["Bucket"])
         if unless({"NoSuchBucketPolicy"}, s3.get_bucket_policy, Bucket=name):
@@ -217,7 +221,7 @@ class BucketPolicy:
         return self.update(context, name, {}, properties)
 
     def update(self, context: Context, physical_id: str, old: dict[str, Any], new: dict[str, Any]) -> Made:
-        only("AWS::S3::BucketPolicy", new, {"Bucket", "PolicyDocument"})
+        only("AWS::S3::BucketPolicy", new, self.carried)
         context.client("s3").put_bucket_policy(Bucket=physical_id, Policy=document(new["PolicyDocument"]))
         return Made(physical_id)
 

@@ -47,6 +47,7 @@ class Plain:
     """
 
     kind: str
+    carried: frozenset[str]
 
     @property
     def type_name(self) -> str:
@@ -74,7 +75,19 @@ class Plain:
 
 
 DELETIONS: Mapping[str, str] = {"Model": "delete_model", "EndpointConfig": "delete_endpoint_config"}
-PROVIDERS |= {Plain(kind).type_name: Plain(kind) for kind in DELETIONS}
+MODEL = Plain(
+    "Model",
+    frozenset({"Containers", "EnableNetworkIsolation", "ExecutionRoleArn", "ModelName", "PrimaryContainer", "Tags"}),
+)
+ENDPOINT_CONFIG = Plain(
+    "EndpointConfig",
+    frozenset(
+        {
+            "AsyncInferenceConfig", "DataCaptureConfig", "EndpointConfigName", "KmsKeyId", "ProductionVariants", "Tags",
+        }
+    ),
+)  # fmt: skip
+PROVIDERS |= {plain.type_name: plain for plain in (MODEL, ENDPOINT_CONFIG)}
 
 
 @provides("AWS::SageMaker::Endpoint")
@@ -83,7 +96,7 @@ class Endpoint:
 
     An update that an alarm rolled back leaves the endpoint InService with its former configuration
     (SageMaker Developer Guide, "Auto-rollback configuration and monitoring"): by its status alone,
-    which is what is waited for, it cannot be told from an update that went through.
+    which is what is waited for, it cannot be distinguished from an update that succeeded.
     """
 
     update_only = ("ExcludeRetainedVariantProperties", "RetainAllVariantProperties", "RetainDeploymentConfig")
@@ -193,6 +206,8 @@ class ModelPackageGroup:
 @provides("AWS::SageMaker::CodeRepository")
 class CodeRepository:
     """Ref gives the ARN; of the Git configuration only the secret can be changed."""
+
+    carried = frozenset({"CodeRepositoryName", "GitConfig", "Tags"})
 
     def create(self, context: Context, properties: dict[str, Any]) -> Made:
         sagemaker = context.client("sagemaker")

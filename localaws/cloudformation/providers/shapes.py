@@ -163,7 +163,7 @@ def unless(codes: Collection[str], call: Callable[..., Any], **arguments: Any) -
 
 @contextmanager
 def undone_by(undo: Callable[[], Any]) -> Iterator[None]:
-    """What a create began is taken away when it does not come to its end; the first error stays the one told."""
+    """What a failed create began is deleted; the first error stays the one that is reported."""
     try:
         yield
     except Exception:

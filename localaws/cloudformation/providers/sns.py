@@ -30,9 +30,10 @@ class Topic:
         "DisplayName", "KmsMasterKeyId", "FifoTopic", "ContentBasedDeduplication", "SignatureVersion", "TracingConfig",
         "FifoThroughputScope",
     )  # fmt: skip
+    carried = frozenset({*attributes, "TopicName", "Subscription", "Tags"})
 
     def create(self, context: Context, properties: dict[str, Any]) -> Made:
-        only("AWS::SNS::Topic", properties, {*self.attributes, "TopicName", "Subscription", "Tags"})
+        only("AWS::SNS::Topic", properties, self.carried)
         sns = context.client("sns")
         suffix = ".fifo" if truth(properties.get("FifoTopic")) else ""
         name = str(properties.get("TopicName") or context.generated_name(256 - len(suffix)) + suffix)
@@ -47,7 +48,7 @@ class Topic:
         return Made(arn, {"TopicArn": arn, "TopicName": name})
 
     def update(self, context: Context, physical_id: str, old: dict[str, Any], new: dict[str, Any]) -> Made:
-        only("AWS::SNS::Topic", new, {*self.attributes, "TopicName", "Subscription", "Tags"})
+        only("AWS::SNS::Topic", new, self.carried)
         sns, arn = context.client("sns"), physical_id
         for name in self.attributes:
             if old.get(name) != new.get(name):
@@ -76,9 +77,10 @@ class Topic:
 @provides("AWS::SNS::Subscription")
 class Subscription:
     attributes = ("DeliveryPolicy", "FilterPolicy", "FilterPolicyScope", "RawMessageDelivery", "RedrivePolicy")
+    carried = frozenset({*attributes, "TopicArn", "Protocol", "Endpoint", "Region"})
 
     def create(self, context: Context, properties: dict[str, Any]) -> Made:
-        only("AWS::SNS::Subscription", properties, {*self.attributes, "TopicArn", "Protocol", "Endpoint", "Region"})
+        only("AWS::SNS::Subscription", properties, self.carried)
         sns = context.session.client("sns", str(properties.get("Region") or context.region))
         arn = sns.subscribe(
             TopicArn=properties["TopicArn"],
@@ -90,7 +92,7 @@ class Subscription:
         return Made(arn, {"Arn": arn})
 
     def update(self, context: Context, physical_id: str, old: dict[str, Any], new: dict[str, Any]) -> Made:
-        only("AWS::SNS::Subscription", new, {*self.attributes, "TopicArn", "Protocol", "Endpoint", "Region"})
+        only("AWS::SNS::Subscription", new, self.carried)
         sns = context.session.client("sns", str(new.get("Region") or context.region))
         for name in self.attributes:
             if old.get(name) != new.get(name):
@@ -123,12 +125,14 @@ def default_topic_policy(topic: str, account: str) -> dict[str, Any]:
 
 @provides("AWS::SNS::TopicPolicy")
 class TopicPolicy:
+    carried = frozenset({"PolicyDocument", "Topics"})
+
     def create(self, context: Context, properties: dict[str, Any]) -> Made:
         physical_id = context.generated_name(128)
         return self.update(context, physical_id, {}, properties)
 
     def update(self, context: Context, physical_id: str, old: dict[str, Any], new: dict[str, Any]) -> Made:
-        only("AWS::SNS::TopicPolicy", new, {"PolicyDocument", "Topics"})
+        only("AWS::SNS::TopicPolicy", new, self.carried)
         sns = context.client("sns")
         for topic in new["Topics"]:
             policy = document(new["PolicyDocument"])

@@ -26,9 +26,10 @@ class Queue:
         "ReceiveMessageWaitTimeSeconds", "RedriveAllowPolicy", "RedrivePolicy", "SqsManagedSseEnabled",
         "VisibilityTimeout",
     )  # fmt: skip
+    carried = frozenset({*attributes, "QueueName", "Tags"})
 
     def create(self, context: Context, properties: dict[str, Any]) -> Made:
-        only("AWS::SQS::Queue", properties, {*self.attributes, "QueueName", "Tags"})
+        only("AWS::SQS::Queue", properties, self.carried)
         sqs = context.client("sqs")
         suffix = ".fifo" if truth(properties.get("FifoQueue")) else ""
         name = str(properties.get("QueueName") or context.generated_name(80 - len(suffix)) + suffix)
@@ -39,7 +40,7 @@ class Queue:
         return self._made(context, url)
 
     def update(self, context: Context, physical_id: str, old: dict[str, Any], new: dict[str, Any]) -> Made:
-        only("AWS::SQS::Queue", new, {*self.attributes, "QueueName", "Tags"})
+        only("AWS::SQS::Queue", new, self.carried)
         sqs = context.client("sqs")
         changed = {k: attribute(new.get(k, "")) for k in self.attributes if old.get(k) != new.get(k)}
         if changed:
@@ -64,11 +65,13 @@ class Queue:
 
 @provides("AWS::SQS::QueuePolicy")
 class QueuePolicy:
+    carried = frozenset({"PolicyDocument", "Queues"})
+
     def create(self, context: Context, properties: dict[str, Any]) -> Made:
         return self.update(context, context.generated_name(128), {}, properties)
 
     def update(self, context: Context, physical_id: str, old: dict[str, Any], new: dict[str, Any]) -> Made:
-        only("AWS::SQS::QueuePolicy", new, {"PolicyDocument", "Queues"})
+        only("AWS::SQS::QueuePolicy", new, self.carried)
         self._put(context, new["Queues"], document(new["PolicyDocument"]))
         self._put(context, [queue for queue in old.get("Queues", []) if queue not in new["Queues"]], "")
         return Made(physical_id, {"Id": physical_id})

@@ -6,7 +6,7 @@ DescribeStackSetOperation, ListStackSetOperations, ListStackSetOperationResults,
 ListStackSetAutoDeploymentTargets,
 ActivateOrganizationsAccess, DeactivateOrganizationsAccess, DescribeOrganizationsAccess.
 The answers' form is in stacksets_views.py, automatic deployments in stacksets_auto.py.
-Not played: importing stacks, drift.
+Not supported: importing stacks, drift.
 """
 
 from __future__ import annotations

@@ -158,7 +158,7 @@ def list_stack_set_operations(call: Call) -> dict[str, Any]:
 
 
 def gate(stack_set: StackSet, result: Result) -> dict[str, str]:
-    """Nobody has such a function here: the gate is open, as the AWS CLI's example of this operation shows it."""
+    """There is no such function here: the gate is open, as the AWS CLI's example of this operation shows it."""
     function = arn("lambda", result.region, result.account, f"function:{GATE}")
     return {"Status": "SKIPPED", "StatusReason": f"Function not found: {function}"}
 

@@ -25,7 +25,7 @@ def send(
     reason: str | None = None,
 ) -> None:
     """Put the answer of a custom resource where the event says."""
-    told = {
+    response = {
         "Status": responseStatus,
         "Reason": reason or f"See the details in CloudWatch Log Stream: {context.log_stream_name}",
         "PhysicalResourceId": physicalResourceId or context.log_stream_name,
@@ -33,7 +33,7 @@ def send(
         "NoEcho": noEcho,
         "Data": responseData,
     }
-    body = json.dumps(told).encode()
+    body = json.dumps(response).encode()
     print(f"Response body:\n{body.decode()}")
     request = urllib.request.Request(event["ResponseURL"], body, {"content-type": ""}, method="PUT")
     try:

@@ -1,4 +1,4 @@
-"""Application Auto Scaling's operations: moto answers them."""
+"""Application Auto Scaling's Service object."""
 
 from __future__ import annotations
 

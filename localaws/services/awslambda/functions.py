@@ -25,7 +25,7 @@ from awslang.template.schemas import package
 from localaws import shapes
 from localaws.calls import Call
 from localaws.cloud import Cloud
-from localaws.services.awslambda import versions as lambda_versions
+from localaws.services.awslambda import versions
 from localaws.services.awslambda.service import aws_lambda
 from localaws.services.awslambda.state import (
     LATEST,
@@ -55,14 +55,14 @@ RESERVED = {
 }  # fmt: skip
 CONFIGURED = ("Runtime", "Role", "Handler", "Description", "Timeout", "MemorySize", "DeadLetterConfig", "Environment",
               "EphemeralStorage", "TracingConfig", "LoggingConfig")  # fmt: skip
-UNPLAYED = ("Layers", "FileSystemConfigs", "CodeSigningConfigArn", "ImageConfig", "KMSKeyArn", "TenancyConfig",
+NOT_SUPPORTED = ("Layers", "FileSystemConfigs", "CodeSigningConfigArn", "ImageConfig", "KMSKeyArn", "TenancyConfig",
             "CapacityProviderConfig", "DurableConfig", "RuntimeConfig", "AcceleratorConfig", "PublishTo",
             "SourceKMSKeyArn", "ImageUri", "S3ObjectStorageMode")  # fmt: skip
 
 
-def refuse_unplayed(params: Mapping[str, Any]) -> None:
-    """NotSupported for what a function may have and nobody carries out."""
-    asked_for = [name for name in UNPLAYED if params.get(name)]
+def refuse_unsupported(params: Mapping[str, Any]) -> None:
+    """NotSupported for what AWS's functions may have and these lack."""
+    asked_for = [name for name in NOT_SUPPORTED if params.get(name)]
     if params.get("PackageType", "Zip") != "Zip":
         asked_for.append(f"PackageType {params['PackageType']}")
     if any((params.get("VpcConfig") or {}).get(name) for name in ("SubnetIds", "SecurityGroupIds")):
@@ -79,7 +79,7 @@ def refuse_unplayed(params: Mapping[str, Any]) -> None:
 
 @cache
 def lifecycle() -> Mapping[str, Mapping[str, str]]:
-    """Each runtime with the dates from which AWS lets nobody create or update a function with it."""
+    """Each runtime with the dates from which AWS refuses to create or update a function with it."""
     path = package() / "data" / "AdditionalSpecs" / "LmbdRuntimeLifecycle.json"
     found: Mapping[str, Mapping[str, str]] = json.loads(path.read_text(encoding="utf-8"))
     return found
@@ -99,10 +99,11 @@ def check_runtime(runtime: str, block: str) -> None:
 
 def check_variables(environment: Mapping[str, Any]) -> None:
     variables = environment.get("Variables") or {}
-    told = "Lambda was unable to configure your environment variables because the environment variables you have "
+    beginning = "Lambda was unable to configure your environment variables because the environment variables you have "
     if taken := sorted(RESERVED & set(variables)):
         raise invalid(
-            f"{told}provided contains reserved keys that are currently not supported for modification. Reserved keys "
+            f"{beginning}provided contains reserved keys that are currently not supported for modification. Reserved "
+            "keys "
             f"used in this request: {', '.join(taken)}"
         )
     if wrong := [name for name in variables if not re.fullmatch(r"[a-zA-Z][a-zA-Z0-9_]+", name)]:
@@ -112,7 +113,7 @@ def check_variables(environment: Mapping[str, Any]) -> None:
             f"must satisfy regular expression pattern: [a-zA-Z]([a-zA-Z0-9_])+ ({wrong[0]})",
         )
     if len(json.dumps(variables)) > VARIABLES_LIMIT:
-        raise invalid(f"{told}provided exceeded the 4KB limit.")
+        raise invalid(f"{beginning}provided exceeded the 4KB limit.")
 
 
 def check_limits(params: Mapping[str, Any]) -> None:
@@ -140,9 +141,9 @@ def read_code(call: Call, code: Mapping[str, Any]) -> bytes:
     try:
         return bytes(call.forward(PRINCIPAL).client("s3").get_object(**arguments)["Body"].read())
     except ClientError as error:
-        told = error.response["Error"]
-        words = f"S3 Error Code: {told['Code']}. S3 Error Message: {told['Message']}"
-        if told["Code"] in ("AccessDenied", "403"):
+        cause = error.response["Error"]
+        words = f"S3 Error Code: {cause['Code']}. S3 Error Message: {cause['Message']}"
+        if cause["Code"] in ("AccessDenied", "403"):
             raise AwsError(
                 "AccessDeniedException",
                 "Your access has been denied by S3, please make sure your request credentials have permission to "
@@ -185,8 +186,8 @@ def create_function(call: Call) -> dict[str, Any]:
     params = call.params
     shapes.check(call)
     check_limits(params)
-    refuse_unplayed(params)
-    refuse_unplayed(params["Code"])
+    refuse_unsupported(params)
+    refuse_unsupported(params["Code"])
     for member in ("Runtime", "Handler"):
         if not params.get(member):
             raise invalid(f"{member} is mandatory for functions created with deployment packages.")
@@ -221,7 +222,7 @@ def create_function(call: Call) -> dict[str, Any]:
         made.changing(call.cloud)
         state.by_name[name.name] = made
     if params.get("Publish"):
-        return made.show(lambda_versions.publish(made, str(params.get("Description") or "")))
+        return made.show(versions.publish(made, str(params.get("Description") or "")))
     return made.show(made.latest)
 
 
@@ -249,7 +250,7 @@ def change(call: Call, function: Function) -> None:
 @aws_lambda.operation("UpdateFunctionCode")
 def update_function_code(call: Call) -> dict[str, Any]:
     function, _ = find(call)
-    refuse_unplayed(call.params)
+    refuse_unsupported(call.params)
     check_runtime(function.latest.shown["Runtime"], "update-block")
     content = read_code(call, call.params)
     with function.lock:
@@ -263,7 +264,7 @@ def update_function_code(call: Call) -> dict[str, Any]:
         function.created = False
         function.changing(call.cloud)
         if call.params.get("Publish"):
-            return function.show(lambda_versions.publish(function, str(shown["Description"])))
+            return function.show(versions.publish(function, str(shown["Description"])))
     return function.show(function.latest)
 
 
@@ -272,7 +273,7 @@ def update_function_configuration(call: Call) -> dict[str, Any]:
     function, _ = find(call)
     shapes.check(call)
     check_limits(call.params)
-    refuse_unplayed(call.params)
+    refuse_unsupported(call.params)
     check_runtime(call.params.get("Runtime") or function.latest.shown["Runtime"], "update-block")
     check_variables(call.params.get("Environment") or {})
     with function.lock:
@@ -287,18 +288,18 @@ def update_function_configuration(call: Call) -> dict[str, Any]:
 @aws_lambda.operation("GetFunction")
 def get_function(call: Call) -> dict[str, Any]:
     function, name = find(call)
-    told: dict[str, Any] = {
-        "Configuration": told_of(function, name.qualifier),
+    shown: dict[str, Any] = {
+        "Configuration": configuration_of(function, name.qualifier),
         "Code": {"RepositoryType": "S3", "Location": version_of(function, name.qualifier).folder.as_uri()},
     }
     if function.tags:
-        told["Tags"] = dict(function.tags)
+        shown["Tags"] = dict(function.tags)
     if function.reserved is not None:
-        told["Concurrency"] = {"ReservedConcurrentExecutions": function.reserved}
-    return told
+        shown["Concurrency"] = {"ReservedConcurrentExecutions": function.reserved}
+    return shown
 
 
-def told_of(function: Function, qualifier: str) -> dict[str, Any]:
+def configuration_of(function: Function, qualifier: str) -> dict[str, Any]:
     """The configuration, with the ARN by which it was asked for."""
     shown = function.show(version_of(function, qualifier))
     return shown | ({"FunctionArn": f"{function.arn}:{qualifier}"} if qualifier else {})
@@ -307,7 +308,7 @@ def told_of(function: Function, qualifier: str) -> dict[str, Any]:
 @aws_lambda.operation("GetFunctionConfiguration")
 def get_function_configuration(call: Call) -> dict[str, Any]:
     function, name = find(call)
-    return told_of(function, name.qualifier)
+    return configuration_of(function, name.qualifier)
 
 
 @aws_lambda.operation("ListFunctions")
@@ -329,7 +330,7 @@ def delete_function(call: Call) -> dict[str, Any]:
     if name.qualifier == LATEST:
         raise invalid("$LATEST version cannot be deleted without deleting the function.")
     with function.lock:
-        users = [a["Name"] for a in function.aliases.values() if name.qualifier in lambda_versions.versions_in(a)]
+        users = [a["Name"] for a in function.aliases.values() if name.qualifier in versions.versions_in(a)]
         if users:
             raise conflict(
                 f"Function version {name.qualifier} cannot be deleted because it is used by the aliases {users}"

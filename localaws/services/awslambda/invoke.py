@@ -19,10 +19,10 @@ from botocore.exceptions import ClientError
 
 from awslang.errors import AwsError, NotSupported
 from localaws.calls import Call
-from localaws.cloud import Cloud, Session, new_id
+from localaws.cloud import Cloud, Session
 from localaws.services.awslambda.run import Invocation, Outcome, open_session, run
 from localaws.services.awslambda.service import aws_lambda
-from localaws.services.awslambda.state import LATEST, Function, conflict, find, function_named, version_of
+from localaws.services.awslambda.state import LATEST, Function, conflict, find, version_of
 from localaws.services.events.delivery import send_to_queue
 
 SYNCHRONOUS_LIMIT, ASYNCHRONOUS_LIMIT, ANSWER_LIMIT = 6_291_456, 1_048_576, 6_291_556  # bytes
@@ -37,7 +37,7 @@ class Throttled(Exception):  # what happened to it
 
 @contextmanager
 def counted(function: Function) -> Iterator[None]:
-    """An invocation is under way: whoever waits for its effects can see that."""
+    """An invocation is under way: a test that waits for its effects can see that."""
     with function.lock:
         function.running += 1
     try:
@@ -90,12 +90,12 @@ def invoke(call: Call) -> dict[str, Any]:
         return {"StatusCode": 202, "ExecutedVersion": version.number}
     with counted(function):
         outcome = answered(call.cloud, invocation)
-    told = {"StatusCode": 200, "ExecutedVersion": version.number, "Payload": outcome.payload}
+    answer = {"StatusCode": 200, "ExecutedVersion": version.number, "Payload": outcome.payload}
     if outcome.error:
-        told["FunctionError"] = outcome.error
+        answer["FunctionError"] = outcome.error
     if call.params.get("LogType") == "Tail":
-        told["LogResult"] = base64.b64encode("\n".join(outcome.log).encode()[-LOG_TAIL:]).decode()
-    return told
+        answer["LogResult"] = base64.b64encode("\n".join(outcome.log).encode()[-LOG_TAIL:]).decode()
+    return answer
 
 
 def checked_event(payload: Any, *, asynchronous: bool) -> bytes:
@@ -139,8 +139,8 @@ def answered(cloud: Cloud, invocation: Invocation) -> Outcome:
         ) from error
     if len(outcome.payload) > ANSWER_LIMIT:
         message = f"Response payload size exceeded maximum allowed payload size ({ANSWER_LIMIT} bytes)."
-        told = {"errorMessage": message, "errorType": "Function.ResponseSizeTooLarge"}
-        return Outcome(json.dumps(told).encode(), "Unhandled", outcome.log)
+        payload = {"errorMessage": message, "errorType": "Function.ResponseSizeTooLarge"}
+        return Outcome(json.dumps(payload).encode(), "Unhandled", outcome.log)
     return outcome
 
 
@@ -162,21 +162,6 @@ def begin(cloud: Cloud, invocation: Invocation, config: Mapping[str, Any]) -> No
     cloud.background(f"lambda {invocation.function.name}", work)
 
 
-def send_event(cloud: Cloud, function_arn: str, event: bytes) -> bool:
-    """A service of AWS that was let in hands an event over; False where there is no such function."""
-    function = function_named(cloud, function_arn)
-    if function is None:
-        return False
-    qualifier = function_arn.split(":", 7)[7] if function_arn.count(":") == 7 else ""
-    version = version_of(function, chosen(function, qualifier))
-    begin(
-        cloud,
-        Invocation(function, version, function_arn, event, new_id()),
-        function.invoke_configs.get(qualifier or LATEST) or {},
-    )
-    return True
-
-
 def tried(cloud: Cloud, invocation: Invocation, config: Mapping[str, Any]) -> None:
     """Run the event, again where it fails, and tell its end to the destination or the dead-letter queue."""
     function = invocation.function
@@ -186,7 +171,7 @@ def tried(cloud: Cloud, invocation: Invocation, config: Mapping[str, Any]) -> No
     condition = "RetriesExhausted"
     try:
         session = open_session(cloud, function, invocation.version)
-    except AwsError as error:  # an event is lost where the role is gone: nobody is told
+    except AwsError as error:  # an event is lost where the role is gone, without a report
         outcome.log.append(str(error))
         return
     while not cloud.stopping.is_set():

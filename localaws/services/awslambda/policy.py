@@ -1,4 +1,4 @@
-"""The resource policy of a function, a version or an alias; the authorizer decides by it (lambda_state.policy_of).
+"""The resource policy of a function, a version or an alias; the authorizer decides by it (state.policy_of).
 
 API Reference, "AddPermission", "RemovePermission", "GetPolicy"; Developer Guide, "Working with resource-based IAM
 policies in Lambda".

@@ -101,9 +101,9 @@ def _execute(cloud: Cloud, invocation: Invocation, session: Session, stream: str
         "log_group": shown["LoggingConfig"]["LogGroup"], "log_stream": stream, "timeout": shown["Timeout"],
         "client_context": invocation.client_context,
     }  # fmt: skip
-    told = {"event": invocation.event.decode(), "context": context, "handler": shown["Handler"],
+    content = {"event": invocation.event.decode(), "context": context, "handler": shown["Handler"],
             "packages": str(packages)}  # fmt: skip
-    request.write_text(json.dumps(told), encoding="utf-8")
+    request.write_text(json.dumps(content), encoding="utf-8")
     reading, writing = os.pipe()
     began = time.monotonic()
     process = subprocess.Popen(
@@ -156,11 +156,11 @@ class _Said:
     def _listen(self, descriptor: int) -> None:
         with os.fdopen(descriptor, encoding="utf-8") as file:
             for line in file:
-                told = json.loads(line)
-                if "ready" in told:
+                message = json.loads(line)
+                if "ready" in message:
                     self.loaded = time.monotonic()
                 else:
-                    self.lines.append(told)
+                    self.lines.append(message)
                     break
         self.ended.set()
 

@@ -90,14 +90,15 @@ class Function:
 
     def show(self, version: Version) -> dict[str, Any]:
         """The configuration, with the state that it is in now."""
-        told = dict(version.shown)
+        shown = dict(version.shown)
         pending = self.settling and version.number == LATEST
         if pending and self.created:
-            told |= {"State": "Pending", "StateReason": "The function is being created.", "StateReasonCode": "Creating"}
+            reason = "The function is being created."
+            shown |= {"State": "Pending", "StateReason": reason, "StateReasonCode": "Creating"}
         else:
-            told |= {"State": "Active"}
-        told["LastUpdateStatus"] = "InProgress" if pending else "Successful"
-        return told
+            shown |= {"State": "Active"}
+        shown["LastUpdateStatus"] = "InProgress" if pending else "Successful"
+        return shown
 
 
 @dataclass

@@ -191,10 +191,10 @@ def configure_invoke(call: Call, before: Mapping[str, Any]) -> dict[str, Any]:
     shapes.check(call)
     check_invoke_config(call.params)
     version_of(function, name.qualifier)
-    told = {**before, **{k: call.params[k] for k in INVOKE_MEMBERS if call.params.get(k) is not None}}
-    told |= {"FunctionArn": f"{function.arn}:{name.qualifier or LATEST}", "LastModified": datetime.now(UTC)}
-    function.invoke_configs[name.qualifier or LATEST] = told
-    return told
+    config = {**before, **{k: call.params[k] for k in INVOKE_MEMBERS if call.params.get(k) is not None}}
+    config |= {"FunctionArn": f"{function.arn}:{name.qualifier or LATEST}", "LastModified": datetime.now(UTC)}
+    function.invoke_configs[name.qualifier or LATEST] = config
+    return config
 
 
 @aws_lambda.operation("PutFunctionEventInvokeConfig")

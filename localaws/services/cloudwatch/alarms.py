@@ -4,8 +4,8 @@ Amazon CloudWatch User Guide, "Alarm evaluation", "Configuring how CloudWatch al
 are the tests), "Percentile-based alarms and low data samples", "Alarm events and EventBridge", "Notifying users on
 alarm changes"; API Reference, "PutMetricAlarm" (what is refused).
 
-An alarm is looked at when a metric comes, when it is put and when somebody asks. moto holds it.
-Not played: metric math, anomaly bands, composite alarms, actions other than topics and functions.
+An alarm is evaluated when a metric comes, when it is put and when it is described. moto holds it.
+Not supported: metric math, anomaly bands, composite alarms, actions other than topics and functions.
 """
 
 from __future__ import annotations
@@ -54,6 +54,18 @@ def check(call: Call) -> None:
             raise NotSupported(f"an alarm with {name} ({params['AlarmName']})")
     if params["ComparisonOperator"] not in COMPARE:
         raise NotSupported(f"an alarm with {params['ComparisonOperator']} ({params['AlarmName']})")
+    _check_statistic(params)
+    _check_periods(params)
+    if params.get("TreatMissingData", "missing") not in TREATMENTS:
+        raise invalid(f"Option {params['TreatMissingData']} is not supported. Supported options: {TREATMENTS}")
+    if "Threshold" not in params:
+        raise invalid("Threshold must be given")
+    for action in actions_in(params):
+        if action.split(":")[2:3] not in (["sns"], ["lambda"]):
+            raise NotSupported(f"the alarm action {action}")
+
+
+def _check_statistic(params: Mapping[str, Any]) -> None:
     statistic, extended = params.get("Statistic"), params.get("ExtendedStatistic")
     if not params.get("MetricName") or bool(statistic) == bool(extended):
         raise invalid("Exactly one of Statistic and ExtendedStatistic must be given, with a MetricName")
@@ -63,6 +75,9 @@ def check(call: Call) -> None:
         raise AwsError(
             "InvalidParameterValue", f"The value {extended} for parameter ExtendedStatistic is not supported"
         )
+
+
+def _check_periods(params: Mapping[str, Any]) -> None:
     period, periods = int(params.get("Period") or 0), int(params.get("EvaluationPeriods") or 0)
     if period not in (10, 20, 30) and (period <= 0 or period % 60):
         raise invalid(f"Period must be 10, 20, 30 or a multiple of 60, not {period}")
@@ -71,13 +86,6 @@ def check(call: Call) -> None:
         raise invalid(f"Metrics cannot be checked across more than {most} seconds (EvaluationPeriods * Period)")
     if not 1 <= int(params.get("DatapointsToAlarm") or periods) <= periods:
         raise invalid("DatapointsToAlarm must be from 1 to EvaluationPeriods")
-    if params.get("TreatMissingData", "missing") not in TREATMENTS:
-        raise invalid(f"Option {params['TreatMissingData']} is not supported. Supported options: {TREATMENTS}")
-    if "Threshold" not in params:
-        raise invalid("Threshold must be given")
-    for action in actions_in(params):
-        if action.split(":")[2:3] not in (["sns"], ["lambda"]):
-            raise NotSupported(f"the alarm action {action}")
 
 
 def actions_in(params: Mapping[str, Any]) -> list[str]:
@@ -234,8 +242,9 @@ def stamp(moment: datetime | None = None) -> str:
 
 
 def shown_state(alarm: Any) -> dict[str, Any]:
-    told = {"value": alarm.state_value, "reason": alarm.state_reason, "timestamp": stamp(alarm.state_updated_timestamp)}
-    return told | ({"reasonData": alarm.state_reason_data} if alarm.state_reason_data != "{}" else {})
+    moment = stamp(alarm.state_updated_timestamp)
+    shown = {"value": alarm.state_value, "reason": alarm.state_reason, "timestamp": moment}
+    return shown | ({"reasonData": alarm.state_reason_data} if alarm.state_reason_data != "{}" else {})
 
 
 def change(cloud: Cloud, account: str, region: str, alarm: Any, state: str, reason: str, data: str) -> None:
@@ -280,7 +289,7 @@ def set_by_hand(cloud: Cloud, account: str, region: str, name: str) -> None:
 
 
 def act(cloud: Cloud, account: str, region: str, alarm: Any, actions: Sequence[str], before: Mapping[str, Any]) -> None:
-    """Publish to the topics, call the functions, as far as their policies let CloudWatch in."""
+    """Publish to the topics, call the functions, as far as their policies allow CloudWatch."""
     message = {
         "AlarmName": alarm.name,
         "AlarmDescription": alarm.description or None,
@@ -320,8 +329,8 @@ def act(cloud: Cloud, account: str, region: str, alarm: Any, actions: Sequence[s
                 )
             alarm.history.append(("Action", f"Successfully executed action {action}", "", "", datetime.now(UTC)))
         except ClientError as error:
-            told = f"Failed to execute action {action}. Received error: {error.response['Error']['Message']}"
-            alarm.history.append(("Action", told, "", "", datetime.now(UTC)))
+            summary = f"Failed to execute action {action}. Received error: {error.response['Error']['Message']}"
+            alarm.history.append(("Action", summary, "", "", datetime.now(UTC)))
 
 
 @cache

@@ -1,4 +1,4 @@
-"""CloudWatch's operations: moto answers them, and alarms change their state as AWS's do (alarms.py)."""
+"""CloudWatch's checks before and consequences after moto's answer: alarms that change their state."""
 
 from __future__ import annotations
 

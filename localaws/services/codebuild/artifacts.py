@@ -189,7 +189,7 @@ def _upload_to_pipeline(
         if name not in chosen:
             raise ArtifactError(f"the buildspec has no artifacts for the pipeline's output artifact {name}")
         files = select(source, chosen[name].files, expand)
-        note(f"Found {len(files)} file(s) for {name}")
+        note(f"Found {len(files)} file(s) for {name}")  # english: quoted
         made = _put(session, build, bucket, key, pack(files), work.encryption_key or "")
         done.append({**made, "artifactIdentifier": name} if len(work.output_artifacts) > 1 else made)
     return {"artifacts": done[0]} if len(done) == 1 else {"secondaryArtifacts": done}

@@ -158,7 +158,7 @@ def start_build(call: Call) -> dict[str, Any]:
         refuse_unless(
             (work is not None) == (project["source"]["type"] == "CODEPIPELINE"),
             INVALID,
-            "A project with source type CODEPIPELINE is built by CodePipeline, and by nobody else",
+            "A project with source type CODEPIPELINE is built by CodePipeline alone",
         )
         checks.check_project(project)
         checks.check_role(call.cloud, project["serviceRole"], project["arn"], call.region)

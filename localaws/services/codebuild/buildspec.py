@@ -20,8 +20,8 @@ ENV_KEYS = ("shell", "variables", "parameter-store", "secrets-manager", "exporte
 PHASE_KEYS = ("on-failure", "commands", "finally")
 REPORT_KEYS = ("files", "base-directory", "discard-paths", "file-format")
 ARTIFACT_KEYS = ("files", "name", "discard-paths", "base-directory", "exclude-paths", "enable-symlinks", "s3-prefix")
-# In the reference, but not played here: refused by name.
-NOT_PLAYED_KEYS = {"run-as", "proxy", "batch", "exclude-paths", "enable-symlinks", "s3-prefix"}
+# In the reference, but not supported here: refused by name.
+NOT_SUPPORTED_KEYS = {"run-as", "proxy", "batch", "exclude-paths", "enable-symlinks", "s3-prefix"}
 TEST_FORMATS = ("CUCUMBERJSON", "JUNITXML", "NUNITXML", "NUNIT3XML", "TESTNGXML", "VISUALSTUDIOTRX")
 COVERAGE_FORMATS = ("CLOVERXML", "COBERTURAXML", "JACOCOXML", "SIMPLECOV")
 MAX_REPORT_GROUPS = 5
@@ -138,7 +138,7 @@ def _mapping(node: Any, where: str, known: tuple[str, ...] = ()) -> dict[str, An
     if not isinstance(node, dict):
         raise BuildspecError(f"{where} must be a mapping, found {_kind(node)}")
     for key in node if known else ():
-        if key in NOT_PLAYED_KEYS:
+        if key in NOT_SUPPORTED_KEYS:
             raise BuildspecError(f"Not supported by the embedded AWS: {key} in {where}")
         if key not in known:
             raise BuildspecError(f"Unknown key {key} in {where}. Expecting: {', '.join(known)}")

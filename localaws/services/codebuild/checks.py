@@ -16,8 +16,8 @@ from localaws.services.codebuild.images import check_environment
 from localaws.services.codebuild.state import INVALID
 
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9\-_]{1,149}")
-# Members that change what a build does and are not played; those with a harmless value name it.
-NOT_PLAYED: dict[str, Any] = {
+# Members that change what a build does and are not supported; those with a harmless value name it.
+NOT_SUPPORTED: dict[str, Any] = {
     "secondarySources": [],
     "secondarySourceVersions": [],
     "vpcConfig": {},
@@ -26,7 +26,7 @@ NOT_PLAYED: dict[str, Any] = {
     "badgeEnabled": False,
     "autoRetryLimit": 0,
 }
-NOT_PLAYED_ENVIRONMENT = ("fleet", "registryCredential", "dockerServer", "computeConfiguration", "certificate")
+NOT_SUPPORTED_ENVIRONMENT = ("fleet", "registryCredential", "dockerServer", "computeConfiguration", "certificate")
 SOURCES = ("CODEPIPELINE", "NO_SOURCE", "S3")
 OTHER_SOURCES = ("CODECOMMIT", "GITHUB", "GITLAB", "GITLAB_SELF_MANAGED", "BITBUCKET", "GITHUB_ENTERPRISE")
 ARTIFACTS = ("CODEPIPELINE", "S3", "NO_ARTIFACTS")
@@ -57,10 +57,10 @@ def check_role(cloud: Cloud, role: str, project_arn: str, region: str) -> None:
 def check_project(project: Mapping[str, Any]) -> None:
     """AwsError where CodeBuild would not take the project."""
     refuse_unless(NAME.fullmatch(project["name"]), INVALID, f"Invalid project name: {project['name']}")
-    for member, harmless in NOT_PLAYED.items():
+    for member, harmless in NOT_SUPPORTED.items():
         if project.get(member, harmless) != harmless:
             raise NotSupported(f"a CodeBuild project with {member}")
-    for member in NOT_PLAYED_ENVIRONMENT:
+    for member in NOT_SUPPORTED_ENVIRONMENT:
         if project["environment"].get(member):
             raise NotSupported(f"a CodeBuild project with environment.{member}")
     check_environment(project["environment"])

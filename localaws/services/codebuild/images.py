@@ -61,7 +61,7 @@ COMPUTE = (
     "BUILD_GENERAL1_SMALL", "BUILD_GENERAL1_MEDIUM", "BUILD_GENERAL1_LARGE", "BUILD_GENERAL1_XLARGE",
     "BUILD_GENERAL1_2XLARGE",
 )  # fmt: skip
-PLAYED_TYPES = {
+SUPPORTED_TYPES = {
     "LINUX_CONTAINER": COMPUTE,
     "ARM_CONTAINER": COMPUTE,
     "LINUX_GPU_CONTAINER": ("BUILD_GENERAL1_SMALL", "BUILD_GENERAL1_LARGE"),
@@ -98,11 +98,11 @@ def check_environment(environment: Mapping[str, Any]) -> None:
     if kind in OTHER_TYPES:
         raise NotSupported(f"a CodeBuild environment of type {kind}")
     code = "InvalidInputException"
-    refuse_unless(kind in PLAYED_TYPES, code, f"Invalid environment type: {kind}")
+    refuse_unless(kind in SUPPORTED_TYPES, code, f"Invalid environment type: {kind}")
     refuse_unless(
-        compute in PLAYED_TYPES[kind],
+        compute in SUPPORTED_TYPES[kind],
         code,
-        f"Compute type {compute} is not available for environment type {kind}: {', '.join(PLAYED_TYPES[kind])}",
+        f"Compute type {compute} is not available for environment type {kind}: {', '.join(SUPPORTED_TYPES[kind])}",
     )
     name = curated(image)
     credentials = environment.get("imagePullCredentialsType", "CODEBUILD")

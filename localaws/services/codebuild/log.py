@@ -92,7 +92,7 @@ def state_change(build: Mapping[str, Any]) -> dict[str, Any]:
                 "stream-name": logs.get("streamName"),
                 "deep-link": logs.get("deepLink"),
             },
-            "phases": [told(phase) for phase in build["phases"]],
+            "phases": [shown_phase(phase) for phase in build["phases"]],
         },
         "current-phase": build["currentPhase"],
         "current-phase-context": "[]",
@@ -100,7 +100,7 @@ def state_change(build: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
-def told(phase: Mapping[str, Any]) -> dict[str, Any]:
+def shown_phase(phase: Mapping[str, Any]) -> dict[str, Any]:
     """One phase in an event."""
     answer = {"start-time": moment(phase["startTime"]), "phase-type": phase["phaseType"]}
     if "endTime" in phase:
@@ -121,7 +121,7 @@ def moment(time_: datetime) -> str:
 def said(error: Exception) -> str:
     """An AWS error as CodeBuild repeats it: code, message, HTTP status."""
     if isinstance(error, ClientError):
-        told = error.response["Error"]
+        cause = error.response["Error"]
         status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
-        return f"{told.get('Code')}: {told.get('Message')} status code: {status}"
+        return f"{cause.get('Code')}: {cause.get('Message')} status code: {status}"
     return str(error)

@@ -1,6 +1,6 @@
 """Test reports of CodeBuild: report groups, reports and their test cases, from JUnit XML.
 
-Plays CreateReportGroup, DeleteReportGroup, BatchGetReportGroups, ListReportGroups,
+CreateReportGroup, DeleteReportGroup, BatchGetReportGroups, ListReportGroups,
 ListReports, ListReportsForReportGroup, BatchGetReports and DescribeTestCases
 (AWS CodeBuild API Reference; User Guide, "Test reports", "Report group naming").
 """

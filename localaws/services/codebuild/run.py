@@ -9,7 +9,6 @@ User Guide does not say otherwise.
 
 from __future__ import annotations
 
-import json
 import sys
 import time
 from collections.abc import Iterator, Mapping
@@ -24,6 +23,7 @@ from localaws.cloud import Cloud, Session
 from localaws.services.codebuild import artifacts
 from localaws.services.codebuild.buildspec import Buildspec, BuildspecError, parse
 from localaws.services.codebuild.checks import is_inline
+from localaws.services.codebuild.environment import PhaseFailed, read_parameters, read_secrets
 from localaws.services.codebuild.images import is_amazon_linux, runtimes, select_runtime
 from localaws.services.codebuild.log import BuildLog, said, state_change
 from localaws.services.codebuild.reports import publish
@@ -33,13 +33,6 @@ from localaws.services.events.service import emit
 
 MINUTE = 60.0  # seconds; a timeout is never shortened, because work is not
 COMMAND_PHASES = ("INSTALL", "PRE_BUILD", "BUILD", "POST_BUILD")
-
-
-class PhaseFailed(Exception):  # what happened, as CodeBuild says it: status code and message
-    def __init__(self, code: str, message: str) -> None:
-        super().__init__(f"{code}: {message}")
-        self.code = code
-        self.message = message
 
 
 class BuildRun:
@@ -241,7 +234,7 @@ class BuildRun:
             self.log.note(f"The embedded AWS installs no {name}: commands find what this machine has, if anything")
             return []
         here = ".".join(map(str, sys.version_info[:3]))
-        self.log.note(f"The embedded AWS plays Python {version} with the Python {here} of this machine")
+        self.log.note(f"The embedded AWS runs Python {version} with the Python {here} of this machine")
         return [f"python{version}"]
 
     # -- environment variables -----------------------------------------------------------------
@@ -256,41 +249,9 @@ class BuildRun:
                 kind.pop(item["name"], None)
             by_type[item.get("type", "PLAINTEXT")][item["name"]] = item["value"]
         self._secret = {*parameters, *secrets}
-        fetched = {**self._parameters(parameters), **self._secrets(secrets)}
+        fetched = {**read_parameters(self.session, parameters), **read_secrets(self.session, secrets)}
         self.log.hidden += [value for value in fetched.values() if value]
         return {**plain, **fetched}
-
-    def _parameters(self, wanted: Mapping[str, str]) -> dict[str, str]:
-        names = sorted(set(wanted.values()))
-        found: dict[str, str] = {}
-        for start in range(0, len(names), 10):  # the most that GetParameters takes
-            try:
-                answer = self.session.client("ssm").get_parameters(Names=names[start : start + 10], WithDecryption=True)
-            except ClientError as error:
-                raise PhaseFailed("Decrypted Variables Error", said(error)) from error
-            found |= {item["Name"]: item["Value"] for item in answer["Parameters"]}
-            for missing in answer["InvalidParameters"]:
-                raise PhaseFailed("Decrypted Variables Error", f"parameter does not exist: {missing}")
-        return {name: found[parameter] for name, parameter in wanted.items()}
-
-    def _secrets(self, wanted: Mapping[str, str]) -> dict[str, str]:
-        found = {}
-        for name, reference in wanted.items():
-            prefix, parts = "", reference.split(":")
-            if reference.startswith("arn:"):  # an ARN has seven parts itself
-                prefix, parts = ":".join(parts[:6]) + ":", parts[6:]
-            secret, key, stage, version = (*parts, "", "", "", "")[:4]
-            chosen = {"VersionStage": stage} if stage else {}
-            chosen |= {"VersionId": version} if version else {}
-            try:
-                answer = self.session.client("secretsmanager").get_secret_value(SecretId=prefix + secret, **chosen)
-            except ClientError as error:
-                raise PhaseFailed("Secrets Manager Error", said(error)) from error
-            try:
-                found[name] = str(json.loads(answer["SecretString"])[key]) if key else answer["SecretString"]
-            except (ValueError, KeyError) as error:
-                raise PhaseFailed("Secrets Manager Error", f"the secret {secret} has no key {key}") from error
-        return found
 
     def _codebuild_variables(self) -> dict[str, str]:
         build = self.build

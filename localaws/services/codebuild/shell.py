@@ -38,7 +38,7 @@ set -a
 _packages_lock = threading.Lock()
 
 
-class Interrupted(Exception):  # not an error of the command: somebody ended it
+class Interrupted(Exception):  # not an error of the command: it was stopped
     """The command was ended before it finished; `reason` is TIMED_OUT or STOPPED."""
 
     def __init__(self, reason: str) -> None:
@@ -179,7 +179,7 @@ def make_python(folder: Path, packages: Path, names: Sequence[str]) -> Path:
 def link_packages(packages: Path, names: Sequence[str]) -> None:
     """A folder with links to these packages of the rehearsal's own Python, and nothing else.
 
-    Links to another environment, which a folder that is used again may hold, are made anew.
+    Links to another environment, which a folder that is used again may hold, are replaced.
     """
     wanted = locate(tuple(names))
     with _packages_lock:

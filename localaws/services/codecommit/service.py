@@ -1,14 +1,4 @@
-"""CodeCommit: repositories with real git content.
-
-Plays CreateRepository, GetRepository, BatchGetRepositories, ListRepositories, DeleteRepository,
-UpdateRepositoryName, UpdateRepositoryDescription, UpdateDefaultBranch, tags, CreateCommit, PutFile,
-DeleteFile, GetFile, GetFolder, GetBlob, GetCommit, BatchGetCommits, GetDifferences, CreateBranch,
-DeleteBranch, GetBranch and ListBranches (AWS CodeCommit API Reference, the page of each operation;
-User Guide, "Quotas in AWS CodeCommit", "Monitoring CodeCommit events in Amazon EventBridge").
-
-The API has no git transport here. UploadArchive, with which CodePipeline fetches its source, is a
-permission without an API: archive() is what it does.
-"""
+"""CodeCommit's operations on repositories, branches and tags."""
 
 from __future__ import annotations
 

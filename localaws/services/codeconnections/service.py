@@ -1,13 +1,4 @@
-"""CodeConnections: connections to a git provider, and the provider itself, on this machine.
-
-AWS CodeConnections API Reference (and AWS CodeStar Connections, its former name): CreateConnection,
-GetConnection, ListConnections, DeleteConnection, TagResource, UntagResource, ListTagsForResource. Developer
-Tools console User Guide, "Create a connection": it is PENDING until a person completes the handshake
-(complete_handshake). Not played: hosts of installed providers.
-
-The provider holds bare repositories below the embedded AWS's folder (create_repository); git pushes to them,
-and what is pushed is told to whoever listens, as the provider's webhook tells it to AWS.
-"""
+"""The operations of CodeConnections, and the git provider behind its connections."""
 
 from __future__ import annotations
 
@@ -184,10 +175,10 @@ listeners: list[Listener] = []
 
 @dataclass
 class Provider:
-    """The provider's repositories, by owner/name, and how many of their pushes were told."""
+    """The provider's repositories, by owner/name, and how many of their pushes were announced."""
 
     repositories: dict[str, Path] = field(default_factory=dict)
-    told: dict[str, int] = field(default_factory=dict)
+    announced: dict[str, int] = field(default_factory=dict)
     lock: threading.Lock = field(default_factory=threading.Lock)
 
 
@@ -242,7 +233,7 @@ def _watch(cloud: Cloud, provider: Provider) -> None:
         for name, folder in known.items():
             pushed = folder / "pushed"
             lines = pushed.read_text().splitlines() if pushed.exists() else []
-            for line in lines[provider.told.get(name, 0) :]:
+            for line in lines[provider.announced.get(name, 0) :]:
                 old, new, ref = line.split(" ", 2)
                 _tell(cloud, Change(name, ref, old, new))
-            provider.told[name] = len(lines)
+            provider.announced[name] = len(lines)

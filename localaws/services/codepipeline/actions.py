@@ -35,7 +35,7 @@ BUILD_MESSAGE = "Build terminated with state: {}"
 def perform(work: Work) -> None:
     """Play one action; ActionFailed where it fails."""
     kind = work.run.action["actionTypeId"]
-    PLAYERS[kind["category"], kind["provider"]](work)
+    PERFORMERS[kind["category"], kind["provider"]](work)
 
 
 def _poll(work: Work, ended: Callable[[], bool], watched: str) -> None:
@@ -72,15 +72,15 @@ def codecommit_source(work: Work) -> None:
             raise NotSupported(f"a start with a commit other than the newest one of {branch}")
         commit = client.get_commit(repositoryName=repository, commitId=commit_id)["commit"]
     except ClientError as error:
-        told = error.response["Error"]
-        if told["Code"] in ("RepositoryDoesNotExistException", "BranchDoesNotExistException"):
+        cause = error.response["Error"]
+        if cause["Code"] in ("RepositoryDoesNotExistException", "BranchDoesNotExistException"):
             what = (
-                "repository named " + repository + ("" if "Branch" not in told["Code"] else f" or its branch {branch}")
+                "repository named " + repository + ("" if "Branch" not in cause["Code"] else f" or its branch {branch}")
             )
             raise ActionFailed(
                 "ConfigurationError",
                 f"The AWS CodeCommit {what} does not exist. Verify that your source action is configured with the "
-                f"right repository and branch ({told['Message']})",
+                f"right repository and branch ({cause['Message']})",
             ) from error
         raise failure(error, f"access the AWS CodeCommit repository named {repository}") from error
     except NotSupported:
@@ -309,7 +309,7 @@ def state_machine(work: Work) -> None:
         work.put_artifact(name, zipped({"output.json": latest.get("output", "").encode()}))
 
 
-PLAYERS: dict[tuple[str, str], Callable[[Work], None]] = {
+PERFORMERS: dict[tuple[str, str], Callable[[Work], None]] = {
     ("Source", "CodeCommit"): codecommit_source,
     ("Source", "S3"): s3_source,
     ("Source", "CodeStarSourceConnection"): connection_source,

@@ -88,7 +88,7 @@ def _settled(work: Work, name: str, stack_id: str) -> None:
         stack = _stack(work, stack_id) or {}
         raise ActionFailed(
             "JobFailed",
-            f"The following resource(s) failed in the stack {name} ({status}) "
+            f"The following resource(s) failed in the stack {name} ({status}) "  # english: quoted
             f"{stack.get('StackStatusReason', '')}{_first_failure(work, stack_id)}",
         )
     work.run.summary = f"Stack {stack_id} {status}"
@@ -111,15 +111,16 @@ def _first_failure(work: Work, stack_id: str) -> str:
         events = work.client("cloudformation").describe_stack_events(StackName=stack_id)["StackEvents"]
     except ClientError:
         return ""
-    told = ""
+    reason = ""
     for event in events:  # the newest first
         own = event.get("PhysicalResourceId") == event["StackId"]
         status = event["ResourceStatus"]
         if not own and status.endswith("_FAILED") and "cancelled" not in event.get("ResourceStatusReason", ""):
-            told = f": {event['LogicalResourceId']} ({event['ResourceType']}): {event.get('ResourceStatusReason', '')}"
+            why = event.get("ResourceStatusReason", "")
+            reason = f": {event['LogicalResourceId']} ({event['ResourceType']}): {why}"
         if own and status in ("CREATE_IN_PROGRESS", "UPDATE_IN_PROGRESS", "DELETE_IN_PROGRESS"):
             break
-    return told
+    return reason
 
 
 def _delete(work: Work, name: str) -> None:

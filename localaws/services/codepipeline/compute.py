@@ -14,7 +14,8 @@ from typing import Any
 from botocore.exceptions import ClientError
 
 from localaws.cloud import arn, new_id
-from localaws.services.codebuild.run import BuildRun, PhaseFailed
+from localaws.services.codebuild.environment import PhaseFailed
+from localaws.services.codebuild.run import BuildRun
 from localaws.services.codebuild.state import BuildStop, CodeBuildState, PipelineBuild
 from localaws.services.codepipeline.state import ActionFailed
 from localaws.services.codepipeline.work import Work, resolve
@@ -103,9 +104,9 @@ def commands(work: Work) -> None:
         "reportArns": [],
     }
     primary = next(iter(work.run.inputs))
-    told = PipelineBuild(pipeline.arn, dict(work.run.inputs), primary, outputs, work.encryption_key)
+    pipeline_build = PipelineBuild(pipeline.arn, dict(work.run.inputs), primary, outputs, work.encryption_key)
     stop = BuildStop()
-    run = CommandsRun(work.cloud, CodeBuildState(), build, project, stop, told)
+    run = CommandsRun(work.cloud, CodeBuildState(), build, project, stop, pipeline_build)
     run.as_pipeline = work
     work.run.external_id, work.run.log_stream = build_id, log_arn
     thread = threading.Thread(target=run.run, daemon=True)

@@ -37,7 +37,7 @@ LOOK = 0.05  # seconds between two looks at what a rule waits for
 
 
 class Overridden(Exception):
-    """Somebody overrode the condition while a rule of it was at work."""
+    """The condition was overridden while a rule of it was at work."""
 
 
 def evaluate(
@@ -101,7 +101,7 @@ def work_of(cloud: Cloud, pipeline: Pipeline, execution: Execution, run: RuleRun
 
 
 def _wait(work: Work, run: RuleRun, seconds: float) -> None:
-    """AWS's own waiting, shortened; Overridden when somebody overrides the condition meanwhile."""
+    """AWS's own waiting, shortened; Overridden when the condition is overridden meanwhile."""
     left = seconds * work.cloud.waits
     while left > 0 and not work.execution.end_asked:
         if (run.stage, run.kind) in work.execution.overridden:
@@ -165,8 +165,8 @@ def _lambda(work: Work, run: RuleRun) -> tuple[bool, str]:
     """An error of the function fails the rule; for a failure condition it is what the rule asks for."""
     answer = invoked(work)
     name, error = run.configuration["FunctionName"], answer.error
-    told = f"The function {name} " + (f"answered an error: {error}" if error else "answered without an error")
-    return bool(error) == (run.kind == "onFailure"), told
+    summary = f"The function {name} " + (f"answered an error: {error}" if error else "answered without an error")
+    return bool(error) == (run.kind == "onFailure"), summary
 
 
 def _build(play: Callable[[Work], None]) -> Callable[[Work, RuleRun], tuple[bool, str]]:

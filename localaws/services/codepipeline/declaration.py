@@ -1,13 +1,12 @@
 """Whether a pipeline's declaration is one that CreatePipeline takes.
 
 AWS CodePipeline User Guide, "CodePipeline pipeline structure reference" (pipeline, stage and action
-declaration), "Quotas in AWS CodePipeline", "Variables reference", "How do stage conditions work?".
+declaration), "Quotas in AWS CodePipeline". Conditions are checked by rules.py, variables by references.py.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
 from functools import cache
 from typing import Any
 
@@ -15,39 +14,26 @@ import botocore.session
 from botocore.model import Shape
 
 from awslang.errors import AwsError, NotSupported
-from localaws.services.codepipeline.providers import (
-    MAY_SKIP,
-    NOT_PLAYED,
-    PLAYED,
-    REFERENCE,
-    RULES,
-    configuration_problem,
-    fixed,
+from localaws.services.codepipeline.declared import (
+    Declaration,
+    check_commands,
+    conditions,
+    duplicate_of,
+    structure,
+    wrong_action,
+    wrong_stage,
 )
+from localaws.services.codepipeline.providers import (
+    NOT_SUPPORTED,
+    SUPPORTED,
+    configuration_problem,
+)
+from localaws.services.codepipeline.references import check_variables
+from localaws.services.codepipeline.rules import check_condition
 
 STAGES = (2, 50)
 ACTIONS_IN_STAGE = (1, 50)
 ACTIONS_IN_PIPELINE = 1000
-RESERVED_NAMESPACES = ("codepipeline", "variables")
-RESULTS = {  # by condition type
-    "beforeEntry": ("FAIL", "SKIP"),
-    "onSuccess": ("ROLLBACK", "FAIL"),
-    "onFailure": ("ROLLBACK", "FAIL", "RETRY", "SKIP"),
-}
-
-Declaration = Mapping[str, Any]
-
-
-def structure(message: str) -> AwsError:
-    return AwsError("InvalidStructureException", message)
-
-
-def wrong_action(message: str) -> AwsError:
-    return AwsError("InvalidActionDeclarationException", message)
-
-
-def wrong_stage(message: str) -> AwsError:
-    return AwsError("InvalidStageDeclarationException", message)
 
 
 def check(pipeline: Declaration, region: str) -> None:
@@ -61,10 +47,10 @@ def check(pipeline: Declaration, region: str) -> None:
         for action in stage["actions"]:
             _check_action(stage, action, region)
         for kind, condition in conditions(stage):
-            _check_condition(pipeline, stage, kind, condition)
+            check_condition(pipeline, stage, kind, condition)
     _check_regions(pipeline, region)
     _check_artifacts(pipeline)
-    _check_variables(pipeline)
+    check_variables(pipeline)
 
 
 # -- the API model's own constraints -----------------------------------------------------------
@@ -129,11 +115,12 @@ def _check_pipeline(pipeline: Declaration, region: str) -> None:
         raise structure(f"artifactStores has no artifact store for the pipeline's own region {region}")
     if len(stages) < STAGES[0]:
         raise structure(
-            f"Pipeline has only {len(stages)} stage(s). There should be a minimum of 2 stages in a pipeline"
+            f"Pipeline has only {len(stages)} stage(s). "  # english: quoted
+            "There should be a minimum of 2 stages in a pipeline"
         )
     if len(stages) > STAGES[1]:
         raise AwsError("LimitExceededException", f"Pipeline has {len(stages)} stages. The maximum is {STAGES[1]}")
-    if duplicate := _duplicate([stage["name"] for stage in stages]):
+    if duplicate := duplicate_of([stage["name"] for stage in stages]):
         raise structure(f"Pipeline has more than one stage with the name '{duplicate}'")
     for position, stage in enumerate(stages):
         sources = [action["actionTypeId"]["category"] == "Source" for action in stage["actions"]]
@@ -144,7 +131,7 @@ def _check_pipeline(pipeline: Declaration, region: str) -> None:
     if sum(len(stage["actions"]) for stage in stages) > ACTIONS_IN_PIPELINE:
         raise AwsError("LimitExceededException", f"Pipeline has more than {ACTIONS_IN_PIPELINE} actions")
     _check_type(pipeline)
-    if duplicate := _duplicate([variable["name"] for variable in pipeline.get("variables", [])]):
+    if duplicate := duplicate_of([variable["name"] for variable in pipeline.get("variables", [])]):
         raise structure(f"Pipeline declares the variable '{duplicate}' more than once")
 
 
@@ -166,7 +153,7 @@ def _check_triggers(pipeline: Declaration) -> None:
     """At most one for each source action, which is a connection ("Considerations for trigger filters")."""
     sources = {action["name"]: action["actionTypeId"]["provider"] for action in pipeline["stages"][0]["actions"]}
     named = [trigger["gitConfiguration"]["sourceActionName"] for trigger in pipeline.get("triggers", [])]
-    if duplicate := _duplicate(named):
+    if duplicate := duplicate_of(named):
         raise structure(f"The source action '{duplicate}' has more than one trigger")
     for trigger in pipeline.get("triggers", []):
         given = trigger["gitConfiguration"]
@@ -186,16 +173,12 @@ def _check_stage(stage: Declaration) -> None:
     actions = stage["actions"]
     if not ACTIONS_IN_STAGE[0] <= len(actions) <= ACTIONS_IN_STAGE[1]:
         raise wrong_stage(f"Stage '{stage['name']}' has {len(actions)} actions; a stage has 1 to {ACTIONS_IN_STAGE[1]}")
-    if duplicate := _duplicate([action["name"] for action in actions]):
+    if duplicate := duplicate_of([action["name"] for action in actions]):
         raise wrong_stage(f"All action names within a stage must be unique; '{duplicate}' is not, in '{stage['name']}'")
     if stage.get("blockers"):
         raise AwsError(
             "InvalidBlockerDeclarationException", f"Stage '{stage['name']}' has blockers, which are reserved"
         )
-
-
-def _duplicate(names: list[str]) -> str:
-    return next((name for name in names if names.count(name) > 1), "")
 
 
 # -- actions -----------------------------------------------------------------------------------
@@ -205,9 +188,9 @@ def _check_action(stage: Declaration, action: Declaration, region: str) -> None:
     kind = action["actionTypeId"]
     name = action["name"]
     key = (kind["category"], kind["provider"])
-    if key in NOT_PLAYED:
+    if key in NOT_SUPPORTED:
         raise NotSupported(f"the action provider {kind['provider']} ({kind['category']}) of action {name}")
-    provider = PLAYED.get(key)
+    provider = SUPPORTED.get(key)
     if provider is None or kind["owner"] != "AWS" or kind["version"] != "1":
         raise wrong_action(
             f"ActionType (Category: '{kind['category']}', Provider: '{kind['provider']}', Owner: '{kind['owner']}', "
@@ -215,7 +198,7 @@ def _check_action(stage: Declaration, action: Declaration, region: str) -> None:
         )
     compute = kind["provider"] == "Commands"
     if compute:
-        _check_commands(f"action '{name}'", action)
+        check_commands(f"action '{name}'", action)
     unknown = set() if compute else {"commands", "outputVariables", "environmentVariables"} & set(action)
     unknown |= {"files"} if not compute and any("files" in a for a in action.get("outputArtifacts", [])) else set()
     if unknown:
@@ -239,21 +222,6 @@ def _check_action(stage: Declaration, action: Declaration, region: str) -> None:
         raise NotSupported(f"OutputArtifactFormat CODEBUILD_CLONE_REF of action {name}")
     if kind["category"] == "Source" and action.get("region", region) != region:
         raise wrong_action(f"Source action '{name}' cannot be a cross-Region action ({action['region']})")
-
-
-def _check_commands(where: str, declared: Declaration) -> None:
-    """ "Commands action reference": single lines; what this machine cannot be is refused by name."""
-    if not declared.get("commands"):
-        raise wrong_action(f"{where} has no commands")
-    if any("\n" in command for command in declared["commands"]):
-        raise wrong_action(f"{where} has a command of more than one line; multi-line formats are not supported")
-    if any("files" not in artifact for artifact in declared.get("outputArtifacts", [])):
-        raise NotSupported(f"an output artifact without files of {where}")
-    configuration = declared.get("configuration", {})
-    if configuration.get("EnvironmentType", "").startswith("WINDOWS"):
-        raise NotSupported(f"EnvironmentType {configuration['EnvironmentType']} of {where}")
-    if {"VpcId", "Subnets", "SecurityGroupIds"} & set(configuration):
-        raise NotSupported(f"a VPC for the commands of {where}")
 
 
 def _check_regions(pipeline: Declaration, region: str) -> None:
@@ -291,135 +259,3 @@ def _check_artifacts(pipeline: Declaration) -> None:
                         f"Input Artifact Bundle {artifact['name']} in action {action['name']} is not declared as "
                         "Output Artifact Bundle in any of the preceding actions"
                     )
-
-
-# -- conditions --------------------------------------------------------------------------------
-
-
-def conditions(stage: Declaration) -> Iterator[tuple[str, Declaration]]:
-    """(condition type, what it holds) for each condition that a stage declares."""
-    for kind in RESULTS:
-        if kind in stage:
-            yield kind, stage[kind]
-
-
-def _check_condition(pipeline: Declaration, stage: Declaration, kind: str, declared: Declaration) -> None:
-    where = f"{kind} of stage '{stage['name']}'"
-    results = [condition.get("result") for condition in declared.get("conditions", [])]
-    if kind == "onFailure":
-        results.append(declared.get("result"))
-    for result in results:
-        if result is not None and result not in RESULTS[kind]:
-            raise wrong_stage(f"The result {result} is not valid for {where}: {', '.join(RESULTS[kind])}")
-        if result == "ROLLBACK" and pipeline.get("executionMode") == "PARALLEL":
-            raise structure(f"{where}: a pipeline in PARALLEL mode cannot roll back a stage")
-        if kind == "onFailure" and result == "SKIP":
-            raise NotSupported(f"the result {result} in {where}")
-    if kind == "onFailure" and "RETRY" in results and declared.get("conditions"):
-        raise wrong_stage(f"{where}: automatic stage retry cannot be used with conditions")
-    if "retryConfiguration" in declared and "RETRY" not in results:
-        raise wrong_stage(f"{where} has a retryConfiguration without the result RETRY")
-    if kind != "onFailure" and not all(results):
-        raise wrong_stage(f"A condition in {where} has no result")
-    for condition in declared.get("conditions", []):
-        rules = condition.get("rules", [])
-        if not rules:
-            raise wrong_stage(f"A condition in {where} has no rules")
-        if duplicate := _duplicate([rule["name"] for rule in rules]):
-            raise wrong_stage(f"The rule name '{duplicate}' is used more than once in {where}")
-        for rule in rules:
-            _check_rule(rule, condition.get("result"), where)
-
-
-def _check_rule(rule: Declaration, result: str | None, where: str) -> None:
-    provider, name = rule["ruleTypeId"]["provider"], rule["name"]
-    known = RULES.get(provider)
-    if known is None:
-        raise wrong_stage(f"The rule provider {provider} of rule '{name}' in {where} does not exist")
-    if rule["ruleTypeId"].get("version", "1") != "1" or rule["ruleTypeId"].get("owner", "AWS") != "AWS":
-        raise wrong_stage(f"The rule type of rule '{name}' in {where} is not available")
-    if result == "SKIP" and provider not in MAY_SKIP:
-        raise wrong_stage(f"The result SKIP in {where} is only valid with the rules {', '.join(sorted(MAY_SKIP))}")
-    configuration = rule.get("configuration", {})
-    for key in known.required:
-        if key not in configuration:
-            raise wrong_stage(f"Rule '{name}' in {where} is missing required configuration '{key}'")
-    for key, value in configuration.items():
-        if key not in known.required + known.optional:
-            raise wrong_stage(f"Rule '{name}' in {where} contains unknown configuration '{key}'")
-        if key in known.values and fixed(value) and value not in known.values[key]:
-            raise wrong_stage(f"Rule '{name}' in {where}: '{key}' must be one of {', '.join(known.values[key])}")
-    inputs = [artifact["name"] for artifact in rule.get("inputArtifacts", [])]
-    if not known.inputs[0] <= len(inputs) <= known.inputs[1]:
-        raise wrong_stage(f"Rule '{name}' in {where} has {len(inputs)} input artifacts; it takes {known.inputs}")
-    if wrong := known.check(configuration, inputs):
-        raise wrong_stage(f"Rule '{name}' in {where}: {wrong}")
-    if provider == "Commands":
-        _check_commands(f"rule '{name}' in {where}", rule)
-    elif "commands" in rule:
-        raise wrong_stage(f"Rule '{name}' in {where} of the provider {provider} may not have commands")
-
-
-# -- variables ---------------------------------------------------------------------------------
-
-
-def _check_variables(pipeline: Declaration) -> None:
-    """Namespaces are unique, and every reference names one that is filled before it is read."""
-    filled: dict[str, tuple[int, int]] = {}
-    artifacts = {a["name"] for s in pipeline["stages"] for act in s["actions"] for a in act.get("outputArtifacts", [])}
-    for position, stage in enumerate(pipeline["stages"]):
-        for action in stage["actions"]:
-            namespace = action.get("namespace")
-            if namespace is None:
-                continue
-            if namespace in RESERVED_NAMESPACES or namespace in filled or namespace in artifacts:
-                raise wrong_action(
-                    f"The namespace '{namespace}' of action '{action['name']}' is reserved or used already: namespaces "
-                    "must be unique across the pipeline and cannot be the name of an artifact"
-                )
-            filled[namespace] = (position, action.get("runOrder", 1))
-    declared = {variable["name"] for variable in pipeline.get("variables", [])}
-    for position, stage in enumerate(pipeline["stages"]):
-        for action in stage["actions"]:
-            place = (position, action.get("runOrder", 1))
-            where = f"StageName=[{stage['name']}], ActionName=[{action['name']}]"
-            source = action["actionTypeId"]["category"] == "Source"
-            for key, value in action.get("configuration", {}).items():
-                _check_references(value, f"{where}, ActionConfigurationKey=[{key}]", place, filled, declared, source)
-        for kind, condition in conditions(stage):
-            place = (position, 0 if kind == "beforeEntry" else 1000)
-            for rule in (r for c in condition.get("conditions", []) for r in c["rules"]):
-                where = f"StageName=[{stage['name']}], ConditionType=[{kind}], RuleName=[{rule['name']}]"
-                for key, value in rule.get("configuration", {}).items():
-                    _check_references(value, f"{where}, ConfigurationKey=[{key}]", place, filled, declared, False)
-
-
-def _check_references(
-    text: str,
-    where: str,
-    place: tuple[int, int],
-    filled: Mapping[str, tuple[int, int]],
-    declared: set[str],
-    source: bool,
-) -> None:
-    for reference in REFERENCE.findall(text):
-        shown = f"{where}, VariableReferenceText=[#{{{reference}}}]"
-        if not re.fullmatch(r"[A-Za-z0-9@\-_]+\.[A-Za-z0-9@\-_]+", reference):
-            raise structure(
-                "Valid format for a pipeline execution variable reference is a namespace and a key separated by a "
-                f"period (.). {shown}"
-            )
-        namespace, name = reference.split(".")
-        if namespace == "codepipeline" and name != "PipelineExecutionId":
-            raise structure(f"The namespace codepipeline has no variable {name}. {shown}")
-        if namespace == "variables":
-            if source:
-                raise structure(f"Pipeline-level variables cannot be used in a source action. {shown}")
-            if name not in declared:
-                raise structure(f"The pipeline does not declare the variable {name}. {shown}")
-        elif namespace != "codepipeline" and filled.get(namespace, (place[0] + 1, 0)) >= place:
-            raise structure(
-                "Valid format for a pipeline execution variable reference is a namespace and a key separated by a "
-                "period (.). The following pipeline execution variables are referencing a namespace that does not "
-                f"exist. {shown}"
-            )

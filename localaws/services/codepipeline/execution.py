@@ -78,7 +78,7 @@ def roll_back(cloud: Cloud, pipeline: Pipeline, stage: str, target: Execution, t
 def retry(cloud: Cloud, pipeline: Pipeline, execution: Execution, stage: str, mode: str) -> None:
     """Run a failed stage again and go on: its failed actions, or all of them."""
     execution.attempt += 1
-    execution.end_asked, execution.abandoned = "", False
+    execution.end_asked = ""
     if mode == "ALL_ACTIONS":
         _forget(execution, stage)
     set_execution(cloud, pipeline, execution, "InProgress", resumed=True)
@@ -101,7 +101,6 @@ def stop(cloud: Cloud, pipeline: Pipeline, execution: Execution, abandon: bool, 
         execution.end_asked, execution.stop_reason = "Stopped", reason
         set_execution(cloud, pipeline, execution, "Stopping")
         if abandon:
-            execution.abandoned = True
             for run in execution.actions:
                 if run.status == "InProgress":
                     run.error = None

@@ -93,10 +93,10 @@ def invoked(work: Work) -> Answer:
         return Answer("")
     text = answer["Payload"].read().decode()
     try:
-        told = json.loads(text)
+        answered = json.loads(text)
     except ValueError:
-        told = {}
-    return Answer(str(told.get("errorMessage") or answer["FunctionError"]) if isinstance(told, dict) else text)
+        answered = {}
+    return Answer(str(answered.get("errorMessage") or answer["FunctionError"]) if isinstance(answered, dict) else text)
 
 
 def function(work: Work) -> None:

@@ -166,7 +166,7 @@ _BUILD = Provider(
 )  # fmt: skip
 
 # By category and provider, owner AWS, version 1.
-PLAYED: dict[tuple[str, str], Provider] = {
+SUPPORTED: dict[tuple[str, str], Provider] = {
     ("Source", "CodeCommit"): Provider(
         (0, 0),
         (1, 1),
@@ -255,7 +255,7 @@ PLAYED: dict[tuple[str, str], Provider] = {
 }  # fmt: skip
 
 # Providers that AWS has and that are refused by name.
-NOT_PLAYED = frozenset(
+NOT_SUPPORTED = frozenset(
     {
         ("Source", "ECR"), ("Source", "GitHub"),
         ("Build", "ECRBuildAndPublish"),

@@ -1,17 +1,4 @@
-"""CodePipeline: pipelines, their executions and approvals.
-
-Plays CreatePipeline, UpdatePipeline, GetPipeline, DeletePipeline, ListPipelines,
-StartPipelineExecution, StopPipelineExecution, GetPipelineState, GetPipelineExecution,
-ListPipelineExecutions, ListActionExecutions, ListRuleExecutions, PutApprovalResult,
-RetryStageExecution, RollbackStage, OverrideStageCondition, DisableStageTransition,
-EnableStageTransition, PutJobSuccessResult, PutJobFailureResult and tags (AWS CodePipeline API
-Reference, the page of each operation).
-
-What a declaration may hold is in codepipeline_declaration.py and codepipeline_providers.py, the
-way of an execution in codepipeline_execution.py, the actions in codepipeline_actions.py,
-codepipeline_cloudformation.py and codepipeline_stacksets.py, what people do with a stage in
-codepipeline_stages.py.
-"""
+"""CodePipeline's operations on pipelines, executions and tags."""
 
 from __future__ import annotations
 

@@ -187,9 +187,9 @@ def _finish(work: Work, name: str, operation: str) -> None:
         work.wait_for(changed)
     if status != "SUCCEEDED":
         results = call(work, "list the operation's results", "list_stack_set_operation_results", **given)["Summaries"]
-        told = [
+        reasons = [
             f"{r['Account']} {r['Region']}: {r['Status']} {r.get('StatusReason', '')}"
             for r in results
             if r["Status"] != "SUCCEEDED"
         ]
-        raise ActionFailed("JobFailed", f"The operation on the stack set {name} ended {status}: {'; '.join(told)}")
+        raise ActionFailed("JobFailed", f"The operation on the stack set {name} ended {status}: {'; '.join(reasons)}")

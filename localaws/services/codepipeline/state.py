@@ -117,7 +117,6 @@ class Execution:
     stages: dict[str, str] = field(default_factory=dict)  # stage: how it stands
     overridden: set[tuple[str, str]] = field(default_factory=set)  # (stage, condition type)
     end_asked: str = ""  # "" | "Stopped" | "Cancelled" | "Superseded": what it will end as
-    abandoned: bool = False
     stop_reason: str = ""
     retried: set[str] = field(default_factory=set)  # stages that were retried by themselves
 
@@ -141,7 +140,7 @@ class Pipeline:
     changed: threading.Condition = field(default_factory=threading.Condition)
     inside: dict[str, Execution] = field(default_factory=dict)  # stage: the execution that holds its lock
     waiting: dict[str, list[Execution]] = field(default_factory=dict)  # stage: executions in front of it
-    disabled: dict[str, dict[str, Any]] = field(default_factory=dict)  # stage: why nobody may enter
+    disabled: dict[str, dict[str, Any]] = field(default_factory=dict)  # stage: why its transition is disabled
     latest: dict[str, Execution] = field(default_factory=dict)  # stage: who was in it last
     conditions: dict[tuple[str, str], ConditionRun] = field(default_factory=dict)  # (stage, type): the last one
     versions: dict[int, dict[str, Any]] = field(default_factory=dict)

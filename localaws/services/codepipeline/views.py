@@ -196,7 +196,7 @@ def _retries(execution: Execution, stage: str) -> dict[str, Any]:
 
 
 def _condition_state(run: ConditionRun) -> dict[str, Any]:
-    told = _given(summary=run.summary[:2048])
+    summary = _given(summary=run.summary[:2048])
     rules = [
         {
             "ruleName": rule.rule["name"],
@@ -210,9 +210,9 @@ def _condition_state(run: ConditionRun) -> dict[str, Any]:
         }
         for rule in run.rules
     ]
-    execution = {"status": run.status, "lastStatusChange": run.updated, **told}
+    execution = {"status": run.status, "lastStatusChange": run.updated, **summary}
     return {
-        "latestExecution": {"status": run.status, **told},
+        "latestExecution": {"status": run.status, **summary},
         "conditionStates": [{"latestExecution": execution, "ruleStates": rules}],
     }
 

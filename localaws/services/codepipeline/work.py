@@ -53,12 +53,12 @@ def resolve(text: str, execution: Execution) -> str:
 
 def failure(error: ClientError, doing: str) -> ActionFailed:
     """How an action fails when a call that it makes is refused."""
-    told = error.response["Error"]
-    if told["Code"] in DENIED:
+    cause = error.response["Error"]
+    if cause["Code"] in DENIED:
         return ActionFailed(
-            "PermissionError", f"The provided role does not have permissions to {doing}: {told['Message']}"
+            "PermissionError", f"The provided role does not have permissions to {doing}: {cause['Message']}"
         )
-    return ActionFailed("JobFailed", f"Error on {doing}: {told['Message']} (Error Code: {told['Code']})")
+    return ActionFailed("JobFailed", f"Error on {doing}: {cause['Message']} (Error Code: {cause['Code']})")
 
 
 @dataclass(frozen=True)
@@ -72,7 +72,7 @@ class Work:
     session: Session
 
     def wait_for(self, changed: threading.Event) -> None:
-        """Wait for a change of what the action started (Cloud.watch); ActionFailed where nobody waits any more."""
+        """Wait for a change of what the action started (Cloud.watch); ActionFailed where the action was abandoned."""
         changed.wait(0.5)  # then have another look, whether or not it has changed
         if self.cloud.stopping.is_set() or self.run.status == "Abandoned":
             raise ActionFailed("JobFailed", "The action was abandoned")

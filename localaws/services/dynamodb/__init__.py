@@ -1,0 +1,1 @@
+"""Amazon DynamoDB: moto answers its operations."""

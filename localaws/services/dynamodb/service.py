@@ -1,4 +1,4 @@
-"""DynamoDB's operations: moto answers them."""
+"""DynamoDB's Service object."""
 
 from __future__ import annotations
 

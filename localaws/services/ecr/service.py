@@ -1,13 +1,4 @@
-"""Amazon ECR's private registries: moto holds the repositories; this module plays pushing, replication and templates.
-
-Amazon ECR User Guide, "Private image replication" (what is pushed after the set-up goes to each destination, once; a
-repository that is not there is made) and "Templates to control repositories created during a pull through cache …"
-(the longest prefix wins, a slash is assumed at its end, ROOT stands for all others); API Reference, PutImage (the
-digest is the manifest's SHA-256; every layer must have been uploaded), BatchGetImage, PutReplicationConfiguration,
-DescribeImageReplicationStatus and the four operations on creation templates. BatchGetImage also reads the registries
-of SageMaker's XGBoost (services/sagemaker/images.py), so that their image can be mirrored.
-Refused by name: replication to other accounts, lists of manifests, creation templates with keys, tags or a role.
-"""
+"""ECR's operations on images, replication and creation templates."""
 
 from __future__ import annotations
 
@@ -171,8 +162,8 @@ def put_replication_configuration(call: Call) -> dict[str, Any]:
     places = {(place["registryId"], place["region"]) for rule in rules for place in rule["destinations"]}
     wrong = "Invalid parameter at 'replicationConfiguration' failed to satisfy constraint: "
     if (call.account, call.region) in places:
-        told = "'Replication destination cannot be the same as the source registry'"
-        raise AwsError("InvalidParameterException", f"{wrong}{told}")
+        problem = "'Replication destination cannot be the same as the source registry'"
+        raise AwsError("InvalidParameterException", f"{wrong}{problem}")
     if len(rules) > RULES or len(places) > DESTINATIONS:
         raise AwsError("InvalidParameterException", f"{wrong}'at most {RULES} rules and unique destinations'")
     if others := sorted({registry for registry, _ in places} - {call.account}):

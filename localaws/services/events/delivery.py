@@ -26,7 +26,7 @@ PRINCIPAL = "events.amazonaws.com"
 class Kind:
     """One kind of target.
 
-    role: "required", or "optional" where the resource's own policy may let EventBridge in
+    role: "required", or "optional" where the resource's own policy may allow EventBridge
     parameters: the kind's own member of a target (SqsParameters), "" for none
     send: (session, target, text, token) -> what was made
     """
@@ -135,7 +135,8 @@ def check_target(cloud: Cloud, target: Mapping[str, Any], rule_arn: str) -> None
     if unknown := set(target) - COMMON - {kind.parameters}:
         raise AwsError(
             "ValidationException",
-            f"Parameter(s) {', '.join(sorted(unknown))} not valid for target {target['Id']} ({service}).",
+            f"Parameter(s) {', '.join(sorted(unknown))} not valid "  # english: quoted
+            f"for target {target['Id']} ({service}).",
         )
     if kind.role == "required" and not target.get("RoleArn"):
         raise AwsError("ValidationException", f"RoleArn is required for target {arn}.")
@@ -145,7 +146,8 @@ def check_target(cloud: Cloud, target: Mapping[str, Any], rule_arn: str) -> None
         _check_pipeline_input(target)
     if service == "sqs" and arn.endswith(".fifo") and "SqsParameters" not in target:
         raise AwsError(
-            "ValidationException", f"Parameter(s) MessageGroupId must be specified for target: {target['Id']}."
+            "ValidationException",
+            f"Parameter(s) MessageGroupId must be specified for target: {target['Id']}.",  # english: quoted
         )
 
 

@@ -1,13 +1,4 @@
-"""EventBridge: rules, targets and events, delivered to their targets in the background.
-
-Plays PutRule, DescribeRule, ListRules, DeleteRule, EnableRule, DisableRule, PutTargets,
-RemoveTargets, ListTargetsByRule, ListRuleNamesByTarget, PutEvents, TestEventPattern and tags
-(Amazon EventBridge API Reference, the page of each operation). Event buses and their policies are
-moto's. Scheduled rules are not played.
-
-Other services tell of what happened with emit(). Every delivery is kept, failed ones with their
-reason (AWS only counts them, in the metric FailedInvocations): deliveries(cloud).
-"""
+"""EventBridge's operations on rules, targets, events and tags."""
 
 from __future__ import annotations
 
@@ -126,7 +117,7 @@ def put_rule(call: Call) -> dict[str, Any]:
     if given.get("ScheduleExpression"):
         raise NotSupported(f"the scheduled rule {name}")
     if not given.get("EventPattern"):
-        raise invalid("Parameter(s) EventPattern or ScheduleExpression must be specified.")
+        raise invalid("Parameter(s) EventPattern or ScheduleExpression must be specified.")  # english: quoted
     pattern = events_pattern.parse(given["EventPattern"])
     account, bus = _bus(call, given.get("EventBusName", "default"))
     if account != call.account:

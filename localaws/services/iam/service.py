@@ -1,19 +1,10 @@
-"""IAM: moto holds roles, users and policies; this module simulates what they allow.
-
-Plays SimulatePrincipalPolicy (IAM API Reference, the operation's page; IAM User Guide, "IAM policy testing
-with the IAM policy simulator"): the answer is that of the evaluator that decides every request. As on AWS
-the simulation takes the entity's own policies, its boundary and the organization's service control
-policies, not the policies of resources, and it knows no condition keys but those that it is given.
-Everything else is moto's answer.
-"""
+"""IAM's Service object and SimulatePrincipalPolicy."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterator
 from typing import Any
-
-from moto.core.utils import get_service_model
 
 from awslang.errors import AwsError, NotSupported
 from awslang.policy.evaluator import (
@@ -28,14 +19,14 @@ from awslang.policy.evaluator import (
 from awslang.principals import Principal
 from localaws.authorization import state
 from localaws.calls import Call
-from localaws.service import Service
+from localaws.service import EVERY, Service
 
-iam = Service("iam", moto=tuple(get_service_model("iam").operation_names))
+iam = Service("iam", moto=EVERY)
 
 ACTION = re.compile(r"[A-Za-z0-9-]+:[A-Za-z0-9]+")
 ENTITY = re.compile(r"arn:aws:iam::(\d{12}):(role|user)/(?:.+/)?([^/]+)")
 INLINE = re.compile(r"(.+) \(inline, (role|user|group) .+\)")  # as authorization/state.py names such policies
-PLAYED = {"PolicySourceArn", "ActionNames", "ResourceArns", "ContextEntries", "MaxItems", "Marker"}
+SUPPORTED = {"PolicySourceArn", "ActionNames", "ResourceArns", "ContextEntries", "MaxItems", "Marker"}
 PAGE = 100
 DECISIONS = {"allowed": "allowed", "explicit deny": "explicitDeny", "implicit deny": "implicitDeny"}
 
@@ -43,7 +34,7 @@ DECISIONS = {"allowed": "allowed", "explicit deny": "explicitDeny", "implicit de
 @iam.operation("SimulatePrincipalPolicy")
 def simulate_principal_policy(call: Call) -> dict[str, Any]:
     params = call.params
-    if asked := sorted(name for name, value in params.items() if value and name not in PLAYED):
+    if asked := sorted(name for name, value in params.items() if value and name not in SUPPORTED):
         raise NotSupported(f"SimulatePrincipalPolicy with {', '.join(asked)}")
     principal = entity(params["PolicySourceArn"])
     for action in params["ActionNames"]:

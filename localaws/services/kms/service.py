@@ -1,4 +1,4 @@
-"""KMS's operations: moto answers them, after the checks of this module."""
+"""KMS's checks before moto's answer."""
 
 from __future__ import annotations
 

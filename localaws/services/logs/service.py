@@ -1,4 +1,4 @@
-"""CloudWatch Logs' operations: moto answers them, after the check of this module."""
+"""CloudWatch Logs' check before moto's answer."""
 
 from __future__ import annotations
 

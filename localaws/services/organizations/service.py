@@ -1,14 +1,4 @@
-"""Organizations: moto holds the organization; this module says who may ask, and does what moto does not.
-
-AWS Organizations API Reference. Played here: the names of accounts that are older than the organization
-(Account: "the friendly name of the account"), who may call what ("You can call this operation only
-from the management account or from a member account that is a delegated administrator"),
-CreateAccount with chosen account ids and with AdministratorAccess on its role (an e-mail address that is
-taken fails the request), units and moves with the errors of their pages, delegated administration of stack
-sets, and invitations (InviteAccountToOrganization, AcceptHandshake,
-DeclineHandshake, DescribeHandshake, ListHandshakesForAccount, ListHandshakesForOrganization).
-Everything else that is listed in READS and WRITES is moto's answer for the management account.
-"""
+"""The operations of Organizations."""
 
 from __future__ import annotations
 
@@ -17,7 +7,7 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from typing import Any
 
 from moto.organizations import models as moto_models
@@ -33,7 +23,6 @@ STACK_SETS = "member.org.stacksets.cloudformation.amazonaws.com"
 ACCOUNT_ROLE = "OrganizationAccountAccessRole"
 ADMINISTRATOR_ACCESS = "arn:aws:iam::aws:policy/AdministratorAccess"
 MOST_ADMINISTRATORS = 5  # for stack sets (CloudFormation User Guide, "Register a delegated administrator")
-INVITATION_DAYS = 15
 PAGE = 20  # items of a list, at most (API Reference, MaxResults of each)
 
 READS = (
@@ -55,8 +44,8 @@ if STACK_SETS not in moto_models.FakeDelegatedAdministrator.SUPPORTED_SERVICES:
 
 moto_utils.PAGINATION_MODEL["list_accounts"]["limit_default"] = PAGE
 
-_ids_lock = threading.Lock()
-# Who is told when an account has moved: (cloud, management, account, units above it before, and after)
+ids_lock = threading.Lock()
+# Called when an account has moved: (cloud, management, account, units above it before, and after)
 listeners: list[Callable[[Cloud, str, str, list[str], list[str]], None]] = []
 _planned_ids: list[str] = []
 
@@ -66,7 +55,7 @@ _planned_ids: list[str] = []
 
 def plan_account_ids(ids: list[str]) -> None:
     """The next accounts that CreateAccount makes get these ids, in this order."""
-    with _ids_lock:
+    with ids_lock:
         _planned_ids[:] = ids
 
 
@@ -138,7 +127,7 @@ def units_above(management: str, account: str) -> list[str]:
 
 
 @contextmanager
-def told(cloud: Cloud, management: str, account: str) -> Iterator[None]:
+def announced_move(cloud: Cloud, management: str, account: str) -> Iterator[None]:
     """Tell the listeners when the account is elsewhere afterwards."""
     before = units_above(management, account)
     yield
@@ -264,7 +253,7 @@ def move_account(call: Call) -> dict[str, Any]:
             raise AwsError("DuplicateAccountException", "The account is already in the specified destination parent.")
         if account.parent_id != call.params["SourceParentId"]:
             raise AwsError("SourceParentNotFoundException", "The account is not in the specified source parent.")
-    with told(call.cloud, management, account_id):
+    with announced_move(call.cloud, management, account_id):
         return through_moto(call, management)
 
 
@@ -317,124 +306,13 @@ def create_account(call: Call) -> dict[str, Any]:
         failed |= {"RequestedTimestamp": now, "CompletedTimestamp": now, "FailureReason": "EMAIL_ALREADY_EXISTS"}
         failed_creations(call, management)[id] = failed
         return {"CreateAccountStatus": failed}
-    with _ids_lock:
+    with ids_lock:
         account_id = _planned_ids.pop(0) if _planned_ids else moto_utils.make_random_account_id()
         if moto_bridge.member(organization(management), account_id):
             raise AwsError("InvalidInputException", f"The account {account_id} exists already")
-        with told(call.cloud, management, account_id), next_account_id(account_id):
+        with announced_move(call.cloud, management, account_id), next_account_id(account_id):
             answer = through_moto(call, management)
     iam = moto_bridge.backend("iam", account_id, "aws")
     role = iam.get_role(str(call.params.get("RoleName", ACCOUNT_ROLE)))
     iam.managed_policies[ADMINISTRATOR_ACCESS].attach_to(role)
     return answer
-
-
-# -- invitations -----------------------------------------------------------------------------------
-
-
-@dataclass
-class Handshake:
-    id: str
-    management: str
-    account: str
-    state: str = "OPEN"
-    asked: datetime = field(default_factory=lambda: datetime.now(UTC))
-
-    def shown(self) -> dict[str, Any]:
-        org = organization(self.management).org
-        return {
-            "Id": self.id,
-            "Arn": f"arn:aws:organizations::{self.management}:handshake/{org.id}/invite/{self.id}",
-            "Parties": [{"Id": org.id, "Type": "ORGANIZATION"}, {"Id": self.account, "Type": "ACCOUNT"}],
-            "State": self.state,
-            "RequestedTimestamp": self.asked,
-            "ExpirationTimestamp": self.asked + timedelta(days=INVITATION_DAYS),
-            "Action": "INVITE",
-            "Resources": [{"Type": "ORGANIZATION", "Value": org.id}, {"Type": "ACCOUNT", "Value": self.account}],
-        }
-
-
-@dataclass
-class Handshakes:
-    by_id: dict[str, Handshake] = field(default_factory=dict)
-
-
-def handshakes(cloud: Cloud) -> dict[str, Handshake]:
-    return cloud.state(Handshakes, "", "").by_id
-
-
-@organizations.operation("InviteAccountToOrganization")
-def invite_account(call: Call) -> dict[str, Any]:
-    management, target = management_for(call, writes=True), call.params["Target"]
-    if target["Type"] != "ACCOUNT":
-        raise AwsError("InvalidInputException", "The embedded AWS invites by account id, not by e-mail address")
-    if management_of(target["Id"]):
-        raise AwsError(
-            "HandshakeConstraintViolationException",
-            "The provided account is already a member of an organization.",
-            Reason="ALREADY_IN_AN_ORGANIZATION",
-        )
-    asked = handshakes(call.cloud)
-    if any(h.account == target["Id"] and h.management == management and h.state == "OPEN" for h in asked.values()):
-        raise AwsError("DuplicateHandshakeException", "A handshake with the same action and target already exists.")
-    made = Handshake(f"h-{new_id().replace('-', '')[:10]}", management, str(target["Id"]))
-    asked[made.id] = made
-    return {"Handshake": made.shown()}
-
-
-def handshake_for(call: Call) -> Handshake:
-    found = handshakes(call.cloud).get(str(call.params["HandshakeId"]))
-    if found is None or call.account not in {found.account, found.management}:
-        raise AwsError(
-            "HandshakeNotFoundException", "We can't find a handshake with the HandshakeId that you specified."
-        )
-    return found
-
-
-def answerable(call: Call) -> Handshake:
-    found = handshake_for(call)
-    if call.account != found.account:
-        raise AwsError("AccessDeniedException", "You don't have permissions to access this resource.")
-    if found.state != "OPEN":
-        raise AwsError("HandshakeAlreadyInStateException", f"The handshake is already {found.state}.")
-    return found
-
-
-@organizations.operation("AcceptHandshake")
-def accept_handshake(call: Call) -> dict[str, Any]:
-    """The account joins, beneath the root. Unlike a created one it gets no role for its organization."""
-    found = answerable(call)
-    state, account_id = organization(found.management), found.account
-    iam = moto_bridge.backend("iam", account_id, "aws")
-    had_role = any(role.name == ACCOUNT_ROLE for role in iam.roles.values())
-    with _ids_lock, told(call.cloud, found.management, account_id), next_account_id(account_id):
-        state.create_account(AccountName=own_name(call.cloud, account_id), Email=f"{account_id}@example.com")
-    next(account for account in state.accounts if account.id == account_id).joined_method = "INVITED"
-    if not had_role:
-        iam.delete_role(ACCOUNT_ROLE)
-    found.state = "ACCEPTED"
-    return {"Handshake": found.shown()}
-
-
-@organizations.operation("DeclineHandshake")
-def decline_handshake(call: Call) -> dict[str, Any]:
-    found = answerable(call)
-    found.state = "DECLINED"
-    return {"Handshake": found.shown()}
-
-
-@organizations.operation("DescribeHandshake")
-def describe_handshake(call: Call) -> dict[str, Any]:
-    return {"Handshake": handshake_for(call).shown()}
-
-
-@organizations.operation("ListHandshakesForAccount")
-def list_handshakes_for_account(call: Call) -> dict[str, Any]:
-    return {"Handshakes": [h.shown() for h in handshakes(call.cloud).values() if h.account == call.account]}
-
-
-@organizations.operation("ListHandshakesForOrganization")
-def list_handshakes_for_organization(call: Call) -> dict[str, Any]:
-    management = management_for(call, writes=False)
-    shown = [h.shown() for h in handshakes(call.cloud).values() if h.management == management]
-    return page(call, "Handshakes", shown)

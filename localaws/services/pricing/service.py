@@ -1,10 +1,4 @@
-"""The AWS Price List: what an instance hour of SageMaker hosting costs.
-
-Plays GetProducts for AmazonSageMaker in the three regions that have the service (AWS Billing and Cost Management API
-Reference, GetProducts: every filter must match; its sample shows a product, a text of JSON). The list is the deploy
-repository's own table (pipeline/prices.json) in that form: the embedded AWS knows no other prices. No page names
-the attributes of SageMaker's products (docs/explanation/open-questions.md).
-"""
+"""GetProducts: what the price list says of SageMaker hosting."""
 
 from __future__ import annotations
 

@@ -238,7 +238,7 @@ def needs(call: Call, known: Table) -> Iterator[Need]:
 
 
 def _missing_object(bucket: str, key: str) -> Iterator[Need]:
-    """A caller that may not list a bucket is not told that an object is missing (GetObject: 403 instead of 404)."""
+    """A caller that may not list a bucket does not learn that an object is missing (GetObject: 403 instead of 404)."""
     if bucket_state(bucket) is not None and object_state(bucket, key) is None:
         yield Need("s3:ListBucket", f"arn:aws:s3:::{bucket}", bucket_owner(bucket))
 

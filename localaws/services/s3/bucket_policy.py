@@ -49,7 +49,10 @@ def bucket_policy(call: Call) -> None:
         buckets = any("/" not in resource for resource in statement.resources or ())
         fits = (objects and "object" in kinds) or (buckets and "bucket" in kinds)
         if statement.resources and not statement.not_resources and not statement.not_actions and not fits:
-            raise AwsError("MalformedPolicy", "Action does not apply to any resource(s) in statement")
+            raise AwsError(
+                "MalformedPolicy",
+                "Action does not apply to any resource(s) in statement",  # english: quoted
+            )
     bucket = bucket_state(call.params["Bucket"])
     blocks = (
         bucket is not None and bucket.public_access_block is not None and bucket.public_access_block.block_public_policy

@@ -1,4 +1,4 @@
-"""S3's operations: moto answers them, between the checks and the consequences of this package.
+"""S3's checks before and consequences after moto's answer.
 
 Amazon S3 User Guide, "General purpose bucket naming rules", "Specifying server-side encryption"; S3 API Reference,
 "Error responses", PutBucketEncryption, PutBucketLifecycleConfiguration.

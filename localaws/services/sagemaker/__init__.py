@@ -1,0 +1,11 @@
+"""Amazon SageMaker and SageMaker Runtime: one module for each subject.
+
+SageMaker API Reference, the page of each operation:
+- registry.py: model package groups, versions, approvals, policies; models.py, images.py: models
+- endpoint_configs.py, endpoints.py, deployment.py, servers.py, shared.py: endpoints with real model servers
+- invocations.py: SageMaker Runtime
+- training.py, logs.py, storage.py: training jobs, really trained
+- pipelines.py, pipeline_definition.py, pipeline_runs.py: SageMaker pipelines
+- projects.py, domains.py, code_repositories.py: what SageMaker Studio shows
+- tags.py: tags
+"""

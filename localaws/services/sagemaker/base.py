@@ -41,9 +41,9 @@ def now() -> datetime:
     return datetime.now(UTC)
 
 
-def only(params: Mapping[str, Any], where: str, *played: str) -> None:
-    """NotSupported where the request asks for something beside what is played here."""
-    asked = [name for name, value in params.items() if name not in played and value not in (None, [], {}, "", False)]
+def only(params: Mapping[str, Any], where: str, *supported: str) -> None:
+    """NotSupported where the request asks for something beside what is supported here."""
+    asked = [name for name, value in params.items() if name not in supported and value not in (None, [], {}, "", False)]
     if asked:
         raise NotSupported(f"{where} with {', '.join(sorted(asked))}")
 

@@ -1,6 +1,6 @@
 """Code repositories: the Git repositories that Studio and notebooks know by name.
 
-Plays CreateCodeRepository, DescribeCodeRepository, UpdateCodeRepository, ListCodeRepositories and
+CreateCodeRepository, DescribeCodeRepository, UpdateCodeRepository, ListCodeRepositories and
 DeleteCodeRepository (SageMaker API Reference, the page of each operation; "GitConfig").
 """
 

@@ -137,7 +137,7 @@ def shifts(policy: dict[str, Any], total: int) -> list[tuple[float, int]]:
 
 
 def bake(cloud: Cloud, new: Fleet, config: dict[str, Any], seconds: int) -> None:
-    """Wait, and look at the alarms meanwhile; RolledBack where one is raised."""
+    """Wait, and look at the alarms meanwhile; RolledBack when an alarm is raised."""
     end = time.monotonic() + seconds * cloud.waits
     while not cloud.stopping.is_set():
         check_alarms(new, config)

@@ -1,6 +1,6 @@
 """Studio domains, and whether the account's domains show the project templates of Service Catalog.
 
-Plays CreateDomain, DescribeDomain, ListDomains, DeleteDomain, EnableSagemakerServicecatalogPortfolio,
+CreateDomain, DescribeDomain, ListDomains, DeleteDomain, EnableSagemakerServicecatalogPortfolio,
 DisableSagemakerServicecatalogPortfolio and GetSagemakerServicecatalogPortfolioStatus (SageMaker API
 Reference, the page of each operation). A domain is in service at once, and has no user profiles, spaces
 or applications. That the console makes AWS's launch role when project templates are turned on is not part

@@ -1,6 +1,6 @@
 """Endpoint configurations: which models, on what, with which capture of data.
 
-Plays CreateEndpointConfig, DescribeEndpointConfig, ListEndpointConfigs and DeleteEndpointConfig
+CreateEndpointConfig, DescribeEndpointConfig, ListEndpointConfigs and DeleteEndpointConfig
 (SageMaker API Reference, the page of each operation; Developer Guide, "Deploy models with Amazon
 SageMaker Serverless Inference", "Asynchronous inference", "Data capture").
 """

@@ -1,6 +1,6 @@
 """Endpoints: created, updated, scaled, deleted. What serves them is real: see servers.py, deployment.py.
 
-Plays CreateEndpoint, UpdateEndpoint, UpdateEndpointWeightsAndCapacities, DescribeEndpoint,
+CreateEndpoint, UpdateEndpoint, UpdateEndpointWeightsAndCapacities, DescribeEndpoint,
 ListEndpoints and DeleteEndpoint (SageMaker API Reference, the page of each operation).
 """
 

@@ -49,7 +49,7 @@ def check_image(cloud: Cloud, image: str, region: str) -> None:
 def pull(session: Session, image: str) -> None:
     """AwsError unless the role may pull the image: by its own policies and, in another account, by the repository's.
 
-    The registries of built-in images let everybody in.
+    The registries of built-in images allow every account.
     """
     found = IMAGE.fullmatch(image)
     if found is None:

@@ -1,6 +1,6 @@
 """SageMaker Runtime: requests to the model servers behind endpoints.
 
-Plays InvokeEndpoint and InvokeEndpointAsync (SageMaker Runtime API Reference, the page of each
+InvokeEndpoint and InvokeEndpointAsync (SageMaker Runtime API Reference, the page of each
 operation; Developer Guide, "Amazon SageMaker AI metrics in Amazon CloudWatch", "Data capture").
 The container's own refusals come back as ModelError. Every invocation is counted in CloudWatch.
 """

@@ -1,6 +1,6 @@
 """Models: an image, the data of a trained model, and the role that the container acts as.
 
-Plays CreateModel, DescribeModel, ListModels and DeleteModel (SageMaker API Reference, the page of
+CreateModel, DescribeModel, ListModels and DeleteModel (SageMaker API Reference, the page of
 each operation; Developer Guide, "Deploy a Model from the Registry"). One container, which runs
 SageMaker's own XGBoost image; a model package may belong to another account, and must be approved.
 """
@@ -21,8 +21,8 @@ from localaws.services.sagemaker.base import invalid
 from localaws.services.sagemaker.registry import find_package
 from localaws.services.sagemaker.service import sagemaker
 
-# Variables by which the container would do something that is not played.
-NOT_PLAYED = frozenset(
+# Variables by which the container would do something that is not supported.
+NOT_SUPPORTED = frozenset(
     {"SAGEMAKER_INFERENCE_OUTPUT", "SAGEMAKER_BATCH", "SAGEMAKER_PROGRAM", "SAGEMAKER_SUBMIT_DIRECTORY"}
     | {"SAGEMAKER_INFERENCE_ENSEMBLE"}
 )
@@ -110,7 +110,7 @@ def resolved(call: Call, container: dict[str, Any]) -> Container:
     images.check_image(call.cloud, image, call.region)
     if not data_url:
         raise NotSupported("a model without model data")
-    if asked := sorted(NOT_PLAYED & set(environment)):
+    if asked := sorted(NOT_SUPPORTED & set(environment)):
         raise NotSupported(f"the container variables {', '.join(asked)}")
     return Container(image, data_url, environment)
 

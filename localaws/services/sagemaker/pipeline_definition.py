@@ -18,7 +18,7 @@ from localaws.services.sagemaker.base import invalid, only
 VERSION = "2020-12-01"
 LIMIT = 1024 * 1024  # characters: API Reference, "CreatePipeline"
 STEP_NAME = re.compile(r"[A-Za-z0-9\-_]{1,64}")
-PLAYED = frozenset({"Training", "RegisterModel", "Model", "Condition", "Fail"})
+SUPPORTED = frozenset({"Training", "RegisterModel", "Model", "Condition", "Fail"})
 KINDS: dict[str, Callable[[Any], Any]] = {"String": str, "Integer": int, "Float": float, "Boolean": bool}
 EXECUTION = (
     "StartDateTime", "CurrentDateTime", "PipelineName", "PipelineArn", "PipelineExecutionId", "PipelineExecutionArn",
@@ -57,7 +57,7 @@ class Definition:
 
 
 def parse(text: str) -> Definition:
-    """The definition; ValidationException where AWS refuses it, NotSupported for what is not played."""
+    """The definition; ValidationException where AWS refuses it, NotSupported for what is not supported here."""
     if len(text) > LIMIT:
         raise invalid(f"The pipeline definition is longer than {LIMIT} characters")
     try:
@@ -109,7 +109,7 @@ def read_step(body: Mapping[str, Any]) -> Step:
     name, kind = body.get("Name", ""), body.get("Type", "")
     if not STEP_NAME.fullmatch(name):
         raise invalid(f"The step name '{name}' must have 1 to 64 letters, digits, hyphens or underscores")
-    if kind not in PLAYED:
+    if kind not in SUPPORTED:
         raise NotSupported(f"pipeline steps of type {kind} (step {name})")
     if (body.get("CacheConfig") or {}).get("Enabled"):
         raise NotSupported(f"pipeline step caching (step {name})")
@@ -153,7 +153,7 @@ def check_condition(step: str, condition: Mapping[str, Any]) -> None:
 
 
 def references(value: Any) -> Iterator[list[str]]:
-    """Every reference within a value, split into its parts; NotSupported for functions that are not played."""
+    """Every reference within a value, split into its parts; NotSupported for other functions."""
     if isinstance(value, Mapping):
         if set(value) == {"Get"}:
             yield split(value["Get"])

@@ -111,7 +111,7 @@ def run_step(cloud: Cloud, execution: Execution, step: Step) -> None:
     execution.steps[step.name] = shown
     announce_step(cloud, execution, step, "Starting")
     try:
-        output = PLAYERS[step.kind](cloud, execution, step, shown)
+        output = PERFORMERS[step.kind](cloud, execution, step, shown)
         status = "Stopped" if output is None else "Succeeded"
         if output is not None:
             execution.outputs[step.name] = output
@@ -201,14 +201,14 @@ def play_fail(cloud: Cloud, execution: Execution, step: Step, shown: dict[str, A
     raise StepFailed(message)
 
 
-PLAYERS = {
+PERFORMERS = {
     "Training": play_training,
     "RegisterModel": play_register,
     "Model": play_model,
     "Condition": play_condition,
     "Fail": play_fail,
 }
-assert set(PLAYERS) == pipeline_definition.PLAYED
+assert set(PERFORMERS) == pipeline_definition.SUPPORTED
 
 
 def announce_execution(cloud: Cloud, execution: Execution, before: str | None) -> None:

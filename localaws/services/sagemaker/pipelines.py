@@ -1,10 +1,10 @@
 """SageMaker pipelines: their definitions and executions.
 
-Plays CreatePipeline, UpdatePipeline, DescribePipeline, ListPipelines, DeletePipeline,
+CreatePipeline, UpdatePipeline, DescribePipeline, ListPipelines, DeletePipeline,
 StartPipelineExecution, StopPipelineExecution, DescribePipelineExecution, ListPipelineExecutions,
 ListPipelineExecutionSteps, ListPipelineParametersForExecution and
 DescribePipelineDefinitionForExecution (SageMaker API Reference, the page of each operation).
-Versions of pipelines, selective execution, retries and caching are not played.
+Versions of pipelines, selective execution, retries and caching are not supported.
 """
 
 from __future__ import annotations

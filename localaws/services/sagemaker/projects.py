@@ -1,6 +1,6 @@
 """SageMaker projects: a product of Service Catalog, or a template in S3, provisioned for a data scientist.
 
-Plays CreateProject, DescribeProject, ListProjects, UpdateProject and DeleteProject (SageMaker API
+CreateProject, DescribeProject, ListProjects, UpdateProject and DeleteProject (SageMaker API
 Reference, the page of each operation). Developer Guide, "Create Custom Project Templates": the template
 has the parameters SageMakerProjectName and SageMakerProjectId, which SageMaker fills in. The requests to
 Service Catalog and CloudFormation are made with the caller's own permissions, forwarded by SageMaker.

@@ -1,14 +1,14 @@
 """The model registry: groups, versions, approvals, resource policies.
 
-Plays CreateModelPackageGroup, DescribeModelPackageGroup, ListModelPackageGroups,
+CreateModelPackageGroup, DescribeModelPackageGroup, ListModelPackageGroups,
 DeleteModelPackageGroup, Put-, Get- and DeleteModelPackageGroupPolicy, CreateModelPackage,
 DescribeModelPackage, BatchDescribeModelPackage, ListModelPackages, UpdateModelPackage and
 DeleteModelPackage (SageMaker API Reference, the page of each operation; Developer Guide, "Model
 Registration Deployment with Model Registry", "Events that Amazon SageMaker AI sends to Amazon
 EventBridge"). Another account reaches a group or a version by its ARN; whether it may is decided
-before a request comes here. Search is not played.
+before a request comes here. Search is not supported.
 
-moto's registry is not used: it counts versions anew after a deletion, lowers the case of ARNs,
+moto's registry is not used: it restarts the numbers of versions after a deletion, lowers the case of ARNs,
 loses an approval's description and metadata on the next update, and lets a second group replace
 one of the same name.
 """

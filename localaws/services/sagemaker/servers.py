@@ -200,7 +200,7 @@ def start_server(cloud: Cloud, account: str, region: str, endpoint: str, variant
     )
     healthy = bool(running.port) and answers_ping(server)
     server.write_logs()
-    logs.may_put_metrics(session, "/aws/sagemaker/Endpoints")  # how the instance fares: nobody reads it here
+    logs.may_put_metrics(session, "/aws/sagemaker/Endpoints")  # how the instance fares: never read here
     if not healthy:
         server.stop()
         raise StartFailed(

@@ -1,4 +1,4 @@
-"""SageMaker and SageMaker Runtime: their operations stand in the modules of this package, one for each subject."""
+"""The Service objects of SageMaker and SageMaker Runtime; the operations stand in the modules of this package."""
 
 from __future__ import annotations
 

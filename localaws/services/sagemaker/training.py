@@ -1,6 +1,6 @@
 """Training jobs: SageMaker's own XGBoost, really trained, as a process.
 
-Plays CreateTrainingJob, DescribeTrainingJob, ListTrainingJobs and StopTrainingJob (SageMaker API
+CreateTrainingJob, DescribeTrainingJob, ListTrainingJobs and StopTrainingJob (SageMaker API
 Reference, the page of each operation; Developer Guide, "How Amazon SageMaker AI Provides Training
 Information", "XGBoost hyperparameters", "Log groups and streams that Amazon SageMaker AI sends to
 Amazon CloudWatch Logs"). One instance, files from S3 prefixes; everything else is refused by name.
@@ -106,7 +106,20 @@ def check_job(cloud: Cloud, params: dict[str, Any], region: str) -> None:
         raise NotSupported("CreateTrainingJob with ProfilerConfig")
     if params.get("DebugHookConfig", {}).get("CollectionConfigurations"):
         raise NotSupported("CreateTrainingJob with CollectionConfigurations")
-    algorithm = params["AlgorithmSpecification"]
+    _check_algorithm(cloud, params["AlgorithmSpecification"], region)
+    _check_resources(params.get("ResourceConfig", {}))
+    if "StoppingCondition" not in params:
+        raise invalid("StoppingCondition is required")
+    if not params["OutputDataConfig"]["S3OutputPath"].startswith("s3://"):
+        raise invalid("S3OutputPath must be an S3 URL")
+    base.only(params["OutputDataConfig"], "OutputDataConfig", "S3OutputPath", "KmsKeyId", "CompressionType")
+    if params["OutputDataConfig"].get("CompressionType", "GZIP") != "GZIP":
+        raise NotSupported("OutputDataConfig with CompressionType NONE")
+    if asked := xgboost_hyperparameters.not_supported(params.get("HyperParameters", {})):
+        raise NotSupported(f"training with {asked}")
+
+
+def _check_algorithm(cloud: Cloud, algorithm: dict[str, Any], region: str) -> None:
     base.only(algorithm, "AlgorithmSpecification", "TrainingImage", "TrainingInputMode", "MetricDefinitions")
     if "TrainingImage" not in algorithm:
         raise NotSupported("CreateTrainingJob without TrainingImage")
@@ -118,21 +131,14 @@ def check_job(cloud: Cloud, params: dict[str, Any], region: str) -> None:
         )
     if algorithm["TrainingInputMode"] != "File":
         raise NotSupported(f"TrainingInputMode {algorithm['TrainingInputMode']}")
-    resources = params.get("ResourceConfig", {})
+
+
+def _check_resources(resources: dict[str, Any]) -> None:
     base.only(resources, "ResourceConfig", "InstanceType", "InstanceCount", "VolumeSizeInGB", "VolumeKmsKeyId")
     if not {"InstanceType", "InstanceCount", "VolumeSizeInGB"} <= set(resources):
         raise invalid("ResourceConfig needs InstanceType, InstanceCount and VolumeSizeInGB")
     if resources["InstanceCount"] != 1:
         raise NotSupported(f"distributed training (InstanceCount {resources['InstanceCount']})")
-    if "StoppingCondition" not in params:
-        raise invalid("StoppingCondition is required")
-    if not params["OutputDataConfig"]["S3OutputPath"].startswith("s3://"):
-        raise invalid("S3OutputPath must be an S3 URL")
-    base.only(params["OutputDataConfig"], "OutputDataConfig", "S3OutputPath", "KmsKeyId", "CompressionType")
-    if params["OutputDataConfig"].get("CompressionType", "GZIP") != "GZIP":
-        raise NotSupported("OutputDataConfig with CompressionType NONE")
-    if asked := xgboost_hyperparameters.not_played(params.get("HyperParameters", {})):
-        raise NotSupported(f"training with {asked}")
 
 
 def find_input(session: Session, role_arn: str, channel: dict[str, Any]) -> list[str]:
@@ -228,7 +234,7 @@ def train(cloud: Cloud, job: Job, session: Session, keys: dict[str, list[str]], 
     output, code = run_container(cloud, job, folder)
     stream = f"{shown['TrainingJobName']}/algo-1-{int(time.time())}"
     logs.write(session, LOG_GROUP, stream, output)
-    logs.may_put_metrics(session, "/aws/sagemaker/TrainingJobs")  # how the instance fares: nobody reads it here
+    logs.may_put_metrics(session, "/aws/sagemaker/TrainingJobs")  # how the instance fares: never read here
     if job.stop.is_set():
         return
     if code != 0:
@@ -241,9 +247,9 @@ def train(cloud: Cloud, job: Job, session: Session, keys: dict[str, list[str]], 
     try:
         storage.upload(session, path, storage.pack(folder / "model"), shown["OutputDataConfig"].get("KmsKeyId", ""))
     except ClientError as error:
-        told = error.response["Error"]
+        cause = error.response["Error"]
         raise JobFailed(
-            f"ClientError: Artifact upload failed:Error {told['Code']}: {told['Message']}. Please ensure that the "
+            f"ClientError: Artifact upload failed:Error {cause['Code']}: {cause['Message']}. Please ensure that the "
             f'role "{shown["RoleArn"]}" has "s3:PutObject" permissions on {path}'
         ) from error
     shown["ModelArtifacts"] = {"S3ModelArtifacts": path}

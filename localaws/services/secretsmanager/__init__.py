@@ -1,0 +1,1 @@
+"""AWS Secrets Manager: moto answers its operations."""

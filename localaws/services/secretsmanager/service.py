@@ -1,4 +1,4 @@
-"""Secrets Manager's operations: moto answers them."""
+"""Secrets Manager's Service object."""
 
 from __future__ import annotations
 

@@ -33,7 +33,7 @@ class Launch:
     region: str
 
     def session(self) -> Session:
-        """Whoever acts on the stack: the launch role, or the caller. AwsError when the role cannot be assumed."""
+        """Acts on the stack: the launch role's session (AwsError when it cannot be assumed), or the caller's."""
         if not self.provisioned.launch_role:
             return self.user
         session = self.cloud.service_role(

@@ -168,7 +168,7 @@ def copy_url(region: str, artifact: str) -> str:
 
 
 def keep_copy(cloud: Cloud, region: str, artifact: str, body: str) -> None:
-    """The copy in Service Catalog's bucket: readable by whoever has s3:GetObject on tagged objects."""
+    """The copy in Service Catalog's bucket: readable by every principal with s3:GetObject on tagged objects."""
     s3 = cloud.root(CATALOG_ACCOUNT, region).client("s3")
     bucket = copies(region)
     if bucket not in {item["Name"] for item in s3.list_buckets()["Buckets"]}:

@@ -1,15 +1,4 @@
-"""Service Catalog: portfolios, products, versions, launch constraints, and launches as stacks.
-
-Plays (Service Catalog API Reference, by the names of the operations):
-- portfolios.py: portfolios, their products, principals and launch constraints
-- products.py: products and provisioning artifacts
-- shares.py: sharing portfolios
-- users.py: what end users see
-- provisioning.py: provisioned products and records; launch.py: the work on their stacks
-
-Not played: using a shared portfolio in another account, tag options, budgets, service actions, plans,
-constraints other than LAUNCH, products other than CloudFormation templates.
-"""
+"""Service Catalog's Service object, and how its operations are registered."""
 
 from __future__ import annotations
 

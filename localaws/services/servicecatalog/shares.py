@@ -2,7 +2,7 @@
 
 Service Catalog API Reference: CreatePortfolioShare, DescribePortfolioShares, DescribePortfolioShareStatus,
 DeletePortfolioShare, AcceptPortfolioShare, EnableAWSOrganizationsAccess, GetAWSOrganizationsAccessStatus.
-Not played: working in the recipient's account with what was shared (SourcePortfolioId, ListAcceptedPortfolioShares).
+Not supported: working in the recipient's account with what was shared (SourcePortfolioId, ListAcceptedPortfolioShares).
 """
 
 from __future__ import annotations

@@ -1,11 +1,4 @@
-"""Service Quotas: what an account may have of what the kit uses.
-
-Plays ListServiceQuotas and GetServiceQuota (Service Quotas API Reference, the page of each operation).
-Names, codes and values of CloudFormation's quotas: AWS General Reference, "AWS CloudFormation endpoints and
-quotas". SageMaker has one quota "ml.m5.large for endpoint usage" for each instance type of hosting; every
-account's values are its own, so that here each begins with INSTANCES, and the codes (which are opaque) are
-made from the names. Quotas of other services are not played.
-"""
+"""The operations of Service Quotas."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""SNS's operations: moto answers them, after the checks of this module."""
+"""SNS's checks before moto's answer."""
 
 from __future__ import annotations
 

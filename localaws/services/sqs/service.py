@@ -1,4 +1,4 @@
-"""SQS's operations: moto answers them, after the checks of this module."""
+"""SQS's checks before moto's answer."""
 
 from __future__ import annotations
 

@@ -1,10 +1,4 @@
-"""Systems Manager's Parameter Store (AWS Systems Manager API Reference, the page of each operation).
-
-Plays PutParameter, GetParameter, GetParameters, GetParametersByPath, DescribeParameters, DeleteParameter,
-DeleteParameters, AddTagsToResource, RemoveTagsFromResource, ListTagsForResource. Played here rather than
-by moto, whose module loads all of EC2 with it (a second of every rehearsal).
-SecureString is played with AWS's own key (alias/aws/ssm).
-"""
+"""The operations of Parameter Store."""
 
 from __future__ import annotations
 
@@ -40,7 +34,7 @@ class Parameter:
     data_type: str = "text"
     changed: datetime = field(default_factory=lambda: datetime.now(UTC))
     tags: dict[str, str] = field(default_factory=dict)
-    older: list[dict[str, Any]] = field(default_factory=list)  # the former versions, as they were shown
+    older: list[dict[str, Any]] = field(default_factory=list)  # the former versions, as shown
 
     def shown(self, decrypted: bool = False) -> dict[str, Any]:
         """As GetParameter answers; a SecureString's value stays sealed unless decrypted."""

@@ -53,9 +53,9 @@ def invoke(session: Session, resource: str, given: Any) -> Any:
     try:
         answer = session.client("lambda").invoke(**arguments, Payload=json.dumps(payload).encode())
     except ClientError as error:
-        told = error.response["Error"]
-        code = "AWSLambdaException" if told["Code"].startswith("AccessDenied") else told["Code"]
-        raise FunctionFailed(f"Lambda.{code}", f"{told['Message']} (Service: Lambda)") from error
+        cause = error.response["Error"]
+        code = "AWSLambdaException" if cause["Code"].startswith("AccessDenied") else cause["Code"]
+        raise FunctionFailed(f"Lambda.{code}", f"{cause['Message']} (Service: Lambda)") from error
     text = answer["Payload"].read().decode()
     result = json.loads(text) if text else {}
     if answer.get("FunctionError"):

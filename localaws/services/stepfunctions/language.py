@@ -1,4 +1,4 @@
-"""The part of the Amazon States Language that is played, and what CreateStateMachine refuses.
+"""The part of the Amazon States Language that is supported, and what CreateStateMachine refuses.
 
 Amazon States Language specification and AWS Step Functions Developer Guide, "Using Amazon States
 Language to define Step Functions workflows", "Learning to use AWS service SDK integrations in Step
@@ -9,7 +9,7 @@ aws-sdk integration or a Lambda function, Choice, Wait, Succeed, Fail; JSONPath 
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from functools import cache
 from typing import Any
 
@@ -18,7 +18,7 @@ from botocore.model import OperationModel
 
 from awslang.errors import AwsError, NotSupported
 from localaws.services.events.input import ABSENT, PATH, select
-from localaws.services.stepfunctions import functions as stepfunctions_lambda
+from localaws.services.stepfunctions import functions
 
 SIZE_LIMIT = 1_048_576  # bytes of a definition
 SDK = "arn:aws:states:::aws-sdk:"
@@ -108,7 +108,19 @@ def _check_state(name: str, state: Any, states: Mapping[str, Any]) -> None:
         raise NotSupported(f"the query language {state['QueryLanguage']} of the state {name}")
     for key in set(state) - FIELDS[kind]:
         raise schema(f"Field is not supported: {key}", place)
-    if "Next" in FIELDS[kind]:
+    _check_targets(state, states, place)
+    for key in ("InputPath", "OutputPath", "ResultPath", "SecondsPath", "ErrorPath", "CausePath"):
+        if state.get(key) is not None:
+            _check_path(state[key], f"{place}/{key}", context=key in ("InputPath", "OutputPath"))
+    for key in ("Parameters", "ResultSelector"):
+        if key in state:
+            _check_template(state[key], f"{place}/{key}")
+    if kind in CHECKS:
+        CHECKS[kind](state, place)
+
+
+def _check_targets(state: Mapping[str, Any], states: Mapping[str, Any], place: str) -> None:
+    if "Next" in FIELDS[state["Type"]]:
         if ("Next" in state) == ("End" in state):
             raise schema("Exactly one of Next and End must be given", place)
         if "End" in state and state["End"] is not True:
@@ -116,25 +128,20 @@ def _check_state(name: str, state: Any, states: Mapping[str, Any]) -> None:
     for target, where in _targets(state):
         if target not in states:
             raise invalid(f"MISSING_TRANSITION_TARGET: Missing 'Next' target: {target} at {place}{where}")
-    for key in ("InputPath", "OutputPath", "ResultPath", "SecondsPath", "ErrorPath", "CausePath"):
-        if state.get(key) is not None:
-            _check_path(state[key], f"{place}/{key}", context=key in ("InputPath", "OutputPath"))
+
+
+def _check_wait(state: Mapping[str, Any], place: str) -> None:
     if "TimestampPath" in state or "Timestamp" in state:
-        raise NotSupported(f"a Wait state until a time ({name})")
-    if kind == "Wait" and ("Seconds" in state) == ("SecondsPath" in state):
+        raise NotSupported(f"a Wait state until a time ({place.removeprefix('/States/')})")
+    if ("Seconds" in state) == ("SecondsPath" in state):
         raise schema("Exactly one of Seconds and SecondsPath must be given", place)
-    for key in ("Parameters", "ResultSelector"):
-        if key in state:
-            _check_template(state[key], f"{place}/{key}")
-    if kind == "Task":
-        _check_task(state, place)
-    if kind == "Choice":
-        if not state.get("Choices"):
-            raise schema("The value of field 'Choices' must be a non-empty array", place)
-        for number, choice in enumerate(state["Choices"]):
-            _check_choice(
-                {k: v for k, v in choice.items() if k not in ("Next", "Comment")}, f"{place}/Choices[{number}]"
-            )
+
+
+def _check_choices(state: Mapping[str, Any], place: str) -> None:
+    if not state.get("Choices"):
+        raise schema("The value of field 'Choices' must be a non-empty array", place)
+    for number, choice in enumerate(state["Choices"]):
+        _check_choice({k: v for k, v in choice.items() if k not in ("Next", "Comment")}, f"{place}/Choices[{number}]")
 
 
 def _targets(state: Mapping[str, Any]) -> list[tuple[Any, str]]:
@@ -179,9 +186,9 @@ def _check_task(state: Mapping[str, Any], place: str) -> None:
     resource = state.get("Resource", "")
     if not resource.startswith("arn:"):
         raise schema("The value for the field 'Resource' must be a valid ARN", f"{place}/Resource")
-    if stepfunctions_lambda.calls_function(resource):
-        if told := stepfunctions_lambda.problem(state.get("Parameters", {}), resource):
-            raise schema(told, f"{place}/Parameters")
+    if functions.calls_function(resource):
+        if problem := functions.problem(state.get("Parameters", {}), resource):
+            raise schema(problem, f"{place}/Parameters")
     elif not resource.startswith(SDK):
         raise NotSupported(f"the Task resource {resource} ({place})")
     elif (operation := task_operation(resource, place)[1]).input_shape is not None:
@@ -305,3 +312,10 @@ def filled(template: Any, data: Any, context: Mapping[str, Any]) -> Any:
         else:
             made[key] = filled(value, data, context)
     return made
+
+
+CHECKS: dict[str, Callable[[Mapping[str, Any], str], None]] = {
+    "Choice": _check_choices,
+    "Task": _check_task,
+    "Wait": _check_wait,
+}

@@ -20,8 +20,7 @@ from botocore.exceptions import ClientError, ParamValidationError
 from awslang.errors import AwsError
 from localaws.cloud import Cloud, Session
 from localaws.services.events.service import emit
-from localaws.services.stepfunctions import functions as stepfunctions_lambda
-from localaws.services.stepfunctions import language
+from localaws.services.stepfunctions import functions, language
 
 PRINCIPAL = "states.amazonaws.com"
 STEPS = 25_000  # events of one execution's history
@@ -91,8 +90,8 @@ def run(cloud: Cloud, execution: StateMachineRun) -> None:
         if execution.status != "RUNNING":
             return
         execution.error, execution.cause, execution.status = failed.error, failed.cause, "FAILED"
-        told = {"error": failed.error, "cause": failed.cause}
-        execution.note("ExecutionFailed", executionFailedEventDetails=told)
+        details = {"error": failed.error, "cause": failed.cause}
+        execution.note("ExecutionFailed", executionFailedEventDetails=details)
     execution.stopped = datetime.now(UTC)
     _tell(cloud, execution)
 
@@ -220,13 +219,13 @@ def _task(
         try:
             return _call(cloud, execution, state, given), None
         except StateFailed as failed:
-            told = {
+            details = {
                 "error": failed.error,
                 "cause": failed.cause,
                 "resourceType": "aws-sdk",
                 "resource": state["Resource"],
             }
-            execution.note("TaskFailed", taskFailedEventDetails=told)
+            execution.note("TaskFailed", taskFailedEventDetails=details)
             again = _retrier(state, failed, tried)
             if again is not None:
                 cloud.wait(again)
@@ -260,7 +259,7 @@ def _named(errors: list[str], failed: StateFailed) -> bool:
 
 def _call(cloud: Cloud, execution: StateMachineRun, state: Mapping[str, Any], given: Any) -> Any:
     """The API call, made as the state machine's role."""
-    if stepfunctions_lambda.calls_function(state["Resource"]):
+    if functions.calls_function(state["Resource"]):
         return _call_function(cloud, execution, state, given)
     service, operation = language.task_operation(state["Resource"])
     region = execution.arn.split(":")[3]
@@ -272,13 +271,13 @@ def _call(cloud: Cloud, execution: StateMachineRun, state: Mapping[str, Any], gi
         session = _session(cloud, execution)
         answer = session.client(service)._make_api_call(operation.name, arguments)
     except ClientError as error:
-        told = error.response["Error"]
+        cause = error.response["Error"]
         model = operation.service_model
-        code = told["Code"] if told["Code"].endswith("Exception") else f"{told['Code']}Exception"
+        code = cause["Code"] if cause["Code"].endswith("Exception") else f"{cause['Code']}Exception"
         status = error.response["ResponseMetadata"]["HTTPStatusCode"]
         raise StateFailed(
             f"{service_name(model.service_id)}.{code}",
-            f"{told['Message']} (Service: {model.service_id}, Status Code: {status}, "
+            f"{cause['Message']} (Service: {model.service_id}, Status Code: {status}, "
             f"Request ID: {error.response['ResponseMetadata'].get('RequestId', '')})",
         ) from error
     except ParamValidationError as error:
@@ -310,8 +309,8 @@ def _call_function(cloud: Cloud, execution: StateMachineRun, state: Mapping[str,
         taskScheduledEventDetails={**details, "region": execution.arn.split(":")[3], "parameters": json.dumps(given)},
     )
     try:
-        result = stepfunctions_lambda.invoke(_session(cloud, execution), state["Resource"], given)
-    except stepfunctions_lambda.FunctionFailed as failed:
+        result = functions.invoke(_session(cloud, execution), state["Resource"], given)
+    except functions.FunctionFailed as failed:
         raise StateFailed(failed.error, failed.cause) from failed
     execution.note("TaskSucceeded", taskSucceededEventDetails={**details, "output": json.dumps(result)})
     return result

@@ -1,10 +1,4 @@
-"""Step Functions: standard state machines that call AWS services.
-
-Plays CreateStateMachine, UpdateStateMachine, DeleteStateMachine, DescribeStateMachine,
-ListStateMachines, ValidateStateMachineDefinition, StartExecution, StopExecution, DescribeExecution,
-GetExecutionHistory, ListExecutions and tags (AWS Step Functions API Reference, the page of each
-operation). The language is in stepfunctions_language.py, an execution in stepfunctions_run.py.
-"""
+"""The operations of Step Functions."""
 
 from __future__ import annotations
 
@@ -86,7 +80,7 @@ def _check_role(call: Call, role_arn: str, machine_arn: str) -> None:
         ) from error
 
 
-def _refuse_unplayed(params: Mapping[str, Any]) -> None:
+def _refuse_unsupported(params: Mapping[str, Any]) -> None:
     if params.get("type", "STANDARD") != "STANDARD":
         raise NotSupported(f"state machines of the type {params['type']}")
     if params.get("loggingConfiguration", {}).get("level", "OFF") != "OFF":
@@ -94,7 +88,7 @@ def _refuse_unplayed(params: Mapping[str, Any]) -> None:
     if params.get("tracingConfiguration", {}).get("enabled"):
         raise NotSupported("tracing of a state machine")
     if params.get("encryptionConfiguration", {}).get("type", "AWS_OWNED_KEY") != "AWS_OWNED_KEY":
-        raise NotSupported("a state machine that is encrypted with a key of one's own")
+        raise NotSupported("a state machine that is encrypted with a customer managed key")
     if params.get("publish"):
         raise NotSupported("versions of a state machine")
 
@@ -107,7 +101,7 @@ def create_state_machine(call: Call) -> dict[str, Any]:
     given = call.params
     if not NAME.fullmatch(given["name"]):
         raise AwsError("InvalidName", f"Invalid Name: '{given['name']}'")
-    _refuse_unplayed(given)
+    _refuse_unsupported(given)
     definition = language.parse(given["definition"])
     machine_arn = arn("states", call.region, call.account, f"stateMachine:{given['name']}")
     _check_role(call, given["roleArn"], machine_arn)
@@ -127,7 +121,7 @@ def create_state_machine(call: Call) -> dict[str, Any]:
 def update_state_machine(call: Call) -> dict[str, Any]:
     """Running executions keep the definition that they began with."""
     machine = _machine(call, call.params["stateMachineArn"])
-    _refuse_unplayed(call.params)
+    _refuse_unsupported(call.params)
     if not {"definition", "roleArn"} & set(call.params):
         raise AwsError("MissingRequiredParameter", "Either the definition, the role ARN, … must be specified")
     if "definition" in call.params:
@@ -179,8 +173,8 @@ def validate_state_machine_definition(call: Call) -> dict[str, Any]:
     except NotSupported:
         raise
     except AwsError as error:
-        told = {"severity": "ERROR", "code": "SCHEMA_VALIDATION_FAILED", "message": error.message}
-        return {"result": "FAIL", "diagnostics": [told], "truncated": False}
+        diagnostic = {"severity": "ERROR", "code": "SCHEMA_VALIDATION_FAILED", "message": error.message}
+        return {"result": "FAIL", "diagnostics": [diagnostic], "truncated": False}
     return {"result": "OK", "diagnostics": [], "truncated": False}
 
 
@@ -237,8 +231,8 @@ def _shown(execution: StateMachineRun) -> dict[str, Any]:
 @stepfunctions.operation("DescribeExecution")
 def describe_execution(call: Call) -> dict[str, Any]:
     execution = _run(call)
-    told = {"output": execution.output, "error": execution.error, "cause": execution.cause}
-    return {**_shown(execution), "input": execution.input, **{k: v for k, v in told.items() if v}}
+    ended = {"output": execution.output, "error": execution.error, "cause": execution.cause}
+    return {**_shown(execution), "input": execution.input, **{k: v for k, v in ended.items() if v}}
 
 
 @stepfunctions.operation("ListExecutions")

@@ -1,4 +1,4 @@
-"""STS: role sessions and caller identity (AWS STS API Reference: AssumeRole, GetCallerIdentity)."""
+"""The operations of STS."""
 
 from __future__ import annotations
 

@@ -43,7 +43,7 @@ def places(report: Any) -> Iterator[str]:
 
 def parliament(data: Any) -> Iterator[str]:
     """data: {where it stands: policy document}"""
-    from parliament import analyze_policy_string, enhance_finding
+    from parliament import analyze_policy_string, enhance_finding  # of .venv-lint
 
     for place, document in data.items():
         for finding in analyze_policy_string(json.dumps(document)).findings:

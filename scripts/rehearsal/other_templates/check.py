@@ -13,7 +13,7 @@ from awslang.template import schemas
 from awslang.template import template as templates
 from awslang.template.template import Template, TemplateError
 from localaws.cloudformation.deploy import forget
-from localaws.cloudformation.goals import Goal, PartsNotSupported, Unplayed, prepare
+from localaws.cloudformation.goals import Goal, PartsNotSupported, UnsupportedPart, prepare
 from localaws.cloudformation.provider import provider_for
 from localaws.cloudformation.stacks import new_stack
 from localaws.services.codepipeline import providers as codepipeline_providers
@@ -90,7 +90,7 @@ def check(run: Run) -> None:
     if lacking := [name for name in OWN if name not in run.parsed.parameters]:
         raise Refused(f"The template has no parameter {' and '.join(lacking)}, which SageMaker fills in")
     goal = goal_of(run)
-    if parts := unplayed_actions(run.parsed, set(goal.evaluator.active())):
+    if parts := unsupported_actions(run.parsed, set(goal.evaluator.active())):
         raise Refused("", parts)
     seed(run, goal)
 
@@ -105,26 +105,26 @@ def goal_of(run: Run) -> Goal:
     except PartsNotSupported as error:
         raise Refused("", error.parts) from error
     except NotSupported as error:
-        raise Refused(error.message, unplayed_types(stack.region, run.body)) from error
+        raise Refused(error.message, unsupported_types(stack.region, run.body)) from error
     except AwsError as error:
-        raise Refused(f"{error.code}: {error.message}", unplayed_types(stack.region, run.body)) from error
+        raise Refused(f"{error.code}: {error.message}", unsupported_types(stack.region, run.body)) from error
     finally:
         forget(run.cloud, stack)
 
 
-def unplayed_types(region: str, body: str) -> list[Unplayed]:
-    """Types that nobody plays, of the resources that are made in any case."""
+def unsupported_types(region: str, body: str) -> list[UnsupportedPart]:
+    """Types that are not supported, of the resources that are made in any case."""
     parsed = templates.parse(body)
     return [
-        Unplayed(f"the resource type {kind}", kind, logical_id, parsed.line("Resources", logical_id, "Type"))
+        UnsupportedPart(f"the resource type {kind}", kind, logical_id, parsed.line("Resources", logical_id, "Type"))
         for logical_id, resource in parsed.resources.items()
         if "::" not in logical_id and "Condition" not in resource
         if schemas.known(kind := str(resource["Type"]), region) and provider_for(kind) is None
     ]
 
 
-def unplayed_actions(parsed: Template, active: set[str]) -> list[Unplayed]:
-    """Actions of pipelines whose provider nobody plays: the pipeline could not be made."""
+def unsupported_actions(parsed: Template, active: set[str]) -> list[UnsupportedPart]:
+    """Actions of pipelines whose provider is not supported: the pipeline could not be made."""
     found = []
     for logical_id in sorted(active):
         resource = parsed.resources[logical_id]
@@ -133,10 +133,10 @@ def unplayed_actions(parsed: Template, active: set[str]) -> list[Unplayed]:
         for path, action in actions_of(resource):
             kind = action.get("ActionTypeId") or {}
             provider = (str(kind.get("Category")), str(kind.get("Provider")))
-            if kind.get("Owner") == "AWS" and provider in codepipeline_providers.NOT_PLAYED:
+            if kind.get("Owner") == "AWS" and provider in codepipeline_providers.NOT_SUPPORTED:
                 line = parsed.line("Resources", logical_id, *path, "ActionTypeId", "Provider")
                 what = f"the action {action.get('Name')} with the {provider[0]} provider {provider[1]}"
-                found.append(Unplayed(what, PIPELINE, logical_id, line))
+                found.append(UnsupportedPart(what, PIPELINE, logical_id, line))
     return found
 
 

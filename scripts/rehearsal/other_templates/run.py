@@ -15,7 +15,7 @@ from typing import Any, Literal
 
 from awslang.template.template import Template
 from localaws.cloud import Cloud, Session
-from localaws.cloudformation.goals import Unplayed
+from localaws.cloudformation.goals import UnsupportedPart
 from scripts.kit.console import UserError
 from scripts.kit.patience import until
 from scripts.rehearsal import setting as people
@@ -31,7 +31,7 @@ class Refused(Exception):  # reads as what it says
     message: what AWS would say, or what is not played as a whole; parts: what is not played in the template
     """
 
-    def __init__(self, message: str, parts: list[Unplayed] | None = None) -> None:
+    def __init__(self, message: str, parts: list[UnsupportedPart] | None = None) -> None:
         super().__init__(message)
         self.parts = parts or []
 

@@ -2,7 +2,7 @@
 
 CloudFormation User Guide, "Create custom provisioning logic with custom resources", "Custom resource request and
 response reference"; Template Reference, "AWS::CloudFormation::CustomResource". The function is called, or the topic
-published to, with the permissions of whoever acts for the stack.
+published to, with the permissions of the stack's role, or of the caller.
 
 The response bucket is CloudFormation's own. How long an answer may take is shortened like every waiting of AWS; the
 time in which the function really runs does not count, because work is not shortened.
@@ -38,6 +38,8 @@ class CustomFailed(ResourceFailed):
 @provides("AWS::CloudFormation::CustomResource")
 class CustomResource:
     """AWS::CloudFormation::CustomResource and Custom::Whatever."""
+
+    carried = frozenset({"ServiceTimeout", "ServiceToken"})  # and whatever its provider takes
 
     def create(self, context: Context, properties: dict[str, Any]) -> Made:
         return ask(context, "Create", properties)
@@ -120,7 +122,7 @@ def send(context: Context, token: str, request: Mapping[str, Any]) -> None:
 
 
 def wait(context: Context, token: str, place: Mapping[str, str], seconds: int) -> bytes | None:
-    """The answer, taken out of the bucket; None when time is over and nobody works on it any more."""
+    """The answer, taken out of the bucket; None when time is over and no function works on it."""
     bucket, key = place["Bucket"], place["Key"]
     left, before = max(seconds * context.cloud.waits, 0.1), time.monotonic()
     while not context.cloud.stopping.is_set():
@@ -140,35 +142,34 @@ def wait(context: Context, token: str, place: Mapping[str, str], seconds: int) -
 
 
 def answered(content: bytes, request: Mapping[str, Any], named: str) -> Made:
-    """The resource as the answer tells it, checked as the page on response objects says."""
+    """The resource as the answer describes it, checked as the page on response objects says."""
     if len(content) > ANSWER_LIMIT:
         raise CustomFailed("Response object is too long.", named)
     try:
-        told = json.loads(content)
+        response = json.loads(content)
     except ValueError as error:
         raise CustomFailed("Invalid Json in response object.", named) from error
-    if not isinstance(told, dict):
+    if not isinstance(response, dict):
         raise CustomFailed("Invalid Json in response object.", named)
-    identity = told.get("PhysicalResourceId")
-    status = told.get("Status")
+    identity = response.get("PhysicalResourceId")
+    status = response.get("Status")
     if status not in ("SUCCESS", "FAILED"):
         raise CustomFailed(f"Invalid response status [{status}] from custom resource: SUCCESS or FAILED", named)
     if status == "FAILED":
         raise CustomFailed(
-            f"Received response status [FAILED] from custom resource. Message returned: {told.get('Reason', '')} "
+            f"Received response status [FAILED] from custom resource. Message returned: {response.get('Reason', '')} "
             f"(RequestId: {request['RequestId']})",
             str(identity or named),
         )
     if not isinstance(identity, str) or not 0 < len(identity.encode()) <= IDENTITY_LIMIT:
         raise CustomFailed("Invalid PhysicalResourceId", named)
     for name in ("StackId", "RequestId", "LogicalResourceId"):
-        if told.get(name) != request[name]:
+        if response.get(name) != request[name]:
             raise CustomFailed(f"Invalid response object: {name} is not that of the request", identity)
-    data = told.get("Data") or {}
+    data = response.get("Data") or {}
     if not isinstance(data, dict):
         raise CustomFailed("Invalid response object: Data must be an object", identity)
     values = {name: value for name, value in data.items() if value is not None}
-    secret = (
-        {text for value in values.values() for text in [str(value)] if text} if told.get("NoEcho") is True else set()
-    )
+    texts = {str(value) for value in values.values()} - {""}
+    secret = texts if response.get("NoEcho") is True else set()
     return Made(identity, values, frozenset(secret))

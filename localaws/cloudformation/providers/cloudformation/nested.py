@@ -2,7 +2,7 @@
 
 CloudFormation User Guide, "Split a template into reusable pieces using nested stacks"; Template Reference,
 "AWS::CloudFormation::Stack": Ref is the stack's id, Fn::GetAtt reads Outputs.NAME. The inner template is
-read as whoever the outer stack acts as; capabilities and tags come from the outer stack.
+read with the permissions that the outer stack acts with; capabilities and tags come from the outer stack.
 """
 
 from __future__ import annotations
@@ -15,13 +15,14 @@ from localaws.cloudformation.provider import Context, Made, ResourceFailed, prov
 from localaws.cloudformation.requests import stored_template
 from localaws.cloudformation.stacks import find_stack
 
-CARRIED = {"TemplateURL", "Parameters", "Tags", "TimeoutInMinutes"}
 NAME_LIMIT = 128
 
 
 @provides("AWS::CloudFormation::Stack")
 class NestedStack:
     """Creates, updates and deletes the inner stack, and waits for it."""
+
+    carried = frozenset({"Parameters", "Tags", "TemplateURL", "TimeoutInMinutes"})
 
     def create(self, context: Context, properties: dict[str, Any]) -> Made:
         name = context.generated_name(NAME_LIMIT)
@@ -49,7 +50,7 @@ class NestedStack:
             raise ResourceFailed(f"Embedded stack {physical_id} was not successfully deleted: {result.reason}")
 
     def _run(self, context: Context, name: str, properties: dict[str, Any], *, action: Any) -> StackResult:
-        for key in set(properties) - CARRIED:
+        for key in set(properties) - self.carried:
             raise NotSupported(f"AWS::CloudFormation::Stack: the property {key}")
         outer = find_stack(context.cloud, context.account, context.region, context.stack_id)
         given = {k: text(v) for k, v in (properties.get("Parameters") or {}).items()}

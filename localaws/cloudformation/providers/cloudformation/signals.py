@@ -34,6 +34,8 @@ Signals = dict[str, Mapping[str, Any]]  # by their unique ids
 class Handle:
     """AWS::CloudFormation::WaitConditionHandle: Ref is the address that takes the signals."""
 
+    carried: frozenset[str] = frozenset()
+
     def create(self, context: Context, properties: dict[str, Any]) -> Made:
         session, bucket = response_bucket(context.cloud, context.region)
         place = {"Bucket": bucket, "Key": f"{context.stack_id}/{context.logical_id}/{context.token}"}
@@ -50,6 +52,8 @@ class Handle:
 @provides("AWS::CloudFormation::WaitCondition")
 class WaitCondition:
     """AWS::CloudFormation::WaitCondition, with a handle or with a creation policy."""
+
+    carried = frozenset({"Count", "Handle", "Timeout"})
 
     def create(self, context: Context, properties: dict[str, Any]) -> Made:
         policy = context.creation_policy
@@ -75,7 +79,7 @@ class WaitCondition:
             lambda: dict(stack.signals.get(context.logical_id, {})),
             count,
             seconds,
-            f"Failed to receive {count} resource signal(s) within the specified duration",
+            f"Failed to receive {count} resource signal(s) within the specified duration",  # english: quoted
             lambda identity, _: f"Received FAILURE signal with UniqueId {identity}",
         )
 
@@ -101,8 +105,8 @@ class WaitCondition:
                 ),
             )
         except TimeoutError as error:
-            told = f"WaitCondition timed out. Received {len(seen[0])} conditions when expecting {count}"
-            raise ResourceFailed(told) from error
+            reason = f"WaitCondition timed out. Received {len(seen[0])} conditions when expecting {count}"
+            raise ResourceFailed(reason) from error
 
 
 def duration(text: str) -> int:
@@ -159,11 +163,11 @@ def received(bucket: str, key: str) -> Signals:
     found: Signals = {}
     for version in state.keys.getlist(key) if state is not None and key in state.keys else []:
         try:
-            told = json.loads(bytes(version.value))
+            signal = json.loads(bytes(version.value))
         except ValueError:
             continue
-        if isinstance(told, dict) and told.get("Status") in ("SUCCESS", "FAILURE") and told.get("UniqueId"):
-            found[str(told["UniqueId"])] = told
+        if isinstance(signal, dict) and signal.get("Status") in ("SUCCESS", "FAILURE") and signal.get("UniqueId"):
+            found[str(signal["UniqueId"])] = signal
     return found
 
 

@@ -23,18 +23,19 @@ CONFIGURATION = (
 )  # fmt: skip
 NOTHING: dict[str, Any] = {}
 COMPARED = frozenset(CONFIGURATION) - {"Capabilities", "TemplateURL"}
-CARRIED = frozenset(
-    {
-        *CONFIGURATION, "CallAs", "ManagedExecution", "OperationPreferences", "PermissionModel", "StackInstancesGroup",
-        "StackSetName", "Tags",
-    }
-)  # fmt: skip
 
 
 @provides("AWS::CloudFormation::StackSet")
 class StackSet:
+    carried = frozenset(
+        {
+            *CONFIGURATION, "CallAs", "ManagedExecution", "OperationPreferences", "PermissionModel",
+            "StackInstancesGroup", "StackSetName", "Tags",
+        }
+    )  # fmt: skip
+
     def create(self, context: Context, properties: dict[str, Any]) -> Made:
-        only(TYPE, properties, CARRIED)
+        only(TYPE, properties, self.carried)
         client = context.client("cloudformation")
         todo = plan(NOTHING, properties)
         self._check_template(client, properties)
@@ -48,7 +49,7 @@ class StackSet:
         return Made(stack_set, {"StackSetId": stack_set})
 
     def update(self, context: Context, physical_id: str, old: dict[str, Any], new: dict[str, Any]) -> Made:
-        only(TYPE, new, CARRIED)
+        only(TYPE, new, self.carried)
         client = context.client("cloudformation")
         todo = plan(old, new)
         self._check_template(client, new)
@@ -137,8 +138,8 @@ class StackSet:
         failed = [
             f"{r['Account']} {r['Region']}: {r.get('StatusReason', '')}" for r in results if r["Status"] == "FAILED"
         ]
-        told = f"Stack set operation [{operation}] was unexpectedly stopped or failed"
-        raise ResourceFailed(f"{told}. {'; '.join(failed)}" if failed else told)
+        reason = f"Stack set operation [{operation}] was unexpectedly stopped or failed"
+        raise ResourceFailed(f"{reason}. {'; '.join(failed)}" if failed else reason)
 
 
 METHODS = {

@@ -169,9 +169,9 @@ def by_account(old: dict[str, Any], new: dict[str, Any]) -> Plan:
     for region in after:
         if region not in before:
             continue
-        former, wanted, nobody = selections(before[region]), selections(after[region]), Selection(frozenset(), False)
+        former, wanted, none = selections(before[region]), selections(after[region]), Selection(frozenset(), False)
         for unit in sorted(former.keys() | wanted.keys()):
-            was, now = former.get(unit, nobody), wanted.get(unit, nobody)
+            was, now = former.get(unit, none), wanted.get(unit, none)
             todo.delete.extend(one(was.minus(now), unit, region, None))
             todo.create.extend(one(now.minus(was), unit, region, overrides.get(unit)))
             todo.update.extend(one(now.also(was), unit, region, overrides.get(unit)))

@@ -179,7 +179,7 @@ def test_commands_act_as_the_service_role(root: Session) -> None:
     assert done["buildStatus"] == "SUCCEEDED", text
     assert f"I am arn:aws:sts::{ACCOUNT}:assumed-role/builder/AWSCodeBuild-{done['id'].split(':')[1]}" in text
     assert "only what the image has" in text
-    assert "plays Python 3.12 with the Python" in text
+    assert "runs Python 3.12 with the Python" in text
 
 
 def test_a_failing_command_ends_the_phase_and_is_named(root: Session) -> None:

@@ -58,7 +58,7 @@ class Setting(Stage):
     def announced(self) -> None:
         """Wait until the provider has announced every push."""
         pushed = len((self.bare / "pushed").read_text().splitlines())
-        until(lambda: self.cloud.state(provider.Provider, "", "").told.get(REPOSITORY) == pushed)
+        until(lambda: self.cloud.state(provider.Provider, "", "").announced.get(REPOSITORY) == pushed)
 
     def branch(self, name: str) -> None:
         git(self.clone, "checkout", "--quiet", "-b", name)
