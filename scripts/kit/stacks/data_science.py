@@ -103,6 +103,6 @@ def refuse_first_layout(home: Connection) -> None:
     if status and status not in GONE:
         raise UserError(
             f"the stack {ROLES_STACK} in account {home.account} is that of version 0.1.0: it holds the bucket and the "
-            "key of the models, which have a stack of their own since 0.2.0. Nothing was changed. docs/guides/upgrading.md "
-            "says how they move without being deleted"
+            "key of the models, which have a stack of their own since 0.2.0. Nothing was changed. "
+            "docs/guides/upgrading.md says how they move without being deleted"
         )
