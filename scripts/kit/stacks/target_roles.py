@@ -93,7 +93,7 @@ def self_managed_stack(settings: Settings, account: str, version: str = "") -> s
 
 
 def plan_self_managed(settings: Settings, there: Connection, account: str, version: str) -> stacks.PlannedStack:
-    """The role of stack sets in an account; one that somebody made before is left as it is."""
+    """The role of stack sets in an account; one that was created before is left unchanged."""
     planned = plan_stack(there, self_managed_stack(settings, account, version))
     role = SELF_MANAGED_ROLES[account != settings.accounts.data_science]
     if planned.step.action == "create" and role_exists(there, role):
