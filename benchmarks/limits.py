@@ -28,11 +28,11 @@ LIST_INSTANCES_A_SECOND, INSTANCES_OF_A_PAGE = 2, 100
 HANDLER_HOURS = 36  # resource schema of AWS::CloudFormation::StackSet, handlers: timeoutInMinutes 2160
 # Organizations User Guide, "Quotas and service limits for AWS Organizations"; API Reference, ListAccountsForParent
 ORGANIZATION, ORGANIZATION_FIRST = 50_000, 10
-LIST_ACCOUNTS_A_SECOND, ACCOUNTS_OF_A_PAGE, CREATE_ACCOUNT_A_SECOND, MOVE_ACCOUNT_A_SECOND = 5, 20, 0.1, 2
+LIST_ACCOUNTS_A_SECOND, ACCOUNTS_OF_A_PAGE, CREATE_ACCOUNT_A_SECOND = 5, 20, 0.1
 # CodeBuild User Guide, "Quotas for AWS CodeBuild" and "Test report statuses"
 CASES_OF_A_REPORT = 500
 # CodePipeline User Guide, "Quotas in AWS CodePipeline"
-ARTIFACT_BYTES, ACTION_DAYS = 256 * 1024**2, 3
+ARTIFACT_BYTES = 256 * 1024**2
 # Amazon S3 User Guide, "Best practices design patterns: optimizing Amazon S3 performance"
 READS_A_SECOND = 5_500
 

@@ -22,7 +22,7 @@ from scripts.kit.command import add_options, make_parser, start
 from scripts.kit.connect import Connection
 from scripts.kit.console import UsageError, UserError, run, say
 from scripts.kit.projects import project as projects
-from scripts.kit.projects import upgrading
+from scripts.kit.projects import provisioned, upgrading
 from scripts.kit.publish import defaults, versions
 from scripts.kit.publish.versions import BundleVersion
 from scripts.kit.settings.model import Settings
@@ -59,11 +59,15 @@ def main(argv: Sequence[str] | None = None) -> int:
     known = versions.installed_versions(connection, settings)
     values, body, publisher = None, "", ""
     if args.project:
-        project = versions.provisioned(connection, projects.one(connection, args.project))
+        project = provisioned.look(connection, projects.one(connection, args.project))
         if project is None:
             raise UserError(f"the project {args.project} has no stack any more: there is nothing to compare with")
         old, body = upgrading.current(connection, project, known)
-        values, old_name, publisher = project.parameters, f"{args.project} ({project.version})", project.publisher
+        values, old_name, publisher = (
+            project.parameters,
+            f"{args.project} ({project.bundle_version})",
+            project.publisher,
+        )
     new_name, new = read(
         connection,
         settings,

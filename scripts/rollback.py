@@ -21,44 +21,50 @@ from scripts.kit.command import add_options, make_parser, start
 from scripts.kit.console import run, say
 from scripts.kit.projects import project as projects
 from scripts.kit.projects import rollback
-from scripts.kit.projects.project import STAGES
+from scripts.kit.stages import Stage
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     parser = make_parser("rollback", __doc__)
     add_options(parser)
     parser.add_argument("--project", required=True, metavar="NAME", help="the SageMaker project")
-    parser.add_argument("--stage", required=True, choices=STAGES, help="the stage to roll back")
+    parser.add_argument(
+        "--stage", required=True, choices=[stage.value for stage in Stage], help="the stage to roll back"
+    )
     parser.add_argument(
         "--version", type=int, metavar="N", help="a version of the model group (default: the one before)"
     )
     args = parser.parse_args(argv)
     settings, connection = start(args)
+    stage = Stage(args.stage)
     project, codepipeline = projects.one(connection, args.project), connection.client("codepipeline")
     todo = rollback.make_plan(
-        rollback.look(connection, project, args.stage),
+        rollback.look(connection, project, stage),
         project,
-        args.stage,
+        stage,
         str(args.version) if args.version else "",
-        lambda: rollback.places_now(connection, settings, project, args.stage),
-        lambda target: rollback.recorded(connection.client("s3"), target, args.stage, connection.account),
+        lambda: rollback.places_now(connection, settings, project, stage),
+        lambda target: rollback.recorded(connection.client("s3"), target, stage, connection.account),
     )
-    say(
-        f"roll back {args.stage} of {project.name} ({project.id}) in account {connection.account}, {connection.region}:"
-    )
+    say(f"roll back {stage} of {project.name} ({project.id}) in account {connection.account}, {connection.region}:")
     plan.show([todo.step])
     for note in todo.notes:
         say(f"  note: {note}")
-    result = {"project": project.name, "stage": args.stage, "version": todo.version, "target": todo.execution}
+    result: dict[str, object] = {
+        "project": project.name,
+        "stage": stage,
+        "version": todo.version,
+        "target": todo.execution,
+    }
     result |= {"steps": plan.as_data([todo.step]), "applied": not args.dry_run}
     if not args.dry_run:
-        execution = rollback.apply(codepipeline, project, args.stage, todo)
+        execution = rollback.apply(codepipeline, project, stage, todo)
         ended = "Succeeded"
         if execution:
             say(f"  execution {execution}:")
             ended = rollback.follow(codepipeline, project, execution)
         result |= {"execution": execution, "status": ended}
-        rollback.finish(connection, project, args.stage, todo, execution, ended)
+        rollback.finish(connection, project, stage, todo, execution, ended)
     if args.json:
         print(json.dumps(result, indent=2))
     return 0

@@ -22,8 +22,7 @@ from scripts.kit import plan
 from scripts.kit.command import add_options, make_parser, start
 from scripts.kit.console import run, say
 from scripts.kit.projects import project as projects
-from scripts.kit.projects import seeding
-from scripts.kit.publish import versions
+from scripts.kit.projects import provisioned, seeding
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -39,19 +38,21 @@ def main(argv: Sequence[str] | None = None) -> int:
     settings, connection = start(args)
     given = {seed: name for seed in seeding.KINDS if (name := getattr(args, seed))}
     project = next((p for p in projects.find(connection) if p.name == args.project and p.status), None)
-    there = versions.provisioned(connection, project) if project else None
+    there = provisioned.look(connection, project) if project else None
     found = (
         seeding.of_project(connection, there, given)
         if there
         else seeding.of_new_project(connection, settings, args.project, given)
     )
     steps = seeding.make_plan(seeding.host(connection, found.connection_arn, args.remote), found.names)
-    say(f"seed the repositories of {args.project} with {found.version}:")
+    say(f"seed the repositories of {args.project} with {found.bundle_version}:")
     plan.show(steps)
     if not args.dry_run:
-        seeding.apply(steps, found.seeds, f"Seed code of {found.version}", lambda step: say(f"  done: {step.name}"))
+        seeding.apply(
+            steps, found.seeds, f"Seed code of {found.bundle_version}", lambda step: say(f"  done: {step.name}")
+        )
     if args.json:
-        result = {"bundle": found.version, "steps": plan.as_data(steps), "applied": not args.dry_run}
+        result = {"bundle": found.bundle_version, "steps": plan.as_data(steps), "applied": not args.dry_run}
         print(json.dumps(result, indent=2))
     return 0
 

@@ -13,53 +13,15 @@ examples:
 
 from __future__ import annotations
 
-import argparse
 import json
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 
 from scripts.kit import plan
 from scripts.kit.command import add_options, make_parser, start
-from scripts.kit.connect import Connection, enter
-from scripts.kit.console import UsageError, UserError, closest, counted, run, say, some
-from scripts.kit.settings.model import Settings
-from scripts.kit.teardown import installation as teardown_kit
-from scripts.kit.teardown import orphans, retained
-from scripts.kit.teardown import project as teardown
-from scripts.kit.teardown.orphans import Orphan
-from scripts.kit.teardown.parts import DeletionOptions, TeardownPart, apply
-
-
-def look(by: Connection, home: Connection, settings: Settings, args: argparse.Namespace) -> list[TeardownPart]:
-    """Everything that is to be deleted or retained, in order."""
-    asked = DeletionOptions(args.model_group, args.empty_buckets, args.logs)
-    call_as, regions = settings.stack_set_administrator, teardown_kit.regions(settings)
-    there = teardown.every(home, settings.catalog.product)
-    wanted = [p for p in there if args.project in {None, p.name}]
-    if args.project and not wanted and not (wanted := teardown.lone_group(home, args.project)):
-        near = closest(args.project, [project.name for project in there])
-        say(f"  no project {args.project} in account {home.account}, {home.region}, and nothing left of one{near}")
-    parts: list[TeardownPart] = []
-    for project in wanted:
-        parts += teardown.project_parts(home, project, call_as)
-        logs = teardown_kit.endpoint_logs(by, home, settings, project) if args.logs else []
-        # What is retained tells the next run the name and the id: it goes only when all the rest could be looked at.
-        now = DeletionOptions() if any(part.blind for part in logs) else asked
-        parts += logs
-        parts += teardown.retained_parts(home, project, now, regions, artifacts=bool(args.project))
-    return parts if args.project else parts + teardown_kit.kit_parts(by, home, settings, asked)
-
-
-def report(found: Sequence[Orphan], blind: dict[str, str], settings: Settings, kept: Collection[str] = ()) -> None:
-    """The orphans on stderr; kept: what this run has retained, by the names in its plan."""
-    retained_now = [o for o in found if any(name == o.name or name.startswith(f"{o.name} ") for name in kept)]
-    for orphan in found:
-        sign, why = ("=", "retained, as shown above") if orphan in retained_now else ("!", orphan.why)
-        say(f"  {sign} {orphan.kind:15} {orphan.account} {orphan.region:14} {orphan.name} ({why})")
-    of_them = f", {len(retained_now)} of them retained" if retained_now else ""
-    none = "no orphans where it was looked" if blind else "no orphans"
-    say(f"{counted(len(found), 'orphan')}{of_them}" if found else none)
-    if blind:
-        say(f"  {orphans.blind_spots(blind, settings)}")
+from scripts.kit.connect import enter
+from scripts.kit.console import UsageError, UserError, run, say, some
+from scripts.kit.teardown import orphans, retained, take_down
+from scripts.kit.teardown.parts import DeletionOptions, apply
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -85,7 +47,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     if not args.orphans:
         what = args.project or "everything"
         say(f"take down {what} in account {home.account}, {home.region}:")
-        parts = look(by, home, settings, args)
+        asked = DeletionOptions(args.model_group, args.empty_buckets, args.logs)
+        parts = take_down.make_plan(by, home, settings, asked, args.project)
         steps = [part.step for part in parts]
         plan.show(steps)
         say(f"  {retained.total(parts)}")
@@ -99,7 +62,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     blind: dict[str, str] = {}
     if args.orphans or not args.dry_run:
         found, blind = orphans.look(by, home, settings)
-        report(found, blind, settings, kept)
+        for line in orphans.lines(found, blind, settings, kept):
+            say(line)
         result |= {"orphans": [orphan.as_data() for orphan in found], "not_looked_at": blind}
     if args.json:
         print(json.dumps(result, indent=2))

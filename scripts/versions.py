@@ -12,6 +12,7 @@ from collections.abc import Sequence
 
 from scripts.kit.command import add_options, make_parser, start
 from scripts.kit.console import run, table
+from scripts.kit.projects import provisioned
 from scripts.kit.publish import versions
 
 
@@ -21,11 +22,11 @@ def main(argv: Sequence[str] | None = None) -> int:
     args = parser.parse_args(argv)
     settings, connection = start(args)
     published = versions.installed_versions(connection, settings)
-    running = versions.running(connection)
+    running = provisioned.running(connection)
     if args.json:
-        print(json.dumps(versions.as_data(published, running), indent=2))
+        print(json.dumps(provisioned.as_data(published, running), indent=2))
         return 0
-    users = {version.name: [r.project for r in running if r.version == version.name] for version in published}
+    users = {version.name: [r.project for r in running if r.bundle_version == version.name] for version in published}
     print(
         table(
             ["VERSION", "PUBLISHED (UTC)", "SERVICE CATALOG", "S3", "PROJECTS", "SHA-256"],
@@ -48,7 +49,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     print(
         table(
             ["PROJECT", "ID", "STATUS", "FROM", "VERSION", "SEED CODE OF"],
-            [[r.project, r.id, r.status, r.publisher or "-", r.version or "-", r.seed or "-"] for r in running],
+            [[r.project, r.id, r.status, r.publisher or "-", r.bundle_version or "-", r.seed or "-"] for r in running],
         )
         if running
         else "no project was made from the kit yet"

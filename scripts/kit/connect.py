@@ -106,9 +106,14 @@ def enter(connection: Connection, account: str, role: str, patient: bool = False
         ) from error
 
 
+def whole_pages(client: Any, operation: str, **request: Any) -> Iterator[dict[str, Any]]:
+    """Every page of an operation, asked for as they are read: so errors come then, too."""
+    yield from client.get_paginator(operation).paginate(**request)
+
+
 def pages(client: Any, operation: str, member: str, **request: Any) -> Iterator[Any]:
-    """Every item of every page of an operation, asked for as they are read: so errors come then, too."""
-    for page in client.get_paginator(operation).paginate(**request):
+    """Every item of every page, in the member of the answer that lists them."""
+    for page in whole_pages(client, operation, **request):
         yield from page.get(member, [])
 
 

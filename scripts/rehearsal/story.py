@@ -18,6 +18,7 @@ from botocore.exceptions import ClientError
 
 from localaws.cloud import Cloud, Session
 from scripts.kit.bundle.pack import ROOT
+from scripts.kit.connect import pages
 from scripts.kit.console import INTERRUPTED, explain, run, say
 from scripts.kit.patience import until
 from scripts.kit.projects.history import ENDED
@@ -234,12 +235,9 @@ class Story:
 
     def actions(self) -> list[dict[str, Any]]:
         """Every action of this story's execution, oldest first, as ListActionExecutions shows it."""
-        pages = (
-            self.scientist.client("codepipeline")
-            .get_paginator("list_action_executions")
-            .paginate(pipelineName=self.pipeline_name, filter={"pipelineExecutionId": self.execution_id})
-        )
-        found = [action for page in pages for action in page["actionExecutionDetails"]]
+        codepipeline = self.scientist.client("codepipeline")
+        of_this = {"pipelineName": self.pipeline_name, "filter": {"pipelineExecutionId": self.execution_id}}
+        found = list(pages(codepipeline, "list_action_executions", "actionExecutionDetails", **of_this))
         return sorted(found, key=lambda action: action["startTime"])
 
     def diagnosis(self) -> str:

@@ -15,6 +15,7 @@ from scripts import accounts
 from scripts.kit import console
 from scripts.kit.bundle import pack
 from scripts.kit.console import UserError
+from scripts.kit.names import PEOPLE_STACK, ROLES_STACK
 from scripts.kit.organization import members
 from scripts.kit.stacks import data_science
 from scripts.kit.stacks import stack as stacks
@@ -442,7 +443,7 @@ def test_a_stack_that_fails_holds_up_those_after_it_and_a_further_run_goes_on(
     iam.delete_role(RoleName=role)
     assert organization() == 1
     assert "templates/13-people.yaml:" in capsys.readouterr().err
-    assert organization.stacks(account) == {**HOME, data_science.PEOPLE: "ROLLBACK_COMPLETE"}
+    assert organization.stacks(account) == {**HOME, PEOPLE_STACK: "ROLLBACK_COMPLETE"}
     assert organization.stacks(organization.setting.targets["staging"]) == {}
     iam.create_role(RoleName=role, AssumeRolePolicyDocument=people.trust(Service="sagemaker.amazonaws.com"))
     assert organization() == 0
@@ -466,7 +467,7 @@ def test_an_installation_of_version_0_1_0_is_refused_before_anything_is_written(
 ) -> None:
     """Neither the organization, which lacks much here, nor a stack is touched; moved as the page says, it goes on."""
     cloudformation = bare.client(people.DATA_SCIENCE, "cloudformation")
-    name = data_science.ROLES
+    name = ROLES_STACK
     cloudformation.create_stack(StackName=name, TemplateBody=FIRST_LAYOUT)
     while bare.cloud.busy:
         bare.cloud.stopping.wait(0.02)

@@ -8,7 +8,8 @@ from collections.abc import Iterator
 import pytest
 from botocore.exceptions import ClientError
 
-from scripts.kit.publish import catalog, hosting
+from scripts.kit.names import S3_LAUNCH_ROLE, bundle_bucket
+from scripts.kit.publish import hosting
 from scripts.rehearsal.embedded import embedded_aws
 from tests.support.installation import Installation
 
@@ -22,7 +23,7 @@ def kit(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Installation]:
 
 
 def bucket(kit: Installation) -> str:
-    return catalog.bundle_bucket(kit.account, kit.story.region)
+    return bundle_bucket(kit.account, kit.story.region)
 
 
 def visible(kit: Installation) -> dict[str, bool]:
@@ -143,4 +144,4 @@ def test_a_missing_launch_role_or_domain_is_reported(kit: Installation) -> None:
     finally:
         kit.story.environment_path.write_text(text)
     with pytest.raises(ClientError, match="AccessDenied"):
-        kit.story.scientist.client("iam").delete_role(RoleName=hosting.LAUNCH_ROLE.rsplit("/", 1)[1])
+        kit.story.scientist.client("iam").delete_role(RoleName=S3_LAUNCH_ROLE.rsplit("/", 1)[1])

@@ -14,6 +14,7 @@ from localaws.services.ecr.images import PULL
 from scripts import teardown
 from scripts.kit import console
 from scripts.kit.bundle import pack
+from scripts.kit.names import MODELS_STACK
 from scripts.kit.plan import PlanStep
 from scripts.kit.stacks import data_science, image_replication
 from scripts.kit.stacks import stack as stacks
@@ -158,9 +159,9 @@ def test_a_rule_is_known_again_however_its_places_are_ordered() -> None:
 
 
 def test_without_organizations_the_listed_accounts_may_pull_and_nobody_else(cloud: Cloud) -> None:
-    file = data_science.TEMPLATES[data_science.MODELS]
+    file = data_science.TEMPLATES[MODELS_STACK]
     parameters = {"TargetAccountIds": "222222222222,333333333333", "ImageRepositoryPrefix": "team/models"}
-    want = stacks.WantedStack(ACCOUNT, data_science.MODELS, (pack.ROOT / file).read_text(), parameters, file)
+    want = stacks.WantedStack(ACCOUNT, MODELS_STACK, (pack.ROOT / file).read_text(), parameters, file)
     there = cloud.root(ACCOUNT, LONDON)
     stacks.apply(there.client("cloudformation"), want, PlanStep("create", "stack", want.name))
     [made] = there.client("ecr").describe_repository_creation_templates()["repositoryCreationTemplates"]

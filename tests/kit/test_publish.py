@@ -10,8 +10,8 @@ from typing import Any
 
 import pytest
 from botocore.exceptions import ClientError
-from ruamel.yaml import YAML
 
+from awslang.template.reader import read
 from localaws.cloud import Cloud
 from localaws.services.servicecatalog.state import Catalog
 from scripts.kit.bundle import pack
@@ -178,7 +178,7 @@ def test_what_the_environment_says_are_the_defaults_of_the_product_and_make_anot
         k for k in publisher.object_keys() if k.split("/")[1].startswith(second.split("-")[1]) and "30-project" in k
     )
     body = publisher.root.client("s3").get_object(Bucket=BUCKET, Key=key)["Body"].read()
-    declared = YAML(typ="rt").load(body.decode())["Parameters"]
+    declared = read(body.decode())[0]["Parameters"]
     assert declared["ProdRegions"]["Default"] == "us-east-1,eu-west-1"
     assert declared["StagingRegions"]["Default"] == ""
     assert declared["OrganizationalUnitStagingId"]["Default"] == "ou-ab12-stag1111"

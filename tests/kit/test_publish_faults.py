@@ -11,7 +11,7 @@ import pytest
 from localaws.cloud import Cloud, Session
 from scripts import package, publish
 from scripts.kit.bundle import pack
-from scripts.kit.publish import hosting
+from scripts.kit.names import S3_LAUNCH_ROLE
 from tests.support.bundle_tree import make_bundle_tree
 from tests.support.every_request import problems
 from tests.support.faults import KILLED, Command, Fault, World
@@ -34,7 +34,7 @@ class Place:
     def build(self, cloud: Cloud) -> None:
         root = self.who(cloud)
         make_data_science_account(root)
-        role = hosting.LAUNCH_ROLE.rsplit("/", 1)[1]
+        role = S3_LAUNCH_ROLE.rsplit("/", 1)[1]
         document = trust_policy({"Service": "cloudformation.amazonaws.com"})
         root.client("iam").create_role(Path="/service-role/", RoleName=role, AssumeRolePolicyDocument=document)
         others = {"AllowedOrigins": ["https://example.com"], "AllowedMethods": ["PUT"], "ID": "theirs"}

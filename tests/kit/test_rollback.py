@@ -12,6 +12,7 @@ from scripts.kit.projects import history, rollback
 from scripts.kit.projects.history import PipelineExecution
 from scripts.kit.projects.project import Project
 from scripts.kit.projects.rollback import FoundDeployments, Rollback, StagePlaces
+from scripts.kit.stages import Stage
 
 PROJECT = Project("iris", "p-abc", "CreateCompleted")
 PLACES: StagePlaces = (("222222222222",), ("us-east-1",))
@@ -37,7 +38,7 @@ def plan(
 ) -> Rollback:
     ids = {e.id for e in newest_first if not e.target} if eligible is None else set(eligible.split())
     found = FoundDeployments(live, frozenset(approved.split()), newest_first, frozenset(ids), busy)
-    return rollback.make_plan(found, PROJECT, "prod", asked, lambda: PLACES, lambda execution: then)
+    return rollback.make_plan(found, PROJECT, Stage.PROD, asked, lambda: PLACES, lambda execution: then)
 
 
 def test_the_newest_execution_that_deployed_the_version_before_is_chosen() -> None:
@@ -141,7 +142,7 @@ def test_a_rollback_in_the_history_has_the_version_and_artifacts_of_its_target()
         [{"actionName": "DeployResourcesProd", "status": "Succeeded", "startTime": 2}],
     )
     seen = history.with_target(back, {"e1": first})
-    assert (seen.version, seen.artifact, seen.deployed("prod"), seen.succeeded("prod")) == (
+    assert (seen.version, seen.artifact, seen.deployed(Stage.PROD), seen.succeeded(Stage.PROD)) == (
         "4",
         ("b", "k"),
         True,

@@ -21,8 +21,8 @@ from scripts import doctor
 from scripts.kit.bundle.pack import ROOT
 from scripts.kit.console import UserError
 from scripts.kit.doctor.merge import merged, without
+from scripts.kit.names import SHARED_STACK
 from scripts.kit.publish import hosting, sharing
-from scripts.kit.stacks import data_science
 from scripts.kit.teardown import installation as teardown_kit
 from scripts.kit.teardown import parts
 from scripts.kit.teardown.orphans import Owners
@@ -58,7 +58,7 @@ class Whole(LightInstallation):
         management.client("organizations").register_delegated_administrator(**delegation)
         text = story.environment_path.read_text()
         text = text.replace("studio:\n", f"studio:\n  domain_id: {domain}\n")
-        shares = f"['{SHARED}', organization, {story.setting.units['staging']}]"
+        shares = f"['{SHARED_STACK}', organization, {story.setting.units['staging']}]"
         text = text.replace("catalog:\n", f"catalog:\n  share_with: {shares}\n")
         story.environment_path.write_text(f"{text}publishing: {{to: both}}\n")
         story.command(self.manager(cloud), "scripts.accounts", "--environment", environment)
@@ -306,7 +306,7 @@ def test_a_protected_stack_is_named_with_the_command_that_takes_the_protection_o
 
 def test_a_kit_whose_own_stack_failed_is_taken_down(whole: Whole) -> None:
     def breaks(cloud: Cloud) -> None:
-        set_status(cloud, whole.story.setting.data_science, data_science.SHARED, "UPDATE_ROLLBACK_FAILED")
+        set_status(cloud, whole.story.setting.data_science, SHARED_STACK, "UPDATE_ROLLBACK_FAILED")
 
     outcome = taken_down(whole, "--everything", *ALL_OF_A_PROJECT, breaks=breaks)
     assert clean(outcome, whole)

@@ -11,7 +11,8 @@ from typing import Any
 import pytest
 
 from scripts.kit.bundle import pack
-from scripts.kit.publish import catalog, hosting
+from scripts.kit.names import LAUNCH_ROLE
+from scripts.kit.publish import hosting
 from scripts.rehearsal.chapters import checkout
 from scripts.rehearsal.embedded import embedded_aws
 from tests.support import ROOT
@@ -191,7 +192,7 @@ def test_an_upgrade_that_cannot_even_be_rolled_back_is_reported_with_the_way_on(
     """The launch role loses the right that the update needs, and its rollback too."""
     root = kit.cloud.root(kit.account, kit.story.region)
     deny = {"Effect": "Deny", "Action": "codebuild:UpdateProject", "Resource": "*"}
-    role = catalog.LAUNCH_ROLE.rsplit("/", 1)[1]
+    role = LAUNCH_ROLE.rsplit("/", 1)[1]
     document = json.dumps({"Version": "2012-10-17", "Statement": [deny]})
     root.client("iam").put_role_policy(RoleName=role, PolicyName="less", PolicyDocument=document)
     try:

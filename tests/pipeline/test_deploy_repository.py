@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from ruamel.yaml import YAML
+import yaml
 
 from localaws.services.codebuild.buildspec import parse
 from localaws.services.codebuild.images import select_runtime
@@ -42,7 +42,7 @@ def parameters(template: str) -> dict[str, dict[str, Any]]:
     lines = (TEMPLATES / template).read_text().splitlines()
     start = lines.index("Parameters:")
     end = next(n for n in range(start + 1, len(lines)) if re.match(r"\S", lines[n]) and lines[n][0] != "#")
-    return dict(YAML(typ="safe").load("\n".join(lines[start:end]))["Parameters"])
+    return dict(yaml.safe_load("\n".join(lines[start:end]))["Parameters"])
 
 
 def test_its_unit_tests_pass_in_the_repository_of_a_project(repository: Path) -> None:

@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 from botocore.exceptions import ClientError
-from ruamel.yaml import YAML
 
 from awslang.errors import NotSupported
 from awslang.principals import Principal
@@ -23,7 +23,7 @@ from tests.support.stacks import settled_stack
 from tests.support.waiting import until
 
 TEMPLATE = (ROOT / "templates/60-ci-roles.yaml").read_text(encoding="utf-8")
-WORKFLOW: dict[str, Any] = YAML(typ="safe").load(ROOT / ".github/workflows/ci.yml")
+WORKFLOW: dict[str, Any] = yaml.safe_load((ROOT / ".github/workflows/ci.yml").read_text())
 STEPS = [(name, step) for name, job in WORKFLOW["jobs"].items() for step in job["steps"]]
 GITHUB = f"arn:aws:iam::{A}:oidc-provider/token.actions.githubusercontent.com"
 
@@ -146,7 +146,7 @@ def test_only_the_jobs_that_need_aws_get_a_token_and_no_job_gets_a_key() -> None
 
 
 def test_every_make_target_that_ci_runs_exists() -> None:
-    build = YAML(typ="safe").load(ROOT / "buildspec.yml")
+    build = yaml.safe_load((ROOT / "buildspec.yml").read_text())
     commands = [step["run"] for _, step in STEPS if step.get("run", "").startswith("make")]
     commands += build["phases"]["build"]["commands"]
     assert len(commands) == 10

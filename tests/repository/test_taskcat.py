@@ -8,14 +8,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from ruamel.yaml import YAML
+import yaml
 
 from awslang.template.reader import read
 from scripts import taskcat
 from scripts.kit import console
 from tests.support import ROOT
 
-CONFIG = YAML(typ="safe").load(ROOT / ".taskcat.yml")
+CONFIG = yaml.safe_load((ROOT / ".taskcat.yml").read_text())
 TESTS: dict[str, dict[str, Any]] = CONFIG["tests"]
 RANDOM = {"$[taskcat_random-string]": "a" * 20}  # what taskcat puts there
 

@@ -11,7 +11,7 @@ from botocore import xform_name
 from scripts.kit.doctor.checks.every import CHECKS
 from scripts.kit.doctor.facts.targets import Target
 from scripts.kit.doctor.snapshot import Snapshot
-from scripts.kit.stacks.target_roles import TARGET_STACK
+from scripts.kit.names import TARGET_STACK
 from tests.kit.doctor.cases import CASES
 from tests.support.doctor_world import World, of_kind
 from tests.support.makefile import TARGETS

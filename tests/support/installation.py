@@ -17,7 +17,8 @@ from localaws.services.codeconnections import service as provider
 from scripts import package
 from scripts.kit import console
 from scripts.kit.bundle import pack
-from scripts.kit.publish import catalog, hosting
+from scripts.kit.names import S3_LAUNCH_ROLE, bundle_bucket
+from scripts.kit.publish import hosting
 from scripts.rehearsal import chapters
 from scripts.rehearsal import setting as people
 from scripts.rehearsal.story import Story, signed_in
@@ -120,11 +121,11 @@ class Installation:
     def hosted_project(self, name: str, version: str, **provider: str) -> dict[str, Any]:
         """A project from the template in S3, made by the data scientist: what DescribeProject says in the end."""
         sagemaker = self.story.scientist.client("sagemaker")
-        bucket = catalog.bundle_bucket(self.account, self.story.region)
+        bucket = bundle_bucket(self.account, self.story.region)
         wanted = {
             "TemplateName": hosting.TEMPLATE_NAME,
             "TemplateURL": f"https://{bucket}.s3.{self.story.region}.amazonaws.com/{hosting.template_key(version)}",
-            "RoleARN": f"arn:aws:iam::{self.account}:role/{hosting.LAUNCH_ROLE}",
+            "RoleARN": f"arn:aws:iam::{self.account}:role/{S3_LAUNCH_ROLE}",
             **provider,
         }
         sagemaker.create_project(

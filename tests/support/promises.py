@@ -12,8 +12,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ruamel.yaml import YAML
-from ruamel.yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
+import yaml
+from yaml import MappingNode, Node, ScalarNode, SequenceNode
+
+from awslang.template.reader import LOADER
 
 SECTIONS = [
     "AWSTemplateFormatVersion", "Description", "Metadata", "Parameters", "Rules", "Mappings", "Conditions",
@@ -62,7 +64,7 @@ class Source:
 
 def load(path: Path) -> Source:
     text = path.read_text()
-    root = YAML(typ="rt").compose(text)
+    root = yaml.compose(text, Loader=LOADER)
     assert isinstance(root, MappingNode)
     data = plain(root)
     assert isinstance(data, dict)

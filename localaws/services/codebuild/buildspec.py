@@ -12,8 +12,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from ruamel.yaml import YAML
-from ruamel.yaml.error import MarkedYAMLError, YAMLError
+import yaml
 
 PHASES = ("install", "pre_build", "build", "post_build")
 TOP_KEYS = ("version", "env", "phases", "reports", "artifacts", "cache")
@@ -78,15 +77,27 @@ class Buildspec:
     reports: Mapping[str, Files] = field(default_factory=dict)
 
 
+class TextLoader(yaml.BaseLoader):
+    """Every scalar stays text, so that `python: 3.10` is not 3.1; a key that stands twice is an error."""
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
+        seen: set[str] = set()
+        for key, _ in node.value:
+            if str(key.value) in seen:
+                problem = f'found duplicate key "{key.value}"'
+                raise yaml.MarkedYAMLError(problem=problem, problem_mark=key.start_mark)
+            seen.add(str(key.value))
+        return super().construct_mapping(node, deep)
+
+
 def parse(text: str) -> Buildspec:
     """The buildspec in text; BuildspecError says what is wrong and where."""
-    reader = YAML(typ="base", pure=True)  # every scalar stays text: `python: 3.10` is not 3.1
     try:
-        tree = reader.load(text)
-    except MarkedYAMLError as error:
+        tree = yaml.load(text, Loader=TextLoader)
+    except yaml.MarkedYAMLError as error:
         line = error.problem_mark.line + 1 if error.problem_mark else 0
         raise BuildspecError(f"{error.problem or error.context} at line {line}") from error
-    except YAMLError as error:
+    except yaml.YAMLError as error:
         raise BuildspecError(str(error)) from error
     if isinstance(tree, dict):  # of no meaning to CodeBuild, and written by samples of the CDK
         tree.pop("environment", None)

@@ -21,7 +21,7 @@ from awslang.template.intrinsics import Evaluator
 from awslang.template.template import Template, TemplateError
 from scripts.kit.bundle import pack
 from scripts.kit.console import UserError
-from scripts.kit.regions import partition
+from scripts.kit.regions import partition, url_suffix
 
 Effect = Literal["add", "remove", "change", "replace", "ignore"]
 IGNORED = {"AWS::CodeCommit::Repository": {"Code"}}  # "Changes to this property are ignored after initial resource
@@ -237,7 +237,7 @@ def evaluate(
         "AWS::AccountId": account,
         "AWS::Region": region,
         "AWS::Partition": partition(region),
-        "AWS::URLSuffix": "amazonaws.com.cn" if partition(region) == "aws-cn" else "amazonaws.com",
+        "AWS::URLSuffix": url_suffix(region),
         "AWS::StackName": "${AWS::StackName}",
         "AWS::StackId": "${AWS::StackId}",
         "AWS::NotificationARNs": [],

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from scripts.kit.bundle import pack
+from scripts.kit.names import target_role
 from scripts.kit.settings.model import Settings
 
 
@@ -36,8 +37,8 @@ def defaults_of(
         "StackSetAdministrator": {"management": "SELF", "self-managed": "SELF_MANAGED"}.get(
             settings.administrator, "DELEGATED_ADMIN"
         ),
-        "SageMakerExecutionRoleStagingName": f"sagemaker-role-{settings.roles.suffix.staging}",
-        "SageMakerExecutionRoleProdName": f"sagemaker-role-{settings.roles.suffix.production}",
+        "SageMakerExecutionRoleStagingName": target_role(settings.roles.suffix.staging),
+        "SageMakerExecutionRoleProdName": target_role(settings.roles.suffix.production),
         "OrganizationalUnitStagingId": unit_of(settings.units.staging, "units.staging"),
         "OrganizationalUnitProdId": unit_of(settings.units.production, "units.production"),
     }

@@ -22,6 +22,7 @@ from scripts.kit.organization.state import AccountOptions, SeenOrganization, all
 from scripts.kit.patience import until
 from scripts.kit.plan import PlanStep
 from scripts.kit.settings.model import Settings
+from scripts.kit.stages import Stage
 
 MOST_AT_ONCE = 5  # "Number of member accounts you can create concurrently" (the page above)
 CREATION = 900.0  # seconds for an account to be made ("You might need to wait a few minutes", API Reference)
@@ -91,7 +92,7 @@ def invitations(organizations: Any) -> dict[str, str]:
 
 def unit_of(settings: Settings, stage: str) -> str:
     """The unit for an account of this stage, as the environment file names it; "" where it stays where it is."""
-    units = {"staging": settings.units.staging, "production": settings.units.production}
+    units = {one.key: settings.units.of(one) for one in Stage}
     return units.get(stage, settings.units.data_science)
 
 

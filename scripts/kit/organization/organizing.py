@@ -28,7 +28,7 @@ from scripts.kit.organization.state import (
 )
 from scripts.kit.patience import until
 from scripts.kit.plan import PlanStep
-from scripts.kit.settings.model import Settings
+from scripts.kit.settings.model import PURPOSES, Settings
 
 MOST_ADMINISTRATORS = 5  # for stack sets (CloudFormation User Guide, "Register a delegated administrator…")
 
@@ -135,7 +135,7 @@ def administrator_step(settings: Settings, seen: SeenOrganization) -> PlanStep:
 
 def unit_steps(settings: Settings, seen: SeenOrganization) -> Iterator[PlanStep]:
     done: set[str] = set()
-    for stage, unit in zip(("staging", "production", "data_science"), every_unit(settings), strict=False):
+    for stage, unit in zip(PURPOSES, every_unit(settings), strict=False):
         for name in prefixes(unit):
             if name in done:
                 continue

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from scripts.kit.connect import pages
-from scripts.kit.projects.project import DEPLOY_STAGE
+from scripts.kit.stages import Stage
 
 NOTHING = {"", "none"}
 ENDED = {"Succeeded", "Failed", "Stopped", "Superseded", "Cancelled"}
@@ -33,21 +33,13 @@ class PipelineExecution:
     actions: Mapping[str, str] = field(default_factory=dict)
     artifact: tuple[str, str] = ("", "")
 
-    def deployed(self, stage: str) -> bool:
+    def deployed(self, stage: Stage) -> bool:
         """The stage's stack went over to this version, whatever its tests said."""
-        return self.actions.get(deploy_action(stage)) == "Succeeded"
+        return self.actions.get(stage.deploy_action) == "Succeeded"
 
-    def succeeded(self, stage: str) -> bool:
+    def succeeded(self, stage: Stage) -> bool:
         """The stage went over to this version, and its tests passed."""
-        return self.deployed(stage) and self.actions.get(test_action(stage)) == "Succeeded"
-
-
-def deploy_action(stage: str) -> str:
-    return DEPLOY_STAGE[stage].replace("Deploy", "DeployResources")
-
-
-def test_action(stage: str) -> str:
-    return DEPLOY_STAGE[stage].replace("Deploy", "Test")
+        return self.deployed(stage) and self.actions.get(stage.test_action) == "Succeeded"
 
 
 def read(codepipeline: Any, pipeline: str) -> list[PipelineExecution]:

@@ -9,9 +9,8 @@ from typing import Any
 from scripts.kit.connect import Connection, pages
 from scripts.kit.console import UserError, closest
 from scripts.kit.stacks.stack import describe_stack, parameters
+from scripts.kit.stages import Stage
 
-STAGES = ("staging", "prod")
-DEPLOY_STAGE = {"staging": "DeployStaging", "prod": "DeployProd"}  # in the pipeline of templates/30-project.yaml
 STAGE_STACK = re.compile(r"sagemaker-(.+)-deploy-(staging|prod)")
 PIPELINE = re.compile(r"sagemaker-(.+)-deploy")
 GONE = {"DeleteCompleted"}
@@ -33,11 +32,11 @@ class Project:
     def pipeline(self) -> str:
         return f"{self.prefix}-deploy"
 
-    def stack(self, stage: str) -> str:
+    def stack(self, stage: Stage) -> str:
         """The stage's stack, and the stack set that it holds."""
         return f"{self.prefix}-deploy-{stage}"
 
-    def endpoint(self, stage: str) -> str:
+    def endpoint(self, stage: Stage) -> str:
         return f"{self.name}-{self.id}-{stage}"
 
     @property
@@ -53,7 +52,7 @@ def find(connection: Connection) -> list[Project]:
     found: dict[str, Project] = {}
     for summary in pages(sagemaker, "list_projects", "ProjectSummaryList"):
         project = Project(summary["ProjectName"], summary["ProjectId"], summary["ProjectStatus"])
-        ours = project.pipeline in pipelines or any(project.stack(stage) in stacks for stage in STAGES)
+        ours = project.pipeline in pipelines or any(project.stack(stage) in stacks for stage in Stage)
         if ours:
             found[project.prefix] = project
     for stack in stacks:
@@ -71,7 +70,7 @@ def ids(connection: Connection) -> frozenset[str]:
 
 
 def has_stacks(project: Project, stacks: set[str]) -> bool:
-    return any(project.stack(stage) in stacks for stage in STAGES)
+    return any(project.stack(stage) in stacks for stage in Stage)
 
 
 def left_over(connection: Connection, stack: str) -> Project:

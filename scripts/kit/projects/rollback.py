@@ -24,10 +24,11 @@ from scripts.kit.patience import until
 from scripts.kit.plan import PlanStep
 from scripts.kit.projects import history, status
 from scripts.kit.projects.history import PipelineExecution
-from scripts.kit.projects.project import DEPLOY_STAGE, Project, version_number
+from scripts.kit.projects.project import Project, version_number
 from scripts.kit.projects.status import BUSY
 from scripts.kit.settings.model import Settings
 from scripts.kit.stacks.stack import describe_stack, parameters
+from scripts.kit.stages import Stage
 
 PATIENCE = 6 * 3600.0  # seconds: a canary bakes for up to an hour in each of its steps
 VARIABLE = "ModelPackageVersion"
@@ -62,7 +63,7 @@ class Rollback:
 # -- look --------------------------------------------------------------------------------------
 
 
-def look(connection: Connection, project: Project, stage: str) -> FoundDeployments:
+def look(connection: Connection, project: Project, stage: Stage) -> FoundDeployments:
     codepipeline = connection.client("codepipeline")
     stack = describe_stack(connection.client("cloudformation"), project.stack(stage))
     try:
@@ -72,7 +73,7 @@ def look(connection: Connection, project: Project, stage: str) -> FoundDeploymen
             "list_pipeline_executions",
             "pipelineExecutionSummaries",
             pipelineName=project.pipeline,
-            filter={"succeededInStage": {"stageName": DEPLOY_STAGE[stage]}},
+            filter={"succeededInStage": {"stageName": stage.deploy_stage}},
         )
         ids = frozenset(e["pipelineExecutionId"] for e in eligible if e.get("executionType", "STANDARD") == "STANDARD")
         state = stage_state(codepipeline, project, stage)
@@ -86,11 +87,11 @@ def look(connection: Connection, project: Project, stage: str) -> FoundDeploymen
     return FoundDeployments(live, approved(connection.client("sagemaker"), project.name), executions, ids, busy)
 
 
-def stage_state(codepipeline: Any, project: Project, stage: str) -> dict[str, Any]:
+def stage_state(codepipeline: Any, project: Project, stage: Stage) -> dict[str, Any]:
     states: list[dict[str, Any]] = codepipeline.get_pipeline_state(name=project.pipeline)["stageStates"]
-    found = [state for state in states if state["stageName"] == DEPLOY_STAGE[stage]]
+    found = [state for state in states if state["stageName"] == stage.deploy_stage]
     if not found:
-        raise UserError(f"the pipeline {project.pipeline} has no stage {DEPLOY_STAGE[stage]}")
+        raise UserError(f"the pipeline {project.pipeline} has no stage {stage.deploy_stage}")
     return found[0]
 
 
@@ -106,7 +107,7 @@ def approved(sagemaker: Any, group: str) -> frozenset[str]:
     return frozenset(str(summary["ModelPackageVersion"]) for summary in summaries)
 
 
-def recorded(s3: Any, execution: PipelineExecution, stage: str, owner: str) -> StagePlaces | None:
+def recorded(s3: Any, execution: PipelineExecution, stage: Stage, owner: str) -> StagePlaces | None:
     """The accounts and regions of the stage in the manifest that an execution's Build step wrote.
 
     None where the artifact is gone: then CodePipeline cannot roll back to it either.
@@ -123,7 +124,7 @@ def recorded(s3: Any, execution: PipelineExecution, stage: str, owner: str) -> S
     return tuple(sorted(account["id"] for account in part["accounts"])), tuple(sorted(part["regions"]))
 
 
-def places_now(connection: Connection, settings: Settings, project: Project, stage: str) -> StagePlaces:
+def places_now(connection: Connection, settings: Settings, project: Project, stage: Stage) -> StagePlaces:
     """The accounts of the stage's unit as they are today, and the regions that the stage is deployed to."""
     stack = describe_stack(connection.client("cloudformation"), project.stack(stage)) or {}
     values = parameters(stack)
@@ -139,7 +140,7 @@ def places_now(connection: Connection, settings: Settings, project: Project, sta
 # -- plan --------------------------------------------------------------------------------------
 
 
-def choose(found: FoundDeployments, stage: str, asked: str) -> str:
+def choose(found: FoundDeployments, stage: Stage, asked: str) -> str:
     """The version to go back to; "" where the stage has gone back already and no version is asked for."""
     if asked:
         if asked not in found.approved:
@@ -169,7 +170,7 @@ def choose(found: FoundDeployments, stage: str, asked: str) -> str:
 def make_plan(
     found: FoundDeployments,
     project: Project,
-    stage: str,
+    stage: Stage,
     asked: str,
     now: Callable[[], StagePlaces],
     then: Callable[[PipelineExecution], StagePlaces | None],
@@ -203,7 +204,7 @@ def make_plan(
     return roll_back_or_start(found, project, stage, version, now, then)
 
 
-def returns(found: FoundDeployments, stage: str, going: PipelineExecution) -> bool:
+def returns(found: FoundDeployments, stage: Stage, going: PipelineExecution) -> bool:
     """Whether an execution in the stage brings a version back that was live before."""
     before = {e.version for e in found.executions if e.id != going.id and e.deployed(stage)}
     return bool(going.target) or (going.version in before and going.version != found.live)
@@ -212,7 +213,7 @@ def returns(found: FoundDeployments, stage: str, going: PipelineExecution) -> bo
 def roll_back_or_start(
     found: FoundDeployments,
     project: Project,
-    stage: str,
+    stage: Stage,
     version: str,
     now: Callable[[], StagePlaces],
     then: Callable[[PipelineExecution], StagePlaces | None],
@@ -265,14 +266,14 @@ def difference(was: StagePlaces, now: StagePlaces) -> str:
 # -- apply, follow, verify ---------------------------------------------------------------------
 
 
-def apply(codepipeline: Any, project: Project, stage: str, todo: Rollback) -> str:
+def apply(codepipeline: Any, project: Project, stage: Stage, todo: Rollback) -> str:
     """Begin; the execution that does it ("" where there is nothing to do)."""
     if not todo.step.writes:
         return todo.follow
     if todo.execution:
         try:
             begun = codepipeline.rollback_stage(
-                pipelineName=project.pipeline, stageName=DEPLOY_STAGE[stage], targetPipelineExecutionId=todo.execution
+                pipelineName=project.pipeline, stageName=stage.deploy_stage, targetPipelineExecutionId=todo.execution
             )
             return str(begun["pipelineExecutionId"])
         except ClientError as error:
@@ -326,7 +327,7 @@ def tell(state: Mapping[str, Any], seen: dict[str, str]) -> None:
             say(f"  … {name}: {current}{f': {error}' if error else ''}")
 
 
-def verify(connection: Connection, project: Project, stage: str, version: str) -> list[str]:
+def verify(connection: Connection, project: Project, stage: Stage, version: str) -> list[str]:
     """What is not as it should be after a rollback: the stage's version, its instances, its tests."""
     found = status.stage(connection, project, stage)
     wrong = []
@@ -342,9 +343,9 @@ def verify(connection: Connection, project: Project, stage: str, version: str) -
     return wrong
 
 
-def finish(connection: Connection, project: Project, stage: str, todo: Rollback, execution: str, ended: str) -> None:
+def finish(connection: Connection, project: Project, stage: Stage, todo: Rollback, execution: str, ended: str) -> None:
     """Say how it ended; UserError unless the stage serves the version."""
-    if ended == "waits" and stage == "prod":
+    if ended == "waits" and stage is Stage.PROD:
         say(
             f"execution {execution} waits for an approver. When it is approved, run the same command again: "
             "it follows the execution and verifies the result"

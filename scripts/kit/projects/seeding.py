@@ -19,10 +19,10 @@ from botocore.exceptions import ClientError
 from scripts.kit.bundle import pack
 from scripts.kit.connect import Connection
 from scripts.kit.console import UserError
+from scripts.kit.names import bundle_bucket
 from scripts.kit.plan import PlanStep
+from scripts.kit.projects.provisioned import ProvisionedProject
 from scripts.kit.publish import versions
-from scripts.kit.publish.catalog import bundle_bucket
-from scripts.kit.publish.versions import ProvisionedProject
 from scripts.kit.settings.model import Settings
 
 BRANCH = "main"
@@ -53,12 +53,12 @@ def git(*arguments: str, folder: Path | None = None) -> str:
 class Seeding:
     """What a project's repositories begin with. names: of each seed zip's repository, with its owner.
 
-    version: of the seed code, which is the published one that the project is, or will be, made from
+    bundle_version: of the seed code, which is the published one that the project is, or will be, made from
     """
 
     connection_arn: str
     names: Mapping[str, str]
-    version: str
+    bundle_version: str
     seeds: Mapping[str, bytes]
 
 
@@ -77,7 +77,7 @@ def of_project(connection: Connection, project: ProvisionedProject, given: Mappi
     for parameter, seed in pack.SEED_KEYS.items():
         place = {"Bucket": values.get("SeedCodeBucket") or bucket, "Key": values[parameter]}
         seeds[seed] = s3.get_object(**place)["Body"].read()
-    return Seeding(arn, names, project.version, seeds)
+    return Seeding(arn, names, project.bundle_version, seeds)
 
 
 def of_new_project(connection: Connection, settings: Settings, name: str, given: Mapping[str, str]) -> Seeding:

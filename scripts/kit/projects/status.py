@@ -15,8 +15,9 @@ from botocore.exceptions import ClientError
 
 from scripts.kit.connect import Connection, pages
 from scripts.kit.projects import history
-from scripts.kit.projects.project import STAGES, Project, call_as, version_number
+from scripts.kit.projects.project import Project, call_as, version_number
 from scripts.kit.stacks.stack import describe_stack, newest_operation, parameters
+from scripts.kit.stages import Stage
 
 BUSY = {"InProgress", "Stopping"}
 MISSING_PIPELINE = "PipelineNotFoundException"
@@ -87,7 +88,7 @@ class ProjectStatus:
 
 def look(connection: Connection, project: Project) -> ProjectStatus:
     pipeline = pipeline_stages(connection.client("codepipeline"), project)
-    stages = tuple(stage(connection, project, name) for name in STAGES)
+    stages = tuple(stage(connection, project, name) for name in Stage)
     return ProjectStatus(project.name, project.id, project.status or "no longer exists", pipeline, stages)
 
 
@@ -154,7 +155,7 @@ def failed_condition(state: dict[str, Any]) -> str:
 # -- a stage -----------------------------------------------------------------------------------
 
 
-def stage(connection: Connection, project: Project, name: str) -> StageStatus:
+def stage(connection: Connection, project: Project, name: Stage) -> StageStatus:
     cloudformation = connection.client("cloudformation")
     stack = describe_stack(cloudformation, project.stack(name))
     values = parameters(stack or {})

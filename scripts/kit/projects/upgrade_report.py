@@ -10,7 +10,7 @@ from scripts.kit.projects.upgrading import OWN, ProjectUpgrade
 
 def lines(upgrade: ProjectUpgrade) -> Iterator[str]:
     """The plan."""
-    yield f"upgrade {upgrade.project.project.name} from {upgrade.project.version} to {upgrade.target.name}:"
+    yield f"upgrade {upgrade.project.project.name} from {upgrade.project.bundle_version} to {upgrade.target.name}:"
     yield from (f"  {line}" for line in differences.resource_lines(upgrade.found))
     now = upgrade.project.parameters
     for name, value in upgrade.parameters.items():

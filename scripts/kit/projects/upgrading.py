@@ -21,11 +21,13 @@ from scripts.kit.bundle import differences, pack
 from scripts.kit.bundle.differences import Differences, ResourceChange
 from scripts.kit.connect import Connection, pages
 from scripts.kit.console import UserError, explain, say
+from scripts.kit.names import bundle_bucket
 from scripts.kit.patience import until
 from scripts.kit.projects import project as projects
+from scripts.kit.projects import provisioned
+from scripts.kit.projects.provisioned import ProvisionedProject
 from scripts.kit.publish import hosting, versions
-from scripts.kit.publish.catalog import bundle_bucket
-from scripts.kit.publish.versions import CATALOG, S3, BundleVersion, ProvisionedProject
+from scripts.kit.publish.versions import CATALOG, S3, BundleVersion
 from scripts.kit.stacks.stack import newest_operation, reasons
 
 OWN = ("SageMakerProjectName", "SageMakerProjectId")  # SageMaker fills these in itself
@@ -86,7 +88,7 @@ def current(
     connection: Connection, project: ProvisionedProject, known: list[BundleVersion], only: tuple[str, ...] = ()
 ) -> tuple[pack.Bundle, str]:
     """What the project runs: its version's files with its own seed code, and the template of its stack."""
-    name = project.version
+    name = project.bundle_version
     digest = next((v.digest for v in known if v.name == name), "") or digest_of(connection, name)
     running = versions.content(connection, digest, name, only)
     cloudformation = connection.client("cloudformation")
@@ -134,7 +136,7 @@ def prepare(
 def settled(connection: Connection, name: str) -> ProvisionedProject:
     """The project, after an update that may go on already (of an interrupted run, or of another caller)."""
     found = projects.one(connection, name)
-    project = versions.provisioned(connection, found)
+    project = provisioned.look(connection, found)
     if project is None:
         raise UserError(f"the project {name} has no stack any more: there is nothing to upgrade")
     if not found.status.endswith(BUSY):
@@ -312,13 +314,13 @@ def require_success(connection: Connection, upgrade: ProjectUpgrade, status: str
     if status == "UpdateCompleted":
         return
     name, cloudformation = upgrade.project.project.name, connection.client("cloudformation")
-    now = versions.provisioned(connection, upgrade.project.project)
+    now = provisioned.look(connection, upgrade.project.project)
     why = reasons(cloudformation, upgrade.project.stack_name, lambda logical_id: pack.PRODUCT)
     shown = connection.client("sagemaker").describe_project(ProjectName=name)
     message = shown.get("ServiceCatalogProvisionedProductDetails", {}).get("ProvisionedProductStatusMessage", "")
     state = now.stack["StackStatus"] if now else "gone"
     rest = (
-        f"CloudFormation rolled the update back: the project runs version {now.version} as before"
+        f"CloudFormation rolled the update back: the project runs version {now.bundle_version} as before"
         if now and state == "UPDATE_ROLLBACK_COMPLETE"
         else f"its stack {upgrade.project.stack_name} is {state}"
     )
@@ -330,7 +332,7 @@ def as_data(upgrade: ProjectUpgrade) -> dict[str, Any]:
     return {
         "project": upgrade.project.project.name,
         "publisher": upgrade.project.publisher,
-        "from": upgrade.project.version,
+        "from": upgrade.project.bundle_version,
         "to": upgrade.target.name,
         "values": dict(upgrade.parameters),  # of its parameters, every one of which is sent
         "launch_role": upgrade.role,

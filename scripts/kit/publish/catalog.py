@@ -16,7 +16,9 @@ from botocore.exceptions import ClientError
 from scripts.kit.bundle import pack
 from scripts.kit.connect import Connection, pages
 from scripts.kit.console import UserError
+from scripts.kit.names import LAUNCH_ROLE, bundle_bucket
 from scripts.kit.publish import sharing
+from scripts.kit.regions import url_suffix
 from scripts.kit.roles import role_exists
 from scripts.kit.settings.model import Settings
 
@@ -24,7 +26,6 @@ STUDIO_TAG = (
     "sagemaker:studio-visibility",
     "true",
 )  # lowercase: SageMaker Developer Guide, "Create Custom Project Templates"
-LAUNCH_ROLE = "service-role/AmazonSageMakerServiceCatalogProductsLaunchRole"
 
 
 @dataclass(frozen=True)
@@ -73,28 +74,22 @@ class FoundProduct:
     organization: str = ""  # its id, asked for only where the portfolio is shared with it
 
 
-def bundle_bucket(account: str, region: str) -> str:
-    """The bucket that templates/11-shared-resources.yaml makes."""
-    return f"sagemaker-multi-account-bundle-{account}-{region}"
-
-
-def wanted(environment: Settings, bundle: pack.Bundle, account: str, region: str, partition: str) -> WantedProduct:
+def wanted(settings: Settings, bundle: pack.Bundle, account: str, region: str, partition: str) -> WantedProduct:
     bucket = bundle_bucket(account, region)
-    domain = "amazonaws.com.cn" if partition == "aws-cn" else "amazonaws.com"
     files = {**bundle.files, pack.MANIFEST: pack.manifest(bundle)}
     return WantedProduct(
         account=account,
         region=region,
         bucket=bucket,
         objects={bundle.key(name): content for name, content in files.items()},
-        portfolio=environment.catalog.portfolio,
-        product=environment.catalog.product,
-        owner=environment.catalog.owner,
+        portfolio=settings.catalog.portfolio,
+        product=settings.catalog.product,
+        owner=settings.catalog.owner,
         version=bundle.name,
-        template_url=f"https://{bucket}.s3.{region}.{domain}/{bundle.key(pack.PRODUCT)}",
+        template_url=f"https://{bucket}.s3.{region}.{url_suffix(region)}/{bundle.key(pack.PRODUCT)}",
         launch_role=f"arn:{partition}:iam::{account}:role/{LAUNCH_ROLE}",
-        principals=environment.portfolio_principals,
-        shares=environment.catalog.share_with,
+        principals=settings.portfolio_principals,
+        shares=settings.catalog.share_with,
     )
 
 

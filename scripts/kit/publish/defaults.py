@@ -15,9 +15,9 @@ from scripts.kit.settings.model import Settings
 from scripts.kit.settings.reading import UNIT_ID
 
 
-def installed(bundle: pack.Bundle, environment: Settings, connection: Connection) -> pack.Bundle:
+def installed(bundle: pack.Bundle, settings: Settings, connection: Connection) -> pack.Bundle:
     """The bundle as it is published here: what environment.yaml says are the defaults of the product's parameters."""
-    return with_defaults(bundle, environment, connection.region, lambda unit, key: unit_default(unit, key, connection))
+    return with_defaults(bundle, settings, connection.region, lambda unit, key: unit_default(unit, key, connection))
 
 
 def unit_default(unit: str, key: str, connection: Connection) -> str:

@@ -19,6 +19,7 @@ from botocore.exceptions import ClientError
 from scripts.kit.bundle import pack
 from scripts.kit.connect import Connection, pages
 from scripts.kit.console import UserError, say
+from scripts.kit.names import S3_LAUNCH_ROLE
 from scripts.kit.plan import Action, PlanStep
 from scripts.kit.publish.catalog import STUDIO_TAG, WantedProduct
 from scripts.kit.publish.publishing import PROVISIONING_TAG
@@ -27,7 +28,6 @@ from scripts.kit.roles import role_exists
 PREFIX = "project-templates/"  # of their own, so that Studio lists nothing else of the bucket
 TEMPLATE_NAME = "multi-account-deployment"  # in CreateProject: at most 32 letters, digits or hyphens
 LOCATION_TAG = "sagemaker:projectS3TemplatesLocation"
-LAUNCH_ROLE = "service-role/AmazonSageMakerServiceCatalogProductsMultiAccountLaunchRole"
 ORIGIN = "https://*.sagemaker.aws"
 RULE_ID = "sagemaker-multi-account-studio"
 RULE = {"ID": RULE_ID, "AllowedOrigins": [ORIGIN], "AllowedMethods": ["GET", "HEAD"], "AllowedHeaders": ["*"]}
@@ -80,7 +80,7 @@ def hosted(want: WantedProduct, bundle: pack.Bundle, partition: str, domain_id: 
         bucket=want.bucket,
         key=key,
         body=bundle.files[pack.PRODUCT],
-        launch_role=f"arn:{partition}:iam::{want.account}:role/{LAUNCH_ROLE}",
+        launch_role=f"arn:{partition}:iam::{want.account}:role/{S3_LAUNCH_ROLE}",
         domain_arn=domain,
         url=f"{want.template_url.split('/bundle/')[0]}/{key}",
     )

@@ -7,7 +7,7 @@ template beneath project-templates/; its files lie in the bundle bucket beneath 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Any
 
 from botocore.exceptions import ClientError
@@ -15,12 +15,10 @@ from botocore.exceptions import ClientError
 from scripts.kit.bundle import pack
 from scripts.kit.connect import Connection, pages
 from scripts.kit.console import UserError, closest
-from scripts.kit.projects import project as projects
-from scripts.kit.projects.project import Project
+from scripts.kit.names import bundle_bucket
 from scripts.kit.publish import hosting
-from scripts.kit.publish.catalog import STUDIO_TAG, bundle_bucket
+from scripts.kit.publish.catalog import STUDIO_TAG
 from scripts.kit.settings.model import Settings
-from scripts.kit.stacks.stack import describe_stack, parameters
 
 CATALOG, S3 = "service-catalog", "s3"  # the publishers
 CURRENT, OLD, INACTIVE = "current", "deprecated", "inactive"
@@ -38,19 +36,6 @@ class BundleVersion:
     guidance: Mapping[str, str]
     digest: str
     artifact: str = ""
-
-
-@dataclass(frozen=True)
-class RunningProject:
-    """A project and the version that it runs. seed: the version whose seed code its repositories began with."""
-
-    project: str
-    id: str
-    status: str
-    publisher: str
-    version: str
-    seed: str
-    stack: str
 
 
 def installed_versions(connection: Connection, settings: Settings) -> list[BundleVersion]:
@@ -137,80 +122,6 @@ def no_bucket(error: ClientError, bucket: str) -> UserError | ClientError:
 def moment(time: Any) -> str:
     """A time as people read it, in UTC: 2026-11-26 09:00."""
     return str(time.strftime("%Y-%m-%d %H:%M:%S"))
-
-
-# -- projects ----------------------------------------------------------------------------------
-
-
-@dataclass(frozen=True)
-class ProvisionedProject:
-    """A project with its stack. details: as DescribeProject shows them; publisher: where its template came from."""
-
-    project: Project
-    publisher: str
-    details: Mapping[str, Any]
-    stack: Mapping[str, Any]
-
-    @property
-    def parameters(self) -> dict[str, str]:
-        return parameters(dict(self.stack))
-
-    @property
-    def stack_name(self) -> str:
-        return str(self.stack["StackName"])
-
-    @property
-    def version(self) -> str:
-        return self.parameters.get(pack.VERSION_PARAMETER, "")
-
-
-def provisioned(connection: Connection, project: Project) -> ProvisionedProject | None:
-    """The project as it stands; None where SageMaker or CloudFormation no longer have it."""
-    if not project.status:
-        return None
-    shown = connection.client("sagemaker").describe_project(ProjectName=project.name)
-    templates = shown.get("TemplateProviderDetails", [])
-    if templates:
-        publisher = S3
-        name = templates[0].get("CfnTemplateProviderDetail", {}).get("StackDetail", {}).get("Name", "")
-    else:
-        publisher = CATALOG
-        id = shown.get("ServiceCatalogProvisionedProductDetails", {}).get("ProvisionedProductId", "")
-        name = f"SC-{connection.account}-{id}" if id else ""
-    stack = describe_stack(connection.client("cloudformation"), name) if name else None
-    return ProvisionedProject(project, publisher, shown, stack) if stack else None
-
-
-def running(connection: Connection) -> list[RunningProject]:
-    """Every project made from the kit, with its version."""
-    found = []
-    for project in projects.find(connection):
-        there = provisioned(connection, project)
-        if there is None:
-            found.append(RunningProject(project.name, project.id, project.status or "deleted", "", "", "", ""))
-            continue
-        found.append(
-            RunningProject(
-                project.name,
-                project.id,
-                project.status,
-                there.publisher,
-                there.version,
-                seed_version(there.parameters),
-                there.stack_name,
-            )
-        )
-    return found
-
-
-def seed_version(values: Mapping[str, str]) -> str:
-    """The first eight digits of the digest that the deploy repository was seeded from."""
-    parts = values.get("SeedCodeDeployKey", "").split("/")
-    return parts[1][:8] if len(parts) == 3 else ""
-
-
-def as_data(versions: Iterable[BundleVersion], running: Iterable[RunningProject]) -> dict[str, Any]:
-    return {"versions": [asdict(v) for v in versions], "projects": [asdict(r) for r in running]}
 
 
 # -- what a version holds ----------------------------------------------------------------------

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Generic, Literal, TypeVar
 
 from scripts.kit.regions import partition
+from scripts.kit.stages import Stage
+
+Value = TypeVar("Value")
 
 Administrator = Literal["delegated", "management", "self-managed"]
 Purpose = Literal["staging", "production", "data_science"]  # of an account that is created or invited
@@ -22,26 +25,26 @@ class Accounts:
 
 
 @dataclass(frozen=True)
-class PerStage:
-    """A value for each stage."""
+class PerStage(Generic[Value]):
+    """A value for each stage, by the stage's key."""
 
-    staging: str
-    production: str
+    staging: Value
+    production: Value
+
+    def of(self, stage: Stage) -> Value:
+        return self.production if stage is Stage.PROD else self.staging
 
 
 @dataclass(frozen=True)
-class Units(PerStage):
+class Units(PerStage[str]):
     """data_science: where a data science account goes that is made or invited; empty: it stays where it is."""
 
     data_science: str = ""
 
 
 @dataclass(frozen=True)
-class Targets:
+class Targets(PerStage[tuple[str, ...]]):
     """The accounts of each stage, where no unit says them."""
-
-    staging: tuple[str, ...]
-    production: tuple[str, ...]
 
 
 @dataclass(frozen=True)
@@ -62,18 +65,15 @@ class InvitedAccount:
 
 
 @dataclass(frozen=True)
-class Regions:
+class Regions(PerStage[tuple[str, ...]]):
     """Where each stage runs its endpoints."""
-
-    staging: tuple[str, ...]
-    production: tuple[str, ...]
 
 
 @dataclass(frozen=True)
 class Roles:
     """suffix: of sagemaker-role-SUFFIX in each target account; access: the role by which they are entered."""
 
-    suffix: PerStage
+    suffix: PerStage[str]
     access: str
 
 

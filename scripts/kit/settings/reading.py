@@ -36,7 +36,9 @@ from scripts.kit.settings.model import (
     Units,
 )  # fmt: skip
 from scripts.kit.settings.sections import ACCOUNT, Mistake, Section
+from scripts.kit.stages import Stage
 
+STAGE_KEYS = tuple(stage.key for stage in Stage)
 DEFAULT_FILE = Path("environment.yaml")
 EXAMPLE_FILE = "environment.example.yaml"
 
@@ -96,7 +98,7 @@ def read(top: Section) -> Settings:
     units, targets = read_where(top, administrator, accounts)
     regions_section = top.section("regions")
     regions = Regions(regions_section.regions("staging", region), regions_section.regions("production", region))
-    for stage, listed in (("staging", regions.staging), ("production", regions.production)):
+    for stage, listed in ((stage.key, regions.of(stage)) for stage in Stage):
         if (count := len({*listed} - {region})) > FURTHER_REGIONS:
             regions_section.complain(
                 stage,
@@ -188,12 +190,12 @@ def read_units(section: Section, administrator: Administrator) -> Units:
         section.complain("production", "is the staging unit. Every stage needs a unit of its own")
     if units.data_science and administrator != "delegated":
         section.complain("data_science", "has no part with `administrator: management`. Leave it out")
-    for stage in ("staging", "production"):
-        unit = getattr(units, stage)
+    for stage in Stage:
+        unit = units.of(stage)
         if unit and f"{units.data_science}/".startswith(f"{unit}/"):
             section.complain(
                 "data_science",
-                f"is the {stage} unit or in it, whose accounts run models. Name another, such as the one above it",
+                f"is the {stage.key} unit or in it, whose accounts run models. Name another, such as the one above it",
             )
     return units
 
@@ -210,10 +212,10 @@ def unit_above(staging: str, production: str) -> str:
 
 def read_targets(section: Section, data_science: str) -> Targets:
     form = 'account ids of 12 digits in quotes, such as "333333333333"'
-    targets = Targets(*(section.texts(stage, ACCOUNT, form, required=True) for stage in ("staging", "production")))
+    targets = Targets(*(section.texts(stage, ACCOUNT, form, required=True) for stage in STAGE_KEYS))
     section.finish()
     seen = {data_science: "the data science account, which runs no models"}
-    for stage, ids in (("staging", targets.staging), ("production", targets.production)):
+    for stage, ids in zip(STAGE_KEYS, (targets.staging, targets.production), strict=True):
         for number, id in enumerate(ids):
             if id in seen:
                 section.complain_item(stage, number, f"{id} is {seen[id]}")

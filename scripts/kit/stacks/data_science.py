@@ -13,22 +13,17 @@ from dataclasses import replace
 from scripts.kit.bundle import pack
 from scripts.kit.connect import Connection
 from scripts.kit.console import UserError
+from scripts.kit.names import MODELS_STACK, PEOPLE_STACK, ROLES_STACK, SHARED_STACK
 from scripts.kit.plan import PlanStep
 from scripts.kit.settings.model import Settings
 from scripts.kit.stacks import model_regions
 from scripts.kit.stacks import stack as stacks
 
-MODELS, SHARED, ROLES, PEOPLE = (
-    "multi-account-deployment-models",
-    "multi-account-deployment-shared",
-    "multi-account-deployment",  # as in 0.1.0: the same roles after an upgrade (docs/guides/upgrading.md)
-    "multi-account-deployment-people",
-)
 TEMPLATES = {
-    MODELS: "templates/10-model-storage.yaml",
-    SHARED: "templates/11-shared-resources.yaml",
-    ROLES: "templates/12-project-roles.yaml",
-    PEOPLE: "templates/13-people.yaml",
+    MODELS_STACK: "templates/10-model-storage.yaml",
+    SHARED_STACK: "templates/11-shared-resources.yaml",
+    ROLES_STACK: "templates/12-project-roles.yaml",
+    PEOPLE_STACK: "templates/13-people.yaml",
 }
 GONE = {"DELETE_COMPLETE", "DELETE_SKIPPED"}  # what a resource's status says once its stack no longer holds it
 
@@ -47,7 +42,7 @@ def models(settings: Settings, paths: Iterable[str], prefix: str = "", version: 
         "TargetAccountIds": ",".join((*targets.staging, *targets.production) if targets else ()),
         "ImageRepositoryPrefix": prefix,
     }
-    return stack(settings, MODELS, parameters, version)
+    return stack(settings, MODELS_STACK, parameters, version)
 
 
 def shared(settings: Settings, version: str = "") -> stacks.WantedStack:
@@ -58,7 +53,7 @@ def shared(settings: Settings, version: str = "") -> stacks.WantedStack:
         "ImageRepositoryPrefix": settings.images.repository_prefix,
         "FurtherRegions": ",".join(model_regions.further(settings)),
     }
-    return stack(settings, SHARED, parameters, version)
+    return stack(settings, SHARED_STACK, parameters, version)
 
 
 def roles(settings: Settings, version: str = "") -> stacks.WantedStack:
@@ -68,7 +63,7 @@ def roles(settings: Settings, version: str = "") -> stacks.WantedStack:
         "FurtherRegions": ",".join(model_regions.further(settings)),
         "SourceConnectionArn": settings.source.connection_arn,
     }
-    return stack(settings, ROLES, parameters, version)
+    return stack(settings, ROLES_STACK, parameters, version)
 
 
 def people(settings: Settings, key_arn: str, version: str = "") -> stacks.WantedStack:
@@ -78,7 +73,7 @@ def people(settings: Settings, key_arn: str, version: str = "") -> stacks.Wanted
         "ProjectTemplatesInS3": "false" if settings.publishing.to == "service-catalog" else "true",
         "ModelKeyArn": key_arn,
     }
-    return stack(settings, PEOPLE, parameters, version)
+    return stack(settings, PEOPLE_STACK, parameters, version)
 
 
 def plan_models(home: Connection, settings: Settings, paths: Iterable[str], version: str) -> list[stacks.PlannedStack]:
@@ -96,18 +91,18 @@ def waiting(settings: Settings, why: UserError) -> list[PlanStep]:
     """The stacks of an account that these credentials cannot enter: its own do it."""
     account, command = settings.accounts.data_science, 'make accounts ARGS="--profile PROFILE"'
     detail = f"no way in through the role {settings.roles.access} (roles.access)"
-    names = [f"{MODELS} in {account}, {region}" for region in (settings.region, *model_regions.further(settings))]
-    names += [f"{name} in {account}" for name in (SHARED, ROLES, PEOPLE)]
+    names = [f"{MODELS_STACK} in {account}, {region}" for region in (settings.region, *model_regions.further(settings))]
+    names += [f"{name} in {account}" for name in (SHARED_STACK, ROLES_STACK, PEOPLE_STACK)]
     first, *others = [PlanStep("wait", "stack", name, detail, {}, account, command) for name in names]
     return [replace(first, request={"why": str(why)}), *others]
 
 
 def refuse_first_layout(home: Connection) -> None:
     """UserError where version 0.1.0 set the account up: one stack held all of it, the models' bucket and key too."""
-    status = stacks.resource_status(home.client("cloudformation"), ROLES, "ModelBucket")
+    status = stacks.resource_status(home.client("cloudformation"), ROLES_STACK, "ModelBucket")
     if status and status not in GONE:
         raise UserError(
-            f"the stack {ROLES} in account {home.account} is that of version 0.1.0: it holds the bucket and the key of "
-            "the models, which have a stack of their own since 0.2.0. Nothing was changed. docs/guides/upgrading.md "
-            "says how they move without being deleted"
+            f"the stack {ROLES_STACK} in account {home.account} is that of version 0.1.0: it holds the bucket and the "
+            "key of the models, which have a stack of their own since 0.2.0. Nothing was changed. "
+            "docs/guides/upgrading.md says how they move without being deleted"
         )

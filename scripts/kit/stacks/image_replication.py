@@ -15,11 +15,11 @@ from typing import Any
 
 from scripts.kit.connect import Connection
 from scripts.kit.console import UserError
+from scripts.kit.names import MODELS_STACK
 from scripts.kit.settings.model import Settings
 from scripts.kit.settings.reading import IMAGE_REGIONS
 from scripts.kit.stacks import model_regions
 from scripts.kit.stacks import stack as stacks
-from scripts.kit.stacks.data_science import MODELS
 
 PREFIX, REGIONS = "ImageRepositoryPrefix", "FurtherRegions"  # parameters of template 11
 TEMPLATE = "ImageRepositories"  # template 10's repository creation template
@@ -120,7 +120,7 @@ def refuse_another_template(home: Connection, prefix: str, region: str) -> None:
     """UserError where the region has a creation template for the prefix that is not of template 10's stack."""
     found = home.client("ecr", region).describe_repository_creation_templates(prefixes=[prefix])
     if found["repositoryCreationTemplates"] and not stacks.resource_status(
-        home.client("cloudformation", region), MODELS, TEMPLATE
+        home.client("cloudformation", region), MODELS_STACK, TEMPLATE
     ):
         raise UserError(
             f"the registry of {home.account} in {region} has a repository creation template for {prefix} already, of "

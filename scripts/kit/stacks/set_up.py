@@ -13,6 +13,7 @@ from scripts.kit import plan
 from scripts.kit.bundle import installation
 from scripts.kit.connect import Connection, enter
 from scripts.kit.console import UserError
+from scripts.kit.names import MODELS_STACK, ROLES_STACK
 from scripts.kit.organization import organizing, state
 from scripts.kit.organization.state import AccountOptions, SeenOrganization
 from scripts.kit.plan import PlanStep
@@ -110,7 +111,7 @@ class SetUp:
             self.note(note)
         self.deploy_stacks([shared])
         self.deploy_stacks(own)
-        made = (data_science.MODELS, data_science.ROLES)
+        made = (MODELS_STACK, ROLES_STACK)
         outputs = {key: value for name in made for key, value in target_roles.outputs_of(home, name).items()}
         missing = [name for name in target_roles.NEEDED if name not in outputs]
         if missing and not self.dry_run:

@@ -13,6 +13,13 @@ from functools import partial
 from scripts.kit.bundle import pack
 from scripts.kit.connect import Connection, enter
 from scripts.kit.console import Progress, UserError, say, some
+from scripts.kit.names import (
+    SELF_MANAGED_ROLES,
+    SELF_MANAGED_STACK,
+    TARGET_STACK,
+    model_bucket,
+    target_set_name,
+)
 from scripts.kit.organization import members
 from scripts.kit.organization.members import Member
 from scripts.kit.organization.state import SeenOrganization
@@ -25,18 +32,17 @@ from scripts.kit.stacks import model_regions
 from scripts.kit.stacks import stack as stacks
 from scripts.kit.stacks import stackset as stacksets
 from scripts.kit.stacks.stackset import FoundStackSet
+from scripts.kit.stages import Stage
 from scripts.kit.together import together
 
-TARGET_STACK, SELF_MANAGED_STACK = "multi-account-deployment-target", "multi-account-deployment-stack-sets"
 TARGET_TEMPLATE = "templates/20-target-account.yaml"
 SELF_MANAGED_TEMPLATE = "templates/21-self-managed-roles.yaml"
-SELF_MANAGED_ROLES = ("AWSCloudFormationStackSetAdministrationRole", "AWSCloudFormationStackSetExecutionRole")
 NEEDED = ("ModelBucketName", "ModelKeyArn", "TestRoleArn")  # outputs of templates 10 and 12
 
 
 @dataclass(frozen=True)
 class TargetStage:
-    """Where a stage's models run; unit: its id, empty without Organizations."""
+    """Where a stage's models run; name: the stage's key; unit: its id, empty without Organizations."""
 
     name: str
     suffix: str
@@ -53,19 +59,16 @@ def template(name: str) -> str:
 
 def find_stages(settings: Settings, connection: Connection, seen: SeenOrganization) -> tuple[TargetStage, ...]:
     """Both stages with their accounts; the management account is in none, as stack sets never deploy to it."""
-    suffix, units, found = settings.roles.suffix, settings.units, settings.targets
-    if found is not None:
-        return (
-            TargetStage("staging", suffix.staging, "", tuple(Member(id, "") for id in found.staging)),
-            TargetStage("production", suffix.production, "", tuple(Member(id, "") for id in found.production)),
+    suffix, listed = settings.roles.suffix, settings.targets
+    if listed is not None:
+        return tuple(
+            TargetStage(stage.key, suffix.of(stage), "", tuple(Member(id, "") for id in listed.of(stage)))
+            for stage in Stage
         )
     organizations = connection.client("organizations")
     stages, taken = [], {settings.accounts.management: "", settings.accounts.data_science: ""}
-    for name, own, unit in (
-        ("staging", suffix.staging, seen.unit(units.staging)),
-        ("production", suffix.production, seen.unit(units.production)),
-    ):
-        accounts = []
+    for stage in Stage:
+        name, unit, accounts = stage.key, seen.unit(settings.units.of(stage)), []
         for member in members.active(seen.beneath(organizations, unit)):
             other = taken.setdefault(member.id, name)
             if other == name:
@@ -76,7 +79,7 @@ def find_stages(settings: Settings, connection: Connection, seen: SeenOrganizati
                 say(f"  note: {member.id} ({member.name}) is in the {name} unit but runs no models")
         if not accounts:
             say(f"  note: the {name} unit {unit} holds no active account yet")
-        stages.append(TargetStage(name, own, unit, tuple(accounts)))
+        stages.append(TargetStage(name, suffix.of(stage), unit, tuple(accounts)))
     return tuple(stages)
 
 
@@ -90,7 +93,7 @@ def self_managed_stack(settings: Settings, account: str, version: str = "") -> s
 
 
 def plan_self_managed(settings: Settings, there: Connection, account: str, version: str) -> stacks.PlannedStack:
-    """The role of stack sets in an account; one that somebody made before is left as it is."""
+    """The role of stack sets in an account; one that was created before is left unchanged."""
     planned = plan_stack(there, self_managed_stack(settings, account, version))
     role = SELF_MANAGED_ROLES[account != settings.accounts.data_science]
     if planned.step.action == "create" and role_exists(there, role):
@@ -106,7 +109,7 @@ def target_stack(
 ) -> stacks.WantedStack:
     """Template 20. outputs: of the data science account's stacks (NEEDED)."""
     home = settings.accounts.data_science
-    copies = [model_regions.bucket(home, region) for region in model_regions.further(settings, stage.name)]
+    copies = [model_bucket(home, region) for region in model_regions.further(settings, stage.name)]
     parameters = {
         "SageMakerRoleSuffix": stage.suffix,
         "PipelineExecutionRoleArn": outputs["TestRoleArn"],
@@ -122,13 +125,9 @@ def target_set(
     settings: Settings, stage: TargetStage, region: str, outputs: Mapping[str, str], version: str
 ) -> stacksets.WantedStackSet:
     stack = target_stack(settings, stage, settings.accounts.data_science, outputs, version)
-    named = replace(stack, name=set_name(stage.name))
+    named = replace(stack, name=target_set_name(stage.name))
     accounts = tuple(member.id for member in stage.accounts)
     return stacksets.WantedStackSet(named, stage.unit, region, settings.stack_set_administrator, accounts)
-
-
-def set_name(stage: str) -> str:
-    return f"{TARGET_STACK}-{stage}"
 
 
 def find_sets(settings: Settings, home: Connection, stages: tuple[TargetStage, ...]) -> dict[str, FoundStackSet]:
@@ -136,7 +135,7 @@ def find_sets(settings: Settings, home: Connection, stages: tuple[TargetStage, .
     if settings.permission_model == "SELF_MANAGED":
         return {}
     cloudformation, call_as = home.client("cloudformation"), settings.stack_set_administrator
-    return {stage.name: stacksets.look(cloudformation, set_name(stage.name), call_as) for stage in stages}
+    return {stage.name: stacksets.look(cloudformation, target_set_name(stage.name), call_as) for stage in stages}
 
 
 def one_by_one(
@@ -158,7 +157,7 @@ def one_by_one(
     for name, found in sets.items():
         if asked and found.instances:
             raise UserError(
-                f"target_roles is one-by-one, but the stack set {set_name(name)} owns the roles in "
+                f"target_roles is one-by-one, but the stack set {target_set_name(name)} owns the roles in "
                 f"{len(found.instances)} accounts. Write `target_roles: stack-set`, or delete its instances first "
                 "(`aws cloudformation delete-stack-instances`; endpoints there then lose their role)"
             )

@@ -14,31 +14,43 @@ from collections.abc import Callable, Iterator
 from functools import partial
 from typing import Any
 
-from scripts.kit.connect import Connection, enter, if_there, pages
+from scripts.kit.connect import Connection, enter, if_there, pages, whole_pages
 from scripts.kit.console import UserError, counted
 from scripts.kit.doctor.merge import without
+from scripts.kit.names import (
+    APPROVER_POLICY,
+    CREATOR_POLICY,
+    MODELS_STACK,
+    PEOPLE_STACK,
+    ROLES_STACK,
+    SCIENTIST_POLICY,
+    SELF_MANAGED_STACK,
+    SHARED_STACK,
+    TARGET_SETS,
+    TARGET_STACK,
+    bundle_bucket,
+    default_bucket,
+    model_bucket,
+)
 from scripts.kit.organization.members import accounts_beneath, find_unit
 from scripts.kit.projects.project import Project
 from scripts.kit.publish import hosting, sharing
-from scripts.kit.publish.catalog import STUDIO_TAG, bundle_bucket
+from scripts.kit.publish.catalog import STUDIO_TAG
 from scripts.kit.settings.model import Settings
 from scripts.kit.stacks import image_replication
-from scripts.kit.stacks.data_science import MODELS, PEOPLE, ROLES, SHARED
 from scripts.kit.stacks.image_replication import Rules
 from scripts.kit.stacks.stack import describe_stack, parameters
-from scripts.kit.stacks.target_roles import SELF_MANAGED_STACK, TARGET_STACK
 from scripts.kit.teardown import retained
 from scripts.kit.teardown.parts import DeletionOptions, TeardownPart, deleted, kept, removal, unseen
 from scripts.kit.teardown.stacks import delete_stack
 from scripts.kit.teardown.stage_sets import ActiveAccounts, stage_parts
 from scripts.kit.together import together
 
-SETS = (TARGET_STACK, f"{TARGET_STACK}-staging", f"{TARGET_STACK}-production")
 CI_ROLES = "Lets GitHub Actions publish the bundle"  # in the description of template 60
 POLICIES = {  # of template 13, and which of its roles its stack gives them to
-    "sagemaker-multi-account-approver": False,
-    "sagemaker-multi-account-data-scientist": True,
-    "sagemaker-multi-account-project-creator": True,
+    APPROVER_POLICY: False,
+    SCIENTIST_POLICY: True,
+    CREATOR_POLICY: True,
 }
 READ_MODELS = "TargetAccountsReadModels"  # the statement that `make doctor` merges into the SDK's default bucket
 
@@ -56,10 +68,10 @@ def kit_parts(by: Connection, home: Connection, settings: Settings, asked: Delet
     parts += target_parts(by, home, settings)
     parts += image_parts(home, settings)
     parts += policy_parts(home)
-    for name in (PEOPLE, SELF_MANAGED_STACK, ROLES, SHARED):
+    for name in (PEOPLE_STACK, SELF_MANAGED_STACK, ROLES_STACK, SHARED_STACK):
         parts += stack_part(home, name)
     for region in reversed(regions(settings)):
-        parts += stack_part(home.in_region(region), MODELS)
+        parts += stack_part(home.in_region(region), MODELS_STACK)
     for region in regions(settings):
         parts += storage_parts(home.in_region(region), asked)
     parts += others_parts(home, settings)
@@ -75,7 +87,7 @@ def stack_part(connection: Connection, name: str) -> Iterator[TeardownPart]:
 
 def home_parameters(home: Connection) -> dict[str, str]:
     """The parameters of all stacks of the data science account's own Region, also where 0.1.0 made one of them all."""
-    found = [describe_stack(home.client("cloudformation"), name) for name in (ROLES, SHARED, PEOPLE)]
+    found = [describe_stack(home.client("cloudformation"), name) for name in (ROLES_STACK, SHARED_STACK, PEOPLE_STACK)]
     return {name: value for stack in found if stack for name, value in parameters(stack).items()}
 
 
@@ -188,7 +200,7 @@ def hosting_parts(home: Connection) -> Iterator[TeardownPart]:
 
 def statement_parts(home: Connection) -> Iterator[TeardownPart]:
     """The statement that `make doctor ARGS=--fix` merged into the policy of the SageMaker SDK's default bucket."""
-    s3, bucket = home.client("s3"), f"sagemaker-{home.region}-{home.account}"
+    s3, bucket = home.client("s3"), default_bucket(home.account, home.region)
     place = {"Bucket": bucket, "ExpectedBucketOwner": home.account}
     policy = (if_there(s3.get_bucket_policy, **place) or {}).get("Policy", "")
     rest = without(policy, READ_MODELS)
@@ -208,7 +220,7 @@ def statement_parts(home: Connection) -> Iterator[TeardownPart]:
 def target_parts(by: Connection, home: Connection, settings: Settings) -> Iterator[TeardownPart]:
     """Template 20, and 21 where there is no organization: stack sets, then stacks of single accounts."""
     organization = ActiveAccounts()
-    for name in SETS:
+    for name in TARGET_SETS:
         yield from stage_parts(home, name, settings.stack_set_administrator, organization, "account")
     yield from in_targets(by, home, settings, account_parts, "stacks of the kit")
 
@@ -264,7 +276,7 @@ def policy_parts(home: Connection) -> Iterator[TeardownPart]:
     studio = set(home_parameters(home).get("StudioExecutionRoleNames", "").split(","))
     for policy, by_stack in POLICIES.items():
         arn = f"arn:{home.partition}:iam::{home.account}:policy/{policy}"
-        asked = partial(iam.get_paginator("list_entities_for_policy").paginate, PolicyArn=arn)
+        asked = partial(whole_pages, iam, "list_entities_for_policy", PolicyArn=arn)
         listed = if_there(lambda asked=asked: list(asked())) or []
         for kind, member in (("Role", "PolicyRoles"), ("User", "PolicyUsers"), ("Group", "PolicyGroups")):
             for holder in (holder for page in listed for holder in page.get(member, [])):
@@ -280,7 +292,7 @@ def storage_parts(connection: Connection, asked: DeletionOptions) -> Iterator[Te
     """What templates 10 and 11 retain: the buckets, and the models' key."""
     for name in (
         bundle_bucket(connection.account, connection.region),
-        retained.model_bucket(connection),
+        model_bucket(connection.account, connection.region),
     ):
         yield from retained.bucket(connection, name, asked)
     yield from retained.keys(connection, asked)

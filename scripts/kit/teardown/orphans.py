@@ -8,15 +8,16 @@ orphan when its project is gone, or, for the kit's own parts, when the data scie
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from functools import partial
+from itertools import chain
 from typing import Any
 
 from botocore.exceptions import ClientError
 
 from scripts.kit.connect import Connection, enter, pages
-from scripts.kit.console import UserError, explain, some
+from scripts.kit.console import UserError, counted, explain, some
 from scripts.kit.projects import project as projects
 from scripts.kit.settings.model import Settings
 from scripts.kit.stacks import data_science
@@ -39,6 +40,9 @@ HOME_KINDS = {  # likewise, of the data science account
     "model group": ("list_model_package_groups", "ModelPackageGroupSummaryList", "ModelPackageGroup"),
     "training": ("list_pipelines", "PipelineSummaries", "Pipeline"),
 }
+
+
+Thing = tuple[str, str, dict[str, str] | None]  # kind, name, and its tags where they are known
 
 
 @dataclass(frozen=True)
@@ -122,29 +126,43 @@ def in_account(place: Connection, owners: Owners, settings: Settings, home: bool
 
 
 def in_region(there: Connection, owners: Owners, home: bool, call_as: str) -> Iterator[Orphan]:
-    def lost(kind: str, name: str, tags: dict[str, str] | None = None) -> Iterator[Orphan]:
+    """The orphans of one account in one region. home: it is the data science account"""
+    listed = [stacks_in(there), sagemaker_in(there, KINDS | HOME_KINDS if home else KINDS), watching_in(there)]
+    if home:
+        listed.insert(1, stack_sets_in(there, call_as))
+    for kind, name, tags in chain(*listed):
         if why := owners.lost(name, tags):
             yield Orphan(kind, there.account, there.region, name, why)
+    if home and not owners.kit:
+        for key in retained.kept_keys(there):
+            yield Orphan("key", there.account, there.region, key["KeyId"], "of the kit, which is gone")
 
-    cloudformation = there.client("cloudformation")
-    for stack in pages(cloudformation, "list_stacks", "StackSummaries"):
+
+def stacks_in(there: Connection) -> Iterator[Thing]:
+    for stack in pages(there.client("cloudformation"), "list_stacks", "StackSummaries"):
         if stack["StackStatus"] != "DELETE_COMPLETE":
-            yield from lost("stack", stack["StackName"])
-    if home:
-        for one in pages(cloudformation, "list_stack_sets", "Summaries", Status="ACTIVE", CallAs=call_as):
-            yield from lost("stack set", one["StackSetName"])
-    for kind, (operation, member, noun) in (KINDS | HOME_KINDS if home else KINDS).items():
+            yield "stack", stack["StackName"], None
+
+
+def stack_sets_in(there: Connection, call_as: str) -> Iterator[Thing]:
+    cloudformation = there.client("cloudformation")
+    for one in pages(cloudformation, "list_stack_sets", "Summaries", Status="ACTIVE", CallAs=call_as):
+        yield "stack set", one["StackSetName"], None
+
+
+def sagemaker_in(there: Connection, kinds: Mapping[str, tuple[str, str, str]]) -> Iterator[Thing]:
+    for kind, (operation, member, noun) in kinds.items():
         for one in pages(there.client("sagemaker"), operation, member):
-            yield from lost(kind, one[f"{noun}Name"], tags_of(there, one[f"{noun}Arn"]))
+            yield kind, one[f"{noun}Name"], tags_of(there, one[f"{noun}Arn"])
+
+
+def watching_in(there: Connection) -> Iterator[Thing]:
+    """Alarms and log groups."""
     for alarm in pages(there.client("cloudwatch"), "describe_alarms", "MetricAlarms"):
-        yield from lost("alarm", alarm["AlarmName"])
+        yield "alarm", alarm["AlarmName"], None
     for prefix in ("/aws/codebuild/sagemaker-", "/aws/sagemaker/Endpoints/"):
         for group in pages(there.client("logs"), "describe_log_groups", "logGroups", logGroupNamePrefix=prefix):
-            yield from lost("log group", group["logGroupName"])
-    if home:
-        for key in retained.kept_keys(there):
-            if not owners.kit:
-                yield Orphan("key", there.account, there.region, key["KeyId"], "of the kit, which is gone")
+            yield "log group", group["logGroupName"], None
 
 
 def tags_of(there: Connection, arn: str) -> dict[str, str]:
@@ -159,3 +177,18 @@ def buckets(there: Connection, owners: Owners) -> Iterator[Orphan]:
         ours = name.startswith("sagemaker-project-") or KIT.search(name)
         if ours and (why := owners.lost(name, bucket_tags(s3, name) or None)):
             yield Orphan("bucket", there.account, "-", name, why)
+
+
+def lines(
+    found: Sequence[Orphan], blind: dict[str, str], settings: Settings, kept: Collection[str] = ()
+) -> Iterator[str]:
+    """The orphans for people. kept: what this run has retained, by the names in its plan"""
+    retained_now = [o for o in found if any(name == o.name or name.startswith(f"{o.name} ") for name in kept)]
+    for orphan in found:
+        sign, why = ("=", "retained, as shown above") if orphan in retained_now else ("!", orphan.why)
+        yield f"  {sign} {orphan.kind:15} {orphan.account} {orphan.region:14} {orphan.name} ({why})"
+    of_them = f", {len(retained_now)} of them retained" if retained_now else ""
+    none = "no orphans where it was looked" if blind else "no orphans"
+    yield f"{counted(len(found), 'orphan')}{of_them}" if found else none
+    if blind:
+        yield f"  {blind_spots(blind, settings)}"

@@ -17,12 +17,13 @@ from typing import Any
 
 from scripts.kit.connect import Connection, if_there, pages
 from scripts.kit.console import AGAIN, UserError
+from scripts.kit.names import bundle_bucket
 from scripts.kit.patience import until
 from scripts.kit.projects import history
 from scripts.kit.projects import project as projects
 from scripts.kit.projects.project import Project
-from scripts.kit.publish.catalog import bundle_bucket
 from scripts.kit.stacks import stack as stacks
+from scripts.kit.stages import Stage
 from scripts.kit.teardown import retained
 from scripts.kit.teardown.parts import DeletionOptions, TeardownPart, deleted
 from scripts.kit.teardown.stacks import PATIENCE
@@ -104,7 +105,7 @@ def project_parts(connection: Connection, project: Project, call_as: str) -> lis
     """
     organization = ActiveAccounts()
     parts = list(running(connection, project))
-    for stage in ("prod", "staging"):
+    for stage in (Stage.PROD, Stage.STAGING):
         parts += stage_parts(connection, project.stack(stage), call_as, organization)
     if project.status:
         detail = f"{project.status}; with its pipeline, builds, event rules{repositories(connection, project)}"

@@ -15,10 +15,10 @@ from typing import Any
 
 from botocore.exceptions import ClientError
 
-from scripts.kit.connect import Connection, if_there, pages
+from scripts.kit.connect import Connection, if_there, pages, whole_pages
 from scripts.kit.console import UserError, counted
+from scripts.kit.names import model_bucket
 from scripts.kit.projects.project import Project
-from scripts.kit.stacks import model_regions
 from scripts.kit.teardown.parts import DeletionOptions, TeardownPart, deleted, kept, removal
 
 S3_GB_MONTH, LOGS_GB_MONTH, KEY_MONTH = 0.023, 0.03, 1.00
@@ -81,7 +81,7 @@ def delete_group(sagemaker: Any, name: str, arns: list[str]) -> None:
 
 def artifacts(connection: Connection, project: Project, asked: DeletionOptions) -> Iterator[TeardownPart]:
     """The project's data and models in the region's model bucket: every version that is registered needs them."""
-    bucket, prefix = model_bucket(connection), f"{project.name}-{project.id}/"
+    bucket, prefix = model_bucket(connection.account, connection.region), f"{project.name}-{project.id}/"
     found = versions_in(connection, bucket, prefix)
     if not found:
         return
@@ -96,14 +96,14 @@ def artifacts(connection: Connection, project: Project, asked: DeletionOptions) 
 
 def folders(connection: Connection) -> list[str]:
     """The folders of the region's model bucket: one for each project that has put something there."""
-    request = {"Bucket": model_bucket(connection), "Delimiter": "/", "ExpectedBucketOwner": connection.account}
+    request = {
+        "Bucket": model_bucket(connection.account, connection.region),
+        "Delimiter": "/",
+        "ExpectedBucketOwner": connection.account,
+    }
     s3 = connection.client("s3")
     found = if_there(lambda: [one["Prefix"] for one in pages(s3, "list_objects_v2", "CommonPrefixes", **request)])
     return found or []
-
-
-def model_bucket(connection: Connection) -> str:
-    return model_regions.bucket(connection.account, connection.region)
 
 
 def reports(connection: Connection, project: Project, asked: DeletionOptions) -> Iterator[TeardownPart]:
@@ -147,8 +147,8 @@ def bucket(connection: Connection, name: str, asked: DeletionOptions) -> Iterato
 
 def versions_in(connection: Connection, bucket: str, prefix: str = "") -> list[dict[str, Any]] | None:
     """Every version and delete marker beneath a prefix; None where there is no such bucket."""
-    listed = connection.client("s3").get_paginator("list_object_versions").paginate
-    request = partial(listed, Bucket=bucket, Prefix=prefix, ExpectedBucketOwner=connection.account)
+    where = {"Bucket": bucket, "Prefix": prefix, "ExpectedBucketOwner": connection.account}
+    request = partial(whole_pages, connection.client("s3"), "list_object_versions", **where)
     found: list[dict[str, Any]] | None = if_there(
         lambda: [v for page in request() for v in [*page.get("Versions", []), *page.get("DeleteMarkers", [])]]
     )

@@ -7,6 +7,7 @@ from typing import Any
 
 from botocore.exceptions import ClientError
 
+from scripts.kit.connect import pages
 from scripts.kit.console import explain, say
 from scripts.rehearsal import setting as people
 from scripts.rehearsal.other_templates import seeds as template_seeds
@@ -139,8 +140,8 @@ def stack_and_message(run: Run, shown: dict[str, Any]) -> tuple[str, str]:
 
 
 def all_stacks(run: Run) -> list[dict[str, Any]]:
-    pages = run.cloud.root(run.account, run.options.region).client("cloudformation").get_paginator("list_stacks")
-    return [stack for page in pages.paginate() for stack in page["StackSummaries"]]
+    cloudformation = run.cloud.root(run.account, run.options.region).client("cloudformation")
+    return list(pages(cloudformation, "list_stacks", "StackSummaries"))
 
 
 def stack_resources(run: Run, stack_id: str) -> list[dict[str, Any]]:

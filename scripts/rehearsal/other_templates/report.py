@@ -22,6 +22,7 @@ from typing import Any
 
 from awslang.template.template import Template
 from localaws.services.events.service import deliveries
+from scripts.kit.connect import pages
 from scripts.kit.console import paint, say
 from scripts.kit.projects.history import ENDED
 from scripts.rehearsal.other_templates.pipelines import (
@@ -172,10 +173,9 @@ def pipeline(run: Run, name: str) -> dict[str, Any]:
 def execution(run: Run, name: str, stages: list[str], summary: dict[str, Any]) -> dict[str, Any]:
     codepipeline = run.cloud.root(run.account, run.options.region).client("codepipeline")
     id = summary["pipelineExecutionId"]
-    pages = codepipeline.get_paginator("list_action_executions").paginate(
-        pipelineName=name, filter={"pipelineExecutionId": id}
-    )
-    details = sorted((a for page in pages for a in page["actionExecutionDetails"]), key=lambda a: a["startTime"])
+    of_this = {"pipelineName": name, "filter": {"pipelineExecutionId": id}}
+    listed = pages(codepipeline, "list_action_executions", "actionExecutionDetails", **of_this)
+    details = sorted(listed, key=lambda action: action["startTime"])
     status = summary["status"]
     if status not in ENDED and waits(run, name, id):
         status = "Waiting"

@@ -7,8 +7,9 @@ from collections.abc import Iterator
 from scripts.kit.doctor.findings import Place, Request, check, here
 from scripts.kit.doctor.reader import known
 from scripts.kit.doctor.snapshot import Snapshot
+from scripts.kit.names import LAUNCH_ROLE
 from scripts.kit.publish import sharing
-from scripts.kit.publish.catalog import LAUNCH_ROLE, STUDIO_TAG
+from scripts.kit.publish.catalog import STUDIO_TAG
 
 
 @check(

@@ -11,7 +11,8 @@ from scripts.kit.doctor.facts.stacks import EXTERNAL_ID_PARAMETER, PREFIX, START
 from scripts.kit.doctor.findings import Place, check, here
 from scripts.kit.doctor.reader import known
 from scripts.kit.doctor.snapshot import Snapshot
-from scripts.kit.stacks.data_science import MODELS, PEOPLE, ROLES, SHARED, TEMPLATES
+from scripts.kit.names import MODELS_STACK, PEOPLE_STACK, ROLES_STACK, SHARED_STACK
+from scripts.kit.stacks.data_science import TEMPLATES
 
 STARTING = {"EventsRole", "StarterRole"}  # of template 11; the other roles are of 12
 
@@ -71,8 +72,8 @@ def kit_stack_differs(facts: Snapshot) -> Iterator[Place]:
 def model_region_missing(facts: Snapshot) -> Iterator[Place]:
     for region, stack in facts.data_science.further.items():
         if stack is None or (stack and stack.broken):
-            what = f"{region}: {stack.status}" if stack else f"{region} has no stack {MODELS}"
-            yield Place(facts.account, f"stack {MODELS}", what, facts.make_accounts, region)
+            what = f"{region}: {stack.status}" if stack else f"{region} has no stack {MODELS_STACK}"
+            yield Place(facts.account, f"stack {MODELS_STACK}", what, facts.make_accounts, region)
 
 
 @check(
@@ -83,7 +84,7 @@ def model_region_missing(facts: Snapshot) -> Iterator[Place]:
 )
 def project_role_missing(facts: Snapshot) -> Iterator[Place]:
     for short in KIT_ROLES:
-        name, stack = f"{PREFIX}{short}", SHARED if short in STARTING else ROLES
+        name, stack = f"{PREFIX}{short}", SHARED_STACK if short in STARTING else ROLES_STACK
         if facts.data_science.roles[name] is None and facts.data_science.stacks[stack]:
             yield here(
                 facts,
@@ -135,7 +136,7 @@ def studio_role_missing(facts: Snapshot) -> Iterator[Place]:
 def studio_role_policy(facts: Snapshot) -> Iterator[Place]:
     for role, policies in facts.data_science.studio_roles.items():
         missing = policies is not None and known(policies) and DATA_SCIENTIST not in policies
-        if missing and facts.data_science.stacks[PEOPLE]:
+        if missing and facts.data_science.stacks[PEOPLE_STACK]:
             arn = f"arn:{facts.partition}:iam::{facts.account}:policy/{DATA_SCIENTIST}"
             name = role.rsplit("/", 1)[-1]
             yield here(
@@ -153,7 +154,7 @@ def studio_role_policy(facts: Snapshot) -> Iterator[Place]:
     "The projects' tests read it when they start.",
 )
 def external_id_missing(facts: Snapshot) -> Iterator[Place]:
-    if facts.data_science.external_id is None and facts.data_science.stacks[SHARED]:
+    if facts.data_science.external_id is None and facts.data_science.stacks[SHARED_STACK]:
         yield here(
             facts,
             f"parameter {EXTERNAL_ID_PARAMETER}",
@@ -188,13 +189,13 @@ def external_id_differs(facts: Snapshot) -> Iterator[Place]:
     "An approved version starts no pipeline: the event rules point at it.",
 )
 def starter_missing(facts: Snapshot) -> Iterator[Place]:
-    if facts.data_science.starter is None and facts.data_science.stacks[SHARED]:
+    if facts.data_science.starter is None and facts.data_science.stacks[SHARED_STACK]:
         yield here(
             facts,
             f"state machine {STARTER}",
             "the stack exists, but its state machine does not",
-            f"aws cloudformation detect-stack-drift --stack-name {SHARED} shows what else is gone. "
-            f"It must come back as {TEMPLATES[SHARED]} has it (Starter)",
+            f"aws cloudformation detect-stack-drift --stack-name {SHARED_STACK} shows what else is gone. "
+            f"It must come back as {TEMPLATES[SHARED_STACK]} has it (Starter)",
         )
 
 
@@ -224,7 +225,7 @@ def starter_role(facts: Snapshot) -> Iterator[Place]:
     "The pipeline's approval fails when it cannot publish to it.",
 )
 def approvals_topic_missing(facts: Snapshot) -> Iterator[Place]:
-    if facts.data_science.topic is None and facts.data_science.stacks[SHARED]:
+    if facts.data_science.topic is None and facts.data_science.stacks[SHARED_STACK]:
         yield here(facts, f"topic {TOPIC}", "there is no such topic", f"aws sns create-topic --name {TOPIC}")
 
 

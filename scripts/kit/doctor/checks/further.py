@@ -19,8 +19,8 @@ from scripts.kit.doctor.facts.projects import Image, image_of
 from scripts.kit.doctor.findings import Place, check, here
 from scripts.kit.doctor.reader import known
 from scripts.kit.doctor.snapshot import Snapshot
+from scripts.kit.names import SHARED_STACK
 from scripts.kit.stacks import image_replication
-from scripts.kit.stacks.data_science import SHARED
 
 
 @check(
@@ -153,7 +153,7 @@ def replicates(templates: Any) -> bool:
 
 def rule_fix(facts: Snapshot, there: Any) -> str:
     """`make accounts`; the rule itself where the stack has one that was deleted by hand."""
-    stack = facts.data_science.stacks[SHARED]
+    stack = facts.data_science.stacks[SHARED_STACK]
     made = image_replication.made_by(stack.parameters, facts.account) if stack else []
     if not image_replication.besides(made, there):
         return facts.make_accounts

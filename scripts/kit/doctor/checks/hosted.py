@@ -12,9 +12,9 @@ from scripts.kit.doctor.checks.roles import may
 from scripts.kit.doctor.findings import Place, Request, check, here
 from scripts.kit.doctor.reader import UNREAD, known
 from scripts.kit.doctor.snapshot import Snapshot
+from scripts.kit.names import PEOPLE_STACK
 from scripts.kit.publish import hosting
 from scripts.kit.publish.catalog import STUDIO_TAG
-from scripts.kit.stacks.data_science import PEOPLE
 
 CREATOR = "sagemaker-multi-account-project-creator"  # the policy of templates/13-people.yaml
 PASSED_TO = {"iam:passedtoservice": ("cloudformation.amazonaws.com",)}
@@ -190,6 +190,6 @@ def template_role_pass(facts: Snapshot) -> Iterator[Place]:
                 facts,
                 f"role {name}",
                 f"its policies do not allow iam:PassRole on {want.launch_role}",
-                f"aws cloudformation detect-stack-drift --stack-name {PEOPLE} shows whether {CREATOR} "
+                f"aws cloudformation detect-stack-drift --stack-name {PEOPLE_STACK} shows whether {CREATOR} "
                 "was changed; otherwise remove the Deny from the role's other policies",
             )

@@ -13,8 +13,7 @@ from scripts.kit.doctor.facts.stacks import PREFIX
 from scripts.kit.doctor.findings import Place, check, here
 from scripts.kit.doctor.reader import known
 from scripts.kit.doctor.snapshot import Snapshot
-from scripts.kit.publish import hosting
-from scripts.kit.publish.catalog import LAUNCH_ROLE, bundle_bucket
+from scripts.kit.names import LAUNCH_ROLE, S3_LAUNCH_ROLE, bundle_bucket
 
 STOCK_POLICY = "AmazonSageMakerAdmin-ServiceCatalogProductsServiceRolePolicy"
 # What creating a stack of templates/30-project.yaml asks of the role; tests/kit/doctor/test_doctor.py compares it
@@ -141,7 +140,7 @@ def launch_role_gaps(facts: Snapshot) -> Iterator[Place]:
 )
 def template_role_missing(facts: Snapshot) -> Iterator[Place]:
     if facts.hosted.want and facts.hosted.role is None:
-        yield here(facts, f"role {hosting.LAUNCH_ROLE}", "there is no such role", facts.make_accounts)
+        yield here(facts, f"role {S3_LAUNCH_ROLE}", "there is no such role", facts.make_accounts)
 
 
 @check(
@@ -151,7 +150,7 @@ def template_role_missing(facts: Snapshot) -> Iterator[Place]:
     "No project can be created, updated or deleted.",
 )
 def template_role_trust(facts: Snapshot) -> Iterator[Place]:
-    yield from distrust(facts, facts.hosted.role, hosting.LAUNCH_ROLE, "cloudformation.amazonaws.com")
+    yield from distrust(facts, facts.hosted.role, S3_LAUNCH_ROLE, "cloudformation.amazonaws.com")
 
 
 @check(
@@ -162,4 +161,4 @@ def template_role_trust(facts: Snapshot) -> Iterator[Place]:
 )
 def template_role_gaps(facts: Snapshot) -> Iterator[Place]:
     own = (need for need in needed(facts) if not need[0].startswith("cloudformation:"))  # the caller creates the stack
-    yield from gaps(facts, facts.hosted.role, hosting.LAUNCH_ROLE, own)
+    yield from gaps(facts, facts.hosted.role, S3_LAUNCH_ROLE, own)

@@ -6,9 +6,9 @@ from collections.abc import Mapping
 
 from scripts.kit.doctor.facts.stacks import Stack
 from scripts.kit.doctor.snapshot import Snapshot
+from scripts.kit.names import MODELS_STACK, PEOPLE_STACK, ROLES_STACK, SHARED_STACK
 from scripts.kit.stacks import data_science, target_roles
 from scripts.kit.stacks import stack as stacks
-from scripts.kit.stacks.data_science import MODELS, PEOPLE, ROLES, SHARED
 
 
 def differences(found: Stack, want: stacks.WantedStack, known: Mapping[str, str]) -> str:
@@ -24,16 +24,16 @@ def data_science_stack(facts: Snapshot, name: str) -> tuple[stacks.WantedStack, 
     """A stack of the data science account's own Region as the environment file wants it, and the parameters that are
     known of it."""
     paths = tuple(path for stage in ("staging", "production") if (path := facts.organization.path(stage)))
-    key, shared = facts.data_science.outputs.get("ModelKeyArn", ""), facts.data_science.stacks[SHARED]
+    key, shared = facts.data_science.outputs.get("ModelKeyArn", ""), facts.data_science.stacks[SHARED_STACK]
     want = {
-        MODELS: data_science.models(facts.settings, paths),
-        SHARED: data_science.shared(facts.settings),
-        ROLES: data_science.roles(facts.settings),
-        PEOPLE: data_science.people(facts.settings, key),
+        MODELS_STACK: data_science.models(facts.settings, paths),
+        SHARED_STACK: data_science.shared(facts.settings),
+        ROLES_STACK: data_science.roles(facts.settings),
+        PEOPLE_STACK: data_science.people(facts.settings, key),
     }[name]
     unknown = set() if facts.alone or len(paths) == 2 else {"OrganizationalUnitPaths"}
     unknown |= set() if key else {"ModelKeyArn"}
-    if name == SHARED and shared and not shared.parameters.get("ImageRepositoryPrefix"):
+    if name == SHARED_STACK and shared and not shared.parameters.get("ImageRepositoryPrefix"):
         unknown.add("ImageRepositoryPrefix")  # rules that others made may do it: image-replication checks them
     return want, {k: v for k, v in want.parameters.items() if k not in unknown}
 

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from scripts.kit.doctor.findings import Place, Request, check, here
 from scripts.kit.doctor.reader import known
 from scripts.kit.doctor.snapshot import Snapshot
-from scripts.kit.publish.catalog import bundle_bucket
+from scripts.kit.names import bundle_bucket
 from scripts.kit.publish.publishing import PROVISIONING_TAG, VERSIONS_PER_PRODUCT
 
 NEARLY = 0.9  # of a limit: time to do something

@@ -21,8 +21,9 @@ from scripts.kit.doctor.facts.self_managed import ADMINISTRATION, EXECUTION
 from scripts.kit.doctor.findings import Place, check
 from scripts.kit.doctor.snapshot import Snapshot
 from scripts.kit.lint import policies
+from scripts.kit.names import SELF_MANAGED_STACK
 from scripts.kit.stacks import target_roles
-from scripts.kit.stacks.target_roles import SELF_MANAGED_STACK, SELF_MANAGED_TEMPLATE
+from scripts.kit.stacks.target_roles import SELF_MANAGED_TEMPLATE
 
 ROLES_IN_TEMPLATE = {ADMINISTRATION: "AdministrationRole", EXECUTION: "ExecutionRole"}
 HOME = "DATA-SCIENCE"  # stands for the data science account in the policies of the template

@@ -11,9 +11,7 @@ from scripts.kit.doctor.facts.storage import ALIAS
 from scripts.kit.doctor.findings import Place, Request, check, here
 from scripts.kit.doctor.reader import known
 from scripts.kit.doctor.snapshot import Snapshot
-from scripts.kit.publish.catalog import bundle_bucket
-from scripts.kit.stacks import model_regions
-from scripts.kit.stacks.data_science import MODELS, SHARED
+from scripts.kit.names import MODELS_STACK, SHARED_STACK, bundle_bucket, model_bucket
 
 CLOSED = ("BlockPublicAcls", "IgnorePublicAcls", "BlockPublicPolicy", "RestrictPublicBuckets")
 
@@ -25,7 +23,7 @@ CLOSED = ("BlockPublicAcls", "IgnorePublicAcls", "BlockPublicPolicy", "RestrictP
     "`make publish` uploads to it, and new projects take their seed code from it.",
 )
 def bundle_bucket_missing(facts: Snapshot) -> Iterator[Place]:
-    if facts.storage.bundle is None and facts.data_science.stacks[SHARED]:
+    if facts.storage.bundle is None and facts.data_science.stacks[SHARED_STACK]:
         name = bundle_bucket(facts.account, facts.region)
         yield here(
             facts,
@@ -47,8 +45,8 @@ def make_bucket(facts: Snapshot, name: str) -> str:
     "Training writes to it, and every endpoint reads from it.",
 )
 def model_bucket_missing(facts: Snapshot) -> Iterator[Place]:
-    if facts.storage.models is None and facts.data_science.stacks[MODELS]:
-        name = model_regions.bucket(facts.account, facts.region)
+    if facts.storage.models is None and facts.data_science.stacks[MODELS_STACK]:
+        name = model_bucket(facts.account, facts.region)
         yield here(facts, f"bucket {name}", "there is no such bucket", f"{make_bucket(facts, name)}\nthen make doctor")
 
 
@@ -160,7 +158,7 @@ def model_bucket_encryption(facts: Snapshot) -> Iterator[Place]:
     "Training encrypts models with it, and endpoints decrypt them with it.",
 )
 def model_key_missing(facts: Snapshot) -> Iterator[Place]:
-    stacks = {facts.region: facts.data_science.stacks[MODELS], **facts.data_science.further}
+    stacks = {facts.region: facts.data_science.stacks[MODELS_STACK], **facts.data_science.further}
     for region, _, key in facts.places():
         stack = stacks.get(region)
         if key.described is None and stack:

@@ -11,8 +11,9 @@ from scripts.kit.doctor.facts.targets import Target, role_name
 from scripts.kit.doctor.findings import Place, check
 from scripts.kit.doctor.reader import known
 from scripts.kit.doctor.snapshot import Snapshot
+from scripts.kit.names import TARGET_STACK, target_set_name
 from scripts.kit.stacks.stack import WantedStack, changes
-from scripts.kit.stacks.target_roles import TARGET_STACK, TARGET_TEMPLATE, set_name
+from scripts.kit.stacks.target_roles import TARGET_TEMPLATE
 
 
 @check(
@@ -109,7 +110,7 @@ def target_set_differs(facts: Snapshot) -> Iterator[Place]:
             changed.append("automatic deployment, which is off")
         if changed:
             what = f"it differs in: {', '.join(changed)}"
-            yield Place(facts.account, f"stack set {set_name(stage)}", what, facts.make_accounts, facts.region)
+            yield Place(facts.account, f"stack set {target_set_name(stage)}", what, facts.make_accounts, facts.region)
 
 
 @check(
@@ -131,7 +132,7 @@ def target_set_account(facts: Snapshot) -> Iterator[Place]:
             why = states.get(account.id, "" if account.id in there else "it has no stack instance")
             if why and account.id not in own:
                 what = f"account {account.id} ({account.name}): {why}"
-                yield Place(account.id, f"stack set {set_name(stage)}", what, facts.make_accounts, facts.region)
+                yield Place(account.id, f"stack set {target_set_name(stage)}", what, facts.make_accounts, facts.region)
 
 
 @check(
@@ -164,8 +165,9 @@ def remove_stack(facts: Snapshot, target: Target) -> str:
     if not name.startswith("StackSet-"):
         return f"aws cloudformation delete-stack --stack-name {name}"
     unit = facts.organization.units[target.stage]
+    name = target_set_name(target.stage)
     return (
-        f"aws cloudformation delete-stack-instances --stack-set-name {set_name(target.stage)} --no-retain-stacks "
+        f"aws cloudformation delete-stack-instances --stack-set-name {name} --no-retain-stacks "
         f"--call-as {facts.settings.stack_set_administrator} --regions {facts.region} --deployment-targets "
         f"Accounts={target.account.id},OrganizationalUnitIds={unit.id},AccountFilterType=INTERSECTION"
     )

@@ -11,8 +11,8 @@ from typing import Any
 from scripts.kit.bundle import pack
 from scripts.kit.doctor.facts.roles import read_role
 from scripts.kit.doctor.reader import UNREAD, Reader, known
+from scripts.kit.names import LAUNCH_ROLE, bundle_bucket
 from scripts.kit.publish import sharing
-from scripts.kit.publish.catalog import LAUNCH_ROLE, bundle_bucket
 from scripts.kit.settings.model import Settings
 from scripts.kit.together import together
 

@@ -10,9 +10,10 @@ from typing import Any
 from scripts.kit.doctor.facts.roles import read_role
 from scripts.kit.doctor.facts.stacks import EXTERNAL_ID_PARAMETER, PREFIX, STARTER, TOPIC, read_stack
 from scripts.kit.doctor.reader import UNREAD, Reader
+from scripts.kit.names import MODELS_STACK
 from scripts.kit.settings.model import Settings
 from scripts.kit.stacks import model_regions
-from scripts.kit.stacks.data_science import MODELS, TEMPLATES
+from scripts.kit.stacks.data_science import TEMPLATES
 from scripts.kit.together import together
 
 KIT_ROLES = {  # the role's name after the prefix, and the service that assumes it
@@ -57,7 +58,7 @@ def gather(reader: Reader, settings: Settings, partition: str) -> DataScience:
     approver_arn = f"arn:{partition}:iam::{account}:policy/{APPROVER}"
     names = [f"{PREFIX}{name}" for name in KIT_ROLES]
     people, further = settings.studio.execution_roles, model_regions.further(settings)
-    read_region = partial(read_stack, reader, account, MODELS, body=False)
+    read_region = partial(read_stack, reader, account, MODELS_STACK, body=False)
     external_id, starter, topic, subscriptions, approvers, *roles = together(
         [
             partial(reader.ask, account, "ssm", "GetParameter", Name=EXTERNAL_ID_PARAMETER),

@@ -11,6 +11,7 @@ from scripts.kit.doctor.facts.organization import STAGES
 from scripts.kit.doctor.facts.projects import Project, image_of, read_image, regions_of
 from scripts.kit.doctor.facts.storage import Key, read_bucket, read_key
 from scripts.kit.doctor.reader import UNREAD, Reader
+from scripts.kit.names import model_bucket
 from scripts.kit.settings.model import Settings
 from scripts.kit.stacks import model_regions
 from scripts.kit.together import together
@@ -48,7 +49,7 @@ def gather(reader: Reader, settings: Settings, projects: Any) -> Further:
         for region in further_regions(project, reader.region)
     ]
     buckets: list[Any] = together(
-        partial(read_bucket, reader, account, model_regions.bucket(account, region), region) for region in regions
+        partial(read_bucket, reader, account, model_bucket(account, region), region) for region in regions
     )
     keys = together(partial(read_key, reader, account, region) for region in regions)
     copies = together(partial(read_image, reader, image, region) for _, image, region in own)

@@ -13,8 +13,9 @@ from typing import Any
 from scripts.kit.bundle import pack
 from scripts.kit.doctor.facts.roles import read_role
 from scripts.kit.doctor.reader import UNREAD, Reader
+from scripts.kit.names import S3_LAUNCH_ROLE, bundle_bucket
 from scripts.kit.publish import hosting
-from scripts.kit.publish.catalog import STUDIO_TAG, bundle_bucket
+from scripts.kit.publish.catalog import STUDIO_TAG
 from scripts.kit.settings.model import Settings
 from scripts.kit.together import together
 
@@ -70,7 +71,7 @@ def gather(reader: Reader, settings: Settings, bundle: pack.Bundle | None) -> Ho
             ),
             partial(s3, "GetObject", lambda home: hosting.same_content(home, want)) if want.key else lambda: UNREAD,
             partial(s3, "GetBucketCors", lambda home: hosting.cors_rules(home.client("s3"), want)),
-            partial(read_role, reader, account, hosting.LAUNCH_ROLE.rsplit("/", 1)[1], policies=True),
+            partial(read_role, reader, account, S3_LAUNCH_ROLE.rsplit("/", 1)[1], policies=True),
             *(partial(read_role, reader, account, name.rsplit("/", 1)[-1], policies=True) for name in names),
         ]
     )
@@ -83,7 +84,7 @@ def wanted(account: str, reader: Reader, bundle: pack.Bundle | None) -> hosting.
         bucket=bundle_bucket(account, reader.region),
         key=hosting.template_key(bundle.name) if bundle else "",
         body=bundle.files[pack.PRODUCT] if bundle else b"",
-        launch_role=f"arn:{reader.connection.partition}:iam::{account}:role/{hosting.LAUNCH_ROLE}",
+        launch_role=f"arn:{reader.connection.partition}:iam::{account}:role/{S3_LAUNCH_ROLE}",
         domain_arn="",
         url="",
     )

@@ -13,8 +13,8 @@ from typing import Any
 from scripts.kit.doctor.facts.roles import read_role
 from scripts.kit.doctor.facts.targets import Target
 from scripts.kit.doctor.reader import UNREAD, Reader
+from scripts.kit.names import SELF_MANAGED_ROLES
 from scripts.kit.settings.model import Settings
-from scripts.kit.stacks.target_roles import SELF_MANAGED_ROLES
 from scripts.kit.together import together
 
 ADMINISTRATION, EXECUTION = SELF_MANAGED_ROLES

@@ -12,8 +12,7 @@ from dataclasses import dataclass, field
 from functools import cache
 from typing import Any
 
-from ruamel.yaml import YAML
-
+from awslang.template.reader import read_yaml
 from scripts.kit.regions import known_regions
 from scripts.kit.stacks import target_roles
 
@@ -35,9 +34,8 @@ class StageConfig:
 @cache
 def stage_template() -> Mapping[str, Any]:
     """The head of templates/40-stage.yaml: its metadata and parameters."""
-    text = target_roles.template(STAGE_TEMPLATE)
-    head = re.split(r"^(?:Rules|Mappings|Conditions|Resources):", text, flags=re.MULTILINE)[0]
-    return dict(YAML(typ="safe", pure=True).load(head))
+    document, _ = read_yaml(target_roles.template(STAGE_TEMPLATE))
+    return dict(document)
 
 
 def stage_parameters() -> Mapping[str, Mapping[str, Any]]:

@@ -7,9 +7,8 @@ from functools import partial
 from typing import Any
 
 from scripts.kit.doctor.reader import UNREAD, Reader, known
-from scripts.kit.publish.catalog import bundle_bucket
+from scripts.kit.names import bundle_bucket, model_bucket
 from scripts.kit.settings.model import Settings
-from scripts.kit.stacks import model_regions
 from scripts.kit.together import together
 
 ALIAS = "alias/sagemaker-multi-account-models"  # of the models' key, in every Region
@@ -56,7 +55,7 @@ def default_bucket(account: str, region: str) -> str:
 
 def gather(reader: Reader, settings: Settings) -> Storage:
     account, region = settings.accounts.data_science, reader.region
-    buckets = [bundle_bucket(account, region), model_regions.bucket(account, region), default_bucket(account, region)]
+    buckets = [bundle_bucket(account, region), model_bucket(account, region), default_bucket(account, region)]
     found: list[Any] = together(
         [
             *(partial(read_bucket, reader, account, name) for name in buckets),

@@ -11,8 +11,8 @@ from scripts.kit.doctor.facts.organization import STAGES, Account, Organization
 from scripts.kit.doctor.facts.roles import read_role
 from scripts.kit.doctor.facts.stacks import read_stack
 from scripts.kit.doctor.reader import UNREAD, NotChecked, Reader
+from scripts.kit.names import TARGET_STACK, target_role, target_set_name
 from scripts.kit.settings.model import Settings
-from scripts.kit.stacks.target_roles import TARGET_STACK, set_name
 from scripts.kit.together import together
 
 
@@ -36,7 +36,7 @@ def read_sets(reader: Reader, settings: Settings) -> dict[str, TargetSet]:
 
 
 def read_set(reader: Reader, settings: Settings, stage: str) -> TargetSet:
-    account, names = settings.accounts.data_science, {"StackSetName": set_name(stage)}
+    account, names = settings.accounts.data_science, {"StackSetName": target_set_name(stage)}
     names["CallAs"] = settings.stack_set_administrator
     found = reader.ask(account, "cloudformation", "DescribeStackSet", **names)
     if not found:
@@ -64,7 +64,7 @@ class Target:
 
 def role_name(settings: Settings, stage: str) -> str:
     """The role that models run as in a stage's accounts; the tester's has -tester after it."""
-    return f"sagemaker-role-{getattr(settings.roles.suffix, stage)}"
+    return target_role(getattr(settings.roles.suffix, stage))
 
 
 def gather(

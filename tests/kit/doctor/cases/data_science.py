@@ -6,7 +6,7 @@ import json
 from collections.abc import Iterator
 
 from scripts.kit.doctor.facts import stacks
-from scripts.kit.stacks.data_science import PEOPLE, ROLES, SHARED
+from scripts.kit.names import PEOPLE_STACK, ROLES_STACK, SHARED_STACK
 from scripts.rehearsal import setting as people
 from tests.kit.doctor.cases import case, swapped
 from tests.kit.doctor.cases.targets import no_role, stack, trust
@@ -18,19 +18,19 @@ CATALOG = "catalog:\n"
 
 @case("kit-stack-missing", "make accounts")
 def _(world: World) -> Iterator[None]:
-    with swapped(stack(world, world.account, SHARED), "status", "DELETE_COMPLETE"):
+    with swapped(stack(world, world.account, SHARED_STACK), "status", "DELETE_COMPLETE"):
         yield
 
 
 @case("kit-stack-failed", "continue-update-rollback --stack-name multi-account-deployment")
 def _(world: World) -> Iterator[None]:
-    with swapped(stack(world, world.account, ROLES), "status", "UPDATE_ROLLBACK_FAILED"):
+    with swapped(stack(world, world.account, ROLES_STACK), "status", "UPDATE_ROLLBACK_FAILED"):
         yield
 
 
 @case("kit-stack-differs", "make accounts")
 def _(world: World) -> Iterator[None]:
-    old = stack(world, world.account, PEOPLE)
+    old = stack(world, world.account, PEOPLE_STACK)
     with swapped(old, "body", old.body + "\n# as it was in the last version\n"):
         yield
 

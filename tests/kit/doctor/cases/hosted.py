@@ -10,13 +10,14 @@ from typing import Any
 
 from scripts.kit.bundle import pack
 from scripts.kit.doctor.checks.hosted import CREATOR
+from scripts.kit.names import S3_LAUNCH_ROLE
 from scripts.kit.publish import hosting
 from scripts.rehearsal import setting as people
 from tests.kit.doctor.cases import case, swapped
 from tests.kit.doctor.cases.targets import no_role, trust
 from tests.support.doctor_world import World
 
-NAME = hosting.LAUNCH_ROLE.rsplit("/", 1)[1]
+NAME = S3_LAUNCH_ROLE.rsplit("/", 1)[1]
 
 
 def place(world: World) -> dict[str, str]:

@@ -1,0 +1,51 @@
+"""Physical names: of what the kit's templates create, and of what SageMaker creates beside it."""
+
+from __future__ import annotations
+
+from scripts.kit.stages import Stage
+
+# Stacks of `make accounts`, and the stack sets of template 20.
+MODELS_STACK = "multi-account-deployment-models"
+SHARED_STACK = "multi-account-deployment-shared"
+ROLES_STACK = "multi-account-deployment"  # as in 0.1.0: the same roles after an upgrade (docs/guides/upgrading.md)
+PEOPLE_STACK = "multi-account-deployment-people"
+TARGET_STACK = "multi-account-deployment-target"
+SELF_MANAGED_STACK = "multi-account-deployment-stack-sets"
+# The roles of self-managed stack sets, by CloudFormation's own names: the administrator's, and each target's.
+SELF_MANAGED_ROLES = ("AWSCloudFormationStackSetAdministrationRole", "AWSCloudFormationStackSetExecutionRole")
+
+# Roles of the data science account, with their path.
+LAUNCH_ROLE = "service-role/AmazonSageMakerServiceCatalogProductsLaunchRole"  # AWS's own
+S3_LAUNCH_ROLE = "service-role/AmazonSageMakerServiceCatalogProductsMultiAccountLaunchRole"
+
+APPROVER_POLICY = "sagemaker-multi-account-approver"
+SCIENTIST_POLICY = "sagemaker-multi-account-data-scientist"
+CREATOR_POLICY = "sagemaker-multi-account-project-creator"
+
+
+def target_set_name(stage: str) -> str:
+    """The stack set of template 20 for a stage, which is given by its key in the environment file."""
+    return f"{TARGET_STACK}-{stage}"
+
+
+TARGET_SETS = (TARGET_STACK, *(target_set_name(stage.key) for stage in Stage))  # the first: of earlier versions
+
+
+def target_role(suffix: str) -> str:
+    """The role with which a target account runs models: the post's name for it."""
+    return f"sagemaker-role-{suffix}"
+
+
+def bundle_bucket(account: str, region: str) -> str:
+    """The bucket of what is published. account: the data science account"""
+    return f"sagemaker-multi-account-bundle-{account}-{region}"
+
+
+def model_bucket(account: str, region: str) -> str:
+    """The bucket of a region's models. account: the data science account"""
+    return f"sagemaker-multi-account-models-{account}-{region}"
+
+
+def default_bucket(account: str, region: str) -> str:
+    """The bucket that SageMaker's SDK uses where none is named."""
+    return f"sagemaker-{region}-{account}"
