@@ -8,15 +8,11 @@ KMS Developer Guide, "Default key policy", the lockout safety check).
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import cache
-from typing import Any
 
 from awslang.errors import AwsError
-from awslang.policy.action_table import PREFIXES
-from awslang.policy.document import Kind, MalformedPolicy, Policy, parse
-from awslang.policy.evaluator import AuthorizationRequest, Policies, decide
-from awslang.policy.patterns import resource_like
-from localaws import models, moto_bridge
+from awslang.policy.document import Kind, MalformedPolicy, parse
+from awslang.policy.resource_policies import check_bucket_policy, check_lockout, known_service
+from localaws import moto_bridge
 from localaws.authorization.state import organization_of
 from localaws.calls import Call
 
@@ -53,20 +49,6 @@ PLACES |= {
     ("iam", operation): Place("PolicyDocument", "identity", IAM)
     for operation in ("CreatePolicy", "CreatePolicyVersion", "PutRolePolicy", "PutUserPolicy", "PutGroupPolicy")
 }
-SERVICE_ENDINGS = (".amazonaws.com", ".amazonaws.com.cn", ".aws.internal")
-# Service principals whose first part is no IAM prefix of its own ("AWS services that work with IAM").
-SERVICES = set(PREFIXES) | {
-    "access-analyzer", "apigateway", "airflow", "appsync", "athena", "autoscaling", "backup", "batch", "bedrock",
-    "billing", "budgets", "chatbot", "cloudfront", "cloudtrail", "codeconnections", "codedeploy", "codestar",
-    "codestar-connections", "codestar-notifications", "cognito-idp", "config", "costalerts", "datasync", "delivery",
-    "ds", "ec2", "ecs", "ecs-tasks", "edgelambda", "eks", "elasticache", "elasticfilesystem", "elasticloadbalancing",
-    "elasticmapreduce", "firehose", "glue", "guardduty", "inspector", "iot", "kafka", "kinesis", "kinesisanalytics",
-    "lakeformation", "license-manager", "macie", "member", "opensearchservice", "opsworks", "pipes", "quicksight",
-    "ram", "rds", "redshift", "rekognition", "replicator", "resource-groups", "rolesanywhere", "scheduler",
-    "securityhub", "serverlessrepo", "servicediscovery", "ses", "shield", "signer", "spotfleet", "ssm-incidents",
-    "ssmmessages", "sso", "storagegateway", "streams", "support", "transcribe", "transfer", "trustedadvisor",
-    "vpc-flow-logs", "waf", "workspaces", "xray", "monitoring", "vpce",
-}  # fmt: skip
 
 
 def check(call: Call) -> None:
@@ -83,7 +65,7 @@ def check(call: Call) -> None:
         if call.service == "s3":
             check_bucket_policy(policy, call.params["Bucket"])
         if call.service == "kms" and not call.params.get("BypassPolicyLockoutSafetyCheck"):
-            check_lockout(call, policy)
+            check_lockout(policy, call.principal, call.account)
     except MalformedPolicy as error:
         raise AwsError(place.code, str(error)) from error
 
@@ -120,43 +102,3 @@ def check_principal(account: str, kind: str, value: str) -> None:
     known = backend.roles.values() if name.startswith("role/") else backend.users.values()
     if all(item.arn != value for item in known):
         raise MalformedPolicy(f'Invalid principal in policy: "AWS":"{value}"')
-
-
-@cache
-def known_service(name: str) -> bool:
-    """Whether a service of this principal exists: it ends as they do, and one part of its name is a service's."""
-    services = SERVICES | set(models.CLIENTS.list_available_services("service-2"))
-    ending = next((ending for ending in SERVICE_ENDINGS if name.endswith(ending)), "")
-    return bool(ending) and any(part in services for part in name.removesuffix(ending).split("."))
-
-
-def check_bucket_policy(policy: Policy, bucket: str) -> None:
-    """A bucket's policy speaks of this bucket only, and of S3's actions."""
-    own = f"arn:aws:s3:::{bucket}"
-    for statement in policy.statements:
-        if any(action != "*" and not action.lower().startswith("s3:") for action in statement.actions):
-            raise MalformedPolicy("Policy has invalid action")
-        for resource in statement.resources or ("",):
-            name = resource.partition("/")[0]
-            if name != own and not (("*" in name or "?" in name) and resource_like(name, own, {})) and "${" not in name:
-                raise MalformedPolicy("Policy has invalid resource")
-
-
-def check_lockout(call: Call, policy: Policy) -> None:
-    """The one who writes a key policy must be able to change it again."""
-    principal = call.principal
-    request = AuthorizationRequest(principal, "kms:PutKeyPolicy", "*", call.account, _lockout_context(call))
-    everything = {"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": "*", "Resource": "*"}]}
-    whole = parse(everything, "all", call.account)
-    if not decide(request, Policies(identity=(whole,), resource=policy, resource_kind="key")).allowed:
-        raise MalformedPolicy("The new key policy will not allow you to update the key policy in the future.")
-
-
-def _lockout_context(call: Call) -> dict[str, tuple[str, ...]]:
-    principal: Any = call.principal
-    return {
-        "kms:calleraccount": (call.account,),
-        "aws:principalarn": (principal.role_arn or principal.arn,),
-        "aws:principalaccount": (call.account,),
-        "aws:securetransport": ("true",),
-    }

@@ -23,6 +23,7 @@ def tree(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 HIDDEN = "is imported in a function: only a heavy library is, with its reason in a comment"
+SERVICES_CYCLE = "import cycle: localaws.services.cloudwatch → localaws.services.events → localaws.services.cloudwatch"
 CYCLE = "import cycle: localaws.calls → localaws.service → localaws.shapes → localaws.calls"
 
 
@@ -48,6 +49,7 @@ CYCLE = "import cycle: localaws.calls → localaws.service → localaws.shapes �
         ("scripts/kit/plan.py", "def late():\n    import scripts.kit.console", f"scripts.kit.console {HIDDEN}"),
         ("localaws/cloud.py", "def late():\n    import xgboost", f"xgboost {HIDDEN}"),
         ("localaws/calls.py", "from localaws.service import Service", CYCLE),
+        ("localaws/services/events/pattern.py", "import localaws.services.cloudwatch.metrics", SERVICES_CYCLE),
     ],
 )
 def test_an_import_the_wrong_way_is_found(tree: Path, path: str, line: str, problem: str) -> None:

@@ -97,7 +97,22 @@ def problems(root: Path = ROOT) -> list[str]:
         edges[module] = {one.module for one in all_of_it if one.module in known and not one.typing} - {module}
         for one in all_of_it:
             found += [f"{path.relative_to(root)}:{one.line}: {why}" for why in wrong(module, one)]
-    return [*dict.fromkeys(found), *(f"import cycle: {' → '.join([*cycle, cycle[0]])}" for cycle in cycles(edges))]
+    found_cycles = [*cycles(edges), *cycles(between_packages(edges))]
+    return [*dict.fromkeys(found), *(f"import cycle: {' → '.join([*cycle, cycle[0]])}" for cycle in found_cycles)]
+
+
+def between_packages(edges: Mapping[str, set[str]]) -> dict[str, set[str]]:
+    """The same imports between the packages of the embedded AWS, each service one of them."""
+
+    def package(module: str) -> str:
+        parts = module.split(".")
+        depth = 3 if parts[:2] == ["localaws", "services"] else 2
+        return ".".join(parts[:depth]) if parts[0] == "localaws" and len(parts) > depth else ""
+
+    found: dict[str, set[str]] = {package(module): set() for module in edges}
+    for module, others in edges.items():
+        found[package(module)] |= {package(other) for other in others} - {"", package(module)}
+    return {name: others for name, others in found.items() if name}
 
 
 def wrong(module: str, one: Import) -> Iterator[str]:

@@ -1,0 +1,67 @@
+"""What S3 and KMS refuse in the policies of their resources, and which service principals exist.
+
+S3 API Reference, PutBucketPolicy; KMS Developer Guide, "Default key policy", the lockout safety check; IAM User Guide,
+"AWS JSON policy elements: Principal".
+"""
+
+from __future__ import annotations
+
+from functools import cache
+
+from botocore.loaders import create_loader
+
+from awslang.policy.action_table import PREFIXES
+from awslang.policy.document import MalformedPolicy, Policy, parse
+from awslang.policy.evaluator import AuthorizationRequest, Policies, decide
+from awslang.policy.patterns import resource_like
+from awslang.principals import Principal
+
+SERVICE_ENDINGS = (".amazonaws.com", ".amazonaws.com.cn", ".aws.internal")
+# Service principals whose first part is no IAM prefix of its own ("AWS services that work with IAM").
+SERVICES = set(PREFIXES) | {
+    "access-analyzer", "apigateway", "airflow", "appsync", "athena", "autoscaling", "backup", "batch", "bedrock",
+    "billing", "budgets", "chatbot", "cloudfront", "cloudtrail", "codeconnections", "codedeploy", "codestar",
+    "codestar-connections", "codestar-notifications", "cognito-idp", "config", "costalerts", "datasync", "delivery",
+    "ds", "ec2", "ecs", "ecs-tasks", "edgelambda", "eks", "elasticache", "elasticfilesystem", "elasticloadbalancing",
+    "elasticmapreduce", "firehose", "glue", "guardduty", "inspector", "iot", "kafka", "kinesis", "kinesisanalytics",
+    "lakeformation", "license-manager", "macie", "member", "opensearchservice", "opsworks", "pipes", "quicksight",
+    "ram", "rds", "redshift", "rekognition", "replicator", "resource-groups", "rolesanywhere", "scheduler",
+    "securityhub", "serverlessrepo", "servicediscovery", "ses", "shield", "signer", "spotfleet", "ssm-incidents",
+    "ssmmessages", "sso", "storagegateway", "streams", "support", "transcribe", "transfer", "trustedadvisor",
+    "vpc-flow-logs", "waf", "workspaces", "xray", "monitoring", "vpce",
+}  # fmt: skip
+
+
+@cache
+def known_service(name: str) -> bool:
+    """Whether a service of this principal exists: it ends as they do, and one part of its name is a service's."""
+    services = SERVICES | set(create_loader().list_available_services("service-2"))
+    ending = next((ending for ending in SERVICE_ENDINGS if name.endswith(ending)), "")
+    return bool(ending) and any(part in services for part in name.removesuffix(ending).split("."))
+
+
+def check_bucket_policy(policy: Policy, bucket: str) -> None:
+    """A bucket's policy speaks of this bucket only, and of S3's actions."""
+    own = f"arn:aws:s3:::{bucket}"
+    for statement in policy.statements:
+        if any(action != "*" and not action.lower().startswith("s3:") for action in statement.actions):
+            raise MalformedPolicy("Policy has invalid action")
+        for resource in statement.resources or ("",):
+            name = resource.partition("/")[0]
+            if name != own and not (("*" in name or "?" in name) and resource_like(name, own, {})) and "${" not in name:
+                raise MalformedPolicy("Policy has invalid resource")
+
+
+def check_lockout(policy: Policy, principal: Principal, account: str) -> None:
+    """MalformedPolicy unless the principal that writes the key policy could change it again."""
+    context = {
+        "kms:calleraccount": (account,),
+        "aws:principalarn": (principal.role_arn or principal.arn,),
+        "aws:principalaccount": (account,),
+        "aws:securetransport": ("true",),
+    }
+    request = AuthorizationRequest(principal, "kms:PutKeyPolicy", "*", account, context)
+    everything = {"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": "*", "Resource": "*"}]}
+    whole = parse(everything, "all", account)
+    if not decide(request, Policies(identity=(whole,), resource=policy, resource_kind="key")).allowed:
+        raise MalformedPolicy("The new key policy will not allow you to update the key policy in the future.")
