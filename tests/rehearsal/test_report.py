@@ -170,8 +170,8 @@ def test_a_rehearsal_that_failed_at_once_has_a_page_too() -> None:
     text = Checker(page(Facts(summary=EMPTY))).text
     for sentence in (
         "There is no organization yet.",
-        "No endpoint was asked yet.",
-        "No stack was made.",
+        "No endpoint has answered yet.",
+        "No stack was created.",
         "No build ran.",
     ):
         assert sentence in text
