@@ -18,6 +18,7 @@ GROUPS = PROJECT["dependency-groups"]
 OURS = {"awslang", "localaws", "pipeline", "scripts", "tests", "benchmarks"}
 OURS |= {path.stem for path in (ROOT / "seed-code").rglob("*.py")}
 PACKAGES = {  # by the name that is imported, where that differs
+    "axe_playwright_python": "axe-playwright-python",
     "cfnlint": "cfn-lint",
     "dateutil": "python-dateutil",
     "policy_sentry": "policy-sentry",

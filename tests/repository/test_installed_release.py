@@ -218,7 +218,7 @@ def test_it_packs_the_same_bundle_as_the_clone(installed: Installed) -> None:
 
 def unchanged(shown: str) -> None:
     """Every step of the plan is one of something that stays."""
-    assert re.search(r"^(\d+) steps: \1 unchanged$", shown, re.MULTILINE), shown
+    assert re.search(r"^ *(\d+) steps: \1 unchanged$", shown, re.MULTILINE), shown
 
 
 def test_what_is_installed_is_found_as_it_is(ready: Installed) -> None:
