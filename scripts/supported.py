@@ -1,4 +1,9 @@
-"""Write docs/generated/supported.md: the operations and resource types that the embedded AWS supports."""
+"""Write docs/generated/supported.md: the operations and resource types that the embedded AWS supports.
+
+examples:
+  make supported
+  python -m scripts.supported --to /tmp/supported.md
+"""
 
 from __future__ import annotations
 
@@ -55,7 +60,11 @@ def entry(kind: supported.SupportedType) -> Iterator[str]:
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    parser = argparse.ArgumentParser(description=__doc__)
+    parser = argparse.ArgumentParser(
+        prog="python -m scripts.supported",
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
     parser.add_argument(
         "--to", type=Path, default=PAGE, help="the page to write (default: docs/generated/supported.md)"
     )

@@ -33,6 +33,7 @@ DOCUMENTS = [
 ]
 RUN_ELSEWHERE = {
     "clean": "tests/repository/test_makefile.py",
+    "check": "tests/repository/test_makefile.py",
     "console-bundle": "tests/kit/test_console_bundle.py",
     "lint": "tests/repository/test_lint.py",
     "notebooks": "tests/rehearsal/test_notebooks.py",

@@ -44,5 +44,7 @@ def test_the_mistakes_are_those_of_the_table() -> None:
 @pytest.mark.parametrize("page", PAGES, ids=lambda path: path.name)
 def test_every_page_says_which_command_writes_it(page: Path) -> None:
     head = " ".join(page.read_text(encoding="utf-8")[:1500].split())
-    assert re.search(r"(Written|written|Made) (from the templates )?by `python -m (scripts|tests|localaws)\.", head)
+    assert re.search(
+        r"([Ww]ritten|[Mm]ade|generated) (from the templates )?by `(python -m (scripts|tests)\.|make )", head
+    )
     assert page.name not in TESTED_ELSEWHERE or (ROOT / TESTED_ELSEWHERE[page.name]).is_file()

@@ -25,7 +25,7 @@ HOUSES = (
     "templates", "tests", ".github",
 )  # fmt: skip
 MENTION = re.compile(rf"(?<![\w/.$}}-])(?:{'|'.join(map(re.escape, HOUSES))})/[\w./*-]*[\w/*]")
-FILE = re.compile(r"[\w.-]+\.(?:py|yaml|yml|md|json|toml|ipynb|jinja|svg|csv|guard|mk)")
+FILE = re.compile(r"(?!multi-account-sagemaker-)[\w.-]+\.(?:py|yaml|yml|md|json|toml|ipynb|jinja|svg|csv|guard|mk)")
 WORD_OF_CODE = r"(?<![\w./*{}<…-])[\w-]+\.(?:py|yaml|yml|md|json|toml|ipynb|jinja|guard)\b(?![\w(])"
 BASES = ("", "seed-code/model-deploy/", "seed-code/model-build/")  # a project's repositories say paths of their own
 MADE = {  # by the reader, by a command, by a pipeline, or by AWS; and a library
@@ -34,7 +34,7 @@ MADE = {  # by the reader, by a command, by a pipeline, or by AWS; and a library
     "requests.jsonl", "ruamel.yaml", "runtimes.yml", "summary.json", "template.json", "template.yaml",
     "test_default_quota.py", "test_routing_strategy.py",
 }  # fmt: skip
-EXAMPLES = {"seed-code/build", "seed-code/deploy"}  # folders of a reader's own
+EXAMPLES = ("seed-code/build", "seed-code/deploy", "localaws/services/acm", "tests/localaws/services/acm")  # a reader's
 SUFFIXES = {".py", ".md", ".yaml", ".yml", ".jinja", ".toml", ".mk", ".svg"}
 ELSEWHERE = (
     "docs/guides/other-templates.md",  # files of other repositories
@@ -84,7 +84,7 @@ def missing_paths(name: str, text: str) -> Iterator[str]:
         for found in MENTION.finditer(line):
             if line[found.end() : found.end() + 1] in {"<", "…", "{"} or "NN" in found[0]:
                 continue
-            if not exists(found[0]) and Path(found[0]).name not in MADE and found[0] not in EXAMPLES:
+            if not exists(found[0]) and Path(found[0]).name not in MADE and not found[0].startswith(EXAMPLES):
                 yield f"{name}:{number}: {found[0]}"
 
 

@@ -1,4 +1,4 @@
-"""The imports of a tree of Python modules, and what is wrong with them (DESIGN.md, "Layout")."""
+"""The imports of a tree of Python modules, and what is wrong with them (docs/decisions/0014-*.md)."""
 
 from __future__ import annotations
 

@@ -5,7 +5,7 @@ UpdateStackInstances, DeleteStackInstances, ListStackInstances, DescribeStackIns
 DescribeStackSetOperation, ListStackSetOperations, ListStackSetOperationResults, StopStackSetOperation,
 ListStackSetAutoDeploymentTargets,
 ActivateOrganizationsAccess, DeactivateOrganizationsAccess, DescribeOrganizationsAccess.
-The answers' form is in stacksets_views.py, automatic deployments in stacksets_auto.py.
+The answers' form is in views.py, automatic deployments in auto.py.
 Not supported: importing stacks, drift.
 """
 
