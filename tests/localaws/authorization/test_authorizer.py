@@ -119,8 +119,8 @@ def test_a_decision_takes_less_than_a_millisecond(strict: Cloud) -> None:
 
 
 def test_an_operation_whose_action_is_unknown_is_refused(strict: Cloud) -> None:
-    with pytest.raises(ClientError, match="its action or resource cannot be told"):
-        strict.root(A, REGION).client("logs").list_syslog_configurations()
+    with pytest.raises(ClientError, match="its action or resource is not known"):
+        strict.root(A, REGION).client("dynamodb").execute_statement(Statement="SELECT * FROM t")
 
 
 # -- who asks ------------------------------------------------------------------------------------------
