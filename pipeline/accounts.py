@@ -7,9 +7,12 @@ are walked; answers come in pages. Stack sets leave the management account out, 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from pipeline.console import UserError, counted
+
+if TYPE_CHECKING:
+    from mypy_boto3_organizations import OrganizationsClient
 
 
 @dataclass(frozen=True)
@@ -21,7 +24,7 @@ class Account:
         return f"{self.id} ({self.name})" if self.name else self.id
 
 
-def accounts_of(organizations: Any, unit: str) -> tuple[Account, ...]:
+def accounts_of(organizations: OrganizationsClient, unit: str) -> tuple[Account, ...]:
     """The active accounts of a unit and of the units beneath it, by id; UserError where there is none."""
     found: dict[str, Account] = {}
     left_out = 0

@@ -16,7 +16,7 @@ import shutil
 import time
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import boto3
 from botocore.config import Config
@@ -25,12 +25,18 @@ from botocore.exceptions import ClientError
 from pipeline import card
 from pipeline import manifest as documents
 from pipeline.accounts import Account, accounts_of
+from pipeline.clients import Clients
 from pipeline.console import UserError, export, run, say
 from pipeline.payloads import read_payloads
-from pipeline.regions import Clients, copies
+from pipeline.regions import copies
 from pipeline.registry import check_version, ensure_group, resolve, share_group
 from pipeline.rollback import Answer, after_rejection
 from pipeline.settings import Settings, Stage, read_settings
+
+if TYPE_CHECKING:
+    from mypy_boto3_cloudformation import CloudFormationClient
+    from mypy_boto3_organizations import OrganizationsClient
+    from mypy_boto3_s3 import S3Client
 
 OUT = Path("out")
 FOR_THE_TESTS = ("test-buildspec.yml", "pipeline", "tests")
@@ -108,7 +114,7 @@ def listed(accounts: tuple[Account, ...]) -> str:
     return f"{named} and {more} more" if more > 0 else named
 
 
-def targets(organizations: Any, stage: Stage) -> tuple[Account, ...]:
+def targets(organizations: OrganizationsClient, stage: Stage) -> tuple[Account, ...]:
     """The accounts of a stage: those of its unit, or those that are listed where there is no organization."""
     if not stage.unit:
         return tuple(Account(account) for account in sorted(set(stage.accounts)))
@@ -119,7 +125,7 @@ def write_json(place: Path, document: dict[str, Any]) -> None:
     place.write_text(json.dumps(document, indent=2) + "\n", encoding="utf-8")
 
 
-def upload_template(s3: Any, settings: Settings, partition: str, template: bytes) -> tuple[str, str]:
+def upload_template(s3: S3Client, settings: Settings, partition: str, template: bytes) -> tuple[str, str]:
     """The URL and the SHA-256 of the endpoint's template, which is uploaded where it is not there yet."""
     digest = hashlib.sha256(template).hexdigest()
     key = f"endpoint-templates/{digest}/50-endpoint.yaml"
@@ -134,7 +140,7 @@ def upload_template(s3: Any, settings: Settings, partition: str, template: bytes
     return f"https://{settings.artifact_bucket}.s3.{settings.region}.{suffix}/{key}", digest
 
 
-def clear(cloudformation: Any, stack: str) -> None:
+def clear(cloudformation: CloudFormationClient, stack: str) -> None:
     """Delete the stack of a stage whose very first deployment failed: it could never be updated."""
     try:
         found = cloudformation.describe_stacks(StackName=stack)["Stacks"][0]

@@ -11,19 +11,24 @@ import json
 import re
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import ClientError
 
 from pipeline.accounts import Account
+from pipeline.clients import Clients
 from pipeline.console import counted, shorten
 from pipeline.page import document, money, version_text
 from pipeline.prices import HOURS, Prices
-from pipeline.regions import Clients
 from pipeline.registry import Version, numbers
 from pipeline.report import Result
 from pipeline.rollback import parameters_of
 from pipeline.settings import Settings, Stage
+
+if TYPE_CHECKING:
+    from mypy_boto3_cloudformation import CloudFormationClient
+    from mypy_boto3_s3 import S3Client
+    from mypy_boto3_sagemaker import SageMakerClient
 
 FILE = Path("card.json")
 Place = tuple[str, str]  # account and region
@@ -83,7 +88,7 @@ def number_of(arn: str) -> str:
     return arn.rsplit("/", 1)[1] if "/" in arn else ""
 
 
-def places_of(cloudformation: Any, stack_set: str, call_as: str) -> set[Place]:
+def places_of(cloudformation: CloudFormationClient, stack_set: str, call_as: str) -> set[Place]:
     """Where a stage's endpoints are now: the instances of its stack set."""
     pages = cloudformation.get_paginator("list_stack_instances").paginate(StackSetName=stack_set, CallAs=call_as)
     try:
@@ -94,7 +99,7 @@ def places_of(cloudformation: Any, stack_set: str, call_as: str) -> set[Place]:
         raise
 
 
-def live_metrics(sagemaker: Any, arn: str) -> dict[str, float]:
+def live_metrics(sagemaker: SageMakerClient, arn: str) -> dict[str, float]:
     """The metrics of the version that production serves; none where there is no such version any more."""
     if not arn:
         return {}
@@ -186,7 +191,7 @@ def cost_text(costs: Mapping[str, Any]) -> str:
 # -- the whole card ----------------------------------------------------------------------------
 
 
-def publish(s3: Any, folder: Path, results: Iterable[Result]) -> str:
+def publish(s3: S3Client, folder: Path, results: Iterable[Result]) -> str:
     """Put the whole card into the artifact bucket; its key."""
     card = json.loads((folder / FILE).read_text(encoding="utf-8"))
     key = key_of(card["execution"])

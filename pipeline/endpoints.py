@@ -15,16 +15,22 @@ from dataclasses import replace
 from pathlib import Path
 from threading import Lock
 from types import MappingProxyType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import boto3
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
 from pipeline import card
+from pipeline.clients import TesterClients
 from pipeline.console import UserError, counted, export, run, say, shorten
 from pipeline.payloads import Payload, difference, read_answer, read_payloads
 from pipeline.report import Result, write_junit
+
+if TYPE_CHECKING:
+    from mypy_boto3_cloudformation import CloudFormationClient
+    from mypy_boto3_sagemaker import SageMakerClient
+    from mypy_boto3_sagemaker_runtime import SageMakerRuntimeClient
 
 MANIFEST, GOLDEN = Path("deployment.json"), Path("tests/golden-payloads.json")
 AT_ONCE = 16  # accounts and regions that are asked at the same time
@@ -38,10 +44,8 @@ CONFIG = Config(
     retries={"mode": "standard", "max_attempts": 5}, connect_timeout=10, read_timeout=70, max_pool_connections=AT_ONCE
 )
 
-Clients = Callable[[str], Any]  # a client of the tester's role, by the name of the service
 
-
-def testers(manifest: Mapping[str, Any], stage: str, external_id: str) -> Callable[[str, str], Clients]:
+def testers(manifest: Mapping[str, Any], stage: str, external_id: str) -> Callable[[str, str], TesterClients]:
     """How to become the tester's role of an account, for a region.
 
     One session makes every client, so that the descriptions of AWS's services are read once: a session for each
@@ -52,7 +56,7 @@ def testers(manifest: Mapping[str, Any], stage: str, external_id: str) -> Callab
     name, session, one_at_a_time = manifest["stages"][stage]["tester_role_name"], boto3.Session(), Lock()
     sts = session.client("sts", config=CONFIG)
 
-    def become(account: str, region: str) -> Clients:
+    def become(account: str, region: str) -> TesterClients:
         credentials = sts.assume_role(
             RoleArn=f"arn:{partition}:iam::{account}:role/{name}",
             RoleSessionName=f"test-{manifest['project']['id']}-{stage}",
@@ -75,7 +79,7 @@ def testers(manifest: Mapping[str, Any], stage: str, external_id: str) -> Callab
     return become
 
 
-def reasons(cloudformation: Any, part: Mapping[str, Any]) -> dict[str, str]:
+def reasons(cloudformation: CloudFormationClient, part: Mapping[str, Any]) -> dict[str, str]:
     """Why CloudFormation could not deploy to a place (account/region), as the stage's stack set says.
 
     A stage may tolerate failures (FailureTolerancePercentage): its deployment has succeeded then, without these.
@@ -90,7 +94,7 @@ def check_stage(
     manifest: Mapping[str, Any],
     stage: str,
     payloads: tuple[Payload, ...],
-    become: Callable[[str, str], Clients],
+    become: Callable[[str, str], TesterClients],
     seconds: float = SECONDS,
     why: Mapping[str, str] = MappingProxyType({}),
 ) -> list[Result]:
@@ -124,7 +128,7 @@ def check_place(
     stage: str,
     place: tuple[str, str],
     payloads: tuple[Payload, ...],
-    become: Callable[[str, str], Clients],
+    become: Callable[[str, str], TesterClients],
     ends: float,
 ) -> list[Result]:
     """The results of one account and region; an AWS error is a failure of the check in which it comes up.
@@ -181,14 +185,14 @@ def described(error: Exception) -> str:
     return str(error)
 
 
-def in_service(sagemaker: Any, endpoint: str) -> str:
+def in_service(sagemaker: SageMakerClient, endpoint: str) -> str:
     found = sagemaker.describe_endpoint(EndpointName=endpoint)
     status = found["EndpointStatus"]
     reason = f" ({found['FailureReason']})" if found.get("FailureReason") else ""
     return "" if status == "InService" else f"expected InService, got {status}{reason}"
 
 
-def models_of(sagemaker: Any, endpoint: str) -> Iterator[str]:
+def models_of(sagemaker: SageMakerClient, endpoint: str) -> Iterator[str]:
     """The model package behind each container of an endpoint; "" for a container without one."""
     config = sagemaker.describe_endpoint(EndpointName=endpoint)["EndpointConfigName"]
     for variant in sagemaker.describe_endpoint_config(EndpointConfigName=config)["ProductionVariants"]:
@@ -197,12 +201,12 @@ def models_of(sagemaker: Any, endpoint: str) -> Iterator[str]:
         yield from (str(container.get("ModelPackageName", "")) for container in containers)
 
 
-def serves(sagemaker: Any, endpoint: str, expected: str) -> str:
+def serves(sagemaker: SageMakerClient, endpoint: str, expected: str) -> str:
     wrong = [found or "no model package" for found in models_of(sagemaker, endpoint) if found != expected]
     return f"expected {expected}, got {', '.join(wrong)}" if wrong else ""
 
 
-def ask(runtime: Any, endpoint: str, payload: Payload) -> str:
+def ask(runtime: SageMakerRuntimeClient, endpoint: str, payload: Payload) -> str:
     """What is wrong with the endpoint's answer to a payload, or ""."""
     wrong, milliseconds = answer_of(runtime, endpoint, payload)
     if not wrong and milliseconds > payload.max_latency_ms:
@@ -214,7 +218,7 @@ def ask(runtime: Any, endpoint: str, payload: Payload) -> str:
     return ""
 
 
-def answer_of(runtime: Any, endpoint: str, payload: Payload) -> tuple[str, float]:
+def answer_of(runtime: SageMakerRuntimeClient, endpoint: str, payload: Payload) -> tuple[str, float]:
     """What is wrong with one answer, and how many milliseconds it took."""
     accept = {"Accept": payload.accept} if payload.accept else {}
     started = time.monotonic()

@@ -14,8 +14,8 @@ from typing import Any
 
 from botocore.exceptions import BotoCoreError, ClientError
 
+from pipeline.clients import Clients
 from pipeline.console import say, shorten
-from pipeline.regions import Clients
 
 TABLE = Path(__file__).with_name("prices.json")
 REGIONS = ("us-east-1", "eu-central-1", "ap-south-1")

@@ -10,18 +10,20 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 from boto3.s3.transfer import TransferConfig
 from botocore.exceptions import ClientError
 
+from pipeline.clients import Clients
 from pipeline.console import UserError, say
 from pipeline.registry import IMAGE, Version, ensure_group, share_group, versions_of
 from pipeline.settings import FURTHER_REGIONS, Settings, Stage
 
-Clients = Callable[[str, str], Any]  # a client by the names of the service and of the region
+if TYPE_CHECKING:
+    from mypy_boto3_sagemaker import SageMakerClient
 
 SOURCE = "source-model-package"  # the metadata property with the source's ARN
 COPY_LIMIT = 5 * 1024**3  # bytes of one CopyObject (S3 API Reference); larger artifacts are copied in parts
@@ -77,7 +79,7 @@ def image_in(clients: Clients, version: Version, image: str, account: str, regio
     return there
 
 
-def copied(sagemaker: Any, version: Version) -> str:
+def copied(sagemaker: SageMakerClient, version: Version) -> str:
     """The ARN of the version's copy in the client's region; "" where there is none."""
     for summary in versions_of(sagemaker, version.group):
         if summary.get("ModelPackageDescription") == description(version):
@@ -134,7 +136,7 @@ def copy(clients: Clients, settings: Settings, version: Version, region: str, im
     return ready(clients("sagemaker", region), str(arn))
 
 
-def ready(sagemaker: Any, arn: str) -> str:
+def ready(sagemaker: SageMakerClient, arn: str) -> str:
     """Wait until a model package may be used."""
     ends = time.monotonic() + POLL_LIMIT
     while time.monotonic() < ends:

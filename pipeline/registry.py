@@ -12,11 +12,15 @@ import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import ClientError
 
 from pipeline.console import UserError, say
+
+if TYPE_CHECKING:
+    from mypy_boto3_s3 import S3Client
+    from mypy_boto3_sagemaker import SageMakerClient
 
 POLICY_LIMIT = 20_480  # characters
 READ_GROUP, USE_VERSIONS = "TargetAccountsReadGroup", "TargetAccountsUseVersions"
@@ -43,7 +47,7 @@ class Version:
 # -- the group ---------------------------------------------------------------------------------
 
 
-def ensure_group(sagemaker: Any, group: str, project: str, project_id: str) -> str:
+def ensure_group(sagemaker: SageMakerClient, group: str, project: str, project_id: str) -> str:
     """The ARN of the model group, which is created where it does not exist."""
     tags = [
         {"Key": "sagemaker:project-name", "Value": project},
@@ -102,7 +106,7 @@ def merged(policy: Mapping[str, Any], ours: list[dict[str, Any]]) -> dict[str, A
     return {"Version": policy.get("Version", "2012-10-17"), "Statement": others + ours}
 
 
-def share_group(sagemaker: Any, group: str, group_arn: str, account_ids: Iterable[str]) -> bool:
+def share_group(sagemaker: SageMakerClient, group: str, group_arn: str, account_ids: Iterable[str]) -> bool:
     """Let the target accounts use the group's versions; False where the policy says so already."""
     try:
         current = json.loads(sagemaker.get_model_package_group_policy(ModelPackageGroupName=group)["ResourcePolicy"])
@@ -150,26 +154,26 @@ def as_list(node: Any) -> list[Any]:
 # -- the version -------------------------------------------------------------------------------
 
 
-def resolve(sagemaker: Any, group: str, number: int | None) -> Version | None:
+def resolve(sagemaker: SageMakerClient, group: str, number: int | None) -> Version | None:
     """The version of this number, or the one that was approved last; None where nothing was approved."""
     return approved(sagemaker, group, number) if number is not None else last_approved(sagemaker, group)
 
 
-def versions_of(sagemaker: Any, group: str, **only: str) -> list[dict[str, Any]]:
+def versions_of(sagemaker: SageMakerClient, group: str, **only: str) -> list[dict[str, Any]]:
     pages = sagemaker.get_paginator("list_model_packages").paginate(
         ModelPackageGroupName=group, SortBy="CreationTime", SortOrder="Descending", **only
     )
     return [summary for page in pages for summary in page["ModelPackageSummaryList"]]
 
 
-def approved(sagemaker: Any, group: str, number: int) -> Version:
+def approved(sagemaker: SageMakerClient, group: str, number: int) -> Version:
     for summary in versions_of(sagemaker, group):
         if summary["ModelPackageVersion"] == number:
             return read_version(sagemaker.describe_model_package(ModelPackageName=summary["ModelPackageArn"]))
     raise UserError(f"the model group {group} has no version {number}")
 
 
-def last_approved(sagemaker: Any, group: str) -> Version | None:
+def last_approved(sagemaker: SageMakerClient, group: str) -> Version | None:
     """By the time of the approval, which only DescribeModelPackage shows; the list knows the creation."""
     summaries = versions_of(sagemaker, group, ModelApprovalStatus="Approved")
     found = [sagemaker.describe_model_package(ModelPackageName=s["ModelPackageArn"]) for s in summaries]
@@ -224,7 +228,7 @@ def numbers(properties: Mapping[str, str]) -> dict[str, float]:
     return found
 
 
-def check_version(s3: Any, version: Version, region: str) -> None:
+def check_version(s3: S3Client, version: Version, region: str) -> None:
     """UserError where the version cannot run: its image or its artifact is not where it must be.
 
     region: the project's own, where the version lies. SageMaker pulls an image only in the endpoint's region.

@@ -10,14 +10,19 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import ClientError
 
+from pipeline.clients import Clients
 from pipeline.console import UserError, say
-from pipeline.regions import Clients
 from pipeline.registry import Version, approval_time, read_version, versions_of
 from pipeline.settings import Settings
+
+if TYPE_CHECKING:
+    from mypy_boto3_cloudformation import CloudFormationClient
+    from mypy_boto3_codepipeline import CodePipelineClient
+    from mypy_boto3_sagemaker import SageMakerClient
 
 UNDER_WAY = {"InProgress", "Stopping"}
 STOPPED_ALREADY = {"PipelineExecutionNotStoppableException", "DuplicatedStopRequestException"}
@@ -58,7 +63,7 @@ def pipeline_of(settings: Settings) -> str:
 # -- what there is -----------------------------------------------------------------------------
 
 
-def runs_of(codepipeline: Any, pipeline: str) -> list[Run]:
+def runs_of(codepipeline: CodePipelineClient, pipeline: str) -> list[Run]:
     """Every execution that CodePipeline remembers, the newest first."""
     details: dict[str, list[dict[str, Any]]] = {}
     for page in codepipeline.get_paginator("list_action_executions").paginate(pipelineName=pipeline):
@@ -96,7 +101,7 @@ def with_version(run: Run, version: str) -> Run:
     return Run(run.id, run.status, run.built, version, run.target, run.actions, run.approval)
 
 
-def live_versions(cloudformation: Any, stacks: Mapping[str, str]) -> dict[str, str]:
+def live_versions(cloudformation: CloudFormationClient, stacks: Mapping[str, str]) -> dict[str, str]:
     """The version that each stage's stack names, also while it is still being deployed; stacks: by stage."""
     live = {}
     for stage, stack in stacks.items():
@@ -106,7 +111,7 @@ def live_versions(cloudformation: Any, stacks: Mapping[str, str]) -> dict[str, s
     return live
 
 
-def parameters_of(cloudformation: Any, stack: str) -> dict[str, str]:
+def parameters_of(cloudformation: CloudFormationClient, stack: str) -> dict[str, str]:
     """A stack's parameters; {} where there is no such stack."""
     try:
         found = cloudformation.describe_stacks(StackName=stack)["Stacks"][0]
@@ -165,7 +170,7 @@ def served_in(number: str, live: Mapping[str, str], runs: Iterable[Run]) -> list
     ]
 
 
-def stop(codepipeline: Any, pipeline: str, run: Run, reason: str) -> None:
+def stop(codepipeline: CodePipelineClient, pipeline: str, run: Run, reason: str) -> None:
     """Stop an execution after its running action; one that waits for an approver at once: nothing runs there."""
     say(f"stopping execution {run.id} (version {run.version or 'not known yet'}): {reason}")
     try:
@@ -177,7 +182,7 @@ def stop(codepipeline: Any, pipeline: str, run: Run, reason: str) -> None:
             raise
 
 
-def last_before(sagemaker: Any, group: str, rejected: int, runs: Iterable[Run]) -> Version | None:
+def last_before(sagemaker: SageMakerClient, group: str, rejected: int, runs: Iterable[Run]) -> Version | None:
     """The version that was approved last before the newest deployment of the rejected one.
 
     Where CodePipeline no longer remembers that one, the numbers say which versions are older.

@@ -8,8 +8,10 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 import boto3
+from botocore.client import BaseClient
 from botocore.exceptions import ClientError
 
+from scripts.kit.clients import Clients
 from scripts.kit.console import UserError
 from scripts.kit.patience import code, patiently
 from scripts.kit.regions import partition
@@ -37,7 +39,12 @@ class Connection:
     def partition(self) -> str:
         return partition(self.region)
 
-    def client(self, service: str, region: str | None = None) -> Any:
+    @property
+    def client(self) -> Clients:
+        """named_client with the type of each service's client."""
+        return self.named_client
+
+    def named_client(self, service: str, region: str | None = None) -> Any:
         """The client of a service, made once: that takes longer than most requests."""
         key = (service, region or self.region)
         with _making:
@@ -106,12 +113,12 @@ def enter(connection: Connection, account: str, role: str, patient: bool = False
         ) from error
 
 
-def whole_pages(client: Any, operation: str, **request: Any) -> Iterator[dict[str, Any]]:
+def whole_pages(client: BaseClient, operation: str, **request: Any) -> Iterator[dict[str, Any]]:
     """Every page of an operation, asked for as they are read: so errors come then, too."""
     yield from client.get_paginator(operation).paginate(**request)
 
 
-def pages(client: Any, operation: str, member: str, **request: Any) -> Iterator[Any]:
+def pages(client: BaseClient, operation: str, member: str, **request: Any) -> Iterator[Any]:
     """Every item of every page, in the member of the answer that lists them."""
     for page in whole_pages(client, operation, **request):
         yield from page.get(member, [])

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Literal
 
 from aws import UserError, parser, run, say, session, show
 
+if TYPE_CHECKING:
+    from mypy_boto3_sagemaker import SageMakerClient
 
-def newest(sagemaker: Any, group: str) -> int:
+
+def newest(sagemaker: SageMakerClient, group: str) -> int:
     """The number of the version that was registered last."""
     found = sagemaker.list_model_packages(
         ModelPackageGroupName=group, SortBy="CreationTime", SortOrder="Descending", MaxResults=1

@@ -6,10 +6,13 @@ import argparse
 import json
 import sys
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import boto3
 from botocore.exceptions import BotoCoreError, ClientError
+
+if TYPE_CHECKING:
+    from mypy_boto3_sagemaker import SageMakerClient
 
 
 class UserError(Exception):
@@ -37,7 +40,7 @@ def session(args: argparse.Namespace) -> boto3.Session:
     return made
 
 
-def project_id(sagemaker: Any, name: str) -> str:
+def project_id(sagemaker: SageMakerClient, name: str) -> str:
     """The id that SageMaker gave to the project, for example p-abcdef123456."""
     try:
         return str(sagemaker.describe_project(ProjectName=name)["ProjectId"])

@@ -7,10 +7,14 @@ import json
 import time
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from aws import UserError, parser, project_id, run, say, session, show
 from definition import METRICS, Names, definition, names
+
+if TYPE_CHECKING:
+    from mypy_boto3_s3 import S3Client
+    from mypy_boto3_sagemaker import SageMakerClient
 
 DATA = Path(__file__).parent / "iris.csv"
 EVERY = 5  # every fifth row is kept for validation
@@ -34,7 +38,7 @@ def caller_role(made: Any) -> str:
     return role
 
 
-def upload(s3: Any, these: Names, rows: list[str]) -> None:
+def upload(s3: S3Client, these: Names, rows: list[str]) -> None:
     """train/train.csv and validation/validation.csv under the data prefix, encrypted with the kit's key."""
     prefix = these.data.removeprefix(f"s3://{these.bucket}/")
     for name, part in zip(("train", "validation"), split(rows), strict=True):
@@ -49,7 +53,7 @@ def upload(s3: Any, these: Names, rows: list[str]) -> None:
         say(f"uploaded {len(part)} rows to {these.data}/{name}/")
 
 
-def put_pipeline(sagemaker: Any, these: Names) -> None:
+def put_pipeline(sagemaker: SageMakerClient, these: Names) -> None:
     """The pipeline with today's definition."""
     body = json.dumps(definition(these))
     pages = sagemaker.get_paginator("list_pipelines").paginate(PipelineNamePrefix=these.pipeline)
@@ -71,7 +75,7 @@ def put_pipeline(sagemaker: Any, these: Names) -> None:
     say(f"created the pipeline {these.pipeline}")
 
 
-def wait(sagemaker: Any, execution: str) -> dict[str, Any]:
+def wait(sagemaker: SageMakerClient, execution: str) -> dict[str, Any]:
     """The steps of the execution once it has succeeded, by name; says what happens meanwhile."""
     reported: dict[str, str] = {}  # the last status of each step
     pause = 0.05
@@ -93,7 +97,7 @@ def wait(sagemaker: Any, execution: str) -> dict[str, Any]:
         pause = min(pause * 1.5, LONGEST_PAUSE)
 
 
-def outcome(sagemaker: Any, these: Names, execution: str, steps: dict[str, Any]) -> dict[str, Any]:
+def outcome(sagemaker: SageMakerClient, these: Names, execution: str, steps: dict[str, Any]) -> dict[str, Any]:
     """What came of it: the version and its metrics."""
     package = sagemaker.describe_model_package(
         ModelPackageName=steps["Register"]["Metadata"]["RegisterModel"]["Arn"],

@@ -40,7 +40,7 @@ class QuickConnection(Connection):
 
     session: Any
 
-    def client(self, service: str, region: str | None = None) -> Any:
+    def named_client(self, service: str, region: str | None = None) -> Any:
         return self.session.client(service, region or self.region)
 
 

@@ -91,7 +91,8 @@ class Reader:
         return ""
 
     def client(self, account: str, service: str, region: str = "") -> Any:
-        return self.connections[account].client(service, region or None)
+        """Not typed: the checks ask by the names of a service and an operation, as findings and fixes carry them."""
+        return self.connections[account].named_client(service, region or None)
 
     def forget(self, account: str) -> None:
         """Close an account's clients; they are made again when they are asked for.

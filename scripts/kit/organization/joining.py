@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import ClientError
 
@@ -23,6 +23,9 @@ from scripts.kit.patience import until
 from scripts.kit.plan import PlanStep
 from scripts.kit.settings.model import Settings
 from scripts.kit.stages import Stage
+
+if TYPE_CHECKING:
+    from mypy_boto3_organizations import OrganizationsClient
 
 MOST_AT_ONCE = 5  # "Number of member accounts you can create concurrently" (the page above)
 CREATION = 900.0  # seconds for an account to be made ("You might need to wait a few minutes", API Reference)
@@ -83,7 +86,7 @@ def when_asked(step: PlanStep, settings: Settings, option: str) -> PlanStep:
     return replace(step, action="wait", detail=f"{step.detail}, when asked", account=account, command=command)
 
 
-def invitations(organizations: Any) -> dict[str, str]:
+def invitations(organizations: OrganizationsClient) -> dict[str, str]:
     """Account id to handshake id, of the invitations without an answer."""
     listed = pages(organizations, "list_handshakes_for_organization", "Handshakes", Filter={"ActionType": "INVITE"})
     asked = [h for h in with_progress("invitations read", listed) if h["State"] in {"OPEN", "REQUESTED"}]
@@ -100,7 +103,7 @@ def unit_of(settings: Settings, stage: str) -> str:
 class AccountPlaces:
     """Where the organization's accounts are."""
 
-    organizations: Any
+    organizations: OrganizationsClient
     settings: Settings
     seen: SeenOrganization
     beneath: dict[str, frozenset[str]] = field(default_factory=dict)  # the accounts, by unit
@@ -147,7 +150,9 @@ def is_of_an_account(step: PlanStep) -> bool:
     return step.kind in {"account", "invitation"}
 
 
-def apply(organizations: Any, settings: Settings, units: Mapping[str, str], steps: Sequence[PlanStep]) -> Settings:
+def apply(
+    organizations: OrganizationsClient, settings: Settings, units: Mapping[str, str], steps: Sequence[PlanStep]
+) -> Settings:
     """Make, invite and move; the settings with the data science account's id, where it was just made.
 
     units: the environment file's names to ids. UserError, after all that can be done, with what could not.
@@ -165,7 +170,10 @@ def apply(organizations: Any, settings: Settings, units: Mapping[str, str], step
 
 
 def make(
-    organizations: Any, settings: Settings, units: Mapping[str, str], requests: Sequence[Mapping[str, str]]
+    organizations: OrganizationsClient,
+    settings: Settings,
+    units: Mapping[str, str],
+    requests: Sequence[Mapping[str, str]],
 ) -> tuple[Settings, list[str]]:
     """New accounts, each in its unit; and what went wrong. Requests that an interrupted run left are followed."""
     problems: list[str] = []
@@ -207,13 +215,13 @@ def progress_of(total: int) -> str:
     return "being made" if total <= FEW else ""
 
 
-def unfinished(organizations: Any) -> dict[str, str]:
+def unfinished(organizations: OrganizationsClient) -> dict[str, str]:
     """The requests for accounts that are under way, with the accounts' names."""
     listed = pages(organizations, "list_create_account_status", "CreateAccountStatuses", States=["IN_PROGRESS"])
     return {str(status["Id"]): str(status.get("AccountName", "")) for status in listed}
 
 
-def ended(organizations: Any, going: Iterable[str]) -> list[dict[str, Any]] | None:
+def ended(organizations: OrganizationsClient, going: Iterable[str]) -> list[dict[str, Any]] | None:
     """The requests that have come to an end; None while there is none. One that is new may not be listed yet."""
     working = unfinished(organizations)
     asked = (
@@ -225,7 +233,7 @@ def ended(organizations: Any, going: Iterable[str]) -> list[dict[str, Any]] | No
 
 
 def arrive(
-    organizations: Any,
+    organizations: OrganizationsClient,
     settings: Settings,
     units: Mapping[str, str],
     request: Mapping[str, str],
@@ -254,7 +262,7 @@ def arrive(
     return replace(settings, accounts=replace(settings.accounts, data_science=account))
 
 
-def invite(organizations: Any, accounts: Sequence[str]) -> list[str]:
+def invite(organizations: OrganizationsClient, accounts: Sequence[str]) -> list[str]:
     """Invite accounts that are outside the organization; what went wrong."""
     problems: list[str] = []
     for number, account in enumerate(with_progress("accounts invited", accounts, len(accounts))):
@@ -290,7 +298,7 @@ def over_quota(error: ClientError) -> str:
     return QUOTAS[reason(error)]
 
 
-def move(organizations: Any, account: str, source: str, target: str) -> None:
+def move(organizations: OrganizationsClient, account: str, source: str, target: str) -> None:
     if source != target:
         moving = {"AccountId": account, "SourceParentId": source, "DestinationParentId": target}
         write(organizations.move_account, "DuplicateAccountException", **moving)

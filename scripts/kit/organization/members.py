@@ -5,13 +5,16 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import ClientError
 
 from scripts.kit.connect import pages
 from scripts.kit.console import UserError, with_progress
 from scripts.kit.settings.reading import UNIT_ID
+
+if TYPE_CHECKING:
+    from mypy_boto3_organizations import OrganizationsClient
 
 
 @dataclass(frozen=True)
@@ -22,7 +25,7 @@ class Member:
     name: str
 
 
-def accounts_beneath(organizations: Any, unit: str) -> tuple[Member, ...]:
+def accounts_beneath(organizations: OrganizationsClient, unit: str) -> tuple[Member, ...]:
     """Every active account in a unit (an id, or names as in environment.yaml) and in the units beneath it.
 
     Suspended ones are left out; a unit that is not there has none.
@@ -42,7 +45,7 @@ def active(accounts: Iterable[Mapping[str, Any]]) -> tuple[Member, ...]:
     return tuple(sorted(found, key=lambda member: member.id))
 
 
-def all_beneath(organizations: Any, unit: str) -> list[dict[str, Any]]:
+def all_beneath(organizations: OrganizationsClient, unit: str) -> list[dict[str, Any]]:
     """Every account in a unit (its id) and in the units beneath it, whatever its status."""
     found = (
         account
@@ -52,19 +55,19 @@ def all_beneath(organizations: Any, unit: str) -> list[dict[str, Any]]:
     return list(with_progress(f"accounts of the unit {unit} read", found))
 
 
-def units_beneath(organizations: Any, unit: str) -> Iterator[str]:
+def units_beneath(organizations: OrganizationsClient, unit: str) -> Iterator[str]:
     """The unit itself and every unit beneath it."""
     yield unit
     for child in pages(organizations, "list_organizational_units_for_parent", "OrganizationalUnits", ParentId=unit):
         yield from units_beneath(organizations, child["Id"])
 
 
-def find_unit(organizations: Any, unit: str) -> str:
+def find_unit(organizations: OrganizationsClient, unit: str) -> str:
     """The id of a unit that environment.yaml names by its id or by names from the root down; "" when it is missing."""
     return find_units(organizations, [unit]).get(unit, "")
 
 
-def find_units(organizations: Any, units: Iterable[str]) -> dict[str, str]:
+def find_units(organizations: OrganizationsClient, units: Iterable[str]) -> dict[str, str]:
     """As find_unit, for several units: those that are there. Every list is asked for once."""
     children: dict[str, dict[str, str]] = {}
     root, found = "", {}
@@ -85,7 +88,7 @@ def find_units(organizations: Any, units: Iterable[str]) -> dict[str, str]:
     return found
 
 
-def unit_id(organizations: Any, unit: str, key: str) -> str:
+def unit_id(organizations: OrganizationsClient, unit: str, key: str) -> str:
     """As find_unit; UserError when it is missing. key: where the environment file names it."""
     if found := find_unit(organizations, unit):
         return found
@@ -94,7 +97,7 @@ def unit_id(organizations: Any, unit: str, key: str) -> str:
     )
 
 
-def unit_path(organizations: Any, unit: str, key: str, organization: str = "") -> str:
+def unit_path(organizations: OrganizationsClient, unit: str, key: str, organization: str = "") -> str:
     """The unit's path as aws:PrincipalOrgPaths has it, with everything beneath: o-…/r-…/ou-…/*.
 
     IAM User Guide, "aws:PrincipalOrgPaths". UserError for a unit that is not there; key: where the
@@ -113,7 +116,7 @@ def unit_path(organizations: Any, unit: str, key: str, organization: str = "") -
     return "/".join([organization, *reversed(parents(organizations, unit)), unit, "*"])
 
 
-def parents(organizations: Any, child: str) -> list[str]:
+def parents(organizations: OrganizationsClient, child: str) -> list[str]:
     """The ids of the units above an account or a unit, the nearest first, with the root at the end."""
     found = [child]
     while not found[-1].startswith("r-"):

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import replace
 from itertools import groupby
-from typing import Any
+from typing import TYPE_CHECKING
 
 from scripts.kit import plan
 from scripts.kit.connect import Connection
@@ -29,6 +29,9 @@ from scripts.kit.organization.state import (
 from scripts.kit.patience import until
 from scripts.kit.plan import PlanStep
 from scripts.kit.settings.model import PURPOSES, Settings
+
+if TYPE_CHECKING:
+    from mypy_boto3_organizations import OrganizationsClient
 
 MOST_ADMINISTRATORS = 5  # for stack sets (CloudFormation User Guide, "Register a delegated administrator…")
 
@@ -171,7 +174,7 @@ def apply(connection: Connection, settings: Settings, seen: SeenOrganization, st
     return settings
 
 
-def make_unit(organizations: Any, path: str, parent: str) -> str:
+def make_unit(organizations: OrganizationsClient, path: str, parent: str) -> str:
     """The id of the new unit; parent: the id of the one above it, "" for the root."""
     parent = parent or organizations.list_roots()["Roots"][0]["Id"]
     name, make = path.rsplit("/", 1)[-1], organizations.create_organizational_unit
@@ -179,7 +182,7 @@ def make_unit(organizations: Any, path: str, parent: str) -> str:
     return str(made["OrganizationalUnit"]["Id"]) if made else members.unit_id(organizations, path, "units")
 
 
-def register(organizations: Any, account: str) -> None:
+def register(organizations: OrganizationsClient, account: str) -> None:
     known = "AccountAlreadyRegisteredException"
     write(organizations.register_delegated_administrator, known, AccountId=account, ServicePrincipal=STACK_SETS)
     until(

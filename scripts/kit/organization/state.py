@@ -6,7 +6,7 @@ Sources: Organizations API Reference (each operation: who may call it, and its e
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import ClientError
 
@@ -15,6 +15,9 @@ from scripts.kit.console import UserError, with_progress
 from scripts.kit.organization import members
 from scripts.kit.patience import code, of, patiently
 from scripts.kit.settings.model import Settings
+
+if TYPE_CHECKING:
+    from mypy_boto3_organizations import OrganizationsClient
 
 STACK_SETS = "member.org.stacksets.cloudformation.amazonaws.com"
 SETTLING = 900.0  # seconds for an organization that is still being finalized
@@ -58,13 +61,13 @@ class SeenOrganization:
     def unit(self, name: str) -> str:
         return dict(self.units).get(name, "")
 
-    def members(self, organizations: Any) -> list[dict[str, Any]]:
+    def members(self, organizations: OrganizationsClient) -> list[dict[str, Any]]:
         """Every account of the organization, whatever its status."""
         if "" not in self.listed:
             self.listed[""] = all_members(organizations)
         return self.listed[""]
 
-    def beneath(self, organizations: Any, unit: str) -> list[dict[str, Any]]:
+    def beneath(self, organizations: OrganizationsClient, unit: str) -> list[dict[str, Any]]:
         """Every account beneath a unit (its id, "" for one that is not there), whatever its status."""
         if unit and unit not in self.listed:
             self.listed[unit] = members.all_beneath(organizations, unit)
@@ -118,7 +121,7 @@ def look(connection: Connection, settings: Settings) -> SeenOrganization:
     )
 
 
-def is_member(organizations: Any, account: str) -> bool:
+def is_member(organizations: OrganizationsClient, account: str) -> bool:
     try:
         return members.state(organizations.describe_account(AccountId=account)["Account"]) == "ACTIVE"
     except ClientError as error:
@@ -127,7 +130,7 @@ def is_member(organizations: Any, account: str) -> bool:
         raise
 
 
-def stack_set_administrators(organizations: Any) -> tuple[str, ...]:
+def stack_set_administrators(organizations: OrganizationsClient) -> tuple[str, ...]:
     found = pages(
         organizations, "list_delegated_administrators", "DelegatedAdministrators", ServicePrincipal=STACK_SETS
     )
@@ -150,7 +153,7 @@ def prefixes(unit: str) -> list[str]:
     return ["/".join(parts[:depth]) for depth in range(1, len(parts) + 1)]
 
 
-def all_members(organizations: Any) -> list[dict[str, Any]]:
+def all_members(organizations: OrganizationsClient) -> list[dict[str, Any]]:
     return list(with_progress("accounts of the organization read", pages(organizations, "list_accounts", "Accounts")))
 
 

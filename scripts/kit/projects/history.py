@@ -9,10 +9,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from scripts.kit.connect import pages
 from scripts.kit.stages import Stage
+
+if TYPE_CHECKING:
+    from mypy_boto3_codepipeline import CodePipelineClient
 
 NOTHING = {"", "none"}
 ENDED = {"Succeeded", "Failed", "Stopped", "Superseded", "Cancelled"}
@@ -42,7 +45,7 @@ class PipelineExecution:
         return self.deployed(stage) and self.actions.get(stage.test_action) == "Succeeded"
 
 
-def read(codepipeline: Any, pipeline: str) -> list[PipelineExecution]:
+def read(codepipeline: CodePipelineClient, pipeline: str) -> list[PipelineExecution]:
     """Every execution that CodePipeline remembers, the newest first."""
     details: dict[str, list[dict[str, Any]]] = {}
     for action in pages(codepipeline, "list_action_executions", "actionExecutionDetails", pipelineName=pipeline):
@@ -86,7 +89,7 @@ def with_target(one: PipelineExecution, by_id: Mapping[str, PipelineExecution]) 
     return replace(one, version=target.version, artifact=target.artifact) if target else one
 
 
-def version_of(codepipeline: Any, pipeline: str, execution_id: str) -> str:
+def version_of(codepipeline: CodePipelineClient, pipeline: str, execution_id: str) -> str:
     """The version that one execution deploys; "" for none, or before its Build step has found it."""
     seen = codepipeline.get_pipeline_execution(pipelineName=pipeline, pipelineExecutionId=execution_id)
     shown = seen["pipelineExecution"]

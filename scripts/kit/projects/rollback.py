@@ -13,7 +13,7 @@ import json
 import zipfile
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import ClientError
 
@@ -29,6 +29,11 @@ from scripts.kit.projects.status import BUSY
 from scripts.kit.settings.model import Settings
 from scripts.kit.stacks.stack import describe_stack, parameters
 from scripts.kit.stages import Stage
+
+if TYPE_CHECKING:
+    from mypy_boto3_codepipeline import CodePipelineClient
+    from mypy_boto3_s3 import S3Client
+    from mypy_boto3_sagemaker import SageMakerClient
 
 PATIENCE = 6 * 3600.0  # seconds: a canary bakes for up to an hour in each of its steps
 VARIABLE = "ModelPackageVersion"
@@ -87,7 +92,7 @@ def look(connection: Connection, project: Project, stage: Stage) -> FoundDeploym
     return FoundDeployments(live, approved(connection.client("sagemaker"), project.name), executions, ids, busy)
 
 
-def stage_state(codepipeline: Any, project: Project, stage: Stage) -> dict[str, Any]:
+def stage_state(codepipeline: CodePipelineClient, project: Project, stage: Stage) -> dict[str, Any]:
     states: list[dict[str, Any]] = codepipeline.get_pipeline_state(name=project.pipeline)["stageStates"]
     found = [state for state in states if state["stageName"] == stage.deploy_stage]
     if not found:
@@ -95,7 +100,7 @@ def stage_state(codepipeline: Any, project: Project, stage: Stage) -> dict[str, 
     return found[0]
 
 
-def approved(sagemaker: Any, group: str) -> frozenset[str]:
+def approved(sagemaker: SageMakerClient, group: str) -> frozenset[str]:
     """The numbers of the group's versions that are approved."""
     summaries = pages(
         sagemaker,
@@ -107,7 +112,7 @@ def approved(sagemaker: Any, group: str) -> frozenset[str]:
     return frozenset(str(summary["ModelPackageVersion"]) for summary in summaries)
 
 
-def recorded(s3: Any, execution: PipelineExecution, stage: Stage, owner: str) -> StagePlaces | None:
+def recorded(s3: S3Client, execution: PipelineExecution, stage: Stage, owner: str) -> StagePlaces | None:
     """The accounts and regions of the stage in the manifest that an execution's Build step wrote.
 
     None where the artifact is gone: then CodePipeline cannot roll back to it either.
@@ -266,7 +271,7 @@ def difference(was: StagePlaces, now: StagePlaces) -> str:
 # -- apply, follow, verify ---------------------------------------------------------------------
 
 
-def apply(codepipeline: Any, project: Project, stage: Stage, todo: Rollback) -> str:
+def apply(codepipeline: CodePipelineClient, project: Project, stage: Stage, todo: Rollback) -> str:
     """Begin; the execution that does it ("" where there is nothing to do)."""
     if not todo.step.writes:
         return todo.follow
@@ -287,7 +292,7 @@ def apply(codepipeline: Any, project: Project, stage: Stage, todo: Rollback) -> 
     return str(codepipeline.start_pipeline_execution(name=project.pipeline, variables=variables)["pipelineExecutionId"])
 
 
-def follow(codepipeline: Any, project: Project, execution: str) -> str:
+def follow(codepipeline: CodePipelineClient, project: Project, execution: str) -> str:
     """Tell of each action until the execution has ended: its status, or "waits" where it waits for an approver."""
     seen: dict[str, str] = {}
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import ClientError
 
@@ -18,6 +18,11 @@ from scripts.kit.projects import history
 from scripts.kit.projects.project import Project, call_as, version_number
 from scripts.kit.stacks.stack import describe_stack, newest_operation, parameters
 from scripts.kit.stages import Stage
+
+if TYPE_CHECKING:
+    from mypy_boto3_cloudformation import CloudFormationClient
+    from mypy_boto3_codepipeline import CodePipelineClient
+    from mypy_boto3_sagemaker import SageMakerClient
 
 BUSY = {"InProgress", "Stopping"}
 MISSING_PIPELINE = "PipelineNotFoundException"
@@ -100,7 +105,7 @@ def when(moment: Any) -> str:
 # -- the pipeline ------------------------------------------------------------------------------
 
 
-def pipeline_stages(codepipeline: Any, project: Project) -> tuple[PipelineStageStatus, ...]:
+def pipeline_stages(codepipeline: CodePipelineClient, project: Project) -> tuple[PipelineStageStatus, ...]:
     try:
         states = codepipeline.get_pipeline_state(name=project.pipeline)["stageStates"]
     except ClientError as error:
@@ -173,7 +178,7 @@ def stage(connection: Connection, project: Project, name: Stage) -> StageStatus:
     )
 
 
-def approval(sagemaker: Any, arn: str) -> str:
+def approval(sagemaker: SageMakerClient, arn: str) -> str:
     """Whether the version is (still) approved; "" without one, "deleted" where it is gone."""
     if not arn:
         return ""
@@ -185,7 +190,7 @@ def approval(sagemaker: Any, arn: str) -> str:
         raise
 
 
-def stack_reason(cloudformation: Any, stack: dict[str, Any]) -> str:
+def stack_reason(cloudformation: CloudFormationClient, stack: dict[str, Any]) -> str:
     """Why the stage's newest deployment failed or went back; "" where it did not."""
     status = stack["StackStatus"]
     if not (status.endswith("_FAILED") or "ROLLBACK" in status):
@@ -195,7 +200,7 @@ def stack_reason(cloudformation: Any, stack: dict[str, Any]) -> str:
     return str(failed[0]["ResourceStatusReason"] if failed else stack.get("StackStatusReason", ""))
 
 
-def instances(cloudformation: Any, stack_set: str, by: str) -> tuple[EndpointPlace, ...]:
+def instances(cloudformation: CloudFormationClient, stack_set: str, by: str) -> tuple[EndpointPlace, ...]:
     """The stack set's instances, each with the version of the set where it is up to date with it."""
     names = {"StackSetName": stack_set, **({"CallAs": by} if by else {})}
     try:
@@ -210,7 +215,9 @@ def instances(cloudformation: Any, stack_set: str, by: str) -> tuple[EndpointPla
     return tuple(place(instance, version, operations) for instance in found)
 
 
-def of_instances(cloudformation: Any, names: dict[str, str], wanted: set[str]) -> dict[str, dict[str, Any]]:
+def of_instances(
+    cloudformation: CloudFormationClient, names: dict[str, str], wanted: set[str]
+) -> dict[str, dict[str, Any]]:
     """The operations of these ids; the list, which is as long as the set's life, is read no further than that."""
     found: dict[str, dict[str, Any]] = {}
     for operation in pages(cloudformation, "list_stack_set_operations", "Summaries", **names):

@@ -11,7 +11,7 @@ import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from fnmatch import fnmatchcase
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote
 
 from botocore.exceptions import ClientError
@@ -29,6 +29,9 @@ from scripts.kit.projects.provisioned import ProvisionedProject
 from scripts.kit.publish import hosting, versions
 from scripts.kit.publish.versions import CATALOG, S3, BundleVersion
 from scripts.kit.stacks.stack import newest_operation, reasons
+
+if TYPE_CHECKING:
+    from mypy_boto3_iam import IAMClient
 
 OWN = ("SageMakerProjectName", "SageMakerProjectId")  # SageMaker fills these in itself
 PATIENCE = 1800.0  # seconds for the stack to be updated
@@ -238,7 +241,7 @@ def gaps(connection: Connection, role: str, changes: tuple[ResourceChange, ...])
     return tuple(found)
 
 
-def allowed_actions(iam: Any, role: str) -> Iterator[str]:
+def allowed_actions(iam: IAMClient, role: str) -> Iterator[str]:
     """The patterns of the actions that the role's policies allow on anything, in lower case."""
     for document in policies(iam, role):
         listed = document["Statement"]
@@ -248,7 +251,7 @@ def allowed_actions(iam: Any, role: str) -> Iterator[str]:
                 yield from (a.lower() for a in (actions if isinstance(actions, list) else [actions]))
 
 
-def policies(iam: Any, role: str) -> Iterator[Mapping[str, Any]]:
+def policies(iam: IAMClient, role: str) -> Iterator[Mapping[str, Any]]:
     for policy in pages(iam, "list_attached_role_policies", "AttachedPolicies", RoleName=role):
         version = iam.get_policy(PolicyArn=policy["PolicyArn"])["Policy"]["DefaultVersionId"]
         yield iam.get_policy_version(PolicyArn=policy["PolicyArn"], VersionId=version)["PolicyVersion"]["Document"]

@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import ClientError
 
@@ -21,6 +21,9 @@ from scripts.kit.publish import sharing
 from scripts.kit.regions import url_suffix
 from scripts.kit.roles import role_exists
 from scripts.kit.settings.model import Settings
+
+if TYPE_CHECKING:
+    from mypy_boto3_servicecatalog import ServiceCatalogClient
 
 STUDIO_TAG = (
     "sagemaker:studio-visibility",
@@ -142,7 +145,7 @@ def one(items: list[dict[str, Any]], several: str) -> dict[str, Any]:
     return items[0] if items else {}
 
 
-def look_closer(catalog: Any, want: WantedProduct, found: FoundProduct) -> FoundProduct:
+def look_closer(catalog: ServiceCatalogClient, want: WantedProduct, found: FoundProduct) -> FoundProduct:
     """With what hangs on the portfolio and the product."""
     tags: dict[str, str] = {}
     versions: tuple[CatalogVersion, ...] = ()
@@ -171,7 +174,7 @@ def look_closer(catalog: Any, want: WantedProduct, found: FoundProduct) -> Found
     )
 
 
-def look_at_versions(catalog: Any, product: str, current: str) -> tuple[CatalogVersion, ...]:
+def look_at_versions(catalog: ServiceCatalogClient, product: str, current: str) -> tuple[CatalogVersion, ...]:
     """Every version, with its status where it has the name that is being published."""
     versions = []
     for item in catalog.list_provisioning_artifacts(ProductId=product)["ProvisioningArtifactDetails"]:
@@ -184,7 +187,7 @@ def look_at_versions(catalog: Any, product: str, current: str) -> tuple[CatalogV
     return tuple(versions)
 
 
-def look_at_constraint(catalog: Any, portfolio: str, product: str) -> tuple[str, str]:
+def look_at_constraint(catalog: ServiceCatalogClient, portfolio: str, product: str) -> tuple[str, str]:
     """Id and role of the launch constraint; empty when there is none."""
     listed = pages(
         catalog, "list_constraints_for_portfolio", "ConstraintDetails", PortfolioId=portfolio, ProductId=product

@@ -12,7 +12,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import ClientError
 
@@ -24,6 +24,9 @@ from scripts.kit.plan import Action, PlanStep
 from scripts.kit.publish.catalog import STUDIO_TAG, WantedProduct
 from scripts.kit.publish.publishing import PROVISIONING_TAG
 from scripts.kit.roles import role_exists
+
+if TYPE_CHECKING:
+    from mypy_boto3_s3 import S3Client
 
 PREFIX = "project-templates/"  # of their own, so that Studio lists nothing else of the bucket
 TEMPLATE_NAME = "multi-account-deployment"  # in CreateProject: at most 32 letters, digits or hyphens
@@ -132,7 +135,7 @@ def same_content(connection: Connection, want: HostedTemplate) -> bool:
     return bool(answer["Body"].read() == want.body)
 
 
-def cors_rules(s3: Any, want: HostedTemplate) -> list[dict[str, Any]]:
+def cors_rules(s3: S3Client, want: HostedTemplate) -> list[dict[str, Any]]:
     try:
         answer = s3.get_bucket_cors(Bucket=want.bucket, ExpectedBucketOwner=want.account)
     except ClientError as error:

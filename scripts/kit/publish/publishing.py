@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from scripts.kit.connect import Connection
 from scripts.kit.console import UserError
@@ -13,6 +13,10 @@ from scripts.kit.patience import until
 from scripts.kit.plan import PlanStep
 from scripts.kit.publish import sharing
 from scripts.kit.publish.catalog import STUDIO_TAG, CatalogVersion, FoundProduct, WantedProduct
+
+if TYPE_CHECKING:
+    from mypy_boto3_s3 import S3Client
+    from mypy_boto3_servicecatalog import ServiceCatalogClient
 
 PROVISIONING_TAG = ("servicecatalog:provisioning", "true")  # what the stock launch role may read anywhere
 PORTFOLIO_DESCRIPTION = "SageMaker project templates of the organization."
@@ -175,7 +179,7 @@ def apply(
     return ids
 
 
-def write_object(s3: Any, want: WantedProduct, step: PlanStep) -> None:
+def write_object(s3: S3Client, want: WantedProduct, step: PlanStep) -> None:
     place = {"Bucket": want.bucket, "Key": step.request["Key"], "ExpectedBucketOwner": want.account}
     if step.action == "change":
         tags = [{"Key": key, "Value": value} for key, value in step.request["tags"].items()]
@@ -186,14 +190,18 @@ def write_object(s3: Any, want: WantedProduct, step: PlanStep) -> None:
     s3.put_object(**place, Body=content, Tagging=tagging, ChecksumAlgorithm="SHA256")
 
 
-def write_portfolio(catalog: Any, want: WantedProduct, found: FoundProduct, ids: PublishedIds, step: PlanStep) -> None:
+def write_portfolio(
+    catalog: ServiceCatalogClient, want: WantedProduct, found: FoundProduct, ids: PublishedIds, step: PlanStep
+) -> None:
     if step.action == "change":
         catalog.update_portfolio(Id=ids.portfolio, **step.request)
     else:
         ids.portfolio = catalog.create_portfolio(**step.request)["PortfolioDetail"]["Id"]
 
 
-def write_product(catalog: Any, want: WantedProduct, found: FoundProduct, ids: PublishedIds, step: PlanStep) -> None:
+def write_product(
+    catalog: ServiceCatalogClient, want: WantedProduct, found: FoundProduct, ids: PublishedIds, step: PlanStep
+) -> None:
     if step.action == "change":
         catalog.update_product(Id=ids.product, **step.request)
         return
@@ -218,7 +226,9 @@ def artifact_parameters(want: WantedProduct) -> dict[str, Any]:
     }
 
 
-def write_version(catalog: Any, want: WantedProduct, found: FoundProduct, ids: PublishedIds, step: PlanStep) -> None:
+def write_version(
+    catalog: ServiceCatalogClient, want: WantedProduct, found: FoundProduct, ids: PublishedIds, step: PlanStep
+) -> None:
     if step.action == "change":
         catalog.update_provisioning_artifact(ProductId=ids.product, **step.request)
     elif found.product:  # a new product was made together with its first version
@@ -227,12 +237,14 @@ def write_version(catalog: Any, want: WantedProduct, found: FoundProduct, ids: P
 
 
 def write_association(
-    catalog: Any, want: WantedProduct, found: FoundProduct, ids: PublishedIds, step: PlanStep
+    catalog: ServiceCatalogClient, want: WantedProduct, found: FoundProduct, ids: PublishedIds, step: PlanStep
 ) -> None:
     catalog.associate_product_with_portfolio(ProductId=ids.product, PortfolioId=ids.portfolio)
 
 
-def write_constraint(catalog: Any, want: WantedProduct, found: FoundProduct, ids: PublishedIds, step: PlanStep) -> None:
+def write_constraint(
+    catalog: ServiceCatalogClient, want: WantedProduct, found: FoundProduct, ids: PublishedIds, step: PlanStep
+) -> None:
     parameters = json.dumps({"RoleArn": want.launch_role})
     if step.action == "change":
         catalog.update_constraint(Id=found.constraint, Parameters=parameters)
@@ -246,16 +258,22 @@ def write_constraint(catalog: Any, want: WantedProduct, found: FoundProduct, ids
     )
 
 
-def write_principal(catalog: Any, want: WantedProduct, found: FoundProduct, ids: PublishedIds, step: PlanStep) -> None:
+def write_principal(
+    catalog: ServiceCatalogClient, want: WantedProduct, found: FoundProduct, ids: PublishedIds, step: PlanStep
+) -> None:
     kind = principal_type(step.name)
     catalog.associate_principal_with_portfolio(PortfolioId=ids.portfolio, PrincipalARN=step.name, PrincipalType=kind)
 
 
-def write_share(catalog: Any, want: WantedProduct, found: FoundProduct, ids: PublishedIds, step: PlanStep) -> None:
+def write_share(
+    catalog: ServiceCatalogClient, want: WantedProduct, found: FoundProduct, ids: PublishedIds, step: PlanStep
+) -> None:
     sharing.apply(catalog, ids.portfolio, step)
 
 
-def write_older(catalog: Any, want: WantedProduct, found: FoundProduct, ids: PublishedIds, step: PlanStep) -> None:
+def write_older(
+    catalog: ServiceCatalogClient, want: WantedProduct, found: FoundProduct, ids: PublishedIds, step: PlanStep
+) -> None:
     catalog.update_provisioning_artifact(ProductId=ids.product, **step.request)
 
 
@@ -271,7 +289,7 @@ WRITERS: dict[str, Callable[[Any, WantedProduct, FoundProduct, PublishedIds, Pla
 }
 
 
-def wait_until_available(catalog: Any, want: WantedProduct, ids: PublishedIds) -> None:
+def wait_until_available(catalog: ServiceCatalogClient, want: WantedProduct, ids: PublishedIds) -> None:
     """Wait for the version; UserError when AWS refuses its template or takes too long."""
 
     def ended() -> str | None:

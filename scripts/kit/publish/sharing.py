@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import ClientError
 
@@ -17,6 +17,9 @@ from scripts.kit.connect import Connection, if_there
 from scripts.kit.console import AGAIN, UserError, explain, say
 from scripts.kit.patience import until
 from scripts.kit.plan import PlanStep
+
+if TYPE_CHECKING:
+    from mypy_boto3_servicecatalog import ServiceCatalogClient
 
 ORGANIZATION = "organization"  # what environment.yaml calls it
 TYPES = ("ACCOUNT", "ORGANIZATION", "ORGANIZATIONAL_UNIT")
@@ -33,7 +36,7 @@ class PortfolioShare:
     accepted: bool
 
 
-def look(catalog: Any, portfolio: str) -> tuple[PortfolioShare, ...]:
+def look(catalog: ServiceCatalogClient, portfolio: str) -> tuple[PortfolioShare, ...]:
     """Every share of the portfolio (DescribePortfolioShares lists one type at a time)."""
     found = [
         PortfolioShare(item["Type"], item["PrincipalId"], item.get("Accepted", False))
@@ -43,7 +46,7 @@ def look(catalog: Any, portfolio: str) -> tuple[PortfolioShare, ...]:
     return tuple(found)
 
 
-def listed(catalog: Any, portfolio: str, kind: str) -> Iterator[dict[str, Any]]:
+def listed(catalog: ServiceCatalogClient, portfolio: str, kind: str) -> Iterator[dict[str, Any]]:
     """DescribePortfolioShares, which botocore has no paginator for."""
     token: dict[str, str] = {}
     while True:
@@ -82,7 +85,7 @@ def plan(wanted: Sequence[str], found: Sequence[PortfolioShare], organization: s
     return steps
 
 
-def remove(catalog: Any, portfolio: str, share: PortfolioShare) -> None:
+def remove(catalog: ServiceCatalogClient, portfolio: str, share: PortfolioShare) -> None:
     """Stop sharing (API Reference, DeletePortfolioShare); UserError where that is for another account to do."""
     node = {"Type": share.type, "Value": share.with_whom}
     whom: dict[str, Any] = {"AccountId": share.with_whom} if share.type == "ACCOUNT" else {"OrganizationNode": node}
@@ -101,7 +104,7 @@ def remove(catalog: Any, portfolio: str, share: PortfolioShare) -> None:
         wait(catalog, token, share.with_whom)
 
 
-def apply(catalog: Any, portfolio: str, step: PlanStep) -> None:
+def apply(catalog: ServiceCatalogClient, portfolio: str, step: PlanStep) -> None:
     try:
         answer = catalog.create_portfolio_share(PortfolioId=portfolio, **step.request)
     except ClientError as error:
@@ -123,7 +126,7 @@ def apply(catalog: Any, portfolio: str, step: PlanStep) -> None:
         wait(catalog, token, step.name)
 
 
-def wait(catalog: Any, token: str, name: str) -> None:
+def wait(catalog: ServiceCatalogClient, token: str, name: str) -> None:
     """Until the share has reached every account; UserError with those that it did not reach."""
     answer: dict[str, Any] = {}
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import ClientError
 
@@ -14,6 +14,9 @@ from scripts.kit.connect import pages
 from scripts.kit.console import UserError, explain
 from scripts.kit.patience import until
 from scripts.kit.plan import PlanStep
+
+if TYPE_CHECKING:
+    from mypy_boto3_cloudformation import CloudFormationClient
 
 INLINE_LIMIT = 51_200  # bytes of a template in a request (CloudFormation User Guide, "CloudFormation quotas")
 PARAMETER_LIMIT = 4_096  # bytes of a parameter's value (the same page)
@@ -61,7 +64,7 @@ class PlannedStack:
 
     want: WantedStack
     step: PlanStep
-    cloudformation: Any = None
+    cloudformation: CloudFormationClient = None
 
 
 @dataclass(frozen=True)
@@ -73,7 +76,7 @@ class FoundStack:
     parameters: Mapping[str, str] | None = None
 
 
-def describe_stack(cloudformation: Any, name: str) -> dict[str, Any] | None:
+def describe_stack(cloudformation: CloudFormationClient, name: str) -> dict[str, Any] | None:
     """A stack as DescribeStacks shows it; None when there is none."""
     try:
         stack: dict[str, Any] = cloudformation.describe_stacks(StackName=name)["Stacks"][0]
@@ -84,7 +87,7 @@ def describe_stack(cloudformation: Any, name: str) -> dict[str, Any] | None:
     return stack
 
 
-def resource_status(cloudformation: Any, name: str, logical_id: str) -> str:
+def resource_status(cloudformation: CloudFormationClient, name: str, logical_id: str) -> str:
     """The status of a stack's resource; "" where there is no such stack or resource."""
     try:
         found = cloudformation.describe_stack_resource(StackName=name, LogicalResourceId=logical_id)
@@ -99,7 +102,7 @@ def parameters(stack: Mapping[str, Any]) -> dict[str, str]:
     return {p["ParameterKey"]: p.get("ParameterValue", "") for p in stack.get("Parameters", [])}
 
 
-def look(cloudformation: Any, want: WantedStack) -> FoundStack:
+def look(cloudformation: CloudFormationClient, want: WantedStack) -> FoundStack:
     if (stack := describe_stack(cloudformation, want.name)) is None:
         return FoundStack()
     body = cloudformation.get_template(StackName=want.name, TemplateStage="Original")["TemplateBody"]
@@ -138,14 +141,14 @@ def changes(want: WantedStack, body: str, parameters: Mapping[str, str]) -> list
     return [*(["template"] if body.strip() != want.body.strip() else []), *names]
 
 
-def apply(cloudformation: Any, want: WantedStack, step: PlanStep) -> dict[str, str]:
+def apply(cloudformation: CloudFormationClient, want: WantedStack, step: PlanStep) -> dict[str, str]:
     """Carry the step out and wait; the stack's outputs."""
     if id := begin(cloudformation, want, step):
         return wait(cloudformation, want, id)
     return outputs(cloudformation.describe_stacks(StackName=want.name)["Stacks"][0])
 
 
-def begin(cloudformation: Any, want: WantedStack, step: PlanStep) -> str:
+def begin(cloudformation: CloudFormationClient, want: WantedStack, step: PlanStep) -> str:
     """Ask for what the step says; the stack's id, or its name where it is at work already, or "" for no change."""
     request = {
         "StackName": want.name,
@@ -168,7 +171,7 @@ def begin(cloudformation: Any, want: WantedStack, step: PlanStep) -> str:
     return want.name
 
 
-def clear(cloudformation: Any, name: str) -> None:
+def clear(cloudformation: CloudFormationClient, name: str) -> None:
     """Take away what a failed first deployment left: a stack in ROLLBACK_COMPLETE, which nothing can update.
 
     The deployment is rolled back rather than deleted, so that RetainExceptOnCreate takes named buckets back with
@@ -192,7 +195,7 @@ def outputs(stack: Mapping[str, Any]) -> dict[str, str]:
     return {output["OutputKey"]: output["OutputValue"] for output in stack.get("Outputs", [])}
 
 
-def wait(cloudformation: Any, want: WantedStack, id: str) -> dict[str, str]:
+def wait(cloudformation: CloudFormationClient, want: WantedStack, id: str) -> dict[str, str]:
     """The outputs of the stack once it is done; UserError with the reasons when it failed. id: or its name."""
     stack: dict[str, Any] = {"StackId": id}
 
@@ -209,7 +212,7 @@ def wait(cloudformation: Any, want: WantedStack, id: str) -> dict[str, str]:
     return until(f"{want.name} in {want.account}", done, PATIENCE, lambda: str(stack["StackStatus"]), late)
 
 
-def ended(cloudformation: Any, want: WantedStack, stack: Mapping[str, Any]) -> dict[str, str] | None:
+def ended(cloudformation: CloudFormationClient, want: WantedStack, stack: Mapping[str, Any]) -> dict[str, str] | None:
     """The outputs of a stack that is done, None while it is at work; UserError with the reasons when it failed."""
     status = stack["StackStatus"]
     if status in {"CREATE_COMPLETE", "UPDATE_COMPLETE"}:
@@ -220,7 +223,7 @@ def ended(cloudformation: Any, want: WantedStack, stack: Mapping[str, Any]) -> d
     raise UserError(f"the stack {want.name} in {want.account} ended {status}:\n{why}")
 
 
-def reasons(cloudformation: Any, id: str, place: Callable[[str], str]) -> str:
+def reasons(cloudformation: CloudFormationClient, id: str, place: Callable[[str], str]) -> str:
     """Why resources failed in the newest operation on a stack, oldest first, and where they stand."""
     lines: list[str] = []
     for event in newest_operation(cloudformation, id):
@@ -230,7 +233,7 @@ def reasons(cloudformation: Any, id: str, place: Callable[[str], str]) -> str:
     return "\n".join(lines) or "    its events say no reason"
 
 
-def newest_operation(cloudformation: Any, id: str) -> Iterator[Mapping[str, Any]]:
+def newest_operation(cloudformation: CloudFormationClient, id: str) -> Iterator[Mapping[str, Any]]:
     """The events of the newest operation on a stack, the newest first."""
     for event in pages(cloudformation, "describe_stack_events", "StackEvents", StackName=id):
         yield event

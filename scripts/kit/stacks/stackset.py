@@ -10,7 +10,7 @@ from __future__ import annotations
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import ClientError
 
@@ -19,6 +19,9 @@ from scripts.kit.console import FEW, PROGRESS, SHOWN, UserError, alike, explain,
 from scripts.kit.patience import code, patiently, until
 from scripts.kit.plan import PlanStep
 from scripts.kit.stacks.stack import TAGS, WantedStack, changes, parameters
+
+if TYPE_CHECKING:
+    from mypy_boto3_cloudformation import CloudFormationClient
 
 MOST_AT_ONCE = 10_000  # instances at work in a region, of all sets (CloudFormation User Guide, "Understand
 # CloudFormation quotas", StackSets instance operations)
@@ -50,7 +53,7 @@ class FoundStackSet:
     instances: Mapping[str, str] = field(default_factory=dict)
 
 
-def look(cloudformation: Any, name: str, call_as: str) -> FoundStackSet:
+def look(cloudformation: CloudFormationClient, name: str, call_as: str) -> FoundStackSet:
     try:
         found = cloudformation.describe_stack_set(StackSetName=name, CallAs=call_as)["StackSet"]
     except ClientError as error:
@@ -82,7 +85,7 @@ def definition_changes(want: WantedStackSet, found: FoundStackSet) -> list[str]:
     return differs if found.automatic else [*differs, "automatic deployment"]
 
 
-def apply(cloudformation: Any, want: WantedStackSet, found: FoundStackSet) -> None:
+def apply(cloudformation: CloudFormationClient, want: WantedStackSet, found: FoundStackSet) -> None:
     """Bring the set to what is wanted, from whatever state an earlier run left it in; UserError where it failed."""
     name, call_as = want.stack.name, want.call_as
     if wait_for_others(cloudformation, want):
@@ -136,7 +139,7 @@ def send(want: WantedStackSet, request: Any) -> Any:
         raise UserError(f"{want.stack.file}: stack set {want.stack.name}: {explain(error)}") from error
 
 
-def wait_for_others(cloudformation: Any, want: WantedStackSet) -> bool:
+def wait_for_others(cloudformation: CloudFormationClient, want: WantedStackSet) -> bool:
     """Operations that an interrupted run, or an account that moved, began; whether there was one."""
     try:
         where = {"StackSetName": want.stack.name, "CallAs": want.call_as}
@@ -151,7 +154,7 @@ def wait_for_others(cloudformation: Any, want: WantedStackSet) -> bool:
     return bool(running)
 
 
-def wait(cloudformation: Any, want: WantedStackSet, operation: str, strict: bool = True) -> None:
+def wait(cloudformation: CloudFormationClient, want: WantedStackSet, operation: str, strict: bool = True) -> None:
     """Until the operation has ended; with `strict`, UserError with each account that failed."""
     name = want.stack.name
     request = {"StackSetName": name, "OperationId": operation, "CallAs": want.call_as}

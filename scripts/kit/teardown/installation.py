@@ -12,7 +12,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterator
 from functools import partial
-from typing import Any
+from typing import TYPE_CHECKING
 
 from scripts.kit.connect import Connection, enter, if_there, pages, whole_pages
 from scripts.kit.console import UserError, counted
@@ -45,6 +45,9 @@ from scripts.kit.teardown.parts import DeletionOptions, TeardownPart, deleted, k
 from scripts.kit.teardown.stacks import delete_stack
 from scripts.kit.teardown.stage_sets import ActiveAccounts, stage_parts
 from scripts.kit.together import together
+
+if TYPE_CHECKING:
+    from mypy_boto3_servicecatalog import ServiceCatalogClient
 
 CI_ROLES = "Lets GitHub Actions publish the bundle"  # in the description of template 60
 POLICIES = {  # of template 13, and which of its roles its stack gives them to
@@ -155,13 +158,13 @@ def catalog_parts(home: Connection, settings: Settings) -> Iterator[TeardownPart
         yield deleted("portfolio", names.portfolio, "", removal(catalog.delete_portfolio, Id=portfolio))
 
 
-def products(catalog: Any, **request: str) -> Iterator[tuple[str, str]]:
+def products(catalog: ServiceCatalogClient, **request: str) -> Iterator[tuple[str, str]]:
     """Id and name of every product (of a portfolio)."""
     for view in pages(catalog, "search_products_as_admin", "ProductViewDetails", **request):
         yield view["ProductViewSummary"]["ProductId"], view["ProductViewSummary"]["Name"]
 
 
-def membership(catalog: Any, portfolio: str, product: str, name: str) -> Iterator[TeardownPart]:
+def membership(catalog: ServiceCatalogClient, portfolio: str, product: str, name: str) -> Iterator[TeardownPart]:
     """A product's constraints, and its place in the portfolio."""
     place = {"PortfolioId": portfolio, "ProductId": product}
     for constraint in pages(catalog, "list_constraints_for_portfolio", "ConstraintDetails", **place):

@@ -12,7 +12,7 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from functools import partial
 from itertools import chain
-from typing import Any
+from typing import TYPE_CHECKING
 
 from botocore.exceptions import ClientError
 
@@ -26,6 +26,9 @@ from scripts.kit.teardown import installation as teardown_kit
 from scripts.kit.teardown import retained
 from scripts.kit.teardown.project import ID, bucket_tags
 from scripts.kit.together import together
+
+if TYPE_CHECKING:
+    from mypy_boto3_s3 import S3Client
 
 PROJECT_TAG = "sagemaker:project-id"
 PROJECT = re.compile(rf"(?:^|[-/:])({ID})(?:[-/:]|$)")
@@ -171,7 +174,7 @@ def tags_of(there: Connection, arn: str) -> dict[str, str]:
 
 
 def buckets(there: Connection, owners: Owners) -> Iterator[Orphan]:
-    s3: Any = there.client("s3")
+    s3: S3Client = there.client("s3")
     for bucket in s3.list_buckets()["Buckets"]:
         name = bucket["Name"]
         ours = name.startswith("sagemaker-project-") or KIT.search(name)

@@ -13,7 +13,7 @@ import json
 import re
 from collections.abc import Iterator
 from functools import partial
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from scripts.kit.connect import Connection, if_there, pages
 from scripts.kit.console import AGAIN, UserError
@@ -28,6 +28,10 @@ from scripts.kit.teardown import retained
 from scripts.kit.teardown.parts import DeletionOptions, TeardownPart, deleted
 from scripts.kit.teardown.stacks import PATIENCE
 from scripts.kit.teardown.stage_sets import ActiveAccounts, stage_parts
+
+if TYPE_CHECKING:
+    from mypy_boto3_codepipeline import CodePipelineClient
+    from mypy_boto3_s3 import S3Client
 
 ID = "p-[a-z0-9]{12}"  # as SageMaker gives it to a project; only for what is left of one that is gone
 
@@ -93,7 +97,7 @@ def lone_group(connection: Connection, name: str) -> list[Project]:
     return [Project(name, tag["Value"], "") for tag in tags if tag["Key"] == "sagemaker:project-id"]
 
 
-def bucket_tags(s3: Any, bucket: str) -> dict[str, str]:
+def bucket_tags(s3: S3Client, bucket: str) -> dict[str, str]:
     answer = if_there(s3.get_bucket_tagging, Bucket=bucket)
     return {tag["Key"]: tag["Value"] for tag in (answer or {}).get("TagSet", [])}
 
@@ -153,7 +157,7 @@ def running(connection: Connection, project: Project) -> Iterator[TeardownPart]:
             )
 
 
-def stop(codepipeline: Any, project: Project, execution: dict[str, Any]) -> None:
+def stop(codepipeline: CodePipelineClient, project: Project, execution: dict[str, Any]) -> None:
     id = execution["pipelineExecutionId"]
     if_there(
         codepipeline.stop_pipeline_execution,

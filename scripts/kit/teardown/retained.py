@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from functools import partial
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import ClientError
 
@@ -20,6 +20,9 @@ from scripts.kit.console import UserError, counted
 from scripts.kit.names import model_bucket
 from scripts.kit.projects.project import Project
 from scripts.kit.teardown.parts import DeletionOptions, TeardownPart, deleted, kept, removal
+
+if TYPE_CHECKING:
+    from mypy_boto3_sagemaker import SageMakerClient
 
 S3_GB_MONTH, LOGS_GB_MONTH, KEY_MONTH = 0.023, 0.03, 1.00
 MOST_ROTATIONS = 2  # of a key, that are charged for
@@ -71,7 +74,7 @@ def model_group(connection: Connection, project: Project, asked: DeletionOptions
     )
 
 
-def delete_group(sagemaker: Any, name: str, arns: list[str]) -> None:
+def delete_group(sagemaker: SageMakerClient, name: str, arns: list[str]) -> None:
     for arn in arns:
         if_there(sagemaker.delete_model_package, ModelPackageName=arn)
     no_policy = "ValidationException"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from functools import partial
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import ClientError
 
@@ -19,6 +19,9 @@ from scripts.kit.stacks.stack import describe_stack
 from scripts.kit.stacks.stackset import UNFINISHED, preferences
 from scripts.kit.teardown.parts import TeardownPart, deleted
 from scripts.kit.teardown.stacks import PATIENCE, delete_stack
+
+if TYPE_CHECKING:
+    from mypy_boto3_cloudformation import CloudFormationClient
 
 
 @dataclass
@@ -83,7 +86,7 @@ def delete_stage(connection: Connection, name: str, call_as: str) -> None:
         raise
 
 
-def instances(cloudformation: Any, name: str, call_as: str) -> list[dict[str, Any]] | None:
+def instances(cloudformation: CloudFormationClient, name: str, call_as: str) -> list[dict[str, Any]] | None:
     """The instances of a stack set; None where there is no such set."""
     set_of = {"StackSetName": name, "CallAs": call_as}
     described = if_there(cloudformation.describe_stack_set, **set_of)
@@ -92,7 +95,7 @@ def instances(cloudformation: Any, name: str, call_as: str) -> list[dict[str, An
     return list(pages(cloudformation, "list_stack_instances", "Summaries", **set_of))
 
 
-def forget(cloudformation: Any, name: str, call_as: str, instance: dict[str, Any]) -> None:
+def forget(cloudformation: CloudFormationClient, name: str, call_as: str, instance: dict[str, Any]) -> None:
     """Take an instance out of its set and leave its stack, which can no longer be reached."""
     targets = {"DeploymentTargets": within([instance["OrganizationalUnitId"]], [instance["Account"]])}
     delete_instances(cloudformation, name, call_as, targets, [instance["Region"]], 1, retain=True)
@@ -104,7 +107,7 @@ def within(units: list[str], accounts: list[str]) -> dict[str, Any]:
 
 
 def delete_instances(
-    cloudformation: Any,
+    cloudformation: CloudFormationClient,
     name: str,
     call_as: str,
     targets: dict[str, Any],
@@ -158,7 +161,7 @@ def stuck(name: str, call_as: str, failed: list[dict[str, Any]]) -> UserError:
     return UserError("\n  ".join([f"{name} could not be deleted everywhere:", *lines, *advice]))
 
 
-def wait_for_operations(cloudformation: Any, name: str, call_as: str) -> None:
+def wait_for_operations(cloudformation: CloudFormationClient, name: str, call_as: str) -> None:
     def quiet() -> bool | None:
         operations = pages(cloudformation, "list_stack_set_operations", "Summaries", StackSetName=name, CallAs=call_as)
         return None if any(o["Status"] in UNFINISHED for o in operations) else True
@@ -166,7 +169,7 @@ def wait_for_operations(cloudformation: Any, name: str, call_as: str) -> None:
     if_there(lambda: until(f"stack set {name}", quiet, PATIENCE))
 
 
-def delete_stack_set(cloudformation: Any, name: str, call_as: str) -> None:
+def delete_stack_set(cloudformation: CloudFormationClient, name: str, call_as: str) -> None:
     """The set with all of its instances."""
     found = instances(cloudformation, name, call_as)
     if found is None:
