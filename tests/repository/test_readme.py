@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
+from dataclasses import fields, is_dataclass
 from pathlib import Path
+from typing import Any, get_args, get_type_hints
 from urllib.parse import unquote
 
 import botocore.session
 import pytest
 from botocore import xform_name
 
+from scripts.kit.settings.model import Settings
 from tests.support import ROOT
 from tests.support.documents import help_of, lines_of_code, make_targets, options_of, relative_path
 from tests.support.makefile import TARGETS
@@ -165,3 +169,23 @@ def test_messages_name_only_targets_that_exist() -> None:
             targets, _ = make_targets(span)
             assert targets, f"{relative_path(path)}: {span}"
             assert set(targets) <= set(TARGETS), f"{relative_path(path)}: {span}"
+
+
+# -- the environment file ----------------------------------------------------------------------
+
+
+def keys_of(kind: type[Any], before: str = "") -> Iterator[str]:
+    """The keys of the environment file: the fields of its dataclasses, in their own names."""
+    hints = get_type_hints(kind)
+    for field in fields(kind):
+        inner = [hints[field.name], *get_args(hints[field.name])]
+        nested = next((one for one in inner if is_dataclass(one) and isinstance(one, type)), None)
+        name = f"{before}{field.name}"
+        yield from keys_of(nested, f"{name}.") if nested else [name]
+
+
+def test_the_page_of_the_environment_file_has_every_key_and_no_other() -> None:
+    page = (ROOT / "docs/reference/environment-file.md").read_text(encoding="utf-8")
+    first_cells = " ".join(re.findall(r"^\| (`[^|]+) \|", page, re.MULTILINE))
+    listed = set(re.findall(r"`([a-z_.]+)`", first_cells))
+    assert listed - {"new_accounts", "invited_accounts"} == set(keys_of(Settings))
