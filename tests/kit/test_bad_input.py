@@ -213,7 +213,7 @@ def test_what_the_credentials_may_not_do_is_reported_with_what_to_do(world: Worl
     terminal.sign_in(people.studio(world.cloud, world.setting))
     message = terminal.refuses("accounts", "--environment", world.environment())
     assert "AccessDenied" in message
-    assert "organizations:DescribeOrganization" in message
+    assert "cloudformation:DescribeStackResource" in message
     assert message.endswith("use others (--profile NAME), or have an administrator grant it\n")
 
 
@@ -292,7 +292,7 @@ def test_a_bucket_that_another_team_owns_is_reported_and_gets_nothing(world: Wor
     other.create_bucket(Bucket=BUCKET)
     try:
         message = terminal.refuses("publish", "--environment", world.environment(), "--bundle", world.bundle)
-        assert f"the bucket {BUCKET} is not account {people.DATA_SCIENCE}'s" in message
+        assert f"the bucket {BUCKET} does not belong to account {people.DATA_SCIENCE}," in message
         assert other.list_objects_v2(Bucket=BUCKET)["KeyCount"] == 0
     finally:
         other.delete_bucket(Bucket=BUCKET)

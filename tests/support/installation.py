@@ -91,7 +91,7 @@ class Installation:
 
     @property
     def settings(self) -> Any:
-        return importlib.import_module("scripts.kit.settings.environment").load(self.story.environment_path)
+        return importlib.import_module("scripts.kit.settings.reading").load(self.story.environment_path)
 
     def change(self, path: str, old: str, new: str) -> None:
         file = self.tree / path
