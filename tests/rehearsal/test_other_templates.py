@@ -48,9 +48,9 @@ def test_a_template_runs_through_with_its_approval_given(tmp_path: Path, style: 
         ("Bucket", "Repository", "Build", "Pipeline", "Rule"), "CREATE_COMPLETE"
     )
     assert report["denied"] == []
-    assert report["not_played"] == {}
+    assert report["not_supported"] == {}
     assert report["failed_deliveries"] == []
-    assert "CODE___BUCKET is no name of a bucket" in report["notes"][0]
+    assert "CODE___BUCKET is not a bucket name" in report["notes"][0]
 
 
 def test_a_pipeline_that_waits_for_a_person_is_no_failure(tmp_path: Path) -> None:
@@ -101,7 +101,7 @@ def test_a_type_that_is_not_played_is_named_before_anything_is_created(tmp_path:
             "type": "AWS::EMR::Cluster",
             "logical_id": "Cluster",
             "line": 12,
-            "reason": "not played: the resource type AWS::EMR::Cluster",
+            "reason": "not supported by the embedded AWS: the resource type AWS::EMR::Cluster",
         }
     ]
     assert report["resources"] == []
@@ -122,7 +122,7 @@ def test_an_action_that_is_not_played_is_named_with_its_line(tmp_path: Path) -> 
             "type": "AWS::CodePipeline::Pipeline",
             "logical_id": "Pipeline",
             "line": 17,
-            "reason": "not played: the action Code with the Source provider ECR",
+            "reason": "not supported by the embedded AWS: the action Code with the Source provider ECR",
         }
     ]
 
