@@ -93,8 +93,8 @@ def test_a_permission_that_the_launch_role_lacks_is_named_with_the_missing_state
     assert denied["statement"] == {"Effect": "Allow", "Action": denied["action"], "Resource": denied["resource"]}
 
 
-def test_a_type_that_is_not_played_is_named_before_anything_is_created(tmp_path: Path) -> None:
-    report = rehearse(tmp_path, "not-played.yaml")
+def test_a_type_that_is_not_supported_is_named_before_anything_is_created(tmp_path: Path) -> None:
+    report = rehearse(tmp_path, "not-supported.yaml")
     assert report["outcome"] == "refused"
     assert report["refused"] == [
         {
@@ -111,11 +111,11 @@ def test_a_type_that_is_not_played_is_named_before_anything_is_created(tmp_path:
 
 
 def test_a_type_behind_a_condition_is_refused_only_where_it_holds(tmp_path: Path) -> None:
-    report = rehearse(tmp_path, "not-played.yaml", parameters={"Large": "yes"})
+    report = rehearse(tmp_path, "not-supported.yaml", parameters={"Large": "yes"})
     assert [(part["logical_id"], part["line"]) for part in report["refused"]] == [("Cluster", 12), ("Larger", 15)]
 
 
-def test_an_action_that_is_not_played_is_named_with_its_line(tmp_path: Path) -> None:
+def test_an_action_that_is_not_supported_is_named_with_its_line(tmp_path: Path) -> None:
     report = rehearse(tmp_path, "unplayed-action.yaml")
     assert report["refused"] == [
         {
@@ -151,11 +151,11 @@ def test_seed_code_that_nothing_takes_is_a_usage_error_that_lists_what_is_taken(
 
 
 def test_the_report_is_left_as_a_page_and_as_data(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    template = PROJECTS / "not-played.yaml"
+    template = PROJECTS / "not-supported.yaml"
     assert template_options.rehearse(parser().parse_args(["--template", str(template), "--folder", str(tmp_path)])) == 1
-    told = json.loads((tmp_path / "template" / "report.json").read_text())
+    report = json.loads((tmp_path / "template" / "report.json").read_text())
     page = tmp_path / "template" / "report.html"
-    assert page.read_text() == template_page(told)
+    assert page.read_text() == template_page(report)
     assert f"{near(page)} shows it all" in capsys.readouterr().err
 
 

@@ -82,8 +82,9 @@ def refusals(run: Run) -> list[dict[str, Any]]:
     if run.refused is None:
         return []
     whole = [{"type": "", "logical_id": "", "line": 0, "reason": str(run.refused)}] if str(run.refused) else []
+    lacking = "not supported by the embedded AWS"
     return whole + [
-        {"type": part.type, "logical_id": part.logical_id, "line": part.line, "reason": f"not supported by the embedded AWS: {part.what}"}
+        {"type": part.type, "logical_id": part.logical_id, "line": part.line, "reason": f"{lacking}: {part.what}"}
         for part in run.refused.parts
     ]
 

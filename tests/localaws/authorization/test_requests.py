@@ -192,7 +192,7 @@ def test_a_request_needs(nothing: None, service: str, operation: str, params: di
 
 
 def test_an_undocumented_action_is_refused() -> None:
-    with pytest.raises(NotSupported, match="its action or resource cannot be told"):
+    with pytest.raises(NotSupported, match="its action or resource is not known"):
         derive(call("codecommit", "GetBlobDifferences", {}))
 
 
