@@ -148,9 +148,8 @@ def test_a_template_is_summarised(client: Any) -> None:
     template = template_of({"R": role, "T": TOPIC}, Parameters=declared, Description="a shop", Metadata={"a": 1})
     summary = client.get_template_summary(TemplateBody=template)
     assert summary["Capabilities"] == ["CAPABILITY_NAMED_IAM"]
-    assert (
-        summary["CapabilitiesReason"] == "The following resource(s) require capabilities: [AWS::IAM::Role]"
-    )  # english: quoted
+    reason = "The following resource(s) require capabilities: [AWS::IAM::Role]"  # english: quoted
+    assert summary["CapabilitiesReason"] == reason
     assert summary["Parameters"] == [
         {
             "ParameterKey": "Size",
