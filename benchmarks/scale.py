@@ -1,8 +1,8 @@
 """Rehearse a deployment to many accounts in two regions: seconds, requests and memory for each number of accounts.
 
-Each number is played in a process of its own: an organization with so many staging accounts is set up by the kit's
-commands, a model is trained and approved, and the pipeline's Build and DeployResourcesStaging are timed. Then a
-sample of the endpoints is asked the golden payloads.
+Each number runs in a separate process: the kit's commands set up an organization with that many staging accounts, a
+model is trained and approved, and the pipeline's Build and DeployResourcesStaging are timed. Then the golden payloads
+are sent to a sample of the endpoints.
 
 examples:
   make scale

@@ -80,7 +80,7 @@ def gather(
         "metrics": metrics(version, live_metrics(clients("sagemaker", settings.region), live)),
         "stages": stages,
         "names": {account.id: account.name for found in accounts.values() for account in found if account.name},
-        "prices": prices.told(),
+        "prices": prices.sources(),
     }
 
 

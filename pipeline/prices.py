@@ -65,14 +65,14 @@ class Prices:
         self.days |= {str(product.get("publicationDate", ""))[:10] for product in products}
         return found.pop()
 
-    def told(self) -> str:
+    def sources(self) -> str:
         """Where the prices come from, and what they leave out."""
-        sources = [f"AWS's price list of {max(self.days)}"] if self.days else []
-        if self.used_table or not sources:
+        named = [f"AWS's price list of {max(self.days)}"] if self.days else []
+        if self.used_table or not named:
             why = f" (AWS's price list could not be read: {self.problem})" if self.problem else ""
-            sources.append(f"the table of the deploy repository of {self.table['as_of']}{why}")
+            named.append(f"the table of the deploy repository of {self.table['as_of']}{why}")
         return (
-            f"US dollars for {HOURS} hours a month on demand, by {' and '.join(sources)}. "
+            f"US dollars for {HOURS} hours a month on demand, by {' and '.join(named)}. "
             "Savings plans, autoscaling, storage, transfer and alarms are not in it."
         )
 

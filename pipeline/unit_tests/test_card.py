@@ -97,14 +97,15 @@ class TheCard(Repository):
         self.assertEqual(prices.hourly("eu-west-1", "ml.m5.large"), 0.3)
         self.assertEqual(prices.hourly(REGION, "ml.m5.large"), 0.115)
         self.assertIsNone(prices.hourly(REGION, "ml.x9.huge"))
-        self.assertRegex(prices.told(), r"price list of 2027-01-02 and the table of the deploy repository of 20\d\d-")
+        named = prices.sources()
+        self.assertRegex(named, r"price list of 2027-01-02 and the table of the deploy repository of 20\d\d-")
 
     def test_a_list_that_cannot_be_read_is_asked_once_and_the_card_says_why(self) -> None:
         asked = price_list()
         prices = Prices(lambda service, region: asked, REGION)
         self.assertEqual((prices.hourly(REGION, "ml.m5.large"), prices.hourly(REGION, "ml.t2.medium")), (0.115, 0.056))
         self.assertEqual(len(asked.called("get_products")), 1)
-        self.assertIn("AWS's price list could not be read: An error occurred (AccessDeniedException)", prices.told())
+        self.assertIn("AWS's price list could not be read: An error occurred (AccessDeniedException)", prices.sources())
 
     def test_only_prices_for_an_hour_on_demand_count(self) -> None:
         def product(unit: str, price: str) -> dict[str, Any]:

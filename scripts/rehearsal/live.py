@@ -24,7 +24,7 @@ from scripts.kit.console import colour_wanted, counted
 from scripts.rehearsal.story import Story
 
 A_SECOND = 8  # times that the view is drawn again
-STYLES = {"succeeded": "green", "Succeeded": "green", "failed": "red", "Failed": "red", "not played": "dim"}
+STYLES = {"succeeded": "green", "Succeeded": "green", "failed": "red", "Failed": "red", "not run": "dim"}
 BUSY = "yellow"
 
 
@@ -83,7 +83,7 @@ def chapters(story: Story) -> Table:
     """One mark for each chapter, and the title of the current one."""
     marks, now = Text(no_wrap=True), ""
     for chapter in story.chapters:
-        begun = chapter.began and chapter.outcome == "not played"
+        begun = chapter.began and chapter.outcome == "not run"
         style = f"bold {BUSY}" if begun else STYLES.get(chapter.outcome, "")
         marks.append("● " if chapter.began else "○ ", style)
         now = chapter.title if begun else now

@@ -61,7 +61,7 @@ class Chapter:
 
     name: str
     title: str
-    outcome: str = "not played"
+    outcome: str = "not run"
     seconds: float = 0.0
     began: float = 0.0  # seconds since the epoch
 

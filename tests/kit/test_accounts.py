@@ -194,10 +194,10 @@ def test_one_by_one_the_targets_are_left_to_whom_their_role_trusts(
     organization.edit("invited_accounts:", f"{ONE_BY_ONE}invited_accounts:")
     organization.sign_in(organization.setting.data_science)
     assert organization() == 1
-    told = capsys.readouterr().err
+    err = capsys.readouterr().err
     assert organization.stacks(organization.setting.data_science) == HOME
-    assert told.count("! wait   stack         multi-account-deployment-target in") == 2
-    assert told.endswith('credentials of account 999999999999:\n    make accounts ARGS="--profile PROFILE"\n')
+    assert err.count("! wait   stack         multi-account-deployment-target in") == 2
+    assert err.endswith('credentials of account 999999999999:\n    make accounts ARGS="--profile PROFILE"\n')
     organization.sign_in(organization.setting.management)
     assert organization() == 0
 
@@ -299,9 +299,9 @@ def test_an_invited_account_is_waited_for_and_moved(
     assert organization("--invite") == 0
     assert f"note: account {OTHER} has to accept: aws organizations accept-handshake" in capsys.readouterr().err
     assert organization("--invite") == 1
-    told = capsys.readouterr().err
-    assert f"remaining, with credentials of account {OTHER}:" in told
-    handshake = told.rsplit("--handshake-id ", 1)[1].strip()
+    err = capsys.readouterr().err
+    assert f"remaining, with credentials of account {OTHER}:" in err
+    handshake = err.rsplit("--handshake-id ", 1)[1].strip()
     organization.client(OTHER, "organizations").accept_handshake(HandshakeId=handshake)
     assert organization("--invite") == 1
     assert organization.parent(OTHER) == organization.setting.units["staging"]
@@ -365,7 +365,7 @@ def test_without_organizations_each_account_gets_its_roles_and_those_of_stack_se
     assert policy["Statement"][0]["Principal"]["AWS"] == [people.STAGING, people.PRODUCTION]
     assert "Condition" not in policy["Statement"][0]
     assert alone.deploy("iris-p-1-staging-latency").startswith("SUCCEEDED")
-    refused = alone.deploy("somebody-elses")
+    refused = alone.deploy("another-teams")
     assert refused.startswith("FAILED")
     assert "cloudwatch:PutMetricAlarm" in refused
 
@@ -420,9 +420,9 @@ def test_a_first_deployment_that_fails_leaves_nothing_and_can_be_repeated(
     for kms in clients:
         kms.create_alias(AliasName=alias, TargetKeyId=kms.create_key(Description="another's")["KeyMetadata"]["KeyId"])
     assert organization() == 1
-    told = capsys.readouterr().err
-    assert told.count("ended ROLLBACK_COMPLETE") == 2
-    assert "templates/10-model-storage.yaml:" in told
+    err = capsys.readouterr().err
+    assert err.count("ended ROLLBACK_COMPLETE") == 2
+    assert "templates/10-model-storage.yaml:" in err
     assert organization.client(account, "s3").list_buckets()["Buckets"] == []
     for kms in clients:
         keys = [kms.describe_key(KeyId=key["KeyId"])["KeyMetadata"] for key in kms.list_keys()["Keys"]]
@@ -474,9 +474,9 @@ def test_an_installation_of_version_0_1_0_is_refused_before_anything_is_written(
     before = bare.writes()
     for arguments in (("--dry-run",), ("--invite",)):
         assert bare(*arguments) == 1
-        told = capsys.readouterr().err
-        assert f"the stack {name} in account {people.DATA_SCIENCE} is that of version 0.1.0" in told
-        assert "docs/guides/upgrading.md" in told
+        err = capsys.readouterr().err
+        assert f"the stack {name} in account {people.DATA_SCIENCE} is that of version 0.1.0" in err
+        assert "docs/guides/upgrading.md" in err
     assert bare.writes() == before
     without = FIRST_LAYOUT[: FIRST_LAYOUT.index("  ModelBucket")] + "  Topic: {Type: 'AWS::SNS::Topic'}\n"
     cloudformation.update_stack(StackName=name, TemplateBody=without)  # the bucket stays, and the stack lets it go
@@ -504,7 +504,7 @@ def test_every_stack_shows_the_published_version_and_a_newer_one_alone_changes_n
     assert (organization.writes(*STACKS), shown()) == (written, {version})
     organization.edit("rehearsal-tester", "another-word")  # of 11 and 20
     assert organization() == 0
-    assert len(shown()) == 2, "what was deployed anew shows the newer version"
+    assert len(shown()) == 2, "what was deployed again shows the newer version"
 
 
 @pytest.mark.parametrize("status", ["ROLLBACK_FAILED", "DELETE_FAILED", "UPDATE_ROLLBACK_FAILED"])

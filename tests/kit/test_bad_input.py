@@ -233,9 +233,9 @@ def test_credentials_of_an_account_that_has_nothing_to_do_with_it_are_reported(
 ) -> None:
     terminal.sign_in(world.cloud.root(people.STAGING, REGION))
     bundle = ["--bundle", world.bundle] if command == "publish" else []
-    told = terminal.refuses(command, "--environment", world.environment(), *bundle)
-    assert f"these credentials belong to account {people.STAGING}" in told
-    assert people.DATA_SCIENCE in told
+    message = terminal.refuses(command, "--environment", world.environment(), *bundle)
+    assert f"these credentials belong to account {people.STAGING}" in message
+    assert people.DATA_SCIENCE in message
 
 
 @pytest.mark.parametrize("command", ["publish", "accounts", "rehearse"])
@@ -260,8 +260,8 @@ def test_an_endpoint_that_does_not_answer_is_reported(world: World, terminal: Te
     terminal.sign_in(engineer(world))
     terminal.patch.setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:9")
     terminal.patch.setenv("AWS_MAX_ATTEMPTS", "1")
-    told = terminal.refuses("accounts", "--environment", world.environment())
-    assert "Is the region spelt right, and the network reachable?" in told
+    message = terminal.refuses("accounts", "--environment", world.environment())
+    assert "Is the region spelt right, and the network reachable?" in message
 
 
 # -- the bundle and its bucket -----------------------------------------------------------------

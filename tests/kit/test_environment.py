@@ -258,5 +258,5 @@ def test_a_management_account_that_is_the_data_science_account_has_no_unit() -> 
     text = EXAMPLE_SETTINGS.replace("administrator: delegated", "administrator: management")
     text = text.replace("data_science: '111111111111'", "data_science: '999999999999'")
     assert reading.parse(text.replace(IDS, NAMES), "e").units.data_science == ""
-    told = complaint(text.replace(IDS, f"{NAMES}\n  data_science: models"))
-    assert "units.data_science: has no part with `administrator: management`" in told
+    message = complaint(text.replace(IDS, f"{NAMES}\n  data_science: models"))
+    assert "units.data_science: has no part with `administrator: management`" in message

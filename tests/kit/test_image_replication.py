@@ -116,10 +116,10 @@ def test_teardown_leaves_another_teams_rules_to_a_person(
     ours = rules(organization)
     put(organization, *ours, *THEIRS)
     assert console.run(lambda: teardown.main(line)) == 1
-    told = capsys.readouterr().err
-    assert "by rules of another owner too" in told
-    assert image_replication.command(REGION, ours) in told
-    assert image_replication.command(REGION, THEIRS) in told
+    err = capsys.readouterr().err
+    assert "by rules of another owner too" in err
+    assert image_replication.command(REGION, ours) in err
+    assert image_replication.command(REGION, THEIRS) in err
     assert rules(organization) == [*ours, *THEIRS]
     assert "multi-account-deployment" in organization.stacks(ACCOUNT)
     put(organization, *ours)  # as the message says
@@ -158,7 +158,7 @@ def test_a_rule_is_known_again_however_its_places_are_ordered() -> None:
     assert image_replication.besides(image_replication.rules(ACCOUNT, "team", [PARIS]), ours)
 
 
-def test_without_organizations_the_listed_accounts_may_pull_and_nobody_else(cloud: Cloud) -> None:
+def test_without_organizations_the_listed_accounts_may_pull_and_no_others(cloud: Cloud) -> None:
     file = data_science.TEMPLATES[MODELS_STACK]
     parameters = {"TargetAccountIds": "222222222222,333333333333", "ImageRepositoryPrefix": "team/models"}
     want = stacks.WantedStack(ACCOUNT, MODELS_STACK, (pack.ROOT / file).read_text(), parameters, file)

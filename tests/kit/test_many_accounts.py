@@ -201,7 +201,7 @@ def test_requests_that_an_interrupted_run_left_are_followed_and_count() -> None:
     organizations = Slow()
     for number in (0, 1):
         organizations.create_account(AccountName=NEW[number]["name"], Email=NEW[number]["email"])
-    organizations.create_account(AccountName="somebody-elses", Email="other@example.com")
+    organizations.create_account(AccountName="another-teams", Email="other@example.com")
     assert joining.make(organizations, SETTINGS, UNITS, NEW)[1] == []
     assert organizations.most == 5
     assert (len(organizations.done), len(organizations.moved)) == (len(NEW) + 1, len(NEW))

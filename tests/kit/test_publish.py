@@ -269,7 +269,7 @@ def test_no_credentials_are_reported(publisher: Publisher, capsys: pytest.Captur
 
 
 def test_a_profile_that_does_not_exist_is_reported(publisher: Publisher, capsys: pytest.CaptureFixture[str]) -> None:
-    assert "nobody" in refusal(publisher, capsys, "--profile", "nobody")
+    assert "no-such-profile" in refusal(publisher, capsys, "--profile", "no-such-profile")
 
 
 def test_a_region_that_does_not_exist_is_a_usage_error(

@@ -1,4 +1,4 @@
-"""What `make rollback` decides from the pipeline's history (its deployments are played in test_rollback_story.py)."""
+"""What `make rollback` decides from the pipeline's history (test_rollback_story.py runs its deployments)."""
 
 from __future__ import annotations
 
@@ -112,7 +112,7 @@ def test_a_named_version_that_was_never_live_is_deployed_by_the_pipeline() -> No
     assert "keeps 12 months" in todo.step.detail
 
 
-def test_other_executions_under_way_are_told() -> None:
+def test_other_executions_under_way_are_noted() -> None:
     waiting = PipelineExecution("e3", "InProgress", version="3", actions={"TestStaging": "Succeeded"})
     assert "execution e3 (version 3)" in plan([waiting, ran("e2", "2"), ran("e1", "1")], "2").notes[0]
 

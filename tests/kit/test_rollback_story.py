@@ -22,10 +22,10 @@ def story(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Story]:
     """The story, with a second version of the same model registered."""
     folder = tmp_path_factory.mktemp("release")
     with embedded_aws(folder) as cloud:
-        told = Story(cloud, folder)
-        play(told)
-        register(told)
-        yield told
+        released = Story(cloud, folder)
+        play(released)
+        register(released)
+        yield released
     assert not cloud.faults, "\n".join(f"{fault.where}\n{fault.traceback}" for fault in cloud.faults)
 
 
@@ -146,7 +146,7 @@ def test_rejecting_a_version_that_waits_for_its_approver_stops_it_and_takes_stag
     assert reject(story, 3) == "waits", story.diagnosis()
     assert next(e["status"] for e in story.executions() if e["pipelineExecutionId"] == waiting) == "Stopped"
     assert reason(story) == "version 3 was rejected and is live in staging: back to version 2"
-    assert served(story) == {"staging": 2, "prod": 1}, "somebody decided that production serves version 1"
+    assert served(story) == {"staging": 2, "prod": 1}, "a person decided that production serves version 1"
     chapters.give_approval(story, "Approved", "a test")
     assert story.wait_for_execution(story.execution_id) == "Succeeded"
 
@@ -171,7 +171,7 @@ def test_rejecting_the_only_approved_version_leaves_the_endpoints_and_says_so(st
 
 
 def teardown(story: Story, *arguments: str) -> dict[str, Any]:
-    """As whoever installed it, with credentials of the management account."""
+    """`make teardown` with credentials of the management account, as for the installation."""
     manager = people.sign_in(story.cloud, story.setting.management, people.ENGINEER, story.region)
     report = story.command(
         manager, "scripts.teardown", "--environment", str(story.environment_path), "--json", *arguments

@@ -157,9 +157,9 @@ def test_a_stage_is_rolled_back_by_codepipeline(kit: Installation) -> None:
 
 
 def test_doctor_finds_nothing_wrong_and_says_what_it_cannot_see(kit: Installation) -> None:
-    told = shown(kit, "doctor", "--bundle", str(kit.tree / "build"), "--project", PROJECT)
-    assert told["findings"] == []
-    [config] = [note for note in told["not_checked"] if "config" in note["what"]]
+    report = shown(kit, "doctor", "--bundle", str(kit.tree / "build"), "--project", PROJECT)
+    assert report["findings"] == []
+    [config] = [note for note in report["not_checked"] if "config" in note["what"]]
     assert config["needs"] == f"a look into {OWNER}/how-we-deploy"
 
 

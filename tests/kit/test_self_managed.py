@@ -1,6 +1,6 @@
 """The story without an organization: three accounts alone, and stack sets under the two roles of template 21.
 
-One story is played, and a day more: staging gets autoscaling, and the project is taken down. Every action of
+The story runs once, and a day more: staging gets autoscaling, and the project is taken down. Every action of
 template 21 is used in it, or says why it is there.
 """
 
@@ -38,7 +38,7 @@ class World:
     story: Story
     facts: Facts = field(default_factory=lambda: Facts({}))
     stack_sets: list[dict[str, Any]] = field(default_factory=list)
-    examined: dict[str, Any] = field(default_factory=dict)  # by `make doctor`
+    diagnosis: dict[str, Any] = field(default_factory=dict)  # of `make doctor`
     roles: list[Holder] = field(default_factory=list)  # at the end of the story
     day_after: list[Holder] = field(default_factory=list)
     recorded: RecordedStory = field(init=False)  # every decision, to be made again without a statement
@@ -84,7 +84,7 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
             named = {"StackSetName": listed["StackSetName"]}
             made.stack_sets.append(cloudformation.describe_stack_set(**named)["StackSet"])
         options = ("--environment", str(made.story.environment_path), "--bundle", str(folder / "bundle"), "--json")
-        made.examined = json.loads(made.story.command(made.story.engineer, "scripts.doctor", *options))
+        made.diagnosis = json.loads(made.story.command(made.story.engineer, "scripts.doctor", *options))
         scale_and_take_down(made.story)
         made.day_after = made.holders()
         yield made
@@ -111,8 +111,8 @@ def test_the_stages_are_self_managed_stack_sets_under_the_roles_of_template_21(w
         assert stack_set.get("OrganizationalUnitIds", []) == []
 
 
-def test_doctor_finds_nothing_wrong_and_examines_everything(world: World) -> None:
-    assert world.examined == {"findings": [], "not_checked": [], "errors": 0}
+def test_doctor_finds_nothing_wrong_and_checks_everything(world: World) -> None:
+    assert world.diagnosis == {"findings": [], "not_checked": [], "errors": 0}
 
 
 def test_no_request_goes_to_organizations(world: World) -> None:
@@ -132,14 +132,14 @@ def test_nothing_is_granted_without_use_or_reason(world: World) -> None:
 
 
 def test_every_reason_of_template_21_holds(world: World) -> None:
-    """What is for later is played on the day after; what is said not to be played is not."""
+    """The day after uses what is marked Later; no request uses what is marked Unplayed."""
     grants = list(world.granted())
     assert {role for role, _, _ in grants} == set(PARTS)
     reasoned = [(role, g.statement, g.action, g.reason, used) for role, g, used in grants if g.reason]
-    assert [one for one in reasoned if one[3].kind == "Later" and not one[4]] == [], "said to be for later"
+    assert [one for one in reasoned if one[3].kind == "Later" and not one[4]] == [], "marked Later"
     whole = {(one[0], one[1]) for one in reasoned if not one[3].actions and not one[4]}  # some of it is never used
     held = [one for one in reasoned if one[3].kind == "Unplayed" and one[4] and (one[0], one[1]) not in whole]
-    assert held == [], "said not to be played"
+    assert held == [], "marked Unplayed"
 
 
 @pytest.mark.parametrize(("logical_id", "sid"), statements_of(TEMPLATE))
@@ -164,7 +164,7 @@ def test_the_page_shows_the_accounts_without_units(world: World) -> None:
 
 
 def test_everything_is_taken_down_with_the_roles_of_stack_sets_in_every_account(world: World) -> None:
-    """Also a stack set of the kit's that lost its stack, or that somebody made by hand."""
+    """Also a stack set of the kit's that lost its stack, or that was created manually."""
     story = world.story
     cloudformation = story.engineer.client("cloudformation")
     body = {"Resources": {"Handle": {"Type": "AWS::CloudFormation::WaitConditionHandle"}}}

@@ -141,9 +141,9 @@ def digest(text: str) -> str:
     return hashlib.sha256(text.encode()).hexdigest()
 
 
-def steps(told: str) -> list[tuple[str, str]]:
+def steps(output: str) -> list[tuple[str, str]]:
     """Action, kind and name of each line of the plan: delete share 555555555555 → ("delete share", "555555555555")."""
-    found = re.findall(r"^  [-=] (delete|keep) +(\S+(?: \w+)?) +(\S+)", told, re.MULTILINE)
+    found = re.findall(r"^  [-=] (delete|keep) +(\S+(?: \w+)?) +(\S+)", output, re.MULTILINE)
     return [(f"{action} {kind}", name) for action, kind, name in found]
 
 
@@ -363,7 +363,7 @@ def test_an_endpoint_of_a_project_that_is_gone_is_an_orphan_without_any_tag() ->
     gone = "of the project p-bbbbbbbbbbbb, which account 111111111111 does not have"
     assert owners.lost("iris-p-bbbbbbbbbbbb-prod", {}) == gone
     assert owners.lost("iris-p-aaaaaaaaaaaa-prod", {}) == ""
-    assert owners.lost("somebodys-p-bbbbbbbbbbbb-model", {}) == ""
+    assert owners.lost("theirs-p-bbbbbbbbbbbb-model", {}) == ""
 
 
 def test_the_mark_of_template_60_stands_in_its_description() -> None:

@@ -1,7 +1,7 @@
 """`make teardown EVERYTHING=1` interrupted at every request, and run again, ends as an undisturbed one.
 
-The world is an installation of the kit as it is, with what it published to Service Catalog and to S3, and without a
-project: how projects go is played in test_teardown_faults.py.
+The world is an installation of the kit with everything it published to Service Catalog and to S3, and without a
+project: test_teardown_faults.py removes projects.
 """
 
 from __future__ import annotations

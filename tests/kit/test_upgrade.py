@@ -228,7 +228,7 @@ def test_an_upgrade_under_the_stock_role_keeps_parameters_and_the_users_commits(
     assert after == {**before, "BUNDLE_VERSION": newer(kit), "NEWER": "yes"}
     head = kit.engineer.client("codecommit").get_branch(repositoryName=repository_of(kit, CATALOG), branchName="main")
     assert head["branch"]["commitId"] == mine
-    assert "~ model-deploy/README.md" in err  # the seed code is older than the version's, which is told
+    assert "~ model-deploy/README.md" in err  # the seed code is older than the version's, which is reported
     typed = f"--patch model-deploy --environment {kit.story.environment_path}"
     assert f'make diff PROJECT={CATALOG} TO={newer(kit)} ARGS="{typed}" | git -C CLONE-OF-MODEL-DEPLOY apply' in err
     running = {p["project"]: p for p in shown(kit, "versions")["projects"]}
@@ -303,8 +303,8 @@ def test_a_change_that_the_stock_role_may_not_make_is_known_before_and_rolled_ba
 
 
 def test_bad_input_is_reported(kit: Installation) -> None:
-    _, err = kit.command("upgrade", "--project", "nobody", code=1)
-    assert "no project nobody made from the kit" in err
+    _, err = kit.command("upgrade", "--project", "unknown", code=1)
+    assert "no project unknown made from the kit" in err
     kit.command("upgrade", "--project", CATALOG, "--set", "ProdRegions", code=2)
     _, err = kit.command("upgrade", "--project", CATALOG, "--set", "Nothing=1", code=1)
     assert "has no such parameter" in err

@@ -20,7 +20,7 @@ def test_each_account_has_its_own_state(cloud: Cloud) -> None:
     assert cloud.root(B, REGION).client("iam").list_roles()["Roles"] == []
 
 
-def test_an_operation_that_is_not_played_is_an_error(cloud: Cloud) -> None:
+def test_an_operation_that_is_not_supported_is_an_error(cloud: Cloud) -> None:
     with pytest.raises(ClientError, match="Not supported by the embedded AWS: ec2:DescribeVpcs"):
         cloud.root(A, REGION).client("ec2").describe_vpcs()
 

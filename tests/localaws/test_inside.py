@@ -38,7 +38,7 @@ def read_from_text(client: Any, operation: str, given: dict[str, Any]) -> dict[s
     return wire.parse(known, known.operation_model(operation), HttpRequest(sent.method, "/", "", headers, body))
 
 
-def told_by_text(client: Any, operation: str, output: dict[str, Any]) -> dict[str, Any]:
+def parsed_from_text(client: Any, operation: str, output: dict[str, Any]) -> dict[str, Any]:
     """The output as botocore parses it from the answer that the gateway writes."""
     model, protocol = client.meta.service_model.operation_model(operation), client.meta.service_model.resolved_protocol
     name = client.meta.service_model.service_name
@@ -106,7 +106,7 @@ def test_an_output_arrives_as_it_would_from_text(
     client = cloud.root(ACCOUNT, REGION).client(service)
     meta = client.meta.service_model
     found = inside.output_of(meta.operation_model(operation).output_shape, output, meta.resolved_protocol)
-    assert found == told_by_text(client, operation, output)
+    assert found == parsed_from_text(client, operation, output)
 
 
 def test_an_input_that_the_model_refuses_is_refused_before_it_is_sent(cloud: Cloud) -> None:

@@ -48,9 +48,9 @@ def test_a_template_runs_through_with_its_approval_given(tmp_path: Path, style: 
         ("Bucket", "Repository", "Build", "Pipeline", "Rule"), "CREATE_COMPLETE"
     )
     assert report["denied"] == []
-    assert report["not_played"] == {}
+    assert report["not_supported"] == {}
     assert report["failed_deliveries"] == []
-    assert "CODE___BUCKET is no name of a bucket" in report["notes"][0]
+    assert "CODE___BUCKET is not a bucket name" in report["notes"][0]
 
 
 def test_a_pipeline_that_waits_for_a_person_is_no_failure(tmp_path: Path) -> None:
@@ -93,15 +93,15 @@ def test_a_permission_that_the_launch_role_lacks_is_named_with_the_missing_state
     assert denied["statement"] == {"Effect": "Allow", "Action": denied["action"], "Resource": denied["resource"]}
 
 
-def test_a_type_that_is_not_played_is_named_before_anything_is_created(tmp_path: Path) -> None:
-    report = rehearse(tmp_path, "not-played.yaml")
+def test_a_type_that_is_not_supported_is_named_before_anything_is_created(tmp_path: Path) -> None:
+    report = rehearse(tmp_path, "not-supported.yaml")
     assert report["outcome"] == "refused"
     assert report["refused"] == [
         {
             "type": "AWS::EMR::Cluster",
             "logical_id": "Cluster",
             "line": 12,
-            "reason": "not played: the resource type AWS::EMR::Cluster",
+            "reason": "not supported by the embedded AWS: the resource type AWS::EMR::Cluster",
         }
     ]
     assert report["resources"] == []
@@ -111,18 +111,18 @@ def test_a_type_that_is_not_played_is_named_before_anything_is_created(tmp_path:
 
 
 def test_a_type_behind_a_condition_is_refused_only_where_it_holds(tmp_path: Path) -> None:
-    report = rehearse(tmp_path, "not-played.yaml", parameters={"Large": "yes"})
+    report = rehearse(tmp_path, "not-supported.yaml", parameters={"Large": "yes"})
     assert [(part["logical_id"], part["line"]) for part in report["refused"]] == [("Cluster", 12), ("Larger", 15)]
 
 
-def test_an_action_that_is_not_played_is_named_with_its_line(tmp_path: Path) -> None:
+def test_an_action_that_is_not_supported_is_named_with_its_line(tmp_path: Path) -> None:
     report = rehearse(tmp_path, "unplayed-action.yaml")
     assert report["refused"] == [
         {
             "type": "AWS::CodePipeline::Pipeline",
             "logical_id": "Pipeline",
             "line": 17,
-            "reason": "not played: the action Code with the Source provider ECR",
+            "reason": "not supported by the embedded AWS: the action Code with the Source provider ECR",
         }
     ]
 
@@ -151,11 +151,11 @@ def test_seed_code_that_nothing_takes_is_a_usage_error_that_lists_what_is_taken(
 
 
 def test_the_report_is_left_as_a_page_and_as_data(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    template = PROJECTS / "not-played.yaml"
+    template = PROJECTS / "not-supported.yaml"
     assert template_options.rehearse(parser().parse_args(["--template", str(template), "--folder", str(tmp_path)])) == 1
-    told = json.loads((tmp_path / "template" / "report.json").read_text())
+    report = json.loads((tmp_path / "template" / "report.json").read_text())
     page = tmp_path / "template" / "report.html"
-    assert page.read_text() == template_page(told)
+    assert page.read_text() == template_page(report)
     assert f"{near(page)} shows it all" in capsys.readouterr().err
 
 

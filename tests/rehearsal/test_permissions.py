@@ -118,7 +118,7 @@ def test_every_action_is_used_or_has_a_reason_and_every_reason_holds(world: Reco
     assert {key for key, times in used.items() if not times and why[key] is None} == set()
     later = {key for key, reason in why.items() if reason and reason.kind == "Later"}
     unplayed = {key for key, reason in why.items() if reason and reason.kind == "Unplayed"}
-    assert {key for key in later if not used[key]} == set(), "said to be for later, and not played here"
+    assert {key for key in later if not used[key]} == set(), "marked Later, and not used here"
     assert {key for key in unplayed if used[key]} == set(), "said not to be played"
     assert set(statements_of(*TEMPLATES)) >= {key[:2] for key in used}
 

@@ -84,11 +84,11 @@ def test_no_other_account_reads_the_copy(story: Story) -> None:
 def test_doctor_finds_nothing_wrong_in_either_region(story: Story) -> None:
     manager = people.sign_in(story.cloud, story.setting.management, people.ENGINEER, HOME)
     options = ("--environment", str(story.environment_path), "--bundle", str(story.folder / "bundle"), "--json")
-    told = json.loads(story.command(manager, "scripts.doctor", *options))
-    assert told == {"findings": [], "not_checked": [], "errors": 0}
+    diagnosis = json.loads(story.command(manager, "scripts.doctor", *options))
+    assert diagnosis == {"findings": [], "not_checked": [], "errors": 0}
 
 
-def test_doctor_tells_what_was_taken_away_by_hand_and_how_it_comes_back(story: Story) -> None:
+def test_doctor_reports_what_was_deleted_manually_and_how_to_restore_it(story: Story) -> None:
     account = story.setting.data_science
     ecr, there = (story.cloud.root(account, region).client("ecr") for region in (HOME, IRELAND))
     theirs = image_replication.rules(account, "shop", ["eu-north-1"])

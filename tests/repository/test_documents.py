@@ -95,8 +95,8 @@ def typed(line: str) -> list[tuple[str, list[str]]]:
         options = [word for word in shlex.split(line) if "=" in word]
         variables = {k: v for k, v in os.environ.items() if not k.startswith("MAKE") and k != "ARGS"}
         make = ["make", "-n", *run_here(line), *options]
-        told = subprocess.run(make, cwd=ROOT, capture_output=True, text=True, env=variables, check=True)
-        typed_lines = [command for command in told.stdout.splitlines() if " -m scripts." in command]
+        dry_run = subprocess.run(make, cwd=ROOT, capture_output=True, text=True, env=variables, check=True)
+        typed_lines = [command for command in dry_run.stdout.splitlines() if " -m scripts." in command]
     words = [shlex.split(command) for command in typed_lines]
     return [(word[word.index("-m") + 1], word[word.index("-m") + 2 :]) for word in words]
 
@@ -162,8 +162,8 @@ def test_the_line_runs_as_it_is_shown(world: Path, line: str, monkeypatch: pytes
                 status = console.run(lambda main=main, arguments=arguments: int(main(arguments)))
             except SystemExit as left:  # of argparse
                 status = int(left.code or 0)
-        told = f"$ {line}\n{err.getvalue()}{out.getvalue()}"
-        print(told)
-        assert status == (2 if line in NAMED_ONLY else 0), told
+        transcript = f"$ {line}\n{err.getvalue()}{out.getvalue()}"
+        print(transcript)
+        assert status == (2 if line in NAMED_ONLY else 0), transcript
         assert out.getvalue() or err.getvalue()
         assert [line for line in out.getvalue().splitlines() if line != line.rstrip()] == []

@@ -88,7 +88,7 @@ def installed(dist: Path, tmp_path_factory: pytest.TempPathFactory) -> Installed
 
 @dataclass
 class Rehearsal:
-    """A rehearsal that goes on in a process of its own until it is told to end."""
+    """A rehearsal that runs in a separate process until it gets a signal to end."""
 
     folder: Path
     process: subprocess.Popen[str]

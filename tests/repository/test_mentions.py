@@ -195,8 +195,8 @@ def test_the_architecture_counts_what_each_template_makes() -> None:
         ]
         for said, what in re.findall(rf"{WORD} ({'|'.join(TYPES)})s?\b", makes.split("(")[0]):
             assert number_of(said) == types.count(TYPES[what]), f"{name}: {said} {what}"
-        told = {what for _, what in re.findall(rf"{WORD} ({'|'.join(TYPES)})s?\b", makes.split("(")[0])}
-        assert {what for what, kind in TYPES.items() if kind in types} == told, name
+        named = {what for _, what in re.findall(rf"{WORD} ({'|'.join(TYPES)})s?\b", makes.split("(")[0])}
+        assert {what for what, kind in TYPES.items() if kind in types} == named, name
 
 
 def test_the_readme_counts_the_steps_of_the_installation() -> None:

@@ -152,11 +152,11 @@ def test_every_aws_command_that_a_document_shows_is_one_of_the_aws_cli(document:
 @pytest.mark.parametrize("command", COMMANDS)
 def test_every_command_has_a_target_and_help_with_examples_that_can_be_typed(command: str) -> None:
     assert target_of(command) in TARGETS
-    told = help_of(f"scripts.{command}")
-    assert f"usage: python -m scripts.{command} " in told
-    examples = [line.strip() for line in told.split("\nexamples:\n")[1].split("\n\n")[0].splitlines()]
+    help_text = help_of(f"scripts.{command}")
+    assert f"usage: python -m scripts.{command} " in help_text
+    examples = [line.strip() for line in help_text.split("\nexamples:\n")[1].split("\n\n")[0].splitlines()]
     assert any(line.startswith(f"python -m scripts.{command}") for line in examples)
-    listed = told.split("\noptions:\n")[1]
+    listed = help_text.split("\noptions:\n")[1]
     for line in examples:
         assert make_targets(line)[0] == [target_of(command)] or line.startswith(f"python -m scripts.{command}"), line
         for option in re.findall(r"--[a-z-]+", line):

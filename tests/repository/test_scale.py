@@ -159,7 +159,7 @@ def test_the_texts_of_the_steps_and_their_cases_fit(pipeline: Any) -> None:
 
 def test_the_limits_of_another_organization_are_computed(capsys: pytest.CaptureFixture[str]) -> None:
     assert scale.main(["--accounts", "400", "--regions", "3"]) == 0
-    told = capsys.readouterr().out
-    assert re.search(r"stack instances of a stack set \| 100,000 accounts times Regions \| 1,200 \(1 %\)", told)
+    out = capsys.readouterr().out
+    assert re.search(r"stack instances of a stack set \| 100,000 accounts times Regions \| 1,200 \(1 %\)", out)
     with pytest.raises(UsageError, match="--accounts many"):
         scale.main(["--accounts", "many"])

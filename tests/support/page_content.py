@@ -147,13 +147,13 @@ def template_report(failed: bool) -> dict[str, Any]:
         "refused": [],
         "resources": resources if failed else resources[:1],
         "denied": [denied] if failed else [],
-        "not_played": {"emr:RunJobFlow": 1} if failed else {},
+        "not_supported": {"emr:RunJobFlow": 1} if failed else {},
         "pipelines": [
             {"name": f"sagemaker-{PROJECT}-deploy", "executions": [run | {"status": "Failed" if failed else "Waiting"}]}
         ],
         "waiting": [] if failed else [f"approve or reject the model {ARN}"],
         "failed_deliveries": [{"rule": "on-approval", "target": topic, "reason": "NO_PERMISSIONS"}] if failed else [],
-        "notes": ["CODE___BUCKET is no name of a bucket"],
+        "notes": ["CODE___BUCKET is not a bucket name"],
         "trouble": "",
         "seconds": 6.7,
     }

@@ -105,7 +105,7 @@ class Shell:
         return status if status >= 0 else 128 - status
 
     def _drain(self, process: subprocess.Popen[bytes], reader: threading.Thread) -> None:
-        """Wait until all that the command wrote is read. What it left running may hold the pipe silently."""
+        """Wait until all the command wrote is read. A process it left running may keep the pipe open in silence."""
         assert process.stdout is not None
         reader.join(0.5)
         while reader.is_alive() and select.select([process.stdout], [], [], 0)[0]:

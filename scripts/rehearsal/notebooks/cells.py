@@ -28,8 +28,8 @@ def main(notebook: str, executed: str, seconds: str) -> int:
 
     def end(cell: Any, cell_index: int, execute_reply: Any) -> None:
         errors = ["\n".join(output["traceback"]) for output in cell["outputs"] if output["output_type"] == "error"]
-        told = {"cell": cell["id"], "seconds": round(time.monotonic() - started, 3), "error": "".join(errors)}
-        print(json.dumps(told), flush=True)
+        finished = {"cell": cell["id"], "seconds": round(time.monotonic() - started, 3), "error": "".join(errors)}
+        print(json.dumps(finished), flush=True)
 
     client = NotebookClient(
         book,

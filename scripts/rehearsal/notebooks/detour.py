@@ -128,7 +128,7 @@ class Detour:
                 self.send_response(200, "Connection established")
                 self.end_headers()
                 self.connection.settimeout(HANDSHAKE_SECONDS)
-                with contextlib.suppress(OSError):  # whoever asked has gone, or does not trust the certificate
+                with contextlib.suppress(OSError):  # the client has gone, or does not trust the certificate
                     secured = detour.context(host).wrap_socket(self.connection, server_side=True)
                     secured.settimeout(None)
                     detour.adopt(secured, self.client_address)

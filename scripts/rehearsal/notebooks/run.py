@@ -1,8 +1,8 @@
 """Runs the notebooks on the embedded AWS, as a data scientist does in SageMaker Studio.
 
-A notebook runs unchanged: in an environment of its own with the real SageMaker Python SDK, as a session of
-the Studio execution role and nobody else. What the SDK asks of AWS is answered by the embedded AWS; STS, for
-which the SDK makes an endpoint of its own, is reached by a detour (detour.py).
+A notebook runs unchanged, in a separate environment with the real SageMaker Python SDK and only the credentials of
+the Studio execution role. The embedded AWS answers the SDK's requests; STS, whose endpoint the SDK computes itself,
+is reached through a proxy (detour.py).
 """
 
 from __future__ import annotations
@@ -86,11 +86,11 @@ def execute(notebook: Path, server: EmbeddedAws, story: Story, folder: Path) -> 
             assert process.stdout is not None
             try:
                 for line in process.stdout:
-                    told = json.loads(line)
-                    cell, failure = told["cell"], COLOURS.sub("", told["error"])
-                    seconds[cell] = told["seconds"]
+                    finished = json.loads(line)
+                    cell, failure = finished["cell"], COLOURS.sub("", finished["error"])
+                    seconds[cell] = finished["seconds"]
                     error = error or (f"cell {cell}:\n{failure}" if failure else "")
-                    say(f"    {cell:<20} {'failed' if failure else 'done'} in {told['seconds']:.1f} s")
+                    say(f"    {cell:<20} {'failed' if failure else 'done'} in {finished['seconds']:.1f} s")
             except BaseException:
                 process.kill()  # the kernel ends when it sees that its parent has gone
                 raise

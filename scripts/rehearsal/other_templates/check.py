@@ -1,4 +1,4 @@
-"""Before anything of somebody else's template is created: what it takes for granted, and whether it can be played."""
+"""Checks of another team's template before anything of it is created: its prerequisites, and whether it can be run."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def read(path: Path) -> str:
 
 
 def deploy_before(run: Run, path: Path) -> None:
-    """An administrator's stack: roles, buckets or keys that the template takes for granted."""
+    """Deploy an administrator's stack: roles, buckets or keys that the template expects to exist."""
     cloudformation = run.administrator.client("cloudformation")
     body = read(path)
     try:
@@ -74,7 +74,7 @@ def attach(run: Run, role: str, policy: str) -> None:
 
 
 def check(run: Run) -> None:
-    """Read the template, put the seed code where it expects it; Refused where it cannot be played."""
+    """Read the template, put the seed code where it expects it; Refused where it cannot be run."""
     body = read(run.options.template)
     for old, new in run.parameters(run.options.replace).items():
         body = body.replace(old, new)
@@ -82,7 +82,7 @@ def check(run: Run) -> None:
         parsed = templates.parse(body)
         for placeholder in template_seeds.placeholders(parsed):
             body = body.replace(placeholder, run.seed_bucket)
-            run.notes.append(f"{placeholder} is no name of a bucket: played as {run.seed_bucket}")
+            run.notes.append(f"{placeholder} is not a bucket name: replaced by {run.seed_bucket}")
         run.body, run.parsed = body, templates.parse(body)
     except TemplateError as error:
         place = f" (line {error.line})" if error.line else ""
@@ -113,7 +113,7 @@ def goal_of(run: Run) -> Goal:
 
 
 def unsupported_types(region: str, body: str) -> list[UnsupportedPart]:
-    """Types that are not supported, of the resources that are made in any case."""
+    """Types that are not supported, of the resources that are always created."""
     parsed = templates.parse(body)
     return [
         UnsupportedPart(f"the resource type {kind}", kind, logical_id, parsed.line("Resources", logical_id, "Type"))
@@ -124,7 +124,7 @@ def unsupported_types(region: str, body: str) -> list[UnsupportedPart]:
 
 
 def unsupported_actions(parsed: Template, active: set[str]) -> list[UnsupportedPart]:
-    """Actions of pipelines whose provider is not supported: the pipeline could not be made."""
+    """Actions of pipelines whose provider is not supported: the pipeline could not be created."""
     found = []
     for logical_id in sorted(active):
         resource = parsed.resources[logical_id]
@@ -141,7 +141,7 @@ def unsupported_actions(parsed: Template, active: set[str]) -> list[UnsupportedP
 
 
 def actions_of(pipeline: dict[str, Any]) -> Iterator[tuple[tuple[str | int, ...], dict[str, Any]]]:
-    """Every action that stands in the template as such, with its path in the resource."""
+    """Every action that is written out in the template, with its path in the resource."""
     stages = (pipeline.get("Properties") or {}).get("Stages")
     for number, stage in enumerate(stages if isinstance(stages, list) else []):
         actions = stage.get("Actions") if isinstance(stage, dict) else None
@@ -151,7 +151,7 @@ def actions_of(pipeline: dict[str, Any]) -> Iterator[tuple[tuple[str | int, ...]
 
 
 def seed(run: Run, goal: Goal) -> None:
-    """Upload the seed code; a repository whose code nobody gave is noted (its creation will fail, as on AWS)."""
+    """Upload the seed code; a repository without seed code gets a note (its creation will fail, as on AWS)."""
     expected = template_seeds.places(goal)
     found = template_seeds.assigned(expected, run.options.seeds)
     s3 = run.cloud.root(run.account, run.options.region).client("s3")

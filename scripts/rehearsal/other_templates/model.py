@@ -1,6 +1,7 @@
-"""A model for somebody else's deployment pipeline: trained here, registered and approved by the data scientist.
+"""A model for another team's deployment pipeline: trained here, registered and approved by the data scientist.
 
-Their own training may use what nobody plays; the deployment is rehearsed with the kit's small iris model then.
+Their training may use services that the embedded AWS does not support. The kit's small iris model takes its place, so
+that the deployment can be rehearsed all the same.
 """
 
 from __future__ import annotations
@@ -25,7 +26,7 @@ def group_name(run: Run) -> str:
 
 
 def approve_model(run: Run) -> None:
-    """Train, register, approve: whatever waits for an approved version of the group starts now."""
+    """Train, register and approve a version, which starts every pipeline that waits for one of the group."""
     sagemaker, group = run.scientist.client("sagemaker"), group_name(run)
     try:
         sagemaker.create_model_package_group(ModelPackageGroupName=group)
@@ -54,7 +55,7 @@ def approve_model(run: Run) -> None:
 
 
 def train(run: Run, sagemaker: Any, job: str) -> str:
-    """The model's place in S3."""
+    """Train the model; its place in S3."""
     bucket = f"sagemaker-{run.options.region}-{run.account}"  # the default bucket of SageMaker's SDK
     s3 = run.cloud.root(run.account, run.options.region).client("s3")
     make_bucket(s3, run.options.region, bucket)

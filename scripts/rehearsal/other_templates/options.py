@@ -22,7 +22,7 @@ EXIT = {"succeeded": 0, "waiting": 0, "failed": 1, "refused": 1}
 
 def add_options(parser: argparse.ArgumentParser) -> None:
     group = parser.add_argument_group(
-        "somebody else's project template",
+        "another team's project template",
         "rehearse a SageMaker project template instead of the story: provision it under the stock launch role and "
         "follow its pipelines",
     )
@@ -142,12 +142,12 @@ def rehearse(args: argparse.Namespace) -> int:
         run = Run(cloud, chosen)
         say(paint(f"{chosen.template} as a {chosen.style} project", "1"))
         template_play.play(run)
-        told = template_report.report(run, time.monotonic() - start)
+        report = template_report.report(run, time.monotonic() - start)
         write_policies(cloud, folder / "policies.json")
-    (folder / "report.json").write_text(json.dumps(told, indent=2) + "\n", encoding="utf-8")
-    (folder / "report.html").write_text(template_page(told), encoding="utf-8")
-    template_report.show(told)
+    (folder / "report.json").write_text(json.dumps(report, indent=2) + "\n", encoding="utf-8")
+    (folder / "report.html").write_text(template_page(report), encoding="utf-8")
+    template_report.show(report)
     say(f"{near(folder / 'report.html')} shows it all")
     if args.json:
-        print(json.dumps(told, indent=2))
-    return EXIT[told["outcome"]]
+        print(json.dumps(report, indent=2))
+    return EXIT[report["outcome"]]

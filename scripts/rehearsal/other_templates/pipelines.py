@@ -1,4 +1,4 @@
-"""The pipelines of somebody else's template, followed until they rest, with the approvals that are asked for."""
+"""The pipelines of another team's template: follow them until they rest, and answer their approvals."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from scripts.kit.projects.history import ENDED
 from scripts.rehearsal.other_templates.project import stack_resources
 from scripts.rehearsal.other_templates.run import PIPELINE, Run
 
-QUIET = 0.6  # seconds without anything going on, after which nothing more is expected
+QUIET = 0.6  # seconds without any activity, after which the pipelines count as resting
 
 
 def pipeline_names(run: Run) -> list[str]:
@@ -19,7 +19,7 @@ def pipeline_names(run: Run) -> list[str]:
 
 
 def follow(run: Run) -> None:
-    """Wait until nothing goes on any more, giving the approvals that were asked for."""
+    """Wait until every pipeline rests, answering the approvals that they ask for."""
     names, quiet_since, patience = pipeline_names(run), time.monotonic(), run.options.patience
 
     def quiet() -> bool:
@@ -33,7 +33,7 @@ def follow(run: Run) -> None:
 
 
 def busy(run: Run, names: list[str]) -> bool:
-    """True while a pipeline works on something that waits for nobody."""
+    """True while a pipeline works, or waits for something other than a person."""
     session = run.cloud.root(run.account, run.options.region)
     for name in names:
         executions = session.client("codepipeline").list_pipeline_executions(pipelineName=name)
@@ -50,7 +50,7 @@ def busy(run: Run, names: list[str]) -> bool:
 
 
 def waits(run: Run, pipeline: str, execution: str) -> bool:
-    """True where the execution goes on only when somebody answers, or another execution makes room."""
+    """True where the execution continues only after a person's answer, or when another execution makes room."""
     stages = pipeline_state(run, pipeline)["stageStates"]
     for stage in stages:
         if execution in [e["pipelineExecutionId"] for e in stage.get("inboundExecutions", [])]:
@@ -63,7 +63,7 @@ def waits(run: Run, pipeline: str, execution: str) -> bool:
 
 
 def open_approvals(stage: dict[str, Any]) -> list[dict[str, Any]]:
-    """The actions of a stage that wait for somebody's answer."""
+    """The actions of a stage that wait for an approval."""
     latest = [a for a in stage["actionStates"] if a.get("latestExecution", {}).get("token")]
     return [a for a in latest if a["latestExecution"]["status"] == "InProgress"]
 

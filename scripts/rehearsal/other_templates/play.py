@@ -1,4 +1,4 @@
-"""Play the rehearsal of somebody else's SageMaker project template, from the organization to its pipelines."""
+"""Rehearse another team's SageMaker project template, from the organization to its pipelines."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from scripts.rehearsal.other_templates.run import Refused, Run
 
 
 def play(run: Run) -> None:
-    """The whole rehearsal. What goes wrong is left in the run; UsageError alone ends it."""
+    """Run the whole rehearsal. A failure is recorded in the run; only a UsageError is raised."""
     try:
         chapters(run)
     except UsageError:

@@ -1,4 +1,4 @@
-"""The project from somebody else's template: a product of Service Catalog, or the template in S3, and its stack."""
+"""The project from another team's template: a product of Service Catalog, or the template in S3, and its stack."""
 
 from __future__ import annotations
 
@@ -66,10 +66,10 @@ def service_catalog_details(run: Run) -> dict[str, Any]:
 
 
 def s3_details(run: Run) -> dict[str, Any]:
-    """Put the template into a bucket, and let the Studio role have the launch role make the stack.
+    """Put the template into a bucket, and allow the Studio role to create the stack with the launch role.
 
-    What the administrator sets up beside the bucket is not on AWS's page: the data scientist may make
-    stacks named SP-*, passing the launch role, which CloudFormation may then assume.
+    AWS's page does not list what the administrator sets up besides the bucket: the data scientist may create
+    stacks named SP-* and pass the launch role, which CloudFormation may then assume.
     """
     iam = run.cloud.root(run.account, run.options.region).client("iam")
     if not run.options.launch_role:
@@ -105,7 +105,7 @@ def s3_details(run: Run) -> dict[str, Any]:
 
 
 def create_project(run: Run, asked: dict[str, Any]) -> None:
-    """Make the project as the data scientist, and wait until it is made or failed."""
+    """Create the project as the data scientist, and wait until it is created or has failed."""
     sagemaker, name = run.scientist.client("sagemaker"), run.options.project
     try:
         run.project_id = sagemaker.create_project(ProjectName=name, **asked)["ProjectId"]

@@ -1,11 +1,11 @@
-"""What the rehearsal of somebody else's template found, as data and in words.
+"""What the rehearsal of another team's template found, as data and in words.
 
 The data is what --json prints:
   outcome: succeeded, waiting (only for a person), failed, refused (nothing was created)
-  refused: what is not played, or what AWS would not take, each with type, logical id and line where it has one
+  refused: what is not supported, or what AWS would refuse, each with type, logical id and line where it has one
   resources: every resource of the project's stack, with its status and reason
   denied: requests that were refused for want of a permission, with the statement that is missing
-  not_played: requests at run time to operations that nobody plays
+  not_supported: requests at run time to operations that the embedded AWS lacks
   pipelines: stages and actions with their status and error; the end of a failed build's log
   waiting: what a person must do next
   trouble: why the rehearsal broke off before its end
@@ -44,8 +44,8 @@ OURS = ("setting", "publishing", "model")  # chapters whose requests are not the
 
 
 def report(run: Run, seconds: float) -> dict[str, Any]:
-    """Everything that is worth knowing afterwards."""
-    told: dict[str, Any] = {
+    """Everything that is worth knowing after the rehearsal."""
+    found: dict[str, Any] = {
         "outcome": "",
         "template": str(run.options.template),
         "style": run.options.style,
@@ -54,7 +54,7 @@ def report(run: Run, seconds: float) -> dict[str, Any]:
         "refused": refusals(run),
         "resources": resources(run),
         "denied": denied(run.cloud.folder),
-        "not_played": not_played(run.cloud.folder),
+        "not_supported": not_supported(run.cloud.folder),
         "pipelines": [pipeline(run, name) for name in pipelines(run)],
         "waiting": waiting(run),
         "failed_deliveries": [
@@ -64,26 +64,27 @@ def report(run: Run, seconds: float) -> dict[str, Any]:
         "trouble": run.trouble,
         "seconds": round(seconds, 3),
     }
-    told["outcome"] = outcome(run, told)
-    return told
+    found["outcome"] = outcome(run, found)
+    return found
 
 
-def outcome(run: Run, told: dict[str, Any]) -> str:
+def outcome(run: Run, found: dict[str, Any]) -> str:
     if run.refused:
         return "refused"
-    broken = run.project_status != "CreateCompleted" or run.trouble or told["failed_deliveries"]
-    newest = [p["executions"][0]["status"] if p["executions"] else "NotStarted" for p in told["pipelines"]]
+    broken = run.project_status != "CreateCompleted" or run.trouble or found["failed_deliveries"]
+    newest = [p["executions"][0]["status"] if p["executions"] else "NotStarted" for p in found["pipelines"]]
     if broken or any(status not in {"Succeeded", "Waiting"} for status in newest):
         return "failed"
-    return "waiting" if told["waiting"] else "succeeded"
+    return "waiting" if found["waiting"] else "succeeded"
 
 
 def refusals(run: Run) -> list[dict[str, Any]]:
     if run.refused is None:
         return []
     whole = [{"type": "", "logical_id": "", "line": 0, "reason": str(run.refused)}] if str(run.refused) else []
+    lacking = "not supported by the embedded AWS"
     return whole + [
-        {"type": part.type, "logical_id": part.logical_id, "line": part.line, "reason": f"not played: {part.what}"}
+        {"type": part.type, "logical_id": part.logical_id, "line": part.line, "reason": f"{lacking}: {part.what}"}
         for part in run.refused.parts
     ]
 
@@ -127,7 +128,7 @@ def line_of(parsed: Template | None, logical_id: str) -> int:
 
 
 def entries(folder: Path) -> list[dict[str, Any]]:
-    """The requests that the template's doing led to."""
+    """The requests that the template's resources and pipelines caused."""
     with (folder / "requests.jsonl").open(encoding="utf-8") as lines:
         found = [json.loads(line) for line in lines]
     return [entry for entry in found if entry.get("chapter") not in OURS]
@@ -149,8 +150,8 @@ def denied(folder: Path) -> list[dict[str, Any]]:
     return list(found.values())
 
 
-def not_played(folder: Path) -> dict[str, int]:
-    """Operations that were asked for and that nobody plays, with how often."""
+def not_supported(folder: Path) -> dict[str, int]:
+    """Operations that were called and are not supported, with the number of calls."""
     counted = Counter(f"{e['service']}:{e['operation']}" for e in entries(folder) if e.get("error") == "NotSupported")
     return dict(sorted(counted.items()))
 
@@ -193,12 +194,12 @@ def execution(run: Run, name: str, stages: list[str], summary: dict[str, Any]) -
 def action(run: Run, details: dict[str, Any]) -> dict[str, Any]:
     result = details.get("output", {}).get("executionResult", {})
     error = result.get("errorDetails", {})
-    told: dict[str, Any] = {"name": details["actionName"], "status": details["status"]}
+    entry: dict[str, Any] = {"name": details["actionName"], "status": details["status"]}
     if error:
-        told["error"] = f"{error.get('code', '')}: {error.get('message', '')}"
-        told["stack"] = stack_failures(run, details["input"].get("resolvedConfiguration", {}).get("StackName", ""))
-        told["log"] = log_end(run.cloud.folder / "builds", result.get("externalExecutionId", ""))
-    return told
+        entry["error"] = f"{error.get('code', '')}: {error.get('message', '')}"
+        entry["stack"] = stack_failures(run, details["input"].get("resolvedConfiguration", {}).get("StackName", ""))
+        entry["log"] = log_end(run.cloud.folder / "builds", result.get("externalExecutionId", ""))
+    return entry
 
 
 def stack_failures(run: Run, name: str) -> list[str]:
@@ -226,7 +227,7 @@ def log_end(folder: Path, build: str) -> list[str]:
 
 
 def waiting(run: Run) -> list[str]:
-    """What a person must do before anything goes on."""
+    """What a person must do before the pipelines continue."""
     if run.project_status != "CreateCompleted":
         return []
     found = []
@@ -240,37 +241,37 @@ def waiting(run: Run) -> list[str]:
 # -- in words ----------------------------------------------------------------------------------
 
 
-def show(told: dict[str, Any]) -> None:
+def show(found: dict[str, Any]) -> None:
     """The report for a person, on stderr."""
-    for note in told["notes"]:
+    for note in found["notes"]:
         say(f"    note: {note}")
-    for part in told["refused"]:
+    for part in found["refused"]:
         where = f"{part['type']} {part['logical_id']}, line {part['line']}: " if part["logical_id"] else ""
         say(f"    refused: {where}{part['reason']}")
-    show_stack(told)
-    for request in told["denied"]:
+    show_stack(found)
+    for request in found["denied"]:
         say(f"    denied: {request['action']} on {request['resource']} for {request['principal']}")
         say(f"        {request['missing']}")
         say(f"        a statement that allows it: {json.dumps(request['statement'])}")
-    for name, count in told["not_played"].items():
-        say(f"    not played at run time: {name} ({count})")
-    for one in told["pipelines"]:
+    for name, count in found["not_supported"].items():
+        say(f"    not supported at run time: {name} ({count})")
+    for one in found["pipelines"]:
         show_pipeline(one)
-    for failed in told["failed_deliveries"]:
+    for failed in found["failed_deliveries"]:
         say(f"    {paint('event not delivered', '31')}: {failed['rule']} to {failed['target']}: {failed['reason']}")
-    for task in told["waiting"]:
+    for task in found["waiting"]:
         say(f"    waiting for a person: {task}")
-    if told["trouble"]:
-        say(f"    {paint('broken off', '31')}: {told['trouble']}")
-    say(f"\n{paint(told['outcome'], COLOURS[told['outcome']])} in {told['seconds']:.1f} s")
+    if found["trouble"]:
+        say(f"    {paint('broken off', '31')}: {found['trouble']}")
+    say(f"\n{paint(found['outcome'], COLOURS[found['outcome']])} in {found['seconds']:.1f} s")
 
 
-def show_stack(told: dict[str, Any]) -> None:
-    if told["project"]["status"] == "CreateFailed" and told["message"]:
-        say(f"    the project says: {told['message']}")
-    if told["resources"]:
+def show_stack(found: dict[str, Any]) -> None:
+    if found["project"]["status"] == "CreateFailed" and found["message"]:
+        say(f"    the project says: {found['message']}")
+    if found["resources"]:
         say(paint("resources", "1"))
-    for resource in told["resources"]:
+    for resource in found["resources"]:
         colour = "31" if resource["status"].endswith("FAILED") else "32"
         line = f", line {resource['line']}" if resource["line"] else ""
         status = paint(f"{resource['status']:<16}", colour)

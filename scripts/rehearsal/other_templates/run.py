@@ -1,9 +1,9 @@
-"""One rehearsal of somebody else's SageMaker project template on the embedded AWS: what is asked, what is left of it.
+"""One rehearsal of another team's SageMaker project template on the embedded AWS: its options and its results.
 
 SageMaker Developer Guide, "Create Custom Project Templates" (a product of Service Catalog, or a template in
 S3), "Granting SageMaker Studio Permissions Required to Use Projects" (the roles that Studio makes). The
 organization and its people are those of the kit's own story; the data scientist makes the project, the launch
-role provisions it, and its pipelines run as far as the services played go.
+role provisions it, and its pipelines run as far as the embedded AWS supports their services.
 """
 
 from __future__ import annotations
@@ -26,9 +26,9 @@ PIPELINE = "AWS::CodePipeline::Pipeline"
 
 
 class Refused(Exception):  # reads as what it says
-    """The template cannot be played, or AWS would not take it: nothing of it was created.
+    """The template cannot be run, or AWS would refuse it: nothing of it was created.
 
-    message: what AWS would say, or what is not played as a whole; parts: what is not played in the template
+    message: what AWS would say; parts: what the embedded AWS does not support in the template
     """
 
     def __init__(self, message: str, parts: list[UnsupportedPart] | None = None) -> None:
@@ -38,7 +38,7 @@ class Refused(Exception):  # reads as what it says
 
 @dataclass(frozen=True)
 class Options:
-    """What the command line says.
+    """The options of the command line.
 
     seeds: name of a zip file that the template expects, and its folder
     parameters: values may hold {data_science_account}, {staging_unit} … (see Run.names)

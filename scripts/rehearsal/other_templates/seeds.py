@@ -1,4 +1,4 @@
-"""Seed code for somebody else's project template: which zip files it expects, and the folders that go there.
+"""Seed code for another team's project template: which zip files it expects, and the folders that fill them.
 
 AWS CloudFormation Template Reference, "AWS::CodeCommit::Repository Code" (the S3 place of the initial content).
 A bucket that is only a placeholder in the template (publishers fill it in with their own scripts) becomes a
@@ -43,7 +43,7 @@ class Place:
 
 
 def placeholders(template: Template) -> list[str]:
-    """Buckets of seed code that are no names of buckets: the publisher's script would replace them."""
+    """Buckets of seed code that are not valid bucket names: the publisher's script would replace them."""
     found = []
     for resource in template.resources.values():
         if not isinstance(resource, dict) or resource.get("Type") != REPOSITORY:

@@ -201,7 +201,7 @@ def test_types_that_the_registry_does_not_have_are_refused() -> None:
         ("Resources: {A: {Type: 'X::Y::Z::MODULE'}}", "modules: X::Y::Z::MODULE (resource A, line 1)"),
     ],
 )
-def test_what_is_not_played_is_refused_by_name(body: str, what: str) -> None:
+def test_what_is_not_supported_is_refused_by_name(body: str, what: str) -> None:
     with pytest.raises(NotSupported) as caught:
         evaluator(body)
     assert what in caught.value.message

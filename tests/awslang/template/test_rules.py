@@ -82,6 +82,6 @@ def test_only_rule_functions_of_parameters_are_accepted(assertion: str, message:
     assert message in str(caught.value)
 
 
-def test_looking_into_what_a_parameter_names_is_not_played() -> None:
+def test_looking_into_what_a_parameter_names_is_not_supported() -> None:
     with pytest.raises(NotSupported, match=r"Fn::ValueOf and Fn::ValueOfAll.*rule R, line 8"):
         passes("!Equals [{'Fn::ValueOf': [Stage, VpcId]}, a]")

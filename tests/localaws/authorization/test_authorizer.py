@@ -87,7 +87,7 @@ def test_an_explicit_deny_names_the_statement_the_policy_and_the_account(strict:
 
 
 def test_the_status_and_code_follow_the_protocol(strict: Cloud) -> None:
-    without_rights = session(strict, "nobody")
+    without_rights = session(strict, "powerless")
     expected = {"iam": ("AccessDenied", 403), "ssm": ("AccessDeniedException", 400), "sns": ("AuthorizationError", 403)}
     calls = {
         "iam": lambda: without_rights.client("iam").list_roles(),

@@ -130,7 +130,7 @@ def test_ten_cheap_resources_take_less_than_two_seconds_of_the_processor(client:
     assert update_stack(client, template_of(changed))["StackStatus"] == "UPDATE_COMPLETE"
 
 
-def test_what_is_not_played_is_refused_by_name(client: Any) -> None:
+def test_what_is_not_supported_is_refused_by_name(client: Any) -> None:
     template = template_of({"T": TOPIC})
     for name, value in (
         ("NotificationARNs", ["arn:aws:sns:us-east-1:111111111111:x"]),
@@ -148,7 +148,8 @@ def test_a_template_is_summarised(client: Any) -> None:
     template = template_of({"R": role, "T": TOPIC}, Parameters=declared, Description="a shop", Metadata={"a": 1})
     summary = client.get_template_summary(TemplateBody=template)
     assert summary["Capabilities"] == ["CAPABILITY_NAMED_IAM"]
-    assert summary["CapabilitiesReason"] == "The following resource(s) require capabilities: [AWS::IAM::Role]"
+    reason = "The following resource(s) require capabilities: [AWS::IAM::Role]"  # english: quoted
+    assert summary["CapabilitiesReason"] == reason
     assert summary["Parameters"] == [
         {
             "ParameterKey": "Size",

@@ -75,7 +75,7 @@ def test_a_failed_create_is_rolled_back_with_its_reason(client: Any, queues: Fak
     assert queues.made == {}
     events = stack_events(client, "shop")
     assert next(e for e in events if e[1] == "CREATE_FAILED")[2].endswith("cannot wait 13 seconds")
-    reason = "The following resource(s) failed to create: [Bad]. Rollback requested by user."
+    reason = "The following resource(s) failed to create: [Bad]. Rollback requested by user."  # english: quoted
     assert ("shop", "ROLLBACK_IN_PROGRESS", reason) in events
     assert "ROLLBACK_COMPLETE state and can not be updated" in refusal(
         client.update_stack, StackName="shop", TemplateBody=template_of({"Good": queue_resource()})
@@ -405,7 +405,7 @@ def test_a_delete_that_fails_says_why_and_may_leave_the_resource(client: Any, qu
     client.delete_stack(StackName="shop")
     stack = settled_stack(client, "shop")
     assert stack["StackStatus"] == "DELETE_FAILED"
-    assert stack["StackStatusReason"] == "The following resource(s) failed to delete: [Stuck]."
+    assert stack["StackStatusReason"] == "The following resource(s) failed to delete: [Stuck]."  # english: quoted
     assert len(queues.made) == 2  # what Stuck needs is still there
     client.delete_stack(StackName="shop", RetainResources=["Stuck"])
     assert settled_stack(client, stack["StackId"])["StackStatus"] == "DELETE_COMPLETE"

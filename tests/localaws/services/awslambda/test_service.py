@@ -1,4 +1,4 @@
-"""Lambda: functions run for real, as their role, and only for whom IAM and their own policy let in."""
+"""Lambda: functions run for real, as their role, and only for callers that IAM and their own policy allow."""
 
 from __future__ import annotations
 

@@ -109,7 +109,7 @@ def test_a_simulation_of_many_actions_comes_in_pages(iam: Any) -> None:
     assert [len(page["EvaluationResults"]) for page in pages] == [2, 1]
 
 
-def test_a_simulation_of_what_is_not_there_or_not_played_is_refused(iam: Any) -> None:
+def test_a_simulation_of_what_is_not_there_or_not_supported_is_refused(iam: Any) -> None:
     with pytest.raises(ClientError, match=r"NoSuchEntity.*role with name absent"):
         iam.simulate_principal_policy(PolicySourceArn=ROLE.replace("worker", "absent"), ActionNames=["s3:GetObject"])
     with pytest.raises(

@@ -294,7 +294,7 @@ def test_a_name_is_launched_once(office: CatalogAccount) -> None:
         launch(office, product, version, Name="bills")
 
 
-def test_what_is_not_played_is_refused_by_name(office: CatalogAccount) -> None:
+def test_what_is_not_supported_is_refused_by_name(office: CatalogAccount) -> None:
     with pytest.raises(ClientError, match="Not supported by the embedded AWS: servicecatalog:ListTagOptions"):
         office.admin.list_tag_options()
 

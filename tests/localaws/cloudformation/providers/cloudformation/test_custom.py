@@ -220,7 +220,7 @@ def test_a_service_token_can_neither_change_nor_be_anything_else(world: World) -
 
 
 def test_the_function_is_called_as_the_stacks_role(world: World) -> None:
-    """User Guide, "CloudFormation service role": whoever acts for the stack needs lambda:InvokeFunction."""
+    """User Guide, "CloudFormation service role": the principal that acts for the stack needs lambda:InvokeFunction."""
     iam = world.cloud.root(ACCOUNT, REGION).client("iam")
     trust = {
         "Version": "2012-10-17",
