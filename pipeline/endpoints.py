@@ -151,7 +151,7 @@ def check_place(
         results.append(Result(where, name, seconds, failure))
         return not failure
 
-    clients: Clients | None = None
+    clients: TesterClients | None = None
 
     def assume() -> str:
         nonlocal clients

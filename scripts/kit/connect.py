@@ -13,7 +13,7 @@ from botocore.exceptions import ClientError
 
 from scripts.kit.clients import Clients
 from scripts.kit.console import UserError
-from scripts.kit.patience import code, patiently
+from scripts.kit.patience import Answer, code, patiently
 from scripts.kit.regions import partition
 from scripts.kit.session import RoleCredentials, client_config, through_role
 
@@ -124,7 +124,7 @@ def pages(client: BaseClient, operation: str, member: str, **request: Any) -> It
         yield from page.get(member, [])
 
 
-def if_there(request: Callable[..., Any], *also: str, **arguments: Any) -> Any:
+def if_there(request: Callable[..., Answer], *also: str, **arguments: Any) -> Answer | None:
     """What the request answers; None where its error says that there is no such thing. also: more such errors."""
     try:
         return request(**arguments)

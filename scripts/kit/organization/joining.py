@@ -26,6 +26,7 @@ from scripts.kit.stages import Stage
 
 if TYPE_CHECKING:
     from mypy_boto3_organizations import OrganizationsClient
+    from mypy_boto3_organizations.type_defs import CreateAccountStatusTypeDef
 
 MOST_AT_ONCE = 5  # "Number of member accounts you can create concurrently" (the page above)
 CREATION = 900.0  # seconds for an account to be made ("You might need to wait a few minutes", API Reference)
@@ -221,7 +222,7 @@ def unfinished(organizations: OrganizationsClient) -> dict[str, str]:
     return {str(status["Id"]): str(status.get("AccountName", "")) for status in listed}
 
 
-def ended(organizations: OrganizationsClient, going: Iterable[str]) -> list[dict[str, Any]] | None:
+def ended(organizations: OrganizationsClient, going: Iterable[str]) -> list[CreateAccountStatusTypeDef] | None:
     """The requests that have come to an end; None while there is none. One that is new may not be listed yet."""
     working = unfinished(organizations)
     asked = (

@@ -5,6 +5,7 @@ Sources: Organizations API Reference (each operation: who may call it, and its e
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
@@ -17,6 +18,7 @@ from scripts.kit.patience import code, of, patiently
 from scripts.kit.settings.model import Settings
 
 if TYPE_CHECKING:
+    from mypy_boto3_cloudformation.literals import CallAsType
     from mypy_boto3_organizations import OrganizationsClient
 
 STACK_SETS = "member.org.stacksets.cloudformation.amazonaws.com"
@@ -98,7 +100,7 @@ def look(connection: Connection, settings: Settings) -> SeenOrganization:
         if DENIED(error):
             return seen
         raise
-    call_as = "SELF" if connection.account == management else "DELEGATED_ADMIN"
+    call_as: CallAsType = "SELF" if connection.account == management else "DELEGATED_ADMIN"
     trusted = False
     if call_as == "SELF" or connection.account in administrators:
         access = connection.client("cloudformation").describe_organizations_access(CallAs=call_as)
@@ -182,7 +184,7 @@ def passes(error: ClientError) -> bool:
     return PASSING(error) or reason(error) == AT_ONCE
 
 
-def write(operation: Any, done: str = "", **parameters: Any) -> Any:
+def write(operation: Callable[..., Any], done: str = "", **parameters: Any) -> Any:
     """One request, asked again while the organization is being finalized or changed; an error `done` says: it is so."""
     try:
         return patiently("the organization", lambda: operation(**parameters), passes, SETTLING)

@@ -186,12 +186,13 @@ def hosting_parts(home: Connection) -> Iterator[TeardownPart]:
             do = removal(sagemaker.delete_tags, **request)
             yield deleted("domain tag", f"{hosting.LOCATION_TAG} of {domain['DomainId']}", where, do)
     place = {"Bucket": bucket, "ExpectedBucketOwner": home.account}
-    for key, tags in (if_there(hosting.templates, connection=home, bucket=bucket) or {}).items():
-        if STUDIO_TAG[0] in tags:
-            rest = [{"Key": name, "Value": value} for name, value in tags.items() if name != STUDIO_TAG[0]]
+    for key, shown in (if_there(hosting.templates, connection=home, bucket=bucket) or {}).items():
+        if STUDIO_TAG[0] in shown:
+            rest = [{"Key": name, "Value": value} for name, value in shown.items() if name != STUDIO_TAG[0]]
             do = removal(s3.put_object_tagging, **place, Key=key, Tagging={"TagSet": rest})
             yield deleted("tag", f"{STUDIO_TAG[0]} of {key}", "Studio no longer shows it", do)
-    rules = (if_there(s3.get_bucket_cors, **place) or {}).get("CORSRules", [])
+    answer = if_there(s3.get_bucket_cors, **place)
+    rules = answer["CORSRules"] if answer else []
     others = [rule for rule in rules if rule.get("ID") != hosting.RULE_ID]
     if others != rules:
         do = removal(s3.put_bucket_cors, **place, CORSConfiguration={"CORSRules": others})
@@ -205,7 +206,8 @@ def statement_parts(home: Connection) -> Iterator[TeardownPart]:
     """The statement that `make doctor ARGS=--fix` merged into the policy of the SageMaker SDK's default bucket."""
     s3, bucket = home.client("s3"), default_bucket(home.account, home.region)
     place = {"Bucket": bucket, "ExpectedBucketOwner": home.account}
-    policy = (if_there(s3.get_bucket_policy, **place) or {}).get("Policy", "")
+    answer = if_there(s3.get_bucket_policy, **place)
+    policy = answer["Policy"] if answer else ""
     rest = without(policy, READ_MODELS)
     if rest != policy:
         anything = json.loads(rest)["Statement"]
