@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree
 
-from pipeline.clients import TesterClients
+from pipeline.clients import AccountClients
 from pipeline.console import UserError
 from pipeline.endpoints import check_stage, reasons, summary
 from pipeline.payloads import Payload, difference, read_answer, read_payloads
@@ -32,7 +32,7 @@ def manifest(**parameters: str) -> dict[str, Any]:
     return {"project": {"id": "p-1"}, "model_package": package, "stages": {"staging": stage}}
 
 
-def clients(answer: str = "0.0", status: str = "InService", model: str = MODEL) -> TesterClients:
+def clients(answer: str = "0.0", status: str = "InService", model: str = MODEL) -> AccountClients:
     sagemaker: Any = Fake(
         describe_endpoint={"EndpointStatus": status, "EndpointConfigName": "c"},
         describe_endpoint_config={"ProductionVariants": [{"ModelName": "m"}]},
@@ -46,7 +46,7 @@ def clients(answer: str = "0.0", status: str = "InService", model: str = MODEL) 
 
 class TheChecks(unittest.TestCase):
     def check(self, by_account: dict[str, Any], document: dict[str, Any] | None = None) -> list[Result]:
-        def become(account: str, region: str) -> TesterClients:
+        def become(account: str, region: str) -> AccountClients:
             found = by_account.get(account, clients())
             if isinstance(found, Exception):
                 raise found

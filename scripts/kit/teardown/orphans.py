@@ -29,7 +29,6 @@ from scripts.kit.together import together
 
 if TYPE_CHECKING:
     from mypy_boto3_cloudformation.literals import CallAsType
-    from mypy_boto3_s3 import S3Client
 
 PROJECT_TAG = "sagemaker:project-id"
 PROJECT = re.compile(rf"(?:^|[-/:])({ID})(?:[-/:]|$)")
@@ -175,7 +174,7 @@ def tags_of(there: Connection, arn: str) -> dict[str, str]:
 
 
 def buckets(there: Connection, owners: Owners) -> Iterator[Orphan]:
-    s3: S3Client = there.client("s3")
+    s3 = there.client("s3")
     for bucket in s3.list_buckets()["Buckets"]:
         name = bucket["Name"]
         ours = name.startswith("sagemaker-project-") or KIT.search(name)

@@ -15,7 +15,7 @@ from collections.abc import Iterator
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from scripts.kit.connect import Connection, if_there, pages
+from scripts.kit.connect import Connection, if_there, pages, unless
 from scripts.kit.console import AGAIN, UserError
 from scripts.kit.names import bundle_bucket
 from scripts.kit.patience import until
@@ -142,7 +142,7 @@ def retained_parts(
 def repositories(connection: Connection, project: Project) -> str:
     """What becomes of a project's repositories, as the end of a sentence."""
     look, name = connection.client("codecommit").get_repository, f"{project.prefix}-modeldeploy"
-    if if_there(look, "RepositoryDoesNotExistException", repositoryName=name):
+    if unless({"RepositoryDoesNotExistException"}, look, repositoryName=name):
         return " and both CodeCommit repositories"
     return "; its repositories at the git provider stay"
 
@@ -160,10 +160,9 @@ def running(connection: Connection, project: Project) -> Iterator[TeardownPart]:
 
 def stop(codepipeline: CodePipelineClient, project: Project, execution: dict[str, Any]) -> None:
     id = execution["pipelineExecutionId"]
-    if_there(
+    unless(
+        {"PipelineExecutionNotStoppableException", "DuplicatedStopRequestException"},
         codepipeline.stop_pipeline_execution,
-        "PipelineExecutionNotStoppableException",
-        "DuplicatedStopRequestException",
         pipelineName=project.pipeline,
         pipelineExecutionId=id,
         abandon=True,

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import ClientError
 
-from scripts.kit.connect import Connection, if_there, pages, whole_pages
+from scripts.kit.connect import Connection, if_there, pages, unless, whole_pages
 from scripts.kit.console import UserError, counted
 from scripts.kit.names import model_bucket
 from scripts.kit.projects.project import Project
@@ -57,7 +57,8 @@ def training(connection: Connection, project: Project, asked: DeletionOptions) -
     if not asked.model_group:
         yield kept("training", name, "the pipeline and its runs: retained, free of charge; --model-group deletes")
         return
-    yield deleted("training", name, "the pipeline", removal(sagemaker.delete_pipeline, PipelineName=name))
+    do = removal(sagemaker.delete_pipeline, PipelineName=name)  # type: ignore[call-arg]  # botocore adds the token
+    yield deleted("training", name, "the pipeline", do)
 
 
 def model_group(connection: Connection, project: Project, asked: DeletionOptions) -> Iterator[TeardownPart]:
@@ -79,8 +80,8 @@ def model_group(connection: Connection, project: Project, asked: DeletionOptions
 def delete_group(sagemaker: SageMakerClient, name: str, arns: list[str]) -> None:
     for arn in arns:
         if_there(sagemaker.delete_model_package, ModelPackageName=arn)
-    no_policy = "ValidationException"
-    if_there(sagemaker.delete_model_package_group_policy, no_policy, ModelPackageGroupName=name)
+    no_policy = {"ValidationException"}
+    unless(no_policy, sagemaker.delete_model_package_group_policy, ModelPackageGroupName=name)
     if_there(sagemaker.delete_model_package_group, ModelPackageGroupName=name)
 
 

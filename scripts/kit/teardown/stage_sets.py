@@ -23,6 +23,7 @@ from scripts.kit.teardown.stacks import PATIENCE, delete_stack
 if TYPE_CHECKING:
     from mypy_boto3_cloudformation import CloudFormationClient
     from mypy_boto3_cloudformation.literals import CallAsType
+    from mypy_boto3_cloudformation.type_defs import DescribeStackSetInputTypeDef
 
 
 @dataclass
@@ -89,7 +90,7 @@ def delete_stage(connection: Connection, name: str, call_as: CallAsType) -> None
 
 def instances(cloudformation: CloudFormationClient, name: str, call_as: CallAsType) -> list[dict[str, Any]] | None:
     """The instances of a stack set; None where there is no such set."""
-    set_of = {"StackSetName": name, "CallAs": call_as}
+    set_of: DescribeStackSetInputTypeDef = {"StackSetName": name, "CallAs": call_as}
     described = if_there(cloudformation.describe_stack_set, **set_of)
     if described is None or described["StackSet"]["Status"] != "ACTIVE":
         return None
