@@ -7,12 +7,13 @@ are walked; answers come in pages. Stack sets leave the management account out, 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from pipeline.console import UserError, counted
 
 if TYPE_CHECKING:
     from mypy_boto3_organizations import OrganizationsClient
+    from mypy_boto3_organizations.type_defs import AccountTypeDef
 
 
 @dataclass(frozen=True)
@@ -37,8 +38,8 @@ def accounts_of(organizations: OrganizationsClient, unit: str) -> tuple[Account,
                     found[account["Id"]] = Account(account["Id"], account.get("Name", ""))
                 else:
                     left_out += 1
-        for page in organizations.get_paginator("list_organizational_units_for_parent").paginate(ParentId=parent):
-            units += [child["Id"] for child in page["OrganizationalUnits"]]
+        for beneath in organizations.get_paginator("list_organizational_units_for_parent").paginate(ParentId=parent):
+            units += [child["Id"] for child in beneath["OrganizationalUnits"]]
     if not found:
         hint = f" ({counted(left_out, 'suspended or management account')} left out)" if left_out else ""
         raise UserError(
@@ -48,12 +49,12 @@ def accounts_of(organizations: OrganizationsClient, unit: str) -> tuple[Account,
     return tuple(found[key] for key in sorted(found))
 
 
-def is_active(account: dict[str, Any]) -> bool:
+def is_active(account: AccountTypeDef) -> bool:
     """State replaces Status since September 2025; older answers have Status alone."""
     return bool(account.get("State", account.get("Status")) == "ACTIVE")
 
 
-def is_management(account: dict[str, Any]) -> bool:
+def is_management(account: AccountTypeDef) -> bool:
     """An account's ARN names the management account before the account itself."""
     parts = str(account.get("Arn", "")).split(":")
     return len(parts) > 4 and parts[4] == account["Id"]

@@ -27,6 +27,7 @@ from pipeline.settings import Settings, Stage
 
 if TYPE_CHECKING:
     from mypy_boto3_cloudformation import CloudFormationClient
+    from mypy_boto3_cloudformation.literals import CallAsType
     from mypy_boto3_s3 import S3Client
     from mypy_boto3_sagemaker import SageMakerClient
 
@@ -88,7 +89,7 @@ def number_of(arn: str) -> str:
     return arn.rsplit("/", 1)[1] if "/" in arn else ""
 
 
-def places_of(cloudformation: CloudFormationClient, stack_set: str, call_as: str) -> set[Place]:
+def places_of(cloudformation: CloudFormationClient, stack_set: str, call_as: CallAsType) -> set[Place]:
     """Where a stage's endpoints are now: the instances of its stack set."""
     pages = cloudformation.get_paginator("list_stack_instances").paginate(StackSetName=stack_set, CallAs=call_as)
     try:

@@ -37,7 +37,7 @@ class Clients(Protocol):
     def __call__(self, service: Literal["sagemaker"], region: str, /) -> SageMakerClient: ...
 
 
-class TesterClients(Protocol):
+class AccountClients(Protocol):
     """Returns a client of the tester's role, by the name of the service."""
 
     @overload

@@ -22,7 +22,7 @@ from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
 from pipeline import card
-from pipeline.clients import TesterClients
+from pipeline.clients import AccountClients
 from pipeline.console import UserError, counted, export, run, say, shorten
 from pipeline.payloads import Payload, difference, read_answer, read_payloads
 from pipeline.report import Result, write_junit
@@ -45,7 +45,7 @@ CONFIG = Config(
 )
 
 
-def testers(manifest: Mapping[str, Any], stage: str, external_id: str) -> Callable[[str, str], TesterClients]:
+def testers(manifest: Mapping[str, Any], stage: str, external_id: str) -> Callable[[str, str], AccountClients]:
     """How to become the tester's role of an account, for a region.
 
     One session makes every client, so that the descriptions of AWS's services are read once: a session for each
@@ -56,7 +56,7 @@ def testers(manifest: Mapping[str, Any], stage: str, external_id: str) -> Callab
     name, session, one_at_a_time = manifest["stages"][stage]["tester_role_name"], boto3.Session(), Lock()
     sts = session.client("sts", config=CONFIG)
 
-    def become(account: str, region: str) -> TesterClients:
+    def become(account: str, region: str) -> AccountClients:
         credentials = sts.assume_role(
             RoleArn=f"arn:{partition}:iam::{account}:role/{name}",
             RoleSessionName=f"test-{manifest['project']['id']}-{stage}",
@@ -94,7 +94,7 @@ def check_stage(
     manifest: Mapping[str, Any],
     stage: str,
     payloads: tuple[Payload, ...],
-    become: Callable[[str, str], TesterClients],
+    become: Callable[[str, str], AccountClients],
     seconds: float = SECONDS,
     why: Mapping[str, str] = MappingProxyType({}),
 ) -> list[Result]:
@@ -128,7 +128,7 @@ def check_place(
     stage: str,
     place: tuple[str, str],
     payloads: tuple[Payload, ...],
-    become: Callable[[str, str], TesterClients],
+    become: Callable[[str, str], AccountClients],
     ends: float,
 ) -> list[Result]:
     """The results of one account and region; an AWS error is a failure of the check in which it comes up.
@@ -151,7 +151,7 @@ def check_place(
         results.append(Result(where, name, seconds, failure))
         return not failure
 
-    clients: Clients | None = None
+    clients: AccountClients | None = None
 
     def assume() -> str:
         nonlocal clients

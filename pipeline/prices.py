@@ -10,12 +10,15 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import BotoCoreError, ClientError
 
 from pipeline.clients import Clients
 from pipeline.console import say, shorten
+
+if TYPE_CHECKING:
+    from mypy_boto3_pricing.type_defs import FilterTypeDef
 
 TABLE = Path(__file__).with_name("prices.json")
 REGIONS = ("us-east-1", "eu-central-1", "ap-south-1")
@@ -50,7 +53,9 @@ class Prices:
         if self.problem:
             return None
         wanted = {"regionCode": region, "instanceName": instance, "component": "Hosting"}
-        filters = [{"Type": "TERM_MATCH", "Field": field, "Value": value} for field, value in wanted.items()]
+        filters: list[FilterTypeDef] = [
+            {"Type": "TERM_MATCH", "Field": field, "Value": value} for field, value in wanted.items()
+        ]
         try:
             pages = self.clients("pricing", self.region).get_paginator("get_products")
             asked = pages.paginate(ServiceCode="AmazonSageMaker", Filters=filters)

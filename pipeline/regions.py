@@ -23,6 +23,7 @@ from pipeline.registry import IMAGE, Version, ensure_group, share_group, version
 from pipeline.settings import FURTHER_REGIONS, Settings, Stage
 
 if TYPE_CHECKING:
+    from mypy_boto3_ecr.type_defs import ImageIdentifierTypeDef
     from mypy_boto3_sagemaker import SageMakerClient
 
 SOURCE = "source-model-package"  # the metadata property with the source's ARN
@@ -65,9 +66,9 @@ def image_in(clients: Clients, version: Version, image: str, account: str, regio
             f"{region} is not known: register a version with an image of this account, or leave the region out"
         )
     repository, _, label = image.split("/", 1)[1].partition("@" if "@" in image else ":")
-    key = "imageDigest" if "@" in image else "imageTag"
+    named: ImageIdentifierTypeDef = {"imageDigest": label} if "@" in image else {"imageTag": label}
     try:
-        clients("ecr", region).describe_images(repositoryName=repository, imageIds=[{key: label}])
+        clients("ecr", region).describe_images(repositoryName=repository, imageIds=[named])
     except ClientError as error:
         if error.response["Error"]["Code"] not in {"RepositoryNotFoundException", "ImageNotFoundException"}:
             raise
@@ -129,7 +130,7 @@ def copy(clients: Clients, settings: Settings, version: Version, region: str, im
     arn = clients("sagemaker", region).create_model_package(
         ModelPackageGroupName=version.group,
         ModelPackageDescription=description(version),
-        InferenceSpecification={**version.specification, "Containers": containers},
+        InferenceSpecification={**version.specification, "Containers": containers},  # type: ignore[arg-type]  # as described
         ModelApprovalStatus="Approved",
         CustomerMetadataProperties={SOURCE: version.arn},
     )["ModelPackageArn"]

@@ -21,6 +21,12 @@ from pipeline.console import UserError, say
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
     from mypy_boto3_sagemaker import SageMakerClient
+    from mypy_boto3_sagemaker.literals import ModelApprovalStatusType
+    from mypy_boto3_sagemaker.type_defs import (
+        ListModelPackagesInputPaginateTypeDef,
+        ModelPackageSummaryTypeDef,
+        TagTypeDef,
+    )
 
 POLICY_LIMIT = 20_480  # characters
 READ_GROUP, USE_VERSIONS = "TargetAccountsReadGroup", "TargetAccountsUseVersions"
@@ -49,7 +55,7 @@ class Version:
 
 def ensure_group(sagemaker: SageMakerClient, group: str, project: str, project_id: str) -> str:
     """The ARN of the model group, which is created where it does not exist."""
-    tags = [
+    tags: list[TagTypeDef] = [
         {"Key": "sagemaker:project-name", "Value": project},
         {"Key": "sagemaker:project-id", "Value": project_id},
     ]
@@ -159,10 +165,18 @@ def resolve(sagemaker: SageMakerClient, group: str, number: int | None) -> Versi
     return approved(sagemaker, group, number) if number is not None else last_approved(sagemaker, group)
 
 
-def versions_of(sagemaker: SageMakerClient, group: str, **only: str) -> list[dict[str, Any]]:
-    pages = sagemaker.get_paginator("list_model_packages").paginate(
-        ModelPackageGroupName=group, SortBy="CreationTime", SortOrder="Descending", **only
-    )
+def versions_of(
+    sagemaker: SageMakerClient, group: str, status: ModelApprovalStatusType | None = None
+) -> list[ModelPackageSummaryTypeDef]:
+    """The versions of the group, the newest first; status: those of this approval status alone."""
+    request: ListModelPackagesInputPaginateTypeDef = {
+        "ModelPackageGroupName": group,
+        "SortBy": "CreationTime",
+        "SortOrder": "Descending",
+    }
+    if status:
+        request["ModelApprovalStatus"] = status
+    pages = sagemaker.get_paginator("list_model_packages").paginate(**request)
     return [summary for page in pages for summary in page["ModelPackageSummaryList"]]
 
 
@@ -175,7 +189,7 @@ def approved(sagemaker: SageMakerClient, group: str, number: int) -> Version:
 
 def last_approved(sagemaker: SageMakerClient, group: str) -> Version | None:
     """By the time of the approval, which only DescribeModelPackage shows; the list knows the creation."""
-    summaries = versions_of(sagemaker, group, ModelApprovalStatus="Approved")
+    summaries = versions_of(sagemaker, group, "Approved")
     found = [sagemaker.describe_model_package(ModelPackageName=s["ModelPackageArn"]) for s in summaries]
     found = [package for package in found if package.get("ModelApprovalStatus") == "Approved"]
     return read_version(max(found, key=approval_time)) if found else None

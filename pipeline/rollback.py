@@ -22,6 +22,7 @@ from pipeline.settings import Settings
 if TYPE_CHECKING:
     from mypy_boto3_cloudformation import CloudFormationClient
     from mypy_boto3_codepipeline import CodePipelineClient
+    from mypy_boto3_codepipeline.type_defs import ActionExecutionDetailTypeDef
     from mypy_boto3_sagemaker import SageMakerClient
 
 UNDER_WAY = {"InProgress", "Stopping"}
@@ -65,7 +66,7 @@ def pipeline_of(settings: Settings) -> str:
 
 def runs_of(codepipeline: CodePipelineClient, pipeline: str) -> list[Run]:
     """Every execution that CodePipeline remembers, the newest first."""
-    details: dict[str, list[dict[str, Any]]] = {}
+    details: dict[str, list[ActionExecutionDetailTypeDef]] = {}
     for page in codepipeline.get_paginator("list_action_executions").paginate(pipelineName=pipeline):
         for action in page["actionExecutionDetails"]:
             details.setdefault(action["pipelineExecutionId"], []).append(action)
@@ -76,7 +77,7 @@ def runs_of(codepipeline: CodePipelineClient, pipeline: str) -> list[Run]:
     return [run if not run.target else with_version(run, versions.get(run.target, "")) for run in runs]
 
 
-def read_run(summary: Mapping[str, Any], actions: list[dict[str, Any]]) -> Run:
+def read_run(summary: Mapping[str, Any], actions: list[ActionExecutionDetailTypeDef]) -> Run:
     built, version, approval = None, "", False
     last: dict[str, str] = {}
     for action in sorted(actions, key=lambda action: action["startTime"]):
@@ -189,7 +190,7 @@ def last_before(sagemaker: SageMakerClient, group: str, rejected: int, runs: Ite
     """
     begun = max((run.built for run in runs if run.built and run.version == str(rejected)), default=None)
     found = []
-    for summary in versions_of(sagemaker, group, ModelApprovalStatus="Approved"):
+    for summary in versions_of(sagemaker, group, "Approved"):
         package = sagemaker.describe_model_package(ModelPackageName=summary["ModelPackageArn"])
         older = approval_time(package) < begun if begun else summary["ModelPackageVersion"] < rejected
         if package.get("ModelApprovalStatus") == "Approved" and summary["ModelPackageVersion"] != rejected and older:

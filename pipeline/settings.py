@@ -10,9 +10,12 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from pipeline.console import UserError
+
+if TYPE_CHECKING:
+    from mypy_boto3_cloudformation.literals import CallAsType
 
 STAGES = ("staging", "prod")
 SELF_MANAGED = "SELF_MANAGED"  # the administrator without AWS Organizations
@@ -78,7 +81,7 @@ class Settings:
     rejected: int | None = None
 
     @property
-    def call_as(self) -> str:
+    def call_as(self) -> CallAsType:
         """CallAs of the requests about the stages' stack sets (CloudFormation API Reference, ListStackInstances)."""
         return "DELEGATED_ADMIN" if self.administrator == "DELEGATED_ADMIN" else "SELF"
 

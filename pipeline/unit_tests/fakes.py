@@ -91,7 +91,7 @@ def registry(*packages: dict[str, Any], policy: str = "") -> Fake:
     )
 
 
-def organization(units: dict[str, list[str]], accounts: dict[str, list[dict[str, str]]]) -> Fake:
+def organization(units: dict[str, list[str]], accounts: dict[str, list[dict[str, str]]]) -> Any:
     """An Organizations client: units beneath each unit, accounts in each unit, one on each page."""
 
     def accounts_in(ParentId: str) -> list[dict[str, Any]]:  # noqa: N803  # the API's name

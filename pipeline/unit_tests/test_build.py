@@ -226,11 +226,11 @@ class TheBuild(Repository):
         def described(**_: str) -> dict[str, Any]:
             return {"Stacks": [{"StackId": "id", "StackStatus": next(statuses)}]}
 
-        stacks = Fake(describe_stacks=described, delete_stack={})
+        stacks: Any = Fake(describe_stacks=described, delete_stack={})
         with mock.patch("time.sleep"):
             clear(stacks, "sagemaker-Iris-p-1-deploy-staging")
         self.assertEqual(stacks.called("delete_stack"), [{"StackName": "id"}])
-        alive = Fake(describe_stacks={"Stacks": [{"StackId": "id", "StackStatus": "UPDATE_ROLLBACK_COMPLETE"}]})
+        alive: Any = Fake(describe_stacks={"Stacks": [{"StackId": "id", "StackStatus": "UPDATE_ROLLBACK_COMPLETE"}]})
         clear(alive, "sagemaker-Iris-p-1-deploy-staging")
 
     def run_with(self, sagemaker: Fake, staging: int) -> dict[str, str]:

@@ -38,7 +38,8 @@ class TheCard(Repository):
             json.dumps({"Parameters": {"InstanceType": "ml.m5.large", **config}})
         )
         new = package(2, CustomerMetadataProperties={"validation:merror": "0.02"})
-        clients = {"cloudformation": cloudformation, "sagemaker": registry(package(1), new), "pricing": self.prices}
+        sagemaker = registry(package(1), new)
+        clients: dict[str, Any] = {"cloudformation": cloudformation, "sagemaker": sagemaker, "pricing": self.prices}
         stacks = {"staging": "x-staging", "prod": "x-prod"}
         reason = "version 2 is approved"
         gathered = card.gather(
@@ -92,7 +93,8 @@ class TheCard(Repository):
         self.assertIn("by AWS's price list of 2027-01-02. Savings plans", gathered["prices"])
 
     def test_what_the_list_lacks_comes_from_the_table_and_both_are_named(self) -> None:
-        prices = Prices(lambda service, region: price_list({("eu-west-1", "ml.m5.large"): 0.3}), "eu-west-1")
+        listed: Any = price_list({("eu-west-1", "ml.m5.large"): 0.3})
+        prices = Prices(lambda service, region: listed, "eu-west-1")
         self.assertEqual(prices.region, "us-east-1")  # no price list in eu-west-1, which has the prices of all
         self.assertEqual(prices.hourly("eu-west-1", "ml.m5.large"), 0.3)
         self.assertEqual(prices.hourly(REGION, "ml.m5.large"), 0.115)
@@ -101,7 +103,7 @@ class TheCard(Repository):
         self.assertRegex(named, r"price list of 2027-01-02 and the table of the deploy repository of 20\d\d-")
 
     def test_a_list_that_cannot_be_read_is_asked_once_and_the_card_says_why(self) -> None:
-        asked = price_list()
+        asked: Any = price_list()
         prices = Prices(lambda service, region: asked, REGION)
         self.assertEqual((prices.hourly(REGION, "ml.m5.large"), prices.hourly(REGION, "ml.t2.medium")), (0.115, 0.056))
         self.assertEqual(len(asked.called("get_products")), 1)
@@ -134,7 +136,7 @@ class TheCard(Repository):
     def test_the_page_holds_tests_and_changes_and_no_markup_of_others(self) -> None:
         gathered = self.gather(deployed({"staging": "1", "prod": "1"})) | {"reason": "<script>"}
         (self.folder / "card.json").write_text(json.dumps(gathered))
-        s3 = Fake(put_object={})
+        s3: Any = Fake(put_object={})
         results = [
             Result("333333333333/x", "setosa"),
             Result("333333333333/x", "virginica", failure="expected 2, got 1"),

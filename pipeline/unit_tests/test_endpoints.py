@@ -8,8 +8,9 @@ from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree
 
+from pipeline.clients import AccountClients
 from pipeline.console import UserError
-from pipeline.endpoints import Clients, check_stage, reasons, summary
+from pipeline.endpoints import check_stage, reasons, summary
 from pipeline.payloads import Payload, difference, read_answer, read_payloads
 from pipeline.report import Result, at_most, junit
 from pipeline.unit_tests.fakes import Fake, error
@@ -31,13 +32,13 @@ def manifest(**parameters: str) -> dict[str, Any]:
     return {"project": {"id": "p-1"}, "model_package": package, "stages": {"staging": stage}}
 
 
-def clients(answer: str = "0.0", status: str = "InService", model: str = MODEL) -> Clients:
-    sagemaker = Fake(
+def clients(answer: str = "0.0", status: str = "InService", model: str = MODEL) -> AccountClients:
+    sagemaker: Any = Fake(
         describe_endpoint={"EndpointStatus": status, "EndpointConfigName": "c"},
         describe_endpoint_config={"ProductionVariants": [{"ModelName": "m"}]},
         describe_model={"PrimaryContainer": {"ModelPackageName": model}},
     )
-    runtime = Fake(
+    runtime: Any = Fake(
         invoke_endpoint=lambda **_: {"ContentType": "text/csv; charset=utf-8", "Body": io.BytesIO(answer.encode())}
     )
     return lambda service: sagemaker if service == "sagemaker" else runtime
@@ -45,7 +46,7 @@ def clients(answer: str = "0.0", status: str = "InService", model: str = MODEL) 
 
 class TheChecks(unittest.TestCase):
     def check(self, by_account: dict[str, Any], document: dict[str, Any] | None = None) -> list[Result]:
-        def become(account: str, region: str) -> Clients:
+        def become(account: str, region: str) -> AccountClients:
             found = by_account.get(account, clients())
             if isinstance(found, Exception):
                 raise found
@@ -79,7 +80,8 @@ class TheChecks(unittest.TestCase):
             {"Account": "333333333333", "Region": "us-east-1", "Status": "CURRENT", "StatusReason": "old"},
             {"Account": "444444444444", "Region": "us-east-1", "Status": "OUTDATED", "StatusReason": "Model: no role"},
         ]
-        why = reasons(Fake(list_stack_instances=[{"Summaries": found}]), part)
+        cloudformation: Any = Fake(list_stack_instances=[{"Summaries": found}])
+        why = reasons(cloudformation, part)
         self.assertEqual(why, {"444444444444/us-east-1": "Model: no role"})
         gone = clients(status="Failed")
         results = check_stage(

@@ -42,7 +42,11 @@ class TheCopies(unittest.TestCase):
         sagemaker.operations["describe_model_package"] = lambda ModelPackageName: (  # noqa: N803  # the API's name
             new if ModelPackageName.endswith("/7") else described(ModelPackageName)
         )
-        clients = {("sagemaker", IRELAND): sagemaker, ("s3", IRELAND): bucket, ("s3", REGION): Fake()}
+        clients: dict[tuple[str, str], Any] = {
+            ("sagemaker", IRELAND): sagemaker,
+            ("s3", IRELAND): bucket,
+            ("s3", REGION): Fake(),
+        }
         arns = copies(lambda service, region: clients[service, region], settings(), version(), ["222222222222"])
         return arns, sagemaker, bucket
 
@@ -78,7 +82,7 @@ class TheCopies(unittest.TestCase):
 
 
 class TheImages(unittest.TestCase):
-    def image(self, image: str, ecr: Fake) -> str:
+    def image(self, image: str, ecr: Any) -> str:
         return image_in(lambda *_: ecr, version(image), image, ACCOUNT, IRELAND)
 
     def test_an_image_of_the_account_is_looked_for_in_the_same_repository(self) -> None:

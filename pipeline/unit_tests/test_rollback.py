@@ -48,7 +48,8 @@ class ARejection(Repository):
         settings = self.settings(MODEL_PACKAGE_VERSION=f"rejected-{rejected}")
         self.assertEqual(settings.rejected, rejected)
         self.codepipeline = codepipeline
-        clients = {"sagemaker": sagemaker, "codepipeline": codepipeline, "cloudformation": deployed(live)}
+        stacks = deployed(live)
+        clients: dict[str, Any] = {"sagemaker": sagemaker, "codepipeline": codepipeline, "cloudformation": stacks}
         return decide(dataclasses.replace(settings, execution_id="own"), lambda service, _: clients[service])
 
     def stopped(self) -> list[tuple[str, bool]]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import Any, ParamSpec
 
 import boto3
 from botocore.client import BaseClient
@@ -13,7 +13,7 @@ from botocore.exceptions import ClientError
 
 from scripts.kit.clients import Clients
 from scripts.kit.console import UserError
-from scripts.kit.patience import code, patiently
+from scripts.kit.patience import Answer, code, patiently
 from scripts.kit.regions import partition
 from scripts.kit.session import RoleCredentials, client_config, through_role
 
@@ -23,6 +23,7 @@ NOT_THERE = {  # as each service says it
     "NotFoundException", "PipelineNotFoundException", "ResourceNotFound", "ResourceNotFoundException",
     "StackInstanceNotFoundException", "StackSetNotFoundException",
 }  # fmt: skip
+Request = ParamSpec("Request")
 _making = threading.Lock()  # botocore's sessions, unlike its clients, are not for several threads at once
 
 
@@ -124,12 +125,19 @@ def pages(client: BaseClient, operation: str, member: str, **request: Any) -> It
         yield from page.get(member, [])
 
 
-def if_there(request: Callable[..., Any], *also: str, **arguments: Any) -> Any:
-    """What the request answers; None where its error says that there is no such thing. also: more such errors."""
+def if_there(request: Callable[Request, Answer], *args: Request.args, **kwargs: Request.kwargs) -> Answer | None:
+    """What the request answers; None where its error says that there is no such thing."""
+    return unless(set(), request, *args, **kwargs)
+
+
+def unless(
+    codes: set[str], request: Callable[Request, Answer], *args: Request.args, **kwargs: Request.kwargs
+) -> Answer | None:
+    """As if_there; None also where the error has one of these codes."""
     try:
-        return request(**arguments)
+        return request(*args, **kwargs)
     except ClientError as error:
         missing = any(words in str(error) for words in ("does not exist", "not found"))
-        if missing or code(error) in NOT_THERE or code(error) in also:
+        if missing or code(error) in NOT_THERE | codes:
             return None
         raise

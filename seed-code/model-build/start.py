@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import boto3
 from aws import UserError, parser, project_id, run, say, session, show
 from definition import METRICS, Names, definition, names
 
@@ -28,14 +29,13 @@ def split(rows: list[str]) -> tuple[list[str], list[str]]:
     return train, validation
 
 
-def caller_role(made: Any) -> str:
+def caller_role(made: boto3.Session) -> str:
     """The ARN of the role whose session this is."""
     caller = made.client("sts").get_caller_identity()["Arn"]
     kind, _, rest = caller.split(":", 5)[5].partition("/")
     if kind != "assumed-role":
         raise UserError(f"{caller} is not a role: name the role that trains with --role ARN")
-    role: str = made.client("iam").get_role(RoleName=rest.split("/")[0])["Role"]["Arn"]
-    return role
+    return made.client("iam").get_role(RoleName=rest.split("/")[0])["Role"]["Arn"]
 
 
 def upload(s3: S3Client, these: Names, rows: list[str]) -> None:
@@ -62,7 +62,7 @@ def put_pipeline(sagemaker: SageMakerClient, these: Names) -> None:
         sagemaker.update_pipeline(PipelineName=these.pipeline, PipelineDefinition=body, RoleArn=these.role)
         say(f"updated the pipeline {these.pipeline}")
         return
-    sagemaker.create_pipeline(
+    sagemaker.create_pipeline(  # type: ignore[call-arg]  # botocore adds the ClientRequestToken
         PipelineName=these.pipeline,
         PipelineDescription=f"Trains and registers the model of {these.project}",
         PipelineDefinition=body,

@@ -191,14 +191,14 @@ NEW = [{"name": f"models-{n}", "email": f"models-{n}@example.com", "stage": "sta
 
 
 def test_five_accounts_are_made_at_a_time_and_each_goes_into_its_unit() -> None:
-    organizations = Slow()
+    organizations: Any = Slow()
     assert joining.make(organizations, SETTINGS, UNITS, NEW) == (SETTINGS, [])
     assert organizations.most == joining.MOST_AT_ONCE == 5
     assert list(organizations.moved.values()) == ["ou-ab12-stag1111"] * len(NEW)
 
 
 def test_requests_that_an_interrupted_run_left_are_followed_and_count() -> None:
-    organizations = Slow()
+    organizations: Any = Slow()
     for number in (0, 1):
         organizations.create_account(AccountName=NEW[number]["name"], Email=NEW[number]["email"])
     organizations.create_account(AccountName="another-teams", Email="other@example.com")
@@ -208,7 +208,7 @@ def test_requests_that_an_interrupted_run_left_are_followed_and_count() -> None:
 
 
 def test_at_the_quota_those_that_were_asked_for_are_finished_and_the_rest_is_reported() -> None:
-    organizations = Slow(quota=7)
+    organizations: Any = Slow(quota=7)
     _, problems = joining.make(organizations, SETTINGS, UNITS, NEW)
     assert len(organizations.moved) == 7
     assert problems == [
@@ -217,7 +217,7 @@ def test_at_the_quota_those_that_were_asked_for_are_finished_and_the_rest_is_rep
 
 
 def test_where_others_have_as_many_under_way_as_aws_takes_it_is_asked_again() -> None:
-    organizations = Slow(busy=2)
+    organizations: Any = Slow(busy=2)
     assert joining.make(organizations, SETTINGS, UNITS, NEW[:1]) == (SETTINGS, [])
     assert (organizations.busy, len(organizations.moved)) == (0, 1)
 
@@ -233,6 +233,7 @@ def test_an_account_of_another_organization_is_reported_and_the_others_are_invit
             invited.append(Target["Id"])
             return {"Handshake": {"Id": "h-1"}}
 
-    [problem] = joining.invite(Organizations(), ["111111111111", "222222222222", "333333333333"])
+    organizations: Any = Organizations()
+    [problem] = joining.invite(organizations, ["111111111111", "222222222222", "333333333333"])
     assert invited == ["111111111111", "333333333333"]
     assert problem.startswith("the account 222222222222 of invited_accounts is in an organization already")

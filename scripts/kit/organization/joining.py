@@ -18,7 +18,15 @@ from botocore.exceptions import ClientError
 from scripts.kit.connect import Connection, pages
 from scripts.kit.console import FEW, Progress, UserError, say, some, with_progress
 from scripts.kit.organization import members
-from scripts.kit.organization.state import AccountOptions, SeenOrganization, all_members, reason, stages, write
+from scripts.kit.organization.state import (
+    AccountOptions,
+    SeenOrganization,
+    all_members,
+    reason,
+    stages,
+    write,
+    write_unless,
+)
 from scripts.kit.patience import until
 from scripts.kit.plan import PlanStep
 from scripts.kit.settings.model import Settings
@@ -26,6 +34,7 @@ from scripts.kit.stages import Stage
 
 if TYPE_CHECKING:
     from mypy_boto3_organizations import OrganizationsClient
+    from mypy_boto3_organizations.type_defs import CreateAccountStatusTypeDef, HandshakePartyTypeDef
 
 MOST_AT_ONCE = 5  # "Number of member accounts you can create concurrently" (the page above)
 CREATION = 900.0  # seconds for an account to be made ("You might need to wait a few minutes", API Reference)
@@ -188,9 +197,9 @@ def make(
             while left and len(going) < MOST_AT_ONCE:
                 request = left.pop(0)
                 tell(f"asking for the account {request['name']}", total)
-                asked = {"AccountName": request["name"], "Email": request["email"]}
                 try:
-                    going[str(write(organizations.create_account, **asked)["CreateAccountStatus"]["Id"])] = request
+                    made = write(organizations.create_account, AccountName=request["name"], Email=request["email"])
+                    going[made["CreateAccountStatus"]["Id"]] = request
                 except ClientError as error:
                     problems.append(f"{over_quota(error)}: {len(left) + 1} of new_accounts are not made. {THEN}")
                     left.clear()
@@ -221,7 +230,7 @@ def unfinished(organizations: OrganizationsClient) -> dict[str, str]:
     return {str(status["Id"]): str(status.get("AccountName", "")) for status in listed}
 
 
-def ended(organizations: OrganizationsClient, going: Iterable[str]) -> list[dict[str, Any]] | None:
+def ended(organizations: OrganizationsClient, going: Iterable[str]) -> list[CreateAccountStatusTypeDef] | None:
     """The requests that have come to an end; None while there is none. One that is new may not be listed yet."""
     working = unfinished(organizations)
     asked = (
@@ -266,9 +275,11 @@ def invite(organizations: OrganizationsClient, accounts: Sequence[str]) -> list[
     """Invite accounts that are outside the organization; what went wrong."""
     problems: list[str] = []
     for number, account in enumerate(with_progress("accounts invited", accounts, len(accounts))):
-        target = {"Id": account, "Type": "ACCOUNT"}
+        target: HandshakePartyTypeDef = {"Id": account, "Type": "ACCOUNT"}
         try:
-            answer = write(organizations.invite_account_to_organization, "DuplicateHandshakeException", Target=target)
+            answer = write_unless(
+                "DuplicateHandshakeException", organizations.invite_account_to_organization, Target=target
+            )
         except ClientError as error:
             if reason(error) == TAKEN:
                 problems.append(
@@ -300,5 +311,10 @@ def over_quota(error: ClientError) -> str:
 
 def move(organizations: OrganizationsClient, account: str, source: str, target: str) -> None:
     if source != target:
-        moving = {"AccountId": account, "SourceParentId": source, "DestinationParentId": target}
-        write(organizations.move_account, "DuplicateAccountException", **moving)
+        write_unless(
+            "DuplicateAccountException",
+            organizations.move_account,
+            AccountId=account,
+            SourceParentId=source,
+            DestinationParentId=target,
+        )

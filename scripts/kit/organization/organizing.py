@@ -25,6 +25,7 @@ from scripts.kit.organization.state import (
     prefixes,
     stack_set_administrators,
     write,
+    write_unless,
 )
 from scripts.kit.patience import until
 from scripts.kit.plan import PlanStep
@@ -164,7 +165,7 @@ def apply(connection: Connection, settings: Settings, seen: SeenOrganization, st
             continue
         for step in some:
             if step.kind == "organization":
-                write(organizations.create_organization, "AlreadyInOrganizationException", FeatureSet="ALL")
+                write_unless("AlreadyInOrganizationException", organizations.create_organization, FeatureSet="ALL")
             elif step.kind == "trusted access":
                 write(connection.client("cloudformation").activate_organizations_access)
             elif step.kind == "administrator":
@@ -178,13 +179,14 @@ def make_unit(organizations: OrganizationsClient, path: str, parent: str) -> str
     """The id of the new unit; parent: the id of the one above it, "" for the root."""
     parent = parent or organizations.list_roots()["Roots"][0]["Id"]
     name, make = path.rsplit("/", 1)[-1], organizations.create_organizational_unit
-    made = write(make, "DuplicateOrganizationalUnitException", ParentId=parent, Name=name)
+    made = write_unless("DuplicateOrganizationalUnitException", make, ParentId=parent, Name=name)
     return str(made["OrganizationalUnit"]["Id"]) if made else members.unit_id(organizations, path, "units")
 
 
 def register(organizations: OrganizationsClient, account: str) -> None:
     known = "AccountAlreadyRegisteredException"
-    write(organizations.register_delegated_administrator, known, AccountId=account, ServicePrincipal=STACK_SETS)
+    add = organizations.register_delegated_administrator
+    write_unless(known, add, AccountId=account, ServicePrincipal=STACK_SETS)
     until(
         f"{account} to be seen as an administrator of stack sets",
         lambda: True if account in stack_set_administrators(organizations) else None,

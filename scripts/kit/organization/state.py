@@ -5,18 +5,20 @@ Sources: Organizations API Reference (each operation: who may call it, and its e
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import ClientError
 
-from scripts.kit.connect import Connection, pages
+from scripts.kit.connect import Connection, Request, pages
 from scripts.kit.console import UserError, with_progress
 from scripts.kit.organization import members
-from scripts.kit.patience import code, of, patiently
+from scripts.kit.patience import Answer, code, of, patiently
 from scripts.kit.settings.model import Settings
 
 if TYPE_CHECKING:
+    from mypy_boto3_cloudformation.literals import CallAsType
     from mypy_boto3_organizations import OrganizationsClient
 
 STACK_SETS = "member.org.stacksets.cloudformation.amazonaws.com"
@@ -98,7 +100,7 @@ def look(connection: Connection, settings: Settings) -> SeenOrganization:
         if DENIED(error):
             return seen
         raise
-    call_as = "SELF" if connection.account == management else "DELEGATED_ADMIN"
+    call_as: CallAsType = "SELF" if connection.account == management else "DELEGATED_ADMIN"
     trusted = False
     if call_as == "SELF" or connection.account in administrators:
         access = connection.client("cloudformation").describe_organizations_access(CallAs=call_as)
@@ -182,11 +184,18 @@ def passes(error: ClientError) -> bool:
     return PASSING(error) or reason(error) == AT_ONCE
 
 
-def write(operation: Any, done: str = "", **parameters: Any) -> Any:
-    """One request, asked again while the organization is being finalized or changed; an error `done` says: it is so."""
+def write(operation: Callable[Request, Answer], *args: Request.args, **kwargs: Request.kwargs) -> Answer:
+    """One request, asked again while the organization is being finalized or changed."""
+    return patiently("the organization", lambda: operation(*args, **kwargs), passes, SETTLING)
+
+
+def write_unless(
+    done: str, operation: Callable[Request, Answer], *args: Request.args, **kwargs: Request.kwargs
+) -> Answer | None:
+    """As write; None where the error has the code `done`, which says that it is so already."""
     try:
-        return patiently("the organization", lambda: operation(**parameters), passes, SETTLING)
+        return write(operation, *args, **kwargs)
     except ClientError as error:
-        if done and code(error) in done.split():
+        if code(error) == done:
             return None
         raise

@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING
 
 from scripts.kit.connect import Connection, pages
 from scripts.kit.console import UserError, closest
 from scripts.kit.stacks.stack import describe_stack, parameters
 from scripts.kit.stages import Stage
+
+if TYPE_CHECKING:
+    from mypy_boto3_cloudformation.literals import CallAsType
+    from mypy_boto3_cloudformation.type_defs import StackTypeDef
 
 STAGE_STACK = re.compile(r"sagemaker-(.+)-deploy-(staging|prod)")
 PIPELINE = re.compile(r"sagemaker-(.+)-deploy")
@@ -75,8 +79,7 @@ def has_stacks(project: Project, stacks: set[str]) -> bool:
 
 def left_over(connection: Connection, stack: str) -> Project:
     """The project that a stage's stack belongs to, although SageMaker no longer lists it."""
-    described = describe_stack(connection.client("cloudformation"), stack) or {}
-    values = parameters(described)
+    values = parameters(describe_stack(connection.client("cloudformation"), stack) or {})
     return Project(values["SageMakerProjectName"], values["SageMakerProjectId"], "")
 
 
@@ -104,10 +107,12 @@ def one(connection: Connection, name: str) -> Project:
     return found[0]
 
 
-def call_as(stack: dict[str, Any]) -> str:
-    """CallAs of the requests for the stack set of a stage's stack; "" without a stack."""
+def call_as(stack: StackTypeDef) -> CallAsType | None:
+    """CallAs of the requests for the stack set of a stage's stack; None where the stack does not name it."""
     administrator = parameters(stack).get("StackSetAdministrator", "")
-    return "SELF" if administrator not in {"", "DELEGATED_ADMIN"} else administrator
+    if administrator == "DELEGATED_ADMIN":
+        return "DELEGATED_ADMIN"
+    return "SELF" if administrator else None
 
 
 def version_number(arn: str) -> str:

@@ -32,6 +32,7 @@ from scripts.kit.stages import Stage
 
 if TYPE_CHECKING:
     from mypy_boto3_codepipeline import CodePipelineClient
+    from mypy_boto3_codepipeline.type_defs import PipelineVariableTypeDef, StageStateTypeDef
     from mypy_boto3_s3 import S3Client
     from mypy_boto3_sagemaker import SageMakerClient
 
@@ -92,8 +93,8 @@ def look(connection: Connection, project: Project, stage: Stage) -> FoundDeploym
     return FoundDeployments(live, approved(connection.client("sagemaker"), project.name), executions, ids, busy)
 
 
-def stage_state(codepipeline: CodePipelineClient, project: Project, stage: Stage) -> dict[str, Any]:
-    states: list[dict[str, Any]] = codepipeline.get_pipeline_state(name=project.pipeline)["stageStates"]
+def stage_state(codepipeline: CodePipelineClient, project: Project, stage: Stage) -> StageStateTypeDef:
+    states = codepipeline.get_pipeline_state(name=project.pipeline)["stageStates"]
     found = [state for state in states if state["stageName"] == stage.deploy_stage]
     if not found:
         raise UserError(f"the pipeline {project.pipeline} has no stage {stage.deploy_stage}")
@@ -131,8 +132,7 @@ def recorded(s3: S3Client, execution: PipelineExecution, stage: Stage, owner: st
 
 def places_now(connection: Connection, settings: Settings, project: Project, stage: Stage) -> StagePlaces:
     """The accounts of the stage's unit as they are today, and the regions that the stage is deployed to."""
-    stack = describe_stack(connection.client("cloudformation"), project.stack(stage)) or {}
-    values = parameters(stack)
+    values = parameters(describe_stack(connection.client("cloudformation"), project.stack(stage)) or {})
     unit = values.get("OrganizationalUnitId", "")
     regions = tuple(sorted(filter(None, values.get("Regions", "").split(","))))
     if not unit:
@@ -288,7 +288,7 @@ def apply(codepipeline: CodePipelineClient, project: Project, stage: Stage, todo
                     "The pipeline has changed meanwhile: run the same command again"
                 ) from error
             raise
-    variables = [{"name": VARIABLE, "value": todo.version}]
+    variables: list[PipelineVariableTypeDef] = [{"name": VARIABLE, "value": todo.version}]
     return str(codepipeline.start_pipeline_execution(name=project.pipeline, variables=variables)["pipelineExecutionId"])
 
 

@@ -21,7 +21,10 @@ from scripts.kit.stages import Stage
 
 if TYPE_CHECKING:
     from mypy_boto3_cloudformation import CloudFormationClient
+    from mypy_boto3_cloudformation.literals import CallAsType
+    from mypy_boto3_cloudformation.type_defs import DescribeStackSetInputTypeDef, StackTypeDef
     from mypy_boto3_codepipeline import CodePipelineClient
+    from mypy_boto3_codepipeline.type_defs import StageStateTypeDef
     from mypy_boto3_sagemaker import SageMakerClient
 
 BUSY = {"InProgress", "Stopping"}
@@ -123,20 +126,20 @@ def pipeline_stages(codepipeline: CodePipelineClient, project: Project) -> tuple
     return tuple(found)
 
 
-def pipeline_stage(state: dict[str, Any], version: str) -> PipelineStageStatus:
+def pipeline_stage(state: StageStateTypeDef, version: str) -> PipelineStageStatus:
     """One of GetPipelineState's stages."""
     latest = state.get("latestExecution", {})
     status = latest.get("status", "NotStarted")
-    actions = [a.get("latestExecution", {}) | {"actionName": a["actionName"]} for a in state["actionStates"]]
-    changed = [a["lastStatusChange"] for a in actions if "lastStatusChange" in a]
+    actions = [(a["actionName"], a.get("latestExecution", {})) for a in state["actionStates"]]
+    changed = [action["lastStatusChange"] for _, action in actions if "lastStatusChange" in action]
     waits, why = "", ""
-    for action in actions:
+    for name, action in actions:
         if action.get("token") and action.get("status") == "InProgress":
             waits = "an approver"
         if status == "Failed" and action.get("status") == "Failed":
             error = action.get("errorDetails", {})
             reason = f"{error.get('code', '')} {error.get('message', '')}".strip() or action.get("summary", "")
-            why = f"{action['actionName']}: {reason}"
+            why = f"{name}: {reason}"
     if status in {"Failed", "Skipped"} and not why:
         why = failed_condition(state)
     if not state.get("inboundTransitionState", {}).get("enabled", True):
@@ -147,7 +150,7 @@ def pipeline_stage(state: dict[str, Any], version: str) -> PipelineStageStatus:
     )  # fmt: skip
 
 
-def failed_condition(state: dict[str, Any]) -> str:
+def failed_condition(state: StageStateTypeDef) -> str:
     for condition in state.get("beforeEntryConditionState", {}).get("conditionStates", []):
         for rule in condition.get("ruleStates", []):
             latest = rule.get("latestExecution", {})
@@ -190,7 +193,7 @@ def approval(sagemaker: SageMakerClient, arn: str) -> str:
         raise
 
 
-def stack_reason(cloudformation: CloudFormationClient, stack: dict[str, Any]) -> str:
+def stack_reason(cloudformation: CloudFormationClient, stack: StackTypeDef) -> str:
     """Why the stage's newest deployment failed or went back; "" where it did not."""
     status = stack["StackStatus"]
     if not (status.endswith("_FAILED") or "ROLLBACK" in status):
@@ -200,9 +203,11 @@ def stack_reason(cloudformation: CloudFormationClient, stack: dict[str, Any]) ->
     return str(failed[0]["ResourceStatusReason"] if failed else stack.get("StackStatusReason", ""))
 
 
-def instances(cloudformation: CloudFormationClient, stack_set: str, by: str) -> tuple[EndpointPlace, ...]:
+def instances(cloudformation: CloudFormationClient, stack_set: str, by: CallAsType | None) -> tuple[EndpointPlace, ...]:
     """The stack set's instances, each with the version of the set where it is up to date with it."""
-    names = {"StackSetName": stack_set, **({"CallAs": by} if by else {})}
+    names: DescribeStackSetInputTypeDef = {"StackSetName": stack_set}
+    if by:
+        names["CallAs"] = by
     try:
         described = cloudformation.describe_stack_set(**names)["StackSet"]
         found = list(pages(cloudformation, "list_stack_instances", "Summaries", **names))
@@ -216,7 +221,7 @@ def instances(cloudformation: CloudFormationClient, stack_set: str, by: str) -> 
 
 
 def of_instances(
-    cloudformation: CloudFormationClient, names: dict[str, str], wanted: set[str]
+    cloudformation: CloudFormationClient, names: DescribeStackSetInputTypeDef, wanted: set[str]
 ) -> dict[str, dict[str, Any]]:
     """The operations of these ids; the list, which is as long as the set's life, is read no further than that."""
     found: dict[str, dict[str, Any]] = {}

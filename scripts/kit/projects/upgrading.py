@@ -254,9 +254,10 @@ def allowed_actions(iam: IAMClient, role: str) -> Iterator[str]:
 def policies(iam: IAMClient, role: str) -> Iterator[Mapping[str, Any]]:
     for policy in pages(iam, "list_attached_role_policies", "AttachedPolicies", RoleName=role):
         version = iam.get_policy(PolicyArn=policy["PolicyArn"])["Policy"]["DefaultVersionId"]
-        yield iam.get_policy_version(PolicyArn=policy["PolicyArn"], VersionId=version)["PolicyVersion"]["Document"]
+        shown = iam.get_policy_version(PolicyArn=policy["PolicyArn"], VersionId=version)["PolicyVersion"]
+        yield shown["Document"]  # type: ignore[misc]  # botocore has parsed the text
     for name in pages(iam, "list_role_policies", "PolicyNames", RoleName=role):
-        yield iam.get_role_policy(RoleName=role, PolicyName=name)["PolicyDocument"]
+        yield iam.get_role_policy(RoleName=role, PolicyName=name)["PolicyDocument"]  # type: ignore[misc]  # as above
 
 
 # -- doing it ----------------------------------------------------------------------------------

@@ -230,8 +230,10 @@ def look_at_objects(connection: Connection, want: WantedProduct) -> dict[str, tu
     s3, owner = connection.client("s3"), want.account
     prefix = next(iter(want.objects)).split("/")[1]
     found: dict[str, tuple[int, Mapping[str, str]]] = {}
-    where = {"Bucket": want.bucket, "ExpectedBucketOwner": owner}
-    for item in pages(s3, "list_objects_v2", "Contents", Prefix=f"bundle/{prefix}/", **where):
-        answer = s3.get_object_tagging(Key=item["Key"], **where)
+    listed = pages(
+        s3, "list_objects_v2", "Contents", Bucket=want.bucket, Prefix=f"bundle/{prefix}/", ExpectedBucketOwner=owner
+    )
+    for item in listed:
+        answer = s3.get_object_tagging(Bucket=want.bucket, Key=item["Key"], ExpectedBucketOwner=owner)
         found[item["Key"]] = (item["Size"], {tag["Key"]: tag["Value"] for tag in answer["TagSet"]})
     return found

@@ -27,13 +27,19 @@ from scripts.kit.roles import role_exists
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
+    from mypy_boto3_s3.type_defs import CORSRuleOutputTypeDef, CORSRuleTypeDef, TagTypeDef
 
 PREFIX = "project-templates/"  # of their own, so that Studio lists nothing else of the bucket
 TEMPLATE_NAME = "multi-account-deployment"  # in CreateProject: at most 32 letters, digits or hyphens
 LOCATION_TAG = "sagemaker:projectS3TemplatesLocation"
 ORIGIN = "https://*.sagemaker.aws"
 RULE_ID = "sagemaker-multi-account-studio"
-RULE = {"ID": RULE_ID, "AllowedOrigins": [ORIGIN], "AllowedMethods": ["GET", "HEAD"], "AllowedHeaders": ["*"]}
+RULE: CORSRuleTypeDef = {
+    "ID": RULE_ID,
+    "AllowedOrigins": [ORIGIN],
+    "AllowedMethods": ["GET", "HEAD"],
+    "AllowedHeaders": ["*"],
+}
 RULES_PER_BUCKET = 100  # S3 API Reference, PutBucketCors: at most 100 rules
 
 
@@ -135,14 +141,14 @@ def same_content(connection: Connection, want: HostedTemplate) -> bool:
     return bool(answer["Body"].read() == want.body)
 
 
-def cors_rules(s3: S3Client, want: HostedTemplate) -> list[dict[str, Any]]:
+def cors_rules(s3: S3Client, want: HostedTemplate) -> list[CORSRuleOutputTypeDef]:
     try:
         answer = s3.get_bucket_cors(Bucket=want.bucket, ExpectedBucketOwner=want.account)
     except ClientError as error:
         if error.response["Error"]["Code"] == "NoSuchCORSConfiguration":
             return []
         raise
-    return list(answer["CORSRules"])
+    return answer["CORSRules"]
 
 
 def location(connection: Connection, want: HostedTemplate) -> str:
@@ -237,18 +243,26 @@ def apply(
     connection: Connection, want: HostedTemplate, steps: list[PlanStep], report: Callable[[PlanStep], None]
 ) -> None:
     s3 = connection.client("s3")
-    place = {"Bucket": want.bucket, "ExpectedBucketOwner": want.account}
+    bucket, owner = want.bucket, want.account
     for step in steps:
         if not step.writes:
             continue
         if step.kind == "template" and step.action == "create":
             tagging = "&".join(f"{key.replace(':', '%3A')}={value}" for key, value in (STUDIO_TAG, PROVISIONING_TAG))
-            s3.put_object(**place, Key=want.key, Body=want.body, Tagging=tagging, ChecksumAlgorithm="SHA256")
+            s3.put_object(
+                Bucket=bucket,
+                Key=want.key,
+                Body=want.body,
+                Tagging=tagging,
+                ChecksumAlgorithm="SHA256",
+                ExpectedBucketOwner=owner,
+            )
         elif step.kind in {"template", "older template"}:
-            tags = [{"Key": key, "Value": value} for key, value in step.request["tags"].items()]
-            s3.put_object_tagging(**place, Key=step.name, Tagging={"TagSet": tags})
+            tags: list[TagTypeDef] = [{"Key": key, "Value": value} for key, value in step.request["tags"].items()]
+            s3.put_object_tagging(Bucket=bucket, Key=step.name, Tagging={"TagSet": tags}, ExpectedBucketOwner=owner)
         elif step.kind == "cors rule":
-            s3.put_bucket_cors(**place, CORSConfiguration=dict(step.request))
+            rules = step.request["CORSRules"]
+            s3.put_bucket_cors(Bucket=bucket, CORSConfiguration={"CORSRules": rules}, ExpectedBucketOwner=owner)
         else:
             connection.client("sagemaker").add_tags(**step.request)
         report(step)

@@ -16,7 +16,10 @@ from scripts.kit.publish.catalog import STUDIO_TAG, CatalogVersion, FoundProduct
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
+    from mypy_boto3_s3.type_defs import TagTypeDef
     from mypy_boto3_servicecatalog import ServiceCatalogClient
+    from mypy_boto3_servicecatalog.literals import PrincipalTypeType
+    from mypy_boto3_servicecatalog.type_defs import ProvisioningArtifactPropertiesTypeDef
 
 PROVISIONING_TAG = ("servicecatalog:provisioning", "true")  # what the stock launch role may read anywhere
 PORTFOLIO_DESCRIPTION = "SageMaker project templates of the organization."
@@ -48,7 +51,7 @@ def patterns(want: WantedProduct) -> bool:
     return any(principal_type(principal) == "IAM_PATTERN" for principal in want.principals)
 
 
-def principal_type(principal: str) -> str:
+def principal_type(principal: str) -> PrincipalTypeType:
     """An ARN without an account is a pattern (API Reference, AssociatePrincipalWithPortfolio: PrincipalType)."""
     return "IAM_PATTERN" if ":iam:::" in principal else "IAM"
 
@@ -180,14 +183,21 @@ def apply(
 
 
 def write_object(s3: S3Client, want: WantedProduct, step: PlanStep) -> None:
-    place = {"Bucket": want.bucket, "Key": step.request["Key"], "ExpectedBucketOwner": want.account}
+    key, owner = step.request["Key"], want.account
     if step.action == "change":
-        tags = [{"Key": key, "Value": value} for key, value in step.request["tags"].items()]
-        s3.put_object_tagging(**place, Tagging={"TagSet": tags})
+        tags: list[TagTypeDef] = [{"Key": name, "Value": value} for name, value in step.request["tags"].items()]
+        s3.put_object_tagging(Bucket=want.bucket, Key=key, Tagging={"TagSet": tags}, ExpectedBucketOwner=owner)
         return
-    content = want.objects[step.request["Key"]]
+    content = want.objects[key]
     tagging = f"{PROVISIONING_TAG[0].replace(':', '%3A')}={PROVISIONING_TAG[1]}"
-    s3.put_object(**place, Body=content, Tagging=tagging, ChecksumAlgorithm="SHA256")
+    s3.put_object(
+        Bucket=want.bucket,
+        Key=key,
+        Body=content,
+        Tagging=tagging,
+        ChecksumAlgorithm="SHA256",
+        ExpectedBucketOwner=owner,
+    )
 
 
 def write_portfolio(
@@ -205,7 +215,7 @@ def write_product(
     if step.action == "change":
         catalog.update_product(Id=ids.product, **step.request)
         return
-    answer = catalog.create_product(
+    answer = catalog.create_product(  # type: ignore[call-arg]  # botocore adds the IdempotencyToken
         Name=want.product,
         Owner=want.owner,
         Description=PRODUCT_DESCRIPTION,
@@ -217,7 +227,7 @@ def write_product(
     ids.version = answer["ProvisioningArtifactDetail"]["Id"]
 
 
-def artifact_parameters(want: WantedProduct) -> dict[str, Any]:
+def artifact_parameters(want: WantedProduct) -> ProvisioningArtifactPropertiesTypeDef:
     return {
         "Name": want.version,
         "Description": f"Bundle {want.version}",
@@ -232,7 +242,9 @@ def write_version(
     if step.action == "change":
         catalog.update_provisioning_artifact(ProductId=ids.product, **step.request)
     elif found.product:  # a new product was made together with its first version
-        answer = catalog.create_provisioning_artifact(ProductId=ids.product, Parameters=artifact_parameters(want))
+        answer = catalog.create_provisioning_artifact(  # type: ignore[call-arg]  # botocore adds the IdempotencyToken
+            ProductId=ids.product, Parameters=artifact_parameters(want)
+        )
         ids.version = answer["ProvisioningArtifactDetail"]["Id"]
 
 
@@ -249,7 +261,7 @@ def write_constraint(
     if step.action == "change":
         catalog.update_constraint(Id=found.constraint, Parameters=parameters)
         return
-    catalog.create_constraint(
+    catalog.create_constraint(  # type: ignore[call-arg]  # botocore adds the IdempotencyToken
         PortfolioId=ids.portfolio,
         ProductId=ids.product,
         Type="LAUNCH",
@@ -277,7 +289,7 @@ def write_older(
     catalog.update_provisioning_artifact(ProductId=ids.product, **step.request)
 
 
-WRITERS: dict[str, Callable[[Any, WantedProduct, FoundProduct, PublishedIds, PlanStep], None]] = {
+WRITERS: dict[str, Callable[[ServiceCatalogClient, WantedProduct, FoundProduct, PublishedIds, PlanStep], None]] = {
     "portfolio": write_portfolio,
     "product": write_product,
     "version": write_version,

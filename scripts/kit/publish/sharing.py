@@ -20,9 +20,11 @@ from scripts.kit.plan import PlanStep
 
 if TYPE_CHECKING:
     from mypy_boto3_servicecatalog import ServiceCatalogClient
+    from mypy_boto3_servicecatalog.literals import DescribePortfolioShareTypeType
+    from mypy_boto3_servicecatalog.type_defs import DescribePortfolioSharesInputTypeDef, PortfolioShareDetailTypeDef
 
 ORGANIZATION = "organization"  # what environment.yaml calls it
-TYPES = ("ACCOUNT", "ORGANIZATION", "ORGANIZATIONAL_UNIT")
+TYPES: tuple[DescribePortfolioShareTypeType, ...] = ("ACCOUNT", "ORGANIZATION", "ORGANIZATIONAL_UNIT")
 PATIENCE = 300.0  # seconds for a share to reach the accounts of a unit
 REFUSED = {"OperationNotSupportedException", "AccessDeniedException", "InvalidParametersException"}
 
@@ -46,15 +48,17 @@ def look(catalog: ServiceCatalogClient, portfolio: str) -> tuple[PortfolioShare,
     return tuple(found)
 
 
-def listed(catalog: ServiceCatalogClient, portfolio: str, kind: str) -> Iterator[dict[str, Any]]:
+def listed(
+    catalog: ServiceCatalogClient, portfolio: str, kind: DescribePortfolioShareTypeType
+) -> Iterator[PortfolioShareDetailTypeDef]:
     """DescribePortfolioShares, which botocore has no paginator for."""
-    token: dict[str, str] = {}
+    request: DescribePortfolioSharesInputTypeDef = {"PortfolioId": portfolio, "Type": kind}
     while True:
-        page = catalog.describe_portfolio_shares(PortfolioId=portfolio, Type=kind, **token)
+        page = catalog.describe_portfolio_shares(**request)
         yield from page.get("PortfolioShareDetails", [])
         if not page.get("NextPageToken"):
             return
-        token = {"PageToken": page["NextPageToken"]}
+        request["PageToken"] = page["NextPageToken"]
 
 
 def organization_id(connection: Connection) -> str:
@@ -90,7 +94,7 @@ def remove(catalog: ServiceCatalogClient, portfolio: str, share: PortfolioShare)
     node = {"Type": share.type, "Value": share.with_whom}
     whom: dict[str, Any] = {"AccountId": share.with_whom} if share.type == "ACCOUNT" else {"OrganizationNode": node}
     try:
-        answer = if_there(catalog.delete_portfolio_share, PortfolioId=portfolio, **whom) or {}
+        answer = if_there(catalog.delete_portfolio_share, PortfolioId=portfolio, **whom)
     except ClientError as error:
         if error.response["Error"]["Code"] not in REFUSED or share.type == "ACCOUNT":
             raise
@@ -100,7 +104,7 @@ def remove(catalog: ServiceCatalogClient, portfolio: str, share: PortfolioShare)
             "`aws organizations register-delegated-administrator --service-principal servicecatalog.amazonaws.com`. "
             f"{AGAIN}"
         ) from error
-    if token := answer.get("PortfolioShareToken"):
+    if answer and (token := answer.get("PortfolioShareToken")):
         wait(catalog, token, share.with_whom)
 
 

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Generic, Literal, TypeVar
+from typing import TYPE_CHECKING, Generic, Literal, TypeVar
 
 from scripts.kit.regions import partition
 from scripts.kit.stages import Stage
+
+if TYPE_CHECKING:
+    from mypy_boto3_cloudformation.literals import CallAsType
 
 Value = TypeVar("Value")
 
@@ -143,7 +146,7 @@ class Settings:
     images: Images = Images()
 
     @property
-    def stack_set_administrator(self) -> str:
+    def stack_set_administrator(self) -> CallAsType:
         """The value of CallAs in a stack set's requests."""
         return "DELEGATED_ADMIN" if self.administrator == "delegated" else "SELF"
 

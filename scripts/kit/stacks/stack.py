@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypedDict
 
 from botocore.exceptions import ClientError
 
@@ -17,6 +17,8 @@ from scripts.kit.plan import PlanStep
 
 if TYPE_CHECKING:
     from mypy_boto3_cloudformation import CloudFormationClient
+    from mypy_boto3_cloudformation.literals import CapabilityType
+    from mypy_boto3_cloudformation.type_defs import ParameterTypeDef, StackTypeDef, TagTypeDef
 
 INLINE_LIMIT = 51_200  # bytes of a template in a request (CloudFormation User Guide, "CloudFormation quotas")
 PARAMETER_LIMIT = 4_096  # bytes of a parameter's value (the same page)
@@ -58,13 +60,23 @@ class WantedStack:
         return {**self.parameters, **({VERSION_PARAMETER: self.version} if self.version else {})}
 
 
+class StackRequest(TypedDict):
+    """What CreateStack and UpdateStack both take."""
+
+    StackName: str
+    TemplateBody: str
+    Parameters: list[ParameterTypeDef]
+    Capabilities: list[CapabilityType]
+    Tags: list[TagTypeDef]
+
+
 @dataclass
 class PlannedStack:
     """A stack that is planned: its step, and where it is to be made (None where the account cannot be entered)."""
 
     want: WantedStack
     step: PlanStep
-    cloudformation: CloudFormationClient = None
+    cloudformation: CloudFormationClient = None  # type: ignore[assignment]  # without it the step writes nothing
 
 
 @dataclass(frozen=True)
@@ -76,15 +88,14 @@ class FoundStack:
     parameters: Mapping[str, str] | None = None
 
 
-def describe_stack(cloudformation: CloudFormationClient, name: str) -> dict[str, Any] | None:
+def describe_stack(cloudformation: CloudFormationClient, name: str) -> StackTypeDef | None:
     """A stack as DescribeStacks shows it; None when there is none."""
     try:
-        stack: dict[str, Any] = cloudformation.describe_stacks(StackName=name)["Stacks"][0]
+        return cloudformation.describe_stacks(StackName=name)["Stacks"][0]
     except ClientError as error:
         if "does not exist" in str(error):
             return None
         raise
-    return stack
 
 
 def resource_status(cloudformation: CloudFormationClient, name: str, logical_id: str) -> str:
@@ -150,7 +161,7 @@ def apply(cloudformation: CloudFormationClient, want: WantedStack, step: PlanSte
 
 def begin(cloudformation: CloudFormationClient, want: WantedStack, step: PlanStep) -> str:
     """Ask for what the step says; the stack's id, or its name where it is at work already, or "" for no change."""
-    request = {
+    request: StackRequest = {
         "StackName": want.name,
         "TemplateBody": want.body,
         "Parameters": [{"ParameterKey": k, "ParameterValue": v} for k, v in want.sent.items()],

@@ -8,26 +8,39 @@ join a unit later get the set's values.
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from functools import partial
+from typing import TYPE_CHECKING, Any, TypedDict
 
 from botocore.exceptions import ClientError
 
 from scripts.kit.connect import pages
 from scripts.kit.console import FEW, PROGRESS, SHOWN, UserError, alike, explain, some, without_ids
-from scripts.kit.patience import code, patiently, until
+from scripts.kit.patience import Answer, code, patiently, until
 from scripts.kit.plan import PlanStep
 from scripts.kit.stacks.stack import TAGS, WantedStack, changes, parameters
 
 if TYPE_CHECKING:
     from mypy_boto3_cloudformation import CloudFormationClient
+    from mypy_boto3_cloudformation.literals import CallAsType, CapabilityType, PermissionModelsType
+    from mypy_boto3_cloudformation.type_defs import (
+        AutoDeploymentTypeDef,
+        CreateStackInstancesInputTypeDef,
+        DescribeStackSetOperationInputTypeDef,
+        ParameterTypeDef,
+        StackSetOperationPreferencesTypeDef,
+        TagTypeDef,
+    )
 
 MOST_AT_ONCE = 10_000  # instances at work in a region, of all sets (CloudFormation User Guide, "Understand
 # CloudFormation quotas", StackSets instance operations)
 OPERATION = 3600.0  # seconds for an operation on every account of a unit
 UNFINISHED = {"RUNNING", "QUEUED", "STOPPING"}
-AUTOMATIC = {"Enabled": True, "RetainStacksOnAccountRemoval": False}  # an account that comes back finds no old roles
+AUTOMATIC: AutoDeploymentTypeDef = {
+    "Enabled": True,
+    "RetainStacksOnAccountRemoval": False,
+}  # an account that comes back finds no old roles
 NOT_YET = ("delegated admin", "enable organizations access")  # what a fresh organization answers for a while
 
 
@@ -38,7 +51,7 @@ class WantedStackSet:
     stack: WantedStack  # its account is the one that administers the set
     unit: str
     region: str
-    call_as: str
+    call_as: CallAsType
     accounts: tuple[str, ...]  # in the unit now
 
 
@@ -53,7 +66,20 @@ class FoundStackSet:
     instances: Mapping[str, str] = field(default_factory=dict)
 
 
-def look(cloudformation: CloudFormationClient, name: str, call_as: str) -> FoundStackSet:
+class StackSetRequest(TypedDict):
+    """What CreateStackSet and UpdateStackSet both take."""
+
+    StackSetName: str
+    TemplateBody: str
+    Parameters: list[ParameterTypeDef]
+    Capabilities: list[CapabilityType]
+    Tags: list[TagTypeDef]
+    PermissionModel: PermissionModelsType
+    AutoDeployment: AutoDeploymentTypeDef
+    CallAs: CallAsType
+
+
+def look(cloudformation: CloudFormationClient, name: str, call_as: CallAsType) -> FoundStackSet:
     try:
         found = cloudformation.describe_stack_set(StackSetName=name, CallAs=call_as)["StackSet"]
     except ClientError as error:
@@ -90,7 +116,7 @@ def apply(cloudformation: CloudFormationClient, want: WantedStackSet, found: Fou
     name, call_as = want.stack.name, want.call_as
     if wait_for_others(cloudformation, want):
         found = look(cloudformation, name, call_as)
-    definition = {
+    definition: StackSetRequest = {
         "StackSetName": name,
         "TemplateBody": want.stack.body,
         "Parameters": [{"ParameterKey": k, "ParameterValue": v} for k, v in want.stack.sent.items()],
@@ -104,10 +130,11 @@ def apply(cloudformation: CloudFormationClient, want: WantedStackSet, found: Fou
     if not found.body:
         send(want, lambda: cloudformation.create_stack_set(**definition))
     elif definition_changes(want, found) or failed:
-        update = {**definition, "OperationPreferences": preferences(len(want.accounts))}
-        wait(cloudformation, want, send(want, lambda: cloudformation.update_stack_set(**update))["OperationId"])
+        at_once = preferences(len(want.accounts))
+        update = partial(cloudformation.update_stack_set, **definition, OperationPreferences=at_once)
+        wait(cloudformation, want, send(want, update)["OperationId"])
     if want.unit not in found.units or any(account not in found.instances for account in want.accounts):
-        targets = {
+        targets: CreateStackInstancesInputTypeDef = {
             "StackSetName": name,
             "DeploymentTargets": {"OrganizationalUnitIds": [want.unit]},
             "Regions": [want.region],
@@ -117,7 +144,7 @@ def apply(cloudformation: CloudFormationClient, want: WantedStackSet, found: Fou
         wait(cloudformation, want, send(want, lambda: cloudformation.create_stack_instances(**targets))["OperationId"])
 
 
-def preferences(accounts: int) -> dict[str, Any]:
+def preferences(accounts: int) -> StackSetOperationPreferencesTypeDef:
     """Every account at once, as far as AWS allows; one that fails holds no other up."""
     return {
         "RegionConcurrencyType": "PARALLEL",
@@ -126,7 +153,7 @@ def preferences(accounts: int) -> dict[str, Any]:
     }
 
 
-def send(want: WantedStackSet, request: Any) -> Any:
+def send(want: WantedStackSet, request: Callable[[], Answer]) -> Answer:
     """A request on the set, asked again while another operation runs or the organization's news has not arrived."""
 
     def passing(error: ClientError) -> bool:
@@ -157,7 +184,11 @@ def wait_for_others(cloudformation: CloudFormationClient, want: WantedStackSet) 
 def wait(cloudformation: CloudFormationClient, want: WantedStackSet, operation: str, strict: bool = True) -> None:
     """Until the operation has ended; with `strict`, UserError with each account that failed."""
     name = want.stack.name
-    request = {"StackSetName": name, "OperationId": operation, "CallAs": want.call_as}
+    request: DescribeStackSetOperationInputTypeDef = {
+        "StackSetName": name,
+        "OperationId": operation,
+        "CallAs": want.call_as,
+    }
 
     def results() -> list[dict[str, Any]]:
         return list(pages(cloudformation, "list_stack_set_operation_results", "Summaries", **request))

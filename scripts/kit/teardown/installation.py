@@ -12,7 +12,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterator
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from scripts.kit.connect import Connection, enter, if_there, pages, whole_pages
 from scripts.kit.console import UserError, counted
@@ -47,6 +47,8 @@ from scripts.kit.teardown.stage_sets import ActiveAccounts, stage_parts
 from scripts.kit.together import together
 
 if TYPE_CHECKING:
+    from mypy_boto3_iam import IAMClient
+    from mypy_boto3_s3.type_defs import GetBucketCorsRequestTypeDef, GetBucketPolicyRequestTypeDef, TagTypeDef
     from mypy_boto3_servicecatalog import ServiceCatalogClient
 
 CI_ROLES = "Lets GitHub Actions publish the bundle"  # in the description of template 60
@@ -179,19 +181,22 @@ def hosting_parts(home: Connection) -> Iterator[TeardownPart]:
     sagemaker, s3 = home.client("sagemaker"), home.client("s3")
     bucket = bundle_bucket(home.account, home.region)
     for domain in pages(sagemaker, "list_domains", "Domains"):
-        tags = pages(sagemaker, "list_tags", "Tags", ResourceArn=domain["DomainArn"])
-        where = next((tag["Value"] for tag in tags if tag["Key"] == hosting.LOCATION_TAG), "")
+        listed = pages(sagemaker, "list_tags", "Tags", ResourceArn=domain["DomainArn"])
+        where = next((tag["Value"] for tag in listed if tag["Key"] == hosting.LOCATION_TAG), "")
         if where.startswith(f"s3://{bucket}/"):
             request = {"ResourceArn": domain["DomainArn"], "TagKeys": [hosting.LOCATION_TAG]}
             do = removal(sagemaker.delete_tags, **request)
             yield deleted("domain tag", f"{hosting.LOCATION_TAG} of {domain['DomainId']}", where, do)
-    place = {"Bucket": bucket, "ExpectedBucketOwner": home.account}
-    for key, tags in (if_there(hosting.templates, connection=home, bucket=bucket) or {}).items():
-        if STUDIO_TAG[0] in tags:
-            rest = [{"Key": name, "Value": value} for name, value in tags.items() if name != STUDIO_TAG[0]]
+    place: GetBucketCorsRequestTypeDef = {"Bucket": bucket, "ExpectedBucketOwner": home.account}
+    for key, shown in (if_there(hosting.templates, connection=home, bucket=bucket) or {}).items():
+        if STUDIO_TAG[0] in shown:
+            rest: list[TagTypeDef] = [
+                {"Key": name, "Value": value} for name, value in shown.items() if name != STUDIO_TAG[0]
+            ]
             do = removal(s3.put_object_tagging, **place, Key=key, Tagging={"TagSet": rest})
             yield deleted("tag", f"{STUDIO_TAG[0]} of {key}", "Studio no longer shows it", do)
-    rules = (if_there(s3.get_bucket_cors, **place) or {}).get("CORSRules", [])
+    answer = if_there(s3.get_bucket_cors, **place)
+    rules = answer["CORSRules"] if answer else []
     others = [rule for rule in rules if rule.get("ID") != hosting.RULE_ID]
     if others != rules:
         do = removal(s3.put_bucket_cors, **place, CORSConfiguration={"CORSRules": others})
@@ -204,8 +209,9 @@ def hosting_parts(home: Connection) -> Iterator[TeardownPart]:
 def statement_parts(home: Connection) -> Iterator[TeardownPart]:
     """The statement that `make doctor ARGS=--fix` merged into the policy of the SageMaker SDK's default bucket."""
     s3, bucket = home.client("s3"), default_bucket(home.account, home.region)
-    place = {"Bucket": bucket, "ExpectedBucketOwner": home.account}
-    policy = (if_there(s3.get_bucket_policy, **place) or {}).get("Policy", "")
+    place: GetBucketPolicyRequestTypeDef = {"Bucket": bucket, "ExpectedBucketOwner": home.account}
+    answer = if_there(s3.get_bucket_policy, **place)
+    policy = answer["Policy"] if answer else ""
     rest = without(policy, READ_MODELS)
     if rest != policy:
         anything = json.loads(rest)["Statement"]
@@ -273,14 +279,18 @@ def endpoint_logs(by: Connection, home: Connection, settings: Settings, project:
 # -- the data science account ------------------------------------------------------------------
 
 
+def entities(iam: IAMClient, policy: str) -> list[dict[str, Any]]:
+    """Every page of what a managed policy is attached to."""
+    return list(whole_pages(iam, "list_entities_for_policy", PolicyArn=policy))
+
+
 def policy_parts(home: Connection) -> Iterator[TeardownPart]:
     """The managed policies of template 13, taken from whom people gave them to; its own roles are the stack's."""
     iam = home.client("iam")
     studio = set(home_parameters(home).get("StudioExecutionRoleNames", "").split(","))
     for policy, by_stack in POLICIES.items():
         arn = f"arn:{home.partition}:iam::{home.account}:policy/{policy}"
-        asked = partial(whole_pages, iam, "list_entities_for_policy", PolicyArn=arn)
-        listed = if_there(lambda asked=asked: list(asked())) or []
+        listed = if_there(entities, iam, arn) or []
         for kind, member in (("Role", "PolicyRoles"), ("User", "PolicyUsers"), ("Group", "PolicyGroups")):
             for holder in (holder for page in listed for holder in page.get(member, [])):
                 name = holder[f"{kind}Name"]

@@ -28,7 +28,7 @@ from scripts.kit.teardown.project import ID, bucket_tags
 from scripts.kit.together import together
 
 if TYPE_CHECKING:
-    from mypy_boto3_s3 import S3Client
+    from mypy_boto3_cloudformation.literals import CallAsType
 
 PROJECT_TAG = "sagemaker:project-id"
 PROJECT = re.compile(rf"(?:^|[-/:])({ID})(?:[-/:]|$)")
@@ -128,7 +128,7 @@ def in_account(place: Connection, owners: Owners, settings: Settings, home: bool
     yield from buckets(place, owners)
 
 
-def in_region(there: Connection, owners: Owners, home: bool, call_as: str) -> Iterator[Orphan]:
+def in_region(there: Connection, owners: Owners, home: bool, call_as: CallAsType) -> Iterator[Orphan]:
     """The orphans of one account in one region. home: it is the data science account"""
     listed = [stacks_in(there), sagemaker_in(there, KINDS | HOME_KINDS if home else KINDS), watching_in(there)]
     if home:
@@ -147,7 +147,7 @@ def stacks_in(there: Connection) -> Iterator[Thing]:
             yield "stack", stack["StackName"], None
 
 
-def stack_sets_in(there: Connection, call_as: str) -> Iterator[Thing]:
+def stack_sets_in(there: Connection, call_as: CallAsType) -> Iterator[Thing]:
     cloudformation = there.client("cloudformation")
     for one in pages(cloudformation, "list_stack_sets", "Summaries", Status="ACTIVE", CallAs=call_as):
         yield "stack set", one["StackSetName"], None
@@ -174,7 +174,7 @@ def tags_of(there: Connection, arn: str) -> dict[str, str]:
 
 
 def buckets(there: Connection, owners: Owners) -> Iterator[Orphan]:
-    s3: S3Client = there.client("s3")
+    s3 = there.client("s3")
     for bucket in s3.list_buckets()["Buckets"]:
         name = bucket["Name"]
         ours = name.startswith("sagemaker-project-") or KIT.search(name)

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
 
 from botocore.exceptions import ClientError
 
-from scripts.kit.connect import if_there
+from scripts.kit.connect import Request, if_there
 from scripts.kit.console import AGAIN, UserError, explain, say
 from scripts.kit.plan import PlanStep
 
@@ -30,12 +29,12 @@ class TeardownPart:
     """
 
     step: PlanStep
-    do: Callable[[], Any] | None = None
+    do: Callable[[], object] | None = None
     cost: float = 0.0
     blind: bool = False
 
 
-def deleted(kind: str, name: str, detail: str, do: Callable[[], Any]) -> TeardownPart:
+def deleted(kind: str, name: str, detail: str, do: Callable[[], object]) -> TeardownPart:
     return TeardownPart(PlanStep("delete", kind, name, detail), do)
 
 
@@ -59,6 +58,6 @@ def apply(parts: list[TeardownPart]) -> None:
             raise UserError(f"{part.step.kind} {part.step.name}: {explain(error)}. {AGAIN}") from error
 
 
-def removal(request: Callable[..., Any], **arguments: Any) -> Callable[[], Any]:
+def removal(request: Callable[Request, object], *args: Request.args, **kwargs: Request.kwargs) -> Callable[[], object]:
     """How something is deleted by one request, which may find it gone."""
-    return lambda: if_there(request, **arguments)
+    return lambda: if_there(request, *args, **kwargs)

@@ -15,7 +15,7 @@ from collections.abc import Iterator
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from scripts.kit.connect import Connection, if_there, pages
+from scripts.kit.connect import Connection, if_there, pages, unless
 from scripts.kit.console import AGAIN, UserError
 from scripts.kit.names import bundle_bucket
 from scripts.kit.patience import until
@@ -30,8 +30,10 @@ from scripts.kit.teardown.stacks import PATIENCE
 from scripts.kit.teardown.stage_sets import ActiveAccounts, stage_parts
 
 if TYPE_CHECKING:
+    from mypy_boto3_cloudformation.literals import CallAsType
     from mypy_boto3_codepipeline import CodePipelineClient
     from mypy_boto3_s3 import S3Client
+    from mypy_boto3_sagemaker.type_defs import DescribeProjectOutputTypeDef
 
 ID = "p-[a-z0-9]{12}"  # as SageMaker gives it to a project; only for what is left of one that is gone
 
@@ -92,17 +94,16 @@ def lone_group(connection: Connection, name: str) -> list[Project]:
     """The project of which nothing is left but its model group."""
     sagemaker = connection.client("sagemaker")
     group = if_there(sagemaker.describe_model_package_group, ModelPackageGroupName=name)
-    arn = (group or {}).get("ModelPackageGroupArn", "")
-    tags = pages(sagemaker, "list_tags", "Tags", ResourceArn=arn) if arn else ()
+    tags = pages(sagemaker, "list_tags", "Tags", ResourceArn=group["ModelPackageGroupArn"]) if group else ()
     return [Project(name, tag["Value"], "") for tag in tags if tag["Key"] == "sagemaker:project-id"]
 
 
 def bucket_tags(s3: S3Client, bucket: str) -> dict[str, str]:
     answer = if_there(s3.get_bucket_tagging, Bucket=bucket)
-    return {tag["Key"]: tag["Value"] for tag in (answer or {}).get("TagSet", [])}
+    return {tag["Key"]: tag["Value"] for tag in (answer["TagSet"] if answer else [])}
 
 
-def project_parts(connection: Connection, project: Project, call_as: str) -> list[TeardownPart]:
+def project_parts(connection: Connection, project: Project, call_as: CallAsType) -> list[TeardownPart]:
     """A project as SageMaker and its pipeline made it, in the order in which it goes.
 
     call_as: of stack sets without a stage's stack
@@ -141,7 +142,7 @@ def retained_parts(
 def repositories(connection: Connection, project: Project) -> str:
     """What becomes of a project's repositories, as the end of a sentence."""
     look, name = connection.client("codecommit").get_repository, f"{project.prefix}-modeldeploy"
-    if if_there(look, "RepositoryDoesNotExistException", repositoryName=name):
+    if unless({"RepositoryDoesNotExistException"}, look, repositoryName=name):
         return " and both CodeCommit repositories"
     return "; its repositories at the git provider stay"
 
@@ -159,10 +160,9 @@ def running(connection: Connection, project: Project) -> Iterator[TeardownPart]:
 
 def stop(codepipeline: CodePipelineClient, project: Project, execution: dict[str, Any]) -> None:
     id = execution["pipelineExecutionId"]
-    if_there(
+    unless(
+        {"PipelineExecutionNotStoppableException", "DuplicatedStopRequestException"},
         codepipeline.stop_pipeline_execution,
-        "PipelineExecutionNotStoppableException",
-        "DuplicatedStopRequestException",
         pipelineName=project.pipeline,
         pipelineExecutionId=id,
         abandon=True,
@@ -181,12 +181,12 @@ def delete_project(connection: Connection, project: Project) -> None:
     """SageMaker terminates the provisioned product, under its launch role."""
     sagemaker = connection.client("sagemaker")
 
-    def described() -> dict[str, Any] | None:
-        found: dict[str, Any] | None = if_there(sagemaker.describe_project, ProjectName=project.name)
-        return found
+    def described() -> DescribeProjectOutputTypeDef | None:
+        return if_there(sagemaker.describe_project, ProjectName=project.name)
 
     def status() -> str:
-        return str((described() or {}).get("ProjectStatus", "DeleteCompleted"))
+        found = described()
+        return found["ProjectStatus"] if found else "DeleteCompleted"
 
     def settled() -> str | None:
         now = status()
@@ -197,7 +197,8 @@ def delete_project(connection: Connection, project: Project) -> None:
         sagemaker.delete_project(ProjectName=project.name)
     ended = until(f"project {project.name}", settled, PATIENCE, status)
     if ended != "DeleteCompleted":
-        details = (described() or {}).get("ServiceCatalogProvisionedProductDetails", {})
+        found = described()
+        details = found.get("ServiceCatalogProvisionedProductDetails", {}) if found else {}
         why = details.get("ProvisionedProductStatusMessage", "")
         stack = f"SC-{connection.account}-{details.get('ProvisionedProductId', '')}"
         detail = if_there(lambda: stacks.reasons(connection.client("cloudformation"), stack, lambda logical_id: stack))

@@ -15,13 +15,15 @@ from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import ClientError
 
-from scripts.kit.connect import Connection, if_there, pages, whole_pages
+from scripts.kit.connect import Connection, if_there, pages, unless, whole_pages
 from scripts.kit.console import UserError, counted
 from scripts.kit.names import model_bucket
 from scripts.kit.projects.project import Project
 from scripts.kit.teardown.parts import DeletionOptions, TeardownPart, deleted, kept, removal
 
 if TYPE_CHECKING:
+    from mypy_boto3_kms.type_defs import KeyMetadataTypeDef
+    from mypy_boto3_s3.type_defs import ObjectIdentifierTypeDef
     from mypy_boto3_sagemaker import SageMakerClient
 
 S3_GB_MONTH, LOGS_GB_MONTH, KEY_MONTH = 0.023, 0.03, 1.00
@@ -55,7 +57,8 @@ def training(connection: Connection, project: Project, asked: DeletionOptions) -
     if not asked.model_group:
         yield kept("training", name, "the pipeline and its runs: retained, free of charge; --model-group deletes")
         return
-    yield deleted("training", name, "the pipeline", removal(sagemaker.delete_pipeline, PipelineName=name))
+    do = removal(sagemaker.delete_pipeline, PipelineName=name)  # type: ignore[call-arg]  # botocore adds the token
+    yield deleted("training", name, "the pipeline", do)
 
 
 def model_group(connection: Connection, project: Project, asked: DeletionOptions) -> Iterator[TeardownPart]:
@@ -77,8 +80,8 @@ def model_group(connection: Connection, project: Project, asked: DeletionOptions
 def delete_group(sagemaker: SageMakerClient, name: str, arns: list[str]) -> None:
     for arn in arns:
         if_there(sagemaker.delete_model_package, ModelPackageName=arn)
-    no_policy = "ValidationException"
-    if_there(sagemaker.delete_model_package_group_policy, no_policy, ModelPackageGroupName=name)
+    no_policy = {"ValidationException"}
+    unless(no_policy, sagemaker.delete_model_package_group_policy, ModelPackageGroupName=name)
     if_there(sagemaker.delete_model_package_group, ModelPackageGroupName=name)
 
 
@@ -167,7 +170,9 @@ def weigh(versions: list[dict[str, Any]]) -> tuple[str, float]:
 def empty(connection: Connection, bucket: str, prefix: str = "") -> None:
     found = versions_in(connection, bucket, prefix) or []
     for start in range(0, len(found), 1000):  # DeleteObjects takes 1,000
-        keys = [{"Key": v["Key"], "VersionId": v["VersionId"]} for v in found[start : start + 1000]]
+        keys: list[ObjectIdentifierTypeDef] = [
+            {"Key": v["Key"], "VersionId": v["VersionId"]} for v in found[start : start + 1000]
+        ]
         answer = connection.client("s3").delete_objects(
             Bucket=bucket, Delete={"Objects": keys, "Quiet": True}, ExpectedBucketOwner=connection.account
         )
@@ -192,17 +197,17 @@ def keys(connection: Connection, asked: DeletionOptions) -> Iterator[TeardownPar
         yield deleted("key", id, detail, partial(kms.schedule_key_deletion, KeyId=id, PendingWindowInDays=KEY_WINDOW))
 
 
-def rotations(key: dict[str, Any]) -> int:
+def rotations(key: KeyMetadataTypeDef) -> int:
     """How often a key that rotates every year has rotated."""
     return int((datetime.now(UTC) - key["CreationDate"]).days // 365)
 
 
-def kept_keys(connection: Connection) -> Iterator[dict[str, Any]]:
+def kept_keys(connection: Connection) -> Iterator[KeyMetadataTypeDef]:
     """The models' keys that are paid for: by their description, because the alias goes with the stack."""
     kms = connection.client("kms")
     for key in pages(kms, "list_keys", "Keys"):
         try:
-            found: dict[str, Any] = kms.describe_key(KeyId=key["KeyId"])["KeyMetadata"]
+            found = kms.describe_key(KeyId=key["KeyId"])["KeyMetadata"]
         except ClientError:
             continue  # a key that may not be described is not the kit's
         ours = found.get("Description", "").startswith(KEY_DESCRIPTIONS)

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING
 
 from scripts.kit.connect import Connection, if_there
 from scripts.kit.console import AGAIN, UserError
 from scripts.kit.patience import until
 from scripts.kit.stacks import stack as stacks
 from scripts.kit.stacks.stack import describe_stack
+
+if TYPE_CHECKING:
+    from mypy_boto3_cloudformation.type_defs import StackTypeDef
 
 PATIENCE = 6 * 3600.0  # seconds: a stack may hold a stack set of a thousand accounts
 GONE = {"", "DELETE_COMPLETE"}
@@ -41,7 +44,7 @@ def delete_stack(connection: Connection, name: str) -> None:
         raise UserError(f"the stack {name} in {connection.account} ended {ended}:\n{why}\n  {AGAIN}")
 
 
-def require_unprotected(stack: dict[str, Any]) -> None:
+def require_unprotected(stack: StackTypeDef) -> None:
     """UserError where a stack is protected: taking that off is a decision of its own."""
     if stack.get("EnableTerminationProtection"):
         name = stack["StackName"]

@@ -22,6 +22,8 @@ from scripts.kit.teardown.stacks import PATIENCE, delete_stack
 
 if TYPE_CHECKING:
     from mypy_boto3_cloudformation import CloudFormationClient
+    from mypy_boto3_cloudformation.literals import CallAsType
+    from mypy_boto3_cloudformation.type_defs import DescribeStackSetInputTypeDef
 
 
 @dataclass
@@ -43,12 +45,12 @@ class ActiveAccounts:
 
 
 def stage_parts(
-    connection: Connection, name: str, call_as: str, organization: ActiveAccounts, kind: str = "endpoint"
+    connection: Connection, name: str, call_as: CallAsType, organization: ActiveAccounts, kind: str = "endpoint"
 ) -> Iterator[TeardownPart]:
     """A stack that holds a stack set of the same name, or either of them alone. kind: of what each instance holds"""
     cloudformation = connection.client("cloudformation")
     stack = describe_stack(cloudformation, name)
-    by = projects.call_as(stack or {}) or call_as
+    by = (projects.call_as(stack) if stack else None) or call_as
     found = instances(cloudformation, name, by)
     if found is None and stack is None:
         return
@@ -75,7 +77,7 @@ def condition(instance: dict[str, Any]) -> str:
     return "" if status == "CURRENT" else f" ({status})"
 
 
-def delete_stage(connection: Connection, name: str, call_as: str) -> None:
+def delete_stage(connection: Connection, name: str, call_as: CallAsType) -> None:
     """Delete the stage's stack; UserError with what each account says where it stays."""
     try:
         delete_stack(connection, name)
@@ -86,16 +88,16 @@ def delete_stage(connection: Connection, name: str, call_as: str) -> None:
         raise
 
 
-def instances(cloudformation: CloudFormationClient, name: str, call_as: str) -> list[dict[str, Any]] | None:
+def instances(cloudformation: CloudFormationClient, name: str, call_as: CallAsType) -> list[dict[str, Any]] | None:
     """The instances of a stack set; None where there is no such set."""
-    set_of = {"StackSetName": name, "CallAs": call_as}
+    set_of: DescribeStackSetInputTypeDef = {"StackSetName": name, "CallAs": call_as}
     described = if_there(cloudformation.describe_stack_set, **set_of)
     if described is None or described["StackSet"]["Status"] != "ACTIVE":
         return None
     return list(pages(cloudformation, "list_stack_instances", "Summaries", **set_of))
 
 
-def forget(cloudformation: CloudFormationClient, name: str, call_as: str, instance: dict[str, Any]) -> None:
+def forget(cloudformation: CloudFormationClient, name: str, call_as: CallAsType, instance: dict[str, Any]) -> None:
     """Take an instance out of its set and leave its stack, which can no longer be reached."""
     targets = {"DeploymentTargets": within([instance["OrganizationalUnitId"]], [instance["Account"]])}
     delete_instances(cloudformation, name, call_as, targets, [instance["Region"]], 1, retain=True)
@@ -109,7 +111,7 @@ def within(units: list[str], accounts: list[str]) -> dict[str, Any]:
 def delete_instances(
     cloudformation: CloudFormationClient,
     name: str,
-    call_as: str,
+    call_as: CallAsType,
     targets: dict[str, Any],
     regions: list[str],
     accounts: int,
@@ -138,7 +140,7 @@ def delete_instances(
         raise stuck(name, call_as, failed)
 
 
-def stuck(name: str, call_as: str, failed: list[dict[str, Any]]) -> UserError:
+def stuck(name: str, call_as: CallAsType, failed: list[dict[str, Any]]) -> UserError:
     """What a person does about instances that cannot be deleted: put it right, or leave the stack there.
 
     CloudFormation API Reference, StackInstance, Status INOPERABLE: DeleteStackInstances with RetainStacks, and
@@ -161,7 +163,7 @@ def stuck(name: str, call_as: str, failed: list[dict[str, Any]]) -> UserError:
     return UserError("\n  ".join([f"{name} could not be deleted everywhere:", *lines, *advice]))
 
 
-def wait_for_operations(cloudformation: CloudFormationClient, name: str, call_as: str) -> None:
+def wait_for_operations(cloudformation: CloudFormationClient, name: str, call_as: CallAsType) -> None:
     def quiet() -> bool | None:
         operations = pages(cloudformation, "list_stack_set_operations", "Summaries", StackSetName=name, CallAs=call_as)
         return None if any(o["Status"] in UNFINISHED for o in operations) else True
@@ -169,7 +171,7 @@ def wait_for_operations(cloudformation: CloudFormationClient, name: str, call_as
     if_there(lambda: until(f"stack set {name}", quiet, PATIENCE))
 
 
-def delete_stack_set(cloudformation: CloudFormationClient, name: str, call_as: str) -> None:
+def delete_stack_set(cloudformation: CloudFormationClient, name: str, call_as: CallAsType) -> None:
     """The set with all of its instances."""
     found = instances(cloudformation, name, call_as)
     if found is None:
