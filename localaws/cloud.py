@@ -285,7 +285,7 @@ class Cloud:
 
     @property
     def busy(self) -> bool:
-        """True while background work goes on."""
+        """True while background work runs."""
         with self._lock:
             return any(t.is_alive() for t in self._threads)
 

@@ -54,7 +54,7 @@ def expired(service: str) -> AwsError:
 
 @dataclass(frozen=True)
 class Place:
-    """A request that is recognised: what is asked of whom, where and by whom (None: an unknown key; EXPIRED)."""
+    """A recognised request: service, operation, Region and caller (None: an unknown key; EXPIRED)."""
 
     service: str
     operation: str

@@ -119,7 +119,7 @@ class Deployment:
 
 
 def check_exports(cloud: Cloud, stack: Stack, outputs: list[Output]) -> None:
-    """An export's name is unique; one that another stack imports neither changes nor goes."""
+    """An export's name is unique; an export that another stack imports cannot be changed or deleted."""
     state = stacks_of(cloud, stack.account, stack.region)
     names = [o.export for o in outputs if o.export]
     if double := next((name for name in names if names.count(name) > 1), ""):

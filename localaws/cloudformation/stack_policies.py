@@ -31,7 +31,7 @@ def values(item: Any) -> list[str]:
 
 
 def check(text: str) -> str:
-    """The policy's text; ValidationError where it is none."""
+    """The policy's text; ValidationError where it is invalid."""
     if len(text.encode()) > MOST_BYTES:
         raise invalid(f"a stack policy has at most {MOST_BYTES} bytes")
     try:

@@ -24,7 +24,7 @@ def until(
     longest: float = LONGEST_PAUSE,
     growth: float = 0.1,
 ) -> Answer:
-    """What look() answers as soon as it is not None; what progress() answers is shown whenever it changes.
+    """Wait for look() to answer something other than None; show what progress() answers whenever it changes.
 
     Args:
         seconds: the limit, after which UserError is raised, or what late() answers where there is more to say

@@ -70,7 +70,7 @@ def through_role(caller: boto3.Session, credentials: RoleCredentials) -> boto3.S
 
 
 def client_config(session: boto3.Session, service: str) -> Config:
-    """How a service is asked, as far as neither the profile nor the environment says so."""
+    """The clients' configuration, where neither the profile nor the environment sets it."""
     core = session._session  # boto3 has no other way to what the profile says
     attempts = core.get_config_variable("max_attempts") or MOST_ATTEMPTS
     chosen = "AWS_RETRY_MODE" in os.environ or "retry_mode" in core.get_scoped_config()

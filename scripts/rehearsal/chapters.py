@@ -292,7 +292,7 @@ def predictions(story: Story) -> None:
 
 
 def source_of(story: Story, arn: str, region: str) -> str:
-    """The version that a model package is a copy of; itself where it is none."""
+    """The version that a model package is a copy of; the package itself where it is not a copy."""
     if region == story.region:
         return arn
     sagemaker = story.cloud.root(story.setting.data_science, region).client("sagemaker")

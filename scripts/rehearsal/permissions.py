@@ -186,7 +186,7 @@ def uses(requests: Iterable[Mapping[str, Any]]) -> Uses:
 
 
 def refusals(requests: Iterable[Mapping[str, Any]]) -> list[Denied]:
-    """What was asked for and refused, by whom."""
+    """The refused requests, with their callers."""
     found = Counter(
         (request.get("role") or request["principal"], request["action"], request["resource"], request["statement"])
         for request in requests

@@ -1,4 +1,4 @@
-"""What is left of a story in its folder: the roles' policies, a summary as JSON, and the report."""
+"""What a story leaves in its folder: the roles' policies, a summary as JSON, and the report."""
 
 from __future__ import annotations
 

@@ -147,7 +147,7 @@ class Story:
         return out
 
     def until(self, what: str, look: Callable[[], Any], patience: float = 0.0) -> Any:
-        """What look() answers as soon as it is neither None nor False. patience: other than the story's."""
+        """Wait for look() to answer something other than None or False. patience: instead of the story's."""
         patience = patience or self.patience
 
         def answer() -> Any:

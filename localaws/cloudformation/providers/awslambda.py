@@ -54,7 +54,7 @@ def code_of(properties: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def settled(context: Context, name: str) -> dict[str, Any]:
-    """The function's configuration, once the change that goes on is through."""
+    """The function's configuration, once the current change has ended."""
     client = context.client("lambda")
 
     def look() -> Any:
@@ -145,7 +145,7 @@ class Function:
 
 @provides("AWS::Lambda::Version")
 class Version:
-    """AWS::Lambda::Version: what is published stays as it is."""
+    """AWS::Lambda::Version: a published version never changes."""
 
     carried = frozenset({"CodeSha256", "Description", "FunctionName"})
 

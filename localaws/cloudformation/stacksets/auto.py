@@ -56,7 +56,7 @@ def dependencies(stack_set: StackSet) -> list[str]:
 
 
 def remember(stack_set: StackSet, targets: Mapping[str, Any], regions: Iterable[str]) -> None:
-    """A deployment to units: their future accounts are meant too, but for those that its filter leaves out."""
+    """A deployment to units: it covers their future accounts too, except those that its filter excludes."""
     for unit in targets.get("OrganizationalUnitIds") or []:
         stack_set.targets.setdefault(unit, set()).update(regions)
         left_out = targets.get("Accounts") or [] if targets.get("AccountFilterType") == "DIFFERENCE" else []

@@ -106,7 +106,7 @@ def run(cloud: Cloud, stack_set: StackSet, operation: Operation, act: Callable[[
 
 
 def run_regions(cloud: Cloud, operation: Operation, act: Callable[[Result], None]) -> bool:
-    """Every region, as far as the preferences let it go; True when one failed."""
+    """Deploy to every region until the preferences end it; True when one failed."""
     regions: dict[str, list[Result]] = {}
     for region in operation.preferences.get("RegionOrder") or []:
         regions[region] = []
@@ -195,7 +195,7 @@ def deploy(cloud: Cloud, stack_set: StackSet, operation: Operation, result: Resu
 
 
 def remove(cloud: Cloud, stack_set: StackSet, operation: Operation, result: Result) -> None:
-    """Delete the stack of one instance (or let it be, RetainStacks), and the instance with it."""
+    """Delete one instance and its stack; with RetainStacks the stack stays."""
     instance = begin(stack_set, operation, result)
     if instance is None:
         return
@@ -242,7 +242,7 @@ def acting(cloud: Cloud, stack_set: StackSet, instance: Instance) -> Session:
         stack_set.administration_role or f"arn:{PARTITION}:iam::{stack_set.owner}:role/{ADMINISTRATION_ROLE}"
     )
     try:
-        # what StackSets says of itself then: User Guide, "Grant self-managed permissions"
+        # StackSets' own message for this: User Guide, "Grant self-managed permissions"
         source = {"SourceArn": stack_set.arn, "SourceAccount": stack_set.owner}
         by = cloud.service_role(administrator, stack_set.name[:64], SERVICE, stack_set.region, **source)
         given = by.client("sts").assume_role(RoleArn=role, RoleSessionName=stack_set.name[:64])["Credentials"]

@@ -239,7 +239,7 @@ def configured(shown: Mapping[str, Any], params: Mapping[str, Any]) -> dict[str,
 
 
 def change(call: Call, function: Function) -> None:
-    """ResourceConflictException while another change goes on."""
+    """ResourceConflictException while another change runs."""
     if function.settling:
         raise conflict(
             "The operation cannot be performed at this time. An update is in progress for resource: " + function.arn

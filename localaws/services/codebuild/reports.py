@@ -199,7 +199,7 @@ def publish(
 
 
 def read_junit(path: str, content: bytes) -> list[dict[str, Any]]:
-    """The test cases in a JUnit XML file; ValueError where it is none."""
+    """The test cases in a JUnit XML file; ValueError where it is not one."""
     try:
         root = ElementTree.fromstring(content)
     except ElementTree.ParseError as error:

@@ -269,7 +269,7 @@ NOT_SUPPORTED = frozenset(
 
 
 def configuration_problem(provider: Provider, configuration: Mapping[str, str], inputs: list[str], name: str) -> str:
-    """What CreatePipeline says of an action's configuration; "" when it takes it."""
+    """CreatePipeline's error for an action's configuration; "" when it is accepted."""
     for key in provider.required:
         if key not in configuration:
             return f"Action configuration for action '{name}' is missing required configuration '{key}'"

@@ -89,7 +89,7 @@ def put_image(call: Call) -> dict[str, Any]:
 
 
 def _check_manifest(repository: Any, manifest: str, kind: str) -> str:
-    """The manifest's media type; AwsError for one that is none, or whose layers were not uploaded."""
+    """The manifest's media type; AwsError for an invalid manifest, or one whose layers were not uploaded."""
     wrong = "Invalid parameter at 'ImageManifest' failed to satisfy constraint: "
     try:
         read = json.loads(manifest)

@@ -1,4 +1,4 @@
-"""GetProducts: what the price list says of SageMaker hosting."""
+"""GetProducts: the price list of SageMaker hosting."""
 
 from __future__ import annotations
 

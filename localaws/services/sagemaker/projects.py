@@ -88,7 +88,7 @@ def find(call: Call) -> Project:
 
 
 def idle(call: Call) -> Project:
-    """The project of a request that changes it; ConflictException while something goes on."""
+    """The project of a request that changes it; ConflictException while another change runs."""
     project = find(call)
     if project.busy:
         raise base.conflict(f"Project {project.name} is in state {project.status}. Wait until it is done.")

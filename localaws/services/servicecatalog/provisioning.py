@@ -207,7 +207,7 @@ def find_provisioned(catalog: Catalog, id: str | None, name: str | None) -> Prov
 
 
 def changeable(call: Call) -> Provisioned:
-    """The provisioned product of a request that changes it; refused while another change goes on."""
+    """The provisioned product of a request that changes it; refused while another change runs."""
     params = call.params
     provisioned = find_provisioned(
         catalog_of(call), params.get("ProvisionedProductId"), params.get("ProvisionedProductName")

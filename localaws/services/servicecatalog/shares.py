@@ -69,7 +69,7 @@ def check_administers(call: Call) -> str:
 
 
 def check_node(call: Call, node: dict[str, Any]) -> None:
-    """Only who may share with the organization does, and only with what is in it."""
+    """Only callers that may share with the organization do so, and only with its members."""
     management = check_administers(call)
     if node["Type"] == "ACCOUNT":
         raise NotSupported("servicecatalog:CreatePortfolioShare with an OrganizationNode of type ACCOUNT")

@@ -1,6 +1,6 @@
 """The bundle of one installation: what the environment file says are the defaults of the product's parameters.
 
-Pure but for `version`, which reads the sources.
+Pure except `version`, which reads the sources.
 """
 
 from __future__ import annotations

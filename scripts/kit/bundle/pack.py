@@ -1,6 +1,6 @@
 """The bundle: templates and seed code as one set of files that the same tree always gives byte for byte.
 
-Pure but for `read_tree` (the sources) and `read_build` (what `make package` wrote).
+Pure except `read_tree` (the sources) and `read_build` (what `make package` wrote).
 """
 
 from __future__ import annotations

@@ -231,7 +231,7 @@ def unfinished(organizations: OrganizationsClient) -> dict[str, str]:
 
 
 def ended(organizations: OrganizationsClient, going: Iterable[str]) -> list[CreateAccountStatusTypeDef] | None:
-    """The requests that have come to an end; None while there is none. One that is new may not be listed yet."""
+    """The requests that have ended; None while none has. A new one may not be listed yet."""
     working = unfinished(organizations)
     asked = (
         organizations.describe_create_account_status(CreateAccountRequestId=id)["CreateAccountStatus"]
@@ -250,7 +250,7 @@ def arrive(
     problems: list[str],
     total: int,
 ) -> Settings:
-    """What becomes of a request that has ended: the account goes into its unit, or why there is none is kept."""
+    """Handle a request that has ended: move the account into its unit, or keep the reason of the failure."""
     name, email, stage = request["name"], request["email"], request["stage"]
     if status.get("FailureReason") == "EMAIL_ALREADY_EXISTS":  # of ours, where the answer to a request was lost
         ours = next((member["Id"] for member in all_members(organizations) if member["Email"] == email), "")

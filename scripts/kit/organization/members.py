@@ -1,4 +1,4 @@
-"""The accounts of a unit, and the unit's path: what Organizations says of it."""
+"""The accounts of a unit and the unit's path, from Organizations."""
 
 from __future__ import annotations
 

@@ -49,7 +49,7 @@ class Project:
 
 
 def find(connection: Connection) -> list[Project]:
-    """Every project of the kit, by name: those with the kit's pipeline, and those of which a stage's stack is left."""
+    """Every project of the kit, by name: those with the kit's pipeline, and those that left a stage's stack behind."""
     codepipeline, sagemaker = connection.client("codepipeline"), connection.client("sagemaker")
     pipelines = {p["name"] for p in pages(codepipeline, "list_pipelines", "pipelines")}
     stacks = stage_stacks(connection)

@@ -59,7 +59,7 @@ class EndpointPlace:
 
     @property
     def urgency(self) -> int:
-        """0 for what failed, 1 for what goes on, 2 for what is as it should be."""
+        """0 for failed, 1 for in progress, 2 for fine."""
         return 2 if self.endpoint == IN_SERVICE else 1 if self.endpoint == CHANGING else 0
 
 

@@ -281,7 +281,7 @@ def request(upgrade: ProjectUpgrade) -> dict[str, Any]:
 
 
 def apply(connection: Connection, upgrade: ProjectUpgrade) -> None:
-    """Ask for the update; an update that goes on already (an answer that was lost, say) is followed instead."""
+    """Ask for the update; an update that already runs (after a lost answer, say) is followed instead."""
     try:
         connection.client("sagemaker").update_project(**request(upgrade))
     except ClientError as error:
@@ -290,7 +290,7 @@ def apply(connection: Connection, upgrade: ProjectUpgrade) -> None:
 
 
 def wait(connection: Connection, name: str, stack: str) -> str:
-    """The project's status once nothing goes on in it any more; says what happens to each resource."""
+    """The project's status once it is idle; reports what happens to each resource."""
     sagemaker, cloudformation = connection.client("sagemaker"), connection.client("cloudformation")
     seen = {event["EventId"] for event in newest_operation(cloudformation, stack)}
     status = ""

@@ -84,7 +84,7 @@ def plan(home: Connection, settings: Settings, want: stacks.WantedStack) -> tupl
 def settled(
     home: Connection, want: stacks.WantedStack, parameters: Mapping[str, str]
 ) -> tuple[stacks.WantedStack, str]:
-    """The stack as the registry's rules let it be. parameters: those that the stack has."""
+    """The stack that the registry's rules allow. parameters: those that the stack has."""
     account, region = want.account, home.region
     now, then = made_by(parameters, account), made_by(want.parameters, account)
     if not now and not then:

@@ -91,7 +91,7 @@ def former_projects(connection: Connection) -> Iterator[Project]:
 
 
 def lone_group(connection: Connection, name: str) -> list[Project]:
-    """The project of which nothing is left but its model group."""
+    """The project that left only its model group."""
     sagemaker = connection.client("sagemaker")
     group = if_there(sagemaker.describe_model_package_group, ModelPackageGroupName=name)
     tags = pages(sagemaker, "list_tags", "Tags", ResourceArn=group["ModelPackageGroupArn"]) if group else ()

@@ -72,7 +72,7 @@ class Detour:
         folder.mkdir(parents=True, exist_ok=True)
         self.folder = folder
         self.adopt = adopt
-        self.refused: list[str] = []  # hosts that were asked for in vain
+        self.refused: list[str] = []  # hosts that were requested and refused
         self._lock = threading.Lock()
         self._contexts: dict[str, ssl.SSLContext] = {}
         self._key = ec.generate_private_key(ec.SECP256R1())

@@ -4,7 +4,7 @@ The data is what --json prints:
   outcome: succeeded, waiting (only for a person), failed, refused (nothing was created)
   refused: what is not supported, or what AWS would refuse, each with type, logical id and line where it has one
   resources: every resource of the project's stack, with its status and reason
-  denied: requests that were refused for want of a permission, with the statement that is missing
+  denied: requests that were refused because a permission is missing, with the statement that is missing
   not_supported: requests at run time to operations that the embedded AWS lacks
   pipelines: stages and actions with their status and error; the end of a failed build's log
   waiting: what a person must do next

@@ -159,7 +159,7 @@ def stack_name(account: str, described: Mapping[str, Any]) -> str:
 
 
 def stack_detail(described: Mapping[str, Any]) -> Mapping[str, Any]:
-    """What DescribeProject says of the stack of a template in S3."""
+    """The stack of a template in S3, from DescribeProject."""
     for provider in described.get("TemplateProviderDetails", []):
         return dict(provider.get("CfnTemplateProviderDetail", {}).get("StackDetail", {}))
     return {}
@@ -217,7 +217,7 @@ def image_of(version: Any) -> Image | None:
 
 
 def with_artifact(reader: Reader, account: str, project: Project) -> Project:
-    """With what S3 says of the version's artifact, and with the policies that other accounts read through."""
+    """With S3's answer for the version's artifact, and the policies that other accounts need to read it."""
     found = container(project.version)
     artifact = policy = described = repository = UNREAD
     if url := found.get("ModelDataUrl", ""):
