@@ -50,8 +50,9 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 def starts_an_aws(test: pytest.Function) -> bool:
-    """Whether the test works on an embedded AWS: one of the fixture, or one that its module can start.
+    """Whether the test works on an embedded AWS: one of the fixtures, or one that its module can start.
 
     Other tests that take more than a second of processor time carry the mark `slow` in their file.
     """
-    return "cloud" in test.fixturenames or not vars(test.module).keys().isdisjoint({"EmbeddedAws", "embedded_aws"})
+    started = not {"cloud", "shared_cloud"}.isdisjoint(test.fixturenames)
+    return started or not vars(test.module).keys().isdisjoint({"EmbeddedAws", "embedded_aws"})

@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import os
-import signal
 import socket
 import subprocess
 import sys
-import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,9 +21,13 @@ from scripts.rehearsal import setting as people
 from scripts.rehearsal.embedded import embedded_aws
 from scripts.rehearsal.setting import Setting
 
+pytestmark = pytest.mark.usefixtures("signed_out")
 REGION = "us-east-1"
+
 ROOT = pack.ROOT
+
 BUCKET = f"sagemaker-multi-account-bundle-{people.DATA_SCIENCE}-{REGION}"
+
 COMMANDS: dict[str, Callable[[Sequence[str] | None], int]] = {
     "accounts": accounts.main,
     "package": package.main,
@@ -65,17 +67,6 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
         package.main(["--output", str(folder / "bundle")])
         yield World(cloud, setting, folder)
     assert not cloud.faults, "\n".join(f"{fault.where}\n{fault.traceback}" for fault in cloud.faults)
-
-
-@pytest.fixture(autouse=True)
-def signed_out(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    """No sign-in, in a folder without any file."""
-    for name in [name for name in os.environ if name.startswith("AWS_")]:
-        monkeypatch.delenv(name)
-    monkeypatch.setenv("AWS_CONFIG_FILE", os.devnull)
-    monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", os.devnull)
-    monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
-    monkeypatch.chdir(tmp_path)
 
 
 class Terminal:
@@ -342,64 +333,3 @@ def test_a_folder_that_cannot_be_made_is_reported(terminal: Terminal, tmp_path: 
     (tmp_path / "file").touch()
     message = terminal.refuses("rehearse", "--folder", tmp_path / "file")
     assert f"error: {tmp_path / 'file'}: File exists" in message
-
-
-# -- Ctrl-C ------------------------------------------------------------------------------------
-
-
-def living(session: int) -> list[str]:
-    """The processes of a terminal session that still run."""
-    listed = subprocess.run(["ps", "-eo", "sid=,stat=,args="], capture_output=True, text=True, check=True).stdout
-    rows = [line.split(None, 2) for line in listed.splitlines()]
-    return [row[-1] for row in rows if row[0] == str(session) and not row[1].startswith("Z")]
-
-
-@pytest.mark.parametrize(
-    ("chapter", "whole_terminal"),
-    [("A model is trained", True), ("Units, delegation, roles", False)],
-    ids=["Ctrl-C", "kill -INT"],
-)
-def test_an_interrupted_rehearsal_ends_soon_and_leaves_nothing_behind(
-    tmp_path: Path, chapter: str, whole_terminal: bool
-) -> None:
-    start = time.monotonic()
-    started = subprocess.Popen(
-        [sys.executable, "-m", "scripts.rehearse", "--folder", str(tmp_path)],
-        cwd=ROOT, stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True, start_new_session=True,
-    )  # fmt: skip
-    assert started.stderr is not None
-    said = ""
-    for line in started.stderr:
-        said += line
-        if chapter in line:
-            break
-    time.sleep(0.3)  # in the middle of the chapter: a command of the story runs, or SageMaker's training
-    begin = time.monotonic()
-    if whole_terminal:
-        os.killpg(started.pid, signal.SIGINT)
-    else:
-        started.send_signal(signal.SIGINT)
-    out, more = started.communicate(timeout=300)
-    assert started.returncode == 130, said + more
-    assert time.monotonic() - begin < max(10, begin - start), "on a busy machine: sooner than it came this far"
-    assert more.splitlines()[-1].startswith("interrupted")
-    assert "Traceback" not in said + out + more
-    assert living(started.pid) == []
-    assert not (tmp_path / "summary.json").exists()
-
-
-def test_a_python_without_the_kits_packages_is_reported() -> None:
-    command = [sys.executable, "-S", "-m", "scripts.status"]  # without site-packages
-    ended = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
-    assert ended.returncode == 1
-    assert "lacks what the kit needs. `make setup` installs it" in ended.stderr
-    assert "Traceback" not in ended.stderr
-
-
-def test_an_interrupt_while_a_command_loads_says_nothing(tmp_path: Path) -> None:
-    code = "import os, signal, sys; sys.argv = ['-m']; import scripts; os.kill(os.getpid(), signal.SIGINT)"
-    done = subprocess.run(
-        [sys.executable, "-c", code], cwd=tmp_path, env={**os.environ, "PYTHONPATH": str(ROOT)},
-        capture_output=True, text=True,
-    )  # fmt: skip
-    assert (done.returncode, done.stdout, done.stderr) == (130, "", "")

@@ -143,7 +143,7 @@ def documented() -> list[str]:
 
 def test_documented_lines_run_as_they_are_written(tree: Tree) -> None:
     lines = [line for line in documented() if not {"clean", "setup", "help", "lock"} & set(line.split())]
-    assert len(lines) > 30
+    assert {"make rehearse", "make accounts", "make publish"} <= set(lines), "the lines are not found any longer"
     for line in lines:
         words = shlex.split(line)[1:]
         targets = [word for word in words if "=" not in word]

@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import fields, is_dataclass
 from pathlib import Path
-from typing import Any, get_args, get_type_hints
+from typing import Any, get_args, get_origin, get_type_hints
 from urllib.parse import unquote
 
 import botocore.session
@@ -178,7 +178,8 @@ def keys_of(kind: type[Any], before: str = "") -> Iterator[str]:
     """The keys of the environment file: the fields of its dataclasses, in their own names."""
     hints = get_type_hints(kind)
     for field in fields(kind):
-        inner = [hints[field.name], *get_args(hints[field.name])]
+        hint = hints[field.name]
+        inner = [get_origin(hint) or hint, *get_args(hint)]
         nested = next((one for one in inner if is_dataclass(one) and isinstance(one, type)), None)
         name = f"{before}{field.name}"
         yield from keys_of(nested, f"{name}.") if nested else [name]

@@ -32,11 +32,6 @@ from tests.support.waiting import until
 from tests.support.zips import zip_of
 
 
-@pytest.fixture
-def stage(cloud: Cloud, monkeypatch: pytest.MonkeyPatch) -> Stage:
-    return Stage(cloud, monkeypatch)
-
-
 def condition(provider: str, result: str = "FAIL", **more: Any) -> dict[str, Any]:
     kind = {"category": "Rule", "owner": "AWS", "provider": provider, "version": "1"}
     return {"conditions": [{"result": result, "rules": [{"name": "Rule", "ruleTypeId": kind, **more}]}]}

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import io
 import json
 import os
-import tarfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -16,6 +14,17 @@ from botocore.exceptions import ClientError
 from localaws.cloud import Cloud
 from localaws.services.sagemaker.endpoints import Endpoints
 from scripts.rehearsal.embedded import embedded_aws
+from tests.support.endpoints_setting import (
+    GROUP,
+    PACKAGE,
+    ask,
+    make_config,
+    make_endpoint,
+    make_model,
+    put_archive,
+    settled,
+    there,
+)
 from tests.support.sagemaker_world import (
     ACCOUNT,
     BUCKET,
@@ -33,7 +42,6 @@ from tests.support.sagemaker_world import (
 from tests.support.waiting import until
 
 SETOSA, VIRGINICA = b"5.1,3.5,1.4,0.2\n", b"6.3,3.3,6.0,2.5\n"
-GROUP = "Iris"
 
 
 @pytest.fixture(scope="module")
@@ -59,62 +67,6 @@ def train_for_others(cloud: Cloud, role: str) -> str:
     """Where the model's data lies, encrypted with a key that the target account may decrypt with."""
     output = {"S3OutputPath": f"s3://{BUCKET}/models", "KmsKeyId": make_key(cloud, OTHER)}
     return str(train(cloud, "first", role, OutputDataConfig=output)["ModelArtifacts"]["S3ModelArtifacts"])
-
-
-ROLE = f"arn:aws:iam::{OTHER}:role/serving"
-PACKAGE = f"arn:aws:sagemaker:{REGION}:{ACCOUNT}:model-package/{GROUP}"
-VARIANT = {"VariantName": "AllTraffic", "InitialInstanceCount": 1, "InstanceType": "ml.t2.medium"}
-
-
-def there(world: Cloud, service: str = "sagemaker") -> Any:
-    return client(world, service, OTHER)
-
-
-def make_model(world: Cloud, name: str, **container: Any) -> None:
-    there(world).create_model(
-        ModelName=name,
-        PrimaryContainer=container or {"ModelPackageName": f"{PACKAGE}/1"},
-        ExecutionRoleArn=ROLE,
-    )
-
-
-def make_config(world: Cloud, name: str, model: str, **changed: Any) -> None:
-    variant = {**VARIANT, "ModelName": model, **changed.pop("variant", {})}
-    there(world).create_endpoint_config(EndpointConfigName=name, ProductionVariants=[variant], **changed)
-
-
-def make_endpoint(world: Cloud, name: str, **changed: Any) -> dict[str, Any]:
-    """DescribeEndpoint's answer once the endpoint is there, with a model and a configuration of the same name."""
-    make_model(world, name)
-    make_config(world, name, name, **changed)
-    there(world).create_endpoint(EndpointName=name, EndpointConfigName=name)
-    return settled(world, name)
-
-
-def settled(world: Cloud, name: str) -> dict[str, Any]:
-    def look() -> Any:
-        shown = there(world).describe_endpoint(EndpointName=name)
-        return shown if shown["EndpointStatus"] not in {"Creating", "Updating", "RollingBack"} else None
-
-    found: dict[str, Any] = until(look)
-    return found
-
-
-def ask(world: Cloud, name: str, body: bytes, **more: Any) -> dict[str, Any]:
-    given = {"ContentType": "text/csv", **more}
-    answer: dict[str, Any] = there(world, "sagemaker-runtime").invoke_endpoint(EndpointName=name, Body=body, **given)
-    return answer | {"Text": answer["Body"].read().decode()}
-
-
-def put_archive(world: Cloud, key: str, content: bytes) -> str:
-    """An archive that holds one file named xgboost-model, in the model bucket."""
-    buffer = io.BytesIO()
-    with tarfile.open(fileobj=buffer, mode="w:gz") as archive:
-        entry = tarfile.TarInfo("xgboost-model")
-        entry.size = len(content)
-        archive.addfile(entry, io.BytesIO(content))
-    client(world, "s3").put_object(Bucket=BUCKET, Key=key, Body=buffer.getvalue())
-    return f"s3://{BUCKET}/{key}"
 
 
 def test_an_approved_version_of_another_account_predicts(world: Cloud) -> None:

@@ -1,0 +1,92 @@
+"""A build's sources and artifacts in S3, and those that a pipeline gives it."""
+
+from __future__ import annotations
+
+import textwrap
+
+import pytest
+from botocore.exceptions import ClientError
+
+from localaws.cloud import Session
+from localaws.services.codebuild.state import PipelineBuild, PipelineWork
+from tests.support.codebuild_setting import ACCOUNT, REGION, build, finish, log, phase, project
+from tests.support.zips import files_in, zip_of
+
+
+def unzipped(root: Session, key: str) -> dict[str, str]:
+    body = root.client("s3").get_object(Bucket="store", Key=key)["Body"].read()
+    return files_in(body)
+
+
+def test_source_and_artifacts_are_zips_in_s3(root: Session) -> None:
+    spec = """
+    version: 0.2
+    phases:
+      build:
+        commands: [mkdir -p out/deep, cp given.txt out/deep/, echo done > out/note.txt]
+    artifacts:
+      files: ['**/*']
+      base-directory: out
+      name: made-$CODEBUILD_BUILD_NUMBER
+      secondary-artifacts:
+        flat: {files: ['out/**/*'], discard-paths: yes}
+    """
+    root.client("s3").put_object(
+        Bucket="store", Key="in.zip", Body=zip_of({"given.txt": "here", "buildspec.yml": textwrap.dedent(spec)})
+    )
+    s3 = {"type": "S3", "location": "store", "packaging": "ZIP", "path": "results"}
+    done = build(
+        root,
+        "",
+        source={"type": "S3", "location": "store/in.zip"},
+        artifacts={**s3, "name": "x", "overrideArtifactName": True},
+        secondaryArtifacts=[{**s3, "name": "flat.zip", "namespaceType": "BUILD_ID", "artifactIdentifier": "flat"}],
+    )
+    assert done["buildStatus"] == "SUCCEEDED", log(root, done)
+    assert done["artifacts"]["location"] == "arn:aws:s3:::store/results/made-1"
+    assert unzipped(root, "results/made-1") == {"deep/given.txt": "here", "note.txt": "done\n"}
+    flat = unzipped(root, f"results/{done['id'].split(':')[1]}/flat.zip")
+    assert flat == {"given.txt": "here", "note.txt": "done\n"}
+
+
+def test_artifacts_that_are_not_there_fail_the_upload(root: Session) -> None:
+    done = build(
+        root,
+        "version: 0.2\nphases: {}\nartifacts: {files: [absent.txt]}\n",
+        artifacts={"type": "S3", "location": "store", "name": "x"},
+    )
+    assert done["buildStatus"] == "FAILED"
+    assert phase(done, "UPLOAD_ARTIFACTS")["contexts"] == [
+        {"statusCode": "CLIENT_ERROR", "message": "no matching artifact paths found"}
+    ]
+
+
+def test_a_pipelines_build_takes_its_inputs_and_leaves_its_outputs(root: Session) -> None:
+    spec = """
+    version: 0.2
+    phases:
+      build:
+        commands: ['cat given.txt $CODEBUILD_SRC_DIR_Other/more.txt > both.txt', 'echo by $CODEBUILD_INITIATOR']
+    artifacts: {files: [both.txt]}
+    """
+    s3, codebuild = root.client("s3"), root.client("codebuild")
+    s3.put_object(Bucket="store", Key="a", Body=zip_of({"given.txt": "1", "b/spec.yml": textwrap.dedent(spec)}))
+    s3.put_object(Bucket="store", Key="b", Body=zip_of({"more.txt": "2"}))
+    codebuild.create_project(
+        **project(source={"type": "CODEPIPELINE", "buildspec": "b/spec.yml"}, artifacts={"type": "CODEPIPELINE"})
+    )
+    root.cloud.state(PipelineWork, ACCOUNT, REGION).by_token["action-1"] = PipelineBuild(
+        pipeline_arn=f"arn:aws:codepipeline:{REGION}:{ACCOUNT}:line",
+        input_artifacts={"Main": ("store", "a"), "Other": ("store", "b")},
+        primary="Main",
+        output_artifacts={"Out": ("store", "out")},
+    )
+    started = codebuild.start_build(projectName="maker", idempotencyToken="action-1")["build"]
+    again = codebuild.start_build(projectName="maker", idempotencyToken="action-1")["build"]
+    assert again["id"] == started["id"]
+    done = finish(root, started["id"])
+    assert done["buildStatus"] == "SUCCEEDED", log(root, done)
+    assert unzipped(root, "out") == {"both.txt": "12"}
+    assert "by codepipeline/line" in log(root, done)
+    with pytest.raises(ClientError, match="built by CodePipeline"):
+        codebuild.start_build(projectName="maker")

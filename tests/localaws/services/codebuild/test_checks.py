@@ -1,0 +1,79 @@
+"""Projects of CodeBuild: which are refused, and what is kept of the others."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from botocore.exceptions import ClientError
+
+from localaws.cloud import Session
+from tests.support.codebuild_setting import ACCOUNT, REGION, project
+
+
+def environment(**changes: Any) -> dict[str, Any]:
+    return {"environment": {**project()["environment"], **changes}}
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({"name": "with space"}, "Invalid project name"),
+        (environment(image="aws/codebuild/amazonlinux-x86_64-standard:5.9"), "CodeBuild has no image"),
+        (environment(image="aws/codebuild/amazonlinux-aarch64-standard:3.0"), "does not run in environment type"),
+        (environment(imagePullCredentialsType="SERVICE_ROLE"), "curated image"),
+        (environment(image="not an image"), "Invalid image"),
+        (environment(computeType="BUILD_GENERAL1_TINY"), "Compute type BUILD_GENERAL1_TINY"),
+        (environment(type="LINUX"), "Invalid environment type"),
+        (environment(type="WINDOWS_CONTAINER"), "Not supported by the embedded AWS"),
+        (environment(environmentVariables=[{"name": "CODEBUILD_A", "value": ""}]), "reserved"),
+        (environment(environmentVariables=[{"name": "A", "value": ""}] * 2), "Duplicate environment variable"),
+        ({"source": {"type": "NO_SOURCE", "buildspec": "buildspec.yml"}}, "inline"),
+        ({"source": {"type": "S3", "location": "bucket"}}, "bucket/key"),
+        ({"source": {"type": "GITHUB", "location": "https://x"}}, "Not supported by the embedded AWS"),
+        ({"source": {"type": "CODEPIPELINE"}}, "both be of type CODEPIPELINE"),
+        ({"artifacts": {"type": "S3", "name": "x"}}, "location"),
+        ({"timeoutInMinutes": 3000}, "must be between 5 and 2160"),
+        ({"vpcConfig": {"vpcId": "vpc-1"}}, "Not supported by the embedded AWS: a CodeBuild project with vpcConfig"),
+        ({"serviceRole": f"arn:aws:iam::{ACCOUNT}:role/absent"}, "not authorized to perform: sts:AssumeRole"),
+    ],
+)
+def test_a_wrong_project_is_refused(root: Session, changes: dict[str, Any], said: str) -> None:
+    with pytest.raises(ClientError, match=said):
+        root.client("codebuild").create_project(**project(**changes))
+    assert root.client("codebuild").list_projects()["projects"] == []
+
+
+@pytest.mark.parametrize(
+    "image",
+    [
+        "aws/codebuild/amazonlinux2-x86_64-standard:5.0",
+        "aws/codebuild/standard:7.0-24.10.29",
+        "aws/codebuild/standard:4.0",
+        "123456789012.dkr.ecr.us-east-1.amazonaws.com/tools:1.2",
+        "public.ecr.aws/docker/library/python:3.12",
+    ],
+)
+def test_known_images_are_accepted(root: Session, image: str) -> None:
+    codebuild = root.client("codebuild")
+    codebuild.create_project(**project(**environment(image=image)))
+    [made] = codebuild.batch_get_projects(names=codebuild.list_projects()["projects"])["projects"]
+    assert made["environment"]["image"] == image
+
+
+def test_projects_are_updated_listed_and_deleted(root: Session) -> None:
+    codebuild = root.client("codebuild")
+    codebuild.create_project(**project(tags=[{"key": "k", "value": "v"}]))
+    with pytest.raises(ClientError, match="ResourceAlreadyExistsException"):
+        codebuild.create_project(**project())
+    codebuild.update_project(name="maker", timeoutInMinutes=30)
+    answer = codebuild.batch_get_projects(names=["maker", "other"])
+    assert answer["projects"][0]["timeoutInMinutes"] == 30
+    assert answer["projects"][0]["tags"] == [{"key": "k", "value": "v"}]
+    assert answer["projects"][0]["encryptionKey"] == f"arn:aws:kms:{REGION}:{ACCOUNT}:alias/aws/s3"
+    assert answer["projectsNotFound"] == ["other"]
+    codebuild.delete_project(name="maker")
+    codebuild.delete_project(name="maker")
+    assert codebuild.list_projects()["projects"] == []
+    with pytest.raises(ClientError, match="ResourceNotFoundException"):
+        codebuild.start_build(projectName="maker")
