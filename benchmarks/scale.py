@@ -79,7 +79,7 @@ def requests(folder: Path) -> int:
 
 
 def add_accounts(story: Story, accounts: int) -> None:
-    """More accounts in the staging unit, until there are so many; template 20 comes to them by itself."""
+    """More accounts in the staging unit, up to this number; template 20 is deployed to them automatically."""
     setting = story.setting
     organizations = story.cloud.root(setting.management, story.region).client("organizations")
     root = organizations.list_roots()["Roots"][0]["Id"]

@@ -199,7 +199,7 @@ class Cloud:
         tags: Mapping[str, str] | None = None,
         seconds: int = SESSION_SECONDS,
     ) -> Session:
-        """A session of the role, if the role exists and trusts the one who asks.
+        """A session of the role, if the role exists and trusts the caller.
 
         A service that acts as a role calls this with service_principal("codebuild.amazonaws.com").
         AwsError AccessDenied otherwise (STS API Reference, "AssumeRole": the same answer whether

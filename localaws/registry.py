@@ -1,7 +1,7 @@
 """Every AWS service that the embedded AWS supports: the package that declares it, and who answers a request.
 
 A package is imported when its service is first asked for. Every module in it may register operations on the
-package's Service object, which stands in its service.py.
+package's Service object, which is in its service.py.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """How a package declares what the embedded AWS supports of one AWS service.
 
-Everything that is known of a service stands in its own package: the operations that we answer, those that moto
+Everything known about a service is in its own package: the operations that we answer, those that moto
 answers, what AWS checks before and does after moto's answer, and what authorization needs to know.
 """
 

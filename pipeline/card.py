@@ -36,7 +36,7 @@ Place = tuple[str, str]  # account and region
 
 
 def key_of(execution: str) -> str:
-    """Where the card lies in the artifact bucket; 30-project.yaml links to it."""
+    """The card's key in the artifact bucket; 30-project.yaml links to it."""
     return f"evidence/{execution}.html"
 
 

@@ -15,7 +15,7 @@ SUMMARY_LIMIT = 490
 
 
 class UserError(Exception):
-    """Something that a person can put right: what is wrong, where, and what to do."""
+    """Something that a person can fix: what is wrong, where, and what to do."""
 
 
 def say(message: str) -> None:

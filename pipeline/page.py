@@ -1,7 +1,7 @@
 """The evidence card as a page: the card and the results of staging in, one document of HTML out. Pure.
 
 It loads nothing and holds no script, reads on a telephone, on a desk and on paper, and begins with what an approver
-asks first: did staging pass, what failed, what changes in production. What would not fit is counted, and stands in
+asks first: did staging pass, what failed, what changes in production. What would not fit is counted, and is in
 the build's log.
 """
 

@@ -80,7 +80,7 @@ def statements(group_arn: str, account_ids: Iterable[str], *, short: bool = Fals
     """What the target accounts may do with a group and its versions.
 
     Not UpdateModelPackage: with it, a target account could approve. The ARN of a version may
-    carry the group's name in lower case, so both forms stand there.
+    carry the group's name in lower case, so both forms are listed.
     short: one statement with the accounts' ids, which holds four times as many accounts in the same length
     """
     partition, accounts = group_arn.split(":")[1], sorted(set(account_ids))
@@ -253,7 +253,7 @@ def check_version(s3: S3Client, version: Version, region: str) -> None:
         raise UserError(f"{name}: the image {version.image} is no image of Amazon ECR with a tag or a digest")
     if image[1] != region:
         raise UserError(
-            f"{name}: its image lies in {image[1]}, the version itself in {region}, and SageMaker takes an image from "
+            f"{name}: its image is in {image[1]}, the version itself in {region}, and SageMaker takes an image from "
             "the endpoint's own region: register a version with an image there"
         )
     if not version.model_data_url:

@@ -74,7 +74,7 @@ def templates() -> dict[str, tuple[Any, Any]]:
 
 
 def checkov() -> str:
-    """checkov's failed checks; a template that it cannot read is one too (by itself it passes over it)."""
+    """checkov's failed checks, and the templates that it cannot read, which it skips silently."""
     line = [str(LINTERS / "checkov"), "--directory", "templates", "--framework", "cloudformation"]
     line += ["--quiet", "--skip-download", "--output", "json"]
     done = subprocess.run(line, cwd=ROOT, capture_output=True, text=True)
@@ -122,7 +122,7 @@ def through_linters(name: str, data: object) -> str:
 
 
 def notebooks() -> str:
-    """Notebooks are kept without outputs: a rendered copy stands in docs/generated/."""
+    """Notebooks are kept without outputs: a rendered copy is in docs/generated/."""
     wrong = []
     for path in sorted((ROOT / "notebooks").glob("*.ipynb")):
         for number, cell in enumerate(json.loads(path.read_text(encoding="utf-8"))["cells"]):

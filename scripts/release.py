@@ -47,7 +47,7 @@ def git(root: Path, *arguments: str) -> str:
 
 
 def is_inside(name: str, parts: set[str]) -> bool:
-    """Whether a file is one of the parts, or lies in one that is a folder."""
+    """Whether a file is one of the parts, or is inside one that is a folder."""
     path = PurePosixPath(name)
     return not parts.isdisjoint(str(part) for part in (path, *path.parents))
 

@@ -111,7 +111,7 @@ class Grant(IntEnum):
 
 
 def named(statement: Statement, request: AuthorizationRequest, has_boundary: bool = False) -> Grant:
-    """How the statement's Principal or NotPrincipal covers the one who asks."""
+    """How the statement's Principal or NotPrincipal covers the caller."""
     grants = [_named_by(kind, value, request) for kind, value in statement.principals or ()]
     if not statement.not_principals:
         return max(grants, default=Grant.NOT)

@@ -222,7 +222,7 @@ class Checker:
             )
 
     def mapping(self, argument: list[Any], path: Path) -> None:
-        """Names that stand in the template itself are looked up at once, as AWS does."""
+        """Names that are written out in the template are looked up at once, as AWS does."""
         name, top, second = argument[:3]
         if len(argument) == 4:
             return

@@ -1,4 +1,4 @@
-"""The parts of a template that are function calls: what calls there are, and whom they refer to.
+"""The parts of a template that are function calls: which calls there are, and what they refer to.
 
 AWS page: "Intrinsic function reference".
 """

@@ -1,7 +1,7 @@
 """The ARNs of the resources that a request acts on, built from its parameters.
 
 The formats are those of the Service Authorization Reference (action_table.py). A parameter that
-is named like a part of the format fills it; what a service names otherwise stands in the
+is named like a part of the format fills it; what a service names otherwise is in the
 access.py of the service's package.
 """
 

@@ -20,7 +20,7 @@ class ResourceFailed(Exception):  # reads as what it says: raise ResourceFailed(
 
 @dataclass(frozen=True)
 class Context:
-    """Where and as whom a provider acts.
+    """The account, Region and principal with which a provider acts.
 
     session: clients sign as the stack's role, or as the caller
     tags: the stack's tags, to propagate where the service's create operation takes tags

@@ -1,4 +1,4 @@
-"""Stack policies: which updates of which resources a stack lets through.
+"""Stack policies: which updates of which resources a stack allows.
 
 CloudFormation User Guide, "Prevent updates to stack resources"; API Reference, SetStackPolicy, GetStackPolicy, and
 StackPolicyBody and StackPolicyDuringUpdateBody of CreateStack and UpdateStack. A policy applies to updates only; one
@@ -63,7 +63,7 @@ def wrong_with(statement: Any) -> str:
             return f"exactly one of {name} and {none} is needed"
     for action in values(statement.get("Action", statement.get("NotAction"))):
         if action not in ACTIONS:
-            return f"{action} is none of {', '.join(ACTIONS[:4])}"
+            return f"{action} is not one of {', '.join(ACTIONS[:4])}"
     for resource in values(statement.get("Resource", statement.get("NotResource"))):
         if resource != "*" and not str(resource).startswith("LogicalResourceId/"):
             return f"{resource} is not LogicalResourceId/NAME"

@@ -187,7 +187,7 @@ class TheBuild(Repository):
         with self.assertRaisesRegex(UserError, "no image of Amazon ECR with a tag"):
             self.run_build(registry(package(1, InferenceSpecification=bare)))
         elsewhere = {"Containers": [{"Image": IMAGE.replace(REGION, "eu-west-1"), "ModelDataUrl": "s3://b/k"}]}
-        with self.assertRaisesRegex(UserError, "image lies in eu-west-1, the version itself in us-east-1"):
+        with self.assertRaisesRegex(UserError, "image is in eu-west-1, the version itself in us-east-1"):
             self.run_build(registry(package(1, InferenceSpecification=elsewhere)))
 
     def test_the_group_is_made_where_it_is_missing(self) -> None:

@@ -86,7 +86,7 @@ class Connection:
 
 
 def require_account(connection: Connection, account: str, key: str) -> None:
-    """UserError unless the credentials belong to this account; key: where it stands in the environment file."""
+    """UserError unless the credentials belong to this account; key: its place in the environment file."""
     if connection.account != account:
         raise UserError(
             f"these credentials belong to account {connection.account}, but {key} is {account}. "

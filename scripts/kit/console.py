@@ -31,7 +31,7 @@ INTERRUPTED = 130  # the exit code after Ctrl-C, as shells have it
 SOON, PROGRESS, PROGRESS_ON_TERMINAL = 1.0, 5.0, 0.1  # seconds before the first line of progress, and between two
 
 
-AGAIN = "Run the same command again when that is put right: it goes on from here"
+AGAIN = "Run the same command again once that is fixed: it continues from here"
 FEW, SHOWN = 10, 3  # things that are alike but for their account, all of which are shown; of more, so many
 MANY = "\N{MULTIPLICATION SIGN}"  # stands for what differs among them
 IDS = r"\b(\d{12}|[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12})\b"
@@ -39,7 +39,7 @@ Item = TypeVar("Item")
 
 
 class UserError(Exception):
-    """Something that the user can put right: the message says what, where, and what to do (exit 1)."""
+    """Something that the user can fix: the message says what, where, and what to do (exit 1)."""
 
 
 class UsageError(UserError):
@@ -57,7 +57,7 @@ def paint(text: str, code: str) -> str:
 
 
 def near(path: Path) -> str:
-    """A path as it is shown: relative to the working directory, where it lies beneath that."""
+    """A path as it is shown: relative to the working directory, where it is below that."""
     beneath = path.absolute().is_relative_to(Path.cwd())
     return os.path.relpath(path) if beneath else str(path)
 
@@ -140,7 +140,7 @@ def some(items: Iterable[str], most: int = 3) -> str:
 
 
 def table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    """Lines in columns as wide as what stands in them."""
+    """Lines in columns as wide as their content."""
     widths = [max(len(row[i]) for row in [header, *rows]) for i in range(len(header))]
     lines = ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)) for row in [header, *rows]]
     return "\n".join(line.rstrip() for line in lines)

@@ -38,7 +38,7 @@ def until(
                 late()
                 if late
                 else UserError(
-                    f"{what}: not done after {seconds / 60:.0f} minutes. Run this command again: it goes on from here"
+                    f"{what}: not done after {seconds / 60:.0f} minutes. Run this command again: it continues from here"
                 )
             )
         if (now := progress()) and now != shown:
@@ -69,7 +69,7 @@ def patiently(
     def late() -> UserError:
         return UserError(
             f"{what}: not ready after {seconds / 60:.0f} minutes ({explain(last[0])}). "
-            "Run this command again: it goes on from here"
+            "Run this command again: it continues from here"
         )
 
     waiting = f"waiting for {what}"

@@ -119,7 +119,7 @@ def stages_of(setting: Setting, regions: Sequence[str]) -> dict[str, str]:
 
 
 def stack_failures(story: Story, stack: str, file: str) -> str:
-    """What failed in a stack of the data science account, and where it stands in the stack's template."""
+    """What failed in a stack of the data science account, and its place in the stack's template."""
     cloudformation = story.engineer.client("cloudformation")
     try:
         cloudformation.describe_stacks(StackName=stack)

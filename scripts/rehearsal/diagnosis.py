@@ -1,4 +1,4 @@
-"""Why something failed, or never began, where AWS itself says little; and where it stands in this repository.
+"""Why something failed, or never began, where AWS itself says little; and its place in this repository.
 
 AWS only counts events that no rule takes and deliveries that fail (EventBridge User Guide, "Monitoring
 Amazon EventBridge", FailedInvocations); a state machine that failed is found by who looks for it.
@@ -26,7 +26,7 @@ TEMPLATES = {  # which of the kit's templates a stack is made from, by the stack
     r"sagemaker-.+-deploy-(staging|prod)": "templates/40-stage.yaml",
     r"StackSet-sagemaker-.+": "templates/50-endpoint.yaml",
 }
-SHORTEST_NAME = 12  # shorter names are words that may stand in a message by chance
+SHORTEST_NAME = 12  # shorter names are words that may occur in a message by chance
 
 
 def template_of(stack: str) -> str:

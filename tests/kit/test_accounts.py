@@ -67,7 +67,7 @@ def test_one_by_one_every_account_gets_a_stack_of_its_own_and_keeps_it(
     written = organization.writes(*STACKS)
     capsys.readouterr()
     assert organization() == 0
-    assert "the roles have a stack of their own from before" in capsys.readouterr().err
+    assert "the roles already have a stack in each account, which is kept" in capsys.readouterr().err
     organization.edit("rehearsal-tester", "another-word")
     assert organization() == 0
     assert organization.writes("UpdateStack") == 3

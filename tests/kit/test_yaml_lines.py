@@ -43,7 +43,7 @@ def test_an_empty_text_is_none() -> None:
 @pytest.mark.parametrize(
     ("text", "problem", "line"),
     [
-        ("a: 1\nb: 2\na: 3", "the key a stands there twice", 3),
+        ("a: 1\nb: 2\na: 3", "the key a is given twice", 3),
         ("a: 1\n? [b]\n: 2", "a key is not text", 2),
         ("a:\n  b: !secret x", "the tag !secret is not supported", 2),
         ("a: 1\nb: !!set {x}", "the tag tag:yaml.org,2002:set is not supported", 2),

@@ -1,4 +1,4 @@
-"""The rehearsal that the mistakes are made in: played up to an approved model, then changed and put right."""
+"""The rehearsal that the mistakes are made in: played up to an approved model, then changed and restored."""
 
 from __future__ import annotations
 

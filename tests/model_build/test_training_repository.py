@@ -23,7 +23,7 @@ from tests.support.sagemaker_world import ACCOUNT, BUCKET, IRIS, REGION, client,
 SEED = ROOT / "seed-code" / "model-build"
 sys.path.insert(0, str(SEED))
 
-import definition  # noqa: E402  # it lies in the seed code, which is no package
+import definition  # noqa: E402  # it is in the seed code, which is no package
 import start  # noqa: E402
 
 PROJECT, PROJECT_ID = "Iris-Classification", "p-abcdef123456"

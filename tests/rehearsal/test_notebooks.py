@@ -1,4 +1,4 @@
-"""The notebooks: as they stand in git, and run cell by cell with the real SDK on the embedded AWS.
+"""The notebooks: as git has them, and run cell by cell with the real SDK on the embedded AWS.
 
 Every notebook is run once, by what `make notebooks` calls; the tests after it look at what came of it.
 """
@@ -56,7 +56,7 @@ def words(path: Path) -> str:
     return "\n".join(text_of(cell["source"]) for cell in book(path)["cells"])
 
 
-# -- as they stand in git ------------------------------------------------------------------------
+# -- as git has them ----------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("path", FILES, ids=lambda path: path.stem)

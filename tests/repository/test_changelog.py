@@ -61,7 +61,7 @@ def problems(text: str, version: str, today: datetime.date) -> list[str]:
         found.append(f"the newest section is not that of {version}")
     for newer, older in itertools.pairwise(released):
         if newer.version <= older.version or newer.date < older.date:
-            found.append(f"{newer.version} of {newer.date} stands above {older.version} of {older.date}")
+            found.append(f"{newer.version} of {newer.date} is above {older.version} of {older.date}")
     found += [f"{one.version} is of {one.date}, which is to come" for one in released if one.date > today]
     return found
 
@@ -100,9 +100,9 @@ def test_a_section_of_what_is_not_released_may_stand_on_top() -> None:
     ("old", "new", "problem"),
     [
         ("0.2.0", "0.3.0", "the newest section is not that of 0.2.0"),
-        ("0.1.0", "0.2.1", "stands above"),
-        ("0.1.0", "0.2.0", "stands above"),
-        ("2026-01-01", "2026-02-02", "stands above"),
+        ("0.1.0", "0.2.1", "is above"),
+        ("0.1.0", "0.2.0", "is above"),
+        ("2026-01-01", "2026-02-02", "is above"),
         ("2026-02-01", "2026-02-02", "which is to come"),
         ("[0.2.0] - 2026-02-01", "[Unreleased]", "the newest section is not that of 0.2.0"),
     ],

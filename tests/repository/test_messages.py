@@ -129,7 +129,7 @@ def test_every_message_of_the_code_stands_on_the_page() -> None:
 def test_the_page_has_no_message_that_the_code_does_not_have() -> None:
     listed = [message for message, _ in explained()]
     assert [message for message in listed if message not in collected()] == []
-    assert sorted(listed) == sorted(set(listed)), "a message stands there twice"
+    assert sorted(listed) == sorted(set(listed)), "a message is listed twice"
     items = re.findall(r"^- ", PAGE.read_text(encoding="utf-8").split("\n## What AWS says")[0], re.MULTILINE)
     assert len(items) == len(listed), "an item that is not of the form"
 

@@ -14,7 +14,7 @@ TESTS = ROOT / "tests"
 FILES = sorted(path.relative_to(ROOT).as_posix() for path in TESTS.rglob("*.py"))
 TEST_FILES = [path for path in FILES if Path(path).name.startswith("test_")]
 
-# Where the modules are that a folder of tests is about. Tests of commands stand beside those of the library.
+# Where the modules are that a folder of tests is about. Tests of commands are beside those of the library.
 SUBJECTS = {
     "awslang": ("awslang",),
     "localaws": ("localaws",),
@@ -26,6 +26,7 @@ SUBJECTS = {
 STORIES = {
     "kit/test_bad_input.py",
     "kit/test_many_accounts.py",
+    "kit/test_profile.py",
     "kit/test_self_managed.py",
     "localaws/services/sagemaker/test_deployment_rollback.py",
     "localaws/services/test_strict.py",
@@ -99,7 +100,7 @@ def has_subject(path: str) -> bool:
     for subject in SUBJECTS[folder]:
         place = ROOT.joinpath(subject, *between)
         found = {path.stem for path in place.glob("*.py")} | {path.parent.name for path in place.glob("*/__init__.py")}
-        if folder == "kit":  # its tests lie in few folders: the modules of the kit have names of their own
+        if folder == "kit":  # its tests are in few folders: the modules of the kit have names of their own
             found = {name for path in (ROOT / subject).rglob("*.py") for name in (path.stem, path.parent.name)}
         if names & found:
             return True

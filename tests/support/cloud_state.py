@@ -170,7 +170,7 @@ def order(name: str, value: Any) -> tuple[str, str]:
 
 @cache
 def changes(text: str) -> bool:
-    """Whether an id or a time stands in the text."""
+    """Whether an id or a time occurs in the text."""
     return bool(IDS.search(text) or TIME.search(text))
 
 

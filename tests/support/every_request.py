@@ -4,7 +4,7 @@
 
 The command and AWS run in one process here, the recorder. At each request it forks, and the fork goes its own way:
 
-    refused    the request is answered AccessDenied, and the command goes on from there
+    refused    the request is answered AccessDenied, and the command continues from there
     throttled, lost    likewise
     killed     the command of the first run is left where it is, for good, and is run again
 

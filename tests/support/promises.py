@@ -96,16 +96,16 @@ def out_of_order(found: list[str], order: list[str]) -> bool:
 
 
 def sections(source: Source) -> Iterator[str]:
-    """Sections stand in the house's order, and so do the attributes of each resource; Tags come last."""
+    """Sections are in the house's order, and so are the attributes of each resource; Tags come last."""
     found = keys(source.root)
     if set(found) - set(SECTIONS) or out_of_order(found, SECTIONS):
-        yield f"sections stand as {found}"
+        yield f"sections are in the order {found}"
     resources = child(source.root, "Resources")
     assert isinstance(resources, MappingNode)
     for name, resource in resources.value:
         attributes = keys(resource)
         if set(attributes) - set(ATTRIBUTES) or out_of_order(attributes, ATTRIBUTES):
-            yield f"{name.value}: attributes stand as {attributes}"
+            yield f"{name.value}: attributes are in the order {attributes}"
         properties = keys(child(resource, "Properties"))
         if "Tags" in properties and properties[-1] != "Tags":
             yield f"{name.value}: Tags are not last"

@@ -129,7 +129,7 @@ class ReplicationConfiguration:
 
 @provides("AWS::ECR::RepositoryCreationTemplate")
 class RepositoryCreationTemplate:
-    """What the repositories are like that ECR makes by itself; its physical id is the prefix."""
+    """The settings of repositories that ECR creates automatically; its physical id is the prefix."""
 
     carried = frozenset(
         {"AppliedFor", "Description", "ImageTagMutability", "LifecyclePolicy", "Prefix", "RepositoryPolicy"}

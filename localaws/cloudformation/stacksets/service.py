@@ -375,7 +375,7 @@ def check_preferences(given: Mapping[str, Any]) -> dict[str, Any]:
 
 @cloudformation.operation("StopStackSetOperation")
 def stop_stack_set_operation(call: Call) -> None:
-    """What is at work ends by itself; nothing new is begun."""
+    """Running work ends on its own; nothing new is started."""
     stack_set = find_set(call)
     operation = find_operation(call, stack_set)
     with stack_set.lock:

@@ -1,4 +1,4 @@
-"""Lambda's Service object; the operations stand in the modules of this package."""
+"""Lambda's Service object; the operations are in the modules of this package."""
 
 from __future__ import annotations
 

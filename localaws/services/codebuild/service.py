@@ -1,4 +1,4 @@
-"""CodeBuild's Service object; the operations stand in builds.py and reports.py."""
+"""CodeBuild's Service object; the operations are in builds.py and reports.py."""
 
 from __future__ import annotations
 

@@ -118,7 +118,7 @@ class Execution:
     overridden: set[tuple[str, str]] = field(default_factory=set)  # (stage, condition type)
     end_asked: str = ""  # "" | "Stopped" | "Cancelled" | "Superseded": what it will end as
     stop_reason: str = ""
-    retried: set[str] = field(default_factory=set)  # stages that were retried by themselves
+    retried: set[str] = field(default_factory=set)  # stages that were retried automatically
 
     def latest(self, stage: str, action: str) -> ActionRun | None:
         """The latest execution of an action within this execution."""

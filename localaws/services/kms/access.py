@@ -42,7 +42,7 @@ def further(call: Call, arns: list[str], keys: Mapping[str, tuple[str, ...]]) ->
 
 
 def condition_keys(call: Call) -> Keys:
-    """KMS Developer Guide, "AWS KMS condition keys"; kms:CallerAccount and kms:ViaService stand in context.py."""
+    """KMS Developer Guide, "AWS KMS condition keys"; kms:CallerAccount and kms:ViaService are in context.py."""
     params = call.params
     context = params.get("EncryptionContext") or {}
     keys: Keys = {f"kms:encryptioncontext:{k.lower()}": (str(v),) for k, v in context.items()}

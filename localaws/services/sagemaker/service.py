@@ -1,4 +1,4 @@
-"""The Service objects of SageMaker and SageMaker Runtime; the operations stand in the modules of this package."""
+"""The Service objects of SageMaker and SageMaker Runtime; the operations are in the modules of this package."""
 
 from __future__ import annotations
 

@@ -209,7 +209,7 @@ def policy_of(body: str, logical_id: str) -> str:
 def resolve(
     body: str, values: Mapping[str, str], account: str, region: str, replaced: frozenset[str] = frozenset()
 ) -> Resolved:
-    """Type and resolved properties of each resource; what only exists later stands as ${Resource:Attribute}.
+    """Type and resolved properties of each resource; a value from the deployment is shown as ${Resource:Attribute}.
 
     replaced: the resources whose references give something new
     """

@@ -124,7 +124,7 @@ def pack(sources: Mapping[str, bytes]) -> Bundle:
 
 
 def unstamped(sources: Mapping[str, bytes]) -> Bundle:
-    """The same, with the product as it stands in the sources: its name is known without a template being rewritten."""
+    """The same, with the product as in the sources: its name is known without a template being rewritten."""
     version = str(tomllib.loads(sources["pyproject.toml"].decode())["project"]["version"])
     files = {name: sources[name] for name in TEMPLATES}
     files |= {archive: zip_bytes(seed(archive, sources)) for archive in SEEDS}

@@ -15,7 +15,7 @@ import yaml
 from awslang.template.reader import LOADER
 from scripts.kit.console import UserError
 
-BLOCKS = ("|", ">")  # the styles of a scalar that stands beneath its key
+BLOCKS = ("|", ">")  # the styles of a scalar that is written below its key
 
 
 def with_defaults(template: bytes, defaults: Mapping[str, str], name: str) -> bytes:

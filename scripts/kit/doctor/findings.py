@@ -69,7 +69,7 @@ Look = Callable[[Snapshot], Iterator[Place]]
 class Check:
     """A registered check; title and why are the same wherever it finds something.
 
-    safe: it yields requests that --fix sends; subject: the module that it stands in
+    safe: it yields requests that --fix sends; subject: the module that defines it
     """
 
     id: str

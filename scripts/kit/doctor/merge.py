@@ -65,7 +65,7 @@ def statement_of(policy: str, sid: str) -> dict[str, Any] | None:
 
 
 def member(text: str, name: str) -> tuple[int, int]:
-    """Where the value of an object's member stands in the text."""
+    """The place of an object's member in the text."""
     at = skip(text, skip(text, 0) + 1)
     while text[at] != "}":
         key, at = value_at(text, at)

@@ -120,7 +120,7 @@ class Reader:
         return self._ask(account, service, operation, region, all_pages)
 
     def through(self, account: str, service: str, operation: str, work: Callable[[], Answer]) -> Answer | Unread | None:
-        """The answer of a function of the kit that reads by itself; as ask(). operation: its request."""
+        """The answer of a function of the kit that sends its own requests; as ask(). operation: its request."""
         return self._ask(account, service, operation, "", lambda *_: work())
 
     def _ask(

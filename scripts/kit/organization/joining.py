@@ -49,7 +49,7 @@ TAKEN = "ALREADY_IN_AN_ORGANIZATION"
 THEN = (
     "Ask for a higher quota (Service Quotas console in us-east-1, AWS Organizations, Default maximum number of "
     "accounts), or wait: for an hour where the organization is new, until tomorrow for invitations. "
-    "Then run this command again: it goes on from here"
+    "Then run this command again: it continues from here"
 )
 
 
@@ -215,7 +215,7 @@ def make(
 
 
 def tell(line: str, total: int) -> None:
-    """A line of an account by itself, where there are few."""
+    """A separate line for an account, where there are few."""
     if total <= FEW:
         say(f"  … {line}")
 

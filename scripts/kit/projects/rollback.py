@@ -313,7 +313,7 @@ def follow(codepipeline: CodePipelineClient, project: Project, execution: str) -
     def late() -> UserError:
         return UserError(
             f"execution {execution} has not ended after {PATIENCE / 3600:.0f} hours. Run this command again: "
-            "it goes on from here"
+            "it continues from here"
         )
 
     return until(f"execution {execution}", ended, PATIENCE, late=late)

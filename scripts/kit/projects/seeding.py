@@ -1,6 +1,6 @@
 """Seeds the repositories of a project that has a connection to a git provider: with git, as the person who types.
 
-CloudFormation seeds repositories in CodeCommit by itself; no AWS API writes to a provider's (docs/decisions/0010-*.md).
+CloudFormation seeds repositories in CodeCommit; no AWS API writes to a provider's (docs/decisions/0010-*.md).
 """
 
 from __future__ import annotations

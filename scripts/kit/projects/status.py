@@ -35,7 +35,7 @@ MISSING_SET = "StackSetNotFoundException"
 
 @dataclass(frozen=True)
 class PipelineStageStatus:
-    """One stage of the pipeline; waits: for whom or what it waits; why: it failed or was skipped."""
+    """One stage of the pipeline; waits: what it waits for; why: it failed or was skipped."""
 
     name: str
     status: str
@@ -86,7 +86,7 @@ class ProjectStatus:
 
     @property
     def running(self) -> bool:
-        """Something goes on that ends by itself; an approval does not."""
+        """True while something runs that ends on its own, which an approval does not."""
         stages = any(s.status in BUSY and not s.waits for s in self.pipeline)
         return stages or any(s.stack.endswith("_IN_PROGRESS") for s in self.stages)
 

@@ -307,7 +307,7 @@ def wait(connection: Connection, name: str, stack: str) -> str:
     def late() -> UserError:
         return UserError(
             f"project {name} is still {status} after {PATIENCE / 60:.0f} minutes. "
-            "Run this command again: it goes on from here"
+            "Run this command again: it continues from here"
         )
 
     return until(f"project {name}", settled, PATIENCE, late=late)

@@ -1,4 +1,4 @@
-"""What publishing by hand in the console needs: the files to upload, and one page with every value. Pure.
+"""What publishing manually in the console needs: the files to upload, and one page with every value. Pure.
 
 The steps are those of the post ("Importing the custom SageMaker Studio project template"), with the values
 that `make publish` would use.
@@ -41,7 +41,7 @@ def steps(want: WantedProduct) -> list[ConsoleForm]:
         ConsoleForm(
             "objects",
             "Amazon S3 → Buckets → the bucket below → Upload",
-            f"Add the folder {folder}/ that lies beside this page (Add folder keeps the names). Under Properties add "
+            f"Add the folder {folder}/ that is next to this page (Add folder keeps the names). Under Properties add "
             "the tag, so that AWS's launch role may read the files. Every name carries a hash: nothing is overwritten.",
             (("Bucket", want.bucket), ("Tag key", PROVISIONING_TAG[0]), ("Tag value", PROVISIONING_TAG[1])),
         ),
@@ -54,7 +54,7 @@ def steps(want: WantedProduct) -> list[ConsoleForm]:
         ConsoleForm(
             "product",
             "The portfolio → Products → Upload new product",
-            f"Choose “Use a template file” and upload {TEMPLATE}, which lies beside this page. If the product "
+            f"Choose “Use a template file” and upload {TEMPLATE}, which is next to this page. If the product "
             "exists, open it, choose Create new version with the same file and title, and deprecate older versions.",
             (
                 ("Product name", want.product),

@@ -45,7 +45,7 @@ RULES_PER_BUCKET = 100  # S3 API Reference, PutBucketCors: at most 100 rules
 
 @dataclass(frozen=True)
 class HostedTemplate:
-    """How the template is to stand in S3. domain: the Studio domain's id, "" where none was named."""
+    """How the template is stored in S3. domain: the Studio domain's id, "" where none was named."""
 
     account: str
     bucket: str

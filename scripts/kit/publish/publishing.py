@@ -311,7 +311,7 @@ def wait_until_available(catalog: ServiceCatalogClient, want: WantedProduct, ids
     def late() -> UserError:
         return UserError(
             f"the version {want.version} is still being created after {PATIENCE:.0f} s. "
-            "Run `make publish` again: it goes on from here"
+            "Run `make publish` again: it continues from here"
         )
 
     if until(f"version {want.version}", ended, PATIENCE, lambda: "being created", late) != "AVAILABLE":

@@ -16,7 +16,7 @@ ACCOUNT = r"\d{12}"  # Organizations, AccountId
 
 @dataclass(frozen=True)
 class Mistake:
-    """One thing to put right in the environment file."""
+    """One mistake in the environment file."""
 
     path: str
     line: int
@@ -72,7 +72,7 @@ class Section:
     def choice(self, key: str, choices: Sequence[str], default: str) -> str:
         value = self.take(key)
         if value is not None and value not in choices:
-            self.complain(key, f"{value!r} is none of: {', '.join(choices)}{closest(str(value), choices)}")
+            self.complain(key, f"{value!r} is not one of: {', '.join(choices)}{closest(str(value), choices)}")
         return str(value) if value is not None else default
 
     def region(self, key: str) -> str:

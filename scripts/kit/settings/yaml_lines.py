@@ -73,7 +73,7 @@ def construct(node: yaml.Node, made: dict[int, Any]) -> Any:
             if not isinstance(key, yaml.ScalarNode):
                 raise refused("a key is not text", key)
             if key.value in mapping:
-                raise refused(f"the key {key.value} stands there twice", key)
+                raise refused(f"the key {key.value} is given twice", key)
             mapping[key.value] = build(value, made)
             mapping.lines[key.value] = key.start_mark.line + 1
         return mapping

@@ -39,8 +39,8 @@ TAGS = {"multi-account-sagemaker": "accounts"}  # so that the stacks are known a
 class WantedStack:
     """A stack as it should be.
 
-    file: where its body stands in this repository; version: of the bundle, which a stack shows as its output
-    BundleVersion. It is sent with a change and is none by itself: an unchanged stack is not deployed again.
+    file: its template in this repository; version: of the bundle, which a stack shows as its output
+    BundleVersion. It is sent with a change but does not count as one: an unchanged stack is not deployed again.
     """
 
     account: str
@@ -217,7 +217,7 @@ def wait(cloudformation: CloudFormationClient, want: WantedStack, id: str) -> di
     def late() -> UserError:
         return UserError(
             f"the stack {want.name} in {want.account} is still {stack['StackStatus']} after {PATIENCE / 60:.0f} "
-            "minutes. Run this command again: it goes on from here"
+            "minutes. Run this command again: it continues from here"
         )
 
     return until(f"{want.name} in {want.account}", done, PATIENCE, lambda: str(stack["StackStatus"]), late)
@@ -253,6 +253,6 @@ def newest_operation(cloudformation: CloudFormationClient, id: str) -> Iterator[
 
 
 def place(file: str, body: str, logical_id: str) -> str:
-    """Where a resource stands in a template: FILE:LINE, or the file alone."""
+    """A resource's place in a template: FILE:LINE, or the file alone."""
     found = re.search(rf"^  {re.escape(logical_id)}:", body, re.MULTILINE)
     return f"{file}:{body.count(chr(10), 0, found.start()) + 1}" if found else file

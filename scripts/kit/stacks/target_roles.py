@@ -145,9 +145,9 @@ def one_by_one(
     sets: Mapping[str, FoundStackSet],
     fresh: bool,
 ) -> bool:
-    """Whether template 20 goes into each account by itself.
+    """Whether each account gets template 20 as a separate stack.
 
-    So it is when it is asked for, and where accounts have such stacks from before. sets: as find_sets gives them;
+    This holds if the settings ask for it, and where accounts already have such stacks. sets: as find_sets gives them;
     fresh: the data science account's roles were just made, so that no account can have one yet. UserError where
     stack sets own the roles.
     """
@@ -166,11 +166,11 @@ def one_by_one(
     accounts = [member.id for stage in stages for member in stage.accounts]
     looked = together(
         [partial(has_own_stack, connection, account, settings.roles.access) for account in accounts],
-        what="accounts looked at for roles from before",
+        what="accounts searched for existing roles",
     )
     owners = [account for account, owns in zip(accounts, looked, strict=True) if owns]
     if owners:
-        say(f"  note: {some(owners)}: the roles have a stack of their own from before, so each account keeps one")
+        say(f"  note: {some(owners)}: the roles already have a stack in each account, which is kept")
     return bool(owners)
 
 

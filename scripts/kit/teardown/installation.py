@@ -285,7 +285,7 @@ def entities(iam: IAMClient, policy: str) -> list[dict[str, Any]]:
 
 
 def policy_parts(home: Connection) -> Iterator[TeardownPart]:
-    """The managed policies of template 13, taken from whom people gave them to; its own roles are the stack's."""
+    """The managed policies of template 13, detached wherever people attached them; the stack removes its own roles."""
     iam = home.client("iam")
     studio = set(home_parameters(home).get("StudioExecutionRoleNames", "").split(","))
     for policy, by_stack in POLICIES.items():

@@ -36,6 +36,11 @@ EXAMPLES = [
     "made anew",  # english: quoted
     "the values at hand",  # english: quoted
     "what is by hand",  # english: quoted
+    "the reason stands in a table",  # english: quoted
+    "its bucket lies in another Region",  # english: quoted
+    "when that is put right",  # english: quoted
+    "it goes on from here",  # english: quoted
+    "the one who asks",  # english: quoted
 ]
 
 

@@ -80,7 +80,7 @@ def test_an_operation_whose_action_is_unknown_is_refused(cloud: Cloud) -> None:
         cloud.root(A, REGION).client("dynamodb").execute_statement(Statement="SELECT * FROM t")
 
 
-# -- who asks ------------------------------------------------------------------------------------------
+# -- callers ------------------------------------------------------------------------------------------
 
 
 def test_the_root_user_may_do_everything_in_its_own_account_and_nothing_elsewhere(cloud: Cloud) -> None:

@@ -72,7 +72,7 @@ def test_a_stack_policy_decides_as_the_user_guide_says(
     ("text", "message"),
     [
         ("no json", "Invalid stack policy"),
-        (policy({**ALL, "Action": "sqs:*"}), "sqs:.* is none of Update:Modify"),
+        (policy({**ALL, "Action": "sqs:*"}), "sqs:.* is not one of Update:Modify"),
         (policy({**ALL, "Principal": "me"}), "Principal must be"),
         (policy({**ALL, "Resource": "Orders"}), "Orders is not LogicalResourceId/NAME"),
         (policy({**ALL, "Condition": {"IpAddress": {"aws:SourceIp": "1.2.3.4"}}}), "compares ResourceType"),

@@ -49,7 +49,7 @@ class Storage:
 
 
 def default_bucket(account: str, region: str) -> str:
-    """The post's bucket: the one that the SageMaker SDK creates by itself."""
+    """The post's bucket: the one that the SageMaker SDK creates automatically."""
     return f"sagemaker-{region}-{account}"
 
 

@@ -94,7 +94,7 @@ def test_unknown_and_missing_parameters_are_refused(cloud: Cloud) -> None:
         create(setting.management, TemplateBody=json.dumps(document))
 
 
-# -- whom it reaches -------------------------------------------------------------------------------
+# -- targets --------------------------------------------------------------------------------------
 
 
 def test_a_unit_includes_its_units_and_never_the_management_account(cloud: Cloud) -> None:

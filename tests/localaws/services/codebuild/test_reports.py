@@ -29,7 +29,7 @@ def test_reports_hold_the_test_cases(root: Session) -> None:
           unit: {{files: ['**/*'], base-directory: reports}}
         """,
     )
-    assert done["buildStatus"] == "SUCCEEDED", log(root, done)  # a failed test fails no build by itself
+    assert done["buildStatus"] == "SUCCEEDED", log(root, done)  # a failed test alone does not fail a build
     group = f"arn:aws:codebuild:{REGION}:{ACCOUNT}:report-group/maker-unit"
     assert codebuild.list_report_groups()["reportGroups"] == [group]
     assert codebuild.list_reports_for_report_group(reportGroupArn=group)["reports"] == done["reportArns"]
