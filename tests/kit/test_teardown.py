@@ -58,7 +58,7 @@ class Whole(LightInstallation):
         management.client("organizations").register_delegated_administrator(**delegation)
         text = story.environment_path.read_text()
         text = text.replace("studio:\n", f"studio:\n  domain_id: {domain}\n")
-        shares = f"['{SHARED_STACK}', organization, {story.setting.units['staging']}]"
+        shares = f"['{SHARED}', organization, {story.setting.units['staging']}]"
         text = text.replace("catalog:\n", f"catalog:\n  share_with: {shares}\n")
         story.environment_path.write_text(f"{text}publishing: {{to: both}}\n")
         story.command(self.manager(cloud), "scripts.accounts", "--environment", environment)
@@ -332,7 +332,7 @@ def test_the_data_science_account_takes_a_project_down_and_says_where_it_did_not
     assert re.search(
         r"^  = bucket +\S+ - +sagemaker-project-\S+ \(retained, as shown above\)$", outcome.printed[0], re.M
     )
-    assert re.search(r"^(\d+) orphan\(s\), \1 of them retained$", outcome.printed[0], re.M)
+    assert re.search(r"^(\d+) orphans?, \1 of them retained$", outcome.printed[0], re.M)
     assert outcome.printed[0].count("not looked at") == 1
 
 

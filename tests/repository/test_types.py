@@ -47,7 +47,7 @@ RIGHT = (
 )
 
 
-@pytest.mark.slow  # half a minute where mypy's cache is empty
+@pytest.mark.slow  # about 15 seconds where the cache of mypy is empty
 def test_a_request_that_aws_does_not_know_fails_mypy_and_the_right_ones_pass(tmp_path: Path) -> None:
     requests = [*WRONG, *RIGHT]
     file = tmp_path / "requests_of_a_test.py"
