@@ -177,14 +177,28 @@ def _enter(cloud: Cloud, pipeline: Pipeline, execution: Execution, stage: Stage)
         pipeline.changed.notify_all()
         try:
             while not (execution.end_asked or cloud.stopping.is_set()):
-                first = next((e for e in queue if not e.end_asked), None)
-                if first is execution and name not in pipeline.inside and name not in pipeline.disabled:
+                able = (e for e in queue if not e.end_asked and not _would_overtake(pipeline, e, name))
+                if next(able, None) is execution and name not in pipeline.inside and name not in pipeline.disabled:
                     pipeline.inside[name] = execution
                     return True
                 pipeline.changed.wait(0.5)
             return False
         finally:
             queue.remove(execution)
+
+
+def _would_overtake(pipeline: Pipeline, execution: Execution, stage: str) -> bool:
+    """Whether an earlier execution still has to come to the stage: executions keep the order of their start.
+
+    Their threads need not: a later one may be here before an earlier one has come from the stage before.
+    """
+    return execution.type == "STANDARD" and any(
+        earlier.number < execution.number
+        and (earlier.type, earlier.status, earlier.attempt) == ("STANDARD", "InProgress", 1)
+        and not earlier.end_asked
+        and stage not in earlier.stages
+        for earlier in pipeline.executions
+    )
 
 
 def _leave(pipeline: Pipeline, execution: Execution, stage: Stage) -> None:
