@@ -20,16 +20,18 @@ from tests.support.makefile import TARGETS
 
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 CHANGELOG = (ROOT / "CHANGELOG.md").read_text(encoding="utf-8")
-NOT_OURS = {"build", ".venv", ".venv-lint", ".venv-notebooks", ".venv-taskcat", ".git", "node_modules"}
-NOT_OURS |= {".pytest_cache", ".mypy_cache", ".ruff_cache", ".hypothesis"}
+NOT_OURS = {"build", "dist", "node_modules"}  # and environments and caches, whose names begin with a dot
 OWN_OF_THE_CLI = {"configure", "sso", "s3"}  # commands that are no API of AWS
 INDEXED = ("decisions", "developing")  # folders with an index of their own
 COMMANDS = sorted(path.stem for path in (ROOT / "scripts").glob("*.py") if path.stem != "__init__")
 
 
 def files(pattern: str) -> list[Path]:
-    found = (path for path in ROOT.rglob(pattern) if not NOT_OURS & set(path.relative_to(ROOT).parts))
-    return sorted(found)
+    return sorted(path for path in ROOT.rglob(pattern) if is_ours(path.relative_to(ROOT).parts))
+
+
+def is_ours(parts: tuple[str, ...]) -> bool:
+    return parts[0] not in NOT_OURS and not any(part.startswith(".") and part != ".github" for part in parts)
 
 
 DOCUMENTS = files("*.md")
