@@ -182,7 +182,7 @@ class World:
 
     def commit(self, file: str, text: str) -> None:
         """Write a file of the bundle into the project's deploy repository."""
-        path = file.removeprefix("templates/").removeprefix("seed-code/model-deploy/")
+        path = pack.AT_ROOT.get(file, file.removeprefix("seed-code/model-deploy/"))
         commit(self.story, path, text, "A mistake, or its correction")
 
     @contextmanager

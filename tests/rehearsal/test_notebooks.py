@@ -324,7 +324,7 @@ def test_the_command_says_what_it_ran_and_writes_the_copies(
 ) -> None:
     """With the run from above in place of another one."""
     (tmp_path / FIRST.stem).mkdir()  # by EmbeddedAws
-    for name in ("play", "EmbeddedAws"):
+    for name in ("play", "embedded_aws"):
         monkeypatch.setattr(command, name, lambda *arguments, **more: contextlib.nullcontext(world.story.cloud))
     monkeypatch.setattr(notebooks, "execute", lambda *arguments: world.executed)
     assert command.main(["--json", "--folder", str(tmp_path), "--docs", str(tmp_path)]) == 0
