@@ -25,9 +25,9 @@ from collections import Counter
 from collections.abc import Sequence
 
 from scripts.kit import plan
-from scripts.kit.command import add_options, make_parser, start
+from scripts.kit.command import add_options, start
 from scripts.kit.connect import Connection
-from scripts.kit.console import UserError, run, say
+from scripts.kit.console import UserError, make_parser, run, say
 from scripts.kit.organization.state import AccountOptions, with_data_science
 from scripts.kit.plan import PlanStep
 from scripts.kit.settings.model import Settings

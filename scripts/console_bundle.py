@@ -15,8 +15,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from scripts.kit.bundle import installation, pack
-from scripts.kit.command import add_file_options, choose_region, make_parser
-from scripts.kit.console import UserError, near, run, say
+from scripts.kit.command import add_file_options, choose_region
+from scripts.kit.console import UserError, make_parser, near, run, say
 from scripts.kit.publish import by_hand, catalog
 from scripts.kit.regions import partition
 from scripts.kit.settings.reading import UNIT_ID, load

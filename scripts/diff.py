@@ -18,9 +18,9 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from scripts.kit.bundle import differences, pack
-from scripts.kit.command import add_options, make_parser, start
+from scripts.kit.command import add_options, start
 from scripts.kit.connect import Connection
-from scripts.kit.console import UsageError, UserError, run, say
+from scripts.kit.console import UsageError, UserError, make_parser, run, say
 from scripts.kit.projects import project as projects
 from scripts.kit.projects import provisioned, upgrading
 from scripts.kit.publish import defaults, versions

@@ -21,9 +21,9 @@ from botocore import xform_name
 from botocore.exceptions import ClientError
 
 from scripts.kit.bundle import pack
-from scripts.kit.command import add_options, elsewhere, make_parser, start
+from scripts.kit.command import add_options, elsewhere, start
 from scripts.kit.connect import Connection
-from scripts.kit.console import UserError, paint, run, say
+from scripts.kit.console import UserError, make_parser, paint, run, say
 from scripts.kit.doctor import report, snapshot
 from scripts.kit.doctor.checks.every import CHECKS
 from scripts.kit.doctor.findings import Finding, Request, run_checks

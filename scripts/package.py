@@ -14,8 +14,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from scripts.kit.bundle import pack
-from scripts.kit.command import make_parser
-from scripts.kit.console import near, run, say
+from scripts.kit.console import make_parser, near, run, say
 
 
 def write(build: Path, bundle: pack.Bundle) -> None:

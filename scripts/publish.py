@@ -20,8 +20,8 @@ from typing import Any
 
 from scripts.kit import plan
 from scripts.kit.bundle import pack
-from scripts.kit.command import add_options, connect_home, make_parser
-from scripts.kit.console import run, say
+from scripts.kit.command import add_options, connect_home
+from scripts.kit.console import make_parser, run, say
 from scripts.kit.plan import PlanStep
 from scripts.kit.publish import catalog, defaults, hosting, publishing
 from scripts.kit.settings.reading import load

@@ -17,8 +17,8 @@ import json
 from collections.abc import Sequence
 
 from scripts.kit import plan
-from scripts.kit.command import add_options, make_parser, start
-from scripts.kit.console import run, say
+from scripts.kit.command import add_options, start
+from scripts.kit.console import make_parser, run, say
 from scripts.kit.projects import project as projects
 from scripts.kit.projects import rollback
 from scripts.kit.stages import Stage

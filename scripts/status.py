@@ -16,8 +16,8 @@ import json
 import sys
 from collections.abc import Sequence
 
-from scripts.kit.command import add_options, make_parser, start
-from scripts.kit.console import UsageError, run, say
+from scripts.kit.command import add_options, start
+from scripts.kit.console import UsageError, make_parser, run, say
 from scripts.kit.projects import project as projects
 from scripts.kit.projects import status_view
 

@@ -17,9 +17,9 @@ import json
 from collections.abc import Sequence
 
 from scripts.kit import plan
-from scripts.kit.command import add_options, make_parser, start
+from scripts.kit.command import add_options, start
 from scripts.kit.connect import enter
-from scripts.kit.console import UsageError, UserError, run, say, some
+from scripts.kit.console import UsageError, UserError, make_parser, run, say, some
 from scripts.kit.teardown import orphans, retained, take_down
 from scripts.kit.teardown.parts import DeletionOptions, apply
 

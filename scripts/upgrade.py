@@ -16,8 +16,8 @@ import json
 from collections.abc import Sequence
 
 from scripts.kit.bundle import differences
-from scripts.kit.command import add_options, elsewhere, make_parser, start
-from scripts.kit.console import UsageError, run, say
+from scripts.kit.command import add_options, elsewhere, start
+from scripts.kit.console import UsageError, make_parser, run, say
 from scripts.kit.projects import upgrade_report, upgrading
 from scripts.kit.publish import versions
 

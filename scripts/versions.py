@@ -10,8 +10,8 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 
-from scripts.kit.command import add_options, make_parser, start
-from scripts.kit.console import run, table
+from scripts.kit.command import add_options, start
+from scripts.kit.console import make_parser, run, table
 from scripts.kit.projects import provisioned
 from scripts.kit.publish import versions
 

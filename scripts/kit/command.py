@@ -14,15 +14,6 @@ from scripts.kit.settings.model import Settings
 from scripts.kit.settings.reading import DEFAULT_FILE, load
 
 
-def make_parser(module: str, description: str | None) -> argparse.ArgumentParser:
-    """The parser of python -m scripts.MODULE, whose --help shows its docstring as it is written."""
-    return argparse.ArgumentParser(
-        prog=f"python -m scripts.{module}",
-        description=description,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
-
-
 def add_options(parser: argparse.ArgumentParser, writes: bool = True) -> None:
     """The options that the commands share; writes: False for a command that changes nothing."""
     add_file_options(parser)

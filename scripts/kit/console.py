@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import difflib
 import os
 import re
@@ -166,6 +167,15 @@ def explain(error: Exception) -> str:
             hint = ". These credentials are not known to AWS: check the profile"
         return f"{error.operation_name}: {code}: {message}{hint}"
     return str(error)
+
+
+def make_parser(module: str, description: str | None) -> argparse.ArgumentParser:
+    """The parser of python -m scripts.MODULE, whose --help shows its docstring as it is written."""
+    return argparse.ArgumentParser(
+        prog=f"python -m scripts.{module}",
+        description=description,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
 
 
 def run(main: Callable[[], int] | Callable[[Sequence[str] | None], int]) -> int:
