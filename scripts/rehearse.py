@@ -43,9 +43,9 @@ def parser() -> argparse.ArgumentParser:
         "--administrator",
         choices=["delegated", "management", "self-managed"],
         default="delegated",
-        help="who makes the stack sets: the data science account as a delegated administrator, (as in the post) "
-        "the management account, which then is the data science account, or (self-managed) the data science account "
-        "without any organization",
+        help="who creates the stack sets. delegated: the data science account, as a delegated administrator; "
+        "management: the management account, which then is the data science account too (the post's way); "
+        "self-managed: the data science account, without an organization",
     )
     made.add_argument("--until", choices=list(CHAPTERS), metavar="CHAPTER", help="stop after: " + ", ".join(CHAPTERS))
     made.add_argument("--keep", action="store_true", help="leave the embedded AWS running afterwards, until Ctrl-C")

@@ -20,13 +20,17 @@ def add_options(parser: argparse.ArgumentParser, writes: bool = True) -> None:
     parser.add_argument("--profile", metavar="NAME", help="AWS profile to sign in with (default: as the AWS CLI does)")
     if writes:
         parser.add_argument("--dry-run", action="store_true", help="show the plan and change nothing")
-    parser.add_argument("--json", action="store_true", help="print the plan or the result as JSON on stdout")
+    parser.add_argument("--json", action="store_true", help="print the result, or the plan, as JSON on stdout")
 
 
 def add_file_options(parser: argparse.ArgumentParser) -> None:
     """The options of a command that only reads the environment file."""
     parser.add_argument(
-        "--environment", type=Path, default=DEFAULT_FILE, metavar="FILE", help=f"default {DEFAULT_FILE}"
+        "--environment",
+        type=Path,
+        default=DEFAULT_FILE,
+        metavar="FILE",
+        help=f"the environment file (default: {DEFAULT_FILE})",
     )
     parser.add_argument("--region", metavar="REGION", help="instead of the region in the environment file")
 
