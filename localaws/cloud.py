@@ -299,7 +299,7 @@ class Cloud:
             end()
         for thread in list(self._threads):
             if thread is not threading.current_thread():
-                thread.join(timeout=5)
+                thread.join(timeout=30)
         self._requests.close()
 
     # -- the record of requests ----------------------------------------------------------------
