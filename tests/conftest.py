@@ -37,6 +37,9 @@ SLOWEST_FIRST = (  # so that no worker is left with a long file at the end; the 
     "kit/doctor/test_doctor.py",
     "kit/test_teardown.py",
     "rehearsal/test_regions.py",
+    "repository/test_developing.py",
+    "pages/test_pages.py",
+    "kit/test_console_interrupts.py",
 )
 
 

@@ -9,7 +9,7 @@ import os
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeVar
@@ -37,22 +37,32 @@ class StoryFailed(Exception):
         super().__init__(message)
         self.account = account
         self.log = log
+        if log:
+            self.add_note(log)  # so that a test shows it as well
 
 
 @contextlib.contextmanager
 def signed_in(session: Session) -> Iterator[None]:
     """This process with the session's credentials in its environment, and no other AWS settings."""
-    before = dict(os.environ)
+    before = aws_variables()
     nowhere = {"AWS_CONFIG_FILE": os.devnull, "AWS_SHARED_CREDENTIALS_FILE": os.devnull}
     try:
-        for name in before:
-            if name.startswith("AWS_"):
-                del os.environ[name]
-        os.environ.update(session.environment() | nowhere)
+        replace_aws_variables(session.environment() | nowhere)
         yield
     finally:
-        os.environ.clear()
-        os.environ.update(before)
+        replace_aws_variables(before)
+
+
+def aws_variables() -> dict[str, str]:
+    """The variables of this process that an AWS client reads."""
+    return {name: value for name, value in os.environ.items() if name.startswith("AWS_")}
+
+
+def replace_aws_variables(variables: Mapping[str, str]) -> None:
+    """Give this process these AWS variables and no others; PATH and HOME stay, which other threads need meanwhile."""
+    for name in aws_variables().keys() - variables.keys():
+        del os.environ[name]
+    os.environ.update(variables)
 
 
 @dataclass

@@ -36,6 +36,7 @@ def typed(tree: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(command, cwd=tree, capture_output=True, text=True, timeout=300)
 
 
+@pytest.mark.slow
 def test_a_relative_folder_works_for_builds_too(tree: Path) -> None:
     done = typed(tree, "--folder", "build/x", "--until", "project")
     assert done.returncode == 0, done.stderr
@@ -44,6 +45,7 @@ def test_a_relative_folder_works_for_builds_too(tree: Path) -> None:
     assert [stage["status"] for stage in summary["pipeline"]["stages"]][:2] == ["Succeeded", "Succeeded"]
 
 
+@pytest.mark.slow
 def test_a_story_that_fails_ends_with_the_message_of_its_failure(tree: Path) -> None:
     right, wrong = "Principal: {Service: events.amazonaws.com}", "Principal: {Service: event.amazonaws.com}"
     template = next(path for path in sorted(tree.glob("templates/1*.yaml")) if right in path.read_text())

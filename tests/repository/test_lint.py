@@ -156,6 +156,7 @@ def test_findings_end_with_1(monkeypatch: pytest.MonkeyPatch, capsys: pytest.Cap
     assert lint.main(["--only", "good"]) == 0
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("name", "text"),
     [
@@ -191,6 +192,7 @@ def test_phrases_and_lengths_are_checks(monkeypatch: pytest.MonkeyPatch, tmp_pat
     assert lint.CHECKS["sizes"]() == "a.py: 401 lines, at most 400: split it by subject"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("name", "text"),
     [

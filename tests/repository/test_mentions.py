@@ -52,10 +52,21 @@ def tracked() -> tuple[str, ...]:
     return tuple(name for name in listed if (ROOT / name).is_file())
 
 
+@cache
+def file_names() -> frozenset[str]:
+    return frozenset(Path(name).name for name in tracked())
+
+
 READ = [name for name in tracked() if Path(name).suffix in SUFFIXES or Path(name).name == "Makefile"]
 
 
-def prose(name: str, text: str) -> Iterator[tuple[int, str]]:
+@cache
+def prose(name: str, text: str) -> tuple[tuple[int, str], ...]:
+    """What people read in a file, by line number."""
+    return tuple(passages(name, text))
+
+
+def passages(name: str, text: str) -> Iterator[tuple[int, str]]:
     """What people read in a file, by line: all of Markdown; elsewhere comments, and the docstrings of Python."""
     if name.endswith((".md", ".svg")):
         yield from enumerate(text.splitlines(), 1)
@@ -72,6 +83,7 @@ def prose(name: str, text: str) -> Iterator[tuple[int, str]]:
                 yield number, found[0]
 
 
+@cache
 def exists(mention: str) -> bool:
     """Whether a path, in which * stands for anything, is there: from the root, or from a repository's seed."""
     path = mention.rstrip("/")
@@ -81,7 +93,7 @@ def exists(mention: str) -> bool:
 def missing_paths(name: str, text: str) -> Iterator[str]:
     """The paths that a file mentions and that are not there; what a placeholder follows is none."""
     for number, line in prose(name, text):
-        for found in MENTION.finditer(line):
+        for found in MENTION.finditer(line) if "/" in line else ():
             if line[found.end() : found.end() + 1] in {"<", "…", "{"} or "NN" in found[0]:
                 continue
             if not exists(found[0]) and Path(found[0]).name not in MADE and not found[0].startswith(EXAMPLES):
@@ -90,11 +102,10 @@ def missing_paths(name: str, text: str) -> Iterator[str]:
 
 def missing_files(name: str, text: str) -> Iterator[str]:
     """The file names, between backticks on a page or as words elsewhere, that no file has."""
-    names = {Path(path).name for path in tracked()}
     for number, line in prose(name, text):
         for span in re.findall(r"`([^`]+)`", line) if name.endswith(".md") else re.findall(WORD_OF_CODE, line):
             word = span.rsplit("/", 1)[-1]
-            if FILE.fullmatch(word) and not re.search(r"[<…{*]", span) and word not in names | MADE:
+            if FILE.fullmatch(word) and not re.search(r"[<…{*]", span) and word not in file_names() | MADE:
                 yield f"{name}:{number}: {span}"
 
 

@@ -87,6 +87,7 @@ def test_the_table_and_its_sources_stand_on_the_page() -> None:
     assert "\n".join(scale.sources()) in PAGE
 
 
+@pytest.mark.slow
 def test_the_first_limits_are_those_that_the_page_names() -> None:
     first, second = sorted(scale.LIMITS, key=lambda limit: scale.most_accounts(limit, 2))[:2]
     assert (first.name, second.most) == ("policy of a model group", limits.ACCOUNTS_PER_STAGE)
