@@ -3,8 +3,9 @@
 1. The model group exists, and the accounts of both units may read it.
 2. The version is resolved (after a rejection it is the one approved before, rollback.py), checked, and copied into
    every further region.
-3. The endpoint's template is in the project's bucket, under its own hash.
-4. out/ holds the manifest, the parameters of both stages, the approver's card, and what the tests need.
+3. out/ holds the manifest, the parameters of both stages, the approver's card, and the golden payloads.
+
+The step's code and both templates are published ones. The deploy repository is data: nothing of it is run.
 """
 
 from __future__ import annotations
@@ -27,7 +28,7 @@ from pipeline import manifest as documents
 from pipeline.accounts import Account, accounts_of
 from pipeline.clients import Clients
 from pipeline.console import UserError, export, run, say
-from pipeline.payloads import read_payloads
+from pipeline.payloads import GOLDEN, read_payloads
 from pipeline.regions import copies
 from pipeline.registry import check_version, ensure_group, resolve, share_group
 from pipeline.rollback import Answer, after_rejection
@@ -36,20 +37,22 @@ from pipeline.settings import Settings, Stage, read_settings
 if TYPE_CHECKING:
     from mypy_boto3_cloudformation import CloudFormationClient
     from mypy_boto3_organizations import OrganizationsClient
-    from mypy_boto3_s3 import S3Client
 
 OUT = Path("out")
-FOR_THE_TESTS = ("test-buildspec.yml", "pipeline", "tests")
+REPOSITORY = "CODEBUILD_SRC_DIR_SourceOutput"  # CodeBuild's variable for the input artifact that is not the primary one
 NEVER_STARTED = "ROLLBACK_COMPLETE"  # a stack that failed when it was created: CloudFormation can only delete it
 ALONE = "without-approval"  # of DEPLOY: 30-project.yaml skips the approver for it
 NAMED = 20  # accounts of a stage that the log names
 POLL_SECONDS, POLL_LIMIT = (0.5, 5.0), 600.0
 
 
-def build(settings: Settings, folder: Path, clients: Clients) -> dict[str, str]:
-    """Do the step's work in folder; what it exports to the pipeline."""
+def build(settings: Settings, kit: Path, repository: Path, clients: Clients) -> dict[str, str]:
+    """Do the step's work, and write kit/out; what it exports to the pipeline.
+
+    kit: the folder of the published code; repository: that of the deploy repository
+    """
     sagemaker, s3 = clients("sagemaker", settings.region), clients("s3", settings.region)
-    read_payloads(folder / "tests" / "golden-payloads.json")  # a mistake in it shows before anything is deployed
+    read_payloads(repository / GOLDEN)  # a mistake in it shows before anything is deployed
     group_arn = ensure_group(sagemaker, settings.group, settings.project, settings.project_id)
     organizations = clients("organizations", settings.region)
     accounts = {stage.name: targets(organizations, stage) for stage in settings.stages}
@@ -60,7 +63,7 @@ def build(settings: Settings, folder: Path, clients: Clients) -> dict[str, str]:
 
     answer = decide(settings, clients)
     version, reason = answer.version, answer.reason
-    out = folder / OUT
+    out = kit / OUT
     shutil.rmtree(out, ignore_errors=True)
     out.mkdir()
     if version is None:
@@ -71,21 +74,17 @@ def build(settings: Settings, folder: Path, clients: Clients) -> dict[str, str]:
     say(f"deploying version {version.number}: {version.arn}")
     check_version(s3, version, settings.region)
     arns = copies(clients, settings, version, readers)
-    url, digest = upload_template(s3, settings, version.arn.split(":")[1], (folder / "50-endpoint.yaml").read_bytes())
+    url = template_url(settings, version.arn.split(":")[1])
+    digest = hashlib.sha256((kit / "50-endpoint.yaml").read_bytes()).hexdigest()
     for stage in settings.stages:
         clear(clients("cloudformation", settings.region), documents.stack_name(settings, stage))
         parameters = documents.stage_parameters(settings, stage, version, accounts[stage.name], arns, url)
         write_json(out / f"{stage.name}-parameters.json", parameters)
     write_json(out / "deployment.json", documents.manifest(settings, version, accounts, arns, url, digest))
-    template = (folder / "40-stage.yaml").read_text(encoding="utf-8")
+    template = (kit / "40-stage.yaml").read_text(encoding="utf-8")
     evidence = card.gather(settings, version, reason, accounts, stack_names(settings), template, clients)
     write_json(out / card.FILE, evidence)
-    shutil.copy(folder / "40-stage.yaml", out)
-    for name in FOR_THE_TESTS:
-        if (folder / name).is_dir():
-            shutil.copytree(folder / name, out / name, ignore=shutil.ignore_patterns("__pycache__"))
-        else:
-            shutil.copy(folder / name, out)
+    shutil.copy(repository / GOLDEN, out)
     return {
         "DEPLOY": ALONE if answer.alone else "true",
         "REASON": reason,
@@ -125,19 +124,10 @@ def write_json(place: Path, document: dict[str, Any]) -> None:
     place.write_text(json.dumps(document, indent=2) + "\n", encoding="utf-8")
 
 
-def upload_template(s3: S3Client, settings: Settings, partition: str, template: bytes) -> tuple[str, str]:
-    """The URL and the SHA-256 of the endpoint's template, which is uploaded where it is not there yet."""
-    digest = hashlib.sha256(template).hexdigest()
-    key = f"endpoint-templates/{digest}/50-endpoint.yaml"
-    try:
-        s3.head_object(Bucket=settings.artifact_bucket, Key=key)
-    except ClientError as error:
-        if error.response["Error"]["Code"] not in {"404", "NoSuchKey", "NotFound"}:
-            raise
-        say(f"uploading 50-endpoint.yaml to s3://{settings.artifact_bucket}/{key}")
-        s3.put_object(Bucket=settings.artifact_bucket, Key=key, Body=template, ContentType="application/x-yaml")
+def template_url(settings: Settings, partition: str) -> str:
+    """Where CloudFormation reads 50-endpoint.yaml: in the bundle bucket, under the hash of its bundle."""
     suffix = "amazonaws.com.cn" if partition == "aws-cn" else "amazonaws.com"
-    return f"https://{settings.artifact_bucket}.s3.{settings.region}.{suffix}/{key}", digest
+    return f"https://{settings.bundle_bucket}.s3.{settings.region}.{suffix}/{settings.endpoint_template_key}"
 
 
 def clear(cloudformation: CloudFormationClient, stack: str) -> None:
@@ -165,7 +155,10 @@ def clear(cloudformation: CloudFormationClient, stack: str) -> None:
 
 
 def main() -> int:
-    settings = read_settings(os.environ, Path())
+    if not os.environ.get(REPOSITORY):
+        raise UserError(f"the build project is not complete: environment variable {REPOSITORY} is not set")
+    kit, repository = Path(), Path(os.environ[REPOSITORY])
+    settings = read_settings(os.environ, kit, repository)
     patient = Config(retries={"mode": "standard", "max_attempts": 8})
     # There is a table where the price list cannot be reached.
     hasty = Config(retries={"mode": "standard", "max_attempts": 2}, connect_timeout=5, read_timeout=15)
@@ -175,7 +168,7 @@ def main() -> int:
         config = hasty if service == "pricing" else patient
         return boto3.client(service, region_name=region, config=config)  # type: ignore[call-overload]
 
-    export(build(settings, Path(), client))
+    export(build(settings, kit, repository, client))
     return 0
 
 

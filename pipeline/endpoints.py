@@ -24,7 +24,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 from pipeline import card
 from pipeline.clients import AccountClients
 from pipeline.console import UserError, counted, export, run, say, shorten
-from pipeline.payloads import Payload, difference, read_answer, read_payloads
+from pipeline.payloads import GOLDEN, Payload, difference, read_answer, read_payloads
 from pipeline.report import Result, write_junit
 
 if TYPE_CHECKING:
@@ -32,7 +32,8 @@ if TYPE_CHECKING:
     from mypy_boto3_sagemaker import SageMakerClient
     from mypy_boto3_sagemaker_runtime import SageMakerRuntimeClient
 
-MANIFEST, GOLDEN = Path("deployment.json"), Path("tests/golden-payloads.json")
+MANIFEST = "deployment.json"
+BUILD_OUTPUT = "CODEBUILD_SRC_DIR_BuildOutput"  # CodeBuild's variable for the folder of the Build step's artifact
 AT_ONCE = 16  # accounts and regions that are asked at the same time
 # The build has 45 minutes (30-project.yaml). What is not asked by then is reported as a failure, with time left for a
 # request that hangs and its retries, and for the report and the card: a build that times out would say nothing.
@@ -245,12 +246,13 @@ def summary(stage: str, results: list[Result]) -> str:
 
 def main() -> int:
     stage, external_id = os.environ.get("STAGE", ""), os.environ.get("TESTER_EXTERNAL_ID", "")
-    manifest = json.loads(MANIFEST.read_text(encoding="utf-8"))
+    given = Path(os.environ.get(BUILD_OUTPUT, ""))
+    manifest = json.loads((given / MANIFEST).read_text(encoding="utf-8"))
     if stage not in manifest["stages"]:
         raise UserError(f"STAGE is {stage!r}: the manifest has {', '.join(manifest['stages'])}")
     if not external_id:
         raise UserError("TESTER_EXTERNAL_ID is not set: the build project takes it from the Parameter Store")
-    payloads = read_payloads(GOLDEN)
+    payloads = read_payloads(given / GOLDEN.name)
     say(f"asking for {manifest['model_package']['arn']}")
     why: dict[str, str] = {}
     try:
@@ -264,8 +266,8 @@ def main() -> int:
     write_junit(Path("reports") / f"{stage}.xml", stage, results)
     text = summary(stage, results)
     say(text)
-    if stage == "staging" and card.FILE.exists():
-        key = card.publish(boto3.client("s3", config=CONFIG), Path(), results)
+    if stage == "staging" and (given / card.FILE).exists():
+        key = card.publish(boto3.client("s3", config=CONFIG), given, results)
         say(f"the evidence card is {key} in the artifact bucket")
     export({"SUMMARY": text})
     return 1 if any(result.failure for result in results) else 0

@@ -20,6 +20,7 @@ from typing import Any
 
 from pipeline.console import UserError
 
+GOLDEN = Path("tests/golden-payloads.json")  # in the deploy repository
 TOP = {"tolerance", "max_latency_ms", "payloads"}
 REQUIRED = {"name", "content_type", "body", "expected"}
 OPTIONAL = {"accept", "tolerance", "max_latency_ms"}

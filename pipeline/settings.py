@@ -34,7 +34,8 @@ REJECTED = re.compile(r"rejected-([1-9]\d*)")  # as the event of a rejection sta
 VARIABLES = (
     "SAGEMAKER_PROJECT_NAME", "SAGEMAKER_PROJECT_ID", "MODEL_PACKAGE_GROUP_NAME", "MODEL_PACKAGE_VERSION",
     "EXECUTION_ROLE_STAGING_NAME", "EXECUTION_ROLE_PROD_NAME", "STACK_SET_ADMINISTRATOR", "STAGING_REGIONS",
-    "PROD_REGIONS", "ARTIFACT_BUCKET", "BUNDLE_VERSION", "COMMIT_ID", "PIPELINE_EXECUTION_ID", "AWS_REGION",
+    "PROD_REGIONS", "ARTIFACT_BUCKET", "BUNDLE_BUCKET", "ENDPOINT_TEMPLATE_KEY", "BUNDLE_VERSION", "COMMIT_ID",
+    "PIPELINE_EXECUTION_ID", "AWS_REGION",
 )  # fmt: skip
 UNITS = ("ORGANIZATIONAL_UNIT_STAGING_ID", "ORGANIZATIONAL_UNIT_PROD_ID")
 
@@ -73,6 +74,8 @@ class Settings:
     version: int | None
     administrator: str
     artifact_bucket: str
+    bundle_bucket: str
+    endpoint_template_key: str
     bundle_version: str
     commit_id: str
     execution_id: str
@@ -91,18 +94,21 @@ class Settings:
         return tuple(dict.fromkeys(region for stage in self.stages for region in stage.regions))
 
 
-def read_settings(environment: Mapping[str, str], folder: Path) -> Settings:
-    """The settings; UserError names every mistake in them."""
+def read_settings(environment: Mapping[str, str], kit: Path, repository: Path) -> Settings:
+    """The settings; UserError names every mistake in them.
+
+    kit: the folder with 40-stage.yaml; repository: that of the two configuration files
+    """
     self_managed = environment.get("STACK_SET_ADMINISTRATOR") == SELF_MANAGED
     targets = ("STAGING_ACCOUNT_IDS", "PROD_ACCOUNT_IDS") if self_managed else UNITS
     needed = (*VARIABLES, *targets)
     problems = [f"environment variable {name} is not set" for name in needed if not environment.get(name)]
     if problems:
         raise UserError("the build project is not complete: " + "; ".join(problems))
-    known = template_parameters(folder / "40-stage.yaml")
+    known = template_parameters(kit / "40-stage.yaml")
     stages = []
     for name in STAGES:
-        stage, wrong = read_stage(name, environment, folder / f"{name}-config.json", known)
+        stage, wrong = read_stage(name, environment, repository / f"{name}-config.json", known)
         stages.append(stage)
         problems += wrong
     asked = environment["MODEL_PACKAGE_VERSION"]
@@ -120,6 +126,8 @@ def read_settings(environment: Mapping[str, str], folder: Path) -> Settings:
         version=int(asked) if asked.isdigit() else None,
         administrator=environment["STACK_SET_ADMINISTRATOR"],
         artifact_bucket=environment["ARTIFACT_BUCKET"],
+        bundle_bucket=environment["BUNDLE_BUCKET"],
+        endpoint_template_key=environment["ENDPOINT_TEMPLATE_KEY"],
         bundle_version=environment["BUNDLE_VERSION"],
         commit_id=environment["COMMIT_ID"],
         execution_id=environment["PIPELINE_EXECUTION_ID"],
@@ -176,7 +184,7 @@ def read_config(file: Path) -> tuple[dict[str, Any], list[str]]:
         return {}, [f"{file.name} is not JSON: {error}"]
     if not isinstance(config, dict):
         return {}, [f"{file.name} must be a JSON object"]
-    unknown = [key for key in config if key not in {"Parameters", "Regions"}]
+    unknown = [key for key in config if key not in {"$schema", "Parameters", "Regions"}]
     return config, [f"{file.name}: {key} is not known; it takes Parameters and Regions" for key in unknown]
 
 
@@ -185,7 +193,7 @@ def template_parameters(file: Path) -> tuple[str, ...]:
     try:
         lines = file.read_text(encoding="utf-8").splitlines()
     except OSError as error:
-        raise UserError(f"{file.name} is missing from the repository") from error
+        raise UserError(f"{file.name} is missing from the pipeline's code: publish the bundle again") from error
     names, inside = [], False
     for line in lines:
         if line and not line[0].isspace() and not line.startswith("#"):

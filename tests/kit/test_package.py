@@ -43,7 +43,7 @@ def test_two_packages_are_byte_identical_from_any_folder_at_any_time_with_any_um
         assert run.returncode == 0, run.stderr.decode()
         built.append(contents(tree / "build"))
     assert built[0] == built[1]
-    assert set(built[0]) == {"manifest.json", "model-deploy.zip", "model-build.zip", *pack.TEMPLATES}
+    assert set(built[0]) == {"manifest.json", "model-deploy.zip", "model-build.zip", "pipeline.zip", *pack.TEMPLATES}
 
 
 def test_caches_in_the_seed_code_change_nothing(tree: Path) -> None:
@@ -62,13 +62,39 @@ def test_one_changed_byte_is_another_bundle(tree: Path) -> None:
     assert after.key("model-build.zip") != before.key("model-build.zip")
 
 
-def test_the_deploy_seed_carries_the_stage_and_endpoint_templates_at_its_root(tree: Path) -> None:
-    archive = zipfile.ZipFile(io.BytesIO(pack.pack(pack.read_tree(tree)).files["model-deploy.zip"]))
+def test_the_pipelines_code_carries_the_stage_and_endpoint_templates_at_its_root(tree: Path) -> None:
+    archive = zipfile.ZipFile(io.BytesIO(pack.pack(pack.read_tree(tree)).files["pipeline.zip"]))
     pipeline = ["pipeline/README.md", "pipeline/scripts/run.sh"]
-    assert archive.namelist() == ["40-stage.yaml", "50-endpoint.yaml", "README.md", *pipeline, "scripts/run.sh"]
+    assert archive.namelist() == ["40-stage.yaml", "50-endpoint.yaml", *pipeline]
     assert archive.read("50-endpoint.yaml") == (tree / "templates/50-endpoint.yaml").read_bytes()
     modes = {entry.filename: entry.external_attr >> 16 for entry in archive.infolist()}
-    assert (modes["README.md"], modes["scripts/run.sh"]) == (0o644, 0o755)
+    assert (modes["pipeline/README.md"], modes["pipeline/scripts/run.sh"]) == (0o644, 0o755)
+
+
+def test_the_deploy_seed_carries_the_schema_of_its_settings_and_no_code_of_the_pipeline(tree: Path) -> None:
+    archive = zipfile.ZipFile(io.BytesIO(pack.pack(pack.read_tree(tree)).files["model-deploy.zip"]))
+    assert archive.namelist() == ["README.md", "scripts/run.sh", "settings.schema.json"]
+    settings = json.loads(archive.read("settings.schema.json"))["properties"]["Parameters"]["properties"]
+    assert settings == {
+        "Count": {
+            "type": "string",
+            "description": "Instances, e.g. 2. A number from 1 to 9.",
+            "default": "1",
+            "pattern": "^[0-9]+$",
+        },
+        "Kind": {
+            "type": "string",
+            "description": "How the model is served.",
+            "default": "fast",
+            "enum": ["fast", "slow"],
+        },
+        "Name": {
+            "type": "string",
+            "description": "A name of its own, e.g. a1.",
+            "default": "a1",
+            "pattern": "^(?:[a-z]\\d)$",
+        },
+    }
 
 
 def test_packing_fixes_seed_code_and_version_in_the_product_and_nothing_else(tree: Path) -> None:
@@ -80,10 +106,12 @@ def test_packing_fixes_seed_code_and_version_in_the_product_and_nothing_else(tre
         "SageMakerProjectId": None,
         "SeedCodeDeployKey": f"bundle/{bundle.digest}/model-deploy.zip",
         "SeedCodeBuildKey": f"bundle/{bundle.digest}/model-build.zip",
+        "PipelineCodeKey": f"bundle/{bundle.digest}/pipeline.zip",
+        "EndpointTemplateKey": f"bundle/{bundle.digest}/templates/50-endpoint.yaml",
         "BundleVersion": f"1.2.3-{bundle.digest[:8]}",
     }
     changed = [a for a, b in zip(text.splitlines(), PRODUCT.read_text().splitlines(), strict=True) if a != b]
-    assert [line.strip()[:8] for line in changed] == ["Default:"] * 3
+    assert [line.strip()[:8] for line in changed] == ["Default:"] * 5
     assert "# A comment that stays." in text
 
 

@@ -1,4 +1,4 @@
-"""The deploy repository's seed code: it fits the templates, and its own tests pass where they run."""
+"""The deploy repository's seed code and the published code of the pipeline: both fit the templates."""
 
 from __future__ import annotations
 
@@ -22,10 +22,10 @@ TEMPLATES = ROOT / "templates"
 
 
 @pytest.fixture
-def repository(tmp_path: Path) -> Path:
-    """The repository as a project gets it: the seed code, the pipeline's steps and two templates."""
-    folder = tmp_path / "repository"
-    for name, content in pack.seed("model-deploy.zip", pack.read_tree(ROOT)).items():
+def kit(tmp_path: Path) -> Path:
+    """The published code as a build gets it: the pipeline's steps and two templates."""
+    folder = tmp_path / "kit"
+    for name, content in pack.pipeline_code(pack.read_tree(ROOT)).items():
         (folder / name).parent.mkdir(parents=True, exist_ok=True)
         (folder / name).write_bytes(content)
     return folder
@@ -45,11 +45,14 @@ def parameters(template: str) -> dict[str, dict[str, Any]]:
     return dict(yaml.safe_load("\n".join(lines[start:end]))["Parameters"])
 
 
-def test_its_unit_tests_pass_in_the_repository_of_a_project(repository: Path) -> None:
-    command = parse((repository / "buildspec.yml").read_text()).phases["pre_build"].commands[0]
-    done = python(repository, *command.split()[1:])
-    assert done.returncode == 0, done.stderr
-    assert "OK" in done.stderr
+def test_a_deploy_repository_holds_no_code_of_the_pipeline_and_no_template() -> None:
+    assert sorted(pack.seed("model-deploy.zip", pack.read_tree(ROOT))) == [
+        "README.md",
+        "prod-config.json",
+        "settings.schema.json",
+        "staging-config.json",
+        "tests/golden-payloads.json",
+    ]
 
 
 @pytest.mark.parametrize("name", ["buildspec.yml", "test-buildspec.yml"])
@@ -70,10 +73,10 @@ def test_the_build_exports_what_the_pipeline_reads() -> None:
         assert read <= set(parse((ROOT / "pipeline" / file).read_text()).exported)
 
 
-def test_every_setting_of_an_endpoint_can_be_made_in_the_configuration_files(repository: Path) -> None:
+def test_every_setting_of_an_endpoint_can_be_made_in_the_configuration_files(kit: Path) -> None:
     """The build's small reader of parameter names agrees with a real YAML reader."""
     done = python(
-        repository, "-c",
+        kit, "-c",
         "import json; from pathlib import Path; from pipeline.settings import *; "
         "print(json.dumps([template_parameters(Path('40-stage.yaml')), WRITTEN_HERE]))",
     )  # fmt: skip
@@ -88,25 +91,25 @@ def test_every_setting_of_an_endpoint_can_be_made_in_the_configuration_files(rep
         assert set(config["Parameters"]) <= set(names) - set(written)
 
 
-def test_the_build_writes_every_parameter_that_has_no_default(repository: Path) -> None:
-    done = python(repository, "-c", "import json; from pipeline.settings import *; print(json.dumps(WRITTEN_HERE))")
+def test_the_build_writes_every_parameter_that_has_no_default(kit: Path) -> None:
+    done = python(kit, "-c", "import json; from pipeline.settings import *; print(json.dumps(WRITTEN_HERE))")
     required = {name for name, body in parameters("40-stage.yaml").items() if "Default" not in body}
     assert required <= set(json.loads(done.stdout))
 
 
-def test_the_build_project_gives_the_variables_that_the_build_needs(repository: Path) -> None:
-    done = python(repository, "-c", "import json; from pipeline.settings import *; print(json.dumps(VARIABLES))")
+def test_the_build_project_gives_the_variables_that_the_build_needs(kit: Path) -> None:
+    done = python(kit, "-c", "import json; from pipeline.settings import *; print(json.dumps(VARIABLES))")
     project = (TEMPLATES / "30-project.yaml").read_text()
     given = set(re.findall(r"Name: ([A-Z_]+)", project)) | set(re.findall(r'"name":"([A-Z_]+)"', project))
     assert set(json.loads(done.stdout)) - given == {"AWS_REGION"}
 
 
-def test_a_step_that_is_not_set_up_says_what_is_missing(repository: Path) -> None:
-    done = python(repository, "-m", "pipeline.build")
+def test_a_step_that_is_not_set_up_says_what_is_missing(kit: Path) -> None:
+    done = python(kit, "-m", "pipeline.build")
     assert done.returncode == 1
-    assert "environment variable SAGEMAKER_PROJECT_NAME is not set" in done.stderr
+    assert "environment variable CODEBUILD_SRC_DIR_SourceOutput is not set" in done.stderr
     assert "Traceback" not in done.stderr
-    assert "SUMMARY='Failed: " in (repository / "exports.sh").read_text()
+    assert "SUMMARY='Failed: " in (kit / "exports.sh").read_text()
 
 
 def test_the_golden_payloads_are_rows_of_the_data_with_their_class() -> None:
@@ -123,5 +126,5 @@ def test_the_golden_payloads_are_rows_of_the_data_with_their_class() -> None:
 def test_the_readme_names_every_file() -> None:
     text = (SEED / "README.md").read_text()
     for name in pack.seed("model-deploy.zip", pack.read_tree(ROOT)):
-        if not name.startswith("pipeline/unit_tests/") and not name.endswith(("README.md", "__init__.py")):
+        if name != "README.md":
             assert Path(name).name in text, name

@@ -8,7 +8,8 @@ from pathlib import Path
 from scripts.kit.bundle import pack
 from tests.support import ROOT
 
-PRODUCT = ROOT / "tests/fixtures/bundle/templates/30-project.yaml"
+FIXTURES = ROOT / "tests/fixtures/bundle"
+PRODUCT = FIXTURES / pack.PRODUCT
 
 
 def make_bundle_tree(root: Path) -> Path:
@@ -17,7 +18,8 @@ def make_bundle_tree(root: Path) -> Path:
     (root / "pyproject.toml").write_text('[project]\nname = "kit"\nversion = "1.2.3"\n')
     for name in pack.TEMPLATES:
         (root / name).write_text(f"Description: {name}\nResources: {{}}\n")
-    shutil.copy(PRODUCT, root / pack.PRODUCT)
+    for name in (pack.PRODUCT, pack.STAGE):
+        shutil.copy(FIXTURES / name, root / name)
     for folder in (*pack.SEEDS.values(), pack.PIPELINE):
         (root / folder / "scripts").mkdir(parents=True)
         (root / folder / "README.md").write_text(f"{folder}\n")

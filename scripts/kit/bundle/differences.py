@@ -104,10 +104,11 @@ def after_update(values: Mapping[str, str], new: Mapping[str, Mapping[str, Any]]
     """The parameters that a project has after its upgrade.
 
     What it has stays, the keys of its seed code too: they say what the repositories began with, and with other
-    keys CloudFormation would touch the repositories (docs/decisions). The version is the new one; a parameter
-    that is new takes its default.
+    keys CloudFormation would touch the repositories (docs/decisions). The version and the pipeline's code are the new
+    ones; a parameter that is new takes its default.
     """
-    kept = {name: value for name, value in values.items() if name in new and name != pack.VERSION_PARAMETER}
+    replaced = {pack.VERSION_PARAMETER, *pack.CODE_KEYS}
+    kept = {name: value for name, value in values.items() if name in new and name not in replaced}
     fresh = {name: str(item["Default"]) for name, item in new.items() if name not in kept and "Default" in item}
     return {**fresh, **kept}
 
@@ -127,7 +128,7 @@ def defaults(body: str) -> dict[str, str]:
 
 def compare_parameters(old: Mapping[str, Any], new: Mapping[str, Any]) -> Iterator[ItemChange]:
     """Declarations that differ; what packing sets in every version (seed code, version) is left out."""
-    fixed = {*pack.SEED_KEYS, pack.VERSION_PARAMETER}
+    fixed = {*pack.SEED_KEYS, *pack.CODE_KEYS, pack.VERSION_PARAMETER}
     yield from compare_maps(*({n: shown(i) for n, i in of.items() if n not in fixed} for of in (old, new)))
 
 

@@ -17,6 +17,7 @@ from typing import Any
 
 from awslang.template.reader import read
 from scripts.kit.bundle.parameter_defaults import with_defaults
+from scripts.kit.bundle.settings_schema import settings_schema
 from scripts.kit.console import UserError
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -24,6 +25,7 @@ BUILD = ROOT / "build"
 SCHEMA = 1  # of manifest.json
 MANIFEST = "manifest.json"
 PRODUCT = "templates/30-project.yaml"
+STAGE = "templates/40-stage.yaml"
 TEMPLATES = (
     "templates/10-model-storage.yaml",
     "templates/11-shared-resources.yaml",
@@ -31,18 +33,20 @@ TEMPLATES = (
     "templates/13-people.yaml",
     "templates/20-target-account.yaml",
     PRODUCT,
-    "templates/40-stage.yaml",
+    STAGE,
     "templates/50-endpoint.yaml",
 )
 SEEDS = {"model-deploy.zip": "seed-code/model-deploy", "model-build.zip": "seed-code/model-build"}  # zip: its folder
-PIPELINE = "pipeline"  # the pipeline's own steps, packed into the deploy repository's seed
-AT_ROOT = {  # of that seed: what the project's template and its builds look for there
-    "templates/40-stage.yaml": "40-stage.yaml",
+PIPELINE = "pipeline"  # the pipeline's own steps
+PIPELINE_CODE = "pipeline.zip"  # these and the templates that they deploy, a source of every project's pipeline
+AT_ROOT = {  # of that zip: what the project's template and its builds look for there
+    STAGE: "40-stage.yaml",
     "templates/50-endpoint.yaml": "50-endpoint.yaml",
     "pipeline/buildspec.yml": "buildspec.yml",
     "pipeline/test-buildspec.yml": "test-buildspec.yml",
 }
 SEED_KEYS = {"SeedCodeDeployKey": "model-deploy.zip", "SeedCodeBuildKey": "model-build.zip"}  # the product's parameters
+CODE_KEYS = {"PipelineCodeKey": PIPELINE_CODE, "EndpointTemplateKey": "templates/50-endpoint.yaml"}  # of what it runs
 VERSION_PARAMETER = "BundleVersion"
 
 ZIP_EPOCH = (1980, 1, 1, 0, 0, 0)  # the earliest time that a zip entry can carry
@@ -128,6 +132,7 @@ def unstamped(sources: Mapping[str, bytes]) -> Bundle:
     version = str(tomllib.loads(sources["pyproject.toml"].decode())["project"]["version"])
     files = {name: sources[name] for name in TEMPLATES}
     files |= {archive: zip_bytes(seed(archive, sources)) for archive in SEEDS}
+    files[PIPELINE_CODE] = zip_bytes(pipeline_code(sources))
     return Bundle(version, digest_of(version, files), files)
 
 
@@ -135,10 +140,15 @@ def seed(archive: str, sources: Mapping[str, bytes]) -> dict[str, bytes]:
     """What a seed zip holds, by the path in the repository that it seeds."""
     folder = SEEDS[archive] + "/"
     found = {name.removeprefix(folder): content for name, content in sources.items() if name.startswith(folder)}
-    if archive == "model-deploy.zip":
-        own = {name for name in sources if name.startswith(f"{PIPELINE}/")} | AT_ROOT.keys()
-        found |= {AT_ROOT.get(name, name): sources[name] for name in own if name in sources}
+    if archive == "model-deploy.zip" and STAGE in sources:
+        found["settings.schema.json"] = settings_schema(sources[STAGE])
     return found
+
+
+def pipeline_code(sources: Mapping[str, bytes]) -> dict[str, bytes]:
+    """What pipeline.zip holds, by path. A project's repositories never hold it, so a commit cannot change it."""
+    own = {name for name in sources if name.startswith(f"{PIPELINE}/")} | AT_ROOT.keys()
+    return {AT_ROOT.get(name, name): sources[name] for name in own if name in sources}
 
 
 def digest_of(version: str, files: Mapping[str, bytes]) -> str:
@@ -148,8 +158,8 @@ def digest_of(version: str, files: Mapping[str, bytes]) -> str:
 
 
 def product_defaults(version: str, digest: str) -> dict[str, str]:
-    """What publishing fixes in the product: where its seed code is, and which bundle it came from."""
-    keys = {parameter: object_key(digest, archive) for parameter, archive in SEED_KEYS.items()}
+    """What publishing fixes in the product: where its seed code and its pipeline's code are, and its bundle."""
+    keys = {parameter: object_key(digest, file) for parameter, file in (SEED_KEYS | CODE_KEYS).items()}
     return {**keys, VERSION_PARAMETER: version_name(version, digest)}
 
 

@@ -75,7 +75,7 @@ def of_project(connection: Connection, project: ProvisionedProject, given: Mappi
     s3, bucket = connection.client("s3"), bundle_bucket(connection.account, connection.region)
     seeds = {}
     for parameter, seed in pack.SEED_KEYS.items():
-        seeds[seed] = s3.get_object(Bucket=values.get("SeedCodeBucket") or bucket, Key=values[parameter])["Body"].read()
+        seeds[seed] = s3.get_object(Bucket=bucket, Key=values[parameter])["Body"].read()
     return Seeding(arn, names, project.bundle_version, seeds)
 
 

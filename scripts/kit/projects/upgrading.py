@@ -76,10 +76,7 @@ class ProjectUpgrade:
 
 def seeded(connection: Connection, running: pack.Bundle, values: Mapping[str, str]) -> pack.Bundle:
     """The running version with the seed code that the project's repositories really began with."""
-    s3, bucket = (
-        connection.client("s3"),
-        values.get("SeedCodeBucket") or bundle_bucket(connection.account, connection.region),
-    )
+    s3, bucket = connection.client("s3"), bundle_bucket(connection.account, connection.region)
     files = dict(running.files)
     for parameter, archive in pack.SEED_KEYS.items():
         if (key := values.get(parameter, "")) and key != running.key(archive):

@@ -1,5 +1,5 @@
-# ruff: noqa: PT027  # plain unittest: the build image has no pytest
-"""A folder that looks like a project's deploy repository, for the tests of the pipeline's steps."""
+# ruff: noqa: PT027  # unittest's own way
+"""Folders that look like a project's deploy repository and like the published code, for the tests of the steps."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from pathlib import Path
 
 from pipeline.console import UserError
 from pipeline.settings import Settings, read_settings
-from pipeline.unit_tests.fakes import REGION
+from tests.support.fake_services import REGION
 
 ENVIRONMENT = {
     "SAGEMAKER_PROJECT_NAME": "Iris", "SAGEMAKER_PROJECT_ID": "p-1", "MODEL_PACKAGE_GROUP_NAME": "Iris",
@@ -17,6 +17,8 @@ ENVIRONMENT = {
     "ORGANIZATIONAL_UNIT_PROD_ID": "ou-p", "EXECUTION_ROLE_STAGING_NAME": "sagemaker-role-staging",
     "EXECUTION_ROLE_PROD_NAME": "sagemaker-role-prod", "STACK_SET_ADMINISTRATOR": "DELEGATED_ADMIN",
     "STAGING_REGIONS": REGION, "PROD_REGIONS": REGION, "ARTIFACT_BUCKET": "sagemaker-project-p-1",
+    "BUNDLE_BUCKET": "sagemaker-multi-account-bundle-111111111111-us-east-1",
+    "ENDPOINT_TEMPLATE_KEY": "bundle/1a2b/templates/50-endpoint.yaml",
     "BUNDLE_VERSION": "0.2.0-1a2b3c4d", "COMMIT_ID": "c0ffee", "PIPELINE_EXECUTION_ID": "run-1", "AWS_REGION": REGION,
 }  # fmt: skip
 STAGE_TEMPLATE = """\
@@ -37,17 +39,16 @@ Resources:
 
 
 class Repository(unittest.TestCase):
-    """A folder that looks like this repository, with templates of its own."""
+    """folder: looks like a deploy repository; kit: like the published code, with templates of its own."""
 
     def setUp(self) -> None:
         holder = tempfile.TemporaryDirectory()
         self.addCleanup(holder.cleanup)
-        self.folder = Path(holder.name)
-        (self.folder / "40-stage.yaml").write_text(STAGE_TEMPLATE)
-        (self.folder / "50-endpoint.yaml").write_text("Resources: {}\n")
-        (self.folder / "test-buildspec.yml").write_text("version: 0.2\n")
-        (self.folder / "pipeline").mkdir()
-        (self.folder / "tests").mkdir()
+        self.folder, self.kit = Path(holder.name) / "repository", Path(holder.name) / "kit"
+        (self.folder / "tests").mkdir(parents=True)
+        self.kit.mkdir()
+        (self.kit / "40-stage.yaml").write_text(STAGE_TEMPLATE)
+        (self.kit / "50-endpoint.yaml").write_text("Resources: {}\n")
         (self.folder / "tests/golden-payloads.json").write_text(
             '{"payloads": [{"name": "n", "content_type": "text/csv", "body": "1", "expected": 0}]}'
         )
@@ -55,7 +56,7 @@ class Repository(unittest.TestCase):
             (self.folder / f"{stage}-config.json").write_text('{"Parameters": {"InstanceType": "x"}}')
 
     def settings(self, **changes: str) -> Settings:
-        return read_settings({**ENVIRONMENT, **changes}, self.folder)
+        return read_settings({**ENVIRONMENT, **changes}, self.kit, self.folder)
 
     def refused(self, **changes: str) -> str:
         with self.assertRaises(UserError) as caught:

@@ -1,4 +1,4 @@
-# ruff: noqa: PT009, PT027  # plain unittest: the build image has no pytest
+# ruff: noqa: PT009, PT027  # unittest's own way
 from __future__ import annotations
 
 import unittest
@@ -8,7 +8,7 @@ from pipeline.console import UserError
 from pipeline.regions import copies, copy_parameters, image_in
 from pipeline.registry import Version, read_version
 from pipeline.settings import Settings, Stage
-from pipeline.unit_tests.fakes import ACCOUNT, REGION, Fake, error, package, registry
+from tests.support.fake_services import ACCOUNT, REGION, Fake, error, package, registry
 
 IRELAND = "eu-west-1"
 OWN = f"{ACCOUNT}.dkr.ecr.{REGION}.amazonaws.com/team/iris:1"
@@ -16,7 +16,9 @@ OWN = f"{ACCOUNT}.dkr.ecr.{REGION}.amazonaws.com/team/iris:1"
 
 def settings() -> Settings:
     stage = Stage("prod", "ou-p", (), "role", (REGION, IRELAND), {})
-    return Settings("Iris", "p-1", "Iris", 1, "SELF", "bucket", "0.2.0-1a2b3c4d", "c", "e", REGION, (stage,))
+    return Settings(
+        "Iris", "p-1", "Iris", 1, "SELF", "bucket", "bundle", "key", "0.2.0-1a2b3c4d", "c", "e", REGION, (stage,)
+    )
 
 
 def version(image: str = "", **more: Any) -> Version:

@@ -1,4 +1,4 @@
-# ruff: noqa: PT009, PT027  # plain unittest: the build image has no pytest
+# ruff: noqa: PT009, PT027  # unittest's own way
 from __future__ import annotations
 
 import dataclasses
@@ -8,8 +8,8 @@ from typing import Any
 from pipeline.build import decide
 from pipeline.console import UserError
 from pipeline.rollback import Answer
-from pipeline.unit_tests.fakes import Fake, deployed, package, registry
-from pipeline.unit_tests.repository import Repository
+from tests.support.deploy_repository import Repository
+from tests.support.fake_services import Fake, deployed, package, registry
 
 OTHERS = {"Source": "Succeeded", "Build": "Succeeded"}
 STAGED = {**OTHERS, "DeployResourcesStaging": "Succeeded", "TestStaging": "Succeeded"}

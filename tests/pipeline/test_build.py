@@ -1,9 +1,9 @@
-# ruff: noqa: PT009, PT027  # plain unittest: the build image has no pytest
+# ruff: noqa: PT009, PT027  # unittest's own way
 from __future__ import annotations
 
+import hashlib
 import json
 import unittest
-from pathlib import Path
 from typing import Any
 from unittest import mock
 
@@ -11,7 +11,8 @@ from pipeline.accounts import Account, accounts_of
 from pipeline.build import build, clear
 from pipeline.console import SUMMARY_LIMIT, UserError, export, shorten
 from pipeline.manifest import account_parameters
-from pipeline.unit_tests.fakes import (
+from tests.support.deploy_repository import Repository
+from tests.support.fake_services import (
     ACCOUNT,
     GROUP_ARN,
     IMAGE,
@@ -25,9 +26,6 @@ from pipeline.unit_tests.fakes import (
     price_list,
     registry,
 )
-from pipeline.unit_tests.repository import Repository
-
-ROOT = Path(__file__).resolve().parents[2]
 
 
 class TheSettings(Repository):
@@ -67,7 +65,7 @@ class TheSettings(Repository):
         self.assertIn("ModelPackageVersion is newest", self.refused(MODEL_PACKAGE_VERSION="newest"))
 
     def test_a_missing_template_is_named(self) -> None:
-        (self.folder / "40-stage.yaml").unlink()
+        (self.kit / "40-stage.yaml").unlink()
         self.assertIn("40-stage.yaml is missing", self.refused())
 
 
@@ -106,10 +104,10 @@ class TheBuild(Repository):
             "cloudformation": self.cloudformation,
             "pricing": price_list(),
         }
-        return build(self.settings(**changes), self.folder, lambda service, _: clients[service])
+        return build(self.settings(**changes), self.kit, self.folder, lambda service, _: clients[service])
 
     def written(self, name: str) -> Any:
-        return json.loads((self.folder / "out" / name).read_text())
+        return json.loads((self.kit / "out" / name).read_text())
 
     def test_the_version_approved_last_is_deployed_not_the_newest(self) -> None:
         exports = self.run_build(registry(package(1, day=9), package(2, day=3), package(3, "PendingManualApproval")))
@@ -135,7 +133,7 @@ class TheBuild(Repository):
         for status in ("PendingManualApproval", "Rejected"):
             with self.assertRaisesRegex(UserError, f"version 2 of Iris is {status}: only an approved"):
                 self.run_build(registry(package(1), package(2, status)), MODEL_PACKAGE_VERSION="2")
-            self.assertFalse((self.folder / "out/deployment.json").exists())
+            self.assertFalse((self.kit / "out/deployment.json").exists())
 
     def test_a_version_that_does_not_exist_is_named(self) -> None:
         with self.assertRaisesRegex(UserError, "Iris has no version 7"):
@@ -146,7 +144,7 @@ class TheBuild(Repository):
         self.assertEqual(exports["DEPLOY"], "false")
         self.assertIn("no version of the model group Iris is approved yet", exports["REASON"])
         self.assertIsNone(self.written("deployment.json")["model_package"])
-        self.assertFalse((self.folder / "out/40-stage.yaml").exists())
+        self.assertFalse((self.kit / "out/prod-parameters.json").exists())
 
     def test_the_parameters_are_texts(self) -> None:
         self.run_build(registry(package(1)))
@@ -157,20 +155,29 @@ class TheBuild(Repository):
         self.assertEqual(document["Parameters"]["StackSetAdministrator"], "DELEGATED_ADMIN")
         self.assertTrue(all(isinstance(value, str) for value in document["Parameters"].values()))
         self.assertEqual(document["Tags"]["sagemaker:project-id"], "p-1")
-        for name in ("40-stage.yaml", "tests/golden-payloads.json"):
-            self.assertTrue((self.folder / "out" / name).exists(), f"pipeline/build.py writes no out/{name}")
 
-    def test_the_endpoint_template_is_uploaded_once_under_its_hash(self) -> None:
-        def missing(Bucket: str, Key: str) -> Any:  # noqa: N803  # the API's names
-            return error("HeadObject", "404") if "50-endpoint" in Key else {}
-
-        self.run_build(registry(package(1)), Fake(head_object=missing, put_object={}, list_objects_v2=MODEL))
-        put = self.s3.called("put_object")[0]
-        url = self.written("deployment.json")["endpoint_template"]["url"]
-        self.assertEqual(url, f"https://sagemaker-project-p-1.s3.{REGION}.amazonaws.com/{put['Key']}")
-        self.assertIn(self.written("deployment.json")["endpoint_template"]["sha256"], put["Key"])
+    def test_what_is_handed_on_is_data_that_the_step_wrote_and_the_golden_payloads(self) -> None:
+        for name in ("40-stage.yaml", "50-endpoint.yaml", "pipeline/build.py", "boto3.py", "buildspec.yml"):
+            (self.folder / name).parent.mkdir(exist_ok=True)
+            (self.folder / name).write_text("a commit's own")
         self.run_build(registry(package(1)))
-        self.assertEqual(self.s3.called("put_object"), [])
+        self.assertEqual(
+            sorted(path.relative_to(self.kit / "out").as_posix() for path in (self.kit / "out").rglob("*")),
+            ["card.json", "deployment.json", "golden-payloads.json", "prod-parameters.json", "staging-parameters.json"],
+        )
+
+    def test_the_endpoint_template_is_the_published_one(self) -> None:
+        (self.folder / "50-endpoint.yaml").write_text("Resources: {Administrator: {}}\n")
+        self.run_build(registry(package(1)))
+        template = self.written("deployment.json")["endpoint_template"]
+        self.assertEqual(
+            template["url"],
+            f"https://sagemaker-multi-account-bundle-111111111111-us-east-1.s3.{REGION}.amazonaws.com/"
+            "bundle/1a2b/templates/50-endpoint.yaml",
+        )
+        published = (self.kit / "50-endpoint.yaml").read_bytes()
+        self.assertEqual(template["sha256"], hashlib.sha256(published).hexdigest())
+        self.assertEqual(self.written("prod-parameters.json")["Parameters"]["EndpointTemplateUrl"], template["url"])
 
     def test_a_missing_artifact_is_named(self) -> None:
         absent = Fake(list_objects_v2={"KeyCount": 0})
@@ -243,7 +250,7 @@ class TheBuild(Repository):
             "cloudformation": nothing_deployed(),
             "pricing": price_list(),
         }
-        return build(self.settings(), self.folder, lambda service, _: clients[service])
+        return build(self.settings(), self.kit, self.folder, lambda service, _: clients[service])
 
     def test_a_thousand_accounts_fit_into_the_parameters_and_the_policy(self) -> None:
         sagemaker = registry(package(1))
@@ -293,7 +300,7 @@ class TheBuild(Repository):
             "cloudformation": nothing_deployed(),
             "pricing": price_list(),
         }
-        build(self.settings(**changes), self.folder, lambda service, _: clients[service])
+        build(self.settings(**changes), self.kit, self.folder, lambda service, _: clients[service])
         parameters = self.written("prod-parameters.json")["Parameters"]
         self.assertEqual(parameters["AccountIds"], "222222222222,444444444444")
         self.assertEqual(parameters["OrganizationalUnitId"], "")
@@ -301,7 +308,7 @@ class TheBuild(Repository):
         self.assertIn("STAGING_ACCOUNT_IDS is not set", self.refused(**{**changes, "STAGING_ACCOUNT_IDS": ""}))
 
     def test_values_are_handed_on_as_one_line(self) -> None:
-        place = self.folder / "exports.sh"
+        place = self.kit / "exports.sh"
         export({"SUMMARY": "it's\n$HOME"}, place)
         self.assertEqual(place.read_text(), "export SUMMARY='it'\"'\"'s $HOME'\n")
         self.assertEqual(len(shorten("x" * 2000)), SUMMARY_LIMIT)

@@ -1,4 +1,4 @@
-# ruff: noqa: PT009  # plain unittest: the build image has no pytest
+# ruff: noqa: PT009  # unittest's own way
 from __future__ import annotations
 
 import json
@@ -10,8 +10,8 @@ from pipeline.console import SUMMARY_LIMIT
 from pipeline.prices import TABLE, Prices, hourly_prices
 from pipeline.registry import read_version
 from pipeline.report import Result
-from pipeline.unit_tests.fakes import REGION, Fake, deployed, nothing_deployed, package, price_list, registry
-from pipeline.unit_tests.repository import Repository
+from tests.support.deploy_repository import Repository
+from tests.support.fake_services import REGION, Fake, deployed, nothing_deployed, package, price_list, registry
 
 TEMPLATE = """\
 Parameters:
@@ -32,7 +32,7 @@ class TheCard(Repository):
     prices = price_list()  # which may not be read
 
     def gather(self, cloudformation: Fake, **config: str) -> dict[str, Any]:
-        (self.folder / "40-stage.yaml").write_text(TEMPLATE)
+        (self.kit / "40-stage.yaml").write_text(TEMPLATE)
         (self.folder / "staging-config.json").write_text("{}")
         (self.folder / "prod-config.json").write_text(
             json.dumps({"Parameters": {"InstanceType": "ml.m5.large", **config}})

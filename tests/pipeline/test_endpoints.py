@@ -1,4 +1,4 @@
-# ruff: noqa: PT009, PT027  # plain unittest: the build image has no pytest
+# ruff: noqa: PT009, PT027  # unittest's own way
 from __future__ import annotations
 
 import io
@@ -11,11 +11,11 @@ from xml.etree import ElementTree
 from pipeline.clients import AccountClients
 from pipeline.console import UserError
 from pipeline.endpoints import check_stage, reasons, summary
-from pipeline.payloads import Payload, difference, read_answer, read_payloads
+from pipeline.payloads import GOLDEN, Payload, difference, read_answer, read_payloads
 from pipeline.report import Result, at_most, junit
-from pipeline.unit_tests.fakes import Fake, error
+from tests.support import ROOT
+from tests.support.fake_services import Fake, error
 
-ROOT = Path(__file__).resolve().parents[2]
 MODEL = "arn:aws:sagemaker:us-east-1:111111111111:model-package/iris/3"
 SETOSA = Payload("setosa", "text/csv", "5.1,3.5,1.4,0.2", 0.0, "", 0, 10_000)
 
@@ -154,7 +154,7 @@ class ThePayloads(unittest.TestCase):
         self.assertEqual(read_answer("text/plain", b"error"), "error")
 
     def test_the_golden_payloads_of_this_repository_are_right(self) -> None:
-        self.assertTrue(read_payloads(ROOT / "tests" / "golden-payloads.json"))
+        self.assertTrue(read_payloads(ROOT / "seed-code/model-deploy" / GOLDEN))
 
     def test_a_wrong_file_is_refused(self) -> None:
         for text, said in (

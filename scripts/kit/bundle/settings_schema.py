@@ -1,0 +1,71 @@
+"""The JSON schema of a stage's settings file, from the parameters of 40-stage.yaml: editors complete and check with it.
+
+Pure. JSON Schema 2020-12; what it cannot say (settings that exclude each other) is checked by the Build step.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from awslang.template.reader import read
+from scripts.kit.console import UserError
+
+WRITTEN = "written by the pipeline"  # in the label of the group whose parameters are no settings
+
+
+def settings_schema(template: bytes) -> bytes:
+    """The schema of staging-config.json and prod-config.json. template: 40-stage.yaml"""
+    stage = read(template.decode())[0]
+    written = set(written_parameters(stage))
+    settings = {name: setting(body) for name, body in stage["Parameters"].items() if name not in written}
+    document = {
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        "title": "Settings of a stage's endpoints",
+        "type": "object",
+        "additionalProperties": False,
+        "properties": {
+            "$schema": {"type": "string"},
+            "Parameters": {
+                "description": "Each value is text, numbers too.",
+                "type": "object",
+                "additionalProperties": False,
+                "properties": settings,
+            },
+            "Regions": {
+                "description": "Regions of the endpoints, e.g. us-east-1. Without it, those of the project.",
+                "type": "array",
+                "minItems": 1,
+                "uniqueItems": True,
+                "items": {"type": "string", "pattern": "^[a-z]{2}(-[a-z]+)+-[0-9]$"},
+            },
+        },
+    }
+    return (json.dumps(document, indent=2) + "\n").encode()
+
+
+def written_parameters(stage: Mapping[str, Any]) -> Iterator[str]:
+    """The parameters that the pipeline writes, as the template's interface groups them."""
+    groups = stage["Metadata"]["AWS::CloudFormation::Interface"]["ParameterGroups"]
+    listed = [group["Parameters"] for group in groups if WRITTEN in group["Label"]["default"]]
+    if not listed:
+        raise UserError(f"templates/40-stage.yaml has no parameter group labelled as {WRITTEN}")
+    for names in listed:
+        yield from names
+
+
+def setting(body: Mapping[str, Any]) -> dict[str, Any]:
+    """The schema of one setting's text."""
+    found: dict[str, Any] = {"type": "string", "description": " ".join(str(body["Description"]).split())}
+    if "Default" in body:
+        found["default"] = str(body["Default"])
+    if "AllowedValues" in body:
+        found["enum"] = [str(value) for value in body["AllowedValues"]]
+    elif "AllowedPattern" in body:
+        found["pattern"] = f"^(?:{body['AllowedPattern']})$"
+    elif body["Type"] == "Number":
+        found["pattern"] = "^[0-9]+$"
+        least, most = body.get("MinValue", 0), body.get("MaxValue")
+        found["description"] += f" A number from {least}" + (f" to {most}." if most is not None else " up.")
+    return found
