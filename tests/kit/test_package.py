@@ -122,6 +122,13 @@ def test_a_product_without_the_parameters_that_packing_sets_is_refused(tree: Pat
         pack.pack(pack.read_tree(tree))
 
 
+@pytest.mark.parametrize("broken", ["Resources: {}", "Parameters: {A: {Type: String}}", "Metadata: 3"])
+def test_a_stage_template_without_what_the_settings_schema_needs_is_refused(tree: Path, broken: str) -> None:
+    (tree / pack.STAGE).write_text(f"{broken}\n")
+    with pytest.raises(UserError, match="40-stage.yaml needs Parameters with Type and Description"):
+        pack.pack(pack.read_tree(tree))
+
+
 def test_the_manifest_has_the_hash_of_every_file(tree: Path) -> None:
     assert package.main(["--root", str(tree)]) == 0
     built = contents(tree / "build")

@@ -126,7 +126,7 @@ def test_a_publish_interrupted_after_every_single_write_converges_without_duplic
         codes.append(code)
         assert len(codes) < 40
     assert code == 0
-    assert len(codes) == 16  # eleven objects, and five writes in Service Catalog
+    assert len(codes) == 17  # twelve objects, and five writes in Service Catalog
     assert publisher.versions() == {bundle_name(publisher): "DEFAULT"}
     assert len(publisher.root.client("servicecatalog").list_portfolios()["PortfolioDetails"]) == 1
 
@@ -251,7 +251,8 @@ def test_a_bundle_that_is_not_built_is_reported(publisher: Publisher, capsys: py
 
 
 def test_a_stale_bundle_is_reported(publisher: Publisher, capsys: pytest.CaptureFixture[str]) -> None:
-    (publisher.tree / "templates/40-stage.yaml").write_text("Description: newer\nResources: {}\n")
+    stage = publisher.tree / pack.STAGE
+    stage.write_text(stage.read_text().replace("A small stage", "A newer stage"))
     message = refusal(publisher, capsys)
     assert "older than the sources" in message
     assert "templates/40-stage.yaml" in message

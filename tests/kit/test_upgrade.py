@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
@@ -119,7 +120,7 @@ def test_doctor_finds_the_older_projects_of_each_publisher(kit: Installation) ->
 def test_a_diff_says_what_the_newest_version_changes_in_a_project(kit: Installation) -> None:
     found = shown(kit, "diff", "--project", CATALOG)
     changes = {c["logical_id"]: (c["effect"], c["properties"]) for c in found["resources"]}
-    assert changes == {"Build": ("change", ["Environment"])}
+    assert changes == {"Build": ("change", ["Environment"]), "Pipeline": ("change", ["Stages"])}
     assert [(f["effect"], f["name"]) for f in found["files"]] == [("change", "model-deploy/README.md")]
     assert found["permissions"] == []
 
@@ -129,7 +130,7 @@ def test_a_diff_with_what_is_built_shows_replacements_permissions_and_parameters
     before = product.read_text(), roles.read_text()
     try:
         kit.change(pack.PRODUCT, "-${SageMakerProjectId}-test\n", "-${SageMakerProjectId}-check\n")
-        kit.change(pack.PRODUCT, "  SeedCodeBucket:\n", "  Colour: {Type: String, Default: blue}\n  SeedCodeBucket:\n")
+        kit.change(pack.PRODUCT, "  SeedCodeDeployKey:\n", "  Colour: {Type: String, Default: blue}\n  SeedCodeDeployKey:\n")
         kit.change(pack.PRODUCT, "Sid: DenyPlainHttp", "Sid: DenyHttp")
         kit.change(pack.PRODUCT, "  CodeChanged:\n", "  CodeMoved:\n")
         kit.change(PEOPLE, "Action: codepipeline:PutApprovalResult", "Action: codepipeline:Put*")
@@ -225,7 +226,9 @@ def test_an_upgrade_under_the_stock_role_keeps_parameters_and_the_users_commits(
     assert "Build: UPDATE_COMPLETE" in err
     assert "DeployRepository" not in err  # nothing of it changes: its seed code's key stays, its tags do
     after = build_variables(kit, CATALOG)
-    assert after == {**before, "BUNDLE_VERSION": newer(kit), "NEWER": "yes"}
+    template = after["ENDPOINT_TEMPLATE_KEY"]  # the pipeline's code and template are the version's
+    assert re.fullmatch(rf"bundle/{newer(kit)[-8:]}[0-9a-f]{{56}}/templates/50-endpoint.yaml", template)
+    assert after == {**before, "BUNDLE_VERSION": newer(kit), "NEWER": "yes", "ENDPOINT_TEMPLATE_KEY": template}
     head = kit.engineer.client("codecommit").get_branch(repositoryName=repository_of(kit, CATALOG), branchName="main")
     assert head["branch"]["commitId"] == mine
     assert "~ model-deploy/README.md" in err  # the seed code is older than the version's, which is reported

@@ -57,9 +57,10 @@ class Differences:
     parameters: tuple[ItemChange, ...] = ()
     permissions: tuple[ItemChange, ...] = ()
     files: tuple[ItemChange, ...] = field(default=())
+    code: tuple[ItemChange, ...] = ()
 
     def __bool__(self) -> bool:
-        return bool(self.resources or self.parameters or self.permissions or self.files)
+        return bool(self.resources or self.parameters or self.permissions or self.files or self.code)
 
 
 def compare(
@@ -85,7 +86,8 @@ def compare(
         resources=tuple(compare_resources(before, given, after, kept, account, region)),
         parameters=tuple(compare_parameters(declared(before), declared(after))),
         permissions=tuple(compare_maps(all_statements(old), all_statements(new))),
-        files=tuple(compare_files(old, new)),
+        files=tuple(compare_files(seeds(old), seeds(new))),
+        code=tuple(compare_files(pipeline_code(old), pipeline_code(new))),
     )
 
 
@@ -295,7 +297,7 @@ def statements(value: Any, inside: str = "") -> Iterator[tuple[str, dict[str, An
             yield from statements(item, name)
 
 
-# -- seed code ---------------------------------------------------------------------------------
+# -- seed code and the pipeline's code -----------------------------------------------------------
 
 
 def unzip(content: bytes) -> dict[str, bytes]:
@@ -313,8 +315,12 @@ def seeds(bundle: pack.Bundle) -> dict[str, bytes]:
     }
 
 
-def compare_files(old: pack.Bundle, new: pack.Bundle) -> Iterator[ItemChange]:
-    before, after = seeds(old), seeds(new)
+def pipeline_code(bundle: pack.Bundle) -> dict[str, bytes]:
+    """Every file of the code that pipelines run; none in bundles before it was published apart."""
+    return unzip(bundle.files[pack.PIPELINE_CODE]) if pack.PIPELINE_CODE in bundle.files else {}
+
+
+def compare_files(before: Mapping[str, bytes], after: Mapping[str, bytes]) -> Iterator[ItemChange]:
     yield from compare_maps(*({name: pack.sha256(body) for name, body in of.items()} for of in (before, after)))
 
 
@@ -326,7 +332,7 @@ def patch(old: pack.Bundle, new: pack.Bundle, repository: str) -> str:
     """
     before, after = seeds(old), seeds(new)
     lines: list[str] = []
-    for item in compare_files(old, new):
+    for item in compare_files(before, after):
         folder, _, path = item.name.partition("/")
         if folder == repository:
             lines += file_patch(path, before.get(item.name), after.get(item.name))
@@ -378,12 +384,13 @@ def lines(found: Differences, detail: bool = True) -> Iterator[str]:
     for title, rows in (
         ("parameters", found.parameters),
         ("permissions", found.permissions),
+        ("pipeline's code", found.code),
         ("seed code", found.files),
     ):
         yield f"{title}: {len(rows) or 'none'}"
         for item in rows:
             yield f"  {SIGNS[item.effect]} {item.name}"
-            if detail and title != "seed code":
+            if detail and "code" not in title:
                 yield from (f"      {sign} {value}" for sign, value in (("-", item.old), ("+", item.new)) if value)
 
 

@@ -6,7 +6,7 @@ Pure. JSON Schema 2020-12; what it cannot say (settings that exclude each other)
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 from awslang.template.reader import read
@@ -18,8 +18,14 @@ WRITTEN = "written by the pipeline"  # in the label of the group whose parameter
 def settings_schema(template: bytes) -> bytes:
     """The schema of staging-config.json and prod-config.json. template: 40-stage.yaml"""
     stage = read(template.decode())[0]
-    written = set(written_parameters(stage))
-    settings = {name: setting(body) for name, body in stage["Parameters"].items() if name not in written}
+    try:
+        written = written_parameters(stage)
+        settings = {name: setting(body) for name, body in stage["Parameters"].items() if name not in written}
+    except (LookupError, TypeError, AttributeError) as error:
+        raise UserError(
+            "templates/40-stage.yaml needs Parameters with Type and Description, and a group of them labelled as "
+            f"{WRITTEN} in AWS::CloudFormation::Interface: the settings' schema comes from them ({error!r})"
+        ) from error
     document = {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         "title": "Settings of a stage's endpoints",
@@ -45,14 +51,13 @@ def settings_schema(template: bytes) -> bytes:
     return (json.dumps(document, indent=2) + "\n").encode()
 
 
-def written_parameters(stage: Mapping[str, Any]) -> Iterator[str]:
-    """The parameters that the pipeline writes, as the template's interface groups them."""
+def written_parameters(stage: Mapping[str, Any]) -> list[str]:
+    """The parameters that the pipeline writes, as the template's interface groups them; LookupError without them."""
     groups = stage["Metadata"]["AWS::CloudFormation::Interface"]["ParameterGroups"]
-    listed = [group["Parameters"] for group in groups if WRITTEN in group["Label"]["default"]]
-    if not listed:
-        raise UserError(f"templates/40-stage.yaml has no parameter group labelled as {WRITTEN}")
-    for names in listed:
-        yield from names
+    (names,) = [group["Parameters"] for group in groups if WRITTEN in group["Label"]["default"]] or ([],)
+    if not names:
+        raise LookupError(WRITTEN)
+    return list(names)
 
 
 def setting(body: Mapping[str, Any]) -> dict[str, Any]:

@@ -12,6 +12,8 @@ def lines(upgrade: ProjectUpgrade) -> Iterator[str]:
     """The plan."""
     yield f"upgrade {upgrade.project.project.name} from {upgrade.project.bundle_version} to {upgrade.target.name}:"
     yield from (f"  {line}" for line in differences.resource_lines(upgrade.found))
+    if code := upgrade.found.code:
+        yield f"  pipeline's code: {', '.join(f'{differences.SIGNS[item.effect]} {item.name}' for item in code)}"
     now = upgrade.project.parameters
     for name, value in upgrade.parameters.items():
         if now.get(name) != value and name not in OWN:

@@ -43,7 +43,7 @@ HANDLERS = {
     "remove": ("delete",),
 }
 READS = re.compile(r"[a-z0-9-]+:(Get|List|Describe|BatchGet)")
-IN_A_PROJECT = (pack.PRODUCT, *pack.SEEDS)  # the files of a bundle that an upgrade looks at
+IN_A_PROJECT = (pack.PRODUCT, pack.PIPELINE_CODE, *pack.SEEDS)  # the files of a bundle that an upgrade looks at
 BUSY = ("Pending", "InProgress")
 
 
