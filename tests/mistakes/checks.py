@@ -28,6 +28,7 @@ from tests.support.story_steps import version_arn
 TEN, ELEVEN, *_ = pack.TEMPLATES
 IRELAND = "eu-west-1"
 STRANGER = "555555555555"  # in no organization
+STEP_TESTS = sorted(p for p in (ROOT / "tests/pipeline").glob("*.py") if p.name != "test_deploy_repository.py")
 
 
 def said(world: World, work: Callable[[], object]) -> str:
@@ -45,15 +46,17 @@ def said(world: World, work: Callable[[], object]) -> str:
 
 
 def unit_tests(world: World, mistake: Mistake) -> str:
-    """Run the deploy repository's own tests, the first phase of the Build step (chapter project)."""
-    sources = pack.read_tree(ROOT) | {mistake.file: mistake.text().encode()}
-    repository = world.story.folder / "repository"
-    for name, content in pack.seed("model-deploy.zip", sources).items():
-        place = repository / name
-        place.parent.mkdir(parents=True, exist_ok=True)
-        place.write_bytes(content)
-    command = ["-m", "unittest", "discover", "--start-directory", "pipeline/unit_tests", "--top-level-directory", "."]
-    return said(world, lambda: print(end=world.story.script(world.story.scientist, repository, "-B", *command)))
+    """Run the unit tests of the pipeline's steps on a copy of the kit with the mistake."""
+    copy = world.story.folder / "unit-tests"
+    sources = {n: c for n, c in pack.read_tree(ROOT).items() if n.startswith(("pipeline/", "seed-code/model-deploy/"))}
+    for path in (*STEP_TESTS, *(ROOT / "tests/support").glob("*.py"), ROOT / "tests/__init__.py"):
+        sources[path.relative_to(ROOT).as_posix()] = path.read_bytes()
+    for name, content in (sources | {mistake.file: mistake.text().encode()}).items():
+        (copy / name).parent.mkdir(parents=True, exist_ok=True)
+        (copy / name).write_bytes(content)
+    modules = [f"tests.pipeline.{path.stem}" for path in STEP_TESTS if path.stem.startswith("test_")]
+    command = ["-m", "unittest", "--buffer", *modules]
+    return said(world, lambda: print(end=world.story.script(world.story.scientist, copy, "-B", *command)))
 
 
 def accounts(world: World, mistake: Mistake) -> str:

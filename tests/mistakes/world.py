@@ -14,6 +14,7 @@ from botocore.exceptions import ClientError
 from localaws.cloud import Cloud, Session
 from scripts.kit.bundle import pack
 from scripts.kit.console import UserError, explain
+from scripts.kit.names import bundle_bucket
 from scripts.kit.plan import PlanStep
 from scripts.kit.projects.history import ENDED
 from scripts.kit.stacks import data_science
@@ -178,12 +179,25 @@ class World:
             raise UserError(f"{mistake.file}: {explain(error)}") from error
         stacks.wait(cloudformation, stacks.WantedStack(session.account, name, text, {}, mistake.file), stack_id)
 
-    # -- the deploy repository -----------------------------------------------------------------
+    # -- the deploy repository and the pipeline's code ------------------------------------------
 
     def commit(self, file: str, text: str) -> None:
         """Write a file of the bundle into the project's deploy repository."""
-        path = pack.AT_ROOT.get(file, file.removeprefix("seed-code/model-deploy/"))
-        commit(self.story, path, text, "A mistake, or its correction")
+        commit(self.story, file.removeprefix("seed-code/model-deploy/"), text, "A mistake, or its correction")
+
+    def publish(self, file: str, text: str) -> None:
+        """Write a file of the pipeline's code over the published one, which no principal of the story may."""
+        s3 = self.cloud.root(self.account, self.story.region).client("s3")
+        cloudformation = self.story.engineer.client("cloudformation")
+        found = cloudformation.describe_stacks(StackName=self.project_stack())["Stacks"][0]["Parameters"]
+        keys = {p["ParameterKey"]: p.get("ParameterValue", "") for p in found}
+        sources = pack.read_tree(ROOT) | {file: text.encode()}
+        bodies = {
+            keys["PipelineCodeKey"]: pack.zip_bytes(pack.pipeline_code(sources)),
+            keys["EndpointTemplateKey"]: sources["templates/50-endpoint.yaml"],
+        }
+        for key, body in bodies.items():
+            s3.put_object(Bucket=bundle_bucket(self.account, self.story.region), Key=key, Body=body)
 
     @contextmanager
     def changed(self, mistake: Mistake) -> Iterator[None]:
@@ -196,6 +210,8 @@ class World:
             write = self.update_project
         elif file.startswith(TRAINING):
             write = (chapters.training_repository(self.story) / file.removeprefix(TRAINING)).write_text
+        elif file in pack.AT_ROOT or file.startswith("pipeline/"):
+            write = lambda body: self.publish(file, body)  # noqa: E731
         else:
             write = lambda body: self.commit(file, body)  # noqa: E731
         try:
