@@ -1,4 +1,4 @@
-"""Compute which of AWS's limits a stage of so many accounts and regions meets: the tables of docs/explanation/scale.md.
+"""Compute which of AWS's limits a stage of so many accounts and Regions meets: the tables of docs/explanation/scale.md.
 
 Every number of AWS stands here once, with the page it was read from; what the kit uses is computed from the kit's
 own code and constants (tests/repository/test_scale.py holds both against each other and against the page).
@@ -43,13 +43,13 @@ ARTIFACT_BYTES_OF_A_PLACE = 400  # of the manifest, the stages' parameters and t
 
 # -- assumed: AWS documents neither ------------------------------------------------------------
 ENDPOINT_MINUTES = 10  # until an endpoint is in service
-PLACE_SECONDS = 2  # to become the tester of one account and region, four reads, six payloads
+PLACE_SECONDS = 2  # to become the tester of one account and Region, four reads, six payloads
 STACKS_AT_ONCE = 100  # that AWS's stack sets work on, where a stage lets it work on all
 
 
 @dataclass(frozen=True)
 class Limit:
-    """use: of so many accounts in one stage, in so many regions each, in the unit of most."""
+    """use: of so many accounts in one stage, in so many Regions each, in the unit of most."""
 
     name: str
     most: float
@@ -73,7 +73,7 @@ def build_seconds(accounts: int, regions: int) -> float:
 
 
 def deploy_hours(accounts: int, regions: int, at_once: int = STACKS_AT_ONCE) -> float:
-    """The regions come one after the other; in each, so many accounts at once."""
+    """The Regions come one after the other; in each, so many accounts at once."""
     return regions * math.ceil(accounts / at_once) * ENDPOINT_MINUTES / 60
 
 

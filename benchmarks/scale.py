@@ -1,4 +1,4 @@
-"""Rehearse a deployment to many accounts in two regions: seconds, requests and memory for each number of accounts.
+"""Rehearse a deployment to many accounts in two Regions: seconds, requests and memory for each number of accounts.
 
 Each number runs in a separate process: the kit's commands set up an organization with that many staging accounts, a
 model is trained and approved, and the pipeline's Build and DeployResourcesStaging are timed. Then the golden payloads

@@ -1,4 +1,4 @@
-"""Show what is deployed where: per project, stage, account and region the live version, and what the pipeline does.
+"""Show what is deployed where: per project, stage, account and Region the live version, and what the pipeline does.
 
 Read with credentials of the data science account; no target account is entered. --watch goes on until
 nothing runs any more (a deployment that waits for an approver does not run).
@@ -28,7 +28,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser = make_parser("status", __doc__)
     add_options(parser, writes=False)
     parser.add_argument("--project", metavar="NAME", help="only this project (default: every project of the kit)")
-    parser.add_argument("--all", action="store_true", help="show every account and region, also where many are alike")
+    parser.add_argument("--all", action="store_true", help="show every account and Region, also where many are alike")
     parser.add_argument("--watch", action="store_true", help="go on until nothing runs any more")
     parser.add_argument("--pause", type=float, default=PAUSE, metavar="SECONDS", help=f"of --watch, default {PAUSE:g}")
     args = parser.parse_args(argv)

@@ -2,7 +2,7 @@
 
 Plan, show, apply. Model versions, buckets with what they hold, logs and keys are retained unless they are asked
 for. --everything also needs to enter the target accounts, so run it as `make accounts` is run. --orphans lists what
-of the kit is left in every account and region without belonging to anything.
+of the kit is left in every account and Region without belonging to anything.
 
 examples:
   make teardown PROJECT=iris-multi-01 ARGS="--profile data-science --dry-run"

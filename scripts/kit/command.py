@@ -32,17 +32,17 @@ def add_file_options(parser: argparse.ArgumentParser) -> None:
         metavar="FILE",
         help=f"the environment file (default: {DEFAULT_FILE})",
     )
-    parser.add_argument("--region", metavar="REGION", help="instead of the region in the environment file")
+    parser.add_argument("--region", metavar="REGION", help="instead of the Region in the environment file")
 
 
 def elsewhere(args: argparse.Namespace) -> str:
-    """The file and the region as typed, for a command in a message: " --environment eu.yaml", or ""."""
+    """The file and the Region as typed, for a command in a message: " --environment eu.yaml", or ""."""
     file = f" --environment {shlex.quote(str(args.environment))}" if args.environment != DEFAULT_FILE else ""
     return file + (f" --region {args.region}" if args.region else "")
 
 
 def choose_region(settings: Settings, region: str | None) -> str:
-    """The region of the command line or of the environment file; one that does not exist is a usage error."""
+    """The Region of the command line or of the environment file; one that does not exist is a usage error."""
     if region and (message := check_region(region)):
         raise UsageError(f"--region: {message}")
     return region or settings.region

@@ -156,7 +156,7 @@ def explain(error: Exception) -> str:
     if isinstance(error, (SSOError, TokenRetrievalError)):
         return f"{str(error).rstrip('.')}. Sign in again: aws sso login, with --profile NAME where you use one"
     if isinstance(error, (EndpointConnectionError, ConnectionClosedError)):
-        return f"{error}. Is the region spelt right, and the network reachable?"
+        return f"{error}. Is the Region spelt right, and the network reachable?"
     if isinstance(error, ClientError):
         code = error.response.get("Error", {}).get("Code", "")
         message = error.response.get("Error", {}).get("Message", str(error)).rstrip(".")

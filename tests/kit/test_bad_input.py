@@ -136,7 +136,7 @@ def test_the_message_is_all_that_a_shell_sees(tmp_path: Path) -> None:
         ("management: '999999999999'", "management: '99999999999'",
          ["accounts.management: '99999999999' is not an account id of 12 digits", "it has 11 characters"]),
         ("region: us-east-1", "region: us-east1",
-         ["region: 'us-east1' is not a region with SageMaker", "did you mean us-east-1?"]),
+         ["region: 'us-east1' is not a Region with SageMaker", "did you mean us-east-1?"]),
         ("staging: ou-", "staging: ou-x-", ["units.staging: 'ou-x-", "is not a unit's id, such as ou-ab12-cdefgh34"]),
         ("  management: '999999999999'\n", "", ["accounts.management: is missing. Write an account id of 12 digits"]),
         ("administrator:", "adminstrator:", ["is not a key of this file (did you mean administrator?)"]),
@@ -234,7 +234,7 @@ def test_a_region_that_does_not_exist_is_a_usage_error(world: World, terminal: T
     given = [] if command == "rehearse" else ["--environment", world.environment()]
     bundle = ["--bundle", world.bundle] if command == "publish" else []
     message = terminal.refuses(command, *given, *bundle, "--region", "us-east1", code=2)
-    assert "'us-east1' is not a region with SageMaker (did you mean us-east-1?)" in message
+    assert "'us-east1' is not a Region with SageMaker (did you mean us-east-1?)" in message
 
 
 def test_more_regions_than_a_stage_has_room_for_are_a_usage_error(terminal: Terminal) -> None:
@@ -252,7 +252,7 @@ def test_an_endpoint_that_does_not_answer_is_reported(world: World, terminal: Te
     terminal.patch.setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:9")
     terminal.patch.setenv("AWS_MAX_ATTEMPTS", "1")
     message = terminal.refuses("accounts", "--environment", world.environment())
-    assert "Is the region spelt right, and the network reachable?" in message
+    assert "Is the Region spelt right, and the network reachable?" in message
 
 
 # -- the bundle and its bucket -----------------------------------------------------------------
