@@ -10,12 +10,11 @@ examples:
 
 from __future__ import annotations
 
-import argparse
 import math
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
-from scripts.kit.console import UsageError, run
+from scripts.kit.console import UsageError, make_parser, run
 from scripts.kit.doctor.checks import limits as kit
 
 GROUP = "arn:aws:sagemaker:us-east-1:111111111111:model-package-group/iris-multi-01"
@@ -219,15 +218,13 @@ def numbers(text: str) -> list[int]:
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    description, _, examples = (__doc__ or "").partition("examples:")
-    parser = argparse.ArgumentParser(
-        prog="python -m benchmarks.limits",
-        description=description,
-        epilog=f"examples:{examples}",
-        formatter_class=argparse.RawDescriptionHelpFormatter,
+    parser = make_parser("benchmarks.limits", __doc__)
+    parser.add_argument(
+        "--accounts", default="1000,10000", help="numbers of accounts of a stage (default: %(default)s)"
     )
-    parser.add_argument("--accounts", default="1000,10000", help="of one stage (default: 1000,10000)")
-    parser.add_argument("--regions", type=int, default=2, choices=range(1, 5), help="of the stage (default: 2)")
+    parser.add_argument(
+        "--regions", type=int, default=2, choices=range(1, 5), help="number of Regions of the stage (default: 2)"
+    )
     args = parser.parse_args(argv)
     print(table(numbers(args.accounts), args.regions))
     print("", *sources(), sep="\n")

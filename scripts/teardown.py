@@ -25,13 +25,15 @@ from scripts.kit.teardown.parts import DeletionOptions, apply
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    parser = make_parser("teardown", __doc__)
+    parser = make_parser("scripts.teardown", __doc__)
     add_options(parser)
     parser.add_argument("--project", metavar="NAME", help="the project to take down")
     parser.add_argument("--everything", action="store_true", help="every project, and then the kit")
     parser.add_argument("--orphans", action="store_true", help="only list what is left without an owner")
     parser.add_argument("--model-group", action="store_true", help="delete the model groups with their versions too")
-    parser.add_argument("--empty-buckets", action="store_true", help="empty and delete the buckets too, and the key")
+    parser.add_argument(
+        "--empty-buckets", action="store_true", help="empty and delete the buckets too, with their keys"
+    )
     parser.add_argument("--logs", action="store_true", help="delete the builds' logs and test reports too")
     args = parser.parse_args(argv)
     if sum(map(bool, (args.project, args.everything, args.orphans))) != 1:

@@ -14,13 +14,20 @@ from scripts.kit.settings.model import Settings
 from scripts.kit.settings.reading import DEFAULT_FILE, load
 
 
-def add_options(parser: argparse.ArgumentParser, writes: bool = True) -> None:
-    """The options that the commands share; writes: False for a command that changes nothing."""
+def add_options(
+    parser: argparse.ArgumentParser,
+    dry_run: str = "show the plan and change nothing",
+    prints: str = "the plan and the result",
+) -> None:
+    """The options that the commands share.
+
+    dry_run: what --dry-run does, "" for a command that changes nothing; prints: what --json prints
+    """
     add_file_options(parser)
     parser.add_argument("--profile", metavar="NAME", help="AWS profile to sign in with (default: as the AWS CLI does)")
-    if writes:
-        parser.add_argument("--dry-run", action="store_true", help="show the plan and change nothing")
-    parser.add_argument("--json", action="store_true", help="print the result, or the plan, as JSON on stdout")
+    if dry_run:
+        parser.add_argument("--dry-run", action="store_true", help=dry_run)
+    parser.add_argument("--json", action="store_true", help=f"print {prints} as JSON on stdout")
 
 
 def add_file_options(parser: argparse.ArgumentParser) -> None:
