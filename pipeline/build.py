@@ -2,7 +2,7 @@
 
 1. The model group exists, and the accounts of both units may read it.
 2. The version is resolved (after a rejection it is the one approved before, rollback.py), checked, and copied into
-   every further region.
+   every further Region.
 3. The endpoint's template is in the project's bucket, under its own hash.
 4. out/ holds the manifest, the parameters of both stages, the approver's card, and what the tests need.
 """
