@@ -16,9 +16,13 @@ ifneq ($(and $(ARGS),$(filter help setup clean,$(LAST))),)
 $(error ARGS reach the last target that is named, and `make $(LAST)` takes none)
 endif
 
+##@ Set up
+
 .PHONY: help
 help: ## Show this list
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^##@ / {printf "\n%s\n", substr($$0, 5)} /^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@echo; echo 'A command takes its options in ARGS: make accounts ARGS="--profile management --dry-run"'
+	@echo 'What a command does and takes, with examples: make TARGET ARGS=--help'
 
 .PHONY: setup
 setup: $(READY) ## Install what the other targets need into .venv
@@ -29,6 +33,13 @@ $(READY): $(LOCK)
 	$(VENV)/bin/pip install --quiet --disable-pip-version-check $(UV)
 	$(VENV)/bin/uv pip install --quiet --python $(VENV)/bin/python --require-hashes -r $(LOCK)
 	@touch $(READY)
+
+.PHONY: clean
+clean: ## Remove the build, the environments and every cache, not the environment file
+	@rm -rf build dist .venv .venv-* .mypy_cache .pytest_cache .ruff_cache .hypothesis
+	@find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+##@ Install and publish
 
 .PHONY: accounts
 accounts: $(READY) ## Deploy what the data science account and the target accounts need
@@ -54,6 +65,8 @@ doctor: $(READY) ## Check the installation: what would fail a deployment, and wh
 seed: package ## Seed a project's repositories at a git provider
 	@$(RUN) scripts.seed $(if $(PROJECT),--project $(PROJECT)) $(GIVEN)
 
+##@ Operate
+
 .PHONY: versions
 versions: $(READY) ## List the published versions, and which one each project runs
 	@$(RUN) scripts.versions $(GIVEN)
@@ -77,10 +90,5 @@ rollback: $(READY) ## Bring a stage back to an earlier version: PROJECT= STAGE=s
 .PHONY: teardown
 teardown: $(READY) ## Take a project down, or the whole kit: PROJECT= or EVERYTHING=1
 	@$(RUN) scripts.teardown $(if $(PROJECT),--project $(PROJECT)) $(if $(EVERYTHING),--everything) $(GIVEN)
-
-.PHONY: clean
-clean: ## Remove the build, the environments and every cache, not the environment file
-	@rm -rf build dist .venv .venv-* .mypy_cache .pytest_cache .ruff_cache .hypothesis
-	@find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 -include develop.mk

@@ -9,6 +9,8 @@ PYTEST = $(RUN) pytest -n auto --dist loadfile --no-loadscope-reorder
 	@$(VENV)/bin/uv pip install --quiet --python .venv-$*/bin/python --require-hashes -r requirements/$*.txt
 	@touch $@
 
+##@ Rehearse on this machine
+
 .PHONY: rehearse
 rehearse: $(READY) ## Play the whole story on this machine, without an AWS account
 	@$(RUN) scripts.rehearse $(GIVEN)
@@ -17,13 +19,11 @@ rehearse: $(READY) ## Play the whole story on this machine, without an AWS accou
 permissions: $(READY) ## Compare what the roles may do with what the last rehearsal needed
 	@$(RUN) scripts.permissions $(GIVEN)
 
-.PHONY: supported
-supported: $(READY) ## Write docs/generated/supported.md: what the embedded AWS supports
-	@$(RUN) scripts.supported $(GIVEN)
-
 .PHONY: notebooks
 notebooks: .venv-notebooks/.ready ## Run the notebooks on this machine, with the real SageMaker SDK (installs 1 GB)
 	@$(RUN) scripts.notebooks $(GIVEN)
+
+##@ Develop
 
 .PHONY: check
 check: .venv-lint/.ready ## Lint and run the quick tests, in less than a minute
@@ -56,6 +56,10 @@ bench: $(READY) ## Time packaging, publishing and every chapter of the rehearsal
 .PHONY: scale
 scale: $(READY) ## Rehearse a deployment to 10, 100 and 1,000 accounts in two Regions
 	@$(RUN) benchmarks.scale $(GIVEN)
+
+.PHONY: supported
+supported: $(READY) ## Write docs/generated/supported.md: what the embedded AWS supports
+	@$(RUN) scripts.supported $(GIVEN)
 
 .PHONY: lock
 lock: $(READY) ## Pin what pyproject.toml asks for in requirements/; ARGS=--upgrade takes the newest versions

@@ -7,7 +7,6 @@ examples:
 
 from __future__ import annotations
 
-import argparse
 import json
 import statistics
 import sys
@@ -16,7 +15,7 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
-from scripts.kit.console import run, say
+from scripts.kit.console import make_parser, run, say
 from scripts.rehearsal.chapters import play
 from scripts.rehearsal.embedded import embedded_aws
 from scripts.rehearsal.story import Story
@@ -46,9 +45,7 @@ def once(folder: Path) -> dict[str, float]:
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    parser = argparse.ArgumentParser(
-        prog="python -m benchmarks.bench", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = make_parser("benchmarks.bench", __doc__)
     parser.add_argument("--runs", type=int, default=3, help="how many runs (default: %(default)s)")
     parser.add_argument("--json", action="store_true", help="print every figure as JSON")
     args = parser.parse_args(argv)

@@ -10,7 +10,6 @@ examples:
 
 from __future__ import annotations
 
-import argparse
 import json
 import resource
 import subprocess
@@ -23,7 +22,7 @@ from typing import Any
 
 from benchmarks.scale import PATIENCE, add_accounts, play, requests
 from scripts.kit.bundle.pack import ROOT
-from scripts.kit.console import UsageError, UserError, run
+from scripts.kit.console import UsageError, UserError, make_parser, run
 from scripts.rehearsal import setting
 from scripts.rehearsal.embedded import embedded_aws
 from scripts.rehearsal.story import Story, signed_in
@@ -57,11 +56,15 @@ def measured(accounts: int, trees: Sequence[Path], folder: Path) -> Iterator[dic
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    parser = argparse.ArgumentParser(
-        prog="python -m benchmarks.doctor", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = make_parser("benchmarks.doctor", __doc__)
     parser.add_argument("--accounts", type=int, default=100, help="number of staging accounts (default: %(default)s)")
-    parser.add_argument("--tree", type=Path, action="append", metavar="FOLDER", help="default: this repository")
+    parser.add_argument(
+        "--tree",
+        type=Path,
+        action="append",
+        metavar="FOLDER",
+        help="the tree to measure; repeatable (default: this one)",
+    )
     args = parser.parse_args(argv)
     if not 0 < args.accounts <= 1200:
         raise UsageError(f"--accounts {args.accounts}: a number from 1 to 1200")

@@ -1,4 +1,4 @@
-"""Compute which of AWS's limits a stage of so many accounts and regions meets: the tables of docs/explanation/scale.md.
+"""Compute which of AWS's limits a stage of so many accounts and Regions meets: the tables of docs/explanation/scale.md.
 
 Every number of AWS stands here once, with the page it was read from; what the kit uses is computed from the kit's
 own code and constants (tests/repository/test_scale.py holds both against each other and against the page).
@@ -10,12 +10,11 @@ examples:
 
 from __future__ import annotations
 
-import argparse
 import math
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
-from scripts.kit.console import UsageError, run
+from scripts.kit.console import UsageError, make_parser, run
 from scripts.kit.doctor.checks import limits as kit
 
 GROUP = "arn:aws:sagemaker:us-east-1:111111111111:model-package-group/iris-multi-01"
@@ -43,13 +42,13 @@ ARTIFACT_BYTES_OF_A_PLACE = 400  # of the manifest, the stages' parameters and t
 
 # -- assumed: AWS documents neither ------------------------------------------------------------
 ENDPOINT_MINUTES = 10  # until an endpoint is in service
-PLACE_SECONDS = 2  # to become the tester of one account and region, four reads, six payloads
+PLACE_SECONDS = 2  # to become the tester of one account and Region, four reads, six payloads
 STACKS_AT_ONCE = 100  # that AWS's stack sets work on, where a stage lets it work on all
 
 
 @dataclass(frozen=True)
 class Limit:
-    """use: of so many accounts in one stage, in so many regions each, in the unit of most."""
+    """use: of so many accounts in one stage, in so many Regions each, in the unit of most."""
 
     name: str
     most: float
@@ -73,7 +72,7 @@ def build_seconds(accounts: int, regions: int) -> float:
 
 
 def deploy_hours(accounts: int, regions: int, at_once: int = STACKS_AT_ONCE) -> float:
-    """The regions come one after the other; in each, so many accounts at once."""
+    """The Regions come one after the other; in each, so many accounts at once."""
     return regions * math.ceil(accounts / at_once) * ENDPOINT_MINUTES / 60
 
 
@@ -219,15 +218,13 @@ def numbers(text: str) -> list[int]:
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    description, _, examples = (__doc__ or "").partition("examples:")
-    parser = argparse.ArgumentParser(
-        prog="python -m benchmarks.limits",
-        description=description,
-        epilog=f"examples:{examples}",
-        formatter_class=argparse.RawDescriptionHelpFormatter,
+    parser = make_parser("benchmarks.limits", __doc__)
+    parser.add_argument(
+        "--accounts", default="1000,10000", help="numbers of accounts of a stage (default: %(default)s)"
     )
-    parser.add_argument("--accounts", default="1000,10000", help="of one stage (default: 1000,10000)")
-    parser.add_argument("--regions", type=int, default=2, choices=range(1, 5), help="of the stage (default: 2)")
+    parser.add_argument(
+        "--regions", type=int, default=2, choices=range(1, 5), help="number of Regions of the stage (default: 2)"
+    )
     args = parser.parse_args(argv)
     print(table(numbers(args.accounts), args.regions))
     print("", *sources(), sep="\n")

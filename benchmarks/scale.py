@@ -1,4 +1,4 @@
-"""Rehearse a deployment to many accounts in two regions: seconds, requests and memory for each number of accounts.
+"""Rehearse a deployment to many accounts in two Regions: seconds, requests and memory for each number of accounts.
 
 Each number runs in a separate process: the kit's commands set up an organization with that many staging accounts, a
 model is trained and approved, and the pipeline's Build and DeployResourcesStaging are timed. Then the golden payloads
@@ -11,7 +11,6 @@ examples:
 
 from __future__ import annotations
 
-import argparse
 import json
 import random
 import resource
@@ -25,7 +24,7 @@ from typing import Any
 
 from localaws.services.organizations.service import plan_account_ids
 from scripts.kit.bundle import pack
-from scripts.kit.console import UsageError, UserError, run, say
+from scripts.kit.console import UsageError, UserError, make_parser, run, say
 from scripts.kit.projects.history import ENDED
 from scripts.rehearsal import chapters
 from scripts.rehearsal.embedded import embedded_aws
@@ -116,9 +115,7 @@ def ask_some(story: Story) -> int:
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    parser = argparse.ArgumentParser(
-        prog="python -m benchmarks.scale", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = make_parser("benchmarks.scale", __doc__)
     parser.add_argument("--accounts", default="10,100,1000", help="numbers of accounts (default: %(default)s)")
     parser.add_argument("--here", action="store_true", help="one number, in this process; prints JSON")
     parser.add_argument("--json", action="store_true", help="print the figures as JSON")

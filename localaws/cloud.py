@@ -139,7 +139,7 @@ class Cloud:
     # -- state ---------------------------------------------------------------------------------
 
     def state(self, kind: type[State], account: str, region: str) -> State:
-        """The one instance of kind for an account and region, made by kind() when first asked for."""
+        """The one instance of kind for an account and Region, made by kind() when first asked for."""
         key = (account, region)
         of_kind = self._states.get(kind)
         if of_kind is None or key not in of_kind:  # nothing is ever taken away, so looking needs no lock
@@ -150,7 +150,7 @@ class Cloud:
         return of_kind[key]  # type: ignore[no-any-return]
 
     def states(self, kind: type[State]) -> dict[tuple[str, str], State]:
-        """Every instance of kind, by account and region."""
+        """Every instance of kind, by account and Region."""
         with self._lock:
             return dict(self._states.get(kind, {}))
 

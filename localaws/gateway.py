@@ -75,7 +75,7 @@ class Done:
 
 
 class Gateway:
-    """A WSGI application that is an AWS endpoint for every service, account and region."""
+    """A WSGI application that is an AWS endpoint for every service, account and Region."""
 
     def __init__(self, cloud: Cloud) -> None:
         self.cloud = cloud
@@ -213,7 +213,7 @@ class Gateway:
         return Done(good, place.request_id, answer)
 
     def signature(self, request: HttpRequest) -> tuple[str, str, Principal | None]:
-        """Service, region and principal from the request's signature (None: an unknown key; EXPIRED)."""
+        """Service, Region and principal from the request's signature (None: an unknown key; EXPIRED)."""
         query = parse_qs(request.query)
         text = request.headers.get("authorization", "")
         if "X-Amz-Credential" in query:  # a presigned URL

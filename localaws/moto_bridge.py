@@ -113,7 +113,7 @@ BackendDict._create_account_specific_backend = make_once
 
 
 def backend(service: str, account: str, region: str) -> Any:
-    """moto's state of one service in one account and region, for example backend("iam", "111111111111", "aws")."""
+    """moto's state of one service in one account and Region, for example backend("iam", "111111111111", "aws")."""
     return backends.get_backend(service)[account][region]
 
 

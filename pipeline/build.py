@@ -2,7 +2,7 @@
 
 1. The model group exists, and the accounts of both units may read it.
 2. The version is resolved (after a rejection it is the one approved before, rollback.py), checked, and copied into
-   every further region.
+   every further Region.
 3. out/ holds the manifest, the parameters of both stages, the approver's card, and the golden payloads.
 
 The step's code and both templates are published ones. The deploy repository is data: nothing of it is run.

@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from mypy_boto3_sagemaker import SageMakerClient
 
 FILE = Path("card.json")
-Place = tuple[str, str]  # account and region
+Place = tuple[str, str]  # account and Region
 
 
 def key_of(execution: str) -> str:

@@ -1,6 +1,6 @@
 """The Test steps: every endpoint of a stage is in service, serves the manifest's version, and answers right.
 
-Each account and region is tried, whatever happens in the others. An update of an endpoint that
+Each account and Region is tried, whatever happens in the others. An update of an endpoint that
 rolled itself back is in service too, with the old model: so the model is looked up, not assumed.
 """
 
@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 
 MANIFEST = "deployment.json"
 BUILD_OUTPUT = "CODEBUILD_SRC_DIR_BuildOutput"  # CodeBuild's variable for the folder of the Build step's artifact
-AT_ONCE = 16  # accounts and regions that are asked at the same time
+AT_ONCE = 16  # accounts and Regions that are asked at the same time
 # The build has 45 minutes (30-project.yaml). What is not asked by then is reported as a failure, with time left for a
 # request that hangs and its retries, and for the report and the card: a build that times out would say nothing.
 SECONDS = 22 * 60.0
@@ -47,7 +47,7 @@ CONFIG = Config(
 
 
 def testers(manifest: Mapping[str, Any], stage: str, external_id: str) -> Callable[[str, str], AccountClients]:
-    """How to become the tester's role of an account, for a region.
+    """How to become the tester's role of an account, for a Region.
 
     One session makes every client, so that the descriptions of AWS's services are read once: a session for each
     place takes a quarter of a second of processor time. Sessions are not made for threads (boto3 guide, "Session"),
@@ -81,7 +81,7 @@ def testers(manifest: Mapping[str, Any], stage: str, external_id: str) -> Callab
 
 
 def reasons(cloudformation: CloudFormationClient, part: Mapping[str, Any]) -> dict[str, str]:
-    """Why CloudFormation could not deploy to a place (account/region), as the stage's stack set says.
+    """Why CloudFormation could not deploy to a place (account/Region), as the stage's stack set says.
 
     A stage may tolerate failures (FailureTolerancePercentage): its deployment has succeeded then, without these.
     """
@@ -99,9 +99,9 @@ def check_stage(
     seconds: float = SECONDS,
     why: Mapping[str, str] = MappingProxyType({}),
 ) -> list[Result]:
-    """The results of every account and region of the stage, in the manifest's order.
+    """The results of every account and Region of the stage, in the manifest's order.
 
-    become: the tester's clients for an account and a region; seconds: after which nothing more is asked
+    become: the tester's clients for an account and a Region; seconds: after which nothing more is asked
     why: CloudFormation could not deploy to some (see reasons): added to the first check that fails there
     """
     part, ends = manifest["stages"][stage], time.monotonic() + seconds
@@ -132,7 +132,7 @@ def check_place(
     become: Callable[[str, str], AccountClients],
     ends: float,
 ) -> list[Result]:
-    """The results of one account and region; an AWS error is a failure of the check in which it comes up.
+    """The results of one account and Region; an AWS error is a failure of the check in which it comes up.
 
     ends: when, in time.monotonic(), nothing more is asked
     """
@@ -148,7 +148,7 @@ def check_place(
             failure = described(error)
         seconds = time.monotonic() - started
         if failure:
-            failure = f"account {account}, region {region}, {name}: {failure}"
+            failure = f"account {account}, Region {region}, {name}: {failure}"
         results.append(Result(where, name, seconds, failure))
         return not failure
 

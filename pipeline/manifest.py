@@ -25,7 +25,7 @@ def manifest(
 ) -> dict[str, Any]:
     """What is deployed where; every later step reads this and nothing else.
 
-    arns: of the version in each region
+    arns: of the version in each Region
     """
     return {
         **head(settings),

@@ -165,7 +165,7 @@ def changes(name: str, stage: Mapping[str, Any], names: Mapping[str, str]) -> st
 
 
 def moved(verb: str, places: list[Any], names: Mapping[str, str]) -> str:
-    """The accounts that join or leave, each with its regions; folded where they are many, "" where there is none."""
+    """The accounts that join or leave, each with its Regions; folded where they are many, "" where there is none."""
     regions: dict[str, list[str]] = {}
     for account, region in places:
         regions.setdefault(account, []).append(region)

@@ -1,6 +1,6 @@
 """What an instance costs in an hour: AWS's price list, and where that cannot be read, the table prices.json.
 
-AWS Billing User Guide, "Calling AWS services and prices using the AWS Price List": three regions have it, each with the
+AWS Billing User Guide, "Calling AWS services and prices using the AWS Price List": three Regions have it, each with the
 prices of all; the prices inform, the service's own page counts. "Finding services and products using AWS Price List
 Query API": all filters must match. No page names the attributes of SageMaker's products; regionCode, instanceName
 and component are what public tools ask for. An answer that is not one price counts as none.
@@ -26,7 +26,7 @@ HOURS = 730  # of a month
 
 
 class Prices:
-    """Asks for each region and instance type once, and remembers what it used."""
+    """Asks for each Region and instance type once, and remembers what it used."""
 
     def __init__(self, clients: Clients, region: str) -> None:
         self.clients = clients

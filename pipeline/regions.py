@@ -1,8 +1,8 @@
-"""A copy of the version in each further region: its artifact, its image, its model package.
+"""A copy of the version in each further Region: its artifact, its image, its model package.
 
-CreateModel takes a model package, an artifact and an image of its own region (SageMaker API Reference,
-ContainerDefinition). So the artifact is copied into the region's model bucket (10-model-storage.yaml), and a
-copy of the model package is registered in the region's group of the same name, approved like its source and
+CreateModel takes a model package, an artifact and an image of its own Region (SageMaker API Reference,
+ContainerDefinition). So the artifact is copied into the Region's model bucket (10-model-storage.yaml), and a
+copy of the model package is registered in the Region's group of the same name, approved like its source and
 with the source's ARN in its description and metadata. A copy that is there already is used again.
 """
 
@@ -29,12 +29,12 @@ if TYPE_CHECKING:
 SOURCE = "source-model-package"  # the metadata property with the source's ARN
 COPY_LIMIT = 5 * 1024**3  # bytes of one CopyObject (S3 API Reference); larger artifacts are copied in parts
 POLL_SECONDS, POLL_LIMIT = 1.0, 300.0
-# SageMaker "Docker Registry Paths and Example Code", section XGBoost (algorithm) of each region's page.
+# SageMaker "Docker Registry Paths and Example Code", section XGBoost (algorithm) of each Region's page.
 REGISTRIES = json.loads(Path(__file__).with_name("registries.json").read_text(encoding="utf-8"))
 
 
 def copies(clients: Clients, settings: Settings, version: Version, accounts: Iterable[str]) -> dict[str, str]:
-    """The ARN of the version in every region of the stages; what is missing is copied first."""
+    """The ARN of the version in every Region of the stages; what is missing is copied first."""
     account = version.arn.split(":")[4]
     arns = {settings.region: version.arn}
     regions = [region for region in settings.regions if region != settings.region]
@@ -50,20 +50,20 @@ def copies(clients: Clients, settings: Settings, version: Version, accounts: Ite
 
 
 def image_in(clients: Clients, version: Version, image: str, account: str, region: str) -> str:
-    """An image in another region: in the region's registry of built-in images, or in the same repository there."""
+    """An image in another Region: in the Region's registry of built-in images, or in the same repository there."""
     name, found = f"version {version.number} of {version.group}", IMAGE.fullmatch(image)
     if not found:
         raise UserError(f"{name}: the image {image} is no image of Amazon ECR with a tag or a digest")
     owner, home = image.split(".")[0], found[1]
     if owner == REGISTRIES.get(home):
         if region not in REGISTRIES:
-            raise UserError(f"{name}: its image {image} has no known registry in {region}: leave the region out")
+            raise UserError(f"{name}: its image {image} has no known registry in {region}: leave the Region out")
         return image.replace(f"{owner}.dkr.ecr.{home}.", f"{REGISTRIES[region]}.dkr.ecr.{region}.", 1)
     there = image.replace(f".dkr.ecr.{home}.", f".dkr.ecr.{region}.", 1)
     if owner != account:
         raise UserError(
             f"{name}: its image {image} is neither SageMaker's XGBoost nor of this account, so what it is called in "
-            f"{region} is not known: register a version with an image of this account, or leave the region out"
+            f"{region} is not known: register a version with an image of this account, or leave the Region out"
         )
     repository, _, label = image.split("/", 1)[1].partition("@" if "@" in image else ":")
     named: ImageIdentifierTypeDef = {"imageDigest": label} if "@" in image else {"imageTag": label}
@@ -81,7 +81,7 @@ def image_in(clients: Clients, version: Version, image: str, account: str, regio
 
 
 def copied(sagemaker: SageMakerClient, version: Version) -> str:
-    """The ARN of the version's copy in the client's region; "" where there is none."""
+    """The ARN of the version's copy in the client's Region; "" where there is none."""
     for summary in versions_of(sagemaker, version.group):
         if summary.get("ModelPackageDescription") == description(version):
             arn = str(summary["ModelPackageArn"])
@@ -99,7 +99,7 @@ def description(version: Version) -> str:
 
 
 def copy(clients: Clients, settings: Settings, version: Version, region: str, images: Mapping[str, str]) -> str:
-    """Copy the artifacts, and register the copy; its ARN. images: each image's name in the region."""
+    """Copy the artifacts, and register the copy; its ARN. images: each image's name in the Region."""
     home, there = clients("s3", settings.region), clients("s3", region)
     target = f"sagemaker-multi-account-models-{version.arn.split(':')[4]}-{region}"
     containers = []
@@ -122,7 +122,7 @@ def copy(clients: Clients, settings: Settings, version: Version, region: str, im
                 code = error.response["Error"].get("Code")
                 raise UserError(
                     f"{url} cannot be copied to s3://{target} ({code}): name {region} in the environment file's "
-                    "regions, run `make accounts`, and train into the kit's model bucket"
+                    "Regions, run `make accounts`, and train into the kit's model bucket"
                 ) from error
             made["ModelDataUrl"] = f"s3://{target}/{key}"
         containers.append(made)

@@ -245,7 +245,7 @@ def numbers(properties: Mapping[str, str]) -> dict[str, float]:
 def check_version(s3: S3Client, version: Version, region: str) -> None:
     """UserError where the version cannot run: its image or its artifact is not where it must be.
 
-    region: the project's own, where the version lies. SageMaker pulls an image only in the endpoint's region.
+    region: the project's own, where the version lies. SageMaker pulls an image only in the endpoint's Region.
     """
     name = f"version {version.number} of {version.group}"
     image = IMAGE.fullmatch(version.image)
@@ -254,7 +254,7 @@ def check_version(s3: S3Client, version: Version, region: str) -> None:
     if image[1] != region:
         raise UserError(
             f"{name}: its image is in {image[1]}, the version itself in {region}, and SageMaker takes an image from "
-            "the endpoint's own region: register a version with an image there"
+            "the endpoint's own Region: register a version with an image there"
         )
     if not version.model_data_url:
         say(f"{name} has no ModelDataUrl: its artifact is not checked")

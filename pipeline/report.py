@@ -12,7 +12,7 @@ CASE_LIMIT = 500  # test cases of a report (CodeBuild User Guide, "Quotas for AW
 
 @dataclass(frozen=True)
 class Result:
-    """One check at one place (account/region). failure, skipped: why, or ""."""
+    """One check at one place (account/Region). failure, skipped: why, or ""."""
 
     place: str
     name: str

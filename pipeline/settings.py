@@ -42,7 +42,7 @@ UNITS = ("ORGANIZATIONAL_UNIT_STAGING_ID", "ORGANIZATIONAL_UNIT_PROD_ID")
 
 @dataclass(frozen=True)
 class Stage:
-    """One stage: which unit and regions it goes to, and its settings (parameters of 40-stage.yaml).
+    """One stage: which unit and Regions it goes to, and its settings (parameters of 40-stage.yaml).
 
     accounts: the listed ids where there is no organization, and so no unit
     """
@@ -90,7 +90,7 @@ class Settings:
 
     @property
     def regions(self) -> tuple[str, ...]:
-        """Every region of a stage."""
+        """Every Region of a stage."""
         return tuple(dict.fromkeys(region for stage in self.stages for region in stage.regions))
 
 
@@ -157,11 +157,11 @@ def read_stage(
             problems.append(f'{where} must be text: write "{json.dumps(value)}" instead of {json.dumps(value)}')
     regions = config.get("Regions", environment[f"{name.upper()}_REGIONS"].split(","))
     if not isinstance(regions, list) or not all(isinstance(r, str) and REGION.fullmatch(r) for r in regions):
-        problems.append(f"{file.name}: Regions must be a list of regions such as us-east-1, not {json.dumps(regions)}")
+        problems.append(f"{file.name}: Regions must be a list of Regions such as us-east-1, not {json.dumps(regions)}")
         regions = []
     if len(set(regions) - {environment["AWS_REGION"]}) > FURTHER_REGIONS:
         problems.append(
-            f"{name}: {', '.join(regions)} are too many regions: {FURTHER_REGIONS} besides {environment['AWS_REGION']}"
+            f"{name}: {', '.join(regions)} are too many Regions: {FURTHER_REGIONS} besides {environment['AWS_REGION']}"
         )
     upper = name.upper()
     return Stage(

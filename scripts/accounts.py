@@ -36,7 +36,7 @@ from scripts.kit.stacks.set_up import SetUp
 
 
 def parser() -> argparse.ArgumentParser:
-    made = make_parser("accounts", __doc__)
+    made = make_parser("scripts.accounts", __doc__)
     add_options(made)
     made.add_argument("--create-organization", action="store_true", help="create the organization where there is none")
     made.add_argument("--create-accounts", action="store_true", help="create the accounts of new_accounts in their OUs")

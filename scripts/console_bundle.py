@@ -32,10 +32,14 @@ def unit_id(unit: str, key: str) -> str:
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    parser = make_parser("console_bundle", __doc__)
+    parser = make_parser("scripts.console_bundle", __doc__)
     add_file_options(parser)
-    parser.add_argument("--bundle", type=Path, default=pack.BUILD, metavar="FOLDER", help="default build/")
-    parser.add_argument("--output", type=Path, metavar="FOLDER", help="default console/ in the bundle's folder")
+    parser.add_argument(
+        "--bundle", type=Path, default=pack.BUILD, metavar="FOLDER", help="the bundle to publish (default: build/)"
+    )
+    parser.add_argument(
+        "--output", type=Path, metavar="FOLDER", help="where to write (default: console/ in the bundle's)"
+    )
     args = parser.parse_args(argv)
     settings = load(args.environment)
     built = pack.read_build(args.bundle)

@@ -43,12 +43,14 @@ def read(
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    parser = make_parser("diff", __doc__)
-    add_options(parser, writes=False)
+    parser = make_parser("scripts.diff", __doc__)
+    add_options(parser, dry_run="", prints="the differences")
     parser.add_argument("--project", metavar="NAME", help="compare with what this project runs")
     parser.add_argument("--from", dest="old", metavar="VERSION", help="compare with this version")
     parser.add_argument("--to", metavar="VERSION", help="the newer version, or `build` (default: the newest published)")
-    parser.add_argument("--bundle", type=Path, default=pack.BUILD, metavar="FOLDER", help="of `build`; default build/")
+    parser.add_argument(
+        "--bundle", type=Path, default=pack.BUILD, metavar="FOLDER", help="the bundle of --to build (default: build/)"
+    )
     parser.add_argument(
         "--patch", choices=REPOSITORIES, help="print only this repository's changes, for git apply --3way"
     )

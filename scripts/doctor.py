@@ -62,11 +62,17 @@ def fix(reader: Reader, findings: Sequence[Finding], dry_run: bool) -> bool:
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    parser = make_parser("doctor", __doc__)
-    add_options(parser)
+    parser = make_parser("scripts.doctor", __doc__)
+    add_options(parser, dry_run="with --fix: show the requests and send none", prints="the findings")
     parser.add_argument("--project", default="", metavar="NAME", help="check only this project")
     parser.add_argument("--fix", action="store_true", help="send the requests that are safe, after showing them")
-    parser.add_argument("--bundle", type=Path, default=pack.BUILD, metavar="FOLDER", help="default build/")
+    parser.add_argument(
+        "--bundle",
+        type=Path,
+        default=pack.BUILD,
+        metavar="FOLDER",
+        help="the bundle that the published files are compared with (default: build/)",
+    )
     args = parser.parse_args(argv)
     settings, connection = start(args, anywhere=True)
     bundle = bundle_in(args.bundle, settings, connection)

@@ -29,7 +29,7 @@ def write(build: Path, bundle: pack.Bundle) -> None:
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    parser = make_parser("package", __doc__)
+    parser = make_parser("scripts.package", __doc__)
     parser.add_argument("--root", type=Path, default=pack.ROOT, help="the tree to pack (default: this one)")
     parser.add_argument("--output", type=Path, metavar="FOLDER", help="where to write (default: build/ in that tree)")
     args = parser.parse_args(argv)

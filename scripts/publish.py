@@ -21,7 +21,7 @@ from typing import Any
 from scripts.kit import plan
 from scripts.kit.bundle import pack
 from scripts.kit.command import add_options, connect_home
-from scripts.kit.console import make_parser, run, say
+from scripts.kit.console import make_parser, near, run, say
 from scripts.kit.plan import PlanStep
 from scripts.kit.publish import catalog, defaults, hosting, publishing
 from scripts.kit.settings.reading import load
@@ -32,11 +32,15 @@ def done(step: PlanStep) -> None:
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    parser = make_parser("publish", __doc__)
+    parser = make_parser("scripts.publish", __doc__)
     add_options(parser)
-    parser.add_argument("--bundle", type=Path, default=pack.BUILD, metavar="FOLDER", help="default build/")
     parser.add_argument(
-        "--to", choices=["service-catalog", "s3", "both"], help="default: publishing.to of the environment file"
+        "--bundle", type=Path, default=pack.BUILD, metavar="FOLDER", help="the bundle to publish (default: build/)"
+    )
+    parser.add_argument(
+        "--to",
+        choices=["service-catalog", "s3", "both"],
+        help="where to (default: publishing.to of the environment file)",
     )
     args = parser.parse_args(argv)
     settings = load(args.environment)
@@ -56,7 +60,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     there = hosting.look(connection, hosted) if hosted else None
     hosted_steps = hosting.make_plan(hosted, there) if hosted and there else []
     every = [*steps, *hosted_steps]
-    say(f"publish {bundle.name} to account {connection.account}, {connection.region} ({to}):")
+    fixed = f" ({built.name} with the OUs, roles and Regions of {near(args.environment)})"
+    origin = fixed if bundle.name != built.name else ""
+    say(f"publish {bundle.name}{origin} to account {connection.account}, {connection.region} ({to}):")
     plan.show(every)
     result: dict[str, Any] = {
         "bundle": bundle.name,

@@ -20,7 +20,7 @@ import time
 from collections.abc import Sequence
 
 from scripts.kit.bundle.pack import ROOT
-from scripts.kit.console import UsageError, absolute, paint, run, say
+from scripts.kit.console import UsageError, absolute, make_parser, paint, run, say
 from scripts.kit.regions import check_region, partition
 from scripts.kit.settings.reading import FURTHER_REGIONS
 from scripts.rehearsal import record
@@ -36,9 +36,7 @@ DEFAULT_FOLDER = ROOT / "build" / "rehearsal"
 
 
 def parser() -> argparse.ArgumentParser:
-    made = argparse.ArgumentParser(
-        prog="python -m scripts.rehearse", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    made = make_parser("scripts.rehearse", __doc__)
     made.add_argument(
         "--administrator",
         choices=["delegated", "management", "self-managed"],
@@ -50,12 +48,12 @@ def parser() -> argparse.ArgumentParser:
     made.add_argument("--until", choices=list(CHAPTERS), metavar="CHAPTER", help="stop after: " + ", ".join(CHAPTERS))
     made.add_argument("--keep", action="store_true", help="leave the embedded AWS running afterwards, until Ctrl-C")
     made.add_argument("--port", type=int, default=0, help="loopback port of the embedded AWS (default: a free one)")
-    made.add_argument("--region", default="us-east-1", help="region of the story (default: %(default)s)")
+    made.add_argument("--region", default="us-east-1", help="Region of the story (default: %(default)s)")
     made.add_argument(
         "--regions",
         default="",
         metavar="REGION,…",
-        help="regions of both stages' endpoints, at most three besides --region (default: that of the story)",
+        help="Regions of both stages' endpoints, at most three besides --region (default: that of the story)",
     )
     made.add_argument("--project", default="iris-multi-01", help="name of the project (default: %(default)s)")
     made.add_argument("--json", action="store_true", help="print the summary as JSON on stdout")
@@ -67,7 +65,7 @@ def parser() -> argparse.ArgumentParser:
 
 
 def check(args: argparse.Namespace) -> tuple[str, ...]:
-    """The regions of the stages' endpoints; UsageError for an option that cannot be."""
+    """The Regions of the stages' endpoints; UsageError for an option that cannot be."""
     regions = tuple(filter(None, args.regions.split(",")))
     for option, region in (("--region", args.region), *(("--regions", region) for region in regions)):
         if message := check_region(region):

@@ -10,7 +10,6 @@ examples:
 
 from __future__ import annotations
 
-import argparse
 import os
 import re
 import shlex
@@ -22,7 +21,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path, PurePosixPath
 
 from scripts.kit.bundle import pack
-from scripts.kit.console import UsageError, UserError, near, run, say
+from scripts.kit.console import UsageError, UserError, make_parser, near, run, say
 
 SBOM_TOOL = pack.ROOT / ".venv-release" / "bin" / "cyclonedx-py"  # made by `make release` from requirements/release.txt
 SBOM, SUMS, LOCK = "sbom.cdx.json", "SHA256SUMS", "requirements/runtime.txt"
@@ -97,10 +96,10 @@ def release(files: Mapping[str, bytes], bill: bytes) -> dict[str, bytes]:
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    parser = argparse.ArgumentParser(
-        prog="python -m scripts.release", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    parser = make_parser("scripts.release", __doc__)
+    parser.add_argument(
+        "--output", type=Path, default=pack.ROOT / "dist", metavar="FOLDER", help="where to write (default: dist/)"
     )
-    parser.add_argument("--output", type=Path, default=pack.ROOT / "dist", metavar="FOLDER", help="default dist/")
     parser.add_argument("--allow-changes", action="store_true", help="build from files that differ from the commit too")
     args = parser.parse_args(argv)
     if (changed := git(pack.ROOT, "status", "--porcelain").splitlines()) and not args.allow_changes:

@@ -25,7 +25,7 @@ from scripts.kit.stages import Stage
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    parser = make_parser("rollback", __doc__)
+    parser = make_parser("scripts.rollback", __doc__)
     add_options(parser)
     parser.add_argument("--project", required=True, metavar="NAME", help="the SageMaker project")
     parser.add_argument(

@@ -26,13 +26,17 @@ from scripts.kit.projects import provisioned, seeding
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    parser = make_parser("seed", __doc__)
+    parser = make_parser("scripts.seed", __doc__)
     add_options(parser)
     parser.add_argument("--project", required=True, metavar="NAME", help="name of the SageMaker project")
     parser.add_argument("--remote", default="", metavar="URL", help="address of the provider, in front of OWNER/NAME")
     for seed, kind in seeding.KINDS.items():
         parser.add_argument(
-            f"--{kind.lower()}-repository", dest=seed, default="", metavar="NAME", help="its name, without the owner"
+            f"--{kind.lower()}-repository",
+            dest=seed,
+            default="",
+            metavar="NAME",
+            help="another name of it, without the owner",
         )
     args = parser.parse_args(argv)
     settings, connection = start(args)

@@ -1,4 +1,4 @@
-"""Show what is deployed where: per project, stage, account and region the live version, and what the pipeline does.
+"""Show what is deployed where: per project, stage, account and Region the live version, and what the pipeline does.
 
 Read with credentials of the data science account; no target account is entered. --watch goes on until
 nothing runs any more (a deployment that waits for an approver does not run).
@@ -25,12 +25,18 @@ PAUSE = 5.0  # seconds between two looks of --watch
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    parser = make_parser("status", __doc__)
-    add_options(parser, writes=False)
+    parser = make_parser("scripts.status", __doc__)
+    add_options(parser, dry_run="", prints="the projects with their endpoints and pipelines")
     parser.add_argument("--project", metavar="NAME", help="only this project (default: every project of the kit)")
-    parser.add_argument("--all", action="store_true", help="show every account and region, also where many are alike")
+    parser.add_argument("--all", action="store_true", help="show every account and Region, also where many are alike")
     parser.add_argument("--watch", action="store_true", help="go on until nothing runs any more")
-    parser.add_argument("--pause", type=float, default=PAUSE, metavar="SECONDS", help=f"of --watch, default {PAUSE:g}")
+    parser.add_argument(
+        "--pause",
+        type=float,
+        default=PAUSE,
+        metavar="SECONDS",
+        help=f"between two looks of --watch (default: {PAUSE:g})",
+    )
     args = parser.parse_args(argv)
     if not args.pause > 0:
         raise UsageError(f"--pause {args.pause:g}: write a number of seconds above 0")

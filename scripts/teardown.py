@@ -2,7 +2,7 @@
 
 Plan, show, apply. Model versions, buckets with what they hold, logs and keys are retained unless they are asked
 for. --everything also needs to enter the target accounts, so run it as `make accounts` is run. --orphans lists what
-of the kit is left in every account and region without belonging to anything.
+of the kit is left in every account and Region without belonging to anything.
 
 examples:
   make teardown PROJECT=iris-multi-01 ARGS="--profile data-science --dry-run"
@@ -25,13 +25,15 @@ from scripts.kit.teardown.parts import DeletionOptions, apply
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    parser = make_parser("teardown", __doc__)
+    parser = make_parser("scripts.teardown", __doc__)
     add_options(parser)
     parser.add_argument("--project", metavar="NAME", help="the project to take down")
     parser.add_argument("--everything", action="store_true", help="every project, and then the kit")
     parser.add_argument("--orphans", action="store_true", help="only list what is left without an owner")
     parser.add_argument("--model-group", action="store_true", help="delete the model groups with their versions too")
-    parser.add_argument("--empty-buckets", action="store_true", help="empty and delete the buckets too, and the key")
+    parser.add_argument(
+        "--empty-buckets", action="store_true", help="empty and delete the buckets too, with their keys"
+    )
     parser.add_argument("--logs", action="store_true", help="delete the builds' logs and test reports too")
     args = parser.parse_args(argv)
     if sum(map(bool, (args.project, args.everything, args.orphans))) != 1:

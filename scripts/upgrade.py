@@ -23,10 +23,10 @@ from scripts.kit.publish import versions
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    parser = make_parser("upgrade", __doc__)
+    parser = make_parser("scripts.upgrade", __doc__)
     add_options(parser)
     parser.add_argument("--project", metavar="NAME", required=True, help="the project to upgrade")
-    parser.add_argument("--to", metavar="VERSION", help="default: the version that new projects are made from")
+    parser.add_argument("--to", metavar="VERSION", help="the version to upgrade to (default: that of new projects)")
     parser.add_argument(
         "--set", action="append", default=[], metavar="NAME=VALUE", help="another value for a parameter; repeatable"
     )

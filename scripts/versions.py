@@ -17,8 +17,8 @@ from scripts.kit.publish import versions
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    parser = make_parser("versions", __doc__)
-    add_options(parser, writes=False)
+    parser = make_parser("scripts.versions", __doc__)
+    add_options(parser, dry_run="", prints="the versions and what each project runs")
     args = parser.parse_args(argv)
     settings, connection = start(args)
     published = versions.installed_versions(connection, settings)

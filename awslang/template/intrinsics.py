@@ -42,7 +42,7 @@ class Evaluator:
         (to check a template before anything exists)
     resolve_dynamic: (service, reference) -> value, service one of ssm, ssm-secure, secretsmanager;
         reference is everything after the service ("name:version")
-    zones: the availability zones of a region
+    zones: the availability zones of a Region
 
     Making one checks every reference and function of the template (TemplateError, AWS's wording).
     """

@@ -54,7 +54,7 @@ def resolve(
     previous: the kept value of every parameter marked UsePreviousValue, and of no other
     ssm: the value of an SSM parameter by name (name:version too); raises KeyError when there is none
     exists: whether a value of an AWS-specific type (AWS::EC2::VPC::Id) exists in this account and
-        region; without it such parameters are refused as not supported
+        Region; without it such parameters are refused as not supported
 
     TemplateError in AWS's wording: unknown or missing parameters, violated constraints.
     """

@@ -82,10 +82,10 @@ def package() -> Path:
 
 @lru_cache(maxsize=32)
 def types(region: str) -> Mapping[str, str]:
-    """The types that a region has, each with the name of its schema's file."""
+    """The types that a Region has, each with the name of its schema's file."""
     folder = package() / "data" / "schemas" / "providers"
     file = folder / f"{region}.json"
-    if not file.exists():  # a region that the registry's copy does not know has what the first region has
+    if not file.exists():  # a Region that the registry's copy does not know has what the first Region has
         file = folder / "us-east-1.json"
     found: dict[str, str] = json.loads(file.read_text(encoding="utf-8"))
     return found
@@ -96,12 +96,12 @@ def registered(type: str) -> str:
 
 
 def known(type: str, region: str = "us-east-1") -> bool:
-    """Whether the registry has this type in this region."""
+    """Whether the registry has this type in this Region."""
     return registered(type) in types(region)
 
 
 def schema(type: str, region: str = "us-east-1") -> ResourceSchema:
-    """The schema of a type (Custom::X too). KeyError when the registry has none in this region."""
+    """The schema of a type (Custom::X too). KeyError when the registry has none in this Region."""
     return load(registered(type), types(region)[registered(type)])
 
 

@@ -23,7 +23,7 @@ class Template:
     body: the text as given
     document: the whole template
     lines: line numbers (from 1) by path, e.g. ("Resources", "Bucket", "Properties")
-    checked: the regions for which its functions and references were found right (checks.check)
+    checked: the Regions for which its functions and references were found right (checks.check)
     depends: what needs what, by the values of its conditions (graph.dependencies)
     """
 

@@ -271,7 +271,7 @@ def ssm_value(session: Session, name: str, region: str) -> str:
 
 
 def exported(cloud: Cloud, stack: Stack, name: str) -> str:
-    """The value of an export of this account and region; KeyError where there is none."""
+    """The value of an export of this account and Region; KeyError where there is none."""
     for _, output in stacks_of(cloud, stack.account, stack.region).exports():
         if output.export == name:
             return output.value

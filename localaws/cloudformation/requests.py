@@ -97,7 +97,7 @@ def stored(session: Session, url: str, most: int, what: str) -> str:
 
 
 def s3_place(endpoint: str, url: str) -> tuple[str, str, str, str]:
-    """Bucket, key, region ("" when not said) and version of an S3 URL, in every form that AWS gives.
+    """Bucket, key, Region ("" when not said) and version of an S3 URL, in every form that AWS gives.
 
     Amazon S3 User Guide, "Virtual hosting of general purpose buckets"; the embedded AWS's own
     address counts as path style.

@@ -1,4 +1,4 @@
-"""The stacks of an account and region: what is known of each, and its events.
+"""The stacks of an account and Region: what is known of each, and its events.
 
 The records follow the CloudFormation API Reference ("Stack", "StackEvent", "StackResource",
 "ChangeSetSummary"); deploy.py changes them, service.py shows them.
@@ -19,7 +19,7 @@ from localaws.cloud import Cloud, arn, new_id
 
 THREADS = 8  # resources that a stack works on at the same time
 STACK_TYPE = "AWS::CloudFormation::Stack"
-MAX_STACKS = 2000  # per account and region (CloudFormation User Guide, "Understand CloudFormation quotas")
+MAX_STACKS = 2000  # per account and Region (CloudFormation User Guide, "Understand CloudFormation quotas")
 
 
 def now() -> datetime:
@@ -202,7 +202,7 @@ class Stack:
 
 @dataclass
 class Stacks:
-    """Every stack of one account and region, deleted ones too, by id."""
+    """Every stack of one account and Region, deleted ones too, by id."""
 
     by_id: dict[str, Stack] = field(default_factory=dict)
     lock: threading.RLock = field(default_factory=threading.RLock)

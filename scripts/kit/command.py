@@ -14,13 +14,20 @@ from scripts.kit.settings.model import Settings
 from scripts.kit.settings.reading import DEFAULT_FILE, load
 
 
-def add_options(parser: argparse.ArgumentParser, writes: bool = True) -> None:
-    """The options that the commands share; writes: False for a command that changes nothing."""
+def add_options(
+    parser: argparse.ArgumentParser,
+    dry_run: str = "show the plan and change nothing",
+    prints: str = "the plan and the result",
+) -> None:
+    """The options that the commands share.
+
+    dry_run: what --dry-run does, "" for a command that changes nothing; prints: what --json prints
+    """
     add_file_options(parser)
     parser.add_argument("--profile", metavar="NAME", help="AWS profile to sign in with (default: as the AWS CLI does)")
-    if writes:
-        parser.add_argument("--dry-run", action="store_true", help="show the plan and change nothing")
-    parser.add_argument("--json", action="store_true", help="print the result, or the plan, as JSON on stdout")
+    if dry_run:
+        parser.add_argument("--dry-run", action="store_true", help=dry_run)
+    parser.add_argument("--json", action="store_true", help=f"print {prints} as JSON on stdout")
 
 
 def add_file_options(parser: argparse.ArgumentParser) -> None:
@@ -32,17 +39,17 @@ def add_file_options(parser: argparse.ArgumentParser) -> None:
         metavar="FILE",
         help=f"the environment file (default: {DEFAULT_FILE})",
     )
-    parser.add_argument("--region", metavar="REGION", help="instead of the region in the environment file")
+    parser.add_argument("--region", metavar="REGION", help="instead of the Region in the environment file")
 
 
 def elsewhere(args: argparse.Namespace) -> str:
-    """The file and the region as typed, for a command in a message: " --environment eu.yaml", or ""."""
+    """The file and the Region as typed, for a command in a message: " --environment eu.yaml", or ""."""
     file = f" --environment {shlex.quote(str(args.environment))}" if args.environment != DEFAULT_FILE else ""
     return file + (f" --region {args.region}" if args.region else "")
 
 
 def choose_region(settings: Settings, region: str | None) -> str:
-    """The region of the command line or of the environment file; one that does not exist is a usage error."""
+    """The Region of the command line or of the environment file; one that does not exist is a usage error."""
     if region and (message := check_region(region)):
         raise UsageError(f"--region: {message}")
     return region or settings.region

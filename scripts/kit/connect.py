@@ -1,4 +1,4 @@
-"""A connection: an account and a region, with the clients of their services; and the way into another account."""
+"""A connection: an account and a Region, with the clients of their services; and the way into another account."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ _making = threading.Lock()  # botocore's sessions, unlike its clients, are not f
 
 @dataclass(frozen=True)
 class Connection:
-    """Credentials and a region; account is the one that they belong to."""
+    """Credentials and a Region; account is the one that they belong to."""
 
     session: boto3.Session
     account: str
@@ -56,7 +56,7 @@ class Connection:
             return self.clients[key]
 
     def in_region(self, region: str) -> Connection:
-        """The same account in another region."""
+        """The same account in another Region."""
         return replace(self, region=region)
 
     def close(self) -> None:
@@ -70,7 +70,7 @@ class Connection:
             client.close()
 
     def assume(self, account: str, role: str, session_name: str = ROLE_SESSION) -> Connection:
-        """The same region in another account, through a role there; ClientError where it cannot be assumed."""
+        """The same Region in another account, through a role there; ClientError where it cannot be assumed."""
         arn = f"arn:{self.partition}:iam::{account}:role/{role}"
 
         def ask() -> dict[str, str]:

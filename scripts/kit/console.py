@@ -11,7 +11,7 @@ import sys
 import time
 from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import Self, TypeVar
+from typing import NoReturn, Self, TypeVar
 
 from botocore.exceptions import (
     BotoCoreError,
@@ -156,7 +156,7 @@ def explain(error: Exception) -> str:
     if isinstance(error, (SSOError, TokenRetrievalError)):
         return f"{str(error).rstrip('.')}. Sign in again: aws sso login, with --profile NAME where you use one"
     if isinstance(error, (EndpointConnectionError, ConnectionClosedError)):
-        return f"{error}. Is the region spelt right, and the network reachable?"
+        return f"{error}. Is the Region spelt right, and the network reachable?"
     if isinstance(error, ClientError):
         code = error.response.get("Error", {}).get("Code", "")
         message = error.response.get("Error", {}).get("Message", str(error)).rstrip(".")
@@ -169,12 +169,20 @@ def explain(error: Exception) -> str:
     return str(error)
 
 
-def make_parser(module: str, description: str | None) -> argparse.ArgumentParser:
-    """The parser of python -m scripts.MODULE, whose --help shows its docstring as it is written."""
-    return argparse.ArgumentParser(
-        prog=f"python -m scripts.{module}",
-        description=description,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
+class Parser(argparse.ArgumentParser):
+    """A parser that reports a wrong call in one line; where an option is missing, with the first example."""
+
+    def error(self, message: str) -> NoReturn:
+        if "are required" not in message:
+            raise UsageError(f"{message} (see --help)")
+        example = (self.description or "").partition("examples:\n")[2].strip().partition("\n")[0]
+        raise UsageError(f"{message}. Example: {example} (see --help)")
+
+
+def make_parser(module: str, description: str | None) -> Parser:
+    """The parser of python -m MODULE (scripts.status), whose --help shows its docstring as it is written."""
+    return Parser(
+        prog=f"python -m {module}", description=description, formatter_class=argparse.RawDescriptionHelpFormatter
     )
 
 

@@ -42,7 +42,7 @@ def bundle_bucket(account: str, region: str) -> str:
 
 
 def model_bucket(account: str, region: str) -> str:
-    """The bucket of a region's models. account: the data science account"""
+    """The bucket of a Region's models. account: the data science account"""
     return f"sagemaker-multi-account-models-{account}-{region}"
 
 

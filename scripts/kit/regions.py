@@ -1,4 +1,4 @@
-"""AWS's regions and partitions, as botocore lists them."""
+"""AWS's Regions and partitions, as botocore lists them."""
 
 from __future__ import annotations
 
@@ -17,26 +17,26 @@ def botocore_session() -> botocore.session.Session:
 
 @cache
 def partition(region: str) -> str:
-    """The partition of a region: aws, aws-cn, aws-us-gov, …"""
+    """The partition of a Region: aws, aws-cn, aws-us-gov, …"""
     return str(botocore_session().get_partition_for_region(region))
 
 
 @cache
 def url_suffix(region: str) -> str:
-    """What hosts' names end with in a region's partition: amazonaws.com, amazonaws.com.cn, …"""
+    """What hosts' names end with in a Region's partition: amazonaws.com, amazonaws.com.cn, …"""
     listed = botocore_session().get_data("endpoints")["partitions"]
     return next(str(one["dnsSuffix"]) for one in listed if one["partition"] == partition(region))
 
 
 @cache
 def known_regions() -> tuple[str, ...]:
-    """Every region in which SageMaker runs."""
+    """Every Region in which SageMaker runs."""
     session = botocore_session()
     return tuple(r for p in session.get_available_partitions() for r in session.get_available_regions("sagemaker", p))
 
 
 def check_region(region: str) -> str:
-    """What is wrong with a region's name; empty when nothing is."""
+    """What is wrong with a Region's name; empty when nothing is."""
     if region in known_regions():
         return ""
-    return f"{region!r} is not a region with SageMaker{closest(region, known_regions())}"
+    return f"{region!r} is not a Region with SageMaker{closest(region, known_regions())}"

@@ -106,7 +106,7 @@ def create_project(story: Story, name: str, **parameters: str) -> str:
 def stages_of(setting: Setting, regions: Sequence[str]) -> dict[str, str]:
     """What the data scientist fills in of the product's form."""
     if setting.administrator == "self-managed":
-        return {}  # roles, accounts and regions are the product's defaults, from environment.yaml
+        return {}  # roles, accounts and Regions are the product's defaults, from environment.yaml
     listed = ",".join(regions)
     return {
         "SageMakerExecutionRoleStagingName": "sagemaker-role-staging",

@@ -190,7 +190,7 @@ def studio(cloud: Cloud, setting: Setting) -> Session:
 def environment_file(setting: Setting, regions: Sequence[str] = (), images: str = "") -> str:
     """What the ML engineer writes into environment.yaml.
 
-    regions: of both stages, where they are not the region; images: the namespace of images that go to the others
+    regions: of both stages, where they are not the Region; images: the namespace of images that go to the others
     """
     listed = f"[{', '.join(regions)}]"
     of_stages = f"regions:\n  staging: {listed}\n  production: {listed}\n" if regions else ""

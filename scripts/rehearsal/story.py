@@ -81,9 +81,9 @@ class Story:
     """What the chapters hand on to each other.
 
     root: the tree that the commands work on; folder: where the rehearsal writes
-    regions: where both stages run; () for the story's own region
+    regions: where both stages run; () for the story's own Region
     patience: seconds that one step may take on this machine
-    images: the namespace of the data science account's own images, which go to the further regions; "" for none
+    images: the namespace of the data science account's own images, which go to the further Regions; "" for none
     """
 
     cloud: Cloud

@@ -28,7 +28,7 @@ def parser(description: str | None) -> argparse.ArgumentParser:
     made = argparse.ArgumentParser(description=description)
     made.add_argument("--project", required=True, help="the SageMaker project's name")
     made.add_argument("--profile", help="AWS profile of the data science account (default: the environment's)")
-    made.add_argument("--region", help="AWS region (default: the profile's)")
+    made.add_argument("--region", help="AWS Region (default: the profile's)")
     made.add_argument("--json", action="store_true", help="print the outcome as JSON")
     return made
 
@@ -36,7 +36,7 @@ def parser(description: str | None) -> argparse.ArgumentParser:
 def session(args: argparse.Namespace) -> boto3.Session:
     made = boto3.Session(profile_name=args.profile, region_name=args.region)
     if not made.region_name:
-        raise UserError("no AWS region: give --region, or set AWS_DEFAULT_REGION")
+        raise UserError("no AWS Region: give --region, or set AWS_DEFAULT_REGION")
     return made
 
 
@@ -46,7 +46,7 @@ def project_id(sagemaker: SageMakerClient, name: str) -> str:
         return str(sagemaker.describe_project(ProjectName=name)["ProjectId"])
     except ClientError as error:
         if "does not exist" in error.response["Error"]["Message"]:
-            raise UserError(f"there is no SageMaker project {name} in this account and region") from error
+            raise UserError(f"there is no SageMaker project {name} in this account and Region") from error
         raise
 
 

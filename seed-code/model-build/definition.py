@@ -79,7 +79,7 @@ def names(project: str, project_id: str, account: str, region: str, role: str, d
 
 
 def image(region: str) -> str:
-    """SageMaker's XGBoost image in the region; KeyError where SageMaker has none."""
+    """SageMaker's XGBoost image in the Region; KeyError where SageMaker has none."""
     return f"{IMAGE_ACCOUNTS[region]}.dkr.ecr.{region}.amazonaws.com/sagemaker-xgboost:{IMAGE_TAG}"
 
 

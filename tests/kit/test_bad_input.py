@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import importlib
 import os
 import socket
 import subprocess
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,7 +15,7 @@ import pytest
 from botocore.exceptions import BotoCoreError, SSOTokenLoadError, TokenRetrievalError
 
 from localaws.cloud import Cloud, Session
-from scripts import accounts, package, publish, rehearse, status
+from scripts import package
 from scripts.kit import console
 from scripts.kit.bundle import pack
 from scripts.rehearsal import setting as people
@@ -28,13 +29,8 @@ ROOT = pack.ROOT
 
 BUCKET = f"sagemaker-multi-account-bundle-{people.DATA_SCIENCE}-{REGION}"
 
-COMMANDS: dict[str, Callable[[Sequence[str] | None], int]] = {
-    "accounts": accounts.main,
-    "package": package.main,
-    "publish": publish.main,
-    "rehearse": rehearse.main,
-    "status": status.main,
-}
+MODULES = [f"scripts.{path.stem}" for path in sorted((ROOT / "scripts").glob("*.py")) if path.stem != "__init__"]
+MODULES += [f"benchmarks.{name}" for name in ("bench", "doctor", "limits", "scale")]
 
 
 @dataclass(frozen=True)
@@ -81,12 +77,13 @@ class Terminal:
 
     def refuses(self, command: str, *arguments: object, code: int = 1) -> str:
         """What a refused command says on stderr; it has printed nothing on stdout."""
+        return self.refuses_module(f"scripts.{command}", *arguments, code=code)
+
+    def refuses_module(self, module: str, *arguments: object, code: int) -> str:
+        """The same of a module, such as benchmarks.bench."""
         self.capsys.readouterr()
         line = [str(argument) for argument in arguments]
-        try:
-            ended = console.run(lambda: COMMANDS[command](line))
-        except SystemExit as left:  # argparse's own way
-            ended = int(str(left.code))
+        ended = console.run(lambda: int(importlib.import_module(module).main(line)))
         output = self.capsys.readouterr()
         assert ended == code, output.err
         assert output.out == ""
@@ -136,7 +133,7 @@ def test_the_message_is_all_that_a_shell_sees(tmp_path: Path) -> None:
         ("management: '999999999999'", "management: '99999999999'",
          ["accounts.management: '99999999999' is not an account id of 12 digits", "it has 11 characters"]),
         ("region: us-east-1", "region: us-east1",
-         ["region: 'us-east1' is not a region with SageMaker", "did you mean us-east-1?"]),
+         ["region: 'us-east1' is not a Region with SageMaker", "did you mean us-east-1?"]),
         ("staging: ou-", "staging: ou-x-", ["units.staging: 'ou-x-", "is not a unit's id, such as ou-ab12-cdefgh34"]),
         ("  management: '999999999999'\n", "", ["accounts.management: is missing. Write an account id of 12 digits"]),
         ("administrator:", "adminstrator:", ["is not a key of this file (did you mean administrator?)"]),
@@ -234,7 +231,7 @@ def test_a_region_that_does_not_exist_is_a_usage_error(world: World, terminal: T
     given = [] if command == "rehearse" else ["--environment", world.environment()]
     bundle = ["--bundle", world.bundle] if command == "publish" else []
     message = terminal.refuses(command, *given, *bundle, "--region", "us-east1", code=2)
-    assert "'us-east1' is not a region with SageMaker (did you mean us-east-1?)" in message
+    assert "'us-east1' is not a Region with SageMaker (did you mean us-east-1?)" in message
 
 
 def test_more_regions_than_a_stage_has_room_for_are_a_usage_error(terminal: Terminal) -> None:
@@ -252,7 +249,7 @@ def test_an_endpoint_that_does_not_answer_is_reported(world: World, terminal: Te
     terminal.patch.setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:9")
     terminal.patch.setenv("AWS_MAX_ATTEMPTS", "1")
     message = terminal.refuses("accounts", "--environment", world.environment())
-    assert "Is the region spelt right, and the network reachable?" in message
+    assert "Is the Region spelt right, and the network reachable?" in message
 
 
 # -- the bundle and its bucket -----------------------------------------------------------------
@@ -333,3 +330,33 @@ def test_a_folder_that_cannot_be_made_is_reported(terminal: Terminal, tmp_path: 
     (tmp_path / "file").touch()
     message = terminal.refuses("rehearse", "--folder", tmp_path / "file")
     assert f"error: {tmp_path / 'file'}: File exists" in message
+
+
+# -- how commands are called -------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("module", "line", "named"),
+    [
+        ("scripts.rollback", "", "--project, --stage. Example: make rollback PROJECT=iris-multi-01 STAGE=prod"),
+        ("scripts.upgrade", "", "--project. Example: make upgrade PROJECT=iris-multi-01"),
+        ("scripts.seed", "", "--project. Example: make seed PROJECT=iris-multi-01"),
+        ("scripts.teardown", "", "name one of --project NAME (PROJECT=NAME of make)"),
+        ("scripts.rollback", "--project p --stage dev", "argument --stage: invalid choice: 'dev'"),
+        ("scripts.rehearse", "--until never", "argument --until: invalid choice: 'never'"),
+        ("benchmarks.bench", "--runs many", "argument --runs: invalid int value: 'many'"),
+    ],
+)
+def test_a_wrong_call_is_answered_in_one_line(terminal: Terminal, module: str, line: str, named: str) -> None:
+    message = terminal.refuses_module(module, *line.split(), code=2)
+    assert message.startswith("error: ")
+    assert message.count("\n") == 1
+    assert named in message
+
+
+@pytest.mark.parametrize("module", MODULES)
+def test_every_command_answers_an_unknown_option_in_one_line(terminal: Terminal, module: str) -> None:
+    message = terminal.refuses_module(module, "--no-such-option", code=2)
+    assert message.startswith("error: ")
+    assert message.endswith(" (see --help)\n")
+    assert message.count("\n") == 1

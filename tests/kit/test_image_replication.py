@@ -1,4 +1,4 @@
-"""`make accounts` and your own images: the registry's rules, the kit's and other teams', and the regions' templates."""
+"""`make accounts` and your own images: the registry's rules, the kit's and other teams', and the Regions' templates."""
 
 from __future__ import annotations
 

@@ -54,7 +54,7 @@ REASON = "Endpoint: The account-level service limit 'ml.m5.large for endpoint us
 
 
 def places(failed: int) -> tuple[EndpointPlace, ...]:
-    """A thousand accounts in two regions, of which the last ones failed in the first region."""
+    """A thousand accounts in two Regions, of which the last ones failed in the first Region."""
     return tuple(
         EndpointPlace(f"4{number:011}", region, "?", "failed", "", REASON.format(f"4{number:011}", uuid4()))
         if number >= 1_000 - failed and region == "us-east-1"

@@ -80,6 +80,7 @@ def test_a_dry_run_writes_nothing_and_prints_the_plan(publisher: Publisher, caps
         "constraint",
         "principal",
     }
+    assert f"publish {bundle_name(publisher)} to account {A}, " in output.err, "no other name to explain"
     assert "+ create product" in output.err
     assert f"bundle/{report['sha256'][:12]}…/manifest.json" in output.err, "a whole hash says no more on a screen"
     assert f"bundle/{report['sha256']}/manifest.json" in {step["name"] for step in report["steps"]}

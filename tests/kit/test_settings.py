@@ -54,7 +54,7 @@ def test_all_mistakes_are_reported_at_once_with_their_lines() -> None:
     lines = complaint(text).splitlines()
     assert lines[0] == "environment.yaml has 6 mistakes:"
     message = "\n".join(lines[1:])
-    assert "line 5, region: 'us-east1' is not a region with SageMaker (did you mean us-east-1?)" in message
+    assert "line 5, region: 'us-east1' is not a Region with SageMaker (did you mean us-east-1?)" in message
     assert "line 15, accounts.management: '99999999999' is not an account id of 12 digits" in message
     assert "(it has 11 characters)" in message
     assert "units.staging: 'ou-Staging' is not a unit's id, such as ou-ab12-cdefgh34" in message
@@ -191,11 +191,11 @@ def test_units_may_be_named_and_a_data_science_account_may_be_new() -> None:
         (
             "regions: {staging: [eu-west-1, eu-west-2], production: [eu-west-3, eu-north-1]}\n"
             "images: {repository_prefix: team/iris/}",
-            "images: go to 3 further regions at most, and the stages have 4",
+            "images: go to 3 further Regions at most, and the stages have 4",
         ),
         (
             "regions: {staging: [eu-west-1, us-east-1, eu-west-2, eu-west-3, eu-north-1]}",
-            "regions.staging: has 4 regions besides us-east-1, and a stage has room for 3. Leave some out",
+            "regions.staging: has 4 Regions besides us-east-1, and a stage has room for 3. Leave some out",
         ),
         ("source: {repository_owner: me}", "source.provider: is codecommit, which has no connection"),
     ],

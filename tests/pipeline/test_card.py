@@ -191,7 +191,7 @@ class TheCard(Repository):
         self.assertIn('<th scope="row">000000000007 team seven, x</th><td>9 passed</td>', shown)
         self.assertLess(len(shown), 120_000)
         for n in range(0, 1_800, 9):  # the first check of 200 places
-            results[n] = Result(results[n].place, "a", failure=f"account {n}, region x, a: AccessDenied: no")
+            results[n] = Result(results[n].place, "a", failure=f"account {n}, Region x, a: AccessDenied: no")
         shown = page.document(gathered, results)
         self.assertIn("Staging failed: 200 of 9,000 checks, on 200 of 1,000 endpoints", shown)
         self.assertEqual(shown.count("<td>AccessDenied: no</td>"), 100)

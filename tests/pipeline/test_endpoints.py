@@ -63,7 +63,7 @@ class TheChecks(unittest.TestCase):
         results = self.check({"444444444444": clients(answer="2.0")})
         failures = [result.failure for result in results if result.failure]
         self.assertEqual(
-            failures, ["account 444444444444, region us-east-1, setosa: the answer: expected 0.0, got 2.0"]
+            failures, ["account 444444444444, Region us-east-1, setosa: the answer: expected 0.0, got 2.0"]
         )
         self.assertIn("1 of 8 checks failed", summary("staging", results))
 

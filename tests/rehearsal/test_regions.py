@@ -1,4 +1,4 @@
-"""Stages in two regions: a version is copied to where its endpoints are, and nothing more than needed is granted."""
+"""Stages in two Regions: a version is copied to where its endpoints are, and nothing more than needed is granted."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ BUCKET = f"sagemaker-multi-account-models-111111111111-{IRELAND}"
 
 @pytest.fixture(scope="module")
 def story(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Story]:
-    """The story up to staging, in two regions."""
+    """The story up to staging, in two Regions."""
     folder = tmp_path_factory.mktemp("regions")
     with embedded_aws(folder) as cloud:
         played = Story(cloud, folder, regions=(HOME, IRELAND), images="team")
@@ -113,7 +113,7 @@ def test_doctor_reports_what_was_deleted_manually_and_how_to_restore_it(story: S
 
 
 def test_the_model_reads_the_buckets_of_its_stages_regions_and_no_other(story: Story) -> None:
-    """Production has the same regions here; a stage without further regions has no such policy (test_accounts.py)."""
+    """Production has the same Regions here; a stage without further Regions has no such policy (test_accounts.py)."""
     iam = story.cloud.root(story.setting.targets["staging"], HOME).client("iam")
     role = "sagemaker-role-staging"
     resources = [

@@ -77,6 +77,13 @@ def test_what_the_readme_shows_of_it_is_what_it_says(story: Story) -> None:
     assert last == "succeeded in …; build/rehearsal/report.html shows it all"
 
 
+def test_the_story_says_why_the_published_bundle_has_another_name_than_the_packed_one(story: Story) -> None:
+    said = (story.folder / SAID).read_text()
+    packed, published = (re.findall(pattern, said)[0] for pattern in (r" packed (\S+):", r" published (\S+)"))
+    assert packed != published
+    assert f"publish {published} ({packed} with the OUs, roles and Regions of " in said
+
+
 def test_nothing_was_refused_and_nothing_is_granted_without_use_or_reason(
     story: Story, capsys: pytest.CaptureFixture[str]
 ) -> None:

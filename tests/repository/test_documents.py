@@ -160,7 +160,7 @@ def test_the_line_runs_as_it_is_shown(world: Path, line: str, monkeypatch: pytes
         with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
             try:
                 status = console.run(lambda main=main, arguments=arguments: int(main(arguments)))
-            except SystemExit as left:  # of argparse
+            except SystemExit as left:  # of --help
                 status = int(left.code or 0)
         transcript = f"$ {line}\n{err.getvalue()}{out.getvalue()}"
         print(transcript)

@@ -74,6 +74,18 @@ def test_help_is_the_default_and_shows_every_target() -> None:
     assert len(TARGETS) == len(set(TARGETS))
 
 
+def test_help_shows_the_targets_in_groups_and_how_options_are_given() -> None:
+    first, *groups, last = run("make").stdout.strip("\n").split("\n\n")
+    for group in (first, *groups):
+        title, *lines = group.splitlines()
+        assert re.fullmatch("[A-Z][a-z ]+", title)
+        assert lines, title
+        assert all(line.startswith("  make ") for line in lines), title
+    assert [group.splitlines()[0] for group in (first, *groups)] == re.findall(r"^##@ (.+)", RULES, re.MULTILINE)
+    assert 'ARGS="' in last
+    assert "make TARGET ARGS=--help" in last
+
+
 def test_every_target_is_phony() -> None:
     assert re.findall(r"^\.PHONY: ([\w-]+)\n\1:", RULES, re.MULTILINE) == TARGETS
     assert len(re.findall(r"\.PHONY", RULES)) == len(TARGETS)

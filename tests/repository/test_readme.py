@@ -165,6 +165,19 @@ def test_every_command_has_a_target_and_help_with_examples_that_can_be_typed(com
             assert f"  {option}" in listed, line
 
 
+@pytest.mark.parametrize("command", COMMANDS)
+def test_the_help_of_every_option_has_its_default_in_brackets(command: str) -> None:
+    options = help_of(f"scripts.{command}").split("\noptions:\n")[1]
+    assert re.findall(r"[^(\w]default\b.*", options) == []
+
+
+def test_dry_run_of_doctor_goes_with_fix_only_and_json_says_what_it_prints() -> None:
+    assert re.search(r"--dry-run +with --fix: ", help_of("scripts.doctor"))
+    assert re.search(r"--json +print the findings as JSON", help_of("scripts.doctor"))
+    assert re.search(r"--json +print the differences as JSON", help_of("scripts.diff"))
+    assert all("--dry-run" not in help_of(f"scripts.{name}") for name in ("status", "versions", "diff"))
+
+
 def test_messages_name_only_targets_that_exist() -> None:
     for path in [*files("scripts/**/*.py"), *TEMPLATES]:
         for span in re.findall(r"`(make [^`]+)`", path.read_text(encoding="utf-8")):

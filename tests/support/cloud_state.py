@@ -1,6 +1,6 @@
 """Everything that an embedded AWS holds, as plain data that two runs can be compared by.
 
-state_of(cloud) walks the services' own state and moto's, in every account and region, so that what a new
+state_of(cloud) walks the services' own state and moto's, in every account and Region, so that what a new
 service remembers is compared without anybody having to say so. Ids and times are replaced by numbered
 names: the same id is the same name wherever it stands, and two states that differ in nothing but ids and
 times are equal. What only tells the past (records, events, executions) is left out, by the list HISTORY.
@@ -77,7 +77,7 @@ def state_of(cloud: Cloud) -> dict[str, Any]:
 
 
 def parts(cloud: Cloud) -> Iterator[tuple[str, str, str, Any]]:
-    """Kind, account, region and state of everything: the services of our own, then those that moto answers."""
+    """Kind, account, Region and state of everything: the services of our own, then those that moto answers."""
     for kind in list(cloud._states):
         for (account, region), state in cloud.states(kind).items():
             yield kind.__name__, account, region, state

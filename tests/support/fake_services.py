@@ -138,7 +138,7 @@ def account(number: str, state: str = "ACTIVE", management: str = "999999999999"
 
 
 def price_list(prices: dict[tuple[str, str], float] | None = None) -> Fake:
-    """A client of AWS's price list with these prices by region and instance type; one that may not read it for None."""
+    """A client of AWS's price list with these prices by Region and instance type; one that may not read it for None."""
 
     def products(ServiceCode: str, Filters: list[dict[str, str]]) -> Any:  # noqa: N803  # the API's names
         if prices is None:

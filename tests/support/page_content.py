@@ -192,7 +192,7 @@ def checks(failed: bool = False) -> list[Result]:
     names = ["the tester's role can be assumed", "the endpoint is in service", "setosa", "virginica with long petals"]
     made = [Result(f"{STAGING}/{region}", name) for region in (REGION, "eu-west-1") for name in names]
     if failed:
-        where = f"account {STAGING}, region {REGION}, setosa"
+        where = f"account {STAGING}, Region {REGION}, setosa"
         made[2] = Result(made[2].place, "setosa", failure=f"{where}: AccessDenied: not authorized to read {ARN}")
     return [*made, Result(f"{STAGING}/{REGION}", "own tests", skipped="the repository has none")]
 

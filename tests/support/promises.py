@@ -34,7 +34,7 @@ LONGEST = {  # the longest value of each part of a physical name, and where the 
     "SageMakerRoleSuffix": 10,  # the post
     "StageName": len("staging"),
     "AWS::AccountId": 12,
-    "AWS::Region": len("ap-southeast-1"),  # 14, the longest region code in botocore's list of aws regions
+    "AWS::Region": len("ap-southeast-1"),  # 14, the longest Region code in botocore's list of aws Regions
 }
 NAMES = {  # type, property: the service's limit (its API reference)
     ("AWS::S3::Bucket", "BucketName"): 63,
@@ -192,7 +192,7 @@ def longest(value: Any) -> int | None:
 
 
 def name_budgets(source: Source) -> Iterator[str]:
-    """Every physical name fits its service's limit with the longest project name, id, region and suffix."""
+    """Every physical name fits its service's limit with the longest project name, id, Region and suffix."""
     for name, resource in source.data["Resources"].items():
         for (kind, key), limit in NAMES.items():
             if resource["Type"] != kind or key not in resource.get("Properties", {}):

@@ -94,7 +94,7 @@ CHANGES: dict[str, tuple[str, Callable[[Session], Any]]] = {
     "a portfolio": ("Catalog", update_portfolio),
     "a stack's parameter": ("Stacks", update_stack),
     "a commit": ("CodeCommitState", lambda r: commit(r, b"two")),
-    "another region": ("sqs", lambda r: r.client("sqs", region="eu-west-1").create_queue(QueueName="q")),
+    "another Region": ("sqs", lambda r: r.client("sqs", region="eu-west-1").create_queue(QueueName="q")),
 }
 
 

@@ -1,4 +1,4 @@
-"""Carries out the operations of stack sets: regions, concurrency, tolerance, one real stack per instance.
+"""Carries out the operations of stack sets: Regions, concurrency, tolerance, one real stack per instance.
 
 CloudFormation User Guide, "StackSet operation options", "Choose the Concurrency Mode for AWS
 CloudFormation StackSets", "StackSets status codes", "Enable trusted access for StackSets"
@@ -40,7 +40,7 @@ Act = Callable[[Cloud, StackSet, Operation, Result], None]  # what an operation 
 
 @dataclass(frozen=True)
 class Pace:
-    """How fast an operation may go in one region: tolerated failures and accounts at the same time."""
+    """How fast an operation may go in one Region: tolerated failures and accounts at the same time."""
 
     tolerance: int
     most: int
@@ -79,7 +79,7 @@ def begin_operation(
 
 
 def run(cloud: Cloud, stack_set: StackSet, operation: Operation, act: Callable[[Result], None]) -> None:
-    """The whole operation, one region after the other unless the preferences say PARALLEL.
+    """The whole operation, one Region after the other unless the preferences say PARALLEL.
 
     act does one instance and raises AwsError or ClientError where it fails.
     """
@@ -106,7 +106,7 @@ def run(cloud: Cloud, stack_set: StackSet, operation: Operation, act: Callable[[
 
 
 def run_regions(cloud: Cloud, operation: Operation, act: Callable[[Result], None]) -> bool:
-    """Deploy to every region until the preferences end it; True when one failed."""
+    """Deploy to every Region until the preferences end it; True when one failed."""
     regions: dict[str, list[Result]] = {}
     for region in operation.preferences.get("RegionOrder") or []:
         regions[region] = []
@@ -119,7 +119,7 @@ def run_regions(cloud: Cloud, operation: Operation, act: Callable[[Result], None
 
 
 def run_region(cloud: Cloud, operation: Operation, results: list[Result], act: Callable[[Result], None]) -> bool:
-    """The instances of one region as a sliding window; True when more failed than is tolerated."""
+    """The instances of one Region as a sliding window; True when more failed than is tolerated."""
     allowed, todo, failed = pace(operation.preferences, len(results)), list(results), 0
     window: set[Future[None]] = set()
     with ThreadPoolExecutor(max(1, min(THREADS, allowed.most, len(results)))) as pool:

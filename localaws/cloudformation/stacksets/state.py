@@ -23,7 +23,7 @@ FINISHED = {"SUCCEEDED", "FAILED", "STOPPED"}
 
 @dataclass
 class Instance:
-    """One account and region of a set.
+    """One account and Region of a set.
 
     status: CURRENT | OUTDATED | INOPERABLE; detailed: PENDING | RUNNING | SUCCEEDED | FAILED | CANCELLED | …
     unit: the unit that the deployment targets named; empty for a self-managed set
@@ -97,7 +97,7 @@ class StackSet:
     deleted: bool = False
     token: str = ""
     instances: dict[tuple[str, str], Instance] = field(default_factory=dict)
-    targets: dict[str, set[str]] = field(default_factory=dict)  # unit: regions, for automatic deployments
+    targets: dict[str, set[str]] = field(default_factory=dict)  # unit: Regions, for automatic deployments
     excluded: dict[str, frozenset[str]] = field(
         default_factory=dict
     )  # unit: accounts that the last deployment left out
@@ -118,7 +118,7 @@ class StackSet:
 
 @dataclass
 class StackSets:
-    """The sets of one account and region, by id."""
+    """The sets of one account and Region, by id."""
 
     by_id: dict[str, StackSet] = field(default_factory=dict)
     lock: threading.RLock = field(default_factory=threading.RLock)

@@ -1,4 +1,4 @@
-"""Which accounts and regions an operation on a stack set is for.
+"""Which accounts and Regions an operation on a stack set is for.
 
 CloudFormation API Reference, "DeploymentTargets": units include the units below them; the
 management account is never a target; suspended accounts are left out; a file in S3 may list the accounts.

@@ -1,7 +1,7 @@
 """What Lambda keeps: functions with their versions, aliases, resource policies and asynchronous settings.
 
 AWS Lambda API Reference, "FunctionConfiguration"; Developer Guide, "Manage Lambda function versions", "Lambda
-function states". Every account and region has its own Functions; a caller of another account names the ARN.
+function states". Every account and Region has its own Functions; a caller of another account names the ARN.
 """
 
 from __future__ import annotations
@@ -103,7 +103,7 @@ class Function:
 
 @dataclass
 class Functions:
-    """The functions of one account and region, by name."""
+    """The functions of one account and Region, by name."""
 
     by_name: dict[str, Function] = field(default_factory=dict)
     lock: threading.RLock = field(default_factory=threading.RLock)

@@ -189,7 +189,7 @@ def points_of(cloud: Cloud, account: str, region: str, alarm: Any) -> tuple[list
 def look(
     cloud: Cloud, account: str, region: str, namespace: str = "", metrics: Collection[str] = (), names: Any = None
 ) -> None:
-    """Evaluate the alarms of an account and region, or those on some metrics, and tell of every change."""
+    """Evaluate the alarms of an account and Region, or those on some metrics, and tell of every change."""
     for alarm in list(moto_bridge.backend("cloudwatch", account, region).alarms.values()):
         if alarm.rule or alarm.metric_data_queries or (metrics and alarm.metric_name not in metrics):
             continue

@@ -1,4 +1,4 @@
-"""What CodeBuild remembers in one account and region, and how it answers lists."""
+"""What CodeBuild remembers in one account and Region, and how it answers lists."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What CodeCommit remembers in one account and region, and how names, branches and commits are found."""
+"""What CodeCommit remembers in one account and Region, and how names, branches and commits are found."""
 
 from __future__ import annotations
 

@@ -60,7 +60,7 @@ def same_arn(name: str) -> str:
 
 
 def find(cloud: Cloud, connection: str) -> Connection | None:
-    """The connection with this ARN, in whichever account and region."""
+    """The connection with this ARN, in whichever account and Region."""
     for connections in cloud.states(Connections).values():
         for name, found in connections.by_arn.items():
             if same_arn(name) == same_arn(connection):

@@ -225,7 +225,7 @@ def _check_action(stage: Declaration, action: Declaration, region: str) -> None:
 
 
 def _check_regions(pipeline: Declaration, region: str) -> None:
-    """A store for every region with an action ("Add a cross-Region action in CodePipeline")."""
+    """A store for every Region with an action ("Add a cross-Region action in CodePipeline")."""
     actions = [action for stage in pipeline["stages"] for action in stage["actions"]]
     rules = [rule for stage in pipeline["stages"] for _, held in conditions(stage)
              for condition in held.get("conditions", []) for rule in condition.get("rules", [])]  # fmt: skip

@@ -18,7 +18,7 @@ from localaws.services.events.service import rule_that_started
 
 codepipeline = Service("codepipeline")
 
-PIPELINES = 1000  # in an account and region ("Quotas in AWS CodePipeline")
+PIPELINES = 1000  # in an account and Region ("Quotas in AWS CodePipeline")
 WAITING = 50  # executions of a QUEUED or PARALLEL pipeline at the same time
 TAGS = 50
 

@@ -167,7 +167,7 @@ class Pipeline:
 
 @dataclass
 class PipelineState:
-    """Every pipeline of an account and region."""
+    """Every pipeline of an account and Region."""
 
     pipelines: dict[str, Pipeline] = field(default_factory=dict)
     lock: threading.RLock = field(default_factory=threading.RLock)

@@ -83,12 +83,12 @@ class Work:
 
     @property
     def region(self) -> str:
-        """Where the action works: its own region, or the pipeline's."""
+        """Where the action works: its own Region, or the pipeline's."""
         return located(self.pipeline, self.run.action)
 
     @property
     def store(self) -> Mapping[str, Any]:
-        """The artifact store of the action's region."""
+        """The artifact store of the action's Region."""
         return self._store(self.region)
 
     def _store(self, region: str) -> Mapping[str, Any]:
@@ -96,7 +96,7 @@ class Work:
         return cast("Mapping[str, Any]", declaration.get("artifactStore") or declaration["artifactStores"][region])
 
     def here(self, artifacts: dict[str, tuple[str, str]]) -> dict[str, tuple[str, str]]:
-        """The artifacts in the action's region, copied there where CodePipeline must.
+        """The artifacts in the action's Region, copied there where CodePipeline must.
 
         User Guide, "Add a cross-Region action in CodePipeline": "CodePipeline handles the copying of artifacts".
         """
@@ -203,7 +203,7 @@ def zipped(files: Mapping[str, bytes]) -> bytes:
 
 
 def located(pipeline: Pipeline, declared: Mapping[str, Any]) -> str:
-    """The region in which an action or a rule works."""
+    """The Region in which an action or a rule works."""
     return str(declared.get("region") or pipeline.region)
 
 

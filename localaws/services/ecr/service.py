@@ -40,7 +40,7 @@ RULES, DESTINATIONS = 25, 25  # of a registry ("Private image replication"; "Ama
 
 @dataclass
 class Registry:
-    """What moto does not hold of a registry: creation templates by prefix; the state in each region by image."""
+    """What moto does not hold of a registry: creation templates by prefix; the state in each Region by image."""
 
     templates: dict[str, dict[str, Any]] = field(default_factory=dict)
     replications: dict[tuple[str, str], dict[str, str]] = field(default_factory=dict)
@@ -175,7 +175,7 @@ def put_replication_configuration(call: Call) -> dict[str, Any]:
 
 
 def _replicate(call: Call, repository: Any, digest: str, tag: str | None) -> None:
-    """Send an image that was pushed to each region that the rules name, some time later."""
+    """Send an image that was pushed to each Region that the rules name, some time later."""
     rules = moto_bridge.backend("ecr", call.account, call.region).replication_config["rules"]
     regions = [place["region"] for rule in rules if _applies(rule, repository.name) for place in rule["destinations"]]
     states = _registry(call).replications.setdefault((repository.name, digest), {})
@@ -193,7 +193,7 @@ def _applies(rule: dict[str, Any], name: str) -> bool:
 def _arrive(
     cloud: Cloud, account: str, region: str, source: Any, digest: str, tag: str | None, states: dict[str, str]
 ) -> None:
-    """The image in another region, in a repository that the region's creation template makes where there is none."""
+    """The image in another Region, in a repository that the Region's creation template makes where there is none."""
     cloud.wait(REPLICATION_SECONDS)
     registry, backend = cloud.state(Registry, account, region), moto_bridge.backend("ecr", account, region)
     image = images.find(source, None, digest)

@@ -19,7 +19,7 @@ PAGE = 10  # what a list returns where MaxResults is not given
 
 @dataclass
 class Tags:
-    """The tags of every resource in an account and region, by ARN; a resource without tags is there too."""
+    """The tags of every resource in an account and Region, by ARN; a resource without tags is there too."""
 
     by_arn: dict[str, dict[str, str]] = field(default_factory=dict)
 
@@ -144,7 +144,7 @@ def page(items: Sequence[dict[str, Any]], params: Mapping[str, Any], member: str
 
 
 def owner(resource_arn: str) -> tuple[str, str]:
-    """Account and region in an ARN."""
+    """Account and Region in an ARN."""
     parts = resource_arn.split(":")
     if len(parts) < 6:
         raise invalid(f"Invalid ARN: {resource_arn}")

@@ -21,7 +21,7 @@ MEMBERS = ("CodeRepositoryName", "CodeRepositoryArn", "CreationTime", "LastModif
 
 @dataclass
 class CodeRepositories:
-    """The code repositories of an account in a region, as DescribeCodeRepository shows them."""
+    """The code repositories of an account in a Region, as DescribeCodeRepository shows them."""
 
     by_name: dict[str, dict[str, Any]] = field(default_factory=dict)
     lock: threading.RLock = field(default_factory=threading.RLock)

@@ -29,7 +29,7 @@ KEPT = (
 
 @dataclass
 class Domains:
-    """The domains of an account in a region, as DescribeDomain shows them; templates: shown to them or not."""
+    """The domains of an account in a Region, as DescribeDomain shows them; templates: shown to them or not."""
 
     by_id: dict[str, dict[str, Any]] = field(default_factory=dict)
     templates: bool = False

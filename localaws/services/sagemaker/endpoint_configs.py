@@ -29,7 +29,7 @@ VARIANT = (
 
 @dataclass
 class EndpointConfigs:
-    """The endpoint configurations of an account in a region, as DescribeEndpointConfig shows them."""
+    """The endpoint configurations of an account in a Region, as DescribeEndpointConfig shows them."""
 
     by_name: dict[str, dict[str, Any]] = field(default_factory=dict)
     lock: threading.RLock = field(default_factory=threading.RLock)

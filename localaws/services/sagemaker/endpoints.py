@@ -22,7 +22,7 @@ from localaws.services.sagemaker.service import sagemaker
 
 @dataclass
 class Endpoints:
-    """The endpoints of an account in a region."""
+    """The endpoints of an account in a Region."""
 
     by_name: dict[str, Endpoint] = field(default_factory=dict)
     lock: threading.RLock = field(default_factory=threading.RLock)

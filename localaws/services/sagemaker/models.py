@@ -51,7 +51,7 @@ class Model:
 
 @dataclass
 class Models:
-    """The models of an account in a region."""
+    """The models of an account in a Region."""
 
     by_name: dict[str, Model] = field(default_factory=dict)
     lock: threading.RLock = field(default_factory=threading.RLock)

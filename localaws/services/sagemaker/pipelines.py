@@ -29,7 +29,7 @@ COPIED = ("PipelineDisplayName", "PipelineDescription", "RoleArn", "ParallelismC
 
 @dataclass
 class Pipelines:
-    """The pipelines of an account in a region, by name, and their executions, by ARN."""
+    """The pipelines of an account in a Region, by name, and their executions, by ARN."""
 
     by_name: dict[str, dict[str, Any]] = field(default_factory=dict)
     executions: dict[str, Execution] = field(default_factory=dict)

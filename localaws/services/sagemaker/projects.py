@@ -56,7 +56,7 @@ class Project:
 
 @dataclass
 class Projects:
-    """An account's projects in one region, by name."""
+    """An account's projects in one Region, by name."""
 
     by_name: dict[str, Project] = field(default_factory=dict)
     lock: threading.RLock = field(default_factory=threading.RLock)

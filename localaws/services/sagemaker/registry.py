@@ -54,7 +54,7 @@ class Group:
 
 @dataclass
 class Registry:
-    """An account's registry in a region."""
+    """An account's registry in a Region."""
 
     groups: dict[str, Group] = field(default_factory=dict)
     unversioned: dict[str, dict[str, Any]] = field(default_factory=dict)

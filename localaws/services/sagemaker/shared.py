@@ -21,7 +21,7 @@ OWN = 24
 
 
 def identity(container: Container, content: bytes) -> str:
-    """What endpoints that share have in common: the image (the same in every region), its variables, the model."""
+    """What endpoints that share have in common: the image (the same in every Region), its variables, the model."""
     named = [container.image.split("/", 1)[1], sorted(container.environment.items())]
     return hashlib.sha256(json.dumps(named).encode() + content).hexdigest()
 

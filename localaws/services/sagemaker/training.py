@@ -53,7 +53,7 @@ class Job:
 
 @dataclass
 class TrainingJobs:
-    """The training jobs of an account in a region."""
+    """The training jobs of an account in a Region."""
 
     by_name: dict[str, Job] = field(default_factory=dict)
     lock: threading.RLock = field(default_factory=threading.RLock)

@@ -1,4 +1,4 @@
-"""What Service Catalog remembers in one account and region, and how its parts are found."""
+"""What Service Catalog remembers in one account and Region, and how its parts are found."""
 
 from __future__ import annotations
 
@@ -131,7 +131,7 @@ class Provisioned:
 
 @dataclass
 class Catalog:
-    """One account's Service Catalog in one region."""
+    """One account's Service Catalog in one Region."""
 
     lock: threading.RLock = field(default_factory=threading.RLock)
     portfolios: dict[str, Portfolio] = field(default_factory=dict)

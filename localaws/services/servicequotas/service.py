@@ -28,7 +28,7 @@ CLOUDFORMATION = {
 
 @dataclass
 class Quotas:
-    """The values that differ from the usual ones in an account and region, by code."""
+    """The values that differ from the usual ones in an account and Region, by code."""
 
     values: dict[str, float] = field(default_factory=dict)
 

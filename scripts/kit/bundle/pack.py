@@ -69,7 +69,7 @@ class Bundle:
 
     @property
     def name(self) -> str:
-        """The version's name in Service Catalog, such as 0.1.0-1a2b3c4d."""
+        """The version's name in Service Catalog, such as 0.2.0-1a2b3c4d."""
         return version_name(self.version, self.digest)
 
     def key(self, file: str) -> str:

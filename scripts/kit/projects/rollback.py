@@ -40,7 +40,7 @@ PATIENCE = 6 * 3600.0  # seconds: a canary bakes for up to an hour in each of it
 VARIABLE = "ModelPackageVersion"
 REFUSED = {"PipelineExecutionOutdatedException", "UnableToRollbackStageException"}
 
-StagePlaces = tuple[tuple[str, ...], tuple[str, ...]]  # accounts and regions, each sorted
+StagePlaces = tuple[tuple[str, ...], tuple[str, ...]]  # accounts and Regions, each sorted
 
 
 @dataclass(frozen=True)
@@ -114,7 +114,7 @@ def approved(sagemaker: SageMakerClient, group: str) -> frozenset[str]:
 
 
 def recorded(s3: S3Client, execution: PipelineExecution, stage: Stage, owner: str) -> StagePlaces | None:
-    """The accounts and regions of the stage in the manifest that an execution's Build step wrote.
+    """The accounts and Regions of the stage in the manifest that an execution's Build step wrote.
 
     None where the artifact is gone: then CodePipeline cannot roll back to it either.
     """
@@ -131,7 +131,7 @@ def recorded(s3: S3Client, execution: PipelineExecution, stage: Stage, owner: st
 
 
 def places_now(connection: Connection, settings: Settings, project: Project, stage: Stage) -> StagePlaces:
-    """The accounts of the stage's unit as they are today, and the regions that the stage is deployed to."""
+    """The accounts of the stage's unit as they are today, and the Regions that the stage is deployed to."""
     values = parameters(describe_stack(connection.client("cloudformation"), project.stack(stage)) or {})
     unit = values.get("OrganizationalUnitId", "")
     regions = tuple(sorted(filter(None, values.get("Regions", "").split(","))))
@@ -180,7 +180,7 @@ def make_plan(
     now: Callable[[], StagePlaces],
     then: Callable[[PipelineExecution], StagePlaces | None],
 ) -> Rollback:
-    """now: the accounts and regions of the stage as they are; then: those of an execution (see recorded)."""
+    """now: the accounts and Regions of the stage as they are; then: those of an execution (see recorded)."""
     name = f"{project.name} {stage}"
     going = next((e for e in found.executions if e.id == found.busy), None)
     if going and not asked and returns(found, stage, going):  # the stack names its version already
@@ -341,7 +341,7 @@ def verify(connection: Connection, project: Project, stage: Stage, version: str)
     late = [place for place in found.places if place.endpoint != status.IN_SERVICE]
     wrong += [f"{p.account} {p.region}: {p.endpoint} {p.why}".strip() for p in late[:FEW]]
     if len(late) > FEW:
-        wrong.append(f"and {len(late) - FEW:,} more accounts and regions: `make status` has them")
+        wrong.append(f"and {len(late) - FEW:,} more accounts and Regions: `make status` has them")
     latest = status.pipeline_stage(stage_state(connection.client("codepipeline"), project, stage), version)
     if latest.status not in {"Succeeded", "InProgress"}:
         wrong.append(f"the stage {latest.name} of the pipeline is {latest.status}. {latest.why}".strip())

@@ -48,7 +48,7 @@ class PipelineStageStatus:
 
 @dataclass(frozen=True)
 class EndpointPlace:
-    """One endpoint: an account and region of a stage."""
+    """One endpoint: an account and Region of a stage."""
 
     account: str
     region: str

@@ -29,7 +29,7 @@ def look(connection: Connection, wanted: Sequence[Project]) -> list[ProjectStatu
 
 
 def rows(one: ProjectStatus, every: bool = False) -> Iterator[tuple[str, ...]]:
-    """The accounts and regions of a project: stage, account, region, version, endpoint, since, why.
+    """The accounts and Regions of a project: stage, account, region, version, endpoint, since, why.
 
     What failed comes first. Of more than FEW that are alike there is one line with their number, after the first
     ones where they are not in service, and a reason is given once; every: a whole line for each.

@@ -1,6 +1,6 @@
 """The published versions, the projects made from them, and what a version holds: read from AWS.
 
-A version is named as its bundle (0.1.0-1a2b3c4d). Service Catalog lists it as a provisioning artifact, S3 as a
+A version is named as its bundle (0.2.0-1a2b3c4d). Service Catalog lists it as a provisioning artifact, S3 as a
 template beneath project-templates/; its files are in the bundle bucket beneath bundle/DIGEST/, for good.
 """
 

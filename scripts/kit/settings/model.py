@@ -118,7 +118,7 @@ class Source:
 
 @dataclass(frozen=True)
 class Images:
-    """repository_prefix: of the ECR repositories PREFIX/… whose images go to the further regions; empty: none do."""
+    """repository_prefix: of the ECR repositories PREFIX/… whose images go to the further Regions; empty: none do."""
 
     repository_prefix: str = ""
 

@@ -102,7 +102,7 @@ def read(top: Section) -> Settings:
         if (count := len({*listed} - {region})) > FURTHER_REGIONS:
             regions_section.complain(
                 stage,
-                f"has {count} regions besides {region}, and a stage has room for {FURTHER_REGIONS}. Leave some out",
+                f"has {count} Regions besides {region}, and a stage has room for {FURTHER_REGIONS}. Leave some out",
             )
     regions_section.finish()
     settings = Settings(
@@ -128,7 +128,7 @@ def read(top: Section) -> Settings:
     )
     further = {*regions.staging, *regions.production} - {region}
     if settings.images.repository_prefix and len(further) > IMAGE_REGIONS:
-        top.complain("images", f"go to {IMAGE_REGIONS} further regions at most, and the stages have {len(further)}")
+        top.complain("images", f"go to {IMAGE_REGIONS} further Regions at most, and the stages have {len(further)}")
     if administrator == "self-managed":
         for key in ("new_accounts", "invited_accounts"):
             if getattr(settings, key):

@@ -76,7 +76,7 @@ class Section:
         return str(value) if value is not None else default
 
     def region(self, key: str) -> str:
-        value = self.take(key, required="a region, such as us-east-1")
+        value = self.take(key, required="a Region, such as us-east-1")
         if value is not None and (message := check_region(str(value))):
             self.complain(key, message)
         return str(value or "")

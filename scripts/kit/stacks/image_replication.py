@@ -1,6 +1,6 @@
 """Images of your own in the further Regions: replicated by Amazon ECR, as templates 10 and 11 say.
 
-A registry has one replication configuration in each region, and CloudFormation refuses to make it where there are
+A registry has one replication configuration in each Region, and CloudFormation refuses to make it where there are
 rules already (aws-cloudformation-resource-providers-ecr, CreateHandler), and takes every rule away with it
 (DeleteHandler). So whose rules they are is found out before anything is changed: rules of another owner are left as
 they are, where they do the same; otherwise a person must decide.
@@ -53,7 +53,7 @@ def besides(there: Rules, ours: Rules) -> list[Mapping[str, Any]]:
 
 
 def covers(there: Rules, account: str, prefix: str, region: str) -> bool:
-    """Whether a registry's rules replicate every repository PREFIX/… to the same account's registry in a region."""
+    """Whether a registry's rules replicate every repository PREFIX/… to the same account's registry in a Region."""
     place = {"region": region, "registryId": account}
     return any(place in rule["destinations"] and matches(rule, f"{prefix}/") for rule in there)
 
@@ -117,7 +117,7 @@ def settled(
 
 
 def refuse_another_template(home: Connection, prefix: str, region: str) -> None:
-    """UserError where the region has a creation template for the prefix that is not of template 10's stack."""
+    """UserError where the Region has a creation template for the prefix that is not of template 10's stack."""
     found = home.client("ecr", region).describe_repository_creation_templates(prefixes=[prefix])
     if found["repositoryCreationTemplates"] and not stacks.resource_status(
         home.client("cloudformation", region), MODELS_STACK, TEMPLATE

@@ -33,7 +33,7 @@ if TYPE_CHECKING:
         TagTypeDef,
     )
 
-MOST_AT_ONCE = 10_000  # instances at work in a region, of all sets (CloudFormation User Guide, "Understand
+MOST_AT_ONCE = 10_000  # instances at work in a Region, of all sets (CloudFormation User Guide, "Understand
 # CloudFormation quotas", StackSets instance operations)
 OPERATION = 3600.0  # seconds for an operation on every account of a unit
 UNFINISHED = {"RUNNING", "QUEUED", "STOPPING"}

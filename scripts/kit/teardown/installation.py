@@ -61,7 +61,7 @@ READ_MODELS = "TargetAccountsReadModels"  # the statement that `make doctor` mer
 
 
 def regions(settings: Settings) -> tuple[str, ...]:
-    """Every region of the kit, the data science account's own first."""
+    """Every Region of the kit, the data science account's own first."""
     return tuple(dict.fromkeys([settings.region, *settings.regions.staging, *settings.regions.production]))
 
 

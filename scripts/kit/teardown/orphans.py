@@ -1,4 +1,4 @@
-"""What of the kit is left in every account and region without belonging to anything that is there.
+"""What of the kit is left in every account and Region without belonging to anything that is there.
 
 A thing is the kit's by its name or its tags: the stack sets of the stages tag what they make with the
 project's name and id (CloudFormation User Guide, "Tags" of a stack set reach the resources of its stacks). It is an
@@ -87,7 +87,7 @@ class Owners:
 
 
 def look(by: Connection, home: Connection, settings: Settings) -> tuple[list[Orphan], dict[str, str]]:
-    """The orphans of every account and region; and the places where these credentials could not look, with why."""
+    """The orphans of every account and Region; and the places where these credentials could not look, with why."""
     kit = any(stacks.describe_stack(home.client("cloudformation"), name) for name in data_science.TEMPLATES)
     owners, blind = Owners(projects.ids(home), kit, home.account), dict[str, str]()
     try:
@@ -129,7 +129,7 @@ def in_account(place: Connection, owners: Owners, settings: Settings, home: bool
 
 
 def in_region(there: Connection, owners: Owners, home: bool, call_as: CallAsType) -> Iterator[Orphan]:
-    """The orphans of one account in one region. home: it is the data science account"""
+    """The orphans of one account in one Region. home: it is the data science account"""
     listed = [stacks_in(there), sagemaker_in(there, KINDS | HOME_KINDS if home else KINDS), watching_in(there)]
     if home:
         listed.insert(1, stack_sets_in(there, call_as))

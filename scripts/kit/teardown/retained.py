@@ -1,6 +1,6 @@
 """What is left unless it is asked for, and what it then costs: versions, artifacts, buckets, keys, logs, reports.
 
-Prices of us-east-1, in US dollars; other regions differ by some tenths. KMS: AWS KMS pricing, "Key storage": $1 a
+Prices of us-east-1, in US dollars; other Regions differ by some tenths. KMS: AWS KMS pricing, "Key storage": $1 a
 key and month, $1 more for each of the first two rotations, none for a key that is to be deleted. S3 Standard
 and the storage of CloudWatch Logs (billed compressed, so this is the most it can be): public lists that quote AWS's
 pricing pages, not AWS's price list. Test reports expire after 30 days (CodeBuild User Guide, "View test reports").
@@ -86,7 +86,7 @@ def delete_group(sagemaker: SageMakerClient, name: str, arns: list[str]) -> None
 
 
 def artifacts(connection: Connection, project: Project, asked: DeletionOptions) -> Iterator[TeardownPart]:
-    """The project's data and models in the region's model bucket: every version that is registered needs them."""
+    """The project's data and models in the Region's model bucket: every version that is registered needs them."""
     bucket, prefix = model_bucket(connection.account, connection.region), f"{project.name}-{project.id}/"
     found = versions_in(connection, bucket, prefix)
     if not found:
@@ -101,7 +101,7 @@ def artifacts(connection: Connection, project: Project, asked: DeletionOptions) 
 
 
 def folders(connection: Connection) -> list[str]:
-    """The folders of the region's model bucket: one for each project that has put something there."""
+    """The folders of the Region's model bucket: one for each project that has put something there."""
     request = {
         "Bucket": model_bucket(connection.account, connection.region),
         "Delimiter": "/",

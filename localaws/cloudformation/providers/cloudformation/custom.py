@@ -94,7 +94,7 @@ def ask(
 
 
 def check_token(context: Context, token: str) -> None:
-    """ServiceToken: the ARN of a function or a topic of the stack's region."""
+    """ServiceToken: the ARN of a function or a topic of the stack's Region."""
     parts = token.split(":")
     if len(parts) < 6 or parts[0] != "arn" or parts[2] not in ("lambda", "sns"):
         raise ResourceFailed(f"Invalid ServiceToken {token}: it must be the ARN of an SNS topic or a Lambda function")
@@ -103,7 +103,7 @@ def check_token(context: Context, token: str) -> None:
 
 
 def response_bucket(cloud: Cloud, region: str) -> tuple[Session, str]:
-    """CloudFormation's bucket for the answers of a region, and CloudFormation itself as its owner."""
+    """CloudFormation's bucket for the answers of a Region, and CloudFormation itself as its owner."""
     session = cloud.root(SERVICE_ACCOUNT, region)
     name = f"cloudformation-custom-resource-response-{region.replace('-', '')}"
     if bucket_state(name) is None:

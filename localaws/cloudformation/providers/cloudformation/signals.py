@@ -149,7 +149,7 @@ def wait(
 
 
 def handle_key(context: Context, url: str) -> str:
-    """The object that a handle of this region stands for."""
+    """The object that a handle of this Region stands for."""
     _, bucket = response_bucket(context.cloud, context.region)
     path = unquote(urlsplit(url).path).lstrip("/")
     if not path.startswith(f"{bucket}/"):

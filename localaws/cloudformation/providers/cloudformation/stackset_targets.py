@@ -98,7 +98,7 @@ def filters(properties: dict[str, Any]) -> bool:
 
 # -- groups of units or of accounts ----------------------------------------------------------------
 
-Places = dict[tuple[str, str], Overrides]  # by unit or account, and region
+Places = dict[tuple[str, str], Overrides]  # by unit or account, and Region
 
 
 def by_target(old: dict[str, Any], new: dict[str, Any]) -> Plan:
@@ -136,7 +136,7 @@ def places(properties: dict[str, Any]) -> Places:
 
 
 def calls(wanted: Places, units: bool) -> list[Instances]:
-    """Targets with the same regions and overrides become one call."""
+    """Targets with the same Regions and overrides become one call."""
     regions: dict[tuple[str, str], tuple[str, list[str], Overrides]] = {}
     for (target, region), overrides in wanted.items():
         regions.setdefault((target, repr(overrides)), (target, [], overrides))[1].append(region)
@@ -153,7 +153,7 @@ Regions = dict[str, list[dict[str, Any]]]  # region: the groups that name it
 
 
 def by_account(old: dict[str, Any], new: dict[str, Any]) -> Plan:
-    """One region after the other; what stays is updated, whether or not it changed."""
+    """One Region after the other; what stays is updated, whether or not it changed."""
     before, after = regions_of(old), regions_of(new)
     todo = Plan(
         [as_given(group, region, None) for region in before if region not in after for group in before[region]],
@@ -179,7 +179,7 @@ def by_account(old: dict[str, Any], new: dict[str, Any]) -> Plan:
 
 
 def regions_of(properties: dict[str, Any]) -> Regions:
-    """The groups by region, in RegionOrder as far as it says."""
+    """The groups by Region, in RegionOrder as far as it says."""
     for group in groups(properties):
         check(group["DeploymentTargets"])
     named = [region for group in groups(properties) for region in group["Regions"]]

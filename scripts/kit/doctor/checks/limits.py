@@ -29,7 +29,7 @@ SHARED_BY_US = {"TargetAccountsReadGroup", "TargetAccountsUseVersions"}  # the B
 
 
 def stage_size(facts: Snapshot, stage: str) -> int:
-    """The stack instances of a stage: accounts times regions."""
+    """The stack instances of a stage: accounts times Regions."""
     return len(facts.organization.targets(stage)) * len(getattr(facts.settings.regions, stage))
 
 

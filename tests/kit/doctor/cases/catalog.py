@@ -1,4 +1,4 @@
-"""Service Catalog, the bundle's objects, Studio and the region, broken."""
+"""Service Catalog, the bundle's objects, Studio and the Region, broken."""
 
 from __future__ import annotations
 
@@ -208,7 +208,7 @@ def _(world: World) -> Iterator[None]:
         yield
 
 
-# -- Studio and the region ---------------------------------------------------------------------
+# -- Studio and the Region ---------------------------------------------------------------------
 
 
 def domains(world: World) -> Domains:

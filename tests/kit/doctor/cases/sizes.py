@@ -1,4 +1,4 @@
-"""More accounts and regions than fit, and further regions, broken."""
+"""More accounts and Regions than fit, and further Regions, broken."""
 
 from __future__ import annotations
 
@@ -40,14 +40,14 @@ def _(world: World) -> Iterator[None]:
 
 @contextmanager
 def ireland(world: World) -> Iterator[None]:
-    """An environment file with a further region."""
+    """An environment file with a further Region."""
     with world.environment(CATALOG, f"regions: {{staging: [us-east-1, {IRELAND}]}}\n{CATALOG}"):
         yield
 
 
 @contextmanager
 def storage_in_ireland(world: World) -> Iterator[None]:
-    """A bucket and a key there as a careless hand makes them, and an environment file with that region."""
+    """A bucket and a key there as a careless hand makes them, and an environment file with that Region."""
     s3, name = world.client("s3", region=IRELAND), world.models.replace(REGION, IRELAND)
     s3.create_bucket(Bucket=name, CreateBucketConfiguration={"LocationConstraint": IRELAND})
     kms = world.client("kms", region=IRELAND)
@@ -73,7 +73,7 @@ def _(world: World) -> Iterator[None]:
 
 @contextmanager
 def deployed_to_ireland(world: World) -> Iterator[None]:
-    """A version with an image of the data science account's, in a project with a further region."""
+    """A version with an image of the data science account's, in a project with a further Region."""
     with (
         swapped(project_stack(world).shown, "StagingRegions", f"{REGION},{IRELAND}"),
         another_version(world, Image=own_image(world)),
