@@ -12,6 +12,7 @@ from functools import cache
 from typing import Any
 
 from awslang.template.reader import read_yaml
+from scripts.kit.bundle import template_policies
 from scripts.kit.doctor.checks.projects import accounts_in, parameter_place
 from scripts.kit.doctor.checks.roles import may, role_session, service, set_trust, trusts
 from scripts.kit.doctor.facts.organization import STAGES
@@ -20,7 +21,6 @@ from scripts.kit.doctor.facts.roles import Role
 from scripts.kit.doctor.facts.self_managed import ADMINISTRATION, EXECUTION
 from scripts.kit.doctor.findings import Place, check
 from scripts.kit.doctor.snapshot import Snapshot
-from scripts.kit.lint import policies
 from scripts.kit.names import SELF_MANAGED_STACK
 from scripts.kit.stacks import target_roles
 from scripts.kit.stacks.target_roles import SELF_MANAGED_TEMPLATE
@@ -39,9 +39,9 @@ def template() -> Mapping[str, Any]:
 def documents(facts: Snapshot, account: str, role: str) -> dict[str, dict[str, Any]]:
     """The policies of a role in the template, by name: its trust policy, and its own."""
     found = {}
-    for policy in policies.policies(template()):
+    for policy in template_policies.policies(template()):
         if policy.resource == ROLES_IN_TEMPLATE[role]:
-            text = json.dumps(policy.document).replace(policies.ACCOUNT, account).replace(HOME, facts.account)
+            text = json.dumps(policy.document).replace(template_policies.ACCOUNT, account).replace(HOME, facts.account)
             found[str(policy.path[0])] = json.loads(text.replace("arn:aws:", f"arn:{facts.partition}:"))
     return found
 
