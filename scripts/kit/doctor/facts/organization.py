@@ -145,8 +145,8 @@ def find(reader: Reader, named: str) -> Any:
 
 
 def children(reader: Reader, parent: str) -> list[Any]:
-    operation = "ListOrganizationalUnitsForParent"
-    return reader.pages(reader.account, "organizations", operation, "OrganizationalUnits", ParentId=parent) or []
+    ask = partial(reader.pages, reader.account, "organizations")
+    return ask("ListOrganizationalUnitsForParent", "OrganizationalUnits", ParentId=parent) or []
 
 
 def accounts_of(reader: Reader, unit: str, parents: tuple[str, ...]) -> Iterator[Account]:
