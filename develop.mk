@@ -63,6 +63,8 @@ supported: $(READY) ## Write docs/generated/supported.md: what the embedded AWS 
 
 .PHONY: lock
 lock: $(READY) ## Pin what pyproject.toml asks for in requirements/; ARGS=--upgrade takes the newest versions
+	@mkdir -p build/lock && cp -p requirements/*.txt build/lock
 	@$(COMPILE) --group pyproject.toml:dev pyproject.toml --output-file requirements/dev.txt
 	@$(COMPILE) --constraints requirements/dev.txt pyproject.toml --output-file requirements/runtime.txt
 	@for group in $(GROUPS); do $(COMPILE) --group pyproject.toml:$$group --output-file requirements/$$group.txt || exit 1; done
+	@for file in requirements/*.txt; do ! cmp -s $$file build/lock/$${file##*/} || touch -r build/lock/$${file##*/} $$file; done # so that no environment is made again for an unchanged file

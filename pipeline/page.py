@@ -14,9 +14,9 @@ from typing import Any
 
 from pipeline.console import counted
 from pipeline.report import Result
+from pipeline.settings import STAGES
 
 NAMED, FAILURES = 20, 100  # accounts that a line names before it is folded; failures that are shown
-STAGES = {"staging": "Staging", "prod": "Production"}
 STYLE = """
 :root{color-scheme:light;--ink:#1a2230;--quiet:#556072;--paper:#fff;--line:#d4dae3;--good:#17734a;--bad:#b3261e;
 --good-box:#eef7f2;--bad-box:#fdf1f0}

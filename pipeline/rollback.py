@@ -17,7 +17,7 @@ from botocore.exceptions import ClientError
 from pipeline.clients import Clients
 from pipeline.console import UserError, say
 from pipeline.registry import Version, approval_time, read_version, versions_of
-from pipeline.settings import Settings
+from pipeline.settings import STAGES, Settings
 
 if TYPE_CHECKING:
     from mypy_boto3_cloudformation import CloudFormationClient
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 UNDER_WAY = {"InProgress", "Stopping"}
 STOPPED_ALREADY = {"PipelineExecutionNotStoppableException", "DuplicatedStopRequestException"}
-DEPLOYS = {"staging": "DeployResourcesStaging", "prod": "DeployResourcesProd"}
+DEPLOYS = {stage: f"DeployResources{stage.capitalize()}" for stage in STAGES}
 TESTS_PROD = "TestProd"
 
 

@@ -17,7 +17,7 @@ from pipeline.console import UserError
 if TYPE_CHECKING:
     from mypy_boto3_cloudformation.literals import CallAsType
 
-STAGES = ("staging", "prod")
+STAGES = {"staging": "Staging", "prod": "Production"}  # in the order of deployment, and how a page calls each
 SELF_MANAGED = "SELF_MANAGED"  # the administrator without AWS Organizations
 # A parameter holds 4,096 bytes, so 40-stage.yaml takes the account ids in several.
 ACCOUNT_PARAMETERS = ("AccountIds", *(f"MoreAccountIds{number}" for number in range(1, 8)))

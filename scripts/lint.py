@@ -22,9 +22,9 @@ from typing import Any
 
 from awslang.template.reader import TemplateError, read
 from scripts.kit.bundle import pack
+from scripts.kit.bundle.template_policies import policies
 from scripts.kit.console import UsageError, UserError, make_parser, paint, run, say
 from scripts.kit.lint import english, sizes
-from scripts.kit.lint.policies import policies
 
 ROOT = pack.ROOT
 OWN = Path(sys.executable).parent  # this environment's programs

@@ -23,12 +23,12 @@ SCIENTIST_POLICY = "sagemaker-multi-account-data-scientist"
 CREATOR_POLICY = "sagemaker-multi-account-project-creator"
 
 
-def target_set_name(stage: str) -> str:
-    """The stack set of template 20 for a stage, which is given by its key in the environment file."""
-    return f"{TARGET_STACK}-{stage}"
+def target_set_name(stage: Stage) -> str:
+    """The stack set of template 20 for a stage."""
+    return f"{TARGET_STACK}-{stage.key}"
 
 
-TARGET_SETS = (TARGET_STACK, *(target_set_name(stage.key) for stage in Stage))  # the first: of earlier versions
+TARGET_SETS = (TARGET_STACK, *(target_set_name(stage) for stage in Stage))  # the first: of earlier versions
 
 
 def target_role(suffix: str) -> str:

@@ -17,6 +17,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
+from copy import copy
 from dataclasses import dataclass
 from functools import cache
 from typing import Any
@@ -25,6 +26,7 @@ import boto3
 import botocore.session
 from botocore.config import Config
 from botocore.credentials import RefreshableCredentials
+from botocore.hooks import HierarchicalEmitter
 
 MOST_ATTEMPTS = 8  # of one request, the first included
 TIMEOUTS = Config(connect_timeout=10, read_timeout=60)  # seconds; no profile can set them
@@ -51,6 +53,14 @@ def models() -> Any:
     return botocore.session.Session().get_component("data_loader")
 
 
+@cache
+def handlers() -> HierarchicalEmitter:
+    """botocore's handlers of events, for all entered accounts: to register them is most of what a session takes."""
+    hooks = HierarchicalEmitter()
+    botocore.session.Session(event_hooks=hooks)
+    return hooks
+
+
 def sign_in(profile: str | None, region: str) -> boto3.Session:
     """A session of the caller, as the AWS CLI signs in; the profile's settings hold for each of its clients."""
     return boto3.Session(profile_name=profile, region_name=region)
@@ -62,7 +72,7 @@ def through_role(caller: boto3.Session, credentials: RoleCredentials) -> boto3.S
     Its credentials are asked for at once, so that a role that cannot be assumed is an error now.
     """
     named = caller.profile_name if caller.profile_name in caller.available_profiles else None
-    session = botocore.session.Session(profile=named)
+    session = botocore.session.Session(profile=named, event_hooks=copy(handlers()), include_builtin_handlers=False)
     session.register_component("data_loader", models())
     session.register_component("credential_provider", credentials)
     session.get_credentials()

@@ -19,7 +19,7 @@ class Stage(StrEnum):
     @property
     def deploy_stage(self) -> str:
         """The stage of the pipeline in templates/30-project.yaml that deploys to it."""
-        return "DeployProd" if self is Stage.PROD else "DeployStaging"
+        return f"Deploy{self.capitalize()}"
 
     @property
     def deploy_action(self) -> str:
@@ -28,3 +28,21 @@ class Stage(StrEnum):
     @property
     def test_action(self) -> str:
         return self.deploy_stage.replace("Deploy", "Test")
+
+    # The parameters of a project (templates/30-project.yaml) that are a stage's own.
+
+    @property
+    def unit_parameter(self) -> str:
+        return f"OrganizationalUnit{self.capitalize()}Id"
+
+    @property
+    def accounts_parameter(self) -> str:
+        return f"{self.capitalize()}AccountIds"
+
+    @property
+    def regions_parameter(self) -> str:
+        return f"{self.capitalize()}Regions"
+
+    @property
+    def role_parameter(self) -> str:
+        return f"SageMakerExecutionRole{self.capitalize()}Name"

@@ -4,9 +4,9 @@ A rehearsal leaves two files: policies.json, with every role and managed policy 
 requests.jsonl, with the statement that decided each request. A granted action that no request of the
 rehearsal needed must have its reason in a comment on the statement, in the template:
 
-    # Later: …       an action of a later day; tests/rehearsal/test_permissions.py plays it
-    # Unplayed: …    an action that no rehearsal can play
-    # Unplayed (s3:GetObject, s3:PutObject): …    the same, of these actions of the statement only
+    # Later: …            an action of a later day; tests/rehearsal/test_permissions.py rehearses it
+    # Not rehearsed: …    an action that no rehearsal reaches
+    # Not rehearsed (s3:GetObject, s3:PutObject): …    the same, of these actions of the statement only
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ from localaws.cloudformation.stacks import Resource, Stack, Stacks
 ROLE, MANAGED_POLICY = "AWS::IAM::Role", "AWS::IAM::ManagedPolicy"
 LOGICAL_ID = re.compile(r"  ([A-Za-z0-9]+):\s*$")
 SID = re.compile(r"\s*(?:- )?Sid: (\w+)")
-REASON = re.compile(r"\s*# (Later|Unplayed)(?: \(([^)]*)\))?:\s*(.*)")
+REASON = re.compile(r"\s*# (Later|Not rehearsed)(?: \(([^)]*)\))?:\s*(.*)")
 COMMENT = re.compile(r"\s*# (.*)")
 
 
@@ -41,7 +41,7 @@ COMMENT = re.compile(r"\s*# (.*)")
 class Reason:
     """Why an action is granted although a rehearsal does not use it; actions () for all of the statement."""
 
-    kind: str  # Later | Unplayed
+    kind: str  # Later | Not rehearsed
     actions: tuple[str, ...]
     text: str
 

@@ -7,6 +7,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from botocore.exceptions import ParamValidationError
+from botocore.session import Session
 
 from scripts.kit.connect import Connection
 from scripts.kit.session import MOST_ATTEMPTS, sign_in
@@ -103,3 +105,24 @@ def test_a_connection_in_another_region_has_the_same_credentials_and_closes_with
     own.clients.pop(("sts", REGION))
     own.close()
     assert there.client("iam") is not client
+
+
+def test_an_entered_account_has_botocores_handlers_which_are_registered_once(
+    profile: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    own, entered = profile("")
+    registered: list[object] = []
+    monkeypatch.setattr(Session, "_register_builtin_handlers", lambda *given: registered.append(given))
+    other = own.assume("333333333333", "access")
+    assert registered == []
+    for there in (entered, other):
+        with pytest.raises(ParamValidationError, match="Invalid bucket name"):
+            there.client("s3").get_object(Bucket="no bucket", Key="key")
+
+
+def test_a_handler_of_one_entered_account_is_of_no_other(profile: Any) -> None:
+    own, entered = profile("")
+    other = own.assume("333333333333", "access")
+    entered.session.events.register("provide.something", lambda **_: "called")
+    assert [answer for _, answer in entered.session.events.emit("provide.something")] == ["called"]
+    assert other.session.events.emit("provide.something") == []

@@ -116,7 +116,7 @@ def test_a_type_behind_a_condition_is_refused_only_where_it_holds(tmp_path: Path
 
 
 def test_an_action_that_is_not_supported_is_named_with_its_line(tmp_path: Path) -> None:
-    report = rehearse(tmp_path, "unplayed-action.yaml")
+    report = rehearse(tmp_path, "unsupported-action.yaml")
     assert report["refused"] == [
         {
             "type": "AWS::CodePipeline::Pipeline",

@@ -8,7 +8,7 @@ deploys again, a second commit updates the endpoint, and while it waits for its 
 Then, for each statement of each role of the kit, the recorded requests that it allowed are decided again
 by the same evaluator without that statement. At least one of them must be refused; and since a rehearsal
 fails in the chapter in which anything is refused (story.play), a rehearsal without the statement fails.
-A statement that no request needed must say why it is there ("Unplayed", scripts/rehearsal/permissions.py).
+A statement that no request needed must say why it is there ("Not rehearsed", scripts/rehearsal/permissions.py).
 That this stands for real rehearsals is shown by playing some with a statement removed.
 """
 
@@ -117,9 +117,9 @@ def test_every_action_is_used_or_has_a_reason_and_every_reason_holds(world: Reco
             why[key] = granted.reason
     assert {key for key, times in used.items() if not times and why[key] is None} == set()
     later = {key for key, reason in why.items() if reason and reason.kind == "Later"}
-    unplayed = {key for key, reason in why.items() if reason and reason.kind == "Unplayed"}
+    not_rehearsed = {key for key, reason in why.items() if reason and reason.kind == "Not rehearsed"}
     assert {key for key in later if not used[key]} == set(), "marked Later, and not used here"
-    assert {key for key in unplayed if used[key]} == set(), "said not to be played"
+    assert {key for key in not_rehearsed if used[key]} == set(), "said not to be rehearsed"
     assert set(statements_of(*TEMPLATES)) >= {key[:2] for key in used}
 
 
@@ -178,7 +178,7 @@ Resources:
           # something to read.
           Action: s3:GetObject
         - Sid: List
-          # Unplayed (s3:ListBucket, s3:GetBucketLocation): the console does.
+          # Not rehearsed (s3:ListBucket, s3:GetBucketLocation): the console does.
           # Later (s3:GetBucketAcl): next year.
           Effect: Allow
           # no reason, only a remark
@@ -196,7 +196,7 @@ def test_reasons_stand_in_comments_of_their_statement() -> None:
         "Reader": {
             "Read": [Reason("Later", (), "when there is something to read.")],
             "List": [
-                Reason("Unplayed", ("s3:ListBucket", "s3:GetBucketLocation"), "the console does."),
+                Reason("Not rehearsed", ("s3:ListBucket", "s3:GetBucketLocation"), "the console does."),
                 Reason("Later", ("s3:GetBucketAcl",), "next year."),
             ],
         }
@@ -207,7 +207,7 @@ def small(folder: Path, statement: dict[str, Any], *requests: dict[str, Any], wh
     """A folder as a rehearsal leaves it: one role with one statement, and these requests."""
     document = {"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Resource": "*", "Sid": "One"} | statement]}
     role = "arn:aws:iam::111111111111:role/Small"
-    found = [{"kind": "Unplayed", "actions": [], "text": why}] if why else []
+    found = [{"kind": "Not rehearsed", "actions": [], "text": why}] if why else []
     holder = {
         "account": "111111111111", "kind": "role", "name": "Small", "logical_id": "Small", "carriers": [role],
         "documents": {"p (inline, role Small)": document}, "reasons": {"One": found},
@@ -261,7 +261,7 @@ def test_what_is_missing_or_granted_for_nothing_ends_with_1(
 def test_a_written_reason_is_enough_and_reported(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     folder = small(tmp_path, {"Action": "sns:Publish"}, why="no endpoint listens.")
     assert main(["--folder", str(folder)]) == 0
-    assert "unplayed: no endpoint listens." in capsys.readouterr().out
+    assert "not rehearsed: no endpoint listens." in capsys.readouterr().out
 
 
 def test_another_principals_refusal_is_reported_but_is_not_the_roles_fault(

@@ -16,7 +16,7 @@ import pytest
 
 from awslang.template.reader import read
 from scripts import lint
-from scripts.kit.lint.policies import policies
+from scripts.kit.bundle.template_policies import policies
 from tests.support import ROOT
 
 TEMPLATES = {name.split("/")[1].split("-")[0]: document for name, (document, _) in lint.templates().items()}

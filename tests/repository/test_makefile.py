@@ -182,6 +182,17 @@ def test_set_up_runs_again_only_when_the_lock_file_changes(tree: Tree) -> None:
     assert "-r requirements/dev.txt" in would_run("package")
 
 
+def test_locking_leaves_unchanged_files_as_old_as_they_are(tree: Tree) -> None:
+    """uv writes each file; here it writes the same again, but adds a package to lint.txt."""
+    uv = tree.folder / ".venv" / "bin" / "uv"
+    changing = 'case "$file" in */lint.txt) echo "added==1" > "$file" ;; *) : > "$file" ;; esac'
+    uv.write_text(f"#!/bin/sh\nfor file; do :; done\n{changing}\n")  # the last argument is the file
+    uv.chmod(0o755)
+    tree.make("lock")
+    times = {name: (tree.folder / "requirements" / name).stat().st_mtime for name in LOCKS}
+    assert {name for name, time in times.items() if time != 1} == {"lint.txt"}
+
+
 def test_the_tests_and_the_quick_check_install_no_notebook_environment(tree: Tree) -> None:
     shutil.rmtree(tree.folder / ".venv-notebooks")
     for target in ("setup", "test", "check", "lint", "rehearse"):

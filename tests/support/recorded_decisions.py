@@ -70,7 +70,7 @@ def whole_reason(logical_id: str, sid: str, *templates: str) -> Reason | None:
     """The reason of a statement of which nothing is used."""
     for name in templates:
         for reason in reasons((ROOT / name).read_text(encoding="utf-8")).get(logical_id, {}).get(sid, []):
-            if reason.kind == "Unplayed" and not reason.actions:
+            if reason.kind == "Not rehearsed" and not reason.actions:
                 return reason
     return None
 

@@ -76,13 +76,17 @@ def delete_report_group(call: Call) -> dict[str, Any]:
     return {}
 
 
+def _named(kind: str, wanted: list[str], known: dict[str, Any]) -> dict[str, Any]:
+    """Those with the wanted ARNs, and the ARNs that there are none of."""
+    return {
+        kind: [known[key] for key in wanted if key in known],
+        f"{kind}NotFound": [key for key in wanted if key not in known],
+    }
+
+
 @codebuild.operation("BatchGetReportGroups")
 def batch_get_report_groups(call: Call) -> dict[str, Any]:
-    wanted, known = call.params["reportGroupArns"], state(call).report_groups
-    return {
-        "reportGroups": [known[key] for key in wanted if key in known],
-        "reportGroupsNotFound": [key for key in wanted if key not in known],
-    }
+    return _named("reportGroups", call.params["reportGroupArns"], state(call).report_groups)
 
 
 @codebuild.operation("ListReportGroups")
@@ -120,11 +124,7 @@ def list_reports(call: Call) -> dict[str, Any]:
 
 @codebuild.operation("BatchGetReports")
 def batch_get_reports(call: Call) -> dict[str, Any]:
-    wanted, known = call.params["reportArns"], state(call).reports
-    return {
-        "reports": [known[key] for key in wanted if key in known],
-        "reportsNotFound": [key for key in wanted if key not in known],
-    }
+    return _named("reports", call.params["reportArns"], state(call).reports)
 
 
 @codebuild.operation("DescribeTestCases")

@@ -10,6 +10,7 @@ from collections.abc import Callable
 from scripts.kit.bundle import pack
 from scripts.kit.names import target_role
 from scripts.kit.settings.model import Settings
+from scripts.kit.stages import Stage
 
 
 def version(settings: Settings, region: str, unit_of: Callable[[str, str], str]) -> str:
@@ -37,16 +38,14 @@ def defaults_of(
         "StackSetAdministrator": {"management": "SELF", "self-managed": "SELF_MANAGED"}.get(
             settings.administrator, "DELEGATED_ADMIN"
         ),
-        "SageMakerExecutionRoleStagingName": target_role(settings.roles.suffix.staging),
-        "SageMakerExecutionRoleProdName": target_role(settings.roles.suffix.production),
-        "OrganizationalUnitStagingId": unit_of(settings.units.staging, "units.staging"),
-        "OrganizationalUnitProdId": unit_of(settings.units.production, "units.production"),
+        **{stage.role_parameter: target_role(settings.roles.suffix.of(stage)) for stage in Stage},
+        **{stage.unit_parameter: unit_of(settings.units.of(stage), f"units.{stage.key}") for stage in Stage},
     }
     if targets := settings.targets:
-        defaults |= {"StagingAccountIds": ",".join(targets.staging), "ProdAccountIds": ",".join(targets.production)}
+        defaults |= {stage.accounts_parameter: ",".join(targets.of(stage)) for stage in Stage}
     declared = pack.product_parameters(bundle)
     known = {name: value for name, value in defaults.items() if value and name in declared}
-    elsewhere = {"StagingRegions": settings.regions.staging, "ProdRegions": settings.regions.production}
+    elsewhere = {stage.regions_parameter: settings.regions.of(stage) for stage in Stage}
     regions = {name: ",".join(wanted) for name, wanted in elsewhere.items() if wanted != (region,)}
     return {**known, **regions, **source_defaults(settings)}
 

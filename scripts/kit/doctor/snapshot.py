@@ -26,7 +26,7 @@ from scripts.kit.doctor.facts.data_science import DataScience
 from scripts.kit.doctor.facts.further import Further
 from scripts.kit.doctor.facts.hosted import Hosted
 from scripts.kit.doctor.facts.limits import Limits
-from scripts.kit.doctor.facts.organization import STAGES, Organization
+from scripts.kit.doctor.facts.organization import Organization
 from scripts.kit.doctor.facts.projects import Project
 from scripts.kit.doctor.facts.self_managed import SelfManaged
 from scripts.kit.doctor.facts.stacks import TEST_ROLE
@@ -35,6 +35,7 @@ from scripts.kit.doctor.facts.studio import Studio
 from scripts.kit.doctor.facts.targets import Target, TargetSet
 from scripts.kit.doctor.reader import NotChecked, Reader, known
 from scripts.kit.settings.model import Settings
+from scripts.kit.stages import Stage
 from scripts.kit.together import together
 
 # Read at the same time; the others need these.
@@ -130,7 +131,7 @@ class Snapshot:
         return limits.gather(self.reader, self.settings)
 
     @cached_property
-    def target_sets(self) -> Mapping[str, TargetSet]:
+    def target_sets(self) -> Mapping[Stage, TargetSet]:
         return targets.read_sets(self.reader, self.settings)
 
     @cached_property
@@ -170,14 +171,14 @@ class Snapshot:
         return [domain for domain in self.studio.domains or [] if wanted in ("", domain["DomainId"])]
 
     @cached_property
-    def instances(self) -> Mapping[str, Mapping[str, tuple[str, int]]]:
+    def instances(self) -> Mapping[Stage, Mapping[str, tuple[str, int]]]:
         """Type and number of a stage's instances, by quota code."""
-        return {stage: instances_of(stage, self.projects, self.limits) for stage in STAGES}
+        return {stage: instances_of(stage, self.projects, self.limits) for stage in Stage}
 
     @cached_property
-    def regions(self) -> Mapping[str, tuple[str, ...]]:
+    def regions(self) -> Mapping[Stage, tuple[str, ...]]:
         """The Regions of a stage's endpoints: those of the environment file, and of the projects."""
-        named = {stage: list(getattr(self.settings.regions, stage)) for stage in STAGES}
+        named = {stage: list(self.settings.regions.of(stage)) for stage in Stage}
         for stage, regions in named.items():
             for project in self.projects or ():
                 regions += projects.regions_of(project, stage, self.region)
@@ -222,14 +223,14 @@ def enter_data_science(reader: Reader, settings: Settings) -> None:
         reader.leave_out(NotChecked(account, "the data science account", "credentials for it", who))
 
 
-def instances_of(stage: str, found: Any, known_limits: Limits) -> dict[str, tuple[str, int]]:
+def instances_of(stage: Stage, found: Any, known_limits: Limits) -> dict[str, tuple[str, int]]:
     """The instance types that a stage's endpoints need in each account, and how many, by quota code.
 
     found: the projects; where none has a configuration file of this stage, the seed code's counts
     """
     files = [project.stages[stage].config for project in found or () if stage in project.stages]
     if not any(files):
-        files = [(pack.ROOT / SEED.format(projects.SHORT[stage])).read_bytes()]
+        files = [(pack.ROOT / SEED.format(stage)).read_bytes()]
     needed: dict[str, tuple[str, int]] = {}
     for file in filter(None, files):
         instance, count = stage_config.instances(stage_config.read_config(file).parameters)

@@ -23,7 +23,6 @@ from scripts.kit.organization.state import (
     SeenOrganization,
     all_members,
     reason,
-    stages,
     write,
     write_unless,
 )
@@ -125,7 +124,7 @@ class AccountPlaces:
         if not unit:
             return PlanStep("keep", "account", account, stage)
         if self.inside(account, unit) and not (
-            stage == "data_science" and any(self.inside(account, other) for other in stages(self.settings))
+            stage == "data_science" and any(self.inside(account, self.settings.units.of(one)) for one in Stage)
         ):
             return PlanStep("keep", "account", account, f"in {unit}")
         source = self.parent(account)

@@ -16,6 +16,7 @@ from scripts.kit.console import UserError, with_progress
 from scripts.kit.organization import members
 from scripts.kit.patience import Answer, code, of, patiently
 from scripts.kit.settings.model import Settings
+from scripts.kit.stages import Stage
 
 if TYPE_CHECKING:
     from mypy_boto3_cloudformation.literals import CallAsType
@@ -116,9 +117,9 @@ def look(connection: Connection, settings: Settings) -> SeenOrganization:
         or is_member(organizations, settings.accounts.data_science),
         units=tuple(units.items()),
         paths=tuple(
-            members.unit_path(organizations, units[unit], key, str(found["Id"]))
-            for key, unit in zip(("units.staging", "units.production"), stages(settings), strict=True)
-            if unit in units
+            members.unit_path(organizations, units[unit], f"units.{stage.key}", str(found["Id"]))
+            for stage in Stage
+            if (unit := settings.units.of(stage)) in units
         ),
     )
 
@@ -139,14 +140,10 @@ def stack_set_administrators(organizations: OrganizationsClient) -> tuple[str, .
     return tuple(str(one["Id"]) for one in found)
 
 
-def stages(settings: Settings) -> tuple[str, str]:
-    return settings.units.staging, settings.units.production
-
-
 def every_unit(settings: Settings) -> tuple[str, ...]:
     """The stages' units, and the one for the data science account where there is one."""
     own = settings.units.data_science
-    return (*stages(settings), *([own] if own else []))
+    return (*(settings.units.of(stage) for stage in Stage), *([own] if own else []))
 
 
 def prefixes(unit: str) -> list[str]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Generic, Literal, TypeVar
+from typing import TYPE_CHECKING, Generic, Literal, TypeVar, get_args
 
 from scripts.kit.regions import partition
 from scripts.kit.stages import Stage
@@ -15,8 +15,8 @@ Value = TypeVar("Value")
 
 Administrator = Literal["delegated", "management", "self-managed"]
 Purpose = Literal["staging", "production", "data_science"]  # of an account that is created or invited
-ADMINISTRATORS = ("delegated", "management", "self-managed")
-PURPOSES = ("staging", "production", "data_science")
+ADMINISTRATORS = get_args(Administrator)
+PURPOSES = get_args(Purpose)
 
 
 @dataclass(frozen=True)

@@ -38,7 +38,6 @@ from scripts.kit.settings.model import (
 from scripts.kit.settings.sections import ACCOUNT, Mistake, Section
 from scripts.kit.stages import Stage
 
-STAGE_KEYS = tuple(stage.key for stage in Stage)
 DEFAULT_FILE = Path("environment.yaml")
 EXAMPLE_FILE = "environment.example.yaml"
 
@@ -97,7 +96,7 @@ def read(top: Section) -> Settings:
     accounts = read_accounts(top.section("accounts"), administrator, new_accounts)
     units, targets = read_where(top, administrator, accounts)
     regions_section = top.section("regions")
-    regions = Regions(regions_section.regions("staging", region), regions_section.regions("production", region))
+    regions = Regions(*(regions_section.regions(stage.key, region) for stage in Stage))
     for stage, listed in ((stage.key, regions.of(stage)) for stage in Stage):
         if (count := len({*listed} - {region})) > FURTHER_REGIONS:
             regions_section.complain(
@@ -126,7 +125,7 @@ def read(top: Section) -> Settings:
         source=read_source(top.section("source")),
         images=read_images(top.section("images")),
     )
-    further = {*regions.staging, *regions.production} - {region}
+    further = {one for stage in Stage for one in regions.of(stage)} - {region}
     if settings.images.repository_prefix and len(further) > IMAGE_REGIONS:
         top.complain("images", f"go to {IMAGE_REGIONS} further Regions at most, and the stages have {len(further)}")
     if administrator == "self-managed":
@@ -182,7 +181,7 @@ def read_units(section: Section, administrator: Administrator) -> Units:
         "a unit's id, such as ou-ab12-cdefgh34 (Organizations console, or `aws organizations list-roots`), "
         "or names from the root down, such as multi-account-deployment/staging"
     )
-    staging, production = section.text("staging", UNIT, form), section.text("production", UNIT, form)
+    staging, production = (section.text(stage.key, UNIT, form) for stage in Stage)
     above = unit_above(staging, production) if administrator == "delegated" else ""
     units = Units(staging, production, section.text("data_science", UNIT, form, default=above))
     section.finish()
@@ -212,14 +211,14 @@ def unit_above(staging: str, production: str) -> str:
 
 def read_targets(section: Section, data_science: str) -> Targets:
     form = 'account ids of 12 digits in quotes, such as "333333333333"'
-    targets = Targets(*(section.texts(stage, ACCOUNT, form, required=True) for stage in STAGE_KEYS))
+    targets = Targets(*(section.texts(stage.key, ACCOUNT, form, required=True) for stage in Stage))
     section.finish()
     seen = {data_science: "the data science account, which runs no models"}
-    for stage, ids in zip(STAGE_KEYS, (targets.staging, targets.production), strict=True):
-        for number, id in enumerate(ids):
+    for stage in Stage:
+        for number, id in enumerate(targets.of(stage)):
             if id in seen:
-                section.complain_item(stage, number, f"{id} is {seen[id]}")
-            seen[id] = f"in targets.{stage} already"
+                section.complain_item(stage.key, number, f"{id} is {seen[id]}")
+            seen[id] = f"in targets.{stage.key} already"
     return targets
 
 
@@ -300,10 +299,7 @@ def read_source(section: Section) -> Source:
 def read_roles(section: Section) -> Roles:
     suffixes = section.section("suffix")
     form = "at most 10 lowercase letters or digits"
-    suffix = PerStage(
-        suffixes.text("staging", SUFFIX, form, default="staging"),
-        suffixes.text("production", SUFFIX, form, default="prod"),
-    )
+    suffix = PerStage(*(suffixes.text(stage.key, SUFFIX, form, default=stage.value) for stage in Stage))
     suffixes.finish()
     access = section.text(
         "access", ROLE_NAME, "a role's name without its path", default="OrganizationAccountAccessRole"

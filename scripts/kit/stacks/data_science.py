@@ -18,6 +18,7 @@ from scripts.kit.plan import PlanStep
 from scripts.kit.settings.model import Settings
 from scripts.kit.stacks import model_regions
 from scripts.kit.stacks import stack as stacks
+from scripts.kit.stages import Stage
 
 TEMPLATES = {
     MODELS_STACK: "templates/10-model-storage.yaml",
@@ -39,7 +40,7 @@ def models(settings: Settings, paths: Iterable[str], prefix: str = "", version: 
     targets = settings.targets
     parameters = {
         "OrganizationalUnitPaths": ",".join(paths),
-        "TargetAccountIds": ",".join((*targets.staging, *targets.production) if targets else ()),
+        "TargetAccountIds": ",".join(id for stage in Stage for id in targets.of(stage)) if targets else "",
         "ImageRepositoryPrefix": prefix,
     }
     return stack(settings, MODELS_STACK, parameters, version)

@@ -6,8 +6,7 @@ from scripts.kit.settings.model import Settings
 from scripts.kit.stages import Stage
 
 
-def further(settings: Settings, stage: str = "") -> tuple[str, ...]:
-    """The Regions of both stages (or of the one with this key) besides the data science account's own."""
-    stages = [settings.regions.of(one) for one in Stage if stage in {"", one.key}]
-    named = dict.fromkeys(region for regions in stages for region in regions)
+def further(settings: Settings, *stages: Stage) -> tuple[str, ...]:
+    """The Regions of both stages (or of these) besides the data science account's own."""
+    named = dict.fromkeys(region for stage in stages or Stage for region in settings.regions.of(stage))
     return tuple(region for region in named if region != settings.region)

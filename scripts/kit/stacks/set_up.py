@@ -22,6 +22,7 @@ from scripts.kit.stacks import data_science, image_replication, stackset, target
 from scripts.kit.stacks.stack import PlannedStack
 from scripts.kit.stacks.stackset import FoundStackSet
 from scripts.kit.stacks.target_roles import TargetStage
+from scripts.kit.stages import Stage
 
 
 @dataclass
@@ -129,15 +130,15 @@ class SetUp:
         self,
         home: Connection,
         stages: tuple[TargetStage, ...],
-        found: Mapping[str, FoundStackSet],
+        found: Mapping[Stage, FoundStackSet],
         outputs: dict[str, str],
         version: str,
     ) -> None:
         """Template 20 by a stack set for each OU."""
         cloudformation = home.client("cloudformation")
         wanted = [target_roles.target_set(self.settings, stage, home.region, outputs, version) for stage in stages]
-        steps = [stackset.make_plan(want, found[stage.name]) for stage, want in zip(stages, wanted, strict=True)]
+        steps = [stackset.make_plan(want, found[stage.stage]) for stage, want in zip(stages, wanted, strict=True)]
         self.plan(steps)
         for stage, want, step in zip(stages, wanted, steps, strict=True):
             if step.writes and not self.dry_run:
-                stackset.apply(cloudformation, want, found[stage.name])
+                stackset.apply(cloudformation, want, found[stage.stage])

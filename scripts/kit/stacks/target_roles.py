@@ -42,9 +42,9 @@ NEEDED = ("ModelBucketName", "ModelKeyArn", "TestRoleArn")  # outputs of templat
 
 @dataclass(frozen=True)
 class TargetStage:
-    """Where a stage's models run; name: the stage's key; unit: its id, empty without Organizations."""
+    """Where a stage's models run; unit: its id, empty without Organizations."""
 
-    name: str
+    stage: Stage
     suffix: str
     unit: str
     accounts: tuple[Member, ...]
@@ -62,7 +62,7 @@ def find_stages(settings: Settings, connection: Connection, seen: SeenOrganizati
     suffix, listed = settings.roles.suffix, settings.targets
     if listed is not None:
         return tuple(
-            TargetStage(stage.key, suffix.of(stage), "", tuple(Member(id, "") for id in listed.of(stage)))
+            TargetStage(stage, suffix.of(stage), "", tuple(Member(id, "") for id in listed.of(stage)))
             for stage in Stage
         )
     organizations = connection.client("organizations")
@@ -79,7 +79,7 @@ def find_stages(settings: Settings, connection: Connection, seen: SeenOrganizati
                 say(f"  note: {member.id} ({member.name}) is in the {name} unit but runs no models")
         if not accounts:
             say(f"  note: the {name} unit {unit} holds no active account yet")
-        stages.append(TargetStage(name, suffix.of(stage), unit, tuple(accounts)))
+        stages.append(TargetStage(stage, suffix.of(stage), unit, tuple(accounts)))
     return tuple(stages)
 
 
@@ -109,7 +109,7 @@ def target_stack(
 ) -> stacks.WantedStack:
     """Template 20. outputs: of the data science account's stacks (NEEDED)."""
     home = settings.accounts.data_science
-    copies = [model_bucket(home, region) for region in model_regions.further(settings, stage.name)]
+    copies = [model_bucket(home, region) for region in model_regions.further(settings, stage.stage)]
     parameters = {
         "SageMakerRoleSuffix": stage.suffix,
         "PipelineExecutionRoleArn": outputs["TestRoleArn"],
@@ -125,24 +125,24 @@ def target_set(
     settings: Settings, stage: TargetStage, region: str, outputs: Mapping[str, str], version: str
 ) -> stacksets.WantedStackSet:
     stack = target_stack(settings, stage, settings.accounts.data_science, outputs, version)
-    named = replace(stack, name=target_set_name(stage.name))
+    named = replace(stack, name=target_set_name(stage.stage))
     accounts = tuple(member.id for member in stage.accounts)
     return stacksets.WantedStackSet(named, stage.unit, region, settings.stack_set_administrator, accounts)
 
 
-def find_sets(settings: Settings, home: Connection, stages: tuple[TargetStage, ...]) -> dict[str, FoundStackSet]:
+def find_sets(settings: Settings, home: Connection, stages: tuple[TargetStage, ...]) -> dict[Stage, FoundStackSet]:
     """The stack sets of template 20, by stage; without Organizations there are none. home: the data science account."""
     if settings.permission_model == "SELF_MANAGED":
         return {}
     cloudformation, call_as = home.client("cloudformation"), settings.stack_set_administrator
-    return {stage.name: stacksets.look(cloudformation, target_set_name(stage.name), call_as) for stage in stages}
+    return {stage.stage: stacksets.look(cloudformation, target_set_name(stage.stage), call_as) for stage in stages}
 
 
 def one_by_one(
     settings: Settings,
     connection: Connection,
     stages: tuple[TargetStage, ...],
-    sets: Mapping[str, FoundStackSet],
+    sets: Mapping[Stage, FoundStackSet],
     fresh: bool,
 ) -> bool:
     """Whether each account gets template 20 as a separate stack.
@@ -154,10 +154,10 @@ def one_by_one(
     if settings.permission_model == "SELF_MANAGED":
         return True
     asked = settings.target_roles == "one-by-one"
-    for name, found in sets.items():
+    for stage, found in sets.items():
         if asked and found.instances:
             raise UserError(
-                f"target_roles is one-by-one, but the stack set {target_set_name(name)} owns the roles in "
+                f"target_roles is one-by-one, but the stack set {target_set_name(stage)} owns the roles in "
                 f"{len(found.instances)} accounts. Write `target_roles: stack-set`, or delete its instances first "
                 "(`aws cloudformation delete-stack-instances`; endpoints there then lose their role)"
             )

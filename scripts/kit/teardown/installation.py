@@ -37,9 +37,10 @@ from scripts.kit.projects.project import Project
 from scripts.kit.publish import hosting, sharing
 from scripts.kit.publish.catalog import STUDIO_TAG
 from scripts.kit.settings.model import Settings
-from scripts.kit.stacks import image_replication
+from scripts.kit.stacks import image_replication, model_regions
 from scripts.kit.stacks.image_replication import Rules
 from scripts.kit.stacks.stack import describe_stack, parameters
+from scripts.kit.stages import Stage
 from scripts.kit.teardown import retained
 from scripts.kit.teardown.parts import DeletionOptions, TeardownPart, deleted, kept, removal, unseen
 from scripts.kit.teardown.stacks import delete_stack
@@ -62,7 +63,7 @@ READ_MODELS = "TargetAccountsReadModels"  # the statement that `make doctor` mer
 
 def regions(settings: Settings) -> tuple[str, ...]:
     """Every Region of the kit, the data science account's own first."""
-    return tuple(dict.fromkeys([settings.region, *settings.regions.staging, *settings.regions.production]))
+    return (settings.region, *model_regions.further(settings))
 
 
 def kit_parts(by: Connection, home: Connection, settings: Settings, asked: DeletionOptions) -> list[TeardownPart]:
@@ -258,10 +259,9 @@ def target_accounts(home: Connection, settings: Settings) -> list[str]:
     """The accounts of both stages; those that run the kit itself are none."""
     own = {settings.accounts.management, settings.accounts.data_science}
     if settings.targets:
-        return sorted({*settings.targets.staging, *settings.targets.production} - own)
+        return sorted({account for stage in Stage for account in settings.targets.of(stage)} - own)
     organizations = home.client("organizations")
-    names = (settings.units.staging, settings.units.production)
-    units = [unit for name in names if (unit := find_unit(organizations, name))]
+    units = [unit for stage in Stage if (unit := find_unit(organizations, settings.units.of(stage)))]
     return sorted({account.id for unit in units for account in accounts_beneath(organizations, unit)} - own)
 
 

@@ -9,9 +9,10 @@ import pytest
 
 from scripts.kit.bundle import pack
 from scripts.kit.doctor.facts.limits import Limits
-from scripts.kit.doctor.facts.projects import Project, Stage, image_of, regions_of
+from scripts.kit.doctor.facts.projects import Project, ProjectStage, image_of, regions_of
 from scripts.kit.doctor.facts.stage_config import instances, read_config
 from scripts.kit.doctor.snapshot import instances_of
+from scripts.kit.stages import Stage
 
 DEEP = "[" * 100_000 + "]" * 100_000
 NESTED = "[" * 900 + "]" * 900  # shallow enough for the JSON reader
@@ -21,8 +22,8 @@ def text(parameters: Any = None, **more: Any) -> bytes:
     return json.dumps({"Parameters": parameters or {}, **more}).encode()
 
 
-@pytest.mark.parametrize("stage", ["staging", "prod"])
-def test_the_seed_codes_files_have_no_problem(stage: str) -> None:
+@pytest.mark.parametrize("stage", Stage)
+def test_the_seed_codes_files_have_no_problem(stage: Stage) -> None:
     found = read_config((pack.ROOT / f"seed-code/model-deploy/{stage}-config.json").read_bytes())
     assert found.problems == ()
     assert instances(found.parameters)[1] >= 1
@@ -71,16 +72,18 @@ def test_what_is_right_in_a_file_counts_and_the_rest_does_not() -> None:
 
 def project(name: str, staging: bytes) -> Project:
     described = {"ProjectName": name, "ProjectId": "p-1", "ProjectStatus": "CreateCompleted"}
-    return Project(described, stages={"staging": Stage(config=staging), "production": Stage(config=None)})
+    return Project(
+        described, stages={Stage.STAGING: ProjectStage(config=staging), Stage.PROD: ProjectStage(config=None)}
+    )
 
 
 def test_a_projects_broken_file_leaves_the_other_projects_instances_and_regions() -> None:
     broken = project("broken", b'{"Regions": null, "Parameters": {"InitialInstanceCount": "\xc2\xb2"}}')
     fine = project("fine", text({"InstanceType": "ml.c5.xlarge", "InitialInstanceCount": "2"}, Regions=["eu-west-1"]))
     limits = Limits(instance_codes={"ml.c5.xlarge": "L-1"})
-    assert instances_of("staging", (broken, fine), limits) == {"L-1": ("ml.c5.xlarge", 2)}
-    assert regions_of(broken, "staging", "us-east-1") == ["us-east-1"]
-    assert regions_of(fine, "staging", "us-east-1") == ["eu-west-1"]
+    assert instances_of(Stage.STAGING, (broken, fine), limits) == {"L-1": ("ml.c5.xlarge", 2)}
+    assert regions_of(broken, Stage.STAGING, "us-east-1") == ["us-east-1"]
+    assert regions_of(fine, Stage.STAGING, "us-east-1") == ["eu-west-1"]
 
 
 @pytest.mark.parametrize(

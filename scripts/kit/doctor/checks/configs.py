@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from scripts.kit.doctor.facts.projects import SHORT
 from scripts.kit.doctor.facts.stage_config import read_config
 from scripts.kit.doctor.findings import Place, check, here
 from scripts.kit.doctor.reader import known
@@ -24,8 +23,8 @@ def config_missing(facts: Snapshot) -> Iterator[Place]:
                 yield here(
                     facts,
                     f"repository sagemaker-{project.name}-{project.id}-modeldeploy",
-                    f"there is no {SHORT[name]}-config.json on its main branch",
-                    f"copy seed-code/model-deploy/{SHORT[name]}-config.json into it, and commit",
+                    f"there is no {name}-config.json on its main branch",
+                    f"copy seed-code/model-deploy/{name}-config.json into it, and commit",
                 )
 
 
@@ -42,6 +41,6 @@ def config_wrong(facts: Snapshot) -> Iterator[Place]:
                 yield here(
                     facts,
                     f"repository sagemaker-{project.name}-{project.id}-modeldeploy",
-                    f"{SHORT[name]}-config.json: {'; '.join(wrong)}",
-                    f"correct {SHORT[name]}-config.json, and commit",
+                    f"{name}-config.json: {'; '.join(wrong)}",
+                    f"correct {name}-config.json, and commit",
                 )

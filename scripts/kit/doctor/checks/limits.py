@@ -7,11 +7,11 @@ import re
 from collections.abc import Iterator
 
 from scripts.kit.doctor.facts.limits import INSTANCES, OPERATIONS, SETS
-from scripts.kit.doctor.facts.organization import STAGES
 from scripts.kit.doctor.findings import Place, check, here
 from scripts.kit.doctor.reader import known
 from scripts.kit.doctor.snapshot import Snapshot
 from scripts.kit.settings.reading import FURTHER_REGIONS
+from scripts.kit.stages import Stage
 
 NAMES = {
     SETS: "Stack sets per administrator account",
@@ -28,9 +28,9 @@ GROUP_POLICY = 20_480  # characters (SageMaker API Reference, PutModelPackageGro
 SHARED_BY_US = {"TargetAccountsReadGroup", "TargetAccountsUseVersions"}  # the Build step writes these again
 
 
-def stage_size(facts: Snapshot, stage: str) -> int:
+def stage_size(facts: Snapshot, stage: Stage) -> int:
     """The stack instances of a stage: accounts times Regions."""
-    return len(facts.organization.targets(stage)) * len(getattr(facts.settings.regions, stage))
+    return len(facts.organization.targets(stage)) * len(facts.settings.regions.of(stage))
 
 
 def raise_to(code: str, value: int) -> str:
@@ -40,7 +40,7 @@ def raise_to(code: str, value: int) -> str:
     )
 
 
-def accounts_of(facts: Snapshot, stage: str) -> list[str]:
+def accounts_of(facts: Snapshot, stage: Stage) -> list[str]:
     """The accounts of a stage that endpoints go to."""
     own = {facts.settings.accounts.management, facts.account}
     return [account.id for account in facts.organization.targets(stage) if account.id not in own]
@@ -117,12 +117,12 @@ def quota_stack_sets(facts: Snapshot) -> Iterator[Place]:
 )
 def quota_stack_instances(facts: Snapshot) -> Iterator[Place]:
     value = facts.limits.values.get(INSTANCES)
-    for stage in STAGES:
+    for stage in Stage:
         if value is not None and (size := stage_size(facts, stage)) > value:
             yield here(
                 facts,
                 f"quota {NAMES[INSTANCES]}",
-                f"{stage} has {size:,}, a stack set allows {value:,.0f}",
+                f"{stage.key} has {size:,}, a stack set allows {value:,.0f}",
                 raise_to(INSTANCES, size + 1000),
             )
 
@@ -135,12 +135,12 @@ def quota_stack_instances(facts: Snapshot) -> Iterator[Place]:
 )
 def quota_operations(facts: Snapshot) -> Iterator[Place]:
     value = facts.limits.values.get(OPERATIONS)
-    for stage in STAGES:
+    for stage in Stage:
         if value is not None and (size := stage_size(facts, stage)) > value:
             yield here(
                 facts,
                 f"quota {NAMES[OPERATIONS]}",
-                f"{stage} has {size:,} stack instances, {value:,.0f} are worked on at a time",
+                f"{stage.key} has {size:,} stack instances, {value:,.0f} are worked on at a time",
                 raise_to(OPERATIONS, size + 1000),
             )
 
@@ -171,10 +171,10 @@ def policy_size(facts: Snapshot) -> Iterator[Place]:
     f"The Build step passes them to templates/40-stage.yaml, which has room for {ACCOUNTS_PER_STAGE:,}.",
 )
 def stage_accounts(facts: Snapshot) -> Iterator[Place]:
-    for stage in STAGES:
+    for stage in Stage:
         if (count := len(accounts_of(facts, stage))) > ACCOUNTS_PER_STAGE:
-            what = f"{stage} has {count:,} accounts, a stack allows {ACCOUNTS_PER_STAGE:,}"
-            yield here(facts, f"stage {stage}", what, spread(facts))
+            what = f"{stage.key} has {count:,} accounts, a stack allows {ACCOUNTS_PER_STAGE:,}"
+            yield here(facts, f"stage {stage.key}", what, spread(facts))
 
 
 @check(
@@ -184,7 +184,7 @@ def stage_accounts(facts: Snapshot) -> Iterator[Place]:
     f"SageMaker allows {GROUP_POLICY:,} characters, about 1,300 accounts. The Build step stops before it deploys.",
 )
 def group_accounts(facts: Snapshot) -> Iterator[Place]:
-    accounts = len({account for stage in STAGES for account in accounts_of(facts, stage)})
+    accounts = len({account for stage in Stage for account in accounts_of(facts, stage)})
     groups = {project.name: project.group_policy or "" for project in facts.complete_projects} or {"example": ""}
     for name, policy in groups.items():
         arn = f"arn:{facts.partition}:sagemaker:{facts.region}:{facts.account}:model-package-group/{name}"
@@ -200,11 +200,11 @@ def group_accounts(facts: Snapshot) -> Iterator[Place]:
     f"Besides the data science account's, templates/50-endpoint.yaml has room for {FURTHER_REGIONS}.",
 )
 def stage_regions(facts: Snapshot) -> Iterator[Place]:
-    for stage in STAGES:
-        further = [region for region in getattr(facts.settings.regions, stage) if region != facts.region]
+    for stage in Stage:
+        further = [region for region in facts.settings.regions.of(stage) if region != facts.region]
         if len(further) > FURTHER_REGIONS:
             what = f"{len(further)} besides {facts.region}: {', '.join(further)}"
-            yield here(facts, f"regions.{stage}", what, f"leave {', '.join(further[FURTHER_REGIONS:])} out of it")
+            yield here(facts, f"regions.{stage.key}", what, f"leave {', '.join(further[FURTHER_REGIONS:])} out of it")
 
 
 @check(

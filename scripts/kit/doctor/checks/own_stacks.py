@@ -9,6 +9,7 @@ from scripts.kit.doctor.snapshot import Snapshot
 from scripts.kit.names import MODELS_STACK, PEOPLE_STACK, ROLES_STACK, SHARED_STACK
 from scripts.kit.stacks import data_science, target_roles
 from scripts.kit.stacks import stack as stacks
+from scripts.kit.stages import Stage
 
 
 def differences(found: Stack, want: stacks.WantedStack, known: Mapping[str, str]) -> str:
@@ -23,7 +24,7 @@ def differences(found: Stack, want: stacks.WantedStack, known: Mapping[str, str]
 def data_science_stack(facts: Snapshot, name: str) -> tuple[stacks.WantedStack, Mapping[str, str]]:
     """A stack of the data science account's own Region as the environment file wants it, and the parameters that are
     known of it."""
-    paths = tuple(path for stage in ("staging", "production") if (path := facts.organization.path(stage)))
+    paths = tuple(path for stage in Stage if (path := facts.organization.path(stage)))
     key, shared = facts.data_science.outputs.get("ModelKeyArn", ""), facts.data_science.stacks[SHARED_STACK]
     want = {
         MODELS_STACK: data_science.models(facts.settings, paths),
@@ -38,10 +39,10 @@ def data_science_stack(facts: Snapshot, name: str) -> tuple[stacks.WantedStack, 
     return want, {k: v for k, v in want.parameters.items() if k not in unknown}
 
 
-def target_stack(facts: Snapshot, stage: str, account: str) -> tuple[stacks.WantedStack, Mapping[str, str]]:
+def target_stack(facts: Snapshot, stage: Stage, account: str) -> tuple[stacks.WantedStack, Mapping[str, str]]:
     """Template 20 in an account of a stage, and the parameters that are known of it."""
     outputs = dict.fromkeys(target_roles.NEEDED, "") | {"TestRoleArn": facts.test_role_arn}
     outputs |= facts.data_science.outputs
-    where = target_roles.TargetStage(stage, getattr(facts.settings.roles.suffix, stage), "", ())
+    where = target_roles.TargetStage(stage, facts.settings.roles.suffix.of(stage), "", ())
     want = target_roles.target_stack(facts.settings, where, account, outputs)
     return want, {name: value for name, value in want.parameters.items() if value}

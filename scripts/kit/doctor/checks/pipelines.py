@@ -6,9 +6,10 @@ from collections.abc import Iterator
 from typing import Any
 
 from scripts.kit.doctor.checks.projects import accounts_in, upgrade
-from scripts.kit.doctor.facts.projects import ACCOUNTS_OF, UNIT_OF, Project
+from scripts.kit.doctor.facts.projects import Project
 from scripts.kit.doctor.findings import Place, Request, check, here
 from scripts.kit.doctor.snapshot import Snapshot
+from scripts.kit.stages import Stage
 
 
 @check(
@@ -118,7 +119,7 @@ def stage_inoperable(facts: Snapshot) -> Iterator[Place]:
         regions = " ".join(sorted({instance["Region"] for instance in found}))
         where = f"--accounts {' '.join(accounts)}"
         if not facts.alone:
-            unit = project.parameters.get(UNIT_OF[stage], "")
+            unit = project.parameters.get(stage.unit_parameter, "")
             where = (
                 f"--call-as {facts.settings.stack_set_administrator} --deployment-targets "
                 f"Accounts={','.join(accounts)},OrganizationalUnitIds={unit},AccountFilterType=INTERSECTION"
@@ -148,7 +149,7 @@ def stage_outdated(facts: Snapshot) -> Iterator[Place]:
         )
 
 
-def instances_that_are(facts: Snapshot, status: str) -> Iterator[tuple[Project, str, list[Any]]]:
+def instances_that_are(facts: Snapshot, status: str) -> Iterator[tuple[Project, Stage, list[Any]]]:
     for project in facts.complete_projects:
         for name, stage in project.stages.items():
             if found := [instance for instance in stage.instances or [] if instance["Status"] == status]:
@@ -174,12 +175,13 @@ def stage_stray(facts: Snapshot) -> Iterator[Place]:
     for project in facts.complete_projects:
         for name, stage in project.stages.items():
             unit = facts.organization.units[name]
-            if not unit or project.parameters.get(UNIT_OF[name], "") != unit.id:
+            if not unit or project.parameters.get(name.unit_parameter, "") != unit.id:
                 continue
-            listed = project.parameters.get(ACCOUNTS_OF[name], "")  # what the Build step goes by without Organizations
+            # What the Build step goes by without Organizations:
+            listed = project.parameters.get(name.accounts_parameter, "")
             now = accounts_in(listed) if facts.alone else [account.id for account in facts.organization.targets(name)]
             if gone := sorted({instance["Account"] for instance in stage.instances or []} - set(now)):
-                back = upgrade(facts, project, f"--set {ACCOUNTS_OF[name]}={','.join([*now, *gone])}")
+                back = upgrade(facts, project, f"--set {name.accounts_parameter}={','.join([*now, *gone])}")
                 yield here(
                     facts,
                     f"stack set {project.stage_name(name)}",

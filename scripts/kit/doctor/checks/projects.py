@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from scripts.kit.console import closest
-from scripts.kit.doctor.facts.organization import STAGES
-from scripts.kit.doctor.facts.projects import TITLE, UNIT_OF, Project, regions_of, stack_detail
+from scripts.kit.doctor.facts.projects import Project, regions_of, stack_detail
 from scripts.kit.doctor.facts.targets import role_name
 from scripts.kit.doctor.findings import Place, check, here
 from scripts.kit.doctor.reader import known
 from scripts.kit.doctor.snapshot import Snapshot
 from scripts.kit.stacks import model_regions
+from scripts.kit.stages import Stage
 
 
 @check(
@@ -81,11 +81,11 @@ def project_outdated(facts: Snapshot) -> Iterator[Place]:
 )
 def project_units(facts: Snapshot) -> Iterator[Place]:
     for project in facts.complete_projects:
-        for stage in STAGES:
+        for stage in Stage:
             unit = facts.organization.units[stage]
-            value = project.parameters.get(UNIT_OF[stage], "")
+            value = project.parameters.get(stage.unit_parameter, "")
             if unit and unit.id and value and value != unit.id:
-                yield parameter_place(facts, project, UNIT_OF[stage], value, unit.id)
+                yield parameter_place(facts, project, stage.unit_parameter, value, unit.id)
 
 
 @check(
@@ -96,8 +96,8 @@ def project_units(facts: Snapshot) -> Iterator[Place]:
 )
 def project_roles(facts: Snapshot) -> Iterator[Place]:
     for project in facts.complete_projects:
-        for stage in STAGES:
-            name = f"SageMakerExecutionRole{TITLE[stage]}Name"
+        for stage in Stage:
+            name = stage.role_parameter
             value, wanted = project.parameters.get(name, ""), role_name(facts.settings, stage)
             if value and value != wanted:
                 yield parameter_place(facts, project, name, value, wanted)
@@ -125,11 +125,12 @@ def project_administrator(facts: Snapshot) -> Iterator[Place]:
 )
 def project_regions(facts: Snapshot) -> Iterator[Place]:
     for project in facts.complete_projects:
-        for stage in STAGES:
+        for stage in Stage:
             there = (facts.region, *model_regions.further(facts.settings))
             if missing := [r for r in regions_of(project, stage, facts.region) if r not in there]:
-                what = f"its {stage} stage goes to {', '.join(missing)}"
-                fix = f"add {', '.join(missing)} to regions.{stage} in the environment file\nthen {facts.make_accounts}"
+                what = f"its {stage.key} stage goes to {', '.join(missing)}"
+                there_too = f"add {', '.join(missing)} to regions.{stage.key} in the environment file"
+                fix = f"{there_too}\nthen {facts.make_accounts}"
                 yield here(facts, f"project {project.name}", what, fix)
 
 

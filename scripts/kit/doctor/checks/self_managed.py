@@ -12,18 +12,17 @@ from functools import cache
 from typing import Any
 
 from awslang.template.reader import read_yaml
+from scripts.kit.bundle import template_policies
 from scripts.kit.doctor.checks.projects import accounts_in, parameter_place
 from scripts.kit.doctor.checks.roles import may, role_session, service, set_trust, trusts
-from scripts.kit.doctor.facts.organization import STAGES
-from scripts.kit.doctor.facts.projects import ACCOUNTS_OF
 from scripts.kit.doctor.facts.roles import Role
 from scripts.kit.doctor.facts.self_managed import ADMINISTRATION, EXECUTION
 from scripts.kit.doctor.findings import Place, check
 from scripts.kit.doctor.snapshot import Snapshot
-from scripts.kit.lint import policies
 from scripts.kit.names import SELF_MANAGED_STACK
 from scripts.kit.stacks import target_roles
 from scripts.kit.stacks.target_roles import SELF_MANAGED_TEMPLATE
+from scripts.kit.stages import Stage
 
 ROLES_IN_TEMPLATE = {ADMINISTRATION: "AdministrationRole", EXECUTION: "ExecutionRole"}
 HOME = "DATA-SCIENCE"  # stands for the data science account in the policies of the template
@@ -39,9 +38,9 @@ def template() -> Mapping[str, Any]:
 def documents(facts: Snapshot, account: str, role: str) -> dict[str, dict[str, Any]]:
     """The policies of a role in the template, by name: its trust policy, and its own."""
     found = {}
-    for policy in policies.policies(template()):
+    for policy in template_policies.policies(template()):
         if policy.resource == ROLES_IN_TEMPLATE[role]:
-            text = json.dumps(policy.document).replace(policies.ACCOUNT, account).replace(HOME, facts.account)
+            text = json.dumps(policy.document).replace(template_policies.ACCOUNT, account).replace(HOME, facts.account)
             found[str(policy.path[0])] = json.loads(text.replace("arn:aws:", f"arn:{facts.partition}:"))
     return found
 
@@ -144,11 +143,13 @@ def stack_sets_role_gaps(facts: Snapshot) -> Iterator[Place]:
 )
 def project_accounts(facts: Snapshot) -> Iterator[Place]:
     listed_there = facts.settings.targets
-    for project in facts.complete_projects if listed_there else ():
-        for stage in STAGES:
-            value, wanted = project.parameters.get(ACCOUNTS_OF[stage], ""), getattr(listed_there, stage)
+    if not listed_there:
+        return
+    for project in facts.complete_projects:
+        for stage in Stage:
+            value, wanted = project.parameters.get(stage.accounts_parameter, ""), listed_there.of(stage)
             if set(accounts_in(value)) != set(wanted):
-                yield parameter_place(facts, project, ACCOUNTS_OF[stage], value or "empty", ",".join(wanted))
+                yield parameter_place(facts, project, stage.accounts_parameter, value or "empty", ",".join(wanted))
 
 
 @check(
@@ -159,9 +160,10 @@ def project_accounts(facts: Snapshot) -> Iterator[Place]:
 )
 def project_accounts_twice(facts: Snapshot) -> Iterator[Place]:
     for project in facts.complete_projects:
-        found = [a for stage in STAGES for a in accounts_in(project.parameters.get(ACCOUNTS_OF[stage], ""))]
+        found = [a for stage in Stage for a in accounts_in(project.parameters.get(stage.accounts_parameter, ""))]
         twice = sorted({account for account in found if found.count(account) > 1})
         if twice and facts.settings.targets:
-            stage = next(stage for stage in STAGES if twice[0] in project.parameters.get(ACCOUNTS_OF[stage], ""))
-            wanted = ",".join(getattr(facts.settings.targets, stage))
-            yield parameter_place(facts, project, ACCOUNTS_OF[stage], f"{', '.join(twice)} among others, twice", wanted)
+            stage = next(stage for stage in Stage if twice[0] in project.parameters.get(stage.accounts_parameter, ""))
+            wanted = ",".join(facts.settings.targets.of(stage))
+            found_there = f"{', '.join(twice)} among others, twice"
+            yield parameter_place(facts, project, stage.accounts_parameter, found_there, wanted)

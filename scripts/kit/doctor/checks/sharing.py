@@ -9,19 +9,19 @@ from typing import Any
 from awslang.policy.document import parse
 from awslang.policy.evaluator import AuthorizationRequest, Decision, Policies, decide
 from scripts.kit.doctor.checks.roles import EVERYTHING, role_session
-from scripts.kit.doctor.facts.organization import STAGES
 from scripts.kit.doctor.facts.storage import Bucket, Key
 from scripts.kit.doctor.findings import Place, Request
 from scripts.kit.doctor.merge import merged
 from scripts.kit.doctor.reader import known
 from scripts.kit.doctor.snapshot import Snapshot
+from scripts.kit.stages import Stage
 
 READ_MODELS, DECRYPT_MODELS = "TargetAccountsReadModels", "TargetAccountsDecryptModels"
 
 
 def who_may(facts: Snapshot) -> tuple[dict[str, Any], dict[str, Any]]:
     """Principal and condition of a statement that allows the target accounts, and no other principal."""
-    paths = [path for stage in STAGES if (path := facts.organization.path(stage))]
+    paths = [path for stage in Stage if (path := facts.organization.path(stage))]
     if paths:
         return {"AWS": "*"}, {"ForAnyValue:StringLike": {"aws:PrincipalOrgPaths": paths}}
     return {"AWS": [f"arn:{facts.partition}:iam::{account}:root" for account in target_accounts(facts)]}, {}
@@ -29,11 +29,11 @@ def who_may(facts: Snapshot) -> tuple[dict[str, Any], dict[str, Any]]:
 
 def targets_known(facts: Snapshot) -> bool:
     """Whether every target account is known, so that a statement can replace the one that is there."""
-    return all(facts.organization.units[stage] for stage in STAGES)
+    return all(facts.organization.units[stage] for stage in Stage)
 
 
 def target_accounts(facts: Snapshot) -> list[str]:
-    return sorted({account.id for stage in STAGES for account in facts.organization.targets(stage)})
+    return sorted({account.id for stage in Stage for account in facts.organization.targets(stage)})
 
 
 def read_statement(facts: Snapshot, bucket: str) -> dict[str, Any]:
@@ -71,7 +71,7 @@ def shut_out(facts: Snapshot, policy: Any, action: str, resource: str, region: s
     kind = "key" if action.startswith("kms:") else "resource"
     read = parse(policy, "its policy", facts.account, "resource") if policy else None
     found = []
-    for stage in STAGES:
+    for stage in Stage:
         unit = facts.organization.units[stage]
         for account in facts.organization.targets(stage):
             if account.id in {facts.settings.accounts.management, facts.account}:

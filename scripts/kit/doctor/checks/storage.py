@@ -6,12 +6,12 @@ import json
 from collections.abc import Iterator
 
 from scripts.kit.doctor.checks.sharing import allow_decrypt, allow_read, denied, short, shut_out, target_accounts
-from scripts.kit.doctor.facts.organization import STAGES
 from scripts.kit.doctor.facts.storage import ALIAS
 from scripts.kit.doctor.findings import Place, Request, check, here
 from scripts.kit.doctor.reader import known
 from scripts.kit.doctor.snapshot import Snapshot
 from scripts.kit.names import MODELS_STACK, SHARED_STACK, bundle_bucket, model_bucket
+from scripts.kit.stages import Stage
 
 CLOSED = ("BlockPublicAcls", "IgnorePublicAcls", "BlockPublicPolicy", "RestrictPublicBuckets")
 
@@ -75,7 +75,7 @@ def model_bucket_deny(facts: Snapshot) -> Iterator[Place]:
         if not found:
             continue
         label = found[0][1].statements[0].statement.label
-        paths = [facts.organization.path(stage) for stage in STAGES]
+        paths = [facts.organization.path(stage) for stage in Stage]
         exception = {"ForAllValues:StringNotLike": {"aws:PrincipalOrgPaths": paths}}
         if facts.alone:
             exception = {"StringNotEquals": {"aws:PrincipalAccount": target_accounts(facts)}}

@@ -7,11 +7,12 @@ from collections.abc import Iterator
 
 from awslang.policy.evaluator import AuthorizationRequest, Levels, Policies, decide
 from scripts.kit.doctor.checks.roles import EVERYTHING, role_session
-from scripts.kit.doctor.facts.organization import STAGES, Account
+from scripts.kit.doctor.facts.organization import Account
 from scripts.kit.doctor.findings import Place, check
 from scripts.kit.doctor.reader import known
 from scripts.kit.doctor.snapshot import Snapshot
 from scripts.kit.settings.reading import UNIT_ID
+from scripts.kit.stages import Stage
 
 # What a stack set's role in a target account does for 50-endpoint.yaml, and what the tests then ask.
 NEEDED_IN_TARGETS = (
@@ -32,15 +33,15 @@ NEEDED_IN_TARGETS = (
     "The Build step looks up the accounts of this OU.",
 )
 def unit_missing(facts: Snapshot) -> Iterator[Place]:
-    for stage in STAGES:
+    for stage in Stage:
         if facts.organization.units[stage] is None:
-            named = getattr(facts.settings.units, stage)
+            named = facts.settings.units.of(stage)
             yield Place(
                 facts.settings.accounts.management,
-                f"units.{stage}",
+                f"units.{stage.key}",
                 f"there is no OU {named}",
                 "aws organizations list-organizational-units-for-parent --parent-id ROOT lists those that exist; "
-                f"write the right id into units.{stage}, or write a path of names and run `make accounts`",
+                f"write the right id into units.{stage.key}, or write a path of names and run `make accounts`",
             )
 
 
@@ -51,14 +52,14 @@ def unit_missing(facts: Snapshot) -> Iterator[Place]:
     "The Build step fails when a stage has no account.",
 )
 def unit_empty(facts: Snapshot) -> Iterator[Place]:
-    for stage in STAGES:
+    for stage in Stage:
         unit = facts.organization.units[stage]
         others = {facts.settings.accounts.management, facts.settings.accounts.data_science}
         if unit and not [account for account in facts.organization.targets(stage) if account.id not in others]:
             yield Place(
                 facts.settings.accounts.management,
                 unit.id or unit.key,
-                f"the {stage} OU {unit.named} holds {len(unit.accounts)} accounts, and none that can run a model",
+                f"the {stage.key} OU {unit.named} holds {len(unit.accounts)} accounts, and none that can run a model",
                 f"aws organizations move-account --account-id ACCOUNT --source-parent-id PARENT "
                 f"--destination-parent-id {unit.id}",
             )
@@ -71,14 +72,14 @@ def unit_empty(facts: Snapshot) -> Iterator[Place]:
     "Deployments leave it out; endpoints that it still has are not updated.",
 )
 def unit_suspended(facts: Snapshot) -> Iterator[Place]:
-    for stage in STAGES:
+    for stage in Stage:
         unit = facts.organization.units[stage]
         for account in unit.accounts if unit else ():
             if account.status != "ACTIVE":
                 yield Place(
                     account.id,
                     f"account {account.id} ({account.name})",
-                    f"it is {account.status} in the {stage} OU {unit.named}",
+                    f"it is {account.status} in the {stage.key} OU {unit.named}",
                     "nothing, where this is intended. Otherwise reopen it through AWS Support within 90 days, or "
                     f"aws organizations remove-account-from-organization --account-id {account.id}",
                 )
@@ -91,8 +92,8 @@ def unit_suspended(facts: Snapshot) -> Iterator[Place]:
     "It would get a staging endpoint and a production endpoint, but the roles of only one stage.",
 )
 def units_overlap(facts: Snapshot) -> Iterator[Place]:
-    staging = {account.id: account for account in facts.organization.targets("staging")}
-    for account in facts.organization.targets("production"):
+    staging = {account.id: account for account in facts.organization.targets(Stage.STAGING)}
+    for account in facts.organization.targets(Stage.PROD):
         if account.id in staging:
             yield Place(
                 account.id,
@@ -111,14 +112,14 @@ def units_overlap(facts: Snapshot) -> Iterator[Place]:
 def unit_own_account(facts: Snapshot) -> Iterator[Place]:
     wanted = facts.settings.units.data_science
     parent = wanted if re.fullmatch(UNIT_ID, wanted) else f"ID-OF-{wanted.upper()}" if wanted else "PARENT"
-    for stage in STAGES:
+    for stage in Stage:
         for account in facts.organization.targets(stage):
             if account.id == facts.settings.accounts.data_science:
                 unit = facts.organization.units[stage]
                 yield Place(
                     account.id,
                     f"account {account.id} ({account.name})",
-                    f"it is in the {stage} OU {unit.named}",
+                    f"it is in the {stage.key} OU {unit.named}",
                     f"aws organizations move-account --account-id {account.id} --source-parent-id "
                     f"{account.parents[-1] if account.parents else unit.id} --destination-parent-id {parent}",
                 )
@@ -131,13 +132,13 @@ def unit_own_account(facts: Snapshot) -> Iterator[Place]:
     "Stack sets never deploy to it, so it gets no endpoint.",
 )
 def unit_management_account(facts: Snapshot) -> Iterator[Place]:
-    for stage in STAGES:
+    for stage in Stage:
         for account in facts.organization.targets(stage):
             if account.id == facts.settings.accounts.management != facts.settings.accounts.data_science:
                 yield Place(
                     account.id,
                     f"account {account.id} ({account.name})",
-                    f"it is in the {stage} OU {facts.organization.units[stage].named}",
+                    f"it is in the {stage.key} OU {facts.organization.units[stage].named}",
                     "nothing, where no endpoint is expected there. Otherwise use another account for it",
                 )
 
@@ -152,8 +153,8 @@ def service_control_policy(facts: Snapshot) -> Iterator[Place]:
     controls = facts.organization.controls
     if not known(controls) or not controls:
         return
-    for stage in STAGES:
-        regions = getattr(facts.settings.regions, stage)
+    for stage in Stage:
+        regions = facts.settings.regions.of(stage)
         for account in facts.organization.targets(stage):
             levels: Levels = tuple(controls.get(name, ()) for name in (*account.parents, account.id))  # type: ignore[union-attr]
             for region in regions:

@@ -129,9 +129,11 @@ def read_shares(reader: Reader, account: str, portfolio: str) -> Any:
     """The shares of the portfolio; None without one."""
     if not portfolio:
         return None
-    service, operation = "servicecatalog", "DescribePortfolioShares"
-    look = partial(sharing.look, portfolio=portfolio)
-    return reader.through(account, service, operation, lambda: look(reader.client(account, service)))
+
+    def look() -> Any:
+        return sharing.look(reader.client(account, "servicecatalog"), portfolio)
+
+    return reader.through(account, "servicecatalog", "DescribePortfolioShares", look)
 
 
 def read_constraint(ask: Any, pages: Any, found: Catalog) -> Any:

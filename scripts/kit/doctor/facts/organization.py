@@ -13,9 +13,9 @@ from scripts.kit.doctor.reader import UNREAD, NotChecked, Reader, Unread, known
 from scripts.kit.organization.members import state
 from scripts.kit.settings.model import Settings
 from scripts.kit.settings.reading import UNIT_ID
+from scripts.kit.stages import Stage
 
 STACK_SETS = "member.org.stacksets.cloudformation.amazonaws.com"
-STAGES = ("staging", "production")
 
 
 @dataclass(frozen=True)
@@ -49,16 +49,16 @@ class Organization:
     described: Any = UNREAD
     trusted: Any = UNREAD
     delegates: Any = UNREAD
-    units: Mapping[str, Any] = None  # type: ignore[assignment]  # by stage: Unit, None where it is missing, or UNREAD
+    units: Mapping[Stage, Any] = None  # type: ignore[assignment]  # Unit, None where it is missing, or UNREAD
     data_science: Any = UNREAD
     controls: Mapping[str, tuple[Policy, ...]] | Unread = UNREAD
 
-    def targets(self, stage: str) -> tuple[Account, ...]:
+    def targets(self, stage: Stage) -> tuple[Account, ...]:
         """The active accounts of a stage."""
         unit = self.units[stage]
         return tuple(account for account in unit.accounts if account.status == "ACTIVE") if unit else ()
 
-    def path(self, stage: str) -> str:
+    def path(self, stage: Stage) -> str:
         """The OU's path as aws:PrincipalOrgPaths has it; "" where it is not known."""
         unit = self.units[stage]
         if not unit or not self.described:
@@ -72,13 +72,13 @@ def gather(reader: Reader, settings: Settings) -> Organization:
         return without_organizations(settings)
     described = reader.ask(reader.account, "organizations", "DescribeOrganization")
     if not described:
-        return Organization(described, units=dict.fromkeys(STAGES, UNREAD))
+        return Organization(described, units=dict.fromkeys(Stage, UNREAD))
     management = described["Organization"]["MasterAccountId"]
     call_as = {} if reader.account == management else {"CallAs": "DELEGATED_ADMIN"}
     access = reader.ask(reader.account, "cloudformation", "DescribeOrganizationsAccess", **call_as)
     if access is None:  # "Account used is not a delegated administrator" is what CloudFormation answers
         reader.leave_out(closed(management))
-        return Organization(described, delegates=[], units=dict.fromkeys(STAGES, UNREAD))
+        return Organization(described, delegates=[], units=dict.fromkeys(Stage, UNREAD))
     delegates = reader.pages(
         reader.account,
         "organizations",
@@ -88,8 +88,8 @@ def gather(reader: Reader, settings: Settings) -> Organization:
     )
     if not known(delegates):  # Organizations answers so to an account that administers nothing
         reader.leave_out(closed(management))
-        return Organization(described, units=dict.fromkeys(STAGES, UNREAD))
-    units = {stage: read_unit(reader, stage, getattr(settings.units, stage)) for stage in STAGES}
+        return Organization(described, units=dict.fromkeys(Stage, UNREAD))
+    units = {stage: read_unit(reader, stage, settings.units.of(stage)) for stage in Stage}
     account = settings.accounts.data_science
     return Organization(
         described=described,
@@ -108,14 +108,13 @@ def closed(management: str) -> NotChecked:
 
 def without_organizations(settings: Settings) -> Organization:
     targets = settings.targets
-    units = {
-        stage: Unit(f"targets.{stage}", "", "", (), tuple(Account(id, "", "ACTIVE", ()) for id in accounts))
-        for stage, accounts in (("staging", targets.staging), ("production", targets.production))
-    } if targets else dict.fromkeys(STAGES, UNREAD)  # fmt: skip
-    return Organization(units=units)
+    if not targets:
+        return Organization(units=dict.fromkeys(Stage, UNREAD))
+    listed = {stage: tuple(Account(id, "", "ACTIVE", ()) for id in targets.of(stage)) for stage in Stage}
+    return Organization(units={s: Unit(f"targets.{s.key}", "", "", (), accounts) for s, accounts in listed.items()})
 
 
-def read_unit(reader: Reader, stage: str, named: str) -> Any:
+def read_unit(reader: Reader, stage: Stage, named: str) -> Any:
     """The OU of a stage with its accounts; None where there is none."""
     found = find(reader, named)
     if not found:
@@ -129,7 +128,7 @@ def read_unit(reader: Reader, stage: str, named: str) -> Any:
         child = answer["Parents"][0]["Id"]
         parents.insert(0, child)
     accounts = tuple(accounts_of(reader, found, (*parents, found)))
-    return Unit(f"units.{stage}", named, found, tuple(parents), accounts)
+    return Unit(f"units.{stage.key}", named, found, tuple(parents), accounts)
 
 
 def find(reader: Reader, named: str) -> Any:
@@ -145,8 +144,8 @@ def find(reader: Reader, named: str) -> Any:
 
 
 def children(reader: Reader, parent: str) -> list[Any]:
-    operation = "ListOrganizationalUnitsForParent"
-    return reader.pages(reader.account, "organizations", operation, "OrganizationalUnits", ParentId=parent) or []
+    ask = partial(reader.pages, reader.account, "organizations")
+    return ask("ListOrganizationalUnitsForParent", "OrganizationalUnits", ParentId=parent) or []
 
 
 def accounts_of(reader: Reader, unit: str, parents: tuple[str, ...]) -> Iterator[Account]:
@@ -158,7 +157,7 @@ def accounts_of(reader: Reader, unit: str, parents: tuple[str, ...]) -> Iterator
         yield from accounts_of(reader, child["Id"], (*parents, child["Id"]))
 
 
-def read_controls(reader: Reader, units: Mapping[str, Any]) -> Mapping[str, tuple[Policy, ...]] | Unread:
+def read_controls(reader: Reader, units: Mapping[Stage, Any]) -> Mapping[str, tuple[Policy, ...]] | Unread:
     """The service control policies of everything above the target accounts, and of the accounts."""
     roots = reader.pages(reader.account, "organizations", "ListRoots", "Roots")
     kinds = {kind["Type"] for root in roots or [] for kind in root["PolicyTypes"] if kind["Status"] == "ENABLED"}

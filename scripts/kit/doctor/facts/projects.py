@@ -8,18 +8,14 @@ from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any
 
-from scripts.kit.doctor.facts.organization import STAGES
 from scripts.kit.doctor.facts.stacks import read_stack
 from scripts.kit.doctor.facts.stage_config import read_config
 from scripts.kit.doctor.reader import UNREAD, NotChecked, Reader, known
 from scripts.kit.settings.model import Settings
+from scripts.kit.stages import Stage
 from scripts.kit.together import together
 
-SHORT = {"staging": "staging", "production": "prod"}  # a stage's name in the project
-TITLE = {"staging": "Staging", "production": "Prod"}  # and in the names of the product's parameters
 RULES = ("model", "rejected", "code")
-UNIT_OF = {"staging": "OrganizationalUnitStagingId", "production": "OrganizationalUnitProdId"}
-ACCOUNTS_OF = {"staging": "StagingAccountIds", "production": "ProdAccountIds"}
 IMAGE = re.compile(r"(\d{12})\.dkr\.ecr\.([a-z0-9-]+)\.amazonaws\.com(?:\.cn)?/([a-z0-9._/-]+)(?::([^@]+))?(?:@(.+))?")
 
 
@@ -40,7 +36,7 @@ class Image:
 
 
 @dataclass(frozen=True)
-class Stage:
+class ProjectStage:
     """One stage of a project: its stack, its stack set's instances, its configuration file."""
 
     stack: Any = UNREAD
@@ -50,13 +46,13 @@ class Stage:
 
 @dataclass(frozen=True)
 class Project:
-    """described: as DescribeProject shows it; rules: by RULES; stages: by STAGES."""
+    """described: as DescribeProject shows it; rules: by RULES."""
 
     described: Mapping[str, Any]
     stack: Any = UNREAD
     pipeline: Any = UNREAD
     rules: Mapping[str, Any] = field(default_factory=dict)
-    stages: Mapping[str, Stage] = field(default_factory=dict)
+    stages: Mapping[Stage, ProjectStage] = field(default_factory=dict)
     group_policy: Any = UNREAD
     version: Any = UNREAD
     artifact: Any = UNREAD
@@ -94,9 +90,9 @@ class Project:
     def parameters(self) -> Mapping[str, str]:
         return self.stack.parameters if self.stack else {}
 
-    def stage_name(self, stage: str) -> str:
+    def stage_name(self, stage: Stage) -> str:
         """The stage's stack, and the stack set in it."""
-        return f"sagemaker-{self.name}-{self.id}-deploy-{SHORT[stage]}"
+        return f"sagemaker-{self.name}-{self.id}-deploy-{stage}"
 
 
 def gather(reader: Reader, settings: Settings, product: str, only: str) -> Any:
@@ -124,7 +120,7 @@ def read_project(reader: Reader, settings: Settings, product: str, name: str) ->
     if bare.connection:
         repository = bare.stack.outputs.get("DeployRepositoryName", "")
         who = f"any person who may read {repository} at its provider"
-        files = " and ".join(f"{short}-config.json" for short in SHORT.values())
+        files = " and ".join(f"{stage}-config.json" for stage in Stage)
         reader.leave_out(NotChecked(account, f"{files} of project {name}", f"a look into {repository}", who))
     if bare.status.startswith("Create") and bare.status != "CreateCompleted":
         return bare
@@ -135,7 +131,7 @@ def read_project(reader: Reader, settings: Settings, product: str, name: str) ->
             partial(reader.ask, account, "sagemaker", "GetModelPackageGroupPolicy", ModelPackageGroupName=name),
             partial(read_version, reader, account, name),
             *(partial(reader.ask, account, "events", "DescribeRule", Name=f"sagemaker-{bare.id}-{r}") for r in RULES),
-            *(partial(read_stage, reader, account, bare, stage, call_as) for stage in STAGES),
+            *(partial(read_stage, reader, account, bare, stage, call_as) for stage in Stage),
         ]
     )
     found = Project(
@@ -143,7 +139,7 @@ def read_project(reader: Reader, settings: Settings, product: str, name: str) ->
         stack=stack,
         pipeline=pipeline,
         rules=dict(zip(RULES, rest[: len(RULES)], strict=True)),
-        stages=dict(zip(STAGES, rest[len(RULES) :], strict=True)),
+        stages=dict(zip(Stage, rest[len(RULES) :], strict=True)),
         group_policy=policy["ResourcePolicy"] if policy else policy,
         version=version,
     )
@@ -165,7 +161,7 @@ def stack_detail(described: Mapping[str, Any]) -> Mapping[str, Any]:
     return {}
 
 
-def read_stage(reader: Reader, account: str, project: Project, stage: str, call_as: str) -> Stage:
+def read_stage(reader: Reader, account: str, project: Project, stage: Stage, call_as: str) -> ProjectStage:
     name = project.stage_name(stage)
     stack = read_stack(reader, account, name, body=False)
     instances: Any = None
@@ -174,11 +170,11 @@ def read_stage(reader: Reader, account: str, project: Project, stage: str, call_
             account, "cloudformation", "ListStackInstances", "Summaries", StackSetName=name, CallAs=call_as
         )
     repository = f"sagemaker-{project.name}-{project.id}-modeldeploy"
-    file = f"{SHORT[stage]}-config.json"
+    file = f"{stage}-config.json"
     answer: Any = UNREAD
     if project.stack and project.stack.outputs.get("DeployRepositoryName", "") == repository:
         answer = reader.ask(account, "codecommit", "GetFile", repositoryName=repository, filePath=file)
-    return Stage(stack, instances, answer["fileContent"] if answer else answer)
+    return ProjectStage(stack, instances, answer["fileContent"] if answer else answer)
 
 
 def read_version(reader: Reader, account: str, group: str) -> Any:
@@ -238,9 +234,9 @@ def read_image(reader: Reader, image: Image, region: str) -> tuple[Any, Any]:
     return ask("DescribeImages", imageIds=[image.label]), policy["policyText"] if policy else policy
 
 
-def regions_of(project: Project, stage: str, home: str) -> list[str]:
+def regions_of(project: Project, stage: Stage, home: str) -> list[str]:
     """The Regions of a stage's endpoints: those of its configuration file, or else of the project's parameter."""
     config = project.stages[stage].config if stage in project.stages else None
     if config and (named := read_config(config).regions):
         return [*named]
-    return [region for region in project.parameters.get(f"{TITLE[stage]}Regions", "").split(",") if region] or [home]
+    return [region for region in project.parameters.get(stage.regions_parameter, "").split(",") if region] or [home]

@@ -7,12 +7,13 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
-from scripts.kit.doctor.facts.organization import STAGES, Account, Organization
+from scripts.kit.doctor.facts.organization import Account, Organization
 from scripts.kit.doctor.facts.roles import read_role
 from scripts.kit.doctor.facts.stacks import read_stack
 from scripts.kit.doctor.reader import UNREAD, NotChecked, Reader
 from scripts.kit.names import TARGET_STACK, target_role, target_set_name
 from scripts.kit.settings.model import Settings
+from scripts.kit.stages import Stage
 from scripts.kit.together import together
 
 
@@ -28,14 +29,14 @@ class TargetSet:
         return next((str(i.get("StackId", "")) for i in self.instances or [] if i["Account"] == account), "")
 
 
-def read_sets(reader: Reader, settings: Settings) -> dict[str, TargetSet]:
+def read_sets(reader: Reader, settings: Settings) -> dict[Stage, TargetSet]:
     """The stack sets of template 20, by stage."""
     if settings.permission_model == "SELF_MANAGED":
-        return {stage: TargetSet(None, None) for stage in STAGES}
-    return dict(zip(STAGES, together(partial(read_set, reader, settings, stage) for stage in STAGES), strict=True))
+        return {stage: TargetSet(None, None) for stage in Stage}
+    return dict(zip(Stage, together(partial(read_set, reader, settings, stage) for stage in Stage), strict=True))
 
 
-def read_set(reader: Reader, settings: Settings, stage: str) -> TargetSet:
+def read_set(reader: Reader, settings: Settings, stage: Stage) -> TargetSet:
     account, names = settings.accounts.data_science, {"StackSetName": target_set_name(stage)}
     names["CallAs"] = settings.stack_set_administrator
     found = reader.ask(account, "cloudformation", "DescribeStackSet", **names)
@@ -50,7 +51,7 @@ class Target:
     """One account of one stage. closed: why it cannot be entered; quotas: the values by Region and code."""
 
     account: Account
-    stage: str
+    stage: Stage
     closed: str = ""
     stack: Any = UNREAD
     model_role: Any = UNREAD
@@ -62,22 +63,22 @@ class Target:
         return f"{self.account.id} ({self.account.name})" if self.account.name else self.account.id
 
 
-def role_name(settings: Settings, stage: str) -> str:
+def role_name(settings: Settings, stage: Stage) -> str:
     """The role that models run as in a stage's accounts; the tester's has -tester after it."""
-    return target_role(getattr(settings.roles.suffix, stage))
+    return target_role(settings.roles.suffix.of(stage))
 
 
 def gather(
     reader: Reader,
     settings: Settings,
     organization: Organization,
-    regions: Mapping[str, tuple[str, ...]],
-    quotas: Mapping[str, frozenset[str]],
-    sets: Mapping[str, TargetSet],
+    regions: Mapping[Stage, tuple[str, ...]],
+    quotas: Mapping[Stage, frozenset[str]],
+    sets: Mapping[Stage, TargetSet],
 ) -> tuple[Target, ...]:
     """Every active account of the stages, ten at a time; quotas: the codes that matter, by stage."""
     own = {settings.accounts.management, settings.accounts.data_science}
-    wanted = [(a, stage) for stage in STAGES for a in organization.targets(stage) if a.id not in own]
+    wanted = [(a, stage) for stage in Stage for a in organization.targets(stage) if a.id not in own]
     enters = settings.administrator == "self-managed" or reader.account == settings.accounts.management
     if not enters:
         if wanted:
@@ -87,7 +88,7 @@ def gather(
             reader.leave_out(NotChecked(", ".join(a.id for a, _ in wanted[:3]), f"roles of {count}", role, who))
         return ()
 
-    def read(account: Account, stage: str) -> Target:
+    def read(account: Account, stage: Stage) -> Target:
         stack = sets[stage].stack_of(account.id)
         try:
             return read_target(reader, settings, account, stage, regions[stage], quotas[stage], stack)
@@ -102,7 +103,7 @@ def read_target(
     reader: Reader,
     settings: Settings,
     account: Account,
-    stage: str,
+    stage: Stage,
     regions: tuple[str, ...],
     codes: frozenset[str],
     stack: str,

@@ -1,4 +1,4 @@
-"""The IAM policies that a template holds, as plain documents: what a linter of policies can read.
+"""The IAM policies that a template holds, as plain documents that a linter or the evaluator can read.
 
 Nothing is deployed for it, so names that only a deployment knows are made up: their form is AWS's, their
 account is 111111111111.
