@@ -131,8 +131,14 @@ def _call_function(cloud: Cloud, execution: StateMachineRun, state: Mapping[str,
 
 
 def error_name(model: ServiceModel, code: str) -> str:
-    """The service and the error's name."""
-    return f"{service_name(model.service_id)}.{code.removesuffix('Exception')}Exception"
+    """SERVICE.NAMEException. An error that the service's model lacks is the SDK's exception for all others:
+    SageMaker.SageMakerException (docs/explanation/open-questions.md)."""
+    service = service_name(model.service_id)
+    modelled = {
+        name for shape in model.error_shapes for name in (shape.name, shape.metadata.get("error", {}).get("code"))
+    }
+    name = code if code in modelled else service
+    return f"{service}.{name.removesuffix('Exception')}Exception"
 
 
 def service_name(service_id: str) -> str:

@@ -27,7 +27,7 @@ FIND = {
     "Arguments": {"ProjectName": "{% $states.input.project %}"},
     "Assign": {"pipeline": "{% 'sagemaker-' & $states.result.ProjectName & '-' & $states.result.ProjectId %}"},
     "Output": "{% $states.input %}",
-    "Catch": [{"ErrorEquals": ["SageMaker.ValidationException"], "Output": {"no": "project"}, "Next": "Done"}],
+    "Catch": [{"ErrorEquals": ["SageMaker.SageMakerException"], "Output": {"no": "project"}, "Next": "Done"}],
     "Next": "Start",
 }
 START = {
@@ -90,6 +90,11 @@ def test_a_project_without_a_pipeline_is_an_error_that_can_be_caught(cloud: Clou
         "no": f"sagemaker-churn-{project}",
         "because": "CodePipeline.PipelineNotFoundException",
     }
+
+
+def test_an_error_that_sagemakers_model_lacks_is_the_sdks_own_and_can_be_caught(cloud: Cloud) -> None:
+    """SageMaker answers a ValidationException, which is in no operation's list of errors."""
+    assert output(played(cloud, STARTER, {"project": "missing", "version": 3})) == {"no": "project"}
 
 
 def test_a_task_without_output_puts_out_its_result_and_its_expressions_see_the_input(cloud: Cloud) -> None:
