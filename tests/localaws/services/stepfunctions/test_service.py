@@ -153,7 +153,7 @@ def test_states_pass_their_data_on_as_their_paths_say(cloud: Cloud) -> None:
         (definition(A={"Type": "Pass", "Assign": {"x": 1}, "End": True}), "NotSupported", "Assign"),
         (start(Catch=[{"ErrorEquals": ["x"], "Assign": {"x": 1}, "Next": "A"}]), "NotSupported", "Assign"),
         (
-            definition(A={"Type": "Choice", "Choices": [{"Variable": "$.x", "IsNull": True, "Assign": {}}]}),
+            definition(A={"Type": "Choice", "Choices": [{"Variable": "$", "IsNull": True, "Assign": {}, "Next": "A"}]}),
             "NotSupported", "Assign",
         ),
         (
