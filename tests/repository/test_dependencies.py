@@ -21,6 +21,7 @@ PACKAGES = {  # by the name that is imported, where that differs
     "axe_playwright_python": "axe-playwright-python",
     "cfnlint": "cfn-lint",
     "dateutil": "python-dateutil",
+    "jsonata": "jsonata-python",
     "policy_sentry": "policy-sentry",
     "ruamel": "ruamel.yaml",
     "xgboost": "xgboost-cpu",

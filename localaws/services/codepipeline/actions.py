@@ -131,7 +131,12 @@ def s3_source(work: Work) -> None:
                 "ConfigurationError", f"The object with key '{key}' does not exist in {bucket}"
             ) from error
         raise failure(error, f"access the Amazon S3 object {bucket}/{key}") from error
-    work.run.variables = {"ETag": found["ETag"].strip('"'), "VersionId": found["VersionId"]}
+    work.run.variables = {
+        "BucketName": bucket,
+        "ETag": found["ETag"].strip('"'),
+        "ObjectKey": key,
+        "VersionId": found["VersionId"],
+    }
     work.run.revision = {
         "revisionId": found["VersionId"],
         "revisionSummary": f"Amazon S3 version id: {found['VersionId']}",

@@ -1,34 +1,24 @@
 """The part of the Amazon States Language that is supported, and what CreateStateMachine refuses.
 
 Amazon States Language specification and AWS Step Functions Developer Guide, "Using Amazon States
-Language to define Step Functions workflows", "Learning to use AWS service SDK integrations in Step
-Functions", "Processing input and output in Step Functions". Played: Pass, Task with an
-aws-sdk integration or a Lambda function, Choice, Wait, Succeed, Fail; JSONPath without intrinsic functions.
+Language to define Step Functions workflows", "State machine structure in Amazon States Language", "Processing input and
+output in Step Functions". Played: Pass, Task with an aws-sdk integration or a Lambda function, Choice, Wait, Succeed,
+Fail; JSONPath without intrinsic functions and variables, JSONata (jsonata_checks.py).
 """
 
 from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping
-from functools import cache
 from typing import Any
 
-import botocore.session
-from botocore.model import OperationModel
-
-from awslang.errors import AwsError, NotSupported
-from localaws.services.events.input import ABSENT, PATH, select
-from localaws.services.stepfunctions import functions
+from awslang.errors import NotSupported
+from localaws.services.events.input import PATH
+from localaws.services.stepfunctions import jsonata_checks
+from localaws.services.stepfunctions.integrations import check_call, check_handlers
+from localaws.services.stepfunctions.refused import invalid, schema
 
 SIZE_LIMIT = 1_048_576  # bytes of a definition
-SDK = "arn:aws:states:::aws-sdk:"
-# aws-sdk names that are not botocore's
-SERVICES = {
-    "sfn": "stepfunctions",
-    "eventbridge": "events",
-    "cloudwatchlogs": "logs",
-    "secretsmanager": "secretsmanager",
-}
 INPUT = {"Type", "Comment", "InputPath", "OutputPath", "QueryLanguage"}
 STEP = {"Next", "End"}
 FIELDS: dict[str, set[str]] = {
@@ -62,14 +52,6 @@ COMPARISONS = {
 } | {"StringMatches", "IsNull", "IsPresent", "IsNumeric", "IsString", "IsBoolean"}
 
 
-def invalid(message: str) -> AwsError:
-    return AwsError("InvalidDefinition", f"Invalid State Machine Definition: '{message}'")
-
-
-def schema(message: str, place: str) -> AwsError:
-    return invalid(f"SCHEMA_VALIDATION_FAILED: {message} at {place}")
-
-
 def parse(text: str) -> dict[str, Any]:
     """The checked definition; AwsError InvalidDefinition where AWS refuses it, NotSupported where we do."""
     if len(text.encode()) > SIZE_LIMIT:
@@ -80,8 +62,6 @@ def parse(text: str) -> dict[str, Any]:
         raise invalid(f"INVALID_JSON_DESCRIPTION: {error}") from error
     if not isinstance(definition, dict):
         raise schema("the definition is not an object", "/")
-    if definition.get("QueryLanguage", "JSONPath") != "JSONPath":
-        raise NotSupported(f"the query language {definition['QueryLanguage']} of a state machine")
     for key in set(definition) - {"Comment", "StartAt", "States", "TimeoutSeconds", "Version", "QueryLanguage"}:
         raise schema(f"Field is not supported: {key}", "/")
     states = definition.get("States")
@@ -89,13 +69,30 @@ def parse(text: str) -> dict[str, Any]:
         raise schema("The value of field 'States' must be a non-empty object", "/")
     if definition.get("StartAt") not in states:
         raise invalid(f"MISSING_TRANSITION_TARGET: Missing 'Next' target: {definition.get('StartAt')} at /StartAt")
+    whole = _query_language(definition, "JSONPath", "/")
     for name, state in states.items():
-        _check_state(name, state, states)
+        _check_state(name, state, states, whole)
     _check_reachable(definition)
     return definition
 
 
-def _check_state(name: str, state: Any, states: Mapping[str, Any]) -> None:
+def _query_language(holder: Mapping[str, Any], default: str, place: str) -> str:
+    """ "You cannot revert a top-level JSONata-based state machine to a mix of JSONata and JSONPath states"."""
+    found: str = holder.get("QueryLanguage", default)
+    if found not in ("JSONPath", "JSONata"):
+        raise schema(f"'QueryLanguage' must be JSONPath or JSONata, not {found}", place)
+    if default == "JSONata" and found == "JSONPath":
+        raise schema("'QueryLanguage' can not be 'JSONPath' in a state machine whose own is 'JSONata'", place)
+    return found
+
+
+def query_language(definition: Mapping[str, Any], state: Mapping[str, Any]) -> str:
+    """The query language of a state of a checked definition."""
+    language: str = state.get("QueryLanguage", definition.get("QueryLanguage", "JSONPath"))
+    return language
+
+
+def _check_state(name: str, state: Any, states: Mapping[str, Any], default: str) -> None:
     place = f"/States/{name}"
     kind = state.get("Type") if isinstance(state, dict) else None
     if len(name) > 80:
@@ -104,19 +101,27 @@ def _check_state(name: str, state: Any, states: Mapping[str, Any]) -> None:
         raise NotSupported(f"the state type {kind} ({name})")
     if kind not in FIELDS:
         raise schema(f"These fields are required: [Type]; '{kind}' is not a type of state", place)
-    if state.get("QueryLanguage", "JSONPath") != "JSONPath":
-        raise NotSupported(f"the query language {state['QueryLanguage']} of the state {name}")
-    for key in set(state) - FIELDS[kind]:
+    jsonata = _query_language(state, default, place) == "JSONata"
+    if not jsonata and "Assign" in state and kind not in ("Succeed", "Fail"):
+        raise NotSupported(f"Assign in a state whose query language is JSONPath ({name})")
+    for key in sorted(set(state) - (jsonata_checks.FIELDS if jsonata else FIELDS)[kind]):
         raise schema(f"Field is not supported: {key}", place)
     _check_targets(state, states, place)
+    if jsonata:
+        jsonata_checks.check_state(state, place)
+    else:
+        _check_jsonpath(state, place)
+
+
+def _check_jsonpath(state: Mapping[str, Any], place: str) -> None:
     for key in ("InputPath", "OutputPath", "ResultPath", "SecondsPath", "ErrorPath", "CausePath"):
         if state.get(key) is not None:
             _check_path(state[key], f"{place}/{key}", context=key in ("InputPath", "OutputPath"))
     for key in ("Parameters", "ResultSelector"):
         if key in state:
             _check_template(state[key], f"{place}/{key}")
-    if kind in CHECKS:
-        CHECKS[kind](state, place)
+    if state["Type"] in CHECKS:
+        CHECKS[state["Type"]](state, place)
 
 
 def _check_targets(state: Mapping[str, Any], states: Mapping[str, Any], place: str) -> None:
@@ -141,6 +146,8 @@ def _check_choices(state: Mapping[str, Any], place: str) -> None:
     if not state.get("Choices"):
         raise schema("The value of field 'Choices' must be a non-empty array", place)
     for number, choice in enumerate(state["Choices"]):
+        if "Assign" in choice:
+            raise NotSupported(f"Assign in a state whose query language is JSONPath ({place}/Choices[{number}])")
         _check_choice({k: v for k, v in choice.items() if k not in ("Next", "Comment")}, f"{place}/Choices[{number}]")
 
 
@@ -183,79 +190,8 @@ def _check_template(value: Any, place: str) -> None:
 
 
 def _check_task(state: Mapping[str, Any], place: str) -> None:
-    resource = state.get("Resource", "")
-    if not resource.startswith("arn:"):
-        raise schema("The value for the field 'Resource' must be a valid ARN", f"{place}/Resource")
-    if functions.calls_function(resource):
-        if problem := functions.problem(state.get("Parameters", {}), resource):
-            raise schema(problem, f"{place}/Parameters")
-    elif not resource.startswith(SDK):
-        raise NotSupported(f"the Task resource {resource} ({place})")
-    elif (operation := task_operation(resource, place)[1]).input_shape is not None:
-        _check_members(state.get("Parameters", {}), operation.input_shape, f"{place}/Parameters")
-    for key, needed in (("Retry", set()), ("Catch", {"Next"})):
-        for number, item in enumerate(state.get(key, [])):
-            known = {"Retry": {"ErrorEquals", "IntervalSeconds", "MaxAttempts", "BackoffRate", "MaxDelaySeconds"},
-                     "Catch": {"ErrorEquals", "Next", "ResultPath"}}[key]  # fmt: skip
-            where = f"{place}/{key}[{number}]"
-            if "JitterStrategy" in item:
-                raise NotSupported(f"JitterStrategy at {where}")
-            if unknown := set(item) - known - {"Comment"}:
-                raise schema(f"Field is not supported: {sorted(unknown)[0]}", where)
-            if not item.get("ErrorEquals") or needed - set(item):
-                raise schema(
-                    "These fields are required: [ErrorEquals, Next]" if needed else "ErrorEquals is required", where
-                )
-
-
-def task_operation(resource: str, place: str = "") -> tuple[str, OperationModel]:
-    """botocore's service name and the operation of an aws-sdk resource."""
-    name, _, action = resource.removeprefix(SDK).partition(":")
-    if "." in action:
-        raise NotSupported(f"the service integration pattern {action.split('.', 1)[1]} ({resource})")
-    service = SERVICES.get(name, name)
-    known = _session().get_available_services()
-    operation = action[:1].upper() + action[1:]
-    model = _model(service) if service in known else None
-    if model is None or action[:1].isupper() or operation not in model.operation_names:
-        raise schema(
-            f"The resource provided {resource} is not recognized. The value is not a valid resource ARN, or the "
-            "resource is not available in this region.",
-            f"{place}/Resource",
-        )
-    return service, model.operation_model(operation)
-
-
-@cache
-def _session() -> Any:
-    return botocore.session.Session()
-
-
-@cache
-def _model(service: str) -> Any:
-    return _session().get_service_model(service)
-
-
-def members(shape: Any) -> dict[str, str]:
-    """PascalCase name, as a state machine writes it, to the API's own name."""
-    return {name[:1].upper() + name[1:]: name for name in shape.members}
-
-
-def _check_members(value: Any, shape: Any, place: str) -> None:
-    if shape.type_name == "structure" and isinstance(value, dict):
-        known = members(shape)
-        for key, item in value.items():
-            name = key.removesuffix(".$")
-            if name not in known:
-                raise schema(f'The field "{name}" is not supported by Step Functions', place)
-            if name == key:
-                _check_members(item, shape.members[known[name]], f"{place}/{key}")
-        missing = [n for n, own in known.items() if own in shape.required_members and not {n, f"{n}.$"} & set(value)]
-        if missing:
-            raise schema(f'The field "{missing[0]}" is required but was missing', place)
-    elif shape.type_name == "list" and isinstance(value, list):
-        for number, item in enumerate(value):
-            _check_members(item, shape.member, f"{place}[{number}]")
+    check_call(state, "Parameters", place)
+    check_handlers(state, {"ResultPath"}, place)
 
 
 def _check_choice(choice: Mapping[str, Any], place: str) -> None:
@@ -276,42 +212,6 @@ def _check_choice(choice: Mapping[str, Any], place: str) -> None:
     if test not in COMPARISONS:
         raise schema(f"Field is not supported: {test}", place)
     _check_path(choice["Variable"], place)
-
-
-# -- values ------------------------------------------------------------------------------------
-
-
-class PathNotFound(Exception):
-    """A JSONPath that leads nowhere."""
-
-
-def at(path: str, data: Any, context: Mapping[str, Any]) -> Any:
-    """The value at a path of the input ($.a) or of the context object ($$.Execution.Id)."""
-    found = select(path[1:], context) if path.startswith("$$") else select(path, data)
-    if found is ABSENT:
-        raise PathNotFound(path)
-    return found
-
-
-def filled(template: Any, data: Any, context: Mapping[str, Any]) -> Any:
-    """A payload template (Parameters, ResultSelector) with its paths replaced by their values."""
-    if isinstance(template, list):
-        return [filled(item, data, context) for item in template]
-    if not isinstance(template, dict):
-        return template
-    made = {}
-    for key, value in template.items():
-        if key.endswith(".$"):
-            try:
-                made[key.removesuffix(".$")] = at(value, data, context)
-            except PathNotFound as error:
-                raise PathNotFound(
-                    f"The JSONPath '{value}' specified for the field '{key}' could not be found in the input "
-                    f"'{json.dumps(data)}'"
-                ) from error
-        else:
-            made[key] = filled(value, data, context)
-    return made
 
 
 CHECKS: dict[str, Callable[[Mapping[str, Any], str], None]] = {

@@ -15,7 +15,9 @@ from localaws.calls import Call
 from localaws.cloud import arn, new_id
 from localaws.service import Service
 from localaws.services.stepfunctions import language
-from localaws.services.stepfunctions.run import PRINCIPAL, StateMachineRun, run
+from localaws.services.stepfunctions.execution import StateMachineRun
+from localaws.services.stepfunctions.run import run
+from localaws.services.stepfunctions.tasks import PRINCIPAL
 
 stepfunctions = Service("stepfunctions")
 

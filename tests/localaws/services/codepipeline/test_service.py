@@ -30,7 +30,9 @@ from tests.support.waiting import until
 def test_a_new_pipeline_runs_at_once_and_resolves_its_variables(stage: Stage) -> None:
     execution = stage.create(declaration())
     assert stage.ends(execution) == "Succeeded"
-    version = stage.actions(execution)["Source"]["output"]["outputVariables"]["VersionId"]
+    variables = stage.actions(execution)["Source"]["output"]["outputVariables"]
+    version = variables["VersionId"]
+    assert (variables["BucketName"], variables["ObjectKey"]) == (BUCKET, "seed.zip")
     assert stage.builds == [{"VERSION": "last-approved", "EXECUTION": execution, "OBJECT": version}]
     [summary] = stage.summaries()
     assert summary["trigger"]["triggerType"] == "CreatePipeline"

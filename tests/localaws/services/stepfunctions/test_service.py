@@ -14,6 +14,7 @@ from localaws.services.events.service import deliveries
 from localaws.services.stepfunctions import language
 from tests.support.codepipeline_setting import ACCOUNT, REGION
 from tests.support.roles import EVERYTHING, make_role
+from tests.support.state_machines import definition, events, played
 from tests.support.waiting import until
 
 SDK = "arn:aws:states:::aws-sdk:"
@@ -35,25 +36,9 @@ PUT = {
 }
 
 
-def definition(**states: Any) -> str:
-    return json.dumps({"StartAt": next(iter(states)), "States": states})
-
-
 def start(**change: Any) -> str:
     """A machine of one Task that starts a pipeline, with some fields changed."""
     return definition(A={**START_PIPELINE, **change})
-
-
-def played(cloud: Cloud, text: str, given: Any) -> dict[str, Any]:
-    """The execution of a new state machine, once it has ended."""
-    client = cloud.root(ACCOUNT, REGION).client("stepfunctions")
-    machine = client.create_state_machine(
-        name="machine", definition=text, roleArn=make_role(cloud, "states", "states", EVERYTHING)
-    )["stateMachineArn"]
-    execution = client.start_execution(stateMachineArn=machine, input=json.dumps(given))["executionArn"]
-    until(lambda: client.describe_execution(executionArn=execution)["status"] != "RUNNING")
-    found: dict[str, Any] = client.describe_execution(executionArn=execution)
-    return found
 
 
 def test_a_task_calls_the_service_as_the_machines_role_with_pascal_case_parameters(cloud: Cloud) -> None:
@@ -62,10 +47,7 @@ def test_a_task_calls_the_service_as_the_machines_role_with_pascal_case_paramete
     assert json.loads(ended["output"])["Version"] == 1
     ssm = cloud.root(ACCOUNT, REGION).client("ssm")
     assert ssm.get_parameter(Name="/kit/version")["Parameter"]["Value"] == "3"
-    history = (
-        cloud.root(ACCOUNT, REGION).client("stepfunctions").get_execution_history(executionArn=ended["executionArn"])
-    )
-    assert [event["type"] for event in history["events"]] == [
+    assert [event["type"] for event in events(cloud, ended)] == [
         "ExecutionStarted", "TaskStateEntered", "TaskScheduled", "TaskSucceeded", "TaskStateExited",
         "ExecutionSucceeded",
     ]  # fmt: skip
@@ -95,10 +77,7 @@ def test_a_failed_task_is_retried_as_often_as_its_retrier_says(cloud: Cloud) -> 
     }
     ended = played(cloud, definition(Get=get), {})
     assert (ended["status"], ended["error"]) == ("FAILED", "Ssm.ParameterNotFoundException")
-    history = (
-        cloud.root(ACCOUNT, REGION).client("stepfunctions").get_execution_history(executionArn=ended["executionArn"])
-    )
-    assert [event["type"] for event in history["events"]].count("TaskFailed") == 3
+    assert [event["type"] for event in events(cloud, ended)].count("TaskFailed") == 3
 
 
 def test_a_path_that_leads_nowhere_and_a_value_of_the_wrong_type_fail_at_run_time(cloud: Cloud) -> None:
@@ -168,9 +147,14 @@ def test_states_pass_their_data_on_as_their_paths_say(cloud: Cloud) -> None:
         (start(Resource="arn:aws:states:::lambda:invoke"), "InvalidDefinition", "ClientRequestToken"),
         (definition(A={"Type": "Map", "End": True}), "NotSupported", "Map"),
         (
-            '{"QueryLanguage": "JSONata", "StartAt": "A", "States": {"A": {"Type": "Succeed"}}}',
-            "NotSupported",
-            "JSONata",
+            '{"QueryLanguage": "XPath", "StartAt": "A", "States": {"A": {"Type": "Succeed"}}}',
+            "InvalidDefinition", "JSONPath or JSONata, not XPath",
+        ),
+        (definition(A={"Type": "Pass", "Assign": {"x": 1}, "End": True}), "NotSupported", "Assign"),
+        (start(Catch=[{"ErrorEquals": ["x"], "Assign": {"x": 1}, "Next": "A"}]), "NotSupported", "Assign"),
+        (
+            definition(A={"Type": "Choice", "Choices": [{"Variable": "$", "IsNull": True, "Assign": {}, "Next": "A"}]}),
+            "NotSupported", "Assign",
         ),
         (
             definition(A={"Type": "Choice", "Choices": [{"Variable": "$.x", "Equals": 1, "Next": "A"}]}),
