@@ -125,7 +125,7 @@ def test_a_product_without_the_parameters_that_packing_sets_is_refused(tree: Pat
 @pytest.mark.parametrize("broken", ["Resources: {}", "Parameters: {A: {Type: String}}", "Metadata: 3"])
 def test_a_stage_template_without_what_the_settings_schema_needs_is_refused(tree: Path, broken: str) -> None:
     (tree / pack.STAGE).write_text(f"{broken}\n")
-    with pytest.raises(UserError, match="40-stage.yaml needs Parameters with Type and Description"):
+    with pytest.raises(UserError, match=r"40-stage\.yaml needs Parameters with Type and Description"):
         pack.pack(pack.read_tree(tree))
 
 

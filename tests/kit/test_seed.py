@@ -168,7 +168,8 @@ def test_an_upgrade_keeps_connection_and_commits_and_its_patch_merges(kit: Insta
     (running,) = shown(kit, "versions")["projects"]
     assert (running["version"], running["seed"]) == (kit.first, kit.first[-8:])
     found = shown(kit, "diff", "--project", PROJECT)
-    assert {change["logical_id"]: change["effect"] for change in found["resources"]} == {"Build": "change", "Pipeline": "change"}
+    effects = {change["logical_id"]: change["effect"] for change in found["resources"]}
+    assert effects == {"Build": "change", "Pipeline": "change"}
     assert [(file["effect"], file["name"]) for file in found["files"]] == [("change", "model-deploy/README.md")]
     before = shown(kit, "upgrade", "--project", PROJECT, "--dry-run")["values"]
     _, stderr = kit.command("upgrade", "--project", PROJECT)

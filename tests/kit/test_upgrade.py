@@ -130,7 +130,8 @@ def test_a_diff_with_what_is_built_shows_replacements_permissions_and_parameters
     before = product.read_text(), roles.read_text()
     try:
         kit.change(pack.PRODUCT, "-${SageMakerProjectId}-test\n", "-${SageMakerProjectId}-check\n")
-        kit.change(pack.PRODUCT, "  SeedCodeDeployKey:\n", "  Colour: {Type: String, Default: blue}\n  SeedCodeDeployKey:\n")
+        colour = "  Colour: {Type: String, Default: blue}\n"
+        kit.change(pack.PRODUCT, "  SeedCodeDeployKey:\n", f"{colour}  SeedCodeDeployKey:\n")
         kit.change(pack.PRODUCT, "Sid: DenyPlainHttp", "Sid: DenyHttp")
         kit.change(pack.PRODUCT, "  CodeChanged:\n", "  CodeMoved:\n")
         kit.change(PEOPLE, "Action: codepipeline:PutApprovalResult", "Action: codepipeline:Put*")
