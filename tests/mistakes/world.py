@@ -34,6 +34,7 @@ STACKS = {  # the name of a template's stack, as a pattern
     **{template: name for name, template in data_science.TEMPLATES.items()},
     TWENTY: "StackSet-multi-account-deployment-target-staging-.+",
 }
+RULES = "sagemaker-multi-account"  # what the names of the event rules begin with
 NO_CHANGE = "No updates are to be performed"
 
 
@@ -49,8 +50,7 @@ class World:
         """Play the unmodified bundle up to staging: every check passes on it."""
         chapters.play(self.story, until="staging")
         self.stop_execution()
-        rule = f"sagemaker-{self.story.project_id}-code"
-        self.story.engineer.client("events").disable_rule(Name=rule)  # the checks start the executions
+        self.story.engineer.client("events").disable_rule(Name=f"{RULES}-pushed")  # the checks start the executions
         chapters.train(self.story)
         self.decide(2, "Approved")
         self.story.model_package_arn = version_arn(self.story, 1)
@@ -69,7 +69,7 @@ class World:
 
     def decide(self, version: int, status: str) -> None:
         """Approve or reject a version of the project's model without starting the pipeline."""
-        events, rule = self.story.engineer.client("events"), f"sagemaker-{self.story.project_id}-model"
+        events, rule = self.story.engineer.client("events"), f"{RULES}-approved"
         events.disable_rule(Name=rule)
         sagemaker = self.story.scientist.client("sagemaker")
         sagemaker.update_model_package(ModelPackageArn=version_arn(self.story, version), ModelApprovalStatus=status)

@@ -160,9 +160,18 @@ def test_no_role_of_a_target_account_can_change_an_endpoint(role: str) -> None:
             assert "*" not in action, action
 
 
-def test_only_an_approved_version_starts_the_pipeline() -> None:
-    pattern = template(30).data["Resources"]["VersionApproved"]["Properties"]["EventPattern"]
-    assert pattern["detail"]["ModelApprovalStatus"] == ["Approved"]
+@pytest.mark.parametrize(("rule", "status"), [("VersionApproved", "Approved"), ("VersionRejected", "Rejected")])
+def test_only_a_change_of_the_approval_starts_the_pipeline(rule: str, status: str) -> None:
+    pattern = template(11).data["Resources"][rule]["Properties"]["EventPattern"]
+    assert pattern["detail"] == {
+        "ModelApprovalStatus": [status],
+        "UpdatedModelPackageFields": ["ModelApprovalStatus"],
+    }
+
+
+def test_no_project_has_an_event_rule_of_its_own() -> None:
+    # The launch role lacks events:TagResource, which stack tags may need (registry schema of AWS::Events::Rule).
+    assert [r for r in template(30).data["Resources"].values() if r["Type"] == "AWS::Events::Rule"] == []
 
 
 def test_the_approval_has_a_stage_of_its_own() -> None:

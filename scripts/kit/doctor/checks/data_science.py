@@ -8,7 +8,7 @@ from scripts.kit.doctor.checks import own_stacks
 from scripts.kit.doctor.checks.roles import service, trust_fix, trusts
 from scripts.kit.doctor.facts.data_science import APPROVER, DATA_SCIENTIST, KIT_ROLES
 from scripts.kit.doctor.facts.stacks import EXTERNAL_ID_PARAMETER, PREFIX, STARTER, TOPIC
-from scripts.kit.doctor.findings import Place, check, here
+from scripts.kit.doctor.findings import Place, Request, check, here
 from scripts.kit.doctor.reader import known
 from scripts.kit.doctor.snapshot import Snapshot
 from scripts.kit.names import MODELS_STACK, PEOPLE_STACK, ROLES_STACK, SHARED_STACK
@@ -216,6 +216,38 @@ def starter_role(facts: Snapshot) -> Iterator[Place]:
             f"it runs as {starter['roleArn']}",
             f"aws stepfunctions update-state-machine --state-machine-arn {starter['stateMachineArn']} --role-arn {arn}",
         )
+
+
+@check(
+    "rule-missing",
+    "error",
+    "An event rule of the kit is missing",
+    "The rules start the pipelines when a version is approved or rejected, or a commit is pushed.",
+)
+def rule_missing(facts: Snapshot) -> Iterator[Place]:
+    for name, rule in facts.data_science.rules.items():
+        if rule is None and facts.data_science.stacks[SHARED_STACK]:
+            yield here(
+                facts,
+                f"rule {name}",
+                "the stack exists, but its rule does not",
+                f"aws cloudformation detect-stack-drift --stack-name {SHARED_STACK} shows what else is gone. "
+                f"It must come back as {TEMPLATES[SHARED_STACK]} has it",
+            )
+
+
+@check(
+    "rule-disabled",
+    "error",
+    "An event rule of the kit is switched off",
+    "Approved versions, rejections or commits start nothing, in every project.",
+    safe=True,
+)
+def rule_disabled(facts: Snapshot) -> Iterator[Place]:
+    for name, rule in facts.data_science.rules.items():
+        if rule and rule["State"] == "DISABLED":
+            request = Request(facts.account, facts.region, "events", "EnableRule", {"Name": name})
+            yield request.fixes(f"rule {name}", "it is disabled")
 
 
 @check(

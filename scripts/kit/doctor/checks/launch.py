@@ -28,12 +28,9 @@ NEEDED = {
     "codecommit:TagResource": ["arn:aws:codecommit:{r}:{a}:sagemaker-{n}-modeldeploy"],
     "codepipeline:CreatePipeline": ["arn:aws:codepipeline:{r}:{a}:sagemaker-{n}-deploy"],
     "codepipeline:TagResource": ["arn:aws:codepipeline:{r}:{a}:sagemaker-{n}-deploy"],
-    "events:DescribeRule": ["arn:aws:events:{r}:{a}:rule/sagemaker-{i}-model"],
-    "events:PutRule": ["arn:aws:events:{r}:{a}:rule/sagemaker-{i}-model"],
-    "events:PutTargets": ["arn:aws:events:{r}:{a}:rule/sagemaker-{i}-model"],
     "iam:PassRole": [
         "arn:aws:iam::{a}:role/service-role/{k}" + name
-        for name in ("BuildRole", "EventsRole", "PipelineRole", "TestRole")
+        for name in ("BuildRole", "PipelineRole", "TestRole")
     ],
     "s3:CreateBucket": ["arn:aws:s3:::sagemaker-project-{i}"],
     "s3:GetBucketPolicy": ["arn:aws:s3:::sagemaker-project-{i}"],
@@ -45,7 +42,6 @@ NEEDED = {
 }
 PASSED_TO = {
     "BuildRole": "codebuild.amazonaws.com",
-    "EventsRole": "events.amazonaws.com",
     "PipelineRole": "codepipeline.amazonaws.com",
     "TestRole": "codebuild.amazonaws.com",
 }

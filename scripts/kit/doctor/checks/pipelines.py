@@ -7,7 +7,7 @@ from typing import Any
 
 from scripts.kit.doctor.checks.projects import accounts_in, upgrade
 from scripts.kit.doctor.facts.projects import Project
-from scripts.kit.doctor.findings import Place, Request, check, here
+from scripts.kit.doctor.findings import Place, check, here
 from scripts.kit.doctor.snapshot import Snapshot
 from scripts.kit.stages import Stage
 
@@ -49,41 +49,6 @@ def transition_disabled(facts: Snapshot) -> Iterator[Place]:
                     f"aws codepipeline enable-stage-transition --pipeline-name {project.pipeline_name} "
                     f"--stage-name {stage['stageName']} --transition-type Inbound",
                 )
-
-
-@check(
-    "rule-missing",
-    "error",
-    "An event rule of a project is missing",
-    "They start the pipeline when a version is approved (model) or rejected, or a commit is pushed (code).",
-)
-def rule_missing(facts: Snapshot) -> Iterator[Place]:
-    for project in facts.complete_projects:
-        for name, rule in project.rules.items():
-            if rule is None and not (name == "code" and project.connection):  # the pipeline's trigger does it
-                yield here(
-                    facts,
-                    f"rule sagemaker-{project.id}-{name}",
-                    f"project {project.name} has no rule of this name",
-                    f"aws cloudformation detect-stack-drift --stack-name {project.stack.name} shows what else is gone; "
-                    "it must come back as templates/30-project.yaml has it",
-                )
-
-
-@check(
-    "rule-disabled",
-    "error",
-    "An event rule of a project is switched off",
-    "An approved version, or a commit, starts nothing.",
-    safe=True,
-)
-def rule_disabled(facts: Snapshot) -> Iterator[Place]:
-    for project in facts.complete_projects:
-        for rule in project.rules.values():
-            if rule and rule["State"] == "DISABLED":
-                request = Request(facts.account, facts.region, "events", "EnableRule", {"Name": rule["Name"]})
-                what = f"project {project.name}: it is disabled"
-                yield request.fixes(f"rule {rule['Name']}", what)
 
 
 @check(

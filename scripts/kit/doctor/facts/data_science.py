@@ -8,7 +8,7 @@ from functools import partial
 from typing import Any
 
 from scripts.kit.doctor.facts.roles import read_role
-from scripts.kit.doctor.facts.stacks import EXTERNAL_ID_PARAMETER, PREFIX, STARTER, TOPIC, read_stack
+from scripts.kit.doctor.facts.stacks import EXTERNAL_ID_PARAMETER, PREFIX, RULES, STARTER, TOPIC, read_stack
 from scripts.kit.doctor.reader import UNREAD, Reader
 from scripts.kit.names import MODELS_STACK
 from scripts.kit.settings.model import Settings
@@ -40,6 +40,7 @@ class DataScience:
     studio_roles: Mapping[str, Any] = field(default_factory=dict)
     external_id: Any = UNREAD
     starter: Any = UNREAD
+    rules: Mapping[str, Any] = field(default_factory=dict)
     topic: Any = UNREAD
     subscriptions: Any = UNREAD
     approvers: Any = UNREAD
@@ -66,12 +67,14 @@ def gather(reader: Reader, settings: Settings, partition: str) -> DataScience:
             partial(reader.ask, account, "sns", "GetTopicAttributes", TopicArn=topic_arn),
             partial(reader.pages, account, "sns", "ListSubscriptionsByTopic", "Subscriptions", TopicArn=topic_arn),
             partial(reader.ask, account, "iam", "ListEntitiesForPolicy", PolicyArn=approver_arn),
+            *(partial(reader.ask, account, "events", "DescribeRule", Name=rule) for rule in RULES),
             *(partial(read_role, reader, account, name) for name in names),
             *(partial(attached_policies, reader, account, role.rsplit("/", 1)[-1]) for role in people),
             *(partial(read_region, region=region) for region in further),
             *(partial(read_stack, reader, account, name) for name in TEMPLATES),
         ]
     )
+    rules, roles = roles[: len(RULES)], roles[len(RULES) :]
     roles, stacks = roles[: -len(TEMPLATES)], roles[-len(TEMPLATES) :]
     regions = roles[len(roles) - len(further) :]
     return DataScience(
@@ -80,6 +83,7 @@ def gather(reader: Reader, settings: Settings, partition: str) -> DataScience:
         studio_roles=dict(zip(people, roles[len(names) : len(names) + len(people)], strict=True)),
         external_id=external_id["Parameter"]["Value"] if external_id else external_id,
         starter=starter,
+        rules=dict(zip(RULES, rules, strict=True)),
         topic=topic,
         subscriptions=subscriptions,
         approvers=approvers,

@@ -15,7 +15,6 @@ from scripts.kit.settings.model import Settings
 from scripts.kit.stages import Stage
 from scripts.kit.together import together
 
-RULES = ("model", "rejected", "code")
 IMAGE = re.compile(r"(\d{12})\.dkr\.ecr\.([a-z0-9-]+)\.amazonaws\.com(?:\.cn)?/([a-z0-9._/-]+)(?::([^@]+))?(?:@(.+))?")
 
 
@@ -46,12 +45,11 @@ class ProjectStage:
 
 @dataclass(frozen=True)
 class Project:
-    """described: as DescribeProject shows it; rules: by RULES."""
+    """described: as DescribeProject shows it."""
 
     described: Mapping[str, Any]
     stack: Any = UNREAD
     pipeline: Any = UNREAD
-    rules: Mapping[str, Any] = field(default_factory=dict)
     stages: Mapping[Stage, ProjectStage] = field(default_factory=dict)
     group_policy: Any = UNREAD
     version: Any = UNREAD
@@ -125,12 +123,11 @@ def read_project(reader: Reader, settings: Settings, product: str, name: str) ->
     if bare.status.startswith("Create") and bare.status != "CreateCompleted":
         return bare
     call_as = settings.stack_set_administrator
-    pipeline, policy, version, *rest = together(
+    pipeline, policy, version, *stages = together(
         [
             partial(reader.ask, account, "codepipeline", "GetPipelineState", name=bare.pipeline_name),
             partial(reader.ask, account, "sagemaker", "GetModelPackageGroupPolicy", ModelPackageGroupName=name),
             partial(read_version, reader, account, name),
-            *(partial(reader.ask, account, "events", "DescribeRule", Name=f"sagemaker-{bare.id}-{r}") for r in RULES),
             *(partial(read_stage, reader, account, bare, stage, call_as) for stage in Stage),
         ]
     )
@@ -138,8 +135,7 @@ def read_project(reader: Reader, settings: Settings, product: str, name: str) ->
         described=described,
         stack=stack,
         pipeline=pipeline,
-        rules=dict(zip(RULES, rest[: len(RULES)], strict=True)),
-        stages=dict(zip(Stage, rest[len(RULES) :], strict=True)),
+        stages=dict(zip(Stage, stages, strict=True)),
         group_policy=policy["ResourcePolicy"] if policy else policy,
         version=version,
     )

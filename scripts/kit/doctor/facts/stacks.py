@@ -13,6 +13,7 @@ PREFIX = "AmazonSageMakerServiceCatalogProductsMultiAccount"
 TEST_ROLE = f"{PREFIX}TestRole"
 EXTERNAL_ID_PARAMETER = "/sagemaker-multi-account/tester-external-id"
 STARTER = "sagemaker-multi-account-starter"
+RULES = tuple(f"sagemaker-multi-account-{what}" for what in ("approved", "rejected", "pushed"))
 TOPIC = "sagemaker-multi-account-approvals"
 BROKEN = ("_FAILED", "ROLLBACK_COMPLETE")  # but for UPDATE_ROLLBACK_COMPLETE, from which a stack goes on
 

@@ -93,13 +93,13 @@ def _(world: World) -> Iterator[None]:
 @case("rule-missing", "detect-stack-drift")
 def _(world: World) -> Iterator[None]:
     rules = world.cloud.state(EventsState, world.account, REGION).rules
-    with without(rules, ("default", f"sagemaker-{world.story.project_id}-model")):
+    with without(rules, ("default", "sagemaker-multi-account-approved")):
         yield
 
 
 @case("rule-disabled", "aws events enable-rule")
 def _(world: World) -> Iterator[None]:
-    client, name = world.client("events"), f"sagemaker-{world.story.project_id}-model"
+    client, name = world.client("events"), "sagemaker-multi-account-approved"
     client.disable_rule(Name=name)
     yield
     client.enable_rule(Name=name)
@@ -138,7 +138,7 @@ def _(world: World) -> Iterator[None]:
 @contextmanager
 def quiet(world: World) -> Iterator[dict[str, Any]]:
     """The deploy repository, whose commits start nothing meanwhile; staging-config.json is then as it was."""
-    events, name = world.client("events"), f"sagemaker-{world.story.project_id}-code"
+    events, name = world.client("events"), "sagemaker-multi-account-pushed"
     codecommit = world.client("codecommit")
     repository = f"sagemaker-{world.project}-modeldeploy"
     before = codecommit.get_file(repositoryName=repository, filePath="staging-config.json")["fileContent"]
