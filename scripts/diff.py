@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from dataclasses import asdict
 from pathlib import Path
 
 from scripts.kit.bundle import differences, pack
@@ -85,7 +86,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         return 0
     found = differences.compare(old, new, connection.account, connection.region, values, body)
     if args.json:
-        print(json.dumps({"from": old_name, "to": new_name, **differences.as_data(found)}, indent=2))
+        print(json.dumps({"from": old_name, "to": new_name, **asdict(found)}, indent=2))
         return 0
     print(f"{old_name} -> {new_name}")
     for line in differences.lines(found):

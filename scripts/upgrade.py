@@ -14,8 +14,8 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from dataclasses import asdict
 
-from scripts.kit.bundle import differences
 from scripts.kit.command import add_options, elsewhere, start
 from scripts.kit.console import UsageError, make_parser, run, say
 from scripts.kit.projects import upgrade_report, upgrading
@@ -39,7 +39,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     known = versions.installed_versions(connection, settings)
     target = versions.choose(known, args.to) if args.to else versions.newest(known, project.publisher)
     upgrade = upgrading.prepare(connection, project, known, target, dict(item.split("=", 1) for item in args.set))
-    result = {**upgrading.as_data(upgrade), **differences.as_data(upgrade.found), "applied": False}
+    result = {**upgrading.as_data(upgrade), **asdict(upgrade.found), "applied": False}
     if not upgrade.needed:
         say(f"{args.project} runs {target.name} already: nothing to do")
     else:

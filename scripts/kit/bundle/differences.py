@@ -12,7 +12,7 @@ import io
 import json
 import zipfile
 from collections.abc import Iterator, Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from awslang.template import parameters as cfn_parameters
@@ -361,10 +361,6 @@ def blob(content: bytes | None) -> str:
 
 
 # -- what it looks like ------------------------------------------------------------------------
-
-
-def as_data(found: Differences) -> dict[str, Any]:
-    return asdict(found)
 
 
 SIGNS = {"add": "+", "remove": "-", "change": "~", "replace": "!", "ignore": "="}

@@ -29,8 +29,7 @@ NEEDED = {
     "codepipeline:CreatePipeline": ["arn:aws:codepipeline:{r}:{a}:sagemaker-{n}-deploy"],
     "codepipeline:TagResource": ["arn:aws:codepipeline:{r}:{a}:sagemaker-{n}-deploy"],
     "iam:PassRole": [
-        "arn:aws:iam::{a}:role/service-role/{k}" + name
-        for name in ("BuildRole", "PipelineRole", "TestRole")
+        "arn:aws:iam::{a}:role/service-role/{k}" + name for name in ("BuildRole", "PipelineRole", "TestRole")
     ],
     "s3:CreateBucket": ["arn:aws:s3:::sagemaker-project-{i}"],
     "s3:GetBucketPolicy": ["arn:aws:s3:::sagemaker-project-{i}"],
