@@ -14,15 +14,15 @@ import argparse
 import os
 import re
 import shlex
-import shutil
 import subprocess
 import tempfile
 import tomllib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path, PurePosixPath
 
 from scripts.kit.bundle import pack
 from scripts.kit.console import UsageError, UserError, near, run, say
+from scripts.kit.output import Output
 
 SBOM_TOOL = pack.ROOT / ".venv-release" / "bin" / "cyclonedx-py"  # made by `make release` from requirements/release.txt
 SBOM, SUMS, LOCK = "sbom.cdx.json", "SHA256SUMS", "requirements/runtime.txt"
@@ -96,6 +96,15 @@ def release(files: Mapping[str, bytes], bill: bytes) -> dict[str, bytes]:
     return {**released, SUMS: checksums(released)}
 
 
+def former(folder: Path) -> Iterable[str]:
+    """What a version without markers wrote, where it alone wrote into the folder: what SHA256SUMS lists, and that."""
+    try:
+        listed = {line.split("  ", 1)[1] for line in (folder / SUMS).read_text(encoding="utf-8").splitlines()} | {SUMS}
+    except (OSError, ValueError, LookupError):
+        return ()
+    return listed if {path.name for path in folder.iterdir()} <= listed else ()
+
+
 def main(argv: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(
         prog="python -m scripts.release", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
@@ -108,10 +117,11 @@ def main(argv: Sequence[str] | None = None) -> int:
         raise UserError(
             f"{files} from the commit, so this release could not be built again: commit, or --allow-changes"
         )
-    shutil.rmtree(args.output, ignore_errors=True)
-    args.output.mkdir(parents=True)
-    for name, content in release(product(pack.ROOT), sbom(pack.ROOT)).items():
-        (args.output / name).write_bytes(content)
+    output = Output(args.output, "release", older=former)
+    output.check(())  # before the SBOM, which takes its time
+    released = release(product(pack.ROOT), sbom(pack.ROOT))
+    output.replace(released)
+    for name, content in released.items():
         say(f"{near(args.output / name)}: {len(content):,} bytes")
         print(args.output / name)
     return 0

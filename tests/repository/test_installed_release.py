@@ -151,7 +151,7 @@ def test_the_same_commit_gives_the_same_bytes(dist: Path, tmp_path: Path) -> Non
     assert {path.name: path.read_bytes() for path in tmp_path.iterdir()} == {
         path.name: path.read_bytes() for path in dist.iterdir()
     }
-    assert len(list(dist.iterdir())) == 3
+    assert len(list(dist.iterdir())) == 4  # the zip, the SBOM, the checksums, and the marker of the kit's own folders
 
 
 def test_checksums_outside_and_inside_are_those_of_the_files(dist: Path, installed: Installed) -> None:
