@@ -137,9 +137,7 @@ def checkout(story: Story, repository: str, folder: Path) -> Path:
         listed = codecommit.get_folder(repositoryName=repository, folderPath=path)
         for file in listed["files"]:
             content = codecommit.get_file(repositoryName=repository, filePath=file["absolutePath"])["fileContent"]
-            target = folder / file["absolutePath"]
-            target.parent.mkdir(parents=True, exist_ok=True)
-            target.write_bytes(content)
+            places.write(folder, file["absolutePath"], content)
         for child in listed["subFolders"]:
             fetch(child["absolutePath"])
 

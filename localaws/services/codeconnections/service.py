@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from awslang.errors import AwsError, NotSupported
+from localaws import places
 from localaws.calls import Call
 from localaws.cloud import Cloud, arn, new_id
 from localaws.service import Service
@@ -191,7 +192,7 @@ def git(folder: Path, *arguments: str) -> bytes:
 def create_repository(cloud: Cloud, name: str) -> Path:
     """An empty bare repository, owner/name; its folder is what git clones and pushes to."""
     provider = cloud.state(Provider, "", "")
-    folder = cloud.folder / "git" / f"{name}.git"
+    folder = places.below(cloud.folder / "git", f"{name}.git")
     with provider.lock:
         if not provider.repositories:
             cloud.background("git provider", _watch, cloud, provider)
