@@ -22,6 +22,7 @@ from pathlib import Path, PurePosixPath
 
 from scripts.kit.bundle import pack
 from scripts.kit.console import UsageError, UserError, near, run, say
+from scripts.kit.git import git
 from scripts.kit.output import Output
 
 SBOM_TOOL = pack.ROOT / ".venv-release" / "bin" / "cyclonedx-py"  # made by `make release` from requirements/release.txt
@@ -32,18 +33,6 @@ SHIPPED = {
 }  # fmt: skip
 LINTERS = {f"scripts/kit/lint/{name}.py" for name in ("english", "linters", "sizes")}
 NOT_SHIPPED = {"scripts/rehearsal", *LINTERS}  # and the commands that the Makefile does not have
-
-
-def git(root: Path, *arguments: str) -> str:
-    """What git prints about the clone in root."""
-    line = ["git", "-C", str(root), *arguments]
-    try:
-        done = subprocess.run(line, capture_output=True, text=True)
-    except FileNotFoundError as error:
-        raise UserError("git is not installed, and a release is built from a clone") from error
-    if done.returncode:
-        raise UserError(f"{' '.join(line)}: {done.stderr.strip()}")
-    return done.stdout
 
 
 def is_inside(name: str, parts: set[str]) -> bool:
@@ -57,7 +46,7 @@ def product(root: Path) -> dict[str, bytes]:
     targets = re.findall(r"^([a-z-]+):", (root / "Makefile").read_text(encoding="utf-8"), re.MULTILINE)
     commands = {target.replace("-", "_") for target in targets} | {"__init__"}
     others = {f"scripts/{path.name}" for path in (root / "scripts").glob("*.py") if path.stem not in commands}
-    tracked = git(root, "ls-files", "-z").split("\0")
+    tracked = git("ls-files", "-z", folder=root).split("\0")
     names = [name for name in tracked if is_inside(name, SHIPPED) and not is_inside(name, NOT_SHIPPED | others)]
     if missing := sorted(part for part in SHIPPED if not any(is_inside(name, {part}) for name in names)):
         raise UserError(f"git tracks no {', '.join(missing)}, which a release holds")
@@ -71,7 +60,7 @@ def sbom(root: Path) -> bytes:
     with tempfile.TemporaryDirectory() as folder:
         written = Path(folder) / SBOM
         line = f"requirements {LOCK} --pyproject pyproject.toml --spec-version 1.6 --output-reproducible"
-        date = git(root, "log", "-1", "--format=%ct").strip()
+        date = git("log", "-1", "--format=%ct", folder=root).strip()
         variables = {**os.environ, "SOURCE_DATE_EPOCH": date, "PYTHONWARNINGS": "ignore::UserWarning"}
         command = [str(SBOM_TOOL), *shlex.split(line), "--output-file", str(written)]
         done = subprocess.run(command, cwd=root, env=variables, capture_output=True, text=True)
@@ -112,7 +101,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--output", type=Path, default=pack.ROOT / "dist", metavar="FOLDER", help="default dist/")
     parser.add_argument("--allow-changes", action="store_true", help="build from files that differ from the commit too")
     args = parser.parse_args(argv)
-    if (changed := git(pack.ROOT, "status", "--porcelain").splitlines()) and not args.allow_changes:
+    if (changed := git("status", "--porcelain", folder=pack.ROOT).splitlines()) and not args.allow_changes:
         files = "1 file differs" if len(changed) == 1 else f"{len(changed)} files differ"
         raise UserError(
             f"{files} from the commit, so this release could not be built again: commit, or --allow-changes"

@@ -13,6 +13,7 @@ from typing import Any
 
 from botocore.exceptions import ClientError
 
+from localaws import places
 from localaws.cloud import Session, arn
 from scripts.kit.bundle import pack
 from scripts.kit.console import explain, paint, say

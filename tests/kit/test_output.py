@@ -78,7 +78,7 @@ def test_a_strangers_folder_is_refused_and_untouched(
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    monkeypatch.setattr(release, "git", lambda *_: "")
+    monkeypatch.setattr(release, "git", lambda *_, folder: "")
     monkeypatch.setattr(running, "python_of", lambda _: Path())
     before = content(strangers)
     monkeypatch.chdir(strangers)

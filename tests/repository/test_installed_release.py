@@ -188,7 +188,7 @@ def test_the_zip_holds_the_product_and_nothing_of_the_rehearsal(installed: Insta
 
 
 def test_a_release_of_files_that_are_not_committed_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(release, "git", lambda root, *arguments: " M README.md\n?? x\n")
+    monkeypatch.setattr(release, "git", lambda *arguments, folder: " M README.md\n?? x\n")
     with pytest.raises(UserError, match="2 files differ from the commit"):
         release.main(["--output", str(tmp_path / "dist")])
     assert not (tmp_path / "dist").exists()
