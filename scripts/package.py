@@ -36,7 +36,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--output", type=Path, metavar="FOLDER", help="where to write (default: build/ in that tree)")
     args = parser.parse_args(argv)
     build = args.output or args.root / "build"
-    output = Output(build, "package", beside=("console", "notebooks", "rehearsal"), older=former)
+    output = Output(build, "package", beside=("console", "notebooks", "rehearsal", "taskcat"), older=former)
     bundle = pack.pack(pack.read_tree(args.root))
     write(output, bundle)
     say(f"packed {bundle.name}: {len(bundle.files)} files in {near(build)}")

@@ -25,7 +25,7 @@ from scripts.kit.console import UsageError, UserError, near, run, say
 from scripts.kit.git import git
 from scripts.kit.output import Output
 
-SBOM_TOOL = pack.ROOT / ".venv-release" / "bin" / "cyclonedx-py"  # made by `make release` from requirements/release.txt
+SBOM_PYTHON = pack.ROOT / ".venv-release" / "bin" / "python"  # made by `make release` from requirements/release.txt
 SBOM, SUMS, LOCK = "sbom.cdx.json", "SHA256SUMS", "requirements/runtime.txt"
 SHIPPED = {
     "CHANGELOG.md", "LICENSE", "Makefile", "README.md", "SECURITY.md", "environment.example.yaml", "pyproject.toml",
@@ -55,14 +55,14 @@ def product(root: Path) -> dict[str, bytes]:
 
 def sbom(root: Path) -> bytes:
     """The software bill of materials of the lock file, CycloneDX 1.6, dated like the commit."""
-    if not SBOM_TOOL.exists():
+    if not SBOM_PYTHON.exists():
         raise UsageError("cyclonedx-py is not installed: run `make release`, which installs it into .venv-release")
     with tempfile.TemporaryDirectory() as folder:
         written = Path(folder) / SBOM
         line = f"requirements {LOCK} --pyproject pyproject.toml --spec-version 1.6 --output-reproducible"
         date = git("log", "-1", "--format=%ct", folder=root).strip()
         variables = {**os.environ, "SOURCE_DATE_EPOCH": date, "PYTHONWARNINGS": "ignore::UserWarning"}
-        command = [str(SBOM_TOOL), *shlex.split(line), "--output-file", str(written)]
+        command = [str(SBOM_PYTHON), "-m", "cyclonedx_py", *shlex.split(line), "--output-file", str(written)]
         done = subprocess.run(command, cwd=root, env=variables, capture_output=True, text=True)
         if done.returncode:
             raise UserError(f"cyclonedx-py failed:\n{done.stderr.strip()}")

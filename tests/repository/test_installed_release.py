@@ -26,7 +26,7 @@ import pytest
 from scripts import release
 from scripts.kit.bundle import pack
 from scripts.kit.console import UserError
-from tests.support import ROOT
+from tests.support import NASTY, ROOT
 from tests.support.waiting import until
 
 NO_NETWORK = re.compile("error sending request|[Cc]onnection|[Nn]etwork|name resolution|No matching distribution")
@@ -74,7 +74,7 @@ def dist(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def installed(dist: Path, tmp_path_factory: pytest.TempPathFactory) -> Installed:
-    folder = tmp_path_factory.mktemp("installed")
+    folder = tmp_path_factory.mktemp("installed") / NASTY
     [archive] = dist.glob("*.zip")
     with zipfile.ZipFile(archive) as opened:
         opened.extractall(folder)
