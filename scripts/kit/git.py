@@ -63,11 +63,11 @@ def variables_of(kept: tuple[str, ...]) -> dict[str, str]:
 
 def configured(settings: Iterable[tuple[str, str]]) -> dict[str, str]:
     """The variables that give git these settings, in their order: the last one of a name wins, or all count."""
-    found = {}
-    count = 0
-    for count, (name, value) in enumerate(settings, 1):
-        found |= {f"GIT_CONFIG_KEY_{count - 1}": name, f"GIT_CONFIG_VALUE_{count - 1}": value}
-    return {"GIT_CONFIG_COUNT": str(count), **found}
+    listed = list(settings)
+    found = {"GIT_CONFIG_COUNT": str(len(listed))}
+    for number, (name, value) in enumerate(listed):
+        found |= {f"GIT_CONFIG_KEY_{number}": name, f"GIT_CONFIG_VALUE_{number}": value}
+    return found
 
 
 def reach() -> Iterator[tuple[str, str]]:

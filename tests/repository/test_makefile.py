@@ -126,7 +126,7 @@ def test_args_as_messages_show_them_arrive_whatever_a_path_holds(tree: Tree, wor
 
 
 def test_make_cannot_be_given_a_path_with_a_line_break(tree: Tree) -> None:
-    """docs/guides/ml-engineer.md says so, and names the Python command, which can."""
+    """docs/reference/commands.md says so, and names the Python command, which can."""
     line = f"make publish {make_arguments(shlex.join(['--environment', NASTY]))}"
     assert run("sh", "-c", line, folder=tree.folder).returncode == 2
 

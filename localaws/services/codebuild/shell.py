@@ -29,7 +29,7 @@ IMAGE_PACKAGES = (
     "wheel", "pip",
 )  # fmt: skip
 SYSTEM_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
-# Each path stands in a quoting of its own (shlex.quote) and in no other. A function holds those that the trap needs.
+# Each path is quoted once (shlex.quote) and within no other quotes: a function holds those that the trap needs.
 SCRIPT = """\
 cd -- {directory} || exit 1
 . {variables}

@@ -392,16 +392,3 @@ def test_invocations_and_errors_are_counted(world: World) -> None:
         StartTime=now - timedelta(minutes=5), EndTime=now + timedelta(minutes=5), Period=600, Statistics=["Sum"],
     )["Datapoints"]  # fmt: skip
     assert sum(point["Sum"] for point in points) == 1.0
-
-
-@pytest.mark.parametrize("names", [["../../outside.py"], ["a", "a/b.py"], ["x" * 300], ["index.py", "index.py/x"]])
-def test_code_with_a_name_that_no_file_can_have_is_refused(world: World, names: list[str]) -> None:
-    content = zip_of(dict.fromkeys(names, ECHO))
-    before = set((world.cloud.folder / "lambda").rglob("*"))
-    with pytest.raises(ClientError, match="Could not unzip uploaded file"):
-        world.client("lambda").create_function(
-            FunctionName="odd", Runtime="python3.12", Handler="index.handler", Role=world.role,
-            Code={"ZipFile": content},
-        )  # fmt: skip
-    assert set((world.cloud.folder / "lambda").rglob("*")) - before <= {world.cloud.folder / "lambda" / "code"}
-    assert not list(world.cloud.folder.parent.rglob("outside.py"))
