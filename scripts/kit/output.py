@@ -61,6 +61,9 @@ class Output:
         """Make the folder, and mark these names in it as this command's."""
         kept = list(names)
         own = self.check(kept)
+        for name in kept:
+            if (self.folder / name).is_symlink():  # what it leads to would be written over
+                raise self._in_the_way(name)
         self._mark({*own, *kept})
 
     def replace(self, files: Mapping[str, bytes]) -> None:

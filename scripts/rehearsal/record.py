@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
+import os
 from collections import Counter
 from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
-from scripts.kit.console import paint, say
+from scripts.kit.console import UsageError, paint, say
 from scripts.kit.output import Output
 from scripts.rehearsal.permissions import read_requests, write_policies
 from scripts.rehearsal.report.facts import gather
@@ -31,6 +32,10 @@ def former(folder: Path) -> Iterable[str]:
 
 def enter(folder: Path) -> None:
     """Make the folder of a rehearsal, or go into one; UsageError where the kit did not make what is there."""
+    if os.pathsep in str(folder):
+        raise UsageError(
+            f"--folder {folder}: a build's PATH cannot hold a folder with {os.pathsep!r} in its name. Name another"
+        )
     Output(folder, "rehearse", "--folder", older=former).enter(WRITTEN)
 
 

@@ -90,6 +90,23 @@ def test_a_strangers_folder_is_refused_and_untouched(
         assert content(strangers) == before
 
 
+def test_a_link_in_a_rehearsals_folder_is_not_followed(tmp_path: Path) -> None:
+    folder, mine = tmp_path / "rehearsal", tmp_path / "environment.yaml"
+    record.enter(folder)
+    record.enter(folder)
+    mine.write_text("mine")
+    (folder / "environment.yaml").symlink_to(mine)
+    with pytest.raises(UsageError, match=r"environment\.yaml is there, and the kit did not write it"):
+        record.enter(folder)
+    assert mine.read_text() == "mine"
+
+
+def test_a_rehearsal_in_a_folder_that_no_path_can_hold_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="a build's PATH cannot hold a folder with ':' in its name"):
+        record.enter(tmp_path / "a:b")
+    assert not (tmp_path / "a:b").exists()
+
+
 @pytest.mark.parametrize("made", ["absent", "empty", "by the command before"])
 def test_package_and_console_bundle_write_where_nothing_of_a_stranger_is(
     publisher: Publisher, tmp_path: Path, made: str

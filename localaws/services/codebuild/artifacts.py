@@ -50,7 +50,10 @@ def download(session: Session, source: Mapping[str, Any], work: PipelineBuild | 
     primary = folder / "src"
     primary.mkdir(parents=True)
     if work is not None:
-        others = {name: folder / f"src_{name}" for name in work.input_artifacts if name != work.primary}
+        others = {}
+        for name in work.input_artifacts.keys() - {work.primary}:
+            with placing(folder, f"src_{name}"):
+                others[name] = places.below(folder, f"src_{name}")
         for name, target in {work.primary: primary, **others}.items():
             bucket, key = work.input_artifacts[name]
             unpack(_object(session, bucket, key), target)

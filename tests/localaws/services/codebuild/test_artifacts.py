@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import textwrap
+from pathlib import Path
 from typing import Any
 
 import pytest
 from botocore.exceptions import ClientError
 
 from localaws.cloud import Session, new_id
+from localaws.services.codebuild.artifacts import ArtifactError, download
 from localaws.services.codebuild.state import PipelineBuild, PipelineWork
 from tests.support.codebuild_setting import ACCOUNT, REGION, build, finish, log, phase, project
 from tests.support.zips import files_in, zip_of
@@ -132,6 +134,17 @@ def check_refused(root: Session, done: dict[str, Any], key: str, reason: str) ->
     assert reason in context["message"]
     assert not list(root.cloud.folder.parent.rglob("outside.txt"))
     assert root.cloud.faults == []
+
+
+def test_an_input_artifact_whose_name_leads_out_fails_the_build(root: Session, tmp_path: Path) -> None:
+    root.client("s3").put_object(Bucket="store", Key="in.zip", Body=zip_of({"a": "b"}))
+    name, there = "x/../../../../../outside", ("store", "in.zip")
+    work = PipelineBuild(
+        pipeline_arn="arn", input_artifacts={"first": there, name: there}, primary="first", output_artifacts={}
+    )
+    with pytest.raises(ArtifactError, match="the name leads out of its folder"):
+        download(root, {}, work, tmp_path / "a/b/c/build")
+    assert [path.name for path in tmp_path.iterdir()] == ["a"]
 
 
 def test_a_key_with_two_slashes_stays_in_the_sources_folder(root: Session) -> None:
