@@ -25,7 +25,7 @@ from scripts.kit.regions import check_region, partition
 from scripts.kit.settings.reading import FURTHER_REGIONS
 from scripts.rehearsal import record
 from scripts.rehearsal.chapters import CHAPTERS, play
-from scripts.rehearsal.embedded import embedded_aws
+from scripts.rehearsal.embedded import embedded_aws, require_port
 from scripts.rehearsal.keeping import keep
 from scripts.rehearsal.live import view
 from scripts.rehearsal.other_templates import options as template_options
@@ -100,6 +100,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     regions, folder = check(args), args.folder
     if args.template:
         return template_options.rehearse(args)
+    require_port(args.port)
+    record.enter(folder)
     start = time.monotonic()
     server = embedded_aws(folder, args.port)
     record.clear(folder)

@@ -40,6 +40,7 @@ SLOWEST_FIRST = (  # so that no worker is left with a long file at the end; the 
     "repository/test_developing.py",
     "pages/test_pages.py",
     "kit/test_console_interrupts.py",
+    "kit/test_any_folder.py",
 )
 
 

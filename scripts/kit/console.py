@@ -6,6 +6,7 @@ import argparse
 import difflib
 import os
 import re
+import shlex
 import signal
 import sys
 import time
@@ -66,6 +67,15 @@ def near(path: Path) -> str:
 def absolute(path: str) -> Path:
     """A path as it is typed, which stays the same for a process with another working directory, such as a build."""
     return Path(path).absolute()
+
+
+def make_arguments(line: str) -> str:
+    """ARGS=… of a make command to type. line: words as a shell reads them, quoted where they need it.
+
+    The person's shell, make and make's shell read them, one after the other. make has no way to take a line break.
+    """
+    special = any(character in line for character in '$"`\\')
+    return "ARGS=" + (shlex.quote(line.replace("$", "$$")) if special else f'"{line}"')
 
 
 def say(message: str) -> None:

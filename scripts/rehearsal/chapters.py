@@ -13,6 +13,7 @@ from typing import Any
 
 from botocore.exceptions import ClientError
 
+from localaws import places
 from localaws.cloud import Session, arn
 from scripts.kit.bundle import pack
 from scripts.kit.console import explain, paint, say
@@ -137,9 +138,7 @@ def checkout(story: Story, repository: str, folder: Path) -> Path:
         listed = codecommit.get_folder(repositoryName=repository, folderPath=path)
         for file in listed["files"]:
             content = codecommit.get_file(repositoryName=repository, filePath=file["absolutePath"])["fileContent"]
-            target = folder / file["absolutePath"]
-            target.parent.mkdir(parents=True, exist_ok=True)
-            target.write_bytes(content)
+            places.write(folder, file["absolutePath"], content)
         for child in listed["subFolders"]:
             fetch(child["absolutePath"])
 

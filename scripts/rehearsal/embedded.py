@@ -7,7 +7,7 @@ from functools import cache
 from pathlib import Path
 
 from localaws.cloud import Published
-from localaws.server import HOST, EmbeddedAws, PortNotUsable
+from localaws.server import HOST, EmbeddedAws, PortNotUsable, check_port
 from scripts.kit.console import UserError
 
 TABLES = Path(__file__).parents[2] / "pipeline"
@@ -20,15 +20,22 @@ def published() -> Published:
     return Published(registries, prices)
 
 
-def embedded_aws(folder: Path, port: int = 0, waits: float = 0.001) -> EmbeddedAws:
-    """with embedded_aws(folder) as cloud: …  UserError where nothing can listen on the port."""
+def require_port(port: int) -> None:
+    """UserError where nothing can listen on the port; 0 stands for a free one."""
     try:
-        return EmbeddedAws(folder, port, waits, published())
+        if port:
+            check_port(port)
     except PortNotUsable as error:
         raise UserError(
             f"port {port} on {HOST} cannot be used ({error}). "
             "Choose another with --port, or leave it out for a free one"
         ) from error
+
+
+def embedded_aws(folder: Path, port: int = 0, waits: float = 0.001) -> EmbeddedAws:
+    """with embedded_aws(folder) as cloud: …  UserError where nothing can listen on the port."""
+    require_port(port)
+    return EmbeddedAws(folder, port, waits, published())
 
 
 def xgboost_image(region: str, tag: str = "3.0-5") -> str:

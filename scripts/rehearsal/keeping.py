@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import os
+import shlex
 import signal
 import time
 from pathlib import Path
 
 from localaws.cloud import Session
-from scripts.kit.console import say
+from scripts.kit.console import make_arguments, say
 from scripts.rehearsal.setting import APPROVER, ENGINEER, environment_file, sign_in, studio
 from scripts.rehearsal.story import Story
 
@@ -32,12 +33,12 @@ def keep(story: Story) -> None:
     for who, session in sessions(story).items():
         say(f"\n  # {who}")
         for name, value in lasting(session).environment().items():
-            say(f"  export {name}={value}")
+            say(f"  export {name}={shlex.quote(value)}")
     file, profiles = write_files(story)
     say("\nFor the kit's own commands export this instead; its profiles are data-science and management:\n")
-    say(f"  export AWS_CONFIG_FILE={profiles}")
-    say(f'  make status ARGS="--environment {file} --profile data-science"')
-    say(f'  make doctor ARGS="--environment {file} --profile management"')
+    say(f"  export AWS_CONFIG_FILE={shlex.quote(str(profiles))}")
+    for command, profile in (("status", "data-science"), ("doctor", "management")):
+        say(f"  make {command} {make_arguments(f'--environment {shlex.quote(file)} --profile {profile}')}")
     say("\nCtrl-C stops it.")
     signal.signal(signal.SIGTERM, interrupt)
     try:

@@ -3,18 +3,40 @@
 from __future__ import annotations
 
 import json
+import os
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
-from scripts.kit.console import paint, say
+from scripts.kit.console import UsageError, paint, say
+from scripts.kit.output import Output
 from scripts.rehearsal.permissions import read_requests, write_policies
 from scripts.rehearsal.report.facts import gather
 from scripts.rehearsal.report.page import page
 from scripts.rehearsal.story import Story, StoryFailed
 
 POLICIES, SUMMARY, REPORT = "policies.json", "summary.json", "report.html"
+WRITTEN = (  # all that a rehearsal writes, except for the training repository, whose name no other folder has
+    POLICIES, SUMMARY, REPORT, "requests.jsonl", "environment.yaml", "aws-config", "builds/", "bundle/", "endpoints/",
+    "git/", "lambda/", "repositories/", "template/", "training/",
+)  # fmt: skip
+
+
+def former(folder: Path) -> Iterable[str]:
+    """What a version without markers wrote, where it alone wrote into the folder."""
+    there = {f"{path.name}/" if path.is_dir() else path.name for path in folder.iterdir()}
+    ours = {name for name in there if name in WRITTEN or name.endswith("-modelbuild/")}
+    return ours & {*WRITTEN} if there == ours and {"requests.jsonl", "builds/", "template/"} & ours else ()
+
+
+def enter(folder: Path) -> None:
+    """Make the folder of a rehearsal, or go into one; UsageError where the kit did not make what is there."""
+    if os.pathsep in str(folder):
+        raise UsageError(
+            f"--folder {folder}: a build's PATH cannot hold a folder with {os.pathsep!r} in its name. Name another"
+        )
+    Output(folder, "rehearse", "--folder", older=former).enter(WRITTEN)
 
 
 def clear(folder: Path) -> None:

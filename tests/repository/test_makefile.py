@@ -12,7 +12,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.support import ROOT
+from scripts.kit.console import make_arguments
+from tests.support import NASTY, ROOT
 from tests.support.makefile import FILES, RULES, TARGETS
 
 LOCKS = sorted(path.name for path in (ROOT / "requirements").iterdir())
@@ -48,21 +49,22 @@ class Tree:
 
 @pytest.fixture
 def tree(tmp_path: Path) -> Tree:
-    """Every environment is there and newer than its lock file."""
-    made = Tree(tmp_path)
-    (tmp_path / "requirements").mkdir()
+    """Every environment is there and newer than its lock file. The folder has a name that shells stumble over."""
+    folder = tmp_path / NASTY
+    made = Tree(folder)
+    (folder / "requirements").mkdir(parents=True)
     for name in FILES:
-        shutil.copy(ROOT / name, tmp_path)
+        shutil.copy(ROOT / name, folder)
     for name in LOCKS:
-        (tmp_path / "requirements" / name).touch()
-        os.utime(tmp_path / "requirements" / name, (1, 1))
+        (folder / "requirements" / name).touch()
+        os.utime(folder / "requirements" / name, (1, 1))
     groups = {name.removesuffix(".txt") for name in LOCKS} - {"dev", "runtime"}
     for number, name in enumerate([".venv", *(f".venv-{group}" for group in sorted(groups))]):
-        (tmp_path / name / "bin").mkdir(parents=True)
-        (tmp_path / name / ".ready").touch()
-        os.utime(tmp_path / name / ".ready", (2 + number, 2 + number))
-    python = tmp_path / ".venv" / "bin" / "python"
-    python.write_text(f'#!/bin/sh\n{{ printf "%s\\037" python "$@"; echo; }} >> "{made.log}"\n')
+        (folder / name / "bin").mkdir(parents=True)
+        (folder / name / ".ready").touch()
+        os.utime(folder / name / ".ready", (2 + number, 2 + number))
+    python = folder / ".venv" / "bin" / "python"
+    python.write_text(f'#!/bin/sh\n{{ printf "%s\\037" python "$@"; echo; }} >> {shlex.quote(str(made.log))}\n')
     python.chmod(0o755)
     return made
 
@@ -122,6 +124,23 @@ def test_args_with_spaces_and_quotes_arrive_as_the_shell_splits_them(tree: Tree)
     assert tree.make("publish", "ARGS=--profile 'data science' --region eu-west-1") == [
         ["scripts.publish", "--profile", "data science", "--region", "eu-west-1"]
     ]
+
+
+@pytest.mark.parametrize(
+    "word", ["plain", "a b", NASTY.replace("\n", " "), "$HOME", "$$", "it's", '"', "`id`", "\\", "(é)"]
+)
+def test_args_as_messages_show_them_arrive_whatever_a_path_holds(tree: Tree, word: str) -> None:
+    line = f"make publish {make_arguments(shlex.join(['--environment', word]))}"
+    tree.log.write_text("")
+    done = run("sh", "-c", line, folder=tree.folder)
+    assert done.returncode == 0, done.stdout
+    assert tree.log.read_text().split("\x1f")[2:-1] == ["scripts.publish", "--environment", word]
+
+
+def test_make_cannot_be_given_a_path_with_a_line_break(tree: Tree) -> None:
+    """docs/reference/commands.md says so, and names the Python command, which can."""
+    line = f"make publish {make_arguments(shlex.join(['--environment', NASTY]))}"
+    assert run("sh", "-c", line, folder=tree.folder).returncode == 2
 
 
 @pytest.mark.parametrize("goals", ["", "setup", "publish clean"])

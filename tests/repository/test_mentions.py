@@ -29,6 +29,7 @@ FILE = re.compile(r"(?!multi-account-sagemaker-)[\w.-]+\.(?:py|yaml|yml|md|json|
 WORD_OF_CODE = r"(?<![\w./*{}<…-])[\w-]+\.(?:py|yaml|yml|md|json|toml|ipynb|jinja|guard)\b(?![\w(])"
 BASES = ("", "seed-code/model-deploy/", "seed-code/model-build/")  # a project's repositories say paths of their own
 MADE = {  # by the reader, by a command, by a pipeline, or by AWS; and a library
+    ".multi-account-deployment.json",
     ".taskcat.yml", ".taskcat_overrides.yml", "REQUEST.json", "card.json", "deployment.json", "environment.yaml",
     "eu.yaml", "index.py", "manifest.json", "models.json", "models.yaml", "policies.json", "report.json",
     "requests.jsonl", "ruamel.yaml", "runtimes.yml", "summary.json", "template.json", "template.yaml",
