@@ -1,6 +1,6 @@
 # What a developer of the kit needs besides: the rehearsal, tests, checks, lock files and the release.
-COMPILE = $(VENV)/bin/uv pip compile --quiet --universal --generate-hashes --no-emit-index-url --custom-compile-command "make lock" $(GIVEN)
-GROUPS := lint notebooks release taskcat
+COMPILE = $(VENV)/bin/uv pip compile --quiet --universal --generate-hashes --no-emit-index-url --constraints requirements/constraints.in --custom-compile-command "make lock" $(GIVEN)
+GROUPS := lint notebooks release taskcat uv
 PYTEST = $(RUN) pytest -n auto --dist loadfile --no-loadscope-reorder
 
 # An environment of its own for each group whose packages are heavy or clash with ours: .venv-lint, …
@@ -62,3 +62,4 @@ lock: $(READY) ## Pin what pyproject.toml asks for in requirements/; ARGS=--upgr
 	@$(COMPILE) --group pyproject.toml:dev pyproject.toml --output-file requirements/dev.txt
 	@$(COMPILE) --constraints requirements/dev.txt pyproject.toml --output-file requirements/runtime.txt
 	@for group in $(GROUPS); do $(COMPILE) --group pyproject.toml:$$group --output-file requirements/$$group.txt || exit 1; done
+	@$(RUN) scripts.kit.lint.wheels

@@ -25,12 +25,12 @@ from scripts.kit.bundle import pack
 from scripts.kit.console import UsageError, UserError, near, run, say
 
 SBOM_TOOL = pack.ROOT / ".venv-release" / "bin" / "cyclonedx-py"  # made by `make release` from requirements/release.txt
-SBOM, SUMS, LOCK = "sbom.cdx.json", "SHA256SUMS", "requirements/runtime.txt"
+SBOM, SUMS, LOCK, UV = "sbom.cdx.json", "SHA256SUMS", "requirements/runtime.txt", "requirements/uv.txt"
 SHIPPED = {
     "CHANGELOG.md", "LICENSE", "Makefile", "README.md", "SECURITY.md", "environment.example.yaml", "pyproject.toml",
-    LOCK, "awslang", "docs", "notebooks", "pipeline", "scripts", "seed-code", "templates",
+    LOCK, UV, "awslang", "docs", "notebooks", "pipeline", "scripts", "seed-code", "templates",
 }  # fmt: skip
-LINTERS = {f"scripts/kit/lint/{name}.py" for name in ("english", "linters", "sizes")}
+LINTERS = {f"scripts/kit/lint/{name}.py" for name in ("english", "files", "linters", "sizes", "wheels")}
 NOT_SHIPPED = {"scripts/rehearsal", *LINTERS}  # and the commands that the Makefile does not have
 
 
