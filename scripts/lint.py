@@ -193,9 +193,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     chosen = args.only or list(CHECKS)
     if "guard" in chosen and lacks_guard():
         chosen.remove("guard")
-        say(
-            "  guard       left out: cfn-guard-rs has no wheel for this Python and machine. Linux with Python 3.11 has one"
-        )
+        say("  guard       left out: cfn-guard-rs has no wheel for this Python and machine. Python 3.11 on Linux has")
     with ThreadPoolExecutor(max_workers=min(AT_ONCE, os.cpu_count() or 1)) as pool:
         results = []
         for result in pool.map(timed, chosen):

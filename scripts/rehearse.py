@@ -26,6 +26,7 @@ from scripts.kit.settings.reading import FURTHER_REGIONS
 from scripts.rehearsal import record
 from scripts.rehearsal.chapters import CHAPTERS, play
 from scripts.rehearsal.embedded import embedded_aws
+from scripts.rehearsal.folder import claim
 from scripts.rehearsal.keeping import keep
 from scripts.rehearsal.live import view
 from scripts.rehearsal.other_templates import options as template_options
@@ -99,7 +100,8 @@ def tell_failure(story: Story, failure: StoryFailed) -> None:
 
 def main(argv: Sequence[str] | None = None) -> int:
     args = parser().parse_args(argv)
-    regions, folder = check(args), args.folder
+    regions = check(args)
+    folder = args.folder = claim(args.folder, DEFAULT_FOLDER)
     if args.template:
         return template_options.rehearse(args)
     start = time.monotonic()

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from scripts.kit.console import paint, say
+from scripts.rehearsal import folder as rehearsal_folder
 from scripts.rehearsal.permissions import read_requests, write_policies
 from scripts.rehearsal.report.facts import gather
 from scripts.rehearsal.report.page import page
@@ -18,7 +19,8 @@ POLICIES, SUMMARY, REPORT = "policies.json", "summary.json", "report.html"
 
 
 def clear(folder: Path) -> None:
-    """Delete an earlier story's summary and report: an interrupted one has none."""
+    """Delete what an earlier story left, its summary and report in any case: an interrupted one has none."""
+    rehearsal_folder.clear(folder, keep=frozenset({"requests.jsonl", "template"}))
     for name in (SUMMARY, REPORT):
         (folder / name).unlink(missing_ok=True)
 
