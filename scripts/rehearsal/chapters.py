@@ -374,9 +374,11 @@ def play(story: Story, until: str | None = None) -> None:
             chapter.outcome = "succeeded"
         except ClientError as error:
             chapter.outcome = "failed"
+            story.require_writable()
             raise located(story, explain(error), "", story.diagnosis() if story.project_id else "") from error
         except StoryFailed as error:
             chapter.outcome = "failed"
+            story.require_writable()
             raise located(story, str(error), error.account, error.log) from error
         except BaseException:
             chapter.outcome = "failed"

@@ -51,7 +51,7 @@ def beside(folder: Path) -> Iterator[Path]:
 
 
 def lock(folder: Path) -> str:
-    """Who else writes into the folder (process 4711); "" where nobody does, and this process has it from now on."""
+    """Who else writes into the folder (process 4711); "" where it was free, and is this process's from now on."""
     if folder in _held:
         return ""
     made = made_by_rehearsals(folder)

@@ -46,9 +46,11 @@ def write(story: Story, outcome: str, seconds: float, failure: StoryFailed | Non
 
 
 def attempt(file: str, make: Callable[[], None]) -> None:
-    """Make one of the files, or warn that it could not be made."""
+    """Make one of the files, or warn that it could not be made. OSError where it cannot be written."""
     try:
         make()
+    except OSError:
+        raise
     except Exception as error:  # a mistake in the report must not hide how the story ended
         say(f"{paint('warning', '33')}: {file} could not be written: {type(error).__name__}: {error}")
 

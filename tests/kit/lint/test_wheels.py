@@ -70,6 +70,34 @@ def test_macos_gets_the_xgboost_that_has_wheels_there_and_linux_the_one_without_
             assert names(machine, python) == ({"xgboost"} if "macOS" in name else {"xgboost-cpu"})
 
 
+def test_the_readme_says_of_each_machine_what_the_locks_say() -> None:
+    table = (ROOT / "README.md").read_text(encoding="utf-8").split("### Where it runs")[1].split("It implements")[0]
+    rows = dict(re.findall(r"^\| (.+?) \| (.+) \|$", table, re.MULTILINE))
+    machines = {
+        "Linux x86_64": "Linux x86_64, Python 3.12 to 3.14; Windows with WSL 2",
+        "Linux arm64": "Linux arm64",
+        "macOS 13 arm64": "macOS 13 or newer, arm64",
+        "macOS 13 x86_64": "macOS 13 or newer, x86_64",
+        "musl x86_64": "Linux with musl (Alpine), x86_64 and arm64",
+        "musl arm64": "Linux with musl (Alpine), x86_64 and arm64",
+    }
+    for machine, row in machines.items():
+        product, rehearsal = rows[row].split(" | ")
+        assert (product == "resolved") == (missing("runtime", machine) | missing("uv", machine) == set()), machine
+        lacking = missing("dev", machine) | missing("notebooks", machine)
+        assert rehearsal.startswith("resolved") == (lacking == set()), machine
+        assert ("libomp" in rehearsal) == ("macOS" in machine)
+    assert list(rows.values()).count("supported | supported") == 1, "only what the tests run on"
+
+
+def test_guard_is_pinned_exactly_where_the_readme_says() -> None:
+    [guard] = [pin for pin in wheels.pins(LOCKS["lint"]) if pin.name == "cfn-guard-rs"]
+    for name, machine in MACHINES.items():
+        newest = "3.12" if "macOS" in name else "3.13"
+        for python in PYTHONS:
+            assert guard.is_for(machine, python) == (python < newest), (name, python)
+
+
 # -- how it decides --------------------------------------------------------------------------------
 
 LINUX, MAC = MACHINES["Linux x86_64"], MACHINES["macOS 13 x86_64"]
