@@ -33,7 +33,7 @@ $(READY): $(LOCK) $(UV)
 	@[ ! -e $(VENV) ] || mv $(VENV) $(VENV)-old
 	@mv $(VENV)-new $(VENV) && rm -rf $(VENV)-old
 	$(PYTHON) -m venv $(VENV)
-	$(VENV)/bin/pip install --quiet --disable-pip-version-check --only-binary :all: --require-hashes -r $(UV)
+	$(VENV)/bin/python -m pip install --quiet --disable-pip-version-check --only-binary :all: --require-hashes -r $(UV)
 	$(VENV)/bin/uv pip install --quiet --python $(VENV)/bin/python --require-hashes -r $(LOCK)
 	@touch $(READY)
 

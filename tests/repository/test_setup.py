@@ -22,8 +22,8 @@ half() { if [ $calls -eq "$DIE_AT" ]; then [ -z "$1" ] || touch "$1"; kill -9 0;
 case "$name $*" in
   "python3 -c "*) half ;;
   "python3 -m venv "*) mkdir -p "$3/bin"; half "$3/half-made"
-    for tool in python pip uv; do cp "$0" "$3/bin/$tool"; done ;;
-  "pip "*) half .venv/bin/half-installed ;;
+    for tool in python uv; do cp "$0" "$3/bin/$tool"; done ;;
+  "python -m pip "*) half .venv/bin/half-installed ;;
   "uv venv "*) for folder; do :; done; rm -rf "$folder"; mkdir -p "$folder/bin"; half "$folder/half-made" ;;
   "uv pip "*) folder=${5%/bin/python}; half "$folder/half-installed"; touch "$folder/installed" ;;
   *) half; exec "$name" "$@" ;;
@@ -108,7 +108,7 @@ def test_an_environment_of_an_earlier_version_is_replaced(tmp_path: Path) -> Non
 
 
 def test_uv_itself_is_installed_from_wheels_with_their_hashes() -> None:
-    line = "pip install --quiet --disable-pip-version-check --only-binary :all: --require-hashes -r $(UV)"
+    line = "python -m pip install --quiet --disable-pip-version-check --only-binary :all: --require-hashes -r $(UV)"
     assert line in (ROOT / "Makefile").read_text(encoding="utf-8")
     lock = (ROOT / "requirements" / "uv.txt").read_text(encoding="utf-8")
     assert [line.split("==")[0] for line in lock.splitlines() if "==" in line] == ["uv"]
