@@ -25,10 +25,10 @@ from scripts.kit.git import git
 from scripts.kit.output import Output
 
 SBOM_PYTHON = pack.ROOT / ".venv-release" / "bin" / "python"  # made by `make release` from requirements/release.txt
-SBOM, SUMS, LOCK = "sbom.cdx.json", "SHA256SUMS", "requirements/runtime.txt"
+SBOM, SUMS, LOCK, UV = "sbom.cdx.json", "SHA256SUMS", "requirements/runtime.txt", "requirements/uv.txt"
 SHIPPED = {
     "CHANGELOG.md", "LICENSE", "Makefile", "README.md", "SECURITY.md", "environment.example.yaml", "pyproject.toml",
-    LOCK, "awslang", "docs", "notebooks", "pipeline", "scripts", "seed-code", "templates",
+    LOCK, UV, "awslang", "docs", "notebooks", "pipeline", "scripts", "seed-code", "templates",
 }  # fmt: skip
 NOT_SHIPPED = {"scripts/rehearsal", "scripts/kit/lint"}  # and the commands that the Makefile does not have
 

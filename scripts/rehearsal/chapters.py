@@ -147,7 +147,7 @@ def checkout(story: Story, repository: str, folder: Path) -> Path:
 
 
 def training_repository(story: Story) -> Path:
-    folder = story.folder / f"{story.project_name}-{story.project_id}-modelbuild"
+    folder = story.folder / "checkouts" / f"{story.project_name}-{story.project_id}-modelbuild"
     if not folder.exists():
         checkout(story, f"sagemaker-{story.project_name}-{story.project_id}-modelbuild", folder)
     return folder
@@ -373,9 +373,11 @@ def play(story: Story, until: str | None = None) -> None:
             chapter.outcome = "succeeded"
         except ClientError as error:
             chapter.outcome = "failed"
+            story.require_writable()
             raise located(story, explain(error), "", story.diagnosis() if story.project_id else "") from error
         except StoryFailed as error:
             chapter.outcome = "failed"
+            story.require_writable()
             raise located(story, str(error), error.account, error.log) from error
         except BaseException:
             chapter.outcome = "failed"

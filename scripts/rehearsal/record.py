@@ -3,44 +3,23 @@
 from __future__ import annotations
 
 import json
-import os
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from scripts.kit.console import UsageError, paint, say
-from scripts.kit.output import Output
+from scripts.kit.console import paint, say
+from scripts.rehearsal import folder as rehearsal_folder
+from scripts.rehearsal.folder import POLICIES, REPORT, SUMMARY
 from scripts.rehearsal.permissions import read_requests, write_policies
 from scripts.rehearsal.report.facts import gather
 from scripts.rehearsal.report.page import page
 from scripts.rehearsal.story import Story, StoryFailed
 
-POLICIES, SUMMARY, REPORT = "policies.json", "summary.json", "report.html"
-WRITTEN = (  # all that a rehearsal writes, except for the training repository, whose name no other folder has
-    POLICIES, SUMMARY, REPORT, "requests.jsonl", "environment.yaml", "aws-config", "builds/", "bundle/", "endpoints/",
-    "git/", "lambda/", "repositories/", "template/", "training/",
-)  # fmt: skip
-
-
-def former(folder: Path) -> Iterable[str]:
-    """What a version without markers wrote, where it alone wrote into the folder."""
-    there = {f"{path.name}/" if path.is_dir() else path.name for path in folder.iterdir()}
-    ours = {name for name in there if name in WRITTEN or name.endswith("-modelbuild/")}
-    return ours & {*WRITTEN} if there == ours and {"requests.jsonl", "builds/", "template/"} & ours else ()
-
-
-def enter(folder: Path) -> None:
-    """Make the folder of a rehearsal, or go into one; UsageError where the kit did not make what is there."""
-    if os.pathsep in str(folder):
-        raise UsageError(
-            f"--folder {folder}: a build's PATH cannot hold a folder with {os.pathsep!r} in its name. Name another"
-        )
-    Output(folder, "rehearse", "--folder", older=former).enter(WRITTEN)
-
 
 def clear(folder: Path) -> None:
-    """Delete an earlier story's summary and report: an interrupted one has none."""
+    """Delete what an earlier story left, its summary and report in any case: an interrupted one has none."""
+    rehearsal_folder.clear(folder, keep=frozenset({"requests.jsonl", "template"}))
     for name in (SUMMARY, REPORT):
         (folder / name).unlink(missing_ok=True)
 
@@ -66,9 +45,11 @@ def write(story: Story, outcome: str, seconds: float, failure: StoryFailed | Non
 
 
 def attempt(file: str, make: Callable[[], None]) -> None:
-    """Make one of the files, or warn that it could not be made."""
+    """Make one of the files, or warn that it could not be made. OSError where it cannot be written."""
     try:
         make()
+    except OSError:
+        raise
     except Exception as error:  # a mistake in the report must not hide how the story ended
         say(f"{paint('warning', '33')}: {file} could not be written: {type(error).__name__}: {error}")
 

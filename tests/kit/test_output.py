@@ -18,7 +18,7 @@ from scripts.kit.bundle import pack
 from scripts.kit.console import UsageError
 from scripts.kit.output import MARKER, Output, replace_file
 from scripts.kit.publish import by_hand
-from scripts.rehearsal import record
+from scripts.rehearsal import folder as rehearsal_folder
 from scripts.rehearsal.notebooks import run as running
 from tests.support import NASTY
 from tests.support.bundle_tree import make_bundle_tree
@@ -92,18 +92,18 @@ def test_a_strangers_folder_is_refused_and_untouched(
 
 def test_a_link_in_a_rehearsals_folder_is_not_followed(tmp_path: Path) -> None:
     folder, mine = tmp_path / "rehearsal", tmp_path / "environment.yaml"
-    record.enter(folder)
-    record.enter(folder)
+    rehearsal_folder.enter(folder)
+    rehearsal_folder.enter(folder)
     mine.write_text("mine")
     (folder / "environment.yaml").symlink_to(mine)
     with pytest.raises(UsageError, match=r"environment\.yaml is there, and the kit did not write it"):
-        record.enter(folder)
+        rehearsal_folder.enter(folder)
     assert mine.read_text() == "mine"
 
 
 def test_a_rehearsal_in_a_folder_that_no_path_can_hold_is_refused(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="a build's PATH cannot hold a folder with ':' in its name"):
-        record.enter(tmp_path / "a:b")
+        rehearsal_folder.enter(tmp_path / "a:b")
     assert not (tmp_path / "a:b").exists()
 
 
@@ -284,9 +284,11 @@ def test_a_rehearsals_folder_of_an_older_version_is_known_by_what_it_holds(tmp_p
         (tmp_path / name).mkdir()
     for name in ("environment.yaml", "requests.jsonl"):
         (tmp_path / name).touch()
-    assert record.former(tmp_path) == {"builds/", "bundle/", "environment.yaml", "requests.jsonl"}
+    assert rehearsal_folder.former(tmp_path) == {
+        "builds/", "bundle/", "environment.yaml", "iris-p-abc-modelbuild/", "requests.jsonl",
+    }  # fmt: skip
     (tmp_path / "README.md").touch()
-    assert record.former(tmp_path) == ()
+    assert rehearsal_folder.former(tmp_path) == ()
 
 
 def test_notebooks_of_an_older_version_are_known_by_their_names(tmp_path: Path) -> None:

@@ -180,7 +180,7 @@ def test_the_bill_of_materials_is_one_of_cyclonedx_and_lists_the_lock_file(dist:
 def test_the_zip_holds_the_product_and_nothing_of_the_rehearsal(installed: Installed) -> None:
     names = {path.name for path in installed.folder.iterdir()} - {".venv"}
     assert names == {part.split("/")[0] for part in release.SHIPPED} | {release.SBOM, release.SUMS}
-    assert {path.name for path in (installed.folder / "requirements").iterdir()} == {"runtime.txt"}
+    assert {path.name for path in (installed.folder / "requirements").iterdir()} == {"runtime.txt", "uv.txt"}
     commands = {path.stem for path in (installed.folder / "scripts").glob("*.py")} - {"__init__"}
     assert {"accounts", "package", "publish", "doctor", "upgrade", "teardown"} <= commands
     assert not commands & {"rehearse", "lint", "release", "notebooks", "permissions", "taskcat"}

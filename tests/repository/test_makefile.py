@@ -16,7 +16,7 @@ from scripts.kit.console import make_arguments
 from tests.support import NASTY, ROOT
 from tests.support.makefile import FILES, RULES, TARGETS
 
-LOCKS = sorted(path.name for path in (ROOT / "requirements").iterdir())
+LOCKS = sorted(path.name for path in (ROOT / "requirements").glob("*.txt"))
 DOCUMENTS = [*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md"), *ROOT.glob(".github/**/*.yml"), ROOT / "buildspec.yml"]
 COMMANDS = {path.stem for path in (ROOT / "scripts").glob("*.py") if path.stem != "__init__"}
 
@@ -58,7 +58,7 @@ def tree(tmp_path: Path) -> Tree:
     for name in LOCKS:
         (folder / "requirements" / name).touch()
         os.utime(folder / "requirements" / name, (1, 1))
-    groups = {name.removesuffix(".txt") for name in LOCKS} - {"dev", "runtime"}
+    groups = {name.removesuffix(".txt") for name in LOCKS} - {"dev", "runtime", "uv"}
     for number, name in enumerate([".venv", *(f".venv-{group}" for group in sorted(groups))]):
         (folder / name / "bin").mkdir(parents=True)
         (folder / name / ".ready").touch()
@@ -157,6 +157,66 @@ def test_every_target_that_runs_a_command_hands_it_args(tree: Tree) -> None:
         assert [words[-2:] == ["--some", "option"] for words in calls] == [False] * (len(calls) - 1) + [True], target
 
 
+# -- macOS: GNU make 3.81, and BSD's tools ---------------------------------------------------------
+
+NEWER_MAKE = (  # NEWS of GNU make: what 3.82 and later have, and 3.81 takes for something else or not at all
+    r"^\.(ONESHELL|SHELLFLAGS|RECIPEPREFIX|POSIX|EXTRA_PREREQS|WAIT)\b",
+    r"^\s*(private|undefine|load|unexport) ",
+    r"^\s*define \w+ *[:?+!]*=",
+    r"^[^\t#]*(!=|::?:=|:::=|&:)",
+    r"\$\((file|guile|let|intcmp) ",
+)
+GNU_TOOLS = (  # what macOS has not, and options that its sed, awk, date, find, grep, … lack or read otherwise
+    r"\b(tac|timeout|nproc|realpath|sha256sum|md5sum|gawk|numfmt|shuf|setsid)\b",
+    r"\bsed (-\w*[irs]|--)",
+    r"\bgrep (-\w*P|--)",
+    r"\b(readlink -f|date (-d|--|\+%s%N|-I)|stat (-c|--)|xargs (-r|--|-d)|cp -\w*[tTu]|mv -\w*[tTu]|ln -\w*[rT])",
+    r"\b(rm|cp|mv|mkdir|ls|touch|mktemp|sort|head|tail|cut|tr|wc|ln|find|awk) [^|;&]*--\w",
+    r"\bfind [^|;&]*-(printf|regextype|readable|executable)",
+    r"\b(gensub|strftime|systime|asorti?|toupper)\(|IGNORECASE|PROCINFO",
+    r"\becho -|\bsort -\w*V|\bhead -n -",
+)
+
+
+def unportable(rules: str) -> list[str]:
+    """The lines that the make or the tools of macOS do not understand."""
+    lines = rules.splitlines()
+    wrong = [line for line in lines if any(re.search(pattern, line) for pattern in NEWER_MAKE)]
+    recipes = (line for line in lines if line.startswith("\t") or "$(shell" in line)
+    return wrong + [line for line in recipes if any(re.search(pattern, line) for pattern in GNU_TOOLS)]
+
+
+def test_the_rules_hold_to_what_the_make_and_the_tools_of_macos_know() -> None:
+    assert unportable(RULES) == []
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        ".ONESHELL:",
+        ".SHELLFLAGS := -ec",
+        "private X := 1",
+        "undefine X",
+        "define X =",
+        "NOW != date",
+        "X ::= 1",
+        "a b &: c",
+        "\t$(file >x,y)",
+        "\tsed -i s/a/b/ x",
+        "\tsed -E -i s/a/b/ x; tac x",
+        "\tgrep -oP 'x' y",
+        "\tdate -d yesterday",
+        "\treadlink -f .",
+        "\tls --color x",
+        "\tfind . -name x -printf y",
+        "\tawk '{print gensub(/a/, 1, 1)}'",
+        "\techo -n x",
+    ],
+)
+def test_what_macos_lacks_is_found(line: str) -> None:
+    assert unportable(line) == [line]
+
+
 # -- what documents say --------------------------------------------------------------------------
 
 
@@ -197,8 +257,9 @@ def test_set_up_runs_again_only_when_the_lock_file_changes(tree: Tree) -> None:
     os.utime(tree.folder / "requirements" / "lint.txt", (9, 9))
     assert re.findall(r"-r (\S+)", would_run("test")) == ["requirements/lint.txt"]
     assert "pip install" not in would_run("test-notebooks")
-    os.utime(tree.folder / "requirements" / "dev.txt", (9, 9))
-    assert "-r requirements/dev.txt" in would_run("package")
+    for name in ("uv", "dev"):
+        os.utime(tree.folder / "requirements" / f"{name}.txt", (9, 9))
+        assert "-r requirements/dev.txt" in would_run("package")
 
 
 def test_locking_leaves_unchanged_files_as_old_as_they_are(tree: Tree) -> None:
@@ -223,7 +284,8 @@ def test_the_tests_and_the_quick_check_install_no_notebook_environment(tree: Tre
 def test_without_the_developers_part_the_product_alone_is_installed(tmp_path: Path) -> None:
     shutil.copy(ROOT / "Makefile", tmp_path)
     (tmp_path / "requirements").mkdir()
-    (tmp_path / "requirements" / "runtime.txt").touch()
+    for name in ("runtime", "uv"):
+        (tmp_path / "requirements" / f"{name}.txt").touch()
     assert "-r requirements/runtime.txt" in run("make", "-n", "publish", folder=tmp_path).stdout
     shown = re.findall(r"^ {2}make ([a-z-]+) ", run("make", folder=tmp_path).stdout, re.MULTILINE)
     assert {target.replace("-", "_") for target in shown} - COMMANDS == {"help", "setup", "clean"}

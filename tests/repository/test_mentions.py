@@ -5,7 +5,6 @@ from __future__ import annotations
 import ast
 import io
 import re
-import subprocess
 import tokenize
 from collections.abc import Callable, Iterator
 from functools import cache
@@ -15,6 +14,7 @@ import pytest
 
 from awslang.template.template import parse
 from scripts.kit.doctor.checks.every import CHECKS
+from scripts.kit.lint.files import files
 from tests import mistakes
 from tests.support import ROOT
 from tests.support.documents import options_of
@@ -48,9 +48,7 @@ NUMBERS = ("no", "one", "two", "three", "four", "five", "six", "seven", "eight",
 
 @cache
 def tracked() -> tuple[str, ...]:
-    line = ["git", "ls-files", "--cached", "--others", "--exclude-standard"]
-    listed = subprocess.run(line, cwd=ROOT, capture_output=True, text=True, check=True).stdout.splitlines()
-    return tuple(name for name in listed if (ROOT / name).is_file())
+    return tuple(files(ROOT))
 
 
 @cache

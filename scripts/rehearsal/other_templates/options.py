@@ -9,8 +9,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from scripts.kit.console import UsageError, near, paint, say
-from scripts.rehearsal import record
-from scripts.rehearsal.embedded import embedded_aws, require_port
+from scripts.rehearsal.embedded import embedded_aws
+from scripts.rehearsal.folder import empty
 from scripts.rehearsal.other_templates import model as template_model
 from scripts.rehearsal.other_templates import play as template_play
 from scripts.rehearsal.other_templates import report as template_report
@@ -138,10 +138,9 @@ def options(args: argparse.Namespace) -> Options:
 def rehearse(args: argparse.Namespace) -> int:
     """Run the template, report, and give the exit code."""
     chosen, start = options(args), time.monotonic()
-    require_port(args.port)
-    record.enter(args.folder)
     folder = args.folder / "template"
     with embedded_aws(folder, args.port) as cloud:
+        empty(folder, keep=frozenset({"requests.jsonl"}))
         run = Run(cloud, chosen)
         say(paint(f"{chosen.template} as a {chosen.style} project", "1"))
         template_play.play(run)
