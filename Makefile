@@ -6,7 +6,8 @@ ARGS ?=
 VENV := .venv
 RUN := $(VENV)/bin/python -m
 READY := $(VENV)/.ready
-UV := uv==0.13.9
+OURS := $(VENV)/.made-by-make
+UV := requirements/uv.txt
 LOCK := $(firstword $(wildcard requirements/dev.txt requirements/runtime.txt))
 
 # ARGS reach one command only: the last target that is named. What runs before it runs without them.
@@ -27,10 +28,16 @@ help: ## Show this list
 .PHONY: setup
 setup: $(READY) ## Install what the other targets need into .venv
 
-$(READY): $(LOCK)
+# Always from an empty folder, which bears the kit's mark from its first moment: whatever was interrupted is put aside in
+# one step and never used again. An environment that the kit did not make stays as it is.
+$(READY): $(LOCK) $(UV)
 	@$(PYTHON) -c 'import sys; sys.exit(None if sys.version_info >= (3, 11) else "Python 3.11 or newer is needed: make PYTHON=python3.11 …")'
+	@[ ! -e $(VENV) ] || [ -e $(OURS) ] || [ -e $(READY) ] || { echo "$(VENV) was not made by make setup: rename it or delete it, then run make setup again" >&2; exit 1; }
+	@rm -rf $(VENV)-old $(VENV)-new && mkdir $(VENV)-new && touch $(VENV)-new/$(notdir $(OURS))
+	@[ ! -e $(VENV) ] || mv $(VENV) $(VENV)-old
+	@mv $(VENV)-new $(VENV) && rm -rf $(VENV)-old
 	$(PYTHON) -m venv $(VENV)
-	$(VENV)/bin/pip install --quiet --disable-pip-version-check $(UV)
+	$(VENV)/bin/python -m pip install --quiet --disable-pip-version-check --only-binary :all: --require-hashes -r $(UV)
 	$(VENV)/bin/uv pip install --quiet --python $(VENV)/bin/python --require-hashes -r $(LOCK)
 	@touch $(READY)
 

@@ -1,6 +1,6 @@
 # What a developer of the kit needs besides: the rehearsal, tests, checks, lock files and the release.
-COMPILE = $(VENV)/bin/uv pip compile --quiet --universal --generate-hashes --no-emit-index-url --custom-compile-command "make lock" $(GIVEN)
-GROUPS := lint notebooks release taskcat
+COMPILE = $(VENV)/bin/uv pip compile --quiet --universal --generate-hashes --no-emit-index-url --constraints requirements/constraints.in --custom-compile-command "make lock" $(GIVEN)
+GROUPS := lint notebooks release taskcat uv
 PYTEST = $(RUN) pytest -n auto --dist loadfile --no-loadscope-reorder
 
 # An environment of its own for each group whose packages are heavy or clash with ours: .venv-lint, …
@@ -68,3 +68,4 @@ lock: $(READY) ## Pin what pyproject.toml asks for in requirements/; ARGS=--upgr
 	@$(COMPILE) --constraints requirements/dev.txt pyproject.toml --output-file requirements/runtime.txt
 	@for group in $(GROUPS); do $(COMPILE) --group pyproject.toml:$$group --output-file requirements/$$group.txt || exit 1; done
 	@for file in requirements/*.txt; do ! cmp -s $$file build/lock/$${file##*/} || touch -r build/lock/$${file##*/} $$file; done # so that no environment is made again for an unchanged file
+	@$(RUN) scripts.kit.lint.wheels

@@ -7,12 +7,12 @@ from __future__ import annotations
 
 import json
 import secrets
+import sys
 import threading
 import time
 import traceback
 import uuid
 from collections.abc import Callable, Mapping
-from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -35,6 +35,7 @@ class Fault:
 
     where: str
     traceback: str
+    error: BaseException | None = field(default_factory=sys.exception)
 
 
 @dataclass(frozen=True)
@@ -308,8 +309,13 @@ class Cloud:
         """One line of requests.jsonl."""
         line = json.dumps({"time": time.time(), "chapter": self.chapter, **entry}, default=str)
         # One write appends one line whole. A lock would be held while the others run, and all would wait for it.
-        with suppress(ValueError):  # the embedded AWS has stopped
+        try:
             self._requests.write(f"{line}\n".encode())
+        except ValueError:
+            pass  # the embedded AWS has stopped
+        except OSError as error:
+            named = OSError(error.errno, error.strerror, self._requests.name)
+            self.faults.append(Fault("requests.jsonl", str(named), named))
 
 
 def new_id() -> str:

@@ -10,13 +10,13 @@ examples:
 from __future__ import annotations
 
 import re
-import shutil
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from scripts.kit.bundle import installation, pack
 from scripts.kit.command import add_file_options, choose_region
 from scripts.kit.console import UserError, make_parser, near, run, say
+from scripts.kit.output import Output
 from scripts.kit.publish import by_hand, catalog
 from scripts.kit.regions import partition
 from scripts.kit.settings.reading import UNIT_ID, load
@@ -29,6 +29,15 @@ def unit_id(unit: str, key: str) -> str:
             f"{key}: {unit} is the path of a unit. Write its id (Organizations console), because the page must hold it"
         )
     return unit
+
+
+def former(folder: Path) -> Iterable[str]:
+    """What a version without markers wrote, where it alone wrote into the folder."""
+    there = {path.name for path in folder.iterdir()}
+    others = [path for path in folder.glob("bundle/*") if not re.fullmatch("[0-9a-f]{64}", path.name)]
+    if there != {by_hand.PAGE, by_hand.TEMPLATE, "bundle"} or others:
+        return ()
+    return [path.relative_to(folder).as_posix() for path in folder.rglob("*") if not path.is_dir()]
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -48,11 +57,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     bundle = installation.with_defaults(built, settings, region, unit_id)
     want = catalog.wanted(settings, bundle, settings.accounts.data_science, region, partition(region))
     output = args.output or args.bundle / "console"
-    shutil.rmtree(output, ignore_errors=True)
-    for name, content in by_hand.files(want, bundle).items():
-        target = output / name
-        target.parent.mkdir(parents=True, exist_ok=True)
-        target.write_bytes(content)
+    Output(output, "console-bundle", older=former).replace(by_hand.files(want, bundle))
     say(f"{bundle.name}: open {near(output / by_hand.PAGE)} and follow it")
     print(output / by_hand.PAGE)
     return 0

@@ -13,11 +13,12 @@ import json
 import os
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from scripts.kit.bundle.pack import ROOT
 from scripts.kit.console import UsageError, absolute, make_parser, paint, run, say
+from scripts.kit.output import Output, replace_file
 from scripts.rehearsal.chapters import play
 from scripts.rehearsal.embedded import embedded_aws
 from scripts.rehearsal.notebooks import run as notebooks
@@ -44,14 +45,22 @@ def parser() -> argparse.ArgumentParser:
     return made
 
 
+def former(folder: Path, names: Sequence[str]) -> Iterable[str]:
+    """What a version without markers wrote, where it alone wrote into the folder."""
+    there = {f"{path.name}/" for path in folder.iterdir()}
+    return there if there <= set(names) else ()
+
+
 def main(argv: Sequence[str] | None = None) -> int:
     args = parser().parse_args(argv)
     if args.docs and not args.docs.is_dir():
         raise UsageError(f"--docs {args.docs}: there is no such folder")
     start = time.monotonic()
     notebooks.python_of(notebooks.ENVIRONMENT)
-    ran = []
-    for path in sorted(notebooks.NOTEBOOKS.glob("*.ipynb")):
+    ran, paths = [], sorted(notebooks.NOTEBOOKS.glob("*.ipynb"))
+    names = [f"{path.stem}/" for path in paths]
+    Output(args.folder, "notebooks", "--folder", older=lambda folder: former(folder, names)).enter(names)
+    for path in paths:
         folder = args.folder / path.stem
         server = embedded_aws(folder)
         with server as cloud:
@@ -68,7 +77,11 @@ def main(argv: Sequence[str] | None = None) -> int:
         ran.append({"notebook": path.name, "seconds": executed.seconds})
         if args.docs:
             stem = f"notebook-{path.stem[:2]}"
-            for name, content in notebooks.rendered(executed, stem, HEAD.format(name=path.name)).items():
+            pages = notebooks.rendered(executed, stem, HEAD.format(name=path.name))
+            page = pages.pop(f"{stem}.md").decode()
+            replace_file(args.docs / f"{stem}.md", page, "--docs")  # first: it says whose the plots beside it are
+            say(f"wrote {args.docs / f'{stem}.md'}")
+            for name, content in pages.items():
                 (args.docs / name).write_bytes(content)
                 say(f"wrote {args.docs / name}")
     seconds = time.monotonic() - start

@@ -9,23 +9,25 @@ examples:
 
 from __future__ import annotations
 
-import shutil
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from scripts.kit.bundle import pack
-from scripts.kit.console import make_parser, near, run, say
+from scripts.kit.console import UserError, make_parser, near, run, say
+from scripts.kit.output import Output
 
 
-def write(build: Path, bundle: pack.Bundle) -> None:
-    """The bundle's files beneath build/; the manifest last, so that a bundle half written is never taken for one."""
-    (build / pack.MANIFEST).unlink(missing_ok=True)
-    shutil.rmtree(build / "templates", ignore_errors=True)
-    for name, content in bundle.files.items():
-        target = build / name
-        target.parent.mkdir(parents=True, exist_ok=True)
-        target.write_bytes(content)
-    (build / pack.MANIFEST).write_bytes(pack.manifest(bundle))
+def former(build: Path) -> Iterable[str]:
+    """What a version without markers packed: the manifest, and the files that it lists."""
+    try:
+        return [*pack.read_manifest(build)[2], pack.MANIFEST]
+    except UserError:
+        return ()
+
+
+def write(output: Output, bundle: pack.Bundle) -> None:
+    """The bundle's files; the manifest last, so that a bundle half written is never taken for one."""
+    output.replace({**bundle.files, pack.MANIFEST: pack.manifest(bundle)})
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -34,8 +36,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--output", type=Path, metavar="FOLDER", help="where to write (default: build/ in that tree)")
     args = parser.parse_args(argv)
     build = args.output or args.root / "build"
+    output = Output(build, "package", beside=("console", "notebooks", "rehearsal", "taskcat"), older=former)
     bundle = pack.pack(pack.read_tree(args.root))
-    write(build, bundle)
+    write(output, bundle)
     say(f"packed {bundle.name}: {len(bundle.files)} files in {near(build)}")
     print(bundle.name)
     return 0

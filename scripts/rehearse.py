@@ -25,7 +25,8 @@ from scripts.kit.regions import check_region, partition
 from scripts.kit.settings.reading import FURTHER_REGIONS
 from scripts.rehearsal import record
 from scripts.rehearsal.chapters import CHAPTERS, play
-from scripts.rehearsal.embedded import embedded_aws
+from scripts.rehearsal.embedded import embedded_aws, require_port
+from scripts.rehearsal.folder import REPORT, claim
 from scripts.rehearsal.keeping import keep
 from scripts.rehearsal.live import view
 from scripts.rehearsal.other_templates import options as template_options
@@ -97,7 +98,9 @@ def tell_failure(story: Story, failure: StoryFailed) -> None:
 
 def main(argv: Sequence[str] | None = None) -> int:
     args = parser().parse_args(argv)
-    regions, folder = check(args), args.folder
+    regions = check(args)
+    require_port(args.port)
+    folder = args.folder = claim(args.folder, DEFAULT_FOLDER)
     if args.template:
         return template_options.rehearse(args)
     start = time.monotonic()
@@ -118,7 +121,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         if args.json:
             print(json.dumps(summary, indent=2))
         if not failure:
-            report = folder / record.REPORT
+            report = folder / REPORT
             shows = f"; {os.path.relpath(report)} shows it all" if report.exists() else ""
             say(f"\n{paint(outcome, '32')} in {seconds:.1f} s{shows}")
         if args.keep:

@@ -13,35 +13,24 @@ from __future__ import annotations
 import os
 import re
 import shlex
-import shutil
 import subprocess
 import tempfile
 import tomllib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path, PurePosixPath
 
 from scripts.kit.bundle import pack
 from scripts.kit.console import UsageError, UserError, make_parser, near, run, say
+from scripts.kit.git import git
+from scripts.kit.output import Output
 
-SBOM_TOOL = pack.ROOT / ".venv-release" / "bin" / "cyclonedx-py"  # made by `make release` from requirements/release.txt
-SBOM, SUMS, LOCK = "sbom.cdx.json", "SHA256SUMS", "requirements/runtime.txt"
+SBOM_PYTHON = pack.ROOT / ".venv-release" / "bin" / "python"  # made by `make release` from requirements/release.txt
+SBOM, SUMS, LOCK, UV = "sbom.cdx.json", "SHA256SUMS", "requirements/runtime.txt", "requirements/uv.txt"
 SHIPPED = {
     "CHANGELOG.md", "LICENSE", "Makefile", "README.md", "SECURITY.md", "environment.example.yaml", "pyproject.toml",
-    LOCK, "awslang", "docs", "notebooks", "pipeline", "scripts", "seed-code", "templates",
+    LOCK, UV, "awslang", "docs", "notebooks", "pipeline", "scripts", "seed-code", "templates",
 }  # fmt: skip
 NOT_SHIPPED = {"scripts/rehearsal", "scripts/kit/lint"}  # and the commands that the Makefile does not have
-
-
-def git(root: Path, *arguments: str) -> str:
-    """What git prints about the clone in root."""
-    line = ["git", "-C", str(root), *arguments]
-    try:
-        done = subprocess.run(line, capture_output=True, text=True)
-    except FileNotFoundError as error:
-        raise UserError("git is not installed, and a release is built from a clone") from error
-    if done.returncode:
-        raise UserError(f"{' '.join(line)}: {done.stderr.strip()}")
-    return done.stdout
 
 
 def is_inside(name: str, parts: set[str]) -> bool:
@@ -55,7 +44,7 @@ def product(root: Path) -> dict[str, bytes]:
     targets = re.findall(r"^([a-z-]+):", (root / "Makefile").read_text(encoding="utf-8"), re.MULTILINE)
     commands = {target.replace("-", "_") for target in targets} | {"__init__"}
     others = {f"scripts/{path.name}" for path in (root / "scripts").glob("*.py") if path.stem not in commands}
-    tracked = git(root, "ls-files", "-z").split("\0")
+    tracked = git("ls-files", "-z", folder=root).split("\0")
     names = [name for name in tracked if is_inside(name, SHIPPED) and not is_inside(name, NOT_SHIPPED | others)]
     if missing := sorted(part for part in SHIPPED if not any(is_inside(name, {part}) for name in names)):
         raise UserError(f"git tracks no {', '.join(missing)}, which a release holds")
@@ -64,14 +53,14 @@ def product(root: Path) -> dict[str, bytes]:
 
 def sbom(root: Path) -> bytes:
     """The software bill of materials of the lock file, CycloneDX 1.6, dated like the commit."""
-    if not SBOM_TOOL.exists():
+    if not SBOM_PYTHON.exists():
         raise UsageError("cyclonedx-py is not installed: run `make release`, which installs it into .venv-release")
     with tempfile.TemporaryDirectory() as folder:
         written = Path(folder) / SBOM
         line = f"requirements {LOCK} --pyproject pyproject.toml --spec-version 1.6 --output-reproducible"
-        date = git(root, "log", "-1", "--format=%ct").strip()
+        date = git("log", "-1", "--format=%ct", folder=root).strip()
         variables = {**os.environ, "SOURCE_DATE_EPOCH": date, "PYTHONWARNINGS": "ignore::UserWarning"}
-        command = [str(SBOM_TOOL), *shlex.split(line), "--output-file", str(written)]
+        command = [str(SBOM_PYTHON), "-m", "cyclonedx_py", *shlex.split(line), "--output-file", str(written)]
         done = subprocess.run(command, cwd=root, env=variables, capture_output=True, text=True)
         if done.returncode:
             raise UserError(f"cyclonedx-py failed:\n{done.stderr.strip()}")
@@ -94,6 +83,15 @@ def release(files: Mapping[str, bytes], bill: bytes) -> dict[str, bytes]:
     return {**released, SUMS: checksums(released)}
 
 
+def former(folder: Path) -> Iterable[str]:
+    """What a version without markers wrote, where it alone wrote into the folder: what SHA256SUMS lists, and that."""
+    try:
+        listed = {line.split("  ", 1)[1] for line in (folder / SUMS).read_text(encoding="utf-8").splitlines()} | {SUMS}
+    except (OSError, ValueError, LookupError):
+        return ()
+    return listed if {path.name for path in folder.iterdir()} <= listed else ()
+
+
 def main(argv: Sequence[str] | None = None) -> int:
     parser = make_parser("scripts.release", __doc__)
     parser.add_argument(
@@ -101,15 +99,16 @@ def main(argv: Sequence[str] | None = None) -> int:
     )
     parser.add_argument("--allow-changes", action="store_true", help="build from files that differ from the commit too")
     args = parser.parse_args(argv)
-    if (changed := git(pack.ROOT, "status", "--porcelain").splitlines()) and not args.allow_changes:
+    if (changed := git("status", "--porcelain", folder=pack.ROOT).splitlines()) and not args.allow_changes:
         files = "1 file differs" if len(changed) == 1 else f"{len(changed)} files differ"
         raise UserError(
             f"{files} from the commit, so this release could not be built again: commit, or --allow-changes"
         )
-    shutil.rmtree(args.output, ignore_errors=True)
-    args.output.mkdir(parents=True)
-    for name, content in release(product(pack.ROOT), sbom(pack.ROOT)).items():
-        (args.output / name).write_bytes(content)
+    output = Output(args.output, "release", older=former)
+    output.check(())  # before the SBOM, which takes its time
+    released = release(product(pack.ROOT), sbom(pack.ROOT))
+    output.replace(released)
+    for name, content in released.items():
         say(f"{near(args.output / name)}: {len(content):,} bytes")
         print(args.output / name)
     return 0

@@ -13,6 +13,7 @@ from pathlib import Path
 from localaws import supported
 from scripts.kit.bundle.pack import ROOT
 from scripts.kit.console import make_parser, run, say
+from scripts.kit.output import replace_file
 
 PAGE = ROOT / "docs/generated/supported.md"
 HEAD = """\
@@ -64,8 +65,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         "--to", type=Path, default=PAGE, help="the page to write (default: docs/generated/supported.md)"
     )
     args = parser.parse_args(argv)
-    args.to.parent.mkdir(parents=True, exist_ok=True)
-    args.to.write_text(page(), encoding="utf-8")
+    replace_file(args.to, page(), "--to")
     say(f"wrote {args.to}")
     return 0
 

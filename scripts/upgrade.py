@@ -13,6 +13,7 @@ examples:
 from __future__ import annotations
 
 import json
+import shlex
 from collections.abc import Sequence
 from dataclasses import asdict
 
@@ -52,7 +53,7 @@ def main(argv: Sequence[str] | None = None) -> int:
             upgrading.require_success(connection, upgrade, status)
             say(f"{args.project} runs {target.name}")
             result["applied"] = True
-    typed = (f" --profile {args.profile}" if args.profile else "") + elsewhere(args)
+    typed = (f" --profile {shlex.quote(args.profile)}" if args.profile else "") + elsewhere(args)
     for line in upgrade_report.seed_code(upgrade, typed):
         say(line)
     if args.json:

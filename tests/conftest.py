@@ -3,12 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
 
 from localaws.cloud import Cloud
+from scripts.rehearsal.apart import apart
 from scripts.rehearsal.embedded import embedded_aws
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """No test depends on the AWS settings or the proxy of the person who runs it."""
+    stack = ExitStack()
+    stack.enter_context(apart())
+    config.add_cleanup(stack.close)
 
 
 @pytest.fixture
@@ -40,6 +49,7 @@ SLOWEST_FIRST = (  # so that no worker is left with a long file at the end; the 
     "repository/test_developing.py",
     "pages/test_pages.py",
     "kit/test_console_interrupts.py",
+    "kit/test_any_folder.py",
 )
 
 

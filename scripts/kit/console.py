@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import difflib
+import errno
+import io
 import os
 import re
+import shlex
 import signal
 import sys
 import time
+import traceback
 from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import NoReturn, Self, TypeVar
@@ -28,6 +33,7 @@ from botocore.exceptions import (
 from scripts import leave
 
 DENIED = {"AccessDenied", "AccessDeniedException", "AuthorizationError", "UnauthorizedOperation"}
+UNWRITABLE = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EIO, errno.EACCES, errno.EPERM}
 INTERRUPTED = 130  # the exit code after Ctrl-C, as shells have it
 SOON, PROGRESS, PROGRESS_ON_TERMINAL = 1.0, 5.0, 0.1  # seconds before the first line of progress, and between two
 
@@ -66,6 +72,15 @@ def near(path: Path) -> str:
 def absolute(path: str) -> Path:
     """A path as it is typed, which stays the same for a process with another working directory, such as a build."""
     return Path(path).absolute()
+
+
+def make_arguments(line: str) -> str:
+    """ARGS=… of a make command to type. line: words as a shell reads them, quoted where they need it.
+
+    The person's shell, make and make's shell read them, one after the other. make has no way to take a line break.
+    """
+    special = any(character in line for character in '$"`\\')
+    return "ARGS=" + (shlex.quote(line.replace("$", "$$")) if special else f'"{line}"')
 
 
 def say(message: str) -> None:
@@ -169,6 +184,29 @@ def explain(error: Exception) -> str:
     return str(error)
 
 
+def unwritten(error: BaseException | None) -> str:
+    """The file that could not be written or read, and why: build/a.zip: No space left on device; "" for other errors.
+
+    Python names the file where opening it failed. Where writing failed, as on a full disk, it is found among what the
+    failed calls worked on.
+    """
+    if not isinstance(error, OSError) or not (error.filename or error.errno in UNWRITABLE):
+        return ""
+    name = error.filename
+    for frame, _ in reversed(list(traceback.walk_tb(error.__traceback__)) if name is None else []):
+        for value in frame.f_locals.values():
+            of_pathlib = isinstance(value, Path) and frame.f_globals["__name__"].startswith("pathlib")
+            named = value if of_pathlib else getattr(value, "name", None) if isinstance(value, io.IOBase) else None
+            name = name or (named if isinstance(named, str | Path) else None)
+    return f"{name or 'standard output'}: {error.strerror}"
+
+
+def drop_output() -> None:
+    """Have what Python still holds for stdout go nowhere: it cannot be written, and Python would say so at its end."""
+    with contextlib.suppress(OSError, ValueError):
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
 class Parser(argparse.ArgumentParser):
     """A parser that reports a wrong call in one line; where an option is missing, with the first example."""
 
@@ -191,7 +229,9 @@ def run(main: Callable[[], int] | Callable[[Sequence[str] | None], int]) -> int:
     if signal.getsignal(signal.SIGINT) is leave:
         signal.signal(signal.SIGINT, signal.default_int_handler)
     try:
-        return main()  # type: ignore[call-arg]  # both kinds can be called without an argument
+        status = main()  # type: ignore[call-arg]  # both kinds can be called without an argument
+        sys.stdout.flush()
+        return status
     except UsageError as error:
         say(f"{paint('error', '31')}: {error}")
         return 2
@@ -207,9 +247,10 @@ def run(main: Callable[[], int] | Callable[[Sequence[str] | None], int]) -> int:
         sys.stderr.close()  # the reader of our output has gone, for example `| head`
         return 1
     except OSError as error:
-        if error.filename is None:
+        if not (message := unwritten(error)):
             raise
-        say(f"{paint('error', '31')}: {error.filename}: {error.strerror}")
+        drop_output()
+        say(f"{paint('error', '31')}: {message}")
         return 1
     except KeyboardInterrupt:
         say("interrupted: run the same command again to go on")

@@ -2,17 +2,27 @@
 
 from __future__ import annotations
 
+import os
 from functools import cache
 
 import botocore.session
 
 from scripts.kit.console import closest
 
+OF_NO_PROFILE = {  # what a session reads of a user's settings: name in the file, variable, default, conversion
+    "profile": (None, None, None, None),
+    "config_file": (None, None, os.devnull, None),
+    "credentials_file": (None, None, os.devnull, None),
+}
+
 
 @cache
 def botocore_session() -> botocore.session.Session:
-    """botocore's own lists (no request is made with it); reading them once takes a third of a second."""
-    return botocore.session.Session()
+    """botocore's own lists (no request is made with it); reading them once takes a third of a second.
+
+    They are the same whatever profile is chosen, and whether it exists.
+    """
+    return botocore.session.Session(session_vars=OF_NO_PROFILE)
 
 
 @cache

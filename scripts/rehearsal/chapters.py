@@ -13,6 +13,7 @@ from typing import Any
 
 from botocore.exceptions import ClientError
 
+from localaws import places
 from localaws.cloud import Session, arn
 from scripts.kit.bundle import pack
 from scripts.kit.console import explain, paint, say
@@ -137,9 +138,7 @@ def checkout(story: Story, repository: str, folder: Path) -> Path:
         listed = codecommit.get_folder(repositoryName=repository, folderPath=path)
         for file in listed["files"]:
             content = codecommit.get_file(repositoryName=repository, filePath=file["absolutePath"])["fileContent"]
-            target = folder / file["absolutePath"]
-            target.parent.mkdir(parents=True, exist_ok=True)
-            target.write_bytes(content)
+            places.write(folder, file["absolutePath"], content)
         for child in listed["subFolders"]:
             fetch(child["absolutePath"])
 
@@ -148,7 +147,7 @@ def checkout(story: Story, repository: str, folder: Path) -> Path:
 
 
 def training_repository(story: Story) -> Path:
-    folder = story.folder / f"{story.project_name}-{story.project_id}-modelbuild"
+    folder = story.folder / "checkouts" / f"{story.project_name}-{story.project_id}-modelbuild"
     if not folder.exists():
         checkout(story, f"sagemaker-{story.project_name}-{story.project_id}-modelbuild", folder)
     return folder
@@ -374,9 +373,11 @@ def play(story: Story, until: str | None = None) -> None:
             chapter.outcome = "succeeded"
         except ClientError as error:
             chapter.outcome = "failed"
+            story.require_writable()
             raise located(story, explain(error), "", story.diagnosis() if story.project_id else "") from error
         except StoryFailed as error:
             chapter.outcome = "failed"
+            story.require_writable()
             raise located(story, str(error), error.account, error.log) from error
         except BaseException:
             chapter.outcome = "failed"

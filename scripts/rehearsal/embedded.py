@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+from contextlib import ExitStack
 from functools import cache
 from pathlib import Path
 
 from localaws.cloud import Published
-from localaws.server import HOST, EmbeddedAws, PortNotUsable
+from localaws.server import HOST, EmbeddedAws, PortNotUsable, check_port
 from scripts.kit.console import UserError
+from scripts.rehearsal.apart import apart
 
 TABLES = Path(__file__).parents[2] / "pipeline"
 
@@ -20,15 +22,36 @@ def published() -> Published:
     return Published(registries, prices)
 
 
-def embedded_aws(folder: Path, port: int = 0, waits: float = 0.001) -> EmbeddedAws:
-    """with embedded_aws(folder) as cloud: …  UserError where nothing can listen on the port."""
+def require_port(port: int) -> None:
+    """UserError where nothing can listen on the port; 0 stands for a free one."""
     try:
-        return EmbeddedAws(folder, port, waits, published())
+        if port:
+            check_port(port)
     except PortNotUsable as error:
         raise UserError(
             f"port {port} on {HOST} cannot be used ({error}). "
             "Choose another with --port, or leave it out for a free one"
         ) from error
+
+
+class OfARehearsal(EmbeddedAws):
+    """An embedded AWS in a process that is apart from its user's AWS settings, from its start until its end."""
+
+    def __init__(self, folder: Path, port: int, waits: float) -> None:
+        with ExitStack() as stack:
+            stack.enter_context(apart())
+            super().__init__(folder, port, waits, published())
+            self._stack = stack.pop_all()
+
+    def stop(self) -> None:
+        with self._stack:
+            super().stop()
+
+
+def embedded_aws(folder: Path, port: int = 0, waits: float = 0.001) -> EmbeddedAws:
+    """with embedded_aws(folder) as cloud: …  UserError where nothing can listen on the port."""
+    require_port(port)
+    return OfARehearsal(folder, port, waits)
 
 
 def xgboost_image(region: str, tag: str = "3.0-5") -> str:

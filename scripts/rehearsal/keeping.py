@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import os
+import shlex
 import signal
 import time
 from pathlib import Path
 
 from localaws.cloud import Session
-from scripts.kit.console import say
+from scripts.kit.console import make_arguments, say
+from scripts.rehearsal.apart import exports
 from scripts.rehearsal.setting import APPROVER, ENGINEER, environment_file, sign_in, studio
 from scripts.rehearsal.story import Story
 
@@ -31,13 +33,14 @@ def keep(story: Story) -> None:
     say("They are valid for twelve hours.")
     for who, session in sessions(story).items():
         say(f"\n  # {who}")
-        for name, value in lasting(session).environment().items():
-            say(f"  export {name}={value}")
+        for name, value in {**lasting(session).environment(), **exports()}.items():
+            say(f"  export {name}={shlex.quote(value)}")
     file, profiles = write_files(story)
     say("\nFor the kit's own commands export this instead; its profiles are data-science and management:\n")
-    say(f"  export AWS_CONFIG_FILE={profiles}")
-    say(f'  make status ARGS="--environment {file} --profile data-science"')
-    say(f'  make doctor ARGS="--environment {file} --profile management"')
+    for name, value in {"AWS_CONFIG_FILE": str(profiles), **exports()}.items():
+        say(f"  export {name}={shlex.quote(value)}")
+    for command, profile in (("status", "data-science"), ("doctor", "management")):
+        say(f"  make {command} {make_arguments(f'--environment {shlex.quote(file)} --profile {profile}')}")
     say("\nCtrl-C stops it.")
     signal.signal(signal.SIGTERM, interrupt)
     try:

@@ -9,16 +9,17 @@ from pathlib import Path
 from typing import Any
 
 from scripts.kit.console import paint, say
+from scripts.rehearsal import folder as rehearsal_folder
+from scripts.rehearsal.folder import POLICIES, REPORT, SUMMARY
 from scripts.rehearsal.permissions import read_requests, write_policies
 from scripts.rehearsal.report.facts import gather
 from scripts.rehearsal.report.page import page
 from scripts.rehearsal.story import Story, StoryFailed
 
-POLICIES, SUMMARY, REPORT = "policies.json", "summary.json", "report.html"
-
 
 def clear(folder: Path) -> None:
-    """Delete an earlier story's summary and report: an interrupted one has none."""
+    """Delete what an earlier story left, its summary and report in any case: an interrupted one has none."""
+    rehearsal_folder.clear(folder, keep=frozenset({"requests.jsonl", "template"}))
     for name in (SUMMARY, REPORT):
         (folder / name).unlink(missing_ok=True)
 
@@ -44,9 +45,11 @@ def write(story: Story, outcome: str, seconds: float, failure: StoryFailed | Non
 
 
 def attempt(file: str, make: Callable[[], None]) -> None:
-    """Make one of the files, or warn that it could not be made."""
+    """Make one of the files, or warn that it could not be made. OSError where it cannot be written."""
     try:
         make()
+    except OSError:
+        raise
     except Exception as error:  # a mistake in the report must not hide how the story ended
         say(f"{paint('warning', '33')}: {file} could not be written: {type(error).__name__}: {error}")
 

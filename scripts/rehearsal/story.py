@@ -19,7 +19,7 @@ from botocore.exceptions import ClientError
 from localaws.cloud import Cloud, Session
 from scripts.kit.bundle.pack import ROOT
 from scripts.kit.connect import pages
-from scripts.kit.console import INTERRUPTED, explain, run, say
+from scripts.kit.console import INTERRUPTED, explain, run, say, unwritten
 from scripts.kit.patience import until
 from scripts.kit.projects.history import ENDED
 from scripts.kit.settings.model import Administrator
@@ -172,7 +172,14 @@ class Story:
 
         return until(what, answer, patience, late=late, longest=1.0)
 
+    def require_writable(self) -> None:
+        """Raise the error of a file that the embedded AWS could not write: it is the cause of what failed after it."""
+        for fault in self.cloud.faults:
+            if fault.error is not None and unwritten(fault.error):
+                raise fault.error
+
     def require_no_fault(self) -> None:
+        self.require_writable()
         if self.cloud.faults:
             fault = self.cloud.faults[0]
             raise StoryFailed(f"the embedded AWS broke in {fault.where}", log=fault.traceback)

@@ -326,10 +326,10 @@ def test_an_option_that_does_not_exist_is_a_usage_error(terminal: Terminal, opti
     assert option.partition("=")[0] in terminal.refuses("rehearse", option, code=2)
 
 
-def test_a_folder_that_cannot_be_made_is_reported(terminal: Terminal, tmp_path: Path) -> None:
+def test_a_folder_that_is_a_file_is_reported(terminal: Terminal, tmp_path: Path) -> None:
     (tmp_path / "file").touch()
-    message = terminal.refuses("rehearse", "--folder", tmp_path / "file")
-    assert f"error: {tmp_path / 'file'}: File exists" in message
+    message = terminal.refuses("rehearse", "--folder", tmp_path / "file", code=2)
+    assert f"error: --folder {tmp_path / 'file'}: this is a file. Name a folder" in message
 
 
 # -- how commands are called -------------------------------------------------------------------

@@ -134,13 +134,18 @@ def test_a_wrong_value_would_be_noticed(publisher: Publisher, capsys: pytest.Cap
     assert changed == {"product", "s3 object"}
 
 
-def test_no_question_is_asked_and_old_files_are_gone(publisher: Publisher, capsys: pytest.CaptureFixture[str]) -> None:
+def test_no_question_is_asked_and_its_old_files_are_gone(
+    publisher: Publisher, capsys: pytest.CaptureFixture[str]
+) -> None:
     folder = written(publisher)
+    [old] = (folder / "bundle").iterdir()
+    publisher.change()
     seen = publisher.requests()
-    (folder / "old.txt").write_text("old")
+    (folder / "mine.txt").write_text("mine")
     capsys.readouterr()
     assert written(publisher) == folder
-    assert not (folder / "old.txt").exists()
+    assert not old.exists()
+    assert (folder / "mine.txt").read_text() == "mine"
     assert capsys.readouterr().out == f"{folder / by_hand.PAGE}\n"
     assert publisher.requests() == seen
     assert A in (folder / by_hand.PAGE).read_text()

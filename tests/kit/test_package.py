@@ -17,6 +17,7 @@ from awslang.template.reader import read
 from scripts import package
 from scripts.kit.bundle import pack
 from scripts.kit.console import UserError
+from scripts.kit.output import MARKER
 from tests.support import ROOT
 from tests.support.bundle_tree import PRODUCT, make_bundle_tree
 
@@ -27,7 +28,10 @@ def tree(tmp_path: Path) -> Path:
 
 
 def contents(folder: Path) -> dict[str, bytes]:
-    return {p.relative_to(folder).as_posix(): p.read_bytes() for p in folder.rglob("*") if p.is_file()}
+    """The files of a bundle, without the marker that makes the folder the kit's own."""
+    found = {p.relative_to(folder).as_posix(): p.read_bytes() for p in folder.rglob("*") if p.is_file()}
+    assert found.pop(MARKER)
+    return found
 
 
 def test_two_packages_are_byte_identical_from_any_folder_at_any_time_with_any_umask(tmp_path: Path) -> None:

@@ -65,9 +65,9 @@ def test_accounts_are_set_up_through_the_profile_of_the_management_account(
 def test_the_product_is_published_and_the_installation_is_checked(
     kept: Story, type_in: Callable[..., str], tmp_path: Path
 ) -> None:
-    assert console.run(lambda: package.main(["--output", str(tmp_path)])) == 0
-    type_in(publish, "data-science", "--bundle", str(tmp_path))
-    found = json.loads(type_in(doctor, "management", "--bundle", str(tmp_path), "--json"))
+    assert console.run(lambda: package.main(["--output", str(tmp_path / "bundle")])) == 0
+    type_in(publish, "data-science", "--bundle", str(tmp_path / "bundle"))
+    found = json.loads(type_in(doctor, "management", "--bundle", str(tmp_path / "bundle"), "--json"))
     assert found["not_checked"] == []
     assert {one["severity"] for one in found["findings"]} <= {"note", "warning"}
 

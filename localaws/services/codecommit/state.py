@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from awslang.errors import AwsError
+from localaws import places
 from localaws.calls import Call
 from localaws.cloud import refuse_unless
 from localaws.services.codecommit.git import Commit, Repository
@@ -82,7 +83,12 @@ def branch_of(repo: Repo, name: str) -> dict[str, str]:
 def move(call: Call, repo: Repo, name: str, commit_id: str) -> None:
     """Point a branch to a commit, and tell EventBridge. The first branch becomes the default one."""
     before = repo.git.branches().get(name)
-    repo.git.move_branch(name, commit_id)
+    try:
+        repo.git.move_branch(name, commit_id)
+    except places.NoPlace as error:
+        raise AwsError(
+            "InvalidBranchNameException", f"The branch name {name} is not valid beside the other branches: {error}"
+        ) from error
     repo.metadata["lastModifiedDate"] = datetime.now(UTC)
     if "defaultBranch" not in repo.metadata:
         repo.metadata["defaultBranch"] = name

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import threading
 from collections.abc import Callable, Mapping
@@ -10,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from awslang.errors import AwsError, NotSupported
+from localaws import places
 from localaws.calls import Call
 from localaws.cloud import Cloud, arn, new_id
 from localaws.service import Service
@@ -23,6 +25,16 @@ NAME_LIMIT = 32
 PAGE = 100
 LOOK = 0.1  # seconds between two looks at what was pushed
 NOTHING = "0" * 40  # git's id of a branch before it was pushed first
+ALONE = {  # git without what this machine's people have set (git's manual, git and git-config)
+    "GIT_ATTR_NOSYSTEM": "1",
+    "GIT_CONFIG_COUNT": "2",
+    "GIT_CONFIG_GLOBAL": os.devnull,
+    "GIT_CONFIG_KEY_0": "core.attributesFile",
+    "GIT_CONFIG_KEY_1": "core.autocrlf",
+    "GIT_CONFIG_NOSYSTEM": "1",
+    "GIT_CONFIG_VALUE_0": os.devnull,
+    "GIT_CONFIG_VALUE_1": "false",
+}
 HOOK = '#!/bin/sh\nwhile read -r old new ref; do echo "$old $new $ref" >> "$GIT_DIR/pushed"; done\n'
 
 
@@ -184,21 +196,23 @@ class Provider:
 
 def git(folder: Path, *arguments: str) -> bytes:
     """What git prints; CalledProcessError with its message where it fails."""
-    done = subprocess.run(["git", "-C", str(folder), *arguments], check=True, capture_output=True)
+    variables = {name: value for name, value in os.environ.items() if not name.startswith("GIT_")} | ALONE
+    done = subprocess.run(["git", "-C", str(folder), *arguments], check=True, capture_output=True, env=variables)
     return done.stdout
 
 
 def create_repository(cloud: Cloud, name: str) -> Path:
     """An empty bare repository, owner/name; its folder is what git clones and pushes to."""
     provider = cloud.state(Provider, "", "")
-    folder = cloud.folder / "git" / f"{name}.git"
+    folder = places.below(cloud.folder / "git", f"{name}.git")
     with provider.lock:
         if not provider.repositories:
             cloud.background("git provider", _watch, cloud, provider)
         folder.mkdir(parents=True)
-        git(folder, "init", "--quiet", "--bare", "--initial-branch=main")
+        git(folder, "init", "--quiet", "--bare", "--template=", "--initial-branch=main")
+        git(folder, "config", "core.hooksPath", "hooks")  # also for who pushes with hooks elsewhere
         hook = folder / "hooks" / "post-receive"
-        hook.parent.mkdir(exist_ok=True)
+        hook.parent.mkdir()
         hook.write_text(HOOK)
         hook.chmod(0o755)
         provider.repositories[name] = folder

@@ -7,7 +7,12 @@ import tarfile
 from pathlib import Path
 from typing import Any
 
+from localaws import places
 from localaws.cloud import Session
+
+
+class NoDownload(Exception):  # what happened to it
+    """Input that no file can hold; the text is the job's."""
 
 
 def split(url: str) -> tuple[str, str]:
@@ -30,15 +35,25 @@ def keys_under(session: Session, url: str) -> list[str]:
 
 
 def download_folder(session: Session, url: str, keys: list[str], folder: Path) -> int:
-    """The objects into the folder, by their names below the URL's last slash; returns their bytes."""
+    """The objects into the folder, by their names below the URL's last slash; returns their bytes.
+
+    NoDownload for a key that cannot be a file. AWS documents no text for that; of a clash users quote this one.
+    """
     bucket, prefix = split(url)
     base = prefix.rpartition("/")[0]
     size = 0
     for key in keys:
         content = session.client("s3").get_object(Bucket=bucket, Key=key)["Body"].read()
-        path = folder / key[len(base) :].lstrip("/")
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_bytes(content)
+        try:
+            places.write(folder, key[len(base) :], content)
+        except places.Clash as clash:
+            raise NoDownload(
+                f"Failed to download data. Cannot download s3://{bucket}/{key}, a previously downloaded file/folder "
+                "clashes with it. Please check your s3 objects and ensure that there is no object that is both a "
+                "folder as well as a file."
+            ) from clash
+        except places.NoPlace as no_place:
+            raise NoDownload(f"Failed to download data. Cannot download s3://{bucket}/{key}: {no_place}") from no_place
         size += len(content)
     return size
 

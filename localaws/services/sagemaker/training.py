@@ -21,6 +21,7 @@ from typing import Any
 from botocore.exceptions import ClientError
 
 from awslang.errors import AwsError, NotSupported
+from localaws import places
 from localaws.calls import Call
 from localaws.cloud import Cloud, Session, arn
 from localaws.containers import process, xgboost_hyperparameters
@@ -28,6 +29,7 @@ from localaws.services.sagemaker import base, images, logs, storage
 from localaws.services.sagemaker.base import invalid
 from localaws.services.sagemaker.service import sagemaker
 
+DEFECT = "InternalServerError: We encountered an internal error. Please try again."
 LOG_GROUP = "/aws/sagemaker/TrainingJobs"
 ENDED = frozenset({"Completed", "Failed", "Stopped"})
 METRIC = re.compile(r"^\[\d+\]\t(.*)$", re.MULTILINE)
@@ -207,9 +209,17 @@ def run(cloud: Cloud, job: Job, session: Session, keys: dict[str, list[str]]) ->
             outcome, message = "Stopped", "Training job stopped"
     except JobFailed as failure:
         outcome, message = "Failed", str(failure)[:1024]
-        job.shown["FailureReason"] = message
+    except Exception:  # a defect here, or a full disk: the job ends all the same
+        end(cloud, job, "Failed", DEFECT)
+        raise
     finally:
         shutil.rmtree(folder, ignore_errors=True)
+    end(cloud, job, outcome, message)
+
+
+def end(cloud: Cloud, job: Job, outcome: str, message: str) -> None:
+    if outcome == "Failed":
+        job.shown["FailureReason"] = message
     step(cloud, job, outcome, message)
     job.done.set()
 
@@ -227,9 +237,11 @@ def train(cloud: Cloud, job: Job, session: Session, keys: dict[str, list[str]], 
     for channel in shown.get("InputDataConfig", []):
         name, url = channel["ChannelName"], channel["DataSource"]["S3DataSource"]["S3Uri"]
         try:
-            storage.download_folder(session, url, keys[name], folder / "input" / "data" / name)
+            storage.download_folder(session, url, keys[name], places.below(folder / "input" / "data", name))
         except ClientError as error:
             raise JobFailed(f"ClientError: Data download failed:{error.response['Error']['Message']}") from error
+        except (storage.NoDownload, places.NoPlace) as error:
+            raise JobFailed(f"ClientError: Data download failed:{error}") from error
     step(cloud, job, "Training", "Training image download completed. Training in progress.")
     output, code = run_container(cloud, job, folder)
     stream = f"{shown['TrainingJobName']}/algo-1-{int(time.time())}"

@@ -230,17 +230,23 @@ def manifest(bundle: Bundle) -> bytes:
     return (json.dumps(content, indent=2) + "\n").encode()
 
 
-def read_build(build: Path) -> Bundle:
-    """The bundle in build/, checked against its manifest; UserError when it is not whole."""
+def read_manifest(build: Path) -> tuple[str, str, dict[str, str]]:
+    """Version, digest and the SHA-256 of every file, as build/manifest.json has them; UserError where it is broken."""
     again = "run `make package`"
     try:
         written = json.loads((build / MANIFEST).read_text(encoding="utf-8"))
         listed = {str(name): str(entry["sha256"]) for name, entry in written["files"].items()}
-        version, digest = str(written["version"]), str(written["sha256"])
+        return str(written["version"]), str(written["sha256"]), listed
     except FileNotFoundError as error:
         raise UserError(f"the bundle is not built ({build / MANIFEST} does not exist): {again}") from error
     except (OSError, ValueError, LookupError, TypeError, AttributeError) as error:
         raise UserError(f"{build / MANIFEST} cannot be read ({error}): {again}") from error
+
+
+def read_build(build: Path) -> Bundle:
+    """The bundle in build/, checked against its manifest; UserError when it is not whole."""
+    again = "run `make package`"
+    version, digest, listed = read_manifest(build)
     files: dict[str, bytes] = {}
     for name, expected in listed.items():
         try:

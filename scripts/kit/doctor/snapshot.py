@@ -7,6 +7,7 @@ from functools import cached_property, partial
 from typing import Any
 
 from scripts.kit.bundle import pack
+from scripts.kit.console import make_arguments
 from scripts.kit.doctor.facts import (
     catalog,
     data_science,
@@ -85,11 +86,12 @@ class Snapshot:
     @property
     def make_accounts(self) -> str:
         """The command that creates the kit's stacks and roles, with the credentials that enter every account."""
-        return f'make accounts ARGS="--profile {"data-science" if self.alone else "management"}{self.typed}"'
+        profile = "data-science" if self.alone else "management"
+        return f"make accounts {make_arguments(f'--profile {profile}{self.typed}')}"
 
     @property
     def make_publish(self) -> str:
-        return f'make publish ARGS="--profile {self.profile}{self.typed}"'
+        return f"make publish {make_arguments(f'--profile {self.profile}{self.typed}')}"
 
     @property
     def bundle(self) -> pack.Bundle | None:

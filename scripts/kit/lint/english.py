@@ -10,12 +10,13 @@ from __future__ import annotations
 
 import io
 import re
-import subprocess
 import sys
 import tokenize
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+
+from scripts.kit.lint.files import files
 
 KINDS = {".py", ".md", ".yaml", ".yml", ".jinja", ".json"}
 LEFT_OUT = (
@@ -117,15 +118,10 @@ def findings(name: str, text: str) -> list[Finding]:
     ]
 
 
-def files(root: Path, chosen: Iterable[str] = ()) -> list[str]:
-    """The files to read: those that git knows or would know, or the chosen ones among them."""
-    line = ["git", "ls-files", "--cached", "--others", "--exclude-standard", "--", *chosen]
-    listed = subprocess.run(line, cwd=root, capture_output=True, text=True, check=True).stdout.splitlines()
-    return [name for name in listed if Path(name).suffix in KINDS and not name.startswith(LEFT_OUT)]
-
-
 def check(root: Path, chosen: Iterable[str] = ()) -> list[Finding]:
-    found = (findings(name, (root / name).read_text(encoding="utf-8")) for name in files(root, chosen))
+    """Every phrase in the files of the kit, or in the chosen ones among them."""
+    read = [name for name in files(root, chosen) if Path(name).suffix in KINDS and not name.startswith(LEFT_OUT)]
+    found = (findings(name, (root / name).read_text(encoding="utf-8")) for name in read)
     return [one for each in found for one in each]
 
 

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-import subprocess
 from collections.abc import Mapping
 from pathlib import Path
+
+from scripts.kit.lint.files import files
 
 LIMITS = {".py": 400, "templates/": 500}  # lines; the end of a name or its beginning
 
@@ -22,8 +23,6 @@ def too_long(texts: Mapping[str, str]) -> list[str]:
 
 
 def check(root: Path) -> list[str]:
-    """What is too long among the files that git knows or would know."""
-    line = ["git", "ls-files", "--cached", "--others", "--exclude-standard", "--deduplicate"]
-    names = subprocess.run(line, cwd=root, capture_output=True, text=True, check=True).stdout.splitlines()
-    limited = (name for name in names if limit_of(name) and (root / name).is_file())
+    """What is too long among the files of the kit."""
+    limited = (name for name in files(root) if limit_of(name))
     return too_long({name: (root / name).read_text(encoding="utf-8") for name in limited})

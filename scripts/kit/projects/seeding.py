@@ -6,8 +6,6 @@ CloudFormation seeds repositories in CodeCommit; no AWS API writes to a provider
 from __future__ import annotations
 
 import io
-import os
-import subprocess
 import tempfile
 import zipfile
 from collections.abc import Callable, Mapping
@@ -19,6 +17,7 @@ from botocore.exceptions import ClientError
 from scripts.kit.bundle import pack
 from scripts.kit.connect import Connection
 from scripts.kit.console import UserError
+from scripts.kit.git import git
 from scripts.kit.names import bundle_bucket
 from scripts.kit.plan import PlanStep
 from scripts.kit.projects.provisioned import ProvisionedProject
@@ -29,24 +28,6 @@ BRANCH = "main"
 HOSTS = {"GitHub": "https://github.com", "GitLab": "https://gitlab.com", "Bitbucket": "https://bitbucket.org"}
 KINDS = {"model-deploy.zip": "Deploy", "model-build.zip": "Training"}  # in the names of the product's parameters
 SUFFIXES = {"model-deploy.zip": "-modeldeploy", "model-build.zip": "-modelbuild"}  # as template 30 names them
-AUTHOR = ("-c", "user.name=multi-account-deployment", "-c", "user.email=multi-account-deployment@invalid")
-
-
-def git(*arguments: str, folder: Path | None = None) -> str:
-    """What git prints. It never asks for a password: it uses what the person has set up."""
-    where = ("-C", str(folder)) if folder else ()
-    environment = {**os.environ, "GIT_TERMINAL_PROMPT": "0"}
-    try:
-        done = subprocess.run(
-            ["git", *where, *arguments], capture_output=True, text=True, check=True, env=environment, timeout=300
-        )
-    except FileNotFoundError as error:
-        raise UserError("git is not installed") from error
-    except subprocess.TimeoutExpired as error:
-        raise UserError(f"git {arguments[0]} did not answer within five minutes") from error
-    except subprocess.CalledProcessError as error:
-        raise UserError(f"git {arguments[0]}: {error.stderr.strip()}") from error
-    return done.stdout
 
 
 @dataclass(frozen=True)
@@ -114,7 +95,9 @@ def make_plan(base: str, names: Mapping[str, str]) -> list[PlanStep]:
     steps = []
     for seed, name in names.items():
         url = f"{base.rstrip('/')}/{name}.git"
-        if git("ls-remote", "--heads", url, BRANCH).strip():
+        with tempfile.TemporaryDirectory() as outside:  # of every repository, whose configuration would count
+            heads = git("ls-remote", "--heads", url, f"refs/heads/{BRANCH}", folder=Path(outside), reaches=True)
+        if heads.strip():
             steps.append(PlanStep("keep", "repository", name, f"has a branch {BRANCH}"))
         else:
             steps.append(PlanStep("create", "repository", name, f"{seed} on {BRANCH}", {"url": url, "seed": seed}))
@@ -129,11 +112,12 @@ def apply(steps: list[PlanStep], seeds: Mapping[str, bytes], message: str, repor
 
 
 def push(url: str, seed: bytes, message: str) -> None:
+    """Commit the seed code, all of it and nothing else, and push it."""
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        git("init", "--quiet", f"--initial-branch={BRANCH}", folder=folder)
+        git("init", "--quiet", "--template=", f"--initial-branch={BRANCH}", folder=folder)
         with zipfile.ZipFile(io.BytesIO(seed)) as archive:
             archive.extractall(folder)
-        git("add", "--all", folder=folder)
-        git(*AUTHOR, "commit", "--quiet", "--message", message, folder=folder)
-        git("push", "--quiet", url, f"HEAD:refs/heads/{BRANCH}", folder=folder)
+        git("add", "--all", "--force", folder=folder)
+        git("commit", "--quiet", "--no-gpg-sign", "--message", message, folder=folder)
+        git("push", "--quiet", url, f"HEAD:refs/heads/{BRANCH}", folder=folder, reaches=True)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from scripts.kit.bundle import differences
+from scripts.kit.console import make_arguments
 from scripts.kit.projects.upgrading import OWN, ProjectUpgrade
 
 
@@ -34,6 +35,6 @@ def seed_code(upgrade: ProjectUpgrade, typed: str) -> Iterator[str]:
     yield "  to bring it in, in a clone of the repository (your own commits are merged):"
     for repository in sorted({item.name.split("/")[0] for item in changed}):
         yield (
-            f'    make diff PROJECT={name} TO={upgrade.target.name} ARGS="--patch {repository}{typed}" '
+            f"    make diff PROJECT={name} TO={upgrade.target.name} {make_arguments(f'--patch {repository}{typed}')} "
             f"| git -C CLONE-OF-{repository.upper()} apply --3way"
         )

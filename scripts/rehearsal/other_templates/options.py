@@ -10,6 +10,7 @@ from pathlib import Path
 
 from scripts.kit.console import UsageError, near, paint, say
 from scripts.rehearsal.embedded import embedded_aws
+from scripts.rehearsal.folder import empty
 from scripts.rehearsal.other_templates import model as template_model
 from scripts.rehearsal.other_templates import play as template_play
 from scripts.rehearsal.other_templates import report as template_report
@@ -139,6 +140,7 @@ def rehearse(args: argparse.Namespace) -> int:
     chosen, start = options(args), time.monotonic()
     folder = args.folder / "template"
     with embedded_aws(folder, args.port) as cloud:
+        empty(folder, keep=frozenset({"requests.jsonl"}))
         run = Run(cloud, chosen)
         say(paint(f"{chosen.template} as a {chosen.style} project", "1"))
         template_play.play(run)

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Iterator
 
-from scripts.kit.console import closest
+from scripts.kit.console import closest, make_arguments
 from scripts.kit.doctor.facts.projects import Project, regions_of, stack_detail
 from scripts.kit.doctor.facts.targets import role_name
 from scripts.kit.doctor.findings import Place, check, here
@@ -144,13 +145,14 @@ def parameter_place(facts: Snapshot, project: Project, name: str, value: str, wa
         facts,
         f"project {project.name}",
         f"{name} is {value}, the environment file says {wanted}",
-        upgrade(facts, project, f"--set {name}={wanted}"),
+        upgrade(facts, project, f"--set {shlex.quote(f'{name}={wanted}')}"),
     )
 
 
 def upgrade(facts: Snapshot, project: Project, options: str = "") -> str:
     """The command that updates a project with all of its parameters, to the newest version."""
-    return f'make upgrade PROJECT={project.name} ARGS="{f"--profile {facts.profile}{facts.typed} {options}".strip()}"'
+    line = f"--profile {facts.profile}{facts.typed} {options}".strip()
+    return f"make upgrade PROJECT={project.name} {make_arguments(line)}"
 
 
 @check(

@@ -209,3 +209,17 @@ def test_the_archive_holds_the_newest_commit(codecommit: Any, shared: Session) -
     assert commit_id == first
     with zipfile.ZipFile(io.BytesIO(body)) as made:
         assert {name: made.read(name) for name in made.namelist()} == {"a.txt": b"1", "d/b.txt": b"2"}
+
+
+def test_branches_whose_names_cannot_stand_beside_each_other_are_refused(codecommit: Any) -> None:
+    head = commit(codecommit, {"a.txt": "1"})
+    codecommit.create_branch(repositoryName="code", branchName="topic", commitId=head)
+    for name in ("topic/one", "x" * 256):
+        with pytest.raises(ClientError, match="InvalidBranchNameException"):
+            codecommit.create_branch(repositoryName="code", branchName=name, commitId=head)
+    assert codecommit.list_branches(repositoryName="code")["branches"] == ["main", "topic"]
+    codecommit.delete_branch(repositoryName="code", branchName="topic")
+    codecommit.create_branch(repositoryName="code", branchName="topic/one", commitId=head)
+    codecommit.delete_branch(repositoryName="code", branchName="topic/one")
+    codecommit.create_branch(repositoryName="code", branchName="topic", commitId=head)
+    assert codecommit.list_branches(repositoryName="code")["branches"] == ["main", "topic"]

@@ -18,10 +18,14 @@ from awslang.principals import Principal
 from localaws.cloud import Cloud
 from localaws.services.codeconnections import service as provider
 from localaws.services.codepipeline.triggers import fits, glob
+from scripts.kit.projects import seeding
+from tests.support import persons_git
 from tests.support.codepipeline_setting import ACCOUNT, BUILD, REGION, Stage, action, artifacts, declaration
 from tests.support.waiting import until
+from tests.support.zips import zip_of
 
 REPOSITORY = "owner/deploy"
+EMPTY_TREE = "4b825dc642cb6eb9a060e54bf8d69288fbee4904"  # git's own id of a tree without files
 BUILD_STAGE = {"name": "Build", "actions": [{**BUILD, "configuration": {"ProjectName": "build"}}]}
 
 
@@ -267,3 +271,18 @@ def test_who_makes_a_pipeline_must_be_allowed_to_pass_the_connection(setting: Se
     allow(setting, "maker", rest, passing)
     maker.create_pipeline(pipeline=setting.declared())
     assert setting.summaries()[0]["pipelineExecutionId"]
+
+
+def test_the_providers_git_is_not_the_persons(cloud: Cloud, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    mine = persons_git.set_up(tmp_path / "person", monkeypatch)
+    before = persons_git.state(mine)
+    folder = provider.create_repository(cloud, "owner/another")
+    assert provider.git(folder, "rev-parse", "--is-bare-repository", "--show-object-format").split() == [
+        b"true",
+        b"sha1",
+    ]
+    assert [path.name for path in (folder / "hooks").iterdir()] == ["post-receive"]
+    seeding.push(str(folder), zip_of({"iris.csv": "1"}), "Seed code")
+    assert provider.changed_files(folder, EMPTY_TREE, "main") == ["iris.csv"]
+    until((folder / "pushed").exists)
+    assert persons_git.state(mine) == before

@@ -5,12 +5,14 @@ from __future__ import annotations
 import io
 import re
 import tarfile
+from pathlib import Path
 from typing import Any
 
 import pytest
 from botocore.exceptions import ClientError
 
 from localaws.cloud import Cloud
+from localaws.services.sagemaker import training
 from tests.support.sagemaker_world import (
     ACCOUNT,
     BUCKET,
@@ -135,3 +137,55 @@ def test_a_running_job_can_be_stopped(cloud: Cloud, role: str) -> None:
     until(lambda: status() == "Stopped")
     with pytest.raises(ClientError, match="is in status Stopped"):
         sagemaker.stop_training_job(TrainingJobName="stopped")
+
+
+# -- keys that are no files --------------------------------------------------------------------
+
+CLASHES = "a previously downloaded file/folder clashes with it"
+
+
+@pytest.mark.parametrize(
+    ("key", "reason"),
+    [
+        ("../../../../../../outside.csv", "the name leads out of its folder"),
+        ("../config/hyperparameters.json", "the name leads out of its folder"),
+        ("train.csv/more.csv", CLASHES),
+        ("/train.csv", CLASHES),
+        ("x" * 300, "file name too long"),
+    ],
+)
+def test_a_key_that_no_file_can_have_fails_the_job_and_writes_nowhere(
+    cloud: Cloud, role: str, tmp_path: Path, key: str, reason: str
+) -> None:
+    client(cloud, "s3").put_object(Bucket=BUCKET, Key=f"data/train/{key}", Body=b"0,1,2\n")
+    shown = train(cloud, "odd", role)
+    assert shown["TrainingJobStatus"] == "Failed"
+    assert shown["FailureReason"].startswith("ClientError: Data download failed:Failed to download data. Cannot")
+    assert f"s3://{BUCKET}/data/train/{key.strip('/')}" in shown["FailureReason"]
+    assert reason in shown["FailureReason"]
+    assert not [path for path in tmp_path.rglob("*") if path.name in {"outside.csv", "more.csv"}]
+    assert cloud.faults == []
+
+
+def test_a_channel_whose_name_leads_out_fails_the_job(cloud: Cloud, role: str) -> None:
+    shown = train(cloud, "odd", role, InputDataConfig=[channel("train") | {"ChannelName": ".."}])
+    assert shown["FailureReason"] == "ClientError: Data download failed:the name leads out of its folder"
+
+
+def test_odd_keys_that_files_can_have_are_trained_with(cloud: Cloud, role: str) -> None:
+    s3 = client(cloud, "s3")
+    body = s3.get_object(Bucket=BUCKET, Key="data/train/train.csv")["Body"].read()
+    s3.put_object(Bucket=BUCKET, Key='data/train/a..b/it\'s "$HOME" (\u00e9).csv', Body=body)
+    assert train(cloud, "odd", role)["TrainingJobStatus"] == "Completed"
+
+
+def test_a_defect_of_the_embedded_aws_ends_the_job(cloud: Cloud, role: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fails(*_: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(training, "write_configuration", fails)
+    shown = train(cloud, "unlucky", role)
+    assert shown["TrainingJobStatus"] == "Failed"
+    assert shown["FailureReason"] == "InternalServerError: We encountered an internal error. Please try again."
+    until(lambda: cloud.faults)
+    assert "No space left on device" in cloud.faults.pop().traceback
