@@ -7,14 +7,14 @@ import logging
 import socket
 import threading
 import time
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from pathlib import Path
 from types import TracebackType
 from typing import Any
 
 from werkzeug.serving import WSGIRequestHandler, make_server
 
-from localaws import moto_bridge
+from localaws import moto_bridge, private
 from localaws.authorization.authorizer import Authorizer
 from localaws.cloud import Cloud, Published
 from localaws.gateway import GO_AHEAD, RAW_HEADERS, Gateway
@@ -98,16 +98,22 @@ def check_port(port: int) -> None:
 
 
 class EmbeddedAws:
-    """with EmbeddedAws(folder) as cloud: …  port 0 takes a free one; see Cloud for waits and published."""
+    """with EmbeddedAws(folder) as cloud: …  port 0 takes a free one; see Cloud for the others."""
 
-    def __init__(self, folder: Path, port: int = 0, waits: float = 0.001, published: Published | None = None) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        port: int = 0,
+        waits: float = 0.001,
+        published: Published | None = None,
+        strangers: bool = False,
+    ) -> None:
         if port:
             check_port(port)
-        folder.mkdir(parents=True, exist_ok=True)
-        for former in ("requests.jsonl", "policies.json"):
-            (folder / former).unlink(missing_ok=True)
+        private.make_folder(folder)
+        (folder / "policies.json").unlink(missing_ok=True)
         moto_bridge.reset()
-        self.cloud = Cloud(folder, waits, published)
+        self.cloud = Cloud(folder, waits, published, strangers)
         self.cloud.authorizer = Authorizer(self.cloud)
         logging.getLogger("werkzeug").setLevel(logging.ERROR)
         gateway = Gateway(self.cloud)
@@ -116,10 +122,12 @@ class EmbeddedAws:
         handler = type("Handler", (RequestHandler,), {"further_names": self._hosts})
         self._server = make_server(HOST, port, gateway, threaded=True, request_handler=handler)
         self.cloud.endpoint = f"http://{HOST}:{self._server.server_port}"
+        self._open = ExitStack()
         self._thread = threading.Thread(target=self._server.serve_forever, args=(0.05,), daemon=True)
 
     def __enter__(self) -> Cloud:
         gc.set_threshold(*SELDOM)
+        self._open.enter_context(private.closed_to_others())
         self._thread.start()
         return self.cloud
 
@@ -127,6 +135,7 @@ class EmbeddedAws:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.stop()
+        self._open.close()
 
     def adopt(self, connection: socket.socket, address: Any, host: str) -> None:
         """Serve the requests of a connection that another listener accepted for this host."""

@@ -20,10 +20,13 @@ def published() -> Published:
     return Published(registries, prices)
 
 
-def embedded_aws(folder: Path, port: int = 0, waits: float = 0.001) -> EmbeddedAws:
-    """with embedded_aws(folder) as cloud: …  UserError where nothing can listen on the port."""
+def embedded_aws(folder: Path, port: int = 0, waits: float = 0.001, strangers: bool = False) -> EmbeddedAws:
+    """with embedded_aws(folder) as cloud: …  UserError where nothing can listen on the port.
+
+    strangers: whether somebody else wrote what runs there; their commands are confined as far as the machine allows
+    """
     try:
-        return EmbeddedAws(folder, port, waits, published())
+        return EmbeddedAws(folder, port, waits, published(), strangers)
     except PortNotUsable as error:
         raise UserError(
             f"port {port} on {HOST} cannot be used ({error}). "

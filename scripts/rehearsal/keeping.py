@@ -7,6 +7,7 @@ import signal
 import time
 from pathlib import Path
 
+from localaws import private
 from localaws.cloud import Session
 from scripts.kit.console import say
 from scripts.rehearsal.setting import APPROVER, ENGINEER, environment_file, sign_in, studio
@@ -68,10 +69,11 @@ def write_files(story: Story) -> tuple[str, Path]:
         story.environment_path.write_text(environment_file(setting, story.regions, story.images))
     engineers = {"data-science": setting.data_science, "management": setting.set_up_from}
     profiles = story.folder / "aws-config"
-    profiles.write_text(
+    private.write(
+        profiles,
         "".join(
             lasting(sign_in(story.cloud, account, ENGINEER, story.region)).profile(f"profile {name}")
             for name, account in engineers.items()
-        )
+        ),
     )
     return os.path.relpath(story.environment_path), profiles.absolute()

@@ -21,6 +21,8 @@ from collections.abc import Callable, Mapping, Sequence
 from functools import cache
 from pathlib import Path
 
+from localaws.confinement import Free
+
 # What the managed images install for each of their Pythons, with what that needs
 # (github.com/aws/aws-codebuild-docker-images, al/x86_64/standard/5.0/Dockerfile).
 IMAGE_PACKAGES = (
@@ -50,6 +52,7 @@ class Shell:
     """The shell of one build.
 
     folder: for the shell's own files
+    place: where its commands run
     interrupted: asked again and again while a command runs; a reason ends it (Interrupted)
     """
 
@@ -61,8 +64,10 @@ class Shell:
         shell: Sequence[str],
         say: Callable[[str], None],
         interrupted: Callable[[], str],
+        place: Free | None = None,
     ) -> None:
         folder.mkdir(parents=True)
+        self.place = place or Free()
         self.shell = list(shell)
         self.say = say
         self.interrupted = interrupted
@@ -73,20 +78,20 @@ class Shell:
         self.directory.write_text(f"{directory}\n")
 
     def export(self, name: str, value: str) -> None:
-        with self.environment.open("a") as file:
-            file.write(f"export {name}={shlex.quote(value)}\n")
+        self.place.write(self.environment, f"export {name}={shlex.quote(value)}\n", append=True)
 
     def run(self, command: str) -> int:
         """The exit status of one command; its output goes to say(), line by line."""
         script = self.folder / "script.sh"
-        script.write_text(
+        self.place.write(
+            script,
             SCRIPT.format(
                 folder=shlex.quote(str(self.directory)), environment=shlex.quote(str(self.environment)), command=command
-            )
+            ),
         )
-        process = subprocess.Popen(
+        process = self.place.start(
             [*self.shell, str(script)],
-            env={},
+            {},
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
@@ -120,8 +125,8 @@ class Shell:
         """The variables of these names that are set now."""
         tests = "".join(f'[ -n "${{{n}+x}}" ] && printf \'%s\\0%s\\0\' {n} "${n}"\n' for n in names)
         script = f". {shlex.quote(str(self.environment))}\n{tests}true\n"
-        answer = subprocess.run([*self.shell, "-c", script], env={}, capture_output=True, check=True)
-        fields = answer.stdout.decode("utf-8", "replace").split("\0")
+        _, answer = self.place.output([*self.shell, "-c", script], {})
+        fields = answer.split("\0")
         return dict(zip(fields[::2], fields[1::2], strict=False))
 
     def expand(self, text: str) -> str:
@@ -129,8 +134,7 @@ class Shell:
         if "$" not in text and "`" not in text:
             return text
         script = f". {shlex.quote(str(self.environment))}\nprintf '%s' \"{text}\"\n"
-        answer = subprocess.run([*self.shell, "-c", script], env={}, capture_output=True, check=False)
-        return answer.stdout.decode("utf-8", "replace")
+        return self.place.output([*self.shell, "-c", script], {})[1]
 
 
 def end(process: subprocess.Popen[bytes]) -> None:
@@ -169,7 +173,7 @@ def make_python(folder: Path, packages: Path, names: Sequence[str]) -> Path:
         (programs / name).symlink_to(base)
     for name in ("pip", "pip3"):
         (programs / name).write_text(f'#!/bin/sh\nexec "{programs}/python" -m pip "$@"\n')
-        (programs / name).chmod(0o755)
+        (programs / name).chmod(0o700)
     home = Path(sys.base_prefix) / "bin"
     (folder / "pyvenv.cfg").write_text(f"home = {home}\ninclude-system-site-packages = false\n")
     (libraries / "image.pth").write_text(f"{packages}\n")
@@ -190,6 +194,11 @@ def link_packages(packages: Path, names: Sequence[str]) -> None:
                 (packages / name).unlink(missing_ok=True)
                 if name in wanted:
                     (packages / name).symlink_to(wanted[name])
+
+
+def behind(packages: Path, names: Sequence[str]) -> list[Path]:
+    """The folder of link_packages, and those to which its links lead."""
+    return [packages, *sorted({path.parent for path in locate(tuple(names)).values()})]
 
 
 @cache
