@@ -113,7 +113,7 @@ class Cloud:
 
     folder: where builds, logs, model servers and requests.jsonl live
     endpoint, gateway: set by server.py; where it listens, and who answers a request
-    strangers: whether somebody else wrote the builds and functions that run here (confinement.py)
+    strangers: whether another team wrote the builds and functions that run here (confinement.py)
     waits: how many seconds one second of AWS's own waiting lasts here (a canary's bake time,
         a cooldown); work itself is never shortened
     """

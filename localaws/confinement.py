@@ -1,4 +1,4 @@
-"""Where strangers' commands run: builds and functions of a template that somebody else wrote.
+"""Where strangers' commands run: builds and functions of another team's template.
 
 They run with the rights of the rehearsal's user, since the machine gives an ordinary user no others to run them with.
 On Linux they see only a room of their own, as containers/confined.py makes it: no file of the user's but the build's
@@ -41,7 +41,8 @@ class Free:
 
     def output(self, arguments: Sequence[str], environment: Mapping[str, str]) -> tuple[int, str]:
         """The program's exit status and what it printed."""
-        with self.start(arguments, environment, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE) as process:
+        nothing = subprocess.DEVNULL
+        with self.start(arguments, environment, stdin=nothing, stdout=subprocess.PIPE, stderr=nothing) as process:
             text, _ = process.communicate()
         return process.returncode, text.decode("utf-8", "replace")
 

@@ -1,6 +1,6 @@
 """What a rehearsal writes belongs to its user alone: folders 0700, files 0600, from the moment they are there.
 
-Credentials of every account of the rehearsal are in it: whoever reads them runs commands as its user, since a build
+Credentials of every account of the rehearsal are in it, and to have them is to run commands as its user: a build
 runs with the user's rights.
 """
 

@@ -2,7 +2,7 @@
 
 On AWS its host says so. Here every service has the same host, so what its protocol says is looked at: the target
 of JSON, the path of CBOR and REST, the action and version of a query. What says nothing is for S3, which also
-answers requests that nobody signed.
+answers requests that are not signed.
 """
 
 from __future__ import annotations

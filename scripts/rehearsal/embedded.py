@@ -23,7 +23,7 @@ def published() -> Published:
 def embedded_aws(folder: Path, port: int = 0, waits: float = 0.001, strangers: bool = False) -> EmbeddedAws:
     """with embedded_aws(folder) as cloud: …  UserError where nothing can listen on the port.
 
-    strangers: whether somebody else wrote what runs there; their commands are confined as far as the machine allows
+    strangers: whether another team wrote what runs there; its commands are confined as far as the machine allows
     """
     try:
         return EmbeddedAws(folder, port, waits, published(), strangers)

@@ -111,7 +111,7 @@ def test_no_right_is_left_and_none_can_be_had(room: Room, tmp_path: Path) -> Non
 
 
 @confined
-def test_a_program_ends_as_it_ends_and_its_signals_are_told(room: Room) -> None:
+def test_a_program_ends_in_the_room_as_it_does_outside(room: Room) -> None:
     for command, code in (("exit 3", 3), ("kill -9 $$", -9), ("kill -15 $$", -15), ("true", 0)):
         assert room.start(["/bin/sh", "-c", command], {}).wait() == code
     assert room.start(["/no/such/program"], {}, stderr=subprocess.DEVNULL).wait() == 127

@@ -126,7 +126,7 @@ def test_its_own_names_are_known(cloud: Cloud) -> None:
     port = urlsplit(cloud.endpoint).port
     for name in ("127.0.0.1", "localhost", "[::1]"):
         found = sent(cloud, f"GET / HTTP/1.1\r\nHost: {name}:{port}\r\n\r\n".encode())
-        assert b"<Code>AccessDenied</Code>" in found, "S3's own answer to a request that nobody signed"
+        assert b"<Code>AccessDenied</Code>" in found, "S3's own answer to a request that is not signed"
 
 
 @pytest.mark.parametrize("origin", ["https://evil.example", "null", "http://localhost:1"])

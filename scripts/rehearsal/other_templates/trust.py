@@ -1,4 +1,4 @@
-"""Asks before the build commands of somebody else's template run on this machine, and says what confines them."""
+"""Asks before the build commands of another team's template run on this machine, and says what confines them."""
 
 from __future__ import annotations
 

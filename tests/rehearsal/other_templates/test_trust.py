@@ -1,4 +1,4 @@
-"""Somebody else's commands run only after the user said so."""
+"""Another team's commands run only after the user said so."""
 
 from __future__ import annotations
 
