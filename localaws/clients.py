@@ -126,11 +126,11 @@ class Body(io.BytesIO):
 
 def send_inside(client: Any, service: str, region: str, gateway: Any) -> None:
     """Have the client's requests answered in this process."""
-    handler: Any = partial(answered, gateway.respond)  # its result takes the place of sending the request
+    handler: Any = partial(answered, lambda request: gateway.respond_inside(request, _acting.get()))
     client.meta.events.register("before-send", handler)
     signer = client._request_signer
     request_created = f"request-created.{client.meta.service_model.service_id.hyphenize()}"
-    client.meta.events.unregister(request_created, signer.handler)  # no signature is checked
+    client.meta.events.unregister(request_created, signer.handler)  # within this process none is checked
     client.meta.events.register(request_created, partial(name_caller, f"{region}/{signer.signing_name}"))
     if client.meta.service_model.resolved_protocol in inside.PROTOCOLS or service == "s3":
         ask = partial(asked, by_text=client._make_api_call, service=service, gateway=gateway)
@@ -221,6 +221,7 @@ def refused(client: Any, model: Any, status: int, headers: dict[str, str], body:
 
 
 def answered(answer: Callable[[HttpRequest], Any], request: AWSPreparedRequest, **_: Any) -> AWSResponse:
+    """The answer in the place of sending the request."""
     url = urlsplit(request.url)
     headers = {k.lower(): v.decode() if isinstance(v, bytes) else str(v) for k, v in request.headers.items()}
     headers.setdefault("host", url.netloc)

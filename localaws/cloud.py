@@ -6,6 +6,7 @@ A Cloud knows nothing of HTTP (gateway.py, server.py) and nothing of single serv
 from __future__ import annotations
 
 import json
+import os
 import secrets
 import sys
 import threading
@@ -20,7 +21,7 @@ from typing import Any, TypeVar
 
 from awslang.errors import AwsError
 from awslang.principals import Credentials, Principal
-from localaws import models
+from localaws import models, private
 from localaws.clients import Client, Clients
 
 models.share()
@@ -113,12 +114,16 @@ class Cloud:
 
     folder: where builds, logs, model servers and requests.jsonl live
     endpoint, gateway: set by server.py; where it listens, and who answers a request
+    strangers: whether another team wrote the builds and functions that run here (confinement.py)
     waits: how many seconds one second of AWS's own waiting lasts here (a canary's bake time,
         a cooldown); work itself is never shortened
     """
 
-    def __init__(self, folder: Path, waits: float = 0.001, published: Published | None = None) -> None:
-        self.folder = folder
+    def __init__(
+        self, folder: Path, waits: float = 0.001, published: Published | None = None, strangers: bool = False
+    ) -> None:
+        self.folder = folder.resolve()  # a room has it at this place
+        self.strangers = strangers
         self.published = published or Published()
         self.endpoint = ""
         self.gateway: Any = None  # localaws.gateway.Gateway
@@ -135,7 +140,7 @@ class Cloud:
         self._clients = Clients()
         self._threads: list[threading.Thread] = []
         self._awaited: dict[str, threading.Event] = {}
-        self._requests = (folder / "requests.jsonl").open("ab", buffering=0)
+        self._requests = os.fdopen(private.make_file(self.folder / "requests.jsonl"), "ab", buffering=0)
 
     # -- state ---------------------------------------------------------------------------------
 

@@ -6,60 +6,49 @@ a service module of ours or by moto, and writes it to requests.jsonl.
 
 from __future__ import annotations
 
-import re
 import traceback
 import warnings
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
-from urllib.parse import parse_qs, quote
+from urllib.parse import quote
 
 from moto.core.model import OperationModel
 from moto.core.utils import get_service_model
-from moto.iam.models import iam_backends
 
 from awslang.errors import AwsError
 from awslang.principals import ANONYMOUS, Credentials, Principal
-from localaws import registry, wire
+from localaws import intake, registry, wire
 from localaws.calls import Call, HttpRequest
 from localaws.cloud import Cloud, Fault, new_id
+from localaws.refusals import protocol_of, refusal
+from localaws.services.s3.state import bucket_state
+from localaws.signatures import Signatures, Signed, claim_of, scope_of
 
 RAW_HEADERS = "rehearsal.headers"  # server.py puts the headers here as sent
-CREDENTIAL = re.compile(r"Credential=([^/]+)/(\d{8})/([^/]+)/([^/]+)/aws4_request")
+GO_AHEAD = "rehearsal.go_ahead"  # and here what lets a client send the body that it asked about
+OBJECT_LIMIT = 1024 * intake.MIB  # S3 itself takes 5 GiB in one request
+BODY_LIMIT = 128 * intake.MIB  # above every other service's own, of which Lambda's 70 MB is the largest
+STRANGERS_LIMIT = intake.MIB  # without the key of a caller that is known here
 
 warnings.filterwarnings("ignore", message=".*does not match an error shape.*")
 
 
-def read_request(environ: dict[str, Any]) -> HttpRequest:
-    """The request, with its path as it was sent (percent-encoded)."""
-    headers = {name.lower(): value for name, value in environ[RAW_HEADERS]}
-    if headers.get("transfer-encoding") == "chunked":
-        body = environ["wsgi.input"].read()
-        headers.pop("transfer-encoding")
-    else:
-        body = environ["wsgi.input"].read(int(headers.get("content-length") or 0))
+def read_head(environ: dict[str, Any]) -> HttpRequest:
+    """The request without its body, and with its path as it was sent (percent-encoded)."""
     path = (environ.get("RAW_URI") or quote(environ.get("PATH_INFO", "/"))).split("?", 1)[0]
-    return HttpRequest(environ["REQUEST_METHOD"], path or "/", environ.get("QUERY_STRING", ""), headers, body)
-
-
-EXPIRED = Principal("anonymous", "", "?")  # whose credentials have had their time
-
-
-def expired(service: str) -> AwsError:
-    """As the API references have it, in "Common Error Types" and, for S3, in "Error responses"."""
-    if service == "s3":
-        return AwsError("ExpiredToken", "The provided token has expired.", status=400)
-    return AwsError("ExpiredTokenException", "The security token included in the request is expired", status=403)
+    headers = intake.joined(environ[RAW_HEADERS])
+    return HttpRequest(environ["REQUEST_METHOD"], path or "/", environ.get("QUERY_STRING", ""), headers, b"")
 
 
 @dataclass(frozen=True)
 class Place:
-    """A recognised request: service, operation, Region and caller (None: an unknown key; EXPIRED)."""
+    """A recognised request: service, operation, Region and caller, or why there is none."""
 
     service: str
     operation: str
     region: str
-    principal: Principal | None
+    caller: Principal | AwsError
     request_id: str
     http: HttpRequest
 
@@ -79,15 +68,72 @@ class Gateway:
 
     def __init__(self, cloud: Cloud) -> None:
         self.cloud = cloud
+        self.signatures = Signatures(cloud)
 
     def __call__(self, environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
-        status, headers, body = self.respond(read_request(environ))
+        head = read_head(environ)
+        try:
+            limit = self.limit(head)
+            intake.check_length(head.headers, limit)
+            environ[GO_AHEAD]()
+            read = intake.read_body(head.headers, environ["wsgi.input"], limit)
+        except intake.TooLarge as error:
+            raise intake.Unread(self.too_large(head, error)) from error
+        headers = {name: value for name, value in head.headers.items() if name != "transfer-encoding"}
+        status, headers, body = self.respond(replace(head, headers=headers, body=read))
         start_response(f"{status} {'OK' if status < 400 else 'Error'}", list(headers.items()))
         return [body] if body else []
 
-    def respond(self, request: HttpRequest) -> tuple[int, dict[str, str], bytes]:
+    def limit(self, head: HttpRequest) -> int:
+        """How many bytes the body may have: few, where the key is not known here."""
+        try:
+            claim = claim_of(head)
+        except AwsError:
+            return STRANGERS_LIMIT
+        if claim is None or self.signatures.credentials(claim.key) is None:
+            return STRANGERS_LIMIT
+        return OBJECT_LIMIT if claim.service == "s3" else BODY_LIMIT
+
+    def too_large(self, head: HttpRequest, error: intake.TooLarge) -> intake.Answer:
+        """The answer to a request whose body was not read."""
+        service = self.signatures.of(head).service
+        service = service if protocol_of(service) else "s3"
+        if service == "s3":
+            refused = AwsError("EntityTooLarge", f"Your proposed upload exceeds the maximum allowed size: {error}")
+        else:
+            refused = AwsError("RequestEntityTooLargeException", f"The request is too large: {error}", 413)
+        self.cloud.record({"service": service, "operation": "?", "path": head.path, "error": refused.code})
+        model, operation = wire.any_operation(service)
+        return self.completed(head, wire.refusal(model, operation, head, refused, new_id()))
+
+    def respond(self, request: HttpRequest) -> intake.Answer:
+        """The answer to a request from outside, as it goes over the wire: its signature is checked."""
+        signed = self.signatures.of(request)
+        origin = intake.foreign_origin(request.headers)
+        if origin and not self.allows_page(signed, origin):
+            words = f"A page of {origin} may not use the embedded AWS: no rule of a bucket allows its origin"
+            signed = replace(signed, caller=AwsError("AccessDenied", words, 403))
+        return self.completed(request, self.answer(signed))
+
+    def respond_inside(self, request: HttpRequest, by: Credentials) -> intake.Answer:
+        """The answer to a request from within this process: its caller is known."""
+        service, region = scope_of(request)
+        return self.completed(request, self.answer(Signed(service, region, self.caller(service, by), request)))
+
+    def caller(self, service: str, by: Credentials) -> Principal | AwsError:
+        if self.cloud.credentials(by.access_key_id) is not by:
+            return refusal(service, "unknown key")
+        return refusal(service, "expired") if by.expired else by.principal
+
+    def allows_page(self, signed: Signed, origin: str) -> bool:
+        """True where the bucket's own rules let pages of this origin in (Amazon S3 User Guide, "Using CORS")."""
+        bucket = bucket_state(signed.request.path.split("/")[1]) if signed.service == "s3" else None
+        rules = bucket.cors if bucket is not None else []
+        return any(origin in rule.allowed_origins or "*" in rule.allowed_origins for rule in rules)
+
+    def completed(self, request: HttpRequest, answer: intake.Answer) -> intake.Answer:
         """Status, headers and body as they go over the wire."""
-        status, headers, body = self.answer(request)
+        status, headers, body = answer
         given = {name.lower(): value for name, value in headers.items()}
         headers = {k: v for k, v in headers.items() if k.lower() not in {"content-length", "connection", "date"}}
         if request.method == "HEAD" and "content-length" in given:
@@ -96,13 +142,14 @@ class Gateway:
             headers["Content-Length"] = str(len(body))
         return status, headers, b"" if request.method == "HEAD" else body
 
-    def answer(self, request: HttpRequest) -> tuple[int, dict[str, str], bytes]:
+    def answer(self, signed: Signed) -> intake.Answer:
         """Status, headers and body for one request."""
-        request_id = new_id()
+        request_id, request, caller = new_id(), signed.request, signed.caller
         try:
-            service, region, principal = self.signature(request)
-            model, operation = wire.operation(service, request)
-            place = Place(service, operation.name, region, principal, request_id, request)
+            model, operation = wire.operation(signed.service, request)
+            if caller is ANONYMOUS and signed.service != "s3" and operation.auth_type != "none":
+                caller = refusal(signed.service, "missing")
+            place = Place(signed.service, operation.name, signed.region, caller, request_id, request)
             found = self.carry_out(
                 place,
                 lambda: wire.parse(model, operation, request),
@@ -137,9 +184,7 @@ class Gateway:
         """
         model = get_service_model(service)
         operation = model.operation_model(operation_name)
-        principal = by.principal if self.cloud.credentials(by.access_key_id) is by else None
-        principal = EXPIRED if principal and by.expired else principal
-        place = Place(service, operation_name, region, principal, new_id(), http)
+        place = Place(service, operation_name, region, self.caller(service, by), new_id(), http)
 
         def perform(call: Call) -> tuple[int, dict[str, str], Any]:
             handler = registry.handler_of(call)
@@ -159,27 +204,21 @@ class Gateway:
         place: Place,
         read: Callable[[], dict[str, Any]],
         perform: Callable[[Call], tuple[int, dict[str, str], Any]],
-        refuse: Callable[[AwsError], tuple[int, dict[str, str], bytes]],
+        refuse: Callable[[AwsError], intake.Answer],
     ) -> Done:
         """One request: read, authorized, performed or refused, and written down."""
-        principal, outcome, decided = place.principal, "", None
-        good = False
+        principal = place.caller if isinstance(place.caller, Principal) else None
+        good, outcome, decided = False, "", None
         try:
-            if principal is EXPIRED:
-                raise expired(place.service)
-            if principal is None:
-                raise AwsError(
-                    "InvalidAccessKeyId" if place.service == "s3" else "UnrecognizedClientException",
-                    "The security token included in the request is invalid.",
-                    status=403,
-                )
+            if not isinstance(place.caller, Principal):
+                raise place.caller
             call = Call(
                 cloud=self.cloud,
-                principal=principal,
+                principal=place.caller,
                 service=place.service,
                 operation=place.operation,
                 params=read(),
-                account=principal.account,
+                account=place.caller.account,
                 region=place.region,
                 request_id=place.request_id,
                 http=place.http,
@@ -212,40 +251,7 @@ class Gateway:
         )
         return Done(good, place.request_id, answer)
 
-    def signature(self, request: HttpRequest) -> tuple[str, str, Principal | None]:
-        """Service, Region and principal from the request's signature (None: an unknown key; EXPIRED)."""
-        query = parse_qs(request.query)
-        text = request.headers.get("authorization", "")
-        if "X-Amz-Credential" in query:  # a presigned URL
-            text = f"Credential={query['X-Amz-Credential'][0]}"
-        elif "AWSAccessKeyId" in query:  # one presigned in the older way, as boto3 still does for S3
-            text = f"Credential={query['AWSAccessKeyId'][0]}/00000000/us-east-1/s3/aws4_request"
-        found = CREDENTIAL.search(text)
-        if not found:
-            return "s3", "us-east-1", ANONYMOUS
-        key, _, region, signing_name = found.groups()
-        service = registry.OTHER_NAMES.get(signing_name, signing_name)
-        if service == "sagemaker" and request.path.startswith("/endpoints/"):
-            service = "sagemaker-runtime"
-        credentials = self.cloud.credentials(key)
-        if credentials is None:
-            return service, region, self.iam_user(key)
-        sent = {name.lower(): values[0] for name, values in query.items()}
-        token = request.headers.get("x-amz-security-token") or sent.get("x-amz-security-token", "")
-        if (credentials.session_token or "") != token:
-            return service, region, None
-        return service, region, EXPIRED if credentials.expired else credentials.principal
-
-    def iam_user(self, access_key_id: str) -> Principal | None:
-        """The IAM user whose access key this is (moto keeps the keys that CreateAccessKey made)."""
-        for account, by_partition in list(iam_backends.items()):
-            for user in by_partition["aws"].users.values():
-                for key in user.access_keys:
-                    if key.access_key_id == access_key_id and key.status == "Active":
-                        return Principal("user", account, user.arn)
-        return None
-
-    def perform(self, call: Call, operation: OperationModel) -> tuple[int, dict[str, str], bytes]:
+    def perform(self, call: Call, operation: OperationModel) -> intake.Answer:
         """The answer as text: moto's, or the handler's output."""
         handler = registry.handler_of(call)
         if handler is None:

@@ -47,6 +47,12 @@ def operation(service: str, request: HttpRequest) -> tuple[ServiceModel, Operati
     return model, model.operation_model(name)
 
 
+def any_operation(service: str) -> tuple[ServiceModel, OperationModel]:
+    """An operation of the service, whichever: for an error that comes before the operation is known."""
+    model = get_service_model(service)
+    return model, model.operation_model(model.operation_names[0])
+
+
 def parse(model: ServiceModel, operation: OperationModel, request: HttpRequest) -> dict[str, Any]:
     """The operation's input."""
     if cbor.spoken(request):

@@ -6,7 +6,7 @@ examples:
   python -m scripts.rehearse --administrator management
   python -m scripts.rehearse --administrator self-managed
   python -m scripts.rehearse --regions us-east-1,eu-west-1
-  python -m scripts.rehearse --template template.yaml --seed-code build.zip=seed-code/build --approve
+  python -m scripts.rehearse --template template.yaml --seed-code build.zip=seed-code/build --approve --trust
 """
 
 from __future__ import annotations

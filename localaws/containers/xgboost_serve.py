@@ -1,7 +1,8 @@
 """What SageMaker's built-in XGBoost container does to serve a model, run as a process.
 
 xgboost_serve.py FOLDER, where FOLDER holds the content of model.tar.gz. Listens on a free
-loopback port and prints it as the first line. GET /ping: 200 once the model is loaded.
+loopback port. Its first line is the port and a key: other programs reach the port as well, so
+a request needs the key in its X-Key header. GET /ping: 200 once the model is loaded.
 POST /invocations: text/csv or text/libsvm in, one prediction for each row out, as text/csv,
 application/json or application/jsonlines. 204 for an empty body, 400 for rows that the model
 cannot take, 406 for another answer type, 413 beyond 6 MB, 415 for another content type
@@ -10,10 +11,15 @@ cannot take, 406 for another answer type, 413 beyond 6 MB, 415 for another conte
 
 from __future__ import annotations
 
+import hmac
 import json
 import os
+import secrets
+import socket
 import sys
 import threading
+import time
+from contextlib import suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
@@ -21,6 +27,7 @@ from typing import Any
 from localaws.containers.booster import Booster, BoosterError, Matrix, read_csv, read_libsvm, width_of
 
 MAX_BODY = int(os.environ.get("MAX_CONTENT_LENGTH", 6 * 1024 * 1024))
+LINGER = 2.0  # seconds for which a refused request is read on
 ACCEPTED = ("application/json", "application/jsonlines", "text/csv")
 
 
@@ -99,27 +106,61 @@ def encode(predictions: list[Any], wanted: str) -> str:
 
 class Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
+    timeout = 120.0  # seconds without a byte
     model: Model
+    key = secrets.token_urlsafe(30)
 
     def do_GET(self) -> None:  # the name is http.server's
-        self.reply(200 if self.path == "/ping" else 404)
+        try:
+            self.check_key()
+            self.reply(200 if self.path == "/ping" else 404)
+        except Refused as refused:
+            self.reply(refused.status, str(refused))
 
     def do_POST(self) -> None:
-        body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
-        if self.path != "/invocations":
-            self.reply(404)
-        elif len(body) > MAX_BODY:
-            self.reply(413, "The data value transmitted exceeds the capacity limit.")
-        elif not body:
-            self.reply(204)
-        else:
-            try:
+        try:
+            self.check_key()
+            body = self.body()
+            if self.path != "/invocations":
+                self.reply(404)
+            elif not body:
+                self.reply(204)
+            else:
                 kind, text = self.model.answer(
                     body, self.headers.get("Content-Type", ""), self.headers.get("Accept", "")
                 )
                 self.reply(200, text, kind)
-            except Refused as refused:
-                self.reply(refused.status, str(refused))
+        except Refused as refused:
+            self.reply(refused.status, str(refused))
+            if self.close_connection:
+                self.linger()
+
+    def linger(self) -> None:
+        """Read on for a while, and drop it: a client that still sends would not get to the answer otherwise."""
+        deadline = time.monotonic() + LINGER
+        with suppress(OSError):
+            self.connection.shutdown(socket.SHUT_WR)
+            while (left := deadline - time.monotonic()) > 0:
+                self.connection.settimeout(left)
+                if not self.rfile.read1(65536):
+                    break
+
+    def check_key(self) -> None:
+        given = self.headers.get("X-Key", "")
+        if not hmac.compare_digest(given.encode("utf-8", "replace"), self.key.encode()):
+            self.close_connection = True  # and what follows is not read
+            raise Refused(403, "This server answers the embedded AWS alone.")
+
+    def body(self) -> bytes:
+        """The body; Refused before it is read where it is too large."""
+        length = self.headers.get("Content-Length", "0")
+        if not (length.isascii() and length.isdigit()) or "Transfer-Encoding" in self.headers:
+            self.close_connection = True
+            raise Refused(411, "A request states its length in bytes.")
+        if len(length) > 12 or int(length) > MAX_BODY:
+            self.close_connection = True
+            raise Refused(413, "The data value transmitted exceeds the capacity limit.")
+        return self.rfile.read(int(length))
 
     def reply(self, status: int, text: str = "", kind: str = "text/html; charset=utf-8") -> None:
         self.send_response(status)
@@ -139,7 +180,7 @@ def main() -> int:
         print(f"Unable to load model: {error}", file=sys.stderr)
         return 1
     server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    print(server.server_port, flush=True)
+    print(server.server_port, Handler.key, flush=True)
     threading.Thread(target=end_with_parent, daemon=True).start()
     server.serve_forever(poll_interval=0.5)
     return 0

@@ -37,10 +37,10 @@ def require_port(port: int) -> None:
 class OfARehearsal(EmbeddedAws):
     """An embedded AWS in a process that is apart from its user's AWS settings, from its start until its end."""
 
-    def __init__(self, folder: Path, port: int, waits: float) -> None:
+    def __init__(self, folder: Path, port: int, waits: float, strangers: bool) -> None:
         with ExitStack() as stack:
             stack.enter_context(apart())
-            super().__init__(folder, port, waits, published())
+            super().__init__(folder, port, waits, published(), strangers)
             self._stack = stack.pop_all()
 
     def stop(self) -> None:
@@ -48,10 +48,13 @@ class OfARehearsal(EmbeddedAws):
             super().stop()
 
 
-def embedded_aws(folder: Path, port: int = 0, waits: float = 0.001) -> EmbeddedAws:
-    """with embedded_aws(folder) as cloud: …  UserError where nothing can listen on the port."""
+def embedded_aws(folder: Path, port: int = 0, waits: float = 0.001, strangers: bool = False) -> EmbeddedAws:
+    """with embedded_aws(folder) as cloud: …  UserError where nothing can listen on the port.
+
+    strangers: whether another team wrote what runs there; its commands are confined as far as the machine allows
+    """
     require_port(port)
-    return OfARehearsal(folder, port, waits)
+    return OfARehearsal(folder, port, waits, strangers)
 
 
 def xgboost_image(region: str, tag: str = "3.0-5") -> str:

@@ -8,6 +8,7 @@ import signal
 import time
 from pathlib import Path
 
+from localaws import private
 from localaws.cloud import Session
 from scripts.kit.console import make_arguments, say
 from scripts.rehearsal.apart import exports
@@ -71,10 +72,11 @@ def write_files(story: Story) -> tuple[str, Path]:
         story.environment_path.write_text(environment_file(setting, story.regions, story.images))
     engineers = {"data-science": setting.data_science, "management": setting.set_up_from}
     profiles = story.folder / "aws-config"
-    profiles.write_text(
+    private.write(
+        profiles,
         "".join(
             lasting(sign_in(story.cloud, account, ENGINEER, story.region)).profile(f"profile {name}")
             for name, account in engineers.items()
-        )
+        ),
     )
     return os.path.relpath(story.environment_path), profiles.absolute()

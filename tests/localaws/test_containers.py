@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import json
+import socket
 import subprocess
+from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -136,7 +139,7 @@ def test_a_server_ends_when_its_starter_has_gone(tmp_path: Path) -> None:
     running = process.start("xgboost_serve", tmp_path / "model", {}, subprocess.DEVNULL)
     assert running.stdout is not None
     assert running.stdin is not None
-    assert int(running.stdout.readline()) > 0
+    assert int(running.stdout.readline().split()[0]) > 0
     running.stdin.close()
     assert running.wait(timeout=60) == 0
     running.stdout.close()
@@ -146,3 +149,62 @@ def test_an_invalid_model_is_not_served(tmp_path: Path) -> None:
     (tmp_path / "xgboost-model").write_bytes(b"no model")
     with pytest.raises(BoosterError):
         xgboost_serve.Model(tmp_path)
+
+
+# -- the server's port -------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[int, str, int]]:
+    """Port, key and process id of a model server."""
+    folder = tmp_path_factory.mktemp("served")
+    xgboost_train.train(make_folder(folder, GOOD))
+    running = process.start("xgboost_serve", folder / "model", {}, subprocess.DEVNULL)
+    assert running.stdout is not None
+    port, key = running.stdout.readline().split()
+    yield int(port), key, running.pid
+    assert running.stdin is not None
+    running.stdin.close()
+    running.wait(10)
+
+
+def answered(port: int, head: str, rest: Iterable[bytes] = ()) -> int:
+    """The status of a request, sent byte by byte."""
+    with socket.create_connection(("127.0.0.1", port), timeout=30) as wire:
+        with suppress(OSError):
+            wire.sendall(f"POST /invocations HTTP/1.1\r\nHost: x\r\n{head}\r\n\r\n".encode())
+            for piece in rest:
+                wire.sendall(piece)
+        return int((wire.recv(100).split() or [b"", b"0"])[1])
+
+
+def test_a_model_server_answers_only_who_has_its_key(served: tuple[int, str, int]) -> None:
+    port, key, _ = served
+    assert answered(port, f"X-Key: {key}\r\nContent-Length: 7", [b"1,2,3,4"]) == 200
+    for given in ("Content-Length: 7", "X-Key: wrong\r\nContent-Length: 7", "X-Key: é\r\nContent-Length: 7"):
+        assert answered(port, given, [b"1,2,3,4"]) == 403
+
+
+@pytest.mark.parametrize(
+    ("head", "status"),
+    [
+        ("Content-Length: 4294967296", 413),
+        (f"Content-Length: {'9' * 5000}", 413),
+        ("Content-Length: 6291457", 413),
+        ("Content-Length: -1", 411),
+        ("Content-Length: ²", 411),
+        ("Transfer-Encoding: chunked", 411),
+    ],
+)
+def test_a_model_server_reads_no_body_that_is_too_large(served: tuple[int, str, int], head: str, status: int) -> None:
+    port, key, pid = served
+    before = resident(pid)
+    assert answered(port, f"X-Key: {key}\r\n{head}") == status
+    assert resident(pid) - before < 32 * 1024
+    assert answered(port, f"X-Key: {key}\r\nContent-Length: 7", [b"1,2,3,4"]) == 200
+
+
+def resident(pid: int) -> int:
+    """KiB of memory that a process takes."""
+    lines = Path(f"/proc/{pid}/status").read_text().splitlines()
+    return int(next(line for line in lines if line.startswith("VmRSS")).split()[1])

@@ -152,7 +152,12 @@ def test_seed_code_that_nothing_takes_is_a_usage_error_that_lists_what_is_taken(
 
 def test_the_report_is_left_as_a_page_and_as_data(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     template = PROJECTS / "not-supported.yaml"
-    assert template_options.rehearse(parser().parse_args(["--template", str(template), "--folder", str(tmp_path)])) == 1
+    assert (
+        template_options.rehearse(
+            parser().parse_args(["--template", str(template), "--folder", str(tmp_path), "--trust"])
+        )
+        == 1
+    )
     report = json.loads((tmp_path / "template" / "report.json").read_text())
     page = tmp_path / "template" / "report.html"
     assert page.read_text() == template_page(report)

@@ -24,11 +24,12 @@ from typing import Any
 from botocore.exceptions import ClientError
 
 from awslang.errors import AwsError
+from localaws import confinement
 from localaws.cloud import Cloud, Session
 from localaws.containers import lambda_python
 from localaws.services.awslambda.state import Function, Version, invalid
 from localaws.services.cloudwatch import own_metrics
-from localaws.services.codebuild.shell import SYSTEM_PATH, end, link_packages
+from localaws.services.codebuild.shell import SYSTEM_PATH, behind, end, link_packages
 
 PRINCIPAL = "lambda.amazonaws.com"
 INIT_SECONDS = 10.0
@@ -106,9 +107,12 @@ def _execute(cloud: Cloud, invocation: Invocation, session: Session, stream: str
     request.write_text(json.dumps(content), encoding="utf-8")
     reading, writing = os.pipe()
     began = time.monotonic()
-    process = subprocess.Popen(
-        [str(Path(sys.executable).resolve()), "-I", "-S", lambda_python.__file__, str(request), str(writing)],
-        env=environment(invocation, session, stream, folder),
+    program = Path(lambda_python.__file__)
+    seen = [*behind(packages, PACKAGES), program.parent, invocation.version.folder]
+    place = confinement.place(cloud.strangers, seen, [folder])
+    process = place.start(
+        [str(Path(sys.executable).resolve()), "-I", "-S", str(program), str(request), str(writing)],
+        environment(invocation, session, stream, folder),
         cwd=invocation.version.folder,
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
@@ -127,6 +131,7 @@ def _execute(cloud: Cloud, invocation: Invocation, session: Session, stream: str
         end(process)
     process.wait()
     reader.join(1)
+    place.end()
     loaded = loaded or time.monotonic()
     if answer is not None:
         error = answer.get("error")

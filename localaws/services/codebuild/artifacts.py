@@ -23,6 +23,7 @@ from typing import Any
 from localaws import places
 from localaws.cloud import Session
 from localaws.services.codebuild.buildspec import Artifact, Buildspec, Files, choose, pattern
+from localaws.services.codebuild.shell import Shell
 from localaws.services.codebuild.state import PipelineBuild
 
 DEFAULT_KEY = ":alias/aws/s3"
@@ -110,7 +111,7 @@ def _unpack(reader: zipfile.ZipFile, entry: zipfile.ZipInfo, folder: Path) -> No
             return
         target = places.write(folder, entry.filename, reader.read(entry))
     if mode := entry.external_attr >> 16:
-        target.chmod(stat.S_IMODE(mode) | stat.S_IRUSR | stat.S_IWUSR)
+        target.chmod(stat.S_IMODE(mode) & stat.S_IRWXU | stat.S_IRUSR | stat.S_IWUSR)
 
 
 # -- artifacts ---------------------------------------------------------------------------------
@@ -140,15 +141,16 @@ def select(source: Path, files: Files, expand: Callable[[str], str]) -> list[tup
     return sorted(found.items())
 
 
-def pack(files: list[tuple[str, Path]]) -> bytes:
+def pack(files: list[tuple[str, Path]], read: Callable[[Path], bytes]) -> bytes:
     """The zip of an artifact."""
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as archive:
         for name, path in files:
             entry = zipfile.ZipInfo(name, time.gmtime(path.stat().st_mtime)[:6])
-            entry.external_attr = (path.stat().st_mode & 0xFFFF) << 16
+            mode = path.stat().st_mode & 0xFFFF
+            entry.external_attr = (mode | (mode & 0o500) >> 3 | (mode & 0o500) >> 6) << 16  # as with CodeBuild's umask
             entry.compress_type = zipfile.ZIP_DEFLATED
-            archive.writestr(entry, path.read_bytes())
+            archive.writestr(entry, read(path))
     return buffer.getvalue()
 
 
@@ -159,17 +161,17 @@ def upload(
     work: PipelineBuild | None,
     spec: Buildspec,
     source: Path,
-    expand: Callable[[str], str],
+    shell: Shell,
     note: Callable[[str], None],
 ) -> dict[str, Any]:
     """Write a build's artifacts to S3; the build's `artifacts` and `secondaryArtifacts`."""
     if work is not None:
-        return _upload_to_pipeline(session, build, work, spec, source, expand, note)
+        return _upload_to_pipeline(session, build, work, spec, source, shell, note)
     done: dict[str, Any] = {}
     if project["artifacts"]["type"] == "S3":
         if spec.artifact is None:
             raise ArtifactError("no artifacts section in the buildspec, but the project has artifacts")
-        done["artifacts"] = _upload_to_s3(session, build, project["artifacts"], spec.artifact, source, expand)
+        done["artifacts"] = _upload_to_s3(session, build, project["artifacts"], spec.artifact, source, shell)
     declared = {item["artifactIdentifier"]: item for item in project.get("secondaryArtifacts", [])}
     for name in spec.secondary:
         if name not in declared:
@@ -177,7 +179,7 @@ def upload(
     for name, item in declared.items():
         if name not in spec.secondary:
             raise ArtifactError(f"no secondary artifact {name} in the buildspec")
-        made = _upload_to_s3(session, build, item, spec.secondary[name], source, expand)
+        made = _upload_to_s3(session, build, item, spec.secondary[name], source, shell)
         done.setdefault("secondaryArtifacts", []).append({**made, "artifactIdentifier": name})
     return done
 
@@ -188,7 +190,7 @@ def _upload_to_pipeline(
     work: PipelineBuild,
     spec: Buildspec,
     source: Path,
-    expand: Callable[[str], str],
+    shell: Shell,
     note: Callable[[str], None],
 ) -> dict[str, Any]:
     chosen: dict[str, Artifact] = dict(spec.secondary)
@@ -206,9 +208,9 @@ def _upload_to_pipeline(
     for name, (bucket, key) in work.output_artifacts.items():
         if name not in chosen:
             raise ArtifactError(f"the buildspec has no artifacts for the pipeline's output artifact {name}")
-        files = select(source, chosen[name].files, expand)
+        files = select(source, chosen[name].files, shell.expand)
         note(f"Found {len(files)} file(s) for {name}")  # english: quoted
-        made = _put(session, build, bucket, key, pack(files), work.encryption_key or "")
+        made = _put(session, build, bucket, key, pack(files, shell.place.read), work.encryption_key or "")
         done.append({**made, "artifactIdentifier": name} if len(work.output_artifacts) > 1 else made)
     return {"artifacts": done[0]} if len(done) == 1 else {"secondaryArtifacts": done}
 
@@ -219,18 +221,20 @@ def _upload_to_s3(
     target: Mapping[str, Any],
     artifact: Artifact,
     source: Path,
-    expand: Callable[[str], str],
+    shell: Shell,
 ) -> dict[str, Any]:
     """AWS CodeBuild API Reference, ProjectArtifacts: path/namespace/name."""
-    name = expand(artifact.name) if target.get("overrideArtifactName") and artifact.name else target.get("name", "")
+    name = (
+        shell.expand(artifact.name) if target.get("overrideArtifactName") and artifact.name else target.get("name", "")
+    )
     build_id = build["id"].split(":")[1] if target.get("namespaceType") == "BUILD_ID" else ""
     key = "/".join(part.strip("/") for part in (target.get("path", ""), build_id, name) if part.strip("/"))
-    files = select(source, artifact.files, expand)
+    files = select(source, artifact.files, shell.expand)
     bucket, kms = target["location"], "" if target.get("encryptionDisabled") else build["encryptionKey"]
     if target.get("packaging", "NONE") == "ZIP":
-        return _put(session, build, bucket, key, pack(files), kms)
+        return _put(session, build, bucket, key, pack(files, shell.place.read), kms)
     for path, place in files:
-        _put(session, build, bucket, f"{key}/{path}", place.read_bytes(), kms)
+        _put(session, build, bucket, f"{key}/{path}", shell.place.read(place), kms)
     return {"location": f"arn:aws:s3:::{bucket}/{key}"}
 
 

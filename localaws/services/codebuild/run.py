@@ -19,7 +19,9 @@ from typing import Any
 from botocore.exceptions import ClientError
 
 from awslang.errors import AwsError
+from localaws import confinement
 from localaws.cloud import Cloud, Session
+from localaws.confinement import Free
 from localaws.services.codebuild import artifacts
 from localaws.services.codebuild.buildspec import Buildspec, BuildspecError, parse
 from localaws.services.codebuild.checks import is_inline
@@ -27,7 +29,15 @@ from localaws.services.codebuild.environment import PhaseFailed, read_parameters
 from localaws.services.codebuild.images import is_amazon_linux, runtimes, select_runtime
 from localaws.services.codebuild.log import BuildLog, said, state_change
 from localaws.services.codebuild.reports import publish
-from localaws.services.codebuild.shell import SYSTEM_PATH, Interrupted, Shell, interpreter, make_python
+from localaws.services.codebuild.shell import (
+    IMAGE_PACKAGES,
+    SYSTEM_PATH,
+    Interrupted,
+    Shell,
+    behind,
+    interpreter,
+    make_python,
+)
 from localaws.services.codebuild.state import BuildStop, CodeBuildState, PipelineBuild
 from localaws.services.events.service import emit
 
@@ -57,6 +67,7 @@ class BuildRun:
         self.folder = cloud.folder / "builds" / project["name"] / build["id"].split(":")[1]
         self.log = BuildLog(self.folder.with_suffix(".log"))
         self.failed = False
+        self.place = Free()
         self.ends = time.monotonic() + build["timeoutInMinutes"] * MINUTE
         self.session: Session
         self.sources: artifacts.Sources
@@ -70,6 +81,8 @@ class BuildRun:
         except Exception:
             self._end("FAULT")
             raise
+        finally:
+            self.place.end()
 
     def _run(self) -> None:
         self._tell()
@@ -182,8 +195,10 @@ class BuildRun:
         names = []
         for name, asked in self.spec.runtimes.items():
             names += self._select(name, variables.get(asked.removeprefix("$").strip("{}"), asked))
-        programs = make_python(self.folder / "python", self.cloud.folder / "builds" / ".image", names)
+        packages = self.cloud.folder / "builds" / ".image"
+        programs = make_python(self.folder / "python", packages, names)
         (self.folder / "home").mkdir()
+        self.place = confinement.place(self.cloud.strangers, behind(packages, IMAGE_PACKAGES), [self.folder])
         environment = {
             "PATH": f"{programs}:{SYSTEM_PATH}",
             "HOME": str(self.folder / "home"),
@@ -200,6 +215,7 @@ class BuildRun:
             interpreter(self.spec.shell, is_amazon_linux(self.build["environment"]["image"])),
             self.log.line,
             self.interrupted,
+            self.place,
         )
         self.log.hidden.append(self.session.credentials.access_key_id)
 
@@ -329,19 +345,19 @@ class BuildRun:
                 found = artifacts.select(self.sources.primary, files, self.shell.expand)
                 report = publish(
                     self.session, self.known, self.build, self.shell.expand(group),
-                    [(name, path.read_bytes()) for name, path in found],
+                    [(name, self.place.read(path)) for name, path in found],
                 )  # fmt: skip
                 with self.known.lock:
                     self.build["reportArns"].append(report)
                 self.log.note(f"Report {report}")
-            except (artifacts.ArtifactError, ValueError, AwsError, ClientError) as error:
+            except (artifacts.ArtifactError, OSError, ValueError, AwsError, ClientError) as error:
                 problems.append(f"Error in UPLOAD_ARTIFACTS phase: [{group}: [{said(error)}]]")
         try:
             uploaded = artifacts.upload(self.session, self.build, self.project, self.work, self.spec,
-                                        self.sources.primary, self.shell.expand, self.log.note)  # fmt: skip
+                                        self.sources.primary, self.shell, self.log.note)  # fmt: skip
             with self.known.lock:
                 self.build.update(uploaded)
-        except artifacts.ArtifactError as error:
+        except (artifacts.ArtifactError, OSError) as error:
             problems.append(str(error))
         except ClientError as error:
             problems.append(f"Error in UPLOAD_ARTIFACTS phase: {said(error)}")

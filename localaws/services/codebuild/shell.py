@@ -22,6 +22,8 @@ from collections.abc import Callable, Mapping, Sequence
 from functools import cache
 from pathlib import Path
 
+from localaws.confinement import Free
+
 # What the managed images install for each of their Pythons, with what that needs
 # (github.com/aws/aws-codebuild-docker-images, al/x86_64/standard/5.0/Dockerfile).
 IMAGE_PACKAGES = (
@@ -53,6 +55,7 @@ class Shell:
     """The shell of one build.
 
     folder: for the shell's own files
+    place: where its commands run
     interrupted: asked again and again while a command runs; a reason ends it (Interrupted)
     """
 
@@ -64,8 +67,10 @@ class Shell:
         shell: Sequence[str],
         say: Callable[[str], None],
         interrupted: Callable[[], str],
+        place: Free | None = None,
     ) -> None:
         folder.mkdir(parents=True)
+        self.place = place or Free()
         self.shell = list(shell)
         self.say = say
         self.interrupted = interrupted
@@ -73,27 +78,26 @@ class Shell:
         self.environment = folder / "env.sh"
         self.directory = folder / "dir.txt"
         self.environment.touch(mode=0o600)
-        for name, value in environment.items():
-            self.export(name, value)
+        exports = "".join(exported(name, value) for name, value in environment.items())
+        self.environment.write_bytes(os.fsencode(exports))  # no command has run yet that could have put a link here
         self.directory.write_bytes(os.fsencode(f"{directory}\n"))
 
     def export(self, name: str, value: str) -> None:
-        with self.environment.open("ab") as file:
-            file.write(os.fsencode(f"export {name}={shlex.quote(value)}\n"))
+        self.place.write(self.environment, exported(name, value), append=True)
 
     def run(self, command: str) -> int:
         """The exit status of one command; its output goes to say(), line by line."""
         script = self.folder / "script.sh"
         text = SCRIPT.format(
-            directory=shlex.quote(os.fsdecode(self.directory.read_bytes().removesuffix(b"\n"))),
+            directory=shlex.quote(os.fsdecode(self.place.read(self.directory).removesuffix(b"\n"))),
             variables=shlex.quote(str(self.environment)),
             folder=shlex.quote(str(self.directory)),
             command=command,
         )
-        script.write_bytes(os.fsencode(text))
-        process = subprocess.Popen(
+        self.place.write(script, text)
+        process = self.place.start(
             [*self.shell, str(script)],
-            env={},
+            {},
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
@@ -127,8 +131,8 @@ class Shell:
         """The variables of these names that are set now."""
         tests = "".join(f'[ -n "${{{n}+x}}" ] && printf \'%s\\0%s\\0\' {n} "${n}"\n' for n in names)
         script = f". {shlex.quote(str(self.environment))}\n{tests}true\n"
-        answer = subprocess.run([*self.shell, "-c", script], env={}, capture_output=True, check=True)
-        fields = answer.stdout.decode("utf-8", "replace").split("\0")
+        _, answer = self.place.output([*self.shell, "-c", script], {})
+        fields = answer.split("\0")
         return dict(zip(fields[::2], fields[1::2], strict=False))
 
     def expand(self, text: str) -> str:
@@ -137,8 +141,11 @@ class Shell:
             return text
         end = f"end-{secrets.token_hex(8)}"  # a here-document leaves quotes in the text as they are
         script = f". {shlex.quote(str(self.environment))}\ncat <<{end}\n{text}\n{end}\n"
-        answer = subprocess.run([*self.shell, "-c", script], env={}, capture_output=True, check=False)
-        return answer.stdout.decode("utf-8", "replace").removesuffix("\n")
+        return self.place.output([*self.shell, "-c", script], {})[1].removesuffix("\n")
+
+
+def exported(name: str, value: str) -> str:
+    return f"export {name}={shlex.quote(value)}\n"
 
 
 def end(process: subprocess.Popen[bytes]) -> None:
@@ -177,7 +184,7 @@ def make_python(folder: Path, packages: Path, names: Sequence[str]) -> Path:
         (programs / name).symlink_to(base)
     for name in ("pip", "pip3"):
         (programs / name).write_text(f'#!/bin/sh\nexec {shlex.quote(f"{programs}/python")} -m pip "$@"\n')
-        (programs / name).chmod(0o755)
+        (programs / name).chmod(0o700)
     home = Path(sys.base_prefix) / "bin"
     (folder / "pyvenv.cfg").write_text(f"home = {home}\ninclude-system-site-packages = false\n")
     (libraries / "image.pth").write_text(f"{os.path.relpath(packages, libraries)}\n")  # no name of a person's folder
@@ -198,6 +205,11 @@ def link_packages(packages: Path, names: Sequence[str]) -> None:
                 (packages / name).unlink(missing_ok=True)
                 if name in wanted:
                     (packages / name).symlink_to(wanted[name])
+
+
+def behind(packages: Path, names: Sequence[str]) -> list[Path]:
+    """The folder of link_packages, and those to which its links lead."""
+    return [packages, *sorted({path.parent for path in locate(tuple(names)).values()})]
 
 
 @cache

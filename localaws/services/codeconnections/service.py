@@ -214,7 +214,7 @@ def create_repository(cloud: Cloud, name: str) -> Path:
         hook = folder / "hooks" / "post-receive"
         hook.parent.mkdir()
         hook.write_text(HOOK)
-        hook.chmod(0o755)
+        hook.chmod(0o700)
         provider.repositories[name] = folder
     return folder
 

@@ -73,7 +73,7 @@ class Server:
         """OSError where the container does not answer."""
         connection = http.client.HTTPConnection(HOST, self.running.port, timeout=60)
         try:
-            connection.request(method, path, body, dict(headers or {}))
+            connection.request(method, path, body, {**(headers or {}), "X-Key": self.running.key})
             response = connection.getresponse()
             return Answer(response.status, response.read(), response.getheader("Content-Type", ""))
         finally:
@@ -220,7 +220,8 @@ def start(cloud: Cloud, container: Container, content: bytes, folder: Path) -> R
         running = process.start("xgboost_serve", folder / "model", container.environment, log.fileno())
     remember(cloud, running)
     assert running.stdout is not None
-    return Running(running, int(running.stdout.readline().strip() or 0), folder)
+    port, _, key = running.stdout.readline().strip().partition(" ")
+    return Running(running, int(port or 0), key, folder)
 
 
 def open_session(cloud: Cloud, role: str, region: str, account: str) -> Session:

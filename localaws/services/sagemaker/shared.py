@@ -28,10 +28,14 @@ def identity(container: Container, content: bytes) -> str:
 
 @dataclass
 class Running:
-    """A container, and how many endpoints it serves. folder: its model and log; said: its log until it was healthy."""
+    """A container, and how many endpoints it serves.
+
+    key: without it no request is answered; folder: its model and log; said: its log until it was healthy
+    """
 
     process: subprocess.Popen[str]
     port: int
+    key: str
     folder: Path
     users: int = 1
     said: str = ""

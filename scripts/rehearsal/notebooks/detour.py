@@ -32,7 +32,7 @@ ANSWERED = re.compile(r"sts(\.[a-z0-9-]+)?\.amazonaws\.com")
 HANDSHAKE_SECONDS = 10
 LIFE = timedelta(days=1)
 
-Adopt = Callable[[socket.socket, Any], None]  # a connection and the address that it comes from
+Adopt = Callable[[socket.socket, Any, str], None]  # a connection, the address that it comes from, and its host
 
 
 def certificate(
@@ -131,7 +131,7 @@ class Detour:
                 with contextlib.suppress(OSError):  # the client has gone, or does not trust the certificate
                     secured = detour.context(host).wrap_socket(self.connection, server_side=True)
                     secured.settimeout(None)
-                    detour.adopt(secured, self.client_address)
+                    detour.adopt(secured, self.client_address, host)
 
             def log_message(self, *args: Any) -> None:
                 """requests.jsonl says more."""

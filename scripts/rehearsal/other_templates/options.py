@@ -8,12 +8,14 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
+from localaws import private
 from scripts.kit.console import UsageError, near, paint, say
 from scripts.rehearsal.embedded import embedded_aws
 from scripts.rehearsal.folder import empty
 from scripts.rehearsal.other_templates import model as template_model
 from scripts.rehearsal.other_templates import play as template_play
 from scripts.rehearsal.other_templates import report as template_report
+from scripts.rehearsal.other_templates import trust
 from scripts.rehearsal.other_templates.run import Options, Run
 from scripts.rehearsal.permissions import write_policies
 from scripts.rehearsal.report.template_page import template_page
@@ -88,6 +90,11 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         "--launch-role", default="", metavar="ROLE", help="launch with another role, path and name, or its ARN"
     )
     group.add_argument(
+        "--trust",
+        action="store_true",
+        help="run the template's build commands and functions without asking: they run with your rights",
+    )
+    group.add_argument(
         "--patience", type=float, default=900.0, metavar="SECONDS", help="how long to follow (default: %(default)s)"
     )
 
@@ -137,17 +144,18 @@ def options(args: argparse.Namespace) -> Options:
 
 def rehearse(args: argparse.Namespace) -> int:
     """Run the template, report, and give the exit code."""
-    chosen, start = options(args), time.monotonic()
-    folder = args.folder / "template"
-    with embedded_aws(folder, args.port) as cloud:
+    chosen = options(args)
+    trust.require(chosen.template, args.trust)
+    start, folder = time.monotonic(), args.folder / "template"
+    with embedded_aws(folder, args.port, strangers=True) as cloud:
         empty(folder, keep=frozenset({"requests.jsonl"}))
         run = Run(cloud, chosen)
         say(paint(f"{chosen.template} as a {chosen.style} project", "1"))
         template_play.play(run)
         report = template_report.report(run, time.monotonic() - start)
         write_policies(cloud, folder / "policies.json")
-    (folder / "report.json").write_text(json.dumps(report, indent=2) + "\n", encoding="utf-8")
-    (folder / "report.html").write_text(template_page(report), encoding="utf-8")
+        private.write(folder / "report.json", json.dumps(report, indent=2) + "\n")
+        private.write(folder / "report.html", template_page(report))
     template_report.show(report)
     say(f"{near(folder / 'report.html')} shows it all")
     if args.json:

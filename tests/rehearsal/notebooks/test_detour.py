@@ -59,7 +59,7 @@ def test_no_other_host_is_reached(world: tuple[Cloud, Detour], host: str) -> Non
 
 
 def test_only_a_program_that_trusts_the_detour_takes_it(world: tuple[Cloud, Detour], tmp_path: Path) -> None:
-    other = Detour(tmp_path / "other", lambda connection, address: None)  # an authority of its own
+    other = Detour(tmp_path / "other", lambda connection, address, host: None)  # an authority of its own
     with pytest.raises(SSLError):
         sts(world, f"sts.{REGION}.amazonaws.com", str(other.bundle)).get_caller_identity()
     assert sts(world, f"sts.{REGION}.amazonaws.com").get_caller_identity()["Account"] == ACCOUNT

@@ -19,7 +19,7 @@ IMAGE = "683313688378.dkr.ecr.us-east-1.amazonaws.com/sagemaker-xgboost:3.0-5"
 @pytest.fixture
 def running(tmp_path: Path) -> Iterator[Running]:
     process = subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE, text=True)
-    yield Running(process, 1, tmp_path)
+    yield Running(process, 1, "key", tmp_path)
     process.kill()
     process.wait()
 

@@ -253,7 +253,8 @@ def test_a_topic_gets_the_same_request(world: World) -> None:
               **{name: request[name] for name in ("StackId", "RequestId", "LogicalResourceId")}}  # fmt: skip
     import urllib.request
 
-    put = urllib.request.Request(request["ResponseURL"], json.dumps(answer).encode(), method="PUT")
+    content, headers = json.dumps(answer).encode(), {"Content-Type": ""}  # the URL is signed without one
+    put = urllib.request.Request(request["ResponseURL"], content, headers, method="PUT")
     with urllib.request.urlopen(put) as response:
         assert response.status == 200
     assert world.ended("by-topic")["StackStatus"] == "CREATE_COMPLETE"

@@ -1,0 +1,48 @@
+"""What a rehearsal writes belongs to its user alone: folders 0700, files 0600, from the moment they are there.
+
+Credentials of every account of the rehearsal are in it, and to have them is to run commands as its user: a build
+runs with the user's rights.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+UMASK = 0o077
+
+
+def make_folder(path: Path) -> None:
+    """A folder that is closed to others; one that is there already is closed. PermissionError for another user's."""
+    try:
+        with closed_to_others():
+            path.mkdir(parents=True)
+    except FileExistsError:
+        if path.stat().st_uid != os.geteuid():
+            raise PermissionError(f"{path} belongs to another user") from None
+    path.chmod(0o700)
+
+
+def make_file(path: Path) -> int:
+    """The descriptor of a new file in the place of the one that is there, which others may have open."""
+    path.unlink(missing_ok=True)
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_APPEND, 0o600)
+    os.fchmod(descriptor, 0o600)  # a umask may take even more away
+    return descriptor
+
+
+def write(path: Path, text: str) -> None:
+    with os.fdopen(make_file(path), "w", encoding="utf-8") as file:
+        file.write(text)
+
+
+@contextmanager
+def closed_to_others() -> Iterator[None]:
+    """Whatever this process and its children create meanwhile is closed to others, whatever the umask was."""
+    before = os.umask(UMASK)
+    try:
+        yield
+    finally:
+        os.umask(before)

@@ -1,0 +1,98 @@
+"""What a rehearsal writes belongs to its user alone, whatever the umask is."""
+
+from __future__ import annotations
+
+import os
+import stat
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from localaws import private
+from localaws.cloud import Cloud
+from scripts.rehearsal.embedded import embedded_aws
+from tests.support.codebuild_setting import ACCOUNT, REGION, TRUST, build
+from tests.support.roles import make_role
+
+
+@pytest.fixture(params=[0o000, 0o022, 0o777])
+def umask(request: pytest.FixtureRequest) -> Iterator[int]:
+    before = os.umask(request.param)
+    yield request.param
+    os.umask(before)
+
+
+def mode(path: Path) -> int:
+    return stat.S_IMODE(path.lstat().st_mode)
+
+
+def open_to_others(folder: Path) -> list[str]:
+    """What others may read, write or enter, the folder included."""
+    found = [path for path in (folder, *folder.rglob("*")) if not path.is_symlink() and mode(path) & 0o077]
+    return [f"{path} {mode(path):o}" for path in found]
+
+
+def test_a_folder_is_closed_and_one_that_was_open_is_closed_first(tmp_path: Path, umask: int) -> None:
+    private.make_folder(tmp_path / "a" / "b")
+    assert open_to_others(tmp_path / "a") == []
+    (tmp_path / "a" / "b").chmod(0o777)
+    private.make_folder(tmp_path / "a" / "b")
+    assert mode(tmp_path / "a" / "b") == 0o700
+    with private.closed_to_others():
+        (tmp_path / "a" / "file").touch()
+    assert mode(tmp_path / "a" / "file") == 0o600
+    assert os.umask(umask) == umask
+
+
+def test_another_users_folder_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    tmp_path.chmod(0o755)
+    monkeypatch.setattr(os, "geteuid", lambda: 12345)
+    with pytest.raises(PermissionError, match="belongs to another user"):
+        private.make_folder(tmp_path)
+    assert mode(tmp_path) == 0o755
+
+
+def test_a_file_is_never_open_to_others_and_takes_no_reader_with_it(tmp_path: Path, umask: int) -> None:
+    path = tmp_path / "aws-config"
+    path.touch(mode=0o666)
+    path.chmod(0o666)
+    with path.open() as of_another:
+        private.write(path, "the new secret")
+        assert (mode(path), path.read_text()) == (0o600, "the new secret")
+        assert of_another.read() == ""
+
+
+def test_a_link_in_the_place_of_a_file_is_replaced(tmp_path: Path) -> None:
+    (tmp_path / "theirs").write_text("theirs")
+    (tmp_path / "aws-config").symlink_to("theirs")
+    private.write(tmp_path / "aws-config", "ours")
+    assert (tmp_path / "theirs").read_text() == "theirs"
+    assert not (tmp_path / "aws-config").is_symlink()
+
+
+def work(cloud: Cloud) -> None:
+    """A build, with all that it leaves."""
+    root = cloud.root(ACCOUNT, REGION)
+    iam = root.client("iam")
+    iam.create_role(RoleName="builder", Path="/service-role/", AssumeRolePolicyDocument=str(TRUST).replace("'", '"'))
+    iam.attach_role_policy(RoleName="builder", PolicyArn="arn:aws:iam::aws:policy/AdministratorAccess")
+    make_role(cloud, "other", "lambda")
+    made = build(root, "version: 0.2\nphases: {build: {commands: ['echo x > made', 'mkdir folder']}}\n")
+    assert made["buildStatus"] == "SUCCEEDED"
+
+
+@pytest.mark.parametrize("mask", [0o000, 0o022])
+def test_all_that_an_embedded_aws_writes_is_closed_to_others(tmp_path: Path, mask: int) -> None:
+    before = os.umask(mask)
+    try:
+        folder = tmp_path / "rehearsal"
+        folder.mkdir()
+        (folder / "requests.jsonl").touch()
+        with embedded_aws(folder) as cloud:
+            work(cloud)
+            assert {path.name for path in folder.rglob("*")} >= {"requests.jsonl", "env.sh", "script.sh", "made"}
+            assert open_to_others(folder) == []
+        assert os.umask(mask) == mask, "the umask is given back"
+    finally:
+        os.umask(before)

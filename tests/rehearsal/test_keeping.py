@@ -1,0 +1,51 @@
+"""A rehearsal that is kept: its files are its user's alone, and what it hands out signs in."""
+
+from __future__ import annotations
+
+import os
+import re
+import signal
+import stat
+import subprocess
+import sys
+from pathlib import Path
+
+import boto3
+import pytest
+
+from tests.support import ROOT
+
+
+@pytest.mark.slow
+def test_what_a_kept_rehearsal_leaves_is_closed_to_others_and_signs_in(tmp_path: Path) -> None:
+    folder = tmp_path / "kept"
+    folder.mkdir(mode=0o777)
+    (folder / "aws-config").touch()
+    (folder / "aws-config").chmod(0o666)
+    command = "import os, sys; os.umask(0); from scripts import rehearse; sys.exit(rehearse.main(sys.argv[1:]))"
+    arguments = ["--until", "organization", "--keep", "--folder", str(folder)]
+    with subprocess.Popen(
+        [sys.executable, "-c", command, *arguments], cwd=ROOT, stderr=subprocess.PIPE, text=True
+    ) as kept:
+        assert kept.stderr is not None
+        said = ""
+        for line in kept.stderr:
+            said += line
+            if "Ctrl-C stops it" in line:
+                break
+        paths = [folder, *folder.rglob("*")]
+        modes = {path.name: stat.S_IMODE(path.lstat().st_mode) for path in paths if not path.is_symlink()}
+        variables = dict(re.findall(r"export (AWS_\w+)=(\S+)", said))
+        session = boto3.Session(
+            variables["AWS_ACCESS_KEY_ID"],
+            variables["AWS_SECRET_ACCESS_KEY"],
+            variables["AWS_SESSION_TOKEN"],
+            "us-east-1",
+        )
+        identity = session.client("sts", endpoint_url=variables["AWS_ENDPOINT_URL"]).get_caller_identity()
+        kept.send_signal(signal.SIGTERM)
+        kept.wait(60)
+    assert identity["Arn"].startswith("arn:aws:")
+    assert {name: mode for name, mode in modes.items() if mode & 0o077} == {}
+    assert {"aws-config", "requests.jsonl", "summary.json", "report.html", "policies.json"} <= modes.keys()
+    assert os.environ.get("AWS_ACCESS_KEY_ID") != variables["AWS_ACCESS_KEY_ID"]
