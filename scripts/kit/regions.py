@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 from functools import cache
-
-import botocore.session
+from typing import TYPE_CHECKING
 
 from scripts.kit.console import closest
+
+if TYPE_CHECKING:
+    import botocore.session
 
 
 @cache
 def botocore_session() -> botocore.session.Session:
     """botocore's own lists (no request is made with it); reading them once takes a third of a second."""
+    import botocore.session  # a fifth of a second, which no --help needs
+
     return botocore.session.Session()
 
 

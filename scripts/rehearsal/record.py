@@ -9,7 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from scripts.kit.console import paint, say
-from scripts.rehearsal.permissions import read_requests, write_policies
+from scripts.rehearsal.permissions import read_requests
+from scripts.rehearsal.policies_file import write_policies
 from scripts.rehearsal.report.facts import gather
 from scripts.rehearsal.report.page import page
 from scripts.rehearsal.story import Story, StoryFailed
