@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from functools import cache
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from scripts.kit.console import closest
 
 if TYPE_CHECKING:
     import botocore.session
+
+SAGEMAKER = "api.sagemaker"  # the prefix of its endpoints: the first part of their names
 
 
 @cache
@@ -28,15 +30,23 @@ def partition(region: str) -> str:
 @cache
 def url_suffix(region: str) -> str:
     """What hosts' names end with in a region's partition: amazonaws.com, amazonaws.com.cn, …"""
-    listed = botocore_session().get_data("endpoints")["partitions"]
-    return next(str(one["dnsSuffix"]) for one in listed if one["partition"] == partition(region))
+    return next(str(one["dnsSuffix"]) for one in partitions() if one["partition"] == partition(region))
+
+
+def partitions() -> list[dict[str, Any]]:
+    """The partitions with their regions and their services' endpoints."""
+    listed: list[dict[str, Any]] = botocore_session().get_data("endpoints")["partitions"]
+    return listed
 
 
 @cache
 def known_regions() -> tuple[str, ...]:
-    """Every region in which SageMaker runs."""
-    session = botocore_session()
-    return tuple(r for p in session.get_available_partitions() for r in session.get_available_regions("sagemaker", p))
+    """Every region in which SageMaker runs.
+
+    Read from the endpoints themselves: get_available_regions reads SageMaker's whole model for their name.
+    """
+    found = ((one["regions"], one["services"].get(SAGEMAKER, {"endpoints": ()})["endpoints"]) for one in partitions())
+    return tuple(name for regions, endpoints in found for name in endpoints if name in regions)
 
 
 def check_region(region: str) -> str:

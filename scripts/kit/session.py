@@ -21,6 +21,8 @@ from dataclasses import dataclass
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
+from scripts.kit.regions import botocore_session
+
 if TYPE_CHECKING:
     import boto3
     from botocore.config import Config
@@ -49,17 +51,19 @@ class RoleCredentials:
 
 @cache
 def models() -> Any:
-    """What reads the APIs' models, for all entered accounts: one of them takes 9 MB and a tenth of a second."""
-    import botocore.session  # a fifth of a second, which no --help needs
-
-    return botocore.session.Session().get_component("data_loader")
+    """What reads the APIs' models, for every session: one of them takes 9 MB and a tenth of a second."""
+    return botocore_session().get_component("data_loader")
 
 
 def sign_in(profile: str | None, region: str) -> boto3.Session:
     """A session of the caller, as the AWS CLI signs in; the profile's settings hold for each of its clients."""
     import boto3  # a fifth of a second, which no --help needs
+    import botocore.session  # a fifth of a second, which no --help needs
 
-    return boto3.Session(profile_name=profile, region_name=region)
+    session = botocore.session.Session(profile=profile)
+    if not session.get_config_variable("data_path"):
+        session.register_component("data_loader", models())
+    return boto3.Session(botocore_session=session, region_name=region)
 
 
 def through_role(caller: boto3.Session, credentials: RoleCredentials) -> boto3.Session:
