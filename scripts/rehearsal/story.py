@@ -7,7 +7,6 @@ import importlib
 import io
 import os
 import subprocess
-import sys
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
@@ -17,6 +16,7 @@ from typing import Any, TypeVar
 from botocore.exceptions import ClientError
 
 from localaws.cloud import Cloud, Session
+from localaws.services.codebuild import prepared
 from scripts.kit.bundle.pack import ROOT
 from scripts.kit.connect import pages
 from scripts.kit.console import INTERRUPTED, explain, run, say
@@ -27,6 +27,7 @@ from scripts.rehearsal import setting as people
 from scripts.rehearsal.setting import Setting
 
 Item = TypeVar("Item")
+PYTHONS = ("PYTHON", "LANG", "LC_")  # variables that say how a Python starts
 QUIET = 1.0  # seconds without any background work after which nothing more is to be expected
 
 
@@ -139,11 +140,20 @@ class Story:
         return self.output_of(session, f"-m {module} {' '.join(arguments)}", status, out.getvalue(), err.getvalue())
 
     def script(self, session: Session, folder: Path, name: str, *arguments: str) -> str:
-        """Run a script of a repository in a process of its own, signed in as session; its stdout."""
+        """Run a script of a repository in a process of its own, signed in as session; its stdout.
+
+        Its Python has what Studio's has of our packages: boto3, and nothing of this repository's environment.
+        """
+        made = self.folder / "python"
+        programs = made / "bin" if made.exists() else prepared.make(made, self.folder / "python-packages")
         with signed_in(session):
-            variables = dict(os.environ)
+            variables = {name: value for name, value in os.environ.items() if not name.startswith(PYTHONS)}
         done = subprocess.run(
-            [sys.executable, name, *arguments], env=variables, cwd=folder, capture_output=True, text=True
+            [str(programs / "python"), name, *arguments],
+            env=variables | prepared.ENVIRONMENT,
+            cwd=folder,
+            capture_output=True,
+            text=True,
         )
         return self.output_of(session, f"{name} {' '.join(arguments)}", done.returncode, done.stdout, done.stderr)
 

@@ -7,6 +7,7 @@ import json
 import os
 import time
 
+from localaws.services.codebuild import prepared
 from scripts.kit.console import paint, say
 from scripts.rehearsal import record
 from scripts.rehearsal.chapters import play
@@ -30,6 +31,7 @@ def rehearse_story(args: argparse.Namespace, regions: tuple[str, ...]) -> int:
     start, folder = time.monotonic(), args.folder
     server = embedded_aws(folder, args.port)
     record.clear(folder)
+    prepared.start()  # beside the chapters that come before the first build
     failure: StoryFailed | None = None
     with server as cloud:
         story = Story(cloud, folder, args.administrator, args.region, args.project, regions=regions)

@@ -35,4 +35,5 @@ def test_listing_the_regions_reads_no_model_of_a_service() -> None:
 
 def test_a_region_that_does_not_exist_is_refused_with_the_nearest_one() -> None:
     assert regions.check_region("us-east-1") == ""
-    assert regions.check_region("eu-cental-1") == "'eu-cental-1' is not a region with SageMaker (did you mean eu-central-1?)"
+    wrong = regions.check_region("eu-cental-1")
+    assert wrong == "'eu-cental-1' is not a region with SageMaker (did you mean eu-central-1?)"

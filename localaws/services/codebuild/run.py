@@ -20,14 +20,14 @@ from botocore.exceptions import ClientError
 
 from awslang.errors import AwsError
 from localaws.cloud import Cloud, Session
-from localaws.services.codebuild import artifacts
+from localaws.services.codebuild import artifacts, prepared
 from localaws.services.codebuild.buildspec import Buildspec, BuildspecError, parse
 from localaws.services.codebuild.checks import is_inline
 from localaws.services.codebuild.environment import PhaseFailed, read_parameters, read_secrets
 from localaws.services.codebuild.images import is_amazon_linux, runtimes, select_runtime
 from localaws.services.codebuild.log import BuildLog, said, state_change
 from localaws.services.codebuild.reports import publish
-from localaws.services.codebuild.shell import SYSTEM_PATH, Interrupted, Shell, interpreter, make_python
+from localaws.services.codebuild.shell import SYSTEM_PATH, Interrupted, Shell, interpreter
 from localaws.services.codebuild.state import BuildStop, CodeBuildState, PipelineBuild
 from localaws.services.events.service import emit
 
@@ -182,7 +182,7 @@ class BuildRun:
         names = []
         for name, asked in self.spec.runtimes.items():
             names += self._select(name, variables.get(asked.removeprefix("$").strip("{}"), asked))
-        programs = make_python(self.folder / "python", self.cloud.folder / "builds" / ".image", names)
+        programs = prepared.make(self.folder / "python", self.cloud.folder / "builds" / ".image", names)
         (self.folder / "home").mkdir()
         environment = {
             "PATH": f"{programs}:{SYSTEM_PATH}",
