@@ -12,7 +12,7 @@ from tests.support import ROOT
 def test_the_regions_are_those_in_which_botocore_lists_sagemaker() -> None:
     session = regions.botocore_session()
     listed = [r for p in session.get_available_partitions() for r in session.get_available_regions("sagemaker", p)]
-    assert len(listed) > 30
+    assert {"us-east-1", "eu-west-1", "cn-north-1", "us-gov-west-1"} <= {*listed}
     assert regions.known_regions() == tuple(listed)
 
 

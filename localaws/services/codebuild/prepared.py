@@ -1,4 +1,4 @@
-"""The prepared Python: `python -m module` and `python file.py` of a build, without loading boto3 again.
+"""The prepared Python: a build's modules and scripts in Python, without loading boto3 again.
 
 Half of a build's time on this machine is Python's start: boto3 is imported and the services' models are read, in every
 process again. A process that has loaded both (containers/prepared_python.py) is forked instead. It is started once for
