@@ -1,7 +1,7 @@
 """Time the kit's commands as whole processes beside taskcat and the AWS CLI: medians of several rounds.
 
 Every round runs each command once, so that what else the machine does meets all of them alike. taskcat and the AWS CLI
-are timed where they are installed. --before is a checkout of an earlier version, whose times stand beside these.
+are timed where they are installed. --before is a checkout of an earlier version, to compare with.
 
 examples:
   make bench

@@ -1,9 +1,9 @@
 """Work on a served rehearsal with many threads while its endpoint is updated: errors, latency, memory, open files.
 
-A whole story is played and kept, in a process of its own. Threads then send it what people and services send: requests
-to the endpoint, with the answer checked, and reads of six services. Meanwhile the endpoint is updated again and again,
-blue/green, from one endpoint configuration to another. Exit code 1 where a request failed or was answered wrongly, or
-where memory or open files are not back afterwards.
+A rehearsal of the whole story runs in another process and stays. Threads then send it what people and services send:
+requests to the endpoint, with the answer checked, and reads and writes of six services. Meanwhile the endpoint is
+updated again and again, blue/green, from one endpoint configuration to another. Exit code 1 where a request failed or
+was answered wrongly, or where memory or open files are not back afterwards.
 
 examples:
   make load

@@ -4,9 +4,9 @@ Half of a build's time on this machine is Python's start: boto3 is imported and 
 process again. A process that has loaded both (containers/prepared_python.py) is forked instead. It is started once for
 all builds of this process, and holds no credentials: each copy is given those of its own build, and nothing else.
 
-The build's `python` is then a small program, SHIM, that asks for a copy. For all but the two forms above, and where
-anything of the build's own could make a difference (variables of Python, installed packages, a module with the name of
-one that is loaded, limits, open files), it is the real Python. A build that is confined gets the real one in any case.
+The build's `python` is then a small program, SHIM, that asks for a copy. For all but `-m module` and a script, and
+where anything of the build's own could make a difference (variables of Python, installed packages, a module with the
+name of one that is loaded, limits, open files), it is the real Python. A confined build gets the real one in any case.
 """
 
 from __future__ import annotations
