@@ -50,8 +50,12 @@ release: .venv-release/.ready ## Build the release in dist/: the zip to install 
 	@$(RUN) scripts.release $(GIVEN)
 
 .PHONY: bench
-bench: $(READY) ## Time packaging, publishing and every chapter of the rehearsal
+bench: $(READY) ## Time the commands as whole processes, beside taskcat and the AWS CLI
 	@$(RUN) benchmarks.bench $(GIVEN)
+
+.PHONY: load
+load: $(READY) ## Send a kept rehearsal requests from 50 threads for two minutes, while its endpoint is updated
+	@$(RUN) benchmarks.load $(GIVEN)
 
 .PHONY: scale
 scale: $(READY) ## Rehearse a deployment to 10, 100 and 1,000 accounts in two Regions

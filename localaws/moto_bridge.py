@@ -77,8 +77,9 @@ AWSManagedPolicy.attach_to = _attach_own
 for _each_request in ("method_names_from_class", "camelcase_to_underscores"):  # computed again for each one
     setattr(responses, _each_request, cache(getattr(responses, _each_request)))
 
-# moto walks an account's policies while another request changes them.
-ONE_AT_A_TIME = {"iam": threading.Lock()}
+# moto walks an account's policies while another request changes them, and reads the file that holds an object's content
+# while another request replaces and closes it.
+ONE_AT_A_TIME = {"iam": threading.RLock(), "s3": threading.RLock()}
 
 OFTEN: dict[tuple[str, str], Any] = {
     ("cloudwatch", "DescribeAlarms"): CloudWatchResponse,
@@ -241,7 +242,9 @@ def answer(call: Call) -> tuple[int, dict[str, str], bytes]:
     """moto's answer to the call: status, headers, body."""
     if call.service == "s3":
         check_bucket_owner(call)
-        if (plain := plain_object(call)) is not None:
+        with ONE_AT_A_TIME["s3"]:
+            plain = plain_object(call)
+        if plain is not None:
             return plain
     host = HOSTS.get(call.service, "{service}.{region}.amazonaws.com").format(service=call.service, region=call.region)
     url = f"https://{host}{call.http.path}"

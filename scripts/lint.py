@@ -1,10 +1,12 @@
 """Check everything that can be checked without running it: templates, policies, Python, YAML, notebooks, workflows.
 
-Two checks run side by side. A finding that is meant has its reason beside the resource, never here.
+Two checks run side by side. A slow one that found nothing is left out until one of the files that it reads, its own
+code or a tool changes; --again carries out all of them. A finding that is meant has its reason beside the resource,
+never here.
 
 examples:
   make lint
-  python -m scripts.lint --only cfn-lint --only policies
+  python -m scripts.lint --only cfn-lint --only parliament --again
 """
 
 from __future__ import annotations
@@ -25,12 +27,23 @@ from scripts.kit.bundle import pack
 from scripts.kit.bundle.template_policies import policies
 from scripts.kit.console import UsageError, UserError, make_parser, paint, run, say
 from scripts.kit.lint import english, sizes
+from scripts.kit.lint.cache import Memory
 
 ROOT = pack.ROOT
 OWN = Path(sys.executable).parent  # this environment's programs
 LINTERS = ROOT / ".venv-lint" / "bin"  # made by `make lint` from requirements/lint.txt
 RULES = ROOT / "tests" / "repository" / "guard" / "promises.guard"
 AT_ONCE = 2
+REMEMBERED = ROOT / "build" / "lint"  # which checks found nothing
+READS = {  # what decides the answers of the slow checks, configurations included
+    "checkov": ("templates/*", ".checkov.y*ml"),
+    "cfn-lint": ("templates/*", ".cfnlintrc*"),
+    "parliament": ("templates/*",),
+    "guard": ("templates/*", "tests/repository/guard/*"),
+    "yamllint": ("*.yaml", "*.yml", ".yamllint*"),
+    "zizmor": (".github/*", "*zizmor.yml", "*zizmor.yaml"),
+    "workflows": (".github/*",),
+}
 SCHEMAS = {  # of check-jsonschema, and which files in .github/ they describe
     "github-workflows": "workflows/*.yml",
     "dependabot": "dependabot.yml",
@@ -41,11 +54,12 @@ SCHEMAS = {  # of check-jsonschema, and which files in .github/ they describe
 
 @dataclass(frozen=True)
 class Result:
-    """How a check went; findings: what it says, "" where nothing is wrong."""
+    """How a check went; findings: what it says, "" where nothing is wrong; unchanged: known from before."""
 
     name: str
     findings: str
     seconds: float
+    unchanged: bool = False
 
 
 def command(*line: str | Path) -> Callable[[], str]:
@@ -172,10 +186,15 @@ CHECKS: dict[str, Callable[[], str]] = {  # the slowest first
 }
 
 
-def timed(name: str) -> Result:
+def timed(name: str, memory: Memory, again: bool = False) -> Result:
+    """Carry a check out, unless nothing has changed since it found nothing; again: in any case."""
     start = time.monotonic()
-    findings = CHECKS[name]()
-    return Result(name, findings, time.monotonic() - start)
+    key = memory.key(READS[name]) if name in READS else ""
+    unchanged = bool(key) and not again and memory.knows(name, key)
+    findings = "" if unchanged else CHECKS[name]()
+    if key and not findings and not unchanged and memory.key(READS[name]) == key:  # and nothing changed meanwhile
+        memory.learn(name, key)
+    return Result(name, findings, time.monotonic() - start, unchanged)
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -183,6 +202,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument(
         "--only", action="append", choices=list(CHECKS), metavar="CHECK", help="one of: " + ", ".join(CHECKS)
     )
+    parser.add_argument("--again", action="store_true", help="also carry out the checks of which nothing has changed")
     parser.add_argument("--json", action="store_true", help="print the findings as JSON on stdout")
     args = parser.parse_args(argv)
     if not LINTERS.is_dir():
@@ -191,12 +211,14 @@ def main(argv: Sequence[str] | None = None) -> int:
     if "guard" in chosen and lacks_guard():
         chosen.remove("guard")
         say("  guard       left out: cfn-guard-rs has no wheel for this Python and machine. Python 3.11 on Linux has")
+    memory = Memory(ROOT, REMEMBERED, (OWN.parent, LINTERS.parent), Path.home())
     with ThreadPoolExecutor(max_workers=min(AT_ONCE, os.cpu_count() or 1)) as pool:
         results = []
-        for result in pool.map(timed, chosen):
+        for result in pool.map(lambda name: timed(name, memory, args.again), chosen):
             results.append(result)
             verdict = paint("FAILED", "31") if result.findings else paint("ok", "32")
-            say(f"  {result.name:<11} {verdict} ({result.seconds:.1f} s)")
+            took = "unchanged" if result.unchanged else f"{result.seconds:.1f} s"
+            say(f"  {result.name:<11} {verdict} ({took})")
             if result.findings and not args.json:
                 print(result.findings, flush=True)
     if args.json:

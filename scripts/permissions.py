@@ -21,8 +21,8 @@ from itertools import groupby
 from pathlib import Path
 
 from scripts.kit.console import UsageError, UserError, make_parser, run
+from scripts.rehearsal.folder import DEFAULT
 from scripts.rehearsal.permissions import Denied, Granted, Holder, read_requests, refusals, report
-from scripts.rehearse import DEFAULT_FOLDER
 
 WIDTH = 118
 
@@ -30,7 +30,7 @@ WIDTH = 118
 def parser() -> argparse.ArgumentParser:
     made = make_parser("scripts.permissions", __doc__)
     made.add_argument(
-        "--folder", type=Path, default=DEFAULT_FOLDER, help="what the rehearsal wrote (default: build/rehearsal)"
+        "--folder", type=Path, default=DEFAULT, help="what the rehearsal wrote (default: build/rehearsal)"
     )
     made.add_argument("--role", metavar="NAME", help="only roles and policies whose name ends with NAME")
     made.add_argument("--json", action="store_true", help="print the report as JSON")

@@ -12,28 +12,18 @@ examples:
 from __future__ import annotations
 
 import argparse
-import json
-import os
 import re
 import sys
-import time
 from collections.abc import Sequence
 
-from scripts.kit.bundle.pack import ROOT
-from scripts.kit.console import UsageError, absolute, make_parser, paint, run, say
+from scripts.kit.console import UsageError, absolute, make_parser, run
 from scripts.kit.regions import check_region, partition
 from scripts.kit.settings.reading import FURTHER_REGIONS
-from scripts.rehearsal import record
-from scripts.rehearsal.chapters import CHAPTERS, play
-from scripts.rehearsal.embedded import embedded_aws, require_port
-from scripts.rehearsal.folder import REPORT, claim
-from scripts.rehearsal.keeping import keep
-from scripts.rehearsal.live import view
+from scripts.rehearsal.folder import DEFAULT
 from scripts.rehearsal.other_templates import options as template_options
-from scripts.rehearsal.story import Story, StoryFailed
+from scripts.rehearsal.titles import TITLES
 
 PROJECT_NAME = "[a-zA-Z0-9](-*[a-zA-Z0-9])*"  # SageMaker API, ProjectEntityName
-DEFAULT_FOLDER = ROOT / "build" / "rehearsal"
 
 
 def parser() -> argparse.ArgumentParser:
@@ -46,7 +36,7 @@ def parser() -> argparse.ArgumentParser:
         "management: the management account, which then is the data science account too (the post's way); "
         "self-managed: the data science account, without an organization",
     )
-    made.add_argument("--until", choices=list(CHAPTERS), metavar="CHAPTER", help="stop after: " + ", ".join(CHAPTERS))
+    made.add_argument("--until", choices=list(TITLES), metavar="CHAPTER", help="stop after: " + ", ".join(TITLES))
     made.add_argument("--keep", action="store_true", help="leave the embedded AWS running afterwards, until Ctrl-C")
     made.add_argument("--port", type=int, default=0, help="loopback port of the embedded AWS (default: a free one)")
     made.add_argument("--region", default="us-east-1", help="Region of the story (default: %(default)s)")
@@ -59,7 +49,7 @@ def parser() -> argparse.ArgumentParser:
     made.add_argument("--project", default="iris-multi-01", help="name of the project (default: %(default)s)")
     made.add_argument("--json", action="store_true", help="print the summary as JSON on stdout")
     made.add_argument(
-        "--folder", type=absolute, default=DEFAULT_FOLDER, help="where the rehearsal writes (default: build/rehearsal)"
+        "--folder", type=absolute, default=DEFAULT, help="where the rehearsal writes (default: build/rehearsal)"
     )
     template_options.add_options(made)
     return made
@@ -87,46 +77,16 @@ def check(args: argparse.Namespace) -> tuple[str, ...]:
     return regions
 
 
-def tell_failure(story: Story, failure: StoryFailed) -> None:
-    chapter = next((c.name for c in story.chapters if c.outcome == "failed"), "")
-    where = f" in chapter {chapter}" if chapter else ""
-    where += f" in account {failure.account}" if failure.account else ""
-    say(f"\n{paint('failed', '31')}{where}: {failure}")
-    if failure.log:
-        say(failure.log)
-
-
 def main(argv: Sequence[str] | None = None) -> int:
     args = parser().parse_args(argv)
     regions = check(args)
-    require_port(args.port)
-    folder = args.folder = claim(args.folder, DEFAULT_FOLDER)
     if args.template:
-        return template_options.rehearse(args)
-    start = time.monotonic()
-    server = embedded_aws(folder, args.port)
-    record.clear(folder)
-    failure: StoryFailed | None = None
-    with server as cloud:
-        story = Story(cloud, folder, args.administrator, args.region, args.project, regions=regions)
-        try:
-            with view(story):
-                play(story, args.until)
-        except StoryFailed as error:
-            failure = error
-            tell_failure(story, failure)  # before anything else that could go wrong
-        outcome = "failed" if failure else "stopped early" if args.until else "succeeded"
-        seconds = time.monotonic() - start
-        summary = record.write(story, outcome, seconds, failure)
-        if args.json:
-            print(json.dumps(summary, indent=2))
-        if not failure:
-            report = folder / REPORT
-            shows = f"; {os.path.relpath(report)} shows it all" if report.exists() else ""
-            say(f"\n{paint(outcome, '32')} in {seconds:.1f} s{shows}")
-        if args.keep:
-            keep(story)
-    return 1 if failure else 0
+        from scripts.rehearsal.other_templates.rehearsing import rehearse  # a second, after the arguments
+
+        return rehearse(args)
+    from scripts.rehearsal.story_command import rehearse_story  # a second, after the arguments
+
+    return rehearse_story(args, regions)
 
 
 if __name__ == "__main__":

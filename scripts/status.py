@@ -19,7 +19,6 @@ from collections.abc import Sequence
 from scripts.kit.command import add_options, start
 from scripts.kit.console import UsageError, make_parser, run, say
 from scripts.kit.projects import project as projects
-from scripts.kit.projects import status_view
 
 PAUSE = 5.0  # seconds between two looks of --watch
 
@@ -40,6 +39,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     args = parser.parse_args(argv)
     if not args.pause > 0:
         raise UsageError(f"--pause {args.pause:g}: write a number of seconds above 0")
+    from scripts.kit.projects import status_view  # rich, a fifth of a second, after the arguments
+
     _, connection = start(args)
     wanted = [projects.one(connection, args.project)] if args.project else projects.find(connection)
     if not wanted:

@@ -9,11 +9,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from localaws import supported
 from scripts.kit.bundle.pack import ROOT
 from scripts.kit.console import make_parser, run, say
 from scripts.kit.output import replace_file
+
+if TYPE_CHECKING:
+    from localaws import supported
 
 PAGE = ROOT / "docs/generated/supported.md"
 HEAD = """\
@@ -35,6 +38,8 @@ The properties that are carried out, by type. A template with another property f
 
 
 def page() -> str:
+    from localaws import supported  # a second, after the arguments
+
     services, types = supported.services(), supported.types()
     table = "".join(f"| {s.name} | {len(s.ours)} | {len(s.moto)} | {len(s.refused)} |\n" for s in services)
     parts = [HEAD, f"| service | here | moto | not supported |\n|---|---:|---:|---:|\n{table}"]

@@ -5,10 +5,8 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
-from typing import Any, ParamSpec
+from typing import TYPE_CHECKING, Any, ParamSpec
 
-import boto3
-from botocore.client import BaseClient
 from botocore.exceptions import ClientError
 
 from scripts.kit.clients import Clients
@@ -16,6 +14,10 @@ from scripts.kit.console import UserError
 from scripts.kit.patience import Answer, code, patiently
 from scripts.kit.regions import partition
 from scripts.kit.session import RoleCredentials, client_config, through_role
+
+if TYPE_CHECKING:
+    import boto3
+    from botocore.client import BaseClient
 
 ROLE_SESSION = "multi-account-deployment"  # as CloudTrail shows who entered an account
 NOT_THERE = {  # as each service says it

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import os
 from functools import cache
-
-import botocore.session
+from typing import TYPE_CHECKING, Any
 
 from scripts.kit.console import closest
 
+if TYPE_CHECKING:
+    import botocore.session
+
+SAGEMAKER = "api.sagemaker"  # the prefix of its endpoints: the first part of their names
 OF_NO_PROFILE = {  # what a session reads of a user's settings: name in the file, variable, default, conversion
     "profile": (None, None, None, None),
     "config_file": (None, None, os.devnull, None),
@@ -22,6 +25,8 @@ def botocore_session() -> botocore.session.Session:
 
     They are the same whatever profile is chosen, and whether it exists.
     """
+    import botocore.session  # a fifth of a second, which no --help needs
+
     return botocore.session.Session(session_vars=OF_NO_PROFILE)
 
 
@@ -34,15 +39,23 @@ def partition(region: str) -> str:
 @cache
 def url_suffix(region: str) -> str:
     """What hosts' names end with in a Region's partition: amazonaws.com, amazonaws.com.cn, …"""
-    listed = botocore_session().get_data("endpoints")["partitions"]
-    return next(str(one["dnsSuffix"]) for one in listed if one["partition"] == partition(region))
+    return next(str(one["dnsSuffix"]) for one in partitions() if one["partition"] == partition(region))
+
+
+def partitions() -> list[dict[str, Any]]:
+    """The partitions with their Regions and their services' endpoints."""
+    listed: list[dict[str, Any]] = botocore_session().get_data("endpoints")["partitions"]
+    return listed
 
 
 @cache
 def known_regions() -> tuple[str, ...]:
-    """Every Region in which SageMaker runs."""
-    session = botocore_session()
-    return tuple(r for p in session.get_available_partitions() for r in session.get_available_regions("sagemaker", p))
+    """Every Region in which SageMaker runs.
+
+    Read from the endpoints themselves: get_available_regions reads SageMaker's whole model for their name.
+    """
+    found = ((one["regions"], one["services"].get(SAGEMAKER, {"endpoints": ()})["endpoints"]) for one in partitions())
+    return tuple(name for regions, endpoints in found for name in endpoints if name in regions)
 
 
 def check_region(region: str) -> str:

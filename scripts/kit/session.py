@@ -20,16 +20,18 @@ from collections.abc import Callable
 from copy import copy
 from dataclasses import dataclass
 from functools import cache
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import boto3
-import botocore.session
-from botocore.config import Config
-from botocore.credentials import RefreshableCredentials
-from botocore.hooks import HierarchicalEmitter
+from scripts.kit.regions import botocore_session
+
+if TYPE_CHECKING:
+    import boto3
+    from botocore.config import Config
+    from botocore.credentials import RefreshableCredentials
+    from botocore.hooks import HierarchicalEmitter
 
 MOST_ATTEMPTS = 8  # of one request, the first included
-TIMEOUTS = Config(connect_timeout=10, read_timeout=60)  # seconds; no profile can set them
+CONNECT_TIMEOUT, READ_TIMEOUT = 10, 60  # seconds; no profile can set them
 ADAPTIVE = "organizations"  # the service with the lowest rates
 
 
@@ -44,18 +46,23 @@ class RoleCredentials:
     ask: Callable[[], dict[str, str]]
 
     def load_credentials(self) -> RefreshableCredentials:
+        from botocore.credentials import RefreshableCredentials  # a fifth of a second, which no --help needs
+
         return RefreshableCredentials.create_from_metadata(self.ask(), self.ask, "sts-assume-role")
 
 
 @cache
 def models() -> Any:
-    """What reads the APIs' models, for all entered accounts: one of them takes 9 MB and a tenth of a second."""
-    return botocore.session.Session().get_component("data_loader")
+    """What reads the APIs' models, for every session: one of them takes 9 MB and a tenth of a second."""
+    return botocore_session().get_component("data_loader")
 
 
 @cache
 def handlers() -> HierarchicalEmitter:
     """botocore's handlers of events, for all entered accounts: to register them is most of what a session takes."""
+    import botocore.session  # a fifth of a second, which no --help needs
+    from botocore.hooks import HierarchicalEmitter  # the same
+
     hooks = HierarchicalEmitter()
     botocore.session.Session(event_hooks=hooks)
     return hooks
@@ -63,7 +70,13 @@ def handlers() -> HierarchicalEmitter:
 
 def sign_in(profile: str | None, region: str) -> boto3.Session:
     """A session of the caller, as the AWS CLI signs in; the profile's settings hold for each of its clients."""
-    return boto3.Session(profile_name=profile, region_name=region)
+    import boto3  # a fifth of a second, which no --help needs
+    import botocore.session  # a fifth of a second, which no --help needs
+
+    session = botocore.session.Session(profile=profile)
+    if not session.get_config_variable("data_path"):
+        session.register_component("data_loader", models())
+    return boto3.Session(botocore_session=session, region_name=region)
 
 
 def through_role(caller: boto3.Session, credentials: RoleCredentials) -> boto3.Session:
@@ -71,6 +84,9 @@ def through_role(caller: boto3.Session, credentials: RoleCredentials) -> boto3.S
 
     Its credentials are asked for at once, so that a role that cannot be assumed is an error now.
     """
+    import boto3  # a fifth of a second, which no --help needs
+    import botocore.session  # a fifth of a second, which no --help needs
+
     named = caller.profile_name if caller.profile_name in caller.available_profiles else None
     session = botocore.session.Session(profile=named, event_hooks=copy(handlers()), include_builtin_handlers=False)
     session.register_component("data_loader", models())
@@ -81,9 +97,12 @@ def through_role(caller: boto3.Session, credentials: RoleCredentials) -> boto3.S
 
 def client_config(session: boto3.Session, service: str) -> Config:
     """The clients' configuration, where neither the profile nor the environment sets it."""
+    from botocore.config import Config  # a fifth of a second, which no --help needs
+
     core = session._session  # boto3 has no other way to what the profile says
     attempts = core.get_config_variable("max_attempts") or MOST_ATTEMPTS
     chosen = "AWS_RETRY_MODE" in os.environ or "retry_mode" in core.get_scoped_config()
+    timeouts = Config(connect_timeout=CONNECT_TIMEOUT, read_timeout=READ_TIMEOUT)
     if service == ADAPTIVE and not chosen:
-        return TIMEOUTS.merge(Config(retries={"total_max_attempts": attempts, "mode": "adaptive"}))
-    return TIMEOUTS.merge(Config(retries={"total_max_attempts": attempts}))
+        return timeouts.merge(Config(retries={"total_max_attempts": attempts, "mode": "adaptive"}))
+    return timeouts.merge(Config(retries={"total_max_attempts": attempts}))

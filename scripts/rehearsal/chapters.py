@@ -24,6 +24,7 @@ from scripts.rehearsal import setting as people
 from scripts.rehearsal.permissions import read_refusals
 from scripts.rehearsal.setting import Setting
 from scripts.rehearsal.story import Chapter, Story, StoryFailed
+from scripts.rehearsal.titles import ALONE, TITLES
 
 
 def organization(story: Story) -> None:
@@ -333,20 +334,19 @@ def ask_endpoint(
 
 
 CHAPTERS: dict[str, tuple[str, Callable[[Story], None]]] = {
-    "organization": ("An organization with four accounts", organization),
-    "permissions": ("Units, delegation, roles, buckets and keys (templates 10 to 13 and 20)", permissions),
-    "publishing": ("The product in Service Catalog (template 30)", publishing),
-    "project": ("A data scientist creates a project", project),
-    "training": ("A model is trained and registered", train),
-    "model-approval": ("The data scientist approves the version", approve),
-    "staging": ("The pipeline deploys to staging and tests (templates 40 and 50)", staging),
-    "deployment-approval": ("The approver approves", approval),
-    "production": ("The pipeline deploys to production and tests", production),
-    "predictions": ("The endpoints answer", predictions),
-}
-ALONE = {  # what chapters are called without an organization
-    "organization": "Three accounts without an organization",
-    "permissions": "Roles, buckets and keys (templates 10 to 13, 20 and 21)",
+    name: (TITLES[name], chapter)
+    for name, chapter in {
+        "organization": organization,
+        "permissions": permissions,
+        "publishing": publishing,
+        "project": project,
+        "training": train,
+        "model-approval": approve,
+        "staging": staging,
+        "deployment-approval": approval,
+        "production": production,
+        "predictions": predictions,
+    }.items()
 }
 
 

@@ -9,9 +9,11 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import IO
 
+from scripts.kit.bundle.pack import ROOT
 from scripts.kit.console import UsageError, UserError, near, say
 from scripts.kit.output import Output
 
+DEFAULT = ROOT / "build" / "rehearsal"
 LOCK = ".rehearsal.lock"
 POLICIES, SUMMARY, REPORT = "policies.json", "summary.json", "report.html"
 WRITTEN = (  # all that a rehearsal writes
@@ -42,7 +44,7 @@ def enter(folder: Path) -> None:
     marked(folder).enter(WRITTEN)
 
 
-def claim(wanted: Path, default: Path) -> Path:
+def claim(wanted: Path, default: Path = DEFAULT) -> Path:
     """The folder to write into, which is this process's from now on.
 
     wanted: the one that was asked for. Where that is the default and in use, another beside it is taken; where a

@@ -11,7 +11,8 @@ from typing import Any
 from scripts.kit.console import paint, say
 from scripts.rehearsal import folder as rehearsal_folder
 from scripts.rehearsal.folder import POLICIES, REPORT, SUMMARY
-from scripts.rehearsal.permissions import read_requests, write_policies
+from scripts.rehearsal.permissions import read_requests
+from scripts.rehearsal.policies_file import write_policies
 from scripts.rehearsal.report.facts import gather
 from scripts.rehearsal.report.page import page
 from scripts.rehearsal.story import Story, StoryFailed

@@ -344,7 +344,7 @@ def test_a_folder_that_is_a_file_is_reported(terminal: Terminal, tmp_path: Path)
         ("scripts.teardown", "", "name one of --project NAME (PROJECT=NAME of make)"),
         ("scripts.rollback", "--project p --stage dev", "argument --stage: invalid choice: 'dev'"),
         ("scripts.rehearse", "--until never", "argument --until: invalid choice: 'never'"),
-        ("benchmarks.bench", "--runs many", "argument --runs: invalid int value: 'many'"),
+        ("benchmarks.bench", "--rounds many", "argument --rounds: invalid int value: 'many'"),
     ],
 )
 def test_a_wrong_call_is_answered_in_one_line(terminal: Terminal, module: str, line: str, named: str) -> None:

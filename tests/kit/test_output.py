@@ -19,6 +19,7 @@ from scripts.kit.console import UsageError
 from scripts.kit.output import MARKER, Output, replace_file
 from scripts.kit.publish import by_hand
 from scripts.rehearsal import folder as rehearsal_folder
+from scripts.rehearsal.notebooks import command
 from scripts.rehearsal.notebooks import run as running
 from tests.support import NASTY
 from tests.support.bundle_tree import make_bundle_tree
@@ -59,7 +60,7 @@ def content(folder: Path) -> Strangers:
 def commands(tree: Path) -> dict[str, Callable[[Path], int]]:
     """Each command that writes a folder, by its name."""
     line = ["--environment", str(tree.parent / "environment.yaml"), "--bundle", str(tree / "build")]
-    template = ["--template", str(tree / pack.PRODUCT)]
+    template = ["--template", str(tree / pack.PRODUCT), "--trust"]
     return {
         "package": lambda folder: package.main(["--root", str(tree), "--output", str(folder)]),
         "console_bundle": lambda folder: console_bundle.main([*line, "--output", str(folder)]),
@@ -293,9 +294,9 @@ def test_a_rehearsals_folder_of_an_older_version_is_known_by_what_it_holds(tmp_p
 
 def test_notebooks_of_an_older_version_are_known_by_their_names(tmp_path: Path) -> None:
     (tmp_path / "01-train").mkdir()
-    assert notebooks.former(tmp_path, ["01-train/", "02-approve/"]) == {"01-train/"}
+    assert command.former(tmp_path, ["01-train/", "02-approve/"]) == {"01-train/"}
     (tmp_path / "mine").mkdir()
-    assert notebooks.former(tmp_path, ["01-train/", "02-approve/"]) == ()
+    assert command.former(tmp_path, ["01-train/", "02-approve/"]) == ()
 
 
 # -- single files ------------------------------------------------------------------------------

@@ -17,7 +17,8 @@ from localaws.authorization import authorizer
 from scripts.rehearsal import chapters
 from scripts.rehearsal.chapters import play
 from scripts.rehearsal.embedded import embedded_aws
-from scripts.rehearsal.permissions import Granted, Holder, read_refusals, read_requests, report, write_policies
+from scripts.rehearsal.permissions import Granted, Holder, read_refusals, read_requests, report
+from scripts.rehearsal.policies_file import write_policies
 from scripts.rehearsal.record import summary
 from scripts.rehearsal.report.facts import Facts, Unit, gather
 from scripts.rehearsal.report.page import page

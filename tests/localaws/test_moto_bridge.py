@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import string
+import sys
+import threading
 
 import boto3
 import moto.core.responses
@@ -96,3 +98,32 @@ def test_moto_makes_the_state_of_an_account_once() -> None:
     assert dict.__contains__(sns_backends, "666666666666")
     assert sns_backends["666666666666"][REGION] is made
     assert moto_bridge.backend("sns", "666666666666", REGION) is made
+
+
+def test_an_object_that_many_write_and_read_at_once_is_always_whole(cloud: Cloud) -> None:
+    s3 = cloud.root("111111111111", "us-east-1").client("s3")
+    s3.create_bucket(Bucket="of-many-writers")
+    wrong: list[str] = []
+
+    def write_and_read(letter: bytes) -> None:
+        for _ in range(15):
+            try:
+                s3.put_object(Bucket="of-many-writers", Key="one", Body=letter * 10_000)
+                s3.list_objects_v2(Bucket="of-many-writers")
+                content = s3.get_object(Bucket="of-many-writers", Key="one")["Body"].read()
+                if len(content) != 10_000 or len({*content}) != 1:
+                    wrong.append(f"{len(content)} bytes of { ({*content}) }")
+            except Exception as error:  # every kind is a failure of the test below
+                wrong.append(repr(error))
+
+    before = sys.getswitchinterval()
+    sys.setswitchinterval(1e-5)
+    try:
+        threads = [threading.Thread(target=write_and_read, args=(letter.encode(),)) for letter in "abcdefgh"]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+    finally:
+        sys.setswitchinterval(before)
+    assert wrong == []

@@ -28,6 +28,7 @@ from scripts.kit.console import UsageError, UserError
 from scripts.rehearsal import chapters
 from scripts.rehearsal.chapters import play
 from scripts.rehearsal.embedded import embedded_aws
+from scripts.rehearsal.notebooks import command as running
 from scripts.rehearsal.notebooks import run as notebooks
 from scripts.rehearsal.notebooks.run import NOTEBOOKS, Executed, NotebookFailed, execute, rendered, text_of
 from scripts.rehearsal.permissions import read_refusals, read_requests
@@ -325,7 +326,7 @@ def test_the_command_says_what_it_ran_and_writes_the_copies(
     """With the run from above in place of another one."""
     (tmp_path / FIRST.stem).mkdir()  # by EmbeddedAws
     for name in ("play", "embedded_aws"):
-        monkeypatch.setattr(command, name, lambda *arguments, **more: contextlib.nullcontext(world.story.cloud))
+        monkeypatch.setattr(running, name, lambda *arguments, **more: contextlib.nullcontext(world.story.cloud))
     monkeypatch.setattr(notebooks, "execute", lambda *arguments: world.executed)
     assert command.main(["--json", "--folder", str(tmp_path), "--docs", str(tmp_path)]) == 0
     stdout = json.loads(capsys.readouterr().out)["notebooks"]

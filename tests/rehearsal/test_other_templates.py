@@ -10,8 +10,8 @@ import pytest
 
 from scripts.kit.console import UsageError, near
 from scripts.rehearsal.embedded import embedded_aws
-from scripts.rehearsal.other_templates import options as template_options
 from scripts.rehearsal.other_templates import play as template_play
+from scripts.rehearsal.other_templates import rehearsing
 from scripts.rehearsal.other_templates import report as template_report
 from scripts.rehearsal.other_templates.run import Options, Run
 from scripts.rehearsal.other_templates.seeds import Place, assigned
@@ -56,7 +56,7 @@ def test_a_template_runs_through_with_its_approval_given(tmp_path: Path, style: 
 def test_a_pipeline_that_waits_for_a_person_is_no_failure(tmp_path: Path) -> None:
     report = rehearse(tmp_path, "template.yaml", seeds=SEED)
     assert report["outcome"] == "waiting"
-    assert template_options.EXIT[report["outcome"]] == 0
+    assert rehearsing.EXIT[report["outcome"]] == 0
     assert report["waiting"] == [
         f"approve Deploy/Approve of the pipeline sagemaker-demo-{report['project']['id']}-deploy"
     ]
@@ -152,12 +152,8 @@ def test_seed_code_that_nothing_takes_is_a_usage_error_that_lists_what_is_taken(
 
 def test_the_report_is_left_as_a_page_and_as_data(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     template = PROJECTS / "not-supported.yaml"
-    assert (
-        template_options.rehearse(
-            parser().parse_args(["--template", str(template), "--folder", str(tmp_path), "--trust"])
-        )
-        == 1
-    )
+    line = ["--template", str(template), "--folder", str(tmp_path), "--trust"]
+    assert rehearsing.rehearse(parser().parse_args(line)) == 1
     report = json.loads((tmp_path / "template" / "report.json").read_text())
     page = tmp_path / "template" / "report.html"
     assert page.read_text() == template_page(report)
@@ -168,4 +164,4 @@ def test_the_report_is_left_as_a_page_and_as_data(tmp_path: Path, capsys: pytest
 def test_options_that_make_no_sense_are_usage_errors(given: list[str]) -> None:
     args = parser().parse_args(["--template", str(PROJECTS / "template.yaml"), *given])
     with pytest.raises(UsageError):
-        template_options.options(args)
+        rehearsing.options(args)

@@ -29,7 +29,8 @@ from scripts.permissions import main
 from scripts.rehearsal import chapters
 from scripts.rehearsal.chapters import play
 from scripts.rehearsal.embedded import embedded_aws
-from scripts.rehearsal.permissions import Reason, read_requests, reasons, write_policies
+from scripts.rehearsal.permissions import Reason, read_requests, reasons
+from scripts.rehearsal.policies_file import write_policies
 from scripts.rehearsal.story import Story, StoryFailed
 from tests.support.recorded_decisions import (
     RecordedStory,

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from scripts import rehearse
-from scripts.rehearsal import record
+from scripts.rehearsal import record, story_command
 from scripts.rehearsal.story import Story, StoryFailed
 from tests.support import ROOT
 
@@ -72,7 +72,7 @@ def test_a_report_that_cannot_be_made_is_a_warning_after_the_failure(
     def page(facts: object) -> str:
         raise KeyError("decision")
 
-    monkeypatch.setattr(rehearse, "play", play)
+    monkeypatch.setattr(story_command, "play", play)
     monkeypatch.setattr(record, "page", page)
     assert rehearse.main(["--folder", str(tmp_path), "--json"]) == 1
     out, err = capsys.readouterr()

@@ -27,7 +27,8 @@ from scripts.rehearsal import chapters, keeping, record
 from scripts.rehearsal.chapters import play
 from scripts.rehearsal.embedded import embedded_aws
 from scripts.rehearsal.live import Shown
-from scripts.rehearsal.permissions import read_refusals, write_policies
+from scripts.rehearsal.permissions import read_refusals
+from scripts.rehearsal.policies_file import write_policies
 from scripts.rehearsal.report.facts import gather
 from scripts.rehearsal.report.page import page
 from scripts.rehearsal.story import Story

@@ -48,6 +48,7 @@ CYCLE = "import cycle: localaws.calls → localaws.service → localaws.shapes �
         ("scripts/kit/plan.py", "def late():\n    import localaws.cloud", "scripts.kit does not import localaws.cloud"),
         ("scripts/kit/plan.py", "def late():\n    import scripts.kit.console", f"scripts.kit.console {HIDDEN}"),
         ("localaws/cloud.py", "def late():\n    import xgboost", f"xgboost {HIDDEN}"),
+        ("scripts/publish.py", "def late():\n    import scripts.kit.plan", f"scripts.kit.plan {HIDDEN}"),
         ("localaws/calls.py", "from localaws.service import Service", CYCLE),
         ("localaws/services/events/pattern.py", "import localaws.services.cloudwatch.metrics", SERVICES_CYCLE),
     ],
@@ -66,5 +67,13 @@ def test_a_heavy_library_may_be_imported_where_it_is_needed(tree: Path) -> None:
     path, before = tree / "localaws/cloud.py", problems(tree)
     text = path.read_text(encoding="utf-8")
     path.write_text(f"{text}\ndef late():\n    import xgboost  # takes a second, and few requests need it\n")
+    assert problems(tree) == before
+    path.write_text(text, encoding="utf-8")
+
+
+def test_a_command_may_import_what_is_slow_once_its_arguments_are_read(tree: Path) -> None:
+    path, before = tree / "scripts/publish.py", problems(tree)
+    text = path.read_text(encoding="utf-8")
+    path.write_text(f"{text}\ndef late():\n    import scripts.kit.plan  # a second, after the arguments\n")
     assert problems(tree) == before
     path.write_text(text, encoding="utf-8")

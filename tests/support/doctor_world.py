@@ -17,7 +17,7 @@ from scripts.kit import console
 from scripts.kit.bundle import pack
 from scripts.kit.command import connect
 from scripts.kit.connect import Connection
-from scripts.kit.doctor import snapshot
+from scripts.kit.doctor import command, snapshot
 from scripts.kit.doctor.checks.every import CHECKS
 from scripts.kit.doctor.findings import Finding, run_checks
 from scripts.kit.doctor.reader import Reader
@@ -132,7 +132,7 @@ class World:
         """What the checks find."""
         settings = reading.load(self.story.environment_path)
         with signed_in(self.engineer(self.management)):
-            return doctor.look(reader, settings, self.bundle, project, "")
+            return command.look(reader, settings, self.bundle, project, "")
 
     def begin(self, reader: Reader, project: str = "") -> Snapshot:
         """A snapshot that reads its facts when they are first looked at."""
@@ -147,7 +147,7 @@ class World:
 
     def fix(self, reader: Reader, findings: list[Finding]) -> None:
         """As --fix does."""
-        assert doctor.fix(reader, findings, dry_run=False)
+        assert command.fix(reader, findings, dry_run=False)
 
     def settled(self) -> None:
         """Nothing goes on any more."""

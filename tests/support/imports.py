@@ -115,6 +115,11 @@ def between_packages(edges: Mapping[str, set[str]]) -> dict[str, set[str]]:
     return {name: others for name, others in found.items() if name}
 
 
+def is_command(module: str) -> bool:
+    """Whether it is run by name: it reads its arguments before it imports what is slow to load."""
+    return module.split(".")[0] in {"scripts", "benchmarks"} and module.count(".") == 1
+
+
 def wrong(module: str, one: Import) -> Iterator[str]:
     top = one.module.split(".")[0]
     if top in TOPS:
@@ -127,7 +132,7 @@ def wrong(module: str, one: Import) -> Iterator[str]:
     if top in ("moto", "werkzeug") and module.split(".")[0] in NO_MOTO:
         yield f"{one.module} belongs to the embedded AWS"
     if one.hidden and module.split(".")[0] != "tests":
-        ours = top in TOPS or top in sys.stdlib_module_names
+        ours = (top in TOPS and not is_command(module)) or top in sys.stdlib_module_names
         if ours or not one.reason:
             yield f"{one.module} is imported in a function: only a heavy library is, with its reason in a comment"
 

@@ -12,6 +12,7 @@ import tomllib
 import zipfile
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -179,8 +180,8 @@ def for_installation(bundle: Bundle, defaults: Mapping[str, str]) -> Bundle:
 
 def new_defaults(bundle: Bundle, defaults: Mapping[str, str]) -> dict[str, str]:
     """Those of these defaults that the product does not have already."""
-    declared = product_parameters(bundle)
-    return {name: value for name, value in defaults.items() if declared.get(name, {}).get("Default") != value}
+    parameters = product_parameters(bundle)
+    return {name: value for name, value in defaults.items() if parameters.get(name, {}).get("Default") != value}
 
 
 def installed_digest(bundle: Bundle, defaults: Mapping[str, str]) -> str:
@@ -193,7 +194,13 @@ def installed_digest(bundle: Bundle, defaults: Mapping[str, str]) -> str:
 
 def product_parameters(bundle: Bundle) -> Mapping[str, Mapping[str, Any]]:
     """The product's parameters, as its template declares them."""
-    found: Mapping[str, Mapping[str, Any]] = read(bundle.files[PRODUCT].decode())[0]["Parameters"]
+    return declared(bundle.files[PRODUCT])
+
+
+@lru_cache(maxsize=2)
+def declared(template: bytes) -> Mapping[str, Mapping[str, Any]]:
+    """The parameters of a template; a publish asks several times for the same one's."""
+    found: Mapping[str, Mapping[str, Any]] = read(template.decode())[0]["Parameters"]
     return found
 
 

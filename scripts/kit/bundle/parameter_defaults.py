@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from functools import lru_cache
 from typing import Any
 
 import yaml
@@ -23,10 +24,9 @@ def with_defaults(template: bytes, defaults: Mapping[str, str], name: str) -> by
     text = template.decode()
     lines = text.splitlines(keepends=True)
     try:
-        root = yaml.compose(text, Loader=LOADER)
+        parameters = members(members(composed(text)).get("Parameters"))
     except yaml.YAMLError as error:
         raise UserError(f"{name}: not valid YAML: {error}") from error
-    parameters = members(members(root).get("Parameters"))
     places = []
     for parameter, value in defaults.items():
         if parameter not in parameters:
@@ -41,6 +41,12 @@ def with_defaults(template: bytes, defaults: Mapping[str, str], name: str) -> by
     for node, declared, value in sorted(places, key=lambda place: -place[0].start_mark.index):  # from the end
         set_default(lines, node, declared, quoted(value))
     return "".join(lines).encode()
+
+
+@lru_cache(maxsize=2)
+def composed(text: str) -> Any:
+    """The nodes of a template, which are read and never changed; a publish packs the same one twice."""
+    return yaml.compose(text, Loader=LOADER)
 
 
 def members(node: Any) -> dict[str, Any]:

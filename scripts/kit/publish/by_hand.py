@@ -9,8 +9,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
-
 from scripts.kit.bundle import pack
 from scripts.kit.publish.catalog import STUDIO_TAG, WantedProduct
 from scripts.kit.publish.publishing import (
@@ -91,6 +89,8 @@ def steps(want: WantedProduct) -> list[ConsoleForm]:
 
 def page(want: WantedProduct) -> str:
     """The page as HTML: one form after the other, each value to be copied."""
+    from jinja2 import Environment, FileSystemLoader, StrictUndefined  # a tenth of a second, which no --help needs
+
     environment = Environment(
         loader=FileSystemLoader(Path(__file__).parent), autoescape=True, undefined=StrictUndefined, trim_blocks=True
     )

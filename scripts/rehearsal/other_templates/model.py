@@ -15,7 +15,6 @@ from scripts.rehearsal.embedded import xgboost_image
 from scripts.rehearsal.other_templates.run import Run
 from scripts.rehearsal.other_templates.seeds import make_bucket
 
-GROUP = "{project_name}-{project_id}"  # what AWS's own project templates call the group
 HYPERPARAMETERS = {"objective": "multi:softmax", "num_class": "3", "num_round": "10"}
 TYPES = ["ml.m5.large", "ml.m5.xlarge", "ml.c5.xlarge"]
 

@@ -1,26 +1,14 @@
-"""The options of `python -m scripts.rehearse --template`, and what the command does with them."""
+"""The options of `python -m scripts.rehearse --template`, which are read without loading the embedded AWS."""
 
 from __future__ import annotations
 
 import argparse
-import json
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
-from localaws import private
-from scripts.kit.console import UsageError, near, paint, say
-from scripts.rehearsal.embedded import embedded_aws
-from scripts.rehearsal.folder import empty
-from scripts.rehearsal.other_templates import model as template_model
-from scripts.rehearsal.other_templates import play as template_play
-from scripts.rehearsal.other_templates import report as template_report
-from scripts.rehearsal.other_templates import trust
-from scripts.rehearsal.other_templates.run import Options, Run
-from scripts.rehearsal.permissions import write_policies
-from scripts.rehearsal.report.template_page import template_page
+from scripts.kit.console import UsageError
 
-EXIT = {"succeeded": 0, "waiting": 0, "failed": 1, "refused": 1}
+GROUP = "{project_name}-{project_id}"  # the model group, as AWS's own project templates call it
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
@@ -58,7 +46,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         "--model",
         nargs="?",
         default="",
-        const=template_model.GROUP,
+        const=GROUP,
         metavar="GROUP",
         help="once the pipelines stand still, approve a version in this model package group, so that a deployment "
         "pipeline has one to deploy (without GROUP: {project_name}-{project_id})",
@@ -117,47 +105,3 @@ def attachments(given: list[str]) -> Iterator[tuple[str, str]]:
     for item in given:
         ((role, policy),) = pairs("--attach", [item]).items()
         yield role, policy if policy.startswith("arn:") else f"arn:aws:iam::aws:policy/{policy}"
-
-
-def options(args: argparse.Namespace) -> Options:
-    """The options; paths that are not there are a usage error at once."""
-    seeds = {name: Path(folder) for name, folder in pairs("--seed-code", args.seed_code).items()}
-    for path in [args.template, *args.setup, *seeds.values()]:
-        if not path.exists():
-            raise UsageError(f"{path} does not exist")
-    return Options(
-        template=args.template,
-        seeds=seeds,
-        parameters=pairs("--parameter", args.parameter),
-        style=args.style,
-        approve=args.approve,
-        setup=tuple(args.setup),
-        attach=tuple(attachments(args.attach)),
-        replace=pairs("--replace", args.replace),
-        launch_role=args.launch_role,
-        project=args.project,
-        region=args.region,
-        patience=args.patience,
-        model=args.model,
-    )
-
-
-def rehearse(args: argparse.Namespace) -> int:
-    """Run the template, report, and give the exit code."""
-    chosen = options(args)
-    trust.require(chosen.template, args.trust)
-    start, folder = time.monotonic(), args.folder / "template"
-    with embedded_aws(folder, args.port, strangers=True) as cloud:
-        empty(folder, keep=frozenset({"requests.jsonl"}))
-        run = Run(cloud, chosen)
-        say(paint(f"{chosen.template} as a {chosen.style} project", "1"))
-        template_play.play(run)
-        report = template_report.report(run, time.monotonic() - start)
-        write_policies(cloud, folder / "policies.json")
-        private.write(folder / "report.json", json.dumps(report, indent=2) + "\n")
-        private.write(folder / "report.html", template_page(report))
-    template_report.show(report)
-    say(f"{near(folder / 'report.html')} shows it all")
-    if args.json:
-        print(json.dumps(report, indent=2))
-    return EXIT[report["outcome"]]

@@ -15,7 +15,7 @@ from tests.support import ROOT
 DOCTOR = ROOT / "scripts/kit/doctor"
 NAME = "scripts.kit.doctor"
 # Each imports those before it; modules of one folder may import each other, without a cycle.
-LAYERS = ("merge", "reader", "facts", "snapshot", "findings", "checks", "report")
+LAYERS = ("merge", "reader", "facts", "snapshot", "findings", "checks", "report", "command")
 
 
 def imports(source: str) -> Iterator[tuple[ast.stmt, str]]:
@@ -91,7 +91,7 @@ def test_a_cycle_is_found() -> None:
 
 
 def test_the_command_needs_neither_the_embedded_aws_nor_a_terminal_library() -> None:
-    code = "import sys, scripts.doctor; print(*sorted({name.split('.')[0] for name in sys.modules}))"
+    code = "import sys, scripts.kit.doctor.command; print(*sorted({name.split('.')[0] for name in sys.modules}))"
     line = [sys.executable, "-c", code]
     loaded = subprocess.run(line, cwd=ROOT, capture_output=True, text=True, check=True).stdout.split()
     assert {"scripts", "botocore"} <= {*loaded}

@@ -9,7 +9,7 @@ import pytest
 
 from localaws import confinement
 from scripts.kit.console import UsageError
-from scripts.rehearsal.other_templates import options, trust
+from scripts.rehearsal.other_templates import rehearsing, trust
 from scripts.rehearse import parser
 from tests.support import ROOT
 
@@ -31,7 +31,7 @@ def test_without_a_terminal_it_is_an_error_with_the_way(tmp_path: Path, monkeypa
     monkeypatch.setattr("sys.stdin", io.StringIO("y\n"))
     args = parser().parse_args(["--template", str(REAL), "--folder", str(tmp_path / "rehearsal")])
     with pytest.raises(UsageError, match="Read the template and its buildspecs, then add --trust"):
-        options.rehearse(args)
+        rehearsing.rehearse(args)
     assert list(tmp_path.iterdir()) == []
 
 

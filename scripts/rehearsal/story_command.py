@@ -1,0 +1,55 @@
+"""What `python -m scripts.rehearse` does once its options are read: the story, its record, and keeping it."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import time
+
+from scripts.kit.console import paint, say
+from scripts.rehearsal import record
+from scripts.rehearsal.chapters import play
+from scripts.rehearsal.embedded import embedded_aws, require_port
+from scripts.rehearsal.folder import REPORT, claim
+from scripts.rehearsal.keeping import keep
+from scripts.rehearsal.live import view
+from scripts.rehearsal.story import Story, StoryFailed
+
+
+def tell_failure(story: Story, failure: StoryFailed) -> None:
+    chapter = next((c.name for c in story.chapters if c.outcome == "failed"), "")
+    where = f" in chapter {chapter}" if chapter else ""
+    where += f" in account {failure.account}" if failure.account else ""
+    say(f"\n{paint('failed', '31')}{where}: {failure}")
+    if failure.log:
+        say(failure.log)
+
+
+def rehearse_story(args: argparse.Namespace, regions: tuple[str, ...]) -> int:
+    """Play the story as the options say; the exit code."""
+    require_port(args.port)
+    folder, start = claim(args.folder), time.monotonic()
+    server = embedded_aws(folder, args.port)
+    record.clear(folder)
+    failure: StoryFailed | None = None
+    with server as cloud:
+        story = Story(cloud, folder, args.administrator, args.region, args.project, regions=regions)
+        try:
+            with view(story):
+                play(story, args.until)
+        except StoryFailed as error:
+            failure = error
+            tell_failure(story, failure)  # before anything else that could go wrong
+        outcome = "failed" if failure else "stopped early" if args.until else "succeeded"
+        seconds = time.monotonic() - start
+        summary = record.write(story, outcome, seconds, failure)
+        if args.json:
+            print(json.dumps(summary, indent=2))
+        if not failure:
+            report = folder / REPORT
+            shows = f"; {os.path.relpath(report)} shows it all" if report.exists() else ""
+            say(f"\n{paint(outcome, '32')} in {seconds:.1f} s{shows}")
+        if args.keep:
+            keep(story)
+    return 1 if failure else 0

@@ -1,0 +1,20 @@
+"""The story's chapters by name, each with its title: what the command line lists without loading the embedded AWS."""
+
+from __future__ import annotations
+
+TITLES = {
+    "organization": "An organization with four accounts",
+    "permissions": "Units, delegation, roles, buckets and keys (templates 10 to 13 and 20)",
+    "publishing": "The product in Service Catalog (template 30)",
+    "project": "A data scientist creates a project",
+    "training": "A model is trained and registered",
+    "model-approval": "The data scientist approves the version",
+    "staging": "The pipeline deploys to staging and tests (templates 40 and 50)",
+    "deployment-approval": "The approver approves",
+    "production": "The pipeline deploys to production and tests",
+    "predictions": "The endpoints answer",
+}
+ALONE = {  # what chapters are called without an organization
+    "organization": "Three accounts without an organization",
+    "permissions": "Roles, buckets and keys (templates 10 to 13, 20 and 21)",
+}
