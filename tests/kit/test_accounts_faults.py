@@ -45,6 +45,7 @@ Resources:
 ROLES = """\
 Parameters:
   PermissionModel: {Type: String}
+  OrganizationalUnitIds: {Type: CommaDelimitedList}
   FurtherRegions: {Type: CommaDelimitedList}
   SourceConnectionArn: {Type: String}
   BundleVersion: {Type: String}

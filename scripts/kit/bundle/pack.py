@@ -46,7 +46,8 @@ AT_ROOT = {  # of that zip: what the project's template and its builds look for 
     "pipeline/test-buildspec.yml": "test-buildspec.yml",
 }
 # The product's parameters. A creator may change the first two: an upgrade keeps a project's own
-# (docs/decisions/0011-an-upgrade-leaves-the-repositories-alone.md), and they decide only what its repositories begin with.
+# (docs/decisions/0011-an-upgrade-leaves-the-repositories-alone.md), and they decide only what its
+# repositories begin with.
 SEED_KEYS = {"SeedCodeDeployKey": "model-deploy.zip", "SeedCodeBuildKey": "model-build.zip"}
 CODE_KEYS = {"PipelineCodeKey": PIPELINE_CODE, "EndpointTemplateKey": "templates/50-endpoint.yaml"}  # of what it runs
 VERSION_PARAMETER = "BundleVersion"

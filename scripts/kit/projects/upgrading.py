@@ -171,8 +171,8 @@ def check_allowed(
         allowed = ",".join(map(str, declared[name]["AllowedValues"]))
         raise UserError(
             f"{project.project.name}: {name} is {value or 'empty'}, and version {target.name} was published with "
-            f"{allowed or 'an empty one'} alone. Upgrade with --set {name}={allowed}, or publish a version with the other "
-            "value (environment.yaml)"
+            f"{allowed or 'an empty one'} alone. Upgrade with --set {name}={allowed}, or publish a version with the "
+            "other value (environment.yaml)"
         )
 
 

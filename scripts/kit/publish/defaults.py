@@ -16,7 +16,7 @@ from scripts.kit.settings.reading import UNIT_ID
 
 
 def installed(bundle: pack.Bundle, settings: Settings, connection: Connection) -> pack.Bundle:
-    """The bundle as it is published here: what environment.yaml says are the only values of the product's parameters."""
+    """The bundle as it is published here, with the values of environment.yaml as the only ones of its parameters."""
     return with_defaults(bundle, settings, connection.region, lambda unit, key: unit_default(unit, key, connection))
 
 

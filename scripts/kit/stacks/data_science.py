@@ -57,9 +57,10 @@ def shared(settings: Settings, version: str = "") -> stacks.WantedStack:
     return stack(settings, SHARED_STACK, parameters, version)
 
 
-def roles(settings: Settings, version: str = "") -> stacks.WantedStack:
-    """Template 12."""
+def roles(settings: Settings, units: Iterable[str], version: str = "") -> stacks.WantedStack:
+    """Template 12. units: the ids of the stages' OUs, none without an organization"""
     parameters = {
+        "OrganizationalUnitIds": ",".join(units),
         "PermissionModel": settings.permission_model,
         "FurtherRegions": ",".join(model_regions.further(settings)),
         "SourceConnectionArn": settings.source.connection_arn,

@@ -25,14 +25,16 @@ def data_science_stack(facts: Snapshot, name: str) -> tuple[stacks.WantedStack, 
     """A stack of the data science account's own Region as the environment file wants it, and the parameters that are
     known of it."""
     paths = tuple(path for stage in Stage if (path := facts.organization.path(stage)))
+    units = () if facts.alone else tuple(u.id for stage in Stage if (u := facts.organization.units[stage]))
     key, shared = facts.data_science.outputs.get("ModelKeyArn", ""), facts.data_science.stacks[SHARED_STACK]
     want = {
         MODELS_STACK: data_science.models(facts.settings, paths),
         SHARED_STACK: data_science.shared(facts.settings),
-        ROLES_STACK: data_science.roles(facts.settings),
+        ROLES_STACK: data_science.roles(facts.settings, units),
         PEOPLE_STACK: data_science.people(facts.settings, key),
     }[name]
     unknown = set() if facts.alone or len(paths) == 2 else {"OrganizationalUnitPaths"}
+    unknown |= set() if facts.alone or len(units) == 2 else {"OrganizationalUnitIds"}
     unknown |= set() if key else {"ModelKeyArn"}
     if name == SHARED_STACK and shared and not shared.parameters.get("ImageRepositoryPrefix"):
         unknown.add("ImageRepositoryPrefix")  # rules that others made may do it: image-replication checks them
