@@ -34,6 +34,7 @@ Outputs:
 """
 SHARED = """\
 Parameters:
+  PublisherArns: {Type: CommaDelimitedList}
   ApprovalEmail: {Type: String}
   ExternalId: {Type: String}
   FurtherRegions: {Type: CommaDelimitedList}

@@ -26,8 +26,8 @@ FORMS = {
     "on one line without a default": "  P: {Description: d, Type: String}\n",
     "on one line with a list": "  P: {Type: String, AllowedValues: [a, b]}\n",
     "choices below each other": "  P:\n    AllowedValues:\n      - a\n      - b  # why\n    Type: String\n",
-    "choices beneath the key itself": "  P:\n    Type: String\n    AllowedValues:\n    - a\n    - b\n    # why\n    MinLength: 0\n",
-    "all three": "  P:\n    Type: String\n    ConstraintDescription: a or\n      b\n    AllowedValues: [a, b]\n    Default: a\n",
+    "choices beneath the key": "  P:\n    Type: String\n    AllowedValues:\n    - a\n    # why\n    MinLength: 0\n",
+    "all three": "  P:\n    Default: a\n    ConstraintDescription: a\n      b\n    AllowedValues: [a]\n    Type: String\n",
 }
 
 

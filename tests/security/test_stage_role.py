@@ -1,4 +1,4 @@
-"""Attacks with the stage role, such as a pipeline would make that deploys something other than the published template."""
+"""Attacks with the stage role: what a pipeline could do that deploys something other than the published template."""
 
 from __future__ import annotations
 

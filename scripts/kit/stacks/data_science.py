@@ -15,6 +15,7 @@ from scripts.kit.connect import Connection
 from scripts.kit.console import UserError
 from scripts.kit.names import MODELS_STACK, PEOPLE_STACK, ROLES_STACK, SHARED_STACK
 from scripts.kit.plan import PlanStep
+from scripts.kit.regions import partition
 from scripts.kit.settings.model import Settings
 from scripts.kit.stacks import model_regions
 from scripts.kit.stacks import stack as stacks
@@ -48,7 +49,10 @@ def models(settings: Settings, paths: Iterable[str], prefix: str = "", version: 
 
 def shared(settings: Settings, version: str = "") -> stacks.WantedStack:
     """Template 11."""
+    account, publishers = settings.accounts.data_science, settings.roles.publishers
+    owner = f"arn:{partition(settings.region)}:iam::{account}"
     parameters = {
+        "PublisherArns": ",".join(f"{owner}:{name}" for name in publishers),
         "ApprovalEmail": settings.notifications.approval_email,
         "ExternalId": settings.tester_external_id,
         "ImageRepositoryPrefix": settings.images.repository_prefix,
