@@ -46,7 +46,8 @@ Resources:
 ROLES = """\
 Parameters:
   PermissionModel: {Type: String}
-  OrganizationalUnitIds: {Type: CommaDelimitedList}
+  OrganizationalUnitStagingId: {Type: String}
+  OrganizationalUnitProdId: {Type: String}
   FurtherRegions: {Type: CommaDelimitedList}
   SourceConnectionArn: {Type: String}
   BundleVersion: {Type: String}

@@ -15,7 +15,7 @@ from localaws.cloud import Session
 from scripts.kit.names import CREATOR_POLICY, S3_LAUNCH_ROLE, SCIENTIST_POLICY, bundle_bucket
 from scripts.kit.publish import hosting
 from scripts.rehearsal.embedded import embedded_aws
-from tests.support.attacks import bucket_policy, check_denied, managed_policy, topic_policy
+from tests.support.attacks import bucket_policy, check_denied, managed_policy, role_policy, topic_policy
 from tests.support.installation import Installation
 
 BUILDSPEC = "version: 0.2\nphases: {build: {commands: ['echo mine']}}\n"
@@ -178,6 +178,26 @@ def test_a_data_scientist_who_passes_a_role_of_the_pipelines_is_refused(studio: 
         pytest.raises(ClientError, match="Could not assume role"),
     ):
         make()  # passed, and refused by the role's own trust policy: the statement stands where a trust is wider
+
+
+def test_a_stranger_who_owns_a_bucket_of_a_predictable_name_gets_nothing_from_a_build(studio: Studio) -> None:
+    kit, bucket = studio.kit, "sagemaker-project-p-ofastranger"
+    theirs = kit.cloud.root("555555555555", kit.story.region).client("s3")
+    theirs.create_bucket(Bucket=bucket)
+    everything = {"Effect": "Allow", "Principal": {"AWS": kit.account}, "Action": "s3:*"}
+    statement = {**everything, "Resource": [f"arn:aws:s3:::{bucket}", f"arn:aws:s3:::{bucket}/*"]}
+    theirs.put_bucket_policy(Bucket=bucket, Policy=json.dumps({"Version": "2012-10-17", "Statement": [statement]}))
+    build = kit.cloud.service_role(
+        studio.role("Build"), "attack", "codebuild.amazonaws.com", kit.story.region, SourceAccount=kit.account
+    )
+
+    def write() -> Any:
+        return build.client("s3").put_object(Bucket=bucket, Key="manifest.json", Body=b"{}")
+
+    check_denied(write, "HandArtifactsOn")
+    policy = role_policy(studio.root, studio.role("Build").rsplit("/", 1)[1], "build-projects")
+    with policy.changed("HandArtifactsOn", lambda one: {key: one[key] for key in one if key != "Condition"}):
+        assert write()
 
 
 @pytest.mark.parametrize("text", [True, False])

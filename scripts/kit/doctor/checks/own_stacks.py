@@ -25,7 +25,8 @@ def data_science_stack(facts: Snapshot, name: str) -> tuple[stacks.WantedStack, 
     """A stack of the data science account's own Region as the environment file wants it, and the parameters that are
     known of it."""
     paths = tuple(path for stage in Stage if (path := facts.organization.path(stage)))
-    units = () if facts.alone else tuple(u.id for stage in Stage if (u := facts.organization.units[stage]))
+    seen = {} if facts.alone else {stage: unit.id for stage in Stage if (unit := facts.organization.units[stage])}
+    units = {stage: seen.get(stage, "") for stage in Stage}
     key, shared = facts.data_science.outputs.get("ModelKeyArn", ""), facts.data_science.stacks[SHARED_STACK]
     want = {
         MODELS_STACK: data_science.models(facts.settings, paths),
@@ -34,7 +35,7 @@ def data_science_stack(facts: Snapshot, name: str) -> tuple[stacks.WantedStack, 
         PEOPLE_STACK: data_science.people(facts.settings, key),
     }[name]
     unknown = set() if facts.alone or len(paths) == 2 else {"OrganizationalUnitPaths"}
-    unknown |= set() if facts.alone or len(units) == 2 else {"OrganizationalUnitIds"}
+    unknown |= set() if facts.alone else {stage.unit_parameter for stage in Stage if stage not in seen}
     unknown |= set() if key else {"ModelKeyArn"}
     if name == SHARED_STACK and shared and not shared.parameters.get("ImageRepositoryPrefix"):
         unknown.add("ImageRepositoryPrefix")  # rules that others made may do it: image-replication checks them
