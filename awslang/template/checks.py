@@ -32,8 +32,8 @@ SUPPORTED = (
     "Fn::ValueOf, Fn::ValueOfAll, Fn::RefAll, Fn::Sub, Fn::Cidr"
 )
 ALL = VALUES | BOOLEAN | RULE | EXTENDED | NOT_SUPPORTED
-# A condition's name, or a delimiter: "you can't use any functions. You must specify a string value" (CloudFormation Template
-# Reference, "Fn::Join" and "Fn::Split").
+# A condition's name, or a delimiter: "you can't use any functions. You must specify a string value" (CloudFormation
+# Template Reference, "Fn::Join" and "Fn::Split").
 TEXT_FIRST = {"Fn::If", "Fn::Join", "Fn::Split"}
 ARGUMENTS = {  # how many a function takes, and what AWS says otherwise
     "Fn::And": (2, 10, "every Fn::And object requires a list of at least 2 and at most 10 boolean parameters."),

@@ -27,7 +27,7 @@ FORMS = {
     "on one line with a list": "  P: {Type: String, AllowedValues: [a, b]}\n",
     "choices below each other": "  P:\n    AllowedValues:\n      - a\n      - b  # why\n    Type: String\n",
     "choices beneath the key": "  P:\n    Type: String\n    AllowedValues:\n    - a\n    # why\n    MinLength: 0\n",
-    "all three": "  P:\n    Default: a\n    ConstraintDescription: a\n      b\n    AllowedValues: [a]\n    Type: String\n",
+    "all": "  P:\n    ConstraintDescription: a\n      b\n    AllowedValues: [a]\n    Default: a\n    Type: String\n",
 }
 
 

@@ -120,7 +120,9 @@ def test_a_stage_that_targets_what_was_not_published_is_refused(attack: Attack, 
         lambda: attack.deploy(name, unit, attack.story.setting.targets["prod"]), f"stackset-target/{name}/{unit}"
     )
     every = "arn:aws:cloudformation:*:*:stackset-target/sagemaker-*"
-    with attack.policy.changed("DeployToPublishedUnits", lambda s: {**s, "Resource": every}):
+    session = attack.cloud.root(attack.story.setting.data_science, attack.story.region)
+    policy = role_policy(session, ROLE, "deploy-to-published-units")
+    with policy.changed("DeployToPublishedUnits", lambda s: {**s, "Resource": every}):
         assert attack.deploy(name, unit, attack.story.setting.targets["prod"])
 
 

@@ -24,7 +24,7 @@ SECTIONS = [
 ATTRIBUTES = [
     "Condition", "Type", "DeletionPolicy", "UpdateReplacePolicy", "DependsOn", "Metadata", "Properties",
 ]  # fmt: skip
-CAPTURED = "${DataCaptureBucketName}"  # may be of any account, and is named by whoever sets the target account up
+CAPTURED = "${DataCaptureBucketName}"  # may be of any account, and is named in the target account
 MOST_LINES = 500
 # Types whose loss cannot be undone. A CodeCommit repository is none: it goes with its project (`make teardown`).
 STATEFUL = {"AWS::S3::Bucket", "AWS::KMS::Key", "AWS::SageMaker::ModelPackageGroup"}
@@ -180,7 +180,7 @@ def reasons_for_stars(source: Source) -> Iterator[str]:
 
 
 def bucket_accounts(source: Source) -> Iterator[str]:
-    """Every grant on a bucket or its objects states whose bucket it is: anyone may own a bucket of a predictable name."""
+    """Every grant on a bucket states whose bucket it is: anyone may own a bucket of a predictable name."""
     resources = source.data["Resources"].items()
     for name, statement in ((name, found) for name, resource in resources for found in statements(resource)):
         actions = statement.get("Action", [])

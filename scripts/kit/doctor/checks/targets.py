@@ -217,7 +217,7 @@ def needed_to_run(facts: Snapshot, target: Target) -> Iterator[tuple[str, str, d
     """Action, resource and condition keys (SageMaker Developer Guide, "SageMaker execution roles", CreateModel)."""
     yield "ecr:GetAuthorizationToken", "*", {}
     yield "cloudwatch:PutMetricData", "*", {"cloudwatch:namespace": ("/aws/sagemaker/Endpoints",)}
-    owned = {"aws:resourceaccount": (facts.account,)}
+    owned: dict[str, tuple[str, ...]] = {"aws:resourceaccount": (facts.account,)}
     for region, bucket, key in facts.places():
         if region not in facts.regions[target.stage]:
             continue
