@@ -32,6 +32,9 @@ SUPPORTED = (
     "Fn::ValueOf, Fn::ValueOfAll, Fn::RefAll, Fn::Sub, Fn::Cidr"
 )
 ALL = VALUES | BOOLEAN | RULE | EXTENDED | NOT_SUPPORTED
+# A condition's name, or a delimiter: "you can't use any functions. You must specify a string value" (CloudFormation
+# Template Reference, "Fn::Join" and "Fn::Split").
+TEXT_FIRST = {"Fn::If", "Fn::Join", "Fn::Split"}
 ARGUMENTS = {  # how many a function takes, and what AWS says otherwise
     "Fn::And": (2, 10, "every Fn::And object requires a list of at least 2 and at most 10 boolean parameters."),
     "Fn::Or": (2, 10, "every Fn::Or object requires a list of at least 2 and at most 10 boolean parameters."),
@@ -203,7 +206,7 @@ class Checker:
             raise self.fail(message, path)
         if name == "Fn::GetAtt" and "" in argument:
             raise self.fail(message, path)
-        if name == "Fn::If" and not isinstance(argument[0], str):
+        if name in TEXT_FIRST and not isinstance(argument[0], str):
             raise self.fail(message, path)
 
     def needs_resources(self, argument: Any) -> bool:

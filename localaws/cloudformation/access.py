@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
+from awslang.template import template
 from localaws.authorization.needs import need_of
 from localaws.authorization.state import organization_of
 from localaws.calls import Call
 from localaws.cloud import arn
+from localaws.cloudformation.requests import template_body
 from localaws.cloudformation.service import cloudformation
+from localaws.cloudformation.stacksets.state import sets_of
 from localaws.service import Access, Need
 
 
@@ -31,7 +34,7 @@ def resources(call: Call, types: list[str]) -> list[str]:
             full = arn("cloudformation", call.region, owner, f"stackset/{name}")
             found = [full if ":" in name else f"{full}:*"]
             if "stackset-target" in types:
-                found += _stack_set_targets(call)
+                found += [*_stack_set_targets(call), *_stack_set_types(call, owner)]
             return found
     return []
 
@@ -56,6 +59,26 @@ def _stack_set_targets(call: Call) -> list[str]:
     owner = _stack_set_owner(call)
     return [
         arn("cloudformation", call.region, owner, f"stackset-target/{call.params['StackSetName']}/{n}") for n in names
+    ]
+
+
+def _stack_set_types(call: Call, owner: str) -> list[str]:
+    """The resource types in the set's template, or in the one that it is to have.
+
+    CloudFormation User Guide, "Example IAM identity-based policies for CloudFormation" (Restrict stack set operations
+    based on Region and resource types): "Stack set operations fail if the stack set template contains resource types
+    other than those specified in the policy".
+    """
+    found = sets_of(call.cloud, owner, call.region).find(str(call.params["StackSetName"]))
+    if any(call.params.get(name) for name in ("TemplateBody", "TemplateURL")):
+        body = template_body(call, call.params)
+    elif found is None:
+        return []
+    else:
+        body = found.body
+    names = dict.fromkeys(str(one["Type"]) for one in template.parse(body).resources.values())
+    return [
+        arn("cloudformation", call.region, owner, f"type/resource/{name.replace('::', '-')}") for name in sorted(names)
     ]
 
 

@@ -206,6 +206,7 @@ roles:
     staging: staging
     production: prod
   access: {ACCESS_ROLE if alone else ACCOUNT_ROLE}
+  publishers: [{ENGINEER}]
 tester_external_id: rehearsal-tester
 studio:
   execution_roles:

@@ -34,6 +34,7 @@ Outputs:
 """
 SHARED = """\
 Parameters:
+  PublisherArns: {Type: CommaDelimitedList}
   ApprovalEmail: {Type: String}
   ExternalId: {Type: String}
   FurtherRegions: {Type: CommaDelimitedList}
@@ -45,6 +46,8 @@ Resources:
 ROLES = """\
 Parameters:
   PermissionModel: {Type: String}
+  OrganizationalUnitStagingId: {Type: String}
+  OrganizationalUnitProdId: {Type: String}
   FurtherRegions: {Type: CommaDelimitedList}
   SourceConnectionArn: {Type: String}
   BundleVersion: {Type: String}

@@ -48,7 +48,7 @@ def test_the_data_scientist_makes_changes_and_deletes_a_project_from_it_as_the_l
     kit.story.project_name, kit.story.project_id = "hosted-1", made["ProjectId"]
     kit.first_execution()
     template = {"TemplateName": detail["TemplateName"], "TemplateURL": detail["TemplateURL"]}
-    parameters = [{"Key": "ProdRegions", "Value": "us-east-1"}]
+    parameters = [{"Key": "SeedCodeBuildKey", "Value": "another"}]  # which says what a repository began with, no more
     sagemaker = kit.story.scientist.client("sagemaker")
     sagemaker.update_project(
         ProjectName="hosted-1",

@@ -1,9 +1,10 @@
-"""A default that is set in a template's text is read back, and nothing else has changed."""
+"""Values that are set in a template's text are read back, and nothing else has changed."""
 
 from __future__ import annotations
 
 import pytest
 
+from awslang.template.parameters import broken_constraint
 from awslang.template.reader import read
 from scripts.kit.bundle.parameter_defaults import with_defaults
 from scripts.kit.console import UserError
@@ -24,6 +25,9 @@ FORMS = {
     "on one line": "  P: {Type: String, Default: old, MinLength: 1}\n",
     "on one line without a default": "  P: {Description: d, Type: String}\n",
     "on one line with a list": "  P: {Type: String, AllowedValues: [a, b]}\n",
+    "choices below each other": "  P:\n    AllowedValues:\n      - a\n      - b  # why\n    Type: String\n",
+    "choices beneath the key": "  P:\n    Type: String\n    AllowedValues:\n    - a\n    # why\n    MinLength: 0\n",
+    "all": "  P:\n    ConstraintDescription: a\n      b\n    AllowedValues: [a]\n    Default: a\n    Type: String\n",
 }
 
 
@@ -32,7 +36,7 @@ FORMS = {
 @pytest.mark.parametrize("form", FORMS)
 def test_a_default_is_set_and_nothing_else_changes(form: str, line_break: str, value: str) -> None:
     before = AROUND.format(FORMS[form]).replace("\n", line_break)
-    after = with_defaults(before.encode(), {"P": value}, "t.yaml").decode()
+    after = with_defaults(before.encode(), {"P": value}, "t.yaml", ["P"]).decode()
     expected = {**read(before)[0]}
     expected["Parameters"] = {**expected["Parameters"], "P": {**expected["Parameters"]["P"], "Default": value}}
     assert read(after)[0] == expected
@@ -40,14 +44,39 @@ def test_a_default_is_set_and_nothing_else_changes(form: str, line_break: str, v
     assert after.count("# why") == before.count("# why")
 
 
+@pytest.mark.parametrize("value", ["new", "it's new", "", "0123"])
+@pytest.mark.parametrize("line_break", ["\n", "\r\n"])
+@pytest.mark.parametrize("form", FORMS)
+def test_a_fixed_value_is_the_default_and_the_only_choice(form: str, line_break: str, value: str) -> None:
+    before = AROUND.format(FORMS[form]).replace("\n", line_break)
+    after = read(with_defaults(before.encode(), {"P": value}, "t.yaml").decode())[0]["Parameters"]
+    declared = read(before)[0]["Parameters"]
+    text = f"{value or 'left empty'}, as published."
+    fixed = {"Default": value, "AllowedValues": [value], "ConstraintDescription": text}
+    assert after == {**declared, "P": {**declared["P"], **fixed}}
+
+
+def test_the_choices_of_a_list_are_its_members_and_cloudformation_refuses_another() -> None:
+    text = b"Parameters:\n  P: {Type: CommaDelimitedList}\n  Q: {Type: CommaDelimitedList, Default: a}\n"
+    declared = read(with_defaults(text, {"P": "us-east-1,eu-west-1", "Q": ""}, "t.yaml").decode())[0]["Parameters"]
+    assert declared["P"]["AllowedValues"] == ["us-east-1", "eu-west-1"]
+    assert declared["Q"]["AllowedValues"] == [""]
+    assert not broken_constraint("us-east-1,eu-west-1", declared["P"])
+    assert broken_constraint("us-east-1,eu-north-1", declared["P"]) == "must be one of AllowedValues"
+    assert not broken_constraint("", declared["Q"])
+    assert broken_constraint("us-east-1", declared["Q"]) == "must be one of AllowedValues"
+
+
 def test_an_empty_default_without_quotes_gets_its_space() -> None:
     text = "Parameters:\n  P:\n    Type: String\n    Default:\n"
-    assert with_defaults(text.encode(), {"P": "x"}, "t.yaml").decode() == text.replace("Default:", "Default: 'x'")
+    assert with_defaults(text.encode(), {"P": "x"}, "t.yaml", ["P"]).decode() == text.replace(
+        "Default:", "Default: 'x'"
+    )
 
 
 def test_a_text_without_a_line_break_at_its_end_gets_a_default() -> None:
     text = "Parameters:\n  P:\n    Type: String"
-    after = with_defaults(text.encode(), {"P": "x"}, "t.yaml").decode()
+    after = with_defaults(text.encode(), {"P": "x"}, "t.yaml", ["P"]).decode()
     assert read(after)[0]["Parameters"]["P"] == {"Type": "String", "Default": "x"}
 
 
@@ -58,7 +87,7 @@ def test_several_defaults_are_set_at_once_in_the_kits_product() -> None:
         "OrganizationalUnitProdId": "ou-ab12-cdefgh34",
         "BundleVersion": "1",
     }
-    after = with_defaults(text.encode(), defaults, "30-project.yaml").decode()
+    after = with_defaults(text.encode(), defaults, "30-project.yaml", defaults).decode()
     declared = read(after)[0]["Parameters"]
     assert {name: declared[name]["Default"] for name in defaults} == defaults
     before = text.splitlines()

@@ -15,6 +15,7 @@ import pytest
 from localaws.cloud import Cloud, Session
 from scripts import rollback
 from scripts.kit.bundle.pack import ROOT
+from scripts.kit.names import bundle_bucket
 from scripts.rehearsal import setting as people
 from scripts.rehearsal.chapters import play
 from scripts.rehearsal.story import Story
@@ -24,6 +25,7 @@ from tests.support.light_installation import ENDPOINT, FAULT_KINDS, REGION
 
 NAME, ID = "light", "p-0123456789ab"
 PREFIX, BUCKET = f"sagemaker-{NAME}-{ID}", f"sagemaker-project-{ID}"
+TEMPLATE_KEY = "bundle/light/templates/50-endpoint.yaml"
 BUILD = """\
 version: 0.2
 env:
@@ -53,7 +55,7 @@ def files(story: Story, account: str) -> dict[str, str]:
         "OrganizationalUnitId": story.setting.units["prod"],
         "AccountIds": target,
         "Regions": REGION,
-        "EndpointTemplateUrl": f"https://{BUCKET}.s3.{REGION}.amazonaws.com/endpoint-templates/50-endpoint.yaml",
+        "EndpointTemplateUrl": f"https://{bundle_bucket(account, REGION)}.s3.{REGION}.amazonaws.com/{TEMPLATE_KEY}",
         "ModelPackageName": f"arn:aws:sagemaker:{REGION}:{account}:model-package/{NAME}/VERSION",
         "SageMakerExecutionRoleName": "sagemaker-role-prod",
     }
@@ -125,7 +127,7 @@ class Light:
         s3.create_bucket(Bucket=BUCKET)
         whole = (ROOT / "templates/50-endpoint.yaml").read_text(encoding="utf-8")
         endpoint = ENDPOINT.format(parameters=whole[whole.index("\nParameters:") : whole.index("\nRules:")])
-        s3.put_object(Bucket=BUCKET, Key="endpoint-templates/50-endpoint.yaml", Body=endpoint.encode())
+        s3.put_object(Bucket=bundle_bucket(session.account, REGION), Key=TEMPLATE_KEY, Body=endpoint.encode())
         repository = f"{PREFIX}-modeldeploy"
         codecommit.create_repository(repositoryName=repository)
         put = [{"filePath": k, "fileContent": v.encode()} for k, v in files(self.story, session.account).items()]

@@ -33,6 +33,7 @@ def test_what_may_be_left_out_has_the_names_of_the_post() -> None:
         "region: eu-west-1\naccounts: {management: '999999999999', data_science: '111111111111'}\n"
         "units: {staging: ou-ab12-stag1111, production: ou-ab12-prod2222}\ntester_external_id: tester\n"
         "studio: {execution_roles: ['arn:aws:iam::111111111111:role/Scientist']}\n"
+        "roles: {publishers: [sso/Engineer, user/ada, 'arn:aws:iam::111111111111:role/ci/Publisher']}\n"
     )
     found = reading.parse(text, "small")
     assert (found.catalog.portfolio, found.catalog.product) == (
@@ -41,6 +42,7 @@ def test_what_may_be_left_out_has_the_names_of_the_post() -> None:
     )
     assert found.roles.access == "OrganizationAccountAccessRole"
     assert found.studio.execution_roles == ("Scientist",)
+    assert found.roles.publishers == ("role/sso/Engineer", "user/ada", "role/ci/Publisher")
 
 
 def test_all_mistakes_are_reported_at_once_with_their_lines() -> None:

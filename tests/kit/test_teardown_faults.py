@@ -110,6 +110,8 @@ def test_a_missing_role_is_named_with_the_command_that_makes_it_again(installati
         iam = cloud.root(installation.story.setting.data_science, REGION).client("iam")
         for policy in iam.list_role_policies(RoleName=role)["PolicyNames"]:
             iam.delete_role_policy(RoleName=role, PolicyName=policy)
+        for attached in iam.list_attached_role_policies(RoleName=role)["AttachedPolicies"]:
+            iam.detach_role_policy(RoleName=role, PolicyArn=attached["PolicyArn"])
         iam.delete_role(RoleName=role)
 
     outcome = broken(installation, delete_role)

@@ -275,14 +275,32 @@ def test_the_patch_of_the_seed_code_merges_with_the_users_own_commits(kit: Insta
 
 
 def test_a_project_from_s3_is_upgraded_as_its_own_launch_role(kit: Installation) -> None:
-    _, err = kit.command("upgrade", "--project", HOSTED, "--set", "ProdRegions=us-east-1")
+    _, err = kit.command("upgrade", "--project", HOSTED)
     assert f"{HOSTED} runs {newer(kit)}" in err
-    assert "parameter ProdRegions:  -> us-east-1" in err
     assert build_variables(kit, HOSTED)["NEWER"] == "yes"
     detail = kit.settled(HOSTED)["TemplateProviderDetails"][0]["CfnTemplateProviderDetail"]
     assert detail["TemplateURL"].endswith(hosting.template_key(newer(kit)))
     _, err = kit.command("upgrade", "--project", HOSTED)
     assert "already: nothing to do" in err
+
+
+def test_a_value_that_the_version_was_not_published_with_is_refused_before_anything_is_sent(kit: Installation) -> None:
+    _, err = kit.command("upgrade", "--project", CATALOG, "--set", "ProdRegions=eu-west-1", code=1)
+    assert f"ProdRegions is eu-west-1, and version {newer(kit)} was published with an empty one alone" in err
+    text = kit.story.environment_path.read_text()
+    kit.story.environment_path.write_text(f"{text}regions: {{production: [us-east-1, eu-west-1]}}\n")
+    try:
+        kit.publish()
+    finally:
+        kit.story.environment_path.write_text(text)
+    began = kit.settled(HOSTED)["LastModifiedTime"]
+    _, err = kit.command("upgrade", "--project", HOSTED, code=1)
+    assert "ProdRegions is empty" in err
+    assert "was published with us-east-1,eu-west-1 alone. Upgrade with --set ProdRegions=us-east-1,eu-west-1" in err
+    assert kit.settled(HOSTED)["LastModifiedTime"] == began
+    _, err = kit.command("upgrade", "--project", HOSTED, "--set", "ProdRegions=us-east-1,eu-west-1")
+    assert "parameter ProdRegions:  -> us-east-1,eu-west-1" in err
+    assert build_variables(kit, HOSTED)["PROD_REGIONS"] == "us-east-1,eu-west-1"
 
 
 def test_a_version_may_be_gone_back_to(kit: Installation) -> None:

@@ -24,6 +24,7 @@ FOR_ALL = [
     promises.length,
     promises.sids,
     promises.reasons_for_stars,
+    promises.bucket_accounts,
     promises.name_budgets,
 ]
 

@@ -96,6 +96,10 @@ class World:
         """As an administrator of an account: of the data science account where none is named."""
         return self.cloud.root(account or self.account, region).client(service)
 
+    def publisher(self, service: str) -> Any:
+        """As the ML engineer of the data science account, who alone may write the bundle bucket."""
+        return self.engineer(self.account).client(service)
+
     def engineer(self, account: str) -> Session:
         return people.sign_in(self.cloud, account, people.ENGINEER, REGION)
 

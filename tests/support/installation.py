@@ -118,7 +118,7 @@ class Installation:
         first = self.story.until("the first execution", lambda: next(iter(self.story.executions()), None))
         assert self.story.wait_for_execution(first["pipelineExecutionId"]) == "Succeeded"
 
-    def hosted_project(self, name: str, version: str, **provider: str) -> dict[str, Any]:
+    def hosted_project(self, name: str, version: str, **provider: Any) -> dict[str, Any]:
         """A project from the template in S3, made by the data scientist: what DescribeProject says in the end."""
         sagemaker = self.story.scientist.client("sagemaker")
         bucket = bundle_bucket(self.account, self.story.region)

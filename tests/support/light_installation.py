@@ -1,4 +1,4 @@
-"""An installation with a project whose stages deploy a parameter instead of an endpoint, which takes no time."""
+"""An installation with a project whose stages deploy an alarm instead of an endpoint, which takes no time."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from pathlib import Path
 from localaws.cloud import Cloud, Session
 from scripts import teardown
 from scripts.kit.bundle.pack import ROOT
+from scripts.kit.names import bundle_bucket
 from scripts.kit.stacks import stack as stacks
 from scripts.rehearsal import setting as people
 from scripts.rehearsal.chapters import play
@@ -21,11 +22,16 @@ ENDPOINT = """\
 {parameters}
 Resources:
   Endpoint:
-    Type: AWS::SSM::Parameter
+    Type: AWS::CloudWatch::Alarm
     Properties:
-      Name: !Sub /endpoints/${{SageMakerProjectName}}-${{SageMakerProjectId}}-${{StageName}}
-      Type: String
-      Value: !Ref ModelPackageName
+      AlarmDescription: !Ref ModelPackageName
+      Namespace: AWS/SageMaker
+      MetricName: Invocations
+      Statistic: Sum
+      Period: 60
+      EvaluationPeriods: 1
+      Threshold: 1
+      ComparisonOperator: GreaterThanThreshold
 """
 
 
@@ -48,11 +54,11 @@ class LightInstallation:
     def deploy(self, stage: str) -> None:
         """The stage's stack as the pipeline deploys it, with the kit's template 40 and a lighter one for 50."""
         story, session = self.story, self.story.engineer
-        bucket = f"sagemaker-project-{story.project_id}"
+        bucket = bundle_bucket(session.account, REGION)  # templates from elsewhere are refused
         whole = (ROOT / "templates/50-endpoint.yaml").read_text(encoding="utf-8")
         parameters = whole[whole.index("\nParameters:") : whole.index("\nRules:")]
         body = ENDPOINT.format(parameters=parameters)
-        key = "endpoint-templates/light/50-endpoint.yaml"
+        key = "bundle/light/templates/50-endpoint.yaml"
         session.client("s3").put_object(Bucket=bucket, Key=key, Body=body.encode())
         values = {
             "SageMakerProjectName": story.project_name,

@@ -24,6 +24,7 @@ SECTIONS = [
 ATTRIBUTES = [
     "Condition", "Type", "DeletionPolicy", "UpdateReplacePolicy", "DependsOn", "Metadata", "Properties",
 ]  # fmt: skip
+CAPTURED = "${DataCaptureBucketName}"  # may be of any account, and is named in the target account
 MOST_LINES = 500
 # Types whose loss cannot be undone. A CodeCommit repository is none: it goes with its project (`make teardown`).
 STATEFUL = {"AWS::S3::Bucket", "AWS::KMS::Key", "AWS::SageMaker::ModelPackageGroup"}
@@ -176,6 +177,19 @@ def reasons_for_stars(source: Source) -> Iterator[str]:
     for number, line in enumerate(lines):
         if re.search(r"""(Resource: |AWS: )['"]\*['"]""", line) and "#" not in lines[number - 1]:
             yield f"line {number + 1}: {line.strip()} without a reason on the line above"
+
+
+def bucket_accounts(source: Source) -> Iterator[str]:
+    """Every grant on a bucket states whose bucket it is: anyone may own a bucket of a predictable name."""
+    resources = source.data["Resources"].items()
+    for name, statement in ((name, found) for name, resource in resources for found in statements(resource)):
+        actions = statement.get("Action", [])
+        wanted = {one for one in ([actions] if isinstance(actions, str) else actions) if one.startswith("s3:")}
+        stated = "aws:ResourceAccount" in statement.get("Condition", {}).get("StringEquals", {})
+        if statement.get("Effect") != "Allow" or not wanted - {"s3:CreateBucket"} or "Principal" in statement:
+            continue
+        if not stated and CAPTURED not in str(statement["Resource"]):
+            yield f"{name}: {statement['Sid']} does not state aws:ResourceAccount"
 
 
 def longest(value: Any) -> int | None:

@@ -22,6 +22,7 @@ ENVIRONMENT = f"""\
 region: {REGION}
 accounts: {{management: '999999999999', data_science: '{A}'}}
 units: {{staging: ou-ab12-stag1111, production: ou-ab12-prod2222}}
+roles: {{publishers: [Engineer]}}
 tester_external_id: tester
 studio: {{execution_roles: [service-role/Scientist]}}
 """

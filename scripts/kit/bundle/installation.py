@@ -1,4 +1,4 @@
-"""The bundle of one installation: what the environment file says are the defaults of the product's parameters.
+"""The bundle of one installation: what the environment file says are the values of the product's parameters.
 
 Pure except `version`, which reads the sources.
 """
@@ -33,28 +33,23 @@ def with_defaults(
 def defaults_of(
     bundle: pack.Bundle, settings: Settings, region: str, unit_of: Callable[[str, str], str]
 ) -> dict[str, str]:
-    """The defaults that environment.yaml gives the product's parameters."""
-    defaults = {
+    """The values that environment.yaml gives the product's parameters, "" included: a creator can choose no others."""
+    targets, source = settings.targets, settings.source
+    values = {
         "StackSetAdministrator": {"management": "SELF", "self-managed": "SELF_MANAGED"}.get(
             settings.administrator, "DELEGATED_ADMIN"
         ),
         **{stage.role_parameter: target_role(settings.roles.suffix.of(stage)) for stage in Stage},
         **{stage.unit_parameter: unit_of(settings.units.of(stage), f"units.{stage.key}") for stage in Stage},
+        **{stage.accounts_parameter: ",".join(targets.of(stage)) if targets else "" for stage in Stage},
     }
-    if targets := settings.targets:
-        defaults |= {stage.accounts_parameter: ",".join(targets.of(stage)) for stage in Stage}
+    regions = {stage.regions_parameter: settings.regions.of(stage) for stage in Stage}
+    elsewhere = {
+        **{name: ",".join(wanted) if wanted != (region,) else "" for name, wanted in regions.items()},
+        "SourceConnectionArn": source.connection_arn,
+        "SourceRepositoryOwner": source.repository_owner,
+    }
     declared = pack.product_parameters(bundle)
-    known = {name: value for name, value in defaults.items() if value and name in declared}
-    elsewhere = {stage.regions_parameter: settings.regions.of(stage) for stage in Stage}
-    regions = {name: ",".join(wanted) for name, wanted in elsewhere.items() if wanted != (region,)}
-    return {**known, **regions, **source_defaults(settings)}
-
-
-def source_defaults(settings: Settings) -> dict[str, str]:
-    """Where the projects' repositories are, where that is not CodeCommit."""
-    if settings.source.provider == "codecommit":
-        return {}
-    return {
-        "SourceConnectionArn": settings.source.connection_arn,
-        "SourceRepositoryOwner": settings.source.repository_owner,
-    }
+    known = {name: value for name, value in values.items() if name in declared}
+    # A product without these parameters would silently deploy elsewhere: packing refuses it.
+    return {**known, **{name: value for name, value in elsewhere.items() if value or name in declared}}

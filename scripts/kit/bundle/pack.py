@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from awslang.template.reader import read
-from scripts.kit.bundle.parameter_defaults import with_defaults
+from scripts.kit.bundle.parameter_defaults import choices, with_defaults
 from scripts.kit.bundle.settings_schema import settings_schema
 from scripts.kit.console import UserError
 
@@ -46,7 +46,10 @@ AT_ROOT = {  # of that zip: what the project's template and its builds look for 
     "pipeline/buildspec.yml": "buildspec.yml",
     "pipeline/test-buildspec.yml": "test-buildspec.yml",
 }
-SEED_KEYS = {"SeedCodeDeployKey": "model-deploy.zip", "SeedCodeBuildKey": "model-build.zip"}  # the product's parameters
+# The product's parameters. A creator may change the first two: an upgrade keeps a project's own
+# (docs/decisions/0011-an-upgrade-leaves-the-repositories-alone.md), and they decide only what its
+# repositories begin with.
+SEED_KEYS = {"SeedCodeDeployKey": "model-deploy.zip", "SeedCodeBuildKey": "model-build.zip"}
 CODE_KEYS = {"PipelineCodeKey": PIPELINE_CODE, "EndpointTemplateKey": "templates/50-endpoint.yaml"}  # of what it runs
 VERSION_PARAMETER = "BundleVersion"
 
@@ -120,7 +123,7 @@ def pack(sources: Mapping[str, bytes]) -> Bundle:
     """The bundle of these sources (see read_tree)."""
     raw = unstamped(sources)
     version, digest, files = raw.version, raw.digest, dict(raw.files)
-    files[PRODUCT] = with_defaults(files[PRODUCT], product_defaults(version, digest), PRODUCT)
+    files[PRODUCT] = with_defaults(files[PRODUCT], product_defaults(version, digest), PRODUCT, SEED_KEYS)
     for name, content in files.items():
         limit = TEMPLATE_LIMIT if name.endswith(".yaml") else SEED_LIMIT
         if len(content) > limit:
@@ -159,13 +162,15 @@ def digest_of(version: str, files: Mapping[str, bytes]) -> str:
 
 
 def product_defaults(version: str, digest: str) -> dict[str, str]:
-    """What publishing fixes in the product: where its seed code and its pipeline's code are, and its bundle."""
+    """What packing sets in the product: where its seed code and its pipeline's code are, and its bundle."""
     keys = {parameter: object_key(digest, file) for parameter, file in (SEED_KEYS | CODE_KEYS).items()}
     return {**keys, VERSION_PARAMETER: version_name(version, digest)}
 
 
 def for_installation(bundle: Bundle, defaults: Mapping[str, str]) -> Bundle:
-    """The bundle with these defaults in its product: another version, unless the product has them already.
+    """The bundle with these values in its product, for which a creator can choose no others.
+
+    It is another version, unless the product has them already.
 
     Its digest covers the defaults, so that two installations never share a version's name for different templates.
     """
@@ -174,14 +179,20 @@ def for_installation(bundle: Bundle, defaults: Mapping[str, str]) -> Bundle:
         return bundle
     digest = installed_digest(bundle, defaults)
     fixed = {**new, **product_defaults(bundle.version, digest)}
-    product = with_defaults(bundle.files[PRODUCT], fixed, PRODUCT)
+    product = with_defaults(bundle.files[PRODUCT], fixed, PRODUCT, SEED_KEYS)
     return Bundle(bundle.version, digest, {**bundle.files, PRODUCT: product})
 
 
 def new_defaults(bundle: Bundle, defaults: Mapping[str, str]) -> dict[str, str]:
-    """Those of these defaults that the product does not have already."""
-    parameters = product_parameters(bundle)
-    return {name: value for name, value in defaults.items() if parameters.get(name, {}).get("Default") != value}
+    """Those of these values that the product does not have already as the only ones."""
+    declared = product_parameters(bundle)
+
+    def fixed(name: str, value: str) -> bool:
+        found = declared.get(name, {})
+        allowed = choices(value, str(found.get("Type", "")))
+        return found.get("Default") == value and found.get("AllowedValues") == allowed
+
+    return {name: value for name, value in defaults.items() if not fixed(name, value)}
 
 
 def installed_digest(bundle: Bundle, defaults: Mapping[str, str]) -> str:

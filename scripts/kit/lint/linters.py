@@ -16,8 +16,13 @@ from typing import Any
 LEFT_TO_THE_TESTS = {"RESOURCE_STAR"}
 # Actions that AWS documents on more resources than the table that parliament has: a model from another account's model
 # package (SageMaker Developer Guide, "Deploy a Model Version from a Different Account"), and a connection under its
-# service's newer name (Developer Tools console User Guide, "Connections rename").
-ON_MORE_RESOURCES = {"sagemaker:CreateModel", "codestar-connections:UseConnection"}
+# service's newer name (Developer Tools console User Guide, "Connections rename"). StackSets asks for targets and types
+# beside the stack set, which have statements of their own (CloudFormation User Guide, "Example IAM identity-based
+# policies for CloudFormation").
+ON_MORE_RESOURCES = {
+    "sagemaker:CreateModel", "codestar-connections:UseConnection", "cloudformation:CreateStackInstances",
+    "cloudformation:DeleteStackInstances", "cloudformation:UpdateStackInstances", "cloudformation:UpdateStackSet",
+}  # fmt: skip
 
 
 def guard(data: Any) -> Iterator[str]:

@@ -17,6 +17,7 @@ from urllib.parse import unquote
 from botocore.exceptions import ClientError
 
 from awslang.template import schemas
+from awslang.template.parameters import broken_constraint
 from scripts.kit.bundle import differences, pack
 from scripts.kit.bundle.differences import Differences, ResourceChange
 from scripts.kit.connect import Connection, pages
@@ -120,6 +121,7 @@ def prepare(
             f"version {target.name} has parameters that the project has no value for: {', '.join(lacking)}. "
             f"Give them with --set {lacking[0]}=VALUE"
         )
+    check_allowed(project, target, values, declared)
     found = differences.compare(
         old,
         new,
@@ -154,6 +156,24 @@ def check_published(project: ProvisionedProject, target: BundleVersion) -> None:
         )
     if target.guidance[project.publisher] == versions.INACTIVE:
         raise UserError(f"version {target.name} is inactive in Service Catalog. `make publish` of it activates it")
+
+
+def check_allowed(
+    project: ProvisionedProject,
+    target: BundleVersion,
+    values: Mapping[str, str],
+    declared: Mapping[str, Mapping[str, Any]],
+) -> None:
+    """UserError where a value is none that the version was published with."""
+    for name, value in values.items():
+        if name in OWN or "AllowedValues" not in declared[name] or not broken_constraint(value, declared[name]):
+            continue
+        allowed = ",".join(map(str, declared[name]["AllowedValues"]))
+        raise UserError(
+            f"{project.project.name}: {name} is {value or 'empty'}, and version {target.name} was published with "
+            f"{allowed or 'an empty one'} alone. Upgrade with --set {name}={allowed}, or publish a version with the "
+            "other value (environment.yaml)"
+        )
 
 
 def check(connection: Connection, upgrade: ProjectUpgrade, force: bool) -> None:

@@ -74,10 +74,14 @@ class Regions(PerStage[tuple[str, ...]]):
 
 @dataclass(frozen=True)
 class Roles:
-    """suffix: of sagemaker-role-SUFFIX in each target account; access: the role by which they are entered."""
+    """suffix: of sagemaker-role-SUFFIX in each target account; access: the role by which they are entered.
+
+    publishers: of the data science account, who may write the bundle bucket: role/PATH/NAME or user/NAME
+    """
 
     suffix: PerStage[str]
     access: str
+    publishers: tuple[str, ...]
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,7 @@ what to do.
 
 from __future__ import annotations
 
-import re
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Literal, cast
 
@@ -52,6 +52,7 @@ EXTERNAL_ID = r"[\w+=,.@:/-]{2,64}"  # STS, AssumeRole.ExternalId (which allows 
 ROLE_NAME = r"[\w+=,.@-]{1,64}"  # IAM, roleNameType
 ROLE = rf"([!-~]+/)?{ROLE_NAME}"  # a role's name, with its path where it has one
 ROLE_ARN = rf"arn:aws[a-z-]*:iam::{ACCOUNT}:role/{ROLE}"
+PUBLISHER = rf"(arn:aws[a-z-]*:iam::{ACCOUNT}:)?((role|user)/)?{ROLE}"  # a role's name, or role/NAME or user/NAME
 # AssociatePrincipalWithPortfolio: an ARN, or (without an account) a pattern in which * and ? stand for characters
 PRINCIPAL_ARN = rf"arn:aws[a-z-]*:iam::({ACCOUNT})?:(user|group|role)/[!-~]+"
 SHARE = rf"{ACCOUNT}|organization|{UNIT_ID}"
@@ -110,7 +111,7 @@ def read(top: Section) -> Settings:
         accounts=accounts,
         units=units,
         regions=regions,
-        roles=read_roles(top.section("roles")),
+        roles=read_roles(top.section("roles"), accounts.data_science),
         tester_external_id=top.text(
             "tester_external_id", EXTERNAL_ID, "a secret-like word of 2 to 64 letters, digits or +=,.@:/-"
         ),
@@ -296,7 +297,7 @@ def read_source(section: Section) -> Source:
     return source
 
 
-def read_roles(section: Section) -> Roles:
+def read_roles(section: Section, data_science: str) -> Roles:
     suffixes = section.section("suffix")
     form = "at most 10 lowercase letters or digits"
     suffix = PerStage(*(suffixes.text(stage.key, SUFFIX, form, default=stage.value) for stage in Stage))
@@ -304,8 +305,20 @@ def read_roles(section: Section) -> Roles:
     access = section.text(
         "access", ROLE_NAME, "a role's name without its path", default="OrganizationAccountAccessRole"
     )
+    form = "the roles or users that run `make publish`; `aws sts get-caller-identity` shows yours"
+    publishers = section.texts("publishers", PUBLISHER, form, required=True)
     section.finish()
-    return Roles(suffix, access)
+    check_accounts(section, "publishers", publishers, data_science)
+    named = (one.split(":")[-1] if one.startswith("arn:") else one for one in publishers)
+    return Roles(suffix, access, tuple(one if one.startswith(("role/", "user/")) else f"role/{one}" for one in named))
+
+
+def check_accounts(section: Section, key: str, arns: Sequence[str], data_science: str) -> None:
+    """Complain about the ARNs of roles and users of other accounts."""
+    for number, one in enumerate(arns):
+        if data_science and one.startswith("arn:") and one.count(":") == 5 and one.split(":")[4] != data_science:
+            kind, account = one.split(":")[5].split("/")[0], one.split(":")[4]
+            section.complain_item(key, number, f"is a {kind} of account {account}, not of accounts.data_science")
 
 
 def read_studio(section: Section, data_science: str) -> Studio:
@@ -314,11 +327,7 @@ def read_studio(section: Section, data_science: str) -> Studio:
         "domain_id", f"({DOMAIN_ID})?", "the id of a Studio domain, such as d-abcdefghijkl", default=""
     )
     section.finish()
-    for number, role in enumerate(roles):
-        if data_science and re.fullmatch(ROLE_ARN, role) and role.split(":")[4] != data_science:
-            section.complain_item(
-                "execution_roles", number, f"is a role of account {role.split(':')[4]}, not of accounts.data_science"
-            )
+    check_accounts(section, "execution_roles", roles, data_science)
     return Studio(tuple(role.split(":role/")[-1] for role in roles), domain)
 
 

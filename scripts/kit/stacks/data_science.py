@@ -7,7 +7,7 @@ handed on, from 10 to 13. Why four: docs/decisions/0013-*.md.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 
 from scripts.kit.bundle import pack
@@ -15,6 +15,7 @@ from scripts.kit.connect import Connection
 from scripts.kit.console import UserError
 from scripts.kit.names import MODELS_STACK, PEOPLE_STACK, ROLES_STACK, SHARED_STACK
 from scripts.kit.plan import PlanStep
+from scripts.kit.regions import partition
 from scripts.kit.settings.model import Settings
 from scripts.kit.stacks import model_regions
 from scripts.kit.stacks import stack as stacks
@@ -48,7 +49,12 @@ def models(settings: Settings, paths: Iterable[str], prefix: str = "", version: 
 
 def shared(settings: Settings, version: str = "") -> stacks.WantedStack:
     """Template 11."""
+    accounts, names = settings.accounts, list(settings.roles.publishers)
+    if accounts.management and accounts.management != accounts.data_science:
+        names.append(f"role/{settings.roles.access}")  # who enters from the management account, as `make doctor` does
+    owner = f"arn:{partition(settings.region)}:iam::{accounts.data_science}"
     parameters = {
+        "PublisherArns": ",".join(f"{owner}:{name}" for name in dict.fromkeys(names)),
         "ApprovalEmail": settings.notifications.approval_email,
         "ExternalId": settings.tester_external_id,
         "ImageRepositoryPrefix": settings.images.repository_prefix,
@@ -57,9 +63,10 @@ def shared(settings: Settings, version: str = "") -> stacks.WantedStack:
     return stack(settings, SHARED_STACK, parameters, version)
 
 
-def roles(settings: Settings, version: str = "") -> stacks.WantedStack:
-    """Template 12."""
+def roles(settings: Settings, units: Mapping[Stage, str], version: str = "") -> stacks.WantedStack:
+    """Template 12. units: the ids of the stages' OUs, "" without an organization"""
     parameters = {
+        **{stage.unit_parameter: units[stage] for stage in Stage},
         "PermissionModel": settings.permission_model,
         "FurtherRegions": ",".join(model_regions.further(settings)),
         "SourceConnectionArn": settings.source.connection_arn,

@@ -103,7 +103,8 @@ class SetUp:
         """Templates 10 to 13, and 21 without an organization; whether the roles are new, and what template 20 needs."""
         data_science.refuse_first_layout(home)
         shared, note = image_replication.plan(home, self.settings, data_science.shared(self.settings, version))
-        own = [target_roles.plan_stack(home, data_science.roles(self.settings, version))]
+        units = {stage: seen.unit(self.settings.units.of(stage)) for stage in Stage}
+        own = [target_roles.plan_stack(home, data_science.roles(self.settings, units, version))]
         if self.settings.administrator == "self-managed":
             account = self.settings.accounts.data_science
             own.append(target_roles.plan_self_managed(self.settings, home, account, version))

@@ -126,6 +126,8 @@ def test_conditions_are_made_of_functions_and_conditions(name: str, holds: bool)
         ("!Join ['-', abc]", "every Fn::Join object requires two parameters"),
         ("!Join ['-', [!Ref List]]", "every Fn::Join object requires two parameters"),
         ("!Join ['-']", "every Fn::Join object requires two parameters"),
+        ("!Join [!Ref Name, [a, b]]", "every Fn::Join object requires two parameters, (1) a string delimiter"),
+        ("!Split [!Ref Name, a]", "every Fn::Split object requires two parameters, (1) a string delimiter"),
         ("!Split ['-']", "every Fn::Split object requires two parameters"),
         ("!Select [3, !Ref List]", "Fn::Select cannot select nonexistent value at index 3"),
         ("!Select [x, !Ref List]", "Fn::Select requires a list argument with two elements"),

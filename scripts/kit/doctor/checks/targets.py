@@ -217,11 +217,12 @@ def needed_to_run(facts: Snapshot, target: Target) -> Iterator[tuple[str, str, d
     """Action, resource and condition keys (SageMaker Developer Guide, "SageMaker execution roles", CreateModel)."""
     yield "ecr:GetAuthorizationToken", "*", {}
     yield "cloudwatch:PutMetricData", "*", {"cloudwatch:namespace": ("/aws/sagemaker/Endpoints",)}
+    owned: dict[str, tuple[str, ...]] = {"aws:resourceaccount": (facts.account,)}
     for region, bucket, key in facts.places():
         if region not in facts.regions[target.stage]:
             continue
         if bucket:
-            yield "s3:GetObject", f"arn:{facts.partition}:s3:::{bucket.name}/model.tar.gz", {}
+            yield "s3:GetObject", f"arn:{facts.partition}:s3:::{bucket.name}/model.tar.gz", owned
         if key.described:
             yield "kms:Decrypt", key.described["Arn"], {"kms:viaservice": (f"s3.{region}.amazonaws.com",)}
         group = f"arn:{facts.partition}:logs:{region}:{target.account.id}:log-group:/aws/sagemaker/Endpoints/e"

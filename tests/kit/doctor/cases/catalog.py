@@ -182,7 +182,7 @@ def seed(world: World) -> Iterator[dict[str, Any]]:
     bucket = world.models.replace("models", "bundle")
     place = {"Bucket": bucket, "Key": bundle.key("model-build.zip")}
     yield place
-    s3 = world.client("s3")
+    s3 = world.publisher("s3")
     s3.put_object(**place, Body=bundle.files["model-build.zip"])
     s3.put_object_tagging(**place, Tagging={"TagSet": PROVISIONING})
 
@@ -190,21 +190,21 @@ def seed(world: World) -> Iterator[dict[str, Any]]:
 @case("seed-missing", "make publish")
 def _(world: World) -> Iterator[None]:
     with seed(world) as place:
-        world.client("s3").delete_object(**place)
+        world.publisher("s3").delete_object(**place)
         yield
 
 
 @case("seed-changed", "aws s3api list-object-versions")
 def _(world: World) -> Iterator[None]:
     with seed(world) as place:
-        world.client("s3").put_object(**place, Body=b"something else")
+        world.publisher("s3").put_object(**place, Body=b"something else")
         yield
 
 
 @case("seed-tag", "aws s3api put-object-tagging")
 def _(world: World) -> Iterator[None]:
     with seed(world) as place:
-        world.client("s3").put_object_tagging(**place, Tagging={"TagSet": [{"Key": "team", "Value": "a"}]})
+        world.publisher("s3").put_object_tagging(**place, Tagging={"TagSet": [{"Key": "team", "Value": "a"}]})
         yield
 
 

@@ -28,7 +28,7 @@ def place(world: World) -> dict[str, str]:
 @contextmanager
 def changed(world: World) -> Iterator[dict[str, str]]:
     """Where the template lies; afterwards it is there as it was."""
-    s3, where = world.client("s3"), place(world)
+    s3, where = world.publisher("s3"), place(world)
     tags = s3.get_object_tagging(**where)["TagSet"]
     yield where
     s3.put_object(**where, Body=world.bundle.files[pack.PRODUCT])
@@ -38,7 +38,7 @@ def changed(world: World) -> Iterator[dict[str, str]]:
 @case("template-missing", "make publish")
 def _(world: World) -> Iterator[None]:
     with changed(world) as where:
-        world.client("s3").delete_object(**where)
+        world.publisher("s3").delete_object(**where)
         yield
 
 
@@ -51,7 +51,7 @@ def _(world: World) -> Iterator[None]:
 @case("template-changed", "aws s3api list-object-versions")
 def _(world: World) -> Iterator[None]:
     with changed(world) as where:
-        world.client("s3").put_object(**where, Body=b"Resources: {}")
+        world.publisher("s3").put_object(**where, Body=b"Resources: {}")
         yield
 
 
@@ -59,15 +59,15 @@ def _(world: World) -> Iterator[None]:
 def _(world: World) -> Iterator[None]:
     tags = [{"Key": "sagemaker:studio-visibility", "Value": "True"}, {"Key": "theirs", "Value": "kept"}]
     with changed(world) as where:
-        world.client("s3").put_object_tagging(**where, Tagging={"TagSet": tags})
+        world.publisher("s3").put_object_tagging(**where, Tagging={"TagSet": tags})
         yield
-        now = world.client("s3").get_object_tagging(**where)["TagSet"]
+        now = world.publisher("s3").get_object_tagging(**where)["TagSet"]
         assert {"Key": "theirs", "Value": "kept"} in now
 
 
 @case("template-choice", "aws s3api put-object-tagging")
 def _(world: World) -> Iterator[None]:
-    s3 = world.client("s3")
+    s3 = world.publisher("s3")
     with changed(world) as where:
         another = where | {"Key": hosting.template_key("0.0.1-0a1b2c3d")}
         tags = "sagemaker%3Astudio-visibility=true&theirs=kept"
@@ -78,7 +78,7 @@ def _(world: World) -> Iterator[None]:
 
 @case("template-cors", "https://*.sagemaker.aws")
 def _(world: World) -> Iterator[None]:
-    s3, bucket = world.client("s3"), place(world)["Bucket"]
+    s3, bucket = world.publisher("s3"), place(world)["Bucket"]
     before = s3.get_bucket_cors(Bucket=bucket)["CORSRules"]
     theirs = {"AllowedOrigins": ["https://example.com"], "AllowedMethods": ["GET"]}
     s3.put_bucket_cors(Bucket=bucket, CORSConfiguration={"CORSRules": [theirs]})
