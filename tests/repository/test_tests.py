@@ -31,6 +31,7 @@ STORIES = {
     "kit/test_self_managed.py",
     "localaws/services/sagemaker/test_deployment_rollback.py",
     "localaws/services/test_strict.py",
+    "rehearsal/test_approvals.py",
     "rehearsal/test_regions.py",
 }
 
@@ -48,7 +49,7 @@ def broken_in(paths: list[str], rule: Rule) -> dict[str, list[str]]:
 
 
 def unable_to_fail(tree: ast.Module) -> list[str]:
-    """The test functions that hold no assert, no pytest.raises or pytest.warns, and call no check_ or assert_."""
+    """The test functions that hold no assert, no pytest.raises or pytest.warns, and call no check_ or assert."""
     functions = [node for node in ast.walk(tree) if isinstance(node, ast.FunctionDef) and node.name.startswith("test_")]
     return [function.name for function in functions if not any(map(asserts, ast.walk(function)))]
 
@@ -59,7 +60,7 @@ def asserts(node: ast.AST) -> bool:
     if not isinstance(node, ast.Call):
         return False
     name = ast.unparse(node.func)
-    return name in ("pytest.raises", "pytest.warns") or name.split(".")[-1].startswith(("check_", "assert_"))
+    return name in ("pytest.raises", "pytest.warns") or name.split(".")[-1].startswith(("check_", "assert"))
 
 
 def floors(tree: ast.Module) -> list[str]:
