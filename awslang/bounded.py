@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import math
+import re
 from collections.abc import Callable
 from typing import Any
 
@@ -16,6 +17,7 @@ import yaml
 DEEPEST = 64  # levels of mappings and lists
 MOST_NODES = 200_000  # keys and values of one document
 LONGEST_NUMBER = 100  # characters
+NUMBER = re.compile(r"[0-9]{1,18}")
 Pairs = list[tuple[str, Any]]
 
 
@@ -39,9 +41,9 @@ class BoundedYaml:
         self.depth -= 1
 
 
-def whole(text: str) -> int | None:
-    """The number that a text of ASCII digits is; None for any other text, and for one of more than 18 digits."""
-    return int(text) if text.isascii() and text.isdigit() and len(text) <= 18 else None
+def is_number(text: str) -> bool:
+    """Whether a text is a whole number in ASCII digits, at most 18 of them. str.isdigit takes "²" and "٣" too."""
+    return NUMBER.fullmatch(text) is not None
 
 
 def read_json(text: str | bytes, hook: Callable[[Pairs], Any] = dict) -> Any:

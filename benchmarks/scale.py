@@ -23,6 +23,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from awslang.bounded import is_number
 from localaws.services.organizations.service import plan_account_ids
 from scripts.kit.bundle import pack
 from scripts.kit.console import UsageError, UserError, run, say
@@ -124,7 +125,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--json", action="store_true", help="print the figures as JSON")
     args = parser.parse_args(argv)
     numbers = args.accounts.split(",")
-    if not all(number.isdigit() and 0 < int(number) <= 1200 for number in numbers):
+    if not all(is_number(number) and 0 < int(number) <= 1200 for number in numbers):
         raise UsageError(f"--accounts {args.accounts}: numbers from 1 to 1200, with commas. Example: 10,100")
     figures = []
     for number in numbers:

@@ -25,7 +25,7 @@ from localaws.calls import Call, HttpRequest
 from localaws.cloud import Cloud, Fault, new_id
 
 RAW_HEADERS = "rehearsal.headers"  # server.py puts the headers here as sent
-CREDENTIAL = re.compile(r"Credential=([^/]+)/(\d{8})/([^/]+)/([^/]+)/aws4_request")
+CREDENTIAL = re.compile(r"Credential=([^/]+)/([0-9]{8})/([^/]+)/([^/]+)/aws4_request")
 
 warnings.filterwarnings("ignore", message=".*does not match an error shape.*")
 

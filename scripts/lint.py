@@ -24,7 +24,7 @@ from typing import Any
 from awslang.template.reader import TemplateError, read
 from scripts.kit.bundle import pack
 from scripts.kit.console import UsageError, UserError, paint, run, say
-from scripts.kit.lint import english, sizes
+from scripts.kit.lint import ascii, english, sizes
 from scripts.kit.lint.policies import policies
 
 ROOT = pack.ROOT
@@ -136,6 +136,11 @@ def phrases() -> str:
     return "\n".join(str(finding) for finding in english.check(ROOT))
 
 
+def characters() -> str:
+    """Patterns and methods that take digits and letters beyond ASCII."""
+    return "\n".join(ascii.check(ROOT))
+
+
 def lengths() -> str:
     """Modules and templates that are too long to be read in one go."""
     return "\n".join(sizes.check(ROOT))
@@ -165,6 +170,7 @@ CHECKS: dict[str, Callable[[], str]] = {  # the slowest first
     "workflows": workflows,
     "english": phrases,
     "sizes": lengths,
+    "ascii": characters,
 }
 
 

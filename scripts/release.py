@@ -30,7 +30,7 @@ SHIPPED = {
     "CHANGELOG.md", "LICENSE", "Makefile", "README.md", "SECURITY.md", "environment.example.yaml", "pyproject.toml",
     LOCK, "awslang", "docs", "notebooks", "pipeline", "scripts", "seed-code", "templates",
 }  # fmt: skip
-LINTERS = {f"scripts/kit/lint/{name}.py" for name in ("english", "linters", "sizes")}
+LINTERS = {f"scripts/kit/lint/{name}.py" for name in ("ascii", "english", "linters", "sizes")}
 NOT_SHIPPED = {"scripts/rehearsal", *LINTERS}  # and the commands that the Makefile does not have
 
 

@@ -136,7 +136,7 @@ def parameter(path: Path, value: Any, extended: bool) -> Iterator[Problem]:
         if any(isinstance(item, dict | list) for item in items):
             yield f"Template format error: Every {name} member must be a string.", (*path, name)
     for name in ("MinLength", "MaxLength", "MinValue", "MaxValue"):
-        if name in value and not re.fullmatch(r"-?\d+(\.\d+)?", str(value[name])):
+        if name in value and not re.fullmatch(r"-?[0-9]+(\.[0-9]+)?", str(value[name])):
             yield f"Template format error: Every {name} member must be a number.", (*path, name)
     if not is_pattern(value.get("AllowedPattern", "")):
         yield "Template format error: AllowedPattern must be a regular expression.", (*path, "AllowedPattern")

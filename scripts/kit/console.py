@@ -35,7 +35,7 @@ SOON, PROGRESS, PROGRESS_ON_TERMINAL = 1.0, 5.0, 0.1  # seconds before the first
 AGAIN = "Run the same command again once that is fixed: it continues from here"
 FEW, SHOWN = 10, 3  # items that differ only in their account: up to FEW all are shown, of more the first SHOWN
 MANY = "\N{MULTIPLICATION SIGN}"  # stands for what differs among them
-IDS = r"\b(\d{12}|[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12})\b"
+IDS = r"\b([0-9]{12}|[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12})\b"
 Item = TypeVar("Item")
 
 

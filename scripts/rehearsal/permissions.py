@@ -29,7 +29,7 @@ from localaws.cloudformation.stacks import Resource, Stack, Stacks
 
 ROLE, MANAGED_POLICY = "AWS::IAM::Role", "AWS::IAM::ManagedPolicy"
 LOGICAL_ID = re.compile(r"  ([A-Za-z0-9]+):\s*$")
-SID = re.compile(r"\s*(?:- )?Sid: (\w+)")
+SID = re.compile(r"\s*(?:- )?Sid: ([a-zA-Z0-9_]+)")
 REASON = re.compile(r"\s*# (Later|Unplayed)(?: \(([^)]*)\))?:\s*(.*)")
 COMMENT = re.compile(r"\s*# (.*)")
 

@@ -20,7 +20,9 @@ TITLE = {"staging": "Staging", "production": "Prod"}  # and in the names of the 
 RULES = ("model", "rejected", "code")
 UNIT_OF = {"staging": "OrganizationalUnitStagingId", "production": "OrganizationalUnitProdId"}
 ACCOUNTS_OF = {"staging": "StagingAccountIds", "production": "ProdAccountIds"}
-IMAGE = re.compile(r"(\d{12})\.dkr\.ecr\.([a-z0-9-]+)\.amazonaws\.com(?:\.cn)?/([a-z0-9._/-]+)(?::([^@]+))?(?:@(.+))?")
+IMAGE = re.compile(
+    r"([0-9]{12})\.dkr\.ecr\.([a-z0-9-]+)\.amazonaws\.com(?:\.cn)?/([a-z0-9._/-]+)(?::([^@]+))?(?:@(.+))?"
+)
 
 
 @dataclass(frozen=True)
