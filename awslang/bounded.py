@@ -21,8 +21,12 @@ NUMBER = re.compile(r"[0-9]{1,18}")
 Pairs = list[tuple[str, Any]]
 
 
+class OutOfBounds(yaml.MarkedYAMLError):
+    """A YAML document that is too deep or too large."""
+
+
 class BoundedYaml:
-    """To stand before a loader's class: yaml.MarkedYAMLError for a document that is too deep or too large."""
+    """To stand before a loader's class, which then raises OutOfBounds."""
 
     depth = 0
     nodes = 0
@@ -33,9 +37,9 @@ class BoundedYaml:
         self.nodes += 1
         mark = node.start_mark if node is not None else None
         if self.depth > DEEPEST:
-            raise yaml.MarkedYAMLError(problem=f"nested deeper than {DEEPEST} levels", problem_mark=mark)
+            raise OutOfBounds(problem=f"nested deeper than {DEEPEST} levels", problem_mark=mark)
         if self.nodes > MOST_NODES:
-            raise yaml.MarkedYAMLError(problem=f"more than {MOST_NODES:,} keys and values", problem_mark=mark)
+            raise OutOfBounds(problem=f"more than {MOST_NODES:,} keys and values", problem_mark=mark)
 
     def ascend_resolver(self) -> None:
         self.depth -= 1
@@ -57,11 +61,12 @@ def read_json(text: str | bytes, hook: Callable[[Pairs], Any] = dict) -> Any:
         )
     except RecursionError:
         raise _too_deep() from None
-    _check_depth(document)
+    check_depth(document)
     return document
 
 
-def _check_depth(document: Any) -> None:
+def check_depth(document: Any) -> None:
+    """ValueError for plain data of more levels."""
     level = [document]
     for _ in range(DEEPEST + 1):
         level = [part for node in level if isinstance(node, dict | list) for part in parts(node)]

@@ -12,8 +12,8 @@ from __future__ import annotations
 import re
 import shutil
 from collections.abc import Sequence
-from pathlib import Path
 
+from scripts.kit import arguments
 from scripts.kit.bundle import installation, pack
 from scripts.kit.command import add_file_options, choose_region
 from scripts.kit.console import UserError, make_parser, near, run, say
@@ -34,8 +34,10 @@ def unit_id(unit: str, key: str) -> str:
 def main(argv: Sequence[str] | None = None) -> int:
     parser = make_parser("console_bundle", __doc__)
     add_file_options(parser)
-    parser.add_argument("--bundle", type=Path, default=pack.BUILD, metavar="FOLDER", help="default build/")
-    parser.add_argument("--output", type=Path, metavar="FOLDER", help="default console/ in the bundle's folder")
+    parser.add_argument("--bundle", type=arguments.path, default=pack.BUILD, metavar="FOLDER", help="default build/")
+    parser.add_argument(
+        "--output", type=arguments.path, metavar="FOLDER", help="default console/ in the bundle's folder"
+    )
     args = parser.parse_args(argv)
     settings = load(args.environment)
     built = pack.read_build(args.bundle)

@@ -17,6 +17,7 @@ import json
 from collections.abc import Sequence
 from pathlib import Path
 
+from scripts.kit import arguments
 from scripts.kit.bundle import differences, pack
 from scripts.kit.command import add_options, start
 from scripts.kit.connect import Connection
@@ -45,10 +46,17 @@ def read(
 def main(argv: Sequence[str] | None = None) -> int:
     parser = make_parser("diff", __doc__)
     add_options(parser, writes=False)
-    parser.add_argument("--project", metavar="NAME", help="compare with what this project runs")
-    parser.add_argument("--from", dest="old", metavar="VERSION", help="compare with this version")
-    parser.add_argument("--to", metavar="VERSION", help="the newer version, or `build` (default: the newest published)")
-    parser.add_argument("--bundle", type=Path, default=pack.BUILD, metavar="FOLDER", help="of `build`; default build/")
+    parser.add_argument("--project", type=arguments.project, metavar="NAME", help="compare with what this project runs")
+    parser.add_argument("--from", dest="old", type=arguments.word, metavar="VERSION", help="compare with this version")
+    parser.add_argument(
+        "--to",
+        type=arguments.word,
+        metavar="VERSION",
+        help="the newer version, or `build` (default: the newest published)",
+    )
+    parser.add_argument(
+        "--bundle", type=arguments.path, default=pack.BUILD, metavar="FOLDER", help="of `build`; default build/"
+    )
     parser.add_argument(
         "--patch", choices=REPOSITORIES, help="print only this repository's changes, for git apply --3way"
     )

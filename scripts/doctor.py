@@ -20,6 +20,7 @@ from pathlib import Path
 from botocore import xform_name
 from botocore.exceptions import ClientError
 
+from scripts.kit import arguments
 from scripts.kit.bundle import pack
 from scripts.kit.command import add_options, elsewhere, start
 from scripts.kit.connect import Connection
@@ -64,17 +65,17 @@ def fix(reader: Reader, findings: Sequence[Finding], dry_run: bool) -> bool:
 def main(argv: Sequence[str] | None = None) -> int:
     parser = make_parser("doctor", __doc__)
     add_options(parser)
-    parser.add_argument("--project", default="", metavar="NAME", help="check only this project")
+    parser.add_argument("--project", type=arguments.project, metavar="NAME", help="check only this project")
     parser.add_argument("--fix", action="store_true", help="send the requests that are safe, after showing them")
-    parser.add_argument("--bundle", type=Path, default=pack.BUILD, metavar="FOLDER", help="default build/")
+    parser.add_argument("--bundle", type=arguments.path, default=pack.BUILD, metavar="FOLDER", help="default build/")
     args = parser.parse_args(argv)
     settings, connection = start(args, anywhere=True)
     bundle = bundle_in(args.bundle, settings, connection)
     reader = Reader(connection)
     say(f"checking the installation of {args.environment}, {connection.region}, from account {connection.account}:")
-    findings = look(reader, settings, bundle, args.project, elsewhere(args))
+    findings = look(reader, settings, bundle, args.project or "", elsewhere(args))
     if args.fix and fix(reader, findings, args.dry_run):
-        findings = look(reader, settings, bundle, args.project, elsewhere(args))
+        findings = look(reader, settings, bundle, args.project or "", elsewhere(args))
     if args.json:
         print(json.dumps(report.as_data(findings, reader.notes), indent=2))
     else:

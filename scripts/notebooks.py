@@ -14,10 +14,10 @@ import os
 import sys
 import time
 from collections.abc import Sequence
-from pathlib import Path
 
+from scripts.kit import arguments
 from scripts.kit.bundle.pack import ROOT
-from scripts.kit.console import UsageError, absolute, paint, run, say
+from scripts.kit.console import UsageError, paint, run, say
 from scripts.rehearsal.chapters import play
 from scripts.rehearsal.embedded import embedded_aws
 from scripts.rehearsal.notebooks import run as notebooks
@@ -35,11 +35,13 @@ def parser() -> argparse.ArgumentParser:
     made = argparse.ArgumentParser(
         prog="python -m scripts.notebooks", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    made.add_argument("--docs", type=Path, help="also write copies to read, with the outputs, into this folder")
+    made.add_argument(
+        "--docs", type=arguments.path, help="also write copies to read, with the outputs, into this folder"
+    )
     made.add_argument("--json", action="store_true", help="print what was run as JSON on stdout")
     made.add_argument(
         "--folder",
-        type=absolute,
+        type=arguments.absolute,
         default=DEFAULT_FOLDER,
         help="where the run writes (default: build/notebooks)",
     )

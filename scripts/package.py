@@ -13,6 +13,7 @@ import shutil
 from collections.abc import Sequence
 from pathlib import Path
 
+from scripts.kit import arguments
 from scripts.kit.bundle import pack
 from scripts.kit.console import make_parser, near, run, say
 
@@ -30,8 +31,10 @@ def write(build: Path, bundle: pack.Bundle) -> None:
 
 def main(argv: Sequence[str] | None = None) -> int:
     parser = make_parser("package", __doc__)
-    parser.add_argument("--root", type=Path, default=pack.ROOT, help="the tree to pack (default: this one)")
-    parser.add_argument("--output", type=Path, metavar="FOLDER", help="where to write (default: build/ in that tree)")
+    parser.add_argument("--root", type=arguments.path, default=pack.ROOT, help="the tree to pack (default: this one)")
+    parser.add_argument(
+        "--output", type=arguments.path, metavar="FOLDER", help="where to write (default: build/ in that tree)"
+    )
     args = parser.parse_args(argv)
     build = args.output or args.root / "build"
     bundle = pack.pack(pack.read_tree(args.root))

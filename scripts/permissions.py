@@ -18,8 +18,8 @@ import textwrap
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict
 from itertools import groupby
-from pathlib import Path
 
+from scripts.kit import arguments
 from scripts.kit.console import UsageError, UserError, run
 from scripts.rehearsal.permissions import Denied, Granted, Holder, read_requests, refusals, report
 from scripts.rehearse import DEFAULT_FOLDER
@@ -32,9 +32,14 @@ def parser() -> argparse.ArgumentParser:
         prog="python -m scripts.permissions", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     made.add_argument(
-        "--folder", type=Path, default=DEFAULT_FOLDER, help="what the rehearsal wrote (default: build/rehearsal)"
+        "--folder",
+        type=arguments.path,
+        default=DEFAULT_FOLDER,
+        help="what the rehearsal wrote (default: build/rehearsal)",
     )
-    made.add_argument("--role", metavar="NAME", help="only roles and policies whose name ends with NAME")
+    made.add_argument(
+        "--role", type=arguments.word, metavar="NAME", help="only roles and policies whose name ends with NAME"
+    )
     made.add_argument("--json", action="store_true", help="print the report as JSON")
     return made
 

@@ -15,10 +15,9 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any
 
-from scripts.kit import plan
+from scripts.kit import arguments, plan
 from scripts.kit.bundle import pack
 from scripts.kit.command import add_options, connect_home
 from scripts.kit.console import make_parser, run, say
@@ -34,7 +33,7 @@ def done(step: PlanStep) -> None:
 def main(argv: Sequence[str] | None = None) -> int:
     parser = make_parser("publish", __doc__)
     add_options(parser)
-    parser.add_argument("--bundle", type=Path, default=pack.BUILD, metavar="FOLDER", help="default build/")
+    parser.add_argument("--bundle", type=arguments.path, default=pack.BUILD, metavar="FOLDER", help="default build/")
     parser.add_argument(
         "--to", choices=["service-catalog", "s3", "both"], help="default: publishing.to of the environment file"
     )

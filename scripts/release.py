@@ -21,6 +21,7 @@ import tomllib
 from collections.abc import Mapping, Sequence
 from pathlib import Path, PurePosixPath
 
+from scripts.kit import arguments
 from scripts.kit.bundle import pack
 from scripts.kit.console import UsageError, UserError, near, run, say
 
@@ -100,7 +101,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(
         prog="python -m scripts.release", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--output", type=Path, default=pack.ROOT / "dist", metavar="FOLDER", help="default dist/")
+    parser.add_argument(
+        "--output", type=arguments.path, default=pack.ROOT / "dist", metavar="FOLDER", help="default dist/"
+    )
     parser.add_argument("--allow-changes", action="store_true", help="build from files that differ from the commit too")
     args = parser.parse_args(argv)
     if (changed := git(pack.ROOT, "status", "--porcelain").splitlines()) and not args.allow_changes:

@@ -16,8 +16,9 @@ import json
 import sys
 from collections.abc import Sequence
 
+from scripts.kit import arguments
 from scripts.kit.command import add_options, start
-from scripts.kit.console import UsageError, make_parser, run, say
+from scripts.kit.console import make_parser, run, say
 from scripts.kit.projects import project as projects
 from scripts.kit.projects import status_view
 
@@ -27,13 +28,18 @@ PAUSE = 5.0  # seconds between two looks of --watch
 def main(argv: Sequence[str] | None = None) -> int:
     parser = make_parser("status", __doc__)
     add_options(parser, writes=False)
-    parser.add_argument("--project", metavar="NAME", help="only this project (default: every project of the kit)")
+    parser.add_argument(
+        "--project",
+        type=arguments.project,
+        metavar="NAME",
+        help="only this project (default: every project of the kit)",
+    )
     parser.add_argument("--all", action="store_true", help="show every account and region, also where many are alike")
     parser.add_argument("--watch", action="store_true", help="go on until nothing runs any more")
-    parser.add_argument("--pause", type=float, default=PAUSE, metavar="SECONDS", help=f"of --watch, default {PAUSE:g}")
+    parser.add_argument(
+        "--pause", type=arguments.seconds, default=PAUSE, metavar="SECONDS", help=f"of --watch, default {PAUSE:g}"
+    )
     args = parser.parse_args(argv)
-    if not args.pause > 0:
-        raise UsageError(f"--pause {args.pause:g}: write a number of seconds above 0")
     _, connection = start(args)
     wanted = [projects.one(connection, args.project)] if args.project else projects.find(connection)
     if not wanted:

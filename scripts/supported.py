@@ -9,9 +9,9 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Iterator, Sequence
-from pathlib import Path
 
 from localaws import supported
+from scripts.kit import arguments
 from scripts.kit.bundle.pack import ROOT
 from scripts.kit.console import run, say
 
@@ -66,7 +66,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument(
-        "--to", type=Path, default=PAGE, help="the page to write (default: docs/generated/supported.md)"
+        "--to", type=arguments.path, default=PAGE, help="the page to write (default: docs/generated/supported.md)"
     )
     args = parser.parse_args(argv)
     args.to.parent.mkdir(parents=True, exist_ok=True)

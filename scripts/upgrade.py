@@ -15,6 +15,7 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 
+from scripts.kit import arguments
 from scripts.kit.bundle import differences
 from scripts.kit.command import add_options, elsewhere, start
 from scripts.kit.console import UsageError, make_parser, run, say
@@ -25,15 +26,25 @@ from scripts.kit.publish import versions
 def main(argv: Sequence[str] | None = None) -> int:
     parser = make_parser("upgrade", __doc__)
     add_options(parser)
-    parser.add_argument("--project", metavar="NAME", required=True, help="the project to upgrade")
-    parser.add_argument("--to", metavar="VERSION", help="default: the version that new projects are made from")
     parser.add_argument(
-        "--set", action="append", default=[], metavar="NAME=VALUE", help="another value for a parameter; repeatable"
+        "--project", type=arguments.project, metavar="NAME", required=True, help="the project to upgrade"
+    )
+    parser.add_argument(
+        "--to", type=arguments.word, metavar="VERSION", help="default: the version that new projects are made from"
+    )
+    parser.add_argument(
+        "--set",
+        type=arguments.pair,
+        action="append",
+        default=[],
+        metavar="NAME=VALUE",
+        help="another value for a parameter; repeatable",
     )
     parser.add_argument("--force", action="store_true", help="try although the launch role will be refused something")
     args = parser.parse_args(argv)
-    if wrong := next((item for item in args.set if "=" not in item), None):
-        raise UsageError(f"--set {wrong}: write NAME=VALUE")
+    names = [item.partition("=")[0] for item in args.set]
+    if twice := next((name for name in names if names.count(name) > 1), None):
+        raise UsageError(f"--set {twice} is given twice")
     settings, connection = start(args)
     project = upgrading.settled(connection, args.project)
     known = versions.installed_versions(connection, settings)

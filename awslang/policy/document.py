@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any, Literal
 
+from awslang.bounded import read_json
 from awslang.policy.conditions import Test, operator_parts
 
 Kind = Literal["identity", "resource", "trust", "control"]  # control: service and resource control policies
@@ -89,8 +90,10 @@ def _no_twins(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 @lru_cache(maxsize=5_000)
 def _statements(text: str, kind: Kind) -> tuple[Statement, ...]:
     try:
-        document = json.loads(text, object_pairs_hook=_no_twins)
-    except json.JSONDecodeError as error:
+        document = read_json(text, _no_twins)
+    except MalformedPolicy:
+        raise
+    except ValueError as error:
         raise MalformedPolicy("This policy contains invalid Json") from error
     if not isinstance(document, dict) or set(document) - DOCUMENT_ELEMENTS:
         raise MalformedPolicy("Syntax errors in policy.")

@@ -63,6 +63,9 @@ def problems(document: Mapping[str, Any]) -> Iterator[Problem]:
     """What is wrong with the form of a template: AWS's message and the path, the first one first."""
     names = transforms(document)
     if set(names) - {LANGUAGE_EXTENSIONS}:
+        for name in CHECKS:
+            if not isinstance(document.get(name, {}), dict):
+                yield f"Template format error: {name} must be an object", (name,)
         return  # macros may read members of their own: what they leave is checked, not what they get
     unknown = [name for name in document if name not in SECTIONS]
     if unknown:

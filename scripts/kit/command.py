@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import argparse
 import shlex
-from pathlib import Path
 
+from scripts.kit import arguments
 from scripts.kit.connect import Connection, require_account
 from scripts.kit.console import UsageError
 from scripts.kit.regions import check_region
@@ -17,7 +17,12 @@ from scripts.kit.settings.reading import DEFAULT_FILE, load
 def add_options(parser: argparse.ArgumentParser, writes: bool = True) -> None:
     """The options that the commands share; writes: False for a command that changes nothing."""
     add_file_options(parser)
-    parser.add_argument("--profile", metavar="NAME", help="AWS profile to sign in with (default: as the AWS CLI does)")
+    parser.add_argument(
+        "--profile",
+        type=arguments.label,
+        metavar="NAME",
+        help="AWS profile to sign in with (default: as the AWS CLI does)",
+    )
     if writes:
         parser.add_argument("--dry-run", action="store_true", help="show the plan and change nothing")
     parser.add_argument("--json", action="store_true", help="print the result, or the plan, as JSON on stdout")
@@ -27,12 +32,14 @@ def add_file_options(parser: argparse.ArgumentParser) -> None:
     """The options of a command that only reads the environment file."""
     parser.add_argument(
         "--environment",
-        type=Path,
+        type=arguments.path,
         default=DEFAULT_FILE,
         metavar="FILE",
         help=f"the environment file (default: {DEFAULT_FILE})",
     )
-    parser.add_argument("--region", metavar="REGION", help="instead of the region in the environment file")
+    parser.add_argument(
+        "--region", type=arguments.word, metavar="REGION", help="instead of the region in the environment file"
+    )
 
 
 def elsewhere(args: argparse.Namespace) -> str:

@@ -80,7 +80,7 @@ def test_a_file_that_is_no_json_is_refused_with_the_reason(tmp_path: Path, conte
         ({"max_latency_ms": 60_001, "payloads": [GOOD]}, "max_latency_ms is 60001: write milliseconds from 1 to 60000"),
         ({"tolerence": 1, "payloads": [GOOD]}, "unknown key tolerence"),
         ({"payloads": [GOOD] * 1001}, "payloads has 1,001 entries, and at most 1,000 are sent"),
-        ({"payloads": [7] * 30}, "payloads[19] is 7: write an object with name, content_type, body, expected; and 10 m"),
+        ({"payloads": [7] * 30}, "payloads[19] is 7: write an object with name, content_type, body, expected; and 10"),
     ],
 )  # fmt: skip
 def test_a_mistake_in_the_payloads_is_reported_with_its_place(tmp_path: Path, document: Any, message: str) -> None:

@@ -8,10 +8,8 @@ from __future__ import annotations
 
 import base64
 import hashlib
-import io
 import json
 import re
-import zipfile
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from functools import cache
@@ -20,6 +18,7 @@ from typing import Any
 
 from botocore.exceptions import ClientError
 
+from awslang.archives import BadArchive, open_zip
 from awslang.errors import AwsError, NotSupported
 from awslang.template.schemas import package
 from localaws import shapes
@@ -161,12 +160,12 @@ def unpack(cloud: Cloud, content: bytes) -> Path:
     if folder.exists():
         return folder
     try:
-        with zipfile.ZipFile(io.BytesIO(content)) as archive:
+        with open_zip(content) as archive:
             if sum(entry.file_size for entry in archive.infolist()) > UNZIPPED_LIMIT:
                 raise invalid(f"Unzipped size must be smaller than {UNZIPPED_LIMIT} bytes")
             making = folder.with_suffix(f".{id(content)}")
             archive.extractall(making)
-    except zipfile.BadZipFile as error:
+    except (BadArchive, OSError) as error:
         raise invalid("Could not unzip uploaded file. Please check your file, then try to upload again.") from error
     if folder.exists():
         return folder

@@ -18,6 +18,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from awslang.archives import BadArchive, open_zip
 from localaws.cloud import Session
 from localaws.services.codebuild.buildspec import Artifact, Buildspec, Files, choose, pattern
 from localaws.services.codebuild.state import PipelineBuild
@@ -81,18 +82,16 @@ def unpack(archive: bytes, folder: Path) -> None:
     """Unpack a zip, with its permissions; a path that leaves the folder is refused."""
     folder.mkdir(parents=True, exist_ok=True)
     try:
-        reader = zipfile.ZipFile(io.BytesIO(archive))
-    except zipfile.BadZipFile as error:
-        raise ArtifactError("the source is not a zip file") from error
-    with reader:
-        for entry in reader.infolist():
-            target = (folder / entry.filename).resolve()
-            if not target.is_relative_to(folder.resolve()):
-                raise ArtifactError(f"the source holds a file outside of its folder: {entry.filename}")
-            reader.extract(entry, folder)
-            mode = entry.external_attr >> 16
-            if mode and not entry.is_dir():
-                target.chmod(stat.S_IMODE(mode) | stat.S_IRUSR | stat.S_IWUSR)
+        with open_zip(archive) as reader:
+            for entry in reader.infolist():
+                target = Path(reader.extract(entry, folder))
+                mode = entry.external_attr >> 16
+                if mode and not entry.is_dir():
+                    target.chmod(stat.S_IMODE(mode) | stat.S_IRUSR | stat.S_IWUSR)
+    except BadArchive as error:
+        raise ArtifactError(f"the source {error}") from error
+    except OSError as error:  # a file where a folder of another is, or a name too long for this machine
+        raise ArtifactError(f"the source holds a file that cannot be written here: {error}") from error
 
 
 # -- artifacts ---------------------------------------------------------------------------------

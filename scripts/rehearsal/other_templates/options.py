@@ -8,11 +8,14 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
+from scripts.kit import arguments
 from scripts.kit.console import UsageError, near, paint, say
 from scripts.rehearsal.embedded import embedded_aws
+from scripts.rehearsal.other_templates import check as template_check
 from scripts.rehearsal.other_templates import model as template_model
 from scripts.rehearsal.other_templates import play as template_play
 from scripts.rehearsal.other_templates import report as template_report
+from scripts.rehearsal.other_templates import seeds as template_seeds
 from scripts.rehearsal.other_templates.run import Options, Run
 from scripts.rehearsal.permissions import write_policies
 from scripts.rehearsal.report.template_page import template_page
@@ -26,9 +29,10 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         "rehearse a SageMaker project template instead of the story: provision it under the stock launch role and "
         "follow its pipelines",
     )
-    group.add_argument("--template", type=Path, metavar="FILE", help="the project template (YAML or JSON)")
+    group.add_argument("--template", type=arguments.path, metavar="FILE", help="the project template (YAML or JSON)")
     group.add_argument(
         "--seed-code",
+        type=arguments.pair,
         action="append",
         default=[],
         metavar="NAME=FOLDER",
@@ -37,6 +41,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     )
     group.add_argument(
         "--parameter",
+        type=arguments.pair,
         action="append",
         default=[],
         metavar="NAME=VALUE",
@@ -53,8 +58,8 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     group.add_argument("--approve", action="store_true", help="answer manual approvals, and approve models, with yes")
     group.add_argument(
         "--model",
+        type=arguments.word,
         nargs="?",
-        default="",
         const=template_model.GROUP,
         metavar="GROUP",
         help="once the pipelines stand still, approve a version in this model package group, so that a deployment "
@@ -64,12 +69,13 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         "--setup",
         action="append",
         default=[],
-        type=Path,
+        type=arguments.path,
         metavar="FILE",
         help="a template that an administrator deploys before, for roles that the project template expects",
     )
     group.add_argument(
         "--attach",
+        type=arguments.pair,
         action="append",
         default=[],
         metavar="ROLE=POLICY",
@@ -78,16 +84,24 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     )
     group.add_argument(
         "--replace",
+        type=arguments.pair,
         action="append",
         default=[],
         metavar="TEXT=TEXT",
         help="replace a text in the template, where its publisher has a script that does so",
     )
     group.add_argument(
-        "--launch-role", default="", metavar="ROLE", help="launch with another role, path and name, or its ARN"
+        "--launch-role",
+        type=arguments.word,
+        metavar="ROLE",
+        help="launch with another role, path and name, or its ARN",
     )
     group.add_argument(
-        "--patience", type=float, default=900.0, metavar="SECONDS", help="how long to follow (default: %(default)s)"
+        "--patience",
+        type=arguments.seconds,
+        default=900.0,
+        metavar="SECONDS",
+        help="how long to follow (default: %(default)s)",
     )
 
 
@@ -117,6 +131,11 @@ def options(args: argparse.Namespace) -> Options:
     for path in [args.template, *args.setup, *seeds.values()]:
         if not path.exists():
             raise UsageError(f"{path} does not exist")
+    for path in seeds.values():
+        if path.is_file():
+            template_seeds.zipped(path)  # says what is wrong with a zip file before anything starts
+    for path in (args.template, *args.setup):
+        template_check.read(path)
     return Options(
         template=args.template,
         seeds=seeds,
@@ -126,11 +145,11 @@ def options(args: argparse.Namespace) -> Options:
         setup=tuple(args.setup),
         attach=tuple(attachments(args.attach)),
         replace=pairs("--replace", args.replace),
-        launch_role=args.launch_role,
+        launch_role=args.launch_role or "",
         project=args.project,
         region=args.region,
         patience=args.patience,
-        model=args.model,
+        model=args.model or "",
     )
 
 
