@@ -9,7 +9,7 @@ from typing import Any
 
 from hypothesis.strategies import SearchStrategy
 
-MESSAGE = 20_000  # characters of what is said of one input
+MESSAGE = 40_000  # characters of what is said of one input
 
 
 @dataclass(frozen=True)
