@@ -17,6 +17,7 @@ import yaml
 DEEPEST = 64  # levels of mappings and lists
 MOST_NODES = 200_000  # keys and values of one document
 LONGEST_NUMBER = 100  # characters
+SURROGATE = re.compile(r"[\ud800-\udfff]")  # half of a character of UTF-16: no text that can be written
 NUMBER = re.compile(r"[0-9]{1,18}")
 Pairs = list[tuple[str, Any]]
 

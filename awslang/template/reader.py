@@ -7,7 +7,6 @@ reference" (the short forms).
 from __future__ import annotations
 
 import json
-import re
 from typing import Any
 
 import yaml
@@ -28,7 +27,6 @@ YAML_TAG = "tag:yaml.org,2002:"
 PLAIN_TAGS = frozenset(YAML_TAG + kind for kind in ("str", "seq", "map", "timestamp", "value", "merge"))
 FAST: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # libyaml is ten times as fast where it is there
 CONSTRUCTOR: Any = SafeConstructor()
-SURROGATE = re.compile(r"[\ud800-\udfff]")
 
 
 class LOADER(bounded.BoundedYaml, FAST):  # type: ignore[misc]  # which of the two classes it is, is known at run time
@@ -65,8 +63,7 @@ def read_json(body: str) -> tuple[Any, Lines]:
         raise
     except ValueError as error:
         raise TemplateError(f"Template format error: JSON not well-formed. {error}") from error
-    if SURROGATE.search(json.dumps(document, ensure_ascii=False)):
-        raise TemplateError("Template format error: JSON not well-formed. It holds half of a character (\\ud800)")
+    refuse_surrogates(body, document)
     lines: Lines = {}
     try:
         JsonLines(lines).build(yaml.compose(body, Loader=LOADER), ())
@@ -100,6 +97,7 @@ def read_yaml(body: str) -> tuple[Any, Lines]:
     except yaml.YAMLError as error:
         raise TemplateError(f"Template format error: YAML not well-formed. {error}") from error
     document = YamlBuilder(lines).build(root, ()) if root is not None else None
+    refuse_surrogates(body, document)
     refuse_nulls(document, (), lines)
     return document, lines
 
@@ -189,6 +187,12 @@ class YamlBuilder:
             return getattr(CONSTRUCTOR, f"construct_yaml_{kind}")(node)
         except (ValueError, LookupError, OverflowError) as error:
             raise TemplateError(f"Template format error: {node.value[:80]!r} is no {kind}", line=line) from error
+
+
+def refuse_surrogates(body: str, document: Any) -> None:
+    """TemplateError for an escape (\\ud800) that is no character."""
+    if "\\u" in body.lower() and bounded.SURROGATE.search(json.dumps(document, ensure_ascii=False, default=str)):
+        raise TemplateError("Template format error: a text holds half of a character, such as \\ud800")
 
 
 def refuse_nulls(node: Any, path: Path, lines: Lines) -> None:

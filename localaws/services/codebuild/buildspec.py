@@ -14,7 +14,7 @@ from typing import Any
 
 import yaml
 
-from awslang.bounded import BoundedYaml
+from awslang.bounded import SURROGATE, BoundedYaml
 
 PHASES = ("install", "pre_build", "build", "post_build")
 TOP_KEYS = ("version", "env", "phases", "reports", "artifacts", "cache")
@@ -90,6 +90,11 @@ class TextLoader(BoundedYaml, yaml.BaseLoader):
                 raise yaml.MarkedYAMLError(problem=problem, problem_mark=key.start_mark)
             seen.add(str(key.value))
         return super().construct_mapping(node, deep)
+
+    def construct_scalar(self, node: yaml.ScalarNode | yaml.MappingNode) -> Any:
+        if SURROGATE.search(str(node.value)):
+            raise yaml.MarkedYAMLError(problem="found half of a character", problem_mark=node.start_mark)
+        return super().construct_scalar(node)
 
 
 def parse(text: str) -> Buildspec:
