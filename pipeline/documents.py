@@ -1,4 +1,4 @@
-"""The JSON files of the deploy repository: whoever may push there writes them, so they are read within bounds. Pure.
+"""The JSON files of the deploy repository, which every person who may push there writes: they are read within bounds.
 
 A mistake is reported with its place, its value, the rule and an example.
 """

@@ -91,7 +91,7 @@ class TextLoader(BoundedYaml, yaml.BaseLoader):
             seen.add(str(key.value))
         return super().construct_mapping(node, deep)
 
-    def construct_scalar(self, node: yaml.ScalarNode | yaml.MappingNode) -> Any:
+    def construct_scalar(self, node: yaml.ScalarNode) -> Any:
         if SURROGATE.search(str(node.value)):
             raise yaml.MarkedYAMLError(problem="found half of a character", problem_mark=node.start_mark)
         return super().construct_scalar(node)

@@ -65,7 +65,7 @@ class LinesOfList(list[Any]):
 def load(text: str, report: Report) -> Any:
     """The document in a text; None for an empty one. yaml.YAMLError for what is not YAML.
 
-    report: is told what is refused in it: the path, the line, the problem. REFUSED stands in its place.
+    report: gets what is refused in it: the path, the line, the problem. REFUSED takes its place.
     """
     root = yaml.compose(text, Loader=Loader)
     return Builder(report).build(root, "") if root is not None else None
