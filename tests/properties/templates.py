@@ -265,7 +265,7 @@ KINDS = [
         "template",
         st.booleans().flatmap(lambda aimed: filled() if aimed else ANY),
         check_template,
-        400,
+        250,
     ),
     Kind(
         "policy",
