@@ -47,6 +47,7 @@ def passes(assertion: str, condition: str = "{'Fn::Equals': [a, a]}") -> bool:
         ("{'Fn::EachMemberIn': [!Ref More, !Ref Names]}", False),
         ("{'Fn::EachMemberIn': [[prod, big], {'Fn::RefAll': String}]}", True),
         ("{'Fn::EachMemberIn': [{'Fn::RefAll': String}, [prod]]}", False),
+        ("{'Fn::EachMemberIn': [[prod, [big]], [[big], prod]]}", True),
         ("!And [!Equals [a, a], !Not [!Equals [a, b]]]", True),
         ("!Or [!Equals [a, b], {'Fn::Contains': [[x], y]}]", False),
     ],
