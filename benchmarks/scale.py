@@ -26,7 +26,7 @@ from typing import Any
 from localaws.services.organizations.service import plan_account_ids
 from scripts.kit import arguments
 from scripts.kit.bundle import pack
-from scripts.kit.console import UserError, run, say
+from scripts.kit.console import CommandParser, UserError, run, say
 from scripts.kit.projects.history import ENDED
 from scripts.rehearsal import chapters
 from scripts.rehearsal.embedded import embedded_aws
@@ -117,7 +117,7 @@ def ask_some(story: Story) -> int:
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    parser = argparse.ArgumentParser(
+    parser = CommandParser(
         prog="python -m benchmarks.scale", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument(

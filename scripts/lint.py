@@ -9,7 +9,6 @@ examples:
 
 from __future__ import annotations
 
-import argparse
 import json
 import os
 import subprocess
@@ -23,7 +22,7 @@ from typing import Any
 
 from awslang.template.reader import TemplateError, read
 from scripts.kit.bundle import pack
-from scripts.kit.console import UsageError, UserError, paint, run, say
+from scripts.kit.console import UsageError, UserError, make_parser, paint, run, say
 from scripts.kit.lint import ascii, english, sizes
 from scripts.kit.lint.policies import policies
 
@@ -181,9 +180,7 @@ def timed(name: str) -> Result:
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    parser = argparse.ArgumentParser(
-        prog="python -m scripts.lint", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = make_parser("lint", __doc__)
     parser.add_argument(
         "--only", action="append", choices=list(CHECKS), metavar="CHECK", help="one of: " + ", ".join(CHECKS)
     )

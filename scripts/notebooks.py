@@ -17,7 +17,7 @@ from collections.abc import Sequence
 
 from scripts.kit import arguments
 from scripts.kit.bundle.pack import ROOT
-from scripts.kit.console import UsageError, paint, run, say
+from scripts.kit.console import UsageError, make_parser, paint, run, say
 from scripts.rehearsal.chapters import play
 from scripts.rehearsal.embedded import embedded_aws
 from scripts.rehearsal.notebooks import run as notebooks
@@ -32,9 +32,7 @@ This is [{name}](../../notebooks/{name}) with its outputs, as `make notebooks` r
 
 
 def parser() -> argparse.ArgumentParser:
-    made = argparse.ArgumentParser(
-        prog="python -m scripts.notebooks", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    made = make_parser("notebooks", __doc__)
     made.add_argument(
         "--docs", type=arguments.path, help="also write copies to read, with the outputs, into this folder"
     )

@@ -20,7 +20,7 @@ from dataclasses import asdict
 from itertools import groupby
 
 from scripts.kit import arguments
-from scripts.kit.console import UsageError, UserError, run
+from scripts.kit.console import UsageError, UserError, make_parser, run
 from scripts.rehearsal.permissions import Denied, Granted, Holder, read_requests, refusals, report
 from scripts.rehearse import DEFAULT_FOLDER
 
@@ -28,9 +28,7 @@ WIDTH = 118
 
 
 def parser() -> argparse.ArgumentParser:
-    made = argparse.ArgumentParser(
-        prog="python -m scripts.permissions", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    made = make_parser("permissions", __doc__)
     made.add_argument(
         "--folder",
         type=arguments.path,

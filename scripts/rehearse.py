@@ -20,7 +20,7 @@ from collections.abc import Sequence
 
 from scripts.kit import arguments
 from scripts.kit.bundle.pack import ROOT
-from scripts.kit.console import UsageError, paint, run, say
+from scripts.kit.console import UsageError, make_parser, paint, run, say
 from scripts.kit.regions import check_region, partition
 from scripts.kit.settings.reading import FURTHER_REGIONS
 from scripts.rehearsal import record
@@ -35,9 +35,7 @@ DEFAULT_FOLDER = ROOT / "build" / "rehearsal"
 
 
 def parser() -> argparse.ArgumentParser:
-    made = argparse.ArgumentParser(
-        prog="python -m scripts.rehearse", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    made = make_parser("rehearse", __doc__)
     made.add_argument(
         "--administrator",
         choices=["delegated", "management", "self-managed"],

@@ -10,7 +10,6 @@ examples:
 
 from __future__ import annotations
 
-import argparse
 import os
 import re
 import shlex
@@ -23,7 +22,7 @@ from pathlib import Path, PurePosixPath
 
 from scripts.kit import arguments
 from scripts.kit.bundle import pack
-from scripts.kit.console import UsageError, UserError, near, run, say
+from scripts.kit.console import UsageError, UserError, make_parser, near, run, say
 
 SBOM_TOOL = pack.ROOT / ".venv-release" / "bin" / "cyclonedx-py"  # made by `make release` from requirements/release.txt
 SBOM, SUMS, LOCK = "sbom.cdx.json", "SHA256SUMS", "requirements/runtime.txt"
@@ -98,9 +97,7 @@ def release(files: Mapping[str, bytes], bill: bytes) -> dict[str, bytes]:
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    parser = argparse.ArgumentParser(
-        prog="python -m scripts.release", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = make_parser("release", __doc__)
     parser.add_argument(
         "--output", type=arguments.path, default=pack.ROOT / "dist", metavar="FOLDER", help="default dist/"
     )

@@ -7,13 +7,12 @@ examples:
 
 from __future__ import annotations
 
-import argparse
 from collections.abc import Iterator, Sequence
 
 from localaws import supported
 from scripts.kit import arguments
 from scripts.kit.bundle.pack import ROOT
-from scripts.kit.console import run, say
+from scripts.kit.console import make_parser, run, say
 
 PAGE = ROOT / "docs/generated/supported.md"
 HEAD = """\
@@ -60,11 +59,7 @@ def entry(kind: supported.SupportedType) -> Iterator[str]:
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    parser = argparse.ArgumentParser(
-        prog="python -m scripts.supported",
-        description=__doc__,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
+    parser = make_parser("supported", __doc__)
     parser.add_argument(
         "--to", type=arguments.path, default=PAGE, help="the page to write (default: docs/generated/supported.md)"
     )

@@ -10,7 +10,6 @@ examples:
 
 from __future__ import annotations
 
-import argparse
 import os
 import subprocess
 from collections.abc import Sequence
@@ -19,7 +18,7 @@ import boto3
 
 from scripts.kit import arguments
 from scripts.kit.bundle import pack
-from scripts.kit.console import UsageError, run, say
+from scripts.kit.console import UsageError, make_parser, run, say
 
 PROGRAM = pack.ROOT / ".venv-taskcat" / "bin" / "taskcat"  # made by `make taskcat` from requirements/taskcat.txt
 OUTPUT = pack.ROOT / "build" / "taskcat"
@@ -32,9 +31,7 @@ def taskcat(*arguments: str) -> int:
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    parser = argparse.ArgumentParser(
-        prog="python -m scripts.taskcat", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = make_parser("taskcat", __doc__)
     parser.add_argument("--lint-only", action="store_true", help="deploy nothing, even where credentials are there")
     parser.add_argument(
         "--test",

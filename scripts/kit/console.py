@@ -11,7 +11,7 @@ import sys
 import time
 from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import Self, TypeVar
+from typing import Any, Self, TypeVar
 
 from botocore.exceptions import (
     BotoCoreError,
@@ -169,9 +169,18 @@ def explain(error: Exception) -> str:
     return str(error)
 
 
+class CommandParser(argparse.ArgumentParser):
+    """argparse's parser, which in Python 3.11 takes --NAME=-- for an option without a value, unchecked."""
+
+    def _get_values(self, action: argparse.Action, arg_strings: list[str]) -> Any:
+        if action.option_strings and arg_strings == ["--"]:
+            raise argparse.ArgumentError(action, "--: write a value")
+        return super()._get_values(action, arg_strings)
+
+
 def make_parser(module: str, description: str | None) -> argparse.ArgumentParser:
     """The parser of python -m scripts.MODULE, whose --help shows its docstring as it is written."""
-    return argparse.ArgumentParser(
+    return CommandParser(
         prog=f"python -m scripts.{module}",
         description=description,
         formatter_class=argparse.RawDescriptionHelpFormatter,

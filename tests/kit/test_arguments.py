@@ -13,7 +13,7 @@ from tests.support.command_lines import COMMANDS, options, takes_value
 OPTIONS = [
     (command, option.option_strings[0]) for command in COMMANDS for option in options(command) if takes_value(option)
 ]
-NEVER = ["", "\0", "a\0b", "x" * 10_000]
+NEVER = ["", "--", "\0", "a\0b", "x" * 10_000]
 
 
 @pytest.mark.parametrize(("command", "name"), OPTIONS)
