@@ -199,7 +199,7 @@ def _principals(item: dict[str, Any], kind: Kind, effect: str) -> tuple[tuple[tu
     if value == "*":
         return (("AWS", "*"),), negated
     if not isinstance(value, dict) or not value or set(value) - PRINCIPAL_TYPES:
-        raise MalformedPolicy(f"Invalid principal in policy: {json.dumps(value)}")
+        raise MalformedPolicy(f"Invalid principal in policy: {json.dumps(value)[:1000]}")
     found = tuple((kind_of, one) for kind_of, names in value.items() for one in _strings(names))
     for kind_of, one in found:
         check_principal_form(kind_of, one)
