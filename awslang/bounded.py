@@ -16,6 +16,7 @@ import yaml
 
 DEEPEST = 64  # levels of mappings and lists
 MOST_NODES = 200_000  # keys and values of one document
+LARGEST = 2_000_000  # characters of a JSON document
 LONGEST_NUMBER = 100  # characters
 SURROGATE = re.compile(r"[\ud800-\udfff]")  # half of a character of UTF-16: no text that can be written
 NUMBER = re.compile(r"[0-9]{1,18}")
@@ -56,6 +57,8 @@ def read_json(text: str | bytes, hook: Callable[[Pairs], Any] = dict) -> Any:
 
     hook: makes an object of its pairs
     """
+    if len(text) > LARGEST:
+        raise ValueError(f"more than {LARGEST:,} characters")
     try:
         document = json.loads(
             text, object_pairs_hook=hook, parse_constant=_constant, parse_float=_float, parse_int=_int

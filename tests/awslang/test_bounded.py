@@ -45,6 +45,7 @@ def test_yaml_with_too_many_values_is_refused() -> None:
     [
         ("[" * 100_000, "nested deeper than 64 levels"),
         ("[" * 66 + "]" * 66, "nested deeper than 64 levels"),
+        (" " * 2_000_001, "more than 2,000,000 characters"),
         ("9" * 5000, "a number of 5000 digits"),
         ("1." + "9" * 5000, "a number of 5002 characters"),
         ("1e999", "1e999 is too large a number"),

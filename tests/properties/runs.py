@@ -47,7 +47,7 @@ def deadline(seconds: float) -> Iterator[None]:
     timers = ((signal.SIGPROF, signal.ITIMER_PROF, seconds), (signal.SIGALRM, signal.ITIMER_REAL, seconds * 10))
     before = [signal.signal(sign, late) for sign, _, _ in timers]
     for _, timer, after in timers:
-        signal.setitimer(timer, after)
+        signal.setitimer(timer, after, 0.5)  # again, should it be raised where errors are ignored
     try:
         yield
     finally:

@@ -83,6 +83,11 @@ def test_only_rule_functions_of_parameters_are_accepted(assertion: str, message:
     assert message in str(caught.value)
 
 
+def test_a_rule_function_inside_an_object_is_refused() -> None:
+    with pytest.raises(TemplateError, match="Fn::RefAll cannot be used inside another value"):
+        passes("{'Fn::Equals': [{a: {'Fn::RefAll': String}}, b]}")
+
+
 def test_looking_into_what_a_parameter_names_is_not_supported() -> None:
     with pytest.raises(NotSupported, match=r"Fn::ValueOf and Fn::ValueOfAll.*rule R, line 8"):
         passes("!Equals [{'Fn::ValueOf': [Stage, VpcId]}, a]")
