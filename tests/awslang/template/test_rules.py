@@ -84,8 +84,9 @@ def test_only_rule_functions_of_parameters_are_accepted(assertion: str, message:
 
 
 def test_a_rule_function_inside_an_object_is_refused() -> None:
+    body = BODY.replace("ASSERT", "{'Fn::Equals': [{a: {'Fn::RefAll': String}}, b]}", 1)
     with pytest.raises(TemplateError, match="Fn::RefAll cannot be used inside another value"):
-        passes("{'Fn::Equals': [{a: {'Fn::RefAll': String}}, b]}")
+        evaluator(body.replace("CONDITION", "{'Fn::Equals': [a, a]}")).check_rules()
 
 
 def test_looking_into_what_a_parameter_names_is_not_supported() -> None:
