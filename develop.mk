@@ -41,6 +41,10 @@ test: .venv-lint/.ready .venv-release/.ready ## Run the tests, except those of t
 test-notebooks: .venv-notebooks/.ready ## Run the tests of the notebooks (installs 1 GB)
 	@$(PYTEST) -m notebooks $(GIVEN)
 
+.PHONY: fuzz
+fuzz: $(READY) ## Feed the kit inputs at random and count what fails: ARGS="--minutes 10"
+	@$(RUN) tests.properties.fuzz $(GIVEN)
+
 .PHONY: taskcat
 taskcat: .venv-taskcat/.ready ## Lint templates with taskcat, and test them where AWS credentials are available
 	@$(RUN) scripts.taskcat $(GIVEN)

@@ -23,8 +23,9 @@ from pathlib import Path
 from typing import Any
 
 from localaws.services.organizations.service import plan_account_ids
+from scripts.kit import arguments
 from scripts.kit.bundle import pack
-from scripts.kit.console import UsageError, UserError, make_parser, run, say
+from scripts.kit.console import UserError, make_parser, run, say
 from scripts.kit.projects.history import ENDED
 from scripts.rehearsal import chapters
 from scripts.rehearsal.embedded import embedded_aws
@@ -116,13 +117,16 @@ def ask_some(story: Story) -> int:
 
 def main(argv: Sequence[str] | None = None) -> int:
     parser = make_parser("benchmarks.scale", __doc__)
-    parser.add_argument("--accounts", default="10,100,1000", help="numbers of accounts (default: %(default)s)")
+    parser.add_argument(
+        "--accounts",
+        type=arguments.listed(arguments.whole(1, 1200)),
+        default="10,100,1000",
+        help="numbers of accounts (default: %(default)s)",
+    )
     parser.add_argument("--here", action="store_true", help="one number, in this process; prints JSON")
     parser.add_argument("--json", action="store_true", help="print the figures as JSON")
     args = parser.parse_args(argv)
     numbers = args.accounts.split(",")
-    if not all(number.isdigit() and 0 < int(number) <= 1200 for number in numbers):
-        raise UsageError(f"--accounts {args.accounts}: numbers from 1 to 1200, with commas. Example: 10,100")
     figures = []
     for number in numbers:
         if args.here:

@@ -18,7 +18,7 @@ from awslang.errors import AwsError
 from localaws.calls import HttpRequest
 
 HEADERS = {"smithy-protocol": "rpc-v2-cbor", "Content-Type": "application/cbor"}
-PATH = re.compile(r"/service/[^/]+/operation/(\w+)")
+PATH = re.compile(r"/service/[^/]+/operation/([a-zA-Z0-9_]+)")
 UNSIGNED, NEGATIVE, BYTES, TEXT, LIST, MAP, TAG = range(7)
 EPOCH = 1  # the tag of a time in seconds
 

@@ -31,8 +31,8 @@ if TYPE_CHECKING:
 POLICY_LIMIT = 20_480  # characters
 READ_GROUP, USE_VERSIONS = "TargetAccountsReadGroup", "TargetAccountsUseVersions"
 MISSING = {"ResourceNotFound", "ResourceNotFoundException", "ValidationException"}
-ROOT = re.compile(r"arn:[a-z-]+:iam::(\d{12}):root")  # SageMaker may show an account's id so
-IMAGE = re.compile(r"\d{12}\.dkr\.ecr\.([a-z0-9-]+)\.amazonaws\.com(\.cn)?/[a-z0-9._/-]+[:@].+")
+ROOT = re.compile(r"arn:[a-z-]+:iam::([0-9]{12}):root")  # SageMaker may show an account's id so
+IMAGE = re.compile(r"[0-9]{12}\.dkr\.ecr\.([a-z0-9-]+)\.amazonaws\.com(\.cn)?/[a-z0-9._/-]+[:@].+")
 
 
 @dataclass(frozen=True)

@@ -17,7 +17,7 @@ from botocore.exceptions import ClientError
 from pipeline.clients import Clients
 from pipeline.console import UserError, say
 from pipeline.registry import Version, approval_time, read_version, versions_of
-from pipeline.settings import STAGES, Settings
+from pipeline.settings import STAGES, VERSION, Settings
 
 if TYPE_CHECKING:
     from mypy_boto3_cloudformation import CloudFormationClient
@@ -91,7 +91,7 @@ def read_run(summary: Mapping[str, Any], actions: list[ActionExecutionDetailType
         summary["pipelineExecutionId"],
         summary["status"],
         built,
-        version if version.isdigit() else "",
+        version if VERSION.fullmatch(version) else "",
         summary.get("rollbackMetadata", {}).get("rollbackTargetPipelineExecutionId", ""),
         last,
         approval,

@@ -13,6 +13,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pipeline.console import UserError
+from pipeline.documents import listed, named, read_document, shown
+from pipeline.parameters import Declared, declared_parameters, value_problem
 
 if TYPE_CHECKING:
     from mypy_boto3_cloudformation.literals import CallAsType
@@ -28,9 +30,10 @@ WRITTEN_HERE = (
     *ACCOUNT_PARAMETERS, "Regions", "EndpointTemplateUrl", "ModelPackageName", "CopyRegions",
     "CopyModelPackageNames", "SageMakerExecutionRoleName", "BundleVersion",
 )  # fmt: skip
-REGION = re.compile(r"[a-z]{2}(-[a-z]+)+-\d")
+REGION = re.compile(r"[a-z]{2}(-[a-z]+)+-[0-9]")
 LAST_APPROVED = "last-approved"
-REJECTED = re.compile(r"rejected-([1-9]\d*)")  # as the event of a rejection states it (30-project.yaml)
+VERSION = re.compile(r"[1-9][0-9]{0,8}")
+REJECTED = re.compile(rf"rejected-({VERSION.pattern})")  # as the event of a rejection states it (30-project.yaml)
 VARIABLES = (
     "SAGEMAKER_PROJECT_NAME", "SAGEMAKER_PROJECT_ID", "MODEL_PACKAGE_GROUP_NAME", "MODEL_PACKAGE_VERSION",
     "EXECUTION_ROLE_STAGING_NAME", "EXECUTION_ROLE_PROD_NAME", "STACK_SET_ADMINISTRATOR", "STAGING_REGIONS",
@@ -113,17 +116,17 @@ def read_settings(environment: Mapping[str, str], kit: Path, repository: Path) -
         problems += wrong
     asked = environment["MODEL_PACKAGE_VERSION"]
     rejected = REJECTED.fullmatch(asked)
-    if asked != LAST_APPROVED and not rejected and not re.fullmatch(r"[1-9]\d*", asked):
+    if asked != LAST_APPROVED and not rejected and not VERSION.fullmatch(asked):
         problems.append(
             f"the pipeline's variable ModelPackageVersion is {asked}: a number or {LAST_APPROVED} is needed"
         )
     if problems:
-        raise UserError("; ".join(problems))
+        raise UserError(listed(problems))
     return Settings(
         project=environment["SAGEMAKER_PROJECT_NAME"],
         project_id=environment["SAGEMAKER_PROJECT_ID"],
         group=environment["MODEL_PACKAGE_GROUP_NAME"],
-        version=int(asked) if asked.isdigit() else None,
+        version=int(asked) if VERSION.fullmatch(asked) else None,
         administrator=environment["STACK_SET_ADMINISTRATOR"],
         artifact_bucket=environment["ARTIFACT_BUCKET"],
         bundle_bucket=environment["BUNDLE_BUCKET"],
@@ -138,30 +141,24 @@ def read_settings(environment: Mapping[str, str], kit: Path, repository: Path) -
 
 
 def read_stage(
-    name: str, environment: Mapping[str, str], file: Path, known: tuple[str, ...]
+    name: str, environment: Mapping[str, str], file: Path, known: Mapping[str, Declared]
 ) -> tuple[Stage, list[str]]:
     """A stage, and what is wrong with its configuration file."""
     config, problems = read_config(file)
     given = config.get("Parameters", {})
     if not isinstance(given, dict):
+        problems.append(f"{file.name}: Parameters must be an object of names and texts, not {shown(given)}")
         given = {}
-        problems.append(f"{file.name}: Parameters must be an object of names and texts")
-    settings = sorted(set(known) - set(WRITTEN_HERE))
-    for key, value in given.items():
-        where = f"{file.name}: Parameters.{key}"
-        if key in WRITTEN_HERE:
-            problems.append(f"{where} is written by the pipeline itself; take it out")
-        elif key not in settings:
-            problems.append(f"{where} is no setting of 40-stage.yaml; it has {', '.join(settings)}")
-        elif not isinstance(value, str):
-            problems.append(f'{where} must be text: write "{json.dumps(value)}" instead of {json.dumps(value)}')
+    problems += problems_of(file.name, given, known)
     regions = config.get("Regions", environment[f"{name.upper()}_REGIONS"].split(","))
     if not isinstance(regions, list) or not all(isinstance(r, str) and REGION.fullmatch(r) for r in regions):
-        problems.append(f"{file.name}: Regions must be a list of Regions such as us-east-1, not {json.dumps(regions)}")
+        problems.append(
+            f"{file.name}: Regions must be a list of Regions such as us-east-1, not {regions_shown(regions)}"
+        )
         regions = []
     if len(set(regions) - {environment["AWS_REGION"]}) > FURTHER_REGIONS:
         problems.append(
-            f"{name}: {', '.join(regions)} are too many Regions: {FURTHER_REGIONS} besides {environment['AWS_REGION']}"
+            f"{name}: {some(regions)} are too many Regions: {FURTHER_REGIONS} besides {environment['AWS_REGION']}"
         )
     upper = name.upper()
     return Stage(
@@ -175,31 +172,58 @@ def read_stage(
     ), problems
 
 
+def problems_of(file: str, given: Mapping[str, Any], known: Mapping[str, Declared]) -> list[str]:
+    """What is wrong with the settings of a file."""
+    problems: list[str] = []
+    settings = sorted(set(known) - set(WRITTEN_HERE))
+    for key, value in given.items():
+        where = f"{file}: Parameters.{named(key)}"
+        if key in WRITTEN_HERE:
+            problems.append(f"{where} is written by the pipeline itself; take it out")
+        elif key not in settings:
+            problems.append(f"{where} is no setting of 40-stage.yaml; it has {', '.join(settings)}")
+        elif isinstance(value, bool | int | float):
+            problems.append(f'{where} must be text: write "{json.dumps(value)}" instead of {json.dumps(value)}')
+        elif not isinstance(value, str):
+            problems.append(f"{where} is {shown(value)}: write text, such as {known[key].example}")
+        elif wrong := value_problem(where, value, known[key]):
+            problems.append(wrong)
+    return problems
+
+
+def regions_shown(regions: Any) -> str:
+    """The Regions of a file in a message: those that are none."""
+    if not isinstance(regions, list):
+        return shown(regions)
+    return some([shown(region) for region in regions if not (isinstance(region, str) and REGION.fullmatch(region))])
+
+
+def some(items: list[str], most: int = 5) -> str:
+    more = len(items) - most
+    return ", ".join(items[:most]) + (f" and {more:,} more" if more > 0 else "")
+
+
 def read_config(file: Path) -> tuple[dict[str, Any], list[str]]:
     try:
-        config = json.loads(file.read_text(encoding="utf-8"))
-    except OSError:
+        config = read_document(file)
+    except FileNotFoundError:
         return {}, [f"{file.name} is missing from the repository"]
+    except OSError as error:
+        return {}, [f"{file.name} cannot be read: {error.strerror}"]
     except ValueError as error:
         return {}, [f"{file.name} is not JSON: {error}"]
     if not isinstance(config, dict):
-        return {}, [f"{file.name} must be a JSON object"]
+        return {}, [f"{file.name} must be a JSON object, not {shown(config)}"]
     unknown = [key for key in config if key not in {"$schema", "Parameters", "Regions"}]
-    return config, [f"{file.name}: {key} is not known; it takes Parameters and Regions" for key in unknown]
+    return config, [f"{file.name}: {named(key)} is not known; it takes Parameters and Regions" for key in unknown]
 
 
-def template_parameters(file: Path) -> tuple[str, ...]:
-    """The names in the Parameters section of a template (Python's own library reads no YAML)."""
+def template_parameters(file: Path) -> dict[str, Declared]:
+    """The parameters of a template, by name."""
     try:
-        lines = file.read_text(encoding="utf-8").splitlines()
+        text = file.read_text(encoding="utf-8")
     except OSError as error:
         raise UserError(f"{file.name} is missing from the pipeline's code: publish the bundle again") from error
-    names, inside = [], False
-    for line in lines:
-        if line and not line[0].isspace() and not line.startswith("#"):
-            inside = line.startswith("Parameters:")
-        elif inside and (found := re.match(r"  (\w+):", line)):
-            names.append(found[1])
-    if not names:
+    if not (found := declared_parameters(text)):
         raise UserError(f"{file.name} has no Parameters section")
-    return tuple(names)
+    return found

@@ -13,6 +13,7 @@ import re
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
+from scripts.kit import arguments
 from scripts.kit.bundle import installation, pack
 from scripts.kit.command import add_file_options, choose_region
 from scripts.kit.console import UserError, make_parser, near, run, say
@@ -44,10 +45,17 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser = make_parser("scripts.console_bundle", __doc__)
     add_file_options(parser)
     parser.add_argument(
-        "--bundle", type=Path, default=pack.BUILD, metavar="FOLDER", help="the bundle to publish (default: build/)"
+        "--bundle",
+        type=arguments.path,
+        default=pack.BUILD,
+        metavar="FOLDER",
+        help="the bundle to publish (default: build/)",
     )
     parser.add_argument(
-        "--output", type=Path, metavar="FOLDER", help="where to write (default: console/ in the bundle's)"
+        "--output",
+        type=arguments.path,
+        metavar="FOLDER",
+        help="where to write (default: console/ in the bundle's)",
     )
     args = parser.parse_args(argv)
     settings = load(args.environment)

@@ -18,6 +18,7 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 
+from scripts.kit import arguments
 from scripts.kit.bundle import differences, pack
 from scripts.kit.command import add_options, start
 from scripts.kit.connect import Connection
@@ -46,11 +47,20 @@ def read(
 def main(argv: Sequence[str] | None = None) -> int:
     parser = make_parser("scripts.diff", __doc__)
     add_options(parser, dry_run="", prints="the differences")
-    parser.add_argument("--project", metavar="NAME", help="compare with what this project runs")
-    parser.add_argument("--from", dest="old", metavar="VERSION", help="compare with this version")
-    parser.add_argument("--to", metavar="VERSION", help="the newer version, or `build` (default: the newest published)")
+    parser.add_argument("--project", type=arguments.project, metavar="NAME", help="compare with what this project runs")
+    parser.add_argument("--from", dest="old", type=arguments.word, metavar="VERSION", help="compare with this version")
     parser.add_argument(
-        "--bundle", type=Path, default=pack.BUILD, metavar="FOLDER", help="the bundle of --to build (default: build/)"
+        "--to",
+        type=arguments.word,
+        metavar="VERSION",
+        help="the newer version, or `build` (default: the newest published)",
+    )
+    parser.add_argument(
+        "--bundle",
+        type=arguments.path,
+        default=pack.BUILD,
+        metavar="FOLDER",
+        help="the bundle of --to build (default: build/)",
     )
     parser.add_argument(
         "--patch", choices=REPOSITORIES, help="print only this repository's changes, for git apply --3way"

@@ -14,8 +14,8 @@ examples:
 from __future__ import annotations
 
 from collections.abc import Sequence
-from pathlib import Path
 
+from scripts.kit import arguments
 from scripts.kit.bundle import pack
 from scripts.kit.command import add_options
 from scripts.kit.console import make_parser, run
@@ -24,11 +24,11 @@ from scripts.kit.console import make_parser, run
 def main(argv: Sequence[str] | None = None) -> int:
     parser = make_parser("scripts.doctor", __doc__)
     add_options(parser, dry_run="with --fix: show the requests and send none", prints="the findings")
-    parser.add_argument("--project", default="", metavar="NAME", help="check only this project")
+    parser.add_argument("--project", type=arguments.project, default="", metavar="NAME", help="check only this project")
     parser.add_argument("--fix", action="store_true", help="send the requests that are safe, after showing them")
     parser.add_argument(
         "--bundle",
-        type=Path,
+        type=arguments.path,
         default=pack.BUILD,
         metavar="FOLDER",
         help="the bundle that the published files are compared with (default: build/)",

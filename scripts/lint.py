@@ -26,7 +26,7 @@ from awslang.template.reader import TemplateError, read
 from scripts.kit.bundle import pack
 from scripts.kit.bundle.template_policies import policies
 from scripts.kit.console import UsageError, UserError, make_parser, paint, run, say
-from scripts.kit.lint import english, sizes
+from scripts.kit.lint import ascii, english, sizes
 from scripts.kit.lint.cache import Memory
 
 ROOT = pack.ROOT
@@ -154,6 +154,11 @@ def phrases() -> str:
     return "\n".join(str(finding) for finding in english.check(ROOT))
 
 
+def characters() -> str:
+    """Patterns and methods that take digits and letters beyond ASCII."""
+    return "\n".join(ascii.check(ROOT))
+
+
 def lengths() -> str:
     """Modules and templates that are too long to be read in one go."""
     return "\n".join(sizes.check(ROOT))
@@ -183,6 +188,7 @@ CHECKS: dict[str, Callable[[], str]] = {  # the slowest first
     "workflows": workflows,
     "english": phrases,
     "sizes": lengths,
+    "ascii": characters,
 }
 
 

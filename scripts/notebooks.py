@@ -11,21 +11,23 @@ from __future__ import annotations
 import argparse
 import sys
 from collections.abc import Sequence
-from pathlib import Path
 
+from scripts.kit import arguments
 from scripts.kit.bundle.pack import ROOT
-from scripts.kit.console import UsageError, absolute, make_parser, run
+from scripts.kit.console import UsageError, make_parser, run
 
 DEFAULT_FOLDER = ROOT / "build" / "notebooks"
 
 
 def parser() -> argparse.ArgumentParser:
     made = make_parser("scripts.notebooks", __doc__)
-    made.add_argument("--docs", type=Path, help="also write copies to read, with the outputs, into this folder")
+    made.add_argument(
+        "--docs", type=arguments.path, help="also write copies to read, with the outputs, into this folder"
+    )
     made.add_argument("--json", action="store_true", help="print what was run as JSON on stdout")
     made.add_argument(
         "--folder",
-        type=absolute,
+        type=arguments.absolute,
         default=DEFAULT_FOLDER,
         help="where the run writes (default: build/notebooks)",
     )

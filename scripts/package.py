@@ -12,6 +12,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
+from scripts.kit import arguments
 from scripts.kit.bundle import pack
 from scripts.kit.console import UserError, make_parser, near, run, say
 from scripts.kit.output import Output
@@ -32,8 +33,10 @@ def write(output: Output, bundle: pack.Bundle) -> None:
 
 def main(argv: Sequence[str] | None = None) -> int:
     parser = make_parser("scripts.package", __doc__)
-    parser.add_argument("--root", type=Path, default=pack.ROOT, help="the tree to pack (default: this one)")
-    parser.add_argument("--output", type=Path, metavar="FOLDER", help="where to write (default: build/ in that tree)")
+    parser.add_argument("--root", type=arguments.path, default=pack.ROOT, help="the tree to pack (default: this one)")
+    parser.add_argument(
+        "--output", type=arguments.path, metavar="FOLDER", help="where to write (default: build/ in that tree)"
+    )
     args = parser.parse_args(argv)
     build = args.output or args.root / "build"
     output = Output(build, "package", beside=("console", "notebooks", "rehearsal", "taskcat"), older=former)

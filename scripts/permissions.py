@@ -18,8 +18,8 @@ import textwrap
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict
 from itertools import groupby
-from pathlib import Path
 
+from scripts.kit import arguments
 from scripts.kit.console import UsageError, UserError, make_parser, run
 from scripts.rehearsal.folder import DEFAULT
 from scripts.rehearsal.permissions import Denied, Granted, Holder, read_requests, refusals, report
@@ -30,9 +30,14 @@ WIDTH = 118
 def parser() -> argparse.ArgumentParser:
     made = make_parser("scripts.permissions", __doc__)
     made.add_argument(
-        "--folder", type=Path, default=DEFAULT, help="what the rehearsal wrote (default: build/rehearsal)"
+        "--folder",
+        type=arguments.path,
+        default=DEFAULT,
+        help="what the rehearsal wrote (default: build/rehearsal)",
     )
-    made.add_argument("--role", metavar="NAME", help="only roles and policies whose name ends with NAME")
+    made.add_argument(
+        "--role", type=arguments.word, metavar="NAME", help="only roles and policies whose name ends with NAME"
+    )
     made.add_argument("--json", action="store_true", help="print the report as JSON")
     return made
 

@@ -15,10 +15,9 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any
 
-from scripts.kit import plan
+from scripts.kit import arguments, plan
 from scripts.kit.bundle import pack
 from scripts.kit.command import add_options, connect_home
 from scripts.kit.console import make_parser, near, run, say
@@ -35,7 +34,11 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser = make_parser("scripts.publish", __doc__)
     add_options(parser)
     parser.add_argument(
-        "--bundle", type=Path, default=pack.BUILD, metavar="FOLDER", help="the bundle to publish (default: build/)"
+        "--bundle",
+        type=arguments.path,
+        default=pack.BUILD,
+        metavar="FOLDER",
+        help="the bundle to publish (default: build/)",
     )
     parser.add_argument(
         "--to",

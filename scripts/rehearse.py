@@ -12,18 +12,16 @@ examples:
 from __future__ import annotations
 
 import argparse
-import re
 import sys
 from collections.abc import Sequence
 
-from scripts.kit.console import UsageError, absolute, make_parser, run
+from scripts.kit import arguments
+from scripts.kit.console import UsageError, make_parser, run
 from scripts.kit.regions import check_region, partition
 from scripts.kit.settings.reading import FURTHER_REGIONS
 from scripts.rehearsal.folder import DEFAULT
 from scripts.rehearsal.other_templates import options as template_options
 from scripts.rehearsal.titles import TITLES
-
-PROJECT_NAME = "[a-zA-Z0-9](-*[a-zA-Z0-9])*"  # SageMaker API, ProjectEntityName
 
 
 def parser() -> argparse.ArgumentParser:
@@ -38,18 +36,30 @@ def parser() -> argparse.ArgumentParser:
     )
     made.add_argument("--until", choices=list(TITLES), metavar="CHAPTER", help="stop after: " + ", ".join(TITLES))
     made.add_argument("--keep", action="store_true", help="leave the embedded AWS running afterwards, until Ctrl-C")
-    made.add_argument("--port", type=int, default=0, help="loopback port of the embedded AWS (default: a free one)")
-    made.add_argument("--region", default="us-east-1", help="Region of the story (default: %(default)s)")
+    made.add_argument(
+        "--port",
+        type=arguments.whole(0, 65535),
+        default=0,
+        help="loopback port of the embedded AWS (default: a free one)",
+    )
+    made.add_argument(
+        "--region", type=arguments.word, default="us-east-1", help="Region of the story (default: %(default)s)"
+    )
     made.add_argument(
         "--regions",
-        default="",
+        type=arguments.listed(arguments.word),
         metavar="REGION,…",
         help="Regions of both stages' endpoints, at most three besides --region (default: that of the story)",
     )
-    made.add_argument("--project", default="iris-multi-01", help="name of the project (default: %(default)s)")
+    made.add_argument(
+        "--project", type=arguments.project, default="iris-multi-01", help="name of the project (default: %(default)s)"
+    )
     made.add_argument("--json", action="store_true", help="print the summary as JSON on stdout")
     made.add_argument(
-        "--folder", type=absolute, default=DEFAULT, help="where the rehearsal writes (default: build/rehearsal)"
+        "--folder",
+        type=arguments.absolute,
+        default=DEFAULT,
+        help="where the rehearsal writes (default: build/rehearsal)",
     )
     template_options.add_options(made)
     return made
@@ -57,7 +67,7 @@ def parser() -> argparse.ArgumentParser:
 
 def check(args: argparse.Namespace) -> tuple[str, ...]:
     """The Regions of the stages' endpoints; UsageError for an option that cannot be."""
-    regions = tuple(filter(None, args.regions.split(",")))
+    regions = tuple(args.regions.split(",")) if args.regions else ()
     for option, region in (("--region", args.region), *(("--regions", region) for region in regions)):
         if message := check_region(region):
             raise UsageError(f"{option}: {message}")
@@ -66,13 +76,6 @@ def check(args: argparse.Namespace) -> tuple[str, ...]:
     if len({*regions} - {args.region}) > FURTHER_REGIONS:
         raise UsageError(
             f"--regions {args.regions}: at most {FURTHER_REGIONS} besides {args.region}: a stage has room for no more"
-        )
-    if not 0 <= args.port <= 65535:
-        raise UsageError(f"--port {args.port}: ports are numbered from 1 to 65535. Leave it out for a free one")
-    if not re.fullmatch(PROJECT_NAME, args.project) or len(args.project) > 32:
-        raise UsageError(
-            f"--project {args.project!r}: a project's name has 1 to 32 letters, digits and hyphens, and begins and "
-            "ends with a letter or digit. Example: iris-multi-01"
         )
     return regions
 

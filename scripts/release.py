@@ -19,6 +19,7 @@ import tomllib
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path, PurePosixPath
 
+from scripts.kit import arguments
 from scripts.kit.bundle import pack
 from scripts.kit.console import UsageError, UserError, make_parser, near, run, say
 from scripts.kit.git import git
@@ -95,7 +96,11 @@ def former(folder: Path) -> Iterable[str]:
 def main(argv: Sequence[str] | None = None) -> int:
     parser = make_parser("scripts.release", __doc__)
     parser.add_argument(
-        "--output", type=Path, default=pack.ROOT / "dist", metavar="FOLDER", help="where to write (default: dist/)"
+        "--output",
+        type=arguments.path,
+        default=pack.ROOT / "dist",
+        metavar="FOLDER",
+        help="where to write (default: dist/)",
     )
     parser.add_argument("--allow-changes", action="store_true", help="build from files that differ from the commit too")
     args = parser.parse_args(argv)

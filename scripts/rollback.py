@@ -16,7 +16,7 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 
-from scripts.kit import plan
+from scripts.kit import arguments, plan
 from scripts.kit.command import add_options, start
 from scripts.kit.console import make_parser, run, say
 from scripts.kit.projects import project as projects
@@ -27,12 +27,17 @@ from scripts.kit.stages import Stage
 def main(argv: Sequence[str] | None = None) -> int:
     parser = make_parser("scripts.rollback", __doc__)
     add_options(parser)
-    parser.add_argument("--project", required=True, metavar="NAME", help="the SageMaker project")
+    parser.add_argument(
+        "--project", type=arguments.project, required=True, metavar="NAME", help="the SageMaker project"
+    )
     parser.add_argument(
         "--stage", required=True, choices=[stage.value for stage in Stage], help="the stage to roll back"
     )
     parser.add_argument(
-        "--version", type=int, metavar="N", help="a version of the model group (default: the one before)"
+        "--version",
+        type=arguments.whole(1, 999_999_999),
+        metavar="N",
+        help="a version of the model group (default: the one before)",
     )
     args = parser.parse_args(argv)
     settings, connection = start(args)

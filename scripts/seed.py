@@ -18,7 +18,7 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 
-from scripts.kit import plan
+from scripts.kit import arguments, plan
 from scripts.kit.command import add_options, start
 from scripts.kit.console import make_parser, run, say
 from scripts.kit.projects import project as projects
@@ -28,13 +28,20 @@ from scripts.kit.projects import provisioned, seeding
 def main(argv: Sequence[str] | None = None) -> int:
     parser = make_parser("scripts.seed", __doc__)
     add_options(parser)
-    parser.add_argument("--project", required=True, metavar="NAME", help="name of the SageMaker project")
-    parser.add_argument("--remote", default="", metavar="URL", help="address of the provider, in front of OWNER/NAME")
+    parser.add_argument(
+        "--project", type=arguments.project, required=True, metavar="NAME", help="name of the SageMaker project"
+    )
+    parser.add_argument(
+        "--remote",
+        type=arguments.address,
+        metavar="URL",
+        help="address of the provider, in front of OWNER/NAME",
+    )
     for seed, kind in seeding.KINDS.items():
         parser.add_argument(
             f"--{kind.lower()}-repository",
             dest=seed,
-            default="",
+            type=arguments.repository,
             metavar="NAME",
             help="another name of it, without the owner",
         )
@@ -48,7 +55,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         if there
         else seeding.of_new_project(connection, settings, args.project, given)
     )
-    steps = seeding.make_plan(seeding.host(connection, found.connection_arn, args.remote), found.names)
+    steps = seeding.make_plan(seeding.host(connection, found.connection_arn, args.remote or ""), found.names)
     say(f"seed the repositories of {args.project} with {found.bundle_version}:")
     plan.show(steps)
     if not args.dry_run:

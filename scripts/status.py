@@ -16,8 +16,9 @@ import json
 import sys
 from collections.abc import Sequence
 
+from scripts.kit import arguments
 from scripts.kit.command import add_options, start
-from scripts.kit.console import UsageError, make_parser, run, say
+from scripts.kit.console import make_parser, run, say
 from scripts.kit.projects import project as projects
 
 PAUSE = 5.0  # seconds between two looks of --watch
@@ -26,19 +27,22 @@ PAUSE = 5.0  # seconds between two looks of --watch
 def main(argv: Sequence[str] | None = None) -> int:
     parser = make_parser("scripts.status", __doc__)
     add_options(parser, dry_run="", prints="the projects with their endpoints and pipelines")
-    parser.add_argument("--project", metavar="NAME", help="only this project (default: every project of the kit)")
+    parser.add_argument(
+        "--project",
+        type=arguments.project,
+        metavar="NAME",
+        help="only this project (default: every project of the kit)",
+    )
     parser.add_argument("--all", action="store_true", help="show every account and Region, also where many are alike")
     parser.add_argument("--watch", action="store_true", help="go on until nothing runs any more")
     parser.add_argument(
         "--pause",
-        type=float,
+        type=arguments.seconds,
         default=PAUSE,
         metavar="SECONDS",
         help=f"between two looks of --watch (default: {PAUSE:g})",
     )
     args = parser.parse_args(argv)
-    if not args.pause > 0:
-        raise UsageError(f"--pause {args.pause:g}: write a number of seconds above 0")
     from scripts.kit.projects import status_view  # rich, a fifth of a second, after the arguments
 
     _, connection = start(args)

@@ -8,9 +8,9 @@ examples:
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING
 
+from scripts.kit import arguments
 from scripts.kit.bundle.pack import ROOT
 from scripts.kit.console import make_parser, run, say
 from scripts.kit.output import replace_file
@@ -67,7 +67,7 @@ def entry(kind: supported.SupportedType) -> Iterator[str]:
 def main(argv: Sequence[str] | None = None) -> int:
     parser = make_parser("scripts.supported", __doc__)
     parser.add_argument(
-        "--to", type=Path, default=PAGE, help="the page to write (default: docs/generated/supported.md)"
+        "--to", type=arguments.path, default=PAGE, help="the page to write (default: docs/generated/supported.md)"
     )
     args = parser.parse_args(argv)
     replace_file(args.to, page(), "--to")

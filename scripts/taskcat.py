@@ -14,6 +14,7 @@ import os
 import subprocess
 from collections.abc import Sequence
 
+from scripts.kit import arguments
 from scripts.kit.bundle import pack
 from scripts.kit.console import UsageError, make_parser, run, say
 
@@ -30,8 +31,13 @@ def taskcat(*arguments: str) -> int:
 def main(argv: Sequence[str] | None = None) -> int:
     parser = make_parser("scripts.taskcat", __doc__)
     parser.add_argument("--lint-only", action="store_true", help="deploy nothing, even where credentials are there")
-    parser.add_argument("--test", metavar="NAMES", help="tests of .taskcat.yml, with commas between (default: all)")
-    parser.add_argument("--profile", metavar="NAME", help="AWS profile of tests that name none")
+    parser.add_argument(
+        "--test",
+        type=arguments.listed(arguments.word),
+        metavar="NAMES",
+        help="tests of .taskcat.yml, with commas between (default: all)",
+    )
+    parser.add_argument("--profile", type=arguments.label, metavar="NAME", help="AWS profile of tests that name none")
     args = parser.parse_args(argv)
     if not PROGRAM.exists():
         raise UsageError("taskcat is not installed: run `make taskcat`, which installs it into .venv-taskcat")

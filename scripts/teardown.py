@@ -16,7 +16,7 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 
-from scripts.kit import plan
+from scripts.kit import arguments, plan
 from scripts.kit.command import add_options, start
 from scripts.kit.connect import enter
 from scripts.kit.console import UsageError, UserError, make_parser, run, say, some
@@ -27,7 +27,7 @@ from scripts.kit.teardown.parts import DeletionOptions, apply
 def main(argv: Sequence[str] | None = None) -> int:
     parser = make_parser("scripts.teardown", __doc__)
     add_options(parser)
-    parser.add_argument("--project", metavar="NAME", help="the project to take down")
+    parser.add_argument("--project", type=arguments.project, metavar="NAME", help="the project to take down")
     parser.add_argument("--everything", action="store_true", help="every project, and then the kit")
     parser.add_argument("--orphans", action="store_true", help="only list what is left without an owner")
     parser.add_argument("--model-group", action="store_true", help="delete the model groups with their versions too")

@@ -17,6 +17,7 @@ import shlex
 from collections.abc import Sequence
 from dataclasses import asdict
 
+from scripts.kit import arguments
 from scripts.kit.command import add_options, elsewhere, start
 from scripts.kit.console import UsageError, make_parser, run, say
 from scripts.kit.projects import upgrade_report, upgrading
@@ -29,12 +30,24 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--project", metavar="NAME", required=True, help="the project to upgrade")
     parser.add_argument("--to", metavar="VERSION", help="the version to upgrade to (default: that of new projects)")
     parser.add_argument(
-        "--set", action="append", default=[], metavar="NAME=VALUE", help="another value for a parameter; repeatable"
+        "--project", type=arguments.project, metavar="NAME", required=True, help="the project to upgrade"
+    )
+    parser.add_argument(
+        "--to", type=arguments.word, metavar="VERSION", help="default: the version that new projects are made from"
+    )
+    parser.add_argument(
+        "--set",
+        type=arguments.pair,
+        action="append",
+        default=[],
+        metavar="NAME=VALUE",
+        help="another value for a parameter; repeatable",
     )
     parser.add_argument("--force", action="store_true", help="try although the launch role will be refused something")
     args = parser.parse_args(argv)
-    if wrong := next((item for item in args.set if "=" not in item), None):
-        raise UsageError(f"--set {wrong}: write NAME=VALUE")
+    names = [item.partition("=")[0] for item in args.set]
+    if twice := next((name for name in names if names.count(name) > 1), None):
+        raise UsageError(f"--set {twice} is given twice")
     settings, connection = start(args)
     project = upgrading.settled(connection, args.project)
     known = versions.installed_versions(connection, settings)

@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from decimal import Decimal, InvalidOperation
 
+from awslang.bounded import is_number
 from awslang.policy.patterns import Context, arn_like, like, plain
 
 Match = Callable[[str, str, Context, bool], bool]  # policy value, request value, context, variables
@@ -60,10 +61,10 @@ def _numbers(compare: Callable[[Decimal, Decimal], bool]) -> Match:
 def moment(text: str) -> datetime | None:
     """A date in one of the forms that IAM takes (ISO 8601, or seconds since 1970); None for another."""
     try:
-        if text.replace(".", "", 1).isdigit() and len(text) > 4:
+        if is_number(text.replace(".", "", 1)) and len(text) > 4:
             return datetime.fromtimestamp(float(text), UTC)
         found = datetime.fromisoformat(text if len(text) != 4 else f"{text}-01-01")
-    except ValueError:
+    except (ValueError, OverflowError):
         return None
     return found if found.tzinfo else found.replace(tzinfo=UTC)
 

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any, Literal
 
+from awslang.bounded import read_json
 from awslang.policy.conditions import Test, operator_parts
 
 Kind = Literal["identity", "resource", "trust", "control"]  # control: service and resource control policies
@@ -27,7 +28,9 @@ ACTION = re.compile(r"[a-zA-Z0-9-]+:[a-zA-Z0-9*?_-]+|\*")
 NO_VENDOR = "Actions/Conditions must be prefaced by a vendor, e.g., iam, sdb, ec2, etc."
 SID = re.compile(r"[A-Za-z0-9]*")
 ARN = re.compile(r"arn:[^:]*:[^:]*:[^:]*:[^:]*:.*", re.DOTALL)
-ACCOUNT = re.compile(r"\d{12}")
+ACCOUNT = re.compile(r"[0-9]{12}")
+DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
+NAME = r"[a-zA-Z0-9_+=,.@-]+"
 
 
 class MalformedPolicy(ValueError):  # reads as what it says: raise MalformedPolicy(...)
@@ -87,13 +90,15 @@ def _no_twins(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 @lru_cache(maxsize=5_000)
 def _statements(text: str, kind: Kind) -> tuple[Statement, ...]:
     try:
-        document = json.loads(text, object_pairs_hook=_no_twins)
-    except json.JSONDecodeError as error:
+        document = read_json(text, _no_twins)
+    except MalformedPolicy:
+        raise
+    except ValueError as error:
         raise MalformedPolicy("This policy contains invalid Json") from error
     if not isinstance(document, dict) or set(document) - DOCUMENT_ELEMENTS:
         raise MalformedPolicy("Syntax errors in policy.")
     version = document.get("Version", "2008-10-17")
-    if not isinstance(version, str) or (version not in VERSIONS and not re.fullmatch(r"\d{4}-\d\d-\d\d", version)):
+    if not isinstance(version, str) or (version not in VERSIONS and not DATE.fullmatch(version)):
         raise MalformedPolicy("Syntax errors in policy.")
     if version not in VERSIONS or (kind == "control" and version != "2012-10-17"):
         raise MalformedPolicy("Policy document must be version 2012-10-17 or greater.")
@@ -194,7 +199,7 @@ def _principals(item: dict[str, Any], kind: Kind, effect: str) -> tuple[tuple[tu
     if value == "*":
         return (("AWS", "*"),), negated
     if not isinstance(value, dict) or not value or set(value) - PRINCIPAL_TYPES:
-        raise MalformedPolicy(f"Invalid principal in policy: {json.dumps(value)}")
+        raise MalformedPolicy(f"Invalid principal in policy: {json.dumps(value)[:1000]}")
     found = tuple((kind_of, one) for kind_of, names in value.items() for one in _strings(names))
     for kind_of, one in found:
         check_principal_form(kind_of, one)
@@ -209,8 +214,8 @@ def check_principal_form(kind_of: str, value: str) -> None:
             value == "*"
             or ACCOUNT.fullmatch(value) is not None
             or re.fullmatch(r"AIDA[A-Z0-9]+|AROA[A-Z0-9]+", value) is not None
-            or re.fullmatch(r"arn:[a-z-]+:iam::\d{12}:(root|(user|role)/[\w+=,.@/-]+)", value) is not None
-            or re.fullmatch(r"arn:[a-z-]+:sts::\d{12}:(assumed-role/[\w+=,.@-]+/[\w+=,.@-]+|federated-user/.+)", value)
+            or re.fullmatch(r"arn:[a-z-]+:iam::[0-9]{12}:(root|(user|role)/[a-zA-Z0-9_+=,.@/-]+)", value) is not None
+            or re.fullmatch(rf"arn:[a-z-]+:sts::[0-9]{{12}}:(assumed-role/{NAME}/{NAME}|federated-user/.+)", value)
             is not None
             or re.fullmatch(r"arn:[a-z-]+:iam::cloudfront:user/.+", value) is not None
         )

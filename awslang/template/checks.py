@@ -58,6 +58,7 @@ ARGUMENTS = {  # how many a function takes, and what AWS says otherwise
     "Fn::ValueOf": (2, 2, "every Fn::ValueOf object requires two parameters, a parameter and an attribute"),
     "Fn::ValueOfAll": (2, 2, "every Fn::ValueOfAll object requires two parameters, a parameter type and an attribute"),
 }  # fmt: skip
+COMPUTED = {"Fn::Join", "Fn::Split", "Fn::Select", "Fn::Cidr"}  # may take the list from a function, when extended
 SUB = (
     "One or more Fn::Sub intrinsic functions don't specify expected arguments. Specify a string as first argument, and "
     "an optional second argument to specify a mapping of values to replace in the string"
@@ -200,8 +201,8 @@ class Checker:
         least, most, message = ARGUMENTS[name]
         if name == "Fn::FindInMap" and self.extended:
             most = 4
-        if nodes.call(argument) and self.extended:
-            return  # a function that gives the list
+        if nodes.call(argument) and self.extended and name in COMPUTED:
+            return
         if not isinstance(argument, list) or not least <= len(argument) <= most:
             raise self.fail(message, path)
         if name == "Fn::GetAtt" and "" in argument:

@@ -14,7 +14,7 @@ from awslang.template.template import TemplateError
 
 START = "{{resolve:"
 REFERENCE = re.compile(r"\{\{resolve:([a-z-]+):([^{}]+)\}\}")
-PARAMETER = re.compile(r"[a-zA-Z0-9_.\-/]+(:\d+)?")
+PARAMETER = re.compile(r"[a-zA-Z0-9_.\-/]+(:[0-9]+)?")
 SECURE_PLACES = {  # the resource's type, the top-level property, the key below it (or "")
     ("AWS::DirectoryService::MicrosoftAD", "Password", ""),
     ("AWS::DirectoryService::SimpleAD", "Password", ""),

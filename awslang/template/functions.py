@@ -11,6 +11,7 @@ import json
 import re
 from typing import Any
 
+from awslang.bounded import is_number
 from awslang.template.reader import TemplateError
 from awslang.template.values import UNKNOWN, has_unknown, text
 
@@ -56,7 +57,7 @@ def split(delimiter: Any, source: Any) -> Any:
 def select(index: Any, items: Any) -> Any:
     if index is UNKNOWN or items is UNKNOWN:
         return UNKNOWN
-    if not is_scalar(index) or not re.fullmatch(r"\d+", text(index)) or not isinstance(items, list):
+    if not is_scalar(index) or not is_number(text(index)) or not isinstance(items, list):
         raise TemplateError(SELECT)
     number = int(index)
     if number >= len(items):

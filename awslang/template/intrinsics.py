@@ -168,6 +168,8 @@ class Evaluator:
     def _value(self, node: Any) -> Any:
         if isinstance(node, dict):
             found = nodes.call(node)
+            if found and found[0] not in self._functions:  # one of rules, inside an object
+                raise TemplateError(f"Template error: {found[0]} cannot be used inside another value")
             if found:
                 return self._functions[found[0]](found[1])
             values = {name: self._value(part) for name, part in node.items()}

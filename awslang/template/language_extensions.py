@@ -63,7 +63,7 @@ class Loops:
             return [self.written_out(part, (*path, index), loop, depth) for index, part in enumerate(node)]
         if not isinstance(node, dict):
             return replaced(node, loop)
-        if len(node) == 1 and node.get("Ref") in loop:
+        if len(node) == 1 and isinstance(node.get("Ref"), str) and node["Ref"] in loop:
             return loop[node["Ref"]]
         found: dict[str, Any] = {}
         for name, part in node.items():
@@ -118,19 +118,27 @@ class Loops:
             return replaced(node, loop)
         if "Ref" in node:
             known = {**self.pseudo, **self.parameters.values, **loop}
-            if node["Ref"] not in known:
+            if not isinstance(node["Ref"], str) or node["Ref"] not in known:
                 raise self.error(f"the collection of a Fn::ForEach cannot depend on {node['Ref']}", path)
             return known[node["Ref"]]
         if "Fn::FindInMap" in node:
-            name, top, second = (self.static(part, path, loop) for part in node["Fn::FindInMap"][:3])
+            name, top, second = self.arguments(node["Fn::FindInMap"], 3, path, loop)
             try:
                 return self.template.mappings[name][top][second]
             except (KeyError, TypeError) as error:
                 raise self.error(f"Unable to get mapping for {name}::{top}::{second}", path) from error
         if "Fn::Split" in node:
-            delimiter, source = (self.static(part, path, loop) for part in node["Fn::Split"])
-            return str(source).split(str(delimiter))
+            delimiter, source = self.arguments(node["Fn::Split"], 2, path, loop)
+            if not isinstance(delimiter, str) or not delimiter or not isinstance(source, str):
+                raise self.error("the collection of a Fn::ForEach: Fn::Split requires a delimiter and a string", path)
+            return source.split(delimiter)
         raise self.error(f"the collection of a Fn::ForEach cannot be made by {', '.join(node)}", path)
+
+    def arguments(self, given: Any, count: int, path: Path, loop: Mapping[str, str]) -> list[Any]:
+        """So many arguments of a function in a collection; what is left over is its default."""
+        if not isinstance(given, list) or len(given) < count:
+            raise self.error(f"the collection of a Fn::ForEach holds a function that requires {count} arguments", path)
+        return [self.static(part, path, loop) for part in given[:count]]
 
     def error(self, message: str, path: Path) -> TemplateError:
         return self.template.error(f"Template error: {message}", *path)

@@ -26,16 +26,21 @@ def call(node: Any) -> tuple[str, Any] | None:
 
 
 def attribute(argument: Any) -> tuple[Any, Any]:
-    """Logical id and attribute of a Fn::GetAtt, which may be a list or "Name.Attribute"."""
+    """Logical id and attribute of a Fn::GetAtt, which may be a list or "Name.Attribute"; "" of one that is neither."""
     if isinstance(argument, str):
         name, _, rest = argument.partition(".")
         return name, rest
-    return argument[0], argument[1]
+    return (argument[0], argument[1]) if isinstance(argument, list) and len(argument) == 2 else ("", "")
 
 
 def substitution(argument: Any) -> tuple[str, dict[str, Any]]:
-    """The string and the own variables of a Fn::Sub."""
-    return (argument, {}) if isinstance(argument, str) else (argument[0], argument[1])
+    """The string and the own variables of a Fn::Sub; "" of one that is malformed, which checks.py refuses."""
+    match argument:
+        case str(text):
+            return text, {}
+        case [str(text), dict(own)]:
+            return text, own
+    return "", {}
 
 
 def references(name: str, argument: Any) -> Iterator[tuple[str, str]]:

@@ -19,7 +19,7 @@ from awslang.template.values import text
 
 LONGEST_VALUE = 4096  # bytes
 MASK = "****"
-NUMBER = re.compile(r"[+-]?(\d+(\.\d*)?|\.\d+)([eE][+-]?\d+)?")
+NUMBER = re.compile(r"[+-]?([0-9]+(\.[0-9]*)?|\.[0-9]+)([eE][+-]?[0-9]+)?")
 
 
 @dataclass(frozen=True)
@@ -143,9 +143,9 @@ def broken_choice(items: list[str], declaration: Mapping[str, Any]) -> str:
 
 
 def broken_length(value: str, declaration: Mapping[str, Any]) -> str:
-    if "MinLength" in declaration and len(value) < int(declaration["MinLength"]):
+    if "MinLength" in declaration and len(value) < float(declaration["MinLength"]):
         return f"must contain at least {declaration['MinLength']} characters"
-    if "MaxLength" in declaration and len(value) > int(declaration["MaxLength"]):
+    if "MaxLength" in declaration and len(value) > float(declaration["MaxLength"]):
         return f"must contain at most {declaration['MaxLength']} characters"
     return ""
 

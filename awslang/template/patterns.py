@@ -18,7 +18,7 @@ def compiled(pattern: str) -> Any:
     """
     pattern = pattern.replace(ASTRAL_PAIRS, ASTRAL)
     try:
-        return re.compile(pattern)
+        return re.compile(pattern, re.ASCII)  # \d, \w and \s of Java
     except re.error:
         import regex  # takes a tenth of a second, and most templates need it nowhere
 

@@ -12,6 +12,8 @@ from typing import Any
 import yaml
 from yaml.constructor import SafeConstructor
 
+from awslang import bounded
+
 Path = tuple[str | int, ...]
 Lines = dict[Path, int]
 
@@ -23,8 +25,12 @@ FUNCTIONS = (
 SHORT_FORMS = {"Ref": "Ref", "Condition": "Condition"} | {name: f"Fn::{name}" for name in FUNCTIONS}
 YAML_TAG = "tag:yaml.org,2002:"
 PLAIN_TAGS = frozenset(YAML_TAG + kind for kind in ("str", "seq", "map", "timestamp", "value", "merge"))
-LOADER: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # libyaml is ten times as fast where it is there
+FAST: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # libyaml is ten times as fast where it is there
 CONSTRUCTOR: Any = SafeConstructor()
+
+
+class LOADER(bounded.BoundedYaml, FAST):  # type: ignore[misc]  # which of the two classes it is, is known at run time
+    pass
 
 
 class TemplateError(ValueError):
@@ -49,10 +55,15 @@ def read(body: str) -> tuple[Any, Lines]:
 
 def read_json(body: str) -> tuple[Any, Lines]:
     try:
-        document = json.loads(body, object_pairs_hook=without_duplicates)
+        document = bounded.read_json(body, without_duplicates)
     except json.JSONDecodeError as error:
         place = f"(line {error.lineno}, column {error.colno})"
         raise TemplateError(f"Template format error: JSON not well-formed. {place}", line=error.lineno) from error
+    except TemplateError:
+        raise
+    except ValueError as error:
+        raise TemplateError(f"Template format error: JSON not well-formed. {error}") from error
+    refuse_surrogates(body, document)
     lines: Lines = {}
     try:
         JsonLines(lines).build(yaml.compose(body, Loader=LOADER), ())
@@ -65,8 +76,8 @@ def read_json(body: str) -> tuple[Any, Lines]:
 def without_duplicates(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     found = dict(pairs)
     if len(found) < len(pairs):
-        names = [name for name, _ in pairs]
-        twice = next(name for name in names if names.count(name) > 1)
+        seen: set[str] = set()
+        twice = next(name for name, _ in pairs if name in seen or seen.add(name))  # type: ignore[func-returns-value]
         raise TemplateError(f"Template format error: JSON not well-formed. Duplicate key {twice}")
     return found
 
@@ -75,6 +86,9 @@ def read_yaml(body: str) -> tuple[Any, Lines]:
     lines: Lines = {}
     try:
         root = yaml.compose(body, Loader=LOADER)
+    except bounded.OutOfBounds as error:
+        line = error.problem_mark.line + 1 if error.problem_mark else 0
+        raise TemplateError(f"Template format error: {error.problem} (line {line})", line=line) from error
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         line, column = (mark.line + 1, mark.column + 1) if mark else (0, 0)
@@ -83,6 +97,7 @@ def read_yaml(body: str) -> tuple[Any, Lines]:
     except yaml.YAMLError as error:
         raise TemplateError(f"Template format error: YAML not well-formed. {error}") from error
     document = YamlBuilder(lines).build(root, ()) if root is not None else None
+    refuse_surrogates(body, document)
     refuse_nulls(document, (), lines)
     return document, lines
 
@@ -160,9 +175,24 @@ class YamlBuilder:
         if tag == YAML_TAG + "null":
             return None
         if tag in (YAML_TAG + "int", YAML_TAG + "float", YAML_TAG + "bool"):
-            return getattr(CONSTRUCTOR, "construct_yaml_" + tag.removeprefix(YAML_TAG))(node)
+            return self.number(node, tag.removeprefix(YAML_TAG))
         line = node.start_mark.line + 1
         raise TemplateError(f"Template format error: the YAML tag {tag} is not supported", line=line)
+
+    def number(self, node: Any, kind: str) -> Any:
+        line = node.start_mark.line + 1
+        if len(node.value) > bounded.LONGEST_NUMBER:
+            raise TemplateError(f"Template format error: a number of {len(node.value)} characters", line=line)
+        try:
+            return getattr(CONSTRUCTOR, f"construct_yaml_{kind}")(node)
+        except (ValueError, LookupError, OverflowError) as error:
+            raise TemplateError(f"Template format error: {node.value[:80]!r} is no {kind}", line=line) from error
+
+
+def refuse_surrogates(body: str, document: Any) -> None:
+    """TemplateError for an escape (\\ud800) that is no character."""
+    if "\\u" in body.lower() and bounded.SURROGATE.search(json.dumps(document, ensure_ascii=False, default=str)):
+        raise TemplateError("Template format error: a text holds half of a character, such as \\ud800")
 
 
 def refuse_nulls(node: Any, path: Path, lines: Lines) -> None:

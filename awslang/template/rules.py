@@ -43,7 +43,7 @@ class Judge:
             "Fn::Equals": lambda a: texts(self.value(a[0])) == texts(self.value(a[1])),
             "Fn::Contains": lambda a: texts(self.value(a[1])) in self.items(a[0]),
             "Fn::EachMemberEquals": lambda a: all(item == texts(self.value(a[1])) for item in self.items(a[0])),
-            "Fn::EachMemberIn": lambda a: set(self.items(a[0])) <= set(self.items(a[1])),
+            "Fn::EachMemberIn": lambda a: all(item in self.items(a[1]) for item in self.items(a[0])),
             "Fn::RefAll": self.ref_all,
             "Fn::ValueOf": self.unsupported,
             "Fn::ValueOfAll": self.unsupported,

@@ -15,8 +15,8 @@ from typing import Any
 from awslang.template.patterns import compiled
 from awslang.template.values import UNKNOWN, has_unknown, text
 
-INTEGER = re.compile(r"[+-]?\d+")
-NUMBER = re.compile(r"[+-]?(\d+(\.\d*)?|\.\d+)([eE][+-]?\d+)?")
+INTEGER = re.compile(r"[+-]?[0-9]{1,100}")
+NUMBER = re.compile(r"[+-]?([0-9]+(\.[0-9]*)?|\.[0-9]+)([eE][+-]?[0-9]+)?")
 NAMES = {"string": "String", "integer": "Integer", "number": "Number", "boolean": "Boolean", "array": "JSONArray",
          "object": "JSONObject", "null": "Null"}  # fmt: skip
 Problem = tuple[str, str]

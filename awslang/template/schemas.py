@@ -15,6 +15,7 @@ from functools import cache, lru_cache
 from pathlib import Path
 from typing import Any
 
+from awslang.bounded import is_number
 from awslang.template import schema_rules
 from awslang.template.values import texts
 
@@ -147,7 +148,7 @@ def problems(type: str, properties: Mapping[str, Any], logical_id: str, region: 
     found = schema(type, region)
     prefix = f"Properties validation failed for resource {logical_id} with message: "
     coerced = dict(properties)
-    seconds = int(coerced["ServiceTimeout"]) if str(coerced.get("ServiceTimeout", "")).isdigit() else None
+    seconds = int(coerced["ServiceTimeout"]) if is_number(str(coerced.get("ServiceTimeout", ""))) else None
     if found.type == CUSTOM and seconds is not None:
         coerced |= {"ServiceTimeout": seconds}  # the only number that is CloudFormation's own
     violations = [f"{prefix}{path}: {message}" for path, message in schema_rules.problems(found.document, coerced)]

@@ -63,6 +63,9 @@ def problems(document: Mapping[str, Any]) -> Iterator[Problem]:
     """What is wrong with the form of a template: AWS's message and the path, the first one first."""
     names = transforms(document)
     if set(names) - {LANGUAGE_EXTENSIONS}:
+        for name in CHECKS:
+            if not isinstance(document.get(name, {}), dict):
+                yield f"Template format error: {name} must be an object", (name,)
         return  # macros may read members of their own: what they leave is checked, not what they get
     unknown = [name for name in document if name not in SECTIONS]
     if unknown:
@@ -136,7 +139,7 @@ def parameter(path: Path, value: Any, extended: bool) -> Iterator[Problem]:
         if any(isinstance(item, dict | list) for item in items):
             yield f"Template format error: Every {name} member must be a string.", (*path, name)
     for name in ("MinLength", "MaxLength", "MinValue", "MaxValue"):
-        if name in value and not re.fullmatch(r"-?\d+(\.\d+)?", str(value[name])):
+        if name in value and not re.fullmatch(r"-?[0-9]+(\.[0-9]+)?", str(value[name])):
             yield f"Template format error: Every {name} member must be a number.", (*path, name)
     if not is_pattern(value.get("AllowedPattern", "")):
         yield "Template format error: AllowedPattern must be a regular expression.", (*path, "AllowedPattern")

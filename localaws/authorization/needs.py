@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from awslang.bounded import is_number
 from localaws.calls import Call
 from localaws.service import Need
 
@@ -18,7 +19,7 @@ def strings(value: Any) -> list[str]:
 
 def need_of(call: Call, prefix: str, action: str, resource: str, keys: Mapping[str, tuple[str, ...]]) -> Need:
     owner = resource.split(":")[4] if resource.startswith("arn:") and prefix not in OWN_ACCOUNT else ""
-    account = owner if owner.isdigit() else call.account
+    account = owner if is_number(owner) else call.account
     return Need(f"{prefix}:{action}", resource, account, keys)
 
 

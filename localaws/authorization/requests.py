@@ -54,7 +54,7 @@ IAM_TAG_ON_CREATE = {
 CREATES = re.compile(r"(Create|Register|Put(Rule|Parameter|MetricAlarm)$|EnableSageMaker)")
 # The service that takes over a role passed to it, where it is not SERVICE.amazonaws.com.
 PASSED_TO = {"stepfunctions": "states.amazonaws.com", "sagemaker-runtime": "sagemaker.amazonaws.com"}
-ROLE = re.compile(r"arn:aws[a-z-]*:iam::\d{12}:role/.+")
+ROLE = re.compile(r"arn:aws[a-z-]*:iam::[0-9]{12}:role/.+")
 PASSES_LATER = {("sagemaker", "CreateProject"), ("sagemaker", "UpdateProject")}  # when it asks CloudFormation
 PASSES_NO_ROLE = {"sts", "iam", "organizations", "kms", "s3", "sns", "sqs", "secretsmanager", "ecr", "cloudwatch"}
 

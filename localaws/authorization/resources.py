@@ -16,7 +16,7 @@ from localaws import registry
 from localaws.authorization.needs import strings
 from localaws.calls import Call
 
-PART = re.compile(r"\$\{(\w+)\}")
+PART = re.compile(r"\$\{([a-zA-Z0-9_]+)\}")
 
 
 def _lower(params: dict[str, Any]) -> dict[str, Any]:

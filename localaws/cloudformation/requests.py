@@ -111,7 +111,7 @@ def s3_place(endpoint: str, url: str) -> tuple[str, str, str, str]:
         bucket, _, key = path.partition("/")
         return bucket, key, "", version
     host = re.fullmatch(
-        r"(?:(?P<bucket>[a-z0-9.-]+)\.)?s3(?:[.-](?:dualstack\.)?(?P<region>[a-z]{2}(?:-[a-z]+)+-\d))?\.amazonaws\.com",
+        r"(?:(?P<bucket>[a-z0-9.-]+)\.)?s3(?:[.-](?:dualstack\.)?(?P<region>[a-z]{2}(?:-[a-z]+)+-[0-9]))?\.amazonaws\.com",
         parts.netloc,
     )
     if parts.scheme != "https" or not host:

@@ -16,7 +16,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-PLACE = re.compile(r"^\[[\d:]+\] \S+:\d+: ")  # the time and the line of its own source, before what it says
+PLACE = re.compile(r"^\[[0-9:]+\] \S+:[0-9]+: ")  # the time and the line of its own source, before what it says
 Rows = Sequence[Mapping[int, float]]  # one mapping for each row: column to value; a column left out is missing
 
 

@@ -108,7 +108,7 @@ def fit(parameters: dict[str, str], matrices: dict[str, Matrix]) -> Booster:
 
 def rounded(line: str) -> str:
     """A line of metrics with five decimals, as the container prints them."""
-    return re.sub(r":(-?\d+\.\d+)", lambda found: f":{float(found.group(1)):.5f}", line)
+    return re.sub(r":(-?[0-9]+\.[0-9]+)", lambda found: f":{float(found.group(1)):.5f}", line)
 
 
 def main() -> int:

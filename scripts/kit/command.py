@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import argparse
 import shlex
-from pathlib import Path
 
+from scripts.kit import arguments
 from scripts.kit.connect import Connection, require_account
 from scripts.kit.console import UsageError
 from scripts.kit.regions import check_region
@@ -24,7 +24,12 @@ def add_options(
     dry_run: what --dry-run does, "" for a command that changes nothing; prints: what --json prints
     """
     add_file_options(parser)
-    parser.add_argument("--profile", metavar="NAME", help="AWS profile to sign in with (default: as the AWS CLI does)")
+    parser.add_argument(
+        "--profile",
+        type=arguments.label,
+        metavar="NAME",
+        help="AWS profile to sign in with (default: as the AWS CLI does)",
+    )
     if dry_run:
         parser.add_argument("--dry-run", action="store_true", help=dry_run)
     parser.add_argument("--json", action="store_true", help=f"print {prints} as JSON on stdout")
@@ -34,12 +39,14 @@ def add_file_options(parser: argparse.ArgumentParser) -> None:
     """The options of a command that only reads the environment file."""
     parser.add_argument(
         "--environment",
-        type=Path,
+        type=arguments.path,
         default=DEFAULT_FILE,
         metavar="FILE",
         help=f"the environment file (default: {DEFAULT_FILE})",
     )
-    parser.add_argument("--region", metavar="REGION", help="instead of the Region in the environment file")
+    parser.add_argument(
+        "--region", type=arguments.word, metavar="REGION", help="instead of the Region in the environment file"
+    )
 
 
 def elsewhere(args: argparse.Namespace) -> str:

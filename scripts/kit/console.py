@@ -16,7 +16,7 @@ import time
 import traceback
 from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import NoReturn, Self, TypeVar
+from typing import Any, NoReturn, Self, TypeVar
 
 from botocore.exceptions import (
     BotoCoreError,
@@ -41,7 +41,7 @@ SOON, PROGRESS, PROGRESS_ON_TERMINAL = 1.0, 5.0, 0.1  # seconds before the first
 AGAIN = "Run the same command again once that is fixed: it continues from here"
 FEW, SHOWN = 10, 3  # items that differ only in their account: up to FEW all are shown, of more the first SHOWN
 MANY = "\N{MULTIPLICATION SIGN}"  # stands for what differs among them
-IDS = r"\b(\d{12}|[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12})\b"
+IDS = r"\b([0-9]{12}|[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12})\b"
 Item = TypeVar("Item")
 
 
@@ -209,6 +209,11 @@ def drop_output() -> None:
 
 class Parser(argparse.ArgumentParser):
     """A parser that reports a wrong call in one line; where an option is missing, with the first example."""
+
+    def _get_values(self, action: argparse.Action, arg_strings: list[str]) -> Any:
+        if action.option_strings and arg_strings == ["--"]:  # Python 3.11 takes --NAME=-- unchecked
+            raise argparse.ArgumentError(action, "--: write a value")
+        return super()._get_values(action, arg_strings)
 
     def error(self, message: str) -> NoReturn:
         if "are required" not in message:

@@ -22,7 +22,7 @@ from scripts.kit.stacks.stack import place
 TEMPLATES = {  # which of the kit's templates a stack is made from, by the stack's name
     **data_science.TEMPLATES,
     r"(StackSet-)?multi-account-deployment-target(-.+)?": "templates/20-target-account.yaml",
-    r"SC-\d{12}-pp-\w+": pack.PRODUCT,
+    r"SC-[0-9]{12}-pp-[a-zA-Z0-9_]+": pack.PRODUCT,
     r"sagemaker-.+-deploy-(staging|prod)": "templates/40-stage.yaml",
     r"StackSet-sagemaker-.+": "templates/50-endpoint.yaml",
 }
@@ -37,7 +37,7 @@ def template_of(stack: str) -> str:
 def places(cloud: Cloud, root: Path, message: str) -> list[str]:
     """The kit's resources that a message names, each with the line where its template has it."""
     found: dict[str, None] = {}
-    words = set(re.findall(r"[\w+=,.@/-]+", message))
+    words = set(re.findall(r"[a-zA-Z0-9_+=,.@/-]+", message))
     words |= {part for word in words for part in word.split("/")} | {word.rstrip(".,") for word in words}
     for state in cloud.states(Stacks).values():
         for stack in list(state.by_id.values()):

@@ -25,7 +25,7 @@ from awslang.policy.patterns import action_like
 
 ROLE, MANAGED_POLICY = "AWS::IAM::Role", "AWS::IAM::ManagedPolicy"
 LOGICAL_ID = re.compile(r"  ([A-Za-z0-9]+):\s*$")
-SID = re.compile(r"\s*(?:- )?Sid: (\w+)")
+SID = re.compile(r"\s*(?:- )?Sid: ([a-zA-Z0-9_]+)")
 REASON = re.compile(r"\s*# (Later|Not rehearsed)(?: \(([^)]*)\))?:\s*(.*)")
 COMMENT = re.compile(r"\s*# (.*)")
 

@@ -241,7 +241,7 @@ def test_more_regions_than_a_stage_has_room_for_are_a_usage_error(terminal: Term
 
 
 def test_a_pause_of_no_seconds_is_a_usage_error(terminal: Terminal) -> None:
-    assert "--pause 0: write a number of seconds above 0" in terminal.refuses("status", "--pause", "0", code=2)
+    assert "--pause: 0: write a number of seconds above 0" in terminal.refuses("status", "--pause", "0", code=2)
 
 
 def test_an_endpoint_that_does_not_answer_is_reported(world: World, terminal: Terminal) -> None:

@@ -78,7 +78,7 @@ def test_every_setting_of_an_endpoint_can_be_made_in_the_configuration_files(kit
     done = python(
         kit, "-c",
         "import json; from pathlib import Path; from pipeline.settings import *; "
-        "print(json.dumps([template_parameters(Path('40-stage.yaml')), WRITTEN_HERE]))",
+        "print(json.dumps([list(template_parameters(Path('40-stage.yaml'))), WRITTEN_HERE]))",
     )  # fmt: skip
     names, written = json.loads(done.stdout)
     assert names == list(parameters("40-stage.yaml"))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,7 @@ from scripts.rehearsal.other_templates.seeds import Place, assigned
 from scripts.rehearsal.report.template_page import template_page
 from scripts.rehearse import parser
 from tests.support import ROOT
+from tests.support.zips import zip_of
 
 PROJECTS = ROOT / "tests" / "fixtures" / "projects"
 SEED = {"seed.zip": PROJECTS / "seed"}
@@ -160,8 +162,105 @@ def test_the_report_is_left_as_a_page_and_as_data(tmp_path: Path, capsys: pytest
     assert f"{near(page)} shows it all" in capsys.readouterr().err
 
 
-@pytest.mark.parametrize("given", [["--parameter", "X"], ["--seed-code", "a=/nowhere"], ["--parameter", "A=1"] * 2])
+@pytest.mark.parametrize("given", [["--seed-code", "a=/nowhere"], ["--parameter", "A=1"] * 2])
 def test_options_that_make_no_sense_are_usage_errors(given: list[str]) -> None:
     args = parser().parse_args(["--template", str(PROJECTS / "template.yaml"), *given])
     with pytest.raises(UsageError):
         rehearsing.options(args)
+
+
+HEAD = "Parameters: {SageMakerProjectName: {Type: String}, SageMakerProjectId: {Type: String}}\n"
+REPOSITORY = (
+    HEAD
+    + """\
+Resources:
+  Repository:
+    Type: AWS::CodeCommit::Repository
+    Properties:
+      RepositoryName: demo
+      Code:
+        S3: {Bucket: bucket, Key: %s}
+"""
+)
+
+
+@pytest.mark.parametrize(
+    ("template", "reason"),
+    [
+        (
+            REPOSITORY % "!Select [9, [a, b]]",
+            "Template error: Fn::Select cannot select nonexistent value at index 9 (resource Repository, line",
+        ),
+        (REPOSITORY % "!ImportValue nowhere", "No export named nowhere found. (resource Repository, line"),
+        (
+            REPOSITORY % "'{{resolve:ssm:/nowhere}}'",
+            "Parameters: [ssm:/nowhere] cannot be found. (resource Repository, line",
+        ),
+        (REPOSITORY % ("[" * 400), "nested deeper than 64 levels"),
+        ("Resources: &a {a: *a}\n", "YAML aliases are not allowed in CloudFormation templates (line 1)"),
+    ],
+)
+def test_a_template_that_cannot_be_evaluated_is_refused_with_its_place(
+    tmp_path: Path, template: str, reason: str
+) -> None:
+    file = tmp_path / "template.yaml"
+    file.write_text(template)
+    report = rehearse(tmp_path / "run", str(file))
+    assert report["outcome"] == "refused"
+    assert reason in report["refused"][0]["reason"]
+    assert report["project"]["id"] == ""
+
+
+def test_a_loop_that_makes_the_repositories_is_rehearsed(tmp_path: Path) -> None:
+    file = tmp_path / "template.yaml"
+    file.write_text(
+        f"Transform: AWS::LanguageExtensions\n{HEAD}"
+        "Resources:\n"
+        "  Fn::ForEach::Repositories:\n"
+        "    - Kind\n"
+        "    - [build, deploy]\n"
+        "    - Repository${Kind}:\n"
+        "        Type: AWS::CodeCommit::Repository\n"
+        "        Properties: {RepositoryName: !Sub 'sagemaker-${SageMakerProjectId}-${Kind}'}\n"
+    )
+    report = rehearse(tmp_path / "run", str(file))
+    made = {r["logical_id"]: r["status"] for r in report["resources"]}
+    assert made == {"Repositorybuild": "CREATE_COMPLETE", "Repositorydeploy": "CREATE_COMPLETE"}, report
+
+
+def encrypted() -> bytes:
+    """A zip that says of its file that it is encrypted: bit 0 of the flags, in both of its headers."""
+    content = bytearray(zip_of({"a.txt": "x"}))
+    for header, flags in ((b"PK\x03\x04", 6), (b"PK\x01\x02", 8)):
+        content[content.index(header) + flags] |= 1
+    return bytes(content)
+
+
+@pytest.mark.parametrize(
+    ("content", "reason"),
+    [
+        (b"no zip", "is not a zip file"),
+        (encrypted(), "holds a file that is encrypted: 'a.txt'"),
+        (zip_of({"../a.txt": "x"}), "holds a file outside of its folder: '../a.txt'"),
+        (zip_of({"/etc/a.txt": "x"}), "holds a file outside of its folder: '/etc/a.txt'"),
+    ],
+)
+def test_seed_code_in_a_zip_that_cannot_be_used_is_a_usage_error_before_anything_starts(
+    tmp_path: Path, content: bytes, reason: str
+) -> None:
+    (tmp_path / "seed.zip").write_bytes(content)
+    typed = ["--template", str(PROJECTS / "template.yaml"), "--seed-code", f"seed.zip={tmp_path}/seed.zip"]
+    with pytest.raises(UsageError, match=re.escape(reason)):
+        rehearsing.options(parser().parse_args(typed))
+
+
+def test_a_template_that_cannot_be_read_is_a_usage_error_before_anything_starts(tmp_path: Path) -> None:
+    (tmp_path / "latin.yaml").write_bytes(b"Description: Z\xfcrich\n")
+    (tmp_path / "large.yaml").write_bytes(b"#" * 1_000_001)
+    for name, reason in (
+        ("", "Is a directory"),
+        ("latin.yaml", "not text in UTF-8"),
+        ("large.yaml", "1,000,000 bytes"),
+    ):
+        with pytest.raises(UsageError, match=reason):
+            rehearsing.options(parser().parse_args(["--template", str(tmp_path / name)]))

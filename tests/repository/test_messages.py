@@ -15,10 +15,17 @@ from tests.support import ROOT
 PAGE = ROOT / "docs/reference/messages.md"
 OTHER_PAGES = ["scripts/kit/doctor"]  # docs/generated/checks.md
 FOLDERS = ["scripts", "seed-code/model-build", "pipeline"]
-ERRORS = {"UserError", "StoryFailed", "NotebookFailed", "Refused"}  # and what is made of them
+ERRORS = {"UserError", "StoryFailed", "NotebookFailed", "Refused", "ArgumentTypeError"}  # and what is made of them
 LISTS = {"problems", "wrong"}  # where the checks of a whole file gather what they find
 GATHER = {"complain", "complain_item"}  # the same, of the environment file
-TELLING = {"check_region", "read_config", "text_problem"}  # functions that answer with what is wrong
+TELLING = {
+    "check_region",
+    "read_config",
+    "text_problem",
+    "region_problem",
+    "problem",
+    "value_problem",
+}  # functions that answer with what is wrong
 ELLIPSIS = "…"
 
 
@@ -70,7 +77,7 @@ def messages_of(tree: ast.Module, errors: set[str]) -> Iterator[ast.expr]:
         if isinstance(node, ast.Call) and node.args:
             function = name_of(node.func)
             listed = isinstance(node.func, ast.Attribute) and name_of(node.func.value) in LISTS
-            if function in errors:
+            if function in errors or (function == "refuse" and len(node.args) == 3):  # of the environment file's YAML
                 yield node.args[0]
             elif function in GATHER or (function == "append" and listed):
                 yield node.args[-1]

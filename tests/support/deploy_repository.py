@@ -29,9 +29,10 @@ Parameters:
     Type: String
   InstanceType:
     Type: String
-    AllowedValues:
-      - x
-  InitialInstanceCount: {Type: Number}
+    AllowedValues: [x, y]
+  InitialInstanceCount:
+    Type: Number
+    MinValue: 1
 
 Resources:
   Endpoints: {}

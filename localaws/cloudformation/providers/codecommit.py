@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import io
-import zipfile
 from typing import Any
 
+from awslang.archives import BadArchive, read_zip
 from localaws.cloudformation.provider import Context, Made, ResourceFailed, provides
 from localaws.cloudformation.providers.shapes import (
     all_tags,
@@ -77,10 +76,9 @@ class Repository:
         version = {"VersionId": place["ObjectVersion"]} if place.get("ObjectVersion") else {}
         body = context.client("s3").get_object(Bucket=place["Bucket"], Key=place["Key"], **version)["Body"].read()
         try:
-            with zipfile.ZipFile(io.BytesIO(body)) as archive:
-                return {entry.filename: archive.read(entry) for entry in archive.infolist() if not entry.is_dir()}
-        except zipfile.BadZipFile as error:
-            raise ResourceFailed(f"s3://{place['Bucket']}/{place['Key']} is not a zip file") from error
+            return read_zip(body)
+        except BadArchive as error:
+            raise ResourceFailed(f"s3://{place['Bucket']}/{place['Key']} {error}") from error
 
     def _commit(self, codecommit: Any, name: str, branch: str, files: dict[str, bytes]) -> None:
         paths, parent = sorted(files), ""

@@ -46,7 +46,7 @@ def request_of(call: Call) -> dict[str, Any]:
     address = re.sub("^s3:/", call.cloud.endpoint, url)
     text = stored(call.forward(SERVICE), address, MOST_BYTES, "AccountsUrl")
     accounts = [part.strip() for part in re.split(r"[,\r\n]+", text) if part.strip()]
-    if wrong := [account for account in accounts if not re.fullmatch(r"\d{12}", account)]:
+    if wrong := [account for account in accounts if not re.fullmatch(r"[0-9]{12}", account)]:
         raise refused(f"The file {url} holds {wrong[0]!r}, which is not an account id of twelve digits")
     if not accounts:
         raise refused(f"The file {url} lists no account")

@@ -8,12 +8,9 @@ from __future__ import annotations
 
 import base64
 import hashlib
-import io
 import json
 import re
 import shutil
-import zipfile
-import zlib
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from functools import cache
@@ -22,6 +19,7 @@ from typing import Any
 
 from botocore.exceptions import ClientError
 
+from awslang.archives import BadArchive, open_zip
 from awslang.errors import AwsError, NotSupported
 from awslang.template.schemas import package
 from localaws import places, shapes
@@ -164,7 +162,7 @@ def unpack(cloud: Cloud, content: bytes) -> Path:
         return folder
     making = folder.with_suffix(f".{id(content)}")
     try:
-        with zipfile.ZipFile(io.BytesIO(content)) as archive:
+        with open_zip(content) as archive:
             if sum(entry.file_size for entry in archive.infolist()) > UNZIPPED_LIMIT:
                 raise invalid(f"Unzipped size must be smaller than {UNZIPPED_LIMIT} bytes")
             for entry in {entry.filename: entry for entry in archive.infolist()}.values():
@@ -172,7 +170,7 @@ def unpack(cloud: Cloud, content: bytes) -> Path:
                     places.make(making, entry.filename)
                 else:
                     places.write(making, entry.filename, archive.read(entry))
-    except (zipfile.BadZipFile, zlib.error, EOFError, RuntimeError, NotImplementedError, places.NoPlace) as error:
+    except (BadArchive, OSError, places.NoPlace) as error:
         shutil.rmtree(making, ignore_errors=True)
         raise invalid("Could not unzip uploaded file. Please check your file, then try to upload again.") from error
     if folder.exists():

@@ -60,7 +60,7 @@ def principal(call: Call, given: str) -> Any:
     """A service, an account (its root), an ARN, or everybody."""
     if given == "*":
         return "*"
-    kind, value = ("AWS", f"arn:aws:iam::{given}:root") if re.fullmatch(r"\d{12}", given) else ("AWS", given)
+    kind, value = ("AWS", f"arn:aws:iam::{given}:root") if re.fullmatch(r"[0-9]{12}", given) else ("AWS", given)
     if not given.startswith("arn:") and kind == "AWS" and value == given:
         kind = "Service"
     try:

@@ -21,8 +21,8 @@ from localaws.cloud import Cloud, arn, new_id
 LATEST = "$LATEST"
 SETTLES = 2.0  # seconds of AWS's that a new or changed function is Pending or InProgress for
 NAME = re.compile(
-    r"(arn:aws[a-z-]*:lambda:(?P<region>[a-z0-9-]+):(?P<account>\d{12}):function:"
-    r"|((?P<owner>\d{12}):)?(function:)?)(?P<name>[a-zA-Z0-9-_]{1,64})(:(?P<qualifier>\$LATEST|[a-zA-Z0-9-_]+))?"
+    r"(arn:aws[a-z-]*:lambda:(?P<region>[a-z0-9-]+):(?P<account>[0-9]{12}):function:"
+    r"|((?P<owner>[0-9]{12}):)?(function:)?)(?P<name>[a-zA-Z0-9-_]{1,64})(:(?P<qualifier>\$LATEST|[a-zA-Z0-9-_]+))?"
 )
 
 

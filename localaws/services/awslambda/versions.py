@@ -107,7 +107,7 @@ def create_alias(call: Call) -> dict[str, Any]:
     function, _ = find(call)
     shapes.check(call)
     name, version = call.params["Name"], call.params["FunctionVersion"]
-    if re.fullmatch(r"\d+", name):
+    if re.fullmatch(r"[0-9]+", name):
         raise invalid(f"Alias name {name} must not be a number")
     with function.lock:
         if name in function.aliases:

@@ -69,7 +69,7 @@ def _check_statistic(params: Mapping[str, Any]) -> None:
     statistic, extended = params.get("Statistic"), params.get("ExtendedStatistic")
     if not params.get("MetricName") or bool(statistic) == bool(extended):
         raise invalid("Exactly one of Statistic and ExtendedStatistic must be given, with a MetricName")
-    if extended and not re.fullmatch(r"p(\d{1,2}(\.\d{1,10})?|100)", extended):
+    if extended and not re.fullmatch(r"p([0-9]{1,2}(\.[0-9]{1,10})?|100)", extended):
         if re.fullmatch(r"(tm|tc|ts|wm|pr|iqm).*", extended, re.IGNORECASE):
             raise NotSupported(f"an alarm with the statistic {extended}")
         raise AwsError(

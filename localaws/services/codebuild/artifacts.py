@@ -20,6 +20,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from awslang.archives import BadArchive, open_zip
 from localaws import places
 from localaws.cloud import Session
 from localaws.services.codebuild.buildspec import Artifact, Buildspec, Files, choose, pattern
@@ -97,11 +98,11 @@ def unpack(archive: bytes, folder: Path) -> None:
     """Unpack a zip, with its permissions; a path that leaves the folder is refused."""
     folder.mkdir(parents=True, exist_ok=True)
     try:
-        with zipfile.ZipFile(io.BytesIO(archive)) as reader:
+        with open_zip(archive) as reader:
             for entry in {entry.filename: entry for entry in reader.infolist()}.values():  # of two, the later one
                 _unpack(reader, entry, folder)
-    except UNREADABLE as error:
-        raise ArtifactError("the source is not a zip file") from error
+    except BadArchive as error:
+        raise ArtifactError(f"the source {error}") from error
 
 
 def _unpack(reader: zipfile.ZipFile, entry: zipfile.ZipInfo, folder: Path) -> None:

@@ -14,6 +14,8 @@ from typing import Any
 
 import yaml
 
+from awslang.bounded import SURROGATE, BoundedYaml
+
 PHASES = ("install", "pre_build", "build", "post_build")
 TOP_KEYS = ("version", "env", "phases", "reports", "artifacts", "cache")
 ENV_KEYS = ("shell", "variables", "parameter-store", "secrets-manager", "exported-variables", "git-credential-helper")
@@ -77,7 +79,7 @@ class Buildspec:
     reports: Mapping[str, Files] = field(default_factory=dict)
 
 
-class TextLoader(yaml.BaseLoader):
+class TextLoader(BoundedYaml, yaml.BaseLoader):
     """Every scalar stays text, so that `python: 3.10` is not 3.1; a key that stands twice is an error."""
 
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
@@ -88,6 +90,11 @@ class TextLoader(yaml.BaseLoader):
                 raise yaml.MarkedYAMLError(problem=problem, problem_mark=key.start_mark)
             seen.add(str(key.value))
         return super().construct_mapping(node, deep)
+
+    def construct_scalar(self, node: yaml.ScalarNode) -> Any:
+        if SURROGATE.search(str(node.value)):
+            raise yaml.MarkedYAMLError(problem="found half of a character", problem_mark=node.start_mark)
+        return super().construct_scalar(node)
 
 
 def parse(text: str) -> Buildspec:
@@ -104,10 +111,11 @@ def parse(text: str) -> Buildspec:
     top = _mapping(tree, "The buildspec", TOP_KEYS)
     if "version" not in top:
         raise BuildspecError("The buildspec has no version: write `version: 0.2` at its top")
-    if top["version"] == "0.1":
+    version = _text(top["version"], "version")
+    if version == "0.1":
         raise BuildspecError("Not supported by the embedded AWS: buildspec version 0.1 (use 0.2)")
-    if top["version"] != "0.2":
-        raise BuildspecError(f"Invalid buildspec version: {top['version']}. Expecting: 0.1, 0.2")
+    if version != "0.2":
+        raise BuildspecError(f"Invalid buildspec version: {version}. Expecting: 0.1, 0.2")
     if "phases" not in top:
         raise BuildspecError("The buildspec has no phases")
     env = _mapping(top.get("env", {}), "env", ENV_KEYS)
@@ -164,9 +172,10 @@ def _strings(node: Any, where: str) -> tuple[str, ...]:
 
 
 def _one_of(value: Any, where: str, allowed: tuple[str, ...]) -> str:
-    if value not in allowed:
-        raise BuildspecError(f"Invalid value {value} for {where}. Expecting: {', '.join(allowed)}")
-    return str(value)
+    text = _text(value, where)
+    if text not in allowed:
+        raise BuildspecError(f"Invalid value {text} for {where}. Expecting: {', '.join(allowed)}")
+    return text
 
 
 def _yes(node: Any, where: str) -> bool:

@@ -70,8 +70,8 @@ OTHER_TYPES = (
     "WINDOWS_CONTAINER", "WINDOWS_SERVER_2019_CONTAINER", "WINDOWS_SERVER_2022_CONTAINER", "LINUX_LAMBDA_CONTAINER",
     "ARM_LAMBDA_CONTAINER", "LINUX_EC2", "ARM_EC2", "WINDOWS_EC2", "MAC_ARM",
 )  # fmt: skip
-DATED = re.compile(r"-\d+(\.\d+)+$")  # a release of an image: standard:7.0-24.10.29
-REPOSITORY = re.compile(r"[a-z0-9.\-]+(:\d+)?(/[a-z0-9._\-]+)+([:@][\w.\-:]+)?")
+DATED = re.compile(r"-[0-9]+(\.[0-9]+)+$")  # a release of an image: standard:7.0-24.10.29
+REPOSITORY = re.compile(r"[a-z0-9.\-]+(:[0-9]+)?(/[a-z0-9._\-]+)+([:@][a-zA-Z0-9_.\-:]+)?")
 
 
 def curated(image: str) -> str:

@@ -128,7 +128,7 @@ class Repository:
         head, _, message = self.read("commit", commit_id).decode().partition("\n\n")
         fields = [line.split(" ", 1) for line in head.splitlines()]
         author = next(value for name, value in fields if name == "author")
-        found = re.fullmatch(r"(.*) <(.*)> (\d+ [+-]\d{4})", author)
+        found = re.fullmatch(r"(.*) <(.*)> ([0-9]+ [+-][0-9]{4})", author)
         assert found is not None
         return Commit(
             commit_id,

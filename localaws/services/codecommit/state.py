@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
+from awslang.bounded import is_number
 from awslang.errors import AwsError
 from localaws import places
 from localaws.calls import Call
@@ -15,8 +16,8 @@ from localaws.cloud import refuse_unless
 from localaws.services.codecommit.git import Commit, Repository
 from localaws.services.events.service import emit
 
-NAME = re.compile(r"[\w.-]{1,100}")
-BRANCH = re.compile(r"(?!.*(\.\.|//|@\{|\.lock$|/$|\.$))[^\s~^:?*\[\\/.-][^\s~^:?*\[\\]{0,255}")
+NAME = re.compile(r"[a-zA-Z0-9_.-]{1,100}")
+BRANCH = re.compile(r"(?!.*(\.\.|//|@\{|\.lock$|/$|\.$))[^\x00-\x20\x7f~^:?*\[\\/.-][^\x00-\x20\x7f~^:?*\[\\]{0,255}")
 PAGE = 1000
 
 
@@ -61,7 +62,7 @@ def check_name(name: str) -> None:
 
 def page(items: list[Any], token: str | None, size: int) -> tuple[list[Any], str]:
     """One page of items, and the token of the next one ("" where there is none)."""
-    refuse_unless(not token or token.isdigit(), "InvalidContinuationTokenException", "Invalid continuation token")
+    refuse_unless(not token or is_number(token), "InvalidContinuationTokenException", "Invalid continuation token")
     start = int(token or 0)
     return items[start : start + size], str(start + size) if start + size < len(items) else ""
 

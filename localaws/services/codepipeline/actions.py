@@ -16,6 +16,7 @@ from typing import Any
 
 from botocore.exceptions import ClientError
 
+from awslang.bounded import is_number
 from awslang.errors import AwsError, NotSupported
 from localaws.cloud import arn, new_id
 from localaws.services.codebuild.state import PipelineBuild, PipelineWork
@@ -108,7 +109,7 @@ def codecommit_source(work: Work) -> None:
 def _date(text: str) -> str:
     """Git's "1767225600 +0000" as 2026-01-01T00:00:00Z."""
     seconds = text.split(" ")[0]
-    return datetime.fromtimestamp(int(seconds), UTC).strftime("%Y-%m-%dT%H:%M:%SZ") if seconds.isdigit() else text
+    return datetime.fromtimestamp(int(seconds), UTC).strftime("%Y-%m-%dT%H:%M:%SZ") if is_number(seconds) else text
 
 
 def s3_source(work: Work) -> None:

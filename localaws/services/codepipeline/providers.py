@@ -18,7 +18,7 @@ BOOLEANS = ("true", "false")
 REFERENCE = re.compile(r"#\{([^{}]*)\}")
 FILE_IN_ARTIFACT = re.compile(r"([A-Za-z0-9_\-]{1,100})::(.+)")
 CONNECTION = re.compile(
-    r"arn:aws(-[\w]+)*:(codestar-connections|codeconnections):[a-z0-9-]+:[0-9]{12}:connection/[\w-]+"
+    r"arn:aws(-[a-zA-Z0-9_]+)*:(codestar-connections|codeconnections):[a-z0-9-]+:[0-9]{12}:connection/[a-zA-Z0-9_-]+"
 )
 STACK_MODES = ("CREATE_UPDATE", "REPLACE_ON_FAILURE", "DELETE_ONLY", "CHANGE_SET_REPLACE", "CHANGE_SET_EXECUTE")
 CAPABILITIES = ("CAPABILITY_IAM", "CAPABILITY_NAMED_IAM", "CAPABILITY_AUTO_EXPAND")

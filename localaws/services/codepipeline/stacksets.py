@@ -57,7 +57,7 @@ def _targets(work: Work) -> dict[str, Any]:
     if "DeploymentTargets" not in work.configuration:
         return {}
     names = _literal_or_file(work, "DeploymentTargets")
-    units = [name for name in names if not re.fullmatch(r"\d{12}", name)]
+    units = [name for name in names if not re.fullmatch(r"[0-9]{12}", name)]
     if units and len(units) != len(names):
         raise ActionFailed("ConfigurationError", f"DeploymentTargets mixes accounts and units: {names}")
     regions = [region.strip() for region in work.configuration["Regions"].split(",")]

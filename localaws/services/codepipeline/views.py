@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from awslang.bounded import is_number
 from awslang.errors import AwsError
 from localaws.services.codepipeline.state import ActionRun, ConditionRun, Execution, Pipeline, RuleRun
 
@@ -19,7 +20,7 @@ def page(items: Sequence[Any], params: Mapping[str, Any], default: int = 100) ->
     """One page of items, and the nextToken member where there is more."""
     size = params.get("maxResults", default)
     token = params.get("nextToken", "0")
-    if not token.isdigit():
+    if not is_number(token):
         raise AwsError("InvalidNextTokenException", "The next token is not valid")
     start = int(token)
     more = {"nextToken": str(start + size)} if start + size < len(items) else {}

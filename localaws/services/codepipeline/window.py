@@ -27,7 +27,7 @@ class WrongWindow(ValueError):
 
 def zone(name: str) -> tzinfo:
     """A time zone as Region/City, UTC with an offset, or an abbreviation."""
-    if found := re.fullmatch(r"UTC(?:([+-])(\d{2}):(\d{2}))?", name):
+    if found := re.fullmatch(r"UTC(?:([+-])([0-9]{2}):([0-9]{2}))?", name):
         sign, hours, minutes = found.groups()
         offset = timedelta(hours=int(hours or 0), minutes=int(minutes or 0))
         return timezone(-offset if sign == "-" else offset)
@@ -122,9 +122,9 @@ def days_of_month(field: str, moment: datetime) -> set[int]:
     last = calendar.monthrange(moment.year, moment.month)[1]
     if field in ("?", "*"):
         return set(range(1, last + 1))
-    if found := re.fullmatch(r"L(?:-(\d+))?", field):
+    if found := re.fullmatch(r"L(?:-([0-9]+))?", field):
         return {last - int(found.group(1) or 0)}
-    if found := re.fullmatch(r"(\d+|L)W", field):
+    if found := re.fullmatch(r"([0-9]+|L)W", field):
         day = last if found.group(1) == "L" else min(int(found.group(1)), last)
         weekday = datetime(moment.year, moment.month, day).weekday()
         if weekday == 5:
@@ -145,7 +145,7 @@ def days_of_week(field: str, moment: datetime) -> set[int]:
         return set(range(1, last + 1))
     if field == "L":
         field = "7"
-    if found := re.fullmatch(r"(\w+)(?:L|#(\d))", field):
+    if found := re.fullmatch(r"([a-zA-Z0-9_]+)(?:L|#([0-9]))", field):
         days = by_weekday[DAYS.get(found.group(1)) or int(found.group(1))]
         nth = int(found.group(2)) - 1 if found.group(2) else -1
         return {days[nth]} if nth < len(days) else set()

@@ -7,17 +7,19 @@ resolution) and "Action declaration" (roleArn).
 from __future__ import annotations
 
 import io
-import json
 import secrets
 import string
 import threading
 import zipfile
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, cast
 
 from botocore.exceptions import ClientError
 
+from awslang.archives import BadArchive, open_zip
+from awslang.bounded import read_json
 from awslang.errors import AwsError
 from localaws.cloud import Cloud, Session
 from localaws.services.codepipeline.providers import FILE_IN_ARTIFACT, REFERENCE
@@ -153,7 +155,8 @@ class Work:
         self._put(self.region, artifact, key, content)
         self.run.outputs[artifact] = (bucket, key)
 
-    def read_artifact(self, artifact: str) -> zipfile.ZipFile:
+    @contextmanager
+    def read_artifact(self, artifact: str) -> Iterator[zipfile.ZipFile]:
         """An input artifact, fetched with the action's role."""
         if artifact not in self.run.inputs:
             known = ", ".join(self.run.inputs) or "none"
@@ -164,11 +167,10 @@ class Work:
         except ClientError as error:
             raise failure(error, f"access the artifact {artifact} in {bucket}/{key}") from error
         try:
-            return zipfile.ZipFile(io.BytesIO(content))
-        except zipfile.BadZipFile as error:
-            raise ActionFailed(
-                "ConfigurationError", f"The artifact {artifact} in {bucket}/{key} is not a ZIP file"
-            ) from error
+            with open_zip(content) as archive:
+                yield archive
+        except BadArchive as error:
+            raise ActionFailed("ConfigurationError", f"The artifact {artifact} in {bucket}/{key} {error}") from error
 
     def read_file(self, key: str, value: str) -> str:
         """The file that a configuration value such as BuildOutput::template.yaml names."""
@@ -183,14 +185,21 @@ class Work:
                     f"File [{path}] does not exist in artifact [{artifact}] (which {key} {value} names; "
                     f"the artifact holds {', '.join(sorted(archive.namelist())[:20]) or 'nothing'})",
                 )
-            return archive.read(path).decode()
+            return decoded(key, value, archive.read(path))
 
     def read_json(self, key: str, value: str) -> Any:
         """The JSON file that a configuration value names."""
         try:
-            return json.loads(self.read_file(key, value))
+            return read_json(self.read_file(key, value))
         except ValueError as error:
             raise ActionFailed("ConfigurationError", f"{key}: the file {value} is not valid JSON: {error}") from error
+
+
+def decoded(key: str, value: str, content: bytes) -> str:
+    try:
+        return content.decode()
+    except UnicodeDecodeError as error:
+        raise ActionFailed("ConfigurationError", f"{key}: the file {value} is not text in UTF-8") from error
 
 
 def zipped(files: Mapping[str, bytes]) -> bytes:

@@ -29,7 +29,7 @@ PULL = ("ecr:BatchCheckLayerAvailability", "ecr:BatchGetImage", "ecr:GetDownload
 EVERYBODY_PULLS = json.dumps(
     {"Version": "2012-10-17", "Statement": {"Effect": "Allow", "Principal": "*", "Action": PULL}}
 )  # the registries of built-in images
-IMAGE = re.compile(r"(\d{12})\.dkr\.ecr\.([a-z0-9-]+)\.amazonaws\.com/([^:@]+)(?::([^@]+))?(@sha256:[0-9a-f]{64})?")
+IMAGE = re.compile(r"([0-9]{12})\.dkr\.ecr\.([a-z0-9-]+)\.amazonaws\.com/([^:@]+)(?::([^@]+))?(@sha256:[0-9a-f]{64})?")
 
 
 def is_built_in(cloud: Cloud, account: str, region: str) -> bool:

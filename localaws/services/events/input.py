@@ -11,6 +11,7 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
+from awslang.bounded import is_number
 from awslang.errors import AwsError
 
 PLACEHOLDER = re.compile(r"<([A-Za-z0-9_.\-]+)>")
@@ -23,8 +24,8 @@ RESERVED = frozenset(
         "aws.events.event.json",
     }
 )
-PATH = re.compile(r"\$((\.[A-Za-z0-9_\-/*]+)|(\[(\d+|\*|'[^']+')\]))*")
-STEP = re.compile(r"\.([A-Za-z0-9_\-/*]+)|\[(\d+|\*|'[^']+')\]")
+PATH = re.compile(r"\$((\.[A-Za-z0-9_\-/*]+)|(\[([0-9]+|\*|'[^']+')\]))*")
+STEP = re.compile(r"\.([A-Za-z0-9_\-/*]+)|\[([0-9]+|\*|'[^']+')\]")
 ABSENT = object()
 MAPPED_LIMIT = 100  # entries of InputPathsMap
 
@@ -99,7 +100,7 @@ def _select(steps: list[str], value: Any) -> Any:
         if not isinstance(items, list):
             return ABSENT
         return [found for item in items if (found := _select(rest, item)) is not ABSENT]
-    if isinstance(value, list) and step.isdigit():
+    if isinstance(value, list) and is_number(step):
         return _select(rest, value[int(step)]) if int(step) < len(value) else ABSENT
     if isinstance(value, dict) and step in value:
         return _select(rest, value[step])

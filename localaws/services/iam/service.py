@@ -24,7 +24,7 @@ from localaws.service import EVERY, Service
 iam = Service("iam", moto=EVERY)
 
 ACTION = re.compile(r"[A-Za-z0-9-]+:[A-Za-z0-9]+")
-ENTITY = re.compile(r"arn:aws:iam::(\d{12}):(role|user)/(?:.+/)?([^/]+)")
+ENTITY = re.compile(r"arn:aws:iam::([0-9]{12}):(role|user)/(?:.+/)?([^/]+)")
 INLINE = re.compile(r"(.+) \(inline, (role|user|group) .+\)")  # as authorization/state.py names such policies
 SUPPORTED = {"PolicySourceArn", "ActionNames", "ResourceArns", "ContextEntries", "MaxItems", "Marker"}
 PAGE = 100

@@ -13,6 +13,7 @@ from typing import Any
 from moto.organizations import models as moto_models
 from moto.organizations import utils as moto_utils
 
+from awslang.bounded import is_number
 from awslang.errors import AwsError
 from localaws import moto_bridge
 from localaws.calls import Call
@@ -164,7 +165,7 @@ def with_dates(value: Any, name: str = "") -> Any:
 
 def page(call: Call, member: str, items: list[dict[str, Any]]) -> dict[str, Any]:
     token = str(call.params.get("NextToken", "0"))
-    if not token.isdigit():
+    if not is_number(token):
         raise AwsError("InvalidInputException", "You provided an invalid pagination token.")
     end = int(token) + int(call.params.get("MaxResults", PAGE))
     return {member: items[int(token) : end]} | ({"NextToken": str(end)} if end < len(items) else {})

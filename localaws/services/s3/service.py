@@ -30,7 +30,7 @@ NOT_WELL_FORMED = "The XML you provided was not well-formed or did not validate 
 @s3.before("CreateBucket")
 def bucket_name(call: Call) -> None:
     name = call.params["Bucket"]
-    address = re.fullmatch(r"\d+\.\d+\.\d+\.\d+", name)
+    address = re.fullmatch(r"[0-9]+\.[0-9]+\.[0-9]+\.[0-9]+", name)
     wrong = not BUCKET.fullmatch(name) or ".." in name or address
     if wrong or name.startswith(TAKEN_STARTS) or name.endswith(TAKEN_ENDS):
         raise AwsError("InvalidBucketName", "The specified bucket is not valid.")

@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from awslang.bounded import is_number
 from awslang.errors import NotSupported
 from localaws.services.sagemaker.base import invalid, only
 
@@ -30,7 +31,7 @@ COMPARISONS: dict[str, Callable[[Any, Any], bool]] = {
     "LessThan": lambda left, right: bool(left < right),
     "LessThanOrEqualTo": lambda left, right: bool(left <= right),
 }
-PATH = re.compile(r"\.?([^.\[\]']+)|\[(\d+)\]|\['([^']+)'\]")
+PATH = re.compile(r"\.?([^.\[\]']+)|\[([0-9]+)\]|\['([^']+)'\]")
 
 
 @dataclass(frozen=True)
@@ -240,7 +241,7 @@ def look_up(path: list[str], known: Mapping[str, Any]) -> Any:
     """The value at a path; a metric is found in FinalMetricDataList by its name. LookupError otherwise."""
     found: Any = known
     for part in path:
-        if isinstance(found, list) and not part.isdigit():
+        if isinstance(found, list) and not is_number(part):
             metrics = {item.get("MetricName"): item for item in found}
             if part not in metrics:
                 raise LookupError(f"there is no metric {part}, only {', '.join(sorted(map(str, metrics)))}")

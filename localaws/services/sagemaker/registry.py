@@ -20,6 +20,7 @@ import threading
 from dataclasses import dataclass, field
 from typing import Any
 
+from awslang.bounded import is_number
 from awslang.errors import AwsError, NotSupported
 from localaws.calls import Call
 from localaws.cloud import Cloud, arn
@@ -95,7 +96,7 @@ def find_package(call: Call, name: str) -> dict[str, Any]:
     """A package by its ARN, or an unversioned one by its name."""
     registry, short = place(call, name)
     group, _, number = short.partition("/")
-    if number.isdigit() and group in registry.groups and int(number) in registry.groups[group].versions:
+    if is_number(number) and group in registry.groups and int(number) in registry.groups[group].versions:
         return registry.groups[group].versions[int(number)]
     if not number and short in registry.unversioned:
         return registry.unversioned[short]

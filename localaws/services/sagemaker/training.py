@@ -32,7 +32,7 @@ from localaws.services.sagemaker.service import sagemaker
 DEFECT = "InternalServerError: We encountered an internal error. Please try again."
 LOG_GROUP = "/aws/sagemaker/TrainingJobs"
 ENDED = frozenset({"Completed", "Failed", "Stopped"})
-METRIC = re.compile(r"^\[\d+\]\t(.*)$", re.MULTILINE)
+METRIC = re.compile(r"^\[[0-9]+\]\t(.*)$", re.MULTILINE)
 SHOWN = (
     "TrainingJobName", "HyperParameters", "AlgorithmSpecification", "RoleArn", "InputDataConfig", "OutputDataConfig",
     "ResourceConfig", "StoppingCondition", "EnableNetworkIsolation", "EnableInterContainerTrafficEncryption",

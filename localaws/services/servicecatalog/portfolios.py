@@ -33,9 +33,9 @@ from localaws.services.servicecatalog.state import (
 )
 
 PATTERNS_PER_PORTFOLIO = 10  # AssociatePrincipalWithPortfolio: at most 10 principals of type IAM_PATTERN
-PRINCIPAL = re.compile(r"arn:aws[a-z-]*:iam::(\d{12}):(role|user|group)/(.+)")
+PRINCIPAL = re.compile(r"arn:aws[a-z-]*:iam::([0-9]{12}):(role|user|group)/(.+)")
 PRINCIPAL_PATTERN = re.compile(r"arn:aws[a-z-]*:iam:::(role|user|group)/(.+)")
-ROLE_ARN = re.compile(r"arn:aws[a-z-]*:iam::(\d{12}):role/([\w+=,.@/-]+)")
+ROLE_ARN = re.compile(r"arn:aws[a-z-]*:iam::([0-9]{12}):role/([a-zA-Z0-9_+=,.@/-]+)")
 
 
 def detail(portfolio: Portfolio) -> dict[str, Any]:

@@ -42,7 +42,7 @@ from localaws.services.servicecatalog.state import (
 
 CATALOG_ACCOUNT = "000000000000"  # the account that Service Catalog itself owns
 CLOUDFORMATION_TEMPLATE = "CLOUD_FORMATION_TEMPLATE"
-HOST = re.compile(r"(?:(?P<bucket>.+)\.)?s3(?:[.-](?P<region>[a-z]{2}(?:-[a-z]+)+-\d))?\.amazonaws\.com(?:\.cn)?")
+HOST = re.compile(r"(?:(?P<bucket>.+)\.)?s3(?:[.-](?P<region>[a-z]{2}(?:-[a-z]+)+-[0-9]))?\.amazonaws\.com(?:\.cn)?")
 DETAILS = {  # input member: member of the product's view
     "Name": "Name",
     "Owner": "Owner",

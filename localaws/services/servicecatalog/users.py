@@ -53,7 +53,7 @@ def sees(portfolio: Portfolio, principal: Principal) -> bool:
 def pattern_matches(pattern: str, principal: str) -> bool:
     """IAM_PATTERN: an ARN without account, in which * is any text and ? at most one character."""
     expression = "".join({"*": ".*", "?": ".?"}.get(c, re.escape(c)) for c in pattern)
-    return re.fullmatch(expression, re.sub(r"^(arn:[^:]+:iam::)\d+:", r"\1:", principal)) is not None
+    return re.fullmatch(expression, re.sub(r"^(arn:[^:]+:iam::)[0-9]+:", r"\1:", principal)) is not None
 
 
 def paths(catalog: Catalog, product: Product, principal: Principal) -> dict[str, Portfolio]:

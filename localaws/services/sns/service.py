@@ -36,7 +36,7 @@ def subscription(call: Call) -> None:
         raise AwsError("InvalidParameter", "Invalid parameter: Does not support this protocol string: " + protocol)
     if protocol == "lambda":
         raise NotSupported("a function that subscribes to a topic")
-    if protocol in ("email", "email-json") and not re.fullmatch(r"[^@\s]+@[^@\s]+\.[^@\s]+", endpoint):
+    if protocol in ("email", "email-json") and not re.fullmatch(r"[!-?A-~]+@[!-?A-~]+\.[!-?A-~]+", endpoint):
         raise AwsError("InvalidParameter", "Invalid parameter: Email address")
     if protocol in ("http", "https") and not endpoint.startswith(f"{protocol}://"):
         raise AwsError("InvalidParameter", "Invalid parameter: Endpoint must match the specified protocol")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from awslang.bounded import is_number
 from awslang.errors import AwsError
 from localaws.calls import Call
 from localaws.service import EVERY, Service
@@ -24,5 +25,5 @@ def queue_attributes(call: Call) -> None:
             raise AwsError("InvalidAttributeName", f"Unknown Attribute {name}.")
         if name in RANGES:
             least, most = RANGES[name]
-            if not str(value).isdigit() or not least <= int(value) <= most:
+            if not is_number(str(value)) or not least <= int(value) <= most:
                 raise AwsError("InvalidAttributeValue", f"Invalid value for the parameter {name}.")

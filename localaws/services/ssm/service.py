@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
+from awslang.bounded import is_number
 from awslang.errors import AwsError, NotSupported
 from localaws import shapes
 from localaws.calls import Call
@@ -80,7 +81,7 @@ def _look(call: Call, asked: str) -> dict[str, Any]:
         return found.shown(decrypted)
     if found.kind == "SecureString":
         raise NotSupported(f"a version of a SecureString: {asked}")
-    if not selector.isdigit():
+    if not is_number(selector):
         raise NotSupported(f"a label of a parameter: {asked}")
     versions = [*found.older, found.shown()]
     if not 1 <= int(selector) <= len(versions):

@@ -8,15 +8,14 @@ joined since, the pipeline is started with the version instead.
 
 from __future__ import annotations
 
-import io
-import json
-import zipfile
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import ClientError
 
+from awslang.archives import read_zip
+from awslang.bounded import read_json
 from scripts.kit.connect import Connection, pages
 from scripts.kit.console import FEW, UserError, counted, say, some
 from scripts.kit.organization import members
@@ -125,9 +124,14 @@ def recorded(s3: S3Client, execution: PipelineExecution, stage: Stage, owner: st
         if error.response["Error"]["Code"] in {"NoSuchKey", "NoSuchBucket", "404"}:
             return None
         raise
-    with zipfile.ZipFile(io.BytesIO(body)) as archive:
-        part = json.loads(archive.read("deployment.json"))["stages"][stage]
-    return tuple(sorted(account["id"] for account in part["accounts"])), tuple(sorted(part["regions"]))
+    try:
+        part = read_json(read_zip(body)["deployment.json"])["stages"][stage]
+        return tuple(sorted(account["id"] for account in part["accounts"])), tuple(sorted(part["regions"]))
+    except (ValueError, KeyError, TypeError) as error:
+        raise UserError(
+            f"the artifact s3://{bucket}/{key} of execution {execution.id} is not what the Build step writes "
+            f"({type(error).__name__}: {error}). Name another version with --version"
+        ) from error
 
 
 def places_now(connection: Connection, settings: Settings, project: Project, stage: Stage) -> StagePlaces:

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import ClientError
 
+from awslang.bounded import is_number
 from scripts.kit.connect import Connection, if_there
 from scripts.kit.console import AGAIN, UserError, explain, say
 from scripts.kit.patience import until
@@ -79,7 +80,7 @@ def plan(wanted: Sequence[str], found: Sequence[PortfolioShare], organization: s
             waits = there[id].type == "ACCOUNT" and not there[id].accepted
             steps.append(PlanStep("keep", "share", name, f"{id} has not accepted it yet" if waits else ""))
             continue
-        if whom.isdigit():
+        if is_number(whom):
             request: dict[str, Any] = {"AccountId": id}
         else:
             kind = "ORGANIZATION" if whom == ORGANIZATION else "ORGANIZATIONAL_UNIT"

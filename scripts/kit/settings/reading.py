@@ -48,44 +48,49 @@ UNIT = (
     rf"{UNIT_ID}|{UNIT_NAME}(/{UNIT_NAME}){{0,4}}"  # five levels (Quotas for AWS Organizations, "OU maximum nesting")
 )
 SUFFIX = r"[a-z0-9]{1,10}"  # the post: a short string, at most 10 lowercase alphanumeric characters
-EXTERNAL_ID = r"[\w+=,.@:/-]{2,64}"  # STS, AssumeRole.ExternalId (which allows 1,224 characters)
-ROLE_NAME = r"[\w+=,.@-]{1,64}"  # IAM, roleNameType
+EXTERNAL_ID = r"[a-zA-Z0-9_+=,.@:/-]{2,64}"  # STS, AssumeRole.ExternalId (which allows 1,224 characters)
+ROLE_NAME = r"[a-zA-Z0-9_+=,.@-]{1,64}"  # IAM, roleNameType
 ROLE = rf"([!-~]+/)?{ROLE_NAME}"  # a role's name, with its path where it has one
 ROLE_ARN = rf"arn:aws[a-z-]*:iam::{ACCOUNT}:role/{ROLE}"
 PUBLISHER = rf"(arn:aws[a-z-]*:iam::{ACCOUNT}:)?((role|user)/)?{ROLE}"  # a role's name, or role/NAME or user/NAME
 # AssociatePrincipalWithPortfolio: an ARN, or (without an account) a pattern in which * and ? stand for characters
 PRINCIPAL_ARN = rf"arn:aws[a-z-]*:iam::({ACCOUNT})?:(user|group|role)/[!-~]+"
 SHARE = rf"{ACCOUNT}|organization|{UNIT_ID}"
-EMAIL = r"[^@\s]+@[^@\s]+\.[^@\s]+"
+EMAIL = r"(?=.{6,320}$)[!-?A-~]+@[!-?A-~]+\.[!-?A-~]+"  # RFC 5321: 64 characters, @, 255 characters
+NEW_EMAIL = rf"(?=.{{6,64}}$){EMAIL}"  # Organizations, CreateAccount: 6 to 64 characters of 7-bit ASCII
 NEW_ACCOUNT = r"[ -~]{1,50}"  # Organizations, CreateAccountName
 CONNECTION = rf"arn:aws[a-z-]*:(codeconnections|codestar-connections):[a-z0-9-]+:{ACCOUNT}:connection/[0-9a-f-]{{36}}"
-OWNING = r"[\w.-]+(/[\w.-]+)*"  # a user, an organization or a group (GitLab's groups nest)
+OWNING = r"[a-zA-Z0-9_.-]+(/[a-zA-Z0-9_.-]+)*"  # a user, an organization or a group (GitLab's groups nest)
 DOMAIN_ID = r"d-(-*[a-z0-9]){1,61}"  # SageMaker, DomainId
 CATALOG_NAME = r".{1,100}"  # Service Catalog, PortfolioDisplayName (1 to 100; a product's name may be longer)
 OWNER = r".{1,50}"  # Service Catalog, ProviderName (a portfolio's provider: 1 to 50)
 # ECR, Prefix of a repository creation template, which always stands for PREFIX/ (so a slash at its end may be written)
 REPOSITORY_PREFIX = r"(?=.{1,255}$)[a-z0-9]+((\.|_|__|-+)[a-z0-9]+)*(/[a-z0-9]+((\.|_|__|-+)[a-z0-9]+)*)*/?"
 FURTHER_REGIONS = 3  # of a stage, besides the data science account's (decision 9)
+LARGEST = 1_000_000  # bytes of the file, in which 10,000 accounts have room
+SHOWN_MISTAKES = 100
 IMAGE_REGIONS = 3  # the destinations that template 11 has room for
 
 
 def parse(text: str, name: str) -> Settings:
     """The settings in a file's text; UserError with every mistake otherwise. name: for the messages."""
+    mistakes: list[Mistake] = []
     try:
-        document = yaml_lines.load(text)
+        document = yaml_lines.load(text, lambda *given: mistakes.append(Mistake(*given)))
+    except yaml.reader.ReaderError as error:
+        line = text.count("\n", 0, error.position) + 1
+        raise UserError(f"{name}, line {line}: not valid YAML: {error.reason}") from error
     except yaml.MarkedYAMLError as error:
         line = error.problem_mark.line + 1 if error.problem_mark else 0
         raise UserError(f"{name}, line {line}: not valid YAML: {error.problem}") from error
-    except yaml.YAMLError as error:
-        raise UserError(f"{name}: not valid YAML: {error}") from error
-    if not isinstance(document, yaml_lines.LinesOfMapping):
+    if not isinstance(document, yaml_lines.LinesOfMapping) and not mistakes:
         raise UserError(f"{name} holds no keys. Copy {EXAMPLE_FILE} and fill it in")
-    mistakes: list[Mistake] = []
-    settings = read(Section(document, "", 0, mistakes))
-    if mistakes:
+    settings = read(Section(document, "", 0, mistakes)) if isinstance(document, yaml_lines.LinesOfMapping) else None
+    if settings is None or mistakes:
         mistakes.sort(key=lambda mistake: mistake.line)
-        listed = [f"  {mistake}" for mistake in mistakes]
-        raise UserError("\n".join([f"{name} has {counted(len(mistakes), 'mistake')}:", *listed]))
+        listed = [f"  {mistake}" for mistake in mistakes[:SHOWN_MISTAKES]]
+        more = [f"  and {more:,} more"] if (more := len(mistakes) - SHOWN_MISTAKES) > 0 else []
+        raise UserError("\n".join([f"{name} has {counted(len(mistakes), 'mistake')}:", *listed, *more]))
     return settings
 
 
@@ -217,7 +222,7 @@ def read_targets(section: Section, data_science: str) -> Targets:
     seen = {data_science: "the data science account, which runs no models"}
     for stage in Stage:
         for number, id in enumerate(targets.of(stage)):
-            if id in seen:
+            if id and id in seen:
                 section.complain_item(stage.key, number, f"{id} is {seen[id]}")
             seen[id] = f"in targets.{stage.key} already"
     return targets
@@ -225,19 +230,22 @@ def read_targets(section: Section, data_science: str) -> Targets:
 
 def read_new_accounts(top: Section) -> tuple[NewAccount, ...]:
     found: list[NewAccount] = []
+    seen: set[str] = set()
     for item in top.sections("new_accounts"):
         account = NewAccount(
             item.text("name", NEW_ACCOUNT, "a name of 1 to 50 characters"),
-            item.text("email", EMAIL, "an e-mail address that no other AWS account has"),
+            item.text("email", NEW_EMAIL, "an e-mail address that no other AWS account has"),
             read_stage(item),
         )
         item.finish()
         for key in ("name", "email"):
             value = getattr(account, key)
-            if value and value in {getattr(other, key) for other in found}:
+            if value and f"{key}={value}" in seen:
                 item.complain(key, f"{value} is another new account's. Every account needs its own")
-        if account.stage == "data_science" and any(other.stage == "data_science" for other in found):
+            seen.add(f"{key}={value}")
+        if account.stage == "data_science" and "stage=data_science" in seen:
             item.complain("stage", "there is a new data_science account already. There can be one")
+        seen.add(f"stage={account.stage}")
         found.append(account)
     return tuple(found)
 
@@ -352,10 +360,14 @@ def read_notifications(section: Section) -> Notifications:
 def load(file: Path) -> Settings:
     """The settings in a file; UserError when it is missing or has mistakes."""
     try:
-        text = file.read_text(encoding="utf-8")
+        with file.open("rb") as opened:
+            content = opened.read(LARGEST + 1)
+        text = content.decode("utf-8-sig")
     except FileNotFoundError as error:
         raise UserError(f"{file} does not exist. Copy {EXAMPLE_FILE} to {file} and fill it in") from error
     except (OSError, UnicodeDecodeError) as error:
         why = error.strerror if isinstance(error, OSError) else "it is not text in UTF-8"
         raise UserError(f"{file} cannot be read: {why}") from error
+    if len(content) > LARGEST:
+        raise UserError(f"{file} has more than {LARGEST:,} bytes. Is it the environment file? See {EXAMPLE_FILE}")
     return parse(text, str(file))

@@ -11,7 +11,7 @@ from botocore.exceptions import ClientError
 from awslang.errors import AwsError, NotSupported
 from awslang.template import schemas
 from awslang.template import template as templates
-from awslang.template.template import Template, TemplateError
+from awslang.template.template import S3_BYTES, Template, TemplateError
 from localaws.cloudformation.deploy import forget
 from localaws.cloudformation.goals import Goal, PartsNotSupported, UnsupportedPart, prepare
 from localaws.cloudformation.provider import provider_for
@@ -26,10 +26,18 @@ OWN = ("SageMakerProjectName", "SageMakerProjectId")
 
 
 def read(path: Path) -> str:
+    """The text of a template; no more of it is read than CloudFormation takes."""
     try:
-        return path.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        raise UsageError(f"{path} cannot be read: {error}") from error
+        with path.open("rb") as opened:
+            content = opened.read(S3_BYTES + 1)
+        text = content.decode("utf-8")
+    except OSError as error:
+        raise UsageError(f"{path} cannot be read: {error.strerror}") from error
+    except UnicodeDecodeError as error:
+        raise UsageError(f"{path} cannot be read: it is not text in UTF-8") from error
+    if len(content) > S3_BYTES:
+        raise UsageError(f"{path} has more than {S3_BYTES:,} bytes, which is the most that CloudFormation takes")
+    return text
 
 
 def deploy_before(run: Run, path: Path) -> None:
@@ -39,7 +47,7 @@ def deploy_before(run: Run, path: Path) -> None:
     try:
         known = templates.parse(body).parameters
     except TemplateError as error:
-        raise Refused(f"--setup {path}: {error} (line {error.line})") from error
+        raise Refused(f"--setup {path}: {error}{place_of(error)}") from error
     given = {name: value for name, value in run.parameters(run.options.parameters).items() if name in known}
     name = f"setup-{path.stem}"[:100].replace("_", "-").replace(".", "-")
     say(f"    {path.name}: an administrator deploys it as {name}")
@@ -85,14 +93,20 @@ def check(run: Run) -> None:
             run.notes.append(f"{placeholder} is not a bucket name: replaced by {run.seed_bucket}")
         run.body, run.parsed = body, templates.parse(body)
     except TemplateError as error:
-        place = f" (line {error.line})" if error.line else ""
-        raise Refused(f"{error}{place}") from error
+        raise Refused(f"{error}{place_of(error)}") from error
     if lacking := [name for name in OWN if name not in run.parsed.parameters]:
         raise Refused(f"The template has no parameter {' and '.join(lacking)}, which SageMaker fills in")
     goal = goal_of(run)
-    if parts := unsupported_actions(run.parsed, set(goal.evaluator.active())):
+    if parts := unsupported_actions(goal.template, set(goal.evaluator.active())):
         raise Refused("", parts)
     seed(run, goal)
+
+
+def place_of(error: TemplateError) -> str:
+    """Where in the template: " (resource X, line 7)", as far as it is known."""
+    line = f"line {error.line}" if error.line and f"(line {error.line}" not in str(error) else ""
+    known = (f"resource {error.logical_id}" if error.logical_id else "", line)
+    return f" ({', '.join(filter(None, known))})" if any(known) else ""
 
 
 def goal_of(run: Run) -> Goal:
@@ -118,7 +132,7 @@ def unsupported_types(region: str, body: str) -> list[UnsupportedPart]:
     return [
         UnsupportedPart(f"the resource type {kind}", kind, logical_id, parsed.line("Resources", logical_id, "Type"))
         for logical_id, resource in parsed.resources.items()
-        if "::" not in logical_id and "Condition" not in resource
+        if isinstance(resource, dict) and "Type" in resource and "Condition" not in resource
         if schemas.known(kind := str(resource["Type"]), region) and provider_for(kind) is None
     ]
 
@@ -152,7 +166,12 @@ def actions_of(pipeline: dict[str, Any]) -> Iterator[tuple[tuple[str | int, ...]
 
 def seed(run: Run, goal: Goal) -> None:
     """Upload the seed code; a repository without seed code gets a note (its creation will fail, as on AWS)."""
-    expected = template_seeds.places(goal)
+    try:
+        expected = template_seeds.places(goal)
+    except TemplateError as error:
+        raise Refused(f"{error}{place_of(error)}") from error
+    except NotSupported as error:
+        raise Refused(error.message) from error
     found = template_seeds.assigned(expected, run.options.seeds)
     s3 = run.cloud.root(run.account, run.options.region).client("s3")
     template_seeds.upload(s3, run.options.region, found)

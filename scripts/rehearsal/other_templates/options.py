@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Iterator
-from pathlib import Path
 
+from scripts.kit import arguments
 from scripts.kit.console import UsageError
 
 GROUP = "{project_name}-{project_id}"  # the model group, as AWS's own project templates call it
@@ -17,9 +17,10 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         "rehearse a SageMaker project template instead of the story: provision it under the stock launch role and "
         "follow its pipelines",
     )
-    group.add_argument("--template", type=Path, metavar="FILE", help="the project template (YAML or JSON)")
+    group.add_argument("--template", type=arguments.path, metavar="FILE", help="the project template (YAML or JSON)")
     group.add_argument(
         "--seed-code",
+        type=arguments.pair,
         action="append",
         default=[],
         metavar="NAME=FOLDER",
@@ -28,6 +29,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     )
     group.add_argument(
         "--parameter",
+        type=arguments.pair,
         action="append",
         default=[],
         metavar="NAME=VALUE",
@@ -44,8 +46,8 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     group.add_argument("--approve", action="store_true", help="answer manual approvals, and approve models, with yes")
     group.add_argument(
         "--model",
+        type=arguments.word,
         nargs="?",
-        default="",
         const=GROUP,
         metavar="GROUP",
         help="once the pipelines stand still, approve a version in this model package group, so that a deployment "
@@ -55,12 +57,13 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         "--setup",
         action="append",
         default=[],
-        type=Path,
+        type=arguments.path,
         metavar="FILE",
         help="a template that an administrator deploys before, for roles that the project template expects",
     )
     group.add_argument(
         "--attach",
+        type=arguments.pair,
         action="append",
         default=[],
         metavar="ROLE=POLICY",
@@ -69,13 +72,17 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     )
     group.add_argument(
         "--replace",
+        type=arguments.pair,
         action="append",
         default=[],
         metavar="TEXT=TEXT",
         help="replace a text in the template, where its publisher has a script that does so",
     )
     group.add_argument(
-        "--launch-role", default="", metavar="ROLE", help="launch with another role, path and name, or its ARN"
+        "--launch-role",
+        type=arguments.word,
+        metavar="ROLE",
+        help="launch with another role, path and name, or its ARN",
     )
     group.add_argument(
         "--trust",
@@ -83,7 +90,11 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         help="run the template's build commands and functions without asking: they run with your rights",
     )
     group.add_argument(
-        "--patience", type=float, default=900.0, metavar="SECONDS", help="how long to follow (default: %(default)s)"
+        "--patience",
+        type=arguments.seconds,
+        default=900.0,
+        metavar="SECONDS",
+        help="how long to follow (default: %(default)s)",
     )
 
 

@@ -11,8 +11,10 @@ from localaws import private
 from scripts.kit.console import UsageError, near, paint, say
 from scripts.rehearsal.embedded import embedded_aws, require_port
 from scripts.rehearsal.folder import claim, empty
+from scripts.rehearsal.other_templates import check as template_check
 from scripts.rehearsal.other_templates import play as template_play
 from scripts.rehearsal.other_templates import report as template_report
+from scripts.rehearsal.other_templates import seeds as template_seeds
 from scripts.rehearsal.other_templates import trust
 from scripts.rehearsal.other_templates.options import attachments, pairs
 from scripts.rehearsal.other_templates.run import Options, Run
@@ -28,6 +30,11 @@ def options(args: argparse.Namespace) -> Options:
     for path in [args.template, *args.setup, *seeds.values()]:
         if not path.exists():
             raise UsageError(f"{path} does not exist")
+    for path in seeds.values():
+        if path.is_file():
+            template_seeds.zipped(path)  # says what is wrong with a zip file before anything starts
+    for path in (args.template, *args.setup):
+        template_check.read(path)
     return Options(
         template=args.template,
         seeds=seeds,
@@ -37,11 +44,11 @@ def options(args: argparse.Namespace) -> Options:
         setup=tuple(args.setup),
         attach=tuple(attachments(args.attach)),
         replace=pairs("--replace", args.replace),
-        launch_role=args.launch_role,
+        launch_role=args.launch_role or "",
         project=args.project,
         region=args.region,
         patience=args.patience,
-        model=args.model,
+        model=args.model or "",
     )
 
 

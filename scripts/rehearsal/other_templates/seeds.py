@@ -7,15 +7,13 @@ bucket of the rehearsal.
 
 from __future__ import annotations
 
-import io
 import re
-import zipfile
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from awslang.template.intrinsics import UNKNOWN
+from awslang.archives import BadArchive, read_zip
 from awslang.template.template import Template
 from localaws.cloudformation.goals import Goal
 from scripts.kit.bundle.pack import zip_bytes
@@ -48,8 +46,9 @@ def placeholders(template: Template) -> list[str]:
     for resource in template.resources.values():
         if not isinstance(resource, dict) or resource.get("Type") != REPOSITORY:
             continue
-        code = (resource.get("Properties") or {}).get("Code") or {}
-        bucket = (code.get("S3") or {}).get("Bucket") if isinstance(code, dict) else None
+        bucket: Any = resource
+        for name in ("Properties", "Code", "S3", "Bucket"):
+            bucket = bucket.get(name) if isinstance(bucket, dict) else None
         if isinstance(bucket, str) and not BUCKET_NAME.fullmatch(bucket) and "{{resolve" not in bucket:
             found.append(bucket)
     return sorted(set(found))
@@ -60,9 +59,11 @@ def places(goal: Goal) -> list[Place]:
     found = []
     for logical_id in goal.evaluator.active():
         if goal.type(logical_id) == REPOSITORY:
-            place = (goal.evaluator.resource(logical_id).get("Code") or {}).get("S3")
-            if place and UNKNOWN not in (place["Bucket"], place["Key"]):
-                found.append(Place(logical_id, str(place["Bucket"]), str(place["Key"])))
+            code = goal.evaluator.resource(logical_id).get("Code")
+            place = code.get("S3") if isinstance(code, dict) else None
+            bucket, key = (place.get("Bucket"), place.get("Key")) if isinstance(place, dict) else (None, None)
+            if isinstance(bucket, str) and isinstance(key, str):
+                found.append(Place(logical_id, bucket, key))
     return found
 
 
@@ -85,8 +86,10 @@ def zipped(folder: Path) -> bytes:
     """A folder as a zip file, or the zip file itself."""
     if folder.is_file():
         content = folder.read_bytes()
-        if not zipfile.is_zipfile(io.BytesIO(content)):
-            raise UsageError(f"{folder} is neither a folder nor a zip file")
+        try:
+            read_zip(content)
+        except BadArchive as error:
+            raise UsageError(f"--seed-code {folder} {error}. Name a folder, or a zip file of one") from error
         return content
     if not folder.is_dir():
         raise UsageError(f"{folder} does not exist")

@@ -338,3 +338,10 @@ Resources:
 """
     assert evaluator(body).resource("Q") == {"QueueName": "no-q"}
     assert evaluator(body, {"Big": "yes"}).resource("Q") == {"DelaySeconds": 9}
+
+
+@pytest.mark.parametrize("inner", ["{'Fn::GetAtt': 7}", "{'Fn::GetAtt': [a]}", "{'Fn::Sub': 7}", "{'Fn::Sub': [a]}"])
+def test_a_malformed_function_inside_another_is_refused(inner: str) -> None:
+    body = f"Resources: {{T: {{Type: AWS::SNS::Topic, Properties: {{TopicName: {{'Fn::ImportValue': {inner}}}}}}}}}"
+    with pytest.raises(TemplateError, match=r"Fn::(GetAtt|Sub)"):
+        evaluator(body)

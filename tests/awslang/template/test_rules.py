@@ -47,6 +47,7 @@ def passes(assertion: str, condition: str = "{'Fn::Equals': [a, a]}") -> bool:
         ("{'Fn::EachMemberIn': [!Ref More, !Ref Names]}", False),
         ("{'Fn::EachMemberIn': [[prod, big], {'Fn::RefAll': String}]}", True),
         ("{'Fn::EachMemberIn': [{'Fn::RefAll': String}, [prod]]}", False),
+        ("{'Fn::EachMemberIn': [[prod, [big]], [[big], prod]]}", True),
         ("!And [!Equals [a, a], !Not [!Equals [a, b]]]", True),
         ("!Or [!Equals [a, b], {'Fn::Contains': [[x], y]}]", False),
     ],
@@ -80,6 +81,12 @@ def test_only_rule_functions_of_parameters_are_accepted(assertion: str, message:
     with pytest.raises(TemplateError) as caught:
         passes(assertion)
     assert message in str(caught.value)
+
+
+def test_a_rule_function_inside_an_object_is_refused() -> None:
+    body = BODY.replace("ASSERT", "{'Fn::Equals': [{a: {'Fn::RefAll': String}}, b]}", 1)
+    with pytest.raises(TemplateError, match="Fn::RefAll cannot be used inside another value"):
+        evaluator(body.replace("CONDITION", "{'Fn::Equals': [a, a]}")).check_rules()
 
 
 def test_looking_into_what_a_parameter_names_is_not_supported() -> None:

@@ -26,7 +26,7 @@ from localaws.services.s3.state import bucket_state
 
 TYPE = "AWS::CloudFormation::WaitCondition"
 MOST_SECONDS = 43_200  # twelve hours
-DURATION = re.compile(r"PT(?:(\d+)H)?(?:(\d+)M)?(?:(\d+)S)?")
+DURATION = re.compile(r"PT(?:([0-9]{1,9})H)?(?:([0-9]{1,9})M)?(?:([0-9]{1,9})S)?")
 Signals = dict[str, Mapping[str, Any]]  # by their unique ids
 
 

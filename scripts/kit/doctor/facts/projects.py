@@ -15,7 +15,9 @@ from scripts.kit.settings.model import Settings
 from scripts.kit.stages import Stage
 from scripts.kit.together import together
 
-IMAGE = re.compile(r"(\d{12})\.dkr\.ecr\.([a-z0-9-]+)\.amazonaws\.com(?:\.cn)?/([a-z0-9._/-]+)(?::([^@]+))?(?:@(.+))?")
+IMAGE = re.compile(
+    r"([0-9]{12})\.dkr\.ecr\.([a-z0-9-]+)\.amazonaws\.com(?:\.cn)?/([a-z0-9._/-]+)(?::([^@]+))?(?:@(.+))?"
+)
 
 
 @dataclass(frozen=True)

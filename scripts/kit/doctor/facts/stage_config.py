@@ -109,7 +109,7 @@ def value_problems(name: str, value: str, declared: Mapping[str, Any]) -> Iterat
         yield f"{name} is {shown(value)}, not one of {', '.join(allowed)}"
     if declared["Type"] == "Number":
         yield from number_problems(name, value, declared)
-    elif pattern and not re.fullmatch(pattern, value):
+    elif pattern and not re.fullmatch(pattern, value, re.ASCII):
         yield f"{name} is {shown(value)}: {declared.get('ConstraintDescription', pattern)}"
 
 
