@@ -32,8 +32,9 @@ from localaws.chunked_upload import Signing
 from localaws.cloud import Cloud
 from localaws.refusals import refusal
 
-CREDENTIAL = re.compile(r"([^/\s,]+)/(\d{8})/([^/\s,]+)/([^/\s,]+)/aws4_request")
+CREDENTIAL = re.compile(r"([^/\s,]+)/([0-9]{8})/([^/\s,]+)/([^/\s,]+)/aws4_request")
 SECONDS = re.compile("[0-9]{1,12}")
+PLAIN = re.compile("[A-Za-z0-9]*")  # what needs no escape in a path
 FORM = "%Y%m%dT%H%M%SZ"
 SKEW = timedelta(minutes=15)
 LONGEST = 604_800  # seconds that a presigned URL may be valid
@@ -272,7 +273,7 @@ class _Signer(SigV4):  # type: ignore[misc]  # Any, see above
 
 
 def _encoded(text: str) -> str:
-    return quote(unquote(text), safe="-_.~") if "%" in text or not text.isalnum() else text
+    return quote(unquote(text), safe="-_.~") if not PLAIN.fullmatch(text) else text
 
 
 @lru_cache(maxsize=4096)

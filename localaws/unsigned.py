@@ -18,7 +18,7 @@ from localaws.calls import HttpRequest
 
 CBOR = re.compile(r"/service/([^/]+)/operation/")
 REST = {  # their paths; no bucket can be named so
-    "lambda": re.compile(r"/20\d\d-\d\d-\d\d/[a-z-]+"),
+    "lambda": re.compile(r"/20[0-9][0-9]-[0-9][0-9]-[0-9][0-9]/[a-z-]+"),
     "sagemaker-runtime": re.compile(r"/endpoints/[^/]+/[a-z-]*invocations"),
 }
 FORM_LIMIT = 64 * 1024  # bytes of a form in which the action is looked for

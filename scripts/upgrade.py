@@ -27,13 +27,11 @@ from scripts.kit.publish import versions
 def main(argv: Sequence[str] | None = None) -> int:
     parser = make_parser("scripts.upgrade", __doc__)
     add_options(parser)
-    parser.add_argument("--project", metavar="NAME", required=True, help="the project to upgrade")
-    parser.add_argument("--to", metavar="VERSION", help="the version to upgrade to (default: that of new projects)")
     parser.add_argument(
         "--project", type=arguments.project, metavar="NAME", required=True, help="the project to upgrade"
     )
     parser.add_argument(
-        "--to", type=arguments.word, metavar="VERSION", help="default: the version that new projects are made from"
+        "--to", type=arguments.word, metavar="VERSION", help="the version to upgrade to (default: that of new projects)"
     )
     parser.add_argument(
         "--set",

@@ -14,6 +14,7 @@ from __future__ import annotations
 import hmac
 import json
 import os
+import re
 import secrets
 import socket
 import sys
@@ -154,7 +155,7 @@ class Handler(BaseHTTPRequestHandler):
     def body(self) -> bytes:
         """The body; Refused before it is read where it is too large."""
         length = self.headers.get("Content-Length", "0")
-        if not (length.isascii() and length.isdigit()) or "Transfer-Encoding" in self.headers:
+        if not re.fullmatch("[0-9]+", length) or "Transfer-Encoding" in self.headers:
             self.close_connection = True
             raise Refused(411, "A request states its length in bytes.")
         if len(length) > 12 or int(length) > MAX_BODY:

@@ -39,13 +39,13 @@ def changed(key: str, value: str) -> str:
 @pytest.mark.parametrize(
     ("key", "value", "message"),
     [
-        ("region", "2026-13-45", "line 5, region: '2026-13-45' is not a region with SageMaker"),
+        ("region", "2026-13-45", "line 5, region: '2026-13-45' is not a Region with SageMaker"),
         ("region", "!!int abc", "line 5, region: the tag !!int does not fit 'abc'"),
         ("region", "!!float abc", "line 5, region: the tag !!float does not fit 'abc'"),
         ("region", "!!bool x", "line 5, region: the tag !!bool does not fit 'x'"),
         ("region", "1" * 5000, "line 5, region: a number of 5000 characters. Write text in quotes"),
-        ("region", "[us-east-1]", "line 5, region: a list is not a region, such as us-east-1"),
-        ("region", "x" * 5000, "… is not a region, such as us-east-1"),
+        ("region", "[us-east-1]", "line 5, region: a list is not a Region, such as us-east-1"),
+        ("region", "x" * 5000, "… is not a Region, such as us-east-1"),
         ("region", "!!python/object/apply:os.system [id]", "line 5, region: the tag tag:yaml.org,2002:python/object"),
         ("management", "'١٢٣٤٥٦٧٨٩٠١٢'", "is not an account id of 12 digits"),
         ("management", "'１２３４５６７８９０１２'", "is not an account id of 12 digits"),

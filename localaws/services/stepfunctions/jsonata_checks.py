@@ -74,7 +74,8 @@ def _check_outcome(holder: Mapping[str, Any], place: str, seen: set[str]) -> Non
     if not isinstance(assigned, dict):
         raise schema("The value of field 'Assign' must be an object", place)
     for name in assigned:
-        if not name.isidentifier() or name.startswith("_") or len(name) > NAME_LENGTH or name == "states":
+        unicode = name.isidentifier()  # ascii: meant, since AWS takes letters of every language
+        if not unicode or name.startswith("_") or len(name) > NAME_LENGTH or name == "states":
             raise schema(f"'{name}' is no valid name of a variable", f"{place}/Assign")
     _check_value(assigned, f"{place}/Assign", seen)
 

@@ -104,7 +104,7 @@ class Section:
     def regions(self, key: str, default: str) -> tuple[str, ...]:
         values = list(self.items(key))
         if len(values) > MOST_REGIONS:
-            self.complain(key, f"lists {len(values):,} regions, and SageMaker is in fewer than {MOST_REGIONS}")
+            self.complain(key, f"lists {len(values):,} Regions, and SageMaker is in fewer than {MOST_REGIONS}")
             return (default,)
         for number, value in values:
             if message := region_problem(value):
@@ -166,7 +166,7 @@ def shown(value: Any) -> str:
 def region_problem(value: Any) -> str:
     """What is wrong with a value that should be a Region; empty when nothing is."""
     if not isinstance(value, str) or len(value) > SHOWN:
-        return f"{shown(value)} is not a region, such as us-east-1"
+        return f"{shown(value)} is not a Region, such as us-east-1"
     return check_region(value)
 
 
