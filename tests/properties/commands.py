@@ -72,8 +72,8 @@ def nowhere(folder: Path) -> Iterator[tuple[io.StringIO, io.StringIO]]:
         patch.dict(os.environ, ALONE, clear=True),
         patch.object(pack, "BUILD", folder / "none"),
         patch.object(pack, "read_tree", stop),
-        patch("scripts.rehearse.embedded_aws", stop),
-        patch("scripts.rehearsal.other_templates.options.embedded_aws", stop),
+        patch("scripts.rehearsal.story_command.claim", stop),
+        patch("scripts.rehearsal.other_templates.rehearsing.claim", stop),
         redirect_stdout(out),
         redirect_stderr(err),
     ):
