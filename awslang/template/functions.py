@@ -82,7 +82,7 @@ def cidr(block: Any, count: Any, bits: Any = 8) -> Any:
         wanted, host_bits = int(count), int(bits)
         length = network.max_prefixlen - host_bits
         fits = 1 <= wanted <= 256 and network.prefixlen <= length <= network.max_prefixlen
-    except (ValueError, TypeError) as error:
+    except (ValueError, TypeError, OverflowError) as error:
         raise TemplateError(CIDR) from error
     if not fits or wanted > 2 ** (length - network.prefixlen):
         raise TemplateError(f"Template error: Fn::Cidr cannot make {wanted} blocks of {host_bits} bits of {block}")

@@ -73,10 +73,10 @@ class Evaluator:
             "Fn::FindInMap": self._find_in_map,
             "Fn::ImportValue": self._import_value,
             "Fn::GetAZs": self._get_azs,
-            "Fn::Join": lambda a: functions.join(*self._list(a)),
-            "Fn::Split": lambda a: functions.split(*self._list(a)),
-            "Fn::Select": lambda a: functions.select(*self._list(a)),
-            "Fn::Cidr": lambda a: functions.cidr(*self._list(a)),
+            "Fn::Join": lambda a: functions.join(*self._list("Fn::Join", a)),
+            "Fn::Split": lambda a: functions.split(*self._list("Fn::Split", a)),
+            "Fn::Select": lambda a: functions.select(*self._list("Fn::Select", a)),
+            "Fn::Cidr": lambda a: functions.cidr(*self._list("Fn::Cidr", a)),
             "Fn::Base64": lambda a: functions.base64_text(self._value(a)),
             "Fn::Length": lambda a: functions.length(self._value(a)),
             "Fn::ToJsonString": lambda a: functions.to_json_string(self._value(a)),
@@ -178,10 +178,11 @@ class Evaluator:
             return [value for value in map(self._value, node) if value is not NO_VALUE]
         return node
 
-    def _list(self, argument: Any) -> list[Any]:
-        value = self._value(argument)
-        if not isinstance(value, list):
-            raise TemplateError("Template error: a function's list of parameters must be a list")
+    def _list(self, function: str, argument: Any) -> list[Any]:
+        """The arguments of a function; with AWS::LanguageExtensions another function may give them."""
+        value, (least, most, message) = self._value(argument), checks.ARGUMENTS[function]
+        if not isinstance(value, list) or not least <= len(value) <= most:
+            raise TemplateError(f"Template error: {message}")
         return value
 
     def _truth(self, node: Any) -> bool:

@@ -345,3 +345,18 @@ def test_a_malformed_function_inside_another_is_refused(inner: str) -> None:
     body = f"Resources: {{T: {{Type: AWS::SNS::Topic, Properties: {{TopicName: {{'Fn::ImportValue': {inner}}}}}}}}}"
     with pytest.raises(TemplateError, match=r"Fn::(GetAtt|Sub)"):
         evaluator(body)
+
+
+@pytest.mark.parametrize(
+    ("call", "message"),
+    [
+        ("{'Fn::Join': {'Fn::Split': [',', 'a,b,c']}}", "every Fn::Join object requires two parameters"),
+        ("{'Fn::Select': {'Fn::Split': [',', 'a']}}", "Fn::Select requires a list argument with two elements"),
+        ("{'Fn::Join': ['', {'Fn::Cidr': [10.0.0.0/16, .inf, 8]}]}", "every Fn::Cidr object requires two or three"),
+        ("{'Fn::Join': ['', {'Fn::Cidr': [10.0.0.0/16, 2, .inf]}]}", "every Fn::Cidr object requires two or three"),
+    ],
+)
+def test_arguments_that_no_function_takes_are_refused(call: str, message: str) -> None:
+    body = "Transform: AWS::LanguageExtensions\nResources: {T: {Type: AWS::SNS::Topic, Properties: {TopicName: CALL}}}"
+    with pytest.raises(TemplateError, match=message):
+        evaluator(body.replace("CALL", call)).resource("T")
