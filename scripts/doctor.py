@@ -24,7 +24,7 @@ from scripts.kit.console import make_parser, run
 def main(argv: Sequence[str] | None = None) -> int:
     parser = make_parser("scripts.doctor", __doc__)
     add_options(parser, dry_run="with --fix: show the requests and send none", prints="the findings")
-    parser.add_argument("--project", type=arguments.project, default="", metavar="NAME", help="check only this project")
+    parser.add_argument("--project", type=arguments.project, metavar="NAME", help="check only this project")
     parser.add_argument("--fix", action="store_true", help="send the requests that are safe, after showing them")
     parser.add_argument(
         "--bundle",

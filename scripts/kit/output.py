@@ -101,6 +101,7 @@ class Output:
         }
         new = self.folder / f"{MARKER}.new"
         new.unlink(missing_ok=True)  # what an interrupted run left, or a link
+        new.touch(mode=0o600)  # closed to others whatever the umask is, as a rehearsal is
         new.write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
         new.replace(self.folder / MARKER)
 

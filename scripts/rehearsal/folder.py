@@ -75,6 +75,7 @@ def lock(folder: Path) -> str:
     """Who else writes into the folder (process 4711); "" where it was free, and is this process's from now on."""
     if folder in _held:
         return ""
+    (folder / LOCK).touch(mode=0o600)
     file = (folder / LOCK).open("a+", encoding="utf-8")
     try:
         fcntl.lockf(file, fcntl.LOCK_EX | fcntl.LOCK_NB)

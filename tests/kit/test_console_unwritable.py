@@ -24,7 +24,7 @@ WRITING = {  # each command that writes files; {folder} is where
     "--output {folder}/out",
     "supported": "scripts.supported --to {folder}/out/supported.md",
     "rehearse": "scripts.rehearse --folder {folder}/out --until organization",
-    "rehearse --template": "scripts.rehearse --folder {folder}/out --template templates/30-project.yaml",
+    "rehearse --template": "scripts.rehearse --folder {folder}/out --template templates/30-project.yaml --trust",
 }
 
 

@@ -135,7 +135,8 @@ def test_a_push_to_the_providers_repository_starts_the_projects_pipeline(kit: In
 def test_status_tells_of_its_stages(kit: Installation) -> None:
     story = kit.story
     training = story.folder / "checkouts" / f"{PROJECT}-{story.project_id}-modelbuild"
-    git(story.folder, "clone", "--quiet", str(bare(kit, "Training")), training.name)
+    training.parent.mkdir(exist_ok=True)
+    git(training.parent, "clone", "--quiet", str(bare(kit, "Training")), training.name)
     chapters.train(story)
     register(story)
     for version in (1, 2):

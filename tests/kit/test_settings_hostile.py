@@ -88,7 +88,7 @@ def test_of_many_mistakes_the_first_are_shown_and_the_others_counted() -> None:
 
 def test_a_list_of_regions_has_a_bound() -> None:
     listed = f"regions:\n  staging: [{'x, ' * 50_000}]\n"
-    assert "regions.staging: lists 50,000 regions" in complaint(f"{EXAMPLE_SETTINGS}\n{listed}")
+    assert "regions.staging: lists 50,000 Regions" in complaint(f"{EXAMPLE_SETTINGS}\n{listed}")
 
 
 def test_aliases_that_multiply_are_counted_as_what_they_stand_for() -> None:

@@ -48,15 +48,16 @@ def said(world: World, work: Callable[[], object]) -> str:
 def unit_tests(world: World, mistake: Mistake) -> str:
     """Run the unit tests of the pipeline's steps on a copy of the kit with the mistake."""
     copy = world.story.folder / "unit-tests"
-    sources = {n: c for n, c in pack.read_tree(ROOT).items() if n.startswith(("pipeline/", "seed-code/model-deploy/"))}
-    for path in (*STEP_TESTS, *(ROOT / "tests/support").glob("*.py"), ROOT / "tests/__init__.py"):
+    sources = pack.read_tree(ROOT)
+    others = (ROOT / "tests/__init__.py", ROOT / "environment.example.yaml")
+    for path in (*STEP_TESTS, *(ROOT / "tests/support").glob("*.py"), *others):
         sources[path.relative_to(ROOT).as_posix()] = path.read_bytes()
     for name, content in (sources | {mistake.file: mistake.text().encode()}).items():
         (copy / name).parent.mkdir(parents=True, exist_ok=True)
         (copy / name).write_bytes(content)
-    modules = [f"tests.pipeline.{path.stem}" for path in STEP_TESTS if path.stem.startswith("test_")]
-    command = ["-m", "unittest", "--buffer", *modules]
-    return said(world, lambda: print(end=world.story.script(world.story.scientist, copy, "-B", *command)))
+    options = ["-q", "--tb=native", "-p", "no:cacheprovider", "-p", "no:randomly", "-n0", "tests/pipeline"]
+    run = f"import sys; sys.path.append({str(ROOT)!r}); import pytest; sys.exit(pytest.main({options}))"
+    return said(world, lambda: print(end=world.story.script(world.story.scientist, copy, "-B", "-c", run)))
 
 
 def accounts(world: World, mistake: Mistake) -> str:

@@ -21,6 +21,7 @@ def test_what_a_kept_rehearsal_leaves_is_closed_to_others_and_signs_in(tmp_path:
     folder = tmp_path / "kept"
     folder.mkdir(mode=0o777)
     (folder / "aws-config").touch()
+    (folder / "requests.jsonl").touch()  # a folder of a version without a marker
     (folder / "aws-config").chmod(0o666)
     command = "import os, sys; os.umask(0); from scripts import rehearse; sys.exit(rehearse.main(sys.argv[1:]))"
     arguments = ["--until", "organization", "--keep", "--folder", str(folder)]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
@@ -22,9 +23,18 @@ SID = re.compile(r"- Sid: (\w+)$", re.M)
 
 
 def statements_of(*templates: str) -> list[tuple[str, str]]:
-    """Every statement of the roles and people's policies of these templates: logical id and Sid."""
+    """Every allowing statement of the roles and people's policies of these templates: logical id and Sid.
+
+    Those that deny are proven by the attacks that they refuse (tests/security).
+    """
     texts = [(ROOT / name).read_text(encoding="utf-8") for name in templates]
-    return [(holder, sid) for text in texts for holder, body in HOLDER.findall(text) for sid in SID.findall(body)]
+    return [(holder, sid) for text in texts for holder, body in HOLDER.findall(text) for sid in allowing(body)]
+
+
+def allowing(body: str) -> Iterator[str]:
+    for statement in re.split(r"(?=^ *- Sid: )", body, flags=re.MULTILINE):
+        if (found := SID.search(statement)) and "Effect: Deny" not in statement:
+            yield found[1]
 
 
 @dataclass(frozen=True)

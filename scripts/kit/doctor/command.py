@@ -57,9 +57,9 @@ def check_installation(args: argparse.Namespace) -> int:
     bundle = bundle_in(args.bundle, settings, connection)
     reader = Reader(connection)
     say(f"checking the installation of {args.environment}, {connection.region}, from account {connection.account}:")
-    findings = look(reader, settings, bundle, args.project, elsewhere(args))
+    findings = look(reader, settings, bundle, args.project or "", elsewhere(args))
     if args.fix and fix(reader, findings, args.dry_run):
-        findings = look(reader, settings, bundle, args.project, elsewhere(args))
+        findings = look(reader, settings, bundle, args.project or "", elsewhere(args))
     if args.json:
         print(json.dumps(report.as_data(findings, reader.notes), indent=2))
     else:
