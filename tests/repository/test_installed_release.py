@@ -273,8 +273,8 @@ def test_production_goes_back_to_the_version_before(ready: Installed, kept: Rehe
 
     approve()
     until(lambda: in_production(2), 300)
-    # The upgrade gave the pipeline other code. CodePipeline rolls back to no execution from before it, so an approver is
-    # asked (docs/decisions/0024-the-pipelines-code-is-published.md).
+    # The upgrade gave the pipeline other code: CodePipeline rolls back to no execution from before it, and an approver
+    # is asked (docs/decisions/0024-the-pipelines-code-is-published.md).
     shown = ready.make(f"rollback PROJECT={PROJECT} STAGE=prod ARGS='--profile data-science'")
     assert "ApproveDeployment" in shown, shown
     approve()
