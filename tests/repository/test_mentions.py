@@ -86,6 +86,8 @@ def passages(name: str, text: str) -> Iterator[tuple[int, str]]:
 def exists(mention: str) -> bool:
     """Whether a path, in which * stands for anything, is there: from the root, or from a repository's seed."""
     path = mention.rstrip("/")
+    if "*" not in path:
+        return any((ROOT / f"{start}{path}").exists() for start in BASES)
     return any(any(ROOT.glob(f"{start}{path}")) for start in BASES)
 
 

@@ -67,6 +67,7 @@ class Checkout:
         return {name for name in found if name.startswith(".venv")}
 
 
+@pytest.mark.slow
 def test_a_set_up_that_was_killed_at_any_step_begins_again(tmp_path: Path) -> None:
     checkout = Checkout(tmp_path)
     assert checkout.make().returncode == 0
