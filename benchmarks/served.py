@@ -46,8 +46,8 @@ class Served:
 @contextlib.contextmanager
 def served(folder: Path, *options: str, tree: Path) -> Iterator[Served]:
     """with served(folder, tree=ROOT) as rehearsal: …  UserError where it fails or takes too long."""
-    folder.mkdir(parents=True, exist_ok=True)
-    printed = folder / "printed.txt"
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    printed = folder.with_name(f"{folder.name}.txt")  # beside it: a rehearsal takes no folder that holds anything else
     line = [sys.executable, "-m", "scripts.rehearse", "--keep", "--folder", str(folder), *options]
     with printed.open("w", encoding="utf-8") as output:
         process = subprocess.Popen(line, cwd=tree, stdout=output, stderr=subprocess.STDOUT)
