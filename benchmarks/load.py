@@ -28,6 +28,7 @@ from typing import Any
 from benchmarks.served import Served, served
 from scripts.kit.bundle.pack import ROOT
 from scripts.kit.console import UsageError, run, say
+from scripts.kit.names import bundle_bucket
 
 GOLDEN = ROOT / "seed-code/model-deploy/tests/golden-payloads.json"
 SETTLE = 30.0  # seconds in which memory and open files come back
@@ -87,7 +88,8 @@ def requests(client: Callable[..., Any], story: dict[str, Any]) -> list[Callable
     endpoint = story["endpoints"][0]["name"]
     runtime, sagemaker, s3 = client("sagemaker-runtime", True), client("sagemaker"), client("s3")
     codepipeline, catalog, sts = client("codepipeline"), client("servicecatalog"), client("sts")
-    bucket, pipeline, group = f"sagemaker-project-{story['project']['id']}", story["pipeline"]["name"], "iris-multi-01"
+    bucket = bundle_bucket(sts.get_caller_identity()["Account"], s3.meta.region_name)  # who publishes may write there
+    pipeline, group = story["pipeline"]["name"], story["project"]["name"]
     payloads = json.loads(GOLDEN.read_text(encoding="utf-8"))["payloads"]
 
     def ask(payload: dict[str, Any]) -> Callable[[], None]:
