@@ -190,7 +190,7 @@ def test_an_upgrade_keeps_connection_and_commits_and_its_patch_merges(kit: Insta
 def test_a_torn_down_project_leaves_its_repositories_and_the_connection(kit: Installation) -> None:
     plan = shown(kit, "teardown", "--project", PROJECT, "--dry-run")["steps"]
     (project,) = [step for step in plan if step["kind"] == "project"]
-    assert project["detail"].endswith("event rules; its repositories at the git provider stay")
+    assert project["detail"].endswith("with its pipeline and builds; its repositories at the git provider stay")
     manager = people.sign_in(kit.cloud, kit.story.setting.management, people.ENGINEER, kit.story.region)
     kit.command("teardown", "--project", PROJECT, "--model-group", "--empty-buckets", "--logs", who=manager)
     assert shown(kit, "versions")["projects"] == []

@@ -113,7 +113,7 @@ def project_parts(connection: Connection, project: Project, call_as: CallAsType)
     for stage in (Stage.PROD, Stage.STAGING):
         parts += stage_parts(connection, project.stack(stage), call_as, organization)
     if project.status:
-        detail = f"{project.status}; with its pipeline, builds, event rules{repositories(connection, project)}"
+        detail = f"{project.status}; with its pipeline{repositories(connection, project)}"
         parts.append(
             deleted("project", f"{project.name} ({project.id})", detail, partial(delete_project, connection, project))
         )
@@ -140,11 +140,11 @@ def retained_parts(
 
 
 def repositories(connection: Connection, project: Project) -> str:
-    """What becomes of a project's repositories, as the end of a sentence."""
+    """What becomes of a project's builds and repositories, as the end of a sentence."""
     look, name = connection.client("codecommit").get_repository, f"{project.prefix}-modeldeploy"
     if unless({"RepositoryDoesNotExistException"}, look, repositoryName=name):
-        return " and both CodeCommit repositories"
-    return "; its repositories at the git provider stay"
+        return ", builds and both CodeCommit repositories"
+    return " and builds; its repositories at the git provider stay"
 
 
 def running(connection: Connection, project: Project) -> Iterator[TeardownPart]:
