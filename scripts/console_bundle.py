@@ -17,7 +17,7 @@ from scripts.kit import arguments
 from scripts.kit.bundle import installation, pack
 from scripts.kit.command import add_file_options, choose_region
 from scripts.kit.console import UserError, make_parser, near, run, say
-from scripts.kit.output import Output
+from scripts.kit.output import Output, nothing
 from scripts.kit.publish import by_hand, catalog
 from scripts.kit.regions import partition
 from scripts.kit.settings.reading import UNIT_ID, load
@@ -65,7 +65,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     bundle = installation.with_defaults(built, settings, region, unit_id)
     want = catalog.wanted(settings, bundle, settings.accounts.data_science, region, partition(region))
     output = args.output or args.bundle / "console"
-    Output(output, "console-bundle", older=former).replace(by_hand.files(want, bundle))
+    Output(output, "console-bundle", older=nothing if args.output else former).replace(by_hand.files(want, bundle))
     say(f"{bundle.name}: open {near(output / by_hand.PAGE)} and follow it")
     print(output / by_hand.PAGE)
     return 0

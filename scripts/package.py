@@ -15,7 +15,7 @@ from pathlib import Path
 from scripts.kit import arguments
 from scripts.kit.bundle import pack
 from scripts.kit.console import UserError, make_parser, near, run, say
-from scripts.kit.output import Output
+from scripts.kit.output import Output, nothing
 
 
 def former(build: Path) -> Iterable[str]:
@@ -39,7 +39,12 @@ def main(argv: Sequence[str] | None = None) -> int:
     )
     args = parser.parse_args(argv)
     build = args.output or args.root / "build"
-    output = Output(build, "package", beside=("console", "notebooks", "rehearsal", "taskcat"), older=former)
+    output = Output(
+        build,
+        "package",
+        beside=("console", "notebooks", "rehearsal", "taskcat"),
+        older=nothing if args.output else former,
+    )
     bundle = pack.pack(pack.read_tree(args.root))
     write(output, bundle)
     say(f"packed {bundle.name}: {len(bundle.files)} files in {near(build)}")

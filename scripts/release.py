@@ -23,7 +23,7 @@ from scripts.kit import arguments
 from scripts.kit.bundle import pack
 from scripts.kit.console import UsageError, UserError, make_parser, near, run, say
 from scripts.kit.git import git
-from scripts.kit.output import Output
+from scripts.kit.output import Output, nothing
 
 SBOM_PYTHON = pack.ROOT / ".venv-release" / "bin" / "python"  # made by `make release` from requirements/release.txt
 SBOM, SUMS, LOCK, UV = "sbom.cdx.json", "SHA256SUMS", "requirements/runtime.txt", "requirements/uv.txt"
@@ -109,7 +109,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         raise UserError(
             f"{files} from the commit, so this release could not be built again: commit, or --allow-changes"
         )
-    output = Output(args.output, "release", older=former)
+    default = args.output == pack.ROOT / "dist"  # a folder that somebody names may hold files of theirs
+    output = Output(args.output, "release", older=former if default else nothing)
     output.check(())  # before the SBOM, which takes its time
     released = release(product(pack.ROOT), sbom(pack.ROOT))
     output.replace(released)

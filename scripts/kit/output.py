@@ -87,8 +87,13 @@ class Output:
         """What each command wrote, or None without a marker that can be read."""
         try:
             written = json.loads((self.folder / MARKER).read_text(encoding="utf-8"))["written"]
+            for names in written.values():
+                for name in names:
+                    if "\0" in name:
+                        return None
+                    os.fsencode(name)
             return {str(command): frozenset(map(str, names)) for command, names in written.items()}
-        except (OSError, ValueError, LookupError, TypeError, AttributeError):
+        except (OSError, ValueError, LookupError, TypeError, AttributeError, RecursionError):
             return None
 
     def _mark(self, names: Iterable[str]) -> None:

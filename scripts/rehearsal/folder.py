@@ -11,7 +11,7 @@ from typing import IO
 
 from scripts.kit.bundle.pack import ROOT
 from scripts.kit.console import UsageError, UserError, near, say
-from scripts.kit.output import Output
+from scripts.kit.output import Output, nothing
 
 DEFAULT = ROOT / "build" / "rehearsal"
 LOCK = ".rehearsal.lock"
@@ -32,7 +32,8 @@ def former(folder: Path) -> Iterable[str]:
 
 
 def marked(folder: Path) -> Output:
-    return Output(folder, "rehearse", "--folder", older=former)
+    """Its output. A folder without a marker is a former version's only where nobody named it."""
+    return Output(folder, "rehearse", "--folder", older=former if folder == DEFAULT else nothing)
 
 
 def enter(folder: Path) -> None:
@@ -92,7 +93,8 @@ def lock(folder: Path) -> str:
 def clear(folder: Path, keep: frozenset[str] = frozenset()) -> None:
     """Delete what an earlier rehearsal left in a folder that this process has claimed, but these names."""
     for name in sorted(marked(folder).check(())):
-        if name.rstrip("/") not in keep | {LOCK}:
+        known = name in WRITTEN or name.endswith("-modelbuild/")  # a marker may have been forged, or copied with a tree
+        if known and name.rstrip("/") not in keep | {LOCK}:
             delete(folder / name)
 
 

@@ -257,19 +257,18 @@ def test_a_build_folder_with_nothing_but_a_rehearsal_is_packed_into(tmp_path: Pa
     assert (tree / "build/rehearsal/report.html").read_text() == "kept"
 
 
-def test_a_console_folder_of_an_older_version_is_used_again_unless_something_else_is_there(
-    publisher: Publisher, tmp_path: Path
-) -> None:
-    command, folder = commands(publisher.tree)["console_bundle"], tmp_path / "console"
-    command(folder)
-    (folder / MARKER).unlink()
-    command(folder)
-    (folder / MARKER).unlink()
-    (folder / "bundle/mine").mkdir()
-    (folder / "bundle/mine/photo.jpg").write_text("mine")
+@pytest.mark.parametrize("name", ["console_bundle", "package"])
+def test_a_named_folder_that_lost_its_marker_is_refused(publisher: Publisher, tmp_path: Path, name: str) -> None:
+    """What another program's manifest or checksums list is not the kit's, even in a folder that the kit filled."""
+    command, folder = commands(publisher.tree)[name], tmp_path / "named"
+    folder.mkdir()
+    (folder / "photo.jpg").write_text("mine")
+    (folder / "manifest.json").write_text('{"version": "1", "sha256": "x", "files": {"photo.jpg": {"sha256": "y"}}}')
+    (folder / release.SUMS).write_text(f"{'0' * 64}  photo.jpg\n{'0' * 64}  manifest.json\n")
+    before = content(folder)
     with pytest.raises(UsageError, match="was not made by the kit"):
         command(folder)
-    assert (folder / "bundle/mine/photo.jpg").read_text() == "mine"
+    assert content(folder) == before
 
 
 def test_a_release_folder_of_an_older_version_is_known_by_its_checksums(tmp_path: Path) -> None:

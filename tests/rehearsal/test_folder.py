@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -100,7 +101,10 @@ def test_a_folder_does_not_grow_with_each_rehearsal(tmp_path: Path) -> None:
     [(), ("requests.jsonl", "builds/", "iris-p-0123456789ab-modelbuild/"), (LOCK, "builds/", "report.html")],
     ids=["empty", "without a lock", "with a lock"],
 )
-def test_what_an_older_version_left_is_deleted(tmp_path: Path, names: tuple[str, ...]) -> None:
+def test_what_an_older_version_left_in_the_default_folder_is_deleted(
+    tmp_path: Path, names: tuple[str, ...], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(folder, "DEFAULT", tmp_path)
     make(tmp_path, names)
     claim(tmp_path, tmp_path)
     folder.clear(tmp_path)
@@ -113,6 +117,22 @@ def test_a_folder_with_anything_else_in_it_is_left_as_it_is(tmp_path: Path, name
     with pytest.raises(UsageError, match="was not made by the kit"):
         claim(tmp_path, tmp_path)
     assert {path.name for path in tmp_path.iterdir()} == {name.rstrip("/") for name in names}
+
+
+def test_a_named_folder_with_builds_of_a_strangers_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "builds").mkdir()
+    (tmp_path / "builds/mine.txt").write_text("precious")
+    with pytest.raises(UsageError, match="was not made by the kit"):
+        claim(tmp_path)
+    assert (tmp_path / "builds/mine.txt").read_text() == "precious"
+
+
+def test_a_forged_marker_deletes_nothing_that_a_rehearsal_does_not_write(tmp_path: Path) -> None:
+    make(tmp_path, ("src/", ".git/"))
+    (tmp_path / MARKER).write_text(json.dumps({"written": {"rehearse": ["src/", ".git/"]}}))
+    claim(tmp_path)
+    folder.clear(tmp_path)
+    assert {"src", ".git"} <= {path.name for path in tmp_path.iterdir()}
 
 
 def make(where: Path, names: tuple[str, ...]) -> None:
