@@ -109,7 +109,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         raise UserError(
             f"{files} from the commit, so this release could not be built again: commit, or --allow-changes"
         )
-    default = args.output == pack.ROOT / "dist"  # a folder that somebody names may hold files of theirs
+    default = args.output == pack.ROOT / "dist"  # a folder of the command line may hold other files
     output = Output(args.output, "release", older=former if default else nothing)
     output.check(())  # before the SBOM, which takes its time
     released = release(product(pack.ROOT), sbom(pack.ROOT))

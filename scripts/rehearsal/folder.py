@@ -32,7 +32,7 @@ def former(folder: Path) -> Iterable[str]:
 
 
 def marked(folder: Path) -> Output:
-    """Its output. A folder without a marker is a former version's only where nobody named it."""
+    """Its output. A folder without a marker is a former version's only in its default place."""
     return Output(folder, "rehearse", "--folder", older=former if folder == DEFAULT else nothing)
 
 
