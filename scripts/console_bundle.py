@@ -15,6 +15,7 @@ from pathlib import Path
 
 from scripts.kit import arguments
 from scripts.kit.bundle import installation, pack
+from scripts.kit.bundle.option import add_bundle_option
 from scripts.kit.command import add_file_options, choose_region
 from scripts.kit.console import UserError, make_parser, near, run, say
 from scripts.kit.output import Output, nothing
@@ -44,13 +45,7 @@ def former(folder: Path) -> Iterable[str]:
 def main(argv: Sequence[str] | None = None) -> int:
     parser = make_parser("scripts.console_bundle", __doc__)
     add_file_options(parser)
-    parser.add_argument(
-        "--bundle",
-        type=arguments.path,
-        default=pack.BUILD,
-        metavar="FOLDER",
-        help="the bundle to publish (default: build/)",
-    )
+    add_bundle_option(parser, "the bundle to publish")
     parser.add_argument(
         "--output",
         type=arguments.path,

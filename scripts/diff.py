@@ -20,6 +20,7 @@ from pathlib import Path
 
 from scripts.kit import arguments
 from scripts.kit.bundle import differences, pack
+from scripts.kit.bundle.option import add_bundle_option
 from scripts.kit.command import add_options, start
 from scripts.kit.connect import Connection
 from scripts.kit.console import UsageError, UserError, make_parser, run, say
@@ -55,13 +56,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         metavar="VERSION",
         help="the newer version, or `build` (default: the newest published)",
     )
-    parser.add_argument(
-        "--bundle",
-        type=arguments.path,
-        default=pack.BUILD,
-        metavar="FOLDER",
-        help="the bundle of --to build (default: build/)",
-    )
+    add_bundle_option(parser, "the bundle of --to build")
     parser.add_argument(
         "--patch", choices=REPOSITORIES, help="print only this repository's changes, for git apply --3way"
     )

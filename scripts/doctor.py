@@ -16,7 +16,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from scripts.kit import arguments
-from scripts.kit.bundle import pack
+from scripts.kit.bundle.option import add_bundle_option
 from scripts.kit.command import add_options
 from scripts.kit.console import make_parser, run
 
@@ -26,13 +26,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     add_options(parser, dry_run="with --fix: show the requests and send none", prints="the findings")
     parser.add_argument("--project", type=arguments.project, metavar="NAME", help="check only this project")
     parser.add_argument("--fix", action="store_true", help="send the requests that are safe, after showing them")
-    parser.add_argument(
-        "--bundle",
-        type=arguments.path,
-        default=pack.BUILD,
-        metavar="FOLDER",
-        help="the bundle that the published files are compared with (default: build/)",
-    )
+    add_bundle_option(parser, "the bundle that the published files are compared with")
     args = parser.parse_args(argv)
     from scripts.kit.doctor.command import check_installation  # the checks: a fifth of a second, after the arguments
 

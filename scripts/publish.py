@@ -17,8 +17,9 @@ import json
 from collections.abc import Sequence
 from typing import Any
 
-from scripts.kit import arguments, plan
+from scripts.kit import plan
 from scripts.kit.bundle import pack
+from scripts.kit.bundle.option import add_bundle_option
 from scripts.kit.command import add_options, connect_home
 from scripts.kit.console import make_parser, near, run, say
 from scripts.kit.plan import PlanStep
@@ -33,13 +34,7 @@ def done(step: PlanStep) -> None:
 def main(argv: Sequence[str] | None = None) -> int:
     parser = make_parser("scripts.publish", __doc__)
     add_options(parser)
-    parser.add_argument(
-        "--bundle",
-        type=arguments.path,
-        default=pack.BUILD,
-        metavar="FOLDER",
-        help="the bundle to publish (default: build/)",
-    )
+    add_bundle_option(parser, "the bundle to publish")
     parser.add_argument(
         "--to",
         choices=["service-catalog", "s3", "both"],
