@@ -241,3 +241,15 @@ def test_a_creator_who_changes_a_projects_stack_to_another_template_is_refused(s
 
     with managed_policy(studio.root, CREATOR_POLICY).changed("MakeProjects", narrow):
         assert update()
+
+
+def test_a_creator_who_makes_a_project_from_an_older_template_in_s3_is_refused(studio: Studio) -> None:
+    older = studio.kit.first
+    studio.kit.newer_version()
+    refused = studio.kit.hosted_project("older", older)
+    assert refused["ProjectStatus"] == "CreateFailed"
+    (provider,) = refused["TemplateProviderDetails"]
+    why = provider["CfnTemplateProviderDetail"]["StackDetail"]["StatusMessage"]
+    assert "s3:GetObject" in why and "OnlyShownTemplatesMakeProjects" in why, why
+    with bucket_policy(studio.root, studio.bundle).without("OnlyShownTemplatesMakeProjects"):
+        assert studio.kit.hosted_project("older-open", older)["ProjectStatus"] == "CreateCompleted"

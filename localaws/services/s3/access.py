@@ -101,7 +101,7 @@ class Action:
 
 
 def actions_of(call: Call, known_actions: dict[str, list[str]]) -> list[Action]:
-    """What the operation actions_of; [] when it is not known."""
+    """What the operation needs; [] when it is not known."""
     params, operation = call.params, call.operation
     bucket, key = params.get("Bucket", ""), params.get("Key", "")
     version = params.get("VersionId", "")
@@ -182,12 +182,12 @@ def kms_key(call: Call, need: Action) -> str:
 
 
 def condition_keys(call: Call, need: Action) -> dict[str, tuple[str, ...]]:
-    """The s3: condition condition_keys of the request."""
+    """The condition keys of S3 that the request has."""
     params = call.params
     single = {
         "s3:prefix": params.get("Prefix"),
         "s3:delimiter": params.get("Delimiter"),
-        "s3:max-condition_keys": params.get("MaxKeys"),
+        "s3:max-keys": params.get("MaxKeys"),
         "s3:versionid": need.version or None,
         "s3:x-amz-acl": params.get("ACL"),
         "s3:x-amz-server-side-encryption": params.get("ServerSideEncryption"),
