@@ -2,7 +2,9 @@
 
 Amazon S3 User Guide, "Required permissions for Amazon S3 API operations"; Service Authorization
 Reference, "Actions, resources, and condition keys for Amazon S3"; KMS Developer Guide, "How Amazon
-S3 uses AWS KMS" (GenerateDataKey to write, Decrypt to read, and both for a multipart upload).
+S3 uses AWS KMS" (GenerateDataKey to write, Decrypt to read, and both for a multipart upload); S3 User
+Guide, "Enforce conditional writes on Amazon S3 buckets" (s3:if-none-match, s3:if-match, s3:ObjectCreationOperation),
+"How to prevent object overwrites with conditional writes" (If-Match needs s3:GetObject as well).
 """
 
 from __future__ import annotations
@@ -19,7 +21,7 @@ from localaws.calls import Call
 from localaws.cloud import Cloud
 from localaws.service import Access, Need
 from localaws.services.kms.state import key_arn
-from localaws.services.s3.service import s3
+from localaws.services.s3.service import CONDITIONAL, s3
 from localaws.services.s3.state import bucket_key, bucket_owner, bucket_state, default_key, object_state, object_tags
 
 # Operations whose action has another name, on the bucket.
@@ -84,6 +86,15 @@ VERSIONED = {
 ACCOUNT = {"ListBuckets": "ListAllMyBuckets"}
 READS = {"GetObject", "HeadObject", "SelectObjectContent"}
 WRITES = {"PutObject", "CopyObject", "CreateMultipartUpload"}
+# Whether an operation that needs s3:PutObject makes an object: the condition key s3:ObjectCreationOperation.
+CREATES = {
+    "PutObject": True,
+    "CopyObject": True,
+    "CompleteMultipartUpload": True,
+    "CreateMultipartUpload": False,
+    "UploadPart": False,
+    "UploadPartCopy": False,
+}
 
 
 @dataclass(frozen=True)
@@ -129,6 +140,8 @@ def actions_of(call: Call, known_actions: dict[str, list[str]]) -> list[Action]:
     found = [Action(action, bucket, key, version)]
     if operation in ("PutObject", "CreateMultipartUpload"):
         found += _extra_writes(params, bucket, key)
+    if operation in CONDITIONAL and "IfMatch" in params:  # its answer tells the ETag
+        found.append(Action("GetObject", bucket, key))
     return found
 
 
@@ -199,7 +212,6 @@ def condition_keys(call: Call, need: Action) -> dict[str, tuple[str, ...]]:
         "s3:x-amz-grant-read": params.get("GrantRead"),
         "s3:object-lock-mode": params.get("ObjectLockMode"),
         "s3:locationconstraint": params.get("CreateBucketConfiguration", {}).get("LocationConstraint"),
-        "s3:if-none-match": params.get("IfNoneMatch") if call.operation == "PutObject" else None,
         "s3:resourceaccount": bucket_owner(need.bucket) or None,
         "s3:signatureversion": "AWS4-HMAC-SHA256",
         "s3:authtype": "REST-QUERY-STRING" if "X-Amz-Credential" in call.http.query else "REST-HEADER",
@@ -207,6 +219,10 @@ def condition_keys(call: Call, need: Action) -> dict[str, tuple[str, ...]]:
     }
     if call.operation in ("CopyObject", "UploadPartCopy") and need.action == "PutObject":
         single["s3:x-amz-copy-source"] = "/".join(copy_source(params)[:2])
+    if need.action == "PutObject" and call.operation in CREATES:
+        single["s3:objectcreationoperation"] = str(CREATES[call.operation]).lower()
+        if CREATES[call.operation]:
+            single |= {"s3:if-none-match": params.get("IfNoneMatch"), "s3:if-match": params.get("IfMatch")}
     found: dict[str, tuple[str, ...]] = {name: (str(value),) for name, value in single.items() if value is not None}
     if need.action.startswith(("PutObjectTagging", "PutObjectVersionTagging", "PutObject")):
         tags = request_tags(params)

@@ -1,7 +1,8 @@
 """S3's checks before and consequences after moto's answer.
 
 Amazon S3 User Guide, "General purpose bucket naming rules", "Specifying server-side encryption"; S3 API Reference,
-"Error responses", PutBucketEncryption, PutBucketLifecycleConfiguration.
+"Error responses", PutBucketEncryption, PutBucketLifecycleConfiguration; "How to prevent object overwrites with
+conditional writes".
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ import re
 from typing import Any
 
 from moto.core.utils import get_service_model
+from moto.s3.models import FakeDeleteMarker
 
 from awslang.errors import AwsError, NotSupported
 from localaws import moto_bridge, shapes
@@ -38,7 +40,7 @@ def bucket_name(call: Call) -> None:
 
 @s3.before("PutObject", "CopyObject", "CreateMultipartUpload")
 def written_object(call: Call) -> None:
-    """PutObject, CopyObject, CreateMultipartUpload: the key, the ACL, the encryption."""
+    """PutObject, CopyObject, CreateMultipartUpload: the key, the ACL, the encryption, the condition."""
     params = call.params
     if len(params["Key"].encode()) > KEY_BYTES:
         raise AwsError("KeyTooLongError", "Your key is too long")
@@ -55,6 +57,32 @@ def written_object(call: Call) -> None:
     if named and "alias/aws/" not in named:
         usable_key(key_arn(call.account, call.region, named))
     canned_acl(call, "ObjectCannedACL")
+    conditional_write(call)
+
+
+CONDITIONAL = ("PutObject", "CompleteMultipartUpload")
+
+
+@s3.before("CompleteMultipartUpload")
+def conditional_write(call: Call) -> None:
+    """If-None-Match takes * alone, If-Match an ETag. moto compares, except for an upload of parts with If-Match.
+
+    The API Reference lets a copy be conditional too; the User Guide's page on enforcing it says 501 Not Implemented.
+    """
+    none, etag = call.params.get("IfNoneMatch"), call.params.get("IfMatch")
+    if call.operation not in CONDITIONAL and (none or etag):
+        raise NotSupported(f"a conditional {call.operation}")
+    if none is not None and etag is not None:
+        raise NotSupported("a write with If-Match and If-None-Match")
+    if none not in (None, "*"):
+        raise AwsError("NotImplemented", "A header you provided implies functionality that is not implemented", 501)
+    if etag is None:
+        return
+    found = object_state(call.params["Bucket"], call.params["Key"])
+    if found is None or isinstance(found, FakeDeleteMarker):
+        raise AwsError("NoSuchKey", "The specified key does not exist.", 404, Key=call.params["Key"])
+    if str(found.etag).strip('"') != etag.strip('"'):
+        raise AwsError("PreconditionFailed", "At least one of the pre-conditions you specified did not hold", 412)
 
 
 @s3.after("PutObject", "CopyObject", "CompleteMultipartUpload")
