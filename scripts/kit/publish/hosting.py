@@ -255,6 +255,7 @@ def apply(
                 Body=want.body,
                 Tagging=tagging,
                 ChecksumAlgorithm="SHA256",
+                IfNoneMatch="*",  # nothing that is published is overwritten
                 ExpectedBucketOwner=owner,
             )
         elif step.kind in {"template", "older template"}:

@@ -196,6 +196,7 @@ def write_object(s3: S3Client, want: WantedProduct, step: PlanStep) -> None:
         Body=content,
         Tagging=tagging,
         ChecksumAlgorithm="SHA256",
+        IfNoneMatch="*",  # nothing that is published is overwritten
         ExpectedBucketOwner=owner,
     )
 
