@@ -79,6 +79,15 @@ def bucket_policy(root: Session, bucket: str) -> LivePolicy:
     )
 
 
+def trust_policy(root: Session, role: str) -> LivePolicy:
+    """A role's trust policy. root: of the role's account"""
+    iam = root.client("iam")
+    return LivePolicy(
+        lambda: json.dumps(iam.get_role(RoleName=role)["Role"]["AssumeRolePolicyDocument"]),
+        lambda text: iam.update_assume_role_policy(RoleName=role, PolicyDocument=text),
+    )
+
+
 def topic_policy(root: Session, topic: str) -> LivePolicy:
     sns = root.client("sns")
     return LivePolicy(
