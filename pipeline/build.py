@@ -1,8 +1,8 @@
 """The Build step: decides what is deployed where, once, and writes it down for the steps that follow.
 
-1. The model group exists, and the accounts of both units may read it.
-2. The version is resolved (after a rejection it is the one approved before, rollback.py), checked, and copied into
-   every further Region.
+1. The model group exists.
+2. The version is resolved (after a rejection it is the one approved before, rollback.py), checked, copied into
+   every further Region, and shared with the stages' accounts (sharing.py).
 3. out/ holds the manifest, the parameters of both stages, the approver's card, and the golden payloads.
 
 The step's code and both templates are published ones. The deploy repository is data: nothing of it is run.
@@ -30,9 +30,10 @@ from pipeline.clients import Clients
 from pipeline.console import UserError, export, run, say
 from pipeline.payloads import GOLDEN, read_payloads
 from pipeline.regions import copies
-from pipeline.registry import check_version, ensure_group, resolve, share_group
+from pipeline.registry import check_version, ensure_group, resolve
 from pipeline.rollback import Answer, after_rejection
 from pipeline.settings import Settings, Stage, read_settings
+from pipeline.sharing import check_place, share
 
 if TYPE_CHECKING:
     from mypy_boto3_cloudformation import CloudFormationClient
@@ -53,13 +54,11 @@ def build(settings: Settings, kit: Path, repository: Path, clients: Clients) -> 
     """
     sagemaker, s3 = clients("sagemaker", settings.region), clients("s3", settings.region)
     read_payloads(repository / GOLDEN)  # a mistake in it shows before anything is deployed
-    group_arn = ensure_group(sagemaker, settings.group, settings.project, settings.project_id)
+    ensure_group(sagemaker, settings.group, settings.project, settings.project_id)
     organizations = clients("organizations", settings.region)
     accounts = {stage.name: targets(organizations, stage) for stage in settings.stages}
     for stage in settings.stages:
         say(f"{stage.name}: {listed(accounts[stage.name])} in {', '.join(stage.regions)}")
-    readers = [account.id for found in accounts.values() for account in found]
-    share_group(sagemaker, settings.group, group_arn, readers)
 
     answer = decide(settings, clients)
     version, reason = answer.version, answer.reason
@@ -73,18 +72,22 @@ def build(settings: Settings, kit: Path, repository: Path, clients: Clients) -> 
 
     say(f"deploying version {version.number}: {version.arn}")
     check_version(s3, version, settings.region)
-    arns = copies(clients, settings, version, readers)
+    check_place(settings, version)
+    arns = copies(clients, settings, version)
     url = template_url(settings, version.arn.split(":")[1])
     digest = hashlib.sha256((kit / "50-endpoint.yaml").read_bytes()).hexdigest()
     for stage in settings.stages:
         clear(clients("cloudformation", settings.region), documents.stack_name(settings, stage))
         parameters = documents.stage_parameters(settings, stage, version, accounts[stage.name], arns, url)
         write_json(out / f"{stage.name}-parameters.json", parameters)
-    write_json(out / "deployment.json", documents.manifest(settings, version, accounts, arns, url, digest))
+    manifest = documents.manifest(settings, version, accounts, arns, url, digest)
+    write_json(out / "deployment.json", manifest)
     template = (kit / "40-stage.yaml").read_text(encoding="utf-8")
     evidence = card.gather(settings, version, reason, accounts, stack_names(settings), template, clients)
     write_json(out / card.FILE, evidence)
     shutil.copy(repository / GOLDEN, out)
+    for stage in settings.stages:
+        share(clients, manifest, stage.name)
     return {
         "DEPLOY": ALONE if answer.alone else "true",
         "REASON": reason,

@@ -39,6 +39,7 @@ def manifest(
             "model_data_url": version.model_data_url,
             "metrics": dict(version.metrics),
             "regions": dict(arns),
+            "artifacts": [{"url": url} for url in version.artifacts],
         },
         "endpoint_template": {"url": template_url, "sha256": template_sha256},
         "stages": {stage.name: stage_part(settings, stage, accounts[stage.name]) for stage in settings.stages},

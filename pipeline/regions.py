@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -19,8 +19,9 @@ from botocore.exceptions import ClientError
 
 from pipeline.clients import Clients
 from pipeline.console import UserError, say
-from pipeline.registry import IMAGE, Version, ensure_group, share_group, versions_of
+from pipeline.registry import IMAGE, Version, ensure_group, versions_of
 from pipeline.settings import FURTHER_REGIONS, Settings, Stage
+from pipeline.sharing import model_bucket
 
 if TYPE_CHECKING:
     from mypy_boto3_ecr.type_defs import ImageIdentifierTypeDef
@@ -33,7 +34,7 @@ POLL_SECONDS, POLL_LIMIT = 1.0, 300.0
 REGISTRIES = json.loads(Path(__file__).with_name("registries.json").read_text(encoding="utf-8"))
 
 
-def copies(clients: Clients, settings: Settings, version: Version, accounts: Iterable[str]) -> dict[str, str]:
+def copies(clients: Clients, settings: Settings, version: Version) -> dict[str, str]:
     """The ARN of the version in every Region of the stages; what is missing is copied first."""
     account = version.arn.split(":")[4]
     arns = {settings.region: version.arn}
@@ -43,8 +44,7 @@ def copies(clients: Clients, settings: Settings, version: Version, accounts: Ite
     images = {region: {i: image_in(clients, version, i, account, region) for i in named} for region in regions}
     for region in regions:
         sagemaker = clients("sagemaker", region)
-        group = ensure_group(sagemaker, settings.group, settings.project, settings.project_id)
-        share_group(sagemaker, settings.group, group, accounts)
+        ensure_group(sagemaker, settings.group, settings.project, settings.project_id)
         arns[region] = copied(sagemaker, version) or copy(clients, settings, version, region, images[region])
     return arns
 
@@ -101,7 +101,7 @@ def description(version: Version) -> str:
 def copy(clients: Clients, settings: Settings, version: Version, region: str, images: Mapping[str, str]) -> str:
     """Copy the artifacts, and register the copy; its ARN. images: each image's name in the Region."""
     home, there = clients("s3", settings.region), clients("s3", region)
-    target = f"sagemaker-multi-account-models-{version.arn.split(':')[4]}-{region}"
+    target = model_bucket(version.arn.split(":")[4], region)
     containers = []
     for container in version.specification["Containers"]:
         made = {key: value for key, value in container.items() if key not in {"ImageDigest", "ModelDataETag"}}
@@ -114,7 +114,7 @@ def copy(clients: Clients, settings: Settings, version: Version, region: str, im
                     CopySource={"Bucket": bucket, "Key": key},
                     Bucket=target,
                     Key=key,
-                    ExtraArgs={"TaggingDirective": "REPLACE"},  # the copy needs no tags, the build no right on them
+                    ExtraArgs={"TaggingDirective": "REPLACE"},  # sharing.py tags the copy for its Region's stages
                     SourceClient=home,
                     Config=TransferConfig(multipart_threshold=COPY_LIMIT, use_threads=False),
                 )

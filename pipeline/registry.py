@@ -1,15 +1,12 @@
-"""The project's model group: that it exists, who may read it, and which of its versions is deployed.
+"""The project's model group: that it exists, and which of its versions is deployed.
 
-SageMaker Developer Guide, "Deploy a Model Version from a Different Account"; API Reference:
-PutModelPackageGroupPolicy (at most 20,480 characters), ListModelPackages (ascending by default). IAM User
-Guide, "AWS JSON policy elements: Principal": an account is its root's ARN or, in short, its id.
+SageMaker API Reference: ListModelPackages (ascending by default). Who may read them: sharing.py.
 """
 
 from __future__ import annotations
 
-import json
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
@@ -28,10 +25,7 @@ if TYPE_CHECKING:
         TagTypeDef,
     )
 
-POLICY_LIMIT = 20_480  # characters
-READ_GROUP, USE_VERSIONS = "TargetAccountsReadGroup", "TargetAccountsUseVersions"
 MISSING = {"ResourceNotFound", "ResourceNotFoundException", "ValidationException"}
-ROOT = re.compile(r"arn:[a-z-]+:iam::([0-9]{12}):root")  # SageMaker may show an account's id so
 IMAGE = re.compile(r"[0-9]{12}\.dkr\.ecr\.([a-z0-9-]+)\.amazonaws\.com(\.cn)?/[a-z0-9._/-]+[:@].+")
 
 
@@ -48,6 +42,11 @@ class Version:
     model_data_url: str
     metrics: Mapping[str, float]
     specification: Mapping[str, Any]  # the whole InferenceSpecification
+
+    @property
+    def artifacts(self) -> list[str]:
+        """Where the artifact of each container is; a container may have none."""
+        return [url for container in self.specification["Containers"] if (url := container.get("ModelDataUrl"))]
 
 
 # -- the group ---------------------------------------------------------------------------------
@@ -74,87 +73,6 @@ def ensure_group(sagemaker: SageMakerClient, group: str, project: str, project_i
         )
     sagemaker.add_tags(ResourceArn=found, Tags=tags)  # a group may be older than the project
     return found
-
-
-def statements(group_arn: str, account_ids: Iterable[str], *, short: bool = False) -> list[dict[str, Any]]:
-    """What the target accounts may do with a group and its versions.
-
-    Not UpdateModelPackage: with it, a target account could approve. The ARN of a version may
-    carry the group's name in lower case, so both forms are listed.
-    short: one statement with the accounts' ids, which holds four times as many accounts in the same length
-    """
-    partition, accounts = group_arn.split(":")[1], sorted(set(account_ids))
-    roots = accounts if short else [f"arn:{partition}:iam::{account}:root" for account in accounts]
-    versions = group_arn.replace(":model-package-group/", ":model-package/", 1) + "/*"
-    prefix, name = versions.split(":model-package/", 1)
-    of_group = {
-        "Sid": READ_GROUP,
-        "Effect": "Allow",
-        "Principal": {"AWS": roots},
-        "Action": ["sagemaker:DescribeModelPackageGroup"],
-        "Resource": [group_arn],
-    }
-    of_versions = {
-        "Sid": USE_VERSIONS,
-        "Effect": "Allow",
-        "Principal": {"AWS": roots},
-        "Action": ["sagemaker:CreateModel", "sagemaker:DescribeModelPackage", "sagemaker:ListModelPackages"],
-        "Resource": sorted({versions, f"{prefix}:model-package/{name.lower()}"}),
-    }
-    if not short:
-        return [of_group, of_versions]
-    return [{**of_versions, **{key: of_group[key] + of_versions[key] for key in ("Action", "Resource")}}]  # type: ignore[operator]
-
-
-def merged(policy: Mapping[str, Any], ours: list[dict[str, Any]]) -> dict[str, Any]:
-    """The policy with our statements in place of those that it had; other statements stay."""
-    others = [s for s in as_list(policy.get("Statement", [])) if s.get("Sid") not in {READ_GROUP, USE_VERSIONS}]
-    return {"Version": policy.get("Version", "2012-10-17"), "Statement": others + ours}
-
-
-def share_group(sagemaker: SageMakerClient, group: str, group_arn: str, account_ids: Iterable[str]) -> bool:
-    """Let the target accounts use the group's versions; False where the policy says so already."""
-    try:
-        current = json.loads(sagemaker.get_model_package_group_policy(ModelPackageGroupName=group)["ResourcePolicy"])
-    except ClientError as error:
-        if error.response["Error"]["Code"] not in MISSING:
-            raise
-        current = {}
-    accounts = sorted(set(account_ids))
-    wanted = merged(current, statements(group_arn, accounts))
-    if len(compact(wanted)) > POLICY_LIMIT:
-        wanted = merged(current, statements(group_arn, accounts, short=True))
-    if comparable(current) == comparable(wanted):
-        return False
-    text = compact(wanted)
-    if len(text) > POLICY_LIMIT:
-        raise UserError(
-            f"the policy of the model group {group} would have {len(text)} characters for {len(accounts)} accounts, "
-            f"SageMaker takes {POLICY_LIMIT}, which is about 1,300 accounts of both stages: spread the accounts over "
-            "several projects, each with a unit of its own for each stage"
-        )
-    say(f"sharing the model group {group} with the target accounts")
-    sagemaker.put_model_package_group_policy(ModelPackageGroupName=group, ResourcePolicy=text)
-    return True
-
-
-def compact(policy: Mapping[str, Any]) -> str:
-    return json.dumps(policy, separators=(",", ":"))
-
-
-def comparable(policy: Mapping[str, Any]) -> list[str]:
-    """A policy without what makes no difference: order, single values for lists, an account's ARN for its id."""
-
-    def plain(node: Any) -> Any:
-        if isinstance(node, dict):
-            return {key: plain(value) for key, value in node.items()}
-        return sorted({ROOT.sub(r"\1", str(item)) for item in as_list(node)})
-
-    return sorted(json.dumps(plain(s), sort_keys=True) for s in as_list(policy.get("Statement", [])))
-
-
-def as_list(node: Any) -> list[Any]:
-    return node if isinstance(node, list) else [node]
 
 
 # -- the version -------------------------------------------------------------------------------

@@ -29,11 +29,16 @@ class Stage(StrEnum):
     def test_action(self) -> str:
         return self.deploy_stage.replace("Deploy", "Test")
 
-    # The parameters of a project (templates/30-project.yaml) that are a stage's own.
+    # The parameters of a project (templates/30-project.yaml) and of other templates that are a stage's own.
 
     @property
     def unit_parameter(self) -> str:
         return f"OrganizationalUnit{self.capitalize()}Id"
+
+    @property
+    def path_parameter(self) -> str:
+        """Of templates/10-model-storage.yaml."""
+        return f"OrganizationalUnit{self.capitalize()}Path"
 
     @property
     def accounts_parameter(self) -> str:

@@ -128,6 +128,13 @@ class Images:
 
 
 @dataclass(frozen=True)
+class Models:
+    """untagged: whether target accounts may read models that no deployment has tagged; empty: as it is."""
+
+    untagged: Literal["", "allow", "refuse"] = ""
+
+
+@dataclass(frozen=True)
 class Settings:
     """units: ids or paths of names, both empty without Organizations, where targets says the accounts instead."""
 
@@ -148,6 +155,7 @@ class Settings:
     publishing: Publishing = Publishing()
     source: Source = Source()
     images: Images = Images()
+    models: Models = Models()
 
     @property
     def stack_set_administrator(self) -> CallAsType:

@@ -22,6 +22,7 @@ from scripts.kit.settings.model import (
     Catalog,
     Images,
     InvitedAccount,
+    Models,
     NewAccount,
     Notifications,
     PerStage,
@@ -130,6 +131,7 @@ def read(top: Section) -> Settings:
         publishing=read_publishing(top.section("publishing")),
         source=read_source(top.section("source")),
         images=read_images(top.section("images")),
+        models=read_models(top.section("models")),
     )
     further = {one for stage in Stage for one in regions.of(stage)} - {region}
     if settings.images.repository_prefix and len(further) > IMAGE_REGIONS:
@@ -285,6 +287,12 @@ def read_images(section: Section) -> Images:
     prefix = section.text("repository_prefix", rf"({REPOSITORY_PREFIX})?", form, default="")
     section.finish()
     return Images(prefix.removesuffix("/"))
+
+
+def read_models(section: Section) -> Models:
+    untagged = section.choice("untagged", ("allow", "refuse"), "")
+    section.finish()
+    return Models(cast(Literal["", "allow", "refuse"], untagged))
 
 
 def read_source(section: Section) -> Source:

@@ -7,7 +7,7 @@ handed on, from 10 to 13. Why four: docs/decisions/0013-*.md.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import replace
 
 from scripts.kit.bundle import pack
@@ -27,6 +27,8 @@ TEMPLATES = {
     ROLES_STACK: "templates/12-project-roles.yaml",
     PEOPLE_STACK: "templates/13-people.yaml",
 }
+UNTAGGED = "AllowUntaggedModels"  # of template 10
+ASKED = {"allow": "true", "refuse": "false", "": ""}  # its value for models.untagged of the environment file
 GONE = {"DELETE_COMPLETE", "DELETE_SKIPPED"}  # what a resource's status says once its stack no longer holds it
 
 
@@ -36,15 +38,33 @@ def stack(settings: Settings, name: str, parameters: dict[str, str], version: st
     return stacks.WantedStack(settings.accounts.data_science, name, body, parameters, file, version)
 
 
-def models(settings: Settings, paths: Iterable[str], prefix: str = "", version: str = "") -> stacks.WantedStack:
-    """Template 10. paths: of the stages' OUs; prefix: of the repositories that are replicated to its Region."""
+def models(
+    settings: Settings, paths: Mapping[Stage, str], prefix: str = "", version: str = "", untagged: str = "false"
+) -> stacks.WantedStack:
+    """Template 10. paths: of the stages' OUs; prefix: of the repositories that are replicated to its Region.
+
+    untagged: whether the target accounts may read models that no deployment has tagged ('true' or 'false')
+    """
     targets = settings.targets
     parameters = {
-        "OrganizationalUnitPaths": ",".join(paths),
-        "TargetAccountIds": ",".join(id for stage in Stage for id in targets.of(stage)) if targets else "",
+        **{stage.path_parameter: paths.get(stage, "") for stage in Stage},
+        **{stage.accounts_parameter: ",".join(targets.of(stage)) if targets else "" for stage in Stage},
+        UNTAGGED: untagged,
         "ImageRepositoryPrefix": prefix,
     }
     return stack(settings, MODELS_STACK, parameters, version)
+
+
+def untagged(settings: Settings, found: stacks.FoundStack) -> str:
+    """The value of AllowUntaggedModels: as the environment file says; else as it is.
+
+    A stack of before version 0.3 has no such parameter: what it shares stays shared until the file says otherwise.
+    """
+    if asked := ASKED[settings.models.untagged]:
+        return asked
+    if not found.status or found.status == "REVIEW_IN_PROGRESS" or found.status in stacks.LEFTOVER:
+        return "false"
+    return (found.parameters or {}).get(UNTAGGED, "true")
 
 
 def shared(settings: Settings, version: str = "") -> stacks.WantedStack:
@@ -84,13 +104,17 @@ def people(settings: Settings, key_arn: str, version: str = "") -> stacks.Wanted
     return stack(settings, PEOPLE_STACK, parameters, version)
 
 
-def plan_models(home: Connection, settings: Settings, paths: Iterable[str], version: str) -> list[stacks.PlannedStack]:
+def plan_models(
+    home: Connection, settings: Settings, paths: Mapping[Stage, str], version: str
+) -> list[stacks.PlannedStack]:
     """Template 10 in every Region, the account's own first. home: the data science account."""
-    planned, paths = [], tuple(paths)
+    planned = []
     for region in (home.region, *model_regions.further(settings)):
         prefix = "" if region == home.region else settings.images.repository_prefix
-        want, cloudformation = models(settings, paths, prefix, version), home.client("cloudformation", region)
-        step = stacks.make_plan(want, stacks.look(cloudformation, want))
+        cloudformation = home.client("cloudformation", region)
+        found = stacks.look(cloudformation, models(settings, paths))
+        want = models(settings, paths, prefix, version, untagged(settings, found))
+        step = stacks.make_plan(want, found)
         planned.append(stacks.PlannedStack(want, replace(step, name=f"{step.name}, {region}"), cloudformation))
     return planned
 

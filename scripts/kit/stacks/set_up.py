@@ -108,7 +108,8 @@ class SetUp:
         if self.settings.administrator == "self-managed":
             account = self.settings.accounts.data_science
             own.append(target_roles.plan_self_managed(self.settings, home, account, version))
-        self.deploy_stacks(data_science.plan_models(home, self.settings, seen.paths, version))
+        paths = dict(zip(Stage, seen.paths, strict=False))  # both, or none without an organization
+        self.deploy_stacks(data_science.plan_models(home, self.settings, paths, version))
         if note:
             self.note(note)
         self.deploy_stacks([shared])

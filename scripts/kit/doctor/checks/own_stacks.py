@@ -24,17 +24,18 @@ def differences(found: Stack, want: stacks.WantedStack, known: Mapping[str, str]
 def data_science_stack(facts: Snapshot, name: str) -> tuple[stacks.WantedStack, Mapping[str, str]]:
     """A stack of the data science account's own Region as the environment file wants it, and the parameters that are
     known of it."""
-    paths = tuple(path for stage in Stage if (path := facts.organization.path(stage)))
+    paths = {stage: path for stage in Stage if (path := facts.organization.path(stage))}
     seen = {} if facts.alone else {stage: unit.id for stage in Stage if (unit := facts.organization.units[stage])}
     units = {stage: seen.get(stage, "") for stage in Stage}
     key, shared = facts.data_science.outputs.get("ModelKeyArn", ""), facts.data_science.stacks[SHARED_STACK]
     want = {
-        MODELS_STACK: data_science.models(facts.settings, paths),
+        MODELS_STACK: data_science.models(facts.settings, paths, untagged=data_science.ASKED[facts.settings.models.untagged]),
         SHARED_STACK: data_science.shared(facts.settings),
         ROLES_STACK: data_science.roles(facts.settings, units),
         PEOPLE_STACK: data_science.people(facts.settings, key),
     }[name]
-    unknown = set() if facts.alone or len(paths) == 2 else {"OrganizationalUnitPaths"}
+    unknown = set() if facts.alone else {stage.path_parameter for stage in Stage if stage not in paths}
+    unknown |= set() if facts.settings.models.untagged else {data_science.UNTAGGED}
     unknown |= set() if facts.alone else {stage.unit_parameter for stage in Stage if stage not in seen}
     unknown |= set() if key else {"ModelKeyArn"}
     if name == SHARED_STACK and shared and not shared.parameters.get("ImageRepositoryPrefix"):
