@@ -16,6 +16,7 @@ from dataclasses import dataclass
 
 from scripts.kit.console import UsageError, make_parser, run
 from scripts.kit.doctor.checks import limits as kit
+from scripts.kit.stages import Stage
 
 GROUP = "arn:aws:sagemaker:us-east-1:111111111111:model-package-group/iris-multi-01"
 
@@ -62,7 +63,7 @@ class Limit:
 
 
 def group_policy(accounts: int) -> int:
-    return kit.group_policy_size(GROUP, "", accounts)
+    return kit.group_policy_size(GROUP, "", {Stage.STAGING: accounts, Stage.PROD: 0})
 
 
 def build_seconds(accounts: int, regions: int) -> float:

@@ -33,7 +33,7 @@ from pipeline.regions import copies
 from pipeline.registry import check_version, ensure_group, resolve
 from pipeline.rollback import Answer, after_rejection
 from pipeline.settings import Settings, Stage, read_settings
-from pipeline.sharing import check_place, share
+from pipeline.sharing import check_place, check_room, share
 
 if TYPE_CHECKING:
     from mypy_boto3_cloudformation import CloudFormationClient
@@ -81,6 +81,7 @@ def build(settings: Settings, kit: Path, repository: Path, clients: Clients) -> 
         parameters = documents.stage_parameters(settings, stage, version, accounts[stage.name], arns, url)
         write_json(out / f"{stage.name}-parameters.json", parameters)
     manifest = documents.manifest(settings, version, accounts, arns, url, digest)
+    check_room(manifest)
     write_json(out / "deployment.json", manifest)
     template = (kit / "40-stage.yaml").read_text(encoding="utf-8")
     evidence = card.gather(settings, version, reason, accounts, stack_names(settings), template, clients)

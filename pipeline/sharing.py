@@ -54,7 +54,7 @@ def share(clients: Clients, manifest: Mapping[str, Any], stage: str) -> None:
         share_group(clients("sagemaker", region), package["group"], stage, accounts, [*before, arn])
         for artifact in package["artifacts"]:
             bucket, _, key = artifact["url"].removeprefix("s3://").partition("/")
-            if bucket != model_bucket(account, home):
+            if region == home and bucket != model_bucket(account, home):
                 say(f"{artifact['url']} is not in the kit's model bucket: its own bucket decides who may read it")
                 continue
             tag_object(clients("s3", region), model_bucket(account, region), key, TAGS[stage])
@@ -80,7 +80,10 @@ def check_place(settings: Settings, version: Version) -> None:
 
     Sharing it would let the stage's accounts read another project's model, or training data.
     """
-    bucket, folder = model_bucket(version.arn.split(":")[4], settings.region), f"{settings.project}-{settings.project_id}/"
+    bucket, folder = (
+        model_bucket(version.arn.split(":")[4], settings.region),
+        f"{settings.project}-{settings.project_id}/",
+    )
     for url in version.artifacts:
         found, _, key = url.removeprefix("s3://").partition("/")
         if found == bucket and not key.startswith(tuple(folder + name for name in FOLDERS)):
@@ -121,16 +124,32 @@ def share_group(
         if len(text := compact(wanted)) <= POLICY_LIMIT:
             break
     else:
-        raise UserError(
-            f"the policy of the model group {group} would have {len(text)} characters with {len(accounts)} accounts of "
-            f"{stage}, SageMaker takes {POLICY_LIMIT}, which is about 1,200 accounts of both stages: spread the accounts "
-            "over several projects, each with a unit of its own for each stage"
-        )
+        raise too_long(group, len(text), len(accounts))
     if comparable(current) == comparable(wanted):
         return False
     say(f"sharing the model group {group} with the accounts of {stage}")
     sagemaker.put_model_package_group_policy(ModelPackageGroupName=group, ResourcePolicy=text)
     return True
+
+
+def check_room(manifest: Mapping[str, Any]) -> None:
+    """UserError where the model group's policy has no room for the accounts of both stages: nothing is shared then."""
+    package, stages = manifest["model_package"], manifest["stages"]
+    prefix, policy = package["arn"].rpartition("/")[0], dict[str, Any]()
+    versions = [f"{prefix}/{number}" for number in range(1_000 - VERSIONS, 1_000)]
+    for stage, part in stages.items():
+        ids = [one["id"] for one in part["accounts"]]
+        policy = merged(policy, stage, statements(stage, versions, ids, short=True))
+    if (size := len(compact(policy))) > POLICY_LIMIT:
+        raise too_long(package["group"], size, sum(len(part["accounts"]) for part in stages.values()))
+
+
+def too_long(group: str, characters: int, accounts: int) -> UserError:
+    return UserError(
+        f"the policy of the model group {group} would have {characters} characters for {accounts} accounts, "
+        f"SageMaker takes {POLICY_LIMIT}, which is about 1,270 accounts of both stages: spread the accounts over "
+        "several projects, each with a unit of its own for each stage"
+    )
 
 
 def with_versions(policy: Mapping[str, Any], stage: str, versions: Iterable[str]) -> list[str]:

@@ -205,27 +205,24 @@ class TheBuild(Repository):
         self.assertEqual(tags[1], {"Key": "sagemaker:project-id", "Value": "p-1"})
         self.assertEqual(sagemaker.called("add_tags"), [])
 
-    def test_the_policy_is_merged_and_written_only_when_it_changes(self) -> None:
-        other = {"Sid": "Mine", "Effect": "Allow", "Principal": {"AWS": "x"}, "Action": "y", "Resource": "z"}
-        old = {"Sid": "TargetAccountsReadGroup", "Effect": "Deny"}
-        sagemaker = registry(policy=json.dumps({"Version": "2012-10-17", "Statement": [old, other]}))
+    def test_both_stages_accounts_may_use_the_version_and_no_other(self) -> None:
+        sagemaker = registry(package(1), package(2))
         self.run_build(sagemaker)
-        text = sagemaker.called("put_model_package_group_policy")[0]["ResourcePolicy"]
-        by_sid = {statement["Sid"]: statement for statement in json.loads(text)["Statement"]}
-        self.assertEqual(by_sid["Mine"], other)
-        self.assertEqual(by_sid["TargetAccountsReadGroup"]["Resource"], [GROUP_ARN])
+        written = [json.loads(call["ResourcePolicy"]) for call in sagemaker.called("put_model_package_group_policy")]
+        by_sid = {s["Sid"]: s for policy in written for s in policy["Statement"]}
         self.assertEqual(
-            by_sid["TargetAccountsUseVersions"]["Principal"]["AWS"],
-            [f"arn:aws:iam::{n}:root" for n in ("222222222222", "333333333333", "444444444444")],
+            set(by_sid), {"StagingReadsGroup", "StagingUsesVersions", "ProdReadsGroup", "ProdUsesVersions"}
         )
+        used = by_sid["ProdUsesVersions"]["Resource"]
         self.assertEqual(
-            by_sid["TargetAccountsUseVersions"]["Resource"],
-            [f"arn:aws:sagemaker:{REGION}:{ACCOUNT}:model-package/{n}/*" for n in ("Iris", "iris")],
+            {arn.rpartition("/")[2] for arn in used}, {self.written("deployment.json")["model_package"]["arn"][-1]}
         )
-        self.assertNotIn("sagemaker:UpdateModelPackage", text)
-        unchanged = registry(policy=text)
-        self.run_build(unchanged)
-        self.assertEqual(unchanged.called("put_model_package_group_policy"), [])
+        self.assertNotIn("sagemaker:UpdateModelPackage", json.dumps(written))
+
+    def test_a_project_without_an_approved_version_is_shared_with_nobody(self) -> None:
+        sagemaker = registry(package(1, "PendingManualApproval"))
+        self.run_build(sagemaker)
+        self.assertEqual(sagemaker.called("put_model_package_group_policy"), [])
 
     def test_a_stage_whose_first_deployment_failed_is_cleared(self) -> None:
         statuses = iter(["ROLLBACK_COMPLETE", "DELETE_IN_PROGRESS", "DELETE_COMPLETE"])
@@ -262,16 +259,10 @@ class TheBuild(Repository):
         text = sagemaker.called("put_model_package_group_policy")[0]["ResourcePolicy"]
         self.assertLessEqual(len(text), 20480)
         (statement,) = json.loads(text)["Statement"]
-        self.assertEqual(len(statement["Principal"]["AWS"]), 1001)
+        self.assertEqual(len(statement["Principal"]["AWS"]), 1000)
         self.assertIn("sagemaker:DescribeModelPackageGroup", statement["Action"])
         self.assertIn("sagemaker:CreateModel", statement["Action"])
         self.assertIn(GROUP_ARN, statement["Resource"])
-        # SageMaker may show the accounts' ids as ARNs: the policy still says the same
-        statement["Principal"]["AWS"] = [f"arn:aws:iam::{n}:root" for n in statement["Principal"]["AWS"]]
-        shown = json.dumps({"Version": "2012-10-17", "Statement": [statement]})
-        unchanged = registry(package(1), policy=shown)
-        self.run_with(unchanged, 1000)
-        self.assertEqual(unchanged.called("put_model_package_group_policy"), [])
 
     def test_too_many_accounts_are_refused_before_anything_is_sent(self) -> None:
         sagemaker = registry(package(1))

@@ -17,6 +17,7 @@ from benchmarks import limits as scale
 from scripts.kit.console import UsageError
 from scripts.kit.doctor.checks import limits
 from scripts.kit.settings import reading
+from scripts.kit.stages import Stage
 from tests.support import ROOT
 
 PAGE = (ROOT / "docs/explanation/scale.md").read_text(encoding="utf-8")
@@ -28,10 +29,10 @@ def pipeline() -> Iterator[Any]:
     """The deploy repository's own modules."""
     sys.path.insert(0, str(ROOT / "seed-code" / "model-deploy"))
     try:
-        from pipeline import accounts, console, endpoints, manifest, registry, report, settings
+        from pipeline import accounts, console, endpoints, manifest, registry, report, settings, sharing
 
         yield {module.__name__.split(".")[1]: module for module in (
-            accounts, console, endpoints, manifest, registry, report, settings
+            accounts, console, endpoints, manifest, registry, report, settings, sharing
         )}  # fmt: skip
     finally:
         sys.path.pop(0)
@@ -39,14 +40,23 @@ def pipeline() -> Iterator[Any]:
             del sys.modules[name]
 
 
+def shortest(sharing: Any, group: str, before: dict[str, Any], ids: dict[str, list[str]]) -> str:
+    """The group's policy in its shortest form, with as many versions of each stage as it names."""
+    versions = [f"{group.replace(':model-package-group/', ':model-package/')}/{n}" for n in range(995, 1000)]
+    assert len(versions) == sharing.VERSIONS
+    for stage, accounts in ids.items():
+        before = sharing.merged(before, stage, sharing.statements(stage, versions, accounts, short=True))
+    return str(sharing.compact(before))
+
+
 def test_the_policy_holds_as_many_accounts_as_the_page_says(pipeline: Any) -> None:
-    registry = pipeline["registry"]
+    sharing = pipeline["sharing"]
 
     def length(accounts: int) -> int:
         ids = [f"{number:012}" for number in range(accounts)]
-        return len(registry.compact(registry.merged({}, registry.statements(GROUP, ids, short=True))))
+        return len(shortest(sharing, GROUP, {}, {"staging": ids[:400], "prod": ids[400:]}))
 
-    most = max(number for number in range(1200, 1400) if length(number) <= registry.POLICY_LIMIT)
+    most = max(number for number in range(1200, 1400) if length(number) <= sharing.POLICY_LIMIT)
     assert f"{most:,} accounts of both stages" in PAGE, most
 
 
@@ -62,21 +72,24 @@ def test_a_report_holds_as_many_places_as_the_page_says() -> None:
 
 
 def test_the_doctor_knows_what_the_build_step_takes(pipeline: Any) -> None:
-    registry, settings = pipeline["registry"], pipeline["settings"]
+    sharing, settings = pipeline["sharing"], pipeline["settings"]
     each = pipeline["manifest"].PARAMETER_LIMIT // len(",222222222222")
     assert each * len(settings.ACCOUNT_PARAMETERS) == limits.ACCOUNTS_PER_STAGE
-    assert registry.POLICY_LIMIT == limits.GROUP_POLICY
+    assert sharing.POLICY_LIMIT == limits.GROUP_POLICY
     assert settings.FURTHER_REGIONS == reading.FURTHER_REGIONS
-    assert {registry.READ_GROUP, registry.USE_VERSIONS} == limits.SHARED_BY_US
+    own = {*sharing.READ_GROUP.values(), *sharing.USE_VERSIONS.values(), *sharing.FOR_ALL}
+    assert own == limits.SHARED_BY_US
 
 
 @pytest.mark.parametrize("group", [GROUP, GROUP.replace("iris", "Iris")])
 def test_the_doctor_measures_a_groups_policy_as_the_build_step_writes_it(pipeline: Any, group: str) -> None:
-    registry, accounts = pipeline["registry"], [f"{number:012}" for number in range(1_300)]
+    sharing, accounts = pipeline["sharing"], [f"{number:012}" for number in range(1_300)]
     theirs = {"Sid": "Theirs", "Effect": "Allow", "Principal": "*", "Action": "sagemaker:ListTags", "Resource": group}
-    before = {"Version": "2012-10-17", "Statement": [theirs, *registry.statements(group, accounts[:3])]}
-    written = registry.compact(registry.merged(before, registry.statements(group, accounts, short=True)))
-    assert limits.group_policy_size(group, json.dumps(before), len(accounts)) == len(written)
+    former = {"Sid": "TargetAccountsUseVersions", "Effect": "Allow", "Principal": {"AWS": accounts[:3]}}
+    before = {"Version": "2012-10-17", "Statement": [theirs, former]}
+    written = shortest(sharing, group, before, {"staging": accounts[:500], "prod": accounts[500:]})
+    counts = {Stage.STAGING: 500, Stage.PROD: 800}
+    assert limits.group_policy_size(group, json.dumps(before), counts) == len(written)
 
 
 # -- AWS's numbers, and what the kit uses of them ----------------------------------------------

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 from scripts.kit.doctor.facts.limits import INSTANCES, OPERATIONS, SETS
 from scripts.kit.doctor.findings import Place, check, here
@@ -25,7 +25,11 @@ SETS_PER_PROJECT = 2  # staging and production
 # A parameter holds 4,096 bytes, which is 315 account ids, and 40-stage.yaml has eight of them (decision 6).
 ACCOUNTS_PER_STAGE = 2_520
 GROUP_POLICY = 20_480  # characters (SageMaker API Reference, PutModelPackageGroupPolicy)
-SHARED_BY_US = {"TargetAccountsReadGroup", "TargetAccountsUseVersions"}  # the Build step writes these again
+# The pipeline writes these again: those of each stage, and those of before version 0.3.
+SHARED_BY_US = {f"{stage.capitalize()}{what}" for stage in Stage for what in ("ReadsGroup", "UsesVersions")} | {
+    "TargetAccountsReadGroup", "TargetAccountsUseVersions"
+}  # fmt: skip
+FULL_NUMBERS = range(995, 1000)  # as many versions as the pipeline names for a stage, with three digits each
 
 
 def stage_size(facts: Snapshot, stage: Stage) -> int:
@@ -51,25 +55,30 @@ def spread(facts: Snapshot) -> str:
     return f"spread the accounts over several projects, each with {own} for each stage"
 
 
-def group_policy_size(group_arn: str, policy: str, accounts: int) -> int:
+def group_policy_size(group_arn: str, policy: str, accounts: Mapping[Stage, int]) -> int:
     """The length of a model group's policy in the shortest form that the Build step knows (decision 7).
 
-    policy: as it is, with others' statements
+    policy: as it is, with others' statements; accounts: how many each stage has
     """
-    versions = f"{group_arn.replace(':model-package-group/', ':model-package/', 1)}/*"
-    ours = {
-        "Sid": "TargetAccountsUseVersions",
-        "Effect": "Allow",
-        "Principal": {"AWS": ["000000000000"] * accounts},
-        "Action": [
-            f"sagemaker:{name}"
-            for name in ("DescribeModelPackageGroup", "CreateModel", "DescribeModelPackage", "ListModelPackages")
-        ],
-        "Resource": [group_arn, *dict.fromkeys([versions, versions.lower()])],
-    }
+    versions = [
+        f"{group_arn.replace(':model-package-group/', ':model-package/', 1)}/{number}" for number in FULL_NUMBERS
+    ]
+    ours = [
+        {
+            "Sid": f"{stage.capitalize()}UsesVersions",
+            "Effect": "Allow",
+            "Principal": {"AWS": ["000000000000"] * accounts[stage]},
+            "Action": [
+                f"sagemaker:{name}"
+                for name in ("DescribeModelPackageGroup", "CreateModel", "DescribeModelPackage", "ListModelPackages")
+            ],
+            "Resource": [group_arn, *dict.fromkeys(arn for one in versions for arn in (one.lower(), one))],
+        }
+        for stage in Stage
+    ]
     listed = json.loads(policy)["Statement"] if policy else []
     others = [s for s in (listed if isinstance(listed, list) else [listed]) if s.get("Sid") not in SHARED_BY_US]
-    return len(json.dumps({"Version": "2012-10-17", "Statement": [*others, ours]}, separators=(",", ":")))
+    return len(json.dumps({"Version": "2012-10-17", "Statement": [*others, *ours]}, separators=(",", ":")))
 
 
 @check(
@@ -181,15 +190,15 @@ def stage_accounts(facts: Snapshot) -> Iterator[Place]:
     "group-accounts",
     "error",
     "A model group's policy cannot name the accounts of both stages",
-    f"SageMaker allows {GROUP_POLICY:,} characters, about 1,300 accounts. The Build step stops before it deploys.",
+    f"SageMaker allows {GROUP_POLICY:,} characters, about 1,270 accounts. The Build step stops before it deploys.",
 )
 def group_accounts(facts: Snapshot) -> Iterator[Place]:
-    accounts = len({account for stage in Stage for account in accounts_of(facts, stage)})
+    accounts = {stage: len(set(accounts_of(facts, stage))) for stage in Stage}
     groups = {project.name: project.group_policy or "" for project in facts.complete_projects} or {"example": ""}
     for name, policy in groups.items():
         arn = f"arn:{facts.partition}:sagemaker:{facts.region}:{facts.account}:model-package-group/{name}"
         if (size := group_policy_size(arn, policy, accounts)) > GROUP_POLICY:
-            what = f"it would have {size:,} characters for {accounts:,} accounts"
+            what = f"it would have {size:,} characters for {sum(accounts.values()):,} accounts"
             yield here(facts, f"model group {name}", what, spread(facts))
 
 

@@ -136,16 +136,18 @@ def version_artifact_shared(facts: Snapshot) -> Iterator[Place]:
 @check(
     "group-policy",
     "note",
-    "A model group is not shared with every target account",
-    "The next deployment's Build step shares it; until then these accounts cannot create a model from it.",
+    "A version is not shared with every account of a stage that serves it",
+    "The next deployment to the stage shares it; until then these accounts cannot create a model from it.",
 )
 def group_policy(facts: Snapshot) -> Iterator[Place]:
-    for project, _, _ in versions(facts):
-        group = f"arn:{facts.partition}:sagemaker:{facts.region}:{facts.account}:model-package/{project.name}/1"
-        if found := shut_out(facts, project.group_policy, "sagemaker:CreateModel", group):
-            yield here(
-                facts,
-                f"model group {project.name}",
-                f"not shared with {short([account for account, _ in found])}",
-                f"aws codepipeline start-pipeline-execution --name {project.pipeline_name}",
-            )
+    for project in facts.complete_projects:
+        for stage, found in project.stages.items():
+            live = found.stack.parameters.get("ModelPackageName", "") if found.stack else ""
+            shut = shut_out(facts, project.group_policy, "sagemaker:CreateModel", live, stages=[stage]) if live else []
+            if shut:
+                yield here(
+                    facts,
+                    f"model group {project.name}",
+                    f"version {live.rsplit('/', 1)[1]} is not shared with {short([account for account, _ in shut])}",
+                    f"aws codepipeline start-pipeline-execution --name {project.pipeline_name}",
+                )

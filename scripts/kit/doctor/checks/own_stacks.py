@@ -29,7 +29,9 @@ def data_science_stack(facts: Snapshot, name: str) -> tuple[stacks.WantedStack, 
     units = {stage: seen.get(stage, "") for stage in Stage}
     key, shared = facts.data_science.outputs.get("ModelKeyArn", ""), facts.data_science.stacks[SHARED_STACK]
     want = {
-        MODELS_STACK: data_science.models(facts.settings, paths, untagged=data_science.ASKED[facts.settings.models.untagged]),
+        MODELS_STACK: data_science.models(
+            facts.settings, paths, untagged=data_science.ASKED[facts.settings.models.untagged]
+        ),
         SHARED_STACK: data_science.shared(facts.settings),
         ROLES_STACK: data_science.roles(facts.settings, units),
         PEOPLE_STACK: data_science.people(facts.settings, key),

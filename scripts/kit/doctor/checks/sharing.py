@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 from awslang.policy.document import parse
@@ -17,14 +17,24 @@ from scripts.kit.doctor.snapshot import Snapshot
 from scripts.kit.stages import Stage
 
 READ_MODELS, DECRYPT_MODELS = "TargetAccountsReadModels", "TargetAccountsDecryptModels"
+# Of the kit's own model bucket (template 10): each stage's accounts read the objects with the stage's tag.
+STAGE_READS = {stage: f"{stage.key.capitalize()}ReadsModels" for stage in Stage}
+BOTH = tuple(Stage)
 
 
-def who_may(facts: Snapshot) -> tuple[dict[str, Any], dict[str, Any]]:
-    """Principal and condition of a statement that allows the target accounts, and no other principal."""
-    paths = [path for stage in Stage if (path := facts.organization.path(stage))]
+def tag_key(stage: Stage) -> str:
+    """The condition key of the tag that builds set on what they deploy to the stage (pipeline/sharing.py)."""
+    return f"s3:ExistingObjectTag/sagemaker-multi-account-{stage}"
+
+
+def who_may(facts: Snapshot, stages: Iterable[Stage] = BOTH) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Principal and condition of a statement that allows the stages' accounts, and no other principal."""
+    stages = tuple(stages)
+    paths = [path for stage in stages if (path := facts.organization.path(stage))]
     if paths:
         return {"AWS": "*"}, {"ForAnyValue:StringLike": {"aws:PrincipalOrgPaths": paths}}
-    return {"AWS": [f"arn:{facts.partition}:iam::{account}:root" for account in target_accounts(facts)]}, {}
+    accounts = target_accounts(facts, stages)
+    return {"AWS": [f"arn:{facts.partition}:iam::{account}:root" for account in accounts]}, {}
 
 
 def targets_known(facts: Snapshot) -> bool:
@@ -32,17 +42,20 @@ def targets_known(facts: Snapshot) -> bool:
     return all(facts.organization.units[stage] for stage in Stage)
 
 
-def target_accounts(facts: Snapshot) -> list[str]:
-    return sorted({account.id for stage in Stage for account in facts.organization.targets(stage)})
+def target_accounts(facts: Snapshot, stages: Iterable[Stage] = BOTH) -> list[str]:
+    return sorted({account.id for stage in stages for account in facts.organization.targets(stage)})
 
 
-def read_statement(facts: Snapshot, bucket: str) -> dict[str, Any]:
-    principal, condition = who_may(facts)
+def read_statement(facts: Snapshot, bucket: str, stage: Stage | None = None) -> dict[str, Any]:
+    """For both stages every object; for one stage, those with its tag."""
+    principal, condition = who_may(facts, [stage] if stage else BOTH)
+    equal = {tag_key(stage): "true"} if stage else {}
     if condition:  # a path with a star is not a fixed value: S3 would call the policy public, and block it
-        organization = facts.organization.described["Organization"]["Id"]
-        condition = condition | {"StringEquals": {"aws:PrincipalOrgID": organization}}
+        equal["aws:PrincipalOrgID"] = facts.organization.described["Organization"]["Id"]
+    if equal:
+        condition = condition | {"StringEquals": equal}
     return {
-        "Sid": READ_MODELS,
+        "Sid": STAGE_READS[stage] if stage else READ_MODELS,
         "Effect": "Allow",
         "Principal": principal,
         "Action": "s3:GetObject",
@@ -64,14 +77,26 @@ def decrypt_statement(facts: Snapshot, region: str) -> dict[str, Any]:
     }
 
 
-def shut_out(facts: Snapshot, policy: Any, action: str, resource: str, region: str = "") -> list[tuple[str, Decision]]:
-    """The target accounts whose model's role this resource's policy does not allow, and the decision for each."""
+def shut_out(
+    facts: Snapshot,
+    policy: Any,
+    action: str,
+    resource: str,
+    region: str = "",
+    *,
+    stages: Iterable[Stage] = BOTH,
+    tagged: bool = True,
+) -> list[tuple[str, Decision]]:
+    """The target accounts whose model's role this resource's policy does not allow, and the decision for each.
+
+    tagged: whether the object carries the tag of the account's stage
+    """
     if not known(policy):
         return []
     kind = "key" if action.startswith("kms:") else "resource"
     read = parse(policy, "its policy", facts.account, "resource") if policy else None
     found = []
-    for stage in Stage:
+    for stage in stages:
         unit = facts.organization.units[stage]
         for account in facts.organization.targets(stage):
             if account.id in {facts.settings.accounts.management, facts.account}:
@@ -81,6 +106,8 @@ def shut_out(facts: Snapshot, policy: Any, action: str, resource: str, region: s
                 "aws:securetransport": ("true",),
                 "kms:viaservice": (f"s3.{region or facts.region}.amazonaws.com",),
             }
+            if tagged and action.startswith("s3:"):
+                context[tag_key(stage).lower()] = ("true",)
             if facts.organization.described and unit.id:
                 organization = facts.organization.described["Organization"]["Id"]
                 context["aws:principalorgid"] = (organization,)
@@ -102,14 +129,22 @@ def denied(found: list[tuple[str, Decision]]) -> list[tuple[str, Decision]]:
     return [(account, decision) for account, decision in found if decision.reason == "explicit deny"]
 
 
-def allow_read(facts: Snapshot, bucket: Bucket, region: str = "") -> Iterator[Place]:
-    """The bucket, where a statement is missing in its policy, with the request that merges it into the policy."""
+def allow_read(facts: Snapshot, bucket: Bucket, region: str = "", *, by_stage: bool = True) -> Iterator[Place]:
+    """The bucket, where a statement is missing in its policy, with the request that merges it into the policy.
+
+    by_stage: it is the kit's own, of which each stage's accounts read what carries the stage's tag
+    """
     if not targets_known(facts):
         return
-    found = shut_out(facts, bucket.policy, "s3:GetObject", f"arn:{facts.partition}:s3:::{bucket.name}/model.tar.gz")
-    accounts = [account for account, decision in found if decision.reason != "explicit deny"]
+    object_arn = f"arn:{facts.partition}:s3:::{bucket.name}/model.tar.gz"
+    accounts, statements = [], []
+    for stages in ([stage] for stage in Stage) if by_stage else ([*Stage],):
+        shut = shut_out(facts, bucket.policy, "s3:GetObject", object_arn, stages=stages, tagged=by_stage)
+        if missing := [account for account, decision in shut if decision.reason != "explicit deny"]:
+            accounts += missing
+            statements.append(read_statement(facts, bucket.name, stages[0] if by_stage else None))
     if accounts:
-        policy = merged(bucket.policy or "", [read_statement(facts, bucket.name)])
+        policy = merged(bucket.policy or "", statements)
         parameters = {"Bucket": bucket.name, "Policy": policy}
         request = Request(facts.account, region or facts.region, "s3", "PutBucketPolicy", parameters)
         what = f"its policy does not allow {short(accounts)}"

@@ -85,6 +85,29 @@ def model_bucket_deny(facts: Snapshot) -> Iterator[Place]:
 
 
 @check(
+    "model-bucket-untagged",
+    "warning",
+    "The target accounts may read models that no deployment has shared with them",
+    "The pipeline tags what it deploys to a stage. Until everything that is served has a tag, models without one stay "
+    "readable, those of other projects and stages too.",
+)
+def model_bucket_untagged(facts: Snapshot) -> Iterator[Place]:
+    """In the policy: also where the stack is of before version 0.3, or the policy was changed by hand."""
+    for region, bucket, _ in facts.places():
+        if not bucket or not known(bucket.policy):
+            continue
+        resource = f"arn:{facts.partition}:s3:::{bucket.name}/project/models/model.tar.gz"
+        shut = {account for account, _ in shut_out(facts, bucket.policy, "s3:GetObject", resource, tagged=False)}
+        if readers := [account for account in target_accounts(facts) if account not in {*shut, facts.account}]:
+            what = f"{short(readers)} may read models without a tag"
+            fix = (
+                "deploy every project once with the pipeline's code of this bundle (`make upgrade`), then write "
+                "models: {untagged: refuse} into the environment file and run `make accounts`"
+            )
+            yield Place(facts.account, f"bucket {bucket.name}", what, fix, region)
+
+
+@check(
     "default-bucket-policy",
     "note",
     "Models in the SageMaker SDK's default bucket cannot be deployed",
@@ -93,7 +116,7 @@ def model_bucket_deny(facts: Snapshot) -> Iterator[Place]:
 )
 def default_bucket_policy(facts: Snapshot) -> Iterator[Place]:
     if facts.storage.default:
-        yield from allow_read(facts, facts.storage.default)
+        yield from allow_read(facts, facts.storage.default, by_stage=False)
 
 
 @check(
