@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from localaws.cloud import Cloud, Session
+from pipeline import sharing
 from scripts import doctor
 from scripts.kit import console
 from scripts.kit.bundle import pack
@@ -32,6 +33,7 @@ from tests.support.waiting import until
 
 REGION = "us-east-1"
 NOTHING = json.dumps({"Resources": {"Topic": {"Type": "AWS::SNS::Topic"}}})
+NAMING = json.dumps({"Parameters": {"ModelPackageName": {"Type": "String"}}, **json.loads(NOTHING)})
 SHORT = {"staging": "staging", "production": "prod"}
 
 
@@ -200,9 +202,11 @@ def make_world(cloud: Cloud, folder: Path) -> World:
     settings = reading.load(story.environment_path)
     with signed_in(world.engineer(world.management)):
         world.bundle = defaults.installed(world.bundle, settings, connect(settings, None, None))
-    register_version(world)
+    version = register_version(world)
     for stage, unit in (("staging", "staging"), ("production", "prod")):
-        make_stage(world, stage, story.setting.units[unit])
+        make_stage(world, stage, story.setting.units[unit], version)
+        accounts = [story.setting.targets[unit]]
+        sharing.share_group(world.client("sagemaker"), story.project_name, unit, accounts, [version])
     return world
 
 
@@ -241,11 +245,12 @@ def register_version(world: World, **container: str) -> str:
     return str(made["ModelPackageArn"])
 
 
-def make_stage(world: World, stage: str, unit: str) -> None:
-    """A stage's stack and stack set, deployed, with something that needs no endpoint."""
+def make_stage(world: World, stage: str, unit: str, version: str) -> None:
+    """A stage's stack, which names the version, and its stack set: deployed, with something that needs no endpoint."""
     name = f"sagemaker-{world.project}-deploy-{SHORT[stage]}"
     client = world.engineer(world.account).client("cloudformation")
-    client.create_stack(StackName=name, TemplateBody=NOTHING)
+    named = {"ParameterKey": "ModelPackageName", "ParameterValue": version}
+    client.create_stack(StackName=name, TemplateBody=NAMING, Parameters=[named])
     client.create_stack_set(
         StackSetName=name,
         TemplateBody=NOTHING,

@@ -46,9 +46,9 @@ def test_a_healthy_installation_has_no_finding_and_everything_is_checked(world: 
     assert world.typed()[1] == f"{len(CHECKS)} checks, nothing found\n"
 
 
-def test_every_one_of_the_139_checks_has_a_case() -> None:
+def test_every_one_of_the_140_checks_has_a_case() -> None:
     assert sorted(CASES) == sorted(CHECKS)
-    assert len(CHECKS) == 139
+    assert len(CHECKS) == 140
 
 
 @pytest.mark.parametrize("id", sorted(id for id in CASES if not CASES[id].alone))
@@ -84,7 +84,8 @@ def test_fix_sends_what_is_safe_and_leaves_other_peoples_statements_byte_for_byt
         policy = world.client("s3").get_bucket_policy(Bucket=world.models)["Policy"]
         theirs = (OTHERS % world.models).split("[")[1].rsplit("]", 1)[0].strip()
         assert theirs in policy
-        assert "TargetAccountsReadModels" in policy
+        assert "StagingReadsModels" in policy
+        assert "ProductionReadsModels" in policy
         assert "aws s3api put-bucket-policy" in capsys.readouterr().err
         assert code == 1  # the state machine is still missing
         assert "starter-missing" in text

@@ -78,6 +78,21 @@ def _(world: World) -> Iterator[None]:
         yield
 
 
+@case("model-bucket-untagged", "models: {untagged: refuse}")
+def _(world: World) -> Iterator[None]:
+    policy = json.loads(world.client("s3").get_bucket_policy(Bucket=world.models)["Policy"])
+    wide: dict[str, Any] = {
+        "Sid": "Wide",
+        "Effect": "Allow",
+        "Principal": {"AWS": f"arn:aws:iam::{world.staging}:root"},
+        "Action": "s3:GetObject",
+        "Resource": f"arn:aws:s3:::{world.models}/*",
+    }
+    policy["Statement"].append(wide)
+    with bucket_policy(world, json.dumps(policy)):
+        yield
+
+
 @case("default-bucket-policy", "TargetAccountsReadModels")
 def _(world: World) -> Iterator[None]:
     s3, name = world.client("s3"), f"sagemaker-us-east-1-{world.account}"
