@@ -11,8 +11,9 @@ import pytest
 from localaws.cloud import Cloud
 from scripts.kit.bundle import pack
 from scripts.kit.console import UserError
-from scripts.kit.names import PEOPLE_STACK, ROLES_STACK
+from scripts.kit.names import MODELS_STACK, PEOPLE_STACK, ROLES_STACK, model_bucket
 from scripts.kit.stacks import stack as stacks
+from scripts.kit.stacks.data_science import UNTAGGED
 from scripts.rehearsal import setting as people
 from tests.support.accounts_setting import HOME, IRELAND, ONE_BY_ONE, STACKS, TARGET
 from tests.support.rehearsed_organization import REGION, RehearsedOrganization
@@ -152,8 +153,13 @@ def test_without_organizations_each_account_gets_its_roles_and_those_of_stack_se
             Bucket=f"sagemaker-multi-account-models-{people.DATA_SCIENCE}-{REGION}"
         )["Policy"]
     )
-    assert policy["Statement"][0]["Principal"]["AWS"] == [people.STAGING, people.PRODUCTION]
-    assert "Condition" not in policy["Statement"][0]
+    readers = {one["Sid"]: one for one in policy["Statement"] if one["Effect"] == "Allow"}
+    assert {sid: one["Principal"]["AWS"] for sid, one in readers.items()} == {
+        "StagingReadsModels": [people.STAGING],
+        "ProductionReadsModels": [people.PRODUCTION],
+    }
+    tag = "s3:ExistingObjectTag/sagemaker-multi-account-prod"
+    assert readers["ProductionReadsModels"]["Condition"] == {"StringEquals": {tag: "true"}}
     assert alone.deploy("iris-p-1-staging-latency").startswith("SUCCEEDED")
     refused = alone.deploy("another-teams")
     assert refused.startswith("FAILED")
@@ -214,6 +220,43 @@ def test_a_stack_that_fails_holds_up_those_after_it_and_a_further_run_goes_on(
     assert organization() == 0
     assert "in place of its failed first deployment" in capsys.readouterr().err
     assert organization.stacks(account) == HOME
+
+
+def test_models_of_an_older_installation_stay_readable_until_the_environment_file_says_otherwise(
+    organization: RehearsedOrganization, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A stack of before 0.3 has no parameter AllowUntaggedModels; a new one refuses from the first day."""
+    account = organization.setting.data_science
+    cloudformation, s3 = organization.client(account, "cloudformation"), organization.client(account, "s3")
+
+    def state() -> tuple[str, bool]:
+        stack = cloudformation.describe_stacks(StackName=MODELS_STACK)["Stacks"][0]
+        policy = s3.get_bucket_policy(Bucket=model_bucket(account, REGION))["Policy"]
+        return stacks.parameters(stack).get(UNTAGGED, ""), "TargetAccountsReadUntaggedModels" in policy
+
+    assert organization() == 0
+    assert state() == ("false", False)
+    body = (pack.ROOT / "templates/10-model-storage.yaml").read_text()
+    start = body.index(f"  {UNTAGGED}:\n")
+    older = body[:start] + body[body.index("  ImageRepositoryPrefix:\n    Type", start) :]
+    older = older.replace(f"!Equals [!Ref {UNTAGGED}, 'true']", "!Equals ['', '']")  # always, as before
+    given = cloudformation.describe_stacks(StackName=MODELS_STACK)["Stacks"][0]["Parameters"]
+    kept = [{"ParameterKey": p["ParameterKey"], "UsePreviousValue": True} for p in given]
+    kept = [one for one in kept if one["ParameterKey"] != UNTAGGED]
+    cloudformation.update_stack(StackName=MODELS_STACK, TemplateBody=older, Parameters=kept)
+    while organization.cloud.busy:
+        organization.cloud.stopping.wait(0.02)
+    assert state() == ("", True)
+    assert organization() == 0
+    assert state() == ("true", True)
+    written = organization.writes(*STACKS)
+    assert organization() == 0
+    assert organization.writes(*STACKS) == written
+    organization.environment.write_text(f"{organization.environment.read_text()}models: {{untagged: refuse}}\n")
+    capsys.readouterr()
+    assert organization() == 0
+    assert f"{MODELS_STACK} in {account}, {REGION} ({UNTAGGED})" in capsys.readouterr().err
+    assert state() == ("false", False)
 
 
 FIRST_LAYOUT = """\

@@ -18,8 +18,11 @@ REGION = "us-east-1"
 # What the command needs of its templates, and little else: a case takes a fraction of a second.
 MODELS = """\
 Parameters:
-  OrganizationalUnitPaths: {Type: CommaDelimitedList}
-  TargetAccountIds: {Type: CommaDelimitedList, Default: ''}
+  OrganizationalUnitStagingPath: {Type: String}
+  OrganizationalUnitProdPath: {Type: String}
+  StagingAccountIds: {Type: CommaDelimitedList, Default: ''}
+  ProdAccountIds: {Type: CommaDelimitedList, Default: ''}
+  AllowUntaggedModels: {Type: String}
   ImageRepositoryPrefix: {Type: String}
   BundleVersion: {Type: String}
 Resources:

@@ -160,12 +160,13 @@ def test_a_rule_is_known_again_however_its_places_are_ordered() -> None:
 
 def test_without_organizations_the_listed_accounts_may_pull_and_no_others(cloud: Cloud) -> None:
     file = data_science.TEMPLATES[MODELS_STACK]
-    parameters = {"TargetAccountIds": "222222222222,333333333333", "ImageRepositoryPrefix": "team/models"}
+    accounts = {"StagingAccountIds": "333333333333", "ProdAccountIds": "222222222222,444444444444"}
+    parameters = {**accounts, "ImageRepositoryPrefix": "team/models"}
     want = stacks.WantedStack(ACCOUNT, MODELS_STACK, (pack.ROOT / file).read_text(), parameters, file)
     there = cloud.root(ACCOUNT, LONDON)
     stacks.apply(there.client("cloudformation"), want, PlanStep("create", "stack", want.name))
     [made] = there.client("ecr").describe_repository_creation_templates()["repositoryCreationTemplates"]
     [statement] = json.loads(made["repositoryPolicy"])["Statement"]
     assert (made["prefix"], made["appliedFor"]) == ("team/models", ["REPLICATION"])
-    assert statement["Principal"] == {"AWS": ["222222222222", "333333333333"]}
+    assert statement["Principal"] == {"AWS": ["333333333333", "222222222222", "444444444444"]}
     assert sorted(statement["Action"]) == sorted(PULL)

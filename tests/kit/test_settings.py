@@ -141,11 +141,12 @@ def test_what_is_new_in_the_file_has_todays_meaning_when_left_out() -> None:
     assert (found.publishing.to, found.source.provider, found.studio.domain_id) == ("service-catalog", "codecommit", "")
     assert (found.target_roles, found.permission_model) == ("stack-set", "SERVICE_MANAGED")
     assert found.images.repository_prefix == ""
+    assert found.models.untagged == ""  # as it is in AWS
 
 
 def test_every_optional_line_of_the_example_can_be_switched_on() -> None:
     """Each `# key: value` line, without its mark, is still a valid file (targets apart: they replace the units)."""
-    words = "new_accounts|invited_accounts|target_roles|regions|publishing|source|domain_id|images"
+    words = "new_accounts|invited_accounts|target_roles|regions|publishing|source|domain_id|images|models"
     lines, inside = [], False
     for line in EXAMPLE_SETTINGS.splitlines():
         begins = re.match(rf"(  )?# ({words}):", line)
@@ -157,6 +158,7 @@ def test_every_optional_line_of_the_example_can_be_switched_on() -> None:
     assert (found.source.provider, found.source.repository_owner) == ("connection", "my-organization")
     assert found.studio.domain_id == "d-abcdefghijkl"
     assert found.images == model.Images("team")
+    assert found.models == model.Models("refuse")
 
 
 def test_units_may_be_named_and_a_data_science_account_may_be_new() -> None:
@@ -190,6 +192,7 @@ def test_units_may_be_named_and_a_data_science_account_may_be_new() -> None:
         ("images: {repository_prefix: Team}", "images.repository_prefix: 'Team' is not the first part of"),
         ("images: {repository_prefix: /}", "images.repository_prefix: '/' is not"),
         ("images: {prefix: team}", "images.prefix"),
+        ("models: {untagged: maybe}", "models.untagged: 'maybe' is not one of: allow, refuse"),
         (
             "regions: {staging: [eu-west-1, eu-west-2], production: [eu-west-3, eu-north-1]}\n"
             "images: {repository_prefix: team/iris/}",
