@@ -87,7 +87,7 @@ def test_a_target_account_that_approves_a_version_is_refused(target: Target) -> 
     def open_up(statement: dict[str, Any]) -> dict[str, Any]:
         return {**statement, "Action": [*statement["Action"], "sagemaker:UpdateModelPackage"]}
 
-    with target.group_policy.changed("TargetAccountsUseVersions", open_up):
+    with target.group_policy.changed("StagingUsesVersions", open_up):
         assert approve()
 
 
