@@ -5,9 +5,9 @@ included (docs/decisions/0031-*.md). The model group's policy names the versions
 (10-model-storage.yaml) lets a stage's accounts read the objects that carry the stage's tag, and only builds may tag.
 
 SageMaker Developer Guide, "Deploy a Model Version from a Different Account"; API Reference:
-PutModelPackageGroupPolicy (at most 20,480 characters). IAM User Guide, "AWS JSON policy elements: Principal": an account
-is its root's ARN or, in short, its id. Amazon S3 User Guide, "Tagging and access control policies"; API Reference:
-PutObjectTagging (replaces every tag of the object), GetObjectTagging.
+PutModelPackageGroupPolicy (at most 20,480 characters). IAM User Guide, "AWS JSON policy elements: Principal": an
+account is its root's ARN or, in short, its id. Amazon S3 User Guide, "Tagging and access control policies"; API
+Reference: PutObjectTagging (replaces every tag of the object), GetObjectTagging.
 """
 
 from __future__ import annotations
@@ -88,8 +88,8 @@ def check_place(settings: Settings, version: Version) -> None:
         found, _, key = url.removeprefix("s3://").partition("/")
         if found == bucket and not key.startswith(tuple(folder + name for name in FOLDERS)):
             raise UserError(
-                f"version {version.number} of {version.group}: its artifact {url} is not among the project's models. Copy "
-                f"it to s3://{bucket}/{folder}{FOLDERS[0]}, and register a version with the copy"
+                f"version {version.number} of {version.group}: its artifact {url} is not among the project's models. "
+                f"Copy it to s3://{bucket}/{folder}{FOLDERS[0]}, and register a version with the copy"
             )
 
 

@@ -13,7 +13,6 @@ from pipeline.console import SUMMARY_LIMIT, UserError, export, shorten
 from pipeline.manifest import account_parameters
 from tests.support.deploy_repository import Repository
 from tests.support.fake_services import (
-    ACCOUNT,
     GROUP_ARN,
     IMAGE,
     REGION,

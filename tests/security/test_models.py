@@ -1,7 +1,7 @@
 """Attacks from a target account, whose administrators may do everything there: models and training data of others.
 
-What the target account's own policies say is no protection: each attack is played by the account's root. What refuses
-is the data science account's: the model bucket's policy (template 10) and the model group's (pipeline/sharing.py).
+What the target account's own policies say is no protection: the account's root attacks. What refuses belongs to the
+data science account: the model bucket's policy (template 10) and the model group's (pipeline/sharing.py).
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ SECRET = b"rows of customers"
 
 @dataclass
 class Models:
-    """A project whose version 1 is live in both stages, and what lies beside its model in the bucket."""
+    """A project whose version 1 is live in both stages, and what is in the bucket with its model."""
 
     story: Story
 
