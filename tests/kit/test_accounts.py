@@ -232,7 +232,9 @@ def test_models_of_an_older_installation_stay_readable_until_the_environment_fil
     def state() -> tuple[str, bool]:
         stack = cloudformation.describe_stacks(StackName=MODELS_STACK)["Stacks"][0]
         policy = s3.get_bucket_policy(Bucket=model_bucket(account, REGION))["Policy"]
-        return stacks.parameters(stack).get(UNTAGGED, ""), "TargetAccountsRead" in policy
+        return stacks.parameters(stack).get(
+            UNTAGGED, ""
+        ), "UntaggedModels" in policy or "TargetAccountsReadModels" in policy
 
     assert organization() == 0
     assert state() == ("false", False)
@@ -240,7 +242,7 @@ def test_models_of_an_older_installation_stay_readable_until_the_environment_fil
     start = body.index(f"  {UNTAGGED}:\n")
     older = body[:start] + body[body.index("  ImageRepositoryPrefix:\n    Type", start) :]
     older = older.replace(f"!Equals [!Ref {UNTAGGED}, 'true']", "!Equals ['', '']")  # always, as before
-    older = older.replace("TargetAccountsReadUntaggedModels", "TargetAccountsReadModels")
+    older = older.replace("StagingReadsUntaggedModels", "TargetAccountsReadModels")
     given = cloudformation.describe_stacks(StackName=MODELS_STACK)["Stacks"][0]["Parameters"]
     kept = [{"ParameterKey": p["ParameterKey"], "UsePreviousValue": True} for p in given]
     kept = [one for one in kept if one["ParameterKey"] != UNTAGGED]

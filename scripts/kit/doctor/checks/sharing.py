@@ -16,9 +16,10 @@ from scripts.kit.doctor.reader import known
 from scripts.kit.doctor.snapshot import Snapshot
 from scripts.kit.stages import Stage
 
-READ_MODELS, DECRYPT_MODELS = "TargetAccountsReadModels", "TargetAccountsDecryptModels"
-# Of the kit's own model bucket (template 10): each stage's accounts read the objects with the stage's tag.
+READ_MODELS = "TargetAccountsReadModels"  # of a bucket that is not the kit's
+# Of the kit's own bucket and key (template 10): each stage's accounts read the objects with the stage's tag.
 STAGE_READS = {stage: f"{stage.key.capitalize()}ReadsModels" for stage in Stage}
+STAGE_DECRYPTS = {stage: f"{stage.key.capitalize()}DecryptsModels" for stage in Stage}
 BOTH = tuple(Stage)
 
 
@@ -64,11 +65,11 @@ def read_statement(facts: Snapshot, bucket: str, stage: Stage | None = None) -> 
     }
 
 
-def decrypt_statement(facts: Snapshot, region: str) -> dict[str, Any]:
-    principal, condition = who_may(facts)
+def decrypt_statement(facts: Snapshot, region: str, stage: Stage) -> dict[str, Any]:
+    principal, condition = who_may(facts, [stage])
     through = {"StringEquals": {"kms:ViaService": f"s3.{region}.amazonaws.com"}}
     return {
-        "Sid": DECRYPT_MODELS,
+        "Sid": STAGE_DECRYPTS[stage],
         "Effect": "Allow",
         "Principal": principal,
         "Action": "kms:Decrypt",
@@ -156,9 +157,14 @@ def allow_decrypt(facts: Snapshot, found: Key, region: str) -> Iterator[Place]:
     key = found.described
     if key["KeyState"] != "Enabled" or not targets_known(facts):
         return
-    shut = shut_out(facts, found.policy, "kms:Decrypt", key["Arn"], region)
-    if accounts := [account for account, decision in shut if decision.reason != "explicit deny"]:
-        text = merged(found.policy or "", [decrypt_statement(facts, region)])
+    accounts, statements = [], []
+    for stage in Stage:
+        shut = shut_out(facts, found.policy, "kms:Decrypt", key["Arn"], region, stages=[stage])
+        if missing := [account for account, decision in shut if decision.reason != "explicit deny"]:
+            accounts += missing
+            statements.append(decrypt_statement(facts, region, stage))
+    if accounts:
+        text = merged(found.policy or "", statements)
         parameters = {"KeyId": key["KeyId"], "PolicyName": "default", "Policy": text}
         request = Request(facts.account, region, "kms", "PutKeyPolicy", parameters)
         what = f"its policy does not allow {short(accounts)}"

@@ -144,12 +144,12 @@ def _(world: World) -> Iterator[None]:
     kms.enable_key(KeyId=id)
 
 
-@case("model-key-policy", "TargetAccountsDecryptModels")
+@case("model-key-policy", "StagingDecryptsModels")
 def _(world: World) -> Iterator[None]:
     kms, id = world.client("kms"), key_id(world)
     before = kms.get_key_policy(KeyId=id, PolicyName="default")["Policy"]
     policy = json.loads(before)
-    policy["Statement"] = [s for s in policy["Statement"] if s["Sid"] != "TargetAccountsDecryptModels"]
+    policy["Statement"] = [s for s in policy["Statement"] if not s["Sid"].endswith("DecryptsModels")]
     kms.put_key_policy(KeyId=id, PolicyName="default", Policy=json.dumps(policy))
     yield
     kms.put_key_policy(KeyId=id, PolicyName="default", Policy=before)
