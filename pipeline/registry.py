@@ -45,8 +45,13 @@ class Version:
 
     @property
     def artifacts(self) -> list[str]:
-        """Where the artifact of each container is; a container may have none."""
-        return [url for container in self.specification["Containers"] if (url := container.get("ModelDataUrl"))]
+        """Where the artifacts of all containers are, each once (SageMaker API, ModelPackageContainerDefinition)."""
+        found = []
+        for container in self.specification["Containers"]:
+            found.append(container.get("ModelDataUrl", ""))
+            found.append(container.get("ModelDataSource", {}).get("S3DataSource", {}).get("S3Uri", ""))
+            found.append(container.get("AdditionalS3DataSource", {}).get("S3Uri", ""))
+        return list(dict.fromkeys(url for url in found if url))
 
 
 # -- the group ---------------------------------------------------------------------------------

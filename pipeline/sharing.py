@@ -57,7 +57,10 @@ def share(clients: Clients, manifest: Mapping[str, Any], stage: str) -> None:
             if region == home and bucket != model_bucket(account, home):
                 say(f"{artifact['url']} is not in the kit's model bucket: its own bucket decides who may read it")
                 continue
-            tag_object(clients("s3", region), model_bucket(account, region), key, TAGS[stage])
+            s3, where = clients("s3", region), model_bucket(account, region)
+            # A copy is one object; at home an artifact may be a prefix, whose objects are one model.
+            for one in keys_beneath(s3, where, key) if region == home else [key]:
+                tag_object(s3, where, one, TAGS[stage])
 
 
 def model_bucket(account: str, region: str) -> str:
@@ -91,6 +94,13 @@ def check_place(settings: Settings, version: Version) -> None:
                 f"version {version.number} of {version.group}: its artifact {url} is not among the project's models. "
                 f"Copy it to s3://{bucket}/{folder}{FOLDERS[0]}, and register a version with the copy"
             )
+
+
+def keys_beneath(s3: S3Client, bucket: str, key: str) -> list[str]:
+    """The object of this key, or all beneath it."""
+    pages = s3.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=key)
+    found = [item["Key"] for page in pages for item in page.get("Contents", [])]
+    return [one for one in found if one == key or one.startswith(f"{key.removesuffix('/')}/")]
 
 
 def tag_object(s3: S3Client, bucket: str, key: str, name: str) -> None:

@@ -16,6 +16,7 @@ from tests.support.fake_services import ACCOUNT, GROUP_ARN, REGION, VERSIONS, Fa
 IRELAND = "eu-west-1"
 BUCKET = f"sagemaker-multi-account-models-{ACCOUNT}-{REGION}"
 ARTIFACT = f"s3://{BUCKET}/Iris-p-1/models/t/output/model.tar.gz"
+LARGE = f"s3://{BUCKET}/Iris-p-1/models/large"  # a prefix: a model that is not packed
 MINE = {"Sid": "Mine", "Effect": "Allow", "Principal": {"AWS": "x"}, "Action": "y", "Resource": "z"}
 FORMER = {
     "Sid": "TargetAccountsReadGroup",
@@ -108,6 +109,16 @@ class TheGroup(unittest.TestCase):
 
 
 class TheArtifact(unittest.TestCase):
+    def test_every_kind_of_artifact_is_looked_at(self) -> None:
+        sources = {
+            "ModelDataUrl": ARTIFACT,
+            "ModelDataSource": {"S3DataSource": {"S3Uri": LARGE}},
+            "AdditionalS3DataSource": {"S3Uri": f"s3://{BUCKET}/Other-p-2/models/m"},
+        }
+        image = package(1)["InferenceSpecification"]["Containers"][0]["Image"]
+        found = read_version(package(1, InferenceSpecification={"Containers": [{"Image": image, **sources}]}))
+        self.assertEqual(found.artifacts, [ARTIFACT, LARGE, f"s3://{BUCKET}/Other-p-2/models/m"])
+
     def place(self, url: str) -> None:
         specification = {
             "Containers": [
@@ -153,10 +164,15 @@ class TheArtifact(unittest.TestCase):
 class TheStage(unittest.TestCase):
     def test_it_is_shared_in_its_own_regions_with_its_own_accounts_and_with_what_is_live(self) -> None:
         copy = VERSIONS.replace(REGION, IRELAND)
+        parts = [ARTIFACT.partition(f"{BUCKET}/")[2], "Iris-p-1/models/large/1", "Iris-p-1/models/larger/1"]
+
+        def beneath(Bucket: str, Prefix: str) -> list[dict[str, Any]]:  # noqa: N803  # the API's names
+            return [{"Contents": [{"Key": key} for key in parts if Bucket == BUCKET and key.startswith(Prefix)]}]
+
         manifest = {
             "model_package": {
                 "arn": f"{VERSIONS}/3", "group": "Iris", "regions": {REGION: f"{VERSIONS}/3", IRELAND: f"{copy}/9"},
-                "artifacts": [{"url": ARTIFACT}, {"url": "s3://elsewhere/second.tar.gz"}],
+                "artifacts": [{"url": url} for url in (ARTIFACT, LARGE, "s3://elsewhere/second.tar.gz")],
             },
             "stages": {
                 "staging": {"accounts": [{"id": "333333333333"}], "regions": [REGION], "stack_set_name": "s-staging"},
@@ -167,7 +183,9 @@ class TheStage(unittest.TestCase):
         clients: dict[tuple[str, str], Any] = {("cloudformation", REGION): lives}
         for region in (REGION, IRELAND):
             clients["sagemaker", region] = registry()
-            clients["s3", region] = Fake(get_object_tagging={"TagSet": []}, put_object_tagging={})
+            clients["s3", region] = Fake(
+                get_object_tagging={"TagSet": []}, put_object_tagging={}, list_objects_v2=beneath
+            )
         sharing.share(lambda service, region: clients[service, region], manifest, "prod")
         self.assertEqual(clients["sagemaker", REGION].calls + clients["s3", REGION].calls, [])
         found = written(clients["sagemaker", IRELAND])["ProdUsesVersions"]
@@ -176,9 +194,10 @@ class TheStage(unittest.TestCase):
         tagged = clients["s3", IRELAND].called("put_object_tagging")
         self.assertEqual({call["Bucket"] for call in tagged}, {BUCKET.replace(REGION, IRELAND)})  # the copies, of both
         sharing.share(lambda service, region: clients[service, region], manifest, "staging")
-        (call,) = clients["s3", REGION].called("put_object_tagging")  # another bucket decides for itself
-        self.assertEqual((call["Bucket"], call["Key"]), (BUCKET, "Iris-p-1/models/t/output/model.tar.gz"))
-        self.assertEqual(call["Tagging"]["TagSet"], [{"Key": "sagemaker-multi-account-staging", "Value": "true"}])
+        calls = clients["s3", REGION].called("put_object_tagging")  # another bucket decides for itself
+        self.assertEqual([(call["Bucket"], call["Key"]) for call in calls], [(BUCKET, key) for key in parts[:2]])
+        for call in calls:
+            self.assertEqual(call["Tagging"]["TagSet"], [{"Key": "sagemaker-multi-account-staging", "Value": "true"}])
 
 
 if __name__ == "__main__":
