@@ -19,6 +19,7 @@ import tomllib
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path, PurePosixPath
 
+from awslang.bounded import read_file
 from scripts.kit import arguments
 from scripts.kit.bundle import pack
 from scripts.kit.console import UsageError, UserError, make_parser, near, run, say
@@ -87,7 +88,7 @@ def release(files: Mapping[str, bytes], bill: bytes) -> dict[str, bytes]:
 def former(folder: Path) -> Iterable[str]:
     """What a version without markers wrote, where it alone wrote into the folder: what SHA256SUMS lists, and that."""
     try:
-        listed = {line.split("  ", 1)[1] for line in (folder / SUMS).read_text(encoding="utf-8").splitlines()} | {SUMS}
+        listed = {line.split("  ", 1)[1] for line in read_file(folder / SUMS, pack.LARGEST).decode().splitlines()} | {SUMS}
     except (OSError, ValueError, LookupError):
         return ()
     return listed if {path.name for path in folder.iterdir()} <= listed else ()

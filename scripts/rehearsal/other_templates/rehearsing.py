@@ -31,7 +31,7 @@ def options(args: argparse.Namespace) -> Options:
         if not path.exists():
             raise UsageError(f"{path} does not exist")
     for path in seeds.values():
-        if path.is_file():
+        if not path.is_dir():
             template_seeds.zipped(path)  # says what is wrong with a zip file before anything starts
     for path in (args.template, *args.setup):
         template_check.read(path)
