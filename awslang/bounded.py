@@ -32,7 +32,7 @@ def open_file(path: Path) -> IO[bytes]:
 
     A pipe without a writer would be waited for, and a device such as /dev/zero never ends.
     """
-    _require_regular(path, os.stat(path))
+    _require_regular(path, path.stat())
     descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC)
     try:
         _require_regular(path, os.fstat(descriptor))  # what stood there before may have been replaced

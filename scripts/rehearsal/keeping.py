@@ -12,6 +12,7 @@ from localaws import private
 from localaws.cloud import Session
 from scripts.kit.console import make_arguments, say
 from scripts.rehearsal.apart import exports
+from scripts.rehearsal.folder import PROFILES, Claimed
 from scripts.rehearsal.setting import APPROVER, ENGINEER, environment_file, sign_in, studio
 from scripts.rehearsal.story import Story
 
@@ -28,7 +29,7 @@ def lasting(session: Session) -> Session:
     return Session(session.cloud, session.cloud.issue(session.principal, LONGEST_SESSION), session.region)
 
 
-def keep(story: Story) -> None:
+def keep(story: Story, ours: Claimed) -> None:
     """Say how to work on the embedded AWS, and wait for Ctrl-C."""
     say("\nThe embedded AWS keeps running. Export one of these in another terminal to use the AWS CLI or boto3 on it.")
     say("They are valid for twelve hours.")
@@ -37,6 +38,7 @@ def keep(story: Story) -> None:
         for name, value in {**lasting(session).environment(), **exports()}.items():
             say(f"  export {name}={shlex.quote(value)}")
     file, profiles = write_files(story)
+    ours.keep()
     say("\nFor the kit's own commands export this instead; its profiles are data-science and management:\n")
     for name, value in {"AWS_CONFIG_FILE": str(profiles), **exports()}.items():
         say(f"  export {name}={shlex.quote(value)}")
@@ -71,7 +73,7 @@ def write_files(story: Story) -> tuple[str, Path]:
     if not story.environment_path.exists():  # stopped before its chapter
         story.environment_path.write_text(environment_file(setting, story.regions, story.images))
     engineers = {"data-science": setting.data_science, "management": setting.set_up_from}
-    profiles = story.folder / "aws-config"
+    profiles = story.folder / PROFILES
     private.write(
         profiles,
         "".join(

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import hashlib
 import io
 import json
+import os
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
@@ -16,7 +18,8 @@ from scripts import console_bundle, notebooks, package, rehearse, release, suppo
 from scripts.kit import console
 from scripts.kit.bundle import pack
 from scripts.kit.console import UsageError
-from scripts.kit.output import MARKER, Output, replace_file
+from scripts.kit.marker import MARKER, identity
+from scripts.kit.output import UNKNOWN, Output, replace_file
 from scripts.kit.publish import by_hand
 from scripts.rehearsal import folder as rehearsal_folder
 from scripts.rehearsal.notebooks import command
@@ -55,6 +58,13 @@ def content(folder: Path) -> Strangers:
         target = str(path.readlink()) if path.is_symlink() else ""
         found[name] = repr((status.st_mode, status.st_mtime_ns, target)).encode() + body
     return found
+
+
+def forge(folder: Path, command: str, files: dict[str, bytes], begun: tuple[str, ...] = ()) -> None:
+    """A marker as the kit would write it, which says of a stranger's files that the kit wrote them."""
+    prints = {name: [hashlib.sha256(body).hexdigest()] for name, body in files.items()}
+    made = {"schema": 2, "folder": identity(folder), "written": {command: prints}, "begun": {command: list(begun)}}
+    (folder / MARKER).write_text(json.dumps(made))
 
 
 def commands(tree: Path) -> dict[str, Callable[[Path], int]]:
@@ -97,9 +107,10 @@ def test_a_link_in_a_rehearsals_folder_is_not_followed(tmp_path: Path) -> None:
     rehearsal_folder.enter(folder)
     mine.write_text("mine")
     (folder / "environment.yaml").symlink_to(mine)
-    with pytest.raises(UsageError, match=r"environment\.yaml is there, and the kit did not write it"):
-        rehearsal_folder.enter(folder)
+    with pytest.raises(UsageError, match=r"environment\.yaml is there, and it is not what the kit wrote"):
+        rehearsal_folder.claim(folder)
     assert mine.read_text() == "mine"
+    assert (folder / "environment.yaml").is_symlink()
 
 
 def test_a_rehearsal_in_a_folder_that_no_path_can_hold_is_refused(tmp_path: Path) -> None:
@@ -145,7 +156,7 @@ def test_what_another_command_wrote_stays(tmp_path: Path) -> None:
     Output(tmp_path / "out", "two").replace({"two.txt": b"2"})
     Output(tmp_path / "out", "one").replace({"other.txt": b"1"})
     assert {p.name for p in (tmp_path / "out").iterdir()} == {MARKER, "two.txt", "other.txt"}
-    with pytest.raises(UsageError, match=r"two\.txt is there, and the kit did not write it"):
+    with pytest.raises(UsageError, match=r"two\.txt is there, and it is not what the kit wrote"):
         Output(tmp_path / "out", "one").replace({"two.txt": b"1"})
 
 
@@ -168,20 +179,21 @@ def test_what_a_person_put_in_the_kits_folder_is_never_overwritten(tmp_path: Pat
     else:
         (folder / "a").write_text("mine")
     before = content(folder), content(mine)
-    with pytest.raises(UsageError, match=r"a(/new\.txt)? is there, and the kit did not write it\. Move it"):
+    with pytest.raises(UsageError, match=r"a(/new\.txt)? is there, and it is not what the kit wrote\. Move it"):
         output.replace({"a/new.txt": b"2"})
     assert (content(folder), content(mine)) == before
 
 
-def test_a_file_that_became_a_link_is_replaced_and_what_it_leads_to_is_not(tmp_path: Path) -> None:
+def test_a_file_that_became_a_link_is_refused(tmp_path: Path) -> None:
     output, mine = Output(tmp_path / "out", "test"), tmp_path / "mine.txt"
     output.replace({"a.txt": b"1"})
     mine.write_text("mine")
     (tmp_path / "out/a.txt").unlink()
     (tmp_path / "out/a.txt").symlink_to(mine)
-    output.replace({"a.txt": b"2"})
+    with pytest.raises(UsageError, match=r"a\.txt is there, and it is not what the kit wrote"):
+        output.replace({"a.txt": b"2"})
     assert mine.read_text() == "mine"
-    assert not (tmp_path / "out/a.txt").is_symlink()
+    assert (tmp_path / "out/a.txt").is_symlink()
 
 
 def test_a_folder_of_the_kit_that_became_a_link_is_left_alone(tmp_path: Path) -> None:
@@ -190,7 +202,7 @@ def test_a_folder_of_the_kit_that_became_a_link_is_left_alone(tmp_path: Path) ->
     (tmp_path / "out/templates").rename(mine)
     (tmp_path / "out/templates").symlink_to(mine)
     before = content(mine)
-    with pytest.raises(UsageError, match="templates is there, and the kit did not write it"):
+    with pytest.raises(UsageError, match="templates is there, and it is not what the kit wrote"):
         output.replace({"other.txt": b"2"})
     assert content(mine) == before
 
@@ -200,13 +212,20 @@ def test_a_marker_that_lists_what_is_outside_is_refused(tmp_path: Path, name: st
     output = Output(tmp_path / "out", "test")
     output.replace({"a.txt": b"1"})
     (tmp_path / "mine.txt").write_text("mine")
-    (tmp_path / "out" / MARKER).write_text(json.dumps({"written": {"test": ["a.txt", name]}}))
+    forge(tmp_path / "out", "test", {"a.txt": b"1", name: b"mine"})
     with pytest.raises(UsageError, match="outside of the folder"):
         output.replace({"a.txt": b"2"})
     assert (tmp_path / "mine.txt").read_text() == "mine"
 
 
-@pytest.mark.parametrize("text", ["", "{", "[]", '{"written": 3}', '{"written": {"test": 3}}'])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "", "{", "[]", "[" * 5000, '{"schema": 2, "written": 3}', '{"schema": 2, "written": {"test": 3}}',
+        '{"schema": 1, "written": {"test": ["a.txt"]}}',
+        '{"schema": 2, "folder": "", "written": {"test": {"a\\u0000": []}}, "begun": {}}',
+    ],
+)  # fmt: skip
 def test_a_broken_marker_makes_no_folder_the_kits_own(tmp_path: Path, text: str) -> None:
     (tmp_path / "out").mkdir()
     (tmp_path / "out" / MARKER).write_text(text)
@@ -232,6 +251,76 @@ def test_an_interrupted_command_can_be_run_again(tmp_path: Path, monkeypatch: py
             output.replace({"a.txt": b"2", "b.txt": b"2"})
     output.replace({"a.txt": b"3", "b.txt": b"3"})
     assert {p.name for p in (tmp_path / "out").iterdir()} == {MARKER, "a.txt", "b.txt"}
+
+
+# -- markers that are not to be believed -------------------------------------------------------
+
+
+def test_a_file_that_was_changed_after_the_kit_wrote_it_is_its_persons(tmp_path: Path) -> None:
+    output = Output(tmp_path / "out", "test")
+    output.replace({"a.txt": b"1", "b.txt": b"1"})
+    (tmp_path / "out/a.txt").write_bytes(b"edited")
+    before = content(tmp_path / "out")
+    for files in ({"a.txt": b"2"}, {"c.txt": b"2"}):  # to be overwritten, and to be removed
+        with pytest.raises(UsageError, match=r"a\.txt is there, and it is not what the kit wrote"):
+            output.replace(files)
+    assert content(tmp_path / "out") == before
+
+
+@pytest.mark.parametrize("name", commands(Path()))
+def test_a_forged_marker_makes_nothing_of_a_stranger_the_kits(
+    publisher: Publisher, strangers: Path, name: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """With the names that each command writes, and contents that the forger cannot know."""
+    monkeypatch.setattr(release, "git", lambda *_, folder: "")
+    monkeypatch.setattr(running, "python_of", lambda _: Path())
+    (strangers / "git").mkdir()
+    (strangers / "git/notes.md").write_text("mine")
+    (strangers / "template").mkdir()
+    (strangers / "template/mine.yaml").write_text("mine")
+    for path in running.NOTEBOOKS.glob("*.ipynb"):
+        (strangers / path.stem).mkdir()
+        (strangers / path.stem / "mine.ipynb").write_text("mine")
+    said_by = {"console_bundle": "console-bundle"}.get(name, name)
+    mine = [*pack.TEMPLATES, "manifest.json", "index.html", "SHA256SUMS", "environment.yaml", "git/notes.md"]
+    forge(strangers, said_by, dict.fromkeys(mine, b"what the kit wrote"))
+    before = content(strangers)
+    assert console.run(partial(commands(publisher.tree)[name], strangers)) == 2
+    said = capsys.readouterr().err
+    assert "is not what the kit wrote" in said or "which this command does not write" in said
+    assert content(strangers) == before
+
+
+@pytest.mark.parametrize("name", ["package", "console_bundle", "release"])
+def test_a_forged_marker_with_the_right_contents_gives_a_command_none_but_its_own_names(
+    publisher: Publisher, strangers: Path, name: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(release, "git", lambda *_, folder: "")
+    (strangers / "README.md").write_bytes(readme := b"known to everybody")
+    forge(strangers, {"console_bundle": "console-bundle"}.get(name, name), {"README.md": readme})
+    before = content(strangers)
+    assert console.run(partial(commands(publisher.tree)[name], strangers)) == 2
+    assert "lists 'README.md', which this command does not write" in capsys.readouterr().err
+    assert content(strangers) == before
+
+
+def test_a_pipe_or_a_device_in_the_place_of_the_marker_is_not_read(tmp_path: Path) -> None:
+    for number, target in enumerate(("pipe", "/dev/zero")):
+        folder = tmp_path / str(number)
+        folder.mkdir()
+        os.mkfifo(folder / "pipe")
+        (folder / MARKER).symlink_to(target)
+        with pytest.raises(UsageError, match="was not made by the kit"):
+            Output(folder, "test").replace({"a.txt": b"1"})
+
+
+def test_a_file_with_another_name_elsewhere_keeps_its_content(tmp_path: Path) -> None:
+    """A hard link: to write into the file would change the other one too."""
+    output = Output(tmp_path / "out", "test")
+    output.replace({"a.txt": b"1"})
+    (tmp_path / "mine").hardlink_to(tmp_path / "out/a.txt")
+    output.replace({"a.txt": b"2"})
+    assert (tmp_path / "mine").read_bytes() == b"1"
 
 
 # -- folders that a version without markers wrote ----------------------------------------------
@@ -274,9 +363,10 @@ def test_a_named_folder_that_lost_its_marker_is_refused(publisher: Publisher, tm
 def test_a_release_folder_of_an_older_version_is_known_by_its_checksums(tmp_path: Path) -> None:
     (tmp_path / "kit-1.zip").write_bytes(b"zip")
     (tmp_path / release.SUMS).write_text(f"{'0' * 64}  kit-1.zip\n")
-    assert release.former(tmp_path) == {"kit-1.zip", release.SUMS}
+    assert release.former(tmp_path).keys() == {"kit-1.zip", release.SUMS}
+    assert release.former(tmp_path)["kit-1.zip"] == {"0" * 64}
     (tmp_path / "photo.jpg").write_text("mine")
-    assert release.former(tmp_path) == ()
+    assert release.former(tmp_path) == {}
 
 
 def test_a_rehearsals_folder_of_an_older_version_is_known_by_what_it_holds(tmp_path: Path) -> None:
@@ -284,18 +374,18 @@ def test_a_rehearsals_folder_of_an_older_version_is_known_by_what_it_holds(tmp_p
         (tmp_path / name).mkdir()
     for name in ("environment.yaml", "requests.jsonl"):
         (tmp_path / name).touch()
-    assert rehearsal_folder.former(tmp_path) == {
-        "builds/", "bundle/", "environment.yaml", "iris-p-abc-modelbuild/", "requests.jsonl",
-    }  # fmt: skip
+    assert rehearsal_folder.former(tmp_path) == dict.fromkeys(
+        ["builds/", "bundle/", "environment.yaml", "iris-p-abc-modelbuild/", "requests.jsonl"], UNKNOWN
+    )
     (tmp_path / "README.md").touch()
-    assert rehearsal_folder.former(tmp_path) == ()
+    assert rehearsal_folder.former(tmp_path) == {}
 
 
 def test_notebooks_of_an_older_version_are_known_by_their_names(tmp_path: Path) -> None:
     (tmp_path / "01-train").mkdir()
-    assert command.former(tmp_path, ["01-train/", "02-approve/"]) == {"01-train/"}
+    assert command.former(tmp_path, ["01-train/", "02-approve/"]) == {"01-train/": UNKNOWN}
     (tmp_path / "mine").mkdir()
-    assert command.former(tmp_path, ["01-train/", "02-approve/"]) == ()
+    assert command.former(tmp_path, ["01-train/", "02-approve/"]) == {}
 
 
 # -- single files ------------------------------------------------------------------------------
@@ -314,6 +404,69 @@ def test_a_page_is_written_over_itself_and_over_no_other_file(tmp_path: Path) ->
     link.symlink_to(page)
     with pytest.raises(UsageError, match="the kit did not write it"):
         replace_file(link, "my own notes\n", "--to")
+
+
+def test_a_page_is_not_written_through_another_name_of_it(tmp_path: Path) -> None:
+    replace_file(tmp_path / "page.md", "# The title\n\none\n", "--to")
+    (tmp_path / "mine.md").hardlink_to(tmp_path / "page.md")
+    replace_file(tmp_path / "page.md", "# The title\n\ntwo\n", "--to")
+    assert (tmp_path / "mine.md").read_text() == "# The title\n\none\n"
+
+
+def pages(plot: bytes) -> dict[str, bytes]:
+    digest = hashlib.sha256(plot).hexdigest()
+    return {"notebook-01.md": f"# Made\n\n<!-- notebook-01-plot.png: SHA-256 {digest} -->\n".encode(),
+            "notebook-01-plot.png": plot}  # fmt: skip
+
+
+def test_a_notebooks_copies_are_written_over_themselves(tmp_path: Path) -> None:
+    for plot in (b"one", b"two", b"two"):
+        names = [path.name for path in command.write_pages(tmp_path, "notebook-01", pages(plot))]
+        assert names == ["notebook-01.md", "notebook-01-plot.png"]
+        assert (tmp_path / "notebook-01-plot.png").read_bytes() == plot
+
+
+@pytest.mark.parametrize("left", ["before the page", "before the plot"])
+def test_a_notebooks_copies_are_written_again_after_an_interruption(tmp_path: Path, left: str) -> None:
+    list(command.write_pages(tmp_path, "notebook-01", pages(b"one")))
+    writing = command.write_pages(tmp_path, "notebook-01", pages(b"two"))
+    if left == "before the page":
+        (tmp_path / "notebook-01-plot.png").unlink()
+    else:
+        next(writing)
+    list(command.write_pages(tmp_path, "notebook-01", pages(b"three")))
+    assert (tmp_path / "notebook-01-plot.png").read_bytes() == b"three"
+
+
+@pytest.mark.parametrize("kind", ["file", "file beside a page", "edited", "link", "link beside a page", "folder"])
+def test_a_strangers_picture_is_never_overwritten_by_a_notebooks_plot(tmp_path: Path, kind: str) -> None:
+    docs, mine = tmp_path / "docs", tmp_path / "mine.png"
+    docs.mkdir()
+    mine.write_bytes(b"mine")
+    if kind in {"file beside a page", "edited", "link beside a page"}:
+        list(command.write_pages(docs, "notebook-01", pages(b"one")))
+        (docs / "notebook-01-plot.png").unlink()
+    if "link" in kind:
+        (docs / "notebook-01-plot.png").symlink_to(mine)
+    elif kind == "folder":
+        (docs / "notebook-01-plot.png").mkdir()
+    else:
+        (docs / "notebook-01-plot.png").write_bytes(b"mine")
+    before = content(docs)
+    with pytest.raises(UsageError, match=r"notebook-01-plot\.png is there, and it is not what the kit wrote"):
+        list(command.write_pages(docs, "notebook-01", pages(b"two")))
+    assert content(docs) == before
+    assert mine.read_bytes() == b"mine"
+
+
+def test_a_page_of_a_stranger_names_no_plot_of_the_kit(tmp_path: Path) -> None:
+    """A page that was written by hand, with the right SHA-256 of a picture beside it."""
+    (tmp_path / "notebook-01.md").write_bytes(pages(b"mine")["notebook-01.md"].replace(b"# Made", b"# Mine"))
+    (tmp_path / "notebook-01-plot.png").write_bytes(b"mine")
+    before = content(tmp_path)
+    with pytest.raises(UsageError, match="is not what the kit wrote"):
+        list(command.write_pages(tmp_path, "notebook-01", pages(b"two")))
+    assert content(tmp_path) == before
 
 
 def test_the_page_of_what_is_supported_spares_a_strangers_file(

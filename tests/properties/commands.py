@@ -27,7 +27,8 @@ FITTING = [
     "1",
     "0", "65536", "1e400", "A=b", "=b", "A", "A=b=c", "staging", "prod", "both", "s3", "default", "-", "--", "-1",
     "build",
-    "project", "delegated", "0.2.0-1a2b3c4d", "https://git.example.com", "--upload-pack=x", "/dev/null", "/dev/zero", "pipe",
+    "project", "delegated", "0.2.0-1a2b3c4d", "https://git.example.com", "--upload-pack=x", "/dev/null", "/dev/zero",
+    "pipe",
 ]  # fmt: skip
 WORDS = [text for text in [*FITTING, *TEXTS] if "\0" not in text or text == "\0"]
 ALONE = {
