@@ -1,4 +1,4 @@
-"""Build the bundle in build/: templates, seed code as zips, and a manifest with the hash of each file.
+"""Build the bundle in build/: templates, the pipeline's code and the seed code as zips, a manifest with their hashes.
 
 The same sources give the same bytes, from any folder and at any time.
 
