@@ -21,6 +21,7 @@ from scripts.kit.marker import FOLDER, MARKER, Marker, Prints, beneath, print_of
 
 ASIDE = "put-aside"
 UNKNOWN: frozenset[str] = frozenset()  # the prints of what an older version left: it is put aside and never removed
+LEFT_BY_A_VIEWER = {".DS_Store"}  # macOS puts it into every folder that is looked at
 ANY = re.compile(r".+", re.DOTALL)
 
 
@@ -122,7 +123,8 @@ class Output:
         known: list[str] = []
         for name in sorted({*names, *begun} - begun):
             for path in beneath(self.folder, name):
-                if print_of(self.folder / path) not in own.get(path, ()):
+                viewed = PurePosixPath(path).name in LEFT_BY_A_VIEWER
+                if not viewed and print_of(self.folder / path) not in own.get(path, ()):
                     raise self._in_the_way(path)
                 known.append(path)
         return known, begun

@@ -269,7 +269,11 @@ def test_a_file_that_was_changed_after_the_kit_wrote_it_is_its_persons(tmp_path:
 
 @pytest.mark.parametrize("name", commands(Path()))
 def test_a_forged_marker_makes_nothing_of_a_stranger_the_kits(
-    publisher: Publisher, strangers: Path, name: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    publisher: Publisher,
+    strangers: Path,
+    name: str,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
     """With the names that each command writes, and contents that the forger cannot know."""
     monkeypatch.setattr(release, "git", lambda *_, folder: "")
@@ -293,7 +297,11 @@ def test_a_forged_marker_makes_nothing_of_a_stranger_the_kits(
 
 @pytest.mark.parametrize("name", ["package", "console_bundle", "release"])
 def test_a_forged_marker_with_the_right_contents_gives_a_command_none_but_its_own_names(
-    publisher: Publisher, strangers: Path, name: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    publisher: Publisher,
+    strangers: Path,
+    name: str,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
     monkeypatch.setattr(release, "git", lambda *_, folder: "")
     (strangers / "README.md").write_bytes(readme := b"known to everybody")

@@ -38,7 +38,7 @@ def test_an_odd_template_ends(name: str, tmp_path: Path) -> None:
         env={**os.environ, "OPENBLAS_NUM_THREADS": "1"},  # each thread takes address space
         capture_output=True,
         text=True,
-        preexec_fn=limit,  # noqa: PLW1509  # no thread is started before
+        preexec_fn=limit,  # no thread is started before
         timeout=SECONDS * 20,
     )
     assert done.returncode == 0, done.stderr
@@ -55,7 +55,7 @@ def test_a_rehearsal_of_an_odd_template_ends(name: str, tmp_path: Path) -> None:
         cwd=ROOT,
         capture_output=True,
         text=True,
-        preexec_fn=limit,  # noqa: PLW1509  # no thread is started before
+        preexec_fn=limit,  # no thread is started before
         timeout=SECONDS * 20,
     )
     assert done.returncode in (0, 1, 2), done.stderr
