@@ -28,7 +28,7 @@ Pairs = list[tuple[str, Any]]
 
 
 def open_file(path: Path) -> IO[bytes]:
-    """A file that somebody named, open to be read. OSError with its reason for anything but a regular file.
+    """A file that an option names, open to be read. OSError with its reason for anything but a regular file.
 
     A pipe without a writer would be waited for, and a device such as /dev/zero never ends.
     """

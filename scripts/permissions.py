@@ -22,7 +22,7 @@ from itertools import groupby
 from awslang.bounded import read_file
 from scripts.kit import arguments
 from scripts.kit.console import UsageError, UserError, make_parser, run
-from scripts.rehearsal.folder import DEFAULT, POLICIES
+from scripts.rehearsal.names import DEFAULT, POLICIES
 from scripts.rehearsal.permissions import Denied, Granted, Holder, read_requests, refusals, report
 
 WIDTH = 118

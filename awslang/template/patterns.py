@@ -46,7 +46,8 @@ def fits(pattern: str, value: str) -> bool:
     try:
         return bounded(pattern).fullmatch(value, timeout=PATIENCE) is not None
     except TimeoutError as error:
-        raise NotSupported(f"an AllowedPattern that takes more than {PATIENCE:g} s to match a value: {pattern}") from error
+        what = f"an AllowedPattern that takes more than {PATIENCE:g} s to match a value: {pattern}"
+        raise NotSupported(what) from error
 
 
 def is_simple(pattern: str, length: int) -> bool:
@@ -59,7 +60,7 @@ def is_simple(pattern: str, length: int) -> bool:
 @lru_cache(maxsize=1024)
 def bounded(pattern: str) -> Any:
     """The same pattern of the regex package, whose methods take a timeout. ValueError when it is none."""
-    import regex
+    import regex  # takes a tenth of a second, and many templates need it nowhere
 
     try:
         return regex.compile(pattern.replace(ASTRAL_PAIRS, ASTRAL), regex.ASCII)

@@ -1,4 +1,4 @@
-"""Asks a person on their terminal before what cannot be undone, and lets nobody through who could not be asked."""
+"""Asks a person on their terminal before what cannot be undone, and does nothing where there is no terminal."""
 
 from __future__ import annotations
 

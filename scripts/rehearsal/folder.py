@@ -12,16 +12,11 @@ from pathlib import Path
 from typing import IO
 
 from localaws import private
-from scripts.kit.bundle.pack import ROOT
 from scripts.kit.console import UsageError, UserError, near, say
 from scripts.kit.marker import MARKER, Prints
 from scripts.kit.output import UNKNOWN, Output, nothing
+from scripts.rehearsal.names import DEFAULT, ENVIRONMENT, LOCK, POLICIES, PROFILES, REPORT, SUMMARY
 
-DEFAULT = ROOT / "build" / "rehearsal"
-LOCK = ".rehearsal.lock"
-POLICIES, SUMMARY, REPORT, ENVIRONMENT, PROFILES = (
-    "policies.json", "summary.json", "report.html", "environment.yaml", "aws-config",
-)  # fmt: skip
 FINISHED = (POLICIES, SUMMARY, REPORT, ENVIRONMENT, PROFILES)  # no more is written to them while a rehearsal is kept
 STORY = (  # all that a story writes
     *FINISHED, "requests.jsonl", "builds/", "bundle/", "checkouts/", "endpoints/", "git/", "lambda/", "repositories/",

@@ -12,7 +12,8 @@ from localaws import private
 from localaws.cloud import Session
 from scripts.kit.console import make_arguments, say
 from scripts.rehearsal.apart import exports
-from scripts.rehearsal.folder import PROFILES, Claimed
+from scripts.rehearsal.folder import Claimed
+from scripts.rehearsal.names import PROFILES
 from scripts.rehearsal.setting import APPROVER, ENGINEER, environment_file, sign_in, studio
 from scripts.rehearsal.story import Story
 

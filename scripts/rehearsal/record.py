@@ -8,7 +8,7 @@ from collections.abc import Callable
 from typing import Any
 
 from scripts.kit.console import paint, say
-from scripts.rehearsal.folder import POLICIES, REPORT, SUMMARY
+from scripts.rehearsal.names import POLICIES, REPORT, SUMMARY
 from scripts.rehearsal.permissions import read_requests
 from scripts.rehearsal.policies_file import write_policies
 from scripts.rehearsal.report.facts import gather

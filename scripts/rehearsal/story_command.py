@@ -11,9 +11,10 @@ from scripts.kit.console import paint, say
 from scripts.rehearsal import record
 from scripts.rehearsal.chapters import play
 from scripts.rehearsal.embedded import embedded_aws, require_port
-from scripts.rehearsal.folder import REPORT, claim, claimed
+from scripts.rehearsal.folder import claim, claimed
 from scripts.rehearsal.keeping import keep
 from scripts.rehearsal.live import view
+from scripts.rehearsal.names import REPORT
 from scripts.rehearsal.story import Story, StoryFailed
 
 

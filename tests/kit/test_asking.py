@@ -43,9 +43,7 @@ class Kit:
         return [sys.executable, "-m", f"scripts.{command}", *given]
 
     def variables(self) -> dict[str, str]:
-        manager: Session = people.sign_in(
-            self.cloud, self.story.setting.management, people.ENGINEER, self.story.region
-        )
+        manager: Session = people.sign_in(self.cloud, self.story.setting.management, people.ENGINEER, self.story.region)
         mine = {name: value for name, value in os.environ.items() if not name.startswith("AWS_")}
         return {**mine, **manager.environment(), "NO_COLOR": "1"}
 
@@ -80,14 +78,14 @@ def kit(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Kit]:
 
 
 def alone(kit: Kit, *arguments: str, given: str | None = None) -> subprocess.CompletedProcess[str]:
-    """A command without a terminal. given: what stands in the pipe of its input, None for none at all"""
+    """A command without a terminal. given: what is in the pipe of its input, None for none at all"""
     stdin = {"stdin": subprocess.DEVNULL} if given is None else {"input": given}
     return subprocess.run(  # type: ignore[call-overload, no-any-return]  # one of the two
         kit.line(*arguments), env=kit.variables(), cwd=ROOT, capture_output=True, text=True, timeout=240, **stdin
     )
 
 
-# -- nobody can be asked -----------------------------------------------------------------------
+# -- no person can be asked -----------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("given", [None, f"{PROJECT}\n{PROJECT}\n", "y\nyes\n"], ids=["nothing", "its name", "yes"])
@@ -151,7 +149,7 @@ def test_anything_but_the_projects_name_changes_nothing(kit: Kit, answer: str) -
     ended = kit.answered(answer, "--project", PROJECT)
     assert ended.code == 1
     assert f"error: what was typed is not {PROJECT}. Nothing was changed" in ended.seen
-    assert "- delete project" in ended.seen[: ended.seen.index(TYPE)], "the plan stands above the question"
+    assert "- delete project" in ended.seen[: ended.seen.index(TYPE)], "the plan comes before the question"
     assert "This deletes all that the plan shows with a hyphen. It cannot be undone." in ended.seen
     assert kit.writes() == before
     assert kit.projects() == [PROJECT]

@@ -2,11 +2,7 @@
 
 from __future__ import annotations
 
-import hashlib
 import io
-import json
-import os
-from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -14,12 +10,12 @@ from typing import Any
 import pytest
 
 from localaws.cloud import Cloud
-from scripts import console_bundle, notebooks, package, rehearse, release, supported
+from scripts import package, release
 from scripts.kit import console
 from scripts.kit.bundle import pack
 from scripts.kit.console import UsageError
-from scripts.kit.marker import MARKER, identity
-from scripts.kit.output import UNKNOWN, Output, replace_file
+from scripts.kit.marker import MARKER
+from scripts.kit.output import UNKNOWN, Output
 from scripts.kit.publish import by_hand
 from scripts.rehearsal import folder as rehearsal_folder
 from scripts.rehearsal.notebooks import command
@@ -27,8 +23,7 @@ from scripts.rehearsal.notebooks import run as running
 from tests.support import NASTY
 from tests.support.bundle_tree import make_bundle_tree
 from tests.support.publisher import Publisher
-
-Strangers = dict[str, bytes | str]
+from tests.support.strangers import commands, content, forge, make_strangers
 
 
 @pytest.fixture
@@ -38,47 +33,7 @@ def publisher(cloud: Cloud, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
 
 @pytest.fixture
 def strangers(tmp_path: Path) -> Path:
-    """A stranger's folder: a checkout with a repository, templates, an environment file and a link."""
-    folder = make_bundle_tree(tmp_path / NASTY)
-    for name in ("environment.yaml", "requests.jsonl", "policies.json", "manifest.json", "index.html", "SHA256SUMS"):
-        (folder / name).write_text(f"my own {name}\n")
-    (folder / ".git" / "refs").mkdir(parents=True)
-    (folder / ".git" / "HEAD").write_text("ref: refs/heads/main\n")
-    (folder / "link").symlink_to("README.md")
-    (folder / "empty").mkdir()
-    return folder
-
-
-def content(folder: Path) -> Strangers:
-    """Every entry below a folder, byte by byte, with its mode and time."""
-    found: Strangers = {}
-    for path in sorted(folder.rglob("*")):
-        name, status = path.relative_to(folder).as_posix(), path.lstat()
-        body = path.read_bytes() if path.is_file() and not path.is_symlink() else b""
-        target = str(path.readlink()) if path.is_symlink() else ""
-        found[name] = repr((status.st_mode, status.st_mtime_ns, target)).encode() + body
-    return found
-
-
-def forge(folder: Path, command: str, files: dict[str, bytes], begun: tuple[str, ...] = ()) -> None:
-    """A marker as the kit would write it, which says of a stranger's files that the kit wrote them."""
-    prints = {name: [hashlib.sha256(body).hexdigest()] for name, body in files.items()}
-    made = {"schema": 2, "folder": identity(folder), "written": {command: prints}, "begun": {command: list(begun)}}
-    (folder / MARKER).write_text(json.dumps(made))
-
-
-def commands(tree: Path) -> dict[str, Callable[[Path], int]]:
-    """Each command that writes a folder, by its name."""
-    line = ["--environment", str(tree.parent / "environment.yaml"), "--bundle", str(tree / "build")]
-    template = ["--template", str(tree / pack.PRODUCT), "--trust"]
-    return {
-        "package": lambda folder: package.main(["--root", str(tree), "--output", str(folder)]),
-        "console_bundle": lambda folder: console_bundle.main([*line, "--output", str(folder)]),
-        "release": lambda folder: release.main(["--allow-changes", "--output", str(folder)]),
-        "rehearse": lambda folder: rehearse.main(["--until", "organization", "--folder", str(folder)]),
-        "rehearse --template": lambda folder: rehearse.main([*template, "--folder", str(folder)]),
-        "notebooks": lambda folder: notebooks.main(["--folder", str(folder)]),
-    }
+    return make_strangers(tmp_path)
 
 
 @pytest.mark.parametrize("name", commands(Path()))
@@ -253,84 +208,6 @@ def test_an_interrupted_command_can_be_run_again(tmp_path: Path, monkeypatch: py
     assert {p.name for p in (tmp_path / "out").iterdir()} == {MARKER, "a.txt", "b.txt"}
 
 
-# -- markers that are not to be believed -------------------------------------------------------
-
-
-def test_a_file_that_was_changed_after_the_kit_wrote_it_is_its_persons(tmp_path: Path) -> None:
-    output = Output(tmp_path / "out", "test")
-    output.replace({"a.txt": b"1", "b.txt": b"1"})
-    (tmp_path / "out/a.txt").write_bytes(b"edited")
-    before = content(tmp_path / "out")
-    for files in ({"a.txt": b"2"}, {"c.txt": b"2"}):  # to be overwritten, and to be removed
-        with pytest.raises(UsageError, match=r"a\.txt is there, and it is not what the kit wrote"):
-            output.replace(files)
-    assert content(tmp_path / "out") == before
-
-
-@pytest.mark.parametrize("name", commands(Path()))
-def test_a_forged_marker_makes_nothing_of_a_stranger_the_kits(
-    publisher: Publisher,
-    strangers: Path,
-    name: str,
-    monkeypatch: pytest.MonkeyPatch,
-    capsys: pytest.CaptureFixture[str],
-) -> None:
-    """With the names that each command writes, and contents that the forger cannot know."""
-    monkeypatch.setattr(release, "git", lambda *_, folder: "")
-    monkeypatch.setattr(running, "python_of", lambda _: Path())
-    (strangers / "git").mkdir()
-    (strangers / "git/notes.md").write_text("mine")
-    (strangers / "template").mkdir()
-    (strangers / "template/mine.yaml").write_text("mine")
-    for path in running.NOTEBOOKS.glob("*.ipynb"):
-        (strangers / path.stem).mkdir()
-        (strangers / path.stem / "mine.ipynb").write_text("mine")
-    said_by = {"console_bundle": "console-bundle"}.get(name, name)
-    mine = [*pack.TEMPLATES, "manifest.json", "index.html", "SHA256SUMS", "environment.yaml", "git/notes.md"]
-    forge(strangers, said_by, dict.fromkeys(mine, b"what the kit wrote"))
-    before = content(strangers)
-    assert console.run(partial(commands(publisher.tree)[name], strangers)) == 2
-    said = capsys.readouterr().err
-    assert "is not what the kit wrote" in said or "which this command does not write" in said
-    assert content(strangers) == before
-
-
-@pytest.mark.parametrize("name", ["package", "console_bundle", "release"])
-def test_a_forged_marker_with_the_right_contents_gives_a_command_none_but_its_own_names(
-    publisher: Publisher,
-    strangers: Path,
-    name: str,
-    monkeypatch: pytest.MonkeyPatch,
-    capsys: pytest.CaptureFixture[str],
-) -> None:
-    monkeypatch.setattr(release, "git", lambda *_, folder: "")
-    (strangers / "README.md").write_bytes(readme := b"known to everybody")
-    forge(strangers, {"console_bundle": "console-bundle"}.get(name, name), {"README.md": readme})
-    before = content(strangers)
-    assert console.run(partial(commands(publisher.tree)[name], strangers)) == 2
-    assert "lists 'README.md', which this command does not write" in capsys.readouterr().err
-    assert content(strangers) == before
-
-
-def test_a_pipe_or_a_device_in_the_place_of_the_marker_is_not_read(tmp_path: Path) -> None:
-    for number, target in enumerate(("pipe", "/dev/zero")):
-        folder = tmp_path / str(number)
-        folder.mkdir()
-        os.mkfifo(folder / "pipe")
-        (folder / MARKER).symlink_to(target)
-        with pytest.raises(UsageError, match="was not made by the kit"):
-            Output(folder, "test").replace({"a.txt": b"1"})
-
-
-def test_a_file_with_another_name_elsewhere_keeps_its_content(tmp_path: Path) -> None:
-    """A hard link: to write into the file would change the other one too."""
-    output = Output(tmp_path / "out", "test")
-    output.replace({"a.txt": b"1"})
-    (tmp_path / "mine").hardlink_to(tmp_path / "out/a.txt")
-    output.replace({"a.txt": b"2"})
-    assert (tmp_path / "mine").read_bytes() == b"1"
-
-
 # -- folders that a version without markers wrote ----------------------------------------------
 
 
@@ -394,94 +271,3 @@ def test_notebooks_of_an_older_version_are_known_by_their_names(tmp_path: Path) 
     assert command.former(tmp_path, ["01-train/", "02-approve/"]) == {"01-train/": UNKNOWN}
     (tmp_path / "mine").mkdir()
     assert command.former(tmp_path, ["01-train/", "02-approve/"]) == {}
-
-
-# -- single files ------------------------------------------------------------------------------
-
-
-def test_a_page_is_written_over_itself_and_over_no_other_file(tmp_path: Path) -> None:
-    page = tmp_path / NASTY / "page.md"
-    replace_file(page, "# The title\n\none\n", "--to")
-    replace_file(page, "# The title\n\ntwo\n", "--to")
-    assert page.read_text() == "# The title\n\ntwo\n"
-    page.write_text("my own notes\n")
-    with pytest.raises(UsageError, match=r"(?s)--to .*: the file is there, and the kit did not write it"):
-        replace_file(page, "# The title\n\nthree\n", "--to")
-    assert page.read_text() == "my own notes\n"
-    link = tmp_path / "link.md"
-    link.symlink_to(page)
-    with pytest.raises(UsageError, match="the kit did not write it"):
-        replace_file(link, "my own notes\n", "--to")
-
-
-def test_a_page_is_not_written_through_another_name_of_it(tmp_path: Path) -> None:
-    replace_file(tmp_path / "page.md", "# The title\n\none\n", "--to")
-    (tmp_path / "mine.md").hardlink_to(tmp_path / "page.md")
-    replace_file(tmp_path / "page.md", "# The title\n\ntwo\n", "--to")
-    assert (tmp_path / "mine.md").read_text() == "# The title\n\none\n"
-
-
-def pages(plot: bytes) -> dict[str, bytes]:
-    digest = hashlib.sha256(plot).hexdigest()
-    return {"notebook-01.md": f"# Made\n\n<!-- notebook-01-plot.png: SHA-256 {digest} -->\n".encode(),
-            "notebook-01-plot.png": plot}  # fmt: skip
-
-
-def test_a_notebooks_copies_are_written_over_themselves(tmp_path: Path) -> None:
-    for plot in (b"one", b"two", b"two"):
-        names = [path.name for path in command.write_pages(tmp_path, "notebook-01", pages(plot))]
-        assert names == ["notebook-01.md", "notebook-01-plot.png"]
-        assert (tmp_path / "notebook-01-plot.png").read_bytes() == plot
-
-
-@pytest.mark.parametrize("left", ["before the page", "before the plot"])
-def test_a_notebooks_copies_are_written_again_after_an_interruption(tmp_path: Path, left: str) -> None:
-    list(command.write_pages(tmp_path, "notebook-01", pages(b"one")))
-    writing = command.write_pages(tmp_path, "notebook-01", pages(b"two"))
-    if left == "before the page":
-        (tmp_path / "notebook-01-plot.png").unlink()
-    else:
-        next(writing)
-    list(command.write_pages(tmp_path, "notebook-01", pages(b"three")))
-    assert (tmp_path / "notebook-01-plot.png").read_bytes() == b"three"
-
-
-@pytest.mark.parametrize("kind", ["file", "file beside a page", "edited", "link", "link beside a page", "folder"])
-def test_a_strangers_picture_is_never_overwritten_by_a_notebooks_plot(tmp_path: Path, kind: str) -> None:
-    docs, mine = tmp_path / "docs", tmp_path / "mine.png"
-    docs.mkdir()
-    mine.write_bytes(b"mine")
-    if kind in {"file beside a page", "edited", "link beside a page"}:
-        list(command.write_pages(docs, "notebook-01", pages(b"one")))
-        (docs / "notebook-01-plot.png").unlink()
-    if "link" in kind:
-        (docs / "notebook-01-plot.png").symlink_to(mine)
-    elif kind == "folder":
-        (docs / "notebook-01-plot.png").mkdir()
-    else:
-        (docs / "notebook-01-plot.png").write_bytes(b"mine")
-    before = content(docs)
-    with pytest.raises(UsageError, match=r"notebook-01-plot\.png is there, and it is not what the kit wrote"):
-        list(command.write_pages(docs, "notebook-01", pages(b"two")))
-    assert content(docs) == before
-    assert mine.read_bytes() == b"mine"
-
-
-def test_a_page_of_a_stranger_names_no_plot_of_the_kit(tmp_path: Path) -> None:
-    """A page that was written by hand, with the right SHA-256 of a picture beside it."""
-    (tmp_path / "notebook-01.md").write_bytes(pages(b"mine")["notebook-01.md"].replace(b"# Made", b"# Mine"))
-    (tmp_path / "notebook-01-plot.png").write_bytes(b"mine")
-    before = content(tmp_path)
-    with pytest.raises(UsageError, match="is not what the kit wrote"):
-        list(command.write_pages(tmp_path, "notebook-01", pages(b"two")))
-    assert content(tmp_path) == before
-
-
-def test_the_page_of_what_is_supported_spares_a_strangers_file(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    monkeypatch.setattr(supported, "page", lambda: "# What the embedded AWS supports\n")
-    (tmp_path / "README.md").write_text("mine\n")
-    assert console.run(lambda: supported.main(["--to", str(tmp_path / "README.md")])) == 2
-    assert (tmp_path / "README.md").read_text() == "mine\n"
-    assert "the kit did not write it. Name another" in capsys.readouterr().err

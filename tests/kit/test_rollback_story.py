@@ -98,7 +98,7 @@ def test_a_rollback_run_again_goes_back_no_further_and_a_named_version_goes_anyw
 
 
 def test_production_goes_back_only_for_the_projects_name(story: Story) -> None:
-    """By the project's name, typed on a terminal. Staging asks nobody."""
+    """By the project's name, typed on a terminal. Staging asks nothing."""
     variables = {name: value for name, value in os.environ.items() if not name.startswith("AWS_")}
     variables |= story.engineer.environment()
     line = [sys.executable, "-m", "scripts.rollback", "--environment", str(story.environment_path)]

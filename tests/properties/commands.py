@@ -68,7 +68,7 @@ def nowhere(folder: Path) -> Iterator[tuple[io.StringIO, io.StringIO]]:
     (folder / "environment.yaml").write_text(EXAMPLE_SETTINGS)
     (folder / "folder").mkdir(exist_ok=True)
     if not (folder / "pipe").exists():
-        os.mkfifo(folder / "pipe")  # nobody writes into it: who reads it waits
+        os.mkfifo(folder / "pipe")  # nothing writes into it: a reader waits
     out, err = io.StringIO(), io.StringIO()
     with (
         chdir(folder),

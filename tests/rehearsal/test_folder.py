@@ -18,7 +18,8 @@ from scripts.kit.console import UsageError, UserError
 from scripts.kit.marker import MARKER, identity, print_of
 from scripts.kit.output import Output
 from scripts.rehearsal import folder
-from scripts.rehearsal.folder import LOCK, TEMPLATE, claim, claimed
+from scripts.rehearsal.folder import TEMPLATE, claim, claimed
+from scripts.rehearsal.names import LOCK
 from tests.support import ROOT
 
 HOLD = "import sys; from pathlib import Path; from scripts.rehearsal.folder import claim; p = Path(sys.argv[1])\n"
@@ -168,7 +169,7 @@ LATER = [  # what a person may put into a folder that a rehearsal used
 
 @pytest.mark.parametrize("name", LATER)
 def test_a_file_that_a_person_puts_below_a_rehearsals_names_is_refused_and_untouched(tmp_path: Path, name: str) -> None:
-    """No rehearsal ever wrote that file: its name alone makes it nobody else's."""
+    """No rehearsal ever wrote that file: its name alone does not make it the kit's."""
     wanted = tmp_path / "mine"
     with claimed(claim(wanted)):
         (wanted / "git").mkdir()
@@ -291,3 +292,11 @@ def test_a_rehearsal_of_a_template_leaves_what_the_story_left(tmp_path: Path) ->
     claim(tmp_path, tmp_path)
     assert not (tmp_path / "policies.json").exists()
     assert (tmp_path / "template/builds/x").exists()
+
+
+def test_what_a_file_browser_leaves_stops_no_rehearsal(tmp_path: Path) -> None:
+    with claimed(claim(tmp_path / "mine")):
+        (tmp_path / "mine/git").mkdir()
+    (tmp_path / "mine/git/.DS_Store").write_bytes(b"where its window was")
+    claim(tmp_path / "mine")
+    assert {path.name for path in (tmp_path / "mine").iterdir()} == {LOCK, MARKER}

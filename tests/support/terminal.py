@@ -78,7 +78,7 @@ class Terminal:
                 raise AssertionError(f"nothing more after {PATIENCE} s: {self.seen}")
             try:
                 piece = os.read(self.ours, 65536)
-            except OSError:  # the command has ended, and nobody else has the terminal
+            except OSError:  # the command has ended, and no other has the terminal
                 return
             if not piece:
                 return
