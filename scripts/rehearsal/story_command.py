@@ -50,5 +50,5 @@ def rehearse_story(args: argparse.Namespace, regions: tuple[str, ...]) -> int:
             shows = f"; {os.path.relpath(report)} shows it all" if report.exists() else ""
             say(f"\n{paint(outcome, '32')} in {seconds:.1f} s{shows}")
         if args.keep:
-            keep(story, ours)
+            keep(story, ours.keep)
     return 1 if failure else 0

@@ -80,7 +80,7 @@ def kit(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Kit]:
 def alone(kit: Kit, *arguments: str, given: str | None = None) -> subprocess.CompletedProcess[str]:
     """A command without a terminal. given: what is in the pipe of its input, None for none at all"""
     stdin = {"stdin": subprocess.DEVNULL} if given is None else {"input": given}
-    return subprocess.run(  # type: ignore[call-overload, no-any-return]  # one of the two
+    return subprocess.run(
         kit.line(*arguments), env=kit.variables(), cwd=ROOT, capture_output=True, text=True, timeout=240, **stdin
     )
 
