@@ -42,10 +42,15 @@ def open_file(path: Path) -> IO[bytes]:
         raise
 
 
+def read_start(path: Path, most: int) -> bytes:
+    """The first bytes of a regular file. OSError with its reason for anything else."""
+    with open_file(path) as file:
+        return file.read(most) or b""  # None from a file of /proc that has nothing yet, which is not waited for
+
+
 def read_file(path: Path, most: int) -> bytes:
     """The content of a regular file of at most so many bytes. OSError with its reason for any other."""
-    with open_file(path) as file:
-        content = file.read(most + 1)
+    content = read_start(path, most + 1)
     if len(content) > most:
         raise OSError(errno.EFBIG, f"it has more than {most:,} bytes", str(path))
     return content

@@ -66,19 +66,20 @@ def beneath(folder: Path, name: str) -> Iterator[str]:
 
 
 def read(folder: Path) -> Marker | None:
-    """The marker of a folder; None where there is none of this schema that can be read."""
+    """The marker of a folder; None where there is none of this schema, for this folder, that can be read.
+
+    One that came with a repository, an archive or a copy says nothing of what is here.
+    """
     try:
         content = json.loads(read_file(folder / MARKER, LARGEST))
         check_depth(content)
-        if content["schema"] != SCHEMA:
+        if content["schema"] != SCHEMA or content["folder"] != identity(folder):
             return None
         written = {
             str(command): {_path(name): frozenset(map(str, prints)) for name, prints in found.items()}
             for command, found in content["written"].items()
         }
-        # What was begun counts in the very folder only: a copy of it holds another person's files under these names.
-        here = content["begun"] if content["folder"] == identity(folder) else {}
-        begun = {str(command): frozenset(map(_path, names)) for command, names in here.items()}
+        begun = {str(command): frozenset(map(_path, names)) for command, names in content["begun"].items()}
         return Marker(written, begun)
     except (OSError, ValueError, LookupError, TypeError, AttributeError, RecursionError):
         return None
@@ -92,9 +93,8 @@ def _path(name: str) -> str:
 
 
 def identity(folder: Path) -> str:
-    """What tells this folder from a copy of it."""
-    status = folder.stat()
-    return f"{status.st_dev}:{status.st_ino}"
+    """What tells this folder from a copy of it. The number of its device may change with a restart."""
+    return str(folder.stat().st_ino)
 
 
 def write(folder: Path, marker: Marker) -> None:

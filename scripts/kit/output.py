@@ -14,7 +14,7 @@ from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
-from awslang.bounded import open_file
+from awslang.bounded import read_start
 from scripts.kit import marker
 from scripts.kit.console import UsageError, near, say
 from scripts.kit.marker import FOLDER, MARKER, Marker, Prints, beneath, print_of
@@ -231,5 +231,4 @@ def begins(path: Path, first: str) -> bool:
     wanted = f"{first}\n".encode()
     if path.is_symlink() or not path.is_file():
         return False
-    with open_file(path) as file:
-        return file.read(len(wanted)) == wanted
+    return read_start(path, len(wanted)) == wanted

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import json
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -14,7 +15,7 @@ from scripts import package, release
 from scripts.kit import console
 from scripts.kit.bundle import pack
 from scripts.kit.console import UsageError
-from scripts.kit.marker import MARKER
+from scripts.kit.marker import MARKER, identity
 from scripts.kit.output import UNKNOWN, Output
 from scripts.kit.publish import by_hand
 from scripts.rehearsal import folder as rehearsal_folder
@@ -176,16 +177,28 @@ def test_a_marker_that_lists_what_is_outside_is_refused(tmp_path: Path, name: st
 @pytest.mark.parametrize(
     "text",
     [
-        "", "{", "[]", "[" * 5000, '{"schema": 2, "written": 3}', '{"schema": 2, "written": {"test": 3}}',
-        '{"schema": 1, "written": {"test": ["a.txt"]}}',
-        '{"schema": 2, "folder": "", "written": {"test": {"a\\u0000": []}}, "begun": {}}',
+        "", "{", "[]", "[" * 5000, '{"schema": 2, "folder": "HERE"}', '{"schema": 2, "written": {}, "begun": {}}',
+        '{"schema": 1, "folder": "HERE", "written": {"test": ["a.txt"]}, "begun": {}}',
+        '{"schema": 2, "folder": "elsewhere", "written": {}, "begun": {}}',
+        '{"schema": 2, "folder": "HERE", "written": 3, "begun": {}}',
+        '{"schema": 2, "folder": "HERE", "written": {"test": 3}, "begun": {}}',
+        '{"schema": 2, "folder": "HERE", "written": {"test": {"a\\u0000": []}}, "begun": {}}',
     ],
 )  # fmt: skip
 def test_a_broken_marker_makes_no_folder_the_kits_own(tmp_path: Path, text: str) -> None:
     (tmp_path / "out").mkdir()
-    (tmp_path / "out" / MARKER).write_text(text)
+    (tmp_path / "out" / MARKER).write_text(text.replace("HERE", identity(tmp_path / "out")))
     with pytest.raises(UsageError, match="was not made by the kit"):
         Output(tmp_path / "out", "test").replace({"a.txt": b"1"})
+
+
+def test_a_whole_marker_makes_a_folder_the_kits_own(tmp_path: Path) -> None:
+    """So that the ones above are refused for what is wrong with them."""
+    (tmp_path / "out").mkdir()
+    whole = {"schema": 2, "folder": identity(tmp_path / "out"), "written": {}, "begun": {}}
+    (tmp_path / "out" / MARKER).write_text(json.dumps(whole))
+    Output(tmp_path / "out", "test").replace({"a.txt": b"1"})
+    assert (tmp_path / "out/a.txt").read_bytes() == b"1"
 
 
 @pytest.mark.parametrize("fails", range(4))

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import os
+import shutil
 from functools import partial
 from pathlib import Path
 
 import pytest
 
 from localaws.cloud import Cloud
-from scripts import release
+from scripts import package, release
 from scripts.kit import console
 from scripts.kit.bundle import pack
 from scripts.kit.console import UsageError
@@ -103,3 +104,24 @@ def test_a_file_with_another_name_elsewhere_keeps_its_content(tmp_path: Path) ->
     (tmp_path / "mine").hardlink_to(tmp_path / "out/a.txt")
     output.replace({"a.txt": b"2"})
     assert (tmp_path / "mine").read_bytes() == b"1"
+
+
+@pytest.mark.parametrize("name", ["package", "console_bundle", "rehearse"])
+def test_a_marker_that_came_with_a_copy_says_nothing_even_of_the_right_contents(
+    publisher: Publisher, tmp_path: Path, name: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Such as in a repository that was cloned: whoever wrote it knew what is in it."""
+    command, ours, theirs = commands(publisher.tree)[name], tmp_path / "ours", tmp_path / "theirs"
+    assert console.run(partial(command, ours)) == 0
+    shutil.copytree(ours, theirs)
+    before = content(theirs)
+    assert console.run(partial(command, theirs)) == 2
+    assert "was not made by the kit" in capsys.readouterr().err
+    assert content(theirs) == before
+    assert console.run(partial(command, ours)) == 0
+
+
+def test_a_copied_tree_is_packed_again_by_what_its_manifest_lists(publisher: Publisher, tmp_path: Path) -> None:
+    shutil.copytree(publisher.tree, tmp_path / "copy")
+    assert console.run(lambda: package.main(["--root", str(tmp_path / "copy")])) == 0
+    assert pack.read_build(tmp_path / "copy/build").files

@@ -139,7 +139,7 @@ def test_a_named_folder_with_builds_of_a_strangers_is_refused(tmp_path: Path) ->
 
 def forge(where: Path, written: tuple[str, ...] = (), begun: tuple[str, ...] = (), copied: bool = False) -> None:
     """A marker that says of what is there that a rehearsal wrote it, or was writing below these names."""
-    at = "1:1" if copied else identity(where)
+    at = "1" if copied else identity(where)
     prints = {path: sorted(one) for path, one in Output(where, "rehearse").prints(written).items()}
     made = {"schema": 2, "folder": at, "written": {"rehearse": prints}, "begun": {"rehearse": list(begun)}}
     (where / MARKER).write_text(json.dumps(made))
@@ -228,7 +228,7 @@ def test_a_marker_that_came_with_a_copy_says_nothing_of_what_was_begun(tmp_path:
     (tmp_path / "git/notes.md").write_text("mine")
     forge(tmp_path, begun=("git/",), copied=True)
     before = snapshot(tmp_path)
-    with pytest.raises(UsageError, match="git/ is there, and it is not what the kit wrote"):
+    with pytest.raises(UsageError, match="the folder is not empty and was not made by the kit"):
         claim(tmp_path)
     assert snapshot(tmp_path) == before
 
