@@ -6,11 +6,15 @@ while it composes. Numbers are bounded because Python refuses to write or read o
 
 from __future__ import annotations
 
+import errno
 import json
 import math
+import os
 import re
+import stat
 from collections.abc import Callable
-from typing import Any
+from pathlib import Path
+from typing import IO, Any
 
 import yaml
 
@@ -21,6 +25,42 @@ LONGEST_NUMBER = 100  # characters
 SURROGATE = re.compile(r"[\ud800-\udfff]")  # half of a character of UTF-16: no text that can be written
 NUMBER = re.compile(r"[0-9]{1,18}")
 Pairs = list[tuple[str, Any]]
+
+
+def open_file(path: Path) -> IO[bytes]:
+    """A file that an option names, open to be read. OSError with its reason for anything but a regular file.
+
+    A pipe without a writer would be waited for, and a device such as /dev/zero never ends.
+    """
+    _require_regular(path, path.stat())
+    descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC)
+    try:
+        _require_regular(path, os.fstat(descriptor))  # what stood there before may have been replaced
+        return os.fdopen(descriptor, "rb")
+    except BaseException:
+        os.close(descriptor)
+        raise
+
+
+def read_start(path: Path, most: int) -> bytes:
+    """The first bytes of a regular file. OSError with its reason for anything else."""
+    with open_file(path) as file:
+        return file.read(most) or b""  # None from a file of /proc that has nothing yet, which is not waited for
+
+
+def read_file(path: Path, most: int) -> bytes:
+    """The content of a regular file of at most so many bytes. OSError with its reason for any other."""
+    content = read_start(path, most + 1)
+    if len(content) > most:
+        raise OSError(errno.EFBIG, f"it has more than {most:,} bytes", str(path))
+    return content
+
+
+def _require_regular(path: Path, status: os.stat_result) -> None:
+    if stat.S_ISDIR(status.st_mode):
+        raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), str(path))
+    if not stat.S_ISREG(status.st_mode):
+        raise OSError(errno.EINVAL, "it is not a regular file", str(path))
 
 
 class OutOfBounds(yaml.MarkedYAMLError):

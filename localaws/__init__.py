@@ -6,7 +6,16 @@
 - services/<service>/, cloudformation/: one package for each service
 - authorization/: every request is decided by the real policies
 - cloud.py: state, credentials and background work; moto_bridge.py: moto, which holds the state of many services
+- variables.py: what moto would read of its user's environment is taken away before moto is loaded
 - containers/: what runs as a process of its own, training and model servers
 
 It knows nothing of the kit: what AWS publishes outside of its APIs is handed to it (Cloud.published).
 """
+
+from __future__ import annotations
+
+import os
+
+from localaws.variables import take_away
+
+take_away(os.environ)

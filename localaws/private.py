@@ -1,7 +1,7 @@
 """What a rehearsal writes belongs to its user alone: folders 0700, files 0600, from the moment they are there.
 
 Credentials of every account of the rehearsal are in it, and to have them is to run commands as its user: a build
-runs with the user's rights.
+runs with the user's rights. A folder that its user made keeps its mode.
 """
 
 from __future__ import annotations
@@ -12,17 +12,29 @@ from contextlib import contextmanager
 from pathlib import Path
 
 UMASK = 0o077
+OTHERS_WRITE = 0o022  # the group, and everybody
+
+
+class NotPrivate(PermissionError):
+    """A folder in which what is written would not be its user's alone."""
 
 
 def make_folder(path: Path) -> None:
-    """A folder that is closed to others; one that is there already is closed. PermissionError for another user's."""
+    """A folder that is closed to others. One that is there stays as it is: what is made in it is closed.
+
+    NotPrivate where others could put their own in the place of what is made in it.
+    """
     try:
         with closed_to_others():
             path.mkdir(parents=True)
     except FileExistsError:
-        if path.stat().st_uid != os.geteuid():
-            raise PermissionError(f"{path} belongs to another user") from None
-    path.chmod(0o700)
+        status = path.stat()
+        if status.st_uid != os.geteuid():
+            raise NotPrivate(f"{path} belongs to another user") from None
+        if status.st_mode & OTHERS_WRITE:
+            raise NotPrivate(f"other users may write into {path} (chmod go-w changes that)") from None
+        return
+    path.chmod(0o700)  # a umask may take even more away
 
 
 def make_file(path: Path) -> int:

@@ -10,7 +10,7 @@ examples:
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 from scripts.kit import arguments
@@ -18,10 +18,13 @@ from scripts.kit.bundle import installation, pack
 from scripts.kit.bundle.option import add_bundle_option
 from scripts.kit.command import add_file_options, choose_region
 from scripts.kit.console import UserError, make_parser, near, run, say
-from scripts.kit.output import Output, nothing
+from scripts.kit.marker import MARKER, Prints
+from scripts.kit.output import UNKNOWN, Output, nothing
 from scripts.kit.publish import by_hand, catalog
 from scripts.kit.regions import partition
 from scripts.kit.settings.reading import UNIT_ID, load
+
+KINDS = re.compile(f"{re.escape(by_hand.PAGE)}|{re.escape(by_hand.TEMPLATE)}|bundle/[0-9a-f]{{64}}/[a-z0-9./-]+")
 
 
 def unit_id(unit: str, key: str) -> str:
@@ -33,13 +36,14 @@ def unit_id(unit: str, key: str) -> str:
     return unit
 
 
-def former(folder: Path) -> Iterable[str]:
-    """What a version without markers wrote, where it alone wrote into the folder."""
-    there = {path.name for path in folder.iterdir()}
+def former(folder: Path) -> Prints:
+    """What a version without this marker wrote, where it alone wrote into the folder; it is put aside."""
+    there = {path.name for path in folder.iterdir()} - {MARKER}
     others = [path for path in folder.glob("bundle/*") if not re.fullmatch("[0-9a-f]{64}", path.name)]
     if there != {by_hand.PAGE, by_hand.TEMPLATE, "bundle"} or others:
-        return ()
-    return [path.relative_to(folder).as_posix() for path in folder.rglob("*") if not path.is_dir()]
+        return {}
+    names = [path.relative_to(folder).as_posix() for path in folder.rglob("*") if not path.is_dir()]
+    return {name: UNKNOWN for name in names if name != MARKER}
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -60,7 +64,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     bundle = installation.with_defaults(built, settings, region, unit_id)
     want = catalog.wanted(settings, bundle, settings.accounts.data_science, region, partition(region))
     output = args.output or args.bundle / "console"
-    Output(output, "console-bundle", older=nothing if args.output else former).replace(by_hand.files(want, bundle))
+    older = nothing if args.output else former
+    Output(output, "console-bundle", older=older, kinds=KINDS).replace(by_hand.files(want, bundle))
     say(f"{bundle.name}: open {near(output / by_hand.PAGE)} and follow it")
     print(output / by_hand.PAGE)
     return 0

@@ -1,8 +1,9 @@
 """Show what a version changes: in a project, or against another version. Reads only.
 
-Resources (made, removed, changed in place or replaced), parameters, permissions as statements, files of the seed
-code. A version is a published one (its name, or the eight digits at its end), or `build` for what `make package`
-built. Left out, it goes from what the project runs (or the version before) to the newest version.
+Resources (made, removed, changed in place or replaced), parameters, permissions as statements, files of the
+pipeline's code (which an upgrade brings) and of the seed code (which it leaves alone). A version is a published
+one (its name, or the eight digits at its end), or `build` for what `make package` built. Left out, it goes from
+what the project runs (or the version before) to the newest version.
 
 examples:
   make diff PROJECT=iris-multi-01

@@ -13,10 +13,8 @@ import sys
 from collections.abc import Sequence
 
 from scripts.kit import arguments
-from scripts.kit.bundle.pack import ROOT
 from scripts.kit.console import UsageError, make_parser, run
-
-DEFAULT_FOLDER = ROOT / "build" / "notebooks"
+from scripts.rehearsal.notebooks import DEFAULT_FOLDER
 
 
 def parser() -> argparse.ArgumentParser:

@@ -1,4 +1,4 @@
-"""Build the bundle in build/: templates, seed code as zips, and a manifest with the hash of each file.
+"""Build the bundle in build/: templates, the pipeline's code and the seed code as zips, a manifest with their hashes.
 
 The same sources give the same bytes, from any folder and at any time.
 
@@ -9,21 +9,26 @@ examples:
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+import re
+from collections.abc import Sequence
 from pathlib import Path
 
 from scripts.kit import arguments
 from scripts.kit.bundle import pack
 from scripts.kit.console import UserError, make_parser, near, run, say
+from scripts.kit.marker import Prints, print_of
 from scripts.kit.output import Output, nothing
 
+KINDS = re.compile(r"templates/[0-9]{2}-[a-z0-9-]+\.yaml|[a-z0-9-]+\.zip|" + re.escape(pack.MANIFEST))
 
-def former(build: Path) -> Iterable[str]:
-    """What a version without markers packed: the manifest, and the files that it lists."""
+
+def former(build: Path) -> Prints:
+    """What a version without this marker packed: the manifest, and the files that it lists with their SHA-256."""
     try:
-        return [*pack.read_manifest(build)[2], pack.MANIFEST]
+        listed = {**pack.read_manifest(build)[2], pack.MANIFEST: print_of(build / pack.MANIFEST)}
     except UserError:
-        return ()
+        return {}
+    return {name: frozenset({digest}) for name, digest in listed.items()}
 
 
 def write(output: Output, bundle: pack.Bundle) -> None:
@@ -44,6 +49,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         "package",
         beside=("console", "notebooks", "rehearsal", "taskcat"),
         older=nothing if args.output else former,
+        kinds=KINDS,
     )
     bundle = pack.pack(pack.read_tree(args.root))
     write(output, bundle)

@@ -19,12 +19,14 @@ from collections.abc import Iterable, Sequence
 from dataclasses import asdict
 from itertools import groupby
 
+from awslang.bounded import read_file
 from scripts.kit import arguments
 from scripts.kit.console import UsageError, UserError, make_parser, run
-from scripts.rehearsal.folder import DEFAULT
+from scripts.rehearsal.names import DEFAULT, POLICIES
 from scripts.rehearsal.permissions import Denied, Granted, Holder, read_requests, refusals, report
 
 WIDTH = 118
+LARGEST = 100_000_000  # bytes of policies.json
 
 
 def parser() -> argparse.ArgumentParser:
@@ -91,11 +93,18 @@ def verdict(holders: Sequence[Holder]) -> str:
 def main(argv: Sequence[str] | None = None) -> int:
     args = parser().parse_args(argv)
     try:
-        policies = json.loads((args.folder / "policies.json").read_text(encoding="utf-8"))
+        policies = json.loads(read_file(args.folder / POLICIES, LARGEST))
         requests = read_requests(args.folder / "requests.jsonl")
+        holders = report(policies, requests)
     except FileNotFoundError as error:
         raise UserError(f"{error.filename} is missing. Run `make rehearse` first") from error
-    holders = report(policies, requests)
+    except OSError as error:
+        raise UsageError(f"--folder {args.folder}: {error.filename} cannot be read: {error.strerror}") from error
+    except (ValueError, LookupError, TypeError, AttributeError, RecursionError) as error:
+        raise UserError(
+            f"--folder {args.folder}: {POLICIES} or requests.jsonl is not what a rehearsal wrote. Run `make rehearse` "
+            "again"
+        ) from error
     if args.role:
         every = ", ".join(sorted({holder.name for holder in holders}))
         holders = [holder for holder in holders if holder.name.endswith(args.role)]

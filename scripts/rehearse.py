@@ -19,7 +19,7 @@ from scripts.kit import arguments
 from scripts.kit.console import UsageError, make_parser, run
 from scripts.kit.regions import check_region, partition
 from scripts.kit.settings.reading import FURTHER_REGIONS
-from scripts.rehearsal.folder import DEFAULT
+from scripts.rehearsal.names import DEFAULT
 from scripts.rehearsal.other_templates import options as template_options
 from scripts.rehearsal.titles import TITLES
 

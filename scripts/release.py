@@ -16,17 +16,20 @@ import shlex
 import subprocess
 import tempfile
 import tomllib
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path, PurePosixPath
 
+from awslang.bounded import read_file
 from scripts.kit import arguments
 from scripts.kit.bundle import pack
 from scripts.kit.console import UsageError, UserError, make_parser, near, run, say
 from scripts.kit.git import git
+from scripts.kit.marker import MARKER, Prints, print_of
 from scripts.kit.output import Output, nothing
 
 SBOM_PYTHON = pack.ROOT / ".venv-release" / "bin" / "python"  # made by `make release` from requirements/release.txt
 SBOM, SUMS, LOCK, UV = "sbom.cdx.json", "SHA256SUMS", "requirements/runtime.txt", "requirements/uv.txt"
+KINDS = re.compile(r"[a-z0-9.-]+\.(zip|cdx\.json)|" + SUMS)
 SHIPPED = {
     "CHANGELOG.md", "LICENSE", "Makefile", "README.md", "SECURITY.md", "environment.example.yaml", "pyproject.toml",
     LOCK, UV, "awslang", "docs", "notebooks", "pipeline", "scripts", "seed-code", "templates",
@@ -84,13 +87,15 @@ def release(files: Mapping[str, bytes], bill: bytes) -> dict[str, bytes]:
     return {**released, SUMS: checksums(released)}
 
 
-def former(folder: Path) -> Iterable[str]:
-    """What a version without markers wrote, where it alone wrote into the folder: what SHA256SUMS lists, and that."""
+def former(folder: Path) -> Prints:
+    """What a version without this marker wrote, where it alone wrote into the folder: what SHA256SUMS lists."""
     try:
-        listed = {line.split("  ", 1)[1] for line in (folder / SUMS).read_text(encoding="utf-8").splitlines()} | {SUMS}
-    except (OSError, ValueError, LookupError):
-        return ()
-    return listed if {path.name for path in folder.iterdir()} <= listed else ()
+        lines = [line.split("  ", 1) for line in read_file(folder / SUMS, pack.LARGEST).decode().splitlines()]
+        listed = {name: frozenset({digest}) for digest, name in lines}
+        listed[SUMS] = frozenset({print_of(folder / SUMS)})
+    except (OSError, ValueError):
+        return {}
+    return listed if {path.name for path in folder.iterdir()} - {MARKER} <= listed.keys() else {}
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -110,7 +115,7 @@ def main(argv: Sequence[str] | None = None) -> int:
             f"{files} from the commit, so this release could not be built again: commit, or --allow-changes"
         )
     default = args.output == pack.ROOT / "dist"  # a folder of the command line may hold other files
-    output = Output(args.output, "release", older=former if default else nothing)
+    output = Output(args.output, "release", older=former if default else nothing, kinds=KINDS)
     output.check(())  # before the SBOM, which takes its time
     released = release(product(pack.ROOT), sbom(pack.ROOT))
     output.replace(released)

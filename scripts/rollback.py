@@ -5,9 +5,13 @@ deployment. Where it cannot (the pipeline or the accounts have changed since, or
 pipeline is started with the version instead. Only approved versions are deployed. Run it again after an
 interruption: it follows what it began, and never goes back twice.
 
+Before production is changed, you type the project's name on the terminal. --yes leaves the question out, for
+automation; without a terminal, nothing is done without --yes.
+
 examples:
   make rollback PROJECT=iris-multi-01 STAGE=prod ARGS="--profile data-science --dry-run"
   make rollback PROJECT=iris-multi-01 STAGE=prod VERSION=3
+  make rollback PROJECT=iris-multi-01 STAGE=prod ARGS="--profile data-science --yes"
   python -m scripts.rollback --project iris-multi-01 --stage staging --json
 """
 
@@ -16,7 +20,7 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 
-from scripts.kit import arguments, plan
+from scripts.kit import arguments, asking, plan
 from scripts.kit.command import add_options, start
 from scripts.kit.console import make_parser, run, say
 from scripts.kit.projects import project as projects
@@ -39,9 +43,12 @@ def main(argv: Sequence[str] | None = None) -> int:
         metavar="N",
         help="a version of the model group (default: the one before)",
     )
+    asking.add_option(parser, "roll production back")
     args = parser.parse_args(argv)
-    settings, connection = start(args)
     stage = Stage(args.stage)
+    if asks := stage is Stage.PROD and not args.dry_run:
+        asking.require_way(args.yes, f"rolling production of {args.project} back")
+    settings, connection = start(args)
     project, codepipeline = projects.one(connection, args.project), connection.client("codepipeline")
     todo = rollback.make_plan(
         rollback.look(connection, project, stage),
@@ -62,6 +69,9 @@ def main(argv: Sequence[str] | None = None) -> int:
         "target": todo.execution,
     }
     result |= {"steps": plan.as_data([todo.step]), "applied": not args.dry_run}
+    if asks and todo.step.writes:
+        what = f"This changes what production of {project.name} serves, in all of its accounts: {todo.step.detail}."
+        asking.require_name(args.yes, what, "project", project.name)
     if not args.dry_run:
         execution = rollback.apply(codepipeline, project, stage, todo)
         ended = "Succeeded"

@@ -111,6 +111,7 @@ class Checker:
         self.region = region
         self.extended = extended
         self.missing: dict[str, dict[str, Path]] = {}
+        self.followed: set[str] = set()  # conditions that are in no circle
 
     def fail(self, message: str, path: Path) -> TemplateError:
         return self.template.error(f"Template error: {message}", *path)
@@ -258,12 +259,15 @@ class Checker:
             self.follow(name, ())
 
     def follow(self, name: str, behind: tuple[str, ...]) -> None:
+        if name in self.followed:
+            return
         if name in behind:
             other = behind[-1]
             message = f"Found circular condition dependency between {name} and {other}"
             raise self.fail(message, ("Conditions", name))
         for used in conditions_in(self.template.conditions[name]):
             self.follow(used, (*behind, name))
+        self.followed.add(name)  # two conditions may need the same one, and so may those two
 
     def depends_on(self) -> None:
         for name, resource in self.template.resources.items():

@@ -51,22 +51,46 @@ def order(needs: Mapping[str, set[str]]) -> list[set[str]]:
     while left:
         wave = {name for name, wanted in left.items() if not wanted & left.keys()}
         if not wave:
-            names = ", ".join(circle(left))
-            raise TemplateError(f"Circular dependency between resources: [{names}]", next(iter(circle(left))))
+            found = circle(left)
+            raise TemplateError(f"Circular dependency between resources: [{', '.join(found)}]", found[0])
         waves.append(wave)
         left = {name: wanted for name, wanted in left.items() if name not in wave}
     return waves
 
 
 def circle(left: Mapping[str, set[str]]) -> list[str]:
-    """The resources that are part of circles, without those that only wait for them."""
-    reached: dict[str, set[str]] = {}
-    for name in left:
-        found: set[str] = set()
-        todo = [name]
-        while todo:
-            for needed in left[todo.pop()] & left.keys() - found:
-                found.add(needed)
-                todo.append(needed)
-        reached[name] = found
-    return [name for name in left if name in reached[name]]
+    """The resources that are part of circles, without those that only wait for them.
+
+    Kosaraju's way, whose time grows with the number of references: begun with what was finished last, going backwards
+    from a resource reaches exactly those that are in a circle with it.
+    """
+    needs = {name: wanted & left.keys() for name, wanted in left.items()}
+    users: dict[str, set[str]] = {name: set() for name in left}
+    for name, wanted in needs.items():
+        for needed in wanted:
+            users[needed].add(name)
+    seen: set[str] = set()
+    finished = [found for name in needs for found in reached(name, needs, seen)]
+    seen, circled = set(), set()
+    for name in reversed(finished):
+        if len(together := reached(name, users, seen)) > 1 or name in needs[name]:
+            circled.update(together)
+    return [name for name in left if name in circled]
+
+
+def reached(start: str, ways: Mapping[str, set[str]], seen: set[str]) -> list[str]:
+    """What can be reached and was not seen before, each after all that is reached from it. seen: grows by these"""
+    if start in seen:
+        return []
+    seen.add(start)
+    finished, path = [], [(start, iter(ways[start]))]
+    while path:
+        name, rest = path[-1]
+        further = next((one for one in rest if one not in seen), None)
+        if further is None:
+            path.pop()
+            finished.append(name)
+        else:
+            seen.add(further)
+            path.append((further, iter(ways[further])))
+    return finished

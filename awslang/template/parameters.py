@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from awslang.errors import NotSupported
-from awslang.template.patterns import compiled
+from awslang.template.patterns import fits
 from awslang.template.shape import AWS_TYPES, SSM_VALUE
 from awslang.template.template import Template, TemplateError
 from awslang.template.values import text
@@ -137,7 +137,7 @@ def broken_choice(items: list[str], declaration: Mapping[str, Any]) -> str:
     if allowed is not None and not set(items) <= {text(item) for item in allowed}:
         return "must be one of AllowedValues"
     pattern = declaration.get("AllowedPattern")
-    if pattern is not None and not all(compiled(str(pattern)).fullmatch(item) for item in items):
+    if pattern is not None and not all(fits(str(pattern), item) for item in items):
         return f"must match pattern {pattern}"
     return ""
 

@@ -1,4 +1,4 @@
-"""A rehearsal stands apart from what this user's environment says of AWS and of proxies.
+"""A rehearsal stands apart from what this user's environment says of AWS, of moto and of proxies.
 
 A profile that is missing, a configuration file that is broken or a proxy that does not know this machine must not stop
 it: it needs none of them.
@@ -10,9 +10,12 @@ import os
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 
+from localaws.variables import take_away
+
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
 PROXIES = {"http_proxy", "https_proxy", "all_proxy"}
 NO_PROXY = ("NO_PROXY", "no_proxy")  # programs read one or the other
+OF_AWS = ("AWS_", "BOTO_", "BOTOCORE_")  # of every client of AWS, and of boto3's own
 NOWHERE = {
     "AWS_CONFIG_FILE": os.devnull,
     "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
@@ -34,7 +37,7 @@ def exports() -> dict[str, str]:
 
 
 def is_concerned(name: str) -> bool:
-    return name.startswith("AWS_") or name in NO_PROXY
+    return name.startswith(OF_AWS) or name in NO_PROXY
 
 
 def replace(variables: Mapping[str, str]) -> None:
@@ -48,15 +51,19 @@ def replace(variables: Mapping[str, str]) -> None:
 def apart() -> Iterator[None]:
     """This process, and what it starts, without this user's AWS settings and without a proxy for this machine.
 
-    Within another such block nothing changes.
+    Within another such block nothing changes, except that moto's variables are taken away there too.
     """
+    motos = take_away(os.environ)
     before = {name: value for name, value in os.environ.items() if is_concerned(name)}
     wanted = {**NOWHERE, **past_proxies(os.environ)}
-    if before.items() >= wanted.items():
-        yield
-        return
-    replace(wanted)
     try:
-        yield
+        if before.items() >= wanted.items():
+            yield
+            return
+        replace(wanted)
+        try:
+            yield
+        finally:
+            replace(before)
     finally:
-        replace(before)
+        os.environ.update(motos)

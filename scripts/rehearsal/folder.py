@@ -4,54 +4,85 @@ from __future__ import annotations
 
 import fcntl
 import os
-import shutil
-from collections.abc import Iterable, Iterator
+import re
+import stat
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import IO
 
-from scripts.kit.bundle.pack import ROOT
+from localaws import private
 from scripts.kit.console import UsageError, UserError, near, say
-from scripts.kit.output import Output, nothing
+from scripts.kit.marker import MARKER, Prints
+from scripts.kit.output import UNKNOWN, Output, nothing
+from scripts.rehearsal.names import DEFAULT, ENVIRONMENT, LOCK, POLICIES, PROFILES, REPORT, SUMMARY
 
-DEFAULT = ROOT / "build" / "rehearsal"
-LOCK = ".rehearsal.lock"
-POLICIES, SUMMARY, REPORT = "policies.json", "summary.json", "report.html"
-WRITTEN = (  # all that a rehearsal writes
-    LOCK, POLICIES, SUMMARY, REPORT, "requests.jsonl", "environment.yaml", "aws-config", "builds/", "bundle/",
-    "checkouts/", "endpoints/", "git/", "lambda/", "repositories/", "template/", "training/",
+FINISHED = (POLICIES, SUMMARY, REPORT, ENVIRONMENT, PROFILES)  # no more is written to them while a rehearsal is kept
+STORY = (  # all that a story writes
+    *FINISHED, "requests.jsonl", "builds/", "bundle/", "checkouts/", "endpoints/", "git/", "lambda/", "repositories/",
+    "training/",
 )  # fmt: skip
+TEMPLATE = ("template/",)  # what a rehearsal of another team's template writes
+KINDS = re.compile("|".join([*map(re.escape, (*STORY, *TEMPLATE)), r"[^/]+-modelbuild/"]))
+OURS = re.compile(r"(process [0-9]+\n)?")  # what the lock holds
 AT_ONCE = 20  # rehearsals in one checkout
 _held: dict[Path, IO[str]] = {}  # until this process ends, by folder: the operating system then takes the locks back
 
 
-def former(folder: Path) -> Iterable[str]:
-    """What a version without markers wrote, where it alone wrote into the folder."""
-    there = {f"{path.name}/" if path.is_dir() else path.name for path in folder.iterdir()}
-    ours = {name for name in there if name in WRITTEN or name.endswith("-modelbuild/")}
-    return ours if there == ours and {"requests.jsonl", "builds/", "template/"} & ours else ()
+def former(folder: Path) -> Prints:
+    """What a version without this marker wrote, where it alone wrote into the folder; it is put aside."""
+    there = {f"{path.name}/" if path.is_dir() else path.name for path in folder.iterdir()} - {MARKER, LOCK}
+    ours = {name for name in there if KINDS.fullmatch(name)}
+    known = {"requests.jsonl", "builds/", "template/"} & ours
+    return dict.fromkeys(ours, UNKNOWN) if there == ours and known else {}
 
 
-def marked(folder: Path) -> Output:
+def marked(folder: Path, names: tuple[str, ...] = STORY) -> Output:
     """Its output. A folder without a marker is a former version's only in its default place."""
-    return Output(folder, "rehearse", "--folder", older=former if folder == DEFAULT else nothing)
+    command = "rehearse" if names == STORY else "rehearse --template"
+    older = former if folder == DEFAULT and names == STORY else nothing
+    return Output(folder, command, "--folder", older=older, kinds=KINDS)
 
 
-def enter(folder: Path) -> None:
+def enter(folder: Path, names: tuple[str, ...] = STORY) -> None:
     """Make the folder of a rehearsal, or go into one; UsageError where the kit did not make what is there."""
     if os.pathsep in str(folder):
         raise UsageError(
             f"--folder {folder}: a build's PATH cannot hold a folder with {os.pathsep!r} in its name. Name another"
         )
-    marked(folder).enter(WRITTEN)
+    output, unused = marked(folder, names), not os.path.lexists(folder / LOCK)
+    output.open()
+    if unused:
+        output.require(names)  # before anything is made in it
+    try:
+        private.make_folder(folder)
+    except private.NotPrivate as error:
+        raise UsageError(f"--folder {folder}: {error}. Name a folder that does not exist") from error
+    if not unused and not is_ours(folder / LOCK):
+        raise UsageError(f"--folder {folder}: {LOCK} is there, and the kit did not write it. Name another folder")
+    output.enter()
 
 
-def claim(wanted: Path, default: Path = DEFAULT) -> Path:
-    """The folder to write into, which is this process's from now on.
+def is_ours(path: Path) -> bool:
+    """Whether this is a lock of the kit."""
+    status = path.lstat()
+    small = stat.S_ISREG(status.st_mode) and status.st_size < 100
+    return small and OURS.fullmatch(path.read_text("utf-8", "replace")) is not None
+
+
+def claim(wanted: Path, default: Path = DEFAULT, names: tuple[str, ...] = STORY) -> Path:
+    """The folder to write into, which is this process's from now on, without what the last rehearsal left in it.
 
     wanted: the one that was asked for. Where that is the default and in use, another beside it is taken; where a
-    different one is in use, that is a UserError.
+    different one is in use, that is a UserError. names: what will be written; UsageError where anything else is there
     """
-    enter(wanted)
+    folder = _free(wanted, default, names)
+    marked(folder, names).begin(names)
+    return folder
+
+
+def _free(wanted: Path, default: Path, names: tuple[str, ...]) -> Path:
+    enter(wanted, names)
     if not (user := lock(wanted)):
         return wanted
     if wanted != default:
@@ -60,11 +91,32 @@ def claim(wanted: Path, default: Path = DEFAULT) -> Path:
             "its terminal)"
         )
     for folder in beside(wanted):
-        enter(folder)
+        enter(folder, names)
         if not lock(folder):
             say(f"{near(wanted)} is in use by the rehearsal of {user}; this one writes into {near(folder)}")
             return folder
     raise UserError(f"{AT_ONCE} rehearsals use {near(wanted)} and the folders beside it. Name another with --folder")
+
+
+class Claimed:
+    """A folder that was claimed, while it is written to: at the end, what is there is marked as a rehearsal's."""
+
+    def __init__(self, folder: Path, names: tuple[str, ...]) -> None:
+        self.output, self.names, self.noted = marked(folder, names), names, dict[str, frozenset[str]]()
+
+    def keep(self) -> None:
+        """What is finished now is marked as it is now: whatever a person makes of it while it is kept stays theirs."""
+        self.noted = self.output.prints(FINISHED)
+
+
+@contextmanager
+def claimed(folder: Path, names: tuple[str, ...] = STORY) -> Iterator[Claimed]:
+    """To write into a folder that was claimed. Killed meanwhile, the next rehearsal puts aside what is there."""
+    found = Claimed(folder, names)
+    try:
+        yield found
+    finally:
+        found.output.finish(names, found.noted)
 
 
 def beside(folder: Path) -> Iterator[Path]:
@@ -76,8 +128,8 @@ def lock(folder: Path) -> str:
     """Who else writes into the folder (process 4711); "" where it was free, and is this process's from now on."""
     if folder in _held:
         return ""
-    (folder / LOCK).touch(mode=0o600)
-    file = (folder / LOCK).open("a+", encoding="utf-8")
+    descriptor = os.open(folder / LOCK, os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_NOFOLLOW | os.O_NONBLOCK, 0o600)
+    file = os.fdopen(descriptor, "a+", encoding="utf-8")
     try:
         fcntl.lockf(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
@@ -88,25 +140,3 @@ def lock(folder: Path) -> str:
     file.flush()
     _held[folder] = file
     return ""
-
-
-def clear(folder: Path, keep: frozenset[str] = frozenset()) -> None:
-    """Delete what an earlier rehearsal left in a folder that this process has claimed, but these names."""
-    for name in sorted(marked(folder).check(())):
-        known = name in WRITTEN or name.endswith("-modelbuild/")  # a marker may have been forged, or copied with a tree
-        if known and name.rstrip("/") not in keep | {LOCK}:
-            delete(folder / name)
-
-
-def empty(folder: Path, keep: frozenset[str]) -> None:
-    """Delete everything in a folder that is a rehearsal's own, but these names."""
-    for path in list(folder.iterdir()):
-        if path.name not in keep:
-            delete(path)
-
-
-def delete(path: Path) -> None:
-    if path.is_dir() and not path.is_symlink():
-        shutil.rmtree(path)
-    else:
-        path.unlink(missing_ok=True)

@@ -6,12 +6,14 @@ import os
 import shlex
 import signal
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 from localaws import private
 from localaws.cloud import Session
 from scripts.kit.console import make_arguments, say
 from scripts.rehearsal.apart import exports
+from scripts.rehearsal.names import PROFILES
 from scripts.rehearsal.setting import APPROVER, ENGINEER, environment_file, sign_in, studio
 from scripts.rehearsal.story import Story
 
@@ -28,8 +30,8 @@ def lasting(session: Session) -> Session:
     return Session(session.cloud, session.cloud.issue(session.principal, LONGEST_SESSION), session.region)
 
 
-def keep(story: Story) -> None:
-    """Say how to work on the embedded AWS, and wait for Ctrl-C."""
+def keep(story: Story, ready: Callable[[], None]) -> None:
+    """Say how to work on the embedded AWS, and wait for Ctrl-C. ready: is called once all is written for that"""
     say("\nThe embedded AWS keeps running. Export one of these in another terminal to use the AWS CLI or boto3 on it.")
     say("They are valid for twelve hours.")
     for who, session in sessions(story).items():
@@ -37,6 +39,7 @@ def keep(story: Story) -> None:
         for name, value in {**lasting(session).environment(), **exports()}.items():
             say(f"  export {name}={shlex.quote(value)}")
     file, profiles = write_files(story)
+    ready()
     say("\nFor the kit's own commands export this instead; its profiles are data-science and management:\n")
     for name, value in {"AWS_CONFIG_FILE": str(profiles), **exports()}.items():
         say(f"  export {name}={shlex.quote(value)}")
@@ -71,7 +74,7 @@ def write_files(story: Story) -> tuple[str, Path]:
     if not story.environment_path.exists():  # stopped before its chapter
         story.environment_path.write_text(environment_file(setting, story.regions, story.images))
     engineers = {"data-science": setting.data_science, "management": setting.set_up_from}
-    profiles = story.folder / "aws-config"
+    profiles = story.folder / PROFILES
     private.write(
         profiles,
         "".join(

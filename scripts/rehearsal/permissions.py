@@ -19,6 +19,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from awslang.bounded import open_file
 from awslang.policy.action_table import table
 from awslang.policy.document import Statement, parse
 from awslang.policy.patterns import action_like
@@ -119,14 +120,14 @@ Uses = Mapping[tuple[str, str, str], Counter[str]]  # by account, policy and sta
 
 def read_requests(path: Path) -> list[dict[str, Any]]:
     """The entries of a requests.jsonl."""
-    with path.open(encoding="utf-8") as lines:
+    with open_file(path) as lines:
         return [json.loads(line) for line in lines]
 
 
 def read_refusals(path: Path) -> list[Denied]:
     """What a requests.jsonl says was refused, without reading all of it."""
-    with path.open(encoding="utf-8") as lines:
-        return refusals(json.loads(line) for line in lines if '"decision": "denied"' in line)
+    with open_file(path) as lines:
+        return refusals(json.loads(line) for line in lines if b'"decision": "denied"' in line)
 
 
 def uses(requests: Iterable[Mapping[str, Any]]) -> Uses:

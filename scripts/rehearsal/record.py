@@ -5,24 +5,15 @@ from __future__ import annotations
 import json
 from collections import Counter
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 from scripts.kit.console import paint, say
-from scripts.rehearsal import folder as rehearsal_folder
-from scripts.rehearsal.folder import POLICIES, REPORT, SUMMARY
+from scripts.rehearsal.names import POLICIES, REPORT, SUMMARY
 from scripts.rehearsal.permissions import read_requests
 from scripts.rehearsal.policies_file import write_policies
 from scripts.rehearsal.report.facts import gather
 from scripts.rehearsal.report.page import page
 from scripts.rehearsal.story import Story, StoryFailed
-
-
-def clear(folder: Path) -> None:
-    """Delete what an earlier story left, its summary and report in any case: an interrupted one has none."""
-    rehearsal_folder.clear(folder, keep=frozenset({"requests.jsonl", "template"}))
-    for name in (SUMMARY, REPORT):
-        (folder / name).unlink(missing_ok=True)
 
 
 def write(story: Story, outcome: str, seconds: float, failure: StoryFailed | None) -> dict[str, Any]:

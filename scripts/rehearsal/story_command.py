@@ -11,9 +11,10 @@ from scripts.kit.console import paint, say
 from scripts.rehearsal import record
 from scripts.rehearsal.chapters import play
 from scripts.rehearsal.embedded import embedded_aws, require_port
-from scripts.rehearsal.folder import REPORT, claim
+from scripts.rehearsal.folder import claim, claimed
 from scripts.rehearsal.keeping import keep
 from scripts.rehearsal.live import view
+from scripts.rehearsal.names import REPORT
 from scripts.rehearsal.story import Story, StoryFailed
 
 
@@ -30,10 +31,8 @@ def rehearse_story(args: argparse.Namespace, regions: tuple[str, ...]) -> int:
     """Play the story as the options say; the exit code."""
     require_port(args.port)
     folder, start = claim(args.folder), time.monotonic()
-    server = embedded_aws(folder, args.port)
-    record.clear(folder)
     failure: StoryFailed | None = None
-    with server as cloud:
+    with claimed(folder) as ours, embedded_aws(folder, args.port) as cloud:
         story = Story(cloud, folder, args.administrator, args.region, args.project, regions=regions)
         try:
             with view(story):
@@ -51,5 +50,5 @@ def rehearse_story(args: argparse.Namespace, regions: tuple[str, ...]) -> int:
             shows = f"; {os.path.relpath(report)} shows it all" if report.exists() else ""
             say(f"\n{paint(outcome, '32')} in {seconds:.1f} s{shows}")
         if args.keep:
-            keep(story)
+            keep(story, ours.keep)
     return 1 if failure else 0

@@ -41,7 +41,7 @@ def kit(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Installation]:
         ("diff", ["--project", PROJECT], 0),
         ("upgrade", ["--project", PROJECT], 0),
         ("status", ["--project", PROJECT], 0),
-        ("rollback", ["--project", PROJECT, "--stage", "prod"], 1),  # nothing was deployed yet
+        ("rollback", ["--project", PROJECT, "--stage", "prod", "--yes"], 1),  # nothing was deployed yet
         ("seed", ["--project", PROJECT], 1),  # its repositories are in CodeCommit
         ("teardown", ["--project", PROJECT, "--dry-run"], 0),
     ],

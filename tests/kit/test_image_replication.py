@@ -111,7 +111,7 @@ def test_rules_of_another_team_are_reported_before_anything_is_changed_and_left_
 def test_teardown_leaves_another_teams_rules_to_a_person(
     organization: RehearsedOrganization, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    line = ["--environment", str(organization.environment), "--everything"]
+    line = ["--environment", str(organization.environment), "--everything", "--yes"]
     assert organization() == 0
     ours = rules(organization)
     put(organization, *ours, *THEIRS)

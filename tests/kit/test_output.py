@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import io
 import json
-from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -12,11 +11,12 @@ from typing import Any
 import pytest
 
 from localaws.cloud import Cloud
-from scripts import console_bundle, notebooks, package, rehearse, release, supported
+from scripts import package, release
 from scripts.kit import console
 from scripts.kit.bundle import pack
 from scripts.kit.console import UsageError
-from scripts.kit.output import MARKER, Output, replace_file
+from scripts.kit.marker import MARKER, identity
+from scripts.kit.output import UNKNOWN, Output
 from scripts.kit.publish import by_hand
 from scripts.rehearsal import folder as rehearsal_folder
 from scripts.rehearsal.notebooks import command
@@ -24,8 +24,7 @@ from scripts.rehearsal.notebooks import run as running
 from tests.support import NASTY
 from tests.support.bundle_tree import make_bundle_tree
 from tests.support.publisher import Publisher
-
-Strangers = dict[str, bytes | str]
+from tests.support.strangers import commands, content, forge, make_strangers
 
 
 @pytest.fixture
@@ -35,40 +34,7 @@ def publisher(cloud: Cloud, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
 
 @pytest.fixture
 def strangers(tmp_path: Path) -> Path:
-    """A stranger's folder: a checkout with a repository, templates, an environment file and a link."""
-    folder = make_bundle_tree(tmp_path / NASTY)
-    for name in ("environment.yaml", "requests.jsonl", "policies.json", "manifest.json", "index.html", "SHA256SUMS"):
-        (folder / name).write_text(f"my own {name}\n")
-    (folder / ".git" / "refs").mkdir(parents=True)
-    (folder / ".git" / "HEAD").write_text("ref: refs/heads/main\n")
-    (folder / "link").symlink_to("README.md")
-    (folder / "empty").mkdir()
-    return folder
-
-
-def content(folder: Path) -> Strangers:
-    """Every entry below a folder, byte by byte, with its mode and time."""
-    found: Strangers = {}
-    for path in sorted(folder.rglob("*")):
-        name, status = path.relative_to(folder).as_posix(), path.lstat()
-        body = path.read_bytes() if path.is_file() and not path.is_symlink() else b""
-        target = str(path.readlink()) if path.is_symlink() else ""
-        found[name] = repr((status.st_mode, status.st_mtime_ns, target)).encode() + body
-    return found
-
-
-def commands(tree: Path) -> dict[str, Callable[[Path], int]]:
-    """Each command that writes a folder, by its name."""
-    line = ["--environment", str(tree.parent / "environment.yaml"), "--bundle", str(tree / "build")]
-    template = ["--template", str(tree / pack.PRODUCT), "--trust"]
-    return {
-        "package": lambda folder: package.main(["--root", str(tree), "--output", str(folder)]),
-        "console_bundle": lambda folder: console_bundle.main([*line, "--output", str(folder)]),
-        "release": lambda folder: release.main(["--allow-changes", "--output", str(folder)]),
-        "rehearse": lambda folder: rehearse.main(["--until", "organization", "--folder", str(folder)]),
-        "rehearse --template": lambda folder: rehearse.main([*template, "--folder", str(folder)]),
-        "notebooks": lambda folder: notebooks.main(["--folder", str(folder)]),
-    }
+    return make_strangers(tmp_path)
 
 
 @pytest.mark.parametrize("name", commands(Path()))
@@ -97,9 +63,10 @@ def test_a_link_in_a_rehearsals_folder_is_not_followed(tmp_path: Path) -> None:
     rehearsal_folder.enter(folder)
     mine.write_text("mine")
     (folder / "environment.yaml").symlink_to(mine)
-    with pytest.raises(UsageError, match=r"environment\.yaml is there, and the kit did not write it"):
-        rehearsal_folder.enter(folder)
+    with pytest.raises(UsageError, match=r"environment\.yaml is there, and it is not what the kit wrote"):
+        rehearsal_folder.claim(folder)
     assert mine.read_text() == "mine"
+    assert (folder / "environment.yaml").is_symlink()
 
 
 def test_a_rehearsal_in_a_folder_that_no_path_can_hold_is_refused(tmp_path: Path) -> None:
@@ -145,7 +112,7 @@ def test_what_another_command_wrote_stays(tmp_path: Path) -> None:
     Output(tmp_path / "out", "two").replace({"two.txt": b"2"})
     Output(tmp_path / "out", "one").replace({"other.txt": b"1"})
     assert {p.name for p in (tmp_path / "out").iterdir()} == {MARKER, "two.txt", "other.txt"}
-    with pytest.raises(UsageError, match=r"two\.txt is there, and the kit did not write it"):
+    with pytest.raises(UsageError, match=r"two\.txt is there, and it is not what the kit wrote"):
         Output(tmp_path / "out", "one").replace({"two.txt": b"1"})
 
 
@@ -168,20 +135,21 @@ def test_what_a_person_put_in_the_kits_folder_is_never_overwritten(tmp_path: Pat
     else:
         (folder / "a").write_text("mine")
     before = content(folder), content(mine)
-    with pytest.raises(UsageError, match=r"a(/new\.txt)? is there, and the kit did not write it\. Move it"):
+    with pytest.raises(UsageError, match=r"a(/new\.txt)? is there, and it is not what the kit wrote\. Move it"):
         output.replace({"a/new.txt": b"2"})
     assert (content(folder), content(mine)) == before
 
 
-def test_a_file_that_became_a_link_is_replaced_and_what_it_leads_to_is_not(tmp_path: Path) -> None:
+def test_a_file_that_became_a_link_is_refused(tmp_path: Path) -> None:
     output, mine = Output(tmp_path / "out", "test"), tmp_path / "mine.txt"
     output.replace({"a.txt": b"1"})
     mine.write_text("mine")
     (tmp_path / "out/a.txt").unlink()
     (tmp_path / "out/a.txt").symlink_to(mine)
-    output.replace({"a.txt": b"2"})
+    with pytest.raises(UsageError, match=r"a\.txt is there, and it is not what the kit wrote"):
+        output.replace({"a.txt": b"2"})
     assert mine.read_text() == "mine"
-    assert not (tmp_path / "out/a.txt").is_symlink()
+    assert (tmp_path / "out/a.txt").is_symlink()
 
 
 def test_a_folder_of_the_kit_that_became_a_link_is_left_alone(tmp_path: Path) -> None:
@@ -190,7 +158,7 @@ def test_a_folder_of_the_kit_that_became_a_link_is_left_alone(tmp_path: Path) ->
     (tmp_path / "out/templates").rename(mine)
     (tmp_path / "out/templates").symlink_to(mine)
     before = content(mine)
-    with pytest.raises(UsageError, match="templates is there, and the kit did not write it"):
+    with pytest.raises(UsageError, match="templates is there, and it is not what the kit wrote"):
         output.replace({"other.txt": b"2"})
     assert content(mine) == before
 
@@ -200,18 +168,37 @@ def test_a_marker_that_lists_what_is_outside_is_refused(tmp_path: Path, name: st
     output = Output(tmp_path / "out", "test")
     output.replace({"a.txt": b"1"})
     (tmp_path / "mine.txt").write_text("mine")
-    (tmp_path / "out" / MARKER).write_text(json.dumps({"written": {"test": ["a.txt", name]}}))
+    forge(tmp_path / "out", "test", {"a.txt": b"1", name: b"mine"})
     with pytest.raises(UsageError, match="outside of the folder"):
         output.replace({"a.txt": b"2"})
     assert (tmp_path / "mine.txt").read_text() == "mine"
 
 
-@pytest.mark.parametrize("text", ["", "{", "[]", '{"written": 3}', '{"written": {"test": 3}}'])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "", "{", "[]", "[" * 5000, '{"schema": 2, "folder": "HERE"}', '{"schema": 2, "written": {}, "begun": {}}',
+        '{"schema": 1, "folder": "HERE", "written": {"test": ["a.txt"]}, "begun": {}}',
+        '{"schema": 2, "folder": "elsewhere", "written": {}, "begun": {}}',
+        '{"schema": 2, "folder": "HERE", "written": 3, "begun": {}}',
+        '{"schema": 2, "folder": "HERE", "written": {"test": 3}, "begun": {}}',
+        '{"schema": 2, "folder": "HERE", "written": {"test": {"a\\u0000": []}}, "begun": {}}',
+    ],
+)  # fmt: skip
 def test_a_broken_marker_makes_no_folder_the_kits_own(tmp_path: Path, text: str) -> None:
     (tmp_path / "out").mkdir()
-    (tmp_path / "out" / MARKER).write_text(text)
+    (tmp_path / "out" / MARKER).write_text(text.replace("HERE", identity(tmp_path / "out")))
     with pytest.raises(UsageError, match="was not made by the kit"):
         Output(tmp_path / "out", "test").replace({"a.txt": b"1"})
+
+
+def test_a_whole_marker_makes_a_folder_the_kits_own(tmp_path: Path) -> None:
+    """So that the ones above are refused for what is wrong with them."""
+    (tmp_path / "out").mkdir()
+    whole = {"schema": 2, "folder": identity(tmp_path / "out"), "written": {}, "begun": {}}
+    (tmp_path / "out" / MARKER).write_text(json.dumps(whole))
+    Output(tmp_path / "out", "test").replace({"a.txt": b"1"})
+    assert (tmp_path / "out/a.txt").read_bytes() == b"1"
 
 
 @pytest.mark.parametrize("fails", range(4))
@@ -274,9 +261,10 @@ def test_a_named_folder_that_lost_its_marker_is_refused(publisher: Publisher, tm
 def test_a_release_folder_of_an_older_version_is_known_by_its_checksums(tmp_path: Path) -> None:
     (tmp_path / "kit-1.zip").write_bytes(b"zip")
     (tmp_path / release.SUMS).write_text(f"{'0' * 64}  kit-1.zip\n")
-    assert release.former(tmp_path) == {"kit-1.zip", release.SUMS}
+    assert release.former(tmp_path).keys() == {"kit-1.zip", release.SUMS}
+    assert release.former(tmp_path)["kit-1.zip"] == {"0" * 64}
     (tmp_path / "photo.jpg").write_text("mine")
-    assert release.former(tmp_path) == ()
+    assert release.former(tmp_path) == {}
 
 
 def test_a_rehearsals_folder_of_an_older_version_is_known_by_what_it_holds(tmp_path: Path) -> None:
@@ -284,43 +272,15 @@ def test_a_rehearsals_folder_of_an_older_version_is_known_by_what_it_holds(tmp_p
         (tmp_path / name).mkdir()
     for name in ("environment.yaml", "requests.jsonl"):
         (tmp_path / name).touch()
-    assert rehearsal_folder.former(tmp_path) == {
-        "builds/", "bundle/", "environment.yaml", "iris-p-abc-modelbuild/", "requests.jsonl",
-    }  # fmt: skip
+    assert rehearsal_folder.former(tmp_path) == dict.fromkeys(
+        ["builds/", "bundle/", "environment.yaml", "iris-p-abc-modelbuild/", "requests.jsonl"], UNKNOWN
+    )
     (tmp_path / "README.md").touch()
-    assert rehearsal_folder.former(tmp_path) == ()
+    assert rehearsal_folder.former(tmp_path) == {}
 
 
 def test_notebooks_of_an_older_version_are_known_by_their_names(tmp_path: Path) -> None:
     (tmp_path / "01-train").mkdir()
-    assert command.former(tmp_path, ["01-train/", "02-approve/"]) == {"01-train/"}
+    assert command.former(tmp_path, ["01-train/", "02-approve/"]) == {"01-train/": UNKNOWN}
     (tmp_path / "mine").mkdir()
-    assert command.former(tmp_path, ["01-train/", "02-approve/"]) == ()
-
-
-# -- single files ------------------------------------------------------------------------------
-
-
-def test_a_page_is_written_over_itself_and_over_no_other_file(tmp_path: Path) -> None:
-    page = tmp_path / NASTY / "page.md"
-    replace_file(page, "# The title\n\none\n", "--to")
-    replace_file(page, "# The title\n\ntwo\n", "--to")
-    assert page.read_text() == "# The title\n\ntwo\n"
-    page.write_text("my own notes\n")
-    with pytest.raises(UsageError, match=r"(?s)--to .*: the file is there, and the kit did not write it"):
-        replace_file(page, "# The title\n\nthree\n", "--to")
-    assert page.read_text() == "my own notes\n"
-    link = tmp_path / "link.md"
-    link.symlink_to(page)
-    with pytest.raises(UsageError, match="the kit did not write it"):
-        replace_file(link, "my own notes\n", "--to")
-
-
-def test_the_page_of_what_is_supported_spares_a_strangers_file(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    monkeypatch.setattr(supported, "page", lambda: "# What the embedded AWS supports\n")
-    (tmp_path / "README.md").write_text("mine\n")
-    assert console.run(lambda: supported.main(["--to", str(tmp_path / "README.md")])) == 2
-    assert (tmp_path / "README.md").read_text() == "mine\n"
-    assert "the kit did not write it. Name another" in capsys.readouterr().err
+    assert command.former(tmp_path, ["01-train/", "02-approve/"]) == {}

@@ -17,7 +17,7 @@ from awslang.template.reader import read
 from scripts import package
 from scripts.kit.bundle import pack
 from scripts.kit.console import UserError
-from scripts.kit.output import MARKER
+from scripts.kit.marker import MARKER
 from tests.support import ROOT
 from tests.support.bundle_tree import PRODUCT, make_bundle_tree
 

@@ -75,6 +75,6 @@ def test_the_product_is_published_and_the_installation_is_checked(
 def test_orphans_and_the_teardown_reach_every_account(kept: Story, type_in: Callable[..., str]) -> None:
     found = json.loads(type_in(teardown, "management", "--orphans", "--json"))
     assert found == {"orphans": [], "not_looked_at": {}}
-    type_in(teardown, "management", "--everything")
+    type_in(teardown, "management", "--everything", "--yes")
     for account in (kept.setting.data_science, *TARGETS):
         assert made(kept, account) == set()

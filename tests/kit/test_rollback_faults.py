@@ -116,7 +116,7 @@ class Light:
         return people.sign_in(cloud, self.story.setting.data_science, people.ENGINEER, REGION)
 
     def rollback(self) -> Command:
-        line = ["--environment", str(self.story.environment_path), "--project", NAME, "--stage", "prod"]
+        line = ["--environment", str(self.story.environment_path), "--project", NAME, "--stage", "prod", "--yes"]
         return lambda: rollback.main(line)
 
     def build(self, cloud: Cloud) -> None:

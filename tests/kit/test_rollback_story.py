@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import sys
 from collections.abc import Iterator
 from typing import Any
 
@@ -15,6 +17,7 @@ from scripts.rehearsal.chapters import play
 from scripts.rehearsal.embedded import embedded_aws
 from scripts.rehearsal.story import Story, StoryFailed
 from tests.support.story_steps import follow, register, served, set_status
+from tests.support.terminal import Terminal
 
 
 @pytest.fixture(scope="module")
@@ -34,7 +37,8 @@ def command(story: Story, module: str, *arguments: str) -> str:
 
 
 def rollback(story: Story, stage: str, *arguments: str) -> dict[str, Any]:
-    report = command(story, "rollback", "--project", story.project_name, "--stage", stage, "--json", *arguments)
+    line = ("--project", story.project_name, "--stage", stage, "--json", "--yes")
+    report = command(story, "rollback", *line, *arguments)
     result: dict[str, Any] = json.loads(report)
     return result
 
@@ -91,6 +95,31 @@ def test_a_rollback_run_again_goes_back_no_further_and_a_named_version_goes_anyw
     with pytest.raises(StoryFailed, match="ended with 1") as failed:
         rollback(story, "prod", "--version", "7")
     assert "version 7 is not approved" in failed.value.log
+
+
+def test_production_goes_back_only_for_the_projects_name(story: Story) -> None:
+    """By the project's name, typed on a terminal. Staging asks nothing."""
+    variables = {name: value for name, value in os.environ.items() if not name.startswith("AWS_")}
+    variables |= story.engineer.environment()
+    line = [sys.executable, "-m", "scripts.rollback", "--environment", str(story.environment_path)]
+    line += ["--project", story.project_name, "--stage", "prod", "--version", "1"]
+    question = f"Type the project's name ({story.project_name}) to go on: "
+    seen = len(story.executions())
+    for answer in ("prod\n", "\n", "\x04"):
+        with Terminal(line, variables) as terminal:
+            terminal.wait_for(question)
+            terminal.type(answer)
+            ended = terminal.end()
+        assert ended.code == 1
+        assert f"what was typed is not {story.project_name}. Nothing was changed" in ended.seen
+        assert f"This changes what production of {story.project_name} serves, in all of its accounts" in ended.seen
+    assert (len(story.executions()), served(story)["prod"]) == (seen, 2)
+    with Terminal(line, variables) as terminal:
+        terminal.wait_for(question)
+        terminal.type(f"{story.project_name}\n")
+        assert terminal.end().code == 0
+    assert served(story) == {"staging": 2, "prod": 1}
+    assert rollback(story, "prod", "--version", "2")["status"] == "Succeeded"
 
 
 def test_a_rollback_starts_the_pipeline_where_its_structure_has_changed(story: Story) -> None:
@@ -174,7 +203,7 @@ def teardown(story: Story, *arguments: str) -> dict[str, Any]:
     """`make teardown` with credentials of the management account, as for the installation."""
     manager = people.sign_in(story.cloud, story.setting.management, people.ENGINEER, story.region)
     report = story.command(
-        manager, "scripts.teardown", "--environment", str(story.environment_path), "--json", *arguments
+        manager, "scripts.teardown", "--environment", str(story.environment_path), "--json", "--yes", *arguments
     )
     result: dict[str, Any] = json.loads(report)
     return result

@@ -192,7 +192,7 @@ def test_a_torn_down_project_leaves_its_repositories_and_the_connection(kit: Ins
     (project,) = [step for step in plan if step["kind"] == "project"]
     assert project["detail"].endswith("with its pipeline and builds; its repositories at the git provider stay")
     manager = people.sign_in(kit.cloud, kit.story.setting.management, people.ENGINEER, kit.story.region)
-    kit.command("teardown", "--project", PROJECT, "--model-group", "--empty-buckets", "--logs", who=manager)
+    kit.command("teardown", "--project", PROJECT, "--model-group", "--empty-buckets", "--logs", "--yes", who=manager)
     assert shown(kit, "versions")["projects"] == []
     assert git(bare(kit), "log", "--format=%s", "main").splitlines()[0] == "Mine"
     connections = kit.engineer.client("codeconnections").list_connections()["Connections"]

@@ -67,7 +67,7 @@ def scale_and_take_down(story: Story) -> None:
     chapters.staging(story)
     story.cloud.chapter = "teardown"
     environment = ("--environment", str(story.environment_path))
-    story.command(story.engineer, "scripts.teardown", *environment, "--project", story.project_name)
+    story.command(story.engineer, "scripts.teardown", *environment, "--project", story.project_name, "--yes")
 
 
 @pytest.fixture(scope="module")
@@ -172,7 +172,7 @@ def test_everything_is_taken_down_with_the_roles_of_stack_sets_in_every_account(
     cloudformation.create_stack_set(StackSetName="multi-account-deployment-target", TemplateBody=json.dumps(body))
     places = {"Accounts": [story.setting.targets["staging"]], "Regions": [story.region]}
     cloudformation.create_stack_instances(StackSetName="multi-account-deployment-target", **places)
-    asked = ("--everything", "--model-group", "--empty-buckets", "--logs")
+    asked = ("--everything", "--model-group", "--empty-buckets", "--logs", "--yes")
     environment = ("--environment", str(story.environment_path), "--json")
     done = json.loads(story.command(story.engineer, "scripts.teardown", *environment, *asked))
     deleted = [step["name"] for step in done["steps"] if step["kind"] == "stack"]

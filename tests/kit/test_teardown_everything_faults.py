@@ -26,7 +26,7 @@ class Place:
     def __init__(self, folder: Path, patch: pytest.MonkeyPatch) -> None:
         self.folder, self.patch = folder, patch
         self.world = World(folder, self.build)
-        line = ["--environment", str(self.kit.story.environment_path), "--everything", *ALL_OF_A_PROJECT]
+        line = ["--environment", str(self.kit.story.environment_path), "--everything", "--yes", *ALL_OF_A_PROJECT]
         self.teardown: Command = lambda: teardown.main(line)
 
     def build(self, cloud: Cloud) -> None:

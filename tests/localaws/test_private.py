@@ -33,12 +33,12 @@ def open_to_others(folder: Path) -> list[str]:
     return [f"{path} {mode(path):o}" for path in found]
 
 
-def test_a_folder_is_closed_and_one_that_was_open_is_closed_first(tmp_path: Path, umask: int) -> None:
+def test_a_folder_is_closed_and_one_that_is_there_stays_as_it_is(tmp_path: Path, umask: int) -> None:
     private.make_folder(tmp_path / "a" / "b")
     assert open_to_others(tmp_path / "a") == []
-    (tmp_path / "a" / "b").chmod(0o777)
+    (tmp_path / "a" / "b").chmod(0o755)
     private.make_folder(tmp_path / "a" / "b")
-    assert mode(tmp_path / "a" / "b") == 0o700
+    assert mode(tmp_path / "a" / "b") == 0o755
     with private.closed_to_others():
         (tmp_path / "a" / "file").touch()
     assert mode(tmp_path / "a" / "file") == 0o600
@@ -51,6 +51,14 @@ def test_another_users_folder_is_refused(tmp_path: Path, monkeypatch: pytest.Mon
     with pytest.raises(PermissionError, match="belongs to another user"):
         private.make_folder(tmp_path)
     assert mode(tmp_path) == 0o755
+
+
+def test_a_folder_into_which_others_may_write_is_refused(tmp_path: Path) -> None:
+    for bits in (0o720, 0o702, 0o1777):
+        tmp_path.chmod(bits)
+        with pytest.raises(PermissionError, match="other users may write into"):
+            private.make_folder(tmp_path)
+        assert mode(tmp_path) == bits
 
 
 def test_a_file_is_never_open_to_others_and_takes_no_reader_with_it(tmp_path: Path, umask: int) -> None:
@@ -87,12 +95,12 @@ def test_all_that_an_embedded_aws_writes_is_closed_to_others(tmp_path: Path, mas
     before = os.umask(mask)
     try:
         folder = tmp_path / "rehearsal"
-        folder.mkdir()
+        folder.mkdir(mode=0o755)
         (folder / "requests.jsonl").touch()
         with embedded_aws(folder) as cloud:
             work(cloud)
             assert {path.name for path in folder.rglob("*")} >= {"requests.jsonl", "env.sh", "script.sh", "made"}
-            assert open_to_others(folder) == []
+            assert open_to_others(folder) == [f"{folder} 755"], "the folder that was there, and nothing in it"
         assert os.umask(mask) == mask, "the umask is given back"
     finally:
         os.umask(before)

@@ -28,6 +28,7 @@ FITTING = [
     "0", "65536", "1e400", "A=b", "=b", "A", "A=b=c", "staging", "prod", "both", "s3", "default", "-", "--", "-1",
     "build",
     "project", "delegated", "0.2.0-1a2b3c4d", "https://git.example.com", "--upload-pack=x", "/dev/null", "/dev/zero",
+    "pipe",
 ]  # fmt: skip
 WORDS = [text for text in [*FITTING, *TEXTS] if "\0" not in text or text == "\0"]
 ALONE = {
@@ -66,6 +67,8 @@ def nowhere(folder: Path) -> Iterator[tuple[io.StringIO, io.StringIO]]:
     folder.mkdir(exist_ok=True)
     (folder / "environment.yaml").write_text(EXAMPLE_SETTINGS)
     (folder / "folder").mkdir(exist_ok=True)
+    if not (folder / "pipe").exists():
+        os.mkfifo(folder / "pipe")  # nothing writes into it: a reader waits
     out, err = io.StringIO(), io.StringIO()
     with (
         chdir(folder),

@@ -16,6 +16,20 @@ from tests.support import ROOT
 
 CLOSED = "http://127.0.0.1:9"  # nothing listens there: what asks it fails at once
 PROXY = dict.fromkeys(("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "http_proxy", "https_proxy", "all_proxy"), CLOSED)
+MOTOS = {  # of moto: another account and Region, nothing is refused, another history of executions, a broken number
+    "MOTO_ACCOUNT_ID": "999988887777",
+    "MOTO_IAM_LOAD_MANAGED_POLICIES": "true",
+    "MOTO_S3_DEFAULT_MAX_KEYS": "1",
+    "MOTO_DISABLE_GLOBAL_CORS": "true",
+    "MOTO_ACM_VALIDATION_WAIT": "soon",
+    "INITIAL_NO_AUTH_ACTION_COUNT": "0",
+    "S3_IGNORE_SUBDOMAIN_BUCKETNAME": "true",
+    "S3_UPLOAD_PART_MIN_SIZE": "many",
+    "SF_EXECUTION_HISTORY_TYPE": "FAILURE",
+    "TEST_SERVER_MODE": "true",
+    "BOTO_EXPERIMENTAL__PLUGINS": "a=nowhere",
+    "BOTOCORE_EXPERIMENTAL__PLUGINS": "a=nowhere",
+}
 
 
 @pytest.fixture
@@ -34,8 +48,9 @@ def broken(tmp_path: Path) -> Path:
         ("organization", {"AWS_PROFILE": "missing", "AWS_DEFAULT_PROFILE": "missing too"}),
         ("organization", {"AWS_CONFIG_FILE": "{broken}", "AWS_SHARED_CREDENTIALS_FILE": "{broken}"}),
         ("organization", {"HOME": "{home}"}),
+        ("project", MOTOS),
     ],
-    ids=["proxy", "profile", "files", "files at home"],
+    ids=["proxy", "profile", "files", "files at home", "moto"],
 )
 def test_a_rehearsal_goes_through(until: str, settings: dict[str, str], broken: Path, tmp_path: Path) -> None:
     home = tmp_path / "home"
@@ -97,6 +112,17 @@ def test_within_another_block_nothing_changes(monkeypatch: pytest.MonkeyPatch) -
         with apart():
             assert dict(os.environ) == inside
         assert dict(os.environ) == inside
+    assert dict(os.environ) == before
+
+
+def test_variables_of_moto_are_away_within_a_block_and_come_back(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, value in MOTOS.items():
+        monkeypatch.setenv(name, value)
+    before = dict(os.environ)
+    with apart():
+        assert not [name for name in os.environ if name.startswith(("MOTO_", "TEST_"))]
+        with apart():
+            os.environ["MOTO_ACCOUNT_ID"] = "999988887777"
     assert dict(os.environ) == before
 
 

@@ -13,17 +13,12 @@ from pathlib import Path
 import boto3
 import pytest
 
-from scripts.rehearsal import folder as rehearsal_folder
 from tests.support import ROOT
 
 
 @pytest.mark.slow
 def test_what_a_kept_rehearsal_leaves_is_closed_to_others_and_signs_in(tmp_path: Path) -> None:
     folder = tmp_path / "kept"
-    rehearsal_folder.enter(folder)
-    folder.chmod(0o777)
-    (folder / "aws-config").touch()
-    (folder / "aws-config").chmod(0o666)
     command = "import os, sys; os.umask(0); from scripts import rehearse; sys.exit(rehearse.main(sys.argv[1:]))"
     arguments = ["--until", "organization", "--keep", "--folder", str(folder)]
     with subprocess.Popen(

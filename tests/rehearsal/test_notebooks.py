@@ -325,9 +325,13 @@ def test_the_command_says_what_it_ran_and_writes_the_copies(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], world: World
 ) -> None:
     """With the run from above in place of another one."""
-    (tmp_path / FIRST.stem).mkdir()  # by EmbeddedAws
-    for name in ("play", "embedded_aws"):
-        monkeypatch.setattr(running, name, lambda *arguments, **more: contextlib.nullcontext(world.story.cloud))
+
+    def embedded(folder: Path) -> contextlib.nullcontext[Any]:
+        folder.mkdir()
+        return contextlib.nullcontext(world.story.cloud)
+
+    monkeypatch.setattr(running, "embedded_aws", embedded)
+    monkeypatch.setattr(running, "play", lambda *arguments, **more: None)
     monkeypatch.setattr(notebooks, "execute", lambda *arguments: world.executed)
     assert command.main(["--json", "--folder", str(tmp_path), "--docs", str(tmp_path)]) == 0
     stdout = json.loads(capsys.readouterr().out)["notebooks"]

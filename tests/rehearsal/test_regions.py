@@ -209,7 +209,7 @@ def test_both_regions_are_taken_down_with_the_copies_and_what_holds_them(story: 
     assert ("repositories", f"team/iris in {IRELAND}") in retained, "the kit deletes no images"
     assert [kind for kind, _ in retained].count("key") == 2
     assert report["retained_usd_a_month"] == 2.0, "two keys; some kilobytes round to nothing"
-    done = json.loads(story.command(manager, *line, "--model-group", "--empty-buckets", "--logs"))
+    done = json.loads(story.command(manager, *line, "--model-group", "--empty-buckets", "--logs", "--yes"))
     stages = [step["detail"] for step in done["steps"] if step["kind"] == "stage"]
     assert stages == [f"2 endpoints: 333333333333 {IRELAND}, 333333333333 {HOME}"]
     deleted = [step["name"] for step in done["steps"] if step["action"] == "delete"]

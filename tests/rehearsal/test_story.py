@@ -118,8 +118,10 @@ def test_a_kept_rehearsal_has_profiles_for_the_kits_commands_and_ends_like_any_p
     monkeypatch.setattr(keeping, "time", waits)
     written = story.environment_path.read_text()
     story.environment_path.unlink()  # as when the story is stopped before its chapter
-    keeping.keep(story)
+    noted: list[bool] = []
+    keeping.keep(story, lambda: noted.append((story.folder / "aws-config").exists()))
     signal.signal(signal.SIGTERM, before)
+    assert noted == [True], "the files are finished then"
     assert reading.load(story.environment_path).region == story.region
     story.environment_path.write_text(written)
     stderr = capsys.readouterr().err

@@ -51,6 +51,7 @@ ORDER = (
 AS_MANAGEMENT = {"make teardown EVERYTHING=1"}  # enters the target accounts
 MODEL_KEY = "alias/sagemaker-multi-account-models"
 NEWER = "          - {Name: NEWER, Value: 'yes'}\n"
+ASKING = {"scripts.rollback", "scripts.teardown"}
 NAMED_ONLY = {"make rollback", "make upgrade", "make teardown"}  # which by themselves say what they need
 
 
@@ -154,7 +155,8 @@ def test_the_line_runs_as_it_is_shown(world: Path, line: str, monkeypatch: pytes
         monkeypatch.setenv("AWS_PROFILE", "management")
     found = typed(line)
     assert len(found) == len(run_here(line))
-    for module, arguments in found:
+    for module, given in found:
+        arguments = [*given, "--yes"] if module in ASKING else given  # there is no person to type the name
         out, err = io.StringIO(), io.StringIO()
         main = importlib.import_module(module).main
         with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):

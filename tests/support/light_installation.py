@@ -115,5 +115,5 @@ class LightInstallation:
         return people.sign_in(cloud, self.story.setting.management, people.ENGINEER, REGION)
 
     def teardown(self, *arguments: str) -> Command:
-        line = [*self.environment, *arguments]
+        line = [*self.environment, *arguments, "--yes"]
         return lambda: teardown.main(line)

@@ -13,9 +13,10 @@ import zipfile
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any
 
+from awslang.bounded import read_file, read_json
 from awslang.template.reader import read
 from scripts.kit.bundle.parameter_defaults import choices, with_defaults
 from scripts.kit.bundle.settings_schema import settings_schema
@@ -57,6 +58,7 @@ ZIP_EPOCH = (1980, 1, 1, 0, 0, 0)  # the earliest time that a zip entry can carr
 LEFT_OUT = {"__pycache__", ".ipynb_checkpoints", ".DS_Store", ".pytest_cache", ".mypy_cache", ".ruff_cache", ".venv"}
 TEMPLATE_LIMIT = 1_000_000  # bytes of a template read from S3 (CloudFormation User Guide, "CloudFormation quotas")
 SEED_LIMIT = 20_000_000  # bytes of CodeCommit's `Code` zip (CodeCommit User Guide, "Quotas": 20 MB in one commit)
+LARGEST = 100_000_000  # bytes of a file that is read at all
 
 
 @dataclass(frozen=True)
@@ -101,7 +103,7 @@ def read_tree(root: Path) -> dict[str, bytes]:
     found: dict[str, bytes] = {}
     for name in ("pyproject.toml", *TEMPLATES):
         try:
-            found[name] = (root / name).read_bytes()
+            found[name] = read_file(root / name, LARGEST)
         except OSError as error:
             raise UserError(f"{name} cannot be read: {error.strerror}. Is the clone complete?") from error
     for folder in (*SEEDS.values(), PIPELINE):
@@ -116,7 +118,7 @@ def seed_files(root: Path, folder: str) -> Iterator[tuple[str, bytes]]:
     for path in sorted((root / folder).rglob("*")):
         inside = path.relative_to(root)
         if path.is_file() and not LEFT_OUT & set(inside.parts) and path.suffix != ".pyc":
-            yield inside.as_posix(), path.read_bytes()
+            yield inside.as_posix(), read_file(path, LARGEST)
 
 
 def pack(sources: Mapping[str, bytes]) -> Bundle:
@@ -252,8 +254,11 @@ def read_manifest(build: Path) -> tuple[str, str, dict[str, str]]:
     """Version, digest and the SHA-256 of every file, as build/manifest.json has them; UserError where it is broken."""
     again = "run `make package`"
     try:
-        written = json.loads((build / MANIFEST).read_text(encoding="utf-8"))
+        written = read_json(read_file(build / MANIFEST, LARGEST))
         listed = {str(name): str(entry["sha256"]) for name, entry in written["files"].items()}
+        for name in listed:
+            if PurePosixPath(name).is_absolute() or ".." in PurePosixPath(name).parts or "\0" in name:
+                raise ValueError(f"it lists {name!r}, outside of the folder")
         return str(written["version"]), str(written["sha256"]), listed
     except FileNotFoundError as error:
         raise UserError(f"the bundle is not built ({build / MANIFEST} does not exist): {again}") from error
@@ -268,7 +273,7 @@ def read_build(build: Path) -> Bundle:
     files: dict[str, bytes] = {}
     for name, expected in listed.items():
         try:
-            files[name] = (build / name).read_bytes()
+            files[name] = read_file(build / name, LARGEST)
         except OSError as error:
             raise UserError(f"{build / name} cannot be read ({error.strerror}): {again}") from error
         if sha256(files[name]) != expected:

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 from scripts.kit.bundle import differences
 from scripts.kit.console import make_arguments
+from scripts.kit.plan import short
 from scripts.kit.projects.upgrading import OWN, ProjectUpgrade
 
 
@@ -18,7 +19,7 @@ def lines(upgrade: ProjectUpgrade) -> Iterator[str]:
     now = upgrade.project.parameters
     for name, value in upgrade.parameters.items():
         if now.get(name) != value and name not in OWN:
-            yield f"  parameter {name}: {now.get(name, '(new)')} -> {value}"
+            yield f"  parameter {name}: {short(now.get(name, '(new)'))} -> {short(value)}"
     for gap in upgrade.gaps or ():
         will = "will be refused" if gap.certain else "may be refused"
         yield f"  {will}: {gap.logical_id} ({gap.type}): the launch role may not {', '.join(gap.actions)}"

@@ -12,6 +12,7 @@ from typing import Literal, cast
 
 import yaml
 
+from awslang.bounded import read_start
 from scripts.kit.console import UserError, counted
 from scripts.kit.settings import yaml_lines
 from scripts.kit.settings.model import (
@@ -368,8 +369,7 @@ def read_notifications(section: Section) -> Notifications:
 def load(file: Path) -> Settings:
     """The settings in a file; UserError when it is missing or has mistakes."""
     try:
-        with file.open("rb") as opened:
-            content = opened.read(LARGEST + 1)
+        content = read_start(file, LARGEST + 1)
         text = content.decode("utf-8-sig")
     except FileNotFoundError as error:
         raise UserError(f"{file} does not exist. Copy {EXAMPLE_FILE} to {file} and fill it in") from error

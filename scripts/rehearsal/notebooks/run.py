@@ -8,6 +8,7 @@ is reached through a proxy (detour.py).
 from __future__ import annotations
 
 import base64
+import hashlib
 import json
 import os
 import re
@@ -122,7 +123,8 @@ def rendered(executed: Executed, stem: str, head: str) -> dict[str, bytes]:
             if plot:
                 name = f"{stem}-{cell['id']}.png"
                 files[name] = plot
-                part = f"![The plot of the cell above]({name})"
+                digest = hashlib.sha256(plot).hexdigest()
+                part = f"![The plot of the cell above]({name})\n\n<!-- {name}: SHA-256 {digest} -->"
             if part:
                 parts.append(part)
     files[f"{stem}.md"] = ("\n\n".join(parts) + "\n").encode()

@@ -8,6 +8,7 @@ from typing import Any
 
 from botocore.exceptions import ClientError
 
+from awslang.bounded import read_start
 from awslang.errors import AwsError, NotSupported
 from awslang.template import schemas
 from awslang.template import template as templates
@@ -28,8 +29,7 @@ OWN = ("SageMakerProjectName", "SageMakerProjectId")
 def read(path: Path) -> str:
     """The text of a template; no more of it is read than CloudFormation takes."""
     try:
-        with path.open("rb") as opened:
-            content = opened.read(S3_BYTES + 1)
+        content = read_start(path, S3_BYTES + 1)
         text = content.decode("utf-8")
     except OSError as error:
         raise UsageError(f"{path} cannot be read: {error.strerror}") from error

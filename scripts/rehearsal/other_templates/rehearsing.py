@@ -10,7 +10,7 @@ from pathlib import Path
 from localaws import private
 from scripts.kit.console import UsageError, near, paint, say
 from scripts.rehearsal.embedded import embedded_aws, require_port
-from scripts.rehearsal.folder import claim, empty
+from scripts.rehearsal.folder import TEMPLATE, claim, claimed
 from scripts.rehearsal.other_templates import check as template_check
 from scripts.rehearsal.other_templates import play as template_play
 from scripts.rehearsal.other_templates import report as template_report
@@ -31,7 +31,7 @@ def options(args: argparse.Namespace) -> Options:
         if not path.exists():
             raise UsageError(f"{path} does not exist")
     for path in seeds.values():
-        if path.is_file():
+        if not path.is_dir():
             template_seeds.zipped(path)  # says what is wrong with a zip file before anything starts
     for path in (args.template, *args.setup):
         template_check.read(path)
@@ -57,9 +57,9 @@ def rehearse(args: argparse.Namespace) -> int:
     chosen = options(args)
     trust.require(chosen.template, args.trust)
     require_port(args.port)
-    start, folder = time.monotonic(), claim(args.folder) / "template"
-    with embedded_aws(folder, args.port, strangers=True) as cloud:
-        empty(folder, keep=frozenset({"requests.jsonl"}))
+    start, ours = time.monotonic(), claim(args.folder, names=TEMPLATE)
+    folder = ours / TEMPLATE[0]
+    with claimed(ours, TEMPLATE), embedded_aws(folder, args.port, strangers=True) as cloud:
         run = Run(cloud, chosen)
         say(paint(f"{chosen.template} as a {chosen.style} project", "1"))
         template_play.play(run)

@@ -13,7 +13,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from awslang.archives import BadArchive, read_zip
+from awslang.archives import MOST_BYTES, BadArchive, read_zip
+from awslang.bounded import read_file
 from awslang.template.template import Template
 from localaws.cloudformation.goals import Goal
 from scripts.kit.bundle.pack import zip_bytes
@@ -84,20 +85,26 @@ def assigned(expected: list[Place], seeds: Mapping[str, Path]) -> dict[tuple[str
 
 def zipped(folder: Path) -> bytes:
     """A folder as a zip file, or the zip file itself."""
-    if folder.is_file():
-        content = folder.read_bytes()
+    if folder.exists() and not folder.is_dir():
         try:
+            content = read_file(folder, MOST_BYTES)
             read_zip(content)
+        except OSError as error:
+            raise UsageError(f"--seed-code {folder} cannot be read: {error.strerror}") from error
         except BadArchive as error:
             raise UsageError(f"--seed-code {folder} {error}. Name a folder, or a zip file of one") from error
         return content
     if not folder.is_dir():
         raise UsageError(f"{folder} does not exist")
-    files = {
-        str(path.relative_to(folder)): path.read_bytes()
-        for path in sorted(folder.rglob("*"))
-        if path.is_file() and not LEFT_OUT & set(path.relative_to(folder).parts)
-    }
+    files, left = {}, MOST_BYTES
+    for path in sorted(folder.rglob("*")):
+        if path.is_file() and not LEFT_OUT & set(path.relative_to(folder).parts):
+            try:
+                content = read_file(path, left)
+            except OSError as error:
+                raise UsageError(f"--seed-code {path} cannot be read: {error.strerror}") from error
+            files[str(path.relative_to(folder))] = content
+            left -= len(content)
     return zip_bytes(files)
 
 

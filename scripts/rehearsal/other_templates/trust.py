@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 
 from localaws import confinement
+from scripts.kit import asking
 from scripts.kit.console import UsageError, say
 
 CONFINED = (
@@ -30,12 +30,10 @@ def require(template: Path, given: bool) -> None:
     say(f"{template}: {statement()}.")
     if given:
         return
-    if not sys.stdin.isatty():
+    if not asking.can_ask():
         raise UsageError(
             f"{template} may run any command here. Read the template and its buildspecs, then add --trust "
             "(on a terminal you are asked)"
         )
-    sys.stderr.write("Run it? Read its buildspecs first. [y/N] ")
-    sys.stderr.flush()
-    if sys.stdin.readline().strip().lower() not in {"y", "yes"}:
+    if asking.answer("Run it? Read its buildspecs first. [y/N] ").lower() not in {"y", "yes"}:
         raise UsageError(f"{template} was not run")

@@ -1,0 +1,11 @@
+"""Names in the folder of a rehearsal, which are read without loading the embedded AWS."""
+
+from __future__ import annotations
+
+from scripts.kit.bundle.pack import ROOT
+
+DEFAULT = ROOT / "build" / "rehearsal"
+LOCK = ".rehearsal.lock"
+POLICIES, SUMMARY, REPORT, ENVIRONMENT, PROFILES = (
+    "policies.json", "summary.json", "report.html", "environment.yaml", "aws-config",
+)  # fmt: skip
