@@ -14,9 +14,11 @@ from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import ClientError
 
+from pipeline import record
 from pipeline.report import Result
 
 if TYPE_CHECKING:
+    from mypy_boto3_s3 import S3Client
     from mypy_boto3_sagemaker import SageMakerClient
 
 MISSING = "missing"  # the status of an endpoint that does not exist
@@ -104,9 +106,9 @@ def as_deployed(served: Served, package: str, release: int | None) -> str:
         wrong = f"expected {package}, got {served.model_package or 'no model package'}"
     elif release is not None and served.release != release:
         wrong = f"expected the configuration with the number {release}, got {served.release}, with other settings"
-    elif served.failure_reason:
+    elif release is None and served.failure_reason:
         wrong = "the last update of the endpoint failed"
-    else:
+    else:  # the reason of a failure before this deployment may still stand there
         return ""
     why = f": {served.failure_reason}" if served.failure_reason else ""
     return f"{wrong}. SageMaker went back to the former configuration, {served.config}{why}"
@@ -146,6 +148,26 @@ def endpoint(one: Checked) -> dict[str, Any]:
     }
 
 
-def key(execution: str, stage: str, number: str) -> str:
-    """Where the record is in the project's bucket; number: of the test's build, so that a second try has its own."""
-    return f"record/outcomes/{execution}/{stage}-{number}.json"
+def bucket_of(manifest: Mapping[str, Any]) -> str:
+    """The project's bucket, as 30-project.yaml names it."""
+    return f"sagemaker-project-{manifest['project']['id']}"
+
+
+def write(s3: S3Client, found: Mapping[str, Any], bucket: str, number: str) -> str:
+    """Record a document of document(); its key. number: of the test's build, so that a second try has its own."""
+    key = f"{record.OUTCOMES}{found['execution']}/{found['stage']}-{number}.json"
+    record.write(s3, bucket, key, dict(found))
+    return key
+
+
+def newest(s3: S3Client, bucket: str, stage: str) -> dict[str, Any] | None:
+    """The newest record of a stage, by the time when S3 took it; None where there is none.
+
+    One is read, however many there are: each deployment adds one, with a line for each endpoint.
+    """
+    pages = s3.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=record.OUTCOMES)
+    found = [item for page in pages for item in page.get("Contents", [])]
+    named = [item for item in found if item["Key"].rsplit("/", 1)[1].startswith(f"{stage}-")]
+    if not named:
+        return None
+    return record.entry(s3, bucket, max(named, key=lambda item: (item["LastModified"], item["Key"]))["Key"])
