@@ -112,9 +112,7 @@ def stack_names(settings: Settings) -> dict[str, str]:
     return {stage.name: documents.stack_name(settings, stage) for stage in settings.stages}
 
 
-def number_of(
-    settings: Settings, stage: Stage, wanted: Mapping[str, str], template: str, clients: Clients
-) -> int:
+def number_of(settings: Settings, stage: Stage, wanted: Mapping[str, str], template: str, clients: Clients) -> int:
     """The number of the stage's configuration: another one where it changes, or was taken back."""
     live = parameters_of(clients("cloudformation", settings.region), documents.stack_name(settings, stage))
     last = outcome.newest(clients("s3", settings.region), settings.artifact_bucket, stage.name) if live else None

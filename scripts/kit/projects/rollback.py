@@ -215,7 +215,9 @@ def make_plan(
         detail = f"execution {started.id} is on its way with version {version}"
         return Rollback(PlanStep("keep", "stage", name, detail), version, follow=started.id)
     if found.missing:
-        raise UserError(f"an endpoint of {stage} is gone, and no update passes before it is back. {some(found.missing)}")
+        raise UserError(
+            f"an endpoint of {stage} is gone, and no update passes before it is back. {some(found.missing)}"
+        )
     if found.live == version and not found.taken_back:
         return Rollback(PlanStep("keep", "stage", name, f"serves version {version} already"), version)
     if going:

@@ -321,7 +321,10 @@ def endpoint_place(project: str, found: FoundInstance, seen: ServedEndpoint | No
     shown = endpoint_state(seen)
     if shown == GONE:
         repair = f"make repair PROJECT={project} ACCOUNT={account} REGION={region}"
-        version, why = "-", " ".join(filter(None, [f"the endpoint does not exist, although its stack does: {repair}", why]))
+        version, why = (
+            "-",
+            " ".join(filter(None, [f"the endpoint does not exist, although its stack does: {repair}", why])),
+        )
     elif shown == TAKEN_BACK:
         kept = f"SageMaker took the last update back, to {seen.config}{f': {seen.reason}' if seen.reason else ''}"
         version, why = version_number(seen.package) or "?", " ".join(filter(None, [kept, why]))

@@ -91,9 +91,7 @@ def render(found: Sequence[ProjectStatus], every: bool = False) -> RenderableTyp
     parts: list[RenderableType] = []
     for one in found:
         title = f"{one.project} ({one.id}, {one.status})"
-        parts.append(
-            table(title, COLUMNS, rows(one, every))
-        )
+        parts.append(table(title, COLUMNS, rows(one, every)))
         parts.append(Text(""))
         if one.pipeline:
             parts.append(table("", ("pipeline", "version", "state", "since", "why"), pipeline_rows(one)))
