@@ -15,8 +15,9 @@ from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from scripts.kit.connect import Connection
+from scripts.kit.connect import Connection, enter
 from scripts.kit.console import UserError, say
+from scripts.kit.organization import members
 from scripts.kit.patience import until
 from scripts.kit.plan import PlanStep
 from scripts.kit.projects import project as projects
@@ -29,7 +30,7 @@ from scripts.kit.stacks.stack import describe_stack, parameters
 from scripts.kit.stacks.stackset import preferences
 from scripts.kit.stages import Stage
 from scripts.kit.teardown import stage_sets
-from scripts.kit.teardown.stacks import PATIENCE
+from scripts.kit.teardown.stacks import PATIENCE, delete_stack
 from scripts.kit.teardown.stage_sets import ActiveAccounts
 
 if TYPE_CHECKING:
@@ -38,6 +39,7 @@ if TYPE_CHECKING:
 
 STACK_SET = "Endpoints"  # the resource of 40-stage.yaml
 STUCK = "UPDATE_ROLLBACK_FAILED"
+CLOSED = "the account is no longer active in the organization"
 
 
 @dataclass(frozen=True)
@@ -119,12 +121,10 @@ def of_stage(one: StageSet, account: str, region: str, looker: Looker | None, se
         raise UserError(f"{one.stage} is not deployed to {region}: its Regions are {', '.join(regions)}")
     by_place = {found.place: found for found in one.instances}
     places = [(account, chosen) for chosen in ([region] if region else regions)]
-    if ActiveAccounts().left(one.connection, account) and one.values.get("OrganizationalUnitId"):
+    if why := outside(one, account):
         for place in places:
             if found := by_place.get(place):
-                why = "the account is no longer active in the organization: its instance leaves the stack set"
-                do = partial(forget, one, found)
-                yield Repair(PlanStep("delete", "instance", f"{' '.join(place)} of {one.name}", why), do)
+                yield leave(one, found, why, looker)
         return
     seen = looker.look(places, one.project.endpoint(one.stage), one.values.get("Release", "")) if looker else {}
     recorded = status.outcome_of(one.connection, one.project, one.stage).endpoints
@@ -137,6 +137,41 @@ def of_stage(one: StageSet, account: str, region: str, looker: Looker | None, se
     if one.stack["StackStatus"] == STUCK:
         detail = "goes on without its stack set, of which nothing is left to undo"
         yield Repair(PlanStep("change", "stack", one.name, detail), partial(go_on, one.cloudformation, one.name))
+
+
+def outside(one: StageSet, account: str) -> str:
+    """Why an account is none that an organization's stack set works in any more; "" for one that is."""
+    unit = one.values.get("OrganizationalUnitId", "")
+    if not unit:
+        return ""
+    if ActiveAccounts().left(one.connection, account):
+        return CLOSED
+    there = {member.id for member in members.accounts_beneath(one.connection.client("organizations"), unit)}
+    return "" if account in there else f"the account is not in {unit} any more"
+
+
+def leave(one: StageSet, found: FoundInstance, why: str, looker: Looker | None) -> Repair:
+    """Take an instance out of its set, and delete its stack where the account is still there."""
+    account, region = found.place
+    name = f"{account} {region} of {one.name}"
+    if why == CLOSED:
+        detail = f"{why}: its instance leaves the stack set"
+        return Repair(PlanStep("delete", "instance", name, detail), partial(forget, one, found))
+    if looker is None:
+        raise UserError(
+            f"{name}: {why}, and these credentials cannot enter it to delete its stack: run this command with "
+            "credentials of the management account"
+        )
+
+    def away() -> None:
+        stack = str(found.instance.get("StackId", ""))
+        there = enter(looker.by, account, looker.role).in_region(region)
+        forget(one, found)
+        if stack:
+            delete_stack(there, stack)
+
+    detail = f"{why}: its instance leaves the stack set, and its stack is deleted with the endpoint"
+    return Repair(PlanStep("delete", "instance", name, detail), away)
 
 
 def of_place(
@@ -173,8 +208,8 @@ def of_place(
         return Repair(PlanStep("create", "endpoint", name, why), partial(create_again, one, place))
     if seen is None or not seen.live:
         raise UserError(
-            f"{name}: these credentials cannot see whether the endpoint exists. Run it with credentials that may enter "
-            f"the account through {settings.roles.access}, or push a commit: the tests look at it and record what they see"
+            f"{name}: these credentials cannot see whether the endpoint exists. Use credentials that may enter the "
+            f"account through {settings.roles.access}, or push a commit: the tests look at it and record what they see"
         )
     return Repair(PlanStep("keep", "endpoint", name, f"{seen.status}: wait for its end"))
 
@@ -188,7 +223,7 @@ def gone(found: FoundInstance) -> bool:
 
 
 def create_again(one: StageSet, place: tuple[str, str]) -> None:
-    """Delete the account's instance with its stack, and create it; where that is interrupted, the next run creates it."""
+    """Delete the account's instance with its stack, and create it; the next run goes on where this one stops."""
     account, region = place
     stage_sets.delete_instances(one.cloudformation, one.name, call_as(one), one.targets(account), [region], 1)
     create(one, place)

@@ -1,4 +1,4 @@
-"""What a stage's endpoints serve: as these credentials see it in the target accounts, or as the pipeline's tests saw it.
+"""What a stage's endpoints serve: as these credentials see it in the target accounts, or as the tests saw it.
 
 CloudFormation reports a stack instance CURRENT when its stack is complete, whatever happened to the endpoint since,
 and also where SageMaker took the update back (SageMaker Developer Guide, "Auto-Rollback Configuration and
@@ -49,6 +49,11 @@ class ServedEndpoint:
     looked_at: str = ""
     as_deployed: bool | None = None
     live: bool = False
+
+    @property
+    def gone(self) -> bool:
+        """Nothing answers there, and no update passes: UpdateEndpoint takes no endpoint that has failed."""
+        return self.status in {MISSING, "Failed"}
 
     @property
     def moment(self) -> datetime | None:
