@@ -258,8 +258,10 @@ def main() -> int:
     write_junit(Path("reports") / f"{stage}.xml", stage, results)
     text = summary(stage, results)
     say(text)
-    found, number = outcome.document(manifest, stage, checked), os.environ.get("CODEBUILD_BUILD_NUMBER", "1")
-    key = outcome.write(boto3.client("s3", config=CONFIG), found, outcome.bucket_of(manifest), number)
+    execution = os.environ.get("PIPELINE_EXECUTION_ID") or manifest["pipeline_execution_id"]
+    found = outcome.document(manifest, stage, checked, execution, "")
+    bucket, number = outcome.bucket_of(manifest), os.environ.get("CODEBUILD_BUILD_NUMBER", "1")
+    key = outcome.write(boto3.client("s3", config=CONFIG), found, bucket, number)
     say(f"what the endpoints serve is recorded as {key} in the project's bucket")
     if stage == "staging" and (given / card.FILE).exists():
         key = card.publish(boto3.client("s3", config=CONFIG), given, results)

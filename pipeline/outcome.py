@@ -115,13 +115,17 @@ def as_deployed(served: Served, package: str, release: int | None) -> str:
 
 
 def document(
-    manifest: Mapping[str, Any], stage: str, checked: Sequence[Checked], manifest_sha256: str = ""
+    manifest: Mapping[str, Any], stage: str, checked: Sequence[Checked], execution: str, manifest_sha256: str
 ) -> dict[str, Any]:
-    """The record of a stage after its tests: what each endpoint serves and which checks failed there."""
+    """The record of a stage after its tests: what each endpoint serves and which checks failed there.
+
+    execution: that tests, which a rollback of the stage does with the manifest of another one
+    manifest_sha256: of all that Build handed on
+    """
     package = manifest["model_package"]
     return {
         "schema": SCHEMA,
-        "execution": manifest["pipeline_execution_id"],
+        "execution": execution,
         "stage": stage,
         "version": package["version"],
         "arn": package["arn"],
