@@ -103,15 +103,15 @@ def as_deployed(served: Served, package: str, release: int | None) -> str:
     package, release: of the manifest; None for the release of one that was written before there was any
     """
     if served.model_package != package:
-        wrong = f"expected {package}, got {served.model_package or 'no model package'}"
+        differs = f"expected {package}, got {served.model_package or 'no model package'}"
     elif release is not None and served.release != release:
-        wrong = f"expected the configuration with the number {release}, got {served.release}, with other settings"
+        differs = f"expected the configuration with the number {release}, got {served.release}, with other settings"
     elif release is None and served.failure_reason:
-        wrong = "the last update of the endpoint failed"
+        differs = "the last update of the endpoint failed"
     else:  # the reason of a failure before this deployment may still stand there
         return ""
     why = f": {served.failure_reason}" if served.failure_reason else ""
-    return f"{wrong}. SageMaker went back to the former configuration, {served.config}{why}"
+    return f"{differs}. SageMaker went back to the former configuration, {served.config}{why}"
 
 
 def document(

@@ -88,7 +88,7 @@ def test_the_record_holds_every_endpoint_and_what_failed_there() -> None:
             "as_deployed": False, "failed": ["wrong"],
         }
     ]  # fmt: skip
-    s3 = Fake(put_object={})
+    s3: Any = Fake(put_object={})
     assert write(s3, found, "sagemaker-project-p-1", "4") == "record/outcomes/run-1/staging-4.json"
     assert s3.called("put_object")[0]["IfNoneMatch"] == "*"
 
@@ -104,7 +104,8 @@ def test_the_newest_record_of_a_stage_is_read_alone() -> None:
         def read(self, _: int) -> bytes:
             return json.dumps({"stage": "staging"}).encode()
 
-    s3 = Fake(list_objects_v2=[{"Contents": listed}], get_object={"ContentLength": 9, "Body": Body()})
+    s3: Any = Fake(list_objects_v2=[{"Contents": listed}], get_object={"ContentLength": 9, "Body": Body()})
     assert newest(s3, "b", "staging") == {"stage": "staging"}
     assert [call["Key"] for call in s3.called("get_object")] == ["record/outcomes/run-1/staging-10.json"]
-    assert newest(Fake(list_objects_v2=[{}]), "b", "staging") is None
+    empty: Any = Fake(list_objects_v2=[{}])
+    assert newest(empty, "b", "staging") is None

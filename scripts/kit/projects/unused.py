@@ -47,13 +47,8 @@ class Account:
     closed: str = ""
 
 
-def look(
-    by: Connection, settings: Settings, project: Project, places: dict[str, set[str]], whole: bool = False
-) -> list[Account]:
-    """What is unused in each account. places: its Regions by account; whole: also what the endpoints use
-
-    by: credentials that may enter the accounts
-    """
+def look(by: Connection, settings: Settings, project: Project, places: dict[str, set[str]]) -> list[Account]:
+    """What is unused in each account. places: its Regions by account; by: credentials that may enter the accounts"""
 
     def one(account: str) -> Account:
         try:
@@ -62,7 +57,7 @@ def look(
             return Account(account, closed=str(error).splitlines()[0])
         try:
             regions = (there.in_region(region) for region in sorted(places[account]))
-            return Account(account, tuple(thing for place in regions for thing in in_region(place, project, whole)))
+            return Account(account, tuple(thing for place in regions for thing in in_region(place, project)))
         except ClientError as error:
             return Account(account, closed=explain(error))
         finally:
@@ -72,7 +67,8 @@ def look(
     return together([partial(one, account) for account in sorted(places)], what="accounts looked at")
 
 
-def in_region(there: Connection, project: Project, whole: bool) -> Iterator[Unused]:
+def in_region(there: Connection, project: Project, whole: bool = False) -> Iterator[Unused]:
+    """whole: also what endpoints and stacks use, once they are gone"""
     sagemaker = there.client("sagemaker")
     configs, models = (set[str](), set[str]()) if whole else used(there, project)
     for config in pages(sagemaker, "list_endpoint_configs", "EndpointConfigs"):
@@ -84,14 +80,13 @@ def in_region(there: Connection, project: Project, whole: bool) -> Iterator[Unus
 
 
 def used(there: Connection, project: Project) -> tuple[set[str], set[str]]:
-    """The names of the configurations and models that an endpoint of the project runs on, or its stack holds."""
+    """The names of the configurations and models that an endpoint of the project runs on, or its stack holds.
+
+    An endpoint that is being updated runs on the former ones, and its stack holds the new ones.
+    """
     sagemaker, configs, models = there.client("sagemaker"), set[str](), set[str]()
     for stage in Stage:
         if shown := unless(ABSENT, sagemaker.describe_endpoint, EndpointName=project.endpoint(stage)):
-            if shown["EndpointStatus"] in {"Creating", "Updating", "RollingBack"}:
-                raise UserError(
-                    f"the endpoint {project.endpoint(stage)} is {shown['EndpointStatus']}: wait for its end"
-                )
             configs.add(shown["EndpointConfigName"])
     cloudformation = there.client("cloudformation")
     for stack in pages(cloudformation, "list_stacks", "StackSummaries"):
@@ -116,12 +111,17 @@ def ours(sagemaker: SageMakerClient, arn: str, project: Project) -> bool:
 
 
 def delete(by: Connection, settings: Settings, thing: Unused) -> None:
-    """Delete it, which may be gone already."""
-    there = enter(by, thing.account, settings.roles.access).in_region(thing.region)
+    """Delete it in its account, which is entered for it."""
+    there = enter(by, thing.account, settings.roles.access)
+    remove(there.in_region(thing.region), thing)
+    if there is not by:
+        there.close()
+
+
+def remove(there: Connection, thing: Unused) -> None:
+    """Delete a model or a configuration, which may be gone already."""
     sagemaker = there.client("sagemaker")
     if thing.kind == "model":
         unless(ABSENT, sagemaker.delete_model, ModelName=thing.name)
     else:
         unless(ABSENT, sagemaker.delete_endpoint_config, EndpointConfigName=thing.name)
-    if there.account != by.account:
-        there.close()
