@@ -46,7 +46,8 @@ RUN_ELSEWHERE = {
 }
 # As in an installation's life: an upgrade changes the pipeline, after which a rollback would take the long way.
 ORDER = (
-    "accounts", "package", "publish", "doctor", "status", "rollback", "repair", "versions", "diff", "upgrade", "teardown",
+    "accounts", "package", "publish", "doctor", "status", "rollback", "repair", "versions", "diff", "upgrade",
+    "teardown",
 )  # fmt: skip
 AS_MANAGEMENT = {"make teardown EVERYTHING=1"}  # enters the target accounts
 MODEL_KEY = "alias/sagemaker-multi-account-models"

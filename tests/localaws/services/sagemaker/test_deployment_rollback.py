@@ -12,6 +12,8 @@ import pytest
 from botocore.exceptions import ClientError
 
 from localaws.cloud import Cloud
+from localaws.cloudformation.provider import Context, ResourceFailed
+from localaws.cloudformation.providers.sagemaker import Endpoint
 from scripts.rehearsal.embedded import embedded_aws
 from tests.support import ROOT
 from tests.support.sagemaker_world import BUCKET, channel, client, make_bucket, make_trainer, specification, train
@@ -131,6 +133,28 @@ def test_a_bad_version_is_rolled_back_by_its_own_alarm_and_the_good_one_serves_o
     again = serves(slow)
     assert again["package"] == bad, "without traffic nothing takes it back"
     assert "FailureReason" not in again
+
+
+def test_where_cloudformation_reports_it_the_stack_goes_back_and_can_be_updated_again(
+    slow: Cloud, versions: tuple[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Which of the two CloudFormation's handler does is an open question (docs/explanation/open-questions.md)."""
+    settle = Endpoint._settle
+
+    def reporting(self: Endpoint, context: Context, name: str, arn: str) -> None:
+        settle(self, context, name, arn)
+        if reason := context.client("sagemaker").describe_endpoint(EndpointName=name).get("FailureReason"):
+            raise ResourceFailed(f"Endpoint {name} was rolled back: {reason}")
+
+    monkeypatch.setattr(Endpoint, "_settle", reporting)
+    good, bad = versions
+    deploy(slow, good)
+    with traffic(slow):
+        stack = deploy(slow, bad)
+    assert stack["StackStatus"] == "UPDATE_ROLLBACK_COMPLETE"
+    assert serves(slow)["package"] == good
+    assert deploy(slow, bad)["StackStatus"] == "UPDATE_COMPLETE"
+    assert serves(slow)["package"] == bad
 
 
 def test_an_endpoint_on_a_deleted_configuration_cannot_be_updated_any_more(
