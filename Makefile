@@ -94,6 +94,10 @@ status: $(READY) ## Show what is deployed where, and what waits or failed
 rollback: $(READY) ## Bring a stage back to an earlier version: PROJECT= STAGE=staging|prod
 	@$(RUN) scripts.rollback $(if $(PROJECT),--project $(PROJECT)) $(if $(STAGE),--stage $(STAGE)) $(if $(VERSION),--version $(VERSION)) $(GIVEN)
 
+.PHONY: repair
+repair: $(READY) ## Bring an endpoint back that is gone: PROJECT= ACCOUNT=, REGION= for one of several
+	@$(RUN) scripts.repair $(if $(PROJECT),--project $(PROJECT)) $(if $(ACCOUNT),--account $(ACCOUNT)) $(if $(REGION),--endpoint-region $(REGION)) $(GIVEN)
+
 .PHONY: teardown
 teardown: $(READY) ## Take a project down, or the whole kit: PROJECT= or EVERYTHING=1
 	@$(RUN) scripts.teardown $(if $(PROJECT),--project $(PROJECT)) $(if $(EVERYTHING),--everything) $(GIVEN)

@@ -15,6 +15,7 @@ import json
 import os
 import shutil
 import time
+from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -23,15 +24,16 @@ import boto3
 from botocore.config import Config
 from botocore.exceptions import ClientError
 
-from pipeline import card
+from pipeline import card, outcome, release
 from pipeline import manifest as documents
 from pipeline.accounts import Account, accounts_of
 from pipeline.clients import Clients
 from pipeline.console import UserError, export, run, say
+from pipeline.parameters import declared_parameters
 from pipeline.payloads import GOLDEN, read_payloads
 from pipeline.regions import copies
 from pipeline.registry import check_version, ensure_group, resolve
-from pipeline.rollback import Answer, after_rejection
+from pipeline.rollback import Answer, after_rejection, parameters_of
 from pipeline.settings import Settings, Stage, read_settings
 from pipeline.sharing import check_place, check_room, share
 
@@ -76,14 +78,17 @@ def build(settings: Settings, kit: Path, repository: Path, clients: Clients) -> 
     arns = copies(clients, settings, version)
     url = template_url(settings, version.arn.split(":")[1])
     digest = hashlib.sha256((kit / "50-endpoint.yaml").read_bytes()).hexdigest()
+    template = (kit / "40-stage.yaml").read_text(encoding="utf-8")
+    releases: dict[str, int] = {}
     for stage in settings.stages:
         clear(clients("cloudformation", settings.region), documents.stack_name(settings, stage))
         parameters = documents.stage_parameters(settings, stage, version, accounts[stage.name], arns, url)
+        releases[stage.name] = number_of(settings, stage, parameters["Parameters"], template, clients)
+        parameters["Parameters"][release.PARAMETER] = str(releases[stage.name])
         write_json(out / f"{stage.name}-parameters.json", parameters)
-    manifest = documents.manifest(settings, version, accounts, arns, url, digest)
+    manifest = documents.manifest(settings, version, accounts, arns, url, digest, releases)
     check_room(manifest)
     write_json(out / "deployment.json", manifest)
-    template = (kit / "40-stage.yaml").read_text(encoding="utf-8")
     evidence = card.gather(settings, version, reason, accounts, stack_names(settings), template, clients)
     write_json(out / card.FILE, evidence)
     shutil.copy(repository / GOLDEN, out)
@@ -109,6 +114,16 @@ def decide(settings: Settings, clients: Clients) -> Answer:
 
 def stack_names(settings: Settings) -> dict[str, str]:
     return {stage.name: documents.stack_name(settings, stage) for stage in settings.stages}
+
+
+def number_of(settings: Settings, stage: Stage, wanted: Mapping[str, str], template: str, clients: Clients) -> int:
+    """The number of the stage's configuration: another one where it changes, or was taken back."""
+    live = parameters_of(clients("cloudformation", settings.region), documents.stack_name(settings, stage))
+    last = outcome.newest(clients("s3", settings.region), settings.artifact_bucket, stage.name) if live else None
+    found = release.release(wanted, live, declared_parameters(template), last)
+    if release.taken_back(last):
+        say(f"{stage.name}: SageMaker took the last update back, so this one has a configuration of its own ({found})")
+    return found
 
 
 def listed(accounts: tuple[Account, ...]) -> str:

@@ -1,7 +1,7 @@
 """The Test steps: every endpoint of a stage is in service, serves the manifest's version, and answers right.
 
-Each account and Region is tried, whatever happens in the others. An update of an endpoint that
-rolled itself back is in service too, with the old model: so the model is looked up, not assumed.
+Each account and Region is tried, whatever happens in the others. An endpoint whose update SageMaker took back is in
+service too, as it was before: so what it runs on is looked up, not assumed (outcome.py).
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import os
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
@@ -21,15 +21,15 @@ import boto3
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
-from pipeline import card
+from pipeline import card, outcome
 from pipeline.clients import AccountClients
 from pipeline.console import UserError, counted, export, run, say, shorten
+from pipeline.outcome import Checked, Served
 from pipeline.payloads import GOLDEN, Payload, difference, read_answer, read_payloads
 from pipeline.report import Result, write_junit
 
 if TYPE_CHECKING:
     from mypy_boto3_cloudformation import CloudFormationClient
-    from mypy_boto3_sagemaker import SageMakerClient
     from mypy_boto3_sagemaker_runtime import SageMakerRuntimeClient
 
 MANIFEST = "deployment.json"
@@ -98,8 +98,8 @@ def check_stage(
     become: Callable[[str, str], AccountClients],
     seconds: float = SECONDS,
     why: Mapping[str, str] = MappingProxyType({}),
-) -> list[Result]:
-    """The results of every account and Region of the stage, in the manifest's order.
+) -> list[Checked]:
+    """What every account and Region of the stage serves, with its results, in the manifest's order.
 
     become: the tester's clients for an account and a Region; seconds: after which nothing more is asked
     why: CloudFormation could not deploy to some (see reasons): added to the first check that fails there
@@ -107,12 +107,16 @@ def check_stage(
     part, ends = manifest["stages"][stage], time.monotonic() + seconds
     places = [(account["id"], region) for account in part["accounts"] for region in part["regions"]]
 
-    def check(place: tuple[str, str]) -> list[Result]:
-        results = check_place(manifest, stage, place, payloads, become, ends)
-        return explained(results, why.get("/".join(place), ""))
+    def check(place: tuple[str, str]) -> Checked:
+        found = check_place(manifest, stage, place, payloads, become, ends)
+        return replace(found, results=tuple(explained([*found.results], why.get("/".join(place), ""))))
 
     with ThreadPoolExecutor(max_workers=AT_ONCE) as pool:
-        return [result for results in pool.map(check, places) for result in results]
+        return [*pool.map(check, places)]
+
+
+def results_of(checked: Iterable[Checked]) -> list[Result]:
+    return [result for one in checked for result in one.results]
 
 
 def explained(results: list[Result], why: str) -> list[Result]:
@@ -131,13 +135,14 @@ def check_place(
     payloads: tuple[Payload, ...],
     become: Callable[[str, str], AccountClients],
     ends: float,
-) -> list[Result]:
-    """The results of one account and Region; an AWS error is a failure of the check in which it comes up.
+) -> Checked:
+    """One account and Region; an AWS error is a failure of the check in which it comes up.
 
     ends: when, in time.monotonic(), nothing more is asked
     """
     account, region = place
     where, part = f"{account}/{region}", manifest["stages"][stage]
+    served = Served(account, region, part["endpoint_name"])
     results: list[Result] = []
 
     def check(name: str, work: Callable[[], str]) -> bool:
@@ -159,22 +164,29 @@ def check_place(
         clients = become(account, region)
         return ""
 
-    if not check("the tester's role can be assumed", assume) or clients is None:
-        return results
-    sagemaker, endpoint = clients("sagemaker"), part["endpoint_name"]
-    if not check("the endpoint is in service", lambda: in_service(sagemaker, endpoint)):
-        return results
-    check(
-        "the endpoint serves the manifest's model",
-        lambda: serves(sagemaker, endpoint, manifest["model_package"]["regions"][region]),
-    )
+    def look(there: AccountClients) -> str:
+        nonlocal served
+        served = outcome.look(there("sagemaker"), served)
+        return outcome.in_service(served, manifest["project"].get("name", ""))
+
+    def compare() -> str:
+        nonlocal served
+        wrong = outcome.as_deployed(served, manifest["model_package"]["regions"][region], part.get("release"))
+        served = replace(served, as_deployed=not wrong)
+        return wrong
+
+    there = clients if check("the tester's role can be assumed", assume) else None
+    if there is None or not check("the endpoint is in service", lambda: look(there)):
+        return Checked(served, tuple(results))
+    check("the endpoint serves the manifest's model", compare)
     if part["config"].get("Parameters", {}).get("EndpointKind") == "asynchronous":
         why = "an asynchronous endpoint takes its requests from S3, which the tester may not write"
-        return results + [Result(where, payload.name, skipped=why) for payload in payloads]
-    runtime = clients("sagemaker-runtime")
+        results += [Result(where, payload.name, skipped=why) for payload in payloads]
+        return Checked(served, tuple(results))
+    runtime = there("sagemaker-runtime")
     for payload in payloads:
-        check(payload.name, lambda payload=payload: ask(runtime, endpoint, payload))  # type: ignore[misc]
-    return results
+        check(payload.name, lambda payload=payload: ask(runtime, part["endpoint_name"], payload))  # type: ignore[misc]
+    return Checked(served, tuple(results))
 
 
 def described(error: Exception) -> str:
@@ -184,27 +196,6 @@ def described(error: Exception) -> str:
             f"{error.operation_name}: {error.response['Error'].get('Code')}: {error.response['Error'].get('Message')}"
         )
     return str(error)
-
-
-def in_service(sagemaker: SageMakerClient, endpoint: str) -> str:
-    found = sagemaker.describe_endpoint(EndpointName=endpoint)
-    status = found["EndpointStatus"]
-    reason = f" ({found['FailureReason']})" if found.get("FailureReason") else ""
-    return "" if status == "InService" else f"expected InService, got {status}{reason}"
-
-
-def models_of(sagemaker: SageMakerClient, endpoint: str) -> Iterator[str]:
-    """The model package behind each container of an endpoint; "" for a container without one."""
-    config = sagemaker.describe_endpoint(EndpointName=endpoint)["EndpointConfigName"]
-    for variant in sagemaker.describe_endpoint_config(EndpointConfigName=config)["ProductionVariants"]:
-        model = sagemaker.describe_model(ModelName=variant["ModelName"])
-        containers = model.get("Containers") or [model.get("PrimaryContainer", {})]
-        yield from (str(container.get("ModelPackageName", "")) for container in containers)
-
-
-def serves(sagemaker: SageMakerClient, endpoint: str, expected: str) -> str:
-    wrong = [found or "no model package" for found in models_of(sagemaker, endpoint) if found != expected]
-    return f"expected {expected}, got {', '.join(wrong)}" if wrong else ""
 
 
 def ask(runtime: SageMakerRuntimeClient, endpoint: str, payload: Payload) -> str:
@@ -259,13 +250,19 @@ def main() -> int:
         why = reasons(boto3.client("cloudformation", config=CONFIG), manifest["stages"][stage])
     except ClientError as error:
         say(f"the reasons of failed accounts cannot be read: {described(error)}")
-    results = check_stage(manifest, stage, payloads, testers(manifest, stage, external_id), why=why)
+    checked = check_stage(manifest, stage, payloads, testers(manifest, stage, external_id), why=why)
+    results = results_of(checked)
     for result in results:
         verdict = "FAILED" if result.failure else "skipped" if result.skipped else "ok"
         say(f"{verdict:>7}  {result.place}  {result.failure or result.name}")
     write_junit(Path("reports") / f"{stage}.xml", stage, results)
     text = summary(stage, results)
     say(text)
+    execution = os.environ.get("PIPELINE_EXECUTION_ID") or manifest["pipeline_execution_id"]
+    found = outcome.document(manifest, stage, checked, execution, "")
+    bucket, number = outcome.bucket_of(manifest), os.environ.get("CODEBUILD_BUILD_NUMBER", "1")
+    key = outcome.write(boto3.client("s3", config=CONFIG), found, bucket, number)
+    say(f"what the endpoints serve is recorded as {key} in the project's bucket")
     if stage == "staging" and (given / card.FILE).exists():
         key = card.publish(boto3.client("s3", config=CONFIG), given, results)
         say(f"the evidence card is {key} in the artifact bucket")

@@ -22,10 +22,11 @@ def manifest(
     arns: Mapping[str, str],
     template_url: str,
     template_sha256: str,
+    releases: Mapping[str, int],
 ) -> dict[str, Any]:
     """What is deployed where; every later step reads this and nothing else.
 
-    arns: of the version in each Region
+    arns: of the version in each Region; releases: the number of each stage's configuration (release.py)
     """
     return {
         **head(settings),
@@ -42,7 +43,10 @@ def manifest(
             "artifacts": [{"url": url} for url in version.artifacts],
         },
         "endpoint_template": {"url": template_url, "sha256": template_sha256},
-        "stages": {stage.name: stage_part(settings, stage, accounts[stage.name]) for stage in settings.stages},
+        "stages": {
+            stage.name: {**stage_part(settings, stage, accounts[stage.name]), "release": releases[stage.name]}
+            for stage in settings.stages
+        },
     }
 
 

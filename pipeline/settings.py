@@ -28,7 +28,7 @@ FURTHER_REGIONS = 3  # of a stage, besides the project's own: as many copies of 
 WRITTEN_HERE = (
     "SageMakerProjectName", "SageMakerProjectId", "StageName", "StackSetAdministrator", "OrganizationalUnitId",
     *ACCOUNT_PARAMETERS, "Regions", "EndpointTemplateUrl", "ModelPackageName", "CopyRegions",
-    "CopyModelPackageNames", "SageMakerExecutionRoleName", "BundleVersion",
+    "CopyModelPackageNames", "SageMakerExecutionRoleName", "Release", "BundleVersion",
 )  # fmt: skip
 REGION = re.compile(r"[a-z]{2}(-[a-z]+)+-[0-9]")
 LAST_APPROVED = "last-approved"

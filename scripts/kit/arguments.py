@@ -65,6 +65,13 @@ def project(text: str) -> str:
     return text
 
 
+def account(text: str) -> str:
+    """The id of an AWS account."""
+    if not re.fullmatch(r"[0-9]{12}", text):
+        raise refused(text, "an account's id of twelve digits, such as 222222222222")
+    return text
+
+
 def repository(text: str) -> str:
     """The name of a repository, without its owner."""
     if not REPOSITORY.fullmatch(text):

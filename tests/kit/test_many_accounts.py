@@ -77,7 +77,7 @@ def test_the_status_of_two_thousand_endpoints_says_what_failed_and_where_first_a
         ("1,000 accounts", "eu-west-1", "in service"),
     ]
     assert shown(2)[-1][5] == "2026-11-26 11:59"
-    assert REASON.format("400000000998", "")[:80] in shown(2)[0][6]
+    assert REASON.format("400000000998", "")[:80] in shown(2)[0][7]
     assert len(shown(2, every=True)) == 2_000
 
 
@@ -86,8 +86,8 @@ def test_what_failed_for_one_reason_in_many_accounts_is_reported_once_with_their
     assert [row[1] for row in line] == [
         "400000000500", "400000000501", "400000000502", "497 more accounts", "500 accounts", "1,000 accounts",
     ]  # fmt: skip
-    assert [row[6] for row in line[1:4]] == [status_view.SAME] * 3
-    assert line[0][6] == REASON.format("400000000500", line[0][6].split("Request ID: ")[1][:-1])
+    assert [row[7] for row in line[1:4]] == [status_view.SAME] * 3
+    assert line[0][7] == REASON.format("400000000500", line[0][7].split("Request ID: ")[1][:-1])
 
 
 def test_a_rollback_names_a_few_of_the_accounts_that_have_joined() -> None:

@@ -35,9 +35,11 @@ def plan(
     eligible: str | None = None,
     busy: str = "",
     then: StagePlaces | None = PLACES,
+    taken_back: tuple[str, ...] = (),
+    missing: tuple[str, ...] = (),
 ) -> Rollback:
     ids = {e.id for e in newest_first if not e.target} if eligible is None else set(eligible.split())
-    found = FoundDeployments(live, frozenset(approved.split()), newest_first, frozenset(ids), busy)
+    found = FoundDeployments(live, frozenset(approved.split()), newest_first, frozenset(ids), busy, taken_back, missing)
     return rollback.make_plan(found, PROJECT, Stage.PROD, asked, lambda: PLACES, lambda execution: then)
 
 
@@ -66,6 +68,27 @@ def test_a_stage_that_has_gone_back_is_left_alone_until_a_version_is_named() -> 
     todo = plan(runs, "1")
     assert (todo.step.action, todo.execution) == ("keep", "")
     assert plan(runs, "1", "2").execution == "e2"
+
+
+def test_a_way_back_that_sagemaker_took_back_is_gone_again_by_a_new_execution() -> None:
+    runs = [ran("r1", "1", target="e1", tests="Failed"), ran("e2", "2"), ran("e1", "1")]
+    serves = ("222222222222 us-east-1 serves version 2: SageMaker took the last update back, to c2",)
+    todo = plan(runs, "1", taken_back=serves)
+    assert (todo.step.action, todo.version, todo.execution) == ("change", "1", "")
+    assert "SageMaker took the last update back" in todo.step.detail
+    named = plan(runs, "1", "1", taken_back=serves)
+    assert (named.step.action, named.execution) == ("change", "")
+
+
+def test_a_version_that_sagemaker_took_back_is_left_for_the_one_before_it() -> None:
+    runs = [ran("e2", "2", tests="Failed"), ran("e1", "1")]
+    todo = plan(runs, "2", taken_back=("222222222222 us-east-1 serves version 1",))
+    assert (todo.version, todo.execution) == ("1", "e1")
+
+
+def test_a_stage_with_an_endpoint_that_is_gone_is_repaired_before_it_goes_back() -> None:
+    with pytest.raises(UserError, match="make repair PROJECT=iris"):
+        plan([ran("e2", "2"), ran("e1", "1")], "2", missing=("222222222222 us-east-1: make repair PROJECT=iris",))
 
 
 def test_a_rollback_that_is_under_way_is_followed_and_another_deployment_is_waited_for() -> None:

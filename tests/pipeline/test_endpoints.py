@@ -10,7 +10,7 @@ from xml.etree import ElementTree
 
 from pipeline.clients import AccountClients
 from pipeline.console import UserError
-from pipeline.endpoints import check_stage, reasons, summary
+from pipeline.endpoints import check_stage, reasons, results_of, summary
 from pipeline.payloads import GOLDEN, Payload, difference, read_answer, read_payloads
 from pipeline.report import Result, at_most, junit
 from tests.support import ROOT
@@ -52,7 +52,7 @@ class TheChecks(unittest.TestCase):
                 raise found
             return found  # type: ignore[no-any-return]
 
-        return check_stage(document or manifest(), "staging", (SETOSA,), become)
+        return results_of(check_stage(document or manifest(), "staging", (SETOSA,), become))
 
     def test_endpoints_that_answer_right_pass(self) -> None:
         results = self.check({})
@@ -84,8 +84,10 @@ class TheChecks(unittest.TestCase):
         why = reasons(cloudformation, part)
         self.assertEqual(why, {"444444444444/us-east-1": "Model: no role"})
         gone = clients(status="Failed")
-        results = check_stage(
-            manifest(), "staging", (SETOSA,), lambda account, _: clients() if account[0] == "3" else gone, why=why
+        results = results_of(
+            check_stage(
+                manifest(), "staging", (SETOSA,), lambda account, _: clients() if account[0] == "3" else gone, why=why
+            )
         )
         (failure,) = [result.failure for result in results if result.failure]
         self.assertTrue(failure.endswith("expected InService, got Failed. CloudFormation: Model: no role"), failure)
@@ -100,11 +102,13 @@ class TheChecks(unittest.TestCase):
 
     def test_a_slow_answer_fails(self) -> None:
         slow = Payload("setosa", "text/csv", "1", 0.0, "", 0, 0)
-        results = check_stage(manifest(), "staging", (slow,), lambda account, region: clients())
+        results = results_of(check_stage(manifest(), "staging", (slow,), lambda account, region: clients()))
         self.assertIn("expected an answer within 0 ms", results[-1].failure)
 
     def test_what_there_is_no_time_for_is_a_failure_that_says_so(self) -> None:
-        results = check_stage(manifest(), "staging", (SETOSA,), lambda account, region: clients(), seconds=0)
+        results = results_of(
+            check_stage(manifest(), "staging", (SETOSA,), lambda account, region: clients(), seconds=0)
+        )
         self.assertEqual([result.place for result in results], ["333333333333/us-east-1", "444444444444/us-east-1"])
         for result in results:
             self.assertIn("the tester's role can be assumed: not asked any more after 22 minutes", result.failure)

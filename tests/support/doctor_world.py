@@ -8,10 +8,15 @@ import json
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 from localaws.cloud import Cloud, Session
+from localaws.services.sagemaker.deployment import Endpoint
+from localaws.services.sagemaker.endpoint_configs import EndpointConfigs
+from localaws.services.sagemaker.endpoints import Endpoints
+from localaws.services.sagemaker.servers import new_fleet
 from pipeline import sharing
 from scripts import doctor
 from scripts.kit import console
@@ -271,3 +276,27 @@ def make_stage(world: World, stage: str, unit: str, version: str) -> None:
         return (shown["StackSetOperation"]["Status"], stack["StackStatus"]) == ("SUCCEEDED", "CREATE_COMPLETE")
 
     until(ended)
+    add_endpoint(world, {"staging": world.staging, "production": world.production}[stage], SHORT[stage])
+
+
+def add_endpoint(world: World, account: str, stage: str) -> None:
+    """An endpoint in service that no server stands behind: the checks ask what it runs on, not for predictions."""
+    name, moment = f"{world.project}-{stage}", datetime.now(UTC)
+    config = {
+        "EndpointConfigName": f"{name}-config",
+        "EndpointConfigArn": f"arn:aws:sagemaker:{REGION}:{account}:endpoint-config/{name}-config",
+        "ProductionVariants": [
+            {"VariantName": "AllTraffic", "ModelName": f"{name}-model", "InitialVariantWeight": 1.0}
+        ],
+        "CreationTime": moment,
+    }
+    shown = {
+        "EndpointName": name,
+        "EndpointArn": f"arn:aws:sagemaker:{REGION}:{account}:endpoint/{name}",
+        "EndpointConfigName": f"{name}-config",
+        "EndpointStatus": "InService",
+        "CreationTime": moment,
+        "LastModifiedTime": moment,
+    }
+    world.cloud.state(EndpointConfigs, account, REGION).by_name[f"{name}-config"] = config
+    world.cloud.state(Endpoints, account, REGION).by_name[name] = Endpoint(shown, new_fleet(config))

@@ -7,7 +7,7 @@ ListEndpoints and DeleteEndpoint (SageMaker API Reference, the page of each oper
 from __future__ import annotations
 
 import threading
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from localaws.calls import Call
@@ -68,6 +68,8 @@ def create_endpoint(call: Call) -> dict[str, Any]:
 
 @sagemaker.operation("UpdateEndpoint")
 def update_endpoint(call: Call) -> dict[str, Any]:
+    """Refused, too, once the configuration that the endpoint runs on is deleted: "You must not delete an EndpointConfig
+    in use by an endpoint that is live" (DeleteEndpointConfig), hashicorp/terraform-provider-aws#40048 and #48997."""
     params = call.params
     base.only(
         params, "UpdateEndpoint", "EndpointName", "EndpointConfigName", "RetainAllVariantProperties",
@@ -82,6 +84,7 @@ def update_endpoint(call: Call) -> dict[str, Any]:
         config = endpoint.shown.get("LastDeploymentConfig", {})
     with endpoint.lock:
         check_updatable(endpoint)
+        find_config(replace(call, params={"EndpointConfigName": endpoint.shown["EndpointConfigName"]}))
         check_kind(endpoint.fleet, new)
         if params.get("RetainAllVariantProperties"):
             retain(endpoint.fleet, new, params.get("ExcludeRetainedVariantProperties", []))

@@ -11,6 +11,7 @@ from scripts.kit.console import make_arguments
 from scripts.kit.doctor.facts import (
     catalog,
     data_science,
+    endpoints,
     further,
     hosted,
     limits,
@@ -43,7 +44,7 @@ from scripts.kit.together import together
 FIRST = (
     "organization", "data_science", "storage", "launch_role", "catalog", "studio", "limits", "target_sets", "hosted",
 )  # fmt: skip
-THEN = ("projects", "connections", "targets", "self_managed", "further")
+THEN = ("projects", "connections", "targets", "endpoints", "self_managed", "further")
 # What the seed code asks of an account in each stage, as long as there is no project.
 SEED = "seed-code/model-deploy/{}-config.json"
 
@@ -148,6 +149,10 @@ class Snapshot:
     def targets(self) -> tuple[Target, ...]:
         codes = {stage: frozenset(by_code) for stage, by_code in self.instances.items()}
         return targets.gather(self.reader, self.settings, self.organization, self.regions, codes, self.target_sets)
+
+    @cached_property
+    def endpoints(self) -> Any:
+        return endpoints.gather(self.reader, self.settings, self.projects)
 
     @cached_property
     def self_managed(self) -> SelfManaged:

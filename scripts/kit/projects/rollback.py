@@ -23,7 +23,7 @@ from scripts.kit.patience import until
 from scripts.kit.plan import PlanStep
 from scripts.kit.projects import history, status
 from scripts.kit.projects.history import PipelineExecution
-from scripts.kit.projects.project import Project, version_number
+from scripts.kit.projects.project import Project
 from scripts.kit.projects.status import BUSY
 from scripts.kit.settings.model import Settings
 from scripts.kit.stacks.stack import describe_stack, parameters
@@ -44,14 +44,17 @@ StagePlaces = tuple[tuple[str, ...], tuple[str, ...]]  # accounts and Regions, e
 
 @dataclass(frozen=True)
 class FoundDeployments:
-    """What there is. live: the version that the stage serves, "" for none; approved: the group's approved ones;
-    eligible: the executions that CodePipeline would roll the stage back to; busy: the execution in the stage."""
+    """What there is. live: the version that the stage's stack names, "" for none; approved: the group's approved ones;
+    eligible: the executions that CodePipeline would roll the stage back to; busy: the execution in the stage;
+    taken_back, missing: endpoints that serve something else, or are gone, in a few words each."""
 
     live: str
     approved: frozenset[str]
     executions: Sequence[PipelineExecution]  # the newest first
     eligible: frozenset[str]
     busy: str = ""
+    taken_back: tuple[str, ...] = ()
+    missing: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -70,7 +73,6 @@ class Rollback:
 
 def look(connection: Connection, project: Project, stage: Stage) -> FoundDeployments:
     codepipeline = connection.client("codepipeline")
-    stack = describe_stack(connection.client("cloudformation"), project.stack(stage))
     try:
         executions = history.read(codepipeline, project.pipeline)
         eligible = pages(
@@ -88,8 +90,15 @@ def look(connection: Connection, project: Project, stage: Stage) -> FoundDeploym
         raise
     latest = state.get("latestExecution", {})
     busy = latest.get("pipelineExecutionId", "") if latest.get("status") in BUSY else ""
-    live = version_number(parameters(stack or {}).get("ModelPackageName", ""))
-    return FoundDeployments(live, approved(connection.client("sagemaker"), project.name), executions, ids, busy)
+    now = status.stage(connection, project, stage)
+    taken_back = tuple(
+        f"{p.account} {p.region} serves version {p.version}: {p.why}"
+        for p in now.places
+        if p.endpoint == status.TAKEN_BACK
+    )
+    missing = tuple(f"{p.account} {p.region}: {p.why}" for p in now.places if p.endpoint == status.GONE)
+    versions = approved(connection.client("sagemaker"), project.name)
+    return FoundDeployments(now.version, versions, executions, ids, busy, taken_back, missing)
 
 
 def stage_state(codepipeline: CodePipelineClient, project: Project, stage: Stage) -> StageStateTypeDef:
@@ -150,7 +159,10 @@ def places_now(connection: Connection, settings: Settings, project: Project, sta
 
 
 def choose(found: FoundDeployments, stage: Stage, asked: str) -> str:
-    """The version to go back to; "" where the stage has gone back already and no version is asked for."""
+    """The version to go back to; "" where the stage has gone back already and no version is asked for.
+
+    Where SageMaker took that way back, it is the same version again.
+    """
     if asked:
         if asked not in found.approved:
             known = ", ".join(sorted(found.approved, key=int)) or "none"
@@ -164,7 +176,7 @@ def choose(found: FoundDeployments, stage: Stage, asked: str) -> str:
     served = [e.version for e in reversed(found.executions) if e.deployed(stage) and e.version]
     changes = [v for number, v in enumerate(served) if number == 0 or served[number - 1] != v]
     if changes and changes[-1] == found.live and found.live in changes[:-1]:
-        return ""
+        return found.live if found.taken_back else ""
     before = [e.version for e in found.executions if e.succeeded(stage) and e.version not in {"", found.live}]
     usable = [version for version in before if version in found.approved]
     if usable:
@@ -202,7 +214,11 @@ def make_plan(
     if started and started.id != found.busy and found.live != version:
         detail = f"execution {started.id} is on its way with version {version}"
         return Rollback(PlanStep("keep", "stage", name, detail), version, follow=started.id)
-    if found.live == version:
+    if found.missing:
+        raise UserError(
+            f"an endpoint of {stage} is gone, and no update passes before it is back. {some(found.missing)}"
+        )
+    if found.live == version and not found.taken_back:
         return Rollback(PlanStep("keep", "stage", name, f"serves version {version} already"), version)
     if going:
         raise UserError(
@@ -231,7 +247,9 @@ def roll_back_or_start(
     fitting = [e for e in found.executions if e.version == version and e.succeeded(stage) and not e.target]
     target = next((e for e in fitting if e.id in found.eligible), None)
     why = ""
-    if target is None:
+    if found.live == version:  # the stage's stack names it already, so its parameters of then would change nothing
+        why = f"SageMaker took the last update back: {some(found.taken_back)}"
+    elif target is None:
         why = (
             "the pipeline's structure has changed since it was deployed"
             if fitting

@@ -1,12 +1,12 @@
-"""What is deployed where, from the data science account alone: pipelines, stages' stacks, stack sets' instances.
+"""What is deployed where: pipelines, stages' stacks, stack sets' instances, and what the endpoints serve (served.py).
 
-CloudFormation reports an instance CURRENT when the endpoint's stack is complete, which it is only once
-SageMaker reports the endpoint InService (CloudFormation API Reference, "StackInstance";
-templates/50-endpoint.yaml). So no target account has to be entered.
+An instance that is CURRENT says that its stack is complete (CloudFormation API Reference, "StackInstance"), not what
+the endpoint serves since. So each place shows when it was looked at, by whom, and where that differs from its stack.
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
@@ -14,8 +14,10 @@ from typing import TYPE_CHECKING, Any
 from botocore.exceptions import ClientError
 
 from scripts.kit.connect import Connection, pages
-from scripts.kit.projects import history
+from scripts.kit.console import counted
+from scripts.kit.projects import history, served
 from scripts.kit.projects.project import Project, call_as, version_number
+from scripts.kit.projects.served import Looker, Outcome, ServedEndpoint
 from scripts.kit.stacks.stack import describe_stack, newest_operation, parameters
 from scripts.kit.stages import Stage
 
@@ -29,7 +31,8 @@ if TYPE_CHECKING:
 
 BUSY = {"InProgress", "Stopping"}
 MISSING_PIPELINE = "PipelineNotFoundException"
-IN_SERVICE, CHANGING = "in service", "changing"
+IN_SERVICE, CHANGING, GONE, TAKEN_BACK = "in service", "changing", "missing", "taken back"
+LIVE, TESTS = "now", "tests"  # who looked: this command, or the pipeline's tests
 MISSING_SET = "StackSetNotFoundException"
 
 
@@ -48,7 +51,11 @@ class PipelineStageStatus:
 
 @dataclass(frozen=True)
 class EndpointPlace:
-    """One endpoint: an account and Region of a stage."""
+    """One endpoint: an account and Region of a stage.
+
+    version: that it serves; where it was not looked at, that its stack names
+    looked_at, looked_by: when the endpoint was asked, and by LIVE or TESTS; "" where nobody has since its deployment
+    """
 
     account: str
     region: str
@@ -56,6 +63,11 @@ class EndpointPlace:
     endpoint: str
     since: str
     why: str = ""
+    looked_at: str = ""
+    looked_by: str = ""
+    config: str = ""
+    model_package: str = ""
+    failure_reason: str = ""
 
     @property
     def urgency(self) -> int:
@@ -94,9 +106,11 @@ class ProjectStatus:
         return {**asdict(self), "running": self.running}
 
 
-def look(connection: Connection, project: Project) -> ProjectStatus:
-    pipeline = pipeline_stages(connection.client("codepipeline"), project)
-    stages = tuple(stage(connection, project, name) for name in Stage)
+def look(connection: Connection, project: Project, looker: Looker | None = None) -> ProjectStatus:
+    """looker: who may look into the target accounts"""
+    outcomes = {name: outcome_of(connection, project, name) for name in Stage}
+    pipeline = pipeline_stages(connection.client("codepipeline"), project, outcomes)
+    stages = tuple(stage(connection, project, name, looker, outcomes[name]) for name in Stage)
     return ProjectStatus(project.name, project.id, project.status or "no longer exists", pipeline, stages)
 
 
@@ -105,10 +119,16 @@ def when(moment: Any) -> str:
     return moment.astimezone(UTC).strftime("%Y-%m-%d %H:%M") if isinstance(moment, datetime) else ""
 
 
+def outcome_of(connection: Connection, project: Project, name: Stage) -> Outcome:
+    return served.recorded(connection.client("s3"), project, name, connection.account)
+
+
 # -- the pipeline ------------------------------------------------------------------------------
 
 
-def pipeline_stages(codepipeline: CodePipelineClient, project: Project) -> tuple[PipelineStageStatus, ...]:
+def pipeline_stages(
+    codepipeline: CodePipelineClient, project: Project, outcomes: Mapping[Stage, Outcome]
+) -> tuple[PipelineStageStatus, ...]:
     try:
         states = codepipeline.get_pipeline_state(name=project.pipeline)["stageStates"]
     except ClientError as error:
@@ -122,12 +142,13 @@ def pipeline_stages(codepipeline: CodePipelineClient, project: Project) -> tuple
         execution = latest.get("pipelineExecutionId", "")
         if execution and execution not in versions:
             versions[execution] = history.version_of(codepipeline, project.pipeline, execution)
-        found.append(pipeline_stage(state, versions.get(execution, "")))
+        outcome = next((outcomes[s] for s in Stage if s.deploy_stage == state["stageName"]), None)
+        found.append(pipeline_stage(state, versions.get(execution, ""), outcome))
     return tuple(found)
 
 
-def pipeline_stage(state: StageStateTypeDef, version: str) -> PipelineStageStatus:
-    """One of GetPipelineState's stages."""
+def pipeline_stage(state: StageStateTypeDef, version: str, outcome: Outcome | None = None) -> PipelineStageStatus:
+    """One of GetPipelineState's stages. outcome: what the newest tests of a stage found"""
     latest = state.get("latestExecution", {})
     status = latest.get("status", "NotStarted")
     actions = [(a["actionName"], a.get("latestExecution", {})) for a in state["actionStates"]]
@@ -139,7 +160,7 @@ def pipeline_stage(state: StageStateTypeDef, version: str) -> PipelineStageStatu
         if status == "Failed" and action.get("status") == "Failed":
             error = action.get("errorDetails", {})
             reason = f"{error.get('code', '')} {error.get('message', '')}".strip() or action.get("summary", "")
-            why = f"{name}: {reason}"
+            why = f"{name}: {first_failure(name, latest.get('pipelineExecutionId', ''), outcome) or reason}"
     if status in {"Failed", "Skipped"} and not why:
         why = failed_condition(state)
     if not state.get("inboundTransitionState", {}).get("enabled", True):
@@ -148,6 +169,16 @@ def pipeline_stage(state: StageStateTypeDef, version: str) -> PipelineStageStatu
         state["stageName"], status, version, latest.get("pipelineExecutionId", ""),
         when(max(changed, default=None)), waits, why,
     )  # fmt: skip
+
+
+def first_failure(action: str, execution: str, outcome: Outcome | None) -> str:
+    """The first check that failed, in words; "" for another action than the tests, or where nothing is recorded."""
+    if outcome is None or outcome.execution != execution or not outcome.failed:
+        return ""
+    if action not in {stage.test_action for stage in Stage}:
+        return ""
+    more = len(outcome.failed) - 1
+    return outcome.failed[0] + (f" (and {counted(more, 'more check')})" if more else "")
 
 
 def failed_condition(state: StageStateTypeDef) -> str:
@@ -163,22 +194,46 @@ def failed_condition(state: StageStateTypeDef) -> str:
 # -- a stage -----------------------------------------------------------------------------------
 
 
-def stage(connection: Connection, project: Project, name: Stage) -> StageStatus:
+def stage(
+    connection: Connection, project: Project, name: Stage, looker: Looker | None = None, outcome: Outcome | None = None
+) -> StageStatus:
+    """looker: who may look into the target accounts; outcome: the newest record, read where it is not given"""
     cloudformation = connection.client("cloudformation")
     stack = describe_stack(cloudformation, project.stack(name))
     values = parameters(stack or {})
     arn = values.get("ModelPackageName", "")
-    places = instances(cloudformation, project.stack(name), call_as(stack)) if stack else ()
+    found = instances(cloudformation, project.stack(name), call_as(stack)) if stack else ()
+    outcome = outcome if outcome is not None else outcome_of(connection, project, name)
+    seen = looker.look([f.place for f in found], project.endpoint(name), values.get("Release", "")) if looker else {}
+    endpoints = {f.place: seen.get(f.place) or outcome.endpoints.get(f.place) for f in found}
+    places = tuple(endpoint_place(project.name, f, endpoints[f.place]) for f in found)
     status = stack["StackStatus"] if stack else ""
+    over = stack is not None and deployed_since(connection.client("codepipeline"), project, name, stack)
     return StageStatus(
         name,
         version_number(arn),
         approval(connection.client("sagemaker"), arn),
         status,
         when(stack.get("LastUpdatedTime") or stack["CreationTime"]) if stack else "",
-        stack_reason(cloudformation, stack) if stack else "",
+        stack_reason(cloudformation, stack) if stack and not over else "",
         places,
     )
+
+
+def deployed_since(codepipeline: CodePipelineClient, project: Project, name: Stage, stack: StackTypeDef) -> bool:
+    """Whether the stage was deployed, with nothing to change, after the update that its stack still tells of."""
+    if "ROLLBACK" not in stack["StackStatus"] or "LastUpdatedTime" not in stack:
+        return False
+    try:
+        states = codepipeline.get_pipeline_state(name=project.pipeline)["stageStates"]
+    except ClientError as error:
+        if error.response["Error"]["Code"] == MISSING_PIPELINE:
+            return False
+        raise
+    actions = [a for s in states for a in s["actionStates"] if a["actionName"] == name.deploy_action]
+    latest = actions[0].get("latestExecution", {}) if actions else {}
+    done = latest.get("lastStatusChange")
+    return latest.get("status") == "Succeeded" and done is not None and done >= stack["LastUpdatedTime"]
 
 
 def approval(sagemaker: SageMakerClient, arn: str) -> str:
@@ -203,8 +258,25 @@ def stack_reason(cloudformation: CloudFormationClient, stack: StackTypeDef) -> s
     return str(failed[0]["ResourceStatusReason"] if failed else stack.get("StackStatusReason", ""))
 
 
-def instances(cloudformation: CloudFormationClient, stack_set: str, by: CallAsType | None) -> tuple[EndpointPlace, ...]:
-    """The stack set's instances, each with the version of the set where it is up to date with it."""
+@dataclass(frozen=True)
+class FoundInstance:
+    """A stack instance, the version that its set deploys, and the operation that it was in last."""
+
+    instance: Mapping[str, Any]
+    version: str
+    operation: Mapping[str, Any]
+
+    @property
+    def place(self) -> tuple[str, str]:
+        return self.instance["Account"], self.instance["Region"]
+
+    @property
+    def ended(self) -> datetime | None:
+        return self.operation.get("EndTimestamp") or self.operation.get("CreationTimestamp")
+
+
+def instances(cloudformation: CloudFormationClient, stack_set: str, by: CallAsType | None) -> tuple[FoundInstance, ...]:
+    """The stack set's instances, each with the version of the set."""
     names: DescribeStackSetInputTypeDef = {"StackSetName": stack_set}
     if by:
         names["CallAs"] = by
@@ -217,7 +289,7 @@ def instances(cloudformation: CloudFormationClient, stack_set: str, by: CallAsTy
             return ()
         raise
     version = version_number(parameters(described).get("ModelPackageName", ""))
-    return tuple(place(instance, version, operations) for instance in found)
+    return tuple(FoundInstance(i, version, operations.get(i.get("LastOperationId", ""), {})) for i in found)
 
 
 def of_instances(
@@ -233,17 +305,48 @@ def of_instances(
     return found
 
 
-def place(instance: dict[str, Any], version: str, operations: dict[str, dict[str, Any]]) -> EndpointPlace:
-    """API Reference, "StackInstanceSummary": Status says whether it is up to date, DetailedStatus what is going on."""
-    operation = operations.get(instance.get("LastOperationId", ""), {})
+def endpoint_place(project: str, found: FoundInstance, seen: ServedEndpoint | None) -> EndpointPlace:
+    """What the stack instance says (API Reference, "StackInstanceSummary": Status, DetailedStatus), and the endpoint.
+
+    seen: by these credentials or the tests; what the tests saw before the last operation there counts no more
+    """
+    instance, (account, region) = found.instance, found.place
     detailed = instance.get("StackInstanceStatus", {}).get("DetailedStatus", "")
-    current = instance["Status"] == "CURRENT"
-    endpoint = IN_SERVICE if current else CHANGING if detailed in {"PENDING", "RUNNING"} else detailed.lower()
+    current, since = instance["Status"] == "CURRENT", when(found.ended)
+    state = IN_SERVICE if current else CHANGING if detailed in {"PENDING", "RUNNING"} else detailed.lower()
+    state, why = state or instance["Status"].lower(), instance.get("StatusReason", "") if not current else ""
+    version = found.version if current else "?"
+    if seen is None or not seen.status or not (seen.live or newer(seen.moment, found.ended)):
+        return EndpointPlace(account, region, version, state, since, why)
+    shown = endpoint_state(seen)
+    if shown == GONE:
+        repair = f"make repair PROJECT={project} ACCOUNT={account} REGION={region}"
+        version, why = (
+            "-",
+            " ".join(filter(None, [f"the endpoint does not exist, although its stack does: {repair}", why])),
+        )
+    elif shown == TAKEN_BACK:
+        kept = f"SageMaker took the last update back, to {seen.config}{f': {seen.reason}' if seen.reason else ''}"
+        version, why = version_number(seen.package) or "?", " ".join(filter(None, [kept, why]))
+    elif current:
+        version, why = version_number(seen.package) or version, "" if shown == IN_SERVICE else seen.reason
+    else:
+        version, shown = version_number(seen.package) or version, state
     return EndpointPlace(
-        instance["Account"],
-        instance["Region"],
-        version if current else "?",
-        endpoint or instance["Status"].lower(),
-        when(operation.get("EndTimestamp") or operation.get("CreationTimestamp")),
-        instance.get("StatusReason", "") if not current else "",
-    )
+        account, region, version, shown, since, why, when(seen.moment), LIVE if seen.live else TESTS, seen.config,
+        seen.package, seen.reason,
+    )  # fmt: skip
+
+
+def endpoint_state(seen: ServedEndpoint) -> str:
+    """The endpoint in a word or two."""
+    if seen.status == served.MISSING:
+        return GONE
+    if seen.status == "InService":
+        return TAKEN_BACK if seen.as_deployed is False else IN_SERVICE
+    return CHANGING if seen.status in {"Creating", "Updating", "RollingBack", "SystemUpdating"} else seen.status.lower()
+
+
+def newer(seen: datetime | None, ended: datetime | None) -> bool:
+    """Whether an endpoint was looked at after the last operation on its stack; the record tells whole seconds."""
+    return seen is not None and (ended is None or seen >= ended.replace(microsecond=0))

@@ -16,20 +16,26 @@ from scripts.kit.console import FEW, SHOWN, alike, without_ids
 from scripts.kit.patience import until
 from scripts.kit.projects import status
 from scripts.kit.projects.project import Project
-from scripts.kit.projects.status import IN_SERVICE, EndpointPlace, ProjectStatus
+from scripts.kit.projects.served import Looker
+from scripts.kit.projects.status import IN_SERVICE, LIVE, EndpointPlace, ProjectStatus
 from scripts.kit.together import together
 
 PLAIN_WIDTH = 160  # columns of a table that is not shown in a terminal
+COLUMNS = ("stage", "account", "region", "version", "endpoint", "since", "looked at", "why")
 SAME = "the same reason"  # but for the account's id
-COLOURS = {"Succeeded": "green", "in service": "green", "Failed": "red", "failed": "red", "Rejected": "red"}
+COLOURS = {
+    "Succeeded": "green", "in service": "green", "Failed": "red", "failed": "red", "Rejected": "red", "missing": "red",
+    "taken back": "red",
+}  # fmt: skip
 
 
-def look(connection: Connection, wanted: Sequence[Project]) -> list[ProjectStatus]:
-    return together([partial(status.look, connection, project) for project in wanted], what="projects looked at")
+def look(connection: Connection, wanted: Sequence[Project], looker: Looker | None = None) -> list[ProjectStatus]:
+    jobs = [partial(status.look, connection, project, looker) for project in wanted]
+    return together(jobs, what="projects looked at")
 
 
 def rows(one: ProjectStatus, every: bool = False) -> Iterator[tuple[str, ...]]:
-    """The accounts and Regions of a project: stage, account, region, version, endpoint, since, why.
+    """The accounts and Regions of a project: stage, account, region, version, endpoint, since, looked at, why.
 
     What failed comes first. Of more than FEW that are alike there is one line with their number, after the first
     ones where they are not in service, and a reason is given once; every: a whole line for each.
@@ -41,22 +47,29 @@ def rows(one: ProjectStatus, every: bool = False) -> Iterator[tuple[str, ...]]:
             for turn, place in enumerate(first):
                 shown = version if place.version == stage.version else place.version
                 why = SAME if turn and place.why and not every else place.why
-                yield (stage.name, place.account, place.region, shown, place.endpoint, place.since, why)
+                looked = looked_at(place.looked_at, place)
+                yield (stage.name, place.account, place.region, shown, place.endpoint, place.since, looked, why)
             if rest := group[len(first) :]:
                 number = f"{len(rest):,} more accounts" if first else f"{len(rest):,} accounts"
                 shown = version if rest[0].version == stage.version else rest[0].version
                 since, why = max(place.since for place in rest), SAME if rest[0].why else ""
-                yield (stage.name, number, rest[0].region, shown, rest[0].endpoint, since, why)
+                looked = looked_at(min(place.looked_at for place in rest), rest[0])
+                yield (stage.name, number, rest[0].region, shown, rest[0].endpoint, since, looked, why)
         if not stage.places:
             state = stage.stack or "never deployed"
-            yield (stage.name, "-", "-", version or "-", state, stage.since, stage.why)
+            yield (stage.name, "-", "-", version or "-", state, stage.since, "", stage.why)
         elif stage.why:
-            yield (stage.name, "stack", "-", version, stage.stack, stage.since, stage.why)
+            yield (stage.name, "stack", "-", version, stage.stack, stage.since, "", stage.why)
+
+
+def looked_at(moment: str, place: EndpointPlace) -> str:
+    """When the endpoint was asked what it serves: now, by the tests, or by nobody since it was deployed."""
+    return LIVE if place.looked_by == LIVE else f"{moment} ({place.looked_by})" if moment else "not since"
 
 
 def kind(place: EndpointPlace) -> tuple[str, ...]:
     """What is the same in places that are alike."""
-    return place.region, place.version, place.endpoint, without_ids(place.why)
+    return place.region, place.version, place.endpoint, place.looked_by, without_ids(place.why)
 
 
 def pipeline_rows(one: ProjectStatus) -> Iterator[tuple[str, ...]]:
@@ -78,9 +91,7 @@ def render(found: Sequence[ProjectStatus], every: bool = False) -> RenderableTyp
     parts: list[RenderableType] = []
     for one in found:
         title = f"{one.project} ({one.id}, {one.status})"
-        parts.append(
-            table(title, ("stage", "account", "region", "version", "endpoint", "since", "why"), rows(one, every))
-        )
+        parts.append(table(title, COLUMNS, rows(one, every)))
         parts.append(Text(""))
         if one.pipeline:
             parts.append(table("", ("pipeline", "version", "state", "since", "why"), pipeline_rows(one)))
@@ -110,23 +121,33 @@ def follow(
     wanted: Sequence[Project],
     pause: float,
     show: Callable[[list[ProjectStatus]], None] = lambda _: None,
+    looker: Looker | None = None,
 ) -> list[ProjectStatus]:
-    """Look until nothing runs any more; show is given what each look finds. pause: seconds between two looks"""
+    """Look until nothing runs any more; show is given what each look finds. pause: seconds between two looks
+
+    looker: looks into the target accounts, once nothing runs any more
+    """
 
     def quiet() -> list[ProjectStatus] | None:
         found = look(connection, wanted)
+        if any(one.running for one in found):
+            show(found)
+            return None
+        found = look(connection, wanted, looker) if looker else found
         show(found)
-        return None if any(one.running for one in found) else found
+        return found
 
     return until("the projects", quiet, math.inf, shortest=pause, longest=pause)
 
 
-def watch(connection: Connection, wanted: Sequence[Project], pause: float, every: bool) -> None:
+def watch(
+    connection: Connection, wanted: Sequence[Project], pause: float, every: bool, looker: Looker | None = None
+) -> None:
     """Show until nothing runs: a table that changes on a terminal, otherwise the lines that changed."""
     console = Console()
     if console.is_terminal:
         with Live(console=console, auto_refresh=False) as live:
-            follow(connection, wanted, pause, lambda found: live.update(render(found, every), refresh=True))
+            follow(connection, wanted, pause, lambda found: live.update(render(found, every), refresh=True), looker)
         return
     seen: set[str] = set()
 
@@ -138,4 +159,4 @@ def watch(connection: Connection, wanted: Sequence[Project], pause: float, every
         seen.clear()
         seen.update(now)
 
-    follow(connection, wanted, pause, show)
+    follow(connection, wanted, pause, show, looker)

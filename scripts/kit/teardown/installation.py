@@ -33,6 +33,7 @@ from scripts.kit.names import (
     model_bucket,
 )
 from scripts.kit.organization.members import accounts_beneath, find_unit
+from scripts.kit.projects import served, unused
 from scripts.kit.projects.project import Project
 from scripts.kit.publish import hosting, sharing
 from scripts.kit.publish.catalog import STUDIO_TAG
@@ -274,6 +275,31 @@ def endpoint_logs(by: Connection, home: Connection, settings: Settings, project:
         return [part for place in places for part in retained.log_groups(place, prefix, DeletionOptions(logs=True))]
 
     return in_targets(by, home, settings, look, "log groups")
+
+
+def leftovers(by: Connection, home: Connection, settings: Settings, project: Project) -> list[TeardownPart]:
+    """The models and endpoint configurations that outlived an update of their stack, in every target account.
+
+    None where these credentials do not enter the accounts: they cost nothing, and --orphans lists them.
+    """
+    if served.looker(by, settings) is None:
+        return []
+
+    def look(there: Connection) -> list[TeardownPart]:
+        places = [there.in_region(region) for region in regions(settings)]
+        found = [thing for place in places for thing in unused.in_region(place, project, whole=False)]
+        detail = f"{counted(len(found), 'model or configuration', 'models and configurations')} of former updates"
+        do = partial(delete_leftovers, places, project)
+        return [deleted("leftovers", there.account, detail, do)] if found else []
+
+    return in_targets(by, home, settings, look, "models")
+
+
+def delete_leftovers(places: list[Connection], project: Project) -> None:
+    """Everything of the project that is left once its stacks are gone."""
+    for place in places:
+        for thing in unused.in_region(place, project, whole=True):
+            unused.remove(place, thing)
 
 
 # -- the data science account ------------------------------------------------------------------

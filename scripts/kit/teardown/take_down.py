@@ -23,6 +23,7 @@ def make_plan(
     parts: list[TeardownPart] = []
     for project in wanted:
         parts += teardown.project_parts(home, project, call_as)
+        parts += teardown_kit.leftovers(by, home, settings, project)
         logs = teardown_kit.endpoint_logs(by, home, settings, project) if asked.logs else []
         # What is retained tells the next run the name and the id: it goes only when all the rest could be looked at.
         now = DeletionOptions() if any(part.blind for part in logs) else asked

@@ -8,6 +8,7 @@ from scripts.kit.doctor.checks import (
     catalog,
     configs,
     data_science,
+    endpoints,
     further,
     hosted,
     launch,
@@ -27,7 +28,7 @@ from scripts.kit.doctor.findings import REGISTERED, Check
 
 SUBJECTS: tuple[ModuleType, ...] = (
     organization, units, data_science, storage, launch, catalog, published, studio, hosted, limits, targets,
-    self_managed, projects, pipelines, models, further, configs,
+    self_managed, projects, pipelines, endpoints, models, further, configs,
 )  # fmt: skip
 
 

@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
+from scripts.kit.doctor.checks import endpoints
 from scripts.kit.doctor.checks.projects import accounts_in, upgrade
 from scripts.kit.doctor.facts.projects import Project
 from scripts.kit.doctor.findings import Place, check, here
+from scripts.kit.doctor.reader import known
 from scripts.kit.doctor.snapshot import Snapshot
 from scripts.kit.stages import Stage
 
@@ -59,17 +61,32 @@ def transition_disabled(facts: Snapshot) -> Iterator[Place]:
 )
 def stage_stack_failed(facts: Snapshot) -> Iterator[Place]:
     for project in facts.complete_projects:
-        for stage in project.stages.values():
+        for name, stage in project.stages.items():
             stack = stage.stack
             if stack and stack.broken and stack.status != "ROLLBACK_COMPLETE":  # the Build step deletes that
-                goes_on = stack.status == "UPDATE_ROLLBACK_FAILED"
-                verb = "continue-update-rollback" if goes_on else "delete-stack"
                 yield here(
                     facts,
                     f"stack {stack.name}",
                     f"{stack.status} {stack.reason}".rstrip(),
-                    f"aws cloudformation {verb} --stack-name {stack.name}\nthen approve the version again",
+                    f"{cure(facts, project, name)}\nthen approve the version again",
                 )
+
+
+def cure(facts: Snapshot, project: Project, name: Stage) -> str:
+    """What brings a stage's stack out of its state.
+
+    Where an endpoint is gone, the way back fails however often it is tried: it is brought back first.
+    """
+    stage = project.stages[name]
+    if stage.stack.status != "UPDATE_ROLLBACK_FAILED":
+        return f"aws cloudformation delete-stack --stack-name {stage.stack.name}"
+    gone = [place for one, at, place, seen in endpoints.every(facts) if (one, at) == (project, name) and seen.gone]
+    if not known(facts.endpoints):
+        failed = (instance for instance in stage.instances or [] if instance["Status"] != "CURRENT")
+        gone = [(instance["Account"], instance["Region"]) for instance in failed]
+    commands = [endpoints.repair(facts, project.name, account, region) for account, region in gone]
+    goes_on = f"aws cloudformation continue-update-rollback --stack-name {stage.stack.name}"
+    return "\nthen ".join(commands) or goes_on
 
 
 @check(
@@ -134,7 +151,7 @@ def described(instances: list[Any]) -> str:
     "stage-stray",
     "warning",
     "A stage runs endpoints in accounts that no longer belong to it",
-    "They are not tested, and cost money, until the next deployment deletes them.",
+    "They are not tested, and cost money. An organization's stack set deletes nothing in accounts outside its OU.",
 )
 def stage_stray(facts: Snapshot) -> Iterator[Place]:
     for project in facts.complete_projects:
@@ -147,10 +164,12 @@ def stage_stray(facts: Snapshot) -> Iterator[Place]:
             now = accounts_in(listed) if facts.alone else [account.id for account in facts.organization.targets(name)]
             if gone := sorted({instance["Account"] for instance in stage.instances or []} - set(now)):
                 back = upgrade(facts, project, f"--set {name.accounts_parameter}={','.join([*now, *gone])}")
+                starts = f"aws codepipeline start-pipeline-execution --name {project.pipeline_name}\n"
+                where = {one["Account"]: one["Region"] for one in reversed(stage.instances or [])}
+                away = "\nthen ".join(endpoints.repair(facts, project.name, one, where[one]) for one in gone)
                 yield here(
                     facts,
                     f"stack set {project.stage_name(name)}",
                     f"accounts {', '.join(gone)}",
-                    f"aws codepipeline start-pipeline-execution --name {project.pipeline_name}\n"
-                    + (f"or list them again: {back}" if facts.alone else "or move them back into the OU"),
+                    f"{starts}or list them again: {back}" if facts.alone else f"{away}\nor move them back into the OU",
                 )

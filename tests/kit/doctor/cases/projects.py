@@ -11,6 +11,7 @@ from localaws.cloudformation.stacks import Stack, Stacks
 from localaws.cloudformation.stacksets.state import Instance, sets_of
 from localaws.services.codepipeline.state import PipelineState
 from localaws.services.events.service import EventsState
+from localaws.services.sagemaker.endpoints import Endpoints
 from localaws.services.sagemaker.projects import Projects
 from tests.kit.doctor.cases import case, swapped, without
 from tests.kit.doctor.cases.catalog import source
@@ -125,7 +126,25 @@ def _(world: World) -> Iterator[None]:
         yield
 
 
-@case("stage-stray", "aws codepipeline start-pipeline-execution")
+def endpoint(world: World) -> dict[str, Any]:
+    """The endpoints of the staging account, by name."""
+    return world.cloud.state(Endpoints, world.staging, REGION).by_name
+
+
+@case("endpoint-missing", "make repair PROJECT=iris-multi-01 ACCOUNT=")
+def _(world: World) -> Iterator[None]:
+    with without(endpoint(world), f"{world.project}-staging"):
+        yield
+
+
+@case("endpoint-taken-back", "aws codepipeline start-pipeline-execution")
+def _(world: World) -> Iterator[None]:
+    [variant] = endpoint(world)[f"{world.project}-staging"].fleet.config["ProductionVariants"]
+    with swapped(variant, "InitialVariantWeight", 2.0):
+        yield
+
+
+@case("stage-stray", "make repair PROJECT=iris-multi-01 ACCOUNT=")
 def _(world: World) -> Iterator[None]:
     source = move(world, world.production, root(world))
     yield

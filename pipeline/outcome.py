@@ -1,0 +1,177 @@
+"""What a stage's endpoints serve, as the tests see it in the target accounts; and the document that records it.
+
+DescribeEndpoint says which configuration an endpoint runs on, whatever its stack says: SageMaker takes an update back
+when an alarm is raised or the new fleet does not start, and the endpoint is InService on its former configuration
+(SageMaker Developer Guide, "Auto-Rollback Configuration and Monitoring").
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+from botocore.exceptions import ClientError
+
+from pipeline import record
+from pipeline.report import Result
+
+if TYPE_CHECKING:
+    from mypy_boto3_s3 import S3Client
+    from mypy_boto3_sagemaker import SageMakerClient
+
+MISSING = "missing"  # the status of an endpoint that does not exist
+SCHEMA = 1
+
+
+@dataclass(frozen=True)
+class Served:
+    """What one endpoint serves. status: SageMaker's, MISSING, "" where it could not be asked.
+
+    model_package: of its first container; release: the number in its configuration; 0 where it has none
+    as_deployed: whether it runs on what the manifest says, None where that is not known
+    """
+
+    account: str
+    region: str
+    endpoint: str
+    status: str = ""
+    config: str = ""
+    model_package: str = ""
+    failure_reason: str = ""
+    looked_at: str = ""
+    release: int = 0
+    as_deployed: bool | None = None
+
+
+@dataclass(frozen=True)
+class Checked:
+    """One account and Region: what its endpoint serves, and the results of every check."""
+
+    served: Served
+    results: tuple[Result, ...]
+
+
+def look(sagemaker: SageMakerClient, bare: Served) -> Served:
+    """What the endpoint serves now; bare: which one."""
+    at = datetime.now(UTC).isoformat(timespec="seconds")
+    try:
+        found = sagemaker.describe_endpoint(EndpointName=bare.endpoint)
+    except ClientError as error:
+        if not_found(error):
+            return replace(bare, status=MISSING, looked_at=at, as_deployed=False)
+        raise
+    seen = replace(
+        bare,
+        status=found["EndpointStatus"],
+        config=found.get("EndpointConfigName", ""),
+        failure_reason=found.get("FailureReason", ""),
+        looked_at=at,
+    )
+    try:
+        (variant, *_) = sagemaker.describe_endpoint_config(EndpointConfigName=seen.config)["ProductionVariants"]
+        model = sagemaker.describe_model(ModelName=variant["ModelName"])
+    except ClientError as error:
+        if not_found(error):  # deleted, although the endpoint runs on it
+            return seen
+        raise
+    containers = model.get("Containers") or [model.get("PrimaryContainer", {})]
+    package = str(containers[0].get("ModelPackageName", ""))
+    return replace(seen, model_package=package, release=round(variant.get("InitialVariantWeight", 0)))
+
+
+def not_found(error: ClientError) -> bool:
+    """SageMaker answers so to the name of what it does not have: a ValidationException, "Could not find …"."""
+    return "could not find" in error.response["Error"].get("Message", "").lower()
+
+
+def in_service(served: Served, project: str) -> str:
+    """What is wrong with the endpoint's status; "" for nothing."""
+    if served.status == MISSING:
+        return (
+            f"the endpoint {served.endpoint} does not exist, although its stack does. Bring it back: make repair "
+            f"PROJECT={project} ACCOUNT={served.account} REGION={served.region}"
+        )
+    reason = f" ({served.failure_reason})" if served.failure_reason else ""
+    return "" if served.status == "InService" else f"expected InService, got {served.status}{reason}"
+
+
+def as_deployed(served: Served, package: str, release: int | None) -> str:
+    """How the endpoint differs from what was deployed; "" where it does not.
+
+    package, release: of the manifest; None for the release of one that was written before there was any
+    """
+    if served.model_package != package:
+        differs = f"expected {package}, got {served.model_package or 'no model package'}"
+    elif release is not None and served.release != release:
+        differs = f"expected the configuration with the number {release}, got {served.release}, with other settings"
+    elif release is None and served.failure_reason:
+        differs = "the last update of the endpoint failed"
+    else:  # the reason of a failure before this deployment may still stand there
+        return ""
+    why = f": {served.failure_reason}" if served.failure_reason else ""
+    return f"{differs}. SageMaker went back to the former configuration, {served.config}{why}"
+
+
+def document(
+    manifest: Mapping[str, Any], stage: str, checked: Sequence[Checked], execution: str, manifest_sha256: str
+) -> dict[str, Any]:
+    """The record of a stage after its tests: what each endpoint serves and which checks failed there.
+
+    execution: that tests, which a rollback of the stage does with the manifest of another one
+    manifest_sha256: of all that Build handed on
+    """
+    package = manifest["model_package"]
+    return {
+        "schema": SCHEMA,
+        "execution": execution,
+        "stage": stage,
+        "version": package["version"],
+        "arn": package["arn"],
+        "at": datetime.now(UTC).isoformat(timespec="seconds"),
+        "passed": not any(result.failure for one in checked for result in one.results),
+        "manifest_sha256": manifest_sha256,
+        "endpoints": [endpoint(one) for one in checked],
+    }
+
+
+def endpoint(one: Checked) -> dict[str, Any]:
+    served = one.served
+    return {
+        "account": served.account,
+        "region": served.region,
+        "endpoint": served.endpoint,
+        "status": served.status,
+        "config": served.config,
+        "model_package": served.model_package,
+        "failure_reason": served.failure_reason,
+        "looked_at": served.looked_at,
+        "as_deployed": served.as_deployed,
+        "failed": [result.failure for result in one.results if result.failure],
+    }
+
+
+def bucket_of(manifest: Mapping[str, Any]) -> str:
+    """The project's bucket, as 30-project.yaml names it."""
+    return f"sagemaker-project-{manifest['project']['id']}"
+
+
+def write(s3: S3Client, found: Mapping[str, Any], bucket: str, number: str) -> str:
+    """Record a document of document(); its key. number: of the test's build, so that a second try has its own."""
+    key = f"{record.OUTCOMES}{found['execution']}/{found['stage']}-{number}.json"
+    record.write(s3, bucket, key, dict(found))
+    return key
+
+
+def newest(s3: S3Client, bucket: str, stage: str) -> dict[str, Any] | None:
+    """The newest record of a stage, by the time when S3 took it; None where there is none.
+
+    One is read, however many there are: each deployment adds one, with a line for each endpoint.
+    """
+    pages = s3.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=record.OUTCOMES)
+    found = [item for page in pages for item in page.get("Contents", [])]
+    named = [item for item in found if item["Key"].rsplit("/", 1)[1].startswith(f"{stage}-")]
+    if not named:
+        return None
+    return record.entry(s3, bucket, max(named, key=lambda item: (item["LastModified"], item["Key"]))["Key"])
