@@ -27,12 +27,13 @@ from botocore.exceptions import ClientError
 from pipeline import card, outcome, release
 from pipeline import manifest as documents
 from pipeline.accounts import Account, accounts_of
+from pipeline.approvals import Approvals
 from pipeline.clients import Clients
 from pipeline.console import UserError, export, run, say
 from pipeline.parameters import declared_parameters
 from pipeline.payloads import GOLDEN, read_payloads
 from pipeline.regions import copies
-from pipeline.registry import check_version, ensure_group, resolve
+from pipeline.registry import check_version, ensure_group
 from pipeline.rollback import Answer, after_rejection, parameters_of
 from pipeline.settings import Settings, Stage, read_settings
 from pipeline.sharing import check_place, check_room, share
@@ -106,9 +107,12 @@ def decide(settings: Settings, clients: Clients) -> Answer:
     """The version to deploy, and why: what was asked for, or what follows from a rejection."""
     if settings.rejected is not None:
         return after_rejection(settings, settings.rejected, stack_names(settings), clients)
-    version = resolve(clients("sagemaker", settings.region), settings.group, settings.version)
+    approvals = Approvals.read(settings, clients)
+    if settings.version is not None:
+        return Answer(approvals.approved(settings.version), f"version {settings.version} is approved")
+    version = approvals.last()
     if version is None:
-        return Answer(None, f"no version of the model group {settings.group} is approved yet")
+        return Answer(None, approvals.why_none())
     return Answer(version, f"version {version.number} is approved")
 
 
