@@ -129,7 +129,9 @@ class TheArtifact(unittest.TestCase):
         settings = Settings(
             "Iris", "p-1", "Iris", 1, "SELF", "bucket", "bundle", "key", "0.2.0-1a2b3c4d", "c", "e", REGION, (stage,)
         )
-        sharing.check_place(settings, read_version(package(1, InferenceSpecification=specification)))
+        sharing.check_place(
+            settings, read_version(package(1, InferenceSpecification=specification), "2026-11-30T00:00:00Z", "ann")
+        )
 
     def test_the_projects_models_may_be_shared_and_nothing_else_of_the_bucket(self) -> None:
         for url in (
