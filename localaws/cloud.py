@@ -203,11 +203,13 @@ class Cloud:
         external_id: str | None = None,
         policies: tuple[Mapping[str, Any], ...] = (),
         tags: Mapping[str, str] | None = None,
+        keys: Mapping[str, str] | None = None,
         seconds: int = SESSION_SECONDS,
     ) -> Session:
         """A session of the role, if the role exists and trusts the caller.
 
-        A service that acts as a role calls this with service_principal("codebuild.amazonaws.com").
+        A service that acts as a role calls this with service_principal("codebuild.amazonaws.com"); keys: the
+        condition keys that it adds to the session's requests (see Principal.session_keys).
         AwsError AccessDenied otherwise (STS API Reference, "AssumeRole": the same answer whether
         the role is missing or does not trust the caller).
         """
@@ -221,20 +223,30 @@ class Cloud:
             session_name=session_name,
             session_policies=policies,
             session_tags=dict(tags or {}),
+            session_keys=dict(keys or {}),
         )
         return Session(self, self.issue(principal, seconds), region)
 
-    def service_role(self, role_arn: str, session_name: str, service: str, region: str, **source: str) -> Session:
+    def service_role(
+        self,
+        role_arn: str,
+        session_name: str,
+        service: str,
+        region: str,
+        keys: Mapping[str, str] | None = None,
+        **source: str,
+    ) -> Session:
         """A service acting as a role that was passed to it; the session is kept and used again.
 
-        service: codepipeline.amazonaws.com; source: SourceArn="arn:…", SourceAccount="1111…"
+        service: codepipeline.amazonaws.com; keys: as assume_role takes them; source: SourceArn="arn:…",
+        SourceAccount="1111…"
         """
-        key = ("service", role_arn, session_name, service, tuple(sorted(source.items())))
+        key = ("service", role_arn, session_name, service, repr(keys), tuple(sorted(source.items())))
         with self._lock:
             credentials = self._sessions.get(key)
         if credentials is None or credentials.expired:
             by = Principal("service", "", service, source=source)
-            credentials = self.assume_role(role_arn, session_name, by, region).credentials
+            credentials = self.assume_role(role_arn, session_name, by, region, keys=keys).credentials
             with self._lock:
                 self._sessions[key] = credentials
         return Session(self, credentials, region)

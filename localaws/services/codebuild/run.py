@@ -157,11 +157,14 @@ class BuildRun:
         """A phase in which this machine has nothing to do."""
 
     def _provision(self) -> None:
+        """IAM User Guide, "AWS global condition context keys" (codebuild:BuildArn, codebuild:ProjectArn): the keys are in
+        every request of a role that CodeBuild assumed."""
         role, build_id = self.build["serviceRole"], self.build["id"].split(":")[1]
         project_arn = self.project["arn"]
         try:
             self.session = self.cloud.service_role(
                 role, f"AWSCodeBuild-{build_id}", "codebuild.amazonaws.com", self.region,
+                {"codebuild:buildarn": self.build["arn"], "codebuild:projectarn": project_arn},
                 SourceArn=project_arn, SourceAccount=self.account,
             )  # fmt: skip
         except AwsError as error:
