@@ -227,26 +227,17 @@ class Cloud:
         )
         return Session(self, self.issue(principal, seconds), region)
 
-    def service_role(
-        self,
-        role_arn: str,
-        session_name: str,
-        service: str,
-        region: str,
-        keys: Mapping[str, str] | None = None,
-        **source: str,
-    ) -> Session:
+    def service_role(self, role_arn: str, session_name: str, service: str, region: str, **source: str) -> Session:
         """A service acting as a role that was passed to it; the session is kept and used again.
 
-        service: codepipeline.amazonaws.com; keys: as assume_role takes them; source: SourceArn="arn:…",
-        SourceAccount="1111…"
+        service: codepipeline.amazonaws.com; source: SourceArn="arn:…", SourceAccount="1111…"
         """
-        key = ("service", role_arn, session_name, service, repr(keys), tuple(sorted(source.items())))
+        key = ("service", role_arn, session_name, service, tuple(sorted(source.items())))
         with self._lock:
             credentials = self._sessions.get(key)
         if credentials is None or credentials.expired:
             by = Principal("service", "", service, source=source)
-            credentials = self.assume_role(role_arn, session_name, by, region, keys=keys).credentials
+            credentials = self.assume_role(role_arn, session_name, by, region).credentials
             with self._lock:
                 self._sessions[key] = credentials
         return Session(self, credentials, region)

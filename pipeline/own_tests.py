@@ -7,6 +7,7 @@ artifact, no variable, no report. They run with unittest, or with pytest where t
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import re
@@ -106,10 +107,8 @@ def bounded(command: list[str], folder: Path, variables: Mapping[str, str], seco
 
 def end(process: subprocess.Popen[bytes]) -> None:
     """End a command with everything that it started in its session."""
-    try:
+    with contextlib.suppress(ProcessLookupError):
         os.killpg(process.pid, signal.SIGKILL)
-    except ProcessLookupError:
-        pass
     process.wait()
 
 

@@ -58,7 +58,7 @@ def assume_role(call: Call) -> dict[str, Any]:
 
 
 def session_tags(params: dict[str, Any]) -> dict[str, str]:
-    """The tags of the session (API Reference, AssumeRole): keys differ in more than their case, and are not AWS's own."""
+    """The tags of a session: keys differ in more than their case, and are not AWS's own (API Reference, AssumeRole)."""
     tags = {str(tag["Key"]): str(tag["Value"]) for tag in params.get("Tags", [])}
     if len({key.lower() for key in tags}) < len(params.get("Tags", [])):
         message = "Duplicate tag keys found. Please note that Tag keys are case insensitive."

@@ -30,4 +30,5 @@ class AnswersTheSame(unittest.TestCase):
             )
             return answer["Body"].read()
 
-        self.assertEqual(ask(), ask())
+        answers = [ask(), ask()]
+        assert answers[0] == answers[1], answers
