@@ -25,8 +25,8 @@ ON_MORE_RESOURCES = {
 }  # fmt: skip
 # Global keys that parliament does not know as such (IAM User Guide, "AWS global condition context keys").
 GLOBAL_KEYS = {"codebuild:BuildArn": "Arn", "codebuild:ProjectArn": "Arn"}
-# A variable for a tag whose key has a colon, as in AWS's own SageMakerStudioProjectRoleMachineLearningPolicy: parliament
-# takes it for a colon of the ARN.
+# A variable for a tag whose key has a colon: parliament takes that for a colon of the ARN. AWS's own policies have such
+# variables (SageMakerStudioProjectRoleMachineLearningPolicy).
 TAG_VARIABLE = re.compile(r"\$\{aws:PrincipalTag/[^}]*\}")
 
 
