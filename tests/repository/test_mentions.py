@@ -36,7 +36,8 @@ MADE = {  # by the reader, by a command, by a pipeline, or by AWS; and a library
     "template.yaml", "test_default_quota.py", "test_routing_strategy.py",
 }  # fmt: skip
 EXAMPLES = (  # a reader's
-    "seed-code/build", "seed-code/deploy", "localaws/services/acm", "tests/localaws/services/acm", "tests/requirements.txt",
+    "seed-code/build", "seed-code/deploy", "localaws/services/acm", "tests/localaws/services/acm",
+    "tests/requirements.txt",
 )  # fmt: skip
 SUFFIXES = {".py", ".md", ".yaml", ".yml", ".jinja", ".toml", ".mk", ".svg"}
 ELSEWHERE = (
