@@ -23,6 +23,8 @@ class Principal:
     called_via: the services through which the caller's request came (forward access
         sessions), the first one first: aws:CalledVia
     source: aws:SourceArn and aws:SourceAccount, when a service asks on behalf of a resource
+    session_keys: further condition keys of a role session, which the service sets that delivered the credentials
+        (codebuild:ProjectArn); in lower case
     """
 
     kind: Literal["root", "user", "role", "service", "anonymous"]
@@ -34,6 +36,7 @@ class Principal:
     session_tags: Mapping[str, str] = field(default_factory=dict)
     called_via: tuple[str, ...] = ()
     source: Mapping[str, str] = field(default_factory=dict)
+    session_keys: Mapping[str, str] = field(default_factory=dict)
 
     def through(self, service: str) -> Principal:
         """The same caller, with its request forwarded by a service (cloudformation.amazonaws.com)."""

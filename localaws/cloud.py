@@ -203,11 +203,13 @@ class Cloud:
         external_id: str | None = None,
         policies: tuple[Mapping[str, Any], ...] = (),
         tags: Mapping[str, str] | None = None,
+        keys: Mapping[str, str] | None = None,
         seconds: int = SESSION_SECONDS,
     ) -> Session:
         """A session of the role, if the role exists and trusts the caller.
 
-        A service that acts as a role calls this with service_principal("codebuild.amazonaws.com").
+        A service that acts as a role calls this with service_principal("codebuild.amazonaws.com"); keys: the
+        condition keys that it adds to the session's requests (see Principal.session_keys).
         AwsError AccessDenied otherwise (STS API Reference, "AssumeRole": the same answer whether
         the role is missing or does not trust the caller).
         """
@@ -221,6 +223,7 @@ class Cloud:
             session_name=session_name,
             session_policies=policies,
             session_tags=dict(tags or {}),
+            session_keys=dict(keys or {}),
         )
         return Session(self, self.issue(principal, seconds), region)
 

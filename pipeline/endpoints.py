@@ -13,12 +13,10 @@ from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
-from threading import Lock
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 import boto3
-from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
 from pipeline import card, outcome
@@ -27,6 +25,7 @@ from pipeline.console import UserError, counted, export, run, say, shorten
 from pipeline.outcome import Checked, Served
 from pipeline.payloads import GOLDEN, Payload, difference, read_answer, read_payloads
 from pipeline.report import Result, write_junit
+from pipeline.testers import AT_ONCE, CONFIG, testers
 
 if TYPE_CHECKING:
     from mypy_boto3_cloudformation import CloudFormationClient
@@ -34,50 +33,12 @@ if TYPE_CHECKING:
 
 MANIFEST = "deployment.json"
 BUILD_OUTPUT = "CODEBUILD_SRC_DIR_BuildOutput"  # CodeBuild's variable for the folder of the Build step's artifact
-AT_ONCE = 16  # accounts and Regions that are asked at the same time
 # The build has 45 minutes (30-project.yaml). What is not asked by then is reported as a failure, with time left for a
 # request that hangs and its retries, and for the report and the card: a build that times out would say nothing.
 SECONDS = 22 * 60.0
 OUT_OF_TIME = (
     f"not asked any more after {SECONDS / 60:g} minutes: look at slow endpoints, or take fewer accounts a stage"
 )
-CONFIG = Config(
-    retries={"mode": "standard", "max_attempts": 5}, connect_timeout=10, read_timeout=70, max_pool_connections=AT_ONCE
-)
-
-
-def testers(manifest: Mapping[str, Any], stage: str, external_id: str) -> Callable[[str, str], AccountClients]:
-    """How to become the tester's role of an account, for a Region.
-
-    One session makes every client, so that the descriptions of AWS's services are read once: a session for each
-    place takes a quarter of a second of processor time. Sessions are not made for threads (boto3 guide, "Session"),
-    clients are.
-    """
-    partition = manifest["model_package"]["arn"].split(":")[1]
-    name, session, one_at_a_time = manifest["stages"][stage]["tester_role_name"], boto3.Session(), Lock()
-    sts = session.client("sts", config=CONFIG)
-
-    def become(account: str, region: str) -> AccountClients:
-        credentials = sts.assume_role(
-            RoleArn=f"arn:{partition}:iam::{account}:role/{name}",
-            RoleSessionName=f"test-{manifest['project']['id']}-{stage}",
-            ExternalId=external_id,
-        )["Credentials"]
-
-        def client(service: str) -> Any:
-            with one_at_a_time:
-                return session.client(  # type: ignore[call-overload]
-                    service,
-                    region_name=region,
-                    config=CONFIG,
-                    aws_access_key_id=credentials["AccessKeyId"],
-                    aws_secret_access_key=credentials["SecretAccessKey"],
-                    aws_session_token=credentials["SessionToken"],
-                )
-
-        return client
-
-    return become
 
 
 def reasons(cloudformation: CloudFormationClient, part: Mapping[str, Any]) -> dict[str, str]:

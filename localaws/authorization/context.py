@@ -74,6 +74,7 @@ def of_principal(principal: Principal, identity: Identity, organization_of: Belo
         keys["aws:userid"] = (principal.account,)
     tags = {**identity.tags, **principal.session_tags}
     keys |= {f"aws:principaltag/{key.lower()}": (value,) for key, value in tags.items()}
+    keys |= {key: (value,) for key, value in principal.session_keys.items()}
     keys |= of_organization("principal", principal.account, organization_of(principal.account))
     return keys | _source(principal, organization_of)
 

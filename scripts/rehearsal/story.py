@@ -259,7 +259,8 @@ class Story:
 
     def diagnosis(self) -> str:
         """Why the pipeline stands where it stands: the failed actions, and the log of a build that failed."""
-        lines, providers = [], set()
+        builds, lines, providers = self.cloud.folder / "builds", [], set()
+        failed: list[Path] = []
         try:
             for action in self.actions() if self.execution_id else []:
                 if action["status"] == "Failed":
@@ -268,12 +269,14 @@ class Story:
                     where = f"{action['stageName']}/{action['actionName']}"
                     lines.append(f"{where}: {details.get('code', '')} {details.get('message', '')}".rstrip())
                     providers.add(action["input"]["actionTypeId"]["provider"])
+                    failed.append(builds / f"{result.get('externalExecutionId', '').replace(':', '/')}.log")
             lines += self.failed_conditions()
         except ClientError as error:
             lines.append(explain(error))
-        logs = sorted((self.cloud.folder / "builds").rglob("*.log"), key=lambda path: path.stat().st_mtime)
+        logs = sorted(builds.rglob("*.log"), key=lambda path: path.stat().st_mtime)
+        logs += [path for path in failed if path.is_file()]  # of builds side by side the newest may have succeeded
         if logs and (not lines or "CodeBuild" in providers):
-            lines += [f"--- the newest build ({logs[-1].parent.name})", *logs[-1].read_text().splitlines()[-40:]]
+            lines += [f"--- the build ({logs[-1].parent.name})", *logs[-1].read_text().splitlines()[-40:]]
         return "\n".join(lines)
 
     def failed_conditions(self) -> list[str]:

@@ -52,10 +52,11 @@ def test_a_deploy_repository_holds_no_code_of_the_pipeline_and_no_template() -> 
         "settings.schema.json",
         "staging-config.json",
         "tests/golden-payloads.json",
+        "tests/test_endpoint.py",
     ]
 
 
-@pytest.mark.parametrize("name", ["buildspec.yml", "test-buildspec.yml"])
+@pytest.mark.parametrize("name", ["buildspec.yml", "own-tests-buildspec.yml", "test-buildspec.yml"])
 def test_the_buildspecs_use_a_runtime_that_the_projects_image_has(name: str) -> None:
     project = (TEMPLATES / "30-project.yaml").read_text()
     image = set(re.findall(r"Image: (aws/codebuild/\S+)", project))

@@ -116,7 +116,8 @@ class TheArtifact(unittest.TestCase):
             "AdditionalS3DataSource": {"S3Uri": f"s3://{BUCKET}/Other-p-2/models/m"},
         }
         image = package(1)["InferenceSpecification"]["Containers"][0]["Image"]
-        found = read_version(package(1, InferenceSpecification={"Containers": [{"Image": image, **sources}]}))
+        specification = {"Containers": [{"Image": image, **sources}]}
+        found = read_version(package(1, InferenceSpecification=specification), "", None)
         self.assertEqual(found.artifacts, [ARTIFACT, LARGE, f"s3://{BUCKET}/Other-p-2/models/m"])
 
     def place(self, url: str) -> None:
@@ -129,9 +130,7 @@ class TheArtifact(unittest.TestCase):
         settings = Settings(
             "Iris", "p-1", "Iris", 1, "SELF", "bucket", "bundle", "key", "0.2.0-1a2b3c4d", "c", "e", REGION, (stage,)
         )
-        sharing.check_place(
-            settings, read_version(package(1, InferenceSpecification=specification), "2026-11-30T00:00:00Z", "ann")
-        )
+        sharing.check_place(settings, read_version(package(1, InferenceSpecification=specification), "", None))
 
     def test_the_projects_models_may_be_shared_and_nothing_else_of_the_bucket(self) -> None:
         for url in (

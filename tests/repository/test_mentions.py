@@ -35,7 +35,10 @@ MADE = {  # by the reader, by a command, by a pipeline, or by AWS; and a library
     "requests.jsonl", "ruamel.yaml", "runtimes.yml", "settings.schema.json", "summary.json", "template.json",
     "template.yaml", "test_default_quota.py", "test_routing_strategy.py",
 }  # fmt: skip
-EXAMPLES = ("seed-code/build", "seed-code/deploy", "localaws/services/acm", "tests/localaws/services/acm")  # a reader's
+EXAMPLES = (  # a reader's
+    "seed-code/build", "seed-code/deploy", "localaws/services/acm", "tests/localaws/services/acm",
+    "tests/requirements.txt",
+)  # fmt: skip
 SUFFIXES = {".py", ".md", ".yaml", ".yml", ".jinja", ".toml", ".mk", ".svg"}
 ELSEWHERE = (
     "docs/guides/other-templates.md",  # files of other repositories

@@ -71,7 +71,7 @@ def studio(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Studio]:
     assert not cloud.faults, cloud.faults
 
 
-@pytest.mark.parametrize("kind", ["build", "test"])
+@pytest.mark.parametrize("kind", ["build", "own-tests", "test"])
 def test_a_data_scientist_who_starts_a_build_with_another_buildspec_is_refused(studio: Studio, kind: str) -> None:
     def start() -> Any:
         given = {"sourceTypeOverride": "NO_SOURCE", "artifactsOverride": {"type": "NO_ARTIFACTS"}}
@@ -80,7 +80,7 @@ def test_a_data_scientist_who_starts_a_build_with_another_buildspec_is_refused(s
 
     check_denied(start, "StartNoBuilds")
     with studio.scientist_without("StartNoBuilds"):
-        assert start()["build"]["serviceRole"] == studio.role(kind.title())
+        assert start()["build"]["serviceRole"] == studio.role(kind.title().replace("-", ""))
 
 
 @pytest.mark.parametrize("key", ["project-templates/mine.yaml", "bundle/0/pipeline.zip", "bundle/0/model-deploy.zip"])
@@ -162,7 +162,7 @@ def test_a_data_scientist_who_sends_the_approvers_a_message_is_refused(studio: S
         assert publish()
 
 
-@pytest.mark.parametrize("short", ["Build", "Events", "Pipeline", "Stage", "Starter", "Test"])
+@pytest.mark.parametrize("short", ["Build", "Events", "OwnTests", "Pipeline", "Stage", "Starter", "Test"])
 def test_a_data_scientist_who_passes_a_role_of_the_pipelines_is_refused(studio: Studio, short: str) -> None:
     def make() -> Any:
         step = {"Name": "Fail", "Type": "Fail", "Arguments": {"ErrorMessage": ""}}

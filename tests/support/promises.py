@@ -16,6 +16,7 @@ import yaml
 from yaml import MappingNode, Node, ScalarNode, SequenceNode
 
 from awslang.template.reader import LOADER
+from scripts.kit.lint.sizes import limit_of
 
 SECTIONS = [
     "AWSTemplateFormatVersion", "Description", "Metadata", "Parameters", "Rules", "Mappings", "Conditions",
@@ -25,7 +26,6 @@ ATTRIBUTES = [
     "Condition", "Type", "DeletionPolicy", "UpdateReplacePolicy", "DependsOn", "Metadata", "Properties",
 ]  # fmt: skip
 CAPTURED = "${DataCaptureBucketName}"  # may be of any account, and is named in the target account
-MOST_LINES = 500
 # Types whose loss cannot be undone. A CodeCommit repository is none: it goes with its project (`make teardown`).
 STATEFUL = {"AWS::S3::Bucket", "AWS::KMS::Key", "AWS::SageMaker::ModelPackageGroup"}
 OUTLIVES = {"DeletionPolicy": "RetainExceptOnCreate", "UpdateReplacePolicy": "Retain"}
@@ -147,8 +147,8 @@ def bundle_version(source: Source) -> Iterator[str]:
 
 def length(source: Source) -> Iterator[str]:
     """A template can be read in one go."""
-    if (lines := len(source.text.splitlines())) > MOST_LINES:
-        yield f"{lines} lines, {MOST_LINES} are allowed: split it by subject"
+    if (lines := len(source.text.splitlines())) > (most := limit_of(f"templates/{source.path.name}")):
+        yield f"{lines} lines, {most} are allowed: split it by subject"
 
 
 def statements(value: Any) -> Iterator[dict[str, Any]]:

@@ -19,6 +19,7 @@ from typing import Any
 from botocore.exceptions import ClientError
 
 from awslang.errors import AwsError
+from awslang.principals import service_principal
 from localaws import confinement
 from localaws.cloud import Cloud, Session
 from localaws.confinement import Free
@@ -157,13 +158,16 @@ class BuildRun:
         """A phase in which this machine has nothing to do."""
 
     def _provision(self) -> None:
+        """Take on the service role, whose requests then carry the ARNs of the build and of its project.
+
+        IAM User Guide, "AWS global condition context keys": codebuild:BuildArn, codebuild:ProjectArn.
+        """
         role, build_id = self.build["serviceRole"], self.build["id"].split(":")[1]
         project_arn = self.project["arn"]
         try:
-            self.session = self.cloud.service_role(
-                role, f"AWSCodeBuild-{build_id}", "codebuild.amazonaws.com", self.region,
-                SourceArn=project_arn, SourceAccount=self.account,
-            )  # fmt: skip
+            by = service_principal("codebuild.amazonaws.com", SourceArn=project_arn, SourceAccount=self.account)
+            keys = {"codebuild:buildarn": self.build["arn"], "codebuild:projectarn": project_arn}
+            self.session = self.cloud.assume_role(role, f"AWSCodeBuild-{build_id}", by, self.region, keys=keys)
         except AwsError as error:
             message = f"CodeBuild is not authorized to perform: sts:AssumeRole on {role}"
             raise PhaseFailed("ACCESS_DENIED", message) from error

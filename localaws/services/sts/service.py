@@ -5,11 +5,12 @@ from __future__ import annotations
 import json
 from typing import Any
 
+from awslang.errors import AwsError, NotSupported
 from localaws import moto_bridge
 from localaws.calls import Call
 from localaws.service import Service
 
-sts = Service("sts")
+sts = Service("sts", invalid="ValidationError")
 
 
 @sts.operation("GetCallerIdentity")
@@ -21,6 +22,8 @@ def get_caller_identity(call: Call) -> dict[str, Any]:
 @sts.operation("AssumeRole")
 def assume_role(call: Call) -> dict[str, Any]:
     params = call.params
+    if params.get("TransitiveTagKeys"):
+        raise NotSupported("sts:AssumeRole with TransitiveTagKeys")
     policies = [json.loads(params["Policy"])] if "Policy" in params else []
     for item in params.get("PolicyArns", []):
         account = item["arn"].split(":")[4]
@@ -36,7 +39,7 @@ def assume_role(call: Call) -> dict[str, Any]:
         call.region,
         external_id=params.get("ExternalId"),
         policies=tuple(policies),
-        tags={tag["Key"]: tag["Value"] for tag in params.get("Tags", [])},
+        tags=session_tags(params),
         seconds=params.get("DurationSeconds", 3600),
     )
     credentials = session.credentials
@@ -52,3 +55,14 @@ def assume_role(call: Call) -> dict[str, Any]:
             "Arn": session.principal.arn,
         },
     }
+
+
+def session_tags(params: dict[str, Any]) -> dict[str, str]:
+    """The tags of a session: keys differ in more than their case, and are not AWS's own (API Reference, AssumeRole)."""
+    tags = {str(tag["Key"]): str(tag["Value"]) for tag in params.get("Tags", [])}
+    if len({key.lower() for key in tags}) < len(params.get("Tags", [])):
+        message = "Duplicate tag keys found. Please note that Tag keys are case insensitive."
+        raise AwsError("InvalidParameterValue", message)
+    if any(key.lower().startswith("aws:") for key in tags):
+        raise AwsError("InvalidParameterValue", "Tag keys prefixed with 'aws:' are reserved for AWS")
+    return tags

@@ -45,6 +45,7 @@ AT_ROOT = {  # of that zip: what the project's template and its builds look for 
     STAGE: "40-stage.yaml",
     "templates/50-endpoint.yaml": "50-endpoint.yaml",
     "pipeline/buildspec.yml": "buildspec.yml",
+    "pipeline/own-tests-buildspec.yml": "own-tests-buildspec.yml",
     "pipeline/test-buildspec.yml": "test-buildspec.yml",
 }
 # The product's parameters. A creator may change the first two: an upgrade keeps a project's own

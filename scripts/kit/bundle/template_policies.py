@@ -89,7 +89,8 @@ def value(function: str, argument: Any, template: Mapping[str, Any]) -> Any:
     if function == "Fn::Split":
         return str(plain(argument[1], template)).split(argument[0])
     text, own = (argument, {}) if isinstance(argument, str) else argument
-    return re.sub(r"\$\{([^!}][^}]*)\}", lambda found: part(found[1].strip(), own, template), text)
+    filled = re.sub(r"\$\{([^!}][^}]*)\}", lambda found: part(found[1].strip(), own, template), text)
+    return filled.replace("${!", "${")  # a literal: the variable of a policy
 
 
 def part(name: str, own: Mapping[str, Any], template: Mapping[str, Any]) -> str:

@@ -31,7 +31,7 @@ from scripts.kit.doctor.facts.limits import Limits
 from scripts.kit.doctor.facts.organization import Organization
 from scripts.kit.doctor.facts.projects import Project
 from scripts.kit.doctor.facts.self_managed import SelfManaged
-from scripts.kit.doctor.facts.stacks import TEST_ROLE
+from scripts.kit.doctor.facts.stacks import OWN_TESTS_ROLE, TEST_ROLE
 from scripts.kit.doctor.facts.storage import Bucket, Key, Storage
 from scripts.kit.doctor.facts.studio import Studio
 from scripts.kit.doctor.facts.targets import Target, TargetSet
@@ -73,6 +73,10 @@ class Snapshot:
     @property
     def test_role_arn(self) -> str:
         return f"arn:{self.partition}:iam::{self.account}:role/service-role/{TEST_ROLE}"
+
+    @property
+    def own_tests_role_arn(self) -> str:
+        return f"arn:{self.partition}:iam::{self.account}:role/service-role/{OWN_TESTS_ROLE}"
 
     @property
     def alone(self) -> bool:

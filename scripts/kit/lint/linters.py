@@ -23,6 +23,11 @@ ON_MORE_RESOURCES = {
     "sagemaker:CreateModel", "codestar-connections:UseConnection", "cloudformation:CreateStackInstances",
     "cloudformation:DeleteStackInstances", "cloudformation:UpdateStackInstances", "cloudformation:UpdateStackSet",
 }  # fmt: skip
+# Global keys that parliament does not know as such (IAM User Guide, "AWS global condition context keys").
+GLOBAL_KEYS = {"codebuild:BuildArn": "Arn", "codebuild:ProjectArn": "Arn"}
+# A variable for a tag whose key has a colon: parliament takes that for a colon of the ARN. AWS's own policies have such
+# variables (SageMakerStudioProjectRoleMachineLearningPolicy).
+TAG_VARIABLE = re.compile(r"\$\{aws:PrincipalTag/[^}]*\}")
 
 
 def guard(data: Any) -> Iterator[str]:
@@ -48,10 +53,11 @@ def places(report: Any) -> Iterator[str]:
 
 def parliament(data: Any) -> Iterator[str]:
     """data: {where it stands: policy document}"""
-    from parliament import analyze_policy_string, enhance_finding  # of .venv-lint
+    from parliament import analyze_policy_string, enhance_finding, statement  # of .venv-lint
 
+    statement.GLOBAL_CONDITION_KEYS.update(GLOBAL_KEYS)
     for place, document in data.items():
-        for finding in analyze_policy_string(json.dumps(document)).findings:
+        for finding in analyze_policy_string(TAG_VARIABLE.sub("*", json.dumps(document))).findings:
             known = finding.issue == "RESOURCE_MISMATCH" and {d["action"] for d in finding.detail} <= ON_MORE_RESOURCES
             if not known and finding.issue not in LEFT_TO_THE_TESTS:
                 found = enhance_finding(finding)

@@ -37,7 +37,7 @@ from scripts.kit.together import together
 
 TARGET_TEMPLATE = "templates/20-target-account.yaml"
 SELF_MANAGED_TEMPLATE = "templates/21-self-managed-roles.yaml"
-NEEDED = ("ModelBucketName", "ModelKeyArn", "TestRoleArn")  # outputs of templates 10 and 12
+NEEDED = ("ModelBucketName", "ModelKeyArn", "OwnTestsRoleArn", "TestRoleArn")  # outputs of templates 10 and 12
 
 
 @dataclass(frozen=True)
@@ -113,6 +113,7 @@ def target_stack(
     parameters = {
         "SageMakerRoleSuffix": stage.suffix,
         "PipelineExecutionRoleArn": outputs["TestRoleArn"],
+        "OwnTestsRoleArn": outputs["OwnTestsRoleArn"] if stage.stage is Stage.STAGING else "",
         "ExternalId": settings.tester_external_id,
         "ModelBucketName": outputs["ModelBucketName"],
         "ModelKeyArn": outputs["ModelKeyArn"],

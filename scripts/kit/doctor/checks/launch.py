@@ -29,7 +29,8 @@ NEEDED = {
     "codepipeline:CreatePipeline": ["arn:aws:codepipeline:{r}:{a}:sagemaker-{n}-deploy"],
     "codepipeline:TagResource": ["arn:aws:codepipeline:{r}:{a}:sagemaker-{n}-deploy"],
     "iam:PassRole": [
-        "arn:aws:iam::{a}:role/service-role/{k}" + name for name in ("BuildRole", "PipelineRole", "TestRole")
+        "arn:aws:iam::{a}:role/service-role/{k}" + name
+        for name in ("BuildRole", "OwnTestsRole", "PipelineRole", "TestRole")
     ],
     "s3:CreateBucket": ["arn:aws:s3:::sagemaker-project-{i}"],
     "s3:GetBucketPolicy": ["arn:aws:s3:::sagemaker-project-{i}"],
@@ -41,6 +42,7 @@ NEEDED = {
 }
 PASSED_TO = {
     "BuildRole": "codebuild.amazonaws.com",
+    "OwnTestsRole": "codebuild.amazonaws.com",
     "PipelineRole": "codepipeline.amazonaws.com",
     "TestRole": "codebuild.amazonaws.com",
 }

@@ -47,7 +47,9 @@ def data_science_stack(facts: Snapshot, name: str) -> tuple[stacks.WantedStack, 
 
 def target_stack(facts: Snapshot, stage: Stage, account: str) -> tuple[stacks.WantedStack, Mapping[str, str]]:
     """Template 20 in an account of a stage, and the parameters that are known of it."""
-    outputs = dict.fromkeys(target_roles.NEEDED, "") | {"TestRoleArn": facts.test_role_arn}
+    outputs = dict.fromkeys(target_roles.NEEDED, "") | {
+        "OwnTestsRoleArn": facts.own_tests_role_arn, "TestRoleArn": facts.test_role_arn
+    }  # fmt: skip
     outputs |= facts.data_science.outputs
     where = target_roles.TargetStage(stage, facts.settings.roles.suffix.of(stage), "", ())
     want = target_roles.target_stack(facts.settings, where, account, outputs)

@@ -31,17 +31,29 @@ def role_session(arn: str) -> Principal:
     return Principal("role", account, f"arn:aws:sts::{account}:assumed-role/{name}/doctor", role_arn=arn)
 
 
-def trusts(role: Role, who: Principal, external_id: str | None = None, source: str = "") -> Decision:
-    """What the role's trust policy decides for this service or role; source: the ARN that the service asks for."""
+# The tags with which the pipeline's tests enter a tester's role (pipeline/testers.py).
+SESSION_TAGS = ("sagemaker:project-id", "sagemaker:project-name")
+
+
+def trusts(
+    role: Role, who: Principal, external_id: str | None = None, source: str = "", action: str = "sts:AssumeRole"
+) -> Decision:
+    """What the role's trust policy decides for this service or role; source: the ARN that the service asks for.
+
+    A role's session has the tags of a project, as the pipeline's tests have; sts:TagSession is asked for apart.
+    """
     try:
         policy = parse(role.trust, "trust policy", role.account, "trust")
     except MalformedPolicy as error:
         return Decision(False, "implicit deny", "role trust policy", (), str(error))
     source = source or f"arn:aws:sagemaker:*:{role.account}:*"
-    context = {"aws:sourceaccount": (role.account,), "aws:sourcearn": (source,)}
+    context: dict[str, tuple[str, ...]] = {"aws:sourceaccount": (role.account,), "aws:sourcearn": (source,)}
     if external_id is not None:
         context["sts:externalid"] = (external_id,)
-    request = AuthorizationRequest(who, "sts:AssumeRole", role.arn, role.account, context)
+    if who.kind == "role":
+        context["aws:tagkeys"] = SESSION_TAGS
+        context |= {f"aws:requesttag/{tag}": ("example",) for tag in SESSION_TAGS}
+    request = AuthorizationRequest(who, action, role.arn, role.account, context)
     return decide(request, Policies(identity=(EVERYTHING,), resource=policy, resource_kind="trust"))
 
 

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from scripts.kit.doctor.checks import own_stacks
-from scripts.kit.doctor.checks.roles import may, role_session, service, trust_fix, trusts
+from scripts.kit.doctor.checks.roles import SESSION_TAGS, may, role_session, service, set_trust, trust_fix, trusts
 from scripts.kit.doctor.facts.targets import Target, role_name
 from scripts.kit.doctor.findings import Place, check
 from scripts.kit.doctor.reader import known
@@ -14,6 +14,7 @@ from scripts.kit.doctor.snapshot import Snapshot
 from scripts.kit.names import TARGET_STACK, target_set_name
 from scripts.kit.stacks.stack import WantedStack, changes
 from scripts.kit.stacks.target_roles import TARGET_TEMPLATE
+from scripts.kit.stages import Stage
 
 
 @check(
@@ -251,16 +252,29 @@ def tester_role_missing(facts: Snapshot) -> Iterator[Place]:
 )
 def tester_role_trust(facts: Snapshot) -> Iterator[Place]:
     for target in facts.targets:
-        if (
-            target.tester_role
-            and not lets_in(facts, target, facts.settings.tester_external_id)
-            and not any_id(facts, target)
-        ):
+        if not target.tester_role:
+            continue
+        if not lets_in(facts, target, facts.settings.tester_external_id) and not any_id(facts, target):
             yield tester_place(facts, target, f"its trust policy does not allow {facts.test_role_arn}")
+        elif not names_project(target, facts.test_role_arn):
+            yield tester_place(
+                facts, target, f"its trust policy does not allow sts:TagSession to {facts.test_role_arn}"
+            )
+        elif target.stage is Stage.STAGING and not lets_own_tests_in(facts, target):
+            yield tester_place(facts, target, f"its trust policy does not allow {facts.own_tests_role_arn}")
 
 
 def lets_in(facts: Snapshot, target: Target, external_id: str | None) -> bool:
     return trusts(target.tester_role, role_session(facts.test_role_arn), external_id).allowed
+
+
+def names_project(target: Target, role_arn: str) -> bool:
+    return trusts(target.tester_role, role_session(role_arn), action="sts:TagSession").allowed
+
+
+def lets_own_tests_in(facts: Snapshot, target: Target) -> bool:
+    own_tests = facts.own_tests_role_arn
+    return trusts(target.tester_role, role_session(own_tests)).allowed and names_project(target, own_tests)
 
 
 def any_id(facts: Snapshot, target: Target) -> str:
@@ -308,6 +322,25 @@ def tester_role_open(facts: Snapshot) -> Iterator[Place]:
 
 def tester_place(facts: Snapshot, target: Target, what: str) -> Place:
     name = f"{role_name(facts.settings, target.stage)}-tester"
-    condition = {"StringEquals": {"sts:ExternalId": facts.settings.tester_external_id}}
-    fix = trust_fix(name, {"AWS": facts.test_role_arn}, Sid="PipelineTestsEndpoints", Condition=condition)
+    fix = set_trust(name, trust(facts, target))
     return Place(target.account.id, f"role {name}", f"account {target.where}: {what}", fix)
+
+
+def trust(facts: Snapshot, target: Target) -> dict[str, Any]:
+    """The trust policy of a tester's role, as templates/20-target-account.yaml has it."""
+    test, own_tests = {"AWS": facts.test_role_arn}, {"AWS": facts.own_tests_role_arn}
+    external_id = {"StringEquals": {"sts:ExternalId": facts.settings.tester_external_id}}
+    named = {"Null": {f"aws:RequestTag/{tag}": "false" for tag in SESSION_TAGS}}
+    no_more = {"ForAllValues:StringEquals": {"aws:TagKeys": list(SESSION_TAGS)}}
+    both = ["sts:AssumeRole", "sts:TagSession"]
+    found: list[tuple[str, dict[str, str], Any, dict[str, Any]]] = [
+        ("PipelineTestsEndpoints", test, "sts:AssumeRole", {**external_id, **named}),
+        ("PipelineNamesProject", test, "sts:TagSession", no_more),
+    ]
+    if target.stage is Stage.STAGING:
+        found.append(("OwnTestsAskEndpoints", own_tests, both, {**named, **no_more}))
+    statements = [
+        {"Sid": sid, "Effect": "Allow", "Principal": who, "Action": action, "Condition": condition}
+        for sid, who, action, condition in found
+    ]
+    return {"Version": "2012-10-17", "Statement": statements}

@@ -19,6 +19,7 @@ from scripts.kit.together import together
 KIT_ROLES = {  # the role's name after the prefix, and the service that assumes it
     "PipelineRole": "codepipeline.amazonaws.com",
     "BuildRole": "codebuild.amazonaws.com",
+    "OwnTestsRole": "codebuild.amazonaws.com",
     "TestRole": "codebuild.amazonaws.com",
     "StageRole": "cloudformation.amazonaws.com",
     "EventsRole": "events.amazonaws.com",

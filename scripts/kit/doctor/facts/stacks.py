@@ -10,7 +10,7 @@ from scripts.kit.doctor.reader import Reader
 from scripts.kit.stacks import stack as stacks
 
 PREFIX = "AmazonSageMakerServiceCatalogProductsMultiAccount"
-TEST_ROLE = f"{PREFIX}TestRole"
+TEST_ROLE, OWN_TESTS_ROLE = f"{PREFIX}TestRole", f"{PREFIX}OwnTestsRole"
 EXTERNAL_ID_PARAMETER = "/sagemaker-multi-account/tester-external-id"
 STARTER = "sagemaker-multi-account-starter"
 RULES = tuple(f"sagemaker-multi-account-{what}" for what in ("approved", "rejected", "pushed"))

@@ -78,6 +78,13 @@ def test_a_build_sees_declared_variables_and_nothing_of_this_machine(
     assert not undeclared
 
 
+def test_the_requests_of_a_build_carry_the_arns_of_the_build_and_its_project(root: Session) -> None:
+    done = build(root, "version: 0.2\nphases: {build: {commands: [id]}}\n")
+    known = [credentials.principal.session_keys for credentials in root.cloud._credentials.values()]
+    (keys,) = (one for one in known if one.get("codebuild:buildarn") == done["arn"])
+    assert keys["codebuild:projectarn"] == f"arn:aws:codebuild:{REGION}:{ACCOUNT}:project/{done['projectName']}"
+
+
 def test_commands_act_as_the_service_role(root: Session) -> None:
     done = build(
         root,

@@ -1,0 +1,93 @@
+"""STS: the tags of a session, and what names them."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+from botocore.exceptions import ClientError
+
+from awslang.principals import service_principal
+from localaws.cloud import Cloud, Session
+from tests.support.authorization import REGION, A, B, allow, check_refused, document, session, trust
+
+
+def assume(by: Session, role: str, *tags: tuple[str, str], **more: Any) -> Session:
+    given = [{"Key": key, "Value": value} for key, value in tags]
+    asked = by.client("sts").assume_role(RoleArn=role, RoleSessionName="session", Tags=given, **more)["Credentials"]
+    found = by.cloud.credentials(asked["AccessKeyId"])
+    assert found is not None
+    return Session(by.cloud, found, REGION)
+
+
+@pytest.fixture
+def asking(cloud: Cloud) -> Session:
+    """A role of A that may assume the role `tester` of B."""
+    iam = cloud.root(B, REGION).client("iam")
+    iam.create_role(RoleName="tester", AssumeRolePolicyDocument=trust(AWS=f"arn:aws:iam::{A}:root"))
+    own = allow("ssm:PutParameter", f"arn:aws:ssm:*:{B}:parameter/${{aws:PrincipalTag/team:name}}/*")
+    iam.put_role_policy(RoleName="tester", PolicyName="own", PolicyDocument=document(own))
+    return session(cloud, "asking", allow(["sts:AssumeRole", "sts:TagSession"]))
+
+
+TESTER = f"arn:aws:iam::{B}:role/tester"
+
+
+def test_a_tag_of_the_session_is_a_variable_of_its_policies(asking: Session) -> None:
+    ssm = assume(asking, TESTER, ("team:name", "red")).client("ssm")
+    ssm.put_parameter(Name="/red/a", Value="1", Type="String")
+    check_refused(lambda: ssm.put_parameter(Name="/blue/a", Value="1", Type="String"))
+    untagged = assume(asking, TESTER).client("ssm")
+    check_refused(lambda: untagged.put_parameter(Name="/red/b", Value="1", Type="String"))
+
+
+@pytest.mark.parametrize(
+    ("tags", "message"),
+    [
+        ([("team", "*")], "Member must satisfy regular expression pattern"),
+        ([("team", "red?")], "Member must satisfy regular expression pattern"),
+        ([("team", "red"), ("TEAM", "blue")], "Duplicate tag keys found"),
+        ([("aws:team", "red")], "Tag keys prefixed with 'aws:'"),
+        ([("team", "x" * 257)], "Member must have length less than or equal to 256"),
+    ],
+)
+def test_tags_that_aws_does_not_take_are_refused(asking: Session, tags: list[tuple[str, str]], message: str) -> None:
+    with pytest.raises(ClientError, match=message.replace("(", r"\(")):
+        assume(asking, TESTER, *tags)
+
+
+def test_tags_that_pass_on_are_not_supported(asking: Session) -> None:
+    with pytest.raises(ClientError, match="TransitiveTagKeys"):
+        assume(asking, TESTER, ("team", "red"), TransitiveTagKeys=["team"])
+
+
+def test_tagging_a_session_is_a_right_of_its_own(cloud: Cloud) -> None:
+    iam = cloud.root(B, REGION).client("iam")
+    one = {"Effect": "Allow", "Principal": {"AWS": f"arn:aws:iam::{A}:root"}, "Action": "sts:AssumeRole"}
+    whole = json.dumps({"Version": "2012-10-17", "Statement": [one]})
+    iam.create_role(RoleName="closed", AssumeRolePolicyDocument=whole)
+    by = session(cloud, "tagging", allow(["sts:AssumeRole", "sts:TagSession"]))
+    assert assume(by, f"arn:aws:iam::{B}:role/closed")
+    refused = check_refused(lambda: assume(by, f"arn:aws:iam::{B}:role/closed", ("team", "red")))
+    assert "sts:TagSession" in str(refused)
+
+
+def test_the_keys_of_a_delivering_service_are_in_every_request_of_its_session(cloud: Cloud) -> None:
+    project = f"arn:aws:codebuild:{REGION}:{A}:project/red-build"
+    pattern = f"arn:aws:codebuild:{REGION}:{A}:project/${{aws:RequestTag/team}}-build"
+    condition = {"ArnLike": {"codebuild:ProjectArn": pattern}}
+    session(cloud, "builder", {**allow("ssm:PutParameter"), "Condition": condition})
+    role, by = f"arn:aws:iam::{A}:role/builder", service_principal("codebuild.amazonaws.com")
+
+    def put(name: str, team: str, keys: dict[str, str]) -> Any:
+        client = cloud.assume_role(role, "s", by, REGION, keys=keys).client("ssm")
+        tags = [{"Key": "team", "Value": team}]
+        return client.put_parameter(Name=name, Value="1", Type="String", Tags=tags)
+
+    with_rights = {**allow("ssm:AddTagsToResource"), "Sid": "Tag"}
+    iam = cloud.root(A, REGION).client("iam")
+    iam.put_role_policy(RoleName="builder", PolicyName="tag", PolicyDocument=document(with_rights))
+    assert put("/a", "red", {"codebuild:projectarn": project})
+    check_refused(lambda: put("/b", "blue", {"codebuild:projectarn": project}))
+    check_refused(lambda: put("/c", "red", {}))
