@@ -26,11 +26,12 @@ from botocore.exceptions import ClientError
 from pipeline import card
 from pipeline import manifest as documents
 from pipeline.accounts import Account, accounts_of
+from pipeline.approvals import Approvals
 from pipeline.clients import Clients
 from pipeline.console import UserError, export, run, say
 from pipeline.payloads import GOLDEN, read_payloads
 from pipeline.regions import copies
-from pipeline.registry import check_version, ensure_group, resolve, share_group
+from pipeline.registry import check_version, ensure_group, share_group
 from pipeline.rollback import Answer, after_rejection
 from pipeline.settings import Settings, Stage, read_settings
 
@@ -97,9 +98,12 @@ def decide(settings: Settings, clients: Clients) -> Answer:
     """The version to deploy, and why: what was asked for, or what follows from a rejection."""
     if settings.rejected is not None:
         return after_rejection(settings, settings.rejected, stack_names(settings), clients)
-    version = resolve(clients("sagemaker", settings.region), settings.group, settings.version)
+    approvals = Approvals.read(settings, clients)
+    if settings.version is not None:
+        return Answer(approvals.approved(settings.version), f"version {settings.version} is approved")
+    version = approvals.last()
     if version is None:
-        return Answer(None, f"no version of the model group {settings.group} is approved yet")
+        return Answer(None, approvals.why_none())
     return Answer(version, f"version {version.number} is approved")
 
 

@@ -1,6 +1,6 @@
 """The project's record: who approved and rejected what, what the gate decided, how deployments ended.
 
-It lies in the project's bucket below record/, one JSON object for each entry, and is written once: S3 writes an object
+It is in the project's bucket below record/, one JSON object for each entry, and is written once: S3 writes an object
 only where there is none of its key (Amazon S3 User Guide, "How to prevent object overwrites with conditional writes"),
 and the bucket's policy refuses every other write there ("Enforce conditional writes on Amazon S3 buckets").
 """
@@ -22,7 +22,8 @@ if TYPE_CHECKING:
 
 APPROVALS, DECISIONS, OUTCOMES = "record/approvals/", "record/decisions/", "record/outcomes/"
 # The time of the change in UTC, the version's number, and the status that it took; the starter (template 11) writes it.
-APPROVAL = re.compile(r"(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d+)?Z)-(\d+)-(Approved|Rejected)\.json")
+DATE, SECONDS = r"([0-9]{4}-[0-9]{2}-[0-9]{2}T)", r"([0-9]{2}(?:[.][0-9]+)?)Z"
+APPROVAL = re.compile(rf"{DATE}([0-9]{{2}})-([0-9]{{2}})-{SECONDS}-([1-9][0-9]{{0,8}})-(Approved|Rejected)[.]json")
 LARGEST = 10_000_000  # bytes of an entry
 TRIES, PAUSE = 5, 0.5  # after "409 Conflict", which S3 answers while another request for the same key is under way
 
@@ -87,7 +88,8 @@ def entries(s3: S3Client, bucket: str) -> list[Entry]:
         named = APPROVAL.fullmatch(key.removeprefix(APPROVALS))
         if not named:
             raise UserError(f"s3://{bucket}/{key} is no entry of the project's record: its name has another form")
-        found.append(Entry(key, named[1], int(named[2]), named[3]))
+        date, hours, minutes, seconds, number, status = named.groups()
+        found.append(Entry(key, f"{date}{hours}:{minutes}:{seconds}Z", int(number), status))
     return sorted(found, key=lambda one: (one.at.rstrip("Z"), one.version, one.status))
 
 

@@ -3,7 +3,7 @@
 CreateModel takes a model package, an artifact and an image of its own Region (SageMaker API Reference,
 ContainerDefinition). So the artifact is copied into the Region's model bucket (10-model-storage.yaml), and a
 copy of the model package is registered in the Region's group of the same name, approved like its source and
-with the source's ARN in its description and metadata. A copy that is there already is used again.
+with the source's ARN in its description and metadata. A copy that is there already, and runs the same, is used again.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ import json
 import time
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from boto3.s3.transfer import TransferConfig
 from botocore.exceptions import ClientError
@@ -21,6 +21,7 @@ from pipeline.clients import Clients
 from pipeline.console import UserError, say
 from pipeline.registry import IMAGE, Version, ensure_group, share_group, versions_of
 from pipeline.settings import FURTHER_REGIONS, Settings, Stage
+from pipeline.specification import comparable
 
 if TYPE_CHECKING:
     from mypy_boto3_ecr.type_defs import ImageIdentifierTypeDef
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
 
 SOURCE = "source-model-package"  # the metadata property with the source's ARN
 COPY_LIMIT = 5 * 1024**3  # bytes of one CopyObject (S3 API Reference); larger artifacts are copied in parts
+FOUND_BY_SAGEMAKER = {"ImageDigest", "ModelDataETag"}  # members of a container that a registration leaves out
 POLL_SECONDS, POLL_LIMIT = 1.0, 300.0
 # SageMaker "Docker Registry Paths and Example Code", section XGBoost (algorithm) of each Region's page.
 REGISTRIES = json.loads(Path(__file__).with_name("registries.json").read_text(encoding="utf-8"))
@@ -45,7 +47,8 @@ def copies(clients: Clients, settings: Settings, version: Version, accounts: Ite
         sagemaker = clients("sagemaker", region)
         group = ensure_group(sagemaker, settings.group, settings.project, settings.project_id)
         share_group(sagemaker, settings.group, group, accounts)
-        arns[region] = copied(sagemaker, version) or copy(clients, settings, version, region, images[region])
+        wanted = specification_in(version, region, images[region])
+        arns[region] = copied(sagemaker, version, wanted) or copy(clients, settings, version, region, wanted)
     return arns
 
 
@@ -80,11 +83,38 @@ def image_in(clients: Clients, version: Version, image: str, account: str, regio
     return there
 
 
-def copied(sagemaker: SageMakerClient, version: Version) -> str:
-    """The ARN of the version's copy in the client's Region; "" where there is none."""
+def specification_in(version: Version, region: str, images: Mapping[str, str]) -> dict[str, Any]:
+    """What the version's copy runs. images: each image's name in the Region"""
+    containers = []
+    for container in version.specification["Containers"]:
+        made = as_registered(container)
+        made["Image"] = images[container["Image"]]
+        if url := container.get("ModelDataUrl"):
+            made["ModelDataUrl"] = f"s3://{bucket_in(version, region)}/{url.removeprefix('s3://').partition('/')[2]}"
+        containers.append(made)
+    return {**version.specification, "Containers": containers}
+
+
+def as_registered(container: Mapping[str, Any]) -> dict[str, Any]:
+    return {key: value for key, value in container.items() if key not in FOUND_BY_SAGEMAKER}
+
+
+def bucket_in(version: Version, region: str) -> str:
+    return f"sagemaker-multi-account-models-{version.arn.split(':')[4]}-{region}"
+
+
+def copied(sagemaker: SageMakerClient, version: Version, wanted: Mapping[str, Any]) -> str:
+    """The ARN of the version's copy in the client's Region that runs what is wanted; "" where there is none.
+
+    A version whose specification was replaced, and that was approved again, has a copy of what it was before.
+    """
     for summary in versions_of(sagemaker, version.group):
         if summary.get("ModelPackageDescription") == description(version):
             arn = str(summary["ModelPackageArn"])
+            there = sagemaker.describe_model_package(ModelPackageName=arn)["InferenceSpecification"]
+            containers = [as_registered(container) for container in there["Containers"]]
+            if comparable({**there, "Containers": containers}) != comparable(wanted):
+                continue
             if summary["ModelApprovalStatus"] != "Approved":
                 raise UserError(
                     f"{arn}, the copy of {version.arn}, is {summary['ModelApprovalStatus']}: approve it, or delete it "
@@ -98,39 +128,32 @@ def description(version: Version) -> str:
     return f"Copy of {version.arn}"
 
 
-def copy(clients: Clients, settings: Settings, version: Version, region: str, images: Mapping[str, str]) -> str:
-    """Copy the artifacts, and register the copy; its ARN. images: each image's name in the Region."""
-    home, there = clients("s3", settings.region), clients("s3", region)
-    target = f"sagemaker-multi-account-models-{version.arn.split(':')[4]}-{region}"
-    containers = []
-    for container in version.specification["Containers"]:
-        made = {key: value for key, value in container.items() if key not in {"ImageDigest", "ModelDataETag"}}
-        made["Image"] = images[container["Image"]]
-        if url := container.get("ModelDataUrl"):
-            bucket, _, key = url.removeprefix("s3://").partition("/")
-            say(f"copying {url} to s3://{target}")
-            try:
-                there.copy(
-                    CopySource={"Bucket": bucket, "Key": key},
-                    Bucket=target,
-                    Key=key,
-                    ExtraArgs={"TaggingDirective": "REPLACE"},  # the copy needs no tags, the build no right on them
-                    SourceClient=home,
-                    Config=TransferConfig(multipart_threshold=COPY_LIMIT, use_threads=False),
-                )
-            except ClientError as error:
-                code = error.response["Error"].get("Code")
-                raise UserError(
-                    f"{url} cannot be copied to s3://{target} ({code}): name {region} in the environment file's "
-                    "Regions, run `make accounts`, and train into the kit's model bucket"
-                ) from error
-            made["ModelDataUrl"] = f"s3://{target}/{key}"
-        containers.append(made)
+def copy(clients: Clients, settings: Settings, version: Version, region: str, wanted: Mapping[str, Any]) -> str:
+    """Copy the artifacts, and register the copy, which runs what is wanted; its ARN."""
+    home, there, target = clients("s3", settings.region), clients("s3", region), bucket_in(version, region)
+    for url in filter(None, (container.get("ModelDataUrl") for container in version.specification["Containers"])):
+        bucket, _, key = url.removeprefix("s3://").partition("/")
+        say(f"copying {url} to s3://{target}")
+        try:
+            there.copy(
+                CopySource={"Bucket": bucket, "Key": key},
+                Bucket=target,
+                Key=key,
+                ExtraArgs={"TaggingDirective": "REPLACE"},  # the copy needs no tags, the build no right on them
+                SourceClient=home,
+                Config=TransferConfig(multipart_threshold=COPY_LIMIT, use_threads=False),
+            )
+        except ClientError as error:
+            code = error.response["Error"].get("Code")
+            raise UserError(
+                f"{url} cannot be copied to s3://{target} ({code}): name {region} in the environment file's "
+                "Regions, run `make accounts`, and train into the kit's model bucket"
+            ) from error
     say(f"registering a copy of version {version.number} in {region}")
     arn = clients("sagemaker", region).create_model_package(
         ModelPackageGroupName=version.group,
         ModelPackageDescription=description(version),
-        InferenceSpecification={**version.specification, "Containers": containers},  # type: ignore[arg-type]  # as described
+        InferenceSpecification=wanted,  # type: ignore[arg-type]  # as described
         ModelApprovalStatus="Approved",
         CustomerMetadataProperties={SOURCE: version.arn},
     )["ModelPackageArn"]

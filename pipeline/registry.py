@@ -1,4 +1,4 @@
-"""The project's model group: that it exists, who may read it, and which of its versions is deployed.
+"""The project's model group: that it exists, who may read it, and what its versions are.
 
 SageMaker Developer Guide, "Deploy a Model Version from a Different Account"; API Reference:
 PutModelPackageGroupPolicy (at most 20,480 characters), ListModelPackages (ascending by default). IAM User
@@ -11,7 +11,6 @@ import json
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import ClientError
@@ -23,6 +22,7 @@ if TYPE_CHECKING:
     from mypy_boto3_sagemaker import SageMakerClient
     from mypy_boto3_sagemaker.literals import ModelApprovalStatusType
     from mypy_boto3_sagemaker.type_defs import (
+        DescribeModelPackageOutputTypeDef,
         ListModelPackagesInputPaginateTypeDef,
         ModelPackageSummaryTypeDef,
         TagTypeDef,
@@ -160,11 +160,6 @@ def as_list(node: Any) -> list[Any]:
 # -- the version -------------------------------------------------------------------------------
 
 
-def resolve(sagemaker: SageMakerClient, group: str, number: int | None) -> Version | None:
-    """The version of this number, or the one that was approved last; None where nothing was approved."""
-    return approved(sagemaker, group, number) if number is not None else last_approved(sagemaker, group)
-
-
 def versions_of(
     sagemaker: SageMakerClient, group: str, status: ModelApprovalStatusType | None = None
 ) -> list[ModelPackageSummaryTypeDef]:
@@ -180,28 +175,19 @@ def versions_of(
     return [summary for page in pages for summary in page["ModelPackageSummaryList"]]
 
 
-def approved(sagemaker: SageMakerClient, group: str, number: int) -> Version:
+def described(sagemaker: SageMakerClient, group: str, number: int) -> DescribeModelPackageOutputTypeDef:
+    """The version of this number. Its ARN is that of the list: SageMaker may write the group's name in lower case."""
     for summary in versions_of(sagemaker, group):
         if summary["ModelPackageVersion"] == number:
-            return read_version(sagemaker.describe_model_package(ModelPackageName=summary["ModelPackageArn"]))
+            return sagemaker.describe_model_package(ModelPackageName=summary["ModelPackageArn"])
     raise UserError(f"the model group {group} has no version {number}")
 
 
-def last_approved(sagemaker: SageMakerClient, group: str) -> Version | None:
-    """By the time of the approval, which only DescribeModelPackage shows; the list knows the creation."""
-    summaries = versions_of(sagemaker, group, "Approved")
-    found = [sagemaker.describe_model_package(ModelPackageName=s["ModelPackageArn"]) for s in summaries]
-    found = [package for package in found if package.get("ModelApprovalStatus") == "Approved"]
-    return read_version(max(found, key=approval_time)) if found else None
+def read_version(package: Mapping[str, Any], approved_at: str, approved_by: Mapping[str, Any] | None) -> Version:
+    """The version in an answer of DescribeModelPackage; UserError unless it may be deployed.
 
-
-def approval_time(package: Mapping[str, Any]) -> datetime:
-    when: datetime = package.get("LastModifiedTime") or package["CreationTime"]
-    return when
-
-
-def read_version(package: Mapping[str, Any]) -> Version:
-    """The version in an answer of DescribeModelPackage; UserError unless it may be deployed."""
+    approved_by: the UserContext of the person who approved it, None where it is not known
+    """
     group, number = package["ModelPackageGroupName"], package["ModelPackageVersion"]
     name, status = f"version {number} of {group}", package.get("ModelApprovalStatus")
     if status != "Approved":
@@ -216,8 +202,8 @@ def read_version(package: Mapping[str, Any]) -> Version:
         arn=package["ModelPackageArn"],
         number=number,
         group=group,
-        approved_at=approval_time(package).isoformat(),
-        approved_by=person(package.get("LastModifiedBy") or package.get("CreatedBy") or {}),
+        approved_at=approved_at,
+        approved_by=person(approved_by or {}),
         image=first["Image"],
         model_data_url=first.get("ModelDataUrl", ""),
         metrics=numbers(package.get("CustomerMetadataProperties", {})),

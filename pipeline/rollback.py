@@ -1,51 +1,32 @@
 """What happens when a version is rejected: the version approved last before it comes back, if the rejected one is live.
 
-CodePipeline API Reference: ListPipelineExecutions, ListActionExecutions (12 months of history), StopPipelineExecution.
-What is live is the parameter ModelPackageName of the stages' stacks. Which version an execution deploys is the variable
-MODEL_PACKAGE_VERSION that its Build step exported.
+CodePipeline API Reference: StopPipelineExecution. What is live is the parameter ModelPackageName of the stages' stacks.
+What was approved when: approvals.py.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
-from datetime import datetime
-from typing import TYPE_CHECKING, Any
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from botocore.exceptions import ClientError
 
+from pipeline.approvals import Approvals
 from pipeline.clients import Clients
 from pipeline.console import UserError, say
-from pipeline.registry import Version, approval_time, read_version, versions_of
-from pipeline.settings import STAGES, VERSION, Settings
+from pipeline.executions import Run, pipeline_of, runs_of
+from pipeline.registry import Version
+from pipeline.settings import STAGES, Settings
 
 if TYPE_CHECKING:
     from mypy_boto3_cloudformation import CloudFormationClient
     from mypy_boto3_codepipeline import CodePipelineClient
-    from mypy_boto3_codepipeline.type_defs import ActionExecutionDetailTypeDef
-    from mypy_boto3_sagemaker import SageMakerClient
 
 UNDER_WAY = {"InProgress", "Stopping"}
 STOPPED_ALREADY = {"PipelineExecutionNotStoppableException", "DuplicatedStopRequestException"}
 DEPLOYS = {stage: f"DeployResources{stage.capitalize()}" for stage in STAGES}
 TESTS_PROD = "TestProd"
-
-
-@dataclass(frozen=True)
-class Run:
-    """One execution of the pipeline.
-
-    built: when its Build step began, None of a rollback by CodePipeline, which has none; version: "" for none
-    actions: the last status of each action; approval: it waits for an approver
-    """
-
-    id: str
-    status: str
-    built: datetime | None = None
-    version: str = ""
-    target: str = ""
-    actions: Mapping[str, str] = field(default_factory=dict)
-    approval: bool = False
 
 
 @dataclass(frozen=True)
@@ -57,49 +38,7 @@ class Answer:
     alone: bool = False
 
 
-def pipeline_of(settings: Settings) -> str:
-    return f"sagemaker-{settings.project}-{settings.project_id}-deploy"
-
-
 # -- what there is -----------------------------------------------------------------------------
-
-
-def runs_of(codepipeline: CodePipelineClient, pipeline: str) -> list[Run]:
-    """Every execution that CodePipeline remembers, the newest first."""
-    details: dict[str, list[ActionExecutionDetailTypeDef]] = {}
-    for page in codepipeline.get_paginator("list_action_executions").paginate(pipelineName=pipeline):
-        for action in page["actionExecutionDetails"]:
-            details.setdefault(action["pipelineExecutionId"], []).append(action)
-    pages = codepipeline.get_paginator("list_pipeline_executions").paginate(pipelineName=pipeline)
-    summaries = [summary for page in pages for summary in page["pipelineExecutionSummaries"]]
-    runs = [read_run(summary, details.get(summary["pipelineExecutionId"], [])) for summary in summaries]
-    versions = {run.id: run.version for run in runs}
-    return [run if not run.target else with_version(run, versions.get(run.target, "")) for run in runs]
-
-
-def read_run(summary: Mapping[str, Any], actions: list[ActionExecutionDetailTypeDef]) -> Run:
-    built, version, approval = None, "", False
-    last: dict[str, str] = {}
-    for action in sorted(actions, key=lambda action: action["startTime"]):
-        last[action["actionName"]] = action["status"]
-        if action["actionName"] == "Build":
-            built = action["startTime"]
-            version = action.get("output", {}).get("outputVariables", {}).get("MODEL_PACKAGE_VERSION", "")
-        if action["input"]["actionTypeId"]["category"] == "Approval":
-            approval = action["status"] == "InProgress"
-    return Run(
-        summary["pipelineExecutionId"],
-        summary["status"],
-        built,
-        version if VERSION.fullmatch(version) else "",
-        summary.get("rollbackMetadata", {}).get("rollbackTargetPipelineExecutionId", ""),
-        last,
-        approval,
-    )
-
-
-def with_version(run: Run, version: str) -> Run:
-    return Run(run.id, run.status, run.built, version, run.target, run.actions, run.approval)
 
 
 def live_versions(cloudformation: CloudFormationClient, stacks: Mapping[str, str]) -> dict[str, str]:
@@ -142,7 +81,7 @@ def after_rejection(settings: Settings, rejected: int, stacks: Mapping[str, str]
     if not places:
         stopped = " before it was deployed; its deployment is stopped" if others else ", which is not live"
         return Answer(None, f"version {rejected} was rejected{stopped}")
-    version = last_before(clients("sagemaker", settings.region), settings.group, rejected, before_this)
+    version = Approvals.read(settings, clients, before_this).last_before(rejected)
     where = " and ".join(places)
     if version is None:
         raise UserError(
@@ -181,18 +120,3 @@ def stop(codepipeline: CodePipelineClient, pipeline: str, run: Run, reason: str)
     except ClientError as error:
         if error.response["Error"]["Code"] not in STOPPED_ALREADY:
             raise
-
-
-def last_before(sagemaker: SageMakerClient, group: str, rejected: int, runs: Iterable[Run]) -> Version | None:
-    """The version that was approved last before the newest deployment of the rejected one.
-
-    Where CodePipeline no longer remembers that one, the numbers say which versions are older.
-    """
-    begun = max((run.built for run in runs if run.built and run.version == str(rejected)), default=None)
-    found = []
-    for summary in versions_of(sagemaker, group, "Approved"):
-        package = sagemaker.describe_model_package(ModelPackageName=summary["ModelPackageArn"])
-        older = approval_time(package) < begun if begun else summary["ModelPackageVersion"] < rejected
-        if package.get("ModelApprovalStatus") == "Approved" and summary["ModelPackageVersion"] != rejected and older:
-            found.append(package)
-    return read_version(max(found, key=approval_time)) if found else None

@@ -19,12 +19,14 @@ from tests.support.fake_services import (
     REGION,
     Fake,
     account,
+    approval,
     error,
     nothing_deployed,
     organization,
     package,
     price_list,
     registry,
+    storage,
 )
 
 
@@ -89,12 +91,9 @@ class TheAccounts(unittest.TestCase):
             accounts_of(organization({}, {"ou-s": [account("444444444444", "SUSPENDED")]}), "ou-s")
 
 
-MODEL = {"Contents": [{"Key": "iris/model.tar.gz"}]}
-
-
 class TheBuild(Repository):
     def run_build(self, sagemaker: Fake, s3: Fake | None = None, **changes: str) -> dict[str, str]:
-        self.s3 = s3 or Fake(head_object={}, put_object={}, list_objects_v2=MODEL)
+        self.s3 = s3 or storage(approval(1, day=1))
         self.cloudformation = nothing_deployed()
         units = {"ou-s": [account("333333333333")], "ou-p": [account("222222222222"), account("444444444444")]}
         clients: dict[str, Any] = {
@@ -103,6 +102,7 @@ class TheBuild(Repository):
             "organizations": organization({}, units),
             "cloudformation": self.cloudformation,
             "pricing": price_list(),
+            "codepipeline": Fake(list_pipeline_executions=[], list_action_executions=[]),
         }
         return build(self.settings(**changes), self.kit, self.folder, lambda service, _: clients[service])
 
@@ -110,7 +110,8 @@ class TheBuild(Repository):
         return json.loads((self.kit / "out" / name).read_text())
 
     def test_the_version_approved_last_is_deployed_not_the_newest(self) -> None:
-        exports = self.run_build(registry(package(1, day=9), package(2, day=3), package(3, "PendingManualApproval")))
+        known = registry(package(1), package(2), package(3, "PendingManualApproval"))
+        exports = self.run_build(known, storage(approval(2, day=3), approval(1, day=9)))
         self.assertEqual(exports["DEPLOY"], "true")
         self.assertEqual(exports["MODEL_PACKAGE_VERSION"], "1")
         manifest = self.written("deployment.json")
@@ -126,7 +127,8 @@ class TheBuild(Repository):
         self.assertEqual(prod["stack_set_name"], "sagemaker-Iris-p-1-deploy-prod")
 
     def test_the_version_of_the_event_is_deployed_not_the_one_approved_last(self) -> None:
-        exports = self.run_build(registry(package(1), package(2, day=9)), MODEL_PACKAGE_VERSION="1")
+        recorded = storage(approval(1, day=1), approval(2, day=9))
+        exports = self.run_build(registry(package(1), package(2)), recorded, MODEL_PACKAGE_VERSION="1")
         self.assertEqual(exports["MODEL_PACKAGE_VERSION"], "1")
 
     def test_an_unapproved_version_is_never_deployed(self) -> None:
@@ -180,22 +182,25 @@ class TheBuild(Repository):
         self.assertEqual(self.written("prod-parameters.json")["Parameters"]["EndpointTemplateUrl"], template["url"])
 
     def test_a_missing_artifact_is_named(self) -> None:
-        absent = Fake(list_objects_v2={"KeyCount": 0})
+        absent = storage(approval(1, day=1), models={"KeyCount": 0})
         with self.assertRaisesRegex(UserError, r"its artifact s3://models/iris/model.tar.gz is missing"):
             self.run_build(registry(package(1)), absent)
 
     def test_a_bucket_that_may_not_be_listed_is_named(self) -> None:
-        hidden = Fake(list_objects_v2=error("ListObjectsV2", "AccessDenied"))
+        hidden = storage(approval(1, day=1), models=error("ListObjectsV2", "AccessDenied"))
         with self.assertRaisesRegex(UserError, r"let the build role list the bucket models"):
             self.run_build(registry(package(1)), hidden)
 
     def test_an_image_must_be_pinned_and_in_the_region_of_the_endpoint(self) -> None:
+        def recorded(specification: dict[str, Any]) -> Fake:
+            return storage(approval(1, 1, specification=specification, announced=specification))
+
         bare = {"Containers": [{"Image": IMAGE.rsplit(":", 1)[0], "ModelDataUrl": "s3://b/k"}]}
         with self.assertRaisesRegex(UserError, "no image of Amazon ECR with a tag"):
-            self.run_build(registry(package(1, InferenceSpecification=bare)))
+            self.run_build(registry(package(1, InferenceSpecification=bare)), recorded(bare))
         elsewhere = {"Containers": [{"Image": IMAGE.replace(REGION, "eu-west-1"), "ModelDataUrl": "s3://b/k"}]}
         with self.assertRaisesRegex(UserError, "image is in eu-west-1, the version itself in us-east-1"):
-            self.run_build(registry(package(1, InferenceSpecification=elsewhere)))
+            self.run_build(registry(package(1, InferenceSpecification=elsewhere)), recorded(elsewhere))
 
     def test_the_group_is_made_where_it_is_missing(self) -> None:
         sagemaker = registry()
@@ -245,7 +250,7 @@ class TheBuild(Repository):
         units = {"ou-s": [account(f"{n:012}") for n in range(1, staging + 1)], "ou-p": [account("222222222222")]}
         clients: dict[str, Any] = {
             "sagemaker": sagemaker,
-            "s3": Fake(head_object={}, list_objects_v2=MODEL),
+            "s3": storage(approval(1, day=1)),
             "organizations": organization({}, units),
             "cloudformation": nothing_deployed(),
             "pricing": price_list(),
@@ -295,7 +300,7 @@ class TheBuild(Repository):
         sagemaker = registry(package(1))
         clients: dict[str, Any] = {
             "sagemaker": sagemaker,
-            "s3": Fake(head_object={}, list_objects_v2=MODEL),
+            "s3": storage(approval(1, day=1)),
             "organizations": Fake(),  # nothing may be asked of it
             "cloudformation": nothing_deployed(),
             "pricing": price_list(),

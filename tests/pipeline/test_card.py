@@ -41,9 +41,9 @@ class TheCard(Repository):
         sagemaker = registry(package(1), new)
         clients: dict[str, Any] = {"cloudformation": cloudformation, "sagemaker": sagemaker, "pricing": self.prices}
         stacks = {"staging": "x-staging", "prod": "x-prod"}
-        reason = "version 2 is approved"
+        version, reason = read_version(new, "2026-02-01T00:00:00Z", {"UserProfileName": "ann"}), "version 2 is approved"
         gathered = card.gather(
-            self.settings(), read_version(new), reason, ACCOUNTS, stacks, TEMPLATE, lambda service, _: clients[service]
+            self.settings(), version, reason, ACCOUNTS, stacks, TEMPLATE, lambda service, _: clients[service]
         )
         return dict(json.loads(json.dumps(gathered)))
 

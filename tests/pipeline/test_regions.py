@@ -11,6 +11,8 @@ from pipeline.settings import Settings, Stage
 from tests.support.fake_services import ACCOUNT, REGION, Fake, error, package, registry
 
 IRELAND = "eu-west-1"
+IMAGE_THERE = f"141502667606.dkr.ecr.{IRELAND}.amazonaws.com/sagemaker-xgboost:3.0-5"
+BUCKET_THERE = f"sagemaker-multi-account-models-{ACCOUNT}-{IRELAND}"
 OWN = f"{ACCOUNT}.dkr.ecr.{REGION}.amazonaws.com/team/iris:1"
 
 
@@ -25,13 +27,23 @@ def version(image: str = "", **more: Any) -> Version:
     found = package(1, **more)
     if image:
         found["InferenceSpecification"]["Containers"][0]["Image"] = image
-    return read_version(found)
+    return read_version(found, "2026-02-01T00:00:00Z", None)
 
 
-def copy_of(number: int, status: str = "Approved") -> dict[str, Any]:
+def copy_of(number: int, status: str = "Approved", artifact: str = "model.tar.gz") -> dict[str, Any]:
     arn = f"arn:aws:sagemaker:{IRELAND}:{ACCOUNT}:model-package/Iris/{number}"
+    # as SageMaker shows it, with what it finds out itself
+    container = {
+        "Image": IMAGE_THERE,
+        "ModelDataUrl": f"s3://{BUCKET_THERE}/iris/{artifact}",
+        "ImageDigest": "sha256:0",
+    }
     return package(
-        number, status, ModelPackageArn=arn, ModelPackageDescription=f"Copy of {package(1)['ModelPackageArn']}"
+        number,
+        status,
+        ModelPackageArn=arn,
+        ModelPackageDescription=f"Copy of {package(1)['ModelPackageArn']}",
+        InferenceSpecification={"Containers": [container], "SupportedContentTypes": []},
     )
 
 
@@ -56,13 +68,13 @@ class TheCopies(unittest.TestCase):
         arns, sagemaker, bucket = self.copy()
         self.assertEqual(arns, {REGION: package(1)["ModelPackageArn"], IRELAND: copy_of(7)["ModelPackageArn"]})
         copied = bucket.called("copy")[0]
-        target = f"sagemaker-multi-account-models-{ACCOUNT}-{IRELAND}"
+        target = BUCKET_THERE
         self.assertEqual((copied["Bucket"], copied["Key"]), (target, "iris/model.tar.gz"))
         self.assertEqual(copied["CopySource"], {"Bucket": "models", "Key": "iris/model.tar.gz"})
         made = sagemaker.called("create_model_package")[0]
         container = made["InferenceSpecification"]["Containers"][0]
         self.assertEqual(container["ModelDataUrl"], f"s3://{target}/iris/model.tar.gz")
-        self.assertEqual(container["Image"], f"141502667606.dkr.ecr.{IRELAND}.amazonaws.com/sagemaker-xgboost:3.0-5")
+        self.assertEqual(container["Image"], IMAGE_THERE)
         self.assertEqual(made["ModelApprovalStatus"], "Approved")
         self.assertEqual(made["CustomerMetadataProperties"], {"source-model-package": package(1)["ModelPackageArn"]})
         self.assertIn("222222222222", sagemaker.called("put_model_package_group_policy")[0]["ResourcePolicy"])
@@ -71,6 +83,13 @@ class TheCopies(unittest.TestCase):
         arns, sagemaker, bucket = self.copy(copy_of(4))
         self.assertEqual(arns[IRELAND], copy_of(4)["ModelPackageArn"])
         self.assertEqual(sagemaker.called("create_model_package") + bucket.called("copy"), [])
+
+    def test_a_copy_of_what_the_version_was_before_its_specification_was_replaced_is_left_alone(self) -> None:
+        arns, sagemaker, bucket = self.copy(copy_of(4, artifact="before.tar.gz"))
+        self.assertEqual(arns[IRELAND], copy_of(7)["ModelPackageArn"])
+        self.assertEqual(len(sagemaker.called("create_model_package") + bucket.called("copy")), 2)
+        arns, *_ = self.copy(copy_of(5), copy_of(6, "Rejected", "before.tar.gz"))
+        self.assertEqual(arns[IRELAND], copy_of(5)["ModelPackageArn"])
 
     def test_a_copy_that_somebody_rejected_is_not_deployed(self) -> None:
         with self.assertRaisesRegex(UserError, r"Iris/4, the copy of .*Iris/1, is Rejected"):

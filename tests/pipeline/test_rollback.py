@@ -2,54 +2,27 @@
 from __future__ import annotations
 
 import dataclasses
-from datetime import UTC, datetime
 from typing import Any
 
 from pipeline.build import decide
 from pipeline.console import UserError
 from pipeline.rollback import Answer
 from tests.support.deploy_repository import Repository
-from tests.support.fake_services import Fake, deployed, package, registry
-
-OTHERS = {"Source": "Succeeded", "Build": "Succeeded"}
-STAGED = {**OTHERS, "DeployResourcesStaging": "Succeeded", "TestStaging": "Succeeded"}
-WHOLE = {**STAGED, "ApproveDeployment": "Succeeded", "DeployResourcesProd": "Succeeded", "TestProd": "Succeeded"}
-WAITING = {**STAGED, "ApproveDeployment": "InProgress"}
-
-
-def pipeline(*runs: tuple[str, str, str, dict[str, str]]) -> Fake:
-    """A CodePipeline client with these executions, the newest first: id, status, version, actions; a day for each."""
-    summaries: list[dict[str, Any]] = []
-    details: list[dict[str, Any]] = []
-    for number, (id, status, version, actions) in enumerate(reversed(runs), 1):
-        summaries.insert(0, {"pipelineExecutionId": id, "status": status})
-        for name, state in actions.items():
-            output = {"outputVariables": {"MODEL_PACKAGE_VERSION": version}} if name == "Build" else {}
-            category = "Approval" if name == "ApproveDeployment" else "Deploy"
-            details.append(
-                {
-                    "pipelineExecutionId": id,
-                    "actionName": name,
-                    "status": state,
-                    "startTime": datetime(2026, 3, number, tzinfo=UTC),
-                    "input": {"actionTypeId": {"category": category}},
-                    "output": output,
-                }
-            )
-    return Fake(
-        list_pipeline_executions=[{"pipelineExecutionSummaries": summaries}],
-        list_action_executions=[{"actionExecutionDetails": details}],
-        stop_pipeline_execution={},
-    )
+from tests.support.fake_services import Fake, approval, deployed, package, registry, storage
+from tests.support.pipeline_history import OTHERS, STAGED, WAITING, WHOLE, pipeline
 
 
 class ARejection(Repository):
-    def after(self, rejected: int, live: dict[str, str], sagemaker: Fake, codepipeline: Fake) -> Answer:
+    def after(
+        self, rejected: int, live: dict[str, str], sagemaker: Fake, codepipeline: Fake, *recorded: dict[str, Any]
+    ) -> Answer:
         settings = self.settings(MODEL_PACKAGE_VERSION=f"rejected-{rejected}")
         self.assertEqual(settings.rejected, rejected)
         self.codepipeline = codepipeline
         stacks = deployed(live)
-        clients: dict[str, Any] = {"sagemaker": sagemaker, "codepipeline": codepipeline, "cloudformation": stacks}
+        clients: dict[str, Any] = {
+            "sagemaker": sagemaker, "codepipeline": codepipeline, "cloudformation": stacks, "s3": storage(*recorded)
+        }  # fmt: skip
         return decide(dataclasses.replace(settings, execution_id="own"), lambda service, _: clients[service])
 
     def stopped(self) -> list[tuple[str, bool]]:
@@ -58,17 +31,45 @@ class ARejection(Repository):
 
     def test_the_version_approved_before_comes_back_without_an_approver_who_let_it_through_before(self) -> None:
         runs = pipeline(("own", "InProgress", "", {}), ("b", "Succeeded", "2", WHOLE), ("a", "Succeeded", "1", WHOLE))
-        known = registry(package(1, day=1), package(2, "Rejected", day=3))
+        known = registry(package(1), package(2, "Rejected"))
         answer = self.after(2, {"staging": "2", "prod": "2"}, known, runs)
         self.assertEqual((answer.version and answer.version.number, answer.alone), (1, True))
         self.assertIn("live in staging and prod: back to version 1", answer.reason)
         self.assertEqual(self.stopped(), [])
 
-    def test_a_version_that_is_approved_after_the_deployment_is_not_what_was_before(self) -> None:
-        runs = pipeline(("own", "InProgress", "", {}), ("b", "Succeeded", "2", WHOLE), ("a", "Succeeded", "1", WHOLE))
-        later = package(3) | {"LastModifiedTime": datetime(2026, 3, 9, tzinfo=UTC)}
-        answer = self.after(2, {"staging": "2", "prod": "2"}, registry(package(1), package(2, "Rejected"), later), runs)
+    def test_the_record_says_which_version_was_approved_before(self) -> None:
+        """By the numbers, by the executions, and by the time of the newest change, it would be another one."""
+        runs = pipeline(("own", "InProgress", "", {}), ("b", "Succeeded", "3", WHOLE), ("a", "Succeeded", "2", WHOLE))
+        known = registry(package(1), package(2), package(3, "Rejected"), package(4))
+        recorded = [approval(2, 1), approval(1, 2), approval(3, 3), approval(4, 4), approval(3, 5, "Rejected")]
+        answer = self.after(3, {"staging": "3"}, known, runs, *recorded)
         self.assertEqual(answer.version and answer.version.number, 1)
+        self.assertEqual(
+            answer.version and (answer.version.approved_by, answer.version.approved_at[:10]), ("ann", "2026-02-02")
+        )
+
+    def test_a_version_that_was_approved_again_after_the_rejected_one_was_not_before_it(self) -> None:
+        runs = pipeline(("own", "InProgress", "", {}), ("b", "Succeeded", "3", WHOLE))
+        known = registry(package(1), package(2), package(3, "Rejected"))
+        recorded = [approval(1, 1), approval(2, 2), approval(3, 3), approval(1, 4), approval(3, 5, "Rejected")]
+        answer = self.after(3, {"staging": "3"}, known, runs, *recorded)
+        self.assertEqual(answer.version and answer.version.number, 2)
+
+    def test_for_what_is_older_than_the_record_the_executions_stand_in(self) -> None:
+        runs = pipeline(
+            ("own", "InProgress", "", {}),
+            ("c", "Succeeded", "3", WHOLE),  # from here on there is a record
+            ("b", "Succeeded", "1", WHOLE),
+            ("a", "Succeeded", "2", WHOLE),
+        )
+        known = registry(package(1), package(2), package(3, "Rejected"))
+        began = approval(3, 1, at="2026-03-02T12:00:00Z")
+        answer = self.after(3, {"staging": "3"}, known, runs, began)
+        self.assertEqual(answer.version and answer.version.number, 1)
+        self.assertEqual(answer.version and answer.version.approved_by, "unknown")
+        began = approval(3, 1, at="2026-03-01T12:00:00Z")  # the execution of version 1 is younger than the record
+        answer = self.after(3, {"staging": "3"}, known, runs, began)
+        self.assertEqual(answer.version and answer.version.number, 2)
 
     def test_a_version_that_is_not_live_changes_nothing(self) -> None:
         runs = pipeline(("own", "InProgress", "", {}), ("a", "InProgress", "1", WAITING))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
@@ -53,8 +54,8 @@ class Fake:
         return Pages()
 
 
-def package(number: int, status: str = "Approved", day: int = 1, **more: Any) -> dict[str, Any]:
-    """An answer of DescribeModelPackage; day: of the month in which its approval changed."""
+def package(number: int, status: str = "Approved", **more: Any) -> dict[str, Any]:
+    """An answer of DescribeModelPackage. Its newest change, an edit by bob, says nothing of its approval."""
     return {
         "ModelPackageGroupName": "Iris",
         "ModelPackageVersion": number,
@@ -62,8 +63,8 @@ def package(number: int, status: str = "Approved", day: int = 1, **more: Any) ->
         "ModelPackageStatus": "Completed",
         "ModelApprovalStatus": status,
         "CreationTime": datetime(2026, 1, number, tzinfo=UTC),
-        "LastModifiedTime": datetime(2026, 2, day, tzinfo=UTC),
-        "LastModifiedBy": {"UserProfileName": "ann"},
+        "LastModifiedTime": datetime(2027, 1, 31 - number, tzinfo=UTC),
+        "LastModifiedBy": {"UserProfileName": "bob"},
         "InferenceSpecification": {"Containers": [{"Image": IMAGE, "ModelDataUrl": "s3://models/iris/model.tar.gz"}]},
         "CustomerMetadataProperties": {"validation:merror": "0.033", "data": "s3://data"},
         **more,
@@ -89,6 +90,46 @@ def registry(*packages: dict[str, Any], policy: str = "") -> Fake:
         list_model_packages=listed,
         describe_model_package=described,
     )
+
+
+def approval(number: int, day: int, status: str = "Approved", **more: Any) -> dict[str, Any]:
+    """What the starter records when a version's status changes; day: of February 2026."""
+    shown = package(number)
+    return {
+        "schema": 1,
+        "status": status,
+        "version": number,
+        "arn": shown["ModelPackageArn"],
+        "at": f"2026-02-{day:02}T00:00:00Z",
+        "by": {"UserProfileName": "ann"},
+        "specification": shown["InferenceSpecification"],
+        "announced": shown["InferenceSpecification"],
+        "event": "e",
+        **more,
+    }
+
+
+def storage(*approvals: dict[str, Any], models: Any = None) -> Fake:
+    """An S3 client with a project's record of approvals, one on each page, and a bucket of models.
+
+    models: what a listing of that bucket answers, by default the artifact of package()
+    """
+    held = {
+        f"record/approvals/{one['at'].replace(':', '-')}-{one['version']}-{one['status']}.json": json.dumps(
+            one
+        ).encode()
+        for one in approvals
+    }
+
+    def listed(Bucket: str, Prefix: str, **_: Any) -> Any:  # noqa: N803  # the API's names
+        if Bucket.startswith("sagemaker-project-"):
+            return [{}, *({"Contents": [{"Key": key}]} for key in held if key.startswith(Prefix))]
+        return {"Contents": [{"Key": "iris/model.tar.gz"}]} if models is None else models
+
+    def got(Bucket: str, Key: str) -> dict[str, Any]:  # noqa: N803  # the API's names
+        return {"Body": io.BytesIO(held[Key]), "ContentLength": len(held[Key])}
+
+    return Fake(list_objects_v2=listed, get_object=got, head_object={}, put_object={})
 
 
 def organization(units: dict[str, list[str]], accounts: dict[str, list[dict[str, str]]]) -> Any:

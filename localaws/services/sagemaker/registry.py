@@ -333,9 +333,13 @@ def update_model_package(call: Call) -> dict[str, Any]:
     base.only(
         params, "UpdateModelPackage", "ModelPackageArn", "ModelApprovalStatus", "ApprovalDescription",
         "CustomerMetadataProperties", "CustomerMetadataPropertiesToRemove", "ClientToken", "SourceUri",
+        "InferenceSpecification",
     )  # fmt: skip
     registry, _ = place(call, params["ModelPackageArn"])
-    changed: list[str] = [n for n in ("ModelApprovalStatus", "ApprovalDescription", "SourceUri") if n in params]
+    replaced = ("ModelApprovalStatus", "ApprovalDescription", "SourceUri", "InferenceSpecification")
+    changed: list[str] = [name for name in replaced if name in params]
+    if "InferenceSpecification" in params:
+        check_specification(params)
     with registry.lock:
         package = find_package(call, params["ModelPackageArn"])
         if "ModelApprovalStatus" in params and "ModelPackageVersion" not in package:

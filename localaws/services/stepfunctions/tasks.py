@@ -156,6 +156,8 @@ def to_api(value: Any, shape: Any) -> Any:
         return [to_api(item, shape.member) for item in value]
     if shape.type_name == "map" and isinstance(value, dict):
         return {key: to_api(item, shape.value) for key, item in value.items()}
+    if shape.type_name == "blob" and isinstance(value, dict | list):  # the body of an object, for example
+        return json.dumps(value, separators=(",", ":"))
     return value
 
 

@@ -1,0 +1,140 @@
+"""What was approved when, by the project's record: the version approved last, and the one approved before another.
+
+An approval is a change of a version's approval status to Approved, which the starter (template 11) records. The time
+of a version's newest change (LastModifiedTime) is none: every edit of its metadata moves it. For what was approved
+before the project's record began, the pipeline's executions stand in: each began with the version approved then.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any, Literal
+
+from pipeline import record
+from pipeline.clients import Clients
+from pipeline.console import UserError, say
+from pipeline.executions import Run, pipeline_of, runs_of
+from pipeline.registry import Version, described, read_version, versions_of
+from pipeline.settings import Settings
+from pipeline.specification import AGAIN, unchanged
+
+if TYPE_CHECKING:
+    from mypy_boto3_s3 import S3Client
+    from mypy_boto3_sagemaker import SageMakerClient
+
+APPROVED: Literal["Approved"] = "Approved"
+NOT_KNOWN = "an unknown time"
+
+
+@dataclass(frozen=True)
+class Approval:
+    """key: of the record's entry; "" where an execution of the pipeline stands in."""
+
+    version: int
+    at: str
+    key: str = ""
+
+
+@dataclass(frozen=True)
+class Approvals:
+    """The approvals of a project's versions. executions: of its pipeline, the newest first, asked only where needed."""
+
+    settings: Settings
+    s3: S3Client
+    sagemaker: SageMakerClient
+    entries: Sequence[record.Entry]  # the newest last
+    executions: Callable[[], Sequence[Run]]
+
+    @classmethod
+    def read(cls, settings: Settings, clients: Clients, runs: Sequence[Run] | None = None) -> Approvals:
+        """runs: the pipeline's executions where they are known already."""
+        s3, region = clients("s3", settings.region), settings.region
+
+        def executions() -> Sequence[Run]:
+            return runs_of(clients("codepipeline", region), pipeline_of(settings)) if runs is None else runs
+
+        entries = record.entries(s3, settings.artifact_bucket)
+        return cls(settings, s3, clients("sagemaker", region), entries, executions)
+
+    # -- which one -----------------------------------------------------------------------------
+
+    def newest_first(self) -> Iterator[Approval]:
+        for entry in reversed(self.entries):
+            if entry.status == APPROVED:
+                yield Approval(entry.version, entry.at, entry.key)
+        began = datetime.fromisoformat(self.entries[0].at) if self.entries else datetime.max.replace(tzinfo=UTC)
+        for run in self.executions():
+            if run.built and run.version and run.id != self.settings.execution_id and run.built < began:
+                yield Approval(int(run.version), run.built.isoformat())
+
+    def last(self) -> Version | None:
+        """The version approved last, of those that still are; None where none is."""
+        return self.first_of(self.newest_first())
+
+    def last_before(self, rejected: int) -> Version | None:
+        """The version that was approved last before the newest approval of a rejected one.
+
+        Where that is not known, neither recorded nor in CodePipeline's history, the numbers say which ones are older.
+        """
+        newest = self.newest_first()
+        if any(approval.version == rejected for approval in newest):  # what is left of them is older
+            return self.first_of(approval for approval in newest if approval.version != rejected)
+        older = sorted((number for number in self.still_approved() if number < rejected), reverse=True)
+        return self.first_of(Approval(number, NOT_KNOWN) for number in older)
+
+    def first_of(self, approvals: Iterator[Approval]) -> Version | None:
+        """The first one's version that is approved now."""
+        still = self.still_approved()
+        for approval in approvals if still else ():
+            if approval.version in still:
+                package = self.sagemaker.describe_model_package(ModelPackageName=still[approval.version])
+                if package.get("ModelApprovalStatus") == APPROVED:
+                    return self.version(package, approval)
+        return None
+
+    def still_approved(self) -> dict[int, str]:
+        """The ARNs of the versions that are approved now, by number."""
+        found = versions_of(self.sagemaker, self.settings.group, APPROVED)
+        return {summary["ModelPackageVersion"]: summary["ModelPackageArn"] for summary in found}
+
+    def why_none(self) -> str:
+        group = self.settings.group
+        if not (still := self.still_approved()):
+            return f"no version of the model group {group} is approved yet"
+        numbers = ", ".join(map(str, sorted(still)))
+        return (
+            f"no approval of a version of the model group {group} is recorded for this project, although the registry "
+            f"shows {numbers} as approved. Approve the one to deploy again (set another approval status, then Approved)"
+        )
+
+    def approved(self, number: int) -> Version:
+        """The version of this number. UserError unless it is approved, and was approved after its registration."""
+        package = described(self.sagemaker, self.settings.group, number)
+        unknown = Approval(number, NOT_KNOWN)
+        version = read_version(package, NOT_KNOWN, None)  # what is wrong with it is said first
+        approval = next((one for one in self.newest_first() if one.version == number), unknown)
+        if approval is unknown and self.entries:
+            raise UserError(
+                f"{self.name(number)} has no approval in the project's record: a version that is registered as "
+                f"approved was approved by no person. {AGAIN}"
+            )
+        if approval is unknown:
+            say(f"{self.name(number)}: the project has no record of approvals yet")
+            return version
+        return self.version(package, approval)
+
+    def name(self, number: int) -> str:
+        return f"version {number} of {self.settings.group}"
+
+    # -- and that it is still what was approved ------------------------------------------------
+
+    def version(self, package: Mapping[str, Any], approval: Approval) -> Version:
+        """The version as it was approved; UserError where it has become another."""
+        if not approval.key:
+            say(f"{self.name(approval.version)}: its approval is older than the project's record")
+            return read_version(package, approval.at, None)
+        document = record.entry(self.s3, self.settings.artifact_bucket, approval.key)
+        unchanged(self.name(approval.version), package, document)
+        return read_version(package, approval.at, document.get("by"))

@@ -1,0 +1,77 @@
+"""The executions of the project's pipeline, as CodePipeline remembers them: 12 months.
+
+CodePipeline API Reference: ListPipelineExecutions, ListActionExecutions. Which version an execution deploys is the
+variable MODEL_PACKAGE_VERSION that its Build step exported.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+
+from pipeline.settings import VERSION, Settings
+
+if TYPE_CHECKING:
+    from mypy_boto3_codepipeline import CodePipelineClient
+    from mypy_boto3_codepipeline.type_defs import ActionExecutionDetailTypeDef
+
+
+@dataclass(frozen=True)
+class Run:
+    """One execution of the pipeline.
+
+    built: when its Build step began, None of a rollback by CodePipeline, which has none; version: "" for none
+    actions: the last status of each action; approval: it waits for an approver
+    """
+
+    id: str
+    status: str
+    built: datetime | None = None
+    version: str = ""
+    target: str = ""
+    actions: Mapping[str, str] = field(default_factory=dict)
+    approval: bool = False
+
+
+def pipeline_of(settings: Settings) -> str:
+    return f"sagemaker-{settings.project}-{settings.project_id}-deploy"
+
+
+def runs_of(codepipeline: CodePipelineClient, pipeline: str) -> list[Run]:
+    """Every execution that CodePipeline remembers, the newest first."""
+    details: dict[str, list[ActionExecutionDetailTypeDef]] = {}
+    for page in codepipeline.get_paginator("list_action_executions").paginate(pipelineName=pipeline):
+        for action in page["actionExecutionDetails"]:
+            details.setdefault(action["pipelineExecutionId"], []).append(action)
+    pages = codepipeline.get_paginator("list_pipeline_executions").paginate(pipelineName=pipeline)
+    summaries = [summary for page in pages for summary in page["pipelineExecutionSummaries"]]
+    runs = [read_run(summary, details.get(summary["pipelineExecutionId"], [])) for summary in summaries]
+    versions = {run.id: run.version for run in runs}
+    return [run if not run.target else with_version(run, versions.get(run.target, "")) for run in runs]
+
+
+def read_run(summary: Mapping[str, Any], actions: list[ActionExecutionDetailTypeDef]) -> Run:
+    built, version, approval = None, "", False
+    last: dict[str, str] = {}
+    for action in sorted(actions, key=lambda action: action["startTime"]):
+        last[action["actionName"]] = action["status"]
+        if action["actionName"] == "Build":
+            built = action["startTime"]
+            version = action.get("output", {}).get("outputVariables", {}).get("MODEL_PACKAGE_VERSION", "")
+        if action["input"]["actionTypeId"]["category"] == "Approval":
+            approval = action["status"] == "InProgress"
+    return Run(
+        summary["pipelineExecutionId"],
+        summary["status"],
+        built,
+        version if VERSION.fullmatch(version) else "",
+        summary.get("rollbackMetadata", {}).get("rollbackTargetPipelineExecutionId", ""),
+        last,
+        approval,
+    )
+
+
+def with_version(run: Run, version: str) -> Run:
+    return Run(run.id, run.status, run.built, version, run.target, run.actions, run.approval)

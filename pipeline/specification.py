@@ -1,0 +1,77 @@
+"""What a version runs, its InferenceSpecification: that it is still what was approved, and where two of them differ.
+
+SageMaker API Reference, UpdateModelPackage: an InferenceSpecification may be replaced, and the approval stays.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from typing import Any
+
+from pipeline.console import UserError
+
+ANNOUNCED = ("image", "modeldataurl")  # what an event's containers are compared by
+SPELLED = {name.lower(): name for name in ("Containers", "Environment", "Image", "ImageDigest", "ModelDataUrl")}
+AGAIN = "Approve it again (set another approval status, then Approved) to deploy what it is now"
+
+
+def sha256(specification: Any) -> str:
+    """The hash of what a version runs; the order and the case of members' names make no difference."""
+    text = json.dumps(comparable(specification), sort_keys=True, separators=(",", ":"))
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def unchanged(name: str, package: Mapping[str, Any], document: Mapping[str, Any]) -> None:
+    """UserError where a version's InferenceSpecification is not the one of the record's entry, or of its event."""
+    specification, at = package.get("InferenceSpecification"), document.get("at")
+    recorded, now = comparable(document.get("specification")), comparable(specification)
+    if difference := different("InferenceSpecification", recorded, now):
+        raise UserError(f"{name} is not what was approved at {at}: {difference}. {AGAIN}")
+    announced = document.get("announced")
+    if announced is None:
+        return
+    if difference := different("InferenceSpecification", shown_by_events(comparable(announced)), shown_by_events(now)):
+        raise UserError(
+            f"{name} was changed while its approval of {at} was recorded, so it is not certain what was approved: "
+            f"{difference}. {AGAIN}"
+        )
+
+
+def shown_by_events(specification: Any) -> dict[str, Any]:
+    """What an event surely shows of a specification that is comparable."""
+    containers = specification.get("containers") or [] if isinstance(specification, dict) else []
+    return {"containers": [{key: one[key] for key in ANNOUNCED if key in one} for one in containers]}
+
+
+def comparable(node: Any, free: bool = False) -> Any:
+    """A document without what makes no difference: what is empty, and the case of members' names.
+
+    Step Functions writes names in a case of its own (Developer Guide, "Learning to use AWS service SDK integrations").
+    The names in a map, which are free, keep theirs: environment variables.
+    """
+    if isinstance(node, dict):
+        parts = {
+            key if free else key.lower(): comparable(value, key.lower() == "environment") for key, value in node.items()
+        }
+        return {key: value for key, value in parts.items() if value not in (None, {}, [])}
+    if isinstance(node, list):
+        return [comparable(item) for item in node]
+    return node
+
+
+def different(place: str, before: Any, after: Any) -> str:
+    """Where two documents differ first, and how; "" where they are the same."""
+    if isinstance(before, dict) and isinstance(after, dict):
+        keys = sorted({*before, *after})
+        parts = [(f"{place}.{SPELLED.get(key, key)}", before.get(key), after.get(key)) for key in keys]
+    elif isinstance(before, list) and isinstance(after, list) and len(before) == len(after):
+        parts = [(f"{place}[{n}]", *both) for n, both in enumerate(zip(before, after, strict=True))]
+    else:
+        return "" if before == after else f"{place} was {shown(before)}, and is {shown(after)}"
+    return next((found for part in parts if (found := different(*part))), "")
+
+
+def shown(value: Any) -> str:
+    return "absent" if value is None else f"{len(value)} items" if isinstance(value, dict | list) else str(value)[:200]
