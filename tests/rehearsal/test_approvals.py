@@ -1,18 +1,29 @@
-"""What an approval is: a change of the approval status, which starts one execution however often it is announced."""
+"""What an approval is: a change of the approval status, which starts one execution however often it is announced.
+
+It is recorded once, in the project's bucket, and what was approved last, or before, is what the record says.
+"""
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import pytest
 
+from awslang.errors import AwsError
+from localaws.calls import Call
 from localaws.services.events.service import EventsState
+from localaws.services.s3.service import s3 as s3_service
 from localaws.services.sagemaker.base import announce
+from pipeline import record
+from pipeline.registry import person
 from scripts.rehearsal.chapters import play
 from scripts.rehearsal.embedded import embedded_aws
 from scripts.rehearsal.story import Story
-from tests.support.story_steps import follow, new_execution, register, set_status, version_arn
+from tests.support.story_steps import follow, manifest, new_execution, push, register, served, set_status, version_arn
+from tests.support.waiting import PATIENCE
 
 KIND = "SageMaker Model Package State Change"
 
@@ -34,12 +45,34 @@ def executions(story: Story) -> set[str]:
     return {execution["pipelineExecutionId"] for execution in story.executions()}
 
 
+def storage(story: Story) -> Any:
+    return story.cloud.root(story.setting.data_science, story.region).client("s3")
+
+
+def recorded(story: Story) -> list[dict[str, Any]]:
+    return record.approvals(storage(story), f"sagemaker-project-{story.project_id}")
+
+
 def starts(story: Story) -> list[dict[str, Any]]:
     """The executions of the starter, the newest first."""
     states = story.engineer.client("stepfunctions")
     machine = f"arn:aws:states:{story.region}:{story.setting.data_science}:stateMachine:sagemaker-multi-account-starter"
     found: list[dict[str, Any]] = states.list_executions(stateMachineArn=machine)["executions"]
     return found
+
+
+def test_every_approval_is_recorded_with_what_was_approved_and_by_whom(story: Story) -> None:
+    entries = recorded(story)
+    assert [(entry["version"], entry["status"]) for entry in entries] == [(1, "Approved"), (2, "Approved")]
+    second = entries[1]
+    shown = story.scientist.client("sagemaker").describe_model_package(ModelPackageName=version_arn(story, 2))
+    assert second["specification"] == second["announced"] == shown["InferenceSpecification"]
+    assert second["by"] == shown["LastModifiedBy"]
+    assert second["by"]["IamIdentity"]["Arn"] == story.scientist.principal.arn
+    assert (second["arn"], second["schema"]) == (shown["ModelPackageArn"], 1)
+    assert second["at"] == shown["LastModifiedTime"].strftime("%Y-%m-%dT%H:%M:%SZ")
+    package = manifest(story)["model_package"]
+    assert (package["approved_by"], package["approved_at"]) == (person(second["by"]), second["at"])
 
 
 @pytest.mark.parametrize(
@@ -56,6 +89,22 @@ def test_an_edit_of_an_approved_version_starts_nothing(story: Story, edit: dict[
     story.scientist.client("sagemaker").update_model_package(ModelPackageArn=version_arn(story, 1), **edit)
     story.until("everything to settle", story.idle)
     assert executions(story) == before
+    assert len(recorded(story)) == 2
+
+
+def test_after_edits_of_version_1_a_push_deploys_version_2_which_was_approved_last(story: Story) -> None:
+    assert follow(story, push(story, "README.md", "A push.\n")) == "Succeeded", story.diagnosis()
+    assert served(story) == {"staging": 2, "prod": 2}
+
+
+def test_after_edits_of_version_1_the_rejection_of_version_2_goes_back_to_it(story: Story) -> None:
+    execution = set_status(story, 2, "Rejected")
+    assert execution
+    assert story.wait_for_execution(execution) == "Succeeded", (
+        story.diagnosis()
+    )  # approved before: no approver is asked
+    assert served(story) == {"staging": 1, "prod": 1}
+    assert [(entry["version"], entry["status"]) for entry in recorded(story)][2:] == [(2, "Rejected")]
 
 
 def test_an_approval_that_is_announced_three_times_starts_one_execution(story: Story) -> None:
@@ -73,12 +122,58 @@ def test_an_approval_that_is_announced_three_times_starts_one_execution(story: S
     assert follow(story, started) == "Succeeded"
     assert executions(story) == before | {started}
     assert [start["status"] for start in starts(story)[:3]] == ["SUCCEEDED"] * 3
+    assert [entry["version"] for entry in recorded(story)].count(3) == 1
 
 
 def test_a_version_that_is_approved_again_later_starts_again(story: Story) -> None:
     set_status(story, 3, "PendingManualApproval", patience=1)
     assert set_status(story, 3, "Approved") is not None
     story.wait_for_stage("DeployStaging")
+
+
+def test_a_version_whose_specification_was_replaced_is_not_what_was_approved(story: Story) -> None:
+    """Refused; approved again, it is deployed as it is now. Without the record's entry the attack gets through."""
+    assert follow(story, story.execution_id) == "Succeeded", story.diagnosis()
+    sagemaker = story.scientist.client("sagemaker")
+    shown = sagemaker.describe_model_package(ModelPackageName=version_arn(story, 3))["InferenceSpecification"]
+    first = {**shown["Containers"][0], "Environment": {"EVIL": "yes"}}
+    changed = {**shown, "Containers": [first]}
+    before = executions(story)
+    sagemaker.update_model_package(ModelPackageArn=version_arn(story, 3), InferenceSpecification=changed)
+    story.until("everything to settle", story.idle)
+    assert executions(story) == before
+    execution = push(story, "README.md", "Another push.\n")
+    assert execution
+    assert story.wait_for_execution(execution) == "Failed"
+    refusal = "version 3 of iris-multi-01 is not what was approved at"
+    assert refusal in story.diagnosis()
+    assert "Containers[0].Environment was absent, and is 1 items. Approve it again" in story.diagnosis()
+
+    with forgotten(story):
+        execution = push(story, "README.md", "The same attack without the entry of version 3.\n")
+        assert execution
+        assert story.wait_for_stage("Build") == "Succeeded", story.diagnosis()
+        assert follow(story, execution, approve="Rejected") == "Failed"
+    set_status(story, 3, "PendingManualApproval", patience=1)
+    assert follow(story, set_status(story, 3, "Approved")) == "Succeeded", story.diagnosis()
+
+
+@contextmanager
+def forgotten(story: Story) -> Iterator[None]:
+    """The project without its record, and without the policy that keeps it, as only an administrator could have it."""
+    s3, bucket = storage(story), f"sagemaker-project-{story.project_id}"
+    keys = [entry.key for entry in record.entries(s3, bucket)]
+    held = {key: s3.get_object(Bucket=bucket, Key=key)["Body"].read() for key in keys}
+    policy = s3.get_bucket_policy(Bucket=bucket)["Policy"]
+    s3.delete_bucket_policy(Bucket=bucket)
+    for key in keys:
+        s3.delete_object(Bucket=bucket, Key=key)
+    try:
+        yield
+    finally:
+        for key, body in held.items():
+            s3.put_object(Bucket=bucket, Key=key, Body=body)
+        s3.put_bucket_policy(Bucket=bucket, Policy=policy)
 
 
 def test_a_version_that_is_registered_as_approved_starts_nothing(story: Story) -> None:
@@ -91,6 +186,15 @@ def test_a_version_that_is_registered_as_approved_starts_nothing(story: Story) -
         ModelApprovalStatus="Approved",
     )
     assert new_execution(story, before, patience=2) is None
+
+
+def test_a_version_that_is_registered_as_approved_is_not_deployed_by_its_number_either(story: Story) -> None:
+    codepipeline = story.engineer.client("codepipeline")
+    variables = [{"name": "ModelPackageVersion", "value": "4"}]
+    started = codepipeline.start_pipeline_execution(name=story.pipeline_name, variables=variables)
+    story.execution_id = started["pipelineExecutionId"]
+    assert story.wait_for_execution(story.execution_id) == "Failed"
+    assert "version 4 of iris-multi-01 has no approval in the project's record" in story.diagnosis()
 
 
 def test_an_approval_in_a_group_that_belongs_to_no_project_starts_nothing_and_fails_nowhere(story: Story) -> None:
@@ -107,3 +211,74 @@ def test_an_approval_in_a_group_that_belongs_to_no_project_starts_nothing_and_fa
     story.until("the starter to run", lambda: len(starts(story)) == count + 1 and starts(story)[0].get("stopDate"))
     assert starts(story)[0]["status"] == "SUCCEEDED"
     assert executions(story) == before
+
+
+@pytest.mark.parametrize("failures", [3, 99])
+def test_an_approval_that_cannot_be_recorded_is_tried_again_and_then_starts_nothing(
+    story: Story, failures: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """S3's "409 Conflict" is retried, as its User Guide says. What fails in the end fails visibly."""
+    tried: list[str] = []
+    checks: dict[str, Any] = s3_service.checks
+
+    def conflict(call: Call) -> None:
+        if call.params["Key"].startswith("record/"):
+            tried.append(call.params["Key"])
+            if len(tried) <= failures:
+                raise AwsError("ConditionalRequestConflict", "The conditional request cannot succeed.", 409)
+        checks_before(call)
+
+    checks_before = checks["PutObject"]
+    monkeypatch.setitem(checks, "PutObject", conflict)
+    before, count, entries = executions(story), len(starts(story)), len(recorded(story))
+    set_status(story, 4, "PendingManualApproval", patience=0)
+    started = set_status(story, 4, "Approved", patience=PATIENCE if failures == 3 else 1)
+    story.until("the starter to end", lambda: len(starts(story)) == count + 1 and starts(story)[0].get("stopDate"))
+    if failures == 3:
+        assert started
+        assert (len(tried), len(recorded(story))) == (4, entries + 1)
+        assert follow(story, started, approve="Rejected") == "Failed"
+        return
+    assert (len(tried), len(recorded(story)), executions(story)) == (5, entries, before)
+    machine = starts(story)[0]["executionArn"]
+    ended = story.engineer.client("stepfunctions").describe_execution(executionArn=machine)
+    assert (ended["status"], ended["error"]) == ("FAILED", "ApprovalNotRecorded")
+    assert "Nothing was started, because the approval could not be recorded: The conditional" in ended["cause"]
+
+
+def test_a_project_from_before_the_record_is_started_and_its_executions_stand_in(story: Story) -> None:
+    """Its bucket's policy knows no starter. Once the project is upgraded, its record begins."""
+    s3, bucket = storage(story), f"sagemaker-project-{story.project_id}"
+    with forgotten(story):
+        set_status(story, 1, "PendingManualApproval", patience=0)
+        with as_before_the_record(story):
+            assert follow(story, set_status(story, 1, "Approved")) == "Succeeded", story.diagnosis()
+        assert starts(story)[0]["status"] == "SUCCEEDED"
+        assert record.entries(s3, bucket) == []
+        assert manifest(story)["model_package"]["approved_by"] == "unknown"
+        assert follow(story, set_status(story, 2, "Approved")) == "Succeeded", story.diagnosis()
+        assert [(entry.version, entry.status) for entry in record.entries(s3, bucket)] == [(2, "Approved")]
+        execution = set_status(story, 2, "Rejected")
+        assert execution
+        assert story.wait_for_execution(execution) == "Succeeded", story.diagnosis()
+        assert served(story) == {"staging": 1, "prod": 1}
+
+
+@contextmanager
+def as_before_the_record(story: Story) -> Iterator[None]:
+    """The bucket's policy of a project from a version of the bundle without a record."""
+    s3, bucket = storage(story), f"sagemaker-project-{story.project_id}"
+    s3.put_bucket_policy(Bucket=bucket, Policy=json.dumps(before_the_record(story)))
+    try:
+        yield
+    finally:
+        s3.delete_bucket_policy(Bucket=bucket)
+
+
+def before_the_record(story: Story) -> dict[str, Any]:
+    bucket = f"arn:aws:s3:::sagemaker-project-{story.project_id}/*"
+    roles = [f"AmazonSageMakerServiceCatalogProductsMultiAccount{name}Role" for name in ("Pipeline", "Build", "Test")]
+    arns = [f"arn:aws:iam::{story.setting.data_science}:role/service-role/{name}" for name in roles]
+    only = {"Sid": "OnlyThePipelineWrites", "Effect": "Deny", "Principal": "*", "NotAction": "s3:Get*"}
+    condition = {"ArnNotEquals": {"aws:PrincipalArn": arns}}
+    return {"Version": "2012-10-17", "Statement": [{**only, "Resource": bucket, "Condition": condition}]}

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 import time
+from typing import Any
 
+from awslang.archives import read_zip
 from scripts.rehearsal import chapters
 from scripts.rehearsal.story import Story
 from tests.support.waiting import PATIENCE
@@ -92,3 +94,14 @@ def configure(story: Story, stage: str, **parameters: str) -> str | None:
     """Commit the settings of a stage; the id of the execution that this starts."""
     config = {"Parameters": {"InstanceType": "ml.m5.large", **parameters}}
     return push(story, f"{stage}-config.json", json.dumps(config))
+
+
+def manifest(story: Story) -> dict[str, Any]:
+    """The manifest that the Build step of the execution wrote."""
+    (build,) = (action for action in story.actions() if action["actionName"] == "Build")
+    (artifact,) = build["output"]["outputArtifacts"]
+    place = artifact["s3location"]
+    s3 = story.cloud.root(story.setting.data_science, story.region).client("s3")
+    body = s3.get_object(Bucket=place["bucket"], Key=place["key"])["Body"].read()
+    found: dict[str, Any] = json.loads(read_zip(body)["deployment.json"])
+    return found
