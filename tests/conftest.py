@@ -38,6 +38,7 @@ SLOWEST_FIRST = (  # so that no worker is left with a long file at the end; the 
     "kit/test_accounts_faults.py",
     "kit/test_publish_faults.py",
     "rehearsal/test_story.py",
+    "rehearsal/test_approvals.py",
     "rehearsal/test_permissions.py",
     "repository/test_installed_release.py",
     "repository/test_contributing.py",

@@ -163,7 +163,7 @@ def train(story: Story) -> None:
 
 def approve(story: Story) -> None:
     version = story.model_package_arn.rsplit("/", 1)[1]
-    before = {e["pipelineExecutionId"] for e in story.executions()}
+    before, recorded = {e["pipelineExecutionId"] for e in story.executions()}, recorded_approvals(story)
     arguments = ("approve.py", "--project", story.project_name, "--version", version)
     story.script(story.scientist, training_repository(story), *arguments)
 
@@ -182,7 +182,16 @@ def approve(story: Story) -> None:
             *diagnosis.failed_state_machines(story.cloud, account, region),
         ]
         raise StoryFailed(f"the approval of version {version} started no pipeline", account, "\n".join(reasons))
-    say(f"    version {version} is approved: the pipeline started ({story.execution_id})")
+    new = [key for key in recorded_approvals(story) - recorded if key.endswith(f"-{version}-Approved.json")]
+    story.require(len(new) == 1, f"the approval of version {version} is not in the project's record")
+    say(f"    version {version} is approved, and that is recorded: the pipeline started ({story.execution_id})")
+
+
+def recorded_approvals(story: Story) -> set[str]:
+    """The names of the entries in the project's record."""
+    s3 = story.cloud.root(story.setting.data_science, story.region).client("s3")
+    found = s3.list_objects_v2(Bucket=f"sagemaker-project-{story.project_id}", Prefix="record/approvals/")
+    return {item["Key"] for item in found.get("Contents", [])}
 
 
 def staging(story: Story) -> None:

@@ -10,19 +10,11 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 
-from localaws.cloud import Cloud
 from pipeline import record
 from pipeline.console import UserError
 from tests.support.fake_services import Fake, error
 
 BUCKET = "sagemaker-project-p-1"
-
-
-@pytest.fixture
-def s3(cloud: Cloud) -> Any:
-    client = cloud.root("111111111111", "us-east-1").client("s3")
-    client.create_bucket(Bucket=BUCKET)
-    return client
 
 
 def holding(*documents: tuple[str, Any]) -> Any:
@@ -37,10 +29,29 @@ def holding(*documents: tuple[str, Any]) -> Any:
     def got(Bucket: str, Key: str) -> dict[str, Any]:  # noqa: N803  # the API's names
         return {"Body": io.BytesIO(held[Key]), "ContentLength": len(held[Key])}
 
-    return Fake(list_objects_v2=listed, get_object=got)
+    fake = Fake(list_objects_v2=listed, get_object=got)
+    fake.held = held  # type: ignore[attr-defined]
+    return fake
 
 
-def test_an_entry_is_written_once(s3: Any) -> None:
+def taking() -> Any:
+    """An S3 client that takes conditional writes alone, as a project's bucket does below record/."""
+    s3 = holding()
+
+    def put(Bucket: str, Key: str, Body: bytes, **more: Any) -> Any:  # noqa: N803  # the API's names
+        if more.get("IfNoneMatch") != "*":
+            return error("PutObject", "AccessDenied")
+        if Key in s3.held:
+            return error("PutObject", "PreconditionFailed")
+        s3.held[Key] = Body
+        return {}
+
+    s3.operations["put_object"] = put
+    return s3
+
+
+def test_an_entry_is_written_once() -> None:
+    s3 = taking()
     assert record.write(s3, BUCKET, "record/decisions/e/1.json", {"at": "1", "passed": False})
     assert not record.write(s3, BUCKET, "record/decisions/e/1.json", {"at": "1", "passed": True})
     assert record.decisions(s3, BUCKET) == [{"at": "1", "passed": False}]
@@ -51,8 +62,8 @@ def test_a_conflict_is_tried_again_and_other_errors_are_not_hidden(monkeypatch: 
     pauses: list[float] = []
     monkeypatch.setattr(time, "sleep", pauses.append)
     answers: list[Any] = [error("PutObject", "ConditionalRequestConflict"), {}]
-    taking: Any = Fake(put_object=lambda **_: answers.pop(0))
-    assert record.write(taking, BUCKET, "k", {})
+    in_the_end: Any = Fake(put_object=lambda **_: answers.pop(0))
+    assert record.write(in_the_end, BUCKET, "k", {})
     assert pauses == [record.PAUSE]
     busy: Any = Fake(put_object=error("PutObject", "ConditionalRequestConflict"))
     with pytest.raises(ClientError, match="ConditionalRequestConflict"):

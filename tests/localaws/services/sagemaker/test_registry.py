@@ -168,6 +168,25 @@ def test_registration_and_every_update_are_reported(cloud: Cloud, emitted: list[
     assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ", approved["LastModifiedTime"])
 
 
+def test_the_specification_of_an_approved_version_may_be_replaced_and_the_approval_stays(
+    cloud: Cloud, emitted: list[dict[str, Any]]
+) -> None:
+    sagemaker = group(cloud)
+    arn = register(sagemaker, ModelApprovalStatus="Approved")
+    before = sagemaker.describe_model_package(ModelPackageName=arn)["InferenceSpecification"]
+    (container,) = before["Containers"]
+    changed = {**before, "Containers": [{**container, "ModelDataUrl": "s3://models/other.tar.gz"}]}
+    sagemaker.update_model_package(ModelPackageArn=arn, InferenceSpecification=changed)
+    shown = sagemaker.describe_model_package(ModelPackageName=arn)
+    assert (shown["InferenceSpecification"], shown["ModelApprovalStatus"]) == (changed, "Approved")
+    assert emitted[-1]["UpdatedModelPackageFields"] == ["InferenceSpecification"]
+    assert emitted[-1]["InferenceSpecification"] == changed
+    wrong = {"Containers": [{**container, "ModelDataUrl": "https://models"}]}
+    with pytest.raises(ClientError, match="it must be an S3 URL"):
+        sagemaker.update_model_package(ModelPackageArn=arn, InferenceSpecification=wrong)
+    assert sagemaker.describe_model_package(ModelPackageName=arn)["InferenceSpecification"] == changed
+
+
 @pytest.mark.parametrize(
     ("more", "message"),
     [

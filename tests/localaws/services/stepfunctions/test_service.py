@@ -14,7 +14,7 @@ from localaws.services.events.service import deliveries
 from localaws.services.stepfunctions import language
 from tests.support.codepipeline_setting import ACCOUNT, REGION
 from tests.support.roles import EVERYTHING, make_role
-from tests.support.state_machines import definition, events, played
+from tests.support.state_machines import definition, events, jsonata, played
 from tests.support.waiting import until
 
 SDK = "arn:aws:states:::aws-sdk:"
@@ -65,6 +65,34 @@ def test_a_service_error_has_its_service_and_name_and_can_be_caught(cloud: Cloud
     output = json.loads(ended["output"])
     assert output["kept"] == 1
     assert output["failed"]["Error"] == "Ssm.ParameterNotFoundException"
+
+
+def test_a_document_is_the_body_of_an_object_and_what_s3_refuses_is_the_sdks_exception(cloud: Cloud) -> None:
+    """S3's model lacks the error, so it has the name of all others; its cause tells the status."""
+    s3 = cloud.root(ACCOUNT, REGION).client("s3")
+    s3.create_bucket(Bucket="sagemaker-machine")
+    put = {
+        "Type": "Task",
+        "Resource": "arn:aws:states:::aws-sdk:s3:putObject",
+        "Arguments": {
+            "Bucket": "sagemaker-machine", "Key": "k", "Body": "{% $states.input.entry %}", "IfNoneMatch": "*",
+            "ContentType": "application/json",
+        },
+        "End": True,
+    }  # fmt: skip
+    text = jsonata(Put=put)
+    entry = {"n": 1, "more": [None, {"a": "b"}]}
+    assert played(cloud, text, {"entry": entry})["status"] == "SUCCEEDED"
+    found = s3.get_object(Bucket="sagemaker-machine", Key="k")
+    assert (json.loads(found["Body"].read()), found["ContentType"]) == (entry, "application/json")
+    client = cloud.root(ACCOUNT, REGION).client("stepfunctions")
+    (machine,) = client.list_state_machines()["stateMachines"]
+    again = client.start_execution(stateMachineArn=machine["stateMachineArn"], input=json.dumps({"entry": {"n": 2}}))
+    until(lambda: client.describe_execution(executionArn=again["executionArn"])["status"] == "FAILED")
+    ended = client.describe_execution(executionArn=again["executionArn"])
+    assert ended["error"] == "S3.S3Exception"
+    assert "(Service: S3, Status Code: 412, " in ended["cause"]
+    assert json.loads(s3.get_object(Bucket="sagemaker-machine", Key="k")["Body"].read()) == entry
 
 
 def test_a_failed_task_is_retried_as_often_as_its_retrier_says(cloud: Cloud) -> None:
