@@ -69,11 +69,15 @@ def entry(s3: S3Client, bucket: str, key: str) -> dict[str, Any]:
     except ValueError:
         document = None
     if not isinstance(document, dict):
-        raise UserError(
-            f"s3://{bucket}/{key} is no entry of the project's record: ask an administrator of the account who wrote "
-            "it (CloudTrail) before anything is deployed"
-        )
+        raise foreign(bucket, key)
     return document
+
+
+def foreign(bucket: str, key: str) -> UserError:
+    return UserError(
+        f"s3://{bucket}/{key} is no entry of the project's record, which the kit's roles alone write: let an "
+        "administrator of the account find out who wrote it (CloudTrail) before anything is deployed"
+    )
 
 
 def read(s3: S3Client, bucket: str, prefix: str) -> list[dict[str, Any]]:
@@ -87,7 +91,7 @@ def entries(s3: S3Client, bucket: str) -> list[Entry]:
     for key in keys(s3, bucket, APPROVALS):
         named = APPROVAL.fullmatch(key.removeprefix(APPROVALS))
         if not named:
-            raise UserError(f"s3://{bucket}/{key} is no entry of the project's record: its name has another form")
+            raise foreign(bucket, key)
         date, hours, minutes, seconds, number, status = named.groups()
         found.append(Entry(key, f"{date}{hours}:{minutes}:{seconds}Z", int(number), status))
     return sorted(found, key=lambda one: (one.at.rstrip("Z"), one.version, one.status))

@@ -183,7 +183,8 @@ def approve(story: Story) -> None:
         ]
         raise StoryFailed(f"the approval of version {version} started no pipeline", account, "\n".join(reasons))
     new = [key for key in recorded_approvals(story) - recorded if key.endswith(f"-{version}-Approved.json")]
-    story.require(len(new) == 1, f"the approval of version {version} is not in the project's record")
+    if len(new) != 1:
+        raise StoryFailed(f"the approval of version {version} is not in the project's record")
     say(f"    version {version} is approved, and that is recorded: the pipeline started ({story.execution_id})")
 
 

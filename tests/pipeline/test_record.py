@@ -104,5 +104,5 @@ def test_an_object_that_is_no_entry_is_reported(content: bytes) -> None:
 
 def test_a_key_of_another_form_is_reported() -> None:
     s3 = holding((f"{record.APPROVALS}zzz.json", {}))
-    with pytest.raises(UserError, match=r"zzz\.json is no entry of the project's record: its name has another form"):
+    with pytest.raises(UserError, match=r"zzz\.json is no entry of the project's record"):
         record.entries(s3, BUCKET)

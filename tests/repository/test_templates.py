@@ -135,9 +135,8 @@ def test_the_product_runs_as_roles_that_the_data_science_account_has() -> None:
     prefix = "AmazonSageMakerServiceCatalogProductsMultiAccount"
     assert made - used == {
         f"{prefix}EventsRole",
-        f"{prefix}StarterRole",
         f"{prefix}LaunchRole",
-    }  # the rules' and the starter's own; the person's who makes it in S3
+    }  # the rules' own; the person's who makes it in S3
 
 
 def test_the_post_keeps_its_parameters() -> None:

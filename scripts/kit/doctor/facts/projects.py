@@ -15,6 +15,10 @@ from scripts.kit.settings.model import Settings
 from scripts.kit.stages import Stage
 from scripts.kit.together import together
 
+APPROVALS = "record/approvals/"
+APPROVAL = re.compile(
+    rf"{APPROVALS}[0-9T:.-]+Z-([1-9][0-9]*)-Approved[.]json"
+)  # as the starter names them (template 11)
 IMAGE = re.compile(
     r"([0-9]{12})\.dkr\.ecr\.([a-z0-9-]+)\.amazonaws\.com(?:\.cn)?/([a-z0-9._/-]+)(?::([^@]+))?(?:@(.+))?"
 )
@@ -129,7 +133,7 @@ def read_project(reader: Reader, settings: Settings, product: str, name: str) ->
         [
             partial(reader.ask, account, "codepipeline", "GetPipelineState", name=bare.pipeline_name),
             partial(reader.ask, account, "sagemaker", "GetModelPackageGroupPolicy", ModelPackageGroupName=name),
-            partial(read_version, reader, account, name),
+            partial(read_version, reader, account, name, f"sagemaker-project-{bare.id}"),
             *(partial(read_stage, reader, account, bare, stage, call_as) for stage in Stage),
         ]
     )
@@ -175,8 +179,11 @@ def read_stage(reader: Reader, account: str, project: Project, stage: Stage, cal
     return ProjectStage(stack, instances, answer["fileContent"] if answer else answer)
 
 
-def read_version(reader: Reader, account: str, group: str) -> Any:
-    """The version approved last; the newest where none is approved; None for no version."""
+def read_version(reader: Reader, account: str, group: str, bucket: str) -> Any:
+    """The version approved last, by the project's record in its bucket; None for no version.
+
+    Of the versions that are still approved; the newest one where none is recorded, or approved.
+    """
     listed = reader.pages(
         account,
         "sagemaker",
@@ -188,13 +195,13 @@ def read_version(reader: Reader, account: str, group: str) -> Any:
     )
     if not listed:
         return listed if not known(listed) else None
-    approved = [item for item in listed if item.get("ModelApprovalStatus") == "Approved"]
-    found = [
-        reader.ask(account, "sagemaker", "DescribeModelPackage", ModelPackageName=item["ModelPackageArn"])
-        for item in approved or listed[:1]
-    ]
-    there = [package for package in found if package]
-    return max(there, key=lambda p: p.get("LastModifiedTime") or p["CreationTime"]) if there else UNREAD
+    approved = {item["ModelPackageVersion"]: item for item in listed if item.get("ModelApprovalStatus") == "Approved"}
+    entries = reader.pages(account, "s3", "ListObjectsV2", "Contents", Bucket=bucket, Prefix=APPROVALS) or []
+    named = filter(None, (APPROVAL.fullmatch(entry["Key"]) for entry in sorted(entries, key=lambda one: one["Key"])))
+    recorded = [approved[int(name[1])] for name in named if int(name[1]) in approved]
+    item = recorded[-1] if recorded else next(iter(approved.values()), listed[0])
+    answer = reader.ask(account, "sagemaker", "DescribeModelPackage", ModelPackageName=item["ModelPackageArn"])
+    return answer or UNREAD
 
 
 def container(version: Any) -> Mapping[str, Any]:
