@@ -12,6 +12,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Literal
 
+from botocore.exceptions import ClientError
+
 from pipeline import record
 from pipeline.clients import Clients
 from pipeline.console import UserError, say
@@ -55,7 +57,15 @@ class Approvals:
         def executions() -> Sequence[Run]:
             return runs_of(clients("codepipeline", region), pipeline_of(settings)) if runs is None else runs
 
-        entries = record.entries(s3, settings.artifact_bucket)
+        try:
+            entries = record.entries(s3, settings.artifact_bucket)
+        except ClientError as error:
+            if error.response["Error"]["Code"] != "AccessDenied":
+                raise
+            raise UserError(
+                f"the project's record, s3://{settings.artifact_bucket}/{record.APPROVALS}, cannot be listed: run "
+                "`make accounts`, which lets the build role do that, and release the change again"
+            ) from error
         return cls(settings, s3, clients("sagemaker", region), entries, executions)
 
     # -- which one -----------------------------------------------------------------------------

@@ -5,6 +5,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from botocore.exceptions import ClientError
+
 from pipeline.approvals import Approvals
 from pipeline.console import UserError
 from tests.support.deploy_repository import Repository
@@ -92,5 +94,7 @@ class AnApproval(Repository):
 
     def test_a_record_that_may_not_be_read_ends_the_build(self) -> None:
         hidden = Fake(list_objects_v2=error("ListObjectsV2", "AccessDenied"))
-        with self.assertRaisesRegex(Exception, "AccessDenied"):
+        with self.assertRaisesRegex(UserError, "record/approvals/, cannot be listed: run `make accounts`"):
             self.read(registry(package(1)), hidden)
+        with self.assertRaisesRegex(ClientError, "NoSuchBucket"):
+            self.read(registry(package(1)), Fake(list_objects_v2=error("ListObjectsV2", "NoSuchBucket")))
