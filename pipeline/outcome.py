@@ -108,7 +108,7 @@ def as_deployed(served: Served, package: str, release: int | None) -> str:
         differs = f"expected the configuration with the number {release}, got {served.release}, with other settings"
     elif release is None and served.failure_reason:
         differs = "the last update of the endpoint failed"
-    else:  # the reason of a failure before this deployment may still stand there
+    else:  # the reason of a failure before this deployment may still be there
         return ""
     why = f": {served.failure_reason}" if served.failure_reason else ""
     return f"{differs}. SageMaker went back to the former configuration, {served.config}{why}"

@@ -75,7 +75,7 @@ def test_an_endpoint_that_nobody_has_seen_is_left_alone(story: Story) -> None:
 
 
 def test_a_missing_endpoint_of_one_account_is_created_again_and_dry_run_only_says_so(story: Story) -> None:
-    """No alarm is an endpoint, so the endpoint is missing for whoever looks."""
+    """No alarm is an endpoint, so the command finds the endpoint missing."""
     account = story.setting.targets["staging"]
     before = stack_set(story, "staging").instances[account, REGION].stack_id
     others = {i.stack_id for i in stack_set(story, "prod").instances.values()}

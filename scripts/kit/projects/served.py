@@ -77,7 +77,7 @@ class Outcome:
 
 @dataclass(frozen=True)
 class Looker:
-    """Whoever may look into the target accounts. by: credentials that may enter them; role: through which role"""
+    """What looks into the target accounts. by: credentials that may enter them; role: through which role"""
 
     by: Connection
     role: str

@@ -54,7 +54,7 @@ class EndpointPlace:
     """One endpoint: an account and Region of a stage.
 
     version: that it serves; where it was not looked at, that its stack names
-    looked_at, looked_by: when the endpoint was asked, and by LIVE or TESTS; "" where nobody has since its deployment
+    looked_at, looked_by: when the endpoint was asked, and by LIVE or TESTS; "" where not since its deployment
     """
 
     account: str

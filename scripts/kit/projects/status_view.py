@@ -63,7 +63,7 @@ def rows(one: ProjectStatus, every: bool = False) -> Iterator[tuple[str, ...]]:
 
 
 def looked_at(moment: str, place: EndpointPlace) -> str:
-    """When the endpoint was asked what it serves: now, by the tests, or by nobody since it was deployed."""
+    """When the endpoint was asked what it serves: now, by the tests, or not since it was deployed."""
     return LIVE if place.looked_by == LIVE else f"{moment} ({place.looked_by})" if moment else "not since"
 
 

@@ -150,7 +150,7 @@ def test_from_the_data_science_account_the_targets_are_not_checked_and_the_repor
     code, shown = world.doctor(by=world.engineer(world.account))
     assert (code, shown["findings"]) == (0, [])
     [note] = shown["not_checked"]
-    assert note["what"] == "roles of 2 target accounts"
+    assert note["what"] == "roles and endpoints of 2 target accounts"
     assert note["who"] == "the management account 999999999999"
     words = world.typed(by=world.engineer(world.account))[1]
     assert words.endswith("checks, nothing found in what was checked; not checked: 1, named above\n")

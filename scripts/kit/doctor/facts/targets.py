@@ -85,7 +85,9 @@ def gather(
             count = f"{len(wanted)} target accounts" if len(wanted) > 1 else "1 target account"
             who = f"the management account {settings.accounts.management}"
             role = f"credentials that may assume {settings.roles.access} in each"
-            reader.leave_out(NotChecked(", ".join(a.id for a, _ in wanted[:3]), f"roles of {count}", role, who))
+            reader.leave_out(
+                NotChecked(", ".join(a.id for a, _ in wanted[:3]), f"roles and endpoints of {count}", role, who)
+            )
         return ()
 
     def read(account: Account, stage: Stage) -> Target:
