@@ -110,7 +110,7 @@ def test_a_file_with_another_name_elsewhere_keeps_its_content(tmp_path: Path) ->
 def test_a_marker_that_came_with_a_copy_says_nothing_even_of_the_right_contents(
     publisher: Publisher, tmp_path: Path, name: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """Such as in a repository that was cloned: whoever wrote it knew what is in it."""
+    """Such as in a repository that was cloned: its author knew what is in it."""
     command, ours, theirs = commands(publisher.tree)[name], tmp_path / "ours", tmp_path / "theirs"
     assert console.run(partial(command, ours)) == 0
     shutil.copytree(ours, theirs)

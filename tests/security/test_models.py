@@ -252,7 +252,7 @@ def test_a_version_that_names_another_projects_model_is_not_shared(models: Model
     containers = [
         {**described["InferenceSpecification"]["Containers"][0], "ModelDataUrl": f"s3://{models.bucket}/{key}"}
     ]
-    version = read_version({**described, "InferenceSpecification": {"Containers": containers}})
+    version = read_version({**described, "InferenceSpecification": {"Containers": containers}}, "", None)
     name, id = models.story.project_name, models.story.project_id
     settings = Settings(name, id, name, 1, "SELF", "", "", "", "", "", "", models.story.region, ())
     with pytest.raises(UserError, match="is not among the project's models"):
