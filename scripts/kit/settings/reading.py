@@ -35,7 +35,7 @@ from scripts.kit.settings.model import (
     Targets,
     Units,
 )  # fmt: skip
-from scripts.kit.settings.sections import ACCOUNT, Mistake, Section
+from scripts.kit.settings.sections import ACCOUNT, Mistake, Section, text_problem
 from scripts.kit.stages import Stage
 
 DEFAULT_FILE = Path("environment.yaml")
@@ -66,6 +66,12 @@ CATALOG_NAME = r".{1,100}"  # Service Catalog, PortfolioDisplayName (1 to 100; a
 OWNER = r".{1,50}"  # Service Catalog, ProviderName (a portfolio's provider: 1 to 50)
 # ECR, Prefix of a repository creation template, which always stands for PREFIX/ (so a slash at its end may be written)
 REPOSITORY_PREFIX = r"(?=.{1,255}$)[a-z0-9]+((\.|_|__|-+)[a-z0-9]+)*(/[a-z0-9]+((\.|_|__|-+)[a-z0-9]+)*)*/?"
+BOUNDARY = r"([\w+=,.@-]+/)*[\w+=,.@-]{1,128}"  # IAM, policyNameType, with its path where it has one
+ROLE_PATH = r"(?=.{1,200}$)/([\w+=,.@-]+/)*"  # IAM, pathType (which allows 512 characters, and more kinds of them)
+WORD = r"[a-zA-Z0-9_.:/+@-]"
+TAG_KEY = rf"(?=.{{1,128}}$)(?!(?i:aws:|sagemaker:)){WORD}+( +{WORD}+)*"  # IAM, "Tags for AWS IAM resources"; without =
+TAG_VALUE = r"(?=.{1,256}$)[a-zA-Z0-9_.:/=+@-]+( +[a-zA-Z0-9_.:/=+@-]+)*"  # the same page; a TagOption is not empty
+TAGS = 15  # a product or portfolio has 20, the kit's own among them (Service Catalog, "default service quotas")
 FURTHER_REGIONS = 3  # of a stage, besides the data science account's (decision 9)
 LARGEST = 1_000_000  # bytes of the file, in which 10,000 accounts have room
 SHOWN_MISTAKES = 100
@@ -130,6 +136,7 @@ def read(top: Section) -> Settings:
         publishing=read_publishing(top.section("publishing")),
         source=read_source(top.section("source")),
         images=read_images(top.section("images")),
+        tags=read_tags(top.section("tags")),
     )
     further = {one for stage in Stage for one in regions.of(stage)} - {region}
     if settings.images.repository_prefix and len(further) > IMAGE_REGIONS:
@@ -287,6 +294,18 @@ def read_images(section: Section) -> Images:
     return Images(prefix.removesuffix("/"))
 
 
+def read_tags(section: Section) -> dict[str, str]:
+    """What everything is tagged with: keys of the organization's own."""
+    tags = {}
+    for key in section.node:
+        if wrong := text_problem(key, TAG_KEY, "a tag's key: 1 to 128 letters, digits, spaces or _.:/+-@, of your own"):
+            section.complain(str(key), f"the key {wrong}")
+        tags[str(key)] = section.text(str(key), TAG_VALUE, "1 to 256 letters, digits, spaces or _.:/=+-@")
+    if len(tags) > TAGS:
+        section.mistakes.append(Mistake("tags", section.line, f"has {len(tags)} tags, and there is room for {TAGS}"))
+    return tags
+
+
 def read_source(section: Section) -> Source:
     """Where the repositories are; a connection is made by hand, in the console of Developer Tools."""
     provider = section.choice("provider", ("codecommit", "connection"), "codecommit")
@@ -313,12 +332,16 @@ def read_roles(section: Section, data_science: str) -> Roles:
     access = section.text(
         "access", ROLE_NAME, "a role's name without its path", default="OrganizationAccountAccessRole"
     )
+    boundary_form = "the name of a policy, with its path where it has one, that is in every account"
+    boundary = section.text("permissions_boundary", f"({BOUNDARY})?", boundary_form, default="")
+    path = section.text("path", ROLE_PATH, "a path that begins and ends with a slash, such as /ml/", default="/")
     form = "the roles or users that run `make publish`; `aws sts get-caller-identity` shows yours"
     publishers = section.texts("publishers", PUBLISHER, form, required=True)
     section.finish()
     check_accounts(section, "publishers", publishers, data_science)
     named = (one.split(":")[-1] if one.startswith("arn:") else one for one in publishers)
-    return Roles(suffix, access, tuple(one if one.startswith(("role/", "user/")) else f"role/{one}" for one in named))
+    with_kind = tuple(one if one.startswith(("role/", "user/")) else f"role/{one}" for one in named)
+    return Roles(suffix, access, with_kind, boundary, path)
 
 
 def check_accounts(section: Section, key: str, arns: Sequence[str], data_science: str) -> None:
