@@ -43,7 +43,7 @@ def copies(clients: Clients, settings: Settings, version: Version, accounts: Ite
     images = {region: {i: image_in(clients, version, i, account, region) for i in named} for region in regions}
     for region in regions:
         sagemaker = clients("sagemaker", region)
-        group = ensure_group(sagemaker, settings.group, settings.project, settings.project_id)
+        group = ensure_group(sagemaker, settings.group, settings.project, settings.tags)
         share_group(sagemaker, settings.group, group, accounts)
         arns[region] = copied(sagemaker, version) or copy(clients, settings, version, region, images[region])
     return arns

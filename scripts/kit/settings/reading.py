@@ -66,8 +66,8 @@ CATALOG_NAME = r".{1,100}"  # Service Catalog, PortfolioDisplayName (1 to 100; a
 OWNER = r".{1,50}"  # Service Catalog, ProviderName (a portfolio's provider: 1 to 50)
 # ECR, Prefix of a repository creation template, which always stands for PREFIX/ (so a slash at its end may be written)
 REPOSITORY_PREFIX = r"(?=.{1,255}$)[a-z0-9]+((\.|_|__|-+)[a-z0-9]+)*(/[a-z0-9]+((\.|_|__|-+)[a-z0-9]+)*)*/?"
-BOUNDARY = r"([\w+=,.@-]+/)*[\w+=,.@-]{1,128}"  # IAM, policyNameType, with its path where it has one
-ROLE_PATH = r"(?=.{1,200}$)/([\w+=,.@-]+/)*"  # IAM, pathType (which allows 512 characters, and more kinds of them)
+BOUNDARY = r"([a-zA-Z0-9_+=,.@-]+/)*[a-zA-Z0-9_+=,.@-]{1,128}"  # IAM, policyNameType, with its path where it has one
+ROLE_PATH = r"(?=.{1,200}$)/([a-zA-Z0-9_+=,.@-]+/)*"  # IAM, pathType (which allows 512, and more kinds)
 WORD = r"[a-zA-Z0-9_.:/+@-]"
 TAG_KEY = rf"(?=.{{1,128}}$)(?!(?i:aws:|sagemaker:)){WORD}+( +{WORD}+)*"  # IAM, "Tags for AWS IAM resources"; without =
 TAG_VALUE = r"(?=.{1,256}$)[a-zA-Z0-9_.:/=+@-]+( +[a-zA-Z0-9_.:/=+@-]+)*"  # the same page; a TagOption is not empty

@@ -54,6 +54,11 @@ def template(name: str) -> str:
     return (pack.ROOT / name).read_text(encoding="utf-8")
 
 
+def of_roles(settings: Settings) -> dict[str, str]:
+    """The parameters that every template of target accounts has, for its roles."""
+    return {"BoundaryName": settings.roles.permissions_boundary, "RolePath": settings.roles.path}
+
+
 # -- where -----------------------------------------------------------------------------------------
 
 
@@ -87,9 +92,9 @@ def find_stages(settings: Settings, connection: Connection, seen: SeenOrganizati
 
 
 def self_managed_stack(settings: Settings, account: str, version: str = "") -> stacks.WantedStack:
-    parameters = {"AdministratorAccountId": settings.accounts.data_science}
-    body = template(SELF_MANAGED_TEMPLATE)
-    return stacks.WantedStack(account, SELF_MANAGED_STACK, body, parameters, SELF_MANAGED_TEMPLATE, version)
+    parameters = {"AdministratorAccountId": settings.accounts.data_science, **of_roles(settings)}
+    body, file = template(SELF_MANAGED_TEMPLATE), SELF_MANAGED_TEMPLATE
+    return stacks.WantedStack(account, SELF_MANAGED_STACK, body, parameters, file, version, settings.tags)
 
 
 def plan_self_managed(settings: Settings, there: Connection, account: str, version: str) -> stacks.PlannedStack:
@@ -117,8 +122,10 @@ def target_stack(
         "ModelBucketName": outputs["ModelBucketName"],
         "ModelKeyArn": outputs["ModelKeyArn"],
         "FurtherModelBucketArns": ",".join(f"arn:{partition(settings.region)}:s3:::{name}" for name in copies),
+        **of_roles(settings),
     }
-    return stacks.WantedStack(account, TARGET_STACK, template(TARGET_TEMPLATE), parameters, TARGET_TEMPLATE, version)
+    body, file = template(TARGET_TEMPLATE), TARGET_TEMPLATE
+    return stacks.WantedStack(account, TARGET_STACK, body, parameters, file, version, settings.tags)
 
 
 def target_set(
