@@ -8,10 +8,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from botocore.exceptions import ClientError
 
 from localaws.cloud import Cloud
 from scripts.rehearsal import chapters
+from scripts.rehearsal import setting as people
 from scripts.rehearsal.embedded import embedded_aws
 from scripts.rehearsal.story import Story, StoryFailed
 from tests.support import organization_rules as rules
@@ -19,7 +19,7 @@ from tests.support.attacks import LivePolicy, check_denied
 from tests.support.organization_rules import BOUNDARY, PATH, TAG_LIST, TAGS
 
 PREFIX = "AmazonSageMakerServiceCatalogProductsMultiAccount"
-TRUST = chapters.people.trust(Service="sagemaker.amazonaws.com")
+TRUST = people.trust(Service="sagemaker.amazonaws.com")
 
 
 @dataclass
@@ -112,9 +112,7 @@ def test_a_second_run_changes_nothing(ruled: Ruled) -> None:
         who = (
             ruled.story.engineer
             if more
-            else chapters.people.sign_in(
-                ruled.cloud, ruled.story.setting.management, chapters.people.ENGINEER, ruled.story.region
-            )
+            else people.sign_in(ruled.cloud, ruled.story.setting.management, people.ENGINEER, ruled.story.region)
         )
         before = len(requests(ruled))
         ruled.story.command(who, module, "--environment", str(ruled.story.environment_path), *more)

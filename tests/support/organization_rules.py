@@ -24,7 +24,7 @@ CREATES = [
     "servicecatalog:CreatePortfolio", "servicecatalog:CreateProduct", "sns:CreateTopic", "ssm:PutParameter",
     "states:CreateStateMachine",
 ]  # fmt: skip
-RULES = [
+RULES: list[dict[str, Any]] = [
     {
         "Sid": "DemandBoundary",
         "Effect": "Deny",
@@ -44,7 +44,7 @@ RULES = [
         for number, (key, value) in enumerate(TAGS.items(), 1)
     ),
 ]
-LIMITS = [  # what no role of the kit needs: a boundary that shows
+LIMITS: list[dict[str, Any]] = [  # what no role of the kit needs: a boundary that shows
     {"Sid": "AllElse", "Effect": "Allow", "Action": "*", "Resource": "*"},
     {"Sid": "NoUsers", "Effect": "Deny", "Action": ["iam:CreateUser", "iam:CreateAccessKey"], "Resource": "*"},
 ]

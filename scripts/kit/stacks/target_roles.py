@@ -28,7 +28,7 @@ from scripts.kit.plan import PlanStep
 from scripts.kit.regions import partition
 from scripts.kit.roles import role_exists
 from scripts.kit.settings.model import Settings
-from scripts.kit.stacks import model_regions
+from scripts.kit.stacks import model_regions, organization_rules
 from scripts.kit.stacks import stack as stacks
 from scripts.kit.stacks import stackset as stacksets
 from scripts.kit.stacks.stackset import FoundStackSet
@@ -204,17 +204,19 @@ def plan_stack(there: Connection, want: stacks.WantedStack) -> stacks.PlannedSta
 
 
 def plan_account(
-    settings: Settings, connection: Connection, want: stacks.WantedStack, patient: bool
+    settings: Settings, connection: Connection, stage: Stage, want: stacks.WantedStack, patient: bool
 ) -> list[stacks.PlannedStack]:
     """What one target account gets as stacks of its own. patient: its role may have yet to come."""
     try:
         there = enter(connection, want.account, settings.roles.access, patient)
     except UserError as error:
         return [waiting(want, settings, connection, error)]
-    alone = settings.administrator == "self-managed"
+    alone, cloudformation = settings.administrator == "self-managed", there.client("cloudformation")
+    found = stacks.look(cloudformation, want)
+    organization_rules.refuse_move(settings, stage, found.parameters or {})
     return [
         *([plan_self_managed(settings, there, want.account, want.version)] if alone else []),
-        plan_stack(there, want),
+        stacks.PlannedStack(want, stacks.make_plan(want, found), cloudformation),
     ]
 
 
@@ -227,10 +229,11 @@ def plan_accounts(
     patient: bool,
 ) -> list[stacks.PlannedStack]:
     """As plan_account, for every account of the stages, side by side; outputs, version: as target_stack takes them."""
-    wanted = [
-        target_stack(settings, stage, member.id, outputs, version) for stage in stages for member in stage.accounts
+    jobs = [
+        partial(plan_account, settings, connection, stage.stage, want, patient)
+        for stage in stages
+        for want in (target_stack(settings, stage, member.id, outputs, version) for member in stage.accounts)
     ]
-    jobs = [partial(plan_account, settings, connection, want, patient) for want in wanted]
     return [one for planned in together(jobs, what="accounts looked at") for one in planned]
 
 

@@ -17,6 +17,7 @@ from scripts.kit.doctor.checks import (
     pipelines,
     projects,
     published,
+    rules,
     self_managed,
     storage,
     studio,
@@ -27,7 +28,7 @@ from scripts.kit.doctor.findings import REGISTERED, Check
 
 SUBJECTS: tuple[ModuleType, ...] = (
     organization, units, data_science, storage, launch, catalog, published, studio, hosted, limits, targets,
-    self_managed, projects, pipelines, models, further, configs,
+    self_managed, rules, projects, pipelines, models, further, configs,
 )  # fmt: skip
 
 
