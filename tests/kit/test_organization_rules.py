@@ -198,6 +198,29 @@ def test_tags_and_paths_change_as_far_as_aws_lets_them(tmp_path: Path) -> None:
         assert story.engineer.client("servicecatalog").list_portfolios()["PortfolioDetails"] == []
 
 
+def test_without_an_organization_the_roles_follow_the_path_too(tmp_path: Path) -> None:
+    """Its stack sets' roles have AWS's own names and no path; they pass the model's role, which has one."""
+    with embedded_aws(tmp_path) as cloud:
+        story = rules.organized(Story(cloud, tmp_path, administrator="self-managed"))
+        for chapter in ("permissions", "publishing", "project", "training", "model-approval", "staging"):
+            chapters.CHAPTERS[chapter][1](story)
+        account = story.setting.targets["staging"]
+        iam = cloud.root(account, story.region).client("iam")
+        for name, path in (
+            ("AWSCloudFormationStackSetExecutionRole", "/"),
+            ("sagemaker-role-staging", rules.PATH),
+            ("sagemaker-role-staging-tester", rules.PATH),
+        ):
+            role = iam.get_role(RoleName=name)["Role"]
+            boundary = role["PermissionsBoundary"]["PermissionsBoundaryArn"]
+            assert (role["Path"], boundary) == (path, f"arn:aws:iam::{account}:policy/{rules.BOUNDARY}")
+            assert tags_of(role["Tags"]).items() >= rules.TAGS.items()
+        endpoint = f"{story.project_name}-{story.project_id}-staging"
+        sagemaker = cloud.root(account, story.region).client("sagemaker")
+        arn = sagemaker.describe_endpoint(EndpointName=endpoint)["EndpointArn"]
+        assert tags_of(sagemaker.list_tags(ResourceArn=arn)["Tags"]).items() >= rules.TAGS.items()
+
+
 def publish(story: Story) -> None:
     bundle = str(story.folder / "bundle")
     environment = str(story.environment_path)

@@ -56,7 +56,7 @@ def kit_roles(ruled: Ruled, account: str) -> list[dict[str, Any]]:
 
 def test_every_role_of_the_kit_has_the_boundary_and_the_tags(ruled: Ruled) -> None:
     setting = ruled.story.setting
-    for account, number in ((setting.data_science, 6), *((target, 2) for target in setting.targets.values())):
+    for account, number in ((setting.data_science, 7), *((target, 2) for target in setting.targets.values())):
         roles = kit_roles(ruled, account)
         assert len(roles) >= number
         for role in roles:
@@ -126,6 +126,16 @@ def test_a_second_run_changes_nothing(ruled: Ruled) -> None:
 
 def requests(ruled: Ruled) -> list[str]:
     return (ruled.cloud.folder / "requests.jsonl").read_text().splitlines()
+
+
+def test_a_project_from_a_template_in_s3_needs_the_tags_of_its_creator(ruled: Ruled) -> None:
+    failed = rules.hosted_project(ruled.story, "untagged", [])
+    assert failed["ProjectStatus"] == "CreateFailed"
+    assert "DemandTag" in str(failed)
+    made = rules.hosted_project(ruled.story, "tagged", TAG_LIST)
+    assert made["ProjectStatus"] == "CreateCompleted", made
+    tags = ruled.client("s3").get_bucket_tagging(Bucket=f"sagemaker-project-{made['ProjectId']}")["TagSet"]
+    assert as_tags(tags).items() >= TAGS.items()
 
 
 # -- what is refused otherwise -----------------------------------------------------------------

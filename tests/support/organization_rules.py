@@ -7,6 +7,8 @@ from pathlib import Path
 from typing import Any
 
 from localaws.cloud import Cloud
+from scripts.kit.names import S3_LAUNCH_ROLE, bundle_bucket
+from scripts.kit.publish import hosting
 from scripts.rehearsal import chapters
 from scripts.rehearsal import setting as people
 from scripts.rehearsal.story import Story
@@ -60,17 +62,22 @@ def document(statements: list[dict[str, Any]]) -> str:
 
 def begin(cloud: Cloud, folder: Path) -> tuple[Story, LivePolicy]:
     """The organization with its rules, its boundary in each account, and the settings that meet them."""
-    story = Story(cloud, folder)
+    story = organized(Story(cloud, folder))
+    return story, demand(cloud, story)
+
+
+def organized(story: Story) -> Story:
+    """The accounts, with the boundary in each, and the settings."""
     chapters.organization(story)
     text = story.environment_path.read_text()
     tags = "".join(f"  {key}: '{value}'\n" for key, value in TAGS.items())
     text = text.replace("  publishers:", f"{SETTINGS}  publishers:", 1)
-    story.environment_path.write_text(f"{text}tags:\n{tags}")
+    story.environment_path.write_text(f"{text}publishing: {{to: both}}\ntags:\n{tags}")
     for account in (story.setting.data_science, *story.setting.targets.values()):
-        cloud.root(account, story.region).client("iam").create_policy(
+        story.cloud.root(account, story.region).client("iam").create_policy(
             PolicyName="Boundary", Path="/ml/", PolicyDocument=document(LIMITS)
         )
-    return story, demand(cloud, story)
+    return story
 
 
 def demand(cloud: Cloud, story: Story) -> LivePolicy:
@@ -120,6 +127,27 @@ def project(story: Story) -> None:
     story.project_id = chapters.create_project(story, story.project_name, **roles)
     first = story.until("the pipeline's first execution", lambda: next(iter(story.executions()), None))
     assert story.wait_for_execution(first["pipelineExecutionId"]) == "Succeeded", story.diagnosis()
+
+
+def hosted_project(story: Story, name: str, tags: list[dict[str, str]]) -> dict[str, Any]:
+    """A project from the template in S3, as the data scientist creates it; DescribeProject, once it has ended."""
+    sagemaker, account = story.scientist.client("sagemaker"), story.setting.data_science
+    bucket = bundle_bucket(account, story.region)
+    listed = story.engineer.client("s3").list_objects_v2(Bucket=bucket, Prefix=hosting.PREFIX)["Contents"]
+    provider = {
+        "TemplateName": hosting.TEMPLATE_NAME,
+        "TemplateURL": f"https://{bucket}.s3.{story.region}.amazonaws.com/{listed[0]['Key']}",
+        "RoleARN": f"arn:aws:iam::{account}:role/{S3_LAUNCH_ROLE}",
+    }
+    given = {"Tags": tags} if tags else {}
+    sagemaker.create_project(ProjectName=name, TemplateProviders=[{"CfnTemplateProvider": provider}], **given)
+
+    def ended() -> dict[str, Any] | None:
+        shown: dict[str, Any] = sagemaker.describe_project(ProjectName=name)
+        return None if shown["ProjectStatus"].endswith(("Pending", "InProgress")) else shown
+
+    found: dict[str, Any] = story.until(f"project {name}", ended)
+    return found
 
 
 def deploy(story: Story) -> None:
