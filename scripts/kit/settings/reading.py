@@ -136,7 +136,7 @@ def read(top: Section) -> Settings:
         publishing=read_publishing(top.section("publishing")),
         source=read_source(top.section("source")),
         images=read_images(top.section("images")),
-        tags=read_tags(top.section("tags")),
+        tags=read_tags(top),
     )
     further = {one for stage in Stage for one in regions.of(stage)} - {region}
     if settings.images.repository_prefix and len(further) > IMAGE_REGIONS:
@@ -294,15 +294,16 @@ def read_images(section: Section) -> Images:
     return Images(prefix.removesuffix("/"))
 
 
-def read_tags(section: Section) -> dict[str, str]:
+def read_tags(top: Section) -> dict[str, str]:
     """What everything is tagged with: keys of the organization's own."""
-    tags = {}
+    section, tags = top.section("tags"), {}
+    form = "1 to 128 letters, digits, spaces or _.:/+-@, without aws: or sagemaker:"
     for key in section.node:
-        if wrong := text_problem(key, TAG_KEY, "a tag's key: 1 to 128 letters, digits, spaces or _.:/+-@, of your own"):
-            section.complain(str(key), f"the key {wrong}")
+        if wrong := text_problem(key, TAG_KEY, form):
+            section.complain(str(key), f"is no key of a tag: {wrong}")
         tags[str(key)] = section.text(str(key), TAG_VALUE, "1 to 256 letters, digits, spaces or _.:/=+-@")
     if len(tags) > TAGS:
-        section.mistakes.append(Mistake("tags", section.line, f"has {len(tags)} tags, and there is room for {TAGS}"))
+        top.complain("tags", f"has {len(tags)} tags, and there is room for {TAGS}")
     return tags
 
 
