@@ -135,6 +135,14 @@ def test_a_stage_that_is_there_at_another_path_is_refused_unless_its_suffix_chan
     organization_rules.refuse_move(ruled, Stage.PROD, {})
 
 
+def test_the_command_for_an_account_that_cannot_be_entered_carries_the_tags(ruled: Settings) -> None:
+    stage = TargetStage(Stage.STAGING, "staging", "", ())
+    want = target_roles.target_stack(ruled, stage, "2" * 12, OUTPUTS)
+    alone = replace(ruled, accounts=replace(ruled.accounts, management=""))
+    command = target_roles.waiting(want, alone, None, UserError("closed")).step.command  # type: ignore[arg-type]
+    assert " BoundaryName=ml/Boundary RolePath=/ml/ --tags cost-center=1234" in command
+
+
 # -- on the embedded AWS -----------------------------------------------------------------------
 
 

@@ -6,6 +6,7 @@ stack in each account. Never both: two owners of one role's name are refused bef
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import partial
@@ -246,6 +247,8 @@ def waiting(
         command, account = 'make accounts ARGS="--profile PROFILE"', management
     else:
         values = " ".join(f"{key}={value}" for key, value in want.sent.items())
+        if want.tags:
+            values += " --tags " + " ".join(shlex.quote(f"{key}={value}") for key, value in want.tags.items())
         command, account = (
             (
                 f"aws cloudformation deploy --stack-name {want.name} --template-file {want.file} "
