@@ -20,10 +20,10 @@ class Tags(Repository):
         bundle = pack.pack(pack.read_tree(pack.ROOT))
         defaults = installation.defaults_of(bundle, settings, "us-east-1", lambda unit, key: unit)
         found = self.settings(ORGANIZATION_TAGS=defaults["OrganizationTags"])
-        self.assertEqual(found.organization_tags, TAGS)
-        self.assertEqual(found.tags, {**TAGS, "sagemaker:project-name": "Iris", "sagemaker:project-id": "p-1"})
+        assert found.organization_tags == TAGS
+        assert found.tags == {**TAGS, "sagemaker:project-name": "Iris", "sagemaker:project-id": "p-1"}
 
     def test_a_project_of_an_older_version_has_its_own_tags_alone(self) -> None:
         own = {"sagemaker:project-name": "Iris", "sagemaker:project-id": "p-1"}
-        self.assertEqual(self.settings().tags, own)
-        self.assertEqual(self.settings(ORGANIZATION_TAGS="").tags, own)
+        assert self.settings().tags == own
+        assert self.settings(ORGANIZATION_TAGS="").tags == own
