@@ -223,6 +223,9 @@ def test_without_an_organization_the_roles_follow_the_path_too(tmp_path: Path) -
             boundary = role["PermissionsBoundary"]["PermissionsBoundaryArn"]
             assert (role["Path"], boundary) == (path, f"arn:aws:iam::{account}:policy/{rules.BOUNDARY}")
             assert tags_of(role["Tags"]).items() >= rules.TAGS.items()
+        options = ("--environment", str(story.environment_path), "--bundle", str(story.folder / "bundle"), "--json")
+        found = json.loads(story.command(story.engineer, "scripts.doctor", *options))["findings"]
+        assert [one["id"] for one in found if one["severity"] == "error" or one["id"] == "role-unbound"] == []
         endpoint = f"{story.project_name}-{story.project_id}-staging"
         sagemaker = cloud.root(account, story.region).client("sagemaker")
         arn = sagemaker.describe_endpoint(EndpointName=endpoint)["EndpointArn"]
