@@ -57,7 +57,7 @@ def build(settings: Settings, kit: Path, repository: Path, clients: Clients) -> 
     """
     sagemaker, s3 = clients("sagemaker", settings.region), clients("s3", settings.region)
     read_payloads(repository / GOLDEN)  # a mistake in it shows before anything is deployed
-    ensure_group(sagemaker, settings.group, settings.project, settings.project_id)
+    ensure_group(sagemaker, settings.group, settings.project, settings.tags)
     organizations = clients("organizations", settings.region)
     accounts = {stage.name: targets(organizations, stage) for stage in settings.stages}
     for stage in settings.stages:

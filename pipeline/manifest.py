@@ -112,8 +112,7 @@ def stage_parameters(
             raise UserError(
                 f"{stage.name}: {name} would have {len(value.encode())} bytes, CloudFormation takes {PARAMETER_LIMIT}"
             )
-    tags = {"sagemaker:project-name": settings.project, "sagemaker:project-id": settings.project_id}
-    return {"Parameters": parameters, "Tags": tags}
+    return {"Parameters": parameters, "Tags": settings.tags}
 
 
 def account_parameters(stage: Stage, accounts: tuple[Account, ...]) -> dict[str, str]:

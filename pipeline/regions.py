@@ -46,7 +46,7 @@ def copies(clients: Clients, settings: Settings, version: Version) -> dict[str, 
     images = {region: {i: image_in(clients, version, i, account, region) for i in named} for region in regions}
     for region in regions:
         sagemaker = clients("sagemaker", region)
-        ensure_group(sagemaker, settings.group, settings.project, settings.project_id)
+        ensure_group(sagemaker, settings.group, settings.project, settings.tags)
         wanted = specification_in(version, region, images[region])
         arns[region] = copied(sagemaker, version, wanted) or copy(clients, settings, version, region, wanted)
     return arns

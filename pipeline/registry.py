@@ -57,12 +57,9 @@ class Version:
 # -- the group ---------------------------------------------------------------------------------
 
 
-def ensure_group(sagemaker: SageMakerClient, group: str, project: str, project_id: str) -> str:
-    """The ARN of the model group, which is created where it does not exist."""
-    tags: list[TagTypeDef] = [
-        {"Key": "sagemaker:project-name", "Value": project},
-        {"Key": "sagemaker:project-id", "Value": project_id},
-    ]
+def ensure_group(sagemaker: SageMakerClient, group: str, project: str, given: Mapping[str, str]) -> str:
+    """The ARN of the model group, which is created where it does not exist. given: its tags"""
+    tags: list[TagTypeDef] = [{"Key": key, "Value": value} for key, value in given.items()]
     try:
         found: str = sagemaker.describe_model_package_group(ModelPackageGroupName=group)["ModelPackageGroupArn"]
     except ClientError as error:

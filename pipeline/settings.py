@@ -69,6 +69,7 @@ class Settings:
 
     rejected: the number of the version whose rejection started the execution, or None
     bundle_version: of the published bundle that the project comes from
+    organization_tags: what the organization has everything tagged with, beside the project's own
     """
 
     project: str
@@ -85,6 +86,13 @@ class Settings:
     region: str
     stages: tuple[Stage, ...]
     rejected: int | None = None
+    organization_tags: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def tags(self) -> dict[str, str]:
+        """Of what the pipeline creates; the project's own are those that SageMaker gives a project's stack."""
+        own = {"sagemaker:project-name": self.project, "sagemaker:project-id": self.project_id}
+        return {**self.organization_tags, **own}
 
     @property
     def call_as(self) -> CallAsType:
@@ -137,7 +145,13 @@ def read_settings(environment: Mapping[str, str], kit: Path, repository: Path) -
         region=environment["AWS_REGION"],
         stages=tuple(stages),
         rejected=int(rejected[1]) if rejected else None,
+        organization_tags=read_tags(environment.get("ORGANIZATION_TAGS", "")),
     )
+
+
+def read_tags(text: str) -> dict[str, str]:
+    """KEY=VALUE,KEY=VALUE as `make publish` wrote it (30-project.yaml, OrganizationTags): no key has =, no tag a ,"""
+    return dict(tag.split("=", 1) for tag in text.split(",") if tag)
 
 
 def read_stage(

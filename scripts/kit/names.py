@@ -31,9 +31,9 @@ def target_set_name(stage: Stage) -> str:
 TARGET_SETS = (TARGET_STACK, *(target_set_name(stage) for stage in Stage))  # the first: of earlier versions
 
 
-def target_role(suffix: str) -> str:
-    """The role with which a target account runs models: the post's name for it."""
-    return f"sagemaker-role-{suffix}"
+def target_role(suffix: str, path: str = "/") -> str:
+    """The role with which a target account runs models, by the post's name, with its path where it has one."""
+    return f"{path.lstrip('/')}sagemaker-role-{suffix}"
 
 
 def bundle_bucket(account: str, region: str) -> str:

@@ -71,6 +71,22 @@ def test_the_publishers_role_publishes_and_publishes_again(publisher: Publisher)
     ] == []
 
 
+def test_the_publishers_role_tags_what_it_publishes(publisher: Publisher) -> None:
+    """Other tags than at the first time, so that a TagOption leaves the product, too."""
+    product = publisher.tree / "templates/30-project.yaml"
+    declared = "  OrganizationTags: {Type: String, Default: ''}\n"
+    product.write_text(product.read_text().replace("Parameters:\n", f"Parameters:\n{declared}", 1))
+    publisher.pack()
+    publisher.sign_in(job(publisher.cloud, deploy(publisher.cloud, "publish")["Outputs"][0]["OutputValue"]))
+    text = publisher.environment.read_text()
+    for value in ("1", "2"):
+        publisher.environment.write_text(f"{text}tags: {{cost-center: '{value}'}}\n")
+        assert publisher() == 0
+        assert publisher.writes_of() == []
+        shown = publisher.root.client("servicecatalog").describe_product_as_admin(Name="Multi Account Deployment")
+        assert [option["Value"] for option in shown["TagOptions"]] == [value]
+
+
 def test_the_publishers_role_takes_nothing_down(publisher: Publisher) -> None:
     assert publisher() == 0
     catalog = publisher.root.client("servicecatalog")

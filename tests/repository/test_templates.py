@@ -26,6 +26,8 @@ FOR_ALL = [
     promises.reasons_for_stars,
     promises.bucket_accounts,
     promises.name_budgets,
+    promises.boundaries,
+    promises.role_paths,
 ]
 
 Promise = Callable[[Source], Iterator[str]]
@@ -58,6 +60,22 @@ def test_each_way_to_lose_or_to_orphan_a_stateful_resource_is_found() -> None:
         "Orphaned: DeletionPolicy of a AWS::S3::Bucket is Retain, not RetainExceptOnCreate",
         "Lost: DeletionPolicy of a AWS::KMS::Key is None, not RetainExceptOnCreate",
         "Replaced: UpdateReplacePolicy of a AWS::SageMaker::ModelPackageGroup is None, not Retain",
+    ]
+
+
+def test_each_role_without_the_boundary_and_each_at_another_path_is_found() -> None:
+    assert list(promises.boundaries(load(BROKEN / "boundaries.yaml"))) == [
+        "Unbound: its PermissionsBoundary is not that of the parameter BoundaryName",
+        "BoundElsewhere: its PermissionsBoundary is not that of the parameter BoundaryName",
+        "Person: its PermissionsBoundary is not that of the parameter BoundaryName",
+        "WithoutParameter: the parameter BoundaryName is missing, or is not empty by default",
+    ]
+    assert list(promises.role_paths(load(BROKEN / "role_paths.yaml"))) == [
+        "Model: its path is None",
+        "Launched: its path is /elsewhere/",
+        "StackSets: its path is {'!Ref': 'RolePath'}",
+        "arn:${AWS::Partition}:iam::*:role/sagemaker-role-*-tester is at no path: write "
+        ":role${RolePath}sagemaker-role-…",
     ]
 
 

@@ -27,6 +27,16 @@ ATTRIBUTES = [
 ]  # fmt: skip
 CAPTURED = "${DataCaptureBucketName}"  # may be of any account, and is named in the target account
 # Types whose loss cannot be undone. A CodeCommit repository is none: it goes with its project (`make teardown`).
+# A boundary on every role, where the organization has one (decision 33): the same line, with the template's parameter.
+BOUNDARY = {
+    "!If": [
+        "HasBoundary",
+        {"!Sub": "arn:${AWS::Partition}:iam::${AWS::AccountId}:policy/${BoundaryName}"},
+        {"!Ref": "AWS::NoValue"},
+    ]
+}
+# The places that AWS demands: its launch role passes no other roles, and stack sets look for theirs by name alone.
+LAUNCHED, STACK_SETS = "AmazonSageMakerServiceCatalogProductsMultiAccount", "AWSCloudFormationStackSet"
 STATEFUL = {"AWS::S3::Bucket", "AWS::KMS::Key", "AWS::SageMaker::ModelPackageGroup"}
 OUTLIVES = {"DeletionPolicy": "RetainExceptOnCreate", "UpdateReplacePolicy": "Retain"}
 LONGEST = {  # the longest value of each part of a physical name, and where the length is stated
@@ -216,6 +226,39 @@ def name_budgets(source: Source) -> Iterator[str]:
                 yield f"{name}.{key}: its length cannot be computed"
             elif length > limit:
                 yield f"{name}.{key}: up to {length} characters, {limit} are allowed"
+
+
+def boundaries(source: Source) -> Iterator[str]:
+    """Every role, and every user, has the organization's permissions boundary."""
+    for name, resource in source.data["Resources"].items():
+        if resource["Type"] in {"AWS::IAM::Role", "AWS::IAM::User"}:
+            if resource.get("Properties", {}).get("PermissionsBoundary") != BOUNDARY:
+                yield f"{name}: its PermissionsBoundary is not that of the parameter BoundaryName"
+            elif source.data.get("Parameters", {}).get("BoundaryName", {}).get("Default") != "":
+                yield f"{name}: the parameter BoundaryName is missing, or is not empty by default"
+
+
+def role_paths(source: Source) -> Iterator[str]:
+    """A role is at the organization's path, or where AWS demands it; and what names such a role follows the path."""
+    for name, resource in source.data["Resources"].items():
+        if resource["Type"] != "AWS::IAM::Role":
+            continue
+        properties = resource["Properties"]
+        role, path = str(properties.get("RoleName", "")), properties.get("Path")
+        demanded = "/service-role/" if role.startswith(LAUNCHED) else None if role.startswith(STACK_SETS) else ""
+        if path != ({"!Ref": "RolePath"} if demanded == "" else demanded):
+            yield f"{name}: its path is {path}"
+    for text in texts(source.data["Resources"]):
+        if re.search(r":role/sagemaker-role-(?!taskcat)", text):
+            yield f"{text} is at no path: write :role${{RolePath}}sagemaker-role-…"
+
+
+def texts(value: Any) -> Iterator[str]:
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, dict | list):
+        for item in value.values() if isinstance(value, dict) else value:
+            yield from texts(item)
 
 
 def fit_for_stack_sets(source: Source) -> Iterator[str]:

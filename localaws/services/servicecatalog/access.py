@@ -11,6 +11,10 @@ from localaws.services.servicecatalog.service import servicecatalog
 def resources(call: Call, types: list[str]) -> list[str]:
     """Products and portfolios are catalog's; one named otherwise than by id is any."""
     params = call.params
+    if id := params.get("ResourceId"):  # of either kind
+        return [
+            arn("catalog", call.region, call.account, f"{'product' if id.startswith('prod-') else 'portfolio'}/{id}")
+        ]
     for kind, key in (("Product", "ProductId"), ("Portfolio", "PortfolioId")):
         if kind in types and (params.get(key) or params.get("Id")):
             return [arn("catalog", call.region, call.account, f"{kind.lower()}/{params.get(key) or params['Id']}")]

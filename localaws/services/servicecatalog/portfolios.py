@@ -31,6 +31,7 @@ from localaws.services.servicecatalog.state import (
     tag_list,
     tags_of,
 )
+from localaws.services.servicecatalog.tag_options import attached
 
 PATTERNS_PER_PORTFOLIO = 10  # AssociatePrincipalWithPortfolio: at most 10 principals of type IAM_PATTERN
 PRINCIPAL = re.compile(r"arn:aws[a-z-]*:iam::([0-9]{12}):(role|user|group)/(.+)")
@@ -68,7 +69,8 @@ def create_portfolio(call: Call) -> dict[str, Any]:
 @operation("DescribePortfolio")
 def describe_portfolio(call: Call) -> dict[str, Any]:
     portfolio = catalog_of(call).portfolio(call.params["Id"])
-    return {"PortfolioDetail": detail(portfolio), "Tags": tag_list(portfolio.tags), "TagOptions": [], "Budgets": []}
+    tags, options = tag_list(portfolio.tags), attached(call, portfolio.id)
+    return {"PortfolioDetail": detail(portfolio), "Tags": tags, "TagOptions": options, "Budgets": []}
 
 
 @operation("UpdatePortfolio")
@@ -91,16 +93,16 @@ def change_tags(tags: dict[str, str], params: dict[str, Any]) -> None:
 
 @operation("DeletePortfolio")
 def delete_portfolio(call: Call) -> None:
-    """Refused while it has products, principals, constraints or shares ("You cannot delete a portfolio if …")."""
+    """Refused while it has any of these (Administrator Guide, "Creating and Deleting Portfolios")."""
     catalog = catalog_of(call)
     portfolio = catalog.portfolio(call.params["Id"])
     constraints = [c for c in catalog.constraints.values() if c.portfolio == portfolio.id]
     shared = shares_of(call).by_portfolio.get(portfolio.id)
-    if portfolio.products or portfolio.principals or constraints or shared:
+    if portfolio.products or portfolio.principals or constraints or shared or attached(call, portfolio.id):
         raise AwsError(
             "ResourceInUseException",
-            f"Portfolio {portfolio.id} has associated products, principals, constraints or shares and cannot be "
-            "deleted.",
+            f"Portfolio {portfolio.id} has associated products, principals, constraints, shares or TagOptions and "
+            "cannot be deleted.",
         )
     del catalog.portfolios[portfolio.id]
 

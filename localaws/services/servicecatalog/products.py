@@ -39,6 +39,7 @@ from localaws.services.servicecatalog.state import (
     tag_list,
     tags_of,
 )
+from localaws.services.servicecatalog.tag_options import attached
 
 CATALOG_ACCOUNT = "000000000000"  # the account that Service Catalog itself owns
 CLOUDFORMATION_TEMPLATE = "CLOUD_FORMATION_TEMPLATE"
@@ -231,7 +232,7 @@ def describe_product_as_admin(call: Call) -> dict[str, Any]:
         "ProductViewDetail": view(product),
         "ProvisioningArtifactSummaries": summaries,
         "Tags": tag_list(product.tags),
-        "TagOptions": [],
+        "TagOptions": attached(call, product.id),
         "Budgets": [],
     }
 
@@ -255,6 +256,8 @@ def delete_product(call: Call) -> None:
         raise AwsError(
             "ResourceInUseException", f"Product {product.id} is associated with a portfolio and cannot be deleted."
         )
+    if attached(call, product.id):  # Administrator Guide, "Deleting products"
+        raise AwsError("ResourceInUseException", f"Product {product.id} has TagOptions and cannot be deleted.")
     del catalog.products[product.id]
 
 

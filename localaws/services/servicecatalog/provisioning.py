@@ -37,6 +37,7 @@ from localaws.services.servicecatalog.state import (
     tag_list,
     tags_of,
 )
+from localaws.services.servicecatalog.tag_options import launch_tags
 from localaws.services.servicecatalog.users import choose_path, visible_artifact, visible_product
 
 CAPABILITIES = ["CAPABILITY_IAM", "CAPABILITY_NAMED_IAM", "CAPABILITY_AUTO_EXPAND"]
@@ -167,7 +168,12 @@ def provision_product(call: Call) -> dict[str, Any]:
         user_arn_session=call.principal.arn,
         created=now(),
         token=params.get("ProvisionToken", ""),
-        tags={**portfolio.tags, **product.tags, **tags_of(params)},
+        tags={
+            **portfolio.tags,
+            **product.tags,
+            **tags_of(params),
+            **launch_tags(catalog, portfolio, product, tags_of(params)),
+        },
     )
     provisioned.auto_tags = auto_tags(provisioned, portfolio, product, artifact)
     catalog.provisioned[id] = provisioned

@@ -74,6 +74,15 @@ class Product:
 
 
 @dataclass
+class TagOption:
+    id: str
+    key: str
+    value: str
+    active: bool = True
+    resources: set[str] = field(default_factory=set)  # ids of portfolios and products
+
+
+@dataclass
 class Constraint:
     id: str
     type: str
@@ -138,6 +147,7 @@ class Catalog:
     portfolios: dict[str, Portfolio] = field(default_factory=dict)
     products: dict[str, Product] = field(default_factory=dict)
     constraints: dict[str, Constraint] = field(default_factory=dict)
+    tag_options: dict[str, TagOption] = field(default_factory=dict)
     provisioned: dict[str, Provisioned] = field(default_factory=dict)
     records: dict[str, Record] = field(default_factory=dict)
     tokens: dict[tuple[str, str, str], tuple[dict[str, Any], dict[str, Any]]] = field(default_factory=dict)

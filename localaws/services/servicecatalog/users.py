@@ -29,6 +29,7 @@ from localaws.services.servicecatalog.state import (
     page,
     tag_list,
 )
+from localaws.services.servicecatalog.tag_options import summaries
 
 
 def identities(principal: Principal) -> set[str]:
@@ -162,7 +163,7 @@ def describe_provisioning_parameters(call: Call) -> dict[str, Any]:
         "ProvisioningArtifactParameters": parameters_of(artifact),
         "ConstraintSummaries": constraint_summaries(catalog_of(call), portfolio, product),
         "UsageInstructions": [],
-        "TagOptions": [],
+        "TagOptions": summaries(catalog_of(call), portfolio, product),
         "ProvisioningArtifactOutputs": shown,
         "ProvisioningArtifactOutputKeys": shown,
     }

@@ -39,7 +39,7 @@ def defaults_of(
         "StackSetAdministrator": {"management": "SELF", "self-managed": "SELF_MANAGED"}.get(
             settings.administrator, "DELEGATED_ADMIN"
         ),
-        **{stage.role_parameter: target_role(settings.roles.suffix.of(stage)) for stage in Stage},
+        **{stage.role_parameter: target_role(settings.roles.suffix.of(stage), settings.roles.path) for stage in Stage},
         **{stage.unit_parameter: unit_of(settings.units.of(stage), f"units.{stage.key}") for stage in Stage},
         **{stage.accounts_parameter: ",".join(targets.of(stage)) if targets else "" for stage in Stage},
     }
@@ -48,6 +48,7 @@ def defaults_of(
         **{name: ",".join(wanted) if wanted != (region,) else "" for name, wanted in regions.items()},
         "SourceConnectionArn": source.connection_arn,
         "SourceRepositoryOwner": source.repository_owner,
+        "OrganizationTags": ",".join(f"{key}={value}" for key, value in settings.tags.items()),
     }
     declared = pack.product_parameters(bundle)
     known = {name: value for name, value in values.items() if name in declared}

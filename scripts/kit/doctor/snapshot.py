@@ -17,6 +17,7 @@ from scripts.kit.doctor.facts import (
     limits,
     organization,
     projects,
+    roles,
     self_managed,
     stage_config,
     storage,
@@ -43,6 +44,7 @@ from scripts.kit.together import together
 # Read at the same time; the others need these.
 FIRST = (
     "organization", "data_science", "storage", "launch_role", "catalog", "studio", "limits", "target_sets", "hosted",
+    "boundary",
 )  # fmt: skip
 THEN = ("projects", "connections", "targets", "endpoints", "self_managed", "further")
 # What the seed code asks of an account in each stage, as long as there is no project.
@@ -116,6 +118,11 @@ class Snapshot:
     @cached_property
     def storage(self) -> Storage:
         return storage.gather(self.reader, self.settings)
+
+    @cached_property
+    def boundary(self) -> Any:
+        """The policy that bounds the roles of the data science account."""
+        return roles.read_boundary(self.reader, self.account, self.settings)
 
     @cached_property
     def launch_role(self) -> Any:

@@ -84,7 +84,19 @@ def steps(want: WantedProduct) -> list[ConsoleForm]:
             "Grant access to each of these principals: they see the template in Studio.",
             tuple(("Principal", principal) for principal in want.principals),
         ),
+        *tag_forms(want),
     ]
+
+
+def tag_forms(want: WantedProduct) -> list[ConsoleForm]:
+    """The organization's tags; none where there are none."""
+    if not want.tags:
+        return []
+    where = (
+        "AWS Service Catalog → Administration → TagOptions library → Create; then the product → TagOptions → Associate"
+    )
+    do = "Every project's stack then gets these tags. Add them under Tags to the portfolio and the product as well."
+    return [ConsoleForm("tag-options", where, do, tuple(want.tags.items()))]
 
 
 def page(want: WantedProduct) -> str:

@@ -17,7 +17,8 @@ from scripts.kit.bundle import pack
 from scripts.kit.connect import Connection, pages
 from scripts.kit.console import UserError
 from scripts.kit.names import LAUNCH_ROLE, bundle_bucket
-from scripts.kit.publish import sharing
+from scripts.kit.publish import sharing, tag_options
+from scripts.kit.publish.tag_options import FoundOptions
 from scripts.kit.regions import url_suffix
 from scripts.kit.roles import role_exists
 from scripts.kit.settings.model import Settings
@@ -33,7 +34,7 @@ STUDIO_TAG = (
 
 @dataclass(frozen=True)
 class WantedProduct:
-    """What publishing brings about; objects: content by key."""
+    """What publishing brings about; objects: content by key; tags: of the organization."""
 
     account: str
     region: str
@@ -47,6 +48,7 @@ class WantedProduct:
     launch_role: str
     principals: tuple[str, ...]
     shares: tuple[str, ...] = ()
+    tags: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -68,6 +70,8 @@ class FoundProduct:
     portfolio: Mapping[str, Any] = field(default_factory=dict)
     product: Mapping[str, Any] = field(default_factory=dict)
     product_tags: Mapping[str, str] = field(default_factory=dict)
+    portfolio_tags: Mapping[str, str] = field(default_factory=dict)
+    options: FoundOptions = field(default_factory=FoundOptions)
     versions: tuple[CatalogVersion, ...] = ()
     associated: bool = False
     constraint: str = ""
@@ -93,6 +97,7 @@ def wanted(settings: Settings, bundle: pack.Bundle, account: str, region: str, p
         launch_role=f"arn:{partition}:iam::{account}:role/{LAUNCH_ROLE}",
         principals=settings.portfolio_principals,
         shares=settings.catalog.share_with,
+        tags=settings.tags,
     )
 
 
@@ -148,12 +153,18 @@ def one(items: list[dict[str, Any]], several: str) -> dict[str, Any]:
 def look_closer(catalog: ServiceCatalogClient, want: WantedProduct, found: FoundProduct) -> FoundProduct:
     """With what hangs on the portfolio and the product."""
     tags: dict[str, str] = {}
+    portfolio_tags: dict[str, str] = {}
+    options = FoundOptions()
     versions: tuple[CatalogVersion, ...] = ()
     portfolio, product = found.portfolio.get("Id", ""), found.product.get("ProductId", "")
     if product:
         described = catalog.describe_product_as_admin(Id=product)
         tags = {tag["Key"]: tag["Value"] for tag in described.get("Tags", [])}
         versions = look_at_versions(catalog, product, want.version)
+    if want.tags:
+        options = tag_options.look(catalog, described.get("TagOptions", []) if product else [], want.tags)
+        shown = catalog.describe_portfolio(Id=portfolio).get("Tags", []) if portfolio else []
+        portfolio_tags = {tag["Key"]: tag["Value"] for tag in shown}
     associated, constraint, role = False, "", ""
     principals: tuple[str, ...] = ()
     if portfolio:
@@ -166,6 +177,8 @@ def look_closer(catalog: ServiceCatalogClient, want: WantedProduct, found: Found
     return replace(
         found,
         product_tags=tags,
+        portfolio_tags=portfolio_tags,
+        options=options,
         versions=versions,
         associated=associated,
         constraint=constraint,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -11,7 +11,7 @@ from scripts.kit.connect import Connection
 from scripts.kit.console import UserError
 from scripts.kit.patience import until
 from scripts.kit.plan import PlanStep
-from scripts.kit.publish import sharing
+from scripts.kit.publish import sharing, tag_options
 from scripts.kit.publish.catalog import STUDIO_TAG, CatalogVersion, FoundProduct, WantedProduct
 
 if TYPE_CHECKING:
@@ -39,6 +39,7 @@ def make_plan(want: WantedProduct, found: FoundProduct, catalog: bool = True) ->
         plan_product(want, found),
         *plan_versions(want, found),
         PlanStep("keep" if found.associated else "create", "association", f"{want.product} in {want.portfolio}"),
+        *tag_options.plan(want.tags, found.options),
         plan_constraint(want, found),
         *(PlanStep("keep" if p in found.principals else "create", "principal", p) for p in want.principals),
         *sharing.plan(want.shares, found.shares, found.organization, patterns(want)),
@@ -78,8 +79,13 @@ def plan_objects(want: WantedProduct, found: FoundProduct) -> list[PlanStep]:
 def plan_portfolio(want: WantedProduct, found: FoundProduct) -> PlanStep:
     fields = {"ProviderName": want.owner, "Description": PORTFOLIO_DESCRIPTION}
     if not found.portfolio:
-        return PlanStep("create", "portfolio", want.portfolio, request={"DisplayName": want.portfolio, **fields})
-    changed = {name: value for name, value in fields.items() if found.portfolio.get(name) != value}
+        tags = {"Tags": tag_list(want.tags)} if want.tags else {}
+        return PlanStep(
+            "create", "portfolio", want.portfolio, request={"DisplayName": want.portfolio, **fields, **tags}
+        )
+    changed: dict[str, Any] = {name: value for name, value in fields.items() if found.portfolio.get(name) != value}
+    if missing := {key: value for key, value in want.tags.items() if found.portfolio_tags.get(key) != value}:
+        changed["AddTags"] = tag_list(missing)
     return PlanStep("change" if changed else "keep", "portfolio", want.portfolio, ", ".join(changed), changed)
 
 
@@ -91,9 +97,18 @@ def plan_product(want: WantedProduct, found: FoundProduct) -> PlanStep:
         changed["Owner"] = want.owner
     if found.product.get("ShortDescription") != PRODUCT_DESCRIPTION:
         changed["Description"] = PRODUCT_DESCRIPTION
-    if found.product_tags.get(STUDIO_TAG[0]) != STUDIO_TAG[1]:
-        changed["AddTags"] = [{"Key": STUDIO_TAG[0], "Value": STUDIO_TAG[1]}]
+    tags = product_tags(want)
+    if missing := {key: value for key, value in tags.items() if found.product_tags.get(key) != value}:
+        changed["AddTags"] = tag_list(missing)
     return PlanStep("change" if changed else "keep", "product", want.product, ", ".join(changed), changed)
+
+
+def product_tags(want: WantedProduct) -> dict[str, str]:
+    return {**want.tags, STUDIO_TAG[0]: STUDIO_TAG[1]}
+
+
+def tag_list(tags: Mapping[str, str]) -> list[TagTypeDef]:
+    return [{"Key": key, "Value": value} for key, value in tags.items()]
 
 
 def current_version(want: WantedProduct, found: FoundProduct) -> CatalogVersion | None:
@@ -221,7 +236,7 @@ def write_product(
         Owner=want.owner,
         Description=PRODUCT_DESCRIPTION,
         ProductType="CLOUD_FORMATION_TEMPLATE",
-        Tags=[{"Key": STUDIO_TAG[0], "Value": STUDIO_TAG[1]}],
+        Tags=tag_list(product_tags(want)),
         ProvisioningArtifactParameters=artifact_parameters(want),
     )
     ids.product = answer["ProductViewDetail"]["ProductViewSummary"]["ProductId"]
@@ -284,6 +299,12 @@ def write_share(
     sharing.apply(catalog, ids.portfolio, step)
 
 
+def write_tag_option(
+    catalog: ServiceCatalogClient, want: WantedProduct, found: FoundProduct, ids: PublishedIds, step: PlanStep
+) -> None:
+    tag_options.apply(catalog, ids.product, step)
+
+
 def write_older(
     catalog: ServiceCatalogClient, want: WantedProduct, found: FoundProduct, ids: PublishedIds, step: PlanStep
 ) -> None:
@@ -298,6 +319,7 @@ WRITERS: dict[str, Callable[[ServiceCatalogClient, WantedProduct, FoundProduct, 
     "constraint": write_constraint,
     "principal": write_principal,
     "share": write_share,
+    tag_options.KIND: write_tag_option,
     "older version": write_older,
 }
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Generic, Literal, TypeVar, get_args
 
 from scripts.kit.regions import partition
@@ -77,11 +78,15 @@ class Roles:
     """suffix: of sagemaker-role-SUFFIX in each target account; access: the role by which they are entered.
 
     publishers: of the data science account, who may write the bundle bucket: role/PATH/NAME or user/NAME
+    permissions_boundary: the policy (with its path) that bounds every role of the kit, in its own account; "" for none
+    path: of the roles whose place AWS leaves to the kit (decision 33)
     """
 
     suffix: PerStage[str]
     access: str
     publishers: tuple[str, ...]
+    permissions_boundary: str = ""
+    path: str = "/"
 
 
 @dataclass(frozen=True)
@@ -156,6 +161,7 @@ class Settings:
     source: Source = Source()
     images: Images = Images()
     models: Models = Models()
+    tags: Mapping[str, str] = field(default_factory=dict)  # of everything that the kit creates
 
     @property
     def stack_set_administrator(self) -> CallAsType:

@@ -38,6 +38,7 @@ from scripts.kit.settings.model import (
     Units,
 )  # fmt: skip
 from scripts.kit.settings.sections import ACCOUNT, Mistake, Section
+from scripts.kit.settings.tags import read_tags
 from scripts.kit.stages import Stage
 
 DEFAULT_FILE = Path("environment.yaml")
@@ -68,6 +69,8 @@ CATALOG_NAME = r".{1,100}"  # Service Catalog, PortfolioDisplayName (1 to 100; a
 OWNER = r".{1,50}"  # Service Catalog, ProviderName (a portfolio's provider: 1 to 50)
 # ECR, Prefix of a repository creation template, which always stands for PREFIX/ (so a slash at its end may be written)
 REPOSITORY_PREFIX = r"(?=.{1,255}$)[a-z0-9]+((\.|_|__|-+)[a-z0-9]+)*(/[a-z0-9]+((\.|_|__|-+)[a-z0-9]+)*)*/?"
+BOUNDARY = r"([a-zA-Z0-9_+=,.@-]+/)*[a-zA-Z0-9_+=,.@-]{1,128}"  # IAM, policyNameType, with its path where it has one
+ROLE_PATH = r"(?=.{1,200}$)/([a-zA-Z0-9_+=,.@-]+/)*"  # IAM, pathType (which allows 512, and more kinds)
 FURTHER_REGIONS = 3  # of a stage, besides the data science account's (decision 9)
 LARGEST = 1_000_000  # bytes of the file, in which 10,000 accounts have room
 SHOWN_MISTAKES = 100
@@ -133,6 +136,7 @@ def read(top: Section) -> Settings:
         source=read_source(top.section("source")),
         images=read_images(top.section("images")),
         models=read_models(top.section("models")),
+        tags=read_tags(top),
     )
     further = {one for stage in Stage for one in regions.of(stage)} - {region}
     if settings.images.repository_prefix and len(further) > IMAGE_REGIONS:
@@ -322,12 +326,16 @@ def read_roles(section: Section, data_science: str) -> Roles:
     access = section.text(
         "access", ROLE_NAME, "a role's name without its path", default="OrganizationAccountAccessRole"
     )
+    boundary_form = "the name of a policy, with its path where it has one, that is in every account"
+    boundary = section.text("permissions_boundary", f"({BOUNDARY})?", boundary_form, default="")
+    path = section.text("path", ROLE_PATH, "a path that begins and ends with a slash, such as /ml/", default="/")
     form = "the roles or users that run `make publish`; `aws sts get-caller-identity` shows yours"
     publishers = section.texts("publishers", PUBLISHER, form, required=True)
     section.finish()
     check_accounts(section, "publishers", publishers, data_science)
     named = (one.split(":")[-1] if one.startswith("arn:") else one for one in publishers)
-    return Roles(suffix, access, tuple(one if one.startswith(("role/", "user/")) else f"role/{one}" for one in named))
+    with_kind = tuple(one if one.startswith(("role/", "user/")) else f"role/{one}" for one in named)
+    return Roles(suffix, access, with_kind, boundary, path)
 
 
 def check_accounts(section: Section, key: str, arns: Sequence[str], data_science: str) -> None:

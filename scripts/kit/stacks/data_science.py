@@ -29,13 +29,14 @@ TEMPLATES = {
 }
 UNTAGGED = "AllowUntaggedModels"  # of template 10
 ASKED = {"allow": "true", "refuse": "false", "": ""}  # its value for models.untagged of the environment file
+PROJECT_TAGS = ("sagemaker:project-id", "sagemaker:project-name")  # of a project's model group
 GONE = {"DELETE_COMPLETE", "DELETE_SKIPPED"}  # what a resource's status says once its stack no longer holds it
 
 
 def stack(settings: Settings, name: str, parameters: dict[str, str], version: str) -> stacks.WantedStack:
     file = TEMPLATES[name]
     body = (pack.ROOT / file).read_text(encoding="utf-8")
-    return stacks.WantedStack(settings.accounts.data_science, name, body, parameters, file, version)
+    return stacks.WantedStack(settings.accounts.data_science, name, body, parameters, file, version, settings.tags)
 
 
 def models(
@@ -79,6 +80,7 @@ def shared(settings: Settings, version: str = "") -> stacks.WantedStack:
         "ExternalId": settings.tester_external_id,
         "ImageRepositoryPrefix": settings.images.repository_prefix,
         "FurtherRegions": ",".join(model_regions.further(settings)),
+        "BoundaryName": settings.roles.permissions_boundary,
     }
     return stack(settings, SHARED_STACK, parameters, version)
 
@@ -90,6 +92,9 @@ def roles(settings: Settings, units: Mapping[Stage, str], version: str = "") -> 
         "PermissionModel": settings.permission_model,
         "FurtherRegions": ",".join(model_regions.further(settings)),
         "SourceConnectionArn": settings.source.connection_arn,
+        "BoundaryName": settings.roles.permissions_boundary,
+        "RolePath": settings.roles.path,
+        "TagKeys": ",".join([*PROJECT_TAGS, *settings.tags]),
     }
     return stack(settings, ROLES_STACK, parameters, version)
 
@@ -100,6 +105,7 @@ def people(settings: Settings, key_arn: str, version: str = "") -> stacks.Wanted
         "StudioExecutionRoleNames": ",".join(role.rsplit("/", 1)[-1] for role in settings.studio.execution_roles),
         "ProjectTemplatesInS3": "false" if settings.publishing.to == "service-catalog" else "true",
         "ModelKeyArn": key_arn,
+        "BoundaryName": settings.roles.permissions_boundary,
     }
     return stack(settings, PEOPLE_STACK, parameters, version)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, TypedDict
 
 from botocore.exceptions import ClientError
@@ -41,6 +41,8 @@ class WantedStack:
 
     file: its template in this repository; version: of the bundle, which a stack shows as its output
     BundleVersion. It is sent with a change but does not count as one: an unchanged stack is not deployed again.
+    tags: of the organization; CloudFormation passes a stack's tags on to its resources (CloudFormation User Guide,
+    "Resource tag")
     """
 
     account: str
@@ -49,6 +51,7 @@ class WantedStack:
     parameters: Mapping[str, str]
     file: str = ""
     version: str = ""
+    tags: Mapping[str, str] = field(default_factory=dict)
 
     def place(self, logical_id: str) -> str:
         """Where a resource stands: templates/12-project-roles.yaml:72."""
@@ -58,6 +61,11 @@ class WantedStack:
     def sent(self) -> dict[str, str]:
         """The parameters of a request."""
         return {**self.parameters, **({VERSION_PARAMETER: self.version} if self.version else {})}
+
+    @property
+    def tag_list(self) -> list[TagTypeDef]:
+        """The tags of a request, the kit's own among them."""
+        return [{"Key": key, "Value": value} for key, value in {**self.tags, **TAGS}.items()]
 
 
 class StackRequest(TypedDict):
@@ -86,6 +94,7 @@ class FoundStack:
     status: str = ""
     body: str = ""
     parameters: Mapping[str, str] | None = None
+    tags: Mapping[str, str] = field(default_factory=dict)
 
 
 def describe_stack(cloudformation: CloudFormationClient, name: str) -> StackTypeDef | None:
@@ -113,11 +122,15 @@ def parameters(stack: Mapping[str, Any]) -> dict[str, str]:
     return {p["ParameterKey"]: p.get("ParameterValue", "") for p in stack.get("Parameters", [])}
 
 
+def tags(stack: Mapping[str, Any]) -> dict[str, str]:
+    return {tag["Key"]: tag["Value"] for tag in stack.get("Tags", [])}
+
+
 def look(cloudformation: CloudFormationClient, want: WantedStack) -> FoundStack:
     if (stack := describe_stack(cloudformation, want.name)) is None:
         return FoundStack()
     body = cloudformation.get_template(StackName=want.name, TemplateStage="Original")["TemplateBody"]
-    return FoundStack(stack["StackStatus"], body if isinstance(body, str) else "", parameters(stack))
+    return FoundStack(stack["StackStatus"], body if isinstance(body, str) else "", parameters(stack), tags(stack))
 
 
 def make_plan(want: WantedStack, found: FoundStack) -> PlanStep:
@@ -140,16 +153,17 @@ def make_plan(want: WantedStack, found: FoundStack) -> PlanStep:
             f"the stack {place} is in state {found.status}. Look at its events in the CloudFormation console, "
             "delete the stack, and run this command again"
         )
-    changed = ", ".join(changes(want, found.body, found.parameters or {}))
+    changed = ", ".join(changes(want, found.body, found.parameters or {}, found.tags))
     if found.status not in SETTLED:
         return PlanStep("keep", "stack", place, f"{found.status}: waiting for it")
     return PlanStep("change" if changed else "keep", "stack", place, changed)
 
 
-def changes(want: WantedStack, body: str, parameters: Mapping[str, str]) -> list[str]:
-    """What differs: the template, parameters by name."""
+def changes(want: WantedStack, body: str, parameters: Mapping[str, str], tags: Mapping[str, str]) -> list[str]:
+    """What differs: the template, parameters by name, tags by key. Tags that others gave the stack do not count."""
     names = [name for name, value in want.parameters.items() if parameters.get(name) != value]
-    return [*(["template"] if body.strip() != want.body.strip() else []), *names]
+    keys = [f"tag {key}" for key, value in want.tags.items() if tags.get(key) != value]
+    return [*(["template"] if body.strip() != want.body.strip() else []), *names, *keys]
 
 
 def apply(cloudformation: CloudFormationClient, want: WantedStack, step: PlanStep) -> dict[str, str]:
@@ -166,7 +180,7 @@ def begin(cloudformation: CloudFormationClient, want: WantedStack, step: PlanSte
         "TemplateBody": want.body,
         "Parameters": [{"ParameterKey": k, "ParameterValue": v} for k, v in want.sent.items()],
         "Capabilities": ["CAPABILITY_NAMED_IAM"],
-        "Tags": [{"Key": key, "Value": value} for key, value in TAGS.items()],
+        "Tags": want.tag_list,
     }
     try:
         if step.action == "create":

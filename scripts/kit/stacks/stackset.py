@@ -19,7 +19,7 @@ from scripts.kit.connect import pages
 from scripts.kit.console import FEW, PROGRESS, SHOWN, UserError, alike, explain, some, without_ids
 from scripts.kit.patience import Answer, code, patiently, until
 from scripts.kit.plan import PlanStep
-from scripts.kit.stacks.stack import TAGS, WantedStack, changes, parameters
+from scripts.kit.stacks.stack import WantedStack, changes, parameters, tags
 
 if TYPE_CHECKING:
     from mypy_boto3_cloudformation import CloudFormationClient
@@ -64,6 +64,7 @@ class FoundStackSet:
     automatic: bool = False
     units: tuple[str, ...] = ()
     instances: Mapping[str, str] = field(default_factory=dict)
+    tags: Mapping[str, str] = field(default_factory=dict)
 
 
 class StackSetRequest(TypedDict):
@@ -90,7 +91,7 @@ def look(cloudformation: CloudFormationClient, name: str, call_as: CallAsType) -
     instances = {str(i["Account"]): str(i["Status"]) for i in listed}
     automatic = bool((found.get("AutoDeployment") or {}).get("Enabled"))
     units = tuple(found.get("OrganizationalUnitIds") or ())
-    return FoundStackSet(str(found["TemplateBody"]), parameters(found), automatic, units, instances)
+    return FoundStackSet(str(found["TemplateBody"]), parameters(found), automatic, units, instances, tags(found))
 
 
 def make_plan(want: WantedStackSet, found: FoundStackSet) -> PlanStep:
@@ -107,7 +108,7 @@ def make_plan(want: WantedStackSet, found: FoundStackSet) -> PlanStep:
 
 
 def definition_changes(want: WantedStackSet, found: FoundStackSet) -> list[str]:
-    differs = changes(want.stack, found.body, found.parameters)
+    differs = changes(want.stack, found.body, found.parameters, found.tags)
     return differs if found.automatic else [*differs, "automatic deployment"]
 
 
@@ -121,7 +122,7 @@ def apply(cloudformation: CloudFormationClient, want: WantedStackSet, found: Fou
         "TemplateBody": want.stack.body,
         "Parameters": [{"ParameterKey": k, "ParameterValue": v} for k, v in want.stack.sent.items()],
         "Capabilities": ["CAPABILITY_NAMED_IAM"],
-        "Tags": [{"Key": key, "Value": value} for key, value in TAGS.items()],
+        "Tags": want.stack.tag_list,
         "PermissionModel": "SERVICE_MANAGED",
         "AutoDeployment": AUTOMATIC,
         "CallAs": call_as,

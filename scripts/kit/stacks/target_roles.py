@@ -6,6 +6,7 @@ stack in each account. Never both: two owners of one role's name are refused bef
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import partial
@@ -28,7 +29,7 @@ from scripts.kit.plan import PlanStep
 from scripts.kit.regions import partition
 from scripts.kit.roles import role_exists
 from scripts.kit.settings.model import Settings
-from scripts.kit.stacks import model_regions
+from scripts.kit.stacks import model_regions, organization_rules
 from scripts.kit.stacks import stack as stacks
 from scripts.kit.stacks import stackset as stacksets
 from scripts.kit.stacks.stackset import FoundStackSet
@@ -52,6 +53,11 @@ class TargetStage:
 
 def template(name: str) -> str:
     return (pack.ROOT / name).read_text(encoding="utf-8")
+
+
+def of_roles(settings: Settings) -> dict[str, str]:
+    """The parameters that every template of target accounts has, for its roles."""
+    return {"BoundaryName": settings.roles.permissions_boundary, "RolePath": settings.roles.path}
 
 
 # -- where -----------------------------------------------------------------------------------------
@@ -87,9 +93,9 @@ def find_stages(settings: Settings, connection: Connection, seen: SeenOrganizati
 
 
 def self_managed_stack(settings: Settings, account: str, version: str = "") -> stacks.WantedStack:
-    parameters = {"AdministratorAccountId": settings.accounts.data_science}
-    body = template(SELF_MANAGED_TEMPLATE)
-    return stacks.WantedStack(account, SELF_MANAGED_STACK, body, parameters, SELF_MANAGED_TEMPLATE, version)
+    parameters = {"AdministratorAccountId": settings.accounts.data_science, **of_roles(settings)}
+    body, file = template(SELF_MANAGED_TEMPLATE), SELF_MANAGED_TEMPLATE
+    return stacks.WantedStack(account, SELF_MANAGED_STACK, body, parameters, file, version, settings.tags)
 
 
 def plan_self_managed(settings: Settings, there: Connection, account: str, version: str) -> stacks.PlannedStack:
@@ -118,8 +124,10 @@ def target_stack(
         "ModelBucketName": outputs["ModelBucketName"],
         "ModelKeyArn": outputs["ModelKeyArn"],
         "FurtherModelBucketArns": ",".join(f"arn:{partition(settings.region)}:s3:::{name}" for name in copies),
+        **of_roles(settings),
     }
-    return stacks.WantedStack(account, TARGET_STACK, template(TARGET_TEMPLATE), parameters, TARGET_TEMPLATE, version)
+    body, file = template(TARGET_TEMPLATE), TARGET_TEMPLATE
+    return stacks.WantedStack(account, TARGET_STACK, body, parameters, file, version, settings.tags)
 
 
 def target_set(
@@ -198,17 +206,19 @@ def plan_stack(there: Connection, want: stacks.WantedStack) -> stacks.PlannedSta
 
 
 def plan_account(
-    settings: Settings, connection: Connection, want: stacks.WantedStack, patient: bool
+    settings: Settings, connection: Connection, stage: Stage, want: stacks.WantedStack, patient: bool
 ) -> list[stacks.PlannedStack]:
     """What one target account gets as stacks of its own. patient: its role may have yet to come."""
     try:
         there = enter(connection, want.account, settings.roles.access, patient)
     except UserError as error:
         return [waiting(want, settings, connection, error)]
-    alone = settings.administrator == "self-managed"
+    alone, cloudformation = settings.administrator == "self-managed", there.client("cloudformation")
+    found = stacks.look(cloudformation, want)
+    organization_rules.refuse_move(settings, stage, found.parameters or {})
     return [
         *([plan_self_managed(settings, there, want.account, want.version)] if alone else []),
-        plan_stack(there, want),
+        stacks.PlannedStack(want, stacks.make_plan(want, found), cloudformation),
     ]
 
 
@@ -221,10 +231,11 @@ def plan_accounts(
     patient: bool,
 ) -> list[stacks.PlannedStack]:
     """As plan_account, for every account of the stages, side by side; outputs, version: as target_stack takes them."""
-    wanted = [
-        target_stack(settings, stage, member.id, outputs, version) for stage in stages for member in stage.accounts
+    jobs = [
+        partial(plan_account, settings, connection, stage.stage, want, patient)
+        for stage in stages
+        for want in (target_stack(settings, stage, member.id, outputs, version) for member in stage.accounts)
     ]
-    jobs = [partial(plan_account, settings, connection, want, patient) for want in wanted]
     return [one for planned in together(jobs, what="accounts looked at") for one in planned]
 
 
@@ -237,6 +248,8 @@ def waiting(
         command, account = 'make accounts ARGS="--profile PROFILE"', management
     else:
         values = " ".join(f"{key}={value}" for key, value in want.sent.items())
+        if want.tags:
+            values += " --tags " + " ".join(shlex.quote(f"{key}={value}") for key, value in want.tags.items())
         command, account = (
             (
                 f"aws cloudformation deploy --stack-name {want.name} --template-file {want.file} "

@@ -155,6 +155,9 @@ def catalog_parts(home: Connection, settings: Settings) -> Iterator[TeardownPart
             do = removal(catalog.disassociate_principal_from_portfolio, PortfolioId=portfolio, **who)
             yield deleted("principal", principal["PrincipalARN"], "", do)
     for product in sorted(ours):
+        for option in catalog.describe_product_as_admin(Id=product).get("TagOptions", []):
+            do = removal(catalog.disassociate_tag_option_from_resource, ResourceId=product, TagOptionId=option["Id"])
+            yield deleted("tag option", f"{option['Key']}={option['Value']}", "is taken from the product", do)
         versions = catalog.list_provisioning_artifacts(ProductId=product)["ProvisioningArtifactDetails"]
         do = removal(catalog.delete_product, Id=product)
         yield deleted("product", names.product, f"with {counted(len(versions), 'version')}", do)

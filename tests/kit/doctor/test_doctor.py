@@ -46,9 +46,9 @@ def test_a_healthy_installation_has_no_finding_and_everything_is_checked(world: 
     assert world.typed()[1] == f"{len(CHECKS)} checks, nothing found\n"
 
 
-def test_every_one_of_the_142_checks_has_a_case() -> None:
+def test_every_one_of_the_146_checks_has_a_case() -> None:
     assert sorted(CASES) == sorted(CHECKS)
-    assert len(CHECKS) == 142
+    assert len(CHECKS) == 146
 
 
 @pytest.mark.parametrize("id", sorted(id for id in CASES if not CASES[id].alone))

@@ -18,6 +18,7 @@ from scripts.kit.doctor.checks import (
     pipelines,
     projects,
     published,
+    rules,
     self_managed,
     storage,
     studio,
@@ -28,7 +29,7 @@ from scripts.kit.doctor.findings import REGISTERED, Check
 
 SUBJECTS: tuple[ModuleType, ...] = (
     organization, units, data_science, storage, launch, catalog, published, studio, hosted, limits, targets,
-    self_managed, projects, pipelines, endpoints, models, further, configs,
+    self_managed, rules, projects, pipelines, endpoints, models, further, configs,
 )  # fmt: skip
 
 

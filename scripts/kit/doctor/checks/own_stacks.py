@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 
 from scripts.kit.doctor.facts.stacks import Stack
 from scripts.kit.doctor.snapshot import Snapshot
@@ -17,8 +18,8 @@ def differences(found: Stack, want: stacks.WantedStack, known: Mapping[str, str]
 
     known: the parameters whose right values are known
     """
-    wanted = stacks.WantedStack(want.account, want.name, want.body, known, want.file)
-    return ", ".join(stacks.changes(wanted, found.body or want.body, found.parameters))
+    wanted = replace(want, parameters=known)
+    return ", ".join(stacks.changes(wanted, found.body or want.body, found.parameters, found.tags))
 
 
 def data_science_stack(facts: Snapshot, name: str) -> tuple[stacks.WantedStack, Mapping[str, str]]:

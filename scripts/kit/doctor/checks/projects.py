@@ -7,10 +7,10 @@ from collections.abc import Iterator
 
 from scripts.kit.console import closest, make_arguments
 from scripts.kit.doctor.facts.projects import Project, regions_of, stack_detail
-from scripts.kit.doctor.facts.targets import role_name
 from scripts.kit.doctor.findings import Place, check, here
 from scripts.kit.doctor.reader import known
 from scripts.kit.doctor.snapshot import Snapshot
+from scripts.kit.names import target_role
 from scripts.kit.stacks import model_regions
 from scripts.kit.stages import Stage
 
@@ -99,7 +99,8 @@ def project_roles(facts: Snapshot) -> Iterator[Place]:
     for project in facts.complete_projects:
         for stage in Stage:
             name = stage.role_parameter
-            value, wanted = project.parameters.get(name, ""), role_name(facts.settings, stage)
+            roles, value = facts.settings.roles, project.parameters.get(name, "")
+            wanted = target_role(roles.suffix.of(stage), roles.path)
             if value and value != wanted:
                 yield parameter_place(facts, project, name, value, wanted)
 

@@ -29,16 +29,18 @@ HOME = "DATA-SCIENCE"  # stands for the data science account in the policies of 
 
 
 @cache
-def template() -> Mapping[str, Any]:
+def template(path: str) -> Mapping[str, Any]:
+    """Template 21 with values for its parameters. path: of the target accounts' roles"""
     found = read_yaml(target_roles.template(SELF_MANAGED_TEMPLATE))[0]
     found["Parameters"]["AdministratorAccountId"]["Description"] = f"e.g. {HOME}"
+    found["Parameters"]["RolePath"] = {"Default": path}
     return dict(found)
 
 
 def documents(facts: Snapshot, account: str, role: str) -> dict[str, dict[str, Any]]:
     """The policies of a role in the template, by name: its trust policy, and its own."""
     found = {}
-    for policy in template_policies.policies(template()):
+    for policy in template_policies.policies(template(facts.settings.roles.path)):
         if policy.resource == ROLES_IN_TEMPLATE[role]:
             text = json.dumps(policy.document).replace(template_policies.ACCOUNT, account).replace(HOME, facts.account)
             found[str(policy.path[0])] = json.loads(text.replace("arn:aws:", f"arn:{facts.partition}:"))

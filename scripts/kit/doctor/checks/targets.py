@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from typing import Any
 
 from scripts.kit.doctor.checks import own_stacks
@@ -12,7 +13,7 @@ from scripts.kit.doctor.findings import Place, check
 from scripts.kit.doctor.reader import known
 from scripts.kit.doctor.snapshot import Snapshot
 from scripts.kit.names import TARGET_STACK, target_set_name
-from scripts.kit.stacks.stack import WantedStack, changes
+from scripts.kit.stacks import stack as stacks
 from scripts.kit.stacks.target_roles import TARGET_TEMPLATE
 from scripts.kit.stages import Stage
 
@@ -104,9 +105,10 @@ def target_set_differs(facts: Snapshot) -> Iterator[Place]:
         if not found.described:
             continue
         want, known_of_it = own_stacks.target_stack(facts, stage, facts.account)
-        parameters = {p["ParameterKey"]: p.get("ParameterValue", "") for p in found.described.get("Parameters", [])}
-        wanted = WantedStack(want.account, want.name, want.body, known_of_it, want.file)
-        changed = changes(wanted, found.described["TemplateBody"], parameters)
+        wanted, described = replace(want, parameters=known_of_it), found.described
+        changed = stacks.changes(
+            wanted, described["TemplateBody"], stacks.parameters(described), stacks.tags(described)
+        )
         if not (found.described.get("AutoDeployment") or {}).get("Enabled"):
             changed.append("automatic deployment, which is off")
         if changed:

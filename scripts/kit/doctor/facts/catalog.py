@@ -26,6 +26,7 @@ class Catalog:
     portfolios: Any = UNREAD
     products: Any = UNREAD
     tags: Mapping[str, str] = field(default_factory=dict)
+    options: Mapping[str, str] = field(default_factory=dict)  # the product's TagOptions
     versions: Any = UNREAD
     status: Mapping[str, str] = field(default_factory=dict)
     associated: Any = UNREAD
@@ -99,6 +100,7 @@ def closer(reader: Reader, account: str, found: Catalog, shared: bool) -> Catalo
         portfolios=found.portfolios,
         products=found.products,
         tags={tag["Key"]: tag["Value"] for tag in described.get("Tags", [])} if described else {},
+        options={tag["Key"]: tag["Value"] for tag in described.get("TagOptions", [])} if described else {},
         versions=versions,
         associated=associated,
         principals=[item["PrincipalARN"] for item in principals] if isinstance(principals, list) else principals,

@@ -3,25 +3,35 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from awslang.policy.document import Policy, parse
 from scripts.kit.doctor.reader import UNREAD, Reader, Unread, known
+from scripts.kit.settings.model import Settings
+from scripts.kit.stacks.organization_rules import boundary_arn
 
 
 @dataclass(frozen=True)
 class Role:
-    """A role; policies: its own and the attached ones (UNREAD where they were not asked for, or may not be read)."""
+    """A role; policies: its own and the attached ones (UNREAD where they were not asked for, or may not be read).
+
+    boundary: the ARN of the policy that bounds it, "" for none
+    """
 
     arn: str
     trust: Mapping[str, Any]
     policies: tuple[Policy, ...] | Unread = UNREAD
     attached: tuple[str, ...] | Unread = UNREAD
+    boundary: str = ""
 
     @property
     def account(self) -> str:
         return self.arn.split(":")[4]
+
+    @property
+    def path(self) -> str:
+        return self.arn.split(":role", 1)[1].rpartition("/")[0] + "/"
 
 
 def read_role(reader: Reader, account: str, name: str, policies: bool = False) -> Role | Unread | None:
@@ -30,7 +40,8 @@ def read_role(reader: Reader, account: str, name: str, policies: bool = False) -
     if not answer:
         return answer  # type: ignore[no-any-return]  # None or UNREAD
     role = answer["Role"]
-    found = Role(role["Arn"], role["AssumeRolePolicyDocument"])
+    boundary = (role.get("PermissionsBoundary") or {}).get("PermissionsBoundaryArn", "")
+    found = Role(role["Arn"], role["AssumeRolePolicyDocument"], boundary=boundary)
     return with_policies(reader, account, name, found) if policies else found
 
 
@@ -45,8 +56,16 @@ def with_policies(reader: Reader, account: str, name: str, role: Role) -> Role:
         answer = reader.ask(account, "iam", "GetRolePolicy", RoleName=name, PolicyName=policy)
         documents[policy] = answer["PolicyDocument"] if answer else UNREAD
     if not all(known(document) for document in documents.values()):
-        return Role(role.arn, role.trust, UNREAD, arns)
-    return Role(role.arn, role.trust, tuple(parse(text, name, account) for name, text in documents.items()), arns)
+        return replace(role, attached=arns)
+    policies = tuple(parse(text, name, account) for name, text in documents.items())
+    return replace(role, policies=policies, attached=arns)
+
+
+def read_boundary(reader: Reader, account: str, settings: Settings) -> Any:
+    """The policy of the account that bounds the kit's roles; UNREAD where the environment file names none."""
+    if not settings.roles.permissions_boundary:
+        return UNREAD
+    return reader.ask(account, "iam", "GetPolicy", PolicyArn=boundary_arn(settings, account))
 
 
 def managed_document(reader: Reader, account: str, arn: str) -> Any:

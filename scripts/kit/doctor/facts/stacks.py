@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from scripts.kit.doctor.reader import Reader
@@ -28,6 +28,7 @@ class Stack:
     body: str
     parameters: Mapping[str, str]
     outputs: Mapping[str, str]
+    tags: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def broken(self) -> bool:
@@ -51,6 +52,7 @@ def read_stack(reader: Reader, account: str, name: str, region: str = "", body: 
         stack["StackStatus"],
         stack.get("StackStatusReason", ""),
         template if isinstance(template, str) else "",
-        {p["ParameterKey"]: p.get("ParameterValue", "") for p in stack.get("Parameters", [])},
+        stacks.parameters(stack),
         stacks.outputs(stack),
+        stacks.tags(stack),
     )

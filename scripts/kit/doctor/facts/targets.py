@@ -8,7 +8,7 @@ from functools import partial
 from typing import Any
 
 from scripts.kit.doctor.facts.organization import Account, Organization
-from scripts.kit.doctor.facts.roles import read_role
+from scripts.kit.doctor.facts.roles import read_boundary, read_role
 from scripts.kit.doctor.facts.stacks import read_stack
 from scripts.kit.doctor.reader import UNREAD, NotChecked, Reader
 from scripts.kit.names import TARGET_STACK, target_role, target_set_name
@@ -57,6 +57,7 @@ class Target:
     model_role: Any = UNREAD
     tester_role: Any = UNREAD
     quotas: Mapping[tuple[str, str], Any] = None  # type: ignore[assignment]
+    boundary: Any = UNREAD
 
     @property
     def where(self) -> str:
@@ -127,4 +128,5 @@ def read_target(
         model_role=read_role(reader, account.id, name, policies=True),
         tester_role=read_role(reader, account.id, f"{name}-tester"),
         quotas=values,
+        boundary=read_boundary(reader, account.id, settings),
     )

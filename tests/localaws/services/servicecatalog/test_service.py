@@ -295,8 +295,8 @@ def test_a_name_is_launched_once(office: CatalogAccount) -> None:
 
 
 def test_what_is_not_supported_is_refused_by_name(office: CatalogAccount) -> None:
-    with pytest.raises(ClientError, match="Not supported by the embedded AWS: servicecatalog:ListTagOptions"):
-        office.admin.list_tag_options()
+    with pytest.raises(ClientError, match="Not supported by the embedded AWS: servicecatalog:ListBudgetsForResource"):
+        office.admin.list_budgets_for_resource(ResourceId="prod-1")
 
 
 def shares(office: CatalogAccount, portfolio: str, kind: str) -> list[tuple[str, bool]]:
