@@ -202,7 +202,9 @@ def test_tags_and_paths_change_as_far_as_aws_lets_them(tmp_path: Path) -> None:
             RoleName=people.APPROVER,
             PolicyArn=f"arn:aws:iam::{story.setting.data_science}:policy/{people.APPROVER_POLICY}",
         )
-        story.command(manager, "scripts.teardown", "--everything", "--environment", str(story.environment_path))
+        story.command(
+            manager, "scripts.teardown", "--everything", "--yes", "--environment", str(story.environment_path)
+        )
         assert story.engineer.client("servicecatalog").list_portfolios()["PortfolioDetails"] == []
 
 
