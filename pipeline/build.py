@@ -3,7 +3,8 @@
 1. The model group exists.
 2. The version is resolved (after a rejection it is the one approved before, rollback.py), checked, copied into
    every further Region, and shared with the stages' accounts (sharing.py).
-3. out/ holds the manifest, the parameters of both stages, the approver's card, and the golden payloads.
+3. out/ holds the manifest, the parameters of both stages, and the golden payloads. The hash of it all goes to the
+   pipeline, and the gate before production compares it (gate.py).
 
 The step's code and both templates are published ones. The deploy repository is data: nothing of it is run.
 """
@@ -14,7 +15,6 @@ import hashlib
 import json
 import os
 import shutil
-import time
 from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
@@ -22,14 +22,14 @@ from typing import TYPE_CHECKING, Any
 
 import boto3
 from botocore.config import Config
-from botocore.exceptions import ClientError
 
-from pipeline import card, outcome, release
+from pipeline import live, outcome, release
 from pipeline import manifest as documents
 from pipeline.accounts import Account, accounts_of
 from pipeline.approvals import Approvals
 from pipeline.clients import Clients
-from pipeline.console import UserError, export, run, say
+from pipeline.console import UserError, export, run, say, shorten
+from pipeline.frozen import frozen
 from pipeline.parameters import declared_parameters
 from pipeline.payloads import GOLDEN, read_payloads
 from pipeline.regions import copies
@@ -37,17 +37,15 @@ from pipeline.registry import check_version, ensure_group
 from pipeline.rollback import Answer, after_rejection, parameters_of
 from pipeline.settings import Settings, Stage, read_settings
 from pipeline.sharing import check_place, check_room, share
+from pipeline.unasked import why_asked
 
 if TYPE_CHECKING:
-    from mypy_boto3_cloudformation import CloudFormationClient
     from mypy_boto3_organizations import OrganizationsClient
 
 OUT = Path("out")
 REPOSITORY = "CODEBUILD_SRC_DIR_SourceOutput"  # CodeBuild's variable for the input artifact that is not the primary one
-NEVER_STARTED = "ROLLBACK_COMPLETE"  # a stack that failed when it was created: CloudFormation can only delete it
 ALONE = "without-approval"  # of DEPLOY: 30-project.yaml skips the approver for it
 NAMED = 20  # accounts of a stage that the log names
-POLL_SECONDS, POLL_LIMIT = (0.5, 5.0), 600.0
 
 
 def build(settings: Settings, kit: Path, repository: Path, clients: Clients) -> dict[str, str]:
@@ -71,9 +69,16 @@ def build(settings: Settings, kit: Path, repository: Path, clients: Clients) -> 
     if version is None:
         say(f"nothing to deploy: {reason}")
         write_json(out / "deployment.json", documents.nothing_to_deploy(settings, reason))
-        return {"DEPLOY": "false", "REASON": reason, "MODEL_PACKAGE_VERSION": "none", "SUMMARY": f"Nothing: {reason}."}
+        return {
+            "DEPLOY": "false",
+            "REASON": reason,
+            "MODEL_PACKAGE_VERSION": "none",
+            "SUMMARY": f"Nothing: {reason}.",
+            "MANIFEST_SHA256": documents.digest(out),
+        }
 
     say(f"deploying version {version.number}: {version.arn}")
+    refuse_replacement(settings, settings.stages[0], clients)
     check_version(s3, version, settings.region)
     check_place(settings, version)
     arns = copies(clients, settings, version)
@@ -81,26 +86,51 @@ def build(settings: Settings, kit: Path, repository: Path, clients: Clients) -> 
     digest = hashlib.sha256((kit / "50-endpoint.yaml").read_bytes()).hexdigest()
     template = (kit / "40-stage.yaml").read_text(encoding="utf-8")
     releases: dict[str, int] = {}
+    wanted: dict[str, dict[str, str]] = {}
     for stage in settings.stages:
-        clear(clients("cloudformation", settings.region), documents.stack_name(settings, stage))
         parameters = documents.stage_parameters(settings, stage, version, accounts[stage.name], arns, url)
         releases[stage.name] = number_of(settings, stage, parameters["Parameters"], template, clients)
         parameters["Parameters"][release.PARAMETER] = str(releases[stage.name])
+        wanted[stage.name] = parameters["Parameters"]
         write_json(out / f"{stage.name}-parameters.json", parameters)
-    manifest = documents.manifest(settings, version, accounts, arns, url, digest, releases)
+    package = frozen(clients, version.arn, version.specification, arns)
+    why = "the version is new to production, or its settings are"
+    if answer.alone:
+        back = {"arn": version.arn, "version": version.number, **package}
+        why = why_unasked(settings, back, wanted["prod"], template, clients)
+    approval = {"needed": bool(why), "reason": why or reason}
+    manifest = documents.manifest(settings, version, accounts, arns, url, digest, releases, package, approval, reason)
     check_room(manifest)
     write_json(out / "deployment.json", manifest)
-    evidence = card.gather(settings, version, reason, accounts, stack_names(settings), template, clients)
-    write_json(out / card.FILE, evidence)
     shutil.copy(repository / GOLDEN, out)
     for stage in settings.stages:
         share(clients, manifest, stage.name)
     return {
-        "DEPLOY": ALONE if answer.alone else "true",
+        "DEPLOY": "true" if why else ALONE,
         "REASON": reason,
         "MODEL_PACKAGE_VERSION": str(version.number),
-        "SUMMARY": card.summary(evidence),
+        "SUMMARY": shorten(f"{settings.project} version {version.number}: {reason}."),
+        "MANIFEST_SHA256": documents.digest(out),
     }
+
+
+def why_unasked(
+    settings: Settings, package: dict[str, Any], wanted: dict[str, str], template: str, clients: Clients
+) -> str:
+    """Why an approver is asked although the version was in production before; "" where none is."""
+    stack = documents.stack_name(settings, settings.stages[-1])
+    now = live.look(clients("cloudformation", settings.region), stack, settings.call_as)
+    s3 = clients("s3", settings.region)
+    if why := why_asked(s3, settings.artifact_bucket, settings.rejected, package, wanted, now, template):
+        say(f"production waits for an approver: {why}")
+    return why
+
+
+def refuse_replacement(settings: Settings, stage: Stage, clients: Clients) -> None:
+    """UserError where the deployment of a stage would delete endpoints that are there."""
+    cloudformation, stack = clients("cloudformation", settings.region), documents.stack_name(settings, stage)
+    if problem := live.refuse_replacement(cloudformation, stage.name, stack, settings.call_as):
+        raise UserError(problem)
 
 
 def decide(settings: Settings, clients: Clients) -> Answer:
@@ -153,43 +183,16 @@ def template_url(settings: Settings, partition: str) -> str:
     return f"https://{settings.bundle_bucket}.s3.{settings.region}.{suffix}/{settings.endpoint_template_key}"
 
 
-def clear(cloudformation: CloudFormationClient, stack: str) -> None:
-    """Delete the stack of a stage whose very first deployment failed: it could never be updated."""
-    try:
-        found = cloudformation.describe_stacks(StackName=stack)["Stacks"][0]
-    except ClientError as error:
-        if "does not exist" in error.response["Error"].get("Message", ""):
-            return
-        raise
-    if found["StackStatus"] != NEVER_STARTED:
-        return
-    say(f"deleting the stack {stack}: its first deployment failed")
-    cloudformation.delete_stack(StackName=found["StackId"])
-    pause, ends = POLL_SECONDS[0], time.monotonic() + POLL_LIMIT
-    while time.monotonic() < ends:
-        status = cloudformation.describe_stacks(StackName=found["StackId"])["Stacks"][0]["StackStatus"]
-        if status == "DELETE_COMPLETE":
-            return
-        if status == "DELETE_FAILED":
-            break
-        time.sleep(pause)
-        pause = min(pause * 1.5, POLL_SECONDS[1])
-    raise UserError(f"the stack {stack} could not be deleted: delete it by hand, and release the change again")
-
-
 def main() -> int:
     if not os.environ.get(REPOSITORY):
         raise UserError(f"the build project is not complete: environment variable {REPOSITORY} is not set")
     kit, repository = Path(), Path(os.environ[REPOSITORY])
     settings = read_settings(os.environ, kit, repository)
     patient = Config(retries={"mode": "standard", "max_attempts": 8})
-    # There is a table where the price list cannot be reached.
-    hasty = Config(retries={"mode": "standard", "max_attempts": 2}, connect_timeout=5, read_timeout=15)
 
     @cache
     def client(service: str, region: str) -> Any:
-        config = hasty if service == "pricing" else patient
-        return boto3.client(service, region_name=region, config=config)  # type: ignore[call-overload]
+        return boto3.client(service, region_name=region, config=patient)  # type: ignore[call-overload]
 
     export(build(settings, kit, repository, client))
     return 0

@@ -1,103 +1,127 @@
 """The evidence card: what the approver sees before production changes.
 
-The Build step gathers what is known before anything is deployed (card.json); TestStaging adds the tests, and
-puts the whole card into the artifact bucket as evidence/EXECUTION.html. A manual approval shows at most 1,000
-characters (CodePipeline API Reference, CustomData), so its text is short and its link leads to the card.
+It is made when the approval is asked for (the action Card of 30-project.yaml), from the manifest, the results of
+staging, and what is live at that moment. It goes into the artifact bucket as evidence/EXECUTION/NUMBER.html, with what
+it says as NUMBER.json beside it: the gate before production compares that with what is live then. A manual approval
+shows at most 1,000 characters (CodePipeline API Reference, CustomData), so its text is short and its link leads to the
+card.
 """
 
 from __future__ import annotations
 
+import hashlib
 import json
-import re
 from collections.abc import Iterable, Mapping
-from pathlib import Path
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import ClientError
 
-from pipeline.accounts import Account
 from pipeline.clients import Clients
 from pipeline.console import counted, shorten
+from pipeline.live import LiveStage, Place
 from pipeline.page import document, money, version_text
+from pipeline.parameters import declared_parameters
 from pipeline.prices import HOURS, Prices
-from pipeline.registry import Version, numbers
+from pipeline.registry import numbers
 from pipeline.report import Result
-from pipeline.rollback import parameters_of
-from pipeline.settings import Settings, Stage
+from pipeline.settings import WRITTEN_HERE
 
 if TYPE_CHECKING:
-    from mypy_boto3_cloudformation import CloudFormationClient
-    from mypy_boto3_cloudformation.literals import CallAsType
     from mypy_boto3_s3 import S3Client
     from mypy_boto3_sagemaker import SageMakerClient
 
-FILE = Path("card.json")
-Place = tuple[str, str]  # account and Region
+
+@dataclass(frozen=True)
+class Asked:
+    """What a card is about.
+
+    manifest_sha256: of all that Build handed on; wanted: the parameters of each stage's stack
+    template: the text of 40-stage.yaml; live: the stages as they are
+    busy: the execution that is in DeployProd at the moment, "" for none
+    approver: who may not approve, in words; "" where every approver may
+    """
+
+    manifest: Mapping[str, Any]
+    manifest_sha256: str
+    execution: str
+    wanted: Mapping[str, Mapping[str, str]]
+    template: str
+    live: Mapping[str, LiveStage]
+    busy: str = ""
+    approver: str = ""
 
 
-def key_of(execution: str) -> str:
-    """The card's key in the artifact bucket; 30-project.yaml links to it."""
-    return f"evidence/{execution}.html"
+def key_of(execution: str, number: str) -> str:
+    """The card's key in the artifact bucket. number: of the build that makes it"""
+    return f"evidence/{execution}/{number}.html"
 
 
-# -- what is known before anything is deployed -------------------------------------------------
+# -- what it says ------------------------------------------------------------------------------
 
 
-def gather(
-    settings: Settings,
-    version: Version,
-    reason: str,
-    accounts: Mapping[str, tuple[Account, ...]],
-    stacks: Mapping[str, str],
-    template: str,
-    clients: Clients,
-) -> dict[str, Any]:
-    """The card without the tests; stacks: the name of each stage's stack; template: the text of 40-stage.yaml."""
-    prices = Prices(clients, settings.region)
-    stages = {}
-    live = ""
-    for stage in settings.stages:
-        found = parameters_of(clients("cloudformation", settings.region), stacks[stage.name])
-        live = found.get("ModelPackageName", "")  # of production, which comes last
-        before = places_of(clients("cloudformation", settings.region), stacks[stage.name], settings.call_as)
-        after = {(account.id, region) for account in accounts[stage.name] for region in stage.regions}
-        stages[stage.name] = {
-            "from": number_of(live),
-            "to": str(version.number),
+def gather(asked: Asked, results: Iterable[Result], clients: Clients) -> dict[str, Any]:
+    """The whole card."""
+    manifest, package = asked.manifest, asked.manifest["model_package"]
+    home = str(package["arn"]).split(":")[3]
+    prices, stages = Prices(clients, home), {}
+    for name, part in manifest["stages"].items():
+        now = asked.live[name]
+        before, after = set(now.places), {(a["id"], region) for a in part["accounts"] for region in part["regions"]}
+        wanted = with_defaults(asked.wanted[name], asked.template)
+        stages[name] = {
+            "from": now.version,
+            "to": str(package["version"]),
             "joined": sorted(after - before),
             "left": sorted(before - after),
             "same": len(after & before),
-            "accounts": len(accounts[stage.name]),
-            "regions": list(stage.regions),
-            "cost": costs(found, before, settings_of(stage, template), after, prices),
+            "accounts": len(part["accounts"]),
+            "regions": list(part["regions"]),
+            "settings": changed_settings(now, wanted),
+            "cost": costs(now.parameters, before, wanted, after, prices),
         }
+    production = asked.live["prod"]
+    live_arn = production.parameters.get("ModelPackageName", "")
     return {
-        "project": settings.project,
-        "execution": settings.execution_id,
-        "bucket": settings.artifact_bucket,
-        "version": {"number": version.number, "arn": version.arn, "by": version.approved_by, "at": version.approved_at},
-        "reason": reason,
-        "live": number_of(live),
-        "metrics": metrics(version, live_metrics(clients("sagemaker", settings.region), live)),
+        "schema": 1,
+        "project": manifest["project"]["name"],
+        "execution": asked.execution,
+        "manifest_sha256": asked.manifest_sha256,
+        "made": datetime.now(UTC).isoformat(timespec="seconds"),
+        "version": {
+            "number": package["version"],
+            "arn": package["arn"],
+            "by": package["approved_by"],
+            "at": package["approved_at"],
+        },
+        "reason": manifest["reason"],
+        "live": production.version,
+        "busy": asked.busy,
+        "approver": asked.approver,
+        "metrics": metrics(package["metrics"], live_metrics(clients("sagemaker", home), live_arn)),
         "stages": stages,
-        "names": {account.id: account.name for found in accounts.values() for account in found if account.name},
+        "names": {a["id"]: a["name"] for part in manifest["stages"].values() for a in part["accounts"] if a["name"]},
         "prices": prices.sources(),
+        "production": production.document(),
+        "tests": [asdict(result) for result in results],
     }
 
 
-def number_of(arn: str) -> str:
-    return arn.rsplit("/", 1)[1] if "/" in arn else ""
+def with_defaults(given: Mapping[str, str], template: str) -> dict[str, str]:
+    """The parameters of a stage's stack: those that are given, else the defaults of 40-stage.yaml."""
+    defaults = {name: found.members.get("Default", "") for name, found in declared_parameters(template).items()}
+    return {**defaults, **given}
 
 
-def places_of(cloudformation: CloudFormationClient, stack_set: str, call_as: CallAsType) -> set[Place]:
-    """Where a stage's endpoints are now: the instances of its stack set."""
-    pages = cloudformation.get_paginator("list_stack_instances").paginate(StackSetName=stack_set, CallAs=call_as)
-    try:
-        return {(instance["Account"], instance["Region"]) for page in pages for instance in page["Summaries"]}
-    except ClientError as error:
-        if error.response["Error"]["Code"] == "StackSetNotFoundException":
-            return set()
-        raise
+def changed_settings(now: LiveStage, wanted: Mapping[str, str]) -> list[dict[str, str]]:
+    """The settings of a stage that change; for a stage that is new, all of them."""
+    found = []
+    for name in sorted({*now.parameters, *wanted} - set(WRITTEN_HERE)):
+        live, new = now.parameters.get(name, ""), wanted.get(name, "")
+        if live != new:
+            found.append({"name": name, "live": live, "new": new})
+    return found
 
 
 def live_metrics(sagemaker: SageMakerClient, arn: str) -> dict[str, float]:
@@ -112,20 +136,8 @@ def live_metrics(sagemaker: SageMakerClient, arn: str) -> dict[str, float]:
         raise
 
 
-def metrics(version: Version, live: Mapping[str, float]) -> list[dict[str, Any]]:
-    names = sorted({*version.metrics, *live})
-    return [{"name": name, "new": version.metrics.get(name), "live": live.get(name)} for name in names]
-
-
-def settings_of(stage: Stage, template: str) -> dict[str, str]:
-    """What the stage's settings will be: those of its file, else the defaults of 40-stage.yaml."""
-    names = ("EndpointKind", "InstanceType", "InitialInstanceCount")
-    return {name: stage.parameters.get(name) or default_of(template, name) for name in names}
-
-
-def default_of(template: str, name: str) -> str:
-    found = re.search(rf"^  {name}:\n(?:    .*\n)*?    Default: (.+)$", template, re.MULTILINE)
-    return found[1].strip("'\"") if found else ""
+def metrics(new: Mapping[str, float], live: Mapping[str, float]) -> list[dict[str, Any]]:
+    return [{"name": name, "new": new.get(name), "live": live.get(name)} for name in sorted({*new, *live})]
 
 
 def costs(
@@ -189,14 +201,19 @@ def cost_text(costs: Mapping[str, Any]) -> str:
     return f"{money(costs['before'])} → {money(costs['after'])}"
 
 
-# -- the whole card ----------------------------------------------------------------------------
+# -- the card in the bucket --------------------------------------------------------------------
 
 
-def publish(s3: S3Client, folder: Path, results: Iterable[Result]) -> str:
-    """Put the whole card into the artifact bucket; its key."""
-    card = json.loads((folder / FILE).read_text(encoding="utf-8"))
-    key = key_of(card["execution"])
-    s3.put_object(
-        Bucket=card["bucket"], Key=key, Body=document(card, results).encode(), ContentType="text/html; charset=utf-8"
-    )
-    return key
+def publish(s3: S3Client, bucket: str, number: str, card: Mapping[str, Any]) -> tuple[str, str]:
+    """Put the card into the artifact bucket; its key, and the SHA-256 of what it says."""
+    key = key_of(str(card["execution"]), number)
+    page = document(card, [Result(**result) for result in card["tests"]]).encode()
+    said = {**card, "page_sha256": hashlib.sha256(page).hexdigest()}
+    body = (json.dumps(said, indent=2, sort_keys=True) + "\n").encode()
+    s3.put_object(Bucket=bucket, Key=key, Body=page, ContentType="text/html; charset=utf-8")
+    s3.put_object(Bucket=bucket, Key=json_key(key), Body=body, ContentType="application/json")
+    return key, hashlib.sha256(body).hexdigest()
+
+
+def json_key(key: str) -> str:
+    return key.removesuffix(".html") + ".json"

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 from pipeline.accounts import Account
@@ -23,13 +25,23 @@ def manifest(
     template_url: str,
     template_sha256: str,
     releases: Mapping[str, int],
+    frozen: Mapping[str, Any],
+    approval: Mapping[str, Any],
+    reason: str,
 ) -> dict[str, Any]:
     """What is deployed where; every later step reads this and nothing else.
 
-    arns: of the version in each Region; releases: the number of each stage's configuration (release.py)
+    Args:
+        arns: of the version in each Region.
+        frozen: what the version is now (pipeline/frozen.py).
+        approval: whether an approver is needed, and why.
+        reason: why this version.
+        releases: the number of each stage's configuration (release.py).
     """
     return {
         **head(settings),
+        "reason": reason,
+        "approval": dict(approval),
         "model_package": {
             "arn": version.arn,
             "version": version.number,
@@ -40,7 +52,7 @@ def manifest(
             "model_data_url": version.model_data_url,
             "metrics": dict(version.metrics),
             "regions": dict(arns),
-            "artifacts": [{"url": url} for url in version.artifacts],
+            **frozen,
         },
         "endpoint_template": {"url": template_url, "sha256": template_sha256},
         "stages": {
@@ -48,6 +60,13 @@ def manifest(
             for stage in settings.stages
         },
     }
+
+
+def digest(folder: Path) -> str:
+    """SHA-256 over the names and the contents of all files of a folder: the gate compares it with what Build wrote."""
+    files = {path.relative_to(folder).as_posix(): path for path in folder.rglob("*") if path.is_file()}
+    lines = [f"{hashlib.sha256(files[name].read_bytes()).hexdigest()} {name}\n" for name in sorted(files)]
+    return hashlib.sha256("".join(lines).encode()).hexdigest()
 
 
 def nothing_to_deploy(settings: Settings, reason: str) -> dict[str, Any]:

@@ -63,16 +63,9 @@ def document(card: Mapping[str, Any], results: Iterable[Result]) -> str:
         f"<h1>{escape(title)}</h1>",
         verdict(checks),
         *failures(failed, names),
+        busy(card),
         "<h2>Version</h2>",
-        table(
-            "Version",
-            (),
-            [
-                ("Live in production", f"version {card['live']}" if card["live"] else "nothing yet"),
-                ("Approved", f"by {version['by']}, {moment(version['at'])}"),
-                ("Reason", card["reason"]),
-            ],
-        ),
+        table("Version", (), about(card)),
         "<h2>What changes</h2>",
         *(changes(name, stage, names) for name, stage in stages.items()),
         "<h2>Monthly cost</h2>",
@@ -83,7 +76,7 @@ def document(card: Mapping[str, Any], results: Iterable[Result]) -> str:
         "<h2>Tests of staging</h2>",
         passed(checks, names),
         "<h2>Source</h2>",
-        table("Source", (), [("Model package", version["arn"]), ("Pipeline execution", card["execution"])]),
+        table("Source", (), sources(card)),
     ]
     head = '<meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1">'
     return (
@@ -113,6 +106,36 @@ def verdict(checks: list[Result]) -> str:
     if skipped and not failed:
         text += f"; {skipped:,} skipped"
     return f'<p class="verdict {"good" if ran and not failed else "bad"}">{text}</p>'
+
+
+def busy(card: Mapping[str, Any]) -> str:
+    """What is wrong with this page's comparison: another execution is changing production while it is made."""
+    if not card["busy"]:
+        return ""
+    text = (
+        f"Execution {card['busy']} was deploying to production when this card was made. If production is then not as "
+        "it stands here, the gate refuses this deployment, and a new execution asks with a new card."
+    )
+    return f'<p class="bad">{escape(text)}</p>'
+
+
+def about(card: Mapping[str, Any]) -> list[tuple[str, str]]:
+    version = card["version"]
+    rows = [
+        ("Live in production", f"version {card['live']}" if card["live"] else "nothing yet"),
+        ("Approved", f"by {version['by']}, {moment(version['at'])}"),
+        ("Reason", card["reason"]),
+    ]
+    return [*rows, ("Approver", card["approver"])] if card["approver"] else rows
+
+
+def sources(card: Mapping[str, Any]) -> list[tuple[str, str]]:
+    return [
+        ("Model package", card["version"]["arn"]),
+        ("Pipeline execution", card["execution"]),
+        ("Made", moment(card["made"])),
+        ("Hash of the deployment", card["manifest_sha256"]),
+    ]
 
 
 def failures(failed: list[Result], names: Mapping[str, str]) -> list[str]:
@@ -161,7 +184,19 @@ def changes(name: str, stage: Mapping[str, Any], names: Mapping[str, str]) -> st
         moved("Removed", stage["left"], names),
         f"<li>Updated: {counted(stage['same'], 'endpoint')}</li>" if stage["same"] else "",
     ]
-    return f"<h3>{escape(STAGES.get(name, name))}: {escape(version_text(stage))}</h3><ul>{''.join(lines)}</ul>"
+    heading = f"<h3>{escape(STAGES.get(name, name))}: {escape(version_text(stage))}</h3>"
+    return f"{heading}<ul>{''.join(lines)}</ul>{settings(stage)}"
+
+
+def settings(stage: Mapping[str, Any]) -> str:
+    """The settings that change; of a first deployment all of them, folded."""
+    rows = [(one["name"], one["live"] or "–", one["new"] or "–") for one in stage["settings"]]
+    if not rows:
+        return '<p class="quiet">No setting changes.</p>' if stage["from"] else ""
+    shown = table("Settings", ("Setting", "Live", "New"), rows, kind="fold")
+    if stage["from"]:
+        return shown
+    return f"<details><summary>{counted(len(rows), 'setting')}</summary>{shown}</details>"
 
 
 def moved(verb: str, places: list[Any], names: Mapping[str, str]) -> str:

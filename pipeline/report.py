@@ -1,9 +1,10 @@
-"""Test results as JUnit XML, which CodeBuild shows as a report."""
+"""Test results: as JUnit XML, which CodeBuild shows as a report, and as JSON, which the evidence card reads."""
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from xml.etree import ElementTree
 
@@ -70,3 +71,12 @@ def at_most(results: list[Result]) -> list[Result]:
 def write_junit(place: Path, stage: str, results: Iterable[Result]) -> None:
     place.parent.mkdir(parents=True, exist_ok=True)
     place.write_bytes(junit(stage, at_most(list(results))))
+
+
+def write_results(place: Path, results: Iterable[Result]) -> None:
+    place.parent.mkdir(parents=True, exist_ok=True)
+    place.write_text(json.dumps([asdict(result) for result in results]), encoding="utf-8")
+
+
+def read_results(place: Path) -> list[Result]:
+    return [Result(**result) for result in json.loads(place.read_text(encoding="utf-8"))]

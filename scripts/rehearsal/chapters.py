@@ -227,7 +227,7 @@ def read_before_approving(story: Story) -> int:
     sagemaker = approver.client("sagemaker")
     sagemaker.list_model_packages(ModelPackageGroupName=story.project_name)
     version = sagemaker.describe_model_package(ModelPackageName=story.model_package_arn)
-    key = f"evidence/{story.execution_id}.html"
+    key = story.card_key(approver)
     card = approver.client("s3").get_object(Bucket=f"sagemaker-project-{story.project_id}", Key=key)["Body"].read()
     story.require(story.model_package_arn.encode() in card, f"the card {key} is not of {story.model_package_arn}")
     story.require(b"price list of" in card, f"the card {key} has no price of AWS's price list")
@@ -259,7 +259,7 @@ def approval_token(story: Story, codepipeline: Any) -> str:
         if latest.get("pipelineExecutionId") != story.execution_id:
             return None
         story.require(latest["status"] not in ENDED, f"ApproveDeployment ended {latest['status']} unasked")
-        token: str | None = stage["actionStates"][0].get("latestExecution", {}).get("token")
+        token: str | None = stage["actionStates"][-1].get("latestExecution", {}).get("token")  # after Card
         return token
 
     return str(story.until("the pipeline to ask for approval", waiting))

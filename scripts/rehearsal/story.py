@@ -250,12 +250,18 @@ class Story:
     def execution_status(self) -> str:
         return self.status_of(self.execution_id)
 
-    def actions(self) -> list[dict[str, Any]]:
-        """Every action of this story's execution, oldest first, as ListActionExecutions shows it."""
-        codepipeline = self.scientist.client("codepipeline")
+    def actions(self, person: Session | None = None) -> list[dict[str, Any]]:
+        """Every action of this story's execution, oldest first, as ListActionExecutions shows it to a person."""
+        codepipeline = (person or self.scientist).client("codepipeline")
         of_this = {"pipelineName": self.pipeline_name, "filter": {"pipelineExecutionId": self.execution_id}}
         found = list(pages(codepipeline, "list_action_executions", "actionExecutionDetails", **of_this))
         return sorted(found, key=lambda action: action["startTime"])
+
+    def card_key(self, person: Session) -> str:
+        """The key of the evidence card of this story's execution, as a person finds it."""
+        cards = (action for action in reversed(self.actions(person)) if action["actionName"] == "Card")
+        made = self.only(cards, "no card was made for the approver")
+        return str(made["output"]["outputVariables"]["CARD_KEY"])
 
     def diagnosis(self) -> str:
         """Why the pipeline stands where it stands: the failed actions, and the log of a build that failed."""

@@ -14,9 +14,11 @@ from botocore.exceptions import ClientError
 from awslang.template.reader import read
 from localaws.cloud import Cloud
 from localaws.services.servicecatalog.state import Catalog
-from scripts.kit.bundle import pack
+from scripts.kit.bundle import installation, pack
 from scripts.kit.plan import PlanStep
 from scripts.kit.publish import publishing
+from scripts.kit.settings.model import Approval
+from scripts.kit.settings.reading import parse
 from tests.support.publisher import BUCKET, ENVIRONMENT, REGION, SCIENTIST, A, B, Publisher
 
 
@@ -185,6 +187,23 @@ def test_what_the_environment_says_are_the_defaults_of_the_product_and_make_anot
     assert declared["OrganizationalUnitStagingId"]["Default"] == "ou-ab12-stag1111"
     assert declared["BundleVersion"]["Default"] == second
     assert publisher.writes_of() == []
+
+
+@pytest.mark.parametrize("four_eyes", [True, False])
+def test_whether_two_people_are_needed_is_fixed_in_the_product(four_eyes: bool) -> None:
+    settings = dataclasses.replace(parse(ENVIRONMENT, "example"), approval=Approval(four_eyes))
+    bundle = pack.pack(pack.read_tree(pack.ROOT))
+    made = installation.with_defaults(bundle, settings, REGION, lambda unit, key: unit)
+    declared = read(made.files[pack.PRODUCT].decode())[0]["Parameters"]["FourEyes"]
+    value = "true" if four_eyes else "false"
+    assert (declared["Default"], declared["AllowedValues"]) == (value, [value])
+
+
+def test_two_people_that_the_product_cannot_ask_for_are_reported(
+    publisher: Publisher, capsys: pytest.CaptureFixture[str]
+) -> None:
+    publisher.environment.write_text(ENVIRONMENT + "approval: {four_eyes: true}\n")
+    assert "has no parameter FourEyes" in refusal(publisher, capsys)
 
 
 def test_regions_that_the_product_cannot_take_are_reported(

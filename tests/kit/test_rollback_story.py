@@ -147,7 +147,7 @@ def reject(story: Story, version: int) -> str:
         status = story.execution_status()
         stage = story.stage("ApproveDeployment")
         here = stage.get("latestExecution", {}).get("pipelineExecutionId") == story.execution_id
-        asks = here and stage["actionStates"][0].get("latestExecution", {}).get("token")
+        asks = here and any(action.get("latestExecution", {}).get("token") for action in stage["actionStates"])
         return status if status in ENDED else "waits" if asks else None
 
     return str(story.until("the execution of a rejection", ended))
@@ -216,7 +216,7 @@ def kinds(result: dict[str, Any], action: str) -> list[str]:
 def test_a_project_is_taken_down_with_its_endpoints_and_what_is_retained_is_reported(story: Story) -> None:
     planned = teardown(story, "--project", story.project_name, "--dry-run")
     assert kinds(planned, "delete") == ["stage", "stage", "project", "leftovers", "leftovers"]
-    kept = ["training", "model group", "reports", "log group", "log group", "bucket", "artifacts"]
+    kept = ["training", "model group", "reports", *["log group"] * 3, "bucket", "artifacts"]
     assert kinds(planned, "keep") == kept
     assert all("free of charge" in step["detail"] or "a month" in step["detail"] for step in planned["steps"][5:])
     assert served(story) == {"staging": 1, "prod": 1}
@@ -227,7 +227,7 @@ def test_a_project_is_taken_down_with_its_endpoints_and_what_is_retained_is_repo
         assert sagemaker.list_endpoint_configs()["EndpointConfigs"] == [], stage
         assert sagemaker.list_models()["Models"] == [], stage
     again = teardown(story, "--project", story.project_name, "--logs")
-    assert kinds(again, "delete") == ["log group", "log group", "reports", "log group", "log group"]
+    assert kinds(again, "delete") == ["log group", "log group", "reports", *["log group"] * 3]
     endpoints = [step["detail"] for step in again["steps"] if "/aws/sagemaker/Endpoints/" in step["name"]]
     assert [text.split(", ")[-1] for text in endpoints] == [
         f"{account} {story.region}" for account in sorted(story.setting.targets.values())

@@ -142,11 +142,12 @@ def test_what_is_new_in_the_file_has_todays_meaning_when_left_out() -> None:
     assert (found.target_roles, found.permission_model) == ("stack-set", "SERVICE_MANAGED")
     assert found.images.repository_prefix == ""
     assert found.models.untagged == ""  # as it is in AWS
+    assert found.approval == model.Approval(four_eyes=False)
 
 
 def test_every_optional_line_of_the_example_can_be_switched_on() -> None:
     """Each `# key: value` line, without its mark, is still a valid file (targets apart: they replace the units)."""
-    words = "new_accounts|invited_accounts|target_roles|regions|publishing|source|domain_id|images|models"
+    words = "new_accounts|invited_accounts|target_roles|regions|approval|publishing|source|domain_id|images|models"
     lines, inside = [], False
     for line in EXAMPLE_SETTINGS.splitlines():
         begins = re.match(rf"(  )?# ({words}):", line)
@@ -159,6 +160,7 @@ def test_every_optional_line_of_the_example_can_be_switched_on() -> None:
     assert found.studio.domain_id == "d-abcdefghijkl"
     assert found.images == model.Images("team")
     assert found.models == model.Models("refuse")
+    assert found.approval == model.Approval(four_eyes=True)
 
 
 def test_units_may_be_named_and_a_data_science_account_may_be_new() -> None:
@@ -187,6 +189,8 @@ def test_units_may_be_named_and_a_data_science_account_may_be_new() -> None:
         ("new_accounts: [staging]", "new_accounts[0]: must hold keys of its own"),
         ("invited_accounts: [{id: 222222222222, stage: staging}]", "invited_accounts[0].id: YAML reads"),
         ("publishing: {to: S3}", "publishing.to: 'S3' is not one of"),
+        ("approval: {four_eyes: 'true'}", "approval.four_eyes: is 'true'. Write true or false, without quotes"),
+        ("approval: {foureyes: true}", "approval.foureyes: is not a key of this file"),
         ("source: {provider: connection}", "source.connection_arn: is missing"),
         ("source: {provider: connection}", "source.repository_owner: is missing"),
         ("images: {repository_prefix: Team}", "images.repository_prefix: 'Team' is not the first part of"),

@@ -5,12 +5,12 @@ import hashlib
 import json
 import unittest
 from typing import Any
-from unittest import mock
 
 from pipeline.accounts import Account, accounts_of
-from pipeline.build import build, clear
+from pipeline.build import build
 from pipeline.console import SUMMARY_LIMIT, UserError, export, shorten
-from pipeline.manifest import account_parameters
+from pipeline.manifest import account_parameters, digest
+from pipeline.specification import sha256
 from tests.support.deploy_repository import Repository
 from tests.support.fake_services import (
     GROUP_ARN,
@@ -91,9 +91,11 @@ class TheAccounts(unittest.TestCase):
 
 
 class TheBuild(Repository):
+    stacks: Fake | None = None
+
     def run_build(self, sagemaker: Fake, s3: Fake | None = None, **changes: str) -> dict[str, str]:
         self.s3 = s3 or storage(approval(1, day=1))
-        self.cloudformation = nothing_deployed()
+        self.cloudformation = self.stacks or nothing_deployed()
         units = {"ou-s": [account("333333333333")], "ou-p": [account("222222222222"), account("444444444444")]}
         clients: dict[str, Any] = {
             "sagemaker": sagemaker,
@@ -164,7 +166,7 @@ class TheBuild(Repository):
         self.run_build(registry(package(1)))
         self.assertEqual(
             sorted(path.relative_to(self.kit / "out").as_posix() for path in (self.kit / "out").rglob("*")),
-            ["card.json", "deployment.json", "golden-payloads.json", "prod-parameters.json", "staging-parameters.json"],
+            ["deployment.json", "golden-payloads.json", "prod-parameters.json", "staging-parameters.json"],
         )
 
     def test_the_endpoint_template_is_the_published_one(self) -> None:
@@ -228,18 +230,39 @@ class TheBuild(Repository):
         self.run_build(sagemaker)
         self.assertEqual(sagemaker.called("put_model_package_group_policy"), [])
 
-    def test_a_stage_whose_first_deployment_failed_is_cleared(self) -> None:
-        statuses = iter(["ROLLBACK_COMPLETE", "DELETE_IN_PROGRESS", "DELETE_COMPLETE"])
+    def test_a_stage_whose_stack_would_be_deleted_with_its_endpoints_is_not_deployed(self) -> None:
+        there = [{"Summaries": [{"Account": "333333333333", "Region": REGION}]}]
+        for status, instances, way in (
+            ("UPDATE_ROLLBACK_FAILED", there, "continue-update-rollback"),
+            ("DELETE_FAILED", there, "delete-stack"),
+            ("ROLLBACK_FAILED", there, "delete-stack"),
+            ("CREATE_FAILED", there, "delete-stack"),
+            ("DELETE_FAILED", [{"Summaries": []}], ""),
+            ("ROLLBACK_COMPLETE", error("L", "StackSetNotFoundException"), ""),
+            ("UPDATE_ROLLBACK_COMPLETE", there, ""),
+        ):
+            self.stacks = Fake(describe_stacks={"Stacks": [{"StackStatus": status}]}, list_stack_instances=instances)
+            if not way:
+                self.assertEqual(self.run_build(registry(package(1)))["DEPLOY"], "true")
+                continue
+            with self.assertRaisesRegex(UserError, rf"deploy-staging is {status}.* with 1 endpoint.*{way}"):
+                self.run_build(registry(package(1)))
+            self.assertFalse((self.kit / "out/deployment.json").exists())
 
-        def described(**_: str) -> dict[str, Any]:
-            return {"Stacks": [{"StackId": "id", "StackStatus": next(statuses)}]}
-
-        stacks: Any = Fake(describe_stacks=described, delete_stack={})
-        with mock.patch("time.sleep"):
-            clear(stacks, "sagemaker-Iris-p-1-deploy-staging")
-        self.assertEqual(stacks.called("delete_stack"), [{"StackName": "id"}])
-        alive: Any = Fake(describe_stacks={"Stacks": [{"StackId": "id", "StackStatus": "UPDATE_ROLLBACK_COMPLETE"}]})
-        clear(alive, "sagemaker-Iris-p-1-deploy-staging")
+    def test_what_was_found_is_written_down_and_hashed(self) -> None:
+        exports = self.run_build(registry(package(1)))
+        found = self.written("deployment.json")
+        self.assertEqual(exports["MANIFEST_SHA256"], digest(self.kit / "out"))
+        self.assertEqual(found["model_package"]["artifacts"], [{"url": "s3://models/iris/model.tar.gz", "etag": "e1"}])
+        self.assertEqual(
+            found["model_package"]["specification_sha256"],
+            sha256(package(1)["InferenceSpecification"]),
+        )
+        self.assertTrue(found["approval"]["needed"])
+        for name in ("prod-parameters.json", "golden-payloads.json"):
+            before = digest(self.kit / "out")
+            (self.kit / "out" / name).write_text("{}")
+            self.assertNotEqual(digest(self.kit / "out"), before)
 
     def run_with(self, sagemaker: Fake, staging: int) -> dict[str, str]:
         """The build with so many accounts in the staging unit."""

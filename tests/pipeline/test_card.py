@@ -1,17 +1,31 @@
 # ruff: noqa: PT009  # unittest's own way
 from __future__ import annotations
 
+import hashlib
 import json
+from dataclasses import asdict
 from typing import Any
 
 from pipeline import card, page
-from pipeline.accounts import Account
+from pipeline.build import build
 from pipeline.console import SUMMARY_LIMIT
+from pipeline.live import look
 from pipeline.prices import TABLE, Prices, hourly_prices
-from pipeline.registry import read_version
 from pipeline.report import Result
 from tests.support.deploy_repository import Repository
-from tests.support.fake_services import REGION, Fake, deployed, nothing_deployed, package, price_list, registry
+from tests.support.fake_services import (
+    REGION,
+    Fake,
+    account,
+    approval,
+    deployed,
+    nothing_deployed,
+    organization,
+    package,
+    price_list,
+    registry,
+    storage,
+)
 
 TEMPLATE = """\
 Parameters:
@@ -25,26 +39,36 @@ Parameters:
     Type: Number
     Default: 2
 """
-ACCOUNTS = {"staging": (Account("333333333333"),), "prod": (Account("222222222222"), Account("444444444444"))}
+UNITS = {"ou-s": [account("333333333333")], "ou-p": [account("222222222222"), account("444444444444")]}
 
 
 class TheCard(Repository):
     prices = price_list()  # which may not be read
+    results = ()
+    busy, approver = "", ""
 
-    def gather(self, cloudformation: Fake, **config: str) -> dict[str, Any]:
+    def gather(self, cloudformation: Any, **config: str) -> dict[str, Any]:
         (self.kit / "40-stage.yaml").write_text(TEMPLATE)
         (self.folder / "staging-config.json").write_text("{}")
         (self.folder / "prod-config.json").write_text(
             json.dumps({"Parameters": {"InstanceType": "ml.m5.large", **config}})
         )
         new = package(2, CustomerMetadataProperties={"validation:merror": "0.02"})
-        sagemaker = registry(package(1), new)
-        clients: dict[str, Any] = {"cloudformation": cloudformation, "sagemaker": sagemaker, "pricing": self.prices}
-        stacks = {"staging": "x-staging", "prod": "x-prod"}
-        version, reason = read_version(new, "2026-02-01T00:00:00Z", {"UserProfileName": "ann"}), "version 2 is approved"
-        gathered = card.gather(
-            self.settings(), version, reason, ACCOUNTS, stacks, TEMPLATE, lambda service, _: clients[service]
-        )
+        clients: dict[str, Any] = {
+            "cloudformation": cloudformation,
+            "sagemaker": registry(package(1), new),
+            "pricing": self.prices,
+            "s3": storage(approval(1, day=1), approval(2, day=1)),
+            "organizations": organization({}, UNITS),
+        }
+        build(self.settings(MODEL_PACKAGE_VERSION="2"), self.kit, self.folder, lambda service, _: clients[service])
+        out = self.kit / "out"
+        manifest = json.loads((out / "deployment.json").read_text())
+        stages = manifest["stages"]
+        wanted = {name: json.loads((out / f"{name}-parameters.json").read_text())["Parameters"] for name in stages}
+        now = {name: look(cloudformation, part["stack_set_name"], "SELF") for name, part in stages.items()}
+        asked = card.Asked(manifest, "5a5a", "run-1", wanted, TEMPLATE, now, self.busy, self.approver)
+        gathered = card.gather(asked, self.results, lambda service, _: clients[service])
         return dict(json.loads(json.dumps(gathered)))
 
     def test_what_changes_is_counted_against_what_is_there(self) -> None:
@@ -134,15 +158,18 @@ class TheCard(Repository):
         self.assertLessEqual(len(card.summary(gathered)), SUMMARY_LIMIT)
 
     def test_the_page_holds_tests_and_changes_and_no_markup_of_others(self) -> None:
-        gathered = self.gather(deployed({"staging": "1", "prod": "1"})) | {"reason": "<script>"}
-        (self.folder / "card.json").write_text(json.dumps(gathered))
-        s3: Any = Fake(put_object={})
         results = [
             Result("333333333333/x", "setosa"),
             Result("333333333333/x", "virginica", failure="expected 2, got 1"),
         ]
-        self.assertEqual(card.publish(s3, self.folder, results), "evidence/run-1.html")
-        (put,) = s3.called("put_object")
+        gathered = self.gather(deployed({"staging": "1", "prod": "1"}))
+        gathered |= {"reason": "<script>", "tests": [asdict(result) for result in results]}
+        s3: Any = Fake(put_object={})
+        key, sha256 = card.publish(s3, "sagemaker-project-p-1", "7", gathered)
+        self.assertEqual((key, card.json_key(key)), ("evidence/run-1/7.html", "evidence/run-1/7.json"))
+        put, said = s3.called("put_object")
+        self.assertEqual(sha256, hashlib.sha256(said["Body"]).hexdigest())
+        self.assertEqual(json.loads(said["Body"])["page_sha256"], hashlib.sha256(put["Body"]).hexdigest())
         shown = put["Body"].decode()
         self.assertEqual((put["Bucket"], put["ContentType"]), ("sagemaker-project-p-1", "text/html; charset=utf-8"))
         for text in (
@@ -159,6 +186,22 @@ class TheCard(Repository):
             self.assertIn(text, shown)
         self.assertNotIn("<script>", shown)
         self.assertNotIn("Removed:", shown)
+
+    def test_every_setting_that_changes_is_on_the_page_with_what_is_live(self) -> None:
+        there = deployed({"staging": "1", "prod": "1"}, InstanceType="ml.t2.medium", InitialInstanceCount="2")
+        gathered = self.gather(there)
+        changed = {"name": "InstanceType", "live": "ml.t2.medium", "new": "ml.m5.large"}
+        self.assertIn(changed, gathered["stages"]["prod"]["settings"])
+        self.assertNotIn("InitialInstanceCount", [one["name"] for one in gathered["stages"]["prod"]["settings"]])
+        shown = page.document(gathered, [])
+        self.assertIn("InstanceType</th><td>ml.t2.medium</td><td>ml.m5.large</td>", shown)
+
+    def test_the_page_says_when_another_execution_is_changing_production_and_who_may_not_approve(self) -> None:
+        self.assertNotIn("was deploying to production", page.document(self.gather(nothing_deployed()), []))
+        self.busy, self.approver = "run-0", "another person than the author of the version (ann)"
+        shown = page.document(self.gather(nothing_deployed()), [])
+        self.assertIn("Execution run-0 was deploying to production", shown)
+        self.assertIn("another person than the author of the version (ann)", shown)
 
     def test_failures_come_before_everything_else_and_production_before_staging(self) -> None:
         gathered = self.gather(deployed({"staging": "1", "prod": "1"}))

@@ -56,7 +56,9 @@ def test_a_deploy_repository_holds_no_code_of_the_pipeline_and_no_template() -> 
     ]
 
 
-@pytest.mark.parametrize("name", ["buildspec.yml", "own-tests-buildspec.yml", "test-buildspec.yml"])
+@pytest.mark.parametrize(
+    "name", ["buildspec.yml", "gate-buildspec.yml", "own-tests-buildspec.yml", "test-buildspec.yml"]
+)
 def test_the_buildspecs_use_a_runtime_that_the_projects_image_has(name: str) -> None:
     project = (TEMPLATES / "30-project.yaml").read_text()
     image = set(re.findall(r"Image: (aws/codebuild/\S+)", project))
@@ -68,7 +70,8 @@ def test_the_buildspecs_use_a_runtime_that_the_projects_image_has(name: str) -> 
 
 def test_the_build_exports_what_the_pipeline_reads() -> None:
     project = (TEMPLATES / "30-project.yaml").read_text()
-    for namespace, file in (("Build", "buildspec.yml"), ("TestStaging", "test-buildspec.yml")):
+    files = (("Build", "buildspec.yml"), ("TestStaging", "test-buildspec.yml"), ("Card", "gate-buildspec.yml"))
+    for namespace, file in files:
         read = set(re.findall(rf"#\{{{namespace}\.(\w+)\}}", project))
         assert read
         assert read <= set(parse((ROOT / "pipeline" / file).read_text()).exported)

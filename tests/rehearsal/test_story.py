@@ -19,6 +19,7 @@ import pytest
 from rich.console import Console
 
 from localaws.services.organizations.service import plan_account_ids
+from pipeline.record import outcomes as recorded_outcomes
 from scripts import permissions
 from scripts.kit.command import connect
 from scripts.kit.doctor.reader import Reader
@@ -293,12 +294,12 @@ def test_one_failure_of_three_that_a_stage_tolerates_is_reported_with_its_accoun
     assert reason in places[broken]["why"]
     shown = story.command(story.engineer, *command)
     assert shown.index(broken) < shown.index(whole), "what failed comes first"
-    card = story.engineer.client("s3").get_object(
-        Bucket=f"sagemaker-project-{story.project_id}", Key=f"evidence/{story.execution_id}.html"
-    )["Body"].read().decode()  # fmt: skip
-    row = next(row for row in card.split("<tr") if broken in row and "the endpoint is in service" in row)
-    assert story.region in row
-    assert reason in row
+    outcome = recorded_outcomes(story.engineer.client("s3"), f"sagemaker-project-{story.project_id}", "staging")[-1]
+    assert (outcome["execution"], outcome["passed"]) == (story.execution_id, False)
+    endpoints = {one["account"]: one for one in outcome["endpoints"]}
+    assert (endpoints[broken]["region"], endpoints[broken]["status"]) == (story.region, "Failed")
+    assert reason in endpoints[broken]["failed"][0]
+    assert (endpoints[whole]["status"], endpoints[whole]["failed"]) == ("InService", [])
 
 
 def add_to_staging(story: Story, *accounts: str) -> None:

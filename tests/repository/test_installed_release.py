@@ -257,13 +257,13 @@ def test_production_goes_back_to_the_version_before(ready: Installed, kept: Rehe
     def waiting() -> Any:
         stages = approver.get_pipeline_state(name=pipeline)["stageStates"]
         [stage] = [one for one in stages if one["stageName"] == "ApproveDeployment"]
-        latest = stage["actionStates"][0].get("latestExecution", {})
+        latest = stage["actionStates"][-1].get("latestExecution", {})
         return latest.get("token") if latest.get("status") == "InProgress" else None
 
     def approve() -> None:
         approver.put_approval_result(
             pipelineName=pipeline, stageName="ApproveDeployment",
-            actionName=approver.get_pipeline(name=pipeline)["pipeline"]["stages"][3]["actions"][0]["name"],
+            actionName=approver.get_pipeline(name=pipeline)["pipeline"]["stages"][3]["actions"][-1]["name"],
             result={"status": "Approved", "summary": "the tests passed"}, token=until(waiting, 300),
         )  # fmt: skip
 

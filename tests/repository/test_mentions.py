@@ -30,7 +30,7 @@ WORD_OF_CODE = r"(?<![\w./*{}<…-])[\w-]+\.(?:py|yaml|yml|md|json|toml|ipynb|ji
 BASES = ("", "seed-code/model-deploy/", "seed-code/model-build/")  # a project's repositories say paths of their own
 MADE = {  # by the reader, by a command, by a pipeline, or by AWS; and a library
     ".multi-account-deployment.json",
-    ".taskcat.yml", ".taskcat_overrides.yml", "REQUEST.json", "card.json", "deployment.json", "environment.yaml",
+    ".taskcat.yml", ".taskcat_overrides.yml", "REQUEST.json", "NUMBER.json", "deployment.json", "environment.yaml",
     "eu.yaml", "index.py", "manifest.json", "models.json", "models.yaml", "policies.json", "report.json",
     "requests.jsonl", "ruamel.yaml", "runtimes.yml", "settings.schema.json", "summary.json", "template.json",
     "template.yaml", "test_default_quota.py", "test_routing_strategy.py",

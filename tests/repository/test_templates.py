@@ -202,7 +202,18 @@ def test_the_approval_has_a_stage_of_its_own() -> None:
         "ApproveDeployment",
         "DeployProd",
     ]
-    assert [a["ActionTypeId"]["Category"] for a in stages[3]["Actions"]] == ["Approval"]
+    assert [a["ActionTypeId"]["Category"] for a in stages[3]["Actions"]] == ["Build", "Approval"]
+
+
+def test_the_gate_comes_before_everything_in_production() -> None:
+    actions = template(30).data["Resources"]["Pipeline"]["Properties"]["Stages"][4]["Actions"]
+    assert [(a["Name"], a["RunOrder"]) for a in actions] == [
+        ("Gate", "1"),
+        ("DeployResourcesProd", "2"),
+        ("TestProd", "3"),
+    ]
+    (gate,) = (a for a in actions if a["Name"] == "Gate")
+    assert gate["Configuration"]["PrimarySource"] == "KitOutput"
 
 
 def test_a_project_without_an_approved_version_skips_every_stage_that_deploys() -> None:

@@ -1,12 +1,13 @@
 """A data scientist who may push to a deploy repository: no commit's code is run, and an approver is asked all the same.
 
-The last test takes away what protects: with the repository as the build's primary source, the same commit deploys to
-production without an approval.
+The last tests take away what protects: with the repository as the build's primary source, the same commit gets past the
+approver and is stopped by the gate; without the gate too, it deploys to production without an approval.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from typing import Any
 
 import pytest
 
@@ -19,12 +20,15 @@ from tests.support.story_steps import follow, new_execution, served
 BUILDSPEC = """\
 version: 0.2
 env:
-  exported-variables: [DEPLOY, REASON, MODEL_PACKAGE_VERSION, SUMMARY]
+  exported-variables: [DEPLOY, REASON, MODEL_PACKAGE_VERSION, SUMMARY, MANIFEST_SHA256]
 phases:
   build:
     commands:
       - export CODEBUILD_SRC_DIR_SourceOutput="$CODEBUILD_SRC_DIR"
       - cd "$CODEBUILD_SRC_DIR_KitOutput" && python -m pipeline.build
+      - sed -i 's/"needed":.true/"needed":false/' out/deployment.json
+      - echo 'from pathlib import Path; from pipeline.manifest import digest; print(digest(Path("out")))' > hash.py
+      - export MANIFEST_SHA256=$(PYTHONPATH=. python hash.py)
       - cp -r out/. "$CODEBUILD_SRC_DIR/out"
       - export DEPLOY=without-approval REASON=none MODEL_PACKAGE_VERSION=1 SUMMARY=none
 artifacts:
@@ -131,12 +135,37 @@ def test_what_the_commit_brought_is_in_no_artifact_that_a_later_step_reads(story
     assert served(story) == {"staging": 1, "prod": 1}
 
 
-def test_with_the_repository_as_primary_source_the_same_commit_skips_the_approver(story: Story) -> None:
+def change_pipeline(story: Story, change: Callable[[dict[str, Any]], None]) -> None:
+    """Change the project's pipeline, as an administrator could."""
     codepipeline = story.cloud.root(story.setting.data_science, story.region).client("codepipeline")
     pipeline = codepipeline.get_pipeline(name=story.pipeline_name)["pipeline"]
+    change(pipeline)
+    codepipeline.update_pipeline(pipeline=pipeline)
+
+
+def build_from_the_repository(pipeline: dict[str, Any]) -> None:
     (build,) = (a for s in pipeline["stages"] for a in s["actions"] if a["name"] == "Build")
     build["configuration"]["PrimarySource"] = "SourceOutput"
-    codepipeline.update_pipeline(pipeline=pipeline)
+
+
+def without_the_gate(pipeline: dict[str, Any]) -> None:
+    last = pipeline["stages"][-1]
+    last["actions"] = [action for action in last["actions"] if action["name"] != "Gate"]
+
+
+def test_with_the_repository_as_primary_source_the_same_commit_gets_as_far_as_the_gate(story: Story) -> None:
+    change_pipeline(story, build_from_the_repository)
+    attack(story)
+    assert story.wait_for_execution(story.execution_id) == "Failed"
+    assert stage_states(story)["ApproveDeployment"] == "Skipped"
+    (gate,) = (action for action in story.actions() if action["stageName"] == "DeployProd")
+    reason = gate["output"]["outputVariables"]["REASON"]
+    assert (gate["actionName"], gate["status"]) == ("Gate", "Failed")
+    assert "no approver was asked, and one is needed: no version was rejected" in reason
+
+
+def test_without_the_gate_too_it_deploys_to_production_without_an_approver(story: Story) -> None:
+    change_pipeline(story, without_the_gate)
     attack(story)
     assert story.wait_for_execution(story.execution_id) == "Succeeded"
     assert stage_states(story)["ApproveDeployment"] == "Skipped"

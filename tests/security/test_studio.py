@@ -55,6 +55,13 @@ class Studio:
         name = f"AmazonSageMakerServiceCatalogProductsMultiAccount{short}Role"
         return f"arn:aws:iam::{self.kit.account}:role/service-role/{name}"
 
+    def as_role(self, short: str) -> Session:
+        """One of the kit's roles, as its service assumes it."""
+        service = "codepipeline" if short == "Pipeline" else "codebuild"
+        region, account = self.kit.story.region, self.kit.account
+        role = self.role(short)
+        return self.kit.cloud.service_role(role, "attack", f"{service}.amazonaws.com", region, SourceAccount=account)
+
     def scientist_without(self, sid: str) -> AbstractContextManager[None]:
         return managed_policy(self.root, SCIENTIST_POLICY).without(sid)
 
@@ -71,7 +78,7 @@ def studio(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Studio]:
     assert not cloud.faults, cloud.faults
 
 
-@pytest.mark.parametrize("kind", ["build", "own-tests", "test"])
+@pytest.mark.parametrize("kind", ["build", "gate", "own-tests", "test"])
 def test_a_data_scientist_who_starts_a_build_with_another_buildspec_is_refused(studio: Studio, kind: str) -> None:
     def start() -> Any:
         given = {"sourceTypeOverride": "NO_SOURCE", "artifactsOverride": {"type": "NO_ARTIFACTS"}}
@@ -116,24 +123,76 @@ def test_a_data_scientist_who_forges_an_evidence_card_is_refused_twice(studio: S
     policy = bucket_policy(studio.root, studio.artifacts)
     check_denied(lambda: studio.write(studio.artifacts, "evidence/1.html"), "OnlyThePipelineWrites")
     with policy.without("OnlyThePipelineWrites"):
-        check_denied(lambda: studio.write(studio.artifacts, "evidence/1.html"), "OnlyTestsWriteEvidence")
-        with policy.without("OnlyTestsWriteEvidence"):
+        check_denied(lambda: studio.write(studio.artifacts, "evidence/1.html"), "OnlyTheGateWritesEvidence")
+        with policy.without("OnlyTheGateWritesEvidence"):
             assert studio.write(studio.artifacts, "evidence/1.html")
 
 
-@pytest.mark.parametrize("short", ["Build", "Pipeline"])
-def test_a_role_of_the_pipeline_that_writes_evidence_is_refused(studio: Studio, short: str) -> None:
-    service = {"Build": "codebuild.amazonaws.com", "Pipeline": "codepipeline.amazonaws.com"}[short]
-    session = studio.kit.cloud.service_role(
-        studio.role(short), "attack", service, studio.kit.story.region, SourceAccount=studio.kit.account
-    )
+@pytest.mark.parametrize(
+    ("short", "key", "sid"),
+    [
+        ("Build", "evidence/2.html", "OnlyTheGateWritesEvidence"),
+        ("Pipeline", "evidence/3.html", "OnlyTheGateWritesEvidence"),
+        ("Build", "record/decisions/x/2.json", "OnlyTheGateWritesEvidence"),
+        ("Build", "record/outcomes/x/prod-2.json", "OnlyTestsWriteOutcomes"),
+        ("Pipeline", "record/outcomes/x/prod-3.json", "OnlyTestsWriteOutcomes"),
+    ],
+)
+def test_a_role_of_the_pipeline_that_writes_evidence_is_refused(studio: Studio, short: str, key: str, sid: str) -> None:
+    session = studio.as_role(short)
 
     def write() -> Any:
-        return session.client("s3").put_object(Bucket=studio.artifacts, Key="evidence/2.html", Body=b"mine")
+        return session.client("s3").put_object(Bucket=studio.artifacts, Key=key, Body=b"mine", IfNoneMatch="*")
 
-    check_denied(write, "OnlyTestsWriteEvidence")
-    with bucket_policy(studio.root, studio.artifacts).without("OnlyTestsWriteEvidence"):
+    check_denied(write, sid)
+    with bucket_policy(studio.root, studio.artifacts).without(sid):
         assert write()
+
+
+@pytest.mark.parametrize(
+    ("short", "policy", "sid"),
+    [("Gate", "check-approvals", "WriteEvidence"), ("Test", "test-projects", "HandResultsOn")],
+)
+def test_the_gate_and_the_tests_exchange_no_artifact(studio: Studio, short: str, policy: str, sid: str) -> None:
+    session = studio.as_role(short)
+
+    def write() -> Any:
+        return session.client("s3").put_object(Bucket=studio.artifacts, Key="iris/BuildOutp/2", Body=b"mine")
+
+    check_denied(write, "no statement allows s3:PutObject")
+    everything = f"arn:aws:s3:::{studio.artifacts}/*"
+    role = role_policy(studio.root, studio.role(short).rsplit("/", 1)[1], policy)
+    with role.changed(sid, lambda statement: {**statement, "Resource": everything}):
+        assert write()
+
+
+@pytest.mark.parametrize("short", ["Build", "Gate", "Pipeline", "Test"])
+def test_no_other_role_of_the_pipeline_records_an_approval(studio: Studio, short: str) -> None:
+    key = f"record/approvals/2026-11-30T09-00-00Z-{len(short)}-Approved.json"
+    s3 = studio.as_role(short).client("s3")
+
+    def write() -> Any:
+        return s3.put_object(Bucket=studio.artifacts, Key=key, Body=b"{}", IfNoneMatch="*")
+
+    check_denied(write, "OnlyTheStarterRecordsApprovals")
+    if short in {"Build", "Pipeline"}:  # the others have no right of their own either
+        with bucket_policy(studio.root, studio.artifacts).without("OnlyTheStarterRecordsApprovals"):
+            assert write()
+
+
+def test_no_build_deletes_the_stack_of_a_stage(studio: Studio) -> None:
+    cloudformation = studio.as_role("Build").client("cloudformation")
+    name = studio.name("deploy-prod")
+    stack = f"arn:aws:cloudformation:{studio.kit.story.region}:{studio.kit.account}:stack/{name}/*"
+
+    def delete() -> Any:
+        return cloudformation.delete_stack(StackName=name)
+
+    check_denied(delete, "cloudformation:DeleteStack")
+    role = role_policy(studio.root, studio.role("Build").rsplit("/", 1)[1], "build-projects")
+    allowed = ["cloudformation:DescribeStacks", "cloudformation:DeleteStack"]
+    with role.changed("SeeStages", lambda statement: {**statement, "Action": allowed, "Resource": stack}):
+        assert delete()["ResponseMetadata"]["HTTPStatusCode"] == 200
 
 
 def test_a_data_scientist_who_deletes_an_artifact_is_refused_and_so_is_an_administrator(studio: Studio) -> None:
@@ -162,7 +221,7 @@ def test_a_data_scientist_who_sends_the_approvers_a_message_is_refused(studio: S
         assert publish()
 
 
-@pytest.mark.parametrize("short", ["Build", "Events", "OwnTests", "Pipeline", "Stage", "Starter", "Test"])
+@pytest.mark.parametrize("short", ["Build", "Events", "Gate", "OwnTests", "Pipeline", "Stage", "Starter", "Test"])
 def test_a_data_scientist_who_passes_a_role_of_the_pipelines_is_refused(studio: Studio, short: str) -> None:
     def make() -> Any:
         step = {"Name": "Fail", "Type": "Fail", "Arguments": {"ErrorMessage": ""}}

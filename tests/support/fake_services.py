@@ -15,6 +15,8 @@ VERSIONS = f"arn:aws:sagemaker:{REGION}:{ACCOUNT}:model-package/Iris"
 GROUP_ARN = f"arn:aws:sagemaker:{REGION}:{ACCOUNT}:model-package-group/Iris"
 IMAGE = f"683313688378.dkr.ecr.{REGION}.amazonaws.com/sagemaker-xgboost:3.0-5"
 
+MODEL = {"Contents": [{"Key": "iris/model.tar.gz", "ETag": '"e1"'}]}  # ListObjectsV2 of its bucket
+
 
 def error(operation: str, code: str, message: str = "") -> ClientError:
     return ClientError({"Error": {"Code": code, "Message": message}}, operation)
@@ -124,7 +126,7 @@ def storage(*approvals: dict[str, Any], models: Any = None) -> Fake:
     def listed(Bucket: str, Prefix: str, **_: Any) -> Any:  # noqa: N803  # the API's names
         if Bucket.startswith("sagemaker-project-"):
             return [{}, *({"Contents": [{"Key": key}]} for key in held if key.startswith(Prefix))]
-        return {"Contents": [{"Key": "iris/model.tar.gz"}]} if models is None else models
+        return MODEL if models is None else models
 
     def got(Bucket: str, Key: str) -> dict[str, Any]:  # noqa: N803  # the API's names
         return {"Body": io.BytesIO(held[Key]), "ContentLength": len(held[Key])}

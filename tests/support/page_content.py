@@ -160,12 +160,13 @@ def template_report(failed: bool) -> dict[str, Any]:
 
 
 def card(**changes: Any) -> dict[str, Any]:
-    """A card as the Build step gathers it (pipeline.card.gather): an update from 11 to 12, with what a page changes."""
+    """A card as the action Card gathers it (pipeline.card.gather): an update from 11 to 12, with what a page adds."""
 
     def stage(accounts: int, before: float | None, after: float | None) -> dict[str, Any]:
         return {
             "from": "11", "to": "12", "joined": [], "left": [], "same": accounts, "accounts": accounts,
             "regions": [REGION, "eu-west-1"], "cost": {"before": before, "after": after, "unknown": []},
+            "settings": [{"name": "InstanceType", "live": "ml.t2.medium", "new": "ml.m5.large"}],
         }  # fmt: skip
 
     made: dict[str, Any] = {
@@ -174,6 +175,10 @@ def card(**changes: Any) -> dict[str, Any]:
         "version": {"number": 12, "arn": ARN, "by": "ann.lovelace@example.com", "at": "2026-11-29T20:41:03+00:00"},
         "reason": "version 12 is approved",
         "live": "11",
+        "busy": "",
+        "approver": "",
+        "made": "2026-11-30T09:12:44+00:00",
+        "manifest_sha256": "5f70bf18a086007016e948b04aed3b82103a36bea41755b6cddfaf10ace3c6ef",
         "metrics": [
             {"name": "validation:balanced_accuracy_of_all", "new": 0.9473684, "live": 0.9210526},
             {"name": "validation:merror", "new": 0.02, "live": None},
@@ -212,6 +217,14 @@ def cards() -> dict[str, str]:
             checks(),
         ),
         "card of an update": document(card(prod={"joined": added[2:], "left": added[:2]}), checks()),
+        "card beside another deployment": document(
+            card(
+                busy="2edb8500-6898-4a29-967f-fb546a6685a8",
+                approver="another person than the author of the version (ann.lovelace@example.com)",
+                prod={"settings": []},
+            ),
+            checks(),
+        ),
         "card of new settings": document(
             card(
                 live="12",

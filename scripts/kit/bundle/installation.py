@@ -42,6 +42,7 @@ def defaults_of(
         **{stage.role_parameter: target_role(settings.roles.suffix.of(stage), settings.roles.path) for stage in Stage},
         **{stage.unit_parameter: unit_of(settings.units.of(stage), f"units.{stage.key}") for stage in Stage},
         **{stage.accounts_parameter: ",".join(targets.of(stage)) if targets else "" for stage in Stage},
+        "FourEyes": "false",
     }
     regions = {stage.regions_parameter: settings.regions.of(stage) for stage in Stage}
     elsewhere = {
@@ -49,8 +50,9 @@ def defaults_of(
         "SourceConnectionArn": source.connection_arn,
         "SourceRepositoryOwner": source.repository_owner,
         "OrganizationTags": ",".join(f"{key}={value}" for key, value in settings.tags.items()),
+        **({"FourEyes": "true"} if settings.approval.four_eyes else {}),
     }
     declared = pack.product_parameters(bundle)
     known = {name: value for name, value in values.items() if name in declared}
-    # A product without these parameters would silently deploy elsewhere: packing refuses it.
+    # A product without these parameters would silently deploy elsewhere, or unseen: packing refuses it.
     return {**known, **{name: value for name, value in elsewhere.items() if value or name in declared}}

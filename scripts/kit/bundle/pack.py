@@ -47,6 +47,7 @@ AT_ROOT = {  # of that zip: what the project's template and its builds look for 
     "pipeline/buildspec.yml": "buildspec.yml",
     "pipeline/own-tests-buildspec.yml": "own-tests-buildspec.yml",
     "pipeline/test-buildspec.yml": "test-buildspec.yml",
+    "pipeline/gate-buildspec.yml": "gate-buildspec.yml",
 }
 # The product's parameters. A creator may change the first two: an upgrade keeps a project's own
 # (docs/decisions/0011-an-upgrade-leaves-the-repositories-alone.md), and they decide only what its

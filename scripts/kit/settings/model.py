@@ -112,6 +112,13 @@ class Notifications:
 
 
 @dataclass(frozen=True)
+class Approval:
+    """four_eyes: the person who approved a version may not approve its deployment to production."""
+
+    four_eyes: bool = False
+
+
+@dataclass(frozen=True)
 class Publishing:
     to: Literal["service-catalog", "s3", "both"] = "service-catalog"
 
@@ -157,6 +164,7 @@ class Settings:
     new_accounts: tuple[NewAccount, ...] = ()
     invited_accounts: tuple[InvitedAccount, ...] = ()
     target_roles: Literal["stack-set", "one-by-one"] = "stack-set"
+    approval: Approval = Approval()
     publishing: Publishing = Publishing()
     source: Source = Source()
     images: Images = Images()

@@ -20,6 +20,7 @@ from scripts.kit.settings.model import (
     PURPOSES,
     Accounts,
     Administrator,
+    Approval,
     Catalog,
     Images,
     InvitedAccount,
@@ -132,6 +133,7 @@ def read(top: Section) -> Settings:
         new_accounts=new_accounts,
         invited_accounts=read_invited_accounts(top),
         target_roles=read_target_roles(top, administrator),
+        approval=read_approval(top.section("approval")),
         publishing=read_publishing(top.section("publishing")),
         source=read_source(top.section("source")),
         images=read_images(top.section("images")),
@@ -279,6 +281,12 @@ def read_target_roles(top: Section, administrator: Administrator) -> Literal["st
     if alone and chosen == "stack-set":
         top.complain("target_roles", "must be one-by-one with `administrator: self-managed`, or left out")
     return "one-by-one" if chosen == "one-by-one" else "stack-set"
+
+
+def read_approval(section: Section) -> Approval:
+    approval = Approval(section.flag("four_eyes"))
+    section.finish()
+    return approval
 
 
 def read_publishing(section: Section) -> Publishing:

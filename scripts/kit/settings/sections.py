@@ -86,6 +86,13 @@ class Section:
         self.complain(key, f"{shown(value)} is not one of: {', '.join(choices)}{self.hint(value, choices)}")
         return as_text(value) or default
 
+    def flag(self, key: str) -> bool:
+        """A truth value; false where there is none."""
+        value = self.take(key)
+        if value is not None and not isinstance(value, bool):
+            self.complain(key, f"is {shown(value)}. Write true or false, without quotes")
+        return value is True
+
     def region(self, key: str) -> str:
         value = self.take(key, required="a Region, such as us-east-1")
         if value is not None and (message := region_problem(value)):

@@ -14,7 +14,8 @@ from scripts.kit.doctor.snapshot import Snapshot
 from scripts.kit.names import MODELS_STACK, PEOPLE_STACK, ROLES_STACK, SHARED_STACK
 from scripts.kit.stacks.data_science import TEMPLATES
 
-STARTING = {"EventsRole", "StarterRole"}  # of template 11; the other roles are of 12
+# Of templates 11 and 13; the other roles are of 12.
+STACK_OF = {"EventsRole": SHARED_STACK, "StarterRole": SHARED_STACK, "GateRole": PEOPLE_STACK}
 
 
 @check(
@@ -84,7 +85,7 @@ def model_region_missing(facts: Snapshot) -> Iterator[Place]:
 )
 def project_role_missing(facts: Snapshot) -> Iterator[Place]:
     for short in KIT_ROLES:
-        name, stack = f"{PREFIX}{short}", SHARED_STACK if short in STARTING else ROLES_STACK
+        name, stack = f"{PREFIX}{short}", STACK_OF.get(short, ROLES_STACK)
         if facts.data_science.roles[name] is None and facts.data_science.stacks[stack]:
             yield here(
                 facts,

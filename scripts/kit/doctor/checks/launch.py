@@ -15,6 +15,13 @@ from scripts.kit.doctor.reader import known
 from scripts.kit.doctor.snapshot import Snapshot
 from scripts.kit.names import LAUNCH_ROLE, S3_LAUNCH_ROLE, bundle_bucket
 
+PASSED_TO = {
+    "BuildRole": "codebuild.amazonaws.com",
+    "GateRole": "codebuild.amazonaws.com",
+    "OwnTestsRole": "codebuild.amazonaws.com",
+    "PipelineRole": "codepipeline.amazonaws.com",
+    "TestRole": "codebuild.amazonaws.com",
+}
 STOCK_POLICY = "AmazonSageMakerAdmin-ServiceCatalogProductsServiceRolePolicy"
 # What creating a stack of templates/30-project.yaml asks of the role; tests/kit/doctor/test_doctor.py compares it
 # with what a rehearsal's launch asked. {a}: account, {r}: Region, {n}: a project's name and id, {i}: its id,
@@ -28,10 +35,7 @@ NEEDED = {
     "codecommit:TagResource": ["arn:aws:codecommit:{r}:{a}:sagemaker-{n}-modeldeploy"],
     "codepipeline:CreatePipeline": ["arn:aws:codepipeline:{r}:{a}:sagemaker-{n}-deploy"],
     "codepipeline:TagResource": ["arn:aws:codepipeline:{r}:{a}:sagemaker-{n}-deploy"],
-    "iam:PassRole": [
-        "arn:aws:iam::{a}:role/service-role/{k}" + name
-        for name in ("BuildRole", "OwnTestsRole", "PipelineRole", "TestRole")
-    ],
+    "iam:PassRole": ["arn:aws:iam::{a}:role/service-role/{k}" + name for name in PASSED_TO],
     "s3:CreateBucket": ["arn:aws:s3:::sagemaker-project-{i}"],
     "s3:GetBucketPolicy": ["arn:aws:s3:::sagemaker-project-{i}"],
     "s3:GetObject": ["arn:aws:s3:::{b}/bundle/1/model-deploy.zip"],
@@ -39,12 +43,6 @@ NEEDED = {
     "s3:PutBucketPublicAccessBlock": ["arn:aws:s3:::sagemaker-project-{i}"],
     "s3:PutBucketTagging": ["arn:aws:s3:::sagemaker-project-{i}"],
     "s3:PutEncryptionConfiguration": ["arn:aws:s3:::sagemaker-project-{i}"],
-}
-PASSED_TO = {
-    "BuildRole": "codebuild.amazonaws.com",
-    "OwnTestsRole": "codebuild.amazonaws.com",
-    "PipelineRole": "codepipeline.amazonaws.com",
-    "TestRole": "codebuild.amazonaws.com",
 }
 Need = tuple[str, str, dict[str, tuple[str, ...]]]  # action, resource, condition keys
 

@@ -21,6 +21,7 @@ KIT_ROLES = {  # the role's name after the prefix, and the service that assumes 
     "BuildRole": "codebuild.amazonaws.com",
     "OwnTestsRole": "codebuild.amazonaws.com",
     "TestRole": "codebuild.amazonaws.com",
+    "GateRole": "codebuild.amazonaws.com",
     "StageRole": "cloudformation.amazonaws.com",
     "EventsRole": "events.amazonaws.com",
     "StarterRole": "states.amazonaws.com",

@@ -1,0 +1,124 @@
+"""What a version is when it is approved: the hash of its specification, and which objects its artifacts are.
+
+An InferenceSpecification may be replaced while the approval stays (specification.py), and an object in S3 may be
+written again under its key. So the Build step writes down what it found, for the version and for its copies in further
+Regions, and the gate before production looks again. An ETag changes with every write that changes an object (S3 API
+Reference, "Object").
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterator, Mapping
+from typing import TYPE_CHECKING, Any
+
+from botocore.exceptions import ClientError
+
+from pipeline.clients import Clients
+from pipeline.console import UserError
+from pipeline.specification import sha256
+
+if TYPE_CHECKING:
+    from mypy_boto3_s3 import S3Client
+
+GONE = {"ResourceNotFound", "ResourceNotFoundException", "ValidationException"}
+Frozen = dict[str, Any]  # arn, specification_sha256, artifacts
+
+
+def urls_of(specification: Mapping[str, Any]) -> list[str]:
+    """Where the artifacts of all containers are, each once (SageMaker API: ModelPackageContainerDefinition)."""
+    found = []
+    for container in specification.get("Containers", []):
+        found.append(container.get("ModelDataUrl", ""))
+        found.append(container.get("ModelDataSource", {}).get("S3DataSource", {}).get("S3Uri", ""))
+        found.append(container.get("AdditionalS3DataSource", {}).get("S3Uri", ""))
+    return list(dict.fromkeys(url for url in found if url))
+
+
+def artifacts_of(s3: S3Client, specification: Mapping[str, Any]) -> list[dict[str, str]]:
+    """Every artifact of a specification with its ETag; UserError where it is missing, or may not be looked for."""
+    return [{"url": url, "etag": etag_of(s3, url)} for url in urls_of(specification)]
+
+
+def etag_of(s3: S3Client, url: str) -> str:
+    """The ETag of an object; of a prefix, one hash over the keys and ETags beneath it."""
+    bucket, _, key = url.removeprefix("s3://").partition("/")
+    try:
+        if not key.endswith("/"):  # the object of this name is the first of those that begin so
+            first = s3.list_objects_v2(Bucket=bucket, Prefix=key, MaxKeys=1).get("Contents", [])
+            named = [item["ETag"].strip('"') for item in first if item["Key"] == key]
+            if named:
+                return named[0]
+        beneath = sorted(objects(s3, bucket, key))
+    except ClientError as error:
+        status = error.response["Error"]["Code"]
+        raise UserError(
+            f"the artifact {url} cannot be looked for ({status}): let the build role and the gate role list the "
+            f"bucket {bucket}, or train into the kit's model bucket"
+        ) from error
+    if not beneath:
+        raise UserError(f"the artifact {url} is missing")
+    return hashlib.sha256(json.dumps(beneath).encode()).hexdigest()
+
+
+def objects(s3: S3Client, bucket: str, key: str) -> Iterator[tuple[str, str]]:
+    """The key and the ETag of every object below a prefix."""
+    prefix = key if key.endswith("/") or not key else f"{key}/"
+    for page in s3.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=prefix):
+        yield from ((item["Key"], item["ETag"]) for item in page.get("Contents", []))
+
+
+def frozen(clients: Clients, arn: str, specification: Mapping[str, Any], copies: Mapping[str, str]) -> Frozen:
+    """The version as it is now, with its copies. copies: their ARNs in the further Regions"""
+    region = arn.split(":")[3]
+    return {
+        "specification_sha256": sha256(specification),
+        "artifacts": artifacts_of(clients("s3", region), specification),
+        "copies": {where: copy_now(clients, where, copied) for where, copied in copies.items() if where != region},
+    }
+
+
+def copy_now(clients: Clients, region: str, arn: str) -> Frozen:
+    specification = clients("sagemaker", region).describe_model_package(ModelPackageName=arn)["InferenceSpecification"]
+    return {
+        "arn": arn,
+        "specification_sha256": sha256(specification),
+        "artifacts": artifacts_of(clients("s3", region), specification),
+    }
+
+
+def changed(clients: Clients, package: Mapping[str, Any]) -> list[str]:
+    """What is not as the manifest's model_package has it: status, specification and artifacts, in every Region."""
+    name = f"version {package['version']} of {package['group']}"
+    home = {key: package[key] for key in ("arn", "specification_sha256", "artifacts")}
+    parts = [(name, home), *((f"the copy of {name} in {r}", found) for r, found in package["copies"].items())]
+    return [problem for words, part in parts for problem in changed_part(clients, words, part)]
+
+
+def changed_part(clients: Clients, name: str, was: Mapping[str, Any]) -> Iterator[str]:
+    region = str(was["arn"]).split(":")[3]
+    try:
+        now = clients("sagemaker", region).describe_model_package(ModelPackageName=was["arn"])
+    except ClientError as error:
+        if error.response["Error"]["Code"] not in GONE:
+            raise
+        yield f"{name} does not exist any more: {error.response['Error'].get('Message', '')}"
+        return
+    if now.get("ModelApprovalStatus") != "Approved":
+        yield f"{name} is {now.get('ModelApprovalStatus')} by now: approve it to deploy it"
+    specification = now.get("InferenceSpecification", {})
+    if sha256(specification) != was["specification_sha256"]:
+        yield f"the InferenceSpecification of {name} was replaced after Build had read it: approve the version again"
+        return
+    try:
+        artifacts = artifacts_of(clients("s3", region), specification)
+    except UserError as error:
+        yield f"{name}: {error}"
+        return
+    for before, after in zip(was["artifacts"], artifacts, strict=True):
+        if before != after:
+            yield (
+                f"the artifact {before['url']} of {name} was written again after Build had looked at it: register a "
+                "version of what is there now, and approve that"
+            )

@@ -1,0 +1,340 @@
+"""The steps Card and Gate: what the approver sees, and whether what was approved may go to production.
+
+Card (STEP=card) makes the evidence card when the approval is asked for (card.py). Gate (STEP=gate) is the first action
+of DeployProd. It admits what an approver saw and approved: the hash of all that Build handed on, production as it is on
+the card, the version as Build found it, and an approver who, with FourEyes, is not the version's author. Where no
+approver was asked, it decides again whether that is right (unasked.py); of a rollback, whether the gate admitted it
+before and its tests passed. Each decision is written into the project's record.
+
+Nothing that the gate believes comes from a repository. Where the card is, and who approved, CodePipeline says
+(API Reference, ListActionExecutions); a variable of a skipped action cannot be resolved ("Variables reference").
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import time
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from functools import cache, cached_property
+from pathlib import Path
+from typing import Any, cast
+
+import boto3
+from botocore.config import Config
+from botocore.exceptions import ClientError
+
+from pipeline import card, frozen, live, people, record
+from pipeline.clients import Clients
+from pipeline.console import UserError, export, run, say, shorten
+from pipeline.live import LiveStage
+from pipeline.manifest import digest
+from pipeline.report import read_results
+from pipeline.settings import REJECTED
+from pipeline.unasked import package_of, why_asked
+
+MANIFEST, STAGE_TEMPLATE = "deployment.json", "40-stage.yaml"
+BUILD_OUTPUT, TESTS = "CODEBUILD_SRC_DIR_BuildOutput", "CODEBUILD_SRC_DIR_StagingTests"
+VARIABLES = (
+    "STEP", "MANIFEST_SHA256", "PIPELINE_EXECUTION_ID", "SAGEMAKER_PROJECT_NAME", "SAGEMAKER_PROJECT_ID",
+    "ARTIFACT_BUCKET", "FOUR_EYES", "CODEBUILD_BUILD_NUMBER", "AWS_REGION", BUILD_OUTPUT,
+)  # fmt: skip
+APPROVAL_STAGE = "ApproveDeployment"  # and its action of the same name
+POLL_SECONDS, POLL_LIMIT = (0.5, 10.0), 20 * 60.0  # while another execution is deploying to production
+
+
+@dataclass(frozen=True)
+class Gate:
+    """What a step decides on. manifest_sha256: of all that Build handed on, as CodePipeline kept it
+
+    given: the folder of Build's artifact; kit: that of the published code; number: of this build
+    """
+
+    manifest_sha256: str
+    execution: str
+    project: str
+    project_id: str
+    bucket: str
+    four_eyes: bool
+    number: str
+    region: str
+    given: Path
+    kit: Path
+    clients: Clients
+
+    @property
+    def pipeline(self) -> str:
+        return f"sagemaker-{self.project}-{self.project_id}-deploy"
+
+    @cached_property
+    def manifest(self) -> dict[str, Any]:
+        """What is to be deployed; UserError unless it is what the Build step wrote."""
+        found = digest(self.given)
+        if found != self.manifest_sha256:
+            raise UserError(
+                f"the deployment's artifact is not what the Build step wrote (SHA-256 {found}, written was "
+                f"{self.manifest_sha256}): find out in CloudTrail who wrote it. {self.again()}"
+            )
+        return cast("dict[str, Any]", json.loads((self.given / MANIFEST).read_text(encoding="utf-8")))
+
+    @property
+    def template(self) -> str:
+        return (self.kit / STAGE_TEMPLATE).read_text(encoding="utf-8")
+
+    def wanted(self, stage: str) -> dict[str, str]:
+        """The parameters that the stage's stack gets."""
+        text = (self.given / f"{stage}-parameters.json").read_text(encoding="utf-8")
+        return cast("dict[str, str]", json.loads(text)["Parameters"])
+
+    def live(self, stage: str) -> LiveStage:
+        part = self.manifest["stages"][stage]
+        cloudformation = self.clients("cloudformation", self.region)
+        return live.look(cloudformation, part["stack_set_name"], part["stack_set_call_as"])
+
+    def author(self, version: int) -> Mapping[str, Any] | None:
+        """Who approved the version, as SageMaker knows the person; None where the record does not say."""
+        s3 = self.clients("s3", self.region)
+        found = [e for e in record.entries(s3, self.bucket) if (e.version, e.status) == (version, "Approved")]
+        return record.entry(s3, self.bucket, found[-1].key).get("by") if found else None
+
+    def again(self) -> str:
+        """How a new execution asks again."""
+        version = ""
+        if "manifest" in self.__dict__:
+            version = f" --variables name=ModelPackageVersion,value={self.manifest['model_package']['version']}"
+        return (
+            "A new execution asks with a new card: "
+            f"aws codepipeline start-pipeline-execution --name {self.pipeline}{version}"
+        )
+
+
+# -- the card ----------------------------------------------------------------------------------
+
+
+def make_card(gate: Gate, tests: Path) -> dict[str, str]:
+    """Make the card and put it into the artifact bucket; what the action exports. tests: the results of staging"""
+    manifest = gate.manifest
+    busy = settled(gate)
+    if busy:
+        say(f"execution {busy} is still deploying to production: the card says so")
+    asked = card.Asked(
+        manifest,
+        gate.manifest_sha256,
+        gate.execution,
+        {stage: gate.wanted(stage) for stage in manifest["stages"]},
+        gate.template,
+        {stage: gate.live(stage) for stage in manifest["stages"]},
+        busy,
+        who_else(gate),
+    )
+    made = card.gather(asked, read_results(tests), gate.clients)
+    key, sha256 = card.publish(gate.clients("s3", gate.region), gate.bucket, gate.number, made)
+    say(f"the evidence card is {key} in {gate.bucket}")
+    text = card.summary(made)
+    say(text)
+    return {"SUMMARY": text, "REASON": manifest["approval"]["reason"], "CARD_KEY": key, "CARD_SHA256": sha256}
+
+
+def settled(gate: Gate) -> str:
+    """Wait until no other execution is deploying to production; the one that still is after the limit, or ""."""
+    pause, ends = POLL_SECONDS[0], time.monotonic() + POLL_LIMIT
+    while busy := in_production(gate):
+        if time.monotonic() > ends:
+            break
+        say(f"waiting for execution {busy}, which is deploying to production")
+        time.sleep(pause)
+        pause = min(pause * 1.5, POLL_SECONDS[1])
+    return busy
+
+
+def in_production(gate: Gate) -> str:
+    states = gate.clients("codepipeline", gate.region).get_pipeline_state(name=gate.pipeline)["stageStates"]
+    for latest in (state.get("latestExecution") for state in states if state["stageName"] == "DeployProd"):
+        if latest and latest["status"] in {"InProgress", "Stopping"}:
+            return latest["pipelineExecutionId"] if latest["pipelineExecutionId"] != gate.execution else ""
+    return ""
+
+
+def who_else(gate: Gate) -> str:
+    """With FourEyes, who may not approve; "" without."""
+    if not gate.four_eyes:
+        return ""
+    names = people.author_names(gate.author(gate.manifest["model_package"]["version"]))
+    if not names:
+        return "unknown author: the gate lets no approval through. Have the version approved again by a named person"
+    return f"another person than the author of the version ({', '.join(sorted(names))})"
+
+
+# -- the gate ----------------------------------------------------------------------------------
+
+
+def decide(gate: Gate) -> dict[str, str]:
+    """Write the decision into the record; what the action exports. UserError where production stays as it is."""
+    document: dict[str, Any] = {
+        "schema": 1,
+        "execution": gate.execution,
+        "at": datetime.now(UTC).isoformat(timespec="microseconds"),
+        "manifest_sha256": gate.manifest_sha256,
+        "four_eyes": gate.four_eyes,
+    }
+    try:
+        problems = list(problems_of(gate, document))
+    except UserError as error:
+        problems = [str(error)]
+    document |= {"passed": not problems, "reason": "; ".join(problems)}
+    key = f"{record.DECISIONS}{gate.execution}/{gate.number}.json"
+    if not record.write(gate.clients("s3", gate.region), gate.bucket, key, document):
+        raise UserError(f"{key} is in the record already, so this decision cannot be kept: retry the stage")
+    if problems:
+        raise UserError(f"production stays as it is: {document['reason']}")
+    package = gate.manifest["model_package"]
+    text = f"version {package['version']} may go to production: {document['why']}"
+    say(text)
+    keys = {"CARD_KEY": document.get("card", "none"), "CARD_SHA256": document.get("card_sha256", "none")}
+    return {"SUMMARY": shorten(text), "REASON": shorten(document["why"]), **keys}
+
+
+def problems_of(gate: Gate, document: dict[str, Any]) -> Iterator[str]:
+    """Everything that speaks against the deployment. document: the entry of the record, which is completed."""
+    manifest = gate.manifest
+    package, production = manifest["model_package"], gate.live("prod")
+    document |= {"version": package["version"], "arn": package["arn"], "model_package": package_of(package)}
+    codepipeline = gate.clients("codepipeline", gate.region)
+    shown = codepipeline.get_pipeline_execution(pipelineName=gate.pipeline, pipelineExecutionId=gate.execution)
+    execution = shown["pipelineExecution"]
+    target = execution.get("rollbackMetadata", {}).get("rollbackTargetPipelineExecutionId", "")
+    if manifest["pipeline_execution_id"] != (target or gate.execution):
+        yield f"its manifest belongs to execution {manifest['pipeline_execution_id']}. {gate.again()}"
+        return
+    yield from frozen.changed(gate.clients, package)
+    if wrong := live.not_deployable("production", manifest["stages"]["prod"]["stack_set_name"], production):
+        yield wrong
+    if target:
+        document |= {"rollback_of": target, "why": f"execution {target} was let through before, and its tests passed"}
+        yield from never_let_through(gate, target)
+    elif manifest["approval"]["needed"]:
+        yield from not_approved(gate, production, document)
+    else:
+        variables = {v.get("name", ""): v.get("resolvedValue", "") for v in execution.get("variables", [])}
+        found = REJECTED.fullmatch(variables.get("ModelPackageVersion", ""))
+        rejected, s3 = int(found[1]) if found else None, gate.clients("s3", gate.region)
+        document["why"] = f"{manifest['approval']['reason']}, as it was let through before"
+        if why := why_asked(s3, gate.bucket, rejected, package, gate.wanted("prod"), production, gate.template):
+            yield f"no approver was asked, and one is needed: {why}. {gate.again()}"
+
+
+def never_let_through(gate: Gate, target: str) -> Iterator[str]:
+    """Why a rollback to an execution may not go to production: the gate did not let exactly this through before."""
+    s3 = gate.clients("s3", gate.region)
+
+    def has(prefix: str, **wanted: Any) -> bool:
+        found = record.read(s3, gate.bucket, f"{prefix}{target}/")
+        wanted |= {"passed": True, "manifest_sha256": gate.manifest_sha256}
+        return any(all(one.get(key) == value for key, value in wanted.items()) for one in found)
+
+    if not has(record.DECISIONS):
+        yield f"the gate never let execution {target} through. {gate.again()}"
+    elif not has(record.OUTCOMES, stage="prod"):
+        yield f"the tests of production never passed for execution {target}. {gate.again()}"
+
+
+def not_approved(gate: Gate, production: LiveStage, document: dict[str, Any]) -> Iterator[str]:
+    """Why this is not what an approver approved."""
+    actions = actions_of(gate)
+    asked, answer = actions.get("Card"), actions.get(APPROVAL_STAGE)
+    if not answer or answer["status"] != "Succeeded":
+        yield f"no person has approved execution {gate.execution}. {gate.again()}"
+        return
+    by = str(answer.get("updatedBy", ""))
+    comment = answer.get("output", {}).get("executionResult", {}).get("externalExecutionSummary", "")
+    document["approval"] = {"by": by, "comment": comment, "at": answer["lastUpdateTime"].isoformat()}
+    document["why"] = f"{by or 'an approver whom CodePipeline does not name'} approved it"
+    if not asked or asked["status"] != "Succeeded":
+        yield f"there is no card of execution {gate.execution} that the approver could see. {gate.again()}"
+        return
+    yield from card_problems(gate, asked.get("output", {}).get("outputVariables", {}), production, document)
+    author = gate.author(gate.manifest["model_package"]["version"]) if gate.four_eyes else None
+    if gate.four_eyes and (why := people.same_person(author, by)):
+        yield f"FourEyes: {why}: another person must approve the deployment. {gate.again()}"
+
+
+def actions_of(gate: Gate) -> dict[str, Any]:
+    """The latest run of each action of the stage ApproveDeployment in this execution, by name."""
+    pages = gate.clients("codepipeline", gate.region).get_paginator("list_action_executions")
+    filtered = pages.paginate(pipelineName=gate.pipeline, filter={"pipelineExecutionId": gate.execution})
+    runs = [run for page in filtered for run in page["actionExecutionDetails"] if run["stageName"] == APPROVAL_STAGE]
+    return {str(run["actionName"]): run for run in sorted(runs, key=lambda run: run["startTime"])}
+
+
+def card_problems(
+    gate: Gate, variables: Mapping[str, str], production: LiveStage, document: dict[str, Any]
+) -> Iterator[str]:
+    """What is wrong with the card that the approver saw. variables: what the action Card exported"""
+    key, sha256 = variables.get("CARD_KEY", ""), variables.get("CARD_SHA256", "")
+    document |= {"card": key, "card_sha256": sha256}
+    said = read_card(gate, key, sha256)
+    if said is None:
+        yield f"the card {key} is not the one that was made for this execution. {gate.again()}"
+        return
+    if said["execution"] != gate.execution or said["manifest_sha256"] != gate.manifest_sha256:
+        yield f"the card {key} is of another deployment. {gate.again()}"
+        return
+    if other := live.differences(said["production"], production):
+        yield f"production is not as it stands on the card: {'; '.join(other)}. {gate.again()}"
+
+
+def read_card(gate: Gate, key: str, sha256: str) -> dict[str, Any] | None:
+    """What the card says; None where it or its page is not as it was written."""
+    s3 = gate.clients("s3", gate.region)
+    if not key.startswith(f"evidence/{gate.execution}/"):
+        return None
+    try:
+        body = s3.get_object(Bucket=gate.bucket, Key=card.json_key(key))["Body"].read()
+        page = s3.get_object(Bucket=gate.bucket, Key=key)["Body"].read()
+    except ClientError as error:
+        if error.response["Error"]["Code"] not in {"NoSuchKey", "404"}:
+            raise
+        return None
+    if hashlib.sha256(body).hexdigest() != sha256:
+        return None
+    said: dict[str, Any] = json.loads(body)
+    return said if hashlib.sha256(page).hexdigest() == said["page_sha256"] else None
+
+
+def main() -> int:
+    if missing := [name for name in VARIABLES if not os.environ.get(name)]:
+        raise UserError(f"the gate project is not complete: {', '.join(missing)} not set (make upgrade)")
+    patient = Config(retries={"mode": "standard", "max_attempts": 8})
+    # There is a table where the price list cannot be reached.
+    hasty = Config(retries={"mode": "standard", "max_attempts": 2}, connect_timeout=5, read_timeout=15)
+
+    @cache
+    def client(service: str, region: str) -> Any:
+        config = hasty if service == "pricing" else patient
+        return boto3.client(service, region_name=region, config=config)  # type: ignore[call-overload]
+
+    gate = Gate(
+        manifest_sha256=os.environ["MANIFEST_SHA256"],
+        execution=os.environ["PIPELINE_EXECUTION_ID"],
+        project=os.environ["SAGEMAKER_PROJECT_NAME"],
+        project_id=os.environ["SAGEMAKER_PROJECT_ID"],
+        bucket=os.environ["ARTIFACT_BUCKET"],
+        four_eyes=os.environ["FOUR_EYES"] == "true",
+        number=os.environ["CODEBUILD_BUILD_NUMBER"],
+        region=os.environ["AWS_REGION"],
+        given=Path(os.environ[BUILD_OUTPUT]),
+        kit=Path(),
+        clients=client,
+    )
+    if os.environ["STEP"] == "card":
+        export(make_card(gate, Path(os.environ.get(TESTS, "")) / "results.json"))
+    else:
+        export(decide(gate))
+    return 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(run(main))

@@ -1,0 +1,113 @@
+"""What a stage is now: the state and the parameters of its stack, and where its stack set has endpoints.
+
+The stages' stacks are deployed with REPLACE_ON_FAILURE, so that a first deployment that failed needs no hand: "If the
+stack exists and is in a failed state, CloudFormation deletes the stack" (CodePipeline User Guide, "CloudFormation
+deploy action reference"). A stack whose stack set has endpoints must not be deleted by that: its deployment is refused.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from botocore.exceptions import ClientError
+
+from pipeline.console import counted
+
+if TYPE_CHECKING:
+    from mypy_boto3_cloudformation import CloudFormationClient
+    from mypy_boto3_cloudformation.literals import CallAsType
+
+Place = tuple[str, str]  # account and Region
+# The states in which REPLACE_ON_FAILURE deletes. The page above leaves ROLLBACK_COMPLETE out, "CloudFormation
+# configuration properties reference" (CloudFormation User Guide) counts it; nothing is left of such a stack.
+REPLACED = ("ROLLBACK_FAILED", "ROLLBACK_COMPLETE", "CREATE_FAILED", "DELETE_FAILED", "UPDATE_ROLLBACK_FAILED")
+REPAIRED = "UPDATE_ROLLBACK_FAILED"  # ContinueUpdateRollback brings it back
+NAMED = 5  # differences that a message names
+
+
+@dataclass(frozen=True)
+class LiveStage:
+    """status: of the stack, "" for none; places: sorted."""
+
+    status: str = ""
+    parameters: Mapping[str, str] = field(default_factory=dict)
+    places: tuple[Place, ...] = ()
+
+    @property
+    def version(self) -> str:
+        """The number of the version that the stack names, "" for none."""
+        arn = self.parameters.get("ModelPackageName", "")
+        return arn.rsplit("/", 1)[1] if "/" in arn else ""
+
+    def document(self) -> dict[str, Any]:
+        return {"parameters": dict(self.parameters), "places": [list(place) for place in self.places]}
+
+
+def look(cloudformation: CloudFormationClient, stack: str, call_as: CallAsType) -> LiveStage:
+    """A stage as it is. stack: the name of its stack, and of the stack set that it holds"""
+    try:
+        found = cloudformation.describe_stacks(StackName=stack)["Stacks"][0]
+    except ClientError as error:
+        if "does not exist" not in error.response["Error"].get("Message", ""):
+            raise
+        return LiveStage()
+    parameters = {p["ParameterKey"]: p.get("ParameterValue", "") for p in found.get("Parameters", [])}
+    return LiveStage(found["StackStatus"], parameters, places_of(cloudformation, stack, call_as))
+
+
+def places_of(cloudformation: CloudFormationClient, stack_set: str, call_as: CallAsType) -> tuple[Place, ...]:
+    """Where a stage's endpoints are now: the instances of its stack set."""
+    pages = cloudformation.get_paginator("list_stack_instances").paginate(StackSetName=stack_set, CallAs=call_as)
+    try:
+        return tuple(sorted((found["Account"], found["Region"]) for page in pages for found in page["Summaries"]))
+    except ClientError as error:
+        if error.response["Error"]["Code"] == "StackSetNotFoundException":
+            return ()
+        raise
+
+
+def not_deployable(stage: str, stack: str, live: LiveStage) -> str:
+    """Why the stage must not be deployed now: it would be deleted first; "" for nothing."""
+    if live.status not in REPLACED or not live.places:
+        return ""
+    endpoints = counted(len(live.places), "endpoint")
+    way = (
+        f"End its rollback: aws cloudformation continue-update-rollback --stack-name {stack}"
+        if live.status == REPAIRED
+        else f"Where its endpoints may go: aws cloudformation delete-stack --stack-name {stack}"
+    )
+    return (
+        f"{stage}: the stack {stack} is {live.status}, and a deployment would delete it with {endpoints}. {way}. "
+        "Then release the change again"
+    )
+
+
+def refuse_replacement(cloudformation: CloudFormationClient, stage: str, stack: str, call_as: CallAsType) -> str:
+    """The same for a stage of which only the stack's state is known: the stack set is asked where that has failed."""
+    try:
+        found = cloudformation.describe_stacks(StackName=stack)["Stacks"][0]
+    except ClientError as error:
+        if "does not exist" in error.response["Error"].get("Message", ""):
+            return ""
+        raise
+    if found["StackStatus"] not in REPLACED:
+        return ""
+    return not_deployable(stage, stack, LiveStage(found["StackStatus"], {}, places_of(cloudformation, stack, call_as)))
+
+
+def differences(card: Mapping[str, Any], now: LiveStage, words: str = "on the card") -> list[str]:
+    """How a stage differs from what a card says of it. card: see LiveStage.document"""
+    was, is_now = card["parameters"], now.parameters
+    found = [
+        f"{name} is {is_now.get(name) or 'not set'}, {words} {was.get(name) or 'not set'}"
+        for name in sorted({*was, *is_now})
+        if was.get(name) != is_now.get(name)
+    ]
+    before, after = {tuple(place) for place in card["places"]}, set(now.places)
+    for verb, places in (("joined", after - before), ("left", before - after)):
+        if places:
+            found.append(f"{counted(len(places), 'endpoint')} {verb}")
+    more = len(found) - NAMED
+    return found[:NAMED] + ([f"and {more} more"] if more > 0 else [])
