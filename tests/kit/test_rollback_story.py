@@ -216,7 +216,7 @@ def kinds(result: dict[str, Any], action: str) -> list[str]:
 def test_a_project_is_taken_down_with_its_endpoints_and_what_is_retained_is_reported(story: Story) -> None:
     planned = teardown(story, "--project", story.project_name, "--dry-run")
     assert kinds(planned, "delete") == ["stage", "stage", "project", "leftovers", "leftovers"]
-    kept = ["training", "model group", "reports", *["log group"] * 3, "bucket", "artifacts"]
+    kept = ["training", "model group", "reports", *["log group"] * 4, "bucket", "artifacts"]
     assert kinds(planned, "keep") == kept
     assert all("free of charge" in step["detail"] or "a month" in step["detail"] for step in planned["steps"][5:])
     assert served(story) == {"staging": 1, "prod": 1}
@@ -227,7 +227,7 @@ def test_a_project_is_taken_down_with_its_endpoints_and_what_is_retained_is_repo
         assert sagemaker.list_endpoint_configs()["EndpointConfigs"] == [], stage
         assert sagemaker.list_models()["Models"] == [], stage
     again = teardown(story, "--project", story.project_name, "--logs")
-    assert kinds(again, "delete") == ["log group", "log group", "reports", *["log group"] * 3]
+    assert kinds(again, "delete") == ["log group", "log group", "reports", *["log group"] * 4]
     endpoints = [step["detail"] for step in again["steps"] if "/aws/sagemaker/Endpoints/" in step["name"]]
     assert [text.split(", ")[-1] for text in endpoints] == [
         f"{account} {story.region}" for account in sorted(story.setting.targets.values())
