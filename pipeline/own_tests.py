@@ -64,10 +64,10 @@ def install(repository: Path, packages: Path) -> None:
 
 
 def runner(packages: Path) -> list[str]:
-    """The command that runs the tests, in the repository's folder."""
+    """The command that runs the tests, in the repository's folder, whose own modules are not on Python's path (-P)."""
     if (packages / "pytest").is_dir():
-        return [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", str(TESTS)]
-    return [sys.executable, "-m", "unittest", "discover", "--verbose", "--start-directory", str(TESTS)]
+        return [sys.executable, "-P", "-m", "pytest", "-p", "no:cacheprovider", str(TESTS)]
+    return [sys.executable, "-P", "-m", "unittest", "discover", "--verbose", "--start-directory", str(TESTS)]
 
 
 def environment(

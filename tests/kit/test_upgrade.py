@@ -129,7 +129,7 @@ def test_a_diff_with_what_is_built_shows_replacements_permissions_and_parameters
     product, roles = kit.tree / pack.PRODUCT, kit.tree / PEOPLE
     before = product.read_text(), roles.read_text()
     try:
-        kit.change(pack.PRODUCT, "-${SageMakerProjectId}-test\n", "-${SageMakerProjectId}-check\n")
+        kit.change(pack.PRODUCT, "Id}-test\n      Description", "Id}-check\n      Description")
         colour = "  Colour: {Type: String, Default: blue}\n"
         kit.change(pack.PRODUCT, "  SeedCodeDeployKey:\n", f"{colour}  SeedCodeDeployKey:\n")
         kit.change(pack.PRODUCT, "Sid: DenyPlainHttp", "Sid: DenyHttp")

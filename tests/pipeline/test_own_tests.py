@@ -154,9 +154,9 @@ def test_of_a_long_output_the_end_is_shown(tmp_path: Path) -> None:
 
 
 def test_pytest_runs_the_tests_where_the_requirements_bring_it(tmp_path: Path) -> None:
-    assert own_tests.runner(tmp_path)[1:3] == ["-m", "unittest"]
+    assert own_tests.runner(tmp_path)[2:4] == ["-m", "unittest"]
     (tmp_path / "pytest").mkdir()
-    assert own_tests.runner(tmp_path)[1:3] == ["-m", "pytest"]
+    assert own_tests.runner(tmp_path)[2:4] == ["-m", "pytest"]
 
 
 def test_requirements_are_installed_beside_the_repository(repository: Path) -> None:
