@@ -1,7 +1,7 @@
 """A policy as it stands for a caller that can bring about what is not known of its requests.
 
-Which statements hold for a request depends on condition keys (IAM User Guide, "IAM JSON policy elements: Condition"), and
-somebody who only reads policies does not know them all: the caller's address, whether it signed in with a device, a tag of
+Which statements hold for a request depends on condition keys (IAM User Guide, "IAM JSON policy elements: Condition"),
+and not all are known where policies alone are read: the caller's address, whether it signed in with a device, a tag of
 the resource. The question "could it?" is answered for the best case of the caller: a condition on such a key holds in a
 statement that allows, and fails in one that denies; a variable that has no known value stands for any text.
 """

@@ -1,7 +1,7 @@
 """GetAccountAuthorizationDetails: every user, group, role and policy of the account, page by page.
 
-IAM API Reference, "GetAccountAuthorizationDetails": a page holds 100 of them where MaxItems says nothing, whatever their
-kind. Of AWS's own policies it shows those that are attached, as the page's example does; moto shows all 1,300.
+IAM API Reference, "GetAccountAuthorizationDetails": a page holds 100 of them where MaxItems says nothing, whatever
+their kind. Of AWS's own policies it shows those that are attached, as the page's example does; moto shows all 1,300.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from typing import Any
 from urllib.parse import quote
 
+from awslang.bounded import is_number
 from awslang.errors import AwsError
 from localaws import moto_bridge
 from localaws.authorization.state import tag_list
@@ -32,7 +33,7 @@ def get_account_authorization_details(call: Call) -> dict[str, Any]:
     wanted = set(params.get("Filter") or MEMBERS)
     items = [(kind, shown) for kind, shown in everything(call) if kind in wanted]
     marker = params.get("Marker", "0")
-    if not marker.isdecimal() or int(marker) > len(items):
+    if not is_number(marker) or int(marker) > len(items):
         raise AwsError("ValidationError", "Invalid Marker.")
     first = int(marker)
     last = first + params.get("MaxItems", PAGE)

@@ -39,7 +39,9 @@ def could(*statements: dict[str, Any]) -> bool:
         ({"StringEquals": {"aws:RequestedRegion": "eu-west-1", "aws:SourceVpc": "vpc-1"}}, False),
     ],
 )
-def test_a_condition_on_a_key_that_is_not_known_holds_where_it_allows(condition: dict[str, Any], expected: bool) -> None:
+def test_a_condition_on_a_key_that_is_not_known_holds_where_it_allows(
+    condition: dict[str, Any], expected: bool
+) -> None:
     assert could({**ALLOW, "Condition": condition}) is expected
 
 
@@ -53,7 +55,9 @@ def test_a_condition_on_a_key_that_is_not_known_holds_where_it_allows(condition:
         ({}, False),
     ],
 )
-def test_a_condition_on_a_key_that_is_not_known_fails_where_it_denies(condition: dict[str, Any], expected: bool) -> None:
+def test_a_condition_on_a_key_that_is_not_known_fails_where_it_denies(
+    condition: dict[str, Any], expected: bool
+) -> None:
     assert could(ALLOW, {**ALLOW, "Effect": "Deny", "Condition": condition}) is expected
 
 

@@ -1,4 +1,4 @@
-"""GetAccountAuthorizationDetails of the embedded AWS: everything that decides what the principals of an account may do."""
+"""GetAccountAuthorizationDetails of the embedded AWS: what decides what the principals of an account may do."""
 
 from __future__ import annotations
 
