@@ -35,7 +35,7 @@ NOT_THERE = {
     "s3": {id for id in CHECKS if id.startswith(("portfolio-", "product-", "catalog-", "constraint-", "principal-"))}
     | {id for id in CHECKS if id.startswith("launch-role-")}
     | {"version-none", "version-failed", "version-unpublished", "version-choice", "versions-many"}
-    | {"project-outdated"},  # of a project that was created from the product
+    | {"project-outdated", "could-change-product"},  # of what is created from the product
     "service-catalog": {check.id for check in CHECKS.values() if check.subject == "hosted"}
     | {id for id in CHECKS if id.startswith("template-role-")},
 }

@@ -16,6 +16,7 @@ from scripts.kit.connect import Connection
 from scripts.kit.console import UserError, paint, say
 from scripts.kit.doctor import report, snapshot
 from scripts.kit.doctor.checks.every import CHECKS
+from scripts.kit.doctor.checks.expected import Expected, expected
 from scripts.kit.doctor.findings import Finding, Request, run_checks
 from scripts.kit.doctor.reader import Reader
 from scripts.kit.publish import defaults
@@ -34,8 +35,16 @@ def bundle_in(folder: Path, settings: Settings, connection: Connection) -> pack.
 
 
 def look(reader: Reader, settings: Settings, bundle: pack.Bundle | None, project: str, typed: str) -> list[Finding]:
+    return look_at(reader, settings, bundle, project, typed)[0]
+
+
+def look_at(
+    reader: Reader, settings: Settings, bundle: pack.Bundle | None, project: str, typed: str
+) -> tuple[list[Finding], tuple[Expected, ...]]:
+    """What the checks find, and the principals that could get past the approver as they should."""
     reader.notes.clear()
-    return run_checks(snapshot.gather(reader, settings, bundle, project, typed), CHECKS.values())
+    facts = snapshot.gather(reader, settings, bundle, project, typed)
+    return run_checks(facts, CHECKS.values()), expected(facts)
 
 
 def fix(reader: Reader, findings: Sequence[Finding], dry_run: bool) -> bool:
@@ -57,11 +66,11 @@ def check_installation(args: argparse.Namespace) -> int:
     bundle = bundle_in(args.bundle, settings, connection)
     reader = Reader(connection)
     say(f"checking the installation of {args.environment}, {connection.region}, from account {connection.account}:")
-    findings = look(reader, settings, bundle, args.project or "", elsewhere(args))
+    findings, could = look_at(reader, settings, bundle, args.project or "", elsewhere(args))
     if args.fix and fix(reader, findings, args.dry_run):
-        findings = look(reader, settings, bundle, args.project or "", elsewhere(args))
+        findings, could = look_at(reader, settings, bundle, args.project or "", elsewhere(args))
     if args.json:
-        print(json.dumps(report.as_data(findings, reader.notes), indent=2))
+        print(json.dumps(report.as_data(findings, reader.notes, could), indent=2))
     else:
-        print("\n".join(report.lines(findings, reader.notes)))
+        print("\n".join(report.lines(findings, reader.notes, could)))
     return 1 if any(found.check.severity == "error" for found in findings) else 0

@@ -12,6 +12,7 @@ from typing import Any
 from scripts.kit.bundle import pack
 from scripts.kit.console import paint
 from scripts.kit.doctor.checks.every import CHECKS
+from scripts.kit.doctor.checks.expected import Expected
 from scripts.kit.doctor.findings import SEVERITIES, Finding
 from scripts.kit.doctor.reader import NotChecked
 
@@ -19,12 +20,13 @@ PAGE = pack.ROOT / "docs/generated/checks.md"
 COLOURS = {"error": "31", "warning": "33", "note": "36"}
 
 
-def lines(findings: Sequence[Finding], left_out: Iterable[NotChecked]) -> list[str]:
-    """The report, line by line."""
+def lines(findings: Sequence[Finding], left_out: Iterable[NotChecked], expected: Iterable[Expected] = ()) -> list[str]:
+    """The report, line by line. expected: the principals that could get past the approver as they should"""
     notes = [
         f"not checked: {note.what} ({note.account}): needs {note.needs}. Available to: {note.who}" for note in left_out
     ]
-    return [*(line for found in findings for line in of(found)), *notes, total(findings, len(notes))]
+    could = [f"expected: {one.principal} ({one.where}; {one.why}) could {', '.join(one.could)}" for one in expected]
+    return [*(line for found in findings for line in of(found)), *could, *notes, total(findings, len(notes))]
 
 
 def of(found: Finding) -> Iterator[str]:
@@ -51,9 +53,12 @@ def total(findings: Sequence[Finding], left_out: int = 0) -> str:
     return f"{counts}; --fix can fix {safe}" if safe else counts
 
 
-def as_data(findings: Sequence[Finding], left_out: Iterable[NotChecked]) -> dict[str, Any]:
+def as_data(
+    findings: Sequence[Finding], left_out: Iterable[NotChecked], expected: Iterable[Expected] = ()
+) -> dict[str, Any]:
     return {
         "findings": [found.as_data() for found in findings],
+        "expected": [one.as_data() for one in expected],
         "not_checked": [note.as_data() for note in left_out],
         "errors": sum(found.check.severity == "error" for found in findings),
     }

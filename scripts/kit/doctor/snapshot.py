@@ -9,6 +9,7 @@ from typing import Any
 from scripts.kit.bundle import pack
 from scripts.kit.console import make_arguments
 from scripts.kit.doctor.facts import (
+    access,
     catalog,
     data_science,
     endpoints,
@@ -24,6 +25,7 @@ from scripts.kit.doctor.facts import (
     studio,
     targets,
 )
+from scripts.kit.doctor.facts.access import Access
 from scripts.kit.doctor.facts.catalog import Catalog
 from scripts.kit.doctor.facts.data_science import DataScience
 from scripts.kit.doctor.facts.further import Further
@@ -46,7 +48,7 @@ FIRST = (
     "organization", "data_science", "storage", "launch_role", "catalog", "studio", "limits", "target_sets", "hosted",
     "boundary",
 )  # fmt: skip
-THEN = ("projects", "connections", "targets", "endpoints", "self_managed", "further")
+THEN = ("projects", "connections", "targets", "endpoints", "self_managed", "further", "access")
 # What the seed code asks of an account in each stage, as long as there is no project.
 SEED = "seed-code/model-deploy/{}-config.json"
 
@@ -172,6 +174,10 @@ class Snapshot:
     @cached_property
     def further(self) -> Further:
         return further.gather(self.reader, self.settings, self.projects)
+
+    @cached_property
+    def access(self) -> Access:
+        return access.gather(self.reader, self.settings, self.partition, self.projects)
 
     # -- what follows from several of them -------------------------------------------------------
 

@@ -6,16 +6,14 @@ from collections.abc import Iterator
 
 from scripts.kit.doctor.checks import own_stacks
 from scripts.kit.doctor.checks.roles import service, trust_fix, trusts
-from scripts.kit.doctor.facts.data_science import APPROVER, DATA_SCIENTIST, KIT_ROLES
+from scripts.kit.doctor.facts.data_science import APPROVER, DATA_SCIENTIST
+from scripts.kit.doctor.facts.protected import OF_PROJECTS, kit_roles
 from scripts.kit.doctor.facts.stacks import EXTERNAL_ID_PARAMETER, PREFIX, STARTER, TOPIC
 from scripts.kit.doctor.findings import Place, Request, check, here
 from scripts.kit.doctor.reader import known
 from scripts.kit.doctor.snapshot import Snapshot
-from scripts.kit.names import MODELS_STACK, PEOPLE_STACK, ROLES_STACK, SHARED_STACK
+from scripts.kit.names import MODELS_STACK, PEOPLE_STACK, SHARED_STACK
 from scripts.kit.stacks.data_science import TEMPLATES
-
-# Of templates 11 and 13; the other roles are of 12.
-STACK_OF = {"EventsRole": SHARED_STACK, "StarterRole": SHARED_STACK, "GateRole": PEOPLE_STACK}
 
 
 @check(
@@ -84,8 +82,8 @@ def model_region_missing(facts: Snapshot) -> Iterator[Place]:
     "The product passes it to the project's pipeline, builds, stages or rules.",
 )
 def project_role_missing(facts: Snapshot) -> Iterator[Place]:
-    for short in KIT_ROLES:
-        name, stack = f"{PREFIX}{short}", STACK_OF.get(short, ROLES_STACK)
+    for name, role in kit_roles(OF_PROJECTS).items():
+        stack = next(stack for stack, file in TEMPLATES.items() if role.template in file)
         if facts.data_science.roles[name] is None and facts.data_science.stacks[stack]:
             yield here(
                 facts,
@@ -103,11 +101,12 @@ def project_role_missing(facts: Snapshot) -> Iterator[Place]:
     "The service is refused when it assumes the role.",
 )
 def project_role_trust(facts: Snapshot) -> Iterator[Place]:
-    for short, name in KIT_ROLES.items():
-        role = facts.data_science.roles.get(f"{PREFIX}{short}")
-        if role and not trusts(role, service(name)).allowed:
-            what, fix = f"its trust policy does not allow {name}", trust_fix(f"{PREFIX}{short}", {"Service": name})
-            yield here(facts, f"role service-role/{PREFIX}{short}", what, fix)
+    for name, declared in kit_roles(OF_PROJECTS).items():
+        role = facts.data_science.roles.get(name)
+        for one in declared.services:
+            if role and not trusts(role, service(one)).allowed:
+                what, fix = f"its trust policy does not allow {one}", trust_fix(name, {"Service": one})
+                yield here(facts, f"role service-role/{name}", what, fix)
 
 
 @check(

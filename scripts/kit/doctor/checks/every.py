@@ -7,6 +7,8 @@ from types import ModuleType
 from scripts.kit.doctor.checks import (
     catalog,
     configs,
+    could,
+    could_target,
     data_science,
     endpoints,
     further,
@@ -23,13 +25,14 @@ from scripts.kit.doctor.checks import (
     storage,
     studio,
     targets,
+    trusting,
     units,
 )
 from scripts.kit.doctor.findings import REGISTERED, Check
 
 SUBJECTS: tuple[ModuleType, ...] = (
     organization, units, data_science, storage, launch, catalog, published, studio, hosted, limits, targets,
-    self_managed, rules, projects, pipelines, endpoints, models, further, configs,
+    self_managed, rules, projects, pipelines, endpoints, models, further, configs, could, trusting, could_target,
 )  # fmt: skip
 
 

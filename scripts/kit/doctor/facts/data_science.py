@@ -7,8 +7,9 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
 
+from scripts.kit.doctor.facts.protected import OF_PROJECTS, kit_roles
 from scripts.kit.doctor.facts.roles import read_role
-from scripts.kit.doctor.facts.stacks import EXTERNAL_ID_PARAMETER, PREFIX, RULES, STARTER, TOPIC, read_stack
+from scripts.kit.doctor.facts.stacks import EXTERNAL_ID_PARAMETER, RULES, STARTER, TOPIC, read_stack
 from scripts.kit.doctor.reader import UNREAD, Reader
 from scripts.kit.names import MODELS_STACK
 from scripts.kit.settings.model import Settings
@@ -16,16 +17,6 @@ from scripts.kit.stacks import model_regions
 from scripts.kit.stacks.data_science import TEMPLATES
 from scripts.kit.together import together
 
-KIT_ROLES = {  # the role's name after the prefix, and the service that assumes it
-    "PipelineRole": "codepipeline.amazonaws.com",
-    "BuildRole": "codebuild.amazonaws.com",
-    "OwnTestsRole": "codebuild.amazonaws.com",
-    "TestRole": "codebuild.amazonaws.com",
-    "GateRole": "codebuild.amazonaws.com",
-    "StageRole": "cloudformation.amazonaws.com",
-    "EventsRole": "events.amazonaws.com",
-    "StarterRole": "states.amazonaws.com",
-}
 DATA_SCIENTIST, APPROVER = "sagemaker-multi-account-data-scientist", "sagemaker-multi-account-approver"
 
 
@@ -59,7 +50,7 @@ def gather(reader: Reader, settings: Settings, partition: str) -> DataScience:
     topic_arn = f"arn:{partition}:sns:{reader.region}:{account}:{TOPIC}"
     starter_arn = f"arn:{partition}:states:{reader.region}:{account}:stateMachine:{STARTER}"
     approver_arn = f"arn:{partition}:iam::{account}:policy/{APPROVER}"
-    names = [f"{PREFIX}{name}" for name in KIT_ROLES]
+    names = [*kit_roles(OF_PROJECTS)]
     people, further = settings.studio.execution_roles, model_regions.further(settings)
     read_region = partial(read_stack, reader, account, MODELS_STACK, body=False)
     external_id, starter, topic, subscriptions, approvers, *roles = together(

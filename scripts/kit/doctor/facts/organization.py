@@ -9,6 +9,7 @@ from functools import partial
 from typing import Any
 
 from awslang.policy.document import Policy, parse
+from awslang.policy.evaluator import Levels
 from scripts.kit.doctor.reader import UNREAD, NotChecked, Reader, Unread, known
 from scripts.kit.organization.members import state
 from scripts.kit.settings.model import Settings
@@ -44,6 +45,7 @@ class Organization:
     """described: as DescribeOrganization shows it; trusted: the status of trusted access for stack sets.
 
     controls: the service control policies attached to each root, OU and account
+    above: the root and the OUs above the data science account, the root first; () where they may not be read
     """
 
     described: Any = UNREAD
@@ -52,6 +54,21 @@ class Organization:
     units: Mapping[Stage, Any] = None  # type: ignore[assignment]  # Unit, None where it is missing, or UNREAD
     data_science: Any = UNREAD
     controls: Mapping[str, tuple[Policy, ...]] | Unread = UNREAD
+    above: tuple[str, ...] = ()
+
+    def nodes(self, account: str) -> tuple[str, ...]:
+        """The root, the OUs and the account itself; () where they are not known."""
+        if self.data_science and account == self.data_science["Account"]["Id"]:
+            return (*self.above, account) if self.above else ()
+        found = (one for unit in (self.units or {}).values() if unit for one in unit.accounts)
+        return next(((*one.parents, one.id) for one in found if one.id == account), ())
+
+    def levels(self, account: str) -> Levels:
+        """The service control policies of each level above an account; () for none, or where they are not known."""
+        if isinstance(self.controls, Unread) or not self.controls:
+            return ()
+        nodes = self.nodes(account)
+        return tuple(self.controls[node] for node in nodes) if all(node in self.controls for node in nodes) else ()
 
     def targets(self, stage: Stage) -> tuple[Account, ...]:
         """The active accounts of a stage."""
@@ -91,13 +108,15 @@ def gather(reader: Reader, settings: Settings) -> Organization:
         return Organization(described, units=dict.fromkeys(Stage, UNREAD))
     units = {stage: read_unit(reader, stage, settings.units.of(stage)) for stage in Stage}
     account = settings.accounts.data_science
+    above = tuple(read_parents(reader, account) or ())
     return Organization(
         described=described,
         trusted=access["Status"] if access else access,
         delegates=[item["Id"] for item in delegates or []],
         units=units,
         data_science=reader.ask(reader.account, "organizations", "DescribeAccount", AccountId=account),
-        controls=read_controls(reader, units),
+        controls=read_controls(reader, units, (*above, account)),
+        above=above,
     )
 
 
@@ -119,16 +138,23 @@ def read_unit(reader: Reader, stage: Stage, named: str) -> Any:
     found = find(reader, named)
     if not found:
         return found
+    parents = read_parents(reader, found)
+    if not known(parents):
+        return UNREAD
+    accounts = tuple(accounts_of(reader, found, (*parents, found)))
+    return Unit(f"units.{stage.key}", named, found, tuple(parents), accounts)
+
+
+def read_parents(reader: Reader, child: str) -> Any:
+    """The root and the OUs above an OU or account, the root first."""
     parents: list[str] = []
-    child = found
     while not child.startswith("r-"):
         answer = reader.ask(reader.account, "organizations", "ListParents", ChildId=child)
         if not answer:
             return UNREAD
         child = answer["Parents"][0]["Id"]
         parents.insert(0, child)
-    accounts = tuple(accounts_of(reader, found, (*parents, found)))
-    return Unit(f"units.{stage.key}", named, found, tuple(parents), accounts)
+    return tuple(parents)
 
 
 def find(reader: Reader, named: str) -> Any:
@@ -157,8 +183,10 @@ def accounts_of(reader: Reader, unit: str, parents: tuple[str, ...]) -> Iterator
         yield from accounts_of(reader, child["Id"], (*parents, child["Id"]))
 
 
-def read_controls(reader: Reader, units: Mapping[Stage, Any]) -> Mapping[str, tuple[Policy, ...]] | Unread:
-    """The service control policies of everything above the target accounts, and of the accounts."""
+def read_controls(
+    reader: Reader, units: Mapping[Stage, Any], others: tuple[str, ...]
+) -> Mapping[str, tuple[Policy, ...]] | Unread:
+    """The service control policies of the target accounts, of everything above them, and of the others named."""
     roots = reader.pages(reader.account, "organizations", "ListRoots", "Roots")
     kinds = {kind["Type"] for root in roots or [] for kind in root["PolicyTypes"] if kind["Status"] == "ENABLED"}
     if "SERVICE_CONTROL_POLICY" not in kinds:
@@ -169,6 +197,7 @@ def read_controls(reader: Reader, units: Mapping[Stage, Any]) -> Mapping[str, tu
         return UNREAD
     accounts = [account for unit in units.values() if unit for account in unit.accounts]
     found: dict[str, list[Policy]] = {name: [] for account in accounts for name in (*account.parents, account.id)}
+    found |= {name: found.get(name, []) for name in others}
     for policy in policies or []:  # there are fewer of them than accounts
         targets = pages("organizations", "ListTargetsForPolicy", "Targets", PolicyId=policy["Id"])
         answer = ask("DescribePolicy", PolicyId=policy["Id"])

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
-from awslang.policy.document import Policy, parse
+from awslang.policy.document import MalformedPolicy, Policy, parse
 from scripts.kit.doctor.reader import UNREAD, Reader, Unread, known
 from scripts.kit.settings.model import Settings
 from scripts.kit.stacks.organization_rules import boundary_arn
@@ -32,6 +32,14 @@ class Role:
     @property
     def path(self) -> str:
         return self.arn.split(":role", 1)[1].rpartition("/")[0] + "/"
+
+    @property
+    def trust_policy(self) -> Policy | None:
+        """The trust policy; None for one that IAM would not take."""
+        try:
+            return parse(self.trust, "trust policy", self.account, "trust")
+        except MalformedPolicy:
+            return None
 
 
 def read_role(reader: Reader, account: str, name: str, policies: bool = False) -> Role | Unread | None:

@@ -7,7 +7,9 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
+from scripts.kit.doctor.facts.access import read_entities, touches
 from scripts.kit.doctor.facts.organization import Account, Organization
+from scripts.kit.doctor.facts.protected import touching_endpoints
 from scripts.kit.doctor.facts.roles import read_boundary, read_role
 from scripts.kit.doctor.facts.stacks import read_stack
 from scripts.kit.doctor.reader import UNREAD, NotChecked, Reader
@@ -48,7 +50,11 @@ def read_set(reader: Reader, settings: Settings, stage: Stage) -> TargetSet:
 
 @dataclass(frozen=True)
 class Target:
-    """One account of one stage. closed: why it cannot be entered; quotas: the values by Region and code."""
+    """One account of one stage.
+
+    closed: why it cannot be entered; quotas: the values by Region and code
+    entities: the users and roles with a right over endpoints or over rights
+    """
 
     account: Account
     stage: Stage
@@ -58,6 +64,7 @@ class Target:
     tester_role: Any = UNREAD
     quotas: Mapping[tuple[str, str], Any] = None  # type: ignore[assignment]
     boundary: Any = UNREAD
+    entities: Any = UNREAD
 
     @property
     def where(self) -> str:
@@ -129,4 +136,5 @@ def read_target(
         tester_role=read_role(reader, account.id, f"{name}-tester"),
         quotas=values,
         boundary=read_boundary(reader, account.id, settings),
+        entities=read_entities(reader, account.id, lambda one: touches(one, touching_endpoints())),
     )

@@ -112,10 +112,11 @@ def _(world: World) -> Iterator[None]:
 
 @case("approvals-topic-missing", "aws sns create-topic")
 def _(world: World) -> Iterator[None]:
-    sns = world.client("sns")
-    sns.delete_topic(TopicArn=f"arn:aws:sns:us-east-1:{world.account}:{stacks.TOPIC}")
+    sns, arn = world.client("sns"), f"arn:aws:sns:us-east-1:{world.account}:{stacks.TOPIC}"
+    policy = sns.get_topic_attributes(TopicArn=arn)["Attributes"]["Policy"]
+    sns.delete_topic(TopicArn=arn)
     yield
-    sns.create_topic(Name=stacks.TOPIC)
+    sns.create_topic(Name=stacks.TOPIC, Attributes={"Policy": policy})
 
 
 @case("approvals-unheard", "aws sns subscribe")

@@ -1,0 +1,211 @@
+"""What `make doctor` says of who could get past the approver: it is so, and the statement that it gives closes it."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import pytest
+
+from localaws.cloud import Session
+from scripts.kit.doctor.checks.reach import paths
+from scripts.kit.doctor.findings import Finding
+from scripts.kit.names import APPROVER_POLICY, SCIENTIST_POLICY
+from scripts.rehearsal import setting as people
+from scripts.rehearsal.embedded import embedded_aws
+from tests.kit.doctor.cases.could import DEVELOPER, developer
+from tests.support.attacks import check_denied, role_policy
+from tests.support.doctor_world import REGION, World, make_world
+
+WAYS = re.compile("could-|trusts-others|admits-others")
+POWER_USER = "arn:aws:iam::aws:policy/PowerUserAccess"
+BUILDSPEC = "version: 0.2\nphases: {build: {commands: ['echo mine']}}\n"
+
+
+@pytest.fixture(scope="module")
+def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
+    folder = tmp_path_factory.mktemp("could")
+    with embedded_aws(folder) as cloud:
+        yield make_world(cloud, folder)
+    assert not cloud.faults, cloud.faults
+
+
+def found(world: World) -> list[Finding]:
+    """What the doctor finds of who could get past the approver."""
+    return [one for one in world.look(world.reader()) if WAYS.search(one.check.id)]
+
+
+def statements(finding: Finding) -> list[dict[str, Any]]:
+    """Those of the policy in a finding's fix."""
+    [text] = re.findall(r"--policy-document '(.*)'", finding.fix)
+    return list(json.loads(text)["Statement"])
+
+
+@contextmanager
+def without_policy(world: World, role: str, policy: str) -> Iterator[None]:
+    iam, arn = world.client("iam"), f"arn:aws:iam::{world.account}:policy/{policy}"
+    iam.detach_role_policy(RoleName=role, PolicyArn=arn)
+    try:
+        yield
+    finally:
+        iam.attach_role_policy(RoleName=role, PolicyArn=arn)
+
+
+@contextmanager
+def applied(world: World, role: str, findings: list[Finding]) -> Iterator[None]:
+    """The role with the statements of the findings' fixes, each as its command puts it."""
+    iam = world.client("iam")
+    names = []
+    for finding in findings:
+        [name] = re.findall(r"--policy-name (\S+)", finding.fix)
+        document = json.dumps({"Version": "2012-10-17", "Statement": statements(finding)})
+        iam.put_role_policy(RoleName=role, PolicyName=name, PolicyDocument=document)
+        names.append(name)
+    try:
+        yield
+    finally:
+        for name in names:
+            iam.delete_role_policy(RoleName=role, PolicyName=name)
+
+
+def session(world: World, service: str = "ec2.amazonaws.com", role: str = DEVELOPER) -> Session:
+    return world.cloud.service_role(f"arn:aws:iam::{world.account}:role/{role}", "attack", service, REGION)
+
+
+def test_with_the_kits_policy_the_data_scientists_role_has_no_path(world: World) -> None:
+    assert found(world) == []
+    scientists = [path for path in paths(world.begin(world.reader())) if path.entity.name == people.STUDIO_ROLE]
+    assert scientists == []
+
+
+def test_the_stock_studio_role_without_the_kits_policy_has_paths_and_its_statements_close_them(world: World) -> None:
+    with without_policy(world, people.STUDIO_ROLE, SCIENTIST_POLICY):
+        findings = found(world)
+        assert {one.check.id for one in findings} == {"could-start-builds", "could-pass-roles"}
+        assert all(one.place.resource.endswith(people.STUDIO_ROLE) for one in findings)
+        assert all(f"{SCIENTIST_POLICY}\nor, for this path alone: " in one.fix for one in findings)
+        with applied(world, people.STUDIO_ROLE, findings):
+            assert found(world) == []
+        assert found(world) == findings
+
+
+@pytest.mark.parametrize(
+    ("actions", "ids"),
+    [
+        (
+            ["codebuild:*", "s3:*", "sns:*", "events:*", "states:*"],
+            {"could-start-builds", "could-write-buckets", "could-message-approvers", "could-change-starts"},
+        ),
+        (
+            ["cloudformation:*", "codepipeline:*", "servicecatalog:*"],
+            {"could-change-stages", "could-change-pipelines", "could-approve", "could-change-product"},
+        ),
+        (["iam:*"], {"could-change-rights", "could-pass-roles", "could-take-on-others"}),
+    ],
+)
+def test_each_statement_closes_its_own_path_and_no_other(world: World, actions: list[str], ids: set[str]) -> None:
+    with developer(world, *actions):
+        findings = found(world)
+        assert {one.check.id for one in findings} >= ids - {"could-take-on-others"}
+        for finding in findings:
+            others = [one.check.id for one in findings if one != finding]
+            with applied(world, DEVELOPER, [finding]):
+                assert [one.check.id for one in found(world)] == others
+        with applied(world, DEVELOPER, findings):
+            assert found(world) == []
+
+
+@pytest.mark.parametrize(
+    "action", ["codebuild:StartSandbox", "codepipeline:RollbackStage", "codepipeline:EnableStageTransition"]
+)
+def test_the_kits_policy_closes_what_another_policy_of_a_data_scientist_opens(world: World, action: str) -> None:
+    iam, arn = world.client("iam"), f"arn:aws:iam::{world.account}:policy/{SCIENTIST_POLICY}"
+    with developer(world, action):
+        assert len(found(world)) == 1
+        iam.attach_role_policy(RoleName=DEVELOPER, PolicyArn=arn)
+        assert found(world) == []
+        iam.detach_role_policy(RoleName=DEVELOPER, PolicyArn=arn)
+
+
+def test_what_the_doctor_says_is_so_and_is_refused_by_its_statement_afterwards(world: World) -> None:
+    project = f"sagemaker-{world.project}-build"
+
+    def start() -> Any:
+        given = {"sourceTypeOverride": "NO_SOURCE", "artifactsOverride": {"type": "NO_ARTIFACTS"}}
+        codebuild = session(world).client("codebuild")
+        return codebuild.start_build(projectName=project, buildspecOverride=BUILDSPEC, **given)
+
+    with developer(world, "codebuild:StartBuild"):
+        [finding] = found(world)
+        assert start()["build"]["projectName"] == project
+        world.settled()
+        with applied(world, DEVELOPER, [finding]):
+            check_denied(start, "NotPastTheApproverBuilds")
+
+
+def test_an_approver_who_may_more_than_approve_is_found_and_what_an_approver_may_is_expected(world: World) -> None:
+    root = world.cloud.root(world.account, REGION)
+    root.client("iam").put_role_policy(
+        RoleName=people.APPROVER,
+        PolicyName="more",
+        PolicyDocument=json.dumps(
+            {
+                "Version": "2012-10-17",
+                "Statement": [{"Effect": "Allow", "Action": "codepipeline:*", "Resource": "*"}],
+            }
+        ),
+    )
+    assert [(one.check.id, one.place.resource) for one in found(world)] == [
+        ("could-change-pipelines", f"role/{people.APPROVER}")
+    ]
+    root.client("iam").delete_role_policy(RoleName=people.APPROVER, PolicyName="more")
+    with without_policy(world, people.APPROVER, APPROVER_POLICY):
+        assert found(world) == []
+
+
+def test_a_role_of_the_kit_is_expected_to_do_what_its_template_gives_it_and_no_more(world: World) -> None:
+    root, name = world.cloud.root(world.account, REGION), "AmazonSageMakerServiceCatalogProductsMultiAccountBuildRole"
+    document = {"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": "sns:Publish", "Resource": "*"}]}
+    iam = root.client("iam")
+    iam.put_role_policy(RoleName=name, PolicyName="more", PolicyDocument=json.dumps(document))
+    try:
+        assert found(world) == []  # the topic's own policy denies it
+        document["Statement"][0]["Action"] = "codebuild:StartBuild"  # type: ignore[index]
+        iam.put_role_policy(RoleName=name, PolicyName="more", PolicyDocument=json.dumps(document))
+        assert [one.check.id for one in found(world)] == ["could-start-builds"]
+    finally:
+        iam.delete_role_policy(RoleName=name, PolicyName="more")
+    assert role_policy(root, name, "build-projects").read()
+
+
+@pytest.mark.parametrize("kind", ["boundary", "service control policy"])
+def test_a_boundary_and_a_service_control_policy_count(world: World, kind: str) -> None:
+    iam, organizations = world.client("iam"), world.client("organizations", world.management)
+    nothing = {"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": "logs:*", "Resource": "*"}]}
+    builds = {"Effect": "Deny", "Action": "codebuild:*", "Resource": "*"}
+    everything = {"Effect": "Allow", "Action": "*", "Resource": "*"}
+    with developer(world, "codebuild:StartBuild"):
+        assert [one.check.id for one in found(world)] == ["could-start-builds"]
+        if kind == "boundary":
+            arn = iam.create_policy(PolicyName="boundary", PolicyDocument=json.dumps(nothing))["Policy"]["Arn"]
+            iam.put_role_permissions_boundary(RoleName=DEVELOPER, PermissionsBoundary=arn)
+            assert found(world) == []
+            iam.delete_role_permissions_boundary(RoleName=DEVELOPER)
+            iam.delete_policy(PolicyArn=arn)
+            return
+        root = organizations.list_roots()["Roots"][0]["Id"]
+        if not organizations.list_roots()["Roots"][0]["PolicyTypes"]:
+            organizations.enable_policy_type(RootId=root, PolicyType="SERVICE_CONTROL_POLICY")
+        policy = organizations.create_policy(
+            Name="no-builds",
+            Description="",
+            Type="SERVICE_CONTROL_POLICY",
+            Content=json.dumps({"Version": "2012-10-17", "Statement": [builds, everything]}),
+        )["Policy"]["PolicySummary"]["Id"]
+        organizations.attach_policy(PolicyId=policy, TargetId=world.account)
+        assert found(world) == []
+        organizations.detach_policy(PolicyId=policy, TargetId=world.account)
+        assert [one.check.id for one in found(world)] == ["could-start-builds"]
