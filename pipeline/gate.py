@@ -4,7 +4,8 @@ Card (STEP=card) makes the evidence card when the approval is asked for (card.py
 of DeployProd. It admits what an approver saw and approved: the hash of all that Build handed on, production as it is on
 the card, the version as Build found it, and an approver who, with FourEyes, is not the version's author. Where no
 approver was asked, it decides again whether that is right (unasked.py); of a rollback, whether the gate admitted it
-before and its tests passed. Each decision is written into the project's record.
+before and its tests passed. Each decision is written into the project's record. Only then production's accounts may use
+the version (sharing.py).
 
 Nothing that the gate believes comes from a repository. Where the card is, and who approved, CodePipeline says
 (API Reference, ListActionExecutions); a variable of a skipped action cannot be resolved ("Variables reference").
@@ -34,6 +35,7 @@ from pipeline.live import LiveStage
 from pipeline.manifest import digest
 from pipeline.report import read_results
 from pipeline.settings import REJECTED
+from pipeline.sharing import share
 from pipeline.unasked import package_of, why_asked
 
 MANIFEST, STAGE_TEMPLATE = "deployment.json", "40-stage.yaml"
@@ -190,6 +192,7 @@ def decide(gate: Gate) -> dict[str, str]:
         raise UserError(f"{key} is in the record already, so this decision cannot be kept: retry the stage")
     if problems:
         raise UserError(f"production stays as it is: {document['reason']}")
+    share(gate.clients, gate.manifest, "prod")
     package = gate.manifest["model_package"]
     text = f"version {package['version']} may go to production: {document['why']}"
     say(text)

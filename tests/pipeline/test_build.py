@@ -211,15 +211,13 @@ class TheBuild(Repository):
         self.assertEqual(tags[1], {"Key": "sagemaker:project-id", "Value": "p-1"})
         self.assertEqual(sagemaker.called("add_tags"), [])
 
-    def test_both_stages_accounts_may_use_the_version_and_no_other(self) -> None:
+    def test_the_accounts_of_staging_alone_may_use_the_version_and_no_other(self) -> None:
         sagemaker = registry(package(1), package(2))
         self.run_build(sagemaker)
         written = [json.loads(call["ResourcePolicy"]) for call in sagemaker.called("put_model_package_group_policy")]
         by_sid = {s["Sid"]: s for policy in written for s in policy["Statement"]}
-        self.assertEqual(
-            set(by_sid), {"StagingReadsGroup", "StagingUsesVersions", "ProdReadsGroup", "ProdUsesVersions"}
-        )
-        used = by_sid["ProdUsesVersions"]["Resource"]
+        self.assertEqual(set(by_sid), {"StagingReadsGroup", "StagingUsesVersions"})  # production's with the gate
+        used = by_sid["StagingUsesVersions"]["Resource"]
         self.assertEqual(
             {arn.rpartition("/")[2] for arn in used}, {self.written("deployment.json")["model_package"]["arn"][-1]}
         )

@@ -14,6 +14,7 @@ from typing import Any
 
 import pytest
 
+from awslang.principals import service_principal
 from localaws.cloud import Session
 from pipeline import sharing
 from pipeline.console import UserError
@@ -28,6 +29,7 @@ from tests.support.attacks import LivePolicy, bucket_policy, check_denied, role_
 from tests.support.story_steps import register, version_arn
 
 BUILD_ROLE = "AmazonSageMakerServiceCatalogProductsMultiAccountBuildRole"
+GATE_ROLE = BUILD_ROLE.replace("Build", "Gate")
 TAG = "s3:ExistingObjectTag/sagemaker-multi-account-"
 SECRET = b"rows of customers"
 
@@ -55,11 +57,21 @@ class Models:
 
     @property
     def build(self) -> Session:
-        role = f"arn:aws:iam::{self.story.setting.data_science}:role/service-role/{BUILD_ROLE}"
+        return self.in_a_build(BUILD_ROLE, "build")
+
+    @property
+    def gate(self) -> Session:
+        return self.in_a_build(GATE_ROLE, "gate")
+
+    def in_a_build(self, role: str, kind: str) -> Session:
+        """The session that CodeBuild gives a build of the project."""
         account = self.story.setting.data_science
-        return self.story.cloud.service_role(
-            role, "attack", "codebuild.amazonaws.com", self.story.region, SourceAccount=account
-        )
+        arn = f"arn:aws:codebuild:{self.story.region}:{account}"
+        name = f"sagemaker-{self.folder}-{kind}"
+        keys = {"codebuild:projectarn": f"{arn}:project/{name}", "codebuild:buildarn": f"{arn}:build/{name}:1"}
+        by = service_principal("codebuild.amazonaws.com", SourceAccount=account)
+        wanted = f"arn:aws:iam::{account}:role/service-role/{role}"
+        return self.story.cloud.assume_role(wanted, "AWSCodeBuild-1", by, self.story.region, keys=keys)
 
     def get(self, session: Session, key: str) -> bytes:
         return bytes(session.client("s3").get_object(Bucket=self.bucket, Key=key)["Body"].read())
@@ -119,7 +131,8 @@ class Models:
 
     def share(self, number: int, stage: str) -> None:
         """What the pipeline does with a version before it deploys to a stage, as the role that does it."""
-        sharing.share(lambda service, region: self.build.client(service, region), self.manifest(number), stage)
+        session = self.build if stage == "staging" else self.gate
+        sharing.share(lambda service, region: session.client(service, region), self.manifest(number), stage)
 
 
 @pytest.fixture(scope="module")
@@ -169,7 +182,8 @@ def test_a_production_account_that_takes_a_version_that_is_only_in_staging_is_re
     second["model_package"]["artifacts"] = [{"url": url.rpartition(models.folder)[0] + key}]
 
     def share(stage: str) -> None:
-        sharing.share(lambda service, region: models.build.client(service, region), second, stage)
+        session = models.build if stage == "staging" else models.gate
+        sharing.share(lambda service, region: session.client(service, region), second, stage)
 
     def describe(stage: str) -> Any:
         sagemaker = models.target(stage).client("sagemaker")
@@ -190,6 +204,10 @@ def test_a_production_account_that_takes_a_version_that_is_only_in_staging_is_re
     check_denied(lambda: describe("prod"), "sagemaker:DescribeModelPackage")
     check_denied(lambda: create("prod"), "sagemaker:CreateModel")
     check_denied(lambda: models.get(models.target("prod"), key), "s3:GetObject")
+    check_denied(lambda: models.tag(models.build, key, "prod"), "OnlyTheGateSharesWithProduction")
+    with models.policy.without("OnlyTheGateSharesWithProduction"):
+        assert models.tag(models.build, key, "prod")
+        models.tag(models.build, key, "staging")  # the tag alone, as before
     share("prod")
     assert describe("prod")["ModelPackageVersion"] == 2
     assert models.get(models.target("prod"), key) == SECRET
@@ -227,7 +245,9 @@ def test_a_data_scientist_who_shares_an_object_past_the_pipeline_is_refused_and_
 
     check_denied(put_with_tag, "OnlyBuildsShare")
     with models.policy.without("OnlyBuildsShare"):
-        assert put_with_tag()
+        check_denied(put_with_tag, "OnlyTheGateSharesWithProduction")
+        with models.policy.without("OnlyTheGateSharesWithProduction"):
+            assert put_with_tag()
     assert models.get(models.target("prod"), key) == SECRET
 
 
@@ -264,7 +284,7 @@ def test_a_version_that_names_another_projects_model_is_not_shared(models: Model
 def test_a_model_that_is_exchanged_after_its_deployment_reaches_no_target_account(models: Models) -> None:
     """A new version of an object has no tags: an endpoint that starts another instance is refused, and runs on."""
     key = models.put(f"{models.folder}/models/exchanged/model.tar.gz")
-    models.tag(models.build, key, "prod")
+    models.tag(models.gate, key, "prod")
     assert models.get(models.target("prod"), key) == SECRET
     models.put(key)
 
@@ -311,7 +331,7 @@ def allow_untagged(models: Models, value: str) -> None:
 def test_an_account_of_the_organization_that_runs_no_models_reads_nothing_even_with_both_tags(models: Models) -> None:
     key = models.put(f"{models.folder}/models/public/model.tar.gz")
     tags = [{"Key": f"sagemaker-multi-account-{name}", "Value": "true"} for name in ("staging", "prod")]
-    models.build.client("s3").put_object_tagging(Bucket=models.bucket, Key=key, Tagging={"TagSet": tags})
+    models.gate.client("s3").put_object_tagging(Bucket=models.bucket, Key=key, Tagging={"TagSet": tags})
     other = models.story.cloud.root(models.story.setting.management, models.story.region)
     check_denied(lambda: models.get(other, key), "s3:GetObject")
 
