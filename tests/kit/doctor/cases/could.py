@@ -159,7 +159,7 @@ def _(world: World) -> Iterator[None]:
     policy = bucket_policy(root, bucket)
     stranger = {"AWS": ANYBODY.format("555555555555")}
     mine = added(policy, Principal=stranger, Action="s3:PutObject", Resource=f"arn:aws:s3:::{bucket}/*")
-    with policy.without("OnlyThePipelineWrites"), policy.without("OnlyTestsWriteEvidence"), mine:
+    with policy.without("OnlyThePipelineWrites"), policy.without("OnlyTheGateWritesEvidence"), mine:
         yield
 
 
