@@ -25,7 +25,7 @@ from scripts.rehearsal import setting as people
 from scripts.rehearsal.embedded import embedded_aws
 from scripts.rehearsal.story import Story, StoryFailed
 from tests.mistakes import ROOT, Mistake
-from tests.support.story_steps import commit, version_arn
+from tests.support.story_steps import commit, new_execution, version_arn
 
 TWENTY, THIRTY = TARGET_TEMPLATE, pack.PRODUCT
 STAGE_ROLE = "AmazonSageMakerServiceCatalogProductsMultiAccountStageRole"
@@ -52,8 +52,18 @@ class World:
         self.stop_execution()
         self.story.engineer.client("events").disable_rule(Name=f"{RULES}-pushed")  # the checks start the executions
         chapters.train(self.story)
-        self.decide(2, "Approved")
+        self.approve_second()
         self.story.model_package_arn = version_arn(self.story, 1)
+
+    def approve_second(self) -> None:
+        """Approve version 2, which the starter records; the execution that it starts is stopped."""
+        before = {execution["pipelineExecutionId"] for execution in self.story.executions()}
+        sagemaker = self.story.scientist.client("sagemaker")
+        sagemaker.update_model_package(ModelPackageArn=version_arn(self.story, 2), ModelApprovalStatus="Approved")
+        started = new_execution(self.story, before)
+        assert started, "the approval of version 2 started nothing"
+        self.story.execution_id = started
+        self.stop_execution()
 
     # -- sessions ------------------------------------------------------------------------------
 
