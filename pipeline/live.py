@@ -74,7 +74,8 @@ def not_deployable(stage: str, stack: str, live: LiveStage) -> str:
         return ""
     endpoints = counted(len(live.places), "endpoint")
     way = (
-        f"End its rollback: aws cloudformation continue-update-rollback --stack-name {stack}"
+        "Bring endpoints back that are missing (make repair), or end its rollback: "
+        f"aws cloudformation continue-update-rollback --stack-name {stack}"
         if live.status == REPAIRED
         else f"Where its endpoints may go: aws cloudformation delete-stack --stack-name {stack}"
     )
