@@ -266,7 +266,7 @@ def test_a_project_from_before_the_record_is_started_and_its_executions_stand_in
 
 @contextmanager
 def as_before_the_record(story: Story) -> Iterator[None]:
-    """The bucket's policy of a project from a version of the bundle without a record."""
+    """The bucket's policy of a project from a version of the bundle without a record, but that the gate may write."""
     s3, bucket = storage(story), f"sagemaker-project-{story.project_id}"
     s3.put_bucket_policy(Bucket=bucket, Policy=json.dumps(before_the_record(story)))
     try:
@@ -277,7 +277,7 @@ def as_before_the_record(story: Story) -> Iterator[None]:
 
 def before_the_record(story: Story) -> dict[str, Any]:
     bucket = f"arn:aws:s3:::sagemaker-project-{story.project_id}/*"
-    roles = [f"AmazonSageMakerServiceCatalogProductsMultiAccount{name}Role" for name in ("Pipeline", "Build", "Test")]
+    roles = [f"AmazonSageMakerServiceCatalogProductsMultiAccount{name}Role" for name in ("Pipeline", "Build", "Test", "Gate")]
     arns = [f"arn:aws:iam::{story.setting.data_science}:role/service-role/{name}" for name in roles]
     only = {"Sid": "OnlyThePipelineWrites", "Effect": "Deny", "Principal": "*", "NotAction": "s3:Get*"}
     condition = {"ArnNotEquals": {"aws:PrincipalArn": arns}}

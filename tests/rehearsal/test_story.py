@@ -105,7 +105,7 @@ def test_the_page_shows_the_whole_story(story: Story) -> None:
     }
     assert sum(name.startswith("endpoint ") for line in facts.runs.values() for name in line) == 2
     assert {span.name for span in facts.spans if span.kind == "action"} >= {"Build / Build", "DeployProd / TestProd"}
-    assert len(facts.builds) == 5
+    assert len(facts.builds) == 7
     assert len(facts.points) == 150
     assert sum(point.true == point.predicted for point in facts.points) == 147
     assert f"{len(facts.requests):,} requests" in document

@@ -124,7 +124,7 @@ def two_projects(folder: Path) -> Iterator[World]:
         story.until("its end", lambda: story.executions()[0]["status"] == "Succeeded")
         made = story.scientist.client("sagemaker").create_model_package(
             ModelPackageGroupName=OTHER,
-            InferenceSpecification=first["InferenceSpecification"],
+            InferenceSpecification=with_own_artifact(story, first["InferenceSpecification"]),
             ModelApprovalStatus="PendingManualApproval",
         )
         story.model_package_arn = made["ModelPackageArn"]
@@ -132,6 +132,15 @@ def two_projects(folder: Path) -> Iterator[World]:
         assert story.wait_for_stage("DeployStaging") == "Succeeded"
         yield World(story, own, Project(OTHER, story.project_id))
     assert not cloud.faults, "\n".join(f"{fault.where}\n{fault.traceback}" for fault in cloud.faults)
+
+
+def with_own_artifact(story: Story, specification: dict[str, Any]) -> dict[str, Any]:
+    """The specification with a copy of the artifact among the project's own models: no other is deployed."""
+    s3, (container,) = story.scientist.client("s3"), specification["Containers"]
+    bucket, _, key = container["ModelDataUrl"].removeprefix("s3://").partition("/")
+    own = f"{story.project_name}-{story.project_id}/models/copy/model.tar.gz"
+    s3.put_object(Bucket=bucket, Key=own, Body=s3.get_object(Bucket=bucket, Key=key)["Body"].read())
+    return {**specification, "Containers": [{**container, "ModelDataUrl": f"s3://{bucket}/{own}"}]}
 
 
 def ask(session: Session, endpoint: str) -> Callable[[], Any]:

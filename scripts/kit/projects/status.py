@@ -319,7 +319,7 @@ def endpoint_place(project: str, found: FoundInstance, seen: ServedEndpoint | No
     if seen is None or not seen.status or not (seen.live or newer(seen.moment, found.ended)):
         return EndpointPlace(account, region, version, state, since, why)
     shown = endpoint_state(seen)
-    if shown == GONE:
+    if shown == GONE and current:
         repair = f"make repair PROJECT={project} ACCOUNT={account} REGION={region}"
         version, why = (
             "-",
@@ -330,7 +330,7 @@ def endpoint_place(project: str, found: FoundInstance, seen: ServedEndpoint | No
         version, why = version_number(seen.package) or "?", " ".join(filter(None, [kept, why]))
     elif current:
         version, why = version_number(seen.package) or version, "" if shown == IN_SERVICE else seen.reason
-    else:
+    else:  # its first deployment may have failed: then there is none
         version, shown = version_number(seen.package) or version, state
     return EndpointPlace(
         account, region, version, shown, since, why, when(seen.moment), LIVE if seen.live else TESTS, seen.config,
