@@ -277,7 +277,9 @@ def as_before_the_record(story: Story) -> Iterator[None]:
 
 def before_the_record(story: Story) -> dict[str, Any]:
     bucket = f"arn:aws:s3:::sagemaker-project-{story.project_id}/*"
-    roles = [f"AmazonSageMakerServiceCatalogProductsMultiAccount{name}Role" for name in ("Pipeline", "Build", "Test", "Gate")]
+    roles = [
+        f"AmazonSageMakerServiceCatalogProductsMultiAccount{name}Role" for name in ("Pipeline", "Build", "Test", "Gate")
+    ]
     arns = [f"arn:aws:iam::{story.setting.data_science}:role/service-role/{name}" for name in roles]
     only = {"Sid": "OnlyThePipelineWrites", "Effect": "Deny", "Principal": "*", "NotAction": "s3:Get*"}
     condition = {"ArnNotEquals": {"aws:PrincipalArn": arns}}
