@@ -29,7 +29,6 @@ def world(tmp_path: Path) -> World:
 
 def refused(world: World, **changes: Any) -> str:
     """Why the gate refuses, in one line; the record says the same, and nothing is shared."""
-    world.shared.clear()
     with pytest.raises(UserError) as refusal:
         world.decide(**changes)
     message = str(refusal.value)
@@ -41,8 +40,7 @@ def refused(world: World, **changes: Any) -> str:
 
 
 def test_what_was_shown_and_approved_is_let_through_and_recorded(world: World) -> None:
-    world.ready().shared.clear()
-    exported = world.decide()
+    exported = world.ready().decide()
     assert [put["ResourcePolicy"].count("ProdUsesVersions") for put in world.shared] == [1]
     assert exported["REASON"] == f"{BOB} approved it"
     assert exported["CARD_KEY"] == "evidence/run-1/1.html"

@@ -96,7 +96,7 @@ class World:
         self.shown: dict[str, Any] = {"variables": [{"name": "ModelPackageVersion", "resolvedValue": "2"}]}
         self.busy: list[str] = []  # the executions that are in DeployProd, one after the other
         self.four_eyes = False
-        self.shared: list[dict[str, Any]] = []  # the policies of the model group that were put
+        self.shared: list[dict[str, Any]] = []  # the group's policies that the last decision put
         self.built: dict[str, str] = {}
         self.builds = 0
         self.approved(approval(1, day=1, by=ANN), approval(2, day=2, by=ANN))
@@ -210,7 +210,9 @@ class World:
         return self
 
     def decide(self, **changes: Any) -> dict[str, str]:
-        return decide(replace(self.gate, **changes))
+        gate = replace(self.gate, **changes)
+        self.shared.clear()
+        return decide(gate)
 
     @property
     def decision(self) -> dict[str, Any]:
