@@ -6,6 +6,7 @@ tests/mistakes/*.yaml hold them, one file for each part of the bundle. A mistake
     file: the file of the bundle (once at the head of each table)
     find, replace: the edit; what is found must be there exactly once
     by: the least check that catches it (checks.py)
+    tests: of the unit tests, the files of tests/pipeline that find it; all of them run where it is left out
     says: what the check must say, each in one line. " … " stands for anything between
 """
 
@@ -42,6 +43,7 @@ class Mistake:
     replace: str
     by: str
     says: tuple[str, ...]
+    tests: str = ""
 
     def edit(self, text: str) -> str:
         """The file's text with the mistake in it."""
@@ -79,7 +81,7 @@ def wildcard(text: str) -> str:
 def read(table: Mapping[str, Any]) -> Iterator[Mistake]:
     """The mistakes of one table."""
     for entry in table["mistakes"]:
-        if set(entry) - {"file"} != KEYS:
+        if set(entry) - {"file", "tests"} != KEYS:
             raise ValueError(f"{entry.get('id')}: {sorted(set(entry) ^ KEYS)}")
         yield Mistake(**{"file": table["file"], **entry, "says": tuple(entry["says"])})
 

@@ -46,7 +46,7 @@ def said(world: World, work: Callable[[], object]) -> str:
 
 
 def unit_tests(world: World, mistake: Mistake) -> str:
-    """Run the unit tests of the pipeline's steps on a copy of the kit with the mistake."""
+    """Run the unit tests of the pipeline's steps, or those that find it, on a copy of the kit with the mistake."""
     copy = world.story.folder / "unit-tests"
     sources = pack.read_tree(ROOT)
     others = (ROOT / "tests/__init__.py", ROOT / "environment.example.yaml")
@@ -55,7 +55,8 @@ def unit_tests(world: World, mistake: Mistake) -> str:
     for name, content in (sources | {mistake.file: mistake.text().encode()}).items():
         (copy / name).parent.mkdir(parents=True, exist_ok=True)
         (copy / name).write_bytes(content)
-    options = ["-q", "--tb=native", "-p", "no:cacheprovider", "-p", "no:randomly", "-n0", "tests/pipeline"]
+    options = ["-q", "--tb=native", "-p", "no:cacheprovider", "-p", "no:randomly", "-n0"]
+    options += [f"tests/pipeline/{name}" for name in mistake.tests.split()] or ["tests/pipeline"]
     run = f"import sys; sys.path.append({str(ROOT)!r}); import pytest; sys.exit(pytest.main({options}))"
     return said(world, lambda: print(end=world.story.script(world.story.scientist, copy, "-B", "-c", run)))
 

@@ -10,7 +10,7 @@ from tests.mistakes import ROOT, Mistake
 PLACE = ROOT / "docs/generated/mistakes.md"
 BY = {
     "cfn-lint": "`make lint`: cfn-lint reads the templates",
-    "unit-tests": "the first phase of the Build step: the deploy repository's own tests",
+    "unit-tests": "`make test`: the unit tests of the pipeline's steps (tests/pipeline)",
     "accounts": "chapter permissions: one of templates 10 to 13, or 20, is deployed into a new account",
     "images": "templates 10 and 11 are deployed into a new account; an image is pushed, and pulled in another Region",
     "project": "chapter project: AWS's launch role creates a project",

@@ -28,18 +28,20 @@ def world(tmp_path: Path) -> World:
 
 
 def refused(world: World, **changes: Any) -> str:
-    """Why the gate refuses, in one line; the record says the same."""
+    """Why the gate refuses, in one line; the record says the same, and nothing is shared."""
     with pytest.raises(UserError) as refusal:
         world.decide(**changes)
     message = str(refusal.value)
     assert message.startswith("production stays as it is: ")
     assert "\n" not in message
+    assert world.shared == [], "a version that is refused was shared with production"
     assert (world.decision["passed"], world.decision["reason"]) == (False, message.partition(": ")[2])
     return message
 
 
 def test_what_was_shown_and_approved_is_let_through_and_recorded(world: World) -> None:
     exported = world.ready().decide()
+    assert [put["ResourcePolicy"].count("ProdUsesVersions") for put in world.shared] == [1]
     assert exported["REASON"] == f"{BOB} approved it"
     assert exported["CARD_KEY"] == "evidence/run-1/1.html"
     entry = world.decision

@@ -96,6 +96,7 @@ class World:
         self.shown: dict[str, Any] = {"variables": [{"name": "ModelPackageVersion", "resolvedValue": "2"}]}
         self.busy: list[str] = []  # the executions that are in DeployProd, one after the other
         self.four_eyes = False
+        self.shared: list[dict[str, Any]] = []  # the group's policies that the last decision put
         self.built: dict[str, str] = {}
         self.builds = 0
         self.approved(approval(1, day=1, by=ANN), approval(2, day=2, by=ANN))
@@ -122,7 +123,13 @@ class World:
         }[service]
         if service == "cloudformation":
             self.arrange(found)
+        elif service == "sagemaker":
+            found.operations["put_model_package_group_policy"] = self.put_policy
         return found
+
+    def put_policy(self, **asked: Any) -> dict[str, Any]:
+        self.shared.append(asked)
+        return {}
 
     def arrange(self, there: Fake) -> None:
         """The stack's state, and production's places."""
@@ -203,7 +210,9 @@ class World:
         return self
 
     def decide(self, **changes: Any) -> dict[str, str]:
-        return decide(replace(self.gate, **changes))
+        gate = replace(self.gate, **changes)
+        self.shared.clear()
+        return decide(gate)
 
     @property
     def decision(self) -> dict[str, Any]:

@@ -1,0 +1,72 @@
+"""What a version is when Build reads it, and what the gate finds changed: in its own Region and in its copies'."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from pipeline.frozen import changed, etag_of, frozen
+from tests.support.fake_services import ACCOUNT, REGION, Fake, error, package
+
+IRELAND = "eu-west-1"
+COPY = f"arn:aws:sagemaker:{IRELAND}:{ACCOUNT}:model-package/Iris/9"
+
+
+class Regions:
+    """The version in its own Region, a copy in another one, and a bucket with its artifact in each."""
+
+    def __init__(self) -> None:
+        self.packages: dict[str, Any] = {REGION: package(2), IRELAND: package(9, ModelPackageArn=COPY)}
+        self.etags = {REGION: "e1", IRELAND: "e1"}
+
+    def __call__(self, service: str, region: str) -> Any:
+        if service == "sagemaker":
+            return Fake(describe_model_package=lambda **_: self.packages[region])
+        return Fake(list_objects_v2={"Contents": [{"Key": "iris/model.tar.gz", "ETag": self.etags[region]}]})
+
+
+def replaced() -> dict[str, Any]:
+    containers = [{**package(9)["InferenceSpecification"]["Containers"][0], "Environment": {"A": "b"}}]
+    return package(9, ModelPackageArn=COPY, InferenceSpecification={"Containers": containers})
+
+
+CHANGES: dict[str, tuple[Callable[[Regions], Any], str]] = {
+    "rejected": (
+        lambda r: r.packages.update({IRELAND: package(9, "Rejected", ModelPackageArn=COPY)}), "is Rejected by now"),
+    "replaced": (lambda r: r.packages.update({IRELAND: replaced()}), "was replaced after Build had read it"),
+    "written again": (lambda r: r.etags.update({IRELAND: "e2"}), "was written again after Build had looked at it"),
+    "deleted": (
+        lambda r: r.packages.update({IRELAND: error("D", "ValidationException", "gone")}), "does not exist any more"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("change", CHANGES)
+def test_a_copy_in_a_further_region_is_looked_at_again(change: str) -> None:
+    regions, arn = Regions(), package(2)["ModelPackageArn"]
+    was = frozen(regions, arn, package(2)["InferenceSpecification"], {REGION: arn, IRELAND: COPY})
+    assert list(was["copies"]) == [IRELAND]
+    found = {**was, "arn": arn, "version": 2, "group": "Iris"}
+    assert changed(regions, found) == []
+    do, message = CHANGES[change]
+    do(regions)
+    (problem,) = changed(regions, found)
+    assert message in problem
+    assert f"the copy of version 2 of Iris in {IRELAND}" in problem
+
+
+def test_one_object_beneath_a_prefix_that_is_written_again_changes_its_hash() -> None:
+    held = {"iris/model/a": "e1", "iris/model/b": "e1", "iris/model-2/c": "e1"}
+
+    def listed(Prefix: str, MaxKeys: int = 0, **_: Any) -> Any:  # noqa: N803  # the API's names
+        answer = {"Contents": [{"Key": key, "ETag": etag} for key, etag in held.items() if key.startswith(Prefix)]}
+        return answer if MaxKeys else [answer]
+
+    s3: Any = Fake(list_objects_v2=listed)
+    for url in ("s3://models/iris/model/", "s3://models/iris/model"):
+        before = etag_of(s3, url)
+        held["iris/model-2/c"] += "x"  # of another artifact
+        assert etag_of(s3, url) == before
+        held["iris/model/b"] += "x"
+        assert etag_of(s3, url) != before
