@@ -126,8 +126,10 @@ def put(folder: Path, name: str, content: bytes, mode: int = 0) -> None:
             os.fchmod(file.fileno(), mode or 0o666 & ~_umask())
             file.write(content)
         new.replace(folder / name)
-    except BaseException:
-        new.unlink()
+    except BaseException as error:
+        new.unlink(missing_ok=True)
+        if isinstance(error, OSError):
+            error.filename = str(folder / name)  # a descriptor has no name that a message could say
         raise
 
 
