@@ -19,8 +19,8 @@ from scripts.rehearsal import chapters
 from scripts.rehearsal.chapters import play
 from scripts.rehearsal.embedded import embedded_aws
 from scripts.rehearsal.story import Story
-from tests.security.test_gate import action, approve, bucket, refusal, root, start, wait
 from tests.support.attacks import bucket_policy, check_denied
+from tests.support.gate_story import action, approve, bucket, refusal, root, start, wait
 from tests.support.story_steps import configure, register, served, set_status, version_arn
 from tests.support.waiting import PATIENCE
 
