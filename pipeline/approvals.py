@@ -18,9 +18,10 @@ from pipeline import record
 from pipeline.clients import Clients
 from pipeline.console import UserError, say
 from pipeline.executions import Run, pipeline_of, runs_of
+from pipeline.frozen import written_after
 from pipeline.registry import Version, described, read_version, versions_of
 from pipeline.settings import Settings
-from pipeline.specification import AGAIN, unchanged
+from pipeline.specification import AGAIN, unchanged, urls_of
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
@@ -147,4 +148,19 @@ class Approvals:
             return read_version(package, approval.at, None)
         document = record.entry(self.s3, self.settings.artifact_bucket, approval.key)
         unchanged(self.name(approval.version), package, document)
+        self.not_written_since(approval, package)
         return read_version(package, approval.at, document.get("by"))
+
+    def not_written_since(self, approval: Approval, package: Mapping[str, Any]) -> None:
+        """UserError where an artifact was written again after the approval, which was of what it was then."""
+        at = datetime.fromisoformat(approval.at)
+        for url in urls_of(package["InferenceSpecification"]):
+            try:
+                if not written_after(self.s3, url, at):
+                    continue
+            except ClientError:  # check_version says so, with what to do
+                continue
+            raise UserError(
+                f"{self.name(approval.version)} is not what was approved at {approval.at}: its artifact {url} was "
+                f"written after that. {AGAIN}"
+            )

@@ -22,6 +22,7 @@ from typing import TYPE_CHECKING, Any
 
 import boto3
 from botocore.config import Config
+from botocore.exceptions import ClientError
 
 from pipeline import live, outcome, release
 from pipeline import manifest as documents
@@ -44,6 +45,7 @@ if TYPE_CHECKING:
 
 OUT = Path("out")
 REPOSITORY = "CODEBUILD_SRC_DIR_SourceOutput"  # CodeBuild's variable for the input artifact that is not the primary one
+ASKED = "MODEL_PACKAGE_VERSION"  # of read_settings
 ALONE = "without-approval"  # of DEPLOY: 30-project.yaml skips the approver for it
 NAMED = 20  # accounts of a stage that the log names
 
@@ -182,17 +184,43 @@ def template_url(settings: Settings, partition: str) -> str:
     return f"https://{settings.bundle_bucket}.s3.{settings.region}.{suffix}/{settings.endpoint_template_key}"
 
 
+def asked(environment: Mapping[str, str], clients: Clients) -> str:
+    """The pipeline's variable ModelPackageVersion in this execution, as CodePipeline says; "" where it cannot be asked.
+
+    Not from an environment variable of the action: CodePipeline writes those as JSON and puts a variable into its text,
+    so that a value with a quote in it would set other variables of the build.
+    """
+    names = ("AWS_REGION", "SAGEMAKER_PROJECT_NAME", "SAGEMAKER_PROJECT_ID", "PIPELINE_EXECUTION_ID")
+    if not all(environment.get(name) for name in names):
+        return ""  # read_settings names what is missing
+    region, project, project_id, execution = (environment[name] for name in names)
+    pipeline = f"sagemaker-{project}-{project_id}-deploy"
+    try:
+        shown = clients("codepipeline", region).get_pipeline_execution(
+            pipelineName=pipeline, pipelineExecutionId=execution
+        )["pipelineExecution"]
+    except ClientError as error:
+        if error.response["Error"]["Code"] != "AccessDeniedException":
+            raise
+        raise UserError(
+            f"the version that execution {execution} is to deploy cannot be asked for: run `make accounts`, which lets "
+            "the build role do that, and release the change again"
+        ) from error
+    values = {one.get("name", ""): one.get("resolvedValue", "") for one in shown.get("variables", [])}
+    return values.get("ModelPackageVersion", "")
+
+
 def main() -> int:
     if not os.environ.get(REPOSITORY):
         raise UserError(f"the build project is not complete: environment variable {REPOSITORY} is not set")
     kit, repository = Path(), Path(os.environ[REPOSITORY])
-    settings = read_settings(os.environ, kit, repository)
     patient = Config(retries={"mode": "standard", "max_attempts": 8})
 
     @cache
     def client(service: str, region: str) -> Any:
         return boto3.client(service, region_name=region, config=patient)  # type: ignore[call-overload]
 
+    settings = read_settings({**os.environ, ASKED: asked(os.environ, client)}, kit, repository)
     export(build(settings, kit, repository, client))
     return 0
 

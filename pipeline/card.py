@@ -33,6 +33,9 @@ if TYPE_CHECKING:
     from mypy_boto3_sagemaker import SageMakerClient
 
 
+METRICS_LIMIT = 200  # characters of the summary, so that what follows them is not cut off
+
+
 @dataclass(frozen=True)
 class Asked:
     """What a card is about.
@@ -41,6 +44,7 @@ class Asked:
     template: the text of 40-stage.yaml; live: the stages as they are
     busy: the execution that is in DeployProd at the moment, "" for none
     approver: who may not approve, in words; "" where every approver may
+    replaced: the version is not what it was when it was let through to production under its number
     """
 
     manifest: Mapping[str, Any]
@@ -51,6 +55,7 @@ class Asked:
     live: Mapping[str, LiveStage]
     busy: str = ""
     approver: str = ""
+    replaced: bool = False
 
 
 def key_of(execution: str, number: str) -> str:
@@ -73,6 +78,7 @@ def gather(asked: Asked, results: Iterable[Result], clients: Clients) -> dict[st
         stages[name] = {
             "from": now.version,
             "to": str(package["version"]),
+            "replaced": asked.replaced,
             "joined": sorted(after - before),
             "left": sorted(before - after),
             "same": len(after & before),
@@ -174,7 +180,7 @@ def cost(found: Mapping[str, str], places: Iterable[Place], prices: Prices, unkn
 def summary(card: Mapping[str, Any]) -> str:
     """The text of the approval: version, approver, metrics, changes, cost; on one line."""
     version, prod = card["version"], card["stages"]["prod"]
-    measured = ", ".join(metric_text(metric) for metric in card["metrics"]) or "no metrics"
+    measured = shorten(", ".join(metric_text(metric) for metric in card["metrics"]) or "no metrics", METRICS_LIMIT)
     return shorten(
         f"{card['project']} version {version['number']}, approved by {version['by']} at {version['at'][:16]}; "
         f"{measured}; production: {change_text(prod)}; monthly cost: {cost_text(prod['cost'])}."
@@ -182,8 +188,10 @@ def summary(card: Mapping[str, Any]) -> str:
 
 
 def metric_text(metric: Mapping[str, Any]) -> str:
+    """A metric whose name, which a data scientist chooses, is one word: no sentence of the summary looks like it."""
     new = "none" if metric["new"] is None else f"{metric['new']:g}"
-    return f"{metric['name']} {new}" + ("" if metric["live"] is None else f" (live {metric['live']:g})")
+    name = "_".join(metric["name"].split())
+    return f"{name} {new}" + ("" if metric["live"] is None else f" (live {metric['live']:g})")
 
 
 def change_text(stage: Mapping[str, Any]) -> str:

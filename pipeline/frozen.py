@@ -2,8 +2,9 @@
 
 An InferenceSpecification may be replaced while the approval stays (specification.py), and an object in S3 may be
 written again under its key. So the Build step writes down what it found, for the version and for its copies in further
-Regions, and the gate before production looks again. An ETag changes with every write that changes an object (S3 API
-Reference, "Object").
+Regions, and the gate before production looks again: at the time of the version's last change too, because staging
+serves what the specification was when it was deployed there. An ETag changes with every write that changes an object
+(S3 API Reference, "Object"), as long as a key of KMS encrypts it: else it is an MD5 (10-model-storage.yaml).
 """
 
 from __future__ import annotations
@@ -11,29 +12,20 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterator, Mapping
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import ClientError
 
 from pipeline.clients import Clients
 from pipeline.console import UserError
-from pipeline.specification import sha256
+from pipeline.specification import sha256, urls_of
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
 
 GONE = {"ResourceNotFound", "ResourceNotFoundException", "ValidationException"}
 Frozen = dict[str, Any]  # arn, specification_sha256, artifacts
-
-
-def urls_of(specification: Mapping[str, Any]) -> list[str]:
-    """Where the artifacts of all containers are, each once (SageMaker API: ModelPackageContainerDefinition)."""
-    found = []
-    for container in specification.get("Containers", []):
-        found.append(container.get("ModelDataUrl", ""))
-        found.append(container.get("ModelDataSource", {}).get("S3DataSource", {}).get("S3Uri", ""))
-        found.append(container.get("AdditionalS3DataSource", {}).get("S3Uri", ""))
-    return list(dict.fromkeys(url for url in found if url))
 
 
 def artifacts_of(s3: S3Client, specification: Mapping[str, Any]) -> list[dict[str, str]]:
@@ -69,34 +61,61 @@ def objects(s3: S3Client, bucket: str, key: str) -> Iterator[tuple[str, str]]:
         yield from ((item["Key"], item["ETag"]) for item in page.get("Contents", []))
 
 
+def written_after(s3: S3Client, url: str, at: datetime) -> bool:
+    """Whether an object of an artifact was written after a time. S3 lists whole seconds.
+
+    Of an upload in parts it lists when it began (Amazon S3 User Guide, "System-defined object metadata").
+    """
+    bucket, _, key = url.removeprefix("s3://").partition("/")
+    beneath = key if key.endswith("/") or not key else f"{key}/"
+    pages = s3.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=key)
+    return any(
+        item["LastModified"] > at
+        for page in pages
+        for item in page.get("Contents", [])
+        if item["Key"] == key or item["Key"].startswith(beneath)
+    )
+
+
 def frozen(clients: Clients, arn: str, specification: Mapping[str, Any], copies: Mapping[str, str]) -> Frozen:
     """The version as it is now, with its copies. copies: their ARNs in the further Regions"""
     region = arn.split(":")[3]
     return {
         "specification_sha256": sha256(specification),
+        "edited": edited(clients("sagemaker", region).describe_model_package(ModelPackageName=arn)),
         "artifacts": artifacts_of(clients("s3", region), specification),
         "copies": {where: copy_now(clients, where, copied) for where, copied in copies.items() if where != region},
     }
 
 
 def copy_now(clients: Clients, region: str, arn: str) -> Frozen:
-    specification = clients("sagemaker", region).describe_model_package(ModelPackageName=arn)["InferenceSpecification"]
+    package = clients("sagemaker", region).describe_model_package(ModelPackageName=arn)
+    specification = package["InferenceSpecification"]
     return {
         "arn": arn,
         "specification_sha256": sha256(specification),
+        "edited": edited(package),
         "artifacts": artifacts_of(clients("s3", region), specification),
     }
 
 
-def changed(clients: Clients, package: Mapping[str, Any]) -> list[str]:
-    """What is not as the manifest's model_package has it: status, specification and artifacts, in every Region."""
+def edited(package: Mapping[str, Any]) -> str:
+    """When a version was changed last, by whatever change; "" for never."""
+    at = package.get("LastModifiedTime")
+    return at.astimezone(UTC).isoformat(timespec="microseconds") if isinstance(at, datetime) else ""
+
+
+def changed(clients: Clients, package: Mapping[str, Any], *, since_build: bool = True) -> list[str]:
+    """What is not as the manifest's model_package has it: status, specification and artifacts, in every Region.
+
+    since_build: staging was tested in this execution, so the version must not have been another in between either
+    """
     name = f"version {package['version']} of {package['group']}"
-    home = {key: package[key] for key in ("arn", "specification_sha256", "artifacts")}
-    parts = [(name, home), *((f"the copy of {name} in {r}", found) for r, found in package["copies"].items())]
-    return [problem for words, part in parts for problem in changed_part(clients, words, part)]
+    parts = [(name, package), *((f"the copy of {name} in {r}", found) for r, found in package["copies"].items())]
+    return [problem for words, part in parts for problem in changed_part(clients, words, part, since_build)]
 
 
-def changed_part(clients: Clients, name: str, was: Mapping[str, Any]) -> Iterator[str]:
+def changed_part(clients: Clients, name: str, was: Mapping[str, Any], since_build: bool) -> Iterator[str]:
     region = str(was["arn"]).split(":")[3]
     try:
         now = clients("sagemaker", region).describe_model_package(ModelPackageName=was["arn"])
@@ -110,6 +129,10 @@ def changed_part(clients: Clients, name: str, was: Mapping[str, Any]) -> Iterato
     specification = now.get("InferenceSpecification", {})
     if sha256(specification) != was["specification_sha256"]:
         yield f"the InferenceSpecification of {name} was replaced after Build had read it: approve the version again"
+        return
+    # A specification may be replaced for staging, and put back.
+    if since_build and was.get("edited", edited(now)) != edited(now):
+        yield f"{name} was edited after Build had read it, so it is not certain that staging tested what it is now"
         return
     try:
         artifacts = artifacts_of(clients("s3", region), specification)

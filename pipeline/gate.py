@@ -36,7 +36,7 @@ from pipeline.manifest import digest
 from pipeline.report import read_results
 from pipeline.settings import REJECTED
 from pipeline.sharing import share
-from pipeline.unasked import package_of, why_asked
+from pipeline.unasked import package_of, replaced, why_asked
 
 MANIFEST, STAGE_TEMPLATE = "deployment.json", "40-stage.yaml"
 BUILD_OUTPUT, TESTS = "CODEBUILD_SRC_DIR_BuildOutput", "CODEBUILD_SRC_DIR_StagingTests"
@@ -131,6 +131,7 @@ def make_card(gate: Gate, tests: Path) -> dict[str, str]:
         {stage: gate.live(stage) for stage in manifest["stages"]},
         busy,
         who_else(gate),
+        replaced(gate.clients("s3", gate.region), gate.bucket, manifest["model_package"]),
     )
     made = card.gather(asked, read_results(tests), gate.clients)
     key, sha256 = card.publish(gate.clients("s3", gate.region), gate.bucket, gate.number, made)
@@ -212,7 +213,7 @@ def problems_of(gate: Gate, document: dict[str, Any]) -> Iterator[str]:
     if manifest["pipeline_execution_id"] != (target or gate.execution):
         yield f"its manifest belongs to execution {manifest['pipeline_execution_id']}. {gate.again()}"
         return
-    yield from frozen.changed(gate.clients, package)
+    yield from frozen.changed(gate.clients, package, since_build=not target)
     if wrong := live.not_deployable("production", manifest["stages"]["prod"]["stack_set_name"], production):
         yield wrong
     if target:

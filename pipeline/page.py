@@ -169,11 +169,12 @@ def difference(metric: Mapping[str, Any]) -> str:
 def version_text(stage: Mapping[str, Any]) -> str:
     """Which version a stage has and gets: first deployment (version 2), version 1 → 2, version 2 (unchanged)."""
     live, new = stage["from"], stage["to"]
+    note = ", whose container or model was replaced since it was deployed" if stage.get("replaced") else ""
     if not live:
-        return f"first deployment (version {new})"
+        return f"first deployment (version {new}){note}"
     if live == new:
-        return f"version {new} (unchanged)"
-    return f"version {live} → {new}" + (" (an earlier version)" if int(new) < int(live) else "")
+        return f"version {new}{note or ' (unchanged)'}"
+    return f"version {live} → {new}" + (" (an earlier version)" if int(new) < int(live) else "") + note
 
 
 def changes(name: str, stage: Mapping[str, Any], names: Mapping[str, str]) -> str:

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from botocore.exceptions import ClientError
 
 from pipeline.console import UserError, say
+from pipeline.specification import urls_of
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
@@ -45,13 +46,8 @@ class Version:
 
     @property
     def artifacts(self) -> list[str]:
-        """Where the artifacts of all containers are, each once (SageMaker API, ModelPackageContainerDefinition)."""
-        found = []
-        for container in self.specification["Containers"]:
-            found.append(container.get("ModelDataUrl", ""))
-            found.append(container.get("ModelDataSource", {}).get("S3DataSource", {}).get("S3Uri", ""))
-            found.append(container.get("AdditionalS3DataSource", {}).get("S3Uri", ""))
-        return list(dict.fromkeys(url for url in found if url))
+        """Where the artifacts of all containers are, each once."""
+        return urls_of(self.specification)
 
 
 # -- the group ---------------------------------------------------------------------------------

@@ -17,6 +17,18 @@ SPELLED = {name.lower(): name for name in ("Containers", "Environment", "Image",
 AGAIN = "Approve it again (set another approval status, then Approved) to deploy what it is now"
 
 
+def urls_of(specification: Mapping[str, Any]) -> list[str]:
+    """Where the artifacts of all containers are, each once (SageMaker API: ModelPackageContainerDefinition)."""
+    found = []
+    for container in specification.get("Containers", []):
+        sources = [container.get("ModelDataSource", {}), *container.get("AdditionalModelDataSources", [])]
+        places = [source.get("S3DataSource", {}) for source in sources]
+        found.append(container.get("ModelDataUrl", ""))
+        found += [place.get(key, "") for place in places for key in ("S3Uri", "ManifestS3Uri")]
+        found.append(container.get("AdditionalS3DataSource", {}).get("S3Uri", ""))
+    return list(dict.fromkeys(url for url in found if url))
+
+
 def sha256(specification: Any) -> str:
     """The hash of what a version runs; the order and the case of members' names make no difference."""
     text = json.dumps(comparable(specification), sort_keys=True, separators=(",", ":"))

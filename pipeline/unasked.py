@@ -74,4 +74,19 @@ def was_live(s3: S3Client, bucket: str, package: Mapping[str, Any]) -> bool:
 
 def package_of(package: Mapping[str, Any]) -> dict[str, Any]:
     """What makes a version itself: its ARN, its specification, its artifacts, and those of its copies."""
-    return {key: package[key] for key in ("arn", "specification_sha256", "artifacts", "copies")}
+    copies = {region: itself(found) for region, found in package["copies"].items()}
+    return {**itself(package), "copies": copies}
+
+
+def itself(part: Mapping[str, Any]) -> dict[str, Any]:
+    return {key: part[key] for key in ("arn", "specification_sha256", "artifacts")}
+
+
+def replaced(s3: S3Client, bucket: str, package: Mapping[str, Any]) -> bool:
+    """Whether the version was something else when the gate admitted it last; False where it never was."""
+    let_through = [
+        decision["model_package"]
+        for decision in record.decisions(s3, bucket)
+        if decision.get("passed") is True and decision.get("arn") == package["arn"] and "model_package" in decision
+    ]
+    return bool(let_through) and let_through[-1] != package_of(package)

@@ -15,7 +15,7 @@ from pipeline.approvals import Approvals
 from pipeline.console import UserError
 from pipeline.people import same_person
 from pipeline.rollback import Answer
-from tests.support.fake_services import approval, error, package
+from tests.support.fake_services import MODEL, approval, error, package
 from tests.support.gate_world import ANN, BOB, BUCKET, World
 
 AGAIN = "aws codepipeline start-pipeline-execution --name sagemaker-Iris-p-1-deploy"
@@ -88,7 +88,7 @@ CHANGES: dict[str, tuple[Callable[[World], Any], str]] = {
         lambda w: setattr(w, "version", package(2, "Rejected")), "version 2 of Iris is Rejected by now"),
     "the specification is replaced": (respecified, "InferenceSpecification of version 2 of Iris was replaced"),
     "the artifact of the model is written again": (
-        lambda w: setattr(w.bucket, "models", {"Contents": [{"Key": "iris/model.tar.gz", "ETag": '"e2"'}]}),
+        lambda w: setattr(w.bucket, "models", {"Contents": [{**MODEL["Contents"][0], "ETag": '"e2"'}]}),
         "the artifact s3://models/iris/model.tar.gz of version 2 of Iris was written again"),
     "the artifact of the model is deleted": (
         lambda w: setattr(w.bucket, "models", {}), "the artifact s3://models/iris/model.tar.gz is missing"),
@@ -288,7 +288,7 @@ ASKED: dict[str, tuple[Callable[[World], Any], str]] = {
     "the gate never admitted it": (
         lambda w: w.bucket.held.pop("record/decisions/run-0/1.json"), "was never let through to production"),
     "its artifact is another one": (
-        lambda w: setattr(w.bucket, "models", {"Contents": [{"Key": "iris/model.tar.gz", "ETag": '"e2"'}]}),
+        lambda w: setattr(w.bucket, "models", {"Contents": [{**MODEL["Contents"][0], "ETag": '"e2"'}]}),
         "was never let through to production"),
 }  # fmt: skip
 

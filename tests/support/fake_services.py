@@ -15,7 +15,10 @@ VERSIONS = f"arn:aws:sagemaker:{REGION}:{ACCOUNT}:model-package/Iris"
 GROUP_ARN = f"arn:aws:sagemaker:{REGION}:{ACCOUNT}:model-package-group/Iris"
 IMAGE = f"683313688378.dkr.ecr.{REGION}.amazonaws.com/sagemaker-xgboost:3.0-5"
 
-MODEL = {"Contents": [{"Key": "iris/model.tar.gz", "ETag": '"e1"'}]}  # ListObjectsV2 of its bucket
+WRITTEN = datetime(2026, 1, 1, tzinfo=UTC)  # before every approval
+MODEL = {  # ListObjectsV2 of its bucket
+    "Contents": [{"Key": "iris/model.tar.gz", "ETag": '"e1"', "LastModified": WRITTEN}]
+}
 
 
 def error(operation: str, code: str, message: str = "") -> ClientError:
@@ -123,10 +126,11 @@ def storage(*approvals: dict[str, Any], models: Any = None) -> Fake:
         for one in approvals
     }
 
-    def listed(Bucket: str, Prefix: str, **_: Any) -> Any:  # noqa: N803  # the API's names
+    def listed(Bucket: str, Prefix: str, MaxKeys: int = 0, **_: Any) -> Any:  # noqa: N803  # the API's names
         if Bucket.startswith("sagemaker-project-"):
             return [{}, *({"Contents": [{"Key": key}]} for key in held if key.startswith(Prefix))]
-        return MODEL if models is None else models
+        found = MODEL if models is None else models
+        return found if MaxKeys or isinstance(found, ClientError) else [found]
 
     def got(Bucket: str, Key: str) -> dict[str, Any]:  # noqa: N803  # the API's names
         return {"Body": io.BytesIO(held[Key]), "ContentLength": len(held[Key])}
