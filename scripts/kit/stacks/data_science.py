@@ -105,6 +105,7 @@ def people(settings: Settings, key_arn: str, version: str = "") -> stacks.Wanted
         "StudioExecutionRoleNames": ",".join(role.rsplit("/", 1)[-1] for role in settings.studio.execution_roles),
         "ProjectTemplatesInS3": "false" if settings.publishing.to == "service-catalog" else "true",
         "ModelKeyArn": key_arn,
+        "PermissionModel": settings.permission_model,
         "BoundaryName": settings.roles.permissions_boundary,
     }
     return stack(settings, PEOPLE_STACK, parameters, version)
