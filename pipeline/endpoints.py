@@ -22,6 +22,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 from pipeline import outcome
 from pipeline.clients import AccountClients
 from pipeline.console import UserError, counted, export, run, say, shorten
+from pipeline.frozen import exchanged
 from pipeline.manifest import digest
 from pipeline.outcome import Checked, Served
 from pipeline.payloads import GOLDEN, Payload, difference, read_answer, read_payloads
@@ -198,6 +199,10 @@ def summary(stage: str, results: list[Result]) -> str:
     )
 
 
+def regional(service: str, region: str) -> Any:
+    return boto3.client(service, region_name=region, config=CONFIG)  # type: ignore[call-overload]
+
+
 def main() -> int:
     stage, external_id = os.environ.get("STAGE", ""), os.environ.get("TESTER_EXTERNAL_ID", "")
     given = Path(os.environ.get(BUILD_OUTPUT, ""))
@@ -214,15 +219,21 @@ def main() -> int:
     except ClientError as error:
         say(f"the reasons of failed accounts cannot be read: {described(error)}")
     checked = check_stage(manifest, stage, payloads, testers(manifest, stage, external_id), why=why)
-    results = results_of(checked)
+    execution = os.environ.get("PIPELINE_EXECUTION_ID") or manifest["pipeline_execution_id"]
+    problems = exchanged(
+        regional, manifest["model_package"], manifest["model_package"]["regions"],
+        execution == manifest["pipeline_execution_id"],
+    )  # fmt: skip
+    results = results_of(checked) + [
+        Result("registry", "the version is as Build found it", failure=p) for p in problems
+    ]
     for result in results:
         verdict = "FAILED" if result.failure else "skipped" if result.skipped else "ok"
         say(f"{verdict:>7}  {result.place}  {result.failure or result.name}")
     write_junit(Path("reports") / f"{stage}.xml", stage, results)
     text = summary(stage, results)
     say(text)
-    execution = os.environ.get("PIPELINE_EXECUTION_ID") or manifest["pipeline_execution_id"]
-    found = outcome.document(manifest, stage, checked, execution, digest(given))
+    found = outcome.document(manifest, stage, checked, execution, digest(given), problems)
     bucket, number = outcome.bucket_of(manifest), os.environ.get("CODEBUILD_BUILD_NUMBER", "1")
     key = outcome.write(boto3.client("s3", config=CONFIG), found, bucket, number)
     say(f"what the endpoints serve is recorded as {key} in the project's bucket")

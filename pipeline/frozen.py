@@ -115,6 +115,25 @@ def changed(clients: Clients, package: Mapping[str, Any], *, since_build: bool =
     return [problem for words, part in parts for problem in changed_part(clients, words, part, since_build)]
 
 
+def exchanged(clients: Clients, package: Mapping[str, Any], regions: Mapping[str, str], since_build: bool) -> list[str]:
+    """What a stage may have got in place of the version: its specification is another one, or was edited since Build.
+
+    The gate cannot see it: endpoints take the version from the registry while they are created, after the gate.
+    regions: its ARN in each Region of the stage
+    """
+    name, parts = f"version {package['version']} of {package['group']}", {package["arn"].split(":")[3]: package}
+    found = []
+    for region, was in (parts | dict(package.get("copies", {}))).items():
+        if region in regions and "specification_sha256" in was:
+            now = clients("sagemaker", region).describe_model_package(ModelPackageName=was["arn"])
+            other = sha256(now.get("InferenceSpecification", {})) != was["specification_sha256"]
+            if other or (since_build and was.get("edited", edited(now)) != edited(now)):
+                found.append(
+                    f"{name} was edited in {region} while it was deployed, so its endpoints may run another one"
+                )
+    return found
+
+
 def changed_part(clients: Clients, name: str, was: Mapping[str, Any], since_build: bool) -> Iterator[str]:
     region = str(was["arn"]).split(":")[3]
     try:

@@ -115,12 +115,17 @@ def as_deployed(served: Served, package: str, release: int | None) -> str:
 
 
 def document(
-    manifest: Mapping[str, Any], stage: str, checked: Sequence[Checked], execution: str, manifest_sha256: str
+    manifest: Mapping[str, Any],
+    stage: str,
+    checked: Sequence[Checked],
+    execution: str,
+    manifest_sha256: str,
+    problems: Sequence[str] = (),
 ) -> dict[str, Any]:
     """The record of a stage after its tests: what each endpoint serves and which checks failed there.
 
     execution: that tests, which a rollback of the stage does with the manifest of another one
-    manifest_sha256: of all that Build handed on
+    manifest_sha256: of all that Build handed on; problems: of the stage as a whole
     """
     package = manifest["model_package"]
     return {
@@ -130,7 +135,8 @@ def document(
         "version": package["version"],
         "arn": package["arn"],
         "at": datetime.now(UTC).isoformat(timespec="seconds"),
-        "passed": not any(result.failure for one in checked for result in one.results),
+        "passed": not problems and not any(result.failure for one in checked for result in one.results),
+        "problems": list(problems),
         "manifest_sha256": manifest_sha256,
         "endpoints": [endpoint(one) for one in checked],
     }

@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 
+from pipeline import record
 from pipeline.frozen import etag_of
 from scripts.kit.names import model_bucket
 from scripts.rehearsal import chapters
@@ -106,22 +107,49 @@ def test_a_person_who_starts_the_pipeline_gives_the_build_no_variable(story: Sto
 # -- what a number stands for ------------------------------------------------------------------
 
 
-def test_a_specification_that_is_put_back_after_staging_took_another_one_is_refused(story: Story) -> None:
+def test_a_specification_that_is_another_one_while_staging_is_deployed_is_refused(story: Story) -> None:
     """Staging would test the harmless one, production get the other: both are the version's, and both are approved."""
     harmless = specification(story, 2)
     replace(story, 2, mine(harmless))
     assert set_status(story, 2, "Approved")
     until_built(story)
     replace(story, 2, harmless)
-    assert story.wait_for_stage("DeployStaging") == "Succeeded"
-    replace(story, 2, mine(harmless))
-    wait(story)
+    assert story.wait_for_stage("DeployStaging") == "Failed"
+    assert "was edited in us-east-1 while it was deployed, so its endpoints may run another one" in story.diagnosis()
+    assert served(story)["prod"] == 1
+
+
+def test_a_specification_that_is_replaced_and_put_back_while_it_waits_is_refused(story: Story) -> None:
+    start(story, "1")
+    approved = specification(story, 1)
+    replace(story, 1, mine(approved))
+    replace(story, 1, approved)
     assert approve(story) == "Failed"
     assert "was edited after Build had read it, so it is not certain that staging tested what it is now" in refusal(
         story
     )
-    assert served(story)["prod"] == 1
-    replace(story, 2, harmless)
+
+
+def test_a_specification_that_is_replaced_after_the_gate_fails_production_and_is_no_way_back(story: Story) -> None:
+    """Endpoints take the version from the registry while they are created: the tests of production look again."""
+    approved = specification(story, 2)
+    assert set_status(story, 2, "PendingManualApproval", patience=0) is None
+    assert set_status(story, 2, "Approved")
+    wait(story)
+    chapters.give_approval(story, "Approved", "a test")
+    ends = time.monotonic() + PATIENCE
+    while not [one for one in story.actions() if (one["actionName"], one["status"]) == ("Gate", "Succeeded")]:
+        assert time.monotonic() < ends, story.diagnosis()
+        time.sleep(0.005)
+    replace(story, 2, mine(approved))
+    assert story.wait_for_execution(story.execution_id) == "Failed"
+    assert action(story, "TestProd")["status"] == "Failed"
+    assert "was edited in us-east-1 while it was deployed, so its endpoints may run another one" in story.diagnosis()
+    newest = record.outcomes(root(story).client("s3"), bucket(story), "prod")[-1]
+    assert (newest["execution"], newest["passed"]) == (story.execution_id, False)
+    replace(story, 2, approved)
+    start(story, "1")
+    assert approve(story) == "Succeeded"
 
 
 def test_a_version_that_became_another_under_its_number_is_no_unchanged_one(story: Story) -> None:

@@ -14,7 +14,9 @@ from botocore.exceptions import ClientError
 from localaws.cloud import Session
 from scripts.kit.names import CREATOR_POLICY, S3_LAUNCH_ROLE, SCIENTIST_POLICY, bundle_bucket
 from scripts.kit.publish import hosting
+from scripts.rehearsal import setting as people
 from scripts.rehearsal.embedded import embedded_aws
+from scripts.rehearsal.stock_roles import USE_ROLE
 from tests.support.attacks import bucket_policy, check_denied, managed_policy, role_policy, topic_policy
 from tests.support.installation import Installation
 
@@ -237,6 +239,26 @@ def test_a_data_scientist_who_passes_a_role_of_the_pipelines_is_refused(studio: 
         pytest.raises(ClientError, match="Could not assume role"),
     ):
         make()  # passed, and refused by the role's own trust policy: the statement stands where a trust is wider
+
+
+@pytest.mark.parametrize("name", [USE_ROLE, "AmazonSageMakerServiceCatalogProductsCodeBuildRole"])
+def test_a_data_scientist_who_passes_a_role_of_awss_own_templates_is_refused(studio: Studio, name: str) -> None:
+    """Those may start builds and update stacks with sagemaker in their names, and services trust them that run code."""
+    iam = studio.root.client("iam")
+    trust = people.trust(Service="sagemaker.amazonaws.com")
+    iam.create_role(RoleName=name, Path="/service-role/", AssumeRolePolicyDocument=trust)
+
+    def make() -> Any:
+        step = {"Name": "Fail", "Type": "Fail", "Arguments": {"ErrorMessage": ""}}
+        return studio.client("sagemaker").create_pipeline(
+            PipelineName=name[-20:],
+            PipelineDefinition=json.dumps({"Version": "2020-12-01", "Steps": [step]}),
+            RoleArn=f"arn:aws:iam::{studio.kit.account}:role/service-role/{name}",
+        )
+
+    check_denied(make, "PassNoRoleOfThePipelines")
+    with studio.scientist_without("PassNoRoleOfThePipelines"):
+        assert make()
 
 
 def test_a_stranger_who_owns_a_bucket_of_a_predictable_name_gets_nothing_from_a_build(studio: Studio) -> None:
