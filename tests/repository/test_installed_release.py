@@ -275,12 +275,12 @@ def test_production_goes_back_to_the_version_before(ready: Installed, kept: Rehe
     until(lambda: in_production(2), 300)
     # The upgrade gave the pipeline other code: CodePipeline rolls back to no execution from before it, and an approver
     # is asked (docs/decisions/0024-the-pipelines-code-is-published.md).
-    shown = ready.make(f"rollback PROJECT={PROJECT} STAGE=prod ARGS='--profile data-science'")
+    shown = ready.make(f"rollback PROJECT={PROJECT} STAGE=prod ARGS='--yes --profile data-science'")
     assert "ApproveDeployment" in shown, shown
     approve()
     until(lambda: in_production(1), 300)
 
 
 def test_the_project_is_taken_down(ready: Installed) -> None:
-    ready.make(f"teardown PROJECT={PROJECT} ARGS='--profile data-science'")
+    ready.make(f"teardown PROJECT={PROJECT} ARGS='--yes --profile data-science'")
     assert PROJECT not in ready.make("versions ARGS='--profile data-science'")
