@@ -42,6 +42,7 @@ Parameters:
   ExternalId: {Type: String}
   FurtherRegions: {Type: CommaDelimitedList}
   ImageRepositoryPrefix: {Type: String}
+  BoundaryName: {Type: String}
   BundleVersion: {Type: String}
 Resources:
   Approvals: {Type: 'AWS::SNS::Topic'}
@@ -53,6 +54,9 @@ Parameters:
   OrganizationalUnitProdId: {Type: String}
   FurtherRegions: {Type: CommaDelimitedList}
   SourceConnectionArn: {Type: String}
+  BoundaryName: {Type: String}
+  RolePath: {Type: String}
+  TagKeys: {Type: CommaDelimitedList}
   BundleVersion: {Type: String}
 Resources:
   Wait: {Type: 'AWS::SNS::Topic'}
@@ -64,6 +68,8 @@ Parameters:
   StudioExecutionRoleNames: {Type: CommaDelimitedList}
   ProjectTemplatesInS3: {Type: String}
   ModelKeyArn: {Type: String}
+  PermissionModel: {Type: String}
+  BoundaryName: {Type: String}
   BundleVersion: {Type: String}
 Resources:
   Policies: {Type: 'AWS::SNS::Topic'}
@@ -71,6 +77,9 @@ Resources:
 TARGET = """\
 Parameters:
   SageMakerRoleSuffix: {Type: String}
+  BoundaryName: {Type: String}
+  RolePath: {Type: String}
+  OwnTestsRoleArn: {Type: String}
   PipelineExecutionRoleArn: {Type: String}
   ExternalId: {Type: String}
   ModelBucketName: {Type: String}
