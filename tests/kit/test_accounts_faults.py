@@ -62,6 +62,7 @@ Resources:
   Wait: {Type: 'AWS::SNS::Topic'}
 Outputs:
   TestRoleArn: {Value: !Sub 'arn:aws:iam::${AWS::AccountId}:root'}
+  OwnTestsRoleArn: {Value: !Sub 'arn:aws:iam::${AWS::AccountId}:root'}
 """
 PEOPLE = """\
 Parameters:
