@@ -30,12 +30,13 @@ from pipeline.accounts import Account, accounts_of
 from pipeline.approvals import Approvals
 from pipeline.clients import Clients
 from pipeline.console import UserError, export, run, say, shorten
+from pipeline.executions import pipeline_name
 from pipeline.frozen import frozen
 from pipeline.parameters import declared_parameters
 from pipeline.payloads import GOLDEN, read_payloads
 from pipeline.regions import copies
 from pipeline.registry import check_version, ensure_group
-from pipeline.rollback import Answer, after_rejection, parameters_of
+from pipeline.rollback import Answer, after_rejection
 from pipeline.settings import Settings, Stage, read_settings
 from pipeline.sharing import check_place, check_room, share
 from pipeline.unasked import why_asked
@@ -153,9 +154,9 @@ def stack_names(settings: Settings) -> dict[str, str]:
 
 def number_of(settings: Settings, stage: Stage, wanted: Mapping[str, str], template: str, clients: Clients) -> int:
     """The number of the stage's configuration: another one where it changes, or was taken back."""
-    live = parameters_of(clients("cloudformation", settings.region), documents.stack_name(settings, stage))
-    last = outcome.newest(clients("s3", settings.region), settings.artifact_bucket, stage.name) if live else None
-    found = release.release(wanted, live, declared_parameters(template), last)
+    now = live.parameters_of(clients("cloudformation", settings.region), documents.stack_name(settings, stage))
+    last = outcome.newest(clients("s3", settings.region), settings.artifact_bucket, stage.name) if now else None
+    found = release.release(wanted, now, declared_parameters(template), last)
     if release.taken_back(last):
         say(f"{stage.name}: SageMaker took the last update back, so this one has a configuration of its own ({found})")
     return found
@@ -194,10 +195,9 @@ def asked(environment: Mapping[str, str], clients: Clients) -> str:
     if not all(environment.get(name) for name in names):
         return ""  # read_settings names what is missing
     region, project, project_id, execution = (environment[name] for name in names)
-    pipeline = f"sagemaker-{project}-{project_id}-deploy"
     try:
         shown = clients("codepipeline", region).get_pipeline_execution(
-            pipelineName=pipeline, pipelineExecutionId=execution
+            pipelineName=pipeline_name(project, project_id), pipelineExecutionId=execution
         )["pipelineExecution"]
     except ClientError as error:
         if error.response["Error"]["Code"] != "AccessDeniedException":

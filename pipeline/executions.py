@@ -7,7 +7,7 @@ variable MODEL_PACKAGE_VERSION that its Build step exported.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
@@ -36,7 +36,12 @@ class Run:
 
 
 def pipeline_of(settings: Settings) -> str:
-    return f"sagemaker-{settings.project}-{settings.project_id}-deploy"
+    return pipeline_name(settings.project, settings.project_id)
+
+
+def pipeline_name(project: str, project_id: str) -> str:
+    """The name of a project's pipeline (30-project.yaml)."""
+    return f"sagemaker-{project}-{project_id}-deploy"
 
 
 def runs_of(codepipeline: CodePipelineClient, pipeline: str) -> list[Run]:
@@ -49,7 +54,7 @@ def runs_of(codepipeline: CodePipelineClient, pipeline: str) -> list[Run]:
     summaries = [summary for page in pages for summary in page["pipelineExecutionSummaries"]]
     runs = [read_run(summary, details.get(summary["pipelineExecutionId"], [])) for summary in summaries]
     versions = {run.id: run.version for run in runs}
-    return [run if not run.target else with_version(run, versions.get(run.target, "")) for run in runs]
+    return [run if not run.target else replace(run, version=versions.get(run.target, "")) for run in runs]
 
 
 def read_run(summary: Mapping[str, Any], actions: list[ActionExecutionDetailTypeDef]) -> Run:
@@ -71,7 +76,3 @@ def read_run(summary: Mapping[str, Any], actions: list[ActionExecutionDetailType
         last,
         approval,
     )
-
-
-def with_version(run: Run, version: str) -> Run:
-    return Run(run.id, run.status, run.built, version, run.target, run.actions, run.approval)

@@ -115,23 +115,25 @@ def changed(clients: Clients, package: Mapping[str, Any], *, since_build: bool =
     return [problem for words, part in parts for problem in changed_part(clients, words, part, since_build)]
 
 
-def exchanged(clients: Clients, package: Mapping[str, Any], regions: Mapping[str, str], since_build: bool) -> list[str]:
-    """What a stage may have got in place of the version: its specification is another one, or was edited since Build.
+def differs(now: Mapping[str, Any], was: Mapping[str, Any], since_build: bool) -> str:
+    """How a version is not what Build found, "replaced" or "edited"; "" where it is. now: as SageMaker describes it"""
+    if sha256(now.get("InferenceSpecification", {})) != was["specification_sha256"]:
+        return "replaced"
+    # A specification may be replaced for staging, and put back.
+    return "edited" if since_build and was.get("edited", edited(now)) != edited(now) else ""
+
+
+def exchanged(clients: Clients, package: Mapping[str, Any], since_build: bool) -> Iterator[str]:
+    """What a stage may have got in place of the version, in which Region.
 
     The gate cannot see it: endpoints take the version from the registry while they are created, after the gate.
-    regions: its ARN in each Region of the stage
     """
-    name, parts = f"version {package['version']} of {package['group']}", {package["arn"].split(":")[3]: package}
-    found = []
-    for region, was in (parts | dict(package.get("copies", {}))).items():
-        if region in regions and "specification_sha256" in was:
-            now = clients("sagemaker", region).describe_model_package(ModelPackageName=was["arn"])
-            other = sha256(now.get("InferenceSpecification", {})) != was["specification_sha256"]
-            if other or (since_build and was.get("edited", edited(now)) != edited(now)):
-                found.append(
-                    f"{name} was edited in {region} while it was deployed, so its endpoints may run another one"
-                )
-    return found
+    name = f"version {package['version']} of {package['group']}"
+    for was in (package, *package["copies"].values()):
+        region = was["arn"].split(":")[3]
+        now = clients("sagemaker", region).describe_model_package(ModelPackageName=was["arn"])
+        if differs(now, was, since_build):
+            yield f"{name} was edited in {region} while it was deployed, so its endpoints may run another one"
 
 
 def changed_part(clients: Clients, name: str, was: Mapping[str, Any], since_build: bool) -> Iterator[str]:
@@ -145,16 +147,15 @@ def changed_part(clients: Clients, name: str, was: Mapping[str, Any], since_buil
         return
     if now.get("ModelApprovalStatus") != "Approved":
         yield f"{name} is {now.get('ModelApprovalStatus')} by now: approve it to deploy it"
-    specification = now.get("InferenceSpecification", {})
-    if sha256(specification) != was["specification_sha256"]:
+    how = differs(now, was, since_build)
+    if how == "replaced":
         yield f"the InferenceSpecification of {name} was replaced after Build had read it: approve the version again"
-        return
-    # A specification may be replaced for staging, and put back.
-    if since_build and was.get("edited", edited(now)) != edited(now):
+    elif how:
         yield f"{name} was edited after Build had read it, so it is not certain that staging tested what it is now"
+    if how:
         return
     try:
-        artifacts = artifacts_of(clients("s3", region), specification)
+        artifacts = artifacts_of(clients("s3", region), now.get("InferenceSpecification", {}))
     except UserError as error:
         yield f"{name}: {error}"
         return

@@ -31,6 +31,7 @@ from botocore.exceptions import ClientError
 from pipeline import card, frozen, live, people, record
 from pipeline.clients import Clients
 from pipeline.console import UserError, export, run, say, shorten
+from pipeline.executions import pipeline_name
 from pipeline.live import LiveStage
 from pipeline.manifest import digest
 from pipeline.report import read_results
@@ -69,7 +70,7 @@ class Gate:
 
     @property
     def pipeline(self) -> str:
-        return f"sagemaker-{self.project}-{self.project_id}-deploy"
+        return pipeline_name(self.project, self.project_id)
 
     @cached_property
     def manifest(self) -> dict[str, Any]:

@@ -18,6 +18,7 @@ from pipeline.console import counted
 if TYPE_CHECKING:
     from mypy_boto3_cloudformation import CloudFormationClient
     from mypy_boto3_cloudformation.literals import CallAsType
+    from mypy_boto3_cloudformation.type_defs import StackTypeDef
 
 Place = tuple[str, str]  # account and Region
 # The states in which REPLACE_ON_FAILURE deletes. The page above leaves ROLLBACK_COMPLETE out, "CloudFormation
@@ -47,14 +48,30 @@ class LiveStage:
 
 def look(cloudformation: CloudFormationClient, stack: str, call_as: CallAsType) -> LiveStage:
     """A stage as it is. stack: the name of its stack, and of the stack set that it holds"""
-    try:
-        found = cloudformation.describe_stacks(StackName=stack)["Stacks"][0]
-    except ClientError as error:
-        if "does not exist" not in error.response["Error"].get("Message", ""):
-            raise
+    found = stack_of(cloudformation, stack)
+    if found is None:
         return LiveStage()
-    parameters = {p["ParameterKey"]: p.get("ParameterValue", "") for p in found.get("Parameters", [])}
-    return LiveStage(found["StackStatus"], parameters, places_of(cloudformation, stack, call_as))
+    return LiveStage(found["StackStatus"], parameters_in(found), places_of(cloudformation, stack, call_as))
+
+
+def stack_of(cloudformation: CloudFormationClient, stack: str) -> StackTypeDef | None:
+    """The stack of this name; None where there is none."""
+    try:
+        return cloudformation.describe_stacks(StackName=stack)["Stacks"][0]
+    except ClientError as error:
+        if "does not exist" in error.response["Error"].get("Message", ""):
+            return None
+        raise
+
+
+def parameters_of(cloudformation: CloudFormationClient, stack: str) -> dict[str, str]:
+    """A stack's parameters; {} where there is no such stack."""
+    found = stack_of(cloudformation, stack)
+    return parameters_in(found) if found else {}
+
+
+def parameters_in(stack: StackTypeDef) -> dict[str, str]:
+    return {p["ParameterKey"]: p.get("ParameterValue", "") for p in stack.get("Parameters", [])}
 
 
 def places_of(cloudformation: CloudFormationClient, stack_set: str, call_as: CallAsType) -> tuple[Place, ...]:
@@ -87,13 +104,8 @@ def not_deployable(stage: str, stack: str, live: LiveStage) -> str:
 
 def refuse_replacement(cloudformation: CloudFormationClient, stage: str, stack: str, call_as: CallAsType) -> str:
     """The same for a stage of which only the stack's state is known: the stack set is asked where that has failed."""
-    try:
-        found = cloudformation.describe_stacks(StackName=stack)["Stacks"][0]
-    except ClientError as error:
-        if "does not exist" in error.response["Error"].get("Message", ""):
-            return ""
-        raise
-    if found["StackStatus"] not in REPLACED:
+    found = stack_of(cloudformation, stack)
+    if found is None or found["StackStatus"] not in REPLACED:
         return ""
     return not_deployable(stage, stack, LiveStage(found["StackStatus"], {}, places_of(cloudformation, stack, call_as)))
 

@@ -16,6 +16,7 @@ from pipeline.approvals import Approvals
 from pipeline.clients import Clients
 from pipeline.console import UserError, say
 from pipeline.executions import Run, pipeline_of, runs_of
+from pipeline.live import parameters_of
 from pipeline.registry import Version
 from pipeline.settings import STAGES, Settings
 
@@ -49,17 +50,6 @@ def live_versions(cloudformation: CloudFormationClient, stacks: Mapping[str, str
         if arn:
             live[stage] = arn.rsplit("/", 1)[1]
     return live
-
-
-def parameters_of(cloudformation: CloudFormationClient, stack: str) -> dict[str, str]:
-    """A stack's parameters; {} where there is no such stack."""
-    try:
-        found = cloudformation.describe_stacks(StackName=stack)["Stacks"][0]
-    except ClientError as error:
-        if "does not exist" in error.response["Error"].get("Message", ""):
-            return {}
-        raise
-    return {p["ParameterKey"]: p.get("ParameterValue", "") for p in found.get("Parameters", [])}
 
 
 # -- what to do --------------------------------------------------------------------------------

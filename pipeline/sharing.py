@@ -21,8 +21,8 @@ from botocore.exceptions import ClientError
 
 from pipeline.clients import Clients
 from pipeline.console import UserError, say
+from pipeline.live import parameters_of
 from pipeline.registry import MISSING, Version
-from pipeline.rollback import parameters_of
 from pipeline.settings import STAGES, Settings
 
 if TYPE_CHECKING:
