@@ -9,7 +9,9 @@ from pathlib import Path
 import pytest
 
 from localaws.cloud import Cloud
+from tests.support.publisher import Publisher
 from tests.support.rehearsed_organization import RehearsedOrganization
+from tests.support.strangers import make_strangers
 
 
 @pytest.fixture
@@ -34,3 +36,13 @@ def bare(cloud: Cloud, tmp_path: Path) -> Iterator[RehearsedOrganization]:
     """Only the organization and its accounts, as the story begins."""
     with pytest.MonkeyPatch.context() as patch:
         yield RehearsedOrganization(cloud, tmp_path, patch, bare=True)
+
+
+@pytest.fixture
+def publisher(cloud: Cloud, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Publisher:
+    return Publisher(cloud, tmp_path, monkeypatch)
+
+
+@pytest.fixture
+def strangers(tmp_path: Path) -> Path:
+    return make_strangers(tmp_path)

@@ -10,7 +10,6 @@ from typing import Any
 
 import pytest
 
-from localaws.cloud import Cloud
 from scripts import package, release
 from scripts.kit import console
 from scripts.kit.bundle import pack
@@ -24,17 +23,7 @@ from scripts.rehearsal.notebooks import run as running
 from tests.support import NASTY
 from tests.support.bundle_tree import make_bundle_tree
 from tests.support.publisher import Publisher
-from tests.support.strangers import commands, content, forge, make_strangers
-
-
-@pytest.fixture
-def publisher(cloud: Cloud, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Publisher:
-    return Publisher(cloud, tmp_path, monkeypatch)
-
-
-@pytest.fixture
-def strangers(tmp_path: Path) -> Path:
-    return make_strangers(tmp_path)
+from tests.support.strangers import commands, content, forge
 
 
 @pytest.mark.parametrize("name", commands(Path()))

@@ -9,7 +9,6 @@ from pathlib import Path
 
 import pytest
 
-from localaws.cloud import Cloud
 from scripts import package, release
 from scripts.kit import console
 from scripts.kit.bundle import pack
@@ -18,17 +17,7 @@ from scripts.kit.marker import MARKER
 from scripts.kit.output import Output
 from scripts.rehearsal.notebooks import run as running
 from tests.support.publisher import Publisher
-from tests.support.strangers import commands, content, forge, make_strangers
-
-
-@pytest.fixture
-def publisher(cloud: Cloud, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Publisher:
-    return Publisher(cloud, tmp_path, monkeypatch)
-
-
-@pytest.fixture
-def strangers(tmp_path: Path) -> Path:
-    return make_strangers(tmp_path)
+from tests.support.strangers import commands, content, forge
 
 
 def test_a_file_that_was_changed_after_the_kit_wrote_it_is_its_persons(tmp_path: Path) -> None:

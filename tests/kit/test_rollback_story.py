@@ -13,23 +13,17 @@ import pytest
 from scripts.kit.projects.history import ENDED
 from scripts.rehearsal import chapters
 from scripts.rehearsal import setting as people
-from scripts.rehearsal.chapters import play
-from scripts.rehearsal.embedded import embedded_aws
 from scripts.rehearsal.story import Story, StoryFailed
-from tests.support.story_steps import follow, register, served, set_status
+from tests.support.story_steps import follow, register, served, set_status, whole_story
 from tests.support.terminal import Terminal
 
 
 @pytest.fixture(scope="module")
 def story(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Story]:
     """The story, with a second version of the same model registered."""
-    folder = tmp_path_factory.mktemp("release")
-    with embedded_aws(folder) as cloud:
-        released = Story(cloud, folder)
-        play(released)
+    with whole_story(tmp_path_factory.mktemp("release")) as released:
         register(released)
         yield released
-    assert not cloud.faults, "\n".join(f"{fault.where}\n{fault.traceback}" for fault in cloud.faults)
 
 
 def command(story: Story, module: str, *arguments: str) -> str:

@@ -18,25 +18,19 @@ import pytest
 from localaws.cloud import Session
 from scripts.rehearsal import chapters
 from scripts.rehearsal import setting as people
-from scripts.rehearsal.chapters import play
-from scripts.rehearsal.embedded import embedded_aws
 from scripts.rehearsal.story import Story
 from tests.support.attacks import bucket_policy, check_denied
 from tests.support.gate_story import action, approve, bucket, refusal, root, start, wait
-from tests.support.story_steps import configure, new_execution, register, served, set_status, version_arn
+from tests.support.story_steps import configure, new_execution, register, served, set_status, version_arn, whole_story
 from tests.support.waiting import PATIENCE
 
 
 @pytest.fixture(scope="module")
 def story(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Story]:
     """The story, in which version 1 is live, with a second version registered."""
-    folder = tmp_path_factory.mktemp("gate")
-    with embedded_aws(folder) as cloud:
-        played = Story(cloud, folder)
-        play(played)
+    with whole_story(tmp_path_factory.mktemp("gate")) as played:
         register(played)
         yield played
-    assert not cloud.faults, "\n".join(f"{fault.where}\n{fault.traceback}" for fault in cloud.faults)
 
 
 def retry(story: Story) -> str:

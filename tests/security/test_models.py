@@ -14,7 +14,6 @@ from typing import Any
 
 import pytest
 
-from awslang.principals import service_principal
 from localaws.cloud import Session
 from pipeline import sharing
 from pipeline.console import UserError
@@ -22,11 +21,9 @@ from pipeline.registry import read_version
 from pipeline.settings import Settings
 from scripts.kit.names import MODELS_STACK, model_bucket
 from scripts.kit.stacks.data_science import UNTAGGED
-from scripts.rehearsal.chapters import play
-from scripts.rehearsal.embedded import embedded_aws
 from scripts.rehearsal.story import Story
-from tests.support.attacks import LivePolicy, bucket_policy, check_denied, role_policy
-from tests.support.story_steps import register, version_arn
+from tests.support.attacks import LivePolicy, bucket_policy, build_session, check_denied, role_policy
+from tests.support.story_steps import register, version_arn, whole_story
 
 BUILD_ROLE = "AmazonSageMakerServiceCatalogProductsMultiAccountBuildRole"
 GATE_ROLE = BUILD_ROLE.replace("Build", "Gate")
@@ -64,14 +61,7 @@ class Models:
         return self.in_a_build(GATE_ROLE, "gate")
 
     def in_a_build(self, role: str, kind: str) -> Session:
-        """The session that CodeBuild gives a build of the project."""
-        account = self.story.setting.data_science
-        arn = f"arn:aws:codebuild:{self.story.region}:{account}"
-        name = f"sagemaker-{self.folder}-{kind}"
-        keys = {"codebuild:projectarn": f"{arn}:project/{name}", "codebuild:buildarn": f"{arn}:build/{name}:1"}
-        by = service_principal("codebuild.amazonaws.com", SourceAccount=account)
-        wanted = f"arn:aws:iam::{account}:role/service-role/{role}"
-        return self.story.cloud.assume_role(wanted, "AWSCodeBuild-1", by, self.story.region, keys=keys)
+        return build_session(self.story, role, f"sagemaker-{self.folder}-{kind}")
 
     def get(self, session: Session, key: str) -> bytes:
         return bytes(session.client("s3").get_object(Bucket=self.bucket, Key=key)["Body"].read())
@@ -137,12 +127,8 @@ class Models:
 
 @pytest.fixture(scope="module")
 def models(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Models]:
-    folder = tmp_path_factory.mktemp("models")
-    with embedded_aws(folder) as cloud:
-        story = Story(cloud, folder)
-        play(story)
+    with whole_story(tmp_path_factory.mktemp("models")) as story:
         yield Models(story)
-    assert not cloud.faults, "\n".join(f"{fault.where}\n{fault.traceback}" for fault in cloud.faults)
 
 
 @pytest.mark.parametrize("stage", ["staging", "prod"])

@@ -10,11 +10,9 @@ from typing import Any
 
 import pytest
 
-from scripts.rehearsal.chapters import play
-from scripts.rehearsal.embedded import embedded_aws
 from scripts.rehearsal.story import Story
 from tests.support.attacks import role_policy
-from tests.support.story_steps import follow, push, served
+from tests.support.story_steps import follow, push, served, whole_story
 
 FAILS = """\
 import unittest
@@ -79,12 +77,8 @@ class Attack(unittest.TestCase):
 @pytest.fixture(scope="module")
 def story(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Story]:
     """A whole story: version 1 is live in both stages."""
-    folder = tmp_path_factory.mktemp("pipeline")
-    with embedded_aws(folder) as cloud:
-        played = Story(cloud, folder)
-        play(played)
+    with whole_story(tmp_path_factory.mktemp("pipeline")) as played:
         yield played
-    assert not cloud.faults, "\n".join(f"{fault.where}\n{fault.traceback}" for fault in cloud.faults)
 
 
 def build(story: Story) -> dict[str, Any]:

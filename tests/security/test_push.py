@@ -12,10 +12,8 @@ from typing import Any
 import pytest
 
 from scripts.rehearsal import chapters
-from scripts.rehearsal.chapters import play
-from scripts.rehearsal.embedded import embedded_aws
 from scripts.rehearsal.story import Story
-from tests.support.story_steps import follow, new_execution, served
+from tests.support.story_steps import follow, new_execution, served, whole_story
 
 BUILDSPEC = """\
 version: 0.2
@@ -69,12 +67,8 @@ COMMIT = {
 @pytest.fixture(scope="module")
 def story(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Story]:
     """A whole story: version 1 is live in both stages."""
-    folder = tmp_path_factory.mktemp("push")
-    with embedded_aws(folder) as cloud:
-        played = Story(cloud, folder)
-        play(played)
+    with whole_story(tmp_path_factory.mktemp("push")) as played:
         yield played
-    assert not cloud.faults, "\n".join(f"{fault.where}\n{fault.traceback}" for fault in cloud.faults)
 
 
 def attack(story: Story) -> str:

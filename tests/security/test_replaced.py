@@ -17,12 +17,10 @@ from pipeline import record
 from pipeline.frozen import etag_of
 from scripts.kit.names import model_bucket
 from scripts.rehearsal import chapters
-from scripts.rehearsal.chapters import play
-from scripts.rehearsal.embedded import embedded_aws
 from scripts.rehearsal.story import Story
 from tests.support.attacks import bucket_policy, check_denied
 from tests.support.gate_story import action, approve, bucket, refusal, root, start, wait
-from tests.support.story_steps import configure, register, served, set_status, version_arn
+from tests.support.story_steps import configure, register, served, set_status, version_arn, whole_story
 from tests.support.waiting import PATIENCE
 
 # Two blocks with the same MD5 (Wang, Feng, Lai and Yu, "Collisions for Hash Functions MD4, MD5, HAVAL-128 and RIPEMD").
@@ -41,13 +39,9 @@ SECOND = bytes.fromhex(
 @pytest.fixture(scope="module")
 def story(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Story]:
     """The story, in which version 1 is live, with a second version registered."""
-    folder = tmp_path_factory.mktemp("replaced")
-    with embedded_aws(folder) as cloud:
-        played = Story(cloud, folder)
-        play(played)
+    with whole_story(tmp_path_factory.mktemp("replaced")) as played:
         register(played)
         yield played
-    assert not cloud.faults, "\n".join(f"{fault.where}\n{fault.traceback}" for fault in cloud.faults)
 
 
 def specification(story: Story, version: int) -> dict[str, Any]:

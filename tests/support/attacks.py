@@ -11,7 +11,9 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 
+from awslang.principals import service_principal
 from localaws.cloud import Session
+from scripts.rehearsal.story import Story
 
 Statement = dict[str, Any]
 DENIED = {"AccessDenied", "AccessDeniedException", "AuthorizationError"}
@@ -94,6 +96,16 @@ def topic_policy(root: Session, topic: str) -> LivePolicy:
         lambda: str(sns.get_topic_attributes(TopicArn=topic)["Attributes"]["Policy"]),
         lambda text: sns.set_topic_attributes(TopicArn=topic, AttributeName="Policy", AttributeValue=text),
     )
+
+
+def build_session(story: Story, role: str, project: str, region: str = "") -> Session:
+    """What code in a build of a CodeBuild project holds: the session of the kit's role, as CodeBuild gives it."""
+    account = story.setting.data_science
+    arn = f"arn:aws:codebuild:{region or story.region}:{account}"
+    keys = {"codebuild:projectarn": f"{arn}:project/{project}", "codebuild:buildarn": f"{arn}:build/{project}:1"}
+    by = service_principal("codebuild.amazonaws.com", SourceAccount=account)
+    wanted = f"arn:aws:iam::{account}:role/service-role/{role}"
+    return story.cloud.assume_role(wanted, "AWSCodeBuild-1", by, story.region, keys=keys)
 
 
 def check_denied(act: Callable[[], object], by: str) -> None:

@@ -4,12 +4,26 @@ from __future__ import annotations
 
 import json
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 from awslang.archives import read_zip
 from scripts.rehearsal import chapters
+from scripts.rehearsal.embedded import embedded_aws
 from scripts.rehearsal.story import Story
 from tests.support.waiting import PATIENCE
+
+
+@contextmanager
+def whole_story(folder: Path) -> Iterator[Story]:
+    """A whole story: version 1 is live in both stages. Afterwards the embedded AWS has had no fault."""
+    with embedded_aws(folder) as cloud:
+        played = Story(cloud, folder)
+        chapters.play(played)
+        yield played
+    assert not cloud.faults, "\n".join(f"{fault.where}\n{fault.traceback}" for fault in cloud.faults)
 
 
 def version_arn(story: Story, version: int) -> str:

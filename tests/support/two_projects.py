@@ -9,13 +9,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from awslang.principals import service_principal
 from localaws.cloud import Session
 from scripts.rehearsal import chapters
 from scripts.rehearsal.chapters import play
 from scripts.rehearsal.embedded import embedded_aws
 from scripts.rehearsal.story import Story
-from tests.support.attacks import LivePolicy, Statement, role_policy
+from tests.support.attacks import LivePolicy, Statement, build_session, role_policy
 from tests.support.story_steps import set_status
 
 KIT = "AmazonSageMakerServiceCatalogProductsMultiAccount"
@@ -63,13 +62,7 @@ class World:
 
     def build(self, short: str, kind: str, region: str = "") -> Session:
         """What code in a build of iris holds: the session of the role, as CodeBuild gives it."""
-        account = self.story.setting.data_science
-        name = f"sagemaker-{self.own.name}-{self.own.id}-{kind}"
-        prefix = f"arn:aws:codebuild:{region or self.story.region}:{account}"
-        keys = {"codebuild:projectarn": f"{prefix}:project/{name}", "codebuild:buildarn": f"{prefix}:build/{name}:1"}
-        by = service_principal("codebuild.amazonaws.com", SourceAccount=account)
-        role = f"arn:aws:iam::{account}:role/service-role/{KIT}{short}Role"
-        return self.story.cloud.assume_role(role, "AWSCodeBuild-1", by, self.story.region, keys=keys)
+        return build_session(self.story, f"{KIT}{short}Role", f"sagemaker-{self.own.name}-{self.own.id}-{kind}", region)
 
     @property
     def attacker(self) -> Session:
