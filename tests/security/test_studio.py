@@ -67,6 +67,14 @@ class Studio:
     def scientist_without(self, sid: str) -> AbstractContextManager[None]:
         return managed_policy(self.root, SCIENTIST_POLICY).without(sid)
 
+    def pass_role(self, pipeline: str, arn: str) -> Any:
+        """Pass a role to SageMaker, for a pipeline of the data scientist's own."""
+        step = {"Name": "Fail", "Type": "Fail", "Arguments": {"ErrorMessage": ""}}
+        definition = json.dumps({"Version": "2020-12-01", "Steps": [step]})
+        return self.client("sagemaker").create_pipeline(
+            PipelineName=pipeline, PipelineDefinition=definition, RoleArn=arn
+        )
+
     def write(self, bucket: str, key: str) -> Any:
         return self.client("s3").put_object(Bucket=bucket, Key=key, Body=b"mine")
 
@@ -226,12 +234,7 @@ def test_a_data_scientist_who_sends_the_approvers_a_message_is_refused(studio: S
 @pytest.mark.parametrize("short", ["Build", "Events", "Gate", "OwnTests", "Pipeline", "Stage", "Starter", "Test"])
 def test_a_data_scientist_who_passes_a_role_of_the_pipelines_is_refused(studio: Studio, short: str) -> None:
     def make() -> Any:
-        step = {"Name": "Fail", "Type": "Fail", "Arguments": {"ErrorMessage": ""}}
-        return studio.client("sagemaker").create_pipeline(
-            PipelineName=f"as-{short}",
-            PipelineDefinition=json.dumps({"Version": "2020-12-01", "Steps": [step]}),
-            RoleArn=studio.role(short),
-        )
+        return studio.pass_role(f"as-{short}", studio.role(short))
 
     check_denied(make, "PassNoRoleOfThePipelines")
     with (
@@ -249,12 +252,7 @@ def test_a_data_scientist_who_passes_a_role_of_awss_own_templates_is_refused(stu
     iam.create_role(RoleName=name, Path="/service-role/", AssumeRolePolicyDocument=trust)
 
     def make() -> Any:
-        step = {"Name": "Fail", "Type": "Fail", "Arguments": {"ErrorMessage": ""}}
-        return studio.client("sagemaker").create_pipeline(
-            PipelineName=name[-20:],
-            PipelineDefinition=json.dumps({"Version": "2020-12-01", "Steps": [step]}),
-            RoleArn=f"arn:aws:iam::{studio.kit.account}:role/service-role/{name}",
-        )
+        return studio.pass_role(name[-20:], f"arn:aws:iam::{studio.kit.account}:role/service-role/{name}")
 
     check_denied(make, "PassNoRoleOfThePipelines")
     with studio.scientist_without("PassNoRoleOfThePipelines"):

@@ -71,9 +71,7 @@ class StageSet:
     @property
     def accounts(self) -> set[str]:
         """Those that the stage is deployed to, whether or not they have an instance."""
-        listed = "".join(
-            value for name, value in self.values.items() if name.endswith("AccountIds") or "AccountIds" in name
-        )
+        listed = "".join(value for name, value in self.values.items() if "AccountIds" in name)
         return set(filter(None, listed.split(","))) | {found.place[0] for found in self.instances}
 
     @property
