@@ -264,9 +264,8 @@ class Story:
         return str(made["output"]["outputVariables"]["CARD_KEY"])
 
     def diagnosis(self) -> str:
-        """Why the pipeline stands where it stands: the failed actions, and the log of a build that failed."""
-        builds, lines, providers = self.cloud.folder / "builds", [], set()
-        failed: list[Path] = []
+        """Why the pipeline stands where it stands: the failed actions, and the logs of the builds that failed."""
+        builds, lines, failed = self.cloud.folder / "builds", [], []
         try:
             for action in self.actions() if self.execution_id else []:
                 if action["status"] == "Failed":
@@ -274,15 +273,14 @@ class Story:
                     details = result.get("errorDetails", {})
                     where = f"{action['stageName']}/{action['actionName']}"
                     lines.append(f"{where}: {details.get('code', '')} {details.get('message', '')}".rstrip())
-                    providers.add(action["input"]["actionTypeId"]["provider"])
-                    failed.append(builds / f"{result.get('externalExecutionId', '').replace(':', '/')}.log")
+                    if action["input"]["actionTypeId"]["provider"] == "CodeBuild":
+                        failed.append(builds / f"{result.get('externalExecutionId', '').replace(':', '/')}.log")
             lines += self.failed_conditions()
         except ClientError as error:
             lines.append(explain(error))
-        logs = sorted(builds.rglob("*.log"), key=lambda path: path.stat().st_mtime)
-        logs += [path for path in failed if path.is_file()]  # of builds side by side the newest may have succeeded
-        if logs and (not lines or "CodeBuild" in providers):
-            lines += [f"--- the build ({logs[-1].parent.name})", *logs[-1].read_text().splitlines()[-40:]]
+        newest = sorted(builds.rglob("*.log"), key=lambda path: path.stat().st_mtime)[-1:]
+        for path in [path for path in failed if path.is_file()] if lines else newest:
+            lines += [f"--- the build ({path.parent.name})", *path.read_text().splitlines()[-40:]]
         return "\n".join(lines)
 
     def failed_conditions(self) -> list[str]:

@@ -23,7 +23,7 @@ from awslang.principals import service_principal
 from localaws import confinement
 from localaws.cloud import Cloud, Session
 from localaws.confinement import Free
-from localaws.services.codebuild import artifacts
+from localaws.services.codebuild import artifacts, prepared
 from localaws.services.codebuild.buildspec import Buildspec, BuildspecError, parse
 from localaws.services.codebuild.checks import is_inline
 from localaws.services.codebuild.environment import PhaseFailed, read_parameters, read_secrets
@@ -200,14 +200,14 @@ class BuildRun:
         for name, asked in self.spec.runtimes.items():
             names += self._select(name, variables.get(asked.removeprefix("$").strip("{}"), asked))
         packages = self.cloud.folder / "builds" / ".image"
-        programs = make_python(self.folder / "python", packages, names)
+        client = "" if self.cloud.strangers else prepared.client()
+        programs = make_python(self.folder / "python", packages, names, client)
         (self.folder / "home").mkdir()
         self.place = confinement.place(self.cloud.strangers, behind(packages, IMAGE_PACKAGES), [self.folder])
         environment = {
             "PATH": f"{programs}:{SYSTEM_PATH}",
             "HOME": str(self.folder / "home"),
-            "LANG": "C.UTF-8",
-            "PYTHONDONTWRITEBYTECODE": "1",
+            **prepared.ENVIRONMENT,
             **self.session.environment(),
             **self._codebuild_variables(),
             **variables,

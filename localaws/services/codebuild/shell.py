@@ -168,11 +168,13 @@ def interpreter(shell: str, amazon_linux: bool) -> list[str]:
     return [str(bash), "--posix"] if amazon_linux and bash.exists() else ["/bin/sh"]
 
 
-def make_python(folder: Path, packages: Path, names: Sequence[str]) -> Path:
+def make_python(folder: Path, packages: Path, names: Sequence[str], client: str = "") -> Path:
     """A Python of the build's own, like the image's, and the folder to put first on PATH.
 
     It is the Python that runs the rehearsal, with the image's packages only: what a build
     installs lands in its own folder, and what it forgets to install is missing, as on AWS.
+
+    client: the text of a program to be the Python in its place (prepared.py)
     """
     link_packages(packages, IMAGE_PACKAGES)
     base = Path(sys.executable).resolve()
@@ -181,7 +183,11 @@ def make_python(folder: Path, packages: Path, names: Sequence[str]) -> Path:
     programs.mkdir(parents=True)
     libraries.mkdir(parents=True)
     for name in dict.fromkeys(("python", "python3", version, *names)):
-        (programs / name).symlink_to(base)
+        if client:
+            (programs / name).write_text(client)
+            (programs / name).chmod(0o700)
+        else:
+            (programs / name).symlink_to(base)
     for name in ("pip", "pip3"):
         (programs / name).write_text(f'#!/bin/sh\nexec {shlex.quote(f"{programs}/python")} -m pip "$@"\n')
         (programs / name).chmod(0o700)

@@ -1,0 +1,237 @@
+"""A Python that has loaded boto3, and forks itself for each `python -m NAME` of a build.
+
+Run as a program: `python prepared_python.py DESCRIPTOR PROGRAM`, with a listening socket, the Python that all
+are made of, and the variables that a Python reads at its start as builds have them. It answers until its
+standard input ends.
+
+Builds have CLIENT for their `python`: it hands its arguments, folder, variables and streams over, and ends as
+the fork ends. The fork knows nothing else. It has these streams, these variables and the build's own folders,
+and its state is that of a Python that has just started, but for the modules that it finds loaded and the models
+of services that were read before. Where a new Python could behave otherwise (a module of the same name beside
+the program, an installed package, another kind of command), the fork becomes a new one.
+"""
+
+from __future__ import annotations
+
+import gc
+import marshal
+import os
+import runpy
+import selectors
+import signal
+import site
+import socket
+import sys
+import time
+import types
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+CLIENT = """\
+#!{program} -IS
+import os, sys
+from _socket import AF_UNIX, SCM_RIGHTS, SOCK_STREAM, SOL_SOCKET, socket
+from marshal import dumps
+given = open("/proc/self/environ", "rb").read()  # as it was before this Python chose a locale
+given = dict(item.split(b"=", 1) for item in given.split(b"\\0") if b"=" in item)
+streams = b"".join(number.to_bytes(4, sys.byteorder) for number in (0, 1, 2))
+try:
+    there = socket(AF_UNIX, SOCK_STREAM)
+    there.connect({place!r})
+    asked = dumps((sys.argv, os.getcwd(), given))
+    there.sendmsg([len(asked).to_bytes(4, "big")], [(SOL_SOCKET, SCM_RIGHTS, streams)])
+    there.sendall(asked)
+    answer = there.recv(4)
+except OSError:
+    answer = b""
+if not answer:
+    os.execve({program!r}, sys.argv, given)
+status = int.from_bytes(answer, "big", signed=True)
+if status < 0:
+    os.kill(os.getpid(), -status)
+os._exit(status)
+"""
+READ_AT_START = (b"PYTHON", b"LC_", b"LANG")  # how the names begin of the variables that a Python reads at its start
+STANDARD = [path for path in sys.path[1:] if path.startswith(sys.base_prefix) and "site-packages" not in path]
+PATIENCE = 1.0  # seconds between asking a program to end and ending it, as for any other command of a build
+
+Request = tuple[list[str], str, dict[bytes, bytes]]  # arguments with the program first, folder, variables
+
+
+def prepare() -> None:
+    """Load what programs load, and let each file of a model be read once for all forks of it."""
+    import boto3
+    from botocore.loaders import JSONFileLoader
+
+    read: Any = JSONFileLoader.load_file
+    known: dict[tuple[str, tuple[int, ...]], Any] = {}
+
+    def load_file(self: JSONFileLoader, path: str) -> Any:
+        """As before; a file that has changed is read again."""
+        files = (Path(f"{path}{ending}") for ending in (".json", ".json.gz"))
+        key = (path, tuple(file.stat().st_mtime_ns for file in files if file.exists()))
+        if key not in known:
+            known[key] = read(self, path)
+        return known[key]
+
+    JSONFileLoader.load_file = load_file  # type: ignore[method-assign,assignment]
+    session = boto3.Session("-", "-", region_name="us-east-1")
+    session.client("cloudformation"), session.client("codepipeline"), session.client("organizations")
+    session.client("kms"), session.client("s3"), session.client("ssm"), session.client("sts")
+    session.client("sagemaker"), session.client("sagemaker-runtime")
+    gc.collect()
+    gc.freeze()
+
+
+class Server:
+    """Forks for each request, and tells each client how its program ended."""
+
+    def __init__(self, listener: socket.socket) -> None:
+        self.listener = listener
+        self.running: dict[int, socket.socket] = {}  # by the number of the process, the client that waits
+        self.ending: dict[int, float] = {}  # programs that were asked to end, and until when
+        self.chosen = selectors.DefaultSelector()
+        self.chosen.register(listener, selectors.EVENT_READ, self.asked)
+        self.chosen.register(0, selectors.EVENT_READ, None)
+
+    def serve(self) -> Request | None:
+        """The request, in the fork for it; None in this process, once its standard input has ended."""
+        while True:
+            for key, _ in self.chosen.select(0.1 if self.ending else None):
+                if key.data is None:
+                    return None
+                if (request := self.answer(key)) is not None:
+                    return request
+            for number, until in self.ending.items():
+                if time.monotonic() > until:
+                    end(number, signal.SIGKILL)
+
+    @staticmethod
+    def answer(key: selectors.SelectorKey) -> Request | None:
+        found: Request | None = key.data(key.fileobj)
+        return found
+
+    def asked(self, listener: socket.socket) -> Request | None:
+        connection, _ = listener.accept()
+        received = receive(connection)
+        if received is None:
+            connection.close()
+            return None
+        request, streams = received
+        if (number := os.fork()) == 0:
+            for stream, descriptor in enumerate(streams):
+                os.dup2(descriptor, stream)
+            for other in (self.listener, connection, *self.running.values()):
+                other.close()
+            self.chosen.close()
+        for descriptor in streams:
+            os.close(descriptor)
+        if number == 0:
+            return request
+        self.running[number] = connection
+        self.chosen.register(os.pidfd_open(number), selectors.EVENT_READ, lambda handle: self.ended(handle, number))
+        self.chosen.register(connection, selectors.EVENT_READ, lambda _: self.gone(number))
+        return None
+
+    def gone(self, number: int) -> None:
+        """The client was ended: so is its program."""
+        self.chosen.unregister(self.running[number])
+        end(number, signal.SIGTERM)
+        self.ending[number] = time.monotonic() + PATIENCE
+
+    def ended(self, handle: int, number: int) -> None:
+        _, status = os.waitpid(number, 0)
+        self.chosen.unregister(handle)
+        os.close(handle)
+        with self.running.pop(number) as connection:
+            if self.ending.pop(number, None) is None:
+                self.chosen.unregister(connection)
+                with suppress(OSError):  # it was ended at the same time
+                    connection.sendall(os.waitstatus_to_exitcode(status).to_bytes(4, "big", signed=True))
+
+
+def receive(connection: socket.socket) -> tuple[Request, list[int]] | None:
+    """A request with its streams; None where the client went away meanwhile."""
+    head, streams, _, _ = socket.recv_fds(connection, 4, 3)
+    text, more = b"", head
+    while more and len(text) < int.from_bytes(head, "big"):
+        more = connection.recv(1 << 20)
+        text += more
+    if more and len(streams) == 3:
+        return marshal.loads(text), streams
+    for descriptor in streams:
+        os.close(descriptor)
+    return None
+
+
+def end(group: int, number: signal.Signals) -> None:
+    with suppress(ProcessLookupError):
+        os.killpg(group, number)
+
+
+def become(request: Request, program: str) -> str:
+    """Take on what the request says; the module that is to run as the main one.
+
+    A command that the fork cannot carry out as a new Python would replaces this process.
+    """
+    arguments, folder, environment = request
+    own = started_with(os.environb)
+    os.setsid()
+    os.chdir(folder)
+    os.environ.clear()
+    os.environb.update(environment)
+    python = Path(folder, arguments[0])
+    home = python.parent.parent
+    libraries = home / "lib" / f"python{sys.version_info.major}.{sys.version_info.minor}" / "site-packages"
+    packages = [path.name for path in libraries.iterdir()]
+    if not (
+        len(arguments) > 2
+        and arguments[1] == "-m"
+        and started_with(environment) == own
+        and packages == ["image.pth"]
+        and importable(folder).isdisjoint(name.partition(".")[0] for name in sys.modules)
+    ):
+        os.execve(program, arguments, environment)
+    image = os.path.normpath(libraries / (libraries / "image.pth").read_text().strip())
+    sys.path[:] = [folder, *STANDARD, str(libraries), image]
+    sys.executable, sys.prefix, sys.exec_prefix = str(python), str(home), str(home)
+    site.PREFIXES[:] = [str(home)]
+    sys.argv[:] = ["-m", *arguments[3:]]
+    sys.orig_argv[:] = arguments
+    time.tzset()
+    main_module = sys.modules["__main__"] = types.ModuleType("__main__")
+    if "__annotations__" in globals():
+        main_module.__annotations__ = {}
+    sys.excepthook = show
+    return arguments[2]
+
+
+def started_with(environment: Any) -> dict[bytes, bytes]:
+    return {name: value for name, value in environment.items() if name.startswith(READ_AT_START)}
+
+
+def importable(folder: str) -> set[str]:
+    """The names that could be imported from a folder."""
+    return {path.name.partition(".")[0] for path in Path(folder).iterdir()}
+
+
+def show(kind: type[BaseException], error: BaseException, trace: types.TracebackType | None) -> None:
+    """Show an error as a new Python does: without the frames of this file."""
+    while trace is not None and trace.tb_frame.f_code.co_filename == __file__:
+        trace = trace.tb_next
+    sys.__excepthook__(kind, error.with_traceback(trace), trace)
+
+
+def main() -> None:
+    descriptor, program = sys.argv[1:]
+    del sys.path[0]  # the folder of this file
+    prepare()
+    request = Server(socket.socket(fileno=int(descriptor))).serve()
+    if request is not None:
+        run: Any = runpy._run_module_as_main  # type: ignore[attr-defined]  # what `-m` calls
+        run(become(request, program))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,67 @@
+"""The Python that builds are forked from: one for this process (containers/prepared_python.py).
+
+Only for builds that run where everything of this machine is to be seen (confinement.Free), and only on Linux,
+which lets a process wait for another one and a script be the interpreter of a script (pidfd_open(2),
+execve(2)).
+"""
+
+from __future__ import annotations
+
+import atexit
+import os
+import shutil
+import socket
+import subprocess
+import sys
+import tempfile
+import threading
+from pathlib import Path
+
+from localaws.containers import prepared_python
+from localaws.services.codebuild.shell import make_python
+
+# What a Python reads at its start, all that a build has of it.
+ENVIRONMENT = {"LANG": "C.UTF-8", "PYTHONDONTWRITEBYTECODE": "1"}
+_lock = threading.Lock()
+_started: tuple[str, subprocess.Popen[bytes] | None] | None = None
+
+
+def client() -> str:
+    """The text of the program that builds have for `python`: it asks the prepared Python, which the first call starts.
+
+    Empty where there can be none.
+    """
+    global _started
+    with _lock:
+        _started = _started or (_start() if possible() else ("", None))
+        return _started[0]
+
+
+def possible() -> bool:
+    program = str(Path(sys.executable).resolve())
+    return sys.platform == "linux" and hasattr(os, "pidfd_open") and " " not in program and len(program) < 200
+
+
+def _start() -> tuple[str, subprocess.Popen[bytes]]:
+    folder = Path(tempfile.mkdtemp(prefix="python-"))  # the path of a socket must be short
+    place, program = folder / "socket", str(Path(sys.executable).resolve())
+    python = make_python(folder / "python", folder / "packages", ()) / "python"
+    with socket.socket(socket.AF_UNIX) as listener:
+        listener.bind(str(place))
+        listener.listen(64)
+        process = subprocess.Popen(
+            [str(python), prepared_python.__file__, str(listener.fileno()), program],
+            env=ENVIRONMENT,
+            pass_fds=[listener.fileno()],
+            stdin=subprocess.PIPE,  # it ends with this process, however that ends
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            start_new_session=True,
+        )
+    atexit.register(_end, process, folder)
+    return prepared_python.CLIENT.format(program=program, place=str(place)), process
+
+
+def _end(process: subprocess.Popen[bytes], folder: Path) -> None:
+    process.communicate()  # closes its standard input
+    shutil.rmtree(folder, ignore_errors=True)

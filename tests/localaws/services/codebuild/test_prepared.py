@@ -1,0 +1,164 @@
+"""A build's `python -m` that is forked from a prepared Python behaves as one that has just started."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from localaws.services.codebuild import prepared
+from localaws.services.codebuild.shell import make_python
+from tests.support import NASTY
+
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.skipif(not prepared.possible(), reason="no prepared Python on this machine: builds start one each"),
+]
+NEW, FORKED = "python-new", "python-forked"  # the names of their folders too
+ASK = """\
+import json, os, random, signal, sys
+known = {"loaded": "boto3" in sys.modules, "random": random.random(), "parent": os.getppid()}
+import boto3
+client = boto3.client("sagemaker", region_name="us-east-1", aws_access_key_id="-", aws_secret_access_key="-")
+names = ("argv", "orig_argv", "path", "prefix", "exec_prefix", "base_prefix", "executable", "flags")
+known |= {"sys": {name: str(getattr(sys, name)) for name in names}, "environment": dict(os.environ)}
+known |= {"folder": os.getcwd(), "input": sys.stdin.read(), "encodings": [sys.stdout.encoding, sys.stderr.errors]}
+known |= {"file": boto3.__file__, "globals": sorted(globals()), "name": __name__, "spec": __spec__.name}
+known |= {"endpoint": client.meta.endpoint_url, "descriptors": sorted(map(int, os.listdir("/proc/self/fd")))[:3]}
+known |= {"handled": [str(signal.getsignal(number)) for number in (signal.SIGINT, signal.SIGTERM, signal.SIGPIPE)]}
+print(json.dumps(known))
+"""
+PROGRAMS = {
+    "ask": ASK,
+    "leave": "import sys; print('out'); print('err', file=sys.stderr); sys.exit(int(sys.argv[1]))",
+    "fail": "def work():\n    raise ValueError('no')\nwork()",
+    "kill": "import os, signal; os.kill(os.getpid(), signal.SIGKILL)",
+    "later": "import atexit; atexit.register(print, 'at the end')",
+    "wait": "import os, time; print(os.getpid(), flush=True); time.sleep(60)",
+}
+
+
+@pytest.fixture(scope="module")
+def pythons(tmp_path_factory: pytest.TempPathFactory) -> Mapping[str, Path]:
+    """Both, of one build each, in folders of the same length with every character that a path may have."""
+    folder = tmp_path_factory.mktemp("pythons")
+    clients = {NEW: "", FORKED: prepared.client()}
+    assert clients[FORKED]
+    return {
+        kind: make_python(folder / NASTY / kind, folder / NASTY / ".image", ("python3.12",), clients[kind]) / "python"
+        for kind in clients
+    }
+
+
+@pytest.fixture
+def place(tmp_path: Path) -> Path:
+    for name, text in PROGRAMS.items():
+        (tmp_path / f"{name}.py").write_text(text)
+    return tmp_path
+
+
+def run(python: Path, place: Path, *arguments: str, **variables: str) -> subprocess.CompletedProcess[str]:
+    environment = {**prepared.ENVIRONMENT, "PATH": f"{python.parent}:/usr/bin:/bin", "ODD": NASTY, **variables}
+    line = [str(python), *arguments]
+    return subprocess.run(line, cwd=place, env=environment, input="given", capture_output=True, text=True, timeout=60)
+
+
+def neutral(text: str) -> str:
+    return text.replace(FORKED, NEW)
+
+
+def asked(python: Path, place: Path, **variables: str) -> dict[str, Any]:
+    done = run(python, place, "-m", "ask", "--one", NASTY, **variables)
+    assert done.returncode == 0, done.stderr
+    found: dict[str, Any] = json.loads(neutral(done.stdout))
+    return found
+
+
+def test_it_finds_what_a_new_one_finds_but_for_what_is_loaded(pythons: Mapping[str, Path], place: Path) -> None:
+    new, forked, again = (asked(pythons[kind], place) for kind in (NEW, FORKED, FORKED))
+    assert (new.pop("loaded"), forked.pop("loaded"), again.pop("loaded")) == (False, True, True)
+    assert len({found.pop("random") for found in (new, forked, again)}) == 3
+    assert forked.pop("parent") == again.pop("parent") != new.pop("parent") == os.getpid()
+    for found in (forked, again):  # packages are the same files, at another place
+        assert Path(found.pop("file")).resolve() == Path(new["file"]).resolve()
+    new.pop("file")
+    assert forked == again == new
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code"),
+    [
+        (("-m", "leave", "0"), 0),
+        (("-m", "leave", "7"), 7),
+        (("-m", "fail"), 1),
+        (("-m", "kill"), -signal.SIGKILL),
+        (("-m", "later"), 0),
+        (("-m", "unknown"), 1),
+        (("-c", "import sys; print(sys.argv, sys.prefix)", "one"), 0),
+        (("leave.py", "5"), 5),
+        (("-m",), 2),
+    ],
+)
+def test_it_prints_and_ends_as_a_new_one(
+    pythons: Mapping[str, Path], place: Path, arguments: tuple[str, ...], code: int
+) -> None:
+    new, forked = (run(pythons[kind], place, *arguments) for kind in (NEW, FORKED))
+    assert (new.returncode, forked.returncode) == (code, code)
+    assert (neutral(forked.stdout), neutral(forked.stderr)) == (new.stdout, new.stderr)
+
+
+@pytest.mark.parametrize("variable", ["PYTHONPATH", "LANG"])
+def test_a_variable_that_a_python_reads_at_its_start_gets_a_new_one(
+    pythons: Mapping[str, Path], place: Path, variable: str
+) -> None:
+    new, forked = (asked(pythons[kind], place, **{variable: "C"}) for kind in (NEW, FORKED))
+    assert forked["loaded"] is False
+    assert {**forked, "random": 0, "parent": 0} == {**new, "random": 0, "parent": 0}
+
+
+def test_a_module_of_the_same_name_beside_it_or_an_installed_package_gets_a_new_one(
+    pythons: Mapping[str, Path], place: Path
+) -> None:
+    (place / "botocore.py").touch()
+    assert "'botocore' is not a package" in run(pythons[FORKED], place, "-m", "ask").stderr
+    (place / "botocore.py").unlink()
+    [libraries] = pythons[FORKED].parent.parent.glob("lib/*/site-packages")
+    (libraries / "boto3.py").touch()
+    try:
+        assert "has no attribute 'client'" in run(pythons[FORKED], place, "-m", "ask").stderr
+    finally:
+        (libraries / "boto3.py").unlink()
+    assert asked(pythons[FORKED], place)["loaded"] is True
+
+
+def test_a_program_ends_with_the_command_that_started_it(pythons: Mapping[str, Path], place: Path) -> None:
+    line = [str(pythons[FORKED]), "-m", "wait"]
+    with subprocess.Popen(line, cwd=place, env=prepared.ENVIRONMENT, stdout=subprocess.PIPE, text=True) as command:
+        assert command.stdout is not None
+        program = int(command.stdout.readline())
+        assert program != command.pid
+        command.terminate()
+    until = time.monotonic() + 30
+    while Path(f"/proc/{program}").exists():
+        assert time.monotonic() < until, "it still runs"
+        time.sleep(0.01)
+
+
+def test_without_the_prepared_python_a_new_one_is_started(place: Path, tmp_path: Path) -> None:
+    client = prepared.client().replace("/socket", "/gone")
+    python = make_python(tmp_path / "python", tmp_path / ".image", (), client) / "python"
+    assert asked(python, place)["loaded"] is False
+
+
+def test_it_ends_with_the_process_that_started_it() -> None:
+    work = "from localaws.services.codebuild import prepared; prepared.client(); print(prepared._started[1].pid)"
+    done = subprocess.run([sys.executable, "-c", work], capture_output=True, text=True, check=True)
+    assert not Path(f"/proc/{int(done.stdout)}").exists()
