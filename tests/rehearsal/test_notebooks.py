@@ -293,14 +293,15 @@ def test_it_reached_aws_alone(world: World) -> None:
 def test_the_last_cell_serves_an_approver_only(world: World) -> None:
     """It is run as it stands, with a reason filled in: first by the data scientist, then by the approver."""
     source = code(FIRST)["approve-production"].replace('approval_reason = ""', 'approval_reason = "9 tests passed"', 1)
+    before = code(FIRST)["follow-pipeline"]
+    source = f"{before[: before.index('for _ in looks')]}\n{source}"  # the functions that it uses
     names = {"deployment": world.story.pipeline_name, "region": world.story.region}
     names["deployment_id"] = world.story.execution_id
     seen: list[str] = []
     for person in (world.story.scientist, world.story.approver):
+        own = {**names, "codepipeline": person.client("codepipeline")}
         with contextlib.redirect_stdout(io.StringIO()) as said:
-            exec(
-                compile(source, "approve-production", "exec"), {**names, "codepipeline": person.client("codepipeline")}
-            )
+            exec(compile(source, "approve-production", "exec"), own)
         seen.append(said.getvalue())
     assert seen[0].startswith("Your role may not approve. A role with the policy")
     assert seen[1].startswith("approved")
