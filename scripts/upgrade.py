@@ -19,9 +19,26 @@ from dataclasses import asdict
 
 from scripts.kit import arguments
 from scripts.kit.command import add_options, elsewhere, start
+from scripts.kit.connect import Connection
 from scripts.kit.console import UsageError, make_parser, run, say
-from scripts.kit.projects import upgrade_report, upgrading
+from scripts.kit.projects import old_record, upgrade_report, upgrading
+from scripts.kit.projects.upgrading import ProjectUpgrade
 from scripts.kit.publish import versions
+from scripts.kit.stacks import unguarded
+
+
+def carry_out(connection: Connection, upgrade: ProjectUpgrade) -> None:
+    """Update the project, and say how it ended."""
+    project = upgrade.project
+    unprotected = old_record.is_unprotected(project)
+    if unprotected:
+        old_record.clear(connection, project)
+    upgrading.apply(connection, upgrade)
+    status = upgrading.wait(connection, project.project.name, project.stack_name)
+    upgrading.require_success(connection, upgrade, status)
+    say(f"{project.project.name} runs {upgrade.target.name}")
+    if unprotected:
+        old_record.check_empty(connection, project)
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -59,11 +76,10 @@ def main(argv: Sequence[str] | None = None) -> int:
             say(line)
         upgrading.check(connection, upgrade, force=args.force or args.dry_run)
         if not args.dry_run:
-            upgrading.apply(connection, upgrade)
-            status = upgrading.wait(connection, args.project, project.stack_name)
-            upgrading.require_success(connection, upgrade, status)
-            say(f"{args.project} runs {target.name}")
+            carry_out(connection, upgrade)
             result["applied"] = True
+    if not args.dry_run:
+        unguarded.open_again(connection, project.project.pipeline)
     typed = (f" --profile {shlex.quote(args.profile)}" if args.profile else "") + elsewhere(args)
     for line in upgrade_report.seed_code(upgrade, typed):
         say(line)

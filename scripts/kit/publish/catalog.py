@@ -53,13 +53,17 @@ class WantedProduct:
 
 @dataclass(frozen=True)
 class CatalogVersion:
-    """A provisioning artifact of the product."""
+    """A provisioning artifact of the product.
+
+    status: asked for only where it matters; unguarded: pipelines of it run the code of the deploy repositories
+    """
 
     id: str
     name: str
     active: bool
     guidance: str
-    status: str = ""  # asked for only where it matters
+    status: str = ""
+    unguarded: bool = False
 
 
 @dataclass(frozen=True)
@@ -130,6 +134,7 @@ def look_at_catalog(
         f"products are named {want.product!r}. Rename all but one, or choose another name (catalog.product)",
     )
     found = look_closer(catalog, want, FoundProduct(objects=objects, portfolio=portfolio, product=product))
+    found = replace(found, versions=find_unguarded(connection, want, found.versions))
     if not want.shares:
         return found
     shares = sharing.look(catalog, portfolio["Id"]) if portfolio else ()
@@ -198,6 +203,27 @@ def look_at_versions(catalog: ServiceCatalogClient, product: str, current: str) 
         active, guidance = item.get("Active", True), item.get("Guidance", "DEFAULT")
         versions.append(CatalogVersion(item["Id"], item["Name"], active, guidance, status))
     return tuple(versions)
+
+
+def find_unguarded(
+    connection: Connection, want: WantedProduct, versions: tuple[CatalogVersion, ...]
+) -> tuple[CatalogVersion, ...]:
+    """The versions, with which of them were published without the pipeline's code: before 0.3 it was in repositories."""
+    if all(version.name == want.version for version in versions):
+        return versions
+    s3, files = connection.client("s3"), dict[str, set[str]]()
+    listed = pages(
+        s3, "list_objects_v2", "Contents", Bucket=want.bucket, Prefix="bundle/", ExpectedBucketOwner=want.account
+    )
+    for item in listed:
+        digest, _, file = item["Key"].removeprefix("bundle/").partition("/")
+        files.setdefault(digest[:8], set()).add(file)
+
+    def unguarded(version: CatalogVersion) -> bool:
+        held = files.get(version.name.rsplit("-", 1)[-1], set())
+        return pack.MANIFEST in held and pack.PIPELINE_CODE not in held
+
+    return tuple(replace(version, unguarded=unguarded(version)) for version in versions)
 
 
 def look_at_constraint(catalog: ServiceCatalogClient, portfolio: str, product: str) -> tuple[str, str]:

@@ -148,15 +148,23 @@ def plan_constraint(want: WantedProduct, found: FoundProduct) -> PlanStep:
 
 
 def plan_older(want: WantedProduct, found: FoundProduct) -> list[PlanStep]:
-    """Every other version becomes deprecated: existing projects keep it, new ones cannot use it."""
+    """Every other version becomes deprecated: existing projects keep it, new ones cannot use it.
+
+    A version that puts nothing between a push and production becomes inactive: nothing goes back to it either (API
+    Reference, UpdateProvisioningArtifact: "End users cannot launch or update" from it; Administrator Guide, "Managing
+    Versions": products launched from it are not affected).
+    """
     current = current_version(want, found)
     steps = []
     for version in found.versions:
         if current is not None and version.id == current.id:
             continue
-        action = "keep" if version.guidance == "DEPRECATED" else "change"
-        detail = "" if action == "keep" else "becomes deprecated"
-        request = {"ProvisioningArtifactId": version.id, "Guidance": "DEPRECATED"}
+        wanted: dict[str, Any] = {} if version.guidance == "DEPRECATED" else {"Guidance": "DEPRECATED"}
+        if version.unguarded and version.active:
+            wanted["Active"] = False
+        action = "change" if wanted else "keep"
+        detail = "becomes inactive" if "Active" in wanted else "becomes deprecated" if wanted else ""
+        request = {"ProvisioningArtifactId": version.id, **wanted}
         steps.append(PlanStep(action, "older version", version.name, detail, request))  # type: ignore[arg-type]
     return steps
 

@@ -18,7 +18,7 @@ from scripts.kit.organization import organizing, state
 from scripts.kit.organization.state import AccountOptions, SeenOrganization
 from scripts.kit.plan import PlanStep
 from scripts.kit.settings.model import Settings
-from scripts.kit.stacks import data_science, image_replication, organization_rules, stackset, target_roles
+from scripts.kit.stacks import data_science, image_replication, organization_rules, stackset, target_roles, unguarded
 from scripts.kit.stacks.stack import PlannedStack
 from scripts.kit.stacks.stackset import FoundStackSet
 from scripts.kit.stacks.target_roles import TargetStage
@@ -103,6 +103,7 @@ class SetUp:
     def deploy_home(self, home: Connection, seen: SeenOrganization, version: str) -> tuple[bool, dict[str, str]]:
         """Templates 10 to 13, and 21 without an organization; whether the roles are new, and what template 20 needs."""
         data_science.refuse_first_layout(home)
+        self.hold_up(home)
         shared, note = image_replication.plan(home, self.settings, data_science.shared(self.settings, version))
         units = {stage: seen.unit(self.settings.units.of(stage)) for stage in Stage}
         own = [target_roles.plan_stack(home, data_science.roles(self.settings, units, version))]
@@ -123,6 +124,13 @@ class SetUp:
         key = outputs.get("ModelKeyArn", "")
         self.deploy_stacks([target_roles.plan_stack(home, data_science.people(self.settings, key, version))])
         return own[0].step.action == "create", outputs
+
+    def hold_up(self, home: Connection) -> None:
+        """Let no pipeline that runs its repository's code deploy any more."""
+        steps = list(unguarded.plan(home))
+        self.plan(steps)
+        if not self.dry_run:
+            unguarded.apply(home, steps)
 
     def deploy_stacks(self, planned: list[PlannedStack]) -> None:
         self.plan([one.step for one in planned])

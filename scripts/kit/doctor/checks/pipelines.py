@@ -11,6 +11,7 @@ from scripts.kit.doctor.facts.projects import Project
 from scripts.kit.doctor.findings import Place, check, here
 from scripts.kit.doctor.reader import known
 from scripts.kit.doctor.snapshot import Snapshot
+from scripts.kit.stacks import unguarded
 from scripts.kit.stages import Stage
 
 
@@ -48,7 +49,9 @@ def transition_disabled(facts: Snapshot) -> Iterator[Place]:
                     facts,
                     f"pipeline {project.pipeline_name}",
                     f"into {stage['stageName']}: {reason} ({transition.get('lastChangedBy', 'unknown')})",
-                    f"aws codepipeline enable-stage-transition --pipeline-name {project.pipeline_name} "
+                    upgrade(facts, project)
+                    if reason == unguarded.REASON
+                    else f"aws codepipeline enable-stage-transition --pipeline-name {project.pipeline_name} "
                     f"--stage-name {stage['stageName']} --transition-type Inbound",
                 )
 

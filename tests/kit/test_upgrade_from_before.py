@@ -1,0 +1,157 @@
+"""An installation of the version before the pipeline's code was published, and how it comes behind today's boundary.
+
+It is set up with that version's own commands. The tests are the steps of docs/guides/upgrading.md, in their order.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+from botocore.exceptions import ClientError
+
+from localaws.cloud import Session
+from scripts.rehearsal import chapters
+from scripts.rehearsal import setting as people
+from scripts.rehearsal.embedded import embedded_aws
+from scripts.rehearsal.story import Story
+from tests.support import before_0_3
+from tests.support.attacks import build_session, check_denied
+from tests.support.gate_story import action, bucket, root
+from tests.support.story_steps import follow, push, register, served, set_status
+
+BUILD_ROLE = "AmazonSageMakerServiceCatalogProductsMultiAccountBuildRole"
+PUBLISHERS = f"  publishers: [{people.ENGINEER}]\n"  # what environment.yaml needs now and did not have
+FORGED = "record/decisions/forged/20261130T000000Z-Gate.json"
+
+
+@dataclass
+class OldStory(Story):
+    """A story whose commands are those of the earlier version, as long as its tree is named."""
+
+    old: Path | None = None
+
+    def command(self, session: Session, module: str, *arguments: str) -> str:
+        if self.old is None:
+            return super().command(session, module, *arguments)
+        out = self.script(session, self.old, "-m", module, *arguments)
+        assert module != "scripts.package" or out.strip() == before_0_3.NAME, "the archive is not that version"
+        return out
+
+    def typed(self, name: str, *arguments: str, who: Session | None = None) -> str:
+        line = ("--environment", str(self.environment_path), *arguments)
+        return self.command(who or self.engineer, f"scripts.{name}", *line)
+
+    def upgraded(self) -> dict[str, Any]:
+        found: dict[str, Any] = json.loads(self.typed("upgrade", "--project", self.project_name, "--json"))
+        return found
+
+
+@pytest.fixture(scope="module")
+def story(tmp_path_factory: pytest.TempPathFactory) -> Iterator[OldStory]:
+    """Version 1 is live in both stages, version 2 in staging; its deployment to production waits for the approver."""
+    folder = tmp_path_factory.mktemp("before")
+    with embedded_aws(folder) as cloud:
+        told = OldStory(cloud, folder, old=before_0_3.unpack(folder / "old"))
+        chapters.organization(told)
+        without = told.environment_path.read_text()
+        assert PUBLISHERS in without
+        told.environment_path.write_text(without.replace(PUBLISHERS, ""))
+        for chapter in (chapters.permissions, chapters.publishing, chapters.project, chapters.train):
+            chapter(told)
+        assert follow(told, set_status(told, 1, "Approved")) == "Succeeded"
+        register(told)
+        assert follow(told, set_status(told, 2, "Approved"), approve=None) == "Succeeded"
+        told.old = None
+        yield told
+    assert not cloud.faults, "\n".join(f"{fault.where}\n{fault.traceback}" for fault in cloud.faults)
+
+
+def rules(story: OldStory) -> set[str]:
+    return {rule["Name"] for rule in root(story).client("events").list_rules()["Rules"]}
+
+
+def head(story: OldStory) -> str:
+    """The newest commit of the deploy repository."""
+    name = f"sagemaker-{story.project_name}-{story.project_id}-modeldeploy"
+    branch = root(story).client("codecommit").get_branch(repositoryName=name, branchName="main")
+    return str(branch["branch"]["commitId"])
+
+
+def put(story: OldStory, key: str) -> None:
+    """What everybody with AWS's stock Studio policy may try."""
+    story.scientist.client("s3").put_object(Bucket=bucket(story), Key=key, Body=b"{}")
+
+
+def test_the_accounts_keep_what_is_live_and_close_the_old_way_to_production(story: OldStory) -> None:
+    text = story.environment_path.read_text()
+    story.environment_path.write_text(text.replace("roles:\n", f"roles:\n{PUBLISHERS}"))
+    manager = people.sign_in(story.cloud, story.setting.management, people.ENGINEER, story.region)
+    story.typed("accounts", who=manager)
+    assert served(story) == {"staging": 2, "prod": 1}
+    stages = {stage["stageName"]: stage["inboundTransitionState"] for stage in story.pipeline_state()["stageStates"]}
+    assert {name for name, state in stages.items() if not state["enabled"]} == {"DeployStaging", "DeployProd"}
+    opened = {"pipelineName": story.pipeline_name, "stageName": "DeployProd", "transitionType": "Inbound"}
+    check_denied(
+        lambda: story.scientist.client("codepipeline").enable_stage_transition(**opened), "with an explicit deny"
+    )
+    chapters.give_approval(story, "Approved", "of what an old pipeline built")
+    assert story.wait_for_stage("ApproveDeployment") == "Succeeded"
+    assert story.execution_status() == "InProgress"
+    assert not [one for one in story.actions() if one["stageName"] == "DeployProd"]
+
+
+def test_an_old_version_can_be_neither_made_a_project_of_nor_gone_back_to(story: OldStory) -> None:
+    build = story.folder / "bundle"
+    story.command(story.engineer, "scripts.package", "--output", str(build))
+    story.typed("publish", "--bundle", str(build))
+    old = json.loads(story.typed("versions", "--json"))["versions"][-1]
+    assert old["guidance"] == {"service-catalog": "inactive"}
+    sagemaker = story.scientist.client("sagemaker")
+    # The same version with other values, which it does not fix: production's OU as the staging OU.
+    values = [{"Key": "OrganizationalUnitStagingId", "Value": story.setting.units["prod"]}]
+    details = {"ProvisioningArtifactId": old["artifact"], "ProvisioningParameters": values}
+    with pytest.raises(ClientError, match=old["artifact"]):
+        sagemaker.update_project(ProjectName=story.project_name, ServiceCatalogProvisioningUpdateDetails=details)
+
+
+def test_the_upgrade_leaves_the_repository_alone_and_nothing_of_the_old_boundary(story: OldStory) -> None:
+    put(story, FORGED)  # until then anybody may write it
+    before = head(story)
+    assert {f"sagemaker-{story.project_id}-{end}" for end in ("model", "rejected", "code")} < rules(story)
+    done = story.upgraded()
+    assert (done["from"].split("-")[0], done["applied"]) == ("0.2.0", True)
+    assert head(story) == before
+    assert story.wait_for_execution(story.execution_id) == "Cancelled", "what waited for the old pipeline"
+    assert served(story) == {"staging": 2, "prod": 1}
+    assert rules(story) == {f"sagemaker-multi-account-{what}" for what in ("approved", "rejected", "pushed")}
+    kept = root(story).client("s3").list_objects_v2(Bucket=bucket(story), Prefix="record/")
+    assert kept["KeyCount"] == 0
+    with pytest.raises(ClientError, match="explicit deny"):
+        put(story, FORGED)
+    builds = build_session(story, BUILD_ROLE, f"sagemaker-{story.project_name}-{story.project_id}-build")
+    stack = f"sagemaker-{story.project_name}-{story.project_id}-deploy-prod"
+    check_denied(lambda: builds.client("cloudformation").delete_stack(StackName=stack), "no identity-based policy")
+
+
+def test_a_version_approved_before_the_upgrade_passes_the_new_boundary(story: OldStory) -> None:
+    """The record has no approval of it: the pipeline's executions of before stand in, and the approver is asked."""
+    assert follow(story, push(story, "README.md", "# Ours\n")) == "Succeeded"
+    assert action(story, "Build")["output"]["outputVariables"]["MODEL_PACKAGE_VERSION"] == "2"
+    assert action(story, "Gate")["status"] == "Succeeded"
+    assert served(story) == {"staging": 2, "prod": 2}
+
+
+def test_a_rejection_asks_before_it_goes_back_to_what_no_gate_let_through(story: OldStory) -> None:
+    assert follow(story, set_status(story, 2, "Rejected")) == "Succeeded"
+    assert action(story, "ApproveDeployment")["status"] == "Succeeded", "no approver was asked"
+    assert served(story) == {"staging": 1, "prod": 1}
+
+
+def test_doctor_finds_nothing_but_models_of_before(story: OldStory) -> None:
+    found = json.loads(story.typed("doctor", "--json"))["findings"]
+    assert {one["id"] for one in found if one["severity"] != "note"} == set(), found
