@@ -5,6 +5,7 @@ It is set up with that version's own commands. The tests are the steps of docs/g
 
 from __future__ import annotations
 
+import contextlib
 import json
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -15,6 +16,7 @@ import pytest
 from botocore.exceptions import ClientError
 
 from localaws.cloud import Session
+from pipeline import sharing
 from scripts.rehearsal import chapters
 from scripts.rehearsal import setting as people
 from scripts.rehearsal.embedded import embedded_aws
@@ -25,6 +27,7 @@ from tests.support.gate_story import action, bucket, root
 from tests.support.story_steps import follow, push, register, served, set_status
 
 BUILD_ROLE = "AmazonSageMakerServiceCatalogProductsMultiAccountBuildRole"
+STAGE_ROLE = "AmazonSageMakerServiceCatalogProductsMultiAccountStageRole"
 PUBLISHERS = f"  publishers: [{people.ENGINEER}]\n"  # what environment.yaml needs now and did not have
 FORGED = "record/decisions/forged/20261130T000000Z-Gate.json"
 
@@ -51,6 +54,17 @@ class OldStory(Story):
         return found
 
 
+@contextlib.contextmanager
+def types_with_an_account(story: OldStory) -> Iterator[None]:
+    """Let the old StageRole use resource types as AWS's page names their ARNs now: earlier editions had no account there."""
+    iam, names = root(story).client("iam"), {"RoleName": STAGE_ROLE, "PolicyName": "types"}
+    resource = "arn:aws:cloudformation:*:*:type/resource/*"
+    statement = {"Effect": "Allow", "Action": "cloudformation:*Stack*", "Resource": resource}
+    iam.put_role_policy(**names, PolicyDocument=json.dumps({"Version": "2012-10-17", "Statement": [statement]}))
+    yield
+    iam.delete_role_policy(**names)
+
+
 @pytest.fixture(scope="module")
 def story(tmp_path_factory: pytest.TempPathFactory) -> Iterator[OldStory]:
     """Version 1 is live in both stages, version 2 in staging; its deployment to production waits for the approver."""
@@ -60,12 +74,15 @@ def story(tmp_path_factory: pytest.TempPathFactory) -> Iterator[OldStory]:
         chapters.organization(told)
         without = told.environment_path.read_text()
         assert PUBLISHERS in without
-        told.environment_path.write_text(without.replace(PUBLISHERS, ""))
+        engineer = f"arn:aws:iam::{told.setting.data_science}:role/{people.ENGINEER}"
+        seen = without.replace(PUBLISHERS, "").replace("catalog:\n", f"catalog:\n  principals: ['{engineer}']\n")
+        told.environment_path.write_text(seen)
         for chapter in (chapters.permissions, chapters.publishing, chapters.project, chapters.train):
             chapter(told)
-        assert follow(told, set_status(told, 1, "Approved")) == "Succeeded"
-        register(told)
-        assert follow(told, set_status(told, 2, "Approved"), approve=None) == "Succeeded"
+        with types_with_an_account(told):
+            assert follow(told, set_status(told, 1, "Approved")) == "Succeeded"
+            register(told)
+            assert follow(told, set_status(told, 2, "Approved"), approve=None) == "Succeeded"
         told.old = None
         yield told
     assert not cloud.faults, "\n".join(f"{fault.where}\n{fault.traceback}" for fault in cloud.faults)
@@ -89,7 +106,7 @@ def put(story: OldStory, key: str) -> None:
 
 def test_the_accounts_keep_what_is_live_and_close_the_old_way_to_production(story: OldStory) -> None:
     text = story.environment_path.read_text()
-    story.environment_path.write_text(text.replace("roles:\n", f"roles:\n{PUBLISHERS}"))
+    story.environment_path.write_text(text.replace("\nroles:\n", f"\nroles:\n{PUBLISHERS}"))
     manager = people.sign_in(story.cloud, story.setting.management, people.ENGINEER, story.region)
     story.typed("accounts", who=manager)
     assert served(story) == {"staging": 2, "prod": 1}
@@ -106,17 +123,20 @@ def test_the_accounts_keep_what_is_live_and_close_the_old_way_to_production(stor
 
 
 def test_an_old_version_can_be_neither_made_a_project_of_nor_gone_back_to(story: OldStory) -> None:
-    build = story.folder / "bundle"
+    build = story.folder / "todays-bundle"
     story.command(story.engineer, "scripts.package", "--output", str(build))
     story.typed("publish", "--bundle", str(build))
     old = json.loads(story.typed("versions", "--json"))["versions"][-1]
     assert old["guidance"] == {"service-catalog": "inactive"}
-    sagemaker = story.scientist.client("sagemaker")
-    # The same version with other values, which it does not fix: production's OU as the staging OU.
-    values = [{"Key": "OrganizationalUnitStagingId", "Value": story.setting.units["prod"]}]
-    details = {"ProvisioningArtifactId": old["artifact"], "ProvisioningParameters": values}
-    with pytest.raises(ClientError, match=old["artifact"]):
-        sagemaker.update_project(ProjectName=story.project_name, ServiceCatalogProvisioningUpdateDetails=details)
+    described = story.scientist.client("sagemaker").describe_project(ProjectName=story.project_name)
+    with pytest.raises(ClientError, match=rf"Provisioning artifact {old['artifact']} not found"):
+        story.scientist.client("servicecatalog").update_provisioned_product(
+            ProvisionedProductId=described["ServiceCatalogProvisionedProductDetails"]["ProvisionedProductId"],
+            ProvisioningArtifactId=old["artifact"],
+            # The same version with another value, which it does not fix: production's OU as the staging OU.
+            ProvisioningParameters=[{"Key": "OrganizationalUnitStagingId", "Value": story.setting.units["prod"]}],
+            UpdateToken="again",
+        )
 
 
 def test_the_upgrade_leaves_the_repository_alone_and_nothing_of_the_old_boundary(story: OldStory) -> None:
@@ -143,6 +163,9 @@ def test_a_version_approved_before_the_upgrade_passes_the_new_boundary(story: Ol
     assert follow(story, push(story, "README.md", "# Ours\n")) == "Succeeded"
     assert action(story, "Build")["output"]["outputVariables"]["MODEL_PACKAGE_VERSION"] == "2"
     assert action(story, "Gate")["status"] == "Succeeded"
+    registry = root(story).client("sagemaker")
+    policy = registry.get_model_package_group_policy(ModelPackageGroupName=story.project_name)["ResourcePolicy"]
+    assert not sharing.FOR_ALL & {statement["Sid"] for statement in json.loads(policy)["Statement"]}
     assert served(story) == {"staging": 2, "prod": 2}
 
 

@@ -35,6 +35,8 @@ BOUNDARY = {
         {"!Ref": "AWS::NoValue"},
     ]
 }
+# No path where it is '/': a role that had none before would be replaced (decision 35).
+ROLE_PATH = {"!If": ["HasRolePath", {"!Ref": "RolePath"}, {"!Ref": "AWS::NoValue"}]}
 # The places that AWS demands: its launch role passes no other roles, and stack sets look for theirs by name alone.
 LAUNCHED, STACK_SETS = "AmazonSageMakerServiceCatalogProductsMultiAccount", "AWSCloudFormationStackSet"
 STATEFUL = {"AWS::S3::Bucket", "AWS::KMS::Key", "AWS::SageMaker::ModelPackageGroup"}
@@ -246,7 +248,7 @@ def role_paths(source: Source) -> Iterator[str]:
         properties = resource["Properties"]
         role, path = str(properties.get("RoleName", "")), properties.get("Path")
         demanded = "/service-role/" if role.startswith(LAUNCHED) else None if role.startswith(STACK_SETS) else ""
-        if path != ({"!Ref": "RolePath"} if demanded == "" else demanded):
+        if path != (ROLE_PATH if demanded == "" else demanded):
             yield f"{name}: its path is {path}"
     for text in texts(source.data["Resources"]):
         if re.search(r":role/sagemaker-role-(?!taskcat)", text):
