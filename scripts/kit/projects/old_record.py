@@ -1,7 +1,7 @@
 """A project's record from before it was protected: it counts for nothing, and is deleted when the project is upgraded.
 
-The record decides whether an approver is asked (pipeline/unasked.py). In a bucket of a version before 0.3 everybody may
-write it who may write into *sagemaker* buckets, AWS's stock Studio policy included. The bucket's policy that the upgrade
+The record decides whether an approver is asked (pipeline/unasked.py). In a bucket of a version before 0.3 all may
+write it who may write into *sagemaker* buckets: AWS's stock Studio policy is enough. The bucket's policy that the upgrade
 brings protects it, and lets nobody delete anything.
 """
 
@@ -39,7 +39,7 @@ def check_empty(connection: Connection, project: ProvisionedProject) -> None:
     listed = pages(connection.client("s3"), "list_objects_v2", "Contents", Bucket=bucket, Prefix=PREFIX)
     if early := [item["Key"] for item in listed if item["LastModified"] <= protected]:
         raise UserError(
-            f"{project.project.name} is upgraded, but s3://{bucket}/{early[0]} was written before the upgrade protected "
-            "its record. Let an administrator find out who wrote it (CloudTrail) and delete it, for which the bucket's "
-            "policy is taken away and put back. Then run this command again: it lets the project deploy"
+            f"{project.project.name} is upgraded, but s3://{bucket}/{early[0]} was written before the upgrade "
+            "protected its record. Let an administrator find out who wrote it (CloudTrail) and delete it, for which the "
+            "bucket's policy is taken away and put back. Then run this command again: it lets the project deploy"
         )

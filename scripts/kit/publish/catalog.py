@@ -208,7 +208,7 @@ def look_at_versions(catalog: ServiceCatalogClient, product: str, current: str) 
 def find_unguarded(
     connection: Connection, want: WantedProduct, versions: tuple[CatalogVersion, ...]
 ) -> tuple[CatalogVersion, ...]:
-    """The versions, with which of them were published without the pipeline's code: before 0.3 it was in repositories."""
+    """The versions, with which of them hold no code of the pipeline: before 0.3 it was in the repositories."""
     if all(version.name == want.version for version in versions):
         return versions
     s3, files = connection.client("s3"), dict[str, set[str]]()

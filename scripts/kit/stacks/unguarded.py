@@ -1,8 +1,8 @@
 """Pipelines of a version before 0.3, which run the code of their repositories: held up until their project is upgraded.
 
-The roles of template 12 let them deploy published templates, so that a commit could still skip the approver. `make accounts`
-disables the transitions into both stages, which a data scientist may not enable (template 13, ChangeNoPipelines), and
-`make upgrade` enables them (CodePipeline API Reference, DisableStageTransition: stages that are under way go on).
+The roles of template 12 let them deploy published templates, so that a commit could still skip the approver.
+`make accounts` disables the transitions into both stages, which a data scientist may not enable (template 13,
+ChangeNoPipelines), and `make upgrade` enables them (CodePipeline API Reference, DisableStageTransition).
 """
 
 from __future__ import annotations
