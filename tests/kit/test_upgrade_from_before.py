@@ -70,21 +70,21 @@ def story(tmp_path_factory: pytest.TempPathFactory) -> Iterator[OldStory]:
     """Version 1 is live in both stages, version 2 in staging; its deployment to production waits for the approver."""
     folder = tmp_path_factory.mktemp("before")
     with embedded_aws(folder) as cloud:
-        told = OldStory(cloud, folder, old=before_0_3.unpack(folder / "old"))
-        chapters.organization(told)
-        without = told.environment_path.read_text()
+        played = OldStory(cloud, folder, old=before_0_3.unpack(folder / "old"))
+        chapters.organization(played)
+        without = played.environment_path.read_text()
         assert PUBLISHERS in without
-        engineer = f"arn:aws:iam::{told.setting.data_science}:role/{people.ENGINEER}"
+        engineer = f"arn:aws:iam::{played.setting.data_science}:role/{people.ENGINEER}"
         seen = without.replace(PUBLISHERS, "").replace("catalog:\n", f"catalog:\n  principals: ['{engineer}']\n")
-        told.environment_path.write_text(seen)
+        played.environment_path.write_text(seen)
         for chapter in (chapters.permissions, chapters.publishing, chapters.project, chapters.train):
-            chapter(told)
-        with types_with_an_account(told):
-            assert follow(told, set_status(told, 1, "Approved")) == "Succeeded"
-            register(told)
-            assert follow(told, set_status(told, 2, "Approved"), approve=None) == "Succeeded"
-        told.old = None
-        yield told
+            chapter(played)
+        with types_with_an_account(played):
+            assert follow(played, set_status(played, 1, "Approved")) == "Succeeded"
+            register(played)
+            assert follow(played, set_status(played, 2, "Approved"), approve=None) == "Succeeded"
+        played.old = None
+        yield played
     assert not cloud.faults, "\n".join(f"{fault.where}\n{fault.traceback}" for fault in cloud.faults)
 
 

@@ -1,8 +1,7 @@
 """A project's record from before it was protected: it counts for nothing, and is deleted when the project is upgraded.
 
-The record decides whether an approver is asked (pipeline/unasked.py). In a bucket of a version before 0.3 all may
-write it who may write into *sagemaker* buckets: AWS's stock Studio policy is enough. The bucket's policy that the upgrade
-brings protects it, and lets nobody delete anything.
+The record decides whether an approver is asked (pipeline/unasked.py). In a bucket of a version before 0.3 AWS's
+stock Studio policy is enough to write it. The bucket's policy that the upgrade brings protects it, and denies deleting.
 """
 
 from __future__ import annotations
@@ -17,7 +16,7 @@ POLICY = "ArtifactsPolicy"  # of template 30
 
 
 def is_unprotected(project: ProvisionedProject) -> bool:
-    """Whether its version has the pipeline's code in the repository, and leaves the record to whoever writes it."""
+    """Whether its version has the pipeline's code in the repository, and no policy that protects the record."""
     return not pack.CODE_KEYS.keys() & project.parameters.keys()
 
 
@@ -40,6 +39,6 @@ def check_empty(connection: Connection, project: ProvisionedProject) -> None:
     if early := [item["Key"] for item in listed if item["LastModified"] <= protected]:
         raise UserError(
             f"{project.project.name} is upgraded, but s3://{bucket}/{early[0]} was written before the upgrade "
-            "protected its record. Let an administrator find out who wrote it (CloudTrail) and delete it, for which the "
-            "bucket's policy is taken away and put back. Then run this command again: it lets the project deploy"
+            "protected its record. Let an administrator find out who wrote it (CloudTrail) and delete it, for which "
+            "the bucket's policy is taken away and put back. Then run this command again: it lets the project deploy"
         )
