@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator
+import signal
+from collections.abc import Callable, Iterator
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +21,7 @@ from scripts.kit.probes.every import PROBES
 from scripts.kit.probes.lab import PREFIX, Lab
 from scripts.kit.probes.leftovers import KINDS
 from scripts.kit.probes.probe import Answers
+from scripts.rehearsal.setting import trust
 from tests.support import ROOT
 from tests.support.probing import REGION, SANDBOX, play, sandboxes
 
@@ -69,7 +72,7 @@ def test_the_page_names_every_probe_and_says_why_a_question_has_none() -> None:
     said = re.findall(r"\bProbe: (.*?)(?:[.:,]| \|)", PAGE)
     named = [one.strip("`") for one in said if one.startswith("`")]
     assert sorted(named) == sorted(PROBES)
-    assert len(re.findall(r"\bProbe: none, because [^:|]+: \w", PAGE)) == len(said) - len(named)
+    assert len(re.findall(r"\bProbe: none, because [^:|]+: [`\w]", PAGE)) == len(said) - len(named)
     assert len(re.findall(r"\b[Pp]robe: ", PAGE)) == len(said)
 
 
@@ -83,15 +86,27 @@ def test_no_probe_finds_what_another_one_made() -> None:
 def test_what_costs_money_says_by_which_page() -> None:
     for one in PROBES.values():
         assert one.cost.dollars == 0 or "pricing" in one.cost.source, one.name
-    assert command.total(PROBES.values()) == "$0.11"
+    assert command.total(PROBES.values()) == "$0.10"
 
 
 # -- interrupted, failed, killed ---------------------------------------------------------------
 
 
-@pytest.mark.parametrize("error", [KeyboardInterrupt, console.UserError("it failed")])
+def fail() -> None:
+    raise console.UserError("it failed")
+
+
+@pytest.mark.parametrize(
+    ("end", "status"),
+    [
+        (partial(signal.raise_signal, signal.SIGINT), 130),
+        (partial(signal.raise_signal, signal.SIGTERM), 130),
+        (fail, 1),
+    ],
+    ids=["Ctrl-C", "SIGTERM", "an error"],
+)
 def test_what_a_probe_made_is_removed_however_it_ends(
-    cloud: Cloud, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, error: Any
+    cloud: Cloud, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, end: Callable[[], None], status: int
 ) -> None:
     seen: list[list[str]] = []
 
@@ -99,12 +114,13 @@ def test_what_a_probe_made_is_removed_however_it_ends(
         lab.client("s3").put_object(Bucket=lab.bucket(versioned=True), Key="a", Body=b"")
         lab.service_role("one", "states")
         seen.append(there())
-        raise error
+        end()
+        return {}
 
     chosen = PROBES["starter-refusals"]
     monkeypatch.setitem(PROBES, chosen.name, replace(chosen, run=run))
     line = ["--profile", "sandbox", "--yes", "--only", chosen.name, "--output", str(tmp_path / "r.json")]
-    assert console.run(lambda: probe.main(line)) == (130 if error is KeyboardInterrupt else 1)
+    assert console.run(lambda: probe.main(line)) == status
     assert [len(found) for found in seen] == [2]
     assert there() == []
 
@@ -114,16 +130,14 @@ def test_what_a_killed_run_left_is_found_and_removed(cloud: Cloud, capsys: pytes
     for name in ("arn-case", "tags-at-once"):
         Lab(name, here).service_role("left", "states")
     other = cloud.root(SANDBOX, REGION).client("iam")
-    other.create_role(RoleName="kit-probes-of-another", AssumeRolePolicyDocument=trust())
+    other.create_role(
+        RoleName="kit-probes-of-another", AssumeRolePolicyDocument=trust(Service="sagemaker.amazonaws.com")
+    )
     assert len(there()) == 2
     assert probe.main(["--profile", "sandbox", "--yes", "--clean"]) == 0
     assert there() == []
     assert other.get_role(RoleName="kit-probes-of-another")
     assert len(re.findall(rf"  - {SANDBOX}  role kit-probe-", capsys.readouterr().err)) == 2
-
-
-def trust() -> str:
-    return json.dumps({"Version": "2012-10-17", "Statement": []})
 
 
 # -- what it says and asks ---------------------------------------------------------------------
@@ -158,6 +172,16 @@ def test_it_sends_nothing_before_it_may(cloud: Cloud, capsys: pytest.CaptureFixt
     assert console.run(lambda: probe.main(["--profile", "sandbox", "--yes", "--only", "starter"])) == 2
     assert "did you mean starter-refusals?" in capsys.readouterr().err
     assert (cloud.folder / "requests.jsonl").stat().st_size == before
+
+
+def test_a_results_file_of_another_program_stays_and_nothing_is_made(cloud: Cloud, tmp_path: Path) -> None:
+    results = tmp_path / "results.json"
+    results.write_text("{}\n")
+    line = ["--profile", "sandbox", "--yes", "--only", "arn-case", "--output", str(results)]
+    before = (cloud.folder / "requests.jsonl").read_text().count("CreateModelPackageGroup")
+    assert console.run(lambda: probe.main(line)) == 2
+    assert results.read_text() == "{}\n"
+    assert (cloud.folder / "requests.jsonl").read_text().count("CreateModelPackageGroup") == before
 
 
 def test_two_profiles_of_one_account_are_refused(cloud: Cloud) -> None:

@@ -82,7 +82,7 @@ def project_arn(lab: Lab) -> Answers:
     lab.once_ready("the build's role", lambda: lab.client("codebuild").create_project(**declared))
     done = build(lab)
     found = {one["name"]: one["value"] for one in done.get("exportedEnvironmentVariables", [])}
-    upload = next((p for p in done["phases"] if p["phaseType"] == "UPLOAD_ARTIFACTS"), {})
+    upload: Json = next((p for p in done["phases"] if p["phaseType"] == "UPLOAD_ARTIFACTS"), {})
     lab.words["UPLOAD_ARTIFACTS"] = json.dumps(upload.get("contexts", []))
     return {
         "reads what is closed to others": found.get("OWN", "not reached"),

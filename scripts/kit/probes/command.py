@@ -6,7 +6,7 @@ import argparse
 import json
 import signal
 import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
@@ -143,16 +143,23 @@ def play(probe: Probe, here: Connection, other: Connection | None) -> Result:
         raise
     finally:
         result.words = lab.words
-        result.left = clean(here, prefix, probe.makes)
+        result.left = reported(clean(here, prefix, probe.makes))
         result.seconds = round(time.monotonic() - began, 1)
     return result
+
+
+def reported(left: list[str]) -> list[str]:
+    """The same, once it is said what could not be removed."""
+    for one in left:
+        say(f"  left: {one}")
+    return left
 
 
 def line_of(result: Result) -> list[str]:
     lines = [f"  {result.name:<22} {result.seconds:5.1f} s  {verdict(result)}"]
     for what in result.differs:
         lines.append(f"      {what}: {result.aws.get(what)} (the embedded AWS: {result.embedded.get(what)})")
-    return lines + [f"      left: {one}" for one in result.left]
+    return lines
 
 
 def verdict(result: Result) -> str:
@@ -172,7 +179,7 @@ def document(results: Sequence[Result], here: Connection, other: Connection | No
 
 
 @contextmanager
-def interruptible() -> Any:
+def interruptible() -> Iterator[None]:
     """SIGTERM as Ctrl-C, so that what was made is removed then, too."""
     before = signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
@@ -192,27 +199,18 @@ def probe(args: argparse.Namespace) -> int:
         raise UsageError("this makes resources in an account, and there is no terminal to ask on. Add --yes")
     here, other = accounts(args)
     if args.clean:
-        return 1 if told(clean(here, f"{PREFIX}-", KINDS, tell=True)) else 0
+        return 1 if reported(clean(here, f"{PREFIX}-", KINDS, tell=True)) else 0
     many, most = counted(len(chosen), "probe"), total(chosen)
     what = f"{many} in account {here.account}, {here.region}: at most {most}"
     asking.require_typed(args.yes, what, "account's id", here.account)
     results: list[Result] = []
-    try:
-        with interruptible():
-            for one in chosen:
-                results.append(play(one, here, other))
-                say("\n".join(line_of(results[-1])))
-    finally:
-        text = document(results, here, other)
-        replace_file(args.output, text, "--output")
-        say(f"{near(args.output)} holds {counted(len(results), 'answer')}")
+    replace_file(args.output, document(results, here, other), "--output")  # refused now, or not at all
+    with interruptible():
+        for one in chosen:
+            results.append(play(one, here, other))
+            say("\n".join(line_of(results[-1])))
+            replace_file(args.output, document(results, here, other), "--output")
+    say(f"{near(args.output)} has what AWS answered")
     if args.json:
-        print(text, end="")
+        print(document(results, here, other), end="")
     return 1 if any(one.outcome == "failed" or one.left for one in results) else 0
-
-
-def told(left: Sequence[str]) -> Sequence[str]:
-    """Say what could not be removed."""
-    for one in left:
-        say(f"  left: {one}")
-    return left
