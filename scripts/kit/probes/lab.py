@@ -52,6 +52,9 @@ def paths(value: object, above: str = "") -> Iterator[str]:
             yield from paths(inner, above)
 
 
+CONTROL = statement("Allow", "iam:GetRole")  # in the policy of a new role: once this counts, so does the rest
+
+
 @dataclass(frozen=True)
 class Lab:
     """here: the account of --profile; other: that of --second-profile; words: AWS's own words, by what was asked."""
@@ -115,12 +118,18 @@ class Lab:
         return str(made)
 
     def service_role(self, purpose: str, service: str, *statements: Json) -> str:
-        return self.role(purpose, {"Service": f"{service}.amazonaws.com"}, *statements)
+        """The ARN of a new role of a service, once AWS knows it and its policy; this account may enter it too."""
+        trusted = {"Service": f"{service}.amazonaws.com", "AWS": self.root()}
+        arn = self.role(purpose, trusted, CONTROL, *statements)
+        self.entered(arn)
+        return arn
 
     def person(self, purpose: str, *statements: Json) -> Connection:
         """A session of a new role with these rights, once AWS knows it and its policy."""
-        control = statement("Allow", "iam:GetRole")
-        arn = self.role(purpose, {"AWS": self.root()}, control, *statements)
+        return self.entered(self.role(purpose, {"AWS": self.root()}, CONTROL, *statements))
+
+    def entered(self, arn: str) -> Connection:
+        """A session of a new role, once CONTROL counts: a refusal before would be of its youth, not of its policy."""
         name = arn.rpartition("/")[2]
         session = self.once_ready(f"role {name}", lambda: self.here.assume(self.here.account, name, PREFIX))
         self.once_ready(f"the policy of {name}", lambda: self.client("iam", session).get_role(RoleName=name))

@@ -32,16 +32,14 @@ def declaration(lab: Lab, bucket: str, role: str, then: Json, **more: Any) -> Js
 APPROVE = action("Wait", "Approval", "Manual")
 
 
-def pipeline_role(lab: Lab, bucket: str, *statements: Json, **more: Any) -> str:
-    """The role of a pipeline, which may use its bucket."""
+def rights(lab: Lab, bucket: str, *statements: Json) -> list[Json]:
+    """What the role of a pipeline may do: use its bucket, and the statements."""
     inside = [f"arn:{lab.here.partition}:s3:::{bucket}{end}" for end in ("", "/*")]
-    return lab.role(
-        "pipeline" + more.pop("purpose", ""),
-        {"Service": "codepipeline.amazonaws.com"},
-        statement("Allow", ["s3:Get*", "s3:List*", "s3:PutObject"], inside),
-        *statements,
-        **more,
-    )
+    return [statement("Allow", ["s3:Get*", "s3:List*", "s3:PutObject"], inside), *statements]
+
+
+def pipeline_role(lab: Lab, bucket: str, *statements: Json) -> str:
+    return lab.service_role("pipeline", "codepipeline", *rights(lab, bucket, *statements))
 
 
 def create(lab: Lab, declared: Json) -> str:
@@ -88,7 +86,7 @@ def replace_on_failure(lab: Lab) -> Answers:
     topic = {"Resources": {"Topic": {"Type": "AWS::SNS::Topic"}}}
     stack_role = lab.service_role("stack", "cloudformation", statement("Allow", "cloudformation:Describe*"))
     allowed = [statement("Allow", "cloudformation:*"), statement("Allow", "iam:PassRole", stack_role)]
-    role = pipeline_role(lab, bucket, *allowed)  # before the stack, whose time AWS needs to know it
+    role = pipeline_role(lab, bucket, *allowed)
     before = lab.stack("replaced", topic, RoleARN=stack_role)
     deploy = action(
         "Deploy",
@@ -133,8 +131,9 @@ def source_account(lab: Lab) -> Answers:
     only = {"StringEquals": {"aws:SourceAccount": lab.here.account}}
     bucket, text = lab.bucket(versioned=True), json.dumps(NOTHING)
     lab.zipped(bucket, "seed.zip", {"seed.txt": "probe"})
-    strict = pipeline_role(lab, bucket, purpose="-strict", condition=only)
-    loose = pipeline_role(lab, bucket, purpose="-loose")
+    calling = {"Service": "codepipeline.amazonaws.com"}
+    strict = lab.role("pipeline-strict", calling, *rights(lab, bucket), condition=only)
+    loose = pipeline_role(lab, bucket)
     trusted = {"Service": "cloudformation.amazonaws.com"}
     strict_stack = lab.role("strict", trusted, statement("Allow", "s3:ListAllMyBuckets"), condition=only)
     lab.stack("ready", NOTHING, RoleARN=lab.role("loose", trusted, statement("Allow", "s3:ListAllMyBuckets")))
