@@ -77,7 +77,7 @@ def choose(names: str | None) -> list[Probe]:
 
 
 def total(probes: Iterable[Probe]) -> str:
-    return f"${sum(probe.cost.dollars for probe in probes):.2f}"
+    return f"${sum(probe.cost.dollars for probe in probes):.3f}"
 
 
 def listing(probes: Sequence[Probe]) -> str:
