@@ -45,6 +45,10 @@ test-notebooks: .venv-notebooks/.ready ## Run the tests of the notebooks (instal
 fuzz: $(READY) ## Feed the kit inputs at random and count what fails: ARGS="--minutes 10"
 	@$(RUN) tests.properties.fuzz $(GIVEN)
 
+.PHONY: probe
+probe: $(READY) ## Settle open questions about AWS by experiments in a sandbox account
+	@$(RUN) scripts.probe $(GIVEN)
+
 .PHONY: taskcat
 taskcat: .venv-taskcat/.ready ## Lint templates with taskcat, and test them where AWS credentials are available
 	@$(RUN) scripts.taskcat $(GIVEN)

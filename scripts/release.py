@@ -34,7 +34,8 @@ SHIPPED = {
     "CHANGELOG.md", "LICENSE", "Makefile", "README.md", "SECURITY.md", "environment.example.yaml", "pyproject.toml",
     LOCK, UV, "awslang", "docs", "notebooks", "pipeline", "scripts", "seed-code", "templates",
 }  # fmt: skip
-NOT_SHIPPED = {"scripts/rehearsal", "scripts/kit/lint"}  # and the commands that the Makefile does not have
+# And the commands that the Makefile does not have.
+NOT_SHIPPED = {"scripts/rehearsal", "scripts/kit/lint", "scripts/kit/probes"}
 
 
 def is_inside(name: str, parts: set[str]) -> bool:

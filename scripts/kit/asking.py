@@ -39,10 +39,15 @@ def require_name(yes: bool, what: str, kind: str, name: str) -> None:
 
     what: is about to happen, as a sentence; kind: whose name it is, such as "project"; yes: nothing is asked
     """
+    require_typed(yes, what, f"{kind}'s name", name)
+
+
+def require_typed(yes: bool, what: str, noun: str, name: str) -> None:
+    """As require_name; noun: what is to be typed, such as "account's id"."""
     if yes:
         return
     say(what)
-    if answer(f"Type the {kind}'s name ({name}) to go on: ") != name:
+    if answer(f"Type the {noun} ({name}) to go on: ") != name:
         raise UserError(f"what was typed is not {name}. Nothing was changed")
 
 

@@ -68,8 +68,11 @@ def handlers() -> HierarchicalEmitter:
     return hooks
 
 
-def sign_in(profile: str | None, region: str) -> boto3.Session:
-    """A session of the caller, as the AWS CLI signs in; the profile's settings hold for each of its clients."""
+def sign_in(profile: str | None, region: str | None) -> boto3.Session:
+    """A session of the caller, as the AWS CLI signs in; the profile's settings hold for each of its clients.
+
+    region: None for the one of the profile
+    """
     import boto3  # a fifth of a second, which no --help needs
     import botocore.session  # a fifth of a second, which no --help needs
 

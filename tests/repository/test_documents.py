@@ -38,6 +38,7 @@ RUN_ELSEWHERE = {
     "lint": "tests/repository/test_lint.py",
     "notebooks": "tests/rehearsal/test_notebooks.py",
     "permissions": "tests/rehearsal/test_story.py",
+    "probe": "tests/kit/test_probes.py",
     "rehearse": "tests/rehearsal/test_story.py",
     "seed": "tests/kit/test_seed.py",
     "setup": "tests/repository/test_installed_release.py",

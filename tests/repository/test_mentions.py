@@ -31,7 +31,8 @@ BASES = ("", "seed-code/model-deploy/", "seed-code/model-build/")  # a project's
 MADE = {  # by the reader, by a command, by a pipeline, or by AWS; and a library
     ".multi-account-deployment.json",
     ".taskcat.yml", ".taskcat_overrides.yml", "REQUEST.json", "NUMBER.json", "deployment.json", "environment.yaml",
-    "eu.yaml", "index.py", "manifest.json", "models.json", "models.yaml", "policies.json", "report.json",
+    "eu.yaml", "index.py", "manifest.json", "models.json", "models.yaml", "policies.json",
+    "probe-results.json", "report.json",
     "requests.jsonl", "ruamel.yaml", "runtimes.yml", "settings.schema.json", "summary.json", "template.json",
     "template.yaml", "test_default_quota.py", "test_routing_strategy.py",
 }  # fmt: skip

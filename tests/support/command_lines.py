@@ -17,6 +17,7 @@ from scripts import (
     notebooks,
     package,
     permissions,
+    probe,
     publish,
     rehearse,
     release,
@@ -34,8 +35,8 @@ Main = Callable[[Sequence[str] | None], int]
 COMMANDS: dict[str, Main] = {
     module.__name__: module.main
     for module in (
-        accounts, console_bundle, diff, doctor, lint, notebooks, package, permissions, publish, rehearse, release,
-        rollback, scale, seed, status, supported, taskcat, teardown, upgrade, versions,
+        accounts, console_bundle, diff, doctor, lint, notebooks, package, permissions, probe, publish, rehearse,
+        release, rollback, scale, seed, status, supported, taskcat, teardown, upgrade, versions,
     )
 }  # fmt: skip
 
