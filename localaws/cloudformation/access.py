@@ -84,7 +84,7 @@ def _stack_set_types(call: Call, owner: str) -> list[str]:
 
 
 def further(call: Call, arns: list[str], keys: Mapping[str, tuple[str, ...]]) -> Iterator[Need]:
-    """An update that sets a stack policy needs the action of SetStackPolicy too; tags need those that set and remove."""
+    """An update that sets a stack policy needs the action of SetStackPolicy too; tags need those of tagging."""
     if call.operation == "UpdateStack" and any("StackPolicy" in name for name in call.params):
         yield from (need_of(call, "cloudformation", "SetStackPolicy", stack, keys) for stack in arns)
     if call.operation in ("CreateStack", "UpdateStack", "CreateChangeSet") and "Tags" in call.params:

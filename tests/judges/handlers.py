@@ -1,8 +1,8 @@
-"""The first judge: whoever creates a resource may do what CloudFormation's handler of its type asks for.
+"""The first judge: the principal that creates a resource may do what CloudFormation's handler of its type asks for.
 
 CloudFormation CLI User Guide, "Resource type schema": a handler's permissions are those that it may need, in any
 case of the type. The schemas are AWS's own, in the registry's copy that cfn-lint ships; "tagging" names the
-permissions for tags. What a principal is not granted stands in handlers.yaml with its reason: for a property that the
+permissions for tags. What a principal is not granted is in handlers.yaml with its reason: for a property that the
 templates do not set (the reason ends where one does), or with what AWS says about it.
 """
 
@@ -19,7 +19,7 @@ import yaml
 from awslang.policy.action_table import table
 from awslang.template.schemas import schema
 from tests.judges import kit as kits
-from tests.judges.kit import DATA_SCIENCE, REGION, TARGET, Kit, Place, Resource
+from tests.judges.kit import REGION, TARGET, Kit, Place, Resource
 
 REASONS = Path(__file__).with_name("handlers.yaml")
 HANDLERS = ("create", "read", "update", "delete")  # list is for the console and for generators of templates
@@ -224,7 +224,9 @@ def reasons() -> tuple[Reason, ...]:
     """The reasons of handlers.yaml; one for each property, where an entry has several."""
     made = []
     for entry in yaml.safe_load(REASONS.read_text(encoding="utf-8")):
-        common = {k: tuple(v) if isinstance(v, list) else v for k, v in entry.items() if k != "properties"}
+        common: dict[str, Any] = {
+            k: tuple(v) if isinstance(v, list) else v for k, v in entry.items() if k != "properties"
+        }
         if "actions" in entry:
             made.append(Reason(**common))
         for name, actions in entry.get("properties", {}).items():

@@ -66,7 +66,7 @@ SAMPLE: dict[str, dict[str, str]] = {
         **UNITS,
         "SageMakerExecutionRoleStagingName": "sagemaker-role-staging",
         "SageMakerExecutionRoleProdName": "sagemaker-role-prod",
-        **{name: "bundle/0a1b/x.zip" for name in ("SeedCodeDeployKey", "SeedCodeBuildKey", "PipelineCodeKey")},
+        **dict.fromkeys(("SeedCodeDeployKey", "SeedCodeBuildKey", "PipelineCodeKey"), "bundle/0a1b/x.zip"),
         "EndpointTemplateKey": "bundle/0a1b/templates/50-endpoint.yaml",
         "BundleVersion": "1",
     },
@@ -94,7 +94,7 @@ SAMPLE: dict[str, dict[str, str]] = {
 SELF_MANAGED = {"PermissionModel": "SELF_MANAGED", "OrganizationalUnitStagingId": "", "OrganizationalUnitProdId": ""}
 
 
-ARNS = {  # of the resources that somebody is allowed something on (Service Authorization Reference, resource types)
+ARNS = {  # of the resources that policies name (Service Authorization Reference, resource types)
     "AWS::CloudFormation::StackSet": f"arn:aws:cloudformation:{REGION}:{MANAGEMENT}:stackset/{{StackSetName}}:1a2b",
     "AWS::CloudWatch::Alarm": "arn:aws:cloudwatch:{region}:{account}:alarm:{AlarmName}",
     "AWS::CodeBuild::Project": "arn:aws:codebuild:{region}:{account}:project/{Name}",
@@ -185,7 +185,7 @@ def managed(name: str) -> Policy:
 
 @dataclass(frozen=True)
 class Holder:
-    """A principal with the policies that apply to it. taken: an action that is taken from it."""
+    """A principal with the policies that apply to it."""
 
     name: str
     account: str
@@ -254,12 +254,18 @@ class Kit:
 
     def holder(self, name: str) -> Holder:
         found = HOLDERS[name]
-        if isinstance(found, str):
-            holder = Holder(name, DATA_SCIENCE, (managed(found),))
-        else:
-            place, logical_id = found
-            holder = Holder(name, place.account, tuple(policies(self.resources(place), logical_id, place.account)))
+        holder = held(name, "" if isinstance(found, str) else self.text(found[0].file))
         return holder.without(self.taken[1]) if self.taken[0] == name else holder
+
+
+@lru_cache(maxsize=256)
+def held(name: str, text: str) -> Holder:
+    """A principal, by the text of its template."""
+    found = HOLDERS[name]
+    if isinstance(found, str):
+        return Holder(name, DATA_SCIENCE, (managed(found),))
+    place, logical_id = found
+    return Holder(name, place.account, tuple(policies(resources(place, text), logical_id, place.account)))
 
 
 def policies(made: Mapping[str, Resource], logical_id: str, account: str) -> list[Policy]:

@@ -19,7 +19,7 @@ from tests.judges import kit as kits
 from tests.judges.kit import Kit
 
 TABLE = Path(__file__).with_name("services.yaml")
-NAMES = {  # what stands in {} in the table
+NAMES = {  # the names in {} of the table
     "account": kits.DATA_SCIENCE,
     "target": kits.TARGET,
     "management": kits.MANAGEMENT,

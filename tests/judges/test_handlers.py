@@ -1,4 +1,4 @@
-"""Whoever creates a resource may do what its handlers ask for, and the judge notices what is taken away."""
+"""The principal that creates a resource may do what its handlers ask for, and the judge notices what is taken away."""
 
 from __future__ import annotations
 

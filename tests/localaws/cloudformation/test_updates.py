@@ -202,7 +202,8 @@ def test_tags_of_a_stack_need_the_permissions_to_set_and_to_remove_them(
 ) -> None:
     red, blue = ([{"Key": key, "Value": "shop"}] for key in ("red", "blue"))
     create_stack(client, template_of({"A": queue_resource()}), Tags=red)
-    update = {"Effect": "Allow", "Action": ["cloudformation:UpdateStack", "sqs:*"], "Resource": "*"}
+    actions = ["cloudformation:UpdateStack", "sqs:*"]
+    update = {"Effect": "Allow", "Action": actions, "Resource": "*"}
     role = make_role(cloud, "updater", "codebuild", update)
     other = cloud.service_role(role, "s", "codebuild.amazonaws.com", REGION).client("cloudformation")
     iam = cloud.root(ACCOUNT, REGION).client("iam")
@@ -210,7 +211,7 @@ def test_tags_of_a_stack_need_the_permissions_to_set_and_to_remove_them(
     for action in ("TagResource", "UntagResource"):
         with pytest.raises(ClientError, match=f"not authorized to perform: cloudformation:{action}"):
             other.update_stack(**request, Tags=blue)
-        update["Action"].append(f"cloudformation:{action}")
+        actions.append(f"cloudformation:{action}")
         iam.put_role_policy(RoleName="updater", PolicyName="inline", PolicyDocument=policy_document(update))
     other.update_stack(**request, Tags=blue)
     assert settled_stack(client, "shop")["Tags"] == blue
