@@ -16,7 +16,10 @@ TAG_PREFIXES = ("aws:resourcetag/", "iam:resourcetag/", "sagemaker:resourcetag/"
 
 
 class RequestContext(Mapping[str, tuple[str, ...]]):
-    """The keys of one request; those of the resource's tags are read when a policy first asks for one."""
+    """The keys of one request; those of the resource's tags are read when a policy first asks for one.
+
+    A request that makes a resource brings its tags among its keys.
+    """
 
     def __init__(self, keys: Mapping[str, tuple[str, ...]], tags: Callable[[], Mapping[str, str]], own: str) -> None:
         self._keys = keys
@@ -30,6 +33,7 @@ class RequestContext(Mapping[str, tuple[str, ...]]):
             if self._own == "s3":
                 prefixes = ["s3:existingobjecttag/"]
             self._tags = {f"{prefix}{k.lower()}": (v,) for k, v in self._read().items() for prefix in prefixes}
+            self._tags |= {key: value for key, value in self._keys.items() if key.startswith(TAG_PREFIXES)}
         return self._tags
 
     def __getitem__(self, key: str) -> tuple[str, ...]:

@@ -9,8 +9,9 @@ from localaws.authorization.needs import need_of
 from localaws.authorization.state import organization_of
 from localaws.calls import Call
 from localaws.cloud import arn
-from localaws.cloudformation.requests import template_body
+from localaws.cloudformation.requests import given_tags, template_body
 from localaws.cloudformation.service import cloudformation
+from localaws.cloudformation.stacks import stacks_of
 from localaws.cloudformation.stacksets.state import sets_of
 from localaws.service import Access, Need
 
@@ -83,9 +84,31 @@ def _stack_set_types(call: Call, owner: str) -> list[str]:
 
 
 def further(call: Call, arns: list[str], keys: Mapping[str, tuple[str, ...]]) -> Iterator[Need]:
-    """An update that sets a stack policy needs the action of SetStackPolicy too."""
+    """An update that sets a stack policy needs the action of SetStackPolicy too; tags need those of tagging."""
     if call.operation == "UpdateStack" and any("StackPolicy" in name for name in call.params):
         yield from (need_of(call, "cloudformation", "SetStackPolicy", stack, keys) for stack in arns)
+    if call.operation in ("CreateStack", "UpdateStack", "CreateChangeSet") and "Tags" in call.params:
+        yield from (need for stack in arns for need in _tagging(call, stack))
+
+
+def _tagging(call: Call, stack_arn: str) -> Iterator[Need]:
+    """What a request with tags needs besides.
+
+    Service Authorization Reference, "Actions, resources, and condition keys for AWS CloudFormation", API operations.
+    IAM User Guide, "AWS global condition context keys": aws:ResourceTag is also "in requests that create a resource
+    with an attached tag".
+    """
+    stack = stacks_of(call.cloud, call.account, call.region).find(call.params.get("StackName", ""))
+    was, tags = (stack.tags if stack else {}), given_tags(call.params)
+    new = {key: value for key, value in tags.items() if was.get(key) != value}
+    lost = tuple(key for key in was if key not in tags)
+    operation = {"cloudformation:createaction": (call.operation,)}
+    if new:
+        keys = {f"aws:requesttag/{key.lower()}": (value,) for key, value in new.items()} | {"aws:tagkeys": tuple(new)}
+        made = {} if stack else {f"aws:resourcetag/{key.lower()}": (value,) for key, value in tags.items()}
+        yield need_of(call, "cloudformation", "TagResource", stack_arn, {**keys, **made, **operation})
+    if lost:
+        yield need_of(call, "cloudformation", "UntagResource", stack_arn, {"aws:tagkeys": lost, **operation})
 
 
 cloudformation.access = Access(resources=resources, further=further)

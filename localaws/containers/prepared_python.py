@@ -61,8 +61,8 @@ Request = tuple[list[str], str, dict[bytes, bytes]]  # arguments with the progra
 
 def prepare() -> None:
     """Load what programs load, and let each file of a model be read once for all forks of it."""
-    import boto3
-    from botocore.loaders import JSONFileLoader
+    import boto3  # only the prepared Python loads it: the client of builds takes its text from here
+    from botocore.loaders import JSONFileLoader  # likewise
 
     read: Any = JSONFileLoader.load_file
     known: dict[tuple[str, tuple[int, ...]], Any] = {}

@@ -16,7 +16,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from tests.mistakes import Mistake, document, lint, load
-from tests.mistakes.checks import CHECKS
+from tests.mistakes.checks import CHECKS, judged
 from tests.mistakes.world import prepared
 
 
@@ -37,6 +37,7 @@ def make(mistakes: Sequence[Mistake], folder: Path) -> bool:
         found = lint.findings(lint.start(linted, folder / "lint"), linted)
         seconds = (time.monotonic() - start) / len(linted)
         right += [show(mistake, found.get(mistake.id, ""), seconds) for mistake in linted]
+    right += [show(mistake, judged(mistake), 0) for mistake in mistakes if mistake.by == "judges"]
     played = [mistake for mistake in mistakes if mistake.by in CHECKS]
     if played:
         with prepared(folder) as world:

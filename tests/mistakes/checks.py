@@ -20,6 +20,8 @@ from scripts.kit.plan import PlanStep
 from scripts.kit.stacks import stack as stacks
 from scripts.rehearsal import chapters
 from scripts.rehearsal.story import StoryFailed
+from tests.judges import handlers, services
+from tests.judges.kit import Kit
 from tests.mistakes import ROOT, Mistake
 from tests.mistakes.world import World
 from tests.support.mirrored import arrived, push
@@ -40,6 +42,12 @@ def said(world: World, work: Callable[[], object]) -> str:
         failure = chapters.located(world.story, message, "", getattr(error, "log", ""))
         return f"{failure}\n{failure.log}"
     return ""
+
+
+def judged(mistake: Mistake) -> str:
+    """What the judges of permissions say of a template with the mistake in it."""
+    kit = Kit({mistake.file: mistake.text()})
+    return "\n".join([*handlers.findings(kit), *services.findings(kit)])
 
 
 # -- the checks --------------------------------------------------------------------------------

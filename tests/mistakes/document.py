@@ -10,6 +10,7 @@ from tests.mistakes import ROOT, Mistake
 PLACE = ROOT / "docs/generated/mistakes.md"
 BY = {
     "cfn-lint": "`make lint`: cfn-lint reads the templates",
+    "judges": "`make check`: the judges read the policies (tests/judges)",
     "unit-tests": "`make test`: the unit tests of the pipeline's steps (tests/pipeline)",
     "accounts": "chapter permissions: one of templates 10 to 13, or 20, is deployed into a new account",
     "images": "templates 10 and 11 are deployed into a new account; an image is pushed, and pulled in another Region",

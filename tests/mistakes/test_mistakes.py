@@ -14,12 +14,13 @@ from pathlib import Path
 import pytest
 
 from tests.mistakes import ROOT, SET_UP, Mistake, Outdated, document, lint, load
-from tests.mistakes.checks import CHECKS, check_mistake
+from tests.mistakes.checks import CHECKS, check_mistake, judged
 from tests.mistakes.world import World, prepared
 
 MISTAKES = load()
 TEMPLATES = [mistake for mistake in MISTAKES if mistake.file.startswith("templates/")]
 PLAYED = [mistake for mistake in MISTAKES if mistake.by in CHECKS and mistake.file in SET_UP]
+JUDGED = [mistake for mistake in MISTAKES if mistake.by == "judges"]
 
 
 def by_id(mistake: Mistake) -> str:
@@ -44,7 +45,7 @@ def linted(linting: subprocess.Popen[str]) -> dict[str, str]:
 
 
 def test_the_table_is_large_and_reaches_every_file_of_the_bundle() -> None:
-    assert len(MISTAKES) == 210
+    assert len(MISTAKES) == 221
     assert len({mistake.id for mistake in MISTAKES}) == len(MISTAKES)
     folders = ("templates", "seed-code", "pipeline")
     files = {path.relative_to(ROOT).as_posix() for folder in folders for path in bundle(folder)}
@@ -95,6 +96,11 @@ def test_the_page_of_mistakes_is_up_to_date() -> None:
     assert document.PLACE.read_text(encoding="utf-8") == document.document(MISTAKES), (
         "run python -m tests.mistakes --write"
     )
+
+
+@pytest.mark.parametrize("mistake", JUDGED, ids=by_id)
+def test_the_judges_find_the_mistake_and_say_where(mistake: Mistake) -> None:
+    assert mistake.unsaid(judged(mistake)) == []
 
 
 @pytest.mark.parametrize("mistake", PLAYED, ids=by_id)

@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Iterator
-from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any
 
 import pytest
-from moto.iam.aws_managed_policies import aws_managed_policies_data
 
 from tests.support import ROOT, promises
 from tests.support.promises import Source, load
@@ -105,35 +102,6 @@ def test_the_stage_passes_every_endpoint_setting_on_unchanged() -> None:
         assert there == {**parameter, **as_text}, name
 
 
-def launch_policy() -> list[dict[str, Any]]:
-    name = "AmazonSageMakerAdmin-ServiceCatalogProductsServiceRolePolicy"
-    document = json.loads(aws_managed_policies_data)[name]["Document"]
-    return list(document["Statement"])
-
-
-NEEDED = {  # what CloudFormation calls for each type of the product (registry schemas, handlers.create.permissions)
-    "AWS::S3::Bucket": ["s3:CreateBucket", "s3:PutEncryptionConfiguration", "s3:PutBucketPublicAccessBlock"],
-    "AWS::S3::BucketPolicy": ["s3:PutBucketPolicy"],
-    "AWS::CodeCommit::Repository": ["codecommit:CreateRepository", "codecommit:CreateCommit"],
-    "AWS::CodeBuild::Project": ["codebuild:CreateProject"],
-    "AWS::CodePipeline::Pipeline": ["codepipeline:CreatePipeline", "codepipeline:GetPipeline"],
-    "AWS::Events::Rule": ["events:PutRule", "events:PutTargets", "events:DescribeRule"],
-}
-
-
-def test_the_stock_launch_role_may_create_every_type_of_the_product() -> None:
-    allowed = [a for s in launch_policy() for a in ([s["Action"]] if isinstance(s["Action"], str) else s["Action"])]
-    for name, resource in template(30).data["Resources"].items():
-        assert resource["Type"] in NEEDED, f"{name}: {resource['Type']} is not known to be creatable"
-        for action in NEEDED[resource["Type"]]:
-            assert any(fnmatchcase(action, pattern) for pattern in allowed), action
-
-
-def test_the_product_sets_nothing_on_its_bucket_that_the_launch_role_may_not_set() -> None:
-    bucket = template(30).data["Resources"]["Artifacts"]["Properties"]
-    assert set(bucket) == {"BucketName", "BucketEncryption", "PublicAccessBlockConfiguration"}
-
-
 def test_the_launch_role_may_pass_every_role_of_the_kit() -> None:
     for name, properties in kit_roles().items():
         assert properties["Path"] == "/service-role/", name
@@ -186,11 +154,6 @@ def test_only_a_change_of_the_approval_starts_the_pipeline(rule: str, status: st
         "ModelApprovalStatus": [status],
         "UpdatedModelPackageFields": ["ModelApprovalStatus"],
     }
-
-
-def test_no_project_has_an_event_rule_of_its_own() -> None:
-    # The launch role lacks events:TagResource, which stack tags may need (registry schema of AWS::Events::Rule).
-    assert [r for r in template(30).data["Resources"].values() if r["Type"] == "AWS::Events::Rule"] == []
 
 
 def test_the_approval_has_a_stage_of_its_own() -> None:

@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+import json
+import re
+from collections.abc import Iterator, Mapping
+
 from localaws.calls import Call
 from localaws.cloud import arn
-from localaws.service import Access, Keys
+from localaws.service import Access, Keys, Need
 from localaws.services.servicecatalog.service import servicecatalog
+
+ROLE = re.compile(r"arn:aws[a-z-]*:iam::[0-9]{12}:role/.+")
 
 
 def resources(call: Call, types: list[str]) -> list[str]:
@@ -30,4 +36,16 @@ def condition_keys(call: Call) -> Keys:
     return {f"servicecatalog:{key}level": (str(level.get("Value", "self")),)}
 
 
-servicecatalog.access = Access(resources=resources, keys=condition_keys)
+def further(call: Call, arns: list[str], keys: Mapping[str, tuple[str, ...]]) -> Iterator[Need]:
+    """Administrator Guide, "AWS Service Catalog Launch Constraints": to assign a role needs iam:PassRole."""
+    if call.operation not in ("CreateConstraint", "UpdateConstraint"):
+        return
+    try:
+        role = json.loads(call.params.get("Parameters", "{}")).get("RoleArn")
+    except (ValueError, AttributeError):
+        return  # the operation refuses it
+    if isinstance(role, str) and ROLE.fullmatch(role):
+        yield Need("iam:PassRole", role, role.split(":")[4], {"iam:passedtoservice": ("servicecatalog.amazonaws.com",)})
+
+
+servicecatalog.access = Access(resources=resources, keys=condition_keys, further=further)

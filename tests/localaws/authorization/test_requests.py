@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -146,6 +147,10 @@ CASES: list[tuple[str, str, dict[str, Any], list[str]]] = [
     ("servicecatalog", "CreatePortfolio", {"DisplayName": "x"},
      [f"servicecatalog:CreatePortfolio {arn('catalog', 'portfolio/*')}"]),
     ("servicecatalog", "SearchProducts", {}, ["servicecatalog:SearchProducts *"]),
+    ("servicecatalog", "CreateConstraint", {"ProductId": "prod-1", "Parameters": f'{{"RoleArn": "{ROLE}"}}'},
+     [f"servicecatalog:CreateConstraint {arn('catalog', 'product/prod-1')}", f"iam:PassRole {ROLE}"]),
+    ("servicecatalog", "CreateConstraint", {"ProductId": "prod-1", "Parameters": "none"},
+     [f"servicecatalog:CreateConstraint {arn('catalog', 'product/prod-1')}"]),
     ("cloudwatch", "PutMetricAlarm", {"AlarmName": "a"}, [f"cloudwatch:PutMetricAlarm {arn('cloudwatch', 'alarm:a')}"]),
     ("cloudwatch", "PutMetricData", {"Namespace": "n"}, ["cloudwatch:PutMetricData *"]),
     ("application-autoscaling", "RegisterScalableTarget", {"ResourceId": "endpoint/e/variant/v"},
@@ -246,6 +251,9 @@ MAY: list[tuple[str, str, dict[str, Any], bool]] = [
     ("ssm", "PutParameter", {"Name": "sagemaker-x"}, False),
     ("cloudformation", "CreateStackSet", {"StackSetName": "sagemaker-x"}, False),
     ("cloudformation", "CreateStack", {"StackName": "SC-111111111111-pp-1"}, True),
+    ("cloudformation", "CreateStack", {"StackName": "SC-1", "Tags": [{"Key": "sagemaker:project-name", "Value": "x"}]},
+     True),
+    ("cloudformation", "CreateStack", {"StackName": "SC-1", "Tags": TAGS}, False),
     ("cloudformation", "CreateStack", {"StackName": "mine"}, False),
     ("cloudformation", "CreateChangeSet", {"StackName": "SC-1", "ChangeSetName": "c"}, False),
     ("logs", "CreateLogGroup", {"logGroupName": "/aws/codebuild/sagemaker-x"}, False),
@@ -267,7 +275,7 @@ def test_the_stock_launch_role_may_and_may_not(cloud: Cloud) -> None:
     authorizer = Authorizer(cloud)
     wrong = []
     for service, operation, params, expected in MAY:
-        needs = derive(call(service, operation, params, launch))
+        needs = derive(replace(call(service, operation, params, launch), cloud=cloud))
         if all(authorizer.decide(Asker(launch), need, REGION).allowed for need in needs) != expected:
             wrong.append((service, operation, params))
     assert wrong == []

@@ -5,8 +5,15 @@ from __future__ import annotations
 import json
 from typing import Any
 
+import pytest
+from botocore.exceptions import ClientError
+
+from localaws.cloud import Cloud
 from localaws.cloudformation.provider import Context, Made
+from tests.support.roles import make_role, policy_document
 from tests.support.stacks import (
+    ACCOUNT,
+    REGION,
     FakeQueues,
     create_stack,
     queue_resource,
@@ -188,6 +195,26 @@ def test_new_stack_tags_reach_the_resources(client: Any, queues: FakeQueues) -> 
     create_stack(client, template_of({"A": queue_resource()}))
     update_stack(client, template_of({"A": queue_resource()}), Tags=[{"Key": "team", "Value": "shop"}])
     assert list(queues.tags.values()) == [{"team": "shop"}]
+
+
+def test_tags_of_a_stack_need_the_permissions_to_set_and_to_remove_them(
+    cloud: Cloud, client: Any, queues: FakeQueues
+) -> None:
+    red, blue = ([{"Key": key, "Value": "shop"}] for key in ("red", "blue"))
+    create_stack(client, template_of({"A": queue_resource()}), Tags=red)
+    actions = ["cloudformation:UpdateStack", "sqs:*"]
+    update = {"Effect": "Allow", "Action": actions, "Resource": "*"}
+    role = make_role(cloud, "updater", "codebuild", update)
+    other = cloud.service_role(role, "s", "codebuild.amazonaws.com", REGION).client("cloudformation")
+    iam = cloud.root(ACCOUNT, REGION).client("iam")
+    request = {"StackName": "shop", "TemplateBody": template_of({"A": queue_resource(1)})}
+    for action in ("TagResource", "UntagResource"):
+        with pytest.raises(ClientError, match=f"not authorized to perform: cloudformation:{action}"):
+            other.update_stack(**request, Tags=blue)
+        actions.append(f"cloudformation:{action}")
+        iam.put_role_policy(RoleName="updater", PolicyName="inline", PolicyDocument=policy_document(update))
+    other.update_stack(**request, Tags=blue)
+    assert settled_stack(client, "shop")["Tags"] == blue
 
 
 def test_a_resource_never_changes_its_type(client: Any, queues: FakeQueues) -> None:
