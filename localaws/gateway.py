@@ -22,6 +22,7 @@ from localaws import intake, registry, wire
 from localaws.calls import Call, HttpRequest
 from localaws.cloud import Cloud, Fault, new_id
 from localaws.refusals import protocol_of, refusal
+from localaws.services.account import service as account
 from localaws.services.s3.state import bucket_state
 from localaws.signatures import Signatures, Signed, claim_of, scope_of
 
@@ -212,6 +213,8 @@ class Gateway:
         try:
             if not isinstance(place.caller, Principal):
                 raise place.caller
+            if place.caller is not ANONYMOUS and not account.takes(self.cloud, place.caller.account, place.region):
+                raise refusal(place.service, "unknown key")
             call = Call(
                 cloud=self.cloud,
                 principal=place.caller,

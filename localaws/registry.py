@@ -20,6 +20,7 @@ from localaws.service import Access, Handler, Service
 
 # botocore's name of a service: its package, and its Service object in the package's service.py.
 SERVICES: dict[str, tuple[str, str]] = {
+    "account": ("localaws.services.account", "account"),
     "application-autoscaling": ("localaws.services.application_autoscaling", "application_autoscaling"),
     "cloudformation": ("localaws.cloudformation", "cloudformation"),
     "cloudwatch": ("localaws.services.cloudwatch", "cloudwatch"),

@@ -61,6 +61,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     fixed = f" ({built.name} with the OUs, roles and Regions of {near(args.environment)})"
     origin = fixed if bundle.name != built.name else ""
     say(f"publish {bundle.name}{origin} to account {connection.account}, {connection.region} ({to}):")
+    for line in defaults.looked_up(bundle, settings):
+        say(f"  {line}")
     plan.show(every)
     result: dict[str, Any] = {
         "bundle": bundle.name,

@@ -17,7 +17,7 @@ from collections.abc import Sequence
 
 from scripts.kit import arguments
 from scripts.kit.console import UsageError, make_parser, run
-from scripts.kit.regions import check_region, partition
+from scripts.kit.regions import check_region, opt_in_regions
 from scripts.kit.settings.reading import FURTHER_REGIONS
 from scripts.rehearsal.names import DEFAULT
 from scripts.rehearsal.other_templates import options as template_options
@@ -71,8 +71,8 @@ def check(args: argparse.Namespace) -> tuple[str, ...]:
     for option, region in (("--region", args.region), *(("--regions", region) for region in regions)):
         if message := check_region(region):
             raise UsageError(f"{option}: {message}")
-        if partition(region) != "aws":
-            raise UsageError(f"{option} {region}: the rehearsal supports the partition aws only. Example: us-east-1")
+    if args.region in opt_in_regions():
+        raise UsageError(f"--region {args.region}: the rehearsal's accounts have not enabled it. Example: eu-west-1")
     if len({*regions} - {args.region}) > FURTHER_REGIONS:
         raise UsageError(
             f"--regions {args.regions}: at most {FURTHER_REGIONS} besides {args.region}: a stage has room for no more"

@@ -1,7 +1,7 @@
 """CloudFormation: change sets (API Reference: CreateChangeSet, DescribeChangeSet, ExecuteChangeSet,
 DeleteChangeSet, ListChangeSets; User Guide, "Update CloudFormation stacks using change sets").
 
-A change set is computed within CreateChangeSet, so it is never seen at work. Not supported: imports,
+A change set is computed within CreateChangeSet, so it is never seen at work. Imports are in imports.py. Not supported:
 nested change sets, drift-aware ones.
 """
 
@@ -16,6 +16,7 @@ from localaws.cloud import arn, new_id
 from localaws.cloudformation import changes
 from localaws.cloudformation.deploy import UPDATABLE, Creation, begin, changes_anything, forget
 from localaws.cloudformation.goals import Goal
+from localaws.cloudformation.imports import Import, refuse_import
 from localaws.cloudformation.requests import (
     NAME,
     accept,
@@ -33,14 +34,14 @@ from localaws.cloudformation.updates import Update
 
 CHANGE_SET_NAME = re.compile(r"[a-zA-Z][-a-zA-Z0-9]{0,127}")
 NO_CHANGES = "The submitted information didn't contain changes. Submit different information to create a change set."
-NOT_SUPPORTED = ("ResourcesToImport", "IncludeNestedStacks", "ImportExistingResources", "DeploymentMode")
+NOT_SUPPORTED = ("IncludeNestedStacks", "ImportExistingResources", "DeploymentMode")
 
 
 def stack_for_change_set(call: Call, kind: str) -> tuple[Stack, bool]:
     """The stack that the change set is for, and whether it was made for it."""
     name = str(call.params["StackName"])
     found = stacks_of(call.cloud, call.account, call.region).find(name)
-    if kind == "UPDATE":
+    if kind == "UPDATE" or (kind == "IMPORT" and found is not None and found.status != "REVIEW_IN_PROGRESS"):
         if found is None:
             raise AwsError("ValidationError", f"Stack [{name}] does not exist")
         if found.status not in UPDATABLE:
@@ -62,8 +63,8 @@ def create_change_set(call: Call) -> dict[str, Any]:
     params = call.params
     refuse_unsupported_parameters(params, *NOT_SUPPORTED)
     name, kind = str(params["ChangeSetName"]), str(params.get("ChangeSetType", "UPDATE"))
-    if kind not in {"CREATE", "UPDATE"}:
-        refuse_unsupported_parameters({"ChangeSetType IMPORT": True}, "ChangeSetType IMPORT")
+    if params.get("ResourcesToImport") and kind != "IMPORT":
+        raise AwsError("ValidationError", "ResourcesToImport can be given only with ChangeSetType IMPORT")
     if not CHANGE_SET_NAME.fullmatch(name):
         raise AwsError("ValidationError", f"Value '{name}' at 'changeSetName' must match [a-zA-Z][-a-zA-Z0-9]*")
     stack, made = stack_for_change_set(call, kind)
@@ -74,7 +75,9 @@ def create_change_set(call: Call) -> dict[str, Any]:
                 f"ChangeSet {name} cannot be created due to a mismatch with existing attribute Name",
             )
         session = acting(call, str(params.get("RoleARN") or stack.role_arn))
-        goal = goal_of(call, params, stack, session, update=kind == "UPDATE")
+        goal = goal_of(call, params, stack, session, update=has_template(kind, stack))
+        if kind == "IMPORT":
+            refuse_import(stack, goal, params.get("ResourcesToImport", []))
         change_set = planned(call, stack, kind, goal)
     except Exception:
         if made:
@@ -86,6 +89,11 @@ def create_change_set(call: Call) -> dict[str, Any]:
     return {"Id": change_set.id, "StackId": stack.id}
 
 
+def has_template(kind: str, stack: Stack) -> bool:
+    """Whether the change set changes a stack that has been deployed, and not a new one."""
+    return kind == "UPDATE" or (kind == "IMPORT" and stack.status != "REVIEW_IN_PROGRESS" and stack.template is not None)
+
+
 def planned(call: Call, stack: Stack, kind: str, goal: Goal) -> ChangeSet:
     """The change set with its changes, or FAILED with the reason."""
     name = str(call.params["ChangeSetName"])
@@ -94,12 +102,12 @@ def planned(call: Call, stack: Stack, kind: str, goal: Goal) -> ChangeSet:
         name=name,
         kind=kind,
         request=dict(call.params),
-        body=template_body(call, call.params, stack if kind == "UPDATE" else None),
+        body=template_body(call, call.params, stack if has_template(kind, stack) else None),
         status="FAILED",
         shown=dict(goal.parameters.shown),
         goal=goal,
     )
-    before = stack.resources if kind == "UPDATE" else {}
+    before = {} if kind == "CREATE" else stack.resources
     try:
         if kind == "UPDATE" and not changes_anything(stack, goal):
             change_set.reason = NO_CHANGES
@@ -109,7 +117,10 @@ def planned(call: Call, stack: Stack, kind: str, goal: Goal) -> ChangeSet:
     except EXPECTED as error:
         change_set.reason = str(error)
         return change_set
-    change_set.changes = [changes.shown(change) for change in foreseen]
+    shown = [changes.shown(change) for change in foreseen]
+    for change in shown if kind == "IMPORT" else ():
+        change["ResourceChange"]["Action"] = "Import"
+    change_set.changes = shown
     change_set.reason = "; ".join(problem for _, problem in refused)
     if not refused:
         change_set.status, change_set.execution = "CREATE_COMPLETE", "AVAILABLE"
@@ -209,7 +220,9 @@ def execute_change_set(call: Call) -> dict[str, Any]:
                 "InvalidChangeSetStatus",
                 f"ChangeSet [{found.id}] cannot be executed in its current status of [{found.status}]",
             )
-        wanted = {"REVIEW_IN_PROGRESS"} if found.kind == "CREATE" else UPDATABLE
+        wanted = {"CREATE": {"REVIEW_IN_PROGRESS"}, "IMPORT": {"REVIEW_IN_PROGRESS", *UPDATABLE}}.get(
+            found.kind, UPDATABLE
+        )
         if stack.status not in wanted:
             raise AwsError("ValidationError", f"Stack:{stack.id} is in {stack.status} state and can not be updated.")
         stack.role_arn = str(found.request.get("RoleARN") or stack.role_arn)
@@ -227,12 +240,16 @@ def execute_change_set(call: Call) -> dict[str, Any]:
         if found.kind == "CREATE":
             stack.on_failure = str(on_failure or "ROLLBACK")
             work = Creation(call.cloud, session, stack, goal, validate=validate).run
+        elif found.kind == "IMPORT":
+            taking = Import(call.cloud, session, stack, goal, validate=validate)
+            taking.to_import = found.request["ResourcesToImport"]
+            work = taking.run
         else:
             work = Update(call.cloud, session, stack, goal, validate=validate).run
 
         def carry_out() -> None:
             work()
-            done = stack.status in {"CREATE_COMPLETE", "UPDATE_COMPLETE"}
+            done = stack.status in {"CREATE_COMPLETE", "IMPORT_COMPLETE", "UPDATE_COMPLETE"}
             found.execution = "EXECUTE_COMPLETE" if done else "EXECUTE_FAILED"
             stack.change_sets.clear()
 

@@ -125,6 +125,14 @@ def provider_for(type_name: str) -> Provider | None:
 
 
 @runtime_checkable
+class Importer(Protocol):
+    """A provider whose resources a stack may take over, as they are."""
+
+    def take_over(self, context: Context, physical_id: str) -> Made:
+        """The resource with this id; ResourceFailed, or AWS's error, where there is none."""
+
+
+@runtime_checkable
 class Choosy(Protocol):
     """A provider that knows from the properties alone what is not supported, before anything is made."""
 

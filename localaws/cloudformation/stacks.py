@@ -86,7 +86,7 @@ class ChangeSet:
 
     id: str
     name: str
-    kind: str  # CREATE | UPDATE
+    kind: str  # CREATE | UPDATE | IMPORT
     request: dict[str, Any]
     body: str
     status: str

@@ -62,6 +62,10 @@ class Key:
         made = kms.describe_key(KeyId=key)["KeyMetadata"]
         return Made(key, {"Arn": made["Arn"], "KeyId": key})
 
+    def take_over(self, context: Context, physical_id: str) -> Made:
+        found = context.client("kms").describe_key(KeyId=physical_id)["KeyMetadata"]
+        return Made(physical_id, {"Arn": found["Arn"], "KeyId": physical_id})
+
     def delete(self, context: Context, physical_id: str, properties: dict[str, Any]) -> None:
         kms = context.client("kms")
         found = unless({"NotFoundException"}, kms.describe_key, KeyId=physical_id)

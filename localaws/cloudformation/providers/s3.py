@@ -179,6 +179,10 @@ class Bucket:
                 self._set(s3, physical_id, setting, new.get(setting))
         return self._made(context, physical_id)
 
+    def take_over(self, context: Context, physical_id: str) -> Made:
+        context.client("s3").head_bucket(Bucket=physical_id)
+        return self._made(context, physical_id)
+
     def delete(self, context: Context, physical_id: str, properties: dict[str, Any]) -> None:
         s3 = context.client("s3")
         unless(GONE, s3.delete_bucket, Bucket=physical_id)

@@ -18,6 +18,8 @@ from localaws.service import Service
 servicequotas = Service("service-quotas", invalid="ValidationException")
 
 INSTANCES = 20.0
+BUILDS = 60.0  # CodeBuild User Guide, "Quotas for AWS CodeBuild"; a new account may have none
+BUILD_NAMES = tuple(f"Concurrently running builds for Linux/{size} environment" for size in ("Large", "Medium", "Small"))
 PAGE = 100
 CLOUDFORMATION = {
     "L-0485CB21": ("Stacks", 2_000.0),
@@ -39,9 +41,12 @@ def known(service: str) -> dict[str, tuple[str, float]]:
     """The quotas of a service: name and value by code."""
     if service == "cloudformation":
         return CLOUDFORMATION
+    if service == "codebuild":
+        return {code_of(name): (name, BUILDS) for name in BUILD_NAMES}
     if service == "sagemaker":
-        types = get_service_model("sagemaker").shape_for("ProductionVariantInstanceType").enum
-        names = [f"{instance} for endpoint usage" for instance in sorted(types)]
+        shapes = {"endpoint usage": "ProductionVariantInstanceType", "training job usage": "TrainingInstanceType"}
+        model = get_service_model("sagemaker")
+        names = [f"{type} for {use}" for use, shape in shapes.items() for type in sorted(model.shape_for(shape).enum)]
         return {code_of(name): (name, INSTANCES) for name in names}
     raise NotSupported(f"the quotas of {service}")
 

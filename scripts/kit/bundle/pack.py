@@ -148,6 +148,11 @@ def seed(archive: str, sources: Mapping[str, bytes]) -> dict[str, bytes]:
     """What a seed zip holds, by the path in the repository that it seeds."""
     folder = SEEDS[archive] + "/"
     found = {name.removeprefix(folder): content for name, content in sources.items() if name.startswith(folder)}
+    if empty := sorted(name for name, content in found.items() if not content):
+        raise UserError(
+            f"{folder}{empty[0]} is empty, and CodeCommit takes no empty file (PutFile: FileContentRequiredException): "
+            "write something into it, or leave it out"
+        )
     if archive == "model-deploy.zip" and STAGE in sources:
         found["settings.schema.json"] = settings_schema(sources[STAGE])
     return found

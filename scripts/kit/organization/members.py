@@ -35,8 +35,16 @@ def accounts_beneath(organizations: OrganizationsClient, unit: str) -> tuple[Mem
 
 
 def state(account: Mapping[str, Any]) -> str:
-    """ACTIVE, SUSPENDED …; State takes the place of Status, which ended in September 2026 (API Reference, Account)."""
-    return str(account.get("State") or account.get("Status", ""))
+    """ACTIVE, SUSPENDED …; State takes the place of Status, which ended in September 2026 (API Reference, Account).
+
+    UserError where the answer shows neither: a boto3 from before State leaves it out, and every account would be missed.
+    """
+    if not (found := account.get("State") or account.get("Status")):
+        raise UserError(
+            f"account {account.get('Id')}: this boto3 does not show the State of an organization's accounts, which "
+            "took the place of Status. `make setup` installs one that does"
+        )
+    return str(found)
 
 
 def active(accounts: Iterable[Mapping[str, Any]]) -> tuple[Member, ...]:

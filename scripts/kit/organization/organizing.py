@@ -12,6 +12,8 @@ from dataclasses import replace
 from itertools import groupby
 from typing import TYPE_CHECKING
 
+from botocore.exceptions import ClientError
+
 from scripts.kit import plan
 from scripts.kit.connect import Connection
 from scripts.kit.console import UserError
@@ -22,12 +24,13 @@ from scripts.kit.organization.state import (
     AccountOptions,
     SeenOrganization,
     every_unit,
+    passes,
     prefixes,
     stack_set_administrators,
     write,
     write_unless,
 )
-from scripts.kit.patience import until
+from scripts.kit.patience import code, patiently, until
 from scripts.kit.plan import PlanStep
 from scripts.kit.settings.model import PURPOSES, Settings
 
@@ -184,9 +187,17 @@ def make_unit(organizations: OrganizationsClient, path: str, parent: str) -> str
 
 
 def register(organizations: OrganizationsClient, account: str) -> None:
-    known = "AccountAlreadyRegisteredException"
-    add = organizations.register_delegated_administrator
-    write_unless(known, add, AccountId=account, ServicePrincipal=STACK_SETS)
+    def add() -> object:
+        return organizations.register_delegated_administrator(AccountId=account, ServicePrincipal=STACK_SETS)
+
+    def not_seen_yet(error: ClientError) -> bool:  # of an account that was just made or has just joined
+        return passes(error) or code(error) == "AccountNotFoundException"
+
+    try:
+        patiently("the organization", add, not_seen_yet, SETTLING)
+    except ClientError as error:
+        if code(error) != "AccountAlreadyRegisteredException":
+            raise
     until(
         f"{account} to be seen as an administrator of stack sets",
         lambda: True if account in stack_set_administrators(organizations) else None,

@@ -24,7 +24,11 @@ if TYPE_CHECKING:
 
 STACK_SETS = "member.org.stacksets.cloudformation.amazonaws.com"
 SETTLING = 900.0  # seconds for an organization that is still being finalized
-PASSING = of("ConcurrentModificationException", "FinalizingOrganizationException", "TooManyRequestsException")
+# What the Landing Zone Accelerator on AWS and Terraform's provider ask again for, besides what botocore does itself
+# (throttling, errors of the service).
+PASSING = of(
+    "ConcurrentModificationException", "FinalizingOrganizationException", "ServiceException", "TooManyRequestsException"
+)
 AT_ONCE = (
     "ACCOUNT_CREATION_RATE_LIMIT_EXCEEDED"  # "accounts that can be in progress at a time", those of other requests, too
 )

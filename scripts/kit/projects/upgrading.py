@@ -30,6 +30,7 @@ from scripts.kit.projects.provisioned import ProvisionedProject
 from scripts.kit.publish import hosting, versions
 from scripts.kit.publish.versions import CATALOG, S3, BundleVersion
 from scripts.kit.stacks.stack import newest_operation, reasons
+from scripts.kit.stacks.ways_out import way_out
 
 if TYPE_CHECKING:
     from mypy_boto3_iam import IAMClient
@@ -195,10 +196,11 @@ def check_settled(project: ProvisionedProject) -> None:
         return
     raise UserError(
         f"the project's stack {project.stack_name} is in state {status}, from which it cannot be updated. "
+        "Look at its events in the CloudFormation console, then "
         + (
-            f"`aws cloudformation continue-update-rollback --stack-name {project.stack_name}` first"
-            if status == "UPDATE_ROLLBACK_FAILED"
-            else "Look at its events in the CloudFormation console"
+            f"`{way_out(project.stack_name, status)}` brings it back"
+            if status in {"UPDATE_FAILED", "UPDATE_ROLLBACK_FAILED"}
+            else f"`make teardown PROJECT={project.project.name}`: the project never worked, or its deletion failed"
         )
     )
 

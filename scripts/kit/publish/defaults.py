@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 
 from botocore.exceptions import ClientError
 
@@ -13,11 +14,21 @@ from scripts.kit.console import UserError, explain
 from scripts.kit.organization import members
 from scripts.kit.settings.model import Settings
 from scripts.kit.settings.reading import UNIT_ID
+from scripts.kit.stages import Stage
 
 
 def installed(bundle: pack.Bundle, settings: Settings, connection: Connection) -> pack.Bundle:
     """The bundle as it is published here, with the values of environment.yaml as the only ones of its parameters."""
     return with_defaults(bundle, settings, connection.region, lambda unit, key: unit_default(unit, key, connection))
+
+
+def looked_up(bundle: pack.Bundle, settings: Settings) -> Iterator[str]:
+    """The OUs whose ids Organizations gave, in words: another id, of an OU made again, is another version."""
+    declared = pack.product_parameters(bundle)
+    for stage in Stage:
+        named, id = settings.units.of(stage), str(declared.get(stage.unit_parameter, {}).get("Default", ""))
+        if named != id:
+            yield f"units.{stage.key}: {named} is {id} in the organization"
 
 
 def unit_default(unit: str, key: str, connection: Connection) -> str:

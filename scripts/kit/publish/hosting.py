@@ -34,12 +34,18 @@ TEMPLATE_NAME = "multi-account-deployment"  # in CreateProject: at most 32 lette
 LOCATION_TAG = "sagemaker:projectS3TemplatesLocation"
 ORIGIN = "https://*.sagemaker.aws"
 RULE_ID = "sagemaker-multi-account-studio"
+# As SageMaker itself sets it on buckets of Studio, and AWS's samples of project templates in S3 have it. A rule gives no
+# rights: who may write is said by the bucket's policy.
 RULE: CORSRuleTypeDef = {
     "ID": RULE_ID,
     "AllowedOrigins": [ORIGIN],
-    "AllowedMethods": ["GET", "HEAD"],
+    "AllowedMethods": ["POST", "PUT", "GET", "HEAD", "DELETE"],
     "AllowedHeaders": ["*"],
-}
+    "ExposeHeaders": [
+        "ETag", "x-amz-delete-marker", "x-amz-id-2", "x-amz-request-id", "x-amz-server-side-encryption",
+        "x-amz-version-id",
+    ],
+}  # fmt: skip
 RULES_PER_BUCKET = 100  # S3 API Reference, PutBucketCors: at most 100 rules
 
 
@@ -201,12 +207,13 @@ def plan_cors(want: HostedTemplate, there: FoundTemplates) -> PlanStep:
 
 
 def answers_studio(rule: Mapping[str, Any]) -> bool:
-    """Whether a rule lets Studio's pages read."""
+    """Whether a rule lets Studio's pages do what the kit's own rule does."""
     origins, methods = set(rule.get("AllowedOrigins", [])), set(rule.get("AllowedMethods", []))
     return (
         bool({ORIGIN, "*"} & origins)
         and methods >= set(RULE["AllowedMethods"])
         and "*" in rule.get("AllowedHeaders", [])
+        and set(rule.get("ExposeHeaders", [])) >= set(RULE["ExposeHeaders"])
     )
 
 

@@ -5,11 +5,14 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Any
+
+from botocore.exceptions import ClientError
 
 from scripts.kit.connect import Connection
 from scripts.kit.console import UserError
-from scripts.kit.patience import until
+from scripts.kit.patience import code, patiently, until
 from scripts.kit.plan import PlanStep
 from scripts.kit.publish import sharing, tag_options
 from scripts.kit.publish.catalog import STUDIO_TAG, CatalogVersion, FoundProduct, WantedProduct
@@ -25,7 +28,7 @@ PROVISIONING_TAG = ("servicecatalog:provisioning", "true")  # what the stock lau
 PORTFOLIO_DESCRIPTION = "SageMaker project templates of the organization."
 PRODUCT_DESCRIPTION = "Deploys an approved model to every account of a staging and a production unit."
 CONSTRAINT_DESCRIPTION = "Projects are made with AWS's own launch role."
-PATIENCE = 180.0  # seconds for a new version to become AVAILABLE
+PATIENCE = 180.0  # seconds for a new version to become AVAILABLE, or for a new role to be seen
 VERSIONS_PER_PRODUCT = 100  # Service Catalog Administrator Guide, "Service quotas"
 
 
@@ -285,13 +288,24 @@ def write_constraint(
     if step.action == "change":
         catalog.update_constraint(Id=found.constraint, Parameters=parameters)
         return
-    catalog.create_constraint(  # type: ignore[call-arg]  # botocore adds the IdempotencyToken
+    create = partial(
+        catalog.create_constraint,
         PortfolioId=ids.portfolio,
         ProductId=ids.product,
         Type="LAUNCH",
         Description=CONSTRAINT_DESCRIPTION,
         Parameters=parameters,
     )
+    patiently("the launch constraint", create, not_seen_yet, PATIENCE)
+
+
+def not_seen_yet(error: ClientError) -> bool:
+    """Whether Service Catalog does not see a role, a product or an association that was just made.
+
+    These errors Terraform's provider for AWS sends the request again for (resource aws_servicecatalog_constraint).
+    """
+    missing_role = code(error) == "InvalidParametersException" and "profile does not exist" in str(error)
+    return missing_role or code(error) == "ResourceNotFoundException"
 
 
 def write_principal(

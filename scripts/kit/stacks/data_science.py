@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
+from functools import partial
 
 from scripts.kit.bundle import pack
 from scripts.kit.connect import Connection
@@ -17,7 +18,7 @@ from scripts.kit.names import MODELS_STACK, PEOPLE_STACK, ROLES_STACK, SHARED_ST
 from scripts.kit.plan import PlanStep
 from scripts.kit.regions import partition
 from scripts.kit.settings.model import Settings
-from scripts.kit.stacks import model_regions
+from scripts.kit.stacks import adoption, model_regions
 from scripts.kit.stacks import stack as stacks
 from scripts.kit.stages import Stage
 
@@ -121,7 +122,9 @@ def plan_models(
         cloudformation = home.client("cloudformation", region)
         found = stacks.look(cloudformation, models(settings, paths))
         want = models(settings, paths, prefix, version, untagged(settings, found))
-        step = stacks.make_plan(want, found)
+        step = stacks.make_plan(want, found, region)
+        look = partial(adoption.of_models, home.in_region(region))
+        step = stacks.adopting(cloudformation, want, found, step, look)
         planned.append(stacks.PlannedStack(want, replace(step, name=f"{step.name}, {region}"), cloudformation))
     return planned
 

@@ -11,6 +11,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 from scripts.kit.connect import Connection
@@ -18,7 +19,7 @@ from scripts.kit.console import UserError
 from scripts.kit.names import MODELS_STACK
 from scripts.kit.settings.model import Settings
 from scripts.kit.settings.reading import IMAGE_REGIONS
-from scripts.kit.stacks import model_regions
+from scripts.kit.stacks import adoption, model_regions
 from scripts.kit.stacks import stack as stacks
 
 PREFIX, REGIONS = "ImageRepositoryPrefix", "FurtherRegions"  # parameters of template 11
@@ -78,7 +79,9 @@ def plan(home: Connection, settings: Settings, want: stacks.WantedStack) -> tupl
     if settings.images.repository_prefix:
         for region in model_regions.further(settings):
             refuse_another_template(home, settings.images.repository_prefix, region)
-    return stacks.PlannedStack(want, stacks.make_plan(want, found), cloudformation), note
+    step = stacks.make_plan(want, found)
+    step = stacks.adopting(cloudformation, want, found, step, partial(adoption.of_bundles, home))
+    return stacks.PlannedStack(want, step, cloudformation), note
 
 
 def settled(

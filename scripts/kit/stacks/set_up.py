@@ -18,7 +18,15 @@ from scripts.kit.organization import organizing, state
 from scripts.kit.organization.state import AccountOptions, SeenOrganization
 from scripts.kit.plan import PlanStep
 from scripts.kit.settings.model import Settings
-from scripts.kit.stacks import data_science, image_replication, organization_rules, stackset, target_roles, unguarded
+from scripts.kit.stacks import (
+    ahead,
+    data_science,
+    image_replication,
+    organization_rules,
+    stackset,
+    target_roles,
+    unguarded,
+)
 from scripts.kit.stacks.stack import PlannedStack
 from scripts.kit.stacks.stackset import FoundStackSet
 from scripts.kit.stacks.target_roles import TargetStage
@@ -64,6 +72,7 @@ class SetUp:
         except UserError:  # not there yet, or not to be entered: deploy() says what to do
             return
         data_science.refuse_first_layout(home)
+        ahead.check(self.connection, home, self.settings, self.note)
         organization_rules.check(self.connection, home, self.settings)
         if self.settings.images.repository_prefix:
             image_replication.plan(home, self.settings, data_science.shared(self.settings))

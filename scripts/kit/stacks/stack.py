@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, TypedDict
 
 from botocore.exceptions import ClientError
@@ -14,6 +14,8 @@ from scripts.kit.connect import pages
 from scripts.kit.console import UserError, explain
 from scripts.kit.patience import until
 from scripts.kit.plan import PlanStep
+from scripts.kit.stacks import adoption
+from scripts.kit.stacks.ways_out import way_out
 
 if TYPE_CHECKING:
     from mypy_boto3_cloudformation import CloudFormationClient
@@ -31,7 +33,7 @@ SETTLED = (
     "IMPORT_ROLLBACK_COMPLETE",
 )
 LEFTOVER = {"ROLLBACK_COMPLETE", "DELETE_IN_PROGRESS"}  # of a failed first deployment
-BEGUN = {"CREATE_IN_PROGRESS", "UPDATE_IN_PROGRESS"}
+BEGUN = {"CREATE_IN_PROGRESS", "IMPORT_IN_PROGRESS", "UPDATE_IN_PROGRESS"}
 TAGS = {"multi-account-sagemaker": "accounts"}  # so that the stacks are known as the kit's
 
 
@@ -133,8 +135,8 @@ def look(cloudformation: CloudFormationClient, want: WantedStack) -> FoundStack:
     return FoundStack(stack["StackStatus"], body if isinstance(body, str) else "", parameters(stack), tags(stack))
 
 
-def make_plan(want: WantedStack, found: FoundStack) -> PlanStep:
-    """Create, change or leave alone; UserError where a person must look first."""
+def make_plan(want: WantedStack, found: FoundStack, region: str = "") -> PlanStep:
+    """Create, change or leave alone; UserError where a person must look first. region: for the commands of messages"""
     place = f"{want.name} in {want.account}"
     if len(want.body.encode()) > INLINE_LIMIT:
         raise UserError(f"the template of {want.name} has more than {INLINE_LIMIT:,} bytes")
@@ -150,13 +152,33 @@ def make_plan(want: WantedStack, found: FoundStack) -> PlanStep:
         return PlanStep("create", "stack", place, "in place of its failed first deployment", {"clear": True})
     if found.status.endswith("_FAILED"):
         raise UserError(
-            f"the stack {place} is in state {found.status}. Look at its events in the CloudFormation console, "
-            "delete the stack, and run this command again"
+            f"the stack {place} is in state {found.status}. Look at its events in the CloudFormation console, fix what "
+            f"they say, run `{way_out(want.name, found.status, region)}`, and then this command again. A stack that is "
+            "deleted leaves its buckets and keys, and the next one takes them over"
         )
     changed = ", ".join(changes(want, found.body, found.parameters or {}, found.tags))
+    if found.status == "IMPORT_IN_PROGRESS":
+        return PlanStep("change", "stack", place, "once its import is done", {"importing": True})
     if found.status not in SETTLED:
         return PlanStep("keep", "stack", place, f"{found.status}: waiting for it")
     return PlanStep("change" if changed else "keep", "stack", place, changed)
+
+
+def adopting(
+    cloudformation: CloudFormationClient,
+    want: WantedStack,
+    found: FoundStack,
+    step: PlanStep,
+    look: Callable[[], tuple[adoption.Retained, ...]],
+) -> PlanStep:
+    """The step of a stack that is not there yet, or of which only a failed import is left: it takes over what look()
+    finds. Any other step is as it was."""
+    failed = found.status == "IMPORT_ROLLBACK_COMPLETE" and adoption.is_empty(cloudformation, want.name)
+    if (step.action != "create" and not failed) or not (retained := look()):
+        return step
+    clear = {"clear": True} if failed or step.request.get("clear") else {}
+    detail = f"takes over the {' and the '.join(map(str, retained))}"
+    return replace(step, action="create", detail=detail, request={"adopt": retained, **clear})
 
 
 def changes(want: WantedStack, body: str, parameters: Mapping[str, str], tags: Mapping[str, str]) -> list[str]:
@@ -186,8 +208,13 @@ def begin(cloudformation: CloudFormationClient, want: WantedStack, step: PlanSte
         if step.action == "create":
             if step.request.get("clear"):
                 clear(cloudformation, want.name)
+            if retained := step.request.get("adopt"):
+                adoption.take_over(cloudformation, want.name, retained, want.tag_list)
+                return str(cloudformation.update_stack(**request)["StackId"])
             return str(cloudformation.create_stack(**request)["StackId"])
         if step.action == "change":
+            if step.request.get("importing"):
+                adoption.settled(cloudformation, want.name)
             return str(cloudformation.update_stack(**request)["StackId"])
     except ClientError as error:
         if "No updates are to be performed" in str(error):
@@ -205,7 +232,7 @@ def clear(cloudformation: CloudFormationClient, name: str) -> None:
     if (stack := describe_stack(cloudformation, name)) is None:
         return
     id = stack["StackId"]
-    if stack["StackStatus"] == "ROLLBACK_COMPLETE":
+    if stack["StackStatus"] in {"ROLLBACK_COMPLETE", "IMPORT_ROLLBACK_COMPLETE"}:
         cloudformation.delete_stack(StackName=id)
 
     def status() -> str | None:
@@ -251,11 +278,14 @@ def ended(cloudformation: CloudFormationClient, want: WantedStack, stack: Mappin
 def reasons(cloudformation: CloudFormationClient, id: str, place: Callable[[str], str]) -> str:
     """Why resources failed in the newest operation on a stack, oldest first, and where they stand."""
     lines: list[str] = []
+    of_stack: list[str] = []  # where no resource failed, such as an export that is taken
     for event in newest_operation(cloudformation, id):
+        name, why = event["LogicalResourceId"], event.get("ResourceStatusReason", "")
         if event["ResourceStatus"].endswith("_FAILED"):
-            name = event["LogicalResourceId"]
-            lines.insert(0, f"    {place(name)} {name}: {event.get('ResourceStatusReason', '')}")
-    return "\n".join(lines) or "    its events say no reason"
+            lines.insert(0, f"    {place(name)} {name}: {why}")
+        elif event["ResourceStatus"].endswith("ROLLBACK_IN_PROGRESS") and why:
+            of_stack.insert(0, f"    {name}: {why}")
+    return "\n".join(lines or of_stack) or "    its events say no reason"
 
 
 def newest_operation(cloudformation: CloudFormationClient, id: str) -> Iterator[Mapping[str, Any]]:

@@ -14,6 +14,7 @@ from scripts.kit.doctor.reader import known
 from scripts.kit.doctor.snapshot import Snapshot
 from scripts.kit.names import MODELS_STACK, PEOPLE_STACK, SHARED_STACK
 from scripts.kit.stacks.data_science import TEMPLATES
+from scripts.kit.stacks.ways_out import way_out
 
 
 @check(
@@ -41,10 +42,7 @@ def kit_stack_failed(facts: Snapshot) -> Iterator[Place]:
                 facts,
                 f"stack {stack.name}",
                 f"{stack.status} {stack.reason}".rstrip(),
-                f"aws cloudformation continue-update-rollback --stack-name {stack.name}"
-                if stack.status == "UPDATE_ROLLBACK_FAILED"
-                else f"aws cloudformation delete-stack --stack-name {stack.name} (buckets and keys stay)\n"
-                f"then {facts.make_accounts}",
+                f"{way_out(stack.name, stack.status)}\nthen {facts.make_accounts} (a new stack takes over buckets and keys)",
             )
 
 
@@ -84,7 +82,7 @@ def model_region_missing(facts: Snapshot) -> Iterator[Place]:
 def project_role_missing(facts: Snapshot) -> Iterator[Place]:
     for name, role in kit_roles(OF_PROJECTS).items():
         stack = next(stack for stack, file in TEMPLATES.items() if role.template in file)
-        if facts.data_science.roles[name] is None and facts.data_science.stacks[stack]:
+        if facts.data_science.roles[name] is None and facts.data_science.standing(stack):
             yield here(
                 facts,
                 f"role service-role/{name}",
@@ -136,7 +134,7 @@ def studio_role_missing(facts: Snapshot) -> Iterator[Place]:
 def studio_role_policy(facts: Snapshot) -> Iterator[Place]:
     for role, policies in facts.data_science.studio_roles.items():
         missing = policies is not None and known(policies) and DATA_SCIENTIST not in policies
-        if missing and facts.data_science.stacks[PEOPLE_STACK]:
+        if missing and facts.data_science.standing(PEOPLE_STACK):
             arn = f"arn:{facts.partition}:iam::{facts.account}:policy/{DATA_SCIENTIST}"
             name = role.rsplit("/", 1)[-1]
             yield here(
@@ -154,7 +152,7 @@ def studio_role_policy(facts: Snapshot) -> Iterator[Place]:
     "The projects' tests read it when they start.",
 )
 def external_id_missing(facts: Snapshot) -> Iterator[Place]:
-    if facts.data_science.external_id is None and facts.data_science.stacks[SHARED_STACK]:
+    if facts.data_science.external_id is None and facts.data_science.standing(SHARED_STACK):
         yield here(
             facts,
             f"parameter {EXTERNAL_ID_PARAMETER}",
@@ -189,7 +187,7 @@ def external_id_differs(facts: Snapshot) -> Iterator[Place]:
     "An approved version starts no pipeline: the event rules point at it.",
 )
 def starter_missing(facts: Snapshot) -> Iterator[Place]:
-    if facts.data_science.starter is None and facts.data_science.stacks[SHARED_STACK]:
+    if facts.data_science.starter is None and facts.data_science.standing(SHARED_STACK):
         yield here(
             facts,
             f"state machine {STARTER}",
@@ -226,7 +224,7 @@ def starter_role(facts: Snapshot) -> Iterator[Place]:
 )
 def rule_missing(facts: Snapshot) -> Iterator[Place]:
     for name, rule in facts.data_science.rules.items():
-        if rule is None and facts.data_science.stacks[SHARED_STACK]:
+        if rule is None and facts.data_science.standing(SHARED_STACK):
             yield here(
                 facts,
                 f"rule {name}",
@@ -257,7 +255,7 @@ def rule_disabled(facts: Snapshot) -> Iterator[Place]:
     "The pipeline's approval fails when it cannot publish to it.",
 )
 def approvals_topic_missing(facts: Snapshot) -> Iterator[Place]:
-    if facts.data_science.topic is None and facts.data_science.stacks[SHARED_STACK]:
+    if facts.data_science.topic is None and facts.data_science.standing(SHARED_STACK):
         yield here(facts, f"topic {TOPIC}", "there is no such topic", f"aws sns create-topic --name {TOPIC}")
 
 

@@ -6,11 +6,12 @@ import json
 import re
 from collections.abc import Iterator, Mapping
 
-from scripts.kit.doctor.facts.limits import INSTANCES, OPERATIONS, SETS
+from scripts.kit.doctor.facts.limits import INSTANCES, OPERATIONS, SETS, TRAINING
 from scripts.kit.doctor.findings import Place, check, here
 from scripts.kit.doctor.reader import known
 from scripts.kit.doctor.snapshot import Snapshot
 from scripts.kit.settings.reading import FURTHER_REGIONS
+from scripts.kit.stacks.ahead import BUILDS
 from scripts.kit.stages import Stage
 
 NAMES = {
@@ -20,6 +21,7 @@ NAMES = {
 }
 BUCKET_POLICY = 20_480  # bytes (Amazon S3 User Guide, "Bucket policies")
 NEARLY = 0.9
+TRAINS_ON = "ml.m5.large"  # the default of the training repository's pipeline
 PROJECT_NAME = r"[a-zA-Z0-9](-*[a-zA-Z0-9]){0,31}"  # SageMaker API Reference, CreateProject, ProjectName
 SETS_PER_PROJECT = 2  # staging and production
 # A parameter holds 4,096 bytes, which is 315 account ids, and 40-stage.yaml has eight of them (decision 6).
@@ -251,3 +253,33 @@ def short_of_instances(facts: Snapshot, times: int) -> Iterator[Place]:
                     f"--quota-code {code} --desired-value {count * 2} --region {region}",
                     region,
                 )
+
+
+@check(
+    "quota-builds",
+    "error",
+    "The data science account may run no builds",
+    'New accounts begin so: CodeBuild answers "Cannot have more than 0 builds in queue", and every deployment fails.',
+)
+def quota_builds(facts: Snapshot) -> Iterator[Place]:
+    yield from below_one(facts, BUILDS, "codebuild", facts.limits.builds, 10)
+
+
+@check(
+    "quota-training",
+    "warning",
+    "The data science account may not train on the instance type that the training repository begins with",
+    "The training step fails with ResourceLimitExceeded. New accounts begin with 0 for many instance types.",
+)
+def quota_training(facts: Snapshot) -> Iterator[Place]:
+    yield from below_one(facts, f"{TRAINS_ON}{TRAINING}", "sagemaker", facts.limits.training, 2)
+
+
+def below_one(
+    facts: Snapshot, name: str, service: str, found: Mapping[str, tuple[str, float]], value: int
+) -> Iterator[Place]:
+    """A quota of the data science account that allows nothing. value: to ask for"""
+    code, now = found.get(name, ("", 1.0))
+    if now < 1:
+        ask = f"aws service-quotas request-service-quota-increase --service-code {service} --quota-code {code}"
+        yield here(facts, f"quota {name}", f"it is {now:g}", f"{ask} --desired-value {value} --region {facts.region}")

@@ -23,7 +23,7 @@ CLOSED = ("BlockPublicAcls", "IgnorePublicAcls", "BlockPublicPolicy", "RestrictP
     "`make publish` uploads to it, and new projects take their seed code from it.",
 )
 def bundle_bucket_missing(facts: Snapshot) -> Iterator[Place]:
-    if facts.storage.bundle is None and facts.data_science.stacks[SHARED_STACK]:
+    if facts.storage.bundle is None and facts.data_science.standing(SHARED_STACK):
         name = bundle_bucket(facts.account, facts.region)
         yield here(
             facts,
@@ -45,7 +45,7 @@ def make_bucket(facts: Snapshot, name: str) -> str:
     "Training writes to it, and every endpoint reads from it.",
 )
 def model_bucket_missing(facts: Snapshot) -> Iterator[Place]:
-    if facts.storage.models is None and facts.data_science.stacks[MODELS_STACK]:
+    if facts.storage.models is None and facts.data_science.standing(MODELS_STACK):
         name = model_bucket(facts.account, facts.region)
         yield here(facts, f"bucket {name}", "there is no such bucket", f"{make_bucket(facts, name)}\nthen make doctor")
 

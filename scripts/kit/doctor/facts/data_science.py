@@ -45,6 +45,11 @@ class DataScience:
         return {name: value for stack in self.stacks.values() if stack for name, value in stack.outputs.items()}
 
 
+    def standing(self, name: str) -> bool:
+        """Whether a stack is there and whole: what is missing of one that failed comes with the next `make accounts`."""
+        return bool(self.stacks[name]) and not self.stacks[name].broken
+
+
 def gather(reader: Reader, settings: Settings, partition: str) -> DataScience:
     account = settings.accounts.data_science
     topic_arn = f"arn:{partition}:sns:{reader.region}:{account}:{TOPIC}"
