@@ -58,7 +58,11 @@ def main(argv: Sequence[str] | None = None) -> int:
         metavar="NAME=VALUE",
         help="another value for a parameter; repeatable",
     )
-    parser.add_argument("--force", action="store_true", help="try although the launch role will be refused something")
+    parser.add_argument(
+        "--force",
+        action="store_true",
+        help="try although an execution is running, or the launch role will be refused something",
+    )
     args = parser.parse_args(argv)
     names = [item.partition("=")[0] for item in args.set]
     if twice := next((name for name in names if names.count(name) > 1), None):

@@ -1,8 +1,8 @@
 """The training pipeline as SageMaker takes it: train with the built-in XGBoost image, register the model.
 
 Names in, definition out; nothing here talks to AWS. To train something of your own, change
-HYPERPARAMETERS, the data that start.py uploads, and the steps below. The form of a definition:
-SageMaker Developer Guide, "Pipelines steps"; hyperparameters: "XGBoost hyperparameters".
+HYPERPARAMETERS, METRICS and DESCRIPTION, the data that start.py uploads, and the steps below. The form of a
+definition: SageMaker Developer Guide, "Pipelines steps"; hyperparameters: "XGBoost hyperparameters".
 """
 
 from __future__ import annotations
@@ -19,7 +19,10 @@ HYPERPARAMETERS = {
     "eval_metric": "mlogloss,merror",
     "seed": "42",
 }
-METRICS = ("validation:merror", "validation:mlogloss", "train:merror")  # kept with the registered version
+# Kept with the registered version: metrics that the training measures, which are those of eval_metric.
+METRICS = ("validation:merror", "validation:mlogloss", "train:merror")
+DESCRIPTION = "Iris species from four lengths, XGBoost"  # of every version that is registered
+CHANNELS = ("train", "validation")
 IMAGE_TAG = "3.0-5"  # never `latest`: that alias is years old
 # The accounts that hold SageMaker's own images ("Docker Registry Paths and Example Code").
 IMAGE_ACCOUNTS = {
@@ -97,6 +100,13 @@ def definition(these: Names) -> dict[str, Any]:
     }
 
 
+def wrong_metrics() -> list[str]:
+    """The names in METRICS that the training will not measure: Register would fail, after the training was paid for."""
+    names = HYPERPARAMETERS.get("eval_metric", "").replace(" ", "").split(",")
+    measured = {f"{channel}:{name.split('@')[0]}" for channel in CHANNELS for name in names if name}
+    return [metric for metric in METRICS if metric not in measured]
+
+
 def training_step(these: Names) -> dict[str, Any]:
     return {
         "Name": "Train",
@@ -105,7 +115,7 @@ def training_step(these: Names) -> dict[str, Any]:
             "AlgorithmSpecification": {"TrainingImage": image(these.region), "TrainingInputMode": "File"},
             "RoleArn": these.role,
             "HyperParameters": HYPERPARAMETERS,
-            "InputDataConfig": [channel("train"), channel("validation")],
+            "InputDataConfig": [channel(name) for name in CHANNELS],
             "OutputDataConfig": {
                 "S3OutputPath": f"s3://{these.bucket}/{these.project}-{these.project_id}/models",
                 "KmsKeyId": these.key,
@@ -145,7 +155,7 @@ def register_step(these: Names) -> dict[str, Any]:
         "Type": "RegisterModel",
         "Arguments": {
             "ModelPackageGroupName": these.model_group,
-            "ModelPackageDescription": "Iris species from four lengths, XGBoost",
+            "ModelPackageDescription": DESCRIPTION,
             "ModelApprovalStatus": {"Get": "Parameters.ModelApprovalStatus"},
             "InferenceSpecification": {
                 "Containers": [

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import hashlib
 import json
 import time
@@ -11,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import boto3
 from aws import UserError, parser, project_id, run, say, session, show
-from definition import METRICS, Names, definition, names
+from definition import HYPERPARAMETERS, METRICS, Names, definition, names, wrong_metrics
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
@@ -20,6 +21,37 @@ if TYPE_CHECKING:
 DATA = Path(__file__).parent / "iris.csv"
 EVERY = 5  # every fifth row is kept for validation
 LONGEST_PAUSE = 10.0  # seconds between two looks at a running pipeline
+
+
+def read_rows(file: Path) -> list[str]:
+    """The rows of a CSV file without a header: each with the label first, in a form that training reads.
+
+    UserError where a row differs from the first in its columns, or a value is no number.
+    """
+    with file.open(encoding="utf-8-sig", newline="") as text:
+        rows = [[value.strip() for value in row] for row in csv.reader(text, skipinitialspace=True)]
+    numbered = [(number, row) for number, row in enumerate(rows, 1) if any(row)]
+    if len(numbered) < EVERY:
+        raise UserError(f"{file.name} has {len(numbered)} rows: {EVERY} are needed to train and to validate")
+    columns = len(numbered[0][1])
+    if columns < 2:
+        raise UserError(f"{file.name}, row {numbered[0][0]} has one column: the label is in the first, and values follow")
+    for number, row in numbered:
+        if len(row) != columns:
+            raise UserError(f"{file.name}, row {number} has {len(row)} columns, the first row has {columns}")
+        for place, value in enumerate(row, 1):
+            if not is_number(value) and (value or place == 1):  # an empty value is a missing one
+                what = "the label" if place == 1 else f"column {place}"
+                raise UserError(f"{file.name}, row {number}: {what} is {value!r}, no number. Leave a header out")
+    return [",".join(row) for _, row in numbered]
+
+
+def is_number(text: str) -> bool:
+    try:
+        float(text)
+    except ValueError:
+        return False
+    return True
 
 
 def split(rows: list[str]) -> tuple[list[str], list[str]]:
@@ -118,9 +150,14 @@ def main(argv: Sequence[str] | None = None) -> int:
     arguments.add_argument("--instances", type=int, default=1, help="how many instances train (default 1)")
     arguments.add_argument("--wait", action="store_true", help="wait until the version is registered")
     args = arguments.parse_args(argv)
+    if wrong := wrong_metrics():
+        raise UserError(
+            f"METRICS of definition.py names {', '.join(wrong)}, which the training does not measure: its eval_metric is "
+            f"{HYPERPARAMETERS.get('eval_metric', 'not set')}. Name train: and validation: metrics of eval_metric"
+        )
+    rows = read_rows(DATA)
     made = session(args)
     sagemaker = made.client("sagemaker")
-    rows = DATA.read_text(encoding="utf-8").split()
     these = names(
         project=args.project,
         project_id=project_id(sagemaker, args.project),

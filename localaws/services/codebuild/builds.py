@@ -6,7 +6,7 @@ import copy
 from datetime import UTC, datetime
 from typing import Any
 
-from awslang.errors import NotSupported
+from awslang.errors import AwsError, NotSupported
 from awslang.principals import Principal
 from localaws.calls import Call
 from localaws.cloud import arn, new_id, refuse_unless
@@ -23,7 +23,9 @@ from localaws.services.codebuild.state import (
     page,
     state_of,
 )
+from localaws.services.servicequotas.service import quota
 
+SIZES = {f"BUILD_GENERAL1_{size.upper()}": size for size in ("Small", "Medium", "Large")}  # as quotas are named
 NOT_FOUND = "ResourceNotFoundException"
 # What StartBuild may change, by the parameter's name: where it goes in the project.
 OVERRIDES = {
@@ -162,6 +164,7 @@ def start_build(call: Call) -> dict[str, Any]:
         )
         checks.check_project(project)
         checks.check_role(call.cloud, project["serviceRole"], project["arn"], call.region)
+        refuse_without_quota(call, project["environment"]["computeType"])
         build = new_build(call, project, work)
         stop = BuildStop()
         known.builds[build["id"]] = build
@@ -172,6 +175,14 @@ def start_build(call: Call) -> dict[str, Any]:
     run = BuildRun(call.cloud, known, build, project, stop, work)
     call.cloud.background(f"codebuild build {build['id']}", run.run)
     return {"build": answer}
+
+
+def refuse_without_quota(call: Call, compute: str) -> None:
+    """As a new account is refused, which may run no builds until AWS has raised its quota."""
+    size = SIZES.get(compute)
+    name = f"Concurrently running builds for Linux/{size} environment"
+    if size and not quota(call.cloud, call.account, call.region, "codebuild", name):
+        raise AwsError("AccountLimitExceededException", "Cannot have more than 0 builds in queue for the account")
 
 
 def with_overrides(project: dict[str, Any], params: dict[str, Any]) -> dict[str, Any]:

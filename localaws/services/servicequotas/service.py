@@ -12,7 +12,7 @@ from moto.core.utils import get_service_model
 from awslang.bounded import is_number
 from awslang.errors import AwsError, NotSupported
 from localaws.calls import Call
-from localaws.cloud import arn
+from localaws.cloud import Cloud, arn
 from localaws.service import Service
 
 servicequotas = Service("service-quotas", invalid="ValidationException")
@@ -53,6 +53,12 @@ def known(service: str) -> dict[str, tuple[str, float]]:
 
 def code_of(name: str) -> str:
     return "L-" + hashlib.sha256(name.encode()).hexdigest()[:8].upper()
+
+
+def quota(cloud: Cloud, account: str, region: str, service: str, name: str) -> float:
+    """The value of a quota in an account and Region. name: as Service Quotas has it"""
+    code = code_of(name)
+    return cloud.state(Quotas, account, region).values.get(code, known(service)[code][1])
 
 
 def shown(call: Call, code: str) -> dict[str, Any]:

@@ -20,7 +20,7 @@ from awslang.template import schemas
 from awslang.template.parameters import broken_constraint
 from scripts.kit.bundle import differences, pack
 from scripts.kit.bundle.differences import Differences, ResourceChange
-from scripts.kit.connect import Connection, pages
+from scripts.kit.connect import Connection, if_there, pages
 from scripts.kit.console import UserError, explain, say
 from scripts.kit.names import bundle_bucket
 from scripts.kit.patience import until
@@ -178,8 +178,13 @@ def check_allowed(
 
 
 def check(connection: Connection, upgrade: ProjectUpgrade, force: bool) -> None:
-    """UserError where the update cannot be made. force: go on although the launch role will be refused something"""
+    """UserError where the update cannot be made.
+
+    force: go on although an execution is running, or the launch role will be refused something
+    """
     check_settled(upgrade.project)
+    if not force:
+        check_idle(connection, upgrade.project)
     check_visible(connection, upgrade.project)
     refused = [gap.logical_id for gap in upgrade.gaps or () if gap.certain]
     if refused and not force:
@@ -187,6 +192,24 @@ def check(connection: Connection, upgrade: ProjectUpgrade, force: bool) -> None:
             f"the launch role {upgrade.role} may not change {', '.join(refused)}, so "
             "that the update would fail and be rolled back. Give it what is missing, or try with --force"
         )
+
+
+def check_idle(connection: Connection, project: ProvisionedProject) -> None:
+    """UserError while an execution of the project's pipeline is running, one that waits for an approver included.
+
+    SageMaker API Reference, UpdateProject: "You must not update a project that is in use".
+    """
+    name, codepipeline = project.project.pipeline_name, connection.client("codepipeline")
+    listed = if_there(codepipeline.list_pipeline_executions, pipelineName=name, maxResults=100)
+    for execution in listed["pipelineExecutionSummaries"] if listed else ():
+        if execution["status"] in {"InProgress", "Stopping"}:
+            id = execution["pipelineExecutionId"]
+            raise UserError(
+                f"the project {project.project.name} is in use: execution {id} of {name} is {execution['status']}. AWS: "
+                '"You must not update a project that is in use […] you may lose resources already created by the '
+                'project." Let it end (it may wait for an approver), or stop it: aws codepipeline '
+                f"stop-pipeline-execution --pipeline-name {name} --pipeline-execution-id {id}. --force upgrades anyway"
+            )
 
 
 def check_settled(project: ProvisionedProject) -> None:
