@@ -19,18 +19,22 @@ from botocore.exceptions import ClientError
 
 from pipeline.clients import Clients
 from pipeline.console import UserError, say
+from pipeline.frozen import objects
 from pipeline.registry import IMAGE, Version, ensure_group, versions_of
 from pipeline.settings import FURTHER_REGIONS, Settings, Stage
 from pipeline.sharing import model_bucket
-from pipeline.specification import comparable
+from pipeline.specification import comparable, urls_of
 
 if TYPE_CHECKING:
     from mypy_boto3_ecr.type_defs import ImageIdentifierTypeDef
+    from mypy_boto3_s3 import S3Client
     from mypy_boto3_sagemaker import SageMakerClient
 
 SOURCE = "source-model-package"  # the metadata property with the source's ARN
 COPY_LIMIT = 5 * 1024**3  # bytes of one CopyObject (S3 API Reference); larger artifacts are copied in parts
-FOUND_BY_SAGEMAKER = {"ImageDigest", "ModelDataETag"}  # members of a container that a registration leaves out
+# Members of a container, and of its artifacts, that a registration leaves out.
+FOUND_BY_SAGEMAKER = {"ImageDigest", "ModelDataETag", "ETag", "ManifestEtag"}
+PLACES = {"ModelDataUrl", "S3Uri"}  # members that say where an artifact is (specification.py, urls_of)
 POLL_SECONDS, POLL_LIMIT = 1.0, 300.0
 # SageMaker "Docker Registry Paths and Example Code", section XGBoost (algorithm) of each Region's page.
 REGISTRIES = json.loads(Path(__file__).with_name("registries.json").read_text(encoding="utf-8"))
@@ -42,6 +46,8 @@ def copies(clients: Clients, settings: Settings, version: Version) -> dict[str, 
     arns = {settings.region: version.arn}
     regions = [region for region in settings.regions if region != settings.region]
     named = [container["Image"] for container in version.specification["Containers"]]
+    if regions:
+        refuse_manifests(version)
     # what is wrong with an image shows before anything is copied
     images = {region: {i: image_in(clients, version, i, account, region) for i in named} for region in regions}
     for region in regions:
@@ -85,18 +91,31 @@ def image_in(clients: Clients, version: Version, image: str, account: str, regio
 
 def specification_in(version: Version, region: str, images: Mapping[str, str]) -> dict[str, Any]:
     """What the version's copy runs. images: each image's name in the Region"""
-    containers = []
-    for container in version.specification["Containers"]:
-        made = as_registered(container)
-        made["Image"] = images[container["Image"]]
-        if url := container.get("ModelDataUrl"):
-            made["ModelDataUrl"] = f"s3://{bucket_in(version, region)}/{url.removeprefix('s3://').partition('/')[2]}"
-        containers.append(made)
-    return {**version.specification, "Containers": containers}
+    bucket, containers = bucket_in(version, region), version.specification["Containers"]
+    made = [{**moved(as_registered(one), bucket), "Image": images[one["Image"]]} for one in containers]
+    return {**version.specification, "Containers": made}
 
 
-def as_registered(container: Mapping[str, Any]) -> dict[str, Any]:
-    return {key: value for key, value in container.items() if key not in FOUND_BY_SAGEMAKER}
+def as_registered(node: Any) -> Any:
+    """A container, or a part of it, as a registration says it; the names of environment variables are free."""
+    if isinstance(node, dict):
+        parts = {key: value for key, value in node.items() if key not in FOUND_BY_SAGEMAKER}
+        return {key: value if key == "Environment" else as_registered(value) for key, value in parts.items()}
+    return [as_registered(part) for part in node] if isinstance(node, list) else node
+
+
+def moved(node: Any, bucket: str) -> Any:
+    """A container, or a part of it, with each artifact in this bucket, under the key that it has."""
+    if isinstance(node, dict):
+        return {
+            key: f"s3://{bucket}/{value.removeprefix('s3://').partition('/')[2]}"
+            if key in PLACES and isinstance(value, str)
+            else value
+            if key == "Environment"
+            else moved(value, bucket)
+            for key, value in node.items()
+        }
+    return [moved(part, bucket) for part in node] if isinstance(node, list) else node
 
 
 def bucket_in(version: Version, region: str) -> str:
@@ -124,6 +143,35 @@ def copied(sagemaker: SageMakerClient, version: Version, wanted: Mapping[str, An
     return ""
 
 
+def refuse_manifests(version: Version) -> None:
+    """UserError where an artifact is a manifest: it names objects of its own bucket, which another Region cannot read."""
+    if named := manifest_in(version.specification):
+        raise UserError(
+            f"version {version.number} of {version.group}: {named} is a manifest, which names objects of one Region: "
+            "register a version with the artifacts themselves, or leave the other Regions out"
+        )
+
+
+def manifest_in(node: Any) -> str:
+    """The first manifest that a specification, or a part of it, names; "" for none."""
+    if not isinstance(node, dict | list):
+        return ""
+    own = str(node.get("ManifestS3Uri") or "") if isinstance(node, dict) else ""
+    return own or next(filter(None, map(manifest_in, node.values() if isinstance(node, dict) else node)), "")
+
+
+def keys_of(s3: S3Client, url: str) -> list[str]:
+    """The keys of an artifact: that of an object, or of every object beneath a prefix."""
+    bucket, _, key = url.removeprefix("s3://").partition("/")
+    if not key.endswith("/"):  # the object of this name is the first of those that begin so
+        first = s3.list_objects_v2(Bucket=bucket, Prefix=key, MaxKeys=1).get("Contents", [])
+        if any(item["Key"] == key for item in first):
+            return [key]
+    if found := [name for name, _ in objects(s3, bucket, key)]:
+        return found
+    raise UserError(f"the artifact {url} is missing")
+
+
 def description(version: Version) -> str:
     return f"Copy of {version.arn}"
 
@@ -131,18 +179,19 @@ def description(version: Version) -> str:
 def copy(clients: Clients, settings: Settings, version: Version, region: str, wanted: Mapping[str, Any]) -> str:
     """Copy the artifacts, and register the copy, which runs what is wanted; its ARN."""
     home, there, target = clients("s3", settings.region), clients("s3", region), bucket_in(version, region)
-    for url in filter(None, (container.get("ModelDataUrl") for container in version.specification["Containers"])):
-        bucket, _, key = url.removeprefix("s3://").partition("/")
+    for url in urls_of(version.specification):
+        bucket = url.removeprefix("s3://").partition("/")[0]
         say(f"copying {url} to s3://{target}")
         try:
-            there.copy(
-                CopySource={"Bucket": bucket, "Key": key},
-                Bucket=target,
-                Key=key,
-                ExtraArgs={"TaggingDirective": "REPLACE"},  # sharing.py tags the copy for its Region's stages
-                SourceClient=home,
-                Config=TransferConfig(multipart_threshold=COPY_LIMIT, use_threads=False),
-            )
+            for key in keys_of(home, url):
+                there.copy(
+                    CopySource={"Bucket": bucket, "Key": key},
+                    Bucket=target,
+                    Key=key,
+                    ExtraArgs={"TaggingDirective": "REPLACE"},  # sharing.py tags the copy for its Region's stages
+                    SourceClient=home,
+                    Config=TransferConfig(multipart_threshold=COPY_LIMIT, use_threads=False),
+                )
         except ClientError as error:
             code = error.response["Error"].get("Code")
             raise UserError(

@@ -19,7 +19,7 @@ from scripts.kit.bundle import pack
 from scripts.kit.console import explain, paint, say
 from scripts.kit.projects.history import ENDED
 from scripts.kit.stacks import stack as stacks
-from scripts.rehearsal import diagnosis
+from scripts.rehearsal import diagnosis, evidence
 from scripts.rehearsal import setting as people
 from scripts.rehearsal.permissions import read_refusals
 from scripts.rehearsal.setting import Setting
@@ -230,7 +230,7 @@ def read_before_approving(story: Story) -> int:
     key = story.card_key(approver)
     card = approver.client("s3").get_object(Bucket=f"sagemaker-project-{story.project_id}", Key=key)["Body"].read()
     story.require(story.model_package_arn.encode() in card, f"the card {key} is not of {story.model_package_arn}")
-    story.require(b"price list of" in card, f"the card {key} has no price of AWS's price list")
+    story.require(evidence.says_cost(card), f"the card {key} says no cost, nor why it is not known")
     status = version["ModelApprovalStatus"]
     story.require(status == "Approved", f"the approver sees {story.model_package_arn} {status}")
     return read_tests(story, approver)

@@ -22,7 +22,6 @@ HYPERPARAMETERS = {
 # Kept with the registered version: metrics that the training measures, which are those of eval_metric.
 METRICS = ("validation:merror", "validation:mlogloss", "train:merror")
 DESCRIPTION = "Iris species from four lengths, XGBoost"  # of every version that is registered
-CHANNELS = ("train", "validation")
 IMAGE_TAG = "3.0-5"  # never `latest`: that alias is years old
 # The accounts that hold SageMaker's own images ("Docker Registry Paths and Example Code").
 IMAGE_ACCOUNTS = {
@@ -103,7 +102,7 @@ def definition(these: Names) -> dict[str, Any]:
 def wrong_metrics() -> list[str]:
     """The names in METRICS that the training will not measure: Register would fail, after the training was paid for."""
     names = HYPERPARAMETERS.get("eval_metric", "").replace(" ", "").split(",")
-    measured = {f"{channel}:{name.split('@')[0]}" for channel in CHANNELS for name in names if name}
+    measured = {f"{channel}:{name}" for channel in ("train", "validation") for name in names if name}
     return [metric for metric in METRICS if metric not in measured]
 
 
@@ -115,7 +114,7 @@ def training_step(these: Names) -> dict[str, Any]:
             "AlgorithmSpecification": {"TrainingImage": image(these.region), "TrainingInputMode": "File"},
             "RoleArn": these.role,
             "HyperParameters": HYPERPARAMETERS,
-            "InputDataConfig": [channel(name) for name in CHANNELS],
+            "InputDataConfig": [channel("train"), channel("validation")],
             "OutputDataConfig": {
                 "S3OutputPath": f"s3://{these.bucket}/{these.project}-{these.project_id}/models",
                 "KmsKeyId": these.key,

@@ -1,0 +1,18 @@
+"""What the story looks for on the evidence card, as the approver reads it."""
+
+from __future__ import annotations
+
+from scripts.kit.console import say
+
+LISTED = b"price list of"  # pipeline/prices.py
+UNKNOWN = (b"no price of", b"a serverless endpoint costs by its requests")  # pipeline/card.py
+
+
+def says_cost(card: bytes) -> bool:
+    """Whether a card has a cost with its source, or says why it has none, which is repeated."""
+    for words in UNKNOWN:
+        if words in card:
+            rest = card[card.index(words) :].split(b".</p>")[0].split(b"<")[0]
+            say(f"    the monthly cost is not known: {rest.decode()}")
+            return True
+    return LISTED in card

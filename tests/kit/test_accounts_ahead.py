@@ -1,0 +1,48 @@
+"""What `make accounts` refuses before its first write: roles and Regions that are not there; and quotas that it notes."""
+
+from __future__ import annotations
+
+import pytest
+
+from localaws.services.servicequotas.service import Quotas, code_of
+from scripts.kit.stacks.ahead import BUILDS
+from scripts.rehearsal import setting as people
+from tests.support.rehearsed_organization import REGION, RehearsedOrganization
+
+HONG_KONG = "ap-east-1"
+
+
+def test_what_is_missing_is_said_before_anything_is_written(
+    bare: RehearsedOrganization, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Bare: the OUs, the delegation and every stack have yet to be made."""
+    bare.edit(people.STUDIO_ROLE, "AmazonSageMaker-ExecutionRole-OLD")
+    assert bare("--invite") == 1
+    said = capsys.readouterr().err
+    assert "has no role service-role/AmazonSageMaker-ExecutionRole-OLD" in said
+    assert f"SageMaker may assume these roles there: service-role/{people.STUDIO_ROLE}." in said
+    bare.edit("AmazonSageMaker-ExecutionRole-OLD", people.STUDIO_ROLE)
+    bare.edit("administrator:", f"regions: {{staging: [{REGION}, {HONG_KONG}]}}\nadministrator:")
+    assert bare("--invite") == 1
+    said = capsys.readouterr().err
+    assert f"not enabled: {HONG_KONG} in account {bare.setting.data_science}" in said
+    assert f"aws account enable-region --region-name {HONG_KONG}" in said
+    assert bare.writes() == 0
+
+
+def test_a_region_that_a_target_account_has_not_enabled_is_refused(
+    organization: RehearsedOrganization, capsys: pytest.CaptureFixture[str]
+) -> None:
+    setting = organization.setting
+    organization.edit("administrator:", f"regions: {{staging: [{HONG_KONG}]}}\nadministrator:")
+    organization.client(setting.data_science, "account").enable_region(RegionName=HONG_KONG)
+    assert organization() == 1
+    assert f"not enabled: {HONG_KONG} in account {setting.targets['staging']}" in capsys.readouterr().err
+    assert organization.writes() == 1, "the Region that the test enabled"
+    organization.client(setting.targets["staging"], "account").enable_region(RegionName=HONG_KONG)
+    quotas = organization.cloud.state(Quotas, setting.data_science, REGION)
+    quotas.values[code_of(BUILDS)] = 0.0
+    assert organization("--dry-run") == 0
+    said = capsys.readouterr().err
+    assert f"account {setting.data_science} may run no builds yet" in said
+    assert f"--service-code codebuild --quota-code {code_of(BUILDS)} --desired-value 10 --region {REGION}" in said
