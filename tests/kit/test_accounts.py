@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -16,6 +17,7 @@ from scripts.kit.stacks import stack as stacks
 from scripts.kit.stacks.data_science import UNTAGGED
 from scripts.rehearsal import setting as people
 from tests.support.accounts_setting import HOME, IRELAND, ONE_BY_ONE, STACKS, TARGET
+from tests.support.fake_services import Fake
 from tests.support.rehearsed_organization import REGION, RehearsedOrganization
 
 
@@ -318,11 +320,35 @@ def test_every_stack_shows_the_published_version_and_a_newer_one_alone_changes_n
     assert len(shown()) == 2, "what was deployed again shows the newer version"
 
 
-@pytest.mark.parametrize("status", ["ROLLBACK_FAILED", "DELETE_FAILED", "UPDATE_ROLLBACK_FAILED"])
-def test_a_broken_stack_is_left_for_a_person_to_look_at(status: str) -> None:
+@pytest.mark.parametrize(
+    ("status", "way"),
+    [
+        ("CREATE_FAILED", "delete-stack"),
+        ("ROLLBACK_FAILED", "delete-stack"),
+        ("DELETE_FAILED", "delete-stack"),
+        ("IMPORT_ROLLBACK_FAILED", "delete-stack"),
+        ("UPDATE_FAILED", "rollback-stack"),
+        ("UPDATE_ROLLBACK_FAILED", "continue-update-rollback"),
+    ],
+)
+def test_a_broken_stack_is_left_for_a_person_with_the_way_out(status: str, way: str) -> None:
     want = stacks.WantedStack("111111111111", "multi-account-deployment", "Resources: {}", {})
-    with pytest.raises(UserError, match=status):
-        stacks.make_plan(want, stacks.FoundStack(status, "Resources: {}", {}))
+    with pytest.raises(UserError, match=status) as refused:
+        stacks.make_plan(want, stacks.FoundStack(status, "Resources: {}", {}), "eu-west-1")
+    assert f"`aws cloudformation {way} --stack-name multi-account-deployment --region eu-west-1`" in str(refused.value)
+
+
+def test_the_reason_of_a_stack_of_which_no_resource_failed_is_that_of_its_rollback() -> None:
+    id = "arn:aws:cloudformation:us-east-1:111111111111:stack/s/1"
+    own = {"StackId": id, "PhysicalResourceId": id, "LogicalResourceId": "s"}
+    why = "Export with name models is already exported by stack other"
+    events = [
+        {**own, "ResourceStatus": "ROLLBACK_COMPLETE"},
+        {**own, "ResourceStatus": "ROLLBACK_IN_PROGRESS", "ResourceStatusReason": why},
+        {**own, "ResourceStatus": "CREATE_IN_PROGRESS", "ResourceStatusReason": "User Initiated"},
+    ]
+    client: Any = Fake(describe_stack_events=lambda **_: [{"StackEvents": events}])
+    assert stacks.reasons(client, id, str) == f"    s: {why}"
 
 
 def test_the_plan_names_what_differs() -> None:

@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from awslang.template.parameters import broken_constraint
 from awslang.template.reader import read
+from scripts.kit.bundle import installation, pack
 from scripts.kit.bundle.parameter_defaults import with_defaults
 from scripts.kit.console import UserError
+from scripts.kit.publish import defaults as looked
+from scripts.kit.settings.model import Units
+from scripts.kit.settings.reading import parse
 from tests.support import ROOT
 
 AROUND = "Description: d # kept\nParameters:\n  Before: {{Type: String}}\n{}  # kept\n  After:\n    Type: String\n"
@@ -94,6 +100,18 @@ def test_several_defaults_are_set_at_once_in_the_kits_product() -> None:
     added = [line for line in after.splitlines() if line not in before]
     assert all(line.strip().startswith("Default: ") for line in added)
     assert len(added) == len(defaults)
+
+
+def test_what_organizations_gave_for_an_ous_path_is_said_when_it_is_published() -> None:
+    """Another id, of an OU that was made again, makes another version: not without a word."""
+    bundle = pack.pack(pack.read_tree(pack.ROOT))
+    text = (pack.ROOT / "environment.example.yaml").read_text(encoding="utf-8")
+    settings = replace(parse(text, "environment.yaml"), units=Units("ml/staging", "ou-ab12-prod2222"))
+    ids = {"ml/staging": "ou-ab12-stag1111"}
+    published = installation.with_defaults(bundle, settings, "us-east-1", lambda unit, key: ids.get(unit, unit))
+    assert list(looked.looked_up(published, settings)) == [
+        "units.staging: ml/staging is ou-ab12-stag1111 in the organization"
+    ]
 
 
 def test_a_value_that_the_parameter_does_not_allow_is_refused() -> None:

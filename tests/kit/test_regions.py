@@ -5,7 +5,11 @@ from __future__ import annotations
 import subprocess
 import sys
 
+import pytest
+
 from scripts.kit import regions
+from scripts.kit.console import UserError
+from scripts.kit.settings.reading import parse
 from tests.support import ROOT
 
 
@@ -37,3 +41,25 @@ def test_a_region_that_does_not_exist_is_refused_with_the_nearest_one() -> None:
     assert regions.check_region("us-east-1") == ""
     wrong = regions.check_region("eu-cental-1")
     assert wrong == "'eu-cental-1' is not a Region with SageMaker (did you mean eu-central-1?)"
+
+
+@pytest.mark.parametrize(
+    ("region", "why"),
+    [
+        ("cn-north-1", "cn-north-1 is in the partition aws-cn, and the kit supports the partition aws alone"),
+        ("us-gov-west-1", "us-gov-west-1 is in the partition aws-us-gov, and the kit supports the partition aws alone"),
+        ("mx-central-1", "mx-central-1 is not supported: no registry of SageMaker's XGBoost image is known there"),
+        ("ap-east-2", "ap-east-2 is not supported: no registry of SageMaker's XGBoost image is known there"),
+    ],
+)
+def test_the_environment_file_refuses_a_region_that_is_not_supported_by_name(region: str, why: str) -> None:
+    assert region in regions.known_regions()
+    text = (ROOT / "environment.example.yaml").read_text(encoding="utf-8")
+    with pytest.raises(UserError, match="line 5|line [0-9]+, region") as refused:
+        parse(text.replace("region: us-east-1", f"region: {region}"), "environment.yaml")
+    assert why in str(refused.value)
+
+
+def test_every_supported_region_is_one_with_sagemaker_in_the_partition_aws() -> None:
+    assert regions.image_regions() <= {*regions.known_regions()}
+    assert {regions.partition(region) for region in regions.image_regions()} == {"aws"}

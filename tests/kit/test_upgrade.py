@@ -208,7 +208,7 @@ def test_an_upgrade_that_cannot_even_be_rolled_back_is_reported_with_the_way_on(
     finally:
         root.client("iam").delete_role_policy(RoleName=role, PolicyName="less")
     stack = next(p["stack"] for p in shown(kit, "versions")["projects"] if p["project"] == CATALOG)
-    assert f"`aws cloudformation continue-update-rollback --stack-name {stack}` first" in err
+    assert f"`aws cloudformation continue-update-rollback --stack-name {stack}` brings it back" in err
     cloudformation = root.client("cloudformation")
     cloudformation.continue_update_rollback(StackName=stack)
 

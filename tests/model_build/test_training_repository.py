@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
 import sys
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -23,6 +25,7 @@ from tests.support.sagemaker_world import ACCOUNT, BUCKET, IRIS, REGION, client,
 SEED = ROOT / "seed-code" / "model-build"
 sys.path.insert(0, str(SEED))
 
+import aws  # noqa: E402  # as below
 import definition  # noqa: E402  # it is in the seed code, which is no package
 import start  # noqa: E402
 
@@ -88,6 +91,60 @@ def test_iris_has_150_rows_and_its_split_is_always_the_same() -> None:
     assert set(train) | set(validation) == set(rows)
     assert [sum(row.startswith(f"{species},") for row in validation) for species in range(3)] == [10, 10, 10]
     assert start.split(rows) == (train, validation)
+
+
+@pytest.mark.parametrize("text", ["1, 2.5, 3\n", '"1"," 2.5 ",3\r\n', "\ufeff1,2.5,3\n\n"])
+def test_data_is_read_by_rows_whatever_blanks_and_quotes_it_has(tmp_path: Path, text: str) -> None:
+    """442 rows with blanks after the commas were once uploaded as 3,899 words."""
+    file = tmp_path / "data.csv"
+    file.write_text(text * 1 + "0, , 4\n" * 441, encoding="utf-8")
+    rows = start.read_rows(file)
+    assert len(rows) == 442
+    assert (rows[0], rows[1]) == ("1,2.5,3", "0,,4")
+
+
+@pytest.mark.parametrize(
+    ("text", "why"),
+    [
+        ("species,length\n" + "0,1\n" * 9, "row 1: the label is 'species', no number. Leave a header out"),
+        ("0,1\n" * 5 + "0,1,2\n", "row 6 has 3 columns, the first row has 2"),
+        ("0,1\n" * 5 + ",1\n", "row 6: the label is '', no number"),
+        ("0,1\n" * 5 + "0,one\n", "row 6: column 2 is 'one', no number"),
+        ("0\n" * 9, "row 1 has one column"),
+        ("0,1\n" * 4, "has 4 rows: 5 are needed"),
+    ],
+)
+def test_data_that_no_training_can_read_is_refused_with_its_row(tmp_path: Path, text: str, why: str) -> None:
+    file = tmp_path / "data.csv"
+    file.write_text(text)
+    with pytest.raises(aws.UserError, match=re.escape(why)):
+        start.read_rows(file)
+
+
+def test_metrics_that_the_training_does_not_measure_are_refused_before_anything_is_paid_for(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    assert definition.wrong_metrics() == []
+    monkeypatch.setattr(definition, "HYPERPARAMETERS", {"objective": "reg:squarederror", "eval_metric": "rmse"})
+    assert definition.wrong_metrics() == list(definition.METRICS)
+    with pytest.raises(aws.UserError, match=r"names validation:merror, .*its eval_metric is"):
+        start.main(["--project", PROJECT])  # no session is made
+
+
+def test_a_regression_is_made_by_the_steps_of_the_readme(monkeypatch: pytest.MonkeyPatch) -> None:
+    readme = " ".join((SEED / "README.md").read_text(encoding="utf-8").split())
+    given = re.search(r'For a regression: `("objective": [^`]+)`, `("eval_metric": [^`]+)`, `METRICS = \(([^`]+)\)`', readme)
+    assert given
+    changed = json.loads("{" + f"{given[1]}, {given[2]}" + "}")
+    kept = {name: value for name, value in definition.HYPERPARAMETERS.items() if name != "num_class"}
+    monkeypatch.setattr(definition, "HYPERPARAMETERS", {**kept, **changed})
+    monkeypatch.setattr(definition, "METRICS", tuple(json.loads(f"[{given[3]}]")))
+    monkeypatch.setattr(definition, "DESCRIPTION", "Progression of diabetes")
+    assert definition.wrong_metrics() == []
+    training, register = parse(json.dumps(definition.definition(names()))).steps
+    assert training.arguments["HyperParameters"]["objective"] == "reg:squarederror"
+    assert register.arguments["ModelPackageDescription"] == "Progression of diabetes"
+    assert {*register.arguments["CustomerMetadataProperties"]} == {"validation:rmse", "train:rmse", "data"}
 
 
 def test_a_scientist_trains_and_approves(cloud: Cloud, scientist: Session) -> None:

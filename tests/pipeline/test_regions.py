@@ -8,7 +8,7 @@ from pipeline.console import UserError
 from pipeline.regions import copies, copy_parameters, image_in
 from pipeline.registry import Version, read_version
 from pipeline.settings import Settings, Stage
-from tests.support.fake_services import ACCOUNT, REGION, Fake, error, package, registry
+from tests.support.fake_services import ACCOUNT, IMAGE, REGION, Fake, error, package, registry
 
 IRELAND = "eu-west-1"
 IMAGE_THERE = f"141502667606.dkr.ecr.{IRELAND}.amazonaws.com/sagemaker-xgboost:3.0-5"
@@ -47,8 +47,23 @@ def copy_of(number: int, status: str = "Approved", artifact: str = "model.tar.gz
     )
 
 
+def source(url: str, **more: str) -> dict[str, Any]:
+    return {"S3Uri": url, "S3DataType": "S3Prefix", "CompressionType": "None", **more}
+
+
+KEYS = ("iris/adapter/w", "iris/model.tar.gz", "iris/second/a", "iris/second/b/c", "iris/second-other")
+
+
+def beneath(**asked: Any) -> Any:
+    """ListObjectsV2 of the bucket; pages of it where no number is asked for."""
+    found = [{"Key": key, "ETag": '"e"'} for key in sorted(KEYS) if key.startswith(asked["Prefix"])]
+    return {"Contents": found[:1]} if "MaxKeys" in asked else [{"Contents": found}]
+
+
 class TheCopies(unittest.TestCase):
-    def copy(self, *there: dict[str, Any], s3: Fake | None = None) -> tuple[dict[str, str], Fake, Fake]:
+    def copy(
+        self, *there: dict[str, Any], s3: Fake | None = None, whole: Version | None = None
+    ) -> tuple[dict[str, str], Fake, Fake]:
         sagemaker, bucket = registry(*there), s3 or Fake(copy=None)
         sagemaker.operations["create_model_package"] = {"ModelPackageArn": copy_of(7)["ModelPackageArn"]}
         described = sagemaker.operations["describe_model_package"]
@@ -59,9 +74,9 @@ class TheCopies(unittest.TestCase):
         clients: dict[tuple[str, str], Any] = {
             ("sagemaker", IRELAND): sagemaker,
             ("s3", IRELAND): bucket,
-            ("s3", REGION): Fake(),
+            ("s3", REGION): Fake(list_objects_v2=lambda **asked: beneath(**asked)),
         }
-        arns = copies(lambda service, region: clients[service, region], settings(), version())
+        arns = copies(lambda service, region: clients[service, region], settings(), whole or version())
         return arns, sagemaker, bucket
 
     def test_a_further_region_gets_artifact_image_and_package_of_its_own(self) -> None:
@@ -78,6 +93,39 @@ class TheCopies(unittest.TestCase):
         self.assertEqual(made["ModelApprovalStatus"], "Approved")
         self.assertEqual(made["CustomerMetadataProperties"], {"source-model-package": package(1)["ModelPackageArn"]})
         self.assertEqual(sagemaker.called("put_model_package_group_policy"), [])  # sharing.py does, by stage
+
+    def test_every_artifact_of_every_container_is_copied(self) -> None:
+        adapter = {"ChannelName": "lora", "S3DataSource": source("s3://models/iris/adapter/", ETag="e")}
+        second = {
+            "Image": IMAGE,
+            "ModelDataSource": {"S3DataSource": source("s3://models/iris/second")},
+            "AdditionalModelDataSources": [adapter],
+            "Environment": {"S3Uri": "s3://models/elsewhere"},
+        }
+        whole = version()
+        whole.specification["Containers"].append(second)
+        _, sagemaker, bucket = self.copy(whole=whole)
+        self.assertEqual([copied["Key"] for copied in bucket.called("copy")], [
+            "iris/model.tar.gz", "iris/second/a", "iris/second/b/c", "iris/adapter/w",
+        ])  # fmt: skip
+        made = sagemaker.called("create_model_package")[0]["InferenceSpecification"]["Containers"][1]
+        self.assertEqual(made["ModelDataSource"]["S3DataSource"]["S3Uri"], f"s3://{BUCKET_THERE}/iris/second")
+        self.assertEqual(
+            made["AdditionalModelDataSources"][0]["S3DataSource"],
+            {**source(f"s3://{BUCKET_THERE}/iris/adapter/")},
+        )
+        self.assertEqual(made["Environment"], {"S3Uri": "s3://models/elsewhere"})
+        self.assertEqual((made["Image"], second["Image"]), (IMAGE_THERE, IMAGE))
+
+    def test_an_artifact_that_is_missing_or_a_manifest_is_reported_before_a_package_is_registered(self) -> None:
+        for place, words in (
+            ({"S3DataSource": source("s3://models/gone")}, r"the artifact s3://models/gone is missing"),
+            ({"S3DataSource": source("s3://models/iris/second", ManifestS3Uri="s3://models/m")}, r"s3://models/m is a mani"),
+        ):
+            whole = version()
+            whole.specification["Containers"].append({"Image": IMAGE, "ModelDataSource": place})
+            with self.assertRaisesRegex(UserError, words):
+                self.copy(whole=whole)
 
     def test_a_copy_that_is_there_is_used_again(self) -> None:
         arns, sagemaker, bucket = self.copy(copy_of(4))

@@ -87,6 +87,23 @@ def test_the_publishers_role_tags_what_it_publishes(publisher: Publisher) -> Non
         assert [option["Value"] for option in shown["TagOptions"]] == [value]
 
 
+def test_an_ou_that_the_publishers_role_cannot_look_up_is_an_error_and_no_other_version(
+    publisher: Publisher, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The role has nothing of Organizations: it once took an OU that is named by its path for none."""
+    assert publisher() == 0
+    text = publisher.environment.read_text()
+    publisher.environment.write_text(text.replace("ou-ab12-stag1111", "multi-account-deployment/staging"))
+    publisher.sign_in(job(publisher.cloud, deploy(publisher.cloud, "publish")["Outputs"][0]["OutputValue"]))
+    before = publisher.requests()
+    assert publisher() == 1
+    said = capsys.readouterr().err
+    assert "units.staging: the product allows this OU alone, and its id cannot be looked up here" in said
+    assert "Write the id itself, such as ou-ab12-cdefgh34" in said
+    assert not [name for name in publisher.requests()[len(before) :] if name.startswith(("Create", "Put", "Update"))]
+    assert len(publisher.versions()) == 1
+
+
 def test_the_publishers_role_takes_nothing_down(publisher: Publisher) -> None:
     assert publisher() == 0
     catalog = publisher.root.client("servicecatalog")

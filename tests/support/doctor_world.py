@@ -29,6 +29,7 @@ from scripts.kit.doctor.findings import Finding, run_checks
 from scripts.kit.doctor.reader import Reader
 from scripts.kit.doctor.snapshot import Snapshot
 from scripts.kit.publish import defaults
+from scripts.kit.regions import opt_in_regions
 from scripts.kit.settings import reading
 from scripts.rehearsal import setting as people
 from scripts.rehearsal.chapters import CHAPTERS
@@ -136,6 +137,9 @@ class World:
         return self.kept
 
     def new_reader(self, region: str) -> Reader:
+        if region in opt_in_regions():
+            for account in (self.management, self.account, self.staging, self.production):
+                self.client("account", account).enable_region(RegionName=region)
         with signed_in(self.engineer(self.management)):
             return Reader(connect(reading.load(self.story.environment_path), None, region or None))
 

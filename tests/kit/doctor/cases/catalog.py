@@ -240,7 +240,7 @@ def _(world: World) -> Iterator[None]:
         yield
 
 
-@case("region-service", "choose another Region", region="mx-central-1")
+@case("region-service", "choose another Region", region="ca-west-1")
 def _(world: World) -> Iterator[None]:
     yield
 

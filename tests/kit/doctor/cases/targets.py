@@ -11,6 +11,7 @@ from localaws import moto_bridge
 from localaws.cloudformation.stacks import Stack, Stacks
 from localaws.cloudformation.stacksets.state import sets_of
 from localaws.services.servicequotas.service import Quotas, code_of
+from scripts.kit.stacks.ahead import BUILDS
 from tests.kit.doctor.cases import case, swapped, without
 from tests.support.doctor_world import REGION, World
 
@@ -166,4 +167,16 @@ def _(world: World) -> Iterator[None]:
 @case("quota-blue-green", "--desired-value 2")
 def _(world: World) -> Iterator[None]:
     with quota(world, world.staging, code_of("ml.t2.medium for endpoint usage"), 1.0):
+        yield
+
+
+@case("quota-builds", "--service-code codebuild")
+def _(world: World) -> Iterator[None]:
+    with quota(world, world.account, code_of(BUILDS), 0.0):
+        yield
+
+
+@case("quota-training", "--service-code sagemaker")
+def _(world: World) -> Iterator[None]:
+    with quota(world, world.account, code_of("ml.m5.large for training job usage"), 0.0):
         yield
