@@ -16,6 +16,7 @@ from typing import Any
 
 TABLE = Path(__file__).with_name("actions.json")
 PREFIXES = (
+    "account",
     "application-autoscaling", "cloudformation", "cloudwatch", "codebuild", "codecommit", "codeconnections",
     "codepipeline", "codestar-connections", "dynamodb", "ecr", "events", "iam", "kms", "lambda", "logs",
     "organizations", "pricing", "s3", "sagemaker", "secretsmanager", "servicecatalog", "servicequotas", "sns", "sqs",

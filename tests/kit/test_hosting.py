@@ -79,6 +79,13 @@ def test_an_unchanged_bundle_writes_nothing_again(kit: Installation) -> None:
     assert "Name the domain (studio.domain_id)" in err
 
 
+def test_the_cors_rule_is_that_of_awss_samples_and_one_that_reads_alone_is_not_enough() -> None:
+    assert hosting.answers_studio(hosting.RULE)
+    assert set(hosting.RULE["AllowedMethods"]) == {"POST", "PUT", "GET", "HEAD", "DELETE"}
+    for name in ("AllowedMethods", "ExposeHeaders", "AllowedHeaders", "AllowedOrigins"):
+        assert not hosting.answers_studio({**hosting.RULE, name: ["GET"]}), name
+
+
 def test_other_cors_rules_stay_and_the_domain_says_where_the_templates_are(kit: Installation) -> None:
     s3, sagemaker = kit.engineer.client("s3"), kit.engineer.client("sagemaker")
     others = {"AllowedOrigins": ["https://example.com"], "AllowedMethods": ["PUT"], "ID": "theirs"}

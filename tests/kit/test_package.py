@@ -183,3 +183,9 @@ def test_a_clone_without_seed_code_is_reported(tree: Path) -> None:
     shutil.rmtree(tree / "seed-code/model-build")
     with pytest.raises(UserError, match="seed-code/model-build holds no files"):
         pack.read_tree(tree)
+
+
+def test_an_empty_file_of_the_seed_code_is_refused_by_its_name() -> None:
+    sources = {**pack.read_tree(pack.ROOT), "seed-code/model-build/empty.txt": b""}
+    with pytest.raises(UserError, match=r"seed-code/model-build/empty.txt is empty, and CodeCommit takes no empty file"):
+        pack.pack(sources)
