@@ -91,7 +91,9 @@ def create_change_set(call: Call) -> dict[str, Any]:
 
 def has_template(kind: str, stack: Stack) -> bool:
     """Whether the change set changes a stack that has been deployed, and not a new one."""
-    return kind == "UPDATE" or (kind == "IMPORT" and stack.status != "REVIEW_IN_PROGRESS" and stack.template is not None)
+    return kind == "UPDATE" or (
+        kind == "IMPORT" and stack.status != "REVIEW_IN_PROGRESS" and stack.template is not None
+    )
 
 
 def planned(call: Call, stack: Stack, kind: str, goal: Goal) -> ChangeSet:

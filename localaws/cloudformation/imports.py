@@ -78,7 +78,9 @@ class Import(Deployment):
         """As for every deployment; and nothing that the stack has already may change."""
         if reason := super().validated(before):
             return reason
-        touched = [c.resource.logical_id for c in changes.foresee(self.goal, before) if c.old and c.difference.properties]
+        touched = [
+            c.resource.logical_id for c in changes.foresee(self.goal, before) if c.old and c.difference.properties
+        ]
         self.goal.lookup = self.attribute
         verb = "You have modified resources in your template that are not being imported"
         return f"{verb}: [{', '.join(sorted(touched))}]. " if touched else ""

@@ -89,4 +89,6 @@ def check_region(region: str) -> str:
         return f"{region!r} is not a Region with SageMaker{closest(region, known_regions())}"
     if partition(region) != "aws":
         return f"{region} is in the partition {partition(region)}, and the kit supports the partition aws alone"
-    return f"{region} is not supported: no registry of SageMaker's XGBoost image is known there (pipeline/registries.json)"
+    return (
+        f"{region} is not supported: no registry of SageMaker's XGBoost image is known there (pipeline/registries.json)"
+    )

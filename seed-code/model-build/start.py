@@ -35,7 +35,9 @@ def read_rows(file: Path) -> list[str]:
         raise UserError(f"{file.name} has {len(numbered)} rows: {EVERY} are needed to train and to validate")
     columns = len(numbered[0][1])
     if columns < 2:
-        raise UserError(f"{file.name}, row {numbered[0][0]} has one column: the label is in the first, and values follow")
+        raise UserError(
+            f"{file.name}, row {numbered[0][0]} has one column: the label is in the first, and values follow"
+        )
     for number, row in numbered:
         if len(row) != columns:
             raise UserError(f"{file.name}, row {number} has {len(row)} columns, the first row has {columns}")

@@ -12,7 +12,7 @@ import pytest
 from localaws.cloud import Cloud
 from scripts.kit.bundle import pack
 from scripts.kit.console import UserError
-from scripts.kit.names import MODELS_STACK, PEOPLE_STACK, ROLES_STACK, model_bucket
+from scripts.kit.names import APPROVER_POLICY, MODELS_STACK, PEOPLE_STACK, ROLES_STACK, model_bucket
 from scripts.kit.stacks import stack as stacks
 from scripts.kit.stacks.data_science import UNTAGGED
 from scripts.rehearsal import setting as people
@@ -210,15 +210,15 @@ def test_a_first_deployment_that_fails_leaves_nothing_and_can_be_repeated(
 def test_a_stack_that_fails_holds_up_those_after_it_and_a_further_run_goes_on(
     organization: RehearsedOrganization, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    account, role = organization.setting.data_science, people.STUDIO_ROLE
+    account = organization.setting.data_science
     iam = organization.client(account, "iam")
-    iam.detach_role_policy(RoleName=role, PolicyArn="arn:aws:iam::aws:policy/AmazonSageMakerFullAccess")
-    iam.delete_role(RoleName=role)
+    nothing = json.dumps({"Version": "2012-10-17", "Statement": {"Effect": "Deny", "Action": "*", "Resource": "*"}})
+    theirs = iam.create_policy(PolicyName=APPROVER_POLICY, PolicyDocument=nothing)["Policy"]["Arn"]  # of template 13
     assert organization() == 1
     assert "templates/13-people.yaml:" in capsys.readouterr().err
     assert organization.stacks(account) == {**HOME, PEOPLE_STACK: "ROLLBACK_COMPLETE"}
     assert organization.stacks(organization.setting.targets["staging"]) == {}
-    iam.create_role(RoleName=role, AssumeRolePolicyDocument=people.trust(Service="sagemaker.amazonaws.com"))
+    iam.delete_policy(PolicyArn=theirs)
     assert organization() == 0
     assert "in place of its failed first deployment" in capsys.readouterr().err
     assert organization.stacks(account) == HOME

@@ -187,5 +187,7 @@ def test_a_clone_without_seed_code_is_reported(tree: Path) -> None:
 
 def test_an_empty_file_of_the_seed_code_is_refused_by_its_name() -> None:
     sources = {**pack.read_tree(pack.ROOT), "seed-code/model-build/empty.txt": b""}
-    with pytest.raises(UserError, match=r"seed-code/model-build/empty.txt is empty, and CodeCommit takes no empty file"):
+    with pytest.raises(
+        UserError, match=r"seed-code/model-build/empty.txt is empty, and CodeCommit takes no empty file"
+    ):
         pack.pack(sources)

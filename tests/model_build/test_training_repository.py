@@ -133,7 +133,9 @@ def test_metrics_that_the_training_does_not_measure_are_refused_before_anything_
 
 def test_a_regression_is_made_by_the_steps_of_the_readme(monkeypatch: pytest.MonkeyPatch) -> None:
     readme = " ".join((SEED / "README.md").read_text(encoding="utf-8").split())
-    given = re.search(r'For a regression: `("objective": [^`]+)`, `("eval_metric": [^`]+)`, `METRICS = \(([^`]+)\)`', readme)
+    given = re.search(
+        r'For a regression: `("objective": [^`]+)`, `("eval_metric": [^`]+)`, `METRICS = \(([^`]+)\)`', readme
+    )
     assert given
     changed = json.loads("{" + f"{given[1]}, {given[2]}" + "}")
     kept = {name: value for name, value in definition.HYPERPARAMETERS.items() if name != "num_class"}

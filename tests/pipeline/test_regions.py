@@ -120,7 +120,10 @@ class TheCopies(unittest.TestCase):
     def test_an_artifact_that_is_missing_or_a_manifest_is_reported_before_a_package_is_registered(self) -> None:
         for place, words in (
             ({"S3DataSource": source("s3://models/gone")}, r"the artifact s3://models/gone is missing"),
-            ({"S3DataSource": source("s3://models/iris/second", ManifestS3Uri="s3://models/m")}, r"s3://models/m is a mani"),
+            (
+                {"S3DataSource": source("s3://models/iris/second", ManifestS3Uri="s3://models/m")},
+                r"s3://models/m is a mani",
+            ),
         ):
             whole = version()
             whole.specification["Containers"].append({"Image": IMAGE, "ModelDataSource": place})

@@ -20,6 +20,7 @@ from functools import cache
 
 import pytest
 
+from scripts.kit.console import UsageError
 from tests.support import ROOT
 from tests.support.command_lines import COMMANDS, parser_of
 from tests.support.documents import lines_of_code, relative_path
@@ -47,7 +48,7 @@ def blocks(text: str) -> Iterator[str]:
 def commands(line: str) -> Iterator[str]:
     """The commands of the kit in a line of a shell, each by itself, without its comment."""
     for part in re.split(r" && | \| |; ", re.sub(r"  +#.*", "", line.strip())):
-        if re.match(START, part.strip()) and not part.rstrip().endswith("…"):
+        if re.match(START, part.strip()) and not part.rstrip().endswith("…") and "→" not in part:
             yield part.strip()
 
 
@@ -81,7 +82,9 @@ def calls(line: str) -> tuple[tuple[str, tuple[str, ...]], ...]:
             ["make", "-n", *words], cwd=ROOT, capture_output=True, text=True, env=variables, check=False
         )
         assert done.returncode == 0, f"{line}: {done.stderr}"
-        lines = [command for command in done.stdout.splitlines() if " -m scripts." in command or " -m benchmarks" in command]
+        lines = [
+            command for command in done.stdout.splitlines() if " -m scripts." in command or " -m benchmarks" in command
+        ]
     found = []
     for words in (shlex.split(command) for command in lines):
         script = next((word for word in words if word in {"start.py", "approve.py"}), "")
@@ -120,7 +123,9 @@ def problem(module: str, given: tuple[str, ...], typed: bool) -> str:
     with contextlib.redirect_stderr(said), contextlib.redirect_stdout(io.StringIO()):
         try:
             parser.parse_args([*given])
-        except SystemExit as left:
+        except UsageError as error:
+            return "" if not typed and "are required" in str(error) else str(error)
+        except SystemExit as left:  # of --help, or of the training repository's parser
             wrong = "" if left.code == 0 else said.getvalue().splitlines()[-1]
             return "" if not typed and "are required" in wrong else wrong
     return ""
@@ -140,7 +145,7 @@ def test_every_documented_line_is_parsed_as_it_is_written() -> None:
 def test_the_lines_are_found_in_every_kind_of_document() -> None:
     kinds = {"README.md", "docs/guides", "docs/reference", "docs/developing", "scripts", "seed-code/model-build"}
     assert {kind for kind in kinds if any(document.startswith(kind) for document, _ in SHOWN.values())} == kinds
-    assert sum(typed for _, typed in SHOWN.values()) > 100
+    assert sum(typed for _, typed in SHOWN.values()) > 80
     called = {target for line in SHOWN if line.startswith("make ") for target in shlex.split(line)[1:]}
     assert called & set(TARGETS) >= {"accounts", "console-bundle", "seed", "package", "publish", "rehearse", "teardown"}
 
@@ -171,4 +176,4 @@ def test_a_profile_alone_reaches_every_command_that_signs_in() -> None:
         module, given = calls(f'make {target} {needed} ARGS="--profile x"')[-1]
         assert (module, parser_of(name).parse_args([*given]).profile) == (name, "x")
         reached.add(target)
-    assert reached >= {"accounts", "console-bundle", "doctor", "publish", "repair", "seed", "status", "teardown", "upgrade"}
+    assert reached >= {"accounts", "doctor", "publish", "repair", "seed", "status", "teardown", "upgrade"}

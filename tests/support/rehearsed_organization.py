@@ -14,7 +14,7 @@ from scripts.kit import console
 from scripts.rehearsal import setting as people
 
 REGION = "us-east-1"
-READS = ("Describe", "List", "Get", "AssumeRole")
+READS = ("Describe", "List", "Get", "Head", "AssumeRole")
 
 
 class RehearsedOrganization:

@@ -69,7 +69,9 @@ def get_region_opt_status(call: Call) -> dict[str, Any]:
 def list_regions(call: Call) -> dict[str, Any]:
     refuse_another(call)
     wanted = set(call.params.get("RegionOptStatusContains", ()))
-    shown = [{"RegionName": name, "RegionOptStatus": status(call, name)} for name in sorted(BY_DEFAULT | opt_in_regions())]
+    shown = [
+        {"RegionName": name, "RegionOptStatus": status(call, name)} for name in sorted(BY_DEFAULT | opt_in_regions())
+    ]
     found = [one for one in shown if not wanted or one["RegionOptStatus"] in wanted]
     token, most = str(call.params.get("NextToken") or ""), int(call.params.get("MaxResults", PAGE))
     left = [one for one in found if one["RegionName"] > token]

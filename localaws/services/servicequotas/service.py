@@ -19,7 +19,9 @@ servicequotas = Service("service-quotas", invalid="ValidationException")
 
 INSTANCES = 20.0
 BUILDS = 60.0  # CodeBuild User Guide, "Quotas for AWS CodeBuild"; a new account may have none
-BUILD_NAMES = tuple(f"Concurrently running builds for Linux/{size} environment" for size in ("Large", "Medium", "Small"))
+BUILD_NAMES = tuple(
+    f"Concurrently running builds for Linux/{size} environment" for size in ("Large", "Medium", "Small")
+)
 PAGE = 100
 CLOUDFORMATION = {
     "L-0485CB21": ("Stacks", 2_000.0),

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import ClientError
 
-from scripts.kit.connect import Connection, if_there, pages
+from scripts.kit.connect import Connection, if_there, pages, unless
 from scripts.kit.console import UserError, explain
 from scripts.kit.names import bundle_bucket, model_bucket
 from scripts.kit.patience import code, until
@@ -73,8 +73,10 @@ def retained_bucket(home: Connection, logical_id: str, name: str) -> tuple[Retai
 
 def bucket_key(home: Connection, bucket: str) -> tuple[Retained, ...]:
     """The key with which a bucket's objects are encrypted; UserError where it cannot be used."""
-    rules = home.client("s3").get_bucket_encryption(Bucket=bucket, ExpectedBucketOwner=home.account)
-    [rule] = rules["ServerSideEncryptionConfiguration"]["Rules"]
+    read = home.client("s3").get_bucket_encryption
+    none = {"ServerSideEncryptionConfigurationNotFoundError"}
+    found = unless(none, read, Bucket=bucket, ExpectedBucketOwner=home.account)
+    rule = found["ServerSideEncryptionConfiguration"]["Rules"][0] if found else {}
     id = rule.get("ApplyServerSideEncryptionByDefault", {}).get("KMSMasterKeyID", "").rsplit("/", 1)[-1]
     key = if_there(home.client("kms").describe_key, KeyId=id) if id else None
     if key is None or key["KeyMetadata"]["KeyManager"] != "CUSTOMER":  # the bucket was made by hand
@@ -91,7 +93,9 @@ def bucket_key(home: Connection, bucket: str) -> tuple[Retained, ...]:
 
 def is_empty(cloudformation: CloudFormationClient, name: str) -> bool:
     """Whether a stack holds nothing."""
-    return not any(True for _ in pages(cloudformation, "list_stack_resources", "StackResourceSummaries", StackName=name))
+    return not any(
+        True for _ in pages(cloudformation, "list_stack_resources", "StackResourceSummaries", StackName=name)
+    )
 
 
 # -- taking over -------------------------------------------------------------------------------
@@ -129,7 +133,9 @@ def take_over(
             Tags=tags,
         )
     except ClientError as error:
-        raise UserError(f"the stack {name} cannot take over {', '.join(map(str, retained))}: {explain(error)}") from error
+        raise UserError(
+            f"the stack {name} cannot take over {', '.join(map(str, retained))}: {explain(error)}"
+        ) from error
     shown: dict[str, Any] = {}
 
     def ready() -> bool | None:

@@ -71,7 +71,9 @@ def require_regions(connection: Connection, home: Connection, settings: Settings
         accounts = accounts_of(connection, settings, stage) if listed else []
         entered = together([partial(entering, connection, account, settings.roles.access) for account in accounts])
         places += [(there, region) for there in entered if there for region in listed]
-    off = [f"{region} in account {there.account}" for there, region in dict.fromkeys(places) if not enabled(there, region)]
+    off = [
+        f"{region} in account {there.account}" for there, region in dict.fromkeys(places) if not enabled(there, region)
+    ]
     if off:
         region, account = off[0].split(" in account ")
         raise UserError(
@@ -92,7 +94,9 @@ def accounts_of(connection: Connection, settings: Settings, stage: Stage) -> lis
     if settings.targets:
         return list(settings.targets.of(stage))
     try:
-        return [one.id for one in members.accounts_beneath(connection.client("organizations"), settings.units.of(stage))]
+        return [
+            one.id for one in members.accounts_beneath(connection.client("organizations"), settings.units.of(stage))
+        ]
     except ClientError as error:
         if state.NO_ORGANIZATION(error) or state.DENIED(error):
             return []
@@ -120,7 +124,7 @@ def quotas(home: Connection) -> Iterator[str]:
     listed: list[dict[str, Any]]
     try:
         listed = list(pages(home.client("service-quotas"), "list_service_quotas", "Quotas", ServiceCode="codebuild"))
-    except ClientError:  # whoever may not read quotas reads it from `make doctor`
+    except ClientError:  # `make doctor` says which reads it lacks
         return
     for quota in listed:
         if quota["QuotaName"] == BUILDS and quota["Value"] < 1:

@@ -91,7 +91,9 @@ def test_what_does_not_exist_leaves_the_stack_as_it_was(client: Any) -> None:
     create_stack(client, template(Own=bucket("own-data")))
     make(client, template(Own=bucket("own-data"), Data=bucket()), DATA)
     assert carry_out(client) == "IMPORT_ROLLBACK_COMPLETE"
-    assert [r["LogicalResourceId"] for r in client.describe_stack_resources(StackName="shop")["StackResources"]] == ["Own"]
+    assert [r["LogicalResourceId"] for r in client.describe_stack_resources(StackName="shop")["StackResources"]] == [
+        "Own"
+    ]
     assert "Data" not in client.get_template(StackName="shop", TemplateStage="Original")["TemplateBody"]
 
 

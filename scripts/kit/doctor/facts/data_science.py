@@ -44,7 +44,6 @@ class DataScience:
         """The outputs of all stacks that exist."""
         return {name: value for stack in self.stacks.values() if stack for name, value in stack.outputs.items()}
 
-
     def standing(self, name: str) -> bool:
         """Whether a stack is there and whole: what is missing of one that failed comes with the next `make accounts`."""
         return bool(self.stacks[name]) and not self.stacks[name].broken

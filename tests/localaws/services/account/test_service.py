@@ -26,9 +26,12 @@ def test_a_region_is_opted_in_to_before_it_knows_an_account(cloud: Cloud) -> Non
     assert root.client("kms", HONG_KONG).list_keys()["Keys"] == []
     enabled = account.list_regions(RegionOptStatusContains=["ENABLED"])["Regions"]
     assert enabled == [{"RegionName": HONG_KONG, "RegionOptStatus": "ENABLED"}]
-    assert cloud.root("222222222222", REGION).client("account").list_regions(RegionOptStatusContains=["ENABLED"])[
-        "Regions"
-    ] == []
+    assert (
+        cloud.root("222222222222", REGION)
+        .client("account")
+        .list_regions(RegionOptStatusContains=["ENABLED"])["Regions"]
+        == []
+    )
     account.disable_region(RegionName=HONG_KONG)
     with pytest.raises(ClientError, match="UnrecognizedClientException"):
         root.client("kms", HONG_KONG).list_keys()
