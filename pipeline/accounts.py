@@ -52,11 +52,12 @@ def accounts_of(organizations: OrganizationsClient, unit: str) -> tuple[Account,
 def is_active(account: AccountTypeDef) -> bool:
     """State takes the place of Status, which ended in September 2026 (Organizations API Reference, Account).
 
-    UserError where the answer shows neither: a boto3 from before State leaves it out, and every account would be missed.
+    UserError where the answer shows neither: a older boto3 leaves State out, and every account would be missed.
     """
     if not (found := account.get("State") or account.get("Status")):
         raise UserError(
-            f"account {account.get('Id')}: the build image's boto3 does not show the State of an organization's accounts"
+            f"account {account.get('Id')}: the build image's boto3 does not show the State of "
+            "an organization's accounts"
         )
     return found == "ACTIVE"
 

@@ -144,7 +144,7 @@ def copied(sagemaker: SageMakerClient, version: Version, wanted: Mapping[str, An
 
 
 def refuse_manifests(version: Version) -> None:
-    """UserError where an artifact is a manifest: it names objects of its own bucket, which another Region cannot read."""
+    """UserError where an artifact is a manifest: it names objects of a bucket in one Region."""
     if named := manifest_in(version.specification):
         raise UserError(
             f"version {version.number} of {version.group}: {named} is a manifest, which names objects of one Region: "

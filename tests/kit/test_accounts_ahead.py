@@ -1,4 +1,4 @@
-"""What `make accounts` refuses before its first write: roles and Regions that are not there; and quotas that it notes."""
+"""What `make accounts` refuses before its first write: roles and Regions that are missing; and quotas that it notes."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What `make teardown` leaves, the next `make accounts` takes over; what it cannot use is said before anything is written."""
+"""What `make teardown` leaves, the next `make accounts` takes over; what it cannot use is said before it writes."""
 
 from __future__ import annotations
 

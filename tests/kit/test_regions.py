@@ -55,7 +55,7 @@ def test_a_region_that_does_not_exist_is_refused_with_the_nearest_one() -> None:
 def test_the_environment_file_refuses_a_region_that_is_not_supported_by_name(region: str, why: str) -> None:
     assert region in regions.known_regions()
     text = (ROOT / "environment.example.yaml").read_text(encoding="utf-8")
-    with pytest.raises(UserError, match="line 5|line [0-9]+, region") as refused:
+    with pytest.raises(UserError, match=r"line \d+, region") as refused:
         parse(text.replace("region: us-east-1", f"region: {region}"), "environment.yaml")
     assert why in str(refused.value)
 

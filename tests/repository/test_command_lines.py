@@ -48,8 +48,8 @@ def blocks(text: str) -> Iterator[str]:
 def commands(line: str) -> Iterator[str]:
     """The commands of the kit in a line of a shell, each by itself, without its comment."""
     for part in re.split(r" && | \| |; ", re.sub(r"  +#.*", "", line.strip())):
-        if re.match(START, part.strip()) and not part.rstrip().endswith("…") and "→" not in part:
-            yield part.strip()
+        if re.match(START, part.strip()) and not re.search(r" …$|TO=…|→", part.strip()):
+            yield part.strip().replace("…", "x1")  # what a message fills in
 
 
 def shown() -> dict[str, tuple[str, bool]]:

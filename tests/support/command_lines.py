@@ -21,6 +21,7 @@ from scripts import (
     publish,
     rehearse,
     release,
+    repair,
     rollback,
     seed,
     status,
@@ -36,7 +37,7 @@ COMMANDS: dict[str, Main] = {
     module.__name__: module.main
     for module in (
         accounts, console_bundle, diff, doctor, lint, notebooks, package, permissions, probe, publish, rehearse,
-        release, rollback, scale, seed, status, supported, taskcat, teardown, upgrade, versions,
+        release, repair, rollback, scale, seed, status, supported, taskcat, teardown, upgrade, versions,
     )
 }  # fmt: skip
 

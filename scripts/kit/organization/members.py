@@ -37,7 +37,7 @@ def accounts_beneath(organizations: OrganizationsClient, unit: str) -> tuple[Mem
 def state(account: Mapping[str, Any]) -> str:
     """ACTIVE, SUSPENDED …; State takes the place of Status, which ended in September 2026 (API Reference, Account).
 
-    UserError where the answer shows neither: a boto3 from before State leaves it out, and every account would be missed.
+    UserError where the answer shows neither: an older boto3 leaves State out, and every account would be missed.
     """
     if not (found := account.get("State") or account.get("Status")):
         raise UserError(

@@ -205,8 +205,8 @@ def check_idle(connection: Connection, project: ProvisionedProject) -> None:
         if execution["status"] in {"InProgress", "Stopping"}:
             id = execution["pipelineExecutionId"]
             raise UserError(
-                f"the project {project.project.name} is in use: execution {id} of {name} is {execution['status']}. AWS: "
-                '"You must not update a project that is in use […] you may lose resources already created by the '
+                f"the project {project.project.name} is in use: execution {id} of {name} is {execution['status']}. "
+                'AWS: "You must not update a project that is in use […] you may lose resources already created by the '
                 'project." Let it end (it may wait for an approver), or stop it: aws codepipeline '
                 f"stop-pipeline-execution --pipeline-name {name} --pipeline-execution-id {id}. --force upgrades anyway"
             )

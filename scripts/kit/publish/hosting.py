@@ -34,8 +34,8 @@ TEMPLATE_NAME = "multi-account-deployment"  # in CreateProject: at most 32 lette
 LOCATION_TAG = "sagemaker:projectS3TemplatesLocation"
 ORIGIN = "https://*.sagemaker.aws"
 RULE_ID = "sagemaker-multi-account-studio"
-# As SageMaker itself sets it on buckets of Studio, and AWS's samples of project templates in S3 have it. A rule gives no
-# rights: who may write is said by the bucket's policy.
+# As SageMaker itself sets it on buckets of Studio, and as AWS's samples of project templates in S3 have it. It gives no
+# rights: the bucket's policy says which roles may write.
 RULE: CORSRuleTypeDef = {
     "ID": RULE_ID,
     "AllowedOrigins": [ORIGIN],

@@ -83,9 +83,9 @@ def bucket_key(home: Connection, bucket: str) -> tuple[Retained, ...]:
         return ()
     if key["KeyMetadata"]["KeyState"] != "Enabled":
         raise UserError(
-            f"the bucket {bucket} is there, and its key {id} is {key['KeyMetadata']['KeyState']}: without it, none of its "
-            f"models can be read. Bring it back (`aws kms cancel-key-deletion --key-id {id} --region {home.region}`, then "
-            f"`aws kms enable-key --key-id {id} --region {home.region}`), or delete the bucket too "
+            f"the bucket {bucket} is there, and its key {id} is {key['KeyMetadata']['KeyState']}: without it, none of "
+            f"its models can be read. Bring it back (`aws kms cancel-key-deletion --key-id {id} "
+            f"--region {home.region}`, then `aws kms enable-key --key-id {id} --region {home.region}`), or delete the bucket too "
             '(`make teardown EVERYTHING=1 ARGS="--empty-buckets"`)'
         )
     return (Retained("ModelKey", "AWS::KMS::Key", {"KeyId": id}),)
@@ -148,8 +148,8 @@ def take_over(
     cloudformation.execute_change_set(ChangeSetName=made["Id"], StackName=made["StackId"])
     if (ended := settled(cloudformation, made["StackId"])) != "IMPORT_COMPLETE":
         raise UserError(
-            f"the stack {name} could not take over {', '.join(map(str, retained))}: it ended {ended}. Nothing of them was "
-            "changed. Look at its events in the CloudFormation console"
+            f"the stack {name} could not take over {', '.join(map(str, retained))}: it ended {ended}. Nothing of them "
+            "was changed. Look at its events in the CloudFormation console"
         )
 
 

@@ -44,8 +44,8 @@ def require_studio_roles(home: Connection, settings: Settings) -> None:
     there = sorted(roles_of_sagemaker(home))
     shown = ", ".join(there[:MOST_ROLES]) + (f" and {len(there) - MOST_ROLES} more" if len(there) > MOST_ROLES else "")
     raise UserError(
-        f"studio.execution_roles: account {home.account} has no role {' and no role '.join(missing)}. Nothing was changed. "
-        f"SageMaker may assume these roles there: {shown or 'none'}. `aws sagemaker describe-domain` shows a domain's"
+        f"studio.execution_roles: account {home.account} has no role {' and no role '.join(missing)}. Nothing was "
+        f"changed. SageMaker may assume these roles there: {shown or 'none'}. `aws sagemaker describe-domain` shows a domain's"
     )
 
 
@@ -77,9 +77,9 @@ def require_regions(connection: Connection, home: Connection, settings: Settings
     if off:
         region, account = off[0].split(" in account ")
         raise UserError(
-            f"Regions that are not enabled: {some(off)}. Nothing was changed. Enable each with credentials of its account "
-            f"(`aws account enable-region --region-name {region}` in account {account}, which takes minutes to hours), "
-            "or leave the Region out of the environment file"
+            f"Regions that are not enabled: {some(off)}. Nothing was changed. Enable each with credentials of its "
+            f"account (`aws account enable-region --region-name {region}` in account {account}, which takes minutes to "
+            "hours), or leave the Region out of the environment file"
         )
 
 
@@ -129,7 +129,7 @@ def quotas(home: Connection) -> Iterator[str]:
     for quota in listed:
         if quota["QuotaName"] == BUILDS and quota["Value"] < 1:
             yield (
-                f"account {home.account} may run no builds yet ({quota['QuotaName']}: {quota['Value']:g}). Ask for some: "
-                "aws service-quotas request-service-quota-increase --service-code codebuild "
+                f"account {home.account} may run no builds yet ({quota['QuotaName']}: {quota['Value']:g}). Ask for "
+                "some: aws service-quotas request-service-quota-increase --service-code codebuild "
                 f"--quota-code {quota['QuotaCode']} --desired-value 10 --region {home.region}"
             )

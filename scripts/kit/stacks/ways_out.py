@@ -1,7 +1,7 @@
 """The way out of each state in which a stack takes no update.
 
-CloudFormation User Guide, "View CloudFormation stack events" (Stack status codes) and "Continue rolling back an update";
-API Reference, RollbackStack.
+CloudFormation User Guide, "View CloudFormation stack events" (status codes) and "Continue rolling back an
+update"; API Reference, RollbackStack.
 """
 
 from __future__ import annotations

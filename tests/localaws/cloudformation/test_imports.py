@@ -107,7 +107,7 @@ def test_an_import_adds_and_changes_nothing_else(client: Any, kept: str) -> None
         "must have a DeletionPolicy": (template(Own=bucket("own-data"), Data=plain), DATA),
         "are not in the template": (template(Own=bucket("own-data")), DATA),
         "is identified by": (
-            template(Own=bucket("own-data"), Data=bucket()), asked("Data", "AWS::S3::Bucket", Arn="arn:aws:s3:::kept-data")
+            template(Own=bucket("own-data"), Data=bucket()), asked("Data", "AWS::S3::Bucket", Arn="arn:aws:s3:::b")
         ),
         "not a AWS::KMS::Key": (
             template(Own=bucket("own-data"), Data=bucket()), asked("Data", "AWS::KMS::Key", KeyId="kept-data")

@@ -33,7 +33,8 @@ def kit_stack_missing(facts: Snapshot) -> Iterator[Place]:
     "kit-stack-failed",
     "error",
     "A stack of the kit in the data science account is broken",
-    "`make accounts` cannot continue from this state.",
+    "`make accounts` cannot continue from this state. Buckets and keys of a stack that is deleted stay, and the next one "
+    "takes them over.",
 )
 def kit_stack_failed(facts: Snapshot) -> Iterator[Place]:
     for stack in facts.data_science.stacks.values():
@@ -42,7 +43,7 @@ def kit_stack_failed(facts: Snapshot) -> Iterator[Place]:
                 facts,
                 f"stack {stack.name}",
                 f"{stack.status} {stack.reason}".rstrip(),
-                f"{way_out(stack.name, stack.status)}\nthen {facts.make_accounts} (a new stack takes over buckets and keys)",
+                f"{way_out(stack.name, stack.status)}\nthen {facts.make_accounts}",
             )
 
 

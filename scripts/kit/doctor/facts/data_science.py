@@ -45,7 +45,7 @@ class DataScience:
         return {name: value for stack in self.stacks.values() if stack for name, value in stack.outputs.items()}
 
     def standing(self, name: str) -> bool:
-        """Whether a stack is there and whole: what is missing of one that failed comes with the next `make accounts`."""
+        """Whether a stack is there and whole: what one that failed lacks comes with the next `make accounts`."""
         return bool(self.stacks[name]) and not self.stacks[name].broken
 
 
