@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Literal, Protocol, overload
 
 if TYPE_CHECKING:
+    from mypy_boto3_account import AccountClient
     from mypy_boto3_cloudformation import CloudFormationClient
     from mypy_boto3_cloudwatch import CloudWatchClient
     from mypy_boto3_codebuild import CodeBuildClient
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from mypy_boto3_organizations import OrganizationsClient
     from mypy_boto3_s3 import S3Client
     from mypy_boto3_sagemaker import SageMakerClient
+    from mypy_boto3_service_quotas import ServiceQuotasClient
     from mypy_boto3_servicecatalog import ServiceCatalogClient
     from mypy_boto3_sts import STSClient
 
@@ -29,6 +31,8 @@ if TYPE_CHECKING:
 class Clients(Protocol):
     """Returns the client of a service, in the connection's Region or another."""
 
+    @overload
+    def __call__(self, service: Literal["account"], region: str | None = None, /) -> AccountClient: ...
     @overload
     def __call__(self, service: Literal["cloudformation"], region: str | None = None, /) -> CloudFormationClient: ...
     @overload
@@ -55,6 +59,8 @@ class Clients(Protocol):
     def __call__(self, service: Literal["s3"], region: str | None = None, /) -> S3Client: ...
     @overload
     def __call__(self, service: Literal["sagemaker"], region: str | None = None, /) -> SageMakerClient: ...
+    @overload
+    def __call__(self, service: Literal["service-quotas"], region: str | None = None, /) -> ServiceQuotasClient: ...
     @overload
     def __call__(self, service: Literal["servicecatalog"], region: str | None = None, /) -> ServiceCatalogClient: ...
     @overload

@@ -8,7 +8,6 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 
-from scripts.kit import patience
 from scripts.kit.console import UserError
 from scripts.kit.organization import members, organizing, state
 from scripts.kit.publish import publishing
@@ -21,7 +20,7 @@ ACCOUNT = "111111111111"
 
 @pytest.fixture(autouse=True)
 def at_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(patience.time, "sleep", lambda seconds: None)
+    monkeypatch.setattr("scripts.kit.patience.time.sleep", lambda seconds: None)
 
 
 def after(*refusals: ClientError, answer: Any = None) -> Callable[..., Any]:

@@ -20,7 +20,7 @@ from pipeline.console import UserError
     ],
 )
 def test_the_state_of_an_account_decides_and_its_former_status_where_there_is_none(account: Any, active: bool) -> None:
-    assert is_active({"Id": "1", **account}) is active
+    assert is_active(account | {"Id": "1"}) is active
 
 
 def test_an_account_that_shows_neither_is_an_error() -> None:

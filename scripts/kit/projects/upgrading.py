@@ -199,7 +199,7 @@ def check_idle(connection: Connection, project: ProvisionedProject) -> None:
 
     SageMaker API Reference, UpdateProject: "You must not update a project that is in use".
     """
-    name, codepipeline = project.project.pipeline_name, connection.client("codepipeline")
+    name, codepipeline = project.project.pipeline, connection.client("codepipeline")
     listed = if_there(codepipeline.list_pipeline_executions, pipelineName=name, maxResults=100)
     for execution in listed["pipelineExecutionSummaries"] if listed else ():
         if execution["status"] in {"InProgress", "Stopping"}:

@@ -85,7 +85,8 @@ def bucket_key(home: Connection, bucket: str) -> tuple[Retained, ...]:
         raise UserError(
             f"the bucket {bucket} is there, and its key {id} is {key['KeyMetadata']['KeyState']}: without it, none of "
             f"its models can be read. Bring it back (`aws kms cancel-key-deletion --key-id {id} "
-            f"--region {home.region}`, then `aws kms enable-key --key-id {id} --region {home.region}`), or delete the bucket too "
+            f"--region {home.region}`, then "
+            f"`aws kms enable-key --key-id {id} --region {home.region}`), or delete the bucket too "
             '(`make teardown EVERYTHING=1 ARGS="--empty-buckets"`)'
         )
     return (Retained("ModelKey", "AWS::KMS::Key", {"KeyId": id}),)

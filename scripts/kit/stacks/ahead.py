@@ -45,7 +45,8 @@ def require_studio_roles(home: Connection, settings: Settings) -> None:
     shown = ", ".join(there[:MOST_ROLES]) + (f" and {len(there) - MOST_ROLES} more" if len(there) > MOST_ROLES else "")
     raise UserError(
         f"studio.execution_roles: account {home.account} has no role {' and no role '.join(missing)}. Nothing was "
-        f"changed. SageMaker may assume these roles there: {shown or 'none'}. `aws sagemaker describe-domain` shows a domain's"
+        "changed. SageMaker may assume these roles "
+        f"there: {shown or 'none'}. `aws sagemaker describe-domain` shows a domain's"
     )
 
 

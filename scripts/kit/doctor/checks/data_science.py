@@ -33,8 +33,7 @@ def kit_stack_missing(facts: Snapshot) -> Iterator[Place]:
     "kit-stack-failed",
     "error",
     "A stack of the kit in the data science account is broken",
-    "`make accounts` cannot continue from this state. Buckets and keys of a stack that is deleted stay, and the next one "
-    "takes them over.",
+    "`make accounts` cannot continue from this state. Buckets and keys of a deleted stack stay, for the next one.",
 )
 def kit_stack_failed(facts: Snapshot) -> Iterator[Place]:
     for stack in facts.data_science.stacks.values():
