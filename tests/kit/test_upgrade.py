@@ -7,16 +7,21 @@ import re
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
 from scripts.kit.bundle import pack
+from scripts.kit.console import UserError
 from scripts.kit.names import LAUNCH_ROLE
+from scripts.kit.projects import upgrading
+from scripts.kit.projects.project import Project
 from scripts.kit.publish import hosting
 from scripts.rehearsal.chapters import checkout
 from scripts.rehearsal.embedded import embedded_aws
 from tests.support import ROOT
+from tests.support.fake_services import Fake
 from tests.support.installation import Installation
 
 PEOPLE = "templates/13-people.yaml"
@@ -64,6 +69,13 @@ def commit(kit: Installation, repository: str, path: str, content: bytes) -> str
             putFiles=[{"filePath": path, "fileContent": content}],
         )["commitId"]
     )
+
+
+def in_use(kit: Installation, pipeline: str) -> bool:
+    """Whether an execution is running: one has begun since the commit, as each push starts one."""
+    listed = kit.engineer.client("codepipeline").list_pipeline_executions(pipelineName=pipeline)
+    statuses = [one["status"] for one in listed["pipelineExecutionSummaries"]]
+    return len(statuses) < 2 or "InProgress" in statuses
 
 
 def repository_of(kit: Installation, project: str, kind: str = "modeldeploy") -> str:
@@ -223,6 +235,8 @@ def test_an_upgrade_that_cannot_even_be_rolled_back_is_reported_with_the_way_on(
 def test_an_upgrade_under_the_stock_role_keeps_parameters_and_the_users_commits(kit: Installation) -> None:
     mine = commit(kit, repository_of(kit, CATALOG), "README.md", b"# Mine\n")
     before = build_variables(kit, CATALOG)
+    pipeline = repository_of(kit, CATALOG).replace("-modeldeploy", "-deploy")
+    kit.story.until("the end of what the commit started", lambda: not in_use(kit, pipeline))
     _, err = kit.command("upgrade", "--project", CATALOG)
     assert f"{CATALOG} runs {newer(kit)}" in err
     assert "Build: UPDATE_COMPLETE" in err
@@ -339,3 +353,17 @@ def test_the_repository_is_the_users_own_in_the_end(kit: Installation, tmp_path:
     kit.story.project_name = CATALOG
     folder = checkout(kit.story, repository_of(kit, CATALOG), tmp_path / "clone")
     assert (folder / "README.md").read_text() == "# Mine\n"
+
+
+@pytest.mark.parametrize("status", ["InProgress", "Stopping"])
+def test_a_project_whose_pipeline_is_running_is_in_use_and_is_not_upgraded(status: str) -> None:
+    summaries = [{"status": "Succeeded", "pipelineExecutionId": "0"}, {"status": status, "pipelineExecutionId": "e-1"}]
+    codepipeline = Fake(list_pipeline_executions={"pipelineExecutionSummaries": summaries})
+    made: Any = SimpleNamespace(project=Project("iris", "p-1", ""))
+    there: Any = SimpleNamespace(client=lambda service: codepipeline)
+    with pytest.raises(UserError, match="You must not update a project that is in use") as refused:
+        upgrading.check_idle(there, made)
+    said = str(refused.value)
+    assert "stop-pipeline-execution --pipeline-name sagemaker-iris-p-1-deploy --pipeline-execution-id e-1" in said
+    summaries.pop()
+    upgrading.check_idle(there, made)

@@ -50,9 +50,9 @@ def test_a_healthy_installation_has_no_finding_and_everything_is_checked(world: 
     assert all(line.startswith("expected: ") for line in listed)
 
 
-def test_every_one_of_the_163_checks_has_a_case() -> None:
+def test_every_one_of_the_165_checks_has_a_case() -> None:
     assert sorted(CASES) == sorted(CHECKS)
-    assert len(CHECKS) == 163
+    assert len(CHECKS) == 165
 
 
 @pytest.mark.parametrize("id", sorted(id for id in CASES if not CASES[id].alone))
