@@ -173,7 +173,9 @@ def test_an_upgrade_keeps_connection_and_commits_and_its_patch_merges(kit: Insta
     assert effects == {"Build": "change", "Pipeline": "change"}
     assert [(file["effect"], file["name"]) for file in found["files"]] == [("change", "model-deploy/README.md")]
     before = shown(kit, "upgrade", "--project", PROJECT, "--dry-run")["values"]
-    _, stderr = kit.command("upgrade", "--project", PROJECT)
+    _, stderr = kit.command("upgrade", "--project", PROJECT, code=1)  # the rollback's execution waits for an approver
+    assert "You must not update a project that is in use" in stderr
+    _, stderr = kit.command("upgrade", "--project", PROJECT, "--force")
     assert f"{PROJECT} runs {newer}" in stderr
     after = shown(kit, "upgrade", "--project", PROJECT)["values"]
     assert after == before
