@@ -154,8 +154,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     args = arguments.parse_args(argv)
     if wrong := wrong_metrics():
         raise UserError(
-            f"METRICS of definition.py names {', '.join(wrong)}, which the training does not measure: its eval_metric is "
-            f"{HYPERPARAMETERS.get('eval_metric', 'not set')}. Name train: and validation: metrics of eval_metric"
+            f"METRICS of definition.py names {', '.join(wrong)}, which the training does not measure: its eval_metric "
+            f"is {HYPERPARAMETERS.get('eval_metric', 'not set')}. Name train: and validation: metrics of eval_metric"
         )
     rows = read_rows(DATA)
     made = session(args)
