@@ -24,17 +24,18 @@ import boto3
 from botocore.config import Config
 from botocore.exceptions import ClientError
 
-from pipeline import live, outcome, release
+from pipeline import combinations, live, outcome, release
 from pipeline import manifest as documents
 from pipeline.accounts import Account, accounts_of
 from pipeline.approvals import Approvals
 from pipeline.clients import Clients
 from pipeline.console import UserError, export, run, say, shorten
+from pipeline.documents import listed as mistakes
 from pipeline.executions import pipeline_name
 from pipeline.frozen import frozen
 from pipeline.parameters import declared_parameters
 from pipeline.payloads import GOLDEN, read_payloads
-from pipeline.regions import copies
+from pipeline.regions import check_regions, copies
 from pipeline.registry import check_version, ensure_group
 from pipeline.rollback import Answer, after_rejection
 from pipeline.settings import Settings, Stage, read_settings
@@ -82,18 +83,20 @@ def build(settings: Settings, kit: Path, repository: Path, clients: Clients) -> 
 
     say(f"deploying version {version.number}: {version.arn}")
     refuse_replacement(settings, settings.stages[0], clients)
+    template = (kit / "40-stage.yaml").read_text(encoding="utf-8")
+    now = {stage.name: deployed(settings, stage, clients) for stage in settings.stages}
+    refuse_changes(settings, now, template)
+    check_regions(clients, settings, version)
     check_version(s3, version, settings.region)
     check_place(settings, version)
     arns = copies(clients, settings, version)
     url = template_url(settings, version.arn.split(":")[1])
     digest = hashlib.sha256((kit / "50-endpoint.yaml").read_bytes()).hexdigest()
-    template = (kit / "40-stage.yaml").read_text(encoding="utf-8")
     releases: dict[str, int] = {}
     wanted: dict[str, dict[str, str]] = {}
     for stage in settings.stages:
         parameters = documents.stage_parameters(settings, stage, version, accounts[stage.name], arns, url)
-        releases[stage.name] = number_of(settings, stage, parameters["Parameters"], template, clients)
-        parameters["Parameters"][release.PARAMETER] = str(releases[stage.name])
+        releases[stage.name] = number_of(settings, stage, parameters["Parameters"], now[stage.name], template, clients)
         wanted[stage.name] = parameters["Parameters"]
         write_json(out / f"{stage.name}-parameters.json", parameters)
     package = frozen(clients, version.arn, version.specification, arns)
@@ -152,13 +155,41 @@ def stack_names(settings: Settings) -> dict[str, str]:
     return {stage.name: documents.stack_name(settings, stage) for stage in settings.stages}
 
 
-def number_of(settings: Settings, stage: Stage, wanted: Mapping[str, str], template: str, clients: Clients) -> int:
-    """The number of the stage's configuration: another one where it changes, or was taken back."""
-    now = live.parameters_of(clients("cloudformation", settings.region), documents.stack_name(settings, stage))
+def deployed(settings: Settings, stage: Stage, clients: Clients) -> dict[str, str]:
+    """The parameters of a stage's stack; {} where there is none, or only what is left of one that failed."""
+    found = live.stack_of(clients("cloudformation", settings.region), documents.stack_name(settings, stage))
+    return live.parameters_in(found) if found and found["StackStatus"] not in live.LEFT_OVER else {}
+
+
+def refuse_changes(settings: Settings, now: Mapping[str, Mapping[str, str]], template: str) -> None:
+    """UserError with everything that SageMaker would refuse of the changes of both stages."""
+    declared, problems = declared_parameters(template), list[str]()
+    for stage in settings.stages:
+        file, stack = f"{stage.name}-config.json", documents.stack_name(settings, stage)
+        problems += combinations.in_place(file, stack, now[stage.name], stage.parameters, declared)
+    if problems:
+        raise UserError(mistakes(problems))
+
+
+def number_of(
+    settings: Settings, stage: Stage, wanted: dict[str, str], now: Mapping[str, str], template: str, clients: Clients
+) -> int:
+    """The number of the stage's configuration: another one where it changes, or was taken back.
+
+    It is added to wanted, the stack's parameters, with what the update does with the number of instances.
+    now: the parameters that the stack has
+    """
     last = outcome.newest(clients("s3", settings.region), settings.artifact_bucket, stage.name) if now else None
-    found = release.release(wanted, now, declared_parameters(template), last)
-    if release.taken_back(last):
+    declared, again = declared_parameters(template), release.taken_back(last)
+    found = release.release(wanted, now, declared, last)
+    if again:
         say(f"{stage.name}: SageMaker took the last update back, so this one has a configuration of its own ({found})")
+    same = bool(now) and (again or str(found) == now.get(release.PARAMETER, str(release.FIRST)))
+    keeps = combinations.keeps_count(now, wanted, declared, same)
+    if combinations.scaled(now, declared) and not keeps and not same:
+        count = combinations.effective(wanted, declared)["InitialInstanceCount"]
+        say(f"{stage.name}: the update begins with InitialInstanceCount, {count}, whatever autoscaling has come to")
+    wanted |= {release.PARAMETER: str(found), "KeepInstanceCount": "true" if keeps else "false"}
     return found
 
 

@@ -12,6 +12,7 @@ import time
 from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
@@ -19,7 +20,7 @@ from typing import TYPE_CHECKING, Any
 import boto3
 from botocore.exceptions import BotoCoreError, ClientError
 
-from pipeline import outcome
+from pipeline import asynchronous, outcome
 from pipeline.clients import AccountClients
 from pipeline.console import UserError, counted, export, run, say, shorten
 from pipeline.frozen import exchanged
@@ -143,13 +144,20 @@ def check_place(
     if there is None or not check("the endpoint is in service", lambda: look(there)):
         return Checked(served, tuple(results))
     check("the endpoint serves the manifest's model", compare)
-    if part["config"].get("Parameters", {}).get("EndpointKind") == "asynchronous":
-        why = "an asynchronous endpoint takes its requests from S3, which the tester may not write"
-        results += [Result(where, payload.name, skipped=why) for payload in payloads]
-        return Checked(served, tuple(results))
-    runtime = there("sagemaker-runtime")
+    settings, endpoint = asynchronous.parameters(part), part["endpoint_name"]
+    answers, captured = (
+        asynchronous.place(settings.get(name, ""), folder, account, region)
+        for name, folder in (("AsyncOutputS3Uri", "asynchronous"), ("DataCaptureS3Uri", "capture"))
+    )
+    for uri in filter(None, (answers, captured)):
+        check("the bucket of its data can be used", lambda uri=uri: asynchronous.check_bucket(there, uri))  # type: ignore[misc]
+    asked = (
+        partial(asynchronous.ask, there, endpoint, answers)
+        if answers
+        else partial(ask, there("sagemaker-runtime"), endpoint)
+    )
     for payload in payloads:
-        check(payload.name, lambda payload=payload: ask(runtime, part["endpoint_name"], payload))  # type: ignore[misc]
+        check(payload.name, partial(asked, payload))
     return Checked(served, tuple(results))
 
 

@@ -24,6 +24,12 @@ Place = tuple[str, str]  # account and Region
 # The states in which REPLACE_ON_FAILURE deletes. The page above leaves ROLLBACK_COMPLETE out, "CloudFormation
 # configuration properties reference" (CloudFormation User Guide) counts it; nothing is left of such a stack.
 REPLACED = ("ROLLBACK_FAILED", "ROLLBACK_COMPLETE", "CREATE_FAILED", "DELETE_FAILED", "UPDATE_ROLLBACK_FAILED")
+LEFT_OVER = (
+    "ROLLBACK_COMPLETE",
+    "ROLLBACK_FAILED",
+    "CREATE_FAILED",
+    "DELETE_FAILED",
+)  # of a stack that was never there
 REPAIRED = "UPDATE_ROLLBACK_FAILED"  # ContinueUpdateRollback brings it back
 NAMED = 5  # differences that a message names
 

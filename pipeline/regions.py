@@ -15,10 +15,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from boto3.s3.transfer import TransferConfig
-from botocore.exceptions import ClientError
+from botocore.exceptions import ClientError, EndpointConnectionError
 
 from pipeline.clients import Clients
 from pipeline.console import UserError, say
+from pipeline.documents import listed
 from pipeline.frozen import objects
 from pipeline.registry import IMAGE, Version, ensure_group, versions_of
 from pipeline.settings import FURTHER_REGIONS, Settings, Stage
@@ -38,6 +39,26 @@ PLACES = {"ModelDataUrl", "S3Uri"}  # members that say where an artifact is (spe
 POLL_SECONDS, POLL_LIMIT = 1.0, 300.0
 # SageMaker "Docker Registry Paths and Example Code", section XGBoost (algorithm) of each Region's page.
 REGISTRIES = json.loads(Path(__file__).with_name("registries.json").read_text(encoding="utf-8"))
+
+
+def check_regions(clients: Clients, settings: Settings, version: Version) -> None:
+    """UserError with the Regions of the stages that `make accounts` has not prepared: no bucket of models is there."""
+    problems = []
+    for region in settings.regions:
+        bucket = bucket_in(version, region)
+        if region == settings.region:
+            continue
+        try:
+            clients("s3", region).list_objects_v2(Bucket=bucket, MaxKeys=1)
+        except (ClientError, EndpointConnectionError) as error:
+            code = error.response["Error"]["Code"] if isinstance(error, ClientError) else "no connection"
+            stages = " and ".join(stage.name for stage in settings.stages if region in stage.regions)
+            problems.append(
+                f"{stages}: {region} is not prepared ({bucket}: {code}). Name it in the regions of the environment "
+                "file and run make accounts, or take it out of Regions"
+            )
+    if problems:
+        raise UserError(listed(problems))
 
 
 def copies(clients: Clients, settings: Settings, version: Version) -> dict[str, str]:

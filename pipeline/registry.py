@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from botocore.exceptions import ClientError
 
 from pipeline.console import UserError, say
+from pipeline.frozen import etag_of
 from pipeline.specification import urls_of
 
 if TYPE_CHECKING:
@@ -145,30 +146,32 @@ def numbers(properties: Mapping[str, str]) -> dict[str, float]:
 
 
 def check_version(s3: S3Client, version: Version, region: str) -> None:
-    """UserError where the version cannot run: its image or its artifact is not where it must be.
+    """UserError where the version cannot run: an image or an artifact of a container is not where it must be.
 
     region: the project's own, where the version lies. SageMaker pulls an image only in the endpoint's Region.
     """
     name = f"version {version.number} of {version.group}"
-    image = IMAGE.fullmatch(version.image)
-    if not image:
-        raise UserError(f"{name}: the image {version.image} is no image of Amazon ECR with a tag or a digest")
-    if image[1] != region:
-        raise UserError(
-            f"{name}: its image is in {image[1]}, the version itself in {region}, and SageMaker takes an image from "
-            "the endpoint's own Region: register a version with an image there"
+    images = dict.fromkeys(container.get("Image", "") for container in version.specification["Containers"])
+    problems = [wrong for image in images if (wrong := image_problem(image, region))]
+    if not version.artifacts:
+        say(f"{name} has no artifact: there is none to check")
+    for url in version.artifacts:
+        try:
+            etag_of(s3, url)
+        except UserError as error:
+            problems.append(str(error))
+    if problems:
+        raise UserError(f"{name}: {'; '.join(problems)}")
+
+
+def image_problem(image: str, region: str) -> str:
+    """Why an image cannot run in the Region; "" where it can."""
+    found = IMAGE.fullmatch(image)
+    if not found:
+        return f"the image {image} is no image of Amazon ECR with a tag or a digest"
+    if found[1] != region:
+        return (
+            f"its image is in {found[1]}, the version itself in {region}, and SageMaker takes an image from the "
+            "endpoint's own Region: register a version with an image there"
         )
-    if not version.model_data_url:
-        say(f"{name} has no ModelDataUrl: its artifact is not checked")
-        return
-    bucket, _, key = version.model_data_url.removeprefix("s3://").partition("/")
-    try:  # listing shows that it is there, and needs no right to read or decrypt a model
-        found = s3.list_objects_v2(Bucket=bucket, Prefix=key, MaxKeys=1).get("Contents", [])
-    except ClientError as error:
-        status = error.response["Error"]["Code"]
-        raise UserError(
-            f"{name}: its artifact {version.model_data_url} cannot be looked for ({status}): let the build role list "
-            f"the bucket {bucket}, or train into the kit's model bucket"
-        ) from error
-    if not any(item["Key"] == key for item in found):
-        raise UserError(f"{name}: its artifact {version.model_data_url} is missing")
+    return ""

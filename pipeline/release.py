@@ -23,7 +23,8 @@ FIRST = 1  # of a stack from before the parameter: the weight that its configura
 SHAPING = (
     "ModelPackageName", "SageMakerExecutionRoleName", "EndpointKind", "InstanceType", "InitialInstanceCount",
     "ServerlessMemorySizeInMB", "ServerlessMaxConcurrency", "AsyncOutputS3Uri", "DataCaptureS3Uri",
-    "DataCapturePercentage", "VpcSubnetIds", "VpcSecurityGroupIds", "VolumeKmsKeyId", "EnableNetworkIsolation",
+    "DataCapturePercentage", "ContainerStartupHealthCheckTimeoutInSeconds", "ModelDataDownloadTimeoutInSeconds",
+    "VolumeSizeInGB", "VpcSubnetIds", "VpcSecurityGroupIds", "VolumeKmsKeyId", "EnableNetworkIsolation",
 )  # fmt: skip
 OF_INSTANCES = {"InstanceType", "InitialInstanceCount"}
 OF_SERVERLESS = {"ServerlessMemorySizeInMB", "ServerlessMaxConcurrency"}

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from pipeline import combinations
 from pipeline.console import UserError
 from pipeline.documents import listed, named, read_document, shown
 from pipeline.parameters import Declared, declared_parameters, value_problem
@@ -28,7 +29,7 @@ FURTHER_REGIONS = 3  # of a stage, besides the project's own: as many copies of 
 WRITTEN_HERE = (
     "SageMakerProjectName", "SageMakerProjectId", "StageName", "StackSetAdministrator", "OrganizationalUnitId",
     *ACCOUNT_PARAMETERS, "Regions", "EndpointTemplateUrl", "ModelPackageName", "CopyRegions",
-    "CopyModelPackageNames", "SageMakerExecutionRoleName", "Release", "BundleVersion",
+    "CopyModelPackageNames", "SageMakerExecutionRoleName", "Release", "KeepInstanceCount", "BundleVersion",
 )  # fmt: skip
 REGION = re.compile(r"[a-z]{2}(-[a-z]+)+-[0-9]")
 LAST_APPROVED = "last-approved"
@@ -202,7 +203,7 @@ def problems_of(file: str, given: Mapping[str, Any], known: Mapping[str, Declare
             problems.append(f"{where} is {shown(value)}: write text, such as {known[key].example}")
         elif wrong := value_problem(where, value, known[key]):
             problems.append(wrong)
-    return problems
+    return problems + combinations.problems(file, given, known)
 
 
 def regions_shown(regions: Any) -> str:

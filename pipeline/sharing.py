@@ -58,8 +58,7 @@ def share(clients: Clients, manifest: Mapping[str, Any], stage: str) -> None:
                 say(f"{artifact['url']} is not in the kit's model bucket: its own bucket decides who may read it")
                 continue
             s3, where = clients("s3", region), model_bucket(account, region)
-            # A copy is one object; at home an artifact may be a prefix, whose objects are one model.
-            for one in keys_beneath(s3, where, key) if region == home else [key]:
+            for one in keys_beneath(s3, where, key):  # an artifact may be a prefix, whose objects are one model
                 tag_object(s3, where, one, TAGS[stage])
 
 

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
 
 # Of 40-stage.yaml: what may differ between two deployments of the same settings to the same places.
-OF_THE_VERSION = {"ModelPackageName", "CopyModelPackageNames", "Release"}
+OF_THE_VERSION = {"ModelPackageName", "CopyModelPackageNames", "Release", "KeepInstanceCount"}
 
 
 def why_asked(

@@ -184,12 +184,14 @@ class TheBuild(Repository):
 
     def test_a_missing_artifact_is_named(self) -> None:
         absent = storage(approval(1, day=1), models={"KeyCount": 0})
-        with self.assertRaisesRegex(UserError, r"its artifact s3://models/iris/model.tar.gz is missing"):
+        with self.assertRaisesRegex(
+            UserError, r"version 1 of Iris: the artifact s3://models/iris/model.tar.gz is missing"
+        ):
             self.run_build(registry(package(1)), absent)
 
     def test_a_bucket_that_may_not_be_listed_is_named(self) -> None:
         hidden = storage(approval(1, day=1), models=error("ListObjectsV2", "AccessDenied"))
-        with self.assertRaisesRegex(UserError, r"let the build role list the bucket models"):
+        with self.assertRaisesRegex(UserError, r"let the build role and the gate role list the bucket models"):
             self.run_build(registry(package(1)), hidden)
 
     def test_an_image_must_be_pinned_and_in_the_region_of_the_endpoint(self) -> None:

@@ -44,6 +44,24 @@ def clients(answer: str = "0.0", status: str = "InService", model: str = MODEL) 
     return lambda service: sagemaker if service == "sagemaker" else runtime
 
 
+def through_s3(answer: str, folder: str = "answers/", bucket: Any = None) -> Any:
+    """Clients of an account whose endpoint puts an answer into this folder. bucket: what HeadBucket answers"""
+    places = {"OutputLocation": "s3://data/answers/1", "FailureLocation": "s3://data/failures/1"}
+
+    def got(Key: str, **_: Any) -> Any:  # noqa: N803  # the API's name
+        if not Key.startswith(folder):
+            return error("GetObject", "NoSuchKey")
+        return {"ContentType": "text/csv", "Body": io.BytesIO(answer.encode())}
+
+    s3: Any = Fake(head_bucket=bucket or {}, put_object={}, get_object=got)
+    runtime: Any = Fake(
+        invoke_endpoint_async=places,
+        invoke_endpoint=lambda **_: {"ContentType": "text/csv", "Body": io.BytesIO(answer.encode())},
+    )
+    by_name = {"s3": s3, "sagemaker-runtime": runtime}
+    return lambda service: by_name.get(service) or clients(answer)(service)
+
+
 class TheChecks(unittest.TestCase):
     def check(self, by_account: dict[str, Any], document: dict[str, Any] | None = None) -> list[Result]:
         def become(account: str, region: str) -> AccountClients:
@@ -113,10 +131,34 @@ class TheChecks(unittest.TestCase):
         for result in results:
             self.assertIn("the tester's role can be assumed: not asked any more after 22 minutes", result.failure)
 
-    def test_an_asynchronous_endpoint_is_not_asked_and_that_is_said(self) -> None:
-        results = self.check({}, manifest(EndpointKind="asynchronous"))
-        self.assertEqual(sum(bool(result.skipped) for result in results), 2)
-        self.assertIn("2 skipped", summary("staging", results))
+    def test_an_asynchronous_endpoint_is_asked_through_s3_in_each_accounts_own_bucket(self) -> None:
+        document = manifest(EndpointKind="asynchronous", AsyncOutputS3Uri="account")
+        good, bad = through_s3("0.0"), through_s3("2.0")
+        results = self.check({"333333333333": good, "444444444444": bad}, document)
+        self.assertEqual(
+            [result.failure for result in results if result.failure],
+            ["account 444444444444, Region us-east-1, setosa: the answer: expected 0.0, got 2.0"],
+        )
+        (sent,) = good("s3").called("put_object")
+        self.assertEqual(sent["Bucket"], "endpoint-data-333333333333-us-east-1")
+        self.assertTrue(sent["Key"].startswith("asynchronous/iris-p-1-staging/requests/"), sent)
+        (asked,) = good("sagemaker-runtime").called("invoke_endpoint_async")
+        self.assertEqual(asked["InputLocation"], f"s3://{sent['Bucket']}/{sent['Key']}")
+
+    def test_a_failure_of_an_asynchronous_endpoint_ends_the_waiting(self) -> None:
+        document = manifest(EndpointKind="asynchronous", AsyncOutputS3Uri="s3://data/a")
+        failing = through_s3("no such column", "failures/")
+        results = self.check({"333333333333": failing, "444444444444": through_s3("0.0")}, document)
+        self.assertIn("the endpoint failed: no such column", results[4].failure)
+
+    def test_a_bucket_that_the_accounts_roles_may_not_use_is_named_with_the_cure(self) -> None:
+        document = manifest(DataCaptureS3Uri="account")
+        refused = through_s3("0.0", bucket=error("HeadBucket", "403"))
+        results = self.check(
+            {"333333333333": refused, "444444444444": through_s3("0.0", bucket=error("H", "404"))}, document
+        )
+        self.assertIn("endpoints.data_bucket, and run make accounts", results[3].failure)
+        self.assertIn("the bucket endpoint-data-444444444444-us-east-1 does not exist: create it", results[8].failure)
 
     def test_a_report_of_many_places_has_one_case_for_each(self) -> None:
         many = [Result(f"{n:012}/us-east-1", name, 1.0) for n in range(100) for name in "abcdef"]

@@ -5,7 +5,7 @@ import unittest
 from typing import Any
 
 from pipeline.console import UserError
-from pipeline.regions import copies, copy_parameters, image_in
+from pipeline.regions import check_regions, copies, copy_parameters, image_in
 from pipeline.registry import Version, read_version
 from pipeline.settings import Settings, Stage
 from tests.support.fake_services import ACCOUNT, IMAGE, REGION, Fake, error, package, registry
@@ -58,6 +58,11 @@ def beneath(**asked: Any) -> Any:
     """ListObjectsV2 of the bucket; pages of it where no number is asked for."""
     found = [{"Key": key, "ETag": '"e"'} for key in sorted(KEYS) if key.startswith(asked["Prefix"])]
     return {"Contents": found[:1]} if "MaxKeys" in asked else [{"Contents": found}]
+
+
+def always(client: Fake) -> Any:
+    """Clients that are all this one."""
+    return lambda service, region: client
 
 
 class TheCopies(unittest.TestCase):
@@ -151,6 +156,15 @@ class TheCopies(unittest.TestCase):
             UserError, r"cannot be copied to s3://\S+-eu-west-1 \(NoSuchBucket\).*make accounts"
         ):
             self.copy(s3=Fake(copy=error("CopyObject", "NoSuchBucket")))
+
+    def test_a_region_that_is_not_prepared_is_named_before_anything_is_made(self) -> None:
+        for answer in ("NoSuchBucket", "AccessDenied"):
+            s3 = Fake(list_objects_v2=error("ListObjectsV2", answer))
+            with self.assertRaisesRegex(
+                UserError, rf"prod: eu-west-1 is not prepared \(\S+: {answer}\)\. Name it .* run make accounts"
+            ):
+                check_regions(always(s3), settings(), version())
+        check_regions(always(Fake(list_objects_v2={})), settings(), version())
 
 
 class TheImages(unittest.TestCase):

@@ -80,5 +80,6 @@ def test_every_parameter_that_makes_another_model_or_configuration_counts() -> N
     for name, condition in conditions.items():
         if f'"{name}"' in text:
             used |= {p for p in template.parameters if f'"Ref": "{p}"' in json.dumps(condition)}
-    beside = {"SageMakerProjectName", "SageMakerProjectId", "CopyRegions", "CopyModelPackageNames", "Release"}
+    named = {"SageMakerProjectName", "SageMakerProjectId", "StageName"}
+    beside = {*named, "CopyRegions", "CopyModelPackageNames", "Release"}
     assert used - beside == set(SHAPING)

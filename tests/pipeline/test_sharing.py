@@ -164,11 +164,11 @@ class TheArtifact(unittest.TestCase):
 
 class TheStage(unittest.TestCase):
     def test_it_is_shared_in_its_own_regions_with_its_own_accounts_and_with_what_is_live(self) -> None:
-        copy = VERSIONS.replace(REGION, IRELAND)
+        copy, buckets = VERSIONS.replace(REGION, IRELAND), {BUCKET, BUCKET.replace(REGION, IRELAND)}
         parts = [ARTIFACT.partition(f"{BUCKET}/")[2], "Iris-p-1/models/large/1", "Iris-p-1/models/larger/1"]
 
         def beneath(Bucket: str, Prefix: str) -> list[dict[str, Any]]:  # noqa: N803  # the API's names
-            return [{"Contents": [{"Key": key} for key in parts if Bucket == BUCKET and key.startswith(Prefix)]}]
+            return [{"Contents": [{"Key": key} for key in parts if Bucket in buckets and key.startswith(Prefix)]}]
 
         manifest = {
             "model_package": {

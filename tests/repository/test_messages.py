@@ -25,6 +25,7 @@ TELLING = {
     "region_problem",
     "problem",
     "value_problem",
+    "image_problem",
 }  # functions that answer with what is wrong
 ELLIPSIS = "…"
 
@@ -89,6 +90,9 @@ def messages_of(tree: ast.Module, errors: set[str]) -> Iterator[ast.expr]:
             for inner in ast.walk(node):
                 if isinstance(inner, ast.Return):
                     yield from texts(inner.value)
+        elif isinstance(node, ast.FunctionDef) and node.returns is not None and name_of(node.returns) == "Broken":
+            rules = [inner.value for inner in ast.walk(node) if isinstance(inner, ast.Yield)]
+            yield from (rule.elts[1] for rule in rules if isinstance(rule, ast.Tuple))
 
 
 def with_heirs(trees: list[ast.Module]) -> set[str]:

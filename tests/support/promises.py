@@ -25,7 +25,6 @@ SECTIONS = [
 ATTRIBUTES = [
     "Condition", "Type", "DeletionPolicy", "UpdateReplacePolicy", "DependsOn", "Metadata", "Properties",
 ]  # fmt: skip
-CAPTURED = "${DataCaptureBucketName}"  # may be of any account, and is named in the target account
 # Types whose loss cannot be undone. A CodeCommit repository is none: it goes with its project (`make teardown`).
 # A boundary on every role, where the organization has one (decision 33): the same line, with the template's parameter.
 BOUNDARY = {
@@ -200,7 +199,7 @@ def bucket_accounts(source: Source) -> Iterator[str]:
         stated = "aws:ResourceAccount" in statement.get("Condition", {}).get("StringEquals", {})
         if statement.get("Effect") != "Allow" or not wanted - {"s3:CreateBucket"} or "Principal" in statement:
             continue
-        if not stated and CAPTURED not in str(statement["Resource"]):
+        if not stated:
             yield f"{name}: {statement['Sid']} does not state aws:ResourceAccount"
 
 

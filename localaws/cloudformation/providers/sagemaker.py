@@ -77,7 +77,17 @@ class Plain:
 DELETIONS: Mapping[str, str] = {"Model": "delete_model", "EndpointConfig": "delete_endpoint_config"}
 MODEL = Plain(
     "Model",
-    frozenset({"Containers", "EnableNetworkIsolation", "ExecutionRoleArn", "ModelName", "PrimaryContainer", "Tags"}),
+    frozenset(
+        {
+            "Containers",
+            "EnableNetworkIsolation",
+            "ExecutionRoleArn",
+            "ModelName",
+            "PrimaryContainer",
+            "Tags",
+            "VpcConfig",
+        }
+    ),
 )
 ENDPOINT_CONFIG = Plain(
     "EndpointConfig",

@@ -1,5 +1,9 @@
 """Application Auto Scaling: scalable targets and scaling policies. moto answers its operations.
 
+- registration.py: which variants of SageMaker endpoints may become targets
+- targets.py: what SageMaker refuses while they are
+- scaling.py: the alarms of target tracking, and what an alarm sets off
+
 What a request needs beside its own action: access.py, from "Permissions validation for Application Auto Scaling API
 calls on target resources" (Application Auto Scaling User Guide).
 """

@@ -5,7 +5,7 @@ are the tests), "Percentile-based alarms and low data samples", "Alarm events an
 alarm changes"; API Reference, "PutMetricAlarm" (what is refused).
 
 An alarm is evaluated when a metric comes, when it is put and when it is described. moto holds it.
-Not supported: metric math, anomaly bands, composite alarms, actions other than topics and functions.
+Not supported: metric math, anomaly bands, composite alarms, actions other than topics, functions and scaling policies.
 """
 
 from __future__ import annotations
@@ -27,6 +27,7 @@ from awslang.errors import AwsError, NotSupported
 from localaws import moto_bridge
 from localaws.calls import Call
 from localaws.cloud import Cloud
+from localaws.services.application_autoscaling import scaling
 from localaws.services.cloudwatch.metrics import recent
 from localaws.services.events.service import emit
 
@@ -61,7 +62,7 @@ def check(call: Call) -> None:
     if "Threshold" not in params:
         raise invalid("Threshold must be given")
     for action in actions_in(params):
-        if action.split(":")[2:3] not in (["sns"], ["lambda"]):
+        if action.split(":")[2:3] not in (["sns"], ["lambda"], ["autoscaling"]):
             raise NotSupported(f"the alarm action {action}")
 
 
@@ -213,6 +214,10 @@ def evaluate(cloud: Cloud, account: str, region: str, alarm: Any) -> None:
         alarm.state_value,
     )  # fmt: skip
     if state == alarm.state_value:
+        # "Using Amazon CloudWatch alarms": an Auto Scaling action is repeated for every period that the state lasts.
+        again = [action for action in alarm.alarm_actions if is_scaling(action)] if state == "ALARM" else []
+        if again and str(alarm.actions_enabled).lower() == "true":
+            scale(cloud, account, region, alarm, again)
         return
     real = [point for point in points if point is not None][-periods:]
     reason = f"Insufficient Data: {periods} datapoints were unknown."
@@ -315,7 +320,9 @@ def act(cloud: Cloud, account: str, region: str, alarm: Any, actions: Sequence[s
     source = {"SourceArn": alarm.alarm_arn, "SourceOwner": account}
     for action in actions:
         try:
-            if action.split(":")[2] == "sns":
+            if is_scaling(action):
+                scale(cloud, account, region, alarm, [action])
+            elif action.split(":")[2] == "sns":
                 session = cloud.as_service("cloudwatch.amazonaws.com", account, region, **source)
                 subject = f'{alarm.state_value}: "{alarm.name}" in {region_name(region)}'[:100]
                 session.client("sns").publish(TopicArn=action, Subject=subject, Message=json.dumps(message))
@@ -331,6 +338,18 @@ def act(cloud: Cloud, account: str, region: str, alarm: Any, actions: Sequence[s
         except ClientError as error:
             summary = f"Failed to execute action {action}. Received error: {error.response['Error']['Message']}"
             alarm.history.append(("Action", summary, "", "", datetime.now(UTC)))
+
+
+def is_scaling(action: str) -> bool:
+    return action.split(":")[2] == "autoscaling"
+
+
+def scale(cloud: Cloud, account: str, region: str, alarm: Any, actions: Sequence[str]) -> None:
+    """Let the scaling policies work with the alarm's newest data point."""
+    points, _ = points_of(cloud, account, region, alarm)
+    real = [point for point in points if point is not None]
+    for action in actions if real else ():
+        scaling.act(cloud, account, region, action, real[-1], float(alarm.threshold))
 
 
 @cache

@@ -20,6 +20,7 @@ from localaws.services.sagemaker import base
 from localaws.services.sagemaker.base import invalid
 from localaws.services.sagemaker.servers import Fleet, StartFailed, start_fleet
 
+LONGEST = 28_800  # seconds of a deployment (API Reference, BlueGreenUpdatePolicy)
 EVENT_STATUS = {"InService": "IN_SERVICE", "RollingBack": "ROLLING_BACK", "OutOfService": "OUT_OF_SERVICE"}
 
 
@@ -45,6 +46,7 @@ class RolledBack(Exception):  # what happened to it
 def check_deployment(config: dict[str, Any], fleet: Fleet) -> None:
     """ValidationException for a DeploymentConfig that AWS refuses."""
     base.only(config, "DeploymentConfig", "BlueGreenUpdatePolicy", "AutoRollbackConfiguration")
+    policy = config.get("BlueGreenUpdatePolicy", {})
     serverless = any("ServerlessConfig" in v for v in fleet.config["ProductionVariants"])
     if serverless and config:
         raise NotSupported("DeploymentConfig for a serverless endpoint")
@@ -52,7 +54,7 @@ def check_deployment(config: dict[str, Any], fleet: Fleet) -> None:
         raise invalid("DeploymentConfig is supported for endpoints with one production variant only.")
     if "AutoRollbackConfiguration" in config and not config["AutoRollbackConfiguration"].get("Alarms"):
         raise invalid("AutoRollbackConfiguration needs at least one alarm.")
-    routing = config.get("BlueGreenUpdatePolicy", {}).get("TrafficRoutingConfiguration")
+    routing = policy.get("TrafficRoutingConfiguration")
     if routing is None:
         return
     sizes = {"CANARY": "CanarySize", "LINEAR": "LinearStepSize"}
@@ -66,6 +68,21 @@ def check_deployment(config: dict[str, Any], fleet: Fleet) -> None:
             raise invalid(f"CanarySize must not be more than 50% of the new fleet's {total} instances.")
         if routing["Type"] == "LINEAR" and not 0.1 <= part <= 0.5:
             raise invalid(f"LinearStepSize must be 10% to 50% of the new fleet's {total} instances.")
+    check_waits(policy, routing)
+
+
+def check_waits(policy: dict[str, Any], routing: dict[str, Any]) -> None:
+    """API Reference, BlueGreenUpdatePolicy: the time-out "should be larger than the total waiting time". No page says
+    whether steps count by the asked percentage or by whole instances: by the percentage, which is more."""
+    steps = {"ALL_AT_ONCE": 0, "CANARY": 1}.get(routing["Type"], 1)
+    if routing["Type"] == "LINEAR" and routing["LinearStepSize"]["Type"] == "CAPACITY_PERCENT":
+        steps = -(-100 // int(routing["LinearStepSize"]["Value"])) - 1
+    waits = steps * routing.get("WaitIntervalInSeconds", 0) + policy.get("TerminationWaitInSeconds", 0)
+    limit = policy.get("MaximumExecutionTimeoutInSeconds", LONGEST)
+    if waits >= limit:
+        raise invalid(
+            f"MaximumExecutionTimeoutInSeconds ({limit}) must be larger than the total waiting time ({waits})."
+        )
 
 
 def share_of(size: dict[str, Any], total: int) -> float:

@@ -78,6 +78,17 @@ def check_variant(call: Call, variant: dict[str, Any], count: int) -> None:
         raise invalid("A variant with ServerlessConfig cannot have InstanceType or InitialInstanceCount.")
     if count > 1:
         raise invalid("A serverless endpoint can have one production variant only.")
+    for member in (
+        "VolumeSizeInGB",
+        "ModelDataDownloadTimeoutInSeconds",
+        "ContainerStartupHealthCheckTimeoutInSeconds",
+    ):
+        if member in variant:  # of instances; no page says what SageMaker answers
+            raise invalid(f"{member} is not supported for serverless endpoints.")
+    model = call.cloud.state(Models, call.account, call.region).by_name[name].shown
+    for member, words in (("VpcConfig", "VPC configuration"), ("EnableNetworkIsolation", "Network isolation")):
+        if model.get(member):
+            raise invalid(f"{words} is not supported for serverless endpoints: model {name} has it.")
     serverless = variant["ServerlessConfig"]
     base.only(serverless, "ServerlessConfig", "MemorySizeInMB", "MaxConcurrency")
     if serverless["MemorySizeInMB"] not in MEMORY:

@@ -12,6 +12,7 @@ from typing import Any
 
 from localaws.calls import Call
 from localaws.cloud import arn
+from localaws.services.application_autoscaling import targets
 from localaws.services.sagemaker import base, deployment
 from localaws.services.sagemaker.base import invalid
 from localaws.services.sagemaker.deployment import Endpoint
@@ -85,7 +86,8 @@ def update_endpoint(call: Call) -> dict[str, Any]:
     with endpoint.lock:
         check_updatable(endpoint)
         find_config(replace(call, params={"EndpointConfigName": endpoint.shown["EndpointConfigName"]}))
-        check_kind(endpoint.fleet, new)
+        check_kind(endpoint, new)
+        targets.check_update(call, endpoint.name, endpoint.fleet.config, new.config)
         if params.get("RetainAllVariantProperties"):
             retain(endpoint.fleet, new, params.get("ExcludeRetainedVariantProperties", []))
         deployment.check_deployment(config, new)
@@ -112,15 +114,18 @@ def check_updatable(endpoint: Endpoint) -> None:
         raise invalid(f'Cannot update endpoint "{whole}" in status {status}.')
 
 
-def check_kind(old: Fleet, new: Fleet) -> None:
-    """A real-time endpoint stays one; the names of variants stay where a deployment is guarded."""
-    kinds = [any("ServerlessConfig" in v for v in fleet.config["ProductionVariants"]) for fleet in (old, new)]
-    if kinds[0] != kinds[1]:
-        raise invalid("An endpoint cannot be updated from instances to serverless, or from serverless to instances.")
-    if ("AsyncInferenceConfig" in old.config) != ("AsyncInferenceConfig" in new.config):
-        raise invalid(
-            "An endpoint cannot be updated from real-time to asynchronous, or from asynchronous to real-time."
-        )
+def check_kind(endpoint: Endpoint, new: Fleet) -> None:
+    """A serverless endpoint may become a real-time one, and no other kind another ("Deploy models with Amazon SageMaker
+    Serverless Inference", Feature exclusions). That AsyncInferenceConfig cannot be removed:
+    aws/sagemaker-python-sdk#3124; that it cannot be added is not documented."""
+    old = endpoint.fleet
+    before, after = (any("ServerlessConfig" in v for v in f.config["ProductionVariants"]) for f in (old, new))
+    if after and not before:
+        raise invalid("An endpoint cannot be updated from instances to serverless.")
+    if "AsyncInferenceConfig" in old.config and "AsyncInferenceConfig" not in new.config:
+        raise invalid(f"The AsyncInferenceConfig parameter cannot be removed from this endpoint {endpoint.name}.")
+    if "AsyncInferenceConfig" in new.config and "AsyncInferenceConfig" not in old.config:
+        raise invalid(f"The AsyncInferenceConfig parameter cannot be added to this endpoint {endpoint.name}.")
 
 
 def retain(old: Fleet, new: Fleet, excluded: list[dict[str, str]]) -> None:
@@ -129,8 +134,8 @@ def retain(old: Fleet, new: Fleet, excluded: list[dict[str, str]]) -> None:
     for name in set(old.weights) & set(new.weights):
         if "DesiredWeight" not in left_out:
             new.weights[name] = old.weights[name]
-        if "DesiredInstanceCount" not in left_out and old.counts[name]:
-            new.counts[name] = old.counts[name]
+        if "DesiredInstanceCount" not in left_out and name in old.with_instances() and name in new.with_instances():
+            new.counts[name] = old.counts[name]  # none, too: an asynchronous endpoint without requests
     if "DataCaptureConfig" not in left_out:
         kept = {k: v for k, v in new.config.items() if k != "DataCaptureConfig"}
         if "DataCaptureConfig" in old.config:
@@ -200,6 +205,7 @@ def delete_endpoint(call: Call) -> dict[str, Any]:
             raise invalid(f'Cannot update in-progress endpoint "{endpoint.shown["EndpointArn"]}".')
         deployment.settle(call.cloud, call.account, call.region, endpoint, "Deleting", "")
         endpoint.fleet.stop()
+        targets.forget(call, endpoint.name)
         state(call).by_name.pop(endpoint.name, None)
         base.drop_tags(call.cloud, endpoint.shown["EndpointArn"])
     return {}

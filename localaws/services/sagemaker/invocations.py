@@ -19,7 +19,7 @@ from awslang.errors import AwsError
 from localaws.calls import Call
 from localaws.cloud import new_id
 from localaws.services.cloudwatch import own_metrics
-from localaws.services.sagemaker import base, logs, storage
+from localaws.services.sagemaker import backlog, base, logs, storage
 from localaws.services.sagemaker.deployment import Endpoint
 from localaws.services.sagemaker.endpoints import Endpoints
 from localaws.services.sagemaker.servers import Answer, Fleet, Server
@@ -113,8 +113,12 @@ def count(call: Call, endpoint: Endpoint, fleet: Fleet, server: Server, status: 
     """The metrics that SageMaker keeps, by endpoint and variant, and by configuration beside them."""
     if not logs.may_put_metrics(server.session, "AWS/SageMaker"):
         return
-    values = [
+    counted = [
         ("Invocations", 1.0, "None"),
+        ("InvocationsPerInstance", 1.0 / max(fleet.counts[server.variant], 1), "None"),
+    ]
+    values = [
+        *(counted if "AsyncInferenceConfig" not in fleet.config else []),
         ("Invocation4XXErrors", float(400 <= status < 500), "None"),
         ("Invocation5XXErrors", float(status >= 500), "None"),
         ("ModelLatency", microseconds, "Microseconds"),
@@ -176,15 +180,21 @@ def invoke_endpoint_async(call: Call) -> dict[str, Any]:
     places = {"OutputLocation": f"{output['S3OutputPath'].rstrip('/')}/{identity}.out"}
     if "S3FailurePath" in output:
         places["FailureLocation"] = f"{output['S3FailurePath'].rstrip('/')}/{identity}-error.out"
-    server = choose(call, fleet)
-    call.cloud.background(
-        f"asynchronous inference of {endpoint.name}", answer_later, call, endpoint, fleet, server, places
-    )
+    call.cloud.background(f"asynchronous inference of {endpoint.name}", answer_later, call, endpoint, places)
     return {"InferenceId": params.get("InferenceId", identity), **places}
 
 
-def answer_later(call: Call, endpoint: Endpoint, fleet: Fleet, server: Server, places: dict[str, str]) -> None:
-    """Read the input with the model's role, ask the container, write its answer."""
+def answer_later(call: Call, endpoint: Endpoint, places: dict[str, str]) -> None:
+    """Once there is an instance: read the input with the model's role, ask the container, write its answer."""
+    with backlog.queued(call.cloud, call.account, call.region, endpoint):
+        if not call.cloud.stopping.is_set():
+            fleet = endpoint.fleet
+            server = choose(call, fleet)
+            with server.used():
+                answer_now(call, endpoint, fleet, server, places)
+
+
+def answer_now(call: Call, endpoint: Endpoint, fleet: Fleet, server: Server, places: dict[str, str]) -> None:
     params, key = call.params, fleet.config["AsyncInferenceConfig"]["OutputConfig"].get("KmsKeyId", "")
     bucket, name = storage.split(params["InputLocation"])
     try:

@@ -62,7 +62,7 @@ def create_model(call: Call) -> dict[str, Any]:
     params = call.params
     base.only(
         params, "CreateModel", "ModelName", "PrimaryContainer", "Containers", "ExecutionRoleArn", "Tags",
-        "EnableNetworkIsolation",
+        "EnableNetworkIsolation", "VpcConfig",
     )  # fmt: skip
     containers = params.get("Containers", []) + ([params["PrimaryContainer"]] if "PrimaryContainer" in params else [])
     if not containers or ("Containers" in params and "PrimaryContainer" in params):

@@ -140,6 +140,10 @@ class Fleet:
             found.append(item)
         return found
 
+    def with_instances(self) -> list[str]:
+        """The variants that are not serverless."""
+        return [v["VariantName"] for v in self.config["ProductionVariants"] if "ServerlessConfig" not in v]
+
     def stop(self) -> None:
         for server in self.servers.values():
             server.stop()
@@ -177,6 +181,8 @@ def start_server(cloud: Cloud, account: str, region: str, endpoint: str, variant
     folder = cloud.folder / "endpoints" / account / region / endpoint / f"{variant}-{instance}"
     folder.mkdir(parents=True)
     session = open_session(cloud, model.role, region, account)
+    if "VpcConfig" in model.shown:
+        enter_vpc(session)
     pull(session, model.container.image)
     content = download(session, model.container.data_url)
     shared, same = cloud.state(Shared, "", ""), identity(model.container, content)
@@ -229,6 +235,23 @@ def open_session(cloud: Cloud, role: str, region: str, account: str) -> Session:
         return base.service_role(cloud, role, region, account)
     except AwsError as error:
         raise StartFailed(error.message) from error
+
+
+# SageMaker Developer Guide, "Give SageMaker AI Hosted Endpoints Access to Resources in Your Amazon VPC".
+VPC_ACTIONS = (
+    "CreateNetworkInterface", "CreateNetworkInterfacePermission", "DeleteNetworkInterface",
+    "DeleteNetworkInterfacePermission", "DescribeDhcpOptions", "DescribeNetworkInterfaces", "DescribeSecurityGroups",
+    "DescribeSubnets", "DescribeVpcs",
+)  # fmt: skip
+
+
+def enter_vpc(session: Session) -> None:
+    """StartFailed unless the role may give the container a network interface. Whether subnets exist is not known."""
+    try:
+        for action in VPC_ACTIONS:
+            session.permit(f"ec2:{action}", "*")
+    except AwsError as error:
+        raise StartFailed(f"The execution role cannot use the model's VPC: {error.message}") from error
 
 
 def pull(session: Session, image: str) -> None:

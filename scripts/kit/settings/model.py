@@ -147,6 +147,18 @@ class Models:
 
 
 @dataclass(frozen=True)
+class Endpoints:
+    """What the roles in the target accounts allow endpoints beside models; every stage's settings choose among it.
+
+    data_bucket: of captured data and of asynchronous requests; "account" for endpoint-data-ACCOUNT-REGION, "" for none
+    vpc: whether they may run in a VPC of their account
+    """
+
+    data_bucket: str = ""
+    vpc: bool = False
+
+
+@dataclass(frozen=True)
 class Settings:
     """units: ids or paths of names, both empty without Organizations, where targets says the accounts instead."""
 
@@ -169,6 +181,7 @@ class Settings:
     source: Source = Source()
     images: Images = Images()
     models: Models = Models()
+    endpoints: Endpoints = Endpoints()
     tags: Mapping[str, str] = field(default_factory=dict)  # of everything that the kit creates
 
     @property

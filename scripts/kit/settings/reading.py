@@ -15,6 +15,7 @@ import yaml
 from awslang.bounded import read_start
 from scripts.kit.console import UserError, counted
 from scripts.kit.settings import yaml_lines
+from scripts.kit.settings.endpoints import read_endpoints
 from scripts.kit.settings.model import (
     ADMINISTRATORS,
     PURPOSES,
@@ -138,6 +139,7 @@ def read(top: Section) -> Settings:
         source=read_source(top.section("source")),
         images=read_images(top.section("images")),
         models=read_models(top.section("models")),
+        endpoints=read_endpoints(top.section("endpoints")),
         tags=read_tags(top),
     )
     further = {one for stage in Stage for one in regions.of(stage)} - {region}

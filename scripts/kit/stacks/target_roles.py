@@ -124,6 +124,8 @@ def target_stack(
         "ModelBucketName": outputs["ModelBucketName"],
         "ModelKeyArn": outputs["ModelKeyArn"],
         "FurtherModelBucketArns": ",".join(f"arn:{partition(settings.region)}:s3:::{name}" for name in copies),
+        "DataCaptureBucketName": settings.endpoints.data_bucket,
+        "AllowVpc": "true" if settings.endpoints.vpc else "false",
         **of_roles(settings),
     }
     body, file = template(TARGET_TEMPLATE), TARGET_TEMPLATE

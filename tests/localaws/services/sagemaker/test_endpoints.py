@@ -313,7 +313,7 @@ def test_a_canary_needs_two_instances(world: Cloud) -> None:
         )
 
 
-def test_serverless_stays_serverless(world: Cloud) -> None:
+def test_serverless_becomes_real_time_and_nothing_becomes_serverless(world: Cloud) -> None:
     make_model(world, "less")
     less = {"VariantName": "AllTraffic", "ModelName": "less"}
     there(world).create_endpoint_config(
@@ -325,8 +325,10 @@ def test_serverless_stays_serverless(world: Cloud) -> None:
     shown = settled(world, "less")
     assert shown["ProductionVariants"][0]["CurrentServerlessConfig"]["MemorySizeInMB"] == 2048
     assert ask(world, "less", SETOSA)["Text"] == "0.0\n"
+    there(world).update_endpoint(EndpointName="less", EndpointConfigName="more")
+    assert settled(world, "less")["ProductionVariants"][0]["CurrentInstanceCount"] == 1
     with pytest.raises(ClientError, match="cannot be updated from instances to serverless"):
-        there(world).update_endpoint(EndpointName="less", EndpointConfigName="more")
+        there(world).update_endpoint(EndpointName="less", EndpointConfigName="less")
 
 
 def test_captured_data_lies_in_s3_and_invocations_are_counted(world: Cloud) -> None:

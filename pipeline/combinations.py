@@ -1,0 +1,197 @@
+"""What SageMaker refuses of settings that are each right: in combination, and on an endpoint that runs. Pure.
+
+Build names all of it before anything is deployed, with the way around it. The template's own Rules say a part of it
+where 50-endpoint.yaml is deployed by hand.
+
+SageMaker Developer Guide, "Deploy models with Amazon SageMaker Serverless Inference" (Feature exclusions, conversion),
+"Update endpoints that use auto scaling", "Blue/Green Deployments"; API Reference, BlueGreenUpdatePolicy; that burstable
+instances cannot be scaled: aws/aws-cdk#22886; that an endpoint stays asynchronous: aws/sagemaker-python-sdk#3124.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from functools import cache
+from typing import Any
+
+import botocore.session
+
+from pipeline.documents import shown
+from pipeline.parameters import Declared
+
+LONGEST_DEPLOYMENT = 28_800  # seconds: MaximumExecutionTimeoutInSeconds, which must be longer than all waits together
+BURSTABLE = "ml.t2."
+# What a serverless endpoint lacks, each with the only value that it may have.
+NOT_SERVERLESS = {
+    "DataCaptureS3Uri": ("", "cannot capture data"),
+    "VpcSubnetIds": ("", "cannot run in a VPC"),
+    "VpcSecurityGroupIds": ("", "cannot run in a VPC"),
+    "EnableNetworkIsolation": ("false", "cannot isolate its container"),
+    "MaximumInstanceCount": ("0", "has no instances to scale"),
+    "TrafficRoutingType": ("ALL_AT_ONCE", "moves its traffic at once"),
+    "VolumeSizeInGB": ("", "has no volume"),
+    "VolumeKmsKeyId": ("", "has no volume"),
+    "ContainerStartupHealthCheckTimeoutInSeconds": ("", "has no instances that start"),
+    "ModelDataDownloadTimeoutInSeconds": ("", "has no instances that start"),
+}
+COUNTED = ("EndpointKind", "InitialInstanceCount", "DataCaptureS3Uri", "DataCapturePercentage")  # see keeps_count
+
+
+@cache
+def instance_types() -> frozenset[str]:
+    """The instance types of hosting that the build's boto3 knows."""
+    model = botocore.session.get_session().get_service_model("sagemaker")
+    shape: Any = model.shape_for("ProductionVariantInstanceType")
+    return frozenset(shape.enum)
+
+
+def effective(given: Mapping[str, str], declared: Mapping[str, Declared]) -> dict[str, str]:
+    """Every setting of a stage with the value that it will have; one that is no value for it counts as not given."""
+    found = {}
+    for name, setting in declared.items():
+        value = given.get(name)
+        right = isinstance(value, str) and not setting.rule(value)
+        found[name] = value if right and value is not None else setting.members.get("Default", "")
+    return found
+
+
+def problems(file: str, given: Mapping[str, str], declared: Mapping[str, Declared]) -> list[str]:
+    """What SageMaker would refuse of a file's settings together; what one value alone breaks is not repeated."""
+    values = effective(given, declared)
+    if not complete(declared):
+        return []
+    rules = (*serverless(values), *instances(values), *asynchronous(values), *traffic(values), *network(values))
+    return [f"{file}: Parameters.{name} is {shown(values[name])}: {rule}" for name, rule in rules]
+
+
+def complete(declared: Mapping[str, Declared]) -> bool:
+    """Whether the template has the settings that the rules are about."""
+    others = {"InstanceType", "AsyncOutputS3Uri", "TrafficStepPercentage", "BakeSeconds"}
+    return declared.keys() >= {*NOT_SERVERLESS, *COUNTED, *others}
+
+
+Broken = Iterator[tuple[str, str]]  # the setting, and the rule with the way around it
+
+
+def serverless(values: Mapping[str, str]) -> Broken:
+    if values["EndpointKind"] != "serverless":
+        return
+    for name, (only, why) in NOT_SERVERLESS.items():
+        if values[name] != only:
+            yield name, f'a serverless endpoint {why}. Write "{only}", or "real-time" as EndpointKind'
+
+
+def instances(values: Mapping[str, str]) -> Broken:
+    if values["EndpointKind"] == "serverless":
+        return
+    kind, least, most = values["InstanceType"], int(values["InitialInstanceCount"]), int(values["MaximumInstanceCount"])
+    if kind not in instance_types():
+        family = kind.rpartition(".")[0]
+        sizes = sorted(known for known in instance_types() if known.rpartition(".")[0] == family)
+        such = ", ".join(sizes) if sizes else "ml.m5.large"
+        yield "InstanceType", f"SageMaker hosting has no such instance type. Write one that it has, such as {such}"
+    if most and kind.startswith(BURSTABLE):
+        yield (
+            "InstanceType",
+            f"SageMaker does not scale burstable instances, and MaximumInstanceCount is {most}. Write another type, "
+            'such as "ml.m5.large", or "0" as MaximumInstanceCount',
+        )
+    if most and least > most:
+        yield (
+            "InitialInstanceCount",
+            f"more instances at the start than autoscaling may have. Write a number up to MaximumInstanceCount, {most}",
+        )
+
+
+def asynchronous(values: Mapping[str, str]) -> Broken:
+    given = values["AsyncOutputS3Uri"]
+    if values["EndpointKind"] == "asynchronous" and not given:
+        yield (
+            "AsyncOutputS3Uri",
+            'an asynchronous endpoint needs a place for its answers. Write one, such as "account"',
+        )
+    if values["EndpointKind"] != "asynchronous" and given:
+        yield "AsyncOutputS3Uri", 'only an asynchronous endpoint puts answers there. Write ""'
+
+
+def traffic(values: Mapping[str, str]) -> Broken:
+    kind = values["TrafficRoutingType"]
+    if kind == "ALL_AT_ONCE" or values["EndpointKind"] == "serverless":
+        return
+    if values["InitialInstanceCount"] == "1":
+        yield (
+            "InitialInstanceCount",
+            f"{kind} moves the traffic of at most half the instances first. Write 2 or more, or ALL_AT_ONCE as "
+            "TrafficRoutingType",
+        )
+    part, bake = int(values["TrafficStepPercentage"]), int(values["BakeSeconds"])
+    waits = -(-100 // part) if kind == "LINEAR" else 2
+    if waits * bake >= LONGEST_DEPLOYMENT:
+        most = (LONGEST_DEPLOYMENT - 1) // waits
+        yield (
+            "BakeSeconds",
+            f"{waits} waits of it are {waits * bake:,} seconds, and an update ends within {LONGEST_DEPLOYMENT:,}. "
+            f'Write at most "{most}", or larger steps as TrafficStepPercentage',
+        )
+
+
+def network(values: Mapping[str, str]) -> Broken:
+    if bool(values["VpcSubnetIds"]) != bool(values["VpcSecurityGroupIds"]):
+        missing = "VpcSecurityGroupIds" if values["VpcSubnetIds"] else "VpcSubnetIds"
+        yield missing, 'a VPC needs subnets and security groups. Write both, such as "account", or neither'
+
+
+# -- on an endpoint that runs --------------------------------------------------------------------
+
+
+def in_place(
+    file: str, stack: str, live: Mapping[str, str], wanted: Mapping[str, str], declared: Mapping[str, Declared]
+) -> list[str]:
+    """What SageMaker would refuse of a change of a stage that has endpoints.
+
+    live: the parameters of the stage's stack, {} where there is none; wanted: those that it is to have
+    """
+    if not live or not complete(declared):
+        return []
+    before, after = effective(live, declared), effective(wanted, declared)
+    was, will, problems = before["EndpointKind"], after["EndpointKind"], []
+    if was != will and (was, will) != ("serverless", "real-time"):
+        problems.append(
+            f"{file}: Parameters.EndpointKind is {shown(will)}, and the endpoints are {was}: SageMaker turns only "
+            f'serverless endpoints into real-time ones. Write "{was}", or create them again, without answers meanwhile:'
+            f" aws cloudformation delete-stack --stack-name {stack}, then release the change again"
+        )
+    if scaled(live, declared) and will != "serverless" and before["InstanceType"] != after["InstanceType"]:
+        problems.append(
+            f"{file}: Parameters.InstanceType is {shown(after['InstanceType'])}, and the endpoints are "
+            f"{before['InstanceType']} with autoscaling: SageMaker changes no instance type that is scaled. First "
+            f'deploy "{before["InstanceType"]}" with "0" as MaximumInstanceCount, then the new type with autoscaling'
+        )
+    return problems
+
+
+def scaled(live: Mapping[str, str], declared: Mapping[str, Declared]) -> bool:
+    """Whether a stage's endpoints are scaled by the number of their instances."""
+    if not live or "MaximumInstanceCount" not in declared:
+        return False
+    values = effective(live, declared)
+    return values["EndpointKind"] != "serverless" and values["MaximumInstanceCount"] != "0"
+
+
+def keeps_count(
+    live: Mapping[str, str], wanted: Mapping[str, str], declared: Mapping[str, Declared], same: bool
+) -> bool:
+    """Whether an update keeps the number of instances that autoscaling has come to (RetainAllVariantProperties).
+
+    It would keep everything else of the variant too: a number that is pushed at the same time, and the former capture
+    of data (API Reference, VariantProperty: "Not currently supported"). So the update that changes one of these does
+    not keep, and begins with InitialInstanceCount (docs/decisions/0038-*.md).
+
+    same: what was asked of SageMaker stays, so that no endpoint must be updated for this alone
+    """
+    if same and "KeepInstanceCount" in live:
+        return live["KeepInstanceCount"] == "true"
+    before, after = effective(live, declared), effective(wanted, declared)
+    if not scaled(live, declared) or not scaled(wanted, declared) or after["EndpointKind"] == "asynchronous":
+        return False  # an asynchronous endpoint may be without an instance, of which no part can be a canary
+    return same or all(before[name] == after[name] for name in COUNTED)

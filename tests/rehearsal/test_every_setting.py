@@ -1,0 +1,377 @@
+"""Every setting: pushed onto a running endpoint and back, with the rights of template 20, and seen to take effect.
+
+docs/developing/judges.md, "Settings". A parameter of 50-endpoint.yaml without a row fails, and so does an example of a
+README or guide that Build would refuse.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import pytest
+from botocore.exceptions import ClientError
+
+from awslang.template.reader import read_yaml
+from pipeline import asynchronous
+from pipeline.combinations import in_place
+from pipeline.parameters import declared_parameters
+from pipeline.payloads import Payload
+from pipeline.settings import WRITTEN_HERE, problems_of
+from tests.support import ROOT
+from tests.support.endpoint_stack import DATA, TEMPLATE, Place, target_account
+from tests.support.roles import allow_everything, trust_policy
+from tests.support.waiting import until
+
+DECLARED = declared_parameters((ROOT / "templates/40-stage.yaml").read_text(encoding="utf-8"))
+PARAMETERS = list(read_yaml(TEMPLATE)[0]["Parameters"])
+SETOSA = Payload("setosa", "text/csv", "5.1,3.5,1.4,0.2", 0.0, "", 0, 10_000)
+STARTUP = "ContainerStartupHealthCheckTimeoutInSeconds"
+NETWORK = {"subnet-1": "subnet-0a1b", "subnet-2": "subnet-0c2d", "security-group": "sg-0e3f"}
+CANARY = {"TrafficRoutingType": "CANARY", "InitialInstanceCount": "2"}
+SCALED = {"MaximumInstanceCount": "3"}
+CAPTURED = f"s3://{DATA}/capture"
+CAPTURE = {"DataCaptureS3Uri": "account"}
+VPC = {"VpcSubnetIds": "account", "VpcSecurityGroupIds": "account"}
+RIGHTS = {"DataCaptureBucketName": "account", "AllowVpc": "true"}  # of the environment file: endpoints
+COPIED = {"CopyRegions": "us-east-1,none,none"}
+VERSION = "@version2"  # stands for the ARN of the second version
+Seen = Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class Row:
+    """What is pushed, and what AWS shows of it then, and shows no more when it is pushed back.
+
+    look: reads the value from what AWS shows; kind: the project with the kind of endpoint onto which it is pushed
+    batch: rows of one batch are pushed together; more: what else is pushed with them
+    """
+
+    name: str
+    value: str
+    look: Callable[[Seen], Any]
+    shown: Any
+    kind: str = "p-1"
+    batch: int = 1
+    more: Mapping[str, str] = field(default_factory=dict)
+
+
+def variant(member: str) -> Callable[[Seen], Any]:
+    return lambda seen: seen["variant"].get(member)
+
+
+def threshold(alarm: str) -> Callable[[Seen], Any]:
+    return lambda seen: seen["alarms"][alarm]["Threshold"]
+
+
+def routing(*path: str) -> Callable[[Seen], Any]:
+    def look(seen: Seen) -> Any:
+        found = seen["deployment"]["BlueGreenUpdatePolicy"]
+        for part in path:
+            found = found.get(part, {})
+        return found
+
+    return look
+
+
+def instances(seen: Seen) -> Any:
+    return seen["endpoint"]["ProductionVariants"][0]["CurrentInstanceCount"]
+
+
+def target_value(policy: str) -> Callable[[Seen], Any]:
+    return lambda seen: (
+        seen["policies"].get(policy, {}).get("TargetTrackingScalingPolicyConfiguration", {}).get("TargetValue")
+    )
+
+
+def package(seen: Seen) -> Any:
+    return seen["model"]["PrimaryContainer"]["ModelPackageName"]
+
+
+def model_role(seen: Seen) -> Any:
+    return seen["model"]["ExecutionRoleArn"].split(":role/")[1]
+
+
+def last_alarm(seen: Seen) -> Any:
+    return seen["deployment"]["AutoRollbackConfiguration"]["Alarms"][-1]["AlarmName"]
+
+
+def capture(member: str) -> Callable[[Seen], Any]:
+    return lambda seen: seen["endpoint"].get("DataCaptureConfig", {}).get(member)
+
+
+def vpc(member: str) -> Callable[[Seen], Any]:
+    return lambda seen: seen["model"].get("VpcConfig", {}).get(member)
+
+
+def answers(seen: Seen) -> Any:
+    return seen["config"]["AsyncInferenceConfig"]["OutputConfig"]["S3OutputPath"]
+
+
+def serverless(member: str) -> Callable[[Seen], Any]:
+    return lambda seen: seen["variant"]["ServerlessConfig"][member]
+
+
+ASYNC, SERVERLESS = "p-2", "p-3"
+KINDS = {
+    "p-1": {},
+    ASYNC: {"EndpointKind": "asynchronous", "AsyncOutputS3Uri": "account"},
+    SERVERLESS: {"EndpointKind": "serverless"},
+}
+ROWS = [
+    Row("ModelPackageName", VERSION, package, VERSION),
+    Row("SageMakerExecutionRoleName", "other/serving", model_role, "other/serving"),
+    Row("Release", "2", variant("InitialVariantWeight"), 2.0),
+    Row("BundleVersion", "0.9.0-aaaa", lambda seen: seen["outputs"]["BundleVersion"], "0.9.0-aaaa"),
+    Row("InstanceType", "ml.m5.xlarge", variant("InstanceType"), "ml.m5.xlarge"),
+    Row("InitialInstanceCount", "2", instances, 2),
+    Row(STARTUP, "900", variant(STARTUP), 900),
+    Row("ModelDataDownloadTimeoutInSeconds", "1800", variant("ModelDataDownloadTimeoutInSeconds"), 1800),
+    Row("VolumeSizeInGB", "64", variant("VolumeSizeInGB"), 64),
+    Row("TrafficRoutingType", "CANARY", routing("TrafficRoutingConfiguration", "Type"), "CANARY"),
+    Row("TrafficStepPercentage", "10", routing("TrafficRoutingConfiguration", "CanarySize", "Value"), 10),
+    Row("BakeSeconds", "600", routing("TerminationWaitInSeconds"), 600),
+    Row("MaximumServerErrorsPerMinute", "7", threshold("server-errors"), 7.0),
+    Row("MaximumClientErrorsPerMinute", "9", threshold("client-errors"), 9.0),
+    Row("MaximumModelLatencyMicroseconds", "900000", threshold("latency"), 900000.0),
+    Row("AdditionalAlarmName", "mine", last_alarm, "mine"),
+    Row("DataCaptureS3Uri", "account", capture("DestinationS3Uri"), CAPTURED),
+    Row("DataCapturePercentage", "20", capture("CurrentSamplingPercentage"), 20),
+    Row("VpcSubnetIds", "account", vpc("Subnets"), ["subnet-0a1b", "subnet-0c2d"]),
+    Row("VpcSecurityGroupIds", "account", vpc("SecurityGroupIds"), ["sg-0e3f"]),
+    Row("VolumeKmsKeyId", "alias/volumes", lambda seen: seen["config"].get("KmsKeyId"), "alias/volumes"),
+    Row("EnableNetworkIsolation", "true", lambda seen: seen["model"]["EnableNetworkIsolation"], True),
+    Row("CopyModelPackageNames", f"{VERSION},none,none", package, VERSION, batch=2, more=COPIED),
+    Row("MaximumInstanceCount", "3", lambda seen: seen["target"].get("MaxCapacity"), 3, batch=2),
+    Row("TargetInvocationsPerInstance", "50", target_value("invocations-per-instance"), 50.0, batch=2),
+    Row("AsyncOutputS3Uri", f"s3://{DATA}/x", answers, f"s3://{DATA}/x/iris-p-2-prod/answers", kind=ASYNC),
+    Row("TargetBacklogPerInstance", "2", target_value("backlog-per-instance"), 2.0, kind=ASYNC, more=SCALED),
+    Row("ServerlessMemorySizeInMB", "4096", serverless("MemorySizeInMB"), 4096, kind=SERVERLESS),
+    Row("ServerlessMaxConcurrency", "9", serverless("MaxConcurrency"), 9, kind=SERVERLESS),
+]
+# Part of the endpoint's name, which the pipeline never changes: another value is another endpoint.
+NAMES = {"SageMakerProjectName", "SageMakerProjectId", "StageName"}
+# With a test of its own below, or pushed with a row above.
+BESIDE = {"EndpointKind", "KeepInstanceCount", "CopyRegions"}
+
+
+@pytest.fixture(scope="module")
+def place(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Place]:
+    with target_account(tmp_path_factory.mktemp("settings"), waits=0.0002) as found:
+        assert found.give_rights(**RIGHTS) == "CREATE_COMPLETE"
+        found.there("s3").create_bucket(Bucket=DATA)
+        iam = found.there("iam")
+        trust = trust_policy({"Service": "sagemaker.amazonaws.com"})
+        iam.create_role(RoleName="serving", Path="/other/", AssumeRolePolicyDocument=trust)
+        allow_everything(iam, "serving")
+        for name, value in NETWORK.items():
+            parameter = f"/sagemaker-multi-account/endpoints/{name}"
+            found.there("ssm").put_parameter(Name=parameter, Value=value, Type="String")
+        found.there("cloudwatch").put_metric_alarm(
+            AlarmName="mine", Namespace="Mine", MetricName="m", Statistic="Sum", Period=60, EvaluationPeriods=1,
+            Threshold=1, ComparisonOperator="GreaterThanThreshold", TreatMissingData="notBreaching",
+        )  # fmt: skip
+        key = found.there("kms").create_key()["KeyMetadata"]["KeyId"]
+        found.there("kms").create_alias(AliasName="alias/volumes", TargetKeyId=key)
+        yield found
+
+
+def with_version(place: Place, value: Any) -> Any:
+    return value.replace(VERSION, place.versions[1]) if isinstance(value, str) else value
+
+
+def said_by_build(before: Mapping[str, str], after: Mapping[str, str]) -> list[str]:
+    """What Build says of a file with these settings, on a stage that has the former ones."""
+    given = {name: value for name, value in after.items() if name not in WRITTEN_HERE}
+    live = {**before, "Release": "1"} if before else {}
+    return [
+        *problems_of("prod-config.json", given, DECLARED),
+        *in_place("prod-config.json", "stack", live, given, DECLARED),
+    ]
+
+
+def test_every_parameter_has_a_row() -> None:
+    assert sorted({row.name for row in ROWS} | NAMES | BESIDE) == sorted(PARAMETERS)
+    assert not {row.name for row in ROWS} & (NAMES | BESIDE)
+
+
+@pytest.fixture
+def without_rights(place: Place) -> Iterator[Place]:
+    """The roles as `make accounts` makes them where the environment file names neither bucket nor VPC."""
+    assert place.give_rights() == "UPDATE_COMPLETE"
+    yield place
+    assert place.give_rights(**RIGHTS) == "UPDATE_COMPLETE"
+
+
+def test_without_the_rights_of_template_20_nothing_is_captured_and_the_test_says_what_to_do(
+    without_rights: Place,
+) -> None:
+    place = without_rights
+    assert place.push("p-4", **CAPTURE).endswith("_COMPLETE")
+    invoke(place, "p-4")
+    assert "Contents" not in place.there("s3").list_objects_v2(Bucket=DATA, Prefix="capture/iris-p-4")
+    assert "endpoints.data_bucket, and run make accounts" in asynchronous.check_bucket(clients(place, "p-4"), CAPTURED)
+    place.push("p-4", **VPC)
+    assert "cannot use the model's VPC" in place.seen("p-4")["endpoint"]["FailureReason"]
+
+
+def test_with_them_the_models_role_writes_what_it_captures(place: Place) -> None:
+    place.push("p-4")
+    assert place.push("p-4", **CAPTURE, **VPC) == "UPDATE_COMPLETE"
+    invoke(place, "p-4")
+    assert place.there("s3").list_objects_v2(Bucket=DATA, Prefix="capture/iris-p-4-prod/AllTraffic/")["KeyCount"] == 1
+    assert asynchronous.check_bucket(clients(place, "p-4"), CAPTURED) == ""
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_every_setting_takes_effect_on_a_running_endpoint_and_back(place: Place, kind: str) -> None:
+    """A batch of settings is pushed at a time; the next push takes it back."""
+    own, wrong = KINDS[kind], []
+    rows = [row for row in ROWS if row.kind == kind]
+    batches = [[row for row in rows if row.batch == batch] for batch in sorted({row.batch for row in rows})]
+    pushes = [({**own, **pushed(place, batch)}, batch) for batch in batches]
+    assert place.push(kind, **own) == "CREATE_COMPLETE"
+    before, was, last = own, place.seen(kind), list[Row]()
+    for settings, batch in [*pushes, (own, list[Row]())]:
+        if problems := said_by_build(before, settings):
+            wrong.append(f"Build refuses: {problems}")
+        if (status := place.push(kind, **settings)) != "UPDATE_COMPLETE":
+            wrong.append(f"{', '.join(row.name for row in batch)}: {status}: {place.reason(kind)}")
+        seen = place.seen(kind)
+        if reason := seen["endpoint"].get("FailureReason"):
+            wrong.append(f"taken back: {reason}")
+        for row in batch:
+            found, former = value_of(row, seen), value_of(row, was)
+            if found != with_version(place, row.shown) or found == former:
+                wrong.append(f"{row.name}: {found!r}, before {former!r}, expected {row.shown!r}")
+        for row in (row for row in last if row.look not in {one.look for one in batch}):
+            if value_of(row, seen) == with_version(place, row.shown):
+                wrong.append(f"{row.name}: not back: {value_of(row, seen)!r}")
+        before, was, last = settings, place.seen(kind) if not batch else was, batch
+    assert not wrong, "\n".join(wrong)
+
+
+def pushed(place: Place, batch: list[Row]) -> dict[str, str]:
+    found = {name: value for row in batch for name, value in [*row.more.items(), (row.name, row.value)]}
+    return {name: with_version(place, value) for name, value in found.items()}
+
+
+def value_of(row: Row, seen: Seen) -> Any:
+    """What AWS shows of a setting; None where it shows nothing of its kind."""
+    try:
+        return row.look(seen)
+    except LookupError:
+        return None
+
+
+def invoke(place: Place, project: str) -> bytes:
+    answer = place.there("sagemaker-runtime").invoke_endpoint(
+        EndpointName=place.name(project), ContentType="text/csv", Body=SETOSA.body.encode()
+    )
+    found: bytes = answer["Body"].read()
+    return found
+
+
+def test_autoscaling_under_other_settings(place: Place) -> None:
+    """Switched on with a canary (the README's example), kept, pushed over (decision 38), with another type."""
+    place.push("p-5", InitialInstanceCount="1")
+    scaled = {"InitialInstanceCount": "2", "MaximumInstanceCount": "4", **CANARY, "TrafficStepPercentage": "10"}
+    assert said_by_build({"InitialInstanceCount": "1"}, scaled) == []
+    assert place.push("p-5", **scaled) == "UPDATE_COMPLETE"
+    seen = place.seen("p-5")
+    assert (instances(seen), seen["target"]["MinCapacity"], seen["target"]["MaxCapacity"]) == (2, 2, 4)
+
+    place.scale("p-5", 3)
+    assert place.push("p-5", **scaled, Release="2", KeepInstanceCount="true") == "UPDATE_COMPLETE"
+    assert instances(place.seen("p-5")) == 3, "an update keeps what autoscaling added"
+    kept = place.push("p-5", **scaled, **CAPTURE, Release="3", KeepInstanceCount="true")
+    seen = place.seen("p-5")
+    assert (kept, capture("DestinationS3Uri")(seen)) == ("UPDATE_COMPLETE", None), "it would keep the capture, too"
+    place.push("p-5", **scaled, **CAPTURE, Release="4")
+    seen = place.seen("p-5")
+    assert (instances(seen), capture("DestinationS3Uri")(seen)) == (2, CAPTURED)
+
+    for most in ("4", "0"):
+        assert said_by_build(scaled, {**scaled, "MaximumInstanceCount": most, "InstanceType": "ml.m5.xlarge"})
+    with pytest.raises(ClientError, match="must be deregistered as scalable targets"):
+        place.update("p-5", InstanceType="ml.m5.xlarge")
+    off = {**scaled, "MaximumInstanceCount": "0"}
+    for before, after in ((scaled, off), (off, {**scaled, "InstanceType": "ml.m5.xlarge"})):
+        assert said_by_build(before, after) == []
+        assert place.push("p-5", **after) == "UPDATE_COMPLETE"
+    assert place.seen("p-5")["variant"]["InstanceType"] == "ml.m5.xlarge"
+
+
+def test_a_serverless_endpoint_becomes_a_real_time_one_and_not_the_other_way(place: Place) -> None:
+    place.push("p-6", EndpointKind="serverless")
+    config = place.seen("p-6")["endpoint"]["EndpointConfigName"]
+    assert said_by_build({"EndpointKind": "serverless"}, {"InstanceType": "ml.t2.medium"}) == []
+    assert place.push("p-6", InstanceType="ml.t2.medium") == "UPDATE_COMPLETE"
+    assert said_by_build({"InstanceType": "ml.t2.medium"}, {"EndpointKind": "serverless"})
+    with pytest.raises(ClientError, match="cannot be updated from instances to serverless"):
+        place.there("sagemaker").update_endpoint(EndpointName=place.name("p-6"), EndpointConfigName=config)
+
+    assert said_by_build({}, {"InstanceType": "ml.t2.medium", **SCALED})
+    with pytest.raises(ClientError, match="not supported for burstable instances"):
+        place.there("application-autoscaling").register_scalable_target(
+            ServiceNamespace="sagemaker",
+            ResourceId=f"endpoint/{place.name('p-6')}/variant/AllTraffic",
+            ScalableDimension="sagemaker:variant:DesiredInstanceCount",
+            MinCapacity=1,
+            MaxCapacity=2,
+        )
+
+
+def test_an_asynchronous_endpoint_answers_the_test_through_s3_and_scales_from_and_to_no_instance(place: Place) -> None:
+    """Rights of both roles on requests and answers, scaling by the backlog, and the tester's payloads through S3."""
+    settings = {**KINDS[ASYNC], **SCALED}
+    assert said_by_build(settings, settings) == []
+    assert place.push("p-7", **settings, **{**CANARY, "InitialInstanceCount": "2"}).endswith("_COMPLETE")
+    asked = clients(place, "p-7")
+
+    def test() -> str:
+        return asynchronous.ask(asked, place.name("p-7"), f"s3://{DATA}/asynchronous", SETOSA)
+
+    assert test() == ""
+    until(lambda: instances(place.seen("p-7")) == 0, 30)
+    assert test() == "", "the first request starts an instance"
+    wrong = Payload("no csv", "text/csv", "a,b,c,d", 0.0, "", 0, 10_000)
+    assert "the endpoint failed: " in asynchronous.ask(asked, place.name("p-7"), f"s3://{DATA}/asynchronous", wrong)
+    updated = place.push("p-7", **settings, **CANARY, Release="2")
+    assert (updated, instances(place.seen("p-7"))) == ("UPDATE_COMPLETE", 2), "an update begins with instances"
+    with pytest.raises(ClientError, match="AccessDenied"):
+        asked("s3").put_object(Bucket=DATA, Key="asynchronous/iris-p-5-prod/requests/1", Body=b"")  # another project's
+
+
+def clients(place: Place, project: str) -> Any:
+    """Clients of the tester's role, as the pipeline's test has them."""
+    return place.test_session(project).client
+
+
+# -- what the documents show -----------------------------------------------------------------------
+
+EXAMPLES = [
+    (str(page.relative_to(ROOT)), json.loads(block)["Parameters"])
+    for page in sorted([ROOT / "README.md", *(ROOT / "docs").rglob("*.md"), *(ROOT / "seed-code").rglob("*.md")])
+    for block in re.findall(r"```json\n(.*?)```", page.read_text(encoding="utf-8"), re.DOTALL)
+    if '"Parameters"' in block
+]
+
+
+def test_the_documents_show_settings() -> None:
+    assert "seed-code/model-deploy/README.md" in {page for page, _ in EXAMPLES}
+
+
+@pytest.mark.parametrize(("page", "settings"), EXAMPLES, ids=[f"{n}-{page}" for n, (page, _) in enumerate(EXAMPLES)])
+def test_every_example_of_the_documents_is_taken_by_build_onto_what_projects_start_with(
+    page: str, settings: dict[str, str]
+) -> None:
+    for start in ("staging", "prod"):
+        file = ROOT / f"seed-code/model-deploy/{start}-config.json"
+        before = json.loads(file.read_text(encoding="utf-8"))["Parameters"]
+        # Another kind of endpoint is for a stage that is not deployed yet, as the page says.
+        onto = before if "EndpointKind" not in settings else {}
+        assert said_by_build(onto, settings) == [], page
