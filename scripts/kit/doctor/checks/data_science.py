@@ -12,8 +12,8 @@ from scripts.kit.doctor.facts.stacks import EXTERNAL_ID_PARAMETER, PREFIX, START
 from scripts.kit.doctor.findings import Place, Request, check, here
 from scripts.kit.doctor.reader import known
 from scripts.kit.doctor.snapshot import Snapshot
-from scripts.kit.names import MODELS_STACK, PEOPLE_STACK, SHARED_STACK
-from scripts.kit.stacks.data_science import TEMPLATES
+from scripts.kit.names import MODELS_STACK, PEOPLE_STACK, SHARED_STACK, STUDIO_ROLE, STUDIO_STACK
+from scripts.kit.stacks.data_science import TEMPLATES, templates
 from scripts.kit.stacks.ways_out import way_out
 
 
@@ -26,7 +26,7 @@ from scripts.kit.stacks.ways_out import way_out
 def kit_stack_missing(facts: Snapshot) -> Iterator[Place]:
     for name, stack in facts.data_science.stacks.items():
         if stack is None:
-            yield here(facts, f"stack {name}", f"no stack holds {TEMPLATES[name]}", facts.make_accounts)
+            yield here(facts, f"stack {name}", f"no stack holds {templates(facts.settings)[name]}", facts.make_accounts)
 
 
 @check(
@@ -120,7 +120,9 @@ def studio_role_missing(facts: Snapshot) -> Iterator[Place]:
                 facts,
                 f"role {role}",
                 "there is no role of this name",
-                "aws sagemaker describe-domain --domain-id DOMAIN shows the execution roles; "
+                facts.make_accounts
+                if role == STUDIO_ROLE and not facts.data_science.stacks.get(STUDIO_STACK)
+                else "aws sagemaker describe-domain --domain-id DOMAIN shows the execution roles; "
                 "name them in studio.execution_roles",
             )
 

@@ -114,7 +114,6 @@ TARGET = ("20-target-account", "50-endpoint")
 OWN_ROLES = ("11-shared-resources", "12-project-roles", "13-people", "21-self-managed-roles", "60-ci-roles")
 PASSED = ("11-shared-resources", "12-project-roles", "13-people")  # templates whose roles services take on
 OF_PROJECTS = ("11-shared-resources", "12-project-roles")  # whose roles every project needs
-LAUNCH_POLICY = ":iam::aws:policy/AmazonSageMakerAdmin-ServiceCatalogProductsServiceRolePolicy"  # of AWS's launch role
 VARIABLE = re.compile(r"\$\{([A-Za-z0-9:]+)\}")
 
 

@@ -215,7 +215,7 @@ def domains(world: World) -> Domains:
     return world.cloud.state(Domains, world.account, REGION)
 
 
-@case("domain-missing", "SageMaker console, Domains")
+@case("domain-missing", "studio.domain_id")
 def _(world: World) -> Iterator[None]:
     with swapped(domains(world), "by_id", {}):
         yield

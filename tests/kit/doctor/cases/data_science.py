@@ -55,7 +55,7 @@ def _(world: World) -> Iterator[None]:
 
 @case("studio-role-missing", "studio.execution_roles")
 def _(world: World) -> Iterator[None]:
-    with world.environment(people.STUDIO_ROLE, "NoSuchRole"):
+    with world.environment("  domain:\n", "  execution_roles: [NoSuchRole]\n  domain:\n"):
         yield
 
 
@@ -136,7 +136,7 @@ def _(world: World) -> Iterator[None]:
 STOCK = "AmazonSageMakerServiceCatalogProductsLaunchRole"
 
 
-@case("launch-role-missing", "Enable Amazon SageMaker AI project templates")
+@case("launch-role-missing", "make accounts")
 def _(world: World) -> Iterator[None]:
     with no_role(world, world.account, STOCK):
         yield
