@@ -34,7 +34,7 @@ def test_every_account_gets_its_roles_once_and_an_account_that_joins_is_ready_by
         assert made[0].startswith(f"StackSet-{TARGET}-{stage}-")
         assert made[1] == "CREATE_COMPLETE"
     written = organization.writes(*STACKS)
-    assert written == 8
+    assert written == 10
     assert organization() == 0
     assert organization.writes(*STACKS) == written
     organization.edit("rehearsal-tester", "another-word")

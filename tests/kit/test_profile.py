@@ -58,7 +58,14 @@ def test_accounts_are_set_up_through_the_profile_of_the_management_account(
     kept: Story, type_in: Callable[..., str]
 ) -> None:
     type_in(accounts, "management", "--invite")
-    assert made(kept, kept.setting.data_science) == {MODELS_STACK, SHARED_STACK, ROLES_STACK, PEOPLE_STACK, STUDIO_STACK, user_stack("ada")}
+    assert made(kept, kept.setting.data_science) == {
+        MODELS_STACK,
+        SHARED_STACK,
+        ROLES_STACK,
+        PEOPLE_STACK,
+        STUDIO_STACK,
+        user_stack("ada"),
+    }
     type_in(accounts, "management")
 
 

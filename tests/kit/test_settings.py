@@ -155,7 +155,9 @@ def test_what_is_new_in_the_file_has_todays_meaning_when_left_out() -> None:
 
 def test_every_optional_line_of_the_example_can_be_switched_on() -> None:
     """Each `# key: value` line, without its mark, is still a valid file (targets apart: they replace the units)."""
-    words = "new_accounts|invited_accounts|target_roles|regions|approval|publishing|source|domain|domain_id|images|models"
+    words = (
+        "new_accounts|invited_accounts|target_roles|regions|approval|publishing|source|domain|domain_id|images|models"
+    )
     lines, inside = [], False
     for line in EXAMPLE_SETTINGS.splitlines():
         begins = re.match(rf"(  )?# ({words}):", line)

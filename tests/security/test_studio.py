@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,9 +14,8 @@ from botocore.exceptions import ClientError
 from localaws.cloud import Session
 from scripts.kit.names import CREATOR_POLICY, S3_LAUNCH_ROLE, SCIENTIST_POLICY, bundle_bucket
 from scripts.kit.publish import hosting
-from scripts.rehearsal import setting as people
-from scripts.rehearsal.embedded import embedded_aws
 from scripts.kit.stacks.project_roles import PREFIX, USE_ROLE
+from scripts.rehearsal.embedded import embedded_aws
 from tests.support.attacks import bucket_policy, check_denied, managed_policy, role_policy, topic_policy
 from tests.support.installation import Installation
 

@@ -1,7 +1,8 @@
 """A command of the AWS CLI, as a person types it, sent to the embedded AWS: what `make doctor` gives as a cure.
 
-AWS CLI User Guide, "Specify parameter values": options are the members of the operation's input with hyphens; a list's values
-stand one after the other; a structure is JSON or the shorthand Key=…,Value=…; a truth value is --name or --no-name.
+AWS CLI User Guide, "Specify parameter values": options are the members of the operation's input with hyphens; a
+list's values follow each other; a structure is JSON or the shorthand Key=…,Value=…; a truth value is --name or
+--no-name.
 """
 
 from __future__ import annotations
@@ -71,7 +72,10 @@ def convert(shape: Any, values: list[str], flag: bool) -> Any:
         raise NotACommand(f"{' '.join(values[1:])} follows a value")
     if shape.type_name == "structure":
         return {name: value for name, _, value in (part.partition("=") for part in values[0].split(","))}
-    return {"integer": int, "long": int, "boolean": lambda text: text == "true"}.get(shape.type_name, str)(values[0])
+    if shape.type_name == "boolean":
+        return values[0] == "true"
+    number = {"integer": int, "long": int, "float": float, "double": float}.get(shape.type_name)
+    return number(values[0]) if number else values[0]
 
 
 def send(session: Session, line: str) -> Any:

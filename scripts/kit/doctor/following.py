@@ -1,4 +1,4 @@
-"""Which findings follow from which: where a stack is missing or broken, so is what it makes, and one cure heals all of it.
+"""Which findings follow from which: where a stack is missing or broken, so is what it makes, and one cure heals it all.
 
 A finding that follows from another one is listed beneath it. It has no cure of its own until that one's is done.
 """
@@ -63,7 +63,9 @@ def follows(one: Finding, cause: Finding) -> bool:
     if cause.check.id in TARGET_GONE:
         return one.check.id in OF_TARGETS and one.place.account == cause.place.account
     if cause.check.id == "stage-stack-failed":  # its stack set bears the same name
-        return one.check.id == "stage-outdated" and one.place.resource == cause.place.resource.replace("stack", "stack set", 1)
+        return one.check.id == "stage-outdated" and one.place.resource == cause.place.resource.replace(
+            "stack", "stack set", 1
+        )
     return False
 
 

@@ -91,7 +91,7 @@ class Roles:
 
 @dataclass(frozen=True)
 class Domain:
-    """A Studio domain that `make accounts` makes, with the VPC of its users' home directories and a profile for each."""
+    """A Studio domain that `make accounts` makes: the VPC of its users' home directories, and a profile for each."""
 
     name: str
     vpc_id: str

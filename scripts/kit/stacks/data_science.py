@@ -41,7 +41,7 @@ def stack(settings: Settings, name: str, parameters: dict[str, str], version: st
 
 
 def templates(settings: Settings) -> dict[str, str]:
-    """The template of each stack that the account's own Region has as the environment file says, by the stack's name."""
+    """The template of each stack that the account's own Region has by the environment file, by the stack's name."""
     return {**({STUDIO_STACK: studio.DOMAIN_TEMPLATE} if settings.studio.domain else {}), **TEMPLATES}
 
 

@@ -1,10 +1,10 @@
-"""What SageMaker's console makes where project templates are turned on: AWS's roles for projects, and the switch itself.
+"""What SageMaker's console makes where project templates are turned on: AWS's roles for projects, and the switch.
 
 Service Catalog creates a project of the product as the launch role; AWS's own project templates run as the others. The
-console makes all of them (SageMaker Developer Guide, "Granting SageMaker Studio Permissions Required to Use Projects",
-the list of roles; "AWS Managed Policies for SageMaker Projects and JumpStart", the policy of each). Each is made here as
-the console makes it, where it is missing: name, path, description, trust and policies. The policy of the use role is no
-managed one, and no page shows it: it is the one that the console's own carries in public accounts.
+console makes all of them (SageMaker Developer Guide, "Granting SageMaker Studio Permissions Required to Use
+Projects", the list of roles; "AWS Managed Policies for SageMaker Projects and JumpStart", the policy of each). Each is
+made here as the console makes it, where it is missing: name, path, description, trust and policies. The policy of the
+use role is no managed one, and no page shows it: it is the one that the console's own carries in public accounts.
 """
 
 from __future__ import annotations
@@ -14,6 +14,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any
+
+from botocore.exceptions import ClientError
 
 from scripts.kit.connect import Connection, pages
 from scripts.kit.console import counted
@@ -35,7 +37,7 @@ PORTFOLIO = "the Amazon SageMaker portfolio of products"
 
 @dataclass(frozen=True)
 class StockRole:
-    """One of AWS's roles. policy: AWS's, with its path where it has one; "" for one of the account's own (use_policy)."""
+    """One of AWS's roles. policy: AWS's, with its path where it has one; "" for one of the account's (use_policy)."""
 
     name: str
     services: tuple[str, ...]
@@ -51,7 +53,7 @@ class StockRole:
 
 
 def of_service(kind: str, service: str, policy: str, title: str = "") -> StockRole:
-    """A role that a service of a project takes on. kind: as the role's name has it; title: as its description has it."""
+    """A role that a service of a project takes on. kind: as its name has it; title: as its description has it."""
     words = f"{FROM_THE_CONSOLE} will grant permissions required to use AWS {title or kind} within {PORTFOLIO}."
     return StockRole(f"{PREFIX}{kind}Role", (service,), policy, words)
 
@@ -93,7 +95,10 @@ USE_POLICY: tuple[tuple[tuple[str, ...], tuple[str, ...]], ...] = (  # actions (
         ("cloudformation:*:*:stack/sagemaker-*",),
     ),
     (("cloudwatch:PutMetricData",), ("*",)),
-    (("codebuild:BatchGetBuilds StartBuild",), ("codebuild:*:*:project/sagemaker-*", "codebuild:*:*:build/sagemaker-*")),
+    (
+        ("codebuild:BatchGetBuilds StartBuild",),
+        ("codebuild:*:*:project/sagemaker-*", "codebuild:*:*:build/sagemaker-*"),
+    ),
     (
         ("codecommit:CancelUploadArchive GetBranch GetCommit GetUploadArchiveStatus UploadArchive",),
         ("codecommit:*:*:sagemaker-*",),
@@ -116,9 +121,9 @@ USE_POLICY: tuple[tuple[tuple[str, ...], tuple[str, ...]], ...] = (  # actions (
     (
         (
             "glue:BatchCreatePartition BatchDeletePartition BatchDeleteTable BatchDeleteTableVersion BatchGetPartition",
-            "glue:CreateDatabase CreatePartition CreateTable DeletePartition DeleteTable DeleteTableVersion GetDatabase",
-            "glue:GetPartition GetPartitions GetTable GetTables GetTableVersion GetTableVersions SearchTables",
-            "glue:UpdatePartition UpdateTable GetUserDefinedFunctions",
+            "glue:CreateDatabase CreatePartition CreateTable DeletePartition DeleteTable DeleteTableVersion",
+            "glue:GetDatabase GetPartition GetPartitions GetTable GetTables GetTableVersion GetTableVersions",
+            "glue:SearchTables UpdatePartition UpdateTable GetUserDefinedFunctions",
         ),
         (
             "glue:*:*:catalog", "glue:*:*:database/default", "glue:*:*:database/global_temp",
@@ -163,7 +168,11 @@ def use_policy(partition: str) -> str:
 
     statements: list[dict[str, Any]] = []
     for lines, resources in USE_POLICY:
-        actions = [f"{service}:{name}" for service, _, names in (line.partition(":") for line in lines) for name in names.split()]
+        actions = [
+            f"{service}:{name}"
+            for service, _, names in (line.partition(":") for line in lines)
+            for name in names.split()
+        ]
         statements.append({"Effect": "Allow", "Action": actions, "Resource": [arn(one) for one in resources]})
     left_out = [arn(f"sagemaker:*:*:{kind}/*") for kind in NOT_OF_PROJECTS]
     statements.append({"Effect": "Allow", "Action": "sagemaker:*", "NotResource": left_out})
@@ -202,7 +211,9 @@ def make(
     if not role.policy:
         policy = f"arn:{partition}:iam::{account}:policy{PATH}{role.name}Policy"
         document = use_policy(partition)
-        unless_there(iam.create_policy, PolicyName=f"{role.name}Policy", Path=PATH, PolicyDocument=document, Tags=labels)
+        unless_there(
+            iam.create_policy, PolicyName=f"{role.name}Policy", Path=PATH, PolicyDocument=document, Tags=labels
+        )
     bound = {"PermissionsBoundary": boundary} if boundary else {}
     unless_there(
         iam.create_role,
@@ -220,7 +231,7 @@ def unless_there(create: Any, **request: Any) -> None:
     """Create it, unless an interrupted run has."""
     try:
         create(**request)
-    except Exception as error:
+    except ClientError as error:
         if code(error) != "EntityAlreadyExists":
             raise
 
@@ -229,11 +240,11 @@ def unless_there(create: Any, **request: Any) -> None:
 
 
 def plan(home: Connection, settings: Settings) -> tuple[PlanStep, ...]:
-    """The roles, unless projects are created from a template in S3 alone, and the switch. home: the data science account."""
+    """The roles, unless projects come from a template in S3 alone, and the switch. home: the data science account."""
     steps = []
     if settings.publishing.to != "s3":
         missing = incomplete(home.client("iam"))
-        names = ", ".join(role.name.removeprefix(PREFIX) for role in missing)
+        names = ", ".join(role.name.removeprefix(PREFIX).removesuffix("Role") for role in missing)
         what, detail = f"{PREFIX}…Role in {home.account}", f"as SageMaker's console makes them: {names}"
         step = PlanStep("create", "roles", f"{counted(len(missing), 'role')} {what}", detail, {"roles": missing})
         steps.append(step if missing else PlanStep("keep", "roles", what))
@@ -250,6 +261,8 @@ def apply(home: Connection, settings: Settings, steps: Sequence[PlanStep]) -> No
     for step in steps:
         if step.kind == "roles" and step.writes:
             roles = step.request["roles"]
-            together([partial(make, iam, home.account, home.partition, role, settings.tags, boundary) for role in roles])
+            together(
+                [partial(make, iam, home.account, home.partition, role, settings.tags, boundary) for role in roles]
+            )
         elif step.writes:
             home.client("sagemaker").enable_sagemaker_servicecatalog_portfolio()

@@ -36,8 +36,6 @@ def users(settings: Settings, domain_id: str, version: str = "") -> list[stacks.
     """Template 14 for each user. domain_id: the output DomainId of template 09, "" while it is planned"""
     names = settings.studio.domain.users if settings.studio.domain else ()
     return [
-        wanted(
-            settings, user_stack(name), USER_TEMPLATE, {"DomainId": domain_id, "UserProfileName": name}, version
-        )
+        wanted(settings, user_stack(name), USER_TEMPLATE, {"DomainId": domain_id, "UserProfileName": name}, version)
         for name in names
     ]

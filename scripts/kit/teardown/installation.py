@@ -348,7 +348,9 @@ def others_parts(home: Connection, settings: Settings) -> Iterator[TeardownPart]
         yield kept("organization", f"of {settings.accounts.management}", detail)
     for stack in pages(home.client("cloudformation"), "list_stacks", "StackSummaries"):
         if stack["StackName"].startswith(STUDIO_STACK) and stack["StackStatus"] != "DELETE_COMPLETE":
-            command = f"`aws cloudformation delete-stack --stack-name {stack['StackName']}` deletes it, the users' first"
+            command = (
+                f"`aws cloudformation delete-stack --stack-name {stack['StackName']}` deletes it, the users' first"
+            )
             yield kept("stack", stack["StackName"], f"people work in Studio; {command}")
         if CI_ROLES in stack.get("TemplateDescription", "") and stack["StackStatus"] != "DELETE_COMPLETE":
             command = f"`aws cloudformation delete-stack --stack-name {stack['StackName']}` deletes it"

@@ -1,4 +1,4 @@
-"""Studio in the account of another team's template: the domain, its role and AWS's roles for projects, as the kit makes them."""
+"""Studio in the account of another team's template: the domain and AWS's roles for projects, as the kit makes them."""
 
 from __future__ import annotations
 

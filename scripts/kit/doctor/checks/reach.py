@@ -32,8 +32,8 @@ STACK_SETS_ROLE = "stacksets-exec-"  # CloudFormation makes it in accounts of se
 SERVICE_LINKED = ":role/aws-service-role/"  # the path of roles that IAM changes for their service alone
 KIT, LAUNCH, STOCK = "a role of the kit", "AWS's launch role", "AWS's role for projects"
 OWN = (KIT, LAUNCH, STOCK)
-# The policy of each of AWS's roles for projects. Services alone take them on, and template 13 lets no data scientist pass one
-# that a service of theirs trusts. SageMaker's console ends the name of the use role's policy with a time.
+# The policy of each of AWS's roles for projects. Services alone take them on, and template 13 lets no data scientist
+# pass one that a service of theirs trusts. SageMaker's console ends the name of the use role's policy with a time.
 STOCK_POLICIES = {
     role.name: f":iam::aws:policy/{role.policy}" if role.policy else f":policy{project_roles.PATH}{role.name}"
     for role in project_roles.ROLES

@@ -50,7 +50,9 @@ def test_a_domain_and_its_users_are_made_changed_and_deleted_by_a_stack(cloud: C
 def test_who_makes_a_domain_passes_its_role(cloud: Cloud) -> None:
     role = make_role_resource(cloud, "Studio", "sagemaker.amazonaws.com")
     maker = make_role_resource(cloud, "Maker", "cloudformation.amazonaws.com", "sagemaker:*")
-    session = cloud.service_role(maker, "maker", "cloudformation.amazonaws.com", client_of(cloud, "iam").meta.region_name)
+    session = cloud.service_role(
+        maker, "maker", "cloudformation.amazonaws.com", client_of(cloud, "iam").meta.region_name
+    )
     sagemaker = session.client("sagemaker", "eu-west-1")
     with pytest.raises(ClientError, match="iam:PassRole"):
         sagemaker.create_domain(**DOMAIN, DefaultUserSettings={"ExecutionRole": role})
