@@ -71,11 +71,25 @@ def convert(shape: Any, values: list[str], flag: bool) -> Any:
     if len(values) > 1:
         raise NotACommand(f"{' '.join(values[1:])} follows a value")
     if shape.type_name == "structure":
-        return {name: value for name, _, value in (part.partition("=") for part in values[0].split(","))}
+        return shorthand(shape, values[0])
     if shape.type_name == "boolean":
         return values[0] == "true"
     number = {"integer": int, "long": int, "float": float, "double": float}.get(shape.type_name)
     return number(values[0]) if number else values[0]
+
+
+def shorthand(shape: Any, text: str) -> dict[str, Any]:
+    """Key=…,Value=…; of a list the values follow each other: Accounts=1,2,OrganizationalUnitIds=3."""
+    given: dict[str, list[str]] = {}
+    for part in text.split(","):
+        name, equals, value = part.partition("=")
+        if equals and name in shape.members:
+            given[name] = [value]
+        elif given:
+            given[next(reversed(given))].append(part)
+        else:
+            raise NotACommand(f"{part} is no Key=Value")
+    return {name: convert(shape.members[name], values, True) for name, values in given.items()}
 
 
 def send(session: Session, line: str) -> Any:

@@ -12,8 +12,10 @@ from scripts.kit.doctor import report
 from scripts.kit.doctor.checks.every import CHECKS
 from scripts.kit.doctor.checks.launch import NEEDED
 from scripts.kit.doctor.facts.storage import ALIAS
+from scripts.kit.doctor.following import OF_STACKS, OF_TARGETS, STACK_GONE, TARGET_GONE
 from scripts.kit.doctor.merge import merged
 from scripts.kit.doctor.reader import Reader
+from scripts.kit.names import SHARED_STACK
 from scripts.rehearsal import setting as people
 from scripts.rehearsal.embedded import embedded_aws
 from tests.kit.doctor.cases import cases, swapped
@@ -23,7 +25,8 @@ from tests.kit.doctor.cases.projects import another_version, own_image, project_
 from tests.kit.doctor.cases.self_managed import targets
 from tests.kit.doctor.cases.sizes import IRELAND, storage_in_ireland
 from tests.kit.doctor.cases.storage import OTHERS
-from tests.support import ROOT
+from tests.kit.doctor.cases.targets import stack
+from tests.support import ROOT, cures
 from tests.support.doctor_break import check_broken
 from tests.support.doctor_world import World, make_world
 
@@ -53,6 +56,28 @@ def test_a_healthy_installation_has_no_finding_and_everything_is_checked(world: 
 def test_every_one_of_the_165_checks_has_a_case() -> None:
     assert sorted(CASES) == sorted(CHECKS)
     assert len(CHECKS) == 165
+
+
+def test_every_row_of_the_cures_is_of_a_check() -> None:
+    assert cures.WORDS.isdisjoint(cures.NOT_PLAYED)
+    assert cures.WORDS | set(cures.NOT_PLAYED) <= set(CASES)
+    named = re.findall(r"tests/[a-z_/]+\.py", " ".join(cures.NOT_PLAYED.values()))
+    assert [name for name in named if not (ROOT / name).exists()] == []
+
+
+def test_what_follows_from_a_broken_stack_is_listed_beneath_it(world: World) -> None:
+    with swapped(stack(world, world.account, SHARED_STACK), "status", "UPDATE_ROLLBACK_FAILED"):
+        with CASES["starter-missing"].broken(world), CASES["approvals-topic-missing"].broken(world):
+            code, text = world.typed()
+            shown = world.doctor()[1]["findings"]
+    assert code == 1
+    assert f"error   kit-stack-failed  {world.account} us-east-1 stack {SHARED_STACK}" in text
+    assert f"        follows: starter-missing  {world.account} us-east-1 state machine" in text
+    assert "1 error, 0 warnings, 0 notes; 2 more follow from these" in text
+    follows = {found["id"]: found["follows"] for found in shown}
+    assert follows.pop("kit-stack-failed") == ""
+    assert set(follows.values()) == {f"kit-stack-failed stack {SHARED_STACK}"}
+    assert all(ids <= set(CHECKS) for ids in (*OF_STACKS.values(), OF_TARGETS, STACK_GONE, TARGET_GONE))
 
 
 @pytest.mark.parametrize("id", sorted(id for id in CASES if not CASES[id].alone))

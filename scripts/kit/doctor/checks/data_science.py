@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import json
+import shlex
 from collections.abc import Iterator
 
 from scripts.kit.doctor.checks import own_stacks
 from scripts.kit.doctor.checks.roles import service, trust_fix, trusts
 from scripts.kit.doctor.facts.data_science import APPROVER, DATA_SCIENTIST
-from scripts.kit.doctor.facts.protected import OF_PROJECTS, kit_roles
+from scripts.kit.doctor.facts.protected import OF_PROJECTS, kit_roles, of_account, topic_policy
 from scripts.kit.doctor.facts.stacks import EXTERNAL_ID_PARAMETER, PREFIX, STARTER, TOPIC
 from scripts.kit.doctor.findings import Place, Request, check, here
 from scripts.kit.doctor.reader import known
@@ -258,7 +260,11 @@ def rule_disabled(facts: Snapshot) -> Iterator[Place]:
 )
 def approvals_topic_missing(facts: Snapshot) -> Iterator[Place]:
     if facts.data_science.topic is None and facts.data_science.standing(SHARED_STACK):
-        yield here(facts, f"topic {TOPIC}", "there is no such topic", f"aws sns create-topic --name {TOPIC}")
+        arn = f"arn:{facts.partition}:sns:{facts.region}:{facts.account}:{TOPIC}"
+        policy = topic_policy(arn, of_account(facts.partition, facts.account, facts.region))
+        attributes = json.dumps({"Policy": policy})
+        fix = f"aws sns create-topic --name {TOPIC} --attributes {shlex.quote(attributes)}"
+        yield here(facts, f"topic {TOPIC}", "there is no such topic", fix)
 
 
 @check(

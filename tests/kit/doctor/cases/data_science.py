@@ -72,7 +72,7 @@ def _(world: World) -> Iterator[None]:
     ssm = world.client("ssm")
     ssm.delete_parameter(Name=stacks.EXTERNAL_ID_PARAMETER)
     yield
-    ssm.put_parameter(Name=stacks.EXTERNAL_ID_PARAMETER, Type="String", Value="rehearsal-tester")
+    ssm.put_parameter(Name=stacks.EXTERNAL_ID_PARAMETER, Type="String", Value="rehearsal-tester", Overwrite=True)
 
 
 @case("external-id-differs", "aws ssm put-parameter --overwrite")
@@ -116,6 +116,7 @@ def _(world: World) -> Iterator[None]:
     policy = sns.get_topic_attributes(TopicArn=arn)["Attributes"]["Policy"]
     sns.delete_topic(TopicArn=arn)
     yield
+    sns.delete_topic(TopicArn=arn)
     sns.create_topic(Name=stacks.TOPIC, Attributes={"Policy": policy})
 
 
