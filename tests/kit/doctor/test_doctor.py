@@ -66,14 +66,14 @@ def test_every_row_of_the_cures_is_of_a_check() -> None:
 
 
 def test_what_follows_from_a_broken_stack_is_listed_beneath_it(world: World) -> None:
-    with swapped(stack(world, world.account, SHARED_STACK), "status", "UPDATE_ROLLBACK_FAILED"):
-        with CASES["starter-missing"].broken(world), CASES["approvals-topic-missing"].broken(world):
-            code, text = world.typed()
-            shown = world.doctor()[1]["findings"]
+    failed = swapped(stack(world, world.account, SHARED_STACK), "status", "UPDATE_ROLLBACK_FAILED")
+    with failed, CASES["starter-missing"].broken(world), CASES["external-id-missing"].broken(world):
+        code, text = world.typed()
+        shown = world.doctor()[1]["findings"]
     assert code == 1
     assert f"error   kit-stack-failed  {world.account} us-east-1 stack {SHARED_STACK}" in text
     assert f"        follows: starter-missing  {world.account} us-east-1 state machine" in text
-    assert "1 error, 0 warnings, 0 notes; 2 more follow from these" in text
+    assert "1 error, 0 warnings, 0 notes; 2 more follow from these" in text, text
     follows = {found["id"]: found["follows"] for found in shown}
     assert follows.pop("kit-stack-failed") == ""
     assert set(follows.values()) == {f"kit-stack-failed stack {SHARED_STACK}"}
