@@ -86,11 +86,11 @@ WORDS = frozenset(
         "versions-many",
     }
 )  # fmt: skip
-# Cures that are commands, and are not carried out in the doctor's world. In most, only its state is broken, that
-# of a stack, a stack set or a project, which no command of the Makefile can heal; the command is played elsewhere.
+# Cures that are commands, and are not carried out in the doctor's world. In most, only its record of a stack, a stack
+# set or a project is broken, which no command of the Makefile can heal; another test runs the command.
 ACCOUNTS, PUBLISH = "make accounts: tests/kit/test_accounts.py", "make publish: tests/kit/test_publish.py"
 UPGRADE, REPAIR = "make upgrade: tests/kit/test_upgrade.py", "make repair: tests/kit/test_repair.py"
-QUOTA = "Service Quotas decides over the increase, which the embedded AWS does not play"
+QUOTA = "Service Quotas decides over the increase: not supported by the embedded AWS"
 NOT_PLAYED = {
     "bundle-bucket-missing": PUBLISH,
     "endpoint-missing": REPAIR,
