@@ -12,6 +12,7 @@ from scripts.kit.doctor import report
 from scripts.kit.doctor.checks.every import CHECKS
 from scripts.kit.doctor.checks.launch import NEEDED
 from scripts.kit.doctor.facts.storage import ALIAS
+from scripts.kit.doctor.findings import Finding, Place
 from scripts.kit.doctor.following import OF_STACKS, OF_TARGETS, STACK_GONE, TARGET_GONE
 from scripts.kit.doctor.merge import merged
 from scripts.kit.doctor.reader import Reader
@@ -25,7 +26,6 @@ from tests.kit.doctor.cases.projects import another_version, own_image, project_
 from tests.kit.doctor.cases.self_managed import targets
 from tests.kit.doctor.cases.sizes import IRELAND, storage_in_ireland
 from tests.kit.doctor.cases.storage import OTHERS
-from tests.kit.doctor.cases.targets import stack
 from tests.support import ROOT, cures
 from tests.support.doctor_break import check_broken
 from tests.support.doctor_world import World, make_world
@@ -65,18 +65,20 @@ def test_every_row_of_the_cures_is_of_a_check() -> None:
     assert [name for name in named if not (ROOT / name).exists()] == []
 
 
-def test_what_follows_from_a_broken_stack_is_listed_beneath_it(world: World) -> None:
-    failed = swapped(stack(world, world.account, SHARED_STACK), "status", "UPDATE_ROLLBACK_FAILED")
-    with failed, CASES["starter-missing"].broken(world), CASES["external-id-missing"].broken(world):
-        code, text = world.typed()
-        shown = world.doctor()[1]["findings"]
-    assert code == 1
-    assert f"error   kit-stack-failed  {world.account} us-east-1 stack {SHARED_STACK}" in text
-    assert f"        follows: starter-missing  {world.account} us-east-1 state machine" in text
-    assert "1 error, 0 warnings, 0 notes; 2 more follow from these" in text, text
-    follows = {found["id"]: found["follows"] for found in shown}
-    assert follows.pop("kit-stack-failed") == ""
-    assert set(follows.values()) == {f"kit-stack-failed stack {SHARED_STACK}"}
+def test_what_follows_from_a_broken_stack_is_listed_beneath_it() -> None:
+    def finding(id: str, resource: str, account: str = people.DATA_SCIENCE) -> Finding:
+        return Finding(CHECKS[id], Place(account, resource, "is gone", "make accounts"))
+
+    failed = finding("kit-stack-failed", f"stack {SHARED_STACK}")
+    starter, other = finding("starter-missing", "the starter"), finding("starter-missing", "another's", people.STAGING)
+    apart = finding("model-bucket-missing", "a bucket")
+    listed = [starter, failed, other, apart]
+    text = report.lines(listed, [])
+    assert text[-1] == "3 errors, 0 warnings, 0 notes; 1 more follows from these"
+    at = text.index(f"        follows: starter-missing  {people.DATA_SCIENCE} the starter: is gone")
+    assert next(line for line in text[:at] if "follows" in line or "error" in line).split()[1] == "kit-stack-failed"
+    follows = [found["follows"] for found in report.as_data(listed, [])["findings"]]
+    assert follows == [f"kit-stack-failed stack {SHARED_STACK}", "", "", ""]
     assert all(ids <= set(CHECKS) for ids in (*OF_STACKS.values(), OF_TARGETS, STACK_GONE, TARGET_GONE))
 
 
