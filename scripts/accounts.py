@@ -1,9 +1,10 @@
-"""Set the accounts up: the organization with its OUs and accounts, and what templates 10 to 13 and 20 make.
+"""Set the accounts up: the organization with its OUs and accounts, Studio, and what templates 10 to 13 and 20 make.
 
 In this order: an organization with all features (made only with --create-organization), trusted access of
 CloudFormation stack sets, the delegated administrator, the OUs, the accounts (made with --create-accounts,
-invited with --invite), templates 10 to 13 in the data science account (10 in every further Region of endpoints
-too), template 20 in every target account.
+invited with --invite), AWS's roles for projects and project templates where they are missing or off, templates 09
+(where the environment file asks for a Studio domain) to 14 in the data science account (10 in every further Region of
+endpoints too), template 20 in every target account.
 
 Run with credentials of the management account, which may do all of it, or of the data science account, which
 does what it may; what is left is listed with the account and the command. Accounts are entered through the role

@@ -5,6 +5,7 @@ from __future__ import annotations
 from scripts.kit.stages import Stage
 
 # Stacks of `make accounts`, and the stack sets of template 20.
+STUDIO_STACK = "multi-account-deployment-studio"  # where the environment file asks for a Studio domain
 MODELS_STACK = "multi-account-deployment-models"
 SHARED_STACK = "multi-account-deployment-shared"
 ROLES_STACK = "multi-account-deployment"  # as in 0.1.0: the same roles after an upgrade (docs/guides/upgrading.md)
@@ -15,12 +16,18 @@ SELF_MANAGED_STACK = "multi-account-deployment-stack-sets"
 SELF_MANAGED_ROLES = ("AWSCloudFormationStackSetAdministrationRole", "AWSCloudFormationStackSetExecutionRole")
 
 # Roles of the data science account, with their path.
+STUDIO_ROLE = "service-role/AmazonSageMaker-ExecutionRole-MultiAccount"  # of the Studio domain that the kit makes
 LAUNCH_ROLE = "service-role/AmazonSageMakerServiceCatalogProductsLaunchRole"  # AWS's own
 S3_LAUNCH_ROLE = "service-role/AmazonSageMakerServiceCatalogProductsMultiAccountLaunchRole"
 
 APPROVER_POLICY = "sagemaker-multi-account-approver"
 SCIENTIST_POLICY = "sagemaker-multi-account-data-scientist"
 CREATOR_POLICY = "sagemaker-multi-account-project-creator"
+
+
+def user_stack(user: str) -> str:
+    """The stack of template 14 for a user of the Studio domain."""
+    return f"{STUDIO_STACK}-{user}"
 
 
 def target_set_name(stage: Stage) -> str:

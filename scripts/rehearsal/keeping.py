@@ -59,9 +59,9 @@ def sessions(story: Story) -> dict[str, Session]:
     cloud, setting = story.cloud, story.setting
     found = {
         f"the ML engineer, {setting.data_science}": sign_in(cloud, setting.data_science, ENGINEER, story.region),
-        f"the data scientist, {setting.data_science}": studio(cloud, setting),
     }
     if any(c.name == "permissions" and c.outcome == "succeeded" for c in story.chapters):
+        found[f"the data scientist, {setting.data_science}"] = studio(cloud, setting)
         found[f"the approver, {setting.data_science}"] = sign_in(cloud, setting.data_science, APPROVER, story.region)
     for name, account in setting.accounts.items():
         found[f"root of {name}, {account}"] = cloud.root(account, story.region)

@@ -2,7 +2,7 @@
 
 The post's layout ("Configuring Organizations"): a unit multi-account-deployment that holds the data
 science account and the units production and staging. People are roles, each with what its owner
-would have on AWS; the launch role and the Studio role are made as Studio makes them.
+would have on AWS. Studio, its users and AWS's roles for projects are for `make accounts` to make.
 """
 
 from __future__ import annotations
@@ -15,9 +15,10 @@ from typing import Any
 from awslang.principals import Principal
 from localaws.cloud import Cloud, Session
 from localaws.services.organizations.service import ACCOUNT_ROLE, name_account, plan_account_ids
+from scripts.kit import names
 from scripts.kit.organization import members
 from scripts.kit.patience import until
-from scripts.kit.settings.model import Administrator
+from scripts.kit.settings.model import Administrator, Domain
 
 MANAGEMENT = "999999999999"
 DATA_SCIENCE = "111111111111"  # the post's account ids
@@ -29,7 +30,8 @@ STACK_SETS = "member.org.stacksets.cloudformation.amazonaws.com"
 PATIENCE = 60.0  # seconds for an account to be made in the embedded AWS
 LAUNCH_ROLE = "AmazonSageMakerServiceCatalogProductsLaunchRole"
 LAUNCH_POLICY = "arn:aws:iam::aws:policy/AmazonSageMakerAdmin-ServiceCatalogProductsServiceRolePolicy"
-STUDIO_ROLE = "AmazonSageMaker-ExecutionRole-20261123T090000"
+STUDIO_ROLE = names.STUDIO_ROLE.rsplit("/", 1)[1]
+DOMAIN = Domain("data-science", "vpc-0a1b2c3d4e5f67890", ("subnet-0a1b2c3d4e5f67890",), ("ada",))
 ENGINEER = "MLEngineer"
 APPROVER = "Approver"
 APPROVER_POLICY = "sagemaker-multi-account-approver"
@@ -139,33 +141,10 @@ def with_units(cloud: Cloud, setting: Setting) -> Setting:
 
 
 def make_people(cloud: Cloud, setting: Setting) -> None:
-    """The roles that exist before the kit comes: AWS's launch role, the Studio role, the ML engineer."""
-    iam = cloud.root(setting.data_science, setting.region).client("iam")
-    iam.create_role(
-        RoleName=LAUNCH_ROLE,
-        Path="/service-role/",
-        AssumeRolePolicyDocument=trust(Service="servicecatalog.amazonaws.com"),
-    )
-    iam.attach_role_policy(RoleName=LAUNCH_ROLE, PolicyArn=LAUNCH_POLICY)
-    iam.create_role(
-        RoleName=STUDIO_ROLE,
-        Path="/service-role/",
-        AssumeRolePolicyDocument=trust(Service="sagemaker.amazonaws.com"),
-    )
-    iam.attach_role_policy(RoleName=STUDIO_ROLE, PolicyArn="arn:aws:iam::aws:policy/AmazonSageMakerFullAccess")
-    make_domain(cloud, setting)
-    make_person(iam, setting.data_science, ENGINEER, "arn:aws:iam::aws:policy/AdministratorAccess")
-    if setting.set_up_from != setting.data_science:
-        manager = cloud.root(setting.management, setting.region).client("iam")
-        make_person(manager, setting.management, ENGINEER, "arn:aws:iam::aws:policy/AdministratorAccess")
-
-
-def make_domain(cloud: Cloud, setting: Setting) -> None:
-    """The Studio domain of the data scientists, which shows the organization's project templates."""
-    sagemaker = cloud.root(setting.data_science, setting.region).client("sagemaker")
-    role = f"arn:aws:iam::{setting.data_science}:role/service-role/{STUDIO_ROLE}"
-    sagemaker.create_domain(DomainName="data-science", AuthMode="IAM", DefaultUserSettings={"ExecutionRole": role})
-    sagemaker.enable_sagemaker_servicecatalog_portfolio()
+    """The ML engineer of each account that `make accounts` and `make publish` start from."""
+    for account in dict.fromkeys((setting.data_science, setting.set_up_from)):
+        iam = cloud.root(account, setting.region).client("iam")
+        make_person(iam, account, ENGINEER, "arn:aws:iam::aws:policy/AdministratorAccess")
 
 
 def make_person(iam: Any, account: str, name: str, policy_arn: str) -> None:
@@ -209,8 +188,11 @@ roles:
   publishers: [{ENGINEER}]
 tester_external_id: rehearsal-tester
 studio:
-  execution_roles:
-    - service-role/{STUDIO_ROLE}
+  domain:
+    name: {DOMAIN.name}
+    vpc_id: {DOMAIN.vpc_id}
+    subnet_ids: [{", ".join(DOMAIN.subnet_ids)}]
+    users: [{", ".join(DOMAIN.users)}]
 catalog:
   owner: ML platform
 {"" if alone else invitations_of(setting)}"""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 TITLES = {
     "organization": "An organization with four accounts",
-    "permissions": "Units, delegation, roles, buckets and keys (templates 10 to 13 and 20)",
+    "permissions": "Units, delegation, roles, Studio, buckets and keys (templates 09 to 14 and 20)",
     "publishing": "The product in Service Catalog (template 30)",
     "project": "A data scientist creates a project",
     "training": "A model is trained and registered",
@@ -16,5 +16,5 @@ TITLES = {
 }
 ALONE = {  # what chapters are called without an organization
     "organization": "Three accounts without an organization",
-    "permissions": "Roles, buckets and keys (templates 10 to 13, 20 and 21)",
+    "permissions": "Roles, Studio, buckets and keys (templates 09 to 14, 20 and 21)",
 }

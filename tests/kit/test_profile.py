@@ -11,7 +11,7 @@ import pytest
 
 from scripts import accounts, doctor, package, publish, teardown
 from scripts.kit import console
-from scripts.kit.names import MODELS_STACK, PEOPLE_STACK, ROLES_STACK, SHARED_STACK
+from scripts.kit.names import MODELS_STACK, PEOPLE_STACK, ROLES_STACK, SHARED_STACK, STUDIO_STACK, user_stack
 from scripts.rehearsal import keeping
 from scripts.rehearsal.chapters import play
 from scripts.rehearsal.embedded import embedded_aws
@@ -58,7 +58,14 @@ def test_accounts_are_set_up_through_the_profile_of_the_management_account(
     kept: Story, type_in: Callable[..., str]
 ) -> None:
     type_in(accounts, "management", "--invite")
-    assert made(kept, kept.setting.data_science) == {MODELS_STACK, SHARED_STACK, ROLES_STACK, PEOPLE_STACK}
+    assert made(kept, kept.setting.data_science) == {
+        MODELS_STACK,
+        SHARED_STACK,
+        ROLES_STACK,
+        PEOPLE_STACK,
+        STUDIO_STACK,
+        user_stack("ada"),
+    }
     type_in(accounts, "management")
 
 
@@ -77,4 +84,5 @@ def test_orphans_and_the_teardown_reach_every_account(kept: Story, type_in: Call
     assert found == {"orphans": [], "not_looked_at": {}}
     type_in(teardown, "management", "--everything", "--yes")
     for account in (kept.setting.data_science, *TARGETS):
-        assert made(kept, account) == set()
+        stays = {STUDIO_STACK, user_stack("ada")} if account == kept.setting.data_science else set()
+        assert made(kept, account) == stays

@@ -8,9 +8,11 @@ from pathlib import Path
 import pytest
 
 from scripts.kit.console import UserError
+from scripts.kit.names import STUDIO_ROLE
 from scripts.kit.settings import model, reading
 from tests.support import EXAMPLE_SETTINGS
 
+SUBNETS = ", ".join(f"subnet-0000000{n:x}" if n < 16 else "subnet-12345678" for n in range(17))
 TARGETS = "targets:\n  staging: ['333333333333', '444444444444']\n  production: ['222222222222']"
 
 
@@ -89,6 +91,12 @@ def test_an_account_id_that_yaml_reads_as_a_number_is_explained(written: str) ->
             "studio.execution_roles[0]: is a role of account 222222222222, not of accounts.data_science",
         ),
         ("catalog:\n", "catalog: yes\nother:\n", "catalog: must hold keys of its own"),
+        ("studio:\n", "studio:\n  domain: yes\n", "studio.domain: must hold keys of its own"),
+        ("studio:\n", "studio:\n  domain: {}\n", "studio.domain.vpc_id: is missing. Write the id of a VPC"),
+        ("studio:\n", "studio:\n  domain: {subnet_ids: []}\n", "studio.domain.subnet_ids: is empty"),
+        ("studio:\n", "studio:\n  domain: {users: [a_b]}\n", "studio.domain.users[0]: 'a_b' is not a user's name"),
+        ("studio:\n", "studio:\n  domain: {users: [ada, Ada]}\n", "studio.domain.users[1]: Ada is there already"),
+        ("studio:\n", f"studio:\n  domain: {{subnet_ids: [{SUBNETS}]}}\n", "lists 17 subnets, and a domain takes 16"),
     ],
 )
 def test_each_mistake_says_what_to_do(old: str, new: str, message: str) -> None:
@@ -147,7 +155,9 @@ def test_what_is_new_in_the_file_has_todays_meaning_when_left_out() -> None:
 
 def test_every_optional_line_of_the_example_can_be_switched_on() -> None:
     """Each `# key: value` line, without its mark, is still a valid file (targets apart: they replace the units)."""
-    words = "new_accounts|invited_accounts|target_roles|regions|approval|publishing|source|domain_id|images|models"
+    words = (
+        "new_accounts|invited_accounts|target_roles|regions|approval|publishing|source|domain|domain_id|images|models"
+    )
     lines, inside = [], False
     for line in EXAMPLE_SETTINGS.splitlines():
         begins = re.match(rf"(  )?# ({words}):", line)
@@ -158,6 +168,10 @@ def test_every_optional_line_of_the_example_can_be_switched_on() -> None:
     assert found.invited_accounts == (model.InvitedAccount("222222222222", "production"),)
     assert (found.source.provider, found.source.repository_owner) == ("connection", "my-organization")
     assert found.studio.domain_id == "d-abcdefghijkl"
+    assert found.studio.domain == model.Domain(
+        "data-science", "vpc-0a1b2c3d4e5f67890", ("subnet-0a1b2c3d4e5f67890",), ("ada",)
+    )
+    assert found.studio.execution_roles[0] == STUDIO_ROLE
     assert found.images == model.Images("team")
     assert found.models == model.Models("refuse")
     assert found.approval == model.Approval(four_eyes=True)

@@ -22,7 +22,7 @@ RANDOM = {"$[taskcat_random-string]": "a" * 20}  # what taskcat puts there
 
 def test_the_templates_that_stand_alone_are_tested() -> None:
     tested = {Path(test["template"]).name[:2] for test in TESTS.values()}
-    assert tested == {"10", "11", "12", "13", "20", "50"}
+    assert tested == {"09", "10", "11", "12", "13", "20", "50"}
 
 
 @pytest.mark.parametrize("name", TESTS)

@@ -10,9 +10,12 @@ from botocore import xform_name
 
 from scripts.kit.doctor.checks.every import CHECKS
 from scripts.kit.doctor.facts.targets import Target
+from scripts.kit.doctor.findings import Finding
 from scripts.kit.doctor.snapshot import Snapshot
 from scripts.kit.names import TARGET_STACK
 from tests.kit.doctor.cases import CASES
+from tests.support import cures
+from tests.support.aws_cli import NotACommand
 from tests.support.doctor_world import World, of_kind
 from tests.support.makefile import TARGETS
 
@@ -64,6 +67,25 @@ def check_broken(world: World, id: str) -> None:
         if check.safe:
             world.fix(reader, found)
             assert world.look_for(id, world.begin(reader, case.project)) == []
+        else:
+            check_cure(world, id, found)
+
+
+def check_cure(world: World, id: str, found: list[Finding]) -> None:
+    """Every finding has a row: its cure, carried out as it is printed, heals it; or why that is not done here."""
+    try:
+        for one in found:
+            cures.lines_of(one.fix)
+    except NotACommand:
+        assert id in cures.WORDS, f"the cure of {id} cannot be typed as it is printed: {found[0].fix}"
+        return
+    assert id not in cures.WORDS, f"the cure of {id} is a command now: take it out of WORDS"
+    if id in cures.NOT_PLAYED:
+        return
+    case = CASES[id]
+    for one in found:
+        cures.carry_out(world, one)
+    assert world.look_for(id, world.begin(world.reader(case.region, case.fresh), case.project)) == []
 
 
 def check_as(world: World, id: str, facts: Snapshot, administrator: str, to: str) -> None:

@@ -204,9 +204,12 @@ def make_world(cloud: Cloud, folder: Path) -> World:
         CHAPTERS[chapter][1](story)
         if chapter == "organization":  # the roles by stack sets, as environment.example.yaml has it
             text = story.environment_path.read_text().replace("target_roles: one-by-one", "target_roles: stack-set")
+            story.environment_path.write_text(f"{text}publishing: {{to: both}}\n")
+        if chapter == "permissions":
+            text = story.environment_path.read_text()
             [domain] = cloud.root(story.setting.data_science, REGION).client("sagemaker").list_domains()["Domains"]
             text = text.replace("studio:\n", f"studio:\n  domain_id: {domain['DomainId']}\n")
-            story.environment_path.write_text(f"{text}publishing: {{to: both}}\n")
+            story.environment_path.write_text(text)
     world = World(story, pack.read_build(folder / "bundle"))
     settings = reading.load(story.environment_path)
     with signed_in(world.engineer(world.management)):

@@ -38,6 +38,7 @@ BOUNDARY = {
 ROLE_PATH = {"!If": ["HasRolePath", {"!Ref": "RolePath"}, {"!Ref": "AWS::NoValue"}]}
 # The places that AWS demands: its launch role passes no other roles, and stack sets look for theirs by name alone.
 LAUNCHED, STACK_SETS = "AmazonSageMakerServiceCatalogProductsMultiAccount", "AWSCloudFormationStackSet"
+STUDIO = "AmazonSageMaker-ExecutionRole"  # where SageMaker's console puts such a role
 STATEFUL = {"AWS::S3::Bucket", "AWS::KMS::Key", "AWS::SageMaker::ModelPackageGroup"}
 OUTLIVES = {"DeletionPolicy": "RetainExceptOnCreate", "UpdateReplacePolicy": "Retain"}
 LONGEST = {  # the longest value of each part of a physical name, and where the length is stated
@@ -246,7 +247,9 @@ def role_paths(source: Source) -> Iterator[str]:
             continue
         properties = resource["Properties"]
         role, path = str(properties.get("RoleName", "")), properties.get("Path")
-        demanded = "/service-role/" if role.startswith(LAUNCHED) else None if role.startswith(STACK_SETS) else ""
+        demanded = (
+            "/service-role/" if role.startswith((LAUNCHED, STUDIO)) else None if role.startswith(STACK_SETS) else ""
+        )
         if path != (ROLE_PATH if demanded == "" else demanded):
             yield f"{name}: its path is {path}"
     for text in texts(source.data["Resources"]):

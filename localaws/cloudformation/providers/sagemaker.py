@@ -242,3 +242,68 @@ class CodeRepository:
 
     def _made(self, arn: str) -> Made:
         return Made(arn, {"CodeRepositoryName": arn.rsplit("/", 1)[1]})
+
+
+@provides("AWS::SageMaker::Domain")
+class Domain:
+    """AWS::SageMaker::Domain. Ref gives the domain's id. Its deletion retains the users' home directories, as
+    DeleteDomain does by default (SageMaker API Reference, RetentionPolicy)."""
+
+    changed = ("AppNetworkAccessType", "DefaultSpaceSettings", "DefaultUserSettings", "SubnetIds")
+    carried = frozenset({"AuthMode", "DomainName", "Tags", "VpcId", *changed})
+
+    def create(self, context: Context, properties: dict[str, Any]) -> Made:
+        only("AWS::SageMaker::Domain", properties, self.carried)
+        sagemaker = context.client("sagemaker")
+        arguments = without(properties, "Tags") | tagging(context, properties)
+        filled = fill(sagemaker, "CreateDomain", arguments, "AWS::SageMaker::Domain")
+        return self._made(context, sagemaker.create_domain(**filled)["DomainArn"].rsplit("/", 1)[1])
+
+    def update(self, context: Context, physical_id: str, old: dict[str, Any], new: dict[str, Any]) -> Made:
+        only("AWS::SageMaker::Domain", new, self.carried)
+        sagemaker, made = context.client("sagemaker"), self._made(context, physical_id)
+        if any(old.get(name) != new.get(name) for name in self.changed):
+            arguments = {name: new[name] for name in self.changed if name in new} | {"DomainId": physical_id}
+            sagemaker.update_domain(**fill(sagemaker, "UpdateDomain", arguments, "AWS::SageMaker::Domain"))
+        change_tags(context, made.attributes["DomainArn"], old, new)
+        return made
+
+    def delete(self, context: Context, physical_id: str, properties: dict[str, Any]) -> None:
+        unless(MISSING, context.client("sagemaker").delete_domain, DomainId=physical_id)
+
+    def _made(self, context: Context, id: str) -> Made:
+        seen = context.client("sagemaker").describe_domain(DomainId=id)
+        return Made(id, {name: seen[name] for name in ("DomainArn", "DomainId", "Url")})
+
+
+@provides("AWS::SageMaker::UserProfile")
+class UserProfile:
+    """AWS::SageMaker::UserProfile. Its physical id is its schema's primary identifier: NAME|DOMAIN."""
+
+    carried = frozenset({"DomainId", "Tags", "UserProfileName", "UserSettings"})
+
+    def create(self, context: Context, properties: dict[str, Any]) -> Made:
+        only("AWS::SageMaker::UserProfile", properties, self.carried)
+        sagemaker = context.client("sagemaker")
+        arguments = without(properties, "Tags") | tagging(context, properties)
+        filled = fill(sagemaker, "CreateUserProfile", arguments, "AWS::SageMaker::UserProfile")
+        arn = sagemaker.create_user_profile(**filled)["UserProfileArn"]
+        return Made(f"{properties['UserProfileName']}|{properties['DomainId']}", {"UserProfileArn": arn})
+
+    def update(self, context: Context, physical_id: str, old: dict[str, Any], new: dict[str, Any]) -> Made:
+        only("AWS::SageMaker::UserProfile", new, self.carried)
+        sagemaker, place = context.client("sagemaker"), self._place(physical_id)
+        if old.get("UserSettings") != new.get("UserSettings"):
+            arguments = {**place, "UserSettings": new.get("UserSettings", {})}
+            filled = fill(sagemaker, "UpdateUserProfile", arguments, "AWS::SageMaker::UserProfile")
+            sagemaker.update_user_profile(**filled)
+        arn = sagemaker.describe_user_profile(**place)["UserProfileArn"]
+        change_tags(context, arn, old, new)
+        return Made(physical_id, {"UserProfileArn": arn})
+
+    def delete(self, context: Context, physical_id: str, properties: dict[str, Any]) -> None:
+        unless(MISSING, context.client("sagemaker").delete_user_profile, **self._place(physical_id))
+
+    def _place(self, physical_id: str) -> dict[str, str]:
+        name, domain = physical_id.split("|")
+        return {"UserProfileName": name, "DomainId": domain}

@@ -6,6 +6,6 @@ SageMaker API Reference, the page of each operation:
 - invocations.py: SageMaker Runtime
 - training.py, logs.py, storage.py: training jobs, really trained
 - pipelines.py, pipeline_definition.py, pipeline_runs.py: SageMaker pipelines
-- projects.py, domains.py, code_repositories.py: what SageMaker Studio shows
+- projects.py, domains.py, user_profiles.py, code_repositories.py: what SageMaker Studio shows
 - tags.py: tags
 """

@@ -1,10 +1,11 @@
 """Studio domains, and whether the account's domains show the project templates of Service Catalog.
 
-CreateDomain, DescribeDomain, ListDomains, DeleteDomain, EnableSagemakerServicecatalogPortfolio,
+CreateDomain, DescribeDomain, ListDomains, UpdateDomain, DeleteDomain, EnableSagemakerServicecatalogPortfolio,
 DisableSagemakerServicecatalogPortfolio and GetSagemakerServicecatalogPortfolioStatus (SageMaker API
-Reference, the page of each operation). A domain is in service at once, and has no user profiles, spaces
-or applications. That the console makes AWS's launch role when project templates are turned on is not part
-of these operations (Developer Guide, "SageMaker Studio Permissions Required to Use Projects").
+Reference, the page of each operation). A domain is in service at once, and has user profiles (user_profiles.py), but
+no spaces or applications. Its VPC and subnets are taken as they are named: there is no Amazon EC2 here. That the
+console makes AWS's roles when project templates are turned on is not part of these operations (Developer Guide,
+"Granting SageMaker Studio Permissions Required to Use Projects").
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ import string
 from dataclasses import dataclass, field
 from typing import Any
 
+from awslang.errors import AwsError
 from localaws.calls import Call
 from localaws.cloud import arn
 from localaws.services.sagemaker import base
@@ -21,6 +23,7 @@ from localaws.services.sagemaker.service import sagemaker
 
 LETTERS = string.ascii_lowercase + string.digits
 SUMMARY = ("DomainArn", "DomainId", "DomainName", "Status", "CreationTime", "LastModifiedTime", "Url")
+CHANGED = ("AppNetworkAccessType", "DefaultSpaceSettings", "DefaultUserSettings", "SubnetIds")  # by UpdateDomain
 KEPT = (
     "DomainName", "AuthMode", "DefaultUserSettings", "DomainSettings", "SubnetIds", "VpcId", "AppNetworkAccessType",
     "DefaultSpaceSettings",
@@ -29,9 +32,13 @@ KEPT = (
 
 @dataclass
 class Domains:
-    """The domains of an account in a Region, as DescribeDomain shows them; templates: shown to them or not."""
+    """The domains of an account in a Region, as DescribeDomain shows them; templates: shown to them or not.
+
+    profiles: the user profiles of all domains, as DescribeUserProfile shows them, by domain and name
+    """
 
     by_id: dict[str, dict[str, Any]] = field(default_factory=dict)
+    profiles: dict[tuple[str, str], dict[str, Any]] = field(default_factory=dict)
     templates: bool = False
 
 
@@ -49,6 +56,11 @@ def find(call: Call) -> dict[str, Any]:
 @sagemaker.operation("CreateDomain")
 def create_domain(call: Call) -> dict[str, Any]:
     base.only(call.params, "CreateDomain", *KEPT, "Tags")
+    name = call.params["DomainName"]
+    if not call.params.get("VpcId") or not call.params.get("SubnetIds"):
+        raise base.invalid("VpcId and SubnetIds are required for a domain that Unified Studio did not create")
+    if any(domain["DomainName"] == name for domain in known(call).by_id.values()):
+        raise AwsError("ResourceInUse", f"A domain with the name {name} already exists in this account.")
     id = "d-" + "".join(secrets.choice(LETTERS) for _ in range(12))
     url = f"https://{id}.studio.{call.region}.sagemaker.aws"
     whole = arn("sagemaker", call.region, call.account, f"domain/{id}")
@@ -76,9 +88,20 @@ def list_domains(call: Call) -> dict[str, Any]:
     return base.page(items, call.params, "Domains")
 
 
+@sagemaker.operation("UpdateDomain")
+def update_domain(call: Call) -> dict[str, Any]:
+    base.only(call.params, "UpdateDomain", "DomainId", *CHANGED)
+    found = find(call)
+    found |= {name: call.params[name] for name in CHANGED if name in call.params} | {"LastModifiedTime": base.now()}
+    return {"DomainArn": found["DomainArn"]}
+
+
 @sagemaker.operation("DeleteDomain")
 def delete_domain(call: Call) -> dict[str, Any]:
+    """Refused while the domain has user profiles: "ResourceInUse" (API Reference, DeleteDomain)."""
     base.only(call.params, "DeleteDomain", "DomainId", "RetentionPolicy")
+    if any(domain == call.params["DomainId"] for domain, _ in known(call).profiles):
+        raise AwsError("ResourceInUse", f"Unable to delete Domain {call.params['DomainId']}: it has UserProfiles.")
     base.drop_tags(call.cloud, find(call)["DomainArn"])
     del known(call).by_id[call.params["DomainId"]]
     return {}

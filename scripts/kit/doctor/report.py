@@ -10,10 +10,11 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 from scripts.kit.bundle import pack
-from scripts.kit.console import paint
+from scripts.kit.console import counted, paint
 from scripts.kit.doctor.checks.every import CHECKS
 from scripts.kit.doctor.checks.expected import Expected
 from scripts.kit.doctor.findings import SEVERITIES, Finding
+from scripts.kit.doctor.following import Group, grouped, roots
 from scripts.kit.doctor.reader import NotChecked
 
 PAGE = pack.ROOT / "docs/generated/checks.md"
@@ -26,29 +27,39 @@ def lines(findings: Sequence[Finding], left_out: Iterable[NotChecked], expected:
         f"not checked: {note.what} ({note.account}): needs {note.needs}. Available to: {note.who}" for note in left_out
     ]
     could = [f"expected: {one.principal} ({one.where}; {one.why}) could {', '.join(one.could)}" for one in expected]
-    return [*(line for found in findings for line in of(found)), *could, *notes, total(findings, len(notes))]
+    shown = [line for group in grouped(findings) for line in of(group)]
+    return [*shown, *could, *notes, total(findings, len(notes))]
 
 
-def of(found: Finding) -> Iterator[str]:
-    """The lines of one finding."""
+def where(found: Finding) -> str:
     place = found.place
-    where = " ".join(part for part in (place.account, place.region, place.resource) if part)
-    yield f"{paint(f'{found.check.severity:<7}', COLOURS[found.check.severity])} {found.check.id}  {where}"
-    yield f"        {found.check.title}: {place.what}."
+    return " ".join(part for part in (place.account, place.region, place.resource) if part)
+
+
+def of(group: Group) -> Iterator[str]:
+    """The lines of one finding, and a line for each that follows from it."""
+    found = group.first
+    yield f"{paint(f'{found.check.severity:<7}', COLOURS[found.check.severity])} {found.check.id}  {where(found)}"
+    yield f"        {found.check.title}: {found.place.what}."
     yield f"        {found.check.why}"
     first, *rest = found.fix.splitlines()
-    yield f"        {'fixed by --fix' if place.request else 'to do'}: {first}"
+    yield f"        {'fixed by --fix' if found.place.request else 'to do'}: {first}"
     yield from (f"          {line}" for line in rest)
+    for one in group.beneath:
+        yield f"        follows: {one.check.id}  {where(one)}: {one.place.what}"
 
 
 def total(findings: Sequence[Finding], left_out: int = 0) -> str:
     if not findings:
         gaps = f" in what was checked; not checked: {left_out}, named above" if left_out else ""
         return f"{len(CHECKS)} checks, nothing found{gaps}"
-    numbers = [sum(found.check.severity == severity for found in findings) for severity in SEVERITIES]
+    causes = [*roots(grouped(findings))]
+    numbers = [sum(found.check.severity == severity for found in causes) for severity in SEVERITIES]
     counts = ", ".join(
         f"{number} {severity}{'s' * (number != 1)}" for severity, number in zip(SEVERITIES, numbers, strict=True)
     )
+    if beneath := len(findings) - len(causes):
+        counts += f"; {counted(beneath, 'more follows', 'more follow')} from these"
     safe = sum(found.place.request is not None for found in findings)
     return f"{counts}; --fix can fix {safe}" if safe else counts
 
@@ -56,8 +67,10 @@ def total(findings: Sequence[Finding], left_out: int = 0) -> str:
 def as_data(
     findings: Sequence[Finding], left_out: Iterable[NotChecked], expected: Iterable[Expected] = ()
 ) -> dict[str, Any]:
+    groups = grouped(findings)
+    why = {id(one): f"{group.first.check.id} {group.first.place.resource}" for group in groups for one in group.beneath}
     return {
-        "findings": [found.as_data() for found in findings],
+        "findings": [found.as_data() | {"follows": why.get(id(found), "")} for found in findings],
         "expected": [one.as_data() for one in expected],
         "not_checked": [note.as_data() for note in left_out],
         "errors": sum(found.check.severity == "error" for found in findings),

@@ -259,8 +259,8 @@ def check_bucket(connection: Connection, want: WantedProduct) -> None:
 def check_launch_role(connection: Connection, want: WantedProduct) -> None:
     if not role_exists(connection, want.launch_role):
         raise UserError(
-            f"the launch role {want.launch_role} does not exist. AWS makes it when SageMaker projects are "
-            "turned on for a Studio domain (SageMaker console, Domains, Settings)"
+            f"the launch role {want.launch_role} does not exist. Run `make accounts`, which creates it as SageMaker's "
+            "console does"
         )
 
 

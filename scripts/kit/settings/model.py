@@ -90,11 +90,25 @@ class Roles:
 
 
 @dataclass(frozen=True)
+class Domain:
+    """A Studio domain that `make accounts` makes: the VPC of its users' home directories, and a profile for each."""
+
+    name: str
+    vpc_id: str
+    subnet_ids: tuple[str, ...]
+    users: tuple[str, ...]
+
+
+@dataclass(frozen=True)
 class Studio:
-    """execution_roles: names, with the path where there is one (service-role/Name)."""
+    """execution_roles: names, with the path where there is one (service-role/Name); the first is that of `domain`.
+
+    domain: None where the account has one already
+    """
 
     execution_roles: tuple[str, ...]
     domain_id: str = ""
+    domain: Domain | None = None
 
 
 @dataclass(frozen=True)

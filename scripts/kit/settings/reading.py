@@ -6,7 +6,6 @@ what to do.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Literal, cast
 
@@ -35,11 +34,11 @@ from scripts.kit.settings.model import (
     Roles,
     Settings,
     Source,
-    Studio,
     Targets,
     Units,
 )  # fmt: skip
 from scripts.kit.settings.sections import ACCOUNT, Mistake, Section
+from scripts.kit.settings.studio import ROLE, ROLE_NAME, check_accounts, read_studio
 from scripts.kit.settings.tags import read_tags
 from scripts.kit.stages import Stage
 
@@ -54,9 +53,6 @@ UNIT = (
 )
 SUFFIX = r"[a-z0-9]{1,10}"  # the post: a short string, at most 10 lowercase alphanumeric characters
 EXTERNAL_ID = r"[a-zA-Z0-9_+=,.@:/-]{2,64}"  # STS, AssumeRole.ExternalId (which allows 1,224 characters)
-ROLE_NAME = r"[a-zA-Z0-9_+=,.@-]{1,64}"  # IAM, roleNameType
-ROLE = rf"([!-~]+/)?{ROLE_NAME}"  # a role's name, with its path where it has one
-ROLE_ARN = rf"arn:aws[a-z-]*:iam::{ACCOUNT}:role/{ROLE}"
 PUBLISHER = rf"(arn:aws[a-z-]*:iam::{ACCOUNT}:)?((role|user)/)?{ROLE}"  # a role's name, or role/NAME or user/NAME
 # AssociatePrincipalWithPortfolio: an ARN, or (without an account) a pattern in which * and ? stand for characters
 PRINCIPAL_ARN = rf"arn:aws[a-z-]*:iam::({ACCOUNT})?:(user|group|role)/[!-~]+"
@@ -66,7 +62,6 @@ NEW_EMAIL = rf"(?=.{{6,64}}$){EMAIL}"  # Organizations, CreateAccount: 6 to 64 c
 NEW_ACCOUNT = r"[ -~]{1,50}"  # Organizations, CreateAccountName
 CONNECTION = rf"arn:aws[a-z-]*:(codeconnections|codestar-connections):[a-z0-9-]+:{ACCOUNT}:connection/[0-9a-f-]{{36}}"
 OWNING = r"[a-zA-Z0-9_.-]+(/[a-zA-Z0-9_.-]+)*"  # a user, an organization or a group (GitLab's groups nest)
-DOMAIN_ID = r"d-(-*[a-z0-9]){1,61}"  # SageMaker, DomainId
 CATALOG_NAME = r".{1,100}"  # Service Catalog, PortfolioDisplayName (1 to 100; a product's name may be longer)
 OWNER = r".{1,50}"  # Service Catalog, ProviderName (a portfolio's provider: 1 to 50)
 # ECR, Prefix of a repository creation template, which always stands for PREFIX/ (so a slash at its end may be written)
@@ -346,24 +341,6 @@ def read_roles(section: Section, data_science: str) -> Roles:
     named = (one.split(":")[-1] if one.startswith("arn:") else one for one in publishers)
     with_kind = tuple(one if one.startswith(("role/", "user/")) else f"role/{one}" for one in named)
     return Roles(suffix, access, with_kind, boundary, path)
-
-
-def check_accounts(section: Section, key: str, arns: Sequence[str], data_science: str) -> None:
-    """Complain about the ARNs of roles and users of other accounts."""
-    for number, one in enumerate(arns):
-        if data_science and one.startswith("arn:") and one.count(":") == 5 and one.split(":")[4] != data_science:
-            kind, account = one.split(":")[5].split("/")[0], one.split(":")[4]
-            section.complain_item(key, number, f"is a {kind} of account {account}, not of accounts.data_science")
-
-
-def read_studio(section: Section, data_science: str) -> Studio:
-    roles = section.texts("execution_roles", f"{ROLE_ARN}|{ROLE}", "a role's name or ARN", required=True)
-    domain = section.text(
-        "domain_id", f"({DOMAIN_ID})?", "the id of a Studio domain, such as d-abcdefghijkl", default=""
-    )
-    section.finish()
-    check_accounts(section, "execution_roles", roles, data_science)
-    return Studio(tuple(role.split(":role/")[-1] for role in roles), domain)
 
 
 def read_catalog(section: Section) -> Catalog:

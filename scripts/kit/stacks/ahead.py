@@ -10,6 +10,7 @@ from botocore.exceptions import ClientError
 
 from scripts.kit.connect import Connection, enter, pages
 from scripts.kit.console import UserError, some
+from scripts.kit.names import STUDIO_ROLE
 from scripts.kit.organization import members, state
 from scripts.kit.regions import opt_in_regions
 from scripts.kit.roles import role_exists
@@ -37,8 +38,10 @@ def check(connection: Connection, home: Connection, settings: Settings, note: Ca
 
 
 def require_studio_roles(home: Connection, settings: Settings) -> None:
-    """UserError where a role of studio.execution_roles does not exist, with those that do."""
-    missing = [role for role in settings.studio.execution_roles if not role_exists(home, role)]
+    """UserError where a role of studio.execution_roles does not exist, with those that do; template 09 makes one."""
+    made = {STUDIO_ROLE} if settings.studio.domain else set()
+    named = (role for role in settings.studio.execution_roles if role not in made)
+    missing = [role for role in named if not role_exists(home, role)]
     if not missing:
         return
     there = sorted(roles_of_sagemaker(home))

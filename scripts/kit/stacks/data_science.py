@@ -14,11 +14,11 @@ from functools import partial
 from scripts.kit.bundle import pack
 from scripts.kit.connect import Connection
 from scripts.kit.console import UserError
-from scripts.kit.names import MODELS_STACK, PEOPLE_STACK, ROLES_STACK, SHARED_STACK
+from scripts.kit.names import MODELS_STACK, PEOPLE_STACK, ROLES_STACK, SHARED_STACK, STUDIO_STACK
 from scripts.kit.plan import PlanStep
 from scripts.kit.regions import partition
 from scripts.kit.settings.model import Settings
-from scripts.kit.stacks import adoption, model_regions
+from scripts.kit.stacks import adoption, model_regions, studio
 from scripts.kit.stacks import stack as stacks
 from scripts.kit.stages import Stage
 
@@ -38,6 +38,11 @@ def stack(settings: Settings, name: str, parameters: dict[str, str], version: st
     file = TEMPLATES[name]
     body = (pack.ROOT / file).read_text(encoding="utf-8")
     return stacks.WantedStack(settings.accounts.data_science, name, body, parameters, file, version, settings.tags)
+
+
+def templates(settings: Settings) -> dict[str, str]:
+    """The template of each stack that the account's own Region has by the environment file, by the stack's name."""
+    return {**({STUDIO_STACK: studio.DOMAIN_TEMPLATE} if settings.studio.domain else {}), **TEMPLATES}
 
 
 def models(
@@ -135,6 +140,7 @@ def waiting(settings: Settings, why: UserError) -> list[PlanStep]:
     detail = f"no way in through the role {settings.roles.access} (roles.access)"
     names = [f"{MODELS_STACK} in {account}, {region}" for region in (settings.region, *model_regions.further(settings))]
     names += [f"{name} in {account}" for name in (SHARED_STACK, ROLES_STACK, PEOPLE_STACK)]
+    names += [f"{STUDIO_STACK} in {account}"] if settings.studio.domain else []
     first, *others = [PlanStep("wait", "stack", name, detail, {}, account, command) for name in names]
     return [replace(first, request={"why": str(why)}), *others]
 

@@ -13,7 +13,7 @@ from scripts.kit import plan
 from scripts.kit.bundle import installation
 from scripts.kit.connect import Connection, enter
 from scripts.kit.console import UserError
-from scripts.kit.names import MODELS_STACK, ROLES_STACK
+from scripts.kit.names import MODELS_STACK, ROLES_STACK, STUDIO_STACK
 from scripts.kit.organization import organizing, state
 from scripts.kit.organization.state import AccountOptions, SeenOrganization
 from scripts.kit.plan import PlanStep
@@ -23,7 +23,9 @@ from scripts.kit.stacks import (
     data_science,
     image_replication,
     organization_rules,
+    project_roles,
     stackset,
+    studio,
     target_roles,
     unguarded,
 )
@@ -54,7 +56,7 @@ class SetUp:
             missing = "" if len(seen.paths) == 2 else "the units are there and can be seen"
             missing = missing or ("" if self.settings.accounts.data_science else "the data science account is there")
             if missing:
-                self.plan([PlanStep("wait", "stacks", "of templates 10 to 20", f"until {missing}")])
+                self.plan([PlanStep("wait", "stacks", "of templates 09 to 20", f"until {missing}")])
                 return self.steps
         self.deploy(seen)
         return self.steps
@@ -110,9 +112,16 @@ class SetUp:
             self.deploy_sets(home, stages, found, outputs, version)
 
     def deploy_home(self, home: Connection, seen: SeenOrganization, version: str) -> tuple[bool, dict[str, str]]:
-        """Templates 10 to 13, and 21 without an organization; whether the roles are new, and what template 20 needs."""
+        """AWS's roles for projects, templates 09 to 14, and 21 without an organization.
+
+        Whether the kit's roles are new, and what template 20 needs.
+        """
         data_science.refuse_first_layout(home)
         self.hold_up(home)
+        of_projects = project_roles.plan(home, self.settings)
+        self.plan([*of_projects])
+        if not self.dry_run:
+            project_roles.apply(home, self.settings, of_projects)
         shared, note = image_replication.plan(home, self.settings, data_science.shared(self.settings, version))
         units = {stage: seen.unit(self.settings.units.of(stage)) for stage in Stage}
         own = [target_roles.plan_stack(home, data_science.roles(self.settings, units, version))]
@@ -120,7 +129,8 @@ class SetUp:
             account = self.settings.accounts.data_science
             own.append(target_roles.plan_self_managed(self.settings, home, account, version))
         paths = dict(zip(Stage, seen.paths, strict=False))  # both, or none without an organization
-        self.deploy_stacks(data_science.plan_models(home, self.settings, paths, version))
+        domain = [target_roles.plan_stack(home, want) for want in studio.domain(self.settings, version)]
+        self.deploy_stacks([*domain, *data_science.plan_models(home, self.settings, paths, version)])
         if note:
             self.note(note)
         self.deploy_stacks([shared])
@@ -131,7 +141,10 @@ class SetUp:
         if missing and not self.dry_run:
             raise UserError(f"the stacks {' and '.join(made)} have no outputs {', '.join(missing)}")
         key = outputs.get("ModelKeyArn", "")
-        self.deploy_stacks([target_roles.plan_stack(home, data_science.people(self.settings, key, version))])
+        people = data_science.people(self.settings, key, version)
+        domain_id = target_roles.outputs_of(home, STUDIO_STACK).get("DomainId", "") if domain else ""
+        users = studio.users(self.settings, domain_id, version)
+        self.deploy_stacks([target_roles.plan_stack(home, want) for want in (people, *users)])
         return own[0].step.action == "create", outputs
 
     def hold_up(self, home: Connection) -> None:

@@ -26,6 +26,7 @@ from scripts.kit.names import (
     SCIENTIST_POLICY,
     SELF_MANAGED_STACK,
     SHARED_STACK,
+    STUDIO_STACK,
     TARGET_SETS,
     TARGET_STACK,
     bundle_bucket,
@@ -346,6 +347,11 @@ def others_parts(home: Connection, settings: Settings) -> Iterator[TeardownPart]
         detail = "trusted access, delegated administrator, units and accounts stay, free of charge: others may use them"
         yield kept("organization", f"of {settings.accounts.management}", detail)
     for stack in pages(home.client("cloudformation"), "list_stacks", "StackSummaries"):
+        if stack["StackName"].startswith(STUDIO_STACK) and stack["StackStatus"] != "DELETE_COMPLETE":
+            command = (
+                f"`aws cloudformation delete-stack --stack-name {stack['StackName']}` deletes it, the users' first"
+            )
+            yield kept("stack", stack["StackName"], f"people work in Studio; {command}")
         if CI_ROLES in stack.get("TemplateDescription", "") and stack["StackStatus"] != "DELETE_COMPLETE":
             command = f"`aws cloudformation delete-stack --stack-name {stack['StackName']}` deletes it"
             yield kept("stack", stack["StackName"], f"template 60, made by hand: roles are free of charge; {command}")

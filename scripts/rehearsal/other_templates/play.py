@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from scripts.kit.console import UsageError, UserError
 from scripts.rehearsal import setting as people
-from scripts.rehearsal import stock_roles
 from scripts.rehearsal.other_templates import model as template_model
 from scripts.rehearsal.other_templates.check import attach, check, deploy_before
 from scripts.rehearsal.other_templates.pipelines import follow
 from scripts.rehearsal.other_templates.project import create_project, s3_details, service_catalog_details
 from scripts.rehearsal.other_templates.run import Refused, Run
+from scripts.rehearsal.other_templates.studio import make_studio
 
 
 def play(run: Run) -> None:
@@ -26,7 +26,7 @@ def chapters(run: Run) -> None:
     run.cloud.chapter = "setting"
     run.setting = people.make_organization(run.cloud, "delegated", run.options.region)
     people.make_people(run.cloud, run.setting)
-    stock_roles.make_stock_roles(run.cloud.root(run.account, run.options.region).client("iam"))
+    make_studio(run)
     try:
         for path in run.options.setup:
             deploy_before(run, path)

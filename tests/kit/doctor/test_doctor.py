@@ -12,8 +12,11 @@ from scripts.kit.doctor import report
 from scripts.kit.doctor.checks.every import CHECKS
 from scripts.kit.doctor.checks.launch import NEEDED
 from scripts.kit.doctor.facts.storage import ALIAS
+from scripts.kit.doctor.findings import Finding, Place
+from scripts.kit.doctor.following import OF_STACKS, OF_TARGETS, STACK_GONE, TARGET_GONE
 from scripts.kit.doctor.merge import merged
 from scripts.kit.doctor.reader import Reader
+from scripts.kit.names import SHARED_STACK
 from scripts.rehearsal import setting as people
 from scripts.rehearsal.embedded import embedded_aws
 from tests.kit.doctor.cases import cases, swapped
@@ -23,7 +26,7 @@ from tests.kit.doctor.cases.projects import another_version, own_image, project_
 from tests.kit.doctor.cases.self_managed import targets
 from tests.kit.doctor.cases.sizes import IRELAND, storage_in_ireland
 from tests.kit.doctor.cases.storage import OTHERS
-from tests.support import ROOT
+from tests.support import ROOT, cures
 from tests.support.doctor_break import check_broken
 from tests.support.doctor_world import World, make_world
 
@@ -53,6 +56,30 @@ def test_a_healthy_installation_has_no_finding_and_everything_is_checked(world: 
 def test_every_one_of_the_165_checks_has_a_case() -> None:
     assert sorted(CASES) == sorted(CHECKS)
     assert len(CHECKS) == 165
+
+
+def test_every_row_of_the_cures_is_of_a_check() -> None:
+    assert cures.WORDS.isdisjoint(cures.NOT_PLAYED)
+    assert cures.WORDS | set(cures.NOT_PLAYED) <= set(CASES)
+    named = re.findall(r"tests/[a-z_/]+\.py", " ".join(cures.NOT_PLAYED.values()))
+    assert [name for name in named if not (ROOT / name).exists()] == []
+
+
+def test_what_follows_from_a_broken_stack_is_listed_beneath_it() -> None:
+    def finding(id: str, resource: str, account: str = people.DATA_SCIENCE) -> Finding:
+        return Finding(CHECKS[id], Place(account, resource, "is gone", "make accounts"))
+
+    failed = finding("kit-stack-failed", f"stack {SHARED_STACK}")
+    starter, other = finding("starter-missing", "the starter"), finding("starter-missing", "another's", people.STAGING)
+    apart = finding("model-bucket-missing", "a bucket")
+    listed = [starter, failed, other, apart]
+    text = report.lines(listed, [])
+    assert text[-1] == "3 errors, 0 warnings, 0 notes; 1 more follows from these"
+    at = text.index(f"        follows: starter-missing  {people.DATA_SCIENCE} the starter: is gone")
+    assert next(line for line in text[:at] if "follows" in line or "error" in line).split()[1] == "kit-stack-failed"
+    follows = [found["follows"] for found in report.as_data(listed, [])["findings"]]
+    assert follows == [f"kit-stack-failed stack {SHARED_STACK}", "", "", ""]
+    assert all(ids <= set(CHECKS) for ids in (*OF_STACKS.values(), OF_TARGETS, STACK_GONE, TARGET_GONE))
 
 
 @pytest.mark.parametrize("id", sorted(id for id in CASES if not CASES[id].alone))

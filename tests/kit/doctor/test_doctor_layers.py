@@ -15,7 +15,7 @@ from tests.support import ROOT
 DOCTOR = ROOT / "scripts/kit/doctor"
 NAME = "scripts.kit.doctor"
 # Each imports those before it; modules of one folder may import each other, without a cycle.
-LAYERS = ("merge", "reader", "facts", "snapshot", "findings", "checks", "report", "command")
+LAYERS = ("merge", "reader", "facts", "snapshot", "findings", "checks", "following", "report", "command")
 
 
 def imports(source: str) -> Iterator[tuple[ast.stmt, str]]:

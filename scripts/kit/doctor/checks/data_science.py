@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+import json
+import shlex
 from collections.abc import Iterator
 
 from scripts.kit.doctor.checks import own_stacks
 from scripts.kit.doctor.checks.roles import service, trust_fix, trusts
 from scripts.kit.doctor.facts.data_science import APPROVER, DATA_SCIENTIST
-from scripts.kit.doctor.facts.protected import OF_PROJECTS, kit_roles
+from scripts.kit.doctor.facts.protected import OF_PROJECTS, kit_roles, of_account, topic_policy
 from scripts.kit.doctor.facts.stacks import EXTERNAL_ID_PARAMETER, PREFIX, STARTER, TOPIC
 from scripts.kit.doctor.findings import Place, Request, check, here
 from scripts.kit.doctor.reader import known
 from scripts.kit.doctor.snapshot import Snapshot
-from scripts.kit.names import MODELS_STACK, PEOPLE_STACK, SHARED_STACK
-from scripts.kit.stacks.data_science import TEMPLATES
+from scripts.kit.names import MODELS_STACK, PEOPLE_STACK, SHARED_STACK, STUDIO_ROLE, STUDIO_STACK
+from scripts.kit.stacks.data_science import TEMPLATES, templates
 from scripts.kit.stacks.ways_out import way_out
 
 
@@ -26,7 +28,7 @@ from scripts.kit.stacks.ways_out import way_out
 def kit_stack_missing(facts: Snapshot) -> Iterator[Place]:
     for name, stack in facts.data_science.stacks.items():
         if stack is None:
-            yield here(facts, f"stack {name}", f"no stack holds {TEMPLATES[name]}", facts.make_accounts)
+            yield here(facts, f"stack {name}", f"no stack holds {templates(facts.settings)[name]}", facts.make_accounts)
 
 
 @check(
@@ -120,7 +122,9 @@ def studio_role_missing(facts: Snapshot) -> Iterator[Place]:
                 facts,
                 f"role {role}",
                 "there is no role of this name",
-                "aws sagemaker describe-domain --domain-id DOMAIN shows the execution roles; "
+                facts.make_accounts
+                if role == STUDIO_ROLE and not facts.data_science.stacks.get(STUDIO_STACK)
+                else "aws sagemaker describe-domain --domain-id DOMAIN shows the execution roles; "
                 "name them in studio.execution_roles",
             )
 
@@ -256,7 +260,11 @@ def rule_disabled(facts: Snapshot) -> Iterator[Place]:
 )
 def approvals_topic_missing(facts: Snapshot) -> Iterator[Place]:
     if facts.data_science.topic is None and facts.data_science.standing(SHARED_STACK):
-        yield here(facts, f"topic {TOPIC}", "there is no such topic", f"aws sns create-topic --name {TOPIC}")
+        arn = f"arn:{facts.partition}:sns:{facts.region}:{facts.account}:{TOPIC}"
+        policy = topic_policy(arn, of_account(facts.partition, facts.account, facts.region))
+        attributes = json.dumps({"Policy": policy})
+        fix = f"aws sns create-topic --name {TOPIC} --attributes {shlex.quote(attributes)}"
+        yield here(facts, f"topic {TOPIC}", "there is no such topic", fix)
 
 
 @check(

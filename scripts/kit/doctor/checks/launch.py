@@ -99,8 +99,7 @@ def launch_role_missing(facts: Snapshot) -> Iterator[Place]:
             facts,
             f"role {LAUNCH_ROLE}",
             "there is no such role",
-            'SageMaker console, Domains, the domain, App Configurations, "Enable Amazon SageMaker AI project '
-            'templates": that creates it',
+            facts.make_accounts,
         )
 
 

@@ -21,6 +21,7 @@ from scripts.kit.doctor.facts.protected import Thing
 from scripts.kit.doctor.reader import UNREAD, known
 from scripts.kit.doctor.snapshot import Snapshot
 from scripts.kit.names import APPROVER_POLICY, LAUNCH_ROLE, S3_LAUNCH_ROLE, SELF_MANAGED_ROLES
+from scripts.kit.stacks import project_roles
 
 ANY_PROJECT = {"SageMakerProjectName": "any", "SageMakerProjectId": "p-000000000000"}  # one that may be made
 ELSEWHERE = "https://bucket-elsewhere.s3.amazonaws.com/template.yaml"  # a template that is not published
@@ -29,8 +30,14 @@ OF_PROJECT = "${SageMakerProject"
 SERVICE_KEY = "iam:passedtoservice"
 STACK_SETS_ROLE = "stacksets-exec-"  # CloudFormation makes it in accounts of service-managed stack sets
 SERVICE_LINKED = ":role/aws-service-role/"  # the path of roles that IAM changes for their service alone
-KIT, LAUNCH = "a role of the kit", "AWS's launch role"
-OWN = (KIT, LAUNCH)
+KIT, LAUNCH, STOCK = "a role of the kit", "AWS's launch role", "AWS's role for projects"
+OWN = (KIT, LAUNCH, STOCK)
+# The policy of each of AWS's roles for projects. Services alone take them on, and template 13 lets no data scientist
+# pass one that a service of theirs trusts. SageMaker's console ends the name of the use role's policy with a time.
+STOCK_POLICIES = {
+    role.name: f":iam::aws:policy/{role.policy}" if role.policy else f":policy{project_roles.PATH}{role.name}"
+    for role in project_roles.ROLES
+}
 Asks = Mapping[str, tuple[tuple[Need, ...], ...]]  # by way: requests that together are enough
 COMMON = -1  # the number of what belongs to no project, or to one that may be made
 
@@ -194,6 +201,8 @@ def expected(facts: Snapshot, entity: Entity, way: str) -> str:
         return LAUNCH
     if entity.name in protected.kit_roles():
         return KIT
+    if entity.resource.removeprefix(f"role{project_roles.PATH}") in STOCK_POLICIES:
+        return STOCK
     if way == "approvals" and any(policy.name.endswith(f":policy/{APPROVER_POLICY}") for policy in entity.policies):
         return "an approver"
     return ""
@@ -219,9 +228,9 @@ def admits_its_own(entity: Entity) -> bool:
 
 
 def beyond_its_own(entity: Entity) -> Entity:
-    """A role of the kit, or AWS's launch role, with those of its policies alone that no template, or AWS, gives it."""
+    """A role of the kit, or one of AWS's, with those of its policies alone that no template, or AWS, gives it."""
     role = protected.kit_roles().get(entity.name)
-    inline, managed = (role.inline, role.managed) if role else ((), (protected.LAUNCH_POLICY,))
+    inline, managed = (role.inline, role.managed) if role else ((), (STOCK_POLICIES[entity.name],))
     others = (p for p in entity.policies if p.name not in inline and not any(one in p.name for one in managed))
     return replace(entity, policies=tuple(others))
 

@@ -33,7 +33,10 @@ def domain_missing(facts: Snapshot) -> Iterator[Place]:
             f"studio.domain_id names {wanted}, which does not exist"
             if wanted
             else "the account has none in this Region",
-            "SageMaker console, Domains, Create domain; or put the right id into studio.domain_id",
+            facts.make_accounts
+            if facts.settings.studio.domain and not wanted
+            else f"put the right id into studio.domain_id; or write studio.domain into the environment file\n"
+            f"then {facts.make_accounts}",
         )
 
 

@@ -14,7 +14,7 @@ from scripts.kit.doctor.checks.deciding import Decider, Need
 from scripts.kit.doctor.checks.reach import asked, entering, paths, trusted_names
 from scripts.kit.doctor.checks.roles import set_trust
 from scripts.kit.doctor.facts.access import Entity
-from scripts.kit.doctor.facts.protected import kit_roles
+from scripts.kit.doctor.facts.protected import kit_roles, of_account, topic_policy
 from scripts.kit.doctor.facts.stacks import TOPIC
 from scripts.kit.doctor.findings import Place, check, here
 from scripts.kit.doctor.reader import known
@@ -123,8 +123,11 @@ def foreign(facts: Snapshot, need: Need, account: str) -> Need:
 def admitting_none(facts: Snapshot, name: str, others: list[str]) -> str:
     """The command that takes these principals out of the policy."""
     document = facts.access.documents.get(name, {})
-    text = json.dumps(without_principals(document, ["*" if one == "everybody" else one for one in others]))
+    rest = without_principals(document, ["*" if one == "everybody" else one for one in others])
+    text = json.dumps(rest)
     if name == TOPIC:
         arn = f"arn:{facts.partition}:sns:{facts.region}:{facts.account}:{name}"
+        if not rest["Statement"]:  # it was AWS's own for a new topic, and no service takes a policy without statements
+            text = topic_policy(arn, of_account(facts.partition, facts.account, facts.region))
         return f"aws sns set-topic-attributes --topic-arn {arn} --attribute-name Policy --attribute-value '{text}'"
     return f"aws s3api put-bucket-policy --bucket {name} --policy '{text}'"

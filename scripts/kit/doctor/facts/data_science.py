@@ -14,7 +14,7 @@ from scripts.kit.doctor.reader import UNREAD, Reader
 from scripts.kit.names import MODELS_STACK
 from scripts.kit.settings.model import Settings
 from scripts.kit.stacks import model_regions
-from scripts.kit.stacks.data_science import TEMPLATES
+from scripts.kit.stacks.data_science import templates
 from scripts.kit.together import together
 
 DATA_SCIENTIST, APPROVER = "sagemaker-multi-account-data-scientist", "sagemaker-multi-account-approver"
@@ -54,7 +54,7 @@ def gather(reader: Reader, settings: Settings, partition: str) -> DataScience:
     topic_arn = f"arn:{partition}:sns:{reader.region}:{account}:{TOPIC}"
     starter_arn = f"arn:{partition}:states:{reader.region}:{account}:stateMachine:{STARTER}"
     approver_arn = f"arn:{partition}:iam::{account}:policy/{APPROVER}"
-    names = [*kit_roles(OF_PROJECTS)]
+    names, own = [*kit_roles(OF_PROJECTS)], templates(settings)
     people, further = settings.studio.execution_roles, model_regions.further(settings)
     read_region = partial(read_stack, reader, account, MODELS_STACK, body=False)
     external_id, starter, topic, subscriptions, approvers, *roles = together(
@@ -68,14 +68,14 @@ def gather(reader: Reader, settings: Settings, partition: str) -> DataScience:
             *(partial(read_role, reader, account, name) for name in names),
             *(partial(attached_policies, reader, account, role.rsplit("/", 1)[-1]) for role in people),
             *(partial(read_region, region=region) for region in further),
-            *(partial(read_stack, reader, account, name) for name in TEMPLATES),
+            *(partial(read_stack, reader, account, name) for name in own),
         ]
     )
     rules, roles = roles[: len(RULES)], roles[len(RULES) :]
-    roles, stacks = roles[: -len(TEMPLATES)], roles[-len(TEMPLATES) :]
+    roles, stacks = roles[: -len(own)], roles[-len(own) :]
     regions = roles[len(roles) - len(further) :]
     return DataScience(
-        stacks=dict(zip(TEMPLATES, stacks, strict=True)),
+        stacks=dict(zip(own, stacks, strict=True)),
         roles=dict(zip(names, roles[: len(names)], strict=True)),
         studio_roles=dict(zip(people, roles[len(names) : len(names) + len(people)], strict=True)),
         external_id=external_id["Parameter"]["Value"] if external_id else external_id,

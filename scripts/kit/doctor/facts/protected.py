@@ -7,6 +7,7 @@ service's page).
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
@@ -114,7 +115,6 @@ TARGET = ("20-target-account", "50-endpoint")
 OWN_ROLES = ("11-shared-resources", "12-project-roles", "13-people", "21-self-managed-roles", "60-ci-roles")
 PASSED = ("11-shared-resources", "12-project-roles", "13-people")  # templates whose roles services take on
 OF_PROJECTS = ("11-shared-resources", "12-project-roles")  # whose roles every project needs
-LAUNCH_POLICY = ":iam::aws:policy/AmazonSageMakerAdmin-ServiceCatalogProductsServiceRolePolicy"  # of AWS's launch role
 VARIABLE = re.compile(r"\$\{([A-Za-z0-9:]+)\}")
 
 
@@ -315,3 +315,22 @@ def nodes(node: Any) -> list[Mapping[str, Any]]:
 def strings(node: Any) -> list[str]:
     below = node.values() if isinstance(node, Mapping) else node if isinstance(node, list) else ()
     return [node] if isinstance(node, str) else [found for one in below for found in strings(one)]
+
+
+def topic_policy(topic_arn: str, values: Mapping[str, str]) -> str:
+    """The policy that template 11 gives the approvals topic. values: of_account(…)
+
+    A topic that is made without it has a policy of AWS's that admits its whole account.
+    """
+
+    def resolved(node: Any) -> Any:
+        if isinstance(node, list):
+            return [resolved(one) for one in node]
+        if not isinstance(node, Mapping):
+            return node
+        if "Ref" in node:
+            return topic_arn
+        return filled(node["Fn::Sub"], values) if "Fn::Sub" in node else {k: resolved(v) for k, v in node.items()}
+
+    resource = read("11-shared-resources")["Resources"]["ApprovalsPolicy"]
+    return json.dumps(resolved(resource["Properties"]["PolicyDocument"]))

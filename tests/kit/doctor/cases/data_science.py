@@ -55,7 +55,7 @@ def _(world: World) -> Iterator[None]:
 
 @case("studio-role-missing", "studio.execution_roles")
 def _(world: World) -> Iterator[None]:
-    with world.environment(people.STUDIO_ROLE, "NoSuchRole"):
+    with world.environment("  domain:\n", "  execution_roles: [NoSuchRole]\n  domain:\n"):
         yield
 
 
@@ -72,7 +72,7 @@ def _(world: World) -> Iterator[None]:
     ssm = world.client("ssm")
     ssm.delete_parameter(Name=stacks.EXTERNAL_ID_PARAMETER)
     yield
-    ssm.put_parameter(Name=stacks.EXTERNAL_ID_PARAMETER, Type="String", Value="rehearsal-tester")
+    ssm.put_parameter(Name=stacks.EXTERNAL_ID_PARAMETER, Type="String", Value="rehearsal-tester", Overwrite=True)
 
 
 @case("external-id-differs", "aws ssm put-parameter --overwrite")
@@ -116,6 +116,7 @@ def _(world: World) -> Iterator[None]:
     policy = sns.get_topic_attributes(TopicArn=arn)["Attributes"]["Policy"]
     sns.delete_topic(TopicArn=arn)
     yield
+    sns.delete_topic(TopicArn=arn)
     sns.create_topic(Name=stacks.TOPIC, Attributes={"Policy": policy})
 
 
@@ -136,7 +137,7 @@ def _(world: World) -> Iterator[None]:
 STOCK = "AmazonSageMakerServiceCatalogProductsLaunchRole"
 
 
-@case("launch-role-missing", "Enable Amazon SageMaker AI project templates")
+@case("launch-role-missing", "make accounts")
 def _(world: World) -> Iterator[None]:
     with no_role(world, world.account, STOCK):
         yield

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from typing import Any
+
+from botocore.exceptions import ClientError
 
 from localaws import moto_bridge
 from localaws.services.organizations.service import STACK_SETS
@@ -63,7 +65,8 @@ def _(world: World) -> Iterator[None]:
     client = world.client("organizations", world.management)
     client.deregister_delegated_administrator(AccountId=world.account, ServicePrincipal=STACK_SETS)
     yield
-    client.register_delegated_administrator(AccountId=world.account, ServicePrincipal=STACK_SETS)
+    with suppress(ClientError):  # its cure was carried out
+        client.register_delegated_administrator(AccountId=world.account, ServicePrincipal=STACK_SETS)
 
 
 @case("data-science-account", "aws organizations invite-account-to-organization --target Id=111111111111")

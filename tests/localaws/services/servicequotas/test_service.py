@@ -28,7 +28,12 @@ def test_quotas_have_aws_names_and_an_account_may_have_values_of_its_own(cloud: 
 def test_a_domain_is_listed_described_tagged_and_deleted(cloud: Cloud) -> None:
     sagemaker = cloud.root(ACCOUNT, REGION).client("sagemaker")
     made = sagemaker.create_domain(
-        DomainName="team", AuthMode="IAM", DefaultUserSettings={}, Tags=[{"Key": "team", "Value": "a"}]
+        DomainName="team",
+        AuthMode="IAM",
+        DefaultUserSettings={},
+        VpcId="vpc-12345678",
+        SubnetIds=["subnet-12345678"],
+        Tags=[{"Key": "team", "Value": "a"}],
     )
     assert [domain["DomainName"] for domain in sagemaker.list_domains()["Domains"]] == ["team"]
     assert sagemaker.describe_domain(DomainId=made["DomainId"])["Status"] == "InService"

@@ -1,0 +1,84 @@
+"""Which findings follow from which: where a stack is missing or broken, so is what it makes, and one cure heals it all.
+
+A finding that follows from another one is listed beneath it. It has no cure of its own until that one's is done.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from scripts.kit.doctor.findings import Finding
+from scripts.kit.names import MODELS_STACK, PEOPLE_STACK, ROLES_STACK, SHARED_STACK, STUDIO_STACK
+
+# What each stack of the data science account makes, by the checks that miss it.
+OF_STACKS: Mapping[str, frozenset[str]] = {
+    MODELS_STACK: frozenset(
+        {
+            "model-bucket-missing", "model-bucket-policy", "model-bucket-encryption", "model-key-missing",
+            "model-key-policy", "studio-role-policy",
+        }
+    ),
+    SHARED_STACK: frozenset(
+        {
+            "approvals-topic-missing", "approvals-unheard", "bundle-bucket-missing", "external-id-differs",
+            "external-id-missing", "project-role-missing", "project-role-trust", "rule-disabled", "rule-missing",
+            "seed-missing", "starter-missing", "starter-role",
+        }
+    ),
+    ROLES_STACK: frozenset({"project-role-missing", "project-role-trust"}),
+    PEOPLE_STACK: frozenset(
+        {
+            "approvers-none", "project-creator-missing", "project-role-missing", "studio-role-policy",
+            "template-role-gaps", "template-role-missing", "template-role-pass", "template-role-trust",
+        }
+    ),
+    STUDIO_STACK: frozenset({"domain-missing", "studio-role-missing", "studio-role-policy"}),
+}  # fmt: skip
+# What the stack of a target account makes.
+OF_TARGETS = frozenset(
+    {
+        "model-role-missing", "model-role-reads", "model-role-trust", "target-set-account", "tester-external-id",
+        "tester-role-missing", "tester-role-trust",
+    }
+)  # fmt: skip
+STACK_GONE, TARGET_GONE = {"kit-stack-failed", "kit-stack-missing"}, {"target-stack-failed", "target-stack-missing"}
+
+
+@dataclass
+class Group:
+    """A finding, and those that follow from it."""
+
+    first: Finding
+    beneath: list[Finding] = field(default_factory=list)
+
+
+def follows(one: Finding, cause: Finding) -> bool:
+    """Whether the first finding follows from the second."""
+    if cause.check.id in STACK_GONE:
+        return (
+            one.check.id in OF_STACKS.get(cause.place.resource.removeprefix("stack "), ())
+            and one.place.account == cause.place.account
+        )
+    if cause.check.id in TARGET_GONE:
+        return one.check.id in OF_TARGETS and one.place.account == cause.place.account
+    if cause.check.id == "stage-stack-failed":  # its stack set bears the same name
+        return one.check.id == "stage-outdated" and one.place.resource == cause.place.resource.replace(
+            "stack", "stack set", 1
+        )
+    return False
+
+
+def grouped(findings: Iterable[Finding]) -> Sequence[Group]:
+    """Every finding once: by itself, or beneath the first one that it follows from."""
+    listed = [*findings]
+    groups = [Group(one) for one in listed if not any(follows(one, cause) for cause in listed)]
+    for one in listed:
+        if of := next((group for group in groups if follows(one, group.first)), None):
+            of.beneath.append(one)
+    return groups
+
+
+def roots(groups: Iterable[Group]) -> Iterator[Finding]:
+    """The findings that follow from no other."""
+    yield from (group.first for group in groups)
