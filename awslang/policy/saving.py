@@ -101,4 +101,6 @@ def check_resource_control(statement: Statement) -> None:
     services = {action.partition(":")[0].lower() for action in statement.actions}
     principals = statement.principals == (("AWS", "*"),) and not statement.not_principals
     if statement.effect != "Deny" or statement.not_actions or not principals or services - RESOURCE_CONTROLLED:
-        raise MalformedPolicy("The provided policy document does not meet the requirements of the specified policy type.")
+        raise MalformedPolicy(
+            "The provided policy document does not meet the requirements of the specified policy type."
+        )

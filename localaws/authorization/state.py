@@ -16,7 +16,6 @@ from awslang.principals import Principal
 from localaws import moto_bridge, registry
 from localaws.cloud import Cloud
 
-
 # -- the organization -------------------------------------------------------------------------------
 
 

@@ -101,8 +101,10 @@ def tags_of(cloud: Cloud, arn: str, region: str) -> dict[str, str]:
         bucket, _, key = arn.removeprefix(S3).partition("/")
         return object_tags(bucket, key) if key else {}
     found = ARN.fullmatch(arn)
-    service = registry.named(found["service"]) if found else ""
-    for listing in LISTINGS.get(service, ()) if found else ():
+    if found is None:
+        return {}
+    service = registry.named(found["service"])
+    for listing in LISTINGS.get(service, ()):
         name = re.fullmatch(listing.name, found["name"])
         if name and (tags := _listed(cloud, service, listing, found, name.groupdict().get("id", ""), region)):
             return tags

@@ -92,7 +92,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.prog = "python -m tests.fidelity"
     parser.add_argument("--cases", type=int, default=CASES, help="how many (default: %(default)s)")
     parser.add_argument("--first", type=int, default=0, help="number of the first one (default: %(default)s)")
-    parser.add_argument("--keep", action="store_true", help=f"write a sample of the cases to tests/fidelity/{SAMPLE.name}")
+    parser.add_argument(
+        "--keep", action="store_true", help=f"write a sample of the cases to tests/fidelity/{SAMPLE.name}"
+    )
     args = parser.parse_args(argv)
     if not 0 < args.cases <= MOST or args.first < 0:
         raise UsageError(f"--cases {args.cases}: write a number from 1 to {MOST}")
@@ -103,7 +105,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     if args.keep:
         keep(args.first, found)
     words = {"agree": "both decide the same", "denied": "both refuse, one by an explicit deny", **PAGES, "open": "open"}
-    rows: list[list[str]] = [[f"{counts[name]:,}", f"{counts[name] / args.cases:.2%}", text] for name, text in words.items()]
+    rows: list[list[str]] = [
+        [f"{counts[name]:,}", f"{counts[name] / args.cases:.2%}", text] for name, text in words.items()
+    ]
     print(table(["CASES", "", "RESULT"], rows))
     for line in open_ones[:SHOWN]:
         say(line)

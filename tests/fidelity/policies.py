@@ -39,7 +39,7 @@ class Writer:
         return {"Version": "2012-10-17", "Statement": [self.statement("Allow")]}
 
     def resource_control(self) -> Document:
-        statement = {"Effect": "Deny", "Principal": "*", "Action": self.action(), "Resource": "*"}
+        statement: Document = {"Effect": "Deny", "Principal": "*", "Action": self.action(), "Resource": "*"}
         if statement["Action"] == "*":
             statement["Action"] = f"{self.subject.action.split(':')[0]}:*"
         if self.random.random() < 0.85:
@@ -92,7 +92,11 @@ class Writer:
         found = [resource] * 4 + ["*"] * (2 if own else 3)
         found += [f"{start}:{name[: len(name) // 2]}*", f"{start}:*{name[-4:]}", f"{start}:{name[0]}?{name[2:]}"]
         found += [":".join([*parts[:3], "*", "*", parts[5]]), ":".join([*parts[:4], OTHER, parts[5]])]
-        found += [f"{resource}x", f"{start}:${{aws:PrincipalTag/team}}{name[3:]}", f"{start}:{name[:4]}${{aws:username}}*"]
+        found += [
+            f"{resource}x",
+            f"{start}:${{aws:PrincipalTag/team}}{name[3:]}",
+            f"{start}:{name[:4]}${{aws:username}}*",
+        ]
         found += [":".join([*parts[:4], "${aws:PrincipalAccount}", parts[5]]), f"{start}:{name[:3]}${{*}}"]
         if len(name) > 2:
             found += [f"{start}:{name[:2]}${{aws:PrincipalTag/none, '{name[2:]}'}}"]
@@ -104,7 +108,9 @@ class Writer:
         if by.kind == "service":
             found += [{"Service": by.arn}] * 5 + [{"Service": ["events.amazonaws.com", by.arn]}]
         else:
-            found += [{"AWS": by.account}] * 3 + [{"AWS": f"arn:aws:iam::{by.account}:root"}] * 2 + [{"AWS": by.arn}] * 2
+            found += (
+                [{"AWS": by.account}] * 3 + [{"AWS": f"arn:aws:iam::{by.account}:root"}] * 2 + [{"AWS": by.arn}] * 2
+            )
             found += [{"AWS": [f"arn:aws:iam::{HOME}:role/else", by.role or by.arn]}] * 3
             found += [{"AWS": [by.account, by.role or by.arn]}, {"AWS": f"arn:aws:iam::{by.account}:role/else"}]
         return random.choice(found)
@@ -142,13 +148,17 @@ class Writer:
             return "Bool", [random.choice(("true", "false"))]
         if lower == "aws:sourceip":
             network = "203.0.113.0/24" if fits else "192.0.2.0/24"
-            return random.choice(("IpAddress", "NotIpAddress")), random.sample([network, "10.0.0.0/8"], random.choice((1, 2)))
+            return random.choice(("IpAddress", "NotIpAddress")), random.sample(
+                [network, "10.0.0.0/8"], random.choice((1, 2))
+            )
         if lower == "aws:currenttime":
             return random.choice(("DateGreaterThan", "DateLessThan", "DateLessThanEquals", "DateEquals")), [
                 random.choice(("2026-01-01T00:00:00Z", "2027-01-01T00:00:00Z", "2026-11-30T06:00:00Z"))
             ]
         if lower in ("aws:epochtime", "s3:max-keys"):
-            operator = random.choice(("NumericLessThan", "NumericLessThanEquals", "NumericGreaterThan", "NumericEquals"))
+            operator = random.choice(
+                ("NumericLessThan", "NumericLessThanEquals", "NumericGreaterThan", "NumericEquals")
+            )
             return operator if lower == "s3:max-keys" else operator.replace("Numeric", "Date"), [
                 random.choice(("10", "100", "1796018400"))
             ]
@@ -160,7 +170,9 @@ class Writer:
             return random.choice(ARNS), random.sample([arn, f"{start}:{name[:4]}*", account, f"{start}:*", variable], 1)
         if lower.endswith("orgpaths"):
             unit = random.choice(sorted(UNITS.values()))
-            path = random.choice((f"{ORGANIZATION}/*/{unit}/*", f"{ORGANIZATION}/{ROOT_UNIT}/{unit}/", f"{ORGANIZATION}/*"))
+            path = random.choice(
+                (f"{ORGANIZATION}/*/{unit}/*", f"{ORGANIZATION}/{ROOT_UNIT}/{unit}/", f"{ORGANIZATION}/*")
+            )
             return random.choice(("StringLike", "StringNotLike", "StringEquals")), [path]
         values = list(asked) if fits and asked else [self.other(key)]
         operator = random.choice(STRINGS)

@@ -27,8 +27,10 @@ class Subject:
 TAGGED = ("aws:ResourceTag/team", "aws:ResourceTag/sagemaker:project-name")
 TAGGING = ("aws:RequestTag/team", "aws:TagKeys")
 SUBJECTS = (
-    Subject("s3:GetObject", "arn:aws:s3:::models-{account}/project/model.tar.gz", "resource", ("s3:ExistingObjectTag/stage",)),
-    Subject("s3:PutObject", "arn:aws:s3:::models-{account}/project/model.tar.gz", "resource", ("s3:x-amz-server-side-encryption",)),
+    Subject("s3:GetObject", "arn:aws:s3:::models-{account}/project/model.tar.gz",
+            "resource", ("s3:ExistingObjectTag/stage",)),
+    Subject("s3:PutObject", "arn:aws:s3:::models-{account}/project/model.tar.gz",
+            "resource", ("s3:x-amz-server-side-encryption",)),
     Subject("s3:ListBucket", "arn:aws:s3:::models-{account}", "resource", ("s3:prefix", "s3:max-keys")),
     Subject("s3:DeleteObject", "arn:aws:s3:::models-{account}/evidence/card.json", "resource"),
     Subject("kms:Decrypt", "arn:aws:kms:us-east-1:{account}:key/1234abcd-12ab-34cd-56ef-1234567890ab", "key",
@@ -40,7 +42,8 @@ SUBJECTS = (
     Subject("sts:AssumeRole", "arn:aws:iam::{account}:role/deploy", "trust", ("sts:ExternalId", "sts:RoleSessionName")),
     Subject("sns:Publish", "arn:aws:sns:us-east-1:{account}:alarms", "resource", TAGGED),
     Subject("sqs:SendMessage", "arn:aws:sqs:us-east-1:{account}:events", "resource", TAGGED),
-    Subject("secretsmanager:GetSecretValue", "arn:aws:secretsmanager:us-east-1:{account}:secret:token-AbCdEf", "resource",
+    Subject("secretsmanager:GetSecretValue", "arn:aws:secretsmanager:us-east-1:{account}:secret:token-AbCdEf",
+            "resource",
             ("secretsmanager:SecretId", *TAGGED)),
     Subject("ecr:BatchGetImage", "arn:aws:ecr:us-east-1:{account}:repository/inference", "resource", TAGGED),
     Subject("ecr:GetAuthorizationToken", "*"),
@@ -52,14 +55,18 @@ SUBJECTS = (
             ("sagemaker:ModelApprovalStatus", *TAGGED)),
     Subject("sagemaker:CreateTrainingJob", "arn:aws:sagemaker:us-east-1:{account}:training-job/train-1", "",
             ("sagemaker:InstanceTypes", "sagemaker:VpcSubnets", "sagemaker:NetworkIsolation", *TAGGING)),
-    Subject("codebuild:StartBuild", "arn:aws:codebuild:us-east-1:{account}:project/sagemaker-project-build", "", TAGGED),
-    Subject("codepipeline:StartPipelineExecution", "arn:aws:codepipeline:us-east-1:{account}:sagemaker-project", "", TAGGED),
+    Subject("codebuild:StartBuild", "arn:aws:codebuild:us-east-1:{account}:project/sagemaker-project-build",
+            "", TAGGED),
+    Subject("codepipeline:StartPipelineExecution", "arn:aws:codepipeline:us-east-1:{account}:sagemaker-project",
+            "", TAGGED),
     Subject("codecommit:GitPush", "arn:aws:codecommit:us-east-1:{account}:sagemaker-project-deploy", "",
             ("codecommit:References", *TAGGED)),
     Subject("cloudformation:CreateStack", "arn:aws:cloudformation:us-east-1:{account}:stack/project/8c1", "",
             ("cloudformation:RoleArn", "cloudformation:ResourceTypes", *TAGGING)),
-    Subject("cloudformation:DescribeStacks", "arn:aws:cloudformation:us-east-1:{account}:stack/project/8c1", "", TAGGED),
-    Subject("iam:PassRole", "arn:aws:iam::{account}:role/endpoint", "", ("iam:PassedToService", "iam:AssociatedResourceArn")),
+    Subject("cloudformation:DescribeStacks", "arn:aws:cloudformation:us-east-1:{account}:stack/project/8c1",
+            "", TAGGED),
+    Subject("iam:PassRole", "arn:aws:iam::{account}:role/endpoint",
+            "", ("iam:PassedToService", "iam:AssociatedResourceArn")),
     Subject("iam:CreateRole", "arn:aws:iam::{account}:role/sagemaker-role-staging", "",
             ("iam:PermissionsBoundary", *TAGGING)),
     Subject("iam:AttachRolePolicy", "arn:aws:iam::{account}:role/sagemaker-role-staging", "", ("iam:PolicyARN",)),
@@ -121,9 +128,8 @@ def caller(random: Random) -> Caller:
     if kind == "service":
         name = random.choice(("sagemaker", "codepipeline", "events", "cloudformation", "s3"))
         source = {"aws:SourceAccount": HOME, "aws:SourceArn": f"arn:aws:{name}:us-east-1:{HOME}:thing/x"}
-        names: Context = {"aws:PrincipalServiceName": f"{name}.amazonaws.com"}
-        keys = {"aws:PrincipalIsAWSService": "true", **names, **(source if random.random() < 0.7 else {})}
-        return Caller(f"{name}.amazonaws.com", "", "", kind, keys)
+        known: Context = {"aws:PrincipalIsAWSService": "true", "aws:PrincipalServiceName": f"{name}.amazonaws.com"}
+        return Caller(f"{name}.amazonaws.com", "", "", kind, {**known, **(source if random.random() < 0.7 else {})})
     name = random.choice(("deploy", "build", "ann", "starter"))
     arns = {
         "role": f"arn:aws:sts::{account}:assumed-role/{name}/session",
@@ -163,7 +169,9 @@ def context(random: Random, subject: Subject, by: Caller, owner: str) -> Context
     if by.kind != "service":
         found["aws:SourceIp"] = random.choice(("203.0.113.7", "10.1.2.3"))
         if random.random() < 0.3:
-            services = random.sample(["cloudformation.amazonaws.com", "servicecatalog.amazonaws.com"], random.choice((1, 2)))
+            services = random.sample(
+                ["cloudformation.amazonaws.com", "servicecatalog.amazonaws.com"], random.choice((1, 2))
+            )
             found |= {"aws:CalledVia": services, "aws:CalledViaFirst": services[0], "aws:CalledViaLast": services[-1]}
         found["aws:ViaAWSService"] = "true" if "aws:CalledVia" in found else "false"
     for key in subject.keys:

@@ -27,8 +27,8 @@ PAGES = {
     "negated": '"IAM policy elements: Variables and tags", no value: inverted operators match',
     "arn": '"IAM policy elements: Variables and tags", Condition element: variables in any string or ARN operator',
     "version": '"IAM JSON policy elements: Version": documents of 2008-10-17 have no variables',
-    "excluded": '"IAM policy elements: Variables and tags", no value: such a resource matches none, so NotResource excludes none',
-    "absent": '"IAM JSON policy elements: Condition operators", IfExists: true where the key is absent, whatever the set operator',
+    "excluded": '"IAM policy elements: Variables and tags", no value: NotResource then excludes none',
+    "absent": '"IAM JSON policy elements: Condition operators", IfExists: true where the key is absent',
     "root": '"AWS account root user": it has every permission in its account, without a policy',
     "direct": (
         '"AWS JSON policy elements: Principal", "Policy evaluation for requests within a single account": boundary and '

@@ -8,7 +8,9 @@ from pathlib import Path
 from tests.fidelity.cases import Case, make, ours
 from tests.fidelity.settled import PAGES, settled
 
-SAMPLE = [json.loads(line) for line in (Path(__file__).parent / "sample.jsonl").read_text(encoding="utf-8").splitlines()]
+SAMPLE = [
+    json.loads(line) for line in (Path(__file__).parent / "sample.jsonl").read_text(encoding="utf-8").splitlines()
+]
 
 
 def test_ours_decides_as_the_other_evaluator_or_as_the_page_says() -> None:

@@ -54,6 +54,4 @@ def policy(cloud: Cloud, repository: str) -> Policy | None:
 
 
 policies = policies_in_moto("ecr", "repositories")
-ecr.access = Access(
-    resources=resources, further=further, policy=policy, rewrite=policies
-)
+ecr.access = Access(resources=resources, further=further, policy=policy, rewrite=policies)

@@ -85,6 +85,4 @@ def managed_key_policy(account: str, region: str, name: str) -> dict[str, Any]:
 
 
 policies = policies_in_moto("kms", "keys")
-kms.access = Access(
-    resources=resources, further=further, keys=condition_keys, policy=policy, rewrite=policies
-)
+kms.access = Access(resources=resources, further=further, keys=condition_keys, policy=policy, rewrite=policies)

@@ -28,6 +28,4 @@ def policy(cloud: Cloud, secret: str) -> Policy | None:
 
 
 policies = policies_in_moto("secretsmanager", "secrets")
-secretsmanager.access = Access(
-    resources=resources, policy=policy, rewrite=policies
-)
+secretsmanager.access = Access(resources=resources, policy=policy, rewrite=policies)
