@@ -53,6 +53,7 @@ class Access:
     needs: everything that a request needs, for a service whose actions are not named after its operations
     keys: the condition keys of the service's own that a request carries
     policy: the resource policy of an ARN, None without one
+    tags: the tags of an ARN, for a service whose ARNs have no account (authorization/tags.py reads those of the others)
     rewrite: changes every policy of the service's resources, in all accounts and Regions, by a function of its text
     """
 
@@ -61,6 +62,7 @@ class Access:
     needs: Callable[[Call, Table], Iterator[Need]] | None = None
     keys: Callable[[Call], Keys] | None = None
     policy: Callable[[Cloud, str], Policy | None] | None = None
+    tags: Callable[[str], dict[str, str]] | None = None
     rewrite: Rewrite | None = None
 
 

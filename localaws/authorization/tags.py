@@ -17,7 +17,6 @@ from localaws import registry
 from localaws.authorization.needs import request_tags
 from localaws.calls import unseen
 from localaws.cloud import Cloud
-from localaws.services.s3.state import object_tags
 
 ARN = re.compile(r"arn:(?P<partition>[^:]+):(?P<service>[^:]+):(?P<region>[^:]*):(?P<account>[0-9]{12}):(?P<name>.+)")
 
@@ -41,7 +40,6 @@ def by_arn(parameter: str, at: str, operation: str = "list_tags_for_resource") -
     return (Listing(".+", operation, {parameter: "{arn}"}, (at,)),)
 
 
-S3 = "arn:aws:s3:::"
 PARAMETER = {"ResourceType": "Parameter", "ResourceId": "{id}"}
 LISTINGS: dict[str, tuple[Listing, ...]] = {
     "cloudformation": (
@@ -97,12 +95,10 @@ LISTINGS: dict[str, tuple[Listing, ...]] = {
 
 def tags_of(cloud: Cloud, arn: str, region: str) -> dict[str, str]:
     """The tags of a resource; {} for one without, or that does not exist."""
-    if arn.startswith(S3):  # an object's; a bucket's tags count only after PutBucketAbac
-        bucket, _, key = arn.removeprefix(S3).partition("/")
-        return object_tags(bucket, key) if key else {}
     found = ARN.fullmatch(arn)
-    if found is None:
-        return {}
+    if found is None:  # of S3, without an account
+        own = registry.access(arn.split(":")[2]).tags if arn.count(":") >= 5 else None
+        return own(arn) if own else {}
     service = registry.named(found["service"])
     for listing in LISTINGS.get(service, ()):
         name = re.fullmatch(listing.name, found["name"])

@@ -2,8 +2,8 @@
 
 IAM User Guide, "AWS JSON policy elements: Principal": when a policy is saved, the ARN of a role or user in it becomes
 the unique id, and is shown as the ARN as long as there is one. So a role that is created again under the same name is
-another principal, until the policies are saved again. Here a policy keeps the ARN until its principal is deleted: who
-reads it, and who is let in, is the same.
+another principal, until the policies are saved again. Here a policy keeps the ARN until its principal is deleted: what
+is shown and what is allowed are the same.
 """
 
 from __future__ import annotations
@@ -31,4 +31,4 @@ def policies(call: Call, deleted: Any) -> None:
     for access in registry.loaded():
         if access.rewrite is not None:
             access.rewrite(call.cloud, partial(renamed, principal=deleted.arn, name=deleted.id))
-    call.cloud.forget_sessions()  # services then assume a role that is created again anew
+    call.cloud.forget_sessions()  # services then assume a role that was created again, once more

@@ -286,4 +286,10 @@ def policy(cloud: Cloud, name: str) -> Policy | None:
     return parse_resource(text, f"bucket {bucket}", bucket_owner(bucket))
 
 
-s3.access = Access(needs=needs, policy=policy, rewrite=policies_in_moto("s3", "buckets"))
+def tags(name: str) -> dict[str, str]:
+    """An object's; a bucket's tags count only after PutBucketAbac."""
+    bucket, _, key = name.removeprefix("arn:aws:s3:::").partition("/")
+    return object_tags(bucket, key) if key else {}
+
+
+s3.access = Access(needs=needs, policy=policy, tags=tags, rewrite=policies_in_moto("s3", "buckets"))
