@@ -49,6 +49,10 @@ fuzz: $(READY) ## Feed the kit inputs at random and count what fails: ARGS="--mi
 probe: $(READY) ## Settle open questions about AWS by experiments in a sandbox account
 	@$(RUN) scripts.probe $(GIVEN)
 
+.PHONY: fidelity
+fidelity: $(READY) ## Compare the policy evaluator with an independent one on 20,000 random cases (needs Node.js)
+	@$(RUN) tests.fidelity $(GIVEN)
+
 .PHONY: taskcat
 taskcat: .venv-taskcat/.ready ## Lint templates with taskcat, and test them where AWS credentials are available
 	@$(RUN) scripts.taskcat $(GIVEN)

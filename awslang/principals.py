@@ -25,6 +25,7 @@ class Principal:
     source: aws:SourceArn and aws:SourceAccount, when a service asks on behalf of a resource
     session_keys: further condition keys of a role session, which the service sets that delivered the credentials
         (codebuild:ProjectArn); in lower case
+    unique_id: for a role session, the role's; a role that is created again under its name has another
     """
 
     kind: Literal["root", "user", "role", "service", "anonymous"]
@@ -37,6 +38,7 @@ class Principal:
     called_via: tuple[str, ...] = ()
     source: Mapping[str, str] = field(default_factory=dict)
     session_keys: Mapping[str, str] = field(default_factory=dict)
+    unique_id: str = ""
 
     def through(self, service: str) -> Principal:
         """The same caller, with its request forwarded by a service (cloudformation.amazonaws.com)."""

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -10,6 +12,19 @@ from awslang.principals import Principal
 
 if TYPE_CHECKING:
     from localaws.cloud import Cloud, Session
+
+
+UNSEEN: ContextVar[bool] = ContextVar("unseen", default=False)
+
+
+@contextmanager
+def unseen() -> Iterator[None]:
+    """Requests in this block are the embedded AWS's own look at its state: not decided, and not recorded."""
+    token = UNSEEN.set(True)
+    try:
+        yield
+    finally:
+        UNSEEN.reset(token)
 
 
 @dataclass(frozen=True)

@@ -213,7 +213,7 @@ class Cloud:
         AwsError AccessDenied otherwise (STS API Reference, "AssumeRole": the same answer whether
         the role is missing or does not trust the caller).
         """
-        self.authorizer.assume_role(by, role_arn, external_id=external_id, tags=tags or {})
+        unique_id = self.authorizer.assume_role(by, role_arn, external_id=external_id, tags=tags or {})
         account, role = role_arn.split(":")[4], role_arn.rsplit("/", 1)[1]
         principal = Principal(
             kind="role",
@@ -224,6 +224,7 @@ class Cloud:
             session_policies=policies,
             session_tags=dict(tags or {}),
             session_keys=dict(keys or {}),
+            unique_id=unique_id,
         )
         return Session(self, self.issue(principal, seconds), region)
 

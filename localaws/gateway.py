@@ -19,7 +19,7 @@ from moto.core.utils import get_service_model
 from awslang.errors import AwsError
 from awslang.principals import ANONYMOUS, Credentials, Principal
 from localaws import intake, registry, wire
-from localaws.calls import Call, HttpRequest
+from localaws.calls import UNSEEN, Call, HttpRequest
 from localaws.cloud import Cloud, Fault, new_id
 from localaws.refusals import protocol_of, refusal
 from localaws.services.account import service as account
@@ -227,7 +227,7 @@ class Gateway:
                 http=place.http,
             )
             registry.handler_of(call)  # what is not supported is refused by name, to every caller
-            decided = self.cloud.authorizer.authorize(call)
+            decided = None if UNSEEN.get() else self.cloud.authorizer.authorize(call)
             answer = perform(call)
             good = answer[0] < 400
             outcome = "" if good else wire.error_code(answer[2], answer[1])
@@ -240,6 +240,8 @@ class Gateway:
             self.cloud.faults.append(Fault(where, traceback.format_exc()))
             outcome = "InternalFailure"
             answer = refuse(AwsError("InternalFailure", f"{where} broke: {error!r}", status=500))
+        if UNSEEN.get():
+            return Done(good, place.request_id, answer)
         self.cloud.record(
             {
                 "service": place.service,

@@ -13,6 +13,7 @@ import json
 import re
 import sys
 import threading
+from collections.abc import Iterator
 from contextlib import nullcontext
 from functools import cache
 from string import ascii_letters, digits
@@ -30,6 +31,11 @@ from moto.core.request import PRESERVED_HEADER_NAMES_ENVIRON_KEY, Request, envir
 from moto.core.utils import get_service_model
 from moto.iam.access_control import PermissionResult
 from moto.iam.models import AWSManagedPolicy, IAMBackend
+from moto.iam.policy_validation import (
+    BaseIAMPolicyValidator,
+    IAMPolicyDocumentValidator,
+    IAMTrustPolicyDocumentValidator,
+)
 from moto.logs.responses import LogsResponse
 from moto.moto_api._internal.moto_random import MotoRandom
 from moto.organizations.models import organizations_backends
@@ -74,6 +80,9 @@ def _random_string(self: Any, length: int = 20, include_digits: bool = True, low
 MotoRandom.get_random_string = _random_string
 IAMBackend._init_aws_policies = _init_aws_policies
 AWSManagedPolicy.attach_to = _attach_own
+BaseIAMPolicyValidator.validate = IAMPolicyDocumentValidator.validate = IAMTrustPolicyDocumentValidator.validate = (
+    lambda self: None  # authorization/documents.py checks every document, and takes some that moto refuses
+)
 for _each_request in ("method_names_from_class", "camelcase_to_underscores"):  # computed again for each one
     setattr(responses, _each_request, cache(getattr(responses, _each_request)))
 
@@ -116,6 +125,12 @@ BackendDict._create_account_specific_backend = make_once
 def backend(service: str, account: str, region: str) -> Any:
     """moto's state of one service in one account and Region, for example backend("iam", "111111111111", "aws")."""
     return backends.get_backend(service)[account][region]
+
+
+def every(service: str) -> Iterator[Any]:
+    """moto's states of one service, in all accounts and Regions that have one."""
+    for by_region in list(backends.get_backend(service).values()):
+        yield from list(by_region.values())
 
 
 @cache

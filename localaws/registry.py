@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import importlib
 import pkgutil
-from collections.abc import Callable
+import sys
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from functools import cache
 from typing import Any
@@ -51,7 +52,10 @@ SERVICES: dict[str, tuple[str, str]] = {
     "sts": ("localaws.services.sts", "sts"),
 }
 # What signatures and ARNs call a service, where it is not botocore's name.
-OTHER_NAMES = {"monitoring": "cloudwatch", "servicequotas": "service-quotas", "states": "stepfunctions"}
+OTHER_NAMES = {
+    "catalog": "servicecatalog", "monitoring": "cloudwatch", "servicequotas": "service-quotas",
+    "states": "stepfunctions",
+}  # fmt: skip
 
 
 @cache
@@ -72,10 +76,22 @@ def load(package: str) -> None:
         importlib.import_module(module.name)
 
 
+def named(service: str) -> str:
+    """botocore's name of a service, by that or by the one in its ARNs or signatures."""
+    return OTHER_NAMES.get(service, service)
+
+
 def access(service: str) -> Access:
     """What authorization asks of a service, by botocore's name or by the one in its ARNs."""
-    found = find(OTHER_NAMES.get(service, service))
+    found = find(named(service))
     return found.access if found is not None else Access()
+
+
+def loaded() -> Iterator[Access]:
+    """What authorization asks of the services that something was asked of so far."""
+    for service, (package, _) in SERVICES.items():
+        if f"{package}.service" in sys.modules:
+            yield access(service)
 
 
 def handler_of(call: Call) -> Handler | None:

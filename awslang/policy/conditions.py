@@ -2,7 +2,8 @@
 
 IAM User Guide, "IAM JSON policy elements: Condition operators" and "Set operators for multivalued
 context keys". Several keys or operators: all must hold. Several values: one must match; for a
-negated operator none may.
+negated operator none may. A key that may have several values needs a set operator: without one its
+condition does not match ("Single-valued vs. multivalued context keys").
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from datetime import UTC, datetime
 from decimal import Decimal, InvalidOperation
 
 from awslang.bounded import is_number
+from awslang.policy.action_table import multivalued
 from awslang.policy.patterns import Context, arn_like, like, plain
 
 Match = Callable[[str, str, Context, bool], bool]  # policy value, request value, context, variables
@@ -61,7 +63,7 @@ def _numbers(compare: Callable[[Decimal, Decimal], bool]) -> Match:
 def moment(text: str) -> datetime | None:
     """A date in one of the forms that IAM takes (ISO 8601, or seconds since 1970); None for another."""
     try:
-        if is_number(text.replace(".", "", 1)) and len(text) > 4:
+        if is_number(text.replace(".", "", 1)) and len(text) != 4:  # four digits are a year
             return datetime.fromtimestamp(float(text), UTC)
         found = datetime.fromisoformat(text if len(text) != 4 else f"{text}-01-01")
     except (ValueError, OverflowError):
@@ -134,11 +136,13 @@ class Test:
         match, negated = OPERATORS[self.operator]
         if not asked:
             return self._absent(negated)
+        if not self.over and (len(asked) > 1 or self.key.lower() in multivalued()):
+            return False
 
         def one(value: str) -> bool:
             return any(match(policy, value, context, variables) for policy in self.values) != negated
 
-        if self.over == "ForAnyValue" or (not self.over and not negated):
+        if self.over == "ForAnyValue":
             return any(one(value) for value in asked)
         return all(one(value) for value in asked)
 

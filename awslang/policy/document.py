@@ -16,7 +16,7 @@ from typing import Any, Literal
 from awslang.bounded import read_json
 from awslang.policy.conditions import Test, operator_parts
 
-Kind = Literal["identity", "resource", "trust", "control"]  # control: service and resource control policies
+Kind = Literal["identity", "session", "resource", "trust", "control"]  # control: service control policies
 
 VERSIONS = ("2012-10-17", "2008-10-17")
 DOCUMENT_ELEMENTS = {"Version", "Id", "Statement"}
@@ -26,6 +26,7 @@ STATEMENT_ELEMENTS = {
 PRINCIPAL_TYPES = {"AWS", "Service", "Federated", "CanonicalUser"}
 ACTION = re.compile(r"[a-zA-Z0-9-]+:[a-zA-Z0-9*?_-]+|\*")
 NO_VENDOR = "Actions/Conditions must be prefaced by a vendor, e.g., iam, sdb, ec2, etc."
+NOT_UNIQUE = "Statement IDs (SID) in a single policy must be unique."
 SID = re.compile(r"[A-Za-z0-9]*")
 ARN = re.compile(r"arn:[^:]*:[^:]*:[^:]*:[^:]*:.*", re.DOTALL)
 ACCOUNT = re.compile(r"[0-9]{12}")
@@ -80,6 +81,22 @@ def parse_resource(text: str, name: str, account: str) -> Policy | None:
     return parse(text, name, account, "resource") if text else None
 
 
+def renamed(text: str, principal: str, name: str) -> str:
+    """The document with a user or role under another name wherever an element names it as a principal."""
+    if principal not in text:
+        return text
+    document = json.loads(text)
+    statements = document["Statement"]
+    for statement in statements if isinstance(statements, list) else [statements]:
+        for element in {"Principal", "NotPrincipal"} & set(statement):
+            named = statement[element]
+            if isinstance(named, dict) and principal in named.get("AWS", []):
+                listed = [named["AWS"]] if isinstance(named["AWS"], str) else named["AWS"]
+                replaced = [name if one == principal else one for one in listed]
+                named["AWS"] = replaced if isinstance(named["AWS"], list) else replaced[0]
+    return json.dumps(document)
+
+
 def _no_twins(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     found = dict(pairs)
     if len(found) != len(pairs):
@@ -109,8 +126,8 @@ def _statements(text: str, kind: Kind) -> tuple[Statement, ...]:
         raise MalformedPolicy("Syntax errors in policy.")
     read = tuple(_statement(item, index, kind, version) for index, item in enumerate(statements))
     sids = [item["Sid"] for item in statements if item.get("Sid")]
-    if len(sids) != len(set(sids)):
-        raise MalformedPolicy("Statement IDs (SID) in a single policy must be unique.")
+    if kind != "resource" and len(sids) != len(set(sids)):  # of resources, some services take them (saving.py)
+        raise MalformedPolicy(NOT_UNIQUE)
     return read
 
 
@@ -152,6 +169,8 @@ def _statement(item: Any, index: int, kind: Kind, version: str) -> Statement:
         if not ACTION.fullmatch(action):
             raise MalformedPolicy(NO_VENDOR if ":" not in action else f"Action {action} is not valid.")
     _check_resources(resources, kind)
+    if kind == "identity" and resources is not None:
+        resources = tuple(map(completed, resources))
     principals, not_principals = _principals(item, kind, effect)
     return Statement(
         label=sid or f"[{index}]",
@@ -177,14 +196,29 @@ def _check_resources(resources: tuple[str, ...] | None, kind: Kind) -> None:
             return
         raise MalformedPolicy("Policy statement must contain resources.")
     for resource in resources:
-        if resource == "*" or ARN.fullmatch(resource) or (resource.startswith("arn:") and "*" in resource):
+        if resource == "*" or ARN.fullmatch(resource):
+            continue
+        if resource.startswith("arn:") and kind == "identity":
+            if resource.count(":") < 2:
+                raise MalformedPolicy("Resource vendor must be fully qualified and cannot contain regexes.")
+            if "::" in resource:
+                raise MalformedPolicy("The policy failed legacy parsing")
+            continue
+        if resource.startswith("arn:") and kind != "session" and "*" in resource:
             continue
         raise MalformedPolicy(f'Resource {resource} must be in ARN format or "*".')
 
 
+def completed(resource: str) -> str:
+    """An ARN of an identity-based policy with a star in each field that it leaves out, which no session policy may
+    (IAM User Guide, "Identify AWS resources with Amazon Resource Names (ARNs)")."""
+    missing = 5 - resource.count(":")
+    return resource if resource == "*" or "${" in resource else resource + ":*" * missing
+
+
 def _principals(item: dict[str, Any], kind: Kind, effect: str) -> tuple[tuple[tuple[str, str], ...] | None, bool]:
     present = [name for name in ("Principal", "NotPrincipal") if name in item]
-    if kind in ("identity", "control"):
+    if kind in ("identity", "session", "control"):
         if present:
             raise MalformedPolicy("Policy document should not specify a principal.")
         return None, False

@@ -138,6 +138,8 @@ def _named_by(kind: str, value: str, request: AuthorizationRequest) -> Grant:
         return Grant.DIRECT
     if principal.kind == "role" and value == principal.role_arn:
         return Grant.ROLE
+    if value == request.context.get("aws:userid", ("",))[0].partition(":")[0]:  # the unique id of a role or user
+        return Grant.ROLE if principal.kind == "role" else Grant.DIRECT
     return Grant.NOT
 
 

@@ -13,7 +13,7 @@ from dataclasses import replace
 
 from awslang.policy.conditions import Test
 from awslang.policy.document import Policy, Statement
-from awslang.policy.patterns import LITERALS, VARIABLE
+from awslang.policy.patterns import LITERALS, VARIABLE, variable_too_early
 
 Known = Callable[[str], bool]  # whether the value of a condition key, in lower case, is known, or that it is absent
 
@@ -34,7 +34,7 @@ def _statement(statement: Statement, known: Known) -> Statement | None:
     if resources is not None and statement.variables:
         # What the caller wants to be covered is widened, what it does not want is left out.
         wanted = (statement.effect == "Allow") != statement.not_resources
-        filled = [_any_text(one, known) if wanted else one for one in resources]
+        filled = [_any_text(one, known) if wanted and not variable_too_early(one) else one for one in resources]
         resources = tuple(one for one in filled if wanted or not _unknown(one, known))
     return replace(statement, conditions=conditions, resources=resources)
 

@@ -1,8 +1,8 @@
 """Wildcards and policy variables, as IAM reads them.
 
-IAM User Guide, "IAM policy elements: Variables and tags" (variables, default values, ${*} ${?} ${$},
-a variable without a value matches nothing) and "IAM JSON policy elements: Resource" (wildcards: a *
-at the end of an ARN segment reaches beyond the colon, one inside a segment does not).
+IAM User Guide, "IAM policy elements: Variables and tags" (variables, default values, ${*} ${?} ${$}, a variable
+without a value matches nothing, none before the fifth colon of a resource) and "IAM JSON policy elements: Resource"
+(wildcards: a * at the end of an ARN segment reaches beyond the colon, one inside a segment does not).
 """
 
 from __future__ import annotations
@@ -10,6 +10,8 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from functools import lru_cache
+
+from awslang.policy.action_table import multivalued
 
 Context = Mapping[str, tuple[str, ...]]  # condition key in lower case: its values in the request
 
@@ -19,12 +21,12 @@ FIRST_MARK = 0xE000  # private use area: stands for the value of a variable whil
 
 
 def value_of(name: str, context: Context) -> str | None:
-    """The value of the variable ${name}; None where the request has none, or more than one."""
+    """The value of the variable ${name}; None where the request has none, or the key may have several."""
     key, _, default = (part.strip() for part in name.partition(","))
     if key in LITERALS:
         return key
     values = context.get(key.lower(), ())
-    if len(values) == 1:
+    if len(values) == 1 and key.lower() not in multivalued():
         return values[0]
     if not values and len(default) >= 2 and default[0] == default[-1] == "'":
         return default[1:-1]
@@ -110,8 +112,18 @@ def resource_like(pattern: str, resource: str, context: Context, variables: bool
     """Whether the pattern of a Resource element covers the ARN (or "*", for actions without resources)."""
     if pattern == "*":
         return True
+    if variables and "${" in pattern and variable_too_early(pattern):
+        return False
     found = filled(pattern, context, variables)
     return found is not None and _resource(*found).fullmatch(resource) is not None
+
+
+@lru_cache(maxsize=5_000)
+def variable_too_early(pattern: str) -> bool:
+    """Whether a variable stands before the fifth colon of a resource's ARN: it stays as it is written there, and no
+    ARN has such a part."""
+    before = VARIABLE.sub(lambda found: chr(FIRST_MARK), pattern).split(":", 5)[:5]
+    return any(chr(FIRST_MARK) in part for part in before)
 
 
 def arn_like(pattern: str, arn: str, context: Context, variables: bool = True) -> bool:

@@ -15,11 +15,13 @@ from typing import Any
 from awslang.errors import AwsError
 from awslang.policy.document import Policy, parse
 from awslang.policy.evaluator import AuthorizationRequest, Decision, Policies, decide
+from awslang.policy.saving import RESOURCE_CONTROLLED
 from awslang.principals import Principal, service_principal
 from localaws import moto_bridge
 from localaws.authorization import context as keys_of
 from localaws.authorization import documents, state
 from localaws.authorization.requests import derive, passed_roles
+from localaws.authorization.tags import tags_of
 from localaws.calls import Call
 from localaws.cloud import Cloud, Session
 from localaws.service import Need
@@ -77,7 +79,7 @@ class Asker:
             parse(document, f"session policy {number}", principal.account)
             for number, document in enumerate(principal.session_policies, 1)
         )
-        controlled = owner is not None and need.action.split(":")[0] in state.RESOURCE_CONTROLLED
+        controlled = need.resource != "*" and need.action.split(":")[0] in RESOURCE_CONTROLLED
         return Policies(
             identity=self.identity.policies,
             boundary=self.identity.boundary,
@@ -122,7 +124,7 @@ class Authorizer:
             **by.keys,
             **keys_of.of_need(need, by.principal, region, by.organization_of),
         }
-        context = keys_of.RequestContext(keys, lambda: state.tags_of(self.cloud, need.resource, region), service)
+        context = keys_of.RequestContext(keys, lambda: tags_of(self.cloud, need.resource, region), service)
         resource = state.resource_policy(self.cloud, need.resource)
         kind = "key" if service == "kms" and resource is not None else "resource"
         request = AuthorizationRequest(by.principal, need.action, need.resource, need.account, context)
@@ -150,8 +152,8 @@ class Authorizer:
         *,
         external_id: str | None = None,
         tags: Mapping[str, str] | None = None,
-    ) -> None:
-        """AwsError AccessDenied unless the role exists and this principal may assume it."""
+    ) -> str:
+        """The role's unique id; AwsError AccessDenied unless it exists and this principal may assume it."""
         role = state.role_named(role_arn)
         decided = self._decide_assume(principal, role_arn, role, external_id, tags or {}, "")
         if principal.kind == "service":  # nothing else of it is written down: no request came in
@@ -162,6 +164,7 @@ class Authorizer:
                  "account": role_arn.split(":")[4], "error": "AccessDenied" if denied else "", **note}
             )  # fmt: skip
         self._refuse_assume(principal, role, decided)
+        return str(role.id)
 
     def _assume(self, call: Call) -> dict[str, Any]:
         params = call.params
@@ -227,7 +230,7 @@ class Authorizer:
             **by.keys,
             **keys_of.of_need(need, principal, "us-east-1", by.organization_of),
         }
-        context = keys_of.RequestContext(whole, lambda: state.tags_of(self.cloud, role_arn, ""), "iam")
+        context = keys_of.RequestContext(whole, lambda: tags_of(self.cloud, role_arn, ""), "iam")
         request = AuthorizationRequest(principal, action, role_arn, account, context)
         return decide(request, by.policies(need, policy, "trust"))
 

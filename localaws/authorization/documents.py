@@ -1,18 +1,22 @@
 """Policy documents in requests: refused as their service refuses them, before anything is stored.
 
-IAM checks grammar and that the principals of a trust policy exist; S3 and KMS do the same for
-theirs (IAM User Guide, "AWS JSON policy elements: Principal"; S3 API Reference, PutBucketPolicy;
-KMS Developer Guide, "Default key policy", the lockout safety check).
+Each service checks the grammar (awslang/policy/saving.py) and that the principals exist (IAM User Guide, "AWS JSON
+policy elements: Principal"); S3 and KMS check more (S3 API Reference, PutBucketPolicy; KMS Developer Guide, "Default
+key policy", the lockout safety check).
 """
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 
 from awslang.errors import AwsError
-from awslang.policy.document import Kind, MalformedPolicy, parse
+from awslang.policy import document
+from awslang.policy.document import MalformedPolicy
 from awslang.policy.resource_policies import check_bucket_policy, check_lockout, known_service
+from awslang.policy.saving import READ_AS, Kind, check_saved
 from localaws import moto_bridge
+from localaws.authorization import state
 from localaws.authorization.state import organization_of
 from localaws.calls import Call
 
@@ -24,30 +28,35 @@ class Place:
     parameter: str
     kind: Kind
     code: str
-    checks_principals: bool = False
+
+    @property
+    def names_principals(self) -> bool:
+        return self.kind in ("trust", "topic", "resource", "resource, any Sid")
 
 
-IAM, KMS = "MalformedPolicyDocument", "MalformedPolicyDocumentException"
+IAM, KMS, ECR = "MalformedPolicyDocument", "MalformedPolicyDocumentException", "InvalidParameterException"
 PLACES: dict[tuple[str, str], Place] = {
-    ("iam", "CreateRole"): Place("AssumeRolePolicyDocument", "trust", IAM, True),
-    ("iam", "UpdateAssumeRolePolicy"): Place("PolicyDocument", "trust", IAM, True),
-    ("s3", "PutBucketPolicy"): Place("Policy", "resource", "MalformedPolicy", True),
-    ("kms", "CreateKey"): Place("Policy", "resource", KMS, True),
-    ("kms", "PutKeyPolicy"): Place("Policy", "resource", KMS, True),
-    ("secretsmanager", "PutResourcePolicy"): Place("ResourcePolicy", "resource", KMS, True),
-    ("ecr", "SetRepositoryPolicy"): Place("policyText", "resource", "InvalidParameterException", True),
-    ("ecr", "CreateRepositoryCreationTemplate"): Place(
-        "repositoryPolicy", "resource", "InvalidParameterException", True
-    ),
-    ("ecr", "UpdateRepositoryCreationTemplate"): Place(
-        "repositoryPolicy", "resource", "InvalidParameterException", True
-    ),
-    ("events", "PutPermission"): Place("Policy", "resource", "ValidationException", True),
-    ("sts", "AssumeRole"): Place("Policy", "identity", IAM),
+    ("iam", "CreateRole"): Place("AssumeRolePolicyDocument", "trust", IAM),
+    ("iam", "UpdateAssumeRolePolicy"): Place("PolicyDocument", "trust", IAM),
+    ("s3", "PutBucketPolicy"): Place("Policy", "resource, any Sid", "MalformedPolicy"),
+    ("kms", "CreateKey"): Place("Policy", "resource", KMS),
+    ("kms", "PutKeyPolicy"): Place("Policy", "resource", KMS),
+    ("secretsmanager", "PutResourcePolicy"): Place("ResourcePolicy", "resource", KMS),
+    ("ecr", "SetRepositoryPolicy"): Place("policyText", "resource, any Sid", ECR),
+    ("ecr", "CreateRepositoryCreationTemplate"): Place("repositoryPolicy", "resource, any Sid", ECR),
+    ("ecr", "UpdateRepositoryCreationTemplate"): Place("repositoryPolicy", "resource, any Sid", ECR),
+    ("events", "PutPermission"): Place("Policy", "resource", "ValidationException"),
+    ("sts", "AssumeRole"): Place("Policy", "session", IAM),
 }
 PLACES |= {
     ("iam", operation): Place("PolicyDocument", "identity", IAM)
     for operation in ("CreatePolicy", "CreatePolicyVersion", "PutRolePolicy", "PutUserPolicy", "PutGroupPolicy")
+}
+UNIQUE_ID = re.compile("A(IDA|ROA)[A-Z0-9]+")
+TOPIC, QUEUE = Place("Policy", "topic", "InvalidParameter"), Place("Policy", "resource", "InvalidAttributeValue")
+CONTROL: dict[str, Kind] = {
+    "SERVICE_CONTROL_POLICY": "service control",
+    "RESOURCE_CONTROL_POLICY": "resource control",
 }
 
 
@@ -57,8 +66,9 @@ def check(call: Call) -> None:
     if place is None or not text:
         return
     try:
-        policy = parse(text, "the policy", call.account, place.kind)
-        if place.checks_principals:
+        policy = document.parse(text, "the policy", call.account, READ_AS[place.kind])
+        check_saved(policy, place.kind)
+        if place.names_principals:
             for statement in policy.statements:
                 for kind, value in statement.principals or ():
                     check_principal(call.account, kind, value)
@@ -75,13 +85,13 @@ def _document(call: Call) -> tuple[Place | None, str]:
     if place := PLACES.get((call.service, call.operation)):
         return place, params.get(place.parameter, "")
     if call.service == "organizations" and call.operation in ("CreatePolicy", "UpdatePolicy"):
-        if params.get("Type", "SERVICE_CONTROL_POLICY") == "SERVICE_CONTROL_POLICY":
-            return Place("Content", "control", KMS), params.get("Content", "")
+        if kind := CONTROL.get(params.get("Type") or state.control_type(call.account, params.get("PolicyId", ""))):
+            return Place("Content", kind, KMS), params.get("Content", "")
     elif call.service == "sns" and call.operation == "SetTopicAttributes" and params.get("AttributeName") == "Policy":
-        return Place("AttributeValue", "resource", "InvalidParameter", True), params.get("AttributeValue", "")
+        return TOPIC, params.get("AttributeValue", "")
     elif call.service in ("sqs", "sns") and call.operation in ("SetQueueAttributes", "CreateQueue", "CreateTopic"):
-        code = "InvalidAttributeValue" if call.service == "sqs" else "InvalidParameter"
-        return Place("Policy", "resource", code, True), params.get("Attributes", {}).get("Policy", "")
+        place = QUEUE if call.service == "sqs" else TOPIC
+        return place, params.get("Attributes", {}).get("Policy", "")
     return None, ""
 
 
@@ -92,6 +102,8 @@ def check_principal(account: str, kind: str, value: str) -> None:
     """
     if kind == "Service" and not known_service(value):
         raise MalformedPolicy(f'Invalid principal in policy: "SERVICE":"{value}"')
+    if kind == "AWS" and UNIQUE_ID.fullmatch(value) and not state.id_exists(value):
+        raise MalformedPolicy(f'Invalid principal in policy: "AWS":"{value}"')
     if kind != "AWS" or ":iam::" not in value or value.endswith(":root"):
         return
     owner, name = value.split(":")[4], value.split(":", 5)[5]

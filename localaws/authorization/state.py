@@ -16,9 +16,6 @@ from awslang.principals import Principal
 from localaws import moto_bridge, registry
 from localaws.cloud import Cloud
 
-RESOURCE_CONTROLLED = {"s3", "sts", "kms", "sqs", "secretsmanager", "ecr", "dynamodb"}
-
-
 # -- the organization -------------------------------------------------------------------------------
 
 
@@ -83,6 +80,13 @@ def organization_of(account: str) -> Organization | None:
     return Organization(backend.org.id, management, backend)
 
 
+def control_type(account: str, policy: str) -> str:
+    """The type of an organization's policy by its id; "" for an unknown one."""
+    organization = organization_of(account)
+    known = organization.backend.policies if organization else []
+    return next((str(found.type) for found in known if found.id == policy), "")
+
+
 # -- identity policies ------------------------------------------------------------------------------
 
 
@@ -107,6 +111,15 @@ def role_named(role_arn: str) -> Any:
     return next((role for role in roles if role.name == name and role.arn == role_arn), None)
 
 
+def id_exists(unique_id: str) -> bool:
+    """Whether a role or user has this unique id, in whatever account."""
+    return any(
+        item.id == unique_id
+        for backend in moto_bridge.every("iam")
+        for item in [*backend.roles.values(), *backend.users.values()]
+    )
+
+
 def identity_of(principal: Principal) -> Identity:
     """The policies that a user or a role's session carries; none for one that was deleted."""
     if principal.kind == "role":
@@ -116,7 +129,7 @@ def identity_of(principal: Principal) -> Identity:
         holder, label = next((u for u in users if u.arn == principal.arn), None), "user"
     else:
         return NOBODY
-    if holder is None:
+    if holder is None or principal.unique_id not in ("", str(holder.id)):
         return NOBODY
     account = principal.account
     policies = _attached(holder, f"{label} {holder.name}", account)
@@ -172,9 +185,3 @@ def resource_policy(cloud: Cloud, arn: str) -> Policy | None:
     """The resource's own policy, as its service declares it; None without one."""
     own = registry.access(arn.split(":")[2]).policy if arn.count(":") >= 5 else None
     return own(cloud, arn) if own else None
-
-
-def tags_of(cloud: Cloud, arn: str, region: str) -> dict[str, str]:
-    """The tags of a resource; {} for one without, or that does not exist."""
-    own = registry.access(arn.split(":")[2]).tags if arn.count(":") >= 5 else None
-    return own(cloud, arn, region) if own else {}

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import json
+from collections.abc import Callable
+
 from awslang.policy.document import Policy, parse
 from localaws.calls import Call
 from localaws.cloud import Cloud
 from localaws.service import Access
 from localaws.services.awslambda.service import aws_lambda
-from localaws.services.awslambda.state import asked, function_named, policy_of
+from localaws.services.awslambda.state import Functions, asked, policy_of
 
 QUALIFIED = {"Invoke", "GetFunction", "GetFunctionConfiguration", "AddPermission", "RemovePermission", "GetPolicy"}
 
@@ -27,9 +30,12 @@ def policy(cloud: Cloud, function: str) -> Policy | None:
     return parse(document, f"function {function.split(':', 6)[6]}", function.split(":")[4], "resource")
 
 
-def tags(cloud: Cloud, function: str, region: str) -> dict[str, str]:
-    found = function_named(cloud, function)
-    return dict(found.tags) if found is not None else {}
+def rewrite(cloud: Cloud, change: Callable[[str], str]) -> None:
+    for functions in cloud.states(Functions).values():
+        for function in list(functions.by_name.values()):
+            for qualifier, statements in list(function.policies.items()):
+                text = json.dumps({"Statement": statements})
+                function.policies[qualifier] = json.loads(change(text))["Statement"]
 
 
-aws_lambda.access = Access(resources=resources, policy=policy, tags=tags)
+aws_lambda.access = Access(resources=resources, policy=policy, rewrite=rewrite)

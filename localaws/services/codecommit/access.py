@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from awslang.errors import AwsError
 from localaws.authorization.needs import strings
 from localaws.calls import Call
-from localaws.cloud import Cloud, arn
+from localaws.cloud import arn
 from localaws.service import Access
 from localaws.services.codecommit.service import codecommit
-from localaws.services.codecommit.state import CodeCommitState, find
 
 
 def resources(call: Call, types: list[str]) -> list[str]:
@@ -20,12 +18,4 @@ def resources(call: Call, types: list[str]) -> list[str]:
     return [arn("codecommit", call.region, call.account, name) for name in names]
 
 
-def tags(cloud: Cloud, repository: str, region: str) -> dict[str, str]:
-    _, _, _, region, account, name = repository.split(":", 5)
-    try:
-        return dict(find(cloud.state(CodeCommitState, account, region), name).tags)
-    except AwsError:  # it does not exist
-        return {}
-
-
-codecommit.access = Access(resources=resources, tags=tags)
+codecommit.access = Access(resources=resources)

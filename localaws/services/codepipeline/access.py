@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from localaws.calls import Call
-from localaws.cloud import Cloud, arn
+from localaws.cloud import arn
 from localaws.service import Access
 from localaws.services.codepipeline.service import codepipeline
-from localaws.services.codepipeline.state import PipelineState
 
 
 def resources(call: Call, types: list[str]) -> list[str]:
@@ -22,10 +21,4 @@ def resources(call: Call, types: list[str]) -> list[str]:
     return [arn("codepipeline", call.region, call.account, name)]
 
 
-def tags(cloud: Cloud, pipeline: str, region: str) -> dict[str, str]:
-    _, _, _, region, account, name = pipeline.split(":", 5)
-    found = cloud.state(PipelineState, account, region).pipelines.get(name)
-    return dict(found.tags) if found is not None else {}
-
-
-codepipeline.access = Access(resources=resources, tags=tags)
+codepipeline.access = Access(resources=resources)

@@ -13,7 +13,7 @@ from localaws import moto_bridge
 from localaws.authorization.needs import linked_role, strings
 from localaws.calls import Call
 from localaws.cloud import Cloud, arn
-from localaws.service import Access, Need
+from localaws.service import Access, Need, policies_in_moto
 from localaws.services.ecr import images
 from localaws.services.ecr.service import ecr
 
@@ -53,4 +53,5 @@ def policy(cloud: Cloud, repository: str) -> Policy | None:
     return parse_resource(getattr(found, "policy", "") or "", f"repository {name}", account)
 
 
-ecr.access = Access(resources=resources, further=further, policy=policy)
+policies = policies_in_moto("ecr", "repositories")
+ecr.access = Access(resources=resources, further=further, policy=policy, rewrite=policies)

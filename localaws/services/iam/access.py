@@ -6,10 +6,9 @@ from collections.abc import Iterable
 from typing import Any
 
 from localaws import moto_bridge
-from localaws.authorization.state import tag_list
 from localaws.calls import Call
-from localaws.cloud import Cloud, arn
-from localaws.service import Access
+from localaws.cloud import arn
+from localaws.service import Access, policies_in_moto
 from localaws.services.iam.service import iam
 
 
@@ -46,15 +45,5 @@ def resources(call: Call, types: list[str]) -> list[str]:
     return []
 
 
-def tags(cloud: Cloud, resource: str, region: str) -> dict[str, str]:
-    _, _, _, _, account, name = resource.split(":", 5)
-    backend = moto_bridge.backend("iam", account, "aws")
-    kind = name.split("/")[0]
-    if kind == "role":
-        found = next((role for role in backend.roles.values() if role.arn == resource), None)
-    else:
-        found = backend.managed_policies.get(resource) if kind == "policy" else None
-    return {tag["Key"]: tag["Value"] for tag in tag_list(found)} if found is not None else {}
-
-
-iam.access = Access(resources=resources, tags=tags)
+trusts = policies_in_moto("iam", "roles", "assume_role_policy_document")
+iam.access = Access(resources=resources, rewrite=trusts)

@@ -10,7 +10,7 @@ from localaws import moto_bridge
 from localaws.authorization.needs import need_of
 from localaws.calls import Call
 from localaws.cloud import Cloud, arn
-from localaws.service import Access, Keys, Need
+from localaws.service import Access, Keys, Need, policies_in_moto
 from localaws.services.kms.service import kms
 from localaws.services.kms.state import key_arn
 
@@ -84,10 +84,5 @@ def managed_key_policy(account: str, region: str, name: str) -> dict[str, Any]:
     return {"Version": "2012-10-17", "Statement": [allow | {"Condition": {"StringEquals": only}}]}
 
 
-def tags(cloud: Cloud, key: str, region: str) -> dict[str, str]:
-    account = key.split(":")[4]
-    tagger = moto_bridge.backend("kms", account, region).tagger
-    return dict(tagger.get_tag_dict_for_resource(key_arn(account, region, key).rsplit("/", 1)[-1]))
-
-
-kms.access = Access(resources=resources, further=further, keys=condition_keys, policy=policy, tags=tags)
+policies = policies_in_moto("kms", "keys")
+kms.access = Access(resources=resources, further=further, keys=condition_keys, policy=policy, rewrite=policies)

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from localaws import moto_bridge
 from localaws.authorization.needs import strings
 from localaws.calls import Call
-from localaws.cloud import Cloud, arn
+from localaws.cloud import arn
 from localaws.service import Access
 from localaws.services.logs.service import logs
 
@@ -26,10 +25,4 @@ def resources(call: Call, types: list[str]) -> list[str]:
     return [arn("logs", call.region, call.account, f"log-group:{group}:log-stream:{stream}")]
 
 
-def tags(cloud: Cloud, group: str, region: str) -> dict[str, str]:
-    tagger = moto_bridge.backend("logs", group.split(":")[4], region).tagger
-    name = group.split(":log-stream:")[0].removesuffix(":*")
-    return dict(tagger.get_tag_dict_for_resource(name))
-
-
-logs.access = Access(resources=resources, tags=tags)
+logs.access = Access(resources=resources)

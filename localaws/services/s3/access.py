@@ -19,7 +19,7 @@ from awslang.policy.document import Policy, parse_resource
 from localaws.authorization.needs import tag_keys
 from localaws.calls import Call
 from localaws.cloud import Cloud
-from localaws.service import Access, Need
+from localaws.service import Access, Need, policies_in_moto
 from localaws.services.kms.state import key_arn
 from localaws.services.s3.service import CONDITIONAL, s3
 from localaws.services.s3.state import bucket_key, bucket_owner, bucket_state, default_key, object_state, object_tags
@@ -286,10 +286,10 @@ def policy(cloud: Cloud, name: str) -> Policy | None:
     return parse_resource(text, f"bucket {bucket}", bucket_owner(bucket))
 
 
-def tags(cloud: Cloud, name: str, region: str) -> dict[str, str]:
+def tags(name: str) -> dict[str, str]:
     """An object's; a bucket's tags count only after PutBucketAbac."""
     bucket, _, key = name.removeprefix("arn:aws:s3:::").partition("/")
     return object_tags(bucket, key) if key else {}
 
 
-s3.access = Access(needs=needs, policy=policy, tags=tags)
+s3.access = Access(needs=needs, policy=policy, tags=tags, rewrite=policies_in_moto("s3", "buckets"))

@@ -18,7 +18,7 @@ from awslang.policy.action_table import table
 from awslang.policy.document import MalformedPolicy, parse
 from localaws.calls import Call
 from localaws.services.s3.service import s3
-from localaws.services.s3.state import bucket_state
+from localaws.services.s3.state import bucket_owner, bucket_state
 
 # Condition keys that keep a statement for everybody from being public, where their values are fixed.
 NOT_PUBLIC = {
@@ -28,9 +28,17 @@ NOT_PUBLIC = {
 }  # fmt: skip
 
 
+@s3.before("GetBucketPolicy", "DeleteBucketPolicy")
+def owners(call: Call) -> None:
+    """Of the bucket's owner: another account may not, whatever allows it (S3 API Reference, GetBucketPolicy)."""
+    if bucket_owner(call.params["Bucket"]) not in ("", call.account):
+        raise AwsError("MethodNotAllowed", "The specified method is not allowed against this resource.", 405)
+
+
 @s3.before("PutBucketPolicy")
 def bucket_policy(call: Call) -> None:
-    """Actions that S3 has, on what they act on; nothing public where the bucket blocks it."""
+    """The owner's; actions that S3 has, on what they act on; nothing public where the bucket blocks it."""
+    owners(call)
     known = table("s3")
     assert known is not None
     try:

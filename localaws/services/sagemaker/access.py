@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 
-from awslang.errors import AwsError
 from awslang.policy.document import Policy, parse
 from localaws.authorization.needs import need_of, strings
 from localaws.calls import Call
 from localaws.cloud import Cloud, arn
 from localaws.service import Access, Keys, Need
-from localaws.services.sagemaker import base, registry
+from localaws.services.sagemaker import registry
 from localaws.services.sagemaker.service import sagemaker, sagemaker_runtime
 
 
@@ -62,12 +61,12 @@ def policy(cloud: Cloud, resource: str) -> Policy | None:
     return parse(document, f"model package group {name.split('/')[1]}", account, "resource") if document else None
 
 
-def tags(cloud: Cloud, resource: str, region: str) -> dict[str, str]:
-    try:
-        return base.tags_of(cloud, resource)
-    except AwsError:  # no ARN
-        return {}
+def rewrite(cloud: Cloud, change: Callable[[str], str]) -> None:
+    """Of model package groups."""
+    for kept in cloud.states(registry.Registry).values():
+        for group in list(kept.groups.values()):
+            group.policy = change(group.policy)
 
 
-sagemaker.access = Access(resources=resources, further=further, keys=condition_keys, policy=policy, tags=tags)
+sagemaker.access = Access(resources=resources, further=further, keys=condition_keys, policy=policy, rewrite=rewrite)
 sagemaker_runtime.access = sagemaker.access

@@ -6,7 +6,7 @@ from awslang.policy.document import Policy, parse_resource
 from localaws import moto_bridge
 from localaws.calls import Call
 from localaws.cloud import Cloud, arn
-from localaws.service import Access
+from localaws.service import Access, policies_in_moto
 from localaws.services.secretsmanager.service import secretsmanager
 
 
@@ -27,4 +27,5 @@ def policy(cloud: Cloud, secret: str) -> Policy | None:
     return parse_resource(getattr(found, "policy", "") or "", f"secret {name}", account)
 
 
-secretsmanager.access = Access(resources=resources, policy=policy)
+policies = policies_in_moto("secretsmanager", "secrets")
+secretsmanager.access = Access(resources=resources, policy=policy, rewrite=policies)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from awslang.policy.document import Policy, parse_resource
 from localaws import moto_bridge
 from localaws.cloud import Cloud
-from localaws.service import Access
+from localaws.service import Access, policies_in_moto
 from localaws.services.sns.service import sns
 
 
@@ -15,9 +15,4 @@ def policy(cloud: Cloud, topic: str) -> Policy | None:
     return parse_resource(found.policy if found is not None else "", f"topic {name}", account)
 
 
-def tags(cloud: Cloud, topic: str, region: str) -> dict[str, str]:
-    found = moto_bridge.backend("sns", topic.split(":")[4], region).topics.get(topic)
-    return dict(found._tags) if found is not None else {}
-
-
-sns.access = Access(policy=policy, tags=tags)
+sns.access = Access(policy=policy, rewrite=policies_in_moto("sns", "topics"))

@@ -8,7 +8,7 @@ from awslang.policy.document import Policy, parse_resource
 from localaws import moto_bridge
 from localaws.calls import Call
 from localaws.cloud import Cloud, arn
-from localaws.service import Access
+from localaws.service import Access, policies_in_moto
 from localaws.services.sqs.service import sqs
 
 
@@ -33,9 +33,4 @@ def policy(cloud: Cloud, queue: str) -> Policy | None:
     return parse_resource(text or "", f"queue {queue.split(':')[5]}", queue.split(":")[4])
 
 
-def tags(cloud: Cloud, queue: str, region: str) -> dict[str, str]:
-    found = _queue(queue)
-    return dict(found.tags or {}) if found is not None else {}
-
-
-sqs.access = Access(resources=resources, policy=policy, tags=tags)
+sqs.access = Access(resources=resources, policy=policy, rewrite=policies_in_moto("sqs", "queues"))

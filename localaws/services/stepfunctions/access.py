@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from localaws.calls import Call
-from localaws.cloud import Cloud, arn
+from localaws.cloud import arn
 from localaws.service import Access
-from localaws.services.stepfunctions.service import StatesState, stepfunctions
+from localaws.services.stepfunctions.service import stepfunctions
 
 
 def resources(call: Call, types: list[str]) -> list[str]:
@@ -18,11 +18,4 @@ def resources(call: Call, types: list[str]) -> list[str]:
     return []
 
 
-def tags(cloud: Cloud, resource: str, region: str) -> dict[str, str]:
-    """A state machine's."""
-    _, _, _, region, account, _ = resource.split(":", 5)
-    found = cloud.state(StatesState, account, region).machines.get(resource)
-    return dict(found.tags) if found is not None else {}
-
-
-stepfunctions.access = Access(resources=resources, tags=tags)
+stepfunctions.access = Access(resources=resources)

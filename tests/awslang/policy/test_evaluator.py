@@ -15,6 +15,7 @@ from awslang.policy.conditions import Test as ConditionTest
 from awslang.policy.conditions import operator_parts
 from awslang.policy.document import MalformedPolicy, Policy, parse
 from awslang.policy.evaluator import AuthorizationRequest, Policies, decide
+from awslang.policy.saving import READ_AS, check_saved
 from awslang.principals import Principal
 
 FOLDER = Path(__file__).parent / "iam_cases"
@@ -160,8 +161,22 @@ def test_a_document_is_taken_or_refused_as_iam_does(row: dict[str, str]) -> None
     assert row["says"] in str(caught.value)
 
 
-def test_the_files_hold_448_cases() -> None:
-    assert (len(tables()), len(rows()), len(read("documents.yaml")["documents"])) == (250, 157, 41)
+@pytest.mark.parametrize("row", read("documents.yaml")["saved"], ids=lambda row: f"{row['kind']} {row['text']}")
+def test_a_policy_is_saved_or_refused_as_its_service_does(row: dict[str, str]) -> None:
+    kind: Any = row["kind"]
+    policy = parse(row["text"], "p", HOME, READ_AS[kind])
+    if not row["says"]:
+        check_saved(policy, kind)
+        return
+    with pytest.raises(MalformedPolicy) as caught:
+        check_saved(policy, kind)
+    assert row["says"] in str(caught.value)
+
+
+def test_the_files_hold_495_cases() -> None:
+    documents = read("documents.yaml")
+    counts = (len(tables()), len(rows()), len(documents["documents"]), len(documents["saved"]))
+    assert counts == (267, 157, 48, 23)
 
 
 def test_every_aws_managed_policy_is_understood() -> None:
@@ -170,7 +185,9 @@ def test_every_aws_managed_policy_is_understood() -> None:
     from moto.iam.aws_managed_policies import aws_managed_policies_data
 
     for name, found in json.loads(aws_managed_policies_data).items():
-        assert parse(found["Document"], name, "").statements
+        policy = parse(found["Document"], name, "")
+        assert policy.statements
+        check_saved(policy, "identity")
 
 
 # -- a second way of deciding ----------------------------------------------------------------------------------

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import Any
+
 import pytest
 from botocore.exceptions import ClientError
 
@@ -202,3 +205,76 @@ def test_moto_no_longer_decides_on_bucket_policies_itself(cloud: Cloud) -> None:
     )
     state = moto_bridge.backend("s3", A, "aws").buckets["bkt"]
     assert state.get_permission("s3:PutObject", "arn:aws:s3:::bkt/x") == PermissionResult.PERMITTED
+
+
+# -- what is saved -------------------------------------------------------------------------------------------
+
+
+def test_each_service_saves_what_it_takes_and_refuses_the_rest_in_its_own_words(cloud: Cloud) -> None:
+    management, *_ = organization(cloud)
+    root = cloud.root(A, REGION)
+    root.client("s3").create_bucket(Bucket="twins")
+    same = [allow("s3:GetObject", "arn:aws:s3:::twins/*", Sid="x", Principal={"AWS": A})] * 2
+    root.client("s3").put_bucket_policy(Bucket="twins", Policy=document(*same))
+    root.client("ecr").create_repository(repositoryName="twins")
+    pull = [{"Sid": "x", "Effect": "Allow", "Principal": "*", "Action": "ecr:BatchGetImage"}] * 2
+    root.client("ecr").set_repository_policy(repositoryName="twins", policyText=document(*pull))
+    iam = root.client("iam")
+    iam.create_policy(PolicyName="all", PolicyDocument=document(allow("iam:*", f"arn:aws:iam::{A}:*")))
+    iam.create_role(
+        RoleName="old", AssumeRolePolicyDocument=trust(Service="codebuild.amazonaws.com").replace("2012", "2008")
+    )
+    topic = root.client("sns").create_topic(Name="t")["TopicArn"]
+    publish = [allow("sns:Publish", topic, Principal="*")] * 2
+    organizations = cloud.root(management, REGION).client("organizations")
+    control = {"Description": "d", "Name": "n", "Type": "RESOURCE_CONTROL_POLICY"}
+    deny = document({"Effect": "Deny", "Principal": "*", "Action": "s3:*", "Resource": "*"})
+    made = organizations.create_policy(Content=deny, **control)["Policy"]["PolicySummary"]["Id"]
+    admits = document(allow("s3:*", Principal="*"))
+    session_policy = document(allow("s3:*", "arn:aws:s3"))
+    assume = session(cloud, "assuming", allow("sts:AssumeRole")).client("sts").assume_role
+    refused: dict[str, Callable[[], Any]] = {
+        "must have a unique ID": lambda: root.client("sns").set_topic_attributes(
+            TopicArn=topic, AttributeName="Policy", AttributeValue=document(*publish)
+        ),
+        "CreatePolicy operation: The provided policy": lambda: organizations.create_policy(Content=admits, **control),
+        "UpdatePolicy operation: The provided policy": lambda: organizations.update_policy(
+            PolicyId=made, Content=admits
+        ),
+        "must be in ARN format": lambda: assume(
+            RoleArn=f"arn:aws:iam::{A}:role/open", RoleSessionName="work", Policy=session_policy
+        ),
+    }
+    iam.create_role(RoleName="open", AssumeRolePolicyDocument=trust(AWS=A))
+    for words, work in refused.items():
+        with pytest.raises(ClientError, match=words):
+            work()
+
+
+def test_a_buckets_policy_is_its_owners_whatever_allows_another_account(cloud: Cloud) -> None:
+    everybody = allow("s3:*", ["arn:aws:s3:::open", "arn:aws:s3:::open/*"], Principal={"AWS": B})
+    bucket(cloud, "open", everybody)
+    other = session(cloud, "other", allow("s3:*"), account=B).client("s3")
+    other.get_object(Bucket="open", Key="k")
+    attempts: tuple[Callable[[], Any], ...] = (
+        lambda: other.get_bucket_policy(Bucket="open"),
+        lambda: other.put_bucket_policy(Bucket="open", Policy=document(everybody)),
+        lambda: other.delete_bucket_policy(Bucket="open"),
+    )
+    for work in attempts:
+        with pytest.raises(ClientError, match="MethodNotAllowed"):
+            work()
+
+
+def test_a_resource_control_policy_leaves_requests_without_a_resource_alone(cloud: Cloud) -> None:
+    management, _, member, _ = organization(cloud)
+    client = cloud.root(management, REGION).client("organizations")
+    root = client.list_roots()["Roots"][0]["Id"]
+    client.enable_policy_type(RootId=root, PolicyType="RESOURCE_CONTROL_POLICY")
+    deny = document({"Effect": "Deny", "Principal": "*", "Action": ["ecr:*", "codebuild:*"], "Resource": "*"})
+    made = client.create_policy(Content=deny, Description="d", Name="n", Type="RESOURCE_CONTROL_POLICY")
+    client.attach_policy(PolicyId=made["Policy"]["PolicySummary"]["Id"], TargetId=member)
+    works = session(cloud, "works", allow("*"), account=member)
+    works.client("ecr").get_authorization_token()
+    check_refused(lambda: works.client("ecr").create_repository(repositoryName="inference"))
+    check_refused(lambda: works.client("codebuild").start_build(projectName="build"))

@@ -1,0 +1,1 @@
+"""The evaluator against an independent one: random cases, each decided by both."""
