@@ -96,12 +96,13 @@ def _tagging(call: Call, stack_arn: str) -> Iterator[Need]:
 
     Service Authorization Reference, "Actions, resources, and condition keys for AWS CloudFormation", API operations.
     IAM User Guide, "AWS global condition context keys": aws:ResourceTag is also "in requests that create a resource
-    with an attached tag".
+    with an attached tag". AWS General Reference, "Tagging AWS resources": tags whose key begins with aws: cannot be
+    removed by a request.
     """
     stack = stacks_of(call.cloud, call.account, call.region).find(call.params.get("StackName", ""))
     was, tags = (stack.tags if stack else {}), given_tags(call.params)
     new = {key: value for key, value in tags.items() if was.get(key) != value}
-    lost = tuple(key for key in was if key not in tags)
+    lost = tuple(key for key in was if key not in tags and not key.startswith("aws:"))
     operation = {"cloudformation:createaction": (call.operation,)}
     if new:
         keys = {f"aws:requesttag/{key.lower()}": (value,) for key, value in new.items()} | {"aws:tagkeys": tuple(new)}
