@@ -16,6 +16,9 @@ from tests.support.who_may.judge import Verdict, judged, reasons
 from tests.support.who_may.world import worlds
 
 
+pytestmark = pytest.mark.slow  # about 15 s of one core
+
+
 @pytest.fixture(scope="module")
 def verdicts() -> list[Verdict]:
     return judged()
