@@ -15,7 +15,6 @@ from tests.support.who_may import page, promises
 from tests.support.who_may.judge import Verdict, judged, reasons
 from tests.support.who_may.world import worlds
 
-
 pytestmark = pytest.mark.slow  # about 15 s of one core
 
 
