@@ -2,7 +2,7 @@
 
 policies.py   every policy of an installation, resolved from the templates
 people.py     who asks: roles, people, services and strangers
-things.py     what is asked for
+things.py     what is asked for (storage.py: buckets and objects; thing.py: what one is)
 ways.py       in which way
 world.py      all questions, and their answers
 mutants.py    every statement of every policy, weakened in every way

@@ -6,9 +6,8 @@ caller's policies reach there is what they do not keep to the installation.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field, replace
-from functools import cached_property
+from collections.abc import Iterator
+from dataclasses import replace
 
 from tests.support.who_may.policies import (
     DATA_SCIENCE,
@@ -17,110 +16,25 @@ from tests.support.who_may.policies import (
     GIT,
     GROUP,
     MODEL_KEY,
-    MODELS,
     PRODUCTION,
     PROJECT,
-    PROJECT_ID,
     REGION,
     SERVICE_ROLE,
     STAGING,
     UNITS,
 )
-
-HERE = f"{REGION}:{DATA_SCIENCE}"
-NAME, OTHER_NAME = f"{PROJECT}-{PROJECT_ID}", "churn-p-2"
-BUNDLE = f"arn:aws:s3:::sagemaker-multi-account-bundle-{DATA_SCIENCE}-{REGION}"
-ARTIFACTS = f"arn:aws:s3:::sagemaker-project-{PROJECT_ID}"
-OURS = {"aws:ResourceTag/sagemaker:project-name": PROJECT, "aws:ResourceTag/sagemaker:project-id": PROJECT_ID}
-THEIRS = {"aws:ResourceTag/sagemaker:project-name": "churn", "aws:ResourceTag/sagemaker:project-id": "p-2"}
-CAPITALS = {"aws:ResourceTag/sagemaker:project-name": "Iris", "aws:ResourceTag/sagemaker:project-id": "p-3"}
-SHARED = {stage: {f"s3:ExistingObjectTag/sagemaker-multi-account-{stage}": "true"} for stage in ("staging", "prod")}
-
-
-SERVICE_LINKED, ROLES_HERE = f"arn:aws:iam::{STAGING}:role/aws-service-role", f"arn:aws:iam::{DATA_SCIENCE}:role"
-
-
-@dataclass(frozen=True)
-class Thing:
-    """One resource.
-
-    kinds: its resource types in AWS's table of actions ("" for actions without a resource)
-    keys: condition keys of the resource
-    open: whether its own policy allows everyone everything
-    """
-
-    name: str
-    arn: str
-    account: str
-    kinds: tuple[str, ...]
-    keys: Mapping[str, str] = field(default_factory=dict)
-    open: bool = False
-
-    @cached_property
-    def service(self) -> str:
-        return self.arn.split(":")[2] if ":" in self.arn else ""
-
-
-def _objects() -> Iterator[Thing]:
-    names = {
-        "the models' bucket": f"{MODELS}-{REGION}",
-        "the models' bucket in a further Region": f"{MODELS}-{FURTHER}",
-        "the bundles' bucket": BUNDLE.split(":::")[1],
-        "the project's bucket": ARTIFACTS.split(":::")[1],
-        "another bucket of the account": "company-data",
-        "another team's bucket with sagemaker in its name": "sagemaker-other-team",
-        "the bucket of captured data": "captured-data",
-        "a bucket of taskcat": "tcat-1234",
-    }
-    for name, bucket in names.items():
-        yield Thing(name, f"arn:aws:s3:::{bucket}", DATA_SCIENCE, ("bucket",))
-    objects: dict[str, tuple[str, Mapping[str, str]]] = {
-        "a model": (f"{MODELS}-{REGION}/{NAME}/models/1/model.tar.gz", {}),
-        "a model shared with staging": (f"{MODELS}-{REGION}/{NAME}/models/1/model.tar.gz", SHARED["staging"]),
-        "a model shared with production": (f"{MODELS}-{REGION}/{NAME}/models/1/model.tar.gz", SHARED["prod"]),
-        "training data": (f"{MODELS}-{REGION}/{NAME}/data/train.csv", {}),
-        "a file beside the models": (f"{MODELS}-{REGION}/{NAME}/notes.txt", {}),
-        "a copy of a model": (f"{MODELS}-{FURTHER}/{NAME}/models/1/model.tar.gz", {}),
-        "a copy shared with staging": (f"{MODELS}-{FURTHER}/{NAME}/models/1/model.tar.gz", SHARED["staging"]),
-        "a copy shared with production": (f"{MODELS}-{FURTHER}/{NAME}/models/1/model.tar.gz", SHARED["prod"]),
-        "the pipelines' code": (f"{BUNDLE[13:]}/bundle/1a2b/pipeline.zip", {}),
-        "the endpoint template": (f"{BUNDLE[13:]}/bundle/1a2b/templates/50-endpoint.yaml", {}),
-        "another published template": (f"{BUNDLE[13:]}/bundle/1a2b/templates/40-stage.yaml", {}),
-        "a shown project template": (
-            f"{BUNDLE[13:]}/project-templates/kit.yaml",
-            {"s3:ExistingObjectTag/sagemaker:studio-visibility": "true"},
-        ),
-        "a withdrawn project template": (f"{BUNDLE[13:]}/project-templates/old.yaml", {}),
-        "what the build hands on": (f"{ARTIFACTS[13:]}/sagemaker-iris-p-1-d/BuildOut/1", {}),
-        "the commit that is deployed": (f"{ARTIFACTS[13:]}/sagemaker-iris-p-1-d/SourceOu/1", {}),
-        "the kit's code in the pipeline": (f"{ARTIFACTS[13:]}/sagemaker-iris-p-1-d/KitOutpu/1", {}),
-        "results of tests": (f"{ARTIFACTS[13:]}/sagemaker-iris-p-1-d/StagingTe/1", {}),
-        "the evidence": (f"{ARTIFACTS[13:]}/evidence/1.html", {}),
-        "the record of approvals": (f"{ARTIFACTS[13:]}/record/approvals/1.json", {}),
-        "the record of decisions": (f"{ARTIFACTS[13:]}/record/decisions/1.json", {}),
-        "the record of outcomes": (f"{ARTIFACTS[13:]}/record/outcomes/1.json", {}),
-        "a file of another bucket": ("company-data/salaries.csv", {}),
-        "a file of another team's bucket": ("sagemaker-other-team/evidence/models/bundle/record/1", {}),
-        "captured data": ("captured-data/1.jsonl", {}),
-        "a file of taskcat": ("tcat-1234/template.yaml", {}),
-    }
-    keys_of_the_kit = (
-        "sagemaker-x/BuildOut/1",
-        "sagemaker-x/KitOutpu/1",
-        "sagemaker-x/SourceOu/1",
-        "sagemaker-x/StagingTe/1",
-        "evidence/1",
-        "record/approvals/1",
-        "record/decisions/1",
-        "record/outcomes/1",
-        "bundle/1/pipeline.zip",
-        "bundle/1/templates/50-endpoint.yaml",
-        "project-templates/1",
-        "x/models/1",
-    )
-    objects |= {f"{key} in another bucket": (f"company-data/{key}", {}) for key in keys_of_the_kit}
-    for name, (key, keys) in objects.items():
-        yield Thing(name, f"arn:aws:s3:::{key}", DATA_SCIENCE, ("object",), keys)
+from tests.support.who_may.storage import in_targets, objects
+from tests.support.who_may.thing import (
+    CAPITALS,
+    HERE,
+    NAME,
+    OTHER_NAME,
+    OURS,
+    ROLES_HERE,
+    SERVICE_LINKED,
+    THEIRS,
+    Thing,
+)
 
 
 def _sagemaker() -> Iterator[Thing]:
@@ -328,6 +242,11 @@ def _more() -> Iterator[Thing]:
         "the approvers' topic": (f"arn:aws:sns:{HERE}:{topic}", ("topic",)),
         "another topic": (f"arn:aws:sns:{HERE}:alarms", ("topic",)),
         "the external id": (f"arn:aws:ssm:{HERE}:parameter/sagemaker-multi-account/tester-external-id", ("parameter",)),
+        "a network of endpoints in staging": (
+            f"arn:aws:ssm:{REGION}:{STAGING}:parameter/sagemaker-multi-account/endpoints/subnets",
+            ("parameter",),
+        ),
+        "another parameter of staging": (f"arn:aws:ssm:{REGION}:{STAGING}:parameter/database/password", ("parameter",)),
         "another parameter": (f"arn:aws:ssm:{HERE}:parameter/database/password", ("parameter",)),
         "the starter's state machine": (
             f"arn:aws:states:{HERE}:stateMachine:sagemaker-multi-account-starter",
@@ -383,7 +302,7 @@ def _more() -> Iterator[Thing]:
 
 def things() -> list[Thing]:
     """Every resource, and its twins in another Region and in another account."""
-    found = [*_objects(), *_sagemaker(), *_pipelines(), *_stacks(), *_roles(), *_more()]
+    found = [*objects(), *in_targets(), *_sagemaker(), *_pipelines(), *_stacks(), *_roles(), *_more()]
     twins = []
     for thing in found:
         parts = thing.arn.split(":")

@@ -15,7 +15,8 @@ from awslang.policy.patterns import action_like, resource_like
 from scripts.rehearsal.permissions import actions_of
 from tests.support.who_may.people import ADMINISTRATORS, OTHERS, PEOPLE, Person, context_of
 from tests.support.who_may.policies import DATA_SCIENCE, GROUP, Document, documents, model_group, set_ups
-from tests.support.who_may.things import Thing, things
+from tests.support.who_may.thing import Thing
+from tests.support.who_may.things import things
 from tests.support.who_may.ways import ways
 
 EVERYTHING = {"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": "*", "Resource": "*"}]}
