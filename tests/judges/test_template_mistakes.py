@@ -53,7 +53,7 @@ def alarm_edits() -> Iterator[tuple[str, Callable[[Any], object]]]:
     for name in of_type(TEMPLATES[ENDPOINT], "AWS::CloudWatch::Alarm"):
         for key, value in {"MetricName": "Errors", "Namespace": "AWS/Sagemaker", "Dimensions": []}.items():
             yield f"{name} {key}", partial(put, path=(name, "Properties", key), value=value)
-        for place in range(3):
+        for place in range(len(TEMPLATES[ENDPOINT].resources[name]["Properties"]["Dimensions"])):
             for key in ("Name", "Value"):
                 yield (
                     f"{name} dimension {place} {key}",
@@ -100,6 +100,12 @@ def test_a_parameter_in_another_unit_is_found_wherever_it_stands() -> None:
                     if not list(metrics.units(ENDPOINT, broken)):
                         missed.append((logical_id, path, other))
     assert missed == []
+
+
+def test_a_scaling_policy_on_what_nothing_publishes_is_found() -> None:
+    path = ("BacklogScaling", "Properties", "TargetTrackingScalingPolicyConfiguration", "CustomizedMetricSpecification")
+    broken = changed(ENDPOINT, partial(put, path=(*path, "MetricName"), value="InvocationsPerInstance"))
+    assert len(list(metrics.alarms(ENDPOINT, broken))) == 2  # the dimensions and the statistic are another metric's
 
 
 # -- literals and names ------------------------------------------------------------------------

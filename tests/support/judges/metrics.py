@@ -1,7 +1,8 @@
-"""Alarms on what nothing publishes, and values in the wrong unit.
+"""Alarms and scaling policies on what nothing publishes, and values in the wrong unit.
 
 SageMaker Developer Guide, "Amazon SageMaker AI metrics in Amazon CloudWatch" (metrics, units, statistics,
 dimensions), and
+"Alarms and logs for tracking metrics from asynchronous endpoints", and
 "Auto-Rollback Configuration and Monitoring" (EndpointConfigName, which tells two fleets of one endpoint apart).
 """
 
@@ -37,6 +38,14 @@ PUBLISHED = {
     ("AWS/SageMaker", "ModelLatency"): Metric("Microseconds", TIMED),
     ("AWS/SageMaker", "ModelSetupTime"): Metric("Microseconds", TIMED),
     ("AWS/SageMaker", "OverheadLatency"): Metric("Microseconds", TIMED[:-1]),
+    **{
+        ("AWS/SageMaker", name): Metric("Count", statistics, ({"EndpointName"},))
+        for name, statistics in {
+            "ApproximateBacklogSize": ("Average", "Maximum", "Minimum"),
+            "ApproximateBacklogSizePerInstance": ("Average", "Maximum", "Minimum"),
+            "HasBacklogWithoutCapacity": ("Average",),
+        }.items()
+    },
     **{
         ("/aws/sagemaker/Endpoints", f"{name}Utilization"): Metric(
             "Percent", ("Average", "Minimum", "Maximum"), OF_VARIANT[:1]
@@ -78,8 +87,12 @@ def alarms(name: str, template: Template) -> Iterator[str]:
     for endpoint in of_type(template, "AWS::SageMaker::Endpoint"):
         endpoints.add(made.resource(endpoint)["EndpointName"])
     own = {"VariantName": variants, "EndpointName": endpoints, "EndpointConfigName": configs}
-    for alarm in of_type(template, "AWS::CloudWatch::Alarm"):
-        values = made.resource(alarm)
+    watching = {alarm: made.resource(alarm) for alarm in of_type(template, "AWS::CloudWatch::Alarm")}
+    for policy in of_type(template, "AWS::ApplicationAutoScaling::ScalingPolicy"):
+        for path, node in walk(made.resource(policy)):
+            if path[-1:] == ("CustomizedMetricSpecification",):
+                watching[policy] = node
+    for alarm, values in watching.items():
         metric = PUBLISHED.get((values.get("Namespace", ""), values.get("MetricName", "")))
         if metric is None:
             yield f"{name}: {alarm}: nothing publishes {values.get('MetricName')} in {values.get('Namespace')}"
