@@ -11,6 +11,7 @@ import re
 
 import pytest
 
+from tests.support import ROOT
 from tests.support.who_may import page, promises
 from tests.support.who_may.judge import Verdict, judged, reasons
 from tests.support.who_may.world import worlds
@@ -65,3 +66,10 @@ def test_every_statement_of_every_set_up_is_weakened(verdicts: list[Verdict]) ->
     weakened = {(verdict.mutant.document.place, verdict.mutant.sid) for verdict in verdicts}
     every = {(d.place, s["Sid"]) for world in worlds().values() for d in world.documents for s in d.statements}
     assert {one for one in every - weakened if not one[0].endswith("in eu-west-1")} == set()
+
+
+def test_every_statement_of_every_template_is_in_a_set_up() -> None:
+    text = "".join(path.read_text(encoding="utf-8") for path in sorted((ROOT / "templates").glob("*.yaml")))
+    written = set(re.findall(r"""^\s*- Sid: (\w+)|"Sid": "(\w+)\"""", text, re.MULTILINE))
+    asked = {s["Sid"] for world in worlds().values() for d in world.documents for s in d.statements}
+    assert {one or other for one, other in written} - asked == set()

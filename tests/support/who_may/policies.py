@@ -109,6 +109,7 @@ def _data_science(model: str, units: Mapping[str, str], project: Mapping[str, st
     keys = dict.fromkeys(("SeedCodeDeployKey", "SeedCodeBuildKey", "PipelineCodeKey"), "of-no-interest")
     names = {f"SageMakerExecutionRole{stage}Name": "sagemaker-role" for stage in ("Staging", "Prod")}
     given = {
+        "09": {"DomainName": "data-science", "VpcId": "vpc-0a1b2c3d4e5f67890", "SubnetIds": "subnet-0a1b2c3d4e5f67890"},
         "11": {"PublisherArns": PUBLISHER, "FurtherRegions": FURTHER},
         "12": {
             "PermissionModel": model,

@@ -205,13 +205,15 @@ def _roles() -> Iterator[Thing]:
     at = {"here": DATA_SCIENCE, "staging": STAGING, "production": PRODUCTION}
     arns |= {
         "AWS's role of CodeBuild for projects": SERVICE_ROLE.replace("MultiAccount", "CodeBuildRole"),
+        "AWS's role of executions for projects": SERVICE_ROLE.replace("MultiAccount", "ExecutionRole"),
+        "AWS's role of Glue for projects": SERVICE_ROLE.replace("MultiAccount", "GlueRole"),
         "AWS's role of projects": SERVICE_ROLE.replace("MultiAccount", "UseRole"),
         "AWS's launch role": SERVICE_ROLE.replace("MultiAccount", "LaunchRole"),
         "stack sets' administration role": f"{ROLES_HERE}/AWSCloudFormationStackSetAdministrationRole",
         "stack sets' role in staging": f"arn:aws:iam::{STAGING}:role/AWSCloudFormationStackSetExecutionRole",
         "the role of CI that publishes": f"arn:aws:iam::{DATA_SCIENCE}:role/sagemaker-multi-account-publisher",
         "the role of CI that tests templates": f"arn:aws:iam::{DATA_SCIENCE}:role/sagemaker-multi-account-taskcat",
-        "a Studio role": f"arn:aws:iam::{DATA_SCIENCE}:role/service-role/AmazonSageMaker-ExecutionRole-1",
+        "a Studio role": f"arn:aws:iam::{DATA_SCIENCE}:role/service-role/AmazonSageMaker-ExecutionRole-MultiAccount",
         "a role of taskcat's stacks": f"arn:aws:iam::{DATA_SCIENCE}:role/sagemaker-role-taskcat1",
         "autoscaling's own role": (
             f"arn:aws:iam::{STAGING}:role/aws-service-role/sagemaker.application-autoscaling.amazonaws.com/AWSServiceRoleFor"
