@@ -12,10 +12,10 @@ from typing import Any, Literal
 class Principal:
     """Who asks.
 
-    kind: "root" | "user" | "role" | "service" | "anonymous"
-    account: twelve digits; "" for a service or an anonymous caller
+    kind: "root" | "user" | "role" | "service" | "federated" | "anonymous"
+    account: twelve digits; "" for a service, a federated or an anonymous caller
     arn: the caller's ARN as GetCallerIdentity shows it; for a service its name
-        (codepipeline.amazonaws.com); "*" for an anonymous caller
+        (codepipeline.amazonaws.com); for a federated caller its identity provider; "*" for an anonymous caller
     role_arn: for a role session, the ARN of the role with its path
     session_name: for a role session
     session_policies: policy documents passed to AssumeRole
@@ -28,7 +28,7 @@ class Principal:
     unique_id: for a role session, the role's; a role that is created again under its name has another
     """
 
-    kind: Literal["root", "user", "role", "service", "anonymous"]
+    kind: Literal["root", "user", "role", "service", "federated", "anonymous"]
     account: str
     arn: str
     role_arn: str = ""

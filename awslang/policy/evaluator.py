@@ -126,11 +126,13 @@ def _named_by(kind: str, value: str, request: AuthorizationRequest) -> Grant:
     principal = request.principal
     if kind == "Service":
         return Grant.DIRECT if principal.kind == "service" and value in (principal.arn, "*") else Grant.NOT
+    if kind == "Federated":  # who asks with a token of the provider: sts:AssumeRoleWithWebIdentity
+        return Grant.DIRECT if principal.kind == "federated" and value == principal.arn else Grant.NOT
     if kind != "AWS":
-        return Grant.NOT  # federated users and CloudFront identities do not exist here
+        return Grant.NOT  # CloudFront identities do not exist here
     if value == "*":
         return Grant.DIRECT
-    if principal.kind in ("service", "anonymous"):
+    if principal.kind in ("service", "federated", "anonymous"):
         return Grant.NOT
     if value in (principal.account, f"arn:aws:iam::{principal.account}:root"):
         return Grant.DIRECT if principal.kind == "root" else Grant.ACCOUNT
@@ -252,7 +254,7 @@ def decide(request: AuthorizationRequest, policies: Policies) -> Decision:
         _resource_statements("Allow", request, policies), key=lambda found: found[0], default=(Grant.NOT, None)
     )
     by_resource = (granted,) if granted else ()
-    if request.principal.kind in ("service", "anonymous"):
+    if request.principal.kind in ("service", "federated", "anonymous"):
         return _allowed(by_resource) if granted else _implicit_resource(request, policies)
     same_account = request.principal.account == request.resource_account
     must_name = not same_account or policies.resource_kind != "resource"

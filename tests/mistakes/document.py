@@ -11,6 +11,7 @@ PLACE = ROOT / "docs/generated/mistakes.md"
 BY = {
     "cfn-lint": "`make lint`: cfn-lint reads the templates",
     "judges": "`make check`: the judges read the policies (tests/judges)",
+    "template-judges": "`make test`: the judges of the templates (tests/judges), which need no rehearsal",
     "unit-tests": "`make test`: the unit tests of the pipeline's steps (tests/pipeline)",
     "accounts": "chapter permissions: one of templates 10 to 13, or 20, is deployed into a new account",
     "images": "templates 10 and 11 are deployed into a new account; an image is pushed, and pulled in another Region",
@@ -26,10 +27,10 @@ HEAD = """\
 
 {total} small edits to the files of this repository, one at a time: what a person might get wrong, and what finds it.
 Each takes the least check that can find it. cfn-lint alone finds {lint} of the {templates} in templates, and says
-nothing of the other {others}; the rehearsal finds the rest.
+nothing of the other {others}; the [judges](../developing/judges.md) and the rehearsal find the rest.
 
-The table is `tests/mistakes/*.yaml`; `tests/mistakes/test_mistakes.py` and
-`tests/mistakes/test_mistakes_deployed.py` make every mistake and look for what is said.
+The table is `tests/mistakes/*.yaml`; `tests/mistakes/test_mistakes.py`, `tests/mistakes/test_mistakes_deployed.py` and
+`tests/mistakes/test_mistakes_judged.py` make every mistake and look for what is said.
 `python -m tests.mistakes ID …` makes some of them and shows everything that is said. This page is written by
 `python -m tests.mistakes --write`.
 

@@ -84,10 +84,37 @@ def test_each_rule_finds_what_breaks_it_and_nothing_else_does() -> None:
     for rule, (template, damage) in BROKEN.items():
         broken[rule] = copy.deepcopy(TEMPLATES[template])
         damage(broken[rule]["Resources"])
+        right = TEMPLATES[template][
+            "Resources"
+        ]  # beside what is broken: a rule must hold for every member, not for some
+        broken[rule]["Resources"] |= {f"{name}Beside": resource for name, resource in right.items()}
     found = lint.through_linters("guard", {"rules": RULES, "templates": broken}).splitlines()
     assert {tuple(line.split(": ")[:2]) for line in found} == {(rule, rule) for rule in BROKEN}
     assert all(re.search(": (/Resources/|somewhere)", line) for line in found)
     assert lint.guard() == ""
+
+
+WITHIN: dict[str, tuple[str, Callable[[Any], Any]]] = {  # one of several members within a resource
+    "STACK_SETS_DEPLOY_TO_NO_ACCOUNT_BY_THEMSELVES": (
+        "40",
+        put({"Fn::If": ["A", {"Enabled": True}, {"Enabled": False}]}, "Endpoints", "Properties", "AutoDeployment"),
+    ),
+    "ROLES_MAY_NOT_DO_EVERYTHING": ("12", lambda r: statement("TestRole")(r).update(Action="ssm:*")),
+    "BUCKETS_REFUSE_PLAIN_HTTP": (
+        "30",
+        lambda r: r["ArtifactsPolicy"]["Properties"]["PolicyDocument"]["Statement"][0].update(Action="s3:GetObject"),
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.skipif(lint.lacks_guard() and not HAS_A_WHEEL, reason="cfn-guard-rs has no wheel for this machine")
+def test_a_rule_finds_one_member_among_several_of_a_resource() -> None:
+    broken = {}
+    for rule, (template, damage) in WITHIN.items():
+        broken[rule] = copy.deepcopy(TEMPLATES[template])
+        damage(broken[rule]["Resources"])
+    found = lint.through_linters("guard", {"rules": RULES, "templates": broken}).splitlines()
+    assert {tuple(line.split(": ")[:2]) for line in found} == {(rule, rule) for rule in WITHIN}
 
 
 def test_policies_with_mistakes_are_found_with_their_place() -> None:

@@ -1,0 +1,163 @@
+"""Alarms and scaling policies on what nothing publishes, and values in the wrong unit.
+
+SageMaker Developer Guide, "Amazon SageMaker AI metrics in Amazon CloudWatch" (metrics, units, statistics,
+dimensions), and
+"Alarms and logs for tracking metrics from asynchronous endpoints", and
+"Auto-Rollback Configuration and Monitoring" (EndpointConfigName, which tells two fleets of one endpoint apart).
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from awslang.template.template import Template
+from tests.support.judges.values import evaluator, of_type, walk
+
+OF_VARIANT = ({"EndpointName", "VariantName"}, {"EndpointName", "VariantName", "EndpointConfigName"})
+
+
+@dataclass(frozen=True)
+class Metric:
+    """unit: of its values; statistics: those that make sense, p for percentiles."""
+
+    unit: str
+    statistics: tuple[str, ...]
+    dimensions: tuple[set[str], ...] = OF_VARIANT
+
+
+COUNTED, TIMED = ("Average", "Sum"), ("Average", "Sum", "Minimum", "Maximum", "SampleCount", "p")
+PUBLISHED = {
+    ("AWS/SageMaker", "Invocation4XXErrors"): Metric("Count", COUNTED),
+    ("AWS/SageMaker", "Invocation5XXErrors"): Metric("Count", COUNTED),
+    ("AWS/SageMaker", "InvocationModelErrors"): Metric("Count", COUNTED),
+    ("AWS/SageMaker", "Invocations"): Metric("Count", ("Sum",)),
+    ("AWS/SageMaker", "InvocationsPerInstance"): Metric("Count", ("Sum",)),
+    ("AWS/SageMaker", "ModelLatency"): Metric("Microseconds", TIMED),
+    ("AWS/SageMaker", "ModelSetupTime"): Metric("Microseconds", TIMED),
+    ("AWS/SageMaker", "OverheadLatency"): Metric("Microseconds", TIMED[:-1]),
+    **{
+        ("AWS/SageMaker", name): Metric("Count", statistics, ({"EndpointName"},))
+        for name, statistics in {
+            "ApproximateBacklogSize": ("Average", "Maximum", "Minimum"),
+            "ApproximateBacklogSizePerInstance": ("Average", "Maximum", "Minimum"),
+            "HasBacklogWithoutCapacity": ("Average",),
+        }.items()
+    },
+    **{
+        ("/aws/sagemaker/Endpoints", f"{name}Utilization"): Metric(
+            "Percent", ("Average", "Minimum", "Maximum"), OF_VARIANT[:1]
+        )
+        for name in ("CPU", "Disk", "GPU", "GPUMemory", "Memory")
+    },
+}
+# The unit that the name of a property or of a parameter carries, longest first.
+UNITS = (
+    "Microseconds",
+    "Milliseconds",
+    "Seconds",
+    "Minutes",
+    "Hours",
+    "Days",
+    "Percentage",
+    "InMB",
+    "InGB",
+    "PerMinute",
+    "PerInstance",
+)
+SAME = {"InSeconds": "Seconds", "InMinutes": "Minutes"}
+# Properties whose name carries none (CloudFormation Template Reference).
+OF_PROPERTY = {
+    ("AWS::CloudWatch::Alarm", "Period"): "Seconds",
+    ("AWS::CodeBuild::Project", "TimeoutInMinutes"): "Minutes",
+    ("AWS::CodeBuild::Project", "QueuedTimeoutInMinutes"): "Minutes",
+    ("AWS::SageMaker::Endpoint", "StepSize.Value"): "Percentage",  # of the kind CAPACITY_PERCENT
+}
+
+
+def alarms(name: str, template: Template) -> Iterator[str]:
+    """Alarms whose metric nothing publishes with these dimensions, or that are not of the template's endpoint."""
+    made = evaluator(template)
+    variants, endpoints, configs = set(), set(), set()
+    for config in of_type(template, "AWS::SageMaker::EndpointConfig"):
+        variants |= {one["VariantName"] for one in made.resource(config)["ProductionVariants"]}
+        configs.add(f"<{config}.EndpointConfigName>")
+    for endpoint in of_type(template, "AWS::SageMaker::Endpoint"):
+        endpoints.add(made.resource(endpoint)["EndpointName"])
+    own = {"VariantName": variants, "EndpointName": endpoints, "EndpointConfigName": configs}
+    watching = {alarm: made.resource(alarm) for alarm in of_type(template, "AWS::CloudWatch::Alarm")}
+    for policy in of_type(template, "AWS::ApplicationAutoScaling::ScalingPolicy"):
+        for path, node in walk(made.resource(policy)):
+            if path[-1:] == ("CustomizedMetricSpecification",):
+                watching[policy] = node
+    for alarm, values in watching.items():
+        metric = PUBLISHED.get((values.get("Namespace", ""), values.get("MetricName", "")))
+        if metric is None:
+            yield f"{name}: {alarm}: nothing publishes {values.get('MetricName')} in {values.get('Namespace')}"
+            continue
+        dimensions = {one["Name"]: one["Value"] for one in values.get("Dimensions", [])}
+        if set(dimensions) not in metric.dimensions:
+            wanted = " or ".join(", ".join(sorted(one)) for one in metric.dimensions)
+            found = ", ".join(dimensions) or "none"
+            yield f"{name}: {alarm}: {values['MetricName']} has the dimensions {wanted}, not {found}"
+        for key, value in dimensions.items():
+            if key in own and value not in own[key]:
+                yield f"{name}: {alarm}: no {key} of this template is {value}"
+        statistic = values.get("Statistic") or values.get("ExtendedStatistic", "")
+        if (
+            statistic if statistic in metric.statistics else re.sub(r"\d[\d.]*$", "", statistic)
+        ) not in metric.statistics:
+            others = ", ".join(metric.statistics)
+            yield f"{name}: {alarm}: {statistic} of {values['MetricName']} says nothing ({others} do)"
+
+
+def unit_of(text: str) -> str:
+    """The unit at the end of a name; "" for none."""
+    found = next((unit for unit in UNITS if text.endswith(unit)), "")
+    return SAME.get(found, found)
+
+
+def units(name: str, template: Template) -> Iterator[str]:
+    """Parameters that reach a property of another unit than their own name says."""
+    for logical_id, resource in template.resources.items():
+        for path, node in walk(resource.get("Properties", {})):
+            if not (isinstance(node, dict) and set(node) == {"Ref"} and path):
+                continue
+            own, there = unit_of(node["Ref"]), _unit_there(resource, path)
+            where = f"{name}: {logical_id}.{'.'.join(map(str, path))} is in {there}"
+            if own and there and own != there:
+                yield f"{where}, the parameter {node['Ref']} is in {own}"
+            if there and not own and not node["Ref"].startswith("AWS::"):
+                yield f"{where}; the name of {node['Ref']} does not say so"
+    yield from _constants(name, template)
+
+
+def _unit_there(resource: dict[str, Any], path: tuple[str | int, ...]) -> str:
+    names = [part for part in path if isinstance(part, str) and not part.startswith("Fn::")]
+    member = names[-1] if names else ""
+    if len(names) > 1 and names[-2] in ("CanarySize", "LinearStepSize"):
+        member = f"StepSize.{member}"
+    if resource["Type"] == "AWS::CloudWatch::Alarm" and member == "Threshold":
+        values = resource["Properties"]
+        metric = PUBLISHED.get((values.get("Namespace", ""), values.get("MetricName", "")))
+        if metric is None:
+            return ""
+        per_minute = values.get("Statistic") == "Sum" and str(values.get("Period")) == "60"
+        return {"Count": "PerMinute" if per_minute else "Count"}.get(metric.unit, metric.unit)
+    return OF_PROPERTY.get((resource["Type"], member)) or unit_of(member)
+
+
+def _constants(name: str, template: Template) -> Iterator[str]:
+    """Numbers that no such property takes: a period that is no multiple of a minute, a build without time.
+
+    CloudFormation Template Reference, AWS::CloudWatch::Alarm (Period) and AWS::CodeBuild::Project (TimeoutInMinutes).
+    """
+    for logical_id, resource in template.resources.items():
+        values = resource.get("Properties", {})
+        period, minutes = values.get("Period"), values.get("TimeoutInMinutes")
+        if resource["Type"] == "AWS::CloudWatch::Alarm" and isinstance(period, (str, int)) and int(period) % 60:
+            yield f"{name}: {logical_id}.Period is {period} seconds: SageMaker's metrics come once a minute"
+        if isinstance(minutes, (str, int)) and not 5 <= int(minutes) <= 480:
+            yield f"{name}: {logical_id}.TimeoutInMinutes is {minutes}: a build of the pipeline takes 5 to 480 minutes"

@@ -1,0 +1,209 @@
+"""Production before the approval, and an order that only timing gives.
+
+CodePipeline User Guide, "Stages and actions" (RunOrder; actions of the same number run at the same time) and
+"Working with
+variables" (a variable is resolved once its action has run). CloudFormation User Guide, "DependsOn attribute": "When a
+DependsOn attribute is required", an example of which is a role whose policy is a resource of its own.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator
+from typing import Any
+
+from awslang.template import graph
+from awslang.template.template import Template, TemplateError
+from tests.support.judges.lasting import NAMED
+from tests.support.judges.values import evaluator, of_type, walk
+
+Action = tuple[tuple[int, int], str, dict[str, Any]]  # when it runs: stage and RunOrder; "STAGE/NAME"; the action
+NEVER = (1_000, 0)  # when something is made that no action makes
+VARIABLE = re.compile(r"#\{([A-Za-z0-9_@-]+)\.")
+
+
+def _actions(pipeline: dict[str, Any]) -> list[Action]:
+    return [
+        ((number, int(action.get("RunOrder", 1))), f"{stage['Name']}/{action['Name']}", action)
+        for number, stage in enumerate(pipeline["Stages"])
+        for action in stage["Actions"]
+    ]
+
+
+def _deploys(action: dict[str, Any], stage: str) -> bool:
+    """Whether an action changes a stage's accounts: by what it does, whatever it is called."""
+    given = json.dumps(action.get("Configuration", {}))
+    return action["ActionTypeId"]["Category"] == "Deploy" and (
+        f"-deploy-{stage}" in given or f"::{stage}-parameters" in given
+    )
+
+
+def _of_stage(action: dict[str, Any], stage: str) -> bool:
+    """Whether a test is for this stage."""
+    return f'"{stage}"' in json.dumps(action["Configuration"]).replace("\\", "")
+
+
+def _step(action: dict[str, Any]) -> str:
+    """The step that a build of the gate carries out: card or gate; "" for another action."""
+    found = re.search(
+        r'"STEP",\s*"value":\s*"(\w+)"', str(action.get("Configuration", {}).get("EnvironmentVariables", ""))
+    )
+    return found[1] if found else ""
+
+
+def production(name: str, template: Template) -> Iterator[str]:
+    """Everything that must have happened before something is deployed to production, and has not."""
+    made = evaluator(template)
+    for logical_id in of_type(template, "AWS::CodePipeline::Pipeline"):
+        pipeline = made.resource(logical_id)
+        found = [*_out_of_order(_actions(pipeline)), *_skipped(pipeline)]
+        yield from (f"{name}: {logical_id}: {said}" for said in found)
+
+
+def _out_of_order(actions: list[Action]) -> Iterator[str]:
+    """What comes before what it rests on."""
+    deployed = [(when, place) for when, place, a in actions if _deploys(a, "prod")]
+    approvals = [(when, place) for when, place, a in actions if a["ActionTypeId"]["Category"] == "Approval"]
+    gates = [(when, place) for when, place, a in actions if _step(a) == "gate"]
+    tested = [
+        (when, place) for when, place, a in actions if a["ActionTypeId"]["Category"] == "Test" and _of_stage(a, "prod")
+    ]
+    rests: list[tuple[list[tuple[tuple[int, int], str]], str, str, list[tuple[int, int]]]] = [
+        *((deployed, "{} deploys to production before", what, found) for what, found in _before_production(actions)),
+        *((approvals, "an approver is asked before", what, found) for what, found in _before_the_approval(actions)),
+        (gates, "the gate lets to production before", "an approver decides", [when for when, _ in approvals]),
+        (tested, "{} tests production before", "it is deployed", [when for when, _ in deployed]),
+    ]
+    for places, before, what, found in rests:
+        for when, place in places:
+            if not any(then < when for then in found):
+                yield f"{before.format(place)} {what}"
+    if not tested:
+        yield "production is not tested"
+
+
+def _before_production(actions: list[Action]) -> list[tuple[str, list[tuple[int, int]]]]:
+    return [
+        ("an approver decides", [w for w, _, a in actions if a["ActionTypeId"]["Category"] == "Approval"]),
+        ("the gate looks at it", [w for w, _, a in actions if _step(a) == "gate"]),
+        *_before_the_approval(actions),
+    ]
+
+
+def _before_the_approval(actions: list[Action]) -> list[tuple[str, list[tuple[int, int]]]]:
+    tests = [(w, a) for w, _, a in actions if a["ActionTypeId"]["Category"] == "Test"]
+    staged = [w for w, _, a in actions if _deploys(a, "staging")]
+    of_staging = [w for w, a in tests if _of_stage(a, "staging")]
+    own = [w for w, a in tests if "EnvironmentVariables" not in a["Configuration"]]
+    return [
+        ("staging is deployed", staged),
+        ("staging is tested", [w for w in of_staging if any(s < w for s in staged)]),
+        ("own tests have run", [w for w in own if any(s < w for s in staged)]),
+        ("its card is made", [w for w, _, a in actions if _step(a) == "card"]),
+    ]
+
+
+def _skipped(pipeline: dict[str, Any]) -> Iterator[str]:
+    """An approval that is skipped by anything but what the kit's own Build says."""
+    for stage in pipeline["Stages"]:
+        if not any(action["ActionTypeId"]["Category"] == "Approval" for action in stage["Actions"]):
+            continue
+        for condition in stage.get("BeforeEntry", {}).get("Conditions", []):
+            rules = [
+                (r["Configuration"]["Variable"], r["Configuration"]["Operator"], r["Configuration"]["Value"])
+                for r in condition["Rules"]
+            ]
+            if condition["Result"] != "FAIL" and rules != [("#{Build.DEPLOY}", "EQ", "true")]:
+                yield f"{stage['Name']} is skipped unless {rules}, which Build alone must say"
+        if "OnFailure" in stage or "OnSuccess" in stage:
+            yield f"{stage['Name']} has an outcome beside the approver's answer"
+
+
+def actions(name: str, template: Template) -> Iterator[str]:
+    """Actions that use an artifact, or a variable, of one that has not run for certain."""
+    made = evaluator(template)
+    for logical_id in of_type(template, "AWS::CodePipeline::Pipeline"):
+        pipeline = made.resource(logical_id)
+        found = _actions(pipeline)
+        artifacts = {one["Name"]: when for when, _, a in found for one in a.get("OutputArtifacts", [])}
+        spaces = {a["Namespace"]: when for when, _, a in found if "Namespace" in a}
+        for when, place, action in found:
+            for one in action.get("InputArtifacts", []):
+                if not artifacts.get(one["Name"], NEVER) < when:
+                    yield f"{name}: {logical_id}: {place} uses the artifact {one['Name']}, which is not made before it"
+            for space in VARIABLE.findall(json.dumps(action.get("Configuration", {}))):
+                if space != "codepipeline" and space != "variables" and not spaces.get(space, NEVER) < when:
+                    yield f"{name}: {logical_id}: {place} uses a variable of {space}, which does not run before it"
+        for number, stage in enumerate(pipeline["Stages"]):
+            for space in VARIABLE.findall(json.dumps(stage.get("BeforeEntry", {}))):
+                if not spaces.get(space, NEVER) < (number, 0):
+                    said = f"the condition of {stage['Name']} uses a variable of {space}, which runs later"
+                    yield f"{name}: {logical_id}: {said}"
+
+
+def resources(name: str, template: Template) -> Iterator[str]:
+    """Resources that use another one of the template without depending on it."""
+    made = evaluator(template)
+    try:
+        needs = graph.dependencies(template, made)
+    except TemplateError as error:
+        yield f"{name}: {error}"
+        return
+    reach = {one: _reached(one, needs) for one in needs}
+    yield from _by_name(name, made, needs, reach)
+    yield from _policies_apart(name, template, made, reach)
+
+
+def _reached(start: str, needs: dict[str, set[str]]) -> set[str]:
+    found: set[str] = set()
+    left = [start]
+    while left:
+        for one in needs[left.pop()] - found:
+            found.add(one)
+            left.append(one)
+    return found
+
+
+def _by_name(name: str, made: Any, needs: dict[str, set[str]], reach: dict[str, set[str]]) -> Iterator[str]:
+    """A resource that another one names by its physical name: neither waits for the other."""
+    physical = {}
+    for logical_id in needs:
+        property = NAMED.get(made.template.resources[logical_id]["Type"], "")
+        value = made.resource(logical_id).get(property) if property else None
+        if isinstance(value, str) and len(value) > 8:
+            physical[logical_id] = value
+    for logical_id in needs:
+        texts = [node for path, node in walk(made.resource(logical_id)) if isinstance(node, str) and _must_exist(path)]
+        own = physical.get(logical_id, "")
+        for other, value in physical.items():
+            if other == logical_id or other in reach[logical_id] or logical_id in reach[other]:
+                continue
+            if any(re.search(rf"(?<![\w-]){re.escape(value)}(?![\w-])", text) for text in texts if text != own):
+                yield f"{name}: {logical_id} names {other} ({value}), and does not depend on it: add DependsOn: {other}"
+
+
+def _must_exist(path: tuple[str | int, ...]) -> bool:
+    """Whether what is named there must be there: of a policy, its principals alone."""
+    return "Statement" not in path or "Principal" in path
+
+
+def _policies_apart(name: str, template: Template, made: Any, reach: dict[str, set[str]]) -> Iterator[str]:
+    """A resource that acts as a role while a policy of the role is a resource that may be made later."""
+    for policy in reach:
+        kind, values = template.resources[policy]["Type"], made.resource(policy)
+        if kind not in ("AWS::IAM::RolePolicy", "AWS::IAM::ManagedPolicy", "AWS::IAM::Policy"):
+            continue
+        roles = values.get("Roles", [values.get("RoleName")])
+        for role in of_type(template, "AWS::IAM::Role"):
+            if not {f"<{role}.Ref>", made.resource(role).get("RoleName") if role in reach else None} & set(roles):
+                continue
+            for user in reach:
+                if (
+                    user != policy
+                    and role in reach[user]
+                    and policy not in reach[user]
+                    and not template.resources[user]["Type"].startswith("AWS::IAM::")
+                ):
+                    said = f"{user} runs as {role}, and may be made before its policy {policy}"
+                    yield f"{name}: {said}: add DependsOn: {policy}"

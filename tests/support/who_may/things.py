@@ -1,0 +1,321 @@
+"""What is asked for: resources of the kit and of others.
+
+Each resource also exists in another Region and in another account, where its own policy allows everything: what a
+caller's policies reach there is what they do not keep to the installation.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+
+from tests.support.who_may.policies import (
+    DATA_SCIENCE,
+    FOREIGN,
+    FURTHER,
+    GIT,
+    GROUP,
+    MODEL_KEY,
+    PRODUCTION,
+    PROJECT,
+    REGION,
+    SERVICE_ROLE,
+    STAGING,
+    UNITS,
+)
+from tests.support.who_may.storage import in_targets, objects
+from tests.support.who_may.thing import (
+    CAPITALS,
+    HERE,
+    NAME,
+    OTHER_NAME,
+    OURS,
+    ROLES_HERE,
+    SERVICE_LINKED,
+    THEIRS,
+    Thing,
+)
+
+
+def _sagemaker() -> Iterator[Thing]:
+    group, package = GROUP.rpartition("/")[0], GROUP.replace("-group", "")
+    kinds: tuple[str, ...] = ("model-package-group",)
+    yield Thing("the project's model group", GROUP, DATA_SCIENCE, kinds, OURS)
+    yield Thing("another project's model group", f"{group}/churn", DATA_SCIENCE, kinds, THEIRS)
+    yield Thing("a model group of no project", f"{group}/credit", DATA_SCIENCE, kinds)
+    kinds = ("model-package",)
+    yield Thing("the version in staging", f"{package}/1", DATA_SCIENCE, kinds)
+    yield Thing("the version in production", f"{package}/2", DATA_SCIENCE, kinds)
+    yield Thing("a version that is deployed nowhere", f"{package}/3", DATA_SCIENCE, kinds)
+    yield Thing("the project itself", f"arn:aws:sagemaker:{HERE}:project/{PROJECT}", DATA_SCIENCE, ("project",))
+    for stage, account in (("staging", STAGING), ("prod", PRODUCTION)):
+        there = f"arn:aws:sagemaker:{REGION}:{account}"
+        yield Thing(f"the endpoint in {stage}", f"{there}:endpoint/{NAME}-{stage}", account, ("endpoint",), OURS)
+        yield Thing(
+            f"another project's endpoint in {stage}",
+            f"{there}:endpoint/{OTHER_NAME}-{stage}",
+            account,
+            ("endpoint",),
+            THEIRS,
+        )
+        yield Thing(
+            f"the endpoint in {stage} of a project with capitals",
+            f"{there}:endpoint/iris-p-3-{stage}",
+            account,
+            ("endpoint",),
+            CAPITALS,
+        )
+        yield Thing(
+            f"an endpoint of {NAME} beside the stage's in {stage}",
+            f"{there}:endpoint/{NAME}-trial",
+            account,
+            ("endpoint",),
+        )
+        yield Thing(
+            f"a namesake in small letters in {stage}",
+            f"{there}:endpoint/mine",
+            account,
+            ("endpoint",),
+            CAPITALS | {"aws:ResourceTag/sagemaker:project-id": "p-4"},
+        )
+        yield Thing(
+            f"another endpoint with the project's tags in {stage}",
+            f"{there}:endpoint/mine",
+            account,
+            ("endpoint",),
+            OURS,
+        )
+        yield Thing(
+            f"another name's endpoint with the project's id in {stage}",
+            f"{there}:endpoint/mine",
+            account,
+            ("endpoint",),
+            CAPITALS | {"aws:ResourceTag/sagemaker:project-name": "churn"},
+        )
+        for kind in ("endpoint-config", "model"):
+            yield Thing(f"the {kind} in {stage}", f"{there}:{kind}/mine", account, (kind,), OURS)
+            yield Thing(f"another project's {kind} in {stage}", f"{there}:{kind}/mine", account, (kind,), THEIRS)
+            yield Thing(
+                f"a {kind} with the project's name and another id in {stage}",
+                f"{there}:{kind}/mine",
+                account,
+                (kind,),
+                OURS | {"aws:ResourceTag/sagemaker:project-id": "p-2"},
+            )
+            yield Thing(
+                f"a {kind} with the project's id and another name in {stage}",
+                f"{there}:{kind}/mine",
+                account,
+                (kind,),
+                OURS | {"aws:ResourceTag/sagemaker:project-name": "churn"},
+            )
+            yield Thing(f"a {kind} without tags in {stage}", f"{there}:{kind}/mine", account, (kind,))
+        yield Thing(
+            f"a notebook instance in {stage}", f"{there}:notebook-instance/mine", account, ("notebook-instance",)
+        )
+
+
+def _pipelines() -> Iterator[Thing]:
+    for name, pipeline, keys in (
+        ("the project's pipeline", f"sagemaker-{NAME}-deploy", OURS),
+        ("another project's pipeline", f"sagemaker-{OTHER_NAME}-deploy", THEIRS),
+        ("another pipeline with the project's tags", "iris-experiments", OURS),
+        ("a pipeline of another template", "sagemaker-churn-p-2-modelbuild", {}),
+        ("another team's pipeline", "billing", {}),
+    ):
+        arn = f"arn:aws:codepipeline:{HERE}:{pipeline}"
+        yield Thing(name, arn, DATA_SCIENCE, ("pipeline",), keys)
+        yield Thing(f"a stage of {name}", f"{arn}/DeployProd", DATA_SCIENCE, ("stage",), keys)
+        yield Thing(
+            f"the approval of {name}", f"{arn}/ApproveDeployment/ApproveDeployment", DATA_SCIENCE, ("action",), keys
+        )
+        yield Thing(f"another action of {name}", f"{arn}/DeployProd/ApproveDeployment", DATA_SCIENCE, ("action",), keys)
+    for kind in ("build", "gate", "own-tests", "test", "modelbuild"):
+        arn = f"arn:aws:codebuild:{HERE}:project/sagemaker-{NAME}-{kind}"
+        yield Thing(f"the CodeBuild project {kind}", arn, DATA_SCIENCE, ("project",))
+    yield Thing(
+        "another team's CodeBuild project",
+        f"arn:aws:codebuild:{HERE}:project/billing-build",
+        DATA_SCIENCE,
+        ("project",),
+    )
+    for name, group in (
+        ("the project's test reports", f"sagemaker-{NAME}-test-r"),
+        ("another team's test reports", "billing-r"),
+    ):
+        yield Thing(name, f"arn:aws:codebuild:{HERE}:report-group/{group}", DATA_SCIENCE, ("report-group",))
+    for name, repository in (
+        ("the deploy repository", f"sagemaker-{NAME}-modeldeploy"),
+        ("the training repository", f"sagemaker-{NAME}-modelbuild"),
+        ("another team's repository", "billing"),
+    ):
+        yield Thing(name, f"arn:aws:codecommit:{HERE}:{repository}", DATA_SCIENCE, ("repository",))
+    for prefix in ("codeconnections", "codestar-connections"):
+        for name, arn in (("the connection", GIT), ("another connection", f"{GIT}5")):
+            yield Thing(name, arn.replace("codeconnections", prefix), DATA_SCIENCE, ("connection", "Connection"))
+
+
+def _stacks() -> Iterator[Thing]:
+    stacks = {
+        "staging's stack": f"sagemaker-{NAME}-deploy-staging",
+        "production's stack": f"sagemaker-{NAME}-deploy-prod",
+        "a project made from S3": "SP-1234",
+        "a stack of taskcat": "tCaT-kit-1",
+        "another team's stack": "network",
+        "another stack of sagemaker": "sagemaker-notebooks",
+    }
+    for name, stack in stacks.items():
+        yield Thing(name, f"arn:aws:cloudformation:{HERE}:stack/{stack}/1", DATA_SCIENCE, ("stack",))
+    for name, stack_set in (
+        ("a stage's stack set", f"sagemaker-{NAME}-deploy-staging"),
+        ("another team's stack set", "network"),
+    ):
+        yield Thing(name, f"arn:aws:cloudformation:{HERE}:stackset/{stack_set}:1", DATA_SCIENCE, ("stackset",))
+    for part in (
+        "SageMaker-Endpoint",
+        "SageMaker-EndpointConfig",
+        "SageMaker-Model",
+        "CloudWatch-Alarm",
+        "IAM-Role",
+        "ApplicationAutoScaling-ScalableTarget",
+        "ApplicationAutoScaling-ScalingPolicy",
+        "SageMaker-Domain",
+    ):
+        yield Thing(
+            f"the type AWS::{part.replace('-', '::')}",
+            f"arn:aws:cloudformation:{HERE}:type/resource/AWS-{part}",
+            DATA_SCIENCE,
+            ("type",),
+        )
+    targets = {
+        **{f"the unit of {stage}": unit for stage, unit in UNITS.items()},
+        "another unit": "ou-ab12-other333",
+        "an account": STAGING,
+        "the organization's root": "r-ab12",
+    }
+    for name, target in targets.items():
+        for whose, stack_set in (("", "sagemaker-iris"), (" for another team's stack set", "network")):
+            arn = f"arn:aws:cloudformation:{HERE}:stackset-target/{stack_set}/{target}"
+            yield Thing(name + whose, arn, DATA_SCIENCE, ("stackset-target",))
+
+
+def _roles() -> Iterator[Thing]:
+    short = ("Build", "Events", "Gate", "Launch", "OwnTests", "Pipeline", "Stage", "Starter", "Test")
+    arns = {f"{one}Role": f"{SERVICE_ROLE}{one}Role" for one in short}
+    at = {"here": DATA_SCIENCE, "staging": STAGING, "production": PRODUCTION}
+    arns |= {
+        "AWS's role of CodeBuild for projects": SERVICE_ROLE.replace("MultiAccount", "CodeBuildRole"),
+        "AWS's role of executions for projects": SERVICE_ROLE.replace("MultiAccount", "ExecutionRole"),
+        "AWS's role of Glue for projects": SERVICE_ROLE.replace("MultiAccount", "GlueRole"),
+        "AWS's role of projects": SERVICE_ROLE.replace("MultiAccount", "UseRole"),
+        "AWS's launch role": SERVICE_ROLE.replace("MultiAccount", "LaunchRole"),
+        "stack sets' administration role": f"{ROLES_HERE}/AWSCloudFormationStackSetAdministrationRole",
+        "stack sets' role in staging": f"arn:aws:iam::{STAGING}:role/AWSCloudFormationStackSetExecutionRole",
+        "the role of CI that publishes": f"arn:aws:iam::{DATA_SCIENCE}:role/sagemaker-multi-account-publisher",
+        "the role of CI that tests templates": f"arn:aws:iam::{DATA_SCIENCE}:role/sagemaker-multi-account-taskcat",
+        "a Studio role": f"arn:aws:iam::{DATA_SCIENCE}:role/service-role/AmazonSageMaker-ExecutionRole-MultiAccount",
+        "a role of taskcat's stacks": f"arn:aws:iam::{DATA_SCIENCE}:role/sagemaker-role-taskcat1",
+        "autoscaling's own role": (
+            f"arn:aws:iam::{STAGING}:role/aws-service-role/sagemaker.application-autoscaling.amazonaws.com/AWSServiceRoleFor"
+        ),
+        "another service's own role": f"{SERVICE_LINKED}/ecs.amazonaws.com/AWSServiceRoleFor",
+    }
+    for stage, account in (("staging", STAGING), ("prod", PRODUCTION)):
+        arns[f"the model's role in {stage}"] = f"arn:aws:iam::{account}:role/sagemaker-role-{stage}"
+        arns[f"the tester's role in {stage}"] = f"arn:aws:iam::{account}:role/sagemaker-role-{stage}-tester"
+    arns |= {
+        f"an administrator's role {where}": f"arn:aws:iam::{account}:role/Administrator"
+        for where, account in at.items()
+    }
+    for name, arn in arns.items():
+        yield Thing(name, arn, arn.split(":")[4], ("role",))
+    yield Thing(
+        "a role elsewhere that trusts everyone", f"arn:aws:iam::{STAGING}:role/Open", STAGING, ("role",), open=True
+    )
+
+
+def _more() -> Iterator[Thing]:
+    topic = "sagemaker-multi-account-approvals"
+    arns = {
+        "the models' key": (MODEL_KEY, ("key",)),
+        "the models' key in a further Region": (MODEL_KEY.replace(REGION, FURTHER), ("key",)),
+        "another key of the account": (f"arn:aws:kms:{HERE}:key/Other", ("key",)),
+        "a key of a staging account": (f"arn:aws:kms:{REGION}:{STAGING}:key/Other", ("key",)),
+        "the approvers' topic": (f"arn:aws:sns:{HERE}:{topic}", ("topic",)),
+        "another topic": (f"arn:aws:sns:{HERE}:alarms", ("topic",)),
+        "the external id": (f"arn:aws:ssm:{HERE}:parameter/sagemaker-multi-account/tester-external-id", ("parameter",)),
+        "a network of endpoints in staging": (
+            f"arn:aws:ssm:{REGION}:{STAGING}:parameter/sagemaker-multi-account/endpoints/subnets",
+            ("parameter",),
+        ),
+        "another parameter of staging": (f"arn:aws:ssm:{REGION}:{STAGING}:parameter/database/password", ("parameter",)),
+        "another parameter": (f"arn:aws:ssm:{HERE}:parameter/database/password", ("parameter",)),
+        "the starter's state machine": (
+            f"arn:aws:states:{HERE}:stateMachine:sagemaker-multi-account-starter",
+            ("statemachine",),
+        ),
+        "another state machine": (f"arn:aws:states:{HERE}:stateMachine:billing", ("statemachine",)),
+        "an execution of the starter": (
+            f"arn:aws:states:{HERE}:execution:sagemaker-multi-account-starter:1",
+            ("execution",),
+        ),
+        "an event rule of the kit": (
+            f"arn:aws:events:{HERE}:rule/sagemaker-multi-account-approved",
+            ("rule", "rule-on-default-event-bus"),
+        ),
+        "another team's event rule": (f"arn:aws:events:{HERE}:rule/billing", ("rule", "rule-on-default-event-bus")),
+        "a replicated image": (f"arn:aws:ecr:{FURTHER}:{DATA_SCIENCE}:repository/team/iris", ("repository",)),
+        "another image of the account": (f"arn:aws:ecr:{HERE}:repository/billing", ("repository",)),
+        "a portfolio": (f"arn:aws:catalog:{HERE}:portfolio/port-1", ("Portfolio",)),
+        "a product": (f"arn:aws:catalog:{HERE}:product/prod-1", ("Product",)),
+        "no resource": ("*", ("",)),
+    }
+    logs = {
+        "a build's log": f"/aws/codebuild/sagemaker-{NAME}-build",
+        "the gate's log": f"/aws/codebuild/sagemaker-{NAME}-gate",
+        "own tests' log": f"/aws/codebuild/sagemaker-{NAME}-own-tests",
+        "another team's log": "/aws/lambda/billing",
+    }
+    arns |= {
+        name: (f"arn:aws:logs:{HERE}:log-group:{group}:log-stream:1", ("log-group", "log-stream"))
+        for name, group in logs.items()
+    }
+    for stage, account in (("staging", STAGING), ("production", PRODUCTION)):
+        for name, group in (
+            ("an endpoint's log in", "/aws/sagemaker/Endpoints/iris"),
+            ("another log of", "/aws/lambda/billing"),
+        ):
+            arns[f"{name} {stage}"] = (
+                f"arn:aws:logs:{REGION}:{account}:log-group:{group}:log-stream:1",
+                ("log-group", "log-stream"),
+            )
+    arns["an alarm of production"] = (f"arn:aws:cloudwatch:{REGION}:{PRODUCTION}:alarm:latency", ("alarm",))
+    for name, alarm in (
+        ("an endpoint's alarm", f"{NAME}-staging-latency"),
+        ("an endpoint's alarm in production", f"{NAME}-prod-latency"),
+        ("an alarm of autoscaling", "TargetTracking-1"),
+        ("another alarm of staging", "billing"),
+    ):
+        arns[name] = (f"arn:aws:cloudwatch:{REGION}:{STAGING}:alarm:{alarm}", ("alarm",))
+    for name, (arn, kinds) in arns.items():
+        account = arn.split(":")[4] if ":" in arn else DATA_SCIENCE
+        yield Thing(name, arn, account or DATA_SCIENCE, kinds)
+
+
+def things() -> list[Thing]:
+    """Every resource, and its twins in another Region and in another account."""
+    found = [*objects(), *in_targets(), *_sagemaker(), *_pipelines(), *_stacks(), *_roles(), *_more()]
+    twins = []
+    for thing in found:
+        parts = thing.arn.split(":")
+        if thing.service == "s3":
+            twins.append(replace(thing, name=f"{thing.name}, in another account", account=FOREIGN, open=True))
+        if len(parts) > 4 and parts[4]:
+            foreign = thing.arn.replace(f":{parts[4]}:", f":{FOREIGN}:", 1)
+            twins.append(
+                replace(thing, name=f"{thing.name}, in another account", arn=foreign, account=FOREIGN, open=True)
+            )
+        if len(parts) > 4 and parts[3] and "further" not in thing.name:
+            elsewhere = thing.arn.replace(f":{parts[3]}:", ":ap-south-1:", 1)
+            twins.append(replace(thing, name=f"{thing.name}, in another Region", arn=elsewhere))
+    return found + twins

@@ -1,0 +1,125 @@
+"""In which way something is asked for: over plain HTTP, through another service, with tags, with an external id."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from fnmatch import fnmatchcase
+
+from tests.support.who_may.policies import DATA_SCIENCE, FURTHER, PROJECT, PROJECT_ID, REGION, SERVICE_ROLE
+
+Keys = Mapping[str, str | tuple[str, ...]]
+S3_HOST = f"https://sagemaker-multi-account-bundle-{DATA_SCIENCE}-{REGION}.s3.{REGION}.amazonaws.com"
+ROLE_OF_STACK, URL = "cloudformation:RoleArn", "cloudformation:TemplateUrl"
+PLAIN: dict[str, Keys] = {"": {}}
+TEMPLATES: dict[str, Keys] = {
+    "of the endpoint template": {URL: f"{S3_HOST}/bundle/1a2b/templates/50-endpoint.yaml"},
+    "of a template from elsewhere": {
+        URL: "https://elsewhere.s3.us-east-1.amazonaws.com/bundle/1/templates/50-endpoint.yaml"
+    },
+    "of a template of the requester's own": {},
+    "of a project template, as the launch role": {
+        URL: f"{S3_HOST}/project-templates/kit.yaml",
+        ROLE_OF_STACK: f"{SERVICE_ROLE}LaunchRole",
+    },
+    "of a template of the requester's own, as the launch role": {ROLE_OF_STACK: f"{SERVICE_ROLE}LaunchRole"},
+    "of a project template, as the requester": {URL: f"{S3_HOST}/project-templates/kit.yaml"},
+    "of a project template, as the stages' role": {
+        URL: f"{S3_HOST}/project-templates/kit.yaml",
+        ROLE_OF_STACK: f"{SERVICE_ROLE}StageRole",
+    },
+    "of a template from elsewhere, as the launch role": {
+        URL: "https://elsewhere.s3.us-east-1.amazonaws.com/x.yaml",
+        ROLE_OF_STACK: f"{SERVICE_ROLE}LaunchRole",
+    },
+}
+
+
+def _tags(name: str, id: str, *more: str) -> Keys:
+    keys = {"aws:RequestTag/sagemaker:project-name": name, "aws:RequestTag/sagemaker:project-id": id}
+    return {**keys, "aws:TagKeys": ("sagemaker:project-name", "sagemaker:project-id", *more)}
+
+
+TAGGED: dict[str, Keys] = {
+    "with the project's tags": _tags(PROJECT, PROJECT_ID),
+    "with another project's tags": _tags("churn", "p-2"),
+    "with the project's tags and one more": _tags(PROJECT, PROJECT_ID, "owner"),
+    "without tags": {},
+}
+KNOWN: Keys = {"sts:ExternalId": "the-external-id"}
+NO_ID: Keys = {"aws:RequestTag/sagemaker:project-name": PROJECT, "aws:TagKeys": ("sagemaker:project-name",)}
+NO_NAME: Keys = {"aws:RequestTag/sagemaker:project-id": PROJECT_ID, "aws:TagKeys": ("sagemaker:project-id",)}
+HTTP: dict[str, Keys] = {"over plain HTTP": {"aws:SecureTransport": "false"}}
+ONE_TAG = {stage: {f"s3:RequestObjectTag/sagemaker-multi-account-{stage}": "true"} for stage in ("staging", "prod")}
+WAYS: dict[str, Mapping[str, Keys]] = {  # the first that fits an action
+    "s3:PutObject": PLAIN
+    | HTTP
+    | {
+        "once (If-None-Match)": {"s3:if-none-match": "*"},
+        "under a key of KMS": {"s3:x-amz-server-side-encryption": "aws:kms"},
+        "under S3's own key": {"s3:x-amz-server-side-encryption": "AES256"},
+    },
+    "s3:Put*Tagging": {
+        "with no tag of a stage": {},
+        "with the tag of staging": ONE_TAG["staging"],
+        "with the tag of production": ONE_TAG["prod"],
+    },
+    "s3:ListBucket": PLAIN
+    | HTTP
+    | {
+        "beneath record/": {"s3:prefix": "record/approvals/"},
+        "beneath project-templates/": {"s3:prefix": "project-templates/"},
+    },
+    "s3:*": PLAIN | HTTP,
+    "kms:CreateGrant": {"for a service of AWS": {"kms:GrantIsForAWSResource": "true"}, "directly": {}},
+    "kms:*": {
+        "directly": {},
+        "through S3": {"kms:ViaService": f"s3.{REGION}.amazonaws.com"},
+        "through S3 in a further Region": {"kms:ViaService": f"s3.{FURTHER}.amazonaws.com"},
+        "through Secrets Manager": {"kms:ViaService": f"secretsmanager.{REGION}.amazonaws.com"},
+    },
+    "iam:PassRole": {"to no service": {}}
+    | {
+        f"to {one}": {"iam:PassedToService": f"{one}.amazonaws.com"}
+        for one in ("cloudformation", "sagemaker", "servicecatalog", "lambda")
+    },
+    "iam:CreateServiceLinkedRole": {
+        f"for {one}": {"iam:AWSServiceName": f"{one}.amazonaws.com"}
+        for one in ("sagemaker.application-autoscaling", "ecs")
+    },
+    "cloudformation:CreateStack": TEMPLATES,
+    "cloudformation:UpdateStack": TEMPLATES,
+    "cloudformation:CreateStackSet": TEMPLATES,
+    "cloudformation:UpdateStackSet": TEMPLATES,
+    "cloudformation:GetTemplateSummary": TEMPLATES,
+    "sagemaker:AddTags": TAGGED,
+    "sagemaker:CreateModelPackageGroup": TAGGED,
+    "sts:AssumeRole": {
+        "with the external id and the project's tags": {**KNOWN, **TAGGED["with the project's tags"]},
+        "with the external id and another project's tags": {**KNOWN, **TAGGED["with another project's tags"]},
+        "with the external id and one tag more": {**KNOWN, **TAGGED["with the project's tags and one more"]},
+        "with the external id and the tag of the name alone": {**KNOWN, **NO_ID},
+        "with the external id and the tag of the id alone": {**KNOWN, **NO_NAME},
+        "with the external id and without tags": KNOWN,
+        "with another external id": {"sts:ExternalId": "another", **TAGGED["with the project's tags"]},
+        **TAGGED,
+        "with the tag of the name alone": NO_ID,
+        "with the tag of the id alone": NO_NAME,
+    },
+    "sts:TagSession": TAGGED
+    | {
+        "with the tag of the name alone": NO_ID,
+        "with the tag of the id alone": NO_NAME,
+        "with the external id and the project's tags": {**KNOWN, **TAGGED["with the project's tags"]},
+        "with the external id and one tag more": {**KNOWN, **TAGGED["with the project's tags and one more"]},
+    },
+    "cloudwatch:PutMetricData": {
+        f"of {one}": {"cloudwatch:namespace": one}
+        for one in ("AWS/SageMaker", "/aws/sagemaker/Endpoints", "AWS/Billing")
+    },
+    "*": PLAIN,
+}
+
+
+def ways(action: str) -> Mapping[str, Keys]:
+    """The ways to ask for an action, by what a reader calls them."""
+    return next(found for pattern, found in WAYS.items() if fnmatchcase(action, pattern))
