@@ -275,3 +275,18 @@ def test_a_comparison_of_a_list_is_refused_before_the_stack(client: Any) -> None
     )
     message = refusal(client.create_stack, StackName="shop", TemplateBody=template)
     assert "every Fn::Equals object requires a list of 2 string parameters." in message
+
+
+def test_a_property_that_is_not_supported_is_named_before_anything_is_created(cloud: Cloud, client: Any) -> None:
+    table = {
+        "AttributeDefinitions": [{"AttributeName": "id", "AttributeType": "S"}],
+        "KeySchema": [{"AttributeName": "id", "KeyType": "HASH"}],
+        "BillingMode": "PAY_PER_REQUEST",
+        "WarmThroughput": {"ReadUnitsPerSecond": 12000},
+        "ContributorInsightsSpecification": {"Ref": "AWS::NoValue"},
+    }
+    template = template_of({"T": TOPIC, "Orders": {"Type": "AWS::DynamoDB::Table", "Properties": table}})
+    message = refusal(client.create_stack, StackName="shop", TemplateBody=template)
+    assert "the property WarmThroughput of AWS::DynamoDB::Table (resource Orders, line 1)" in message
+    assert "ContributorInsights" not in message
+    assert client.describe_stacks()["Stacks"] == []
