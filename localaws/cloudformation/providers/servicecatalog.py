@@ -29,7 +29,8 @@ def catalog_of(context: Context) -> Any:
 
 def change(context: Context, operation: str, id: str, old: dict[str, Any], new: dict[str, Any], fields: Any) -> None:
     """UpdatePortfolio or UpdateProduct, whose tags are members of the same request."""
-    catalog, tags = catalog_of(context), {}
+    catalog = catalog_of(context)
+    tags: dict[str, Any] = {}
     retag(
         context,
         old,
@@ -127,7 +128,9 @@ class CloudFormationProduct:
             return "" if status == "CREATING" else status
 
         if (status := poll(context, look)) == "FAILED":
-            raise ResourceFailed(f"the template of version {version} could not be loaded: see DescribeProvisioningArtifact")
+            raise ResourceFailed(
+                f"the template of version {version} could not be loaded: see DescribeProvisioningArtifact"
+            )
 
     def _versions(self, context: Context, id: str) -> dict[str, str]:
         listed = catalog_of(context).describe_product_as_admin(Id=id)["ProvisioningArtifactSummaries"]

@@ -51,7 +51,7 @@ def test_a_portfolio_and_its_product_live_in_a_stack(cloud: Cloud) -> None:
     body = json.dumps({"Resources": {"T": {"Type": "AWS::SNS::Topic"}}})
     s3.put_object(Bucket="templates-of-ours", Key="t.json", Body=body.encode())
     stack = create_stack(client, template(["v1", "v2"]), Capabilities=CAPABILITIES)
-    assert stack["StackStatus"] == "CREATE_COMPLETE", stack_events(client)
+    assert stack["StackStatus"] == "CREATE_COMPLETE", stack_events(client, "shop")
     assert stack["Outputs"][0]["OutputValue"] == "v1,v2"
     portfolio = catalog.list_portfolios()["PortfolioDetails"][0]["Id"]
     product = catalog.search_products_as_admin(PortfolioId=portfolio)["ProductViewDetails"][0]["ProductViewSummary"]
@@ -61,7 +61,7 @@ def test_a_portfolio_and_its_product_live_in_a_stack(cloud: Cloud) -> None:
     assert catalog.describe_portfolio(Id=portfolio)["TagOptions"][0]["Value"] == "v"
 
     updated = update_stack(client, template(["v2", "v3"], Description="more"), Capabilities=CAPABILITIES)
-    assert updated["StackStatus"] == "UPDATE_COMPLETE", stack_events(client)
+    assert updated["StackStatus"] == "UPDATE_COMPLETE", stack_events(client, "shop")
     assert updated["Outputs"][0]["OutputValue"] == "v2,v3"
     assert catalog.describe_portfolio(Id=portfolio)["PortfolioDetail"]["Description"] == "more"
     shown = catalog.describe_product_as_admin(Id=product["ProductId"])["ProductViewDetail"]["ProductViewSummary"]
