@@ -127,10 +127,8 @@ class CloudFormationProduct:
             status = str(catalog_of(context).describe_provisioning_artifact(**asked)["Status"])
             return "" if status == "CREATING" else status
 
-        if (status := poll(context, look)) == "FAILED":
-            raise ResourceFailed(
-                f"the template of version {version} could not be loaded: see DescribeProvisioningArtifact"
-            )
+        if poll(context, look) == "FAILED":
+            raise ResourceFailed(f"the template of version {version} could not be loaded")
 
     def _versions(self, context: Context, id: str) -> dict[str, str]:
         listed = catalog_of(context).describe_product_as_admin(Id=id)["ProvisioningArtifactSummaries"]
