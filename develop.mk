@@ -73,6 +73,10 @@ load: $(READY) ## Send a kept rehearsal requests from 50 threads for two minutes
 scale: $(READY) ## Rehearse a deployment to 10, 100 and 1,000 accounts in two Regions
 	@$(RUN) benchmarks.scale $(GIVEN)
 
+.PHONY: sweep
+sweep: $(READY) ## Try every template of a folder on the embedded AWS: ARGS=../aws-cloudformation-templates
+	@$(RUN) benchmarks.sweep $(GIVEN)
+
 .PHONY: supported
 supported: $(READY) ## Write docs/generated/supported.md: what the embedded AWS supports
 	@$(RUN) scripts.supported $(GIVEN)

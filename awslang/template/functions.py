@@ -26,6 +26,7 @@ SPLIT = (
     "split or a function that returns a string to be split."
 )
 SELECT = "Template error: Fn::Select requires a list argument with two elements: an integer index and a list"
+EQUALS = "Template error: every Fn::Equals object requires a list of 2 string parameters."
 CIDR = (
     "Template error: every Fn::Cidr object requires two or three parameters, (1) an IP address block, (2) the number "
     "of blocks (1 to 256) and (3) the number of bits of each block."
@@ -63,6 +64,13 @@ def select(index: Any, items: Any) -> Any:
     if number >= len(items):
         raise TemplateError(f"Template error: Fn::Select cannot select nonexistent value at index {number}")
     return items[number]
+
+
+def equals(first: Any, second: Any) -> bool:
+    """Whether two strings are the same; AWS refuses lists and objects, such as the Ref of a list parameter."""
+    if not is_scalar(first) or not is_scalar(second):
+        raise TemplateError(EQUALS)
+    return text(first) == text(second)
 
 
 def base64_text(value: Any) -> Any:

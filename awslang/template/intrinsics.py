@@ -14,9 +14,19 @@ from typing import Any
 from awslang.template import checks, dynamic, functions, language_extensions, nodes, rules
 from awslang.template.parameters import Parameters
 from awslang.template.template import Place, Template, TemplateError
-from awslang.template.values import NO_VALUE, UNKNOWN, Unknown, text, texts
+from awslang.template.values import NO_VALUE, UNKNOWN, Unknown, text
 
+OTHER_ZONES = {  # letters of the Regions whose zones are not a, b and c
+    "ap-northeast-1": "acd", "ap-northeast-2": "abcd", "ca-central-1": "abd", "cn-north-1": "ab", "us-east-1": "abcdef",
+    "us-west-1": "ab", "us-west-2": "abcd",
+}  # fmt: skip
 EXPORT_NAME = re.compile(r"[a-zA-Z0-9:\-]{1,255}")
+
+
+def availability_zones(region: str) -> list[str]:
+    """The zones of a Region, as many as an account there has. Which letters it sees is each account's own
+    ("Availability Zones" of the AWS regions and Availability Zones page; letters as in moto's accounts)."""
+    return [f"{region}{letter}" for letter in OTHER_ZONES.get(region, "abc")]
 
 
 @dataclass(frozen=True)
@@ -63,7 +73,7 @@ class Evaluator:
         self.exports = exports
         self.attributes = attributes
         self.resolve_dynamic = resolve_dynamic
-        self.zones = zones or (lambda region: [f"{region}{letter}" for letter in "abc"])
+        self.zones = zones or availability_zones
         self._conditions: dict[str, bool] = {}
         self._functions: dict[str, Callable[[Any], Any]] = {
             "Ref": self._ref,
@@ -80,7 +90,7 @@ class Evaluator:
             "Fn::Base64": lambda a: functions.base64_text(self._value(a)),
             "Fn::Length": lambda a: functions.length(self._value(a)),
             "Fn::ToJsonString": lambda a: functions.to_json_string(self._value(a)),
-            "Fn::Equals": lambda a: texts(self._value(a[0])) == texts(self._value(a[1])),
+            "Fn::Equals": lambda a: functions.equals(self._value(a[0]), self._value(a[1])),
             "Fn::Not": lambda a: not self._truth(a[0]),
             "Fn::And": lambda a: all(self._truth(part) for part in a),
             "Fn::Or": lambda a: any(self._truth(part) for part in a),

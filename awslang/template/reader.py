@@ -15,12 +15,11 @@ from yaml.constructor import SafeConstructor
 from awslang import bounded
 
 Path = tuple[str | int, ...]
-Lines = dict[Path, int]
 
-FUNCTIONS = (
+FUNCTIONS = (  # without those of AWS::LanguageExtensions, which have no short form (the transform's page)
     "And", "Base64", "Cidr", "Contains", "EachMemberEquals", "EachMemberIn", "Equals", "FindInMap", "GetAtt", "GetAZs",
-    "GetStackOutput", "If", "ImportValue", "Join", "Length", "Not", "Or", "RefAll", "Select", "Split", "Sub",
-    "ToJsonString", "Transform", "ValueOf", "ValueOfAll",
+    "GetStackOutput", "If", "ImportValue", "Join", "Not", "Or", "RefAll", "Select", "Split", "Sub",
+    "Transform", "ValueOf", "ValueOfAll",
 )  # fmt: skip
 SHORT_FORMS = {"Ref": "Ref", "Condition": "Condition"} | {name: f"Fn::{name}" for name in FUNCTIONS}
 YAML_TAG = "tag:yaml.org,2002:"
@@ -31,6 +30,14 @@ CONSTRUCTOR: Any = SafeConstructor()
 
 class LOADER(bounded.BoundedYaml, FAST):  # type: ignore[misc]  # which of the two classes it is, is known at run time
     pass
+
+
+class Lines(dict[Path, int]):
+    """The line (from 1) of each part. twice: the keys that stand twice in one object, whose last value counts."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.twice: list[Path] = []
 
 
 class TemplateError(ValueError):
@@ -47,7 +54,11 @@ class TemplateError(ValueError):
 
 
 def read(body: str) -> tuple[Any, Lines]:
-    """The document of a template and the line (from 1) of each of its parts. TemplateError when malformed."""
+    """The document of a template and the line of each of its parts. TemplateError when malformed.
+
+    Of a key that stands twice in an object the last value counts, as for CloudFormation (public templates with such
+    keys are deployed).
+    """
     if body.lstrip("\ufeff \t\r\n").startswith("{"):
         return read_json(body)
     return read_yaml(body)
@@ -55,35 +66,24 @@ def read(body: str) -> tuple[Any, Lines]:
 
 def read_json(body: str) -> tuple[Any, Lines]:
     try:
-        document = bounded.read_json(body, without_duplicates)
+        document = bounded.read_json(body)
     except json.JSONDecodeError as error:
         place = f"(line {error.lineno}, column {error.colno})"
         raise TemplateError(f"Template format error: JSON not well-formed. {place}", line=error.lineno) from error
-    except TemplateError:
-        raise
     except ValueError as error:
         raise TemplateError(f"Template format error: JSON not well-formed. {error}") from error
     refuse_surrogates(body, document)
-    lines: Lines = {}
+    lines = Lines()
     try:
         JsonLines(lines).build(yaml.compose(body, Loader=LOADER), ())
     except yaml.YAMLError:  # JSON that YAML reads differently (tabs): it has no line numbers
-        lines = {}
+        lines = Lines()
     refuse_nulls(document, (), lines)
     return document, lines
 
 
-def without_duplicates(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    found = dict(pairs)
-    if len(found) < len(pairs):
-        seen: set[str] = set()
-        twice = next(name for name, _ in pairs if name in seen or seen.add(name))  # type: ignore[func-returns-value]
-        raise TemplateError(f"Template format error: JSON not well-formed. Duplicate key {twice}")
-    return found
-
-
 def read_yaml(body: str) -> tuple[Any, Lines]:
-    lines: Lines = {}
+    lines = Lines()
     try:
         root = yaml.compose(body, Loader=LOADER)
     except bounded.OutOfBounds as error:
@@ -111,8 +111,12 @@ class JsonLines:
     def build(self, node: Any, path: Path) -> None:
         self.lines[path] = node.start_mark.line + 1
         if isinstance(node, yaml.MappingNode):
+            seen: set[str] = set()
             for key, value in node.value:
                 here = (*path, str(key.value))
+                if key.value in seen:
+                    self.lines.twice.append(here)
+                seen.add(key.value)
                 self.build(value, here)
                 self.lines[here] = key.start_mark.line + 1
         elif isinstance(node, yaml.SequenceNode):
@@ -132,7 +136,8 @@ class YamlBuilder:
         if id(node) in self.seen:  # a node that is reached twice was reached by an alias
             raise TemplateError("Template error: YAML aliases are not allowed in CloudFormation templates", line=line)
         self.seen.add(id(node))
-        self.lines.setdefault(path, line)
+        if path not in self.lines or isinstance(path[-1], int):  # an item may be one of a key that stands twice
+            self.lines[path] = line
         tag = str(node.tag)
         if not tag.startswith("!") or tag == "!":
             return self.plain(node, path)
@@ -163,7 +168,7 @@ class YamlBuilder:
             if key.tag == YAML_TAG + "merge":
                 raise TemplateError("Template format error: YAML hash merges (<<) are not supported", line=line)
             if name in found:
-                raise TemplateError(f"Template format error: YAML not well-formed. Duplicate key {name}", line=line)
+                self.lines.twice.append((*path, name))
             self.lines[(*path, name)] = line
             found[name] = self.build(value, (*path, name))
         return found

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from typing import Any
 
 from awslang.errors import NotSupported
-from awslang.template import nodes
+from awslang.template import functions, nodes
 from awslang.template.parameters import Parameters
 from awslang.template.template import Template, TemplateError
 from awslang.template.values import texts
@@ -40,7 +40,7 @@ class Judge:
             "Fn::And": lambda a: all(self.truth(part) for part in a),
             "Fn::Or": lambda a: any(self.truth(part) for part in a),
             "Fn::Not": lambda a: not self.truth(a[0]),
-            "Fn::Equals": lambda a: texts(self.value(a[0])) == texts(self.value(a[1])),
+            "Fn::Equals": lambda a: functions.equals(self.value(a[0]), self.value(a[1])),
             "Fn::Contains": lambda a: texts(self.value(a[1])) in self.items(a[0]),
             "Fn::EachMemberEquals": lambda a: all(item == texts(self.value(a[1])) for item in self.items(a[0])),
             "Fn::EachMemberIn": lambda a: all(item in self.items(a[1]) for item in self.items(a[0])),

@@ -23,6 +23,7 @@ class Template:
     body: the text as given
     document: the whole template
     lines: line numbers (from 1) by path, e.g. ("Resources", "Bucket", "Properties")
+    warnings: what CloudFormation takes without a word and is likely a mistake: keys that stand twice
     checked: the Regions for which its functions and references were found right (checks.check)
     depends: what needs what, by the values of its conditions (graph.dependencies)
     """
@@ -30,6 +31,7 @@ class Template:
     body: str
     document: Mapping[str, Any]
     lines: Mapping[Path, int]
+    warnings: tuple[str, ...] = ()
     checked: set[str] = field(default_factory=set)
     depends: dict[tuple[bool, ...], dict[str, set[str]]] = field(default_factory=dict)
 
@@ -110,7 +112,9 @@ def parse(body: str) -> Template:
     document, lines = read(body)
     if not isinstance(document, dict):
         raise TemplateError("Template format error: unsupported structure.", line=1)
-    template = Template(body, document, lines)
+    twice = (f"{'/'.join(map(str, path))} (line {lines.get(path, 0)})" for path in lines.twice)
+    warnings = tuple(f"{place} stands twice in its object: CloudFormation takes this one, the last" for place in twice)
+    template = Template(body, document, lines, warnings)
     for message, path in shape.problems(document):
         raise template.error(message, *path)
     return template

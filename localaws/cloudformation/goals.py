@@ -21,7 +21,7 @@ from awslang.template.intrinsics import UNKNOWN, Evaluator
 from awslang.template.parameters import Parameters
 from awslang.template.template import Template, TemplateError
 from localaws.cloud import PARTITION, Cloud, Session
-from localaws.cloudformation.provider import Choosy, provider_for
+from localaws.cloudformation.provider import Choosy, Provider, provider_for
 from localaws.cloudformation.stacks import Output, Resource, Stack, stacks_of
 
 POLICIES = {"Delete", "Retain", "RetainExceptOnCreate", "Snapshot"}
@@ -236,7 +236,9 @@ def refuse_unsupported(goal: Goal) -> None:
         provider = provider_for(kind)
         if provider is None:
             unsupported.append(f"the resource type {kind}")
-        elif isinstance(provider, Choosy):
+        else:
+            unsupported += [f"the property {name} of {kind}" for name in not_carried(goal, logical_id, provider)]
+        if isinstance(provider, Choosy):
             unsupported += provider.unsupported(goal.evaluator.resource(logical_id))
         for name in ("CreationPolicy", "UpdatePolicy"):
             if (
@@ -254,6 +256,16 @@ def refuse_unsupported(goal: Goal) -> None:
         refused += [UnsupportedPart(what, kind, logical_id, line) for what in unsupported]
     if refused:
         raise PartsNotSupported(refused)
+
+
+def not_carried(goal: Goal, logical_id: str, provider: Provider) -> list[str]:
+    """The properties that the resource is given and its provider does not carry out; a custom resource takes any."""
+    declared = goal.template.resources[logical_id].get("Properties", {})
+    if schemas.registered(goal.type(logical_id)) == schemas.CUSTOM or set(declared) == {"Fn::If"}:
+        return []
+    known = schemas.schema(goal.type(logical_id), goal.region).properties
+    others = [name for name in declared if name in known and name not in provider.carried]
+    return [name for name in others if goal.evaluator.value(declared[name]) is not None]
 
 
 def ssm_value(session: Session, name: str, region: str) -> str:

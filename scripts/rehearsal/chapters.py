@@ -361,9 +361,10 @@ CHAPTERS: dict[str, tuple[str, Callable[[Story], None]]] = {
 
 
 def located(story: Story, message: str, account: str, log: str) -> StoryFailed:
-    """The failure, with the places of the kit's resources that it names."""
+    """The failure, with the places of the kit's resources that it names, and every request that was refused."""
     places = diagnosis.places(story.cloud, story.root, f"{message}\n{log}")
-    return StoryFailed(message, account, "\n".join([log, *places]).strip())
+    denied = diagnosis.refused(story.cloud, story.root)
+    return StoryFailed(message, account, "\n".join([log, *places, *denied]).strip())
 
 
 def play(story: Story, until: str | None = None) -> None:

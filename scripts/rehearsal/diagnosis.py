@@ -18,6 +18,7 @@ from localaws.services.stepfunctions.service import StatesState
 from scripts.kit.bundle import pack
 from scripts.kit.stacks import data_science
 from scripts.kit.stacks.stack import place
+from scripts.rehearsal.permissions import read_refusals
 
 TEMPLATES = {  # which of the kit's templates a stack is made from, by the stack's name
     **data_science.TEMPLATES,
@@ -50,6 +51,19 @@ def places(cloud: Cloud, root: Path, message: str) -> list[str]:
                 if len(name) >= SHORTEST_NAME and name in words:
                     found[f"{place(file, body, resource.logical_id)} {resource.logical_id} is {name}"] = None
     return list(found)
+
+
+def refused(cloud: Cloud, root: Path) -> Iterator[str]:
+    """Every refused request with the statement that denied it, or what is missing, and their places in the kit."""
+    for one in read_refusals(cloud.folder / "requests.jsonl"):
+        yield f"refused for {one.who}: {one.action} on {one.resource}: {one.missing}"
+        known = places(cloud, root, f"{one.who} {one.missing}")
+        for file in dict.fromkeys(at.partition(":")[0] for at in known):
+            lines = (root / file).read_text(encoding="utf-8").splitlines()
+            for label in dict.fromkeys(re.findall(r"\bstatement ([a-zA-Z0-9]+) of ", one.missing)):
+                found = [number for number, line in enumerate(lines, 1) if re.search(rf"\bSid: {label}\b", line)]
+                known += [f"{file}:{number} statement {label}" for number in found]
+        yield from (f"    {at}" for at in known)
 
 
 def event_stories(cloud: Cloud, account: str, region: str, detail_type: str) -> Iterator[str]:

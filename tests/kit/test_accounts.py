@@ -348,7 +348,7 @@ def test_the_reason_of_a_stack_of_which_no_resource_failed_is_that_of_its_rollba
         {**own, "ResourceStatus": "CREATE_IN_PROGRESS", "ResourceStatusReason": "User Initiated"},
     ]
     client: Any = Fake(describe_stack_events=lambda **_: [{"StackEvents": events}])
-    assert stacks.reasons(client, id, str) == f"    s: {why}"
+    assert stacks.reasons(client, id, str) == f"    {why}"
 
 
 def test_the_plan_names_what_differs() -> None:

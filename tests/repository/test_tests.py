@@ -20,6 +20,7 @@ SUBJECTS = {
     "localaws": ("localaws",),
     "kit": ("scripts/kit", "scripts"),
     "rehearsal": ("scripts/rehearsal", "scripts"),
+    "benchmarks": ("benchmarks",),
     "support": ("tests/support",),
 }
 # Test files that are about more than one module: the name says what they play.

@@ -144,6 +144,7 @@ def template_report(failed: bool) -> dict[str, Any]:
         "style": "service-catalog",
         "project": {"name": PROJECT, "id": ID, "status": "CreateFailed" if failed else "CreateCompleted"},
         "message": "",
+        "stack": [],
         "refused": [],
         "resources": resources if failed else resources[:1],
         "denied": [denied] if failed else [],

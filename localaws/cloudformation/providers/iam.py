@@ -247,3 +247,84 @@ class RolePolicy:
     def delete(self, context: Context, physical_id: str, properties: dict[str, Any]) -> None:
         iam = context.client("iam")
         change_holders(iam, "delete", "Roles", [properties["RoleName"]], PolicyName=properties["PolicyName"])
+
+
+@provides("AWS::IAM::Group")
+class Group:
+    """Ref gives the group's name."""
+
+    carried = frozenset({"GroupName", "ManagedPolicyArns", "Path", "Policies"})
+
+    def create(self, context: Context, properties: dict[str, Any]) -> Made:
+        only("AWS::IAM::Group", properties, self.carried)
+        iam = context.client("iam")
+        name = str(properties.get("GroupName") or context.generated_name(128))
+        given = without(properties, "ManagedPolicyArns", "Policies") | {"GroupName": name}
+        made = iam.create_group(**fill(iam, "CreateGroup", given, "AWS::IAM::Group"))["Group"]
+        with undone_by(lambda: self.delete(context, name, properties)):
+            self._grant(iam, name, {}, properties)
+        return Made(name, {"Arn": made["Arn"]})
+
+    def update(self, context: Context, physical_id: str, old: dict[str, Any], new: dict[str, Any]) -> Made:
+        only("AWS::IAM::Group", new, self.carried)
+        iam = context.client("iam")
+        if old.get("Path") != new.get("Path"):
+            iam.update_group(GroupName=physical_id, NewPath=new.get("Path", "/"))
+        self._grant(iam, physical_id, old, new)
+        return Made(physical_id, {"Arn": iam.get_group(GroupName=physical_id)["Group"]["Arn"]})
+
+    def delete(self, context: Context, physical_id: str, properties: dict[str, Any]) -> None:
+        """Members and policies that were added outside of the stack stay, and fail the deletion (DeleteConflict)."""
+        iam = context.client("iam")
+        self._grant(iam, physical_id, properties, {})
+        unless(MISSING, iam.delete_group, GroupName=physical_id)
+
+    def _grant(self, iam: Any, name: str, old: dict[str, Any], new: dict[str, Any]) -> None:
+        """From the policies before to the policies after: what is added first, what is taken last."""
+        arns_before, arns = old.get("ManagedPolicyArns") or [], new.get("ManagedPolicyArns") or []
+        before = {p["PolicyName"]: document(p["PolicyDocument"]) for p in old.get("Policies") or []}
+        after = {p["PolicyName"]: document(p["PolicyDocument"]) for p in new.get("Policies") or []}
+        for arn in [arn for arn in arns if arn not in arns_before]:
+            iam.attach_group_policy(GroupName=name, PolicyArn=arn)
+        for policy, text in after.items():
+            if before.get(policy) != text:
+                iam.put_group_policy(GroupName=name, PolicyName=policy, PolicyDocument=text)
+        for arn in [arn for arn in arns_before if arn not in arns]:
+            unless(MISSING, iam.detach_group_policy, GroupName=name, PolicyArn=arn)
+        for policy in [policy for policy in before if policy not in after]:
+            unless(MISSING, iam.delete_group_policy, GroupName=name, PolicyName=policy)
+
+
+@provides("AWS::IAM::InstanceProfile")
+class InstanceProfile:
+    """Ref gives the profile's name. It holds one role ("Using instance profiles")."""
+
+    carried = frozenset({"InstanceProfileName", "Path", "Roles"})
+
+    def create(self, context: Context, properties: dict[str, Any]) -> Made:
+        only("AWS::IAM::InstanceProfile", properties, self.carried)
+        iam = context.client("iam")
+        name = str(properties.get("InstanceProfileName") or context.generated_name(128))
+        path = {"Path": properties["Path"]} if properties.get("Path") else {}
+        made = iam.create_instance_profile(InstanceProfileName=name, **path)["InstanceProfile"]
+        with undone_by(lambda: self.delete(context, name, {})):
+            self._fill(iam, name, [], properties.get("Roles") or [])
+        return Made(name, {"Arn": made["Arn"]})
+
+    def update(self, context: Context, physical_id: str, old: dict[str, Any], new: dict[str, Any]) -> Made:
+        only("AWS::IAM::InstanceProfile", new, self.carried)
+        iam = context.client("iam")
+        self._fill(iam, physical_id, old.get("Roles") or [], new.get("Roles") or [])
+        profile = iam.get_instance_profile(InstanceProfileName=physical_id)["InstanceProfile"]
+        return Made(physical_id, {"Arn": profile["Arn"]})
+
+    def delete(self, context: Context, physical_id: str, properties: dict[str, Any]) -> None:
+        iam = context.client("iam")
+        self._fill(iam, physical_id, properties.get("Roles") or [], [])
+        unless(MISSING, iam.delete_instance_profile, InstanceProfileName=physical_id)
+
+    def _fill(self, iam: Any, name: str, before: list[str], after: list[str]) -> None:
+        for role in [role for role in before if role not in after]:  # first: a profile holds one
+            unless(MISSING, iam.remove_role_from_instance_profile, InstanceProfileName=name, RoleName=role)
+        for role in [role for role in after if role not in before]:
+            iam.add_role_to_instance_profile(InstanceProfileName=name, RoleName=role)

@@ -18,7 +18,7 @@ from scripts.kit.console import counted
 from scripts.kit.projects import history, served
 from scripts.kit.projects.project import Project, call_as, version_number
 from scripts.kit.projects.served import Looker, Outcome, ServedEndpoint
-from scripts.kit.stacks.stack import describe_stack, newest_operation, parameters
+from scripts.kit.stacks.stack import describe_stack, failures, newest_operation, parameters
 from scripts.kit.stages import Stage
 
 if TYPE_CHECKING:
@@ -253,9 +253,8 @@ def stack_reason(cloudformation: CloudFormationClient, stack: StackTypeDef) -> s
     status = stack["StackStatus"]
     if not (status.endswith("_FAILED") or "ROLLBACK" in status):
         return ""
-    events = list(newest_operation(cloudformation, stack["StackId"]))
-    failed = [e for e in reversed(events) if e["ResourceStatus"].endswith("_FAILED") and e.get("ResourceStatusReason")]
-    return str(failed[0]["ResourceStatusReason"] if failed else stack.get("StackStatusReason", ""))
+    said = [reason for _, reason in failures(newest_operation(cloudformation, stack["StackId"])) if reason]
+    return said[0] if said else str(stack.get("StackStatusReason", ""))
 
 
 @dataclass(frozen=True)

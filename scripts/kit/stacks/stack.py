@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, TypedDict
 
@@ -33,6 +33,7 @@ SETTLED = (
     "IMPORT_ROLLBACK_COMPLETE",
 )
 LEFTOVER = {"ROLLBACK_COMPLETE", "DELETE_IN_PROGRESS"}  # of a failed first deployment
+NO_REASON = re.compile(r"The following resource\(s\) failed to |^User Initiated$")  # of a stack's own events
 BEGUN = {"CREATE_IN_PROGRESS", "IMPORT_IN_PROGRESS", "UPDATE_IN_PROGRESS"}
 TAGS = {"multi-account-sagemaker": "accounts"}  # so that the stacks are known as the kit's
 
@@ -276,16 +277,27 @@ def ended(cloudformation: CloudFormationClient, want: WantedStack, stack: Mappin
 
 
 def reasons(cloudformation: CloudFormationClient, id: str, place: Callable[[str], str]) -> str:
-    """Why resources failed in the newest operation on a stack, oldest first, and where they stand."""
-    lines: list[str] = []
-    of_stack: list[str] = []  # where no resource failed, such as an export that is taken
-    for event in newest_operation(cloudformation, id):
-        name, why = event["LogicalResourceId"], event.get("ResourceStatusReason", "")
-        if event["ResourceStatus"].endswith("_FAILED"):
-            lines.insert(0, f"    {place(name)} {name}: {why}")
-        elif event["ResourceStatus"].endswith("ROLLBACK_IN_PROGRESS") and why:
-            of_stack.insert(0, f"    {name}: {why}")
-    return "\n".join(lines or of_stack) or "    its events say no reason"
+    """Why the newest operation on a stack failed, oldest first, and where its resources stand."""
+    found = failures(newest_operation(cloudformation, id))
+    lines = [f"    {place(name)} {name}: {reason}" if name else f"    {reason}" for name, reason in found]
+    return "\n".join(lines) or "    its events say no reason"
+
+
+def failures(events: Iterable[Mapping[str, Any]]) -> list[tuple[str, str]]:
+    """What a stack's events say of failures: logical id and reason, the oldest first. events: the newest first.
+
+    The logical id is "" for the stack itself, whose reason stands on an event of the rollback as well
+    (ROLLBACK_IN_PROGRESS). One that only lists the resources that failed is left out.
+    """
+    found: list[tuple[str, str]] = []
+    for event in events:
+        status, reason = event["ResourceStatus"], event.get("ResourceStatusReason", "")
+        own = event.get("PhysicalResourceId") == event["StackId"]
+        if own and reason and status.endswith(("_FAILED", "ROLLBACK_IN_PROGRESS")) and not NO_REASON.search(reason):
+            found.append(("", reason))
+        elif not own and status.endswith("_FAILED"):
+            found.append((event["LogicalResourceId"], reason))
+    return found[::-1]
 
 
 def newest_operation(cloudformation: CloudFormationClient, id: str) -> Iterator[Mapping[str, Any]]:

@@ -19,6 +19,7 @@ from localaws.cloudformation.provider import provider_for
 from localaws.cloudformation.stacks import new_stack
 from localaws.services.codepipeline import providers as codepipeline_providers
 from scripts.kit.console import UsageError, explain, say
+from scripts.kit.stacks.stack import reasons
 from scripts.rehearsal.other_templates import seeds as template_seeds
 from scripts.rehearsal.other_templates.run import PIPELINE, Refused, Run
 
@@ -66,12 +67,9 @@ def deploy_before(run: Run, path: Path) -> None:
         return "" if status.endswith("_IN_PROGRESS") else status
 
     if (status := run.until(name, ended)) != "CREATE_COMPLETE":
-        reasons = [
-            f"{e['LogicalResourceId']}: {e.get('ResourceStatusReason', '')}"
-            for e in cloudformation.describe_stack_events(StackName=name)["StackEvents"]
-            if e["ResourceStatus"] == "CREATE_FAILED"
-        ]
-        raise Refused(f"--setup {path}: {status}\n" + "\n".join(reasons))
+        parsed = templates.parse(body)
+        why = reasons(cloudformation, name, lambda id: f"{path}:{parsed.line('Resources', id)}")
+        raise Refused(f"--setup {path}: {status}\n{why}")
 
 
 def attach(run: Run, role: str, policy: str) -> None:
@@ -92,6 +90,7 @@ def check(run: Run) -> None:
             body = body.replace(placeholder, run.seed_bucket)
             run.notes.append(f"{placeholder} is not a bucket name: replaced by {run.seed_bucket}")
         run.body, run.parsed = body, templates.parse(body)
+        run.notes += run.parsed.warnings
     except TemplateError as error:
         raise Refused(f"{error}{place_of(error)}") from error
     if lacking := [name for name in OWN if name not in run.parsed.parameters]:

@@ -3,6 +3,7 @@
 The data is what --json prints:
   outcome: succeeded, waiting (only for a person), failed, refused (nothing was created)
   refused: what is not supported, or what AWS would refuse, each with type, logical id and line where it has one
+  stack: why the project's stack failed, where that is the stack's own (an export that does not exist)
   resources: every resource of the project's stack, with its status and reason
   denied: requests that were refused because a permission is missing, with the statement that is missing
   not_supported: requests at run time to operations that the embedded AWS lacks
@@ -25,6 +26,7 @@ from localaws.services.events.service import deliveries
 from scripts.kit.connect import pages
 from scripts.kit.console import paint, say
 from scripts.kit.projects.history import ENDED
+from scripts.kit.stacks.stack import failures
 from scripts.rehearsal.other_templates.pipelines import (
     open_approvals,
     pending_models,
@@ -51,6 +53,7 @@ def report(run: Run, seconds: float) -> dict[str, Any]:
         "style": run.options.style,
         "project": {"name": run.options.project, "id": run.project_id, "status": run.project_status},
         "message": run.message,
+        "stack": own_reasons(run),
         "refused": refusals(run),
         "resources": resources(run),
         "denied": denied(run.cloud.folder),
@@ -118,6 +121,15 @@ def resources(run: Run) -> list[dict[str, Any]]:
                 "line": line_of(run.parsed, event["LogicalResourceId"]) if stack == run.stack_id else 0,
             }
     return [{**resource, "reason": reasons.get(place, "")} for place, resource in seen.items()]
+
+
+def own_reasons(run: Run) -> list[str]:
+    """What the events of the project's stack say of its failure, apart from its resources."""
+    if not run.stack_id:
+        return []
+    cloudformation = run.cloud.root(run.account, run.options.region).client("cloudformation")
+    events = pages(cloudformation, "describe_stack_events", "StackEvents", StackName=run.stack_id)
+    return [reason for id, reason in failures(events) if not id]
 
 
 def line_of(parsed: Template | None, logical_id: str) -> int:
@@ -203,17 +215,14 @@ def action(run: Run, details: dict[str, Any]) -> dict[str, Any]:
 
 
 def stack_failures(run: Run, name: str) -> list[str]:
-    """The resources that failed in the stack that an action deploys, oldest first."""
+    """What failed in the stack that an action deploys, oldest first."""
     found = [stack["StackId"] for stack in all_stacks(run) if name and stack["StackName"] == name]
     if not found:
         return []
     cloudformation = run.cloud.root(run.account, run.options.region).client("cloudformation")
-    events = reversed(cloudformation.describe_stack_events(StackName=found[0])["StackEvents"])
-    return [
-        f"{event['ResourceType']} {event['LogicalResourceId']}: {event.get('ResourceStatusReason', '')}"
-        for event in events
-        if event["ResourceStatus"].endswith("_FAILED") and event.get("PhysicalResourceId") != found[0]
-    ]
+    events = cloudformation.describe_stack_events(StackName=found[0])["StackEvents"]
+    types = {event["LogicalResourceId"]: event["ResourceType"] for event in events}
+    return [f"{types[id]} {id}: {reason}" if id else reason for id, reason in failures(events)]
 
 
 def log_end(folder: Path, build: str) -> list[str]:
@@ -269,6 +278,8 @@ def show(found: dict[str, Any]) -> None:
 def show_stack(found: dict[str, Any]) -> None:
     if found["project"]["status"] == "CreateFailed" and found["message"]:
         say(f"    the project says: {found['message']}")
+    for reason in found["stack"]:
+        say(f"    the stack says: {reason}")
     if found["resources"]:
         say(paint("resources", "1"))
     for resource in found["resources"]:

@@ -33,7 +33,8 @@ def causes(report: Mapping[str, Any]) -> Iterator[str]:
     failed = [resource for resource in report["resources"] if verdict(resource["status"]) == "bad"]
     for resource in failed:
         yield f"{resource['type']} {resource['logical_id']}: {a_line(resource['reason'] or resource['status'])}"
-    if report["project"]["status"] == "CreateFailed" and not failed:
+    yield from report["stack"]
+    if report["project"]["status"] == "CreateFailed" and not failed and not report["stack"]:
         yield report["message"] or "The project could not be created"
     for pipeline in report["pipelines"]:
         for run in pipeline["executions"][:1]:

@@ -79,7 +79,8 @@ def refused(expression: str, section: str = "Outputs") -> TemplateError:
         ("!Base64 {'Fn::Sub': '${Name}'}", "aXJpcw=="),
         ("!Cidr ['10.0.0.0/16', 2, 8]", ["10.0.0.0/24", "10.0.1.0/24"]),
         ("!Cidr ['2001:db8::/56', 2, '64']", ["2001:db8::/64", "2001:db8:0:1::/64"]),
-        ("!GetAZs ''", ["us-east-1a", "us-east-1b", "us-east-1c"]),
+        ("!GetAZs ''", [f"us-east-1{letter}" for letter in "abcdef"]),
+        ("!GetAZs us-west-1", ["us-west-1a", "us-west-1b"]),
         ("!GetAZs eu-west-1", ["eu-west-1a", "eu-west-1b", "eu-west-1c"]),
         ("!ImportValue network-Vpc", "vpc-1"),
         ("{A: {B: !Ref 'AWS::NoValue', C: 1}}", {"A": {"C": 1}}),
@@ -143,7 +144,7 @@ def test_conditions_are_made_of_functions_and_conditions(name: str, holds: bool)
         ("!Cidr [nonsense, 1, 8]", "every Fn::Cidr object requires"),
         ("!Equals [a, b]", "Fn::Equals cannot be used in the Outputs block of the template"),
         ("{'Fn::Foo': a}", "Encountered unsupported function: Fn::Foo Supported functions are: [Fn::Base64"),
-        ("!Length [a]", "Encountered unsupported function: Fn::Length"),
+        ("{Fn::Length: [a]}", "Encountered unsupported function: Fn::Length"),
         ("{'Fn::Sub': a, B: c}", "Fn::Sub must be the only member of its object"),
         ("!Ref List", "Output Out is malformed. The Value field of every Outputs member must evaluate to a String."),
     ],
@@ -171,6 +172,13 @@ def test_a_wrong_use_is_refused_where_it_stands(expression: str, message: str) -
 )
 def test_conditions_know_only_parameters_and_conditions(expression: str, message: str) -> None:
     assert message in str(refused(expression, "Conditions"))
+
+
+@pytest.mark.parametrize("compared", ["!Ref Names, a", "[a], [a]", "!Split [a, b], b"])
+def test_only_strings_are_compared(compared: str) -> None:
+    body = f"Parameters: {{Names: {{Type: CommaDelimitedList, Default: a}}}}\nConditions: {{C: !Equals [{compared}]}}\n"
+    with pytest.raises(TemplateError, match="every Fn::Equals object requires a list of 2 string parameters"):
+        evaluator(f"{body}Resources: {{T: {{Type: AWS::SNS::Topic}}}}").condition("C")
 
 
 def test_every_unresolved_name_is_reported_at_once() -> None:

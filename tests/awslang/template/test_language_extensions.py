@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import pytest
 
+from awslang.errors import NotSupported
+from awslang.template import graph
 from awslang.template.template import TemplateError
 from tests.support.cfn import evaluator
 
@@ -67,14 +69,14 @@ def test_the_further_functions_are_known() -> None:
         + """
 Parameters: {Names: {Type: CommaDelimitedList, Default: 'a,b'}, Keep: {Type: String, Default: Retain}}
 Mappings: {M: {a: {b: c}}}
-Conditions: {Two: !Equals [!Length {Ref: Names}, 2]}
+Conditions: {Two: !Equals [{Fn::Length: {Ref: Names}}, 2]}
 Resources:
   T:
     Type: AWS::SNS::Topic
     DeletionPolicy: !Ref Keep
     Properties:
       TopicName: !FindInMap [M, x, y, {DefaultValue: !Ref Keep}]
-      DisplayName: !ToJsonString {A: [1, !Ref Keep, !Ref AWS::NoValue]}
+      DisplayName: {Fn::ToJsonString: {A: [1, !Ref Keep, !Ref AWS::NoValue]}}
 """
     )
     assert made.condition("Two")
@@ -102,3 +104,52 @@ def test_a_wrong_loop_is_refused(loop: str, message: str) -> None:
 def test_a_loop_without_the_transform_is_refused() -> None:
     with pytest.raises(TemplateError, match="Resource name Fn::ForEach::L is non alphanumeric"):
         evaluator("Resources:\n  Fn::ForEach::L: [N, [a], {}]")
+
+
+NAMES = """
+Parameters: {Fast: {Type: String, Default: 'yes'}}
+Mappings: {Of: {Condition: {A: IsFast, B: IsSlow}}}
+Conditions: {IsFast: !Equals [!Ref Fast, 'yes'], IsSlow: !Not [!Condition IsFast]}
+Resources:
+  Fn::ForEach::T:
+    - N
+    - [A, B, C]
+    - Topic${N}:
+        Type: AWS::SNS::Topic
+        Condition: !FindInMap [Of, Condition, !Ref N, {DefaultValue: !Ref AWS::NoValue}]
+      Sub${N}:
+        Type: AWS::SNS::Subscription
+        Condition: !FindInMap [Of, Condition, !Ref N, {DefaultValue: !Ref AWS::NoValue}]
+        Properties: {Protocol: email, Endpoint: a@example.com, TopicArn: {Ref: !Sub 'Topic${N}'}}
+Outputs:
+  Fn::ForEach::O:
+    - N
+    - [A, B]
+    - Name${N}: {Condition: !Sub ['Is${Speed}', {Speed: !FindInMap [Of, Condition, !Ref N]}], Value: !Ref N}
+"""
+
+
+def test_conditions_and_logical_ids_may_be_computed() -> None:
+    made = evaluator(HEAD + NAMES.replace("Is${Speed}", "${Speed}"))
+    assert made.active() == ["TopicA", "SubA", "TopicC", "SubC"]
+    assert made.resource("SubC")["TopicArn"] == "TopicC.Ref"
+    assert graph.dependencies(made.template, made)["SubC"] == {"TopicC"}
+    assert [output.name for output in made.outputs()] == ["NameA"]
+
+
+def test_a_condition_that_a_mapping_lacks_is_refused() -> None:
+    with pytest.raises(TemplateError, match="Unable to get mapping for Of::Condition::C"):
+        evaluator(HEAD + NAMES.replace(", {DefaultValue: !Ref AWS::NoValue}", ""))
+
+
+def test_a_condition_must_not_be_the_first_property_in_a_loop() -> None:
+    with pytest.raises(TemplateError, match=r"Condition must not be the first property of T\$\{N\}"):
+        evaluator(HEAD + "Resources: {Fn::ForEach::L: [N, [A], {'T${N}': {Condition: C, Type: AWS::SNS::Topic}}]}")
+
+
+def test_a_logical_id_that_only_a_resource_gives_is_named_beforehand() -> None:
+    body = "Resources: {T: {Type: AWS::SNS::Topic, Properties: {TopicName: {Ref: !GetAtt T.TopicName}}}}"
+    with pytest.raises(
+        NotSupported, match=r"a Ref or Fn::GetAtt whose name is given by Fn::GetAtt \(Resources/T, line 2\)"
+    ):
+        evaluator(HEAD + body)

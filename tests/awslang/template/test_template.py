@@ -81,6 +81,25 @@ def test_lines_are_known_for_every_part_and_its_nearest_parent() -> None:
 
 
 @pytest.mark.parametrize(
+    "body",
+    [
+        "Resources:\n  A:\n    Type: AWS::SQS::Queue\n  A:\n    Type: AWS::SQS::Queue\n    Type: AWS::SNS::Topic\n",
+        '{"Resources": {"A":\n {"Type": "AWS::SQS::Queue"},\n\n'
+        '"A":\n {"Type": "AWS::SQS::Queue",\n "Type": "AWS::SNS::Topic"}}}',
+    ],
+)
+def test_the_last_of_two_equal_keys_counts_and_is_a_warning(body: str) -> None:
+    template = parse(body)
+    assert template.resources == {"A": {"Type": "AWS::SNS::Topic"}}
+    assert template.line("Resources", "A", "Type") == 6
+    assert [warning.split(" stands twice")[0] for warning in template.warnings] == [
+        "Resources/A (line 4)",
+        "Resources/A/Type (line 6)",
+    ]
+    assert parse(TOPIC).warnings == ()
+
+
+@pytest.mark.parametrize(
     ("body", "message", "line"),
     [
         ("", "Template format error: unsupported structure.", 1),
@@ -88,19 +107,14 @@ def test_lines_are_known_for_every_part_and_its_nearest_parent() -> None:
         ("Resources: {", "Template format error: YAML not well-formed. (line 2, column 1)", 2),
         ('{"Resources": }', "Template format error: JSON not well-formed. (line 1, column 15)", 1),
         (
-            '{"Resources": {}, "Resources": {}}',
-            "Template format error: JSON not well-formed. Duplicate key Resources",
-            0,
-        ),
-        (
-            "Resources:\n  A: {Type: T}\n  A: {Type: T}",
-            "Template format error: YAML not well-formed. Duplicate key A",
-            3,
-        ),
-        (
             "Resources:\n  A: &a\n    Type: AWS::SNS::Topic\n  B: *a",
             "Template error: YAML aliases are not allowed in CloudFormation templates",
             2,
+        ),
+        (
+            "Resources:\n  A:\n    Type: !Length [x]",
+            "Template format error: YAML tag !Length is not a CloudFormation function",
+            3,
         ),
         (
             "Resources:\n  A:\n    Type: !Foo x",

@@ -246,3 +246,47 @@ def test_a_parameter_with_a_public_parameter_of_aws_is_refused_with_its_line(cli
         "Not supported by the embedded AWS: parameter Image (line 3): the public parameter /aws/service/ami-x"
         in message
     )
+
+
+def test_names_that_a_loop_computes_are_known_to_the_stack(cloud: Cloud, client: Any) -> None:
+    """Inputs of the page "Examples of Fn::ForEach": Ref of a computed logical id, a condition from a mapping."""
+    condition = {"Fn::FindInMap": ["Of", "Condition", {"Ref": "N"}]}
+    endpoint = {"Protocol": "email", "Endpoint": "x@example.com", "TopicArn": {"Ref": {"Fn::Sub": "Topic${N}"}}}
+    fragment = {
+        "Topic${N}": {"Type": "AWS::SNS::Topic", "Condition": condition},
+        "Sub${N}": {"Type": "AWS::SNS::Subscription", "Condition": condition, "Properties": endpoint},
+    }
+    template = template_of(
+        {"Fn::ForEach::T": ["N", ["A"], fragment]},
+        Transform="AWS::LanguageExtensions",
+        Mappings={"Of": {"Condition": {"A": "Yes"}}},
+        Conditions={"Yes": {"Fn::Equals": ["a", "a"]}},
+    )
+    assert create_stack(client, template, Capabilities=["CAPABILITY_AUTO_EXPAND"])["StackStatus"] == "CREATE_COMPLETE"
+    subscribed = cloud.root(ACCOUNT, REGION).client("sns").list_subscriptions()["Subscriptions"]
+    assert [":shop-TopicA-" in one["TopicArn"] for one in subscribed] == [True]
+
+
+def test_a_comparison_of_a_list_is_refused_before_the_stack(client: Any) -> None:
+    template = template_of(
+        {"T": TOPIC},
+        Parameters={"L": {"Type": "CommaDelimitedList", "Default": ""}},
+        Conditions={"C": {"Fn::Equals": [{"Ref": "L"}, ""]}},
+    )
+    message = refusal(client.create_stack, StackName="shop", TemplateBody=template)
+    assert "every Fn::Equals object requires a list of 2 string parameters." in message
+
+
+def test_a_property_that_is_not_supported_is_named_before_anything_is_created(cloud: Cloud, client: Any) -> None:
+    table = {
+        "AttributeDefinitions": [{"AttributeName": "id", "AttributeType": "S"}],
+        "KeySchema": [{"AttributeName": "id", "KeyType": "HASH"}],
+        "BillingMode": "PAY_PER_REQUEST",
+        "WarmThroughput": {"ReadUnitsPerSecond": 12000},
+        "ContributorInsightsSpecification": {"Ref": "AWS::NoValue"},
+    }
+    template = template_of({"T": TOPIC, "Orders": {"Type": "AWS::DynamoDB::Table", "Properties": table}})
+    message = refusal(client.create_stack, StackName="shop", TemplateBody=template)
+    assert "the property WarmThroughput of AWS::DynamoDB::Table (resource Orders, line 1)" in message
+    assert "ContributorInsights" not in message
+    assert client.describe_stacks()["Stacks"] == []

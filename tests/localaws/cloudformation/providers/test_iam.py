@@ -11,8 +11,10 @@ from localaws.cloud import Cloud
 from tests.support.providers import (
     ACCOUNT,
     REGION,
+    client_of,
     create_resource,
     delete_resource,
+    make_role_resource,
     provider_of,
     stack_context,
     update_resource,
@@ -111,3 +113,33 @@ def test_an_inline_policy_is_put_changed_and_deleted(cloud: Cloud, type_name: st
     assert iam.get_role_policy(RoleName="builder", PolicyName="p")["PolicyDocument"] == LIST
     delete_resource(cloud, type_name, made.physical_id, new)
     assert iam.list_role_policies(RoleName="builder")["PolicyNames"] == []
+
+
+def test_a_group_changes_its_policies(cloud: Cloud) -> None:
+    read = "arn:aws:iam::aws:policy/ReadOnlyAccess"
+    allow = {"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": "s3:*", "Resource": "*"}]}
+    old = {"GroupName": "team", "ManagedPolicyArns": [read], "Policies": [{"PolicyName": "p", "PolicyDocument": allow}]}
+    made = create_resource(cloud, "AWS::IAM::Group", old)
+    iam = client_of(cloud, "iam")
+    assert made.attributes["Arn"] == f"arn:aws:iam::{ACCOUNT}:group/team"
+    assert iam.list_attached_group_policies(GroupName="team")["AttachedPolicies"][0]["PolicyArn"] == read
+    assert iam.list_group_policies(GroupName="team")["PolicyNames"] == ["p"]
+    update_resource(cloud, "AWS::IAM::Group", "team", old, {"GroupName": "team"})
+    assert iam.list_attached_group_policies(GroupName="team")["AttachedPolicies"] == []
+    assert iam.list_group_policies(GroupName="team")["PolicyNames"] == []
+    delete_resource(cloud, "AWS::IAM::Group", "team", {"GroupName": "team"})
+    assert iam.list_groups()["Groups"] == []
+
+
+def test_an_instance_profile_holds_one_role(cloud: Cloud) -> None:
+    for name in ("one", "two"):
+        make_role_resource(cloud, name, "ec2.amazonaws.com")
+    old = {"InstanceProfileName": "servers", "Roles": ["one"]}
+    made = create_resource(cloud, "AWS::IAM::InstanceProfile", old)
+    iam = client_of(cloud, "iam")
+    assert made.attributes["Arn"] == f"arn:aws:iam::{ACCOUNT}:instance-profile/servers"
+    update_resource(cloud, "AWS::IAM::InstanceProfile", "servers", old, {**old, "Roles": ["two"]})
+    profile = iam.get_instance_profile(InstanceProfileName="servers")["InstanceProfile"]
+    assert [role["RoleName"] for role in profile["Roles"]] == ["two"]
+    delete_resource(cloud, "AWS::IAM::InstanceProfile", "servers", {**old, "Roles": ["two"]})
+    assert iam.list_instance_profiles()["InstanceProfiles"] == []
