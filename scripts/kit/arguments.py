@@ -6,6 +6,7 @@ Each is a `type` of argparse: it gives the value, or says what to write instead.
 from __future__ import annotations
 
 import argparse
+import os
 import re
 from collections.abc import Callable
 from pathlib import Path
@@ -35,7 +36,9 @@ def path(text: str) -> Path:
     """A path, which need not be there."""
     if not text or "\0" in text or len(text.encode("utf-8", "surrogateescape")) > LONGEST_PATH:
         raise refused(text, "the path of a file or a folder")
-    return Path(text)
+    found = Path(text)
+    # In absent/../there, the system finds nothing until someone makes absent: what is there would seem to be free.
+    return Path(os.path.realpath(found)) if ".." in found.parts else found
 
 
 def absolute(text: str) -> Path:

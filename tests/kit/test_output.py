@@ -46,6 +46,16 @@ def test_a_strangers_folder_is_refused_and_untouched(
         assert content(strangers) == before
 
 
+@pytest.mark.parametrize("name", ["package", "console_bundle", "rehearse"])
+def test_a_strangers_folder_is_refused_behind_one_that_is_absent(
+    publisher: Publisher, strangers: Path, name: str
+) -> None:
+    before = content(strangers)
+    with pytest.raises(UsageError, match="was not made by the kit"):
+        commands(publisher.tree)[name](strangers / "absent" / "..")
+    assert content(strangers) == before
+
+
 def test_a_link_in_a_rehearsals_folder_is_not_followed(tmp_path: Path) -> None:
     folder, mine = tmp_path / "rehearsal", tmp_path / "environment.yaml"
     rehearsal_folder.enter(folder)
