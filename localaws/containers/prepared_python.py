@@ -4,8 +4,8 @@ Run as a program: `python prepared_python.py DESCRIPTOR PROGRAM`, with a listeni
 are made of, and the variables that a Python reads at its start as builds have them. It answers until its
 standard input ends.
 
-Builds have CLIENT for their `python`: it hands its arguments, folder, variables and streams over, and ends as
-the fork ends. The fork knows nothing else. It has these streams, these variables and the build's own folders,
+Builds have CLIENT for their `python`: it hands its arguments, folder, umask, variables and streams over, and ends
+as the fork ends. The fork knows nothing else. It has these streams, these variables and the build's own folders,
 and its state is that of a Python that has just started, but for the modules that it finds loaded and the models
 of services that were read before. Where a new Python could behave otherwise (a module of the same name beside
 the program, an installed package, another kind of command), the fork becomes a new one.
@@ -18,6 +18,7 @@ import marshal
 import os
 import runpy
 import selectors
+import shutil
 import signal
 import site
 import socket
@@ -31,24 +32,35 @@ from typing import Any
 CLIENT = """\
 #!{program} -IS
 import os, sys
+from _signal import SIG_DFL, SIGKILL, SIGSTOP, signal
 from _socket import AF_UNIX, SCM_RIGHTS, SOCK_STREAM, SOL_SOCKET, socket
 from marshal import dumps
 given = open("/proc/self/environ", "rb").read()  # as it was before this Python chose a locale
 given = dict(item.split(b"=", 1) for item in given.split(b"\\0") if b"=" in item)
 streams = b"".join(number.to_bytes(4, sys.byteorder) for number in (0, 1, 2))
+mask = os.umask(0o077)
+os.umask(mask)
+begun = answer = b""
 try:
+    asked = dumps((sys.argv, os.getcwd(), mask, given))
     there = socket(AF_UNIX, SOCK_STREAM)
-    there.connect({place!r})
-    asked = dumps((sys.argv, os.getcwd(), given))
-    there.sendmsg([len(asked).to_bytes(4, "big")], [(SOL_SOCKET, SCM_RIGHTS, streams)])
-    there.sendall(asked)
-    answer = there.recv(4)
+    if there.fileno() > 2:  # else it has the place of a stream that is closed, and would be taken for it
+        there.connect({place!r})
+        there.sendmsg([len(asked).to_bytes(4, "big")], [(SOL_SOCKET, SCM_RIGHTS, streams)])
+        there.sendall(asked)
+        begun = there.recv(1)
+        answer = begun and there.recv(4)
 except OSError:
-    answer = b""
-if not answer:
+    pass
+if not begun:
     os.execve({program!r}, sys.argv, given)
+if not answer:  # a second start could do twice what the program has done already
+    os.write(2, b"the prepared Python was ended, and with it this program\\n")
+    os._exit(1)
 status = int.from_bytes(answer, "big", signed=True)
 if status < 0:
+    if -status not in (SIGKILL, SIGSTOP):
+        signal(-status, SIG_DFL)  # a Python answers some with an exception, and ignores others
     os.kill(os.getpid(), -status)
 os._exit(status)
 """
@@ -56,7 +68,10 @@ READ_AT_START = (b"PYTHON", b"LC_", b"LANG")  # how the names begin of the varia
 STANDARD = [path for path in sys.path[1:] if path.startswith(sys.base_prefix) and "site-packages" not in path]
 PATIENCE = 1.0  # seconds between asking a program to end and ending it, as for any other command of a build
 
-Request = tuple[list[str], str, dict[bytes, bytes]]  # arguments with the program first, folder, variables
+BEGUN = b"!"  # what a client hears once its program runs
+WAIT = 1.0  # seconds for what a client has to say, while the others wait
+
+Request = tuple[list[str], str, int, dict[bytes, bytes]]  # arguments with the program first, folder, umask, variables
 
 
 def prepare() -> None:
@@ -90,6 +105,7 @@ class Server:
     def __init__(self, listener: socket.socket) -> None:
         self.listener = listener
         self.running: dict[int, socket.socket] = {}  # by the number of the process, the client that waits
+        self.handles: dict[int, int] = {}  # of the same processes, to wait for them
         self.ending: dict[int, float] = {}  # programs that were asked to end, and until when
         self.chosen = selectors.DefaultSelector()
         self.chosen.register(listener, selectors.EVENT_READ, self.asked)
@@ -119,18 +135,27 @@ class Server:
             connection.close()
             return None
         request, streams = received
-        if (number := os.fork()) == 0:
+        try:
+            number = os.fork()
+        except OSError:  # no room for one more process: the client tries for itself
+            number = -1
+        if number == 0:
             for stream, descriptor in enumerate(streams):
                 os.dup2(descriptor, stream)
-            for other in (self.listener, connection, *self.running.values()):
+            for handle in self.handles.values():  # with one, it could end the program of another build
+                os.close(handle)
+            for other in (listener, *self.running.values()):
                 other.close()
             self.chosen.close()
         for descriptor in streams:
             os.close(descriptor)
-        if number == 0:
-            return request
-        self.running[number] = connection
-        self.chosen.register(os.pidfd_open(number), selectors.EVENT_READ, lambda handle: self.ended(handle, number))
+        if number <= 0:
+            connection.close()
+            return request if number == 0 else None
+        with suppress(OSError):  # it is gone already, as will be seen
+            connection.sendall(BEGUN)
+        self.running[number], self.handles[number] = connection, os.pidfd_open(number)
+        self.chosen.register(self.handles[number], selectors.EVENT_READ, lambda _: self.ended(number))
         self.chosen.register(connection, selectors.EVENT_READ, lambda _: self.gone(number))
         return None
 
@@ -140,10 +165,10 @@ class Server:
         end(number, signal.SIGTERM)
         self.ending[number] = time.monotonic() + PATIENCE
 
-    def ended(self, handle: int, number: int) -> None:
+    def ended(self, number: int) -> None:
         _, status = os.waitpid(number, 0)
-        self.chosen.unregister(handle)
-        os.close(handle)
+        self.chosen.unregister(self.handles[number])
+        os.close(self.handles.pop(number))
         with self.running.pop(number) as connection:
             if self.ending.pop(number, None) is None:
                 self.chosen.unregister(connection)
@@ -152,14 +177,17 @@ class Server:
 
 
 def receive(connection: socket.socket) -> tuple[Request, list[int]] | None:
-    """A request with its streams; None where the client went away meanwhile."""
-    head, streams, _, _ = socket.recv_fds(connection, 4, 3)
-    text, more = b"", head
-    while more and len(text) < int.from_bytes(head, "big"):
-        more = connection.recv(1 << 20)
-        text += more
-    if more and len(streams) == 3:
-        return marshal.loads(text), streams
+    """A request with its streams; None where the client went away meanwhile, or says nothing."""
+    streams: list[int] = []
+    connection.settimeout(WAIT)
+    with suppress(OSError, EOFError, TypeError, ValueError):
+        head, streams, _, _ = socket.recv_fds(connection, 4, 3)
+        text, more = b"", head
+        while more and len(text) < int.from_bytes(head, "big"):
+            more = connection.recv(1 << 20)
+            text += more
+        if more and len(streams) == 3:
+            return marshal.loads(text), streams
     for descriptor in streams:
         os.close(descriptor)
     return None
@@ -175,16 +203,17 @@ def become(request: Request, program: str) -> str:
 
     A command that the fork cannot carry out as a new Python would replaces this process.
     """
-    arguments, folder, environment = request
+    arguments, folder, mask, environment = request
     own = started_with(os.environb)
     os.setsid()
+    os.umask(mask)
     os.chdir(folder)
     os.environ.clear()
     os.environb.update(environment)
     python = Path(folder, arguments[0])
     home = python.parent.parent
     libraries = home / "lib" / f"python{sys.version_info.major}.{sys.version_info.minor}" / "site-packages"
-    packages = [path.name for path in libraries.iterdir()]
+    packages = [path.name for path in libraries.iterdir()] if libraries.is_dir() else []
     if not (
         len(arguments) > 2
         and arguments[1] == "-m"
@@ -227,10 +256,16 @@ def main() -> None:
     descriptor, program = sys.argv[1:]
     del sys.path[0]  # the folder of this file
     prepare()
-    request = Server(socket.socket(fileno=int(descriptor))).serve()
+    listener = socket.socket(fileno=int(descriptor))
+    place, server = listener.getsockname(), Server(listener)
+    request = server.serve()
     if request is not None:
         run: Any = runpy._run_module_as_main  # type: ignore[attr-defined]  # what `-m` calls
         run(become(request, program))
+        return
+    for number in server.running:
+        end(number, signal.SIGKILL)
+    shutil.rmtree(Path(place).parent, ignore_errors=True)  # here, since the process that made it may have been killed
 
 
 if __name__ == "__main__":

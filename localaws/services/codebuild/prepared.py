@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import atexit
 import os
+import re
 import shutil
 import socket
 import subprocess
@@ -39,11 +40,24 @@ def client() -> str:
 
 def possible() -> bool:
     program = str(Path(sys.executable).resolve())
-    return sys.platform == "linux" and hasattr(os, "pidfd_open") and " " not in program and len(program) < 200
+    plain = re.fullmatch(r"[!-~]{1,199}", program)  # the first line of a script holds it
+    return sys.platform == "linux" and hasattr(os, "pidfd_open") and plain is not None
 
 
-def _start() -> tuple[str, subprocess.Popen[bytes]]:
-    folder = Path(tempfile.mkdtemp(prefix="python-"))  # the path of a socket must be short
+def _start() -> tuple[str, subprocess.Popen[bytes] | None]:
+    """Nothing where the folder for temporary files holds no socket: builds start a Python each then."""
+    try:
+        folder = Path(tempfile.mkdtemp(prefix="python-"))
+    except OSError:
+        return "", None
+    try:
+        return _start_in(folder)
+    except OSError:  # the disk is full, or the path of the socket too long
+        shutil.rmtree(folder, ignore_errors=True)
+        return "", None
+
+
+def _start_in(folder: Path) -> tuple[str, subprocess.Popen[bytes]]:
     place, program = folder / "socket", str(Path(sys.executable).resolve())
     python = make_python(folder / "python", folder / "packages", ()) / "python"
     with socket.socket(socket.AF_UNIX) as listener:
@@ -59,7 +73,7 @@ def _start() -> tuple[str, subprocess.Popen[bytes]]:
             start_new_session=True,
         )
     atexit.register(_end, process, folder)
-    return prepared_python.CLIENT.format(program=program, place=str(place)), process
+    return prepared_python.CLIENT.format(program=program, place=os.fsencode(place)), process
 
 
 def _end(process: subprocess.Popen[bytes], folder: Path) -> None:

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import signal
+import socket
 import subprocess
 import sys
+import tempfile
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -42,8 +45,18 @@ PROGRAMS = {
     "fail": "def work():\n    raise ValueError('no')\nwork()",
     "kill": "import os, signal; os.kill(os.getpid(), signal.SIGKILL)",
     "later": "import atexit; atexit.register(print, 'at the end')",
+    "once": "import os, time; print(os.getpid(), file=open('runs', 'a'), flush=True); time.sleep(60)",
+    "open": "import os; print(sorted(map(int, os.listdir('/proc/self/fd')))); open('made', 'w')",
+    "pipe": "import os, signal as s; s.signal(s.SIGPIPE, s.SIG_DFL); os.kill(os.getpid(), s.SIGPIPE)",
     "wait": "import os, time; print(os.getpid(), flush=True); time.sleep(60)",
 }
+
+
+def wait_for(there: Callable[[], object]) -> None:
+    until = time.monotonic() + 30
+    while not there():
+        assert time.monotonic() < until, "it did not happen"
+        time.sleep(0.01)
 
 
 @pytest.fixture(scope="module")
@@ -100,6 +113,7 @@ def test_it_finds_what_a_new_one_finds_but_for_what_is_loaded(pythons: Mapping[s
         (("-m", "leave", "7"), 7),
         (("-m", "fail"), 1),
         (("-m", "kill"), -signal.SIGKILL),
+        (("-m", "pipe"), -signal.SIGPIPE),
         (("-m", "later"), 0),
         (("-m", "unknown"), 1),
         (("-c", "import sys; print(sys.argv, sys.prefix)", "one"), 0),
@@ -146,10 +160,7 @@ def test_a_program_ends_with_the_command_that_started_it(pythons: Mapping[str, P
         program = int(command.stdout.readline())
         assert program != command.pid
         command.terminate()
-    until = time.monotonic() + 30
-    while Path(f"/proc/{program}").exists():
-        assert time.monotonic() < until, "it still runs"
-        time.sleep(0.01)
+    wait_for(lambda: not Path(f"/proc/{program}").exists())
 
 
 def test_without_the_prepared_python_a_new_one_is_started(place: Path, tmp_path: Path) -> None:
@@ -158,7 +169,63 @@ def test_without_the_prepared_python_a_new_one_is_started(place: Path, tmp_path:
     assert asked(python, place)["loaded"] is False
 
 
-def test_it_ends_with_the_process_that_started_it() -> None:
-    work = "from localaws.services.codebuild import prepared; prepared.client(); print(prepared._started[1].pid)"
-    done = subprocess.run([sys.executable, "-c", work], capture_output=True, text=True, check=True)
-    assert not Path(f"/proc/{int(done.stdout)}").exists()
+@pytest.mark.parametrize("closed", ["", "<&-", ">&-", "2>&-"])
+def test_it_has_the_umask_and_the_streams_of_its_command_and_no_other_program_s(
+    pythons: Mapping[str, Path], place: Path, closed: str
+) -> None:
+    found = []
+    with subprocess.Popen([str(pythons[FORKED]), "-m", "wait"], cwd=place, stdout=subprocess.PIPE) as other:
+        assert other.stdout is not None
+        other.stdout.readline()
+        for python in pythons.values():
+            line = ["/bin/sh", "-c", f'umask 027; "$0" -m open {closed}', str(python)]
+            done = subprocess.run(line, cwd=place, capture_output=True, text=True, env=prepared.ENVIRONMENT, timeout=60)
+            found.append((done.returncode, done.stdout, done.stderr, (place / "made").stat().st_mode & 0o777))
+            (place / "made").unlink()
+        other.terminate()
+    assert found[0] == found[1]
+    assert found[0][3] == 0o640
+
+
+def test_a_program_is_not_started_twice_where_the_prepared_python_is_ended(place: Path, tmp_path: Path) -> None:
+    client, server = prepared._start()
+    assert server is not None
+    python = make_python(tmp_path / "python", tmp_path / ".image", (), client) / "python"
+    said, runs = place / "said", place / "runs"
+    line = [str(python), "-m", "once"]
+    with said.open("w") as errors, subprocess.Popen(line, cwd=place, env=prepared.ENVIRONMENT, stderr=errors) as command:
+        wait_for(lambda: runs.is_file() and runs.read_text())
+        server.kill()
+    os.kill(int(runs.read_text()), signal.SIGKILL)  # the number of one program alone
+    assert (command.returncode, said.read_text()) == (1, "the prepared Python was ended, and with it this program\n")
+
+
+def test_what_says_nothing_or_nonsense_keeps_no_other_waiting(pythons: Mapping[str, Path], place: Path) -> None:
+    [address] = re.findall(r"connect\(b'(.*)'\)", prepared.client())
+    with socket.socket(socket.AF_UNIX) as silent, socket.socket(socket.AF_UNIX) as wrong:
+        silent.connect(address)
+        wrong.connect(address)
+        socket.send_fds(wrong, [b"\0\0\0\3"], [0, 1, 2])
+        wrong.sendall(b"???")
+        assert asked(pythons[FORKED], place)["loaded"] is True
+
+
+WORK = "from localaws.services.codebuild import prepared; prepared.client(); print(prepared._started[1].pid, flush=True)"
+
+
+@pytest.mark.parametrize("end", ["", "; import os; os.kill(os.getpid(), 9)"])
+def test_it_ends_with_the_process_that_started_it_and_leaves_nothing(end: str, tmp_path: Path) -> None:
+    environment = {**os.environ, "TMPDIR": str(tmp_path)}
+    done = subprocess.run([sys.executable, "-c", WORK + end], env=environment, capture_output=True, text=True)
+    wait_for(lambda: not Path(f"/proc/{int(done.stdout)}").exists() and not list(tmp_path.iterdir()))
+
+
+def test_a_folder_that_holds_no_socket_leaves_builds_to_start_a_python_each(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    deep = tmp_path / ("x" * 120)
+    deep.mkdir()
+    for place in (deep, tmp_path / "absent"):
+        monkeypatch.setattr(tempfile, "tempdir", str(place))
+        assert prepared._start() == ("", None)
+    assert list(deep.iterdir()) == []
