@@ -50,6 +50,10 @@ def enter(folder: Path, names: tuple[str, ...] = STORY) -> None:
         raise UsageError(
             f"--folder {folder}: a build's PATH cannot hold a folder with {os.pathsep!r} in its name. Name another"
         )
+    try:
+        str(folder).encode()
+    except UnicodeEncodeError:
+        raise UsageError(f"--folder {folder}: its name is no text in UTF-8, as the logs of builds are. Name another") from None
     output, unused = marked(folder, names), not os.path.lexists(folder / LOCK)
     output.open()
     if unused:

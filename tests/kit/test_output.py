@@ -68,10 +68,12 @@ def test_a_link_in_a_rehearsals_folder_is_not_followed(tmp_path: Path) -> None:
     assert (folder / "environment.yaml").is_symlink()
 
 
-def test_a_rehearsal_in_a_folder_that_no_path_can_hold_is_refused(tmp_path: Path) -> None:
+def test_a_rehearsal_in_a_folder_that_no_path_or_log_can_hold_is_refused(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="a build's PATH cannot hold a folder with ':' in its name"):
         rehearsal_folder.enter(tmp_path / "a:b")
-    assert not (tmp_path / "a:b").exists()
+    with pytest.raises(UsageError, match="its name is no text in UTF-8"):
+        rehearsal_folder.enter(tmp_path / "a\udcff")
+    assert list(tmp_path.iterdir()) == []
 
 
 @pytest.mark.parametrize("made", ["absent", "empty", "by the command before"])

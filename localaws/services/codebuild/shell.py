@@ -189,10 +189,11 @@ def make_python(folder: Path, packages: Path, names: Sequence[str], client: str 
         else:
             (programs / name).symlink_to(base)
     for name in ("pip", "pip3"):
-        (programs / name).write_text(f'#!/bin/sh\nexec {shlex.quote(f"{programs}/python")} -m pip "$@"\n')
+        text = f'#!/bin/sh\nexec {shlex.quote(f"{programs}/python")} -m pip "$@"\n'
+        (programs / name).write_bytes(os.fsencode(text))  # a path need not be text
         (programs / name).chmod(0o700)
     home = Path(sys.base_prefix) / "bin"
-    (folder / "pyvenv.cfg").write_text(f"home = {home}\ninclude-system-site-packages = false\n")
+    (folder / "pyvenv.cfg").write_bytes(os.fsencode(f"home = {home}\ninclude-system-site-packages = false\n"))
     (libraries / "image.pth").write_text(f"{os.path.relpath(packages, libraries)}\n")  # no name of a person's folder
     return programs
 

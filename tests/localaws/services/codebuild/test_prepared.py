@@ -215,9 +215,11 @@ WORK = "from localaws.services.codebuild import prepared; prepared.client(); pri
 
 @pytest.mark.parametrize("end", ["", "; import os; os.kill(os.getpid(), 9)"])
 def test_it_ends_with_the_process_that_started_it_and_leaves_nothing(end: str, tmp_path: Path) -> None:
-    environment = {**os.environ, "TMPDIR": str(tmp_path)}
+    odd = tmp_path / "a\udcff{b}'\n"  # no text
+    odd.mkdir()
+    environment = {**os.environ, "TMPDIR": str(odd)}
     done = subprocess.run([sys.executable, "-c", WORK + end], env=environment, capture_output=True, text=True)
-    wait_for(lambda: not Path(f"/proc/{int(done.stdout)}").exists() and not list(tmp_path.iterdir()))
+    wait_for(lambda: not Path(f"/proc/{int(done.stdout)}").exists() and not list(odd.iterdir()))
 
 
 def test_a_folder_that_holds_no_socket_leaves_builds_to_start_a_python_each(
