@@ -301,6 +301,19 @@ def test_cleaning_removes_what_was_made_and_keeps_the_environment_file(tree: Tre
     assert run("make", "clean", folder=tree.folder).returncode == 0
     left = {path.relative_to(tree.folder).as_posix() for path in tree.folder.rglob("*") if path.is_file()}
     assert left == kept | {"environment.yaml", "scripts/x.py"}
+    assert [path.name for path in tree.folder.glob(".*")] == []
+
+
+def test_cleaning_keeps_environments_that_the_kit_did_not_make(tree: Tree) -> None:
+    mine = {".venv/bin/mine", ".venv/__pycache__/x.pyc", ".venv-mine/bin/mine", ".venv-mine/__pycache__/x.pyc"}
+    shutil.rmtree(tree.folder / ".venv")
+    for name in mine:
+        (tree.folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (tree.folder / name).touch()
+    done = run("make", "clean", folder=tree.folder)
+    assert (done.returncode, done.stdout) == (0, ".venv was not made by make setup: it stays\n")
+    files = {path.relative_to(tree.folder).as_posix() for path in tree.folder.rglob("*") if path.is_file()}
+    assert {name for name in files if name.startswith(".")} == mine
 
 
 @pytest.mark.parametrize("failing", ["", "test", "test-notebooks"])
