@@ -4,8 +4,8 @@ Run as a program: `python prepared_python.py DESCRIPTOR PROGRAM`, with a listeni
 are made of, and the variables that a Python reads at its start as builds have them. It answers until its
 standard input ends.
 
-Builds have CLIENT for their `python`: it hands its arguments, folder, umask, variables and streams over, and ends
-as the fork ends. The fork knows nothing else. It has these streams, these variables and the build's own folders,
+Builds have CLIENT for their `python`: it hands its arguments, folder, umask, limits, variables and streams over, and
+ends as the fork ends. The fork knows nothing else. It has these streams, these variables and the build's own folders,
 and its state is that of a Python that has just started, but for the modules that it finds loaded and the models
 of services that were read before. Where a new Python could behave otherwise (a module of the same name beside
 the program, an installed package, another kind of command), the fork becomes a new one.
@@ -14,8 +14,10 @@ the program, an installed package, another kind of command), the fork becomes a 
 from __future__ import annotations
 
 import gc
+import io
 import marshal
 import os
+import resource
 import runpy
 import selectors
 import shutil
@@ -42,7 +44,7 @@ mask = os.umask(0o077)
 os.umask(mask)
 begun = answer = b""
 try:
-    asked = dumps((sys.argv, os.getcwd(), mask, given))
+    asked = dumps((sys.argv, os.getcwd(), mask, os.getpid(), given))
     there = socket(AF_UNIX, SOCK_STREAM)
     if there.fileno() > 2:  # else it has the place of a stream that is closed, and would be taken for it
         there.connect({place!r})
@@ -65,13 +67,15 @@ if status < 0:
 os._exit(status)
 """
 READ_AT_START = (b"PYTHON", b"LC_", b"LANG")  # how the names begin of the variables that a Python reads at its start
+LIMITS = {getattr(resource, name) for name in dir(resource) if name.startswith("RLIMIT_")}
 STANDARD = [path for path in sys.path[1:] if path.startswith(sys.base_prefix) and "site-packages" not in path]
 PATIENCE = 1.0  # seconds between asking a program to end and ending it, as for any other command of a build
 
 BEGUN = b"!"  # what a client hears once its program runs
 WAIT = 1.0  # seconds for what a client has to say, while the others wait
 
-Request = tuple[list[str], str, int, dict[bytes, bytes]]  # arguments with the program first, folder, umask, variables
+# Arguments with the program first, folder, umask, the number of the client's process, variables.
+Request = tuple[list[str], str, int, int, dict[bytes, bytes]]
 
 
 def prepare() -> None:
@@ -203,10 +207,13 @@ def become(request: Request, program: str) -> str:
 
     A command that the fork cannot carry out as a new Python would replaces this process.
     """
-    arguments, folder, mask, environment = request
+    arguments, folder, mask, client, environment = request
     own = started_with(os.environb)
     os.setsid()
     os.umask(mask)
+    os.setpriority(os.PRIO_PROCESS, 0, os.getpriority(os.PRIO_PROCESS, client))
+    for limit in LIMITS:
+        resource.prlimit(0, limit, resource.prlimit(client, limit))
     os.chdir(folder)
     os.environ.clear()
     os.environb.update(environment)
@@ -226,6 +233,10 @@ def become(request: Request, program: str) -> str:
     sys.path[:] = [folder, *STANDARD, str(libraries), image]
     sys.executable, sys.prefix, sys.exec_prefix = str(python), str(home), str(home)
     site.PREFIXES[:] = [str(home)]
+    for name in ("stdin", "stdout", "stderr"):
+        stream = opened(getattr(sys, name))
+        setattr(sys, name, stream)
+        setattr(sys, f"__{name}__", stream)
     sys.argv[:] = ["-m", *arguments[3:]]
     sys.orig_argv[:] = arguments
     time.tzset()
@@ -234,6 +245,16 @@ def become(request: Request, program: str) -> str:
         main_module.__annotations__ = {}
     sys.excepthook = show
     return arguments[2]
+
+
+def opened(old: Any) -> Any:
+    """A stream as at a Python's start, when it finds out of what kind its file is (create_stdio of CPython)."""
+    binary: Any = open(old.fileno(), old.buffer.mode, closefd=False)  # noqa: SIM115  # open until the end
+    binary.raw.name = old.name
+    settings = {"line_buffering": old.line_buffering, "write_through": old.write_through}
+    text: Any = io.TextIOWrapper(binary, old.encoding, old.errors, "\n", **settings)
+    text.mode = old.mode
+    return text
 
 
 def started_with(environment: Any) -> dict[bytes, bytes]:

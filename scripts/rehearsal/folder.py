@@ -53,7 +53,9 @@ def enter(folder: Path, names: tuple[str, ...] = STORY) -> None:
     try:
         str(folder).encode()
     except UnicodeEncodeError:
-        raise UsageError(f"--folder {folder}: its name is no text in UTF-8, as the logs of builds are. Name another") from None
+        raise UsageError(
+            f"--folder {folder}: its name is no text in UTF-8, as the logs of builds are. Name another"
+        ) from None
     output, unused = marked(folder, names), not os.path.lexists(folder / LOCK)
     output.open()
     if unused:

@@ -46,7 +46,9 @@ PROGRAMS = {
     "kill": "import os, signal; os.kill(os.getpid(), signal.SIGKILL)",
     "later": "import atexit; atexit.register(print, 'at the end')",
     "once": "import os, time; print(os.getpid(), file=open('runs', 'a'), flush=True); time.sleep(60)",
-    "open": "import os; print(sorted(map(int, os.listdir('/proc/self/fd')))); open('made', 'w')",
+    "open": "import os, resource, sys; print(os.nice(0), resource.getrlimit(resource.RLIMIT_NOFILE));"
+    "print([one and (one.name, one.mode, one.seekable()) for one in (sys.stdin, sys.stdout, sys.stderr)]);"
+    "print(sorted(map(int, os.listdir('/proc/self/fd')))); open('made', 'w')",
     "pipe": "import os, signal as s; s.signal(s.SIGPIPE, s.SIG_DFL); os.kill(os.getpid(), s.SIGPIPE)",
     "wait": "import os, time; print(os.getpid(), flush=True); time.sleep(60)",
 }
@@ -169,8 +171,8 @@ def test_without_the_prepared_python_a_new_one_is_started(place: Path, tmp_path:
     assert asked(python, place)["loaded"] is False
 
 
-@pytest.mark.parametrize("closed", ["", "<&-", ">&-", "2>&-"])
-def test_it_has_the_umask_and_the_streams_of_its_command_and_no_other_program_s(
+@pytest.mark.parametrize("closed", ["", "<&-", ">&-", "2>&-", "< open.py 2> /dev/null"])
+def test_it_has_the_limits_and_the_streams_of_its_command_and_no_other_program_s(
     pythons: Mapping[str, Path], place: Path, closed: str
 ) -> None:
     found = []
@@ -178,7 +180,7 @@ def test_it_has_the_umask_and_the_streams_of_its_command_and_no_other_program_s(
         assert other.stdout is not None
         other.stdout.readline()
         for python in pythons.values():
-            line = ["/bin/sh", "-c", f'umask 027; "$0" -m open {closed}', str(python)]
+            line = ["/bin/sh", "-c", f'umask 027; ulimit -n 99; nice -n 3 "$0" -m open {closed}', str(python)]
             done = subprocess.run(line, cwd=place, capture_output=True, text=True, env=prepared.ENVIRONMENT, timeout=60)
             found.append((done.returncode, done.stdout, done.stderr, (place / "made").stat().st_mode & 0o777))
             (place / "made").unlink()
@@ -193,7 +195,10 @@ def test_a_program_is_not_started_twice_where_the_prepared_python_is_ended(place
     python = make_python(tmp_path / "python", tmp_path / ".image", (), client) / "python"
     said, runs = place / "said", place / "runs"
     line = [str(python), "-m", "once"]
-    with said.open("w") as errors, subprocess.Popen(line, cwd=place, env=prepared.ENVIRONMENT, stderr=errors) as command:
+    with (
+        said.open("w") as errors,
+        subprocess.Popen(line, cwd=place, env=prepared.ENVIRONMENT, stderr=errors) as command,
+    ):
         wait_for(lambda: runs.is_file() and runs.read_text())
         server.kill()
     os.kill(int(runs.read_text()), signal.SIGKILL)  # the number of one program alone
@@ -210,7 +215,9 @@ def test_what_says_nothing_or_nonsense_keeps_no_other_waiting(pythons: Mapping[s
         assert asked(pythons[FORKED], place)["loaded"] is True
 
 
-WORK = "from localaws.services.codebuild import prepared; prepared.client(); print(prepared._started[1].pid, flush=True)"
+WORK = (
+    "from localaws.services.codebuild import prepared; prepared.client(); print(prepared._started[1].pid, flush=True)"
+)
 
 
 @pytest.mark.parametrize("end", ["", "; import os; os.kill(os.getpid(), 9)"])
