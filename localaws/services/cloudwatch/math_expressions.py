@@ -1,4 +1,4 @@
-"""Metric math: arithmetic on time series and numbers, and the functions ABS, AVG, CEIL, FILL, FLOOR, MAX, METRICS, MIN, SUM.
+"""Metric math: arithmetic on series and numbers; ABS, AVG, CEIL, FILL, FLOOR, MAX, METRICS, MIN and SUM.
 
 CloudWatch User Guide, "Using math expressions with CloudWatch metrics" (its tables of data types and of functions).
 Every other function, SEARCH and Metrics Insights queries are not supported.

@@ -70,7 +70,9 @@ def begun(moment: datetime, period: int) -> datetime:
 def check_times(call: Call) -> None:
     if naive(call.params["StartTime"]) >= naive(call.params["EndTime"]):
         message = "The parameter StartTime must be less than the parameter EndTime."
-        raise AwsError("InvalidParameterValue" if call.operation == "GetMetricStatistics" else "ValidationError", message)
+        raise AwsError(
+            "InvalidParameterValue" if call.operation == "GetMetricStatistics" else "ValidationError", message
+        )
 
 
 def check_period(period: int) -> None:
@@ -110,7 +112,8 @@ def get_metric_statistics(call: Call) -> dict[str, Any]:
     for (moment, unit), points in binned(call, params, period, params.get("Unit")).items():
         values = {name: value for name in simple or extended if (value := value_of(points, name)) is not None}
         shown.append(
-            {"Timestamp": moment.replace(tzinfo=UTC), "Unit": unit} | (values if simple else {"ExtendedStatistics": values})
+            {"Timestamp": moment.replace(tzinfo=UTC), "Unit": unit}
+            | (values if simple else {"ExtendedStatistics": values})
         )
     return {"Label": params["MetricName"], "Datapoints": shown}
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from moto.kms.models import Key
+from moto.kms.models import Key, KmsBackend
 
 from awslang.errors import AwsError
 from localaws import moto_bridge
@@ -24,7 +24,24 @@ USE = (
 )  # fmt: skip
 CHANGES = ("DisableKey", "EnableKey", "GetKeyRotationStatus", "TagResource", "UntagResource", "UpdateAlias",
            "UpdateKeyDescription")  # fmt: skip
-_metadata = Key.to_dict
+_metadata, _new_state = Key.to_dict, KmsBackend.__init__
+
+
+class Keys(dict[str, Any]):
+    """moto's keys by id; found by ARN too, which some operations of moto take for an id (DisableKey)."""
+
+    def __missing__(self, name: str) -> Any:
+        if ":key/" not in name:
+            raise KeyError(name)
+        return self[name.split(":key/")[1]]
+
+
+def new_state(state: Any, *args: Any, **kwargs: Any) -> None:
+    _new_state(state, *args, **kwargs)
+    state.keys = Keys(state.keys)
+
+
+KmsBackend.__init__ = new_state
 
 
 def owner(call: Call) -> str:

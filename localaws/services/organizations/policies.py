@@ -68,7 +68,7 @@ def detach_policy(call: Call) -> dict[str, Any]:
     if kind == "SERVICE_CONTROL_POLICY" and here == [policy]:
         raise constraint(
             "MIN_POLICY_TYPE_ATTACHMENT_LIMIT_EXCEEDED",
-            "You cannot remove the last policy attached to the specified target. You must have at least one attached at "
-            "all times.",
+            "You cannot remove the last policy attached to the specified target. You must have at least one attached "
+            "at all times.",
         )
     return through_moto(call, management)

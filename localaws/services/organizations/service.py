@@ -265,8 +265,8 @@ def delete_organizational_unit(call: Call) -> dict[str, Any]:
     if any(getattr(child, "parent_id", "") == unit for child in (*state.ou, *state.accounts)):
         raise AwsError(
             "OrganizationalUnitNotEmptyException",
-            "The specified OU is not empty. Move all accounts to another root or to other OUs, remove all child OUs, and "
-            "try the operation again.",
+            "The specified OU is not empty. Move all accounts to another root or to other OUs, remove all child OUs, "
+            "and try the operation again.",
         )
     return through_moto(call, management)
 

@@ -1,8 +1,8 @@
 """What every bucket has from its first day, and the list of an account's buckets.
 
-Amazon S3 User Guide, "Controlling ownership of objects and disabling ACLs for your bucket", "Setting default server-side
-encryption behavior for Amazon S3 buckets", "Blocking public access to your Amazon S3 storage"; S3 API Reference,
-ListBuckets, CreateBucket, GetBucketPolicy.
+Amazon S3 User Guide, "Controlling ownership of objects and disabling ACLs for your bucket", "Setting default
+server-side encryption behavior for Amazon S3 buckets", "Blocking public access to your Amazon S3
+storage"; S3 API Reference, ListBuckets, CreateBucket, GetBucketPolicy.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ MOST = 10_000  # buckets of one answer
 
 @s3.before("CreateBucket")
 def new_bucket(call: Call) -> bool:
-    """Whether there is none of this name: creating one's own again answers as before and changes nothing else."""
+    """Whether there is none of this name: an account that creates its own again is answered as before."""
     bucket_name(call)
     ownership = call.params.get("ObjectOwnership", ENFORCED)
     if ownership == ENFORCED and (call.params.get("ACL", "private") != "private" or grants(call)):
@@ -130,6 +130,6 @@ def wrong_token() -> AwsError:
 
 @s3.before("GetBucketPolicy", "DeleteBucketPolicy")
 def own_policy(call: Call) -> None:
-    """Only the owner's account reads and deletes a bucket's policy, whoever the policy allows it to."""
+    """Only the owner's account reads and deletes a bucket's policy, even if the policy allows it to others."""
     if bucket_owner(call.params["Bucket"]) not in ("", call.account):
         raise AwsError("MethodNotAllowed", "The specified method is not allowed against this resource.", 405)

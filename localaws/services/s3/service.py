@@ -14,7 +14,7 @@ from moto.core.utils import get_service_model
 from moto.s3.models import FakeDeleteMarker
 
 from awslang.errors import AwsError, NotSupported
-from localaws import moto_bridge, shapes
+from localaws import shapes
 from localaws.calls import Call
 from localaws.service import EVERY, Service
 from localaws.services.kms.state import key_arn, usable_key

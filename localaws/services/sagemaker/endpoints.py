@@ -217,7 +217,8 @@ def delete_endpoint(call: Call) -> dict[str, Any]:
 def deregister(call: Call, endpoint: Endpoint) -> None:
     """The variants of a deleted endpoint are scalable targets no longer, if the caller may say so.
 
-    SageMaker Developer Guide, "Delete endpoints configured for auto scaling"; awslabs/stable-diffusion-aws-extension#161.
+    SageMaker Developer Guide, "Delete endpoints configured for auto scaling"; the words are those that
+    awslabs/stable-diffusion-aws-extension#161 quotes.
     """
     registered = moto_bridge.backend("application-autoscaling", call.account, call.region).targets
     found = [target for of in registered.values() for target in of.values()]
@@ -234,7 +235,7 @@ def deregister(call: Call, endpoint: Endpoint) -> None:
             if error.response["Error"]["Code"] != "AccessDeniedException":
                 raise
             raise invalid(
-                "An Application AutoScaling scalable target exists for a variant being deleted, and the IAM identity used "
-                "to invoke DeleteEndpoint does not have application-autoscaling:DeregisterScalableTarget permission to "
-                "deregister the scalable target."
+                "An Application AutoScaling scalable target exists for a variant being deleted, and the IAM identity "
+                "used to invoke DeleteEndpoint does not have application-autoscaling:DeregisterScalableTarget "
+                "permission to deregister the scalable target."
             ) from error

@@ -1,7 +1,7 @@
-"""Subscriptions: those of a mailbox or a web address wait until its owner confirms them with the token that was sent there.
+"""Subscriptions: those of a mailbox or a web address wait until its owner confirms them with the token sent there.
 
-SNS Developer Guide, "Creating a subscription to an Amazon SNS topic"; API Reference, Subscribe (SubscriptionArn, "pending
-confirmation"), ConfirmSubscription, ListSubscriptions ("up to 100"), GetTopicAttributes.
+SNS Developer Guide, "Creating a subscription to an Amazon SNS topic"; API Reference, Subscribe (SubscriptionArn,
+"pending confirmation"), ConfirmSubscription, ListSubscriptions ("up to 100"), GetTopicAttributes.
 What is sent to a mailbox is a line of mail.jsonl in the embedded AWS's folder: nothing leaves this machine.
 """
 
@@ -16,7 +16,7 @@ from moto.sns.models import Subscription
 
 from awslang.bounded import is_number
 from awslang.errors import AwsError, NotSupported
-from localaws import moto_bridge
+from localaws import moto_bridge, private
 from localaws.calls import Call
 from localaws.services.sns.service import check_subscription, sns
 
@@ -27,7 +27,7 @@ _publish = Subscription.publish
 
 
 def publish_to_confirmed(subscription: Any, *args: Any, **kwargs: Any) -> None:
-    """moto would send messages to whoever was subscribed."""
+    """moto would send messages before a subscription is confirmed."""
     if not pending(subscription):
         _publish(subscription, *args, **kwargs)
 
@@ -64,7 +64,7 @@ def ask_to_confirm(call: Call, subscription: Any) -> None:
     subscription.attributes["PendingConfirmation"] = True
     setattr(subscription, TOKEN, secrets.token_hex(64))
     message = {"to": subscription.endpoint, "topic": subscription.topic_arn, "token": getattr(subscription, TOKEN)}
-    with (call.cloud.folder / "mail.jsonl").open("a") as mail:
+    with private.closed_to_others(), (call.cloud.folder / "mail.jsonl").open("a") as mail:
         mail.write(json.dumps(message) + "\n")
 
 

@@ -21,7 +21,7 @@ def get_caller_identity(call: Call) -> dict[str, Any]:
 
 
 def user_id(principal: Principal) -> str:
-    """The unique id of whoever asks; with the session's name for a role (IAM User Guide, "IAM identifiers")."""
+    """The unique id of the caller; with the session's name for a role (IAM User Guide, "IAM identifiers")."""
     unique = state.identity_of(principal).unique_id
     return {"root": principal.account, "role": f"{unique}:{principal.session_name}"}.get(principal.kind, unique)
 
