@@ -13,6 +13,7 @@ from botocore.exceptions import ClientError
 
 from localaws.cloud import Cloud, arn
 from localaws.services.sagemaker.deployment import Endpoint
+from localaws.services.sagemaker.endpoint_configs import EndpointConfigs
 from localaws.services.sagemaker.endpoints import Endpoints
 from localaws.services.sagemaker.servers import new_fleet
 
@@ -47,14 +48,14 @@ class World:
 
     def endpoint(self, instance_type: str) -> dict[str, str]:
         """The names that a scalable target of a new endpoint has."""
-        name = self.name("endpoint")
-        shown: dict[str, Any]
-        variant = {"VariantName": "all", "InitialVariantWeight": 1.0, "InstanceType": instance_type}
+        name, now = self.name("endpoint"), datetime.now(UTC)
+        variant = {"VariantName": "all", "InitialVariantWeight": 1.0, "InitialInstanceCount": 1}
+        config = {"EndpointConfigName": name, "ProductionVariants": [variant | {"InstanceType": instance_type}]}
+        self.cloud.state(EndpointConfigs, A, REGION).by_name[name] = config
         shown = {"EndpointName": name, "EndpointConfigName": name, "EndpointStatus": "InService"}
         shown |= {"EndpointArn": arn("sagemaker", REGION, A, f"endpoint/{name}")}
-        shown |= dict.fromkeys(("CreationTime", "LastModifiedTime"), datetime.now(UTC))
-        known = self.cloud.state(Endpoints, A, REGION).by_name
-        known[name] = Endpoint(shown, new_fleet({"EndpointConfigName": name, "ProductionVariants": [variant]}))
+        made = Endpoint(shown | {"CreationTime": now, "LastModifiedTime": now}, new_fleet(config))
+        self.cloud.state(Endpoints, A, REGION).by_name[name] = made
         return target(name)
 
     def organization(self) -> tuple[Any, str]:

@@ -2,7 +2,7 @@
 
 Amazon S3 User Guide, "Controlling ownership of objects and disabling ACLs for your bucket", "Setting default
 server-side encryption behavior for Amazon S3 buckets", "Blocking public access to your Amazon S3
-storage"; S3 API Reference, ListBuckets, CreateBucket, GetBucketPolicy.
+storage"; S3 API Reference, ListBuckets, CreateBucket.
 """
 
 from __future__ import annotations
@@ -126,10 +126,3 @@ def list_objects(call: Call) -> None:
 
 def wrong_token() -> AwsError:
     return AwsError("InvalidArgument", "The continuation token provided is incorrect")
-
-
-@s3.before("GetBucketPolicy", "DeleteBucketPolicy")
-def own_policy(call: Call) -> None:
-    """Only the owner's account reads and deletes a bucket's policy, even if the policy allows it to others."""
-    if bucket_owner(call.params["Bucket"]) not in ("", call.account):
-        raise AwsError("MethodNotAllowed", "The specified method is not allowed against this resource.", 405)
