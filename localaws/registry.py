@@ -120,6 +120,7 @@ def answer_of_moto(call: Call, text: Callable[[], HttpRequest] | None = None) ->
     service = find(call.service)
     assert service is not None  # it lets moto answer
     service.check_input(call)
+    call = replace(call, account=service.owner(call)) if service.owner is not None else call
     found = service.checks[call.operation](call) if call.operation in service.checks else None
     values = moto_bridge.by_values(call) if text else None
     status, headers, body = (

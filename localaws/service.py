@@ -97,6 +97,7 @@ class Service:
     moto: the operations that moto answers, or EVERY
     invalid: the error code for an input that breaks the API's model; "" leaves inputs unchecked
     by_text: handlers hand the request's text on to moto, so that a request must have one (Call.http)
+    owner: the account whose state moto answers from, where it is not the caller's (moto knows no other)
     """
 
     def __init__(self, name: str, *, moto: Iterable[str] | str = (), invalid: str = "", by_text: bool = False) -> None:
@@ -104,6 +105,7 @@ class Service:
         self.moto = moto if isinstance(moto, str) else frozenset(moto)
         self.invalid = invalid
         self.by_text = by_text
+        self.owner: Callable[[Call], str] | None = None
         self.access = Access()
         self.handlers: dict[str, Handler] = {}
         self.checks: dict[str, Check] = {}

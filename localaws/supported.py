@@ -11,6 +11,9 @@ from moto.core.utils import get_service_model
 from awslang.template.schemas import schema
 from localaws import moto_bridge, registry
 from localaws.cloudformation.provider import providers
+from localaws.corrections import CORRECTIONS
+
+__all__ = ["CORRECTIONS", "SupportedService", "SupportedType", "services", "types"]
 
 
 @dataclass(frozen=True)

@@ -53,9 +53,8 @@ class Organization:
         found = []
         for node in path:
             attached = {p.id: p for p in node.attached_policies if p.type == kind}
-            full = next((p for p in self.backend.policies if p.id == "p-RCPFullAWSAccess"), None)
-            if kind == "RESOURCE_CONTROL_POLICY" and full is not None:  # it cannot be detached
-                attached[full.id] = full
+            if kind == "RESOURCE_CONTROL_POLICY":  # whose policy of everything cannot be detached
+                attached |= {p.id: p for p in self.backend.policies if p.id == "p-RCPFullAWSAccess"}
             found.append(tuple(parse(p.content, p.arn, self.management, as_kind) for p in attached.values()))  # type: ignore[arg-type]
         return tuple(found)
 

@@ -169,7 +169,8 @@ def given_name(resource: Resource, region: str) -> str:
     if schemas.registered(resource.type) == CUSTOM_RESOURCE:
         return ""  # whose property Id, if it has one, is its provider's
     identifier = schemas.schema(resource.type, region).primary_identifier
-    return str(resource.properties.get(identifier[0], "")) if len(identifier) == 1 else ""
+    parts = [str(resource.properties.get(name, "")) for name in identifier]
+    return "|".join(parts) if all(parts) else ""
 
 
 def walk(

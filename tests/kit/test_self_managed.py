@@ -28,7 +28,7 @@ from tests.support.story_steps import configure
 
 TEMPLATE = "templates/21-self-managed-roles.yaml"
 
-AUTOSCALING = {"InitialInstanceCount": "1", "MaximumInstanceCount": "3"}
+AUTOSCALING = {"InstanceType": "ml.m5.large", "InitialInstanceCount": "1", "MaximumInstanceCount": "3"}
 PARTS = ("AdministrationRole", "ExecutionRole")
 
 

@@ -196,9 +196,6 @@ def test_a_boundary_and_a_service_control_policy_count(world: World, kind: str) 
             iam.delete_role_permissions_boundary(RoleName=DEVELOPER)
             iam.delete_policy(PolicyArn=arn)
             return
-        root = organizations.list_roots()["Roots"][0]["Id"]
-        if not organizations.list_roots()["Roots"][0]["PolicyTypes"]:
-            organizations.enable_policy_type(RootId=root, PolicyType="SERVICE_CONTROL_POLICY")
         policy = organizations.create_policy(
             Name="no-builds",
             Description="",

@@ -84,7 +84,6 @@ def demand(cloud: Cloud, story: Story) -> LivePolicy:
     """The service control policy, attached to the root of the organization."""
     organizations = cloud.root(story.setting.management, story.region).client("organizations")
     root = organizations.list_roots()["Roots"][0]["Id"]
-    organizations.enable_policy_type(RootId=root, PolicyType="SERVICE_CONTROL_POLICY")
     made = organizations.create_policy(
         Content=document(RULES), Description="d", Name="rules", Type="SERVICE_CONTROL_POLICY"
     )

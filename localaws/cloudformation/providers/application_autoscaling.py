@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-from botocore.exceptions import ClientError
-
 from awslang.errors import NotSupported
 from localaws.cloudformation.provider import Context, Made, provides
 from localaws.cloudformation.providers.shapes import (
@@ -41,11 +39,7 @@ class ScalableTarget:
 
     def delete(self, context: Context, physical_id: str, properties: dict[str, Any]) -> None:
         scaling = context.client("application-autoscaling")
-        try:
-            unless(ABSENT, scaling.deregister_scalable_target, **self._names(physical_id))
-        except ClientError as error:
-            if "No scalable target found" not in str(error):  # moto's ObjectNotFoundException
-                raise
+        unless(ABSENT, scaling.deregister_scalable_target, **self._names(physical_id))
 
     def _register(self, context: Context, properties: dict[str, Any]) -> Made:
         only("AWS::ApplicationAutoScaling::ScalableTarget", properties, self.carried)

@@ -59,7 +59,8 @@ class Topic:
         gone = {(s["Protocol"], s["Endpoint"]) for s in before if s not in after}
         if gone:
             for listed in sns.list_subscriptions_by_topic(TopicArn=arn)["Subscriptions"]:
-                if (listed["Protocol"], listed["Endpoint"]) in gone:
+                held = listed["SubscriptionArn"].startswith("arn:")  # one that waits for its owner cannot be ended
+                if held and (listed["Protocol"], listed["Endpoint"]) in gone:
                     sns.unsubscribe(SubscriptionArn=listed["SubscriptionArn"])
         retag(
             context,

@@ -16,6 +16,7 @@ from typing import Any
 from localaws import moto_bridge
 from localaws.calls import Call
 from localaws.cloud import Cloud, new_id
+from localaws.services.application_autoscaling.absent import check_registered
 from localaws.services.application_autoscaling.service import application_autoscaling
 from localaws.services.application_autoscaling.targets import held
 
@@ -27,6 +28,7 @@ COOLING = "rehearsal_cooling"  # on a policy of moto's: until when (monotonic) i
 @application_autoscaling.before("PutScalingPolicy")
 def former(call: Call) -> Any:
     """The policy of this name, None for a new one."""
+    check_registered(call)
     return policies(call.account, call.region).get(key_of(call.params))
 
 

@@ -39,10 +39,3 @@ def check_update(call: Call, endpoint: str, old: Mapping[str, Any], new: Mapping
             f'The variant "[{", ".join(kept)}]" must be deregistered as scalable targets with AWS Auto Scaling before '
             "they can be removed or have their instance type updated.",
         )
-
-
-def forget(call: Call, endpoint: str) -> None:
-    """What becomes of the targets of an endpoint that is deleted."""
-    targets = held(call.account, call.region)
-    for name in [name for name in targets if name.startswith(f"endpoint/{endpoint}/variant/")]:
-        del targets[name]

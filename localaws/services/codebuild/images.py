@@ -71,7 +71,8 @@ OTHER_TYPES = (
     "ARM_LAMBDA_CONTAINER", "LINUX_EC2", "ARM_EC2", "WINDOWS_EC2", "MAC_ARM",
 )  # fmt: skip
 DATED = re.compile(r"-[0-9]+(\.[0-9]+)+$")  # a release of an image: standard:7.0-24.10.29
-REPOSITORY = re.compile(r"[a-z0-9.\-]+(:[0-9]+)?(/[a-z0-9._\-]+)+([:@][a-zA-Z0-9_.\-:]+)?")
+# An image of Docker Hub needs no registry and no user: docker:dind (User Guide, "Docker in custom image sample").
+REPOSITORY = re.compile(r"([a-z0-9.\-]+(:[0-9]+)?/)?[a-z0-9._\-]+(/[a-z0-9._\-]+)*([:@][a-zA-Z0-9_.\-:]+)?")
 
 
 def curated(image: str) -> str:

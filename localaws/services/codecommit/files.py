@@ -77,6 +77,7 @@ def create_commit(call: Call) -> dict[str, Any]:
 def put_file(call: Call) -> dict[str, Any]:
     params, repo = call.params, repo_of(call)
     path = clean_path(params["filePath"])
+    refuse_unless(params["fileContent"], "FileContentRequiredException", "The file cannot be empty")
 
     def change(files: dict[str, File]) -> None:
         files[path] = put_entry(repo, files, params)

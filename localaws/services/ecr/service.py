@@ -32,6 +32,8 @@ ecr = Service(
     invalid="InvalidParameterException",
 )  # fmt: skip
 
+ecr.owner = lambda call: str(call.params.get("registryId") or call.account)
+
 REPLICATION_SECONDS = 60  # "the majority of images replicate in less than 30 minutes"
 MANIFESTS = ("application/vnd.docker.distribution.manifest.v2+json", "application/vnd.oci.image.manifest.v1+json")
 CARRIED = {"prefix", "description", "imageTagMutability", "repositoryPolicy", "lifecyclePolicy", "appliedFor"}

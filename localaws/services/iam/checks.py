@@ -20,12 +20,10 @@ def plain(text: str) -> int:
     return len(re.sub(r"\s", "", text))
 
 
-@iam.before("CreateRole")
 def iam_names(call: Call) -> None:
     shapes.check(call, "ValidationError")
 
 
-@iam.before("CreatePolicy")
 def managed_policy(call: Call) -> None:
     iam_names(call)
     if plain(call.params["PolicyDocument"]) > MANAGED_POLICY:

@@ -12,26 +12,17 @@ from localaws.calls import Call
 from localaws.cloud import Cloud, arn
 from localaws.service import Access, Keys, Need, policies_in_moto
 from localaws.services.kms.service import kms
-from localaws.services.kms.state import key_arn
+from localaws.services.kms.state import key_arn, key_of
 
 
 def resources(call: Call, types: list[str]) -> list[str]:
     params, found = call.params, []
     if "alias" in types and "AliasName" in params:
         found.append(arn("kms", call.region, call.account, params["AliasName"]))
-    key = params.get("TargetKeyId") or params.get("KeyId")
-    if call.operation == "DeleteAlias":
-        key = params["AliasName"]
-    if not key and call.operation == "Decrypt":
-        key = key_of_ciphertext(params.get("CiphertextBlob", b""))
+    key = key_arn(call.account, call.region, params["AliasName"]) if call.operation == "DeleteAlias" else key_of(call)
     if "key" in types and key:
-        found.append(key_arn(call.account, call.region, key))
+        found.append(key)
     return found
-
-
-def key_of_ciphertext(blob: bytes) -> str:
-    """The key that wrote a ciphertext: Decrypt need not name it, and moto puts its id first."""
-    return blob[:36].decode("ascii", "replace")
 
 
 def further(call: Call, arns: list[str], keys: Mapping[str, tuple[str, ...]]) -> Iterator[Need]:

@@ -1,21 +1,130 @@
-"""KMS's checks before moto's answer."""
+"""KMS's checks before moto's answer, and what moto answers differently.
+
+KMS Developer Guide, "Key states of AWS KMS keys"; API Reference, the page of each operation.
+"""
 
 from __future__ import annotations
 
+from typing import Any
+
+from moto.kms.models import Key, KmsBackend
+
 from awslang.errors import AwsError
+from localaws import moto_bridge
 from localaws.calls import Call
 from localaws.service import EVERY, Service
+from localaws.services.kms.state import ACROSS_ACCOUNTS, find_key, key_arn, key_of, usable_key
 
 kms = Service("kms", moto=EVERY, invalid="ValidationException")
+
+USE = (
+    "CreateGrant", "Decrypt", "DeriveSharedSecret", "DisableKeyRotation", "EnableKeyRotation", "Encrypt",
+    "GenerateDataKey", "GenerateDataKeyPair", "GenerateDataKeyPairWithoutPlaintext", "GenerateDataKeyWithoutPlaintext",
+    "GenerateMac", "GetPublicKey", "RotateKeyOnDemand", "Sign", "Verify", "VerifyMac",
+)  # fmt: skip
+CHANGES = ("DisableKey", "EnableKey", "GetKeyRotationStatus", "TagResource", "UntagResource", "UpdateAlias",
+           "UpdateKeyDescription")  # fmt: skip
+_metadata, _new_state = Key.to_dict, KmsBackend.__init__
+
+
+class Keys(dict[str, Any]):
+    """moto's keys by id; found by ARN too, which some operations of moto take for an id (DisableKey)."""
+
+    def __missing__(self, name: str) -> Any:
+        if ":key/" not in name:
+            raise KeyError(name)
+        return self[name.split(":key/")[1]]
+
+
+def new_state(state: Any, *args: Any, **kwargs: Any) -> None:
+    _new_state(state, *args, **kwargs)
+    state.keys = Keys(state.keys)
+
+
+KmsBackend.__init__ = new_state
+
+
+def owner(call: Call) -> str:
+    """The account of the key that a request names by ARN, or by a ciphertext."""
+    key = key_of(call) if call.operation in ACROSS_ACCOUNTS else ""
+    return key.split(":")[4] if key else call.account
+
+
+kms.owner = owner
+
+
+def whole_metadata(key: Any) -> dict[str, Any]:
+    """KeyMetadata with its defaults, and without the algorithms of another usage (API Reference, KeyMetadata)."""
+    shown: dict[str, Any] = _metadata(key)
+    shown["KeyMetadata"] |= {"KeyUsage": key.key_usage or "ENCRYPT_DECRYPT", "MultiRegion": bool(key.multi_region)}
+    shown["KeyMetadata"] = {name: value for name, value in shown["KeyMetadata"].items() if value not in (None, [])}
+    return shown
+
+
+Key.to_dict = whole_metadata
 
 
 @kms.before("CreateAlias")
 def key_alias(call: Call) -> None:
     if call.params["AliasName"].startswith("alias/aws/"):
         raise AwsError("NotAuthorizedException", "")
+    not_pending(call)
 
 
 @kms.before("ScheduleKeyDeletion")
 def key_deletion(call: Call) -> None:
     if not 7 <= call.params.get("PendingWindowInDays", 30) <= 30:
         raise AwsError("ValidationException", "PendingWindowInDays must be from 7 to 30")
+    not_pending(call)
+
+
+@kms.before(*USE)
+def in_use(call: Call) -> None:
+    """Only an enabled key is used."""
+    if find_key(key := key_of(call)) is not None:  # moto refuses one that does not exist
+        usable_key(key, "")
+
+
+@kms.before(*CHANGES)
+def not_pending(call: Call) -> None:
+    """A key that is to be deleted is not changed."""
+    found = find_key(key := key_of(call))
+    if found is not None and found.key_state == "PendingDeletion":
+        raise AwsError("KMSInvalidStateException", f"{key} is pending deletion.")
+
+
+@kms.before("CancelKeyDeletion")
+def pending(call: Call) -> None:
+    found = find_key(key := key_of(call))
+    if found is not None and found.key_state != "PendingDeletion":
+        raise AwsError("KMSInvalidStateException", f"{key} is not pending deletion.")
+
+
+@kms.operation("ReEncrypt")
+def re_encrypt(call: Call) -> dict[str, Any]:
+    """Each of the two keys may be another account's."""
+    source = key_of(call)
+    target = key_arn(call.account, call.region, call.params["DestinationKeyId"])
+    for key in (source, target):
+        usable_key(key, "")
+    plain, _ = of_key(source).decrypt(call.params["CiphertextBlob"], call.params.get("SourceEncryptionContext", {}))
+    blob, _ = of_key(target).encrypt(target, plain, call.params.get("DestinationEncryptionContext", {}))
+    algorithms = dict.fromkeys(("SourceEncryptionAlgorithm", "DestinationEncryptionAlgorithm"), "SYMMETRIC_DEFAULT")
+    return {"CiphertextBlob": blob, "SourceKeyId": source, "KeyId": target, **algorithms}
+
+
+def of_key(key: str) -> Any:
+    """moto's state of the key's account and Region."""
+    return moto_bridge.backend("kms", key.split(":")[4], key.split(":")[3])
+
+
+@kms.operation("GetKeyPolicy")
+def get_key_policy(call: Call) -> dict[str, Any]:
+    """The name may be left out: a key has one policy, "default"."""
+    key = key_of(call)
+    found = find_key(key) if key.split(":")[4] == call.account else None
+    if found is None:
+        raise AwsError("NotFoundException", f"Key '{key}' does not exist")
+    if call.params.get("PolicyName", "default") != "default":
+        raise AwsError("NotFoundException", "No such policy exists")
+    return {"Policy": found.policy, "PolicyName": "default"}

@@ -2,9 +2,23 @@
 
 from __future__ import annotations
 
+from typing import Any
+
+from moto import backends
+
 from awslang.errors import AwsError
 from localaws import moto_bridge
+from localaws.calls import Call
 from localaws.cloud import arn
+
+# Operations that work on another account's key (KMS Developer Guide, "Allowing users in other accounts to use a KMS
+# key"; API Reference, "Cross-account use" of each).
+ACROSS_ACCOUNTS = {
+    "CreateGrant", "Decrypt", "DescribeKey", "Encrypt", "GenerateDataKey", "GenerateDataKeyWithoutPlaintext",
+    "GenerateDataKeyPair", "GenerateDataKeyPairWithoutPlaintext", "GenerateMac", "GetKeyRotationStatus", "GetPublicKey",
+    "ListGrants", "ReEncrypt", "RetireGrant", "RevokeGrant", "Sign", "Verify", "VerifyMac",
+}  # fmt: skip
+KEY_ID = 36  # moto writes the id of the key in front of a ciphertext
 
 
 def key_arn(account: str, region: str, key: str) -> str:
@@ -18,12 +32,43 @@ def key_arn(account: str, region: str, key: str) -> str:
     return arn("kms", region, account, f"key/{key}")
 
 
-def usable_key(arn: str) -> None:
+def find_key(arn: str) -> Any:
+    """moto's key of this ARN, or None."""
     _, _, _, region, account, name = arn.split(":", 5)
-    found = moto_bridge.backend("kms", account, region).keys.get(name.removeprefix("key/"))
+    return moto_bridge.backend("kms", account, region).keys.get(name.removeprefix("key/"))
+
+
+def key_of_ciphertext(blob: bytes, account: str, region: str) -> str:
+    """The ARN of the key that wrote a ciphertext, in whatever account: Decrypt need not name it."""
+    key = blob[:KEY_ID].decode("ascii", "replace")
+    holders = [account, *backends.get_backend("kms").keys()]
+    found = next((one for one in holders if key in moto_bridge.backend("kms", one, region).keys), account)
+    return key_arn(found, region, key)
+
+
+def key_of(call: Call) -> str:
+    """The ARN of the key that a request names, "" without one; its alias where that is not known."""
+    if call.operation in ("Decrypt", "ReEncrypt"):
+        named = call.params.get("KeyId") or call.params.get("SourceKeyId")
+        return (
+            key_arn(call.account, call.region, named)
+            if named
+            else key_of_ciphertext(call.params.get("CiphertextBlob", b""), call.account, call.region)
+        )
+    named = call.params.get("TargetKeyId") or call.params.get("KeyId")
+    return key_arn(call.account, call.region, named) if named else ""
+
+
+def usable_key(arn: str, prefix: str = "KMS.") -> None:
+    """AwsError where there is no such key, or where its state lets nothing be done with it.
+
+    KMS Developer Guide, "Key states of AWS KMS keys".
+    prefix: of the error's code, as the services that use a key for their callers write it
+    """
+    found = find_key(arn)
     if found is None:
-        raise AwsError("KMS.NotFoundException", f"Key '{arn}' does not exist")
+        raise AwsError(f"{prefix}NotFoundException", f"Key '{arn}' does not exist")
     if found.key_state == "PendingDeletion":
-        raise AwsError("KMS.KMSInvalidStateException", f"{arn} is pending deletion.")
+        raise AwsError(f"{prefix}KMSInvalidStateException", f"{arn} is pending deletion.")
     if not found.enabled:
-        raise AwsError("KMS.DisabledException", f"{arn} is disabled.")
+        raise AwsError(f"{prefix}DisabledException", f"{arn} is disabled.")

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Any
 
+from botocore import xform_name
 from moto.organizations import models as moto_models
 from moto.organizations import utils as moto_utils
 
@@ -33,10 +34,9 @@ READS = (
     "ListTargetsForPolicy",
 )  # fmt: skip
 WRITES = (
-    "AttachPolicy", "CloseAccount", "CreatePolicy", "DeleteOrganization",
-    "DeleteOrganizationalUnit", "DeletePolicy", "DeregisterDelegatedAdministrator", "DetachPolicy",
+    "CloseAccount", "DeleteOrganization", "DeletePolicy", "DeregisterDelegatedAdministrator",
     "DisableAWSServiceAccess", "DisablePolicyType", "EnableAWSServiceAccess", "EnablePolicyType",
-    "TagResource", "UntagResource", "UpdateOrganizationalUnit", "UpdatePolicy",
+    "TagResource", "UntagResource", "UpdateOrganizationalUnit",
 )  # fmt: skip
 
 organizations = Service("organizations", moto=("DescribeOrganization",), by_text=True)
@@ -147,6 +147,8 @@ def through_moto(call: Call, account: str) -> dict[str, Any]:
     answer = json.loads(body or b"{}")
     if status >= 400:
         code = str(answer.get("__type", "InternalFailure")).rsplit("#", 1)[-1]
+        if code == "InvalidToken":
+            raise wrong_token()
         raise AwsError(code, str(answer.get("message") or answer.get("Message", "")), status)
     dated: dict[str, Any] = with_dates(answer)
     return dated
@@ -163,10 +165,14 @@ def with_dates(value: Any, name: str = "") -> Any:
     return value
 
 
+def wrong_token() -> AwsError:
+    return AwsError("InvalidInputException", "You provided an invalid pagination token.", Reason="INVALID_NEXT_TOKEN")
+
+
 def page(call: Call, member: str, items: list[dict[str, Any]]) -> dict[str, Any]:
     token = str(call.params.get("NextToken", "0"))
     if not is_number(token):
-        raise AwsError("InvalidInputException", "You provided an invalid pagination token.")
+        raise wrong_token()
     end = int(token) + int(call.params.get("MaxResults", PAGE))
     return {member: items[int(token) : end]} | ({"NextToken": str(end)} if end < len(items) else {})
 
@@ -183,6 +189,8 @@ def management_for(call: Call, *, writes: bool) -> str:
 
 @organizations.operation(*READS)
 def read(call: Call) -> dict[str, Any]:
+    if "NextToken" in call.params and xform_name(call.operation) not in moto_utils.PAGINATION_MODEL:
+        raise wrong_token()  # moto's answer is never in parts
     return through_moto(call, management_for(call, writes=False))
 
 
@@ -228,8 +236,13 @@ def register_delegated_administrator(call: Call) -> dict[str, Any]:
 
 @organizations.operation("CreateOrganization")
 def create_organization(call: Call) -> dict[str, Any]:
-    """The organization; its management account keeps the name that it had (moto would call it "master")."""
+    """The organization; its management account keeps the name that it had (moto would call it "master").
+
+    With all features, service control policies are enabled in the root (API Reference, CreateOrganization).
+    """
     answer = through_moto(call, call.account)
+    if call.params.get("FeatureSet", "ALL") == "ALL":
+        organization(call.account).ou[0].policy_types = [{"Type": "SERVICE_CONTROL_POLICY", "Status": "ENABLED"}]
     moto_bridge.member(organization(call.account), call.account).name = own_name(call.cloud, call.account)
     return answer
 
@@ -241,6 +254,19 @@ def create_organizational_unit(call: Call) -> dict[str, Any]:
     if any(getattr(unit, "parent_id", "") == parent and unit.name == name for unit in organization(management).ou):
         raise AwsError(
             "DuplicateOrganizationalUnitException", "An OU with the same name already exists within the parent."
+        )
+    return through_moto(call, management)
+
+
+@organizations.operation("DeleteOrganizationalUnit")
+def delete_organizational_unit(call: Call) -> dict[str, Any]:
+    management, unit = management_for(call, writes=True), call.params["OrganizationalUnitId"]
+    state = organization(management)
+    if any(getattr(child, "parent_id", "") == unit for child in (*state.ou, *state.accounts)):
+        raise AwsError(
+            "OrganizationalUnitNotEmptyException",
+            "The specified OU is not empty. Move all accounts to another root or to other OUs, remove all child OUs, "
+            "and try the operation again.",
         )
     return through_moto(call, management)
 

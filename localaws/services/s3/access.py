@@ -243,7 +243,9 @@ def request_tags(params: dict[str, Any]) -> dict[str, str]:
 def needs(call: Call, known: Table) -> Iterator[Need]:
     """Everything that the request needs, the keys of encrypted objects among it."""
     for action in actions_of(call, known.actions):
-        owner = bucket_owner(action.bucket) or call.account
+        taken = call.operation != "CreateBucket"  # another account's bucket of this name is not what it acts on
+        owner = bucket_owner(action.bucket) if taken else ""
+        owner = owner or call.account
         keys = condition_keys(call, action)
         if call.operation in ("PutBucketTagging", "CreateBucket", "TagResource"):
             keys |= tag_keys(call.params)

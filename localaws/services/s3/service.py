@@ -14,7 +14,7 @@ from moto.core.utils import get_service_model
 from moto.s3.models import FakeDeleteMarker
 
 from awslang.errors import AwsError, NotSupported
-from localaws import moto_bridge, shapes
+from localaws import shapes
 from localaws.calls import Call
 from localaws.service import EVERY, Service
 from localaws.services.kms.state import key_arn, usable_key
@@ -29,7 +29,6 @@ KEY_BYTES = 1024
 NOT_WELL_FORMED = "The XML you provided was not well-formed or did not validate against our published schema"
 
 
-@s3.before("CreateBucket")
 def bucket_name(call: Call) -> None:
     name = call.params["Bucket"]
     address = re.fullmatch(r"[0-9]+\.[0-9]+\.[0-9]+\.[0-9]+", name)
@@ -38,9 +37,8 @@ def bucket_name(call: Call) -> None:
         raise AwsError("InvalidBucketName", "The specified bucket is not valid.")
 
 
-@s3.before("PutObject", "CopyObject", "CreateMultipartUpload")
 def written_object(call: Call) -> None:
-    """PutObject, CopyObject, CreateMultipartUpload: the key, the ACL, the encryption, the condition."""
+    """PutObject, CopyObject, CreateMultipartUpload: the key, the encryption, the condition."""
     params = call.params
     if len(params["Key"].encode()) > KEY_BYTES:
         raise AwsError("KeyTooLongError", "Your key is too long")
@@ -56,7 +54,6 @@ def written_object(call: Call) -> None:
     named = str(key or ("" if asked == "AES256" else default_key(params["Bucket"])))
     if named and "alias/aws/" not in named:
         usable_key(key_arn(call.account, call.region, named))
-    canned_acl(call, "ObjectCannedACL")
     conditional_write(call)
 
 
@@ -101,21 +98,6 @@ def enumeration(shape: str) -> list[str]:
 def canned_acl(call: Call, shape: str) -> None:
     if (asked := call.params.get("ACL")) and asked not in enumeration(shape):
         raise AwsError("InvalidArgument", f"The canned ACL {asked} is not supported")
-
-
-@s3.after("CreateBucket")
-def block_public_access(call: Call, _: Any) -> None:
-    """A new bucket blocks public access (S3 User Guide, "Blocking public access", since April 2023)."""
-    backend = moto_bridge.backend("s3", call.account, "aws")
-    backend.put_public_access_block(call.params["Bucket"], dict.fromkeys(PUBLIC_ACCESS, True))
-
-
-PUBLIC_ACCESS = ("BlockPublicAcls", "IgnorePublicAcls", "BlockPublicPolicy", "RestrictPublicBuckets")
-
-
-@s3.before("PutBucketAcl")
-def bucket_acl(call: Call) -> None:
-    canned_acl(call, "BucketCannedACL")
 
 
 @s3.before("PutBucketVersioning", "PutBucketOwnershipControls", "PutPublicAccessBlock")

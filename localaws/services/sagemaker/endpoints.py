@@ -10,6 +10,9 @@ import threading
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+from botocore.exceptions import ClientError
+
+from localaws import moto_bridge
 from localaws.calls import Call
 from localaws.cloud import arn
 from localaws.services.application_autoscaling import targets
@@ -203,9 +206,36 @@ def delete_endpoint(call: Call) -> dict[str, Any]:
     with endpoint.lock:
         if endpoint.shown["EndpointStatus"] in {"Creating", "Updating", "RollingBack"}:
             raise invalid(f'Cannot update in-progress endpoint "{endpoint.shown["EndpointArn"]}".')
+        deregister(call, endpoint)
         deployment.settle(call.cloud, call.account, call.region, endpoint, "Deleting", "")
         endpoint.fleet.stop()
-        targets.forget(call, endpoint.name)
         state(call).by_name.pop(endpoint.name, None)
         base.drop_tags(call.cloud, endpoint.shown["EndpointArn"])
     return {}
+
+
+def deregister(call: Call, endpoint: Endpoint) -> None:
+    """The variants of a deleted endpoint are scalable targets no longer, if the caller may say so.
+
+    SageMaker Developer Guide, "Delete endpoints configured for auto scaling"; the words are those that
+    awslabs/stable-diffusion-aws-extension#161 quotes.
+    """
+    registered = moto_bridge.backend("application-autoscaling", call.account, call.region).targets
+    found = [target for of in registered.values() for target in of.values()]
+    for target in found:
+        if not target.resource_id.startswith(f"endpoint/{endpoint.name}/"):
+            continue
+        try:
+            call.forward("sagemaker.amazonaws.com").client("application-autoscaling").deregister_scalable_target(
+                ServiceNamespace=target.service_namespace,
+                ResourceId=target.resource_id,
+                ScalableDimension=target.scalable_dimension,
+            )
+        except ClientError as error:
+            if error.response["Error"]["Code"] != "AccessDeniedException":
+                raise
+            raise invalid(
+                "An Application AutoScaling scalable target exists for a variant being deleted, and the IAM identity "
+                "used to invoke DeleteEndpoint does not have application-autoscaling:DeregisterScalableTarget "
+                "permission to deregister the scalable target."
+            ) from error

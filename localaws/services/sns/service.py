@@ -1,4 +1,4 @@
-"""SNS's checks before moto's answer."""
+"""What SNS refuses of topics and subscriptions."""
 
 from __future__ import annotations
 
@@ -29,8 +29,7 @@ def topic_attributes(call: Call) -> None:
         raise AwsError("InvalidParameter", f"Invalid parameter: AttributeName ({wrong[0]})")
 
 
-@sns.before("Subscribe")
-def subscription(call: Call) -> None:
+def check_subscription(call: Call) -> None:
     protocol, endpoint = call.params["Protocol"], call.params.get("Endpoint", "")
     if protocol not in PROTOCOLS:
         raise AwsError("InvalidParameter", "Invalid parameter: Does not support this protocol string: " + protocol)

@@ -9,6 +9,26 @@ from localaws.service import EVERY, Service
 
 sqs = Service("sqs", moto=EVERY)
 
+# What only the queue's own account may do, whatever its policy says (SQS Developer Guide, "Limitations of Amazon SQS
+# custom policies").
+OWN_ACCOUNT = {
+    "AddPermission", "CancelMessageMoveTask", "CreateQueue", "DeleteQueue", "ListMessageMoveTasks", "ListQueues",
+    "ListQueueTags", "RemovePermission", "SetQueueAttributes", "StartMessageMoveTask", "TagQueue", "UntagQueue",
+}  # fmt: skip
+
+
+def owner(call: Call) -> str:
+    """The account of the queue: QueueUrl ends in ACCOUNT/NAME."""
+    if call.operation in OWN_ACCOUNT:
+        return call.account
+    if call.operation == "GetQueueUrl":
+        return str(call.params.get("QueueOwnerAWSAccountId") or call.account)
+    parts = call.params.get("QueueUrl", "").rstrip("/").split("/")
+    return parts[-2] if len(parts) > 1 and is_number(parts[-2]) else call.account
+
+
+sqs.owner = owner
+
 RANGES = {
     "DelaySeconds": (0, 900), "MaximumMessageSize": (1024, 1_048_576), "MessageRetentionPeriod": (60, 1_209_600),
     "ReceiveMessageWaitTimeSeconds": (0, 20), "VisibilityTimeout": (0, 43_200),

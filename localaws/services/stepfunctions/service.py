@@ -240,6 +240,10 @@ def describe_execution(call: Call) -> dict[str, Any]:
 @stepfunctions.operation("ListExecutions")
 def list_executions(call: Call) -> dict[str, Any]:
     """The newest first."""
+    if ("stateMachineArn" in call.params) == ("mapRunArn" in call.params):
+        raise AwsError("ValidationException", "Exactly one of stateMachineArn and mapRunArn must be given")
+    if "mapRunArn" in call.params:
+        raise NotSupported("the executions of a map run")
     machine = _machine(call, call.params["stateMachineArn"])
     status = call.params.get("statusFilter")
     runs = sorted(machine.runs.values(), key=lambda execution: execution.started, reverse=True)

@@ -6,7 +6,9 @@ import json
 from typing import Any
 
 from awslang.errors import AwsError, NotSupported
+from awslang.principals import Principal
 from localaws import moto_bridge
+from localaws.authorization import state
 from localaws.calls import Call
 from localaws.service import Service
 
@@ -15,8 +17,13 @@ sts = Service("sts", invalid="ValidationError")
 
 @sts.operation("GetCallerIdentity")
 def get_caller_identity(call: Call) -> dict[str, Any]:
-    user_id = call.account if call.principal.kind == "root" else f"AROAEXAMPLE:{call.principal.session_name}"
-    return {"UserId": user_id, "Account": call.account, "Arn": call.principal.arn}
+    return {"UserId": user_id(call.principal), "Account": call.account, "Arn": call.principal.arn}
+
+
+def user_id(principal: Principal) -> str:
+    """The unique id of the caller; with the session's name for a role (IAM User Guide, "IAM identifiers")."""
+    unique = state.identity_of(principal).unique_id
+    return {"root": principal.account, "role": f"{unique}:{principal.session_name}"}.get(principal.kind, unique)
 
 
 @sts.operation("AssumeRole")
@@ -51,7 +58,7 @@ def assume_role(call: Call) -> dict[str, Any]:
             "Expiration": credentials.expiration,
         },
         "AssumedRoleUser": {
-            "AssumedRoleId": f"AROAEXAMPLE:{params['RoleSessionName']}",
+            "AssumedRoleId": user_id(session.principal),
             "Arn": session.principal.arn,
         },
     }

@@ -77,7 +77,6 @@ def test_organization_paths_open_a_bucket_to_a_unit(cloud: Cloud) -> None:
 def test_service_control_policies_bind_members_at_every_level_but_not_the_management_account(cloud: Cloud) -> None:
     management, unit, member, _ = organization(cloud)
     client = cloud.root(management, REGION).client("organizations")
-    client.enable_policy_type(RootId=client.list_roots()["Roots"][0]["Id"], PolicyType="SERVICE_CONTROL_POLICY")
     only = client.create_policy(
         Content=document(allow("s3:*")), Description="d", Name="only-s3", Type="SERVICE_CONTROL_POLICY"
     )["Policy"]["PolicySummary"]

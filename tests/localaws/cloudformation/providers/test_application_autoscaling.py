@@ -7,7 +7,7 @@ from tests.support.providers import client_of, create_resource, delete_resource,
 
 
 def test_a_target_may_be_scaled_and_its_policy_deleted(cloud: Cloud) -> None:
-    """The endpoint need not exist for moto; what counts is that target and policy come and go."""
+    """What counts is that target and policy come and go."""
     create_table = client_of(cloud, "dynamodb").create_table
     create_table(
         TableName="t",

@@ -84,8 +84,6 @@ def test_a_service_control_policy_limits_what_a_simulation_allows(cloud: Cloud, 
     organizations = cloud.root("999999999999", "us-east-1").client("organizations")
     organizations.create_organization(FeatureSet="ALL")
     account = organizations.create_account(AccountName="a", Email="a@example.com")["CreateAccountStatus"]["AccountId"]
-    root = organizations.list_roots()["Roots"][0]["Id"]
-    organizations.enable_policy_type(RootId=root, PolicyType="SERVICE_CONTROL_POLICY")
     policy = organizations.create_policy(
         Name="none", Description="", Type="SERVICE_CONTROL_POLICY", Content=document(statement("Deny", "sagemaker:*"))
     )["Policy"]["PolicySummary"]["Id"]

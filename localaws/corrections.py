@@ -1,0 +1,192 @@
+"""Where moto answers otherwise than AWS, and what stands in for it: the one table of such corrections.
+
+A row is one behaviour. The code of a correction is in its service's package, in a check, a consequence or a handler
+(service.py); tests/localaws/test_corrections.py sees that each is in force, and that moto alone still answers
+otherwise: a row whose canary fails, and its code, can go.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Correction:
+    """moto: what it does; page: the AWS page that says otherwise."""
+
+    name: str
+    service: str
+    moto: str
+    page: str
+
+
+CORRECTIONS = (
+    Correction(
+        "target-of-nothing",
+        "application-autoscaling",
+        "registers a variant that does not exist",
+        "Application Auto Scaling API Reference, RegisterScalableTarget",
+    ),
+    Correction(
+        "burstable-target",
+        "application-autoscaling",
+        "registers a variant on burstable instances",
+        "SageMaker Developer Guide, Configure model auto scaling with the console",
+    ),
+    Correction(
+        "capacity-order",
+        "application-autoscaling",
+        "takes a minimum above the maximum",
+        "SageMaker Developer Guide, Register a model",
+    ),
+    Correction(
+        "policy-without-target",
+        "application-autoscaling",
+        "puts a policy on what is no scalable target",
+        "Application Auto Scaling API Reference, PutScalingPolicy",
+    ),
+    Correction(
+        "unknown-target",
+        "application-autoscaling",
+        "answers ValidationException",
+        "Application Auto Scaling API Reference, DeregisterScalableTarget",
+    ),
+    Correction(
+        "policies-of-a-target",
+        "application-autoscaling",
+        "keeps the policies of a deregistered target",
+        "Application Auto Scaling API Reference, DeregisterScalableTarget",
+    ),
+    Correction(
+        "exact-dimensions",
+        "cloudwatch",
+        "adds the points of every metric that has the dimensions among others",
+        "CloudWatch User Guide, Metrics concepts",
+    ),
+    Correction(
+        "percentiles",
+        "cloudwatch",
+        "breaks at a percentile",
+        "CloudWatch User Guide, CloudWatch statistics definitions",
+    ),
+    Correction(
+        "metric-math",
+        "cloudwatch",
+        "knows no arithmetic",
+        "CloudWatch User Guide, Using math expressions with CloudWatch metrics",
+    ),
+    Correction(
+        "metrics-once", "cloudwatch", "lists a metric once for each data point", "CloudWatch API Reference, ListMetrics"
+    ),
+    Correction(
+        "roots-of-an-organization",
+        "organizations",
+        "enables no policy type",
+        "AWS Organizations API Reference, CreateOrganization",
+    ),
+    Correction(
+        "unit-with-accounts",
+        "organizations",
+        "deletes the unit, and its accounts hang in the air",
+        "AWS Organizations API Reference, DeleteOrganizationalUnit",
+    ),
+    Correction(
+        "policy-size",
+        "organizations",
+        "takes a policy of any length",
+        "AWS Organizations User Guide, Quotas and service limits for AWS Organizations",
+    ),
+    Correction(
+        "last-policy",
+        "organizations",
+        "detaches the last service control policy",
+        "AWS Organizations User Guide, Quotas and service limits for AWS Organizations",
+    ),
+    Correction(
+        "entities-of-a-policy",
+        "iam",
+        "leaves out what does not fit on the first page",
+        "IAM API Reference, ListEntitiesForPolicy",
+    ),
+    Correction("names-by-case", "iam", "takes names that differ in their case alone", "IAM API Reference, CreateRole"),
+    Correction("iam-markers", "iam", "breaks at a marker that it did not give", "IAM API Reference, Common Errors"),
+    Correction("key-by-arn", "kms", "breaks at the ARN of a key in some operations", "KMS API Reference, DisableKey"),
+    Correction(
+        "disabled-key",
+        "kms",
+        "encrypts with a disabled key",
+        "KMS Developer Guide, Key states of AWS KMS keys",
+    ),
+    Correction(
+        "dying-key",
+        "kms",
+        "enables a key that is to be deleted",
+        "KMS Developer Guide, Key states of AWS KMS keys",
+    ),
+    Correction("policy-of-a-key", "kms", "finds no policy where no name is given", "KMS API Reference, GetKeyPolicy"),
+    Correction("metadata-of-a-key", "kms", "leaves out KeyUsage and MultiRegion", "KMS API Reference, KeyMetadata"),
+    Correction(
+        "key-across-accounts",
+        "kms",
+        "does not find another account's key",
+        "KMS Developer Guide, Allowing users in other accounts to use a KMS key",
+    ),
+    Correction(
+        "object-of-a-disabled-key",
+        "s3",
+        "reads an object whose key is disabled",
+        "KMS Developer Guide, Key states of AWS KMS keys",
+    ),
+    Correction(
+        "checksums",
+        "s3",
+        "takes an object that is not what its checksum says",
+        "Amazon S3 User Guide, Checking object integrity for data uploads in Amazon S3",
+    ),
+    Correction(
+        "acls",
+        "s3",
+        "takes ACLs",
+        "Amazon S3 User Guide, Controlling ownership of objects and disabling ACLs for your bucket",
+    ),
+    Correction(
+        "default-encryption",
+        "s3",
+        "has none",
+        "Amazon S3 User Guide, Setting default server-side encryption behavior for Amazon S3 buckets",
+    ),
+    Correction("pages-of-buckets", "s3", "gives no token for the next page", "S3 API Reference, ListBuckets"),
+    Correction(
+        "policy-of-anothers-bucket",
+        "s3",
+        "shows a bucket's policy to another account",
+        "S3 API Reference, GetBucketPolicy",
+    ),
+    Correction("s3-tokens", "s3", "breaks at a token that it did not give", "S3 API Reference, ListObjectsV2"),
+    Correction(
+        "secret-across-accounts",
+        "secretsmanager",
+        "does not find another account's secret",
+        "Secrets Manager User Guide, Access AWS Secrets Manager secrets from a different account",
+    ),
+    Correction(
+        "secret-tokens",
+        "secretsmanager",
+        "breaks at a token that it did not give",
+        "Secrets Manager API Reference, ListSecrets",
+    ),
+    Correction("pending-subscription", "sns", "confirms it by itself", "SNS API Reference, Subscribe"),
+    Correction("sns-tokens", "sns", "breaks at a token that it did not give", "SNS API Reference, ListTopics"),
+    Correction(
+        "queue-across-accounts",
+        "sqs",
+        "does not find another account's queue",
+        "SQS Developer Guide, Basic examples of Amazon SQS policies",
+    ),
+    Correction(
+        "repository-across-accounts",
+        "ecr",
+        "does not find another account's repository",
+        "Amazon ECR User Guide, Private repository policies in Amazon ECR",
+    ),
+)

@@ -1,0 +1,128 @@
+"""What every bucket has from its first day, and the list of an account's buckets.
+
+Amazon S3 User Guide, "Controlling ownership of objects and disabling ACLs for your bucket", "Setting default
+server-side encryption behavior for Amazon S3 buckets", "Blocking public access to your Amazon S3
+storage"; S3 API Reference, ListBuckets, CreateBucket.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+from typing import Any
+
+from moto.s3.models import OWNER
+
+from awslang.errors import AwsError
+from localaws import moto_bridge
+from localaws.calls import Call
+from localaws.services.s3.service import bucket_name, canned_acl, s3
+from localaws.services.s3.state import bucket_owner, bucket_state
+
+PUBLIC_ACCESS = ("BlockPublicAcls", "IgnorePublicAcls", "BlockPublicPolicy", "RestrictPublicBuckets")
+ENFORCED = "BucketOwnerEnforced"
+OWN = (None, "bucket-owner-full-control")
+MOST = 10_000  # buckets of one answer
+
+
+@s3.before("CreateBucket")
+def new_bucket(call: Call) -> bool:
+    """Whether there is none of this name: an account that creates its own again is answered as before."""
+    bucket_name(call)
+    ownership = call.params.get("ObjectOwnership", ENFORCED)
+    if ownership == ENFORCED and (call.params.get("ACL", "private") != "private" or grants(call)):
+        raise AwsError(
+            "InvalidBucketAclWithObjectOwnership",
+            "Bucket cannot have ACLs set with ObjectOwnership's BucketOwnerEnforced setting",
+        )
+    return not bucket_owner(call.params["Bucket"])
+
+
+@s3.after("CreateBucket")
+def first_day(call: Call, new: bool) -> None:
+    """A new bucket blocks public access, has no ACLs, and encrypts with S3's own key."""
+    if not new:
+        return
+    backend, name = moto_bridge.backend("s3", call.account, "aws"), call.params["Bucket"]
+    backend.put_public_access_block(name, dict.fromkeys(PUBLIC_ACCESS, True))
+    bucket = backend.buckets[name]
+    bucket.ownership_rule = bucket.ownership_rule or ENFORCED
+    encrypted_by_s3(call, None)
+
+
+@s3.after("DeleteBucketEncryption")
+def encrypted_by_s3(call: Call, _: Any) -> None:
+    default = {"ApplyServerSideEncryptionByDefault": {"SSEAlgorithm": "AES256"}, "BucketKeyEnabled": "false"}
+    bucket_state(call.params["Bucket"]).encryption = {"Rule": default}
+
+
+def grants(call: Call) -> list[str]:
+    return [name for name in call.params if name.startswith("Grant") or name == "AccessControlPolicy"]
+
+
+def check_acl(call: Call, shape: str = "ObjectCannedACL") -> None:
+    """AwsError for an ACL that S3 does not have, and for any but the owner's own where the bucket has none."""
+    canned_acl(call, shape)
+    bucket = bucket_state(call.params["Bucket"])
+    if bucket is not None and bucket.ownership_rule == ENFORCED and (call.params.get("ACL") not in OWN or grants(call)):
+        raise AwsError("AccessControlListNotSupported", "The bucket does not allow ACLs")
+
+
+@s3.before("PutBucketAcl")
+def bucket_acl(call: Call) -> None:
+    check_acl(call, "BucketCannedACL")
+
+
+@s3.before("PutObjectAcl")
+def object_acl(call: Call) -> None:
+    check_acl(call)
+
+
+@s3.operation("ListBuckets")
+def list_buckets(call: Call) -> dict[str, Any]:
+    """The caller's buckets by name; a token for the next ones where the request asked for so many at most."""
+    params = call.params
+    after, most = after_token(params.get("ContinuationToken", "")), params.get("MaxBuckets", MOST)
+    if not 1 <= most <= MOST:
+        raise AwsError("InvalidArgument", f"Argument maxBuckets must be an integer between 1 and {MOST}")
+    found = sorted(moto_bridge.backend("s3", call.account, "aws").buckets.values(), key=lambda bucket: bucket.name)
+    found = [
+        bucket
+        for bucket in found
+        if bucket.name > after
+        and bucket.name.startswith(params.get("Prefix", ""))
+        and params.get("BucketRegion") in (None, bucket.region_name)
+    ]
+    shown = [
+        {"Name": bucket.name, "CreationDate": bucket.creation_date, "BucketRegion": bucket.region_name}
+        for bucket in found[:most]
+    ]
+    more = {"ContinuationToken": token_after(shown[-1]["Name"])} if len(found) > most else {}
+    prefix = {"Prefix": params["Prefix"]} if "Prefix" in params else {}
+    return {"Buckets": shown, "Owner": {"ID": OWNER}, **more, **prefix}
+
+
+def token_after(name: str) -> str:
+    return base64.b64encode(f"after {name}".encode()).decode()
+
+
+def after_token(token: str) -> str:
+    """The name after which the list goes on."""
+    try:
+        text = base64.b64decode(token, validate=True).decode()
+    except (binascii.Error, UnicodeDecodeError):
+        text = "?"
+    if token and not text.startswith("after "):
+        raise wrong_token()
+    return text.removeprefix("after ")
+
+
+@s3.before("ListObjectsV2")
+def list_objects(call: Call) -> None:
+    token = call.params.get("ContinuationToken")
+    if token is not None and token not in moto_bridge.backend("s3", call.account, "aws")._pagination_tokens:
+        raise wrong_token()
+
+
+def wrong_token() -> AwsError:
+    return AwsError("InvalidArgument", "The continuation token provided is incorrect")
