@@ -21,7 +21,7 @@ Rows = Iterable[Mapping[int, float]]  # one mapping for each row: column to valu
 
 
 class BoosterError(Exception):
-    """What the library said: time, line of its source, message and stack trace, as SageMaker's container passes it on."""
+    """What the library said: time, line of its source, message and stack trace, as the container passes it on."""
 
 
 def library_folder() -> Path:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import csv
 import re
+
 from localaws.containers import recordio
 from localaws.containers.booster import Matrix, matrix_of
 
@@ -32,15 +33,15 @@ def read_csv(body: bytes) -> Matrix:
 def read_libsvm(body: bytes) -> Matrix:
     """Columns are counted from 0, a label is left out; values of one column add up."""
     lines = body.strip().decode("utf-8").split("\n")
-    cells = [(row, *item.split(":")[:2]) for row, line in enumerate(lines) for item in line.split(" ") if ":" in item]
-    columns = [whole(column) for _, column, _ in cells]
-    values = [real(value) for _, _, value in cells]
+    cells = [(row, item.split(":")) for row, line in enumerate(lines) for item in line.split(" ") if ":" in item]
+    columns = [whole(parts[0]) for _, parts in cells]
+    values = [real(parts[1]) for _, parts in cells]
     if not cells:
         raise ValueError("cannot infer dimensions from zero sized index arrays")
     if min(columns) < 0:
         raise ValueError(f"negative axis 1 index: {min(columns)}")
     rows: list[dict[int, float]] = [{} for _ in range(cells[-1][0] + 1)]
-    for (row, _, _), column, value in zip(cells, columns, values, strict=True):
+    for (row, _), column, value in zip(cells, columns, values, strict=True):
         rows[row][column] = rows[row].get(column, 0.0) + value
     return matrix_of(rows, max(columns) + 1)
 

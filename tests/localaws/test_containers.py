@@ -13,7 +13,6 @@ import pytest
 
 from localaws.containers import process, xgboost_hyperparameters, xgboost_serve, xgboost_train
 from localaws.containers.booster import BoosterError
-from localaws.containers.content_types import CustomerError
 from tests.support.sagemaker_world import IRIS
 
 GOOD = {"num_round": "3", "objective": "multi:softprob", "num_class": "3"}

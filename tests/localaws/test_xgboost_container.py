@@ -44,6 +44,7 @@ INFINITE = (
     "[TIME] PLACE: Check failed: valid: Input data contains `inf` or a value too large, while `missing` is not set to "
     "`inf`\nTRACE"
 )
+NO_ROWS = BAD_LIBSVM.format("ValueError", "cannot infer dimensions from zero sized index arrays")
 NO_DELIMITER = BAD_CSV.format("_csv.Error", "Could not determine delimiter")
 
 
@@ -101,10 +102,11 @@ ANSWERS: list[tuple[Request, int, str, str]] = [
     ),
     (
         (ROW, "text/csv", "text/csv, application/json"),
-        406, TEXT, "Accept type text/csv, application/json is not supported. Please use supported accept types: " + ACCEPTS,
+        406, TEXT,
+        f"Accept type text/csv, application/json is not supported. Please use supported accept types: {ACCEPTS}",
     ),
     # content types
-    ((ROW, None, None), 415, TEXT, BAD_LIBSVM.format("ValueError", "cannot infer dimensions from zero sized index arrays")),
+    ((ROW, None, None), 415, TEXT, NO_ROWS),
     ((ROW, "", None), 415, TEXT, f" is not an accepted ContentType: {TYPES}"),
     (("{}", "application/json", None), 415, TEXT, f"application/json is not an accepted ContentType: {TYPES}"),
     ((ROW, "text/csv , x", None), 415, TEXT, f"text/csv , x is not an accepted ContentType: {TYPES}"),

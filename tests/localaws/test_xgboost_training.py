@@ -21,6 +21,7 @@ from tests.support.sagemaker_world import IRIS
 
 ROWS = IRIS.read_text(encoding="utf-8").split()
 TRAIN, VALIDATION = ROWS[::2], ROWS[1::2]
+BOTH = {"train/train.csv": TRAIN, "validation/validation.csv": VALIDATION}
 GOOD = {"objective": "multi:softmax", "num_class": "3", "num_round": "2"}
 CHANNEL = {
     "ContentType": "text/csv",
@@ -51,7 +52,7 @@ def play(
     files: Mapping[str, str] | None = None,
 ) -> None:
     """A training in the folder ml; files beside or in place of the two of the iris data."""
-    given = {"train/train.csv": lines(TRAIN), "validation/validation.csv": lines(VALIDATION), **(files or {})}
+    given = {**{name: lines(rows) for name, rows in BOTH.items()}, **(files or {})}
     for name, text in given.items():
         path = ml / "input" / "data" / name
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -105,8 +106,8 @@ def test_the_metrics_are_the_containers(
         {"train/train.csv": lines(changed(10, "setosa" + TRAIN[10][1:]))},  # a word is 0
         {"train/train.csv": lines(TRAIN).replace(",", ", ")},
         {"train/train.csv": lines(TRAIN).replace("\n", "\r\n")},
-        {n: lines(r).replace(",", ";") for n, r in (("train/train.csv", TRAIN), ("validation/validation.csv", VALIDATION))},
-        {n: lines(r).replace(",", "\t") for n, r in (("train/train.csv", TRAIN), ("validation/validation.csv", VALIDATION))},
+        {name: lines(rows).replace(",", ";") for name, rows in BOTH.items()},
+        {name: lines(rows).replace(",", "\t") for name, rows in BOTH.items()},
         {"train/train.csv": lines(TRAIN[:40]), "train/a/b/more.csv": lines(TRAIN[40:])},
         {"train/a/b/c/too-deep.csv": lines(["words"])},
     ],
