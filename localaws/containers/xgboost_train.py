@@ -221,7 +221,7 @@ def measured(line: str) -> dict[str, float]:
 
 
 def main() -> int:
-    ml = Path(sys.argv[1])
+    ml = Path(sys.argv[1]).resolve()
     try:
         train(ml)
     except (CustomerError, AlgorithmError) as error:
