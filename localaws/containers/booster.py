@@ -11,25 +11,29 @@ import ctypes
 import importlib.util
 import json
 import math
-import re
-from collections.abc import Mapping, Sequence
+from array import array
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-PLACE = re.compile(r"^\[[0-9:]+\] \S+:[0-9]+: ")  # the time and the line of its own source, before what it says
-Rows = Sequence[Mapping[int, float]]  # one mapping for each row: column to value; a column left out is missing
+CONTAINERS_FOLDER = "/miniconda3/lib/python3.10/site-packages/xgboost/lib"  # where the library is in SageMaker's image
+Rows = Iterable[Mapping[int, float]]  # one mapping for each row: column to value; a column left out is missing
 
 
 class BoosterError(Exception):
-    """What the library said."""
+    """What the library said: time, line of its source, message and stack trace, as the container passes it on."""
 
 
-def load_library() -> ctypes.CDLL:
-    """libxgboost of the installed package, found without importing the package."""
+def library_folder() -> Path:
+    """Where libxgboost of the installed package is, found without importing the package."""
     spec = importlib.util.find_spec("xgboost")
     if spec is None or not spec.submodule_search_locations:
         raise BoosterError("xgboost-cpu is not installed")
-    found = sorted((Path(spec.submodule_search_locations[0]) / "lib").glob("*xgboost.*"))
+    return Path(spec.submodule_search_locations[0]) / "lib"
+
+
+def load_library(folder: Path) -> ctypes.CDLL:
+    found = sorted(folder.glob("*xgboost.*"))
     if not found:
         raise BoosterError("the library of xgboost-cpu is missing")
     library = ctypes.CDLL(str(found[0]))
@@ -37,39 +41,71 @@ def load_library() -> ctypes.CDLL:
     return library
 
 
-LIBRARY = load_library()
+FOLDER = library_folder()
+LIBRARY = load_library(FOLDER)
 
 
 def check(status: int) -> None:
     """BoosterError where the library answers that a call failed."""
     if status != 0:
         text = LIBRARY.XGBGetLastError().decode(errors="replace")
-        lines = [line for line in text.splitlines() if line.strip()]
-        raise BoosterError(PLACE.sub("", lines[0].strip()) if lines else "unknown error")
+        raise BoosterError(text.replace(str(FOLDER), CONTAINERS_FOLDER) or "unknown error")
 
 
 class Matrix:
-    """A data matrix; columns beyond the widest row are missing."""
+    """A data matrix of the library."""
 
-    def __init__(self, rows: Rows, columns: int, labels: Sequence[float] | None = None) -> None:
-        self.rows, self.columns = len(rows), columns
-        values = (ctypes.c_float * (len(rows) * columns))(*[math.nan] * (len(rows) * columns))
-        for number, row in enumerate(rows):
-            for column, value in row.items():
-                values[number * columns + column] = value
-        self.handle = ctypes.c_void_p()
-        check(
-            LIBRARY.XGDMatrixCreateFromMat(
-                values,
-                ctypes.c_uint64(len(rows)),
-                ctypes.c_uint64(columns),
-                ctypes.c_float(math.nan),
-                ctypes.byref(self.handle),
-            )
+    def __init__(self, handle: ctypes.c_void_p) -> None:
+        self.handle = handle
+
+    @property
+    def rows(self) -> int:
+        return self._count(LIBRARY.XGDMatrixNumRow)
+
+    @property
+    def columns(self) -> int:
+        return self._count(LIBRARY.XGDMatrixNumCol)
+
+    def _count(self, function: Any) -> int:
+        count = ctypes.c_uint64()
+        check(function(self.handle, ctypes.byref(count)))
+        return count.value
+
+
+def matrix_of(rows: Rows, columns: int) -> Matrix:
+    """The matrix of rows that are already read."""
+    ends, indices, values = array("Q", [0]), array("Q"), array("d")
+    for row in rows:
+        indices.extend(row)
+        values.extend(row.values())
+        ends.append(len(indices))
+    handle = ctypes.c_void_p()
+    check(
+        LIBRARY.XGDMatrixCreateFromCSR(
+            interface(ends),
+            interface(indices),
+            interface(values),
+            ctypes.c_uint64(columns),
+            b'{"missing": NaN, "nthread": 1}',
+            ctypes.byref(handle),
         )
-        if labels is not None:
-            given = (ctypes.c_float * len(labels))(*labels)
-            check(LIBRARY.XGDMatrixSetFloatInfo(self.handle, b"label", given, ctypes.c_uint64(len(labels))))
+    )
+    return Matrix(handle)
+
+
+def interface(content: array[Any]) -> bytes:
+    """NumPy's array interface, as the library takes it."""
+    kind = {"Q": "<u8", "d": "<f8"}[content.typecode]
+    address, length = content.buffer_info()
+    return json.dumps({"data": [address, True], "shape": [length], "typestr": kind, "version": 3}).encode()
+
+
+def matrix_from(files: Sequence[Path], form: str) -> Matrix:
+    """The matrix that the library reads from text files. form: how, such as format=csv&label_column=0."""
+    handle = ctypes.c_void_p()
+    uri = f"{';'.join(map(str, files))}?{form}"
+    check(LIBRARY.XGDMatrixCreateFromURI(json.dumps({"uri": uri, "silent": 1}).encode(), ctypes.byref(handle)))
+    return Matrix(handle)
 
 
 class Booster:
@@ -97,6 +133,12 @@ class Booster:
             )
         )
         return (line.value or b"").decode()
+
+    def first(self, rounds: int) -> Booster:
+        """The model as it was after so many rounds."""
+        found = Booster()
+        check(LIBRARY.XGBoosterSlice(self.handle, 0, rounds, 1, ctypes.byref(found.handle)))
+        return found
 
     def save(self, path: Path) -> None:
         check(LIBRARY.XGBoosterSaveModel(self.handle, str(path).encode()))
@@ -133,40 +175,3 @@ class Booster:
         if len(sizes) == 1:
             return [result[index] for index in range(sizes[0])]
         return [[result[row * width + column] for column in range(width)] for row in range(sizes[0])]
-
-
-def read_csv(text: str, label: bool) -> tuple[list[dict[int, float]], list[float]]:
-    """Rows and labels of CSV without a header; with label, the first column is the label. Empty cells are missing."""
-    rows: list[dict[int, float]] = []
-    labels: list[float] = []
-    width = 0
-    for number, line in enumerate(text.strip().splitlines(), 1):
-        cells = line.strip().split(",")
-        width = width or len(cells)
-        if len(cells) != width:
-            raise ValueError(f"line {number} has {len(cells)} columns, line 1 has {width}")
-        if label:
-            labels.append(float(cells.pop(0)))
-        rows.append({column: float(cell) for column, cell in enumerate(cells) if cell.strip()})
-    return rows, labels
-
-
-def read_libsvm(text: str) -> tuple[list[dict[int, float]], list[float]]:
-    """Rows and labels of libsvm text; where every index is 1 or more, they are counted from 1."""
-    rows: list[dict[int, float]] = []
-    labels: list[float] = []
-    for line in text.strip().splitlines():
-        cells = line.split()
-        if cells and ":" not in cells[0]:
-            labels.append(float(cells.pop(0).split(":")[0]))
-        pairs = (cell.split(":", 1) for cell in cells if ":" in cell)
-        rows.append({int(column): float(value) for column, value in pairs})
-    lowest = min((column for row in rows for column in row), default=0)
-    if lowest >= 1:
-        rows = [{column - 1: value for column, value in row.items()} for row in rows]
-    return rows, labels
-
-
-def width_of(rows: Rows) -> int:
-    """How many columns the rows have."""
-    return max((column for row in rows for column in row), default=-1) + 1

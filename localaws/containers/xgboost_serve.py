@@ -1,12 +1,13 @@
-"""What SageMaker's built-in XGBoost container does to serve a model, run as a process.
+"""What SageMaker's built-in XGBoost container 3.0-5 does to serve a model, run as a process.
 
 xgboost_serve.py FOLDER, where FOLDER holds the content of model.tar.gz. Listens on a free
 loopback port. Its first line is the port and a key: other programs reach the port as well, so
 a request needs the key in its X-Key header. GET /ping: 200 once the model is loaded.
-POST /invocations: text/csv or text/libsvm in, one prediction for each row out, as text/csv,
-application/json or application/jsonlines. 204 for an empty body, 400 for rows that the model
-cannot take, 406 for another answer type, 413 beyond 6 MB, 415 for another content type
-(SageMaker Developer Guide, "Custom Inference Code with Hosting Services", "Common data formats for inference").
+GET /execution-parameters: what a batch transform would use. POST /invocations: text/csv, text/libsvm
+or recordio-protobuf in, one prediction for each row out, as text/csv or application/json. It answers as
+the container's public code does behind its web servers, word for word
+(github.com/aws/sagemaker-xgboost-container at v3.0-5: serve.py, serve_utils.py; Developer Guide,
+"Custom Inference Code with Hosting Services", "Common data formats for inference").
 """
 
 from __future__ import annotations
@@ -25,17 +26,48 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
-from localaws.containers.booster import Booster, BoosterError, Matrix, read_csv, read_libsvm, width_of
+from localaws.containers.booster import Booster, BoosterError, Matrix
+from localaws.containers.content_types import CSV, LIBSVM, RECORDIO, CustomerError, kind_of
+from localaws.containers.request_rows import read_csv, read_libsvm, read_recordio
 
 MAX_BODY = int(os.environ.get("MAX_CONTENT_LENGTH", 6 * 1024 * 1024))
 LINGER = 2.0  # seconds for which a refused request is read on
-ACCEPTED = ("application/json", "application/jsonlines", "text/csv")
+TEXT, PAGE = "text/html; charset=utf-8", "text/html"
+ACCEPTED = ["application/json", "application/jsonlines", "application/x-recordio-protobuf", "text/csv"]
+FORMS = ("multipart/form-data", "application/x-www-form-urlencoded")  # the web server takes their bodies for itself
+READERS = {CSV: read_csv, LIBSVM: read_libsvm, RECORDIO: read_recordio}
+METHODS = {"/ping": "GET", "/execution-parameters": "GET", "/invocations": "POST"}
+PAGES = {
+    404: (
+        "Not Found",
+        "The requested URL was not found on the server. If you entered the URL manually please check your spelling "
+        "and try again.",
+    ),
+    405: ("Method Not Allowed", "The method is not allowed for the requested URL."),
+    413: ("Request Entity Too Large", "The data value transmitted exceeds the capacity limit."),
+    500: (
+        "Internal Server Error",
+        "The server encountered an internal error and was unable to complete your request. Either the server is "
+        "overloaded or there is an error in the application.",
+    ),
+}
 
 
 class Refused(Exception):  # an answer, with its status
-    def __init__(self, status: int, message: str) -> None:
-        super().__init__(message)
+    """An answer that is no prediction; without a message, the web server's page for the status."""
+
+    def __init__(self, status: int, message: str | None = None, kind: str = TEXT) -> None:
+        super().__init__(page(status) if message is None else message)
         self.status = status
+        self.kind = PAGE if message is None else kind
+
+
+def page(status: int) -> str:
+    title, text = PAGES[status]
+    return (
+        f'<!DOCTYPE HTML PUBLIC "-//W3C//DTD HTML 3.2 Final//EN">\n<title>{status} {title}</title>\n'
+        f"<h1>{title}</h1>\n<p>{text}</p>\n"
+    )
 
 
 class Model:
@@ -45,44 +77,55 @@ class Model:
         files = sorted(p for p in folder.iterdir() if p.is_file() and not p.name.startswith("."))
         if not files:
             raise BoosterError(f"no model file in {folder.name}")
-        self.booster = Booster([("nthread", "1")])
-        self.booster.load(files[0])
-        self.features = self.booster.features
+        boosters = [loaded(file) for file in files]  # the container loads every file, and predicts with all of them
+        if len(boosters) > 1:
+            raise BoosterError(f"Not supported by the embedded AWS: an ensemble of {len(boosters)} models")
+        self.booster = boosters[0]
         self.lock = threading.Lock()
 
-    def answer(self, body: bytes, content_type: str, accept: str) -> tuple[str, str]:
+    def answer(self, body: bytes, content_type: str | None, accept: str) -> tuple[str, str]:
         """Content type and text of the answer; Refused otherwise."""
         rows = read_rows(body, content_type)
-        if width_of(rows) > self.features:
-            raise Refused(
-                400,
-                "Unable to evaluate payload provided: Feature shape mismatch, "
-                f"expected: {self.features}, got {width_of(rows)}",
-            )
         with self.lock:
             try:
-                predictions = self.booster.predict(Matrix(rows, self.features))
+                predictions = self.booster.predict(rows)
             except BoosterError as error:
                 raise Refused(400, f"Unable to evaluate payload provided: {error}") from error
-        wanted = answer_type(accept)
-        return wanted, encode(predictions, wanted)
+        return encode(predictions, answer_type(accept))
 
 
-def read_rows(body: bytes, content_type: str) -> list[dict[int, float]]:
-    """The rows of a request; Refused with 415 where they cannot be read."""
-    kind = (content_type or "text/csv").lower().split(";")[0].strip()
-    if kind not in {"csv", "text/csv", "libsvm", "text/libsvm", "text/x-libsvm"}:
-        raise Refused(415, f"{content_type} is not an accepted ContentType: csv, libsvm, parquet, recordio-protobuf.")
-    name = "csv" if "csv" in kind else "libsvm"
+def loaded(file: Path) -> Booster:
+    """The model of a file; BoosterError where it is none."""
+    booster = Booster([("nthread", "1")])
     try:
-        text = body.decode("utf-8")
-        return (read_csv(text, label=False) if name == "csv" else read_libsvm(text))[0]
-    except ValueError as error:
+        booster.load(file)
+    except BoosterError as error:
+        raise BoosterError(f"Model /opt/ml/model/{file.name} cannot be loaded:\n{error}") from error
+    return booster
+
+
+def read_rows(body: bytes, content_type: str | None) -> Matrix:
+    """The rows of a request; Refused with 415 where they cannot be read."""
+    try:
+        kind = kind_of(content_type)
+    except CustomerError as error:
+        raise Refused(415, str(error)) from error
+    if kind not in READERS:
+        raise Refused(415, f"Content-type {content_type} is not supported.")
+    try:
+        return READERS[kind](body)
+    except Exception as error:  # the container passes on whatever happened
+        space = " " if kind == RECORDIO else "\n "
         raise Refused(
             415,
-            f"Loading {name} data failed with Exception, please ensure data is in {name} format:\n "
-            f"{type(error)}\n {error}",
+            f"Loading {kind} data failed with Exception, please ensure data is in {kind} format:{space}"
+            f"{named(error)}{space}{error}",
         ) from error
+
+
+def named(error: Exception) -> str:
+    """The class of an error, as Python shows it in the container."""
+    return "<class 'xgboost.core.XGBoostError'>" if isinstance(error, BoosterError) else str(type(error))
 
 
 def answer_type(accept: str) -> str:
@@ -91,18 +134,29 @@ def answer_type(accept: str) -> str:
     if not kind or kind == "*/*":
         return os.environ.get("SAGEMAKER_DEFAULT_INVOCATIONS_ACCEPT", "text/csv")
     if kind.lower() not in ACCEPTED:
-        raise Refused(406, f"Accept type {kind} is not supported. Please use supported accept types: {list(ACCEPTED)}.")
+        raise Refused(406, f"Accept type {kind} is not supported. Please use supported accept types: {ACCEPTED}.")
     return kind.lower()
 
 
-def encode(predictions: list[Any], wanted: str) -> str:
-    """The predictions in the wanted content type."""
+def encode(predictions: list[Any], wanted: str) -> tuple[str, str]:
+    """Content type and text of the predictions. The container accepts two types that it then cannot write."""
     if wanted == "application/json":
-        return json.dumps({"predictions": [{"score": prediction} for prediction in predictions]})
-    if wanted == "application/jsonlines":
-        return "".join(json.dumps({"score": prediction}) + "\n" for prediction in predictions)
+        return wanted, json.dumps({"predictions": [{"score": prediction} for prediction in predictions]})
+    if wanted != "text/csv":
+        raise Refused(500)
     lines = (",".join(map(str, p)) if isinstance(p, list) else str(p) for p in predictions)
-    return "".join(line + "\n" for line in lines)
+    return "text/csv; charset=utf-8", "".join(line + "\n" for line in lines)
+
+
+def execution_parameters() -> str:
+    """What a batch transform asks for before it begins."""
+    return json.dumps(
+        {
+            "MaxConcurrentTransforms": os.cpu_count(),
+            "BatchStrategy": "MULTI_RECORD",
+            "MaxPayloadInMB": MAX_BODY // 1024**2,
+        }
+    )
 
 
 class Handler(BaseHTTPRequestHandler):
@@ -112,29 +166,43 @@ class Handler(BaseHTTPRequestHandler):
     key = secrets.token_urlsafe(30)
 
     def do_GET(self) -> None:  # the name is http.server's
-        try:
-            self.check_key()
-            self.reply(200 if self.path == "/ping" else 404)
-        except Refused as refused:
-            self.reply(refused.status, str(refused))
+        self.handle_request("GET")
 
     def do_POST(self) -> None:
+        self.handle_request("POST")
+
+    def handle_request(self, method: str) -> None:
         try:
             self.check_key()
             body = self.body()
-            if self.path != "/invocations":
-                self.reply(404)
-            elif not body:
-                self.reply(204)
+            self.check_route(method)
+            if self.path == "/ping":
+                self.reply(200)
+            elif self.path == "/execution-parameters":
+                self.reply(200, execution_parameters(), "application/json")
             else:
-                kind, text = self.model.answer(
-                    body, self.headers.get("Content-Type", ""), self.headers.get("Accept", "")
-                )
-                self.reply(200, text, kind)
+                self.predict(body)
         except Refused as refused:
-            self.reply(refused.status, str(refused))
+            self.reply(refused.status, str(refused), refused.kind)
             if self.close_connection:
                 self.linger()
+
+    def predict(self, body: bytes) -> None:
+        content_type = self.headers.get("Content-Type")
+        if not body or (content_type or "").split(";")[0].strip().lower() in FORMS:
+            self.reply(204)
+            return
+        kind, text = self.model.answer(body, content_type, self.headers.get("Accept", ""))
+        self.reply(200, text, kind)
+
+    def check_route(self, method: str) -> None:
+        """Refused for a path or a method that does not exist: by nginx, or by the application behind it."""
+        if not self.path.startswith(tuple(METHODS)):
+            raise Refused(404, "{}", "application/octet-stream")
+        if self.path not in METHODS:
+            raise Refused(404)
+        if METHODS[self.path] != method:
+            raise Refused(405)
 
     def linger(self) -> None:
         """Read on for a while, and drop it: a client that still sends would not get to the answer otherwise."""
@@ -160,10 +228,10 @@ class Handler(BaseHTTPRequestHandler):
             raise Refused(411, "A request states its length in bytes.")
         if len(length) > 12 or int(length) > MAX_BODY:
             self.close_connection = True
-            raise Refused(413, "The data value transmitted exceeds the capacity limit.")
+            raise Refused(413)
         return self.rfile.read(int(length))
 
-    def reply(self, status: int, text: str = "", kind: str = "text/html; charset=utf-8") -> None:
+    def reply(self, status: int, text: str = "", kind: str = TEXT) -> None:
         self.send_response(status)
         self.send_header("Content-Type", kind)
         self.send_header("Content-Length", str(len(text.encode())))

@@ -24,7 +24,7 @@ from awslang.errors import AwsError, NotSupported
 from localaws import places
 from localaws.calls import Call
 from localaws.cloud import Cloud, Session, arn
-from localaws.containers import process, xgboost_hyperparameters
+from localaws.containers import content_types, process, xgboost_hyperparameters
 from localaws.services.sagemaker import base, images, logs, storage
 from localaws.services.sagemaker.base import invalid
 from localaws.services.sagemaker.service import sagemaker
@@ -148,6 +148,9 @@ def find_input(session: Session, role_arn: str, channel: dict[str, Any]) -> list
     base.only(channel, "InputDataConfig", "ChannelName", "DataSource", "ContentType", "CompressionType", "InputMode")
     if channel.get("CompressionType", "None") != "None" or channel.get("InputMode", "File") != "File":
         raise NotSupported("InputDataConfig with compressed or streamed data")
+    kind = content_types.KINDS.get(channel.get("ContentType", ""))
+    if kind in {content_types.PARQUET, content_types.RECORDIO}:
+        raise NotSupported(f"training with {kind} data")
     base.only(channel["DataSource"], "DataSource", "S3DataSource")
     source = channel["DataSource"].get("S3DataSource", {})
     base.only(source, "S3DataSource", "S3DataType", "S3Uri", "S3DataDistributionType")
@@ -251,8 +254,8 @@ def train(cloud: Cloud, job: Job, session: Session, keys: dict[str, list[str]], 
         return
     if code != 0:
         failure = folder / "output" / "failure"
-        reason = failure.read_text(encoding="utf-8") if failure.exists() else "AlgorithmError: "
-        raise JobFailed(f"{reason}, exit code: {code}")
+        reason = failure.read_text(encoding="utf-8") if failure.exists() else ""
+        raise JobFailed(f"AlgorithmError: {reason}, exit code: {code}")
     shown["FinalMetricDataList"] = final_metrics(output)
     step(cloud, job, "Uploading", "Uploading generated training model")
     path = f"{shown['OutputDataConfig']['S3OutputPath'].rstrip('/')}/{shown['TrainingJobName']}/output/model.tar.gz"
@@ -273,12 +276,12 @@ def write_configuration(shown: dict[str, Any], folder: Path) -> None:
     config.mkdir(parents=True)
     channels = {
         channel["ChannelName"]: {
+            **({"ContentType": channel["ContentType"]} if "ContentType" in channel else {}),
             "TrainingInputMode": "File",
             "S3DistributionType": channel["DataSource"]["S3DataSource"].get(
                 "S3DataDistributionType", "FullyReplicated"
             ),
             "RecordWrapperType": "None",
-            **({"ContentType": channel["ContentType"]} if "ContentType" in channel else {}),
         }
         for channel in shown.get("InputDataConfig", [])
     }

@@ -74,7 +74,7 @@ def test_an_approved_version_of_another_account_predicts(world: Cloud) -> None:
     assert shown["EndpointStatus"] == "InService"
     assert shown["ProductionVariants"][0]["DeployedImages"][0]["SpecifiedImage"] == IMAGE
     answer = ask(world, "predicts", SETOSA + VIRGINICA)
-    assert (answer["Text"], answer["ContentType"]) == ("0.0\n2.0\n", "text/csv")
+    assert (answer["Text"], answer["ContentType"]) == ("0.0\n2.0\n", "text/csv; charset=utf-8")
     assert answer["InvokedProductionVariant"] == "AllTraffic"
     answer = ask(world, "predicts", VIRGINICA, Accept="application/json")
     assert json.loads(answer["Text"]) == {"predictions": [{"score": 2.0}]}
