@@ -13,11 +13,13 @@ from pathlib import Path
 
 import pytest
 
+from scripts.kit.bundle import pack
 from tests.mistakes import ROOT, SET_UP, Mistake, Outdated, document, lint, load
 from tests.mistakes.checks import CHECKS, check_mistake, judged
 from tests.mistakes.world import World, prepared
 
 MISTAKES = load()
+FIRST = next(mistake for mistake in MISTAKES if mistake.file == pack.TEMPLATES[0])
 TEMPLATES = [mistake for mistake in MISTAKES if mistake.file.startswith("templates/")]
 PLAYED = [mistake for mistake in MISTAKES if mistake.by in CHECKS and mistake.file in SET_UP]
 JUDGED = [mistake for mistake in MISTAKES if mistake.by == "judges"]
@@ -79,16 +81,16 @@ def test_every_mistake_can_still_be_made() -> None:
 
 
 def test_a_mistake_that_can_no_longer_be_made_is_reported() -> None:
-    gone = dataclasses.replace(MISTAKES[0], find="what was never written")
+    gone = dataclasses.replace(FIRST, find="what was never written")
     with pytest.raises(Outdated, match=f"{gone.id}: {gone.file} holds 'what was never written' 0 times"):
         gone.text()
-    twice = dataclasses.replace(MISTAKES[0], find="Effect: Allow")
+    twice = dataclasses.replace(FIRST, find="Effect: Allow")
     with pytest.raises(Outdated, match="times instead of once"):
         twice.text()
 
 
 def test_an_edit_of_whole_lines_keeps_their_indentation() -> None:
-    mistake = dataclasses.replace(MISTAKES[0], find="A: 1\n  B: 2\n", replace="C: 3\n")
+    mistake = dataclasses.replace(FIRST, find="A: 1\n  B: 2\n", replace="C: 3\n")
     assert mistake.edit("top:\n    A: 1\n      B: 2\nend\n") == "top:\n    C: 3\nend\n"
 
 
@@ -109,7 +111,7 @@ def test_the_rehearsal_finds_the_mistake_and_says_where(world: World, mistake: M
 
 
 def test_the_bundle_without_a_mistake_still_passes_after_all_of_them(world: World) -> None:
-    same = dataclasses.replace(MISTAKES[0], replace=MISTAKES[0].find)
+    same = dataclasses.replace(FIRST, replace=FIRST.find)
     assert CHECKS["pipeline"](world, same) == ""
 
 

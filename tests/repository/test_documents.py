@@ -42,6 +42,7 @@ RUN_ELSEWHERE = {
     "rehearse": "tests/rehearsal/test_story.py",
     "seed": "tests/kit/test_seed.py",
     "setup": "tests/repository/test_installed_release.py",
+    "sweep": "tests/benchmarks/test_sweep.py",
     "taskcat": "tests/repository/test_taskcat.py",
     "test": ".ci/run",
 }

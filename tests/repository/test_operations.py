@@ -19,7 +19,10 @@ from tests.support import ROOT
 
 SESSION = botocore.session.Session()
 READERS = {"ask", "pages", "whole_pages", "through"}
-TYPED = re.findall(r'Literal\["([a-z0-9-]+)"\]', (ROOT / "scripts/kit/clients.py").read_text(encoding="utf-8"))
+TEXTS = {path: path.read_text(encoding="utf-8") for path in sorted((ROOT / "scripts").rglob("*.py"))}
+TYPED = re.findall(r'Literal\["([a-z0-9-]+)"\]', TEXTS[ROOT / "scripts/kit/clients.py"])
+NAMED = {name for text in TEXTS.values() for name in re.findall(r'named_client\("([a-z0-9-]+)"', text)}
+SERVICES = [*TYPED, *sorted(NAMED - set(TYPED))]
 
 
 @cache
@@ -44,7 +47,7 @@ def calls(text: str) -> Iterator[tuple[ast.Call, list[str]]]:
 
 def problems(text: str) -> Iterator[str]:
     for call, named in calls(text):
-        services = TYPED
+        services = SERVICES
         if named[:1] and named[0] in SESSION.get_available_services():
             services = [named.pop(0)]
         if not named:
@@ -58,11 +61,7 @@ def problems(text: str) -> Iterator[str]:
 
 
 def test_every_operation_that_is_named_exists_and_has_the_member_that_is_read() -> None:
-    found = [
-        f"{path.relative_to(ROOT)} {problem}"
-        for path in sorted((ROOT / "scripts").rglob("*.py"))
-        for problem in problems(path.read_text(encoding="utf-8"))
-    ]
+    found = [f"{path.relative_to(ROOT)} {problem}" for path, text in TEXTS.items() for problem in problems(text)]
     assert found == []
 
 
@@ -84,6 +83,5 @@ def test_a_misspelt_operation_or_member_is_found(call: str, problem: str) -> Non
 
 def test_the_files_of_the_kit_name_operations_in_every_form() -> None:
     """The check above would find nothing, and pass, if the readers had other names."""
-    texts = [path.read_text(encoding="utf-8") for path in (ROOT / "scripts").rglob("*.py")]
-    found = [ast.unparse(call.func).split(".")[-1] for text in texts for call, named in calls(text) if named]
+    found = [ast.unparse(call.func).split(".")[-1] for text in TEXTS.values() for call, named in calls(text) if named]
     assert set(found) == READERS | {"partial"}

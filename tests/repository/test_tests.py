@@ -32,7 +32,10 @@ STORIES = {
     "kit/test_self_managed.py",
     "localaws/services/sagemaker/test_deployment_rollback.py",
     "localaws/services/test_strict.py",
+    "localaws/test_xgboost_container.py",
+    "localaws/test_xgboost_training.py",
     "rehearsal/test_approvals.py",
+    "rehearsal/test_every_setting.py",
     "rehearsal/test_regions.py",
 }
 

@@ -54,7 +54,7 @@ PROGRAMS = {
 }
 
 
-def wait_for(there: Callable[[], object]) -> None:
+def check_soon(there: Callable[[], object]) -> None:
     until = time.monotonic() + 30
     while not there():
         assert time.monotonic() < until, "it did not happen"
@@ -162,7 +162,7 @@ def test_a_program_ends_with_the_command_that_started_it(pythons: Mapping[str, P
         program = int(command.stdout.readline())
         assert program != command.pid
         command.terminate()
-    wait_for(lambda: not Path(f"/proc/{program}").exists())
+    check_soon(lambda: not Path(f"/proc/{program}").exists())
 
 
 def test_without_the_prepared_python_a_new_one_is_started(place: Path, tmp_path: Path) -> None:
@@ -199,7 +199,7 @@ def test_a_program_is_not_started_twice_where_the_prepared_python_is_ended(place
         said.open("w") as errors,
         subprocess.Popen(line, cwd=place, env=prepared.ENVIRONMENT, stderr=errors) as command,
     ):
-        wait_for(lambda: runs.is_file() and runs.read_text())
+        check_soon(lambda: runs.is_file() and runs.read_text())
         server.kill()
     os.kill(int(runs.read_text()), signal.SIGKILL)  # the number of one program alone
     assert (command.returncode, said.read_text()) == (1, "the prepared Python was ended, and with it this program\n")
@@ -226,7 +226,7 @@ def test_it_ends_with_the_process_that_started_it_and_leaves_nothing(end: str, t
     odd.mkdir()
     environment = {**os.environ, "TMPDIR": str(odd)}
     done = subprocess.run([sys.executable, "-c", WORK + end], env=environment, capture_output=True, text=True)
-    wait_for(lambda: not Path(f"/proc/{int(done.stdout)}").exists() and not list(odd.iterdir()))
+    check_soon(lambda: not Path(f"/proc/{int(done.stdout)}").exists() and not list(odd.iterdir()))
 
 
 def test_a_folder_that_holds_no_socket_leaves_builds_to_start_a_python_each(
