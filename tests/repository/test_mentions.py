@@ -34,7 +34,7 @@ MADE = {  # by the reader, by a command, by a pipeline, or by AWS; and a library
     "eu.yaml", "index.py", "manifest.json", "models.json", "models.yaml", "policies.json",
     "probe-results.json", "report.json",
     "requests.jsonl", "ruamel.yaml", "runtimes.yml", "settings.schema.json", "summary.json", "template.json",
-    "_trainer.py", "callback.py", "data_utils.py", "encoder.py", "hyperparameter_validation.py", "serve.py",  # containers
+    "_trainer.py", "callback.py", "data_utils.py", "encoder.py", "hyperparameter_validation.py", "serve.py",
     "serve_utils.py", "train.py", "xgb_constants.py",
     "template.yaml", "test_default_quota.py", "test_routing_strategy.py",
 }  # fmt: skip
