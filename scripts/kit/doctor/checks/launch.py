@@ -29,6 +29,7 @@ STOCK_POLICY = "AmazonSageMakerAdmin-ServiceCatalogProductsServiceRolePolicy"
 NEEDED = {
     "cloudformation:CreateStack": ["arn:aws:cloudformation:{r}:{a}:stack/SC-{a}-pp-1/*"],
     "cloudformation:DescribeStacks": ["arn:aws:cloudformation:{r}:{a}:stack/SC-{a}-pp-1/*"],
+    "cloudformation:TagResource": ["arn:aws:cloudformation:{r}:{a}:stack/SC-{a}-pp-1/*"],
     "codebuild:CreateProject": ["arn:aws:codebuild:{r}:{a}:project/sagemaker-{n}-build"],
     "codecommit:CreateCommit": ["arn:aws:codecommit:{r}:{a}:sagemaker-{n}-modeldeploy"],
     "codecommit:CreateRepository": ["arn:aws:codecommit:{r}:{a}:sagemaker-{n}-modeldeploy"],
@@ -60,8 +61,14 @@ def needed(facts: Snapshot) -> Iterator[Need]:
     for action, resources in NEEDED.items():
         for resource in resources:
             arn = resource.format(**words).replace("arn:aws:", f"arn:{facts.partition}:", 1)
-            passed = next((to for name, to in PASSED_TO.items() if arn.endswith(name)), "")
-            yield action, arn, {"iam:passedtoservice": (passed,)} if action == "iam:PassRole" else {}
+            keys: dict[str, tuple[str, ...]] = {}
+            if action == "iam:PassRole":
+                keys = {
+                    "iam:passedtoservice": (next((to for name, to in PASSED_TO.items() if arn.endswith(name)), ""),)
+                }
+            if action == "cloudformation:TagResource":  # of a stack that the request makes with its tags
+                keys = {"aws:resourcetag/sagemaker:project-name": ("example",)}
+            yield action, arn, keys
 
 
 def distrust(facts: Snapshot, role: Any, name: str, assuming: str) -> Iterator[Place]:

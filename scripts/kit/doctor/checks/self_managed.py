@@ -83,7 +83,12 @@ def example(facts: Snapshot, resource: str) -> str:
 def stack_sets_role_missing(facts: Snapshot) -> Iterator[Place]:
     for account, name, role in facts.self_managed.roles(facts.account):
         if role is None:
-            yield Place(account, f"role {name}", f"account {account} has no such role", facts.make_accounts)
+            yield Place(
+                account,
+                f"role {name}",
+                f"account {account} has no such role",
+                f"{facts.make_accounts}; where its stack {SELF_MANAGED_STACK} made the role before, delete that stack first",
+            )
 
 
 @check(
