@@ -13,7 +13,9 @@ from __future__ import annotations
 import csv
 import json
 import os
+import shutil
 import sys
+import tempfile
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -132,17 +134,20 @@ def read_channel(ml: Path, name: str, kind: str) -> Matrix | None:
         with files[0].open(encoding="utf-8", errors="ignore") as file:
             form = f"format=csv&label_column=0&delimiter={delimiter_of(file.readline())}"
     try:
-        return matrix_from(numbered(files, ml / "read" / name), form)
+        with tempfile.TemporaryDirectory(dir="/tmp") as folder:
+            return matrix_from(numbered(files, Path(folder)), form)
     except BoosterError as error:
         raise CustomerError(f"Failed to load {kind} data with exception:\n{error}") from error
 
 
 def numbered(files: list[Path], folder: Path) -> list[Path]:
-    """Links to the files under names that the library takes: it splits what it is given at some characters."""
-    folder.mkdir(parents=True)
+    """The files in a folder whose name the library takes: it splits a path, and what links lead to, at some characters."""
     links = [folder / str(number) for number in range(len(files))]
     for link, file in zip(links, files, strict=True):
-        link.symlink_to(file)
+        try:
+            link.hardlink_to(file)
+        except OSError:  # another file system
+            shutil.copyfile(file, link)
     return links
 
 

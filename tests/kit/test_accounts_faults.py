@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -86,6 +88,8 @@ Parameters:
   ModelBucketName: {Type: String}
   ModelKeyArn: {Type: String}
   FurtherModelBucketArns: {Type: CommaDelimitedList}
+  DataCaptureBucketName: {Type: String}
+  AllowVpc: {Type: String}
   BundleVersion: {Type: String}
 Resources:
   TesterRole:
@@ -123,7 +127,13 @@ class Place:
     def build(self, cloud: Cloud) -> None:
         setting = people.make_organization(cloud, "delegated", REGION, bare=True)
         people.make_people(cloud, setting)
-        self.environment.write_text(people.environment_file(setting))
+        before, studio, after = re.split(r"(^studio:\n(?:  .*\n)+)", people.environment_file(setting), flags=re.MULTILINE)
+        assert "domain:" in studio  # what it makes: tests/kit/test_studio.py
+        self.environment.write_text(f"{before}studio: {{execution_roles: [studio]}}\n{after}")
+        trust = {"Effect": "Allow", "Action": "sts:AssumeRole", "Principal": {"Service": "sagemaker.amazonaws.com"}}
+        document = json.dumps({"Version": "2012-10-17", "Statement": [trust]})
+        iam = cloud.root(setting.data_science, REGION).client("iam")
+        iam.create_role(RoleName="studio", AssumeRolePolicyDocument=document)
 
     @staticmethod
     def who(cloud: Cloud) -> Session:

@@ -59,7 +59,7 @@ TIME = re.compile(r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d(\.\d+)?(Z|[+-]\d\d:?\d\d)?
 IDS = re.compile(
     r"\b(?:"
     r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}"  # stacks, stack sets, executions, keys
-    r"|(?:AROA|AIDA|ANPA|AGPA|AKIA|ASIA)[A-Z0-9]{12,20}"  # IAM
+    r"|(?:AROA|AIDA|ANPA|AGPA|AKIA|ASIA)[A-Z0-9]{12,20}|A[A-Z0-9]{20}"  # IAM; the last are moto's, of policies
     r"|(?:prod|prodview|port|pa|cons|rec|pp|lpv3|tst)-[a-z0-9]{13}"  # Service Catalog
     r"|p-[a-z0-9]{12}"  # SageMaker projects
     r"|ou-[0-9a-z]{4,32}-[a-z0-9]{8,32}|o-[a-z0-9]{10,32}|h-[0-9a-z]{8,32}|car-[a-z0-9]{8,32}"  # Organizations
