@@ -57,7 +57,7 @@ class Creation:
 
 SELF_MANAGED_STAGE = {"StackSetAdministrator": "SELF_MANAGED", "OrganizationalUnitId": ""}
 GIT_PROVIDER = {"SourceConnectionArn": kits.CONNECTION, "SourceRepositoryOwner": "my-company"}
-ONCE = (kits.TEN, kits.ELEVEN, kits.TWELVE, kits.THIRTEEN, kits.SIXTY)
+ONCE = (kits.NINE, kits.FOURTEEN, kits.TEN, kits.ELEVEN, kits.TWELVE, kits.THIRTEEN, kits.SIXTY)
 # The engineer who runs `make accounts` is an administrator of the data science account and, as the role that
 # Organizations makes in each member account, of those. Service-managed stack sets deploy as a role that AWS makes with
 # AdministratorAccess (its policy CloudFormationStackSetsOrgMemberServiceRolePolicy attaches nothing else).

@@ -23,9 +23,9 @@ from awslang.template.intrinsics import Evaluator
 from tests.support import ROOT
 
 DATA_SCIENCE, TARGET, MANAGEMENT, REGION = "111111111111", "333333333333", "999999999999", "us-east-1"
-TEN, ELEVEN, TWELVE, THIRTEEN, TWENTY, TWENTY_ONE, THIRTY, FORTY, FIFTY, SIXTY = (
+NINE, TEN, ELEVEN, TWELVE, THIRTEEN, FOURTEEN, TWENTY, TWENTY_ONE, THIRTY, FORTY, FIFTY, SIXTY = (
     path.relative_to(ROOT).as_posix()
-    for number in ("10", "11", "12", "13", "20", "21", "30", "40", "50", "60")
+    for number in ("09", "10", "11", "12", "13", "14", "20", "21", "30", "40", "50", "60")
     for path in (ROOT / "templates").glob(f"{number}-*.yaml")
 )
 KEY = f"arn:aws:kms:{REGION}:{DATA_SCIENCE}:key/1234abcd-12ab-34cd-56ef-1234567890ab"
@@ -49,6 +49,8 @@ SAMPLE: dict[str, dict[str, str]] = {
         "FurtherRegions": "eu-west-1",
     },
     TWELVE: {**UNITS, "FurtherRegions": "eu-west-1", "SourceConnectionArn": CONNECTION},
+    NINE: {"DomainName": "science", "VpcId": "vpc-0a1b2c3d", "SubnetIds": "subnet-0a1b2c3d"},
+    FOURTEEN: {"DomainId": "d-abcdefghijkl", "UserProfileName": "ada"},
     THIRTEEN: {"StudioExecutionRoleNames": "Studio", "ProjectTemplatesInS3": "true", "ModelKeyArn": KEY},
     TWENTY: {
         "SageMakerRoleSuffix": "staging",

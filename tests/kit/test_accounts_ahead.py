@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 
 from localaws.services.servicequotas.service import Quotas, code_of
 from scripts.kit.stacks.ahead import BUILDS
-from scripts.rehearsal import setting as people
 from tests.support.rehearsed_organization import REGION, RehearsedOrganization
 
 HONG_KONG = "ap-east-1"
@@ -16,18 +17,22 @@ def test_what_is_missing_is_said_before_anything_is_written(
     bare: RehearsedOrganization, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """Bare: the OUs, the delegation and every stack have yet to be made."""
-    bare.edit(people.STUDIO_ROLE, "AmazonSageMaker-ExecutionRole-OLD")
+    iam = bare.client(bare.setting.data_science, "iam")
+    trust = {"Effect": "Allow", "Action": "sts:AssumeRole", "Principal": {"Service": "sagemaker.amazonaws.com"}}
+    document = json.dumps({"Version": "2012-10-17", "Statement": [trust]})
+    iam.create_role(RoleName="Studio", Path="/service-role/", AssumeRolePolicyDocument=document)
+    bare.edit("studio:\n", "studio:\n  execution_roles: [service-role/AmazonSageMaker-ExecutionRole-OLD]\n")
     assert bare("--invite") == 1
     said = capsys.readouterr().err
     assert "has no role service-role/AmazonSageMaker-ExecutionRole-OLD" in said
-    assert f"SageMaker may assume these roles there: service-role/{people.STUDIO_ROLE}." in said
-    bare.edit("AmazonSageMaker-ExecutionRole-OLD", people.STUDIO_ROLE)
+    assert "SageMaker may assume these roles there: service-role/Studio." in said
+    bare.edit("AmazonSageMaker-ExecutionRole-OLD", "Studio")
     bare.edit("administrator:", f"regions: {{staging: [{REGION}, {HONG_KONG}]}}\nadministrator:")
     assert bare("--invite") == 1
     said = capsys.readouterr().err
     assert f"not enabled: {HONG_KONG} in account {bare.setting.data_science}" in said
     assert f"aws account enable-region --region-name {HONG_KONG}" in said
-    assert bare.writes() == 0
+    assert bare.writes() == 1, "the role that the test made"
 
 
 def test_a_region_that_a_target_account_has_not_enabled_is_refused(

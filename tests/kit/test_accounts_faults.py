@@ -127,7 +127,9 @@ class Place:
     def build(self, cloud: Cloud) -> None:
         setting = people.make_organization(cloud, "delegated", REGION, bare=True)
         people.make_people(cloud, setting)
-        before, studio, after = re.split(r"(^studio:\n(?:  .*\n)+)", people.environment_file(setting), flags=re.MULTILINE)
+        before, studio, after = re.split(
+            r"(^studio:\n(?:  .*\n)+)", people.environment_file(setting), flags=re.MULTILINE
+        )
         assert "domain:" in studio  # what it makes: tests/kit/test_studio.py
         self.environment.write_text(f"{before}studio: {{execution_roles: [studio]}}\n{after}")
         trust = {"Effect": "Allow", "Action": "sts:AssumeRole", "Principal": {"Service": "sagemaker.amazonaws.com"}}

@@ -9,7 +9,7 @@ from scripts.kit import console
 from scripts.kit.names import MODELS_STACK, SHARED_STACK, bundle_bucket, model_bucket
 from scripts.kit.stacks import adoption
 from scripts.kit.stacks import stack as stacks
-from tests.support.accounts_setting import HOME
+from tests.support.accounts_setting import HOME, STUDIO
 from tests.support.fake_services import Fake
 from tests.support.fake_services import error as refused
 from tests.support.rehearsed_organization import REGION, RehearsedOrganization
@@ -34,7 +34,7 @@ def test_buckets_and_key_that_a_teardown_leaves_are_taken_over_by_the_next_insta
     s3.put_object(Bucket=models, Key="iris/model.tar.gz", Body=b"model")
     line = ["--environment", str(organization.environment), "--everything", "--yes"]
     assert console.run(lambda: teardown.main(line)) == 0, capsys.readouterr().err
-    assert organization.stacks(home) == {}
+    assert organization.stacks(home) == {name: HOME[name] for name in STUDIO}
     organization.client(home, "kms").disable_key(KeyId=key)
     written = organization.writes()
     capsys.readouterr()

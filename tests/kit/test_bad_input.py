@@ -198,7 +198,9 @@ def test_expired_credentials_are_reported_as_such(world: World, terminal: Termin
 
 
 def test_what_the_credentials_may_not_do_is_reported_with_what_to_do(world: World, terminal: Terminal) -> None:
-    terminal.sign_in(people.studio(world.cloud, world.setting))
+    iam = world.cloud.root(people.DATA_SCIENCE, REGION).client("iam")
+    people.make_person(iam, people.DATA_SCIENCE, "Guest", "arn:aws:iam::aws:policy/AmazonSageMakerReadOnly")
+    terminal.sign_in(people.sign_in(world.cloud, people.DATA_SCIENCE, "Guest", REGION))
     message = terminal.refuses("accounts", "--environment", world.environment())
     assert "AccessDenied" in message
     assert "cloudformation:DescribeStackResource" in message

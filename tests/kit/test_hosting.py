@@ -10,6 +10,7 @@ from botocore.exceptions import ClientError
 
 from scripts.kit.names import S3_LAUNCH_ROLE, bundle_bucket
 from scripts.kit.publish import hosting
+from scripts.rehearsal import setting as people
 from scripts.rehearsal.embedded import embedded_aws
 from tests.support.installation import Installation
 
@@ -122,6 +123,11 @@ def test_a_newer_version_hides_the_older_and_deletes_nothing(kit: Installation) 
 
 def test_the_same_sources_are_published_to_both(kit: Installation) -> None:
     newer = next(version for version, shown in visible(kit).items() if shown)
+    before = kit.story.environment_path.read_text()
+    kit.story.environment_path.write_text(before.replace("publishing: {to: s3}", "publishing: {to: both}"))
+    manager = people.sign_in(kit.cloud, kit.story.setting.management, people.ENGINEER, kit.story.region)
+    kit.command("accounts", who=manager)  # makes AWS's launch role
+    kit.story.environment_path.write_text(before)
     kit.command("publish", "--bundle", str(kit.tree / "build"), "--to", "both")
     catalog = kit.engineer.client("servicecatalog")
     product = catalog.search_products_as_admin()["ProductViewDetails"][0]["ProductViewSummary"]["ProductId"]

@@ -233,10 +233,14 @@ def test_status_shows_the_first_check_that_failed_in_words(story: Story) -> None
 
 def test_a_failed_deployment_is_forgotten_when_the_former_settings_are_deployed(story: Story) -> None:
     settings = {"InitialInstanceCount": "2", **SETTINGS}
-    failed = configure(
-        story, "staging", **{**settings, "AdditionalAlarmName": "absent", "InstanceType": "ml.none.large"}
-    )
+    iam = story.cloud.root(story.setting.targets["staging"], story.region).client("iam")
+    [role] = [r["RoleName"] for r in iam.list_roles()["Roles"] if r["RoleName"].startswith("stacksets-exec-")]
+    denied = {"Effect": "Deny", "Action": "sagemaker:CreateEndpointConfig", "Resource": "*"}
+    document = json.dumps({"Version": "2012-10-17", "Statement": [denied]})
+    iam.put_role_policy(RoleName=role, PolicyName="no-configurations", PolicyDocument=document)
+    failed = configure(story, "staging", **{**settings, "InstanceType": "ml.m5.xlarge"})
     assert follow(story, failed, approve=None) == "Failed"
+    iam.delete_role_policy(RoleName=role, PolicyName="no-configurations")
     staging = next(one for one in status(story)["stages"] if one["name"] == "staging")
     assert (staging["stack"], bool(staging["why"])) == ("UPDATE_ROLLBACK_COMPLETE", True)
     assert follow(story, configure(story, "staging", **settings), approve=None) == "Succeeded", story.diagnosis()
