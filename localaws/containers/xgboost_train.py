@@ -134,14 +134,14 @@ def read_channel(ml: Path, name: str, kind: str) -> Matrix | None:
         with files[0].open(encoding="utf-8", errors="ignore") as file:
             form = f"format=csv&label_column=0&delimiter={delimiter_of(file.readline())}"
     try:
-        with tempfile.TemporaryDirectory(dir="/tmp") as folder:
-            return matrix_from(numbered(files, Path(folder)), form)
+        with tempfile.TemporaryDirectory(dir="/tmp") as place:
+            return matrix_from(numbered(files, Path(place)), form)
     except BoosterError as error:
         raise CustomerError(f"Failed to load {kind} data with exception:\n{error}") from error
 
 
 def numbered(files: list[Path], folder: Path) -> list[Path]:
-    """The files in a folder whose name the library takes: it splits a path, and what links lead to, at some characters."""
+    """The files in a folder whose name the library takes: it splits paths at some characters, and follows links."""
     links = [folder / str(number) for number in range(len(files))]
     for link, file in zip(links, files, strict=True):
         try:

@@ -125,7 +125,7 @@ def test_teardown_leaves_another_teams_rules_to_a_person(
     assert "multi-account-deployment" in organization.stacks(ACCOUNT)
     put(organization, *ours)  # as the message says
     assert console.run(lambda: teardown.main(line)) == 0
-    assert (rules(organization), templates(organization), organization.stacks(ACCOUNT).keys()) == ([], [], {*STUDIO})
+    assert (rules(organization), templates(organization), set(organization.stacks(ACCOUNT))) == ([], [], {*STUDIO})
 
 
 def test_a_creation_template_of_another_team_is_reported_before_anything_is_changed(

@@ -65,8 +65,8 @@ def what_was_missing(story: OldStory) -> Iterator[None]:
         STAGE_ROLE: ("cloudformation:*Stack*", "arn:aws:cloudformation:*:*:type/resource/*"),
         PIPELINE_ROLE: ("cloudformation:TagResource", "arn:aws:cloudformation:*:*:stack/*"),
     }
-    for role, (action, resource) in missing.items():
-        statement = {"Effect": "Allow", "Action": action, "Resource": resource}
+    for role, (allowed, resource) in missing.items():
+        statement = {"Effect": "Allow", "Action": allowed, "Resource": resource}
         document = json.dumps({"Version": "2012-10-17", "Statement": [statement]})
         iam.put_role_policy(RoleName=role, PolicyName="missing", PolicyDocument=document)
     yield

@@ -87,7 +87,7 @@ def stack_sets_role_missing(facts: Snapshot) -> Iterator[Place]:
                 account,
                 f"role {name}",
                 f"account {account} has no such role",
-                f"{facts.make_accounts}; where its stack {SELF_MANAGED_STACK} made the role before, delete that stack first",
+                f"{facts.make_accounts}; where its stack {SELF_MANAGED_STACK} made the role, delete that stack first",
             )
 
 
