@@ -130,8 +130,8 @@ class Place:
         before, studio, after = re.split(
             r"(^studio:\n(?:  .*\n)+)", people.environment_file(setting), flags=re.MULTILINE
         )
-        assert "domain:" in studio  # what it makes: tests/kit/test_studio.py
-        self.environment.write_text(f"{before}studio: {{execution_roles: [studio]}}\n{after}")
+        assert "domain:" in studio  # what it and AWS's roles make: tests/kit/test_studio.py
+        self.environment.write_text(f"{before}studio: {{execution_roles: [studio]}}\npublishing: {{to: s3}}\n{after}")
         trust = {"Effect": "Allow", "Action": "sts:AssumeRole", "Principal": {"Service": "sagemaker.amazonaws.com"}}
         document = json.dumps({"Version": "2012-10-17", "Statement": [trust]})
         iam = cloud.root(setting.data_science, REGION).client("iam")
