@@ -11,7 +11,7 @@ from pipeline.build import build
 from pipeline.console import SUMMARY_LIMIT, UserError, export, shorten
 from pipeline.manifest import account_parameters, digest
 from pipeline.specification import sha256
-from tests.support.deploy_repository import Repository
+from tests.support.deploy_repository import BuiltRepository, Repository
 from tests.support.fake_services import (
     GROUP_ARN,
     IMAGE,
@@ -90,26 +90,7 @@ class TheAccounts(unittest.TestCase):
             accounts_of(organization({}, {"ou-s": [account("444444444444", "SUSPENDED")]}), "ou-s")
 
 
-class TheBuild(Repository):
-    stacks: Fake | None = None
-
-    def run_build(self, sagemaker: Fake, s3: Fake | None = None, **changes: str) -> dict[str, str]:
-        self.s3 = s3 or storage(approval(1, day=1))
-        self.cloudformation = self.stacks or nothing_deployed()
-        units = {"ou-s": [account("333333333333")], "ou-p": [account("222222222222"), account("444444444444")]}
-        clients: dict[str, Any] = {
-            "sagemaker": sagemaker,
-            "s3": self.s3,
-            "organizations": organization({}, units),
-            "cloudformation": self.cloudformation,
-            "pricing": price_list(),
-            "codepipeline": Fake(list_pipeline_executions=[], list_action_executions=[]),
-        }
-        return build(self.settings(**changes), self.kit, self.folder, lambda service, _: clients[service])
-
-    def written(self, name: str) -> Any:
-        return json.loads((self.kit / "out" / name).read_text())
-
+class TheBuild(BuiltRepository):
     def test_the_version_approved_last_is_deployed_not_the_newest(self) -> None:
         known = registry(package(1), package(2), package(3, "PendingManualApproval"))
         exports = self.run_build(known, storage(approval(2, day=3), approval(1, day=9)))

@@ -9,46 +9,21 @@ import json
 import shutil
 from typing import Any
 
-from pipeline.build import build
 from pipeline.console import UserError
 from tests.support import ROOT
-from tests.support.deploy_repository import Repository
+from tests.support.deploy_repository import BuiltRepository
 from tests.support.fake_services import (
     IMAGE,
-    Fake,
-    account,
     approval,
     deployed,
     error,
-    nothing_deployed,
-    organization,
     package,
-    price_list,
     registry,
     storage,
 )
 
 
-class TheRefusals(Repository):
-    stacks: Fake | None = None
-
-    def run_build(self, sagemaker: Fake, s3: Fake | None = None, **changes: str) -> dict[str, str]:
-        self.s3 = s3 or storage(approval(1, day=1))
-        self.cloudformation = self.stacks or nothing_deployed()
-        units = {"ou-s": [account("333333333333")], "ou-p": [account("222222222222"), account("444444444444")]}
-        clients: dict[str, Any] = {
-            "sagemaker": sagemaker,
-            "s3": self.s3,
-            "organizations": organization({}, units),
-            "cloudformation": self.cloudformation,
-            "pricing": price_list(),
-            "codepipeline": Fake(list_pipeline_executions=[], list_action_executions=[]),
-        }
-        return build(self.settings(**changes), self.kit, self.folder, lambda service, _: clients[service])
-
-    def written(self, name: str) -> Any:
-        return json.loads((self.kit / "out" / name).read_text())
-
+class TheRefusals(BuiltRepository):
     def test_every_artifact_and_image_of_every_container_is_looked_at_and_all_that_is_wrong_is_named(self) -> None:
         none = {"S3Uri": "s3://models/none/", "S3DataType": "S3Prefix", "CompressionType": "None"}
         containers = [

@@ -3,13 +3,25 @@
 
 from __future__ import annotations
 
+import json
 import tempfile
 import unittest
 from pathlib import Path
+from typing import Any
 
+from pipeline.build import build
 from pipeline.console import UserError
 from pipeline.settings import Settings, read_settings
-from tests.support.fake_services import REGION
+from tests.support.fake_services import (
+    REGION,
+    Fake,
+    account,
+    approval,
+    nothing_deployed,
+    organization,
+    price_list,
+    storage,
+)
 
 ENVIRONMENT = {
     "SAGEMAKER_PROJECT_NAME": "Iris", "SAGEMAKER_PROJECT_ID": "p-1", "MODEL_PACKAGE_GROUP_NAME": "Iris",
@@ -63,3 +75,26 @@ class Repository(unittest.TestCase):
         with self.assertRaises(UserError) as caught:
             self.settings(**changes)
         return str(caught.exception)
+
+
+class BuiltRepository(Repository):
+    """The Build step run on it. stacks: those of the stages, where there are any"""
+
+    stacks: Fake | None = None
+
+    def run_build(self, sagemaker: Fake, s3: Fake | None = None, **changes: str) -> dict[str, str]:
+        self.s3 = s3 or storage(approval(1, day=1))
+        self.cloudformation = self.stacks or nothing_deployed()
+        units = {"ou-s": [account("333333333333")], "ou-p": [account("222222222222"), account("444444444444")]}
+        clients: dict[str, Any] = {
+            "sagemaker": sagemaker,
+            "s3": self.s3,
+            "organizations": organization({}, units),
+            "cloudformation": self.cloudformation,
+            "pricing": price_list(),
+            "codepipeline": Fake(list_pipeline_executions=[], list_action_executions=[]),
+        }
+        return build(self.settings(**changes), self.kit, self.folder, lambda service, _: clients[service])
+
+    def written(self, name: str) -> Any:
+        return json.loads((self.kit / "out" / name).read_text())
