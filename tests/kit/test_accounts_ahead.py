@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import json
-
 import pytest
 
 from localaws.services.servicequotas.service import Quotas, code_of
 from scripts.kit.stacks.ahead import BUILDS
+from scripts.rehearsal import setting as people
 from tests.support.rehearsed_organization import REGION, RehearsedOrganization
 
 HONG_KONG = "ap-east-1"
@@ -18,8 +17,7 @@ def test_what_is_missing_is_said_before_anything_is_written(
 ) -> None:
     """Bare: the OUs, the delegation and every stack have yet to be made."""
     iam = bare.client(bare.setting.data_science, "iam")
-    trust = {"Effect": "Allow", "Action": "sts:AssumeRole", "Principal": {"Service": "sagemaker.amazonaws.com"}}
-    document = json.dumps({"Version": "2012-10-17", "Statement": [trust]})
+    document = people.trust(Service="sagemaker.amazonaws.com")
     iam.create_role(RoleName="Studio", Path="/service-role/", AssumeRolePolicyDocument=document)
     bare.edit("studio:\n", "studio:\n  execution_roles: [service-role/AmazonSageMaker-ExecutionRole-OLD]\n")
     assert bare("--invite") == 1

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Iterator
 from pathlib import Path
@@ -132,8 +131,7 @@ class Place:
         )
         assert "domain:" in studio  # what it and AWS's roles make: tests/kit/test_studio.py
         self.environment.write_text(f"{before}studio: {{execution_roles: [studio]}}\npublishing: {{to: s3}}\n{after}")
-        trust = {"Effect": "Allow", "Action": "sts:AssumeRole", "Principal": {"Service": "sagemaker.amazonaws.com"}}
-        document = json.dumps({"Version": "2012-10-17", "Statement": [trust]})
+        document = people.trust(Service="sagemaker.amazonaws.com")
         iam = cloud.root(setting.data_science, REGION).client("iam")
         iam.create_role(RoleName="studio", AssumeRolePolicyDocument=document)
 

@@ -11,11 +11,12 @@ import pytest
 
 from scripts import accounts, doctor, package, publish, teardown
 from scripts.kit import console
-from scripts.kit.names import MODELS_STACK, PEOPLE_STACK, ROLES_STACK, SHARED_STACK, STUDIO_STACK, user_stack
+from scripts.kit.names import MODELS_STACK, PEOPLE_STACK, ROLES_STACK, SHARED_STACK
 from scripts.rehearsal import keeping
 from scripts.rehearsal.chapters import play
 from scripts.rehearsal.embedded import embedded_aws
 from scripts.rehearsal.story import Story
+from tests.support.accounts_setting import STUDIO
 
 TARGETS = ("222222222222", "333333333333")
 
@@ -63,8 +64,7 @@ def test_accounts_are_set_up_through_the_profile_of_the_management_account(
         SHARED_STACK,
         ROLES_STACK,
         PEOPLE_STACK,
-        STUDIO_STACK,
-        user_stack("ada"),
+        *STUDIO,
     }
     type_in(accounts, "management")
 
@@ -84,5 +84,5 @@ def test_orphans_and_the_teardown_reach_every_account(kept: Story, type_in: Call
     assert found == {"orphans": [], "not_looked_at": {}}
     type_in(teardown, "management", "--everything", "--yes")
     for account in (kept.setting.data_science, *TARGETS):
-        stays = {STUDIO_STACK, user_stack("ada")} if account == kept.setting.data_science else set()
+        stays = {*STUDIO} if account == kept.setting.data_science else set()
         assert made(kept, account) == stays

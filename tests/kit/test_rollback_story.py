@@ -10,11 +10,11 @@ from typing import Any
 
 import pytest
 
-from scripts.kit.names import STUDIO_STACK, user_stack
 from scripts.kit.projects.history import ENDED
 from scripts.rehearsal import chapters
 from scripts.rehearsal import setting as people
 from scripts.rehearsal.story import Story, StoryFailed
+from tests.support.accounts_setting import STUDIO
 from tests.support.story_steps import follow, register, served, set_status, whole_story
 from tests.support.terminal import Terminal
 
@@ -240,10 +240,9 @@ def test_everything_is_taken_down_and_nothing_is_left_but_the_organization(story
     done = teardown(story, "--everything", "--model-group", "--empty-buckets", "--logs")
     assert kinds(done, "delete")[-3:] == ["bucket", "bucket", "key"]
     assert done["not_looked_at"] == {}
-    kept = {STUDIO_STACK, user_stack("ada")}  # people's files are in the domain
-    assert {orphan["name"] for orphan in done["orphans"]} == kept
+    assert {orphan["name"] for orphan in done["orphans"]} == {*STUDIO}  # people's files are in the domain
     data_science = story.engineer.client("cloudformation").list_stacks()["StackSummaries"]
-    assert {s["StackName"] for s in data_science if s["StackStatus"] != "DELETE_COMPLETE"} == kept
+    assert {s["StackName"] for s in data_science if s["StackStatus"] != "DELETE_COMPLETE"} == {*STUDIO}
     catalog = story.engineer.client("servicecatalog")
     assert catalog.list_portfolios()["PortfolioDetails"] == []
     manager = story.cloud.root(story.setting.management, story.region).client("organizations")

@@ -14,7 +14,6 @@ from typing import Any
 import pytest
 
 from localaws.authorization import authorizer
-from scripts.kit.names import STUDIO_STACK, user_stack
 from scripts.rehearsal import chapters
 from scripts.rehearsal.chapters import play
 from scripts.rehearsal.embedded import embedded_aws
@@ -24,10 +23,10 @@ from scripts.rehearsal.record import summary
 from scripts.rehearsal.report.facts import Facts, Unit, gather
 from scripts.rehearsal.report.page import page
 from scripts.rehearsal.story import Story
+from tests.support.accounts_setting import STUDIO
 from tests.support.recorded_decisions import RecordedStory, check_needed, check_refused, statements_of
 from tests.support.story_steps import configure
 
-STUDIO = {STUDIO_STACK, user_stack("ada")}
 TEMPLATE = "templates/21-self-managed-roles.yaml"
 
 AUTOSCALING = {"InstanceType": "ml.m5.large", "InitialInstanceCount": "1", "MaximumInstanceCount": "3"}
@@ -189,9 +188,9 @@ def test_everything_is_taken_down_with_the_roles_of_stack_sets_in_every_account(
         assert f"multi-account-deployment-stack-sets in {account}, {story.region}" in deleted
         there = story.cloud.root(account, story.region)
         stacks = there.client("cloudformation").list_stacks()["StackSummaries"]
-        stays = STUDIO if account == story.setting.data_science else set()  # people's files are in the domain
+        stays = {*STUDIO} if account == story.setting.data_science else set()  # people's files are in the domain
         assert {stack["StackName"] for stack in stacks if stack["StackStatus"] != "DELETE_COMPLETE"} == stays
         roles = [role["RoleName"] for role in there.client("iam").list_roles()["Roles"]]
         assert [name for name in roles if "StackSet" in name or name.startswith("sagemaker-")] == []
-    assert ({orphan["name"] for orphan in done["orphans"]}, done["not_looked_at"]) == (STUDIO, {})
+    assert ({orphan["name"] for orphan in done["orphans"]}, done["not_looked_at"]) == ({*STUDIO}, {})
     assert not any(step["kind"] == "organization" for step in done["steps"])

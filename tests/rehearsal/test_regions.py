@@ -11,7 +11,6 @@ import pytest
 from awslang.errors import AwsError
 from localaws.services.sagemaker.images import pull
 from scripts.kit.bundle import pack
-from scripts.kit.names import STUDIO_STACK, user_stack
 from scripts.kit.stacks import image_replication
 from scripts.rehearsal import chapters
 from scripts.rehearsal import setting as people
@@ -19,6 +18,7 @@ from scripts.rehearsal.chapters import play
 from scripts.rehearsal.embedded import embedded_aws
 from scripts.rehearsal.permissions import read_requests, uses
 from scripts.rehearsal.story import Story, StoryFailed
+from tests.support.accounts_setting import STUDIO
 from tests.support.mirrored import arrived, push
 
 HOME, IRELAND = "us-east-1", "eu-west-1"
@@ -216,8 +216,7 @@ def test_both_regions_are_taken_down_with_the_copies_and_what_holds_them(story: 
     assert stages == [f"2 endpoints: 333333333333 {IRELAND}, 333333333333 {HOME}"]
     deleted = [step["name"] for step in done["steps"] if step["action"] == "delete"]
     assert f"multi-account-deployment-models in 111111111111, {IRELAND}" in deleted
-    studio = {STUDIO_STACK, user_stack("ada")}  # stays: people's files are in the domain
-    assert ({orphan["name"] for orphan in done["orphans"]}, done["not_looked_at"]) == (studio, {})
+    assert ({orphan["name"] for orphan in done["orphans"]}, done["not_looked_at"]) == ({*STUDIO}, {})  # people's files
     ecr, there = (story.cloud.root(story.setting.data_science, region).client("ecr") for region in (HOME, IRELAND))
     assert ecr.describe_registry()["replicationConfiguration"]["rules"] == []
     assert there.describe_repository_creation_templates()["repositoryCreationTemplates"] == []
@@ -228,7 +227,7 @@ def test_both_regions_are_taken_down_with_the_copies_and_what_holds_them(story: 
             assert left.client("sagemaker").list_model_package_groups()["ModelPackageGroupSummaryList"] == []
             stacks = left.client("cloudformation").list_stacks()["StackSummaries"]
             left_over = {stack["StackName"] for stack in stacks if stack["StackStatus"] != "DELETE_COMPLETE"}
-            assert left_over == (studio if (account, region) == (story.setting.data_science, HOME) else set())
+            assert left_over == ({*STUDIO} if (account, region) == (story.setting.data_science, HOME) else set())
             assert (
                 left.client("logs").describe_log_groups(logGroupNamePrefix="/aws/sagemaker/Endpoints")["logGroups"]
                 == []

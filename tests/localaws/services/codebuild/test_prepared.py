@@ -10,8 +10,7 @@ import socket
 import subprocess
 import sys
 import tempfile
-import time
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +19,7 @@ import pytest
 from localaws.services.codebuild import prepared
 from localaws.services.codebuild.shell import make_python
 from tests.support import NASTY
+from tests.support.waiting import until
 
 pytestmark = [
     pytest.mark.slow,
@@ -52,13 +52,6 @@ PROGRAMS = {
     "pipe": "import os, signal as s; s.signal(s.SIGPIPE, s.SIG_DFL); os.kill(os.getpid(), s.SIGPIPE)",
     "wait": "import os, time; print(os.getpid(), flush=True); time.sleep(60)",
 }
-
-
-def check_soon(there: Callable[[], object]) -> None:
-    until = time.monotonic() + 30
-    while not there():
-        assert time.monotonic() < until, "it did not happen"
-        time.sleep(0.01)
 
 
 @pytest.fixture(scope="module")
@@ -162,7 +155,7 @@ def test_a_program_ends_with_the_command_that_started_it(pythons: Mapping[str, P
         program = int(command.stdout.readline())
         assert program != command.pid
         command.terminate()
-    check_soon(lambda: not Path(f"/proc/{program}").exists())
+    assert until(lambda: not Path(f"/proc/{program}").exists(), 30)
 
 
 def test_without_the_prepared_python_a_new_one_is_started(place: Path, tmp_path: Path) -> None:
@@ -199,7 +192,7 @@ def test_a_program_is_not_started_twice_where_the_prepared_python_is_ended(place
         said.open("w") as errors,
         subprocess.Popen(line, cwd=place, env=prepared.ENVIRONMENT, stderr=errors) as command,
     ):
-        check_soon(lambda: runs.is_file() and runs.read_text())
+        assert until(lambda: runs.is_file() and runs.read_text(), 30)
         server.kill()
     os.kill(int(runs.read_text()), signal.SIGKILL)  # the number of one program alone
     assert (command.returncode, said.read_text()) == (1, "the prepared Python was ended, and with it this program\n")
@@ -226,7 +219,7 @@ def test_it_ends_with_the_process_that_started_it_and_leaves_nothing(end: str, t
     odd.mkdir()
     environment = {**os.environ, "TMPDIR": str(odd)}
     done = subprocess.run([sys.executable, "-c", WORK + end], env=environment, capture_output=True, text=True)
-    check_soon(lambda: not Path(f"/proc/{int(done.stdout)}").exists() and not list(odd.iterdir()))
+    assert until(lambda: not Path(f"/proc/{int(done.stdout)}").exists() and not list(odd.iterdir()), 30)
 
 
 def test_a_folder_that_holds_no_socket_leaves_builds_to_start_a_python_each(
