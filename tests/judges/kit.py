@@ -21,6 +21,7 @@ from awslang.principals import Principal
 from awslang.template import parameters, template
 from awslang.template.intrinsics import Evaluator
 from tests.support import ROOT
+from tests.support.cfn import pseudo_parameters
 
 DATA_SCIENCE, TARGET, MANAGEMENT, REGION = "111111111111", "333333333333", "999999999999", "us-east-1"
 NINE, TEN, ELEVEN, TWELVE, THIRTEEN, FOURTEEN, TWENTY, TWENTY_ONE, THIRTY, FORTY, FIFTY, SIXTY = (
@@ -148,15 +149,7 @@ def resources(place: Place, text: str) -> dict[str, Resource]:
     parsed = template.parse(text)
     wanted = SAMPLE[place.file] | dict(place.given)
     given = {name: value for name, value in wanted.items() if name in parsed.parameters}
-    pseudo: dict[str, Any] = {
-        "AWS::AccountId": place.account,
-        "AWS::Region": REGION,
-        "AWS::Partition": "aws",
-        "AWS::URLSuffix": "amazonaws.com",
-        "AWS::StackName": "stack",
-        "AWS::StackId": "stack",
-        "AWS::NotificationARNs": [],
-    }
+    pseudo = pseudo_parameters(place.account, REGION)
 
     def unknown(*what: str) -> str:
         raise KeyError(what)

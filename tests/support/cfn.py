@@ -1,4 +1,4 @@
-"""Evaluators of small templates, for the tests of the template language."""
+"""Evaluators of small templates, for the tests of the template language; and what a stack is given in tests."""
 
 from __future__ import annotations
 
@@ -9,14 +9,22 @@ from awslang.template import parameters
 from awslang.template.intrinsics import Evaluator
 from awslang.template.template import parse
 
-PSEUDO = {
-    "AWS::AccountId": "111111111111",
-    "AWS::Region": "us-east-1",
-    "AWS::Partition": "aws",
-    "AWS::URLSuffix": "amazonaws.com",
-    "AWS::StackName": "stack",
-    "AWS::StackId": "arn:aws:cloudformation:us-east-1:111111111111:stack/stack/1",
-    "AWS::NotificationARNs": ["arn:aws:sns:us-east-1:111111111111:n"],
+
+def pseudo_parameters(account: str, region: str) -> dict[str, Any]:
+    """Those of a stack in the account and Region."""
+    return {
+        "AWS::AccountId": account,
+        "AWS::Region": region,
+        "AWS::Partition": "aws",
+        "AWS::URLSuffix": "amazonaws.com",
+        "AWS::StackName": "stack",
+        "AWS::StackId": f"arn:aws:cloudformation:{region}:{account}:stack/stack/1",
+        "AWS::NotificationARNs": [],
+    }
+
+
+PSEUDO = pseudo_parameters("111111111111", "us-east-1") | {
+    "AWS::NotificationARNs": ["arn:aws:sns:us-east-1:111111111111:n"]
 }
 EXPORTS = {"network-Vpc": "vpc-1"}
 RESOLVED = {("ssm", "name:2"): "two", ("ssm-secure", "p"): "hidden", ("secretsmanager", "s:SecretString:k"): "secret"}

@@ -9,6 +9,7 @@ from typing import Any
 from awslang.template import parameters
 from awslang.template.intrinsics import UNKNOWN, Evaluator
 from awslang.template.template import Template
+from tests.support.cfn import pseudo_parameters
 from tests.support.who_may.policies import DATA_SCIENCE, REGION
 
 Path = tuple[str | int, ...]
@@ -26,15 +27,7 @@ def walk(node: Any, path: Path = ()) -> Iterator[tuple[Path, Any]]:
 def evaluator(template: Template) -> Evaluator:
     """The template with an example for each parameter; a resource's own attributes have its logical id for a value."""
     given = {name: example(name, declared) for name, declared in template.parameters.items()}
-    pseudo = {
-        "AWS::AccountId": DATA_SCIENCE,
-        "AWS::Region": REGION,
-        "AWS::Partition": "aws",
-        "AWS::URLSuffix": "amazonaws.com",
-        "AWS::StackName": "stack",
-        "AWS::NotificationARNs": [],
-        "AWS::StackId": f"arn:aws:cloudformation:{REGION}:{DATA_SCIENCE}:stack/stack/1",
-    }
+    pseudo = pseudo_parameters(DATA_SCIENCE, REGION)
     values = parameters.resolve(template, given, None, lambda name: name)
     return Evaluator(
         template,

@@ -24,6 +24,7 @@ from tests.support.who_may.policies import (
     STAGING,
 )
 
+CAPITAL_TAGS = {"sagemaker:project-name": "Iris", "sagemaker:project-id": "p-3"}
 PROJECT_TAGS = {"sagemaker:project-name": PROJECT, "sagemaker:project-id": PROJECT_ID}
 UNITS = {
     STAGING: PATHS["staging"][:-1],
@@ -210,14 +211,14 @@ PEOPLE = [
     role(
         "the tester in staging of a project with capitals",
         f"arn:aws:iam::{STAGING}:role/sagemaker-role-staging-tester",
-        tags={"sagemaker:project-name": "Iris", "sagemaker:project-id": "p-3"},
+        tags=CAPITAL_TAGS,
     ),
     role("the tester in production", f"arn:aws:iam::{PRODUCTION}:role/sagemaker-role-prod-tester", tags=PROJECT_TAGS),
     role("the tester in production without a project", f"arn:aws:iam::{PRODUCTION}:role/sagemaker-role-prod-tester"),
     role(
         "the tester in production of a project with capitals",
         f"arn:aws:iam::{PRODUCTION}:role/sagemaker-role-prod-tester",
-        tags={"sagemaker:project-name": "Iris", "sagemaker:project-id": "p-3"},
+        tags=CAPITAL_TAGS,
     ),
     role(
         "stack sets' administration role",

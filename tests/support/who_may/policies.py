@@ -13,6 +13,7 @@ from awslang.template.intrinsics import Evaluator
 from awslang.template.template import Template, parse
 from pipeline import sharing
 from tests.support import ROOT
+from tests.support.cfn import pseudo_parameters
 
 REGION, FURTHER = "us-east-1", "eu-west-1"
 MANAGEMENT, DATA_SCIENCE, STAGING, PRODUCTION = "999999999999", "111111111111", "333333333333", "222222222222"
@@ -188,15 +189,7 @@ def evaluator(template: Template, stack: Stack) -> Evaluator:
         ids = {"AWS::S3::Bucket": "BucketName", "AWS::IAM::Role": "RoleName"}
         return properties[ids[kind]] if asked == "Ref" and kind in ids else arns.get(kind, name)
 
-    pseudo = {
-        "AWS::AccountId": stack.account,
-        "AWS::Region": stack.region,
-        "AWS::Partition": "aws",
-        "AWS::URLSuffix": "amazonaws.com",
-        "AWS::StackName": "stack",
-        "AWS::StackId": f"arn:aws:cloudformation:{stack.region}:{stack.account}:stack/stack/1",
-        "AWS::NotificationARNs": [],
-    }
+    pseudo = pseudo_parameters(stack.account, stack.region)
     values = parameters.resolve(template, stack.given, None, NO_EXPORTS.__getitem__)
     made = Evaluator(template, values, pseudo, NO_EXPORTS.__getitem__, attribute, lambda service, reference: reference)
     made.check_rules()
