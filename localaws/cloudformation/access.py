@@ -9,7 +9,7 @@ from localaws.authorization.needs import need_of
 from localaws.authorization.state import organization_of
 from localaws.calls import Call
 from localaws.cloud import arn
-from localaws.cloudformation.requests import given_tags, template_body
+from localaws.cloudformation.requests import given_tags, tag_needs, template_body
 from localaws.cloudformation.service import cloudformation
 from localaws.cloudformation.stacks import stacks_of
 from localaws.cloudformation.stacksets.state import sets_of
@@ -94,22 +94,13 @@ def further(call: Call, arns: list[str], keys: Mapping[str, tuple[str, ...]]) ->
 def _tagging(call: Call, stack_arn: str) -> Iterator[Need]:
     """What a request with tags needs besides.
 
-    Service Authorization Reference, "Actions, resources, and condition keys for AWS CloudFormation", API operations.
     IAM User Guide, "AWS global condition context keys": aws:ResourceTag is also "in requests that create a resource
-    with an attached tag". AWS General Reference, "Tagging AWS resources": tags whose key begins with aws: cannot be
-    removed by a request.
+    with an attached tag".
     """
     stack = stacks_of(call.cloud, call.account, call.region).find(call.params.get("StackName", ""))
-    was, tags = (stack.tags if stack else {}), given_tags(call.params)
-    new = {key: value for key, value in tags.items() if was.get(key) != value}
-    lost = tuple(key for key in was if key not in tags and not key.startswith("aws:"))
-    operation = {"cloudformation:createaction": (call.operation,)}
-    if new:
-        keys = {f"aws:requesttag/{key.lower()}": (value,) for key, value in new.items()} | {"aws:tagkeys": tuple(new)}
-        made = {} if stack else {f"aws:resourcetag/{key.lower()}": (value,) for key, value in tags.items()}
-        yield need_of(call, "cloudformation", "TagResource", stack_arn, {**keys, **made, **operation})
-    if lost:
-        yield need_of(call, "cloudformation", "UntagResource", stack_arn, {"aws:tagkeys": lost, **operation})
+    made = {} if stack else {f"aws:resourcetag/{key.lower()}": (v,) for key, v in given_tags(call.params).items()}
+    for action, keys in tag_needs(call, stack.tags if stack else {}):
+        yield need_of(call, "cloudformation", action, stack_arn, {**keys, **made})
 
 
 cloudformation.access = Access(resources=resources, further=further)

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import base64
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 from urllib.parse import parse_qs, unquote, urlsplit
 
@@ -147,6 +147,24 @@ def given_parameters(params: Mapping[str, Any], stack: Stack | None) -> tuple[di
 
 def given_tags(params: Mapping[str, Any]) -> dict[str, str]:
     return {tag["Key"]: tag["Value"] for tag in params.get("Tags", [])}
+
+
+def tag_needs(call: Call, was: Mapping[str, str]) -> Iterator[tuple[str, dict[str, tuple[str, ...]]]]:
+    """The actions, each with its condition keys, that the tags of a request need besides. was: the tags until now
+
+    Service Authorization Reference, "Actions, resources, and condition keys for AWS CloudFormation", API operations;
+    API Reference, CreateStackSet and UpdateStackSet, Tags. AWS General Reference, "Tagging AWS resources": tags whose
+    key begins with aws: cannot be removed by a request.
+    """
+    tags = given_tags(call.params)
+    new = {key: value for key, value in tags.items() if was.get(key) != value}
+    lost = tuple(key for key in was if key not in tags and not key.startswith("aws:"))
+    operation = {"cloudformation:createaction": (call.operation,)}
+    if new:
+        asked = {f"aws:requesttag/{key.lower()}": (value,) for key, value in new.items()}
+        yield "TagResource", {**asked, "aws:tagkeys": tuple(new), **operation}
+    if lost:
+        yield "UntagResource", {"aws:tagkeys": lost, **operation}
 
 
 def acting(call: Call, role_arn: str) -> Session:

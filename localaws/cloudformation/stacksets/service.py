@@ -18,7 +18,7 @@ from awslang.errors import AwsError, NotSupported
 from localaws.calls import Call
 from localaws.cloud import new_id
 from localaws.cloudformation.goals import acknowledge, check_tags, read
-from localaws.cloudformation.requests import NAME, template_body
+from localaws.cloudformation.requests import NAME, tag_needs, template_body
 from localaws.cloudformation.service import cloudformation
 from localaws.cloudformation.stacksets import auto as stacksets_auto
 from localaws.cloudformation.stacksets import run as stacksets_run
@@ -159,15 +159,8 @@ def ask_to_tag(call: Call, stack_set: StackSet) -> None:
     if "Tags" not in call.params:
         return
     session = call.cloud.session_for(call.principal, call.region)
-    tags = {tag["Key"]: tag["Value"] for tag in call.params["Tags"]}
-    new = {key: value for key, value in tags.items() if stack_set.tags.get(key) != value}
-    lost = tuple(key for key in stack_set.tags if key not in tags)
-    operation = {"cloudformation:createaction": (call.operation,)}
-    if new:
-        keys = {f"aws:requesttag/{key.lower()}": (value,) for key, value in new.items()}
-        session.permit("cloudformation:TagResource", stack_set.arn, {**keys, "aws:tagkeys": tuple(new), **operation})
-    if lost:
-        session.permit("cloudformation:UntagResource", stack_set.arn, {"aws:tagkeys": lost, **operation})
+    for action, keys in tag_needs(call, stack_set.tags):
+        session.permit(f"cloudformation:{action}", stack_set.arn, keys)
 
 
 def refuse_nesting(body: str, transforms: list[str], resources: Iterable[Any]) -> None:
