@@ -9,8 +9,7 @@ from localaws.cloudformation.providers.shapes import (
     document,
     fill,
     only,
-    retag,
-    tag_list,
+    retag_resource,
     tagging,
     unless,
     without,
@@ -43,13 +42,7 @@ class Alarm:
         cloudwatch = context.client("cloudwatch")
         made = self._put(context, physical_id, without(new, "Tags"))
         arn = made.attributes["Arn"]
-        retag(
-            context,
-            old,
-            new,
-            lambda tags: cloudwatch.tag_resource(ResourceARN=arn, Tags=tag_list(tags)),
-            lambda keys: cloudwatch.untag_resource(ResourceARN=arn, TagKeys=keys),
-        )
+        retag_resource(context, old, new, cloudwatch, ResourceARN=arn)
         return made
 
     def delete(self, context: Context, physical_id: str, properties: dict[str, Any]) -> None:

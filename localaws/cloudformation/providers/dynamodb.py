@@ -9,8 +9,7 @@ from localaws.cloudformation.provider import Context, Made, provides
 from localaws.cloudformation.providers.shapes import (
     fill,
     only,
-    retag,
-    tag_list,
+    retag_resource,
     tagging,
     truth,
     undone_by,
@@ -61,13 +60,7 @@ class Table:
         self._settings(dynamodb, physical_id, old, new)
         described = dynamodb.describe_table(TableName=physical_id)["Table"]
         arn = described["TableArn"]
-        retag(
-            context,
-            old,
-            new,
-            lambda tags: dynamodb.tag_resource(ResourceArn=arn, Tags=tag_list(tags)),
-            lambda keys: dynamodb.untag_resource(ResourceArn=arn, TagKeys=keys),
-        )
+        retag_resource(context, old, new, dynamodb, ResourceArn=arn)
         return self._made(described)
 
     def delete(self, context: Context, physical_id: str, properties: dict[str, Any]) -> None:

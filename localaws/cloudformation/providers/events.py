@@ -10,8 +10,7 @@ from localaws.cloudformation.providers.shapes import (
     fill,
     only,
     own_tags,
-    retag,
-    tag_list,
+    retag_resource,
     tagging,
     unless,
     without,
@@ -51,13 +50,7 @@ class Rule:
         events, name = context.client("events"), physical_id.rsplit("|", 1)[-1]
         made = self._put(events, name, old, without(new, "Tags"))
         if own_tags(old) or own_tags(new):
-            retag(
-                context,
-                old,
-                new,
-                lambda tags: events.tag_resource(ResourceARN=made, Tags=tag_list(tags)),
-                lambda keys: events.untag_resource(ResourceARN=made, TagKeys=keys),
-            )
+            retag_resource(context, old, new, events, ResourceARN=made)
         return self._made(context, name, new, made)
 
     def delete(self, context: Context, physical_id: str, properties: dict[str, Any]) -> None:

@@ -6,7 +6,7 @@ import json
 from typing import Any
 
 from localaws.cloudformation.provider import Context, Made, ResourceFailed, provides
-from localaws.cloudformation.providers.shapes import fill, only, retag, tag_list, tagging, unless, without
+from localaws.cloudformation.providers.shapes import fill, only, retag_resource, tagging, unless, without
 
 MISSING = {"ResourceNotFoundException"}
 TYPE = "AWS::SecretsManager::Secret"
@@ -33,13 +33,7 @@ class Secret:
             given["SecretString"] = self._value(context, new)
         if given:
             secrets.update_secret(SecretId=physical_id, **given)
-        retag(
-            context,
-            old,
-            new,
-            lambda tags: secrets.tag_resource(SecretId=physical_id, Tags=tag_list(tags)),
-            lambda keys: secrets.untag_resource(SecretId=physical_id, TagKeys=keys),
-        )
+        retag_resource(context, old, new, secrets, SecretId=physical_id)
         return self._made(physical_id)
 
     def delete(self, context: Context, physical_id: str, properties: dict[str, Any]) -> None:

@@ -144,6 +144,19 @@ def retag(
         add(changed)
 
 
+def retag_resource(
+    context: Context, old: Mapping[str, Any], new: Mapping[str, Any], client: Any, **resource: str
+) -> None:
+    """The same of a service with TagResource and UntagResource. resource: how they name it, as ResourceArn="…\""""
+    retag(
+        context,
+        old,
+        new,
+        lambda tags: client.tag_resource(**resource, Tags=tag_list(tags)),
+        lambda keys: client.untag_resource(**resource, TagKeys=keys),
+    )
+
+
 # -- calls -----------------------------------------------------------------------------------------
 
 

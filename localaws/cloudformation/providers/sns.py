@@ -9,8 +9,7 @@ from localaws.cloudformation.providers.shapes import (
     attribute,
     document,
     only,
-    retag,
-    tag_list,
+    retag_resource,
     tagging,
     truth,
     undone_by,
@@ -62,13 +61,7 @@ class Topic:
                 held = listed["SubscriptionArn"].startswith("arn:")  # one that waits for its owner cannot be ended
                 if held and (listed["Protocol"], listed["Endpoint"]) in gone:
                     sns.unsubscribe(SubscriptionArn=listed["SubscriptionArn"])
-        retag(
-            context,
-            old,
-            new,
-            lambda tags: sns.tag_resource(ResourceArn=arn, Tags=tag_list(tags)),
-            lambda keys: sns.untag_resource(ResourceArn=arn, TagKeys=keys),
-        )
+        retag_resource(context, old, new, sns, ResourceArn=arn)
         return Made(arn, {"TopicArn": arn, "TopicName": arn.rsplit(":", 1)[1]})
 
     def delete(self, context: Context, physical_id: str, properties: dict[str, Any]) -> None:
