@@ -62,10 +62,10 @@ class Free:
 class Room(Free):
     """Runs commands in a room that has the system's programs, and these folders.
 
-    sees: read-only; writes: with all that is in them
+    sees: read-only; writes: with all that is in them; shows: at another place, by that place (/opt/ml), writable
     """
 
-    def __init__(self, sees: Iterable[Path], writes: Iterable[Path]) -> None:
+    def __init__(self, sees: Iterable[Path], writes: Iterable[Path], shows: Mapping[str, Path] | None = None) -> None:
         seen = [path for path in sees if path.exists()]
         self._writes = [path.resolve() for path in writes]
         spec = {
@@ -73,6 +73,7 @@ class Room(Free):
             "writes": [*map(str, self._writes)],
             "hides": _homes(),
             "links": {str(path): str(path.resolve()) for path in seen if path != path.resolve()},
+            "shows": {place: str(path.resolve()) for place, path in (shows or {}).items()},
         }
         self._holder = subprocess.Popen(
             [*PYTHON, "hold", json.dumps(spec)],

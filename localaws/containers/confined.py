@@ -1,12 +1,13 @@
 """Runs a program in a room of its own: namespaces of Linux, in which an ordinary user may arrange files.
 
-    confined.py hold '{"sees": […], "writes": […], "hides": […], "links": {…}}'
+    confined.py hold '{"sees": […], "writes": […], "hides": […], "links": {…}, "shows": {…}}'
         makes the room, says the id of its first process, and keeps it while stdin is open
     confined.py enter PID ENVIRONMENT ARGUMENT…
         runs a program in it, and ends as the program ends
 
 The room has the system's programs and the folders that it sees, read-only; the folders that it writes; empty /tmp,
-/run and /home, and nothing in the folders that it hides; a /proc of its own processes alone. Nothing else of this
+/run and /home, and nothing in the folders that it hides; the folders that it shows at another place (/opt/ml),
+writable there; a /proc of its own processes alone. Nothing else of this
 machine's files is there, and no program in it gets a right that it does not begin with. user_namespaces(7),
 mount_namespaces(7), pid_namespaces(7), pivot_root(2).
 
@@ -79,7 +80,27 @@ def empty(path: str) -> None:
     mount("tmpfs", f"/new{path}", "tmpfs", NO_SUID | NO_DEV)
 
 
-def furnish(sees: list[str], writes: list[str], hides: list[str], links: dict[str, str]) -> None:
+def bind_system(name: str, places: list[str]) -> None:
+    """Show a folder of the system, but for what these places below it are to hide."""
+    found = Path("/old", name)
+    if not found.is_dir() or (places and found.is_symlink()):
+        return
+    if found.is_symlink():
+        Path("/new", name).symlink_to(found.readlink())
+        return
+    if not places:
+        bind(f"/{name}", writable=False)
+        return
+    own = {place.split("/")[2] for place in places}
+    Path("/new", name).mkdir()
+    for path in sorted(path for path in found.iterdir() if path.name not in own):
+        if path.is_symlink():
+            Path("/new", name, path.name).symlink_to(path.readlink())
+        else:
+            bind(f"/{name}/{path.name}", writable=False)
+
+
+def furnish(sees: list[str], writes: list[str], hides: list[str], links: dict[str, str], shows: dict[str, str]) -> None:
     """Arrange the files of the room and close its door."""
     mount("none", "/", "", RECURSIVE | PRIVATE)
     mount("tmpfs", "/tmp", "tmpfs", NO_SUID | NO_DEV)
@@ -89,11 +110,7 @@ def furnish(sees: list[str], writes: list[str], hides: list[str], links: dict[st
     os.chdir("/")
     mount("/new", "/new", "", BIND)
     for name in SYSTEM:
-        found = Path("/old", name)
-        if found.is_symlink():
-            Path("/new", name).symlink_to(found.readlink())
-        elif found.is_dir():
-            bind(f"/{name}", writable=False)
+        bind_system(name, [path for path in shows if path.startswith(f"/{name}/")])
     for path in (*EMPTY, *(path for path in hides if Path(f"/new{path}").is_dir())):
         empty(path)
     for name in DEVICES:
@@ -102,6 +119,9 @@ def furnish(sees: list[str], writes: list[str], hides: list[str], links: dict[st
         Path("/new/dev", name).symlink_to(target)
     for path in sorted({*sees, *writes}):
         bind(path, writable=path in writes)
+    for path, folder in shows.items():
+        Path(f"/new{path}").mkdir(parents=True)
+        mount(f"/old{folder}", f"/new{path}", "", BIND | RECURSIVE)
     for path, real in links.items():
         if not Path(f"/new{path}").exists():
             Path(f"/new{path}").parent.mkdir(parents=True, exist_ok=True)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from localaws.services.ecr.images import REPOSITORY, built_in
+from localaws.services.ecr.images import XGBOOST, built_in
 from scripts.rehearsal.embedded import published
 from tests.support.waiting import until
 
@@ -15,9 +15,9 @@ def push(ecr: Any, repository: str, tag: str = "1") -> str:
     """The image's URI in the client's registry; the repository must be there."""
     region = ecr.meta.region_name
     owner = published().registries[region]
-    wanted = {"registryId": owner, "repositoryName": REPOSITORY, "imageIds": [{"imageTag": TAG}]}
+    wanted = {"registryId": owner, "repositoryName": XGBOOST, "imageIds": [{"imageTag": TAG}]}
     manifest = ecr.batch_get_image(**wanted)["images"][0]["imageManifest"]
-    image = built_in(TAG)
+    image = built_in(XGBOOST, TAG)
     assert image is not None
     for digest, blob in image.blobs:
         upload(ecr, repository, digest, blob)

@@ -15,6 +15,7 @@ ACCOUNT, OTHER, REGION = "111111111111", "333333333333", "us-east-1"
 IRIS = ROOT / "seed-code" / "model-build" / "iris.csv"
 BUCKET = f"sagemaker-multi-account-models-{ACCOUNT}-{REGION}"
 IMAGE = xgboost_image(REGION)
+SKLEARN = IMAGE.replace("sagemaker-xgboost:3.0-5", "sagemaker-scikit-learn:1.9-0-cpu-py3")
 HYPERPARAMETERS = {"objective": "multi:softmax", "num_class": "3", "num_round": "5", "eval_metric": "merror"}
 
 
@@ -106,6 +107,42 @@ def train(cloud: Cloud, name: str, role: str, **changed: Any) -> dict[str, Any]:
 
     found: dict[str, Any] = until(ended)
     return found
+
+
+def processing(role: str, script: str, inputs: dict[str, str], *outputs: str, **changed: Any) -> dict[str, Any]:
+    """A request for CreateProcessingJob without its name, which runs the script of the input `code`.
+
+    inputs: the S3 URL of each, by its name; outputs: their names
+    """
+    root = "/opt/ml/processing"
+    source = {"S3DataType": "S3Prefix", "S3InputMode": "File"}
+    return {
+        "RoleArn": role,
+        "AppSpecification": {
+            "ImageUri": SKLEARN,
+            "ContainerEntrypoint": ["python3", f"{root}/input/code/{script}"],
+        },
+        "ProcessingInputs": [
+            {"InputName": name, "S3Input": {"S3Uri": url, "LocalPath": f"{root}/input/{name}", **source}}
+            for name, url in inputs.items()
+        ],
+        "ProcessingOutputConfig": {
+            "Outputs": [
+                {
+                    "OutputName": name,
+                    "S3Output": {
+                        "S3Uri": f"s3://{BUCKET}/out/{name}",
+                        "LocalPath": f"{root}/output/{name}",
+                        "S3UploadMode": "EndOfJob",
+                    },
+                }
+                for name in outputs
+            ]
+        },
+        "ProcessingResources": {
+            "ClusterConfig": {"InstanceCount": 1, "InstanceType": "ml.m5.large", "VolumeSizeInGB": 10}
+        },
+    } | changed
 
 
 def specification(model_data_url: str) -> dict[str, Any]:

@@ -168,15 +168,21 @@ def interpreter(shell: str, amazon_linux: bool) -> list[str]:
     return [str(bash), "--posix"] if amazon_linux and bash.exists() else ["/bin/sh"]
 
 
-def make_python(folder: Path, packages: Path, names: Sequence[str], client: str = "") -> Path:
+def make_python(
+    folder: Path,
+    packages: Path,
+    names: Sequence[str],
+    client: str = "",
+    contents: Sequence[str] = IMAGE_PACKAGES,
+) -> Path:
     """A Python of the build's own, like the image's, and the folder to put first on PATH.
 
     It is the Python that runs the rehearsal, with the image's packages only: what a build
     installs lands in its own folder, and what it forgets to install is missing, as on AWS.
 
-    client: the text of a program to be the Python in its place (prepared.py)
+    client: the text of a program to be the Python in its place (prepared.py); contents: the image's packages
     """
-    link_packages(packages, IMAGE_PACKAGES)
+    link_packages(packages, contents)
     base = Path(sys.executable).resolve()
     version = f"python{sys.version_info.major}.{sys.version_info.minor}"
     programs, libraries = folder / "bin", folder / "lib" / version / "site-packages"

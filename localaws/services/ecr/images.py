@@ -1,9 +1,10 @@
-"""The images in registries: SageMaker's own XGBoost, and those that were pushed to a repository.
+"""The images in registries: SageMaker's own XGBoost and scikit-learn, and those that were pushed to a repository.
 
 An image that was mirrored into another repository (docker pull, tag, push) is known by the digest of its
-manifest. What its layers hold is the embedded AWS's own: a few bytes that stand for the XGBoost that is installed.
+manifest. What its layers hold is the embedded AWS's own: a few bytes that stand for the library that is installed.
 
-Versions: SageMaker Developer Guide, "XGBoost algorithm with Amazon SageMaker AI".
+Versions: SageMaker Developer Guide, "XGBoost algorithm with Amazon SageMaker AI"; scikit-learn's from the SageMaker
+Python SDK (image_uri_config/sklearn.json; 1.9-0 of July 2026 by its pull request #6037).
 """
 
 from __future__ import annotations
@@ -23,7 +24,14 @@ from localaws.cloud import Cloud
 XGBOOST_TAGS = frozenset(
     f"{version}{suffix}" for version in ("1.5-1", "1.7-1", "2.1-0", "3.0-5") for suffix in ("", "-cpu-py3")
 )
-REPOSITORY = "sagemaker-xgboost"
+# Likewise scikit-learn's, of which the one that is installed may be a little newer than the newest of these.
+SKLEARN_TAGS = frozenset(
+    f"{version}{suffix}"
+    for version in ("1.0-1", "1.2-1", "1.4-2", "1.4-2-py312", "1.9-0")
+    for suffix in ("", "-cpu-py3")
+)
+XGBOOST, SKLEARN = "sagemaker-xgboost", "sagemaker-scikit-learn"
+TAGS = {XGBOOST: XGBOOST_TAGS, SKLEARN: SKLEARN_TAGS}  # by the repository in SageMaker's own registries
 MANIFEST = "application/vnd.docker.distribution.manifest.v2+json"
 PULL = ("ecr:BatchCheckLayerAvailability", "ecr:BatchGetImage", "ecr:GetDownloadUrlForLayer")
 EVERYBODY_PULLS = json.dumps(
@@ -41,7 +49,7 @@ def xgboost_image(cloud: Cloud, region: str, tag: str = "3.0-5") -> str:
     """The URI of SageMaker's XGBoost in a Region."""
     if region not in cloud.published.registries:
         raise NotSupported(f"SageMaker's own images in {region}: their registry's account was not given")
-    return f"{cloud.published.registries[region]}.dkr.ecr.{region}.amazonaws.com/{REPOSITORY}:{tag}"
+    return f"{cloud.published.registries[region]}.dkr.ecr.{region}.amazonaws.com/{XGBOOST}:{tag}"
 
 
 @dataclass(frozen=True)
@@ -55,16 +63,22 @@ class Image:
 
 
 @cache
-def built_in(tag: str | None, digest: str | None = None) -> Image | None:
-    """SageMaker's XGBoost by its tag or its digest; None where there is no such image."""
-    tags = sorted(XGBOOST_TAGS) if tag is None else XGBOOST_TAGS & {tag}
-    return next((image for image in map(_made, tags) if digest in (None, image.digest)), None)
+def built_in(repository: str, tag: str | None, digest: str | None = None) -> Image | None:
+    """An image of SageMaker's own by its repository, and its tag or digest; None where there is no such image."""
+    known = TAGS.get(repository, frozenset())
+    tags = sorted(known) if tag is None else known & {tag}
+    return next((image for image in (_made(repository, tag) for tag in tags) if digest in (None, image.digest)), None)
 
 
-def _made(tag: str) -> Image:
+def origin(digest: str) -> str:
+    """The repository of SageMaker's own that an image comes from, wherever it was copied to; "" for another image."""
+    return next((name for name in TAGS if built_in(name, None, digest) is not None), "")
+
+
+def _made(repository: str, tag: str) -> Image:
     version = tag.removesuffix("-cpu-py3")  # the same image under two names
-    settings = {"architecture": "amd64", "os": "linux", "config": {"Labels": {REPOSITORY: version}}}
-    config, layer = json.dumps(settings).encode(), f"{REPOSITORY} {version}\n".encode()
+    settings = {"architecture": "amd64", "os": "linux", "config": {"Labels": {repository: version}}}
+    config, layer = json.dumps(settings).encode(), f"{repository} {version}\n".encode()
     digests = [f"sha256:{hashlib.sha256(blob).hexdigest()}" for blob in (config, layer)]
     described = [
         {"mediaType": f"application/vnd.docker.{kind}", "size": len(blob), "digest": digest}

@@ -139,12 +139,12 @@ def _shown(registry: str, name: str, identifier: dict[str, str], manifest: str, 
 @ecr.operation("BatchGetImage")
 def batch_get_image(call: Call) -> dict[str, Any]:
     owner, name = _owner(call), call.params["repositoryName"]
-    built_in = images.is_built_in(call.cloud, owner, call.region) and name == images.REPOSITORY
+    built_in = images.is_built_in(call.cloud, owner, call.region) and name in images.TAGS
     repository = None if built_in else _repository(call, owner)
     found, failures = [], []
     for identifier in call.params["imageIds"]:
         tag, digest = identifier.get("imageTag"), identifier.get("imageDigest")
-        image = images.built_in(tag, digest) if repository is None else images.find(repository, tag, digest)
+        image = images.built_in(name, tag, digest) if repository is None else images.find(repository, tag, digest)
         if image is None:
             reason = {"failureCode": "ImageNotFound", "failureReason": "Requested image not found"}
             failures.append({"imageId": identifier, **reason})

@@ -5,7 +5,9 @@ SageMaker API Reference, the page of each operation:
 - endpoint_configs.py, endpoints.py, deployment.py, servers.py, shared.py: endpoints with real model servers
 - invocations.py: SageMaker Runtime
 - training.py, logs.py, storage.py: training jobs, really trained
-- pipelines.py, pipeline_definition.py, pipeline_runs.py: SageMaker pipelines
+- processing.py, containers.py: processing jobs, and how a team's script runs
+- pipelines.py, pipeline_definition.py, pipeline_runs.py, pipeline_steps.py, pipeline_cache.py, pipeline_retries.py:
+  SageMaker pipelines
 - projects.py, domains.py, user_profiles.py, code_repositories.py: what SageMaker Studio shows
 - tags.py: tags
 """

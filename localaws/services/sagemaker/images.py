@@ -1,4 +1,5 @@
-"""The container images that the embedded AWS can run: SageMaker's own XGBoost, and what is byte for byte the same.
+"""The container images that the embedded AWS can run: SageMaker's own XGBoost and scikit-learn, and what is byte for
+byte the same.
 
 What pulling needs: Developer Guide, "How to use SageMaker AI execution roles".
 """
@@ -8,21 +9,15 @@ from __future__ import annotations
 from awslang.errors import NotSupported
 from localaws import moto_bridge
 from localaws.cloud import Cloud, Session, arn
-from localaws.services.ecr.images import (
-    IMAGE,
-    PULL,
-    REPOSITORY,
-    XGBOOST_TAGS,
-    built_in,
-    find,
-    is_built_in,
-    xgboost_image,
-)
+from localaws.services.ecr.images import IMAGE, PULL, TAGS, built_in, find, is_built_in, origin, xgboost_image
 from localaws.services.sagemaker.base import invalid
 
 
-def check_image(cloud: Cloud, image: str, region: str) -> None:
-    """ValidationException for an image that AWS would not find; NotSupported for one that only AWS can run."""
+def check_image(cloud: Cloud, image: str, region: str) -> str:
+    """The repository of SageMaker's own that the image comes from (sagemaker-xgboost), which says what it does.
+
+    ValidationException for an image that AWS would not find; NotSupported for one that only AWS can run.
+    """
     found = IMAGE.fullmatch(image)
     if not found:
         raise invalid(f"Using non-ECR image '{image}' without Vpc repository access mode is not supported.")
@@ -30,19 +25,21 @@ def check_image(cloud: Cloud, image: str, region: str) -> None:
     if image_region != region:
         raise invalid(f"The image '{image}' is not in the region {region}: the image must be in the same region.")
     digest = digest and digest.removeprefix("@")
-    if is_built_in(cloud, account, region) and repository == REPOSITORY:
-        if built_in(tag, digest) is None:
-            raise NotSupported(f"the image {image}: the versions that run here are {', '.join(sorted(XGBOOST_TAGS))}")
-        return
+    if is_built_in(cloud, account, region) and repository in TAGS:
+        if built_in(repository, tag, digest) is None:
+            raise NotSupported(
+                f"the image {image}: the versions that run here are {', '.join(sorted(TAGS[repository]))}"
+            )
+        return str(repository)
     held = moto_bridge.backend("ecr", account, region).repositories.get(repository)
     own = find(held, tag, digest) if held is not None else None
-    if own is not None and built_in(None, own.digest) is not None:
-        return
-    if own is None and (repository == REPOSITORY or held is not None):
+    if own is not None and (known := origin(own.digest)):
+        return known
+    if own is None and (repository in TAGS or held is not None):
         raise invalid(f"Requested image {image} not found.")
     raise NotSupported(
-        f"the image {image}: only SageMaker's own XGBoost image runs here ({xgboost_image(cloud, region)}), and what "
-        "is byte for byte the same"
+        f"the image {image}: only SageMaker's own XGBoost and scikit-learn images run here, such as "
+        f"{xgboost_image(cloud, region)}, and what is byte for byte the same"
     )
 
 

@@ -1,7 +1,8 @@
 """The definition of a SageMaker pipeline: checked, and its references resolved. Pure, no requests.
 
-SageMaker Developer Guide, "Pipelines steps", "Pipeline parameters", "Condition types"; the JSON
-schema of pipeline definitions, version 2020-12-01.
+SageMaker Developer Guide, "Pipelines steps", "Pipeline parameters", "Condition types", "Pass Data Between Steps",
+"Caching pipeline steps", "Retry Policy for Pipeline Steps"; the JSON schema of pipeline definitions, version
+2020-12-01.
 """
 
 from __future__ import annotations
@@ -14,12 +15,13 @@ from typing import Any
 
 from awslang.bounded import is_number
 from awslang.errors import NotSupported
+from localaws.services.sagemaker import pipeline_cache, pipeline_retries
 from localaws.services.sagemaker.base import invalid, only
 
 VERSION = "2020-12-01"
 LIMIT = 1024 * 1024  # characters: API Reference, "CreatePipeline"
 STEP_NAME = re.compile(r"[A-Za-z0-9\-_]{1,64}")
-SUPPORTED = frozenset({"Training", "RegisterModel", "Model", "Condition", "Fail"})
+SUPPORTED = frozenset({"Training", "Processing", "RegisterModel", "Model", "Condition", "Fail"})
 KINDS: dict[str, Callable[[Any], Any]] = {"String": str, "Integer": int, "Float": float, "Boolean": bool}
 EXECUTION = (
     "StartDateTime", "CurrentDateTime", "PipelineName", "PipelineArn", "PipelineExecutionId", "PipelineExecutionArn",
@@ -31,7 +33,9 @@ COMPARISONS: dict[str, Callable[[Any, Any], bool]] = {
     "LessThan": lambda left, right: bool(left < right),
     "LessThanOrEqualTo": lambda left, right: bool(left <= right),
 }
-PATH = re.compile(r"\.?([^.\[\]']+)|\[([0-9]+)\]|\['([^']+)'\]")
+PATH = re.compile(r"\.?([^.\[\]'\"]+)|\[([0-9]+)\]|\['([^']+)'\]|\[\"([^\"]+)\"\]")
+NAMES = ("MetricName", "OutputName", "InputName", "ChannelName")  # by which a reference finds an item of a list
+FUNCTIONS = frozenset({"Std:Join", "Std:JsonGet"})
 
 
 @dataclass(frozen=True)
@@ -46,6 +50,9 @@ class Step:
     description: str = ""
     if_steps: tuple[Step, ...] = ()
     else_steps: tuple[Step, ...] = ()
+    files: Mapping[str, tuple[str, str]] = field(default_factory=dict)  # property files: output and path, by name
+    cached: float | None = None  # for how many seconds a run may be used again
+    retries: tuple[pipeline_retries.Policy, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -112,11 +119,9 @@ def read_step(body: Mapping[str, Any]) -> Step:
         raise invalid(f"The step name '{name}' must have 1 to 64 letters, digits, hyphens or underscores")
     if kind not in SUPPORTED:
         raise NotSupported(f"pipeline steps of type {kind} (step {name})")
-    if (body.get("CacheConfig") or {}).get("Enabled"):
-        raise NotSupported(f"pipeline step caching (step {name})")
     only(
         body, f"the pipeline step {name}", "Name", "Type", "Arguments", "DependsOn", "DisplayName", "Description",
-        "CacheConfig",
+        "CacheConfig", "RetryPolicies", *(("PropertyFiles",) if kind == "Processing" else ()),
     )  # fmt: skip
     arguments = body.get("Arguments", {})
     branches: dict[str, tuple[Step, ...]] = {}
@@ -136,7 +141,26 @@ def read_step(body: Mapping[str, Any]) -> Step:
         description=body.get("Description", ""),
         if_steps=branches.get("IfSteps", ()),
         else_steps=branches.get("ElseSteps", ()),
+        files=property_files(name, body),
+        cached=pipeline_cache.seconds(name, kind, body.get("CacheConfig") or {}),
+        retries=pipeline_retries.read(name, kind, body.get("RetryPolicies") or []),
     )
+
+
+def property_files(name: str, body: Mapping[str, Any]) -> dict[str, tuple[str, str]]:
+    """The property files of a step, each the name of an output and a path in it."""
+    outputs = {
+        item.get("OutputName")
+        for item in body.get("Arguments", {}).get("ProcessingOutputConfig", {}).get("Outputs", [])
+    }
+    found = {}
+    for item in body.get("PropertyFiles") or []:
+        if not {"PropertyFileName", "OutputName", "FilePath"} <= set(item):
+            raise invalid(f"Step '{name}': a property file needs PropertyFileName, OutputName and FilePath")
+        if item["OutputName"] not in outputs:
+            raise invalid(f"Step '{name}': the property file names the unknown output '{item['OutputName']}'")
+        found[item["PropertyFileName"]] = (item["OutputName"], item["FilePath"])
+    return found
 
 
 def check_condition(step: str, condition: Mapping[str, Any]) -> None:
@@ -160,10 +184,12 @@ def references(value: Any) -> Iterator[list[str]]:
             yield split(value["Get"])
             return
         for name in value:
-            if name.startswith("Std:") and name != "Std:Join":
+            if name.startswith("Std:") and name not in FUNCTIONS:
                 raise NotSupported(f"the pipeline function {name}")
         if "Std:Join" in value and set(value["Std:Join"]) != {"On", "Values"}:
             raise invalid("Std:Join needs On and Values")
+        if "Std:JsonGet" in value and set(value["Std:JsonGet"]) not in ({"PropertyFile", "Path"}, {"S3Uri", "Path"}):
+            raise invalid("Std:JsonGet needs Path, and PropertyFile or S3Uri")
         for item in value.values():
             yield from references(item)
     elif isinstance(value, list | tuple):
@@ -188,17 +214,17 @@ def check_references(definition: Definition) -> None:
     names = [step.name for step in steps]
     if duplicates := sorted({name for name in names if names.count(name) > 1}):
         raise invalid(f"Step names must be unique: {', '.join(duplicates)}")
-    conditions = {step.name for step in steps if step.kind == "Condition"}
+    files = {step.name: step.files for step in steps}
     for step in steps:
         for path in references(step.arguments):
             known = {"Parameters": definition.parameters, "Steps": names, "Execution": EXECUTION}.get(path[0])
             if known is None or len(path) < 2 or path[1] not in known:
                 raise invalid(f"Step '{step.name}': the reference '{'.'.join(path)}' is not valid")
+            if path[2:3] == ["PropertyFiles"] and (len(path) != 4 or path[3] not in files[path[1]]):
+                raise invalid(f"Step '{step.name}': '{'.'.join(path)}' is not a property file of its step")
         for name in step.after:
             if name not in names:
                 raise invalid(f"Step '{step.name}' depends on the unknown step '{name}'")
-            if name in conditions:
-                raise NotSupported(f"a pipeline step that waits for a Condition step (step {step.name})")
 
 
 def check_cycles(steps: tuple[Step, ...]) -> None:
@@ -224,28 +250,47 @@ def given_parameters(definition: Definition, given: Mapping[str, str]) -> dict[s
 
 
 def resolve(value: Any, known: Mapping[str, Any]) -> Any:
-    """The value with its references replaced; known: Parameters, Execution, Steps (name to description)."""
+    """The value with its references replaced.
+
+    known: Parameters, Execution, Steps (name to description), and Read, which gives the text at an S3 URL
+    """
     if isinstance(value, Mapping):
         if set(value) == {"Get"}:
             return look_up(split(value["Get"]), known)
         if set(value) == {"Std:Join"}:
             join = value["Std:Join"]
             return str(resolve(join["On"], known)).join(str(resolve(item, known)) for item in join["Values"])
+        if set(value) == {"Std:JsonGet"}:
+            return json_get(value["Std:JsonGet"], known)
         return {key: resolve(item, known) for key, item in value.items()}
     if isinstance(value, list | tuple):
         return [resolve(item, known) for item in value]
     return value
 
 
-def look_up(path: list[str], known: Mapping[str, Any]) -> Any:
-    """The value at a path; a metric is found in FinalMetricDataList by its name. LookupError otherwise."""
+def json_get(function: Mapping[str, Any], known: Mapping[str, Any]) -> Any:
+    """What a JSON file in S3 holds at a path; LookupError where it holds nothing there."""
+    url = resolve(function.get("PropertyFile", function.get("S3Uri")), known)
+    path = resolve(function["Path"], known)
+    try:
+        body = json.loads(known["Read"](url))
+    except ValueError as error:
+        raise LookupError(f"{url} is not valid JSON: {error}") from error
+    try:
+        return look_up(split(str(path).removeprefix("$")), body)
+    except (LookupError, TypeError) as error:
+        raise LookupError(f"{url} has nothing at {path}") from error
+
+
+def look_up(path: list[str], known: Any) -> Any:
+    """The value at a path; a metric, an input or an output is found by its name in its list. LookupError otherwise."""
     found: Any = known
     for part in path:
         if isinstance(found, list) and not is_number(part):
-            metrics = {item.get("MetricName"): item for item in found}
-            if part not in metrics:
-                raise LookupError(f"there is no metric {part}, only {', '.join(sorted(map(str, metrics)))}")
-            found = metrics[part]
+            named = {name: item for item in found for kind in NAMES if (name := item.get(kind))}
+            if part not in named:
+                raise LookupError(f"there is no {part}, only {', '.join(sorted(map(str, named)))}")
+            found = named[part]
         elif isinstance(found, list):
             found = found[int(part)]
         else:

@@ -1,94 +1,71 @@
 """One execution of a SageMaker pipeline: its steps, in their order, with the pipeline's role.
 
-SageMaker Developer Guide, "Pipelines steps", "Pipelines Role Permissions", "Events that Amazon
-SageMaker AI sends to Amazon EventBridge". A RegisterModel step makes the model group where it does
-not exist yet, with the pipeline's tags.
+SageMaker Developer Guide, "Pipelines steps", "Events that Amazon SageMaker AI sends to Amazon EventBridge".
+What a step does is in pipeline_steps.py.
 """
 
 from __future__ import annotations
 
-import secrets
-import string
-import threading
-from dataclasses import dataclass, field
+from collections.abc import Iterable
 from typing import Any
 
-from botocore.exceptions import ClientError, ParamValidationError
+from botocore.exceptions import ParamValidationError
 
-from localaws.cloud import Cloud, Session
-from localaws.services.sagemaker import base, pipeline_definition
-from localaws.services.sagemaker.pipeline_definition import Definition, Step, holds, resolve
+from localaws.cloud import Cloud
+from localaws.services.sagemaker import base, pipeline_definition, pipeline_steps
+from localaws.services.sagemaker.pipeline_definition import Step
+from localaws.services.sagemaker.pipeline_steps import Execution, StepFailed
 
 STARTED = "Executing"
-ALPHABET = string.ascii_lowercase + string.digits
-
-
-@dataclass
-class Execution:
-    """One execution: as DescribePipelineExecution shows it, its definition, its steps as they are listed."""
-
-    shown: dict[str, Any]
-    text: str
-    definition: Definition
-    parameters: dict[str, Any]
-    session: Session
-    tags: dict[str, str]
-    steps: dict[str, dict[str, Any]] = field(default_factory=dict)
-    outputs: dict[str, Any] = field(default_factory=dict)
-    stop: threading.Event = field(default_factory=threading.Event)
-
-    @property
-    def arn(self) -> str:
-        return str(self.shown["PipelineExecutionArn"])
-
-
-class StepFailed(Exception):  # what happened to it
-    """The step's FailureReason."""
-
-
-def random_id(length: int) -> str:
-    return "".join(secrets.choice(ALPHABET) for _ in range(length))
-
-
-def known(execution: Execution) -> dict[str, Any]:
-    """What references may mean."""
-    shown = execution.shown
-    return {
-        "Parameters": execution.parameters,
-        "Steps": execution.outputs,
-        "Execution": {
-            "StartDateTime": shown["CreationTime"].isoformat(),
-            "CurrentDateTime": base.now().isoformat(),
-            "PipelineName": shown["PipelineArn"].rsplit("/", 1)[1],
-            "PipelineArn": shown["PipelineArn"],
-            "PipelineExecutionId": execution.arn.rsplit("/", 1)[1],
-            "PipelineExecutionArn": execution.arn,
-        },
-    }
+ENDED = frozenset({"Succeeded", "Failed", "Stopped"})
 
 
 def run(cloud: Cloud, execution: Execution) -> None:
     """Every step as soon as those that it waits for have succeeded; none is begun after a failure."""
     announce_execution(cloud, execution, None)
-    pending = list(execution.definition.steps)
-    while pending and not execution.stop.is_set() and not failed(execution):
-        ready = [step for step in pending if step.after <= set(execution.outputs)]
-        if not ready:
-            break  # they wait for a branch that was not taken
-        pending = [step for step in pending if step not in ready]
-        threads = [cloud.background(f"pipeline step {step.name}", run_step, cloud, execution, step) for step in ready]
-        for thread in threads:
-            thread.join()
-        for step in ready:
-            if step.kind == "Condition" and step.name in execution.outputs:
-                taken = execution.outputs[step.name]["Outcome"] == "True"
-                pending += step.if_steps if taken else step.else_steps
+    pending, running = list(execution.definition.steps), dict[str, Step]()
+    while True:
+        begun = set(running)
+        if not execution.stop.is_set() and not failed(execution):
+            for step in list(pending):
+                if len(running) < execution.parallel and step.after <= passed(execution):
+                    pending.remove(step)
+                    running[step.name] = step
+        for name in running.keys() - begun:
+            cloud.background(f"pipeline step {name}", run_step, cloud, execution, running[name])
+        if not running:
+            break  # all are through, or they wait for a branch that was not taken
+        with execution.ended:
+            execution.ended.wait_for(lambda: ended_of(execution, running))
+        for name in ended_of(execution, running):
+            step = running.pop(name)
+            pending += branch(execution, step)
     before = execution.shown["PipelineExecutionStatus"]
     if failed(execution):
         execution.shown["FailureReason"] = "Step failure: One or multiple steps failed."
     status = "Failed" if failed(execution) else "Stopped" if execution.stop.is_set() else "Succeeded"
     execution.shown |= {"PipelineExecutionStatus": status, "LastModifiedTime": base.now()}
     announce_execution(cloud, execution, before)
+
+
+def ended_of(execution: Execution, names: Iterable[str]) -> list[str]:
+    return [name for name in names if name in execution.steps and execution.steps[name]["StepStatus"] in ENDED]
+
+
+def branch(execution: Execution, step: Step) -> tuple[Step, ...]:
+    """The steps that a Condition step begins; () for every other step."""
+    if step.kind != "Condition" or step.name not in execution.outputs:
+        return ()
+    return step.if_steps if execution.outputs[step.name]["Outcome"] == "True" else step.else_steps
+
+
+def passed(execution: Execution) -> set[str]:
+    """The steps that others need not wait for any more: a Condition step only with the branch that it took."""
+
+    def through(step: Step) -> bool:
+        return step.name in execution.outputs and all(through(inner) for inner in branch(execution, step))
+
+    return {step.name for step in pipeline_definition.every_step(execution.definition.steps) if through(step)}
 
 
 def failed(execution: Execution) -> bool:
@@ -110,105 +87,22 @@ def run_step(cloud: Cloud, execution: Execution, step: Step) -> None:
         shown["StepDescription"] = step.description
     execution.steps[step.name] = shown
     announce_step(cloud, execution, step, "Starting")
+    status = "Failed"
     try:
-        output = PERFORMERS[step.kind](cloud, execution, step, shown)
+        output = pipeline_steps.perform(cloud, execution, step, shown)
         status = "Stopped" if output is None else "Succeeded"
         if output is not None:
             execution.outputs[step.name] = output
     except StepFailed as failure:
-        status = "Failed"
         shown["FailureReason"] = str(failure)
-    except ClientError as error:
-        status = "Failed"
-        shown["FailureReason"] = f"ClientError: {error.response['Error']['Message']}"
     except (LookupError, TypeError, ParamValidationError) as error:
-        status = "Failed"
-        shown["FailureReason"] = f"ClientError: The arguments of step {step.name} could not be resolved: {error!r}"
-    shown |= {"StepStatus": status, "EndTime": base.now()}
-    announce_step(cloud, execution, step, STARTED)
-
-
-def play_training(cloud: Cloud, execution: Execution, step: Step, shown: dict[str, Any]) -> dict[str, Any] | None:
-    """The job is named pipelines-EXECUTION-STEP-RANDOM. None when it was stopped."""
-    client = execution.session.client("sagemaker")
-    arguments = resolve(step.arguments, known(execution))
-    arguments["TrainingJobName"] = job_name(execution, step)
-    shown["Metadata"] = {"TrainingJob": {"Arn": client.create_training_job(**arguments)["TrainingJobArn"]}}
-    stopping = False
-    while True:
-        job: dict[str, Any] = client.describe_training_job(TrainingJobName=arguments["TrainingJobName"])
-        status = job["TrainingJobStatus"]
-        if status == "Failed":
-            raise StepFailed(f"ClientError: {job['FailureReason']}")
-        if status == "Completed":
-            job.pop("ResponseMetadata", None)
-            return job
-        if status == "Stopped":
-            return None
-        if execution.stop.is_set() and not stopping:
-            client.stop_training_job(TrainingJobName=arguments["TrainingJobName"])
-            stopping = True
-        if cloud.stopping.wait(0.03):
-            return None
-
-
-def job_name(execution: Execution, step: Step) -> str:
-    identity = execution.arn.rsplit("/", 1)[1]
-    return f"pipelines-{identity}-{step.name.replace('_', '-')[:29].strip('-')}-{random_id(10)}"
-
-
-def play_register(cloud: Cloud, execution: Execution, step: Step, shown: dict[str, Any]) -> dict[str, Any]:
-    client = execution.session.client("sagemaker")
-    arguments = resolve(step.arguments, known(execution))
-    arguments["MetadataProperties"] = {"GeneratedBy": execution.arn, **arguments.get("MetadataProperties", {})}
-    group = arguments.get("ModelPackageGroupName", "")
-    if group and not group.startswith("arn:"):
-        make_group(client, group, execution.tags)
-    made = client.create_model_package(**arguments)["ModelPackageArn"]
-    shown["Metadata"] = {"RegisterModel": {"Arn": made}}
-    described: dict[str, Any] = client.describe_model_package(ModelPackageName=made)
-    return described
-
-
-def make_group(client: Any, name: str, tags: dict[str, str]) -> None:
-    """The model group, unless it is there already."""
-    try:
-        client.describe_model_package_group(ModelPackageGroupName=name)
-    except ClientError as error:
-        if "does not exist" not in error.response["Error"]["Message"]:
-            raise
-        client.create_model_package_group(ModelPackageGroupName=name, Tags=base.as_list(tags))
-
-
-def play_model(cloud: Cloud, execution: Execution, step: Step, shown: dict[str, Any]) -> dict[str, Any]:
-    client = execution.session.client("sagemaker")
-    arguments = resolve(step.arguments, known(execution))
-    arguments["ModelName"] = job_name(execution, step)
-    shown["Metadata"] = {"Model": {"Arn": client.create_model(**arguments)["ModelArn"]}}
-    described: dict[str, Any] = client.describe_model(ModelName=arguments["ModelName"])
-    return described
-
-
-def play_condition(cloud: Cloud, execution: Execution, step: Step, shown: dict[str, Any]) -> dict[str, Any]:
-    outcome = str(all(holds(condition, known(execution)) for condition in step.arguments["Conditions"]))
-    shown["Metadata"] = {"Condition": {"Outcome": outcome}}
-    return {"Outcome": outcome}
-
-
-def play_fail(cloud: Cloud, execution: Execution, step: Step, shown: dict[str, Any]) -> dict[str, Any]:
-    message = resolve(step.arguments.get("ErrorMessage", ""), known(execution))
-    shown["Metadata"] = {"Fail": {"ErrorMessage": message}}
-    raise StepFailed(message)
-
-
-PERFORMERS = {
-    "Training": play_training,
-    "RegisterModel": play_register,
-    "Model": play_model,
-    "Condition": play_condition,
-    "Fail": play_fail,
-}
-assert set(PERFORMERS) == pipeline_definition.SUPPORTED
+        reason = error.args[0] if isinstance(error, LookupError) and error.args else repr(error)
+        shown["FailureReason"] = f"ClientError: The arguments of step {step.name} could not be resolved: {reason}"
+    finally:
+        with execution.ended:
+            shown |= {"StepStatus": status, "EndTime": base.now()}
+            announce_step(cloud, execution, step, STARTED)
+            execution.ended.notify_all()
 
 
 def announce_execution(cloud: Cloud, execution: Execution, before: str | None) -> None:

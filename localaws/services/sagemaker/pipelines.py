@@ -4,7 +4,7 @@ CreatePipeline, UpdatePipeline, DescribePipeline, ListPipelines, DeletePipeline,
 StartPipelineExecution, StopPipelineExecution, DescribePipelineExecution, ListPipelineExecutions,
 ListPipelineExecutionSteps, ListPipelineParametersForExecution and
 DescribePipelineDefinitionForExecution (SageMaker API Reference, the page of each operation).
-Versions of pipelines, selective execution, retries and caching are not supported.
+Versions of pipelines and selective execution are not supported.
 """
 
 from __future__ import annotations
@@ -17,7 +17,9 @@ from localaws.calls import Call
 from localaws.cloud import arn
 from localaws.services.sagemaker import base, pipeline_definition
 from localaws.services.sagemaker.base import invalid, missing
-from localaws.services.sagemaker.pipeline_runs import Execution, known, random_id, run
+from localaws.services.sagemaker.pipeline_cache import Cache
+from localaws.services.sagemaker.pipeline_runs import run
+from localaws.services.sagemaker.pipeline_steps import MOST_PARALLEL, Execution, known, random_id
 from localaws.services.sagemaker.service import sagemaker
 
 WRITTEN = (
@@ -33,6 +35,7 @@ class Pipelines:
 
     by_name: dict[str, dict[str, Any]] = field(default_factory=dict)
     executions: dict[str, Execution] = field(default_factory=dict)
+    caches: dict[str, Cache] = field(default_factory=dict)
     tokens: dict[str, str] = field(default_factory=dict)
     lock: threading.RLock = field(default_factory=threading.RLock)
 
@@ -144,6 +147,7 @@ def delete_pipeline(call: Call) -> dict[str, Any]:
     if running:
         raise base.conflict(f"The pipeline {pipeline['PipelineArn']} has running executions: {running[0].arn}")
     del state(call).by_name[pipeline["PipelineName"]]
+    state(call).caches.pop(pipeline["PipelineName"], None)
     base.drop_tags(call.cloud, pipeline["PipelineArn"])
     return {"PipelineArn": pipeline["PipelineArn"]}
 
@@ -179,6 +183,9 @@ def start_pipeline_execution(call: Call) -> dict[str, Any]:
     }
     if "PipelineExecutionDescription" in params:
         shown["PipelineExecutionDescription"] = params["PipelineExecutionDescription"]
+    parallel = params.get("ParallelismConfiguration", pipeline.get("ParallelismConfiguration", {}))
+    with state(call).lock:
+        cache = state(call).caches.setdefault(pipeline["PipelineName"], Cache())
     execution = Execution(
         shown=shown,
         text=pipeline["PipelineDefinition"],
@@ -186,6 +193,8 @@ def start_pipeline_execution(call: Call) -> dict[str, Any]:
         parameters=values,
         session=session,
         tags=base.tags_of(call.cloud, pipeline["PipelineArn"]),
+        cache=cache,
+        parallel=parallel.get("MaxParallelExecutionSteps", MOST_PARALLEL),
     )
     if definition.experiment:
         shown["PipelineExperimentConfig"] = pipeline_definition.resolve(definition.experiment, known(execution))

@@ -35,16 +35,18 @@ def keys_under(session: Session, url: str) -> list[str]:
 
 
 def download_folder(session: Session, url: str, keys: list[str], folder: Path) -> int:
-    """The objects into the folder, by their names below the URL's last slash; returns their bytes.
+    """The objects into the folder, by their names below the URL where that is a folder, else below its last slash;
+    returns their bytes.
 
+    Public samples hand s3://…/output/train on from step to step, and read …/train.csv in the place of the input.
     NoDownload for a key that cannot be a file. AWS documents no text for that; of a clash users quote this one.
     """
     bucket, prefix = split(url)
-    base = prefix.rpartition("/")[0]
     size = 0
     for key in keys:
         content = session.client("s3").get_object(Bucket=bucket, Key=key)["Body"].read()
         try:
+            base = prefix if key.startswith(f"{prefix}/") else prefix.rpartition("/")[0]
             places.write(folder, key[len(base) :], content)
         except places.Clash as clash:
             raise NoDownload(
@@ -56,6 +58,12 @@ def download_folder(session: Session, url: str, keys: list[str], folder: Path) -
             raise NoDownload(f"Failed to download data. Cannot download s3://{bucket}/{key}: {no_place}") from no_place
         size += len(content)
     return size
+
+
+def files_in(folder: Path) -> list[Path]:
+    """The files below a folder that a container has written; a link that leads out of it is none of them."""
+    real = folder.resolve()
+    return sorted(path for path in folder.rglob("*") if path.is_file() and path.resolve().is_relative_to(real))
 
 
 def pack(folder: Path) -> bytes:
@@ -72,6 +80,22 @@ def unpack(content: bytes, folder: Path) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     with tarfile.open(fileobj=io.BytesIO(content), mode="r:gz") as archive:
         archive.extractall(folder, filter="data")
+
+
+def nothing_found(session: Session, url: str, role: str) -> str:
+    """What SageMaker says of an input without objects."""
+    return (
+        f'No S3 objects found under S3 URL "{url}" given in input data source. Please ensure that the bucket '
+        f"exists in the selected region ({session.region}), that objects exist under that S3 prefix, and that the "
+        f'role "{role}" has "s3:ListBucket" permissions on bucket "{split(url)[0]}".'
+    )
+
+
+def put(session: Session, url: str, content: bytes, key_id: str) -> None:
+    """One object, encrypted with the key, or as its bucket says where none is named."""
+    bucket, key = split(url)
+    encryption = {"SSEKMSKeyId": key_id, "ServerSideEncryption": "aws:kms"} if key_id else {}
+    session.client("s3").put_object(Bucket=bucket, Key=key, Body=content, **encryption)
 
 
 def upload(session: Session, url: str, content: bytes, key_id: str) -> None:

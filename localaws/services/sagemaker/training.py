@@ -164,11 +164,7 @@ def find_input(session: Session, role_arn: str, channel: dict[str, Any]) -> list
             raise
         keys = []
     if not keys:
-        raise invalid(
-            f'No S3 objects found under S3 URL "{url}" given in input data source. Please ensure that the bucket '
-            f"exists in the selected region ({session.region}), that objects exist under that S3 prefix, and that the "
-            f'role "{role_arn}" has "s3:ListBucket" permissions on bucket "{storage.split(url)[0]}".'
-        )
+        raise invalid(storage.nothing_found(session, url, role_arn))
     return keys
 
 
@@ -200,6 +196,7 @@ def step(cloud: Cloud, job: Job, status: str, message: str) -> None:
         [job.shown["TrainingJobArn"]],
         {**detail, "SecondaryStatusTransitions": list(transitions), "Tags": {}},
     )
+    cloud.changed(job.shown["TrainingJobArn"])
 
 
 def run(cloud: Cloud, job: Job, session: Session, keys: dict[str, list[str]]) -> None:

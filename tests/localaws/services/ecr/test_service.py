@@ -82,7 +82,7 @@ def test_a_creation_template_gives_the_repository_its_policy_and_no_template_giv
 
 
 def test_what_ecr_refuses_to_take_is_refused(cloud: Cloud) -> None:
-    ecr, image = registry(cloud), images.built_in("3.0-5")
+    ecr, image = registry(cloud), images.built_in(images.XGBOOST, "3.0-5")
     assert image is not None
     ecr.create_repository(repositoryName="aa", imageTagMutability="IMMUTABLE")
     put = {"repositoryName": "aa", "imageManifest": image.manifest, "imageTag": "1"}
@@ -114,7 +114,7 @@ def test_an_image_runs_where_it_is_byte_for_byte_sagemakers(cloud: Cloud) -> Non
     digest = ecr.describe_images(repositoryName="team/iris")["imageDetails"][0]["imageDigest"]
     sagemaker_images.check_image(cloud, uri.replace(":1", f"@{digest}"), REGION)
     blob = b"another layer"
-    found = images.built_in("3.0-5")
+    found = images.built_in(images.XGBOOST, "3.0-5")
     assert found is not None
     other = json.loads(found.manifest)
     other["layers"][0]["digest"] = f"sha256:{hashlib.sha256(blob).hexdigest()}"

@@ -48,6 +48,10 @@ REGISTER = {
 }
 
 
+FILE = {"PropertyFileName": "Evaluation", "OutputName": "evaluation", "FilePath": "evaluation.json"}
+GET = {"PropertyFile": {"Get": "Steps.B.PropertyFiles.Evaluation"}, "Path": "mse.value"}
+
+
 def body(*steps: dict[str, Any], **members: Any) -> str:
     return json.dumps({"Version": "2020-12-01", "Steps": list(steps), **members})
 
@@ -198,9 +202,13 @@ def test_a_pipeline_exists_once_and_can_be_updated_and_deleted(cloud: Cloud) -> 
         ("{", "not valid JSON"),
         ('{"Version": "2019", "Steps": []}', "Version must be"),
         (body(), "at least one step"),
-        (body({"Name": "A", "Type": "Processing"}), "pipeline steps of type Processing"),
-        (body({"Name": "A", "Type": "Fail", "RetryPolicies": [{}]}), "RetryPolicies"),
-        (body({"Name": "A", "Type": "Fail", "CacheConfig": {"Enabled": True}}), "caching"),
+        (body({"Name": "A", "Type": "EMR"}), "pipeline steps of type EMR"),
+        (body({"Name": "A", "Type": "Fail", "RetryPolicies": [{}]}), "steps of type Fail have none"),
+        (body({"Name": "A", "Type": "Model", "RetryPolicies": [{"ExceptionType": ["Any"]}]}), "ExceptionType"),
+        (body({"Name": "A", "Type": "Fail", "CacheConfig": {"Enabled": True}}), "no CacheConfig"),
+        (body({"Name": "A", "Type": "Training", "CacheConfig": {"Enabled": True, "ExpireAfter": "a day"}}), "P30D"),
+        (body({"Name": "A", "Type": "Processing", "PropertyFiles": [FILE]}), "unknown output 'evaluation'"),
+        (body({"Name": "A", "Type": "Fail", "Arguments": {"ErrorMessage": {"Std:JsonGet": GET}}}), "Steps.B"),
         (body({"Name": "A b", "Type": "Fail"}), "step name"),
         (body({"Name": "A", "Type": "Fail"}, {"Name": "A", "Type": "Fail"}), "unique"),
         (body({"Name": "A", "Type": "Fail", "Arguments": {"ErrorMessage": {"Get": "Parameters.X"}}}), "Parameters.X"),
