@@ -79,6 +79,9 @@ CORRECTIONS = (
         "metrics-once", "cloudwatch", "lists a metric once for each data point", "CloudWatch API Reference, ListMetrics"
     ),
     Correction(
+        "starting-key", "dynamodb", "scans from a key that the table cannot have", "DynamoDB API Reference, Scan"
+    ),
+    Correction(
         "roots-of-an-organization",
         "organizations",
         "enables no policy type",

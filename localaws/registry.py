@@ -15,7 +15,7 @@ from functools import cache
 from typing import Any
 
 from awslang.errors import NotSupported
-from localaws import moto_bridge
+from localaws import moto_bridge, pages
 from localaws.calls import Call, HttpRequest
 from localaws.service import Access, Handler, Service
 
@@ -109,7 +109,10 @@ def output(call: Call, handler: Handler) -> dict[str, Any]:
     service = find(call.service)
     assert service is not None  # it has the handler
     service.check_input(call)
-    return handler(call) or {}
+    pages.check(call)
+    answer = handler(call) or {}
+    pages.remember(call, answer)
+    return answer
 
 
 def answer_of_moto(call: Call, text: Callable[[], HttpRequest] | None = None) -> tuple[int, dict[str, str], Any]:
@@ -120,12 +123,15 @@ def answer_of_moto(call: Call, text: Callable[[], HttpRequest] | None = None) ->
     service = find(call.service)
     assert service is not None  # it lets moto answer
     service.check_input(call)
-    call = replace(call, account=service.owner(call)) if service.owner is not None else call
+    pages.check(call)
+    asked, call = call, replace(call, account=service.owner(call)) if service.owner is not None else call
     found = service.checks[call.operation](call) if call.operation in service.checks else None
     values = moto_bridge.by_values(call) if text else None
     status, headers, body = (
         (200, {}, values) if values is not None else moto_bridge.answer(replace(call, http=text()) if text else call)
     )
-    if call.operation in service.consequences and status < 400:
-        service.consequences[call.operation](call, found)
+    if status < 400:
+        pages.remember(asked, body)
+        if call.operation in service.consequences:
+            service.consequences[call.operation](call, found)
     return status, headers, body

@@ -39,6 +39,15 @@ What moto does, and the AWS page that says otherwise. Each row has a test that f
 | service | moto | AWS |
 |---|---|---|
 """
+TOKENS = """\
+## Tokens of pages
+
+A token that no answer gave is refused in every operation with pages (`localaws/pages.py`). An operation is named where
+it differs from its service.
+
+| service | error | AWS |
+|---|---|---|
+"""
 TYPES = """\
 ## Resource types
 
@@ -47,14 +56,16 @@ The properties that are carried out, by type. A template with another property f
 
 
 def page() -> str:
-    from localaws import supported  # a second, after the arguments
+    from localaws import pages, supported  # a second, after the arguments
 
     services, types = supported.services(), supported.types()
     table = "".join(f"| {s.name} | {len(s.ours)} | {len(s.moto)} | {len(s.refused)} |\n" for s in services)
     parts = [HEAD, f"| service | here | moto | not supported |\n|---|---:|---:|---:|\n{table}"]
     parts += ["\n".join(section(service)) for service in services]
     rows = "".join(f"| {one.service} | {one.moto} | {one.page} |\n" for one in supported.CORRECTIONS)
-    return "\n".join([*parts, CORRECTED + rows, TYPES, *("\n".join(entry(kind)) for kind in types)])
+    errors = {**pages.INVALID, **{" ".join(of): error for of, error in pages.OTHERWISE.items()}}
+    tokens = "".join(f"| {of} | {error.code} | {error.page} |\n" for of, error in errors.items())
+    return "\n".join([*parts, CORRECTED + rows, TOKENS + tokens, TYPES, *("\n".join(entry(kind)) for kind in types)])
 
 
 def section(service: supported.SupportedService) -> Iterator[str]:

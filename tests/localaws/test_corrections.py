@@ -11,7 +11,7 @@ from botocore.exceptions import ClientError
 from moto.kms.models import Key
 from moto.sns.models import Subscription
 
-from localaws import registry
+from localaws import pages, registry
 from localaws.cloud import Cloud
 from localaws.corrections import CORRECTIONS
 from localaws.service import EVERY
@@ -43,6 +43,7 @@ def moto_alone(monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(service, "owner", None)
         for parts in ("handlers", "checks", "consequences"):
             monkeypatch.setattr(service, parts, {})
+    monkeypatch.setattr(pages, "check", lambda call: None)
     monkeypatch.setattr(Key, "to_dict", kms._metadata)
     monkeypatch.delattr(kms.Keys, "__missing__")
     monkeypatch.setattr(Subscription, "publish", subscriptions._publish)

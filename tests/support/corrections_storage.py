@@ -147,6 +147,19 @@ def _(world: World) -> Any:
     return answer(lambda: world.client("secretsmanager", B).get_secret_value(SecretId=secret)["SecretString"])
 
 
+@probe("starting-key", "ValidationException")
+def starting_key(world: World) -> Any:
+    dynamodb, key = world.client("dynamodb"), {"AttributeName": "k"}
+    dynamodb.create_table(
+        TableName=world.name("table"),
+        BillingMode="PAY_PER_REQUEST",
+        AttributeDefinitions=[{**key, "AttributeType": "S"}],
+        KeySchema=[{**key, "KeyType": "HASH"}],
+    )
+    dynamodb.scan(TableName=world.name("table"), ExclusiveStartKey={"k": {"S": "a"}})
+    return refusal(lambda: dynamodb.scan(TableName=world.name("table"), ExclusiveStartKey={"k": {"N": "1"}}))
+
+
 @probe("secret-tokens", "InvalidNextTokenException")
 def _(world: World) -> Any:
     return refusal(lambda: world.client("secretsmanager").list_secrets(NextToken=BOGUS))

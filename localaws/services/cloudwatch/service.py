@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-from awslang.errors import AwsError
 from localaws import moto_bridge
 from localaws.calls import Call
 from localaws.service import EVERY, Service
@@ -15,8 +14,6 @@ cloudwatch = Service("cloudwatch", moto=EVERY, invalid="ValidationError")
 
 @cloudwatch.before("DescribeAlarms", "DescribeAlarmsForMetric")
 def look(call: Call) -> None:
-    if call.params.get("NextToken"):  # moto's answer is never in parts
-        raise AwsError("InvalidNextToken", "The next token specified is invalid.")
     alarms.look(call.cloud, call.account, call.region, names=call.params.get("AlarmNames"))
 
 

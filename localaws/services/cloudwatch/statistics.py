@@ -12,7 +12,6 @@ from collections.abc import Iterable, Iterator, Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from awslang.bounded import is_number
 from awslang.errors import AwsError, NotSupported
 from localaws import moto_bridge
 from localaws.calls import Call
@@ -167,8 +166,6 @@ def list_metrics(call: Call) -> dict[str, Any]:
     params, token = call.params, call.params.get("NextToken", "0")
     if params.get("OwningAccount", call.account) != call.account or params.get("IncludeLinkedAccounts"):
         raise NotSupported("metrics of another account")
-    if not is_number(token):
-        raise AwsError("InvalidParameterValue", "Request parameter NextToken is invalid")
     since = naive(datetime.now(UTC)) - RECENT if params.get("RecentlyActive") else datetime.min
     found = {
         (point.namespace, point.name, dimensions): None

@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from awslang.bounded import is_number
-from awslang.errors import AwsError
 from localaws.services.codepipeline.state import ActionRun, ConditionRun, Execution, Pipeline, RuleRun
 
 CONDITIONS = {
@@ -19,10 +17,7 @@ CONDITIONS = {
 def page(items: Sequence[Any], params: Mapping[str, Any], default: int = 100) -> tuple[list[Any], dict[str, str]]:
     """One page of items, and the nextToken member where there is more."""
     size = params.get("maxResults", default)
-    token = params.get("nextToken", "0")
-    if not is_number(token):
-        raise AwsError("InvalidNextTokenException", "The next token is not valid")
-    start = int(token)
+    start = int(params.get("nextToken", "0"))
     more = {"nextToken": str(start + size)} if start + size < len(items) else {}
     return list(items[start : start + size]), more
 

@@ -9,9 +9,6 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from typing import Any
 
-from moto.core.utils import get_service_model
-
-from awslang.bounded import is_number
 from awslang.errors import AwsError, NotSupported
 from localaws import moto_bridge
 from localaws.calls import Call
@@ -29,30 +26,11 @@ def state(call: Call) -> Any:
     return moto_bridge.backend("iam", call.account, "aws")
 
 
-def marker(call: Call) -> None:
-    if not is_number(call.params.get("Marker", "0")):
-        raise AwsError("ValidationError", "Invalid Marker.")
-
-
-def paged() -> list[str]:
-    """The operations that answer in pages."""
-    model = get_service_model("iam")
-    return [
-        name
-        for name in model.operation_names
-        if (shape := model.operation_model(name).input_shape) is not None and "Marker" in shape.members
-    ]
-
-
-iam.before(*paged())(marker)
-
-
 @iam.operation("ListEntitiesForPolicy")
 def list_entities_for_policy(call: Call) -> dict[str, Any]:
     params = call.params
     if params.get("PolicyUsageFilter", "PermissionsPolicy") != "PermissionsPolicy":
         raise NotSupported("ListEntitiesForPolicy with PolicyUsageFilter PermissionsBoundary")
-    marker(call)
     arn, wanted = params["PolicyArn"], params.get("EntityFilter")
     if arn not in state(call).managed_policies:
         raise AwsError("NoSuchEntity", f"Policy {arn} does not exist or is not attachable.", 404)

@@ -6,7 +6,6 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
-from awslang.bounded import is_number
 from awslang.errors import AwsError, NotSupported
 from awslang.policy.evaluator import (
     AuthorizationRequest,
@@ -49,8 +48,6 @@ def simulate_principal_policy(call: Call) -> dict[str, Any]:
         for action in params["ActionNames"]
         for resource in params.get("ResourceArns") or ["*"]
     ]
-    if not is_number(params.get("Marker", "0")):
-        raise AwsError("ValidationError", "Invalid Marker.")
     first = int(params.get("Marker", "0"))
     last = first + params.get("MaxItems", PAGE)
     more = {"Marker": str(last)} if last < len(results) else {}

@@ -7,7 +7,6 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
-from awslang.bounded import is_number
 from awslang.errors import AwsError, NotSupported
 from awslang.principals import Principal
 from localaws.cloud import Cloud, Session, arn
@@ -134,9 +133,7 @@ def selected(
 
 def page(items: Sequence[dict[str, Any]], params: Mapping[str, Any], member: str, size: int = PAGE) -> dict[str, Any]:
     """One page of a List operation's answer; NextToken is the place where the next one begins."""
-    start = int(params.get("NextToken", "0")) if is_number(params.get("NextToken", "0")) else -1
-    if start < 0 or start > len(items):
-        raise invalid("Invalid pagination token.")
+    start = int(params.get("NextToken", "0"))
     end = start + params.get("MaxResults", size)
     answer: dict[str, Any] = {member: list(items[start:end])}
     if end < len(items):

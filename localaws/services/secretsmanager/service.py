@@ -5,8 +5,6 @@ Secrets Manager User Guide, "Access AWS Secrets Manager secrets from a different
 
 from __future__ import annotations
 
-from awslang.bounded import is_number
-from awslang.errors import AwsError
 from localaws.calls import Call
 from localaws.service import EVERY, Service
 
@@ -19,9 +17,3 @@ def owner(call: Call) -> str:
 
 
 secretsmanager.owner = owner
-
-
-@secretsmanager.before("ListSecrets", "BatchGetSecretValue")
-def token(call: Call) -> None:
-    if not is_number(call.params.get("NextToken", "0")):
-        raise AwsError("InvalidNextTokenException", "The NextToken value is invalid.")

@@ -14,7 +14,6 @@ from typing import Any
 from moto.core.exceptions import ServiceException
 from moto.sns.models import Subscription
 
-from awslang.bounded import is_number
 from awslang.errors import AwsError, NotSupported
 from localaws import moto_bridge, private
 from localaws.calls import Call
@@ -93,7 +92,7 @@ def list_subscriptions_by_topic(call: Call) -> dict[str, Any]:
 
 
 def page(call: Call, found: list[Any]) -> dict[str, Any]:
-    first = first_of(call)
+    first = int(call.params.get("NextToken") or 0)
     shown = [
         {
             "SubscriptionArn": "PendingConfirmation" if pending(one) else one.arn,
@@ -105,15 +104,6 @@ def page(call: Call, found: list[Any]) -> dict[str, Any]:
         for one in found[first : first + PAGE]
     ]
     return {"Subscriptions": shown} | ({"NextToken": str(first + PAGE)} if first + PAGE < len(found) else {})
-
-
-@sns.before("ListTopics")
-def first_of(call: Call) -> int:
-    """Where the next page begins."""
-    token = call.params.get("NextToken") or "0"
-    if not is_number(token):
-        raise AwsError("InvalidParameter", "Invalid parameter: NextToken")
-    return int(token)
 
 
 @sns.before("GetTopicAttributes")
