@@ -27,7 +27,7 @@ class Invalid:
     code: str
     message: str
     page: str
-    members: dict[str, str] = field(default_factory=dict)
+    members: dict[str, Any] = field(default_factory=dict)
 
 
 COMMON = "{} API Reference, Common Errors: the operation's own page names no error for it"

@@ -54,7 +54,7 @@ class Creation(Deployment):
         if reason := self.validated({}):
             self.fail(reason)
             return
-        failed = walk(self.goal.depends, self.create_one, stack.at_once)
+        failed = walk(self.order, self.create_one, stack.at_once)
         if failed:
             self.fail(failing("create", failed))
             return

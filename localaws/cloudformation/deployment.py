@@ -10,7 +10,7 @@ import time
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from awslang.template import schemas
+from awslang.template import schemas, sequence
 from localaws.cloud import Cloud, Session, new_id
 from localaws.cloudformation import changes
 from localaws.cloudformation.goals import Goal
@@ -44,6 +44,7 @@ class Deployment:
         self.operation = new_id()
         self.steps = Steps(cloud, session, stack, goal.tags, self.operation)
         self.fine: dict[str, dict[str, Any]] = {}  # by logical id: the properties that the schemas let pass before
+        self.order: dict[str, set[str]] = goal.depends  # what each resource waits for; validated() makes it the latest
         self.deadline = time.monotonic() + stack.timeout_minutes * 60 if stack.timeout_minutes else None
 
     def attribute(self, logical_id: str, attribute: str) -> Any:
@@ -75,8 +76,12 @@ class Deployment:
             self.stack.note(resource, f"{verb}_FAILED", problem)
             if resource.logical_id not in before:
                 self.stack.resources[resource.logical_id] = resource
-        if self.validate and not found:
-            self.fine = {change.new.logical_id: change.new.properties for change in foreseen if change.new}
+        new = {change.new.logical_id: change.new for change in foreseen if change.new}
+        if not found:
+            self.fine = {one: resource.properties for one, resource in new.items()} if self.validate else {}
+            known = {one: (resource.type, resource.properties) for one, resource in new.items()}
+            wanted = {one: known.get(one, ("", {})) for one in self.goal.depends}
+            self.order = sequence.latest(wanted, self.goal.depends)
         verb = "update" if before else "create"
         return failing(verb, {resource.logical_id for resource, _ in found}) if found else ""
 

@@ -49,7 +49,7 @@ class Update(Deployment):
         if protected := self.protected():
             self.fail(failing("update", protected))
             return
-        if failed := walk(self.goal.depends, self.settle_one, stack.at_once):
+        if failed := walk(self.order, self.settle_one, stack.at_once):
             self.fail(failing("update" if set(failed) & set(self.before) else "create", failed))
             return
         try:

@@ -26,6 +26,12 @@ from tests.support.stacks import (
 )
 from tests.support.waiting import until
 
+
+def trusted(service: str) -> dict[str, Any]:
+    principal = {"Service": f"{service}.amazonaws.com"}
+    return {"Statement": [{"Effect": "Allow", "Principal": principal, "Action": "sts:AssumeRole"}]}
+
+
 # -- create ----------------------------------------------------------------------------------------
 
 
@@ -50,6 +56,43 @@ def test_a_stack_makes_its_resources_in_the_order_of_their_references(client: An
     second = next(p for p in queues.made.values() if p["DelaySeconds"] == 1)
     assert second["Tags"][0]["Value"].startswith("arn:aws:sqs:us-east-1:111111111111:shop-First-")
     assert set(map(str, queues.tags.values())) == {"{'team': 'shop'}"}
+
+
+def test_a_resource_that_is_named_and_not_waited_for_comes_too_late(client: Any, cloud: Cloud) -> None:
+    """CloudFormation User Guide, "DependsOn attribute": it may not exist yet, and here it never does."""
+    role = {"Type": "AWS::IAM::Role", "Properties": {"RoleName": "runs", "AssumeRolePolicyDocument": trusted("lambda")}}
+    code = {"ZipFile": "def handler(event, context): pass"}
+    function = {
+        "Runtime": "python3.12",
+        "Handler": "index.handler",
+        "Code": code,
+        "Role": f"arn:aws:iam::{ACCOUNT}:role/runs",
+    }
+    run = {"Type": "AWS::Lambda::Function", "Properties": function}
+    capabilities: Any = {"Capabilities": ["CAPABILITY_NAMED_IAM"]}
+    stack = create_stack(client, template_of({"Role": role, "Run": run}), **capabilities)
+    assert stack["StackStatus"] == "ROLLBACK_COMPLETE"
+    assert "cannot be assumed by Lambda" in str(stack_events(client, "shop"))
+    client.delete_stack(StackName="shop")
+    settled_stack(client, stack["StackId"])
+    stack = create_stack(client, template_of({"Role": role, "Run": run | {"DependsOn": "Role"}}), **capabilities)
+    assert stack["StackStatus"] == "CREATE_COMPLETE"
+
+
+def test_a_roles_policy_apart_comes_after_what_runs_as_the_role(client: Any, cloud: Cloud) -> None:
+    """The same page: "When a DependsOn attribute is required"."""
+    role = {"Type": "AWS::IAM::Role", "Properties": {"AssumeRolePolicyDocument": trusted("codebuild")}}
+    statement = {"Effect": "Allow", "Action": "logs:*", "Resource": "*"}
+    policy = {
+        "Roles": [{"Ref": "Role"}],
+        "PolicyName": "p",
+        "PolicyDocument": {"Version": "2012-10-17", "Statement": [statement]},
+    }
+    topic = {"Type": "AWS::SNS::Topic", "Properties": {"DisplayName": {"Ref": "Role"}}}
+    resources = {"Policy": {"Type": "AWS::IAM::Policy", "Properties": policy}, "Role": role, "User": topic}
+    create_stack(client, template_of(resources), Capabilities=["CAPABILITY_IAM"])
+    made = [name for name, status, _ in stack_events(client, "shop") if status == "CREATE_COMPLETE"]
+    assert made == ["Role", "User", "Policy", "shop"]
 
 
 def test_events_read_as_awss_do(client: Any, queues: FakeQueues) -> None:

@@ -13,10 +13,9 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
-from awslang.template import graph
+from awslang.template import graph, sequence
 from awslang.template.template import Template, TemplateError
-from tests.support.judges.lasting import NAMED
-from tests.support.judges.values import evaluator, of_type, walk
+from tests.support.judges.values import evaluator, of_type
 
 Action = tuple[tuple[int, int], str, dict[str, Any]]  # when it runs: stage and RunOrder; "STAGE/NAME"; the action
 NEVER = (1_000, 0)  # when something is made that no action makes
@@ -150,42 +149,11 @@ def resources(name: str, template: Template) -> Iterator[str]:
     except TemplateError as error:
         yield f"{name}: {error}"
         return
-    reach = {one: _reached(one, needs) for one in needs}
-    yield from _by_name(name, made, needs, reach)
-    yield from _policies_apart(name, template, made, reach)
-
-
-def _reached(start: str, needs: dict[str, set[str]]) -> set[str]:
-    found: set[str] = set()
-    left = [start]
-    while left:
-        for one in needs[left.pop()] - found:
-            found.add(one)
-            left.append(one)
-    return found
-
-
-def _by_name(name: str, made: Any, needs: dict[str, set[str]], reach: dict[str, set[str]]) -> Iterator[str]:
-    """A resource that another one names by its physical name: neither waits for the other."""
-    physical = {}
-    for logical_id in needs:
-        property = NAMED.get(made.template.resources[logical_id]["Type"], "")
-        value = made.resource(logical_id).get(property) if property else None
-        if isinstance(value, str) and len(value) > 8:
-            physical[logical_id] = value
-    for logical_id in needs:
-        texts = [node for path, node in walk(made.resource(logical_id)) if isinstance(node, str) and _must_exist(path)]
-        own = physical.get(logical_id, "")
-        for other, value in physical.items():
-            if other == logical_id or other in reach[logical_id] or logical_id in reach[other]:
-                continue
-            if any(re.search(rf"(?<![\w-]){re.escape(value)}(?![\w-])", text) for text in texts if text != own):
-                yield f"{name}: {logical_id} names {other} ({value}), and does not depend on it: add DependsOn: {other}"
-
-
-def _must_exist(path: tuple[str | int, ...]) -> bool:
-    """Whether what is named there must be there: of a policy, its principals alone."""
-    return "Statement" not in path or "Principal" in path
+    found = {one: (template.resources[one]["Type"], made.resource(one)) for one in needs}
+    for used, user in sequence.named(found, needs):
+        value = sequence.given(*found[used])
+        yield f"{name}: {user} names {used} ({value}), and does not depend on it: add DependsOn: {used}"
+    yield from _policies_apart(name, template, made, {one: sequence.reached(one, needs) for one in needs})
 
 
 def _policies_apart(name: str, template: Template, made: Any, reach: dict[str, set[str]]) -> Iterator[str]:
