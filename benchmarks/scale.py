@@ -27,7 +27,7 @@ from scripts.kit import arguments
 from scripts.kit.bundle import pack
 from scripts.kit.console import UserError, make_parser, run, say
 from scripts.kit.projects.history import ENDED
-from scripts.rehearsal import chapters
+from scripts.rehearsal import chapters, deploying
 from scripts.rehearsal.embedded import embedded_aws
 from scripts.rehearsal.story import Story
 
@@ -109,7 +109,7 @@ def ask_some(story: Story) -> int:
     places = [(account["Id"], region) for page in pages for account in page["Accounts"] for region in REGIONS]
     sample = random.Random(1).sample(places, min(SAMPLE, len(places)))
     for account, region in sample:
-        found = chapters.ask_endpoint(story, "staging", account, golden, region)
+        found = deploying.ask_endpoint(story, "staging", account, golden, region)
         if found["predictions"] != found["expected"] or found["status"] != "InService":
             raise UserError(f"{found['name']} in {account} {region}: {found['status']}, {found['predictions']}")
     return len(sample)

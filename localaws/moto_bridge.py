@@ -127,6 +127,12 @@ def backend(service: str, account: str, region: str) -> Any:
     return backends.get_backend(service)[account][region]
 
 
+def begun(service: str) -> bool:
+    """Whether moto has any state of a service: it loads the service's code with the first, which may take a second."""
+    name = service.replace("-", "")
+    return f"moto.{backends.ALT_SERVICE_NAMES.get(name, name)}.models" in sys.modules
+
+
 def every(service: str) -> Iterator[Any]:
     """moto's states of one service, in all accounts and Regions that have one."""
     for by_region in list(backends.get_backend(service).values()):

@@ -3,6 +3,7 @@
 examples:
   make rehearse
   python -m scripts.rehearse --until project --keep
+  python -m scripts.rehearse --until rejection
   python -m scripts.rehearse --administrator management
   python -m scripts.rehearse --administrator self-managed
   python -m scripts.rehearse --regions us-east-1,eu-west-1
@@ -21,7 +22,7 @@ from scripts.kit.regions import check_region, opt_in_regions
 from scripts.kit.settings.reading import FURTHER_REGIONS
 from scripts.rehearsal.names import DEFAULT
 from scripts.rehearsal.other_templates import options as template_options
-from scripts.rehearsal.titles import TITLES
+from scripts.rehearsal.titles import END, TITLES
 
 
 def parser() -> argparse.ArgumentParser:
@@ -34,7 +35,12 @@ def parser() -> argparse.ArgumentParser:
         "management: the management account, which then is the data science account too (the post's way); "
         "self-managed: the data science account, without an organization",
     )
-    made.add_argument("--until", choices=list(TITLES), metavar="CHAPTER", help="stop after: " + ", ".join(TITLES))
+    made.add_argument(
+        "--until",
+        choices=list(TITLES),
+        metavar="CHAPTER",
+        help=f"stop after: {', '.join(TITLES)} (default: {END})",
+    )
     made.add_argument("--keep", action="store_true", help="leave the embedded AWS running afterwards, until Ctrl-C")
     made.add_argument(
         "--port",

@@ -33,11 +33,15 @@ SERVICES = set(PREFIXES) | {
 
 
 @cache
+def services() -> frozenset[str]:
+    """The names that a service principal may begin with; botocore looks through 4,000 files for its part of them."""
+    return frozenset(SERVICES).union(create_loader().list_available_services("service-2"))
+
+
 def known_service(name: str) -> bool:
     """Whether a service of this principal exists: it ends as they do, and one part of its name is a service's."""
-    services = SERVICES | set(create_loader().list_available_services("service-2"))
     ending = next((ending for ending in SERVICE_ENDINGS if name.endswith(ending)), "")
-    return bool(ending) and any(part in services for part in name.removesuffix(ending).split("."))
+    return bool(ending) and any(part in services() for part in name.removesuffix(ending).split("."))
 
 
 def check_bucket_policy(policy: Policy, bucket: str) -> None:

@@ -14,6 +14,7 @@ the program, an installed package, another kind of command), the fork becomes a 
 from __future__ import annotations
 
 import gc
+import hashlib
 import io
 import marshal
 import os
@@ -27,7 +28,10 @@ import socket
 import sys
 import time
 import types
+from _imp import _fix_co_filename as fix_place
 from contextlib import suppress
+from functools import cache
+from importlib.machinery import SourceFileLoader
 from pathlib import Path
 from typing import Any
 
@@ -79,9 +83,10 @@ Request = tuple[list[str], str, int, int, dict[bytes, bytes]]
 
 
 def prepare() -> None:
-    """Load what programs load, and let each file of a model be read once for all forks of it."""
+    """Load what programs load, and let all forks have what each would find out again about botocore and its models."""
     import boto3  # only the prepared Python loads it: the client of builds takes its text from here
-    from botocore.loaders import JSONFileLoader  # likewise
+    from botocore import hooks  # likewise
+    from botocore.loaders import JSONFileLoader, Loader  # likewise
 
     read: Any = JSONFileLoader.load_file
     known: dict[tuple[str, tuple[int, ...]], Any] = {}
@@ -94,13 +99,57 @@ def prepare() -> None:
             known[key] = read(self, path)
         return known[key]
 
+    look: Any = Loader.list_available_services
+    own = {Loader.BUILTIN_DATA_PATH, os.path.join(os.path.dirname(boto3.__file__), "data")}
+    listed: dict[tuple[str, ...], list[str]] = {}
+
+    def list_available_services(self: Loader, kind: str) -> list[str]:
+        """As before; what botocore and boto3 bring themselves is looked through once: it is 4,000 files."""
+        places: tuple[str, ...] = tuple(self._potential_locations())
+        if not own.issuperset(places):
+            found: list[str] = look(self, kind)
+            return found
+        if (kind, *places) not in listed:
+            listed[kind, *places] = look(self, kind)
+        return [*listed[kind, *places]]
+
     JSONFileLoader.load_file = load_file  # type: ignore[method-assign,assignment]
+    Loader.list_available_services = list_available_services
+    hooks.accepts_kwargs = cache(hooks.accepts_kwargs)  # of botocore's functions: each session registers 128
     session = boto3.Session("-", "-", region_name="us-east-1")
     session.client("cloudformation"), session.client("codepipeline"), session.client("organizations")
     session.client("kms"), session.client("s3"), session.client("ssm"), session.client("sts")
-    session.client("sagemaker"), session.client("sagemaker-runtime")
+    session.client("sagemaker").can_paginate("list_models"), session.client("sagemaker-runtime")
     gc.collect()
     gc.freeze()
+
+
+compiling: types.CodeType | None = None  # of the function that stands in for Python's own
+
+
+def remember(folder: Path) -> None:
+    """Have each module compiled once, and kept in a folder by its text: each build has its own copy of the same ones."""
+    compiler: Any = SourceFileLoader.source_to_code
+
+    def source_to_code(self: SourceFileLoader, data: Any, path: Any) -> Any:
+        """As before; the code says where its file is, as when Python reads it from __pycache__."""
+        kept = folder / hashlib.sha256(data).hexdigest()
+        with suppress(OSError, EOFError, ValueError, TypeError):
+            code = marshal.loads(kept.read_bytes())
+            fix_place(code, path)
+            return code
+        code = compiler(self, data, path)
+        with suppress(OSError):
+            begun = kept.with_name(f"{kept.name}-{os.getpid()}")
+            begun.write_bytes(marshal.dumps(code))
+            begun.replace(kept)
+        return code
+
+    global compiling
+    folder.mkdir(mode=0o700)
+    of_python = compiler.__code__.co_filename  # Python leaves its frames out where an import fails
+    compiling = source_to_code.__code__ = source_to_code.__code__.replace(co_filename=of_python)
+    SourceFileLoader.source_to_code = source_to_code  # type: ignore[method-assign,assignment]
 
 
 class Server:
@@ -270,6 +319,11 @@ def show(kind: type[BaseException], error: BaseException, trace: types.Traceback
     """Show an error as a new Python does: without the frames of this file."""
     while trace is not None and trace.tb_frame.f_code.co_filename == __file__:
         trace = trace.tb_next
+    last = trace
+    while last is not None and last.tb_next is not None:
+        if last.tb_next.tb_frame.f_code is compiling:
+            last.tb_next = last.tb_next.tb_next
+        last = last.tb_next
     sys.__excepthook__(kind, error.with_traceback(trace), trace)
 
 
@@ -279,6 +333,7 @@ def main() -> None:
     prepare()
     listener = socket.socket(fileno=int(descriptor))
     place, server = listener.getsockname(), Server(listener)
+    remember(Path(place).parent / "compiled")
     request = server.serve()
     if request is not None:
         run: Any = runpy._run_module_as_main  # type: ignore[attr-defined]  # what `-m` calls

@@ -101,7 +101,7 @@ class Story:
     model_package_arn: str = ""
     execution_id: str = ""
     endpoints: list[dict[str, Any]] = field(default_factory=list)
-    reported: dict[str, dict[str, str]] = field(default_factory=dict)  # what was said of each execution's actions
+    reported: dict[str, str] = field(default_factory=dict)  # what was said of each action's execution, by its id
     busy_at: float = 0.0
 
     # -- people and commands -------------------------------------------------------------------
@@ -222,15 +222,13 @@ class Story:
     def wait_for_stage(self, name: str) -> str:
         """The status in which a stage ends for this story's execution; the execution's own where it ends before."""
 
-        reported = self.reported.setdefault(self.execution_id, {})
-
         def ended() -> str | None:
             for stage in self.pipeline_state()["stageStates"]:
                 latest = stage.get("latestExecution", {})
                 if latest.get("pipelineExecutionId") != self.execution_id:
                     continue
                 if stage["stageName"] in {"Source", "Build", name}:
-                    self.tell(stage, reported)
+                    self.tell(stage)
                 if stage["stageName"] == name and latest["status"] in ENDED | {"Skipped"}:
                     return str(latest["status"])
                 if latest["status"] in ENDED - {"Succeeded"}:
@@ -239,12 +237,13 @@ class Story:
 
         return str(self.until(f"stage {name}", ended))
 
-    def tell(self, stage: dict[str, Any], reported: dict[str, str]) -> None:
-        """Say which actions of a stage have changed since the last time, and remember them there."""
+    def tell(self, stage: dict[str, Any]) -> None:
+        """Say which actions of a stage have changed since the last time: not those of an execution before."""
         for action in stage["actionStates"]:
-            status = action.get("latestExecution", {}).get("status", "")
-            if status and reported.get(action["actionName"]) != status:
-                reported[action["actionName"]] = status
+            latest = action.get("latestExecution", {})
+            id, status = latest.get("actionExecutionId", ""), latest.get("status", "")
+            if status and self.reported.get(id) != status:
+                self.reported[id] = status
                 say(f"    {action['actionName']:<24} {status}")
 
     def execution_status(self) -> str:

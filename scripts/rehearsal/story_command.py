@@ -16,6 +16,7 @@ from scripts.rehearsal.keeping import keep
 from scripts.rehearsal.live import view
 from scripts.rehearsal.names import REPORT
 from scripts.rehearsal.story import Story, StoryFailed
+from scripts.rehearsal.titles import END, TITLES
 
 
 def tell_failure(story: Story, failure: StoryFailed) -> None:
@@ -40,7 +41,8 @@ def rehearse_story(args: argparse.Namespace, regions: tuple[str, ...]) -> int:
         except StoryFailed as error:
             failure = error
             tell_failure(story, failure)  # before anything else that could go wrong
-        outcome = "failed" if failure else "stopped early" if args.until else "succeeded"
+        early = args.until and list(TITLES).index(args.until) < list(TITLES).index(END)
+        outcome = "failed" if failure else "stopped early" if early else "succeeded"
         seconds = time.monotonic() - start
         summary = record.write(story, outcome, seconds, failure)
         if args.json:

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from scripts.kit.projects.history import ENDED
-from scripts.rehearsal import chapters
+from scripts.rehearsal import deploying
 from scripts.rehearsal import setting as people
 from scripts.rehearsal.story import Story, StoryFailed
 from tests.support.accounts_setting import STUDIO
@@ -47,7 +47,7 @@ def status(story: Story) -> dict[str, Any]:
 def test_status_says_what_is_deployed_where_and_what_waits_for_whom(story: Story) -> None:
     execution = set_status(story, 2, "Approved")
     assert story.wait_for_stage("DeployStaging") == "Succeeded"
-    chapters.approval_token(story, story.approver.client("codepipeline"))
+    deploying.approval_token(story, story.approver.client("codepipeline"))
     report = status(story)
     stages = {stage["name"]: stage for stage in report["stages"]}
     assert {name: stage["version"] for name, stage in stages.items()} == {"staging": "2", "prod": "1"}
@@ -126,7 +126,7 @@ def test_a_rollback_starts_the_pipeline_where_its_structure_has_changed(story: S
     assert "structure has changed" in done["steps"][0]["detail"]
     assert served(story) == {"staging": 1, "prod": 2}
     story.execution_id = done["execution"]
-    chapters.give_approval(story, "Approved", "a test")
+    deploying.give_approval(story, "Approved", "a test")
     assert story.wait_for_execution(story.execution_id) == "Succeeded"
     assert served(story) == {"staging": 1, "prod": 1}
 
@@ -165,13 +165,13 @@ def test_rejecting_a_version_that_is_not_live_deploys_nothing(story: Story) -> N
 def test_rejecting_a_version_that_waits_for_its_approver_stops_it_and_takes_staging_back(story: Story) -> None:
     waiting = set_status(story, 3, "Approved")
     assert story.wait_for_stage("DeployStaging") == "Succeeded"
-    chapters.approval_token(story, story.approver.client("codepipeline"))
+    deploying.approval_token(story, story.approver.client("codepipeline"))
     assert served(story) == {"staging": 3, "prod": 1}
     assert reject(story, 3) == "waits", story.diagnosis()
     assert next(e["status"] for e in story.executions() if e["pipelineExecutionId"] == waiting) == "Stopped"
     assert reason(story) == "version 3 was rejected and is live in staging: back to version 2"
     assert served(story) == {"staging": 2, "prod": 1}, "a person decided that production serves version 1"
-    chapters.give_approval(story, "Approved", "a test")
+    deploying.give_approval(story, "Approved", "a test")
     assert story.wait_for_execution(story.execution_id) == "Succeeded"
 
 

@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 from localaws.authorization import authorizer
-from scripts.rehearsal import chapters
+from scripts.rehearsal import deploying
 from scripts.rehearsal.chapters import play
 from scripts.rehearsal.embedded import embedded_aws
 from scripts.rehearsal.permissions import Granted, Holder, read_refusals, read_requests, report
@@ -65,7 +65,7 @@ def scale_and_take_down(story: Story) -> None:
     """The day after: staging with autoscaling, and no project any more."""
     story.cloud.chapter = "autoscaling"
     assert configure(story, "staging", **AUTOSCALING)
-    chapters.staging(story)
+    deploying.staging(story)
     story.cloud.chapter = "teardown"
     environment = ("--environment", str(story.environment_path))
     story.command(story.engineer, "scripts.teardown", *environment, "--project", story.project_name, "--yes")
@@ -77,7 +77,7 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
     with pytest.MonkeyPatch.context() as patch, embedded_aws(folder) as cloud:
         made = World(Story(cloud, folder, "self-managed"))
         patch.setattr(authorizer, "decide", made.recorded.record)
-        play(made.story)
+        play(made.story, "predictions")
         write_policies(cloud, folder / "policies.json")
         made.roles = made.holders()
         made.facts = gather(made.story, {"outcome": "succeeded", "seconds": 1.0, **summary(made.story)})
@@ -95,7 +95,7 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
 
 def test_the_endpoints_of_both_stages_predict_right(world: World) -> None:
     story = world.story
-    assert [c.outcome for c in story.chapters] == ["succeeded"] * len(chapters.CHAPTERS)
+    assert {c.outcome for c in story.chapters if c.began} == {"succeeded"}
     assert story.setting.accounts.keys() == {"data science", "staging", "production"}
     assert {e["account"]: e["stage"] for e in story.endpoints} == {a: s for s, a in story.setting.targets.items()}
     for endpoint in story.endpoints:

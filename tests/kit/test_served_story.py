@@ -26,7 +26,7 @@ def story(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Story]:
     folder = tmp_path_factory.mktemp("served")
     with embedded_aws(folder, waits=0.01) as cloud:
         found = Story(cloud, folder)
-        play(found)
+        play(found, "predictions")
         register(found)
         yield found
     assert not cloud.faults, "\n".join(f"{fault.where}\n{fault.traceback}" for fault in cloud.faults)

@@ -19,7 +19,7 @@ from botocore.exceptions import ClientError
 from localaws.cloud import Session
 from pipeline import sharing
 from scripts.kit.stacks import project_roles
-from scripts.rehearsal import chapters
+from scripts.rehearsal import chapters, deploying
 from scripts.rehearsal import setting as people
 from scripts.rehearsal.embedded import embedded_aws
 from scripts.rehearsal.story import Story, StoryFailed
@@ -147,7 +147,7 @@ def test_the_accounts_keep_what_is_live_and_close_the_old_way_to_production(stor
     check_denied(
         lambda: story.scientist.client("codepipeline").enable_stage_transition(**opened), "with an explicit deny"
     )
-    chapters.give_approval(story, "Approved", "of what an old pipeline built")
+    deploying.give_approval(story, "Approved", "of what an old pipeline built")
     assert story.wait_for_stage("ApproveDeployment") == "Succeeded"
     assert story.execution_status() == "InProgress"
     assert not [one for one in story.actions() if one["stageName"] == "DeployProd"]
@@ -211,5 +211,5 @@ def test_doctor_finds_nothing_but_models_of_before(story: OldStory) -> None:
 
 def test_a_rejection_asks_before_it_goes_back_to_what_no_gate_let_through(story: OldStory) -> None:
     assert follow(story, set_status(story, 2, "Rejected"), approve=None) == "Succeeded"
-    chapters.approval_token(story, story.approver.client("codepipeline"))
+    deploying.approval_token(story, story.approver.client("codepipeline"))
     assert served(story) == {"staging": 1, "prod": 2}

@@ -20,7 +20,7 @@ from scripts.kit.projects.history import ENDED
 from scripts.kit.stacks import data_science
 from scripts.kit.stacks import stack as stacks
 from scripts.kit.stacks.target_roles import TARGET_TEMPLATE
-from scripts.rehearsal import chapters
+from scripts.rehearsal import chapters, deploying
 from scripts.rehearsal import setting as people
 from scripts.rehearsal.embedded import embedded_aws
 from scripts.rehearsal.story import Story, StoryFailed
@@ -265,8 +265,8 @@ class World:
             name=story.pipeline_name, variables=[{"name": "ModelPackageVersion", "value": version}]
         )["pipelineExecutionId"]
         try:
-            chapters.staging(story)
-            chapters.approval_token(story, story.scientist.client("codepipeline"))
+            deploying.staging(story)
+            deploying.approval_token(story, story.scientist.client("codepipeline"))
         finally:
             self.stop_execution()
 

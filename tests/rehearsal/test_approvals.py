@@ -34,7 +34,7 @@ def story(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Story]:
     folder = tmp_path_factory.mktemp("approvals")
     with embedded_aws(folder) as cloud:
         played = Story(cloud, folder)
-        play(played)
+        play(played, "predictions")
         register(played)
         assert follow(played, set_status(played, 2, "Approved")) == "Succeeded"
         yield played

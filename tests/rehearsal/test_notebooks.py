@@ -25,7 +25,7 @@ from localaws.server import EmbeddedAws
 from scripts import notebooks as command
 from scripts.kit.bundle.pack import ROOT
 from scripts.kit.console import UsageError, UserError
-from scripts.rehearsal import chapters
+from scripts.rehearsal import deploying
 from scripts.rehearsal.chapters import play
 from scripts.rehearsal.embedded import embedded_aws
 from scripts.rehearsal.notebooks import command as running
@@ -261,7 +261,7 @@ def test_run_again_it_brings_another_version_to_staging_behind_the_one_that_wait
     assert "version 2 is live in staging" in world.printed("follow-pipeline-again")
     assert "still waits for an answer about an earlier version" in world.printed("approve-production-again")
     golden = json.loads((ROOT / "seed-code/model-deploy/tests/golden-payloads.json").read_text())["payloads"]
-    endpoint = chapters.ask_endpoint(world.story, "staging", world.story.setting.targets["staging"], golden)
+    endpoint = deploying.ask_endpoint(world.story, "staging", world.story.setting.targets["staging"], golden)
     assert endpoint["model_package_arn"] == world.story.model_package_arn.removesuffix("1") + "2"
     assert endpoint["predictions"] == endpoint["expected"]
     waiting = world.story.stage("ApproveDeployment")["latestExecution"]

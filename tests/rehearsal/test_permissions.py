@@ -26,7 +26,7 @@ from localaws.authorization import authorizer
 from scripts.kit.bundle import pack
 from scripts.kit.console import UsageError, UserError
 from scripts.permissions import main
-from scripts.rehearsal import chapters
+from scripts.rehearsal import chapters, deploying
 from scripts.rehearsal.chapters import play
 from scripts.rehearsal.embedded import embedded_aws
 from scripts.rehearsal.permissions import Reason, read_requests, reasons
@@ -68,12 +68,12 @@ def play_more(world: RecordedStory) -> None:
     iam.put_role_policy(RoleName="sagemaker-role-staging", PolicyName="run-the-model", PolicyDocument=was)
     story.cloud.chapter = "commits"
     assert configure(story, "staging", InitialInstanceCount="1")
-    chapters.staging(story)
-    chapters.approval(story)
-    chapters.production(story)
+    deploying.staging(story)
+    deploying.approval(story)
+    deploying.production(story)
     assert configure(story, "staging", InitialInstanceCount="2")
-    chapters.staging(story)
-    chapters.approval_token(story, story.approver.client("codepipeline"))
+    deploying.staging(story)
+    deploying.approval_token(story, story.approver.client("codepipeline"))
     waiting = story.execution_id
     assert set_status(story, 1, "Rejected")
     assert story.wait_for_execution(story.execution_id) == "Failed", "there is no version to go back to"
@@ -155,7 +155,7 @@ def test_a_rehearsal_without_a_statement_fails_where_it_is_needed(
     with embedded_aws(tmp_path) as cloud:
         story = Story(cloud, tmp_path)
         with pytest.raises(StoryFailed) as failed:
-            play(story)
+            play(story, "predictions")
         write_policies(cloud, tmp_path / "policies.json")
     assert [c.name for c in story.chapters if c.outcome == "failed"] == [chapter]
     message = f"{failed.value}\n{failed.value.log}"

@@ -12,7 +12,7 @@ from awslang.errors import AwsError
 from localaws.services.sagemaker.images import pull
 from scripts.kit.bundle import pack
 from scripts.kit.stacks import image_replication
-from scripts.rehearsal import chapters
+from scripts.rehearsal import chapters, deploying
 from scripts.rehearsal import setting as people
 from scripts.rehearsal.chapters import play
 from scripts.rehearsal.embedded import embedded_aws
@@ -44,11 +44,11 @@ def manifest(story: Story) -> Any:
 def test_the_endpoints_of_both_regions_serve_the_version_or_its_copy(story: Story) -> None:
     golden = json.loads((pack.ROOT / "seed-code/model-deploy/tests/golden-payloads.json").read_text())["payloads"]
     account = story.setting.targets["staging"]
-    here, there = (chapters.ask_endpoint(story, "staging", account, golden, region) for region in (HOME, IRELAND))
+    here, there = (deploying.ask_endpoint(story, "staging", account, golden, region) for region in (HOME, IRELAND))
     assert here["predictions"] == here["expected"] == there["predictions"]
     assert here["model_package_arn"] == story.model_package_arn
     assert there["model_package_arn"].split(":")[3] == IRELAND
-    assert chapters.source_of(story, there["model_package_arn"], IRELAND) == story.model_package_arn
+    assert deploying.source_of(story, there["model_package_arn"], IRELAND) == story.model_package_arn
     regions = manifest(story)["model_package"]["regions"]
     assert regions == {HOME: story.model_package_arn, IRELAND: there["model_package_arn"]}
 
@@ -136,7 +136,7 @@ def test_a_second_deployment_uses_the_copy_again(story: Story) -> None:
         name=story.pipeline_name, variables=[{"name": "ModelPackageVersion", "value": "1"}]
     )["pipelineExecutionId"]
     story.execution_id = execution
-    chapters.staging(story)
+    deploying.staging(story)
     assert manifest(story)["model_package"]["regions"] == copied
     asked = {request["operation"] for request in read_requests(story.cloud.folder / "requests.jsonl")[before:]}
     assert not asked & {"CopyObject", "CreateModelPackage"}
@@ -166,14 +166,14 @@ def test_a_mirrored_image_of_ones_own_goes_to_the_other_region_and_answers_in_bo
         **{name: first[name] for name in ("ModelMetrics", "CustomerMetadataProperties") if name in first},
     )["ModelPackageArn"]
     chapters.approve(story)
-    chapters.staging(story)
+    deploying.staging(story)
     arns = manifest(story)["model_package"]["regions"]
     copy = story.cloud.root(account, IRELAND).client("sagemaker").describe_model_package(ModelPackageName=arns[IRELAND])
     assert copy["InferenceSpecification"]["Containers"][0]["Image"] == image.replace(HOME, IRELAND)
     assert there.describe_images(repositoryName="team/iris")["imageDetails"][0]["imageDigest"] == digest
     golden = json.loads((pack.ROOT / "seed-code/model-deploy/tests/golden-payloads.json").read_text())["payloads"]
     for region in (HOME, IRELAND):
-        answer = chapters.ask_endpoint(story, "staging", story.setting.targets["staging"], golden, region)
+        answer = deploying.ask_endpoint(story, "staging", story.setting.targets["staging"], golden, region)
         assert (answer["model_package_arn"], answer["predictions"]) == (arns[region], answer["expected"])
 
 

@@ -24,7 +24,7 @@ from scripts import permissions
 from scripts.kit.command import connect
 from scripts.kit.doctor.reader import Reader
 from scripts.kit.settings import reading
-from scripts.rehearsal import chapters, keeping, record
+from scripts.rehearsal import chapters, deploying, keeping, record
 from scripts.rehearsal.chapters import play
 from scripts.rehearsal.embedded import embedded_aws
 from scripts.rehearsal.live import Shown
@@ -33,6 +33,7 @@ from scripts.rehearsal.policies_file import write_policies
 from scripts.rehearsal.report.facts import gather
 from scripts.rehearsal.report.page import page
 from scripts.rehearsal.story import Story
+from scripts.rehearsal.titles import TITLES
 from tests.support import ROOT
 from tests.support.story_steps import follow, new_execution, push, served, set_status
 
@@ -46,7 +47,7 @@ def story(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Story]:
     with embedded_aws(folder) as cloud:
         story, said = Story(cloud, folder), io.StringIO()
         with contextlib.redirect_stderr(said):
-            play(story)
+            play(story, "rejection")
         (folder / SAID).write_text(said.getvalue())
         yield story
     assert not cloud.faults, "\n".join(f"{fault.where}\n{fault.traceback}" for fault in cloud.faults)
@@ -58,6 +59,7 @@ def failed_action(story: Story) -> dict[str, Any]:
 
 def test_the_story_succeeds_and_every_golden_payload_is_predicted_right(story: Story) -> None:
     assert [c.outcome for c in story.chapters] == ["succeeded"] * len(chapters.CHAPTERS)
+    assert served(story) == {"staging": 1, "prod": 1}, "version 2 was approved, deployed and rejected"
     assert {e["stage"]: e["status"] for e in story.endpoints} == {"staging": "InService", "prod": "InService"}
     for endpoint in story.endpoints:
         assert endpoint["predictions"] == endpoint["expected"]
@@ -105,7 +107,8 @@ def test_the_page_shows_the_whole_story(story: Story) -> None:
     }
     assert sum(name.startswith("endpoint ") for line in facts.runs.values() for name in line) == 2
     assert {span.name for span in facts.spans if span.kind == "action"} >= {"Build / Build", "DeployProd / TestProd"}
-    assert len(facts.builds) == 7
+    assert {span.name for span in facts.spans if span.kind == "chapter"} == set(TITLES.values())
+    assert len(facts.builds) == 7 + 6 + 4 + 5  # the first deployment, the second version, the push, the rejection
     assert len(facts.points) == 150
     assert sum(point.true == point.predicted for point in facts.points) == 147
     assert f"{len(facts.requests):,} requests" in document
@@ -155,10 +158,10 @@ def test_an_unapproved_model_is_never_deployed(story: Story) -> None:
     before = {e["pipelineExecutionId"] for e in story.executions()}
     first = story.model_package_arn
     chapters.train(story)
-    assert story.model_package_arn == first[:-1] + "2"
+    assert story.model_package_arn == first[:-1] + "3"
     assert new_execution(story, before, 1) is None, "registering a version started the pipeline"
     started = story.engineer.client("codepipeline").start_pipeline_execution(
-        name=story.pipeline_name, variables=[{"name": "ModelPackageVersion", "value": "2"}]
+        name=story.pipeline_name, variables=[{"name": "ModelPackageVersion", "value": "3"}]
     )["pipelineExecutionId"]
     assert story.wait_for_execution(started) == "Failed"
     story.execution_id = started
@@ -168,9 +171,9 @@ def test_an_unapproved_model_is_never_deployed(story: Story) -> None:
 
 
 def test_a_rejected_manual_approval_leaves_production_untouched(story: Story) -> None:
-    assert follow(story, set_status(story, 2, "Approved"), approve="Rejected") == "Failed"
+    assert follow(story, set_status(story, 3, "Approved"), approve="Rejected") == "Failed"
     assert failed_action(story)["actionName"] == "ApproveDeployment"
-    assert served(story) == {"staging": 2, "prod": 1}
+    assert served(story) == {"staging": 3, "prod": 1}
 
 
 def test_approving_an_older_version_deploys_that_one(story: Story) -> None:
@@ -181,8 +184,8 @@ def test_approving_an_older_version_deploys_that_one(story: Story) -> None:
 
 def test_a_wrong_golden_payload_fails_staging_and_leaves_production_untouched(story: Story) -> None:
     golden = (ROOT / "seed-code/model-deploy" / GOLDEN).read_text()
-    assert follow(story, set_status(story, 2, "Approved"), approve=None) == "Succeeded"
-    chapters.give_approval(story, "Rejected", "only staging")
+    assert follow(story, set_status(story, 3, "Approved"), approve=None) == "Succeeded"
+    deploying.give_approval(story, "Rejected", "only staging")
     story.wait_for_execution(story.execution_id)
     wrong = json.loads(golden)
     wrong["payloads"][0]["expected"] = "7.0"
@@ -206,7 +209,7 @@ def test_a_second_project_with_the_longest_name_lives_beside_the_first(story: St
     chapters.train(other)
     chapters.approve(other)
     assert follow(other, other.execution_id) == "Succeeded"
-    chapters.predictions(other)
+    deploying.predictions(other)
     assert other.model_package_arn != story.model_package_arn
     assert served(story) == before
 

@@ -116,7 +116,7 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
         patch.setattr(pack, "ROOT", folder)
         patch.setattr(pack, "BUILD", folder / "build")
         story = Story(cloud, folder, root=folder)
-        play(story)
+        play(story, "predictions")
         register(story)
         assert follow(story, set_status(story, 2, "Approved")) == "Succeeded", story.diagnosis()
         settings = story.environment_path.read_text()

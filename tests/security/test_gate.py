@@ -16,7 +16,7 @@ from typing import Any
 import pytest
 
 from localaws.cloud import Session
-from scripts.rehearsal import chapters
+from scripts.rehearsal import deploying
 from scripts.rehearsal import setting as people
 from scripts.rehearsal.story import Story
 from tests.support.attacks import bucket_policy, check_denied
@@ -52,7 +52,7 @@ def test_a_push_while_a_version_waits_is_asked_about_with_a_card_of_its_own(stor
     assert first
     assert second
     story.execution_id = first
-    chapters.give_approval(story, "Approved", "the first")
+    deploying.give_approval(story, "Approved", "the first")
     assert story.wait_for_execution(first) == "Succeeded"
     story.execution_id = second
     wait(story)
@@ -131,7 +131,7 @@ def test_an_execution_that_only_claims_a_rejection_waits_for_the_approver(story:
     started = codepipeline.start_pipeline_execution(name=story.pipeline_name, variables=[variable])
     story.execution_id = started["pipelineExecutionId"]
     assert asked(story) == "the record knows of no rejection of version 2"
-    chapters.give_approval(story, "Rejected", "a test")
+    deploying.give_approval(story, "Rejected", "a test")
     assert story.wait_for_execution(story.execution_id) == "Failed"
 
 
@@ -147,7 +147,7 @@ def test_a_setting_that_was_pushed_before_a_rejection_waits_for_the_approver(sto
     assert started
     story.execution_id = started
     assert "more than the version would change in production: InitialInstanceCount" in asked(story)
-    chapters.give_approval(story, "Rejected", "a test")
+    deploying.give_approval(story, "Rejected", "a test")
     assert story.wait_for_execution(started) == "Failed"
     assert served(story)["prod"] == 2
 
@@ -193,7 +193,7 @@ def answer(story: Story, person: Session) -> None:
         pipelineName=story.pipeline_name,
         stageName="ApproveDeployment",
         actionName="ApproveDeployment",
-        token=chapters.approval_token(story, codepipeline),
+        token=deploying.approval_token(story, codepipeline),
         result={"status": "Approved", "summary": "mine"},
     )
 

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from scripts.rehearsal import chapters
+from scripts.rehearsal import deploying
 from scripts.rehearsal.story import Story
 from tests.support.story_steps import follow, new_execution, served, whole_story
 
@@ -116,7 +116,7 @@ def stage_states(story: Story) -> dict[str, str]:
 def test_a_commit_with_code_and_templates_of_its_own_still_waits_for_the_approver(story: Story) -> None:
     attack(story)
     assert story.wait_for_stage("DeployStaging") == "Succeeded"
-    chapters.approval_token(story, story.approver.client("codepipeline"))  # StoryFailed where no approver is asked
+    deploying.approval_token(story, story.approver.client("codepipeline"))  # StoryFailed where no approver is asked
     assert stage_states(story)["ApproveDeployment"] == "InProgress"
     assert "DeployProd" not in stage_states(story)
     assert "AWS::IAM::Role" not in templates(story)

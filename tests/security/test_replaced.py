@@ -16,7 +16,7 @@ import pytest
 from pipeline import record
 from pipeline.frozen import etag_of
 from scripts.kit.names import model_bucket
-from scripts.rehearsal import chapters
+from scripts.rehearsal import deploying
 from scripts.rehearsal.story import Story
 from tests.support.attacks import bucket_policy, check_denied
 from tests.support.gate_story import action, approve, bucket, refusal, root, start, wait
@@ -130,7 +130,7 @@ def test_a_specification_that_is_replaced_after_the_gate_fails_production_and_is
     assert set_status(story, 2, "PendingManualApproval", patience=0) is None
     assert set_status(story, 2, "Approved")
     wait(story)
-    chapters.give_approval(story, "Approved", "a test")
+    deploying.give_approval(story, "Approved", "a test")
     ends = time.monotonic() + PATIENCE
     while not [one for one in story.actions() if (one["actionName"], one["status"]) == ("Gate", "Succeeded")]:
         assert time.monotonic() < ends, story.diagnosis()
@@ -157,7 +157,7 @@ def test_a_version_that_became_another_under_its_number_is_no_unchanged_one(stor
     wait(story)
     assert "production: version 1, whose container or model was replaced since it was deployed" in shown(story)
     assert "(unchanged)" not in shown(story)
-    chapters.give_approval(story, "Rejected", "a test")
+    deploying.give_approval(story, "Rejected", "a test")
     assert story.wait_for_execution(story.execution_id) == "Failed"
     replace(story, 1, before)
 
@@ -176,7 +176,7 @@ def test_the_names_of_metrics_neither_look_like_the_summary_nor_crowd_it_out(sto
     assert "; production: version 1 → 2, " in text
     assert "; monthly cost: $" in text
     assert lie not in text
-    chapters.give_approval(story, "Rejected", "a test")
+    deploying.give_approval(story, "Rejected", "a test")
     assert story.wait_for_execution(story.execution_id) == "Failed"
 
 
@@ -186,7 +186,7 @@ def test_a_model_that_is_written_again_after_its_version_was_approved_is_not_dep
     assert set_status(story, 1, "PendingManualApproval", 1) is None
     assert set_status(story, 1, "Approved")
     wait(story)
-    chapters.give_approval(story, "Rejected", "a test")
+    deploying.give_approval(story, "Rejected", "a test")
     assert story.wait_for_execution(story.execution_id) == "Failed"
     time.sleep(1.1)  # S3 lists whole seconds
     s3, where = story.scientist.client("s3"), place(story, 1)

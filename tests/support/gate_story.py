@@ -6,7 +6,7 @@ from typing import Any
 
 from localaws.cloud import Session
 from pipeline import record
-from scripts.rehearsal import chapters
+from scripts.rehearsal import deploying
 from scripts.rehearsal.story import Story
 
 
@@ -28,12 +28,12 @@ def start(story: Story, version: str) -> None:
 
 def wait(story: Story) -> None:
     assert story.wait_for_stage("DeployStaging") == "Succeeded"
-    chapters.approval_token(story, story.approver.client("codepipeline"))
+    deploying.approval_token(story, story.approver.client("codepipeline"))
 
 
 def approve(story: Story) -> str:
     """Approve as the approver; how the execution ends."""
-    chapters.give_approval(story, "Approved", "a test")
+    deploying.give_approval(story, "Approved", "a test")
     return story.wait_for_execution(story.execution_id)
 
 

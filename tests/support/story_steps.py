@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from awslang.archives import read_zip
-from scripts.rehearsal import chapters
+from scripts.rehearsal import chapters, deploying
 from scripts.rehearsal.embedded import embedded_aws
 from scripts.rehearsal.story import Story
 from tests.support.waiting import PATIENCE
@@ -21,7 +21,7 @@ def whole_story(folder: Path) -> Iterator[Story]:
     """A whole story: version 1 is live in both stages. Afterwards the embedded AWS has had no fault."""
     with embedded_aws(folder) as cloud:
         played = Story(cloud, folder)
-        chapters.play(played)
+        chapters.play(played, "predictions")
         yield played
     assert not cloud.faults, "\n".join(f"{fault.where}\n{fault.traceback}" for fault in cloud.faults)
 
@@ -70,7 +70,7 @@ def follow(story: Story, execution_id: str | None, approve: str | None = "Approv
     status = story.wait_for_stage("DeployStaging")
     if status != "Succeeded" or approve is None:
         return status
-    chapters.give_approval(story, approve, "a test")
+    deploying.give_approval(story, approve, "a test")
     return story.wait_for_execution(execution_id)
 
 
@@ -100,7 +100,7 @@ def push(story: Story, path: str, content: str) -> str | None:
 
 def served(story: Story) -> dict[str, int]:
     """The version that each stage's endpoint serves, asked in its own account."""
-    asked = {s: chapters.ask_endpoint(story, s, a, []) for s, a in story.setting.targets.items()}
+    asked = {s: deploying.ask_endpoint(story, s, a, []) for s, a in story.setting.targets.items()}
     return {stage: int(answer["model_package_arn"].rsplit("/", 1)[1]) for stage, answer in asked.items()}
 
 

@@ -17,10 +17,17 @@ DIMENSION = "sagemaker:variant:DesiredInstanceCount"
 BURSTABLE = "ml.t2."
 
 
+def every(account: str, region: str) -> dict[str, dict[str, Any]]:
+    """An account's scalable targets by dimension and resource; without one, moto's code of the service stays unloaded."""
+    if not moto_bridge.begun("application-autoscaling"):
+        return {}
+    found: dict[str, dict[str, Any]] = moto_bridge.backend("application-autoscaling", account, region).targets
+    return found
+
+
 def held(account: str, region: str) -> dict[str, Any]:
     """The scalable targets of an account's variants, by endpoint/NAME/variant/NAME."""
-    found: dict[str, Any] = moto_bridge.backend("application-autoscaling", account, region).targets.get(DIMENSION, {})
-    return found
+    return every(account, region).get(DIMENSION, {})
 
 
 def check_update(call: Call, endpoint: str, old: Mapping[str, Any], new: Mapping[str, Any]) -> None:

@@ -12,7 +12,6 @@ from typing import Any
 
 from botocore.exceptions import ClientError
 
-from localaws import moto_bridge
 from localaws.calls import Call
 from localaws.cloud import arn
 from localaws.services.application_autoscaling import targets
@@ -220,7 +219,7 @@ def deregister(call: Call, endpoint: Endpoint) -> None:
     SageMaker Developer Guide, "Delete endpoints configured for auto scaling"; the words are those that
     awslabs/stable-diffusion-aws-extension#161 quotes.
     """
-    registered = moto_bridge.backend("application-autoscaling", call.account, call.region).targets
+    registered = targets.every(call.account, call.region)
     found = [target for of in registered.values() for target in of.values()]
     for target in found:
         if not target.resource_id.startswith(f"endpoint/{endpoint.name}/"):

@@ -43,6 +43,8 @@ PROGRAMS = {
     "ask": ASK,
     "leave": "import sys; print('out'); print('err', file=sys.stderr); sys.exit(int(sys.argv[1]))",
     "fail": "def work():\n    raise ValueError('no')\nwork()",
+    "broken": "def work(:\n",
+    "break": "import broken",
     "kill": "import os, signal; os.kill(os.getpid(), signal.SIGKILL)",
     "later": "import atexit; atexit.register(print, 'at the end')",
     "once": "import os, time; print(os.getpid(), file=open('runs', 'a'), flush=True); time.sleep(60)",
@@ -107,6 +109,9 @@ def test_it_finds_what_a_new_one_finds_but_for_what_is_loaded(pythons: Mapping[s
         (("-m", "leave", "0"), 0),
         (("-m", "leave", "7"), 7),
         (("-m", "fail"), 1),
+        (("-m", "fail"), 1),  # from what was compiled before
+        (("-m", "broken"), 1),
+        (("-m", "break"), 1),
         (("-m", "kill"), -signal.SIGKILL),
         (("-m", "pipe"), -signal.SIGPIPE),
         (("-m", "later"), 0),

@@ -1,0 +1,208 @@
+"""The chapters of one deployment: an approved version goes to staging, before the approver, to production, and answers.
+
+Each does what a person would do; the services do the rest.
+"""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable
+from typing import Any
+
+from localaws.cloud import Session, arn
+from scripts.kit.console import say
+from scripts.kit.projects.history import ENDED
+from scripts.rehearsal import diagnosis, evidence
+from scripts.rehearsal.story import Story, StoryFailed
+
+
+def approve(story: Story, act: Callable[[], object]) -> None:
+    """Follow the execution that an approval of the story's version starts. act: approves it"""
+    version = story.model_package_arn.rsplit("/", 1)[1]
+    recorded = recorded_approvals(story)
+    story.execution_id = started(story, act)
+    if not story.execution_id:
+        account, region = story.setting.data_science, story.region
+        reasons = [
+            *diagnosis.event_stories(story.cloud, account, region, "SageMaker Model Package State Change"),
+            *diagnosis.failed_state_machines(story.cloud, account, region),
+        ]
+        raise StoryFailed(f"the approval of version {version} started no pipeline", account, "\n".join(reasons))
+    new = [key for key in recorded_approvals(story) - recorded if key.endswith(f"-{version}-Approved.json")]
+    if len(new) != 1:
+        raise StoryFailed(f"the approval of version {version} is not in the project's record")
+    say(f"    version {version} is approved, and that is recorded: the pipeline started ({story.execution_id})")
+
+
+def started(story: Story, act: Callable[[], object]) -> str:
+    """The execution that an act starts; "" where it starts none."""
+    before = {e["pipelineExecutionId"] for e in story.executions()}
+    act()
+    story.busy_at = time.monotonic()
+
+    def found() -> str | None:
+        new = [e["pipelineExecutionId"] for e in story.executions() if e["pipelineExecutionId"] not in before]
+        return new[0] if new else "nothing" if story.idle() else None
+
+    return str(story.until("the pipeline to start", found, 20)).removeprefix("nothing")
+
+
+def recorded_approvals(story: Story) -> set[str]:
+    """The names of the entries in the project's record."""
+    s3 = story.cloud.root(story.setting.data_science, story.region).client("s3")
+    found = s3.list_objects_v2(Bucket=f"sagemaker-project-{story.project_id}", Prefix="record/approvals/")
+    return {item["Key"] for item in found.get("Contents", [])}
+
+
+def staging(story: Story) -> None:
+    status = story.wait_for_stage("DeployStaging")
+    story.require(status == "Succeeded", f"DeployStaging ended {status}")
+    say(f"    the data scientist reads how the endpoint answered: {read_tests(story, story.scientist)} tests passed")
+
+
+def approval(story: Story) -> None:
+    approval_token(story, story.approver.client("codepipeline"))
+    cases = read_before_approving(story)
+    give_approval(story, "Approved", f"Staging passed {cases} tests")
+    say(f"    the approver saw {cases} tests that passed, and approved")
+
+
+def look_at_pipeline(story: Story, person: Session) -> None:
+    """What the console asks for when a person opens the pipeline and its newest execution."""
+    codepipeline = person.client("codepipeline")
+    name, execution = story.pipeline_name, story.execution_id
+    shown = codepipeline.get_pipeline(name=name)["pipeline"]
+    codepipeline.get_pipeline_state(name=name)
+    codepipeline.list_pipeline_executions(pipelineName=name)
+    seen = codepipeline.get_pipeline_execution(pipelineName=name, pipelineExecutionId=execution)["pipelineExecution"]
+    codepipeline.list_action_executions(pipelineName=name, filter={"pipelineExecutionId": execution})
+    story.require(seen["pipelineVersion"] == shown["version"], f"{name} is not the pipeline that ran")
+
+
+def read_before_approving(story: Story) -> int:
+    """The pipeline, the version and the tests of staging, as the approver sees them; how many tests passed."""
+    approver = story.approver
+    look_at_pipeline(story, approver)
+    sagemaker = approver.client("sagemaker")
+    sagemaker.list_model_packages(ModelPackageGroupName=story.project_name)
+    version = sagemaker.describe_model_package(ModelPackageName=story.model_package_arn)
+    key = story.card_key(approver)
+    card = approver.client("s3").get_object(Bucket=f"sagemaker-project-{story.project_id}", Key=key)["Body"].read()
+    story.require(story.model_package_arn.encode() in card, f"the card {key} is not of {story.model_package_arn}")
+    story.require(evidence.says_cost(card), f"the card {key} says no cost, nor why it is not known")
+    status = version["ModelApprovalStatus"]
+    story.require(status == "Approved", f"the approver sees {story.model_package_arn} {status}")
+    return read_tests(story, approver)
+
+
+def read_tests(story: Story, person: Session) -> int:
+    """The newest test report of the project, as a person opens it; how many tests passed."""
+    codebuild = person.client("codebuild")
+    group = f"report-group/sagemaker-{story.project_name}-{story.project_id}-test-endpoints"
+    group_arn = arn("codebuild", story.region, story.setting.data_science, group)
+    reports = codebuild.list_reports_for_report_group(reportGroupArn=group_arn)["reports"]  # the newest first
+    report = codebuild.batch_get_reports(reportArns=reports[:1])["reports"][0]
+    cases = codebuild.describe_test_cases(reportArn=report["arn"])["testCases"]
+    story.require(report["status"] == "SUCCEEDED", f"the newest tests are {report['status']}")
+    return len(cases)
+
+
+def approval_token(story: Story, codepipeline: Any) -> str:
+    """What answers the manual approval, as soon as the pipeline waits for it."""
+
+    def waiting() -> str | None:
+        stages = codepipeline.get_pipeline_state(name=story.pipeline_name)["stageStates"]
+        asks = (stage for stage in stages if stage["stageName"] == "ApproveDeployment")
+        stage = story.only(asks, f"{story.pipeline_name} has no stage ApproveDeployment")
+        latest = stage.get("latestExecution", {})
+        if latest.get("pipelineExecutionId") != story.execution_id:
+            return None
+        story.require(latest["status"] not in ENDED, f"ApproveDeployment ended {latest['status']} unasked")
+        token: str | None = stage["actionStates"][-1].get("latestExecution", {}).get("token")  # after Card
+        return token
+
+    return str(story.until("the pipeline to ask for approval", waiting))
+
+
+def give_approval(story: Story, result: str, summary: str) -> None:
+    """Answer the manual approval through the API, as the approver."""
+    codepipeline = story.approver.client("codepipeline")
+    codepipeline.put_approval_result(
+        pipelineName=story.pipeline_name,
+        stageName="ApproveDeployment",
+        actionName="ApproveDeployment",
+        token=approval_token(story, codepipeline),
+        result={"status": result, "summary": summary},
+    )
+
+
+def production(story: Story) -> None:
+    status = story.wait_for_stage("DeployProd")
+    story.require(status == "Succeeded", f"DeployProd ended {status}")
+    status = story.wait_for_execution(story.execution_id)
+    story.require(status == "Succeeded", f"the pipeline ended {status}")
+    look_at_pipeline(story, story.scientist)
+
+
+def predictions(story: Story) -> None:
+    golden = json.loads((story.root / "seed-code/model-deploy/tests/golden-payloads.json").read_text())
+    story.endpoints = []
+    for stage, account in story.setting.targets.items():
+        for region in story.regions or (story.region,):
+            story.endpoints.append(ask_endpoint(story, stage, account, golden["payloads"], region))
+    for endpoint in story.endpoints:
+        right = [p == e for p, e in zip(endpoint["predictions"], endpoint["expected"], strict=True)]
+        where = f"{endpoint['account']} {endpoint['region']}"
+        say(f"    {endpoint['stage']:<8} {where} {endpoint['name']}: {sum(right)} of {len(right)} right")
+        answers, expected = " ".join(endpoint["predictions"]), " ".join(endpoint["expected"])
+        story.require(all(right), f"{endpoint['name']} in {where} predicts {answers}, expected {expected}")
+        serves = endpoint["model_package_arn"]
+        source = source_of(story, serves, endpoint["region"])
+        story.require(source == story.model_package_arn, f"{endpoint['name']} in {where} serves {serves}")
+
+
+def source_of(story: Story, arn: str, region: str) -> str:
+    """The version that a model package is a copy of; the package itself where it is not a copy."""
+    if region == story.region:
+        return arn
+    sagemaker = story.cloud.root(story.setting.data_science, region).client("sagemaker")
+    found = sagemaker.describe_model_package(ModelPackageName=arn)
+    return str(found.get("CustomerMetadataProperties", {}).get("source-model-package", ""))
+
+
+def endpoint_name(story: Story, stage: str) -> str:
+    return f"{story.project_name}-{story.project_id}-{stage}"
+
+
+def ask_endpoint(
+    story: Story, stage: str, account: str, payloads: list[dict[str, Any]], region: str = ""
+) -> dict[str, Any]:
+    """Invoke a stage's endpoint with every golden payload, as an administrator of its account.
+
+    region: the story's where it is not given
+    """
+    region = region or story.region
+    session = story.cloud.root(account, region)
+    sagemaker = session.client("sagemaker")
+    name = endpoint_name(story, stage)
+    endpoint = sagemaker.describe_endpoint(EndpointName=name)
+    config = sagemaker.describe_endpoint_config(EndpointConfigName=endpoint["EndpointConfigName"])
+    model = sagemaker.describe_model(ModelName=config["ProductionVariants"][0]["ModelName"])
+    answers, expected = [], []
+    for payload in payloads:
+        answer = session.client("sagemaker-runtime").invoke_endpoint(
+            EndpointName=name, ContentType=payload["content_type"], Body=payload["body"].encode()
+        )
+        answers.append(answer["Body"].read().decode().strip())
+        expected.append(str(payload["expected"]))
+    return {
+        "account": account,
+        "region": region,
+        "stage": stage,
+        "name": name,
+        "status": endpoint["EndpointStatus"],
+        "model_package_arn": model["PrimaryContainer"]["ModelPackageName"],
+        "predictions": answers,
+        "expected": expected,
+    }
