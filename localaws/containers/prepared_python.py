@@ -28,7 +28,7 @@ import socket
 import sys
 import time
 import types
-from _imp import _fix_co_filename as fix_place
+from _imp import _fix_co_filename as fix_place  # type: ignore[attr-defined]  # what Python's own import calls
 from contextlib import suppress
 from functools import cache
 from importlib.machinery import SourceFileLoader
@@ -100,10 +100,10 @@ def prepare() -> None:
         return known[key]
 
     look: Any = Loader.list_available_services
-    own = {Loader.BUILTIN_DATA_PATH, os.path.join(os.path.dirname(boto3.__file__), "data")}
+    own = {Loader.BUILTIN_DATA_PATH, str(Path(boto3.__file__).parent / "data")}
     listed: dict[tuple[str, ...], list[str]] = {}
 
-    def list_available_services(self: Loader, kind: str) -> list[str]:
+    def list_available_services(self: Any, kind: str) -> list[str]:
         """As before; what botocore and boto3 bring themselves is looked through once: it is 4,000 files."""
         places: tuple[str, ...] = tuple(self._potential_locations())
         if not own.issuperset(places):
@@ -114,7 +114,7 @@ def prepare() -> None:
         return [*listed[kind, *places]]
 
     JSONFileLoader.load_file = load_file  # type: ignore[method-assign,assignment]
-    Loader.list_available_services = list_available_services
+    Loader.list_available_services = list_available_services  # type: ignore[method-assign,assignment]
     hooks.accepts_kwargs = cache(hooks.accepts_kwargs)  # of botocore's functions: each session registers 128
     session = boto3.Session("-", "-", region_name="us-east-1")
     session.client("cloudformation"), session.client("codepipeline"), session.client("organizations")
@@ -128,7 +128,7 @@ compiling: types.CodeType | None = None  # of the function that stands in for Py
 
 
 def remember(folder: Path) -> None:
-    """Have each module compiled once, and kept in a folder by its text: each build has its own copy of the same ones."""
+    """Have each module compiled once, and kept in a folder by its text: each build has a copy of the same ones."""
     compiler: Any = SourceFileLoader.source_to_code
 
     def source_to_code(self: SourceFileLoader, data: Any, path: Any) -> Any:

@@ -1,4 +1,4 @@
-"""The chapters after the first deployment: a second version, a push that the approver refuses, a version that is rejected."""
+"""The chapters after the first deployment: a second version, a push that the approver refuses, a rejected version."""
 
 from __future__ import annotations
 

@@ -193,7 +193,7 @@ def located(story: Story, message: str, account: str, log: str) -> StoryFailed:
 
 
 def play(story: Story, until: str | None = None) -> None:
-    """Play the chapters in order, up to and with `until` (END where it is None); StoryFailed from the one that fails."""
+    """Play the chapters in order, up to and with `until` (default: END); StoryFailed from the one that fails."""
     until = until or END
     renamed = ALONE if story.administrator == "self-managed" else {}
     names = list(CHAPTERS)

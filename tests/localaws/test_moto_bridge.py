@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import string
+import subprocess
 import sys
 import threading
 
@@ -15,6 +16,7 @@ from moto.moto_api._internal import mock_random as moto_random
 
 from localaws import models, moto_bridge
 from localaws.cloud import Cloud
+from tests.support import ROOT
 
 A, REGION = "111111111111", "us-east-1"
 
@@ -98,6 +100,16 @@ def test_moto_makes_the_state_of_an_account_once() -> None:
     assert dict.__contains__(sns_backends, "666666666666")
     assert sns_backends["666666666666"][REGION] is made
     assert moto_bridge.backend("sns", "666666666666", REGION) is made
+
+
+def test_moto_loads_the_code_of_a_service_with_its_first_state() -> None:
+    """backends.ALT_SERVICE_NAMES, and where moto keeps a service's state: an account without one needs no code."""
+    code = (
+        "from localaws import moto_bridge as m; print([m.begun(n) for n in ('iam', 'swf', 'application-autoscaling')])"
+    )
+    more = "; m.backend('application-autoscaling', '1' * 12, 'us-east-1'); print(m.begun('application-autoscaling'))"
+    done = subprocess.run([sys.executable, "-c", code + more], cwd=ROOT, capture_output=True, text=True, check=True)
+    assert done.stdout.split("\n")[:2] == ["[True, False, False]", "True"]
 
 
 def test_an_object_that_many_write_and_read_at_once_is_always_whole(cloud: Cloud) -> None:

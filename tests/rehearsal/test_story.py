@@ -147,7 +147,7 @@ def test_the_view_in_a_terminal_shows_the_accounts_and_what_runs_in_them(story: 
     console = Console(width=200, record=True, file=io.StringIO())
     console.print(Shown(story))
     shown = console.export_text()
-    assert shown.count("●") == len(chapters.CHAPTERS) + 5  # and the stages of the pipeline
+    assert shown.count("●") == len(chapters.CHAPTERS) + 4  # and the stages of the pipeline: no approver was asked
     assert shown.count("InService") == 2
     for action in ("Build", "TestStaging", "DeployResourcesProd"):
         assert action in shown

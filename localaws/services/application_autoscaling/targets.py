@@ -18,7 +18,7 @@ BURSTABLE = "ml.t2."
 
 
 def every(account: str, region: str) -> dict[str, dict[str, Any]]:
-    """An account's scalable targets by dimension and resource; without one, moto's code of the service stays unloaded."""
+    """An account's scalable targets by dimension and resource; as long as there are none, moto's code is not loaded."""
     if not moto_bridge.begun("application-autoscaling"):
         return {}
     found: dict[str, dict[str, Any]] = moto_bridge.backend("application-autoscaling", account, region).targets

@@ -109,7 +109,6 @@ def test_it_finds_what_a_new_one_finds_but_for_what_is_loaded(pythons: Mapping[s
         (("-m", "leave", "0"), 0),
         (("-m", "leave", "7"), 7),
         (("-m", "fail"), 1),
-        (("-m", "fail"), 1),  # from what was compiled before
         (("-m", "broken"), 1),
         (("-m", "break"), 1),
         (("-m", "kill"), -signal.SIGKILL),
