@@ -38,7 +38,7 @@ READS_A_SECOND = 5_500
 
 # -- the kit's ---------------------------------------------------------------------------------
 AT_ONCE, TEST_SECONDS = 16, 22 * 60  # pipeline/endpoints.py
-BUILD_MINUTES = 30  # 30-project.yaml
+BUILD_MINUTES = 15  # on Lambda compute (CodeBuild User Guide, "Run builds on AWS Lambda compute"); on EC2 it has more
 ARTIFACT_BYTES_OF_A_PLACE = 400  # of the manifest, the stages' parameters and the card, rounded up
 
 # -- assumed: AWS documents neither ------------------------------------------------------------

@@ -46,7 +46,8 @@ VARIABLES = (
     "ARTIFACT_BUCKET", "FOUR_EYES", "CODEBUILD_BUILD_NUMBER", "AWS_REGION", BUILD_OUTPUT,
 )  # fmt: skip
 APPROVAL_STAGE = "ApproveDeployment"  # and its action of the same name
-POLL_SECONDS, POLL_LIMIT = (0.5, 10.0), 20 * 60.0  # while another execution is deploying to production
+# While another execution is deploying to production. A build on Lambda compute ends after 15 minutes.
+POLL_SECONDS, POLL_LIMIT = (0.5, 10.0), 12 * 60.0
 
 
 @dataclass(frozen=True)

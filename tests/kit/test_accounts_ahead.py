@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from localaws.services.servicequotas.service import Quotas, code_of
-from scripts.kit.stacks.ahead import BUILDS
+from scripts.kit.builds import LAMBDA_QUOTA
 from scripts.rehearsal import setting as people
 from tests.support.rehearsed_organization import REGION, RehearsedOrganization
 
@@ -44,8 +44,8 @@ def test_a_region_that_a_target_account_has_not_enabled_is_refused(
     assert organization.writes() == 1, "the Region that the test enabled"
     organization.client(setting.targets["staging"], "account").enable_region(RegionName=HONG_KONG)
     quotas = organization.cloud.state(Quotas, setting.data_science, REGION)
-    quotas.values[code_of(BUILDS)] = 0.0
+    quotas.values[code_of(LAMBDA_QUOTA)] = 0.0
     assert organization("--dry-run") == 0
     said = capsys.readouterr().err
     assert f"account {setting.data_science} may run no builds yet" in said
-    assert f"--service-code codebuild --quota-code {code_of(BUILDS)} --desired-value 10 --region {REGION}" in said
+    assert f"--service-code codebuild --quota-code {code_of(LAMBDA_QUOTA)} --desired-value 10 --region {REGION}" in said

@@ -6,7 +6,7 @@ import json
 from dataclasses import asdict
 from typing import Any
 
-from pipeline import card, page
+from pipeline import card, gate, page
 from pipeline.build import build
 from pipeline.console import SUMMARY_LIMIT
 from pipeline.live import look
@@ -240,3 +240,8 @@ class TheCard(Repository):
         self.assertEqual(shown.count("<td>AccessDenied: no</td>"), 100)
         self.assertIn("and 100 more: the log of TestStaging has them all", shown)
         self.assertIn("800 endpoints without a failure", shown)
+
+
+def test_the_card_ends_its_wait_before_its_build_ends() -> None:
+    # CodeBuild User Guide, "Run builds on AWS Lambda compute": 15 minutes, of which two are for the card itself.
+    assert gate.POLL_LIMIT <= (15 - 2) * 60

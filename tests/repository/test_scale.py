@@ -14,6 +14,7 @@ import pytest
 from awslang.template.schemas import schema
 from awslang.template.template import parse
 from benchmarks import limits as scale
+from localaws.services.codebuild.images import LAMBDA_MINUTES
 from scripts.kit.console import UsageError
 from scripts.kit.doctor.checks import limits
 from scripts.kit.settings import reading
@@ -113,8 +114,10 @@ def test_the_first_limits_are_those_that_the_page_names() -> None:
 def test_the_kit_gives_itself_the_time_that_is_computed_with(pipeline: Any) -> None:
     endpoints, resources = pipeline["endpoints"], parse((ROOT / "templates/30-project.yaml").read_text()).resources
     minutes = {name: resources[name]["Properties"]["TimeoutInMinutes"] for name in ("Build", "Test")}
+    condition, on_lambda, on_ec2 = minutes["Build"]["Fn::If"]
     assert (endpoints.AT_ONCE, endpoints.SECONDS) == (scale.AT_ONCE, scale.TEST_SECONDS)
-    assert minutes["Build"] == scale.BUILD_MINUTES
+    assert (condition, on_lambda) == ("UsesLambda", {"Ref": "AWS::NoValue"})
+    assert scale.BUILD_MINUTES == LAMBDA_MINUTES < on_ec2
     config = endpoints.CONFIG  # the last request begins just before the end, and may hang as often as it is tried
     hangs = config.retries["max_attempts"] * (config.connect_timeout + config.read_timeout + 20)  # 20: between tries
     assert scale.TEST_SECONDS + 2 * hangs < minutes["Test"] * 60  # a slow answer is asked for a second time

@@ -31,6 +31,9 @@ EMPTY: dict[str, Any] = {
 }
 
 
+TIMES = ("QueuedTimeoutInMinutes", "TimeoutInMinutes")
+
+
 @provides("AWS::CodeBuild::Project")
 class BuildProject:
     """AWS::CodeBuild::Project: its properties are the API's, with a capital."""
@@ -53,8 +56,10 @@ class BuildProject:
     def update(self, context: Context, physical_id: str, old: dict[str, Any], new: dict[str, Any]) -> Made:
         codebuild = context.client("codebuild")
         cleared = {name: EMPTY[name] for name in old if name not in new and name in EMPTY}
+        if str(new["Environment"]["Type"]).endswith("_LAMBDA_CONTAINER"):  # has times of its own, and takes no others
+            cleared = {name: value for name, value in cleared.items() if name not in TIMES}
         arguments = {**cleared, **new, "Name": physical_id, "Tags": tag_list(all_tags(context.tags, new))}
-        if lost := [name for name in old if name not in arguments]:
+        if lost := [name for name in old if name not in {*arguments, *TIMES}]:
             raise NotSupported(f"AWS::CodeBuild::Project: taking {lost[0]} away")
         made = codebuild.update_project(**fill(codebuild, "UpdateProject", arguments, "AWS::CodeBuild::Project"))
         return self._made(made["project"])

@@ -12,6 +12,7 @@ from localaws.calls import Call
 from localaws.cloud import arn, new_id, refuse_unless
 from localaws.services.codebuild import checks
 from localaws.services.codebuild.artifacts import DEFAULT_KEY
+from localaws.services.codebuild.images import LAMBDA_COMPUTE, LAMBDA_MINUTES, is_lambda
 from localaws.services.codebuild.run import BuildRun
 from localaws.services.codebuild.service import codebuild
 from localaws.services.codebuild.state import (
@@ -25,7 +26,10 @@ from localaws.services.codebuild.state import (
 )
 from localaws.services.servicequotas.service import quota
 
-SIZES = {f"BUILD_GENERAL1_{size.upper()}": size for size in ("Small", "Medium", "Large")}  # as quotas are named
+SIZES = {  # as quotas are named
+    **{f"BUILD_GENERAL1_{size.upper()}": f"Linux/{size}" for size in ("Small", "Medium", "Large")},
+    **{compute: f"Linux Lambda/{compute.rpartition('_')[2]}" for compute in LAMBDA_COMPUTE},
+}
 NOT_FOUND = "ResourceNotFoundException"
 # What StartBuild may change, by the parameter's name: where it goes in the project.
 OVERRIDES = {
@@ -96,10 +100,19 @@ def update_project(call: Call) -> dict[str, Any]:
 def keep_project(call: Call, project: dict[str, Any]) -> None:
     project["serviceRole"] = checks.role_arn(call.account, project["serviceRole"])
     project["environment"].setdefault("environmentVariables", [])
+    checks.check_times(project["environment"], call.params)
+    project |= times(project)
     checks.check_project(project)
     checks.check_role(call.cloud, project["serviceRole"], project["arn"], call.region)
     with state(call).lock:
         state(call).projects[project["name"]] = project
+
+
+def times(project: dict[str, Any]) -> dict[str, int]:
+    """How long a project's builds may run and wait; on Lambda compute there is nothing to choose."""
+    if is_lambda(project["environment"]):
+        return {"timeoutInMinutes": LAMBDA_MINUTES, "queuedTimeoutInMinutes": 480}
+    return {name: project[name] for name in checks.TIMES}
 
 
 def shown(project: dict[str, Any]) -> dict[str, Any]:
@@ -150,6 +163,8 @@ def start_build(call: Call) -> dict[str, Any]:
     """The build starts in the background; StartBuild answers at once."""
     known, params = state(call), call.params
     project = with_overrides(project_of(call, params["projectName"]), params)
+    checks.check_times(project["environment"], params)
+    project |= times(project)
     with known.lock:
         token = params.get("idempotencyToken")
         if token in known.tokens:
@@ -180,7 +195,7 @@ def start_build(call: Call) -> dict[str, Any]:
 def refuse_without_quota(call: Call, compute: str) -> None:
     """As a new account is refused, which may run no builds until AWS has raised its quota."""
     size = SIZES.get(compute)
-    name = f"Concurrently running builds for Linux/{size} environment"
+    name = f"Concurrently running builds for {size} environment"
     if size and not quota(call.cloud, call.account, call.region, "codebuild", name):
         raise AwsError("AccountLimitExceededException", "Cannot have more than 0 builds in queue for the account")
 

@@ -79,6 +79,19 @@ class Buildspec:
     reports: Mapping[str, Files] = field(default_factory=dict)
 
 
+def refuse_on_lambda(spec: Buildspec) -> None:
+    """BuildspecError for what Lambda compute has not.
+
+    CodeBuild User Guide, "Lambda compute images": `on-failure` works with EC2 images alone. Each image is for one
+    runtime; no page says what CodeBuild makes of `runtime-versions` there.
+    """
+    for name, phase in spec.phases.items():
+        if phase.on_failure:
+            raise BuildspecError(f"on-failure in phases/{name} is not supported when using Lambda compute")
+    if spec.runtimes:
+        raise BuildspecError("Not supported by the embedded AWS: runtime-versions on Lambda compute")
+
+
 class TextLoader(BoundedYaml, yaml.BaseLoader):
     """Every scalar stays text, so that `python: 3.10` is not 3.1; a key that stands twice is an error."""
 

@@ -12,7 +12,7 @@ from typing import Any
 from awslang.errors import AwsError, NotSupported
 from localaws.cloud import Cloud, arn, refuse_unless
 from localaws.services.codebuild.buildspec import VARIABLE
-from localaws.services.codebuild.images import check_environment
+from localaws.services.codebuild.images import LAMBDA_REGIONS, check_environment, is_lambda
 from localaws.services.codebuild.state import INVALID
 
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9\-_]{1,149}")
@@ -28,6 +28,7 @@ NOT_SUPPORTED: dict[str, Any] = {
 }
 NOT_SUPPORTED_ENVIRONMENT = ("fleet", "registryCredential", "dockerServer", "computeConfiguration", "certificate")
 SOURCES = ("CODEPIPELINE", "NO_SOURCE", "S3")
+TIMES = ("timeoutInMinutes", "queuedTimeoutInMinutes")
 OTHER_SOURCES = ("CODECOMMIT", "GITHUB", "GITLAB", "GITLAB_SELF_MANAGED", "BITBUCKET", "GITHUB_ENTERPRISE")
 ARTIFACTS = ("CODEPIPELINE", "S3", "NO_ARTIFACTS")
 VARIABLE_TYPES = ("PLAINTEXT", "PARAMETER_STORE", "SECRETS_MANAGER")
@@ -64,6 +65,8 @@ def check_project(project: Mapping[str, Any]) -> None:
         if project["environment"].get(member):
             raise NotSupported(f"a CodeBuild project with environment.{member}")
     check_environment(project["environment"])
+    if is_lambda(project["environment"]):
+        check_lambda(project)
     check_variables(project["environment"].get("environmentVariables", []))
     check_source(project["source"])
     check_artifacts(project["source"], project["artifacts"], project.get("secondaryArtifacts", []))
@@ -74,6 +77,29 @@ def check_project(project: Mapping[str, Any]) -> None:
         raise NotSupported("CodeBuild logs in S3")
     check_range("timeoutInMinutes", project.get("timeoutInMinutes", 60), 5, 2160)
     check_range("queuedTimeoutInMinutes", project.get("queuedTimeoutInMinutes", 480), 5, 480)
+
+
+def check_lambda(project: Mapping[str, Any]) -> None:
+    """What a project on Lambda compute may not have (User Guide, "Run builds on AWS Lambda compute")."""
+    region, kind = project["arn"].split(":")[3], project["environment"]["type"]
+    refuse_unless(region in LAMBDA_REGIONS, INVALID, f"Environment type {kind} is not available in {region}")
+    given = {
+        "privilegedMode": project["environment"].get("privilegedMode", False),
+        "cache": project.get("cache", {}).get("type", "NO_CACHE") != "NO_CACHE",
+    }
+    refuse_given(given)
+
+
+def check_times(environment: Mapping[str, Any], params: Mapping[str, Any]) -> None:
+    """Lambda compute has times of its own, and takes no others. params: of the request"""
+    if is_lambda(environment):
+        refuse_given({name: params.get(name, params.get(f"{name}Override")) for name in TIMES})
+
+
+def refuse_given(given: Mapping[str, Any]) -> None:
+    """AWS's words for queuedTimeoutInMinutes, as a user reports them (hashicorp/terraform-provider-aws#34376)."""
+    for name, value in given.items():
+        refuse_unless(not value, INVALID, f"Cannot specify {name} for lambda compute")
 
 
 def check_range(name: str, value: int, least: int, most: int) -> None:

@@ -37,6 +37,11 @@ _NEWEST: Runtimes = {
 }
 # Images that AWS maintains: (environment types, runtimes); None where their runtimes are not known here.
 _X86, _ARM = ("LINUX_CONTAINER", "LINUX_GPU_CONTAINER", "LINUX_EC2"), ("ARM_CONTAINER", "ARM_EC2")
+_LAMBDA = {"x86_64": ("LINUX_LAMBDA_CONTAINER",), "aarch64": ("ARM_LAMBDA_CONTAINER",)}
+_LAMBDA_RUNTIMES = (
+    "corretto11", "corretto17", "corretto21", "dotnet6", "dotnet8", "go1.21", "go1.24", "nodejs18", "nodejs20",
+    "nodejs22", "python3.11", "python3.12", "python3.13", "ruby3.2", "ruby3.4",
+)  # fmt: skip
 MAINTAINED: dict[str, tuple[tuple[str, ...], Runtimes | None]] = {
     "amazonlinux-x86_64-standard:4.0": (_X86, None),
     "amazonlinux-x86_64-standard:5.0": (_X86, _AMAZON_LINUX_2023),
@@ -50,6 +55,11 @@ MAINTAINED: dict[str, tuple[tuple[str, ...], Runtimes | None]] = {
     "standard:6.0": (_X86, None),
     "standard:7.0": (_X86, None),
     "standard:8.0": (_X86, _NEWEST),
+    **{
+        f"amazonlinux-{machine}-lambda-standard:{runtime}": (types, None)
+        for machine, types in _LAMBDA.items()
+        for runtime in _LAMBDA_RUNTIMES
+    },
 }
 # No longer updated, but they can still be pulled.
 DEPRECATED = {
@@ -61,14 +71,22 @@ COMPUTE = (
     "BUILD_GENERAL1_SMALL", "BUILD_GENERAL1_MEDIUM", "BUILD_GENERAL1_LARGE", "BUILD_GENERAL1_XLARGE",
     "BUILD_GENERAL1_2XLARGE",
 )  # fmt: skip
+LAMBDA_COMPUTE = tuple(f"BUILD_LAMBDA_{size}GB" for size in (1, 2, 4, 8, 10))
+# "Run builds on AWS Lambda compute", Which regions support AWS Lambda compute in CodeBuild?
+LAMBDA_REGIONS = {
+    "us-east-1", "us-east-2", "us-west-2", "ap-south-1", "ap-southeast-1", "ap-southeast-2", "ap-northeast-1",
+    "eu-central-1", "eu-west-1", "sa-east-1",
+}  # fmt: skip
+LAMBDA_MINUTES = 15  # the same page; DescribeProject shows them (go-to-k/cdk-real-drift#1625)
 SUPPORTED_TYPES = {
     "LINUX_CONTAINER": COMPUTE,
     "ARM_CONTAINER": COMPUTE,
     "LINUX_GPU_CONTAINER": ("BUILD_GENERAL1_SMALL", "BUILD_GENERAL1_LARGE"),
+    "LINUX_LAMBDA_CONTAINER": LAMBDA_COMPUTE,
 }
 OTHER_TYPES = (
-    "WINDOWS_CONTAINER", "WINDOWS_SERVER_2019_CONTAINER", "WINDOWS_SERVER_2022_CONTAINER", "LINUX_LAMBDA_CONTAINER",
-    "ARM_LAMBDA_CONTAINER", "LINUX_EC2", "ARM_EC2", "WINDOWS_EC2", "MAC_ARM",
+    "WINDOWS_CONTAINER", "WINDOWS_SERVER_2019_CONTAINER", "WINDOWS_SERVER_2022_CONTAINER", "ARM_LAMBDA_CONTAINER",
+    "LINUX_EC2", "ARM_EC2", "WINDOWS_EC2", "MAC_ARM",
 )  # fmt: skip
 DATED = re.compile(r"-[0-9]+(\.[0-9]+)+$")  # a release of an image: standard:7.0-24.10.29
 # An image of Docker Hub needs no registry and no user: docker:dind (User Guide, "Docker in custom image sample").
@@ -91,6 +109,18 @@ def runtimes(image: str) -> Runtimes | None:
 def is_amazon_linux(image: str) -> bool:
     """True where /bin/sh is bash (Amazon Linux); Ubuntu's is dash."""
     return curated(image).startswith("amazonlinux-")
+
+
+def is_lambda(environment: Mapping[str, Any]) -> bool:
+    return str(environment["type"]).endswith("_LAMBDA_CONTAINER")
+
+
+def programs_of(image: str) -> tuple[str, ...]:
+    """The names of an image's Python. AWS's sample for Lambda compute has `python3`; `python` is not documented."""
+    if "-lambda-standard:" not in curated(image):
+        return ("python", "python3")
+    runtime = curated(image).rpartition(":")[2]
+    return ("python3", runtime) if runtime.startswith("python") else ("python3",)
 
 
 def check_environment(environment: Mapping[str, Any]) -> None:

@@ -24,10 +24,10 @@ from localaws import confinement
 from localaws.cloud import Cloud, Session
 from localaws.confinement import Free
 from localaws.services.codebuild import artifacts, prepared
-from localaws.services.codebuild.buildspec import Buildspec, BuildspecError, parse
+from localaws.services.codebuild.buildspec import Buildspec, BuildspecError, parse, refuse_on_lambda
 from localaws.services.codebuild.checks import is_inline
 from localaws.services.codebuild.environment import PhaseFailed, read_parameters, read_secrets
-from localaws.services.codebuild.images import is_amazon_linux, runtimes, select_runtime
+from localaws.services.codebuild.images import is_amazon_linux, is_lambda, programs_of, runtimes, select_runtime
 from localaws.services.codebuild.log import BuildLog, said, state_change
 from localaws.services.codebuild.reports import publish
 from localaws.services.codebuild.shell import (
@@ -192,6 +192,8 @@ class BuildRun:
         self.log.note(f"CODEBUILD_SRC_DIR={self.sources.primary}")
         try:
             self.spec = parse(self._buildspec())
+            if is_lambda(self.build["environment"]):
+                refuse_on_lambda(self.spec)
         except BuildspecError as error:
             raise PhaseFailed("YAML_FILE_ERROR", str(error)) from error
         self.log.note("Processing environment variables")
@@ -201,7 +203,8 @@ class BuildRun:
             names += self._select(name, variables.get(asked.removeprefix("$").strip("{}"), asked))
         packages = self.cloud.folder / "builds" / ".image"
         client = "" if self.cloud.strangers else prepared.client()
-        programs = make_python(self.folder / "python", packages, names, client)
+        own = programs_of(self.build["environment"]["image"])
+        programs = make_python(self.folder / "python", packages, names, client, own=own)
         (self.folder / "home").mkdir()
         self.place = confinement.place(self.cloud.strangers, behind(packages, IMAGE_PACKAGES), [self.folder])
         environment = {

@@ -174,12 +174,14 @@ def make_python(
     names: Sequence[str],
     client: str = "",
     contents: Sequence[str] = IMAGE_PACKAGES,
+    own: Sequence[str] = ("python", "python3"),
 ) -> Path:
     """A Python of the build's own, like the image's, and the folder to put first on PATH.
 
     It is the Python that runs the rehearsal, with the image's packages only: what a build
     installs lands in its own folder, and what it forgets to install is missing, as on AWS.
 
+    names: of the runtimes that were selected; own: those that the image has in any case
     client: the text of a program to be the Python in its place (prepared.py); contents: the image's packages
     """
     link_packages(packages, contents)
@@ -188,14 +190,14 @@ def make_python(
     programs, libraries = folder / "bin", folder / "lib" / version / "site-packages"
     programs.mkdir(parents=True)
     libraries.mkdir(parents=True)
-    for name in dict.fromkeys(("python", "python3", version, *names)):
+    for name in dict.fromkeys((*own, version, *names)):
         if client:
             (programs / name).write_text(client)
             (programs / name).chmod(0o700)
         else:
             (programs / name).symlink_to(base)
     for name in ("pip", "pip3"):
-        text = f'#!/bin/sh\nexec {shlex.quote(f"{programs}/python")} -m pip "$@"\n'
+        text = f'#!/bin/sh\nexec {shlex.quote(f"{programs}/{version}")} -m pip "$@"\n'
         (programs / name).write_bytes(os.fsencode(text))  # a path need not be text
         (programs / name).chmod(0o700)
     home = Path(sys.base_prefix) / "bin"

@@ -19,8 +19,11 @@ servicequotas = Service("service-quotas", invalid="ValidationException")
 INSTANCES = 20.0
 BUILDS = 60.0  # CodeBuild User Guide, "Quotas for AWS CodeBuild"; a new account may have none
 BUILD_NAMES = tuple(
-    f"Concurrently running builds for Linux/{size} environment" for size in ("Large", "Medium", "Small")
-)
+    f"Concurrently running builds for {compute} environment"
+    for compute in (
+        "Linux/Large", "Linux/Medium", "Linux/Small", *(f"Linux Lambda/{size}GB" for size in (1, 2, 4, 8, 10)),
+    )
+)  # fmt: skip
 PAGE = 100
 CLOUDFORMATION = {
     "L-0485CB21": ("Stacks", 2_000.0),

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from scripts.kit import builds
 from scripts.kit.bundle import pack
 from scripts.kit.names import target_role
 from scripts.kit.settings.model import Settings
@@ -43,6 +44,7 @@ def defaults_of(
         **{stage.unit_parameter: unit_of(settings.units.of(stage), f"units.{stage.key}") for stage in Stage},
         **{stage.accounts_parameter: ",".join(targets.of(stage)) if targets else "" for stage in Stage},
         "FourEyes": "false",
+        "BuildCompute": builds.compute_of(settings, region),
     }
     regions = {stage.regions_parameter: settings.regions.of(stage) for stage in Stage}
     elsewhere = {

@@ -18,6 +18,20 @@ for name in ('own', 'other'):
         found = error.response['Error']['Code']
     print(f'export {name.upper()}={found}')
 """
+# Asks for what the role allows to this project's builds alone.
+ASK = """
+import boto3, botocore.exceptions
+try:
+    boto3.client('s3').list_buckets()
+    found = 'yes'
+except botocore.exceptions.ClientError as error:
+    found = error.response['Error']['Code']
+print(f'export OWN={found}')
+"""
+ON_LAMBDA = {
+    "type": "LINUX_LAMBDA_CONTAINER", "image": "aws/codebuild/amazonlinux-x86_64-lambda-standard:python3.13",
+    "computeType": "BUILD_LAMBDA_2GB",
+}  # fmt: skip
 LARGE = 4_095  # characters of one variable, as the kit's projects have them
 
 
@@ -91,12 +105,54 @@ def project_arn(lab: Lab) -> Answers:
     }
 
 
-def build(lab: Lab) -> Json:
-    """A build that has ended; begun again where AWS does not know its role yet."""
+def lambda_compute(lab: Lab) -> Answers:
+    """A project on EC2 goes over to Lambda compute, as an upgrade of a kit's project does; builds on both."""
+    codebuild, mine = lab.client("codebuild"), lab.arn("codebuild", f"project/{lab.name}")
+    role = lab.service_role(
+        "build", "codebuild", statement("Allow", ["logs:CreateLogGroup", "logs:CreateLogStream", "logs:PutLogEvents"]),
+        statement("Allow", ["s3:ListAllMyBuckets"], Condition={"ArnEquals": {"codebuild:ProjectArn": mine}}),
+    )  # fmt: skip
+    source = {"type": "NO_SOURCE", "buildspec": buildspec(ASK)}
+    declared = project(lab, role, source=source, timeoutInMinutes=30)
+    lab.once_ready("the build's role", lambda: codebuild.create_project(**declared))
+    lab.words["seconds until the commands ran on EC2"] = str(started_after(build(lab)))
+    moved = {"name": lab.name, "environment": ON_LAMBDA}
+    update = codebuild.update_project
+    answers = {
+        "UpdateProject with a time limit": lab.said("a time limit", update, **moved, timeoutInMinutes=15),
+        "UpdateProject without": lab.said("none", update, **moved),
+    }
+    shown = codebuild.batch_get_projects(names=[lab.name])["projects"][0]
+    done = build(lab)
+    lab.words["seconds until the commands ran on Lambda compute"] = str(started_after(done))
+    found = {one["name"]: one["value"] for one in done.get("exportedEnvironmentVariables", [])}
+    for name, phases in (
+        ("on-failure", {"build": {"on-failure": "ABORT", "commands": ["true"]}}),
+        ("runtime-versions", {"install": {"runtime-versions": {"python": 3.13}}}),
+    ):
+        ended = build(lab, "SUBMITTED", buildspecOverride=json.dumps({"version": 0.2, "phases": phases}))
+        answers[f"a build with {name}"] = ended["buildStatus"]
+        lab.words[name] = json.dumps([phase.get("contexts", []) for phase in ended["phases"]])
+    return {
+        **answers,
+        "the time limit then": shown["timeoutInMinutes"],
+        "its requests carry codebuild:ProjectArn": found.get("OWN", "not reached"),
+    }
+
+
+def started_after(done: Json) -> int:
+    """Seconds from a build's start to its first command."""
+    installing = next(phase for phase in done["phases"] if phase["phaseType"] == "INSTALL")
+    waited: float = (installing["startTime"] - done["startTime"]).total_seconds()
+    return round(waited)
+
+
+def build(lab: Lab, reaches: str = "BUILD", **overrides: str) -> Json:
+    """A build that has ended; begun again where AWS does not know its role yet. reaches: what shows that it does"""
     codebuild = lab.client("codebuild")
 
     def play() -> Json | None:
-        begun = codebuild.start_build(projectName=lab.name)["build"]["id"]
+        begun = codebuild.start_build(projectName=lab.name, **overrides)["build"]["id"]
 
         def look() -> Json | None:
             described: Json = codebuild.batch_get_builds(ids=[begun])["builds"][0]
@@ -104,7 +160,7 @@ def build(lab: Lab) -> Json:
 
         done = lab.ended(f"build {begun}", look)
         reached = {phase["phaseType"] for phase in done["phases"]}
-        return done if "BUILD" in reached else None
+        return done if reaches in reached else None
 
     return lab.ended("a build", play, 600)
 
@@ -121,6 +177,14 @@ def variables_length(lab: Lab) -> Answers:
 
 
 PROBES = (
+    Probe(
+        "lambda-compute",
+        "How does a project go over to Lambda compute, how soon does a build start there, and what has it?",
+        ("codebuild:UpdateProject", "codebuild:StartBuild", "codebuild:BatchGetBuilds"),
+        ("build project", "log group", "role"),
+        lambda_compute,
+        Cost(0.02, "AWS CodeBuild pricing: $0.005 for each minute of general1.small; on Lambda compute by the second"),
+    ),
     Probe(
         "project-arn",
         "Do codebuild:ProjectArn and codebuild:BuildArn reach the policies of buckets too?",

@@ -133,6 +133,13 @@ class Approval:
 
 
 @dataclass(frozen=True)
+class Builds:
+    """compute: what the short builds run on; lambda means AWS Lambda where CodeBuild has it, EC2 elsewhere."""
+
+    compute: Literal["lambda", "ec2"] = "lambda"
+
+
+@dataclass(frozen=True)
 class Publishing:
     to: Literal["service-catalog", "s3", "both"] = "service-catalog"
 
@@ -191,6 +198,7 @@ class Settings:
     invited_accounts: tuple[InvitedAccount, ...] = ()
     target_roles: Literal["stack-set", "one-by-one"] = "stack-set"
     approval: Approval = Approval()
+    builds: Builds = Builds()
     publishing: Publishing = Publishing()
     source: Source = Source()
     images: Images = Images()

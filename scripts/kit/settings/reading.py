@@ -21,6 +21,7 @@ from scripts.kit.settings.model import (
     Accounts,
     Administrator,
     Approval,
+    Builds,
     Catalog,
     Images,
     InvitedAccount,
@@ -130,6 +131,7 @@ def read(top: Section) -> Settings:
         invited_accounts=read_invited_accounts(top),
         target_roles=read_target_roles(top, administrator),
         approval=read_approval(top.section("approval")),
+        builds=read_builds(top.section("builds")),
         publishing=read_publishing(top.section("publishing")),
         source=read_source(top.section("source")),
         images=read_images(top.section("images")),
@@ -284,6 +286,12 @@ def read_approval(section: Section) -> Approval:
     approval = Approval(section.flag("four_eyes"))
     section.finish()
     return approval
+
+
+def read_builds(section: Section) -> Builds:
+    compute = section.choice("compute", ("lambda", "ec2"), "lambda")
+    section.finish()
+    return Builds("ec2" if compute == "ec2" else "lambda")
 
 
 def read_publishing(section: Section) -> Publishing:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from typing import Any
 
 from botocore.exceptions import ClientError
 
+from scripts.kit import builds
 from scripts.kit.connect import Connection, enter, pages
 from scripts.kit.console import UserError, some
 from scripts.kit.names import STUDIO_ROLE
@@ -19,7 +20,6 @@ from scripts.kit.stacks import adoption, model_regions
 from scripts.kit.stages import Stage
 from scripts.kit.together import together
 
-BUILDS = "Concurrently running builds for Linux/Small environment"  # of CodeBuild, by its name in Service Quotas
 MOST_ROLES = 20  # that a message names
 
 
@@ -30,7 +30,7 @@ def check(connection: Connection, home: Connection, settings: Settings, note: Ca
     adoption.of_bundles(home)
     for region in (home.region, *model_regions.further(settings)):
         adoption.of_models(home.in_region(region))
-    for text in quotas(home):
+    for text in quotas(home, builds.quotas(settings, home.region)):
         note(text)
 
 
@@ -123,15 +123,15 @@ def enabled(there: Connection, region: str) -> bool:
 # -- quotas ------------------------------------------------------------------------------------
 
 
-def quotas(home: Connection) -> Iterator[str]:
-    """The quota of builds, where a new account has none yet: the first pipeline would fail at StartBuild."""
+def quotas(home: Connection, needed: Sequence[str]) -> Iterator[str]:
+    """The quotas of builds that allow none yet, as in a new account: the first pipeline would fail at StartBuild."""
     listed: list[dict[str, Any]]
     try:
         listed = list(pages(home.client("service-quotas"), "list_service_quotas", "Quotas", ServiceCode="codebuild"))
     except ClientError:  # `make doctor` says which reads it lacks
         return
     for quota in listed:
-        if quota["QuotaName"] == BUILDS and quota["Value"] < 1:
+        if quota["QuotaName"] in needed and quota["Value"] < 1:
             yield (
                 f"account {home.account} may run no builds yet ({quota['QuotaName']}: {quota['Value']:g}). Ask for "
                 "some: aws service-quotas request-service-quota-increase --service-code codebuild "

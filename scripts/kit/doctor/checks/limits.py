@@ -6,12 +6,12 @@ import json
 import re
 from collections.abc import Iterator, Mapping
 
+from scripts.kit import builds
 from scripts.kit.doctor.facts.limits import INSTANCES, OPERATIONS, SETS, TRAINING
 from scripts.kit.doctor.findings import Place, check, here
 from scripts.kit.doctor.reader import known
 from scripts.kit.doctor.snapshot import Snapshot
 from scripts.kit.settings.reading import FURTHER_REGIONS
-from scripts.kit.stacks.ahead import BUILDS
 from scripts.kit.stages import Stage
 
 NAMES = {
@@ -262,7 +262,8 @@ def short_of_instances(facts: Snapshot, times: int) -> Iterator[Place]:
     'New accounts begin so: CodeBuild answers "Cannot have more than 0 builds in queue", and every deployment fails.',
 )
 def quota_builds(facts: Snapshot) -> Iterator[Place]:
-    yield from below_one(facts, BUILDS, "codebuild", facts.limits.builds, 10)
+    for name in builds.quotas(facts.settings, facts.region):
+        yield from below_one(facts, name, "codebuild", facts.limits.builds, 10)
 
 
 @check(

@@ -11,7 +11,7 @@ from localaws import moto_bridge
 from localaws.cloudformation.stacks import Stack, Stacks
 from localaws.cloudformation.stacksets.state import sets_of
 from localaws.services.servicequotas.service import Quotas, code_of
-from scripts.kit.stacks.ahead import BUILDS
+from scripts.kit.builds import LAMBDA_QUOTA
 from tests.kit.doctor.cases import case, swapped, without
 from tests.support.doctor_world import REGION, World
 
@@ -172,7 +172,7 @@ def _(world: World) -> Iterator[None]:
 
 @case("quota-builds", "--service-code codebuild")
 def _(world: World) -> Iterator[None]:
-    with quota(world, world.account, code_of(BUILDS), 0.0):
+    with quota(world, world.account, code_of(LAMBDA_QUOTA), 0.0):
         yield
 
 

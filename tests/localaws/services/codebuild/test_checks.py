@@ -2,17 +2,28 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import pytest
 from botocore.exceptions import ClientError
 
 from localaws.cloud import Session
-from tests.support.codebuild_setting import ACCOUNT, REGION, project
+from tests.support.codebuild_setting import ACCOUNT, IMAGE, REGION, build, project
+
+LAMBDA = {
+    "type": "LINUX_LAMBDA_CONTAINER",
+    "image": "aws/codebuild/amazonlinux-x86_64-lambda-standard:python3.13",
+    "computeType": "BUILD_LAMBDA_2GB",
+}
 
 
 def environment(**changes: Any) -> dict[str, Any]:
     return {"environment": {**project()["environment"], **changes}}
+
+
+def on_lambda(**changes: Any) -> dict[str, Any]:
+    return environment(**LAMBDA, **changes)
 
 
 @pytest.mark.parametrize(
@@ -25,6 +36,13 @@ def environment(**changes: Any) -> dict[str, Any]:
         (environment(image="not an image"), "Invalid image"),
         (environment(computeType="BUILD_GENERAL1_TINY"), "Compute type BUILD_GENERAL1_TINY"),
         (environment(type="LINUX"), "Invalid environment type"),
+        (environment(type="LINUX_LAMBDA_CONTAINER"), "Compute type BUILD_GENERAL1_SMALL is not available"),
+        (environment(**{**LAMBDA, "image": IMAGE}), "does not run in environment type LINUX_LAMBDA_CONTAINER"),
+        (environment(image=LAMBDA["image"]), "does not run in environment type LINUX_CONTAINER"),
+        (on_lambda(privilegedMode=True), "Cannot specify privilegedMode for lambda compute"),
+        ({**on_lambda(), "timeoutInMinutes": 15}, "Cannot specify timeoutInMinutes for lambda compute"),
+        ({**on_lambda(), "queuedTimeoutInMinutes": 30}, "Cannot specify queuedTimeoutInMinutes for lambda compute"),
+        ({**on_lambda(), "cache": {"type": "LOCAL"}}, "Cannot specify cache for lambda compute"),
         (environment(type="WINDOWS_CONTAINER"), "Not supported by the embedded AWS"),
         (environment(environmentVariables=[{"name": "CODEBUILD_A", "value": ""}]), "reserved"),
         (environment(environmentVariables=[{"name": "A", "value": ""}] * 2), "Duplicate environment variable"),
@@ -77,3 +95,35 @@ def test_projects_are_updated_listed_and_deleted(root: Session) -> None:
     assert codebuild.list_projects()["projects"] == []
     with pytest.raises(ClientError, match="ResourceNotFoundException"):
         codebuild.start_build(projectName="maker")
+
+
+def test_lambda_compute_has_times_of_its_own_and_is_not_in_every_region(root: Session) -> None:
+    codebuild = root.client("codebuild")
+    codebuild.create_project(**project(timeoutInMinutes=30))
+    made = codebuild.update_project(name="maker", **on_lambda())["project"]
+    assert (made["timeoutInMinutes"], made["queuedTimeoutInMinutes"]) == (15, 480)
+    with pytest.raises(ClientError, match="Cannot specify timeoutInMinutes for lambda compute"):
+        codebuild.start_build(projectName="maker", timeoutInMinutesOverride=20)
+    elsewhere = root.client("codebuild", "eu-west-2")
+    with pytest.raises(ClientError, match="LINUX_LAMBDA_CONTAINER is not available in eu-west-2"):
+        elsewhere.create_project(**project(**on_lambda()))
+
+
+def test_a_build_on_lambda_compute_has_what_its_image_has(root: Session) -> None:
+    commands = ["python3 -c 'import boto3'", "command -v python3.13"]
+    done = build(root, json.dumps({"version": 0.2, "phases": {"build": {"commands": commands}}}), **on_lambda())
+    assert done["buildStatus"] == "SUCCEEDED"
+    assert done["timeoutInMinutes"] == 15
+    for phases, said in (
+        (
+            "build: {on-failure: ABORT, commands: ['true']}",
+            "on-failure in phases/build is not supported",
+        ),
+        (
+            "install: {runtime-versions: {python: 3.13}}",
+            "Not supported by the embedded AWS: runtime-versions",
+        ),
+    ):
+        root.client("codebuild").delete_project(name="maker")
+        failed = build(root, f"version: 0.2\nphases:\n  {phases}\n", **on_lambda())
+        assert said in failed["phases"][3]["contexts"][0]["message"]
