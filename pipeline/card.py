@@ -100,6 +100,7 @@ def gather(asked: Asked, results: Iterable[Result], clients: Clients) -> dict[st
             "arn": package["arn"],
             "by": package["approved_by"],
             "at": package["approved_at"],
+            "because": package.get("approval_description", ""),
         },
         "reason": manifest["reason"],
         "live": production.version,

@@ -48,6 +48,7 @@ def manifest(
             "group": version.group,
             "approved_at": version.approved_at,
             "approved_by": version.approved_by,
+            "approval_description": version.description,
             "image": version.image,
             "model_data_url": version.model_data_url,
             "metrics": dict(version.metrics),

@@ -124,6 +124,7 @@ def about(card: Mapping[str, Any]) -> list[tuple[str, str]]:
     rows = [
         ("Live in production", f"version {card['live']}" if card["live"] else "nothing yet"),
         ("Approved", f"by {version['by']}, {moment(version['at'])}"),
+        *([("In their words", version["because"])] if version.get("because") else []),
         ("Reason", card["reason"]),
     ]
     return [*rows, ("Approver", card["approver"])] if card["approver"] else rows

@@ -44,6 +44,7 @@ class Version:
     model_data_url: str
     metrics: Mapping[str, float]
     specification: Mapping[str, Any]  # the whole InferenceSpecification
+    description: str = ""  # why it was approved, in the words of who approved it
 
     @property
     def artifacts(self) -> list[str]:
@@ -125,6 +126,7 @@ def read_version(package: Mapping[str, Any], approved_at: str, approved_by: Mapp
         model_data_url=first.get("ModelDataUrl", ""),
         metrics=numbers(package.get("CustomerMetadataProperties", {})),
         specification=package["InferenceSpecification"],
+        description=package.get("ApprovalDescription", ""),
     )
 
 

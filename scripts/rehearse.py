@@ -7,6 +7,7 @@ examples:
   python -m scripts.rehearse --administrator management
   python -m scripts.rehearse --administrator self-managed
   python -m scripts.rehearse --regions us-east-1,eu-west-1
+  python -m scripts.rehearse --example sklearn
   python -m scripts.rehearse --template template.yaml --seed-code build.zip=seed-code/build --approve --trust
 """
 
@@ -20,7 +21,7 @@ from scripts.kit import arguments
 from scripts.kit.console import UsageError, make_parser, run
 from scripts.kit.regions import check_region, opt_in_regions
 from scripts.kit.settings.reading import FURTHER_REGIONS
-from scripts.rehearsal.names import DEFAULT
+from scripts.rehearsal.names import DEFAULT, EXAMPLES
 from scripts.rehearsal.other_templates import options as template_options
 from scripts.rehearsal.titles import END, TITLES
 
@@ -59,6 +60,13 @@ def parser() -> argparse.ArgumentParser:
     )
     made.add_argument(
         "--project", type=arguments.project, default="iris-multi-01", help="name of the project (default: %(default)s)"
+    )
+    made.add_argument(
+        "--example",
+        choices=list(EXAMPLES),
+        default="iris",
+        help="model of the training repository. iris: SageMaker's own XGBoost; sklearn: penguins, with scikit-learn in "
+        "script mode, preprocess and evaluate (default: %(default)s)",
     )
     made.add_argument("--json", action="store_true", help="print the summary as JSON on stdout")
     made.add_argument(

@@ -17,7 +17,7 @@ from localaws import places
 from scripts.kit.bundle import pack
 from scripts.kit.console import explain, paint, say
 from scripts.kit.stacks import stack as stacks
-from scripts.rehearsal import afterwards, deploying, diagnosis
+from scripts.rehearsal import afterwards, deploying, diagnosis, examples
 from scripts.rehearsal import setting as people
 from scripts.rehearsal.permissions import read_refusals
 from scripts.rehearsal.setting import Setting
@@ -154,6 +154,7 @@ def training_repository(story: Story) -> Path:
 
 def train(story: Story) -> None:
     folder = training_repository(story)
+    examples.use(story, folder)
     answer = story.script(story.scientist, folder, "start.py", "--project", story.project_name, "--wait", "--json")
     story.model_package_arn = json.loads(answer)["model_package_arn"]
     say(f"    registered {story.model_package_arn}")

@@ -5,7 +5,6 @@ Each does what a person would do; the services do the rest.
 
 from __future__ import annotations
 
-import json
 import time
 from collections.abc import Callable
 from typing import Any
@@ -13,7 +12,7 @@ from typing import Any
 from localaws.cloud import Session, arn
 from scripts.kit.console import say
 from scripts.kit.projects.history import ENDED
-from scripts.rehearsal import diagnosis, evidence
+from scripts.rehearsal import diagnosis, evidence, examples
 from scripts.rehearsal.story import Story, StoryFailed
 
 
@@ -146,11 +145,11 @@ def production(story: Story) -> None:
 
 
 def predictions(story: Story) -> None:
-    golden = json.loads((story.root / "seed-code/model-deploy/tests/golden-payloads.json").read_text())
+    golden = examples.payloads(story.root, story.example)
     story.endpoints = []
     for stage, account in story.setting.targets.items():
         for region in story.regions or (story.region,):
-            story.endpoints.append(ask_endpoint(story, stage, account, golden["payloads"], region))
+            story.endpoints.append(ask_endpoint(story, stage, account, golden, region))
     for endpoint in story.endpoints:
         right = [p == e for p, e in zip(endpoint["predictions"], endpoint["expected"], strict=True)]
         where = f"{endpoint['account']} {endpoint['region']}"
@@ -191,10 +190,7 @@ def ask_endpoint(
     model = sagemaker.describe_model(ModelName=config["ProductionVariants"][0]["ModelName"])
     answers, expected = [], []
     for payload in payloads:
-        answer = session.client("sagemaker-runtime").invoke_endpoint(
-            EndpointName=name, ContentType=payload["content_type"], Body=payload["body"].encode()
-        )
-        answers.append(answer["Body"].read().decode().strip())
+        answers.append(examples.ask(session, name, payload))
         expected.append(str(payload["expected"]))
     return {
         "account": account,

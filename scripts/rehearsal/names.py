@@ -9,3 +9,4 @@ LOCK = ".rehearsal.lock"
 POLICIES, SUMMARY, REPORT, ENVIRONMENT, PROFILES = (
     "policies.json", "summary.json", "report.html", "environment.yaml", "aws-config",
 )  # fmt: skip
+EXAMPLES = {"iris": "iris", "sklearn": "penguins"}  # of the seed code: how each is called, its model in project.toml

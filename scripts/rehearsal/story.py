@@ -82,6 +82,7 @@ class Story:
 
     root: the tree that the commands work on; folder: where the rehearsal writes
     regions: where both stages run; () for the story's own Region
+    example: which of the seed code's models is trained (examples.py)
     patience: seconds that one step may take on this machine
     images: the namespace of the data science account's own images, which go to the further Regions; "" for none
     """
@@ -94,6 +95,7 @@ class Story:
     root: Path = ROOT
     regions: tuple[str, ...] = ()
     images: str = ""
+    example: str = "iris"
     patience: float = 120.0
     chapters: list[Chapter] = field(default_factory=list)
     setting: Setting = field(init=False)

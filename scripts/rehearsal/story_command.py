@@ -34,7 +34,9 @@ def rehearse_story(args: argparse.Namespace, regions: tuple[str, ...]) -> int:
     folder, start = claim(args.folder), time.monotonic()
     failure: StoryFailed | None = None
     with claimed(folder) as ours, embedded_aws(folder, args.port) as cloud:
-        story = Story(cloud, folder, args.administrator, args.region, args.project, regions=regions)
+        story = Story(
+            cloud, folder, args.administrator, args.region, args.project, regions=regions, example=args.example
+        )
         try:
             with view(story):
                 play(story, args.until)

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Literal
 
-from aws import UserError, parser, run, say, session, show
+from aws import parser, run, say, session, show
+from steps.common import UserError
 
 if TYPE_CHECKING:
     from mypy_boto3_sagemaker import SageMakerClient

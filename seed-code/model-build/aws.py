@@ -10,13 +10,10 @@ from typing import TYPE_CHECKING, Any
 
 import boto3
 from botocore.exceptions import BotoCoreError, ClientError
+from steps.common import UserError
 
 if TYPE_CHECKING:
     from mypy_boto3_sagemaker import SageMakerClient
-
-
-class UserError(Exception):
-    """A mistake that the user can fix."""
 
 
 def say(message: str) -> None:
@@ -64,7 +61,8 @@ def run(main: Callable[[], int]) -> int:
     try:
         return main()
     except UserError as error:
-        say(f"error: {error}")
+        for line in str(error).splitlines():
+            say(f"error: {line}")
     except ClientError as error:
         answer = error.response["Error"]
         say(f"error: {error.operation_name}: {answer['Code']}: {answer['Message']}")

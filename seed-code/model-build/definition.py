@@ -1,28 +1,22 @@
-"""The training pipeline as SageMaker takes it: train with the built-in XGBoost image, register the model.
+"""The training pipeline as SageMaker takes it, made from project.toml.
 
-Names in, definition out; nothing here talks to AWS. To train something of your own, change
-HYPERPARAMETERS, METRICS and DESCRIPTION, the data that start.py uploads, and the steps below. The form of a
-definition: SageMaker Developer Guide, "Pipelines steps"; hyperparameters: "XGBoost hyperparameters".
+short: train, register. full: preprocess, train, evaluate, register. Where a metric has a bound, a condition stands
+before register, and what does not reach it is refused with its figures. Names and a project in, definition out;
+nothing here talks to AWS. The form of a definition: SageMaker Developer Guide, "Pipelines steps", "Pass Data Between
+Steps"; hyperparameters: "XGBoost hyperparameters", "Using Scikit-learn with the SageMaker Python SDK".
 """
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass
 from typing import Any
 
-HYPERPARAMETERS = {
-    "objective": "multi:softmax",  # the answer is the class itself
-    "num_class": "3",
-    "num_round": "20",
-    "max_depth": "3",
-    "eta": "0.3",
-    "eval_metric": "mlogloss,merror",
-    "seed": "42",
-}
-# Kept with the registered version: metrics that the training measures, which are those of eval_metric.
-METRICS = ("validation:merror", "validation:mlogloss", "train:merror")
-DESCRIPTION = "Iris species from four lengths, XGBoost"  # of every version that is registered
-IMAGE_TAG = "3.0-5"  # never `latest`: that alias is years old
+from project import Project
+from steps.metrics import GROUPS
+
+# never `latest`: that alias is years old
+IMAGES = {"xgboost": "sagemaker-xgboost:3.0-5", "sklearn": "sagemaker-scikit-learn:1.9-0-cpu-py3"}
 # The accounts that hold SageMaker's own images ("Docker Registry Paths and Example Code").
 IMAGE_ACCOUNTS = {
     "af-south-1": "510948584623", "ap-east-1": "651117190479", "ap-northeast-1": "354813040037",
@@ -36,6 +30,11 @@ IMAGE_ACCOUNTS = {
     "sa-east-1": "737474898029", "us-east-1": "683313688378", "us-east-2": "257758044811",
     "us-west-1": "746614075791", "us-west-2": "246618743249",
 }  # fmt: skip
+PROCESSING = "/opt/ml/processing"
+PARTS = ("train", "validation", "test")
+VOLUME = 10  # GB
+LONGEST = 3600  # seconds of one job
+LESS_OR_MORE = {"maximize": ("GreaterThanOrEqualTo", "at least"), "minimize": ("LessThanOrEqualTo", "at most")}
 
 
 @dataclass(frozen=True)
@@ -46,7 +45,7 @@ class Names:
     bucket: where data and models lie; key: the ARN of its key or alias, which the accounts that
         serve the model may use (a model encrypted with the account's own S3 key cannot be shared)
     role: the ARN of the role that reads the data and writes the model
-    data: the S3 prefix that holds train/ and validation/
+    data: the S3 prefix of this data; code: the S3 prefix of these steps
     """
 
     project: str
@@ -58,13 +57,16 @@ class Names:
     key: str
     role: str
     data: str
+    code: str
 
     @property
     def pipeline(self) -> str:
         return f"{self.project}-{self.project_id}-train"
 
 
-def names(project: str, project_id: str, account: str, region: str, role: str, data_hash: str) -> Names:
+def names(
+    project: str, project_id: str, account: str, region: str, role: str, data_hash: str, code_hash: str = "none"
+) -> Names:
     """The names that the kit gives."""
     bucket = f"sagemaker-multi-account-models-{account}-{region}"
     return Names(
@@ -77,97 +79,243 @@ def names(project: str, project_id: str, account: str, region: str, role: str, d
         key=f"arn:aws:kms:{region}:{account}:alias/sagemaker-multi-account-models",
         role=role,
         data=f"s3://{bucket}/{project}-{project_id}/data/{data_hash}",
+        code=f"s3://{bucket}/{project}-{project_id}/data/code/{code_hash}",
     )
 
 
-def image(region: str) -> str:
-    """SageMaker's XGBoost image in the Region; KeyError where SageMaker has none."""
-    return f"{IMAGE_ACCOUNTS[region]}.dkr.ecr.{region}.amazonaws.com/sagemaker-xgboost:{IMAGE_TAG}"
+def image(region: str, framework: str = "xgboost") -> str:
+    """SageMaker's image of the framework in the Region; KeyError where SageMaker has none."""
+    return f"{IMAGE_ACCOUNTS[region]}.dkr.ecr.{region}.amazonaws.com/{IMAGES[framework]}"
 
 
-def definition(these: Names) -> dict[str, Any]:
+def definition(these: Names, project: Project) -> dict[str, Any]:
     """The pipeline's definition."""
+    full = project.pipeline == "full"
+    last = bounded(these, project) if project.bounds else register_step(these, project)
+    jobs = [preprocess_step(these, project)] if full else []
+    jobs.append(training_step(these, project))
+    jobs += [evaluate_step(these, project)] if full else []
+    defaults: dict[str, str | int] = {
+        "TrainingInstanceType": project.training_instance,
+        "TrainingInstanceCount": 1,
+        "DataUrl": these.data,
+        "ModelApprovalStatus": "PendingManualApproval",
+        "DataHash": "none",
+        "Commit": "none",
+        "Author": "none",
+        **({"ProcessingInstanceType": project.processing_instance, "CodeUrl": these.code} if full else {}),
+    }
     return {
         "Version": "2020-12-01",
         "Parameters": [
-            {"Name": "TrainingInstanceType", "Type": "String", "DefaultValue": "ml.m5.large"},
-            {"Name": "TrainingInstanceCount", "Type": "Integer", "DefaultValue": 1},
-            {"Name": "DataUrl", "Type": "String", "DefaultValue": these.data},
-            {"Name": "ModelApprovalStatus", "Type": "String", "DefaultValue": "PendingManualApproval"},
+            {"Name": name, "Type": "Integer" if isinstance(value, int) else "String", "DefaultValue": value}
+            for name, value in defaults.items()
         ],
-        "Steps": [training_step(these), register_step(these)],
+        "Steps": [*jobs, last],
     }
 
 
-def wrong_metrics() -> list[str]:
-    """The names in METRICS that the training will not measure: Register would fail, after the training was paid for."""
-    names = HYPERPARAMETERS.get("eval_metric", "").replace(" ", "").split(",")
-    measured = {f"{channel}:{name}" for channel in ("train", "validation") for name in names if name}
-    return [metric for metric in METRICS if metric not in measured]
+# -- jobs --------------------------------------------------------------------------------------
 
 
-def training_step(these: Names) -> dict[str, Any]:
+def join(*values: Any, on: str = "") -> dict[str, Any]:
+    return {"Std:Join": {"On": on, "Values": list(values)}}
+
+
+def get(path: str) -> dict[str, str]:
+    return {"Get": path}
+
+
+def training_step(these: Names, project: Project) -> dict[str, Any]:
+    hyperparameters: dict[str, Any] = {name: str(value) for name, value in project.hyperparameters.items()}
+    algorithm: dict[str, Any] = {
+        "TrainingImage": image(these.region, project.framework),
+        "TrainingInputMode": "File",
+    }
+    if project.framework == "sklearn":  # script mode: the toolkit fetches the steps and starts train.py
+        values = {name: json.dumps(value) for name, value in project.hyperparameters.items()}
+        hyperparameters = {
+            **values,
+            "sagemaker_program": "train.py",
+            "sagemaker_submit_directory": join(get("Parameters.CodeUrl"), "sourcedir.tar.gz", on="/"),
+            "sagemaker_region": these.region,
+        }
+        metric = "validation:r2" if project.task == "regression" else "validation:accuracy"
+        algorithm["MetricDefinitions"] = [{"Name": metric, "Regex": metric + "=([-0-9.e]+);"}]
     return {
         "Name": "Train",
         "Type": "Training",
         "Arguments": {
-            "AlgorithmSpecification": {"TrainingImage": image(these.region), "TrainingInputMode": "File"},
+            "AlgorithmSpecification": algorithm,
             "RoleArn": these.role,
-            "HyperParameters": HYPERPARAMETERS,
-            "InputDataConfig": [channel("train"), channel("validation")],
+            "HyperParameters": hyperparameters,
+            "InputDataConfig": [channel("train", project), channel("validation", project)],
             "OutputDataConfig": {
                 "S3OutputPath": f"s3://{these.bucket}/{these.project}-{these.project_id}/models",
                 "KmsKeyId": these.key,
             },
             "ResourceConfig": {
-                "InstanceType": {"Get": "Parameters.TrainingInstanceType"},
-                "InstanceCount": {"Get": "Parameters.TrainingInstanceCount"},
-                "VolumeSizeInGB": 10,
+                "InstanceType": get("Parameters.TrainingInstanceType"),
+                "InstanceCount": get("Parameters.TrainingInstanceCount"),
+                "VolumeSizeInGB": VOLUME,
             },
-            "StoppingCondition": {"MaxRuntimeInSeconds": 3600},
+            "StoppingCondition": {"MaxRuntimeInSeconds": LONGEST},
         },
     }
 
 
-def channel(name: str) -> dict[str, Any]:
-    """One input channel: the CSV files under DataUrl/NAME/, the label in the first column, no header."""
+def channel(name: str, project: Project) -> dict[str, Any]:
+    """One input channel: CSV files with the label in the first column, no header."""
+    split_here = join(get("Parameters.DataUrl"), name, "", on="/")  # by start.py
+    source = output_of("Preprocess", name) if project.pipeline == "full" else split_here
     return {
         "ChannelName": name,
         "ContentType": "text/csv",
         "DataSource": {
             "S3DataSource": {
                 "S3DataType": "S3Prefix",
-                "S3Uri": {"Std:Join": {"On": "/", "Values": [{"Get": "Parameters.DataUrl"}, name, ""]}},
+                "S3Uri": source,
                 "S3DataDistributionType": "FullyReplicated",
             }
         },
     }
 
 
-def register_step(these: Names) -> dict[str, Any]:
-    metrics = {
-        metric: {"Std:Join": {"On": "", "Values": [{"Get": f"Steps.Train.FinalMetricDataList['{metric}'].Value"}]}}
-        for metric in METRICS
-    }
+def output_of(step: str, name: str) -> dict[str, str]:
+    return get(f"Steps.{step}.ProcessingOutputConfig.Outputs['{name}'].S3Output.S3Uri")
+
+
+def preprocess_step(these: Names, project: Project) -> dict[str, Any]:
+    data = join(get("Parameters.DataUrl"), "raw", "", on="/")
+    return processing_step(these, project, "preprocess", {"data": data}, PARTS)
+
+
+def evaluate_step(these: Names, project: Project) -> dict[str, Any]:
+    inputs = {"model": get("Steps.Train.ModelArtifacts.S3ModelArtifacts"), "test": output_of("Preprocess", "test")}
+    step = processing_step(these, project, "evaluate", inputs, ("evaluation",))
+    written = {"PropertyFileName": "Evaluation", "OutputName": "evaluation", "FilePath": "evaluation.json"}
+    return {**step, "PropertyFiles": [written]}
+
+
+def processing_step(
+    these: Names, project: Project, script: str, inputs: dict[str, Any], outputs: tuple[str, ...]
+) -> dict[str, Any]:
+    """A job that runs a script of steps/ in the framework's image."""
+    sources = {"code": join(get("Parameters.CodeUrl"), "files", "", on="/"), **inputs}
+    runs = f"s3://{these.bucket}/{these.project}-{these.project_id}/data/runs"
     return {
-        "Name": "Register",
-        "Type": "RegisterModel",
+        "Name": script.capitalize(),
+        "Type": "Processing",
         "Arguments": {
-            "ModelPackageGroupName": these.model_group,
-            "ModelPackageDescription": DESCRIPTION,
-            "ModelApprovalStatus": {"Get": "Parameters.ModelApprovalStatus"},
-            "InferenceSpecification": {
-                "Containers": [
-                    {
-                        "Image": image(these.region),
-                        "ModelDataUrl": {"Get": "Steps.Train.ModelArtifacts.S3ModelArtifacts"},
-                    }
-                ],
-                "SupportedContentTypes": ["text/csv"],
-                "SupportedResponseMIMETypes": ["text/csv", "application/json"],
-                "SupportedRealtimeInferenceInstanceTypes": ["ml.t2.medium", "ml.m5.large", "ml.m5.xlarge"],
-                "SupportedTransformInstanceTypes": ["ml.m5.large"],
+            "AppSpecification": {
+                "ImageUri": image(these.region, project.framework),
+                "ContainerEntrypoint": ["python3", f"{PROCESSING}/input/code/{script}.py"],
             },
-            "CustomerMetadataProperties": {**metrics, "data": {"Get": "Parameters.DataUrl"}},
+            "RoleArn": these.role,
+            "ProcessingInputs": [
+                {
+                    "InputName": name,
+                    "S3Input": {
+                        "S3Uri": source,
+                        "LocalPath": f"{PROCESSING}/input/{name}",
+                        "S3DataType": "S3Prefix",
+                        "S3InputMode": "File",
+                        "S3DataDistributionType": "FullyReplicated",
+                    },
+                }
+                for name, source in sources.items()
+            ],
+            "ProcessingOutputConfig": {
+                "Outputs": [
+                    {
+                        "OutputName": name,
+                        "S3Output": {
+                            "S3Uri": join(runs, get("Execution.PipelineExecutionId"), name, on="/"),
+                            "LocalPath": f"{PROCESSING}/output/{name}",
+                            "S3UploadMode": "EndOfJob",
+                        },
+                    }
+                    for name in outputs
+                ],
+                "KmsKeyId": these.key,
+            },
+            "ProcessingResources": {
+                "ClusterConfig": {
+                    "InstanceType": get("Parameters.ProcessingInstanceType"),
+                    "InstanceCount": 1,
+                    "VolumeSizeInGB": VOLUME,
+                }
+            },
+            "StoppingCondition": {"MaxRuntimeInSeconds": LONGEST},
         },
     }
+
+
+# -- what is registered, and what is refused ---------------------------------------------------
+
+
+def measured(name: str, project: Project) -> dict[str, Any]:
+    """The value of a metric: of the evaluation, or in a short pipeline of the training."""
+    if project.pipeline == "short":
+        return get(f"Steps.Train.FinalMetricDataList['{name}'].Value")
+    file = get("Steps.Evaluate.PropertyFiles.Evaluation")
+    return {"Std:JsonGet": {"PropertyFile": file, "Path": f"{GROUPS[project.task]}.{name}.value"}}
+
+
+def bounded(these: Names, project: Project) -> dict[str, Any]:
+    """The condition in front of register: every metric is within its bound."""
+    conditions: list[dict[str, Any]] = []
+    said: list[Any] = []
+    for name, (goal, bound) in project.bounds.items():
+        kind, words = LESS_OR_MORE[goal]
+        value = measured(name, project)
+        conditions.append({"Type": kind, "LeftValue": value, "RightValue": bound})
+        said += [f"{'; ' if said else ''}{name} is ", value, f", its bound is {words} {bound:g}"]
+    why = join("Not registered, since a bound of project.toml is not reached: ", *said)
+    return {
+        "Name": "Bounds",
+        "Type": "Condition",
+        "Arguments": {
+            "Conditions": conditions,
+            "IfSteps": [register_step(these, project)],
+            "ElseSteps": [{"Name": "Refused", "Type": "Fail", "Arguments": {"ErrorMessage": why}}],
+        },
+    }
+
+
+def register_step(these: Names, project: Project) -> dict[str, Any]:
+    container: dict[str, Any] = {
+        "Image": image(these.region, project.framework),
+        "ModelDataUrl": get("Steps.Train.ModelArtifacts.S3ModelArtifacts"),
+    }
+    if project.framework == "sklearn":
+        container["Environment"] = {
+            "SAGEMAKER_PROGRAM": "inference.py",
+            "SAGEMAKER_SUBMIT_DIRECTORY": "/opt/ml/model/code",  # train.py puts the code into the model
+        }
+    types = ["text/csv"] if project.framework == "xgboost" else ["text/csv", "application/json"]
+    arguments = {
+        "ModelPackageGroupName": these.model_group,
+        "ModelPackageDescription": project.description,
+        "ModelApprovalStatus": get("Parameters.ModelApprovalStatus"),
+        "InferenceSpecification": {
+            "Containers": [container],
+            "SupportedContentTypes": types,
+            "SupportedResponseMIMETypes": ["text/csv", "application/json"],
+            "SupportedRealtimeInferenceInstanceTypes": list(project.serving_instances),
+            "SupportedTransformInstanceTypes": [project.training_instance],
+        },
+        "CustomerMetadataProperties": {
+            **{name: join(measured(name, project)) for name in project.metrics},
+            "data": get("Parameters.DataUrl"),
+            "data-hash": get("Parameters.DataHash"),
+            "training-job": get("Steps.Train.TrainingJobName"),
+            "commit": get("Parameters.Commit"),
+            "author": get("Parameters.Author"),
+        },
+    }
+    if project.pipeline == "full":
+        written = join(output_of("Evaluate", "evaluation"), "evaluation.json", on="/")
+        quality = {"Statistics": {"ContentType": "application/json", "S3Uri": written}}
+        arguments["ModelMetrics"] = {"ModelQuality": quality}
+    return {"Name": "Register", "Type": "RegisterModel", "Arguments": arguments}

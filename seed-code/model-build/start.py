@@ -1,66 +1,141 @@
-"""Upload the data, create or update the training pipeline, start it, and wait for the registered version."""
+"""Check the model of project.toml, upload its data and steps, start the training pipeline, wait for the version.
+
+Everything is checked before anything is paid for. A build on a push needs no more than this command with --commit,
+--author and --wait: it ends with 0 once the version is registered.
+"""
 
 from __future__ import annotations
 
-import csv
+import gzip
 import hashlib
+import io
 import json
+import re
+import subprocess
+import tarfile
 import time
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import boto3
-from aws import UserError, parser, project_id, run, say, session, show
-from definition import HYPERPARAMETERS, METRICS, Names, definition, names, wrong_metrics
+from aws import parser, project_id, run, say, session, show
+from checks import check
+from definition import Names, definition, names
+from project import ROOT, Project, read
+from steps.common import Table, UserError
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
     from mypy_boto3_sagemaker import SageMakerClient
 
-DATA = Path(__file__).parent / "iris.csv"
-EVERY = 5  # every fifth row is kept for validation
+EVERY = 5  # of a short pipeline: every fifth row is kept for validation
 LONGEST_PAUSE = 10.0  # seconds between two looks at a running pipeline
+SHAPES = {  # where AWS's own API model lists the instance types of each kind of job
+    "training": "TrainingInstanceType",
+    "processing": "ProcessingInstanceType",
+    "serving": "ProductionVariantInstanceType",
+}
+UNUSUAL = re.compile(
+    r"[^A-Za-z0-9\u00c0-\u024f _.:/=+@-]"
+)  # what a version's metadata do not take (CreateModelPackage)
+Files = Mapping[str, bytes]  # by key
 
 
-def read_rows(file: Path) -> list[str]:
-    """The rows of a CSV file without a header: each with the label first, in a form that training reads.
-
-    UserError where a row differs from the first in its columns, or a value is no number.
-    """
-    with file.open(encoding="utf-8-sig", newline="") as text:
-        rows = [[value.strip() for value in row] for row in csv.reader(text, skipinitialspace=True)]
-    numbered = [(number, row) for number, row in enumerate(rows, 1) if any(row)]
-    if len(numbered) < EVERY:
-        raise UserError(f"{file.name} has {len(numbered)} rows: {EVERY} are needed to train and to validate")
-    columns = len(numbered[0][1])
-    if columns < 2:
-        raise UserError(
-            f"{file.name}, row {numbered[0][0]} has one column: the label is in the first, and values follow"
-        )
-    for number, row in numbered:
-        if len(row) != columns:
-            raise UserError(f"{file.name}, row {number} has {len(row)} columns, the first row has {columns}")
-        for place, value in enumerate(row, 1):
-            if not is_number(value) and (value or place == 1):  # an empty value is a missing one
-                what = "the label" if place == 1 else f"column {place}"
-                raise UserError(f"{file.name}, row {number}: {what} is {value!r}, no number. Leave a header out")
-    return [",".join(row) for _, row in numbered]
+# -- what is uploaded --------------------------------------------------------------------------
 
 
-def is_number(text: str) -> bool:
-    try:
-        float(text)
-    except ValueError:
-        return False
-    return True
-
-
-def split(rows: list[str]) -> tuple[list[str], list[str]]:
-    """Rows to train with and rows to validate with: always the same for the same rows."""
+def split_rows(project: Project, table: Table) -> tuple[list[str], list[str]]:
+    """Rows to train with and to validate with, the label first: always the same for the same rows."""
+    label = table.names.index(project.label_name)
+    places = [label, *(table.names.index(name) for name in project.features)]
+    rows = [",".join(row[place] for place in places) for row in table.rows]
     train = [row for number, row in enumerate(rows) if number % EVERY != EVERY - 1]
-    validation = [row for number, row in enumerate(rows) if number % EVERY == EVERY - 1]
-    return train, validation
+    return train, [row for number, row in enumerate(rows) if number % EVERY == EVERY - 1]
+
+
+def data_files(project: Project, table: Table) -> Files:
+    """A full pipeline reads the file as it is; a short one has its rows split here."""
+    if project.pipeline == "full":
+        return {f"raw/{project.file.name}": project.file.read_bytes()}
+    parts = zip(("train", "validation"), split_rows(project, table), strict=True)
+    return {f"{name}/{name}.csv": ("\n".join(rows) + "\n").encode() for name, rows in parts}
+
+
+def code_files(project: Project) -> Files:
+    """The steps as the containers start them: scripts side by side, with what they share in steps/ beside them."""
+    if project.pipeline == "short":
+        return {}
+    settings = json.dumps(asdict(project.for_steps()), indent=2, sort_keys=True).encode()
+    sources = {path.name: path.read_bytes() for path in sorted((ROOT / "steps").glob("*.py"))}
+    package = {f"steps/{name}": content for name, content in sources.items()} | {"steps/settings.json": settings}
+    scripts = {name: sources[name] for name in ("preprocess.py", "train.py", "evaluate.py", "inference.py")}
+    files = {**scripts, **package}
+    return {**{f"files/{name}": content for name, content in files.items()}, "sourcedir.tar.gz": packed(files)}
+
+
+def packed(files: Files) -> bytes:
+    """The files as tar.gz: the same files are the same bytes."""
+    made = io.BytesIO()
+    with tarfile.open(fileobj=made, mode="w") as tar:
+        for name, content in files.items():
+            member = tarfile.TarInfo(name)
+            member.size, member.mode = len(content), 0o644
+            tar.addfile(member, io.BytesIO(content))
+    return gzip.compress(made.getvalue(), mtime=0)
+
+
+def hash_of(files: Files) -> str:
+    """SHA-256 of names and contents."""
+    found = hashlib.sha256()
+    for name, content in sorted(files.items()):
+        found.update(f"{name} {len(content)}\n".encode() + content)
+    return found.hexdigest()
+
+
+def upload(s3: S3Client, these: Names, folder: str, files: Files) -> None:
+    """The files under an S3 prefix, encrypted with the kit's key."""
+    prefix = folder.removeprefix(f"s3://{these.bucket}/")
+    for name, content in files.items():
+        s3.put_object(
+            Bucket=these.bucket,
+            Key=f"{prefix}/{name}",
+            Body=content,
+            ServerSideEncryption="aws:kms",
+            SSEKMSKeyId=these.key,
+        )
+    say(f"uploaded {len(files)} files to {folder}/")
+
+
+# -- who and what ------------------------------------------------------------------------------
+
+
+def git(*arguments: str) -> str:
+    """What git says of this repository; "" where it is none."""
+    try:
+        done = subprocess.run(["git", "-C", str(ROOT), *arguments], capture_output=True, text=True, timeout=60)
+    except (OSError, subprocess.TimeoutExpired):
+        return ""
+    return done.stdout.strip() if done.returncode == 0 else ""
+
+
+def commit_of() -> str:
+    """The commit that is checked out, with +changes where the files are not as it has them; "none" without git."""
+    if Path(git("rev-parse", "--show-toplevel") or "/") != ROOT:
+        return "none"
+    return git("rev-parse", "HEAD") + ("+changes" if git("status", "--porcelain") else "")
+
+
+def plain(text: str) -> str:
+    """A text as the metadata of a version take it."""
+    return " ".join(UNUSUAL.sub(" ", text).split())[:256] or "none"
+
+
+def instances(known: boto3.Session) -> dict[str, list[str]]:
+    """The instance types that each kind of job may have, as this boto3 knows them."""
+    model = known.client("sagemaker").meta.service_model
+    return {kind: list(getattr(model.shape_for(name), "enum", [])) for kind, name in SHAPES.items()}
 
 
 def caller_role(made: boto3.Session) -> str:
@@ -72,24 +147,9 @@ def caller_role(made: boto3.Session) -> str:
     return made.client("iam").get_role(RoleName=rest.split("/")[0])["Role"]["Arn"]
 
 
-def upload(s3: S3Client, these: Names, rows: list[str]) -> None:
-    """train/train.csv and validation/validation.csv under the data prefix, encrypted with the kit's key."""
-    prefix = these.data.removeprefix(f"s3://{these.bucket}/")
-    for name, part in zip(("train", "validation"), split(rows), strict=True):
-        s3.put_object(
-            Bucket=these.bucket,
-            Key=f"{prefix}/{name}/{name}.csv",
-            Body=("\n".join(part) + "\n").encode(),
-            ContentType="text/csv",
-            ServerSideEncryption="aws:kms",
-            SSEKMSKeyId=these.key,
-        )
-        say(f"uploaded {len(part)} rows to {these.data}/{name}/")
-
-
-def put_pipeline(sagemaker: SageMakerClient, these: Names) -> None:
+def put_pipeline(sagemaker: SageMakerClient, these: Names, project: Project) -> None:
     """The pipeline with today's definition."""
-    body = json.dumps(definition(these))
+    body = json.dumps(definition(these, project))
     pages = sagemaker.get_paginator("list_pipelines").paginate(PipelineNamePrefix=these.pipeline)
     there = {found["PipelineName"] for page in pages for found in page["PipelineSummaries"]}
     if these.pipeline in there:
@@ -131,7 +191,9 @@ def wait(sagemaker: SageMakerClient, execution: str) -> dict[str, Any]:
         pause = min(pause * 1.5, LONGEST_PAUSE)
 
 
-def outcome(sagemaker: SageMakerClient, these: Names, execution: str, steps: dict[str, Any]) -> dict[str, Any]:
+def outcome(
+    sagemaker: SageMakerClient, these: Names, execution: str, steps: dict[str, Any], metrics: Iterable[str]
+) -> dict[str, Any]:
     """What came of it: the version and its metrics."""
     package = sagemaker.describe_model_package(
         ModelPackageName=steps["Register"]["Metadata"]["RegisterModel"]["Arn"],
@@ -142,7 +204,7 @@ def outcome(sagemaker: SageMakerClient, these: Names, execution: str, steps: dic
         "model_package_arn": package["ModelPackageArn"],
         "version": package["ModelPackageVersion"],
         "status": package["ModelApprovalStatus"],
-        "metrics": {name: float(package["CustomerMetadataProperties"][name]) for name in METRICS},
+        "metrics": {name: float(package["CustomerMetadataProperties"][name]) for name in metrics},
     }
 
 
@@ -150,38 +212,48 @@ def main(argv: Sequence[str] | None = None) -> int:
     arguments = parser(__doc__)
     arguments.add_argument("--role", help="ARN of the role that trains (default: the caller's own role)")
     arguments.add_argument("--instances", type=int, default=1, help="how many instances train (default 1)")
+    arguments.add_argument("--commit", help="kept with the version (default: the commit that git has checked out)")
+    arguments.add_argument("--author", help="kept with the version (default: the author of git's newest commit)")
+    arguments.add_argument("--check", action="store_true", help="check the model, its data and its steps, then end")
     arguments.add_argument("--wait", action="store_true", help="wait until the version is registered")
     args = arguments.parse_args(argv)
-    if wrong := wrong_metrics():
-        raise UserError(
-            f"METRICS of definition.py names {', '.join(wrong)}, which the training does not measure: its eval_metric "
-            f"is {HYPERPARAMETERS.get('eval_metric', 'not set')}. Name train: and validation: metrics of eval_metric"
-        )
-    rows = read_rows(DATA)
-    made = session(args)
+    made, project = session(args), read()
+    table = check(project, made.region_name, instances(made))
+    say(f"{project.name}: {len(table.rows)} rows of {project.data}, {len(project.features)} features: nothing is wrong")
+    if args.check:
+        return 0
     sagemaker = made.client("sagemaker")
+    data, code = data_files(project, table), code_files(project)
+    data_hash = hash_of(data)
     these = names(
         project=args.project,
         project_id=project_id(sagemaker, args.project),
         account=made.client("sts").get_caller_identity()["Account"],
         region=made.region_name,
         role=args.role or caller_role(made),
-        data_hash=hashlib.sha256("\n".join(rows).encode()).hexdigest()[:12],
+        data_hash=data_hash[:12],
+        code_hash=hash_of(code)[:12] if code else "none",
     )
-    upload(made.client("s3"), these, rows)
-    put_pipeline(sagemaker, these)
+    upload(made.client("s3"), these, these.data, data)
+    if code:
+        upload(made.client("s3"), these, these.code, code)
+    put_pipeline(sagemaker, these, project)
+    values = {
+        "TrainingInstanceCount": str(args.instances),
+        "DataUrl": these.data,
+        "DataHash": f"sha256:{data_hash}",
+        "Commit": plain(args.commit or commit_of()),
+        "Author": plain(args.author or git("log", "-1", "--format=%an")),
+    }
     execution = sagemaker.start_pipeline_execution(  # type: ignore[call-arg]  # botocore adds the ClientRequestToken
         PipelineName=these.pipeline,
-        PipelineParameters=[
-            {"Name": "TrainingInstanceCount", "Value": str(args.instances)},
-            {"Name": "DataUrl", "Value": these.data},
-        ],
+        PipelineParameters=[{"Name": name, "Value": value} for name, value in values.items()],
     )["PipelineExecutionArn"]
     say(f"started execution {execution.rsplit('/', 1)[1]} of the pipeline {these.pipeline}")
     if not args.wait:
         show({"pipeline": these.pipeline, "execution": execution}, args.json)
         return 0
-    show(outcome(sagemaker, these, execution, wait(sagemaker, execution)), args.json)
+    show(outcome(sagemaker, these, execution, wait(sagemaker, execution), project.metrics), args.json)
     return 0
 
 

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import gzip
+import importlib.util
 import json
 import os
 import re
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -25,9 +28,10 @@ from tests.support.sagemaker_world import ACCOUNT, BUCKET, IRIS, REGION, client,
 SEED = ROOT / "seed-code" / "model-build"
 sys.path.insert(0, str(SEED))
 
-import aws  # noqa: E402  # as below
 import definition  # noqa: E402  # it is in the seed code, which is no package
+import project  # noqa: E402
 import start  # noqa: E402
+from steps.common import read_table  # noqa: E402
 
 PROJECT, PROJECT_ID = "Iris-Classification", "p-abcdef123456"
 
@@ -37,9 +41,9 @@ def names() -> definition.Names:
     return definition.names(PROJECT, PROJECT_ID, ACCOUNT, REGION, role, "0123456789ab")
 
 
-def run(session: Session, script: str, *arguments: str) -> subprocess.CompletedProcess[str]:
+def run(session: Session, script: str, *arguments: str, folder: Path = SEED) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
-        [sys.executable, str(SEED / script), "--project", PROJECT, *arguments],
+        [sys.executable, str(folder / script), "--project", PROJECT, *arguments],
         env={"PATH": os.defpath, **session.environment()},
         capture_output=True,
         text=True,
@@ -66,87 +70,70 @@ def scientist(cloud: Cloud) -> Session:
     return cloud.assume_role(role, "ada", service_principal("sagemaker.amazonaws.com"), REGION)
 
 
-def test_the_definition_is_one_that_sagemaker_takes() -> None:
-    parsed = parse(json.dumps(definition.definition(names())))
-    assert [step.kind for step in parsed.steps] == ["Training", "RegisterModel"]
+def model(name: str) -> project.Project:
+    return project.read(model=name)
+
+
+@pytest.mark.parametrize(
+    ("name", "kinds"),
+    [
+        ("iris", ["Training", "Condition"]),
+        ("penguins", ["Processing", "Training", "Processing", "Condition"]),
+    ],
+)
+def test_the_definition_is_one_that_sagemaker_takes(name: str, kinds: list[str]) -> None:
+    parsed = parse(json.dumps(definition.definition(names(), model(name))))
+    assert [step.kind for step in parsed.steps] == kinds
+    bounds = parsed.steps[-1]
+    assert [[step.kind for step in steps] for steps in (bounds.if_steps, bounds.else_steps)] == [
+        ["RegisterModel"],
+        ["Fail"],
+    ]
     assert len(names().pipeline) <= 256
 
 
 def test_the_images_are_those_that_sagemaker_has(cloud: Cloud) -> None:
     assert published().registries == definition.IMAGE_ACCOUNTS
     for region in published().registries:
-        check_image(cloud, definition.image(region), region)
+        for framework in definition.IMAGES:
+            check_image(cloud, definition.image(region, framework), region)
 
 
-def test_the_model_is_encrypted_with_a_key_that_other_accounts_may_use() -> None:
+@pytest.mark.parametrize("example", ["iris", "penguins"])
+def test_all_is_encrypted_with_a_key_that_other_accounts_may_use(example: str) -> None:
     """Without a key, SageMaker takes the account's own S3 key, which cannot be shared."""
-    output = definition.training_step(names())["Arguments"]["OutputDataConfig"]
-    assert output["KmsKeyId"].endswith("alias/sagemaker-multi-account-models")
+    steps = definition.definition(names(), model(example))["Steps"]
+    outputs = [
+        step["Arguments"].get("OutputDataConfig") or step["Arguments"].get("ProcessingOutputConfig") for step in steps
+    ]
+    keys = [output["KmsKeyId"] for output in outputs if output]
+    assert len(keys) == len(steps) - 1
+    assert {key.rsplit(":", 1)[1] for key in keys} == {"alias/sagemaker-multi-account-models"}
 
 
 def test_iris_has_150_rows_and_its_split_is_always_the_same() -> None:
-    rows = IRIS.read_text(encoding="utf-8").split()
-    train, validation = start.split(rows)
-    assert (len(rows), len(train), len(validation)) == (150, 120, 30)
-    assert set(train) | set(validation) == set(rows)
+    iris = model("iris")
+    table = read_table(iris.file, iris.header)
+    train, validation = start.split_rows(iris, table)
+    assert (len(table.rows), len(train), len(validation)) == (150, 120, 30)
+    assert {*train, *validation} == set(IRIS.read_text(encoding="utf-8").split())
     assert [sum(row.startswith(f"{species},") for row in validation) for species in range(3)] == [10, 10, 10]
-    assert start.split(rows) == (train, validation)
+    assert start.split_rows(iris, table) == (train, validation)
 
 
-@pytest.mark.parametrize("text", ["1, 2.5, 3\n", '"1"," 2.5 ",3\r\n', "\ufeff1,2.5,3\n\n"])
-def test_data_is_read_by_rows_whatever_blanks_and_quotes_it_has(tmp_path: Path, text: str) -> None:
-    """442 rows with blanks after the commas were once uploaded as 3,899 words."""
-    file = tmp_path / "data.csv"
-    file.write_text(text * 1 + "0, , 4\n" * 441, encoding="utf-8")
-    rows = start.read_rows(file)
-    assert len(rows) == 442
-    assert (rows[0], rows[1]) == ("1,2.5,3", "0,,4")
-
-
-@pytest.mark.parametrize(
-    ("text", "why"),
-    [
-        ("species,length\n" + "0,1\n" * 9, "row 1: the label is 'species', no number. Leave a header out"),
-        ("0,1\n" * 5 + "0,1,2\n", "row 6 has 3 columns, the first row has 2"),
-        ("0,1\n" * 5 + ",1\n", "row 6: the label is '', no number"),
-        ("0,1\n" * 5 + "0,one\n", "row 6: column 2 is 'one', no number"),
-        ("0\n" * 9, "row 1 has one column"),
-        ("0,1\n" * 4, "has 4 rows: 5 are needed"),
-    ],
-)
-def test_data_that_no_training_can_read_is_refused_with_its_row(tmp_path: Path, text: str, why: str) -> None:
-    file = tmp_path / "data.csv"
-    file.write_text(text)
-    with pytest.raises(aws.UserError, match=re.escape(why)):
-        start.read_rows(file)
-
-
-def test_metrics_that_the_training_does_not_measure_are_refused_before_anything_is_paid_for(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    assert definition.wrong_metrics() == []
-    monkeypatch.setattr(definition, "HYPERPARAMETERS", {"objective": "reg:squarederror", "eval_metric": "rmse"})
-    assert definition.wrong_metrics() == list(definition.METRICS)
-    with pytest.raises(aws.UserError, match=r"names validation:merror, .*its eval_metric is"):
-        start.main(["--project", PROJECT])  # no session is made
-
-
-def test_a_regression_is_made_by_the_steps_of_the_readme(monkeypatch: pytest.MonkeyPatch) -> None:
-    readme = " ".join((SEED / "README.md").read_text(encoding="utf-8").split())
-    given = re.search(
-        r'For a regression: `("objective": [^`]+)`, `("eval_metric": [^`]+)`, `METRICS = \(([^`]+)\)`', readme
+def test_the_repositorys_own_tests_pass() -> None:
+    """Its unit tests, and all steps of both examples on 200 rows, as a team runs them: in seconds, without AWS."""
+    done = subprocess.run(
+        [sys.executable, "-m", "pytest", "-o", "addopts=", "-p", "no:cacheprovider"],
+        cwd=SEED,
+        env={"PATH": os.defpath, "PYTHONDONTWRITEBYTECODE": "1"},
+        capture_output=True,
+        text=True,
+        timeout=300,
+        check=False,
     )
-    assert given
-    changed = json.loads("{" + f"{given[1]}, {given[2]}" + "}")
-    kept = {name: value for name, value in definition.HYPERPARAMETERS.items() if name != "num_class"}
-    monkeypatch.setattr(definition, "HYPERPARAMETERS", {**kept, **changed})
-    monkeypatch.setattr(definition, "METRICS", tuple(json.loads(f"[{given[3]}]")))
-    monkeypatch.setattr(definition, "DESCRIPTION", "Progression of diabetes")
-    assert definition.wrong_metrics() == []
-    training, register = parse(json.dumps(definition.definition(names()))).steps
-    assert training.arguments["HyperParameters"]["objective"] == "reg:squarederror"
-    assert register.arguments["ModelPackageDescription"] == "Progression of diabetes"
-    assert {*register.arguments["CustomerMetadataProperties"]} == {"validation:rmse", "train:rmse", "data"}
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert re.search(r"[0-9]{2} passed", done.stdout), done.stdout
 
 
 def test_a_scientist_trains_and_approves(cloud: Cloud, scientist: Session) -> None:
@@ -169,6 +156,81 @@ def test_a_scientist_trains_and_approves(cloud: Cloud, scientist: Session) -> No
     pipeline = f"arn:aws:sagemaker:{REGION}:{ACCOUNT}:pipeline/{PROJECT}-{PROJECT_ID}-train"
     tags = {tag["Key"]: tag["Value"] for tag in sagemaker.list_tags(ResourceArn=pipeline)["Tags"]}
     assert tags == {"sagemaker:project-name": PROJECT, "sagemaker:project-id": PROJECT_ID}
+
+
+DIABETES = """
+model = "diabetes"
+[diabetes]
+description = "Progression of diabetes after one year"
+framework = "xgboost"
+task = "regression"
+data = "data/diabetes.csv"
+label = "progression"
+[diabetes.hyperparameters]
+objective = "reg:squarederror"
+num_round = 30
+max_depth = 2
+eta = 0.2
+[diabetes.metrics]
+rmse = { goal = "minimize", bound = 1 }
+r2 = { goal = "maximize", bound = 0.2 }
+"""
+
+
+def test_a_regression_on_other_data_needs_its_settings_and_its_data_alone(
+    cloud: Cloud, scientist: Session, tmp_path: Path
+) -> None:
+    """Preprocess, train, evaluate, bounds, register; the first time it is not good enough, and the step says why."""
+    folder = tmp_path / "modelbuild"
+    shutil.copytree(SEED, folder, ignore=shutil.ignore_patterns("__pycache__", "build"))
+    write_diabetes(folder / "data/diabetes.csv")
+    (folder / "project.toml").write_text(DIABETES)
+    refused = run(scientist, "start.py", "--wait", folder=folder)
+    assert refused.returncode == 1
+    said = (
+        r"Refused: Failed Not registered, since a bound of project\.toml is not reached: "
+        r"rmse is [0-9.]+, its bound is at most 1; r2 is 0\.[0-9]+, its bound is at least 0\.2"
+    )
+    assert re.search(said, refused.stderr), refused.stderr
+    (folder / "project.toml").write_text(DIABETES.replace("bound = 1 ", "bound = 80 "))
+    done = run(
+        scientist, "start.py", "--commit", "5f0c1e", "--author", "Ada <a@b.c>", "--wait", "--json", folder=folder
+    )
+    assert done.returncode == 0, done.stderr
+    assert edited(folder) == ["data/diabetes.csv", "project.toml"]
+    outcome = json.loads(done.stdout)
+    package = client(cloud, "sagemaker").describe_model_package(ModelPackageName=outcome["model_package_arn"])
+    kept = package["CustomerMetadataProperties"]
+    assert (kept["commit"], kept["author"]) == ("5f0c1e", "Ada a@b.c")
+    assert re.fullmatch("sha256:[0-9a-f]{64}", kept["data-hash"])
+    assert kept["training-job"].startswith("pipelines-")
+    s3 = client(cloud, "s3")
+    place = package["ModelMetrics"]["ModelQuality"]["Statistics"]["S3Uri"].removeprefix(f"s3://{BUCKET}/")
+    written = json.loads(s3.get_object(Bucket=BUCKET, Key=place)["Body"].read())
+    assert written["regression_metrics"]["rmse"]["value"] == outcome["metrics"]["rmse"] == float(kept["rmse"])
+    page = s3.get_object(Bucket=BUCKET, Key=place.replace("evaluation.json", "report.html"))["Body"].read().decode()
+    assert "<svg" in page
+
+
+def write_diabetes(file: Path) -> None:
+    """The data set of scikit-learn, which no example uses."""
+    package = importlib.util.find_spec("sklearn")  # its import alone takes seconds
+    assert package
+    assert package.origin
+    found = [
+        gzip.decompress((Path(package.origin).parent / f"datasets/data/diabetes_{name}.csv.gz").read_bytes()).decode()
+        for name in ("data_raw", "target")
+    ]
+    values, labels = ([line.split() for line in text.splitlines()] for text in found)
+    rows = [",".join([*row, *label]) for row, label in zip(values, labels, strict=True)]
+    file.write_text("\n".join(["age,sex,bmi,bp,s1,s2,s3,s4,s5,s6,progression", *rows]) + "\n")
+
+
+def edited(folder: Path) -> list[str]:
+    """The files of a repository that are not as the project began with them, by their paths."""
+    files = [path for path in folder.rglob("*") if path.is_file() and "__pycache__" not in path.parts]
+    names = [path.relative_to(folder).as_posix() for path in files]
+    return sorted(n for n in names if not (SEED / n).is_file() or (SEED / n).read_bytes() != (folder / n).read_bytes())
 
 
 def test_mistakes_are_reported_without_a_traceback(cloud: Cloud, scientist: Session) -> None:

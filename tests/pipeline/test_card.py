@@ -53,7 +53,9 @@ class TheCard(Repository):
         (self.folder / "prod-config.json").write_text(
             json.dumps({"Parameters": {"InstanceType": "ml.m5.large", **config}})
         )
-        new = package(2, CustomerMetadataProperties={"validation:merror": "0.02"})
+        new = package(
+            2, CustomerMetadataProperties={"validation:merror": "0.02"}, ApprovalDescription="<b>1</b> of 30 wrong"
+        )
         clients: dict[str, Any] = {
             "cloudformation": cloudformation,
             "sagemaker": registry(package(1), new),
@@ -86,6 +88,11 @@ class TheCard(Repository):
         self.assertEqual(gathered["stages"]["prod"]["cost"]["before"], 0)
         shown = f"production: first deployment (version 2), 2 accounts in {REGION}; monthly cost: $0.00 → $335.80."
         self.assertIn(shown, card.summary(gathered))
+
+    def test_the_approver_reads_why_the_version_was_approved(self) -> None:
+        """approve.py --description, Studio and the notebook write it; it is a text, whatever it holds."""
+        shown = page.document(self.gather(nothing_deployed()), [])
+        self.assertRegex(shown, "In their words</th><td>&lt;b&gt;1&lt;/b&gt; of 30 wrong</td>")
 
     def test_the_text_says_which_version_comes_instead_of_which(self) -> None:
         stage = {"joined": [], "left": [["222222222222", REGION]], "accounts": 1, "regions": [REGION]}

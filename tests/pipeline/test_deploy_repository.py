@@ -118,7 +118,7 @@ def test_a_step_that_is_not_set_up_says_what_is_missing(kit: Path) -> None:
 
 def test_the_golden_payloads_are_rows_of_the_data_with_their_class() -> None:
     rows = {}
-    for line in (ROOT / "seed-code/model-build/iris.csv").read_text().split():
+    for line in (ROOT / "seed-code/model-build/data/iris.csv").read_text().split():
         label, features = line.split(",", 1)
         rows[features] = float(label)
     golden = json.loads((SEED / "tests/golden-payloads.json").read_text())

@@ -217,7 +217,7 @@ def test_it_trained_as_the_training_repository_does(world: World, monkeypatch: p
     assert set(steps["Register"]["CustomerMetadataProperties"]) == set(seed.METRICS)
     container = seed.register_step(kit)["Arguments"]["InferenceSpecification"]["Containers"][0]
     assert steps["Register"]["InferenceSpecification"]["Containers"] == [container]
-    rows = start.split((ROOT / "seed-code/model-build/iris.csv").read_text().split())
+    rows = start.split((ROOT / "seed-code/model-build/data/iris.csv").read_text().split())
     for channel, part in zip(steps["Train"]["InputDataConfig"], rows, strict=True):
         place = channel["DataSource"]["S3DataSource"]["S3Uri"].removeprefix(f"s3://{kit.bucket}/")
         body = s3.get_object(Bucket=kit.bucket, Key=f"{place}{channel['ChannelName']}.csv")["Body"].read().decode()

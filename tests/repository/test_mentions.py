@@ -27,11 +27,16 @@ HOUSES = (
 MENTION = re.compile(rf"(?<![\w/.$}}-])(?:{'|'.join(map(re.escape, HOUSES))})/[\w./*-]*[\w/*]")
 FILE = re.compile(r"(?!multi-account-sagemaker-)[\w.-]+\.(?:py|yaml|yml|md|json|toml|ipynb|jinja|svg|csv|guard|mk)")
 WORD_OF_CODE = r"(?<![\w./*{}<…-])[\w-]+\.(?:py|yaml|yml|md|json|toml|ipynb|jinja|guard)\b(?![\w(])"
-BASES = ("", "seed-code/model-deploy/", "seed-code/model-build/")  # a project's repositories say paths of their own
+BASES = (
+    "",
+    "seed-code/model-deploy/",
+    "seed-code/model-build/",
+    "seed-code/model-build/steps/",
+)  # a project's repositories say paths of their own
 MADE = {  # by the reader, by a command, by a pipeline, or by AWS; and a library
     ".multi-account-deployment.json",
     ".taskcat.yml", ".taskcat_overrides.yml", "REQUEST.json", "NUMBER.json", "deployment.json", "environment.yaml",
-    "eu.yaml", "index.py", "manifest.json", "models.json", "models.yaml", "policies.json",
+    "eu.yaml", "evaluation.json", "index.py", "manifest.json", "models.json", "models.yaml", "policies.json",
     "probe-results.json", "report.json",
     "requests.jsonl", "ruamel.yaml", "runtimes.yml", "settings.schema.json", "summary.json", "template.json",
     "_trainer.py", "callback.py", "data_utils.py", "encoder.py", "hyperparameter_validation.py", "serve.py",

@@ -173,7 +173,13 @@ def card(**changes: Any) -> dict[str, Any]:
     made: dict[str, Any] = {
         "project": PROJECT,
         "execution": "89307062-b67d-4372-bd81-9e784fc09906",
-        "version": {"number": 12, "arn": ARN, "by": "ann.lovelace@example.com", "at": "2026-11-29T20:41:03+00:00"},
+        "version": {
+            "number": 12,
+            "arn": ARN,
+            "by": "ann.lovelace@example.com",
+            "at": "2026-11-29T20:41:03+00:00",
+            "because": "merror 0.02 on 150 held-out rows, better than version 11 on every species",
+        },
         "reason": "version 12 is approved",
         "live": "11",
         "busy": "",

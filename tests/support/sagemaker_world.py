@@ -12,7 +12,7 @@ from tests.support.roles import EVERYTHING, make_role
 from tests.support.waiting import until
 
 ACCOUNT, OTHER, REGION = "111111111111", "333333333333", "us-east-1"
-IRIS = ROOT / "seed-code" / "model-build" / "iris.csv"
+IRIS = ROOT / "seed-code" / "model-build" / "data" / "iris.csv"
 BUCKET = f"sagemaker-multi-account-models-{ACCOUNT}-{REGION}"
 IMAGE = xgboost_image(REGION)
 SKLEARN = IMAGE.replace("sagemaker-xgboost:3.0-5", "sagemaker-scikit-learn:1.9-0-cpu-py3")

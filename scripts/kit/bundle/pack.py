@@ -57,7 +57,16 @@ CODE_KEYS = {"PipelineCodeKey": PIPELINE_CODE, "EndpointTemplateKey": "templates
 VERSION_PARAMETER = "BundleVersion"
 
 ZIP_EPOCH = (1980, 1, 1, 0, 0, 0)  # the earliest time that a zip entry can carry
-LEFT_OUT = {"__pycache__", ".ipynb_checkpoints", ".DS_Store", ".pytest_cache", ".mypy_cache", ".ruff_cache", ".venv"}
+LEFT_OUT = {
+    "build",
+    "__pycache__",
+    ".ipynb_checkpoints",
+    ".DS_Store",
+    ".pytest_cache",
+    ".mypy_cache",
+    ".ruff_cache",
+    ".venv",
+}
 TEMPLATE_LIMIT = 1_000_000  # bytes of a template read from S3 (CloudFormation User Guide, "CloudFormation quotas")
 SEED_LIMIT = 20_000_000  # bytes of CodeCommit's `Code` zip (CodeCommit User Guide, "Quotas": 20 MB in one commit)
 LARGEST = 100_000_000  # bytes of a file that is read at all

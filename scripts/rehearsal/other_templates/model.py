@@ -58,7 +58,7 @@ def train(run: Run, sagemaker: Any, job: str) -> str:
     bucket = f"sagemaker-{run.options.region}-{run.account}"  # the default bucket of SageMaker's SDK
     s3 = run.cloud.root(run.account, run.options.region).client("s3")
     make_bucket(s3, run.options.region, bucket)
-    rows = (run.root / "seed-code" / "model-build" / "iris.csv").read_bytes()
+    rows = (run.root / "seed-code" / "model-build" / "data" / "iris.csv").read_bytes()
     s3.put_object(Bucket=bucket, Key="rehearsal/train.csv", Body=rows)
     source = {"S3DataType": "S3Prefix", "S3Uri": f"s3://{bucket}/rehearsal/"}
     sagemaker.create_training_job(

@@ -91,7 +91,7 @@ def gather(story: Story, summary: Mapping[str, Any]) -> Facts:
             builds(story.cloud.folder / "builds", min((c.began for c in story.chapters if c.began), default=0))
         ),
         requests=requests,
-        points=tuple(points(story)) if story.endpoints else (),
+        points=tuple(points(story)) if story.endpoints and story.example == "iris" else (),
     )
 
 
@@ -178,7 +178,7 @@ def builds(folder: Path, since: float) -> Iterator[tuple[str, str]]:
 def points(story: Story) -> Iterator[Point]:
     """The whole of iris.csv, as the last endpoint of the story answers it (in production, where it got so far)."""
     endpoint = story.endpoints[-1]
-    lines = (story.root / "seed-code/model-build/iris.csv").read_text(encoding="utf-8").splitlines()
+    lines = (story.root / "seed-code/model-build/data/iris.csv").read_text(encoding="utf-8").splitlines()
     rows = [[float(value) for value in row] for row in csv.reader(lines)]
     body = "\n".join(",".join(f"{value:g}" for value in row[1:]) for row in rows)
     runtime = story.cloud.root(endpoint["account"], endpoint["region"]).client("sagemaker-runtime")

@@ -1,0 +1,74 @@
+"""The examples of the seed code, and what a team changes to take another one than iris.
+
+In the training repository one line of project.toml; in the deploy repository the golden payloads, which come with it.
+"""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Any
+
+from awslang.bounded import read_json
+from localaws.cloud import Session
+from scripts.kit.console import say
+from scripts.rehearsal.names import EXAMPLES
+from scripts.rehearsal.story import Story
+
+CHOICE = re.compile(r'^model = "[a-z]+"', re.MULTILINE)
+DEPLOY = Path("seed-code/model-deploy")
+GOLDEN = Path("tests/golden-payloads.json")  # in the deploy repository
+
+
+def golden_file(root: Path, example: str) -> Path:
+    """The golden payloads of an example, in the tree of the kit."""
+    return root / DEPLOY / (GOLDEN if example == "iris" else Path("examples") / example / GOLDEN.name)
+
+
+def payloads(root: Path, example: str) -> list[dict[str, Any]]:
+    found: list[dict[str, Any]] = read_json(golden_file(root, example).read_bytes())["payloads"]
+    return found
+
+
+def ask(session: Session, endpoint: str, payload: dict[str, Any]) -> str:
+    """What an endpoint answers to a golden payload."""
+    accept = {"Accept": payload["accept"]} if "accept" in payload else {}
+    answer = session.client("sagemaker-runtime").invoke_endpoint(
+        EndpointName=endpoint, ContentType=payload["content_type"], Body=payload["body"].encode(), **accept
+    )
+    return str(answer["Body"].read().decode().strip())
+
+
+def use(story: Story, folder: Path) -> None:
+    """Change both repositories to the story's example, unless it is iris. folder: the training repository's checkout"""
+    if story.example == "iris":
+        return
+    file = folder / "project.toml"
+    text = CHOICE.sub(f'model = "{EXAMPLES[story.example]}"', file.read_text(encoding="utf-8"), count=1)
+    file.write_text(text, encoding="utf-8")
+    commit(story, "modelbuild", file.name, text)
+    before = {execution["pipelineExecutionId"] for execution in story.executions()}
+    commit(story, "modeldeploy", str(GOLDEN), golden_file(story.root, story.example).read_text(encoding="utf-8"))
+
+    def started() -> str | None:
+        new = (e["pipelineExecutionId"] for e in story.executions() if e["pipelineExecutionId"] not in before)
+        return next(new, None)
+
+    status = story.wait_for_execution(str(story.until("the pipeline to start after a push", started)))
+    story.require(status == "Succeeded", f"the execution of a push without an approved version ended {status}")
+    say(f"    the example is {story.example}: one line of project.toml and the golden payloads are pushed")
+
+
+def commit(story: Story, repository: str, path: str, content: str) -> None:
+    """A commit of one file to a repository of the project, as the data scientist."""
+    codecommit = story.scientist.client("codecommit")
+    name = f"sagemaker-{story.project_name}-{story.project_id}-{repository}"
+    head = codecommit.get_branch(repositoryName=name, branchName="main")["branch"]["commitId"]
+    codecommit.put_file(
+        repositoryName=name,
+        branchName="main",
+        parentCommitId=head,
+        filePath=path,
+        fileContent=content.encode(),
+        commitMessage=f"Use the example {story.example}",
+    )

@@ -1,0 +1,180 @@
+"""What start.py refuses before anything is paid for: each mistake with its place and its cure. No AWS, no training."""
+
+from __future__ import annotations
+
+import re
+import shutil
+from pathlib import Path
+
+import checks
+import project
+import pytest
+from steps.common import UserError
+
+INSTANCES = {kind: ["ml.m5.large", "ml.m5.xlarge", "ml.t3.medium"] for kind in ("training", "processing", "serving")}
+BOOSTED = """
+model = "mine"
+[mine]
+description = "Mine"
+framework = "xgboost"
+pipeline = "short"
+task = "multiclass"
+data = "data/mine.csv"
+label = "kind"
+[mine.hyperparameters]
+objective = "multi:softmax"
+num_class = 2
+num_round = 5
+eval_metric = "merror"
+[mine.metrics]
+"validation:merror" = { goal = "minimize", bound = 0.5 }
+"""
+LEARNT = """
+model = "mine"
+[mine]
+description = "Mine"
+framework = "sklearn"
+task = "binary"
+data = "data/mine.csv"
+label = "kind"
+positive = "1"
+categories = ["colour"]
+[mine.hyperparameters]
+n_estimators = 5
+[mine.metrics]
+accuracy = { goal = "maximize", bound = 0.5 }
+"""
+ROWS = "kind,size,colour\n" + "0,1.5,1\n1,2.5,2\n" * 12
+
+
+@pytest.fixture
+def repository(tmp_path: Path) -> Path:
+    """A repository with these steps and data of its own."""
+    shutil.copytree(project.ROOT / "steps", tmp_path / "steps", ignore=shutil.ignore_patterns("__pycache__"))
+    (tmp_path / "data").mkdir()
+    (tmp_path / "data/mine.csv").write_text(ROWS, encoding="utf-8")
+    (tmp_path / "project.toml").write_text(BOOSTED, encoding="utf-8")
+    return tmp_path
+
+
+def refused(repository: Path, region: str = "us-east-1") -> str:
+    with pytest.raises(UserError) as refusal:
+        checks.check(project.read(repository), region, INSTANCES)
+    return str(refusal.value)
+
+
+def edit(file: Path, old: str, new: str) -> None:
+    text = file.read_text(encoding="utf-8")
+    assert old in text
+    file.write_text(text.replace(old, new, 1), encoding="utf-8")
+
+
+@pytest.mark.parametrize("text", [BOOSTED, LEARNT])
+def test_what_is_right_is_let_through(repository: Path, text: str) -> None:
+    (repository / "project.toml").write_text(text, encoding="utf-8")
+    table = checks.check(project.read(repository), "us-east-1", INSTANCES)
+    assert (len(table.rows), table.names) == (24, ["kind", "size", "colour"])
+
+
+@pytest.mark.parametrize("name", ["iris", "penguins"])
+def test_the_examples_are_right(name: str) -> None:
+    if f"[{name}]" not in (project.ROOT / "project.toml").read_text(encoding="utf-8"):
+        pytest.skip("this example was removed")
+    known = [*INSTANCES["training"], "ml.t2.medium"]
+    checks.check(project.read(model=name), "us-east-1", dict.fromkeys(INSTANCES, known))
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "place", "cure"),
+    [
+        ('model = "mine"', 'model = "mime"', r"project.toml: model is 'mime'", r"name one of mine"),
+        ('framework = "xgboost"', 'framework = "pytorch"', r"framework is 'pytorch'", r"write xgboost or sklearn"),
+        ('task = "multiclass"', 'tasks = "multiclass"', r"\[mine\]: tasks is no setting", r"framework, task, data"),
+        ("[mine]", "[mine", r"project.toml cannot be read: .*line 3", r"Expected"),
+        ('data = "data/mine.csv"', 'data = "mine.csv"', r"mine.csv does not exist", r"name another file"),
+        ('label = "kind"', 'label = "Kind"', r"\] label: the header .* has no column Kind", r"kind, size, colour"),
+        ('label = "kind"', "label = 9", r"\] label: mine.csv has 3 columns", r"no column 9"),
+        ('label = "kind"', "label = 1", r"row 1: the label is 'kind'", r"a file with a header needs the label's name"),
+        ("num_class = 2", "num_class = 1", r"\] hyperparameters: with 1 classes", r"correct num_class"),
+        ("num_round = 5", "", r"\] hyperparameters: num_round is missing", r"num_round = 100"),
+        ('"multi:softmax"', '"reg:squarederror"', r"is no objective of a multiclass", r"begins with multi:"),
+        ('"validation:merror"', "accuracy", r"\] metrics: accuracy is not measured", r"measures train:merror"),
+        ("bound = 0.5", 'bound = "0.5"', r"the bound of validation:merror is '0.5'", r"write a number"),
+        ('"minimize"', '"less"', r"metrics: validation:merror is", r'goal = "maximize", bound = 0.8'),
+        (
+            'label = "kind"',
+            'label = "kind"\ntraining_instance = "ml.m5.big"',
+            r"no training job runs on",
+            r"ml.m5.large",
+        ),
+        ('label = "kind"', 'label = "kind"\nserving_instances = ["m5"]', r"no endpoint runs on m5", r"ml.m5.large"),
+        ('label = "kind"', 'label = "kind"\ncategories = ["colour"]', r"takes numbers alone", r"take sklearn"),
+        ('label = "kind"', 'label = "kind"\nignore = ["weight"]', r"no column weight", r"It has kind, size, colour"),
+    ],
+)
+def test_mistakes_in_project_toml_are_refused(repository: Path, old: str, new: str, place: str, cure: str) -> None:
+    edit(repository / "project.toml", old, new)
+    said = refused(repository)
+    assert re.search(place, said), said
+    assert re.search(cure, said), said
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "place", "cure"),
+    [
+        ("1,2.5,2\n", "1,2.5\n", r"mine.csv, row 3 has 2 columns", r"nothing between two commas"),
+        ("1,2.5,2\n", "1,tall,2\n", r"mine.csv, row 3: size is 'tall'", r"name the column in categories or ignore"),
+        ("1,2.5,2\n", ",2.5,2\n", r"mine.csv, row 3: the label is missing", r"fill it in"),
+        ("1,2.5,2\n", "7,2.5,2\n", r"mine.csv has 7", r"number the classes from 0"),
+        ("1,2.5,2\n", "one,2.5,2\n", r"row 3: the label is 'one'", r"no number"),
+        ("kind,size,colour\n", "kind,size,size\n", r"row 1: 2 columns are named 'size'", r"name each differently"),
+        (ROWS, "kind,size,colour\n0,1,2\n", r"mine.csv has 1 rows", r"5 are needed"),
+        (ROWS, "kind\n0\n1\n", r"mine.csv has no column besides the label", r"nothing to learn from"),
+        (ROWS, "kind,size\n" + "1,2\n" * 9, r"mine.csv holds 1 class", r"two are needed"),
+        ("kind,size,colour\n", "0,1,2\n", r"no column kind", r"label the number of its column"),
+    ],
+)
+def test_mistakes_in_the_data_are_refused(repository: Path, old: str, new: str, place: str, cure: str) -> None:
+    edit(repository / "data/mine.csv", old, new)
+    said = refused(repository)
+    assert re.search(place, said), said
+    assert re.search(cure, said), said
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "said"),
+    [
+        ("n_estimators", "n_trees", "RandomForestClassifier of steps/train.py has no n_trees: it has n_estimators"),
+        ("accuracy", "merror", "merror is not measured; the evaluation of a binary model measures accuracy, precision"),
+        ('positive = "1"', 'positive = "yes"', "positive is 'yes': name one of 0, 1"),
+        ('task = "binary"', 'task = "binary"\npipeline = "short"', 'sklearn takes "full"'),
+        ('task = "binary"', 'task = "binary"\nprocessing_instance = "ml.p9.huge"', "no processing job runs on ml.p9"),
+    ],
+)
+def test_mistakes_of_a_model_of_ones_own_are_refused(repository: Path, old: str, new: str, said: str) -> None:
+    (repository / "project.toml").write_text(LEARNT, encoding="utf-8")
+    edit(repository / "project.toml", old, new)
+    assert said in refused(repository)
+
+
+def test_steps_that_the_containers_cannot_run_are_refused(repository: Path) -> None:
+    (repository / "steps/inference.py").unlink()
+    edit(repository / "steps/train.py", "def labels(", "match 1:\n    case 1:\n        pass\n\n\ndef labels(")
+    said = refused(repository)
+    assert "steps/inference.py is missing" in said
+    assert re.search(r"steps/train.py, line [0-9]+: .* The containers run Python 3\.9 or newer", said)
+
+
+def test_a_region_without_the_image_and_every_other_finding_are_said_at_once(repository: Path) -> None:
+    edit(repository / "project.toml", '"validation:merror"', "accuracy")
+    edit(repository / "data/mine.csv", "1,2.5,2\n", "1,tall,2\n")
+    lines = refused(repository, "xx-north-1").splitlines()
+    assert len(lines) == 3
+    assert lines[0].startswith("SageMaker has no xgboost image in xx-north-1: train in one of af-south-1")
+
+
+def test_many_rows_with_the_same_mistake_are_counted(repository: Path) -> None:
+    (repository / "data/mine.csv").write_text(ROWS.replace("2.5", "tall"), encoding="utf-8")
+    lines = refused(repository).splitlines()
+    assert len(lines) == 4
+    assert lines[3] == "mine.csv, column size: and 9 more rows like these"
