@@ -69,20 +69,20 @@ def _read(case: Case, changes: list[Change]) -> Case:
     return replace(case, **{layer: changed(getattr(case, layer)) for layer in layers})
 
 
-def _statements(document: Document) -> Iterator[Document]:
+def statements_of(document: Document) -> Iterator[Document]:
     found = document["Statement"]
     yield from found if isinstance(found, list) else [found]
 
 
-def _listed(value: Any) -> list[Any]:
+def listed(value: Any) -> list[Any]:
     return value if isinstance(value, list) else [value]
 
 
 def _types(document: Document) -> None:
     """Resources whose type is not plain text match nothing."""
-    for statement in _statements(document):
+    for statement in statements_of(document):
         for element in {"Resource", "NotResource"} & set(statement):
-            statement[element] = [NO_RESOURCE if _odd_type(one) else one for one in _listed(statement[element])]
+            statement[element] = [NO_RESOURCE if _odd_type(one) else one for one in listed(statement[element])]
 
 
 def _odd_type(resource: str) -> bool:
@@ -95,14 +95,14 @@ def _odd_type(resource: str) -> bool:
 
 def _negated(document: Document) -> None:
     """An inverted operator with a variable that has no value does not hold."""
-    for operator, _, values in _conditions(document):
+    for operator, _, values in conditions_of(document):
         if "StringNot" in operator and any("${" in one for one in values):
             values.clear()
 
 
 def _arns(document: Document) -> None:
     """Variables before the fifth colon are text in ARN operators too."""
-    for operator, _, values in _conditions(document):
+    for operator, _, values in conditions_of(document):
         if "Arn" in operator:
             values[:] = [one.replace("${aws:PrincipalAccount}", "none") for one in values]
 
@@ -114,7 +114,7 @@ def _versions(document: Document) -> None:
 
 def _excluded(document: Document) -> None:
     """NotResource with a variable without a value covers nothing."""
-    for statement in _statements(document):
+    for statement in statements_of(document):
         if "${" in json.dumps(statement.get("NotResource", "")):
             statement.pop("NotResource")
             statement["Resource"] = NO_RESOURCE
@@ -122,20 +122,20 @@ def _excluded(document: Document) -> None:
 
 def _absent(document: Document) -> None:
     """ForAnyValue does not hold where the key is absent, not even with IfExists."""
-    for statement in _statements(document):
+    for statement in statements_of(document):
         for operator in [name for name in statement.get("Condition", {}) if name.startswith("ForAnyValue:")]:
             plain = operator.removesuffix("IfExists")
             keys = statement["Condition"].pop(operator)
             statement["Condition"][plain] = {**statement["Condition"].get(plain, {}), **keys}
 
 
-def _conditions(document: Document) -> Iterator[tuple[str, str, list[str]]]:
+def conditions_of(document: Document) -> Iterator[tuple[str, str, list[str]]]:
     """Operator, key and values; where a change leaves no value, the condition does not hold."""
-    for statement in _statements(document):
+    for statement in statements_of(document):
         tests = statement.get("Condition", {})
         for operator, keys in tests.items():
             for key, values in keys.items():
-                keys[key] = _listed(values)
+                keys[key] = listed(values)
                 yield operator, key, keys[key]
         if any(not values for keys in tests.values() for values in keys.values()):
             statement["Condition"] = NEVER

@@ -1,31 +1,39 @@
-"""A sample of the cases of `make fidelity`, with the other evaluator's answers: ours are still the same, or settled."""
+"""Samples of the cases of `make fidelity`, with the other evaluators' answers: ours are the same, or settled."""
 
 from __future__ import annotations
 
 import json
-from pathlib import Path
+
+import pytest
 
 from tests.fidelity.cases import Case, make, ours
-from tests.fidelity.settled import PAGES, settled
+from tests.fidelity.judges import JUDGES
 
-SAMPLE = [
-    json.loads(line) for line in (Path(__file__).parent / "sample.jsonl").read_text(encoding="utf-8").splitlines()
-]
+SAMPLES = {
+    name: [json.loads(line) for line in judge.sample.read_text(encoding="utf-8").splitlines()]
+    for name, judge in JUDGES.items()
+}
+SETTLED = {
+    "iam-simulate": {"arn", "excepted", "excluded", "negated", "root", "type", "version"},
+    "principalmapper": {"defaults", "everyone", "exists", "negated", "places", "sessions", "single", "variables"},
+}  # fmt: skip
 
 
-def test_ours_decides_as_the_other_evaluator_or_as_the_page_says() -> None:
+@pytest.mark.parametrize("name", JUDGES)
+def test_ours_decides_as_the_other_evaluator_or_as_the_page_says(name: str) -> None:
     reasons = set()
-    for kept in SAMPLE:
+    for kept in SAMPLES[name]:
         case = Case(**kept["case"])
         if ours(case).allowed != (kept["other"] == "Allowed"):
-            reasons.add(settled(case, kept["other"]))
-    assert reasons == {"arn", "excepted", "excluded", "negated", "root", "type", "version"} < set(PAGES)
+            reasons.add(JUDGES[name].settled(case, kept["other"]))
+    assert reasons == SETTLED[name] < set(JUDGES[name].pages)
 
 
-def test_an_evaluator_that_decides_otherwise_is_noticed() -> None:
-    agreeing = [Case(**kept["case"]) for kept in SAMPLE if kept["other"] == "Allowed"]
-    wrong = [case for case in agreeing if ours(case).allowed and settled(case, "ImplicitlyDenied") == ""]
-    assert len(wrong) == 5
+@pytest.mark.parametrize(("name", "noticed"), [("iam-simulate", 5), ("principalmapper", 6)])
+def test_an_evaluator_that_decides_otherwise_is_noticed(name: str, noticed: int) -> None:
+    agreeing = [Case(**kept["case"]) for kept in SAMPLES[name] if kept["other"] == "Allowed"]
+    wrong = [case for case in agreeing if ours(case).allowed and JUDGES[name].settled(case, "ImplicitlyDenied") == ""]
+    assert len(wrong) == noticed
 
 
 def test_a_case_is_the_same_each_time() -> None:
