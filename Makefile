@@ -91,6 +91,10 @@ upgrade: $(READY) ## Upgrade one project (PROJECT=) to the newest version, or TO
 status: $(READY) ## Show what is deployed where, and what waits or failed
 	@$(RUN) scripts.status $(if $(PROJECT),--project $(PROJECT)) $(GIVEN)
 
+.PHONY: history
+history: $(READY) ## Show what was deployed when, by whose approval: PROJECT=
+	@$(RUN) scripts.history $(if $(PROJECT),--project $(PROJECT)) $(GIVEN)
+
 .PHONY: rollback
 rollback: $(READY) ## Bring a stage back to an earlier version: PROJECT= STAGE=staging|prod
 	@$(RUN) scripts.rollback $(if $(PROJECT),--project $(PROJECT)) $(if $(STAGE),--stage $(STAGE)) $(if $(VERSION),--version $(VERSION)) $(GIVEN)

@@ -208,6 +208,7 @@ def problems_of(gate: Gate, document: dict[str, Any]) -> Iterator[str]:
     manifest = gate.manifest
     package, production = manifest["model_package"], gate.live("prod")
     document |= {"version": package["version"], "arn": package["arn"], "model_package": package_of(package)}
+    document["manifest"] = manifest
     codepipeline = gate.clients("codepipeline", gate.region)
     shown = codepipeline.get_pipeline_execution(pipelineName=gate.pipeline, pipelineExecutionId=gate.execution)
     execution = shown["pipelineExecution"]

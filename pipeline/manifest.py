@@ -81,6 +81,7 @@ def head(settings: Settings) -> dict[str, Any]:
         "project": {"name": settings.project, "id": settings.project_id},
         "pipeline_execution_id": settings.execution_id,
         "commit_id": settings.commit_id,
+        "bundle_version": settings.bundle_version,
     }
 
 

@@ -122,7 +122,7 @@ def document(
     manifest_sha256: str,
     problems: Sequence[str] = (),
 ) -> dict[str, Any]:
-    """The record of a stage after its tests: what each endpoint serves and which checks failed there.
+    """The record of a stage after its tests: what each endpoint serves, which checks failed there, and the manifest.
 
     execution: that tests, which a rollback of the stage does with the manifest of another one
     manifest_sha256: of all that Build handed on; problems: of the stage as a whole
@@ -139,6 +139,7 @@ def document(
         "problems": list(problems),
         "manifest_sha256": manifest_sha256,
         "endpoints": [endpoint(one) for one in checked],
+        "manifest": dict(manifest),
     }
 
 

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import sys
+import zipfile
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -189,6 +192,43 @@ def test_rejecting_the_only_approved_version_leaves_the_endpoints_and_says_so(st
     assert served(story) == {"staging": 1, "prod": 1}
     marked = {stage["name"]: (stage["version"], stage["approval"]) for stage in status(story)["stages"]}
     assert marked == {"staging": ("1", "Rejected"), "prod": ("1", "Rejected")}
+
+
+# -- what the record tells -----------------------------------------------------------------------
+
+
+def test_the_history_tells_every_deployment_who_approved_it_and_how_it_ended(story: Story, tmp_path: Path) -> None:
+    file = tmp_path / "history.zip"
+    line = ("--project", story.project_name, "--export", str(file))
+    history = json.loads(command(story, "history", *line, "--json"))
+    found = [(one["version"], one["result"]) for one in reversed(history["deployments"])]
+    assert found[0] == ("1", "in production")
+    assert ("3", "tested in staging, Stopped") in found  # it waited for its approver, and was rejected
+    assert found[-1][1] == "failed in Build"  # the only approved version was rejected
+    (first, *_) = [one for one in reversed(history["deployments"]) if one["result"] == "in production"]
+    manifest = first["manifest"]
+    assert manifest["bundle_version"].startswith("0.")
+    assert len(manifest["commit_id"]) == 40
+    assert manifest["model_package"]["artifacts"][0]["etag"]
+    assert "/approver" in first["approver"].lower()
+    assert first["author"]
+    accounts = {one["account"] for stage in first["stages"].values() for one in stage["endpoints"]}
+    assert accounts == set(story.setting.targets.values())
+    assert {one["rollback_of"] for one in history["deployments"]} > {""}, (
+        "rollbacks name the execution they went back to"
+    )
+    assert [one["status"] for one in history["approvals"]].count("Rejected") == 4
+    with zipfile.ZipFile(file) as archive:
+        sums = {line[66:]: line[:64] for line in archive.read("SHA256SUMS").decode().splitlines()}
+        assert {name: hashlib.sha256(archive.read(name)).hexdigest() for name in sums} == sums
+        assert {*sums} >= {first["decision"]["card"], *first["sources"], "history.json"}
+        assert json.loads(archive.read("history.json")) == history
+    with pytest.raises(StoryFailed, match="ended with 2") as failed:
+        command(story, "history", *line)
+    assert "this file exists" in failed.value.log
+    text = command(story, "history", "--project", story.project_name, "--approvals")
+    assert "STARTED (UTC)" in text
+    assert "Rejected" in text
 
 
 # -- taking it down ----------------------------------------------------------------------------

@@ -48,14 +48,20 @@ RUN_ELSEWHERE = {
 }
 # As in an installation's life: an upgrade changes the pipeline, after which a rollback would take the long way.
 ORDER = (
-    "accounts", "package", "publish", "doctor", "status", "rollback", "repair", "versions", "diff", "upgrade",
-    "teardown",
+    "accounts", "package", "publish", "doctor", "status", "history", "rollback", "repair", "versions", "diff",
+    "upgrade", "teardown",
 )  # fmt: skip
 AS_MANAGEMENT = {"make teardown EVERYTHING=1"}  # enters the target accounts
 MODEL_KEY = "alias/sagemaker-multi-account-models"
 NEWER = "          - {Name: NEWER, Value: 'yes'}\n"
 ASKING = {"scripts.rollback", "scripts.teardown"}
-NAMED_ONLY = {"make rollback", "make repair", "make upgrade", "make teardown"}  # which by themselves say what they need
+NAMED_ONLY = {
+    "make history",
+    "make rollback",
+    "make repair",
+    "make upgrade",
+    "make teardown",
+}  # which by themselves say what they need
 
 
 def commands(text: str) -> Iterator[str]:

@@ -36,7 +36,8 @@ BASES = (
 MADE = {  # by the reader, by a command, by a pipeline, or by AWS; and a library
     ".multi-account-deployment.json",
     ".taskcat.yml", ".taskcat_overrides.yml", "REQUEST.json", "NUMBER.json", "deployment.json", "environment.yaml",
-    "eu.yaml", "evaluation.json", "index.py", "manifest.json", "models.json", "models.yaml", "policies.json",
+    "eu.yaml", "evaluation.json", "history.json", "index.py", "manifest.json", "models.json", "models.yaml",
+    "policies.json",
     "probe-results.json", "report.json",
     "requests.jsonl", "ruamel.yaml", "runtimes.yml", "settings.schema.json", "summary.json", "template.json",
     "_trainer.py", "callback.py", "data_utils.py", "encoder.py", "hyperparameter_validation.py", "serve.py",

@@ -13,6 +13,7 @@ from scripts import (
     console_bundle,
     diff,
     doctor,
+    history,
     lint,
     notebooks,
     package,
@@ -36,8 +37,8 @@ Main = Callable[[Sequence[str] | None], int]
 COMMANDS: dict[str, Main] = {
     module.__name__: module.main
     for module in (
-        accounts, console_bundle, diff, doctor, lint, notebooks, package, permissions, probe, publish, rehearse,
-        release, repair, rollback, scale, seed, status, supported, taskcat, teardown, upgrade, versions,
+        accounts, console_bundle, diff, doctor, history, lint, notebooks, package, permissions, probe, publish,
+        rehearse, release, repair, rollback, scale, seed, status, supported, taskcat, teardown, upgrade, versions,
     )
 }  # fmt: skip
 
