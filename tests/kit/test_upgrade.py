@@ -14,7 +14,7 @@ import pytest
 
 from scripts.kit.bundle import pack
 from scripts.kit.console import UserError
-from scripts.kit.names import LAUNCH_ROLE
+from scripts.kit.names import LAUNCH_ROLE, bundle_bucket
 from scripts.kit.projects import upgrading
 from scripts.kit.projects.project import Project
 from scripts.kit.publish import hosting
@@ -367,3 +367,20 @@ def test_a_project_whose_pipeline_is_running_is_in_use_and_is_not_upgraded(statu
     assert "stop-pipeline-execution --pipeline-name sagemaker-iris-p-1-deploy --pipeline-execution-id e-1" in said
     summaries.pop()
     upgrading.check_idle(there, made)
+
+
+def test_a_version_from_before_published_code_in_s3_is_no_way_back(kit: Installation) -> None:
+    """Service Catalog holds such a version inactive, S3 has no state. The last of these tests: it is the newest."""
+    digest, declared = "0" * 64, (ROOT / pack.PRODUCT).read_bytes()
+    name = pack.version_name("0.2.0", digest)
+    manifest = json.dumps({"version": "0.2.0", "sha256": digest, "files": {pack.PRODUCT: "1"}}).encode()
+    held = {
+        pack.object_key(digest, pack.PRODUCT): declared,
+        pack.object_key(digest, pack.MANIFEST): manifest,
+        hosting.template_key(name): declared,
+    }
+    bucket = bundle_bucket(kit.account, kit.story.region)
+    for key, body in held.items():
+        kit.engineer.client("s3").put_object(Bucket=bucket, Key=key, Body=body)
+    _, err = kit.command("upgrade", "--project", HOSTED, "--to", name, code=1)
+    assert f"version {name} is from before 0.3: its pipelines run the code of their repositories" in err

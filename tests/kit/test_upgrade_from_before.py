@@ -213,3 +213,15 @@ def test_a_rejection_asks_before_it_goes_back_to_what_no_gate_let_through(story:
     assert follow(story, set_status(story, 2, "Rejected"), approve=None) == "Succeeded"
     deploying.approval_token(story, story.approver.client("codepipeline"))
     assert served(story) == {"staging": 1, "prod": 2}
+
+
+def test_a_model_without_a_tag_is_read_until_the_environment_file_refuses_it(story: OldStory) -> None:
+    account, there = story.setting.data_science, story.setting.targets["staging"]
+    models = f"sagemaker-multi-account-models-{account}-{story.region}"
+    key = f"{story.project_name}-{story.project_id}/models/before/output/model.tar.gz"
+    root(story).client("s3").put_object(Bucket=models, Key=key, Body=b"of before")
+    target = story.cloud.root(there, story.region).client("s3")
+    assert target.get_object(Bucket=models, Key=key)["Body"].read() == b"of before"
+    story.environment_path.write_text(story.environment_path.read_text() + "models: {untagged: refuse}\n")
+    story.typed("accounts", who=people.sign_in(story.cloud, story.setting.management, people.ENGINEER, story.region))
+    check_denied(lambda: target.get_object(Bucket=models, Key=key), "s3:GetObject")

@@ -113,6 +113,7 @@ def prepare(
     check_published(project, target)
     old, body = current(connection, project, known, IN_A_PROJECT)
     new = versions.content(connection, target.digest, target.name, IN_A_PROJECT)
+    check_guarded(new, target)
     declared = differences.declared(differences.text(new))
     if unknown := [name for name in given if name not in declared or name in OWN]:
         raise UserError(f"--set {unknown[0]}: version {target.name} has no such parameter that can be set")
@@ -157,6 +158,15 @@ def check_published(project: ProvisionedProject, target: BundleVersion) -> None:
         )
     if target.guidance[project.publisher] == versions.INACTIVE:
         raise UserError(f"version {target.name} is inactive in Service Catalog. `make publish` of it activates it")
+
+
+def check_guarded(bundle: pack.Bundle, target: BundleVersion) -> None:
+    """UserError for a version before 0.3. Service Catalog holds such a version inactive; S3 has no such state."""
+    if pack.PIPELINE_CODE not in bundle.files:
+        raise UserError(
+            f"version {target.name} is from before 0.3: its pipelines run the code of their repositories, so that a "
+            "push reaches production without the approver. Choose a newer one (`make versions`)"
+        )
 
 
 def check_allowed(
