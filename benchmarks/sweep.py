@@ -3,6 +3,7 @@
 examples:
   make sweep ARGS=../aws-cloudformation-templates
   python -m benchmarks.sweep ../widdix --show refused
+  python -m benchmarks.sweep ../sagemaker-custom-project-templates --projects
 
 A template that AWS would run code of (functions, builds, state machines, nested stacks) is checked and not created.
 Parameters without a default get sample values; what only fails for these is to be looked at by hand (--show).
@@ -20,6 +21,7 @@ Parameters without a default get sample values; what only fails for these is to 
 from __future__ import annotations
 
 import argparse
+import json
 import re
 import sys
 import tempfile
@@ -41,6 +43,7 @@ from scripts.rehearsal.embedded import embedded_aws
 
 OUTCOMES = ("created", "checked", "not supported", "refused", "no sample", "failed", "late", "broken")
 FAULTS = ("late", "broken")
+PROJECT = ("SageMakerProjectName", "SageMakerProjectId")  # the parameters that make a template one of projects
 SUFFIXES = {".yaml", ".yml", ".json", ".template"}
 CAPABILITIES = ("CAPABILITY_IAM", "CAPABILITY_NAMED_IAM", "CAPABILITY_AUTO_EXPAND")
 REGION = "us-east-1"
@@ -117,11 +120,44 @@ def ended(cloud: Cloud, account: str, made: StackResult) -> tuple[str, str]:
     return ("late", late) if late else ("failed", made.reason)
 
 
-def sweep(cloud: Cloud, folder: Path, shown: Sequence[str]) -> Counter[str]:
+def needs(body: str, outcome: str, why: str) -> str:
+    """What a project template needs besides its project: values, exports, and what is not supported."""
+    template = read(body)
+    values = [name for name in given(template) if name not in PROJECT]
+    exports = sorted({json.dumps(one) for one in imported(template.resources)})
+    looked_up = [name for name, one in template.parameters.items() if "::" in str(one.get("Type", ""))]
+    text = why.partition(": ")[2]
+    found = {
+        "AWS refuses:": [text] if outcome in ("refused", "no sample") else [],
+        "values of": values,
+        "parameters of the account for": looked_up,
+        "exports": [one.strip('"') for one in exports],
+        "not supported:": sorted({part.split(" (")[0] for part in text.split("; ")})
+        if outcome == "not supported"
+        else [],
+    }
+    return "; ".join(f"{what} {', '.join(names)}" for what, names in found.items() if names) or "nothing"
+
+
+def imported(value: Any) -> Iterator[Any]:
+    """The names of all exports that a template takes."""
+    if isinstance(value, dict):
+        for key, inner in value.items():
+            yield from [inner] if key == "Fn::ImportValue" else imported(inner)
+    elif isinstance(value, list):
+        for inner in value:
+            yield from imported(inner)
+
+
+def sweep(cloud: Cloud, folder: Path, shown: Sequence[str], projects: bool = False) -> Counter[str]:
     found: Counter[str] = Counter()
     for number, (path, body) in enumerate(templates(folder)):
+        if projects and not all(re.search(rf"(?m)^\s*\"?{name}\"?\s*:", body) for name in PROJECT):
+            continue
         outcome, why = tried(cloud, f"{200000000000 + number}", body)
         found[outcome] += 1
+        if projects:
+            print(f"| `{path.relative_to(folder)}` | {outcome} | {needs(body, outcome, why)} |")
         if outcome in FAULTS or outcome in shown:
             say(f"{outcome}: {path.relative_to(folder)}: {why}")
     return found
@@ -132,11 +168,12 @@ def main(argv: Sequence[str] | None = None) -> int:
     made.formatter_class = argparse.RawDescriptionHelpFormatter
     made.add_argument("folder", type=Path, help="a collection of templates, e.g. a clone of a repository")
     made.add_argument("--show", action="append", default=[], choices=OUTCOMES, help="name each template that ends so")
+    made.add_argument("--projects", action="store_true", help="only project templates, as rows of what each needs")
     args = made.parse_args(argv)
     if not args.folder.is_dir():
         raise UsageError(f"{args.folder} is not a folder")
     with tempfile.TemporaryDirectory() as folder, embedded_aws(Path(folder)) as cloud:
-        found = sweep(cloud, args.folder, args.show)
+        found = sweep(cloud, args.folder, args.show, args.projects)
     print(f"{found.total()} templates: " + ", ".join(f"{found[outcome]} {outcome}" for outcome in OUTCOMES))
     return 1 if any(found[outcome] for outcome in FAULTS) else 0
 

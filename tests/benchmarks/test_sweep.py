@@ -64,3 +64,31 @@ def test_only_the_templates_of_a_folder_are_tried(cloud: Cloud, tmp_path: Path) 
     (tmp_path / "readme.json").write_text('{"no": "template"}')
     found = sweep.sweep(cloud, tmp_path, ())
     assert (found.total(), found["created"]) == (1, 1), found
+
+
+@pytest.mark.parametrize(
+    ("resource", "outcome", "wanted"),
+    [
+        ({"Type": "AWS::SNS::Topic", "Properties": {"DisplayName": {"Fn::ImportValue": "name"}}}, "failed",
+         "values of Bucket; exports name"),
+        ({"Type": "AWS::EMR::Cluster"}, "not supported",
+         "values of Bucket; not supported: the resource type AWS::EMR::Cluster"),
+        ({"Type": "AWS::NoSuch::Thing"}, "refused",
+         "AWS refuses: Template format error: Unrecognized resource types: [AWS::NoSuch::Thing] (Two, line 18); "
+         "values of Bucket"),
+        (FUNCTION, "checked", "values of Bucket"),
+    ],
+)  # fmt: skip
+def test_a_row_says_what_a_project_template_needs(
+    cloud: Cloud,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    resource: dict[str, Any],
+    outcome: str,
+    wanted: str,
+) -> None:
+    names = {name: {"Type": "String"} for name in (*sweep.PROJECT, "Bucket")}
+    (tmp_path / "project.json").write_text(template(resource, Parameters=names))
+    (tmp_path / "other.json").write_text(template(resource))
+    assert sweep.sweep(cloud, tmp_path, [], projects=True).total() == 1
+    assert capsys.readouterr().out == f"| `project.json` | {outcome} | {wanted} |\n"
