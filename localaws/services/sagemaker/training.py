@@ -256,8 +256,10 @@ def train(cloud: Cloud, job: Job, session: Session, keys: dict[str, list[str]], 
     shown["FinalMetricDataList"] = final_metrics(output)
     step(cloud, job, "Uploading", "Uploading generated training model")
     path = f"{shown['OutputDataConfig']['S3OutputPath'].rstrip('/')}/{shown['TrainingJobName']}/output/model.tar.gz"
+    key = shown["OutputDataConfig"].get("KmsKeyId", "")
     try:
-        storage.upload(session, path, storage.pack(folder / "model"), shown["OutputDataConfig"].get("KmsKeyId", ""))
+        may_encrypt(session, key)
+        storage.upload(session, path, storage.pack(folder / "model"), key)
     except ClientError as error:
         cause = error.response["Error"]
         raise JobFailed(
@@ -265,6 +267,12 @@ def train(cloud: Cloud, job: Job, session: Session, keys: dict[str, list[str]], 
             f'role "{shown["RoleArn"]}" has "s3:PutObject" permissions on {path}'
         ) from error
     shown["ModelArtifacts"] = {"S3ModelArtifacts": path}
+
+
+def may_encrypt(session: Session, key: str) -> None:
+    """SageMaker API Reference, OutputDataConfig: who names the key by its id or an alias needs kms:Encrypt."""
+    if key and ":key/" not in key:
+        session.client("kms").encrypt(KeyId=key, Plaintext=b"model")
 
 
 def write_configuration(shown: dict[str, Any], folder: Path) -> None:

@@ -12,6 +12,7 @@ from botocore.exceptions import ClientError
 
 from localaws.cloud import Cloud
 from localaws.services.sagemaker import training
+from tests.support.authorization import allow, session
 from tests.support.sagemaker_world import (
     ACCOUNT,
     BUCKET,
@@ -32,6 +33,19 @@ SLOW = HYPERPARAMETERS | {"num_round": "100000"}
 def role(cloud: Cloud) -> str:
     make_bucket(cloud)
     return make_trainer(cloud)
+
+
+def test_a_role_that_names_its_key_by_id_or_alias_may_encrypt_with_it(cloud: Cloud) -> None:
+    kms = client(cloud, "kms")
+    key = kms.create_key()["KeyMetadata"]
+    kms.create_alias(AliasName="alias/models", TargetKeyId=key["KeyId"])
+    writes = session(cloud, "writes", allow(["kms:GenerateDataKey", "kms:Decrypt"]), account=ACCOUNT)
+    training.may_encrypt(writes, key["Arn"])
+    training.may_encrypt(writes, "")
+    for name in (key["KeyId"], "alias/models"):
+        with pytest.raises(ClientError, match="kms:Encrypt"):
+            training.may_encrypt(writes, name)
+        training.may_encrypt(session(cloud, f"may-{len(name)}", allow("kms:Encrypt"), account=ACCOUNT), name)
 
 
 def test_a_job_leaves_a_model_its_metrics_and_its_logs(cloud: Cloud, role: str) -> None:
