@@ -191,29 +191,55 @@ class TagOptionAssociation(Association):
     carried = frozenset(members)
 
 
-@provides("AWS::ServiceCatalog::LaunchRoleConstraint")
-class LaunchRoleConstraint:
-    """Ref gives the constraint's id."""
+class Constraint:
+    """Ref gives the constraint's id.
 
-    carried = frozenset({"AcceptLanguage", "Description", "PortfolioId", "ProductId", *LAUNCH_ROLE})
+    kind: as the API calls it; members: the properties that make its parameters
+    """
+
+    kind = ""
+    type = ""
+    members: tuple[str, ...] = ()
+
+    @property
+    def carried(self) -> frozenset[str]:
+        return frozenset({"AcceptLanguage", "Description", "PortfolioId", "ProductId", *self.members})
+
+    def parameters(self, properties: dict[str, Any]) -> str:
+        return json.dumps({name: properties[name] for name in self.members if properties.get(name)})
 
     def create(self, context: Context, properties: dict[str, Any]) -> Made:
-        only("AWS::ServiceCatalog::LaunchRoleConstraint", properties, self.carried)
-        given = without(properties, "AcceptLanguage", *LAUNCH_ROLE) | {"Parameters": self._role(properties)}
-        made = catalog_of(context).create_constraint(Type="LAUNCH", **given)
+        only(self.type, properties, self.carried)
+        given = without(properties, "AcceptLanguage", *self.members) | {"Parameters": self.parameters(properties)}
+        made = catalog_of(context).create_constraint(Type=self.kind, **given)
         return Made(made["ConstraintDetail"]["ConstraintId"], {"Id": made["ConstraintDetail"]["ConstraintId"]})
 
     def update(self, context: Context, physical_id: str, old: dict[str, Any], new: dict[str, Any]) -> Made:
-        only("AWS::ServiceCatalog::LaunchRoleConstraint", new, self.carried)
-        given = {"Description": new.get("Description", ""), "Parameters": self._role(new)}
+        only(self.type, new, self.carried)
+        given = {"Description": new.get("Description", ""), "Parameters": self.parameters(new)}
         catalog_of(context).update_constraint(Id=physical_id, **given)
         return Made(physical_id, {"Id": physical_id})
 
     def delete(self, context: Context, physical_id: str, properties: dict[str, Any]) -> None:
         unless(MISSING, catalog_of(context).delete_constraint, Id=physical_id)
 
-    def _role(self, properties: dict[str, Any]) -> str:
-        return json.dumps({name: properties[name] for name in LAUNCH_ROLE if properties.get(name)})
+
+@provides("AWS::ServiceCatalog::LaunchRoleConstraint")
+class LaunchRoleConstraint(Constraint):
+    kind, type, members = "LAUNCH", "AWS::ServiceCatalog::LaunchRoleConstraint", LAUNCH_ROLE
+
+
+@provides("AWS::ServiceCatalog::LaunchTemplateConstraint")
+class LaunchTemplateConstraint(Constraint):
+    kind, type, members = "TEMPLATE", "AWS::ServiceCatalog::LaunchTemplateConstraint", ("Rules",)
+
+    def parameters(self, properties: dict[str, Any]) -> str:
+        """The property is the rules in JSON, or the whole of the parameters."""
+        try:
+            given = json.loads(properties["Rules"])
+        except ValueError as error:
+            raise ResourceFailed(f"Rules are not JSON: {error}") from error
+        return json.dumps(given if set(given) == {"Rules"} else {"Rules": given})
 
 
 @provides("AWS::ServiceCatalog::TagOption")

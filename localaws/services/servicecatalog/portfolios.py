@@ -11,6 +11,8 @@ import re
 from typing import Any
 
 from awslang.errors import AwsError, NotSupported
+from awslang.template import template as templates
+from awslang.template.template import TemplateError
 from localaws import moto_bridge
 from localaws.calls import Call
 from localaws.cloud import arn
@@ -232,6 +234,34 @@ def check_launch_parameters(call: Call, text: str) -> None:
             raise invalid(f"The role {value} does not exist in account {call.account}.")
 
 
+def check_rules(text: str) -> None:
+    """TEMPLATE takes Rules, as a template's own (Administrator Guide, "Template constraint rules")."""
+    try:
+        rules = json.loads(text)["Rules"]
+        templates.parse(json.dumps({"Resources": {"Any": {"Type": "AWS::SNS::Topic"}}, "Rules": rules}))
+    except (ValueError, KeyError, TypeError, TemplateError) as error:
+        raise invalid(f"A TEMPLATE constraint requires Rules that a template could have: {error}") from error
+
+
+def check_constraint(call: Call, kind: str, text: str) -> None:
+    if kind == "TEMPLATE":
+        check_rules(text)
+    else:
+        check_launch_parameters(call, text)
+
+
+def rules_of(catalog: Catalog, portfolio: str, product: str) -> dict[str, Any]:
+    """The rules of all template constraints; of two with the same name the later one holds."""
+    found: dict[str, Any] = {}
+    for constraint in constraints_of(catalog, portfolio, product):
+        found |= json.loads(constraint.parameters)["Rules"] if constraint.type == "TEMPLATE" else {}
+    return found
+
+
+def launch_constraints(catalog: Catalog, portfolio: str, product: str) -> list[Constraint]:
+    return [one for one in constraints_of(catalog, portfolio, product) if one.type == "LAUNCH"]
+
+
 def launch_role(account: str, constraint: Constraint) -> str:
     """The ARN of the role that a LAUNCH constraint names."""
     parameters = json.loads(constraint.parameters)
@@ -246,21 +276,21 @@ def launch_role(account: str, constraint: Constraint) -> str:
 def create_constraint(call: Call) -> dict[str, Any]:
     catalog, params = catalog_of(call), call.params
     product, portfolio = catalog.product(params["ProductId"]), catalog.portfolio(params["PortfolioId"])
-    if params["Type"] != "LAUNCH":
+    if params["Type"] not in ("LAUNCH", "TEMPLATE"):
         raise NotSupported(f"servicecatalog: constraints of type {params['Type']}")
     if product.id not in portfolio.products:
         raise AwsError(
             "ResourceNotFoundException", f"Product {product.id} is not associated with portfolio {portfolio.id}."
         )
-    check_launch_parameters(call, params["Parameters"])
-    if constraints_of(catalog, portfolio.id, product.id):
+    check_constraint(call, params["Type"], params["Parameters"])
+    if params["Type"] == "LAUNCH" and launch_constraints(catalog, portfolio.id, product.id):
         raise AwsError(
             "DuplicateResourceException",
             f"A LAUNCH constraint exists already for product {product.id} and portfolio {portfolio.id}.",
         )
     constraint = Constraint(
         make_id("cons"),
-        "LAUNCH",
+        params["Type"],
         params.get("Description"),
         call.account,
         product.id,
@@ -285,7 +315,7 @@ def describe_constraint(call: Call) -> dict[str, Any]:
 def update_constraint(call: Call) -> dict[str, Any]:
     constraint = find_constraint(call)
     if "Parameters" in call.params:
-        check_launch_parameters(call, call.params["Parameters"])
+        check_constraint(call, constraint.type, call.params["Parameters"])
         constraint.parameters = call.params["Parameters"]
     constraint.description = call.params.get("Description", constraint.description)
     return constraint_answer(constraint)

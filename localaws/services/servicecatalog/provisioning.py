@@ -9,16 +9,18 @@ role, the stack is made with that role's permissions; without one, with the end 
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from typing import Any
 
 from awslang.errors import AwsError, NotSupported
 from awslang.principals import Principal
+from awslang.template import template as templates
 from localaws.calls import Call
 from localaws.cloud import arn
 from localaws.services.servicecatalog.launch import SERVICE, Launch, create_stack, delete_stack, perform, update_stack
-from localaws.services.servicecatalog.portfolios import constraints_of, launch_role
-from localaws.services.servicecatalog.products import copy_url
+from localaws.services.servicecatalog.portfolios import launch_constraints, launch_role, rules_of
+from localaws.services.servicecatalog.products import copy_url, keep_copy
 from localaws.services.servicecatalog.service import operation
 from localaws.services.servicecatalog.state import (
     Artifact,
@@ -112,8 +114,19 @@ def refuse_preferences(params: dict[str, Any]) -> None:
 
 
 def role_for(call: Call, catalog: Catalog, portfolio: Portfolio, product: Product) -> str:
-    constraint = next(iter(constraints_of(catalog, portfolio.id, product.id)), None)
+    constraint = next(iter(launch_constraints(catalog, portfolio.id, product.id)), None)
     return launch_role(call.account, constraint) if constraint else ""
+
+
+def template_url(call: Call, catalog: Catalog, portfolio: Portfolio, product: Product, artifact: Artifact) -> str:
+    """Where the template is: with the rules of template constraints among its own, which CloudFormation checks."""
+    rules = rules_of(catalog, portfolio.id, product.id)
+    if not rules:
+        return copy_url(call.region, artifact.id)
+    document = templates.parse(artifact.template).document
+    body = json.dumps({**document, "Rules": {**document.get("Rules", {}), **rules}}, default=str)
+    keep_copy(call.cloud, call.region, f"{artifact.id}-{portfolio.id}", body)
+    return copy_url(call.region, f"{artifact.id}-{portfolio.id}")
 
 
 def start(call: Call, record_type: str, provisioned: Provisioned, work: Callable[..., None], *args: Any) -> Record:
@@ -179,7 +192,7 @@ def provision_product(call: Call) -> dict[str, Any]:
     catalog.provisioned[id] = provisioned
     request = {
         "StackName": provisioned.stack_name,
-        "TemplateURL": copy_url(call.region, artifact.id),
+        "TemplateURL": template_url(call, catalog, portfolio, product, artifact),
         "Parameters": [cfn_parameter(p) for p in params.get("ProvisioningParameters") or []],
         "Tags": tag_list({**provisioned.tags, **provisioned.auto_tags}),
         "Capabilities": CAPABILITIES,
@@ -242,7 +255,7 @@ def update_provisioned_product(call: Call) -> dict[str, Any]:
     provisioned.launch_role = role_for(call, catalog, portfolio, product)
     request = {
         "StackName": provisioned.stack_name,
-        "TemplateURL": copy_url(call.region, artifact.id),
+        "TemplateURL": template_url(call, catalog, portfolio, product, artifact),
         "Parameters": [cfn_parameter(p) for p in params.get("ProvisioningParameters") or []],
         "Tags": tag_list({**provisioned.tags, **provisioned.auto_tags}),
         "Capabilities": CAPABILITIES,

@@ -17,6 +17,7 @@ TRUST = {
         {"Effect": "Allow", "Principal": {"Service": "servicecatalog.amazonaws.com"}, "Action": "sts:AssumeRole"}
     ],
 }
+RULES = json.dumps({"Any": {"Assertions": [{"Assert": {"Fn::Equals": ["a", "a"]}}]}})
 CAPABILITIES = ["CAPABILITY_NAMED_IAM"]
 
 
@@ -37,6 +38,7 @@ def template(versions: list[str], **more: Any) -> str:
             "Inside": resource("PortfolioProductAssociation", **BOTH),
             "People": resource("PortfolioPrincipalAssociation", **principal),
             "Launch": {**resource("LaunchRoleConstraint", RoleArn=ROLE_ARN, **BOTH, **more), "DependsOn": "Inside"},
+            "Narrow": {**resource("LaunchTemplateConstraint", Rules=RULES, **BOTH), "DependsOn": "Inside"},
             "Option": resource("TagOption", Key="k", Value="v"),
             "Options": resource("TagOptionAssociation", **option),
         },

@@ -257,6 +257,24 @@ def test_a_launch_with_a_wrong_parameter_fails_and_says_so(office: CatalogAccoun
     assert shown["Status"] == "ERROR"
 
 
+def test_a_template_constraint_narrows_what_a_launch_may_choose(office: CatalogAccount) -> None:
+    """Administrator Guide, "Template constraint rules"."""
+    portfolio, product, version = office.published()
+    asserted = {"Assert": {"Fn::Contains": [["bills"], {"Ref": "Name"}]}, "AssertDescription": "Only bills."}
+    both = {"PortfolioId": portfolio, "ProductId": product, "Type": "TEMPLATE"}
+    office.admin.create_constraint(**both, Parameters=json.dumps({"Rules": {"Names": {"Assertions": [asserted]}}}))
+    assert len(office.admin.list_constraints_for_portfolio(PortfolioId=portfolio)["ConstraintDetails"]) == 2
+    answer = launch(office, product, version, Name="orders")
+    assert answer["RecordDetail"]["Status"] == "FAILED"
+    assert "Only bills." in answer["RecordDetail"]["RecordErrors"][0]["Description"]
+    office.scientist().client("servicecatalog").terminate_provisioned_product(ProvisionedProductName="mine")
+    until(lambda: not office.admin.search_provisioned_products()["ProvisionedProducts"])
+    assert launch(office, product, version, Name="bills")["RecordDetail"]["Status"] == "SUCCEEDED"
+    for wrong in ("{", "{}", '{"Rules": {"Names": {}}}'):
+        with pytest.raises(ClientError, match="InvalidParametersException"):
+            office.admin.create_constraint(**both, Parameters=wrong)
+
+
 def test_a_launch_role_that_does_not_trust_service_catalog_makes_nothing(office: CatalogAccount) -> None:
     _, product, version = office.published()
     office.root.client("iam").delete_role_policy(RoleName="Launch", PolicyName="inline")
