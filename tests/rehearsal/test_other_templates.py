@@ -22,6 +22,10 @@ from tests.support import ROOT
 from tests.support.zips import zip_of
 
 PROJECTS = ROOT / "tests" / "fixtures" / "projects"
+SETUP = """\
+Parameters: {Team: {Type: String}}
+Resources: {Topic: {Type: AWS::SNS::Topic, Properties: {DisplayName: !Ref Team}}}
+"""
 SEED = {"seed.zip": PROJECTS / "seed"}
 
 
@@ -113,7 +117,10 @@ def test_a_type_that_is_not_supported_is_named_before_anything_is_created(tmp_pa
 
 
 def test_a_type_behind_a_condition_is_refused_only_where_it_holds(tmp_path: Path) -> None:
-    report = rehearse(tmp_path, "not-supported.yaml", parameters={"Large": "yes"})
+    setup = tmp_path / "setup.yaml"  # with a parameter of its own, which only it is given
+    setup.write_text(SETUP)
+    given = {"Large": "yes", "Team": "shop"}
+    report = rehearse(tmp_path, "not-supported.yaml", parameters=given, setup=(setup,))
     assert [(part["logical_id"], part["line"]) for part in report["refused"]] == [("Cluster", 12), ("Larger", 15)]
 
 

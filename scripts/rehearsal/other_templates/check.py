@@ -50,6 +50,7 @@ def deploy_before(run: Run, path: Path) -> None:
     except TemplateError as error:
         raise Refused(f"--setup {path}: {error}{place_of(error)}") from error
     given = {name: value for name, value in run.parameters(run.options.parameters).items() if name in known}
+    run.of_setup |= set(known)
     name = f"setup-{path.stem}"[:100].replace("_", "-").replace(".", "-")
     say(f"    {path.name}: an administrator deploys it as {name}")
     try:
@@ -112,7 +113,7 @@ def goal_of(run: Run) -> Goal:
     """The template with the parameters that the project will have, checked as CloudFormation does."""
     name = f"check-{run.options.project}"
     stack = new_stack(run.cloud, run.account, run.options.region, name)
-    given = {**run.parameters(run.options.parameters), OWN[0]: run.options.project, OWN[1]: "p-0rehearsal00"}
+    given = {**run.own_parameters, OWN[0]: run.options.project, OWN[1]: "p-0rehearsal00"}
     try:
         return prepare(run.cloud, run.administrator, stack, run.body, given, None, {}, CAPABILITIES)
     except PartsNotSupported as error:

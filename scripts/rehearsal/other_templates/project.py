@@ -56,7 +56,7 @@ def service_catalog_details(run: Run) -> dict[str, Any]:
     catalog.associate_principal_with_portfolio(
         PortfolioId=portfolio, PrincipalARN=run.names["studio_role_arn"], PrincipalType="IAM"
     )
-    values = run.parameters(run.options.parameters)
+    values = run.own_parameters
     details = {
         "ProductId": product,
         "ProvisioningArtifactId": version,
@@ -91,7 +91,7 @@ def s3_details(run: Run) -> dict[str, Any]:
         PolicyDocument=json.dumps({"Version": "2012-10-17", "Statement": statements}),
     )
     url = put_template(run, "sagemaker%3Astudio-visibility=true")
-    values = run.parameters(run.options.parameters)
+    values = run.own_parameters
     provider = {
         "TemplateName": "rehearsal",
         "TemplateURL": url,

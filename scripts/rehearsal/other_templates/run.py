@@ -64,13 +64,17 @@ class Options:
 
 @dataclass
 class Run:
-    """One rehearsal of one template; report.py reads what is left in it."""
+    """One rehearsal of one template; report.py reads what is left in it.
+
+    of_setup: the parameters of the templates that were deployed before
+    """
 
     cloud: Cloud
     options: Options
     setting: Setting = field(init=False)
     body: str = ""
     parsed: Template | None = None
+    of_setup: set[str] = field(default_factory=set)
     project_id: str = ""
     project_status: str = ""
     message: str = ""
@@ -127,6 +131,13 @@ class Run:
                 value = value.replace("{" + key + "}", meaning)
             values[name] = value
         return values
+
+    @property
+    def own_parameters(self) -> dict[str, str]:
+        """The values for the template itself: without those that only a template of --setup has."""
+        known = self.parsed.parameters if self.parsed else {}
+        given = self.parameters(self.options.parameters)
+        return {name: value for name, value in given.items() if name in known or name not in self.of_setup}
 
     # -- waiting -------------------------------------------------------------------------------
 
