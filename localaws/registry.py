@@ -39,6 +39,7 @@ SERVICES: dict[str, tuple[str, str]] = {
     "logs": ("localaws.services.logs", "logs"),
     "organizations": ("localaws.services.organizations", "organizations"),
     "pricing": ("localaws.services.pricing", "pricing"),
+    "resourcegroupstaggingapi": ("localaws.services.resourcegroupstaggingapi", "resourcegroupstaggingapi"),
     "s3": ("localaws.services.s3", "s3"),
     "sagemaker": ("localaws.services.sagemaker", "sagemaker"),
     "sagemaker-runtime": ("localaws.services.sagemaker", "sagemaker_runtime"),
@@ -54,7 +55,7 @@ SERVICES: dict[str, tuple[str, str]] = {
 # What signatures and ARNs call a service, where it is not botocore's name.
 OTHER_NAMES = {
     "catalog": "servicecatalog", "monitoring": "cloudwatch", "servicequotas": "service-quotas",
-    "states": "stepfunctions",
+    "states": "stepfunctions", "tagging": "resourcegroupstaggingapi",
 }  # fmt: skip
 
 

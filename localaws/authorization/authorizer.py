@@ -102,6 +102,7 @@ class Authorizer:
 
     def authorize(self, call: Call) -> dict[str, Any]:
         """What requests.jsonl notes of the decision; AwsError, carrying the same as `decision`, when refused."""
+        check_session(call)
         if call.service == "sts" and call.operation == "AssumeRole":
             return self._assume(call)
         needs = derive(call)
@@ -298,6 +299,19 @@ class Authorizer:
         error = AwsError(code, message, status)
         error.decision = note  # type: ignore[attr-defined]
         return error
+
+
+def check_session(call: Call) -> None:
+    """What credentials of GetSessionToken without MFA may not do: IAM, and STS but for two operations.
+
+    STS API Reference, GetSessionToken; the words of IAM: IAM User Guide, "Troubleshoot IAM".
+    """
+    if call.principal.kind not in ("user", "root") or not call.principal.session_keys:
+        return
+    if call.service == "iam":
+        raise AwsError("InvalidClientTokenId", "The security token included in the request is invalid", 403)
+    if call.service == "sts" and call.operation not in ("AssumeRole", "GetCallerIdentity", "GetSessionToken"):
+        raise AwsError("AccessDenied", f"Cannot call {call.operation} with session credentials", 403)
 
 
 def queue_exists(arn: str) -> bool:

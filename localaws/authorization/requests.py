@@ -24,6 +24,7 @@ from localaws.service import Need
 
 PREFIX = {
     "stepfunctions": "states", "sagemaker-runtime": "sagemaker", "service-quotas": "servicequotas",
+    "resourcegroupstaggingapi": "tag",
 }  # fmt: skip
 # Operations whose action has another name.
 ACTIONS: dict[tuple[str, str], str] = {

@@ -16,9 +16,10 @@ from typing import Any
 from localaws import moto_bridge
 from localaws.calls import Call
 from localaws.cloud import Cloud, new_id
+from localaws.services.application_autoscaling import activities
 from localaws.services.application_autoscaling.absent import check_registered
 from localaws.services.application_autoscaling.service import application_autoscaling
-from localaws.services.application_autoscaling.targets import held
+from localaws.services.application_autoscaling.targets import DIMENSION, held
 
 INVOCATIONS = "SageMakerVariantInvocationsPerInstance"
 HIGH, LOW = ("AlarmHigh", "GreaterThanThreshold", 3, 1.0), ("AlarmLow", "LessThanThreshold", 15, 0.9)
@@ -89,29 +90,72 @@ def metric_of(resource: str, tracking: Mapping[str, Any]) -> dict[str, Any]:
 # -- what an alarm sets off ------------------------------------------------------------------------
 
 
-def act(cloud: Cloud, account: str, region: str, arn: str, value: float, threshold: float) -> None:
-    """Scale by the policy with this ARN. value: of the alarm's metric, of which threshold was crossed"""
+def act(cloud: Cloud, account: str, region: str, arn: str, alarm: str, value: float, threshold: float) -> None:
+    """Scale by the policy with this ARN. alarm: its name; value: of its metric, of which threshold was crossed"""
     policy = next((one for one in policies(account, region).values() if one.policy_arn == arn), None)
     target = held(account, region).get(policy.resource_id) if policy else None
     if policy is None or target is None or time.monotonic() < getattr(policy, COOLING, 0.0):
         return
-    _, endpoint, _, variant = policy.resource_id.split("/")
-    # As the service-linked role, whose policy is AWS's own and cannot be changed.
-    sagemaker = cloud.root(account, region).client("sagemaker")
-    shown = sagemaker.describe_endpoint(EndpointName=endpoint)
-    if shown["EndpointStatus"] != "InService":
+    now = count_of(cloud, account, region, policy.resource_id)
+    if now is None:
         return
-    now = next(v["CurrentInstanceCount"] for v in shown["ProductionVariants"] if v["VariantName"] == variant)
     if tracking := policy.target_tracking_scaling_policy_configuration:
         wanted = math.ceil(now * value / float(tracking["TargetValue"]))
     else:
         step = policy.step_scaling_policy_configuration
         wanted = now + adjustment(step, value - threshold)
         setattr(policy, COOLING, time.monotonic() + step.get("Cooldown", 0) * cloud.waits)
-    wanted = min(max(wanted, target.min_capacity), target.max_capacity)
-    if wanted != now:
-        capacity = {"VariantName": variant, "DesiredInstanceCount": wanted}
-        sagemaker.update_endpoint_weights_and_capacities(EndpointName=endpoint, DesiredWeightsAndCapacities=[capacity])
+    within = min(max(wanted, target.min_capacity), target.max_capacity)
+    cause = f"monitor alarm {alarm} in state ALARM triggered policy {policy.policy_name}"
+    if within != now:
+        set_count(cloud, account, region, policy.resource_id, within, cause)
+    else:
+        reason = why_not(wanted, now, target)
+        activities.not_scaled(cloud, account, region, policy.resource_id, cause, reason)
+
+
+def why_not(wanted: int, now: int, target: Any) -> dict[str, Any]:
+    """User Guide, "Scaling activities for Application Auto Scaling", Reason codes."""
+    if wanted > now:
+        return {"Code": "AlreadyAtMaxCapacity", "MaxCapacity": target.max_capacity}
+    if wanted < now:
+        return {"Code": "AlreadyAtMinCapacity", "MinCapacity": target.min_capacity}
+    return {"Code": "AlreadyAtDesiredCapacity", "CurrentCapacity": now}
+
+
+def count_of(cloud: Cloud, account: str, region: str, resource: str) -> int | None:
+    """The instances of a variant; None while its endpoint cannot be scaled."""
+    _, endpoint, _, variant = resource.split("/")
+    shown = cloud.root(account, region).client("sagemaker").describe_endpoint(EndpointName=endpoint)
+    if shown["EndpointStatus"] != "InService":
+        return None
+    counts = {one["VariantName"]: one["CurrentInstanceCount"] for one in shown["ProductionVariants"]}
+    return int(counts[variant])
+
+
+def set_count(cloud: Cloud, account: str, region: str, resource: str, count: int, cause: str) -> None:
+    """As the service-linked role, whose policy is AWS's own and cannot be changed."""
+    _, endpoint, _, variant = resource.split("/")
+    capacity = {"VariantName": variant, "DesiredInstanceCount": count}
+    cloud.root(account, region).client("sagemaker").update_endpoint_weights_and_capacities(
+        EndpointName=endpoint, DesiredWeightsAndCapacities=[capacity]
+    )
+    activities.scaled(cloud, account, region, resource, cause, count)
+
+
+@application_autoscaling.after("RegisterScalableTarget")
+def keep_within(call: Call, _: Any) -> None:
+    """A variant outside the target's bounds is scaled to the nearer one (API Reference, RegisterScalableTarget)."""
+    params, resource = call.params, call.params["ResourceId"]
+    if params["ServiceNamespace"] != "sagemaker" or params["ScalableDimension"] != DIMENSION:
+        return
+    target, now = held(call.account, call.region)[resource], count_of(call.cloud, call.account, call.region, resource)
+    if now is not None and not target.min_capacity <= now <= target.max_capacity:
+        bound, count = (
+            ("minimum", target.min_capacity) if now < target.min_capacity else ("maximum", target.max_capacity)
+        )
+        cause = f"{bound} capacity was set to {count}"
+        set_count(call.cloud, call.account, call.region, resource, count, cause)
 
 
 def adjustment(step: Mapping[str, Any], beyond: float) -> int:

@@ -349,7 +349,7 @@ def scale(cloud: Cloud, account: str, region: str, alarm: Any, actions: Sequence
     points, _ = points_of(cloud, account, region, alarm)
     real = [point for point in points if point is not None]
     for action in actions if real else ():
-        scaling.act(cloud, account, region, action, real[-1], float(alarm.threshold))
+        scaling.act(cloud, account, region, action, alarm.name, real[-1], float(alarm.threshold))
 
 
 @cache

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -184,12 +185,23 @@ def start_build(call: Call) -> dict[str, Any]:
         stop = BuildStop()
         known.builds[build["id"]] = build
         known.stops[build["id"]] = stop
+        known.started[build["id"]] = {name: value for name, value in params.items() if name != "idempotencyToken"}
         if token:
             known.tokens[token] = (params, build["id"])
         answer = copy.deepcopy(build)
     run = BuildRun(call.cloud, known, build, project, stop, work)
     call.cloud.background(f"codebuild build {build['id']}", run.run)
     return {"build": answer}
+
+
+@codebuild.operation("RetryBuild")
+def retry_build(call: Call) -> dict[str, Any]:
+    """A new build of the project as it is now, with what the former one was given (API Reference, RetryBuild)."""
+    known, given = state(call), call.params.get("id", "")
+    refuse_unless(given, INVALID, "A build id is required")
+    refuse_unless(short_id(given) in known.started, NOT_FOUND, f"Build cannot be found: {given}")
+    token = {name: value for name, value in call.params.items() if name == "idempotencyToken"}
+    return start_build(replace(call, params=known.started[short_id(given)] | token)) or {}
 
 
 def refuse_without_quota(call: Call, compute: str) -> None:

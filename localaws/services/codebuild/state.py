@@ -31,6 +31,7 @@ class CodeBuildState:
     stops: dict[str, BuildStop] = field(default_factory=dict)
     numbers: dict[str, int] = field(default_factory=dict)
     tokens: dict[str, tuple[dict[str, Any], str]] = field(default_factory=dict)  # StartBuild's: parameters, build id
+    started: dict[str, dict[str, Any]] = field(default_factory=dict)  # by build id: what StartBuild was given
     report_groups: dict[str, dict[str, Any]] = field(default_factory=dict)  # by ARN
     reports: dict[str, dict[str, Any]] = field(default_factory=dict)  # by ARN, oldest first
     test_cases: dict[str, list[dict[str, Any]]] = field(default_factory=dict)  # by the report's ARN

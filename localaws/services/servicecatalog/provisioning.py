@@ -143,6 +143,8 @@ def start(call: Call, record_type: str, provisioned: Provisioned, work: Callable
         provisioned.launch_role,
         now(),
         now(),
+        call.principal.role_arn or call.principal.arn,
+        call.principal.arn,
         tags=dict(provisioned.tags),
     )
     catalog.records[record.id] = record
@@ -290,16 +292,31 @@ def describe_record(call: Call) -> dict[str, Any]:
     return {"RecordDetail": record_detail(record), **page(call, "RecordOutputs", record.outputs)}
 
 
-def accessible(provisioned: Provisioned, params: dict[str, Any], principal: Principal) -> bool:
-    """AccessLevelFilter: Account (the default), Role or User, always with the value self."""
-    level = params.get("AccessLevelFilter") or {"Key": "Account", "Value": "self"}
+@operation("ListRecordHistory")
+def list_record_history(call: Call) -> dict[str, Any]:
+    """The newest first; the caller's own, unless AccessLevelFilter asks for more (API Reference, ListRecordHistory)."""
+    params = call.params
+    records = [r for r in catalog_of(call).records.values() if accessible(r, params, call.principal, default="User")]
+    if wanted := params.get("SearchFilter"):
+        key, value = wanted.get("Key", ""), wanted.get("Value", "")
+        if key not in ("product", "provisionedproduct"):
+            raise invalid("SearchFilter takes the keys product and provisionedproduct only.")
+        records = [r for r in records if value == (r.product if key == "product" else r.provisioned)]
+    return page(call, "RecordDetails", [record_detail(record) for record in reversed(records)])
+
+
+def accessible(
+    of: Provisioned | Record, params: dict[str, Any], principal: Principal, *, default: str = "Account"
+) -> bool:
+    """AccessLevelFilter: Account, Role or User, always with the value self."""
+    level = params.get("AccessLevelFilter") or {"Key": default, "Value": "self"}
     if level.get("Value") != "self":
         raise invalid("AccessLevelFilter takes only the value self.")
     if level["Key"] == "Account":
         return True
     if level["Key"] == "Role":
-        return provisioned.user_arn == (principal.role_arn or principal.arn)
-    return provisioned.user_arn_session == principal.arn
+        return of.user_arn == (principal.role_arn or principal.arn)
+    return of.user_arn_session == principal.arn
 
 
 @operation("ScanProvisionedProducts")

@@ -1,7 +1,8 @@
 """Portfolio shares, seen from the account that shares.
 
 Service Catalog API Reference: CreatePortfolioShare, DescribePortfolioShares, DescribePortfolioShareStatus,
-DeletePortfolioShare, AcceptPortfolioShare, EnableAWSOrganizationsAccess, GetAWSOrganizationsAccessStatus.
+DeletePortfolioShare, AcceptPortfolioShare, ListPortfolioAccess, EnableAWSOrganizationsAccess,
+GetAWSOrganizationsAccessStatus.
 Not supported: working in the recipient's account with what was shared (SourcePortfolioId, ListAcceptedPortfolioShares).
 """
 
@@ -134,6 +135,19 @@ def describe_portfolio_shares(call: Call) -> dict[str, Any]:
         if share.type == call.params["Type"]
     ]
     return page(call, "PortfolioShareDetails", listed)
+
+
+@operation("ListPortfolioAccess")
+def list_portfolio_access(call: Call) -> dict[str, Any]:
+    """The accounts that it is shared with; with OrganizationParentId, those below a node that it is shared with."""
+    portfolio, parent = catalog_of(call).portfolio(call.params["PortfolioId"]), call.params.get("OrganizationParentId")
+    mine = shares_of(call).by_portfolio.get(portfolio.id, {})
+    if parent is None:
+        return page(call, "AccountIds", [share.with_whom for share in mine.values() if share.type == "ACCOUNT"])
+    found(mine.get(parent), f"Portfolio {portfolio.id} is not shared with {parent}.")
+    management = organizations.management_of(call.account)
+    top = organizations.organization(management).org.root_id if mine[parent].type == "ORGANIZATION" else parent
+    return page(call, "AccountIds", [account.id for account in organizations.accounts_below(management, top)])
 
 
 @operation("DeletePortfolioShare")

@@ -106,6 +106,8 @@ class Record:
     launch_role: str
     created: datetime
     updated: datetime
+    user_arn: str
+    user_arn_session: str
     status: str = "CREATED"
     errors: list[dict[str, str]] = field(default_factory=list)
     outputs: list[dict[str, str]] = field(default_factory=list)

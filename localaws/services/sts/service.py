@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from typing import Any
 
 from awslang.errors import AwsError, NotSupported
-from awslang.principals import Principal
+from awslang.principals import Credentials, Principal
 from localaws import moto_bridge
 from localaws.authorization import state
 from localaws.calls import Call
+from localaws.cloud import SESSION_SECONDS
 from localaws.service import Service
 
+HALF_A_DAY = 43_200  # seconds: API Reference, GetSessionToken
+MFA = "aws:multifactorauthpresent"
 sts = Service("sts", invalid="ValidationError")
 
 
@@ -49,19 +53,35 @@ def assume_role(call: Call) -> dict[str, Any]:
         tags=session_tags(params),
         seconds=params.get("DurationSeconds", 3600),
     )
-    credentials = session.credentials
     return {
-        "Credentials": {
-            "AccessKeyId": credentials.access_key_id,
-            "SecretAccessKey": credentials.secret_access_key,
-            "SessionToken": credentials.session_token,
-            "Expiration": credentials.expiration,
-        },
+        "Credentials": shown(session.credentials),
         "AssumedRoleUser": {
             "AssumedRoleId": user_id(session.principal),
             "Arn": session.principal.arn,
         },
     }
+
+
+def shown(credentials: Credentials) -> dict[str, Any]:
+    return {
+        "AccessKeyId": credentials.access_key_id,
+        "SecretAccessKey": credentials.secret_access_key,
+        "SessionToken": credentials.session_token,
+        "Expiration": credentials.expiration,
+    }
+
+
+@sts.operation("GetSessionToken")
+def get_session_token(call: Call) -> dict[str, Any]:
+    """Of a user for half a day, of the root user for an hour at most (API Reference, GetSessionToken)."""
+    if call.principal.kind not in ("user", "root") or call.principal.session_keys:
+        raise AwsError("AccessDenied", "Cannot call GetSessionToken with session credentials", 403)
+    if {"SerialNumber", "TokenCode"} & set(call.params):
+        raise NotSupported("sts:GetSessionToken with an MFA device")
+    seconds = call.params.get("DurationSeconds", HALF_A_DAY)
+    seconds = min(seconds, SESSION_SECONDS) if call.principal.kind == "root" else seconds
+    principal = replace(call.principal, session_keys={MFA: "false"})
+    return {"Credentials": shown(call.cloud.issue(principal, seconds))}
 
 
 def session_tags(params: dict[str, Any]) -> dict[str, str]:

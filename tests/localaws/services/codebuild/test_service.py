@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from botocore.exceptions import ClientError
 
 from localaws.cloud import Session
 from localaws.services.codebuild import run as codebuild_run
@@ -256,3 +257,16 @@ def test_a_build_tells_its_start_and_its_end(root: Session, monkeypatch: pytest.
     assert seen[1]["source"] == "aws.codebuild"
     assert seen[1]["resources"] == [done["arn"]]
     assert seen[1]["detail"]["additional-information"]["phases"][0]["start-time"] == moment(done["startTime"])
+
+
+def test_a_build_is_retried_with_what_it_was_given(root: Session) -> None:
+    """CodeBuild API Reference, RetryBuild."""
+    given = {"environmentVariablesOverride": [{"name": "A", "value": "start"}]}
+    done = build(root, "version: 0.2\nphases: {build: {commands: ['test $A = start']}}\n", start=given)
+    codebuild = root.client("codebuild")
+    again = codebuild.retry_build(id=done["id"], idempotencyToken="one")["build"]
+    assert (again["buildNumber"], again["id"] == done["id"]) == (2, False)
+    assert finish(root, again["id"])["buildStatus"] == done["buildStatus"] == "SUCCEEDED"
+    assert codebuild.retry_build(id=done["arn"], idempotencyToken="one")["build"]["id"] == again["id"]
+    with pytest.raises(ClientError, match="ResourceNotFoundException"):
+        codebuild.retry_build(id="maker:none")

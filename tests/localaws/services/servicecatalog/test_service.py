@@ -285,6 +285,16 @@ def test_a_launch_role_that_does_not_trust_service_catalog_makes_nothing(office:
     assert office.root.client("cloudformation").describe_stacks()["Stacks"] == []
 
 
+def history(catalog: Any, **asked: Any) -> list[str]:
+    """The types of the records, in the order of ListRecordHistory's pages."""
+    records, more = [], {"PageToken": "0"}
+    while more:
+        answer = catalog.list_record_history(PageSize=2, **asked, **more)
+        records += [record["RecordType"] for record in answer["RecordDetails"]]
+        more = {"PageToken": answer["NextPageToken"]} if "NextPageToken" in answer else {}
+    return records
+
+
 def test_a_provisioned_product_is_updated_and_terminated_through_its_stack(office: CatalogAccount) -> None:
     _, product, version = office.published()
     launch(office, product, version, Name="orders")
@@ -302,6 +312,14 @@ def test_a_provisioned_product_is_updated_and_terminated_through_its_stack(offic
     assert finished(office, record["RecordId"])["RecordDetail"]["Status"] == "SUCCEEDED"
     with pytest.raises(ClientError, match="ResourceNotFoundException"):
         office.admin.describe_provisioned_product(Name="mine")
+    kinds = ["TERMINATE_PROVISIONED_PRODUCT", "UPDATE_PROVISIONED_PRODUCT", "PROVISION_PRODUCT"]
+    assert history(user) == kinds  # the newest first; without a filter the caller's own alone
+    assert history(office.admin) == []
+    account = {"AccessLevelFilter": {"Key": "Account", "Value": "self"}}
+    assert history(office.admin, **account, SearchFilter={"Key": "product", "Value": product}) == kinds
+    assert history(office.admin, **account, SearchFilter={"Key": "provisionedproduct", "Value": "pp-1"}) == []
+    with pytest.raises(ClientError, match="the keys product and provisionedproduct only"):
+        history(office.admin, SearchFilter={"Key": "name", "Value": "mine"})
     assert office.root.client("sqs").list_queues().get("QueueUrls", []) == []
 
 
@@ -327,6 +345,7 @@ def test_a_portfolio_shared_with_an_account_waits_until_it_is_accepted_there(off
     for _ in range(2):
         office.admin.create_portfolio_share(PortfolioId=portfolio, AccountId=B)
     assert shares(office, portfolio, "ACCOUNT") == [(B, False)]
+    assert office.admin.list_portfolio_access(PortfolioId=portfolio)["AccountIds"] == [B]
     office.cloud.root(B, REGION).client("servicecatalog").accept_portfolio_share(PortfolioId=portfolio)
     assert shares(office, portfolio, "ACCOUNT") == [(B, True)]
     with pytest.raises(ClientError, match="ResourceNotFoundException"):
@@ -345,6 +364,9 @@ def test_a_portfolio_is_shared_with_the_organization_once_service_catalog_may_re
     token = office.admin.create_portfolio_share(PortfolioId=portfolio, OrganizationNode=node)["PortfolioShareToken"]
     assert office.admin.describe_portfolio_share_status(PortfolioShareToken=token)["Status"] == "COMPLETED"
     assert shares(office, portfolio, "ORGANIZATION") == [(organization, True)]
+    below = {"PortfolioId": portfolio, "OrganizationParentId": organization}
+    assert office.admin.list_portfolio_access(**below)["AccountIds"] == [A]
+    assert office.admin.list_portfolio_access(PortfolioId=portfolio)["AccountIds"] == []
     nowhere = {"Type": "ORGANIZATIONAL_UNIT", "Value": "ou-ab12-nowhere1"}
     with pytest.raises(ClientError, match="is not in the organization"):
         office.admin.create_portfolio_share(PortfolioId=portfolio, OrganizationNode=nowhere)

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
 from botocore.exceptions import ClientError
 
-from awslang.principals import service_principal
+from awslang.principals import Principal, service_principal
 from localaws.cloud import Cloud, Session
 from tests.support.authorization import REGION, A, B, allow, check_refused, document, session, trust
 
@@ -91,3 +92,36 @@ def test_the_keys_of_a_delivering_service_are_in_every_request_of_its_session(cl
     assert put("/a", "red", {"codebuild:projectarn": project})
     check_refused(lambda: put("/b", "blue", {"codebuild:projectarn": project}))
     check_refused(lambda: put("/c", "red", {}))
+
+
+def test_a_session_token_of_a_user_is_for_everything_but_iam(cloud: Cloud) -> None:
+    """STS API Reference, GetSessionToken: its durations, and what its credentials may not do without MFA."""
+    iam = cloud.root(A, REGION).client("iam")
+    iam.create_user(UserName="person")
+    iam.put_user_policy(UserName="person", PolicyName="all", PolicyDocument=document(allow("*")))
+    arn = f"arn:aws:iam::{A}:user/person"
+    user = Session(cloud, cloud.issue(Principal("user", A, arn), None), REGION)
+
+    def token(by: Session, **more: Any) -> Session:
+        given = by.client("sts").get_session_token(**more)["Credentials"]
+        found = cloud.credentials(given["AccessKeyId"])
+        assert found is not None
+        assert given["SessionToken"]
+        return Session(cloud, found, REGION)
+
+    def hours(session: Session) -> float:
+        assert session.credentials.expiration is not None
+        return round((session.credentials.expiration - datetime.now(UTC)).total_seconds() / 3600, 1)
+
+    short = token(user)
+    assert hours(short) == 12.0
+    assert hours(token(user, DurationSeconds=129_600)) == 36.0
+    assert hours(token(cloud.root(A, REGION))) == 1.0
+    assert short.client("sts").get_caller_identity()["Arn"] == arn
+    short.client("ssm").put_parameter(Name="a", Value="1", Type="String")
+    with pytest.raises(ClientError, match="InvalidClientTokenId"):
+        short.client("iam").list_users()
+    with pytest.raises(ClientError, match="Cannot call GetSessionToken with session credentials"):
+        token(short)
+    with pytest.raises(ClientError, match="Cannot call GetSessionToken with session credentials"):
+        token(session(cloud, "role", allow("*")))
