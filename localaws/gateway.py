@@ -23,6 +23,7 @@ from localaws.calls import UNSEEN, Call, HttpRequest
 from localaws.cloud import Cloud, Fault, new_id
 from localaws.refusals import protocol_of, refusal
 from localaws.services.account import service as account
+from localaws.services.codecommit import http as git_over_http
 from localaws.services.s3.state import bucket_state
 from localaws.signatures import Signatures, Signed, claim_of, scope_of
 
@@ -87,6 +88,8 @@ class Gateway:
 
     def limit(self, head: HttpRequest) -> int:
         """How many bytes the body may have: few, where the key is not known here."""
+        if git_over_http.is_git(head.path):
+            return BODY_LIMIT if git_over_http.known_caller(self.signatures, head) else STRANGERS_LIMIT
         try:
             claim = claim_of(head)
         except AwsError:
@@ -109,6 +112,8 @@ class Gateway:
 
     def respond(self, request: HttpRequest) -> intake.Answer:
         """The answer to a request from outside, as it goes over the wire: its signature is checked."""
+        if git_over_http.is_git(request.path):
+            return self.completed(request, git_over_http.answer(self.cloud, self.signatures, request))
         signed = self.signatures.of(request)
         origin = intake.foreign_origin(request.headers)
         if origin and not self.allows_page(signed, origin):

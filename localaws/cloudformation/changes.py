@@ -5,7 +5,9 @@ CloudFormation User Guide, "Understand update behaviors of stack resources"; API
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import copy
+import json
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,6 +16,8 @@ from awslang.template.graph import order
 from awslang.template.intrinsics import UNKNOWN
 from localaws.cloudformation.goals import Goal
 from localaws.cloudformation.stacks import STACK_TYPE, Resource
+
+AFTERWARDS = "{{changeSet:KNOWN_AFTER_APPLY}}"
 
 
 @dataclass(frozen=True)
@@ -129,6 +133,33 @@ def shown(change: Change) -> dict[str, Any]:
     if change.action == "Modify":
         shown |= modification(change)
     return {"Type": "Resource", "ResourceChange": shown}
+
+
+def with_values(change: Change, shown: Mapping[str, Any], secrets: Iterable[str]) -> dict[str, Any]:
+    """The change with the properties before and after it, as IncludePropertyValues asks for them.
+
+    CloudFormation User Guide, "Change sets for CloudFormation stacks": what is not known yet has a placeholder, and
+    NoEcho values are masked.
+    """
+    detailed = copy.deepcopy(dict(shown))
+    resource = detailed["ResourceChange"]
+    for name, side in (("BeforeContext", change.old), ("AfterContext", change.new)):
+        if side is not None:
+            resource[name] = as_text({"Properties": side.properties}, secrets)
+    for detail in resource["Details"]:
+        target = detail["Target"]
+        for name, side in (("BeforeValue", change.old), ("AfterValue", change.new)):
+            if side is not None and target.get("Name") in side.properties:
+                value = side.properties[target["Name"]]
+                target[name] = value if isinstance(value, str) and value not in secrets else as_text(value, secrets)
+    return detailed
+
+
+def as_text(value: Any, secrets: Iterable[str]) -> str:
+    text = json.dumps(value, default=lambda part: AFTERWARDS if part is UNKNOWN else str(part), separators=(",", ":"))
+    for secret in sorted(secrets, key=len, reverse=True):
+        text = text.replace(json.dumps(secret)[1:-1], "****")
+    return text
 
 
 def modification(change: Change) -> dict[str, Any]:

@@ -10,13 +10,13 @@ from __future__ import annotations
 import re
 from typing import Any
 
-from awslang.errors import AwsError
+from awslang.errors import AwsError, NotSupported
 from localaws.calls import Call
 from localaws.cloud import arn, new_id
 from localaws.cloudformation import changes
 from localaws.cloudformation.deploy import UPDATABLE, Creation, begin, changes_anything, forget
 from localaws.cloudformation.goals import Goal
-from localaws.cloudformation.imports import Import, refuse_import
+from localaws.cloudformation.imports import Import, refuse_existing, refuse_import
 from localaws.cloudformation.requests import (
     NAME,
     accept,
@@ -28,13 +28,13 @@ from localaws.cloudformation.requests import (
     template_body,
 )
 from localaws.cloudformation.service import cloudformation
-from localaws.cloudformation.stacks import ChangeSet, Stack, find_stack, new_stack, stacks_of
+from localaws.cloudformation.stacks import STACK_TYPE, ChangeSet, Stack, find_stack, new_stack, stacks_of
 from localaws.cloudformation.steps import EXPECTED
 from localaws.cloudformation.updates import Update
 
 CHANGE_SET_NAME = re.compile(r"[a-zA-Z][-a-zA-Z0-9]{0,127}")
 NO_CHANGES = "The submitted information didn't contain changes. Submit different information to create a change set."
-NOT_SUPPORTED = ("IncludeNestedStacks", "ImportExistingResources", "DeploymentMode")
+NOT_SUPPORTED = ("DeploymentMode",)
 
 
 def stack_for_change_set(call: Call, kind: str) -> tuple[Stack, bool]:
@@ -76,6 +76,8 @@ def create_change_set(call: Call) -> dict[str, Any]:
             )
         session = acting(call, str(params.get("RoleARN") or stack.role_arn))
         goal = goal_of(call, params, stack, session, update=has_template(kind, stack))
+        if params.get("IncludeNestedStacks") and any(goal.unresolved(i).type == STACK_TYPE for i in goal.depends):
+            raise NotSupported("cloudformation: change sets of nested stacks (IncludeNestedStacks)")
         if kind == "IMPORT":
             refuse_import(stack, goal, params.get("ResourcesToImport", []))
         change_set = planned(call, stack, kind, goal)
@@ -119,10 +121,15 @@ def planned(call: Call, stack: Stack, kind: str, goal: Goal) -> ChangeSet:
     except EXPECTED as error:
         change_set.reason = str(error)
         return change_set
+    if call.params.get("ImportExistingResources"):
+        refuse_existing(call, stack, [change.new for change in foreseen if change.new and not change.old])
     shown = [changes.shown(change) for change in foreseen]
     for change in shown if kind == "IMPORT" else ():
         change["ResourceChange"]["Action"] = "Import"
     change_set.changes = shown
+    change_set.detailed = [
+        changes.with_values(change, one, goal.secrets) for change, one in zip(foreseen, shown, strict=True)
+    ]
     change_set.reason = "; ".join(problem for _, problem in refused)
     if not refused:
         change_set.status, change_set.execution = "CREATE_COMPLETE", "AVAILABLE"
@@ -147,7 +154,6 @@ def find_change_set(call: Call) -> tuple[Stack, ChangeSet]:
 
 @cloudformation.operation("DescribeChangeSet")
 def describe_change_set(call: Call) -> dict[str, Any]:
-    refuse_unsupported_parameters(call.params, "IncludePropertyValues")
     stack, found = find_change_set(call)
     goal: Goal = found.goal
     shown: dict[str, Any] = {
@@ -165,10 +171,12 @@ def describe_change_set(call: Call) -> dict[str, Any]:
         "RollbackConfiguration": {},
         "Capabilities": list(goal.capabilities),
         "Tags": [{"Key": k, "Value": v} for k, v in goal.tags.items()],
-        "IncludeNestedStacks": False,
+        "IncludeNestedStacks": bool(found.request.get("IncludeNestedStacks")),
         "OnStackFailure": found.request.get("OnStackFailure"),
     }
-    return clean(shown) | page(call, "Changes", found.changes)
+    return clean(shown) | page(
+        call, "Changes", found.detailed if call.params.get("IncludePropertyValues") else found.changes
+    )
 
 
 @cloudformation.operation("ListChangeSets")
@@ -186,7 +194,7 @@ def list_change_sets(call: Call) -> dict[str, Any]:
                 "StatusReason": found.reason,
                 "CreationTime": found.created,
                 "Description": found.request.get("Description"),
-                "IncludeNestedStacks": False,
+                "IncludeNestedStacks": bool(found.request.get("IncludeNestedStacks")),
             }
         )
         for found in stack.change_sets.values()

@@ -13,12 +13,14 @@ from typing import Any
 
 from awslang.errors import AwsError, NotSupported
 from awslang.template import schemas
+from localaws.calls import Call, unseen
+from localaws.cloud import new_id
 from localaws.cloudformation import changes
 from localaws.cloudformation.deployment import Deployment, adopt, failing, settle
 from localaws.cloudformation.goals import Goal
 from localaws.cloudformation.provider import Importer, Made, ResourceFailed, provider_for
 from localaws.cloudformation.stacks import Resource, Stack
-from localaws.cloudformation.steps import EXPECTED, walk
+from localaws.cloudformation.steps import EXPECTED, Steps, walk
 
 TAGGED = "Apply stack-level tags to imported resource if applicable."
 
@@ -48,6 +50,27 @@ def refuse_import(stack: Stack, goal: Goal, wanted: Sequence[Mapping[str, Any]])
         identifier = {path.split("/")[-1] for path in schemas.schema(kind, stack.region).primary_identifier}
         if set(one["ResourceIdentifier"]) != identifier:
             raise AwsError("ValidationError", f"{kind} is identified by {sorted(identifier)}")
+
+
+def refuse_existing(call: Call, stack: Stack, created: list[Resource]) -> None:
+    """NotSupported where ImportExistingResources would import: a resource with this name exists already.
+
+    CloudFormation User Guide, "Import AWS resources into a CloudFormation stack automatically". Of types that cannot be
+    imported here, the creation says that the name is taken.
+    """
+    steps = Steps(call.cloud, call.cloud.root(call.account, call.region), stack, {}, new_id())
+    for resource in created:
+        identifier = schemas.schema(resource.type, call.region).primary_identifier
+        names = [resource.properties.get(name) for name in identifier]
+        provider = provider_for(resource.type)
+        if not isinstance(provider, Importer) or not names or not isinstance(names[0], str):
+            continue
+        try:
+            with unseen():
+                provider.take_over(steps.context(resource, new_id()), names[0])
+        except EXPECTED:  # there is none
+            continue
+        raise NotSupported(f"cloudformation: ImportExistingResources of {resource.type} {names[0]}, which exists")
 
 
 class Import(Deployment):

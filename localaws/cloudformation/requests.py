@@ -27,7 +27,6 @@ NAME = re.compile(r"[a-zA-Z][-a-zA-Z0-9]{0,127}")
 NOT_SUPPORTED = (
     "NotificationARNs",
     "ResourceTypes",
-    "DeploymentConfig",
 )
 
 
@@ -36,6 +35,9 @@ def refuse_unsupported_parameters(params: Mapping[str, Any], *more: str) -> None
     for name in (*NOT_SUPPORTED, *more):
         if params.get(name):
             raise NotSupported(f"cloudformation: the parameter {name}")
+    config = params.get("DeploymentConfig") or {}
+    if config.get("Mode", "STANDARD") != "STANDARD" or config.get("DisableRollback"):  # what is not the default
+        raise NotSupported("cloudformation: the parameter DeploymentConfig with another value than the default")
     if (params.get("RollbackConfiguration") or {}).get("RollbackTriggers"):
         raise NotSupported("cloudformation: RollbackConfiguration with triggers")
 

@@ -82,7 +82,10 @@ class Output:
 
 @dataclass
 class ChangeSet:
-    """A change set: what UpdateStack or CreateStack would be asked, and what it would change."""
+    """A change set: what UpdateStack or CreateStack would be asked, and what it would change.
+
+    detailed: the changes with the values of the properties
+    """
 
     id: str
     name: str
@@ -93,6 +96,7 @@ class ChangeSet:
     reason: str = ""
     execution: str = "UNAVAILABLE"
     changes: list[dict[str, Any]] = field(default_factory=list)
+    detailed: list[dict[str, Any]] = field(default_factory=list)
     shown: dict[str, str] = field(default_factory=dict)
     created: datetime = field(default_factory=now)
     goal: Any = None  # goals.Goal

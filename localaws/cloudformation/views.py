@@ -199,7 +199,7 @@ def list_imports(call: Call) -> dict[str, Any]:
 def get_template(call: Call) -> dict[str, Any]:
     params = call.params
     body = find_change_set(call)[1].body if params.get("ChangeSetName") else stack_for(call).body
-    transformed = bool(read(body).transforms)
+    transformed = bool(body) and bool(read(body).transforms)  # a stack in review has none yet
     if params.get("TemplateStage") == "Processed" and transformed:
         raise NotSupported("cloudformation: GetTemplate of a processed template")
     return {"TemplateBody": body, "StagesAvailable": ["Original", "Processed"]}

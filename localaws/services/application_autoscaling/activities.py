@@ -29,7 +29,7 @@ class Activities:
 
 
 def note(cloud: Cloud, account: str, region: str, resource: str, cause: str, **more: Any) -> None:
-    """Remember an activity; one that did not scale is told once, until its reason changes."""
+    """Remember an activity; one that did not scale is noted once, until its reason changes."""
     known = cloud.state(Activities, account, region).found
     activity = {
         "ActivityId": new_id(),

@@ -17,11 +17,11 @@ def test_what_scaled_a_variant_and_what_did_not(cloud: Cloud) -> None:
     target = world.endpoint("ml.m5.large")
     autoscaling = world.client("application-autoscaling")
 
-    def told(**more: Any) -> list[dict[str, Any]]:
+    def listed(**more: Any) -> list[dict[str, Any]]:
         return list(autoscaling.describe_scaling_activities(**target, **more)["ScalingActivities"])
 
     autoscaling.register_scalable_target(**target, MinCapacity=2, MaxCapacity=3)
-    (first,) = told()
+    (first,) = listed()
     assert (first["Description"], first["Cause"], first["StatusCode"]) == (
         "Setting desired instance count to 2.", "minimum capacity was set to 2", "Successful",
     )  # fmt: skip
@@ -32,17 +32,17 @@ def test_what_scaled_a_variant_and_what_did_not(cloud: Cloud) -> None:
     )["PolicyARN"]  # fmt: skip
     for _ in range(3):  # to three instances, and twice no further
         scaling.act(cloud, A, REGION, policy, "busy", 10.0, 5.0)
-    assert [one["Description"] for one in told()] == [
+    assert [one["Description"] for one in listed()] == [
         "Setting desired instance count to 3.", "Setting desired instance count to 2.",
     ]  # fmt: skip
-    newest = told(IncludeNotScaledActivities=True)
+    newest = listed(IncludeNotScaledActivities=True)
     assert newest[0]["NotScaledReasons"] == [{"Code": "AlreadyAtMaxCapacity", "MaxCapacity": 3}]
     assert newest[0]["Cause"] == "monitor alarm busy in state ALARM triggered policy more"
     assert len(newest) == 3  # "only the first not scaled activity will be recorded"
     page = autoscaling.describe_scaling_activities(**target, MaxResults=1)
-    assert told(MaxResults=1, NextToken=page["NextToken"])[0]["ActivityId"] == first["ActivityId"]
+    assert listed(MaxResults=1, NextToken=page["NextToken"])[0]["ActivityId"] == first["ActivityId"]
     assert autoscaling.describe_scaling_activities(ServiceNamespace="ecs")["ScalingActivities"] == []
-    assert refusal(lambda: told(NextToken="bogus")) == "InvalidNextTokenException"
+    assert refusal(lambda: listed(NextToken="bogus")) == "InvalidNextTokenException"
     with pytest.raises(ClientError, match="ValidationException"):
         autoscaling.describe_scaling_activities(
             ServiceNamespace="sagemaker", ScalableDimension=target["ScalableDimension"]
