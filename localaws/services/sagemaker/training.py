@@ -14,6 +14,7 @@ import shutil
 import subprocess
 import threading
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -25,11 +26,13 @@ from localaws import places
 from localaws.calls import Call
 from localaws.cloud import Cloud, Session, arn
 from localaws.containers import content_types, process, xgboost_hyperparameters
+from localaws.services.cloudwatch import own_metrics
 from localaws.services.sagemaker import base, images, logs, storage
 from localaws.services.sagemaker.base import invalid
 from localaws.services.sagemaker.service import sagemaker
 
 DEFECT = "InternalServerError: We encountered an internal error. Please try again."
+PROFILED = 500  # milliseconds between system metrics where nothing else is asked for
 LOG_GROUP = "/aws/sagemaker/TrainingJobs"
 ENDED = frozenset({"Completed", "Failed", "Stopped"})
 METRIC = re.compile(r"^\[[0-9]+\]\t(.*)$", re.MULTILINE)
@@ -88,6 +91,11 @@ def create_training_job(call: Call) -> dict[str, Any]:
         "SecondaryStatusTransitions": [],
         "ModelArtifacts": {"S3ModelArtifacts": ""},
     }
+    algorithm = params["AlgorithmSpecification"]
+    definitions = metric_definitions(algorithm, params.get("HyperParameters", {}))
+    shown["AlgorithmSpecification"] = {**algorithm, **definitions}
+    if "ProfilerConfig" in params:
+        shown["ProfilingStatus"] = "Disabled" if params["ProfilerConfig"].get("DisableProfiler") else "Enabled"
     shown["OutputDataConfig"] = {"CompressionType": "GZIP", **params["OutputDataConfig"]}
     with jobs.lock:
         if name in jobs.by_name:
@@ -104,8 +112,7 @@ def check_job(cloud: Cloud, params: dict[str, Any], region: str) -> None:
     base.only(params, "CreateTrainingJob", *SHOWN, "Tags", "DebugHookConfig")
     if params.get("EnableManagedSpotTraining"):
         raise NotSupported("CreateTrainingJob with EnableManagedSpotTraining")
-    if params.get("ProfilerConfig") and not params["ProfilerConfig"].get("DisableProfiler"):
-        raise NotSupported("CreateTrainingJob with ProfilerConfig")
+    check_profiler(params.get("ProfilerConfig") or {})
     if params.get("DebugHookConfig", {}).get("CollectionConfigurations"):
         raise NotSupported("CreateTrainingJob with CollectionConfigurations")
     _check_algorithm(cloud, params["AlgorithmSpecification"], region)
@@ -119,6 +126,32 @@ def check_job(cloud: Cloud, params: dict[str, Any], region: str) -> None:
         raise NotSupported("OutputDataConfig with CompressionType NONE")
     if asked := xgboost_hyperparameters.not_supported(params.get("HyperParameters", {})):
         raise NotSupported(f"training with {asked}")
+
+
+def check_profiler(config: Mapping[str, Any]) -> None:
+    """The SDK's default, which asks for system metrics alone, is accepted; their files are not written to S3.
+
+    API Reference, "ProfilerConfig"; NotSupported where a framework is to be profiled, or otherwise than by default.
+    """
+    base.only(config, "ProfilerConfig", "S3OutputPath", "DisableProfiler", "ProfilingIntervalInMilliseconds")
+    if config.get("ProfilingIntervalInMilliseconds", PROFILED) != PROFILED:
+        raise NotSupported("ProfilerConfig with another ProfilingIntervalInMilliseconds than 500")
+
+
+def metric_definitions(algorithm: Mapping[str, Any], hyperparameters: Mapping[str, str]) -> dict[str, Any]:
+    """Those that a built-in algorithm brings, as DescribeTrainingJob shows them; a script brings none.
+
+    SageMaker Developer Guide, "Tune an XGBoost Model" (the names); the form of the expressions is that of public jobs.
+    """
+    if "sagemaker_program" in hyperparameters or "MetricDefinitions" in algorithm:
+        return {}
+    number = r"([-+]?[0-9]*\.?[0-9]+(?:[eE][-+]?[0-9]+)?)"
+    shown = [
+        {"Name": f"{of}:{name}", "Regex": rf".*\[[0-9]+\].*#011{of}-{name}:{number}.*"}
+        for name in xgboost_hyperparameters.METRICS
+        for of in ("train", "validation")
+    ]
+    return {"MetricDefinitions": shown, "EnableSageMakerMetricsTimeSeries": False}
 
 
 def _check_algorithm(cloud: Cloud, algorithm: dict[str, Any], region: str) -> None:
@@ -254,6 +287,10 @@ def train(cloud: Cloud, job: Job, session: Session, keys: dict[str, list[str]], 
         reason = failure.read_text(encoding="utf-8") if failure.exists() else ""
         raise JobFailed(f"AlgorithmError: {reason}, exit code: {code}")
     shown["FinalMetricDataList"] = final_metrics(output)
+    values = [(one["MetricName"], one["Value"], "None") for one in shown["FinalMetricDataList"]]
+    # The last values (Developer Guide, "Amazon CloudWatch Metrics for Monitoring and Analyzing Training Jobs").
+    name = {"TrainingJobName": shown["TrainingJobName"]}
+    own_metrics.publish(cloud, session.account, session.region, LOG_GROUP, values, name)
     step(cloud, job, "Uploading", "Uploading generated training model")
     path = f"{shown['OutputDataConfig']['S3OutputPath'].rstrip('/')}/{shown['TrainingJobName']}/output/model.tar.gz"
     key = shown["OutputDataConfig"].get("KmsKeyId", "")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 from localaws.cloud import Cloud
@@ -100,3 +101,52 @@ def test_a_change_set_of_a_stack_that_is_not_there_is_refused(cloud: Cloud, clie
         client.create_change_set, StackName="shop", ChangeSetName="x", TemplateBody=template_of({"A": queue_resource()})
     )
     assert message == "ValidationError: Stack [shop] does not exist"
+
+
+def test_the_values_of_the_properties_are_shown_where_they_are_asked_for(client: Any, queues: FakeQueues) -> None:
+    """CreateChangeSet's IncludePropertyValues, with defaults that change nothing (what `cdk deploy` sends)."""
+    secret = {"Parameters": {"P": {"Type": "String", "NoEcho": True}}}
+    tags = [{"Key": "p", "Value": {"Ref": "P"}}, {"Key": "of", "Value": {"Ref": "B"}}]
+    body = template_of({"A": queue_resource(1, Tags=tags), "B": queue_resource()}, **secret)
+    given: dict[str, Any] = {"Parameters": [{"ParameterKey": "P", "ParameterValue": "hidden"}]}
+    create_stack(client, template_of({"A": queue_resource(2)}))
+    defaults = {"IncludeNestedStacks": True, "ImportExistingResources": True, "DeploymentConfig": {"Mode": "STANDARD"}}
+    found = make(client, body, **given | defaults)
+    assert "BeforeContext" not in found["Changes"][0]["ResourceChange"]
+    shown = client.describe_change_set(StackName="shop", ChangeSetName="next", IncludePropertyValues=True)["Changes"]
+    found = {change["ResourceChange"]["LogicalResourceId"]: change["ResourceChange"] for change in shown}
+    first, second = found["A"], found["B"]
+    assert json.loads(first["BeforeContext"]) == {"Properties": {"DelaySeconds": 2}}
+    assert json.loads(first["AfterContext"])["Properties"]["Tags"] == [
+        {"Key": "p", "Value": "****"}, {"Key": "of", "Value": "{{changeSet:KNOWN_AFTER_APPLY}}"},
+    ]  # fmt: skip
+    delay = next(one["Target"] for one in first["Details"] if one["Target"]["Name"] == "DelaySeconds")
+    assert (delay["BeforeValue"], delay["AfterValue"]) == ("2", "1")
+    assert "BeforeContext" not in second
+    assert json.loads(second["AfterContext"]) == {"Properties": {"DelaySeconds": 0}}
+    nested = template_of({"N": {"Type": "AWS::CloudFormation::Stack", "Properties": {"TemplateURL": "https://a"}}})
+    asked = {"StackName": "shop", "ChangeSetName": "other", "TemplateBody": nested}
+    assert "IncludeNestedStacks" in refusal(client.create_change_set, **asked, IncludeNestedStacks=True)
+    express = {**asked, "TemplateBody": body, **given, "DeploymentConfig": {"Mode": "EXPRESS"}}
+    assert "DeploymentConfig" in refusal(client.create_change_set, **express)
+
+
+def test_a_stack_in_review_has_no_template_yet(client: Any, queues: FakeQueues) -> None:
+    make(client, template_of({"A": queue_resource(1)}), ChangeSetType="CREATE")
+    assert client.get_template(StackName="shop")["TemplateBody"] == ""
+
+
+def test_what_exists_already_is_not_imported_beside_what_is_made(cloud: Cloud) -> None:
+    client = cloud.root("111111111111", "us-east-1").client("cloudformation")
+    bucket = {"Type": "AWS::S3::Bucket", "DeletionPolicy": "Retain", "Properties": {"BucketName": "taken"}}
+    asked = {
+        "StackName": "shop", "ChangeSetName": "next", "ChangeSetType": "CREATE", "ImportExistingResources": True,
+        "TemplateBody": template_of({"A": bucket}),
+    }  # fmt: skip
+    client.create_change_set(**asked)
+    client.delete_stack(StackName="shop")
+    cloud.root("111111111111", "us-east-1").client("s3").create_bucket(Bucket="taken")
+    asked["ChangeSetName"] = "again"
+    assert "ImportExistingResources of AWS::S3::Bucket taken, which exists" in refusal(
+        client.create_change_set, **asked
+    )

@@ -20,7 +20,7 @@ ROLE = [allow("codecommit:GitPull")]
 NAMES = ["-c", "user.name=Ada", "-c", "user.email=a@b.c"]
 
 
-def helper(by: Session, spoilt: str = "") -> str:
+def helper(by: Session, broken: str = "") -> str:
     """What `aws codecommit credential-helper` prints: a signature of the method GIT, in the name of the access key."""
     found = by.credentials
     signer: Any = SigV4Auth(
@@ -30,13 +30,13 @@ def helper(by: Session, spoilt: str = "") -> str:
     request.context["timestamp"] = datetime.now(UTC).strftime("%Y%m%dT%H%M%S")
     canonical = "GIT\n/v1/repos/code\n\nhost:127.0.0.1\n\nhost\n"
     signature = signer.signature(signer.string_to_sign(request, canonical), request)
-    password = f"{request.context['timestamp']}Z{spoilt or signature}"
+    password = f"{request.context['timestamp']}Z{broken or signature}"
     user = f"{found.access_key_id}%{found.session_token}"
     return f"!f() {{ echo username={user}; echo password={password}; }}; f"
 
 
-def git(by: Session, *words: str, folder: Path, spoilt: str = "") -> subprocess.CompletedProcess[str]:
-    setting = ["-c", f"credential.helper={helper(by, spoilt)}", "-c", "credential.UseHttpPath=true"]
+def git(by: Session, *words: str, folder: Path, broken: str = "") -> subprocess.CompletedProcess[str]:
+    setting = ["-c", f"credential.helper={helper(by, broken)}", "-c", "credential.UseHttpPath=true"]
     variables = {
         "PATH": "/usr/bin:/bin", "HOME": str(folder), "GIT_TERMINAL_PROMPT": "0", "GIT_CONFIG_NOSYSTEM": "1",
         "no_proxy": "*",
@@ -57,7 +57,7 @@ def test_clone_and_push_with_the_callers_own_permissions(cloud: Cloud, tmp_path:
     writer = session(
         cloud, "writer", allow("codecommit:GitPull", arn), allow("codecommit:GitPush", arn, Condition=topic)
     )
-    assert "403" in git(reader, "clone", url, "wrong", folder=tmp_path, spoilt="0" * 64).stderr
+    assert "403" in git(reader, "clone", url, "wrong", folder=tmp_path, broken="0" * 64).stderr
     assert "403" in git(session(cloud, "other"), "clone", url, "wrong", folder=tmp_path).stderr
     done = git(reader, "clone", "--quiet", url, "work", folder=tmp_path)
     assert done.returncode == 0, done.stderr
@@ -81,7 +81,7 @@ def test_clone_and_push_with_the_callers_own_permissions(cloud: Cloud, tmp_path:
     assert pushes == {("reader", "AccessDeniedException"), ("writer", "AccessDeniedException"), ("writer", "")}
 
 
-@pytest.mark.parametrize("user", ["", "nobody:nothing"])
+@pytest.mark.parametrize("user", ["", "stranger:nothing"])
 def test_git_is_asked_for_credentials_or_refused(cloud: Cloud, user: str) -> None:
     url = (
         cloud.endpoint.replace("//", f"//{user}@" if user else "//")

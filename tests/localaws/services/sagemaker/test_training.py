@@ -51,8 +51,16 @@ def test_a_role_that_names_its_key_by_id_or_alias_may_encrypt_with_it(cloud: Clo
 def test_a_job_leaves_a_model_its_metrics_and_its_logs(cloud: Cloud, role: str) -> None:
     key = client(cloud, "kms").create_key()["KeyMetadata"]["Arn"]
     output = {"S3OutputPath": f"s3://{BUCKET}/models", "KmsKeyId": key}
-    shown = train(cloud, "iris-1", role, OutputDataConfig=output)
+    profiler = {"S3OutputPath": f"s3://{BUCKET}/models", "DisableProfiler": False}  # as the SDK's version 2 asks
+    shown = train(cloud, "iris-1", role, OutputDataConfig=output, ProfilerConfig=profiler)
     assert shown["TrainingJobStatus"] == "Completed", shown
+    assert (shown["ProfilingStatus"], shown["ProfilerConfig"]) == ("Enabled", profiler)
+    defined = {one["Name"] for one in shown["AlgorithmSpecification"]["MetricDefinitions"]}
+    final = {one["MetricName"] for one in shown["FinalMetricDataList"]}
+    assert final <= defined
+    metrics = client(cloud, "cloudwatch").list_metrics(Namespace="/aws/sagemaker/TrainingJobs")["Metrics"]
+    assert {one["MetricName"] for one in metrics} == final
+    assert metrics[0]["Dimensions"] == [{"Name": "TrainingJobName", "Value": "iris-1"}]
     assert [step["Status"] for step in shown["SecondaryStatusTransitions"]] == [
         "Starting", "Downloading", "Training", "Uploading", "Completed",
     ]  # fmt: skip
