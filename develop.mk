@@ -1,12 +1,17 @@
 # What a developer of the kit needs besides: the rehearsal, tests, checks, lock files and the release.
 COMPILE = $(VENV)/bin/uv pip compile --quiet --universal --generate-hashes --no-emit-index-url --constraints requirements/constraints.in --custom-compile-command "make lock" $(GIVEN)
-GROUPS := lint notebooks release taskcat uv
+GROUPS := cli lint notebooks release sam sdk2 taskcat uv
 PYTEST = $(RUN) pytest -n auto --dist loadfile --no-loadscope-reorder
 
 # An environment of its own for each group whose packages are heavy or clash with ours: .venv-lint, …
 .venv-%/.ready: requirements/%.txt $(READY)
 	@$(VENV)/bin/uv venv --quiet --clear --python $(VENV)/bin/python .venv-$*
 	@$(VENV)/bin/uv pip install --quiet --python .venv-$*/bin/python --require-hashes -r requirements/$*.txt
+	@touch $@
+
+# The same for the packages of npm that `make clients` runs.
+.venv-cdk/.ready: requirements/cdk/package-lock.json
+	@rm -rf .venv-cdk && cp -r requirements/cdk .venv-cdk && npm ci --prefix .venv-cdk --ignore-scripts --no-audit --no-fund --silent
 	@touch $@
 
 ##@ Rehearse on this machine
@@ -56,6 +61,10 @@ fidelity: $(READY) ## Compare the policy evaluator with an independent one on 20
 .PHONY: taskcat
 taskcat: .venv-taskcat/.ready ## Lint templates with taskcat, and test them where AWS credentials are available
 	@$(RUN) scripts.taskcat $(GIVEN)
+
+.PHONY: clients
+clients: .venv-cli/.ready .venv-sam/.ready .venv-sdk2/.ready .venv-notebooks/.ready .venv-taskcat/.ready .venv-cdk/.ready ## Run the AWS CLI, SDKs, CDK, SAM, taskcat and git on a rehearsal (installs 2 GB, needs Node.js)
+	@$(RUN) tests.clients $(GIVEN)
 
 .PHONY: release
 release: .venv-release/.ready ## Build the release in dist/: the zip to install from, its SBOM and checksums

@@ -37,6 +37,7 @@ INVALID = {
     "application-autoscaling": Invalid("InvalidNextTokenException", "The next token supplied was invalid.",
         "Application Auto Scaling API Reference, DescribeScalableTargets"),
     "cloudformation": Invalid("ValidationError", "NextToken is invalid", COMMON.format("CloudFormation")),
+    "cloudtrail": Invalid("InvalidNextTokenException", "Invalid token.", "CloudTrail API Reference, LookupEvents"),
     "cloudwatch": Invalid("InvalidNextToken", "The next token specified is invalid.",
         "CloudWatch API Reference, DescribeAlarms"),
     "codebuild": Invalid("InvalidInputException", "Invalid next token", "CodeBuild API Reference, ListProjects"),
@@ -62,6 +63,8 @@ INVALID = {
         "AWS Organizations API Reference, ListAccounts", {"Reason": "INVALID_NEXT_TOKEN"}),
     "pricing": Invalid("InvalidNextTokenException", "The pagination token is invalid. Try again without a pagination "
         "token.", "Price List API Reference, GetProducts"),
+    "resourcegroupstaggingapi": Invalid("InvalidParameterException", "The specified PaginationToken is not valid.",
+        "Resource Groups Tagging API Reference, GetResources"),
     "s3": Invalid("InvalidArgument", "The continuation token provided is incorrect", "S3 API Reference, Error "
         "responses"),
     "sagemaker": Invalid("ValidationException", "Invalid pagination token.", COMMON.format("SageMaker")),
@@ -97,6 +100,7 @@ TOKENS = {
     "nextToken": ("nextToken", "nextForwardToken", "nextBackwardToken"),
     "Marker": ("Marker", "NextMarker"),
     "PageToken": ("NextPageToken", "PageToken"),
+    "PaginationToken": ("PaginationToken",),
     "ContinuationToken": ("ContinuationToken", "NextContinuationToken"),
 }
 

@@ -24,6 +24,7 @@ SERVICES: dict[str, tuple[str, str]] = {
     "account": ("localaws.services.account", "account"),
     "application-autoscaling": ("localaws.services.application_autoscaling", "application_autoscaling"),
     "cloudformation": ("localaws.cloudformation", "cloudformation"),
+    "cloudtrail": ("localaws.services.cloudtrail", "cloudtrail"),
     "cloudwatch": ("localaws.services.cloudwatch", "cloudwatch"),
     "codebuild": ("localaws.services.codebuild", "codebuild"),
     "codecommit": ("localaws.services.codecommit", "codecommit"),

@@ -18,10 +18,10 @@ from typing import Any
 TABLE = Path(__file__).with_name("actions.json")
 PREFIXES = (
     "account",
-    "application-autoscaling", "cloudformation", "cloudwatch", "codebuild", "codecommit", "codeconnections",
-    "codepipeline", "codestar-connections", "dynamodb", "ecr", "events", "iam", "kms", "lambda", "logs",
-    "organizations", "pricing", "s3", "sagemaker", "secretsmanager", "servicecatalog", "servicequotas", "sns", "sqs",
-    "ssm", "states", "sts", "tag",
+    "application-autoscaling", "cloudformation", "cloudtrail", "cloudwatch", "codebuild", "codecommit",
+    "codeconnections", "codepipeline", "codestar-connections", "dynamodb", "ecr", "events", "iam", "kms", "lambda",
+    "logs", "organizations", "pricing", "s3", "sagemaker", "secretsmanager", "servicecatalog", "servicequotas", "sns",
+    "sqs", "ssm", "states", "sts", "tag",
 )  # fmt: skip
 # Actions that AWS documents elsewhere, with the resource types they act on.
 ADDED: dict[str, dict[str, list[str]]] = {

@@ -95,6 +95,19 @@ def refuse_update(stack: Stack, *, disable_rollback: bool) -> None:
         raise NotSupported("cloudformation: an update of a stack in UPDATE_FAILED without DisableRollback")
 
 
+@cloudformation.operation("CancelUpdateStack")
+def cancel_update_stack(call: Call) -> None:
+    """The resource that is worked on is finished, no other is begun, and the update is rolled back (API Reference)."""
+    stack = stack_for(call)
+    if repeated(call, stack):
+        return
+    with stack.lock:
+        if stack.status != "UPDATE_IN_PROGRESS":
+            raise AwsError("ValidationError", "CancelUpdateStack cannot be called from current stack status")
+        accept(call, stack)
+        stack.cancelled = True
+
+
 @cloudformation.operation("DeleteStack")
 def delete_stack(call: Call) -> None:
     """A stack that does not exist is deleted already, as AWS sees it."""

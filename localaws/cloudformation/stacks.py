@@ -115,6 +115,7 @@ class Stack:
     owner: the stack set or parent stack that it belongs to; empty for a user's own
     policy: the stack policy; empty for none
     signals: by logical id and unique id, those that SignalResource brought
+    cancelled: CancelUpdateStack was asked of the update that runs
     stable: the resources before an update that failed and was not rolled back
     """
 
@@ -154,6 +155,7 @@ class Stack:
     imports: frozenset[str] = frozenset()
     events: list[Event] = field(default_factory=list)
     change_sets: dict[str, ChangeSet] = field(default_factory=dict)
+    cancelled: bool = False
     stuck: Any = None  # deploy.Update, where its rollback failed
     lock: threading.RLock = field(default_factory=threading.RLock)
 

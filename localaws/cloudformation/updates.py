@@ -29,6 +29,7 @@ class Update(Deployment):
         """policy: a stack policy for this update only"""
         super().__init__(cloud, session, stack, goal, validate=validate)
         self.policy = policy or stack.policy
+        stack.cancelled = False
         self.before = {i: r for i, r in stack.resources.items() if r.status != "CREATE_FAILED"}
         stack.replaced += [r for r in stack.resources.values() if r.status == "CREATE_FAILED" and r.physical_id]
         stack.resources = dict(self.before)
@@ -49,7 +50,12 @@ class Update(Deployment):
         if protected := self.protected():
             self.fail(failing("update", protected))
             return
-        if failed := walk(self.order, self.settle_one, stack.at_once):
+        failed = walk(self.order, self.settle_one, stack.at_once)
+        if stack.cancelled:
+            stack.become("UPDATE_ROLLBACK_IN_PROGRESS", "User Initiated")
+            self.roll_back()
+            return
+        if failed:
             self.fail(failing("update" if set(failed) & set(self.before) else "create", failed))
             return
         try:
@@ -72,6 +78,8 @@ class Update(Deployment):
 
     def settle_one(self, logical_id: str) -> None:
         """One resource becomes what the goal wants: made, changed, replaced or left alone."""
+        if self.stack.cancelled:
+            raise StepFailed("Resource update cancelled")
         old = self.before.get(logical_id)
         if old is None:
             try:

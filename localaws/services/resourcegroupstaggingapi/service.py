@@ -7,7 +7,6 @@ from collections.abc import Iterable, Sequence
 from itertools import accumulate
 from typing import Any
 
-from awslang.bounded import is_number
 from awslang.errors import AwsError, NotSupported
 from localaws.calls import Call
 from localaws.service import Service
@@ -81,21 +80,14 @@ def sizes(found: Sequence[dict[str, Any]], params: dict[str, Any]) -> int:
     """How many resources the page has, from where it begins."""
     if "TagsPerPage" not in params:
         return int(params.get("ResourcesPerPage", PAGE))
-    begin = start(params, len(found))
+    begin = int(params.get("PaginationToken") or 0)
     sums = accumulate(len(item["Tags"]) for item in found[begin:])
     return sum(so_far <= params["TagsPerPage"] for so_far in sums) or 1
 
 
-def start(params: dict[str, Any], count: int) -> int:
-    token = params.get("PaginationToken") or "0"
-    if not is_number(token) or int(token) > count:
-        raise invalid("The specified PaginationToken is not valid.")
-    return int(token)
-
-
 def page(items: Sequence[Any], params: dict[str, Any], member: str, size: int = LARGEST) -> dict[str, Any]:
     """PaginationToken is empty on the last page."""
-    begin = start(params, len(items))
+    begin = int(params.get("PaginationToken") or 0)
     end = begin + size
     return {member: list(items[begin:end]), "PaginationToken": str(end) if end < len(items) else ""}
 

@@ -13,6 +13,8 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from moto.core.utils import get_service_model
+
 from awslang.bounded import is_number
 from awslang.errors import NotSupported
 from localaws.services.sagemaker import pipeline_cache, pipeline_retries
@@ -26,6 +28,10 @@ KINDS: dict[str, Callable[[Any], Any]] = {"String": str, "Integer": int, "Float"
 EXECUTION = (
     "StartDateTime", "CurrentDateTime", "PipelineName", "PipelineArn", "PipelineExecutionId", "PipelineExecutionArn",
 )  # fmt: skip
+REQUESTS = {  # of a step's kind: its operation, and the name that the execution makes
+    "Training": ("CreateTrainingJob", "TrainingJobName"),
+    "Processing": ("CreateProcessingJob", "ProcessingJobName"),
+}
 COMPARISONS: dict[str, Callable[[Any, Any], bool]] = {
     "Equals": lambda left, right: bool(left == right),
     "GreaterThan": lambda left, right: bool(left > right),
@@ -132,7 +138,7 @@ def read_step(body: Mapping[str, Any]) -> Step:
         for condition in arguments["Conditions"]:
             check_condition(name, condition)
     named = {path[1] for path in references(arguments) if path[0] == "Steps"}
-    return Step(
+    step = Step(
         name=name,
         kind=kind,
         arguments=arguments,
@@ -145,6 +151,22 @@ def read_step(body: Mapping[str, Any]) -> Step:
         cached=pipeline_cache.seconds(name, kind, body.get("CacheConfig") or {}),
         retries=pipeline_retries.read(name, kind, body.get("RetryPolicies") or []),
     )
+    check_arguments(name, kind, arguments)
+    return step
+
+
+def check_arguments(name: str, kind: str, arguments: Mapping[str, Any]) -> None:
+    """What the step's own request must have, but for the name of the job, which the execution gives.
+
+    SageMaker Developer Guide, "Pipelines Pipeline Definition JSON Schema": Arguments are those of the request.
+    """
+    if kind not in REQUESTS:
+        return
+    operation, given_later = REQUESTS[kind]
+    shape = get_service_model("sagemaker").operation_model(operation).input_shape
+    lacking = [member for member in shape.required_members if member not in arguments and member != given_later]
+    if lacking:
+        raise invalid(f"Unable to parse pipeline definition. Step '{name}': Arguments lacks {', '.join(lacking)}")
 
 
 def property_files(name: str, body: Mapping[str, Any]) -> dict[str, tuple[str, str]]:

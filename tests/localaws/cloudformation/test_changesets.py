@@ -144,9 +144,8 @@ def test_what_exists_already_is_not_imported_beside_what_is_made(cloud: Cloud) -
         "TemplateBody": template_of({"A": bucket}),
     }  # fmt: skip
     client.create_change_set(**asked)
-    client.delete_stack(StackName="shop")
     cloud.root("111111111111", "us-east-1").client("s3").create_bucket(Bucket="taken")
-    asked["ChangeSetName"] = "again"
+    asked["StackName"] = "store"
     assert "ImportExistingResources of AWS::S3::Bucket taken, which exists" in refusal(
         client.create_change_set, **asked
     )

@@ -223,3 +223,32 @@ def test_a_resource_never_changes_its_type(client: Any, queues: FakeQueues) -> N
         client.update_stack, StackName="shop", TemplateBody=template_of({"A": {"Type": "AWS::SNS::Topic"}})
     )
     assert "modifies resource type of the following resources: [A]" in message
+
+
+def test_an_update_that_is_cancelled_goes_back(
+    client: Any, queues: FakeQueues, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """API Reference, CancelUpdateStack: of stacks in UPDATE_IN_PROGRESS alone; the update is rolled back."""
+    before = template_of({"A": queue_resource(1), "B": queue_resource(1, Tags=[{"Key": "a", "Value": {"Ref": "A"}}])})
+    create_stack(client, before)
+    message = refusal(client.cancel_update_stack, StackName="shop")
+    assert message == "ValidationError: CancelUpdateStack cannot be called from current stack status"
+    real = queues.update
+
+    def cancelled(context: Context, physical_id: str, old: dict[str, Any], new: dict[str, Any]) -> Made:
+        if new["DelaySeconds"] == 2:
+            client.cancel_update_stack(StackName="shop", ClientRequestToken="stop")
+        return real(context, physical_id, old, new)
+
+    monkeypatch.setattr(queues, "update", cancelled)
+    queues.done.clear()
+    stack = update_stack(client, before.replace('"DelaySeconds": 1', '"DelaySeconds": 2'))
+    assert stack["StackStatus"] == "UPDATE_ROLLBACK_COMPLETE"
+    assert queues.done == ["update A", "update A"]
+    assert [one["DelaySeconds"] for one in queues.made.values()] == [1, 1]
+    reasons = {status: reason for name, status, reason in stack_events(client, "shop") if name == "shop"}
+    assert reasons["UPDATE_ROLLBACK_IN_PROGRESS"] == "User Initiated"
+    assert (
+        update_stack(client, before.replace('"DelaySeconds": 1', '"DelaySeconds": 3'))["StackStatus"]
+        == "UPDATE_COMPLETE"
+    )

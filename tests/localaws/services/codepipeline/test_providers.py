@@ -4,13 +4,18 @@ from __future__ import annotations
 
 import io
 import json
+import threading
 import zipfile
+from datetime import UTC, datetime, timedelta
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
 from localaws.authorization.authorizer import Authorizer
 from localaws.cloud import Cloud
+from localaws.services.codepipeline import actions
+from localaws.services.codepipeline.state import ActionFailed
 from localaws.services.events.service import deliveries
 from tests.support.codepipeline_setting import (
     ACCOUNT,
@@ -354,3 +359,27 @@ def test_a_rule_whose_role_may_not_start_the_pipeline_leaves_a_failed_delivery(s
     assert failed.target == pipeline
     assert "codepipeline:StartPipelineExecution" in failed.failed
     assert len(stage.summaries()) == 1
+
+
+def test_the_time_of_an_approval_is_not_shortened(monkeypatch: pytest.MonkeyPatch) -> None:
+    """CodePipeline User Guide, "Add a manual approval action to a stage": seven days, or what timeoutInMinutes says."""
+    clock = [datetime(2026, 1, 1, tzinfo=UTC)]
+
+    class Clock(datetime):
+        @classmethod
+        def now(cls, tz: Any = None) -> Any:
+            return clock[0]
+
+    class Decided:
+        def wait(self, seconds: float) -> bool:
+            clock[0] += timedelta(hours=1)
+            return False
+
+    monkeypatch.setattr(actions, "datetime", Clock)
+    given: list[tuple[dict[str, int], float]] = [({}, 7 * 24), ({"timeoutInMinutes": 90}, 1.5)]
+    for asked, hours in given:
+        run, start = SimpleNamespace(action=asked, decided=Decided()), clock[0]
+        cloud = SimpleNamespace(waits=0.001, stopping=threading.Event())
+        with pytest.raises(ActionFailed, match="not given within"):
+            actions.manual_approval(SimpleNamespace(run=run, cloud=cloud, configuration={}))  # type: ignore[arg-type]
+        assert timedelta(0) < clock[0] - start - timedelta(hours=hours) <= timedelta(hours=1)

@@ -227,3 +227,13 @@ def test_a_pipeline_exists_once_and_can_be_updated_and_deleted(cloud: Cloud) -> 
 def test_a_definition_that_cannot_run_is_refused(text: str, message: str) -> None:
     with pytest.raises(AwsError, match=message):
         pipeline_definition.parse(text)
+
+
+@pytest.mark.parametrize(
+    "step", [{}, {"Arguments": {}}, {"Arguments": {"RoleArn": "arn:aws:iam::111111111111:role/r"}}]
+)
+def test_a_step_lacks_nothing_that_its_request_must_have(step: dict[str, Any]) -> None:
+    text = json.dumps({"Version": "2020-12-01", "Steps": [{"Name": "T", "Type": "Training", **step}]})
+    with pytest.raises(AwsError, match=r"Step 'T': Arguments lacks (RoleArn, )?OutputDataConfig") as caught:
+        pipeline_definition.parse(text)
+    assert caught.value.code == "ValidationException"

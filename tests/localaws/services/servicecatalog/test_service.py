@@ -287,12 +287,8 @@ def test_a_launch_role_that_does_not_trust_service_catalog_makes_nothing(office:
 
 def history(catalog: Any, **asked: Any) -> list[str]:
     """The types of the records, in the order of ListRecordHistory's pages."""
-    records, more = [], {"PageToken": "0"}
-    while more:
-        answer = catalog.list_record_history(PageSize=2, **asked, **more)
-        records += [record["RecordType"] for record in answer["RecordDetails"]]
-        more = {"PageToken": answer["NextPageToken"]} if "NextPageToken" in answer else {}
-    return records
+    pages = catalog.get_paginator("list_record_history").paginate(PaginationConfig={"PageSize": 2}, **asked)
+    return [record["RecordType"] for page in pages for record in page["RecordDetails"]]
 
 
 def test_a_provisioned_product_is_updated_and_terminated_through_its_stack(office: CatalogAccount) -> None:

@@ -1,0 +1,1 @@
+"""Programs of others against the embedded AWS: `make clients` (docs/developing/clients.md)."""
