@@ -43,7 +43,7 @@ $(READY): $(LOCK) $(UV)
 
 .PHONY: clean
 clean: ## Remove the build, the environments and every cache, not the environment file
-	@rm -rf build dist $(addprefix $(VENV)-,old new $(GROUPS)) .mypy_cache .pytest_cache .ruff_cache .hypothesis
+	@rm -rf build dist $(addprefix $(VENV)-,old new cdk $(GROUPS)) .mypy_cache .pytest_cache .ruff_cache .hypothesis
 	@[ -e $(VENV) ] && [ ! -e $(OURS) ] && [ ! -e $(READY) ] && echo "$(VENV) was not made by make setup: it stays" || rm -rf $(VENV)
 	@find . -name '.venv*' -prune -o -name __pycache__ -type d -prune -exec rm -rf {} +
 

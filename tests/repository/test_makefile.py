@@ -58,7 +58,11 @@ def tree(tmp_path: Path) -> Tree:
     for name in LOCKS:
         (folder / "requirements" / name).touch()
         os.utime(folder / "requirements" / name, (1, 1))
-    groups = {name.removesuffix(".txt") for name in LOCKS} - {"dev", "runtime", "uv"}
+    npm = folder / "requirements" / "cdk" / "package-lock.json"
+    npm.parent.mkdir()
+    npm.touch()
+    os.utime(npm, (1, 1))
+    groups = {"cdk", *(name.removesuffix(".txt") for name in LOCKS)} - {"dev", "runtime", "uv"}
     for number, name in enumerate([".venv", *(f".venv-{group}" for group in sorted(groups))]):
         (folder / name / "bin").mkdir(parents=True)
         (folder / name / ".ready").touch()
