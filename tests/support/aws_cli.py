@@ -45,7 +45,9 @@ def parse(line: str) -> tuple[str, str, dict[str, Any], str]:
             raise NotACommand(f"{word} belongs to no option")
         else:
             given[next(reversed(given))].append(word)
-    region = "".join(given.pop("region", []))
+    region, profile = given.pop("region", [""]), given.pop("profile", [""])  # whose it is: tests/support/cures.py
+    if len(region) != 1 or len(profile) != 1:
+        raise NotACommand(f"--region and --profile take one value: {line}")
     shape = model.operation_model(operations[name]).input_shape
     options = {xform_name(member, "-"): member for member in shape.members} if shape else {}
     parameters = {}
@@ -55,7 +57,7 @@ def parse(line: str) -> tuple[str, str, dict[str, Any], str]:
         if not member or shape is None:
             raise NotACommand(f"--{option} is no option of aws {service} {name}")
         parameters[member] = convert(shape.members[member], values, not no)
-    return SERVICES.get(service, service), operations[name], parameters, region
+    return SERVICES.get(service, service), operations[name], parameters, region[0]
 
 
 def convert(shape: Any, values: list[str], flag: bool) -> Any:

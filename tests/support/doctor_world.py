@@ -143,6 +143,13 @@ class World:
         with signed_in(self.engineer(self.management)):
             return Reader(connect(reading.load(self.story.environment_path), None, region or None))
 
+    def read_bundle(self) -> None:
+        """The bundle as the environment file has it published."""
+        settings = reading.load(self.story.environment_path)
+        with signed_in(self.engineer(self.management)):
+            packed = pack.read_build(self.story.folder / "bundle")
+            self.bundle = defaults.installed(packed, settings, connect(settings, None, None))
+
     def look(self, reader: Reader, project: str = "") -> list[Finding]:
         """What the checks find."""
         settings = reading.load(self.story.environment_path)
@@ -197,23 +204,30 @@ def of_kind(text: str, administrator: str, to: str) -> str:
     return text.replace("publishing: {to: both}", f"publishing: {{to: {to}}}")
 
 
-def make_world(cloud: Cloud, folder: Path) -> World:
+def played(cloud: Cloud, folder: Path, until: str) -> World:
+    """The story up to a chapter, with roles by stack sets, and published to Service Catalog and S3."""
     story = Story(cloud, folder)
-    for chapter in ("organization", "permissions", "publishing", "project"):
+    for chapter in CHAPTERS:
         cloud.chapter = chapter
         CHAPTERS[chapter][1](story)
-        if chapter == "organization":  # the roles by stack sets, as environment.example.yaml has it
-            text = story.environment_path.read_text().replace("target_roles: one-by-one", "target_roles: stack-set")
-            story.environment_path.write_text(f"{text}publishing: {{to: both}}\n")
+        text = story.environment_path.read_text()
+        if chapter == "organization":
+            text = text.replace("target_roles: one-by-one", "target_roles: stack-set") + "publishing: {to: both}\n"
         if chapter == "permissions":
-            text = story.environment_path.read_text()
             [domain] = cloud.root(story.setting.data_science, REGION).client("sagemaker").list_domains()["Domains"]
             text = text.replace("studio:\n", f"studio:\n  domain_id: {domain['DomainId']}\n")
-            story.environment_path.write_text(text)
+        story.environment_path.write_text(text)
+        if chapter == until:
+            break
     world = World(story, pack.read_build(folder / "bundle"))
-    settings = reading.load(story.environment_path)
-    with signed_in(world.engineer(world.management)):
-        world.bundle = defaults.installed(world.bundle, settings, connect(settings, None, None))
+    world.read_bundle()
+    return world
+
+
+def make_world(cloud: Cloud, folder: Path) -> World:
+    """An installation with a project, and stages that deploy no real endpoint."""
+    world = played(cloud, folder, "project")
+    story = world.story
     version = register_version(world)
     for stage, unit in (("staging", "staging"), ("production", "prod")):
         make_stage(world, stage, story.setting.units[unit], version)

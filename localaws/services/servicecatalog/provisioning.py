@@ -40,7 +40,7 @@ from localaws.services.servicecatalog.state import (
     tags_of,
 )
 from localaws.services.servicecatalog.tag_options import launch_tags
-from localaws.services.servicecatalog.users import choose_path, visible_artifact, visible_product
+from localaws.services.servicecatalog.users import choose_path, paths, visible_artifact, visible_product
 
 CAPABILITIES = ["CAPABILITY_IAM", "CAPABILITY_NAMED_IAM", "CAPABILITY_AUTO_EXPAND"]
 
@@ -240,6 +240,7 @@ def changeable(call: Call) -> Provisioned:
 
 @operation("UpdateProvisionedProduct", token="UpdateToken")
 def update_provisioned_product(call: Call) -> dict[str, Any]:
+    """PathId is "optional if the product has a default path" (API Reference): also where the former one is gone."""
     catalog, params = catalog_of(call), call.params
     refuse_preferences(params)
     provisioned = changeable(call)
@@ -250,7 +251,8 @@ def update_provisioned_product(call: Call) -> dict[str, Any]:
     product = visible_product(call, provisioned.product, None)
     wanted, name = params.get("ProvisioningArtifactId"), params.get("ProvisioningArtifactName")
     artifact = visible_artifact(product, wanted if wanted or name else provisioned.artifact, name)
-    path = params.get("PathId") or (None if params.get("PathName") else provisioned.path)
+    former = provisioned.path if provisioned.path in paths(catalog, product, call.principal) else None
+    path = params.get("PathId") or (None if params.get("PathName") else former)
     provisioned.path, portfolio = choose_path(call, product, path, params.get("PathName"))
     if params.get("Tags"):
         raise invalid("Tags of a provisioned product can be changed only where a RESOURCE_UPDATE constraint allows it.")

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
+from scripts.kit.doctor.facts.data_science import DATA_SCIENTIST
 from scripts.kit.doctor.findings import Finding
 from scripts.kit.names import MODELS_STACK, PEOPLE_STACK, ROLES_STACK, SHARED_STACK, STUDIO_STACK
 
@@ -55,11 +56,10 @@ class Group:
 
 def follows(one: Finding, cause: Finding) -> bool:
     """Whether the first finding follows from the second."""
-    if cause.check.id in STACK_GONE:
-        return (
-            one.check.id in OF_STACKS.get(cause.place.resource.removeprefix("stack "), ())
-            and one.place.account == cause.place.account
-        )
+    if cause.check.id in STACK_GONE and one.place.account == cause.place.account:
+        stack = cause.place.resource.removeprefix("stack ")
+        closed = stack == PEOPLE_STACK and one.check.id.startswith("could-") and DATA_SCIENTIST in one.fix
+        return closed or one.check.id in OF_STACKS.get(stack, ())
     if cause.check.id in TARGET_GONE:
         return one.check.id in OF_TARGETS and one.place.account == cause.place.account
     if cause.check.id == "stage-stack-failed":  # its stack set bears the same name

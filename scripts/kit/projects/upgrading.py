@@ -8,6 +8,7 @@ named by its default, so each is sent with the value that the project has (diffe
 from __future__ import annotations
 
 import re
+import shlex
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from fnmatch import fnmatchcase
@@ -176,14 +177,17 @@ def check_allowed(
     declared: Mapping[str, Mapping[str, Any]],
 ) -> None:
     """UserError where a value is none that the version was published with."""
-    for name, value in values.items():
-        if name in OWN or "AllowedValues" not in declared[name] or not broken_constraint(value, declared[name]):
-            continue
-        allowed = ",".join(map(str, declared[name]["AllowedValues"]))
+    allowed = {
+        name: ",".join(map(str, declared[name]["AllowedValues"]))
+        for name, value in values.items()
+        if name not in OWN and "AllowedValues" in declared[name] and broken_constraint(value, declared[name])
+    }
+    if allowed:
+        said = (f"{name} is {values[name] or 'empty'} and not {fixed or 'empty'}" for name, fixed in allowed.items())
+        sets = (f"--set {shlex.quote(f'{name}={fixed}')}" for name, fixed in allowed.items())
         raise UserError(
-            f"{project.project.name}: {name} is {value or 'empty'}, and version {target.name} was published with "
-            f"{allowed or 'an empty one'} alone. Upgrade with --set {name}={allowed}, or publish a version with the "
-            "other value (environment.yaml)"
+            f"{project.project.name}: version {target.name} was published with other values alone: {', '.join(said)}. "
+            f"Upgrade with {' '.join(sets)}, or publish a version with the project's values (environment.yaml)"
         )
 
 

@@ -19,6 +19,14 @@ from scripts.kit.stacks.data_science import TEMPLATES, templates
 from scripts.kit.stacks.ways_out import way_out
 
 
+def come_back(stack: str) -> str:
+    """What to do where a stack of the kit stands and something of it does not: no update looks for what is gone."""
+    return (
+        f"aws cloudformation detect-stack-drift --stack-name {stack} shows what else is gone. "
+        f"It must come back as {TEMPLATES[stack]} has it"
+    )
+
+
 @check(
     "kit-stack-missing",
     "error",
@@ -89,8 +97,7 @@ def project_role_missing(facts: Snapshot) -> Iterator[Place]:
                 facts,
                 f"role service-role/{name}",
                 "the stack exists, but its role does not",
-                f"aws cloudformation detect-stack-drift --stack-name {stack} shows what else is gone. "
-                f"It must come back as {TEMPLATES[stack]} has it",
+                come_back(stack),
             )
 
 
@@ -196,8 +203,7 @@ def starter_missing(facts: Snapshot) -> Iterator[Place]:
             facts,
             f"state machine {STARTER}",
             "the stack exists, but its state machine does not",
-            f"aws cloudformation detect-stack-drift --stack-name {SHARED_STACK} shows what else is gone. "
-            f"It must come back as {TEMPLATES[SHARED_STACK]} has it (Starter)",
+            f"{come_back(SHARED_STACK)} (Starter)",
         )
 
 
@@ -233,8 +239,7 @@ def rule_missing(facts: Snapshot) -> Iterator[Place]:
                 facts,
                 f"rule {name}",
                 "the stack exists, but its rule does not",
-                f"aws cloudformation detect-stack-drift --stack-name {SHARED_STACK} shows what else is gone. "
-                f"It must come back as {TEMPLATES[SHARED_STACK]} has it",
+                come_back(SHARED_STACK),
             )
 
 

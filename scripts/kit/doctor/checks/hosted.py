@@ -170,7 +170,7 @@ def project_creator_missing(facts: Snapshot) -> Iterator[Place]:
     for name, role in facts.hosted.people.items():
         if role and known(role.attached) and policy not in role.attached:
             attach = f"aws iam attach-role-policy --role-name {name.rsplit('/', 1)[-1]} --policy-arn {policy}"
-            fix = f"{facts.make_accounts}\nor {attach}"
+            fix = attach if facts.data_science.hosting else facts.make_accounts
             yield here(facts, f"role {name}", f"{CREATOR} is not attached", fix)
 
 

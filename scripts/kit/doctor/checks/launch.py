@@ -8,12 +8,13 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from typing import Any
 
+from scripts.kit.doctor.checks.data_science import come_back
 from scripts.kit.doctor.checks.roles import may, service, trust_fix, trusts
 from scripts.kit.doctor.facts.stacks import PREFIX
 from scripts.kit.doctor.findings import Place, check, here
 from scripts.kit.doctor.reader import known
 from scripts.kit.doctor.snapshot import Snapshot
-from scripts.kit.names import LAUNCH_ROLE, S3_LAUNCH_ROLE, bundle_bucket
+from scripts.kit.names import LAUNCH_ROLE, PEOPLE_STACK, S3_LAUNCH_ROLE, bundle_bucket
 
 PASSED_TO = {
     "BuildRole": "codebuild.amazonaws.com",
@@ -141,7 +142,10 @@ def launch_role_gaps(facts: Snapshot) -> Iterator[Place]:
 )
 def template_role_missing(facts: Snapshot) -> Iterator[Place]:
     if facts.hosted.want and facts.hosted.role is None:
-        yield here(facts, f"role {S3_LAUNCH_ROLE}", "there is no such role", facts.make_accounts)
+        what, fix = "there is no such role", facts.make_accounts
+        if facts.data_science.hosting:
+            what, fix = "the stack exists, but its role does not", come_back(PEOPLE_STACK)
+        yield here(facts, f"role {S3_LAUNCH_ROLE}", what, fix)
 
 
 @check(

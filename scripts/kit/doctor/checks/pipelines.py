@@ -166,7 +166,7 @@ def stage_stray(facts: Snapshot) -> Iterator[Place]:
             listed = project.parameters.get(name.accounts_parameter, "")
             now = accounts_in(listed) if facts.alone else [account.id for account in facts.organization.targets(name)]
             if gone := sorted({instance["Account"] for instance in stage.instances or []} - set(now)):
-                back = upgrade(facts, project, f"--set {name.accounts_parameter}={','.join([*now, *gone])}")
+                back = f"list them in targets.{name.key} of the environment file again"
                 starts = f"aws codepipeline start-pipeline-execution --name {project.pipeline_name}\n"
                 where = {one["Account"]: one["Region"] for one in reversed(stage.instances or [])}
                 away = "\nthen ".join(endpoints.repair(facts, project.name, one, where[one]) for one in gone)
@@ -174,5 +174,5 @@ def stage_stray(facts: Snapshot) -> Iterator[Place]:
                     facts,
                     f"stack set {project.stage_name(name)}",
                     f"accounts {', '.join(gone)}",
-                    f"{starts}or list them again: {back}" if facts.alone else f"{away}\nor move them back into the OU",
+                    f"{starts}or {back}" if facts.alone else f"{away}\nor move them back into the OU",
                 )

@@ -5,6 +5,8 @@ from __future__ import annotations
 import shlex
 from collections.abc import Iterator
 
+from awslang.template.parameters import broken_constraint
+from scripts.kit.bundle import pack
 from scripts.kit.console import closest, make_arguments
 from scripts.kit.doctor.facts.projects import Project, regions_of, stack_detail
 from scripts.kit.doctor.findings import Place, check, here
@@ -146,14 +148,39 @@ def parameter_place(facts: Snapshot, project: Project, name: str, value: str, wa
         facts,
         f"project {project.name}",
         f"{name} is {value}, the environment file says {wanted}",
-        upgrade(facts, project, f"--set {shlex.quote(f'{name}={wanted}')}"),
+        upgrade(facts, project, **{name: wanted}),
     )
 
 
-def upgrade(facts: Snapshot, project: Project, options: str = "") -> str:
-    """The command that updates a project with all of its parameters, to the newest version."""
-    line = f"--profile {facts.profile}{facts.typed} {options}".strip()
-    return f"make upgrade PROJECT={project.name} {make_arguments(line)}"
+def upgrade(facts: Snapshot, project: Project, **given: str) -> str:
+    """The commands that update a project to the newest version. given: values of its parameters.
+
+    A version takes the environment file's values alone, so that each other value of the project is set at once, and
+    the version with those values is published first.
+    """
+    values = {**fixed(facts, project), **given}
+    options = "".join(f" --set {shlex.quote(f'{name}={value}')}" for name, value in values.items())
+    line = f"make upgrade PROJECT={project.name} " + make_arguments(f"--profile {facts.profile}{facts.typed}{options}")
+    return f"{facts.make_publish}\nthen {line}" if values and not published(facts, project) else line
+
+
+def fixed(facts: Snapshot, project: Project) -> dict[str, str]:
+    """The parameters for which the bundle, as it is published with this environment file, takes another value alone."""
+    declared = pack.product_parameters(facts.bundle) if facts.bundle else {}
+    return {
+        name: str(declaration["Default"])
+        for name, declaration in declared.items()
+        if "AllowedValues" in declaration
+        and name not in {pack.VERSION_PARAMETER, *pack.CODE_KEYS, *pack.SEED_KEYS}
+        and broken_constraint(project.parameters.get(name, ""), declaration)
+    }
+
+
+def published(facts: Snapshot, project: Project) -> bool:
+    """Whether the project can be updated to the bundle, or there is none to compare with."""
+    if project.hosted:
+        return not facts.hosted.want or facts.hosted.want.key in (facts.hosted.templates or {})
+    return not facts.bundle or facts.bundle.name in {version["Name"] for version in facts.catalog.usable}
 
 
 @check(
@@ -168,5 +195,5 @@ def project_connection(facts: Snapshot) -> Iterator[Place]:
         if project.connection and project.connection != wanted:
             what = f"SourceConnectionArn is {project.connection}, the environment file names {wanted or 'none'}"
             other = f"write it into source.connection_arn\nthen {facts.make_accounts}"
-            own = upgrade(facts, project, f"--set SourceConnectionArn={wanted}")
+            own = upgrade(facts, project, SourceConnectionArn=wanted)
             yield here(facts, f"project {project.name}", what, f"{own}\nor {other}" if wanted else other)

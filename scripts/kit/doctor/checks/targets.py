@@ -152,18 +152,18 @@ def model_role_missing(facts: Snapshot) -> Iterator[Place]:
 
 
 def missing_role(facts: Snapshot, target: Target, name: str) -> Place:
+    """Without a difference the role was deleted by hand, which no update of the stack notices."""
     what = f"account {target.where} has the kit's stack, but lacks the role {name}"
-    return Place(
-        target.account.id,
-        f"role {name}",
-        what,
-        f"{remove_stack(facts, target)}\nthen {facts.make_accounts}",
-        facts.region,
-    )
+    wanted = own_stacks.target_stack(facts, target.stage, target.account.id)
+    again = "" if own_stacks.differences(target.stack, *wanted) else f"{remove_stack(facts, target)}\nthen "
+    return Place(target.account.id, f"role {name}", what, f"{again}{facts.make_accounts}", facts.region)
 
 
 def remove_stack(facts: Snapshot, target: Target) -> str:
-    """The command that deletes the kit's stack in an account, so that `make accounts` can create it again."""
+    """The command that deletes the kit's stack in an account, so that `make accounts` can create it again.
+
+    A stack set's is typed where the stack set is, whichever account lacks something.
+    """
     name = target.stack.name if target.stack else TARGET_STACK
     if not name.startswith("StackSet-"):
         return f"aws cloudformation delete-stack --stack-name {name}"
@@ -172,7 +172,8 @@ def remove_stack(facts: Snapshot, target: Target) -> str:
     return (
         f"aws cloudformation delete-stack-instances --stack-set-name {name} --no-retain-stacks "
         f"--call-as {facts.settings.stack_set_administrator} --regions {facts.region} --deployment-targets "
-        f"Accounts={target.account.id},OrganizationalUnitIds={unit.id},AccountFilterType=INTERSECTION"
+        f"Accounts={target.account.id},OrganizationalUnitIds={unit.id},AccountFilterType=INTERSECTION "
+        f"--profile {facts.profile}"
     )
 
 

@@ -11,7 +11,7 @@ from scripts.kit.doctor.facts.protected import OF_PROJECTS, kit_roles
 from scripts.kit.doctor.facts.roles import read_role
 from scripts.kit.doctor.facts.stacks import EXTERNAL_ID_PARAMETER, RULES, STARTER, TOPIC, read_stack
 from scripts.kit.doctor.reader import UNREAD, Reader
-from scripts.kit.names import MODELS_STACK
+from scripts.kit.names import MODELS_STACK, PEOPLE_STACK
 from scripts.kit.settings.model import Settings
 from scripts.kit.stacks import model_regions
 from scripts.kit.stacks.data_science import templates
@@ -47,6 +47,11 @@ class DataScience:
     def standing(self, name: str) -> bool:
         """Whether a stack is there and whole: what one that failed lacks comes with the next `make accounts`."""
         return bool(self.stacks[name]) and not self.stacks[name].broken
+
+    @property
+    def hosting(self) -> bool:
+        """Whether template 13 made what project templates in S3 need: what is gone of it was deleted by hand."""
+        return self.standing(PEOPLE_STACK) and self.stacks[PEOPLE_STACK].parameters["ProjectTemplatesInS3"] == "true"
 
 
 def gather(reader: Reader, settings: Settings, partition: str) -> DataScience:

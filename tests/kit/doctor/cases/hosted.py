@@ -98,7 +98,7 @@ def _(world: World) -> Iterator[None]:
     sagemaker.add_tags(ResourceArn=arn, Tags=before)
 
 
-@case("template-role-missing", "make accounts")
+@case("template-role-missing", "detect-stack-drift")
 def _(world: World) -> Iterator[None]:
     with no_role(world, world.account, NAME):
         yield
