@@ -9,6 +9,7 @@ from __future__ import annotations
 import ast
 import importlib.util
 import json
+import threading
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache, lru_cache
@@ -23,6 +24,7 @@ CUSTOM = "AWS::CloudFormation::CustomResource"
 NESTED = "AWS::CloudFormation::Stack"
 MOST_SERVICE_SECONDS = 3600  # Template Reference, "AWS::CloudFormation::CustomResource": ServiceTimeout
 PREFIX = "/properties/"
+PARSING = threading.Lock()
 
 
 @dataclass(frozen=True, eq=False)
@@ -186,12 +188,18 @@ def has_attribute(type: str, attribute: str, region: str = "us-east-1") -> bool:
     return attribute in attributes(type, region)
 
 
-@lru_cache(maxsize=1)
 def attribute_tables() -> tuple[frozenset[str], Mapping[str, list[str]]]:
     """Types of which every property is an attribute, and the attributes of types beyond their read-only properties.
 
-    The registry does not tell; cfn-lint keeps both as constants, read here from its source.
+    One thread reads them: CPython may answer "AST constructor recursion depth mismatch" to two that parse at once.
     """
+    with PARSING:
+        return read_attribute_tables()
+
+
+@lru_cache(maxsize=1)
+def read_attribute_tables() -> tuple[frozenset[str], Mapping[str, list[str]]]:
+    """The registry does not tell; cfn-lint keeps both as constants, read here from its source."""
     source = ast.parse((package() / "schema" / "_getatts.py").read_text(encoding="utf-8"))
     wanted = {"_all_property_types", "_exceptions"}
     tables = {

@@ -26,6 +26,7 @@ SUBJECTS = {
 # Test files that are about more than one module: the name says what they play.
 STORIES = {
     "kit/test_any_folder.py",
+    "kit/doctor/test_cures.py",
     "kit/test_bad_input.py",
     "kit/test_many_accounts.py",
     "kit/test_profile.py",

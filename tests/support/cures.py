@@ -148,11 +148,9 @@ ACCOUNTS, PUBLISH = "make accounts: tests/kit/test_accounts.py", "make publish: 
 UPGRADE, REPAIR = "make upgrade: tests/kit/test_upgrade.py", "make repair: tests/kit/test_repair.py"
 QUOTA = "Service Quotas decides over the increase: not supported by the embedded AWS"
 NOT_PLAYED = {
-    "bundle-bucket-missing": PUBLISH,
     "image-replication": "make accounts: tests/kit/test_image_replication.py",
     "kit-stack-failed": "CloudFormation goes on: tests/localaws/cloudformation/test_updates.py",
     "kit-stack-missing": ACCOUNTS,
-    "model-bucket-missing": "a first step: `make doctor` then finds what the new bucket lacks, each with its cure",
     "model-region-missing": ACCOUNTS,
     "product-missing": f"takes the project's product away; {PUBLISH}",
     "project-accounts": UPGRADE,

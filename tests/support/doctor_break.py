@@ -42,6 +42,7 @@ NOT_THERE = {
     "service-catalog": {check.id for check in CHECKS.values() if check.subject == "hosted"}
     | {id for id in CHECKS if id.startswith("template-role-")},
 }
+OF_THE_STACK = {"bundle-bucket-missing", "model-bucket-missing"}  # with a policy as the stack there has it
 GATHERED_ANEW = {"self-managed": {"organization", "target_sets"}, "delegated": {"catalog", "hosted", "launch_role"}}
 SESSION = botocore.session.Session()
 
@@ -59,7 +60,7 @@ def check_broken(world: World, id: str) -> None:
             assert one.place.resource
             assert one.place.what
             assert (one.place.request is not None) == check.safe
-            check_commands(one.fix, facts)
+            check_commands(re.sub("--policy '.*'", "--policy x", one.fix) if id in OF_THE_STACK else one.fix, facts)
         assert any(case.fix in one.fix for one in found), [one.fix for one in found]
         for administrator, to in KINDS:
             if not facts.alone:
@@ -101,7 +102,7 @@ def check_as(world: World, id: str, facts: Snapshot, administrator: str, to: str
     there = id not in NOT_THERE.get(administrator, set()) | NOT_THERE.get(to, set())
     assert bool(found) == there, (administrator, to, [one.fix for one in found])
     for one in found:
-        check_commands(one.fix, other)
+        check_commands(re.sub("--policy '.*'", "--policy x", one.fix) if id in OF_THE_STACK else one.fix, other)
 
 
 def with_own_stack(target: Target) -> Target:

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import ast
 import json
 import subprocess
 import sys
+import time
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import jsonschema
@@ -192,3 +195,22 @@ def patterns_in(node: Any) -> list[str]:
         own = [node["pattern"]] if isinstance(node.get("pattern"), str) else []
         return own + [found for part in node.values() for found in patterns_in(part)]
     return [found for part in node for found in patterns_in(part)] if isinstance(node, list) else []
+
+
+def test_the_attribute_tables_are_read_by_one_thread_whoever_asks_first(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Two that parse at once may get a SystemError of CPython's, which failed one run in many."""
+    inside, most = 0, 0
+
+    def parse(text: str) -> ast.AST:
+        nonlocal inside, most
+        inside += 1
+        most = max(most, inside)
+        time.sleep(0.01)
+        inside -= 1
+        return compile(text, "", "exec", ast.PyCF_ONLY_AST)
+
+    schemas.read_attribute_tables.cache_clear()
+    monkeypatch.setattr(ast, "parse", parse)
+    with ThreadPoolExecutor(4) as pool:
+        found = list(pool.map(lambda _: schemas.attribute_tables(), range(4)))
+    assert (most, found) == (1, [found[0]] * 4)

@@ -194,7 +194,10 @@ def _stacks() -> Iterator[Thing]:
         "the organization's root": "r-ab12",
     }
     for name, target in targets.items():
-        for whose, stack_set in (("", "sagemaker-iris"), (" for another team's stack set", "network")):
+        for whose, stack_set in (
+            ("", f"sagemaker-{NAME}-deploy-staging"),
+            (" for another team's stack set", "network"),
+        ):
             arn = f"arn:aws:cloudformation:{HERE}:stackset-target/{stack_set}/{target}"
             yield Thing(name + whose, arn, DATA_SCIENCE, ("stackset-target",))
 

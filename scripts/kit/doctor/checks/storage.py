@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import shlex
 from collections.abc import Iterator
 
+from scripts.kit.bundle import differences
 from scripts.kit.doctor.checks.sharing import allow_decrypt, allow_read, denied, short, shut_out, target_accounts
 from scripts.kit.doctor.facts.storage import ALIAS
 from scripts.kit.doctor.findings import Place, Request, check, here
@@ -25,17 +27,22 @@ CLOSED = ("BlockPublicAcls", "IgnorePublicAcls", "BlockPublicPolicy", "RestrictP
 def bundle_bucket_missing(facts: Snapshot) -> Iterator[Place]:
     if facts.storage.bundle is None and facts.data_science.standing(SHARED_STACK):
         name = bundle_bucket(facts.account, facts.region)
-        yield here(
-            facts,
-            f"bucket {name}",
-            "there is no such bucket",
-            make_bucket(facts, name) + f"\nthen {facts.make_publish}",
-        )
+        fix = f"{make_bucket(facts, name, SHARED_STACK, 'BundleBucket')}\nthen {facts.make_publish}"
+        yield here(facts, f"bucket {name}", "there is no such bucket", fix)
 
 
-def make_bucket(facts: Snapshot, name: str) -> str:
+def make_bucket(facts: Snapshot, name: str, stack: str, resource: str) -> str:
+    """The commands that bring a bucket back with the versions and the policy that its stack gave it."""
+    found = facts.data_science.stacks[stack]
+    resolved = differences.resolve(found.body, found.parameters, facts.account, facts.region)
+    policy = json.dumps(resolved[f"{resource}Policy"][1]["PolicyDocument"])
+    policy = policy.replace(f"${{{resource}:Arn}}", f"arn:{facts.partition}:s3:::{name}")
     place = f" --create-bucket-configuration LocationConstraint={facts.region}" if facts.region != "us-east-1" else ""
-    return f"aws s3api create-bucket --bucket {name}{place}"
+    return (
+        f"aws s3api create-bucket --bucket {name}{place}\n"
+        f"then aws s3api put-bucket-versioning --bucket {name} --versioning-configuration Status=Enabled\n"
+        f"then aws s3api put-bucket-policy --bucket {name} --policy {shlex.quote(policy)}"
+    )
 
 
 @check(
@@ -47,7 +54,8 @@ def make_bucket(facts: Snapshot, name: str) -> str:
 def model_bucket_missing(facts: Snapshot) -> Iterator[Place]:
     if facts.storage.models is None and facts.data_science.standing(MODELS_STACK):
         name = model_bucket(facts.account, facts.region)
-        yield here(facts, f"bucket {name}", "there is no such bucket", f"{make_bucket(facts, name)}\nthen make doctor")
+        fix = make_bucket(facts, name, MODELS_STACK, "ModelBucket")
+        yield here(facts, f"bucket {name}", "there is no such bucket", fix)
 
 
 @check(
