@@ -354,8 +354,8 @@ def test_a_share_that_another_team_has_to_take_back_says_who() -> None:
     stubbed = Stubber(client)
     stubbed.add_client_error("delete_portfolio_share", "OperationNotSupportedException")
     stubbed.activate()
-    with pytest.raises(UserError, match="management account or a delegated administrator"):
-        sharing.remove(client, "port-1", sharing.PortfolioShare("ORGANIZATION", "o-1", accepted=True))
+    with pytest.raises(UserError, match="--account-id 111111111111`"):
+        sharing.remove(client, "111111111111", "port-1", sharing.PortfolioShare("ORGANIZATION", "o-1", accepted=True))
 
 
 def test_an_endpoint_of_a_project_that_is_gone_is_an_orphan_without_any_tag() -> None:

@@ -7,6 +7,7 @@ commands' own help and of the seed code is parsed, which takes no world.
 from __future__ import annotations
 
 import argparse
+import ast
 import contextlib
 import importlib
 import importlib.util
@@ -17,11 +18,12 @@ import shlex
 import subprocess
 from collections.abc import Iterator
 from functools import cache
+from pathlib import Path
 
 import pytest
 
 from scripts.kit.console import UsageError
-from tests.support import ROOT
+from tests.support import ROOT, aws_cli
 from tests.support.command_lines import COMMANDS, parser_of
 from tests.support.documents import lines_of_code, relative_path
 from tests.support.makefile import TARGETS
@@ -33,7 +35,16 @@ DOCUMENTS = [
     *(ROOT / "seed-code").rglob("*.md"),
 ]
 HELP = [path for path in (ROOT / "scripts").glob("*.py") if "examples:" in path.read_text(encoding="utf-8")]
-OTHER_PARSERS = {"scripts.kit", "tests"}  # the developer's modules, and another program's options (pytest's)
+MESSAGES = [
+    *(path for folder in ("scripts", "pipeline", "localaws", "seed-code") for path in (ROOT / folder).rglob("*.py")),
+    *(ROOT / "templates").glob("*.yaml"),
+    ROOT / "environment.example.yaml",
+]
+OTHER_PARSERS = {
+    "scripts.kit",
+    "scripts.rehearsal.",
+    "tests",
+}  # the developer's modules, and another program's options (pytest's)
 PLAIN = {"setup", "help", "clean", "lock", "test", "test-notebooks", "check"}  # targets that are no command of the kit
 START = r"(?:make |(?:\S*/)?python3? (?:-m (?:scripts|benchmarks)\.|start\.py|approve\.py))"
 
@@ -52,6 +63,22 @@ def commands(line: str) -> Iterator[str]:
             yield re.sub(r" > \S+$", "", part.strip()).replace("…", "x1")  # what a message fills in
 
 
+def messages(path: Path) -> Iterator[str]:
+    """The commands between backticks in a message of the code, or in a template; x1 for what a message fills in."""
+    texts = [path.read_text(encoding="utf-8")]
+    if path.suffix == ".py":
+        nodes = list(ast.walk(ast.parse(texts[0])))
+        parts = {id(part) for node in nodes if isinstance(node, ast.JoinedStr) for part in node.values}
+        texts = [written(node) for node in nodes if isinstance(node, ast.JoinedStr)]
+        texts += [str(node.value) for node in nodes if isinstance(node, ast.Constant) and id(node) not in parts]
+    for text in texts:
+        yield from (" ".join(span.split()) for span in re.findall(r"`([^`]+)`", text))
+
+
+def written(text: ast.JoinedStr) -> str:
+    return "".join(str(part.value) if isinstance(part, ast.Constant) else "x1" for part in text.values)
+
+
 def shown() -> dict[str, tuple[str, bool]]:
     """Every documented command: where it is first, and whether it is to be typed as it is."""
     found: dict[str, tuple[str, bool]] = {}
@@ -65,6 +92,11 @@ def shown() -> dict[str, tuple[str, bool]]:
         if path in DOCUMENTS:
             for line in lines_of_code(text):
                 found = {command: (relative_path(path), False) for command in commands(line)} | found
+    for path in MESSAGES:
+        for line in messages(path):
+            if line.endswith(("TO=x1", "--template")):  # the value is named beside it
+                continue
+            found = {command: (relative_path(path), False) for command in commands(line)} | found
     return found
 
 
@@ -148,6 +180,40 @@ def test_the_lines_are_found_in_every_kind_of_document() -> None:
     assert sum(typed for _, typed in SHOWN.values()) == 115
     called = {target for line in SHOWN if line.startswith("make ") for target in shlex.split(line)[1:]}
     assert called & set(TARGETS) >= {"accounts", "console-bundle", "seed", "package", "publish", "rehearse", "teardown"}
+
+
+def test_every_aws_command_of_a_message_can_be_typed_with_what_it_names() -> None:
+    """Its options exist, and where it has any, those that it needs are there. x1 stands for what is filled in."""
+    lines = {line: path for path in MESSAGES for line in messages(path) if re.match(r"aws [a-z0-9-]+ [a-z-]+", line)}
+    assert len(lines) == 21
+    wrong = [f"{relative_path(path)}: {line}: {said}" for line, path in lines.items() if (said := lacking(line))]
+    assert wrong == []
+
+
+def lacking(line: str) -> str:
+    """What a command of the AWS CLI has no option for, or lacks; "" for nothing, and for one that is only named."""
+    if " --" not in line or line.startswith("aws configure "):
+        return ""
+    try:
+        service, operation, given, _ = aws_cli.parse(line)
+    except aws_cli.NotACommand as error:
+        return f"no command: {error}"
+    shape = aws_cli.SESSION.get_service_model(service).operation_model(operation).input_shape
+    return ", ".join(set(shape.required_members if shape else ()) - set(given))
+
+
+@pytest.mark.parametrize(
+    ("line", "said"),
+    [
+        ("aws ecr delete-repository --region x1 --force", "repositoryName"),
+        ("aws ecr delete-repositories --all", "no command"),
+        ("aws kms enable-key --key-id x1 --now", "no command"),
+        ("aws organizations leave-organization", ""),
+    ],
+)
+def test_an_aws_command_that_lacks_something_is_found(line: str, said: str) -> None:
+    assert said in lacking(line)
+    assert bool(said) == bool(lacking(line))
 
 
 @pytest.mark.parametrize(

@@ -318,7 +318,7 @@ def write_principal(
 def write_share(
     catalog: ServiceCatalogClient, want: WantedProduct, found: FoundProduct, ids: PublishedIds, step: PlanStep
 ) -> None:
-    sharing.apply(catalog, ids.portfolio, step)
+    sharing.apply(catalog, want.account, ids.portfolio, step)
 
 
 def write_tag_option(

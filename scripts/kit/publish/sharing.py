@@ -90,8 +90,19 @@ def plan(wanted: Sequence[str], found: Sequence[PortfolioShare], organization: s
     return steps
 
 
-def remove(catalog: ServiceCatalogClient, portfolio: str, share: PortfolioShare) -> None:
-    """Stop sharing (API Reference, DeletePortfolioShare); UserError where that is for another account to do."""
+def delegate(account: str) -> str:
+    """The command of the management account that lets this account share within the organization."""
+    return (
+        "`aws organizations register-delegated-administrator --service-principal servicecatalog.amazonaws.com "
+        f"--account-id {account}`"
+    )
+
+
+def remove(catalog: ServiceCatalogClient, account: str, portfolio: str, share: PortfolioShare) -> None:
+    """Stop sharing (API Reference, DeletePortfolioShare); UserError where that is for another account to do.
+
+    account: the portfolio's
+    """
     node = {"Type": share.type, "Value": share.with_whom}
     whom: dict[str, Any] = {"AccountId": share.with_whom} if share.type == "ACCOUNT" else {"OrganizationNode": node}
     try:
@@ -101,15 +112,15 @@ def remove(catalog: ServiceCatalogClient, portfolio: str, share: PortfolioShare)
             raise
         raise UserError(
             f"the portfolio's share with {share.with_whom} cannot be taken back: {explain(error)}. That is for the "
-            "organization's management account or a delegated administrator of Service Catalog: "
-            "`aws organizations register-delegated-administrator --service-principal servicecatalog.amazonaws.com`. "
+            f"organization's management account or a delegated administrator of Service Catalog: {delegate(account)}. "
             f"{AGAIN}"
         ) from error
     if answer and (token := answer.get("PortfolioShareToken")):
         wait(catalog, token, share.with_whom)
 
 
-def apply(catalog: ServiceCatalogClient, portfolio: str, step: PlanStep) -> None:
+def apply(catalog: ServiceCatalogClient, account: str, portfolio: str, step: PlanStep) -> None:
+    """Share the portfolio, which is this account's."""
     try:
         answer = catalog.create_portfolio_share(PortfolioId=portfolio, **step.request)
     except ClientError as error:
@@ -118,8 +129,8 @@ def apply(catalog: ServiceCatalogClient, portfolio: str, step: PlanStep) -> None
         raise UserError(
             f"the portfolio cannot be shared with {step.name}: {explain(error)}. Sharing within an organization is "
             "for its management account or a delegated administrator of Service Catalog, once "
-            "`aws servicecatalog enable-aws-organizations-access` was run in the management account; then "
-            "`aws organizations register-delegated-administrator --service-principal servicecatalog.amazonaws.com`"
+            f"`aws servicecatalog enable-aws-organizations-access` was run in the management account; then "
+            f"{delegate(account)}"
         ) from error
     if "AccountId" in step.request:
         say(

@@ -116,9 +116,8 @@ def image_parts(home: Connection, settings: Settings) -> Iterator[TeardownPart]:
     for region in further if prefix else ():
         listed = pages(home.in_region(region).client("ecr"), "describe_repositories", "repositories")
         if names := [one["repositoryName"] for one in listed if one["repositoryName"].startswith(f"{prefix}/")]:
-            detail = (
-                f"images stay and cost their storage: `aws ecr delete-repository --region {region} --force` deletes one"
-            )
+            delete = f"aws ecr delete-repository --region {region} --repository-name {names[0]} --force"
+            detail = f"images stay and cost their storage: `{delete}` deletes one"
             yield kept("repositories", f"{', '.join(names)} in {region}", detail)
 
 
@@ -150,7 +149,8 @@ def catalog_parts(home: Connection, settings: Settings) -> Iterator[TeardownPart
         alone.append(portfolio)
         for share in sharing.look(catalog, portfolio):
             detail = f"the portfolio is taken from this {share.type.lower().replace('_', ' ')}"
-            yield deleted("share", share.with_whom, detail, partial(sharing.remove, catalog, portfolio, share))
+            take_back = partial(sharing.remove, catalog, home.account, portfolio, share)
+            yield deleted("share", share.with_whom, detail, take_back)
         for principal in pages(catalog, "list_principals_for_portfolio", "Principals", PortfolioId=portfolio):
             who = {name: principal[name] for name in ("PrincipalARN", "PrincipalType") if name in principal}
             do = removal(catalog.disassociate_principal_from_portfolio, PortfolioId=portfolio, **who)
