@@ -12,7 +12,6 @@ import importlib
 import io
 import json
 import re
-import sys
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from functools import cache
@@ -39,6 +38,7 @@ pytestmark = pytest.mark.notebooks
 
 FILES = sorted(NOTEBOOKS.glob("*.ipynb"))
 FIRST = NOTEBOOKS / "01-train-register-approve.ipynb"
+SECOND = NOTEBOOKS / "02-compare-and-roll-back.ipynb"
 TELEMETRY = re.compile(r"sm-pysdk-t-us-east-1\.s3\.us-east-1\.amazonaws\.com")
 
 
@@ -120,13 +120,18 @@ def test_the_names_in_the_notebook_are_those_of_the_kit() -> None:
     assert "tests/golden-payloads.json" in said
 
 
-def test_the_copy_to_read_is_of_this_notebook() -> None:
+@pytest.mark.parametrize(("path", "page"), [(FIRST, "notebook-01.md"), (SECOND, "notebook-02.md")])
+def test_the_copy_to_read_is_of_this_notebook(path: Path, page: str) -> None:
     """`python -m scripts.notebooks --docs docs/generated` makes it again."""
-    text = (ROOT / "docs/generated/notebook-01.md").read_text(encoding="utf-8")
+    text = (ROOT / "docs/generated" / page).read_text(encoding="utf-8")
     place = 0
-    for cell in book(FIRST)["cells"]:
+    for cell in book(path)["cells"]:
         place = text.find(text_of(cell["source"]), place)
-        assert place >= 0, f"docs/generated/notebook-01.md has not the cell {cell['id']}"
+        assert place >= 0, f"docs/generated/{page} has not the cell {cell['id']}"
+
+
+def test_the_plot_of_the_copy_is_small() -> None:
+    text = (ROOT / "docs/generated/notebook-01.md").read_text(encoding="utf-8")
     plots = re.findall(r"!\[[^\]]+\]\(([\w.-]+\.png)\)", text)
     assert plots == ["notebook-01-plot.png"]
     assert (ROOT / "docs/generated" / plots[0]).read_bytes().startswith(b"\x89PNG")
@@ -201,9 +206,8 @@ def test_it_ran_unchanged(world: World) -> None:
 def test_it_trained_as_the_training_repository_does(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     """Image, hyperparameters, metrics, key and data are those of seed-code/model-build."""
     monkeypatch.syspath_prepend(str(ROOT / "seed-code/model-build"))
-    seed, start = importlib.import_module("definition"), importlib.import_module("start")
-    for name in ("definition", "start", "aws"):
-        sys.modules.pop(name)
+    seed, start, project, checks = map(importlib.import_module, ("definition", "start", "project", "checks"))
+    iris = project.read(model="iris")
     sagemaker, s3 = world.story.scientist.client("sagemaker"), world.story.scientist.client("s3")
     described = sagemaker.describe_pipeline(PipelineName=world.pipeline)
     steps = {step["Name"]: step["Arguments"] for step in json.loads(described["PipelineDefinition"])["Steps"]}
@@ -211,13 +215,13 @@ def test_it_trained_as_the_training_repository_does(world: World, monkeypatch: p
     kit = seed.names(world.story.project_name, world.story.project_id, account, region, described["RoleArn"], "")
     assert list(steps) == ["Train", "Register"]
     assert steps["Train"]["AlgorithmSpecification"]["TrainingImage"] == seed.image(region)
-    assert steps["Train"]["HyperParameters"] == seed.HYPERPARAMETERS
+    assert steps["Train"]["HyperParameters"] == {name: str(value) for name, value in iris.hyperparameters.items()}
     assert steps["Train"]["OutputDataConfig"]["KmsKeyId"] == kit.key
     assert steps["Train"]["ResourceConfig"]["InstanceCount"] == {"Get": "Parameters.TrainingInstanceCount"}
-    assert set(steps["Register"]["CustomerMetadataProperties"]) == set(seed.METRICS)
-    container = seed.register_step(kit)["Arguments"]["InferenceSpecification"]["Containers"][0]
+    assert set(steps["Register"]["CustomerMetadataProperties"]) == set(iris.metrics)
+    container = seed.register_step(kit, iris)["Arguments"]["InferenceSpecification"]["Containers"][0]
     assert steps["Register"]["InferenceSpecification"]["Containers"] == [container]
-    rows = start.split((ROOT / "seed-code/model-build/data/iris.csv").read_text().split())
+    rows = start.split_rows(iris, checks.read_table(iris.file, iris.header))
     for channel, part in zip(steps["Train"]["InputDataConfig"], rows, strict=True):
         place = channel["DataSource"]["S3DataSource"]["S3Uri"].removeprefix(f"s3://{kit.bucket}/")
         body = s3.get_object(Bucket=kit.bucket, Key=f"{place}{channel['ChannelName']}.csv")["Body"].read().decode()
@@ -308,6 +312,33 @@ def test_the_last_cell_serves_an_approver_only(world: World) -> None:
     assert world.story.wait_for_stage("DeployProd") == "Succeeded"
 
 
+def test_the_second_notebook_compares_reads_and_rejects(world: World, tmp_path: Path) -> None:
+    """As it stands it only reads; with a number filled in it rejects that version."""
+    content = book(SECOND)
+    for cell in content["cells"]:
+        text = text_of(cell["source"])
+        cell["source"] = text.replace("version_to_reject = 0", "version_to_reject = 2").replace(
+            'reason = ""', 'reason = "wrong answers"'
+        )
+    path = tmp_path / SECOND.name
+    path.write_text(json.dumps(content), encoding="utf-8")
+    executed = execute(path, world.server, world.story, tmp_path / "run")
+    said = {
+        cell["id"]: "".join(text_of(output["text"]) for output in cell["outputs"])
+        for cell in executed.content["cells"]
+        if cell["cell_type"] == "code"
+    }
+    assert re.search(r"version +2 +1\s", said["versions"])
+    assert re.search(r"validation:merror +0\.1000 +0\.1000", said["versions"])
+    assert "of 30 held-out flowers wrong" in said["read-card"]
+    assert re.search(r"version 1 Approved by \w+", said["read-history"])
+    assert "version 1 in staging: tests passed" in said["read-history"]
+    assert "version 2 is rejected" in said["reject-version"]
+    arn = f"{world.story.model_package_arn.rsplit('/', 1)[0]}/2"
+    package = world.story.scientist.client("sagemaker").describe_model_package(ModelPackageName=arn)
+    assert (package["ModelApprovalStatus"], package["ApprovalDescription"]) == ("Rejected", "wrong answers")
+
+
 # -- a notebook that fails -----------------------------------------------------------------------
 
 
@@ -338,8 +369,9 @@ def test_the_command_says_what_it_ran_and_writes_the_copies(
     monkeypatch.setattr(notebooks, "execute", lambda *arguments: world.executed)
     assert command.main(["--json", "--folder", str(tmp_path), "--docs", str(tmp_path)]) == 0
     stdout = json.loads(capsys.readouterr().out)["notebooks"]
-    assert stdout == [{"notebook": FIRST.name, "seconds": world.executed.seconds}]
-    assert sorted(path.name for path in tmp_path.glob("notebook*")) == ["notebook-01-plot.png", "notebook-01.md"]
+    assert stdout == [{"notebook": path.name, "seconds": world.executed.seconds} for path in (FIRST, SECOND)]
+    written = [f"notebook-{number}{kind}" for number in ("01", "02") for kind in ("-plot.png", ".md")]
+    assert sorted(path.name for path in tmp_path.glob("notebook*")) == written
     assert f"[{FIRST.name}](../../notebooks/{FIRST.name})" in (tmp_path / "notebook-01.md").read_text(encoding="utf-8")
 
     def fails(*arguments: object) -> Executed:
