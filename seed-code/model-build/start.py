@@ -132,9 +132,9 @@ def plain(text: str) -> str:
     return " ".join(UNUSUAL.sub(" ", text).split())[:256] or "none"
 
 
-def instances(known: boto3.Session) -> dict[str, list[str]]:
+def instances(sagemaker: SageMakerClient) -> dict[str, list[str]]:
     """The instance types that each kind of job may have, as this boto3 knows them."""
-    model = known.client("sagemaker").meta.service_model
+    model = sagemaker.meta.service_model
     return {kind: list(getattr(model.shape_for(name), "enum", [])) for kind, name in SHAPES.items()}
 
 
@@ -218,11 +218,11 @@ def main(argv: Sequence[str] | None = None) -> int:
     arguments.add_argument("--wait", action="store_true", help="wait until the version is registered")
     args = arguments.parse_args(argv)
     made, project = session(args), read()
-    table = check(project, made.region_name, instances(made))
+    sagemaker = made.client("sagemaker")
+    table = check(project, made.region_name, instances(sagemaker))
     say(f"{project.name}: {len(table.rows)} rows of {project.data}, {len(project.features)} features: nothing is wrong")
     if args.check:
         return 0
-    sagemaker = made.client("sagemaker")
     data, code = data_files(project, table), code_files(project)
     data_hash = hash_of(data)
     these = names(
