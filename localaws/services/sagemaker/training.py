@@ -92,8 +92,7 @@ def create_training_job(call: Call) -> dict[str, Any]:
         "ModelArtifacts": {"S3ModelArtifacts": ""},
     }
     algorithm = params["AlgorithmSpecification"]
-    definitions = metric_definitions(algorithm, params.get("HyperParameters", {}))
-    shown["AlgorithmSpecification"] = {**algorithm, **definitions}
+    shown["AlgorithmSpecification"] = {**algorithm, **metric_definitions(algorithm, params.get("HyperParameters", {}))}
     if "ProfilerConfig" in params:
         shown["ProfilingStatus"] = "Disabled" if params["ProfilerConfig"].get("DisableProfiler") else "Enabled"
     shown["OutputDataConfig"] = {"CompressionType": "GZIP", **params["OutputDataConfig"]}
@@ -129,20 +128,14 @@ def check_job(cloud: Cloud, params: dict[str, Any], region: str) -> None:
 
 
 def check_profiler(config: Mapping[str, Any]) -> None:
-    """The SDK's default, which asks for system metrics alone, is accepted; their files are not written to S3.
-
-    API Reference, "ProfilerConfig"; NotSupported where a framework is to be profiled, or otherwise than by default.
-    """
+    """The SDK's default, system metrics alone, is accepted ("ProfilerConfig"); their files are not written to S3."""
     base.only(config, "ProfilerConfig", "S3OutputPath", "DisableProfiler", "ProfilingIntervalInMilliseconds")
     if config.get("ProfilingIntervalInMilliseconds", PROFILED) != PROFILED:
         raise NotSupported("ProfilerConfig with another ProfilingIntervalInMilliseconds than 500")
 
 
 def metric_definitions(algorithm: Mapping[str, Any], hyperparameters: Mapping[str, str]) -> dict[str, Any]:
-    """Those that a built-in algorithm brings, as DescribeTrainingJob shows them; a script brings none.
-
-    SageMaker Developer Guide, "Tune an XGBoost Model" (the names); the form of the expressions is that of public jobs.
-    """
+    """Those that a built-in algorithm brings ("Tune an XGBoost Model"), as in public jobs; a script brings none."""
     if "sagemaker_program" in hyperparameters or "MetricDefinitions" in algorithm:
         return {}
     number = r"([-+]?[0-9]*\.?[0-9]+(?:[eE][-+]?[0-9]+)?)"
