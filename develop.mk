@@ -54,6 +54,10 @@ fuzz: $(READY) ## Feed the kit inputs at random and count what fails: ARGS="--mi
 probe: $(READY) ## Settle open questions about AWS by experiments in a sandbox account
 	@$(RUN) scripts.probe $(GIVEN)
 
+.PHONY: acceptance
+acceptance: $(READY) ## Play the story on a real organization, with a project of its own (costs money; asks first)
+	@$(RUN) scripts.acceptance $(GIVEN)
+
 .PHONY: fidelity
 fidelity: $(READY) ## Compare the policy evaluator with an independent one on 20,000 random cases (needs Node.js)
 	@$(RUN) tests.fidelity $(GIVEN)

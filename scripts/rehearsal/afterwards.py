@@ -7,13 +7,13 @@ from typing import Any
 
 from scripts.kit.console import say
 from scripts.rehearsal import deploying
-from scripts.rehearsal.story import Story
+from scripts.rehearsal.playing import Playing
 
 STAGING_CONFIG = "staging-config.json"
 SETTING, VALUE = "ContainerStartupHealthCheckTimeoutInSeconds", 120  # it costs nothing, and is seen at the endpoint
 
 
-def second_version(story: Story) -> None:
+def second_version(story: Playing) -> None:
     """The artifact is registered once more, so that nothing is trained; what is deployed is another version."""
     sagemaker = story.scientist.client("sagemaker")
     first = sagemaker.describe_model_package(ModelPackageName=story.model_package_arn)
@@ -31,7 +31,7 @@ def second_version(story: Story) -> None:
     deploying.predictions(story)
 
 
-def push(story: Story) -> None:
+def push(story: Playing) -> None:
     """The setting reaches staging; the approver refuses it, and production stays as it is."""
     story.execution_id = deploying.started(story, lambda: commit_setting(story))
     story.require(bool(story.execution_id), f"the push to {deploy_repository(story)} started no pipeline")
@@ -46,7 +46,7 @@ def push(story: Story) -> None:
     say("    staging has it; the approver refused it, and production stayed as it was")
 
 
-def rejection(story: Story) -> None:
+def rejection(story: Playing) -> None:
     """The version that was approved before comes back in both stages, and no approver is asked."""
     rejected = story.model_package_arn
     story.execution_id = deploying.started(story, lambda: set_status(story, rejected, "Rejected"))
@@ -59,16 +59,16 @@ def rejection(story: Story) -> None:
     deploying.predictions(story)
 
 
-def set_status(story: Story, arn: str, status: str) -> None:
+def set_status(story: Playing, arn: str, status: str) -> None:
     """What Studio asks for when the data scientist sets a version's approval."""
     story.scientist.client("sagemaker").update_model_package(ModelPackageArn=arn, ModelApprovalStatus=status)
 
 
-def deploy_repository(story: Story) -> str:
+def deploy_repository(story: Playing) -> str:
     return f"sagemaker-{story.project_name}-{story.project_id}-modeldeploy"
 
 
-def commit_setting(story: Story) -> None:
+def commit_setting(story: Playing) -> None:
     """One more setting in the deploy repository's file, as the data scientist pushes it."""
     codecommit, repository = story.scientist.client("codecommit"), deploy_repository(story)
     head = codecommit.get_branch(repositoryName=repository, branchName="main")["branch"]["commitId"]
@@ -85,9 +85,9 @@ def commit_setting(story: Story) -> None:
     )
 
 
-def setting_of(story: Story, stage: str) -> Any:
+def setting_of(story: Playing, stage: str) -> Any:
     """The setting at a stage's endpoint, in the first of its accounts; None where the endpoint has none."""
-    sagemaker = story.cloud.root(story.setting.targets[stage], story.region).client("sagemaker")
+    sagemaker = story.owner(story.setting.targets[stage]).client("sagemaker")
     endpoint = sagemaker.describe_endpoint(EndpointName=deploying.endpoint_name(story, stage))
     config = sagemaker.describe_endpoint_config(EndpointConfigName=endpoint["EndpointConfigName"])
     return config["ProductionVariants"][0].get(SETTING)

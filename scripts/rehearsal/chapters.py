@@ -17,11 +17,11 @@ from localaws import places
 from scripts.kit.bundle import pack
 from scripts.kit.console import explain, paint, say
 from scripts.kit.stacks import stack as stacks
-from scripts.rehearsal import afterwards, deploying, diagnosis, examples
+from scripts.rehearsal import afterwards, deploying, examples, observing
 from scripts.rehearsal import setting as people
-from scripts.rehearsal.permissions import read_refusals
+from scripts.rehearsal.playing import Chapter, Playing, StoryFailed
 from scripts.rehearsal.setting import Setting
-from scripts.rehearsal.story import Chapter, Story, StoryFailed
+from scripts.rehearsal.story import Story
 from scripts.rehearsal.titles import ALONE, END, TITLES
 
 
@@ -54,9 +54,9 @@ def publishing(story: Story) -> None:
     )
 
 
-def project(story: Story) -> None:
+def project(story: Playing) -> None:
     story.project_id = create_project(story, story.project_name)
-    story.cloud.chapter = "project"
+    story.begin("project")
     first = story.until("the pipeline's first execution", lambda: next(iter(story.executions()), None))
     story.execution_id = first["pipelineExecutionId"]
     status = story.wait_for_execution(story.execution_id)
@@ -66,7 +66,7 @@ def project(story: Story) -> None:
     say(f"    project {story.project_name} ({story.project_id}); no approved model yet, so nothing was deployed")
 
 
-def create_project(story: Story, name: str, **parameters: str) -> str:
+def create_project(story: Playing, name: str, **parameters: str) -> str:
     """Create a project from the published product as the data scientist; its id."""
     scientist = story.scientist
     found = scientist.client("servicecatalog").search_products(Filters={"FullTextSearch": ["Multi Account Deployment"]})
@@ -76,7 +76,7 @@ def create_project(story: Story, name: str, **parameters: str) -> str:
     shown = (version for version in versions if version.get("Guidance", "DEFAULT") == "DEFAULT")
     current = story.only(shown, f"the product {products[0]['Name']} has no current version")
     setting = story.setting
-    values = {**stages_of(setting, story.regions), **parameters}
+    values = {**(stages_of(setting, story.regions) if story.form else {}), **parameters}
     sagemaker = scientist.client("sagemaker")
     sagemaker.create_project(
         ProjectName=name,
@@ -85,6 +85,7 @@ def create_project(story: Story, name: str, **parameters: str) -> str:
             "ProvisioningArtifactId": current["Id"],
             "ProvisioningParameters": [{"Key": key, "Value": value} for key, value in values.items()],
         },
+        **({"Tags": [{"Key": key, "Value": value} for key, value in story.tags.items()]} if story.tags else {}),
     )
 
     def ready() -> dict[str, Any] | None:
@@ -118,7 +119,7 @@ def stages_of(setting: Setting, regions: Sequence[str]) -> dict[str, str]:
     }
 
 
-def stack_failures(story: Story, stack: str, file: str) -> str:
+def stack_failures(story: Playing, stack: str, file: str) -> str:
     """What failed in a stack of the data science account, and its place in the stack's template."""
     cloudformation = story.engineer.client("cloudformation")
     try:
@@ -129,7 +130,7 @@ def stack_failures(story: Story, stack: str, file: str) -> str:
     return stacks.reasons(cloudformation, stack, lambda logical_id: stacks.place(file, body, logical_id))
 
 
-def checkout(story: Story, repository: str, folder: Path) -> Path:
+def checkout(story: Playing, repository: str, folder: Path) -> Path:
     """The files of a CodeCommit repository, fetched as the data scientist."""
     codecommit = story.scientist.client("codecommit")
 
@@ -145,80 +146,72 @@ def checkout(story: Story, repository: str, folder: Path) -> Path:
     return folder
 
 
-def training_repository(story: Story) -> Path:
+def training_repository(story: Playing) -> Path:
     folder = story.folder / "checkouts" / f"{story.project_name}-{story.project_id}-modelbuild"
     if not folder.exists():
         checkout(story, f"sagemaker-{story.project_name}-{story.project_id}-modelbuild", folder)
     return folder
 
 
-def train(story: Story) -> None:
+def train(story: Playing) -> None:
     folder = training_repository(story)
     examples.use(story, folder)
-    answer = story.script(story.scientist, folder, "start.py", "--project", story.project_name, "--wait", "--json")
+    role = ("--role", story.training_role) if story.training_role else ()
+    line = ("start.py", "--project", story.project_name, "--wait", "--json", *role)
+    answer = story.script(story.scientist, folder, *line)
     story.model_package_arn = json.loads(answer)["model_package_arn"]
     say(f"    registered {story.model_package_arn}")
 
 
-def approve(story: Story) -> None:
+def approve(story: Playing) -> None:
     version = story.model_package_arn.rsplit("/", 1)[1]
     arguments = ("approve.py", "--project", story.project_name, "--version", version)
     deploying.approve(story, lambda: story.script(story.scientist, training_repository(story), *arguments))
 
 
-CHAPTERS: dict[str, tuple[str, Callable[[Story], None]]] = {
-    name: (TITLES[name], chapter)
-    for name, chapter in {
-        "organization": organization,
-        "permissions": permissions,
-        "publishing": publishing,
-        "project": project,
-        "training": train,
-        "model-approval": approve,
-        "staging": deploying.staging,
-        "deployment-approval": deploying.approval,
-        "production": deploying.production,
-        "predictions": deploying.predictions,
-        "second-version": afterwards.second_version,
-        "push": afterwards.push,
-        "rejection": afterwards.rejection,
-    }.items()
+SETTING_UP: dict[str, Callable[[Story], None]] = {  # what a real organization has
+    "organization": organization,
+    "permissions": permissions,
+    "publishing": publishing,
+}
+OF_A_PROJECT: dict[str, Callable[[Playing], None]] = {
+    "project": project,
+    "training": train,
+    "model-approval": approve,
+    "staging": deploying.staging,
+    "deployment-approval": deploying.approval,
+    "production": deploying.production,
+    "predictions": deploying.predictions,
+    "second-version": afterwards.second_version,
+    "push": afterwards.push,
+    "rejection": afterwards.rejection,
+}
+CHAPTERS: dict[str, tuple[str, Callable[[Any], None]]] = {
+    name: (TITLES[name], chapter) for name, chapter in {**SETTING_UP, **OF_A_PROJECT}.items()
 }
 
 
-def located(story: Story, message: str, account: str, log: str) -> StoryFailed:
-    """The failure, with the places of the kit's resources that it names, and every request that was refused."""
-    places = diagnosis.places(story.cloud, story.root, f"{message}\n{log}")
-    denied = diagnosis.refused(story.cloud, story.root)
-    return StoryFailed(message, account, "\n".join([log, *places, *denied]).strip())
-
-
-def play(story: Story, until: str | None = None) -> None:
+def play(story: Playing, until: str | None = None, names: Sequence[str] = tuple(CHAPTERS)) -> None:
     """Play the chapters in order, up to and with `until` (default: END); StoryFailed from the one that fails."""
     until = until or END
     renamed = ALONE if story.administrator == "self-managed" else {}
-    names = list(CHAPTERS)
-    played = names[: max(names.index(END), names.index(until)) + 1]
+    played = list(names)[: max(names.index(END), names.index(until)) + 1]
     story.chapters = [Chapter(name, renamed.get(name, TITLES[name])) for name in played]
     for number, chapter in enumerate(story.chapters, 1):
         say(paint(f"{number:>2}  {chapter.title}", "1"))
-        story.cloud.chapter = chapter.name
+        story.begin(chapter.name)
         chapter.began, start = time.time(), time.monotonic()
         try:
             CHAPTERS[chapter.name][1](story)
-            story.require_no_fault()
-            for one in read_refusals(story.cloud.folder / "requests.jsonl"):
-                message = f"{one.who} was refused {one.action} on {one.resource}, and went on without it. {one.missing}"
-                raise StoryFailed(message, one.who.split(":")[4] if one.who.startswith("arn:") else "")
+            story.check()
+            chapter.observed = observing.observe(story)
             chapter.outcome = "succeeded"
         except ClientError as error:
             chapter.outcome = "failed"
-            story.require_writable()
-            raise located(story, explain(error), "", story.diagnosis() if story.project_id else "") from error
+            raise story.located(explain(error), "", story.diagnosis() if story.project_id else "") from error
         except StoryFailed as error:
             chapter.outcome = "failed"
-            story.require_writable()
-            raise located(story, str(error), error.account, error.log) from error
+            raise story.located(str(error), error.account, error.log) from error
         except BaseException:
             chapter.outcome = "failed"
             raise

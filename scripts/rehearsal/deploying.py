@@ -9,32 +9,28 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-from localaws.cloud import Session, arn
+from localaws.cloud import arn
 from scripts.kit.console import say
 from scripts.kit.projects.history import ENDED
-from scripts.rehearsal import diagnosis, evidence, examples
-from scripts.rehearsal.story import Story, StoryFailed
+from scripts.rehearsal import evidence, examples
+from scripts.rehearsal.playing import Person, Playing, StoryFailed
 
 
-def approve(story: Story, act: Callable[[], object]) -> None:
+def approve(story: Playing, act: Callable[[], object]) -> None:
     """Follow the execution that an approval of the story's version starts. act: approves it"""
     version = story.model_package_arn.rsplit("/", 1)[1]
     recorded = recorded_approvals(story)
     story.execution_id = started(story, act)
     if not story.execution_id:
-        account, region = story.setting.data_science, story.region
-        reasons = [
-            *diagnosis.event_stories(story.cloud, account, region, "SageMaker Model Package State Change"),
-            *diagnosis.failed_state_machines(story.cloud, account, region),
-        ]
-        raise StoryFailed(f"the approval of version {version} started no pipeline", account, "\n".join(reasons))
+        message = f"the approval of version {version} started no pipeline"
+        raise StoryFailed(message, story.setting.data_science, "\n".join(story.unstarted()))
     new = [key for key in recorded_approvals(story) - recorded if key.endswith(f"-{version}-Approved.json")]
     if len(new) != 1:
         raise StoryFailed(f"the approval of version {version} is not in the project's record")
     say(f"    version {version} is approved, and that is recorded: the pipeline started ({story.execution_id})")
 
 
-def started(story: Story, act: Callable[[], object]) -> str:
+def started(story: Playing, act: Callable[[], object]) -> str:
     """The execution that an act starts; "" where it starts none."""
     before = {e["pipelineExecutionId"] for e in story.executions()}
     act()
@@ -44,30 +40,30 @@ def started(story: Story, act: Callable[[], object]) -> str:
         new = [e["pipelineExecutionId"] for e in story.executions() if e["pipelineExecutionId"] not in before]
         return new[0] if new else "nothing" if story.idle() else None
 
-    return str(story.until("the pipeline to start", found, 20)).removeprefix("nothing")
+    return str(story.until("the pipeline to start", found, story.patience_to_start)).removeprefix("nothing")
 
 
-def recorded_approvals(story: Story) -> set[str]:
+def recorded_approvals(story: Playing) -> set[str]:
     """The names of the entries in the project's record."""
-    s3 = story.cloud.root(story.setting.data_science, story.region).client("s3")
+    s3 = story.owner(story.setting.data_science).client("s3")
     found = s3.list_objects_v2(Bucket=f"sagemaker-project-{story.project_id}", Prefix="record/approvals/")
     return {item["Key"] for item in found.get("Contents", [])}
 
 
-def staging(story: Story) -> None:
+def staging(story: Playing) -> None:
     status = story.wait_for_stage("DeployStaging")
     story.require(status == "Succeeded", f"DeployStaging ended {status}")
     say(f"    the data scientist reads how the endpoint answered: {read_tests(story, story.scientist)} tests passed")
 
 
-def approval(story: Story) -> None:
+def approval(story: Playing) -> None:
     approval_token(story, story.approver.client("codepipeline"))
     cases = read_before_approving(story)
     give_approval(story, "Approved", f"Staging passed {cases} tests")
     say(f"    the approver saw {cases} tests that passed, and approved")
 
 
-def look_at_pipeline(story: Story, person: Session) -> None:
+def look_at_pipeline(story: Playing, person: Person) -> None:
     """What the console asks for when a person opens the pipeline and its newest execution."""
     codepipeline = person.client("codepipeline")
     name, execution = story.pipeline_name, story.execution_id
@@ -79,7 +75,7 @@ def look_at_pipeline(story: Story, person: Session) -> None:
     story.require(seen["pipelineVersion"] == shown["version"], f"{name} is not the pipeline that ran")
 
 
-def read_before_approving(story: Story) -> int:
+def read_before_approving(story: Playing) -> int:
     """The pipeline, the version and the tests of staging, as the approver sees them; how many tests passed."""
     approver = story.approver
     look_at_pipeline(story, approver)
@@ -95,7 +91,7 @@ def read_before_approving(story: Story) -> int:
     return read_tests(story, approver)
 
 
-def read_tests(story: Story, person: Session) -> int:
+def read_tests(story: Playing, person: Person) -> int:
     """The newest test report of the project, as a person opens it; how many tests passed."""
     codebuild = person.client("codebuild")
     group = f"report-group/sagemaker-{story.project_name}-{story.project_id}-test-endpoints"
@@ -107,7 +103,7 @@ def read_tests(story: Story, person: Session) -> int:
     return len(cases)
 
 
-def approval_token(story: Story, codepipeline: Any) -> str:
+def approval_token(story: Playing, codepipeline: Any) -> str:
     """What answers the manual approval, as soon as the pipeline waits for it."""
 
     def waiting() -> str | None:
@@ -124,7 +120,7 @@ def approval_token(story: Story, codepipeline: Any) -> str:
     return str(story.until("the pipeline to ask for approval", waiting))
 
 
-def give_approval(story: Story, result: str, summary: str) -> None:
+def give_approval(story: Playing, result: str, summary: str) -> None:
     """Answer the manual approval through the API, as the approver."""
     codepipeline = story.approver.client("codepipeline")
     codepipeline.put_approval_result(
@@ -136,7 +132,7 @@ def give_approval(story: Story, result: str, summary: str) -> None:
     )
 
 
-def production(story: Story) -> None:
+def production(story: Playing) -> None:
     status = story.wait_for_stage("DeployProd")
     story.require(status == "Succeeded", f"DeployProd ended {status}")
     status = story.wait_for_execution(story.execution_id)
@@ -144,7 +140,7 @@ def production(story: Story) -> None:
     look_at_pipeline(story, story.scientist)
 
 
-def predictions(story: Story) -> None:
+def predictions(story: Playing) -> None:
     golden = examples.payloads(story.root, story.example)
     story.endpoints = []
     for stage, account in story.setting.targets.items():
@@ -161,28 +157,28 @@ def predictions(story: Story) -> None:
         story.require(source == story.model_package_arn, f"{endpoint['name']} in {where} serves {serves}")
 
 
-def source_of(story: Story, arn: str, region: str) -> str:
+def source_of(story: Playing, arn: str, region: str) -> str:
     """The version that a model package is a copy of; the package itself where it is not a copy."""
     if region == story.region:
         return arn
-    sagemaker = story.cloud.root(story.setting.data_science, region).client("sagemaker")
+    sagemaker = story.owner(story.setting.data_science, region).client("sagemaker")
     found = sagemaker.describe_model_package(ModelPackageName=arn)
     return str(found.get("CustomerMetadataProperties", {}).get("source-model-package", ""))
 
 
-def endpoint_name(story: Story, stage: str) -> str:
+def endpoint_name(story: Playing, stage: str) -> str:
     return f"{story.project_name}-{story.project_id}-{stage}"
 
 
 def ask_endpoint(
-    story: Story, stage: str, account: str, payloads: list[dict[str, Any]], region: str = ""
+    story: Playing, stage: str, account: str, payloads: list[dict[str, Any]], region: str = ""
 ) -> dict[str, Any]:
     """Invoke a stage's endpoint with every golden payload, as an administrator of its account.
 
     region: the story's where it is not given
     """
     region = region or story.region
-    session = story.cloud.root(account, region)
+    session = story.owner(account, region)
     sagemaker = session.client("sagemaker")
     name = endpoint_name(story, stage)
     endpoint = sagemaker.describe_endpoint(EndpointName=name)

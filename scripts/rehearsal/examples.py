@@ -10,10 +10,9 @@ from pathlib import Path
 from typing import Any
 
 from awslang.bounded import read_json
-from localaws.cloud import Session
 from scripts.kit.console import say
 from scripts.rehearsal.names import EXAMPLES
-from scripts.rehearsal.story import Story
+from scripts.rehearsal.playing import Person, Playing
 
 CHOICE = re.compile(r'^model = "[a-z]+"', re.MULTILINE)
 DEPLOY = Path("seed-code/model-deploy")
@@ -30,7 +29,7 @@ def payloads(root: Path, example: str) -> list[dict[str, Any]]:
     return found
 
 
-def ask(session: Session, endpoint: str, payload: dict[str, Any]) -> str:
+def ask(session: Person, endpoint: str, payload: dict[str, Any]) -> str:
     """What an endpoint answers to a golden payload."""
     accept = {"Accept": payload["accept"]} if "accept" in payload else {}
     answer = session.client("sagemaker-runtime").invoke_endpoint(
@@ -39,7 +38,7 @@ def ask(session: Session, endpoint: str, payload: dict[str, Any]) -> str:
     return str(answer["Body"].read().decode().strip())
 
 
-def use(story: Story, folder: Path) -> None:
+def use(story: Playing, folder: Path) -> None:
     """Change both repositories to the story's example, unless it is iris. folder: the training repository's checkout"""
     if story.example == "iris":
         return
@@ -59,7 +58,7 @@ def use(story: Story, folder: Path) -> None:
     say(f"    the example is {story.example}: one line of project.toml and the golden payloads are pushed")
 
 
-def commit(story: Story, repository: str, path: str, content: str) -> None:
+def commit(story: Playing, repository: str, path: str, content: str) -> None:
     """A commit of one file to a repository of the project, as the data scientist."""
     codecommit = story.scientist.client("codecommit")
     name = f"sagemaker-{story.project_name}-{story.project_id}-{repository}"

@@ -22,6 +22,7 @@ STORY = (  # all that a story writes
     *FINISHED, "requests.jsonl", "builds/", "bundle/", "checkouts/", "endpoints/", "git/", "lambda/", "repositories/",
     "training/",
 )  # fmt: skip
+ACCEPTANCE = (SUMMARY, REPORT, "checkouts/")  # what an acceptance writes
 TEMPLATE = ("template/",)  # what a rehearsal of another team's template writes
 KINDS = re.compile("|".join([*map(re.escape, (*STORY, *TEMPLATE)), r"[^/]+-modelbuild/"]))
 OURS = re.compile(r"(process [0-9]+\n)?")  # what the lock holds
@@ -39,7 +40,7 @@ def former(folder: Path) -> Prints:
 
 def marked(folder: Path, names: tuple[str, ...] = STORY) -> Output:
     """Its output. A folder without a marker is a former version's only in its default place."""
-    command = "rehearse" if names == STORY else "rehearse --template"
+    command = {STORY: "rehearse", ACCEPTANCE: "acceptance"}.get(names, "rehearse --template")
     older = former if folder == DEFAULT and names == STORY else nothing
     return Output(folder, command, "--folder", older=older, kinds=KINDS)
 

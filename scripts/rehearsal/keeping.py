@@ -40,7 +40,8 @@ def keep(story: Story, ready: Callable[[], None]) -> None:
             say(f"  export {name}={shlex.quote(value)}")
     file, profiles = write_files(story)
     ready()
-    say("\nFor the kit's own commands export this instead; its profiles are data-science and management:\n")
+    say("\nFor the kit's own commands export this instead; its profiles are data-science and management,")
+    say("and data-scientist and approver once `make accounts` made their roles:\n")
     for name, value in {"AWS_CONFIG_FILE": str(profiles), **exports()}.items():
         say(f"  export {name}={shlex.quote(value)}")
     for command, profile in (("status", "data-science"), ("doctor", "management")):
@@ -54,13 +55,18 @@ def keep(story: Story, ready: Callable[[], None]) -> None:
         say("stopped")
 
 
+def set_up(story: Story) -> bool:
+    """Whether there are the data scientist and the approver."""
+    return any(c.name == "permissions" and c.outcome == "succeeded" for c in story.chapters)
+
+
 def sessions(story: Story) -> dict[str, Session]:
     """The people of the story and the root of each account, by what they are called."""
     cloud, setting = story.cloud, story.setting
     found = {
         f"the ML engineer, {setting.data_science}": sign_in(cloud, setting.data_science, ENGINEER, story.region),
     }
-    if any(c.name == "permissions" and c.outcome == "succeeded" for c in story.chapters):
+    if set_up(story):
         found[f"the data scientist, {setting.data_science}"] = studio(cloud, setting)
         found[f"the approver, {setting.data_science}"] = sign_in(cloud, setting.data_science, APPROVER, story.region)
     for name, account in setting.accounts.items():
@@ -74,12 +80,10 @@ def write_files(story: Story) -> tuple[str, Path]:
     if not story.environment_path.exists():  # stopped before its chapter
         story.environment_path.write_text(environment_file(setting, story.regions, story.images))
     engineers = {"data-science": setting.data_science, "management": setting.set_up_from}
+    people = {name: sign_in(story.cloud, account, ENGINEER, story.region) for name, account in engineers.items()}
+    if set_up(story):
+        people["data-scientist"] = studio(story.cloud, setting)
+        people["approver"] = sign_in(story.cloud, setting.data_science, APPROVER, story.region)
     profiles = story.folder / PROFILES
-    private.write(
-        profiles,
-        "".join(
-            lasting(sign_in(story.cloud, account, ENGINEER, story.region)).profile(f"profile {name}")
-            for name, account in engineers.items()
-        ),
-    )
+    private.write(profiles, "".join(lasting(one).profile(f"profile {name}") for name, one in people.items()))
     return os.path.relpath(story.environment_path), profiles.absolute()

@@ -10,10 +10,11 @@ from typing import Any
 from scripts.kit.console import paint, say
 from scripts.rehearsal.names import POLICIES, REPORT, SUMMARY
 from scripts.rehearsal.permissions import read_requests
+from scripts.rehearsal.playing import Playing, StoryFailed
 from scripts.rehearsal.policies_file import write_policies
 from scripts.rehearsal.report.facts import gather
 from scripts.rehearsal.report.page import page
-from scripts.rehearsal.story import Story, StoryFailed
+from scripts.rehearsal.story import Story
 
 
 def write(story: Story, outcome: str, seconds: float, failure: StoryFailed | None) -> dict[str, Any]:
@@ -49,16 +50,21 @@ def attempt(file: str, make: Callable[[], None]) -> None:
 def summary(story: Story) -> dict[str, Any]:
     """What happened; requests counts the requests to the embedded AWS by service."""
     requests = Counter(entry["service"] for entry in read_requests(story.cloud.folder / "requests.jsonl"))
+    return {**played(story), "requests": dict(sorted(requests.items()))}
+
+
+def played(story: Playing) -> dict[str, Any]:
+    """What happened, wherever it was played."""
     return {
         "chapters": [
-            {"name": c.name, "title": c.title, "outcome": c.outcome, "seconds": c.seconds} for c in story.chapters
+            {"name": c.name, "title": c.title, "outcome": c.outcome, "seconds": c.seconds, "observed": c.observed}
+            for c in story.chapters
         ],
         "accounts": story.setting.accounts if hasattr(story, "setting") else {},
         "project": {"name": story.project_name, "id": story.project_id},
         "model_package": model_package(story.model_package_arn),
         "pipeline": pipeline(story) if story.execution_id else None,
         "endpoints": story.endpoints,
-        "requests": dict(sorted(requests.items())),
     }
 
 
@@ -66,7 +72,7 @@ def model_package(arn: str) -> dict[str, Any] | None:
     return {"arn": arn, "version": int(arn.rsplit("/", 1)[1])} if arn else None
 
 
-def pipeline(story: Story) -> dict[str, Any]:
+def pipeline(story: Playing) -> dict[str, Any]:
     """The pipeline with the status of each stage, and the actions of the story's execution."""
     actions: dict[str, list[dict[str, str]]] = {}
     for action in story.actions():

@@ -1,112 +1,29 @@
-"""The post's story on an embedded AWS: what its chapters (chapters.py) hand on, and how they act and wait."""
+"""The story on an embedded AWS: its people are sessions of this process, and what goes on there is seen from inside."""
 
 from __future__ import annotations
 
-import contextlib
-import importlib
-import io
-import os
-import subprocess
-import sys
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, TypeVar
-
-from botocore.exceptions import ClientError
+from typing import Any
 
 from localaws.cloud import Cloud, Session
-from scripts.kit.bundle.pack import ROOT
-from scripts.kit.connect import pages
-from scripts.kit.console import INTERRUPTED, explain, run, say, unwritten
-from scripts.kit.patience import until
-from scripts.kit.projects.history import ENDED
-from scripts.kit.settings.model import Administrator
+from scripts.kit.console import unwritten
+from scripts.rehearsal import diagnosis
 from scripts.rehearsal import setting as people
-from scripts.rehearsal.setting import Setting
+from scripts.rehearsal.permissions import read_refusals
+from scripts.rehearsal.playing import Chapter, Playing, StoryFailed, signed_in
 
-Item = TypeVar("Item")
+__all__ = ["Chapter", "Story", "StoryFailed", "signed_in"]
+
 QUIET = 1.0  # seconds without any background work after which nothing more is to be expected
+APPROVED = "SageMaker Model Package State Change"
 
 
-class StoryFailed(Exception):
-    """A chapter did not end as it should: what happened, in which account, and the log."""
-
-    def __init__(self, message: str, account: str = "", log: str = "") -> None:
-        super().__init__(message)
-        self.account = account
-        self.log = log
-        if log:
-            self.add_note(log)  # so that a test shows it as well
-
-
-@contextlib.contextmanager
-def signed_in(session: Session) -> Iterator[None]:
-    """This process with the session's credentials in its environment, and no other AWS settings."""
-    before = aws_variables()
-    nowhere = {"AWS_CONFIG_FILE": os.devnull, "AWS_SHARED_CREDENTIALS_FILE": os.devnull}
-    try:
-        replace_aws_variables(session.environment() | nowhere)
-        yield
-    finally:
-        replace_aws_variables(before)
-
-
-def aws_variables() -> dict[str, str]:
-    """The variables of this process that an AWS client reads."""
-    return {name: value for name, value in os.environ.items() if name.startswith("AWS_")}
-
-
-def replace_aws_variables(variables: Mapping[str, str]) -> None:
-    """Give this process these AWS variables and no others; PATH and HOME stay, which other threads need meanwhile."""
-    for name in aws_variables().keys() - variables.keys():
-        del os.environ[name]
-    os.environ.update(variables)
-
-
-@dataclass
-class Chapter:
-    """How one chapter went."""
-
-    name: str
-    title: str
-    outcome: str = "not run"
-    seconds: float = 0.0
-    began: float = 0.0  # seconds since the epoch
-
-
-@dataclass
-class Story:
-    """What the chapters hand on to each other.
-
-    root: the tree that the commands work on; folder: where the rehearsal writes
-    regions: where both stages run; () for the story's own Region
-    example: which of the seed code's models is trained (examples.py)
-    patience: seconds that one step may take on this machine
-    images: the namespace of the data science account's own images, which go to the further Regions; "" for none
-    """
-
-    cloud: Cloud
-    folder: Path
-    administrator: Administrator = "delegated"
-    region: str = "us-east-1"
-    project_name: str = "iris-multi-01"
-    root: Path = ROOT
-    regions: tuple[str, ...] = ()
-    images: str = ""
-    example: str = "iris"
-    patience: float = 120.0
-    chapters: list[Chapter] = field(default_factory=list)
-    setting: Setting = field(init=False)
-    project_id: str = ""
-    model_package_arn: str = ""
-    execution_id: str = ""
-    endpoints: list[dict[str, Any]] = field(default_factory=list)
-    reported: dict[str, str] = field(default_factory=dict)  # what was said of each action's execution, by its id
-    busy_at: float = 0.0
-
-    # -- people and commands -------------------------------------------------------------------
+class Story(Playing):
+    def __init__(self, cloud: Cloud, *given: Any, **named: Any) -> None:
+        """given, named: what every Playing takes."""
+        super().__init__(*given, **named)
+        self.cloud = cloud
 
     @property
     def scientist(self) -> Session:
@@ -120,59 +37,18 @@ class Story:
     def approver(self) -> Session:
         return people.sign_in(self.cloud, self.setting.data_science, people.APPROVER, self.region)
 
-    @property
-    def pipeline_name(self) -> str:
-        return f"sagemaker-{self.project_name}-{self.project_id}-deploy"
+    def owner(self, account: str, region: str = "") -> Session:
+        return self.cloud.root(account, region or self.region)
 
-    @property
-    def environment_path(self) -> Path:
-        return self.folder / "environment.yaml"
+    def begin(self, chapter: str) -> None:
+        self.cloud.chapter = chapter
 
-    def command(self, session: Session, module: str, *arguments: str) -> str:
-        """Run a command of the kit (scripts.publish) as a user types it, signed in as session; its stdout.
-
-        Its main() is called in this process: starting Python again for each took a fifth of the story's time.
-        """
-        out, err = io.StringIO(), io.StringIO()
-        with signed_in(session), contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
-            status = run(lambda: int(importlib.import_module(module).main(arguments)))
-        if status == INTERRUPTED:
-            raise KeyboardInterrupt
-        return self.output_of(session, f"-m {module} {' '.join(arguments)}", status, out.getvalue(), err.getvalue())
-
-    def script(self, session: Session, folder: Path, name: str, *arguments: str) -> str:
-        """Run a script of a repository in a process of its own, signed in as session; its stdout."""
-        with signed_in(session):
-            variables = dict(os.environ)
-        done = subprocess.run(
-            [sys.executable, name, *arguments], env=variables, cwd=folder, capture_output=True, text=True
-        )
-        return self.output_of(session, f"{name} {' '.join(arguments)}", done.returncode, done.stdout, done.stderr)
-
-    def output_of(self, session: Session, typed: str, status: int, out: str, err: str) -> str:
-        """A command's stdout, once its progress is shown; StoryFailed where it failed."""
-        if status != 0:
-            raise StoryFailed(f"`python {typed}` ended with {status}", session.account, err + out)
-        for line in err.splitlines():
-            if not line.startswith("  "):  # the command's own steps, which are many, stay out of the story
-                say(f"    {line.replace(f'{ROOT}/', '')}")
-        return out
-
-    def until(self, what: str, look: Callable[[], Any], patience: float = 0.0) -> Any:
-        """Wait for look() to answer something other than None or False. patience: instead of the story's."""
-        patience = patience or self.patience
-
-        def answer() -> Any:
-            found = look()
-            if found is not None and found is not False:
-                return found
-            self.require_no_fault()
-            return None
-
-        def late() -> StoryFailed:
-            return StoryFailed(f"{what}: nothing after {patience:.0f} s", self.setting.data_science, self.diagnosis())
-
-        return until(what, answer, patience, late=late, longest=1.0)
+    def check(self) -> None:
+        """A fault of the embedded AWS, or a request that was refused without anybody noticing."""
+        self.require_no_fault()
+        for one in read_refusals(self.cloud.folder / "requests.jsonl"):
+            message = f"{one.who} was refused {one.action} on {one.resource}, and went on without it. {one.missing}"
+            raise StoryFailed(message, one.who.split(":")[4] if one.who.startswith("arn:") else "")
 
     def require_writable(self) -> None:
         """Raise the error of a file that the embedded AWS could not write: it is the cause of what failed after it."""
@@ -192,115 +68,30 @@ class Story:
             self.busy_at = time.monotonic()
         return time.monotonic() - self.busy_at > QUIET
 
-    # -- the pipeline --------------------------------------------------------------------------
+    def require_running(self) -> None:
+        self.require_no_fault()
 
-    def pipeline_state(self) -> dict[str, Any]:
-        state: dict[str, Any] = self.scientist.client("codepipeline").get_pipeline_state(name=self.pipeline_name)
-        return state
+    def unstarted(self) -> list[str]:
+        account, region = self.setting.data_science, self.region
+        return [
+            *diagnosis.event_stories(self.cloud, account, region, APPROVED),
+            *diagnosis.failed_state_machines(self.cloud, account, region),
+        ]
 
-    def stage(self, name: str) -> dict[str, Any]:
-        """One stage as GetPipelineState shows it."""
-        stages: list[dict[str, Any]] = self.pipeline_state()["stageStates"]
-        return self.only((s for s in stages if s["stageName"] == name), f"{self.pipeline_name} has no stage {name}")
-
-    def executions(self) -> list[dict[str, Any]]:
-        listed = self.scientist.client("codepipeline").list_pipeline_executions(pipelineName=self.pipeline_name)
-        found: list[dict[str, Any]] = listed["pipelineExecutionSummaries"]
-        return found
-
-    def wait_for_execution(self, execution_id: str) -> str:
-        """The status in which an execution ends."""
-
-        def ended() -> str | None:
-            status = self.status_of(execution_id)
-            return status if status in ENDED else None
-
-        return str(self.until(f"execution {execution_id}", ended))
-
-    def status_of(self, execution_id: str) -> str:
-        listed = (e["status"] for e in self.executions() if e["pipelineExecutionId"] == execution_id)
-        return str(self.only(listed, f"{self.pipeline_name} has no execution {execution_id}"))
-
-    def wait_for_stage(self, name: str) -> str:
-        """The status in which a stage ends for this story's execution; the execution's own where it ends before."""
-
-        def ended() -> str | None:
-            for stage in self.pipeline_state()["stageStates"]:
-                latest = stage.get("latestExecution", {})
-                if latest.get("pipelineExecutionId") != self.execution_id:
-                    continue
-                if stage["stageName"] in {"Source", "Build", name}:
-                    self.tell(stage)
-                if stage["stageName"] == name and latest["status"] in ENDED | {"Skipped"}:
-                    return str(latest["status"])
-                if latest["status"] in ENDED - {"Succeeded"}:
-                    return str(latest["status"])
-            return None
-
-        return str(self.until(f"stage {name}", ended))
-
-    def tell(self, stage: dict[str, Any]) -> None:
-        """Say which actions of a stage have changed since the last time: not those of an execution before."""
-        for action in stage["actionStates"]:
-            latest = action.get("latestExecution", {})
-            id, status = latest.get("actionExecutionId", ""), latest.get("status", "")
-            if status and self.reported.get(id) != status:
-                self.reported[id] = status
-                say(f"    {action['actionName']:<24} {status}")
-
-    def execution_status(self) -> str:
-        return self.status_of(self.execution_id)
-
-    def actions(self, person: Session | None = None) -> list[dict[str, Any]]:
-        """Every action of this story's execution, oldest first, as ListActionExecutions shows it to a person."""
-        codepipeline = (person or self.scientist).client("codepipeline")
-        of_this = {"pipelineName": self.pipeline_name, "filter": {"pipelineExecutionId": self.execution_id}}
-        found = list(pages(codepipeline, "list_action_executions", "actionExecutionDetails", **of_this))
-        return sorted(found, key=lambda action: action["startTime"])
-
-    def card_key(self, person: Session) -> str:
-        """The key of the evidence card of this story's execution, as a person finds it."""
-        cards = (action for action in reversed(self.actions(person)) if action["actionName"] == "Card")
-        made = self.only(cards, "no card was made for the approver")
-        return str(made["output"]["outputVariables"]["CARD_KEY"])
-
-    def diagnosis(self) -> str:
-        """Why the pipeline stands where it stands: the failed actions, and the logs of the builds that failed."""
-        builds, lines, failed = self.cloud.folder / "builds", [], []
-        try:
-            for action in self.actions() if self.execution_id else []:
-                if action["status"] == "Failed":
-                    result = action.get("output", {}).get("executionResult", {})
-                    details = result.get("errorDetails", {})
-                    where = f"{action['stageName']}/{action['actionName']}"
-                    lines.append(f"{where}: {details.get('code', '')} {details.get('message', '')}".rstrip())
-                    if action["input"]["actionTypeId"]["provider"] == "CodeBuild":
-                        failed.append(builds / f"{result.get('externalExecutionId', '').replace(':', '/')}.log")
-            lines += self.failed_conditions()
-        except ClientError as error:
-            lines.append(explain(error))
+    def log(self, build_id: str) -> list[str]:
+        builds = self.cloud.folder / "builds"
         newest = sorted(builds.rglob("*.log"), key=lambda path: path.stat().st_mtime)[-1:]
-        for path in [path for path in failed if path.is_file()] if lines else newest:
-            lines += [f"--- the build ({path.parent.name})", *path.read_text().splitlines()[-40:]]
-        return "\n".join(lines)
+        path = builds / f"{build_id.replace(':', '/')}.log"
+        found = [path for path in ([path] if build_id else newest) if path.is_file()]
+        return [line for one in found for line in (f"--- the build ({one.parent.name})", *tail(one))]
 
-    def failed_conditions(self) -> list[str]:
-        """The rules of the stages' entry conditions that failed, and why."""
-        lines = []
-        for stage in self.pipeline_state()["stageStates"] if self.execution_id else []:
-            for condition in stage.get("beforeEntryConditionState", {}).get("conditionStates", []):
-                for rule in condition.get("ruleStates", []):
-                    error = rule.get("latestExecution", {}).get("errorDetails", {})
-                    if error.get("message"):
-                        lines.append(f"{stage['stageName']}/{rule['ruleName']}: {error['code']} {error['message']}")
-        return lines
+    def located(self, message: str, account: str, log: str) -> StoryFailed:
+        """The failure, with the places of the kit's resources that it names, and every request that was refused."""
+        self.require_writable()
+        places = diagnosis.places(self.cloud, self.root, f"{message}\n{log}")
+        denied = diagnosis.refused(self.cloud, self.root)
+        return StoryFailed(message, account, "\n".join([log, *places, *denied]).strip())
 
-    def only(self, found: Iterable[Item], otherwise: str) -> Item:
-        """The first of what was found; StoryFailed where nothing was."""
-        for item in found:
-            return item
-        raise StoryFailed(otherwise, self.setting.data_science, self.diagnosis())
 
-    def require(self, holds: bool, message: str) -> None:
-        if not holds:
-            raise StoryFailed(message, self.setting.data_science, self.diagnosis())
+def tail(log: Path) -> list[str]:
+    return log.read_text().splitlines()[-40:]

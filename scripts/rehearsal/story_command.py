@@ -15,11 +15,12 @@ from scripts.rehearsal.folder import claim, claimed
 from scripts.rehearsal.keeping import keep
 from scripts.rehearsal.live import view
 from scripts.rehearsal.names import REPORT
-from scripts.rehearsal.story import Story, StoryFailed
+from scripts.rehearsal.playing import Playing, StoryFailed
+from scripts.rehearsal.story import Story
 from scripts.rehearsal.titles import END, TITLES
 
 
-def tell_failure(story: Story, failure: StoryFailed) -> None:
+def tell_failure(story: Playing, failure: StoryFailed) -> None:
     chapter = next((c.name for c in story.chapters if c.outcome == "failed"), "")
     where = f" in chapter {chapter}" if chapter else ""
     where += f" in account {failure.account}" if failure.account else ""

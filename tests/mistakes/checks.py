@@ -39,7 +39,7 @@ def said(world: World, work: Callable[[], object]) -> str:
         work()
     except (StoryFailed, UserError, ClientError) as error:
         message = explain(error) if isinstance(error, ClientError) else str(error)
-        failure = chapters.located(world.story, message, "", getattr(error, "log", ""))
+        failure = world.story.located(message, "", getattr(error, "log", ""))
         return f"{failure}\n{failure.log}"
     return ""
 

@@ -32,6 +32,7 @@ DOCUMENTS = [
     *sorted((ROOT / "docs/guides").glob("*.md")),
 ]
 RUN_ELSEWHERE = {
+    "acceptance": "tests/rehearsal/acceptance/test_command.py",
     "clean": "tests/repository/test_makefile.py",
     "check": "tests/repository/test_makefile.py",
     "console-bundle": "tests/kit/test_console_bundle.py",

@@ -18,8 +18,10 @@ from botocore.exceptions import ClientError
 from scripts.kit.connect import Connection, if_there, pages, unless, whole_pages
 from scripts.kit.console import UserError, counted
 from scripts.kit.names import model_bucket
+from scripts.kit.patience import until
 from scripts.kit.projects.project import Project
 from scripts.kit.teardown.parts import DeletionOptions, TeardownPart, deleted, kept, removal
+from scripts.kit.teardown.stacks import PATIENCE
 
 if TYPE_CHECKING:
     from mypy_boto3_kms.type_defs import KeyMetadataTypeDef
@@ -57,8 +59,22 @@ def training(connection: Connection, project: Project, asked: DeletionOptions) -
     if not asked.model_group:
         yield kept("training", name, "the pipeline and its runs: retained, free of charge; --model-group deletes")
         return
-    do = removal(sagemaker.delete_pipeline, PipelineName=name)  # type: ignore[call-arg]  # botocore adds the token
-    yield deleted("training", name, "the pipeline", do)
+    yield deleted("training", name, "the pipeline", partial(delete_training, sagemaker, name))
+
+
+def delete_training(sagemaker: SageMakerClient, name: str) -> None:
+    """DeletePipeline refuses while an execution runs (SageMaker API Reference, DeletePipeline): they are stopped."""
+
+    def running() -> list[str]:
+        of_it = {"PipelineName": name}
+        listed = pages(sagemaker, "list_pipeline_executions", "PipelineExecutionSummaries", **of_it)
+        return [e["PipelineExecutionArn"] for e in listed if e["PipelineExecutionStatus"] in {"Executing", "Stopping"}]
+
+    for arn in running():
+        # It may have ended meanwhile.  botocore adds the token
+        unless({"ConflictException"}, sagemaker.stop_pipeline_execution, PipelineExecutionArn=arn)  # type: ignore[call-arg]
+    until(f"the executions of {name} to stop", lambda: None if running() else True, PATIENCE)
+    if_there(sagemaker.delete_pipeline, PipelineName=name)  # type: ignore[call-arg]  # botocore adds the token
 
 
 def model_group(connection: Connection, project: Project, asked: DeletionOptions) -> Iterator[TeardownPart]:

@@ -13,6 +13,7 @@ from localaws.cloudformation.stacks import Stacks
 from scripts.kit.connect import pages
 from scripts.kit.organization.members import Member
 from scripts.rehearsal.permissions import read_requests
+from scripts.rehearsal.playing import Playing
 from scripts.rehearsal.story import Story
 
 SPECIES = ("setosa", "versicolor", "virginica")  # seed-code/model-build: the classes 0, 1 and 2 of iris.csv
@@ -73,6 +74,7 @@ class Facts:
     builds: tuple[tuple[str, str], ...] = ()  # name and log
     requests: tuple[Mapping[str, Any], ...] = ()
     points: tuple[Point, ...] = ()
+    embedded: bool = True  # or a real organization, whose stacks, builds and requests are not recorded
 
 
 def gather(story: Story, summary: Mapping[str, Any]) -> Facts:
@@ -95,7 +97,7 @@ def gather(story: Story, summary: Mapping[str, Any]) -> Facts:
     )
 
 
-def spans(story: Story) -> Iterator[Span]:
+def spans(story: Playing) -> Iterator[Span]:
     """The chapters, and the actions of every execution of the story's pipeline."""
     for chapter in story.chapters:
         if chapter.began:
@@ -114,6 +116,19 @@ def spans(story: Story) -> Iterator[Span]:
                 action["status"],
                 result.get("errorDetails", {}).get("message", "") or result.get("externalExecutionSummary", ""),
             )
+
+
+def of_acceptance(story: Playing, summary: Mapping[str, Any]) -> Facts:
+    """What there is to see of a real organization, from outside."""
+    accounts = tuple(Member(account, name) for name, account in story.setting.accounts.items())
+    return Facts(
+        summary=summary,
+        spans=tuple(spans(story)),
+        organization=Unit("This organization", accounts, ()),
+        runs=runs((), summary),
+        points=tuple(points(story)) if story.endpoints else (),
+        embedded=False,
+    )
 
 
 def organization(story: Story) -> Unit:
@@ -175,13 +190,13 @@ def builds(folder: Path, since: float) -> Iterator[tuple[str, str]]:
         yield f"{log.parent.name} {log.stem}", log.read_text(encoding="utf-8", errors="replace")
 
 
-def points(story: Story) -> Iterator[Point]:
+def points(story: Playing) -> Iterator[Point]:
     """The whole of iris.csv, as the last endpoint of the story answers it (in production, where it got so far)."""
     endpoint = story.endpoints[-1]
     lines = (story.root / "seed-code/model-build/data/iris.csv").read_text(encoding="utf-8").splitlines()
     rows = [[float(value) for value in row] for row in csv.reader(lines)]
     body = "\n".join(",".join(f"{value:g}" for value in row[1:]) for row in rows)
-    runtime = story.cloud.root(endpoint["account"], endpoint["region"]).client("sagemaker-runtime")
+    runtime = story.owner(endpoint["account"], endpoint["region"]).client("sagemaker-runtime")
     answer = runtime.invoke_endpoint(EndpointName=endpoint["name"], ContentType="text/csv", Body=body.encode())
     predicted = answer["Body"].read().decode().replace("\n", ",").strip(",").split(",")
     for row, value in zip(rows, predicted, strict=True):

@@ -1,0 +1,1 @@
+"""The story's chapters on a real organization, from its environment file and with profiles alone."""
