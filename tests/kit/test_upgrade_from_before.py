@@ -9,19 +9,18 @@ import contextlib
 import json
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pytest
 from botocore.exceptions import ClientError
 
-from localaws.cloud import Session
 from pipeline import sharing
 from scripts.kit.stacks import project_roles
 from scripts.rehearsal import chapters, deploying
 from scripts.rehearsal import setting as people
 from scripts.rehearsal.embedded import embedded_aws
+from scripts.rehearsal.playing import Person
 from scripts.rehearsal.story import Story, StoryFailed
 from tests.support import before_0_3
 from tests.support.attacks import build_session, check_denied
@@ -35,20 +34,19 @@ PUBLISHERS = f"  publishers: [{people.ENGINEER}]\n"  # what environment.yaml nee
 FORGED = "record/decisions/forged/20261130T000000Z-Gate.json"
 
 
-@dataclass
 class OldStory(Story):
     """A story whose commands are those of the earlier version, as long as its tree is named."""
 
     old: Path | None = None
 
-    def command(self, session: Session, module: str, *arguments: str) -> str:
+    def command(self, session: Person, module: str, *arguments: str) -> str:
         if self.old is None:
             return super().command(session, module, *arguments)
         out = self.script(session, self.old, "-m", module, *arguments)
         assert module != "scripts.package" or out.strip() == before_0_3.NAME, "the archive is not that version"
         return out
 
-    def typed(self, name: str, *arguments: str, who: Session | None = None) -> str:
+    def typed(self, name: str, *arguments: str, who: Person | None = None) -> str:
         line = ("--environment", str(self.environment_path), *arguments)
         return self.command(who or self.engineer, f"scripts.{name}", *line)
 
@@ -98,7 +96,8 @@ def story(tmp_path_factory: pytest.TempPathFactory) -> Iterator[OldStory]:
     """Version 1 is live in both stages, version 2 in staging; its deployment to production waits for the approver."""
     folder = tmp_path_factory.mktemp("before")
     with embedded_aws(folder) as cloud:
-        played = OldStory(cloud, folder, old=before_0_3.unpack(folder / "old"))
+        played = OldStory(cloud, folder)
+        played.old = before_0_3.unpack(folder / "old")
         chapters.organization(played)
         without = played.environment_path.read_text()
         assert PUBLISHERS in without

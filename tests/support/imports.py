@@ -12,7 +12,13 @@ from pathlib import Path
 ROOT = Path(__file__).parents[2]
 TOPS = ("awslang", "localaws", "scripts", "pipeline", "seed-code", "benchmarks", "tests")
 # The commands that play or read a rehearsal; every other one is the product's.
-REHEARSAL_COMMANDS = ("scripts.notebooks", "scripts.permissions", "scripts.rehearse", "scripts.supported")
+REHEARSAL_COMMANDS = (
+    "scripts.acceptance",
+    "scripts.notebooks",
+    "scripts.permissions",
+    "scripts.rehearse",
+    "scripts.supported",
+)
 EVERYTHING = ("awslang", "localaws", "scripts", "pipeline", "benchmarks")
 # Modules by the beginning of their name, the longest one counts: what of ours they may import.
 MAY_IMPORT: dict[str, tuple[str, ...]] = {
