@@ -22,7 +22,6 @@ if TYPE_CHECKING:
 
 PATIENCE = 15 * 60.0  # seconds: an endpoint without an instance has to start one first
 FIRST_LOOK, SELDOM = 0.1, 5.0  # seconds between two looks for an answer: the first, and the most
-ABSENT = {"404", "NoSuchKey"}
 
 
 def parameters(part: Mapping[str, Any]) -> Mapping[str, str]:
@@ -36,14 +35,17 @@ def place(given: str, folder: str, account: str, region: str) -> str:
     return f"s3://endpoint-data-{account}-{region}/{folder}" if given == "account" else given
 
 
-def check_bucket(there: AccountClients, uri: str) -> str:
-    """Why the bucket of captured data or asynchronous answers cannot be used; "" where it can."""
-    bucket = uri.removeprefix("s3://").partition("/")[0]
+def check_bucket(there: AccountClients, uri: str, endpoint: str) -> str:
+    """Why the bucket of captured data or asynchronous answers cannot be used; "" where it can.
+
+    uri: AsyncOutputS3Uri or DataCaptureS3Uri there; the tester may list the endpoint's own folder of it
+    """
+    bucket, _, folder = uri.removeprefix("s3://").partition("/")
     try:
-        there("s3").head_bucket(Bucket=bucket)
+        there("s3").list_objects_v2(Bucket=bucket, Prefix=f"{folder}/{endpoint}/".lstrip("/"), MaxKeys=1)
     except ClientError as error:
         code = error.response["Error"]["Code"]
-        if code == "404":
+        if code == "NoSuchBucket":
             return f"the bucket {bucket} does not exist: create it in the account"
         return (
             f"the account's roles may not use the bucket {bucket} ({code}): name it in the environment file, as "
@@ -81,14 +83,16 @@ def put(s3: S3Client, url: str, payload: Payload) -> None:
 
 
 def read(s3: S3Client, url: str) -> tuple[str, bytes] | None:
-    """Content type and content of an object; None while it is not there."""
+    """Content type and content of an object; None while it is not there.
+
+    It is listed first: S3 refuses to read a key that does not exist (403) where the caller may not list the bucket
+    without a prefix (S3 API Reference, GetObject).
+    """
     bucket, _, key = url.removeprefix("s3://").partition("/")
     if not key:
         return None
-    try:
-        found = s3.get_object(Bucket=bucket, Key=key)
-    except ClientError as error:
-        if error.response["Error"]["Code"] in ABSENT:
-            return None
-        raise
+    listed = s3.list_objects_v2(Bucket=bucket, Prefix=key, MaxKeys=1).get("Contents", [])
+    if not listed or listed[0]["Key"] != key:
+        return None
+    found = s3.get_object(Bucket=bucket, Key=key)
     return found.get("ContentType", ""), found["Body"].read()

@@ -150,7 +150,7 @@ def check_place(
         for name, folder in (("AsyncOutputS3Uri", "asynchronous"), ("DataCaptureS3Uri", "capture"))
     )
     for uri in filter(None, (answers, captured)):
-        check("the bucket of its data can be used", lambda uri=uri: asynchronous.check_bucket(there, uri))  # type: ignore[misc]
+        check("the bucket of its data can be used", partial(asynchronous.check_bucket, there, uri, endpoint))
     asked = (
         partial(asynchronous.ask, there, endpoint, answers)
         if answers

@@ -45,15 +45,16 @@ def clients(answer: str = "0.0", status: str = "InService", model: str = MODEL) 
 
 
 def through_s3(answer: str, folder: str = "answers/", bucket: Any = None) -> Any:
-    """Clients of an account whose endpoint puts an answer into this folder. bucket: what HeadBucket answers"""
+    """Clients of an account whose endpoint puts an answer into this folder. bucket: what listing it answers"""
     places = {"OutputLocation": "s3://data/answers/1", "FailureLocation": "s3://data/failures/1"}
 
-    def got(Key: str, **_: Any) -> Any:  # noqa: N803  # the API's name
-        if not Key.startswith(folder):
-            return error("GetObject", "NoSuchKey")
-        return {"ContentType": "text/csv", "Body": io.BytesIO(answer.encode())}
+    def listed(Prefix: str, **_: Any) -> Any:  # noqa: N803  # the API's name
+        if isinstance(bucket, Exception):
+            raise bucket
+        return {"Contents": [{"Key": Prefix}]} if Prefix.startswith(folder) else {}
 
-    s3: Any = Fake(head_bucket=bucket or {}, put_object={}, get_object=got)
+    got = {"ContentType": "text/csv", "Body": io.BytesIO(answer.encode())}
+    s3: Any = Fake(list_objects_v2=listed, put_object={}, get_object=got)
     runtime: Any = Fake(
         invoke_endpoint_async=places,
         invoke_endpoint=lambda **_: {"ContentType": "text/csv", "Body": io.BytesIO(answer.encode())},
@@ -153,9 +154,9 @@ class TheChecks(unittest.TestCase):
 
     def test_a_bucket_that_the_accounts_roles_may_not_use_is_named_with_the_cure(self) -> None:
         document = manifest(DataCaptureS3Uri="account")
-        refused = through_s3("0.0", bucket=error("HeadBucket", "403"))
+        refused = through_s3("0.0", bucket=error("ListObjectsV2", "AccessDenied"))
         results = self.check(
-            {"333333333333": refused, "444444444444": through_s3("0.0", bucket=error("H", "404"))}, document
+            {"333333333333": refused, "444444444444": through_s3("0.0", bucket=error("L", "NoSuchBucket"))}, document
         )
         self.assertIn("endpoints.data_bucket, and run make accounts", results[3].failure)
         self.assertIn("the bucket endpoint-data-444444444444-us-east-1 does not exist: create it", results[8].failure)

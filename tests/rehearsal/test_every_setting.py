@@ -213,7 +213,8 @@ def test_without_the_rights_of_template_20_nothing_is_captured_and_the_test_says
     assert place.push("p-4", **CAPTURE).endswith("_COMPLETE")
     invoke(place, "p-4")
     assert "Contents" not in place.there("s3").list_objects_v2(Bucket=DATA, Prefix="capture/iris-p-4")
-    assert "endpoints.data_bucket, and run make accounts" in asynchronous.check_bucket(clients(place, "p-4"), CAPTURED)
+    why = asynchronous.check_bucket(clients(place, "p-4"), CAPTURED, "iris-p-4-prod")
+    assert "endpoints.data_bucket, and run make accounts" in why
     place.push("p-4", **VPC)
     assert "cannot use the model's VPC" in place.seen("p-4")["endpoint"]["FailureReason"]
 
@@ -223,7 +224,7 @@ def test_with_them_the_models_role_writes_what_it_captures(place: Place) -> None
     assert place.push("p-4", **CAPTURE, **VPC) == "UPDATE_COMPLETE"
     invoke(place, "p-4")
     assert place.there("s3").list_objects_v2(Bucket=DATA, Prefix="capture/iris-p-4-prod/AllTraffic/")["KeyCount"] == 1
-    assert asynchronous.check_bucket(clients(place, "p-4"), CAPTURED) == ""
+    assert asynchronous.check_bucket(clients(place, "p-4"), CAPTURED, "iris-p-4-prod") == ""
 
 
 @pytest.mark.parametrize("kind", KINDS)
