@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import re
 import textwrap
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -45,14 +45,16 @@ class Mistake:
     says: tuple[str, ...]
     tests: str = ""
 
-    def edit(self, text: str) -> str:
-        """The file's text with the mistake in it."""
+    def place(self, text: str) -> re.Match[str]:
+        """Where the file's text has what the mistake replaces."""
         places = list(self.pattern.finditer(text))
         if len(places) != 1:
             raise Outdated(f"{self.id}: {self.file} holds {self.find!r} {len(places)} times instead of once")
-        [place] = places
-        indent = place.groupdict().get("indent", "")
-        return text[: place.start()] + textwrap.indent(self.replace, indent) + text[place.end() :]
+        return places[0]
+
+    def edit(self, text: str) -> str:
+        """The file's text with the mistake in it."""
+        return edited([self], text)
 
     @property
     def pattern(self) -> re.Pattern[str]:
@@ -64,14 +66,28 @@ class Mistake:
         lines += [f"(?P=indent){re.escape(line)}\n" if line else "\n" for line in rest]
         return re.compile("".join(lines), re.MULTILINE)
 
+    @property
+    def original(self) -> str:
+        """The bundle's own file."""
+        return (ROOT / self.file).read_text(encoding="utf-8")
+
     def text(self) -> str:
         """The bundle's own file with the mistake in it."""
-        return self.edit((ROOT / self.file).read_text(encoding="utf-8"))
+        return self.edit(self.original)
 
     def unsaid(self, message: str) -> list[str]:
         """What a message should say and does not."""
         lines = message.splitlines()
         return [text for text in self.says if not any(re.search(wildcard(text), line) for line in lines)]
+
+
+def edited(mistakes: Iterable[Mistake], text: str) -> str:
+    """A file's text with mistakes at places that do not touch."""
+    places = [(mistake.place(text), mistake.replace) for mistake in mistakes]
+    for place, replace in sorted(places, key=lambda one: one[0].start(), reverse=True):
+        replace = textwrap.indent(replace, place.groupdict().get("indent", ""))
+        text = text[: place.start()] + replace + text[place.end() :]
+    return text
 
 
 def wildcard(text: str) -> str:

@@ -35,7 +35,7 @@ def make(mistakes: Sequence[Mistake], folder: Path) -> bool:
     linted = [mistake for mistake in mistakes if mistake.by == "cfn-lint"]
     if linted:
         start = time.monotonic()
-        found = lint.findings(lint.start(linted, folder / "lint"), linted)
+        found = lint.findings(linted, folder / "lint")
         seconds = (time.monotonic() - start) / len(linted)
         right += [show(mistake, found.get(mistake.id, ""), seconds) for mistake in linted]
     right += [show(mistake, judged(mistake), 0) for mistake in mistakes if mistake.by == "judges"]

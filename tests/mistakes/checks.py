@@ -30,7 +30,6 @@ from tests.support.story_steps import version_arn
 TEN, ELEVEN, *_ = pack.TEMPLATES
 IRELAND = "eu-west-1"
 STRANGER = "555555555555"  # in no organization
-STEP_TESTS = sorted(p for p in (ROOT / "tests/pipeline").glob("*.py") if p.name != "test_deploy_repository.py")
 
 
 def said(world: World, work: Callable[[], object]) -> str:
@@ -55,18 +54,12 @@ def judged(mistake: Mistake) -> str:
 
 def unit_tests(world: World, mistake: Mistake) -> str:
     """Run the unit tests of the pipeline's steps, or those that find it, on a copy of the kit with the mistake."""
-    copy = world.story.folder / "unit-tests"
-    sources = pack.read_tree(ROOT)
-    others = (ROOT / "tests/__init__.py", ROOT / "environment.example.yaml")
-    for path in (*STEP_TESTS, *(ROOT / "tests/support").glob("*.py"), *others):
-        sources[path.relative_to(ROOT).as_posix()] = path.read_bytes()
-    for name, content in (sources | {mistake.file: mistake.text().encode()}).items():
-        (copy / name).parent.mkdir(parents=True, exist_ok=True)
-        (copy / name).write_bytes(content)
-    options = ["-q", "--tb=native", "-p", "no:cacheprovider", "-p", "no:randomly", "-n0"]
-    options += [f"tests/pipeline/{name}" for name in mistake.tests.split()] or ["tests/pipeline"]
-    run = f"import sys; sys.path.append({str(ROOT)!r}); import pytest; sys.exit(pytest.main({options}))"
-    return said(world, lambda: print(end=world.story.script(world.story.scientist, copy, "-B", "-c", run)))
+
+    def work() -> None:
+        status, printed = world.unit_tests.run(mistake.file, mistake.text(), mistake.tests)
+        world.story.output_of(world.story.scientist, f"-m pytest {mistake.tests}", status, printed, "")
+
+    return said(world, work)
 
 
 def accounts(world: World, mistake: Mistake) -> str:

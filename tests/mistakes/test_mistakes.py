@@ -1,13 +1,12 @@
 """Every mistake of the table is found by its check, which says what is wrong and where.
 
-One rehearsal is prepared for all that are made here (in what is set up once), while cfn-lint reads the
-mistaken templates beside it; test_mistakes_deployed.py makes the others (in what the pipeline deploys).
+One rehearsal is prepared for all that are made here (in what is set up once); test_mistakes_deployed.py makes the
+others (in what the pipeline deploys).
 """
 
 from __future__ import annotations
 
 import dataclasses
-import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -30,20 +29,9 @@ def by_id(mistake: Mistake) -> str:
 
 
 @pytest.fixture(scope="module")
-def linting(tmp_path_factory: pytest.TempPathFactory) -> subprocess.Popen[str]:
-    """Started before the rehearsal, read after it."""
-    return lint.start(MISTAKES, tmp_path_factory.mktemp("lint"))
-
-
-@pytest.fixture(scope="module")
-def world(tmp_path_factory: pytest.TempPathFactory, linting: subprocess.Popen[str]) -> Iterator[World]:
+def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
     with prepared(tmp_path_factory.mktemp("mistakes")) as made:
         yield made
-
-
-@pytest.fixture(scope="module")
-def linted(linting: subprocess.Popen[str]) -> dict[str, str]:
-    return lint.findings(linting, MISTAKES)
 
 
 def test_the_table_is_large_and_reaches_every_file_of_the_bundle() -> None:
@@ -117,7 +105,26 @@ def test_the_bundle_without_a_mistake_still_passes_after_all_of_them(world: Worl
     assert CHECKS["pipeline"](world, same) == ""
 
 
-def test_cfn_lint_finds_what_the_table_says_and_nothing_else(linted: dict[str, str]) -> None:
+def test_mistakes_that_cfn_lint_does_not_find_share_a_template_where_they_are_apart() -> None:
+    groups = [{mistake.id for mistake in group} for group in lint.grouped(TEMPLATES)]
+    assert sorted(id for group in groups for id in group) == sorted(mistake.id for mistake in TEMPLATES)
+    assert {mistake.id for mistake in TEMPLATES if mistake.by == "cfn-lint"} <= {
+        id for group in groups if len(group) == 1 for id in group
+    }
+    shared = dataclasses.replace(FIRST, by="pipeline")
+    assert lint.grouped([shared, shared]) == [[shared], [shared]]  # the same place
+
+
+def test_what_cfn_lint_finds_in_a_shared_template_is_found_in_the_mistake_that_causes_it(tmp_path: Path) -> None:
+    small = [mistake for mistake in TEMPLATES if mistake.file == "templates/60-ci-roles.yaml"]
+    found = next(mistake for mistake in small if mistake.by == "cfn-lint")
+    taken = [dataclasses.replace(found, by="pipeline"), next(mistake for mistake in small if mistake.by != "cfn-lint")]
+    assert lint.grouped(taken) == [taken]
+    assert lint.findings(taken, tmp_path).keys() == {found.id}
+
+
+def test_cfn_lint_finds_what_the_table_says_and_nothing_else(tmp_path: Path) -> None:
+    linted = lint.findings(MISTAKES, tmp_path)
     wanted = {mistake.id for mistake in MISTAKES if mistake.by == "cfn-lint"}
     assert {mistake.id for mistake in TEMPLATES if mistake.id in linted} == wanted
     assert {m.id: m.unsaid(linted[m.id]) for m in MISTAKES if m.id in wanted and m.unsaid(linted[m.id])} == {}

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.mistakes import SET_UP, Mistake, load
+from tests.mistakes import ROOT, SET_UP, Mistake, load
 from tests.mistakes.checks import CHECKS, check_mistake
 from tests.mistakes.world import World, prepared
 
@@ -22,3 +22,9 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
 @pytest.mark.parametrize("mistake", PLAYED, ids=lambda mistake: mistake.id)
 def test_the_rehearsal_finds_the_mistake_and_says_where(world: World, mistake: Mistake) -> None:
     check_mistake(world, mistake)
+
+
+def test_without_a_mistake_the_unit_tests_still_pass_after_all_of_them(world: World) -> None:
+    file = "pipeline/build.py"
+    status, printed = world.unit_tests.run(file, (ROOT / file).read_text(encoding="utf-8"), "test_build.py")
+    assert status == 0, printed

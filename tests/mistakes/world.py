@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -23,8 +25,8 @@ from scripts.kit.stacks.target_roles import TARGET_TEMPLATE
 from scripts.rehearsal import chapters, deploying
 from scripts.rehearsal import setting as people
 from scripts.rehearsal.embedded import embedded_aws
-from scripts.rehearsal.story import Story, StoryFailed
-from tests.mistakes import ROOT, Mistake
+from scripts.rehearsal.story import Story, StoryFailed, signed_in
+from tests.mistakes import ROOT, Mistake, unit_tests
 from tests.support.story_steps import commit, new_execution, version_arn
 
 TWENTY, THIRTY = TARGET_TEMPLATE, pack.PRODUCT
@@ -64,6 +66,12 @@ class World:
         assert started, "the approval of version 2 started nothing"
         self.story.execution_id = started
         self.stop_execution()
+
+    @cached_property
+    def unit_tests(self) -> unit_tests.Prepared:
+        """The unit tests of the pipeline's steps, signed in as the data scientist."""
+        with signed_in(self.story.scientist):
+            return unit_tests.Prepared(self.story.folder, dict(os.environ))
 
     # -- sessions ------------------------------------------------------------------------------
 
@@ -277,4 +285,8 @@ def prepared(folder: Path) -> Iterator[World]:
     with embedded_aws(folder) as cloud:
         made = World(cloud, folder)
         made.prepare()
-        yield made
+        try:
+            yield made
+        finally:
+            if "unit_tests" in vars(made):
+                made.unit_tests.close()
