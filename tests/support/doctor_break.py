@@ -13,6 +13,7 @@ from scripts.kit.doctor.facts.targets import Target
 from scripts.kit.doctor.findings import Finding
 from scripts.kit.doctor.snapshot import Snapshot
 from scripts.kit.names import TARGET_STACK
+from scripts.rehearsal.story import signed_in
 from tests.kit.doctor.cases import CASES
 from tests.support import cures
 from tests.support.aws_cli import NotACommand
@@ -97,7 +98,8 @@ def check_as(world: World, id: str, facts: Snapshot, administrator: str, to: str
     differ = {"settings", *GATHERED_ANEW.get(administrator, ())}
     other.__dict__ |= {name: fact for name, fact in facts.__dict__.items() if name not in differ}
     if administrator == "self-managed":  # template 20 is a stack of its own there
-        other.__dict__ |= {"targets": tuple(with_own_stack(target) for target in facts.targets)}
+        with signed_in(world.engineer(world.management)):
+            other.__dict__ |= {"targets": tuple(with_own_stack(target) for target in facts.targets)}
     found = world.look_for(id, other)
     there = id not in NOT_THERE.get(administrator, set()) | NOT_THERE.get(to, set())
     assert bool(found) == there, (administrator, to, [one.fix for one in found])
