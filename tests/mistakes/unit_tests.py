@@ -18,7 +18,7 @@ from tests.mistakes import ROOT
 
 STEP_TESTS = sorted(p for p in (ROOT / "tests/pipeline").glob("*.py") if p.name != "test_deploy_repository.py")
 OPTIONS = ["-q", "--tb=native", "-p", "no:cacheprovider", "-p", "no:warnings", "-p", "no:randomly", "-n0"]
-# What the prepared Python runs. Each fork loads the kit and its tests anew, from the copy first.
+# What the prepared Python runs. Each fork loads the kit and its tests again, from the copy first.
 PROGRAM = f"""\
 import importlib, json, os, pathlib, sys
 sys.path.append({str(ROOT)!r})
