@@ -204,12 +204,14 @@ def numbered(state: dict[str, Any]) -> dict[str, Any]:
 
 def differences(one: Any, other: Any, path: str = "") -> list[str]:
     """Where two states differ, one line each: PATH: what the first has, what the second has."""
+    if one == other:
+        return []
     if isinstance(one, dict) and isinstance(other, dict):
         names = [*one, *(name for name in other if name not in one)]
         return each(names, lambda name: differences(one.get(name), other.get(name), f"{path}/{name}"))
     if isinstance(one, list) and isinstance(other, list) and len(one) == len(other):
         return each(range(len(one)), lambda i: differences(one[i], other[i], f"{path}/{i}"))
-    return [] if one == other else [f"{path}: {short(one)} and not {short(other)}"]
+    return [f"{path}: {short(one)} and not {short(other)}"]
 
 
 def each(names: Any, look: Callable[[Any], list[str]]) -> list[str]:
