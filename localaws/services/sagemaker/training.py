@@ -214,14 +214,8 @@ def step(cloud: Cloud, job: Job, status: str, message: str) -> None:
         for name, value in job.shown.items()
         if name != "SecondaryStatusTransitions"
     }
-    base.announce(
-        cloud,
-        account,
-        region,
-        "SageMaker Training Job State Change",
-        [job.shown["TrainingJobArn"]],
-        {**detail, "SecondaryStatusTransitions": list(transitions), "Tags": {}},
-    )
+    detail |= {"SecondaryStatusTransitions": list(transitions), "Tags": {}}
+    base.announce(cloud, account, region, "SageMaker Training Job State Change", [job.shown["TrainingJobArn"]], detail)
     cloud.changed(job.shown["TrainingJobArn"])
 
 
