@@ -23,6 +23,7 @@ from awslang.errors import AwsError
 from awslang.principals import Credentials, Principal
 from localaws import models, private
 from localaws.clients import Client, Clients
+from localaws.stand_ins import StandIn
 
 models.share()
 State = TypeVar("State")
@@ -113,6 +114,7 @@ class Cloud:
     """One embedded AWS.
 
     folder: where builds, logs, model servers and requests.jsonl live
+    stand_ins: what stands in for a team's own images, by their repositories, set by who starts it (stand_ins.py)
     endpoint, gateway: set by server.py; where it listens, and who answers a request
     strangers: whether another team wrote the builds and functions that run here (confinement.py)
     waits: how many seconds one second of AWS's own waiting lasts here (a canary's bake time,
@@ -125,6 +127,7 @@ class Cloud:
         self.folder = folder.resolve()  # a room has it at this place
         self.strangers = strangers
         self.published = published or Published()
+        self.stand_ins: Mapping[str, StandIn] = {}
         self.endpoint = ""
         self.gateway: Any = None  # localaws.gateway.Gateway
         self.waits = waits

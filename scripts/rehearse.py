@@ -21,7 +21,7 @@ from scripts.kit import arguments
 from scripts.kit.console import UsageError, make_parser, run
 from scripts.kit.regions import check_region, opt_in_regions
 from scripts.kit.settings.reading import FURTHER_REGIONS
-from scripts.rehearsal.names import DEFAULT, EXAMPLES
+from scripts.rehearsal.names import DEFAULT, EXAMPLES, IMAGES
 from scripts.rehearsal.other_templates import options as template_options
 from scripts.rehearsal.titles import END, TITLES
 
@@ -67,6 +67,12 @@ def parser() -> argparse.ArgumentParser:
         default="iris",
         help="model of the training repository. iris: SageMaker's own XGBoost; sklearn: penguins, with scikit-learn in "
         "script mode, preprocess and evaluate (default: %(default)s)",
+    )
+    made.add_argument(
+        "--images",
+        type=arguments.path,
+        metavar="FILE",
+        help=f"what stands in for your own container images (default: {IMAGES}, where there is one)",
     )
     made.add_argument("--json", action="store_true", help="print the summary as JSON on stdout")
     made.add_argument(

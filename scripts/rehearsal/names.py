@@ -10,3 +10,4 @@ POLICIES, SUMMARY, REPORT, ENVIRONMENT, PROFILES = (
     "policies.json", "summary.json", "report.html", "environment.yaml", "aws-config",
 )  # fmt: skip
 EXAMPLES = {"iris": "iris", "sklearn": "penguins"}  # of the seed code: how each is called, its model in project.toml
+IMAGES = "rehearsal-images.yaml"  # what stands in for a team's own images, where it is in the working directory

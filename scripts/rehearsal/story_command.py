@@ -8,7 +8,7 @@ import os
 import time
 
 from scripts.kit.console import paint, say
-from scripts.rehearsal import record
+from scripts.rehearsal import images_file, record
 from scripts.rehearsal.chapters import play
 from scripts.rehearsal.embedded import embedded_aws, require_port
 from scripts.rehearsal.folder import claim, claimed
@@ -32,9 +32,11 @@ def tell_failure(story: Playing, failure: StoryFailed) -> None:
 def rehearse_story(args: argparse.Namespace, regions: tuple[str, ...]) -> int:
     """Play the story as the options say; the exit code."""
     require_port(args.port)
+    stand_ins = images_file.chosen(args.images)
     folder, start = claim(args.folder), time.monotonic()
     failure: StoryFailed | None = None
     with claimed(folder) as ours, embedded_aws(folder, args.port) as cloud:
+        cloud.stand_ins = stand_ins
         story = Story(
             cloud, folder, args.administrator, args.region, args.project, regions=regions, example=args.example
         )

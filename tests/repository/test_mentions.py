@@ -42,6 +42,8 @@ MADE = {  # by the reader, by a command, by a pipeline, or by AWS; and a library
     "requests.jsonl", "ruamel.yaml", "runtimes.yml", "settings.schema.json", "summary.json", "template.json",
     "_trainer.py", "callback.py", "data_utils.py", "encoder.py", "hyperparameter_validation.py", "serve.py",
     "serve_utils.py", "train.py", "xgb_constants.py",
+    "_encoders.py", "_transformer.py", "_worker.py", "environment.py", "errors.py", "inference.py", "mapping.py",
+    "processingjobconfig.json", "rehearsal-images.yaml", "resourceconfig.json", "serving.py", "sklearn.json",
     "template.yaml", "test_default_quota.py", "test_routing_strategy.py",
 }  # fmt: skip
 EXAMPLES = (  # a reader's

@@ -19,17 +19,17 @@ from typing import Any
 from awslang.errors import NotSupported
 from localaws.cloud import Cloud
 
-# Played by the one XGBoost that is installed, whatever the version. 1.0 to 1.2 answer with commas
-# instead of lines: they are left out.
-XGBOOST_TAGS = frozenset(
-    f"{version}{suffix}" for version in ("1.5-1", "1.7-1", "2.1-0", "3.0-5") for suffix in ("", "-cpu-py3")
-)
+
+def _tags(*versions: str) -> frozenset[str]:
+    return frozenset(f"{version}{suffix}" for version in versions for suffix in ("", "-cpu-py3"))
+
+
+# Played by the one XGBoost that is installed, whatever the version. 1.0 to 1.2 write a model as a pickle, and answer
+# with commas instead of lines: processing jobs run in them, and nothing else.
+FOR_PROCESSING = _tags("1.0-1", "1.2-1", "1.2-2")
+XGBOOST_TAGS = FOR_PROCESSING | _tags("1.3-1", "1.5-1", "1.7-1", "2.1-0", "3.0-5")
 # Likewise scikit-learn's, of which the one that is installed may be a little newer than the newest of these.
-SKLEARN_TAGS = frozenset(
-    f"{version}{suffix}"
-    for version in ("1.0-1", "1.2-1", "1.4-2", "1.4-2-py312", "1.9-0")
-    for suffix in ("", "-cpu-py3")
-)
+SKLEARN_TAGS = _tags("0.20.0", "0.23-1", "1.0-1", "1.2-1", "1.4-2", "1.4-2-py312", "1.9-0")
 XGBOOST, SKLEARN = "sagemaker-xgboost", "sagemaker-scikit-learn"
 TAGS = {XGBOOST: XGBOOST_TAGS, SKLEARN: SKLEARN_TAGS}  # by the repository in SageMaker's own registries
 MANIFEST = "application/vnd.docker.distribution.manifest.v2+json"

@@ -5,7 +5,7 @@ SageMaker API Reference, the page of each operation:
 - endpoint_configs.py, endpoints.py, deployment.py, servers.py, shared.py: endpoints with real model servers
 - invocations.py: SageMaker Runtime
 - training.py, logs.py, storage.py: training jobs, really trained
-- processing.py, containers.py: processing jobs, and how a team's script runs
+- processing.py, script_mode.py, containers.py: processing jobs, script mode, and how a team's script runs
 - pipelines.py, pipeline_definition.py, pipeline_runs.py, pipeline_steps.py, pipeline_cache.py, pipeline_retries.py:
   SageMaker pipelines
 - projects.py, domains.py, user_profiles.py, code_repositories.py: what SageMaker Studio shows

@@ -18,7 +18,8 @@ from awslang.errors import NotSupported
 from localaws.cloud import Cloud
 from localaws.services.sagemaker import base
 from localaws.services.sagemaker.base import invalid
-from localaws.services.sagemaker.servers import Fleet, StartFailed, start_fleet
+from localaws.services.sagemaker.servers import Fleet, start_fleet
+from localaws.services.sagemaker.shared import StartFailed
 
 LONGEST = 28_800  # seconds of a deployment (API Reference, BlueGreenUpdatePolicy)
 EVENT_STATUS = {"InService": "IN_SERVICE", "RollingBack": "ROLLING_BACK", "OutOfService": "OUT_OF_SERVICE"}

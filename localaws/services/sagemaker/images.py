@@ -1,5 +1,5 @@
-"""The container images that the embedded AWS can run: SageMaker's own XGBoost and scikit-learn, and what is byte for
-byte the same.
+"""The container images that the embedded AWS can run: SageMaker's own XGBoost and scikit-learn, what is byte for byte
+the same, and a team's own, for which rehearsal-images.yaml names a stand-in.
 
 What pulling needs: Developer Guide, "How to use SageMaker AI execution roles".
 """
@@ -9,12 +9,23 @@ from __future__ import annotations
 from awslang.errors import NotSupported
 from localaws import moto_bridge
 from localaws.cloud import Cloud, Session, arn
-from localaws.services.ecr.images import IMAGE, PULL, TAGS, built_in, find, is_built_in, origin, xgboost_image
+from localaws.services.ecr.images import (
+    FOR_PROCESSING,
+    IMAGE,
+    PULL,
+    TAGS,
+    XGBOOST,
+    built_in,
+    find,
+    is_built_in,
+    origin,
+    xgboost_image,
+)
 from localaws.services.sagemaker.base import invalid
 
 
-def check_image(cloud: Cloud, image: str, region: str) -> str:
-    """The repository of SageMaker's own that the image comes from (sagemaker-xgboost), which says what it does.
+def check_image(cloud: Cloud, image: str, region: str, processes: bool = False) -> str:
+    """The repository of SageMaker's own that the image comes from (sagemaker-xgboost), or the team's own repository.
 
     ValidationException for an image that AWS would not find; NotSupported for one that only AWS can run.
     """
@@ -30,6 +41,13 @@ def check_image(cloud: Cloud, image: str, region: str) -> str:
             raise NotSupported(
                 f"the image {image}: the versions that run here are {', '.join(sorted(TAGS[repository]))}"
             )
+        if not processes and repository == XGBOOST and tag in FOR_PROCESSING:
+            raise NotSupported(
+                f"the image {image}: XGBoost's images before 1.3 write models and answer otherwise than later ones, "
+                "so that only processing jobs run in them here"
+            )
+        return str(repository)
+    if repository in cloud.stand_ins and repository not in TAGS:
         return str(repository)
     held = moto_bridge.backend("ecr", account, region).repositories.get(repository)
     own = find(held, tag, digest) if held is not None else None
@@ -39,7 +57,8 @@ def check_image(cloud: Cloud, image: str, region: str) -> str:
         raise invalid(f"Requested image {image} not found.")
     raise NotSupported(
         f"the image {image}: only SageMaker's own XGBoost and scikit-learn images run here, such as "
-        f"{xgboost_image(cloud, region)}, and what is byte for byte the same"
+        f"{xgboost_image(cloud, region)}, and what is byte for byte the same. For another image, name in "
+        f"rehearsal-images.yaml what stands in for {repository}"
     )
 
 

@@ -2,7 +2,7 @@
 
 CreateModel, DescribeModel, ListModels and DeleteModel (SageMaker API Reference, the page of
 each operation; Developer Guide, "Deploy a Model from the Registry"). One container, which runs
-SageMaker's own XGBoost image; a model package may belong to another account, and must be approved.
+SageMaker's own XGBoost or scikit-learn image; a model package may belong to another account, and must be approved.
 """
 
 from __future__ import annotations
@@ -16,25 +16,26 @@ from botocore.exceptions import ClientError
 from awslang.errors import NotSupported
 from localaws.calls import Call
 from localaws.cloud import Session, arn
+from localaws.services.ecr.images import TAGS, XGBOOST
 from localaws.services.sagemaker import base, images, storage
 from localaws.services.sagemaker.base import invalid
 from localaws.services.sagemaker.registry import find_package
 from localaws.services.sagemaker.service import sagemaker
 
 # Variables by which the container would do something that is not supported.
-NOT_SUPPORTED = frozenset(
-    {"SAGEMAKER_INFERENCE_OUTPUT", "SAGEMAKER_BATCH", "SAGEMAKER_PROGRAM", "SAGEMAKER_SUBMIT_DIRECTORY"}
-    | {"SAGEMAKER_INFERENCE_ENSEMBLE"}
-)
+NOT_SUPPORTED = frozenset({"SAGEMAKER_INFERENCE_OUTPUT", "SAGEMAKER_BATCH", "SAGEMAKER_INFERENCE_ENSEMBLE"})
 
 
 @dataclass(frozen=True)
 class Container:
-    """What runs: the image, the S3 URL of model.tar.gz, the environment."""
+    """What runs: the image, the S3 URL of model.tar.gz, the environment, the repository of SageMaker's own that the
+    image comes from; isolated: from the network, so without credentials."""
 
     image: str
     data_url: str
     environment: dict[str, str]
+    origin: str = XGBOOST
+    isolated: bool = False
 
 
 @dataclass
@@ -74,7 +75,8 @@ def create_model(call: Call) -> dict[str, Any]:
     container = resolved(call, containers[0])
     whole = arn("sagemaker", call.region, call.account, f"model/{params['ModelName']}")
     session = base.service_role(call.cloud, params["ExecutionRoleArn"], call.region, call.account)
-    check_data(session, params["ExecutionRoleArn"], container.data_url)
+    if container.data_url:
+        check_data(session, params["ExecutionRoleArn"], container.data_url)
     models = call.cloud.state(Models, call.account, call.region)
     shown = {name: value for name, value in params.items() if name != "Tags"}
     shown |= {"ModelArn": whole, "CreationTime": base.now()}
@@ -107,12 +109,12 @@ def resolved(call: Call, container: dict[str, Any]) -> Container:
         image, data_url = container["Image"], container.get("ModelDataUrl", "")
     else:
         raise invalid("Either Image or ModelPackageName must be provided for a container.")
-    images.check_image(call.cloud, image, call.region)
-    if not data_url:
+    origin = images.check_image(call.cloud, image, call.region)
+    if not data_url and origin in TAGS:
         raise NotSupported("a model without model data")
     if asked := sorted(NOT_SUPPORTED & set(environment)):
         raise NotSupported(f"the container variables {', '.join(asked)}")
-    return Container(image, data_url, environment)
+    return Container(image, data_url, environment, origin, call.params.get("EnableNetworkIsolation", False))
 
 
 def packaged(call: Call, name: str) -> dict[str, Any]:

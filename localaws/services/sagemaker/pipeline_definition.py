@@ -23,7 +23,8 @@ from localaws.services.sagemaker.base import invalid, only
 VERSION = "2020-12-01"
 LIMIT = 1024 * 1024  # characters: API Reference, "CreatePipeline"
 STEP_NAME = re.compile(r"[A-Za-z0-9\-_]{1,64}")
-SUPPORTED = frozenset({"Training", "Processing", "RegisterModel", "Model", "Condition", "Fail"})
+SUPPORTED = frozenset({"Training", "Processing", "RegisterModel", "Model", "Condition", "Fail", "Lambda"})
+MEMBERS = {"Processing": ("PropertyFiles",), "Lambda": ("FunctionArn", "OutputParameters")}  # of one type of step alone
 KINDS: dict[str, Callable[[Any], Any]] = {"String": str, "Integer": int, "Float": float, "Boolean": bool}
 EXECUTION = (
     "StartDateTime", "CurrentDateTime", "PipelineName", "PipelineArn", "PipelineExecutionId", "PipelineExecutionArn",
@@ -59,6 +60,7 @@ class Step:
     files: Mapping[str, tuple[str, str]] = field(default_factory=dict)  # property files: output and path, by name
     cached: float | None = None  # for how many seconds a run may be used again
     retries: tuple[pipeline_retries.Policy, ...] = ()
+    function: str = ""  # the ARN of a Lambda step's
 
 
 @dataclass(frozen=True)
@@ -125,9 +127,11 @@ def read_step(body: Mapping[str, Any]) -> Step:
         raise invalid(f"The step name '{name}' must have 1 to 64 letters, digits, hyphens or underscores")
     if kind not in SUPPORTED:
         raise NotSupported(f"pipeline steps of type {kind} (step {name})")
+    if kind == "Lambda" and not isinstance(body.get("FunctionArn"), str):
+        raise invalid(f"Step '{name}': FunctionArn must be the ARN of a function")
     only(
         body, f"the pipeline step {name}", "Name", "Type", "Arguments", "DependsOn", "DisplayName", "Description",
-        "CacheConfig", "RetryPolicies", *(("PropertyFiles",) if kind == "Processing" else ()),
+        "CacheConfig", "RetryPolicies", *MEMBERS.get(kind, ()),
     )  # fmt: skip
     arguments = body.get("Arguments", {})
     branches: dict[str, tuple[Step, ...]] = {}
@@ -149,6 +153,7 @@ def read_step(body: Mapping[str, Any]) -> Step:
         else_steps=branches.get("ElseSteps", ()),
         files=property_files(name, body),
         cached=pipeline_cache.seconds(name, kind, body.get("CacheConfig") or {}),
+        function=body.get("FunctionArn", ""),
         retries=pipeline_retries.read(name, kind, body.get("RetryPolicies") or []),
     )
     check_arguments(name, kind, arguments)

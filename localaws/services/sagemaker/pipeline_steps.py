@@ -6,6 +6,7 @@ Pipeline Steps". A RegisterModel step makes the model group where it does not ex
 
 from __future__ import annotations
 
+import json
 import secrets
 import string
 import threading
@@ -239,6 +240,24 @@ def condition(execution: Execution, step: Step, shown: dict[str, Any]) -> dict[s
     return {"Outcome": outcome}
 
 
+def play_lambda(
+    cloud: Cloud, execution: Execution, step: Step, arguments: dict[str, Any], shown: dict[str, Any]
+) -> dict[str, Any]:
+    """Developer Guide, "Lambda step": the arguments are the event, the members of the answer the outputs."""
+    client = execution.session.client("lambda")
+    answer = client.invoke(FunctionName=step.function, Payload=json.dumps(arguments, default=str).encode())
+    text = answer["Payload"].read().decode("utf-8")
+    shown["Metadata"] = {"Lambda": {"Arn": step.function}}
+    if answer.get("FunctionError"):
+        raise StepFailed(f"ClientError: Lambda function {step.function} failed: {text}")
+    found = json.loads(text)
+    outputs = found if isinstance(found, dict) else {}
+    shown["Metadata"]["Lambda"]["OutputParameters"] = [
+        {"Name": name, "Value": str(value)} for name, value in outputs.items()
+    ]
+    return {"OutputParameters": outputs}
+
+
 def play_fail(
     cloud: Cloud, execution: Execution, step: Step, arguments: dict[str, Any], shown: dict[str, Any]
 ) -> dict[str, Any]:
@@ -253,5 +272,6 @@ PERFORMERS: dict[str, Callable[..., dict[str, Any] | None]] = {
     "RegisterModel": play_register,
     "Model": play_model,
     "Fail": play_fail,
+    "Lambda": play_lambda,
 }
 assert {*PERFORMERS, "Condition"} == pipeline_definition.SUPPORTED

@@ -25,9 +25,10 @@ from awslang.errors import AwsError, NotSupported
 from localaws import places
 from localaws.calls import Call
 from localaws.cloud import Cloud, Session, arn
+from localaws.services.ecr.images import TAGS
 from localaws.services.sagemaker import base, images, logs, storage
 from localaws.services.sagemaker.base import invalid
-from localaws.services.sagemaker.containers import ML, Container
+from localaws.services.sagemaker.containers import ML, Container, NotInstalled
 from localaws.services.sagemaker.service import sagemaker
 
 DEFECT = "InternalServerError: We encountered an internal error. Please try again."
@@ -75,8 +76,8 @@ class JobFailed(Exception):  # what happened to it
 def create_processing_job(call: Call) -> dict[str, Any]:
     params = call.params
     base.only(params, "CreateProcessingJob", *SHOWN, "Tags")
-    image = images.check_image(call.cloud, params["AppSpecification"]["ImageUri"], call.region)
-    check_application(params)
+    image = images.check_image(call.cloud, params["AppSpecification"]["ImageUri"], call.region, processes=True)
+    check_application(params, image)
     check_resources(params["ProcessingResources"]["ClusterConfig"])
     check_network(params.get("NetworkConfig", {}))
     check_places(params)
@@ -102,9 +103,9 @@ def create_processing_job(call: Call) -> dict[str, Any]:
     return {"ProcessingJobArn": whole}
 
 
-def check_application(params: dict[str, Any]) -> None:
+def check_application(params: dict[str, Any], image: str) -> None:
     base.only(params["AppSpecification"], "AppSpecification", "ImageUri", "ContainerEntrypoint", "ContainerArguments")
-    if not params["AppSpecification"].get("ContainerEntrypoint"):
+    if not params["AppSpecification"].get("ContainerEntrypoint") and image in TAGS:
         raise NotSupported("CreateProcessingJob without ContainerEntrypoint: this image's own begins a training job")
 
 
@@ -210,9 +211,12 @@ def process(cloud: Cloud, job: Job, session: Session, image: str, ml: Path) -> N
     if job.stop.is_set():
         return
     application = shown["AppSpecification"]
-    command = [*application["ContainerEntrypoint"], *application.get("ContainerArguments", [])]
+    entry = application.get("ContainerEntrypoint") or job.container.own.entrypoint
     limit = shown["StoppingCondition"]["MaxRuntimeInSeconds"]
-    output, status = job.container.run(command, limit)
+    try:
+        output, status = job.container.run([*entry, *application.get("ContainerArguments", [])], limit)
+    except NotInstalled as error:
+        raise JobFailed(f"ClientError: {error}") from error
     logs.write(session, LOG_GROUP, f"{shown['ProcessingJobName']}/algo-1-{int(time.time())}", output)
     logs.may_put_metrics(session, "/aws/sagemaker/ProcessingJobs")  # how the instance fares: never read here
     read_message(shown, ml)

@@ -25,17 +25,14 @@ from botocore.exceptions import ClientError
 from awslang.errors import AwsError
 from localaws.cloud import Cloud, Session
 from localaws.containers import process
-from localaws.services.sagemaker import base, images, logs, storage
+from localaws.services.sagemaker import base, images, logs, own_servers, storage
 from localaws.services.sagemaker.models import Container, Model, Models
-from localaws.services.sagemaker.shared import Running, Shared, identity
+from localaws.services.sagemaker.shared import Running, Shared, StartFailed, identity
 
 PING_SECONDS = 30  # how long a container may take to answer its first ping
+SCRIPT_SECONDS = 120  # likewise, with a team's functions, which load what they import
 DRAIN_SECONDS = 60  # how long a container that is taken away may still answer: as long as a request may take
 HOST = "127.0.0.1"
-
-
-class StartFailed(Exception):  # what happened to it
-    """Why a fleet did not start: the endpoint's FailureReason."""
 
 
 @dataclass
@@ -54,7 +51,7 @@ class Server:
     idle: threading.Condition = field(default_factory=threading.Condition)
 
     @property
-    def process(self) -> subprocess.Popen[str]:
+    def process(self) -> subprocess.Popen[Any]:
         return self.running.process
 
     @contextmanager
@@ -82,6 +79,8 @@ class Server:
     def write_logs(self) -> None:
         """What the container has said since the last time, in CloudWatch Logs."""
         text = (self.folder / "log").read_text(encoding="utf-8", errors="replace")
+        if self.running.container is not None:
+            text = self.running.container.as_aws(text)
         said, self.logged = text[self.logged :], len(text)
         if said.strip():
             logs.write(self.session, self.log_group, self.log_stream, said)
@@ -91,6 +90,8 @@ class Server:
             self.idle.wait_for(lambda: not self.asked, DRAIN_SECONDS)
         last = self.shared.leave(self.running)
         if last:
+            if self.running.container is not None:
+                self.running.container.close()
             end(self.process)
             shutil.rmtree(self.running.folder, ignore_errors=True)
         if last or self.folder != self.running.folder:
@@ -184,12 +185,12 @@ def start_server(cloud: Cloud, account: str, region: str, endpoint: str, variant
     if "VpcConfig" in model.shown:
         enter_vpc(session)
     pull(session, model.container.image)
-    content = download(session, model.container.data_url)
+    content = download(session, model.container.data_url) if model.container.data_url else b""
     shared, same = cloud.state(Shared, "", ""), identity(model.container, content)
     running = shared.join(same)
     if running is None:
         try:
-            running = start(cloud, model.container, content, folder)
+            running = start(cloud, model.container, session, content, folder)
         except StartFailed:
             shared.give_up()
             raise
@@ -219,8 +220,12 @@ def start_server(cloud: Cloud, account: str, region: str, endpoint: str, variant
     return server
 
 
-def start(cloud: Cloud, container: Container, content: bytes, folder: Path) -> Running:
+def start(cloud: Cloud, container: Container, session: Session, content: bytes, folder: Path) -> Running:
     """Unpack the model and start the container."""
+    if own_servers.needed(container):
+        if content:
+            unpack(container.data_url, content, folder / "ml" / "model")
+        return own_servers.start(cloud, container, session, folder)
     unpack(container.data_url, content, folder / "model")
     with (folder / "log").open("a", encoding="utf-8") as log:
         running = process.start("xgboost_serve", folder / "model", container.environment, log.fileno())
@@ -285,23 +290,28 @@ def unpack(url: str, content: bytes, folder: Path) -> None:
 
 
 def answers_ping(server: Server) -> bool:
-    end_of_patience = time.monotonic() + PING_SECONDS
+    patience = PING_SECONDS if server.running.container is None else SCRIPT_SECONDS
+    end_of_patience = time.monotonic() + patience
     while time.monotonic() < end_of_patience and server.process.poll() is None:
         try:
-            return server.request("GET", "/ping").status == 200
+            if server.request("GET", "/ping").status == 200:
+                return True
+            if server.running.key:
+                return False  # what serves SageMaker's own images has loaded the model before it listens
         except OSError:
-            time.sleep(0.02)
+            pass
+        time.sleep(0.02)
     return False
 
 
-def remember(cloud: Cloud, running: subprocess.Popen[str]) -> None:
+def remember(cloud: Cloud, running: subprocess.Popen[Any]) -> None:
     """See to it that the process ends with the embedded AWS."""
     cloud.on_stop.append(lambda: end(running))
     if cloud.stopping.is_set():
         end(running)
 
 
-def end(running: subprocess.Popen[str]) -> None:
+def end(running: subprocess.Popen[Any]) -> None:
     if running.poll() is None:
         running.kill()
     running.wait()

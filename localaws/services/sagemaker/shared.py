@@ -14,10 +14,16 @@ import subprocess
 import threading
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
+from localaws.services.sagemaker import containers
 from localaws.services.sagemaker.models import Container
 
 OWN = 24
+
+
+class StartFailed(Exception):  # what happened to it
+    """Why a fleet did not start: the endpoint's FailureReason."""
 
 
 def identity(container: Container, content: bytes) -> str:
@@ -31,14 +37,16 @@ class Running:
     """A container, and how many endpoints it serves.
 
     key: without it no request is answered; folder: its model and log; said: its log until it was healthy
+    container: what else ends with it, for a team's own functions
     """
 
-    process: subprocess.Popen[str]
+    process: subprocess.Popen[Any]
     port: int
     key: str
     folder: Path
     users: int = 1
     said: str = ""
+    container: containers.Container | None = None
 
 
 @dataclass

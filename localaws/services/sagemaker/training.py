@@ -1,4 +1,4 @@
-"""Training jobs: SageMaker's own XGBoost, really trained, as a process.
+"""Training jobs: SageMaker's own XGBoost, or a team's script in script mode, really trained, as a process.
 
 CreateTrainingJob, DescribeTrainingJob, ListTrainingJobs and StopTrainingJob (SageMaker API
 Reference, the page of each operation; Developer Guide, "How Amazon SageMaker AI Provides Training
@@ -8,13 +8,11 @@ Amazon CloudWatch Logs"). One instance, files from S3 prefixes; everything else 
 
 from __future__ import annotations
 
-import json
 import re
 import shutil
 import subprocess
 import threading
 import time
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -27,19 +25,21 @@ from localaws.calls import Call
 from localaws.cloud import Cloud, Session, arn
 from localaws.containers import content_types, process, xgboost_hyperparameters
 from localaws.services.cloudwatch import own_metrics
-from localaws.services.sagemaker import base, images, logs, storage
+from localaws.services.ecr.images import SKLEARN, TAGS, XGBOOST
+from localaws.services.sagemaker import base, images, logs, script_mode, storage, training_files
 from localaws.services.sagemaker.base import invalid
+from localaws.services.sagemaker.containers import Container, NotInstalled
+from localaws.services.sagemaker.script_mode import Script
 from localaws.services.sagemaker.service import sagemaker
 
 DEFECT = "InternalServerError: We encountered an internal error. Please try again."
-PROFILED = 500  # milliseconds between system metrics where nothing else is asked for
 LOG_GROUP = "/aws/sagemaker/TrainingJobs"
 ENDED = frozenset({"Completed", "Failed", "Stopped"})
 METRIC = re.compile(r"^\[[0-9]+\]\t(.*)$", re.MULTILINE)
 SHOWN = (
     "TrainingJobName", "HyperParameters", "AlgorithmSpecification", "RoleArn", "InputDataConfig", "OutputDataConfig",
     "ResourceConfig", "StoppingCondition", "EnableNetworkIsolation", "EnableInterContainerTrafficEncryption",
-    "EnableManagedSpotTraining", "ProfilerConfig",
+    "EnableManagedSpotTraining", "ProfilerConfig", "Environment", "ExperimentConfig", "RetryStrategy",
 )  # fmt: skip
 SUMMARY = (
     "TrainingJobName", "TrainingJobArn", "CreationTime", "TrainingEndTime", "LastModifiedTime", "TrainingJobStatus",
@@ -48,12 +48,20 @@ SUMMARY = (
 
 @dataclass
 class Job:
-    """A training job: as DescribeTrainingJob shows it, its process while it runs, whether it is to stop."""
+    """A training job: as DescribeTrainingJob shows it, what runs, whether it is to stop; script: a team's own."""
 
     shown: dict[str, Any]
+    image: str = XGBOOST
+    script: Script | None = None
     process: subprocess.Popen[str] | None = None
+    container: Container | None = None
     stop: threading.Event = field(default_factory=threading.Event)
     done: threading.Event = field(default_factory=threading.Event)
+
+    @property
+    def is_a_teams(self) -> bool:
+        """Whether it is not the built-in algorithm that trains."""
+        return self.script is not None or self.image not in TAGS
 
 
 @dataclass
@@ -71,12 +79,13 @@ class JobFailed(Exception):  # what happened to it
 @sagemaker.operation("CreateTrainingJob")
 def create_training_job(call: Call) -> dict[str, Any]:
     params = call.params
-    check_job(call.cloud, params, call.region)
+    image = check_job(call.cloud, params, call.region)
+    script = script_mode.of_job(params) if image in TAGS else None
     name = params["TrainingJobName"]
     whole = arn("sagemaker", call.region, call.account, f"training-job/{name}")
     session = base.service_role(call.cloud, params["RoleArn"], call.region, call.account, whole)
     keys = {
-        channel["ChannelName"]: find_input(session, params["RoleArn"], channel)
+        channel["ChannelName"]: find_input(session, params["RoleArn"], channel, script is not None or image not in TAGS)
         for channel in params.get("InputDataConfig", [])
     }
     jobs = call.cloud.state(TrainingJobs, call.account, call.region)
@@ -92,29 +101,31 @@ def create_training_job(call: Call) -> dict[str, Any]:
         "ModelArtifacts": {"S3ModelArtifacts": ""},
     }
     algorithm = params["AlgorithmSpecification"]
-    shown["AlgorithmSpecification"] = {**algorithm, **metric_definitions(algorithm, params.get("HyperParameters", {}))}
+    if image == XGBOOST:
+        algorithm = algorithm | training_files.metric_definitions(algorithm, params.get("HyperParameters", {}))
+    shown["AlgorithmSpecification"] = algorithm
     if "ProfilerConfig" in params:
         shown["ProfilingStatus"] = "Disabled" if params["ProfilerConfig"].get("DisableProfiler") else "Enabled"
     shown["OutputDataConfig"] = {"CompressionType": "GZIP", **params["OutputDataConfig"]}
     with jobs.lock:
         if name in jobs.by_name:
             raise AwsError("ResourceInUse", f"Job name must be unique within an AWS account and region: {whole}")
-        job = jobs.by_name[name] = Job(shown)
+        job = jobs.by_name[name] = Job(shown, image, script)
     base.put_tags(call.cloud, whole, params.get("Tags", []))
     step(call.cloud, job, "Starting", "Starting the training job")
     call.cloud.background(f"training job {name}", run, call.cloud, job, session, keys)
     return {"TrainingJobArn": whole}
 
 
-def check_job(cloud: Cloud, params: dict[str, Any], region: str) -> None:
-    """ValidationException or NotSupported for a job that cannot run."""
+def check_job(cloud: Cloud, params: dict[str, Any], region: str) -> str:
+    """The repository that its image comes from; ValidationException or NotSupported for a job that cannot run."""
     base.only(params, "CreateTrainingJob", *SHOWN, "Tags", "DebugHookConfig")
     if params.get("EnableManagedSpotTraining"):
         raise NotSupported("CreateTrainingJob with EnableManagedSpotTraining")
-    check_profiler(params.get("ProfilerConfig") or {})
+    training_files.check_profiler(params.get("ProfilerConfig") or {})
     if params.get("DebugHookConfig", {}).get("CollectionConfigurations"):
         raise NotSupported("CreateTrainingJob with CollectionConfigurations")
-    _check_algorithm(cloud, params["AlgorithmSpecification"], region)
+    image = _check_algorithm(cloud, params["AlgorithmSpecification"], region)
     _check_resources(params.get("ResourceConfig", {}))
     if "StoppingCondition" not in params:
         raise invalid("StoppingCondition is required")
@@ -123,42 +134,27 @@ def check_job(cloud: Cloud, params: dict[str, Any], region: str) -> None:
     base.only(params["OutputDataConfig"], "OutputDataConfig", "S3OutputPath", "KmsKeyId", "CompressionType")
     if params["OutputDataConfig"].get("CompressionType", "GZIP") != "GZIP":
         raise NotSupported("OutputDataConfig with CompressionType NONE")
-    if asked := xgboost_hyperparameters.not_supported(params.get("HyperParameters", {})):
-        raise NotSupported(f"training with {asked}")
+    if script_mode.of_job(params) is None and image in TAGS:
+        if image == SKLEARN:
+            raise NotSupported("training in the scikit-learn image without a script (sagemaker_program)")
+        if asked := xgboost_hyperparameters.not_supported(params.get("HyperParameters", {})):
+            raise NotSupported(f"training with {asked}")
+    return image
 
 
-def check_profiler(config: Mapping[str, Any]) -> None:
-    """The SDK's default, system metrics alone, is accepted ("ProfilerConfig"); their files are not written to S3."""
-    base.only(config, "ProfilerConfig", "S3OutputPath", "DisableProfiler", "ProfilingIntervalInMilliseconds")
-    if config.get("ProfilingIntervalInMilliseconds", PROFILED) != PROFILED:
-        raise NotSupported("ProfilerConfig with another ProfilingIntervalInMilliseconds than 500")
-
-
-def metric_definitions(algorithm: Mapping[str, Any], hyperparameters: Mapping[str, str]) -> dict[str, Any]:
-    """Those that a built-in algorithm brings ("Tune an XGBoost Model"), as in public jobs; a script brings none."""
-    if "sagemaker_program" in hyperparameters or "MetricDefinitions" in algorithm:
-        return {}
-    number = r"([-+]?[0-9]*\.?[0-9]+(?:[eE][-+]?[0-9]+)?)"
-    shown = [
-        {"Name": f"{of}:{name}", "Regex": rf".*\[[0-9]+\].*#011{of}-{name}:{number}.*"}
-        for name in xgboost_hyperparameters.METRICS
-        for of in ("train", "validation")
-    ]
-    return {"MetricDefinitions": shown, "EnableSageMakerMetricsTimeSeries": False}
-
-
-def _check_algorithm(cloud: Cloud, algorithm: dict[str, Any], region: str) -> None:
+def _check_algorithm(cloud: Cloud, algorithm: dict[str, Any], region: str) -> str:
     base.only(algorithm, "AlgorithmSpecification", "TrainingImage", "TrainingInputMode", "MetricDefinitions")
     if "TrainingImage" not in algorithm:
         raise NotSupported("CreateTrainingJob without TrainingImage")
-    images.check_image(cloud, algorithm["TrainingImage"], region)
-    if algorithm.get("MetricDefinitions"):
+    image = images.check_image(cloud, algorithm["TrainingImage"], region)
+    if algorithm.get("MetricDefinitions") and image == XGBOOST:
         raise invalid(
             "You can't override the metric definitions for Amazon SageMaker algorithms. "
             "Please retry the request without specifying metric definitions."
         )
     if algorithm["TrainingInputMode"] != "File":
         raise NotSupported(f"TrainingInputMode {algorithm['TrainingInputMode']}")
+    return image
 
 
 def _check_resources(resources: dict[str, Any]) -> None:
@@ -169,13 +165,13 @@ def _check_resources(resources: dict[str, Any]) -> None:
         raise NotSupported(f"distributed training (InstanceCount {resources['InstanceCount']})")
 
 
-def find_input(session: Session, role_arn: str, channel: dict[str, Any]) -> list[str]:
+def find_input(session: Session, role_arn: str, channel: dict[str, Any], any_kind: bool) -> list[str]:
     """The keys of a channel's objects; ValidationException where the role finds none."""
     base.only(channel, "InputDataConfig", "ChannelName", "DataSource", "ContentType", "CompressionType", "InputMode")
     if channel.get("CompressionType", "None") != "None" or channel.get("InputMode", "File") != "File":
         raise NotSupported("InputDataConfig with compressed or streamed data")
     kind = content_types.KINDS.get(channel.get("ContentType", ""))
-    if kind in {content_types.PARQUET, content_types.RECORDIO}:
+    if not any_kind and kind in {content_types.PARQUET, content_types.RECORDIO}:
         raise NotSupported(f"training with {kind} data")
     base.only(channel["DataSource"], "DataSource", "S3DataSource")
     source = channel["DataSource"].get("S3DataSource", {})
@@ -224,7 +220,7 @@ def run(cloud: Cloud, job: Job, session: Session, keys: dict[str, list[str]]) ->
     folder = cloud.folder / "training" / session.account / session.region / job.shown["TrainingJobName"]
     try:
         outcome, message = "Completed", "Training job completed"
-        train(cloud, job, session, keys, folder)
+        train(cloud, job, session, keys, folder / "ml")
         if job.stop.is_set():
             outcome, message = "Stopped", "Training job stopped"
     except JobFailed as failure:
@@ -253,7 +249,7 @@ def train(cloud: Cloud, job: Job, session: Session, keys: dict[str, list[str]], 
         images.pull(session, shown["AlgorithmSpecification"]["TrainingImage"])
     except AwsError as error:
         raise JobFailed(f"ClientError: Cannot pull the training image: {error.message}") from error
-    write_configuration(shown, folder)
+    training_files.write_configuration(shown, folder)
     for channel in shown.get("InputDataConfig", []):
         name, url = channel["ChannelName"], channel["DataSource"]["S3DataSource"]["S3Uri"]
         try:
@@ -263,7 +259,10 @@ def train(cloud: Cloud, job: Job, session: Session, keys: dict[str, list[str]], 
         except (storage.NoDownload, places.NoPlace) as error:
             raise JobFailed(f"ClientError: Data download failed:{error}") from error
     step(cloud, job, "Training", "Training image download completed. Training in progress.")
-    output, code = run_container(cloud, job, folder)
+    if job.is_a_teams:
+        output, code = run_script(cloud, job, session, folder)
+    else:
+        output, code = run_container(cloud, job, folder)
     stream = f"{shown['TrainingJobName']}/algo-1-{int(time.time())}"
     logs.write(session, LOG_GROUP, stream, output)
     logs.may_put_metrics(session, "/aws/sagemaker/TrainingJobs")  # how the instance fares: never read here
@@ -273,24 +272,31 @@ def train(cloud: Cloud, job: Job, session: Session, keys: dict[str, list[str]], 
         failure = folder / "output" / "failure"
         reason = failure.read_text(encoding="utf-8") if failure.exists() else ""
         raise JobFailed(f"AlgorithmError: {reason}, exit code: {code}")
-    shown["FinalMetricDataList"] = final_metrics(output)
+    definitions = shown["AlgorithmSpecification"].get("MetricDefinitions", [])
+    shown["FinalMetricDataList"] = script_mode.metrics(output, definitions) if job.is_a_teams else final_metrics(output)
     values = [(one["MetricName"], one["Value"], "None") for one in shown["FinalMetricDataList"]]
     # The last values (Developer Guide, "Amazon CloudWatch Metrics for Monitoring and Analyzing Training Jobs").
     name = {"TrainingJobName": shown["TrainingJobName"]}
     own_metrics.publish(cloud, session.account, session.region, LOG_GROUP, values, name)
     step(cloud, job, "Uploading", "Uploading generated training model")
-    path = f"{shown['OutputDataConfig']['S3OutputPath'].rstrip('/')}/{shown['TrainingJobName']}/output/model.tar.gz"
+    place = f"{shown['OutputDataConfig']['S3OutputPath'].rstrip('/')}/{shown['TrainingJobName']}/output"
+    upload(session, shown, folder / "model", f"{place}/model.tar.gz")
+    if storage.files_in(folder / "output" / "data"):
+        upload(session, shown, folder / "output" / "data", f"{place}/output.tar.gz")
+    shown["ModelArtifacts"] = {"S3ModelArtifacts": f"{place}/model.tar.gz"}
+
+
+def upload(session: Session, shown: dict[str, Any], folder: Path, path: str) -> None:
     key = shown["OutputDataConfig"].get("KmsKeyId", "")
     try:
         may_encrypt(session, key)
-        storage.upload(session, path, storage.pack(folder / "model"), key)
+        storage.upload(session, path, storage.pack(folder), key)
     except ClientError as error:
         cause = error.response["Error"]
         raise JobFailed(
             f"ClientError: Artifact upload failed:Error {cause['Code']}: {cause['Message']}. Please ensure that the "
             f'role "{shown["RoleArn"]}" has "s3:PutObject" permissions on {path}'
         ) from error
-    shown["ModelArtifacts"] = {"S3ModelArtifacts": path}
 
 
 def may_encrypt(session: Session, key: str) -> None:
@@ -299,28 +305,22 @@ def may_encrypt(session: Session, key: str) -> None:
         session.client("kms").encrypt(KeyId=key, Plaintext=b"model")
 
 
-def write_configuration(shown: dict[str, Any], folder: Path) -> None:
-    """The files that a container finds in /opt/ml/input/config."""
-    config = folder / "input" / "config"
-    config.mkdir(parents=True)
-    channels = {
-        channel["ChannelName"]: {
-            **({"ContentType": channel["ContentType"]} if "ContentType" in channel else {}),
-            "TrainingInputMode": "File",
-            "S3DistributionType": channel["DataSource"]["S3DataSource"].get(
-                "S3DataDistributionType", "FullyReplicated"
-            ),
-            "RecordWrapperType": "None",
-        }
-        for channel in shown.get("InputDataConfig", [])
-    }
-    contents = {
-        "hyperparameters.json": shown.get("HyperParameters", {}),
-        "inputdataconfig.json": channels,
-        "resourceconfig.json": {"current_host": "algo-1", "hosts": ["algo-1"], "network_interface_name": "eth0"},
-    }
-    for name, content in contents.items():
-        (config / name).write_text(json.dumps(content), encoding="utf-8")
+def run_script(cloud: Cloud, job: Job, session: Session, folder: Path) -> tuple[str, int]:
+    """What a team's script printed, and its exit code; JobFailed where it cannot be had."""
+    isolated = job.shown.get("EnableNetworkIsolation", False)
+    job.container = Container(cloud, job.image, folder, {}, None if isolated else session)
+    if job.stop.is_set():
+        return "", 0
+    try:
+        if job.script is not None:
+            output, status = script_mode.train(job.script, job.container, job.shown)
+        else:
+            output, status = script_mode.train_own(job.container, job.shown)
+    except (script_mode.NoScript, NotInstalled) as error:
+        raise JobFailed(f"AlgorithmError: {error}, exit code: 1") from error
+    if job.container.stopped:
+        job.stop.set()
+    return output, status
 
 
 def run_container(cloud: Cloud, job: Job, folder: Path) -> tuple[str, int]:
@@ -387,6 +387,8 @@ def stop_training_job(call: Call) -> dict[str, Any]:
         )
     job.stop.set()
     job.shown["TrainingJobStatus"] = "Stopping"
+    if job.container is not None:
+        job.container.stop()
     if job.process is not None and job.process.poll() is None:
         job.process.terminate()
     return {}

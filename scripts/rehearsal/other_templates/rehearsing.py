@@ -9,6 +9,7 @@ from pathlib import Path
 
 from localaws import private
 from scripts.kit.console import UsageError, near, paint, say
+from scripts.rehearsal import images_file
 from scripts.rehearsal.embedded import embedded_aws, require_port
 from scripts.rehearsal.folder import TEMPLATE, claim, claimed
 from scripts.rehearsal.other_templates import check as template_check
@@ -57,9 +58,11 @@ def rehearse(args: argparse.Namespace) -> int:
     chosen = options(args)
     trust.require(chosen.template, args.trust)
     require_port(args.port)
+    stand_ins = images_file.chosen(args.images)
     start, ours = time.monotonic(), claim(args.folder, names=TEMPLATE)
     folder = ours / TEMPLATE[0]
     with claimed(ours, TEMPLATE), embedded_aws(folder, args.port, strangers=True) as cloud:
+        cloud.stand_ins = stand_ins
         run = Run(cloud, chosen)
         say(paint(f"{chosen.template} as a {chosen.style} project", "1"))
         template_play.play(run)

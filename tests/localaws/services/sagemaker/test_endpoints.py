@@ -142,7 +142,8 @@ def test_a_model_whose_data_the_role_cannot_read_is_refused(world: Cloud) -> Non
 @pytest.mark.parametrize(
     ("image", "message"),
     [
-        ("683313688378.dkr.ecr.us-east-1.amazonaws.com/sagemaker-scikit-learn:1.2-1", "only SageMaker's own XGBoost"),
+        ("683313688378.dkr.ecr.us-east-1.amazonaws.com/sagemaker-sparkml-serving:3.3", "only SageMaker's own XGBoost"),
+        ("683313688378.dkr.ecr.us-east-1.amazonaws.com/sagemaker-xgboost:1.0-1-cpu-py3", "only processing jobs"),
         ("683313688378.dkr.ecr.us-east-1.amazonaws.com/sagemaker-xgboost:latest", "the versions that run here"),
         ("141502667606.dkr.ecr.eu-west-1.amazonaws.com/sagemaker-xgboost:3.0-5", "not in the region us-east-1"),
         ("111111111111.dkr.ecr.us-east-1.amazonaws.com/sagemaker-xgboost:3.0-5", "not found"),

@@ -15,6 +15,7 @@ from localaws.services.sagemaker.processing import LOG_GROUP, check_places, fail
 from tests.support.roles import make_role
 from tests.support.sagemaker_world import ACCOUNT, BUCKET, client, make_bucket, make_trainer, processing
 from tests.support.waiting import until
+from tests.support.zips import zip_of
 
 SPLIT = """\
 import json, os, sys, time
@@ -221,6 +222,34 @@ def test_a_pipeline_hands_outputs_on_decides_by_a_property_file_and_takes_over_w
     assert "CacheHitResult" not in second["Evaluate"]
     assert second["Refused"]["FailureReason"] == "accuracy 0.5 is below 0.9"
     assert "After" not in second
+
+
+def test_a_function_gets_the_arguments_of_its_step_and_gives_outputs(cloud: Cloud, role: str) -> None:
+    functions = client(cloud, "lambda")
+    code = "def handler(event, context):\n    return {'doubled': event['n'] * 2} if event['n'] else 1 / 0\n"
+    trusted = make_role(cloud, "function", "lambda", account=ACCOUNT)
+    arn = functions.create_function(
+        FunctionName="double",
+        Runtime="python3.12",
+        Handler="index.handler",
+        Role=trusted,
+        Code={"ZipFile": zip_of({"index.py": code})},
+    )["FunctionArn"]
+    until(lambda: functions.get_function(FunctionName="double")["Configuration"]["State"] == "Active")
+    double = {
+        "Name": "Double",
+        "Type": "Lambda",
+        "FunctionArn": arn,
+        "Arguments": {"n": {"Get": "Parameters.N"}},
+        "OutputParameters": [{"OutputName": "doubled", "OutputType": "Integer"}],
+    }
+    doubled = {"Get": "Steps.Double.OutputParameters['doubled']"}
+    fail = {"Name": "Says", "Type": "Fail", "Arguments": {"ErrorMessage": doubled}}
+    parameters = [{"Name": "N", "Type": "Integer", "DefaultValue": 21}]
+    text = json.dumps({"Version": "2020-12-01", "Parameters": parameters, "Steps": [double, fail]})
+    client(cloud, "sagemaker").create_pipeline(PipelineName="all", PipelineDefinition=text, RoleArn=role)
+    assert execute(cloud)["Says"]["FailureReason"] == "42"
+    assert "ZeroDivisionError" in execute(cloud, N="0")["Double"]["FailureReason"]
 
 
 def test_ages_of_runs_and_policies_of_retries_are_read_as_aws_writes_them() -> None:

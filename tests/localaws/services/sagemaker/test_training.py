@@ -11,7 +11,7 @@ import pytest
 from botocore.exceptions import ClientError
 
 from localaws.cloud import Cloud
-from localaws.services.sagemaker import training
+from localaws.services.sagemaker import training, training_files
 from tests.support.authorization import allow, session
 from tests.support.sagemaker_world import (
     ACCOUNT,
@@ -204,7 +204,7 @@ def test_a_defect_of_the_embedded_aws_ends_the_job(cloud: Cloud, role: str, monk
     def fails(*_: object) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(training, "write_configuration", fails)
+    monkeypatch.setattr(training_files, "write_configuration", fails)
     shown = train(cloud, "unlucky", role)
     assert shown["TrainingJobStatus"] == "Failed"
     assert shown["FailureReason"] == "InternalServerError: We encountered an internal error. Please try again."
