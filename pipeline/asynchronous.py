@@ -14,8 +14,9 @@ from uuid import uuid4
 
 from botocore.exceptions import ClientError
 
+from pipeline.answers import read_answer, wrong
 from pipeline.clients import AccountClients
-from pipeline.payloads import Payload, difference, read_answer
+from pipeline.payloads import Payload
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
@@ -54,10 +55,10 @@ def check_bucket(there: AccountClients, uri: str, endpoint: str) -> str:
     return ""
 
 
-def ask(there: AccountClients, endpoint: str, uri: str, payload: Payload) -> str:
+def ask(there: AccountClients, endpoint: str, uri: str, payload: Payload, answers: dict[str, Any]) -> str:
     """What is wrong with the endpoint's answer to a payload, or "". Its latency counts nothing: requests wait in line.
 
-    uri: AsyncOutputS3Uri in the account and Region
+    uri: AsyncOutputS3Uri in the account and Region; answers: by the payload's name, to which this one is added
     """
     s3, request = there("s3"), f"{uri}/{endpoint}/requests/{uuid4()}"
     put(s3, request, payload)
@@ -69,7 +70,8 @@ def ask(there: AccountClients, endpoint: str, uri: str, payload: Payload) -> str
     while time.monotonic() < ends:
         if (found := read(s3, asked["OutputLocation"])) is not None:
             kind, body = found
-            return difference(payload.expected, read_answer(payload.accept or kind, body), payload.tolerance)
+            answers[payload.name] = read_answer(payload.accept or kind, body)
+            return wrong(payload, answers[payload.name])
         if (failed := read(s3, asked.get("FailureLocation", ""))) is not None:
             return f"the endpoint failed: {failed[1].decode('utf-8', 'replace')[:200]}"
         time.sleep(pause)

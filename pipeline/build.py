@@ -34,7 +34,7 @@ from pipeline.documents import listed as mistakes
 from pipeline.executions import pipeline_name
 from pipeline.frozen import frozen
 from pipeline.parameters import declared_parameters
-from pipeline.payloads import GOLDEN, read_payloads
+from pipeline.payloads import GOLDEN, check_fits, read_golden
 from pipeline.regions import check_regions, copies
 from pipeline.registry import check_version, ensure_group
 from pipeline.rollback import Answer, after_rejection
@@ -58,7 +58,7 @@ def build(settings: Settings, kit: Path, repository: Path, clients: Clients) -> 
     kit: the folder of the published code; repository: that of the deploy repository
     """
     sagemaker, s3 = clients("sagemaker", settings.region), clients("s3", settings.region)
-    read_payloads(repository / GOLDEN)  # a mistake in it shows before anything is deployed
+    golden = read_golden(repository / GOLDEN)  # a mistake in it shows before anything is deployed
     ensure_group(sagemaker, settings.group, settings.project, settings.tags)
     organizations = clients("organizations", settings.region)
     accounts = {stage.name: targets(organizations, stage) for stage in settings.stages}
@@ -82,6 +82,7 @@ def build(settings: Settings, kit: Path, repository: Path, clients: Clients) -> 
         }
 
     say(f"deploying version {version.number}: {version.arn}")
+    check_fits(golden, version.number, version.model)
     refuse_replacement(settings, settings.stages[0], clients)
     template = (kit / "40-stage.yaml").read_text(encoding="utf-8")
     now = {stage.name: deployed(settings, stage, clients) for stage in settings.stages}

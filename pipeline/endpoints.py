@@ -7,6 +7,7 @@ service too, as it was before: so what it runs on is looked up, not assumed (out
 from __future__ import annotations
 
 import json
+import math
 import os
 import time
 from collections.abc import Callable, Iterable, Mapping
@@ -21,12 +22,14 @@ import boto3
 from botocore.exceptions import BotoCoreError, ClientError
 
 from pipeline import asynchronous, outcome
+from pipeline.answers import read_answer, wrong
 from pipeline.clients import AccountClients
 from pipeline.console import UserError, counted, export, run, say, shorten
+from pipeline.documents import read_document
 from pipeline.frozen import exchanged
 from pipeline.manifest import digest
 from pipeline.outcome import Checked, Served
-from pipeline.payloads import GOLDEN, Payload, difference, read_answer, read_payloads
+from pipeline.payloads import GOLDEN, Golden, Latency, Payload, read_golden, recorded
 from pipeline.report import Result, write_junit, write_results
 from pipeline.testers import AT_ONCE, CONFIG, testers
 
@@ -59,10 +62,11 @@ def reasons(cloudformation: CloudFormationClient, part: Mapping[str, Any]) -> di
 def check_stage(
     manifest: Mapping[str, Any],
     stage: str,
-    payloads: tuple[Payload, ...],
+    golden: Golden,
     become: Callable[[str, str], AccountClients],
     seconds: float = SECONDS,
     why: Mapping[str, str] = MappingProxyType({}),
+    at_once: int = AT_ONCE,
 ) -> list[Checked]:
     """What every account and Region of the stage serves, with its results, in the manifest's order.
 
@@ -73,10 +77,10 @@ def check_stage(
     places = [(account["id"], region) for account in part["accounts"] for region in part["regions"]]
 
     def check(place: tuple[str, str]) -> Checked:
-        found = check_place(manifest, stage, place, payloads, become, ends)
+        found = check_place(manifest, stage, place, golden, become, ends)
         return replace(found, results=tuple(explained([*found.results], why.get("/".join(place), ""))))
 
-    with ThreadPoolExecutor(max_workers=AT_ONCE) as pool:
+    with ThreadPoolExecutor(max_workers=at_once) as pool:
         return [*pool.map(check, places)]
 
 
@@ -97,7 +101,7 @@ def check_place(
     manifest: Mapping[str, Any],
     stage: str,
     place: tuple[str, str],
-    payloads: tuple[Payload, ...],
+    golden: Golden,
     become: Callable[[str, str], AccountClients],
     ends: float,
 ) -> Checked:
@@ -151,14 +155,15 @@ def check_place(
     )
     for uri in filter(None, (answers, captured)):
         check("the bucket of its data can be used", partial(asynchronous.check_bucket, there, uri, endpoint))
-    asked = (
-        partial(asynchronous.ask, there, endpoint, answers)
-        if answers
-        else partial(ask, there("sagemaker-runtime"), endpoint)
-    )
-    for payload in payloads:
-        check(payload.name, partial(asked, payload))
-    return Checked(served, tuple(results))
+    seen: dict[str, Any] = {}
+    runtime = there("sagemaker-runtime")
+    asked = partial(asynchronous.ask, there, endpoint, answers) if answers else partial(ask, runtime, endpoint)
+    for payload in golden.payloads:
+        check(payload.name, partial(asked, payload, seen))
+    if golden.latency and not answers:
+        work = partial(percentile, runtime, endpoint, golden.payloads, golden.latency, ends)
+        check(f"latency, {golden.latency.percentile:g} %", work)
+    return Checked(served, tuple(results), seen)
 
 
 def described(error: Exception) -> str:
@@ -170,20 +175,23 @@ def described(error: Exception) -> str:
     return str(error)
 
 
-def ask(runtime: SageMakerRuntimeClient, endpoint: str, payload: Payload) -> str:
-    """What is wrong with the endpoint's answer to a payload, or ""."""
-    wrong, milliseconds = answer_of(runtime, endpoint, payload)
-    if not wrong and milliseconds > payload.max_latency_ms:
-        wrong, milliseconds = answer_of(runtime, endpoint, payload)  # the first one also paid for the connection
-    if wrong:
-        return wrong
+def ask(runtime: SageMakerRuntimeClient, endpoint: str, payload: Payload, answers: dict[str, Any]) -> str:
+    """What is wrong with the endpoint's answer to a payload, or "".
+
+    answers: by the payload's name, to which this one is added
+    """
+    answers[payload.name], milliseconds = answer_of(runtime, endpoint, payload)
+    if milliseconds > payload.max_latency_ms and not wrong(payload, answers[payload.name]):
+        answers[payload.name], milliseconds = answer_of(runtime, endpoint, payload)  # the first paid for the connection
+    if failure := wrong(payload, answers[payload.name]):
+        return failure
     if milliseconds > payload.max_latency_ms:
         return f"expected an answer within {payload.max_latency_ms:g} ms, got one after {milliseconds:.0f} ms"
     return ""
 
 
-def answer_of(runtime: SageMakerRuntimeClient, endpoint: str, payload: Payload) -> tuple[str, float]:
-    """What is wrong with one answer, and how many milliseconds it took."""
+def answer_of(runtime: SageMakerRuntimeClient, endpoint: str, payload: Payload) -> tuple[Any, float]:
+    """One answer, and how many milliseconds it took."""
     accept = {"Accept": payload.accept} if payload.accept else {}
     started = time.monotonic()
     answer = runtime.invoke_endpoint(
@@ -191,8 +199,23 @@ def answer_of(runtime: SageMakerRuntimeClient, endpoint: str, payload: Payload) 
     )
     body = answer["Body"].read()
     milliseconds = (time.monotonic() - started) * 1000
-    got = read_answer(answer.get("ContentType", ""), body)
-    return difference(payload.expected, got, payload.tolerance), milliseconds
+    return read_answer(answer.get("ContentType", ""), body), milliseconds
+
+
+def percentile(
+    runtime: SageMakerRuntimeClient, endpoint: str, payloads: tuple[Payload, ...], latency: Latency, ends: float
+) -> str:
+    """What is wrong with how long answers take on the whole: the payloads are asked by turns, one after the other."""
+    took: list[float] = []
+    for number in range(latency.requests):
+        if time.monotonic() > ends:
+            return OUT_OF_TIME
+        took.append(answer_of(runtime, endpoint, payloads[number % len(payloads)])[1])
+    found = sorted(took)[math.ceil(latency.percentile / 100 * len(took)) - 1]
+    if found <= latency.max_ms:
+        return ""
+    within = f"{latency.percentile:g} % of {counted(latency.requests, 'answer')} within {latency.max_ms:g} ms"
+    return f"expected {within}, got {found:.0f} ms"
 
 
 def summary(stage: str, results: list[Result]) -> str:
@@ -211,6 +234,16 @@ def regional(service: str, region: str) -> Any:
     return boto3.client(service, region_name=region, config=CONFIG)  # type: ignore[call-overload]
 
 
+def write_answers(file: Path, checked: Iterable[Checked]) -> None:
+    """The golden payloads with the answers of the first endpoint that gave any, beside the results."""
+    answers = next((one.answers for one in checked if one.answers), None)
+    if answers is None:
+        return
+    document = recorded(read_document(file), answers)
+    (RESULTS.parent / GOLDEN.name).write_text(json.dumps(document, indent=2) + "\n", encoding="utf-8")
+    say(f"{GOLDEN.name} in this step's artifact has the answers of this version: a new model's right ones, once read")
+
+
 def main() -> int:
     stage, external_id = os.environ.get("STAGE", ""), os.environ.get("TESTER_EXTERNAL_ID", "")
     given = Path(os.environ.get(BUILD_OUTPUT, ""))
@@ -219,14 +252,14 @@ def main() -> int:
         raise UserError(f"STAGE is {stage!r}: the manifest has {', '.join(manifest['stages'])}")
     if not external_id:
         raise UserError("TESTER_EXTERNAL_ID is not set: the build project takes it from the Parameter Store")
-    payloads = read_payloads(given / GOLDEN.name)
+    golden = read_golden(given / GOLDEN.name).of_version(manifest["model_package"]["version"])
     say(f"asking for {manifest['model_package']['arn']}")
     why: dict[str, str] = {}
     try:
         why = reasons(boto3.client("cloudformation", config=CONFIG), manifest["stages"][stage])
     except ClientError as error:
         say(f"the reasons of failed accounts cannot be read: {described(error)}")
-    checked = check_stage(manifest, stage, payloads, testers(manifest, stage, external_id), why=why)
+    checked = check_stage(manifest, stage, golden, testers(manifest, stage, external_id), why=why)
     execution = os.environ.get("PIPELINE_EXECUTION_ID") or manifest["pipeline_execution_id"]
     since_build = execution == manifest["pipeline_execution_id"]  # a rollback tests the manifest of another one
     problems = list(exchanged(regional, manifest["model_package"], since_build))
@@ -244,6 +277,7 @@ def main() -> int:
     key = outcome.write(boto3.client("s3", config=CONFIG), found, bucket, number)
     say(f"what the endpoints serve is recorded as {key} in the project's bucket")
     write_results(RESULTS, results)  # the evidence card shows those of staging
+    write_answers(given / GOLDEN.name, checked)
     export({"SUMMARY": text})
     return 1 if any(result.failure for result in results) else 0
 

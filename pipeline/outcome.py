@@ -8,7 +8,7 @@ when an alarm is raised or the new fleet does not start, and the endpoint is InS
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
@@ -47,10 +47,11 @@ class Served:
 
 @dataclass(frozen=True)
 class Checked:
-    """One account and Region: what its endpoint serves, and the results of every check."""
+    """One account and Region: what its endpoint serves, the results of every check, the answers by payload."""
 
     served: Served
     results: tuple[Result, ...]
+    answers: Mapping[str, Any] = field(default_factory=dict)
 
 
 def look(sagemaker: SageMakerClient, bare: Served) -> Served:

@@ -1,33 +1,54 @@
 """Golden payloads: requests with the answers that a good model gives to them. Pure.
 
 tests/golden-payloads.json:
+    model: the name of the model that they are for, as the versions of a training repository carry it (optional)
     tolerance: how far a number may be from the expected one (0: the same number)
+    relative_tolerance: the same as a share of the expected number, 0.01 for one percent; the wider one holds
     max_latency_ms: how long an answer may take (a container has 60 seconds: InvokeEndpoint)
+    latency: {"requests": 100, "percentile": 95, "max_ms": 200}: how long answers may take on the whole (optional)
     payloads: a list of
         name, content_type, body: the request
         expected: a number, a text, a list or an object; its form is the answer's schema
+        schema: what an answer must be that has no one right value (answer_schema.py); beside expected or instead of it
         accept: the type of the answer that is asked for (optional)
-        tolerance, max_latency_ms: for this payload alone (optional)
+        tolerance, relative_tolerance, max_latency_ms: for this payload alone (optional)
+        from_version, to_version: the first and the last version that it holds for (optional)
 """
 
 from __future__ import annotations
 
-import json
-import re
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from pipeline import answer_schema
 from pipeline.console import UserError
 from pipeline.documents import Rule, is_header, is_real, is_text, listed, named, problem, read_document, shown
 
 GOLDEN = Path("tests/golden-payloads.json")  # in the deploy repository
 MOST_PAYLOADS = 1000
+NEWEST = 999_999_999  # the number of a version (SageMaker API Reference, ModelPackageVersion)
+ANY: Any = object()  # the expected answer of a payload that has a schema alone
 LARGEST_BODY = 6_291_456  # bytes (SageMaker Runtime API, InvokeEndpoint, Body)
 TOLERANCE = Rule(lambda value: is_real(value, 0, 1e300), "a number from 0", "0.01")
 LATENCY = Rule(lambda value: is_real(value, 1, 60_000), "milliseconds from 1 to 60000", "2000")
 HEADER = Rule(is_header, "a content type in ASCII", '"text/csv"')
-TOP = {"tolerance": TOLERANCE, "max_latency_ms": LATENCY}
+SHARE = Rule(lambda value: is_real(value, 0, 1), "a share from 0 to 1", "0.01")
+VERSION = Rule(lambda value: type(value) is int and 1 <= value <= NEWEST, "the number of a version", "3")
+MODEL = Rule(lambda value: is_text(value, 63), "the name of a model", '"iris"')
+TOP = {
+    "model": MODEL,
+    "tolerance": TOLERANCE,
+    "relative_tolerance": SHARE,
+    "max_latency_ms": LATENCY,
+    "latency": Rule(lambda value: isinstance(value, dict), "an object", '{"percentile": 95, "max_ms": 200}'),
+}
+OF_LATENCY = {
+    "requests": Rule(lambda value: type(value) is int and 1 <= value <= 1000, "a whole number from 1 to 1000", "100"),
+    "percentile": Rule(lambda value: is_real(value, 1, 100), "a number from 1 to 100", "95"),
+    "max_ms": LATENCY,
+}
 REQUIRED = {
     "name": Rule(lambda value: is_text(value, 200), "text of 1 to 200 characters on one line", '"setosa"'),
     "content_type": HEADER,
@@ -36,9 +57,17 @@ REQUIRED = {
         f"text of at most {LARGEST_BODY} bytes",
         '"5.1,3.5,1.4,0.2"',
     ),
-    "expected": Rule(lambda value: True, "the answer", "0.0"),
 }
-OPTIONAL = {"accept": HEADER, "tolerance": TOLERANCE, "max_latency_ms": LATENCY}
+OPTIONAL = {
+    "expected": Rule(lambda value: True, "the answer", "0.0"),
+    "schema": Rule(lambda value: isinstance(value, dict), "the schema of the answer", '{"type": "number"}'),
+    "accept": HEADER,
+    "tolerance": TOLERANCE,
+    "relative_tolerance": SHARE,
+    "max_latency_ms": LATENCY,
+    "from_version": VERSION,
+    "to_version": VERSION,
+}
 FIELDS = {**REQUIRED, **OPTIONAL}
 
 
@@ -51,10 +80,50 @@ class Payload:
     accept: str
     tolerance: float
     max_latency_ms: float
+    relative_tolerance: float = 0.0
+    schema: Mapping[str, Any] | None = None
+    from_version: int = 1
+    to_version: int = NEWEST
 
 
-def read_payloads(file: Path) -> tuple[Payload, ...]:
-    """The payloads in the file; UserError says what is wrong with it."""
+@dataclass(frozen=True)
+class Latency:
+    """Of so many requests, this percentile may take so many milliseconds."""
+
+    requests: int = 100
+    percentile: float = 95.0
+    max_ms: float = 1000.0
+
+
+@dataclass(frozen=True)
+class Golden:
+    """What the file holds. model: that they are for, "" for every one"""
+
+    payloads: tuple[Payload, ...]
+    latency: Latency | None = None
+    model: str = ""
+
+    def of_version(self, number: int) -> Golden:
+        """With the payloads that hold for a version."""
+        held = tuple(one for one in self.payloads if one.from_version <= number <= one.to_version)
+        return replace(self, payloads=held)
+
+
+def check_fits(golden: Golden, number: int, model: str) -> None:
+    """UserError where a version cannot be tested with these payloads. model: that the version says it is"""
+    if golden.model and golden.model != model:
+        other = f"one of {model}" if model else "of another one"
+        raise UserError(
+            f"{GOLDEN} holds the payloads of the model {golden.model}, and version {number} is {other}: its tests "
+            "would fail. Write requests with the answers of this model, and its name as model: the README of the "
+            "deploy repository says how"
+        )
+    if not golden.of_version(number).payloads:
+        raise UserError(f"{GOLDEN} holds no payload for version {number}: from_version and to_version leave it out")
+
+
+def read_golden(file: Path) -> Golden:
+    """What the file holds; UserError says what is wrong with it."""
     try:
         document = read_document(file)
     except FileNotFoundError as error:
@@ -70,6 +139,11 @@ def read_payloads(file: Path) -> tuple[Payload, ...]:
         raise UserError(f"{file} holds no payloads: without any, nothing is tested")
     problems = [f"unknown key {named(key)}" for key in document if key not in {*TOP, "payloads"}]
     problems += filter(None, (problem(key, document[key], rule) for key, rule in TOP.items() if key in document))
+    latency = document.get("latency")
+    if isinstance(latency, dict):
+        problems += [f"latency: unknown key {named(key)}" for key in latency if key not in OF_LATENCY]
+        broken = (problem(f"latency.{key}", latency[key], rule) for key, rule in OF_LATENCY.items() if key in latency)
+        problems += filter(None, broken)
     if not isinstance(items, list):
         problems.append(f"payloads is {shown(items)}: write a list of requests with their answers")
     elif len(items) > MOST_PAYLOADS:
@@ -78,17 +152,28 @@ def read_payloads(file: Path) -> tuple[Payload, ...]:
         problems += problems_of(items)
     if problems:
         raise UserError(f"{file}: {listed(problems)}")
-    return tuple(
-        Payload(
-            name=item["name"],
-            content_type=item["content_type"],
-            body=item["body"],
-            expected=item["expected"],
-            accept=item.get("accept", ""),
-            tolerance=float(item.get("tolerance", document.get("tolerance", 0))),
-            max_latency_ms=float(item.get("max_latency_ms", document.get("max_latency_ms", 1000))),
-        )
-        for item in document["payloads"]
+    return Golden(
+        tuple(read_payload(item, document) for item in document["payloads"]),
+        Latency(**latency) if latency is not None else None,
+        document.get("model", ""),
+    )
+
+
+def read_payload(item: Mapping[str, Any], document: Mapping[str, Any]) -> Payload:
+    """document: with what holds for all payloads"""
+    both = {**document, **item}
+    return Payload(
+        name=item["name"],
+        content_type=item["content_type"],
+        body=item["body"],
+        expected=item.get("expected", ANY),
+        accept=item.get("accept", ""),
+        tolerance=float(both.get("tolerance", 0)),
+        max_latency_ms=float(both.get("max_latency_ms", 1000)),
+        relative_tolerance=float(both.get("relative_tolerance", 0)),
+        schema=item.get("schema"),
+        from_version=item.get("from_version", 1),
+        to_version=item.get("to_version", NEWEST),
     )
 
 
@@ -98,12 +183,12 @@ def problems_of(items: list[Any]) -> list[str]:
     for number, item in enumerate(items):
         where = f"payloads[{number}]"
         if not isinstance(item, dict):
-            problems.append(f"{where} is {shown(item)}: write an object with {', '.join(REQUIRED)}")
+            problems.append(f"{where} is {shown(item)}: write an object with {', '.join(REQUIRED)}, expected")
             continue
         problems += [f"{where} has no {key}" for key in sorted(set(REQUIRED) - set(item))]
         problems += [f"{where}: unknown key {named(key)}" for key in item if key not in FIELDS]
-        broken = (problem(f"{where}.{key}", item[key], rule) for key, rule in FIELDS.items() if key in item)
-        problems += filter(None, broken)
+        broken = [*filter(None, (problem(f"{where}.{key}", item[key], r) for key, r in FIELDS.items() if key in item))]
+        problems += broken or beyond(item, where)
         name = item.get("name")
         if isinstance(name, str) and name in names:
             problems.append(f"{where}: the name {shown(name)} is there twice")
@@ -111,40 +196,24 @@ def problems_of(items: list[Any]) -> list[str]:
     return problems
 
 
-def read_answer(content_type: str, body: bytes) -> Any:
-    """An answer as data: JSON as it is, CSV as a number or a list of numbers (texts where they are none)."""
-    text = body.decode("utf-8", "replace").strip()
-    if content_type.split(";")[0].strip() == "application/json":
-        try:
-            return json.loads(text)
-        except (ValueError, RecursionError):
-            return text
-    values = [number_or_text(value) for value in re.split(r"[,\n]", text)]
-    return values[0] if len(values) == 1 else values
+def beyond(item: dict[str, Any], where: str) -> list[str]:
+    """What is wrong with a payload whose values are right by themselves."""
+    problems = answer_schema.problems_of(item["schema"], f"{where}.schema") if "schema" in item else []
+    if "schema" not in item and "expected" not in item:
+        problems.append(f"{where} has neither expected nor schema: without one of them nothing is tested")
+    first, last = item.get("from_version", 1), item.get("to_version", NEWEST)
+    if first > last:
+        problems.append(f"{where}: from_version {first} is above to_version {last}")
+    return problems
 
 
-def number_or_text(value: str) -> float | str:
-    try:
-        return float(value)
-    except ValueError:
-        return value.strip()
+def recorded(document: Mapping[str, Any], answers: Mapping[str, Any]) -> dict[str, Any]:
+    """The file with the answers that a model gave (by the payload's name) as the expected ones.
 
-
-def difference(expected: Any, got: Any, tolerance: float, where: str = "the answer") -> str:
-    """What is wrong with an answer; "" where nothing is. Its form counts as well as its numbers."""
-    if isinstance(expected, bool) or expected is None or isinstance(expected, str):
-        return "" if expected == got and type(expected) is type(got) else f"{where}: expected {expected!r}, got {got!r}"
-    if isinstance(expected, int | float):
-        if isinstance(got, bool) or not isinstance(got, int | float):
-            return f"{where}: expected a number ({expected}), got {got!r}"
-        near = abs(expected - got) <= tolerance  # false for NaN
-        return "" if near else f"{where}: expected {expected}, got {got}" + (f" (±{tolerance})" if tolerance else "")
-    if isinstance(expected, list):
-        if not isinstance(got, list) or len(got) != len(expected):
-            return f"{where}: expected a list of {len(expected)}, got {got!r}"
-        pairs = [(expected[n], got[n], f"{where}[{n}]") for n in range(len(expected))]
-    else:
-        if not isinstance(got, dict) or set(got) != set(expected):
-            return f"{where}: expected an object with {', '.join(sorted(expected))}, got {got!r}"
-        pairs = [(expected[key], got[key], f"{where}.{key}") for key in expected]
-    return "; ".join(filter(None, (difference(e, g, tolerance, place) for e, g, place in pairs)))
+    A payload that has a schema alone, or got no answer, stays as it is.
+    """
+    payloads = [
+        {**item, "expected": answers[item["name"]]} if "expected" in item and item["name"] in answers else dict(item)
+        for item in document["payloads"]
+    ]
+    return {**document, "payloads": payloads}

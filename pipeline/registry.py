@@ -45,6 +45,7 @@ class Version:
     metrics: Mapping[str, float]
     specification: Mapping[str, Any]  # the whole InferenceSpecification
     description: str = ""  # why it was approved, in the words of who approved it
+    model: str = ""  # which one of the training repository's it is, "" where it does not say
 
     @property
     def artifacts(self) -> list[str]:
@@ -127,6 +128,7 @@ def read_version(package: Mapping[str, Any], approved_at: str, approved_by: Mapp
         metrics=numbers(package.get("CustomerMetadataProperties", {})),
         specification=package["InferenceSpecification"],
         description=package.get("ApprovalDescription", ""),
+        model=package.get("CustomerMetadataProperties", {}).get("model", ""),
     )
 
 

@@ -307,6 +307,7 @@ def register_step(these: Names, project: Project) -> dict[str, Any]:
         },
         "CustomerMetadataProperties": {
             **{name: join(measured(name, project)) for name in project.metrics},
+            "model": project.name,  # the golden payloads of the deploy repository name it too
             "data": get("Parameters.DataUrl"),
             "data-hash": get("Parameters.DataHash"),
             "training-job": get("Steps.Train.TrainingJobName"),

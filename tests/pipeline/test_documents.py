@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from pipeline.console import UserError
-from pipeline.payloads import read_payloads
+from pipeline.payloads import read_golden
 from pipeline.settings import read_settings
 from tests.support import ROOT
 from tests.support.deploy_repository import ENVIRONMENT
@@ -37,7 +37,7 @@ def payloads(folder: Path, content: bytes) -> str:
     file = folder / "golden-payloads.json"
     file.write_bytes(content)
     with pytest.raises(UserError) as caught:
-        read_payloads(file)
+        read_golden(file)
     message = str(caught.value)
     message.encode("utf-8")
     assert len(message) < 3000
@@ -91,13 +91,13 @@ def test_a_mistake_in_the_payloads_is_reported_with_its_place(tmp_path: Path, do
 def test_every_kind_of_answer_can_be_expected(tmp_path: Path, expected: Any) -> None:
     file = tmp_path / "golden-payloads.json"
     file.write_text(json.dumps({"payloads": [{**GOOD, "expected": expected}]}))
-    assert read_payloads(file)[0].expected == expected
+    assert read_golden(file).payloads[0].expected == expected
 
 
 def test_a_folder_in_the_place_of_a_file_is_reported(tmp_path: Path) -> None:
     (tmp_path / "golden-payloads.json").mkdir()
     with pytest.raises(UserError, match=r"golden-payloads.json cannot be read: Is a directory"):
-        read_payloads(tmp_path / "golden-payloads.json")
+        read_golden(tmp_path / "golden-payloads.json")
 
 
 # -- the configuration files -------------------------------------------------------------------

@@ -3,15 +3,18 @@ from __future__ import annotations
 
 import io
 import tempfile
+import time
 import unittest
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree
 
+from pipeline.answers import difference, read_answer
 from pipeline.clients import AccountClients
 from pipeline.console import UserError
 from pipeline.endpoints import check_stage, reasons, results_of, summary
-from pipeline.payloads import GOLDEN, Payload, difference, read_answer, read_payloads
+from pipeline.payloads import GOLDEN, Golden, Latency, Payload, read_golden
 from pipeline.report import Result, at_most, junit
 from tests.support import ROOT
 from tests.support.fake_services import Fake, error
@@ -32,15 +35,21 @@ def manifest(**parameters: str) -> dict[str, Any]:
     return {"project": {"id": "p-1"}, "model_package": package, "stages": {"staging": stage}}
 
 
-def clients(answer: str = "0.0", status: str = "InService", model: str = MODEL) -> AccountClients:
+def clients(
+    answer: str = "0.0", status: str = "InService", model: str = MODEL, delays: Iterator[float] | None = None
+) -> AccountClients:
+    """delays: how long each answer takes, in seconds"""
+
+    def answered(**_: Any) -> Any:
+        time.sleep(next(delays) if delays else 0)
+        return {"ContentType": "text/csv; charset=utf-8", "Body": io.BytesIO(answer.encode())}
+
     sagemaker: Any = Fake(
         describe_endpoint={"EndpointStatus": status, "EndpointConfigName": "c"},
         describe_endpoint_config={"ProductionVariants": [{"ModelName": "m"}]},
         describe_model={"PrimaryContainer": {"ModelPackageName": model}},
     )
-    runtime: Any = Fake(
-        invoke_endpoint=lambda **_: {"ContentType": "text/csv; charset=utf-8", "Body": io.BytesIO(answer.encode())}
-    )
+    runtime: Any = Fake(invoke_endpoint=answered)
     return lambda service: sagemaker if service == "sagemaker" else runtime
 
 
@@ -71,7 +80,7 @@ class TheChecks(unittest.TestCase):
                 raise found
             return found  # type: ignore[no-any-return]
 
-        return results_of(check_stage(document or manifest(), "staging", (SETOSA,), become))
+        return results_of(check_stage(document or manifest(), "staging", Golden((SETOSA,)), become))
 
     def test_endpoints_that_answer_right_pass(self) -> None:
         results = self.check({})
@@ -105,7 +114,11 @@ class TheChecks(unittest.TestCase):
         gone = clients(status="Failed")
         results = results_of(
             check_stage(
-                manifest(), "staging", (SETOSA,), lambda account, _: clients() if account[0] == "3" else gone, why=why
+                manifest(),
+                "staging",
+                Golden((SETOSA,)),
+                lambda account, _: clients() if account[0] == "3" else gone,
+                why=why,
             )
         )
         (failure,) = [result.failure for result in results if result.failure]
@@ -121,12 +134,29 @@ class TheChecks(unittest.TestCase):
 
     def test_a_slow_answer_fails(self) -> None:
         slow = Payload("setosa", "text/csv", "1", 0.0, "", 0, 0)
-        results = results_of(check_stage(manifest(), "staging", (slow,), lambda account, region: clients()))
+        results = results_of(check_stage(manifest(), "staging", Golden((slow,)), lambda account, region: clients()))
         self.assertIn("expected an answer within 0 ms", results[-1].failure)
+
+    def test_the_percentile_of_the_latency_is_of_as_many_answers_as_asked_for(self) -> None:
+        """Of four answers two take 20 ms: half of them are quick."""
+        for allowed, failure in ((50, ""), (75, "expected 75 % of 4 answers within 10 ms, got ")):
+            delays = iter([0, 0, 0.02, 0, 0.02] * 2)  # for both endpoints: a payload, then the four
+            golden = Golden((SETOSA,), Latency(4, allowed, 10))
+            there = clients(delays=delays)
+            found = check_stage(manifest(), "staging", golden, lambda *_, there=there: there, at_once=1)
+            (first, second) = [one for one in results_of(found) if one.name.startswith("latency")]
+            self.assertEqual(first.name, f"latency, {allowed} %")
+            for one in (first, second):
+                self.assertIn(failure, one.failure)
+                self.assertEqual(bool(failure), bool(one.failure))
+
+    def test_the_answers_are_kept_by_payload_for_who_writes_new_ones(self) -> None:
+        found = check_stage(manifest(), "staging", Golden((SETOSA,)), lambda *_: clients(answer="2.0"))
+        self.assertEqual([one.answers for one in found], [{"setosa": 2.0}] * 2)
 
     def test_what_there_is_no_time_for_is_a_failure_that_says_so(self) -> None:
         results = results_of(
-            check_stage(manifest(), "staging", (SETOSA,), lambda account, region: clients(), seconds=0)
+            check_stage(manifest(), "staging", Golden((SETOSA,)), lambda account, region: clients(), seconds=0)
         )
         self.assertEqual([result.place for result in results], ["333333333333/us-east-1", "444444444444/us-east-1"])
         for result in results:
@@ -201,20 +231,20 @@ class ThePayloads(unittest.TestCase):
         self.assertEqual(read_answer("text/plain", b"error"), "error")
 
     def test_the_golden_payloads_of_this_repository_are_right(self) -> None:
-        self.assertTrue(read_payloads(ROOT / "seed-code/model-deploy" / GOLDEN))
+        self.assertTrue(read_golden(ROOT / "seed-code/model-deploy" / GOLDEN))
 
     def test_a_wrong_file_is_refused(self) -> None:
         for text, said in (
             ("{", "not JSON"),
             ('{"payloads": []}', "no payloads"),
-            ('{"payloads": [{"name": "a", "content_type": "b", "body": "c"}]}', "has no expected"),
+            ('{"payloads": [{"name": "a", "content_type": "b", "body": "c"}]}', "neither expected nor schema"),
             ('{"payloads": [{"nam": "a"}], "tolerence": 1}', "unknown key tolerence"),
         ):
             with self.subTest(text), tempfile.TemporaryDirectory() as folder:
                 place = Path(folder) / "golden.json"
                 place.write_text(text)
                 with self.assertRaisesRegex(UserError, said):
-                    read_payloads(place)
+                    read_golden(place)
 
 
 if __name__ == "__main__":

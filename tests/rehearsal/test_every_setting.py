@@ -334,13 +334,13 @@ def test_an_asynchronous_endpoint_answers_the_test_through_s3_and_scales_from_an
     asked = clients(place, "p-7")
 
     def test() -> str:
-        return asynchronous.ask(asked, place.name("p-7"), f"s3://{DATA}/asynchronous", SETOSA)
+        return asynchronous.ask(asked, place.name("p-7"), f"s3://{DATA}/asynchronous", SETOSA, {})
 
     assert test() == ""
     until(lambda: instances(place.seen("p-7")) == 0, 30)
     assert test() == "", "the first request starts an instance"
     wrong = Payload("no csv", "text/csv", "a,b,c,d", 0.0, "", 0, 10_000)
-    assert "the endpoint failed: " in asynchronous.ask(asked, place.name("p-7"), f"s3://{DATA}/asynchronous", wrong)
+    assert "the endpoint failed: " in asynchronous.ask(asked, place.name("p-7"), f"s3://{DATA}/asynchronous", wrong, {})
     updated = place.push("p-7", **settings, **CANARY, Release="2")
     assert (updated, instances(place.seen("p-7"))) == ("UPDATE_COMPLETE", 2), "an update begins with instances"
     with pytest.raises(ClientError, match="AccessDenied"):

@@ -218,7 +218,7 @@ def test_it_trained_as_the_training_repository_does(world: World, monkeypatch: p
     assert steps["Train"]["HyperParameters"] == {name: str(value) for name, value in iris.hyperparameters.items()}
     assert steps["Train"]["OutputDataConfig"]["KmsKeyId"] == kit.key
     assert steps["Train"]["ResourceConfig"]["InstanceCount"] == {"Get": "Parameters.TrainingInstanceCount"}
-    assert set(steps["Register"]["CustomerMetadataProperties"]) == set(iris.metrics)
+    assert set(steps["Register"]["CustomerMetadataProperties"]) == {"model", *iris.metrics}
     container = seed.register_step(kit, iris)["Arguments"]["InferenceSpecification"]["Containers"][0]
     assert steps["Register"]["InferenceSpecification"]["Containers"] == [container]
     rows = start.split_rows(iris, checks.read_table(iris.file, iris.header))
@@ -234,6 +234,7 @@ def test_the_version_is_approved_and_its_metrics_are_those_that_were_read(world:
         ModelPackageName=world.story.model_package_arn
     )
     assert version["ModelApprovalStatus"] == "Approved"
+    assert version["CustomerMetadataProperties"].pop("model") == "iris"
     for metric, value in version["CustomerMetadataProperties"].items():
         assert f"{metric:<20} {float(value):.4f}" in world.printed("read-metrics")
     wrong = round(30 * float(version["CustomerMetadataProperties"]["validation:merror"]))
