@@ -9,6 +9,7 @@ from unittest.mock import patch
 
 from benchmarks import scale
 from scripts import (
+    acceptance,
     accounts,
     console_bundle,
     diff,
@@ -37,8 +38,9 @@ Main = Callable[[Sequence[str] | None], int]
 COMMANDS: dict[str, Main] = {
     module.__name__: module.main
     for module in (
-        accounts, console_bundle, diff, doctor, history, lint, notebooks, package, permissions, probe, publish,
-        rehearse, release, repair, rollback, scale, seed, status, supported, taskcat, teardown, upgrade, versions,
+        acceptance, accounts, console_bundle, diff, doctor, history, lint, notebooks, package, permissions, probe,
+        publish, rehearse, release, repair, rollback, scale, seed, status, supported, taskcat, teardown,
+        upgrade, versions,
     )
 }  # fmt: skip
 
