@@ -22,8 +22,11 @@ def approve(story: Playing, act: Callable[[], object]) -> None:
     recorded = recorded_approvals(story)
     story.execution_id = started(story, act)
     if not story.execution_id:
-        message = f"the approval of version {version} started no pipeline"
-        raise StoryFailed(message, story.setting.data_science, "\n".join(story.unstarted()))
+        raise StoryFailed(
+            f"the approval of version {version} started no pipeline",
+            story.setting.data_science,
+            "\n".join(story.unstarted()),
+        )
     new = [key for key in recorded_approvals(story) - recorded if key.endswith(f"-{version}-Approved.json")]
     if len(new) != 1:
         raise StoryFailed(f"the approval of version {version} is not in the project's record")
