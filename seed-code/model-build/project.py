@@ -63,6 +63,7 @@ class Project:
 
     def for_steps(self) -> Settings:
         return Settings(
+            model=self.name,
             framework=self.framework,
             task=self.task,
             data=self.data,

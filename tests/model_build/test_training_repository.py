@@ -21,6 +21,7 @@ from localaws.services.sagemaker import base
 from localaws.services.sagemaker.images import check_image
 from localaws.services.sagemaker.pipeline_definition import parse
 from localaws.services.sagemaker.projects import Project, Projects
+from pipeline.payloads import check_fits, read_golden
 from scripts.rehearsal.embedded import published
 from tests.support import ROOT
 from tests.support.sagemaker_world import ACCOUNT, BUCKET, IRIS, REGION, client, make_trainer
@@ -210,6 +211,14 @@ def test_a_regression_on_other_data_needs_its_settings_and_its_data_alone(
     assert written["regression_metrics"]["rmse"]["value"] == outcome["metrics"]["rmse"] == float(kept["rmse"])
     page = s3.get_object(Bucket=BUCKET, Key=place.replace("evaluation.json", "report.html"))["Body"].read().decode()
     assert "<svg" in page
+    golden = tmp_path / "golden-payloads.json"
+    golden.write_bytes(
+        s3.get_object(Bucket=BUCKET, Key=place.replace("evaluation.json", "golden-payloads.json"))["Body"].read()
+    )
+    written_for = read_golden(golden)
+    check_fits(written_for, 1, kept["model"])
+    assert len(written_for.payloads) == 6
+    assert all(isinstance(one.expected, float) for one in written_for.payloads)
 
 
 def write_diabetes(file: Path) -> None:

@@ -27,11 +27,13 @@ class UserError(Exception):
 class Settings:
     """What the steps know of project.toml.
 
+    model: its name
     features: the columns that the model sees, in the order of the data; categories: those of them that hold words
     positive: of a binary task, the class that precision, recall and AUC are about
     metrics: goal and bound of each, by name
     """
 
+    model: str
     framework: str
     task: str
     data: str

@@ -1,7 +1,8 @@
-"""Evaluate: the model and the rows of the test in; evaluation.json and report.html out.
+"""Evaluate: the model and the rows of the test in; evaluation.json, report.html and golden-payloads.json out.
 
 evaluation.json has the form of SageMaker's model quality reports (metrics.py): the pipeline compares it with the bounds
-of project.toml, and Studio shows it with the version. report.html is for people.
+of project.toml, and Studio shows it with the version. report.html is for people. golden-payloads.json (payloads.py) has
+a few rows with what the model answers: a first version of the file with which the deploy repository tests deployments.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ import numpy as np
 
 from steps.common import LOCAL, Settings, UserError, number, read_rows, run, settings
 from steps.metrics import GROUPS, NAMES, Answer, report
+from steps.payloads import golden
 from steps.report import page
 
 CONTAINER = Path("/opt/ml/processing")
@@ -31,12 +33,12 @@ def predictions(model_dir: Path, rows: list[list[str]], these: Settings) -> list
     loaded = model_fn(str(model_dir))
     said = predict_fn(features, loaded)
     if these.task == "regression":
-        return [Answer(number(row[0]), said[at]["value"]) for at, row in enumerate(rows)]
+        return [Answer(number(row[0]), said[at]["value"], given=said[at]["value"]) for at, row in enumerate(rows)]
     if these.task == "multiclass":
-        return [Answer(row[0], said[at]["label"]) for at, row in enumerate(rows)]
+        return [Answer(row[0], said[at]["label"], given=said[at]["label"]) for at, row in enumerate(rows)]
     model = loaded["model"]
     chances = model.predict_proba(table_of(features, these))[:, list(model.classes_).index(these.positive)]
-    return [Answer(row[0], said[at]["label"], float(chances[at])) for at, row in enumerate(rows)]
+    return [Answer(row[0], said[at]["label"], float(chances[at]), said[at]["label"]) for at, row in enumerate(rows)]
 
 
 def boosted(model: Path, features: list[list[str]], true: list[float], these: Settings) -> list[Answer]:
@@ -48,11 +50,11 @@ def boosted(model: Path, features: list[list[str]], true: list[float], these: Se
     table = np.array([[number(value) for value in row] for row in features])
     said: list[Any] = booster.predict(xgboost.DMatrix(table)).tolist()
     if these.task == "regression":
-        return [Answer(true[at], value) for at, value in enumerate(said)]
+        return [Answer(true[at], value, given=value) for at, value in enumerate(said)]
     if these.task == "multiclass":
         classes = [float(max(range(len(v)), key=v.__getitem__)) if isinstance(v, list) else v for v in said]
-        return [Answer(class_name(true[at]), class_name(value)) for at, value in enumerate(classes)]
-    return [Answer(class_name(true[at]), class_name(value > 0.5), value) for at, value in enumerate(said)]
+        return [Answer(class_name(true[at]), class_name(v), given=said[at]) for at, v in enumerate(classes)]
+    return [Answer(class_name(true[at]), class_name(value > 0.5), value, value) for at, value in enumerate(said)]
 
 
 def class_name(value: float) -> str:
@@ -60,11 +62,14 @@ def class_name(value: float) -> str:
 
 
 def evaluate(model_dir: Path, test: Path, output: Path, these: Settings) -> dict[str, Any]:
-    answers = predictions(model_dir, read_rows(test), these)
+    rows = read_rows(test)
+    answers = predictions(model_dir, rows, these)
     found = report(these.task, answers, these.positive)
     output.mkdir(parents=True, exist_ok=True)
     (output / "evaluation.json").write_text(json.dumps(found, indent=2), encoding="utf-8")
     (output / "report.html").write_text(page(these, answers, found), encoding="utf-8")
+    payloads = golden(these, rows, answers)
+    (output / "golden-payloads.json").write_text(json.dumps(payloads, indent=2) + "\n", encoding="utf-8")
     figures = found[GROUPS[these.task]]
     for name in NAMES[these.task]:
         print(f"test:{name}={figures[name]['value']:.6f};")
@@ -86,7 +91,9 @@ def step(local: bool) -> None:
     these = settings()
     if local:
         evaluate(LOCAL / "model", LOCAL / "test", LOCAL / "evaluation", these)
-        print(f"{LOCAL / 'evaluation/report.html'} shows it")
+        print(
+            f"{LOCAL / 'evaluation/report.html'} shows it; golden-payloads.json beside it is for the deploy repository"
+        )
         return
     with tempfile.TemporaryDirectory() as folder:
         model_dir = unpack(CONTAINER / "input/model/model.tar.gz", Path(folder))

@@ -33,11 +33,15 @@ ENOUGH, SAMPLES, SHARE, SEED = 200, 5, 0.8, 42
 
 @dataclass(frozen=True)
 class Answer:
-    """One row of the test: what is true, what the model says, and of a binary task the chance of the positive class."""
+    """One row of the test: what is true, what the model says, and of a binary task the chance of the positive class.
+
+    given: what the endpoint answers to the row
+    """
 
     true: Any
     said: Any
     chance: float = 0.0
+    given: Any = None
 
 
 def report(task: str, answers: list[Answer], positive: str = "") -> dict[str, Any]:

@@ -17,6 +17,7 @@ from steps.metrics import Answer, report
 from steps.report import page
 
 SETTINGS = Settings(
+    model="mine",
     framework="sklearn",
     task="binary",
     data="data/mine.csv",
@@ -122,6 +123,15 @@ def test_the_report_says_which_bound_is_not_reached(model_dir: Path, tmp_path: P
     write_rows(tmp_path / "test/test.csv", [*ROWS, ["no", "3", "red"]])
     found = evaluate.evaluate(model_dir, tmp_path / "test", tmp_path / "evaluation", SETTINGS)
     assert json.loads((tmp_path / "evaluation/evaluation.json").read_text(encoding="utf-8")) == found
+    golden = json.loads((tmp_path / "evaluation/golden-payloads.json").read_text(encoding="utf-8"))
+    assert golden["model"] == "mine"
+    assert 2 <= len(golden["payloads"]) <= 6
+    assert {one["name"].rpartition(", ")[2] for one in golden["payloads"]} == {"yes", "no"}
+    for one in golden["payloads"]:
+        (said,) = inference.predict_fn(
+            inference.input_fn(one["body"], one["content_type"]), inference.model_fn(str(model_dir))
+        )
+        assert one["expected"] == said["label"]
     text = (tmp_path / "evaluation/report.html").read_text(encoding="utf-8")
     assert "at least 0.99: not reached" in text
     assert "<svg" in text
