@@ -8,6 +8,7 @@ examples:
   python -m scripts.rehearse --administrator self-managed
   python -m scripts.rehearse --regions us-east-1,eu-west-1
   python -m scripts.rehearse --example sklearn
+  python -m scripts.rehearse --deploy-repository ../deploy --training-repository ../training --base ../deploy-main
   python -m scripts.rehearse --template template.yaml --seed-code build.zip=seed-code/build --approve --trust
 """
 
@@ -23,6 +24,7 @@ from scripts.kit.regions import check_region, opt_in_regions
 from scripts.kit.settings.reading import FURTHER_REGIONS
 from scripts.rehearsal.names import DEFAULT, EXAMPLES, IMAGES
 from scripts.rehearsal.other_templates import options as template_options
+from scripts.rehearsal.teams import options as team_options
 from scripts.rehearsal.titles import END, TITLES
 
 
@@ -81,6 +83,7 @@ def parser() -> argparse.ArgumentParser:
         default=DEFAULT,
         help="where the rehearsal writes (default: build/rehearsal)",
     )
+    team_options.add_options(made)
     template_options.add_options(made)
     return made
 
@@ -104,6 +107,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     args = parser().parse_args(argv)
     regions = check(args)
     if args.template:
+        if args.deploy_repository or args.training_repository:
+            raise UsageError("--template plays no story: leave --deploy-repository and --training-repository out")
         from scripts.rehearsal.other_templates.rehearsing import rehearse  # a second, after the arguments
 
         return rehearse(args)

@@ -22,6 +22,7 @@ from scripts.rehearsal import setting as people
 from scripts.rehearsal.playing import Chapter, Playing, StoryFailed
 from scripts.rehearsal.setting import Setting
 from scripts.rehearsal.story import Story
+from scripts.rehearsal.teams import prepare, pushing
 from scripts.rehearsal.titles import ALONE, END, TITLES
 
 
@@ -33,7 +34,8 @@ def organization(story: Story) -> None:
     people.make_people(story.cloud, story.setting)
     for name, account in story.setting.accounts.items():
         say(f"    {account}  {name}")
-    story.environment_path.write_text(people.environment_file(story.setting, story.regions, story.images))
+    file = people.environment_file(story.setting, story.regions, story.images)
+    story.environment_path.write_text(file + prepare.environment(story))
 
 
 def permissions(story: Story) -> None:
@@ -43,6 +45,7 @@ def permissions(story: Story) -> None:
     iam = story.cloud.root(story.setting.data_science, story.region).client("iam")
     policy = f"arn:aws:iam::{story.setting.data_science}:policy/{people.APPROVER_POLICY}"
     people.make_person(iam, story.setting.data_science, people.APPROVER, policy)
+    prepare.prepare(story)
 
 
 def publishing(story: Story) -> None:
@@ -154,6 +157,7 @@ def training_repository(story: Playing) -> Path:
 
 
 def train(story: Playing) -> None:
+    pushing.push(story)
     folder = training_repository(story)
     examples.use(story, folder)
     role = ("--role", story.training_role) if story.training_role else ()
@@ -192,10 +196,14 @@ CHAPTERS: dict[str, tuple[str, Callable[[Any], None]]] = {
 
 
 def play(story: Playing, until: str | None = None, names: Sequence[str] = tuple(CHAPTERS)) -> None:
-    """Play the chapters in order, up to and with `until` (default: END); StoryFailed from the one that fails."""
-    until = until or END
+    """Play the chapters in order, up to and with `until`; StoryFailed from the one that fails.
+
+    until: by default END, or the last of names where END is not among them
+    """
+    end = END if END in names else names[-1]
+    until = until or end
     renamed = ALONE if story.administrator == "self-managed" else {}
-    played = list(names)[: max(names.index(END), names.index(until)) + 1]
+    played = list(names)[: max(names.index(end), names.index(until)) + 1]
     story.chapters = [Chapter(name, renamed.get(name, TITLES[name])) for name in played]
     for number, chapter in enumerate(story.chapters, 1):
         say(paint(f"{number:>2}  {chapter.title}", "1"))

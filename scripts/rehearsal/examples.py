@@ -13,6 +13,7 @@ from awslang.bounded import read_json
 from scripts.kit.console import say
 from scripts.rehearsal.names import EXAMPLES
 from scripts.rehearsal.playing import Person, Playing
+from scripts.rehearsal.teams import repositories
 
 CHOICE = re.compile(r'^model = "[a-z]+"', re.MULTILINE)
 DEPLOY = Path("seed-code/model-deploy")
@@ -39,13 +40,24 @@ def ask(session: Person, endpoint: str, payload: dict[str, Any]) -> str:
 
 
 def use(story: Playing, folder: Path) -> None:
-    """Change both repositories to the story's example, unless it is iris. folder: the training repository's checkout"""
+    """Change the repositories to the story's example, unless it is iris; a team's own stays as it is.
+
+    folder: the training repository's checkout
+    """
     if story.example == "iris":
         return
-    file = folder / "project.toml"
-    text = CHOICE.sub(f'model = "{EXAMPLES[story.example]}"', file.read_text(encoding="utf-8"), count=1)
-    file.write_text(text, encoding="utf-8")
-    commit(story, "modelbuild", file.name, text)
+    if repositories.TRAINING not in story.repositories.folders:
+        file = folder / "project.toml"
+        text = CHOICE.sub(f'model = "{EXAMPLES[story.example]}"', file.read_text(encoding="utf-8"), count=1)
+        file.write_text(text, encoding="utf-8")
+        commit(story, "modelbuild", file.name, text)
+        say(f"    the example is {story.example}: one line of project.toml is pushed")
+    if repositories.DEPLOY not in story.repositories.folders:
+        use_payloads(story)
+
+
+def use_payloads(story: Playing) -> None:
+    """The deploy repository with the golden payloads of the story's example."""
     before = {execution["pipelineExecutionId"] for execution in story.executions()}
     commit(story, "modeldeploy", str(GOLDEN), golden_file(story.root, story.example).read_text(encoding="utf-8"))
 
@@ -55,7 +67,7 @@ def use(story: Playing, folder: Path) -> None:
 
     status = story.wait_for_execution(str(story.until("the pipeline to start after a push", started)))
     story.require(status == "Succeeded", f"the execution of a push without an approved version ended {status}")
-    say(f"    the example is {story.example}: one line of project.toml and the golden payloads are pushed")
+    say(f"    the golden payloads of {story.example} are pushed")
 
 
 def commit(story: Playing, repository: str, path: str, content: str) -> None:

@@ -15,9 +15,16 @@ from localaws import private
 from scripts.kit.console import UsageError, UserError, near, say
 from scripts.kit.marker import MARKER, Prints
 from scripts.kit.output import UNKNOWN, Output, nothing
-from scripts.rehearsal.names import DEFAULT, ENVIRONMENT, LOCK, POLICIES, PROFILES, REPORT, SUMMARY
+from scripts.rehearsal.names import CHANGES, DEFAULT, ENVIRONMENT, LOCK, POLICIES, PROFILES, REPORT, SUMMARY
 
-FINISHED = (POLICIES, SUMMARY, REPORT, ENVIRONMENT, PROFILES)  # no more is written to them while a rehearsal is kept
+FINISHED = (
+    POLICIES,
+    SUMMARY,
+    REPORT,
+    ENVIRONMENT,
+    PROFILES,
+    CHANGES,
+)  # no more is written to them while a rehearsal is kept
 STORY = (  # all that a story writes
     *FINISHED, "requests.jsonl", "builds/", "bundle/", "checkouts/", "endpoints/", "git/", "lambda/", "repositories/",
     "training/",

@@ -26,6 +26,7 @@ from scripts.kit.patience import until
 from scripts.kit.projects.history import ENDED
 from scripts.kit.settings.model import Administrator
 from scripts.rehearsal.setting import Setting
+from scripts.rehearsal.teams.repositories import Repositories
 
 Item = TypeVar("Item")
 
@@ -102,6 +103,7 @@ class Playing(ABC):
     root: the tree that the commands work on; folder: where the rehearsal writes
     regions: where both stages run; () for the story's own Region
     example: which of the seed code's models is trained (examples.py)
+    repositories: a team's own, in place of the seed code (teams/); changes: what they change
     form: whether the data scientist fills in the product's form, or leaves it as environment.yaml has it
     tags: of the project; training_role: the ARN of the role that trains, "" for the data scientist's own
     patience: seconds that one step may take; patience_to_start: of an execution
@@ -117,6 +119,8 @@ class Playing(ABC):
     regions: tuple[str, ...] = ()
     images: str = ""
     example: str = "iris"
+    repositories: Repositories = field(default_factory=Repositories)
+    changes: dict[str, Any] = field(default_factory=dict)
     patience: float = 120.0
     form: bool = True
     tags: dict[str, str] = field(default_factory=dict)

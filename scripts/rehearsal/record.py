@@ -8,13 +8,14 @@ from collections.abc import Callable
 from typing import Any
 
 from scripts.kit.console import paint, say
-from scripts.rehearsal.names import POLICIES, REPORT, SUMMARY
+from scripts.rehearsal.names import CHANGES, POLICIES, REPORT, SUMMARY
 from scripts.rehearsal.permissions import read_requests
 from scripts.rehearsal.playing import Playing, StoryFailed
 from scripts.rehearsal.policies_file import write_policies
 from scripts.rehearsal.report.facts import gather
 from scripts.rehearsal.report.page import page
 from scripts.rehearsal.story import Story
+from scripts.rehearsal.teams import changes
 
 
 def write(story: Story, outcome: str, seconds: float, failure: StoryFailed | None) -> dict[str, Any]:
@@ -31,6 +32,12 @@ def write(story: Story, outcome: str, seconds: float, failure: StoryFailed | Non
         story.cloud.chapter = "report"
         (story.folder / REPORT).write_text(page(gather(story, found)), encoding="utf-8")
 
+    def what_changes() -> None:
+        said = f"{failure}\n{failure.log}" if failure else ""
+        (story.folder / CHANGES).write_text(changes.page(story.changes, outcome, seconds, said), encoding="utf-8")
+
+    if story.changes:
+        attempt(CHANGES, what_changes)
     attempt(POLICIES, lambda: write_policies(story.cloud, story.folder / POLICIES))
     attempt(SUMMARY, summarize)
     attempt(REPORT, report)
@@ -65,6 +72,7 @@ def played(story: Playing) -> dict[str, Any]:
         "model_package": model_package(story.model_package_arn),
         "pipeline": pipeline(story) if story.execution_id else None,
         "endpoints": story.endpoints,
+        **({"changes": story.changes} if story.changes else {}),
     }
 
 

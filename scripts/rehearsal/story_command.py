@@ -6,17 +6,20 @@ import argparse
 import json
 import os
 import time
+from pathlib import Path
 
-from scripts.kit.console import paint, say
+from scripts.kit.console import UsageError, near, paint, say
 from scripts.rehearsal import images_file, record
 from scripts.rehearsal.chapters import play
 from scripts.rehearsal.embedded import embedded_aws, require_port
 from scripts.rehearsal.folder import claim, claimed
 from scripts.rehearsal.keeping import keep
 from scripts.rehearsal.live import view
-from scripts.rehearsal.names import REPORT
+from scripts.rehearsal.names import CHANGES, EXAMPLES, REPORT
 from scripts.rehearsal.playing import Playing, StoryFailed
 from scripts.rehearsal.story import Story
+from scripts.rehearsal.teams import changes, repositories
+from scripts.rehearsal.teams.options import LAST
 from scripts.rehearsal.titles import END, TITLES
 
 
@@ -29,9 +32,27 @@ def tell_failure(story: Playing, failure: StoryFailed) -> None:
         say(failure.log)
 
 
+def team_of(args: argparse.Namespace, regions: tuple[str, ...]) -> repositories.Repositories:
+    """A team's own repositories, if any; UsageError for a folder or an option that cannot be."""
+    given = {repositories.DEPLOY: args.deploy_repository, repositories.TRAINING: args.training_repository}
+    folders: dict[str, Path] = {option: folder for option, folder in given.items() if folder}
+    if not folders:
+        if args.base:
+            raise UsageError(f"--base compares what {' or '.join(given)} names: add one of them")
+        return repositories.Repositories()
+    if repositories.TRAINING in folders and args.example != "iris":
+        raise UsageError("--example: project.toml of the training repository says which model it trains: leave it out")
+    if args.until and list(TITLES).index(args.until) > list(TITLES).index(LAST):
+        raise UsageError(f"--until {args.until}: a team's story ends with {LAST}, where TestProd has tested the model")
+    return repositories.read(folders, args.base, args.region, regions, EXAMPLES[args.example])
+
+
 def rehearse_story(args: argparse.Namespace, regions: tuple[str, ...]) -> int:
     """Play the story as the options say; the exit code."""
     require_port(args.port)
+    team = team_of(args, regions)
+    end = LAST if team.folders else END
+    names = list(TITLES)[: list(TITLES).index(LAST) + 1] if team.folders else list(TITLES)
     stand_ins = images_file.chosen(args.images)
     folder, start = claim(args.folder), time.monotonic()
     failure: StoryFailed | None = None
@@ -40,13 +61,16 @@ def rehearse_story(args: argparse.Namespace, regions: tuple[str, ...]) -> int:
         story = Story(
             cloud, folder, args.administrator, args.region, args.project, regions=regions, example=args.example
         )
+        if team.folders:
+            story.repositories, story.changes = team, changes.compare(team, args.region, regions)
+            story.example = next((name for name, model in EXAMPLES.items() if model == team.model), args.example)
         try:
             with view(story):
-                play(story, args.until)
+                play(story, args.until, names)
         except StoryFailed as error:
             failure = error
             tell_failure(story, failure)  # before anything else that could go wrong
-        early = args.until and list(TITLES).index(args.until) < list(TITLES).index(END)
+        early = args.until and list(TITLES).index(args.until) < list(TITLES).index(end)
         outcome = "failed" if failure else "stopped early" if early else "succeeded"
         seconds = time.monotonic() - start
         summary = record.write(story, outcome, seconds, failure)
@@ -56,6 +80,8 @@ def rehearse_story(args: argparse.Namespace, regions: tuple[str, ...]) -> int:
             report = folder / REPORT
             shows = f"; {os.path.relpath(report)} shows it all" if report.exists() else ""
             say(f"\n{paint(outcome, '32')} in {seconds:.1f} s{shows}")
+        if story.changes:
+            say(f"{near(folder / CHANGES)} says what would change")
         if args.keep:
             keep(story, ours.keep)
     return 1 if failure else 0

@@ -66,7 +66,7 @@ def test_a_story_that_fails_ends_with_the_message_of_its_failure(tree: Path) -> 
 def test_a_report_that_cannot_be_made_is_a_warning_after_the_failure(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    def play(story: Story, until: str | None) -> None:
+    def play(story: Story, until: str | None, names: list[str]) -> None:
         raise StoryFailed("staging burnt down", "333333333333", "the log")
 
     def page(facts: object) -> str:

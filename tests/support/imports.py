@@ -27,6 +27,7 @@ MAY_IMPORT: dict[str, tuple[str, ...]] = {
     "scripts": ("awslang", "scripts.kit"),
     "scripts.kit": ("awslang", "scripts.kit"),
     "scripts.rehearsal": ("awslang", "localaws", "scripts.kit", "scripts.rehearsal"),
+    "scripts.rehearsal.teams": ("awslang", "localaws", "pipeline", "scripts.kit", "scripts.rehearsal"),
     **dict.fromkeys(REHEARSAL_COMMANDS, ("awslang", "localaws", "scripts")),
     "pipeline": ("pipeline",),
     "seed-code": (),

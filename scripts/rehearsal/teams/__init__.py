@@ -1,0 +1,1 @@
+"""Rehearses a team's own deploy and training repository in place of the seed code."""
