@@ -27,7 +27,7 @@ from scripts.rehearsal.teams.repositories import (
 )
 
 MODES = {"added": "new", "removed": "gone", "changed": "changed"}
-LONGEST, MOST_LINES = 200, 25  # characters of a value in the page, lines of what failed
+LONGEST, MOST_LINES = 200, 25  # characters of a value in the page; lines of what failed, of a table, names in a list
 SCHEMA = "settings.schema.json"  # packing adds it to the seed code
 
 
@@ -122,10 +122,11 @@ def payloads_of(folder: Path) -> dict[str, Any]:
 
 
 def flat_toml(folder: Path) -> dict[str, Any]:
-    """The values of project.toml by their dotted names; {} where a base has none that can be read."""
+    """The values of the model that project.toml chooses, by their dotted names; {} where a base has none to read."""
     try:
-        return dict(flat(read_toml(folder)))
-    except (OSError, ValueError):
+        whole = read_toml(folder)
+        return {"model": whole["model"], **dict(flat(whole[whole["model"]]))}
+    except (OSError, ValueError, LookupError, TypeError, AttributeError):
         return {}
 
 
@@ -188,13 +189,19 @@ def cost_table(stages: Mapping[str, Any]) -> list[str]:
 
 def table(head: tuple[str, ...], rows: list[tuple[Any, ...]]) -> list[str]:
     lines = ["", f"| {' | '.join(head)} |", "|---" * len(head) + "|"]
-    return [*lines, *(f"| {' | '.join(cell(value) for value in row)} |" for row in rows)]
+    lines += [f"| {' | '.join(cell(value) for value in row)} |" for row in rows[:MOST_LINES]]
+    return lines + (["", f"And {len(rows) - MOST_LINES:,} more."] if len(rows) > MOST_LINES else [])
 
 
 def listing(title: str, found: Mapping[str, list[str]]) -> list[str]:
     """What was added, removed and changed, in a line; none where nothing was."""
-    parts = [f"{MODES[kind]}: {', '.join(code(name) for name in names)}" for kind, names in found.items() if names]
+    parts = [f"{MODES[kind]}: {named(names)}" for kind, names in found.items() if names]
     return ["", f"{title}: {'; '.join(parts)}."] if parts else []
+
+
+def named(names: list[str]) -> str:
+    more = len(names) - MOST_LINES
+    return ", ".join(code(name) for name in names[:MOST_LINES]) + (f" and {more:,} more" if more > 0 else "")
 
 
 def cell(value: Any) -> str:

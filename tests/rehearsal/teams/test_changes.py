@@ -16,6 +16,7 @@ from tests.support import ROOT
 from tests.support.documents import options_of
 
 GUIDE = (ROOT / "docs/guides/rehearse-a-change.md").read_text(encoding="utf-8")
+VPC = ["VpcSecurityGroupIds", "VpcSubnetIds"]
 PROBE = {"name": "a new one | @team", "content_type": "text/csv", "body": "5.1,3.5,1.4,0.2", "expected": 0}
 
 
@@ -51,7 +52,7 @@ def test_settings_regions_cost_payloads_and_the_training_are_compared(change: Pa
     assert staging["settings"] == []
     assert staging["cost"]["before"] == staging["cost"]["after"]
     assert found["deploy"]["payloads"] == {"added": [PROBE["name"]], "removed": ["setosa"], "changed": []}
-    assert found["training"]["settings"] == [{"name": "iris.hyperparameters.num_round", "old": 20, "new": 30}]
+    assert found["training"]["settings"] == [{"name": "hyperparameters.num_round", "old": 20, "new": 30}]
     assert found["training"]["files"] == {"added": ["steps/ours.py"], "removed": [], "changed": []}
 
 
@@ -62,6 +63,16 @@ def test_the_page_is_a_comment_in_which_nothing_of_the_repository_is_markup(chan
     assert "```text\nDeployStaging ended Failed\n@everyone\n```\n" in text
     assert "| `prod` | `InstanceType` | `ml.m5.large` | `ml.m5.xlarge` |" in text
     assert "new: `a new one   @team`" in text
+
+
+def test_a_long_page_is_cut_so_that_it_stays_a_comment(change: Path) -> None:
+    for number in range(30):
+        (change / f"tests/test_{number}.py").write_text("x")
+    found = compare(read({DEPLOY: change}, [], "us-east-1", ()), "us-east-1", ())
+    text = page(found, "succeeded", 1, "\n".join(["x" * 500] * 100))
+    assert "`tests/test_0.py`" in text
+    assert " and 5 more." in text
+    assert len(text) < 8_000
 
 
 def test_against_itself_nothing_changes(change: Path) -> None:
@@ -76,6 +87,7 @@ def test_a_short_story_with_a_changed_setting_and_a_changed_payload(
 ) -> None:
     (change / "prod-config.json").write_bytes((SEED[DEPLOY] / "prod-config.json").read_bytes())
     config = {"Parameters": {"InstanceType": "ml.m5.large", "InitialInstanceCount": "1", "BakeSeconds": "240"}}
+    config["Parameters"] |= {"DataCaptureS3Uri": "account", "VpcSubnetIds": "account", "VpcSecurityGroupIds": "account"}
     (change / "staging-config.json").write_text(json.dumps(config))
     before = {path: path.stat().st_mtime_ns for path in change.rglob("*")}
     out = tmp_path / "out"
@@ -85,7 +97,7 @@ def test_a_short_story_with_a_changed_setting_and_a_changed_payload(
     assert summary["outcome"] == "stopped early"
     assert [c["name"] for c in summary["chapters"]][-1] == "production"
     changed = summary["changes"]["deploy"]["stages"]["staging"]["settings"]
-    assert [one["name"] for one in changed] == ["BakeSeconds", "InstanceType"]
+    assert [one["name"] for one in changed] == ["BakeSeconds", "DataCaptureS3Uri", "InstanceType", *VPC]
     assert "| `staging` | `BakeSeconds` |" in (out / "changes.md").read_text()
     logs = [path.read_text() for path in (out / "builds").rglob("*.log")]
     assert any(f"ok  333333333333/us-east-1  {PROBE['name']}" in log for log in logs), "TestStaging sent the payload"
