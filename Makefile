@@ -73,6 +73,10 @@ doctor: $(READY) ## Check the installation: what would fail a deployment, and wh
 seed: package ## Seed a project's repositories at a git provider
 	@$(RUN) scripts.seed $(if $(PROJECT),--project $(PROJECT)) $(GIVEN)
 
+.PHONY: project
+project: $(READY) ## Create a project (PROJECT=) from the newest published version, without Studio
+	@$(RUN) scripts.project $(if $(PROJECT),--project $(PROJECT)) $(GIVEN)
+
 ##@ Operate
 
 .PHONY: versions

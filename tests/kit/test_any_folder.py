@@ -42,6 +42,7 @@ def kit(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Installation]:
         ("upgrade", ["--project", PROJECT], 0),
         ("status", ["--project", PROJECT], 0),
         ("rollback", ["--project", PROJECT, "--stage", "prod", "--yes"], 1),  # nothing was deployed yet
+        ("project", ["--project", PROJECT], 1),  # it exists
         ("seed", ["--project", PROJECT], 1),  # its repositories are in CodeCommit
         ("teardown", ["--project", PROJECT, "--dry-run"], 0),
     ],
@@ -51,6 +52,23 @@ def test_a_command_works_in_any_folder(kit: Installation, name: str, arguments: 
     _, said = kit.command(name, *(word.format(**places) for word in arguments), code=code)
     assert ("error: " in said) == bool(code)
     assert "No such file" not in said
+
+
+def test_the_data_scientist_creates_a_project_without_studio(kit: Installation) -> None:
+    line = ("project", "--project", "fresh-1", "--json")
+    planned = json.loads(kit.command(*line, "--dry-run", who=kit.story.scientist)[0])
+    assert (planned["applied"], planned["publisher"], planned["version"]) == (False, "service-catalog", kit.first)
+    out, err = kit.command(*line, who=kit.story.scientist)
+    made = json.loads(out)
+    names = {r["repositoryName"] for r in kit.engineer.client("codecommit").list_repositories()["repositories"]}
+    assert {address.rsplit("/", 1)[1] for address in made["repositories"].values()} <= names
+    assert f"git clone {made['repositories']['training']}\n" in err
+    assert kit.settled("fresh-1")["ProjectId"] == made["id"]
+    kit.command(*line, code=1, who=kit.story.scientist)
+    assert (
+        "does not see a product"
+        in kit.command(*line[:2], "other", code=1, who=kit.cloud.root(kit.account, "us-east-1"))[1]
+    )
 
 
 def test_the_whole_story_is_rehearsed_in_a_checkout_in_any_folder(tmp_path: Path) -> None:

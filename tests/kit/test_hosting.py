@@ -41,6 +41,17 @@ def test_the_template_alone_is_published_with_its_tag_and_no_product(kit: Instal
     assert kit.engineer.client("servicecatalog").list_portfolios()["PortfolioDetails"] == []
 
 
+def test_a_project_is_created_from_it_without_studio(kit: Installation) -> None:
+    out, _ = kit.command("project", "--project", "hosted-3", "--json", who=kit.story.scientist)
+    made = json.loads(out)
+    assert (made["publisher"], made["version"], made["status"]) == ("s3", kit.first, "CreateCompleted")
+    stack = f"SP-{made['id']}-{hosting.TEMPLATE_NAME}"
+    (found,) = kit.engineer.client("cloudformation").describe_stacks(StackName=stack)["Stacks"]
+    assert found["RoleARN"].endswith(S3_LAUNCH_ROLE)
+    _, err = kit.command("project", "--project", "hosted-4", "--from", "service-catalog", code=1)
+    assert "does not see a product Multi Account Deployment" in err
+
+
 def test_the_data_scientist_makes_changes_and_deletes_a_project_from_it_as_the_launch_role(kit: Installation) -> None:
     made = kit.hosted_project("hosted-1", kit.first)
     assert made["ProjectStatus"] == "CreateCompleted", made["TemplateProviderDetails"]

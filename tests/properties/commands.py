@@ -19,8 +19,9 @@ from tests.properties.mutations import TEXTS
 from tests.support import EXAMPLE_SETTINGS
 from tests.support.command_lines import COMMANDS, options, takes_value
 
-PLAYED = ("accounts", "console_bundle", "diff", "doctor", "history", "package", "publish", "rehearse", "rollback",
-          "seed", "status", "teardown", "upgrade", "versions")  # fmt: skip  # the others do their work at once
+PLAYED = ("accounts", "console_bundle", "diff", "doctor", "history", "package", "project", "publish",
+          "rehearse", "rollback", "seed", "status", "teardown", "upgrade",
+          "versions")  # fmt: skip  # the others do their work at once
 FITTING = [
     "environment.yaml", "missing", "folder", "iris-multi-01", "us-east-1", "us-east-1,eu-west-1", "us-east-1,,", ",",
     "1",

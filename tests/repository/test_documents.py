@@ -40,6 +40,7 @@ RUN_ELSEWHERE = {
     "notebooks": "tests/rehearsal/test_notebooks.py",
     "permissions": "tests/rehearsal/test_story.py",
     "probe": "tests/kit/test_probes.py",
+    "project": "tests/kit/test_any_folder.py",
     "rehearse": "tests/rehearsal/test_story.py",
     "seed": "tests/kit/test_seed.py",
     "setup": "tests/repository/test_installed_release.py",

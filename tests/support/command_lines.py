@@ -20,6 +20,7 @@ from scripts import (
     package,
     permissions,
     probe,
+    project,
     publish,
     rehearse,
     release,
@@ -39,7 +40,7 @@ COMMANDS: dict[str, Main] = {
     module.__name__: module.main
     for module in (
         acceptance, accounts, console_bundle, diff, doctor, history, lint, notebooks, package, permissions, probe,
-        publish, rehearse, release, repair, rollback, scale, seed, status, supported, taskcat, teardown,
+        project, publish, rehearse, release, repair, rollback, scale, seed, status, supported, taskcat, teardown,
         upgrade, versions,
     )
 }  # fmt: skip
