@@ -305,6 +305,9 @@ def one_deployment() -> str:
     found = deployments()
     times = table()["deployments"]
     seconds, fleets = second_fleet()
+    most = (
+        found[1].actions.count("Lambda") * 60 * table()["minutes"]["Lambda"] * table()["prices"]["lambda-build"]["most"]
+    )
     assumed = ", ".join(f"{kind} {minutes}" for kind, minutes in table()["minutes"].items())
     lines: list[tuple[str, list[object]]] = [
         ("builds on EC2", [one.actions.count("EC2") for one in found]),
@@ -325,7 +328,8 @@ def one_deployment() -> str:
     return (
         f"## A deployment\n\nAWS documents no minutes. These are assumed: {assumed}.\n\n"
         + rows("| | " + " | ".join(one.name for one in found) + " |", ([name, *values] for name, values in lines), 3)
-        + f"\nAn update keeps the former fleet beside the new one for {seconds} seconds (`BakeSeconds`) or longer.\n"
+        + f"\nThe builds on Lambda compute cost {money(most)} more at the highest price that the lists say.\n"
+        f"An update keeps the former fleet beside the new one for {seconds} seconds (`BakeSeconds`) or longer.\n"
         f"As the seed code has them, both stages together pay {money(fleets)} for it.\n"
     )
 
