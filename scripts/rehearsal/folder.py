@@ -15,7 +15,17 @@ from localaws import private
 from scripts.kit.console import UsageError, UserError, near, say
 from scripts.kit.marker import MARKER, Prints
 from scripts.kit.output import UNKNOWN, Output, nothing
-from scripts.rehearsal.names import CHANGES, DEFAULT, ENVIRONMENT, LOCK, POLICIES, PROFILES, REPORT, SUMMARY
+from scripts.rehearsal.names import (
+    CHANGES,
+    DEFAULT,
+    ENVIRONMENT,
+    LOCK,
+    POLICIES,
+    PROFILES,
+    REPORT,
+    SUMMARY,
+    VARIABLES,
+)
 
 FINISHED = (
     POLICIES,
@@ -23,6 +33,7 @@ FINISHED = (
     REPORT,
     ENVIRONMENT,
     PROFILES,
+    VARIABLES,
     CHANGES,
 )  # no more is written to them while a rehearsal is kept
 STORY = (  # all that a story writes

@@ -6,8 +6,8 @@ from scripts.kit.bundle.pack import ROOT
 
 DEFAULT = ROOT / "build" / "rehearsal"
 LOCK = ".rehearsal.lock"
-POLICIES, SUMMARY, REPORT, ENVIRONMENT, PROFILES, CHANGES = (
-    "policies.json", "summary.json", "report.html", "environment.yaml", "aws-config", "changes.md",
+POLICIES, SUMMARY, REPORT, ENVIRONMENT, PROFILES, VARIABLES, CHANGES = (
+    "policies.json", "summary.json", "report.html", "environment.yaml", "aws-config", "env.sh", "changes.md",
 )  # fmt: skip
 EXAMPLES = {"iris": "iris", "sklearn": "penguins"}  # of the seed code: how each is called, its model in project.toml
 IMAGES = "rehearsal-images.yaml"  # what stands in for a team's own images, where it is in the working directory

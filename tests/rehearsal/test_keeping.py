@@ -32,7 +32,11 @@ def test_what_a_kept_rehearsal_leaves_is_closed_to_others_and_signs_in(tmp_path:
                 break
         paths = [folder, *folder.rglob("*")]
         modes = {path.name: stat.S_IMODE(path.lstat().st_mode) for path in paths if not path.is_symlink()}
-        variables = dict(re.findall(r"export (AWS_\w+)=(\S+)", said))
+        assert re.search(r"^  management +the ML engineer, \d{12}$", said, re.MULTILINE)
+        assert "AWS_ACCESS_KEY_ID" not in said
+        read = ["sh", "-c", ". ./env.sh && as_root_management && env"]
+        listed = subprocess.run(read, cwd=folder, capture_output=True, text=True, check=True).stdout
+        variables = dict(re.findall(r"^(AWS_\w+)=(\S+)$", listed, re.MULTILINE))
         session = boto3.Session(
             variables["AWS_ACCESS_KEY_ID"],
             variables["AWS_SECRET_ACCESS_KEY"],
@@ -44,5 +48,5 @@ def test_what_a_kept_rehearsal_leaves_is_closed_to_others_and_signs_in(tmp_path:
         kept.wait(60)
     assert identity["Arn"].startswith("arn:aws:")
     assert {name: mode for name, mode in modes.items() if mode & 0o077} == {}
-    assert {"aws-config", "requests.jsonl", "summary.json", "report.html", "policies.json"} <= modes.keys()
+    assert {"aws-config", "env.sh", "requests.jsonl", "summary.json", "report.html", "policies.json"} <= modes.keys()
     assert os.environ.get("AWS_ACCESS_KEY_ID") != variables["AWS_ACCESS_KEY_ID"]

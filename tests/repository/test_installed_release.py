@@ -100,8 +100,8 @@ class Rehearsal:
         return any(words in line for line in self.lines)
 
     def variables(self, who: str) -> dict[str, str]:
-        """What it says to export for a person."""
-        text = "".join(self.lines).split(f"# the {who}, ")[1].split("\n\n")[0]
+        """What it writes to export for a person."""
+        text = (self.folder / "env.sh").read_text().split(f"# the {who}, ")[1].split("\n\n")[0]
         return dict(re.findall(r"export (\w+)=(\S+)", text))
 
     def client(self, who: str, service: str) -> Any:
