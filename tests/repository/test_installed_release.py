@@ -206,7 +206,7 @@ def test_no_package_of_the_rehearsal_is_installed(installed: Installed) -> None:
 
 def test_every_command_answers_help(installed: Installed) -> None:
     commands = sorted({path.stem for path in (installed.folder / "scripts").glob("*.py")} - {"__init__"})
-    assert len(commands) == 14
+    assert len(commands) == 15
     for command in commands:
         done = installed.python("-m", f"scripts.{command}", "--help")
         assert done.returncode == 0, done.stdout
