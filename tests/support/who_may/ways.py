@@ -68,6 +68,8 @@ WAYS: dict[str, Mapping[str, Keys]] = {  # the first that fits an action
     | {
         "beneath record/": {"s3:prefix": "record/approvals/"},
         "beneath project-templates/": {"s3:prefix": "project-templates/"},
+        "beneath the project's answers": {"s3:prefix": f"asynchronous/{PROJECT}-{PROJECT_ID}-staging/answers/"},
+        "beneath another project's answers": {"s3:prefix": "asynchronous/churn-p-2-staging/answers/"},
     },
     "s3:*": PLAIN | HTTP,
     "kms:CreateGrant": {"for a service of AWS": {"kms:GrantIsForAWSResource": "true"}, "directly": {}},
