@@ -149,7 +149,7 @@ class Approvals:
         document = record.entry(self.s3, self.settings.artifact_bucket, approval.key)
         unchanged(self.name(approval.version), package, document)
         self.not_written_since(approval, package)
-        return read_version(package, approval.at, document.get("by"))
+        return read_version(as_recorded(package, document), approval.at, document.get("by"))
 
     def not_written_since(self, approval: Approval, package: Mapping[str, Any]) -> None:
         """UserError where an artifact was written again after the approval, which was of what it was then."""
@@ -164,3 +164,18 @@ class Approvals:
                 f"{self.name(approval.version)} is not what was approved at {approval.at}: its artifact {url} was "
                 f"written after that. {AGAIN}"
             )
+
+
+def as_recorded(package: Mapping[str, Any], document: Mapping[str, Any]) -> Mapping[str, Any]:
+    """The version with the description and the metadata that it had when it was approved.
+
+    Both may be edited later by whoever may describe versions, and the approver would read them as the author's. An
+    entry from before 0.3 has neither.
+    """
+    if "metadata" not in document:
+        return package
+    kept = {
+        "ApprovalDescription": document.get("description") or "",
+        "CustomerMetadataProperties": document["metadata"],
+    }
+    return {**package, **kept}

@@ -34,7 +34,7 @@ from pipeline.documents import listed as mistakes
 from pipeline.executions import pipeline_name
 from pipeline.frozen import frozen
 from pipeline.parameters import declared_parameters
-from pipeline.payloads import GOLDEN, check_fits, read_golden
+from pipeline.payloads import GOLDEN, check_fits, read_golden, summary
 from pipeline.regions import check_regions, copies
 from pipeline.registry import check_version, ensure_group
 from pipeline.rollback import Answer, after_rejection
@@ -107,6 +107,9 @@ def build(settings: Settings, kit: Path, repository: Path, clients: Clients) -> 
         why = why_unasked(settings, back, wanted["prod"], template, clients)
     approval = {"needed": bool(why), "reason": why or reason}
     manifest = documents.manifest(settings, version, accounts, arns, url, digest, releases, package, approval, reason)
+    own_tests = len(list((repository / "tests").glob("test_*.py")))
+    held = golden.of_version(version.number)
+    manifest["tests"] = summary(held, (repository / GOLDEN).read_bytes(), own_tests)
     check_room(manifest)
     write_json(out / "deployment.json", manifest)
     shutil.copy(repository / GOLDEN, out)

@@ -12,14 +12,14 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterable, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import ClientError
 
 from pipeline.clients import Clients
-from pipeline.console import counted, shorten
+from pipeline.console import counted, one_line, shorten
 from pipeline.live import LiveStage, Place
 from pipeline.page import document, money, version_text
 from pipeline.parameters import declared_parameters
@@ -45,6 +45,8 @@ class Asked:
     busy: the execution that is in DeployProd at the moment, "" for none
     approver: who may not approve, in words; "" where every approver may
     replaced: the version is not what it was when it was let through to production under its number
+    admitted: the manifest that was let through to production last, {} for none
+    live_metrics: of the live version when it was let through, None where the record does not say
     """
 
     manifest: Mapping[str, Any]
@@ -56,6 +58,8 @@ class Asked:
     busy: str = ""
     approver: str = ""
     replaced: bool = False
+    admitted: Mapping[str, Any] = field(default_factory=dict)
+    live_metrics: Mapping[str, float] | None = None
 
 
 def key_of(execution: str, number: str) -> str:
@@ -88,7 +92,9 @@ def gather(asked: Asked, results: Iterable[Result], clients: Clients) -> dict[st
             "cost": costs(now.parameters, before, wanted, after, prices),
         }
     production = asked.live["prod"]
-    live_arn = production.parameters.get("ModelPackageName", "")
+    live_arn, was = production.parameters.get("ModelPackageName", ""), asked.live_metrics
+    if was is None:
+        was = live_metrics(clients("sagemaker", home), live_arn)
     return {
         "schema": 1,
         "project": manifest["project"]["name"],
@@ -106,7 +112,9 @@ def gather(asked: Asked, results: Iterable[Result], clients: Clients) -> dict[st
         "live": production.version,
         "busy": asked.busy,
         "approver": asked.approver,
-        "metrics": metrics(package["metrics"], live_metrics(clients("sagemaker", home), live_arn)),
+        "metrics": metrics(package["metrics"], was),
+        "commit": manifest["commit_id"],
+        "checked": {"now": manifest.get("tests"), "before": asked.admitted.get("tests")},
         "stages": stages,
         "names": {a["id"]: a["name"] for part in manifest["stages"].values() for a in part["accounts"] if a["name"]},
         "prices": prices.sources(),
@@ -191,7 +199,7 @@ def summary(card: Mapping[str, Any]) -> str:
 def metric_text(metric: Mapping[str, Any]) -> str:
     """A metric whose name, which a data scientist chooses, is one word: no sentence of the summary looks like it."""
     new = "none" if metric["new"] is None else f"{metric['new']:g}"
-    name = "_".join(metric["name"].split())
+    name = "_".join(one_line(metric["name"]).split())
     return f"{name} {new}" + ("" if metric["live"] is None else f" (live {metric['live']:g})")
 
 

@@ -12,6 +12,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 EXPORTS = Path("exports.sh")  # the buildspec sources it, so that the values become the step's variables
 # A manual approval shows at most 1,000 characters (API, CustomData): the summaries of two steps and a space.
 SUMMARY_LIMIT = 490
+BLANK = "\u115f\u1160\u2800\u3164\uffa0"  # letters and signs that look like a space
 
 
 class UserError(Exception):
@@ -34,9 +35,15 @@ def counted(number: int, thing: str) -> str:
     return f"{number:,} {thing}{'' if number == 1 else 's'}"
 
 
+def one_line(text: str) -> str:
+    """The text on one line, with a question mark for each character that cannot be seen, or turns the direction."""
+    line = " ".join(text.split())
+    return "".join("?" if not sign.isprintable() or sign in BLANK else sign for sign in line)
+
+
 def shorten(text: str, limit: int = SUMMARY_LIMIT) -> str:
     """The text on one line, at most limit characters."""
-    line = " ".join(text.split())
+    line = one_line(text)
     return line if len(line) <= limit else line[: limit - 1].rstrip() + "…"
 
 

@@ -38,6 +38,7 @@ if TYPE_CHECKING:
     from mypy_boto3_sagemaker_runtime import SageMakerRuntimeClient
 
 MANIFEST = "deployment.json"
+LONGEST_FAILURE = 2000  # characters: an answer may have 6 MB
 RESULTS = Path("results/results.json")
 BUILD_OUTPUT = "CODEBUILD_SRC_DIR_BuildOutput"  # CodeBuild's variable for the folder of the Build step's artifact
 # The build has 45 minutes (30-project.yaml). What is not asked by then is reported as a failure, with time left for a
@@ -120,8 +121,11 @@ def check_place(
             failure = work() if started < ends else OUT_OF_TIME
         except (ClientError, BotoCoreError) as error:
             failure = described(error)
+        except (ArithmeticError, RecursionError) as error:  # an answer is anything: a number of 400 digits, say
+            failure = f"the answer cannot be compared: {error}"
         seconds = time.monotonic() - started
         if failure:
+            failure = shorten(failure, LONGEST_FAILURE)
             failure = f"account {account}, Region {region}, {name}: {failure}"
         results.append(Result(where, name, seconds, failure))
         return not failure

@@ -37,7 +37,7 @@ from pipeline.manifest import digest
 from pipeline.report import read_results
 from pipeline.settings import REJECTED
 from pipeline.sharing import share
-from pipeline.unasked import package_of, replaced, why_asked
+from pipeline.unasked import last_admitted, package_of, replaced, why_asked
 
 MANIFEST, STAGE_TEMPLATE = "deployment.json", "40-stage.yaml"
 BUILD_OUTPUT, TESTS = "CODEBUILD_SRC_DIR_BuildOutput", "CODEBUILD_SRC_DIR_StagingTests"
@@ -124,16 +124,20 @@ def make_card(gate: Gate, tests: Path) -> dict[str, str]:
     busy = settled(gate)
     if busy:
         say(f"execution {busy} is still deploying to production: the card says so")
+    s3, now = gate.clients("s3", gate.region), {stage: gate.live(stage) for stage in manifest["stages"]}
+    live_arn = now["prod"].parameters.get("ModelPackageName", "")
     asked = card.Asked(
         manifest,
         gate.manifest_sha256,
         gate.execution,
         {stage: gate.wanted(stage) for stage in manifest["stages"]},
         gate.template,
-        {stage: gate.live(stage) for stage in manifest["stages"]},
+        now,
         busy,
         who_else(gate),
-        replaced(gate.clients("s3", gate.region), gate.bucket, manifest["model_package"]),
+        replaced(s3, gate.bucket, manifest["model_package"]),
+        last_admitted(s3, gate.bucket),
+        last_admitted(s3, gate.bucket, live_arn).get("model_package", {}).get("metrics") if live_arn else None,
     )
     made = card.gather(asked, read_results(tests), gate.clients)
     key, sha256 = card.publish(gate.clients("s3", gate.region), gate.bucket, gate.number, made)

@@ -95,7 +95,7 @@ def stage_part(settings: Settings, stage: Stage, accounts: tuple[Account, ...]) 
         "endpoint_name": f"{settings.project}-{settings.project_id}-{stage.name}",
         "stack_set_name": stack_name(settings, stage),
         "stack_set_call_as": settings.call_as,
-        "config": dict(stage.config),
+        "config": {key: stage.config[key] for key in ("Parameters", "Regions") if key in stage.config},
     }
 
 

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 from botocore.exceptions import ClientError
 
 from pipeline import record
+from pipeline.console import shorten
 from pipeline.report import Result
 
 if TYPE_CHECKING:
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
 
 MISSING = "missing"  # the status of an endpoint that does not exist
 SCHEMA = 1
+LONGEST, MOST = 500, 20  # characters of a failure and failures of an endpoint that the record keeps; the report has all
 
 
 @dataclass(frozen=True)
@@ -137,7 +139,7 @@ def document(
         "arn": package["arn"],
         "at": datetime.now(UTC).isoformat(timespec="seconds"),
         "passed": not problems and not any(result.failure for one in checked for result in one.results),
-        "problems": list(problems),
+        "problems": [shorten(problem, LONGEST) for problem in problems][:MOST],
         "manifest_sha256": manifest_sha256,
         "endpoints": [endpoint(one) for one in checked],
         "manifest": dict(manifest),
@@ -156,7 +158,7 @@ def endpoint(one: Checked) -> dict[str, Any]:
         "failure_reason": served.failure_reason,
         "looked_at": served.looked_at,
         "as_deployed": served.as_deployed,
-        "failed": [result.failure for result in one.results if result.failure],
+        "failed": [shorten(result.failure, LONGEST) for result in one.results if result.failure][:MOST],
     }
 
 

@@ -126,14 +126,40 @@ def about(card: Mapping[str, Any]) -> list[tuple[str, str]]:
         ("Approved", f"by {version['by']}, {moment(version['at'])}"),
         *([("In their words", version["because"])] if version.get("because") else []),
         ("Reason", card["reason"]),
+        *tested(card.get("checked") or {}),
     ]
     return [*rows, ("Approver", card["approver"])] if card["approver"] else rows
+
+
+def tested(checked: Mapping[str, Any]) -> list[tuple[str, str]]:
+    """The golden payloads and own tests, and how they differ from those of what was let through to production last."""
+    now, before = checked.get("now"), checked.get("before")
+    if not now:
+        return []
+    own = f"{counted(now['own_tests'], 'file')} of own tests" if now["own_tests"] else "no own tests"
+    text = f"{counted(now['payloads'], 'golden payload')}, {own}"
+    if not before:
+        return [("Tested with", text)]
+    changed = [
+        f"{words} {was:g} → {new:g}"
+        for words, was, new in (
+            ("payloads", before["payloads"], now["payloads"]),
+            *((name.replace("_", " "), before["loosest"][name], value) for name, value in now["loosest"].items()),
+            ("without an expected answer", before["without_expected"], now["without_expected"]),
+            ("files of own tests", before["own_tests"], now["own_tests"]),
+        )
+        if was != new
+    ]
+    if now["sha256"] == before["sha256"] and not changed:
+        return [("Tested with", f"{text}; the same payloads as what is in production")]
+    return [("Tested with", f"{text}; other than what is in production: {'; '.join(changed) or 'edited payloads'}")]
 
 
 def sources(card: Mapping[str, Any]) -> list[tuple[str, str]]:
     return [
         ("Model package", card["version"]["arn"]),
         ("Pipeline execution", card["execution"]),
+        *([("Commit", card["commit"])] if card.get("commit") else []),
         ("Made", moment(card["made"])),
         ("Hash of the deployment", card["manifest_sha256"]),
     ]

@@ -17,6 +17,7 @@ tests/golden-payloads.json:
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -107,6 +108,21 @@ class Golden:
         """With the payloads that hold for a version."""
         held = tuple(one for one in self.payloads if one.from_version <= number <= one.to_version)
         return replace(self, payloads=held)
+
+
+def summary(golden: Golden, content: bytes, own_tests: int) -> dict[str, Any]:
+    """What the card says of the tests. content: of the file; own_tests: how many files of own tests there are"""
+    return {
+        "payloads": len(golden.payloads),
+        "sha256": hashlib.sha256(content).hexdigest(),
+        "loosest": {
+            "tolerance": max(one.tolerance for one in golden.payloads),
+            "relative_tolerance": max(one.relative_tolerance for one in golden.payloads),
+            "max_latency_ms": max(one.max_latency_ms for one in golden.payloads),
+        },
+        "without_expected": sum(one.expected is ANY for one in golden.payloads),
+        "own_tests": own_tests,
+    }
 
 
 def check_fits(golden: Golden, number: int, model: str) -> None:

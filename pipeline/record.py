@@ -40,7 +40,9 @@ class Entry:
 
 def write(s3: S3Client, bucket: str, key: str, document: dict[str, Any]) -> bool:
     """Write an entry; False where there is one of this key already, which stays as it is."""
-    body = (json.dumps(document, indent=2, sort_keys=True) + "\n").encode()
+    body = (json.dumps(document, indent=2, sort_keys=True, allow_nan=False) + "\n").encode()
+    if len(body) > LARGEST:  # each part is bounded where it is made; an entry that no step could read stops the project
+        raise UserError(f"{key} would have {len(body):,} bytes, and an entry of the record has at most {LARGEST:,}")
     for tried in range(1, TRIES + 1):
         try:
             s3.put_object(Bucket=bucket, Key=key, Body=body, ContentType="application/json", IfNoneMatch="*")

@@ -5,6 +5,7 @@ SageMaker API Reference: ListModelPackages (ascending by default). Who may read 
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -29,6 +30,10 @@ if TYPE_CHECKING:
 
 MISSING = {"ResourceNotFound", "ResourceNotFoundException", "ValidationException"}
 IMAGE = re.compile(r"[0-9]{12}\.dkr\.ecr\.([a-z0-9-]+)\.amazonaws\.com(\.cn)?/[a-z0-9._/-]+[:@].+")
+
+
+# What a training repository keeps with a version besides its metrics (seed-code/model-build/definition.py).
+NO_METRICS = {"model", "data", "data-hash", "training-job", "commit", "author"}
 
 
 @dataclass(frozen=True)
@@ -140,12 +145,15 @@ def person(context: Mapping[str, Any]) -> str:
 
 
 def numbers(properties: Mapping[str, str]) -> dict[str, float]:
+    """The metrics among a version's metadata: what is a number, and none of the seed's own keys."""
     found = {}
     for name, value in sorted(properties.items()):
         try:
-            found[name] = float(value)
+            number = float(value)
         except ValueError:
             continue
+        if math.isfinite(number) and name not in NO_METRICS:  # the manifest is JSON, which has neither NaN nor infinity
+            found[name] = number
     return found
 
 

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from pipeline import combinations
 from pipeline.console import UserError
-from pipeline.documents import listed, named, read_document, shown
+from pipeline.documents import is_text, listed, named, read_document, shown
 from pipeline.parameters import Declared, declared_parameters, value_problem
 
 if TYPE_CHECKING:
@@ -32,6 +32,7 @@ WRITTEN_HERE = (
     "CopyModelPackageNames", "SageMakerExecutionRoleName", "Release", "KeepInstanceCount", "BundleVersion",
 )  # fmt: skip
 REGION = re.compile(r"[a-z]{2}(-[a-z]+)+-[0-9]")
+LONGEST_SCHEMA = 200  # characters of the name of a schema
 LAST_APPROVED = "last-approved"
 VERSION = re.compile(r"[1-9][0-9]{0,8}")
 REJECTED = re.compile(rf"rejected-({VERSION.pattern})")  # as the event of a rejection states it (30-project.yaml)
@@ -229,8 +230,14 @@ def read_config(file: Path) -> tuple[dict[str, Any], list[str]]:
         return {}, [f"{file.name} is not JSON: {error}"]
     if not isinstance(config, dict):
         return {}, [f"{file.name} must be a JSON object, not {shown(config)}"]
-    unknown = [key for key in config if key not in {"$schema", "Parameters", "Regions"}]
-    return config, [f"{file.name}: {named(key)} is not known; it takes Parameters and Regions" for key in unknown]
+    problems = [
+        f"{file.name}: {named(key)} is not known; it takes Parameters and Regions"
+        for key in config
+        if key not in {"$schema", "Parameters", "Regions"}
+    ]
+    if not is_text(config.get("$schema", "-"), LONGEST_SCHEMA):
+        problems.append(f"{file.name}: $schema must be the name of a file, such as ./settings.schema.json")
+    return config, problems
 
 
 def template_parameters(file: Path) -> dict[str, Declared]:

@@ -8,6 +8,7 @@ the gate's decisions, and that of how deployments ended.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from pipeline import record
@@ -49,7 +50,36 @@ def why_asked(
         return f"more than the version would change in production: {', '.join(other)}"
     if not was_live(s3, bucket, package):
         return f"version {package['version']} as it is now was never let through to production and tested there"
+    if rejected_since(s3, bucket, package):
+        return f"version {package['version']} itself was rejected after it was let through to production"
     return ""
+
+
+def rejected_since(s3: S3Client, bucket: str, package: Mapping[str, Any]) -> bool:
+    """Whether the version was rejected after the gate admitted it last: for a reason that an approval does not undo."""
+    admitted = [
+        datetime.fromisoformat(str(decision["at"]))
+        for decision in record.decisions(s3, bucket)
+        if decision.get("passed") is True and decision.get("version") == package["version"]
+    ]
+    rejections = [
+        datetime.fromisoformat(entry.at)
+        for entry in record.entries(s3, bucket)
+        if (entry.version, entry.status) == (package["version"], "Rejected")
+    ]
+    return bool(rejections) and (not admitted or max(rejections) > max(admitted))
+
+
+def last_admitted(s3: S3Client, bucket: str, arn: str = "") -> Mapping[str, Any]:
+    """The manifest that the gate admitted last, or last of the version of this ARN; {} where the record has none."""
+    manifests = [
+        decision["manifest"]
+        for decision in record.decisions(s3, bucket)
+        if decision.get("passed") is True
+        and decision.get("arn") == (arn or decision.get("arn"))
+        and "manifest" in decision
+    ]
+    return manifests[-1] if manifests else {}
 
 
 def changed_parameters(wanted: Mapping[str, str], live: LiveStage, template: str) -> list[str]:

@@ -9,11 +9,13 @@ from typing import Any
 
 import yaml
 
+from awslang.bounded import read_file
 from localaws.services.ecr.images import TAGS
 from localaws.stand_ins import StandIn
 from scripts.kit.console import UserError
 from scripts.rehearsal.names import IMAGES
 
+LARGEST = 1_000_000  # bytes
 MEMBERS = frozenset({"entrypoint", "folder", "requirements", "environment"})
 REPOSITORY = re.compile(r"[a-z0-9]+([._/-][a-z0-9]+)*")
 
@@ -21,7 +23,7 @@ REPOSITORY = re.compile(r"[a-z0-9]+([._/-][a-z0-9]+)*")
 def read(path: Path) -> dict[str, StandIn]:
     """The stand-ins of a file, whose paths are relative to it; UserError with place and cure for a wrong one."""
     try:
-        body = yaml.safe_load(path.read_text(encoding="utf-8")) or {}
+        body = yaml.safe_load(read_file(path, LARGEST).decode()) or {}
     except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
         raise UserError(f"{path} cannot be read: {error}") from error
     if not isinstance(body, dict):

@@ -119,7 +119,7 @@ class Rehearsal:
 @pytest.fixture(scope="module")
 def kept(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Rehearsal]:
     folder = tmp_path_factory.mktemp("kept")
-    line = [sys.executable, "-m", "scripts.rehearse", "--keep", "--folder", str(folder)]
+    line = [sys.executable, "-m", "scripts.rehearse", "--keep", "--until", "predictions", "--folder", str(folder)]
     with subprocess.Popen(line, cwd=ROOT, env=environment(), text=True, stderr=subprocess.PIPE) as process:
         made = Rehearsal(folder, process)
         assert process.stderr is not None

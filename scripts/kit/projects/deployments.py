@@ -14,7 +14,6 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
-from awslang.bounded import read_json
 from scripts.kit.bundle.pack import zip_bytes
 from scripts.kit.connect import Connection, pages, unless
 from scripts.kit.console import UserError, counted, some
@@ -30,6 +29,7 @@ if TYPE_CHECKING:
 
 RECORD, EVIDENCE = "record/", "evidence/"  # in the project's bucket
 APPROVALS, DECISIONS, OUTCOMES = "record/approvals/", "record/decisions/", "record/outcomes/"
+LARGEST = 10_000_000  # bytes of an entry (pipeline/record.py)
 APPROVER = "ApproveDeployment"  # the action of 30-project.yaml
 
 Entries = Mapping[str, bytes]  # of the bucket, by key
@@ -187,8 +187,8 @@ def tell(project: Project, found: Entries, runs: Sequence[PipelineExecution]) ->
 def document(body: bytes) -> dict[str, Any] | None:
     """An entry; None where it is no JSON object, which no role of the kit writes."""
     try:
-        found = read_json(body)
-    except ValueError:
+        found = json.loads(body) if len(body) <= LARGEST else None
+    except (ValueError, RecursionError):
         return None
     return found if isinstance(found, dict) else None
 
@@ -269,7 +269,7 @@ def of_version(said: History, version: str) -> History:
 
 def rows(deployments: Iterable[Deployment]) -> list[list[str]]:
     """For the table: time, version, places that passed in each stage, who approved it, how it ended, execution."""
-    return [
+    cells = [
         [
             short_time(one.at),
             one.version or "-",
@@ -281,6 +281,12 @@ def rows(deployments: Iterable[Deployment]) -> list[list[str]]:
         ]
         for one in deployments
     ]
+    return [[plain(cell) for cell in row] for row in cells]
+
+
+def plain(text: str) -> str:
+    """On one line, with a question mark for each character that cannot be printed: a model's answers are in it."""
+    return "".join(sign if sign.isprintable() else "?" for sign in " ".join(text.split()))
 
 
 def places(outcome: Mapping[str, Any] | None) -> str:
