@@ -169,8 +169,8 @@ class Approvals:
 def as_recorded(package: Mapping[str, Any], document: Mapping[str, Any]) -> Mapping[str, Any]:
     """The version with the description and the metadata that it had when it was approved.
 
-    Both may be edited later by whoever may describe versions, and the approver would read them as the author's. An
-    entry from before 0.3 has neither.
+    Any principal that may update versions may edit both later, and an approver would take them for the author's.
+    An entry from before 0.3 has neither.
     """
     if "metadata" not in document:
         return package

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shlex
 import sys
+import unicodedata
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
@@ -38,7 +39,12 @@ def counted(number: int, thing: str) -> str:
 def one_line(text: str) -> str:
     """The text on one line, with a question mark for each character that cannot be seen, or turns the direction."""
     line = " ".join(text.split())
-    return "".join("?" if not sign.isprintable() or sign in BLANK else sign for sign in line)
+    return "".join("?" if hidden(sign) else sign for sign in line)
+
+
+def hidden(sign: str) -> bool:
+    """Whether a character is a control, a mark of direction, half of one, unassigned, or looks like a space."""
+    return sign != " " and (unicodedata.category(sign)[0] in "CZ" or sign in BLANK)
 
 
 def shorten(text: str, limit: int = SUMMARY_LIMIT) -> str:

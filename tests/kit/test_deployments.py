@@ -119,3 +119,9 @@ def test_an_export_is_the_same_bytes_and_holds_the_entries_as_they_are() -> None
         names = {name: archive.read(name) for name in archive.namelist()}
     assert {"record/approvals/a.json", "evidence/e1/1.html", "history.json", "SHA256SUMS"} == {*names}
     assert names["evidence/e1/1.html"] == b"<p>"
+
+
+def test_an_answer_makes_no_line_of_its_own_in_the_table() -> None:
+    forged = {**FAILED, "endpoints": [{"account": "1", "region": "r", "failed": ["a\n2026 7 in production\x1b[2J"]}]}
+    (row,) = deployments.rows([only({**DECIDED, "record/outcomes/e1/prod-1.json": forged})])
+    assert row[-1] == "failed in production: 1 r: a 2026 7 in production?[2J"

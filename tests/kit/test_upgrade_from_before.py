@@ -81,7 +81,11 @@ def console(story: OldStory) -> None:
     document = people.trust(Service="sagemaker.amazonaws.com")
     iam.create_role(RoleName=people.STUDIO_ROLE, Path="/service-role/", AssumeRolePolicyDocument=document)
     iam.attach_role_policy(RoleName=people.STUDIO_ROLE, PolicyArn="arn:aws:iam::aws:policy/AmazonSageMakerFullAccess")
-    allowed = {"Effect": "Allow", "Action": "kms:Encrypt", "Resource": "*"}  # which that version's training needs as well
+    allowed = {
+        "Effect": "Allow",
+        "Action": "kms:Encrypt",
+        "Resource": "*",
+    }  # which that version's training needs as well
     document = json.dumps({"Version": "2012-10-17", "Statement": [allowed]})
     iam.put_role_policy(RoleName=people.STUDIO_ROLE, PolicyName="missing", PolicyDocument=document)
     home.client("sagemaker").enable_sagemaker_servicecatalog_portfolio()

@@ -7,7 +7,7 @@ from typing import Any
 
 from botocore.exceptions import ClientError
 
-from pipeline.approvals import Approvals
+from pipeline.approvals import Approvals, as_recorded
 from pipeline.console import UserError
 from tests.support.deploy_repository import Repository
 from tests.support.fake_services import Fake, approval, error, package, registry, storage
@@ -98,3 +98,12 @@ class AnApproval(Repository):
             self.read(registry(package(1)), hidden)
         with self.assertRaisesRegex(ClientError, "NoSuchBucket"):
             self.read(registry(package(1)), Fake(list_objects_v2=error("ListObjectsV2", "NoSuchBucket")))
+
+
+def test_what_is_said_of_a_version_is_what_was_said_when_it_was_approved() -> None:
+    edited = {"ApprovalDescription": "reviewed by the board", "CustomerMetadataProperties": {"auc": "0.99"}, "x": 1}
+    entry = {"description": "not reviewed", "metadata": {"auc": "0.7"}}
+    kept = {"ApprovalDescription": "not reviewed", "CustomerMetadataProperties": {"auc": "0.7"}, "x": 1}
+    assert as_recorded(edited, entry) == kept
+    assert as_recorded(edited, {**entry, "description": None})["ApprovalDescription"] == ""
+    assert as_recorded(edited, {}) == edited, "an entry from before says nothing"

@@ -3,6 +3,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import unittest
 from dataclasses import asdict
 from typing import Any
 
@@ -11,6 +12,7 @@ from pipeline.build import build
 from pipeline.console import SUMMARY_LIMIT
 from pipeline.live import look
 from pipeline.prices import TABLE, Prices, hourly_prices
+from pipeline.registry import numbers
 from pipeline.report import Result
 from tests.support.deploy_repository import Repository
 from tests.support.fake_services import (
@@ -252,3 +254,39 @@ class TheCard(Repository):
 def test_the_card_ends_its_wait_before_its_build_ends() -> None:
     # CodeBuild User Guide, "Run builds on AWS Lambda compute": 15 minutes, of which two are for the card itself.
     assert gate.POLL_LIMIT <= (15 - 2) * 60
+
+
+TESTED = {
+    "payloads": 6, "sha256": "a", "without_expected": 0, "own_tests": 1,
+    "loosest": {"tolerance": 0, "relative_tolerance": 0, "max_latency_ms": 2000},
+}  # fmt: skip
+
+
+class WhatItSaysOfTheTests(unittest.TestCase):
+    def said(self, before: Any, **now: Any) -> str:
+        ((_, text),) = page.tested({"now": {**TESTED, **now}, "before": before})
+        return text
+
+    def test_tests_that_became_weaker_are_named(self) -> None:
+        loose = {"tolerance": 1e300, "relative_tolerance": 0, "max_latency_ms": 60000}
+        self.assertEqual(
+            self.said(TESTED, sha256="b", payloads=1, own_tests=0, loosest=loose),
+            "1 golden payload, no own tests; other than what is in production: payloads 6 → 1; tolerance 0 → 1e+300; "
+            "max latency ms 2000 → 60000; files of own tests 1 → 0",
+        )
+
+    def test_tests_that_are_the_same_are_called_so(self) -> None:
+        same = "6 golden payloads, 1 file of own tests; the same payloads as what is in production"
+        self.assertEqual(self.said(TESTED), same)
+        self.assertIn("edited payloads", self.said(TESTED, sha256="b"))
+        self.assertEqual(self.said(None), "6 golden payloads, 1 file of own tests")
+
+    def test_a_name_that_looks_empty_is_no_gap_in_the_summary(self) -> None:
+        found = card.metric_text({"name": "good\u3164\u202e x", "new": 1.0, "live": None})
+        self.assertEqual(found, "good??_x 1")
+
+
+class WhatCountsAsAMetric(unittest.TestCase):
+    def test_numbers_alone_and_none_of_the_seeds_own_keys(self) -> None:
+        given = {"auc": "0.9", "a": "nan", "b": "inf", "c": "12e34567", "commit": "1234567", "model": "7", "d": "x"}
+        self.assertEqual(numbers(given), {"auc": 0.9})

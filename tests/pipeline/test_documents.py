@@ -140,3 +140,9 @@ def test_a_mistake_in_a_configuration_file_is_reported_with_its_place(
     tmp_path: Path, document: Any, message: str
 ) -> None:
     assert message in settings(tmp_path, json.dumps(document).encode())
+
+
+@pytest.mark.parametrize("schema", ["x" * 201, 7, ""])
+def test_the_name_of_the_schema_is_a_short_text(tmp_path: Path, schema: Any) -> None:
+    said = settings(tmp_path, json.dumps({"$schema": schema, "Parameters": {}}).encode())
+    assert "staging-config.json: $schema must be the name of a file" in said

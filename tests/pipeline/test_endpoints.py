@@ -6,6 +6,7 @@ import tempfile
 import time
 import unittest
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree
@@ -36,13 +37,17 @@ def manifest(**parameters: str) -> dict[str, Any]:
 
 
 def clients(
-    answer: str = "0.0", status: str = "InService", model: str = MODEL, delays: Iterator[float] | None = None
+    answer: str = "0.0",
+    status: str = "InService",
+    model: str = MODEL,
+    delays: Iterator[float] | None = None,
+    content_type: str = "text/csv; charset=utf-8",
 ) -> AccountClients:
     """delays: how long each answer takes, in seconds"""
 
     def answered(**_: Any) -> Any:
         time.sleep(next(delays) if delays else 0)
-        return {"ContentType": "text/csv; charset=utf-8", "Body": io.BytesIO(answer.encode())}
+        return {"ContentType": content_type, "Body": io.BytesIO(answer.encode())}
 
     sagemaker: Any = Fake(
         describe_endpoint={"EndpointStatus": status, "EndpointConfigName": "c"},
@@ -149,6 +154,12 @@ class TheChecks(unittest.TestCase):
             for one in (first, second):
                 self.assertIn(failure, one.failure)
                 self.assertEqual(bool(failure), bool(one.failure))
+
+    def test_a_number_that_cannot_be_compared_is_a_failure_of_its_payload(self) -> None:
+        there = clients(answer=f'{{"a": {10**400}}}', content_type="application/json")
+        payload = replace(SETOSA, expected={"a": 0.5}, relative_tolerance=0.5)
+        results = results_of(check_stage(manifest(), "staging", Golden((payload,)), lambda *_: there))
+        self.assertIn("setosa: the answer cannot be compared: ", results[3].failure)
 
     def test_the_answers_are_kept_by_payload_for_who_writes_new_ones(self) -> None:
         found = check_stage(manifest(), "staging", Golden((SETOSA,)), lambda *_: clients(answer="2.0"))

@@ -273,15 +273,15 @@ def push(world: World) -> None:
     (world.repository / "prod-config.json").write_text('{"Parameters": {"InstanceType": "y"}}')
 
 
-def not_live(world: World) -> None:
-    world.live = "3"
-
-
 ASKED: dict[str, tuple[Callable[[World], Any], str]] = {
     "a setting was pushed": (push, "more than the version would change in production: InstanceType"),
     "the rejection is not recorded": (
         lambda w: w.approved(approval(2, day=4)), "the record knows of no rejection of version 2"),
-    "production serves another version": (not_live, "production serves version 3, not the rejected version 2"),
+    "it was rejected itself": (
+        lambda w: w.approved(approval(1, day=3, status="Rejected"), approval(2, day=4, status="Rejected")),
+        "version 1 itself was rejected after it was let through"),
+    "production serves another version": (
+        lambda w: setattr(w, "live", "3"), "production serves version 3, not the rejected version 2"),
     "its tests never passed": (
         lambda w: w.bucket.note(OUTCOME, {"passed": False, "manifest_sha256": w.built["MANIFEST_SHA256"]}),
         "was never let through to production and tested there"),

@@ -109,3 +109,13 @@ def test_the_newest_record_of_a_stage_is_read_alone() -> None:
     assert [call["Key"] for call in s3.called("get_object")] == ["record/outcomes/run-1/staging-10.json"]
     empty: Any = Fake(list_objects_v2=[{}])
     assert newest(empty, "b", "staging") is None
+
+
+def test_the_record_keeps_the_first_failures_of_an_endpoint_and_the_beginning_of_each() -> None:
+    results = tuple(Result("p", "n", failure=f"{number}\n\x1b[2J{'x' * 5_000_000}") for number in range(30))
+    (kept,) = document({"model_package": {"version": 1, "arn": "a"}}, "prod", [Checked(BARE, results)], "e", "s")[
+        "endpoints"
+    ]
+    assert len(kept["failed"]) == 20
+    assert kept["failed"][3].startswith("3 ?[2Jxxx")
+    assert len(kept["failed"][3]) == 500

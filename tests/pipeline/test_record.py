@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 import json
 import time
-from typing import Any
+from typing import Any, cast
 
 import pytest
 from botocore.exceptions import ClientError
@@ -106,3 +106,16 @@ def test_a_key_of_another_form_is_reported() -> None:
     s3 = holding((f"{record.APPROVALS}zzz.json", {}))
     with pytest.raises(UserError, match=r"zzz\.json is no entry of the project's record"):
         record.entries(s3, BUCKET)
+
+
+@pytest.mark.parametrize("document", [{"metric": float("nan")}, {"metric": float("inf")}])
+def test_what_is_no_json_is_not_written(document: dict[str, Any]) -> None:
+    s3: Any = Fake(put_object={})
+    with pytest.raises(ValueError, match="not JSON compliant"):
+        record.write(s3, "b", "record/decisions/e/1.json", document)
+    assert s3.called("put_object") == []
+
+
+def test_an_entry_that_no_step_could_read_is_not_written() -> None:
+    with pytest.raises(UserError, match=r"would have 10,0.* bytes, and an entry of the record has at most 10,000,000"):
+        record.write(cast("Any", Fake(put_object={})), "b", "record/decisions/e/1.json", {"x": "y" * 10_000_000})

@@ -23,10 +23,10 @@ phases:
   build:
     commands:
       - export CODEBUILD_SRC_DIR_SourceOutput="$CODEBUILD_SRC_DIR"
-      - cd "$CODEBUILD_SRC_DIR_KitOutput" && python -m pipeline.build
+      - cd "$CODEBUILD_SRC_DIR_KitOutput" && python3 -m pipeline.build
       - sed -i 's/"needed":.true/"needed":false/' out/deployment.json
       - echo 'from pathlib import Path; from pipeline.manifest import digest; print(digest(Path("out")))' > hash.py
-      - export MANIFEST_SHA256=$(PYTHONPATH=. python hash.py)
+      - export MANIFEST_SHA256=$(PYTHONPATH=. python3 hash.py)
       - cp -r out/. "$CODEBUILD_SRC_DIR/out"
       - export DEPLOY=without-approval REASON=none MODEL_PACKAGE_VERSION=1 SUMMARY=none
 artifacts:

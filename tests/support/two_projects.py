@@ -119,6 +119,7 @@ def two_projects(folder: Path) -> Iterator[World]:
             ModelPackageGroupName=OTHER,
             InferenceSpecification=with_own_artifact(story, first["InferenceSpecification"]),
             ModelApprovalStatus="PendingManualApproval",
+            CustomerMetadataProperties=first["CustomerMetadataProperties"],
         )
         story.model_package_arn = made["ModelPackageArn"]
         assert set_status(story, 1, "Approved")

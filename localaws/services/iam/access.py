@@ -17,7 +17,7 @@ def resources(call: Call, types: list[str]) -> list[str]:
     backend = moto_bridge.backend("iam", call.account, "aws")
 
     def made(kind: str, name: str, existing: Iterable[Any]) -> str:
-        known = next((item.arn for item in existing if item.name == name), None)
+        known = next((item.arn for item in [*existing] if item.name == name), None)
         return str(known) if known else arn("iam", "", call.account, f"{kind}{path}{name}")
 
     if "policy" in types and "PolicyArn" in params and not {"RoleName", "UserName", "GroupName"} & set(params):

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import unicodedata
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
@@ -286,7 +287,8 @@ def rows(deployments: Iterable[Deployment]) -> list[list[str]]:
 
 def plain(text: str) -> str:
     """On one line, with a question mark for each character that cannot be printed: a model's answers are in it."""
-    return "".join(sign if sign.isprintable() else "?" for sign in " ".join(text.split()))
+    line = " ".join(text.split())
+    return "".join("?" if sign != " " and unicodedata.category(sign)[0] in "CZ" else sign for sign in line)
 
 
 def places(outcome: Mapping[str, Any] | None) -> str:
