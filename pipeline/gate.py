@@ -37,7 +37,7 @@ from pipeline.manifest import digest
 from pipeline.report import read_results
 from pipeline.settings import REJECTED
 from pipeline.sharing import share
-from pipeline.unasked import last_admitted, package_of, replaced, why_asked
+from pipeline.unasked import last_admitted, let_through, package_of, replaced, why_asked
 
 MANIFEST, STAGE_TEMPLATE = "deployment.json", "40-stage.yaml"
 BUILD_OUTPUT, TESTS = "CODEBUILD_SRC_DIR_BuildOutput", "CODEBUILD_SRC_DIR_StagingTests"
@@ -125,6 +125,7 @@ def make_card(gate: Gate, tests: Path) -> dict[str, str]:
     if busy:
         say(f"execution {busy} is still deploying to production: the card says so")
     s3, now = gate.clients("s3", gate.region), {stage: gate.live(stage) for stage in manifest["stages"]}
+    admitted = let_through(record.decisions(s3, gate.bucket))
     live_arn = now["prod"].parameters.get("ModelPackageName", "")
     asked = card.Asked(
         manifest,
@@ -135,12 +136,12 @@ def make_card(gate: Gate, tests: Path) -> dict[str, str]:
         now,
         busy,
         who_else(gate),
-        replaced(s3, gate.bucket, manifest["model_package"]),
-        last_admitted(s3, gate.bucket),
-        last_admitted(s3, gate.bucket, live_arn).get("model_package", {}).get("metrics") if live_arn else None,
+        replaced(admitted, manifest["model_package"]),
+        last_admitted(admitted),
+        last_admitted(admitted, live_arn).get("model_package", {}).get("metrics") if live_arn else None,
     )
     made = card.gather(asked, read_results(tests), gate.clients)
-    key, sha256 = card.publish(gate.clients("s3", gate.region), gate.bucket, gate.number, made)
+    key, sha256 = card.publish(s3, gate.bucket, gate.number, made)
     say(f"the evidence card is {key} in {gate.bucket}")
     text = card.summary(made)
     say(text)

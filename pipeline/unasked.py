@@ -7,7 +7,7 @@ the gate's decisions, and that of how deployments ended.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
@@ -18,6 +18,7 @@ from pipeline.parameters import declared_parameters
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
 
+Decision = Mapping[str, Any]  # of the gate, or how a deployment ended: an entry of the record
 # Of 40-stage.yaml: what may differ between two deployments of the same settings to the same places.
 OF_THE_VERSION = {"ModelPackageName", "CopyModelPackageNames", "Release", "KeepInstanceCount"}
 
@@ -41,44 +42,41 @@ def why_asked(
     """
     if rejected is None:
         return "no version was rejected"
-    entries = [entry for entry in record.entries(s3, bucket) if entry.version == rejected]
-    if not entries or entries[-1].status != "Rejected":
+    entries = record.entries(s3, bucket)
+    newest = next((entry for entry in reversed(entries) if entry.version == rejected), None)
+    if newest is None or newest.status != "Rejected":
         return f"the record knows of no rejection of version {rejected}"
     if live.version not in {str(rejected), str(package["version"])}:
         return f"production serves version {live.version or 'none'}, not the rejected version {rejected}"
     if other := [name for name in changed_parameters(wanted, live, template) if name not in OF_THE_VERSION]:
         return f"more than the version would change in production: {', '.join(other)}"
-    if not was_live(s3, bucket, package):
+    admitted = let_through(record.decisions(s3, bucket))
+    if not was_live(admitted, record.outcomes(s3, bucket, "prod"), package):
         return f"version {package['version']} as it is now was never let through to production and tested there"
-    if rejected_since(s3, bucket, package):
+    if rejected_since(admitted, entries, package):
         return f"version {package['version']} itself was rejected after it was let through to production"
     return ""
 
 
-def rejected_since(s3: S3Client, bucket: str, package: Mapping[str, Any]) -> bool:
+def let_through(decisions: Iterable[Decision]) -> list[Decision]:
+    """What the gate admitted to production, in the order of the decisions."""
+    return [decision for decision in decisions if decision.get("passed") is True]
+
+
+def rejected_since(admitted: Sequence[Decision], entries: Sequence[record.Entry], package: Mapping[str, Any]) -> bool:
     """Whether the version was rejected after the gate admitted it last: for a reason that an approval does not undo."""
-    admitted = [
-        datetime.fromisoformat(str(decision["at"]))
-        for decision in record.decisions(s3, bucket)
-        if decision.get("passed") is True and decision.get("version") == package["version"]
-    ]
+    times = [datetime.fromisoformat(str(one["at"])) for one in admitted if one.get("version") == package["version"]]
     rejections = [
         datetime.fromisoformat(entry.at)
-        for entry in record.entries(s3, bucket)
+        for entry in entries
         if (entry.version, entry.status) == (package["version"], "Rejected")
     ]
-    return bool(rejections) and (not admitted or max(rejections) > max(admitted))
+    return bool(rejections) and (not times or max(rejections) > max(times))
 
 
-def last_admitted(s3: S3Client, bucket: str, arn: str = "") -> Mapping[str, Any]:
+def last_admitted(admitted: Sequence[Decision], arn: str = "") -> Mapping[str, Any]:
     """The manifest that the gate admitted last, or last of the version of this ARN; {} where the record has none."""
-    manifests = [
-        decision["manifest"]
-        for decision in record.decisions(s3, bucket)
-        if decision.get("passed") is True
-        and decision.get("arn") == (arn or decision.get("arn"))
-        and "manifest" in decision
-    ]
+    manifests = [one["manifest"] for one in admitted if arn in {"", one.get("arn")} and "manifest" in one]
     return manifests[-1] if manifests else {}
 
 
@@ -89,17 +87,10 @@ def changed_parameters(wanted: Mapping[str, str], live: LiveStage, template: str
     return sorted(name for name in {*after, *live.parameters} if after.get(name, "") != live.parameters.get(name, ""))
 
 
-def was_live(s3: S3Client, bucket: str, package: Mapping[str, Any]) -> bool:
+def was_live(admitted: Sequence[Decision], outcomes: Iterable[Decision], package: Mapping[str, Any]) -> bool:
     """Whether exactly this version was let through to production before, and passed its tests there."""
-    let_through = {
-        decision.get("manifest_sha256")
-        for decision in record.decisions(s3, bucket)
-        if decision.get("passed") is True and decision.get("model_package") == dict(package_of(package))
-    }
-    return any(
-        outcome.get("passed") is True and outcome.get("manifest_sha256") in let_through
-        for outcome in record.outcomes(s3, bucket, "prod")
-    )
+    same = {one.get("manifest_sha256") for one in admitted if one.get("model_package") == package_of(package)}
+    return any(one.get("passed") is True and one.get("manifest_sha256") in same for one in outcomes)
 
 
 def package_of(package: Mapping[str, Any]) -> dict[str, Any]:
@@ -112,11 +103,7 @@ def itself(part: Mapping[str, Any]) -> dict[str, Any]:
     return {key: part[key] for key in ("arn", "specification_sha256", "artifacts")}
 
 
-def replaced(s3: S3Client, bucket: str, package: Mapping[str, Any]) -> bool:
+def replaced(admitted: Sequence[Decision], package: Mapping[str, Any]) -> bool:
     """Whether the version was something else when the gate admitted it last; False where it never was."""
-    let_through = [
-        decision["model_package"]
-        for decision in record.decisions(s3, bucket)
-        if decision.get("passed") is True and decision.get("arn") == package["arn"] and "model_package" in decision
-    ]
-    return bool(let_through) and let_through[-1] != package_of(package)
+    found = [one["model_package"] for one in admitted if one.get("arn") == package["arn"] and "model_package" in one]
+    return bool(found) and found[-1] != package_of(package)
