@@ -19,7 +19,7 @@ from typing import Any
 from scripts.kit import arguments, plan
 from scripts.kit.command import add_options, start
 from scripts.kit.connect import Connection
-from scripts.kit.console import UsageError, make_parser, run, say
+from scripts.kit.console import make_parser, run, say
 from scripts.kit.plan import PlanStep
 from scripts.kit.projects import creating
 from scripts.kit.publish.versions import CATALOG, S3
@@ -35,18 +35,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument(
         "--from", dest="source", choices=[CATALOG, S3], help="the publisher (default: as the environment file says)"
     )
-    parser.add_argument(
-        "--set",
-        type=arguments.pair,
-        action="append",
-        default=[],
-        metavar="NAME=VALUE",
-        help="another value for a parameter; repeatable",
-    )
+    arguments.add_set(parser)
     args = parser.parse_args(argv)
-    names = [item.partition("=")[0] for item in args.set]
-    if twice := next((name for name in names if names.count(name) > 1), None):
-        raise UsageError(f"--set {twice} is given twice")
+    values = arguments.values_of(args.set)
     settings, connection = start(args)
     result: dict[str, Any] = {"project": args.project, "applied": False}
     shown = creating.there(connection, args.project)
@@ -54,7 +45,6 @@ def main(argv: Sequence[str] | None = None) -> int:
     if shown:
         say(f"  {args.project} is {shown['ProjectStatus']} already: waiting for it")
     else:
-        values = dict(item.split("=", 1) for item in args.set)
         offer = creating.offer(connection, settings, args.source or "")
         creating.check(offer, values)
         say(f"create a project in account {connection.account}, {connection.region}:")

@@ -20,7 +20,7 @@ from dataclasses import asdict
 from scripts.kit import arguments
 from scripts.kit.command import add_options, elsewhere, start
 from scripts.kit.connect import Connection
-from scripts.kit.console import UsageError, make_parser, run, say
+from scripts.kit.console import make_parser, run, say
 from scripts.kit.projects import old_record, upgrade_report, upgrading
 from scripts.kit.projects.upgrading import ProjectUpgrade
 from scripts.kit.publish import versions
@@ -50,28 +50,19 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument(
         "--to", type=arguments.word, metavar="VERSION", help="the version to upgrade to (default: that of new projects)"
     )
-    parser.add_argument(
-        "--set",
-        type=arguments.pair,
-        action="append",
-        default=[],
-        metavar="NAME=VALUE",
-        help="another value for a parameter; repeatable",
-    )
+    arguments.add_set(parser)
     parser.add_argument(
         "--force",
         action="store_true",
         help="try although an execution is running, or the launch role will be refused something",
     )
     args = parser.parse_args(argv)
-    names = [item.partition("=")[0] for item in args.set]
-    if twice := next((name for name in names if names.count(name) > 1), None):
-        raise UsageError(f"--set {twice} is given twice")
+    values = arguments.values_of(args.set)
     settings, connection = start(args)
     project = upgrading.settled(connection, args.project)
     known = versions.installed_versions(connection, settings)
     target = versions.choose(known, args.to) if args.to else versions.newest(known, project.publisher)
-    upgrade = upgrading.prepare(connection, project, known, target, dict(item.split("=", 1) for item in args.set))
+    upgrade = upgrading.prepare(connection, project, known, target, values)
     result = {**upgrading.as_data(upgrade), **asdict(upgrade.found), "applied": False}
     if not upgrade.needed:
         say(f"{args.project} runs {target.name} already: nothing to do")

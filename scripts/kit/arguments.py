@@ -8,10 +8,11 @@ from __future__ import annotations
 import argparse
 import os
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
+from scripts.kit.console import UsageError
 from scripts.kit.settings.sections import UNSEEN
 
 NUMBER = re.compile(r"-?[0-9]{1,12}(\.[0-9]{1,6})?")
@@ -116,6 +117,20 @@ def listed(kind: Callable[[str], Any]) -> Callable[[str], str]:
         return text
 
     return read
+
+
+def add_set(parser: argparse.ArgumentParser) -> None:
+    """The option --set NAME=VALUE, for values_of()."""
+    words = "another value for a parameter; repeatable"
+    parser.add_argument("--set", type=pair, action="append", default=[], metavar="NAME=VALUE", help=words)
+
+
+def values_of(items: Sequence[str]) -> dict[str, str]:
+    """The values that --set gives, by name; UsageError for a name that is given twice."""
+    names = [item.partition("=")[0] for item in items]
+    if twice := next((name for name in names if names.count(name) > 1), None):
+        raise UsageError(f"--set {twice} is given twice")
+    return dict(item.split("=", 1) for item in items)
 
 
 def pair(text: str) -> str:
