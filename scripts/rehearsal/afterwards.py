@@ -7,6 +7,7 @@ from typing import Any
 
 from scripts.kit.console import say
 from scripts.rehearsal import deploying
+from scripts.rehearsal.examples import commit
 from scripts.rehearsal.playing import Playing
 
 STAGING_CONFIG = "staging-config.json"
@@ -71,18 +72,11 @@ def deploy_repository(story: Playing) -> str:
 def commit_setting(story: Playing) -> None:
     """One more setting in the deploy repository's file, as the data scientist pushes it."""
     codecommit, repository = story.scientist.client("codecommit"), deploy_repository(story)
-    head = codecommit.get_branch(repositoryName=repository, branchName="main")["branch"]["commitId"]
     held = codecommit.get_file(repositoryName=repository, filePath=STAGING_CONFIG)["fileContent"]
     config = json.loads(held)
     config["Parameters"][SETTING] = str(VALUE)
-    codecommit.put_file(
-        repositoryName=repository,
-        branchName="main",
-        parentCommitId=head,
-        filePath=STAGING_CONFIG,
-        fileContent=f"{json.dumps(config, indent=2)}\n".encode(),
-        commitMessage="Give the container two minutes to start",
-    )
+    content = f"{json.dumps(config, indent=2)}\n"
+    commit(story, "modeldeploy", STAGING_CONFIG, content, "Give the container two minutes to start")
 
 
 def setting_of(story: Playing, stage: str) -> Any:

@@ -50,7 +50,7 @@ def use(story: Playing, folder: Path) -> None:
         file = folder / "project.toml"
         text = CHOICE.sub(f'model = "{EXAMPLES[story.example]}"', file.read_text(encoding="utf-8"), count=1)
         file.write_text(text, encoding="utf-8")
-        commit(story, "modelbuild", file.name, text)
+        commit(story, "modelbuild", file.name, text, f"Use the example {story.example}")
         say(f"    the example is {story.example}: one line of project.toml is pushed")
     if repositories.DEPLOY not in story.repositories.folders:
         use_payloads(story)
@@ -59,7 +59,8 @@ def use(story: Playing, folder: Path) -> None:
 def use_payloads(story: Playing) -> None:
     """The deploy repository with the golden payloads of the story's example."""
     before = {execution["pipelineExecutionId"] for execution in story.executions()}
-    commit(story, "modeldeploy", str(GOLDEN), golden_file(story.root, story.example).read_text(encoding="utf-8"))
+    content = golden_file(story.root, story.example).read_text(encoding="utf-8")
+    commit(story, "modeldeploy", str(GOLDEN), content, f"Use the example {story.example}")
 
     def started() -> str | None:
         new = (e["pipelineExecutionId"] for e in story.executions() if e["pipelineExecutionId"] not in before)
@@ -70,7 +71,7 @@ def use_payloads(story: Playing) -> None:
     say(f"    the golden payloads of {story.example} are pushed")
 
 
-def commit(story: Playing, repository: str, path: str, content: str) -> None:
+def commit(story: Playing, repository: str, path: str, content: str, message: str) -> None:
     """A commit of one file to a repository of the project, as the data scientist."""
     codecommit = story.scientist.client("codecommit")
     name = f"sagemaker-{story.project_name}-{story.project_id}-{repository}"
@@ -81,5 +82,5 @@ def commit(story: Playing, repository: str, path: str, content: str) -> None:
         parentCommitId=head,
         filePath=path,
         fileContent=content.encode(),
-        commitMessage=f"Use the example {story.example}",
+        commitMessage=message,
     )

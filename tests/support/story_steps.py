@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from awslang.archives import read_zip
-from scripts.rehearsal import chapters, deploying
+from scripts.rehearsal import chapters, deploying, examples
 from scripts.rehearsal.embedded import embedded_aws
 from scripts.rehearsal.story import Story
 from tests.support.waiting import PATIENCE
@@ -76,17 +76,7 @@ def follow(story: Story, execution_id: str | None, approve: str | None = "Approv
 
 def commit(story: Story, path: str, content: str, message: str = "A test") -> None:
     """Write a file into the deploy repository."""
-    codecommit = story.scientist.client("codecommit")
-    repository = f"sagemaker-{story.project_name}-{story.project_id}-modeldeploy"
-    head = codecommit.get_branch(repositoryName=repository, branchName="main")["branch"]["commitId"]
-    codecommit.put_file(
-        repositoryName=repository,
-        branchName="main",
-        parentCommitId=head,
-        filePath=path,
-        fileContent=content.encode(),
-        commitMessage=message,
-    )
+    examples.commit(story, "modeldeploy", path, content, message)
 
 
 def push(story: Story, path: str, content: str) -> str | None:
