@@ -63,6 +63,13 @@ class Unsupported(Exception):
     """A content type that the toolkit's own function does not take."""
 
 
+def error_page(toolkit: str, status: int) -> str:
+    """The page of the web server in a toolkit's image."""
+    title, text = PAGES[status]
+    head = HEADS.get(toolkit, HEADS[""])
+    return f"{head}<title>{status} {title}</title>\n<h1>{title}</h1>\n<p>{text}</p>\n"
+
+
 def library(name: str) -> Any:
     """A package of the image's, not of the rehearsal's."""
     return importlib.import_module(name)
@@ -181,11 +188,9 @@ class Handler(BaseHTTPRequestHandler):
         self.close_connection = True
 
     def page(self, status: int) -> None:
-        title, text = PAGES[status]
-        head = HEADS.get(self.server.toolkit, HEADS[""])
         self.send(
             status,
-            f"{head}<title>{status} {title}</title>\n<h1>{title}</h1>\n<p>{text}</p>\n".encode(),
+            error_page(self.server.toolkit, status).encode(),
             "text/html" if self.server.toolkit == XGBOOST else "text/html; charset=utf-8",
         )
 

@@ -29,6 +29,7 @@ from typing import Any
 from localaws.containers.booster import Booster, BoosterError, Matrix
 from localaws.containers.content_types import CSV, LIBSVM, RECORDIO, CustomerError, kind_of
 from localaws.containers.request_rows import read_csv, read_libsvm, read_recordio
+from localaws.containers.script_serve import XGBOOST, error_page
 
 MAX_BODY = int(os.environ.get("MAX_CONTENT_LENGTH", 6 * 1024 * 1024))
 LINGER = 2.0  # seconds for which a refused request is read on
@@ -37,37 +38,15 @@ ACCEPTED = ["application/json", "application/jsonlines", "application/x-recordio
 FORMS = ("multipart/form-data", "application/x-www-form-urlencoded")  # the web server takes their bodies for itself
 READERS = {CSV: read_csv, LIBSVM: read_libsvm, RECORDIO: read_recordio}
 METHODS = {"/ping": "GET", "/execution-parameters": "GET", "/invocations": "POST"}
-PAGES = {
-    404: (
-        "Not Found",
-        "The requested URL was not found on the server. If you entered the URL manually please check your spelling "
-        "and try again.",
-    ),
-    405: ("Method Not Allowed", "The method is not allowed for the requested URL."),
-    413: ("Request Entity Too Large", "The data value transmitted exceeds the capacity limit."),
-    500: (
-        "Internal Server Error",
-        "The server encountered an internal error and was unable to complete your request. Either the server is "
-        "overloaded or there is an error in the application.",
-    ),
-}
 
 
 class Refused(Exception):  # an answer, with its status
     """An answer that is no prediction; without a message, the web server's page for the status."""
 
     def __init__(self, status: int, message: str | None = None, kind: str = TEXT) -> None:
-        super().__init__(page(status) if message is None else message)
+        super().__init__(error_page(XGBOOST, status) if message is None else message)
         self.status = status
         self.kind = PAGE if message is None else kind
-
-
-def page(status: int) -> str:
-    title, text = PAGES[status]
-    return (
-        f'<!DOCTYPE HTML PUBLIC "-//W3C//DTD HTML 3.2 Final//EN">\n<title>{status} {title}</title>\n'
-        f"<h1>{title}</h1>\n<p>{text}</p>\n"
-    )
 
 
 class Model:
