@@ -20,7 +20,9 @@ from scripts.kit.connect import Connection, pages, unless
 from scripts.kit.console import UserError, counted, some
 from scripts.kit.projects import history
 from scripts.kit.projects.history import PipelineExecution
+from scripts.kit.projects.old_record import PREFIX
 from scripts.kit.projects.project import Project
+from scripts.kit.projects.served import OUTCOMES
 from scripts.kit.projects.status import MISSING_PIPELINE
 from scripts.kit.stages import Stage
 from scripts.kit.together import together
@@ -28,8 +30,8 @@ from scripts.kit.together import together
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
 
-RECORD, EVIDENCE = "record/", "evidence/"  # in the project's bucket
-APPROVALS, DECISIONS, OUTCOMES = "record/approvals/", "record/decisions/", "record/outcomes/"
+RECORD, EVIDENCE = PREFIX, "evidence/"  # in the project's bucket
+APPROVALS, DECISIONS = f"{RECORD}approvals/", f"{RECORD}decisions/"
 LARGEST = 10_000_000  # bytes of an entry (pipeline/record.py)
 APPROVER = "ApproveDeployment"  # the action of 30-project.yaml
 
