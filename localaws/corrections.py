@@ -111,6 +111,16 @@ CORRECTIONS = (
         "leaves out what does not fit on the first page",
         "IAM API Reference, ListEntitiesForPolicy",
     ),
+    Correction("policy-in-use", "iam", "deletes a policy that is attached", "IAM API Reference, DeletePolicy"),
+    Correction("policy-of-versions", "iam", "deletes a policy with its versions", "IAM API Reference, DeletePolicy"),
+    Correction("group-in-use", "iam", "deletes a group with its users", "IAM API Reference, DeleteGroup"),
+    Correction("user-in-use", "iam", "deletes a user with access keys", "IAM API Reference, DeleteUser"),
+    Correction("iam-pages", "iam", "ignores the limit of many lists", "IAM API Reference, ListUsers"),
+    Correction("kms-pages", "kms", "ignores the limit of every list", "KMS API Reference, ListKeys"),
+    Correction(
+        "ecr-pages", "ecr", "ignores the limit of repositories", "Amazon ECR API Reference, DescribeRepositories"
+    ),
+    Correction("alarm-pages", "cloudwatch", "ignores the limit of alarms", "CloudWatch API Reference, DescribeAlarms"),
     Correction("names-by-case", "iam", "takes names that differ in their case alone", "IAM API Reference, CreateRole"),
     Correction("iam-markers", "iam", "breaks at a marker that it did not give", "IAM API Reference, Common Errors"),
     Correction("key-by-arn", "kms", "breaks at the ARN of a key in some operations", "KMS API Reference, DisableKey"),

@@ -17,6 +17,7 @@ from typing import Any
 from awslang.errors import NotSupported
 from localaws import moto_bridge, pages
 from localaws.calls import Call, HttpRequest
+from localaws.cut import cut
 from localaws.service import Access, Handler, Service
 
 # botocore's name of a service: its package, and its Service object in the package's service.py.
@@ -133,6 +134,7 @@ def answer_of_moto(call: Call, text: Callable[[], HttpRequest] | None = None) ->
         (200, {}, values) if values is not None else moto_bridge.answer(replace(call, http=text()) if text else call)
     )
     if status < 400:
+        status, headers, body = cut(asked, (status, headers, body))
         pages.remember(asked, body)
         if call.operation in service.consequences:
             service.consequences[call.operation](call, found)

@@ -44,6 +44,7 @@ def moto_alone(monkeypatch: pytest.MonkeyPatch) -> None:
         for parts in ("handlers", "checks", "consequences"):
             monkeypatch.setattr(service, parts, {})
     monkeypatch.setattr(pages, "check", lambda call: None)
+    monkeypatch.setattr(registry, "cut", lambda call, answer: answer)
     monkeypatch.setattr(Key, "to_dict", kms._metadata)
     monkeypatch.delattr(kms.Keys, "__missing__")
     monkeypatch.setattr(Subscription, "publish", subscriptions._publish)

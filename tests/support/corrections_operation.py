@@ -164,3 +164,80 @@ def _(world: World) -> Any:
 @probe("iam-markers", "ValidationError")
 def _(world: World) -> Any:
     return refusal(lambda: world.client("iam").list_roles(Marker=BOGUS))
+
+
+def policy_of(world: World) -> str:
+    document = {"Version": "2012-10-17", "Statement": [{"Effect": "Deny", "Action": "s3:*", "Resource": "*"}]}
+    made = world.client("iam").create_policy(PolicyName=world.name("p"), PolicyDocument=json.dumps(document))
+    return str(made["Policy"]["Arn"])
+
+
+@probe("policy-in-use", "DeleteConflict")
+def _(world: World) -> Any:
+    iam, policy = world.client("iam"), policy_of(world)
+    iam.attach_role_policy(RoleName=trusting_role(world, world.name("role")), PolicyArn=policy)
+    return refusal(lambda: iam.delete_policy(PolicyArn=policy))
+
+
+@probe("policy-of-versions", "DeleteConflict")
+def _(world: World) -> Any:
+    iam, policy = world.client("iam"), policy_of(world)
+    document = {"Version": "2012-10-17", "Statement": [{"Effect": "Deny", "Action": "*", "Resource": "*"}]}
+    iam.create_policy_version(PolicyArn=policy, PolicyDocument=json.dumps(document))
+    return refusal(lambda: iam.delete_policy(PolicyArn=policy))
+
+
+@probe("group-in-use", "DeleteConflict")
+def _(world: World) -> Any:
+    iam, name = world.client("iam"), world.name("crew")
+    iam.create_group(GroupName=name)
+    iam.create_user(UserName=name)
+    iam.add_user_to_group(GroupName=name, UserName=name)
+    return refusal(lambda: iam.delete_group(GroupName=name))
+
+
+@probe("user-in-use", "DeleteConflict")
+def _(world: World) -> Any:
+    iam, name = world.client("iam"), world.name("user")
+    iam.create_user(UserName=name)
+    iam.create_access_key(UserName=name)
+    return refusal(lambda: iam.delete_user(UserName=name))
+
+
+def pages(client: Any, operation: str, member: str, size: int = 1, **of: str) -> list[int]:
+    """How many items each page has."""
+    found = client.get_paginator(operation).paginate(**of, PaginationConfig={"PageSize": size})
+    return [len(page[member]) for page in found]
+
+
+@probe("iam-pages", [1, 1])
+def _(world: World) -> Any:
+    iam = world.client("iam")
+    for number in range(2):
+        iam.create_user(UserName=world.name(f"u{number}"), Path=f"/{world.number}/")
+    return pages(iam, "list_users", "Users", PathPrefix=f"/{world.number}/")
+
+
+@probe("kms-pages", [2, 1])
+def _(world: World) -> Any:
+    kms, key = world.client("kms"), world.key()
+    kms.tag_resource(KeyId=key, Tags=[{"TagKey": f"k{number}", "TagValue": "v"} for number in range(3)])
+    return pages(kms, "list_resource_tags", "Tags", 2, KeyId=key)
+
+
+@probe("ecr-pages", True)
+def _(world: World) -> Any:
+    ecr = world.client("ecr")
+    for number in range(2):
+        ecr.create_repository(repositoryName=world.name(f"r{number}"))
+    return set(pages(ecr, "describe_repositories", "repositories")) == {1}
+
+
+@probe("alarm-pages", [1, 1])
+def _(world: World) -> Any:
+    cloudwatch, prefix = world.client("cloudwatch"), world.name("a") + "-"
+    alarm = {"ComparisonOperator": "GreaterThanThreshold", "EvaluationPeriods": 1, "MetricName": "m", "Namespace": "n"}
+    for number in range(2):
+        name = f"{prefix}{number}"
+        cloudwatch.put_metric_alarm(**alarm, AlarmName=name, Period=60, Statistic="Sum", Threshold=1)
+    return pages(cloudwatch, "describe_alarms", "MetricAlarms", AlarmNamePrefix=prefix)

@@ -31,6 +31,7 @@ from localaws.services.codepipeline.work import Work, failure, zipped
 CONSOLE = "https://console.aws.amazon.com/codesuite/codepipeline"
 APPROVAL_DAYS = 7
 BUILD_MESSAGE = "Build terminated with state: {}"
+UNVERSIONED = "null"  # what was stored before versioning (S3 User Guide, "How S3 Versioning works")
 
 
 def perform(work: Work) -> None:
@@ -124,7 +125,7 @@ def s3_source(work: Work) -> None:
     try:
         if client.get_bucket_versioning(Bucket=bucket).get("Status") != "Enabled":
             raise ActionFailed("ConfigurationError", f"The bucket {bucket} must have versioning enabled to be a source")
-        version = version or client.head_object(Bucket=bucket, Key=key)["VersionId"]
+        version = version or client.head_object(Bucket=bucket, Key=key).get("VersionId", UNVERSIONED)
         found = client.get_object(Bucket=bucket, Key=key, VersionId=version)
     except ClientError as error:
         if error.response["Error"]["Code"] in ("NoSuchKey", "NoSuchBucket", "404"):
@@ -136,11 +137,11 @@ def s3_source(work: Work) -> None:
         "BucketName": bucket,
         "ETag": found["ETag"].strip('"'),
         "ObjectKey": key,
-        "VersionId": found["VersionId"],
+        "VersionId": version,
     }
     work.run.revision = {
-        "revisionId": found["VersionId"],
-        "revisionSummary": f"Amazon S3 version id: {found['VersionId']}",
+        "revisionId": version,
+        "revisionSummary": f"Amazon S3 version id: {version}",
     }
     work.put_artifact(work.output_names[0], found["Body"].read(), ".zip")
 

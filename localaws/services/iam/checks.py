@@ -6,6 +6,8 @@ IAM User Guide, "IAM and AWS STS quotas".
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
+from typing import Any
 
 from awslang.errors import AwsError
 from localaws import moto_bridge, shapes
@@ -51,3 +53,33 @@ def attached_policy(call: Call) -> None:
     known = found.managed_policies if found is not None else {}
     if len(known) >= MANAGED_PER_ROLE and call.params["PolicyArn"] not in known:
         raise AwsError("LimitExceeded", f"Cannot exceed quota for PoliciesPerRole: {MANAGED_PER_ROLE}", 409)
+
+
+@iam.before("DeletePolicy")
+def deleted_policy(call: Call) -> None:
+    """Attached to nothing, and of one version (IAM API Reference, DeletePolicy)."""
+    backend, arn = moto_bridge.backend("iam", call.account, "aws"), call.params["PolicyArn"]
+    holders = [*backend.users.values(), *backend.groups.values(), *backend.roles.values()]
+    if any(arn in holder.managed_policies for holder in holders):
+        raise conflict("Cannot delete a policy attached to entities.")
+    policy = backend.managed_policies.get(arn)
+    if policy is not None and len(policy.versions) > 1:
+        raise conflict("This policy has more than one version. Delete the versions other than the default first.")
+
+
+@iam.before("DeleteGroup")
+def deleted_group(call: Call) -> None:
+    """Without users and policies (IAM API Reference, DeleteGroup)."""
+    group = moto_bridge.backend("iam", call.account, "aws").groups.get(call.params["GroupName"])
+    if group is not None and (group.users or group.policies or group.managed_policies):
+        raise conflict("Cannot delete entity, must remove users and policies from group first.")
+
+
+def deleted_user(user: Any, groups: Iterable[Any]) -> None:
+    """Without access keys, password and groups; moto looks at the policies (IAM API Reference, DeleteUser)."""
+    if user.access_keys or user.password or any(user in group.users for group in groups):
+        raise conflict("Cannot delete entity, must delete access keys, login profile and group memberships first.")
+
+
+def conflict(message: str) -> AwsError:
+    return AwsError("DeleteConflict", message, 409)

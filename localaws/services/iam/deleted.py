@@ -14,6 +14,7 @@ from typing import Any
 from awslang.policy.document import renamed
 from localaws import moto_bridge, registry
 from localaws.calls import Call
+from localaws.services.iam.checks import deleted_user
 from localaws.services.iam.service import iam
 
 
@@ -22,7 +23,10 @@ def principal(call: Call) -> Any:
     """The role or user that the request deletes; None where there is none."""
     backend = moto_bridge.backend("iam", call.account, "aws")
     if call.operation == "DeleteUser":
-        return backend.users.get(call.params["UserName"])
+        user = backend.users.get(call.params["UserName"])
+        if user is not None:
+            deleted_user(user, list(backend.groups.values()))
+        return user
     return next((role for role in list(backend.roles.values()) if role.name == call.params["RoleName"]), None)
 
 

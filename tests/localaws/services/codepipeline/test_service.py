@@ -316,3 +316,22 @@ def test_pipelines_are_listed_tagged_and_deleted(stage: Stage) -> None:
     stage.client.delete_pipeline(name=NAME)
     with pytest.raises(ClientError, match="does not have a pipeline with name"):
         stage.client.get_pipeline_state(name=NAME)
+
+
+def test_a_source_object_needs_a_versioned_bucket_and_may_be_older_than_its_versioning(stage: Stage) -> None:
+    """CodePipeline User Guide, "Amazon S3 source action reference"; S3 User Guide, "How S3 Versioning works"."""
+    s3 = stage.cloud.root(ACCOUNT, REGION).client("s3")
+    s3.create_bucket(Bucket="plain-bucket")
+    s3.put_object(
+        Bucket="plain-bucket", Key="seed.zip", Body=s3.get_object(Bucket=BUCKET, Key="seed.zip")["Body"].read()
+    )
+    given = declaration()
+    given["stages"][0]["actions"][0]["configuration"]["S3Bucket"] = "plain-bucket"
+    execution = stage.create(given)
+    assert stage.ends(execution) == "Failed"
+    details = stage.actions(execution)["Source"]["output"]["executionResult"]["errorDetails"]
+    assert details["code"] == "ConfigurationError"
+    assert "must have versioning enabled" in details["message"]
+    s3.put_bucket_versioning(Bucket="plain-bucket", VersioningConfiguration={"Status": "Enabled"})
+    stage.ends(execution := stage.start())
+    assert stage.actions(execution)["Source"]["output"]["outputVariables"]["VersionId"] == "null"
