@@ -7,6 +7,7 @@ itself cuts is left as it is.
 from __future__ import annotations
 
 import base64
+import re
 from dataclasses import dataclass, field
 from functools import cache
 from typing import Any
@@ -47,7 +48,11 @@ def paging(service: str, operation: str) -> Paging | None:
     except Exception:  # botocore has no paginators of the service, or none of the operation
         return None
     items = found["result_key"][0] if isinstance(found["result_key"], list) else found["result_key"]
-    if "limit_key" not in found or not isinstance(found["input_token"], str) or not found["output_token"].isalnum():
+    if (
+        "limit_key" not in found
+        or not isinstance(found["input_token"], str)
+        or not re.fullmatch(r"[A-Za-z]+", found["output_token"])
+    ):
         return None
     return Paging(found["limit_key"], found["input_token"], items, found["output_token"], found.get("more_results", ""))
 

@@ -70,7 +70,7 @@ def git(world: World) -> str:
 def sdk2(world: World) -> str:
     """Estimator.fit, TrainingJobAnalytics, deploy and predict, and a pipeline of TrainingStep and ModelStep."""
     place = world.place("sdk2")
-    more = {"PROJECT": world.story.project_name, "IRIS": str(ROOT / "seed-code/model-build/iris.csv")}
+    more = {"PROJECT": world.story.project_name, "IRIS": str(ROOT / "seed-code/model-build/data/iris.csv")}
     said = world.run(world.story.scientist, place, program("sdk2", "python"), HERE / "sdk2.py", more=more)
     line = said.strip().splitlines()[-1]
     require("Train Succeeded" in line and "Register-RegisterModel Succeeded" in line, line)
