@@ -1,7 +1,7 @@
 """What SageMaker refuses of settings that are each right: in combination, and on an endpoint that runs. Pure.
 
-Build names all of it before anything is deployed, with the way around it. The template's own Rules say a part of it
-where 50-endpoint.yaml is deployed by hand.
+And what would be without effect beside the others. Build names all of it before anything is deployed, with the way
+around it. The template's own Rules say a part of it where 50-endpoint.yaml is deployed by hand.
 
 SageMaker Developer Guide, "Deploy models with Amazon SageMaker Serverless Inference" (Feature exclusions, conversion),
 "Update endpoints that use auto scaling", "Blue/Green Deployments"; API Reference, BlueGreenUpdatePolicy; that burstable
@@ -34,6 +34,18 @@ NOT_SERVERLESS = {
     "ContainerStartupHealthCheckTimeoutInSeconds": ("", "has no instances that start"),
     "ModelDataDownloadTimeoutInSeconds": ("", "has no instances that start"),
 }
+OF_INSTANCES = ("InstanceType", "InitialInstanceCount", "BakeSeconds", "AdditionalAlarmName")
+OF_SERVERLESS = ("ServerlessMemorySizeInMB", "ServerlessMaxConcurrency")
+# Settings that 50-endpoint.yaml does not use where another one has one of these values; what would give them effect.
+WITHOUT_EFFECT: tuple[tuple[tuple[str, ...], str, tuple[str, ...], str], ...] = (
+    (OF_SERVERLESS, "EndpointKind", ("real-time", "asynchronous"), "serverless"),
+    (OF_INSTANCES, "EndpointKind", ("serverless",), "real-time"),
+    (("TargetInvocationsPerInstance",), "EndpointKind", ("serverless", "asynchronous"), "real-time"),
+    (("TargetBacklogPerInstance",), "EndpointKind", ("serverless", "real-time"), "asynchronous"),
+    (("TargetInvocationsPerInstance", "TargetBacklogPerInstance"), "MaximumInstanceCount", ("0",), "4"),
+    (("TrafficStepPercentage",), "TrafficRoutingType", ("ALL_AT_ONCE",), "CANARY"),
+    (("DataCapturePercentage",), "DataCaptureS3Uri", ("",), "account"),
+)
 COUNTED = ("EndpointKind", "InitialInstanceCount", "DataCaptureS3Uri", "DataCapturePercentage")  # see keeps_count
 
 
@@ -60,14 +72,17 @@ def problems(file: str, given: Mapping[str, str], declared: Mapping[str, Declare
     values = effective(given, declared)
     if not complete(declared):
         return []
-    rules = (*serverless(values), *instances(values), *asynchronous(values), *traffic(values), *network(values))
+    rules = (
+        *serverless(values), *instances(values), *asynchronous(values), *traffic(values), *network(values),
+        *without_effect(values, effective({}, declared)),
+    )  # fmt: skip
     return [f"{file}: Parameters.{name} is {shown(values[name])}: {rule}" for name, rule in rules]
 
 
 def complete(declared: Mapping[str, Declared]) -> bool:
     """Whether the template has the settings that the rules are about."""
-    others = {"InstanceType", "AsyncOutputS3Uri", "TrafficStepPercentage", "BakeSeconds"}
-    return declared.keys() >= {*NOT_SERVERLESS, *COUNTED, *others}
+    unused = {name for names, *_ in WITHOUT_EFFECT for name in names}
+    return declared.keys() >= {*NOT_SERVERLESS, *COUNTED, *unused, "AsyncOutputS3Uri"}
 
 
 Broken = Iterator[tuple[str, str]]  # the setting, and the rule with the way around it
@@ -139,6 +154,20 @@ def network(values: Mapping[str, str]) -> Broken:
     if bool(values["VpcSubnetIds"]) != bool(values["VpcSecurityGroupIds"]):
         missing = "VpcSecurityGroupIds" if values["VpcSubnetIds"] else "VpcSubnetIds"
         yield missing, 'a VPC needs subnets and security groups. Write both, such as "account", or neither'
+
+
+def without_effect(values: Mapping[str, str], defaults: Mapping[str, str]) -> Broken:
+    """Settings that are not left at their default, and that the endpoint does not have beside the others."""
+    named = set()
+    for names, other, where, instead in WITHOUT_EFFECT:
+        for name in names if values[other] in where else ():
+            if values[name] != defaults[name] and name not in named:
+                named.add(name)
+                yield (
+                    name,
+                    f"it has no effect where {other} is {shown(values[other])}. Take it out, or write another {other}, "
+                    f'such as "{instead}"',
+                )
 
 
 # -- on an endpoint that runs --------------------------------------------------------------------

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import dataclass
 from typing import Any
 
 from scripts.kit.console import say
@@ -11,7 +12,24 @@ from scripts.rehearsal.examples import commit
 from scripts.rehearsal.playing import Playing
 
 STAGING_CONFIG = "staging-config.json"
-SETTING, VALUE = "ContainerStartupHealthCheckTimeoutInSeconds", 120  # it costs nothing, and is seen at the endpoint
+
+
+@dataclass(frozen=True)
+class Pushed:
+    """A setting that costs nothing and that AWS shows of an endpoint's configuration.
+
+    shown: where in the production variant; values: of which the first that differs is pushed
+    """
+
+    name: str
+    shown: tuple[str, ...]
+    values: tuple[int, int]
+
+
+OF_INSTANCES = Pushed(
+    "ContainerStartupHealthCheckTimeoutInSeconds", ("ContainerStartupHealthCheckTimeoutInSeconds",), (120, 180)
+)
+OF_SERVERLESS = Pushed("ServerlessMaxConcurrency", ("ServerlessConfig", "MaxConcurrency"), (3, 4))
 
 
 def second_version(story: Playing) -> None:
@@ -34,16 +52,22 @@ def second_version(story: Playing) -> None:
 
 def push(story: Playing) -> None:
     """The setting reaches staging; the approver refuses it, and production stays as it is."""
-    story.execution_id = deploying.started(story, lambda: commit_setting(story))
+    before = variants(story)
+    pushed = OF_SERVERLESS if "ServerlessConfig" in before["staging"] else OF_INSTANCES
+    now = value_at(before["staging"], pushed)
+    value = next(value for value in pushed.values if value != now)
+    story.execution_id = deploying.started(story, lambda: commit_setting(story, pushed.name, value))
     story.require(bool(story.execution_id), f"the push to {deploy_repository(story)} started no pipeline")
-    say(f"    {SETTING} of staging is {VALUE} in {STAGING_CONFIG}: the pipeline started ({story.execution_id})")
+    say(f"    {pushed.name} of staging is {value} in {STAGING_CONFIG}: the pipeline started ({story.execution_id})")
     status = story.wait_for_stage("DeployStaging")
     story.require(status == "Succeeded", f"DeployStaging ended {status}")
-    deploying.give_approval(story, "Rejected", "The endpoint starts in time without it")
+    deploying.give_approval(story, "Rejected", "The endpoint answers well without it")
     status = story.wait_for_execution(story.execution_id)
     story.require(status == "Failed", f"the pipeline ended {status} although the approver refused")
-    found = {stage: setting_of(story, stage) for stage in story.setting.targets}
-    story.require(found == {"staging": VALUE, "prod": None}, f"{SETTING} at the endpoints of the stages: {found}")
+    after = variants(story)
+    found = value_at(after["staging"], pushed)
+    story.require(found == value, f"{pushed.name} of staging is {found}, not {value}")
+    story.require(after["prod"] == before["prod"], "production changed although the approver refused")
     say("    staging has it; the approver refused it, and production stayed as it was")
 
 
@@ -69,19 +93,29 @@ def deploy_repository(story: Playing) -> str:
     return f"sagemaker-{story.project_name}-{story.project_id}-modeldeploy"
 
 
-def commit_setting(story: Playing) -> None:
+def commit_setting(story: Playing, name: str, value: int) -> None:
     """One more setting in the deploy repository's file, as the data scientist pushes it."""
     codecommit, repository = story.scientist.client("codecommit"), deploy_repository(story)
     held = codecommit.get_file(repositoryName=repository, filePath=STAGING_CONFIG)["fileContent"]
     config = json.loads(held)
-    config["Parameters"][SETTING] = str(VALUE)
+    config["Parameters"] = {**config.get("Parameters", {}), name: str(value)}
     content = f"{json.dumps(config, indent=2)}\n"
-    commit(story, "modeldeploy", STAGING_CONFIG, content, "Give the container two minutes to start")
+    commit(story, "modeldeploy", STAGING_CONFIG, content, f"Try {value} as {name}")
 
 
-def setting_of(story: Playing, stage: str) -> Any:
-    """The setting at a stage's endpoint, in the first of its accounts; None where the endpoint has none."""
-    sagemaker = story.owner(story.setting.targets[stage]).client("sagemaker")
-    endpoint = sagemaker.describe_endpoint(EndpointName=deploying.endpoint_name(story, stage))
-    config = sagemaker.describe_endpoint_config(EndpointConfigName=endpoint["EndpointConfigName"])
-    return config["ProductionVariants"][0].get(SETTING)
+def variants(story: Playing) -> dict[str, Any]:
+    """The production variant of each stage's endpoint, in the first of the stage's accounts."""
+    found = {}
+    for stage, account in story.setting.targets.items():
+        sagemaker = story.owner(account).client("sagemaker")
+        endpoint = sagemaker.describe_endpoint(EndpointName=deploying.endpoint_name(story, stage))
+        config = sagemaker.describe_endpoint_config(EndpointConfigName=endpoint["EndpointConfigName"])
+        found[stage] = config["ProductionVariants"][0]
+    return found
+
+
+def value_at(variant: Any, pushed: Pushed) -> Any:
+    """What a variant has of a setting; None for nothing."""
+    for name in pushed.shown:
+        variant = variant.get(name, {})
+    return variant or None

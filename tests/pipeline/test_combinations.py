@@ -210,6 +210,61 @@ def test_a_vpc_needs_subnets_and_security_groups(name: str) -> None:
     assert build(VpcSubnetIds="subnet-1a2b,subnet-3c4d", VpcSecurityGroupIds="sg-1a") == []
 
 
+# -- what would be without effect ------------------------------------------------------------------
+
+OTHER = {  # of each setting a value that is not its default
+    "InstanceType": "ml.m5.xlarge", "AdditionalAlarmName": "mine", "EnableNetworkIsolation": "true",
+    "DataCaptureS3Uri": "account", "VpcSubnetIds": "subnet-1a2b", "VpcSecurityGroupIds": "sg-1a2b",
+    "VolumeKmsKeyId": "alias/volumes", "ServerlessMemorySizeInMB": "4096", "TrafficRoutingType": "LINEAR",
+    "DataCapturePercentage": "20", "TrafficStepPercentage": "20", "AsyncOutputS3Uri": "s3://bucket/answers",
+    "ContainerStartupHealthCheckTimeoutInSeconds": "900", "ModelDataDownloadTimeoutInSeconds": "900",
+    "VolumeSizeInGB": "64", "EndpointKind": "serverless",
+    "InitialInstanceCount": "7", "MaximumInstanceCount": "7", "TargetInvocationsPerInstance": "7",
+    "TargetBacklogPerInstance": "7", "ServerlessMaxConcurrency": "7", "MaximumServerErrorsPerMinute": "7",
+    "MaximumClientErrorsPerMinute": "7", "MaximumModelLatencyMicroseconds": "7",
+    "BakeSeconds": "600",
+}  # fmt: skip
+ASYNCHRONOUS = {"EndpointKind": "asynchronous", "AsyncOutputS3Uri": "account"}
+BESIDES = [
+    {}, {"EndpointKind": "serverless"}, ASYNCHRONOUS, SCALED, {**ASYNCHRONOUS, **SCALED}, CAPTURE,
+    {"TrafficRoutingType": "CANARY", "InitialInstanceCount": "2"},
+]  # fmt: skip
+
+
+def made(given: dict[str, str]) -> list[object]:
+    """The resources of 50-endpoint.yaml with these settings."""
+    stack = evaluator(ENDPOINT, {**WRITTEN, **given})
+    return [(name, stack.resource(name)) for name in stack.active()]
+
+
+def test_each_setting_of_an_endpoint_has_another_value_here() -> None:
+    of_endpoint = declared_parameters(ENDPOINT).keys() & DECLARED.keys() - set(WRITTEN_HERE)
+    assert sorted(OTHER) == sorted(of_endpoint)
+
+
+@pytest.mark.parametrize("beside", BESIDES, ids=lambda given: "-".join(given.values()) or "defaults")
+def test_a_setting_that_changes_nothing_beside_the_others_is_refused_and_no_other_is(beside: dict[str, str]) -> None:
+    """Whatever the template gets: what its resources do not show is no setting that a team may believe in."""
+    assert build(**beside) == []
+    before = made(beside)
+    for name in OTHER.keys() - beside.keys():
+        given = {**beside, name: OTHER[name]}
+        said = build(**given)
+        if made(given) == before:
+            assert said, f"{name} changes nothing, and Build takes it"
+        for line in (line for line in said if f"Parameters.{name} is " in line and "it has no effect" in line):
+            assert made(given) == before, f"{name} changes something: {line}"
+
+
+def test_what_has_no_effect_is_refused_with_both_ways_round() -> None:
+    assert only(build(ServerlessMemorySizeInMB="4096")) == (
+        'prod-config.json: Parameters.ServerlessMemorySizeInMB is "4096": it has no effect where EndpointKind is '
+        '"real-time". Take it out, or write another EndpointKind, such as "serverless"'
+    )
+    assert build(ServerlessMemorySizeInMB="2048", EndpointKind="real-time") == [], "the default changes nothing either"
+    assert 'where DataCaptureS3Uri is "". Take it out' in only(build(DataCapturePercentage="20"))
+
+
 def rules_refuse(given: dict[str, str]) -> bool:
     """Whether the Rules of 50-endpoint.yaml refuse these settings."""
     try:

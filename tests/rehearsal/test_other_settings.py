@@ -1,6 +1,6 @@
 """The shipped settings changed before the first deployment: another Region, both stages serverless.
 
-The Region has no Lambda compute, so that every build runs on EC2.
+The Region has no Lambda compute, so that every build runs on EC2. Then a setting that fits the kind is pushed.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from scripts.kit.bundle import pack
-from scripts.rehearsal import chapters
+from scripts.rehearsal import afterwards, chapters
 from scripts.rehearsal.embedded import embedded_aws
 from scripts.rehearsal.story import Story
 from tests.support import ROOT
@@ -43,3 +43,7 @@ def test_both_stages_are_serverless_in_a_region_without_lambda_compute(
         assert {one["environment"]["type"] for one in made} == {"LINUX_CONTAINER"}
         limits = {one["name"].rpartition("-")[2]: one["timeoutInMinutes"] for one in made}
         assert (limits["build"], limits["gate"]) == (30, 30)
+        afterwards.push(story)
+        shown = [one["ServerlessConfig"]["MaxConcurrency"] for one in afterwards.variants(story).values()]
+        assert shown == [3, 5]
+        assert len(story.executions()) == 3, "the project's, the approval's and the push's"

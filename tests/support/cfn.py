@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from functools import cache
 from typing import Any
 
 from awslang.template import parameters
+from awslang.template import template as templates
 from awslang.template.intrinsics import Evaluator
-from awslang.template.template import parse
 
 
 def pseudo_parameters(account: str, region: str) -> dict[str, Any]:
@@ -28,6 +29,8 @@ PSEUDO = pseudo_parameters("111111111111", "us-east-1") | {
 }
 EXPORTS = {"network-Vpc": "vpc-1"}
 RESOLVED = {("ssm", "name:2"): "two", ("ssm-secure", "p"): "hidden", ("secretsmanager", "s:SecretString:k"): "secret"}
+
+parse = cache(templates.parse)  # a file of the kit is asked about many times
 
 
 def evaluator(
