@@ -1,7 +1,7 @@
-"""moto's lists cut to the page that was asked for: it leaves out the limit of many operations, and gives everything.
+"""Lists cut to the page that was asked for: moto leaves out the limit of many operations and gives everything.
 
-One mechanism for every operation that botocore's paginators know (its limit, its list, its token). A list that moto
-itself cuts is left as it is.
+One mechanism for every operation that botocore's paginators know (its limit, its list, its token), whether moto or a
+handler answers. A list that comes cut already is left as it is.
 """
 
 from __future__ import annotations

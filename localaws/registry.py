@@ -113,7 +113,7 @@ def output(call: Call, handler: Handler) -> dict[str, Any]:
     assert service is not None  # it has the handler
     service.check_input(call)
     pages.check(call)
-    answer = handler(call) or {}
+    answer: dict[str, Any] = cut(call, (200, {}, handler(call) or {}))[2]
     pages.remember(call, answer)
     return answer
 

@@ -248,7 +248,9 @@ def validate_template(call: Call) -> dict[str, Any]:
 @cloudformation.operation("GetTemplateSummary")
 def get_template_summary(call: Call) -> dict[str, Any]:
     params = call.params
-    refuse_unsupported_parameters(params, "TemplateSummaryConfig")
+    refuse_unsupported_parameters(params)
+    if (params.get("TemplateSummaryConfig") or {}).get("TreatUnrecognizedResourceTypesAsWarnings"):
+        raise NotSupported("cloudformation: TreatUnrecognizedResourceTypesAsWarnings")
     if params.get("StackSetName"):
         raise NotSupported("cloudformation: GetTemplateSummary of a stack set")
     body = stack_for(call).body if params.get("StackName") else template_body(call, params)

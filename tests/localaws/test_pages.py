@@ -37,6 +37,8 @@ def sample(shape: Any, name: str) -> Any:
         return {member: sample(shape.members[member], member) for member in shape.required_members}
     if shape.type_name == "list":
         return [sample(shape.member, name)] * max(1, shape.metadata.get("min", 0))
+    if shape.type_name in ("boolean", "map"):
+        return False if shape.type_name == "boolean" else {}
     if shape.type_name in ("integer", "long"):
         return shape.metadata.get("min", 1)
     if shape.type_name == "timestamp":

@@ -57,7 +57,7 @@ CONFIGURED = ("Runtime", "Role", "Handler", "Description", "Timeout", "MemorySiz
               "EphemeralStorage", "TracingConfig", "LoggingConfig")  # fmt: skip
 NOT_SUPPORTED = ("Layers", "FileSystemConfigs", "CodeSigningConfigArn", "ImageConfig", "KMSKeyArn", "TenancyConfig",
             "CapacityProviderConfig", "DurableConfig", "RuntimeConfig", "AcceleratorConfig", "PublishTo",
-            "SourceKMSKeyArn", "ImageUri", "S3ObjectStorageMode")  # fmt: skip
+            "SourceKMSKeyArn", "ImageUri")  # fmt: skip
 
 
 def refuse_unsupported(params: Mapping[str, Any]) -> None:
@@ -69,6 +69,8 @@ def refuse_unsupported(params: Mapping[str, Any]) -> None:
         asked_for.append("VpcConfig")
     if (params.get("TracingConfig") or {}).get("Mode", "PassThrough") != "PassThrough":
         asked_for.append("TracingConfig Active")
+    if params.get("S3ObjectStorageMode", "COPY") != "COPY":
+        asked_for.append("S3ObjectStorageMode REFERENCE")
     if (params.get("SnapStart") or {}).get("ApplyOn", "None") != "None":
         asked_for.append("SnapStart")
     if (params.get("LoggingConfig") or {}).get("LogFormat", "Text") != "Text":

@@ -214,8 +214,8 @@ def refuse_without_quota(call: Call, compute: str) -> None:
 
 def with_overrides(project: dict[str, Any], params: dict[str, Any]) -> dict[str, Any]:
     """The project as this one build sees it."""
-    for name in params:
-        if name not in OVERRIDES and name not in OTHER_START:
+    for name, value in params.items():
+        if name not in OVERRIDES and name not in OTHER_START and value:
             raise NotSupported(f"codebuild:StartBuild with {name}")
     changed = copy.deepcopy(project)
     for name, path in OVERRIDES.items():

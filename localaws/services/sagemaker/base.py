@@ -41,9 +41,30 @@ def now() -> datetime:
     return datetime.now(UTC)
 
 
+# What SageMaker takes where a member is left out (API Reference, the page of each type and operation): no question.
+DEFAULTS = {
+    "CrossAccountFilterOption": "SameAccount",
+    "EnableEnhancedMetrics": False,
+    "EnableMultipleJobs": False,
+    "HomeEfsFileSystemCreation": "Enabled",
+    "MetricPublishFrequencyInSeconds": 60,
+    "RecordWrapperType": "None",
+    "RepositoryAccessMode": "Platform",
+    "SkipModelValidation": "None",
+    "TagPropagation": "DISABLED",
+}
+
+
+def is_default(name: str, value: Any) -> bool:
+    """Whether a member says no more than if it were left out; a structure does where each of its members does."""
+    if isinstance(value, dict):
+        return all(is_default(inner, of) for inner, of in value.items())
+    return value in (None, [], "", False) or value == DEFAULTS.get(name)
+
+
 def only(params: Mapping[str, Any], where: str, *supported: str) -> None:
     """NotSupported where the request asks for something beside what is supported here."""
-    asked = [name for name, value in params.items() if name not in supported and value not in (None, [], {}, "", False)]
+    asked = [name for name, value in params.items() if name not in supported and not is_default(name, value)]
     if asked:
         raise NotSupported(f"{where} with {', '.join(sorted(asked))}")
 

@@ -8,6 +8,7 @@ Domains of IAM Identity Center (AuthMode SSO) have none here.
 from __future__ import annotations
 
 import itertools
+from operator import itemgetter
 from typing import Any
 
 from awslang.errors import AwsError, NotSupported
@@ -70,14 +71,20 @@ def update_user_profile(call: Call) -> dict[str, Any]:
 
 @sagemaker.operation("ListUserProfiles")
 def list_user_profiles(call: Call) -> dict[str, Any]:
-    """In the order of their creation."""
-    base.only(call.params, "ListUserProfiles", "DomainIdEquals", "UserProfileNameContains", "NextToken", "MaxResults")
+    """In the order of their creation, which is the default (API Reference, "ListUserProfiles")."""
+    base.only(
+        call.params, "ListUserProfiles", "DomainIdEquals", "UserProfileNameContains", "NextToken", "MaxResults",
+        "SortBy", "SortOrder",
+    )  # fmt: skip
     wanted, part = call.params.get("DomainIdEquals"), call.params.get("UserProfileNameContains", "").lower()
     items = [
         {name: profile[name] for name in SUMMARY}
         for (domain, profile_name), profile in domains.known(call).profiles.items()
         if wanted in (None, domain) and part in profile_name
     ]
+    items.sort(key=itemgetter(call.params.get("SortBy", "CreationTime")))
+    if call.params.get("SortOrder") == "Descending":
+        items.reverse()
     return base.page(items, call.params, "UserProfiles")
 
 

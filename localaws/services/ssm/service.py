@@ -89,13 +89,16 @@ def _look(call: Call, asked: str) -> dict[str, Any]:
     return versions[int(selector) - 1] | {"Selector": f":{selector}"}
 
 
+DEFAULT_KEY = "alias/aws/ssm"  # of a SecureString whose key is left out (API Reference, PutParameter: KeyId)
+
+
 @ssm.operation("PutParameter")
 def put_parameter(call: Call) -> dict[str, Any]:
     shapes.check(call)
     params = call.params
     name, value = params["Name"], params["Value"]
     for key in ("KeyId", "AllowedPattern", "Policies"):
-        if params.get(key):
+        if params.get(key) and (key, params[key]) != ("KeyId", DEFAULT_KEY):
             raise NotSupported(f"ssm:PutParameter with {key}")
     if params.get("Tier", "Standard") != "Standard" or params.get("DataType", "text") != "text":
         raise NotSupported("ssm:PutParameter with another tier than Standard or another data type than text")
@@ -160,7 +163,9 @@ def get_parameters_by_path(call: Call) -> dict[str, Any]:
 
 @ssm.operation("DescribeParameters")
 def describe_parameters(call: Call) -> dict[str, Any]:
-    if asked := sorted(call.params):
+    if asked := sorted(
+        name for name, value in call.params.items() if value and name not in ("MaxResults", "NextToken")
+    ):
         raise NotSupported(f"ssm:DescribeParameters with {', '.join(asked)}")
     listed = sorted(_store(call).parameters.values(), key=lambda parameter: parameter.name)
     return {"Parameters": [{k: v for k, v in p.shown().items() if k != "Value"} | {"Tier": "Standard"} for p in listed]}
