@@ -21,8 +21,8 @@ from moto.core.utils import get_service_model
 from localaws import supported
 from localaws.cloud import Cloud
 from scripts.rehearsal.embedded import embedded_aws
-from tests.localaws.test_pages import NEEDED, sample
 from tests.support.authorization import trust
+from tests.support.least_requests import NEEDED, sample
 
 ACCOUNT, REGION = "111111111111", "us-east-1"
 USERS = ("codebuild", "lambda", "sagemaker", "states")  # of the role in the requests

@@ -30,6 +30,7 @@ STORIES = {
     "kit/test_bad_input.py",
     "kit/test_many_accounts.py",
     "kit/test_profile.py",
+    "localaws/test_defaults.py",
     "kit/test_self_managed.py",
     "localaws/services/sagemaker/test_deployment_rollback.py",
     "localaws/services/test_strict.py",
