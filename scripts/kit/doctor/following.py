@@ -7,10 +7,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cache
 
 from scripts.kit.doctor.facts.data_science import DATA_SCIENTIST
+from scripts.kit.doctor.facts.protected import OF_PROJECTS, kit_roles
 from scripts.kit.doctor.findings import Finding
-from scripts.kit.names import MODELS_STACK, PEOPLE_STACK, ROLES_STACK, SHARED_STACK, STUDIO_STACK
+from scripts.kit.names import MODELS_STACK, PEOPLE_STACK, SHARED_STACK, STUDIO_STACK
+from scripts.kit.stacks.data_science import stack_of
 
 # What each stack of the data science account makes, by the checks that miss it.
 OF_STACKS: Mapping[str, frozenset[str]] = {
@@ -23,19 +26,18 @@ OF_STACKS: Mapping[str, frozenset[str]] = {
     SHARED_STACK: frozenset(
         {
             "approvals-topic-missing", "approvals-unheard", "bundle-bucket-missing", "external-id-differs",
-            "external-id-missing", "project-role-missing", "project-role-trust", "rule-disabled", "rule-missing",
-            "seed-missing", "starter-missing", "starter-role",
+            "external-id-missing", "rule-disabled", "rule-missing", "seed-missing", "starter-missing", "starter-role",
         }
     ),
-    ROLES_STACK: frozenset({"project-role-missing", "project-role-trust"}),
     PEOPLE_STACK: frozenset(
         {
-            "approvers-none", "project-creator-missing", "project-role-missing", "studio-role-policy",
-            "template-role-gaps", "template-role-missing", "template-role-pass", "template-role-trust",
+            "approvers-none", "project-creator-missing", "studio-role-policy", "template-role-gaps",
+            "template-role-missing", "template-role-pass", "template-role-trust",
         }
     ),
     STUDIO_STACK: frozenset({"domain-missing", "studio-role-missing", "studio-role-policy"}),
 }  # fmt: skip
+OF_ROLES = frozenset({"project-role-missing", "project-role-trust"})  # each role has its stack
 # What the stack of a target account makes.
 OF_TARGETS = frozenset(
     {
@@ -54,14 +56,24 @@ class Group:
     beneath: list[Finding] = field(default_factory=list)
 
 
+@cache
+def stacks_of_roles() -> Mapping[str, str]:
+    """The stack that makes each role of the projects, by the role as a finding names it."""
+    return {f"role service-role/{name}": stack_of(role.template) for name, role in kit_roles(OF_PROJECTS).items()}
+
+
 def follows(one: Finding, cause: Finding) -> bool:
     """Whether the first finding follows from the second."""
     if cause.check.id in STACK_GONE and one.place.account == cause.place.account:
         stack = cause.place.resource.removeprefix("stack ")
+        if one.check.id in OF_ROLES:
+            return stack == stacks_of_roles().get(one.place.resource)
         closed = stack == PEOPLE_STACK and one.check.id.startswith("could-") and DATA_SCIENTIST in one.fix
         return closed or one.check.id in OF_STACKS.get(stack, ())
     if cause.check.id in TARGET_GONE:
         return one.check.id in OF_TARGETS and one.place.account == cause.place.account
+    if cause.check.id == "approvals-topic-missing":  # what a policy allows on it, none of its own denies
+        return one.check.id == "could-message-approvers"
     if cause.check.id == "stage-stack-failed":  # its stack set bears the same name
         return one.check.id == "stage-outdated" and one.place.resource == cause.place.resource.replace(
             "stack", "stack set", 1
@@ -70,13 +82,17 @@ def follows(one: Finding, cause: Finding) -> bool:
 
 
 def grouped(findings: Iterable[Finding]) -> Sequence[Group]:
-    """Every finding once: by itself, or beneath the first one that it follows from."""
+    """Every finding once: by itself, or beneath the first one that it follows from, in one step or more."""
     listed = [*findings]
-    groups = [Group(one) for one in listed if not any(follows(one, cause) for cause in listed)]
+    causes = {id(one): next((cause for cause in listed if follows(one, cause)), None) for one in listed}
+    groups = {id(one): Group(one) for one in listed if not causes[id(one)]}
     for one in listed:
-        if of := next((group for group in groups if follows(one, group.first)), None):
-            of.beneath.append(one)
-    return groups
+        root = one
+        while cause := causes[id(root)]:
+            root = cause
+        if root is not one:
+            groups[id(root)].beneath.append(one)
+    return [*groups.values()]
 
 
 def roots(groups: Iterable[Group]) -> Iterator[Finding]:

@@ -67,14 +67,21 @@ def total(findings: Sequence[Finding], left_out: int = 0) -> str:
 def as_data(
     findings: Sequence[Finding], left_out: Iterable[NotChecked], expected: Iterable[Expected] = ()
 ) -> dict[str, Any]:
-    groups = grouped(findings)
-    why = {id(one): f"{group.first.check.id} {group.first.place.resource}" for group in groups for one in group.beneath}
+    causes = {id(one): group.first for group in grouped(findings) for one in group.beneath}
     return {
-        "findings": [found.as_data() | {"follows": why.get(id(found), "")} for found in findings],
+        "findings": [with_cause(found, causes.get(id(found))) for found in findings],
         "expected": [one.as_data() for one in expected],
         "not_checked": [note.as_data() for note in left_out],
         "errors": sum(found.check.severity == "error" for found in findings),
     }
+
+
+def with_cause(found: Finding, cause: Finding | None) -> dict[str, Any]:
+    """A finding with the one that it follows from: whose fix is the one to do, unless --fix sends its own."""
+    if not cause:
+        return found.as_data() | {"follows": ""}
+    fix = found.fix if found.place.request else cause.fix
+    return found.as_data() | {"follows": f"{cause.check.id} {cause.place.resource}", "fix": fix}
 
 
 def table() -> str:

@@ -34,6 +34,11 @@ PROJECT_TAGS = ("sagemaker:project-id", "sagemaker:project-name")  # of a projec
 GONE = {"DELETE_COMPLETE", "DELETE_SKIPPED"}  # what a resource's status says once its stack no longer holds it
 
 
+def stack_of(template: str) -> str:
+    """The stack of the data science account that a template is deployed as, e.g. 12-project-roles."""
+    return next(stack for stack, file in TEMPLATES.items() if template in file)
+
+
 def stack(settings: Settings, name: str, parameters: dict[str, str], version: str) -> stacks.WantedStack:
     file = TEMPLATES[name]
     body = (pack.ROOT / file).read_text(encoding="utf-8")

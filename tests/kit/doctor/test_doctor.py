@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import re
 from collections.abc import Iterator
@@ -16,7 +17,7 @@ from scripts.kit.doctor.findings import Finding, Place
 from scripts.kit.doctor.following import OF_STACKS, OF_TARGETS, STACK_GONE, TARGET_GONE
 from scripts.kit.doctor.merge import merged
 from scripts.kit.doctor.reader import Reader
-from scripts.kit.names import SHARED_STACK
+from scripts.kit.names import ROLES_STACK, SHARED_STACK
 from scripts.rehearsal import setting as people
 from scripts.rehearsal.embedded import embedded_aws
 from tests.kit.doctor.cases import cases, swapped
@@ -26,6 +27,7 @@ from tests.kit.doctor.cases.projects import another_version, own_image, project_
 from tests.kit.doctor.cases.self_managed import targets
 from tests.kit.doctor.cases.sizes import IRELAND, storage_in_ireland
 from tests.kit.doctor.cases.storage import OTHERS
+from tests.kit.doctor.cases.targets import stack
 from tests.support import ROOT, cures
 from tests.support.doctor_break import check_broken
 from tests.support.doctor_world import World, make_world
@@ -82,6 +84,24 @@ def test_what_follows_from_a_broken_stack_is_listed_beneath_it() -> None:
     follows = [found["follows"] for found in report.as_data(listed, [])["findings"]]
     assert follows == [f"kit-stack-failed stack {SHARED_STACK}", "", "", ""]
     assert all(ids <= set(CHECKS) for ids in (*OF_STACKS.values(), OF_TARGETS, STACK_GONE, TARGET_GONE))
+
+
+def test_what_is_gone_is_listed_beneath_its_own_stack_and_the_cure_is_that_stacks(world: World) -> None:
+    """Advice to make a bucket or a topic by hand would be in the way of the stack that makes it."""
+    gone = ("starter-missing", "approvals-topic-missing", "external-id-missing", "project-role-missing")
+    with contextlib.ExitStack() as broken:
+        for case in gone:
+            broken.enter_context(CASES[case].broken(world))  # a role of template 12 is gone, and three of 11
+        broken.enter_context(swapped(stack(world, world.account, SHARED_STACK), "status", "ROLLBACK_FAILED"))
+        shown = world.doctor()[1]["findings"]
+    by_id = {found["id"]: found for found in shown}
+    assert len(shown) == len(by_id)
+    assert by_id.keys() == {*gone, "kit-stack-failed", "could-message-approvers"}
+    for id in (*gone[:3], "could-message-approvers"):  # the last one follows from the topic
+        assert by_id[id]["follows"] == f"kit-stack-failed stack {SHARED_STACK}"
+        assert by_id[id]["fix"] == by_id["kit-stack-failed"]["fix"]
+    assert by_id["project-role-missing"]["follows"] == ""
+    assert ROLES_STACK in by_id["project-role-missing"]["fix"]
 
 
 @pytest.mark.parametrize("id", sorted(id for id in CASES if not CASES[id].alone))

@@ -14,8 +14,8 @@ from scripts.kit.doctor.facts.stacks import EXTERNAL_ID_PARAMETER, PREFIX, START
 from scripts.kit.doctor.findings import Place, Request, check, here
 from scripts.kit.doctor.reader import known
 from scripts.kit.doctor.snapshot import Snapshot
-from scripts.kit.names import MODELS_STACK, PEOPLE_STACK, SHARED_STACK, STUDIO_ROLE, STUDIO_STACK
-from scripts.kit.stacks.data_science import TEMPLATES, templates
+from scripts.kit.names import MODELS_STACK, SHARED_STACK, STUDIO_ROLE, STUDIO_STACK
+from scripts.kit.stacks.data_science import TEMPLATES, stack_of, templates
 from scripts.kit.stacks.ways_out import way_out
 
 
@@ -91,14 +91,8 @@ def model_region_missing(facts: Snapshot) -> Iterator[Place]:
 )
 def project_role_missing(facts: Snapshot) -> Iterator[Place]:
     for name, role in kit_roles(OF_PROJECTS).items():
-        stack = next(stack for stack, file in TEMPLATES.items() if role.template in file)
-        if facts.data_science.roles[name] is None and facts.data_science.standing(stack):
-            yield here(
-                facts,
-                f"role service-role/{name}",
-                "the stack exists, but its role does not",
-                come_back(stack),
-            )
+        if facts.data_science.roles[name] is None:
+            yield here(facts, f"role service-role/{name}", "there is no such role", come_back(stack_of(role.template)))
 
 
 @check(
@@ -144,8 +138,7 @@ def studio_role_missing(facts: Snapshot) -> Iterator[Place]:
 )
 def studio_role_policy(facts: Snapshot) -> Iterator[Place]:
     for role, policies in facts.data_science.studio_roles.items():
-        missing = policies is not None and known(policies) and DATA_SCIENTIST not in policies
-        if missing and facts.data_science.standing(PEOPLE_STACK):
+        if policies is not None and known(policies) and DATA_SCIENTIST not in policies:
             arn = f"arn:{facts.partition}:iam::{facts.account}:policy/{DATA_SCIENTIST}"
             name = role.rsplit("/", 1)[-1]
             yield here(
@@ -163,11 +156,11 @@ def studio_role_policy(facts: Snapshot) -> Iterator[Place]:
     "The projects' tests read it when they start.",
 )
 def external_id_missing(facts: Snapshot) -> Iterator[Place]:
-    if facts.data_science.external_id is None and facts.data_science.standing(SHARED_STACK):
+    if facts.data_science.external_id is None:
         yield here(
             facts,
             f"parameter {EXTERNAL_ID_PARAMETER}",
-            "the stack exists, but its parameter does not",
+            "there is no such parameter",
             f"aws ssm put-parameter --type String --name {EXTERNAL_ID_PARAMETER} "
             f"--value {facts.settings.tester_external_id}",
         )
@@ -198,11 +191,11 @@ def external_id_differs(facts: Snapshot) -> Iterator[Place]:
     "An approved version starts no pipeline: the event rules point at it.",
 )
 def starter_missing(facts: Snapshot) -> Iterator[Place]:
-    if facts.data_science.starter is None and facts.data_science.standing(SHARED_STACK):
+    if facts.data_science.starter is None:
         yield here(
             facts,
             f"state machine {STARTER}",
-            "the stack exists, but its state machine does not",
+            "there is no such state machine",
             f"{come_back(SHARED_STACK)} (Starter)",
         )
 
@@ -234,13 +227,8 @@ def starter_role(facts: Snapshot) -> Iterator[Place]:
 )
 def rule_missing(facts: Snapshot) -> Iterator[Place]:
     for name, rule in facts.data_science.rules.items():
-        if rule is None and facts.data_science.standing(SHARED_STACK):
-            yield here(
-                facts,
-                f"rule {name}",
-                "the stack exists, but its rule does not",
-                come_back(SHARED_STACK),
-            )
+        if rule is None:
+            yield here(facts, f"rule {name}", "there is no such rule", come_back(SHARED_STACK))
 
 
 @check(
@@ -264,7 +252,7 @@ def rule_disabled(facts: Snapshot) -> Iterator[Place]:
     "The pipeline's approval fails when it cannot publish to it.",
 )
 def approvals_topic_missing(facts: Snapshot) -> Iterator[Place]:
-    if facts.data_science.topic is None and facts.data_science.standing(SHARED_STACK):
+    if facts.data_science.topic is None:
         arn = f"arn:{facts.partition}:sns:{facts.region}:{facts.account}:{TOPIC}"
         policy = topic_policy(arn, of_account(facts.partition, facts.account, facts.region))
         attributes = json.dumps({"Policy": policy})

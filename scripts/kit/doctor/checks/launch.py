@@ -142,10 +142,8 @@ def launch_role_gaps(facts: Snapshot) -> Iterator[Place]:
 )
 def template_role_missing(facts: Snapshot) -> Iterator[Place]:
     if facts.hosted.want and facts.hosted.role is None:
-        what, fix = "there is no such role", facts.make_accounts
-        if facts.data_science.hosting:
-            what, fix = "the stack exists, but its role does not", come_back(PEOPLE_STACK)
-        yield here(facts, f"role {S3_LAUNCH_ROLE}", what, fix)
+        fix = come_back(PEOPLE_STACK) if facts.data_science.hosting else facts.make_accounts
+        yield here(facts, f"role {S3_LAUNCH_ROLE}", "there is no such role", fix)
 
 
 @check(

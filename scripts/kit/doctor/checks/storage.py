@@ -25,7 +25,7 @@ CLOSED = ("BlockPublicAcls", "IgnorePublicAcls", "BlockPublicPolicy", "RestrictP
     "`make publish` uploads to it, and new projects take their seed code from it.",
 )
 def bundle_bucket_missing(facts: Snapshot) -> Iterator[Place]:
-    if facts.storage.bundle is None and facts.data_science.standing(SHARED_STACK):
+    if facts.storage.bundle is None:
         name = bundle_bucket(facts.account, facts.region)
         fix = f"{make_bucket(facts, name, SHARED_STACK, 'BundleBucket')}\nthen {facts.make_publish}"
         yield here(facts, f"bucket {name}", "there is no such bucket", fix)
@@ -33,7 +33,8 @@ def bundle_bucket_missing(facts: Snapshot) -> Iterator[Place]:
 
 def make_bucket(facts: Snapshot, name: str, stack: str, resource: str) -> str:
     """The commands that bring a bucket back with the versions and the policy that its stack gave it."""
-    found = facts.data_science.stacks[stack]
+    if not (found := facts.data_science.stacks[stack]):
+        return facts.make_accounts
     resolved = differences.resolve(found.body, found.parameters, facts.account, facts.region)
     policy = json.dumps(resolved[f"{resource}Policy"][1]["PolicyDocument"])
     policy = policy.replace(f"${{{resource}:Arn}}", f"arn:{facts.partition}:s3:::{name}")
@@ -52,7 +53,7 @@ def make_bucket(facts: Snapshot, name: str, stack: str, resource: str) -> str:
     "Training writes to it, and every endpoint reads from it.",
 )
 def model_bucket_missing(facts: Snapshot) -> Iterator[Place]:
-    if facts.storage.models is None and facts.data_science.standing(MODELS_STACK):
+    if facts.storage.models is None:
         name = model_bucket(facts.account, facts.region)
         fix = make_bucket(facts, name, MODELS_STACK, "ModelBucket")
         yield here(facts, f"bucket {name}", "there is no such bucket", fix)

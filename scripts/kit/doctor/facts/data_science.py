@@ -44,14 +44,11 @@ class DataScience:
         """The outputs of all stacks that exist."""
         return {name: value for stack in self.stacks.values() if stack for name, value in stack.outputs.items()}
 
-    def standing(self, name: str) -> bool:
-        """Whether a stack is there and whole: what one that failed lacks comes with the next `make accounts`."""
-        return bool(self.stacks[name]) and not self.stacks[name].broken
-
     @property
     def hosting(self) -> bool:
         """Whether template 13 made what project templates in S3 need: what is gone of it was deleted by hand."""
-        return self.standing(PEOPLE_STACK) and self.stacks[PEOPLE_STACK].parameters["ProjectTemplatesInS3"] == "true"
+        people = self.stacks[PEOPLE_STACK]
+        return bool(people) and people.parameters["ProjectTemplatesInS3"] == "true"
 
 
 def gather(reader: Reader, settings: Settings, partition: str) -> DataScience:
