@@ -6,7 +6,7 @@ AWS CloudFormation API Reference, the page of each operation; User Guide, "How C
 - deploy.py, updates.py, steps.py, deployment.py: the work on a stack's resources
 - stack_policies.py: what an update must leave alone
 - provider.py, providers/: what carries out each resource type; providers/signals.py: what a stack waits for
-- stacksets/: stack sets
+- stacksets/: stack sets; drift/: what differs from the template
 
-Not supported: notification topics, rollback triggers, resource imports, CancelUpdateStack.
+Not supported: notification topics, rollback triggers, drift of stack sets.
 """

@@ -84,7 +84,13 @@ def _stack_set_types(call: Call, owner: str) -> list[str]:
 
 
 def further(call: Call, arns: list[str], keys: Mapping[str, tuple[str, ...]]) -> Iterator[Need]:
-    """An update that sets a stack policy needs the action of SetStackPolicy too; tags need those of tagging."""
+    """An update that sets a stack policy needs the action of SetStackPolicy too; tags need those of tagging.
+
+    Drift detection needs two actions more (User Guide, "Detect unmanaged configuration changes …", Considerations).
+    """
+    if call.operation in ("DetectStackDrift", "DetectStackResourceDrift"):
+        yield from (need_of(call, "cloudformation", "DetectStackResourceDrift", stack, keys) for stack in arns)
+        yield need_of(call, "cloudformation", "BatchDescribeTypeConfigurations", "*", keys)
     if call.operation == "UpdateStack" and any("StackPolicy" in name for name in call.params):
         yield from (need_of(call, "cloudformation", "SetStackPolicy", stack, keys) for stack in arns)
     if call.operation in ("CreateStack", "UpdateStack", "CreateChangeSet") and "Tags" in call.params:

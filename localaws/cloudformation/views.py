@@ -14,13 +14,14 @@ from awslang.template.parameters import no_echo
 from awslang.template.template import Template
 from localaws.calls import Call
 from localaws.cloudformation.changesets import find_change_set
+from localaws.cloudformation.drift import service as drift
 from localaws.cloudformation.goals import needed_capabilities, read
 from localaws.cloudformation.requests import clean, page, refuse_unsupported_parameters, stack_for, template_body
 from localaws.cloudformation.service import cloudformation
 from localaws.cloudformation.stacks import Resource, Stack, find_stack, stacks_of
 
 
-def show_stack(stack: Stack) -> dict[str, Any]:
+def show_stack(call: Call, stack: Stack) -> dict[str, Any]:
     shown = {
         "StackId": stack.id,
         "StackName": stack.name,
@@ -47,7 +48,7 @@ def show_stack(stack: Stack) -> dict[str, Any]:
         "RoleARN": stack.role_arn,
         "Tags": [{"Key": k, "Value": v} for k, v in stack.tags.items()],
         "EnableTerminationProtection": stack.protected,
-        "DriftInformation": {"StackDriftStatus": "NOT_CHECKED"},
+        "DriftInformation": drift.of_stack(call, stack),
     }
     if ":stack/" in stack.owner:
         shown |= {"ParentId": stack.owner, "RootId": stack.owner}
@@ -57,8 +58,8 @@ def show_stack(stack: Stack) -> dict[str, Any]:
 @cloudformation.operation("DescribeStacks")
 def describe_stacks(call: Call) -> dict[str, Any]:
     if call.params.get("StackName"):
-        return {"Stacks": [show_stack(stack_for(call))]}
-    return page(call, "Stacks", [show_stack(s) for s in stacks_of(call.cloud, call.account, call.region).alive()])
+        return {"Stacks": [show_stack(call, stack_for(call))]}
+    return page(call, "Stacks", [show_stack(call, s) for s in stacks_of(call.cloud, call.account, call.region).alive()])
 
 
 @cloudformation.operation("ListStacks")
@@ -76,7 +77,7 @@ def list_stacks(call: Call) -> dict[str, Any]:
                 "DeletionTime": stack.deleted,
                 "StackStatus": stack.status,
                 "StackStatusReason": stack.reason if stack.reason != "User Initiated" else "",
-                "DriftInformation": {"StackDriftStatus": "NOT_CHECKED"},
+                "DriftInformation": drift.of_stack(call, stack),
             }
         )
         for stack in reversed(list(stacks))
@@ -119,7 +120,7 @@ def resources_of(stack: Stack) -> list[Resource]:
     return [r for r in found.values() if r.status]
 
 
-def show_resource(stack: Stack, resource: Resource, time_name: str) -> dict[str, Any]:
+def show_resource(call: Call, stack: Stack, resource: Resource, time_name: str) -> dict[str, Any]:
     return clean(
         {
             "StackName": stack.name,
@@ -131,7 +132,7 @@ def show_resource(stack: Stack, resource: Resource, time_name: str) -> dict[str,
             "ResourceStatus": resource.status,
             "ResourceStatusReason": resource.reason,
             "Description": resource.description,
-            "DriftInformation": {"StackResourceDriftStatus": "NOT_CHECKED"},
+            "DriftInformation": drift.of_resource(call, stack, resource),
         }
     )
 
@@ -142,7 +143,7 @@ def describe_stack_resource(call: Call) -> dict[str, Any]:
     resource = next((r for r in resources_of(stack) if r.logical_id == logical_id), None)
     if resource is None:
         raise AwsError("ValidationError", f"Resource {logical_id} does not exist for stack {stack.name}")
-    shown = show_resource(stack, resource, "LastUpdatedTimestamp")
+    shown = show_resource(call, stack, resource, "LastUpdatedTimestamp")
     if resource.metadata is not None:
         shown["Metadata"] = json.dumps(resource.metadata, default=str)
     return {"StackResourceDetail": shown}
@@ -163,14 +164,14 @@ def describe_stack_resources(call: Call) -> dict[str, Any]:
         stack = stack_for(call)
     wanted = params.get("LogicalResourceId")
     found = [r for r in resources_of(stack) if wanted in (None, r.logical_id)]
-    return {"StackResources": [show_resource(stack, r, "Timestamp") for r in found]}
+    return {"StackResources": [show_resource(call, stack, r, "Timestamp") for r in found]}
 
 
 @cloudformation.operation("ListStackResources")
 def list_stack_resources(call: Call) -> dict[str, Any]:
     stack = stack_for(call)
     left_out = {"StackName", "StackId", "Description"}
-    summaries = [show_resource(stack, r, "LastUpdatedTimestamp") for r in resources_of(stack)]
+    summaries = [show_resource(call, stack, r, "LastUpdatedTimestamp") for r in resources_of(stack)]
     return page(call, "StackResourceSummaries", [{k: v for k, v in t.items() if k not in left_out} for t in summaries])
 
 
