@@ -1,8 +1,8 @@
 """The properties of a resource as its service shows them, for the types that are read here.
 
 Each reader asks the operations that the read handler of the type's registry schema asks, as the caller of the
-detection. It gives the properties by name (their case does not matter); a property that it leaves out is one that the
-service shows no more. What is in NOT_COMPARED, or is write-only in the schema, is not looked at.
+detection. It gives the properties by name (their case does not matter). A property that it leaves out is one that the
+service no longer shows. What is in NOT_COMPARED, or is write-only in the schema, is not looked at.
 """
 
 from __future__ import annotations
