@@ -10,6 +10,7 @@ instances cannot be scaled: aws/aws-cdk#22886; that an endpoint stays asynchrono
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 from functools import cache
 from typing import Any
@@ -21,6 +22,14 @@ from pipeline.parameters import Declared
 
 LONGEST_DEPLOYMENT = 28_800  # seconds: MaximumExecutionTimeoutInSeconds, which must be longer than all waits together
 BURSTABLE = "ml.t2."
+# Families with a disk of their own, which take neither size nor key of a volume (API Reference, CreateEndpointConfig,
+# KmsKeyId; that they refuse a size: aws/sagemaker-python-sdk#4828 and its function volume_size_supported).
+OWN_DISK = re.compile(r"ml\.([a-z0-9]*d[a-z0-9]*|(g5|g6|p5|trn1)[a-z]*)\.")
+# By a word of a machine image's name, the instances that have its accelerator (API Reference, ProductionVariant).
+OF_IMAGE = {
+    "gpu": (re.compile(r"ml\.[gp][0-9]"), "ml.g5.xlarge"),
+    "neuron": (re.compile(r"ml\.(inf2|trn)"), "ml.inf2.xlarge"),
+}
 # What a serverless endpoint lacks, each with the only value that it may have.
 NOT_SERVERLESS = {
     "DataCaptureS3Uri": ("", "cannot capture data"),
@@ -33,6 +42,7 @@ NOT_SERVERLESS = {
     "VolumeKmsKeyId": ("", "has no volume"),
     "ContainerStartupHealthCheckTimeoutInSeconds": ("", "has no instances that start"),
     "ModelDataDownloadTimeoutInSeconds": ("", "has no instances that start"),
+    "InferenceAmiVersion": ("", "has no instances of a machine image"),
 }
 OF_INSTANCES = ("InstanceType", "InitialInstanceCount", "BakeSeconds", "AdditionalAlarmName")
 OF_SERVERLESS = ("ServerlessMemorySizeInMB", "ServerlessMaxConcurrency")
@@ -73,8 +83,8 @@ def problems(file: str, given: Mapping[str, str], declared: Mapping[str, Declare
     if not complete(declared):
         return []
     rules = (
-        *serverless(values), *instances(values), *asynchronous(values), *traffic(values), *network(values),
-        *without_effect(values, effective({}, declared)),
+        *serverless(values), *instances(values), *machines(values), *asynchronous(values), *traffic(values),
+        *network(values), *without_effect(values, effective({}, declared)),
     )  # fmt: skip
     return [f"{file}: Parameters.{name} is {shown(values[name])}: {rule}" for name, rule in rules]
 
@@ -116,6 +126,24 @@ def instances(values: Mapping[str, str]) -> Broken:
             "InitialInstanceCount",
             f"more instances at the start than autoscaling may have. Write a number up to MaximumInstanceCount, {most}",
         )
+
+
+def machines(values: Mapping[str, str]) -> Broken:
+    """What the disk and the accelerator of an instance type exclude."""
+    if values["EndpointKind"] == "serverless":
+        return
+    kind = values["InstanceType"]
+    if OWN_DISK.match(kind):
+        for name in ("VolumeSizeInGB", "VolumeKmsKeyId"):
+            if values[name]:
+                yield name, f'{kind} has a disk of its own, and SageMaker adds no volume. Write ""'
+    image = values["InferenceAmiVersion"]
+    for word, (fits, example) in OF_IMAGE.items():
+        if word in image and not fits.match(kind):
+            yield (
+                "InferenceAmiVersion",
+                f'{kind} has no accelerator of this machine image. Write "", or another type, such as {example}',
+            )
 
 
 def asynchronous(values: Mapping[str, str]) -> Broken:

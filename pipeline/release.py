@@ -25,6 +25,7 @@ SHAPING = (
     "ServerlessMemorySizeInMB", "ServerlessMaxConcurrency", "AsyncOutputS3Uri", "DataCaptureS3Uri",
     "DataCapturePercentage", "ContainerStartupHealthCheckTimeoutInSeconds", "ModelDataDownloadTimeoutInSeconds",
     "VolumeSizeInGB", "VpcSubnetIds", "VpcSecurityGroupIds", "VolumeKmsKeyId", "EnableNetworkIsolation",
+    "InferenceAmiVersion", "ModelServerWorkers",
 )  # fmt: skip
 OF_INSTANCES = {"InstanceType", "InitialInstanceCount"}
 OF_SERVERLESS = {"ServerlessMemorySizeInMB", "ServerlessMaxConcurrency"}

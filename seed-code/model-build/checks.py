@@ -8,11 +8,12 @@ from __future__ import annotations
 import ast
 import importlib.util
 import inspect
+import re
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
-from definition import IMAGE_ACCOUNTS
+from definition import ECR_IMAGE, IMAGE_ACCOUNTS, IMAGES
 from project import FILE, Project
 from steps.common import Table, UserError, is_number, read_table
 from steps.metrics import NAMES
@@ -22,6 +23,8 @@ LEAST_OF_A_CLASS = {"short": 1, "full": 5}  # so that each part has one of them
 SHOWN = 3  # findings of a kind
 OBJECTIVES = {"multiclass": ("multi:",), "binary": ("binary:",), "regression": ("reg:", "count:", "survival:", "rank:")}
 CONTAINER_PYTHON = (3, 9)  # the oldest Python of SageMaker's images
+VARIABLE, MOST_VARIABLES, LONGEST_VALUE = re.compile("[a-zA-Z_][a-zA-Z0-9_]*"), 100, 1024
+SET_HERE = {"sklearn": ("SAGEMAKER_PROGRAM", "SAGEMAKER_SUBMIT_DIRECTORY")}
 NEEDED = ("preprocess.py", "train.py", "evaluate.py", "inference.py", "common.py")
 INSTANCES = {"training_instance": "training", "processing_instance": "processing"}
 
@@ -30,6 +33,8 @@ def check(project: Project, region: str, instances: Mapping[str, list[str]]) -> 
     """The data; UserError with every finding. instances: the types that a job of each kind may have"""
     found = [
         *in_place(project, region, instances),
+        *of_image(project, region),
+        *of_environment(project),
         *of_metrics(project),
         *of_hyperparameters(project),
         *of_steps(project.root / "steps"),
@@ -47,7 +52,7 @@ def setting(project: Project, key: str) -> str:
 
 
 def in_place(project: Project, region: str, instances: Mapping[str, list[str]]) -> Iterator[str]:
-    if region not in IMAGE_ACCOUNTS:
+    if region not in IMAGE_ACCOUNTS and project.framework in IMAGES:
         yield f"SageMaker has no {project.framework} image in {region}: train in one of {', '.join(IMAGE_ACCOUNTS)}"
     for key, kind in INSTANCES.items():
         used = kind == "training" or project.pipeline == "full"
@@ -59,6 +64,8 @@ def in_place(project: Project, region: str, instances: Mapping[str, list[str]]) 
             yield f"{setting(project, 'serving_instances')}: no endpoint runs on {value}. {examples}"
     if project.framework == "sklearn" and project.pipeline == "short":
         yield f'{setting(project, "pipeline")}: sklearn takes "full": its metrics come from steps/evaluate.py'
+    if project.framework == "container" and project.pipeline == "full":
+        yield f'{setting(project, "pipeline")}: an own container takes "short": it prints its metrics as it trains'
 
 
 def near(value: str, known: list[str]) -> str:
@@ -67,8 +74,40 @@ def near(value: str, known: list[str]) -> str:
     return "Examples: " + ", ".join([k for k in known if k.startswith(family)][:SHOWN] or known[:SHOWN])
 
 
+def of_image(project: Project, region: str) -> Iterator[str]:
+    where, value = setting(project, "image"), project.image
+    if project.framework != "container":
+        if value:
+            yield f'{where}: {project.framework} has SageMaker\'s image: leave it out, or write framework = "container"'
+        return
+    found = ECR_IMAGE.fullmatch(value)
+    if not found or not (found["tag"] or found["digest"]):
+        yield f"{where} is {value!r}: write the repository of Amazon ECR with a tag, for example team/churn:7"
+    elif found["tag"] == "latest":
+        yield f"{where} is {value!r}: latest is another image tomorrow: give it a tag of its own, such as team/churn:7"
+    elif found["region"] and found["region"] != region:
+        yield f"{where}: it is in {found['region']}, and SageMaker takes images of its own Region: push it to {region}"
+
+
+def of_environment(project: Project) -> Iterator[str]:
+    """API Reference, ModelPackageContainerDefinition: at most 100 variables of at most 1,024 characters."""
+    where = setting(project, "environment")
+    if len(project.environment) > MOST_VARIABLES:
+        yield f"{where}: {len(project.environment)} variables are too many: a version takes {MOST_VARIABLES}"
+    for name, value in project.environment.items():
+        if not VARIABLE.fullmatch(name):
+            yield f"{where}: {name!r} is no name of a variable: write letters, digits and underscores"
+        elif not isinstance(value, str) or len(value) > LONGEST_VALUE:
+            yield f"{where}: {name} is {str(value)[:20]!r}: write a text of at most {LONGEST_VALUE} characters"
+        elif name in SET_HERE.get(project.framework, ()):
+            yield f"{where}: {name} is set by definition.py: leave it out"
+
+
 def of_metrics(project: Project) -> Iterator[str]:
     """Register would fail for a metric that nothing measures, after the training was paid for."""
+    if project.framework == "container":
+        yield from of_expressions(project)
+        return
     if project.pipeline == "full":
         known = set(NAMES[project.task])
         where = f"the evaluation of a {project.task} model measures {', '.join(NAMES[project.task])}"
@@ -82,6 +121,19 @@ def of_metrics(project: Project) -> Iterator[str]:
             yield f"{setting(project, 'metrics')}: {name} is not measured; {where}"
 
 
+def of_expressions(project: Project) -> Iterator[str]:
+    """An own container's metrics are read from its log (Developer Guide, "Define Metrics")."""
+    for name, metric in project.metrics.items():
+        where = f"{setting(project, 'metrics')}: {name}"
+        try:
+            groups = re.compile(metric.get("regex", "")).groups
+        except re.error as error:
+            yield f"{where}: regex is no regular expression: {error}"
+            continue
+        if groups != 1:
+            yield f'{where}: regex must hold one pair of brackets around the number, for example "{name}=([0-9.]+)"'
+
+
 def of_hyperparameters(project: Project) -> Iterator[str]:
     given, where = project.hyperparameters, setting(project, "hyperparameters")
     for name, value in given.items():
@@ -89,6 +141,7 @@ def of_hyperparameters(project: Project) -> Iterator[str]:
             yield f"{where}: {name} is {value!r}: write a text or a number"
     if project.framework == "sklearn":
         yield from of_estimator(project, where)
+    if project.framework != "xgboost":
         return
     objective, wanted = str(given.get("objective", "reg:squarederror")), OBJECTIVES[project.task]
     if not objective.startswith(wanted):

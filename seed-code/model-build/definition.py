@@ -9,6 +9,7 @@ Steps"; hyperparameters: "XGBoost hyperparameters", "Using Scikit-learn with the
 from __future__ import annotations
 
 import json
+import re
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,6 +17,11 @@ from project import Project
 from steps.metrics import GROUPS
 
 # never `latest`: that alias is years old
+# What SageMaker takes as an image; without a registry, the project's own.
+ECR_IMAGE = re.compile(
+    r"((?P<account>[0-9]{12})\.dkr\.ecr\.(?P<region>[a-z0-9-]+)\.amazonaws\.com/)?(?P<repository>[a-z0-9][a-z0-9._/-]*)"
+    r"(:(?P<tag>[A-Za-z0-9_][A-Za-z0-9_.-]*))?(@(?P<digest>sha256:[0-9a-f]{64}))?"
+)
 IMAGES = {"xgboost": "sagemaker-xgboost:3.0-5", "sklearn": "sagemaker-scikit-learn:1.9-0-cpu-py3"}
 # The accounts that hold SageMaker's own images ("Docker Registry Paths and Example Code").
 IMAGE_ACCOUNTS = {
@@ -88,6 +94,14 @@ def image(region: str, framework: str = "xgboost") -> str:
     return f"{IMAGE_ACCOUNTS[region]}.dkr.ecr.{region}.amazonaws.com/{IMAGES[framework]}"
 
 
+def image_of(account: str, region: str, project: Project) -> str:
+    """The image that trains and serves the model. account: the project's"""
+    if project.framework in IMAGES:
+        return image(region, project.framework)
+    own = f"{account}.dkr.ecr.{region}.amazonaws.com/"
+    return project.image if project.image.partition("/")[0].endswith(".amazonaws.com") else own + project.image
+
+
 def definition(these: Names, project: Project) -> dict[str, Any]:
     """The pipeline's definition."""
     full = project.pipeline == "full"
@@ -129,7 +143,7 @@ def get(path: str) -> dict[str, str]:
 def training_step(these: Names, project: Project) -> dict[str, Any]:
     hyperparameters: dict[str, Any] = {name: str(value) for name, value in project.hyperparameters.items()}
     algorithm: dict[str, Any] = {
-        "TrainingImage": image(these.region, project.framework),
+        "TrainingImage": image_of(these.account, these.region, project),
         "TrainingInputMode": "File",
     }
     if project.framework == "sklearn":  # script mode: the toolkit fetches the steps and starts train.py
@@ -142,6 +156,9 @@ def training_step(these: Names, project: Project) -> dict[str, Any]:
         }
         metric = "validation:r2" if project.task == "regression" else "validation:accuracy"
         algorithm["MetricDefinitions"] = [{"Name": metric, "Regex": metric + "=([-0-9.e]+);"}]
+    if project.framework == "container":
+        metrics = project.metrics.items()
+        algorithm["MetricDefinitions"] = [{"Name": name, "Regex": metric["regex"]} for name, metric in metrics]
     return {
         "Name": "Train",
         "Type": "Training",
@@ -208,7 +225,7 @@ def processing_step(
         "Type": "Processing",
         "Arguments": {
             "AppSpecification": {
-                "ImageUri": image(these.region, project.framework),
+                "ImageUri": image_of(these.account, these.region, project),
                 "ContainerEntrypoint": ["python3", f"{PROCESSING}/input/code/{script}.py"],
             },
             "RoleArn": these.role,
@@ -285,14 +302,15 @@ def bounded(these: Names, project: Project) -> dict[str, Any]:
 
 def register_step(these: Names, project: Project) -> dict[str, Any]:
     container: dict[str, Any] = {
-        "Image": image(these.region, project.framework),
+        "Image": image_of(these.account, these.region, project),
         "ModelDataUrl": get("Steps.Train.ModelArtifacts.S3ModelArtifacts"),
     }
+    environment = dict(project.environment)
     if project.framework == "sklearn":
-        container["Environment"] = {
-            "SAGEMAKER_PROGRAM": "inference.py",
-            "SAGEMAKER_SUBMIT_DIRECTORY": "/opt/ml/model/code",  # train.py puts the code into the model
-        }
+        # train.py puts the code into the model
+        environment |= {"SAGEMAKER_PROGRAM": "inference.py", "SAGEMAKER_SUBMIT_DIRECTORY": "/opt/ml/model/code"}
+    if environment:
+        container["Environment"] = environment
     types = ["text/csv"] if project.framework == "xgboost" else ["text/csv", "application/json"]
     arguments = {
         "ModelPackageGroupName": these.model_group,

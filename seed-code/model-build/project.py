@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import tomllib
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
@@ -12,14 +12,19 @@ from steps.common import Settings, UserError, read_table
 
 ROOT = Path(__file__).resolve().parent
 FILE = "project.toml"
-FRAMEWORKS, PIPELINES = ("xgboost", "sklearn"), ("short", "full")
+FRAMEWORKS, PIPELINES = ("xgboost", "sklearn", "container"), ("short", "full")
 TASKS, UNLABELLED = ("multiclass", "binary", "regression"), ("drop", "refuse")
 GOALS = ("maximize", "minimize")
 
 
 @dataclass(frozen=True)
 class Project:
-    """The table of project.toml that `model` names. features: the columns that the model sees"""
+    """The table of project.toml that `model` names.
+
+    features: the columns that the model sees
+    image: of framework "container": REPOSITORY:TAG of the project's own account and Region, or a whole URI
+    environment: variables of the container that serves the model; they are a part of each version
+    """
 
     name: str
     description: str
@@ -37,6 +42,8 @@ class Project:
     training_instance: str = "ml.m5.large"
     processing_instance: str = "ml.t3.medium"
     serving_instances: tuple[str, ...] = ("ml.m5.large",)
+    image: str = ""
+    environment: Mapping[str, str] = field(default_factory=dict)
     names: tuple[str, ...] = ()  # of the data's columns; never in the file
     root: Path = ROOT  # of the repository
 
@@ -79,8 +86,8 @@ class Project:
 
 CHOICES = {"framework": FRAMEWORKS, "pipeline": PIPELINES, "task": TASKS, "unlabelled": UNLABELLED}
 LISTS = {"categories", "ignore", "serving_instances"}
-TABLES = {"hyperparameters", "metrics"}
-TEXTS = {"description", "data", "positive", "training_instance", "processing_instance"}
+TABLES = {"hyperparameters", "metrics", "environment"}
+TEXTS = {"description", "data", "positive", "training_instance", "processing_instance", "image"}
 
 
 def read(root: Path = ROOT, model: str = "") -> Project:
@@ -104,7 +111,7 @@ def read(root: Path = ROOT, model: str = "") -> Project:
 
 def problems_of(table: Mapping[str, Any]) -> list[str]:
     """What is wrong with a model's table, without a look at its data."""
-    known = {field.name: field for field in fields(Project) if field.name not in {"name", "names", "root"}}
+    known = [one.name for one in fields(Project) if one.name not in {"name", "names", "root"}]
     needed = ("description", "framework", "task", "data", "label", "hyperparameters", "metrics")
     problems = [f"{key} is missing" for key in needed if key not in table]
     problems += [f"{key} is no setting: {', '.join(known)} are" for key in table if key not in known]
@@ -129,9 +136,11 @@ def problems_of(table: Mapping[str, Any]) -> list[str]:
 
 
 def metric_problems(metric: str, wanted: Any) -> list[str]:
-    if not isinstance(wanted, dict) or wanted.get("goal") not in GOALS or set(wanted) - {"goal", "bound"}:
+    if not isinstance(wanted, dict) or wanted.get("goal") not in GOALS or set(wanted) - {"goal", "bound", "regex"}:
         return [f'metrics: {metric} is {wanted!r}: write {{ goal = "maximize", bound = 0.8 }} or "minimize"']
     bound = wanted.get("bound", 0)
     if isinstance(bound, bool) or not isinstance(bound, (int, float)):
         return [f"metrics: the bound of {metric} is {bound!r}: write a number"]
+    if not isinstance(wanted.get("regex", ""), str):
+        return [f"metrics: the regex of {metric} is {wanted['regex']!r}: write a text"]
     return []

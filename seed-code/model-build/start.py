@@ -21,12 +21,15 @@ from typing import TYPE_CHECKING, Any
 
 import boto3
 from aws import parser, project_id, run, say, session, show
+from botocore.exceptions import ClientError
 from checks import check
-from definition import Names, definition, names
-from project import ROOT, Project, read
+from definition import ECR_IMAGE, Names, definition, image_of, names
+from project import FILE, ROOT, Project, read
 from steps.common import Table, UserError
 
 if TYPE_CHECKING:
+    from mypy_boto3_ecr import ECRClient
+    from mypy_boto3_ecr.type_defs import ImageIdentifierTypeDef
     from mypy_boto3_s3 import S3Client
     from mypy_boto3_sagemaker import SageMakerClient
 
@@ -106,6 +109,20 @@ def upload(s3: S3Client, these: Names, folder: str, files: Files) -> None:
             SSEKMSKeyId=these.key,
         )
     say(f"uploaded {len(files)} files to {folder}/")
+
+
+def check_image(ecr: ECRClient, image: str) -> None:
+    """UserError where an own image is not there. Of a registry that may not be asked, SageMaker will say it."""
+    found = ECR_IMAGE.fullmatch(image)
+    if found is None:
+        raise UserError(f"{FILE}: {image} is no image of Amazon ECR")
+    which: ImageIdentifierTypeDef = {"imageDigest": found["digest"]} if found["digest"] else {"imageTag": found["tag"]}
+    try:
+        ecr.describe_images(registryId=found["account"], repositoryName=found["repository"], imageIds=[which])
+    except ClientError as error:
+        if error.response["Error"]["Code"] in {"RepositoryNotFoundException", "ImageNotFoundException"}:
+            cause = error.response["Error"]["Message"]
+            raise UserError(f"{FILE}: the image {image} is not there: push it, or correct image. {cause}") from error
 
 
 # -- who and what ------------------------------------------------------------------------------
@@ -220,6 +237,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     made, project = session(args), read()
     sagemaker = made.client("sagemaker")
     table = check(project, made.region_name, instances(sagemaker))
+    account = made.client("sts").get_caller_identity()["Account"]
+    if project.framework == "container":
+        check_image(made.client("ecr"), image_of(account, made.region_name, project))
     say(f"{project.name}: {len(table.rows)} rows of {project.data}, {len(project.features)} features: nothing is wrong")
     if args.check:
         return 0
@@ -228,7 +248,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     these = names(
         project=args.project,
         project_id=project_id(sagemaker, args.project),
-        account=made.client("sts").get_caller_identity()["Account"],
+        account=account,
         region=made.region_name,
         role=args.role or caller_role(made),
         data_hash=data_hash[:12],

@@ -109,6 +109,7 @@ def test_autoscaling_alone_on_the_burstable_instance_that_projects_start_with_is
         ("VolumeKmsKeyId", "alias/models", "has no volume"),
         ("ContainerStartupHealthCheckTimeoutInSeconds", "900", "has no instances that start"),
         ("ModelDataDownloadTimeoutInSeconds", "900", "has no instances that start"),
+        ("InferenceAmiVersion", "al2-ami-sagemaker-inference-gpu-2", "has no instances of a machine image"),
     ],
 )
 def test_what_a_serverless_endpoint_lacks_is_refused(name: str, value: str, why: str) -> None:
@@ -297,3 +298,28 @@ def test_the_templates_own_rules_refuse_nothing_that_build_takes(given: dict[str
 
 def test_every_setting_has_a_value_that_counts() -> None:
     assert set(effective({}, DECLARED)) >= set(DECLARED) - set(WRITTEN_HERE)
+
+
+@pytest.mark.parametrize(
+    ("kind", "name", "value", "why"),
+    [
+        ("ml.g5.2xlarge", "VolumeSizeInGB", "256", 'has a disk of its own, and SageMaker adds no volume. Write ""'),
+        ("ml.m5d.large", "VolumeKmsKeyId", "alias/models", "has a disk of its own"),
+        ("ml.m5.large", "InferenceAmiVersion", "al2-ami-sagemaker-inference-gpu-3-1", "such as ml.g5.xlarge"),
+        ("ml.g5.2xlarge", "InferenceAmiVersion", "al2-ami-sagemaker-inference-neuron-2", "such as ml.inf2.xlarge"),
+    ],
+)
+def test_what_an_instance_type_excludes_is_refused(kind: str, name: str, value: str, why: str) -> None:
+    found = only(build(InstanceType=kind, **{name: value}))
+    assert f"prod-config.json: Parameters.{name} is {json.dumps(value)}: {kind} has " in found
+    assert why in found
+
+
+def test_what_large_models_need_is_taken_together() -> None:
+    times = {"ContainerStartupHealthCheckTimeoutInSeconds": "3600", "ModelDataDownloadTimeoutInSeconds": "3600"}
+    workers = {"ModelServerWorkers": "2", **times}
+    assert build(InstanceType="ml.p3.8xlarge", VolumeSizeInGB="512", VolumeKmsKeyId="alias/models", **workers) == []
+    assert build(InstanceType="ml.p5.48xlarge", InferenceAmiVersion="al2023-ami-sagemaker-inference-gpu-4-1") == []
+    assert build(InstanceType="ml.inf2.48xlarge", InferenceAmiVersion="al2-ami-sagemaker-inference-neuron-2") == []
+    assert build(EndpointKind="serverless", ModelServerWorkers="2") == []
+    assert "ModelServerWorkers" in only(build(ModelServerWorkers="0"))

@@ -37,6 +37,7 @@ CAPTURED = f"s3://{DATA}/capture"
 CAPTURE = {"DataCaptureS3Uri": "account"}
 VPC = {"VpcSubnetIds": "account", "VpcSecurityGroupIds": "account"}
 RIGHTS = {"DataCaptureBucketName": "account", "AllowVpc": "true"}  # of the environment file: endpoints
+GPU, GPU_AMI = "ml.p3.2xlarge", "al2-ami-sagemaker-inference-gpu-2"  # a type without a disk of its own
 COPIED = {"CopyRegions": "us-east-1,none,none"}
 VERSION = "@version2"  # stands for the ARN of the second version
 Seen = Mapping[str, Any]
@@ -91,6 +92,10 @@ def package(seen: Seen) -> Any:
     return seen["model"]["PrimaryContainer"]["ModelPackageName"]
 
 
+def workers(seen: Seen) -> Any:
+    return seen["model"]["PrimaryContainer"]["Environment"]["SAGEMAKER_MODEL_SERVER_WORKERS"]
+
+
 def model_role(seen: Seen) -> Any:
     return seen["model"]["ExecutionRoleArn"].split(":role/")[1]
 
@@ -126,11 +131,13 @@ ROWS = [
     Row("SageMakerExecutionRoleName", "other/serving", model_role, "other/serving"),
     Row("Release", "2", variant("InitialVariantWeight"), 2.0),
     Row("BundleVersion", "0.9.0-aaaa", lambda seen: seen["outputs"]["BundleVersion"], "0.9.0-aaaa"),
-    Row("InstanceType", "ml.m5.xlarge", variant("InstanceType"), "ml.m5.xlarge"),
+    Row("InstanceType", GPU, variant("InstanceType"), GPU),
     Row("InitialInstanceCount", "2", instances, 2),
     Row(STARTUP, "900", variant(STARTUP), 900),
     Row("ModelDataDownloadTimeoutInSeconds", "1800", variant("ModelDataDownloadTimeoutInSeconds"), 1800),
     Row("VolumeSizeInGB", "64", variant("VolumeSizeInGB"), 64),
+    Row("ModelServerWorkers", "2", workers, "2"),
+    Row("InferenceAmiVersion", GPU_AMI, variant("InferenceAmiVersion"), GPU_AMI),
     Row("TrafficRoutingType", "CANARY", routing("TrafficRoutingConfiguration", "Type"), "CANARY"),
     Row("TrafficStepPercentage", "10", routing("TrafficRoutingConfiguration", "CanarySize", "Value"), 10),
     Row("BakeSeconds", "600", routing("TerminationWaitInSeconds"), 600),

@@ -37,6 +37,7 @@ STORIES = {
     "localaws/test_xgboost_container.py",
     "localaws/test_xgboost_training.py",
     "rehearsal/test_approvals.py",
+    "rehearsal/test_bring_your_own_model.py",
     "rehearsal/test_every_setting.py",
     "rehearsal/test_other_settings.py",
     "rehearsal/test_regions.py",

@@ -7,6 +7,7 @@ SageMaker Serverless Inference", "Asynchronous inference", "Data capture").
 
 from __future__ import annotations
 
+import re
 import threading
 from dataclasses import dataclass, field
 from typing import Any
@@ -23,8 +24,12 @@ MEMORY = range(1024, 6145, 1024)  # MB of a serverless endpoint
 VARIANT = (
     "VariantName", "ModelName", "InitialInstanceCount", "InstanceType", "InitialVariantWeight", "ServerlessConfig",
     "VolumeSizeInGB", "ModelDataDownloadTimeoutInSeconds", "ContainerStartupHealthCheckTimeoutInSeconds",
-    "RoutingConfig",
+    "RoutingConfig", "InferenceAmiVersion",
 )  # fmt: skip
+# Families with a disk of their own, to which SageMaker adds no volume (API Reference, CreateEndpointConfig, KmsKeyId;
+# aws/sagemaker-python-sdk#4828), and the accelerators of the machine images (API Reference, ProductionVariant).
+OWN_DISK = re.compile(r"ml\.([a-z0-9]*d[a-z0-9]*|(g5|g6|p5|trn1)[a-z]*)\.")
+ACCELERATORS = {"gpu": re.compile(r"ml\.[gp][0-9]"), "neuron": re.compile(r"ml\.(inf2|trn)")}
 
 
 @dataclass
@@ -48,6 +53,7 @@ def create_endpoint_config(call: Call) -> dict[str, Any]:
         raise invalid("Duplicate variant names are not allowed.")
     for variant in variants:
         check_variant(call, variant, len(variants))
+        check_machine(variant, "KmsKeyId" in params)
     if "DataCaptureConfig" in params:
         check_capture(params["DataCaptureConfig"], serverless="ServerlessConfig" in variants[0])
     if "AsyncInferenceConfig" in params:
@@ -82,6 +88,7 @@ def check_variant(call: Call, variant: dict[str, Any], count: int) -> None:
         "VolumeSizeInGB",
         "ModelDataDownloadTimeoutInSeconds",
         "ContainerStartupHealthCheckTimeoutInSeconds",
+        "InferenceAmiVersion",
     ):
         if member in variant:  # of instances; no page says what SageMaker answers
             raise invalid(f"{member} is not supported for serverless endpoints.")
@@ -93,6 +100,16 @@ def check_variant(call: Call, variant: dict[str, Any], count: int) -> None:
     base.only(serverless, "ServerlessConfig", "MemorySizeInMB", "MaxConcurrency")
     if serverless["MemorySizeInMB"] not in MEMORY:
         raise invalid(f"MemorySizeInMB must be one of {', '.join(map(str, MEMORY))}.")
+
+
+def check_machine(variant: dict[str, Any], key: bool) -> None:
+    """ValidationException for what the disk and the accelerator of an instance type exclude; key: of its volume"""
+    kind = variant.get("InstanceType", "")
+    if OWN_DISK.match(kind) and (key or "VolumeSizeInGB" in variant):
+        raise invalid(f"{'KmsKeyId' if key else 'VolumeSizeInGB'} is not supported for the instance type {kind}.")
+    image = variant.get("InferenceAmiVersion", "")
+    if any(word in image and not fits.match(kind) for word, fits in ACCELERATORS.items()):
+        raise invalid(f"InferenceAmiVersion {image} is not supported for the instance type {kind}.")
 
 
 def check_capture(capture: dict[str, Any], serverless: bool) -> None:

@@ -1,12 +1,19 @@
-"""What endpoints use beside models in each target account, where a team's settings name it as the account's own.
+"""What a team has before its change is rehearsed: what its settings name as an account's own, and its image.
 
-docs/guides/ml-engineer.md, "Data capture, asynchronous endpoints and VPCs": an ML engineer makes it before.
+docs/guides/ml-engineer.md, "Data capture, asynchronous endpoints and VPCs"; docs/guides/bring-your-own-model.md, "A
+container of your own": an ML engineer makes it before.
 """
 
 from __future__ import annotations
 
+import hashlib
+import json
+from typing import Any
+
+from localaws.services.ecr.images import IMAGE, MANIFEST, PULL
+from scripts.kit.console import say
 from scripts.rehearsal.story import Story
-from scripts.rehearsal.teams.repositories import IN_A_BUCKET, IN_A_VPC, OWN
+from scripts.rehearsal.teams.repositories import IN_A_BUCKET, IN_A_VPC, OWN, TRAINING, read_toml
 
 NETWORK = {"subnet-1": "subnet-0a1b", "subnet-2": "subnet-0c2d", "security-group": "sg-0e3f"}
 
@@ -19,7 +26,8 @@ def environment(story: Story) -> str:
 
 
 def prepare(story: Story) -> None:
-    """Make the buckets and the parameters, as each account's administrator."""
+    """Make the buckets, the parameters and the image, as each account's administrator."""
+    push_image(story)
     bucket, vpc = story.repositories.uses(IN_A_BUCKET), story.repositories.uses(IN_A_VPC)
     for account in story.setting.targets.values():
         for region in dict.fromkeys((story.region, *story.regions)):
@@ -32,3 +40,42 @@ def prepare(story: Story) -> None:
             for name, value in NETWORK.items() if vpc else ():
                 path = f"/sagemaker-multi-account/endpoints/{name}"
                 root.client("ssm").put_parameter(Name=path, Value=value, Type="String")
+
+
+def push_image(story: Story) -> None:
+    """The image that project.toml names, where rehearsal-images.yaml has what stands in for it: as docker push does.
+
+    Its layer is a few bytes, and the accounts of the stages may pull it.
+    """
+    folder = story.repositories.folders.get(TRAINING)
+    if folder is None or not (name := str(read_toml(folder)[story.repositories.model].get("image", ""))):
+        return
+    own = f"{story.setting.data_science}.dkr.ecr.{story.region}.amazonaws.com/"
+    found = IMAGE.fullmatch(name) or IMAGE.fullmatch(own + name)
+    if found is None or found[1] != story.setting.data_science or found[3] not in story.cloud.stand_ins or not found[4]:
+        return
+    ecr = story.cloud.root(story.setting.data_science, found[2]).client("ecr")
+    ecr.create_repository(repositoryName=found[3])
+    ecr.set_repository_policy(repositoryName=found[3], policyText=json.dumps(pull_policy(story)))
+    blobs = {
+        name: put_layer(ecr, found[3], f"{name} of {found[3]}:{found[4]}".encode()) for name in ("config", "layer")
+    }
+    manifest = {"schemaVersion": 2, "mediaType": MANIFEST, "config": blobs["config"], "layers": [blobs["layer"]]}
+    ecr.put_image(repositoryName=found[3], imageManifest=json.dumps(manifest), imageTag=found[4])
+    say(f"    the image {found[3]}:{found[4]} is in the data science account, and the stages' accounts may pull it")
+
+
+def pull_policy(story: Story) -> dict[str, Any]:
+    principal = {"AWS": [f"arn:aws:iam::{account}:root" for account in story.setting.targets.values()]}
+    statement = {"Sid": "TargetAccountsPullImages", "Effect": "Allow", "Principal": principal, "Action": list(PULL)}
+    return {"Version": "2012-10-17", "Statement": [statement]}
+
+
+def put_layer(ecr: Any, repository: str, blob: bytes) -> dict[str, Any]:
+    """What a manifest says of a blob that is uploaded."""
+    digest = f"sha256:{hashlib.sha256(blob).hexdigest()}"
+    upload = ecr.initiate_layer_upload(repositoryName=repository)["uploadId"]
+    part = {"partFirstByte": 0, "partLastByte": len(blob) - 1, "layerPartBlob": blob}
+    ecr.upload_layer_part(repositoryName=repository, uploadId=upload, **part)
+    ecr.complete_layer_upload(repositoryName=repository, uploadId=upload, layerDigests=[digest])
+    return {"mediaType": "application/vnd.docker.image.rootfs.diff.tar.gzip", "digest": digest, "size": len(blob)}

@@ -5,10 +5,13 @@ from __future__ import annotations
 import re
 import shutil
 from pathlib import Path
+from typing import Any
 
 import checks
 import project
 import pytest
+import start
+from botocore.exceptions import ClientError
 from steps.common import UserError
 
 INSTANCES = {kind: ["ml.m5.large", "ml.m5.xlarge", "ml.t3.medium"] for kind in ("training", "processing", "serving")}
@@ -44,6 +47,22 @@ n_estimators = 5
 [mine.metrics]
 accuracy = { goal = "maximize", bound = 0.5 }
 """
+OWN = """
+model = "mine"
+[mine]
+description = "Mine"
+framework = "container"
+pipeline = "short"
+image = "team/mine:1"
+task = "regression"
+data = "data/mine.csv"
+label = "kind"
+environment = { LEVEL = "1" }
+[mine.hyperparameters]
+depth = 3
+[mine.metrics]
+loss = { goal = "minimize", regex = "loss=([0-9.]+);" }
+"""
 ROWS = "kind,size,colour\n" + "0,1.5,1\n1,2.5,2\n" * 12
 
 
@@ -69,7 +88,7 @@ def edit(file: Path, old: str, new: str) -> None:
     file.write_text(text.replace(old, new, 1), encoding="utf-8")
 
 
-@pytest.mark.parametrize("text", [BOOSTED, LEARNT])
+@pytest.mark.parametrize("text", [BOOSTED, LEARNT, OWN])
 def test_what_is_right_is_let_through(repository: Path, text: str) -> None:
     (repository / "project.toml").write_text(text, encoding="utf-8")
     table = checks.check(project.read(repository), "us-east-1", INSTANCES)
@@ -155,6 +174,48 @@ def test_mistakes_of_a_model_of_ones_own_are_refused(repository: Path, old: str,
     (repository / "project.toml").write_text(LEARNT, encoding="utf-8")
     edit(repository / "project.toml", old, new)
     assert said in refused(repository)
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "said"),
+    [
+        ("team/mine:1", "team/mine", "image is 'team/mine': write the repository of Amazon ECR with a tag"),
+        ("team/mine:1", "team/mine:latest", "latest is another image tomorrow"),
+        ("team/mine:1", "111111111111.dkr.ecr.eu-west-1.amazonaws.com/mine:1", "push it to us-east-1"),
+        ('"short"', '"full"', 'an own container takes "short"'),
+        ("([0-9.]+)", "[0-9.]+", "loss: regex must hold one pair of brackets around the number"),
+        ("([0-9.]+)", "([0-9.]+", "loss: regex is no regular expression"),
+        ('LEVEL = "1"', '"NO-NAME" = "1"', "'NO-NAME' is no name of a variable"),
+        ('LEVEL = "1"', "LEVEL = 1", "LEVEL is '1': write a text of at most 1024 characters"),
+        ('framework = "container"', 'framework = "xgboost"', 'leave it out, or write framework = "container"'),
+        ("depth = 3", "depth = [3]", "depth is [3]: write a text or a number"),
+    ],
+)
+def test_mistakes_of_an_own_container_are_refused(repository: Path, old: str, new: str, said: str) -> None:
+    (repository / "project.toml").write_text(OWN, encoding="utf-8")
+    edit(repository / "project.toml", old, new)
+    assert said in refused(repository)
+
+
+def test_an_image_that_is_not_there_is_refused_and_one_that_may_not_be_looked_for_is_not() -> None:
+    class Registry:
+        code = "RepositoryNotFoundException"
+
+        def describe_images(self, **_: object) -> None:
+            raise ClientError({"Error": {"Code": self.code, "Message": "absent"}}, "DescribeImages")
+
+    registry: Any = Registry()
+    with pytest.raises(UserError, match="team/mine:1 is not there: push it, or correct image"):
+        start.check_image(registry, "111111111111.dkr.ecr.us-east-1.amazonaws.com/team/mine:1")
+    registry.code = "AccessDeniedException"
+    start.check_image(registry, "111111111111.dkr.ecr.us-east-1.amazonaws.com/team/mine:1")
+
+
+def test_variables_that_the_kit_sets_itself_are_refused(repository: Path) -> None:
+    named = 'categories = ["colour"]\nenvironment = { SAGEMAKER_PROGRAM = "mine.py" }'
+    text = LEARNT.replace('categories = ["colour"]', named)
+    (repository / "project.toml").write_text(text, encoding="utf-8")
+    assert "SAGEMAKER_PROGRAM is set by definition.py: leave it out" in refused(repository)
 
 
 def test_steps_that_the_containers_cannot_run_are_refused(repository: Path) -> None:
