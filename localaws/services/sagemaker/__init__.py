@@ -4,7 +4,9 @@ SageMaker API Reference, the page of each operation:
 - registry.py: model package groups, versions, approvals, policies; models.py, images.py: models
 - endpoint_configs.py, endpoints.py, deployment.py, servers.py, shared.py: endpoints with real model servers
 - invocations.py: SageMaker Runtime
-- training.py, logs.py, storage.py: training jobs, really trained
+- training.py, tuning.py, logs.py, storage.py: training jobs, really trained, and tuning jobs of a few of them
+- transform.py: batch transforms with real model servers
+- studio_images.py: images of Studio, of which there are none
 - processing.py, script_mode.py, containers.py: processing jobs, script mode, and how a team's script runs
 - pipelines.py, pipeline_definition.py, pipeline_runs.py, pipeline_steps.py, pipeline_cache.py, pipeline_retries.py:
   SageMaker pipelines

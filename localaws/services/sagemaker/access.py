@@ -23,6 +23,8 @@ def resources(call: Call, types: list[str]) -> list[str]:
         return [_arn(call, f"model-package/{name}/*", owner)] if group else ["*"]
     if call.operation == "CreateModelPackage" and group:
         return [_arn(call, f"model-package/{name}/*", owner), _arn(call, f"model-package-group/{name}", owner)]
+    if call.operation == "DescribeImageVersion":  # without a number, the newest one
+        return [_arn(call, f"image-version/{params['ImageName']}/{params.get('Version', '*')}", call.account)]
     if call.operation == "ListPipelineExecutions":
         return [_arn(call, f"pipeline/{params['PipelineName']}", call.account)]
     if call.operation == "BatchDescribeModelPackage":

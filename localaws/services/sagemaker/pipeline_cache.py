@@ -23,6 +23,8 @@ ATTRIBUTES: Mapping[str, tuple[str, ...]] = {
         "AlgorithmSpecification", "CheckpointConfig", "DebugHookConfig", "DebugRuleConfigurations", "Environment",
         "HyperParameters", "InputDataConfig",
     ),
+    "Tuning": ("HyperParameterTuningJobConfig", "TrainingJobDefinition"),
+    "Transform": ("DataProcessing", "Environment", "ModelName", "TransformInput"),
 }  # fmt: skip
 AGE = re.compile(
     r"P?(?:([0-9]+)Y)?(?:([0-9]+)M)?(?:([0-9]+)W)?(?:([0-9]+)D)?(?:T(?:([0-9]+)H)?(?:([0-9]+)M)?(?:([0-9]+)S)?)?",

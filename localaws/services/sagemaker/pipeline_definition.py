@@ -23,7 +23,9 @@ from localaws.services.sagemaker.base import invalid, only
 VERSION = "2020-12-01"
 LIMIT = 1024 * 1024  # characters: API Reference, "CreatePipeline"
 STEP_NAME = re.compile(r"[A-Za-z0-9\-_]{1,64}")
-SUPPORTED = frozenset({"Training", "Processing", "RegisterModel", "Model", "Condition", "Fail", "Lambda"})
+SUPPORTED = frozenset(
+    {"Training", "Processing", "Tuning", "Transform", "RegisterModel", "Model", "Condition", "Fail", "Lambda"}
+)
 MEMBERS = {"Processing": ("PropertyFiles",), "Lambda": ("FunctionArn", "OutputParameters")}  # of one type of step alone
 KINDS: dict[str, Callable[[Any], Any]] = {"String": str, "Integer": int, "Float": float, "Boolean": bool}
 EXECUTION = (
@@ -32,6 +34,8 @@ EXECUTION = (
 REQUESTS = {  # of a step's kind: its operation, and the name that the execution makes
     "Training": ("CreateTrainingJob", "TrainingJobName"),
     "Processing": ("CreateProcessingJob", "ProcessingJobName"),
+    "Transform": ("CreateTransformJob", "TransformJobName"),
+    "Tuning": ("CreateHyperParameterTuningJob", "HyperParameterTuningJobName"),
 }
 COMPARISONS: dict[str, Callable[[Any, Any], bool]] = {
     "Equals": lambda left, right: bool(left == right),

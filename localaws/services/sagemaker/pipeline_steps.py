@@ -147,6 +147,8 @@ class JobKind:
 
 TRAINING = JobKind("TrainingJob", "training_job", "TrainingJob")
 PROCESSING = JobKind("ProcessingJob", "processing_job", "ProcessingJob")
+TRANSFORM = JobKind("TransformJob", "transform_job", "TransformJob")
+TUNING = JobKind("HyperParameterTuningJob", "hyper_parameter_tuning_job", "TuningJob")
 
 
 def job(
@@ -180,6 +182,8 @@ def job(
 
 def job_name(execution: Execution, step: Step) -> str:
     identity = execution.arn.rsplit("/", 1)[1]
+    if step.kind == "Tuning":  # the name of a tuning job has at most 32 characters
+        return f"{identity}-{step.name.replace('_', '-')[:7].strip('-')}-{random_id(10)}"
     return f"pipelines-{identity}-{step.name.replace('_', '-')[:29].strip('-')}-{random_id(10)}"
 
 
@@ -187,6 +191,32 @@ def play_training(
     cloud: Cloud, execution: Execution, step: Step, arguments: dict[str, Any], shown: dict[str, Any]
 ) -> dict[str, Any] | None:
     return job(cloud, execution, step, TRAINING, arguments, shown)
+
+
+def play_transform(
+    cloud: Cloud, execution: Execution, step: Step, arguments: dict[str, Any], shown: dict[str, Any]
+) -> dict[str, Any] | None:
+    return job(cloud, execution, step, TRANSFORM, arguments, shown)
+
+
+def play_tuning(
+    cloud: Cloud, execution: Execution, step: Step, arguments: dict[str, Any], shown: dict[str, Any]
+) -> dict[str, Any] | None:
+    """Developer Guide, "Tuning step": others may name its training jobs, the best first."""
+    found = job(cloud, execution, step, TUNING, arguments, shown)
+    if found is not None:
+        listed = execution.session.client("sagemaker").list_training_jobs_for_hyper_parameter_tuning_job(
+            HyperParameterTuningJobName=found["HyperParameterTuningJobName"],
+            SortBy="FinalObjectiveMetricValue",
+            SortOrder=best_first(found),
+        )
+        found["TrainingJobSummaries"] = listed["TrainingJobSummaries"]
+    return found
+
+
+def best_first(tuned: dict[str, Any]) -> str:
+    wanted = tuned["HyperParameterTuningJobConfig"]["HyperParameterTuningJobObjective"]["Type"]
+    return "Descending" if wanted == "Maximize" else "Ascending"
 
 
 def play_processing(
@@ -269,6 +299,8 @@ def play_fail(
 PERFORMERS: dict[str, Callable[..., dict[str, Any] | None]] = {
     "Training": play_training,
     "Processing": play_processing,
+    "Transform": play_transform,
+    "Tuning": play_tuning,
     "RegisterModel": play_register,
     "Model": play_model,
     "Fail": play_fail,

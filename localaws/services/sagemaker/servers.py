@@ -176,8 +176,13 @@ def start_fleet(cloud: Cloud, account: str, region: str, endpoint: str, fleet: F
         raise
 
 
-def start_server(cloud: Cloud, account: str, region: str, endpoint: str, variant: str, model: Model) -> Server:
-    """Download with the model's role, unpack, start, ping."""
+def start_server(
+    cloud: Cloud, account: str, region: str, endpoint: str, variant: str, model: Model, log_group: str = ""
+) -> Server:
+    """Download with the model's role, unpack, start, ping.
+
+    endpoint: or the job of a batch transform, whose logs are in log_group
+    """
     instance = secrets.token_hex(8)
     folder = cloud.folder / "endpoints" / account / region / endpoint / f"{variant}-{instance}"
     folder.mkdir(parents=True)
@@ -202,12 +207,12 @@ def start_server(cloud: Cloud, account: str, region: str, endpoint: str, variant
         running=running,
         shared=shared,
         folder=folder,
-        log_group=f"/aws/sagemaker/Endpoints/{endpoint}",
-        log_stream=f"{variant}/i-{instance[:17]}",
+        log_group=log_group or f"/aws/sagemaker/Endpoints/{endpoint}",
+        log_stream=f"{endpoint if log_group else variant}/i-{instance[:17]}",
     )
     healthy = bool(running.port) and answers_ping(server)
     server.write_logs()
-    logs.may_put_metrics(session, "/aws/sagemaker/Endpoints")  # how the instance fares: never read here
+    logs.may_put_metrics(session, log_group or "/aws/sagemaker/Endpoints")  # how the instance fares: never read here
     if not healthy:
         server.stop()
         raise StartFailed(

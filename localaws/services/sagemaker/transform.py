@@ -1,0 +1,264 @@
+"""Transform jobs: a model's container, really run, is asked about every object below an S3 prefix.
+
+CreateTransformJob, DescribeTransformJob, ListTransformJobs and StopTransformJob (SageMaker API Reference, the page of
+each operation; Developer Guide, "Batch transform for inference with Amazon SageMaker AI", "Use Your Own Inference Code
+with Batch Transform", "Log groups and streams that Amazon SageMaker AI sends to Amazon CloudWatch Logs"). One instance,
+whole files or lines; filters and joins of records, and everything else, are refused by name.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from botocore.exceptions import ClientError
+
+from awslang.errors import AwsError, NotSupported
+from localaws.calls import Call
+from localaws.cloud import Cloud, Session, arn
+from localaws.services.ecr.images import XGBOOST
+from localaws.services.sagemaker import base, servers, storage
+from localaws.services.sagemaker.base import invalid
+from localaws.services.sagemaker.models import Model, find_model
+from localaws.services.sagemaker.service import sagemaker
+from localaws.services.sagemaker.shared import StartFailed
+
+DEFECT = "InternalServerError: We encountered an internal error. Please try again."
+LOG_GROUP = "/aws/sagemaker/TransformJobs"
+ENDED = frozenset({"Completed", "Failed", "Stopped"})
+MEGABYTE = 1024 * 1024
+PAYLOAD = 6  # MB of a request, where the job names no size
+SHOWN = (
+    "TransformJobName", "ModelName", "MaxConcurrentTransforms", "ModelClientConfig", "MaxPayloadInMB", "BatchStrategy",
+    "Environment", "TransformInput", "TransformOutput", "TransformResources", "ExperimentConfig",
+)  # fmt: skip
+SUMMARY = (
+    "TransformJobName", "TransformJobArn", "CreationTime", "TransformEndTime", "LastModifiedTime",
+    "TransformJobStatus", "FailureReason",
+)  # fmt: skip
+
+
+@dataclass
+class Job:
+    """A transform job: as DescribeTransformJob shows it, and whether it is to stop."""
+
+    shown: dict[str, Any]
+    stop: threading.Event = field(default_factory=threading.Event)
+
+    @property
+    def arn(self) -> str:
+        return str(self.shown["TransformJobArn"])
+
+
+@dataclass
+class TransformJobs:
+    """The transform jobs of an account in a Region."""
+
+    by_name: dict[str, Job] = field(default_factory=dict)
+    lock: threading.RLock = field(default_factory=threading.RLock)
+
+
+class JobFailed(Exception):  # what happened to it
+    """The job's FailureReason."""
+
+
+@sagemaker.operation("CreateTransformJob")
+def create_transform_job(call: Call) -> dict[str, Any]:
+    params = call.params
+    check_job(params)
+    model = find_model(call)
+    name = params["TransformJobName"]
+    whole = arn("sagemaker", call.region, call.account, f"transform-job/{name}")
+    jobs = call.cloud.state(TransformJobs, call.account, call.region)
+    moment = base.now()
+    shown: dict[str, Any] = {name: params[name] for name in SHOWN if name in params} | {
+        "TransformJobArn": whole,
+        "TransformJobStatus": "InProgress",
+        "CreationTime": moment,
+        "TransformStartTime": moment,
+    }
+    shown["TransformInput"] = {"CompressionType": "None", "SplitType": "None", **params["TransformInput"]}
+    shown["TransformOutput"] = {"AssembleWith": "None", **params["TransformOutput"]}
+    with jobs.lock:
+        if name in jobs.by_name:
+            raise AwsError("ResourceInUse", f"Job name must be unique within an AWS account and region: {whole}")
+        job = jobs.by_name[name] = Job(shown)
+    base.put_tags(call.cloud, whole, params.get("Tags", []))
+    announce(call.cloud, job)
+    call.cloud.background(f"transform job {name}", run, call.cloud, job, model)
+    return {"TransformJobArn": whole}
+
+
+def check_job(params: dict[str, Any]) -> None:
+    """ValidationException for what AWS refuses, NotSupported for what only AWS has."""
+    base.only(params, "CreateTransformJob", *SHOWN, "Tags")
+    given, resources = params["TransformInput"], params["TransformResources"]
+    base.only(given, "TransformInput", "DataSource", "ContentType", "CompressionType", "SplitType")
+    source = given["DataSource"]["S3DataSource"]
+    if source["S3DataType"] != "S3Prefix":
+        raise NotSupported(f"TransformInput with S3DataType {source['S3DataType']}")
+    if given.get("CompressionType", "None") != "None":
+        raise NotSupported("TransformInput with CompressionType Gzip")
+    if given.get("SplitType", "None") not in {"None", "Line"}:
+        raise NotSupported(f"TransformInput with SplitType {given['SplitType']}")
+    base.only(params["TransformOutput"], "TransformOutput", "S3OutputPath", "Accept", "AssembleWith", "KmsKeyId")
+    for url in (source["S3Uri"], params["TransformOutput"]["S3OutputPath"]):
+        if not url.startswith("s3://"):
+            raise invalid(f"{url} must be an S3 URL")
+    base.only(resources, "TransformResources", "InstanceType", "InstanceCount", "VolumeKmsKeyId")
+    if resources["InstanceCount"] != 1:
+        raise NotSupported(f"a transform job on several instances (InstanceCount {resources['InstanceCount']})")
+    if params.get("MaxPayloadInMB") == 0:
+        raise NotSupported("CreateTransformJob with MaxPayloadInMB 0 (streamed requests)")
+    if params.get("MaxPayloadInMB", PAYLOAD) * (params.get("MaxConcurrentTransforms") or 1) > 100:
+        raise invalid("MaxConcurrentTransforms * MaxPayloadInMB must not exceed 100 MB.")
+
+
+def announce(cloud: Cloud, job: Job) -> None:
+    """Developer Guide, "Events that Amazon SageMaker AI sends to Amazon EventBridge": a transform job's state."""
+    account, region = base.owner(job.arn)
+    detail = {name: base.milliseconds(value) if name.endswith("Time") else value for name, value in job.shown.items()}
+    base.announce(cloud, account, region, "SageMaker Transform Job State Change", [job.arn], detail)
+    cloud.changed(job.arn)
+
+
+def run(cloud: Cloud, job: Job, model: Model) -> None:
+    """The whole life of a job after its creation."""
+    status, reason = "Completed", ""
+    try:
+        transform(cloud, job, model)
+        status = "Stopped" if job.stop.is_set() else status
+    except JobFailed as failure:
+        status, reason = "Failed", str(failure)[:1024]
+    except Exception:  # a defect here, or a full disk: the job ends all the same
+        status, reason = "Failed", DEFECT
+        raise
+    finally:
+        job.shown |= {"TransformJobStatus": status, "TransformEndTime": base.now()}
+        if reason:
+            job.shown["FailureReason"] = reason
+        announce(cloud, job)
+
+
+def transform(cloud: Cloud, job: Job, model: Model) -> None:
+    """Start the container, ask it about every object, write each answer; all with the model's role."""
+    shown = job.shown
+    account, region = base.owner(job.arn)
+    variables = {**model.container.environment, **shown.get("Environment", {})}
+    asked = replace(model, container=replace(model.container, environment=variables))
+    try:
+        server = servers.start_server(cloud, account, region, shown["TransformJobName"], "transform", asked, LOG_GROUP)
+    except StartFailed as failure:
+        raise JobFailed(f"ClientError: {failure}") from failure
+    try:
+        source = shown["TransformInput"]["DataSource"]["S3DataSource"]["S3Uri"]
+        for key in found(server.session, source, model.role):
+            if job.stop.is_set():
+                return
+            answer_object(job, server, source, key, newline=model.container.origin == XGBOOST)
+    finally:
+        server.write_logs()
+        server.stop()
+
+
+def found(session: Session, url: str, role: str) -> list[str]:
+    try:
+        keys = storage.keys_under(session, url)
+    except ClientError as error:
+        if error.response["Error"]["Code"] not in {"NoSuchBucket", "AccessDenied"}:
+            raise
+        keys = []
+    if not keys:
+        raise JobFailed(f"ClientError: {storage.nothing_found(session, url, role)}")
+    return keys
+
+
+def answer_object(job: Job, server: servers.Server, source: str, key: str, newline: bool) -> None:
+    """One object's answers, in OUTPUT/NAME.out. newline: the container ends its answers with one (SAGEMAKER_BATCH)"""
+    shown = job.shown
+    given, output = shown["TransformInput"], shown["TransformOutput"]
+    bucket, prefix = storage.split(source)
+    try:
+        content = server.session.client("s3").get_object(Bucket=bucket, Key=key)["Body"].read()
+    except ClientError as error:
+        raise JobFailed(f"ClientError: Failed to download s3://{bucket}/{key}: {cause(error)}") from error
+    headers = {"Content-Type": given.get("ContentType", ""), "Accept": output.get("Accept", "")}
+    parts = []
+    for body in bodies(content, shown):
+        try:
+            with server.used():
+                answer = server.request("POST", "/invocations", body, {k: v for k, v in headers.items() if v})
+        except OSError as error:
+            raise JobFailed(f"AlgorithmError: s3://{bucket}/{key}: the container did not answer ({error})") from error
+        if answer.status != 200:
+            said = answer.body.decode("utf-8", "replace")
+            raise JobFailed(f"AlgorithmError: See job logs for more information: {answer.status}: {said}")
+        ended = answer.body.endswith(b"\n")
+        line = (newline or output["AssembleWith"] == "Line") and not ended
+        parts.append(answer.body + (b"\n" if line else b""))
+    name = key[len(prefix if prefix.endswith("/") else prefix.rpartition("/")[0]) :].lstrip("/") or key.rsplit("/")[-1]
+    target = f"{output['S3OutputPath'].rstrip('/')}/{name}.out"
+    try:
+        storage.put(server.session, target, b"".join(parts), output.get("KmsKeyId", ""))
+    except ClientError as error:
+        raise JobFailed(f"ClientError: Failed to upload {target}: {cause(error)}") from error
+
+
+def cause(error: ClientError) -> str:
+    return f"{error.response['Error']['Code']}: {error.response['Error']['Message']}"
+
+
+def bodies(content: bytes, shown: dict[str, Any]) -> Iterator[bytes]:
+    """The requests that a file becomes: itself, a line each, or as many lines as a request may hold."""
+    if shown["TransformInput"]["SplitType"] == "None":
+        yield content
+        return
+    lines = [line for line in content.splitlines(keepends=True) if line.strip()]
+    if shown.get("BatchStrategy", "MultiRecord") == "SingleRecord":
+        yield from (line.rstrip(b"\r\n") for line in lines)
+        return
+    most, batch = shown.get("MaxPayloadInMB", PAYLOAD) * MEGABYTE, b""
+    for line in lines:
+        if batch and len(batch) + len(line) > most:
+            yield batch
+            batch = b""
+        batch += line
+    if batch:
+        yield batch
+
+
+def find_job(call: Call) -> Job:
+    name = call.params["TransformJobName"]
+    jobs = call.cloud.state(TransformJobs, call.account, call.region).by_name
+    if name not in jobs:
+        raise invalid(f"Could not find requested job with name: {name}")
+    return jobs[name]
+
+
+@sagemaker.operation("DescribeTransformJob")
+def describe_transform_job(call: Call) -> dict[str, Any]:
+    return dict(find_job(call).shown)
+
+
+@sagemaker.operation("ListTransformJobs")
+def list_transform_jobs(call: Call) -> dict[str, Any]:
+    jobs = call.cloud.state(TransformJobs, call.account, call.region).by_name
+    items = [{name: job.shown[name] for name in SUMMARY if name in job.shown} for job in list(jobs.values())]
+    if "StatusEquals" in call.params:
+        items = [item for item in items if item["TransformJobStatus"] == call.params["StatusEquals"]]
+    listed = base.selected(items, call.params, "TransformJobName", sorts={"Status": "TransformJobStatus"})
+    return base.page(listed, call.params, "TransformJobSummaries")
+
+
+@sagemaker.operation("StopTransformJob")
+def stop_transform_job(call: Call) -> dict[str, Any]:
+    job = find_job(call)
+    if job.shown["TransformJobStatus"] in ENDED:
+        status = job.shown["TransformJobStatus"]
+        raise invalid(f"The request was rejected because the transform job is in status {status}.")
+    job.stop.set()
+    job.shown["TransformJobStatus"] = "Stopping"
+    announce(call.cloud, job)
+    return {}

@@ -1,0 +1,159 @@
+"""Transform jobs on the embedded AWS: a real model server is asked about files, and a pipeline tunes and transforms."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from botocore.exceptions import ClientError
+
+from localaws.cloud import Cloud
+from scripts.rehearsal.embedded import embedded_aws
+from tests.support.sagemaker_world import ACCOUNT, BUCKET, IMAGE, REGION, client, job, make_bucket, make_trainer, train
+from tests.support.waiting import until
+
+SETOSA, VIRGINICA = "5.1,3.5,1.4,0.2", "6.3,3.3,6.0,2.5"
+
+
+@pytest.fixture(scope="module")
+def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cloud]:
+    """A trained model, and files to ask it about."""
+    with embedded_aws(tmp_path_factory.mktemp("transform")) as cloud:
+        role = make_trainer(cloud)
+        make_bucket(cloud)
+        shown = train(cloud, "first", role)
+        container = {"Image": IMAGE, "ModelDataUrl": shown["ModelArtifacts"]["S3ModelArtifacts"]}
+        client(cloud, "sagemaker").create_model(ModelName="iris", PrimaryContainer=container, ExecutionRoleArn=role)
+        s3 = client(cloud, "s3")
+        s3.put_object(Bucket=BUCKET, Key="batch/a.csv", Body=f"{SETOSA}\n{VIRGINICA}\n".encode())
+        s3.put_object(Bucket=BUCKET, Key="batch/more/b.csv", Body=f"{VIRGINICA}\n".encode())
+        s3.put_object(Bucket=BUCKET, Key="wrong/c.csv", Body=b"a,b\n")
+        yield cloud
+    assert not cloud.faults, "\n".join(f"{fault.where}\n{fault.traceback}" for fault in cloud.faults)
+
+
+def request(name: str, folder: str = "batch/", **changed: Any) -> dict[str, Any]:
+    source = {"S3DataSource": {"S3DataType": "S3Prefix", "S3Uri": f"s3://{BUCKET}/{folder}"}}
+    return {
+        "TransformJobName": name,
+        "ModelName": "iris",
+        "TransformInput": {"DataSource": source, "ContentType": "text/csv", "SplitType": "Line"},
+        "TransformOutput": {"S3OutputPath": f"s3://{BUCKET}/out/{name}", "AssembleWith": "Line"},
+        "TransformResources": {"InstanceType": "ml.m5.large", "InstanceCount": 1},
+    } | changed
+
+
+def ended(cloud: Cloud, name: str) -> dict[str, Any]:
+    def look() -> Any:
+        shown = client(cloud, "sagemaker").describe_transform_job(TransformJobName=name)
+        return shown if shown["TransformJobStatus"] in {"Completed", "Failed", "Stopped"} else None
+
+    found: dict[str, Any] = until(look)
+    return found
+
+
+def written(cloud: Cloud, key: str) -> str:
+    body: bytes = client(cloud, "s3").get_object(Bucket=BUCKET, Key=key)["Body"].read()
+    return body.decode()
+
+
+@pytest.mark.parametrize("strategy", ["SingleRecord", "MultiRecord"])
+def test_each_file_gets_its_answers_in_the_order_of_its_lines(world: Cloud, strategy: str) -> None:
+    client(world, "sagemaker").create_transform_job(**request(strategy, BatchStrategy=strategy))
+    assert ended(world, strategy)["TransformJobStatus"] == "Completed"
+    assert written(world, f"out/{strategy}/a.csv.out") == "0.0\n2.0\n"
+    assert written(world, f"out/{strategy}/more/b.csv.out") == "2.0\n"
+    groups = client(world, "logs").describe_log_streams(logGroupName="/aws/sagemaker/TransformJobs")["logStreams"]
+    assert any(stream["logStreamName"].startswith(f"{strategy}/i-") for stream in groups)
+
+
+def test_a_file_that_the_model_cannot_read_fails_the_job_with_its_answer(world: Cloud) -> None:
+    client(world, "sagemaker").create_transform_job(**request("wrong", "wrong/"))
+    shown = ended(world, "wrong")
+    assert shown["TransformJobStatus"] == "Failed"
+    assert shown["FailureReason"].startswith("AlgorithmError: See job logs for more information: 4")
+    client(world, "sagemaker").create_transform_job(**request("nothing", "absent/"))
+    assert "No S3 objects found under S3 URL" in ended(world, "nothing")["FailureReason"]
+
+
+@pytest.mark.parametrize(
+    ("changed", "message"),
+    [
+        ({"DataProcessing": {"JoinSource": "Input"}}, "DataProcessing"),
+        ({"TransformResources": {"InstanceType": "ml.m5.large", "InstanceCount": 2}}, "InstanceCount 2"),
+        ({"ModelName": "absent"}, "Could not find model"),
+        ({"MaxPayloadInMB": 60, "MaxConcurrentTransforms": 2}, "must not exceed 100 MB"),
+    ],
+)
+def test_what_is_not_supported_is_refused_before_anything_runs(
+    world: Cloud, changed: dict[str, Any], message: str
+) -> None:
+    with pytest.raises(ClientError, match=message):
+        client(world, "sagemaker").create_transform_job(**request("refused", **changed))
+
+
+def test_a_pipeline_tunes_makes_a_model_of_the_best_and_transforms_with_it(world: Cloud) -> None:
+    sagemaker, role = client(world, "sagemaker"), f"arn:aws:iam::{ACCOUNT}:role/trainer"
+    given = job("unused", role)
+    static = {"objective": "multi:softmax", "num_class": "3", "eval_metric": "merror"}
+    definition = {
+        name: given[name]
+        for name in (
+            "AlgorithmSpecification", "RoleArn", "InputDataConfig", "OutputDataConfig", "ResourceConfig",
+            "StoppingCondition",
+        )
+    }  # fmt: skip
+    tuning = {
+        "HyperParameterTuningJobConfig": {
+            "Strategy": "Bayesian",
+            "HyperParameterTuningJobObjective": {"Type": "Minimize", "MetricName": "validation:merror"},
+            "ResourceLimits": {"MaxNumberOfTrainingJobs": 2, "MaxParallelTrainingJobs": 2},
+            "ParameterRanges": {
+                "IntegerParameterRanges": [{"Name": "num_round", "MinValue": "2", "MaxValue": "5"}],
+                "ContinuousParameterRanges": [
+                    {"Name": "eta", "MinValue": "0.1", "MaxValue": "0.5", "ScalingType": "Logarithmic"}
+                ],
+            },
+        },
+        "TrainingJobDefinition": {"StaticHyperParameters": static, **definition},
+    }
+    best = {"Get": "Steps.Tune.TrainingJobSummaries[0].TrainingJobName"}
+    parts = [f"s3://{BUCKET}/models", best, "output/model.tar.gz"]
+    container = {"Image": IMAGE, "ModelDataUrl": {"Std:Join": {"On": "/", "Values": parts}}}
+    asked = request("unused") | {"ModelName": {"Get": "Steps.Make.ModelName"}}
+    del asked["TransformJobName"]
+    steps = [
+        {"Name": "Tune", "Type": "Tuning", "Arguments": tuning},
+        {"Name": "Make", "Type": "Model", "Arguments": {"ExecutionRoleArn": role, "PrimaryContainer": container}},
+        {"Name": "Ask", "Type": "Transform", "Arguments": asked},
+    ]
+    text = json.dumps({"Version": "2020-12-01", "Steps": steps})
+    sagemaker.create_pipeline(PipelineName="tuned", PipelineDefinition=text, RoleArn=role)
+    execution = sagemaker.start_pipeline_execution(PipelineName="tuned")["PipelineExecutionArn"]
+
+    def over() -> Any:
+        status = sagemaker.describe_pipeline_execution(PipelineExecutionArn=execution)["PipelineExecutionStatus"]
+        return None if status == "Executing" else status
+
+    status = until(over)
+    listed = sagemaker.list_pipeline_execution_steps(PipelineExecutionArn=execution)["PipelineExecutionSteps"]
+    assert status == "Succeeded", listed
+    metadata = {step["StepName"]: step["Metadata"] for step in listed}
+    assert metadata["Tune"]["TuningJob"]["Arn"].startswith(
+        f"arn:aws:sagemaker:{REGION}:{ACCOUNT}:hyper-parameter-tuning-job/"
+    )
+    assert list(metadata["Ask"]) == ["TransformJob"]
+    assert written(world, "out/unused/a.csv.out") == "0.0\n2.0\n"
+
+
+@pytest.mark.parametrize("kind", ["QualityCheck", "ClarifyCheck", "Callback", "EMR", "AutoML"])
+def test_a_step_that_is_not_supported_is_refused_by_its_name_when_the_pipeline_is_created(
+    world: Cloud, kind: str
+) -> None:
+    text = json.dumps({"Version": "2020-12-01", "Steps": [{"Name": "Check", "Type": kind, "Arguments": {}}]})
+    with pytest.raises(ClientError, match=rf"pipeline steps of type {kind} \(step Check\)"):
+        client(world, "sagemaker").create_pipeline(
+            PipelineName="refused", PipelineDefinition=text, RoleArn=f"arn:aws:iam::{ACCOUNT}:role/trainer"
+        )
