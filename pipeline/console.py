@@ -36,9 +36,12 @@ def counted(number: int, thing: str) -> str:
     return f"{number:,} {thing}{'' if number == 1 else 's'}"
 
 
-def one_line(text: str) -> str:
-    """The text on one line, with a question mark for each character that cannot be seen, or turns the direction."""
-    line = " ".join(text.split())
+def one_line(text: str, limit: int | None = None) -> str:
+    """The text on one line, with a question mark for each character that cannot be seen, or turns the direction.
+
+    limit: how much of the line is wanted; a container's answer may be megabytes
+    """
+    line = " ".join(text.split())[:limit]
     return "".join("?" if hidden(sign) else sign for sign in line)
 
 
@@ -49,7 +52,7 @@ def hidden(sign: str) -> bool:
 
 def shorten(text: str, limit: int = SUMMARY_LIMIT) -> str:
     """The text on one line, at most limit characters."""
-    line = one_line(text)
+    line = one_line(text, limit + 1)
     return line if len(line) <= limit else line[: limit - 1].rstrip() + "…"
 
 
