@@ -15,6 +15,8 @@ from pipeline.settings import ACCOUNT_PARAMETERS, Settings, Stage
 
 # Bytes of one parameter's value (CloudFormation User Guide, "Understand CloudFormation quotas").
 PARAMETER_LIMIT = 4_096
+# Of a stage's stack: by it the policies of roles tell the kit's stacks from those of other templates (13-people.yaml).
+OF_STAGE = {"multi-account-sagemaker": "stage"}
 
 
 def manifest(
@@ -133,7 +135,7 @@ def stage_parameters(
             raise UserError(
                 f"{stage.name}: {name} would have {len(value.encode())} bytes, CloudFormation takes {PARAMETER_LIMIT}"
             )
-    return {"Parameters": parameters, "Tags": settings.tags}
+    return {"Parameters": parameters, "Tags": {**settings.tags, **OF_STAGE}}
 
 
 def account_parameters(stage: Stage, accounts: tuple[Account, ...]) -> dict[str, str]:

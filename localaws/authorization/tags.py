@@ -43,6 +43,7 @@ def by_arn(parameter: str, at: str, operation: str = "list_tags_for_resource") -
 PARAMETER = {"ResourceType": "Parameter", "ResourceId": "{id}"}
 LISTINGS: dict[str, tuple[Listing, ...]] = {
     "cloudformation": (
+        Listing(r"stack/(?P<id>[^/]+)/\*", "describe_stacks", {"StackName": "{id}"}, ("Stacks", 0, "Tags")),  # by name
         Listing("stack/.+", "describe_stacks", {"StackName": "{arn}"}, ("Stacks", 0, "Tags")),
         Listing("stackset/(?P<id>[^:]+).*", "describe_stack_set", {"StackSetName": "{id}"}, ("StackSet", "Tags")),
     ),

@@ -23,6 +23,7 @@ S3_LAUNCH_ROLE = "service-role/AmazonSageMakerServiceCatalogProductsMultiAccount
 APPROVER_POLICY = "sagemaker-multi-account-approver"
 SCIENTIST_POLICY = "sagemaker-multi-account-data-scientist"
 CREATOR_POLICY = "sagemaker-multi-account-project-creator"
+OTHERS_POLICY = "sagemaker-multi-account-other-templates"  # of AWS's own roles for projects
 
 
 def user_stack(user: str) -> str:

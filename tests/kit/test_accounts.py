@@ -149,7 +149,7 @@ def test_without_organizations_each_account_gets_its_roles_and_those_of_stack_se
     written = alone.writes(*STACKS)
     assert alone() == 0
     assert alone.writes(*STACKS) == written
-    assert "13 steps: 13 unchanged" in capsys.readouterr().err
+    assert "14 steps: 14 unchanged" in capsys.readouterr().err
     policy = json.loads(
         alone.client(people.DATA_SCIENCE, "s3").get_bucket_policy(
             Bucket=f"sagemaker-multi-account-models-{people.DATA_SCIENCE}-{REGION}"

@@ -11,17 +11,23 @@ from typing import Any
 import pytest
 
 from localaws.cloud import Session
+from pipeline.manifest import OF_STAGE
 from scripts.kit.doctor.checks.reach import paths
 from scripts.kit.doctor.findings import Finding
+from scripts.kit.doctor.following import grouped
 from scripts.kit.names import APPROVER_POLICY, SCIENTIST_POLICY
+from scripts.kit.stacks.project_roles import PREFIX, USE_ROLE
 from scripts.rehearsal import setting as people
 from scripts.rehearsal.embedded import embedded_aws
 from tests.kit.doctor.cases.could import DEVELOPER, developer
+from tests.support import stock_roles
 from tests.support.attacks import check_denied, role_policy
 from tests.support.doctor_world import REGION, World, make_world
 
 WAYS = re.compile("could-|trusts-others|admits-others")
+MAKE_ACCOUNTS = 'make accounts ARGS="--profile management"'
 POWER_USER = "arn:aws:iam::aws:policy/PowerUserAccess"
+HANDLE = "Resources: {Handle: {Type: 'AWS::CloudFormation::WaitConditionHandle'}}"
 BUILDSPEC = "version: 0.2\nphases: {build: {commands: ['echo mine']}}\n"
 
 
@@ -36,6 +42,12 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
 def found(world: World) -> list[Finding]:
     """What the doctor finds of who could get past the approver."""
     return [one for one in world.look(world.reader()) if WAYS.search(one.check.id)]
+
+
+def of_stock_and_others(findings: list[Finding]) -> tuple[list[Finding], list[Finding]]:
+    """The findings of AWS's own roles for projects, and the rest."""
+    stock = [one for one in findings if PREFIX in one.place.resource]
+    return stock, [one for one in findings if one not in stock]
 
 
 def statements(finding: Finding) -> list[dict[str, Any]]:
@@ -83,13 +95,15 @@ def test_with_the_kits_policy_the_data_scientists_role_has_no_path(world: World)
 
 def test_the_stock_studio_role_without_the_kits_policy_has_paths_and_its_statements_close_them(world: World) -> None:
     with without_policy(world, people.STUDIO_ROLE, SCIENTIST_POLICY):
-        findings = found(world)
+        [passes, *_], findings = of_stock_and_others(found(world))
+        assert passes.place.resource.endswith(f"{PREFIX}ExecutionRole")
+        assert people.STUDIO_ROLE in passes.place.what
         assert {one.check.id for one in findings} == {"could-start-builds", "could-pass-roles", "could-take-on-others"}
         assert all(one.place.resource.endswith(people.STUDIO_ROLE) for one in findings)
         assert all(f"{SCIENTIST_POLICY}\nor, for this path alone: " in one.fix for one in findings)
         with applied(world, people.STUDIO_ROLE, findings):
             assert found(world) == []
-        assert found(world) == findings
+        assert [one for one in found(world) if one != passes] == findings
 
 
 @pytest.mark.parametrize(
@@ -206,3 +220,115 @@ def test_a_boundary_and_a_service_control_policy_count(world: World, kind: str) 
         assert found(world) == []
         organizations.detach_policy(PolicyId=policy, TargetId=world.account)
         assert [one.check.id for one in found(world)] == ["could-start-builds"]
+
+
+# -- AWS's own roles for projects ------------------------------------------------------------------
+
+ON_STACKS = {f"{name} {stage}" for name in ("UpdateStack", "DeleteStack", "CreateChangeSet", "SetStackPolicy")
+             for stage in ("staging", "prod")}  # fmt: skip
+ON_BUILDS = {f"StartBuild {kind}" for kind in ("build", "gate", "own-tests", "test")}
+ON_RULES = {"PutRule", "PutTargets", "RemoveTargets"}
+# What each could do of the attacks without the kit's policy, by AWS's own.
+COULD = {
+    "Use": ON_STACKS | ON_BUILDS | ON_RULES | {"StartExecution", "UpdateStateMachine", "start_pipeline_execution"},
+    "CodePipeline": ON_STACKS | ON_BUILDS,
+    "Lambda": ON_BUILDS | ON_RULES,
+    "Execution": ON_BUILDS,
+    "Events": {"start_pipeline_execution"},
+    "CodeBuild": set(),
+    "Cloudformation": set(),
+}
+
+
+@pytest.mark.parametrize("kind", COULD)
+def test_a_role_of_another_template_changes_nothing_of_the_kit(world: World, kind: str) -> None:
+    attacks, session = stock_roles.attacks(world), stock_roles.session(world, kind)
+    for name, (_, request) in attacks.items():
+        assert stock_roles.refusal(request, session), name
+    with stock_roles.administrator(world, kind):  # whatever else it may
+        for name, (sid, request) in attacks.items():
+            assert (sid or "sagemaker-project-") in stock_roles.refusal(request, session), name
+    with stock_roles.unlimited(world, kind), stock_roles.protected(world):
+        through = {name for name, (_, request) in attacks.items() if not stock_roles.refusal(request, session)}
+    world.settled()
+    assert through == COULD[kind]
+
+
+def test_the_doctor_finds_a_role_of_another_template_without_the_kits_policy(world: World) -> None:
+    with stock_roles.unlimited(world, "Use"):
+        groups = [
+            group for group in grouped(world.look(world.reader())) if group.first.place.resource.endswith(USE_ROLE)
+        ]
+        [group] = groups
+        assert (group.first.check.id, group.first.fix) == ("stock-role-unlimited", MAKE_ACCOUNTS)
+        assert {one.check.id for one in group.beneath} == {
+            "could-change-stages",
+            "could-change-starts",
+            "could-start-builds",
+            "could-write-buckets",
+        }
+    with stock_roles.administrator(world, "Use"):
+        assert {"could-change-rights", "could-change-product"} <= {one.check.id for one in found(world)}
+
+
+def test_a_stage_without_the_kits_tag_is_found_and_an_upgrade_with_a_deployment_closes_it(world: World) -> None:
+    stack = f"sagemaker-{world.project}-deploy-staging"
+    client = world.client("cloudformation")
+    parameters = [{"ParameterKey": "ModelPackageName", "UsePreviousValue": True}]
+
+    def tagged(tags: dict[str, str]) -> None:
+        given = [{"Key": key, "Value": value} for key, value in tags.items()]
+        client.update_stack(StackName=stack, UsePreviousTemplate=True, Parameters=parameters, Tags=given)
+        world.settled()
+
+    tagged({"sagemaker:project-name": "iris"})
+    request = stock_roles.attacks(world)["UpdateStack staging"][1]
+    assert stock_roles.refusal(request, stock_roles.session(world, "Use")) == ""
+    findings = found(world)
+    assert {(one.check.id, one.place.resource.rsplit("/", 1)[1]) for one in findings} == {
+        ("could-change-stages", f"{PREFIX}UseRole"),
+        ("could-change-stages", f"{PREFIX}CodePipelineRole"),
+    }
+    start = f"aws codepipeline start-pipeline-execution --region {REGION} --name sagemaker-{world.project}-deploy"
+    assert {one.fix for one in findings} == {f"make upgrade PROJECT={world.story.project_name}\nthen {start}"}
+    tagged(OF_STAGE)
+    assert found(world) == []
+
+
+def test_projects_of_other_templates_go_on(world: World) -> None:
+    """As AWS's own template for deployments does it, whose names differ from the kit's in the ends alone."""
+    use, name = stock_roles.session(world, "Use"), "sagemaker-theirs-p-theirs"
+    bucket, root = "sagemaker-project-p-theirs", world.client("codebuild")
+    use.client("s3").create_bucket(Bucket=bucket)
+    assert use.client("s3").put_object(Bucket=bucket, Key="theirs/BuildArtif/1", Body=b"")
+    source = {"type": "NO_SOURCE", "buildspec": stock_roles.BUILDSPEC}
+    environment = {
+        "type": "LINUX_CONTAINER",
+        "image": "aws/codebuild/standard:7.0",
+        "computeType": "BUILD_GENERAL1_SMALL",
+    }
+    role = f"arn:aws:iam::{world.account}:role/service-role/{USE_ROLE}"
+    for kind in ("modelbuild", "modeldeploy", "testing"):
+        root.create_project(
+            name=f"{name}-{kind}",
+            source=source,
+            artifacts={"type": "NO_ARTIFACTS"},
+            environment=environment,
+            serviceRole=role,
+        )
+        assert use.client("codebuild").start_build(projectName=f"{name}-{kind}")
+    pattern = json.dumps({"source": ["aws.codecommit"]})
+    use.client("events").put_rule(Name=f"{name}-build", EventPattern=pattern)
+    pipeline = stock_roles.session(world, "CodePipeline").client("cloudformation")
+    stack = f"{name}-deploy-prod"
+    tags = [{"Key": "sagemaker:project-name", "Value": "theirs"}]
+    for session in (use.client("cloudformation"), pipeline):
+        session.create_stack(StackName=stack, TemplateBody=HANDLE)
+        world.settled()
+        session.update_stack(StackName=stack, TemplateBody=HANDLE.replace("Handle:", "Another:"))
+        world.settled()
+        session.delete_stack(StackName=stack)
+        world.settled()
+    pipeline.create_stack(StackName=stack, TemplateBody=HANDLE, Tags=tags)
+    world.settled()
+    assert found(world) == []

@@ -18,6 +18,7 @@ from localaws.services.sagemaker.endpoint_configs import EndpointConfigs
 from localaws.services.sagemaker.endpoints import Endpoints
 from localaws.services.sagemaker.servers import new_fleet
 from pipeline import sharing
+from pipeline.manifest import OF_STAGE
 from scripts import doctor
 from scripts.kit import console
 from scripts.kit.bundle import pack
@@ -276,7 +277,8 @@ def make_stage(world: World, stage: str, unit: str, version: str) -> None:
     name = f"sagemaker-{world.project}-deploy-{SHORT[stage]}"
     client = world.engineer(world.account).client("cloudformation")
     named = {"ParameterKey": "ModelPackageName", "ParameterValue": version}
-    client.create_stack(StackName=name, TemplateBody=NAMING, Parameters=[named])
+    tags = [{"Key": key, "Value": value} for key, value in OF_STAGE.items()]
+    client.create_stack(StackName=name, TemplateBody=NAMING, Parameters=[named], Tags=tags)
     client.create_stack_set(
         StackSetName=name,
         TemplateBody=NOTHING,

@@ -31,8 +31,8 @@ OF_STACKS: Mapping[str, frozenset[str]] = {
     ),
     PEOPLE_STACK: frozenset(
         {
-            "approvers-none", "project-creator-missing", "studio-role-policy", "template-role-gaps",
-            "template-role-missing", "template-role-pass", "template-role-trust",
+            "approvers-none", "project-creator-missing", "stock-role-unlimited", "studio-role-policy",
+            "template-role-gaps", "template-role-missing", "template-role-pass", "template-role-trust",
         }
     ),
     STUDIO_STACK: frozenset({"domain-missing", "studio-role-missing", "studio-role-policy"}),
@@ -74,6 +74,8 @@ def follows(one: Finding, cause: Finding) -> bool:
         return one.check.id in OF_TARGETS and one.place.account == cause.place.account
     if cause.check.id == "approvals-topic-missing":  # what a policy allows on it, none of its own denies
         return one.check.id == "could-message-approvers"
+    if cause.check.id == "stock-role-unlimited":
+        return one.check.id.startswith("could-") and one.place.resource == cause.place.resource
     if cause.check.id == "stage-stack-failed":  # its stack set bears the same name
         return one.check.id == "stage-outdated" and one.place.resource == cause.place.resource.replace(
             "stack", "stack set", 1

@@ -10,15 +10,16 @@ use role is no managed one, and no page shows it: it is the one that the console
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import ClientError
 
-from scripts.kit.connect import Connection, pages
+from scripts.kit.connect import Connection, if_there, pages, whole_pages
 from scripts.kit.console import counted
+from scripts.kit.names import LAUNCH_ROLE, OTHERS_POLICY
 from scripts.kit.patience import code
 from scripts.kit.plan import PlanStep
 from scripts.kit.settings.model import Settings
@@ -86,6 +87,7 @@ ROLES = (
     of_service("Glue", "glue", f"service-role/{PREFIX}GlueServiceRolePolicy"),
     of_service("Lambda", "lambda", f"service-role/{PREFIX}LambdaServiceRolePolicy"),
 )  # fmt: skip
+LIMITED = tuple(role.name for role in ROLES if f"service-role/{role.name}" != LAUNCH_ROLE)  # by OTHERS_POLICY
 USE_POLICY: tuple[tuple[tuple[str, ...], tuple[str, ...]], ...] = (  # actions (SERVICE:NAME NAME …), resources
     (
         (
@@ -197,7 +199,7 @@ def incomplete(iam: IAMClient) -> list[StockRole]:
     done = {
         role.name
         for role, managed, own in zip(found, policies, inline, strict=True)
-        if managed["AttachedPolicies"] or own["PolicyNames"]
+        if own["PolicyNames"] or any(one["PolicyName"] != OTHERS_POLICY for one in managed["AttachedPolicies"])
     }
     return [role for role in ROLES if role.name not in done]
 
@@ -236,6 +238,41 @@ def unless_there(create: Any, **request: Any) -> None:
             raise
 
 
+# -- keep them away from the kit's projects --------------------------------------------------------------
+
+
+def names(roles: Collection[str]) -> str:
+    return ", ".join(sorted(role.removeprefix(PREFIX).removesuffix("Role") for role in roles))
+
+
+def plan_limits(home: Connection, coming: Collection[str] = ()) -> Iterator[PlanStep]:
+    """The policy of template 13 for each of the roles that is there, but for the launch role.
+
+    coming: names of roles that a dry run would have made
+    """
+    iam, arn = home.client("iam"), f"arn:{home.partition}:iam::{home.account}:policy/{OTHERS_POLICY}"
+    there = {role["RoleName"] for role in pages(iam, "list_roles", "Roles", PathPrefix=PATH)}
+    listed = if_there(lambda: list(whole_pages(iam, "list_entities_for_policy", PolicyArn=arn))) or []
+    limited = {role["RoleName"] for page in listed for role in page["PolicyRoles"]}
+    roles = [name for name in LIMITED if name in there.union(coming)]
+    missing = [name for name in roles if name not in limited]
+    what = f"{PREFIX}…Role in {home.account}"
+    if missing:
+        detail = f"may not change the kit's projects ({OTHERS_POLICY}): {names(missing)}"
+        request = {"roles": missing, "policy": arn}
+        yield PlanStep("change", "roles", f"{counted(len(missing), 'role')} {what}", detail, request)
+    elif roles:
+        yield PlanStep("keep", "roles", f"{what}, limited by {OTHERS_POLICY}")
+
+
+def limit(home: Connection, steps: Sequence[PlanStep]) -> None:
+    """Carry out what plan_limits() found."""
+    iam = home.client("iam")
+    for step in steps:
+        attach = partial(iam.attach_role_policy, PolicyArn=step.request.get("policy", ""))
+        together([partial(attach, RoleName=name) for name in step.request.get("roles", ())])
+
+
 # -- plan and apply ------------------------------------------------------------------------------------
 
 
@@ -244,8 +281,8 @@ def plan(home: Connection, settings: Settings) -> tuple[PlanStep, ...]:
     steps = []
     if settings.publishing.to != "s3":
         missing = incomplete(home.client("iam"))
-        names = ", ".join(role.name.removeprefix(PREFIX).removesuffix("Role") for role in missing)
-        what, detail = f"{PREFIX}…Role in {home.account}", f"as SageMaker's console makes them: {names}"
+        made = ", ".join(role.name.removeprefix(PREFIX).removesuffix("Role") for role in missing)
+        what, detail = f"{PREFIX}…Role in {home.account}", f"as SageMaker's console makes them: {made}"
         step = PlanStep("create", "roles", f"{counted(len(missing), 'role')} {what}", detail, {"roles": missing})
         steps.append(step if missing else PlanStep("keep", "roles", what))
     shown = home.client("sagemaker").get_sagemaker_servicecatalog_portfolio_status()["Status"] == "Enabled"

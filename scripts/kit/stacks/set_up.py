@@ -145,6 +145,7 @@ class SetUp:
         domain_id = target_roles.outputs_of(home, STUDIO_STACK).get("DomainId", "") if domain else ""
         users = studio.users(self.settings, domain_id, version)
         self.deploy_stacks([target_roles.plan_stack(home, want) for want in (people, *users)])
+        self.limit(home, [role.name for step in of_projects for role in step.request.get("roles", ())])
         return own[0].step.action == "create", outputs
 
     def hold_up(self, home: Connection) -> None:
@@ -153,6 +154,13 @@ class SetUp:
         self.plan(steps)
         if not self.dry_run:
             unguarded.apply(home, steps)
+
+    def limit(self, home: Connection, coming: list[str]) -> None:
+        """Keep AWS's roles for projects away from the kit's. coming: roles that a dry run would have made."""
+        steps = list(project_roles.plan_limits(home, coming))
+        self.plan(steps)
+        if not self.dry_run:
+            project_roles.limit(home, steps)
 
     def deploy_stacks(self, planned: list[PlannedStack]) -> None:
         self.plan([one.step for one in planned])

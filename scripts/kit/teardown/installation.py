@@ -21,6 +21,7 @@ from scripts.kit.names import (
     APPROVER_POLICY,
     CREATOR_POLICY,
     MODELS_STACK,
+    OTHERS_POLICY,
     PEOPLE_STACK,
     ROLES_STACK,
     SCIENTIST_POLICY,
@@ -59,6 +60,7 @@ POLICIES = {  # of template 13, and which of its roles its stack gives them to
     APPROVER_POLICY: False,
     SCIENTIST_POLICY: True,
     CREATOR_POLICY: True,
+    OTHERS_POLICY: False,
 }
 READ_MODELS = "TargetAccountsReadModels"  # the statement that `make doctor` merges into the SDK's default bucket
 
@@ -315,7 +317,10 @@ def entities(iam: IAMClient, policy: str) -> list[dict[str, Any]]:
 
 
 def policy_parts(home: Connection) -> Iterator[TeardownPart]:
-    """The managed policies of template 13, detached wherever people attached them; the stack removes its own roles."""
+    """The managed policies of template 13, detached wherever people or `make accounts` attached them.
+
+    Those of the roles that its parameters name go with the stack.
+    """
     iam = home.client("iam")
     studio = set(home_parameters(home).get("StudioExecutionRoleNames", "").split(","))
     for policy, by_stack in POLICIES.items():

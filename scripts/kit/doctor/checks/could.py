@@ -5,17 +5,43 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from scripts.kit.doctor.checks.closing import closing, cure, for_scientists
-from scripts.kit.doctor.checks.reach import Path, paths
+from scripts.kit.doctor.checks.reach import Path, is_stock, paths
+from scripts.kit.doctor.facts.access import Entity
 from scripts.kit.doctor.findings import Place, check, here
 from scripts.kit.doctor.snapshot import Snapshot
+from scripts.kit.names import OTHERS_POLICY
 
 
 def places(facts: Snapshot, way: str) -> Iterator[Place]:
     """A finding for each principal that could, unless it is expected to."""
     for path in paths(facts):
         if path.way == way and not path.expected:
-            fix = for_scientists(facts, path.entity) + cure(path.entity, way, closing(facts, path))
+            fix = of_stock(facts, path) or for_scientists(facts, path.entity) + cure(
+                path.entity, way, closing(facts, path)
+            )
             yield here(facts, path.entity.resource, words(path), fix)
+
+
+def is_limited(entity: Entity) -> bool:
+    """Whether the principal has the policy of template 13 for the roles of other templates."""
+    return any(policy.name.endswith(f":policy/{OTHERS_POLICY}") for policy in entity.policies)
+
+
+def of_stock(facts: Snapshot, path: Path) -> str:
+    """What closes a path of one of AWS's roles for projects, and nothing of other templates; "" for another cure.
+
+    With an upgrade a project's bucket gets its newest policy; a stage gets the kit's tag once it is deployed.
+    """
+    if not is_stock(path.entity):
+        return ""
+    if not is_limited(path.entity):
+        return facts.make_accounts
+    project = next((one for one in facts.projects or () if f"-{one.id}" in path.need.resource), None)
+    if project is None or path.way not in ("buckets", "stages"):
+        return ""
+    upgrade = f"make upgrade PROJECT={project.name}"
+    start = f"aws codepipeline start-pipeline-execution --region {facts.region} --name {project.pipeline_name}"
+    return upgrade if path.way == "buckets" else f"{upgrade}\nthen {start}"
 
 
 def words(path: Path) -> str:
@@ -132,3 +158,15 @@ def could_change_rights(facts: Snapshot) -> Iterator[Place]:
 )
 def could_take_on_others(facts: Snapshot) -> Iterator[Place]:
     yield from places(facts, "sessions")
+
+
+@check(
+    "stock-role-unlimited",
+    "warning",
+    "One of AWS's roles for projects lacks the policy that keeps it away from the kit's",
+    "Projects of other templates run their code as these roles, which work on everything with sagemaker in its name.",
+)
+def stock_role_unlimited(facts: Snapshot) -> Iterator[Place]:
+    for entity in facts.access.entities or ():
+        if is_stock(entity) and not is_limited(entity):
+            yield here(facts, entity.resource, f"{OTHERS_POLICY} is not attached", facts.make_accounts)

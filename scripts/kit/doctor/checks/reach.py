@@ -17,11 +17,14 @@ from scripts.kit.doctor.checks.apart import Projects
 from scripts.kit.doctor.checks.deciding import Decider, Need
 from scripts.kit.doctor.facts import protected
 from scripts.kit.doctor.facts.access import Access, Entity, touches
+from scripts.kit.doctor.facts.projects import Project
 from scripts.kit.doctor.facts.protected import Thing
 from scripts.kit.doctor.reader import UNREAD, known
 from scripts.kit.doctor.snapshot import Snapshot
 from scripts.kit.names import APPROVER_POLICY, LAUNCH_ROLE, S3_LAUNCH_ROLE, SELF_MANAGED_ROLES
 from scripts.kit.stacks import project_roles
+from scripts.kit.stacks.stack import TAGS
+from scripts.kit.stages import Stage
 
 ANY_PROJECT = {"SageMakerProjectName": "any", "SageMakerProjectId": "p-000000000000"}  # one that may be made
 ELSEWHERE = "https://bucket-elsewhere.s3.amazonaws.com/template.yaml"  # a template that is not published
@@ -30,14 +33,13 @@ OF_PROJECT = "${SageMakerProject"
 SERVICE_KEY = "iam:passedtoservice"
 STACK_SETS_ROLE = "stacksets-exec-"  # CloudFormation makes it in accounts of service-managed stack sets
 SERVICE_LINKED = ":role/aws-service-role/"  # the path of roles that IAM changes for their service alone
-KIT, LAUNCH, STOCK = "a role of the kit", "AWS's launch role", "AWS's role for projects"
-OWN = (KIT, LAUNCH, STOCK)
-# The policy of each of AWS's roles for projects. Services alone take them on, and template 13 lets no data scientist
-# pass one that a service of theirs trusts. SageMaker's console ends the name of the use role's policy with a time.
-STOCK_POLICIES = {
-    role.name: f":iam::aws:policy/{role.policy}" if role.policy else f":policy{project_roles.PATH}{role.name}"
-    for role in project_roles.ROLES
-}
+KIT, LAUNCH = "a role of the kit", "AWS's launch role"
+OWN = (KIT, LAUNCH)
+# AWS's policy of the launch role, as which Service Catalog alone makes projects.
+LAUNCH_POLICIES = tuple(
+    f":iam::aws:policy/{role.policy}" for role in project_roles.ROLES if LAUNCH_ROLE.endswith(f"/{role.name}")
+)
+[KIT_TAG] = TAGS  # of the kit's stacks: the pipelines give it to those of their stages (pipeline/manifest.py)
 Asks = Mapping[str, tuple[tuple[Need, ...], ...]]  # by way: requests that together are enough
 COMMON = -1  # the number of what belongs to no project, or to one that may be made
 
@@ -96,11 +98,20 @@ def asked(facts: Snapshot) -> Mapping[int, Asks]:
 
 def of_thing(facts: Snapshot, access: Access, thing: Thing, project: Mapping[str, str]) -> Iterator[Need]:
     """Every request that touches a thing; of a bucket whose policy was read. project: the values of its parameters"""
+    untagged = [name for one in facts.projects or () for name in without_tag(one)]
     for arn in thing.arns({**own_values(facts), **project}):
         name = arn.split(":", 5)[5].split("/")[0]
         policy = access.resources.get(name) if thing.way in ("buckets", "messages") else None
         if thing.way != "buckets" or known(access.resources.get(name, UNREAD)):
-            yield from (Need(action, arn, policy=policy or None) for action in thing.actions)
+            tagged = thing.way == "stages" and not any(f"/{name}" in arn for name in untagged)
+            keys = {f"aws:resourcetag/{KIT_TAG}": ("stage",)} if tagged else {}
+            yield from (Need(action, arn, keys, policy=policy or None) for action in thing.actions)
+
+
+def without_tag(project: Project) -> list[str]:
+    """The stacks of a project's stages that no pipeline has given the kit's tag yet: before version 0.3 none had it."""
+    stages = {project.stage_name(stage): project.stages.get(stage) for stage in Stage}
+    return [name for name, one in stages.items() if one and one.stack and KIT_TAG not in one.stack.tags]
 
 
 def own_values(facts: Snapshot) -> dict[str, str]:
@@ -201,11 +212,14 @@ def expected(facts: Snapshot, entity: Entity, way: str) -> str:
         return LAUNCH
     if entity.name in protected.kit_roles():
         return KIT
-    if entity.resource.removeprefix(f"role{project_roles.PATH}") in STOCK_POLICIES:
-        return STOCK
     if way == "approvals" and any(policy.name.endswith(f":policy/{APPROVER_POLICY}") for policy in entity.policies):
         return "an approver"
     return ""
+
+
+def is_stock(entity: Entity) -> bool:
+    """Whether it is one of AWS's roles for projects, which run the code of other templates' projects."""
+    return entity.resource.removeprefix(f"role{project_roles.PATH}") in project_roles.LIMITED
 
 
 def expected_anywhere(facts: Snapshot, entity: Entity) -> str:
@@ -228,9 +242,9 @@ def admits_its_own(entity: Entity) -> bool:
 
 
 def beyond_its_own(entity: Entity) -> Entity:
-    """A role of the kit, or one of AWS's, with those of its policies alone that no template, or AWS, gives it."""
+    """A role of the kit, or AWS's launch role, with those of its policies alone that no template, or AWS, gives it."""
     role = protected.kit_roles().get(entity.name)
-    inline, managed = (role.inline, role.managed) if role else ((), (STOCK_POLICIES[entity.name],))
+    inline, managed = (role.inline, role.managed) if role else ((), LAUNCH_POLICIES)
     others = (p for p in entity.policies if p.name not in inline and not any(one in p.name for one in managed))
     return replace(entity, policies=tuple(others))
 
@@ -245,7 +259,7 @@ def paths(facts: Snapshot) -> tuple[Path, ...]:
         return ()
     decide = decider(facts, facts.account, facts.region)
     above = tuple(policy for level in decide.levels for policy in level)
-    projects, alike = Projects(own_values(facts), project_values(facts)), of_other_policies(facts)
+    projects, alike = Projects(own_values(facts), project_values(facts)), unlike_others(facts)
     found = []
     for entity in facts.access.entities:
         bound = (entity.boundary,) if entity.boundary else ()
@@ -261,15 +275,19 @@ def paths(facts: Snapshot) -> tuple[Path, ...]:
     return (*found, *sessions(facts, decide, found))
 
 
-def of_other_policies(facts: Snapshot) -> set[int]:
-    """A project for each policy that artifact buckets have, but for their names: most are from one template."""
+def unlike_others(facts: Snapshot) -> set[int]:
+    """A project for each policy that artifact buckets have, but for their names: most are from one template.
+
+    And every project with a stage without the kit's tag.
+    """
     found: dict[str, int] = {}
+    older = {number for number, project in enumerate(facts.projects or ()) if without_tag(project)}
     for number, asks in asked(facts).items():
         for needs in asks.get("buckets", ()) if number != COMMON else ():
             name = needs[0].resource.split(":", 5)[5].split("/")[0]
             document = json.dumps(facts.access.documents.get(name), sort_keys=True)
             found.setdefault(document.replace(name, ""), number)
-    return set(found.values())
+    return set(found.values()) | older
 
 
 def first(decide: Decider, entity: Entity, way: str, asks: Iterable[tuple[Need, ...]], why: str) -> Path | None:
@@ -303,8 +321,8 @@ def sessions(facts: Snapshot, decide: Decider, found: Iterable[Path]) -> Iterato
         for target in steps:
             for entity in may_take_on(facts.access, target):
                 path = taking_on(decide, entity, target)
-                if path is None or expected(facts, entity, "sessions"):
-                    continue
+                if path is None or expected(facts, entity, "sessions") or (is_stock(entity) and is_stock(target)):
+                    continue  # AWS's roles pass one another: the one that gets past the approver is found itself
                 taken.setdefault(entity.arn, []).append(path)
                 if entity.arn not in reached and takes_part(entity):
                     reached.add(entity.arn)

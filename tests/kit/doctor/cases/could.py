@@ -8,6 +8,8 @@ from contextlib import contextmanager
 from typing import Any
 
 from scripts.kit.doctor.facts import stacks
+from scripts.kit.names import OTHERS_POLICY
+from scripts.kit.stacks.project_roles import USE_ROLE
 from scripts.rehearsal import setting as people
 from tests.kit.doctor.cases import case
 from tests.kit.doctor.cases.targets import TESTER
@@ -173,3 +175,11 @@ def _(world: World) -> Iterator[None]:
 def _(world: World) -> Iterator[None]:
     with developer(world, "iam:AttachRolePolicy", account=world.production):
         yield
+
+
+@case("stock-role-unlimited", "make accounts")
+def _(world: World) -> Iterator[None]:
+    iam, arn = world.client("iam"), f"arn:aws:iam::{world.account}:policy/{OTHERS_POLICY}"
+    iam.detach_role_policy(RoleName=USE_ROLE, PolicyArn=arn)
+    yield
+    iam.attach_role_policy(RoleName=USE_ROLE, PolicyArn=arn)
