@@ -129,7 +129,7 @@ WORDS = frozenset(
         "versions-many",
     }
 )  # fmt: skip
-# Cured on a deployed project, in tests/kit/doctor/test_cures.py: of another environment file, and of what was deleted.
+# Cured on a deployed project, in tests/kit/doctor/test_cures.py: of another environment file, of what was deleted, …
 OF_SETTINGS = frozenset(
     {
         "kit-stack-differs", "model-bucket-policy", "model-key-policy", "model-role-missing", "principal-missing",
@@ -139,25 +139,25 @@ OF_SETTINGS = frozenset(
 )  # fmt: skip
 BY_HAND = frozenset(
     {
-        "endpoint-missing", "group-policy", "model-role-missing", "portfolio-missing", "seed-missing",
-        "target-stack-missing", "template-missing", "tester-role-missing", "version-failed",
+        "endpoint-missing", "group-policy", "kit-stack-missing", "model-role-missing", "portfolio-missing",
+        "seed-missing", "target-stack-missing", "template-missing", "tester-role-missing", "version-failed",
     }
 )  # fmt: skip
+AFTERWARDS = frozenset(
+    {
+        "image-replication", "kit-stack-differs", "kit-stack-failed", "model-region-missing", "project-outdated",
+        "target-set-differs", "target-stack-differs", "tester-role-trust",
+    }
+)  # fmt: skip
+IN_THE_END = frozenset({"project-failed", "target-stack-failed"})
+WITH_A_DEPLOYMENT = (OF_SETTINGS | BY_HAND | AFTERWARDS | IN_THE_END) - {"tester-role-trust"}  # that in both worlds
 # Cures that are commands, and are carried out in neither world; another test runs the command.
-ACCOUNTS, PUBLISH = "make accounts: tests/kit/test_accounts.py", "make publish: tests/kit/test_publish.py"
-UPGRADE, REPAIR = "make upgrade: tests/kit/test_upgrade.py", "make repair: tests/kit/test_repair.py"
+UPGRADE = "make upgrade: tests/kit/test_upgrade.py"
 QUOTA = "Service Quotas decides over the increase: not supported by the embedded AWS"
 NOT_PLAYED = {
-    "image-replication": "make accounts: tests/kit/test_image_replication.py",
-    "kit-stack-failed": "CloudFormation goes on: tests/localaws/cloudformation/test_updates.py",
-    "kit-stack-missing": ACCOUNTS,
-    "model-region-missing": ACCOUNTS,
-    "product-missing": f"takes the project's product away; {PUBLISH}",
-    "project-accounts": UPGRADE,
-    "project-accounts-twice": UPGRADE,
+    "project-accounts": f"needs a project without an organization; {UPGRADE}",
+    "project-accounts-twice": f"needs a project without an organization; {UPGRADE}",
     "project-administrator": f"the stack sets of another administrator stay where they are; {UPGRADE}",
-    "project-failed": "takes the project away: tests/kit/test_teardown.py",
-    "project-outdated": UPGRADE,
     "quota-blue-green": QUOTA,
     "quota-builds": QUOTA,
     "quota-instances": QUOTA,
@@ -165,7 +165,4 @@ NOT_PLAYED = {
     "quota-stack-instances": QUOTA,
     "quota-stack-sets": QUOTA,
     "quota-training": QUOTA,
-    "target-set-account": "follows from target-stack-missing: tests/kit/doctor/test_cures.py",
-    "target-stack-failed": ACCOUNTS,
-    "version-none": PUBLISH,
 }

@@ -82,7 +82,7 @@ def check_cure(world: World, id: str, found: list[Finding]) -> None:
         assert id in cures.WORDS, f"the cure of {id} cannot be typed as it is printed: {found[0].fix}"
         return
     assert id not in cures.WORDS, f"the cure of {id} is a command now: take it out of WORDS"
-    if id in cures.OF_SETTINGS | cures.BY_HAND | cures.NOT_PLAYED.keys():
+    if id in cures.WITH_A_DEPLOYMENT | cures.NOT_PLAYED.keys():
         return
     case = CASES[id]
     for one in found:

@@ -11,9 +11,13 @@ from collections.abc import Iterator
 
 import pytest
 
+from localaws.services.sagemaker.projects import Projects
+from scripts.kit.doctor.facts.stacks import EXTERNAL_ID_PARAMETER
+from scripts.kit.names import ROLES_STACK
 from scripts.kit.publish import hosting
 from scripts.rehearsal import setting as people
 from scripts.rehearsal.embedded import embedded_aws
+from tests.kit.doctor.cases.targets import target_stack
 from tests.support import cures
 from tests.support.doctor_world import REGION, World, played
 from tests.support.story_steps import served
@@ -59,8 +63,30 @@ def test_what_was_deleted_by_hand_comes_back_and_both_stages_are_deployed_again(
     delete_portfolio(world)
     add_a_version_that_failed(world)
     stop_sharing_with_production(world)
+    delete_roles_stack(world)
     assert cures.heal(world) == cures.BY_HAND
     assert served(world.story) == {"staging": 1, "prod": 1}, "deployed by the last cure"
+
+
+def test_a_broken_stack_a_further_region_and_a_project_of_an_older_version_are_healed(world: World) -> None:
+    delete_roles_stack(world)
+    taken = {"Name": EXTERNAL_ID_PARAMETER, "Type": "String", "Value": "another's"}
+    body = {"Resources": {"Taken": {"Type": "AWS::SSM::Parameter", "Properties": taken}}}
+    world.client("cloudformation").create_stack(StackName=ROLES_STACK, TemplateBody=json.dumps(body))
+    world.settled()
+    file = world.story.environment_path
+    further = f"regions: {{staging: [{REGION}, eu-west-1]}}\nimages: {{repository_prefix: team}}\n"
+    file.write_text(f"{file.read_text()}{further}")
+    cures.type_in(world, 'make publish ARGS="--profile data-science"', world.account)
+    world.settled()
+    assert cures.heal(world) == cures.AFTERWARDS
+
+
+def test_a_targets_broken_stack_is_made_again_and_a_project_that_could_not_be_deleted_is_deleted(world: World) -> None:
+    target_stack(world).status = "UPDATE_ROLLBACK_FAILED"
+    project = world.cloud.state(Projects, world.account, REGION).by_name[world.story.project_name]
+    project.status = "DeleteFailed"
+    assert cures.heal(world) == cures.IN_THE_END
 
 
 def unit_of_staging(world: World) -> str:
@@ -82,6 +108,11 @@ def remove_stack_of_staging(world: World) -> None:
         StackSetName="multi-account-deployment-target-staging", CallAs="DELEGATED_ADMIN", RetainStacks=False,
         Regions=[REGION], DeploymentTargets={"OrganizationalUnitIds": [unit_of_staging(world)]},
     )  # fmt: skip
+    world.settled()
+
+
+def delete_roles_stack(world: World) -> None:
+    world.client("cloudformation").delete_stack(StackName=ROLES_STACK)
     world.settled()
 
 

@@ -12,6 +12,7 @@ import pytest
 from scripts.kit.doctor import report
 from scripts.kit.doctor.checks.every import CHECKS
 from scripts.kit.doctor.checks.launch import NEEDED
+from scripts.kit.doctor.facts.stacks import PREFIX
 from scripts.kit.doctor.facts.storage import ALIAS
 from scripts.kit.doctor.findings import Finding, Place
 from scripts.kit.doctor.following import OF_STACKS, OF_TARGETS, STACK_GONE, TARGET_GONE
@@ -27,7 +28,7 @@ from tests.kit.doctor.cases.projects import another_version, own_image, project_
 from tests.kit.doctor.cases.self_managed import targets
 from tests.kit.doctor.cases.sizes import IRELAND, storage_in_ireland
 from tests.kit.doctor.cases.storage import OTHERS
-from tests.kit.doctor.cases.targets import stack
+from tests.kit.doctor.cases.targets import TESTER, stack, trust
 from tests.support import ROOT, cures
 from tests.support.doctor_break import check_broken
 from tests.support.doctor_world import World, make_world
@@ -61,7 +62,7 @@ def test_every_one_of_the_165_checks_has_a_case() -> None:
 
 
 def test_every_row_of_the_cures_is_of_a_check() -> None:
-    elsewhere = cures.OF_SETTINGS | cures.BY_HAND
+    elsewhere = cures.WITH_A_DEPLOYMENT
     assert cures.WORDS.isdisjoint(cures.NOT_PLAYED)
     assert elsewhere.isdisjoint(cures.WORDS | cures.NOT_PLAYED.keys())
     assert cures.WORDS | elsewhere | cures.NOT_PLAYED.keys() <= set(CASES)
@@ -102,6 +103,26 @@ def test_what_is_gone_is_listed_beneath_its_own_stack_and_the_cure_is_that_stack
         assert by_id[id]["fix"] == by_id["kit-stack-failed"]["fix"]
     assert by_id["project-role-missing"]["follows"] == ""
     assert ROLES_STACK in by_id["project-role-missing"]["fix"]
+
+
+@pytest.mark.parametrize(
+    ("id", "role"), [("role-trusts-others", f"{PREFIX}BuildRole"), ("tester-trusts-others", TESTER)]
+)
+def test_a_trust_policy_that_names_others_alone_gets_the_templates_and_a_deleted_role_is_nobody(
+    world: World, id: str, role: str
+) -> None:
+    account = world.staging if role == TESTER else world.account
+    with trust(world, account, role, AWS=f"arn:aws:iam::{world.production}:root"):
+        [found] = world.look_for(id, world.begin(world.reader()))
+        cures.carry_out(world, found)  # IAM refuses a policy without statements
+        facts = world.begin(world.reader())
+        assert [*world.look_for(id, facts), *world.look_for("project-role-trust", facts)] == []
+        assert world.look_for("tester-role-trust", facts) == []
+    iam = world.client("iam", account)
+    gone = iam.create_role(RoleName="Gone", AssumeRolePolicyDocument=people.trust(Service="ec2.amazonaws.com"))["Role"]
+    with trust(world, account, role, AWS=gone["Arn"]):
+        iam.delete_role(RoleName="Gone")
+        assert world.look_for(id, world.begin(world.reader())) == []
 
 
 @pytest.mark.parametrize("id", sorted(id for id in CASES if not CASES[id].alone))

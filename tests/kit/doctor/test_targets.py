@@ -31,7 +31,7 @@ def facts(stage: Stage, document: Any) -> Any:
 
 def advised(stage: Stage) -> dict[str, Any]:
     given = facts(stage, {})
-    return targets.trust(given, given.targets[0])
+    return targets.tester_trust(given, given.targets[0])
 
 
 def found(stage: Stage, document: Any) -> list[str]:

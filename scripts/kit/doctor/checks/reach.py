@@ -7,6 +7,7 @@ principal could take on a role that gets past the approver, it could do the same
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from functools import lru_cache
@@ -33,6 +34,7 @@ OF_PROJECT = "${SageMakerProject"
 SERVICE_KEY = "iam:passedtoservice"
 STACK_SETS_ROLE = "stacksets-exec-"  # CloudFormation makes it in accounts of service-managed stack sets
 SERVICE_LINKED = ":role/aws-service-role/"  # the path of roles that IAM changes for their service alone
+DELETED = re.compile(r"A(ROA|IDA)[A-Z0-9]+")  # the id of a role or a user
 KIT, LAUNCH = "a role of the kit", "AWS's launch role"
 OWN = (KIT, LAUNCH)
 # AWS's policy of the launch role, as which Service Catalog alone makes projects.
@@ -195,8 +197,13 @@ def entering(facts: Snapshot) -> set[str]:
 
 
 def trusted_names(trust: Policy) -> list[str]:
-    """Every principal that a trust policy, or a policy of a resource, allows something."""
-    return list(dict.fromkeys(value for one in trusting(trust) for _, value in one.principals or ()))
+    """Every principal that a trust policy, or a policy of a resource, allows something.
+
+    IAM shows the id of a role or user in place of its ARN once it is deleted, and no other gets that id (IAM User
+    Guide, "AWS JSON policy elements: Principal").
+    """
+    named = (value for one in trusting(trust) for _, value in one.principals or ())
+    return list(dict.fromkeys(value for value in named if not DELETED.fullmatch(value)))
 
 
 # -- who is expected to ----------------------------------------------------------------------------

@@ -325,11 +325,11 @@ def tester_role_open(facts: Snapshot) -> Iterator[Place]:
 
 def tester_place(facts: Snapshot, target: Target, what: str) -> Place:
     name = f"{role_name(facts.settings, target.stage)}-tester"
-    fix = set_trust(name, trust(facts, target))
+    fix = set_trust(name, tester_trust(facts, target))
     return Place(target.account.id, f"role {name}", f"account {target.where}: {what}", fix)
 
 
-def trust(facts: Snapshot, target: Target) -> dict[str, Any]:
+def tester_trust(facts: Snapshot, target: Target) -> dict[str, Any]:
     """The trust policy of a tester's role, as templates/20-target-account.yaml has it."""
     test, own_tests = {"AWS": facts.test_role_arn}, {"AWS": facts.own_tests_role_arn}
     external_id = {"StringEquals": {"sts:ExternalId": facts.settings.tester_external_id}}

@@ -12,7 +12,8 @@ from scripts.kit.doctor.checks.closing import without_principals
 from scripts.kit.doctor.checks.could import places
 from scripts.kit.doctor.checks.deciding import Decider, Need
 from scripts.kit.doctor.checks.reach import asked, entering, paths, trusted_names
-from scripts.kit.doctor.checks.roles import set_trust
+from scripts.kit.doctor.checks.roles import set_trust, trust_fix
+from scripts.kit.doctor.checks.targets import tester_trust
 from scripts.kit.doctor.facts.access import Entity
 from scripts.kit.doctor.facts.protected import kit_roles, of_account, topic_policy
 from scripts.kit.doctor.facts.stacks import TOPIC
@@ -40,7 +41,8 @@ def role_trusts_others(facts: Snapshot) -> Iterator[Place]:
             continue
         others = [one for one in trusted_names(role.trust) if one not in declared.services]
         if others:
-            fix = set_trust(name, without_principals(role.trusted, others))
+            rest = without_principals(role.trusted, others)
+            fix = set_trust(name, rest) if rest["Statement"] else trust_fix(name, {"Service": [*declared.services]})
             yield here(facts, role.resource, f"its trust policy names {', '.join(others)}", fix)
 
 
@@ -62,7 +64,8 @@ def tester_trusts_others(facts: Snapshot) -> Iterator[Place]:
             name = role.arn.rsplit("/", 1)[-1]
             could = f"; {', '.join(who)} of the data science account could take it on" if who else ""
             what = f"account {target.where}: its trust policy names {', '.join(others)}{could}"
-            fix = set_trust(name, without_principals(role.trust, others))
+            rest = without_principals(role.trust, others)
+            fix = set_trust(name, rest if rest["Statement"] else tester_trust(facts, target))
             yield Place(target.account.id, f"role {name}", what, fix)
 
 
