@@ -96,8 +96,9 @@ def test_what_is_gone_is_listed_beneath_its_own_stack_and_the_cure_is_that_stack
         broken.enter_context(swapped(stack(world, world.account, SHARED_STACK), "status", "ROLLBACK_FAILED"))
         shown = world.doctor()[1]["findings"]
     by_id = {found["id"]: found for found in shown}
-    assert len(shown) == len(by_id)
-    assert by_id.keys() == {*gone, "kit-stack-failed", "could-message-approvers"}
+    assert sorted(one["id"] for one in shown if not one["id"].startswith("could-")) == sorted(
+        [*gone, "kit-stack-failed"]
+    )
     for id in (*gone[:3], "could-message-approvers"):  # the last one follows from the topic
         assert by_id[id]["follows"] == f"kit-stack-failed stack {SHARED_STACK}"
         assert by_id[id]["fix"] == by_id["kit-stack-failed"]["fix"]
