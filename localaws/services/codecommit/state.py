@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import threading
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
@@ -22,11 +23,15 @@ PAGE = 1000
 
 @dataclass
 class Repo:
-    """A repository: what GetRepository shows, its tags and its git content."""
+    """A repository: what GetRepository shows, its tags and its git content.
+
+    followers: are called for each branch that moves, with its commits before and after
+    """
 
     metadata: dict[str, Any]
     git: Repository
     tags: dict[str, str] = field(default_factory=dict)
+    followers: list[Callable[[Call, str, str, str], None]] = field(default_factory=list)
 
 
 @dataclass
@@ -118,6 +123,8 @@ def tell(call: Call, repo: Repo, event: str, branch: str, **commits: str) -> Non
             **commits,
         },
     )
+    for follower in repo.followers if event == "referenceUpdated" else ():
+        follower(call, branch, commits["oldCommitId"], commits["commitId"])
 
 
 def commit_of(repo: Repo, commit_id: str, code: str) -> Commit:
