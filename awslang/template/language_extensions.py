@@ -16,7 +16,7 @@ from awslang.errors import NotSupported
 from awslang.template import functions, nodes
 from awslang.template.parameters import Parameters
 from awslang.template.reader import Path
-from awslang.template.shape import FOR_EACH, LANGUAGE_EXTENSIONS, problems
+from awslang.template.shape import FOR_EACH, LANGUAGE_EXTENSIONS, SERVERLESS, problems
 from awslang.template.template import Template, TemplateError
 from awslang.template.values import NO_VALUE, text
 
@@ -27,9 +27,9 @@ BEFOREHAND = "a collection of Fn::ForEach, a condition or a name"  # all of them
 
 
 def refuse_macros(template: Template) -> None:
-    """NotSupported for every transform but this one."""
+    """NotSupported for every transform but this one and SAM's (serverless.py)."""
     for name in template.transforms:
-        if name != NAME:
+        if name not in (NAME, SERVERLESS):
             raise NotSupported(f"the transform {name} (line {template.line('Transform')})")
 
 

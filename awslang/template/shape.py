@@ -31,6 +31,7 @@ MOST_KEYS = 200  # top-level keys of one mapping, and attributes of one key
 LONGEST_NAME = 255
 LONGEST_DESCRIPTION = 1024  # bytes
 LANGUAGE_EXTENSIONS = "AWS::LanguageExtensions"
+SERVERLESS = "AWS::Serverless-2016-10-31"
 FOR_EACH = "Fn::ForEach::"
 POLICIES = {
     "DeletionPolicy": {"Delete", "Retain", "Snapshot", "RetainExceptOnCreate"},

@@ -16,10 +16,11 @@ from typing import Any
 from botocore.exceptions import ClientError
 
 from awslang.errors import AwsError, NotSupported
-from awslang.template import graph, language_extensions, parameters, schemas, template
+from awslang.template import graph, language_extensions, parameters, schemas, serverless, template
 from awslang.template.intrinsics import UNKNOWN, Evaluator
 from awslang.template.parameters import Parameters
 from awslang.template.template import Template, TemplateError
+from localaws import moto_bridge
 from localaws.cloud import PARTITION, Cloud, Session
 from localaws.cloudformation.provider import Choosy, Provider, provider_for
 from localaws.cloudformation.stacks import Output, Resource, Stack, stacks_of
@@ -124,8 +125,14 @@ def prepare(
     parsed = read(body)
     check_tags(tags, by_aws="servicecatalog.amazonaws.com" in session.principal.called_via)
     language_extensions.refuse_macros(parsed)
-    refuse_unknown_types(parsed, stack.region)
+    try:
+        expanded = serverless.expand(parsed, lambda name: managed_policy(stack.account, name))
+    except TemplateError as error:
+        raise refusal(error) from error
+    refuse_unknown_types(expanded, stack.region)
     acknowledge(parsed, capabilities)
+    acknowledge(expanded, capabilities)
+    parsed = expanded
     try:
         values = parameters.resolve(parsed, given, previous, lambda name: ssm_value(session, name, stack.region))
         goal = Goal(session, body, values, dict(tags), capabilities, region=stack.region)
@@ -146,6 +153,12 @@ def prepare(
     except TemplateError as error:
         raise refusal(error) from error
     return goal
+
+
+def managed_policy(account: str, name: str) -> str:
+    """The ARN of AWS's policy with this name; the name itself where there is none, which IAM then refuses."""
+    known = moto_bridge.backend("iam", account, "aws").managed_policies.values()
+    return next((str(one.arn) for one in known if one.name == name and ":aws:policy/" in one.arn), name)
 
 
 @lru_cache(maxsize=64)  # a stack set reads the same template for every account

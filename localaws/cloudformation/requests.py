@@ -185,7 +185,11 @@ def goal_of(call: Call, params: Mapping[str, Any], stack: Stack, session: Sessio
     given, kept = given_parameters(params, stack if update else None)
     tags = given_tags(params) if "Tags" in params or not update else dict(stack.tags)
     capabilities = tuple(params.get("Capabilities", ()))
-    return prepare(call.cloud, session, stack, body, given, kept, tags, capabilities)
+    if call.operation == "CreateChangeSet":  # it needs no consent to transforms (API Reference: Capabilities)
+        capabilities += ("CAPABILITY_AUTO_EXPAND",)
+    goal = prepare(call.cloud, session, stack, body, given, kept, tags, capabilities)
+    goal.capabilities = tuple(params.get("Capabilities", ()))
+    return goal
 
 
 def stack_for(call: Call, name: str = "") -> Stack:

@@ -14,17 +14,16 @@ def resources(call: Call, types: list[str]) -> list[str]:
     params = call.params
     names = strings(params.get("repositoryName") or params.get("repositoryNames") or params.get("oldName") or [])
     names += [target["repositoryName"] for target in params.get("targets", [])]
-    if (request := requests_of(call).get(params.get("pullRequestId", ""))) and not names:
-        names = [request.repo.metadata["repositoryName"]]
-    elif "pullRequestId" in params and not names:
-        return [arn("codecommit", call.region, call.account, "*")]
+    if "pullRequestId" in params and not names:
+        request = requests_of(call).get(params["pullRequestId"])
+        names = [request.repo.metadata["repositoryName"] if request else "*"]
     return [arn("codecommit", call.region, call.account, name) for name in names]
 
 
 def keys(call: Call) -> Keys:
     """codecommit:References (Service Authorization Reference, "… condition keys for AWS CodeCommit")."""
-    request = requests_of(call).get(call.params.get("pullRequestId", ""))
-    if call.operation in MERGES and request is not None:
+    request = requests_of(call).get(call.params["pullRequestId"]) if call.operation in MERGES else None
+    if request is not None:
         return {"codecommit:references": (request.target["destinationReference"],)}
     if call.operation in WRITES and call.params.get("branchName"):
         return {"codecommit:references": (f"refs/heads/{call.params['branchName']}",)}

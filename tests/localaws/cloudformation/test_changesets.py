@@ -5,8 +5,21 @@ from __future__ import annotations
 import json
 from typing import Any
 
+import pytest
+from botocore.exceptions import ClientError
+
 from localaws.cloud import Cloud
-from tests.support.stacks import FakeQueues, create_stack, queue_resource, refusal, settled_stack, template_of
+from tests.support.stacks import (
+    ACCOUNT,
+    REGION,
+    FakeQueues,
+    create_stack,
+    queue_resource,
+    refusal,
+    settled_stack,
+    template_of,
+)
+from tests.support.waiting import until
 
 
 def make(client: Any, template: str, name: str = "next", **more: Any) -> dict[str, Any]:
@@ -149,3 +162,31 @@ def test_what_exists_already_is_not_imported_beside_what_is_made(cloud: Cloud) -
     assert "ImportExistingResources of AWS::S3::Bucket taken, which exists" in refusal(
         client.create_change_set, **asked
     )
+
+
+def test_a_change_set_of_sam_makes_a_function_that_runs(cloud: Cloud, client: Any) -> None:
+    """What `sam deploy` asks: consent to transforms is not needed, to named and other roles it is."""
+    by = cloud.root(ACCOUNT, REGION)
+    code = "def handler(event, context):\n    return {'seen': event['source']}\n"
+    events = {"Rule": {"Type": "EventBridgeRule", "Properties": {"Pattern": {"source": ["team"]}}}}
+    properties = {"Runtime": "python3.13", "Handler": "index.handler", "InlineCode": code, "Events": events}
+    function = {"Type": "AWS::Serverless::Function", "Properties": properties}
+    body = json.dumps({"Transform": "AWS::Serverless-2016-10-31", "Resources": {"Hello": function},
+                       "Outputs": {"Name": {"Value": {"Ref": "Hello"}}}})  # fmt: skip
+    given = {"StackName": "sam", "ChangeSetName": "first", "ChangeSetType": "CREATE", "TemplateBody": body}
+    with pytest.raises(ClientError, match=r"Requires capabilities : \[CAPABILITY_IAM\]"):
+        client.create_change_set(**given)
+    client.create_change_set(**given, Capabilities=["CAPABILITY_IAM"])
+    changes = client.describe_change_set(StackName="sam", ChangeSetName="first")["Changes"]
+    assert {one["ResourceChange"]["LogicalResourceId"] for one in changes} == {
+        "Hello", "HelloRole", "HelloRule", "HelloRulePermission"
+    }  # fmt: skip
+    client.execute_change_set(StackName="sam", ChangeSetName="first")
+    until(lambda: client.describe_stacks(StackName="sam")["Stacks"][0]["StackStatus"] == "CREATE_COMPLETE")
+    [output] = client.describe_stacks(StackName="sam")["Stacks"][0]["Outputs"]
+    answer = by.client("lambda").invoke(FunctionName=output["OutputValue"], Payload=b'{"source": "me"}')
+    assert json.loads(answer["Payload"].read()) == {"seen": "me"}
+    assert client.get_template(StackName="sam", TemplateStage="Original")["TemplateBody"]["Transform"]
+    assert set(client.get_template(StackName="sam")["TemplateBody"]["Resources"]) > {"Hello", "HelloRole"}
+    with pytest.raises(ClientError, match=r"Requires capabilities : .*CAPABILITY_AUTO_EXPAND"):
+        client.create_stack(StackName="other", TemplateBody=body, Capabilities=["CAPABILITY_IAM"])

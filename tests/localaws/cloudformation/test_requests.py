@@ -139,7 +139,7 @@ def test_what_is_not_supported_is_refused_by_name(client: Any) -> None:
         message = refusal(client.create_stack, StackName="shop", TemplateBody=template, **{name: value})
         assert message.startswith("NotSupported: ")
         assert name in message
-    assert refusal(client.detect_stack_drift, StackName="shop").startswith("NotSupported: ")
+    assert refusal(client.estimate_template_cost, TemplateBody=template).startswith("NotSupported: ")
 
 
 def test_a_template_is_summarised(client: Any) -> None:

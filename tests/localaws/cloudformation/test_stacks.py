@@ -180,9 +180,9 @@ def test_a_type_that_is_not_supported_is_refused_before_anything_is_made(client:
     assert message == (
         "ValidationError: Template format error: Unrecognized resource types: [AWS::SQS::Cue] (Good, line 1)"
     )
-    macro = json.dumps({"Transform": "AWS::Serverless-2016-10-31", **json.loads(wrong)})
+    macro = json.dumps({"Transform": "AWS::Include", **json.loads(wrong)})
     message = refusal(client.create_stack, StackName="shop", TemplateBody=macro)
-    assert "the transform AWS::Serverless-2016-10-31 (line 1)" in message
+    assert "the transform AWS::Include (line 1)" in message
 
 
 def test_an_update_policy_is_refused_since_it_is_not_supported(client: Any, queues: FakeQueues) -> None:
