@@ -10,7 +10,7 @@ import json
 import threading
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from awslang.errors import AwsError
@@ -22,8 +22,15 @@ STACK_TYPE = "AWS::CloudFormation::Stack"
 MAX_STACKS = 2000  # per account and Region (CloudFormation User Guide, "Understand CloudFormation quotas")
 
 
+RECENT = 50  # events that may be of the same millisecond
+
+
 def now() -> datetime:
     return datetime.now(UTC)
+
+
+def stamp(time: datetime) -> str:
+    return time.strftime("%Y-%m-%dT%H:%M:%S.") + f"{time.microsecond // 1000:03d}Z"
 
 
 @dataclass
@@ -190,9 +197,11 @@ class Stack:
             properties = json.dumps(resource.properties, default=str, separators=(",", ":"))
             for secret in sorted(self.secrets, key=len, reverse=True):
                 properties = properties.replace(json.dumps(secret)[1:-1], "****")
-            stamp = time.strftime("%Y-%m-%dT%H:%M:%S.") + f"{time.microsecond // 1000:03d}Z"
+            taken = {event.event_id for event in self.events[-RECENT:]}
+            while (event_id := f"{resource.logical_id}-{status}-{stamp(time)}") in taken:  # in the same millisecond
+                time += timedelta(milliseconds=1)
             event = Event(
-                event_id=f"{resource.logical_id}-{status}-{stamp}",
+                event_id=event_id,
                 time=time,
                 logical_id=resource.logical_id,
                 physical_id=resource.physical_id,

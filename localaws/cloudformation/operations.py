@@ -1,0 +1,100 @@
+"""DescribeEvents: the events of a stack grouped by operation, an automatic rollback being one of its own.
+
+CloudFormation User Guide, "View stack events by operation"; API Reference, OperationEvent. The events of a change set
+are not supported.
+"""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from awslang.errors import AwsError, NotSupported
+from localaws.calls import Call
+from localaws.cloudformation.requests import clean, page, stack_for
+from localaws.cloudformation.service import cloudformation
+from localaws.cloudformation.stacks import STACK_TYPE, Event, Stack, stacks_of
+
+BEGINS = {
+    "CREATE_IN_PROGRESS": "CREATE_STACK",
+    "UPDATE_IN_PROGRESS": "UPDATE_STACK",
+    "DELETE_IN_PROGRESS": "DELETE_STACK",
+    "ROLLBACK_IN_PROGRESS": "ROLLBACK",
+    "UPDATE_ROLLBACK_IN_PROGRESS": "ROLLBACK",
+}
+
+
+@dataclass(frozen=True)
+class Operation:
+    id: str
+    type: str
+
+
+def grouped(stack: Stack) -> Iterator[tuple[Operation, Event]]:
+    """Each event with the operation that it belongs to, the oldest first; those before any operation are left out."""
+    current: Operation | None = None
+    for event in list(stack.events):
+        own = event.type == STACK_TYPE and event.physical_id == stack.id
+        if own and event.status in BEGINS:
+            kind = BEGINS[event.status]
+            if kind == "ROLLBACK" and event.reason == "User Initiated":
+                kind = "CONTINUE_ROLLBACK"
+            current = Operation(str(uuid.uuid5(uuid.NAMESPACE_URL, f"{stack.id}/{event.event_id}")), kind)
+        if current is not None:
+            yield current, event
+
+
+def last_operations(stack: Stack) -> list[dict[str, str]]:
+    """The newest one first; before an automatic rollback, what it rolls back."""
+    found = list(dict.fromkeys(operation for operation, _ in grouped(stack)))[::-1]
+    shown = found[: 2 if found and found[0].type == "ROLLBACK" else 1]
+    return [{"OperationType": one.type, "OperationId": one.id} for one in shown]
+
+
+def shown(stack: Stack, operation: Operation, event: Event) -> dict[str, Any]:
+    own = event.type == STACK_TYPE and event.physical_id == stack.id
+    failed = event.status.endswith("FAILED")
+    about: dict[str, Any] = {
+        "EventId": event.event_id,
+        "StackId": stack.id,
+        "OperationId": operation.id,
+        "OperationType": operation.type,
+        "EventType": "STACK_EVENT" if own else "PROVISIONING_ERROR" if failed else "PROGRESS_EVENT",
+        "LogicalResourceId": event.logical_id,
+        "PhysicalResourceId": event.physical_id,
+        "ResourceType": event.type,
+        "Timestamp": event.time,
+        "ResourceStatus": event.status,
+        "ResourceStatusReason": event.reason,
+        "ResourceProperties": event.properties,
+        "ClientRequestToken": event.token,
+    }
+    if own:
+        ended = "FAILED" if failed else "SUCCEEDED"
+        about["OperationStatus"] = "IN_PROGRESS" if event.status.endswith("IN_PROGRESS") else ended
+    return clean(about)
+
+
+@cloudformation.operation("DescribeEvents")
+def describe_events(call: Call) -> dict[str, Any]:
+    """The newest first."""
+    params, wanted = call.params, call.params.get("OperationId")
+    if params.get("ChangeSetName"):
+        raise NotSupported("cloudformation:DescribeEvents of a change set")
+    if not (params.get("StackName") or wanted):
+        raise AwsError("ValidationError", "One of ChangeSetName, OperationId or StackName must be specified")
+    known = stacks_of(call.cloud, call.account, call.region)
+    stacks = [stack_for(call)] if params.get("StackName") else list(known.by_id.values())
+    found = [
+        shown(stack, operation, event)
+        for stack in stacks
+        for operation, event in grouped(stack)
+        if wanted in (None, operation.id)
+    ]
+    if wanted and not found:
+        raise AwsError("ValidationError", f"Operation {wanted} does not exist")
+    if (params.get("Filters") or {}).get("FailedEvents"):
+        found = [event for event in found if event["ResourceStatus"].endswith("FAILED")]
+    return page(call, "OperationEvents", found[::-1])
