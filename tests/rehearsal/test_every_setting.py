@@ -350,8 +350,21 @@ def test_an_asynchronous_endpoint_answers_the_test_through_s3_and_scales_from_an
     assert "the endpoint failed: " in asynchronous.ask(asked, place.name("p-7"), f"s3://{DATA}/asynchronous", wrong, {})
     updated = place.push("p-7", **settings, **CANARY, Release="2")
     assert (updated, instances(place.seen("p-7"))) == ("UPDATE_COMPLETE", 2), "an update begins with instances"
-    with pytest.raises(ClientError, match="AccessDenied"):
-        asked("s3").put_object(Bucket=DATA, Key="asynchronous/iris-p-5-prod/requests/1", Body=b"")  # another project's
+    for theirs in ("iris-p-5-prod", "my-iris-p-7-prod"):  # another project's, and one whose name ends as this one's
+        refuse_folder(place, asked("s3"), theirs)
+
+
+def refuse_folder(place: Place, s3: Any, folder: str) -> None:
+    """The tester neither sends requests to an endpoint's folder nor lists it nor reads what is in it."""
+    for one in (f"asynchronous/{folder}", folder):
+        requests: list[tuple[str, dict[str, Any]]] = [("put_object", {"Key": f"{one}/requests/1", "Body": b""})]
+        requests.append(("list_objects_v2", {"Prefix": f"{one}/"}))
+        for kind in ("answers", "failures"):
+            place.there("s3").put_object(Bucket=DATA, Key=f"{one}/{kind}/1.out", Body=b"theirs")
+            requests.append(("get_object", {"Key": f"{one}/{kind}/1.out"}))
+        for operation, where in requests:
+            with pytest.raises(ClientError, match="AccessDenied"):
+                getattr(s3, operation)(Bucket=DATA, **where)
 
 
 def clients(place: Place, project: str) -> Any:

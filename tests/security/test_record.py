@@ -165,3 +165,22 @@ def test_an_approval_is_not_deleted_by_the_starter_either(project: Project) -> N
         check_denied(delete, "NothingIsDeleted")
         with project.policy.without("NothingIsDeleted"):
             assert delete()
+
+
+def test_the_record_of_a_deleted_project_is_neither_written_nor_deleted(project: Project) -> None:
+    key, story = APPROVAL.format(7), project.kit.story
+    project.write("Starter", key, IfNoneMatch="*")()
+    story.scientist.client("sagemaker").delete_project(ProjectName=story.project_name)
+    cloudformation = project.root.client("cloudformation")
+
+    def gone() -> bool:
+        return not any(project.id in str(one.get("Parameters")) for one in cloudformation.describe_stacks()["Stacks"])
+
+    story.until("the project's stack is deleted", gone)
+    check_denied(project.write("Studio", key), "OnlyThePipelineWrites")
+    engineer = project.kit.engineer.client("s3")
+    check_denied(lambda: engineer.delete_object(Bucket=project.bucket, Key=key), "OnlyThePipelineWrites")
+    with project.policy.without("OnlyThePipelineWrites"), project.policy.without("OnlyTheStarterRecordsApprovals"):
+        check_denied(lambda: engineer.delete_object(Bucket=project.bucket, Key=key), "NothingIsDeleted")
+    project.kit.command("teardown", "--project", story.project_name, "--empty-buckets", "--yes")
+    assert project.bucket not in {one["Name"] for one in engineer.list_buckets()["Buckets"]}

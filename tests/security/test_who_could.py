@@ -133,7 +133,13 @@ def test_each_statement_closes_its_own_path_and_no_other(world: World, actions: 
 
 
 @pytest.mark.parametrize(
-    "action", ["codebuild:StartSandbox", "codepipeline:RollbackStage", "codepipeline:EnableStageTransition"]
+    "action",
+    [
+        "codebuild:StartSandbox",
+        "codepipeline:EnableStageTransition",
+        "codepipeline:RetryStageExecution",
+        "codepipeline:RollbackStage",
+    ],
 )
 def test_the_kits_policy_closes_what_another_policy_of_a_data_scientist_opens(world: World, action: str) -> None:
     iam, arn = world.client("iam"), f"arn:aws:iam::{world.account}:policy/{SCIENTIST_POLICY}"

@@ -197,8 +197,11 @@ def empty(connection: Connection, bucket: str, prefix: str = "") -> None:
 
 
 def delete_bucket(connection: Connection, name: str) -> None:
+    """Empty it and delete it; its policy first, which outlives a project and lets nothing be deleted."""
+    s3 = connection.client("s3")
+    if_there(s3.delete_bucket_policy, Bucket=name, ExpectedBucketOwner=connection.account)
     empty(connection, name)
-    if_there(connection.client("s3").delete_bucket, Bucket=name, ExpectedBucketOwner=connection.account)
+    if_there(s3.delete_bucket, Bucket=name, ExpectedBucketOwner=connection.account)
 
 
 def keys(connection: Connection, asked: DeletionOptions) -> Iterator[TeardownPart]:

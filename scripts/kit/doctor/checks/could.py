@@ -84,7 +84,7 @@ def could_pass_roles(facts: Snapshot) -> Iterator[Place]:
     "could-change-pipelines",
     "warning",
     "A principal could change a project's pipeline",
-    "A pipeline without its approval, or a stage that is let through or rolled back, deploys what was not approved.",
+    "A pipeline without its approval, or a stage that is let through, rolled back or retried, deploys past the gate.",
 )
 def could_change_pipelines(facts: Snapshot) -> Iterator[Place]:
     yield from places(facts, "pipelines")

@@ -53,7 +53,10 @@ BUILDS = (
     "codebuild:CreateWebhook", "codebuild:UpdateWebhook",
 )  # fmt: skip
 PIPELINE = ("codepipeline:UpdatePipeline", "codepipeline:DeletePipeline")
-STAGE = ("codepipeline:OverrideStageCondition", "codepipeline:RollbackStage", "codepipeline:EnableStageTransition")
+STAGE = (
+    "codepipeline:OverrideStageCondition", "codepipeline:RollbackStage", "codepipeline:EnableStageTransition",
+    "codepipeline:RetryStageExecution",
+)  # fmt: skip
 APPROVE = ("codepipeline:PutApprovalResult",)
 STAGE_STACK = (
     "cloudformation:UpdateStack", "cloudformation:CreateChangeSet", "cloudformation:ExecuteChangeSet",
