@@ -34,7 +34,7 @@ def organization(story: Story) -> None:
     people.make_people(story.cloud, story.setting)
     for name, account in story.setting.accounts.items():
         say(f"    {account}  {name}")
-    file = people.environment_file(story.setting, story.regions, story.images)
+    file = people.environment_file(story.setting, story.regions, story.images, story.build_on_push)
     story.environment_path.write_text(file + prepare.environment(story))
 
 

@@ -85,7 +85,9 @@ def people(story: Story) -> dict[str, tuple[str, Session]]:
 def write_files(story: Story) -> tuple[str, Path]:
     """The environment file and the file of profiles, which the kit's commands need."""
     if not story.environment_path.exists():  # stopped before its chapter
-        story.environment_path.write_text(environment_file(story.setting, story.regions, story.images))
+        story.environment_path.write_text(
+            environment_file(story.setting, story.regions, story.images, story.build_on_push)
+        )
     profiles = story.folder / PROFILES
     text = "".join(session.profile(f"profile {name}") for name, (_, session) in people(story).items())
     private.write(profiles, text)

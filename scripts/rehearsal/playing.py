@@ -109,6 +109,7 @@ class Playing(ABC):
     patience: seconds that one step may take; patience_to_start: of an execution
     pause: the longest between two looks
     images: the namespace of the data science account's own images, which go to the further Regions; "" for none
+    build_on_push: whether a push to the training repository trains
     """
 
     folder: Path
@@ -118,6 +119,7 @@ class Playing(ABC):
     root: Path = ROOT
     regions: tuple[str, ...] = ()
     images: str = ""
+    build_on_push: bool = False
     example: str = "iris"
     repositories: Repositories = field(default_factory=Repositories)
     changes: dict[str, Any] = field(default_factory=dict)

@@ -166,14 +166,18 @@ def studio(cloud: Cloud, setting: Setting) -> Session:
     return cloud.service_role(role, "SageMaker", "sagemaker.amazonaws.com", setting.region)
 
 
-def environment_file(setting: Setting, regions: Sequence[str] = (), images: str = "") -> str:
+def environment_file(
+    setting: Setting, regions: Sequence[str] = (), images: str = "", build_on_push: bool = False
+) -> str:
     """What the ML engineer writes into environment.yaml.
 
     regions: of both stages, where they are not the Region; images: the namespace of images that go to the others
+    build_on_push: whether a push to a training repository trains
     """
     listed = f"[{', '.join(regions)}]"
     of_stages = f"regions:\n  staging: {listed}\n  production: {listed}\n" if regions else ""
     of_stages += f"images: {{repository_prefix: {images}}}\n" if images else ""
+    of_stages += "builds: {on_push: true}\n" if build_on_push else ""
     alone = setting.administrator == "self-managed"
     return f"""\
 region: {setting.region}

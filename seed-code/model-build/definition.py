@@ -51,7 +51,8 @@ class Names:
     bucket: where data and models lie; key: the ARN of its key or alias, which the accounts that
         serve the model may use (a model encrypted with the account's own S3 key cannot be shared)
     role: the ARN of the role that reads the data and writes the model
-    data: the S3 prefix of this data; code: the S3 prefix of these steps
+    data_hash, code_hash: of this data and of these steps, which lie under them
+    on_push: of the build on a push, which has a pipeline and folders of its own
     """
 
     project: str
@@ -62,30 +63,52 @@ class Names:
     bucket: str
     key: str
     role: str
-    data: str
-    code: str
+    data_hash: str
+    code_hash: str
+    on_push: bool = False
 
     @property
     def pipeline(self) -> str:
-        return f"{self.project}-{self.project_id}-train"
+        return f"{self.project}-{self.project_id}-{'on-push' if self.on_push else 'train'}"
+
+    def folder(self, kind: str) -> str:
+        """The S3 prefix of data or models; the build on a push may write into its own alone."""
+        return f"s3://{self.bucket}/{self.project}-{self.project_id}/{kind}" + ("/on-push" if self.on_push else "")
+
+    @property
+    def data(self) -> str:
+        """The S3 prefix of this data."""
+        return f"{self.folder('data')}/{self.data_hash}"
+
+    @property
+    def code(self) -> str:
+        """The S3 prefix of these steps."""
+        return f"{self.folder('data')}/code/{self.code_hash}"
 
 
 def names(
-    project: str, project_id: str, account: str, region: str, role: str, data_hash: str, code_hash: str = "none"
+    project: str,
+    project_id: str,
+    account: str,
+    region: str,
+    role: str,
+    data_hash: str,
+    code_hash: str = "none",
+    on_push: bool = False,
 ) -> Names:
     """The names that the kit gives."""
-    bucket = f"sagemaker-multi-account-models-{account}-{region}"
     return Names(
         project=project,
         project_id=project_id,
         model_group=project,
         account=account,
         region=region,
-        bucket=bucket,
+        bucket=f"sagemaker-multi-account-models-{account}-{region}",
         key=f"arn:aws:kms:{region}:{account}:alias/sagemaker-multi-account-models",
         role=role,
-        data=f"s3://{bucket}/{project}-{project_id}/data/{data_hash}",
-        code=f"s3://{bucket}/{project}-{project_id}/data/code/{code_hash}",
+        data_hash=data_hash,
+        code_hash=code_hash,
+        on_push=on_push,
     )
 
 
@@ -168,7 +191,7 @@ def training_step(these: Names, project: Project) -> dict[str, Any]:
             "HyperParameters": hyperparameters,
             "InputDataConfig": [channel("train", project), channel("validation", project)],
             "OutputDataConfig": {
-                "S3OutputPath": f"s3://{these.bucket}/{these.project}-{these.project_id}/models",
+                "S3OutputPath": these.folder("models"),
                 "KmsKeyId": these.key,
             },
             "ResourceConfig": {
@@ -219,7 +242,7 @@ def processing_step(
 ) -> dict[str, Any]:
     """A job that runs a script of steps/ in the framework's image."""
     sources = {"code": join(get("Parameters.CodeUrl"), "files", "", on="/"), **inputs}
-    runs = f"s3://{these.bucket}/{these.project}-{these.project_id}/data/runs"
+    runs = f"{these.folder('data')}/runs"
     return {
         "Name": script.capitalize(),
         "Type": "Processing",

@@ -231,6 +231,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     arguments.add_argument("--instances", type=int, default=1, help="how many instances train (default 1)")
     arguments.add_argument("--commit", help="kept with the version (default: the commit that git has checked out)")
     arguments.add_argument("--author", help="kept with the version (default: the author of git's newest commit)")
+    arguments.add_argument("--on-push", action="store_true", help="as the build on a push: a pipeline of its own")
     arguments.add_argument("--check", action="store_true", help="check the model, its data and its steps, then end")
     arguments.add_argument("--wait", action="store_true", help="wait until the version is registered")
     args = arguments.parse_args(argv)
@@ -253,6 +254,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         role=args.role or caller_role(made),
         data_hash=data_hash[:12],
         code_hash=hash_of(code)[:12] if code else "none",
+        on_push=args.on_push,
     )
     upload(made.client("s3"), these, these.data, data)
     if code:

@@ -72,6 +72,7 @@ SAMPLE: dict[str, dict[str, str]] = {
         **dict.fromkeys(("SeedCodeDeployKey", "SeedCodeBuildKey", "PipelineCodeKey"), "bundle/0a1b/x.zip"),
         "EndpointTemplateKey": "bundle/0a1b/templates/50-endpoint.yaml",
         "BundleVersion": "1",
+        "BuildOnPush": "true",
     },
     FORTY: {
         **PROJECT,
@@ -220,6 +221,7 @@ HOLDERS: dict[str, tuple[Place, str] | str] = {
     "BuildRole": (Place(TWELVE), "BuildRole"),
     "TestRole": (Place(TWELVE), "TestRole"),
     "OwnTestsRole": (Place(TWELVE), "OwnTestsRole"),
+    "TrainingRole": (Place(TWELVE), "TrainingRole"),
     "StageRole": (Place(TWELVE), "StageRole"),
     "StageRole without an organization": (Place(TWELVE, given=tuple(SELF_MANAGED.items())), "StageRole"),
     "DataScientist": (Place(THIRTEEN), "DataScientist"),

@@ -30,7 +30,9 @@ NAMES = {  # the names in {} of the table
     "project": "churn-p-a1b2c3",
 }
 # How the build projects of each role end.
-KINDS = {"BuildRole": "build", "GateRole": "gate", "OwnTestsRole": "own-tests", "TestRole": "test"}
+KINDS = {
+    "BuildRole": "build", "GateRole": "gate", "OwnTestsRole": "own-tests", "TestRole": "test", "TrainingRole": "train",
+}  # fmt: skip
 
 
 @dataclass(frozen=True)

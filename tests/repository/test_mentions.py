@@ -24,7 +24,7 @@ HOUSES = (
     "awslang", "benchmarks", "docs", "localaws", "notebooks", "pipeline", "requirements", "scripts", "seed-code",
     "templates", "tests", ".github",
 )  # fmt: skip
-MENTION = re.compile(rf"(?<![\w/.$}}-])(?:{'|'.join(map(re.escape, HOUSES))})/[\w./*-]*[\w/*]")
+MENTION = re.compile(rf"(?<![\w/.:$}}-])(?:{'|'.join(map(re.escape, HOUSES))})/[\w./*-]*[\w/*]")
 FILE = re.compile(r"(?!multi-account-sagemaker-)[\w.-]+\.(?:py|yaml|yml|md|json|toml|ipynb|jinja|svg|csv|guard|mk)")
 WORD_OF_CODE = r"(?<![\w./*{}<…-])[\w-]+\.(?:py|yaml|yml|md|json|toml|ipynb|jinja|guard)\b(?![\w(])"
 BASES = (

@@ -207,7 +207,7 @@ def deployment(name: str, compute: str) -> Deployment:
         if resource.type == "AWS::CodeBuild::Project"
     }
     steps: list[tuple[str, ...]] = []
-    pipeline = next(r for r in resources if r.type == "AWS::CodePipeline::Pipeline")
+    pipeline = next(r for r in resources if r.name == "Pipeline")
     for stage in pipeline.properties["Stages"]:
         orders: dict[int, list[str]] = {}
         for action in stage["Actions"]:

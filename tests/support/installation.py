@@ -7,11 +7,13 @@ import importlib
 import io
 import json
 import shutil
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from localaws import places
 from localaws.cloud import Cloud, Session
 from localaws.services.codeconnections import service as provider
 from scripts import package
@@ -24,6 +26,7 @@ from scripts.rehearsal import setting as people
 from scripts.rehearsal.story import Story, signed_in
 from tests.support import ROOT
 
+TESTS = "seed-code/model-build/tests"
 PIPELINE_VARIABLE = "          - {Name: BUNDLE_VERSION, Value: !Ref BundleVersion}\n"
 
 
@@ -32,10 +35,17 @@ class Installation:
 
     to: where versions are published; owner: of the repositories at a git provider, "" for CodeCommit. The ML
     engineer sees the portfolio, as who upgrades projects must.
+    training: tests of the training repository in place of the seed code's, where a push to it trains
     """
 
     def __init__(
-        self, cloud: Cloud, folder: Path, patch: pytest.MonkeyPatch, to: str = "both", owner: str = ""
+        self,
+        cloud: Cloud,
+        folder: Path,
+        patch: pytest.MonkeyPatch,
+        to: str = "both",
+        owner: str = "",
+        training: Mapping[str, str] | None = None,
     ) -> None:
         self.cloud, self.folder, self.to = cloud, folder, to
         self.tree = folder / "tree"
@@ -43,7 +53,11 @@ class Installation:
             shutil.copytree(ROOT / name, self.tree / name, ignore=shutil.ignore_patterns("__pycache__"))
         shutil.copy(ROOT / "pyproject.toml", self.tree)
         patch.setattr(pack, "ROOT", self.tree)
-        self.story = Story(cloud, folder, root=self.tree)
+        if training is not None:
+            shutil.rmtree(self.tree / TESTS)
+            for name, text in training.items():
+                places.write(self.tree / TESTS, name, text.encode())
+        self.story = Story(cloud, folder, root=self.tree, build_on_push=training is not None)
         chapters.organization(self.story)
         engineer = f"arn:aws:iam::{self.account}:role/{people.ENGINEER}"
         text = self.story.environment_path.read_text()

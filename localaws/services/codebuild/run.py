@@ -204,7 +204,8 @@ class BuildRun:
         packages = self.cloud.folder / "builds" / ".image"
         client = "" if self.cloud.strangers else prepared.client()
         own = programs_of(self.build["environment"]["image"])
-        programs = make_python(self.folder / "python", packages, names, client, own=own)
+        shared = not self.cloud.strangers
+        programs = make_python(self.folder / "python", packages, names, client, own=own, shared=shared)
         (self.folder / "home").mkdir()
         self.place = confinement.place(self.cloud.strangers, behind(packages, IMAGE_PACKAGES), [self.folder])
         environment = {

@@ -16,6 +16,7 @@ import shlex
 import signal
 import subprocess
 import sys
+import sysconfig
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -23,6 +24,7 @@ from functools import cache
 from pathlib import Path
 
 from localaws.confinement import Free
+from localaws.containers import local_pip
 
 # What the managed images install for each of their Pythons, with what that needs
 # (github.com/aws/aws-codebuild-docker-images, al/x86_64/standard/5.0/Dockerfile).
@@ -175,6 +177,7 @@ def make_python(
     client: str = "",
     contents: Sequence[str] = IMAGE_PACKAGES,
     own: Sequence[str] = ("python", "python3"),
+    shared: bool = False,
 ) -> Path:
     """A Python of the build's own, like the image's, and the folder to put first on PATH.
 
@@ -183,6 +186,7 @@ def make_python(
 
     names: of the runtimes that were selected; own: those that the image has in any case
     client: the text of a program to be the Python in its place (prepared.py); contents: the image's packages
+    shared: whether its pip takes packages that this machine has installed (containers/local_pip.py)
     """
     link_packages(packages, contents)
     base = Path(sys.executable).resolve()
@@ -196,8 +200,12 @@ def make_python(
             (programs / name).chmod(0o700)
         else:
             (programs / name).symlink_to(base)
+    pip = ["-m", "pip"]
+    if shared:
+        paths = sysconfig.get_paths()
+        pip = [local_pip.__file__, os.pathsep.join({paths["purelib"], paths["platlib"]}), str(libraries)]
     for name in ("pip", "pip3"):
-        text = f'#!/bin/sh\nexec {shlex.quote(f"{programs}/{version}")} -m pip "$@"\n'
+        text = f'#!/bin/sh\nexec {shlex.join([f"{programs}/{version}", *pip])} "$@"\n'
         (programs / name).write_bytes(os.fsencode(text))  # a path need not be text
         (programs / name).chmod(0o700)
     home = Path(sys.base_prefix) / "bin"

@@ -12,7 +12,7 @@ from localaws.calls import Call
 from localaws.cloud import Cloud, arn
 from localaws.service import Access, Keys, Need, policies_in_moto
 from localaws.services.kms.service import kms
-from localaws.services.kms.state import key_arn, key_of
+from localaws.services.kms.state import key_arn, key_of, resource_aliases
 
 
 def resources(call: Call, types: list[str]) -> list[str]:
@@ -45,6 +45,8 @@ def condition_keys(call: Call) -> Keys:
         if call.operation == "CreateKey":
             default = {"KeySpec": "SYMMETRIC_DEFAULT", "KeyUsage": "ENCRYPT_DECRYPT", "Origin": "AWS_KMS"}[name]
             keys[key] = (str(params.get(name, default)),)
+    if named := key_of(call):
+        keys |= resource_aliases(named)
     if call.operation == "CreateKey":
         keys["kms:multiregion"] = (str(params.get("MultiRegion", False)).lower(),)
     if call.operation == "CreateGrant":

@@ -38,6 +38,12 @@ def find_key(arn: str) -> Any:
     return moto_bridge.backend("kms", account, region).keys.get(name.removeprefix("key/"))
 
 
+def resource_aliases(arn: str) -> dict[str, tuple[str, ...]]:
+    """kms:ResourceAliases of a key, absent without an alias (KMS Developer Guide, "AWS KMS condition keys")."""
+    aliases = tuple(sorted(getattr(find_key(arn), "aliases", ())))
+    return {"kms:resourcealiases": aliases} if aliases else {}
+
+
 def key_of_ciphertext(blob: bytes, account: str, region: str) -> str:
     """The ARN of the key that wrote a ciphertext, in whatever account: Decrypt need not name it."""
     key = blob[:KEY_ID].decode("ascii", "replace")

@@ -20,7 +20,7 @@ from localaws.authorization.needs import tag_keys
 from localaws.calls import Call
 from localaws.cloud import Cloud
 from localaws.service import Access, Need, policies_in_moto
-from localaws.services.kms.state import key_arn
+from localaws.services.kms.state import key_arn, resource_aliases
 from localaws.services.s3.service import CONDITIONAL, s3
 from localaws.services.s3.state import bucket_key, bucket_owner, bucket_state, default_key, object_state, object_tags
 
@@ -273,6 +273,7 @@ def _object_key(call: Call, action: Action, owner: str) -> Iterator[Need]:
         "kms:encryptioncontext:aws:s3:arn": (context,),
         "kms:encryptioncontextkeys": ("aws:s3:arn",),
         "kms:encryptionalgorithm": ("SYMMETRIC_DEFAULT",),
+        **resource_aliases(key),
     }
     actions = ["kms:GenerateDataKey"] if writes else ["kms:Decrypt"]
     if call.operation == "CreateMultipartUpload":

@@ -45,6 +45,7 @@ def defaults_of(
         **{stage.accounts_parameter: ",".join(targets.of(stage)) if targets else "" for stage in Stage},
         "FourEyes": "false",
         "BuildCompute": builds.compute_of(settings, region),
+        "BuildOnPush": "false",
     }
     regions = {stage.regions_parameter: settings.regions.of(stage) for stage in Stage}
     elsewhere = {
@@ -53,6 +54,7 @@ def defaults_of(
         "SourceRepositoryOwner": source.repository_owner,
         "OrganizationTags": ",".join(f"{key}={value}" for key, value in settings.tags.items()),
         **({"FourEyes": "true"} if settings.approval.four_eyes else {}),
+        **({"BuildOnPush": "true"} if settings.builds.on_push else {}),
     }
     declared = pack.product_parameters(bundle)
     known = {name: value for name, value in values.items() if name in declared}

@@ -23,8 +23,9 @@ ON_MORE_RESOURCES = {
     "sagemaker:CreateModel", "codestar-connections:UseConnection", "cloudformation:CreateStackInstances",
     "cloudformation:DeleteStackInstances", "cloudformation:UpdateStackInstances", "cloudformation:UpdateStackSet",
 }  # fmt: skip
-# Global keys that parliament does not know as such (IAM User Guide, "AWS global condition context keys").
-GLOBAL_KEYS = {"codebuild:BuildArn": "Arn", "codebuild:ProjectArn": "Arn"}
+# Keys that parliament does not know as such: global ones (IAM User Guide, "AWS global condition context keys"), and one
+# of KMS keys (KMS Developer Guide, "AWS KMS condition keys").
+GLOBAL_KEYS = {"codebuild:BuildArn": "Arn", "codebuild:ProjectArn": "Arn", "kms:ResourceAliases": "String"}
 # A variable for a tag whose key has a colon: parliament takes that for a colon of the ARN. AWS's own policies have such
 # variables (SageMakerStudioProjectRoleMachineLearningPolicy).
 TAG_VARIABLE = re.compile(r"\$\{aws:PrincipalTag/[^}]*\}")

@@ -134,9 +134,13 @@ class Approval:
 
 @dataclass(frozen=True)
 class Builds:
-    """compute: what the short builds run on; lambda means AWS Lambda where CodeBuild has it, EC2 elsewhere."""
+    """compute: what the short builds run on; lambda means AWS Lambda where CodeBuild has it, EC2 elsewhere.
+
+    on_push: whether a push to a training repository trains and registers a version
+    """
 
     compute: Literal["lambda", "ec2"] = "lambda"
+    on_push: bool = False
 
 
 @dataclass(frozen=True)

@@ -290,8 +290,9 @@ def read_approval(section: Section) -> Approval:
 
 def read_builds(section: Section) -> Builds:
     compute = section.choice("compute", ("lambda", "ec2"), "lambda")
+    on_push = section.flag("on_push")
     section.finish()
-    return Builds("ec2" if compute == "ec2" else "lambda")
+    return Builds("ec2" if compute == "ec2" else "lambda", on_push)
 
 
 def read_publishing(section: Section) -> Publishing:

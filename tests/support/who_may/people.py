@@ -186,6 +186,8 @@ PEOPLE = [
     kit_role("another project's build", "BuildRole", "build", "churn-p-2"),
     kit_role("the tests", "TestRole", "test"),
     kit_role("another project's tests", "TestRole", "test", "churn-p-2"),
+    kit_role("a build on a push", "TrainingRole", "train"),
+    kit_role("another project's build on a push", "TrainingRole", "train", "churn-p-2"),
     kit_role("own tests", "OwnTestsRole", "own-tests"),
     kit_role("another project's own tests", "OwnTestsRole", "own-tests", "churn-p-2"),
     *(
@@ -195,6 +197,7 @@ PEOPLE = [
             ("TestRole", "test"),
             ("OwnTestsRole", "own-tests"),
             ("GateRole", "gate"),
+            ("TrainingRole", "train"),
         )
         for person in (
             kit_role(f"{short} outside a build", short),

@@ -126,6 +126,7 @@ def _data_science(model: str, units: Mapping[str, str], project: Mapping[str, st
         },
         "30": {
             **project,
+            "BuildOnPush": "true",
             **keys,
             **names,
             "SageMakerProjectName": PROJECT,

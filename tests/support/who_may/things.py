@@ -119,6 +119,7 @@ def _pipelines() -> Iterator[Thing]:
     for name, pipeline, keys in (
         ("the project's pipeline", f"sagemaker-{NAME}-deploy", OURS),
         ("another project's pipeline", f"sagemaker-{OTHER_NAME}-deploy", THEIRS),
+        ("the project's training pipeline", f"sagemaker-{NAME}-train", {}),
         ("another pipeline with the project's tags", "iris-experiments", OURS),
         ("a pipeline of another template", "sagemaker-churn-p-2-modelbuild", {}),
         ("another team's pipeline", "billing", {}),
@@ -130,7 +131,7 @@ def _pipelines() -> Iterator[Thing]:
             f"the approval of {name}", f"{arn}/ApproveDeployment/ApproveDeployment", DATA_SCIENCE, ("action",), keys
         )
         yield Thing(f"another action of {name}", f"{arn}/DeployProd/ApproveDeployment", DATA_SCIENCE, ("action",), keys)
-    for kind in ("build", "gate", "own-tests", "test", "modelbuild"):
+    for kind in ("build", "gate", "own-tests", "test", "train", "modelbuild"):
         arn = f"arn:aws:codebuild:{HERE}:project/sagemaker-{NAME}-{kind}"
         yield Thing(f"the CodeBuild project {kind}", arn, DATA_SCIENCE, ("project",))
     yield Thing(
@@ -203,7 +204,7 @@ def _stacks() -> Iterator[Thing]:
 
 
 def _roles() -> Iterator[Thing]:
-    short = ("Build", "Events", "Gate", "Launch", "OwnTests", "Pipeline", "Stage", "Starter", "Test")
+    short = ("Build", "Events", "Gate", "Launch", "OwnTests", "Pipeline", "Stage", "Starter", "Test", "Training")
     arns = {f"{one}Role": f"{SERVICE_ROLE}{one}Role" for one in short}
     at = {"here": DATA_SCIENCE, "staging": STAGING, "production": PRODUCTION}
     arns |= {
