@@ -91,7 +91,6 @@ def test_every_right_of_the_build_is_needed(world: World) -> None:
     }
     assert granted - used == {
         ("ReadInput", "s3:getobjectversion"),
-        ("RunContainers", "cloudwatch:putmetricdata"),
         *(("SeeArtifactBuckets", f"s3:getbucket{name}") for name in ("acl", "location")),
         *(("RunJobs", f"sagemaker:{name}") for name in ("addtags", "stopprocessingjob", "stoptrainingjob")),
     }
