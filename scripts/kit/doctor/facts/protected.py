@@ -284,9 +284,9 @@ def kit_role(of: str, logical: str, properties: Mapping[str, Any], resources: Ma
         if resource["Type"] == "AWS::IAM::ManagedPolicy" and {"Ref": logical} in nodes(given.get("Roles", [])):
             managed.append(f"-{other}-")
     trusted = properties["AssumeRolePolicyDocument"]["Statement"]
-    services = [one["Principal"].get("Service") for one in trusted if isinstance(one["Principal"], Mapping)]
+    services = strings([one["Principal"].get("Service") for one in trusted if isinstance(one["Principal"], Mapping)])
     name = filled(name_in(properties["RoleName"], {"Resources": resources}), {})
-    return KitRole(name, of, tuple(filter(None, services)), frozenset(inline), tuple(managed))
+    return KitRole(name, of, tuple(services), frozenset(inline), tuple(managed))
 
 
 @cache
