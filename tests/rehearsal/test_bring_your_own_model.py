@@ -6,6 +6,7 @@ One embedded AWS with one organization; each model has a project of its own in i
 from __future__ import annotations
 
 import gzip
+import importlib
 import importlib.util
 import json
 import re
@@ -177,6 +178,45 @@ def test_the_penguins_reach_production_with_one_line_and_their_payloads(own_cont
     changed = [line for line in after if line not in before]
     assert len(after) == len(before)
     assert [line.split("#")[0].strip() for line in changed] == ['model = "penguins"']
+
+
+MISTAKES = [  # in the order of the page's table: a file of the repository, what it holds, what it is to hold instead
+    ("project.toml", 'label = "progression"', 'label = "progresion"'),
+    ("project.toml", "data/diabetes.csv", "data/diabets.csv"),
+    ("data/diabetes.csv", ",32.1,", ",32.1 kg,"),
+    ("data/diabetes.csv", "\n59,2,", "\n59,"),
+    ("data/diabetes.csv", ",1.510000000000000000e+02\n", ",\n"),
+    ("data/diabetes.csv", ",1.510000000000000000e+02\n", ",high\n"),
+    ("project.toml", "rmse =", "accuracy ="),
+    ("project.toml", "n_estimators", "n_trees"),
+    ("project.toml", "[forest.hyper", 'training_instance = "ml.m5.tiny"\n[forest.hyper'),
+    ("project.toml", "categories", "categorys"),
+    ("steps/train.py", "def labels(", "match 1:\n    case 1:\n        pass\n\n\ndef labels("),
+    ("project.toml", '"sklearn"', '"container"\npipeline = "short"\nimage = "team/forest"'),
+]
+
+
+def test_each_mistake_of_the_page_is_refused_with_its_place_and_cure(tmp_path: Path) -> None:
+    folder = training(tmp_path / "training", SCRIPT)
+    sys.path.insert(0, str(SEED[TRAINING]))  # it is no package
+    try:
+        checks, project, common = (importlib.import_module(name) for name in ("checks", "project", "steps.common"))
+    finally:
+        sys.path.remove(str(SEED[TRAINING]))
+    rows = re.findall(
+        r"^\| [^|`]+ \| `(.+)` \|$", PAGE.split("## Mistakes that cost nothing")[1].split("\n## ")[0], re.MULTILINE
+    )
+    assert len(rows) == len(MISTAKES)
+    kinds = {kind: ["ml.m5.large", "ml.m5.xlarge", "ml.t3.medium"] for kind in ("training", "processing", "serving")}
+    for (file, old, new), said in zip(MISTAKES, rows, strict=True):
+        before = (folder / file).read_text()
+        assert old in before
+        (folder / file).write_text(before.replace(old, new, 1))
+        with pytest.raises(common.UserError) as refused:
+            checks.check(project.read(folder), "us-east-1", kinds)
+        (folder / file).write_text(before)
+        pattern = ".*".join(map(re.escape, said.split("…")))
+        assert any(re.fullmatch(pattern, line) for line in str(refused.value).splitlines()), (said, str(refused.value))
 
 
 def test_the_lines_of_script_mode_train_and_evaluate_on_this_machine(tmp_path: Path) -> None:
