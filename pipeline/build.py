@@ -39,7 +39,7 @@ from pipeline.regions import check_regions, copies
 from pipeline.registry import check_version, ensure_group
 from pipeline.rollback import Answer, after_rejection
 from pipeline.settings import Settings, Stage, read_settings
-from pipeline.sharing import check_place, check_room, share
+from pipeline.sharing import check_kinds, check_place, check_room, share
 from pipeline.unasked import why_asked
 
 if TYPE_CHECKING:
@@ -90,6 +90,7 @@ def build(settings: Settings, kit: Path, repository: Path, clients: Clients) -> 
     check_regions(clients, settings, version)
     check_version(s3, version, settings.region)
     check_place(settings, version)
+    check_kinds(settings, version)
     arns = copies(clients, settings, version)
     url = template_url(settings, version.arn.split(":")[1])
     digest = hashlib.sha256((kit / "50-endpoint.yaml").read_bytes()).hexdigest()

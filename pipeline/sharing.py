@@ -24,6 +24,7 @@ from pipeline.console import UserError, say
 from pipeline.live import parameters_of
 from pipeline.registry import MISSING, Version
 from pipeline.settings import STAGES, Settings
+from pipeline.specification import prefixes_of
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
@@ -92,6 +93,34 @@ def check_place(settings: Settings, version: Version) -> None:
             raise UserError(
                 f"version {version.number} of {version.group}: its artifact {url} is not among the project's models. "
                 f"Copy it to s3://{bucket}/{folder}{FOLDERS[0]}, and register a version with the copy"
+            )
+    check_form(version, bucket)
+
+
+def check_form(version: Version, bucket: str) -> None:
+    """UserError for an artifact that is a prefix of the model bucket: only who may list a bucket can load it.
+
+    SageMaker Developer Guide, "Deploying uncompressed models". A target account that lists the bucket would see the
+    names of every project's models (docs/decisions/0074-*.md).
+    """
+    name = f"version {version.number} of {version.group}"
+    if several := [url for url in prefixes_of(version.specification) if url.startswith(f"s3://{bucket}/")]:
+        raise UserError(
+            f"{name}: its artifact {several[0]} is a prefix, and target accounts may not list the model bucket. "
+            "Register one object: an archive (ModelDataUrl), or a file without compression (S3DataType S3Object, "
+            "CompressionType None)"
+        )
+
+
+def check_kinds(settings: Settings, version: Version) -> None:
+    """UserError where a stage is serverless and the model is not an archive ("Deploying uncompressed models")."""
+    uncompressed = any("ModelDataSource" in container for container in version.specification["Containers"])
+    for stage in settings.stages if uncompressed else ():
+        if stage.parameters.get("EndpointKind") == "serverless":
+            raise UserError(
+                f"version {version.number} of {version.group} has a ModelDataSource, which serverless endpoints do not "
+                f"take, and {stage.name}-config.json asks for one. Register it with ModelDataUrl, or write another "
+                "EndpointKind"
             )
 
 

@@ -29,6 +29,16 @@ def urls_of(specification: Mapping[str, Any]) -> list[str]:
     return list(dict.fromkeys(url for url in found if url))
 
 
+def prefixes_of(specification: Mapping[str, Any]) -> list[str]:
+    """Where artifacts are that are many objects beneath a prefix."""
+    found = []
+    for container in specification.get("Containers", []):
+        sources = [container.get("ModelDataSource", {}), *container.get("AdditionalModelDataSources", [])]
+        places = [source.get("S3DataSource", {}) for source in sources]
+        found += [place.get("S3Uri", "") for place in places if place.get("S3DataType") == "S3Prefix"]
+    return found
+
+
 def sha256(specification: Any) -> str:
     """The hash of what a version runs; the order and the case of members' names make no difference."""
     text = json.dumps(comparable(specification), sort_keys=True, separators=(",", ":"))

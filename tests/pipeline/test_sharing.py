@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import json
 import unittest
+from types import SimpleNamespace
 from typing import Any
 
 from pipeline import sharing
@@ -150,6 +151,24 @@ class TheArtifact(unittest.TestCase):
                 UserError, rf"is not among the project's models. Copy it to s3://{BUCKET}/Iris-p-1/models/"
             ):
                 self.place(f"s3://{BUCKET}/{key}")
+
+    def of_source(self, url: str, kind: str, **settings: str) -> None:
+        source = {"S3DataSource": {"S3Uri": url, "S3DataType": kind, "CompressionType": "None"}}
+        image = package(1)["InferenceSpecification"]["Containers"][0]["Image"]
+        specification = {"Containers": [{"Image": image, "ModelDataSource": source}]}
+        version = read_version(package(1, InferenceSpecification=specification), "", None)
+        sharing.check_form(version, BUCKET)
+        stages: Any = SimpleNamespace(stages=(Stage("prod", "ou-p", (), "role", (REGION,), settings),))
+        sharing.check_kinds(stages, version)
+
+    def test_an_artifact_without_compression_is_one_object_of_the_bucket_for_endpoints_with_instances(self) -> None:
+        folder = f"s3://{BUCKET}/Iris-p-1/models/large/"
+        self.of_source(f"{folder}weights.bin", "S3Object")
+        self.of_source("s3://elsewhere/large/", "S3Prefix")
+        with self.assertRaisesRegex(UserError, rf"{folder} is a prefix, and target accounts may not list the model bu"):
+            self.of_source(folder, "S3Prefix")
+        with self.assertRaisesRegex(UserError, "prod-config.json asks for one. Register it with ModelDataUrl, or"):
+            self.of_source(f"{folder}weights.bin", "S3Object", EndpointKind="serverless")
 
     def test_a_tag_is_added_once_and_the_others_stay(self) -> None:
         other = {"Key": "cost", "Value": "team"}

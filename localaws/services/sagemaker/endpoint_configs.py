@@ -92,7 +92,10 @@ def check_variant(call: Call, variant: dict[str, Any], count: int) -> None:
     ):
         if member in variant:  # of instances; no page says what SageMaker answers
             raise invalid(f"{member} is not supported for serverless endpoints.")
-    model = call.cloud.state(Models, call.account, call.region).by_name[name].shown
+    found = call.cloud.state(Models, call.account, call.region).by_name[name]
+    if found.container.form != "archive":  # Developer Guide, "Deploying uncompressed models"
+        raise invalid(f"ModelDataSource is not supported for serverless endpoints: model {name} has it.")
+    model = found.shown
     for member, words in (("VpcConfig", "VPC configuration"), ("EnableNetworkIsolation", "Network isolation")):
         if model.get(member):
             raise invalid(f"{words} is not supported for serverless endpoints: model {name} has it.")

@@ -28,14 +28,18 @@ NOT_SUPPORTED = frozenset({"SAGEMAKER_INFERENCE_OUTPUT", "SAGEMAKER_BATCH", "SAG
 
 @dataclass(frozen=True)
 class Container:
-    """What runs: the image, the S3 URL of model.tar.gz, the environment, the repository of SageMaker's own that the
-    image comes from; isolated: from the network, so without credentials."""
+    """What runs: the image, the S3 URL of the model's data, the environment, the repository of SageMaker's own that the
+    image comes from; isolated: from the network, so without credentials.
+
+    form: of the data: archive (a tar.gz), object (a file as it is) or prefix (all objects beneath it)
+    """
 
     image: str
     data_url: str
     environment: dict[str, str]
     origin: str = XGBOOST
     isolated: bool = False
+    form: str = "archive"
 
 
 @dataclass
@@ -76,7 +80,7 @@ def create_model(call: Call) -> dict[str, Any]:
     whole = arn("sagemaker", call.region, call.account, f"model/{params['ModelName']}")
     session = base.service_role(call.cloud, params["ExecutionRoleArn"], call.region, call.account)
     if container.data_url:
-        check_data(session, params["ExecutionRoleArn"], container.data_url)
+        check_data(session, params["ExecutionRoleArn"], container)
     models = call.cloud.state(Models, call.account, call.region)
     shown = {name: value for name, value in params.items() if name != "Tags"}
     shown |= {"ModelArn": whole, "CreationTime": base.now()}
@@ -95,18 +99,21 @@ def create_model(call: Call) -> dict[str, Any]:
 
 def resolved(call: Call, container: dict[str, Any]) -> Container:
     """The container that a definition comes to; refused where it could not run."""
-    base.only(container, "ContainerDefinition", "Image", "ModelDataUrl", "Environment", "ModelPackageName", "Mode")
+    base.only(
+        container, "ContainerDefinition", "Image", "ModelDataUrl", "ModelDataSource", "Environment", "ModelPackageName",
+        "Mode",
+    )  # fmt: skip
     if container.get("Mode", "SingleModel") != "SingleModel":
         raise NotSupported("multi-model containers")
     environment = dict(container.get("Environment", {}))
     if "ModelPackageName" in container:
-        if "Image" in container or "ModelDataUrl" in container:
-            raise invalid("ModelPackageName cannot be given together with Image or ModelDataUrl.")
+        if {"Image", "ModelDataUrl", "ModelDataSource"} & set(container):
+            raise invalid("ModelPackageName cannot be given together with Image, ModelDataUrl or ModelDataSource.")
         of_package = packaged(call, container["ModelPackageName"])
-        image, data_url = of_package["Image"], of_package.get("ModelDataUrl", "")
+        image, (data_url, form) = of_package["Image"], data_of(of_package)
         environment = {**of_package.get("Environment", {}), **environment}
     elif "Image" in container:
-        image, data_url = container["Image"], container.get("ModelDataUrl", "")
+        image, (data_url, form) = container["Image"], data_of(container)
     else:
         raise invalid("Either Image or ModelPackageName must be provided for a container.")
     origin = images.check_image(call.cloud, image, call.region)
@@ -114,7 +121,21 @@ def resolved(call: Call, container: dict[str, Any]) -> Container:
         raise NotSupported("a model without model data")
     if asked := sorted(NOT_SUPPORTED & set(environment)):
         raise NotSupported(f"the container variables {', '.join(asked)}")
-    return Container(image, data_url, environment, origin, call.params.get("EnableNetworkIsolation", False))
+    return Container(image, data_url, environment, origin, call.params.get("EnableNetworkIsolation", False), form)
+
+
+def data_of(container: dict[str, Any]) -> tuple[str, str]:
+    """The URL of a container's data and its form (API Reference, S3ModelDataSource)."""
+    if "ModelDataSource" not in container:
+        return container.get("ModelDataUrl", ""), "archive"
+    if "ModelDataUrl" in container:
+        raise invalid("Only one of ModelDataUrl and ModelDataSource can be given.")
+    source = container["ModelDataSource"].get("S3DataSource", {})
+    base.only(source, "S3ModelDataSource", "S3Uri", "S3DataType", "CompressionType")
+    url, kind, packed = source["S3Uri"], source["S3DataType"], source["CompressionType"] == "Gzip"
+    if kind == "S3Prefix" and (packed or not url.endswith("/")):
+        raise invalid(f"The model data {url} with S3DataType S3Prefix must end with a slash, and be uncompressed.")
+    return url, "prefix" if kind == "S3Prefix" else "archive" if packed else "object"
 
 
 def packaged(call: Call, name: str) -> dict[str, Any]:
@@ -132,11 +153,14 @@ def packaged(call: Call, name: str) -> dict[str, Any]:
     return containers[0]
 
 
-def check_data(session: Session, role_arn: str, url: str) -> None:
+def check_data(session: Session, role_arn: str, container: Container) -> None:
     """ValidationException unless the role can read the model data, as AWS makes sure."""
+    url = container.data_url
     bucket, key = storage.split(url)
     try:
-        session.client("s3").head_object(Bucket=bucket, Key=key)
+        keys = storage.keys_under(session, url) if container.form == "prefix" else [key]
+        for one in keys[:1] or [key]:  # of a prefix without objects, the one that is missing
+            session.client("s3").head_object(Bucket=bucket, Key=one)
     except ClientError as error:
         raise invalid(
             f'Could not access model data at {url}. Please ensure that the role "{role_arn}" exists and that its '

@@ -6,7 +6,9 @@ POST /invocations), "Log groups and streams that Amazon SageMaker AI sends to Am
 
 from __future__ import annotations
 
+import gzip
 import http.client
+import io
 import random
 import secrets
 import shutil
@@ -190,7 +192,7 @@ def start_server(
     if "VpcConfig" in model.shown:
         enter_vpc(session)
     pull(session, model.container.image)
-    content = download(session, model.container.data_url) if model.container.data_url else b""
+    content = download(session, model.container) if model.container.data_url else b""
     shared, same = cloud.state(Shared, "", ""), identity(model.container, content)
     running = shared.join(same)
     if running is None:
@@ -271,17 +273,46 @@ def pull(session: Session, image: str) -> None:
         raise StartFailed(f"Failed to pull the image {image}: {error.message}") from error
 
 
-def download(session: Session, url: str) -> bytes:
+def download(session: Session, container: Container) -> bytes:
+    """The model's archive; what is not archived is, in the same way each time."""
+    url = container.data_url
     bucket, key = storage.split(url)
     try:
+        if container.form == "prefix":
+            return archive_of_prefix(session, url)
         content: bytes = session.client("s3").get_object(Bucket=bucket, Key=key)["Body"].read()
+        return archive({key.rpartition("/")[2]: content}) if container.form == "object" else content
     except ClientError as error:
         raise StartFailed(
             f'Failed to download model data for container "container_1" from URL: "{url}". Please ensure that there '
             "is an object located at the URL and that the role passed to CreateModel has permissions to download the "
             "object."
         ) from error
-    return content
+
+
+def archive_of_prefix(session: Session, url: str) -> bytes:
+    """API Reference, S3ModelDataSource: each key without the prefix is the path of a file; some clash, or are none."""
+    bucket, prefix = storage.split(url)
+    files: dict[str, bytes] = {}
+    for key in storage.keys_under(session, url):
+        files[key[len(prefix) :]] = session.client("s3").get_object(Bucket=bucket, Key=key)["Body"].read()
+    for name in files:
+        parts = name.split("/")
+        if not all(0 < len(part.encode()) <= 255 and part not in {".", ".."} for part in parts):
+            raise StartFailed(f'The model data "{url}{name}" cannot be a file below /opt/ml/model.')
+        if clash := next((one for one in files if one.startswith(f"{name}/")), ""):
+            raise StartFailed(f'The model data "{url}{name}" and "{url}{clash}" are a file and a folder of one name.')
+    return archive(files)
+
+
+def archive(files: Mapping[str, bytes]) -> bytes:
+    made = io.BytesIO()
+    with tarfile.open(fileobj=made, mode="w") as packed:
+        for name, content in sorted(files.items()):
+            member = tarfile.TarInfo(name)
+            member.size = len(content)
+            packed.addfile(member, io.BytesIO(content))
+    return gzip.compress(made.getvalue(), 1, mtime=0)
 
 
 def unpack(url: str, content: bytes, folder: Path) -> None:

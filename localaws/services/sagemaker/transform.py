@@ -69,6 +69,8 @@ def create_transform_job(call: Call) -> dict[str, Any]:
     params = call.params
     check_job(params)
     model = find_model(call)
+    if model.container.form != "archive":  # Developer Guide, "Deploying uncompressed models"
+        raise invalid(f"ModelDataSource is not supported for batch transform: model {params['ModelName']} has it.")
     name = params["TransformJobName"]
     whole = arn("sagemaker", call.region, call.account, f"transform-job/{name}")
     jobs = call.cloud.state(TransformJobs, call.account, call.region)

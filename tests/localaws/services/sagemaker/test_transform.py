@@ -1,9 +1,15 @@
-"""Transform jobs on the embedded AWS: a real model server is asked about files, and a pipeline tunes and transforms."""
+"""Transform jobs on the embedded AWS: a real model server is asked about files, and a pipeline tunes and transforms.
+
+Beside them, on the same trained model, models whose data are no archive, which transform jobs do not take.
+"""
 
 from __future__ import annotations
 
+import io
 import json
+import tarfile
 from collections.abc import Iterator
+from functools import partial
 from typing import Any
 
 import pytest
@@ -92,6 +98,52 @@ def test_what_is_not_supported_is_refused_before_anything_runs(
 ) -> None:
     with pytest.raises(ClientError, match=message):
         client(world, "sagemaker").create_transform_job(**request("refused", **changed))
+
+
+def test_a_model_is_served_from_a_file_or_a_prefix_without_compression(world: Cloud) -> None:
+    sagemaker, s3 = client(world, "sagemaker"), client(world, "s3")
+    role = f"arn:aws:iam::{ACCOUNT}:role/trainer"
+    packed = sagemaker.describe_model(ModelName="iris")["PrimaryContainer"]["ModelDataUrl"]
+    body = s3.get_object(Bucket=BUCKET, Key=packed.removeprefix(f"s3://{BUCKET}/"))["Body"].read()
+    with tarfile.open(fileobj=io.BytesIO(body)) as archive:
+        file = archive.extractfile("xgboost-model")
+        assert file
+        s3.put_object(Bucket=BUCKET, Key="large/xgboost-model", Body=file.read())
+
+    def make(name: str, url: str, kind: str, packed: str = "None") -> None:
+        source = {"S3DataSource": {"S3Uri": url, "S3DataType": kind, "CompressionType": packed}}
+        container = {"Image": IMAGE, "ModelDataSource": source}
+        sagemaker.create_model(ModelName=name, PrimaryContainer=container, ExecutionRoleArn=role)
+
+    for url, kind in (("large/xgboost-model", "S3Object"), ("large/", "S3Prefix")):
+        make(kind, f"s3://{BUCKET}/{url}", kind)
+        variant = {"VariantName": "A", "ModelName": kind, "InstanceType": "ml.m5.large", "InitialInstanceCount": 1}
+        sagemaker.create_endpoint_config(EndpointConfigName=kind, ProductionVariants=[variant])
+        sagemaker.create_endpoint(EndpointName=kind, EndpointConfigName=kind)
+        status = until(partial(in_service, world, kind))
+        assert status == "InService", sagemaker.describe_endpoint(EndpointName=kind)
+        answer = client(world, "sagemaker-runtime").invoke_endpoint(
+            EndpointName=kind, ContentType="text/csv", Body=VIRGINICA.encode()
+        )
+        assert answer["Body"].read().strip() == b"2.0"
+    with pytest.raises(ClientError, match="must end with a slash, and be uncompressed"):
+        make("packed", f"s3://{BUCKET}/large/", "S3Prefix", "Gzip")
+    with pytest.raises(ClientError, match="Could not access model data"):
+        make("absent", f"s3://{BUCKET}/absent/", "S3Prefix")
+    serverless = {
+        "VariantName": "A",
+        "ModelName": "S3Object",
+        "ServerlessConfig": {"MemorySizeInMB": 1024, "MaxConcurrency": 1},
+    }
+    with pytest.raises(ClientError, match="ModelDataSource is not supported for serverless"):
+        sagemaker.create_endpoint_config(EndpointConfigName="serverless", ProductionVariants=[serverless])
+    with pytest.raises(ClientError, match="ModelDataSource is not supported for batch transform"):
+        sagemaker.create_transform_job(**request("large", ModelName="S3Object"))
+
+
+def in_service(cloud: Cloud, name: str) -> str | None:
+    status: str = client(cloud, "sagemaker").describe_endpoint(EndpointName=name)["EndpointStatus"]
+    return None if status == "Creating" else status
 
 
 def test_a_pipeline_tunes_makes_a_model_of_the_best_and_transforms_with_it(world: Cloud) -> None:
