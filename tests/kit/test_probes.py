@@ -73,6 +73,9 @@ def test_the_page_names_every_probe_and_says_why_a_question_has_none() -> None:
     named = [one.strip("`") for one in said if one.startswith("`")]
     assert sorted(named) == sorted(PROBES)
     assert len(re.findall(r"\bProbe: none, because [^:|]+: [`\w]", PAGE)) == len(said) - len(named)
+    questions = [line for line in PAGE.splitlines() if line.startswith("| ") and not line.startswith("| question |")]
+    assert [line for line in questions if "Probe: " not in line] == []
+    assert len(questions) == len(said)
     assert len(re.findall(r"\b[Pp]robe: ", PAGE)) == len(said)
 
 

@@ -20,6 +20,7 @@ from scripts.kit.doctor.checks import (
     pipelines,
     projects,
     published,
+    regions,
     rules,
     self_managed,
     storage,
@@ -31,7 +32,7 @@ from scripts.kit.doctor.checks import (
 from scripts.kit.doctor.findings import REGISTERED, Check
 
 SUBJECTS: tuple[ModuleType, ...] = (
-    organization, units, data_science, storage, launch, catalog, published, studio, hosted, limits, targets,
+    organization, units, regions, data_science, storage, launch, catalog, published, studio, hosted, limits, targets,
     self_managed, rules, projects, pipelines, endpoints, models, further, configs, could, trusting, could_target,
 )  # fmt: skip
 

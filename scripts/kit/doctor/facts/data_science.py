@@ -8,6 +8,7 @@ from functools import partial
 from typing import Any
 
 from scripts.kit.doctor.facts.protected import OF_PROJECTS, kit_roles
+from scripts.kit.doctor.facts.regions import disabled
 from scripts.kit.doctor.facts.roles import read_role
 from scripts.kit.doctor.facts.stacks import EXTERNAL_ID_PARAMETER, RULES, STARTER, TOPIC, read_stack
 from scripts.kit.doctor.reader import UNREAD, Reader
@@ -25,7 +26,7 @@ class DataScience:
     """stacks: of the account's own Region, by name; roles: the kit's, by name.
 
     studio_roles: the policies attached to each, None for a role that is missing; further: the stack of template 10,
-    by further Region
+    by further Region; disabled: the Regions that the account has not enabled
     """
 
     stacks: Mapping[str, Any] = field(default_factory=dict)
@@ -38,6 +39,7 @@ class DataScience:
     subscriptions: Any = UNREAD
     approvers: Any = UNREAD
     further: Mapping[str, Any] = field(default_factory=dict)
+    disabled: tuple[str, ...] = ()
 
     @property
     def outputs(self) -> dict[str, str]:
@@ -87,6 +89,7 @@ def gather(reader: Reader, settings: Settings, partition: str) -> DataScience:
         subscriptions=subscriptions,
         approvers=approvers,
         further=dict(zip(further, regions, strict=True)),
+        disabled=disabled(reader, account, {reader.region, *further}),
     )
 
 

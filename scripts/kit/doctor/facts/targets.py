@@ -10,6 +10,7 @@ from typing import Any
 from scripts.kit.doctor.facts.access import read_entities, touches
 from scripts.kit.doctor.facts.organization import Account, Organization
 from scripts.kit.doctor.facts.protected import touching_endpoints
+from scripts.kit.doctor.facts.regions import disabled
 from scripts.kit.doctor.facts.roles import read_boundary, read_role
 from scripts.kit.doctor.facts.stacks import read_stack
 from scripts.kit.doctor.reader import UNREAD, NotChecked, Reader
@@ -54,6 +55,7 @@ class Target:
 
     closed: why it cannot be entered; quotas: the values by Region and code
     entities: the users and roles with a right over endpoints or over rights
+    disabled: the Regions of its stage that it has not enabled
     """
 
     account: Account
@@ -65,6 +67,7 @@ class Target:
     quotas: Mapping[tuple[str, str], Any] = None  # type: ignore[assignment]
     boundary: Any = UNREAD
     entities: Any = UNREAD
+    disabled: tuple[str, ...] = ()
 
     @property
     def where(self) -> str:
@@ -121,8 +124,8 @@ def read_target(
     if closed := reader.enter(account.id, settings.roles.access):
         return Target(account, stage, closed, quotas={})
     name = role_name(settings, stage)
-    values = {}
-    for region in regions:
+    values, off = {}, disabled(reader, account.id, regions)
+    for region in (one for one in regions if one not in off):
         for code in sorted(codes):
             answer = reader.ask(
                 account.id, "service-quotas", "GetServiceQuota", region, ServiceCode="sagemaker", QuotaCode=code
@@ -136,5 +139,6 @@ def read_target(
         tester_role=read_role(reader, account.id, f"{name}-tester"),
         quotas=values,
         boundary=read_boundary(reader, account.id, settings),
+        disabled=off,
         entities=read_entities(reader, account.id, lambda one: touches(one, touching_endpoints())),
     )

@@ -12,7 +12,7 @@ from botocore.exceptions import ClientError
 from localaws import moto_bridge
 from localaws.services.organizations.service import STACK_SETS
 from tests.kit.doctor.cases import case, swapped
-from tests.support.doctor_world import World
+from tests.support.doctor_world import REGION, World
 
 
 def state(world: World) -> Any:
@@ -125,4 +125,10 @@ def _(world: World) -> Iterator[None]:
         after.callback(client.delete_policy, PolicyId=id)
         client.attach_policy(PolicyId=id, TargetId=unit)
         after.callback(client.detach_policy, PolicyId=id, TargetId=unit)
+        yield
+
+
+@case("region-disabled", "aws account enable-region --region-name ap-east-1")
+def _(world: World) -> Iterator[None]:
+    with world.environment("catalog:\n", f"regions: {{staging: [{REGION}, ap-east-1]}}\ncatalog:\n"):
         yield
