@@ -22,7 +22,7 @@ from scripts.kit import arguments
 from scripts.kit.console import UsageError, make_parser, run
 from scripts.kit.regions import check_region, opt_in_regions
 from scripts.kit.settings.reading import FURTHER_REGIONS
-from scripts.rehearsal.names import DEFAULT, EXAMPLES, IMAGES
+from scripts.rehearsal.names import DEFAULT, EXAMPLES, IMAGES, MODELS
 from scripts.rehearsal.other_templates import options as template_options
 from scripts.rehearsal.teams import options as team_options
 from scripts.rehearsal.titles import END, TITLES
@@ -65,10 +65,11 @@ def parser() -> argparse.ArgumentParser:
     )
     made.add_argument(
         "--example",
+        type=lambda name: MODELS.get(name, name),
         choices=list(EXAMPLES),
         default="iris",
         help="model of the training repository. iris: SageMaker's own XGBoost; sklearn: penguins, with scikit-learn in "
-        "script mode, preprocess and evaluate (default: %(default)s)",
+        "script mode, preprocess and evaluate; also by its model's name (default: %(default)s)",
     )
     made.add_argument(
         "--images",

@@ -36,6 +36,11 @@ def typed(tree: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(command, cwd=tree, capture_output=True, text=True, timeout=300)
 
 
+def test_an_example_is_called_by_its_framework_or_by_its_model() -> None:
+    named = [rehearse.parser().parse_args(["--example", name]).example for name in ("sklearn", "penguins", "iris")]
+    assert named == ["sklearn", "sklearn", "iris"]
+
+
 @pytest.mark.slow
 def test_a_relative_folder_works_for_builds_too(tree: Path) -> None:
     done = typed(tree, "--folder", "build/x", "--until", "project")

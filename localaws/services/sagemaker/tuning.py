@@ -27,7 +27,7 @@ from localaws.services.sagemaker.base import invalid
 from localaws.services.sagemaker.service import sagemaker
 
 ENDED = frozenset({"Completed", "Failed", "Stopped"})
-MOST = 20  # training jobs of one tuning job: each really runs on this machine
+MOST = 50  # training jobs of one tuning job: each really runs on this machine
 LONGEST_NAME = 32
 SHOWN = ("HyperParameterTuningJobName", "HyperParameterTuningJobConfig", "TrainingJobDefinition")
 CONFIG = (

@@ -94,8 +94,8 @@ def test_a_tuning_job_without_its_metric_fails_and_says_which(cloud: Cloud) -> N
         ({"Strategy": "Hyperband"}, "tuning strategy Hyperband"),
         ({"TrainingJobEarlyStoppingType": "Auto"}, "TrainingJobEarlyStoppingType Auto"),
         (
-            {"ResourceLimits": {"MaxNumberOfTrainingJobs": 50, "MaxParallelTrainingJobs": 1}},
-            "of 50 training",
+            {"ResourceLimits": {"MaxNumberOfTrainingJobs": 60, "MaxParallelTrainingJobs": 1}},
+            "of 60 training",
         ),
         ({"ParameterRanges": {}}, "must hold at least one range"),
         (
