@@ -17,7 +17,7 @@ from moto.core.utils import get_service_model
 
 from awslang.bounded import is_number
 from awslang.errors import NotSupported
-from localaws.services.sagemaker import pipeline_cache, pipeline_retries
+from localaws.services.sagemaker import pipeline_cache, pipeline_retries, tuning
 from localaws.services.sagemaker.base import invalid, only
 
 VERSION = "2020-12-01"
@@ -176,6 +176,8 @@ def check_arguments(name: str, kind: str, arguments: Mapping[str, Any]) -> None:
     lacking = [member for member in shape.required_members if member not in arguments and member != given_later]
     if lacking:
         raise invalid(f"Unable to parse pipeline definition. Step '{name}': Arguments lacks {', '.join(lacking)}")
+    if kind == "Tuning":
+        tuning.check_supported(arguments)
 
 
 def property_files(name: str, body: Mapping[str, Any]) -> dict[str, tuple[str, str]]:

@@ -94,14 +94,25 @@ def create_hyper_parameter_tuning_job(call: Call) -> dict[str, Any]:
     return {"HyperParameterTuningJobArn": whole}
 
 
-def check_job(params: Mapping[str, Any]) -> None:
-    base.only(params, "CreateHyperParameterTuningJob", *SHOWN, "Tags")
+def check_supported(params: Mapping[str, Any]) -> None:
+    """NotSupported for what only AWS has; a pipeline's step is checked by it too, whose values may be references."""
     config = params["HyperParameterTuningJobConfig"]
     base.only(config, "HyperParameterTuningJobConfig", *CONFIG)
     if config["Strategy"] == "Hyperband":
         raise NotSupported("the tuning strategy Hyperband")
     if config.get("TrainingJobEarlyStoppingType", "Off") != "Off":
         raise NotSupported("TrainingJobEarlyStoppingType Auto")
+    if "TrainingJobDefinitions" in params or "WarmStartConfig" in params:
+        raise NotSupported("a tuning job with several definitions, or with a warm start")
+    most = config["ResourceLimits"].get("MaxNumberOfTrainingJobs", 0)
+    if isinstance(most, int) and most > MOST:
+        raise NotSupported(f"a tuning job of {most} training jobs: each runs on this machine, {MOST} at most")
+
+
+def check_job(params: Mapping[str, Any]) -> None:
+    base.only(params, "CreateHyperParameterTuningJob", *SHOWN, "Tags")
+    config = params["HyperParameterTuningJobConfig"]
+    check_supported(params)
     if "TrainingJobDefinition" not in params:
         raise NotSupported("CreateHyperParameterTuningJob without TrainingJobDefinition")
     definition = params["TrainingJobDefinition"]
@@ -110,9 +121,6 @@ def check_job(params: Mapping[str, Any]) -> None:
         raise NotSupported("TrainingJobDefinition without ResourceConfig")
     if "HyperParameterTuningJobObjective" not in config:
         raise invalid("HyperParameterTuningJobObjective is required")
-    most = config["ResourceLimits"].get("MaxNumberOfTrainingJobs", 0)
-    if most > MOST:
-        raise NotSupported(f"a tuning job of {most} training jobs: each runs on this machine, {MOST} at most")
     base.only(config["ResourceLimits"], "ResourceLimits", "MaxNumberOfTrainingJobs", "MaxParallelTrainingJobs")
     ranges = list(every_range(config))
     if not ranges:

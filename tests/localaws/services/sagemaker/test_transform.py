@@ -200,6 +200,15 @@ def test_a_pipeline_tunes_makes_a_model_of_the_best_and_transforms_with_it(world
     assert written(world, "out/unused/a.csv.out") == "0.0\n2.0\n"
 
 
+def test_a_tuning_step_that_is_too_large_is_refused_when_the_pipeline_is_created(world: Cloud) -> None:
+    config = {"Strategy": "Random", "ResourceLimits": {"MaxNumberOfTrainingJobs": 60, "MaxParallelTrainingJobs": 1}}
+    step = {"Name": "Tune", "Type": "Tuning", "Arguments": {"HyperParameterTuningJobConfig": config}}
+    text = json.dumps({"Version": "2020-12-01", "Steps": [step]})
+    role = f"arn:aws:iam::{ACCOUNT}:role/trainer"
+    with pytest.raises(ClientError, match="a tuning job of 60 training jobs"):
+        client(world, "sagemaker").create_pipeline(PipelineName="large", PipelineDefinition=text, RoleArn=role)
+
+
 @pytest.mark.parametrize("kind", ["QualityCheck", "ClarifyCheck", "Callback", "EMR", "AutoML"])
 def test_a_step_that_is_not_supported_is_refused_by_its_name_when_the_pipeline_is_created(
     world: Cloud, kind: str
