@@ -24,7 +24,7 @@ import boto3
 from botocore.config import Config
 from botocore.exceptions import ClientError
 
-from pipeline import combinations, live, outcome, release
+from pipeline import combinations, live, metric_gates, outcome, record, release
 from pipeline import manifest as documents
 from pipeline.accounts import Account, accounts_of
 from pipeline.approvals import Approvals
@@ -36,11 +36,11 @@ from pipeline.frozen import frozen
 from pipeline.parameters import declared_parameters
 from pipeline.payloads import GOLDEN, check_fits, read_golden, summary
 from pipeline.regions import check_regions, copies
-from pipeline.registry import check_version, ensure_group
+from pipeline.registry import Version, check_version, ensure_group, metrics_of
 from pipeline.rollback import Answer, after_rejection
 from pipeline.settings import Settings, Stage, read_settings
 from pipeline.sharing import check_kinds, check_place, check_room, share
-from pipeline.unasked import why_asked
+from pipeline.unasked import last_admitted, let_through, why_asked
 
 if TYPE_CHECKING:
     from mypy_boto3_organizations import OrganizationsClient
@@ -87,6 +87,7 @@ def build(settings: Settings, kit: Path, repository: Path, clients: Clients) -> 
     template = (kit / "40-stage.yaml").read_text(encoding="utf-8")
     now = {stage.name: deployed(settings, stage, clients) for stage in settings.stages}
     refuse_changes(settings, now, template)
+    gates = judge(settings, version, now["prod"], clients)
     check_regions(clients, settings, version)
     check_version(s3, version, settings.region)
     check_place(settings, version)
@@ -111,6 +112,7 @@ def build(settings: Settings, kit: Path, repository: Path, clients: Clients) -> 
     own_tests = len(list((repository / "tests").glob("test_*.py")))
     held = golden.of_version(version.number)
     manifest["tests"] = summary(held, (repository / GOLDEN).read_bytes(), own_tests)
+    manifest["gates"] = gates
     check_room(manifest)
     write_json(out / "deployment.json", manifest)
     shutil.copy(repository / GOLDEN, out)
@@ -134,6 +136,23 @@ def why_unasked(
     if why := why_asked(s3, settings.artifact_bucket, settings.rejected, package, wanted, now, template):
         say(f"production waits for an approver: {why}")
     return why
+
+
+def judge(settings: Settings, version: Version, production: Mapping[str, str], clients: Clients) -> dict[str, Any]:
+    """What the metric gates of production say of the version. production: the parameters of its stack"""
+    gates = metric_gates.read(settings.stages[-1].config)
+    if not gates.metrics:
+        return {}
+    admitted = let_through(record.decisions(clients("s3", settings.region), settings.artifact_bucket))
+    arn = production.get("ModelPackageName", "")
+    was = last_admitted(admitted, arn).get("model_package", {}).get("metrics") if arn else {}
+    if was is None:  # from before the record held it
+        was = metrics_of(clients("sagemaker", settings.region), arn)
+    before = any(one.get("arn") == version.arn for one in admitted)
+    found = metric_gates.judge(gates, version.number, version.metrics, was, arn.rpartition("/")[2], before)
+    if found["override"]:
+        say(f"version {version.number} does not pass the metric gates, and is let through: {found['override']}")
+    return found
 
 
 def refuse_replacement(settings: Settings, stage: Stage, clients: Clients) -> None:

@@ -16,24 +16,24 @@ from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
-from botocore.exceptions import ClientError
-
+from pipeline import links, resources
+from pipeline.attention import look_first
 from pipeline.clients import Clients
 from pipeline.console import counted, one_line, shorten
 from pipeline.live import LiveStage, Place
 from pipeline.page import document, money, version_text
 from pipeline.parameters import declared_parameters
 from pipeline.prices import HOURS, Prices
-from pipeline.registry import numbers
+from pipeline.registry import metrics_of
 from pipeline.report import Result
 from pipeline.settings import WRITTEN_HERE
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
-    from mypy_boto3_sagemaker import SageMakerClient
 
 
-METRICS_LIMIT = 200  # characters of the summary, so that what follows them is not cut off
+METRICS_LIMIT = 100  # characters of the summary, so that what follows them is not cut off
+FIRST, FIRST_LIMIT = 3, 210  # of what is to be looked at first: that the summary names, and characters
 
 
 @dataclass(frozen=True)
@@ -47,6 +47,7 @@ class Asked:
     replaced: the version is not what it was when it was let through to production under its number
     admitted: the manifest that was let through to production last, {} for none
     live_metrics: of the live version when it was let through, None where the record does not say
+    commit: of the deploy repository: its id, and author, message, date and link where they are known
     """
 
     manifest: Mapping[str, Any]
@@ -60,6 +61,7 @@ class Asked:
     replaced: bool = False
     admitted: Mapping[str, Any] = field(default_factory=dict)
     live_metrics: Mapping[str, float] | None = None
+    commit: Mapping[str, str] = field(default_factory=dict)
 
 
 def key_of(execution: str, number: str) -> str:
@@ -79,6 +81,7 @@ def gather(asked: Asked, results: Iterable[Result], clients: Clients) -> dict[st
         now = asked.live[name]
         before, after = set(now.places), {(a["id"], region) for a in part["accounts"] for region in part["regions"]}
         wanted = with_defaults(asked.wanted[name], asked.template)
+        served = with_defaults(now.parameters, asked.template) if now.parameters else {}
         stages[name] = {
             "from": now.version,
             "to": str(package["version"]),
@@ -89,13 +92,15 @@ def gather(asked: Asked, results: Iterable[Result], clients: Clients) -> dict[st
             "accounts": len(part["accounts"]),
             "regions": list(part["regions"]),
             "settings": changed_settings(now, wanted),
+            "resources": resources.changes(served, wanted),
             "cost": costs(now.parameters, before, wanted, after, prices),
         }
     production = asked.live["prod"]
     live_arn, was = production.parameters.get("ModelPackageName", ""), asked.live_metrics
     if was is None:
-        was = live_metrics(clients("sagemaker", home), live_arn)
-    return {
+        was = metrics_of(clients("sagemaker", home), live_arn)
+    gates = manifest.get("gates") or {}
+    found = {
         "schema": 1,
         "project": manifest["project"]["name"],
         "execution": asked.execution,
@@ -112,8 +117,12 @@ def gather(asked: Asked, results: Iterable[Result], clients: Clients) -> dict[st
         "live": production.version,
         "busy": asked.busy,
         "approver": asked.approver,
-        "metrics": metrics(package["metrics"], was),
-        "commit": manifest["commit_id"],
+        "metrics": metrics(package["metrics"], was, gates),
+        "gates": gates,
+        "gates_before": (asked.admitted.get("gates") or {}).get("rules", {}),
+        "commit": {"id": manifest["commit_id"], **asked.commit},
+        "origin": package.get("origin", {}),
+        "links": links.of(package, asked.execution, manifest["project"], home),
         "checked": {"now": manifest.get("tests"), "before": asked.admitted.get("tests")},
         "stages": stages,
         "names": {a["id"]: a["name"] for part in manifest["stages"].values() for a in part["accounts"] if a["name"]},
@@ -121,6 +130,7 @@ def gather(asked: Asked, results: Iterable[Result], clients: Clients) -> dict[st
         "production": production.document(),
         "tests": [asdict(result) for result in results],
     }
+    return {**found, "first": look_first(found)}
 
 
 def with_defaults(given: Mapping[str, str], template: str) -> dict[str, str]:
@@ -139,20 +149,30 @@ def changed_settings(now: LiveStage, wanted: Mapping[str, str]) -> list[dict[str
     return found
 
 
-def live_metrics(sagemaker: SageMakerClient, arn: str) -> dict[str, float]:
-    """The metrics of the version that production serves; none where there is no such version any more."""
-    if not arn:
-        return {}
-    try:
-        return numbers(sagemaker.describe_model_package(ModelPackageName=arn).get("CustomerMetadataProperties", {}))
-    except ClientError as error:
-        if error.response["Error"]["Code"] == "ValidationException":
-            return {}
-        raise
+def metrics(new: Mapping[str, float], live: Mapping[str, float], gates: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """Every metric of both versions, and those that a gate asks for: values, direction and what the gate says."""
+    asked = {one["name"]: one for one in gates.get("metrics", ())}
+    found = []
+    for name in sorted({*new, *live, *asked}):
+        gate = asked.get(name, {})
+        values = {"name": name, "new": new.get(name), "live": live.get(name)}
+        found.append(
+            {
+                **values,
+                "direction": direction(gate.get("goal", ""), new.get(name), live.get(name)),
+                **{key: gate.get(key) for key in ("goal", "bound", "worse_by", "problem")},
+            }
+        )
+    return found
 
 
-def metrics(new: Mapping[str, float], live: Mapping[str, float]) -> list[dict[str, Any]]:
-    return [{"name": name, "new": new.get(name), "live": live.get(name)} for name in sorted({*new, *live})]
+def direction(goal: str, new: float | None, live: float | None) -> str:
+    """Whether the new value is better or worse than the live one, "" where no gate says which direction is better."""
+    if not goal or new is None or live is None:
+        return ""
+    if new == live:
+        return "the same"
+    return "better" if (new < live) is (goal == "minimize") else "worse"
 
 
 def costs(
@@ -190,8 +210,10 @@ def summary(card: Mapping[str, Any]) -> str:
     """The text of the approval: version, approver, metrics, changes, cost; on one line."""
     version, prod = card["version"], card["stages"]["prod"]
     measured = shorten(", ".join(metric_text(metric) for metric in card["metrics"]) or "no metrics", METRICS_LIMIT)
+    named = [f"({number}) {line}" for number, line in enumerate(card["first"][:FIRST], 1)]
+    first = f"look first: {shorten('; '.join(named), FIRST_LIMIT)}; " if named else ""
     return shorten(
-        f"{card['project']} version {version['number']}, approved by {version['by']} at {version['at'][:16]}; "
+        f"{card['project']} version {version['number']}, approved by {version['by']} at {version['at'][:16]}; {first}"
         f"{measured}; production: {change_text(prod)}; monthly cost: {cost_text(prod['cost'])}."
     )
 

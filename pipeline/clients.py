@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Literal, Protocol, overload
 
 if TYPE_CHECKING:
     from mypy_boto3_cloudformation import CloudFormationClient
+    from mypy_boto3_codecommit import CodeCommitClient
     from mypy_boto3_codepipeline import CodePipelineClient
     from mypy_boto3_ecr import ECRClient
     from mypy_boto3_organizations import OrganizationsClient
@@ -23,6 +24,8 @@ class Clients(Protocol):
 
     @overload
     def __call__(self, service: Literal["cloudformation"], region: str, /) -> CloudFormationClient: ...
+    @overload
+    def __call__(self, service: Literal["codecommit"], region: str, /) -> CodeCommitClient: ...
     @overload
     def __call__(self, service: Literal["codepipeline"], region: str, /) -> CodePipelineClient: ...
     @overload

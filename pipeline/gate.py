@@ -45,6 +45,7 @@ VARIABLES = (
     "STEP", "MANIFEST_SHA256", "PIPELINE_EXECUTION_ID", "SAGEMAKER_PROJECT_NAME", "SAGEMAKER_PROJECT_ID",
     "ARTIFACT_BUCKET", "FOUR_EYES", "CODEBUILD_BUILD_NUMBER", "AWS_REGION", BUILD_OUTPUT,
 )  # fmt: skip
+LONGEST_SAID = 200  # characters of what a commit says of itself
 APPROVAL_STAGE = "ApproveDeployment"  # and its action of the same name
 # While another execution is deploying to production. A build on Lambda compute ends after 15 minutes.
 POLL_SECONDS, POLL_LIMIT = (0.5, 10.0), 12 * 60.0
@@ -139,6 +140,7 @@ def make_card(gate: Gate, tests: Path) -> dict[str, str]:
         replaced(admitted, manifest["model_package"]),
         last_admitted(admitted),
         last_admitted(admitted, live_arn).get("model_package", {}).get("metrics") if live_arn else None,
+        commit_of(gate),
     )
     made = card.gather(asked, read_results(tests), gate.clients)
     key, sha256 = card.publish(s3, gate.bucket, gate.number, made)
@@ -146,6 +148,31 @@ def make_card(gate: Gate, tests: Path) -> dict[str, str]:
     text = card.summary(made)
     say(text)
     return {"SUMMARY": text, "REASON": manifest["approval"]["reason"], "CARD_KEY": key, "CARD_SHA256": sha256}
+
+
+def commit_of(gate: Gate) -> dict[str, str]:
+    """Who wrote the commit, when, and what they say of it; only what is known. Any of it is the pusher's own text.
+
+    CodePipeline User Guide, "Variables reference": a connection's source names the author, CodeCommit's does not.
+    """
+    commit = gate.manifest["commit_id"]
+    variables = [run.get("output", {}).get("outputVariables", {}) for run in runs_of(gate)]
+    said: dict[str, str] = next((one for one in variables if one.get("CommitId") == commit), {})
+    author = said.get("AuthorDisplayName", "")
+    if name := said.get("RepositoryName") if not author else "":
+        try:
+            codecommit = gate.clients("codecommit", gate.region)
+            author = codecommit.get_commit(repositoryName=name, commitId=commit)["commit"]["author"].get("name", "")
+        except ClientError as error:  # the role has this right since `make accounts` of 0.3
+            say(f"the author of commit {commit} is not known: {error.response['Error']['Code']}")
+    shown = gate.clients("codepipeline", gate.region).get_pipeline_execution(
+        pipelineName=gate.pipeline, pipelineExecutionId=gate.execution
+    )["pipelineExecution"]
+    sources = [one for one in shown.get("artifactRevisions", []) if one.get("revisionId") == commit]
+    link = sources[0].get("revisionUrl", "") if sources else ""
+    texts = {"author": author, "message": said.get("CommitMessage", ""), "date": said.get("AuthorDate", "")}
+    texts["link"] = link if link.startswith("https://") and len(link) <= LONGEST_SAID else ""
+    return {key: shorten(text, LONGEST_SAID) for key, text in texts.items() if text}
 
 
 def settled(gate: Gate) -> str:
@@ -273,11 +300,16 @@ def not_approved(gate: Gate, production: LiveStage, document: dict[str, Any]) ->
         yield f"FourEyes: {why}: another person must approve the deployment. {gate.again()}"
 
 
-def actions_of(gate: Gate) -> dict[str, Any]:
-    """The latest run of each action of the stage ApproveDeployment in this execution, by name."""
+def runs_of(gate: Gate) -> list[Mapping[str, Any]]:
+    """Every run of an action in this execution."""
     pages = gate.clients("codepipeline", gate.region).get_paginator("list_action_executions")
     filtered = pages.paginate(pipelineName=gate.pipeline, filter={"pipelineExecutionId": gate.execution})
-    runs = [run for page in filtered for run in page["actionExecutionDetails"] if run["stageName"] == APPROVAL_STAGE]
+    return [run for page in filtered for run in page["actionExecutionDetails"]]
+
+
+def actions_of(gate: Gate) -> dict[str, Any]:
+    """The latest run of each action of the stage ApproveDeployment in this execution, by name."""
+    runs = [run for run in runs_of(gate) if run["stageName"] == APPROVAL_STAGE]
     return {str(run["actionName"]): run for run in sorted(runs, key=lambda run: run["startTime"])}
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from pipeline.accounts import Account
-from pipeline.console import UserError
+from pipeline.console import UserError, shorten
 from pipeline.regions import copy_parameters
 from pipeline.registry import Version
 from pipeline.settings import ACCOUNT_PARAMETERS, Settings, Stage
@@ -17,6 +17,7 @@ from pipeline.settings import ACCOUNT_PARAMETERS, Settings, Stage
 PARAMETER_LIMIT = 4_096
 # Of a stage's stack: by it the policies of roles tell the kit's stacks from those of other templates (13-people.yaml).
 OF_STAGE = {"multi-account-sagemaker": "stage"}
+LONGEST_ORIGIN = 256  # characters of what a version says of where it comes from
 
 
 def manifest(
@@ -54,6 +55,7 @@ def manifest(
             "image": version.image,
             "model_data_url": version.model_data_url,
             "metrics": dict(version.metrics),
+            "origin": {key: shorten(value, LONGEST_ORIGIN) for key, value in version.origin.items()},
             "regions": dict(arns),
             **frozen,
         },

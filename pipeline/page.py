@@ -7,14 +7,13 @@ the build's log.
 
 from __future__ import annotations
 
-import html
 from collections.abc import Iterable, Mapping
-from datetime import datetime
 from typing import Any
 
 from pipeline.console import counted
 from pipeline.report import Result
 from pipeline.settings import STAGES
+from pipeline.tables import Link, escape, linked, moment, table
 
 NAMED, FAILURES = 20, 100  # accounts that a line names before it is folded; failures that are shown
 STYLE = """
@@ -27,7 +26,8 @@ body{margin:0 auto;padding:1.5rem 1.2rem 3rem;max-width:60rem;background:var(--p
 font:15px/1.5 system-ui,"Segoe UI",Helvetica,Arial,sans-serif;overflow-wrap:anywhere}
 h1{font-size:1.6rem;line-height:1.25;margin:0}h2{font-size:1.2rem;margin:2rem 0 .5rem}
 h3{font-size:1rem;margin:1rem 0 .2rem}
-p{margin:.4rem 0}ul{margin:.2rem 0;padding-left:1.2rem}summary{cursor:pointer}details{margin:.4rem 0}
+a{color:inherit}
+p{margin:.4rem 0}ul,ol{margin:.2rem 0;padding-left:1.2rem}summary{cursor:pointer}details{margin:.4rem 0}
 .quiet{color:var(--quiet)}.bad{color:var(--bad)}
 .verdict{font-size:1.1rem;font-weight:600;margin:.8rem 0 1rem;padding:.7rem 1rem;border-left:4px solid;
 print-color-adjust:exact}
@@ -61,6 +61,7 @@ def document(card: Mapping[str, Any], results: Iterable[Result]) -> str:
     stages = {name: card["stages"][name] for name in reversed(card["stages"])}  # what is to be decided on comes first
     parts = [
         f"<h1>{escape(title)}</h1>",
+        *first(card),
         verdict(checks),
         *failures(failed, names),
         busy(card),
@@ -68,6 +69,7 @@ def document(card: Mapping[str, Any], results: Iterable[Result]) -> str:
         table("Version", (), about(card)),
         "<h2>What changes</h2>",
         *(changes(name, stage, names) for name, stage in stages.items()),
+        tested_with(card),
         "<h2>Monthly cost</h2>",
         costs(stages),
         f'<p class="quiet">{escape(card["prices"])}</p>',
@@ -108,6 +110,12 @@ def verdict(checks: list[Result]) -> str:
     return f'<p class="verdict {"good" if ran and not failed else "bad"}">{text}</p>'
 
 
+def first(card: Mapping[str, Any]) -> list[str]:
+    """What stands out (attention.py), before everything else."""
+    lines = "".join(f"<li>{escape(line)}</li>" for line in card["first"])
+    return ["<h2>Look at first</h2>", f'<ol class="bad">{lines}</ol>'] if lines else []
+
+
 def busy(card: Mapping[str, Any]) -> str:
     """What is wrong with this page's comparison: another execution is changing production while it is made."""
     if not card["busy"]:
@@ -126,7 +134,6 @@ def about(card: Mapping[str, Any]) -> list[tuple[str, str]]:
         ("Approved", f"by {version['by']}, {moment(version['at'])}"),
         *([("In their words", version["because"])] if version.get("because") else []),
         ("Reason", card["reason"]),
-        *tested(card.get("checked") or {}),
     ]
     return [*rows, ("Approver", card["approver"])] if card["approver"] else rows
 
@@ -150,19 +157,53 @@ def tested(checked: Mapping[str, Any]) -> list[tuple[str, str]]:
         )
         if was != new
     ]
+    changed += edited(now.get("each") or {}, before.get("each") or {})
     if now["sha256"] == before["sha256"] and not changed:
         return [("Tested with", f"{text}; the same payloads as what is in production")]
     return [("Tested with", f"{text}; other than what is in production: {'; '.join(changed) or 'edited payloads'}")]
 
 
-def sources(card: Mapping[str, Any]) -> list[tuple[str, str]]:
-    return [
+def edited(now: Mapping[str, str], before: Mapping[str, str]) -> list[str]:
+    """The golden payloads that were added, taken out or edited, by name; none where either side has too many."""
+    if not now or not before:
+        return []
+    kinds = {
+        "added": now.keys() - before.keys(),
+        "taken out": before.keys() - now.keys(),
+        "edited": {name for name in now.keys() & before.keys() if now[name] != before[name]},
+    }
+    return [f"{kind}: {', '.join(sorted(names))}" for kind, names in kinds.items() if names]
+
+
+def tested_with(card: Mapping[str, Any]) -> str:
+    """What the golden payloads and own tests are, and how they changed."""
+    rows = tested(card.get("checked") or {})
+    return f"<h3>Tests</h3>{table('Tests', (), rows)}" if rows else ""
+
+
+def sources(card: Mapping[str, Any]) -> list[tuple[str, str | Link]]:
+    """Where the version, the settings and this page come from. What a version or a commit says is its author's."""
+    origin, commit, links = card["origin"], card["commit"], card["links"]
+    job = origin.get("training-job", "").rpartition("/")[2]
+    said = (
         ("Model package", card["version"]["arn"]),
-        ("Pipeline execution", card["execution"]),
-        *([("Commit", card["commit"])] if card.get("commit") else []),
+        ("Training job", linked(job, links.get("training-job"))),
+        ("Training data", origin.get("data", "")),
+        ("Hash of the data", origin.get("data-hash", "")),
+        ("Training commit", by(origin.get("commit", ""), origin.get("author", ""))),
+        ("Settings' commit", linked(by(commit["id"], commit.get("author", "")), commit.get("link"))),
+        ("Its message", commit.get("message", "")),
+        ("Its date", moment(commit.get("date", ""))),
+        ("Pipeline execution", linked(card["execution"], links.get("execution"))),
+        ("Tests' report", linked("builds of the tests", links.get("tests")) if links.get("tests") else ""),
         ("Made", moment(card["made"])),
         ("Hash of the deployment", card["manifest_sha256"]),
-    ]
+    )
+    return [(name, value) for name, value in said if value]
+
+
+def by(what: str, who: str) -> str:
+    return f"{what}, by {who}" if what and who else what
 
 
 def failures(failed: list[Result], names: Mapping[str, str]) -> list[str]:
@@ -177,10 +218,26 @@ def failures(failed: list[Result], names: Mapping[str, str]) -> list[str]:
 
 
 def metrics(listed: Iterable[Mapping[str, Any]]) -> str:
-    rows = [(one["name"], number(one["new"]), number(one["live"]), difference(one)) for one in listed]
+    """The metrics of both versions, and beneath them what the gates say of them."""
+    found = list(listed)
+    rows = [(one["name"], number(one["live"]), number(one["new"]), difference(one)) for one in found]
     if not rows:
         return '<p class="quiet">The version states none.</p>'
-    return table("Metrics", ("Metric", "Live", "New", "Difference"), [(n, live, new, d) for n, new, live, d in rows])
+    said = "".join(f"<li>{escape(one['name'])}: {escape(text)}</li>" for one in found if (text := judgement(one)))
+    gates = f"<h3>Metric gates</h3><ul>{said}</ul>" if said else ""
+    return table("Metrics", ("Metric", "Live", "New", "Difference"), rows) + gates
+
+
+def judgement(metric: Mapping[str, Any]) -> str:
+    """What the metric's gate says; "" without one."""
+    if not metric.get("goal"):
+        return ""
+    limit = "at most" if metric["goal"] == "minimize" else "at least"
+    rules = [f"{limit} {metric['bound']:g}"] if metric.get("bound") is not None else []
+    if metric.get("worse_by") is not None:
+        rules.append(f"at most {metric['worse_by']:g} worse")
+    verdict = ("does not pass" if metric["problem"] else "passes") if rules else ""
+    return "; ".join(filter(None, (metric.get("direction", ""), ", ".join(rules), verdict)))
 
 
 def number(value: float | None) -> str:
@@ -188,7 +245,7 @@ def number(value: float | None) -> str:
 
 
 def difference(metric: Mapping[str, Any]) -> str:
-    """In percent of the live version's; which direction is better, only a person knows."""
+    """In percent of the live version's."""
     new, live = metric["new"], metric["live"]
     return "–" if new is None or not live else f"{(new - live) / abs(live):+.1%}"
 
@@ -213,18 +270,33 @@ def changes(name: str, stage: Mapping[str, Any], names: Mapping[str, str]) -> st
         f"<li>Updated: {counted(stage['same'], 'endpoint')}</li>" if stage["same"] else "",
     ]
     heading = f"<h3>{escape(STAGES.get(name, name))}: {escape(version_text(stage))}</h3>"
-    return f"{heading}<ul>{''.join(lines)}</ul>{settings(stage)}"
+    return f"{heading}<ul>{''.join(lines)}</ul>{settings(stage)}{resources(stage)}"
+
+
+def resources(stage: Mapping[str, Any]) -> str:
+    """What is done to each resource of an endpoint, folded: it follows from the version and the settings."""
+    rows = [(one["name"], one["done"], arrow(one)) for one in stage["resources"]]
+    if not rows:
+        return ""
+    shown = table("Resources", ("Resource", "Done", "Live → new"), rows, kind="fold")
+    return f"<details><summary>{counted(len(rows), 'resource')} of each endpoint</summary>{shown}</details>"
 
 
 def settings(stage: Mapping[str, Any]) -> str:
     """The settings that change; of a first deployment all of them, folded."""
-    rows = [(one["name"], one["live"] or "–", one["new"] or "–") for one in stage["settings"]]
+    rows = [(one["name"], arrow(one)) for one in stage["settings"]]
     if not rows:
         return '<p class="quiet">No setting changes.</p>' if stage["from"] else ""
-    shown = table("Settings", ("Setting", "Live", "New"), rows, kind="fold")
+    shown = table("Settings", ("Setting", "Live → new"), rows, kind="fold")
     if stage["from"]:
         return shown
     return f"<details><summary>{counted(len(rows), 'setting')}</summary>{shown}</details>"
+
+
+def arrow(change: Mapping[str, str]) -> str:
+    """What a value is and will be; "" where neither tells something."""
+    live, new = change["live"], change["new"]
+    return f"{live or 'none'} → {new or 'none'}" if live or new else ""
 
 
 def moved(verb: str, places: list[Any], names: Mapping[str, str]) -> str:
@@ -293,38 +365,3 @@ def place_of(check: Result, names: Mapping[str, str]) -> str:
 
 def who(account: str, names: Mapping[str, str]) -> str:
     return f"{account} {names[account]}" if names.get(account) else account
-
-
-def moment(text: str) -> str:
-    """A time of day that a person reads, in UTC as the registry gives it."""
-    try:
-        return f"{datetime.fromisoformat(text):%d %B %Y, %H:%M %Z}"
-    except ValueError:
-        return text
-
-
-def table(caption: str, head: tuple[str, ...], rows: Iterable[tuple[str, ...]], kind: str = "") -> str:
-    """A table whose first column names its rows.
-
-    kind: plain (no head: names and values), numbers (set to the right), fold (a row is a block on a telephone)
-    """
-    kind = kind or ("numbers" if head else "plain")
-    side = ' class="number"' if kind == "numbers" else ""
-    heads = "".join(f'<th scope="col"{side if at else ""}>{name}</th>' for at, name in enumerate(head))
-    lines = "".join(
-        f'<tr><th scope="row">{breakable(name)}</th>{"".join(f"<td{side}>{escape(cell)}</td>" for cell in cells)}</tr>'
-        for name, *cells in rows
-    )
-    return (
-        f'<table class="{kind}"><caption>{caption}</caption>{f"<thead><tr>{heads}</tr></thead>" if head else ""}'
-        f"<tbody>{lines}</tbody></table>"
-    )
-
-
-def breakable(name: str) -> str:
-    """A name that a narrow column may break after a colon or an underscore, as in validation:balanced_accuracy."""
-    return escape(name).replace(":", ":<wbr>").replace("_", "_<wbr>")
-
-
-def escape(value: Any) -> str:
-    return html.escape(str(value))

@@ -18,8 +18,9 @@ tests/golden-payloads.json:
 from __future__ import annotations
 
 import hashlib
+import json
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -29,6 +30,7 @@ from pipeline.documents import Rule, is_header, is_real, is_text, listed, named,
 
 GOLDEN = Path("tests/golden-payloads.json")  # in the deploy repository
 MOST_PAYLOADS = 1000
+MOST_NAMED = 100  # payloads that the card names one by one
 NEWEST = 999_999_999  # the number of a version (SageMaker API Reference, ModelPackageVersion)
 ANY: Any = object()  # the expected answer of a payload that has a schema alone
 LARGEST_BODY = 6_291_456  # bytes (SageMaker Runtime API, InvokeEndpoint, Body)
@@ -115,6 +117,7 @@ def summary(golden: Golden, content: bytes, own_tests: int) -> dict[str, Any]:
     return {
         "payloads": len(golden.payloads),
         "sha256": hashlib.sha256(content).hexdigest(),
+        "each": {one.name: digest(one) for one in golden.payloads} if len(golden.payloads) <= MOST_NAMED else {},
         "loosest": {
             "tolerance": max(one.tolerance for one in golden.payloads),
             "relative_tolerance": max(one.relative_tolerance for one in golden.payloads),
@@ -123,6 +126,13 @@ def summary(golden: Golden, content: bytes, own_tests: int) -> dict[str, Any]:
         "without_expected": sum(one.expected is ANY for one in golden.payloads),
         "own_tests": own_tests,
     }
+
+
+def digest(payload: Payload) -> str:
+    """Tells one payload from an edited one of its name."""
+    said = {key: "" if value is ANY else value for key, value in asdict(payload).items()}
+    said["any"] = payload.expected is ANY
+    return hashlib.sha256(json.dumps(said, sort_keys=True).encode()).hexdigest()[:12]
 
 
 def check_fits(golden: Golden, number: int, model: str) -> None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import ClientError
@@ -33,7 +33,7 @@ IMAGE = re.compile(r"[0-9]{12}\.dkr\.ecr\.([a-z0-9-]+)\.amazonaws\.com(\.cn)?/[a
 
 
 # What a training repository keeps with a version besides its metrics (seed-code/model-build/definition.py).
-NO_METRICS = {"model", "data", "data-hash", "training-job", "commit", "author"}
+ORIGIN = ("model", "data", "data-hash", "training-job", "commit", "author")
 
 
 @dataclass(frozen=True)
@@ -50,7 +50,12 @@ class Version:
     metrics: Mapping[str, float]
     specification: Mapping[str, Any]  # the whole InferenceSpecification
     description: str = ""  # why it was approved, in the words of who approved it
-    model: str = ""  # which one of the training repository's it is, "" where it does not say
+    origin: Mapping[str, str] = field(default_factory=dict)  # what the training repository says of it: ORIGIN
+
+    @property
+    def model(self) -> str:
+        """Which one of the training repository's models it is, "" where it does not say."""
+        return self.origin.get("model", "")
 
     @property
     def artifacts(self) -> list[str]:
@@ -133,7 +138,7 @@ def read_version(package: Mapping[str, Any], approved_at: str, approved_by: Mapp
         metrics=numbers(package.get("CustomerMetadataProperties", {})),
         specification=package["InferenceSpecification"],
         description=package.get("ApprovalDescription", ""),
-        model=package.get("CustomerMetadataProperties", {}).get("model", ""),
+        origin={key: value for key, value in package.get("CustomerMetadataProperties", {}).items() if key in ORIGIN},
     )
 
 
@@ -144,6 +149,18 @@ def person(context: Mapping[str, Any]) -> str:
     )
 
 
+def metrics_of(sagemaker: SageMakerClient, arn: str) -> dict[str, float]:
+    """The metrics of a version as the registry has them now; none where there is no such version any more."""
+    if not arn:
+        return {}
+    try:
+        return numbers(sagemaker.describe_model_package(ModelPackageName=arn).get("CustomerMetadataProperties", {}))
+    except ClientError as error:
+        if error.response["Error"]["Code"] == "ValidationException":
+            return {}
+        raise
+
+
 def numbers(properties: Mapping[str, str]) -> dict[str, float]:
     """The metrics among a version's metadata: what is a number, and none of the seed's own keys."""
     found = {}
@@ -152,7 +169,7 @@ def numbers(properties: Mapping[str, str]) -> dict[str, float]:
             number = float(value)
         except ValueError:
             continue
-        if math.isfinite(number) and name not in NO_METRICS:  # the manifest is JSON, which has neither NaN nor infinity
+        if math.isfinite(number) and name not in ORIGIN:  # the manifest is JSON, which has neither NaN nor infinity
             found[name] = number
     return found
 

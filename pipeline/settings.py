@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from pipeline import combinations
+from pipeline import combinations, metric_gates
 from pipeline.console import UserError
 from pipeline.documents import is_text, listed, named, read_document, shown
 from pipeline.parameters import Declared, declared_parameters, value_problem
@@ -230,11 +230,11 @@ def read_config(file: Path) -> tuple[dict[str, Any], list[str]]:
         return {}, [f"{file.name} is not JSON: {error}"]
     if not isinstance(config, dict):
         return {}, [f"{file.name} must be a JSON object, not {shown(config)}"]
+    known = {"$schema", "Parameters", "Regions", metric_gates.KEY}
     problems = [
-        f"{file.name}: {named(key)} is not known; it takes Parameters and Regions"
-        for key in config
-        if key not in {"$schema", "Parameters", "Regions"}
+        f"{file.name}: {named(key)} is not known; it takes Parameters and Regions" for key in config if key not in known
     ]
+    problems += metric_gates.problems_of(file.name, config)
     if not is_text(config.get("$schema", "-"), LONGEST_SCHEMA):
         problems.append(f"{file.name}: $schema must be the name of a file, such as ./settings.schema.json")
     return config, problems

@@ -4,6 +4,7 @@ from __future__ import annotations
 import hashlib
 import json
 import unittest
+from collections.abc import Mapping
 from dataclasses import asdict
 from typing import Any
 
@@ -14,6 +15,7 @@ from pipeline.live import look
 from pipeline.prices import TABLE, Prices, hourly_prices
 from pipeline.registry import numbers
 from pipeline.report import Result
+from tests.support import ROOT
 from tests.support.deploy_repository import Repository
 from tests.support.fake_services import (
     REGION,
@@ -29,18 +31,7 @@ from tests.support.fake_services import (
     storage,
 )
 
-TEMPLATE = """\
-Parameters:
-  EndpointKind:
-    Type: String
-    Default: real-time
-  InstanceType:
-    Type: String
-    Default: ml.m5.large
-  InitialInstanceCount:
-    Type: Number
-    Default: 2
-"""
+TEMPLATE = (ROOT / "templates/40-stage.yaml").read_text(encoding="utf-8")
 UNITS = {"ou-s": [account("333333333333")], "ou-p": [account("222222222222"), account("444444444444")]}
 
 
@@ -48,12 +39,16 @@ class TheCard(Repository):
     prices = price_list()  # which may not be read
     results = ()
     busy, approver = "", ""
+    more: Mapping[str, Any] = {}  # of prod-config.json
+    admitted: Mapping[str, Any] = {}
 
     def gather(self, cloudformation: Any, **config: str) -> dict[str, Any]:
         (self.kit / "40-stage.yaml").write_text(TEMPLATE)
         (self.folder / "staging-config.json").write_text("{}")
         (self.folder / "prod-config.json").write_text(
-            json.dumps({"Parameters": {"InstanceType": "ml.m5.large", **config}})
+            json.dumps(
+                {"Parameters": {"InstanceType": "ml.m5.large", "InitialInstanceCount": "2", **config}, **self.more}
+            )
         )
         new = package(
             2, CustomerMetadataProperties={"validation:merror": "0.02"}, ApprovalDescription="<b>1</b> of 30 wrong"
@@ -71,7 +66,9 @@ class TheCard(Repository):
         stages = manifest["stages"]
         wanted = {name: json.loads((out / f"{name}-parameters.json").read_text())["Parameters"] for name in stages}
         now = {name: look(cloudformation, part["stack_set_name"], "SELF") for name, part in stages.items()}
-        asked = card.Asked(manifest, "5a5a", "run-1", wanted, TEMPLATE, now, self.busy, self.approver)
+        asked = card.Asked(
+            manifest, "5a5a", "run-1", wanted, TEMPLATE, now, self.busy, self.approver, admitted=self.admitted
+        )
         gathered = card.gather(asked, self.results, lambda service, _: clients[service])
         return dict(json.loads(json.dumps(gathered)))
 
@@ -110,7 +107,7 @@ class TheCard(Repository):
 
     def test_what_is_not_in_the_table_of_prices_is_unknown(self) -> None:
         for config, why in (
-            ({"InstanceType": "ml.x9.huge"}, f"no price of ml.x9.huge in {REGION}"),
+            ({"InstanceType": "ml.trn2.48xlarge"}, f"no price of ml.trn2.48xlarge in {REGION}"),
             ({"EndpointKind": "serverless"}, "a serverless endpoint costs by its requests"),
         ):
             gathered = self.gather(nothing_deployed(), **config)
@@ -203,7 +200,7 @@ class TheCard(Repository):
         self.assertIn(changed, gathered["stages"]["prod"]["settings"])
         self.assertNotIn("InitialInstanceCount", [one["name"] for one in gathered["stages"]["prod"]["settings"]])
         shown = page.document(gathered, [])
-        self.assertIn("InstanceType</th><td>ml.t2.medium</td><td>ml.m5.large</td>", shown)
+        self.assertIn("InstanceType</th><td>ml.t2.medium → ml.m5.large</td>", shown)
 
     def test_the_page_says_when_another_execution_is_changing_production_and_who_may_not_approve(self) -> None:
         self.assertNotIn("was deploying to production", page.document(self.gather(nothing_deployed()), []))

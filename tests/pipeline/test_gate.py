@@ -3,20 +3,18 @@
 from __future__ import annotations
 
 import json
-import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from pipeline import record
 from pipeline.approvals import Approvals
 from pipeline.console import UserError
 from pipeline.people import same_person
 from pipeline.rollback import Answer
 from tests.support.fake_services import MODEL, approval, error, package
-from tests.support.gate_world import ANN, BOB, BUCKET, World
+from tests.support.gate_world import ANN, BOB, World
 
 AGAIN = "aws codepipeline start-pipeline-execution --name sagemaker-Iris-p-1-deploy"
 OUTCOME = "record/outcomes/run-0/prod-1.json"
@@ -360,41 +358,3 @@ def test_a_rollback_to_what_was_let_through_needs_no_new_approval(world: World) 
 def test_a_rollback_to_something_else_is_refused(world: World, change: Callable[[World], Any], message: str) -> None:
     change(rolled_back(world))
     assert message in refused(world, execution="run-2")
-
-
-# -- the card ----------------------------------------------------------------------------------
-
-
-def test_the_card_waits_for_a_deployment_to_production_and_shows_what_is_live_then(
-    world: World, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    world.build()
-
-    def finished(seconds: float) -> None:
-        world.live = "2"
-
-    monkeypatch.setattr(time, "sleep", finished)
-    world.busy = ["run-0", "run-0"]
-    said = json.loads(world.bucket.held[world.card()["CARD_KEY"].replace(".html", ".json")])
-    assert (said["busy"], said["stages"]["prod"]["from"]) == ("", "2")
-
-
-def test_a_card_that_cannot_wait_any_longer_says_so(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
-    world.build()
-    monkeypatch.setattr("pipeline.gate.POLL_LIMIT", -1.0)
-    world.busy = ["run-0"]
-    assert "Execution run-0 was deploying to production" in world.bucket.held[world.card()["CARD_KEY"]].decode()
-
-
-def test_its_own_execution_is_not_waited_for(world: World) -> None:
-    world.build()
-    world.busy = ["run-1"]
-    assert world.card()["CARD_KEY"]
-
-
-def test_no_card_is_made_of_an_exchanged_artifact(world: World) -> None:
-    world.build()
-    change_file("prod-parameters.json")(world)
-    with pytest.raises(UserError, match="is not what the Build step wrote"):
-        world.card()
-    assert record.read(world.bucket.client(), BUCKET, "evidence/") == []

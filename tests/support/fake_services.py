@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
@@ -114,10 +114,10 @@ def approval(number: int, day: int, status: str = "Approved", **more: Any) -> di
     }
 
 
-def storage(*approvals: dict[str, Any], models: Any = None) -> Fake:
-    """An S3 client with a project's record of approvals, one on each page, and a bucket of models.
+def storage(*approvals: dict[str, Any], models: Any = None, decisions: Sequence[dict[str, Any]] = ()) -> Fake:
+    """An S3 client with a project's record, one entry on each page, and a bucket of models.
 
-    models: what a listing of that bucket answers, by default the artifact of package()
+    models: what a listing of that bucket answers, by default the artifact of package(); decisions: of the gate
     """
     held = {
         f"record/approvals/{one['at'].replace(':', '-')}-{one['version']}-{one['status']}.json": json.dumps(
@@ -125,6 +125,7 @@ def storage(*approvals: dict[str, Any], models: Any = None) -> Fake:
         ).encode()
         for one in approvals
     }
+    held |= {f"record/decisions/run/{number}.json": json.dumps(one).encode() for number, one in enumerate(decisions)}
 
     def listed(Bucket: str, Prefix: str, MaxKeys: int = 0, **_: Any) -> Any:  # noqa: N803  # the API's names
         if Bucket.startswith("sagemaker-project-"):

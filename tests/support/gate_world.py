@@ -99,6 +99,7 @@ class World:
         self.shared: list[dict[str, Any]] = []  # the group's policies that the last decision put
         self.built: dict[str, str] = {}
         self.builds = 0
+        self.codecommit = Fake()
         self.approved(approval(1, day=1, by=ANN), approval(2, day=2, by=ANN))
 
     def approved(self, *documents: dict[str, Any]) -> None:
@@ -114,6 +115,7 @@ class World:
             "sagemaker": registry(*versions),
             "cloudformation": there,
             "pricing": price_list(),
+            "codecommit": self.codecommit,
             "organizations": organization({}, {"ou-s": [account("333333333333")], "ou-p": [account("222222222222")]}),
             "codepipeline": Fake(
                 get_pipeline_execution=lambda **_: {"pipelineExecution": self.shown},

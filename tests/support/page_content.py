@@ -160,6 +160,11 @@ def template_report(failed: bool) -> dict[str, Any]:
     }
 
 
+def metric(name: str, new: float | None, live: float | None, **gate: Any) -> dict[str, Any]:
+    """A metric of a card. gate: what a gate adds to it"""
+    return {"name": name, "new": new, "live": live, "direction": "", "goal": None, "problem": "", **gate}
+
+
 def card(**changes: Any) -> dict[str, Any]:
     """A card as the action Card gathers it (pipeline.card.gather): an update from 11 to 12, with what a page adds."""
 
@@ -168,6 +173,10 @@ def card(**changes: Any) -> dict[str, Any]:
             "from": "11", "to": "12", "joined": [], "left": [], "same": accounts, "accounts": accounts,
             "regions": [REGION, "eu-west-1"], "cost": {"before": before, "after": after, "unknown": []},
             "settings": [{"name": "InstanceType", "live": "ml.t2.medium", "new": "ml.m5.large"}],
+            "resources": [
+                {"name": "model", "done": "replaced", "live": "", "new": ""},
+                {"name": "alarm server-errors", "done": "updated", "live": "more than 1", "new": "more than 100"},
+            ],
         }  # fmt: skip
 
     made: dict[str, Any] = {
@@ -187,9 +196,27 @@ def card(**changes: Any) -> dict[str, Any]:
         "made": "2026-11-30T09:12:44+00:00",
         "manifest_sha256": "5f70bf18a086007016e948b04aed3b82103a36bea41755b6cddfaf10ace3c6ef",
         "metrics": [
-            {"name": "validation:balanced_accuracy_of_all", "new": 0.9473684, "live": 0.9210526},
-            {"name": "validation:merror", "new": 0.02, "live": None},
+            metric("validation:balanced_accuracy_of_all", 0.9473684, 0.9210526),
+            metric("validation:merror", 0.02, None),
         ],
+        "first": [],
+        "commit": {
+            "link": "https://git.example.com/commit/9bd1c61bafb3",
+            "id": "9bd1c61bafb3b9d7ac07fbe7f1a2b9b6ff36a6d5",
+            "author": "Ann Lovelace",
+            "message": "Serve production on larger instances",
+            "date": "2026-11-29T20:30:11Z",
+        },
+        "origin": {
+            "training-job": "pipelines-a1b2c3d4e5f6-Train-0a1b2c3d4e",
+            "data": "s3://sagemaker-project-p-a1b2c3d4e5f6/model-build/iris/iris.csv",
+            "data-hash": "3a5e1c7b9d",
+            "commit": "1c0ffee",
+            "author": "ann",
+        },
+        "links": {
+            "execution": "https://console.aws.amazon.com/codesuite/codepipeline/pipelines/x/executions/y/timeline"
+        },
         "stages": {"staging": stage(1, 83.95, 83.95), "prod": stage(2, 167.9, 335.8)},
         "names": NAMES,
         "prices": "US dollars for 730 hours a month on demand, by AWS's price list of 2026-11-02. Savings plans, "
@@ -224,6 +251,23 @@ def cards() -> dict[str, str]:
             checks(),
         ),
         "card of an update": document(card(prod={"joined": added[2:], "left": added[:2]}), checks()),
+        "card of an update that weakens production": document(
+            card(
+                first=[
+                    "the VPC is switched off (VpcSubnetIds subnet-0a1b2c3d4e5f60718,subnet-8f7e6d5c4b3a29180 → none)",
+                    "the alarm on server errors passes over more (MaximumServerErrorsPerMinute 1 → 100)",
+                    "validation:merror is worse than the live version's: 0.02 → 0.08",
+                ],
+                metrics=[
+                    metric(
+                        "validation:merror", 0.08, 0.02, direction="worse", goal="minimize", bound=0.1, worse_by=0.1
+                    ),
+                    metric("auc", 0.7, 0.9, direction="worse", goal="maximize", bound=0.8, problem="auc is 0.7"),
+                    metric("f1", 0.7, None),
+                ],
+            ),
+            checks(),
+        ),
         "card beside another deployment": document(
             card(
                 busy="2edb8500-6898-4a29-967f-fb546a6685a8",

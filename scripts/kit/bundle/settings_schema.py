@@ -13,6 +13,7 @@ from awslang.template.reader import read
 from scripts.kit.console import UserError
 
 WRITTEN = "written by the pipeline"  # in the label of the group whose parameters are no settings
+MOST_GATES = 50  # metrics (pipeline/metric_gates.py)
 
 
 def settings_schema(template: bytes) -> bytes:
@@ -46,9 +47,56 @@ def settings_schema(template: bytes) -> bytes:
                 "uniqueItems": True,
                 "items": {"type": "string", "pattern": "^[a-z]{2}(-[a-z]+)+-[0-9]$"},
             },
+            "gates": gates(),
         },
     }
     return (json.dumps(document, indent=2) + "\n").encode()
+
+
+def gates() -> dict[str, Any]:
+    """The schema of the metric gates (pipeline/metric_gates.py)."""
+    number = {"type": "number"}
+    metric = {
+        "type": "object",
+        "additionalProperties": False,
+        "required": ["goal"],
+        "properties": {
+            "goal": {
+                "enum": ["minimize", "maximize"],
+                "description": "Which direction is better.",
+            },
+            "bound": {**number, "description": "The worst value that passes, e.g. 0.1."},
+            "worse_by": {
+                **number,
+                "minimum": 0,
+                "description": "How much worse than the live version's it may be, e.g. 0.02.",
+            },
+        },
+    }
+    override = {
+        "description": "Lets one version through that the gates refuse. The approver reads the reason.",
+        "type": "object",
+        "additionalProperties": False,
+        "required": ["version", "reason"],
+        "properties": {
+            "version": {"type": "integer", "minimum": 1},
+            "reason": {"type": "string", "minLength": 1, "maxLength": 300},
+        },
+    }
+    return {
+        "description": "How good a version must be before it is deployed. In prod-config.json alone.",
+        "type": "object",
+        "additionalProperties": False,
+        "properties": {
+            "metrics": {
+                "description": "By the name of the metric, as the versions state it, e.g. validation:merror.",
+                "type": "object",
+                "maxProperties": MOST_GATES,
+                "additionalProperties": metric,
+            },
+            "override": override,
+        },
+    }
 
 
 def written_parameters(stage: Mapping[str, Any]) -> list[str]:

@@ -1,0 +1,162 @@
+"""Metric gates: which metrics a version must state, and how good each must be, before it is deployed to staging. Pure.
+
+prod-config.json, "gates":
+    metrics: by name of the metric, as the versions state it:
+        goal: "minimize" or "maximize": which direction is better
+        bound: the worst value that passes (optional)
+        worse_by: how much worse than the live version's it may be, in the metric's own unit (optional)
+    override: {"version": 7, "reason": "..."}: lets one version through that they refuse; the card shows the reason
+
+A version that the gate before production has let through before is not judged again: a way back, or a push of
+settings, does not wait for a bound that is newer than the version.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from pipeline.console import UserError, one_line
+from pipeline.documents import Rule, is_real, is_text, named, problem, shown
+
+FILE, KEY = "prod-config.json", "gates"
+MOST = 50  # metrics
+LARGEST = 1e300
+NEWEST = 999_999_999  # the number of a version (SageMaker API Reference, ModelPackageVersion)
+MINIMIZE, MAXIMIZE = "minimize", "maximize"
+NUMBER = Rule(lambda value: is_real(value, -LARGEST, LARGEST), "a number", "0.1")
+OF_METRIC = {
+    "goal": Rule(lambda value: value in (MINIMIZE, MAXIMIZE), f"{MINIMIZE} or {MAXIMIZE}", f'"{MINIMIZE}"'),
+    "bound": NUMBER,
+    "worse_by": Rule(lambda value: is_real(value, 0, LARGEST), "a number from 0", "0.02"),
+}
+OF_OVERRIDE = {
+    "version": Rule(lambda value: type(value) is int and 1 <= value <= NEWEST, "the number of a version", "7"),
+    "reason": Rule(lambda value: is_text(value, 300), "text of 1 to 300 characters on one line", '"Agreed in review"'),
+}
+
+
+@dataclass(frozen=True)
+class MetricGate:
+    """One metric's gate. bound, worse_by: None for none"""
+
+    name: str
+    goal: str
+    bound: float | None = None
+    worse_by: float | None = None
+
+    def worse(self, new: float, than: float) -> bool:
+        return new > than if self.goal == MINIMIZE else new < than
+
+    def allowed(self, live: float) -> float:
+        """The worst value that passes beside the live version's."""
+        return live + (self.worse_by or 0) * (1 if self.goal == MINIMIZE else -1)
+
+    def problem(self, new: float | None, live: float | None) -> str:
+        """Why a version does not pass; "" where it does. new, live: its value and the live version's, None for none"""
+        if new is None:
+            return f"the version does not state {self.name}" if self.judges else ""
+        limit = "at most" if self.goal == MINIMIZE else "at least"
+        found = []
+        if self.bound is not None and self.worse(new, self.bound):
+            found.append(f"{limit} {self.bound:g} is asked for")
+        if self.worse_by is not None and live is not None and self.worse(new, self.allowed(live)):
+            found.append(f"{limit} {self.allowed(live):g} beside the live version's {live:g}")
+        return f"{self.name} is {new:g}, and {' and '.join(found)}" if found else ""
+
+    @property
+    def judges(self) -> bool:
+        """Whether it refuses anything; a goal alone says which direction is better on the card."""
+        return self.bound is not None or self.worse_by is not None
+
+
+@dataclass(frozen=True)
+class Gates:
+    """What prod-config.json asks for. override: the number of the version that passes whatever it states, and why"""
+
+    metrics: tuple[MetricGate, ...] = ()
+    override: tuple[int, str] | None = None
+    rules: Mapping[str, Any] = field(default_factory=dict)  # as the file has them
+
+
+def read(config: Mapping[str, Any]) -> Gates:
+    """The gates of a configuration file that problems_of() has nothing against."""
+    given = config.get(KEY, {})
+    override, rules = given.get("override"), given.get("metrics", {})
+    gates = (MetricGate(name, one["goal"], one.get("bound"), one.get("worse_by")) for name, one in rules.items())
+    return Gates(tuple(gates), (override["version"], override["reason"]) if override else None, rules)
+
+
+def problems_of(file: str, config: Mapping[str, Any]) -> Iterator[str]:
+    """What is wrong with the gates of a configuration file, each with its place."""
+    if KEY not in config:
+        return
+    given = config[KEY]
+    if file != FILE:
+        yield f"{file}: {KEY} belongs into {FILE}: a version passes it before staging"
+    elif not isinstance(given, dict):
+        yield f'{file}: {KEY} is {shown(given)}: write an object, such as {{"metrics": {{}}}}'
+    else:
+        yield from (f"{file}: {KEY}: unknown key {named(key)}" for key in given if key not in ("metrics", "override"))
+        yield from of_metrics(f"{file}: {KEY}.metrics", given.get("metrics", {}))
+        if "override" in given:
+            yield from of_object(f"{file}: {KEY}.override", given["override"], OF_OVERRIDE, tuple(OF_OVERRIDE))
+
+
+def of_metrics(place: str, given: Any) -> Iterator[str]:
+    if not isinstance(given, dict):
+        yield f"{place} is {shown(given)}: write an object with the names of metrics"
+        return
+    if len(given) > MOST:
+        yield f"{place} has {len(given):,} metrics, and at most {MOST} are compared"
+    for name, one in given.items():
+        if not is_text(name, 128):  # the key of a version's metadata (SageMaker API Reference, CreateModelPackage)
+            yield f"{place} has the key {shown(name)}: write the name of a metric, of 1 to 128 characters"
+        yield from of_object(f"{place}.{named(name)}", one, OF_METRIC, ("goal",))
+
+
+def of_object(place: str, given: Any, rules: Mapping[str, Rule], needed: tuple[str, ...]) -> Iterator[str]:
+    if not isinstance(given, dict):
+        yield f"{place} is {shown(given)}: write an object with {', '.join(needed)}"
+        return
+    yield from (f"{place} has no {key}: write {rules[key].example}" for key in needed if key not in given)
+    yield from (f"{place}: unknown key {named(key)}" for key in given if key not in rules)
+    found = (problem(f"{place}.{key}", given[key], rule) for key, rule in rules.items() if key in given)
+    yield from filter(None, found)
+
+
+# -- the judgement -----------------------------------------------------------------------------
+
+
+def judge(
+    gates: Gates, number: int, new: Mapping[str, float], live: Mapping[str, float], live_number: str, before: bool
+) -> dict[str, Any]:
+    """What the gates say of a version, as the manifest keeps it; UserError where they refuse it.
+
+    Args:
+        number: the version's. new, live: its metrics and those of the version that production serves.
+        live_number: the number of that version, "" for none.
+        before: the gate before production has let the version through before.
+    """
+    results = []
+    for gate in gates.metrics:
+        value, was = new.get(gate.name), live.get(gate.name)
+        why = "" if before else gate.problem(value, was)
+        results.append({"name": gate.name, "goal": gate.goal, "bound": gate.bound, "worse_by": gate.worse_by,
+                        "new": value, "live": was, "problem": why})  # fmt: skip
+    problems = [str(one["problem"]) for one in results if one["problem"]]
+    overridden = gates.override is not None and gates.override[0] == number
+    if problems and not overridden:
+        raise UserError(
+            f"version {number} does not pass the metric gates of {FILE}"
+            f"{f' (version {live_number} is live)' if live_number else ''}: {'; '.join(map(one_line, problems))}. "
+            "Register a better version; or let this one through with a reason, which the approver reads: "
+            f'"override": {{"version": {number}, "reason": "…"}} in {KEY}'
+        )
+    return {
+        "metrics": results,
+        "judged": not before,
+        "override": gates.override[1] if problems and gates.override else "",
+        "rules": dict(gates.rules),
+    }

@@ -1,0 +1,142 @@
+"""What a deployment does to each resource of 50-endpoint.yaml in an account. Pure.
+
+The build image has no reader of YAML, so the table says once more what the template's conditions and references say. A
+test compares it with the template, resolved for each kind of endpoint and each setting.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+Values = Mapping[str, str]  # of the parameters of a stage's stack, defaults included
+
+
+def always(values: Values) -> bool:
+    return True
+
+
+def scaled(values: Values) -> bool:
+    return values["MaximumInstanceCount"] != "0"
+
+
+def by_backlog(values: Values) -> bool:
+    return scaled(values) and bool(values["AsyncOutputS3Uri"])
+
+
+def by_invocations(values: Values) -> bool:
+    return scaled(values) and not values["AsyncOutputS3Uri"]
+
+
+def limit(name: str) -> Callable[[Values], str]:
+    return lambda values: f"more than {int(values[name]):,}"
+
+
+def instances(values: Values) -> str:
+    least = "0" if values["AsyncOutputS3Uri"] else values["InitialInstanceCount"]
+    return f"{least} to {values['MaximumInstanceCount']}"
+
+
+@dataclass(frozen=True)
+class Resource:
+    """words: for a person; exists: whether a stage with these values has it; reached: by these parameters
+
+    follows: the resource that it refers to: replaced or updated where that one is replaced
+    replaced: a change makes another one, instead of updating it; says: what it is set to, where that tells something
+    """
+
+    words: str
+    reached: tuple[str, ...] = ()
+    exists: Callable[[Values], bool] = always
+    follows: str = ""
+    replaced: bool = False
+    says: Callable[[Values], str] | None = None
+
+
+# Not of a serverless endpoint, whose updates have no guardrails.
+GUARDED = ("BakeSeconds", "TrafficRoutingType", "AdditionalAlarmName")
+# The copies of the version in further Regions are left out: they change with ModelPackageName alone.
+RESOURCES = {
+    "Model": Resource(
+        "model",
+        ("ModelPackageName", "SageMakerExecutionRoleName", "EnableNetworkIsolation", "VpcSubnetIds",
+         "VpcSecurityGroupIds"),
+        replaced=True,
+    ),
+    # Release is another number whenever anything of the configuration changes (release.py).
+    "EndpointConfig": Resource("endpoint configuration", ("Release",), follows="Model", replaced=True),
+    "Endpoint": Resource("endpoint", ("KeepInstanceCount", *GUARDED), follows="EndpointConfig"),
+    "ServerErrors": Resource(
+        "alarm server-errors", ("MaximumServerErrorsPerMinute",), follows="EndpointConfig",
+        says=limit("MaximumServerErrorsPerMinute"),
+    ),
+    "ClientErrors": Resource(
+        "alarm client-errors", ("MaximumClientErrorsPerMinute",), follows="EndpointConfig",
+        says=limit("MaximumClientErrorsPerMinute"),
+    ),
+    "Latency": Resource(
+        "alarm latency, microseconds", ("MaximumModelLatencyMicroseconds",), follows="EndpointConfig",
+        says=limit("MaximumModelLatencyMicroseconds"),
+    ),
+    "InstanceScaling": Resource("instances of autoscaling", exists=scaled, says=instances),
+    "InvocationsScaling": Resource(
+        "scaling policy by invocations", ("TargetInvocationsPerInstance",), by_invocations,
+        says=lambda values: f"{values['TargetInvocationsPerInstance']} a minute",
+    ),
+    "BacklogScaling": Resource(
+        "scaling policy by backlog", ("TargetBacklogPerInstance",), by_backlog,
+        says=lambda values: f"{values['TargetBacklogPerInstance']} waiting",
+    ),
+    "FirstInstance": Resource("step to the first instance", exists=by_backlog),
+    "BacklogWithoutInstance": Resource("alarm backlog", exists=by_backlog),
+}  # fmt: skip
+
+NEEDED = {"EndpointKind", "MaximumInstanceCount", "AsyncOutputS3Uri", "InitialInstanceCount", "TrafficStepPercentage"}
+NEEDED |= {name for resource in RESOURCES.values() for name in resource.reached}
+
+
+def changes(before: Values, after: Values) -> list[dict[str, str]]:
+    """What happens to each resource of a stage that changes, in words, and what it was and will be set to.
+
+    before: {} for a stage that is not there; both with every parameter otherwise. Nothing where the template that was
+    published has other parameters than the kit's own
+    """
+    if not after.keys() >= NEEDED:
+        return []
+    done: dict[str, str] = {}
+    for name, resource in RESOURCES.items():
+        was, will = bool(before) and resource.exists(before), resource.exists(after)
+        if was and will:
+            if changed(name, resource, before, after, done):
+                done[name] = "replaced" if resource.replaced else "updated"
+        elif was or will:
+            done[name] = "created" if will else "deleted"
+    return [
+        {"name": RESOURCES[name].words, "done": what, **said(RESOURCES[name], before, after, what)}
+        for name, what in done.items()
+    ]
+
+
+def changed(name: str, resource: Resource, before: Values, after: Values, done: Mapping[str, str]) -> bool:
+    if resource.says and resource.says(before) != resource.says(after):
+        return True
+    if done.get(resource.follows) == "replaced":
+        return True
+    return any(before.get(one) != after.get(one) for one in reaching(name, resource, after))
+
+
+def reaching(name: str, resource: Resource, after: Values) -> Iterator[str]:
+    """The parameters that reach a resource with these values."""
+    serverless = after["EndpointKind"] == "serverless"
+    yield from (one for one in resource.reached if not (serverless and one in GUARDED))
+    if name == "Endpoint" and not serverless and after["TrafficRoutingType"] != "ALL_AT_ONCE":
+        yield "TrafficStepPercentage"
+
+
+def said(resource: Resource, before: Values, after: Values, what: str) -> dict[str, Any]:
+    if resource.says is None:
+        return {"live": "", "new": ""}
+    live = resource.says(before) if what != "created" else ""
+    new = resource.says(after) if what != "deleted" else ""
+    return {"live": live, "new": new}

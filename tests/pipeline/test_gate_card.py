@@ -1,0 +1,83 @@
+"""The step Card: what it waits for, and what it finds out for the card that only CodePipeline and git know."""
+
+from __future__ import annotations
+
+import json
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from pipeline.console import UserError
+from tests.support.fake_services import Fake, error
+from tests.support.gate_world import STARTED, World
+
+
+@pytest.fixture
+def world(tmp_path: Path) -> World:
+    return World(tmp_path)
+
+
+def test_the_card_waits_for_a_deployment_to_production_and_shows_what_is_live_then(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    world.build()
+
+    def finished(seconds: float) -> None:
+        world.live = "2"
+
+    monkeypatch.setattr(time, "sleep", finished)
+    world.busy = ["run-0", "run-0"]
+    said = json.loads(world.bucket.held[world.card()["CARD_KEY"].replace(".html", ".json")])
+    assert (said["busy"], said["stages"]["prod"]["from"]) == ("", "2")
+
+
+@pytest.mark.parametrize(
+    ("variables", "codecommit", "author"),
+    [
+        ({"AuthorDisplayName": "Ann", "RepositoryName": "r"}, None, "Ann"),
+        ({"RepositoryName": "r"}, {"commit": {"author": {"name": "Bob\u202e"}}}, "Bob?"),
+        ({"RepositoryName": "r"}, error("GetCommit", "AccessDeniedException"), ""),
+        ({}, None, ""),
+    ],
+)
+def test_the_card_names_the_commit_of_the_settings_and_who_wrote_it(
+    world: World, variables: dict[str, str], codecommit: Any, author: str
+) -> None:
+    world.build()
+    said = {"CommitId": "c0ffee", "CommitMessage": "Serve\nproduction", "AuthorDate": "2026-11-29T20:30:11Z"}
+    source = {"stageName": "Source", "actionName": "Source", "status": "Succeeded", "startTime": STARTED}
+    world.actions.append({**source, "output": {"outputVariables": said | variables}})
+    world.shown["artifactRevisions"] = [{"revisionId": "c0ffee", "revisionUrl": "https://git/c0ffee"}]
+    world.codecommit = Fake(get_commit=codecommit)
+    shown = json.loads(world.bucket.held[world.card()["CARD_KEY"].replace(".html", ".json")])["commit"]
+    known = {
+        "id": "c0ffee",
+        "message": "Serve production",
+        "date": "2026-11-29T20:30:11Z",
+        "link": "https://git/c0ffee",
+    }
+    assert shown == known | ({"author": author} if author else {})
+
+
+def test_a_card_that_cannot_wait_any_longer_says_so(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    world.build()
+    monkeypatch.setattr("pipeline.gate.POLL_LIMIT", -1.0)
+    world.busy = ["run-0"]
+    assert "Execution run-0 was deploying to production" in world.bucket.held[world.card()["CARD_KEY"]].decode()
+
+
+def test_its_own_execution_is_not_waited_for(world: World) -> None:
+    world.build()
+    world.busy = ["run-1"]
+    assert world.card()["CARD_KEY"]
+
+
+def test_no_card_is_made_of_an_exchanged_artifact(world: World) -> None:
+    world.build()
+    with (world.kit / "out/prod-parameters.json").open("a") as file:
+        file.write(" ")
+    with pytest.raises(UserError, match="is not what the Build step wrote"):
+        world.card()
+    assert world.bucket.documents("evidence/") == []

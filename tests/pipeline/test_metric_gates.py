@@ -1,0 +1,140 @@
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+
+from pipeline.console import UserError
+from pipeline.metric_gates import judge, problems_of, read
+from tests.support.deploy_repository import BuiltRepository
+from tests.support.fake_services import approval, deployed, package, registry, storage
+
+ERROR = {"validation:merror": {"goal": "minimize", "bound": 0.1, "worse_by": 0.02}}
+
+
+def said(metrics: dict[str, Any], new: dict[str, float], live: dict[str, float], **more: Any) -> Any:
+    given = {"metrics": metrics, **more.pop("given", {})}
+    return judge(read({"gates": given}), 7, new, live, "6" if live else "", before=more.get("before", False))
+
+
+@pytest.mark.parametrize(
+    ("metrics", "new", "live", "problem"),
+    [
+        (ERROR, {"validation:merror": 0.1}, {"validation:merror": 0.08}, ""),
+        (ERROR, {"validation:merror": 0.11}, {}, "validation:merror is 0.11, and at most 0.1 is asked for"),
+        (
+            ERROR,
+            {"validation:merror": 0.09},
+            {"validation:merror": 0.06},
+            "at most 0.08 beside the live version's 0.06",
+        ),
+        (ERROR, {"auc": 0.9}, {}, "the version does not state validation:merror"),
+        ({"auc": {"goal": "maximize", "bound": 0.9}}, {"auc": 0.89}, {}, "auc is 0.89, and at least 0.9 is asked for"),
+        ({"auc": {"goal": "maximize", "worse_by": 0.0}}, {"auc": 0.9}, {"auc": 0.9}, ""),
+        ({"auc": {"goal": "maximize", "worse_by": 0.0}}, {"auc": 0.89}, {"auc": 0.9}, "at least 0.9 beside the live"),
+        ({"auc": {"goal": "maximize", "worse_by": 0.1}}, {"auc": 0.1}, {}, ""),  # the live version states none
+        ({"auc": {"goal": "maximize"}}, {}, {"auc": 0.9}, ""),  # a goal alone refuses nothing
+    ],
+)
+def test_a_version_is_as_good_as_its_bounds_and_as_the_live_version(
+    metrics: dict[str, Any], new: dict[str, float], live: dict[str, float], problem: str
+) -> None:
+    if not problem:
+        assert [one["problem"] for one in said(metrics, new, live)["metrics"]] == [""]
+        return
+    with pytest.raises(UserError) as refused:
+        said(metrics, new, live)
+    assert problem in str(refused.value)
+    assert '"override": {"version": 7, "reason": ' in str(refused.value)
+    assert ("(version 6 is live)" in str(refused.value)) is bool(live)
+
+
+def test_an_override_lets_its_version_alone_through_and_keeps_what_was_refused() -> None:
+    override = {"override": {"version": 7, "reason": "a harder data set"}}
+    found = said(ERROR, {"validation:merror": 0.5}, {}, given=override)
+    assert found["override"] == "a harder data set"
+    assert "validation:merror is 0.5" in found["metrics"][0]["problem"]
+    assert said(ERROR, {"validation:merror": 0.05}, {}, given=override)["override"] == ""
+    other = {"override": {"version": 8, "reason": "a harder data set"}}
+    with pytest.raises(UserError, match="version 7 does not pass"):
+        said(ERROR, {"validation:merror": 0.5}, {}, given=other)
+
+
+def test_a_version_that_was_let_through_before_is_not_judged_again() -> None:
+    found = said(ERROR, {"validation:merror": 0.5}, {"validation:merror": 0.1}, before=True)
+    assert (found["judged"], found["metrics"][0]["problem"]) == (False, "")
+
+
+GOAL = {"goal": "minimize"}
+
+
+@pytest.mark.parametrize(
+    ("gates", "message"),
+    [
+        (None, "gates is null: write an object"),
+        ([], "gates is a list: write an object"),
+        ({"metric": {}}, "gates: unknown key metric"),
+        ({"metrics": []}, "gates.metrics is a list: write an object with the names of metrics"),
+        ({"metrics": {"auc": 0.9}}, "gates.metrics.auc is 0.9: write an object with goal"),
+        ({"metrics": {"auc": {}}}, 'gates.metrics.auc has no goal: write "minimize"'),
+        ({"metrics": {"auc": {"goal": "up"}}}, 'gates.metrics.auc.goal is "up": write minimize or maximize'),
+        ({"metrics": {"auc": {**GOAL, "bound": "0.9"}}}, 'gates.metrics.auc.bound is "0.9": write a number'),
+        ({"metrics": {"auc": {**GOAL, "bound": True}}}, "gates.metrics.auc.bound is true: write a number"),
+        ({"metrics": {"auc": {**GOAL, "worse_by": -1}}}, "gates.metrics.auc.worse_by is -1: write a number from 0"),
+        ({"metrics": {"auc": {**GOAL, "limit": 1}}}, "gates.metrics.auc: unknown key limit"),
+        ({"metrics": {"": GOAL}}, 'gates.metrics has the key "": write the name of a metric'),
+        ({"metrics": {str(n): GOAL for n in range(51)}}, "gates.metrics has 51 metrics, and at most 50 are compared"),
+        ({"override": {"version": 7}}, "gates.override has no reason"),
+        ({"override": {"version": "7", "reason": "x"}}, 'gates.override.version is "7": write the number of a version'),
+        ({"override": {"version": 7, "reason": "a\nb"}}, "gates.override.reason is "),
+        ({"override": {"version": 7, "reason": "x", "by": "ann"}}, "gates.override: unknown key by"),
+    ],
+)
+def test_a_wrong_gate_is_refused_with_its_place(gates: Any, message: str) -> None:
+    found = list(problems_of("prod-config.json", {"gates": gates}))
+    assert any(f"prod-config.json: {message}" in one for one in found), found
+
+
+def test_gates_stand_in_productions_file_alone() -> None:
+    assert list(problems_of("prod-config.json", {"gates": {"metrics": ERROR}})) == []
+    (found,) = problems_of("staging-config.json", {"gates": {"metrics": ERROR}})
+    assert found.startswith("staging-config.json: gates belongs into prod-config.json")
+
+
+class TheBuild(BuiltRepository):
+    """Version 2 is to be deployed, and production serves version 1, whose error is 0.033."""
+
+    def built(self, gates: dict[str, Any], error: float = 0.05, decisions: tuple[dict[str, Any], ...] = ()) -> Any:
+        config = {"Parameters": {"InstanceType": "x"}, "gates": gates}
+        (self.folder / "prod-config.json").write_text(json.dumps(config))
+        self.stacks = deployed({"staging": "1", "prod": "1"}, InstanceType="x")
+        new = package(2, CustomerMetadataProperties={"validation:merror": f"{error}"})
+        bucket = storage(approval(1, day=1), approval(2, day=2), decisions=decisions)
+        self.run_build(registry(package(1), new), bucket)
+        return self.written("deployment.json")["gates"]
+
+    def test_the_metrics_of_the_live_version_are_asked_for_and_kept(self) -> None:
+        (found,) = self.built({"metrics": ERROR})["metrics"]
+        assert (found["new"], found["live"], found["problem"]) == (0.05, 0.033, "")
+
+    def test_a_version_that_is_not_good_enough_is_not_deployed_to_staging(self) -> None:
+        with pytest.raises(
+            UserError, match=r"version 2 does not pass .*version 1 is live.*is 0\.06, and at most 0\.053"
+        ):
+            self.built({"metrics": ERROR}, error=0.06)
+        assert not (self.kit / "out/deployment.json").exists()
+
+    def test_what_was_let_through_counts_and_what_the_registry_says_since_does_not(self) -> None:
+        arn = package(1)["ModelPackageArn"]
+        manifest = {"model_package": {"arn": arn, "metrics": {"validation:merror": 0.5}}}
+        admitted = {"passed": True, "arn": arn, "at": "2026-02-01", "manifest": manifest}
+        rule = {"validation:merror": {"goal": "minimize", "worse_by": 0}}
+        assert self.built({"metrics": rule}, decisions=(admitted,))["metrics"][0]["live"] == 0.5
+
+    def test_a_version_that_was_in_production_before_passes(self) -> None:
+        admitted = {"passed": True, "arn": package(2)["ModelPackageArn"], "at": "2026-02-03"}
+        assert self.built({"metrics": ERROR}, error=0.9, decisions=(admitted,))["judged"] is False
+
+    def test_without_gates_nothing_is_asked(self) -> None:
+        assert self.built({}) == {}
