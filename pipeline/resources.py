@@ -61,7 +61,7 @@ RESOURCES = {
     "Model": Resource(
         "model",
         ("ModelPackageName", "SageMakerExecutionRoleName", "EnableNetworkIsolation", "VpcSubnetIds",
-         "VpcSecurityGroupIds"),
+         "VpcSecurityGroupIds", "ModelServerWorkers"),
         replaced=True,
     ),
     # Release is another number whenever anything of the configuration changes (release.py).

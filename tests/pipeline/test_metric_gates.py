@@ -5,8 +5,11 @@ from typing import Any
 
 import pytest
 
+from pipeline import metric_gates
 from pipeline.console import UserError
 from pipeline.metric_gates import judge, problems_of, read
+from scripts.kit.bundle.settings_schema import settings_schema
+from tests.support import ROOT
 from tests.support.deploy_repository import BuiltRepository
 from tests.support.fake_services import approval, deployed, package, registry, storage
 
@@ -100,6 +103,17 @@ def test_gates_stand_in_productions_file_alone() -> None:
     assert list(problems_of("prod-config.json", {"gates": {"metrics": ERROR}})) == []
     (found,) = problems_of("staging-config.json", {"gates": {"metrics": ERROR}})
     assert found.startswith("staging-config.json: gates belongs into prod-config.json")
+
+
+def test_the_schema_that_editors_complete_with_knows_the_same_keys() -> None:
+    template = (ROOT / "templates/40-stage.yaml").read_bytes()
+    schema = json.loads(settings_schema(template))["properties"][metric_gates.KEY]["properties"]
+    metric, override = schema["metrics"]["additionalProperties"], schema["override"]
+    assert set(metric["properties"]) == set(metric_gates.OF_METRIC)
+    assert set(override["properties"]) == set(override["required"]) == set(metric_gates.OF_OVERRIDE)
+    assert schema["metrics"]["maxProperties"] == metric_gates.MOST
+    for goal in metric["properties"]["goal"]["enum"]:
+        assert metric_gates.OF_METRIC["goal"].holds(goal)
 
 
 class TheBuild(BuiltRepository):

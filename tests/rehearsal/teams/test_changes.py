@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -24,7 +25,11 @@ PROBE = {"name": "a new one | @team", "content_type": "text/csv", "body": "5.1,3
 def change(tmp_path: Path) -> Path:
     """A deploy repository with one changed setting and one more payload."""
     folder = Path(shutil.copytree(SEED[DEPLOY], tmp_path / "deploy"))
-    config = {"Parameters": {"InstanceType": "ml.m5.xlarge", "InitialInstanceCount": "2"}, "Regions": ["us-east-1"]}
+    config: dict[str, Any] = {
+        "Parameters": {"InstanceType": "ml.m5.xlarge", "InitialInstanceCount": "2"},
+        "Regions": ["us-east-1"],
+    }
+    config["gates"] = {"metrics": {"auc": {"goal": "maximize"}}}
     (folder / "prod-config.json").write_text(json.dumps(config))
     golden = folder / "tests/golden-payloads.json"
     document = json.loads(golden.read_text())
@@ -44,6 +49,7 @@ def test_settings_regions_cost_payloads_and_the_training_are_compared(change: Pa
     assert production["settings"] == [
         {"name": "InitialInstanceCount", "old": "1", "new": "2"},
         {"name": "InstanceType", "old": "ml.m5.large", "new": "ml.m5.xlarge"},
+        {"name": "gates.metrics.auc.goal", "old": None, "new": "maximize"},
     ]
     assert production["regions"] == {"before": ["us-east-1", "eu-west-1"], "after": ["us-east-1"]}
     hourly = json.loads((ROOT / "pipeline/prices.json").read_text())["regions"]["us-east-1"]["ml.m5.xlarge"]
@@ -86,7 +92,9 @@ def test_a_short_story_with_a_changed_setting_and_a_changed_payload(
     change: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     (change / "prod-config.json").write_bytes((SEED[DEPLOY] / "prod-config.json").read_bytes())
-    config = {"Parameters": {"InstanceType": "ml.m5.large", "InitialInstanceCount": "1", "BakeSeconds": "240"}}
+    config: dict[str, Any] = {
+        "Parameters": {"InstanceType": "ml.m5.large", "InitialInstanceCount": "1", "BakeSeconds": "240"}
+    }
     config["Parameters"] |= {"DataCaptureS3Uri": "account", "VpcSubnetIds": "account", "VpcSecurityGroupIds": "account"}
     (change / "staging-config.json").write_text(json.dumps(config))
     before = {path: path.stat().st_mtime_ns for path in change.rglob("*")}
