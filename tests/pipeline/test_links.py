@@ -17,12 +17,11 @@ JOB = "arn:aws:sagemaker:us-east-1:1:training-job/pipelines-x-Train-y"
     ],
 )
 def test_the_console_of_the_partition_shows_execution_tests_and_training(partition: str, host: str) -> None:
-    package = {
-        "arn": f"arn:{partition}:sagemaker:r-1:111111111111:model-package/iris/1",
-        "origin": {"training-job": JOB},
-    }
+    arn = f"arn:{partition}:sagemaker:r-1:111111111111:model-package/iris/1"
+    package = {"arn": arn, "origin": {"training-job": JOB}}
+    pipeline = f"{host}/codesuite/codepipeline/pipelines/sagemaker-iris-p-1-deploy"
     assert of(package, "run-1", PROJECT, "r-1") == {
-        "execution": f"{host}/codesuite/codepipeline/pipelines/sagemaker-iris-p-1-deploy/executions/run-1/timeline?region=r-1",
+        "execution": f"{pipeline}/executions/run-1/timeline?region=r-1",
         "tests": f"{host}/codesuite/codebuild/111111111111/projects/sagemaker-iris-p-1-test/history?region=r-1",
         "training-job": f"{host}/sagemaker/home?region=r-1#/jobs/pipelines-x-Train-y",
     }
