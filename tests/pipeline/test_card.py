@@ -45,11 +45,9 @@ class TheCard(Repository):
     def gather(self, cloudformation: Any, **config: str) -> dict[str, Any]:
         (self.kit / "40-stage.yaml").write_text(TEMPLATE)
         (self.folder / "staging-config.json").write_text("{}")
-        (self.folder / "prod-config.json").write_text(
-            json.dumps(
-                {"Parameters": {"InstanceType": "ml.m5.large", "InitialInstanceCount": "2", **config}, **self.more}
-            )
-        )
+        sized = {} if "EndpointKind" in config else {"InstanceType": "ml.m5.large", "InitialInstanceCount": "2"}
+        document = {"Parameters": {**sized, **config}, **self.more}
+        (self.folder / "prod-config.json").write_text(json.dumps(document))
         new = package(
             2, CustomerMetadataProperties={"validation:merror": "0.02"}, ApprovalDescription="<b>1</b> of 30 wrong"
         )
