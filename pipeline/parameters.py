@@ -1,7 +1,7 @@
 """The settings of a stage as 40-stage.yaml declares them, and what a value of one breaks. Pure.
 
-Python's own library reads no YAML. The parameters of the kit's templates are written one member a line, and a test
-compares this reading of them with a real one.
+Python's own library reads no YAML. The kit's templates have one member of a parameter a line, or one item of a list,
+and a test compares this reading of them with a real one.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from pipeline.documents import CONTROL, shown
 LONGEST = 4096  # bytes of a value (CloudFormation User Guide, "Understand CloudFormation quotas")
 NAME = re.compile(r"  ([a-zA-Z0-9]+):")
 MEMBER = re.compile(r"    ([A-Za-z]+): +(.*)")
+LIST, ITEM = re.compile(r"    ([A-Za-z]+):"), re.compile(r"      - (.*)")  # a member with an item a line
 NUMBER = re.compile(r"[0-9]{1,15}")  # every setting that is a Number is a whole one for SageMaker
 
 
@@ -70,11 +71,16 @@ def declared_parameters(text: str) -> dict[str, Declared]:
     """The parameters of a template, by name."""
     found: dict[str, dict[str, str]] = {}
     members: dict[str, str] = {}
+    listing = ""
     for line in section(text.splitlines()):
         if named := NAME.match(line):
             members = found.setdefault(named[1], {})
         elif member := MEMBER.fullmatch(line):
             members[member[1]] = unquoted(re.sub(r" +#[^']*$", "", member[2]))
+        elif started := LIST.fullmatch(line):
+            listing = started[1]
+        elif item := ITEM.fullmatch(line):
+            members[listing] = f"{members[listing]}, {item[1]}" if listing in members else item[1]
     return {name: Declared(name, given) for name, given in found.items()}
 
 
