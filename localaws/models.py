@@ -13,6 +13,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import botocore.hooks
 import botocore.loaders
 import botocore.session
 import moto.core.loaders
@@ -37,6 +38,17 @@ class ForMoto(moto.core.loaders.Loader):  # type: ignore[misc]  # moto carries n
     FILE_LOADER_CLASS = PlainJson
 
 
+begin: Any = botocore.hooks.EventAliaser.__init__
+NAMED: dict[str, str] = {}  # what events are called by the aliases that all sessions have
+
+
+def begin_aliaser(self: Any, *given: Any) -> None:
+    """As before; each name is looked up once, not once for every session and client."""
+    begin(self, *given)
+    if self._event_aliases == botocore.hooks.EVENT_ALIASES:
+        self._alias_name_cache = NAMED
+
+
 CLIENTS = ForClients()
 MOTO = ForMoto(extra_search_paths=[moto.core.loaders.moto_root])
 
@@ -45,3 +57,4 @@ def share() -> None:
     """Have botocore, boto3 and moto read their models here."""
     botocore.session.create_loader = lambda search_path_string=None: CLIENTS
     moto.core.utils.create_loader = lambda: MOTO
+    botocore.hooks.EventAliaser.__init__ = begin_aliaser  # type: ignore[method-assign,assignment]

@@ -1,4 +1,4 @@
-"""A Python that has loaded boto3, and forks itself for each `python -m NAME` of a build.
+"""A Python that has loaded boto3, and forks itself for each `python -m NAME` or `python -P -m NAME` of a build.
 
 Run as a program: `python prepared_python.py DESCRIPTOR PROGRAM`, with a listening socket, the Python that all
 are made of, and the variables that a Python reads at its start as builds have them. It answers until its
@@ -8,7 +8,8 @@ Builds have CLIENT for their `python`: it hands its arguments, folder, umask, li
 ends as the fork ends. The fork knows nothing else. It has these streams, these variables and the build's own folders,
 and its state is that of a Python that has just started, but for the modules that it finds loaded and the models
 of services that were read before. Where a new Python could behave otherwise (a module of the same name beside
-the program, an installed package, another kind of command), the fork becomes a new one.
+the program, on PYTHONPATH or in a folder that an argument names, an installed package, another kind of command),
+the fork becomes a new one.
 """
 
 from __future__ import annotations
@@ -29,6 +30,7 @@ import sys
 import time
 import types
 from _imp import _fix_co_filename as fix_place  # type: ignore[attr-defined]  # what Python's own import calls
+from collections import namedtuple
 from contextlib import suppress
 from functools import cache
 from importlib.machinery import SourceFileLoader
@@ -71,6 +73,8 @@ if status < 0:
 os._exit(status)
 """
 READ_AT_START = (b"PYTHON", b"LC_", b"LANG")  # how the names begin of the variables that a Python reads at its start
+FOLDERS = b"PYTHONPATH"  # the one of them that a fork takes on
+AT_START = {"sitecustomize", "usercustomize"}  # modules that a Python looks for at its start
 LIMITS = {getattr(resource, name) for name in dir(resource) if name.startswith("RLIMIT_")}
 STANDARD = [path for path in sys.path[1:] if path.startswith(sys.base_prefix) and "site-packages" not in path]
 PATIENCE = 1.0  # seconds between asking a program to end and ending it, as for any other command of a build
@@ -84,8 +88,11 @@ Request = tuple[list[str], str, int, int, dict[bytes, bytes]]
 
 def prepare() -> None:
     """Load what programs load, and let all forks have what each would find out again about botocore and its models."""
+    import unittest  # noqa: F401  # loaded for the tests of a project
+    from encodings import idna  # noqa: F401  # loaded for the first request
+
     import boto3  # only the prepared Python loads it: the client of builds takes its text from here
-    from botocore import hooks  # likewise
+    from botocore import hooks, useragent  # likewise
     from botocore.loaders import JSONFileLoader, Loader  # likewise
 
     read: Any = JSONFileLoader.load_file
@@ -115,7 +122,18 @@ def prepare() -> None:
 
     JSONFileLoader.load_file = load_file  # type: ignore[method-assign,assignment]
     Loader.list_available_services = list_available_services  # type: ignore[method-assign,assignment]
+    begin: Any = hooks.EventAliaser.__init__
+    named: dict[str, str] = {}
+
+    def begin_aliaser(self: Any, *given: Any) -> None:
+        """As before; what an event is called by the aliases that all sessions have is found once."""
+        begin(self, *given)
+        if self._event_aliases == hooks.EVENT_ALIASES:
+            self._alias_name_cache = named
+
+    hooks.EventAliaser.__init__ = begin_aliaser  # type: ignore[method-assign,assignment]
     hooks.accepts_kwargs = cache(hooks.accepts_kwargs)  # of botocore's functions: each session registers 128
+    useragent.sanitize_user_agent_string_component = cache(useragent.sanitize_user_agent_string_component)
     session = boto3.Session("-", "-", region_name="us-east-1")
     session.client("cloudformation"), session.client("codepipeline"), session.client("organizations")
     session.client("kms"), session.client("s3"), session.client("ssm"), session.client("sts")
@@ -270,30 +288,38 @@ def become(request: Request, program: str) -> str:
     home = python.parent.parent
     libraries = home / "lib" / f"python{sys.version_info.major}.{sys.version_info.minor}" / "site-packages"
     packages = [path.name for path in libraries.iterdir()] if libraries.is_dir() else []
+    safe = arguments[1:2] == ["-P"]
+    options = arguments[2:] if safe else arguments[1:]
+    named = [os.fsdecode(path) for path in environment.get(FOLDERS, b"").split(b":") if path]
+    beside = [*named, *(folder for _ in range(not safe)), *(f"{folder}/{option}" for option in options)]
     if not (
-        len(arguments) > 2
-        and arguments[1] == "-m"
+        len(options) > 1
+        and options[0] == "-m"
         and started_with(environment) == own
+        and all(map(os.path.isabs, named))
         and packages == ["image.pth"]
-        and importable(folder).isdisjoint(name.partition(".")[0] for name in sys.modules)
+        and importable(beside).isdisjoint({name.partition(".")[0] for name in sys.modules} | AT_START)
     ):
         os.execve(program, arguments, environment)
     image = os.path.normpath(libraries / (libraries / "image.pth").read_text().strip())
-    sys.path[:] = [folder, *STANDARD, str(libraries), image]
+    first = [*(folder for _ in range(not safe)), *map(os.path.abspath, named)]
+    sys.path[:] = dict.fromkeys([*first, *STANDARD, str(libraries), image])
+    if safe:
+        sys.flags = with_flag("safe_path")  # what says to a program how it was started
     sys.executable, sys.prefix, sys.exec_prefix = str(python), str(home), str(home)
     site.PREFIXES[:] = [str(home)]
     for name in ("stdin", "stdout", "stderr"):
         stream = opened(getattr(sys, name))
         setattr(sys, name, stream)
         setattr(sys, f"__{name}__", stream)
-    sys.argv[:] = ["-m", *arguments[3:]]
+    sys.argv[:] = ["-m", *options[2:]]
     sys.orig_argv[:] = arguments
     time.tzset()
     main_module = sys.modules["__main__"] = types.ModuleType("__main__")
     if "__annotations__" in globals():
         main_module.__annotations__ = {}
     sys.excepthook = show
-    return arguments[2]
+    return options[1]
 
 
 def opened(old: Any) -> Any:
@@ -307,12 +333,21 @@ def opened(old: Any) -> Any:
 
 
 def started_with(environment: Any) -> dict[bytes, bytes]:
-    return {name: value for name, value in environment.items() if name.startswith(READ_AT_START)}
+    return {name: value for name, value in environment.items() if name.startswith(READ_AT_START) and name != FOLDERS}
 
 
-def importable(folder: str) -> set[str]:
-    """The names that could be imported from a folder."""
-    return {path.name.partition(".")[0] for path in Path(folder).iterdir()}
+def importable(folders: list[str]) -> set[str]:
+    """The names that could be imported from folders; what is no folder holds none."""
+    there = [folder for folder in folders if os.path.isdir(folder)]  # noqa: PTH112  # also of what is no path at all
+    return {path.name.partition(".")[0] for folder in there for path in Path(folder).iterdir()}
+
+
+def with_flag(name: str) -> Any:
+    """sys.flags with one more that is set: they cannot be changed, and no program can make any."""
+    flags = {flag: getattr(sys.flags, flag) for flag in sys.flags.__match_args__}
+    changed = namedtuple("changed", flags)(**{**flags, name: type(flags[name])(True)})
+    type(changed).__name__ = "sys.flags"
+    return changed
 
 
 def show(kind: type[BaseException], error: BaseException, trace: types.TracebackType | None) -> None:

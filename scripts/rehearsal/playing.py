@@ -189,6 +189,10 @@ class Playing(ABC):
 
     # -- commands ------------------------------------------------------------------------------
 
+    def python(self, name: str, variables: dict[str, str]) -> tuple[list[str], dict[str, str]]:
+        """What runs a script, and the variables that it has. variables: those of the person who types the command"""
+        return [sys.executable, name], variables
+
     @property
     def pipeline_name(self) -> str:
         return f"sagemaker-{self.project_name}-{self.project_id}-deploy"
@@ -212,9 +216,9 @@ class Playing(ABC):
     def script(self, session: Person, folder: Path, name: str, *arguments: str) -> str:
         """Run a script of a repository in a process of its own, signed in as session; its stdout."""
         with signed_in(session):
-            variables = dict(os.environ)
+            line, variables = self.python(name, dict(os.environ))
         done = subprocess.run(
-            [sys.executable, name, *arguments], env=variables, cwd=folder, capture_output=True, text=True
+            [*line, *arguments], env=variables, cwd=folder, capture_output=True, encoding="utf-8", errors="replace"
         )
         return self.output_of(session, f"{name} {' '.join(arguments)}", done.returncode, done.stdout, done.stderr)
 

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from localaws.cloud import Cloud, Session
+from localaws.services.codebuild import prepared
 from scripts.kit.console import unwritten
 from scripts.rehearsal import diagnosis
 from scripts.rehearsal import setting as people
@@ -16,6 +17,7 @@ from scripts.rehearsal.playing import Chapter, Playing, StoryFailed, signed_in
 __all__ = ["Chapter", "Story", "StoryFailed", "signed_in"]
 
 QUIET = 1.0  # seconds without any background work after which nothing more is to be expected
+AT_START = ("PYTHON", "LC_", "LANG")  # variables that a Python reads at its start: a fork cannot
 APPROVED = "SageMaker Model Package State Change"
 
 
@@ -42,6 +44,13 @@ class Story(Playing):
 
     def begin(self, chapter: str) -> None:
         self.cloud.chapter = chapter
+
+    def python(self, name: str, variables: dict[str, str]) -> tuple[list[str], dict[str, str]]:
+        """A script is forked from the Python that builds are forked from, which has loaded boto3."""
+        if not name.endswith(".py") or not prepared.possible():
+            return super().python(name, variables)
+        ours = {name: value for name, value in variables.items() if not name.startswith(AT_START)}
+        return [prepared.python(), "-m", name.removesuffix(".py")], ours | prepared.ENVIRONMENT
 
     def check(self) -> None:
         """A fault of the embedded AWS, or a request that was refused without anybody noticing."""

@@ -7,10 +7,12 @@ import string
 import subprocess
 import sys
 import threading
+from typing import Any
 
 import boto3
 import moto.core.responses
 import moto.core.utils
+from botocore.hooks import EventAliaser, HierarchicalEmitter
 from moto.core.request import Request
 from moto.moto_api._internal import mock_random as moto_random
 
@@ -19,6 +21,16 @@ from localaws.cloud import Cloud
 from tests.support import ROOT
 
 A, REGION = "111111111111", "us-east-1"
+
+
+def test_what_events_are_called_is_kept_for_all_sessions() -> None:
+    """botocore.hooks.EventAliaser._alias_name_cache: each session would look 128 names up again."""
+    made: list[Any] = [EventAliaser(HierarchicalEmitter(), aliases) for aliases in (None, {"ec2": "machines"})]
+    ours, others = made
+    assert ours._alias_event_name("before-call.ec2") == "before-call.ec2" == models.NAMED["before-call.ec2"]
+    assert ours._alias_event_name("before-call.elbv2") == models.NAMED["before-call.elbv2"] != "before-call.elbv2"
+    assert others._alias_event_name("before-call.ec2") == "before-call.machines"
+    assert models.NAMED["before-call.ec2"] == "before-call.ec2"
 
 
 def test_moto_leaves_the_conditions_of_bucket_policies_to_the_authorizer(cloud: Cloud) -> None:

@@ -9,6 +9,7 @@ import signal
 import socket
 import subprocess
 import sys
+import sysconfig
 import tempfile
 from collections.abc import Mapping
 from pathlib import Path
@@ -85,8 +86,8 @@ def neutral(text: str) -> str:
     return text.replace(FORKED, NEW)
 
 
-def asked(python: Path, place: Path, **variables: str) -> dict[str, Any]:
-    done = run(python, place, "-m", "ask", "--one", NASTY, **variables)
+def asked(python: Path, place: Path, *options: str, **variables: str) -> dict[str, Any]:
+    done = run(python, place, *options, "-m", "ask", "--one", NASTY, **variables)
     assert done.returncode == 0, done.stderr
     found: dict[str, Any] = json.loads(neutral(done.stdout))
     return found
@@ -137,6 +138,33 @@ def test_a_variable_that_a_python_reads_at_its_start_gets_a_new_one(
     assert {**forked, "random": 0, "parent": 0} == {**new, "random": 0, "parent": 0}
 
 
+def test_without_its_own_folder_it_finds_what_is_on_pythonpath(
+    pythons: Mapping[str, Path], place: Path, tmp_path: Path
+) -> None:
+    """As the tests of a project are run (pipeline/own_tests.py)."""
+    variables = {"PYTHONPATH": f"{place}:{tmp_path / 'absent'}/../absent:{place}"}
+    new, forked = (asked(pythons[kind], tmp_path / "..", "-P", **variables) for kind in (NEW, FORKED))
+    assert (new["loaded"], forked["loaded"]) == (False, True)
+    assert "safe_path=True" in forked["sys"]["flags"]
+    for found in (new, forked):
+        assert found["sys"]["path"].startswith(f"['{place}', '{tmp_path / 'absent'}', ")
+        for other in ("loaded", "random", "parent", "file"):
+            found.pop(other)
+    assert forked == new
+
+
+@pytest.mark.parametrize("there", ["boto3.py", "sitecustomize.py"])
+def test_a_module_of_the_same_name_on_pythonpath_or_in_a_folder_that_is_named_gets_a_new_one(
+    pythons: Mapping[str, Path], place: Path, there: str
+) -> None:
+    (place / "others").mkdir()
+    (place / "others" / there).write_text("print('mine')")
+    assert "mine\n" in run(pythons[FORKED], place, "-m", "ask", PYTHONPATH=str(place / "others")).stdout
+    (place / "others" / "test_ask.py").write_text("import boto3, boto3.no")
+    tests = run(pythons[FORKED], place, "-P", "-m", "unittest", "discover", "--start-directory", "others")
+    assert ("'boto3' is not a package" in tests.stderr) is (there == "boto3.py")
+
+
 def test_a_module_of_the_same_name_beside_it_or_an_installed_package_gets_a_new_one(
     pythons: Mapping[str, Path], place: Path
 ) -> None:
@@ -150,6 +178,12 @@ def test_a_module_of_the_same_name_beside_it_or_an_installed_package_gets_a_new_
     finally:
         (libraries / "boto3.py").unlink()
     assert asked(pythons[FORKED], place)["loaded"] is True
+
+
+def test_a_person_s_own_has_every_package_of_this_one(place: Path) -> None:
+    (place / "more.py").write_text("import sys, moto; print('boto3' in sys.modules, moto.__file__, sys.path[0])")
+    found = run(Path(prepared.python()), place, "-m", "more").stdout.split()
+    assert found == ["True", str(Path(sysconfig.get_path("purelib"), "moto/__init__.py")), str(place)]
 
 
 def test_a_program_ends_with_the_command_that_started_it(pythons: Mapping[str, Path], place: Path) -> None:
@@ -187,7 +221,7 @@ def test_it_has_the_limits_and_the_streams_of_its_command_and_no_other_program_s
 
 
 def test_a_program_is_not_started_twice_where_the_prepared_python_is_ended(place: Path, tmp_path: Path) -> None:
-    client, server = prepared._start()
+    client, server, _ = prepared._start()
     assert server is not None
     python = make_python(tmp_path / "python", tmp_path / ".image", (), client) / "python"
     said, runs = place / "said", place / "runs"
@@ -233,5 +267,5 @@ def test_a_folder_that_holds_no_socket_leaves_builds_to_start_a_python_each(
     deep.mkdir()
     for place in (deep, tmp_path / "absent"):
         monkeypatch.setattr(tempfile, "tempdir", str(place))
-        assert prepared._start() == ("", None)
+        assert prepared._start() == prepared.NOTHING
     assert list(deep.iterdir()) == []
