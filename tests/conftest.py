@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
@@ -14,7 +15,12 @@ from scripts.rehearsal.embedded import embedded_aws
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """No test depends on the AWS settings or the proxy of the person who runs it."""
+    """No test depends on the AWS settings or the proxy of the person who runs it, or on a run in the background.
+
+    A shell has what it starts in the background ignore Ctrl-C, and so would the commands that tests interrupt.
+    """
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
     stack = ExitStack()
     stack.enter_context(apart())
     config.add_cleanup(stack.close)
