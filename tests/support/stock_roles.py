@@ -74,6 +74,8 @@ def attacks(world: World) -> Mapping[str, tuple[str, Request]]:
         start = call("codebuild", "start_build", projectName=f"{name}-{kind}", buildspecOverride=BUILDSPEC, **BUILD)
         found[f"StartBuild {kind}"] = BUILDS, start
     found["UpdateProject"] = BUILDS, call("codebuild", "update_project", name=f"{name}-gate", description="theirs")
+    shown = world.client("codepipeline").get_pipeline(name=pipeline["name"])["pipeline"]
+    found["UpdatePipeline"] = PIPELINES, call("codepipeline", "update_pipeline", pipeline=shown)
     variables = [{"name": "Theirs", "value": "1"}]
     for operation, request in (
         ("start_pipeline_execution", {**pipeline, "variables": variables}),

@@ -172,6 +172,12 @@ ADMINISTRATORS = [
 ]
 PEOPLE = [
     *ADMINISTRATORS,
+    role(
+        "a role of another template with every right",
+        f"arn:aws:iam::{DATA_SCIENCE}:role/service-role/AmazonSageMakerServiceCatalogProductsUseRole",
+        "sagemaker-multi-account-other-templates",
+        everything=True,
+    ),
     role("a stranger of the data science account", f"arn:aws:iam::{DATA_SCIENCE}:role/Stranger"),
     Person("anyone without credentials", Principal("anonymous", "", "*")),
     role("a data scientist", f"arn:aws:iam::{DATA_SCIENCE}:role/Studio", "sagemaker-multi-account-data-scientist"),

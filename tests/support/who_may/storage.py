@@ -78,5 +78,13 @@ def in_targets() -> Iterator[Thing]:
                 yield Thing(f"{kind} of {name} endpoint in {stage}", arn, account, ("object",))
         yield Thing(f"another bucket in {stage}", "arn:aws:s3:::salaries", account, ("bucket",))
         for kind in ("requests", "answers", "failures"):
-            arn = f"arn:aws:s3:::salaries/{NAME}-{stage}/{kind}/1"
-            yield Thing(f"{kind} in another bucket in {stage}", arn, account, ("object",))
+            for where, key in (("", ""), (" in a folder", "asynchronous/")):
+                name, arn = (
+                    f"{kind}{where} in another bucket in {stage}",
+                    f"arn:aws:s3:::salaries/{key}{NAME}-{stage}/{kind}/1",
+                )
+                yield Thing(name, arn, account, ("object",))
+                arn = f"arn:aws:s3:::captured-data/{key}my-{NAME}-{stage}/{kind}/1"
+                yield Thing(f"a namesake's {kind}{where} in {stage}", arn, account, ("object",))
+            arn = f"arn:aws:s3:::captured-data/asynchronous/{NAME}-{stage}/{kind}/1"
+            yield Thing(f"{kind} of the project's endpoint in a folder in {stage}", arn, account, ("object",))

@@ -21,6 +21,7 @@ ARTIFACTS = f"arn:aws:s3:::sagemaker-project-{PROJECT_ID}"
 OURS = {"aws:ResourceTag/sagemaker:project-name": PROJECT, "aws:ResourceTag/sagemaker:project-id": PROJECT_ID}
 THEIRS = {"aws:ResourceTag/sagemaker:project-name": "churn", "aws:ResourceTag/sagemaker:project-id": "p-2"}
 CAPITALS = {"aws:ResourceTag/sagemaker:project-name": "Iris", "aws:ResourceTag/sagemaker:project-id": "p-3"}
+OF_STAGE = {"aws:ResourceTag/multi-account-sagemaker": "stage"}  # as the pipeline tags the stack (pipeline/manifest.py)
 SHARED = {stage: {f"s3:ExistingObjectTag/sagemaker-multi-account-{stage}": "true"} for stage in ("staging", "prod")}
 
 

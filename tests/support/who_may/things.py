@@ -28,6 +28,7 @@ from tests.support.who_may.thing import (
     CAPITALS,
     HERE,
     NAME,
+    OF_STAGE,
     OTHER_NAME,
     OURS,
     ROLES_HERE,
@@ -164,14 +165,17 @@ def _stacks() -> Iterator[Thing]:
         "a stack of taskcat": "tCaT-kit-1",
         "another team's stack": "network",
         "another stack of sagemaker": "sagemaker-notebooks",
+        "a stack of a stage of another template": f"sagemaker-{OTHER_NAME}-deploy-prod",
     }
+    of_stages = {"staging's stack", "production's stack"}
     for name, stack in stacks.items():
-        yield Thing(name, f"arn:aws:cloudformation:{HERE}:stack/{stack}/1", DATA_SCIENCE, ("stack",))
-    for name, stack_set in (
-        ("a stage's stack set", f"sagemaker-{NAME}-deploy-staging"),
-        ("another team's stack set", "network"),
+        keys = OF_STAGE if name in of_stages else {}
+        yield Thing(name, f"arn:aws:cloudformation:{HERE}:stack/{stack}/1", DATA_SCIENCE, ("stack",), keys)
+    for name, stack_set, keys in (
+        ("a stage's stack set", f"sagemaker-{NAME}-deploy-staging", OF_STAGE),
+        ("another team's stack set", "network", {}),
     ):
-        yield Thing(name, f"arn:aws:cloudformation:{HERE}:stackset/{stack_set}:1", DATA_SCIENCE, ("stackset",))
+        yield Thing(name, f"arn:aws:cloudformation:{HERE}:stackset/{stack_set}:1", DATA_SCIENCE, ("stackset",), keys)
     for part in (
         "SageMaker-Endpoint",
         "SageMaker-EndpointConfig",
@@ -233,6 +237,8 @@ def _roles() -> Iterator[Thing]:
     }
     for name, arn in arns.items():
         yield Thing(name, arn, arn.split(":")[4], ("role",))
+    policy = f"arn:aws:iam::{DATA_SCIENCE}:policy/sagemaker-multi-account-other-templates"
+    yield Thing("a policy of the kit", policy, DATA_SCIENCE, ("policy",))
     yield Thing(
         "a role elsewhere that trusts everyone", f"arn:aws:iam::{STAGING}:role/Open", STAGING, ("role",), open=True
     )

@@ -48,6 +48,7 @@ SENSITIVE = frozenset(
         "ecr:PutImage",
         "events:RemoveTargets",
         "iam:AttachRolePolicy",
+        "iam:CreatePolicyVersion",
         "iam:DeleteRole",
         "iam:PassRole",
         "iam:PutRolePolicy",
@@ -236,7 +237,7 @@ class World:
         for document in self.documents:
             if document.kind != "identity" and person in self.concerned(document):
                 found += [question for of in self._about(document).values() for question in of]
-        if person.name.startswith("a data scientist"):
+        if person.name.startswith(("a data scientist", "a role of another template")):
             found += self.questions(self.actions)
         return (question for question in dict.fromkeys(found) if asks(person, question))
 
