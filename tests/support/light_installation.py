@@ -10,6 +10,7 @@ from scripts import teardown
 from scripts.kit.bundle.pack import ROOT
 from scripts.kit.names import bundle_bucket
 from scripts.kit.stacks import stack as stacks
+from scripts.kit.teardown.retained import TRAINING
 from scripts.rehearsal import setting as people
 from scripts.rehearsal.chapters import play
 from scripts.rehearsal.story import Story
@@ -96,11 +97,12 @@ class LightInstallation:
         }
         contents = {"SupportedContentTypes": ["text/csv"], "SupportedResponseMIMETypes": ["text/csv"]}
         sagemaker = home.client("sagemaker")
-        sagemaker.create_pipeline(
-            PipelineName=f"{project}-train",
-            PipelineDefinition=json.dumps(train),
-            RoleArn=f"arn:aws:iam::{home.account}:role/service-role/{people.STUDIO_ROLE}",
-        )
+        for kind in TRAINING:
+            sagemaker.create_pipeline(
+                PipelineName=f"{project}-{kind}",
+                PipelineDefinition=json.dumps(train),
+                RoleArn=f"arn:aws:iam::{home.account}:role/service-role/{people.STUDIO_ROLE}",
+            )
         sagemaker.create_model_package(
             ModelPackageGroupName=self.story.project_name,
             InferenceSpecification={"Containers": [container], **contents},

@@ -69,8 +69,8 @@ def failed_projects(connection: Connection, product: str) -> Iterator[Project]:
 
 def former_projects(connection: Connection) -> Iterator[Project]:
     """What is left of projects that are gone: logs, reports, pipelines, buckets, artifacts tell their names and ids."""
-    ours = re.compile(rf"(?:.*[:/])?sagemaker-(.+)-({ID})-(?:build|test|test-endpoints)")
-    train = re.compile(rf"(.+)-({ID})-train")
+    ours = re.compile(rf"(?:.*[:/])?sagemaker-(.+)-({ID})-(?:build|test|test-endpoints|train)")
+    train = re.compile(rf"(.+)-({ID})-(?:{'|'.join(retained.TRAINING)})")
     logs, s3 = connection.client("logs"), connection.client("s3")
     groups = pages(logs, "describe_log_groups", "logGroups", logGroupNamePrefix="/aws/codebuild/sagemaker-")
     names = [group["logGroupName"] for group in groups]

@@ -32,6 +32,7 @@ S3_GB_MONTH, LOGS_GB_MONTH, KEY_MONTH = 0.023, 0.03, 1.00
 MOST_ROTATIONS = 2  # of a key, that are charged for
 GB = 1024**3  # bytes, as AWS bills
 # Of template 10; and of the further Regions' keys that 0.1.0 made.
+TRAINING = ("train", "on-push")  # how the SageMaker pipelines of a project end
 KEY_DESCRIPTIONS = ("Encrypts the models that projects train", "Encrypts the models that builds copy")
 KEY_WINDOW = 30  # days in which the deletion of a key can be undone (KMS API Reference, ScheduleKeyDeletion: 7 to 30)
 
@@ -52,14 +53,16 @@ def total(parts: list[TeardownPart]) -> str:
 
 
 def training(connection: Connection, project: Project, asked: DeletionOptions) -> Iterator[TeardownPart]:
-    """The SageMaker pipeline that model-build made; its runs say how the versions came about, so it goes with them."""
-    sagemaker, name = connection.client("sagemaker"), f"{project.name}-{project.id}-train"
-    if if_there(sagemaker.describe_pipeline, PipelineName=name) is None:
-        return
-    if not asked.model_group:
-        yield kept("training", name, "the pipeline and its runs: retained, free of charge; --model-group deletes")
-        return
-    yield deleted("training", name, "the pipeline", partial(delete_training, sagemaker, name))
+    """The SageMaker pipelines of start.py and of the build on a push; their runs say how the versions came about, so
+    they go with them."""
+    sagemaker = connection.client("sagemaker")
+    for name in (f"{project.name}-{project.id}-{kind}" for kind in TRAINING):
+        if if_there(sagemaker.describe_pipeline, PipelineName=name) is None:
+            continue
+        if not asked.model_group:
+            yield kept("training", name, "the pipeline and its runs: retained, free of charge; --model-group deletes")
+            continue
+        yield deleted("training", name, "the pipeline", partial(delete_training, sagemaker, name))
 
 
 def delete_training(sagemaker: SageMakerClient, name: str) -> None:

@@ -158,6 +158,22 @@ def test_an_object_under_a_key_needs_the_key_too(cloud: Cloud) -> None:
     )
 
 
+def test_a_key_is_known_by_its_aliases_however_it_is_named(cloud: Cloud) -> None:
+    named, other = key_with(cloud), key_with(cloud)
+    root = cloud.root(A, REGION)
+    root.client("kms").create_alias(AliasName="alias/models", TargetKeyId=named)
+    root.client("s3").create_bucket(Bucket="models")
+    aliases = {"ForAnyValue:StringEquals": {"kms:ResourceAliases": "alias/models"}}
+    keys = allow(["kms:Encrypt", "kms:GenerateDataKey"], "*", Condition=aliases)
+    who = session(cloud, "aliases", keys, allow("s3:PutObject", "*"))
+    for key in (named, "alias/models"):
+        who.client("kms").encrypt(KeyId=key, Plaintext=b"x")
+    check_refused(lambda: who.client("kms").encrypt(KeyId=other, Plaintext=b"x"))
+    put = {"Bucket": "models", "Key": "k", "Body": b"x", "ServerSideEncryption": "aws:kms"}
+    who.client("s3").put_object(**put, SSEKMSKeyId="alias/models")
+    check_refused(lambda: who.client("s3").put_object(**put, SSEKMSKeyId=other))
+
+
 def test_a_key_policy_without_the_account_leaves_identity_policies_powerless(cloud: Cloud) -> None:
     who = session(cloud, "admin", allow("*"))
     only = allow("kms:*", Principal={"AWS": f"arn:aws:iam::{A}:role/admin"})
