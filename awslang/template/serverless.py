@@ -155,7 +155,8 @@ class Expansion:
             names = {"Bucket": "S3Bucket", "Key": "S3Key", "Version": "S3ObjectVersion"}
             return {names[name]: value for name, value in place.items() if name in names}
         raise self.template.error(
-            f"Resource with id [{self.id}] is invalid. 'CodeUri' is not a valid S3 Uri of the form "
+            f"Transform {NAME} failed with: Invalid Serverless Application Specification document. Number of errors "
+            f"found: 1. Resource with id [{self.id}] is invalid. 'CodeUri' is not a valid S3 Uri of the form "
             "'s3://bucket/key' with optional versionId query parameter.",
             "Resources",
             self.id,

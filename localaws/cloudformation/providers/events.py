@@ -29,7 +29,7 @@ class Rule:
 
     carried = frozenset(
         {
-            "Description", "EventBusName", "EventPattern", "Name", "RoleArn", "ScheduleExpression", "State", "Tags",
+            "Description", "EventBusName", "EventPattern", "Name", "RoleArn", "State", "Tags",
             "Targets",
         }
     )  # fmt: skip

@@ -176,6 +176,12 @@ def test_a_change_set_of_sam_makes_a_function_that_runs(cloud: Cloud, client: An
     given = {"StackName": "sam", "ChangeSetName": "first", "ChangeSetType": "CREATE", "TemplateBody": body}
     with pytest.raises(ClientError, match=r"Requires capabilities : \[CAPABILITY_IAM\]"):
         client.create_change_set(**given)
+    scheduled = given | {"TemplateBody": body.replace('"EventBridgeRule"', '"Schedule"').replace(
+        '{"Pattern": {"source": ["team"]}}', '{"Schedule": "rate(1 day)"}'
+    )}  # fmt: skip
+    refused = r"the property ScheduleExpression of AWS::Events::Rule \(resource HelloRule"
+    with pytest.raises(ClientError, match=refused):  # before anything is created
+        client.create_change_set(**scheduled, Capabilities=["CAPABILITY_IAM"])
     client.create_change_set(**given, Capabilities=["CAPABILITY_IAM"])
     changes = client.describe_change_set(StackName="sam", ChangeSetName="first")["Changes"]
     assert {one["ResourceChange"]["LogicalResourceId"] for one in changes} == {
