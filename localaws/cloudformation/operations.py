@@ -6,51 +6,21 @@ are not supported.
 
 from __future__ import annotations
 
-import uuid
-from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import Any
 
 from awslang.errors import AwsError, NotSupported
 from localaws.calls import Call
 from localaws.cloudformation.requests import clean, page, stack_for
 from localaws.cloudformation.service import cloudformation
-from localaws.cloudformation.stacks import STACK_TYPE, Event, Stack, stacks_of
-
-BEGINS = {
-    "CREATE_IN_PROGRESS": "CREATE_STACK",
-    "UPDATE_IN_PROGRESS": "UPDATE_STACK",
-    "DELETE_IN_PROGRESS": "DELETE_STACK",
-    "ROLLBACK_IN_PROGRESS": "ROLLBACK",
-    "UPDATE_ROLLBACK_IN_PROGRESS": "ROLLBACK",
-}
-
-
-@dataclass(frozen=True)
-class Operation:
-    id: str
-    type: str
-
-
-def grouped(stack: Stack) -> Iterator[tuple[Operation, Event]]:
-    """Each event with the operation that it belongs to, the oldest first; those before any operation are left out."""
-    current: Operation | None = None
-    for event in list(stack.events):
-        own = event.type == STACK_TYPE and event.physical_id == stack.id
-        if own and event.status in BEGINS:
-            kind = BEGINS[event.status]
-            if kind == "ROLLBACK" and event.reason == "User Initiated":
-                kind = "CONTINUE_ROLLBACK"
-            current = Operation(str(uuid.uuid5(uuid.NAMESPACE_URL, f"{stack.id}/{event.event_id}")), kind)
-        if current is not None:
-            yield current, event
+from localaws.cloudformation.stacks import STACK_TYPE, Event, Operation, Stack, stacks_of
 
 
 def last_operations(stack: Stack) -> list[dict[str, str]]:
     """The newest one first; before an automatic rollback, what it rolls back."""
-    found = list(dict.fromkeys(operation for operation, _ in grouped(stack)))[::-1]
-    shown = found[: 2 if found and found[0].type == "ROLLBACK" else 1]
-    return [{"OperationType": one.type, "OperationId": one.id} for one in shown]
+    found = stack.operations[:-3:-1]
+    if found and found[0].type != "ROLLBACK":
+        found = found[:1]
+    return [{"OperationType": one.type, "OperationId": one.id} for one in found]
 
 
 def shown(stack: Stack, operation: Operation, event: Event) -> dict[str, Any]:
@@ -88,10 +58,10 @@ def describe_events(call: Call) -> dict[str, Any]:
     known = stacks_of(call.cloud, call.account, call.region)
     stacks = [stack_for(call)] if params.get("StackName") else list(known.by_id.values())
     found = [
-        shown(stack, operation, event)
+        shown(stack, event.operation, event)
         for stack in stacks
-        for operation, event in grouped(stack)
-        if wanted in (None, operation.id)
+        for event in list(stack.events)
+        if event.operation is not None and wanted in (None, event.operation.id)
     ]
     if wanted and not found:
         raise AwsError("ValidationError", f"Operation {wanted} does not exist")

@@ -22,6 +22,13 @@ STACK_TYPE = "AWS::CloudFormation::Stack"
 MAX_STACKS = 2000  # per account and Region (CloudFormation User Guide, "Understand CloudFormation quotas")
 
 
+BEGINS = {  # a stack's status: the type of the operation that begins with it
+    "CREATE_IN_PROGRESS": "CREATE_STACK",
+    "UPDATE_IN_PROGRESS": "UPDATE_STACK",
+    "DELETE_IN_PROGRESS": "DELETE_STACK",
+    "ROLLBACK_IN_PROGRESS": "ROLLBACK",
+    "UPDATE_ROLLBACK_IN_PROGRESS": "ROLLBACK",
+}
 RECENT = 50  # events that may be of the same millisecond
 
 
@@ -67,7 +74,17 @@ class Resource:
 
 
 @dataclass(frozen=True)
+class Operation:
+    """What is done to a stack; an automatic rollback is one too (User Guide, "View stack events by operation")."""
+
+    id: str
+    type: str
+
+
+@dataclass(frozen=True)
 class Event:
+    """operation: what it belongs to; None before the first one of its stack."""
+
     event_id: str
     time: datetime
     logical_id: str
@@ -77,6 +94,7 @@ class Event:
     reason: str = ""
     properties: str = ""
     token: str = ""
+    operation: Operation | None = None
 
 
 @dataclass(frozen=True)
@@ -161,6 +179,7 @@ class Stack:
     outputs: list[Output] = field(default_factory=list)
     imports: frozenset[str] = frozenset()
     events: list[Event] = field(default_factory=list)
+    operations: list[Operation] = field(default_factory=list)
     change_sets: dict[str, ChangeSet] = field(default_factory=dict)
     cancelled: bool = False
     stuck: Any = None  # deploy.Update, where its rollback failed
@@ -186,9 +205,19 @@ class Stack:
     def become(self, status: str, reason: str = "") -> None:
         """A new status of the stack, with its event."""
         with self.lock:
-            event = Event(new_id(), now(), self.name, self.id, STACK_TYPE, status, reason, token=self.token)
+            if kind := BEGINS.get(status):
+                forced = kind == "ROLLBACK" and reason == "User Initiated"
+                self.operations.append(Operation(new_id(), "CONTINUE_ROLLBACK" if forced else kind))
+            event = Event(
+                new_id(), now(), self.name, self.id, STACK_TYPE, status, reason, token=self.token,
+                operation=self.operation,
+            )  # fmt: skip
             self.events.append(event)
             self.status, self.reason = status, reason
+
+    @property
+    def operation(self) -> Operation | None:
+        return self.operations[-1] if self.operations else None
 
     def note(self, resource: Resource, status: str, reason: str = "") -> None:
         """A new status of one of its resources, with its event; NoEcho values are not shown."""
@@ -210,6 +239,7 @@ class Stack:
                 reason=reason,
                 properties=properties,
                 token=self.token,
+                operation=self.operation,
             )
             self.events.append(event)
             resource.status, resource.reason, resource.updated = status, reason, time

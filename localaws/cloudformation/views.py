@@ -16,7 +16,7 @@ from localaws.calls import Call
 from localaws.cloudformation.changesets import find_change_set
 from localaws.cloudformation.drift import service as drift
 from localaws.cloudformation.goals import needed_capabilities, read
-from localaws.cloudformation.operations import grouped, last_operations
+from localaws.cloudformation.operations import last_operations
 from localaws.cloudformation.requests import clean, page, refuse_unsupported_parameters, stack_for, template_body
 from localaws.cloudformation.service import cloudformation
 from localaws.cloudformation.stacks import Resource, Stack, find_stack, stacks_of
@@ -93,14 +93,13 @@ def describe_stack_events(call: Call) -> dict[str, Any]:
     """The newest first."""
     name = str(call.params["StackName"])
     stack = find_stack(call.cloud, call.account, call.region, name, f"Stack [{name}] does not exist")
-    of = {event.event_id: operation.id for operation, event in grouped(stack)}
     shown = [
         clean(
             {
                 "StackId": stack.id,
                 "EventId": event.event_id,
                 "StackName": stack.name,
-                "OperationId": of.get(event.event_id),
+                "OperationId": event.operation.id if event.operation else None,
                 "LogicalResourceId": event.logical_id,
                 "PhysicalResourceId": event.physical_id,
                 "ResourceType": event.type,
