@@ -17,8 +17,13 @@ from botocore.session import get_session
 from moto.core.request import determine_request_protocol
 from moto.core.utils import get_service_model
 
-from localaws import wire
+from localaws import pages, wire
 from localaws.calls import Call
+
+LIMITS = {"Limit", "limit", "MaxItems", "MaxKeys", "MaxRecords", "MaxResults", "maxResults", "PageSize"}
+NAMES = (
+    LIMITS | pages.TOKENS.keys()
+)  # one of them is in every request for a page: botocore's files are read for no other
 
 
 @dataclass(frozen=True)
@@ -41,15 +46,20 @@ class Places:
 
 
 @cache
+def paginators(service: str) -> Any:
+    return get_session().get_paginator_model(service)
+
+
+@cache
 def paging(service: str, operation: str) -> Paging | None:
     """None where an operation has no pages, or names them by more than a token."""
     try:
-        found = get_session().get_paginator_model(service).get_paginator(operation)
+        found = paginators(service).get_paginator(operation)
     except Exception:  # botocore has no paginators of the service, or none of the operation
         return None
     items = found["result_key"][0] if isinstance(found["result_key"], list) else found["result_key"]
     if (
-        "limit_key" not in found
+        found.get("limit_key") not in LIMITS
         or not isinstance(found["input_token"], str)
         or not re.fullmatch(r"[A-Za-z]+", found["output_token"])
     ):
@@ -59,6 +69,8 @@ def paging(service: str, operation: str) -> Paging | None:
 
 def cut(call: Call, answer: tuple[int, dict[str, str], Any]) -> tuple[int, dict[str, str], Any]:
     """The answer with no more than the limit, from the page on that the token names."""
+    if not call.params.keys() & NAMES:
+        return answer
     of = paging(call.service, call.operation)
     if of is None or not call.params.keys() & {of.limit, of.asked}:
         return answer
