@@ -37,8 +37,8 @@ FINISHED = (
     CHANGES,
 )  # no more is written to them while a rehearsal is kept
 STORY = (  # all that a story writes
-    *FINISHED, "requests.jsonl", "builds/", "bundle/", "checkouts/", "endpoints/", "git/", "lambda/", "repositories/",
-    "training/",
+    *FINISHED, "requests.jsonl", "mail.jsonl", "builds/", "bundle/", "checkouts/", "endpoints/", "git/", "images/",
+    "lambda/", "processing/", "repositories/", "training/",
 )  # fmt: skip
 ACCEPTANCE = (SUMMARY, REPORT, "checkouts/")  # what an acceptance writes
 TEMPLATE = ("template/",)  # what a rehearsal of another team's template writes

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 import stat
 import subprocess
@@ -18,7 +19,7 @@ from scripts.kit.console import UsageError, UserError
 from scripts.kit.marker import MARKER, identity, print_of
 from scripts.kit.output import Output
 from scripts.rehearsal import folder
-from scripts.rehearsal.folder import TEMPLATE, claim, claimed
+from scripts.rehearsal.folder import STORY, TEMPLATE, claim, claimed
 from scripts.rehearsal.names import LOCK
 from tests.support import ROOT
 
@@ -95,6 +96,14 @@ def test_a_folder_does_not_grow_with_each_rehearsal(tmp_path: Path) -> None:
     (wanted / "notes.md").write_text("a person's")
     assert rehearse.main(["--folder", str(wanted), "--until", "organization"]) == 0
     assert left() == {*once, "notes.md"}
+
+
+def test_all_that_the_embedded_aws_writes_into_the_folder_is_cleared_by_the_next_rehearsal() -> None:
+    """What is not cleared is there when a rehearsal makes it again: "File exists"."""
+    sources = "".join(path.read_text(encoding="utf-8") for path in (ROOT / "localaws").rglob("*.py"))
+    written = set(re.findall(r'cloud\.folder / "([a-z.]+)"', sources))
+    assert {"builds", "images", "requests.jsonl"} <= written
+    assert written - {name.rstrip("/") for name in STORY} == set()
 
 
 @pytest.mark.parametrize(
