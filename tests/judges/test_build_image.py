@@ -3,17 +3,13 @@
 from __future__ import annotations
 
 import json
-import sys
-from typing import Any
 
 import pytest
 
+from tests.judges import registered
 from tests.judges.build_image import FLOOR, KNOWN, methods_now, modules, problems
-from tests.support import ROOT
 
-BUILD, DEPLOY = ROOT / "seed-code/model-build", ROOT / "seed-code/model-deploy"
 MEMBERS = json.loads(KNOWN.read_text(encoding="utf-8"))
-PAYLOADS = {"iris": "tests/golden-payloads.json", "penguins": "examples/sklearn/golden-payloads.json"}
 
 
 def test_every_request_of_the_pipeline_is_known_to_the_oldest_boto3_of_an_image() -> None:
@@ -39,41 +35,19 @@ def test_syntax_that_the_image_does_not_have_is_found() -> None:
         [*problems({"a.py": "type Number = int"}, MEMBERS, frozenset())]
 
 
-def registered(model: str, monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
-    """The specification that the training pipeline of an example registers."""
-    monkeypatch.syspath_prepend(str(BUILD))
-    import definition  # the seed code, which is no package
-    import project
-
-    chosen = project.read(model=model)
-    names = definition.names("p", "p-1", "1" * 12, "us-east-1", "arn:aws:iam::111111111111:role/r", "0" * 8)
-    step: dict[str, Any] = definition.register_step(names, chosen)
-    for name in {"definition", "project"} & set(sys.modules):
-        del sys.modules[name]
-    specification: dict[str, Any] = step["Arguments"]["InferenceSpecification"]
-    return specification
+@pytest.mark.parametrize("model", registered.PAYLOADS)
+def test_the_seeds_settings_and_payloads_are_what_the_registered_version_supports(model: str) -> None:
+    assert registered.findings({}, model) == []
 
 
-def unsupported(specification: dict[str, Any], settings: dict[str, Any], payloads: list[dict[str, Any]]) -> list[str]:
-    """What of a deploy repository the version is not registered for."""
-    listed = [("SupportedRealtimeInferenceInstanceTypes", settings["Parameters"]["InstanceType"])]
-    listed += [("SupportedContentTypes", one["content_type"]) for one in payloads]
-    listed += [("SupportedResponseMIMETypes", one.get("accept", "text/csv")) for one in payloads]
-    return [f"{value} is not among {name}" for name, value in listed if value not in specification[name]]
-
-
-@pytest.mark.parametrize("model", PAYLOADS)
-def test_the_seeds_settings_and_payloads_are_what_the_registered_version_supports(
-    model: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    specification = registered(model, monkeypatch)
-    payloads = json.loads((DEPLOY / PAYLOADS[model]).read_text(encoding="utf-8"))["payloads"]
-    for file in ("staging-config.json", "prod-config.json"):
-        settings = json.loads((DEPLOY / file).read_text(encoding="utf-8"))
-        assert unsupported(specification, settings, payloads) == [], file
-    wrong = {"Parameters": {"InstanceType": "ml.c5.large"}}
-    assert unsupported(specification, wrong, [{"content_type": "image/png", "accept": "text/html"}]) == [
-        "ml.c5.large is not among SupportedRealtimeInferenceInstanceTypes",
-        "image/png is not among SupportedContentTypes",
-        "text/html is not among SupportedResponseMIMETypes",
+def test_settings_and_payloads_that_it_does_not_support_are_found() -> None:
+    payload = {"content_type": "image/png", "accept": "text/html"}
+    wrong = {
+        "seed-code/model-deploy/staging-config.json": '{"Parameters": {"InstanceType": "ml.c5.large"}}',
+        "seed-code/model-deploy/tests/golden-payloads.json": json.dumps({"payloads": [payload]}),
+    }
+    assert registered.findings(wrong) == [
+        "staging-config.json: ml.c5.large is not among SupportedRealtimeInferenceInstanceTypes",
+        "tests/golden-payloads.json: image/png is not among SupportedContentTypes",
+        "tests/golden-payloads.json: text/html is not among SupportedResponseMIMETypes",
     ]

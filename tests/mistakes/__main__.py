@@ -17,7 +17,8 @@ from pathlib import Path
 
 from tests.mistakes import Mistake, document, lint, load
 from tests.mistakes.checks import CHECKS, judged
-from tests.mistakes.judged import judged as judged_in_templates
+from tests.mistakes.judged import JUDGES
+from tests.mistakes.judged import judged as judged_alone
 from tests.mistakes.world import prepared
 
 
@@ -39,9 +40,9 @@ def make(mistakes: Sequence[Mistake], folder: Path) -> bool:
         seconds = (time.monotonic() - start) / len(linted)
         right += [show(mistake, found.get(mistake.id, ""), seconds) for mistake in linted]
     right += [show(mistake, judged(mistake), 0) for mistake in mistakes if mistake.by == "judges"]
-    for mistake in (one for one in mistakes if one.by == "template-judges"):
+    for mistake in (one for one in mistakes if one.by in JUDGES):
         start = time.monotonic()
-        right.append(show(mistake, judged_in_templates(mistake), time.monotonic() - start))
+        right.append(show(mistake, judged_alone(mistake), time.monotonic() - start))
     played = [mistake for mistake in mistakes if mistake.by in CHECKS]
     if played:
         with prepared(folder) as world:

@@ -12,6 +12,7 @@ BY = {
     "cfn-lint": "`make lint`: cfn-lint reads the templates",
     "judges": "`make check`: the judges read the policies (tests/judges)",
     "template-judges": "`make test`: the judges of the templates (tests/judges), which need no rehearsal",
+    "image-judges": "`make check`: the judges of the build image and of the registered version (tests/judges)",
     "unit-tests": "`make test`: the unit tests of the pipeline's steps (tests/pipeline)",
     "accounts": "chapter permissions: one of templates 10 to 13, or 20, is deployed into a new account",
     "images": "templates 10 and 11 are deployed into a new account; an image is pushed, and pulled in another Region",

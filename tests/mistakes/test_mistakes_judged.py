@@ -1,13 +1,13 @@
-"""Mistakes that the judges of the templates find (tests/support/judges, tests/support/who_may)."""
+"""Mistakes that the judges find without a rehearsal: those of the templates, and those of the build image."""
 
 from __future__ import annotations
 
 import pytest
 
 from tests.mistakes import Mistake, load
-from tests.mistakes.judged import judged
+from tests.mistakes.judged import JUDGES, judged
 
-JUDGED = [mistake for mistake in load() if mistake.by == "template-judges"]
+JUDGED = [mistake for mistake in load() if mistake.by in JUDGES]
 
 
 @pytest.mark.parametrize("mistake", JUDGED, ids=lambda mistake: mistake.id)

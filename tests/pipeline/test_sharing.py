@@ -181,6 +181,20 @@ class TheArtifact(unittest.TestCase):
         sharing.tag_object(tagged, BUCKET, "k", sharing.TAGS["staging"])
 
 
+class Pages:
+    """A client whose lists have two pages."""
+
+    def get_paginator(self, operation: str) -> Any:
+        pages = [{"Contents": [{"Key": "m/1"}]}, {"Contents": [{"Key": "m/2"}, {"Key": "m-other"}]}]
+        return SimpleNamespace(paginate=lambda **_: pages)
+
+
+class TheObjects(unittest.TestCase):
+    def test_those_of_every_page_are_the_artifacts(self) -> None:
+        client: Any = Pages()
+        self.assertEqual(sharing.keys_beneath(client, BUCKET, "m"), ["m/1", "m/2"])
+
+
 class TheStage(unittest.TestCase):
     def test_it_is_shared_in_its_own_regions_with_its_own_accounts_and_with_what_is_live(self) -> None:
         copy, buckets = VERSIONS.replace(REGION, IRELAND), {BUCKET, BUCKET.replace(REGION, IRELAND)}

@@ -28,7 +28,10 @@ from tests.support.story_steps import follow, register, set_status
 
 DOCUMENTS = [
     ROOT / "README.md",
-    ROOT / "docs/reference/commands.md",
+    ROOT / "SECURITY.md",
+    ROOT / "docs/index.md",
+    ROOT / "docs/security.md",
+    *(ROOT / f"docs/reference/{name}.md" for name in ("checks", "commands", "environment-file", "permissions")),
     *sorted((ROOT / "docs/guides").glob("*.md")),
 ]
 RUN_ELSEWHERE = {

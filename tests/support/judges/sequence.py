@@ -54,7 +54,7 @@ def _step(action: dict[str, Any]) -> str:
 def production(name: str, template: Template) -> Iterator[str]:
     """Everything that must have happened before something is deployed to production, and has not."""
     made = evaluator(template)
-    for logical_id in of_type(template, "AWS::CodePipeline::Pipeline"):
+    for logical_id in filter(made.is_active, of_type(template, "AWS::CodePipeline::Pipeline")):
         pipeline = made.resource(logical_id)
         found = [*_out_of_order(_actions(pipeline)), *_skipped(pipeline)]
         yield from (f"{name}: {logical_id}: {said}" for said in found)
@@ -122,7 +122,7 @@ def _skipped(pipeline: dict[str, Any]) -> Iterator[str]:
 def actions(name: str, template: Template) -> Iterator[str]:
     """Actions that use an artifact, or a variable, of one that has not run for certain."""
     made = evaluator(template)
-    for logical_id in of_type(template, "AWS::CodePipeline::Pipeline"):
+    for logical_id in filter(made.is_active, of_type(template, "AWS::CodePipeline::Pipeline")):
         pipeline = made.resource(logical_id)
         found = _actions(pipeline)
         artifacts = {one["Name"]: when for when, _, a in found for one in a.get("OutputArtifacts", [])}
