@@ -29,9 +29,11 @@ import socket
 import sys
 import time
 import types
+import unittest  # noqa: F401  # loaded for the tests of a project
 from _imp import _fix_co_filename as fix_place  # type: ignore[attr-defined]  # what Python's own import calls
 from collections import namedtuple
 from contextlib import suppress
+from encodings import idna  # noqa: F401  # loaded for a program's first request
 from functools import cache
 from importlib.machinery import SourceFileLoader
 from pathlib import Path
@@ -88,9 +90,6 @@ Request = tuple[list[str], str, int, int, dict[bytes, bytes]]
 
 def prepare() -> None:
     """Load what programs load, and let all forks have what each would find out again about botocore and its models."""
-    import unittest  # noqa: F401  # loaded for the tests of a project
-    from encodings import idna  # noqa: F401  # loaded for the first request
-
     import boto3  # only the prepared Python loads it: the client of builds takes its text from here
     from botocore import hooks, useragent  # likewise
     from botocore.loaders import JSONFileLoader, Loader  # likewise
