@@ -17,8 +17,7 @@ processes (World.case): a command killed when its write has begun such work, and
 
 Left out, because it makes no difference: being killed before request k is being killed after request k-1; being
 killed between two writes is the same wherever; a read that botocore repeats, throttled or lost, is the same read;
-one read asked over and over, or two in turn, as waiting does, are refused twice and not more; a lost write whose
-repetition is answered alike and changes nothing in AWS is followed by what follows it in the undisturbed run.
+one read asked over and over, or two in turn, as waiting does, are refused twice and not more.
 """
 
 from __future__ import annotations
@@ -26,7 +25,6 @@ from __future__ import annotations
 import contextlib
 import io
 import os
-import re
 import shutil
 import signal
 import threading
@@ -90,8 +88,7 @@ class Run:
 class Forked:
     """What became of a fault: the first run (None where it was killed), the second, and what AWS then held.
 
-    again: None where it is that of the run that was killed after the same write, or after the last one where the
-    first run went on as the undisturbed one.
+    again: None where it is that of the run that was killed after the same write.
     """
 
     fault: Fault
@@ -100,9 +97,6 @@ class Forked:
     again: tuple[Run, dict[str, Any]] | None
     faults: tuple[str, ...] = ()
 
-
-AS_UNDISTURBED = Run(0, "as the undisturbed run")
-RANDOM = re.compile(rb"[0-9a-fA-F-]{20,}|[0-9A-Z]{52}")  # the ids that each answer has
 
 Case = tuple[Fault, str, Outcome]  # what it met, at which service:Operation, and what came of it
 
@@ -131,8 +125,7 @@ def sweep(world: World, command: Command, who: Who, kinds: Sequence[Kind] = KIND
             raise AssertionError("the embedded AWS broke:\n" + "\n".join(one.faults))
         first = one.first or Run(KILLED, "")
         assert one.fault.place is not None
-        write = max(again) if first == AS_UNDISTURBED else one.fault.place[0]
-        second, state = one.again or again[write]  # type: ignore[misc]
+        second, state = one.again or again[one.fault.place[0]]  # type: ignore[misc]
         outcome = Outcome((first.code, second.code), (first.printed, second.printed), (), state)
         found.append((one.fault, one.request, outcome))
     found += [(fault, request, world.case(command, who, fault)) for fault, request in left]
@@ -197,7 +190,6 @@ class Recorder:
         self.fault: Fault | None = None  # in a fork: what it has met
         self.name = ""  # of the request that met it
         self.was_busy = self.wrote = False
-        self.lost: tuple[tuple[int, bytes], dict[str, Any]] | None = None  # in a fork: the answer, and what AWS held
         listen(self.cloud, self.gateway)
         sign_in(who(self.cloud).environment())
 
@@ -259,10 +251,7 @@ class Recorder:
                 os._exit(0)
             if not reads(name):
                 self.part()
-            answer = answered(self.gateway.respond, request)
-            if self.lost is not None:
-                self.repeated(answer)
-            return answer
+            return answered(self.gateway.respond, request)
         if not reads(name) and self.counted.place[0]:
             self.killed()
         whole = f"{name} {request.url} {request.body!r}"
@@ -280,9 +269,7 @@ class Recorder:
         """In a fork: what the command is answered."""
         if kind == "lost":
             self.part()
-            answer = answered(self.gateway.respond, request)
-            if "killed" in self.kinds and not self.cloud.busy:
-                self.lost = said(answer), state_of(self.cloud)
+            answered(self.gateway.respond, request)
             raise ConnectionClosedError(error=ConnectionResetError(), endpoint_url=request.url)
         service, operation = name.split(":")
         model, error = get_service_model(service), refused_as(kind, service)
@@ -291,12 +278,6 @@ class Recorder:
             return refusal(model, model.operation_model(operation), request, error, new_id())
 
         return answered(refuse, request)
-
-    def repeated(self, answer: AWSResponse) -> None:
-        """In a fork, after a lost write was repeated: end here where that made no difference."""
-        before, self.lost = self.lost, None
-        if not self.cloud.busy and (said(answer), state_of(self.cloud)) == before:
-            self.tell(AS_UNDISTURBED, None)
 
     def killed(self) -> None:
         """Once after each write, when AWS has come to rest: the command is run again in a fork."""
@@ -360,11 +341,6 @@ class Recorder:
             fault = replace(fault, place=(fault.place[0] - 1, 0) if fault.place else None)  # it was not applied
         self.line.send(Forked(fault, self.name, first, again, tuple(broken(self.cloud))))
         os._exit(0)
-
-
-def said(answer: AWSResponse) -> tuple[int, bytes]:
-    """What an answer says, without the ids that are its own."""
-    return answer.status_code, RANDOM.sub(b"", answer.content)
 
 
 def before(world: World) -> Path:
