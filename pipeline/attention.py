@@ -1,84 +1,103 @@
 """What an approver should look at first: safeguards that go, a version that is worse, tests that became weaker. Pure.
 
-The card begins with it, and the text of the approval names the first three.
+The card begins with it, the weightiest first, and the text of the approval names three. What a version, a commit or a
+person says is cut and quoted, so that it cannot be taken for the kit's own words.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+import re
+from collections.abc import Iterator, Mapping
 from typing import Any
 
-from pipeline.console import one_line, shorten
+from pipeline.console import shorten
+from pipeline.metric_gates import plain
 from pipeline.parameters import NUMBER
 
-# Settings of a stage that protect something, in the order of their weight: the value that switches each off, and what
-# an approver reads then.
+# Settings of production that protect something, in the order of their weight: the value that switches each off, and
+# what an approver reads then; and when it is exchanged for another.
 SWITCHED_OFF = {
-    "EnableNetworkIsolation": ("false", "network isolation is switched off: the container may open connections"),
-    "VpcSubnetIds": ("", "the VPC is switched off"),
-    "DataCaptureS3Uri": ("", "data capture is switched off"),
-    "AdditionalAlarmName": ("", "the additional alarm is switched off"),
-    "VolumeKmsKeyId": ("", "the volumes lose their own key"),
-    "MaximumInstanceCount": ("0", "autoscaling is switched off"),
+    "EnableNetworkIsolation": ("false", "network isolation is switched off: the container may open connections", ""),
+    "VpcSubnetIds": ("", "the VPC is switched off", "the subnets are others"),
+    "DataCaptureS3Uri": ("", "data capture is switched off", "captured data go elsewhere"),
+    "AdditionalAlarmName": ("", "the additional alarm is switched off", "the additional alarm is another one"),
+    "VolumeKmsKeyId": ("", "the volumes lose their own key", "the key of the volumes is another one"),
+    "MaximumInstanceCount": ("0", "autoscaling is switched off", ""),
+    "VpcSecurityGroupIds": ("", "the security groups are taken away", "the security groups are others"),
 }
-# Settings whose larger value lets an alarm pass over more, or whose smaller one watches less.
-LOOSER = {
+# Settings of which a larger value, or a smaller one, protects less.
+LARGER = {
     "MaximumServerErrorsPerMinute": "the alarm on server errors passes over more",
     "MaximumClientErrorsPerMinute": "the alarm on client errors passes over more",
     "MaximumModelLatencyMicroseconds": "the alarm on latency passes over more",
+    "TrafficStepPercentage": "more of the traffic moves at first",
+    "FailureTolerancePercentage": "a deployment goes on with more accounts that failed",
 }
-SHORTER = {
+SMALLER = {
     "BakeSeconds": "the alarms watch an update for a shorter time",
     "DataCapturePercentage": "fewer requests are captured",
 }
-LONGEST = 200  # characters of a line
+LONGEST, QUOTED = 200, 60  # characters of a line; of a person's own words in it
 TESTS = {"payloads": "golden payloads", "own_tests": "files of own tests"}  # fewer of these are weaker tests
 
 
 def look_first(card: Mapping[str, Any]) -> list[str]:
     """What an approver reads first, the weightiest first; empty where nothing stands out. card: of card.gather"""
     prod = card["stages"]["prod"]
+    # A first deployment takes nothing away.
+    changed = {one["name"]: (one["live"], one["new"]) for one in prod["settings"]} if prod["from"] else {}
     found = (
-        *safeguards(prod),
+        *switched_off(changed),
         *gates(card),
         *version(card, prod),
         *tests(card.get("checked") or {}),
+        *loosened(changed),
     )
     return [shorten(line, LONGEST) for line in found]
 
 
-def safeguards(stage: Mapping[str, Any]) -> Iterator[str]:
-    """Safeguards of production that a deployment takes away or loosens; none of a stage that is not there yet."""
-    changed = {one["name"]: (one["live"], one["new"]) for one in stage["settings"]} if stage["from"] else {}
-    for name, (off, words) in SWITCHED_OFF.items():
-        live, new = changed.get(name, (off, off))
-        if new == off != live and live:
-            yield f"{words} ({name} {live} → {new or 'none'})"
-    for loosened, words, worse in (*of(LOOSER, float.__gt__), *of(SHORTER, float.__lt__)):
-        live, new = changed.get(loosened, ("", ""))
-        if NUMBER.fullmatch(live) and NUMBER.fullmatch(new) and worse(float(new), float(live)):
-            yield f"{words} ({loosened} {live} → {new})"
+Changed = Mapping[str, tuple[str, str]]  # by the name of a setting: what it is, and what it will be
+
+
+def switched_off(changed: Changed) -> Iterator[str]:
+    """Safeguards that a deployment takes away, and then those that it exchanges for others."""
+    for exchanged in (False, True):
+        for name, (off, words, others) in SWITCHED_OFF.items():
+            live, new = changed.get(name, (off, off))
+            if live in (off, ""):
+                continue  # it was not there
+            if new == off and not exchanged:
+                yield f"{words} ({name} {live} → {new or 'none'})"
+            if new != off and exchanged and others:
+                yield f"{others} ({name} {live} → {new})"
+
+
+def loosened(changed: Changed) -> Iterator[str]:
+    """Settings that protect less than they did."""
+    for name, words in {**LARGER, **SMALLER}.items():
+        live, new = changed.get(name, ("", ""))
+        if NUMBER.fullmatch(live) and NUMBER.fullmatch(new) and (int(new) > int(live)) is (name in LARGER):
+            yield f"{words} ({name} {live} → {new})"
     live, new = changed.get("TrafficRoutingType", ("", ""))
     if new == "ALL_AT_ONCE" and live:
         yield f"a new version takes all traffic at once (TrafficRoutingType {live} → {new})"
 
 
-def of(words: Mapping[str, str], worse: Callable[[float, float], bool]) -> Iterator[tuple[str, str, Any]]:
-    return ((name, text, worse) for name, text in words.items())
-
-
 def gates(card: Mapping[str, Any]) -> Iterator[str]:
-    """What the metric gates let through, and how they differ from those of what production has."""
+    """What the metric gates let through, and how they differ from those of what was approved last."""
     found = card.get("gates") or {}
-    if reason := found.get("override"):
-        refused = "; ".join(one["problem"] for one in found["metrics"] if one["problem"])
-        yield f"the metric gates are overridden: {one_line(reason)} ({one_line(refused)})"
+    refused = [metric for metric in card["metrics"] if metric.get("problem")]
+    names = ", ".join(f"{word(one['name'])} {figure(one['new'])}" for one in refused)
+    if found.get("override"):
+        yield f'it does not pass the metric gates: {names}; let through because "{shorten(found["override"], QUOTED)}"'
+    elif refused:
+        yield f"it does not pass the metric gates by what is live now: {names}"
     now, before = found.get("rules") or {}, card.get("gates_before") or {}
     for name in sorted(before.keys() - now.keys()):
-        yield f"the metric gate {one_line(name)} is taken away"
+        yield f"the metric gate {word(name)} is taken away"
     for name in sorted(before.keys() & now.keys()):
         if weaker := looser(before[name], now[name]):
-            yield f"the metric gate {one_line(name)} is loosened ({weaker})"
+            yield f"the metric gate {word(name)} is loosened ({weaker})"
 
 
 def looser(before: Mapping[str, Any], now: Mapping[str, Any]) -> str:
@@ -90,7 +109,7 @@ def looser(before: Mapping[str, Any], now: Mapping[str, Any]) -> str:
     for key, factor in (("bound", sign), ("worse_by", 1)):
         was, new = before.get(key), now.get(key)
         if was is not None and (new is None or factor * new > factor * was):
-            changes.append(f"{key} {was:g} → {'none' if new is None else f'{new:g}'}")
+            changes.append(f"{key} {plain(was)} → {figure(new)}")
     return ", ".join(changes)
 
 
@@ -100,15 +119,20 @@ def version(card: Mapping[str, Any], prod: Mapping[str, Any]) -> Iterator[str]:
         yield "its container or model was replaced since it was deployed under the same number"
     for metric in card["metrics"]:
         if metric.get("direction") == "worse":
-            yield f"{one_line(metric['name'])} is worse than the live version's: {metric['live']:g} → {metric['new']:g}"
-    if prod["from"] and int(prod["to"]) < int(prod["from"]):
+            yield f"{word(metric['name'])} is worse: {plain(metric['live'])} → {plain(metric['new'])}"
+    if earlier(prod["from"], prod["to"]):
         yield f"an earlier version comes back: {prod['from']} → {prod['to']}"
     if prod["left"]:
         yield f"endpoints are deleted: {len(prod['left']):,}"
 
 
+def earlier(live: str, new: str) -> bool:
+    """Whether a version has a smaller number than the one that is live; a stack may name one that has none."""
+    return all(re.fullmatch("[0-9]{1,9}", one) for one in (live, new)) and int(new) < int(live)
+
+
 def tests(checked: Mapping[str, Any]) -> Iterator[str]:
-    """Tests that became fewer, or look less closely, than those of what was let through to production last."""
+    """Tests that became fewer, look less closely or were edited, beside those of what was approved last."""
     now, before = checked.get("now"), checked.get("before")
     if not now or not before:
         return
@@ -117,4 +141,22 @@ def tests(checked: Mapping[str, Any]) -> Iterator[str]:
             yield f"fewer {words}: {before[key]} → {now[key]}"
     for name, value in now["loosest"].items():
         if value > before["loosest"][name]:
-            yield f"the tests allow a wider {name.replace('_', ' ')}: {before['loosest'][name]:g} → {value:g}"
+            yield f"the tests allow a wider {name.replace('_', ' ')}: {plain(before['loosest'][name])} → {plain(value)}"
+    if now["without_expected"] > before["without_expected"]:
+        yield f"golden payloads without an expected answer: {before['without_expected']} → {now['without_expected']}"
+    was, is_now = before.get("each") or {}, now.get("each") or {}
+    if was and is_now and (edited := sorted(name for name in was.keys() & is_now.keys() if was[name] != is_now[name])):
+        yield f"golden payloads are edited: {', '.join(map(word, edited))}"
+    if "own_tests_sha256" in before and before["own_tests_sha256"] != now["own_tests_sha256"]:
+        yield "own tests are edited"
+    if "latency" in before and before["latency"] != now["latency"]:
+        yield "the rule for the latency on the whole is another one"
+
+
+def word(name: str) -> str:
+    """A name that data scientists choose, as one word: no sentence looks like it."""
+    return "_".join(shorten(name, QUOTED).split())
+
+
+def figure(value: float | None) -> str:
+    return "none" if value is None else plain(value)

@@ -32,7 +32,7 @@ from pipeline.clients import Clients
 from pipeline.console import UserError, export, run, say, shorten
 from pipeline.documents import listed as mistakes
 from pipeline.executions import pipeline_name
-from pipeline.frozen import frozen
+from pipeline.frozen import artifacts_of, frozen
 from pipeline.parameters import declared_parameters
 from pipeline.payloads import GOLDEN, check_fits, read_golden, summary
 from pipeline.regions import check_regions, copies
@@ -40,7 +40,8 @@ from pipeline.registry import Version, check_version, ensure_group, metrics_of
 from pipeline.rollback import Answer, after_rejection
 from pipeline.settings import Settings, Stage, read_settings
 from pipeline.sharing import check_kinds, check_place, check_room, share
-from pipeline.unasked import last_admitted, let_through, why_asked
+from pipeline.specification import sha256
+from pipeline.unasked import last_admitted, let_through, was_admitted, why_asked
 
 if TYPE_CHECKING:
     from mypy_boto3_organizations import OrganizationsClient
@@ -87,9 +88,9 @@ def build(settings: Settings, kit: Path, repository: Path, clients: Clients) -> 
     template = (kit / "40-stage.yaml").read_text(encoding="utf-8")
     now = {stage.name: deployed(settings, stage, clients) for stage in settings.stages}
     refuse_changes(settings, now, template)
-    gates = judge(settings, version, now["prod"], clients)
     check_regions(clients, settings, version)
     check_version(s3, version, settings.region)
+    gates = judge(settings, version, now["prod"], clients)
     check_place(settings, version)
     check_kinds(settings, version)
     arns = copies(clients, settings, version)
@@ -109,9 +110,8 @@ def build(settings: Settings, kit: Path, repository: Path, clients: Clients) -> 
         why = why_unasked(settings, back, wanted["prod"], template, clients)
     approval = {"needed": bool(why), "reason": why or reason}
     manifest = documents.manifest(settings, version, accounts, arns, url, digest, releases, package, approval, reason)
-    own_tests = len(list((repository / "tests").glob("test_*.py")))
     held = golden.of_version(version.number)
-    manifest["tests"] = summary(held, (repository / GOLDEN).read_bytes(), own_tests)
+    manifest["tests"] = summary(held, (repository / GOLDEN).read_bytes(), own_tests(repository))
     manifest["gates"] = gates
     check_room(manifest)
     write_json(out / "deployment.json", manifest)
@@ -124,6 +124,12 @@ def build(settings: Settings, kit: Path, repository: Path, clients: Clients) -> 
         "SUMMARY": shorten(f"{settings.project} version {version.number}: {reason}."),
         "MANIFEST_SHA256": documents.digest(out),
     }
+
+
+def own_tests(repository: Path) -> dict[str, bytes]:
+    """The files of own tests, by name; a link is none (own_tests.py)."""
+    files = sorted((repository / "tests").glob("test_*.py"))
+    return {file.name: file.read_bytes() for file in files if file.is_file() and not file.is_symlink()}
 
 
 def why_unasked(
@@ -148,8 +154,11 @@ def judge(settings: Settings, version: Version, production: Mapping[str, str], c
     was = last_admitted(admitted, arn).get("model_package", {}).get("metrics") if arn else {}
     if was is None:  # from before the record held it
         was = metrics_of(clients("sagemaker", settings.region), arn)
-    before = any(one.get("arn") == version.arn for one in admitted)
-    found = metric_gates.judge(gates, version.number, version.metrics, was, arn.rpartition("/")[2], before)
+    artifacts = artifacts_of(clients("s3", settings.region), version.specification)
+    itself = {"arn": version.arn, "specification_sha256": sha256(version.specification), "artifacts": artifacts}
+    judged = not was_admitted(admitted, itself)
+    back = f"version {settings.rejected} was rejected" if settings.rejected else ""
+    found = metric_gates.judge(gates, version.number, version.metrics, was, arn.rpartition("/")[2], judged, back)
     if found["override"]:
         say(f"version {version.number} does not pass the metric gates, and is let through: {found['override']}")
     return found

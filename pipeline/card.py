@@ -16,7 +16,7 @@ from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
-from pipeline import links, resources
+from pipeline import links, metric_gates, resources
 from pipeline.attention import look_first
 from pipeline.clients import Clients
 from pipeline.console import counted, one_line, shorten
@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 
 
 METRICS_LIMIT = 100  # characters of the summary, so that what follows them is not cut off
-FIRST, FIRST_LIMIT = 3, 210  # of what is to be looked at first: that the summary names, and characters
+FIRST, FIRST_LIMIT = 3, 70  # of what is to be looked at first: that the summary names, and characters of each
 
 
 @dataclass(frozen=True)
@@ -150,25 +150,26 @@ def changed_settings(now: LiveStage, wanted: Mapping[str, str]) -> list[dict[str
 
 
 def metrics(new: Mapping[str, float], live: Mapping[str, float], gates: Mapping[str, Any]) -> list[dict[str, Any]]:
-    """Every metric of both versions, and those that a gate asks for: values, direction and what the gate says."""
-    asked = {one["name"]: one for one in gates.get("metrics", ())}
+    """Every metric of both versions, and those that a gate asks for: values, direction, and what the gate says now."""
+    asked = {
+        gate.name: gate for gate in metric_gates.read({metric_gates.KEY: {"metrics": gates.get("rules", {})}}).metrics
+    }
     found = []
     for name in sorted({*new, *live, *asked}):
-        gate = asked.get(name, {})
-        values = {"name": name, "new": new.get(name), "live": live.get(name)}
-        found.append(
-            {
-                **values,
-                "direction": direction(gate.get("goal", ""), new.get(name), live.get(name)),
-                **{key: gate.get(key) for key in ("goal", "bound", "worse_by", "problem")},
-            }
-        )
+        one: dict[str, Any] = {"name": name, "new": new.get(name), "live": live.get(name)}
+        if gate := asked.get(name):
+            one |= {
+                "goal": gate.goal, "bound": gate.bound, "worse_by": gate.worse_by, "judged": gates["judged"],
+                "direction": direction(gate.goal, one["new"], one["live"]),
+                "problem": gate.problem(one["new"], one["live"]),
+            }  # fmt: skip
+        found.append(one)
     return found
 
 
 def direction(goal: str, new: float | None, live: float | None) -> str:
-    """Whether the new value is better or worse than the live one, "" where no gate says which direction is better."""
-    if not goal or new is None or live is None:
+    """Whether the new value is better or worse than the live one; "" where one of them is not known."""
+    if new is None or live is None:
         return ""
     if new == live:
         return "the same"
@@ -210,8 +211,10 @@ def summary(card: Mapping[str, Any]) -> str:
     """The text of the approval: version, approver, metrics, changes, cost; on one line."""
     version, prod = card["version"], card["stages"]["prod"]
     measured = shorten(", ".join(metric_text(metric) for metric in card["metrics"]) or "no metrics", METRICS_LIMIT)
-    named = [f"({number}) {line}" for number, line in enumerate(card["first"][:FIRST], 1)]
-    first = f"look first: {shorten('; '.join(named), FIRST_LIMIT)}; " if named else ""
+    lines = card["first"]
+    named = [f"({number}) {shorten(line, FIRST_LIMIT)}" for number, line in enumerate(lines[:FIRST], 1)]
+    more = f" (of {len(lines)})" if len(lines) > FIRST else ""
+    first = f"look first{more}: {'; '.join(named)}; " if named else ""
     return shorten(
         f"{card['project']} version {version['number']}, approved by {version['by']} at {version['at'][:16]}; {first}"
         f"{measured}; production: {change_text(prod)}; monthly cost: {cost_text(prod['cost'])}."

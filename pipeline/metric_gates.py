@@ -7,8 +7,9 @@ prod-config.json, "gates":
         worse_by: how much worse than the live version's it may be, in the metric's own unit (optional)
     override: {"version": 7, "reason": "..."}: lets one version through that they refuse; the card shows the reason
 
-A version that the gate before production has let through before is not judged again: a way back, or a push of
-settings, does not wait for a bound that is newer than the version.
+A version that the gate before production has let through before, as it is, is not judged again: a push of settings does
+not wait for a bound that is newer than the version. What comes back after a rejection is judged and comes back: the
+approver, where one is asked, reads what it does not pass.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from pipeline.console import UserError, one_line
+from pipeline.console import UserError, hidden, one_line
 from pipeline.documents import Rule, is_real, is_text, named, problem, shown
 
 FILE, KEY = "prod-config.json", "gates"
@@ -33,8 +34,18 @@ OF_METRIC = {
 }
 OF_OVERRIDE = {
     "version": Rule(lambda value: type(value) is int and 1 <= value <= NEWEST, "the number of a version", "7"),
-    "reason": Rule(lambda value: is_text(value, 300), "text of 1 to 300 characters on one line", '"Agreed in review"'),
+    "reason": Rule(lambda value: is_seen(value, 300), "text of 1 to 300 characters on one line", '"Agreed in review"'),
 }
+
+
+def is_seen(value: Any, most: int) -> bool:
+    """Whether a value is text on one line without a character that cannot be seen."""
+    return is_text(value, most) and not any(map(hidden, value))
+
+
+def plain(value: float) -> str:
+    """A number with the digits that tell it from its neighbours."""
+    return f"{value:.12g}"
 
 
 @dataclass(frozen=True)
@@ -60,10 +71,10 @@ class MetricGate:
         limit = "at most" if self.goal == MINIMIZE else "at least"
         found = []
         if self.bound is not None and self.worse(new, self.bound):
-            found.append(f"{limit} {self.bound:g} is asked for")
+            found.append(f"{limit} {plain(self.bound)} is asked for")
         if self.worse_by is not None and live is not None and self.worse(new, self.allowed(live)):
-            found.append(f"{limit} {self.allowed(live):g} beside the live version's {live:g}")
-        return f"{self.name} is {new:g}, and {' and '.join(found)}" if found else ""
+            found.append(f"{limit} {plain(self.allowed(live))} beside the live version's {plain(live)}")
+        return f"{self.name} is {plain(new)}, and {' and '.join(found)}" if found else ""
 
     @property
     def judges(self) -> bool:
@@ -111,7 +122,7 @@ def of_metrics(place: str, given: Any) -> Iterator[str]:
     if len(given) > MOST:
         yield f"{place} has {len(given):,} metrics, and at most {MOST} are compared"
     for name, one in given.items():
-        if not is_text(name, 128):  # the key of a version's metadata (SageMaker API Reference, CreateModelPackage)
+        if not is_seen(name, 128):  # the key of a version's metadata (SageMaker API Reference, CreateModelPackage)
             yield f"{place} has the key {shown(name)}: write the name of a metric, of 1 to 128 characters"
         yield from of_object(f"{place}.{named(name)}", one, OF_METRIC, ("goal",))
 
@@ -130,33 +141,30 @@ def of_object(place: str, given: Any, rules: Mapping[str, Rule], needed: tuple[s
 
 
 def judge(
-    gates: Gates, number: int, new: Mapping[str, float], live: Mapping[str, float], live_number: str, before: bool
+    gates: Gates,
+    number: int,
+    new: Mapping[str, float],
+    live: Mapping[str, float],
+    live_number: str,
+    judged: bool,
+    back: str,
 ) -> dict[str, Any]:
     """What the gates say of a version, as the manifest keeps it; UserError where they refuse it.
 
     Args:
         number: the version's. new, live: its metrics and those of the version that production serves.
         live_number: the number of that version, "" for none.
-        before: the gate before production has let the version through before.
+        judged: False for a version that the gate before production has let through before.
+        back: why the version comes back, "" where it does not: then it is not refused.
     """
-    results = []
-    for gate in gates.metrics:
-        value, was = new.get(gate.name), live.get(gate.name)
-        why = "" if before else gate.problem(value, was)
-        results.append({"name": gate.name, "goal": gate.goal, "bound": gate.bound, "worse_by": gate.worse_by,
-                        "new": value, "live": was, "problem": why})  # fmt: skip
-    problems = [str(one["problem"]) for one in results if one["problem"]]
+    problems = [why for gate in gates.metrics if (why := gate.problem(new.get(gate.name), live.get(gate.name)))]
     overridden = gates.override is not None and gates.override[0] == number
-    if problems and not overridden:
+    if problems and judged and not overridden and not back:
         raise UserError(
             f"version {number} does not pass the metric gates of {FILE}"
             f"{f' (version {live_number} is live)' if live_number else ''}: {'; '.join(map(one_line, problems))}. "
             "Register a better version; or let this one through with a reason, which the approver reads: "
             f'"override": {{"version": {number}, "reason": "…"}} in {KEY}'
         )
-    return {
-        "metrics": results,
-        "judged": not before,
-        "override": gates.override[1] if problems and gates.override else "",
-        "rules": dict(gates.rules),
-    }
+    said = gates.override[1] if overridden and gates.override else back
+    return {"rules": dict(gates.rules), "judged": judged, "override": said if problems and judged else ""}

@@ -10,7 +10,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from pipeline.console import counted
+from pipeline.attention import earlier
+from pipeline.console import counted, one_line
+from pipeline.metric_gates import plain
 from pipeline.report import Result
 from pipeline.settings import STAGES
 from pipeline.tables import Link, escape, linked, moment, table
@@ -139,7 +141,7 @@ def about(card: Mapping[str, Any]) -> list[tuple[str, str]]:
 
 
 def tested(checked: Mapping[str, Any]) -> list[tuple[str, str]]:
-    """The golden payloads and own tests, and how they differ from those of what was let through to production last."""
+    """The golden payloads and own tests, and how they differ from those of what was approved last."""
     now, before = checked.get("now"), checked.get("before")
     if not now:
         return []
@@ -157,10 +159,14 @@ def tested(checked: Mapping[str, Any]) -> list[tuple[str, str]]:
         )
         if was != new
     ]
+    if now.get("own_tests_sha256") != before.get("own_tests_sha256", now.get("own_tests_sha256")):
+        changed.append("own tests edited")
+    if now.get("latency") != before.get("latency", now.get("latency")):
+        changed.append("another rule for the latency on the whole")
     changed += edited(now.get("each") or {}, before.get("each") or {})
     if now["sha256"] == before["sha256"] and not changed:
-        return [("Tested with", f"{text}; the same payloads as what is in production")]
-    return [("Tested with", f"{text}; other than what is in production: {'; '.join(changed) or 'edited payloads'}")]
+        return [("Tested with", f"{text}; the same payloads as what was approved last")]
+    return [("Tested with", f"{text}; other than what was approved last: {'; '.join(changed) or 'edited payloads'}")]
 
 
 def edited(now: Mapping[str, str], before: Mapping[str, str]) -> list[str]:
@@ -220,10 +226,12 @@ def failures(failed: list[Result], names: Mapping[str, str]) -> list[str]:
 def metrics(listed: Iterable[Mapping[str, Any]]) -> str:
     """The metrics of both versions, and beneath them what the gates say of them."""
     found = list(listed)
-    rows = [(one["name"], number(one["live"]), number(one["new"]), difference(one)) for one in found]
+    rows = [(one_line(one["name"]), number(one["live"]), number(one["new"]), difference(one)) for one in found]
     if not rows:
         return '<p class="quiet">The version states none.</p>'
-    said = "".join(f"<li>{escape(one['name'])}: {escape(text)}</li>" for one in found if (text := judgement(one)))
+    said = "".join(
+        f"<li>{escape(one_line(one['name']))}: {escape(text)}</li>" for one in found if (text := judgement(one))
+    )
     gates = f"<h3>Metric gates</h3><ul>{said}</ul>" if said else ""
     return table("Metrics", ("Metric", "Live", "New", "Difference"), rows) + gates
 
@@ -233,11 +241,18 @@ def judgement(metric: Mapping[str, Any]) -> str:
     if not metric.get("goal"):
         return ""
     limit = "at most" if metric["goal"] == "minimize" else "at least"
-    rules = [f"{limit} {metric['bound']:g}"] if metric.get("bound") is not None else []
-    if metric.get("worse_by") is not None:
-        rules.append(f"at most {metric['worse_by']:g} worse")
-    verdict = ("does not pass" if metric["problem"] else "passes") if rules else ""
-    return "; ".join(filter(None, (metric.get("direction", ""), ", ".join(rules), verdict)))
+    rules = [f"{limit} {plain(metric['bound'])}"] if metric["bound"] is not None else []
+    if metric["worse_by"] is not None:
+        rules.append(f"at most {plain(metric['worse_by'])} worse")
+    return "; ".join(filter(None, (metric["direction"], ", ".join(rules), verdict_of(metric) if rules else "")))
+
+
+def verdict_of(metric: Mapping[str, Any]) -> str:
+    if metric["problem"]:
+        return "does not pass" if metric["judged"] else "does not pass; not judged, since it was in production before"
+    if metric["bound"] is None and metric["live"] is None:
+        return "the live version states none to compare with"
+    return "passes"
 
 
 def number(value: float | None) -> str:
@@ -258,7 +273,7 @@ def version_text(stage: Mapping[str, Any]) -> str:
         return f"first deployment (version {new}){note}"
     if live == new:
         return f"version {new}{note or ' (unchanged)'}"
-    return f"version {live} → {new}" + (" (an earlier version)" if int(new) < int(live) else "") + note
+    return f"version {live} → {new}" + (" (an earlier version)" if earlier(live, new) else "") + note
 
 
 def changes(name: str, stage: Mapping[str, Any], names: Mapping[str, str]) -> str:

@@ -112,8 +112,9 @@ class Golden:
         return replace(self, payloads=held)
 
 
-def summary(golden: Golden, content: bytes, own_tests: int) -> dict[str, Any]:
-    """What the card says of the tests. content: of the file; own_tests: how many files of own tests there are"""
+def summary(golden: Golden, content: bytes, own_tests: Mapping[str, bytes]) -> dict[str, Any]:
+    """What the card says of the tests. content: of the file; own_tests: the files of own tests, by name"""
+    own = "".join(f"{hashlib.sha256(body).hexdigest()} {name}\n" for name, body in sorted(own_tests.items()))
     return {
         "payloads": len(golden.payloads),
         "sha256": hashlib.sha256(content).hexdigest(),
@@ -124,7 +125,9 @@ def summary(golden: Golden, content: bytes, own_tests: int) -> dict[str, Any]:
             "max_latency_ms": max(one.max_latency_ms for one in golden.payloads),
         },
         "without_expected": sum(one.expected is ANY for one in golden.payloads),
-        "own_tests": own_tests,
+        "latency": asdict(golden.latency) if golden.latency else {},
+        "own_tests": len(own_tests),
+        "own_tests_sha256": hashlib.sha256(own.encode()).hexdigest(),
     }
 
 

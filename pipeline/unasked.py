@@ -75,9 +75,18 @@ def rejected_since(admitted: Sequence[Decision], entries: Sequence[record.Entry]
 
 
 def last_admitted(admitted: Sequence[Decision], arn: str = "") -> Mapping[str, Any]:
-    """The manifest that the gate admitted last, or last of the version of this ARN; {} where the record has none."""
-    manifests = [one["manifest"] for one in admitted if arn in {"", one.get("arn")} and "manifest" in one]
+    """The manifest that the gate admitted last, or last of the version of this ARN; {} where the record has none.
+
+    Of those that an approver approved, where there is one: no approver saw a way back, so nothing is compared with it.
+    """
+    held = [one for one in admitted if arn in {"", one.get("arn")} and "manifest" in one]
+    manifests = [one["manifest"] for one in [one for one in held if "approval" in one] or held]
     return manifests[-1] if manifests else {}
+
+
+def was_admitted(admitted: Iterable[Decision], version: Mapping[str, Any]) -> bool:
+    """Whether the gate let exactly this version through before. version: arn, specification_sha256 and artifacts"""
+    return any("model_package" in one and itself(one["model_package"]) == itself(version) for one in admitted)
 
 
 def changed_parameters(wanted: Mapping[str, str], live: LiveStage, template: str) -> list[str]:

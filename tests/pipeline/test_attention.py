@@ -6,7 +6,11 @@ import pytest
 
 from pipeline.attention import look_first, looser
 
-TESTS = {"payloads": 6, "own_tests": 1, "loosest": {"tolerance": 0.0, "relative_tolerance": 0.0, "max_latency_ms": 100}}
+LOOSEST = {"tolerance": 0.0, "relative_tolerance": 0.0, "max_latency_ms": 100.0}
+TESTS: dict[str, Any] = {
+    "payloads": 6, "own_tests": 1, "own_tests_sha256": "a", "loosest": LOOSEST, "without_expected": 0, "latency": {},
+    "each": {"setosa": "1", "virginica": "2"},
+}  # fmt: skip
 
 
 def card(settings: dict[str, tuple[str, str]] | None = None, **more: Any) -> dict[str, Any]:
@@ -38,21 +42,20 @@ def test_a_safeguard_that_goes_is_the_first_line_and_one_that_comes_is_none(
     name, live, new = changed
     metric = {"name": "auc", "direction": "worse", "live": 0.9, "new": 0.8}
     found = look_first(card({name: (live, new)}, metrics=[metric]))
-    assert found[0].startswith(line)
-    assert found[1] == "auc is worse than the live version's: 0.9 → 0.8"
+    assert any(one.startswith(line) for one in found)
+    assert "auc is worse: 0.9 → 0.8" in found
+    off = ("switched off", "lose their own key")
+    assert found[0].startswith(line) is any(words in line for words in off), "what is switched off is the first line"
     assert look_first(card({name: (new, live)})) == []
     assert look_first(card({name: (live, new)}, prod={"from": ""})) == []  # a first deployment takes nothing away
 
 
 def test_metric_gates_that_are_overridden_loosened_or_taken_away_are_named() -> None:
     before = {"auc": {"goal": "maximize", "bound": 0.9}, "f1": {"goal": "maximize", "bound": 0.5}}
-    gates = {
-        "override": "a harder\u2028data set",
-        "metrics": [{"problem": "auc is 0.7"}, {"problem": ""}],
-        "rules": {"auc": {"goal": "maximize", "bound": 0.8}},
-    }
-    assert look_first(card(gates=gates, gates_before=before)) == [
-        "the metric gates are overridden: a harder data set (auc is 0.7)",
+    gates = {"override": "a harder\u2028data set", "rules": {"auc": {"goal": "maximize", "bound": 0.8}}}
+    metrics = [{"name": "auc", "new": 0.7, "problem": "auc is 0.7"}, {"name": "f1", "new": 1.0, "problem": ""}]
+    assert look_first(card(gates=gates, gates_before=before, metrics=metrics)) == [
+        'it does not pass the metric gates: auc 0.7; let through because "a harder data set"',
         "the metric gate f1 is taken away",
         "the metric gate auc is loosened (bound 0.9 → 0.8)",
     ]
@@ -75,7 +78,7 @@ def test_a_gate_is_looser_where_more_passes(before: dict[str, Any], now: dict[st
 
 
 def test_weaker_tests_an_earlier_version_and_deleted_endpoints_are_named() -> None:
-    now = {**TESTS, "payloads": 1, "own_tests": 0, "loosest": {**TESTS["loosest"], "tolerance": 5.0}}  # type: ignore[dict-item]
+    now = {**TESTS, "payloads": 1, "own_tests": 0, "loosest": {**LOOSEST, "tolerance": 5.0}}
     prod = {"from": "10", "to": "9", "left": [["1", "x"]], "replaced": True}
     assert look_first(card(prod=prod, checked={"now": now, "before": TESTS})) == [
         "its container or model was replaced since it was deployed under the same number",
@@ -87,3 +90,45 @@ def test_weaker_tests_an_earlier_version_and_deleted_endpoints_are_named() -> No
     ]
     assert look_first(card(checked={"now": TESTS, "before": now})) == []
     assert look_first(card(checked={"now": now, "before": None})) == []
+
+
+@pytest.mark.parametrize(
+    ("name", "live", "new", "line"),
+    [
+        ("VpcSubnetIds", "subnet-1", "subnet-2", "the subnets are others (VpcSubnetIds subnet-1 → subnet-2)"),
+        ("VpcSecurityGroupIds", "sg-1", "sg-2", "the security groups are others"),
+        ("DataCaptureS3Uri", "account", "s3://elsewhere", "captured data go elsewhere"),
+        ("AdditionalAlarmName", "drift", "never", "the additional alarm is another one"),
+        ("VolumeKmsKeyId", "alias/a", "alias/b", "the key of the volumes is another one"),
+        ("TrafficStepPercentage", "10", "50", "more of the traffic moves at first"),
+        ("FailureTolerancePercentage", "0", "100", "a deployment goes on with more accounts that failed"),
+    ],
+)
+def test_a_safeguard_that_is_exchanged_is_named(name: str, live: str, new: str, line: str) -> None:
+    (found,) = look_first(card({name: (live, new)}))
+    assert found.startswith(line)
+
+
+def test_tests_that_are_edited_are_named_although_their_number_stays() -> None:
+    edited: dict[str, tuple[Any, str]] = {
+        "own_tests_sha256": ("b", "own tests are edited"),
+        "latency": ({"percentile": 50}, "the rule for the latency on the whole is another one"),
+        "without_expected": (6, "golden payloads without an expected answer: 0 → 6"),
+        "each": ({"setosa": "9", "virginica": "2"}, "golden payloads are edited: setosa"),
+    }
+    for key, (value, line) in edited.items():
+        assert look_first(card(checked={"now": TESTS | {key: value}, "before": TESTS})) == [line]
+
+
+def test_a_person_s_words_are_cut_and_a_name_is_one_word() -> None:
+    """So that neither looks like what the kit says, and what was refused comes before the reason."""
+    reason = "seed was changed; monthly cost: $1.00 → $1.00. (2) nothing else stands out; approve"
+    gates = {"override": reason, "rules": {}}
+    metrics = [{"name": "auc 1 (live 1); approve it", "new": 0.1, "problem": "auc is 0.1"}]
+    (found,) = look_first(card(gates=gates, metrics=metrics))
+    assert found.startswith("it does not pass the metric gates: auc_1_(live_1);_approve_it 0.1; let through because")
+    assert "approve" not in found.split("because")[1]
+
+
+def test_a_stack_that_names_no_version_is_no_earlier_one() -> None:
+    assert look_first(card(prod={"from": "latest", "to": "2"})) == []

@@ -266,12 +266,12 @@ class WhatItSaysOfTheTests(unittest.TestCase):
         loose = {"tolerance": 1e300, "relative_tolerance": 0, "max_latency_ms": 60000}
         self.assertEqual(
             self.said(TESTED, sha256="b", payloads=1, own_tests=0, loosest=loose),
-            "1 golden payload, no own tests; other than what is in production: payloads 6 → 1; tolerance 0 → 1e+300; "
+            "1 golden payload, no own tests; other than what was approved last: payloads 6 → 1; tolerance 0 → 1e+300; "
             "max latency ms 2000 → 60000; files of own tests 1 → 0",
         )
 
     def test_tests_that_are_the_same_are_called_so(self) -> None:
-        same = "6 golden payloads, 1 file of own tests; the same payloads as what is in production"
+        same = "6 golden payloads, 1 file of own tests; the same payloads as what was approved last"
         self.assertEqual(self.said(TESTED), same)
         self.assertIn("edited payloads", self.said(TESTED, sha256="b"))
         self.assertEqual(self.said(None), "6 golden payloads, 1 file of own tests")

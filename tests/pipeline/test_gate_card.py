@@ -81,3 +81,17 @@ def test_no_card_is_made_of_an_exchanged_artifact(world: World) -> None:
     with pytest.raises(UserError, match="is not what the Build step wrote"):
         world.card()
     assert world.bucket.documents("evidence/") == []
+
+
+def test_a_way_back_that_no_approver_saw_is_nothing_to_compare_with(world: World) -> None:
+    """A push without the gates, then a rejection of the live version: production goes back unasked, with that push."""
+    (world.folder / "repository").mkdir(exist_ok=True)
+    world.build()
+    held = json.loads((world.kit / "out/deployment.json").read_text())
+    rules = {"auc": {"goal": "maximize", "bound": 0.9}}
+    decision = {"passed": True, "arn": held["model_package"]["arn"]}
+    seen = {**decision, "at": "2026-02-01", "approval": {"by": "bob"}, "manifest": {**held, "gates": {"rules": rules}}}
+    world.bucket.note("record/decisions/run-a/1.json", seen)
+    world.bucket.note("record/decisions/run-b/1.json", {**decision, "at": "2026-02-02", "manifest": held})
+    shown = json.loads(world.bucket.held[world.card()["CARD_KEY"].replace(".html", ".json")])
+    assert shown["first"] == ["the metric gate auc is taken away"]

@@ -18,7 +18,8 @@ ERROR = {"validation:merror": {"goal": "minimize", "bound": 0.1, "worse_by": 0.0
 
 def said(metrics: dict[str, Any], new: dict[str, float], live: dict[str, float], **more: Any) -> Any:
     given = {"metrics": metrics, **more.pop("given", {})}
-    return judge(read({"gates": given}), 7, new, live, "6" if live else "", before=more.get("before", False))
+    judged, back = more.get("judged", True), more.get("back", "")
+    return judge(read({"gates": given}), 7, new, live, "6" if live else "", judged, back)
 
 
 @pytest.mark.parametrize(
@@ -44,7 +45,7 @@ def test_a_version_is_as_good_as_its_bounds_and_as_the_live_version(
     metrics: dict[str, Any], new: dict[str, float], live: dict[str, float], problem: str
 ) -> None:
     if not problem:
-        assert [one["problem"] for one in said(metrics, new, live)["metrics"]] == [""]
+        assert said(metrics, new, live) == {"rules": metrics, "judged": True, "override": ""}
         return
     with pytest.raises(UserError) as refused:
         said(metrics, new, live)
@@ -57,7 +58,6 @@ def test_an_override_lets_its_version_alone_through_and_keeps_what_was_refused()
     override = {"override": {"version": 7, "reason": "a harder data set"}}
     found = said(ERROR, {"validation:merror": 0.5}, {}, given=override)
     assert found["override"] == "a harder data set"
-    assert "validation:merror is 0.5" in found["metrics"][0]["problem"]
     assert said(ERROR, {"validation:merror": 0.05}, {}, given=override)["override"] == ""
     other = {"override": {"version": 8, "reason": "a harder data set"}}
     with pytest.raises(UserError, match="version 7 does not pass"):
@@ -65,8 +65,14 @@ def test_an_override_lets_its_version_alone_through_and_keeps_what_was_refused()
 
 
 def test_a_version_that_was_let_through_before_is_not_judged_again() -> None:
-    found = said(ERROR, {"validation:merror": 0.5}, {"validation:merror": 0.1}, before=True)
-    assert (found["judged"], found["metrics"][0]["problem"]) == (False, "")
+    found = said(ERROR, {"validation:merror": 0.5}, {"validation:merror": 0.1}, judged=False)
+    assert (found["judged"], found["override"]) == (False, "")
+
+
+def test_what_comes_back_after_a_rejection_is_not_stopped_and_says_why() -> None:
+    found = said(ERROR, {"validation:merror": 0.5}, {"validation:merror": 0.1}, back="version 8 was rejected")
+    assert found["override"] == "version 8 was rejected"
+    assert said(ERROR, {"validation:merror": 0.0}, {}, back="version 8 was rejected")["override"] == ""
 
 
 GOAL = {"goal": "minimize"}
@@ -90,6 +96,8 @@ GOAL = {"goal": "minimize"}
         ({"metrics": {str(n): GOAL for n in range(51)}}, "gates.metrics has 51 metrics, and at most 50 are compared"),
         ({"override": {"version": 7}}, "gates.override has no reason"),
         ({"override": {"version": "7", "reason": "x"}}, 'gates.override.version is "7": write the number of a version'),
+        ({"override": {"version": 7, "reason": "a\u200bb"}}, "gates.override.reason is "),
+        ({"metrics": {"au\u200bc": GOAL}}, "gates.metrics has the key "),
         ({"override": {"version": 7, "reason": "a\nb"}}, "gates.override.reason is "),
         ({"override": {"version": 7, "reason": "x", "by": "ann"}}, "gates.override: unknown key by"),
     ],
@@ -129,8 +137,7 @@ class TheBuild(BuiltRepository):
         return self.written("deployment.json")["gates"]
 
     def test_the_metrics_of_the_live_version_are_asked_for_and_kept(self) -> None:
-        (found,) = self.built({"metrics": ERROR})["metrics"]
-        assert (found["new"], found["live"], found["problem"]) == (0.05, 0.033, "")
+        assert self.built({"metrics": ERROR}) == {"rules": ERROR, "judged": True, "override": ""}
 
     def test_a_version_that_is_not_good_enough_is_not_deployed_to_staging(self) -> None:
         with pytest.raises(
@@ -139,16 +146,37 @@ class TheBuild(BuiltRepository):
             self.built({"metrics": ERROR}, error=0.06)
         assert not (self.kit / "out/deployment.json").exists()
 
-    def test_what_was_let_through_counts_and_what_the_registry_says_since_does_not(self) -> None:
-        arn = package(1)["ModelPackageArn"]
-        manifest = {"model_package": {"arn": arn, "metrics": {"validation:merror": 0.5}}}
-        admitted = {"passed": True, "arn": arn, "at": "2026-02-01", "manifest": manifest}
-        rule = {"validation:merror": {"goal": "minimize", "worse_by": 0}}
-        assert self.built({"metrics": rule}, decisions=(admitted,))["metrics"][0]["live"] == 0.5
+    def test_what_was_approved_counts_and_neither_the_registry_since_nor_a_way_back(self) -> None:
+        """An approver saw 0.5; a way back without one recorded 0.9, since the metadata were edited in between."""
+        arn, rule = package(1)["ModelPackageArn"], {"validation:merror": {"goal": "minimize", "worse_by": 0}}
+        seen, unseen = (
+            {
+                "passed": True,
+                "arn": arn,
+                "at": at,
+                "manifest": {"model_package": {"metrics": {"validation:merror": figure}}},
+            }
+            for at, figure in (("2026-02-01", 0.5), ("2026-02-02", 0.9))
+        )
+        decisions = ({**seen, "approval": {"by": "bob"}}, unseen)
+        assert self.built({"metrics": rule}, error=0.5, decisions=decisions)["judged"] is True
+        with pytest.raises(UserError, match=r"is 0\.6, and at most 0\.5 beside"):
+            self.built({"metrics": rule}, error=0.6, decisions=decisions)
 
-    def test_a_version_that_was_in_production_before_passes(self) -> None:
-        admitted = {"passed": True, "arn": package(2)["ModelPackageArn"], "at": "2026-02-03"}
-        assert self.built({"metrics": ERROR}, error=0.9, decisions=(admitted,))["judged"] is False
+    def test_a_version_that_was_in_production_before_passes_as_long_as_it_is_the_same(self) -> None:
+        """And one that was exchanged under its number is judged."""
+        self.built({"metrics": ERROR})
+        same = {
+            key: self.written("deployment.json")["model_package"][key]
+            for key in ("arn", "specification_sha256", "artifacts")
+        }
+        for changes, judged in (({}, False), ({"specification_sha256": "another"}, True)):
+            admitted = {"passed": True, "arn": same["arn"], "at": "2026-02-03", "model_package": same | changes}
+            if judged:
+                with pytest.raises(UserError, match="does not pass"):
+                    self.built({"metrics": ERROR}, error=0.9, decisions=(admitted,))
+            else:
+                assert self.built({"metrics": ERROR}, error=0.9, decisions=(admitted,))["judged"] is False
 
     def test_without_gates_nothing_is_asked(self) -> None:
         assert self.built({}) == {}
