@@ -8,8 +8,8 @@ prod-config.json, "gates":
     override: {"version": 7, "reason": "..."}: lets one version through that they refuse; the card shows the reason
 
 A version that the gate before production has let through before, as it is, is not judged again: a push of settings does
-not wait for a bound that is newer than the version. What comes back after a rejection is judged and comes back: the
-approver, where one is asked, reads what it does not pass.
+not wait for a bound that is newer than the version. What comes back after a rejection is judged and comes back: an
+approver who is asked reads what it does not pass.
 """
 
 from __future__ import annotations
