@@ -229,10 +229,8 @@ def metrics(listed: Iterable[Mapping[str, Any]]) -> str:
     rows = [(one_line(one["name"]), number(one["live"]), number(one["new"]), difference(one)) for one in found]
     if not rows:
         return '<p class="quiet">The version states none.</p>'
-    said = "".join(
-        f"<li>{escape(one_line(one['name']))}: {escape(text)}</li>" for one in found if (text := judgement(one))
-    )
-    gates = f"<h3>Metric gates</h3><ul>{said}</ul>" if said else ""
+    said = [f"{one_line(one['name'])}: {text}" for one in found if (text := judgement(one))]
+    gates = f"<h3>Metric gates</h3><ul>{''.join(f'<li>{escape(line)}</li>' for line in said)}</ul>" if said else ""
     return table("Metrics", ("Metric", "Live", "New", "Difference"), rows) + gates
 
 

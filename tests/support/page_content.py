@@ -162,7 +162,8 @@ def template_report(failed: bool) -> dict[str, Any]:
 
 def metric(name: str, new: float | None, live: float | None, **gate: Any) -> dict[str, Any]:
     """A metric of a card. gate: what a gate adds to it"""
-    return {"name": name, "new": new, "live": live, "direction": "", "goal": None, "problem": "", **gate}
+    judged = {"direction": "", "bound": None, "worse_by": None, "judged": True, "problem": ""} if gate else {}
+    return {"name": name, "new": new, "live": live, **judged, **gate}
 
 
 def card(**changes: Any) -> dict[str, Any]:
