@@ -106,6 +106,15 @@ CORRECTIONS = (
         "AWS Organizations User Guide, Quotas and service limits for AWS Organizations",
     ),
     Correction(
+        "policy-twice", "organizations", "attaches a policy again", "AWS Organizations API Reference, AttachPolicy"
+    ),
+    Correction(
+        "close-of-management",
+        "organizations",
+        "closes the management account",
+        "AWS Organizations API Reference, CloseAccount",
+    ),
+    Correction(
         "entities-of-a-policy",
         "iam",
         "leaves out what does not fit on the first page",
@@ -137,6 +146,7 @@ CORRECTIONS = (
         "KMS Developer Guide, Key states of AWS KMS keys",
     ),
     Correction("policy-of-a-key", "kms", "finds no policy where no name is given", "KMS API Reference, GetKeyPolicy"),
+    Correction("new-policy-of-a-key", "kms", "takes none without its name", "KMS API Reference, PutKeyPolicy"),
     Correction("metadata-of-a-key", "kms", "leaves out KeyUsage and MultiRegion", "KMS API Reference, KeyMetadata"),
     Correction(
         "key-across-accounts",
@@ -188,6 +198,14 @@ CORRECTIONS = (
         "breaks at a token that it did not give",
         "Secrets Manager API Reference, ListSecrets",
     ),
+    Correction(
+        "scheduled-secret",
+        "secretsmanager",
+        "calls a secret that is to be deleted an existing one",
+        "Secrets Manager API Reference, CreateSecret",
+    ),
+    Correction("queue-that-is-gone", "sns", "fails Publish", "SNS Developer Guide, Amazon SNS dead-letter queues"),
+    Correction("name-of-a-queue", "sqs", "takes .fifo for a standard queue", "SQS API Reference, CreateQueue"),
     Correction("pending-subscription", "sns", "confirms it by itself", "SNS API Reference, Subscribe"),
     Correction("sns-tokens", "sns", "breaks at a token that it did not give", "SNS API Reference, ListTopics"),
     Correction(

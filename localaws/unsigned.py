@@ -18,6 +18,7 @@ from localaws.calls import HttpRequest
 
 CBOR = re.compile(r"/service/([^/]+)/operation/")
 REST = {  # their paths; no bucket can be named so
+    "account": re.compile(r"/[a-z]+[A-Z][A-Za-z]*$"),
     "lambda": re.compile(r"/20[0-9][0-9]-[0-9][0-9]-[0-9][0-9]/[a-z-]+"),
     "sagemaker-runtime": re.compile(r"/endpoints/[^/]+/[a-z-]*invocations"),
 }

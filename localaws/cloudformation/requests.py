@@ -216,12 +216,12 @@ def accept(call: Call, stack: Stack) -> None:
 
 
 def page(call: Call, key: str, items: Sequence[Any]) -> dict[str, Any]:
-    """One page of a list operation's answer."""
-    token = call.params.get("NextToken")
+    """One page of a list operation's answer: at most MaxResults items (DescribeStackResourceDrifts)."""
+    token, size = call.params.get("NextToken"), min(int(call.params.get("MaxResults", PAGE)), PAGE)
     start = int(base64.b64decode(str(token))) if token else 0
-    answer: dict[str, Any] = {key: list(items[start : start + PAGE])}
-    if len(items) > start + PAGE:
-        answer["NextToken"] = base64.b64encode(str(start + PAGE).encode()).decode()
+    answer: dict[str, Any] = {key: list(items[start : start + size])}
+    if len(items) > start + size:
+        answer["NextToken"] = base64.b64encode(str(start + size).encode()).decode()
     return answer
 
 

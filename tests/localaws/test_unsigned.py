@@ -20,6 +20,7 @@ FORM = {"content-type": "application/x-www-form-urlencoded"}
         ("/service/GraniteServiceVersion20100801/operation/DescribeAlarms", {}, b"", "cloudwatch"),
         ("/service/Unknown/operation/Unknown", {}, b"", "s3"),
         ("/2015-03-31/functions", {}, b"", "lambda"),
+        ("/listRegions", {}, b"{}", "account"),
         ("/endpoints/mine/invocations", {}, b"", "sagemaker-runtime"),
         ("/", FORM, b"Action=GetCallerIdentity&Version=2011-06-15", "sts"),
         ("/", FORM, b"Action=ListRoles&Version=2010-05-08", "iam"),

@@ -144,6 +144,21 @@ def _(world: World) -> Any:
     return refusal(lambda: client.detach_policy(PolicyId="p-FullAWSAccess", TargetId=root))
 
 
+@probe("policy-twice", "DuplicatePolicyAttachmentException")
+def _(world: World) -> Any:
+    client, root = world.organization()
+    return refusal(lambda: client.attach_policy(PolicyId="p-FullAWSAccess", TargetId=root))
+
+
+@probe("close-of-management", ("ConstraintViolationException", ""))
+def _(world: World) -> Any:
+    client, _ = world.organization()
+    made = client.create_account(Email=f"{world.number}@example.com", AccountName="a")["CreateAccountStatus"]
+    own = client.describe_organization()["Organization"]["MasterAccountId"]
+    refused = refusal(lambda: client.close_account(AccountId=own))
+    return refused, refusal(lambda: client.close_account(AccountId=made["AccountId"]))
+
+
 @probe("entities-of-a-policy", 3)
 def _(world: World) -> Any:
     iam = world.client("iam")

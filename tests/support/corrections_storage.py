@@ -40,6 +40,12 @@ def _(world: World) -> Any:
     return answer(lambda: world.client("kms").get_key_policy(KeyId=world.key())["PolicyName"])
 
 
+@probe("new-policy-of-a-key", ("", "NotFoundException"))
+def _(world: World) -> Any:
+    client, new = world.client("kms"), {"KeyId": world.key(), "Policy": allowing(A)}
+    return refusal(lambda: client.put_key_policy(**new)), refusal(lambda: client.put_key_policy(**new, PolicyName="b"))
+
+
 @probe("metadata-of-a-key", ("ENCRYPT_DECRYPT", False, None))
 def _(world: World) -> Any:
     shown = world.client("kms").describe_key(KeyId=world.key())["KeyMetadata"]
@@ -163,6 +169,36 @@ def starting_key(world: World) -> Any:
 @probe("secret-tokens", "InvalidNextTokenException")
 def _(world: World) -> Any:
     return refusal(lambda: world.client("secretsmanager").list_secrets(NextToken=BOGUS))
+
+
+@probe("scheduled-secret", "InvalidRequestException")
+def _(world: World) -> Any:
+    client, secret = world.client("secretsmanager"), {"Name": world.name("s"), "SecretString": "v"}
+    client.create_secret(**secret)
+    client.delete_secret(SecretId=secret["Name"])
+    return refusal(lambda: client.create_secret(**secret))
+
+
+@probe("queue-that-is-gone", "")
+def _(world: World) -> Any:
+    """A queue that is there gets the message."""
+    sns, sqs = world.client("sns"), world.client("sqs")
+    topic = sns.create_topic(Name=world.name("t"))["TopicArn"]
+    url = sqs.create_queue(QueueName=world.name("there"))["QueueUrl"]
+    for name in (world.name("gone"), world.name("there")):
+        sns.subscribe(TopicArn=topic, Protocol="sqs", Endpoint=f"arn:aws:sqs:us-east-1:{A}:{name}")
+    refused = refusal(lambda: sns.publish(TopicArn=topic, Message="m"))
+    return refused or ("" if "Messages" in sqs.receive_message(QueueUrl=url) else "lost")
+
+
+@probe("name-of-a-queue", ["InvalidParameterValue"] * 2 + [""])
+def _(world: World) -> Any:
+    sqs, name = world.client("sqs"), world.name("q") + ".fifo"
+    return [
+        refusal(lambda: sqs.create_queue(QueueName=name)),
+        refusal(lambda: sqs.create_queue(QueueName="a.b")),
+        refusal(lambda: sqs.create_queue(QueueName=name, Attributes={"FifoQueue": "true"})),
+    ]
 
 
 @probe("pending-subscription", ("pending confirmation", "PendingConfirmation", ("1", "0")))

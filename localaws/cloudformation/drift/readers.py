@@ -130,7 +130,10 @@ def role(context: Context, resource: Resource, stack: Stack) -> dict[str, Any]:
         **{key: value for key, value in shown.items() if key != "PermissionsBoundary"},
         "PermissionsBoundary": shown.get("PermissionsBoundary", {}).get("PermissionsBoundaryArn"),
         "ManagedPolicyArns": [one["PolicyArn"] for one in managed if one["PolicyArn"] not in attached],
-        "Policies": [iam.get_role_policy(RoleName=name, PolicyName=one) for one in names],
+        "Policies": [
+            {"PolicyName": one, "PolicyDocument": iam.get_role_policy(RoleName=name, PolicyName=one)["PolicyDocument"]}
+            for one in names
+        ],
     }
 
 

@@ -123,6 +123,9 @@ def get_metric_data(call: Call) -> dict[str, Any]:
     queries = {query["Id"]: query for query in call.params["MetricDataQueries"]}
     if len(queries) < len(call.params["MetricDataQueries"]):
         raise AwsError("ValidationError", "The values for parameter Id in MetricDataQueries are not unique.")
+    if wrong := [name for name in queries if not re.fullmatch("[a-z][A-Za-z0-9_]*", name)]:
+        message = f"The value {wrong[0]} for parameter Id in MetricDataQueries must start with a lowercase letter."
+        raise AwsError("ValidationError", message)  # (API Reference, MetricDataQuery: Id)
     series = {name: series_of(call, query) for name, query in queries.items() if "MetricStat" in query}
     expressions = {name: query["Expression"] for name, query in queries.items() if "Expression" in query}
     if missing := sorted(queries.keys() - series.keys() - expressions.keys()):

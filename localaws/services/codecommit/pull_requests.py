@@ -12,6 +12,7 @@ from datetime import UTC, datetime
 from functools import partial
 from typing import Any
 
+from awslang.bounded import is_number
 from awslang.errors import AwsError, NotSupported
 from localaws.calls import Call
 from localaws.cloud import new_id, refuse_unless
@@ -64,6 +65,7 @@ def requests_of(call: Call) -> dict[str, PullRequest]:
 
 def find_request(call: Call) -> PullRequest:
     id = call.params["pullRequestId"]
+    refuse_unless(is_number(id), "InvalidPullRequestIdException", f"The pull request ID {id} is not valid")
     found = requests_of(call).get(id)
     if found is None:
         raise AwsError("PullRequestDoesNotExistException", f"The pull request {id} does not exist")
@@ -220,6 +222,9 @@ def list_pull_requests(call: Call) -> dict[str, Any]:
     repo, status = find(state(call), params["repositoryName"]), params.get("pullRequestStatus")
     words = f"Invalid status: {status}"
     refuse_unless(status is None or status in STATUSES, "InvalidPullRequestStatusException", words)
+    refuse_unless(params.get("maxResults", 1) > 0, "InvalidMaxResultsException", "maxResults must be at least 1")
+    author = params.get("authorArn", "arn:")
+    refuse_unless(author.startswith("arn:"), "InvalidAuthorArnException", f"{author} is not a valid ARN")
     found = [
         one.id
         for one in requests_of(call).values()

@@ -118,13 +118,25 @@ def of_key(key: str) -> Any:
     return moto_bridge.backend("kms", key.split(":")[4], key.split(":")[3])
 
 
-@kms.operation("GetKeyPolicy")
-def get_key_policy(call: Call) -> dict[str, Any]:
-    """The name may be left out: a key has one policy, "default"."""
+@kms.operation("PutKeyPolicy")
+def put_key_policy(call: Call) -> dict[str, Any]:
+    """The name may be left out here too (API Reference, PutKeyPolicy: "the default value is default")."""
+    own_key(call).policy = call.params["Policy"]
+    return {}
+
+
+def own_key(call: Call) -> Any:
+    """moto's key whose policy is asked for: one of the caller's own account."""
     key = key_of(call)
     found = find_key(key) if key.split(":")[4] == call.account else None
     if found is None:
         raise AwsError("NotFoundException", f"Key '{key}' does not exist")
     if call.params.get("PolicyName", "default") != "default":
         raise AwsError("NotFoundException", "No such policy exists")
-    return {"Policy": found.policy, "PolicyName": "default"}
+    return found
+
+
+@kms.operation("GetKeyPolicy")
+def get_key_policy(call: Call) -> dict[str, Any]:
+    """The name may be left out: a key has one policy, "default"."""
+    return {"Policy": own_key(call).policy, "PolicyName": "default"}

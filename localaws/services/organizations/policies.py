@@ -48,7 +48,11 @@ def attach_policy(call: Call) -> dict[str, Any]:
     management, policy, target = management_for(call, writes=True), call.params["PolicyId"], call.params["TargetId"]
     kind = kind_of(management, policy)
     here = attached(management, target, kind)
-    if kind in CONTROLS and len(here) >= MOST and policy not in here:
+    if kind and policy in here:
+        raise AwsError(
+            "DuplicatePolicyAttachmentException", "The selected policy is already attached to the specified target."
+        )
+    if kind in CONTROLS and len(here) >= MOST:
         raise constraint(
             "MAX_POLICY_TYPE_ATTACHMENT_LIMIT_EXCEEDED",
             "You have attached the maximum number of policies to the specified target.",

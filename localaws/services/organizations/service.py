@@ -32,7 +32,7 @@ READS = (
     "ListTargetsForPolicy",
 )  # fmt: skip
 WRITES = (
-    "CloseAccount", "DeleteOrganization", "DeletePolicy", "DeregisterDelegatedAdministrator",
+    "DeleteOrganization", "DeletePolicy", "DeregisterDelegatedAdministrator",
     "DisableAWSServiceAccess", "DisablePolicyType", "EnableAWSServiceAccess", "EnablePolicyType",
     "TagResource", "UntagResource", "UpdateOrganizationalUnit",
 )  # fmt: skip
@@ -194,6 +194,16 @@ def read_accounts(call: Call) -> dict[str, Any]:
 @organizations.operation(*WRITES)
 def write(call: Call) -> dict[str, Any]:
     return through_moto(call, management_for(call, writes=True))
+
+
+@organizations.operation("CloseAccount")
+def close_account(call: Call) -> dict[str, Any]:
+    """ "You can't close the management account with this API" (API Reference, CloseAccount)."""
+    management = management_for(call, writes=True)
+    if call.params["AccountId"] == management:
+        message = "You cannot close the management account of the organization."
+        raise AwsError("ConstraintViolationException", message, Reason="CANNOT_CLOSE_MANAGEMENT_ACCOUNT")
+    return through_moto(call, management)
 
 
 @organizations.operation("RegisterDelegatedAdministrator")

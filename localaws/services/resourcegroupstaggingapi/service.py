@@ -28,6 +28,7 @@ def invalid(message: str) -> AwsError:
 def get_resources(call: Call) -> dict[str, Any]:
     params = call.params
     check_selection(params)
+    check_filters(params.get("TagFilters", []))
     wanted = [part.split(":", 1) for part in params.get("ResourceTypeFilters", [])]
     listed = params.get("ResourceARNList", [])
     services = {part[0] for part in wanted} or {parsed(arn)["service"] for arn in listed} or SERVICES
@@ -55,6 +56,12 @@ def check_selection(params: dict[str, Any]) -> None:
     tags = params.get("TagsPerPage", 100)
     if not 100 <= tags <= 500 or tags % 100:
         raise invalid("TagsPerPage must be a multiple of 100 between 100 and 500.")
+
+
+def check_filters(filters: Iterable[dict[str, Any]]) -> None:
+    """A filter has a key; values are its own choice (API Reference, GetResources: TagFilters)."""
+    if any(not one.get("Key") for one in filters):
+        raise invalid("A tag filter needs a key.")
 
 
 def parsed(arn: str) -> dict[str, str]:

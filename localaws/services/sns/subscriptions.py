@@ -26,12 +26,25 @@ _publish = Subscription.publish
 
 
 def publish_to_confirmed(subscription: Any, *args: Any, **kwargs: Any) -> None:
-    """moto would send messages before a subscription is confirmed."""
-    if not pending(subscription):
+    """moto would send messages before a subscription is confirmed, and fail Publish where a queue is gone.
+
+    A message whose endpoint was deleted is lost, without a redrive policy; Publish knows nothing of it (SNS Developer
+    Guide, "Amazon SNS dead-letter queues": client-side errors).
+    """
+    if not pending(subscription) and not without_queue(subscription):
         _publish(subscription, *args, **kwargs)
 
 
 Subscription.publish = publish_to_confirmed
+
+
+def without_queue(subscription: Any) -> bool:
+    """Whether it is for a queue of its own account that does not exist."""
+    if subscription.protocol != "sqs":
+        return False
+    _, _, _, region, account, name = subscription.endpoint.split(":", 5)
+    known = moto_bridge.backend("sqs", account, region).queues
+    return bool(account == subscription.account_id and name not in known)
 
 
 def pending(subscription: Any) -> bool:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 from awslang.bounded import is_number
 from awslang.errors import AwsError
 from localaws.calls import Call
@@ -38,8 +40,18 @@ QUEUE_SETTABLE = {*RANGES, "Policy", "RedrivePolicy", "RedriveAllowPolicy", "Fif
                   "KmsMasterKeyId", "DeduplicationScope", "FifoThroughputLimit", "SqsManagedSseEnabled"}  # fmt: skip
 
 
+NAME = re.compile(r"[A-Za-z0-9_-]{1,80}")
+
+
 @sqs.before("CreateQueue", "SetQueueAttributes")
 def queue_attributes(call: Call) -> None:
+    """Names: API Reference, CreateQueue (a full stop is for the end of a FIFO queue's name alone)."""
+    name, attributes = call.params.get("QueueName"), call.params.get("Attributes") or {}
+    if name is not None and len(name) <= 80 and attributes.get("FifoQueue") == "true":
+        name = name.removesuffix(".fifo")  # moto refuses a FIFO queue without it
+    if name is not None and not NAME.fullmatch(name):
+        message = "Can only include alphanumeric characters, hyphens, or underscores. 1 to 80 in length"
+        raise AwsError("InvalidParameterValue", message)
     for name, value in (call.params.get("Attributes") or {}).items():
         if name not in QUEUE_SETTABLE:
             raise AwsError("InvalidAttributeName", f"Unknown Attribute {name}.")

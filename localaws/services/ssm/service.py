@@ -108,6 +108,9 @@ def put_parameter(call: Call) -> dict[str, Any]:
         raise AwsError("ValidationException", 'Parameter name: can\'t be prefixed with "aws" or "ssm".')
     if len(value.encode()) > STANDARD_LIMIT:
         raise AwsError("ValidationException", f"Standard tier parameters support a maximum of {STANDARD_LIMIT} bytes.")
+    if params.get("Overwrite") and params.get("Tags"):  # (PutParameter, Tags: "use the AddTagsToResource operation")
+        message = "Invalid request: tags and overwrite can't be used together."
+        raise AwsError("ValidationException", message)
     store = _store(call)
     with store.lock:
         there = store.parameters.get(name)
@@ -125,6 +128,9 @@ def put_parameter(call: Call) -> dict[str, Any]:
             tags = {tag["Key"]: tag["Value"] for tag in params.get("Tags", [])}
             store.parameters[name] = Parameter(name, full, kind, value, tags=tags)
             return {"Version": 1, "Tier": "Standard"}
+        if kind != there.kind:
+            message = "Parameter Store doesn't support changing a parameter type in a hierarchy."
+            raise AwsError("HierarchyTypeMismatchException", message)
         there.older.append(there.shown())
         there.kind, there.value = kind, value
         there.version, there.changed = there.version + 1, datetime.now(UTC)

@@ -96,6 +96,8 @@ REFUSED: list[tuple[str, str, dict[str, Any], str]] = [
     ("iam", "create_role", {"RoleName": "x", "Path": "none", "AssumeRolePolicyDocument": TRUST}, "ValidationError"),
     ("iam", "put_role_policy", {"RoleName": "r", "PolicyName": "p", "PolicyDocument": long_policy(150)}, "10240 bytes"),
     ("iam", "create_policy", {"PolicyName": "p", "PolicyDocument": long_policy(90)}, "PolicySize: 6144"),
+    ("cloudwatch", "get_metric_data", {"MetricDataQueries": [{"Id": "M1", "Expression": "1"}], "StartTime": 1,
+                                       "EndTime": 2}, "ValidationError.*lowercase"),
     ("cloudwatch", "put_metric_alarm", {"AlarmName": "a", "ComparisonOperator": "GreaterThanThreshold", "MetricName":
      "m", "Namespace": "n", "Period": 60, "EvaluationPeriods": 1, "Threshold": 1, "Statistic": "Total"}, "'statistic'"),
     ("ecr", "create_repository", {"repositoryName": "Upper"}, "InvalidParameterException.*repositoryName"),

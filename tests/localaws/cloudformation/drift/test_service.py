@@ -17,6 +17,7 @@ from tests.support.authorization import allow, session
 from tests.support.waiting import until
 
 ACCOUNT, REGION = "111111111111", "us-east-1"
+DOCUMENT = {"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": "sns:*", "Resource": "*"}]}
 TEMPLATE = """
 Resources:
   Bucket:
@@ -211,6 +212,26 @@ def test_a_stack_as_it_was_deployed_has_no_drift_and_one_that_was_changed_has(cl
     assert (by_id["Queue"], by_id["Key"], by_id["Wait"]) == ("MODIFIED", "IN_SYNC", "NOT_CHECKED")
     only = cloudformation.describe_stack_resource_drifts(StackName="drift", StackResourceDriftStatusFilters=["DELETED"])
     assert len(only["StackResourceDrifts"]) == 2
+    pages: list[dict[str, Any]] = []
+    while not pages or "NextToken" in pages[-1]:  # (API Reference, DescribeStackResourceDrifts: MaxResults)
+        token = {"NextToken": pages[-1]["NextToken"]} if pages else {}
+        pages.append(cloudformation.describe_stack_resource_drifts(StackName="drift", MaxResults=10, **token))
+    assert [len(one["StackResourceDrifts"]) for one in pages] == [10, len(now) - 10]
+
+
+def test_a_role_policy_that_was_added_is_shown_as_a_template_writes_it(cloud: Cloud) -> None:
+    """CloudFormation API Reference, PropertyDifference: ActualValue is the property's."""
+    by, own = (
+        cloud.root(ACCOUNT, REGION),
+        template.parse(TEMPLATE).resources["Attached"]["Properties"]["PolicyDocument"],
+    )
+    for name, document in (("own", own), ("further", DOCUMENT)):
+        by.client("iam").put_role_policy(RoleName="drift", PolicyName=name, PolicyDocument=json.dumps(document))
+    asked = {"StackName": "drift", "LogicalResourceId": "Role"}
+    found = by.client("cloudformation").detect_stack_resource_drift(**asked)["StackResourceDrift"]
+    added = [one for one in found["PropertyDifferences"] if one["PropertyPath"].startswith("/Policies")]
+    assert [one["DifferenceType"] for one in added] == ["ADD"]
+    assert json.loads(added[0]["ActualValue"]) == {"PolicyName": "further", "PolicyDocument": DOCUMENT}
 
 
 def test_drift_is_read_with_the_callers_rights_and_refused_where_it_cannot_be(cloud: Cloud) -> None:

@@ -168,6 +168,10 @@ def test_what_codecommit_refuses(code: Code) -> None:
     assert refused(lambda: client.update_pull_request_status(**reopen)) == "InvalidPullRequestStatusUpdateException"
     assert refused(lambda: code.merge(request, "squash")) == "PullRequestAlreadyClosedException"
     assert refused(lambda: client.get_pull_request(pullRequestId="999")) == "PullRequestDoesNotExistException"
+    assert refused(lambda: client.get_pull_request(pullRequestId="one")) == "InvalidPullRequestIdException"
+    ask = {"repositoryName": code.name}
+    assert refused(lambda: client.list_pull_requests(**ask, maxResults=0)) == "InvalidMaxResultsException"
+    assert refused(lambda: client.list_pull_requests(**ask, authorArn="me")) == "InvalidAuthorArnException"
     assert refused(lambda: client.get_pull_request_approval_states(pullRequestId=id, revisionId="1")) == "NotSupported"
 
 

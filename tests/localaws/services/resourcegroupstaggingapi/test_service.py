@@ -133,6 +133,7 @@ def test_filters_by_tags_and_by_the_type_in_the_arn(world: Cloud) -> None:
         ({"TagsPerPage": 150}, "multiple of 100"),
         ({"ExcludeCompliantResources": True}, "only if IncludeComplianceDetails"),
         ({"PaginationToken": "bogus"}, "PaginationToken is not valid"),
+        ({"TagFilters": [{"Values": ["a"]}]}, "needs a key"),
         ({"ResourceARNList": ["topic"]}, "not a valid ARN"),
     ],
 )

@@ -59,9 +59,12 @@ def test_missing_parameters_are_reported(ssm: Any) -> None:
         ({"Value": "x" * 4097}, "4096 bytes"),
         ({"Type": "SecureString", "KeyId": "alias/mine"}, "Not supported by the embedded AWS"),
         ({"Tier": "Advanced"}, "Not supported by the embedded AWS"),
+        ({"Name": "/kit/stage", "Type": "StringList", "Overwrite": True}, "HierarchyTypeMismatchException"),
+        ({"Name": "/kit/stage", "Overwrite": True, "Tags": [{"Key": "a", "Value": "b"}]}, "tags and overwrite"),
     ],
 )
-def test_a_parameter_that_cannot_be_is_refused(ssm: Any, more: dict[str, str], message: str) -> None:
+def test_a_parameter_that_cannot_be_is_refused(ssm: Any, more: dict[str, Any], message: str) -> None:
+    """Systems Manager API Reference, PutParameter."""
     with pytest.raises(ClientError, match=message):
         ssm.put_parameter(**{"Name": "/kit/new", "Value": "1", "Type": "String", **more})
 
