@@ -194,10 +194,30 @@ def test_a_build_that_reads_manifests_or_another_projects_input_is_refused(world
     keys = {part: next(one["Key"] for one in listed if part in one["Key"]) for part in ("BuildOut", "TrainingOu")}
     check_denied(lambda: read(world.build, keys["BuildOut"]), "ReadInput")
     assert read(world.build, keys["TrainingOu"])
+    check_denied(lambda: read(world.job, keys["TrainingOu"]), "ReadInput")  # whose project a job is of, no key says
+    with world.policy.changed("ReadInput", open_condition):
+        assert read(world.job, keys["TrainingOu"])
     stranger = build_session(world.story, ROLE, "sagemaker-payroll-p-2-train")
     check_denied(lambda: read(stranger, keys["TrainingOu"]), "OnlyOwnBuilds")
     with bucket_policy(world.root, world.artifacts).without("OnlyOwnBuilds"):
         assert read(stranger, keys["TrainingOu"])
+
+
+@WHO
+def test_a_build_that_writes_into_the_gates_log_is_refused(world: World, who: str) -> None:
+    """With the name of a stream that ends like a group's of its own."""
+    group = f"/aws/codebuild/sagemaker-{world.project}-gate"
+    if not world.root.client("logs").describe_log_groups(logGroupNamePrefix=group)["logGroups"]:
+        world.root.client("logs").create_log_group(logGroupName=group)
+
+    def write() -> Any:
+        return own(world, who).client("logs").create_log_stream(logGroupName=group, logStreamName=f"{who}-train")
+
+    check_denied(write, "WriteLogs")
+    with world.policy.changed(
+        "WriteLogs", lambda one: {**one, "Resource": one["Resource"][0].replace("train:*", "train*")}
+    ):
+        assert write()
 
 
 @pytest.mark.parametrize("kind", ["build", "gate", "own-tests", "test", "train"])
@@ -334,6 +354,26 @@ def test_a_data_scientist_who_gives_the_builds_pipeline_another_role_is_refused(
     check_denied(give, "LeaveTheBuildsPipelines")
     with managed_policy(world.root, SCIENTIST_POLICY).without("LeaveTheBuildsPipelines"):
         assert give()
+
+
+@pytest.mark.parametrize("operation", ["add_tags", "delete_tags", "delete_pipeline"])
+def test_a_data_scientist_who_stops_the_builds_by_the_pipelines_tags_is_refused(world: World, operation: str) -> None:
+    """The build may start what carries its project's tags, and so does nothing once they are changed."""
+    name, client = f"{operation.replace('_', '-')}-on-push", world.story.scientist.client("sagemaker")
+    pipeline_of(world, name, world.tags, world.role)
+    arn = f"arn:aws:sagemaker:{world.story.region}:{world.kit.account}:pipeline/{name}"
+    given: dict[str, dict[str, Any]] = {
+        "add_tags": {"ResourceArn": arn, "Tags": [{"Key": "sagemaker:project-id", "Value": "p-2"}]},
+        "delete_tags": {"ResourceArn": arn, "TagKeys": ["sagemaker:project-id"]},
+        "delete_pipeline": {"PipelineName": name},
+    }
+
+    def stop() -> Any:
+        return getattr(client, operation)(**given[operation])
+
+    check_denied(stop, "LeaveTheBuildsPipelines")
+    with managed_policy(world.root, SCIENTIST_POLICY).without("LeaveTheBuildsPipelines"):
+        assert stop()
 
 
 def test_a_build_that_reaches_another_projects_training_pipeline_is_refused(world: World) -> None:

@@ -25,6 +25,8 @@ def objects() -> Iterator[Thing]:
         "a model shared with staging": (f"{MODELS}-{REGION}/{NAME}/models/1/model.tar.gz", SHARED["staging"]),
         "a model shared with production": (f"{MODELS}-{REGION}/{NAME}/models/1/model.tar.gz", SHARED["prod"]),
         "training data": (f"{MODELS}-{REGION}/{NAME}/data/train.csv", {}),
+        "data of a build on a push": (f"{MODELS}-{REGION}/{NAME}/data/on-push/train.csv", {}),
+        "what a build on a push trained": (f"{MODELS}-{REGION}/{NAME}/models/on-push/1/model.tar.gz", {}),
         "a file beside the models": (f"{MODELS}-{REGION}/{NAME}/notes.txt", {}),
         "a copy of a model": (f"{MODELS}-{FURTHER}/{NAME}/models/1/model.tar.gz", {}),
         "a copy shared with staging": (f"{MODELS}-{FURTHER}/{NAME}/models/1/model.tar.gz", SHARED["staging"]),
@@ -41,6 +43,7 @@ def objects() -> Iterator[Thing]:
         "the commit that is deployed": (f"{ARTIFACTS[13:]}/sagemaker-iris-p-1-d/SourceOu/1", {}),
         "the kit's code in the pipeline": (f"{ARTIFACTS[13:]}/sagemaker-iris-p-1-d/KitOutpu/1", {}),
         "results of tests": (f"{ARTIFACTS[13:]}/sagemaker-iris-p-1-d/StagingTe/1", {}),
+        "the input of a build on a push": (f"{ARTIFACTS[13:]}/sagemaker-iris-p-1-t/TrainingOu/1", {}),
         "the evidence": (f"{ARTIFACTS[13:]}/evidence/1.html", {}),
         "the record of approvals": (f"{ARTIFACTS[13:]}/record/approvals/1.json", {}),
         "the record of decisions": (f"{ARTIFACTS[13:]}/record/decisions/1.json", {}),
@@ -54,6 +57,7 @@ def objects() -> Iterator[Thing]:
         "sagemaker-x/KitOutpu/1",
         "sagemaker-x/SourceOu/1",
         "sagemaker-x/StagingTe/1",
+        "sagemaker-x/TrainingOu/1",
         "evidence/1",
         "record/approvals/1",
         "record/decisions/1",
@@ -61,7 +65,9 @@ def objects() -> Iterator[Thing]:
         "bundle/1/pipeline.zip",
         "bundle/1/templates/50-endpoint.yaml",
         "project-templates/1",
+        "x/data/on-push/1",
         "x/models/1",
+        "x/models/on-push/1",
     )
     objects |= {f"{key} in another bucket": (f"company-data/{key}", {}) for key in keys_of_the_kit}
     for name, (key, keys) in objects.items():

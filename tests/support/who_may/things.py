@@ -49,6 +49,7 @@ def _sagemaker() -> Iterator[Thing]:
     yield Thing("the version in production", f"{package}/2", DATA_SCIENCE, kinds)
     yield Thing("a version that is deployed nowhere", f"{package}/3", DATA_SCIENCE, kinds)
     yield Thing("the project itself", f"arn:aws:sagemaker:{HERE}:project/{PROJECT}", DATA_SCIENCE, ("project",))
+    yield from _training()
     for stage, account in (("staging", STAGING), ("prod", PRODUCTION)):
         there = f"arn:aws:sagemaker:{REGION}:{account}"
         yield Thing(f"the endpoint in {stage}", f"{there}:endpoint/{NAME}-{stage}", account, ("endpoint",), OURS)
@@ -114,6 +115,19 @@ def _sagemaker() -> Iterator[Thing]:
         yield Thing(
             f"a notebook instance in {stage}", f"{there}:notebook-instance/mine", account, ("notebook-instance",)
         )
+
+
+def _training() -> Iterator[Thing]:
+    for name, pipeline, keys in (
+        ("the SageMaker pipeline of a push", f"{NAME}-on-push", OURS),
+        ("another project's SageMaker pipeline of a push", f"{OTHER_NAME}-on-push", THEIRS),
+        ("a data scientist's SageMaker pipeline", f"{NAME}-train", OURS),
+    ):
+        arn = f"arn:aws:sagemaker:{HERE}:pipeline/{pipeline}"
+        yield Thing(name, arn, DATA_SCIENCE, ("pipeline",), keys)
+        yield Thing(f"an execution of {name}", f"{arn}/execution/1", DATA_SCIENCE, ("pipeline-execution",), keys)
+    for kind in ("training-job", "processing-job"):
+        yield Thing(f"a {kind}", f"arn:aws:sagemaker:{HERE}:{kind}/mine", DATA_SCIENCE, (kind,))
 
 
 def _pipelines() -> Iterator[Thing]:
@@ -284,8 +298,17 @@ def _more() -> Iterator[Thing]:
         "a build's log": f"/aws/codebuild/sagemaker-{NAME}-build",
         "the gate's log": f"/aws/codebuild/sagemaker-{NAME}-gate",
         "own tests' log": f"/aws/codebuild/sagemaker-{NAME}-own-tests",
+        "the tests' log": f"/aws/codebuild/sagemaker-{NAME}-test",
+        "the log of a build on a push": f"/aws/codebuild/sagemaker-{NAME}-train",
+        "a training job's log": "/aws/sagemaker/TrainingJobs",
+        "a processing job's log": "/aws/sagemaker/ProcessingJobs",
         "another team's log": "/aws/lambda/billing",
     }
+    for kind in ("build", "gate", "own-tests", "test", "train"):  # a star in a group's name matches these too
+        arns[f"a stream of a log of none of them, named as -{kind}"] = (
+            f"arn:aws:logs:{HERE}:log-group:/aws/codebuild/sagemaker-{NAME}-mine:log-stream:x-{kind}",
+            ("log-group", "log-stream"),
+        )
     arns |= {
         name: (f"arn:aws:logs:{HERE}:log-group:{group}:log-stream:1", ("log-group", "log-stream"))
         for name, group in logs.items()
@@ -309,7 +332,12 @@ def _more() -> Iterator[Thing]:
         arns[name] = (f"arn:aws:cloudwatch:{REGION}:{STAGING}:alarm:{alarm}", ("alarm",))
     for name, (arn, kinds) in arns.items():
         account = arn.split(":")[4] if ":" in arn else DATA_SCIENCE
-        yield Thing(name, arn, account or DATA_SCIENCE, kinds)
+        aliases = (
+            {"kms:ResourceAliases": "alias/sagemaker-multi-account-models"}
+            if name.startswith("the models' key")
+            else {}
+        )
+        yield Thing(name, arn, account or DATA_SCIENCE, kinds, aliases)
 
 
 def things() -> list[Thing]:

@@ -94,6 +94,12 @@ WAYS: dict[str, Mapping[str, Keys]] = {  # the first that fits an action
     "cloudformation:UpdateStackSet": TEMPLATES,
     "cloudformation:GetTemplateSummary": TEMPLATES,
     "sagemaker:AddTags": TAGGED,
+    "sagemaker:CreatePipeline": TAGGED,
+    "sagemaker:*ateModelPackage": {
+        "to wait for approval": {"sagemaker:ModelApprovalStatus": "PendingManualApproval"},
+        "as approved": {"sagemaker:ModelApprovalStatus": "Approved"},
+        "without a status": {},
+    },
     "sagemaker:CreateModelPackageGroup": TAGGED,
     "sts:AssumeRole": {
         "with the external id and the project's tags": {**KNOWN, **TAGGED["with the project's tags"]},
