@@ -66,9 +66,13 @@ class Version:
 # -- the group ---------------------------------------------------------------------------------
 
 
+# Of a model group: by it the policies of roles tell the kit's versions from those of other templates (13-people.yaml).
+OF_GROUP = {"multi-account-sagemaker": "models"}
+
+
 def ensure_group(sagemaker: SageMakerClient, group: str, project: str, given: Mapping[str, str]) -> str:
-    """The ARN of the model group, which is created where it does not exist. given: its tags"""
-    tags: list[TagTypeDef] = [{"Key": key, "Value": value} for key, value in given.items()]
+    """The ARN of the model group, which is created where it does not exist. given: its tags, but for OF_GROUP"""
+    tags: list[TagTypeDef] = [{"Key": key, "Value": value} for key, value in {**given, **OF_GROUP}.items()]
     try:
         found: str = sagemaker.describe_model_package_group(ModelPackageGroupName=group)["ModelPackageGroupArn"]
     except ClientError as error:

@@ -78,7 +78,12 @@ LISTINGS: dict[str, tuple[Listing, ...]] = {
         ),
     ),
     "organizations": (Listing("(?:.+/)?(?P<id>.+)", "list_tags_for_resource", {"ResourceId": "{id}"}, ("Tags",)),),
-    "sagemaker": by_arn("ResourceArn", "Tags", "list_tags"),
+    "sagemaker": (  # a version "uses the tags associated with the model group" (API Reference, CreateModelPackage)
+        Listing(
+            "model-package/(?P<id>[^/]+)/[0-9]+", "list_tags", {"ResourceArn": "{start}model-package-group/{id}"}, ("Tags",)
+        ),
+        *by_arn("ResourceArn", "Tags", "list_tags"),
+    ),
     "secretsmanager": (Listing(".+", "describe_secret", {"SecretId": "{arn}"}, ("Tags",)),),
     "servicecatalog": (
         Listing("product/(?P<id>.+)", "describe_product_as_admin", {"Id": "{id}"}, ("Tags",)),

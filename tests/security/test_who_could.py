@@ -234,15 +234,20 @@ ON_STACKS = {f"{name} {stage}" for name in ("UpdateStack", "DeleteStack", "Creat
              for stage in ("staging", "prod")}  # fmt: skip
 ON_BUILDS = {f"StartBuild {kind}" for kind in ("build", "gate", "own-tests", "test")}
 ON_RULES = {"PutRule", "PutTargets", "RemoveTargets"}
+DELETES = {"delete a model"}
+OF_VERSIONS = {"UpdateModelPackage", "DeleteModelPackage", "DeleteProject", "UpdatePipeline on-push"}
+OF_GROUPS = {"CreateModelPackage", "DeleteModelPackageGroup", "DeleteTags", "PutModelPackageGroupPolicy"}
+ON_MODELS = OF_VERSIONS | OF_GROUPS
+STARTS = {"StartExecution", "UpdateStateMachine", "start_pipeline_execution"}
 # What each could do of the attacks without the kit's policy, by AWS's own.
 COULD = {
-    "Use": ON_STACKS | ON_BUILDS | ON_RULES | {"StartExecution", "UpdateStateMachine", "start_pipeline_execution"},
-    "CodePipeline": ON_STACKS | ON_BUILDS,
-    "Lambda": ON_BUILDS | ON_RULES,
-    "Execution": ON_BUILDS,
+    "Use": ON_STACKS | ON_BUILDS | ON_RULES | STARTS | ON_MODELS | DELETES,
+    "CodePipeline": ON_STACKS | ON_BUILDS | DELETES,
+    "Lambda": ON_BUILDS | ON_RULES | ON_MODELS | DELETES,
+    "Execution": ON_BUILDS | ON_MODELS | DELETES,
     "Events": {"start_pipeline_execution"},
-    "CodeBuild": set(),
-    "Cloudformation": set(),
+    "CodeBuild": OF_VERSIONS | DELETES,
+    "Cloudformation": ON_MODELS,
 }
 
 

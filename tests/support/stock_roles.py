@@ -27,6 +27,8 @@ EVERYTHING = json.dumps({"Version": "2012-10-17", "Statement": [{"Effect": "Allo
 Request = Callable[[Session], object]
 STACKS, BUILDS, PIPELINES = "ChangeNoStacks", "StartNoBuilds", "ChangeNoPipelines"
 STARTS, PUBLISHED, ROLES = "ChangeNoStarts", "PublishNothing", "TakeNoRoles"
+VERSIONS, PUSHED, PEOPLE = "ChangeNoVersions", "LeaveTheBuildsPipelines", "KeepProjectsAndPeople"
+REPOSITORIES = "LeaveRepositories"
 
 
 def session(world: World, kind: str) -> Session:
@@ -84,6 +86,7 @@ def attacks(world: World) -> Mapping[str, tuple[str, Request]]:
         ("put_approval_result", {**action, "result": approved, "token": "0" * 36}),
     ):
         found[operation] = PIPELINES, call("codepipeline", operation, **request)
+    found |= on_models(world, call)
     found |= {
         "PutRule": (STARTS, call("events", "put_rule", Name=RULE, EventPattern="{")),
         "PutTargets": (STARTS, call("events", "put_targets", Rule=RULE, Targets=nothing)),
@@ -102,6 +105,35 @@ def attacks(world: World) -> Mapping[str, tuple[str, Request]]:
         ),
     }  # fmt: skip
     return found
+
+
+def on_models(world: World, call: Callable[..., Request]) -> Mapping[str, tuple[str, Request]]:
+    """Deciding on versions, deleting models, and what else SageMaker and the repositories hold of a project."""
+    name = world.story.project_name
+    here, group = f"arn:aws:sagemaker:{REGION}:{world.account}", {"ModelPackageGroupName": name}
+    arn, version = f"{here}:model-package-group/{name}", f"{here}:model-package/{name}"
+    pending = {"ModelPackageArn": f"{version}/1", "ModelApprovalStatus": "PendingManualApproval"}
+    pushed = f"{world.project}-on-push"
+    file = {"filePath": "mine", "fileContent": b"", "branchName": "main", "parentCommitId": "0" * 40}
+    repository = f"sagemaker-{world.project}-modeldeploy"
+
+    def sagemaker(operation: str, **request: Any) -> Request:
+        return call("sagemaker", operation, **request)
+
+    return {
+        "UpdateModelPackage": (VERSIONS, sagemaker("update_model_package", **pending)),
+        "DeleteModelPackage": (VERSIONS, sagemaker("delete_model_package", ModelPackageName=f"{version}/999")),
+        "CreateModelPackage": (VERSIONS, sagemaker("create_model_package", **group)),
+        "DeleteModelPackageGroup": (VERSIONS, sagemaker("delete_model_package_group", **group)),
+        "PutModelPackageGroupPolicy": (
+            VERSIONS, sagemaker("put_model_package_group_policy", **group, ResourcePolicy="{")
+        ),
+        "DeleteTags": (VERSIONS, sagemaker("delete_tags", ResourceArn=arn, TagKeys=["none"])),
+        "UpdatePipeline on-push": (PUSHED, sagemaker("update_pipeline", PipelineName=pushed)),
+        "DeleteProject": (PEOPLE, sagemaker("delete_project", ProjectName="none-such")),
+        "push": (REPOSITORIES, call("codecommit", "put_file", repositoryName=repository, **file)),
+        "delete a model": (PUBLISHED, call("s3", "delete_object", Bucket=world.models, Key="none/models/1")),
+    }  # fmt: skip
 
 
 def refusal(request: Request, of: Session) -> str:

@@ -25,6 +25,7 @@ from tests.support.who_may.policies import (
 )
 
 CAPITAL_TAGS = {"sagemaker:project-name": "Iris", "sagemaker:project-id": "p-3"}
+STUDIO = {"sagemaker:DomainId": "d-1", "sagemaker:UserProfileName": "ann"}  # of a request from a profile in Studio
 PROJECT_TAGS = {"sagemaker:project-name": PROJECT, "sagemaker:project-id": PROJECT_ID}
 UNITS = {
     STAGING: PATHS["staging"][:-1],
@@ -168,6 +169,7 @@ ADMINISTRATORS = [
         f"arn:aws:iam::{DATA_SCIENCE}:role/Studio",
         "sagemaker-multi-account-data-scientist",
         everything=True,
+        keys=STUDIO,
     ),
 ]
 PEOPLE = [

@@ -22,6 +22,8 @@ OURS = {"aws:ResourceTag/sagemaker:project-name": PROJECT, "aws:ResourceTag/sage
 THEIRS = {"aws:ResourceTag/sagemaker:project-name": "churn", "aws:ResourceTag/sagemaker:project-id": "p-2"}
 CAPITALS = {"aws:ResourceTag/sagemaker:project-name": "Iris", "aws:ResourceTag/sagemaker:project-id": "p-3"}
 OF_STAGE = {"aws:ResourceTag/multi-account-sagemaker": "stage"}  # as the pipeline tags the stack (pipeline/manifest.py)
+OF_GROUP = {"aws:ResourceTag/multi-account-sagemaker": "models"}  # the same of a model group (pipeline/registry.py)
+OF_REPOSITORY = {"aws:ResourceTag/multi-account-sagemaker": "repository"}  # 30-project.yaml
 SHARED = {stage: {f"s3:ExistingObjectTag/sagemaker-multi-account-{stage}": "true"} for stage in ("staging", "prod")}
 
 

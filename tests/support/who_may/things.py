@@ -28,6 +28,8 @@ from tests.support.who_may.thing import (
     CAPITALS,
     HERE,
     NAME,
+    OF_GROUP,
+    OF_REPOSITORY,
     OF_STAGE,
     OTHER_NAME,
     OURS,
@@ -41,13 +43,21 @@ from tests.support.who_may.thing import (
 def _sagemaker() -> Iterator[Thing]:
     group, package = GROUP.rpartition("/")[0], GROUP.replace("-group", "")
     kinds: tuple[str, ...] = ("model-package-group",)
-    yield Thing("the project's model group", GROUP, DATA_SCIENCE, kinds, OURS)
-    yield Thing("another project's model group", f"{group}/churn", DATA_SCIENCE, kinds, THEIRS)
+    yield Thing("the project's model group", GROUP, DATA_SCIENCE, kinds, OURS | OF_GROUP)
+    yield Thing("another project's model group", f"{group}/churn", DATA_SCIENCE, kinds, THEIRS | OF_GROUP)
     yield Thing("a model group of no project", f"{group}/credit", DATA_SCIENCE, kinds)
     kinds = ("model-package",)
-    yield Thing("the version in staging", f"{package}/1", DATA_SCIENCE, kinds)
-    yield Thing("the version in production", f"{package}/2", DATA_SCIENCE, kinds)
-    yield Thing("a version that is deployed nowhere", f"{package}/3", DATA_SCIENCE, kinds)
+    yield Thing("the version in staging", f"{package}/1", DATA_SCIENCE, kinds, OF_GROUP)
+    yield Thing("the version in production", f"{package}/2", DATA_SCIENCE, kinds, OF_GROUP)
+    yield Thing("a version that is deployed nowhere", f"{package}/3", DATA_SCIENCE, kinds, OF_GROUP)
+    yield Thing("a version of no project", package.rpartition("/")[0] + "/credit/1", DATA_SCIENCE, kinds)
+    pushed = f"arn:aws:sagemaker:{HERE}:pipeline/{NAME}-on-push"
+    yield Thing("the build's SageMaker pipeline", pushed, DATA_SCIENCE, ("pipeline",))
+    for whose, profile in (("one's own", "ann"), ("another person's", "bob")):
+        arn = f"arn:aws:sagemaker:{HERE}:user-profile/d-1/{profile}"
+        yield Thing(f"{whose} profile in Studio", arn, DATA_SCIENCE, ("user-profile",))
+    for kind in ("notebook-instance", "notebook-instance-lifecycle-config"):
+        yield Thing(f"an ML engineer's {kind}", f"arn:aws:sagemaker:{HERE}:{kind}/mine", DATA_SCIENCE, (kind,))
     yield Thing("the project itself", f"arn:aws:sagemaker:{HERE}:project/{PROJECT}", DATA_SCIENCE, ("project",))
     yield from _training()
     for stage, account in (("staging", STAGING), ("prod", PRODUCTION)):
@@ -164,8 +174,10 @@ def _pipelines() -> Iterator[Thing]:
         ("the deploy repository", f"sagemaker-{NAME}-modeldeploy"),
         ("the training repository", f"sagemaker-{NAME}-modelbuild"),
         ("another team's repository", "billing"),
+        ("a repository of another template", f"sagemaker-{OTHER_NAME}-modelbuild"),
     ):
-        yield Thing(name, f"arn:aws:codecommit:{HERE}:{repository}", DATA_SCIENCE, ("repository",))
+        keys = OF_REPOSITORY if NAME in repository else {}
+        yield Thing(name, f"arn:aws:codecommit:{HERE}:{repository}", DATA_SCIENCE, ("repository",), keys)
     for prefix in ("codeconnections", "codestar-connections"):
         for name, arn in (("the connection", GIT), ("another connection", f"{GIT}5")):
             yield Thing(name, arn.replace("codeconnections", prefix), DATA_SCIENCE, ("connection", "Connection"))
