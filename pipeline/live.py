@@ -3,6 +3,9 @@
 The stages' stacks are deployed with REPLACE_ON_FAILURE, so that a first deployment that failed needs no hand: "If the
 stack exists and is in a failed state, CloudFormation deletes the stack" (CodePipeline User Guide, "CloudFormation
 deploy action reference"). A stack whose stack set has endpoints must not be deleted by that: its deployment is refused.
+
+Before a stage's first deployment others may make a stack of its name. A stack keeps its role, and the kit's stages have
+always had this one; who may not pass it makes none with it ("CloudFormation service role", CloudFormation User Guide).
 """
 
 from __future__ import annotations
@@ -13,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import ClientError
 
-from pipeline.console import counted
+from pipeline.console import UserError, counted
 
 if TYPE_CHECKING:
     from mypy_boto3_cloudformation import CloudFormationClient
@@ -31,6 +34,7 @@ LEFT_OVER = (
     "DELETE_FAILED",
 )  # of a stack that was never there
 REPAIRED = "UPDATE_ROLLBACK_FAILED"  # ContinueUpdateRollback brings it back
+STAGE_ROLE = ":role/service-role/AmazonSageMakerServiceCatalogProductsMultiAccountStageRole"  # 30-project.yaml
 NAMED = 5  # differences that a message names
 
 
@@ -61,13 +65,21 @@ def look(cloudformation: CloudFormationClient, stack: str, call_as: CallAsType) 
 
 
 def stack_of(cloudformation: CloudFormationClient, stack: str) -> StackTypeDef | None:
-    """The stack of this name; None where there is none."""
+    """The stack of this name; None where there is none, UserError where no pipeline made it."""
     try:
-        return cloudformation.describe_stacks(StackName=stack)["Stacks"][0]
+        found = cloudformation.describe_stacks(StackName=stack)["Stacks"][0]
     except ClientError as error:
         if "does not exist" in error.response["Error"].get("Message", ""):
             return None
         raise
+    role = found.get("RoleARN", "")
+    if not role.endswith(STAGE_ROLE):
+        raise UserError(
+            f"the stack {stack} is not the pipeline's: its role is {role or 'none'}, not the kit's StageRole. Find out who "
+            "made it (CloudTrail, CreateStack) and what it holds, and delete it: "
+            f"aws cloudformation delete-stack --stack-name {stack}. Then release the change again"
+        )
+    return found
 
 
 def parameters_of(cloudformation: CloudFormationClient, stack: str) -> dict[str, str]:

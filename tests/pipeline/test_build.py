@@ -16,6 +16,7 @@ from tests.support.fake_services import (
     GROUP_ARN,
     IMAGE,
     REGION,
+    STAGE_ROLE,
     Fake,
     account,
     approval,
@@ -222,7 +223,8 @@ class TheBuild(BuiltRepository):
             ("ROLLBACK_COMPLETE", error("L", "StackSetNotFoundException"), ""),
             ("UPDATE_ROLLBACK_COMPLETE", there, ""),
         ):
-            self.stacks = Fake(describe_stacks={"Stacks": [{"StackStatus": status}]}, list_stack_instances=instances)
+            stack = {"StackStatus": status, "RoleARN": STAGE_ROLE}
+            self.stacks = Fake(describe_stacks={"Stacks": [stack]}, list_stack_instances=instances)
             if not way:
                 self.assertEqual(self.run_build(registry(package(1)))["DEPLOY"], "true")
                 continue

@@ -55,6 +55,15 @@ class TheRefusals(BuiltRepository):
             self.assertIn(part, said)
         self.assertNotIn("iris/model.tar.gz", said)
 
+    def test_a_stack_of_a_stage_that_the_pipeline_did_not_make_is_refused(self) -> None:
+        for role, named in (("", "its role is none"), ("arn:aws:iam::1:role/Use", "its role is arn:aws:iam::1:role/Use")):
+            self.stacks = deployed({"prod": "1"})
+            stack = self.stacks.operations["describe_stacks"]("iris-prod")["Stacks"][0] | {"RoleARN": role}
+            self.stacks.operations["describe_stacks"] = {"Stacks": [stack]}
+            with self.assertRaisesRegex(UserError, f"is not the pipeline's: {named}.* delete-stack --stack-name sagem"):
+                self.run_build(registry(package(1)))
+            self.assertFalse((self.kit / "out/deployment.json").exists())
+
     def test_what_sagemaker_refuses_of_a_change_is_refused_for_both_stages_at_once(self) -> None:
         shutil.copy(ROOT / "templates/40-stage.yaml", self.kit)
         for stage in ("staging", "prod"):

@@ -11,6 +11,8 @@ from typing import Any
 import pytest
 
 from localaws.cloud import Session
+from pipeline import live
+from pipeline.console import UserError
 from pipeline.manifest import OF_STAGE
 from scripts.kit.doctor.checks.reach import paths
 from scripts.kit.doctor.findings import Finding
@@ -22,7 +24,7 @@ from scripts.rehearsal.embedded import embedded_aws
 from tests.kit.doctor.cases.could import DEVELOPER, developer
 from tests.support import stock_roles
 from tests.support.attacks import check_denied, role_policy
-from tests.support.doctor_world import REGION, World, make_world
+from tests.support.doctor_world import NAMING, REGION, World, make_world
 
 WAYS = re.compile("could-|trusts-others|admits-others")
 MAKE_ACCOUNTS = 'make accounts ARGS="--profile management"'
@@ -263,6 +265,23 @@ def test_a_role_of_another_template_changes_nothing_of_the_kit(world: World, kin
         through = {name for name, (_, request) in attacks.items() if not stock_roles.refusal(request, session)}
     world.settled()
     assert through == COULD[kind]
+
+
+def test_a_stack_that_another_template_makes_in_a_stages_name_before_its_first_deployment_is_refused(
+    world: World,
+) -> None:
+    stack, client = "sagemaker-churn-p-2-deploy-prod", stock_roles.session(world, "Use").client("cloudformation")
+    given = [{"ParameterKey": "ModelPackageName", "ParameterValue": "wanted"}]
+    client.create_stack(StackName=stack, TemplateBody=NAMING, Parameters=given)
+    world.settled()
+    looked = world.client("cloudformation")
+    with pytest.raises(UserError, match=f"the stack {stack} is not the pipeline's: its role is none"):
+        live.look(looked, stack, "SELF")
+    with pytest.MonkeyPatch.context() as patch:  # without the look at its role it is what is wanted: "unchanged"
+        patch.setattr(live, "STAGE_ROLE", "")
+        assert live.look(looked, stack, "SELF").parameters == {"ModelPackageName": "wanted"}
+    looked.delete_stack(StackName=stack)
+    world.settled()
 
 
 def test_the_doctor_finds_a_role_of_another_template_without_the_kits_policy(world: World) -> None:

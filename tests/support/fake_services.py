@@ -14,6 +14,7 @@ ACCOUNT, REGION = "111111111111", "us-east-1"
 VERSIONS = f"arn:aws:sagemaker:{REGION}:{ACCOUNT}:model-package/Iris"
 GROUP_ARN = f"arn:aws:sagemaker:{REGION}:{ACCOUNT}:model-package-group/Iris"
 IMAGE = f"683313688378.dkr.ecr.{REGION}.amazonaws.com/sagemaker-xgboost:3.0-5"
+STAGE_ROLE = f"arn:aws:iam::{ACCOUNT}:role/service-role/AmazonSageMakerServiceCatalogProductsMultiAccountStageRole"
 
 WRITTEN = datetime(2026, 1, 1, tzinfo=UTC)  # before every approval
 MODEL = {  # ListObjectsV2 of its bucket
@@ -169,7 +170,7 @@ def deployed(versions: dict[str, str], **parameters: str) -> Fake:
             return error("DescribeStacks", "ValidationError", f"{StackName} does not exist")
         found = {"ModelPackageName": f"{VERSIONS}/{versions[stage]}", **parameters}
         listed = [{"ParameterKey": key, "ParameterValue": value} for key, value in found.items()]
-        return {"Stacks": [{"StackStatus": "UPDATE_COMPLETE", "Parameters": listed}]}
+        return {"Stacks": [{"StackStatus": "UPDATE_COMPLETE", "RoleARN": STAGE_ROLE, "Parameters": listed}]}
 
     def instances(StackSetName: str, **_: Any) -> Any:  # noqa: N803  # the API's name
         stage = StackSetName.rsplit("-", 1)[1]
