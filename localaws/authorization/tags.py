@@ -80,7 +80,10 @@ LISTINGS: dict[str, tuple[Listing, ...]] = {
     "organizations": (Listing("(?:.+/)?(?P<id>.+)", "list_tags_for_resource", {"ResourceId": "{id}"}, ("Tags",)),),
     "sagemaker": (  # a version "uses the tags associated with the model group" (API Reference, CreateModelPackage)
         Listing(
-            "model-package/(?P<id>[^/]+)/[0-9]+", "list_tags", {"ResourceArn": "{start}model-package-group/{id}"}, ("Tags",)
+            "model-package/(?P<id>[^/]+)/[0-9]+",
+            "list_tags",
+            {"ResourceArn": "{start}model-package-group/{id}"},
+            ("Tags",),
         ),
         *by_arn("ResourceArn", "Tags", "list_tags"),
     ),

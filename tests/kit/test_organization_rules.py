@@ -101,7 +101,9 @@ def replace_product(body: str) -> pack.Bundle:
 
 def test_the_builds_may_tag_model_groups_with_the_organizations_keys(ruled: Settings) -> None:
     want = data_science.roles(ruled, dict.fromkeys(Stage, ""))
-    assert want.parameters["TagKeys"] == "sagemaker:project-id,sagemaker:project-name,multi-account-sagemaker,cost-center"
+    assert (
+        want.parameters["TagKeys"] == "sagemaker:project-id,sagemaker:project-name,multi-account-sagemaker,cost-center"
+    )
 
 
 def test_a_tag_that_differs_is_a_change_and_one_of_another_owner_is_none(ruled: Settings) -> None:

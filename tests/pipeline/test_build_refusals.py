@@ -56,7 +56,10 @@ class TheRefusals(BuiltRepository):
         self.assertNotIn("iris/model.tar.gz", said)
 
     def test_a_stack_of_a_stage_that_the_pipeline_did_not_make_is_refused(self) -> None:
-        for role, named in (("", "its role is none"), ("arn:aws:iam::1:role/Use", "its role is arn:aws:iam::1:role/Use")):
+        for role, named in (
+            ("", "its role is none"),
+            ("arn:aws:iam::1:role/Use", "its role is arn:aws:iam::1:role/Use"),
+        ):
             self.stacks = deployed({"prod": "1"})
             stack = self.stacks.operations["describe_stacks"]("iris-prod")["Stacks"][0] | {"RoleARN": role}
             self.stacks.operations["describe_stacks"] = {"Stacks": [stack]}

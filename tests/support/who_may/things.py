@@ -53,7 +53,7 @@ def _sagemaker() -> Iterator[Thing]:
     yield Thing("a version of no project", package.rpartition("/")[0] + "/credit/1", DATA_SCIENCE, kinds)
     pushed = f"arn:aws:sagemaker:{HERE}:pipeline/{NAME}-on-push"
     yield Thing("the build's SageMaker pipeline", pushed, DATA_SCIENCE, ("pipeline",))
-    for whose, profile in (("one's own", "ann"), ("another person's", "bob")):
+    for whose, profile in (("your own", "ann"), ("another person's", "bob")):
         arn = f"arn:aws:sagemaker:{HERE}:user-profile/d-1/{profile}"
         yield Thing(f"{whose} profile in Studio", arn, DATA_SCIENCE, ("user-profile",))
     for kind in ("notebook-instance", "notebook-instance-lifecycle-config"):
