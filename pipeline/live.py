@@ -75,8 +75,8 @@ def stack_of(cloudformation: CloudFormationClient, stack: str) -> StackTypeDef |
     role = found.get("RoleARN", "")
     if not role.endswith(STAGE_ROLE):
         raise UserError(
-            f"the stack {stack} is not the pipeline's: its role is {role or 'none'}, not the kit's StageRole. Find out who "
-            "made it (CloudTrail, CreateStack) and what it holds, and delete it: "
+            f"the stack {stack} is not the pipeline's: its role is {role or 'none'}, not the kit's StageRole. Find out "
+            "who made it (CloudTrail, CreateStack) and what it holds, and delete it: "
             f"aws cloudformation delete-stack --stack-name {stack}. Then release the change again"
         )
     return found
