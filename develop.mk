@@ -44,7 +44,7 @@ test: .venv-lint/.ready .venv-release/.ready ## Run the tests, except those of t
 
 .PHONY: test-notebooks
 test-notebooks: .venv-notebooks/.ready ## Run the tests of the notebooks (installs 1 GB)
-	@$(PYTEST) -m notebooks $(GIVEN)
+	@$(PYTEST) -m notebooks tests/rehearsal/test_notebooks.py $(GIVEN)
 
 .PHONY: fuzz
 fuzz: $(READY) ## Feed the kit inputs at random and count what fails: ARGS="--minutes 10"
