@@ -62,7 +62,7 @@ def test_a_push_while_a_version_waits_is_asked_about_with_a_card_of_its_own(stor
     key = action(story, "Card")["output"]["outputVariables"]["CARD_KEY"]
     assert shown["ExternalEntityLink"].endswith(f"prefix={key}")
     page = story.approver.client("s3").get_object(Bucket=bucket(story), Key=key)["Body"].read().decode()
-    assert "InitialInstanceCount</th><td>1</td><td>2</td>" in page
+    assert "InitialInstanceCount</th><td>1 → 2</td>" in page
     assert approve(story) == "Succeeded"
     assert served(story) == {"staging": 2, "prod": 2}
 

@@ -200,8 +200,8 @@ def test_types_that_the_registry_does_not_have_are_refused() -> None:
     ("body", "what"),
     [
         (
-            "Transform: AWS::Serverless-2016-10-31\nResources: {A: {Type: 'AWS::SNS::Topic'}}",
-            "AWS::Serverless-2016-10-31 (line 1)",
+            "Transform: AWS::CodeDeployBlueGreen\nResources: {A: {Type: 'AWS::SNS::Topic'}}",
+            "AWS::CodeDeployBlueGreen (line 1)",
         ),
         (
             "Resources:\n  A:\n    Type: AWS::SNS::Topic\n    Properties:\n      Fn::Transform: {Name: AWS::Include}",
