@@ -11,7 +11,6 @@ from collections.abc import Mapping
 from dataclasses import replace
 from functools import partial
 
-from pipeline.registry import OF_GROUP
 from scripts.kit.bundle import pack
 from scripts.kit.connect import Connection
 from scripts.kit.console import UserError
@@ -106,7 +105,7 @@ def roles(settings: Settings, units: Mapping[Stage, str], version: str = "") -> 
         "SourceConnectionArn": settings.source.connection_arn,
         "BoundaryName": settings.roles.permissions_boundary,
         "RolePath": settings.roles.path,
-        "TagKeys": ",".join([*PROJECT_TAGS, *OF_GROUP, *settings.tags]),
+        "TagKeys": ",".join([*PROJECT_TAGS, *stacks.TAGS, *settings.tags]),
     }
     return stack(settings, ROLES_STACK, parameters, version)
 
