@@ -1,7 +1,8 @@
 # What a developer of the kit needs besides: the rehearsal, tests, checks, lock files and the release.
 COMPILE = $(VENV)/bin/uv pip compile --quiet --universal --generate-hashes --no-emit-index-url --constraints requirements/constraints.in --custom-compile-command "make lock" $(GIVEN)
 GROUPS := cli lint notebooks release sam sdk2 taskcat uv
-PYTEST = $(RUN) pytest -n auto --dist loadfile --no-loadscope-reorder
+# One worker more than there are cores: a test waits for what it started about a seventh of its time.
+PYTEST = $(RUN) pytest -n $$(($$(getconf _NPROCESSORS_ONLN) + 1)) --dist loadfile --no-loadscope-reorder
 
 # An environment of its own for each group whose packages are heavy or clash with ours: .venv-lint, …
 .venv-%/.ready: requirements/%.txt $(READY)
