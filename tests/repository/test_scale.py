@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import json
 import re
-import sys
-from collections.abc import Iterator
 from typing import Any
 
 import botocore.session
@@ -15,6 +13,7 @@ from awslang.template.schemas import schema
 from awslang.template.template import parse
 from benchmarks import limits as scale
 from localaws.services.codebuild.images import LAMBDA_MINUTES
+from pipeline import accounts, console, endpoints, manifest, registry, report, settings, sharing
 from scripts.kit.console import UsageError
 from scripts.kit.doctor.checks import limits
 from scripts.kit.settings import reading
@@ -26,27 +25,18 @@ GROUP = "arn:aws:sagemaker:us-east-1:111111111111:model-package-group/iris-multi
 
 
 @pytest.fixture(scope="module")
-def pipeline() -> Iterator[Any]:
-    """The deploy repository's own modules."""
-    sys.path.insert(0, str(ROOT / "seed-code" / "model-deploy"))
-    try:
-        from pipeline import accounts, console, endpoints, manifest, registry, report, settings, sharing
-
-        yield {module.__name__.split(".")[1]: module for module in (
-            accounts, console, endpoints, manifest, registry, report, settings, sharing
-        )}  # fmt: skip
-    finally:
-        sys.path.pop(0)
-        for name in [name for name in sys.modules if name.split(".")[0] == "pipeline"]:
-            del sys.modules[name]
+def pipeline() -> dict[str, Any]:
+    """The pipeline's own modules, by name."""
+    modules = (accounts, console, endpoints, manifest, registry, report, settings, sharing)
+    return {module.__name__.split(".")[1]: module for module in modules}
 
 
 def shortest(sharing: Any, group: str, before: dict[str, Any], ids: dict[str, list[str]]) -> str:
     """The group's policy in its shortest form, with as many versions of each stage as it names."""
     versions = [f"{group.replace(':model-package-group/', ':model-package/')}/{n}" for n in range(995, 1000)]
     assert len(versions) == sharing.VERSIONS
-    for stage, accounts in ids.items():
-        before = sharing.merged(before, stage, sharing.statements(stage, versions, accounts, short=True))
+    for stage, listed in ids.items():
+        before = sharing.merged(before, stage, sharing.statements(stage, versions, listed, short=True))
     return str(sharing.compact(before))
 
 
