@@ -29,13 +29,12 @@ from localaws.services.ecr.images import TAGS
 from localaws.services.sagemaker import base, images, logs, storage
 from localaws.services.sagemaker.base import invalid
 from localaws.services.sagemaker.containers import ML, Container, NotInstalled
+from localaws.services.sagemaker.jobs import DEFECT, JobFailed, Jobs, Kind
 from localaws.services.sagemaker.service import sagemaker
 
-DEFECT = "InternalServerError: We encountered an internal error. Please try again."
 LOG_GROUP = "/aws/sagemaker/ProcessingJobs"
 ROOT = f"{ML}/processing/"
 LONGEST = 86_400  # seconds of a job whose request names none
-ENDED = frozenset({"Completed", "Failed", "Stopped"})
 KILOBYTE = 1024  # of a FailureReason and an ExitMessage
 SHOWN = (
     "ProcessingJobName", "ProcessingInputs", "ProcessingOutputConfig", "ProcessingResources", "StoppingCondition",
@@ -60,16 +59,11 @@ class Job:
         return str(self.shown["ProcessingJobArn"])
 
 
-@dataclass
-class ProcessingJobs:
+class ProcessingJobs(Jobs[Job]):
     """The processing jobs of an account in a Region."""
 
-    by_name: dict[str, Job] = field(default_factory=dict)
-    lock: threading.RLock = field(default_factory=threading.RLock)
 
-
-class JobFailed(Exception):  # what happened to it
-    """The job's FailureReason."""
+KIND = Kind(ProcessingJobs, "ProcessingJob", "processing")
 
 
 @sagemaker.operation("CreateProcessingJob")
@@ -84,7 +78,6 @@ def create_processing_job(call: Call) -> dict[str, Any]:
     name = params["ProcessingJobName"]
     whole = arn("sagemaker", call.region, call.account, f"processing-job/{name}")
     session = base.service_role(call.cloud, params["RoleArn"], call.region, call.account, whole)
-    jobs = call.cloud.state(ProcessingJobs, call.account, call.region)
     moment = base.now()
     shown: dict[str, Any] = {name: params[name] for name in SHOWN if name in params} | {
         "ProcessingJobArn": whole,
@@ -93,10 +86,7 @@ def create_processing_job(call: Call) -> dict[str, Any]:
         "LastModifiedTime": moment,
     }
     shown.setdefault("StoppingCondition", {"MaxRuntimeInSeconds": LONGEST})
-    with jobs.lock:
-        if name in jobs.by_name:
-            raise AwsError("ResourceInUse", f"Job name must be unique within an AWS account and region: {whole}")
-        job = jobs.by_name[name] = Job(shown)
+    job = KIND.jobs(call).add(name, whole, Job(shown))
     base.put_tags(call.cloud, whole, params.get("Tags", []))
     announce(call.cloud, job)
     call.cloud.background(f"processing job {name}", run, call.cloud, job, session, image)
@@ -160,11 +150,7 @@ def check_place(name: str, place: dict[str, Any]) -> None:
 
 
 def announce(cloud: Cloud, job: Job) -> None:
-    """Developer Guide, "Events that Amazon SageMaker AI sends to Amazon EventBridge": a processing job's state."""
-    account, region = base.owner(job.arn)
-    detail = {name: base.milliseconds(value) if name.endswith("Time") else value for name, value in job.shown.items()}
-    base.announce(cloud, account, region, "SageMaker Processing Job State Change", [job.arn], detail)
-    cloud.changed(job.arn)
+    KIND.announce(cloud, job, "Processing")
 
 
 def run(cloud: Cloud, job: Job, session: Session, image: str) -> None:
@@ -300,37 +286,20 @@ def read_message(shown: dict[str, Any], ml: Path) -> None:
         raise JobFailed("ClientError: The data in /opt/ml/output/message is not UTF-8 encoded") from error
 
 
-def find_job(call: Call) -> Job:
-    name = call.params["ProcessingJobName"]
-    jobs = call.cloud.state(ProcessingJobs, call.account, call.region).by_name
-    if name not in jobs:
-        raise base.invalid(f"Could not find requested job with name: {name}")
-    return jobs[name]
-
-
 @sagemaker.operation("DescribeProcessingJob")
 def describe_processing_job(call: Call) -> dict[str, Any]:
-    return dict(find_job(call).shown)
+    return dict(KIND.find(call).shown)
 
 
 @sagemaker.operation("ListProcessingJobs")
 def list_processing_jobs(call: Call) -> dict[str, Any]:
-    jobs = call.cloud.state(ProcessingJobs, call.account, call.region).by_name
-    items = [{name: job.shown[name] for name in SUMMARY if name in job.shown} for job in list(jobs.values())]
-    if "StatusEquals" in call.params:
-        items = [item for item in items if item["ProcessingJobStatus"] == call.params["StatusEquals"]]
-    found = base.selected(items, call.params, "ProcessingJobName", sorts={"Status": "ProcessingJobStatus"})
-    return base.page(found, call.params, "ProcessingJobSummaries")
+    return KIND.listed(call, SUMMARY)
 
 
 @sagemaker.operation("StopProcessingJob")
 def stop_processing_job(call: Call) -> dict[str, Any]:
-    job = find_job(call)
-    if job.shown["ProcessingJobStatus"] in ENDED:
-        status = job.shown["ProcessingJobStatus"]
-        raise invalid(f"The request was rejected because the processing job is in status {status}.")
-    job.stop.set()
-    job.shown["ProcessingJobStatus"] = "Stopping"
+    job = KIND.find(call)
+    KIND.stop(job)
     announce(call.cloud, job)
     if job.container is not None:
         job.container.stop()

@@ -29,12 +29,11 @@ from localaws.services.ecr.images import SKLEARN, TAGS, XGBOOST
 from localaws.services.sagemaker import base, images, logs, script_mode, storage, training_files
 from localaws.services.sagemaker.base import invalid
 from localaws.services.sagemaker.containers import Container, NotInstalled
+from localaws.services.sagemaker.jobs import DEFECT, ENDED, JobFailed, Jobs, Kind
 from localaws.services.sagemaker.script_mode import Script
 from localaws.services.sagemaker.service import sagemaker
 
-DEFECT = "InternalServerError: We encountered an internal error. Please try again."
 LOG_GROUP = "/aws/sagemaker/TrainingJobs"
-ENDED = frozenset({"Completed", "Failed", "Stopped"})
 METRIC = re.compile(r"^\[[0-9]+\]\t(.*)$", re.MULTILINE)
 SHOWN = (
     "TrainingJobName", "HyperParameters", "AlgorithmSpecification", "RoleArn", "InputDataConfig", "OutputDataConfig",
@@ -64,16 +63,11 @@ class Job:
         return self.script is not None or self.image not in TAGS
 
 
-@dataclass
-class TrainingJobs:
+class TrainingJobs(Jobs[Job]):
     """The training jobs of an account in a Region."""
 
-    by_name: dict[str, Job] = field(default_factory=dict)
-    lock: threading.RLock = field(default_factory=threading.RLock)
 
-
-class JobFailed(Exception):  # what happened to it
-    """The job's FailureReason."""
+KIND = Kind(TrainingJobs, "TrainingJob", "training")
 
 
 @sagemaker.operation("CreateTrainingJob")
@@ -88,7 +82,6 @@ def create_training_job(call: Call) -> dict[str, Any]:
         channel["ChannelName"]: find_input(session, params["RoleArn"], channel, script is not None or image not in TAGS)
         for channel in params.get("InputDataConfig", [])
     }
-    jobs = call.cloud.state(TrainingJobs, call.account, call.region)
     moment = base.now()
     shown: dict[str, Any] = {name: params[name] for name in SHOWN if name in params}
     shown |= {
@@ -107,10 +100,7 @@ def create_training_job(call: Call) -> dict[str, Any]:
     if "ProfilerConfig" in params:
         shown["ProfilingStatus"] = "Disabled" if params["ProfilerConfig"].get("DisableProfiler") else "Enabled"
     shown["OutputDataConfig"] = {"CompressionType": "GZIP", **params["OutputDataConfig"]}
-    with jobs.lock:
-        if name in jobs.by_name:
-            raise AwsError("ResourceInUse", f"Job name must be unique within an AWS account and region: {whole}")
-        job = jobs.by_name[name] = Job(shown, image, script)
+    job = KIND.jobs(call).add(name, whole, Job(shown, image, script))
     base.put_tags(call.cloud, whole, params.get("Tags", []))
     step(call.cloud, job, "Starting", "Starting the training job")
     call.cloud.background(f"training job {name}", run, call.cloud, job, session, keys)
@@ -353,10 +343,7 @@ def final_metrics(output: str) -> list[dict[str, Any]]:
 
 
 def find_job(call: Call) -> Job:
-    jobs = call.cloud.state(TrainingJobs, call.account, call.region).by_name
-    if call.params["TrainingJobName"] not in jobs:
-        raise invalid("Requested resource not found.")
-    return jobs[call.params["TrainingJobName"]]
+    return KIND.find(call, invalid("Requested resource not found."))
 
 
 @sagemaker.operation("DescribeTrainingJob")
@@ -370,23 +357,13 @@ def list_training_jobs(call: Call) -> dict[str, Any]:
         call.params, "ListTrainingJobs", "CreationTimeAfter", "CreationTimeBefore", "LastModifiedTimeAfter",
         "LastModifiedTimeBefore", "NameContains", "StatusEquals", "SortBy", "SortOrder", "MaxResults", "NextToken",
     )  # fmt: skip
-    jobs = call.cloud.state(TrainingJobs, call.account, call.region).by_name
-    items = [{name: job.shown[name] for name in SUMMARY if name in job.shown} for job in list(jobs.values())]
-    if "StatusEquals" in call.params:
-        items = [item for item in items if item["TrainingJobStatus"] == call.params["StatusEquals"]]
-    found = base.selected(items, call.params, "TrainingJobName", sorts={"Status": "TrainingJobStatus"})
-    return base.page(found, call.params, "TrainingJobSummaries")
+    return KIND.listed(call, SUMMARY)
 
 
 @sagemaker.operation("StopTrainingJob")
 def stop_training_job(call: Call) -> dict[str, Any]:
     job = find_job(call)
-    if job.shown["TrainingJobStatus"] in ENDED:
-        raise invalid(
-            f"The request was rejected because the training job is in status {job.shown['TrainingJobStatus']}."
-        )
-    job.stop.set()
-    job.shown["TrainingJobStatus"] = "Stopping"
+    KIND.stop(job)
     if job.container is not None:
         job.container.stop()
     if job.process is not None and job.process.poll() is None:

@@ -15,19 +15,18 @@ from typing import Any
 
 from botocore.exceptions import ClientError
 
-from awslang.errors import AwsError, NotSupported
+from awslang.errors import NotSupported
 from localaws.calls import Call
 from localaws.cloud import Cloud, Session, arn
 from localaws.services.ecr.images import XGBOOST
 from localaws.services.sagemaker import base, servers, storage
 from localaws.services.sagemaker.base import invalid
+from localaws.services.sagemaker.jobs import DEFECT, JobFailed, Jobs, Kind
 from localaws.services.sagemaker.models import Model, find_model
 from localaws.services.sagemaker.service import sagemaker
 from localaws.services.sagemaker.shared import StartFailed
 
-DEFECT = "InternalServerError: We encountered an internal error. Please try again."
 LOG_GROUP = "/aws/sagemaker/TransformJobs"
-ENDED = frozenset({"Completed", "Failed", "Stopped"})
 MEGABYTE = 1024 * 1024
 PAYLOAD = 6  # MB of a request, where the job names no size
 SHOWN = (
@@ -52,16 +51,11 @@ class Job:
         return str(self.shown["TransformJobArn"])
 
 
-@dataclass
-class TransformJobs:
+class TransformJobs(Jobs[Job]):
     """The transform jobs of an account in a Region."""
 
-    by_name: dict[str, Job] = field(default_factory=dict)
-    lock: threading.RLock = field(default_factory=threading.RLock)
 
-
-class JobFailed(Exception):  # what happened to it
-    """The job's FailureReason."""
+KIND = Kind(TransformJobs, "TransformJob", "transform")
 
 
 @sagemaker.operation("CreateTransformJob")
@@ -73,7 +67,6 @@ def create_transform_job(call: Call) -> dict[str, Any]:
         raise invalid(f"ModelDataSource is not supported for batch transform: model {params['ModelName']} has it.")
     name = params["TransformJobName"]
     whole = arn("sagemaker", call.region, call.account, f"transform-job/{name}")
-    jobs = call.cloud.state(TransformJobs, call.account, call.region)
     moment = base.now()
     shown: dict[str, Any] = {name: params[name] for name in SHOWN if name in params} | {
         "TransformJobArn": whole,
@@ -83,10 +76,7 @@ def create_transform_job(call: Call) -> dict[str, Any]:
     }
     shown["TransformInput"] = {"CompressionType": "None", "SplitType": "None", **params["TransformInput"]}
     shown["TransformOutput"] = {"AssembleWith": "None", **params["TransformOutput"]}
-    with jobs.lock:
-        if name in jobs.by_name:
-            raise AwsError("ResourceInUse", f"Job name must be unique within an AWS account and region: {whole}")
-        job = jobs.by_name[name] = Job(shown)
+    job = KIND.jobs(call).add(name, whole, Job(shown))
     base.put_tags(call.cloud, whole, params.get("Tags", []))
     announce(call.cloud, job)
     call.cloud.background(f"transform job {name}", run, call.cloud, job, model)
@@ -119,11 +109,7 @@ def check_job(params: dict[str, Any]) -> None:
 
 
 def announce(cloud: Cloud, job: Job) -> None:
-    """Developer Guide, "Events that Amazon SageMaker AI sends to Amazon EventBridge": a transform job's state."""
-    account, region = base.owner(job.arn)
-    detail = {name: base.milliseconds(value) if name.endswith("Time") else value for name, value in job.shown.items()}
-    base.announce(cloud, account, region, "SageMaker Transform Job State Change", [job.arn], detail)
-    cloud.changed(job.arn)
+    KIND.announce(cloud, job, "Transform")
 
 
 def run(cloud: Cloud, job: Job, model: Model) -> None:
@@ -231,36 +217,19 @@ def bodies(content: bytes, shown: dict[str, Any]) -> Iterator[bytes]:
         yield batch
 
 
-def find_job(call: Call) -> Job:
-    name = call.params["TransformJobName"]
-    jobs = call.cloud.state(TransformJobs, call.account, call.region).by_name
-    if name not in jobs:
-        raise invalid(f"Could not find requested job with name: {name}")
-    return jobs[name]
-
-
 @sagemaker.operation("DescribeTransformJob")
 def describe_transform_job(call: Call) -> dict[str, Any]:
-    return dict(find_job(call).shown)
+    return dict(KIND.find(call).shown)
 
 
 @sagemaker.operation("ListTransformJobs")
 def list_transform_jobs(call: Call) -> dict[str, Any]:
-    jobs = call.cloud.state(TransformJobs, call.account, call.region).by_name
-    items = [{name: job.shown[name] for name in SUMMARY if name in job.shown} for job in list(jobs.values())]
-    if "StatusEquals" in call.params:
-        items = [item for item in items if item["TransformJobStatus"] == call.params["StatusEquals"]]
-    listed = base.selected(items, call.params, "TransformJobName", sorts={"Status": "TransformJobStatus"})
-    return base.page(listed, call.params, "TransformJobSummaries")
+    return KIND.listed(call, SUMMARY)
 
 
 @sagemaker.operation("StopTransformJob")
 def stop_transform_job(call: Call) -> dict[str, Any]:
-    job = find_job(call)
-    if job.shown["TransformJobStatus"] in ENDED:
-        status = job.shown["TransformJobStatus"]
-        raise invalid(f"The request was rejected because the transform job is in status {status}.")
-    job.stop.set()
-    job.shown["TransformJobStatus"] = "Stopping"
+    job = KIND.find(call)
+    KIND.stop(job)
     announce(call.cloud, job)
     return {}

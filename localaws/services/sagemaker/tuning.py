@@ -24,9 +24,9 @@ from localaws.calls import Call
 from localaws.cloud import Cloud, arn
 from localaws.services.sagemaker import base, training
 from localaws.services.sagemaker.base import invalid
+from localaws.services.sagemaker.jobs import DEFECT, ENDED, Jobs, Kind
 from localaws.services.sagemaker.service import sagemaker
 
-ENDED = frozenset({"Completed", "Failed", "Stopped"})
 MOST = 50  # training jobs of one tuning job: each really runs on this machine
 LONGEST_NAME = 32
 SHOWN = ("HyperParameterTuningJobName", "HyperParameterTuningJobConfig", "TrainingJobDefinition")
@@ -38,7 +38,11 @@ OF_A_JOB = (  # members of the definition that a training job has too
     "RoleArn", "InputDataConfig", "OutputDataConfig", "ResourceConfig", "StoppingCondition", "EnableNetworkIsolation",
     "EnableInterContainerTrafficEncryption", "Environment", "RetryStrategy",
 )  # fmt: skip
-SUMMARY = ("HyperParameterTuningJobName", "HyperParameterTuningJobArn", "CreationTime", "HyperParameterTuningEndTime")
+SUMMARY = (
+    "HyperParameterTuningJobName", "HyperParameterTuningJobArn", "CreationTime", "HyperParameterTuningEndTime",
+    "HyperParameterTuningJobStatus", "HyperParameterTuningJobConfig", "TrainingJobStatusCounters",
+    "ObjectiveStatusCounters",
+)  # fmt: skip
 COUNTERS = ("Completed", "InProgress", "RetryableError", "NonRetryableError", "Stopped")
 
 
@@ -56,12 +60,11 @@ class Job:
         return str(self.shown["HyperParameterTuningJobArn"])
 
 
-@dataclass
-class TuningJobs:
+class TuningJobs(Jobs[Job]):
     """The tuning jobs of an account in a Region."""
 
-    by_name: dict[str, Job] = field(default_factory=dict)
-    lock: threading.RLock = field(default_factory=threading.RLock)
+
+KIND = Kind(TuningJobs, "HyperParameterTuningJob", "tuning")
 
 
 @sagemaker.operation("CreateHyperParameterTuningJob")
@@ -70,7 +73,6 @@ def create_hyper_parameter_tuning_job(call: Call) -> dict[str, Any]:
     check_job(params)
     name = params["HyperParameterTuningJobName"]
     whole = arn("sagemaker", call.region, call.account, f"hyper-parameter-tuning-job/{name}")
-    jobs = call.cloud.state(TuningJobs, call.account, call.region)
     limits = params["HyperParameterTuningJobConfig"]["ResourceLimits"]
     drawn = list(itertools.islice(values_of(params), limits["MaxNumberOfTrainingJobs"]))
     requests = [training_request(params, number, values) for number, values in enumerate(drawn, 1)]
@@ -84,10 +86,7 @@ def create_hyper_parameter_tuning_job(call: Call) -> dict[str, Any]:
         "TrainingJobStatusCounters": dict.fromkeys(COUNTERS, 0),
         "ObjectiveStatusCounters": {"Succeeded": 0, "Pending": 0, "Failed": 0},
     }
-    with jobs.lock:
-        if name in jobs.by_name:
-            raise AwsError("ResourceInUse", f"Hyper parameter tuning job names must be unique: {whole}")
-        job = jobs.by_name[name] = Job(shown)
+    job = KIND.jobs(call).add(name, whole, Job(shown), "Hyper parameter tuning job names must be unique")
     base.put_tags(call.cloud, whole, params.get("Tags", []))
     announce(call.cloud, job)
     call.cloud.background(f"tuning job {name}", run, call, job, list(zip(requests, drawn, strict=True)))
@@ -185,16 +184,7 @@ def training_request(params: Mapping[str, Any], number: int, values: Mapping[str
 
 
 def announce(cloud: Cloud, job: Job) -> None:
-    """Developer Guide, "Events that Amazon SageMaker AI sends to Amazon EventBridge": a tuning job's state."""
-    account, region = base.owner(job.arn)
-    detail = {
-        name: base.milliseconds(value) if name.endswith("Time") else value
-        for name, value in job.shown.items()
-        if name != "BestTrainingJob"
-    }
-    kind = "SageMaker HyperParameter Tuning Job State Change"
-    base.announce(cloud, account, region, kind, [job.arn], detail)
-    cloud.changed(job.arn)
+    KIND.announce(cloud, job, "HyperParameter Tuning", leave_out="BestTrainingJob")
 
 
 def run(call: Call, job: Job, planned: list[tuple[dict[str, Any], dict[str, str]]]) -> None:
@@ -216,7 +206,7 @@ def run(call: Call, job: Job, planned: list[tuple[dict[str, Any], dict[str, str]
     except AwsError as error:
         status, reason = "Failed", error.message[:1024]
     except Exception:  # a defect here: the job ends all the same
-        status, reason = "Failed", training.DEFECT
+        status, reason = "Failed", DEFECT
         raise
     finally:
         moment = base.now()
@@ -296,10 +286,7 @@ def failures(call: Call, job: Job) -> str:
 
 def find_job(call: Call) -> Job:
     name = call.params["HyperParameterTuningJobName"]
-    jobs = call.cloud.state(TuningJobs, call.account, call.region).by_name
-    if name not in jobs:
-        raise AwsError("ResourceNotFound", f"Amazon SageMaker can't find a tuning job with the name {name}.")
-    return jobs[name]
+    return KIND.find(call, base.missing(f"Amazon SageMaker can't find a tuning job with the name {name}."))
 
 
 @sagemaker.operation("DescribeHyperParameterTuningJob")
@@ -309,21 +296,10 @@ def describe_hyper_parameter_tuning_job(call: Call) -> dict[str, Any]:
 
 @sagemaker.operation("ListHyperParameterTuningJobs")
 def list_hyper_parameter_tuning_jobs(call: Call) -> dict[str, Any]:
-    jobs = call.cloud.state(TuningJobs, call.account, call.region).by_name
-    items = [
-        {name: job.shown[name] for name in SUMMARY if name in job.shown}
-        | {
-            "HyperParameterTuningJobStatus": job.shown["HyperParameterTuningJobStatus"],
-            "Strategy": job.shown["HyperParameterTuningJobConfig"]["Strategy"],
-            "TrainingJobStatusCounters": job.shown["TrainingJobStatusCounters"],
-            "ObjectiveStatusCounters": job.shown["ObjectiveStatusCounters"],
-        }
-        for job in list(jobs.values())
-    ]
-    if "StatusEquals" in call.params:
-        items = [item for item in items if item["HyperParameterTuningJobStatus"] == call.params["StatusEquals"]]
-    found = base.selected(items, call.params, "HyperParameterTuningJobName")
-    return base.page(found, call.params, "HyperParameterTuningJobSummaries")
+    answer = KIND.listed(call, SUMMARY)
+    for item in answer["HyperParameterTuningJobSummaries"]:
+        item["Strategy"] = item.pop("HyperParameterTuningJobConfig")["Strategy"]
+    return answer
 
 
 @sagemaker.operation("ListTrainingJobsForHyperParameterTuningJob")
@@ -350,10 +326,6 @@ def list_training_jobs_for_hyper_parameter_tuning_job(call: Call) -> dict[str, A
 @sagemaker.operation("StopHyperParameterTuningJob")
 def stop_hyper_parameter_tuning_job(call: Call) -> dict[str, Any]:
     job = find_job(call)
-    if job.shown["HyperParameterTuningJobStatus"] in ENDED:
-        status = job.shown["HyperParameterTuningJobStatus"]
-        raise invalid(f"The request was rejected because the tuning job is in status {status}.")
-    job.stop.set()
-    job.shown["HyperParameterTuningJobStatus"] = "Stopping"
+    KIND.stop(job)
     announce(call.cloud, job)
     return {}
