@@ -23,15 +23,11 @@ def last_operations(stack: Stack) -> list[dict[str, str]]:
     return [{"OperationType": one.type, "OperationId": one.id} for one in found]
 
 
-def shown(stack: Stack, operation: Operation, event: Event) -> dict[str, Any]:
-    own = event.type == STACK_TYPE and event.physical_id == stack.id
-    failed = event.status.endswith("FAILED")
-    about: dict[str, Any] = {
-        "EventId": event.event_id,
+def of_event(stack: Stack, event: Event) -> dict[str, Any]:
+    """What both views of an event say, by stack and by operation."""
+    return {
         "StackId": stack.id,
-        "OperationId": operation.id,
-        "OperationType": operation.type,
-        "EventType": "STACK_EVENT" if own else "PROVISIONING_ERROR" if failed else "PROGRESS_EVENT",
+        "EventId": event.event_id,
         "LogicalResourceId": event.logical_id,
         "PhysicalResourceId": event.physical_id,
         "ResourceType": event.type,
@@ -40,6 +36,17 @@ def shown(stack: Stack, operation: Operation, event: Event) -> dict[str, Any]:
         "ResourceStatusReason": event.reason,
         "ResourceProperties": event.properties,
         "ClientRequestToken": event.token,
+    }
+
+
+def shown(stack: Stack, operation: Operation, event: Event) -> dict[str, Any]:
+    own = event.type == STACK_TYPE and event.physical_id == stack.id
+    failed = event.status.endswith("FAILED")
+    about: dict[str, Any] = {
+        **of_event(stack, event),
+        "OperationId": operation.id,
+        "OperationType": operation.type,
+        "EventType": "STACK_EVENT" if own else "PROVISIONING_ERROR" if failed else "PROGRESS_EVENT",
     }
     if own:
         ended = "FAILED" if failed else "SUCCEEDED"

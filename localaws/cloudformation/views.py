@@ -16,7 +16,7 @@ from localaws.calls import Call
 from localaws.cloudformation.changesets import find_change_set
 from localaws.cloudformation.drift import service as drift
 from localaws.cloudformation.goals import needed_capabilities, read
-from localaws.cloudformation.operations import last_operations
+from localaws.cloudformation.operations import last_operations, of_event
 from localaws.cloudformation.requests import clean, page, refuse_unsupported_parameters, stack_for, template_body
 from localaws.cloudformation.service import cloudformation
 from localaws.cloudformation.stacks import Resource, Stack, find_stack, stacks_of
@@ -96,18 +96,9 @@ def describe_stack_events(call: Call) -> dict[str, Any]:
     shown = [
         clean(
             {
-                "StackId": stack.id,
-                "EventId": event.event_id,
+                **of_event(stack, event),
                 "StackName": stack.name,
                 "OperationId": event.operation.id if event.operation else None,
-                "LogicalResourceId": event.logical_id,
-                "PhysicalResourceId": event.physical_id,
-                "ResourceType": event.type,
-                "Timestamp": event.time,
-                "ResourceStatus": event.status,
-                "ResourceStatusReason": event.reason,
-                "ResourceProperties": event.properties,
-                "ClientRequestToken": event.token,
             }
         )
         for event in reversed(list(stack.events))
