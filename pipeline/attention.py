@@ -10,7 +10,8 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from pipeline.console import shorten
+from pipeline.console import one_word, shorten
+from pipeline.documents import differences
 from pipeline.metric_gates import plain
 from pipeline.parameters import NUMBER
 
@@ -145,7 +146,7 @@ def tests(checked: Mapping[str, Any]) -> Iterator[str]:
     if now["without_expected"] > before["without_expected"]:
         yield f"golden payloads without an expected answer: {before['without_expected']} → {now['without_expected']}"
     was, is_now = before.get("each") or {}, now.get("each") or {}
-    if was and is_now and (edited := sorted(name for name in was.keys() & is_now.keys() if was[name] != is_now[name])):
+    if was and (edited := differences(was, is_now)["changed"]):
         yield f"golden payloads are edited: {', '.join(map(word, edited))}"
     if "own_tests_sha256" in before and before["own_tests_sha256"] != now["own_tests_sha256"]:
         yield "own tests are edited"
@@ -154,8 +155,8 @@ def tests(checked: Mapping[str, Any]) -> Iterator[str]:
 
 
 def word(name: str) -> str:
-    """A name that data scientists choose, as one word: no sentence looks like it."""
-    return "_".join(shorten(name, QUOTED).split())
+    """A name that data scientists choose, cut and as one word: no sentence looks like it."""
+    return one_word(shorten(name, QUOTED))
 
 
 def figure(value: float | None) -> str:

@@ -19,10 +19,10 @@ from typing import TYPE_CHECKING, Any
 from pipeline import links, metric_gates, resources
 from pipeline.attention import look_first
 from pipeline.clients import Clients
-from pipeline.console import counted, one_line, shorten
+from pipeline.console import counted, one_word, shorten
 from pipeline.live import LiveStage, Place
 from pipeline.page import document, money, version_text
-from pipeline.parameters import declared_parameters
+from pipeline.parameters import with_defaults
 from pipeline.prices import HOURS, Prices
 from pipeline.registry import metrics_of
 from pipeline.report import Result
@@ -133,12 +133,6 @@ def gather(asked: Asked, results: Iterable[Result], clients: Clients) -> dict[st
     return {**found, "first": look_first(found)}
 
 
-def with_defaults(given: Mapping[str, str], template: str) -> dict[str, str]:
-    """The parameters of a stage's stack: those that are given, else the defaults of 40-stage.yaml."""
-    defaults = {name: found.members.get("Default", "") for name, found in declared_parameters(template).items()}
-    return {**defaults, **given}
-
-
 def changed_settings(now: LiveStage, wanted: Mapping[str, str]) -> list[dict[str, str]]:
     """The settings of a stage that change; for a stage that is new, all of them."""
     found = []
@@ -224,7 +218,7 @@ def summary(card: Mapping[str, Any]) -> str:
 def metric_text(metric: Mapping[str, Any]) -> str:
     """A metric whose name, which a data scientist chooses, is one word: no sentence of the summary looks like it."""
     new = "none" if metric["new"] is None else f"{metric['new']:g}"
-    name = "_".join(one_line(metric["name"]).split())
+    name = one_word(metric["name"])
     return f"{name} {new}" + ("" if metric["live"] is None else f" (live {metric['live']:g})")
 
 

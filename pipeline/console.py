@@ -50,6 +50,11 @@ def hidden(sign: str) -> bool:
     return sign != " " and (unicodedata.category(sign)[0] in "CZ" or sign in BLANK)
 
 
+def one_word(text: str) -> str:
+    """The text without a space, as one_line() has it."""
+    return "_".join(one_line(text).split())
+
+
 def shorten(text: str, limit: int = SUMMARY_LIMIT) -> str:
     """The text on one line, at most limit characters."""
     line = one_line(text, limit + 1)

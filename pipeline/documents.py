@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 import math
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -121,6 +121,15 @@ def listed(problems: list[str]) -> str:
     return "; ".join(problems[:MOST_PROBLEMS]) + (f"; and {more:,} more" if more > 0 else "")
 
 
+def differences(old: Mapping[str, Any], new: Mapping[str, Any]) -> dict[str, list[str]]:
+    """The names that were added, removed and changed."""
+    return {
+        "added": sorted(new.keys() - old.keys()),
+        "removed": sorted(old.keys() - new.keys()),
+        "changed": sorted(name for name in old.keys() & new.keys() if old[name] != new[name]),
+    }
+
+
 # -- rules -------------------------------------------------------------------------------------
 
 
@@ -137,3 +146,7 @@ def is_header(value: Any) -> bool:
 def is_real(value: Any, least: float, most: float) -> bool:
     """Whether a value is a number from least to most; true and false are none."""
     return isinstance(value, int | float) and not isinstance(value, bool) and least <= value <= most
+
+
+NEWEST = 999_999_999  # the number of a version (SageMaker API Reference, ModelPackageVersion)
+VERSION = Rule(lambda value: type(value) is int and 1 <= value <= NEWEST, "the number of a version", "3")

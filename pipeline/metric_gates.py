@@ -19,12 +19,11 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from pipeline.console import UserError, hidden, one_line
-from pipeline.documents import Rule, is_real, is_text, named, problem, shown
+from pipeline.documents import VERSION, Rule, is_real, is_text, named, problem, shown
 
 FILE, KEY = "prod-config.json", "gates"
 MOST = 50  # metrics
 LARGEST = 1e300
-NEWEST = 999_999_999  # the number of a version (SageMaker API Reference, ModelPackageVersion)
 MINIMIZE, MAXIMIZE = "minimize", "maximize"
 NUMBER = Rule(lambda value: is_real(value, -LARGEST, LARGEST), "a number", "0.1")
 OF_METRIC = {
@@ -33,7 +32,7 @@ OF_METRIC = {
     "worse_by": Rule(lambda value: is_real(value, 0, LARGEST), "a number from 0", "0.02"),
 }
 OF_OVERRIDE = {
-    "version": Rule(lambda value: type(value) is int and 1 <= value <= NEWEST, "the number of a version", "7"),
+    "version": VERSION,
     "reason": Rule(lambda value: is_seen(value, 300), "text of 1 to 300 characters on one line", '"Agreed in review"'),
 }
 

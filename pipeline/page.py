@@ -12,6 +12,7 @@ from typing import Any
 
 from pipeline.attention import earlier
 from pipeline.console import counted, one_line
+from pipeline.documents import differences
 from pipeline.metric_gates import plain
 from pipeline.report import Result
 from pipeline.settings import STAGES
@@ -173,12 +174,8 @@ def edited(now: Mapping[str, str], before: Mapping[str, str]) -> list[str]:
     """The golden payloads that were added, taken out or edited, by name; none where either side has too many."""
     if not now or not before:
         return []
-    kinds = {
-        "added": now.keys() - before.keys(),
-        "taken out": before.keys() - now.keys(),
-        "edited": {name for name in now.keys() & before.keys() if now[name] != before[name]},
-    }
-    return [f"{kind}: {', '.join(sorted(names))}" for kind, names in kinds.items() if names]
+    words = {"added": "added", "removed": "taken out", "changed": "edited"}
+    return [f"{words[kind]}: {', '.join(names)}" for kind, names in differences(before, now).items() if names]
 
 
 def tested_with(card: Mapping[str, Any]) -> str:

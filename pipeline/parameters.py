@@ -84,6 +84,12 @@ def declared_parameters(text: str) -> dict[str, Declared]:
     return {name: Declared(name, given) for name, given in found.items()}
 
 
+def with_defaults(given: Mapping[str, str], template: str) -> dict[str, str]:
+    """The parameters of a stage's stack: those that are given, else the defaults of 40-stage.yaml."""
+    defaults = {name: found.members.get("Default", "") for name, found in declared_parameters(template).items()}
+    return {**defaults, **given}
+
+
 def section(lines: list[str]) -> Iterator[str]:
     """The lines of the section Parameters."""
     inside = False

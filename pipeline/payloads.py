@@ -26,19 +26,29 @@ from typing import Any
 
 from pipeline import answer_schema
 from pipeline.console import UserError
-from pipeline.documents import Rule, is_header, is_real, is_text, listed, named, problem, read_document, shown
+from pipeline.documents import (
+    NEWEST,
+    VERSION,
+    Rule,
+    is_header,
+    is_real,
+    is_text,
+    listed,
+    named,
+    problem,
+    read_document,
+    shown,
+)
 
 GOLDEN = Path("tests/golden-payloads.json")  # in the deploy repository
 MOST_PAYLOADS = 1000
 MOST_NAMED = 100  # payloads that the card names one by one
-NEWEST = 999_999_999  # the number of a version (SageMaker API Reference, ModelPackageVersion)
 ANY: Any = object()  # the expected answer of a payload that has a schema alone
 LARGEST_BODY = 6_291_456  # bytes (SageMaker Runtime API, InvokeEndpoint, Body)
 TOLERANCE = Rule(lambda value: is_real(value, 0, 1e300), "a number from 0", "0.01")
 LATENCY = Rule(lambda value: is_real(value, 1, 60_000), "milliseconds from 1 to 60000", "2000")
 HEADER = Rule(is_header, "a content type in ASCII", '"text/csv"')
 SHARE = Rule(lambda value: is_real(value, 0, 1), "a share from 0 to 1", "0.01")
-VERSION = Rule(lambda value: type(value) is int and 1 <= value <= NEWEST, "the number of a version", "3")
 MODEL = Rule(lambda value: is_text(value, 63), "the name of a model", '"iris"')
 TOP = {
     "model": MODEL,

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from pipeline import record
 from pipeline.live import LiveStage
-from pipeline.parameters import declared_parameters
+from pipeline.parameters import with_defaults
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
@@ -91,8 +91,7 @@ def was_admitted(admitted: Iterable[Decision], version: Mapping[str, Any]) -> bo
 
 def changed_parameters(wanted: Mapping[str, str], live: LiveStage, template: str) -> list[str]:
     """The names of the parameters of 40-stage.yaml that a deployment would change."""
-    defaults = {name: found.members.get("Default", "") for name, found in declared_parameters(template).items()}
-    after = {**defaults, **wanted}
+    after = with_defaults(wanted, template)
     return sorted(name for name in {*after, *live.parameters} if after.get(name, "") != live.parameters.get(name, ""))
 
 

@@ -10,7 +10,7 @@ from typing import Any, NoReturn
 
 from pipeline import combinations, metric_gates, settings
 from pipeline.card import costs
-from pipeline.documents import read_document
+from pipeline.documents import differences, read_document
 from pipeline.page import money
 from pipeline.payloads import GOLDEN
 from pipeline.prices import Prices
@@ -106,15 +106,6 @@ def setting_changes(old: Mapping[str, Any], new: Mapping[str, Any]) -> list[dict
         for name in sorted({*old, *new})
         if old.get(name) != new.get(name)
     ]
-
-
-def differences(old: Mapping[str, Any], new: Mapping[str, Any]) -> dict[str, list[str]]:
-    """The names that were added, removed and changed."""
-    return {
-        "added": sorted(new.keys() - old.keys()),
-        "removed": sorted(old.keys() - new.keys()),
-        "changed": sorted(name for name in old.keys() & new.keys() if old[name] != new[name]),
-    }
 
 
 def payloads_of(folder: Path) -> dict[str, Any]:
