@@ -10,7 +10,7 @@ use role is no managed one, and no page shows it: it is the one that the console
 from __future__ import annotations
 
 import json
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -241,8 +241,8 @@ def unless_there(create: Any, **request: Any) -> None:
 # -- keep them away from the kit's projects --------------------------------------------------------------
 
 
-def names(roles: Collection[str]) -> str:
-    return ", ".join(sorted(role.removeprefix(PREFIX).removesuffix("Role") for role in roles))
+def names(roles: Iterable[str]) -> str:
+    return ", ".join(role.removeprefix(PREFIX).removesuffix("Role") for role in roles)
 
 
 def plan_limits(home: Connection, coming: Collection[str] = ()) -> Iterator[PlanStep]:
@@ -258,7 +258,7 @@ def plan_limits(home: Connection, coming: Collection[str] = ()) -> Iterator[Plan
     missing = [name for name in roles if name not in limited]
     what = f"{PREFIX}…Role in {home.account}"
     if missing:
-        detail = f"may not change the kit's projects ({OTHERS_POLICY}): {names(missing)}"
+        detail = f"may not change the kit's projects ({OTHERS_POLICY}): {names(sorted(missing))}"
         request = {"roles": missing, "policy": arn}
         yield PlanStep("change", "roles", f"{counted(len(missing), 'role')} {what}", detail, request)
     elif roles:
@@ -281,7 +281,7 @@ def plan(home: Connection, settings: Settings) -> tuple[PlanStep, ...]:
     steps = []
     if settings.publishing.to != "s3":
         missing = incomplete(home.client("iam"))
-        made = ", ".join(role.name.removeprefix(PREFIX).removesuffix("Role") for role in missing)
+        made = names(role.name for role in missing)
         what, detail = f"{PREFIX}…Role in {home.account}", f"as SageMaker's console makes them: {made}"
         step = PlanStep("create", "roles", f"{counted(len(missing), 'role')} {what}", detail, {"roles": missing})
         steps.append(step if missing else PlanStep("keep", "roles", what))
