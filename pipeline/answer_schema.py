@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from pipeline.documents import Rule, is_real, named, problem, shown
+from pipeline.documents import Rule, is_real, named, problem, shown, unknown
 
 TYPES: dict[str, Callable[[Any], bool]] = {
     "number": lambda value: isinstance(value, int | float) and not isinstance(value, bool),
@@ -52,8 +52,7 @@ def problems_of(schema: Mapping[str, Any], where: str) -> list[str]:
     problems: list[str] = []
     if not schema:
         problems.append(f"{where} is empty: write what an answer must be, such as {KEYWORDS['items'].example}")
-    for key in sorted(set(schema) - set(KEYWORDS)):
-        problems.append(f"{where}: unknown keyword {named(key)}. Known are {', '.join(KEYWORDS)}")
+    problems += unknown(f"{where}.", schema, KEYWORDS)
     broken = (problem(f"{where}.{key}", schema[key], rule) for key, rule in KEYWORDS.items() if key in schema)
     problems += filter(None, broken)
     if problems:

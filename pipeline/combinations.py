@@ -86,7 +86,8 @@ def problems(file: str, given: Mapping[str, str], declared: Mapping[str, Declare
         *serverless(values), *instances(values), *machines(values), *asynchronous(values), *traffic(values),
         *network(values), *without_effect(values, effective({}, declared)),
     )  # fmt: skip
-    return [f"{file}: Parameters.{name} is {shown(values[name])}: {rule}" for name, rule in rules]
+    alone = {name for name in given if given[name] != values.get(name)}  # wrong by itself, and named so already
+    return [f"{file}: Parameters.{name} is {shown(values[name])}: {rule}" for name, rule in rules if name not in alone]
 
 
 def complete(declared: Mapping[str, Declared]) -> bool:
@@ -113,7 +114,7 @@ def instances(values: Mapping[str, str]) -> Broken:
     if kind not in instance_types():
         family = kind.rpartition(".")[0]
         sizes = sorted(known for known in instance_types() if known.rpartition(".")[0] == family)
-        such = ", ".join(sizes) if sizes else "ml.m5.large"
+        such = ", ".join(f'"{size}"' for size in sizes or ("ml.m5.large",))
         yield "InstanceType", f"SageMaker hosting has no such instance type. Write one that it has, such as {such}"
     if most and kind.startswith(BURSTABLE):
         yield (
@@ -124,7 +125,7 @@ def instances(values: Mapping[str, str]) -> Broken:
     if most and least > most:
         yield (
             "InitialInstanceCount",
-            f"more instances at the start than autoscaling may have. Write a number up to MaximumInstanceCount, {most}",
+            f'more instances at the start than autoscaling may have. Write at most MaximumInstanceCount, "{most}"',
         )
 
 
@@ -142,7 +143,7 @@ def machines(values: Mapping[str, str]) -> Broken:
         if word in image and not fits.match(kind):
             yield (
                 "InferenceAmiVersion",
-                f'{kind} has no accelerator of this machine image. Write "", or another type, such as {example}',
+                f'{kind} has no accelerator of this machine image. Write "", or another type, such as "{example}"',
             )
 
 
@@ -164,7 +165,7 @@ def traffic(values: Mapping[str, str]) -> Broken:
     if values["InitialInstanceCount"] == "1":
         yield (
             "InitialInstanceCount",
-            f"{kind} moves the traffic of at most half the instances first. Write 2 or more, or ALL_AT_ONCE as "
+            f'{kind} moves the traffic of at most half the instances first. Write "2" or more, or "ALL_AT_ONCE" as '
             "TrafficRoutingType",
         )
     part, bake = int(values["TrafficStepPercentage"]), int(values["BakeSeconds"])

@@ -8,8 +8,9 @@ from __future__ import annotations
 import json
 import math
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
@@ -113,6 +114,32 @@ def named(key: str) -> str:
 def problem(place: str, value: Any, rule: Rule) -> str:
     """What a value breaks; "" for nothing."""
     return "" if rule.holds(value) else f"{place} is {shown(value)}: write {rule.words}, such as {rule.example}"
+
+
+def unknown(prefix: str, given: Mapping[str, Any], known: Iterable[str]) -> list[str]:
+    """What is wrong with the keys of an object that nothing reads. prefix: what stands before a key in its path"""
+    names = list(known)
+    return [
+        f"{prefix}{named(key)} is {shown(value)}: no such key is known. Write one of {', '.join(names)}, such as "
+        f"{nearest(key, names)}"
+        for key, value in given.items()
+        if key not in names
+    ]
+
+
+def missing(prefix: str, given: Mapping[str, Any], rules: Mapping[str, Rule]) -> list[str]:
+    """What is wrong with an object that lacks keys. rules: of the keys that it needs; prefix: as for unknown()"""
+    return [
+        f"{prefix}{key} is missing: write {rule.words}, such as {rule.example}"
+        for key, rule in rules.items()
+        if key not in given
+    ]
+
+
+def nearest(key: str, names: Iterable[str]) -> str:
+    """The name that a key with a typing error may stand for, else the first; in quotes."""
+    listing = list(names)
+    return f'"{(get_close_matches(key[:SHOWN], listing, 1) or listing)[0]}"'
 
 
 def listed(problems: list[str]) -> str:

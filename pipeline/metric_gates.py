@@ -19,10 +19,11 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from pipeline.console import UserError, hidden, one_line
-from pipeline.documents import VERSION, Rule, is_real, is_text, named, problem, shown
+from pipeline.documents import VERSION, Rule, is_real, is_text, missing, named, problem, shown, unknown
 
 FILE, KEY = "prod-config.json", "gates"
 MOST = 50  # metrics
+EXAMPLE = '{"validation:merror": {"goal": "minimize", "bound": 0.1}}'
 LARGEST = 1e300
 MINIMIZE, MAXIMIZE = "minimize", "maximize"
 NUMBER = Rule(lambda value: is_real(value, -LARGEST, LARGEST), "a number", "0.1")
@@ -104,34 +105,41 @@ def problems_of(file: str, config: Mapping[str, Any]) -> Iterator[str]:
         return
     given = config[KEY]
     if file != FILE:
-        yield f"{file}: {KEY} belongs into {FILE}: a version passes it before staging"
+        yield (
+            f"{file}: {KEY} is {shown(given)}: a version passes its gates before staging. Take it out, and write one "
+            f'"{KEY}" into {FILE}, such as {{"metrics": {{}}}}'
+        )
     elif not isinstance(given, dict):
         yield f'{file}: {KEY} is {shown(given)}: write an object, such as {{"metrics": {{}}}}'
     else:
-        yield from (f"{file}: {KEY}: unknown key {named(key)}" for key in given if key not in ("metrics", "override"))
+        yield from unknown(f"{file}: {KEY}.", given, ("metrics", "override"))
         yield from of_metrics(f"{file}: {KEY}.metrics", given.get("metrics", {}))
         if "override" in given:
-            yield from of_object(f"{file}: {KEY}.override", given["override"], OF_OVERRIDE, tuple(OF_OVERRIDE))
+            yield from of_object(f"{file}: {KEY}.override", given["override"], OF_OVERRIDE, OF_OVERRIDE)
 
 
 def of_metrics(place: str, given: Any) -> Iterator[str]:
     if not isinstance(given, dict):
-        yield f"{place} is {shown(given)}: write an object with the names of metrics"
+        yield f"{place} is {shown(given)}: write an object with the names of metrics, such as {EXAMPLE}"
         return
     if len(given) > MOST:
-        yield f"{place} has {len(given):,} metrics, and at most {MOST} are compared"
+        yield f"{place} is an object with {len(given):,} metrics: write at most {MOST}, such as {EXAMPLE} alone"
     for name, one in given.items():
         if not is_seen(name, 128):  # the key of a version's metadata (SageMaker API Reference, CreateModelPackage)
-            yield f"{place} has the key {shown(name)}: write the name of a metric, of 1 to 128 characters"
-        yield from of_object(f"{place}.{named(name)}", one, OF_METRIC, ("goal",))
+            yield (
+                f"{place}.{named(name)} is {shown(one)}: write the name of a metric, of 1 to 128 characters on one "
+                f"line, such as {EXAMPLE}"
+            )
+        yield from of_object(f"{place}.{named(name)}", one, OF_METRIC, {"goal": OF_METRIC["goal"]})
 
 
-def of_object(place: str, given: Any, rules: Mapping[str, Rule], needed: tuple[str, ...]) -> Iterator[str]:
+def of_object(place: str, given: Any, rules: Mapping[str, Rule], needed: Mapping[str, Rule]) -> Iterator[str]:
     if not isinstance(given, dict):
-        yield f"{place} is {shown(given)}: write an object with {', '.join(needed)}"
+        example = ", ".join(f'"{key}": {rule.example}' for key, rule in needed.items())
+        yield f"{place} is {shown(given)}: write an object with {', '.join(needed)}, such as {{{example}}}"
         return
-    yield from (f"{place} has no {key}: write {rules[key].example}" for key in needed if key not in given)
-    yield from (f"{place}: unknown key {named(key)}" for key in given if key not in rules)
+    yield from missing(f"{place}.", given, needed)
+    yield from unknown(f"{place}.", given, rules)
     found = (problem(f"{place}.{key}", given[key], rule) for key, rule in rules.items() if key in given)
     yield from filter(None, found)
 

@@ -36,7 +36,7 @@ class Declared:
         """From its Description; else the first value that is allowed, or the default."""
         found = re.search(r"e\.g\. ([^ ]*[^ .,])", self.members.get("Description", ""))
         first = (*self.allowed, self.members.get("Default", ""))[0]
-        return f'"{found[1] if found and not self.allowed else first}"'
+        return f'"{found[1] if found and not self.rule(found[1]) else first}"'
 
     def rule(self, value: str) -> str:
         """The rule that a value breaks, in words; "" for none."""

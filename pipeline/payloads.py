@@ -34,10 +34,11 @@ from pipeline.documents import (
     is_real,
     is_text,
     listed,
-    named,
+    missing,
     problem,
     read_document,
     shown,
+    unknown,
 )
 
 GOLDEN = Path("tests/golden-payloads.json")  # in the deploy repository
@@ -176,11 +177,11 @@ def read_golden(file: Path) -> Golden:
     items = document.get("payloads")
     if items in (None, []):
         raise UserError(f"{file} holds no payloads: without any, nothing is tested")
-    problems = [f"unknown key {named(key)}" for key in document if key not in {*TOP, "payloads"}]
+    problems = unknown("", document, (*TOP, "payloads"))
     problems += filter(None, (problem(key, document[key], rule) for key, rule in TOP.items() if key in document))
     latency = document.get("latency")
     if isinstance(latency, dict):
-        problems += [f"latency: unknown key {named(key)}" for key in latency if key not in OF_LATENCY]
+        problems += unknown("latency.", latency, OF_LATENCY)
         broken = (problem(f"latency.{key}", latency[key], rule) for key, rule in OF_LATENCY.items() if key in latency)
         problems += filter(None, broken)
     if not isinstance(items, list):
@@ -224,8 +225,8 @@ def problems_of(items: list[Any]) -> list[str]:
         if not isinstance(item, dict):
             problems.append(f"{where} is {shown(item)}: write an object with {', '.join(REQUIRED)}, expected")
             continue
-        problems += [f"{where} has no {key}" for key in sorted(set(REQUIRED) - set(item))]
-        problems += [f"{where}: unknown key {named(key)}" for key in item if key not in FIELDS]
+        problems += missing(f"{where}.", item, REQUIRED)
+        problems += unknown(f"{where}.", item, FIELDS)
         broken = [*filter(None, (problem(f"{where}.{key}", item[key], r) for key, r in FIELDS.items() if key in item))]
         problems += broken or beyond(item, where)
         name = item.get("name")

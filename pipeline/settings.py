@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from pipeline import combinations, metric_gates
 from pipeline.console import UserError
-from pipeline.documents import is_text, listed, named, read_document, shown
+from pipeline.documents import Rule, is_text, listed, named, nearest, problem, read_document, shown, unknown
 from pipeline.parameters import Declared, declared_parameters, value_problem
 
 if TYPE_CHECKING:
@@ -32,7 +32,10 @@ WRITTEN_HERE = (
     "CopyModelPackageNames", "SageMakerExecutionRoleName", "Release", "KeepInstanceCount", "BundleVersion",
 )  # fmt: skip
 REGION = re.compile(r"[a-z]{2}(-[a-z]+)+-[0-9]")
-LONGEST_SCHEMA = 200  # characters of the name of a schema
+SCHEMA = Rule(lambda value: is_text(value, 200), "the name of a file", '"./settings.schema.json"')
+PARAMETERS = Rule(
+    lambda value: isinstance(value, dict), "an object of names and texts", '{"InstanceType": "ml.m5.large"}'
+)
 LAST_APPROVED = "last-approved"
 VERSION = re.compile(r"[1-9][0-9]{0,8}")
 REJECTED = re.compile(rf"rejected-({VERSION.pattern})")  # as the event of a rejection states it (30-project.yaml)
@@ -163,18 +166,20 @@ def read_stage(
     config, problems = read_config(file)
     given = config.get("Parameters", {})
     if not isinstance(given, dict):
-        problems.append(f"{file.name}: Parameters must be an object of names and texts, not {shown(given)}")
+        problems.append(f"{file.name}: {problem('Parameters', given, PARAMETERS)}")
         given = {}
     problems += problems_of(file.name, given, known)
     regions = config.get("Regions", environment[f"{name.upper()}_REGIONS"].split(","))
-    if not isinstance(regions, list) or not all(isinstance(r, str) and REGION.fullmatch(r) for r in regions):
+    home = environment["AWS_REGION"]
+    if not isinstance(regions, list) or not regions or not all(map(is_region, regions)):
         problems.append(
-            f"{file.name}: Regions must be a list of Regions such as us-east-1, not {regions_shown(regions)}"
+            f'{file.name}: Regions is {regions_shown(regions)}: write a list of Regions, such as ["us-east-1"]'
         )
         regions = []
-    if len(set(regions) - {environment["AWS_REGION"]}) > FURTHER_REGIONS:
+    if len(further := [region for region in dict.fromkeys(regions) if region != home]) > FURTHER_REGIONS:
         problems.append(
-            f"{name}: {some(regions)} are too many Regions: {FURTHER_REGIONS} besides {environment['AWS_REGION']}"
+            f"{file.name}: Regions is {some(regions)}: write at most {FURTHER_REGIONS} Regions besides {home}, such as "
+            f"{json.dumps(further[:FURTHER_REGIONS])}"
         )
     upper = name.upper()
     return Stage(
@@ -195,13 +200,20 @@ def problems_of(file: str, given: Mapping[str, Any], known: Mapping[str, Declare
     for key, value in given.items():
         where = f"{file}: Parameters.{named(key)}"
         if key in WRITTEN_HERE:
-            problems.append(f"{where} is written by the pipeline itself; take it out")
+            problems.append(
+                f"{where} is {shown(value)}: the pipeline writes it itself. Take it out, and write settings alone, "
+                'such as "InstanceType"'
+            )
         elif key not in settings:
-            problems.append(f"{where} is no setting of 40-stage.yaml; it has {', '.join(settings)}")
-        elif isinstance(value, bool | int | float):
-            problems.append(f'{where} must be text: write "{json.dumps(value)}" instead of {json.dumps(value)}')
+            problems.append(
+                f"{where} is {shown(value)}: 40-stage.yaml has no such setting. Write one of settings.schema.json, "
+                f"such as {nearest(key, settings)}"
+            )
         elif not isinstance(value, str):
-            problems.append(f"{where} is {shown(value)}: write text, such as {known[key].example}")
+            meant = json.dumps(value)
+            same = not isinstance(value, dict | list) and not known[key].rule(meant)
+            example = f'"{meant}"' if same else known[key].example
+            problems.append(f"{where} is {shown(value)}: write text, such as {example}")
         elif wrong := value_problem(where, value, known[key]):
             problems.append(wrong)
     return problems + combinations.problems(file, given, known)
@@ -211,7 +223,11 @@ def regions_shown(regions: Any) -> str:
     """The Regions of a file in a message: those that are none."""
     if not isinstance(regions, list):
         return shown(regions)
-    return some([shown(region) for region in regions if not (isinstance(region, str) and REGION.fullmatch(region))])
+    return some([shown(region) for region in regions if not is_region(region)]) or "an empty list"
+
+
+def is_region(value: Any) -> bool:
+    return isinstance(value, str) and REGION.fullmatch(value) is not None
 
 
 def some(items: list[str], most: int = 5) -> str:
@@ -230,13 +246,10 @@ def read_config(file: Path) -> tuple[dict[str, Any], list[str]]:
         return {}, [f"{file.name} is not JSON: {error}"]
     if not isinstance(config, dict):
         return {}, [f"{file.name} must be a JSON object, not {shown(config)}"]
-    known = {"$schema", "Parameters", "Regions", metric_gates.KEY}
-    problems = [
-        f"{file.name}: {named(key)} is not known; it takes Parameters and Regions" for key in config if key not in known
-    ]
+    problems = unknown(f"{file.name}: ", config, ("Parameters", "Regions", metric_gates.KEY, "$schema"))
     problems += metric_gates.problems_of(file.name, config)
-    if not is_text(config.get("$schema", "-"), LONGEST_SCHEMA):
-        problems.append(f"{file.name}: $schema must be the name of a file, such as ./settings.schema.json")
+    if wrong := problem("$schema", config.get("$schema", "-"), SCHEMA):
+        problems.append(f"{file.name}: {wrong}")
     return config, problems
 
 

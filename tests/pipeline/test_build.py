@@ -42,10 +42,10 @@ class TheSettings(Repository):
         )
         (self.folder / "prod-config.json").write_text('{"Regions": ["nowhere"]')
         message = self.refused()
-        self.assertIn("staging-config.json: Parameters.InstanceTyp is no setting of 40-stage.yaml", message)
-        self.assertIn('Parameters.InitialInstanceCount must be text: write "1"', message)
-        self.assertIn("Parameters.SageMakerProjectName is written by the pipeline", message)
-        self.assertIn("staging-config.json: Region is not known", message)
+        self.assertIn('staging-config.json: Parameters.InstanceTyp is "', message)
+        self.assertIn('Parameters.InitialInstanceCount is 1: write text, such as "1"', message)
+        self.assertIn('Parameters.SageMakerProjectName is "y": the pipeline writes it itself', message)
+        self.assertIn("staging-config.json: Region is a list: no such key is known", message)
         self.assertIn("prod-config.json is not JSON", message)
 
     def test_regions_come_from_the_file_or_else_from_the_project(self) -> None:
@@ -54,12 +54,12 @@ class TheSettings(Repository):
         self.assertEqual(staging.regions, (REGION,))
         self.assertEqual(prod.regions, ("eu-west-1",))
         (self.folder / "prod-config.json").write_text('{"Regions": "eu-west-1"}')
-        self.assertIn("Regions must be a list", self.refused())
+        self.assertIn("write a list of Regions", self.refused())
 
     def test_a_stage_takes_three_regions_besides_the_projects_own(self) -> None:
         four = "eu-west-1,eu-west-2,eu-north-1,us-east-1"
         self.assertEqual(len(self.settings(PROD_REGIONS=four).regions), 4)
-        self.assertIn("prod: ", self.refused(PROD_REGIONS=f"{four},us-west-2"))
+        self.assertIn("write at most 3 Regions besides us-east-1", self.refused(PROD_REGIONS=f"{four},us-west-2"))
 
     def test_a_version_is_a_number(self) -> None:
         self.assertEqual(self.settings(MODEL_PACKAGE_VERSION="12").version, 12)

@@ -55,7 +55,7 @@ def test_every_mistake_of_a_file_is_named_with_path_value_rule_and_example() -> 
 def test_a_stage_takes_at_most_as_many_instances_at_the_start_as_autoscaling_may_have() -> None:
     found = only(build(**{**SCALED, "InitialInstanceCount": "4"}))
     assert 'InitialInstanceCount is "4": more instances' in found
-    assert "up to MaximumInstanceCount, 3" in found
+    assert 'at most MaximumInstanceCount, "3"' in found
 
 
 def test_autoscaling_and_a_canary_that_are_pushed_with_another_number_of_instances_begin_with_that_number() -> None:
@@ -73,7 +73,7 @@ def test_autoscaling_and_a_canary_that_are_pushed_with_another_number_of_instanc
 def test_a_canary_or_linear_update_needs_two_instances() -> None:
     for kind in ("CANARY", "LINEAR"):
         found = only(build(TrafficRoutingType=kind, InitialInstanceCount="1"))
-        assert "Write 2 or more, or ALL_AT_ONCE as TrafficRoutingType" in found
+        assert 'Write "2" or more, or "ALL_AT_ONCE" as TrafficRoutingType' in found
 
 
 @pytest.mark.parametrize("most", ["3", "0"])
@@ -193,9 +193,9 @@ def test_start_up_download_and_volume_are_settings(name: str, value: str) -> Non
 def test_an_unknown_instance_type_is_refused_on_one_line_with_those_of_its_family() -> None:
     found = only(build(InstanceType="ml.t2.huge"))
     assert 'InstanceType is "ml.t2.huge": SageMaker hosting has no such instance type' in found
-    assert "such as ml.t2.2xlarge, ml.t2.large, ml.t2.medium, ml.t2.xlarge" in found
+    assert 'such as "ml.t2.2xlarge", "ml.t2.large", "ml.t2.medium", "ml.t2.xlarge"' in found
     assert "\n" not in found
-    assert "such as ml.m5.large" in only(build(InstanceType="ml.n5.large"))
+    assert 'such as "ml.m5.large"' in only(build(InstanceType="ml.n5.large"))
 
 
 def test_an_asynchronous_endpoint_needs_a_place_for_its_answers_and_no_other_takes_one() -> None:
@@ -306,8 +306,8 @@ def test_every_setting_has_a_value_that_counts() -> None:
     [
         ("ml.g5.2xlarge", "VolumeSizeInGB", "256", 'has a disk of its own, and SageMaker adds no volume. Write ""'),
         ("ml.m5d.large", "VolumeKmsKeyId", "alias/models", "has a disk of its own"),
-        ("ml.m5.large", "InferenceAmiVersion", "al2-ami-sagemaker-inference-gpu-3-1", "such as ml.g5.xlarge"),
-        ("ml.g5.2xlarge", "InferenceAmiVersion", "al2-ami-sagemaker-inference-neuron-2", "such as ml.inf2.xlarge"),
+        ("ml.m5.large", "InferenceAmiVersion", "al2-ami-sagemaker-inference-gpu-3-1", 'such as "ml.g5.xlarge"'),
+        ("ml.g5.2xlarge", "InferenceAmiVersion", "al2-ami-sagemaker-inference-neuron-2", 'such as "ml.inf2.xlarge"'),
     ],
 )
 def test_what_an_instance_type_excludes_is_refused(kind: str, name: str, value: str, why: str) -> None:

@@ -72,13 +72,13 @@ def test_a_file_that_is_no_json_is_refused_with_the_reason(tmp_path: Path, conte
         ({"payloads": [{**GOOD, "tolerance": "2 %"}]}, 'payloads[0].tolerance is "2 %": write a number from 0, such'),
         ({"payloads": [{**GOOD, "tolerance": True}]}, "payloads[0].tolerance is true: write a number from 0"),
         ({"payloads": [{**GOOD, "max_latency_ms": 0}]}, "payloads[0].max_latency_ms is 0: write milliseconds from 1"),
-        ({"payloads": [{**GOOD, "weight": 1}]}, "payloads[0]: unknown key weight"),
-        ({"payloads": [{"name": "n"}]}, "payloads[0] has no body; payloads[0] has no content_type"),
+        ({"payloads": [{**GOOD, "weight": 1}]}, "payloads[0].weight is 1: no such key is known"),
+        ({"payloads": [{"name": "n"}]}, "payloads[0].content_type is missing: write a content type"),
         ({"payloads": [GOOD, GOOD]}, 'payloads[1]: the name "n" is there twice'),
         ({"tolerance": None, "payloads": [GOOD]}, "tolerance is null: write a number from 0, such as 0.01"),
         ({"tolerance": -1, "payloads": [GOOD]}, "tolerance is -1: write a number from 0, such as 0.01"),
         ({"max_latency_ms": 60_001, "payloads": [GOOD]}, "max_latency_ms is 60001: write milliseconds from 1 to 60000"),
-        ({"tolerence": 1, "payloads": [GOOD]}, "unknown key tolerence"),
+        ({"tolerence": 1, "payloads": [GOOD]}, "tolerence is 1: no such key is known. Write one of model, tolerance"),
         ({"payloads": [GOOD] * 1001}, "payloads has 1,001 entries, and at most 1,000 are sent"),
         ({"payloads": [7] * 30}, "payloads[19] is 7: write an object with name, content_type, body, expected; and 10"),
     ],
@@ -121,19 +121,19 @@ def settings(folder: Path, staging: bytes) -> str:
     [
         (None, "staging-config.json must be a JSON object, not null"),
         ([], "staging-config.json must be a JSON object, not a list"),
-        ({"Parameters": None}, "Parameters must be an object of names and texts, not null"),
-        ({"Parameters": []}, "Parameters must be an object of names and texts, not a list"),
-        ({"Regions": None}, "Regions must be a list of Regions such as us-east-1, not null"),
-        ({"Regions": "eu-west-1"}, 'Regions must be a list of Regions such as us-east-1, not "eu-west-1"'),
-        ({"Regions": ["eu-west-1", 7, [[]]]}, "Regions must be a list of Regions such as us-east-1, not 7, a list"),
-        ({"Regions": ["eu-west-١"]}, r'such as us-east-1, not "eu-west-\u0661"'),
-        ({"Parameters": {"InitialInstanceCount": 2}}, 'must be text: write "2" instead of 2'),
+        ({"Parameters": None}, 'Parameters is null: write an object of names and texts, such as {"Inst'),
+        ({"Parameters": []}, "Parameters is a list: write an object of names and texts"),
+        ({"Regions": None}, 'Regions is null: write a list of Regions, such as ["us-east-1"]'),
+        ({"Regions": "eu-west-1"}, 'Regions is "eu-west-1": write a list of Regions'),
+        ({"Regions": ["eu-west-1", 7, [[]]]}, "Regions is 7, a list: write a list of Regions"),
+        ({"Regions": ["eu-west-١"]}, r'Regions is "eu-west-\u0661": write a list'),
+        ({"Parameters": {"InitialInstanceCount": 2}}, 'InitialInstanceCount is 2: write text, such as "2"'),
         ({"Parameters": {"InitialInstanceCount": None}}, 'InitialInstanceCount is null: write text, such as "2"'),
         ({"Parameters": {"InitialInstanceCount": {"a": 1}}}, "InitialInstanceCount is an object: write text"),
         ({"Parameters": {"InitialInstanceCount": "²"}}, r'is "\u00b2": write a whole number from 1, such as "2"'),
-        ({"Parameters": {"StageName": "prod"}}, "Parameters.StageName is written by the pipeline itself; take it out"),
-        ({"Parameters": {"a\nb": "x"}}, r'Parameters."a\nb" is no setting of 40-stage.yaml; it has'),
-        ({"Region": []}, "staging-config.json: Region is not known; it takes Parameters and Regions"),
+        ({"Parameters": {"StageName": "prod"}}, 'Parameters.StageName is "prod": the pipeline writes it itself'),
+        ({"Parameters": {"a\nb": "x"}}, r'Parameters."a\nb" is "x": 40-stage.yaml has no such'),
+        ({"Region": []}, "staging-config.json: Region is a list: no such key is known. Write one of Parameters, R"),
     ],
 )
 def test_a_mistake_in_a_configuration_file_is_reported_with_its_place(
@@ -145,4 +145,5 @@ def test_a_mistake_in_a_configuration_file_is_reported_with_its_place(
 @pytest.mark.parametrize("schema", ["x" * 201, 7, ""])
 def test_the_name_of_the_schema_is_a_short_text(tmp_path: Path, schema: Any) -> None:
     said = settings(tmp_path, json.dumps({"$schema": schema, "Parameters": {}}).encode())
-    assert "staging-config.json: $schema must be the name of a file" in said
+    assert "staging-config.json: $schema is " in said
+    assert 'write the name of a file, such as "./settings.schema.json"' in said

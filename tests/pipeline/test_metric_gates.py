@@ -83,23 +83,26 @@ GOAL = {"goal": "minimize"}
     [
         (None, "gates is null: write an object"),
         ([], "gates is a list: write an object"),
-        ({"metric": {}}, "gates: unknown key metric"),
+        ({"metric": {}}, "gates.metric is an object: no such key is known"),
         ({"metrics": []}, "gates.metrics is a list: write an object with the names of metrics"),
         ({"metrics": {"auc": 0.9}}, "gates.metrics.auc is 0.9: write an object with goal"),
-        ({"metrics": {"auc": {}}}, 'gates.metrics.auc has no goal: write "minimize"'),
+        ({"metrics": {"auc": {}}}, "gates.metrics.auc.goal is missing: write minimize or maximize"),
         ({"metrics": {"auc": {"goal": "up"}}}, 'gates.metrics.auc.goal is "up": write minimize or maximize'),
         ({"metrics": {"auc": {**GOAL, "bound": "0.9"}}}, 'gates.metrics.auc.bound is "0.9": write a number'),
         ({"metrics": {"auc": {**GOAL, "bound": True}}}, "gates.metrics.auc.bound is true: write a number"),
         ({"metrics": {"auc": {**GOAL, "worse_by": -1}}}, "gates.metrics.auc.worse_by is -1: write a number from 0"),
-        ({"metrics": {"auc": {**GOAL, "limit": 1}}}, "gates.metrics.auc: unknown key limit"),
-        ({"metrics": {"": GOAL}}, 'gates.metrics has the key "": write the name of a metric'),
-        ({"metrics": {str(n): GOAL for n in range(51)}}, "gates.metrics has 51 metrics, and at most 50 are compared"),
-        ({"override": {"version": 7}}, "gates.override has no reason"),
+        ({"metrics": {"auc": {**GOAL, "limit": 1}}}, "gates.metrics.auc.limit is 1: no such key is known"),
+        ({"metrics": {"": GOAL}}, 'gates.metrics."" is an object: write the name of a metric'),
+        (
+            {"metrics": {str(n): GOAL for n in range(51)}},
+            "gates.metrics is an object with 51 metrics: write at most 50",
+        ),
+        ({"override": {"version": 7}}, "gates.override.reason is missing"),
         ({"override": {"version": "7", "reason": "x"}}, 'gates.override.version is "7": write the number of a version'),
         ({"override": {"version": 7, "reason": "a\u200bb"}}, "gates.override.reason is "),
-        ({"metrics": {"au\u200bc": GOAL}}, "gates.metrics has the key "),
+        ({"metrics": {"au\u200bc": GOAL}}, 'gates.metrics."au\\u200bc" is an object'),
         ({"override": {"version": 7, "reason": "a\nb"}}, "gates.override.reason is "),
-        ({"override": {"version": 7, "reason": "x", "by": "ann"}}, "gates.override: unknown key by"),
+        ({"override": {"version": 7, "reason": "x", "by": "ann"}}, 'gates.override.by is "ann": no such key is known'),
     ],
 )
 def test_a_wrong_gate_is_refused_with_its_place(gates: Any, message: str) -> None:
@@ -110,7 +113,7 @@ def test_a_wrong_gate_is_refused_with_its_place(gates: Any, message: str) -> Non
 def test_gates_stand_in_productions_file_alone() -> None:
     assert list(problems_of("prod-config.json", {"gates": {"metrics": ERROR}})) == []
     (found,) = problems_of("staging-config.json", {"gates": {"metrics": ERROR}})
-    assert found.startswith("staging-config.json: gates belongs into prod-config.json")
+    assert found.startswith("staging-config.json: gates is an object: a version passes its gates before staging")
 
 
 def test_the_schema_that_editors_complete_with_knows_the_same_keys() -> None:

@@ -20,7 +20,7 @@ def test_the_steps_add_a_setting_that_is_seen_in_the_endpoints_configuration(tmp
     assert all(name in schema.stdout for name in ("LEAST_OUTSTANDING_REQUESTS", "PREFIX_AWARE", "RANDOM"))
     (first,) = copy.follow(failing)
     assert first.returncode == 1
-    assert "Parameters.RoutingStrategy is no setting of 40-stage.yaml" in first.stdout
+    assert "40-stage.yaml has no such setting" in first.stdout
     (promises,) = copy.follow(endpoint_only)
     assert promises.returncode == 1
     assert promises.stdout.count("FAILED") == 1

@@ -26,6 +26,8 @@ TELLING = {
     "problem",
     "value_problem",
     "image_problem",
+    "unknown",
+    "missing",
 }  # functions that answer with what is wrong
 ELLIPSIS = "…"
 
