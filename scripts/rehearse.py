@@ -8,6 +8,7 @@ examples:
   python -m scripts.rehearse --administrator self-managed
   python -m scripts.rehearse --regions us-east-1,eu-west-1
   python -m scripts.rehearse --example sklearn
+  python -m scripts.rehearse --example sklearn --build-on-push
   python -m scripts.rehearse --deploy-repository ../deploy --training-repository ../training --base ../deploy-main
   python -m scripts.rehearse --template template.yaml --seed-code build.zip=seed-code/build --approve --trust
 """
@@ -72,6 +73,11 @@ def parser() -> argparse.ArgumentParser:
         "script mode, preprocess and evaluate; also by its model's name (default: %(default)s)",
     )
     made.add_argument(
+        "--build-on-push",
+        action="store_true",
+        help="environment.yaml says builds.on_push: a push to the training repository tests, trains and registers",
+    )
+    made.add_argument(
         "--images",
         type=arguments.path,
         metavar="FILE",
@@ -108,8 +114,10 @@ def main(argv: Sequence[str] | None = None) -> int:
     args = parser().parse_args(argv)
     regions = check(args)
     if args.template:
-        if args.deploy_repository or args.training_repository:
-            raise UsageError("--template plays no story: leave --deploy-repository and --training-repository out")
+        if args.deploy_repository or args.training_repository or args.build_on_push:
+            raise UsageError(
+                "--template plays no story: leave --deploy-repository, --training-repository and --build-on-push out"
+            )
         from scripts.rehearsal.other_templates.rehearsing import rehearse  # a second, after the arguments
 
         return rehearse(args)

@@ -17,7 +17,7 @@ from localaws import places
 from scripts.kit.bundle import pack
 from scripts.kit.console import explain, paint, say
 from scripts.kit.stacks import stack as stacks
-from scripts.rehearsal import afterwards, deploying, examples, observing
+from scripts.rehearsal import afterwards, deploying, examples, observing, on_push
 from scripts.rehearsal import setting as people
 from scripts.rehearsal.playing import Chapter, Playing, StoryFailed
 from scripts.rehearsal.setting import Setting
@@ -160,6 +160,9 @@ def train(story: Playing) -> None:
     pushing.push(story)
     folder = training_repository(story)
     examples.use(story, folder)
+    if story.build_on_push:
+        on_push.train(story, folder)
+        return
     role = ("--role", story.training_role) if story.training_role else ()
     line = ("start.py", "--project", story.project_name, "--wait", "--json", *role)
     answer = story.script(story.scientist, folder, *line)

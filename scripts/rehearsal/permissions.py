@@ -7,6 +7,8 @@ rehearsal needed must have its reason in a comment on the statement, in the temp
     # Later: …            an action of a later day; tests/rehearsal/test_permissions.py rehearses it
     # Not rehearsed: …    an action that no rehearsal reaches
     # Not rehearsed (s3:GetObject, s3:PutObject): …    the same, of these actions of the statement only
+
+Above a role's first statement, the reason is for each of its statements that has none for an action.
 """
 
 from __future__ import annotations
@@ -46,6 +48,7 @@ class Reason:
 def reasons(template: str) -> dict[str, dict[str, list[Reason]]]:
     """The reasons written in a template, by logical id and Sid."""
     found: dict[str, dict[str, list[Reason]]] = {}
+    every: dict[str, list[str]] = {}  # the Sids of each logical id
     logical_id = sid = ""
     reading: list[Reason] | None = None
     for line in template.splitlines():
@@ -53,6 +56,7 @@ def reasons(template: str) -> dict[str, dict[str, list[Reason]]]:
             logical_id, sid = named.group(1), ""
         elif named := SID.match(line):
             sid = named.group(1)
+            every.setdefault(logical_id, []).append(sid)
         if written := REASON.match(line):
             kind, actions, text = written.groups()
             reading = found.setdefault(logical_id, {}).setdefault(sid, [])
@@ -62,6 +66,10 @@ def reasons(template: str) -> dict[str, dict[str, list[Reason]]]:
             reading.append(Reason(last.kind, last.actions, f"{last.text} {more.group(1)}".strip()))
         else:
             reading = None
+    for holder, statements in found.items():
+        of_all = statements.pop("", [])
+        for one in every[holder] if of_all else ():
+            statements[one] = statements.get(one, []) + of_all
     return found
 
 

@@ -59,7 +59,14 @@ def rehearse_story(args: argparse.Namespace, regions: tuple[str, ...]) -> int:
     with claimed(folder) as ours, embedded_aws(folder, args.port) as cloud:
         cloud.stand_ins = stand_ins
         story = Story(
-            cloud, folder, args.administrator, args.region, args.project, regions=regions, example=args.example
+            cloud,
+            folder,
+            args.administrator,
+            args.region,
+            args.project,
+            regions=regions,
+            example=args.example,
+            build_on_push=args.build_on_push,
         )
         if team.folders:
             story.repositories, story.changes = team, changes.compare(team, args.region, regions)

@@ -10,6 +10,7 @@ import gzip
 import hashlib
 import io
 import json
+import os
 import re
 import subprocess
 import tarfile
@@ -34,6 +35,7 @@ if TYPE_CHECKING:
     from mypy_boto3_sagemaker import SageMakerClient
 
 EVERY = 5  # of a short pipeline: every fifth row is kept for validation
+NO_REPOSITORY = "RepositoryNotFoundException"
 LONGEST_PAUSE = 10.0  # seconds between two looks at a running pipeline
 SHAPES = {  # where AWS's own API model lists the instance types of each kind of job
     "training": "TrainingInstanceType",
@@ -108,21 +110,26 @@ def upload(s3: S3Client, these: Names, folder: str, files: Files) -> None:
             ServerSideEncryption="aws:kms",
             SSEKMSKeyId=these.key,
         )
-    say(f"uploaded {len(files)} files to {folder}/")
+    say(f"uploaded {len(files)} {'file' if len(files) == 1 else 'files'} to {folder}/")
 
 
 def check_image(ecr: ECRClient, image: str) -> None:
-    """UserError where an own image is not there. Of a registry that may not be asked, SageMaker will say it."""
+    """UserError where an own image is not there. Of a registry that may not be asked, SageMaker will say it.
+
+    Asked for as SageMaker pulls it, with a right that each role that trains has.
+    """
     found = ECR_IMAGE.fullmatch(image)
     if found is None:
         raise UserError(f"{FILE}: {image} is no image of Amazon ECR")
     which: ImageIdentifierTypeDef = {"imageDigest": found["digest"]} if found["digest"] else {"imageTag": found["tag"]}
     try:
-        ecr.describe_images(registryId=found["account"], repositoryName=found["repository"], imageIds=[which])
+        answer = ecr.batch_get_image(registryId=found["account"], repositoryName=found["repository"], imageIds=[which])
     except ClientError as error:
-        if error.response["Error"]["Code"] in {"RepositoryNotFoundException", "ImageNotFoundException"}:
-            cause = error.response["Error"]["Message"]
-            raise UserError(f"{FILE}: the image {image} is not there: push it, or correct image. {cause}") from error
+        missing = [error.response["Error"]["Message"]] if error.response["Error"]["Code"] == NO_REPOSITORY else []
+    else:
+        missing = [one["failureReason"] for one in answer["failures"] if one["failureCode"] == "ImageNotFound"]
+    if missing:
+        raise UserError(f"{FILE}: the image {image} is not there: push it, or correct image. {missing[0]}")
 
 
 # -- who and what ------------------------------------------------------------------------------
@@ -144,6 +151,18 @@ def commit_of() -> str:
     return git("rev-parse", "HEAD") + ("+changes" if git("status", "--porcelain") else "")
 
 
+def author_of(made: boto3.Session, commit: str) -> str:
+    """The author of git's newest commit; in the build on a push, which has no git, CodeCommit's of this commit."""
+    if repository := os.environ.get("TRAINING_REPOSITORY"):
+        try:
+            asked = made.client("codecommit").get_commit(repositoryName=repository, commitId=commit)
+            return asked["commit"]["author"]["name"]
+        except ClientError as error:
+            say(f"the author of commit {commit} is not known: {error.response['Error']['Code']}")
+            return "none"
+    return git("log", "-1", "--format=%an")
+
+
 def plain(text: str) -> str:
     """A text as the metadata of a version take it."""
     return " ".join(UNUSUAL.sub(" ", text).split())[:256] or "none"
@@ -153,6 +172,10 @@ def instances(sagemaker: SageMakerClient) -> dict[str, list[str]]:
     """The instance types that each kind of job may have, as this boto3 knows them."""
     model = sagemaker.meta.service_model
     return {kind: list(getattr(model.shape_for(name), "enum", [])) for kind, name in SHAPES.items()}
+
+
+def account_of(made: boto3.Session) -> str:
+    return made.client("sts").get_caller_identity()["Account"]
 
 
 def caller_role(made: boto3.Session) -> str:
@@ -230,7 +253,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     arguments.add_argument("--role", help="ARN of the role that trains (default: the caller's own role)")
     arguments.add_argument("--instances", type=int, default=1, help="how many instances train (default 1)")
     arguments.add_argument("--commit", help="kept with the version (default: the commit that git has checked out)")
-    arguments.add_argument("--author", help="kept with the version (default: the author of git's newest commit)")
+    arguments.add_argument("--author", help="kept with the version (default: the commit's author)")
     arguments.add_argument("--on-push", action="store_true", help="as the build on a push: a pipeline of its own")
     arguments.add_argument("--check", action="store_true", help="check the model, its data and its steps, then end")
     arguments.add_argument("--wait", action="store_true", help="wait until the version is registered")
@@ -238,12 +261,12 @@ def main(argv: Sequence[str] | None = None) -> int:
     made, project = session(args), read()
     sagemaker = made.client("sagemaker")
     table = check(project, made.region_name, instances(sagemaker))
-    account = made.client("sts").get_caller_identity()["Account"]
     if project.framework == "container":
-        check_image(made.client("ecr"), image_of(account, made.region_name, project))
+        check_image(made.client("ecr"), image_of(account_of(made), made.region_name, project))
     say(f"{project.name}: {len(table.rows)} rows of {project.data}, {len(project.features)} features: nothing is wrong")
     if args.check:
         return 0
+    account = account_of(made)
     data, code = data_files(project, table), code_files(project)
     data_hash = hash_of(data)
     these = names(
@@ -260,12 +283,13 @@ def main(argv: Sequence[str] | None = None) -> int:
     if code:
         upload(made.client("s3"), these, these.code, code)
     put_pipeline(sagemaker, these, project)
+    commit = args.commit or commit_of()
     values = {
         "TrainingInstanceCount": str(args.instances),
         "DataUrl": these.data,
         "DataHash": f"sha256:{data_hash}",
-        "Commit": plain(args.commit or commit_of()),
-        "Author": plain(args.author or git("log", "-1", "--format=%an")),
+        "Commit": plain(commit),
+        "Author": plain(args.author or author_of(made, commit)),
     }
     execution = sagemaker.start_pipeline_execution(  # type: ignore[call-arg]  # botocore adds the ClientRequestToken
         PipelineName=these.pipeline,

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from scripts import rehearse
-from scripts.rehearsal import record, story_command
+from scripts.rehearsal import chapters, on_push, record, story_command
 from scripts.rehearsal.story import Story, StoryFailed
 from tests.support import ROOT
 
@@ -39,6 +39,30 @@ def typed(tree: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
 def test_an_example_is_called_by_its_framework_or_by_its_model() -> None:
     named = [rehearse.parser().parse_args(["--example", name]).example for name in ("sklearn", "penguins", "iris")]
     assert named == ["sklearn", "sklearn", "iris"]
+
+
+def test_a_build_on_a_push_is_asked_for_in_the_environment_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def play(story: Story, until: str | None, names: list[str]) -> None:
+        chapters.organization(story)
+        assert "builds: {on_push: true}" in story.environment_path.read_text()
+        raise StoryFailed("seen")
+
+    monkeypatch.setattr(story_command, "play", play)
+    assert rehearse.main(["--folder", str(tmp_path), "--build-on-push"]) == 1
+    assert json.loads((tmp_path / "summary.json").read_text())["failure"]["message"] == "seen"
+
+
+def test_what_is_pushed_for_the_first_example_is_one_description() -> None:
+    before = (ROOT / "seed-code/model-build/project.toml").read_text()
+    lines = zip(before.splitlines(), on_push.changed(before).splitlines(), strict=True)
+    assert [(old, new.split("#")[0].strip()) for old, new in lines if old != new] == [
+        (
+            'description = "Iris species from four lengths, XGBoost"  # of every version that is registered',
+            'description = "Iris species from four lengths, XGBoost, trained on a push"',
+        )
+    ]
 
 
 @pytest.mark.slow

@@ -7,7 +7,6 @@ as the role of the build, in a build of the project, or in a job that the build 
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Callable, Iterator
 from functools import partial
 from typing import Any
@@ -16,11 +15,12 @@ import pytest
 
 from localaws.cloud import Session
 from scripts.kit.names import SCIENTIST_POLICY, bundle_bucket
+from scripts.rehearsal import on_push
 from scripts.rehearsal.embedded import embedded_aws
 from scripts.rehearsal.permissions import read_requests, uses
 from tests.support.attacks import bucket_policy, build_session, check_denied, managed_policy, trust_policy
 from tests.support.installation import Installation
-from tests.support.training_build import EMPTY, POLICY, ROLE, TEST, World
+from tests.support.training_build import EMPTY, POLICY, ROLE, TEST, World, full_pipeline, own, pipeline_of, quiet
 from tests.support.two_projects import KIT, granting, open_condition
 
 
@@ -48,23 +48,25 @@ def test_a_build_whose_test_fails_registers_nothing_and_says_which_command_faile
     assert world.versions() == []
 
 
-def test_a_push_trains_and_registers_a_version_that_waits_for_approval(world: World) -> None:
-    execution = world.push(**{"tests/test_team.py": TEST.format(True), "project.toml": full_pipeline(world)})
-    assert execution["status"] == "Succeeded", world.failure(execution["pipelineExecutionId"])
-    assert execution["trigger"]["triggerType"] == "StartPipelineExecution"
-    (version,) = world.versions()
-    assert (version["ModelPackageArn"], version["ModelApprovalStatus"]) == (world.version, "PendingManualApproval")
+def test_status_says_what_failed_in_the_newest_push(world: World) -> None:
+    (found,) = json.loads(world.kit.command("status", "--project", "iris", "--json")[0])["projects"]
+    assert (found["training"]["name"], found["training"]["status"]) == ("Train", "Failed")
+    assert "command: python -m pytest tests" in found["training"]["why"]
+    assert "\nbuild on a push    -        Failed" in world.kit.command("status", "--project", "iris")[0]
+
+
+def test_a_push_registers_a_version_that_waits_for_approval(world: World, capsys: pytest.CaptureFixture[str]) -> None:
+    """Followed by the chapter of `make rehearse ARGS=--build-on-push`."""
+    commit = world.commit(**{"tests/test_team.py": TEST.format(True), "project.toml": full_pipeline(world)})
+    on_push.follow(world.story)
+    assert world.story.model_package_arn == world.version
+    assert f"commit {commit[:7]}, whose author is Grace Hopper, was tested and trained with" in capsys.readouterr().err
+    assert world.executions()[0]["trigger"]["triggerType"] == "StartPipelineExecution"
+    assert [one["ModelApprovalStatus"] for one in world.versions()] == ["PendingManualApproval"]
     package = world.root.client("sagemaker").describe_model_package(ModelPackageName=world.version)
-    assert package["CustomerMetadataProperties"]["commit"] == execution["sourceRevisions"][0]["revisionId"]
+    assert package["CustomerMetadataProperties"].items() >= {"commit": commit, "author": "Grace Hopper"}.items()
     (container,) = package["InferenceSpecification"]["Containers"]
     assert container["ModelDataUrl"].startswith(f"s3://{world.models}/{world.project}/models/on-push/")
-
-
-def full_pipeline(world: World) -> str:
-    """project.toml with the pipeline of all steps for iris."""
-    text = (world.kit.tree / "seed-code/model-build/project.toml").read_text()
-    text = text.replace('pipeline = "short"', 'pipeline = "full"', 1)
-    return re.sub(r'("(validation|train):.*\n)+', "accuracy = { goal = 'maximize', bound = 0.8 }\n", text, count=1)
 
 
 def test_a_push_to_the_training_repository_deploys_nothing(world: World) -> None:
@@ -94,17 +96,6 @@ def test_every_right_of_the_build_is_needed(world: World) -> None:
 
 NOTHING_ALLOWS = "no identity-based policy allows"
 WHO = pytest.mark.parametrize("who", ["build", "job"])
-
-
-def own(world: World, who: str) -> Session:
-    session: Session = getattr(world, who)
-    return session
-
-
-def quiet(world: World) -> None:
-    """What a wider policy lets through starts no pipeline: that is another test's."""
-    for rule in ("approved", "pushed"):
-        world.root.client("events").disable_rule(Name=f"sagemaker-multi-account-{rule}")
 
 
 @WHO
@@ -195,6 +186,21 @@ def test_a_build_that_reads_manifests_or_another_projects_input_is_refused(world
     check_denied(lambda: read(stranger, keys["TrainingOu"]), "OnlyOwnBuilds")
     with bucket_policy(world.root, world.artifacts).without("OnlyOwnBuilds"):
         assert read(stranger, keys["TrainingOu"])
+
+
+def test_a_build_that_looks_at_another_projects_commits_is_refused(world: World) -> None:
+    def look(session: Session) -> Any:
+        commit, name = (
+            world.executions()[0]["sourceRevisions"][0]["revisionId"],
+            f"sagemaker-{world.project}-modelbuild",
+        )
+        return session.client("codecommit").get_commit(repositoryName=name, commitId=commit)
+
+    assert look(world.build)
+    for stranger in (build_session(world.story, ROLE, "sagemaker-payroll-p-2-train"), world.job):
+        check_denied(partial(look, stranger), "SeeWhoPushed")
+        with world.policy.changed("SeeWhoPushed", open_condition):
+            assert look(stranger)
 
 
 def test_a_build_that_writes_into_the_gates_log_is_refused(world: World) -> None:
@@ -295,11 +301,6 @@ def test_a_build_that_enters_a_testers_role_is_refused_twice(world: World, stage
 
 
 # -- and with SageMaker's pipelines ------------------------------------------------------------
-
-
-def pipeline_of(world: World, name: str, tags: list[dict[str, str]], role: str) -> str:
-    world.root.client("sagemaker").create_pipeline(PipelineName=name, PipelineDefinition=EMPTY, RoleArn=role, Tags=tags)
-    return name
 
 
 def test_a_build_that_starts_a_data_scientists_pipeline_with_other_code_is_refused(world: World) -> None:

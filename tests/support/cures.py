@@ -122,6 +122,7 @@ WORDS = frozenset(
         "stack-sets-role-gaps", "stack-sets-role-missing", "stage-regions", "stage-stack-failed", "stage-stray",
         "starter-missing", "studio-role-missing",
         "target-closed", "target-role-path", "template-changed", "template-role-missing", "template-role-pass",
+        "training-failed", "training-pipeline-missing",
         "unit-empty",
         "unit-management-account", "unit-missing", "unit-own-account", "unit-suspended", "units-overlap",
         "version-artifact-key", "version-artifact-missing", "version-artifact-shared", "version-image",
@@ -165,4 +166,5 @@ NOT_PLAYED = {
     "quota-stack-instances": QUOTA,
     "quota-stack-sets": QUOTA,
     "quota-training": QUOTA,
+    "training-push": f"the project has no such build, its stack only says so; {UPGRADE}",
 }

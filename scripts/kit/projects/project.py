@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from scripts.kit.connect import Connection, pages
@@ -22,11 +22,15 @@ GONE = {"DeleteCompleted"}
 
 @dataclass(frozen=True)
 class Project:
-    """A project of the kit; status: SageMaker's, or "" where only its stages' stacks are left."""
+    """A project of the kit; status: SageMaker's, or "" where only its stages' stacks are left.
+
+    trains: whether a push to its training repository trains: it has a pipeline for that
+    """
 
     name: str
     id: str
     status: str
+    trains: bool = False
 
     @property
     def prefix(self) -> str:
@@ -35,6 +39,10 @@ class Project:
     @property
     def pipeline(self) -> str:
         return f"{self.prefix}-deploy"
+
+    @property
+    def training_pipeline(self) -> str:
+        return f"{self.prefix}-train"
 
     def stack(self, stage: Stage) -> str:
         """The stage's stack, and the stack set that it holds."""
@@ -58,7 +66,7 @@ def find(connection: Connection) -> list[Project]:
         project = Project(summary["ProjectName"], summary["ProjectId"], summary["ProjectStatus"])
         ours = project.pipeline in pipelines or any(project.stack(stage) in stacks for stage in Stage)
         if ours:
-            found[project.prefix] = project
+            found[project.prefix] = replace(project, trains=project.training_pipeline in pipelines)
     for stack in stacks:
         matched = STAGE_STACK.fullmatch(stack)
         if matched and f"sagemaker-{matched[1]}" not in found:

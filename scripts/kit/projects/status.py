@@ -90,16 +90,20 @@ class StageStatus:
 
 @dataclass(frozen=True)
 class ProjectStatus:
+    """training: the stage of the pipeline that a push to the training repository starts; None without one."""
+
     project: str
     id: str
     status: str
     pipeline: tuple[PipelineStageStatus, ...]
     stages: tuple[StageStatus, ...]
+    training: PipelineStageStatus | None = None
 
     @property
     def running(self) -> bool:
         """True while something runs that ends on its own, which an approval does not."""
-        stages = any(s.status in BUSY and not s.waits for s in self.pipeline)
+        shown = (*self.pipeline, self.training) if self.training else self.pipeline
+        stages = any(s.status in BUSY and not s.waits for s in shown)
         return stages or any(s.stack.endswith("_IN_PROGRESS") for s in self.stages)
 
     def as_data(self) -> dict[str, Any]:
@@ -109,9 +113,11 @@ class ProjectStatus:
 def look(connection: Connection, project: Project, looker: Looker | None = None) -> ProjectStatus:
     """looker: who may look into the target accounts"""
     outcomes = {name: outcome_of(connection, project, name) for name in Stage}
-    pipeline = pipeline_stages(connection.client("codepipeline"), project, outcomes)
+    codepipeline = connection.client("codepipeline")
+    pipeline = pipeline_stages(codepipeline, project, outcomes)
     stages = tuple(stage(connection, project, name, looker, outcomes[name]) for name in Stage)
-    return ProjectStatus(project.name, project.id, project.status or "no longer exists", pipeline, stages)
+    state = project.status or "no longer exists"
+    return ProjectStatus(project.name, project.id, state, pipeline, stages, training(codepipeline, project))
 
 
 def when(moment: Any) -> str:
@@ -129,15 +135,9 @@ def outcome_of(connection: Connection, project: Project, name: Stage) -> Outcome
 def pipeline_stages(
     codepipeline: CodePipelineClient, project: Project, outcomes: Mapping[Stage, Outcome]
 ) -> tuple[PipelineStageStatus, ...]:
-    try:
-        states = codepipeline.get_pipeline_state(name=project.pipeline)["stageStates"]
-    except ClientError as error:
-        if error.response["Error"]["Code"] == MISSING_PIPELINE:
-            return ()
-        raise
     versions: dict[str, str] = {}
     found = []
-    for state in states:
+    for state in states_of(codepipeline, project.pipeline):
         latest = state.get("latestExecution", {})
         execution = latest.get("pipelineExecutionId", "")
         if execution and execution not in versions:
@@ -145,6 +145,24 @@ def pipeline_stages(
         outcome = next((outcomes[s] for s in Stage if s.deploy_stage == state["stageName"]), None)
         found.append(pipeline_stage(state, versions.get(execution, ""), outcome))
     return tuple(found)
+
+
+def states_of(codepipeline: CodePipelineClient, pipeline: str) -> list[StageStateTypeDef]:
+    """GetPipelineState's stages; none of a pipeline that does not exist."""
+    try:
+        return codepipeline.get_pipeline_state(name=pipeline)["stageStates"]
+    except ClientError as error:
+        if error.response["Error"]["Code"] == MISSING_PIPELINE:
+            return []
+        raise
+
+
+def training(codepipeline: CodePipelineClient, project: Project) -> PipelineStageStatus | None:
+    """How the newest push to the training repository went: the stage that failed or runs, else the last one."""
+    states = states_of(codepipeline, project.training_pipeline) if project.trains else []
+    stages = [pipeline_stage(state, "") for state in states]
+    unfinished = (one for one in stages if one.status != "Succeeded")
+    return next(unfinished, stages[-1]) if stages else None
 
 
 def pipeline_stage(state: StageStateTypeDef, version: str, outcome: Outcome | None = None) -> PipelineStageStatus:
@@ -224,13 +242,12 @@ def deployed_since(codepipeline: CodePipelineClient, project: Project, name: Sta
     """Whether the stage was deployed, with nothing to change, after the update that its stack still tells of."""
     if "ROLLBACK" not in stack["StackStatus"] or "LastUpdatedTime" not in stack:
         return False
-    try:
-        states = codepipeline.get_pipeline_state(name=project.pipeline)["stageStates"]
-    except ClientError as error:
-        if error.response["Error"]["Code"] == MISSING_PIPELINE:
-            return False
-        raise
-    actions = [a for s in states for a in s["actionStates"] if a["actionName"] == name.deploy_action]
+    actions = [
+        a
+        for s in states_of(codepipeline, project.pipeline)
+        for a in s["actionStates"]
+        if a["actionName"] == name.deploy_action
+    ]
     latest = actions[0].get("latestExecution", {}) if actions else {}
     done = latest.get("lastStatusChange")
     return latest.get("status") == "Succeeded" and done is not None and done >= stack["LastUpdatedTime"]

@@ -22,6 +22,7 @@ from scripts.kit.together import together
 
 PLAIN_WIDTH = 160  # columns of a table that is not shown in a terminal
 COLUMNS = ("stage", "account", "region", "version", "endpoint", "since", "looked at", "why")
+PUSH = "build on a push"
 SAME = "the same reason"  # but for the account's id
 COLOURS = {
     "Succeeded": "green", "in service": "green", "Failed": "red", "failed": "red", "Rejected": "red", "missing": "red",
@@ -76,6 +77,8 @@ def pipeline_rows(one: ProjectStatus) -> Iterator[tuple[str, ...]]:
     for stage in one.pipeline:
         state = f"{stage.status}, waits for {stage.waits}" if stage.waits else stage.status
         yield (stage.name, stage.version or "-", state, stage.since, stage.why)
+    if push := one.training:
+        yield (PUSH, "-", push.status, push.since, push.why)
 
 
 def table(title: str, columns: Sequence[str], lines: Iterator[tuple[str, ...]]) -> Table:
@@ -93,7 +96,7 @@ def render(found: Sequence[ProjectStatus], every: bool = False) -> RenderableTyp
         title = f"{one.project} ({one.id}, {one.status})"
         parts.append(table(title, COLUMNS, rows(one, every)))
         parts.append(Text(""))
-        if one.pipeline:
+        if one.pipeline or one.training:
             parts.append(table("", ("pipeline", "version", "state", "since", "why"), pipeline_rows(one)))
             parts.append(Text(""))
     return Group(*parts)

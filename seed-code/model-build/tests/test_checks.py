@@ -201,12 +201,16 @@ def test_an_image_that_is_not_there_is_refused_and_one_that_may_not_be_looked_fo
     class Registry:
         code = "RepositoryNotFoundException"
 
-        def describe_images(self, **_: object) -> None:
-            raise ClientError({"Error": {"Code": self.code, "Message": "absent"}}, "DescribeImages")
+        def batch_get_image(self, **_: object) -> dict[str, Any]:
+            if self.code == "ImageNotFound":
+                return {"images": [], "failures": [{"failureCode": self.code, "failureReason": "absent"}]}
+            raise ClientError({"Error": {"Code": self.code, "Message": "absent"}}, "BatchGetImage")
 
     registry: Any = Registry()
-    with pytest.raises(UserError, match="team/mine:1 is not there: push it, or correct image"):
-        start.check_image(registry, "111111111111.dkr.ecr.us-east-1.amazonaws.com/team/mine:1")
+    for code in ("RepositoryNotFoundException", "ImageNotFound"):
+        registry.code = code
+        with pytest.raises(UserError, match=r"team/mine:1 is not there: push it, or correct image\. absent"):
+            start.check_image(registry, "111111111111.dkr.ecr.us-east-1.amazonaws.com/team/mine:1")
     registry.code = "AccessDeniedException"
     start.check_image(registry, "111111111111.dkr.ecr.us-east-1.amazonaws.com/team/mine:1")
 

@@ -56,9 +56,9 @@ def test_a_healthy_installation_has_no_finding_and_everything_is_checked(world: 
     assert all(line.startswith("expected: ") for line in listed)
 
 
-def test_every_one_of_the_167_checks_has_a_case() -> None:
+def test_every_one_of_the_170_checks_has_a_case() -> None:
     assert sorted(CASES) == sorted(CHECKS)
-    assert len(CHECKS) == 167
+    assert len(CHECKS) == 170
 
 
 def test_every_row_of_the_cures_is_of_a_check() -> None:

@@ -26,6 +26,7 @@ from scripts.kit.doctor.checks import (
     storage,
     studio,
     targets,
+    training,
     trusting,
     units,
 )
@@ -33,7 +34,8 @@ from scripts.kit.doctor.findings import REGISTERED, Check
 
 SUBJECTS: tuple[ModuleType, ...] = (
     organization, units, regions, data_science, storage, launch, catalog, published, studio, hosted, limits, targets,
-    self_managed, rules, projects, pipelines, endpoints, models, further, configs, could, trusting, could_target,
+    self_managed, rules, projects, pipelines, training, endpoints, models, further, configs, could, trusting,
+    could_target,
 )  # fmt: skip
 
 

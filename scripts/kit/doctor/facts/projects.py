@@ -51,11 +51,16 @@ class ProjectStage:
 
 @dataclass(frozen=True)
 class Project:
-    """described: as DescribeProject shows it."""
+    """described: as DescribeProject shows it.
+
+    training, training_build: of the build on a push, where the project is to have one
+    """
 
     described: Mapping[str, Any]
     stack: Any = UNREAD
     pipeline: Any = UNREAD
+    training: Any = UNREAD
+    training_build: Any = UNREAD
     stages: Mapping[Stage, ProjectStage] = field(default_factory=dict)
     group_policy: Any = UNREAD
     version: Any = UNREAD
@@ -89,6 +94,16 @@ class Project:
     @property
     def pipeline_name(self) -> str:
         return f"sagemaker-{self.name}-{self.id}-deploy"
+
+    @property
+    def trains(self) -> bool:
+        """Whether a push to the training repository is to train."""
+        return self.parameters.get("BuildOnPush") == "true"
+
+    @property
+    def training_name(self) -> str:
+        """Of the pipeline that a push starts, and of its build."""
+        return f"sagemaker-{self.name}-{self.id}-train"
 
     @property
     def parameters(self) -> Mapping[str, str]:
@@ -145,7 +160,19 @@ def read_project(reader: Reader, settings: Settings, product: str, name: str) ->
         group_policy=policy["ResourcePolicy"] if policy else policy,
         version=version,
     )
-    return with_artifact(reader, account, found)
+    return with_artifact(reader, account, with_training(reader, account, found))
+
+
+def with_training(reader: Reader, account: str, project: Project) -> Project:
+    """With the pipeline and the build that train on a push; None for one that does not exist."""
+    if not project.trains:
+        return project
+    name = project.training_name
+    pipeline = reader.ask(account, "codepipeline", "GetPipelineState", name=name)
+    builds = reader.ask(account, "codebuild", "BatchGetProjects", names=[name])
+    return replace(
+        project, training=pipeline, training_build=next(iter(builds["projects"]), None) if builds else builds
+    )
 
 
 def stack_name(account: str, described: Mapping[str, Any]) -> str:

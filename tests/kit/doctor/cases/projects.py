@@ -82,6 +82,35 @@ def _(world: World) -> Iterator[None]:
         yield
 
 
+@case("training-push", "--set BuildOnPush=false")
+def _(world: World) -> Iterator[None]:
+    with swapped(project_stack(world).shown, "BuildOnPush", "true"):
+        yield
+
+
+@case("training-pipeline-missing", "detect-stack-drift")
+def _(world: World) -> Iterator[None]:
+    with swapped(project_stack(world).shown, "BuildOnPush", "true"):
+        yield
+
+
+@case("training-failed", "aws codepipeline start-pipeline-execution")
+def _(world: World) -> Iterator[None]:
+    """The pipeline is one that reads a repository that does not exist, as the first push to come would find it."""
+    client, name = world.client("codepipeline"), f"sagemaker-{world.project}-train"
+    pipeline = client.get_pipeline(name=f"sagemaker-{world.project}-deploy")["pipeline"]
+    source, build = pipeline["stages"][:2]
+    source["actions"] = source["actions"][:1]
+    source["actions"][0]["configuration"]["RepositoryName"] = "gone"
+    build["actions"][0] |= {"inputArtifacts": source["actions"][0]["outputArtifacts"], "outputArtifacts": []}
+    build["actions"][0]["configuration"] = {"ProjectName": f"sagemaker-{world.project}-build"}
+    client.create_pipeline(pipeline={**pipeline, "name": name, "stages": [source, build], "variables": []})
+    world.settled()
+    with swapped(project_stack(world).shown, "BuildOnPush", "true"):
+        yield
+    client.delete_pipeline(name=name)
+
+
 @case("transition-disabled", "aws codepipeline enable-stage-transition")
 def _(world: World) -> Iterator[None]:
     client = world.client("codepipeline")
