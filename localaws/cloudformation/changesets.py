@@ -28,7 +28,7 @@ from localaws.cloudformation.requests import (
     template_body,
 )
 from localaws.cloudformation.service import cloudformation
-from localaws.cloudformation.stacks import STACK_TYPE, ChangeSet, Stack, find_stack, new_stack, stacks_of
+from localaws.cloudformation.stacks import STACK_TYPE, ChangeSet, Stack, find_stack, new_stack, now, stacks_of
 from localaws.cloudformation.steps import EXPECTED
 from localaws.cloudformation.updates import Update
 
@@ -131,6 +131,7 @@ def planned(call: Call, stack: Stack, kind: str, goal: Goal) -> ChangeSet:
         changes.with_values(change, one, goal.secrets) for change, one in zip(foreseen, shown, strict=True)
     ]
     change_set.reason = "; ".join(problem for _, problem in refused)
+    change_set.refused, change_set.planned = refused, now()
     if not refused:
         change_set.status, change_set.execution = "CREATE_COMPLETE", "AVAILABLE"
     return change_set

@@ -1,18 +1,20 @@
 """DescribeEvents: the events of a stack grouped by operation, an automatic rollback being one of its own.
 
-CloudFormation User Guide, "View stack events by operation"; API Reference, OperationEvent. The events of a change set
-are not supported.
+CloudFormation User Guide, "View stack events by operation", "Validate stack deployments" (the events of a change set);
+API Reference, OperationEvent.
 """
 
 from __future__ import annotations
 
+import uuid
 from typing import Any
 
-from awslang.errors import AwsError, NotSupported
+from awslang.errors import AwsError
 from localaws.calls import Call
+from localaws.cloudformation.changesets import find_change_set
 from localaws.cloudformation.requests import clean, page, stack_for
 from localaws.cloudformation.service import cloudformation
-from localaws.cloudformation.stacks import STACK_TYPE, Event, Operation, Stack, stacks_of
+from localaws.cloudformation.stacks import STACK_TYPE, ChangeSet, Event, Operation, Stack, stacks_of
 
 
 def last_operations(stack: Stack) -> list[dict[str, str]]:
@@ -54,24 +56,59 @@ def shown(stack: Stack, operation: Operation, event: Event) -> dict[str, Any]:
     return clean(about)
 
 
+def of_change_set(stack: Stack, change_set: ChangeSet) -> list[dict[str, Any]]:
+    """What its validation found, and how its creation ended."""
+    known: dict[str, Any] = {
+        "StackId": stack.id,
+        "OperationId": change_set.operation.id,
+        "OperationType": change_set.operation.type,
+    }
+    known["Timestamp"] = change_set.planned
+    status = "SUCCEEDED" if change_set.status == "CREATE_COMPLETE" else "FAILED"
+    times = {"StartTime": change_set.created, "EndTime": change_set.planned}
+    found: list[dict[str, Any]] = [
+        {
+            "LogicalResourceId": resource.logical_id, "PhysicalResourceId": resource.physical_id,
+            "ResourceType": resource.type, "ValidationFailureMode": "FAIL", "ValidationStatus": "FAILED",
+            "ValidationName": "PROPERTY_VALIDATION", "ValidationStatusReason": reason,
+            "ValidationPath": f"/Resources/{resource.logical_id}/Properties", "EventType": "VALIDATION_ERROR",
+        }
+        for resource, reason in change_set.refused
+    ]  # fmt: skip
+    found.append({"EventType": "STACK_EVENT", "OperationStatus": status, **times})
+    ids = [str(uuid.uuid5(uuid.NAMESPACE_OID, f"{change_set.id} {number}")) for number in range(len(found))]
+    return [{**known, "EventId": id, **event} for id, event in zip(ids, found, strict=True)]
+
+
+def has_failed(event: dict[str, Any]) -> bool:
+    return str(event.get("ResourceStatus", "")).endswith("FAILED") or event["EventType"] == "VALIDATION_ERROR"
+
+
 @cloudformation.operation("DescribeEvents")
 def describe_events(call: Call) -> dict[str, Any]:
     """The newest first."""
     params, wanted = call.params, call.params.get("OperationId")
-    if params.get("ChangeSetName"):
-        raise NotSupported("cloudformation:DescribeEvents of a change set")
-    if not (params.get("StackName") or wanted):
+    if not (params.get("StackName") or wanted or params.get("ChangeSetName")):
         raise AwsError("ValidationError", "One of ChangeSetName, OperationId or StackName must be specified")
-    known = stacks_of(call.cloud, call.account, call.region)
-    stacks = [stack_for(call)] if params.get("StackName") else list(known.by_id.values())
-    found = [
-        shown(stack, event.operation, event)
-        for stack in stacks
-        for event in list(stack.events)
-        if event.operation is not None and wanted in (None, event.operation.id)
-    ]
+    if params.get("ChangeSetName"):
+        found = of_change_set(*find_change_set(call))
+    else:
+        stacks = [stack_for(call)] if params.get("StackName") else all_stacks(call)
+        found = [event for stack in stacks for event in of_stack(stack)]
+    found = [event for event in found if wanted in (None, event["OperationId"])]
     if wanted and not found:
         raise AwsError("ValidationError", f"Operation {wanted} does not exist")
     if (params.get("Filters") or {}).get("FailedEvents"):
-        found = [event for event in found if event["ResourceStatus"].endswith("FAILED")]
+        found = [event for event in found if has_failed(event)]
     return page(call, "OperationEvents", found[::-1])
+
+
+def all_stacks(call: Call) -> list[Stack]:
+    return list(stacks_of(call.cloud, call.account, call.region).by_id.values())
+
+
+def of_stack(stack: Stack) -> list[dict[str, Any]]:
+    """The oldest first: those of its change sets that are left, and its own."""
+    planned = [event for change_set in stack.change_sets.values() for event in of_change_set(stack, change_set)]
+    own = [shown(stack, event.operation, event) for event in list(stack.events) if event.operation is not None]
+    return sorted([*planned, *own], key=lambda event: event["Timestamp"])

@@ -109,7 +109,8 @@ class Output:
 class ChangeSet:
     """A change set: what UpdateStack or CreateStack would be asked, and what it would change.
 
-    detailed: the changes with the values of the properties
+    detailed: the changes with the values of the properties; operation: its creation, of type CREATE_CHANGESET
+    refused: what its validation found, as the resource and the reason
     """
 
     id: str
@@ -124,7 +125,10 @@ class ChangeSet:
     detailed: list[dict[str, Any]] = field(default_factory=list)
     shown: dict[str, str] = field(default_factory=dict)
     created: datetime = field(default_factory=now)
+    planned: datetime = field(default_factory=now)
     goal: Any = None  # goals.Goal
+    operation: Operation = field(default_factory=lambda: Operation(new_id(), "CREATE_CHANGESET"))
+    refused: list[tuple[Resource, str]] = field(default_factory=list)
 
 
 @dataclass
@@ -206,8 +210,8 @@ class Stack:
         """A new status of the stack, with its event."""
         with self.lock:
             if kind := BEGINS.get(status):
-                forced = kind == "ROLLBACK" and reason == "User Initiated"
-                self.operations.append(Operation(new_id(), "CONTINUE_ROLLBACK" if forced else kind))
+                continued = kind == "ROLLBACK" and self.status == "UPDATE_ROLLBACK_FAILED"
+                self.operations.append(Operation(new_id(), "CONTINUE_ROLLBACK" if continued else kind))
             event = Event(
                 new_id(), now(), self.name, self.id, STACK_TYPE, status, reason, token=self.token,
                 operation=self.operation,

@@ -28,4 +28,20 @@ def test_an_update_and_its_rollback_are_two_operations(client: Any, queues: Fake
     assert {one["EventId"]: one["OperationId"] for one in listed} == ids
     assert "must be specified" in refusal(client.describe_events)
     assert "does not exist" in refusal(client.describe_events, OperationId="0" * 36)
-    assert refusal(client.describe_events, StackName="shop", ChangeSetName="x").startswith("NotSupported: ")
+    assert "does not exist" in refusal(client.describe_events, StackName="shop", ChangeSetName="x")
+
+
+def test_a_change_set_is_an_operation_with_what_its_validation_found(client: Any, queues: FakeQueues) -> None:
+    """User Guide, "Validate stack deployments"."""
+    for name, size in (("good", 1), ("wrong", "many")):
+        body = template_of({"A": queue_resource(size)})
+        client.create_change_set(StackName="shop", ChangeSetName=name, ChangeSetType="CREATE", TemplateBody=body)
+    [good] = client.describe_events(StackName="shop", ChangeSetName="good")["OperationEvents"]
+    assert (good["OperationType"], good["OperationStatus"]) == ("CREATE_CHANGESET", "SUCCEEDED")
+    ended, error = client.describe_events(StackName="shop", ChangeSetName="wrong")["OperationEvents"]
+    assert (ended["EventType"], ended["OperationStatus"]) == ("STACK_EVENT", "FAILED")
+    assert (error["EventType"], error["LogicalResourceId"]) == ("VALIDATION_ERROR", "A")
+    assert error["ValidationName"] == "PROPERTY_VALIDATION"
+    assert client.describe_events(OperationId=error["OperationId"])["OperationEvents"] == [ended, error]
+    failed = client.describe_events(OperationId=error["OperationId"], Filters={"FailedEvents": True})
+    assert failed["OperationEvents"] == [error]

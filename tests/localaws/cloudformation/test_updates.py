@@ -161,7 +161,9 @@ def test_a_rollback_that_fails_can_be_continued(client: Any, queues: FakeQueues)
     assert stack["StackStatus"] == "UPDATE_ROLLBACK_FAILED"
     queues.broken.clear()
     client.continue_update_rollback(StackName="shop")
-    assert settled_stack(client, "shop")["StackStatus"] == "UPDATE_ROLLBACK_COMPLETE"
+    stack = settled_stack(client, "shop")
+    assert stack["StackStatus"] == "UPDATE_ROLLBACK_COMPLETE"
+    assert stack["LastOperations"][0]["OperationType"] == "CONTINUE_ROLLBACK"
     assert queues.made == before
 
 
@@ -244,6 +246,7 @@ def test_an_update_that_is_cancelled_goes_back(
     queues.done.clear()
     stack = update_stack(client, before.replace('"DelaySeconds": 1', '"DelaySeconds": 2'))
     assert stack["StackStatus"] == "UPDATE_ROLLBACK_COMPLETE"
+    assert [one["OperationType"] for one in stack["LastOperations"]] == ["ROLLBACK", "UPDATE_STACK"]
     assert queues.done == ["update A", "update A"]
     assert [one["DelaySeconds"] for one in queues.made.values()] == [1, 1]
     reasons = {status: reason for name, status, reason in stack_events(client, "shop") if name == "shop"}
