@@ -96,6 +96,10 @@ class Loops:
         identifier, collection, fragment = part
         if identifier in self.template.parameters or identifier in self.template.resources or identifier in loop:
             raise self.error(f"{name}: the identifier {identifier} is in use already", here)
+        placeholders = (f"${{{identifier}}}", f"&{{{identifier}}}")
+        for key in fragment:  # "must be included within the OutputKey"; a loop within has an output key of its own
+            if not key.startswith(FOR_EACH) and not any(one in key for one in placeholders):
+                raise self.error(f"{name}: the output key {key} must include {' or '.join(placeholders)}", here)
         found: dict[str, Any] = {}
         for value in self.collection(collection, here, loop):
             self.refuse_condition_first(fragment, here)

@@ -88,7 +88,9 @@ Resources:
     ("loop", "message"),
     [
         ("[Name, [a]]", "requires an identifier, a collection and a fragment"),
-        ("[Name, [a, b], {T: {Type: AWS::SNS::Topic}}]", "makes T twice"),
+        ("[Name, [a, b], {T: {Type: AWS::SNS::Topic}}]", "the output key T must include ${Name} or &{Name}"),
+        ("[Name, [a], {T: {Type: AWS::SNS::Topic}}]", "the output key T must include ${Name} or &{Name}"),
+        ("[Name, [a-b, a.b], {'&{Name}': {Type: AWS::SNS::Topic}}]", "makes ab twice"),
         ('[Name, !GetAtt T.TopicName, {"T${Name}": {Type: AWS::SNS::Topic}}]', "cannot be made by Fn::GetAtt"),
         ('[Name, !Ref T, {"T${Name}": {Type: AWS::SNS::Topic}}]', "cannot depend on T"),
         ('[P, [a], {"T${P}": {Type: AWS::SNS::Topic}}]', "the identifier P is in use already"),
