@@ -45,7 +45,7 @@ def read_head(environ: dict[str, Any]) -> HttpRequest:
 
 @dataclass(frozen=True)
 class Place:
-    """A recognised request: service, operation, Region and caller, or why there is none."""
+    """A recognised request: service, operation, Region and caller, or why there is none; the access key's id."""
 
     service: str
     operation: str
@@ -53,6 +53,7 @@ class Place:
     caller: Principal | AwsError
     request_id: str
     http: HttpRequest
+    key: str
 
 
 @dataclass(frozen=True)
@@ -124,7 +125,8 @@ class Gateway:
     def respond_inside(self, request: HttpRequest, by: Credentials) -> intake.Answer:
         """The answer to a request from within this process: its caller is known."""
         service, region = scope_of(request)
-        return self.completed(request, self.answer(Signed(service, region, self.caller(service, by), request)))
+        signed = Signed(service, region, self.caller(service, by), request, by.access_key_id)
+        return self.completed(request, self.answer(signed))
 
     def caller(self, service: str, by: Credentials) -> Principal | AwsError:
         if self.cloud.credentials(by.access_key_id) is not by:
@@ -155,7 +157,7 @@ class Gateway:
             model, operation = wire.operation(signed.service, request)
             if caller is ANONYMOUS and signed.service != "s3" and operation.auth_type != "none":
                 caller = refusal(signed.service, "missing")
-            place = Place(signed.service, operation.name, signed.region, caller, request_id, request)
+            place = Place(signed.service, operation.name, signed.region, caller, request_id, request, signed.key)
             found = self.carry_out(
                 place,
                 lambda: wire.parse(model, operation, request),
@@ -190,7 +192,7 @@ class Gateway:
         """
         model = get_service_model(service)
         operation = model.operation_model(operation_name)
-        place = Place(service, operation_name, region, self.caller(service, by), new_id(), http)
+        place = Place(service, operation_name, region, self.caller(service, by), new_id(), http, by.access_key_id)
 
         def perform(call: Call) -> tuple[int, dict[str, str], Any]:
             handler = registry.handler_of(call)
@@ -254,6 +256,7 @@ class Gateway:
                 "principal": principal.arn if principal else "?",
                 "account": principal.account if principal else "?",
                 "region": place.region,
+                "key": place.key,
                 "status": answer[0],
                 "error": outcome,
                 **(decided or {}),

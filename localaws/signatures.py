@@ -45,12 +45,16 @@ HmacV1Query: Any = botocore.auth.HmacV1QueryAuth
 
 @dataclass(frozen=True)
 class Signed:
-    """Whose a request is: the service and Region that it is signed for, and the caller, or why it is refused."""
+    """Whose a request is: the service and Region that it is signed for, and the caller, or why it is refused.
+
+    key: the access key's id, where the signature holds
+    """
 
     service: str
     region: str
     caller: Principal | AwsError
     request: HttpRequest
+    key: str = ""
 
 
 @dataclass(frozen=True)
@@ -216,7 +220,7 @@ class Signatures:
             request = (_check_version_2 if claim.version == 2 else _check)(request, claim, known)
         except AwsError as error:
             return Signed(claim.service, claim.region, error, request)
-        return Signed(claim.service, claim.region, known.principal, request)
+        return Signed(claim.service, claim.region, known.principal, request, claim.key)
 
     def _known(self, claim: Claim) -> Credentials:
         known = self.credentials(claim.key)

@@ -7,9 +7,11 @@ import re
 import uuid
 from collections.abc import Iterator
 from datetime import UTC, datetime
+from functools import cache
 from typing import Any
 
-from awslang.errors import AwsError, NotSupported
+from awslang.errors import AwsError
+from awslang.template import schemas
 from localaws.calls import Call
 from localaws.service import Service
 from localaws.services.sagemaker.base import aware
@@ -19,6 +21,9 @@ cloudtrail = Service("cloudtrail", invalid="InvalidLookupAttributesException")
 MOST = 50
 GLOBAL = {"iam", "organizations", "account"}  # whose events are in us-east-1
 SOURCES = {"application-autoscaling": "autoscaling", "cloudwatch": "monitoring", "stepfunctions": "states"}
+# What ARNs call a service otherwise than CloudFormation, and what an ARN is of that names no kind.
+SERVICES = {"states": "stepfunctions", "catalog": "servicecatalog"}
+ONLY = {"codecommit": "Repository", "codepipeline": "Pipeline", "s3": "Bucket", "sns": "Topic", "sqs": "Queue"}
 READS = re.compile(r"(BatchGet|BatchDescribe|Describe|Get|Head|List|Lookup|Scan|Search|Simulate|Validate|Test)")
 # Data events, which the event history lacks: CloudTrail User Guide, "Logging data events".
 DATA = {
@@ -66,10 +71,7 @@ def attribute_of(params: dict[str, Any]) -> tuple[str, str] | None:
         raise AwsError("InvalidLookupAttributesException", "You can specify only one lookup attribute.")
     if not given:
         return None
-    key, value = given[0]["AttributeKey"], given[0]["AttributeValue"]
-    if key == "AccessKeyId":
-        raise NotSupported("cloudtrail:LookupEvents by AccessKeyId")
-    return key, value
+    return given[0]["AttributeKey"], given[0]["AttributeValue"]
 
 
 def fits(event: dict[str, Any], key: str, value: str) -> bool:
@@ -93,16 +95,37 @@ def events(call: Call) -> Iterator[dict[str, Any]]:
             yield shown(entry, line, call.region)
 
 
+def named_in(arn: str) -> dict[str, str]:
+    """A resource by its name and its type, as CloudFormation calls it; without the type where no such is known.
+
+    CloudTrail User Guide, "Viewing recent management events with the AWS CLI" (AWS::S3::Bucket; "When the resource
+    type cannot be determined, null is returned").
+    """
+    service, rest = arn.split(":")[2], arn.split(":", 5)[5]
+    kind = re.match("(?:([a-zA-Z-]+)[:/])?", rest)
+    word = (kind[1] if kind and kind[1] else ONLY.get(service, "")).replace("-", "").lower()
+    found = types().get((SERVICES.get(service, service), word))
+    return {"ResourceName": re.split("[:/]", rest)[-1], **({"ResourceType": found} if found else {})}
+
+
+@cache
+def types() -> dict[tuple[str, str], str]:
+    """CloudFormation's types by service and name, in lower case."""
+    split = {name: name.lower().split("::")[1:] for name in schemas.types("us-east-1")}
+    return {(parts[0], parts[1]): name for name, parts in split.items() if len(parts) == 2}
+
+
 def shown(entry: dict[str, Any], line: str, region: str) -> dict[str, Any]:
     service, operation, principal = entry["service"], entry["operation"], entry["principal"]
     moment, event_id = datetime.fromtimestamp(entry["time"], UTC), str(uuid.uuid5(uuid.NAMESPACE_OID, line))
     source = f"{SOURCES.get(service, service)}.amazonaws.com"
     resource = entry.get("resource", "")
-    named = [{"ResourceName": re.split("[:/]", resource)[-1]}] if resource.startswith("arn:") else []
+    named = [named_in(resource)] if resource.startswith("arn:") else []
+    key = {} if principal.endswith(".amazonaws.com") or not entry.get("key") else {"accessKeyId": entry["key"]}
     reads = "true" if READS.match(operation) else "false"
     whole = {
         "eventVersion": "1.11",
-        "userIdentity": {"arn": principal, "accountId": entry["account"]},
+        "userIdentity": {"arn": principal, "accountId": entry["account"], **key},
         "eventTime": moment.strftime("%Y-%m-%dT%H:%M:%SZ"),
         "eventSource": source,
         "eventName": operation,
@@ -122,6 +145,7 @@ def shown(entry: dict[str, Any], line: str, region: str) -> dict[str, Any]:
         "ReadOnly": reads,
         "EventTime": moment,
         "EventSource": source,
+        **({"AccessKeyId": key["accessKeyId"]} if key else {}),
         "Username": principal.rsplit("/", 1)[-1].rsplit(":", 1)[-1],
         "Resources": named,
         "CloudTrailEvent": json.dumps(whole),

@@ -9,6 +9,7 @@ import pytest
 from botocore.exceptions import ClientError
 
 from localaws.cloud import Cloud
+from localaws.services.cloudtrail.service import named_in
 from tests.support.authorization import REGION, A, B, allow, check_refused, session
 
 
@@ -34,6 +35,12 @@ def test_who_did_what_newest_first_without_data_events(cloud: Cloud) -> None:
     assert [event["ReadOnly"] for event in mine] == ["true", "false", "false"]
     assert json.loads(mine[0]["CloudTrailEvent"])["errorCode"] == "AuthorizationError"
     assert [event["EventName"] for event in found(**by("ResourceName", "files"))] == ["CreateBucket"]
+    assert [event["EventName"] for event in found(**by("AccessKeyId", person.credentials.access_key_id))] == [
+        "ListTopics", "CreateTopic", "CreateBucket",
+    ]  # fmt: skip
+    assert [event["EventName"] for event in found(**by("ResourceType", "AWS::S3::Bucket"))] == ["CreateBucket"]
+    role = found(**by("EventName", "CreateRole"))[0]["Resources"]
+    assert role == [{"ResourceType": "AWS::IAM::Role", "ResourceName": "person"}]
     assert {event["EventName"] for event in found(**by("EventSource", "iam.amazonaws.com"))} >= {"CreateRole"}
     assert found(**by("EventId", mine[1]["EventId"]))[0]["EventName"] == "CreateTopic"
     assert len(found(**by("EventName", "CreateTopic"))) == 1
@@ -46,13 +53,26 @@ def test_who_did_what_newest_first_without_data_events(cloud: Cloud) -> None:
 
 
 @pytest.mark.parametrize(
+    ("arn", "type"),
+    [
+        ("arn:aws:states:us-east-1:1:stateMachine:one", "AWS::StepFunctions::StateMachine"),
+        ("arn:aws:sagemaker:us-east-1:1:model-package-group/one", "AWS::SageMaker::ModelPackageGroup"),
+        ("arn:aws:sqs:us-east-1:1:one", "AWS::SQS::Queue"),
+        ("arn:aws:logs:us-east-1:1:log-group:one", "AWS::Logs::LogGroup"),
+        ("arn:aws:sagemaker:us-east-1:1:training-job/one", None),
+    ],
+)
+def test_a_resource_is_named_by_its_type(arn: str, type: str | None) -> None:
+    assert named_in(arn) == {"ResourceName": "one"} | ({"ResourceType": type} if type else {})
+
+
+@pytest.mark.parametrize(
     ("asked", "code"),
     [
         ({"LookupAttributes": [{"AttributeKey": "EventName", "AttributeValue": "a"}] * 2}, "InvalidLookupAttributes"),
         ({"StartTime": 2_000_000_000, "EndTime": 1_000_000_000}, "InvalidTimeRange"),
         ({"MaxResults": 51}, "Invalid"),
         ({"NextToken": "bogus"}, "InvalidNextToken"),
-        ({"LookupAttributes": [{"AttributeKey": "AccessKeyId", "AttributeValue": "a"}]}, "NotSupported"),
     ],
 )
 def test_what_cannot_be_looked_up(cloud: Cloud, asked: dict[str, Any], code: str) -> None:
