@@ -1,7 +1,7 @@
 """CodeCommit's pull requests: created, changed, commented, merged or closed, with their events on the bus.
 
 CodeCommit API Reference, the page of each operation; User Guide, "Working with pull requests", "Monitoring CodeCommit
-events in Amazon EventBridge". Not supported, by name: approval rules, a caller's conflict resolutions, AUTOMERGE.
+events in Amazon EventBridge". Not supported, by name: a caller's conflict resolutions, AUTOMERGE.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from awslang.errors import AwsError, NotSupported
 from localaws.calls import Call
 from localaws.cloud import new_id, refuse_unless
 from localaws.services.codecommit import merging
+from localaws.services.codecommit.approval_rules import Approvals
 from localaws.services.codecommit.service import codecommit
 from localaws.services.codecommit.state import Repo, find, move, specified, state
 from localaws.services.events.service import emit
@@ -41,6 +42,7 @@ class PullRequest:
     given: dict[str, Any]
     events: list[dict[str, Any]] = field(default_factory=list)
     comments: list[dict[str, Any]] = field(default_factory=list)
+    approvals: Approvals = field(default_factory=Approvals)
 
     @property
     def open(self) -> bool:
@@ -89,7 +91,8 @@ def answer(request: PullRequest) -> dict[str, Any]:
         }
         target |= {f"{name}Commit": tip for name, tip in tips.items()}
         target["mergeBase"] = merging.merge_base(request.repo.git, tips["destination"], tips["source"])
-    return {"pullRequest": {**request.shown, "pullRequestTargets": [dict(target)], "approvalRules": []}}
+    rules = [dict(rule) for rule in request.approvals.rules.values()]
+    return {"pullRequest": {**request.shown, "pullRequestTargets": [dict(target)], "approvalRules": rules}}
 
 
 def tell(call: Call, request: PullRequest, event: str, words: str, **more: Any) -> None:
@@ -279,6 +282,7 @@ def merge_pull_request(call: Call) -> dict[str, Any]:
         refuse_unless(
             params.get("sourceCommitId", tip) == tip, "TipOfSourceReferenceIsDifferentException", words
         )  # what the caller has seen is merged
+        request.approvals.refuse_merge(request.shown["revisionId"])
         commit_id = merge_commit(call, repo, option, destination, tip)
         move(call, repo, target["destinationReference"].removeprefix("refs/heads/"), commit_id)
         merged = {"isMerged": True, "mergedBy": call.principal.arn, "mergeCommitId": commit_id, "mergeOption": option}

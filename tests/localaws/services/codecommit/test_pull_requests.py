@@ -172,7 +172,6 @@ def test_what_codecommit_refuses(code: Code) -> None:
     ask = {"repositoryName": code.name}
     assert refused(lambda: client.list_pull_requests(**ask, maxResults=0)) == "InvalidMaxResultsException"
     assert refused(lambda: client.list_pull_requests(**ask, authorArn="me")) == "InvalidAuthorArnException"
-    assert refused(lambda: client.get_pull_request_approval_states(pullRequestId=id, revisionId="1")) == "NotSupported"
 
 
 def test_who_may_not_change_a_branch_cannot_merge_into_it(cloud: Cloud, code: Code) -> None:
