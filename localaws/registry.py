@@ -15,7 +15,7 @@ from functools import cache
 from typing import Any
 
 from awslang.errors import NotSupported
-from localaws import moto_bridge, pages
+from localaws import moto_bridge, pages, reserved_tags
 from localaws.calls import Call, HttpRequest
 from localaws.cut import cut
 from localaws.service import Access, Handler, Service
@@ -113,6 +113,7 @@ def output(call: Call, handler: Handler) -> dict[str, Any]:
     assert service is not None  # it has the handler
     service.check_input(call)
     pages.check(call)
+    reserved_tags.check(call)
     answer: dict[str, Any] = cut(call, (200, {}, handler(call) or {}))[2]
     pages.remember(call, answer)
     return answer
@@ -127,6 +128,7 @@ def answer_of_moto(call: Call, text: Callable[[], HttpRequest] | None = None) ->
     assert service is not None  # it lets moto answer
     service.check_input(call)
     pages.check(call)
+    reserved_tags.check(call)
     asked, call = call, replace(call, account=service.owner(call)) if service.owner is not None else call
     found = service.checks[call.operation](call) if call.operation in service.checks else None
     values = moto_bridge.by_values(call) if text else None

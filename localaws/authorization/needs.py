@@ -46,7 +46,7 @@ def request_tags(params: Mapping[str, Any]) -> dict[str, str]:
 def tag_keys(params: Mapping[str, Any]) -> dict[str, tuple[str, ...]]:
     """aws:RequestTag and aws:TagKeys: the tags that a request sets or removes."""
     tags = request_tags(params)
-    removed = params.get("TagKeys") or params.get("tagKeys") or params.get("TagKeyList") or []
-    names = (*tags, *(removed if isinstance(removed, list) else []))
+    removed = (params[name] for name in ("TagKeys", "tagKeys", "TagKeyList", "tags") if params.get(name))
+    names = (*tags, *(key for given in removed if isinstance(given, list) for key in given if isinstance(key, str)))
     keys = {f"aws:requesttag/{key.lower()}": (value,) for key, value in tags.items()}
     return keys | ({"aws:tagkeys": names} if names else {})
