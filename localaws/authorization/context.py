@@ -115,7 +115,7 @@ def of_need(need: Need, principal: Principal, region: str, organization_of: Belo
         keys["aws:resourceaccount"] = (need.account,)
         keys |= of_organization("resource", need.account, organization_of(need.account))
     if need.action.startswith("kms:"):
-        if principal.account:
+        if principal.account and principal.kind != "service":  # a service's own principal has none
             keys["kms:calleraccount"] = (principal.account,)
         via = need.through or (principal.called_via[-1] if principal.called_via else "")
         if via:

@@ -23,7 +23,7 @@ from localaws.cloud import Cloud, Session
 from localaws.services.awslambda.run import Invocation, Outcome, open_session, run
 from localaws.services.awslambda.service import aws_lambda
 from localaws.services.awslambda.state import LATEST, Function, conflict, find, version_of
-from localaws.services.events.delivery import send_to_queue
+from localaws.services.sqs.sending import send_to_queue
 
 SYNCHRONOUS_LIMIT, ASYNCHRONOUS_LIMIT, ANSWER_LIMIT = 6_291_456, 1_048_576, 6_291_556  # bytes
 RETRY_WAITS = (60.0, 120.0)  # seconds before the second and the third try

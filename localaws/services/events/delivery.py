@@ -18,6 +18,7 @@ from botocore.exceptions import ClientError
 from awslang.errors import AwsError, NotSupported
 from localaws.cloud import Cloud, Session
 from localaws.services.events.input import PLACEHOLDER
+from localaws.services.sqs.sending import send_to_queue
 
 PRINCIPAL = "events.amazonaws.com"
 
@@ -94,13 +95,6 @@ def _queue(session: Session, target: Mapping[str, Any], text: str, token: str) -
 def _function(session: Session, target: Mapping[str, Any], text: str, token: str) -> str:
     answer = session.client("lambda").invoke(FunctionName=target["Arn"], InvocationType="Event", Payload=text.encode())
     return str(answer["ResponseMetadata"]["RequestId"])
-
-
-def send_to_queue(session: Session, arn: str, text: str, extra: Mapping[str, Any]) -> str:
-    """Send a message to a queue known by its ARN."""
-    _, _, _, region, account, name = arn.split(":", 5)
-    url = f"https://sqs.{region}.amazonaws.com/{account}/{name}"
-    return str(session.client("sqs", region).send_message(QueueUrl=url, MessageBody=text, **extra)["MessageId"])
 
 
 KINDS: dict[str, Kind] = {

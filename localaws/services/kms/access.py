@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from typing import Any
 
 from awslang.policy.document import Policy, parse, parse_resource
 from localaws import moto_bridge
@@ -11,6 +10,7 @@ from localaws.authorization.needs import need_of
 from localaws.calls import Call
 from localaws.cloud import Cloud, arn
 from localaws.service import Access, Keys, Need, policies_in_moto
+from localaws.services.kms import managed
 from localaws.services.kms.service import kms
 from localaws.services.kms.state import key_arn, key_of, resource_aliases
 
@@ -60,21 +60,12 @@ def condition_keys(call: Call) -> Keys:
 
 def policy(cloud: Cloud, key: str) -> Policy | None:
     _, _, _, region, account, name = key.split(":", 5)
-    if name.startswith("key/alias/aws/"):
-        return parse(managed_key_policy(account, region, name), f"key {key}", "", "resource")
+    if alias := managed.alias_of(account, region, name.removeprefix("key/")):
+        return parse(managed.policy(account, region, alias), f"key {key}", account, "resource")
     found = moto_bridge.backend("kms", account, region).keys.get(name.removeprefix("key/"))
     if found is None or not name.startswith("key/"):  # KMS itself reports a missing key, to any principal that may ask
         return None
     return parse_resource(found.policy, f"key {key}", account)
-
-
-def managed_key_policy(account: str, region: str, name: str) -> dict[str, Any]:
-    """The policy of an AWS managed key: anybody in its account, through its service (KMS Developer Guide,
-    "AWS KMS keys", AWS managed keys). It cannot be shared with another account."""
-    through = f"{name.rsplit('/', 1)[-1]}.{region}.amazonaws.com"
-    only = {"kms:CallerAccount": account, "kms:ViaService": through}
-    allow = {"Sid": "AwsManagedKey", "Effect": "Allow", "Principal": "*", "Action": "kms:*", "Resource": "*"}
-    return {"Version": "2012-10-17", "Statement": [allow | {"Condition": {"StringEquals": only}}]}
 
 
 policies = policies_in_moto("kms", "keys")

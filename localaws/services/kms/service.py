@@ -12,7 +12,9 @@ from moto.kms.models import Key, KmsBackend
 from awslang.errors import AwsError
 from localaws import moto_bridge
 from localaws.calls import Call
+from localaws.cloud import arn
 from localaws.service import EVERY, Service
+from localaws.services.kms import managed
 from localaws.services.kms.state import ACROSS_ACCOUNTS, find_key, key_arn, key_of, usable_key
 
 kms = Service("kms", moto=EVERY, invalid="ValidationException")
@@ -98,6 +100,38 @@ def pending(call: Call) -> None:
     found = find_key(key := key_of(call))
     if found is not None and found.key_state != "PendingDeletion":
         raise AwsError("KMSInvalidStateException", f"{key} is not pending deletion.")
+
+
+@kms.before("GenerateRandom", "RetireGrant")
+def named(call: Call) -> None:
+    """What the API's model calls optional and the operation needs (API Reference, GenerateRandom, RetireGrant)."""
+    given = {"NumberOfBytes", "GrantToken"} & call.params.keys() or {"KeyId", "GrantId"} <= call.params.keys()
+    if not given:
+        raise AwsError("ValidationException", f"{call.operation} needs NumberOfBytes, or a grant")
+
+
+@kms.before("DescribeKey")
+def described(call: Call) -> None:
+    """Describing a predefined alias makes its key."""
+    managed.make(key_of(call))
+
+
+@kms.operation("ListAliases")
+def list_aliases(call: Call) -> dict[str, Any]:
+    """Those of AWS that have no key yet are listed without one; moto gives them keys that do not exist."""
+    known = moto_bridge.backend("kms", call.account, call.region)
+    key = key_of(call) if call.params.get("KeyId") else ""
+    if key and find_key(key) is None:
+        raise AwsError("NotFoundException", f"Key '{key}' does not exist")
+    shown = {
+        alias.alias_name: {"AliasName": alias.alias_name, "AliasArn": alias.alias_arn, "TargetKeyId": one.id}
+        for one in list(known.keys.values())
+        for alias in list(one.aliases.values())
+        if key in ("", one.arn)
+    }
+    for name in managed.PREDEFINED if not key else ():
+        shown.setdefault(name, {"AliasName": name, "AliasArn": arn("kms", call.region, call.account, name)})
+    return {"Aliases": [shown[name] for name in sorted(shown)], "Truncated": False}
 
 
 @kms.operation("ReEncrypt")

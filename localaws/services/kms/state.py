@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 from moto import backends
@@ -10,6 +11,8 @@ from awslang.errors import AwsError
 from localaws import moto_bridge
 from localaws.calls import Call
 from localaws.cloud import arn
+from localaws.service import Need
+from localaws.services.kms import managed
 
 # Operations that work on another account's key (KMS Developer Guide, "Allowing users in other accounts to use a KMS
 # key"; API Reference, "Cross-account use" of each).
@@ -28,7 +31,8 @@ def key_arn(account: str, region: str, key: str) -> str:
         key = name.removeprefix("key/")
     if key.startswith("alias/"):
         keys = moto_bridge.backend("kms", account, region).keys.values()
-        key = next((str(k.id) for k in keys if key in k.aliases), key)
+        known = managed.id_of(account, region, key) if key in managed.PREDEFINED else key
+        key = next((str(k.id) for k in list(keys) if key in k.aliases), known)
     return arn("kms", region, account, f"key/{key}")
 
 
@@ -40,7 +44,9 @@ def find_key(arn: str) -> Any:
 
 def resource_aliases(arn: str) -> dict[str, tuple[str, ...]]:
     """kms:ResourceAliases of a key, absent without an alias (KMS Developer Guide, "AWS KMS condition keys")."""
-    aliases = tuple(sorted(getattr(find_key(arn), "aliases", ())))
+    _, _, _, region, account, name = arn.split(":", 5)
+    own = managed.alias_of(account, region, name.removeprefix("key/"))
+    aliases = (own,) if own else tuple(sorted(getattr(find_key(arn), "aliases", ())))
     return {"kms:resourcealiases": aliases} if aliases else {}
 
 
@@ -71,6 +77,7 @@ def usable_key(arn: str, prefix: str = "KMS.") -> None:
     KMS Developer Guide, "Key states of AWS KMS keys".
     prefix: of the error's code, as the services that use a key for their callers write it
     """
+    managed.make(arn)
     found = find_key(arn)
     if found is None:
         raise AwsError(f"{prefix}NotFoundException", f"Key '{arn}' does not exist")
@@ -78,3 +85,13 @@ def usable_key(arn: str, prefix: str = "KMS.") -> None:
         raise AwsError(f"{prefix}KMSInvalidStateException", f"{arn} is pending deletion.")
     if not found.enabled:
         raise AwsError(f"{prefix}DisabledException", f"{arn} is disabled.")
+
+
+def through_service(call: Call, named: str, account: str, actions: tuple[str, ...]) -> Iterator[Need]:
+    """What the caller needs of a key that call.service uses on its behalf.
+
+    named: the key as the resource has it, "" without one; account: the resource's, where an alias is looked up
+    """
+    key = key_arn(account, call.region, named) if named else ""
+    for action in actions if key else ():
+        yield Need(f"kms:{action}", key, key.split(":")[4], resource_aliases(key), f"{call.service}.amazonaws.com")

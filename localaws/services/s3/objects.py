@@ -51,5 +51,5 @@ def readable(call: Call, bucket: str, key: str, version: str) -> None:
     """The key with which an object was encrypted (SSE-KMS) can be used."""
     found = object_state(bucket, key, version)
     named = str(getattr(found, "kms_key_id", "") or "")
-    if named and "alias/aws/" not in named:
+    if named:
         usable_key(key_arn(bucket_owner(bucket), call.region, named))

@@ -52,7 +52,7 @@ def written_object(call: Call) -> None:
             "aws:kms",
         )
     named = str(key or ("" if asked == "AES256" else default_key(params["Bucket"])))
-    if named and "alias/aws/" not in named:
+    if named:
         usable_key(key_arn(call.account, call.region, named))
     conditional_write(call)
 
@@ -87,7 +87,7 @@ def encrypted_object(call: Call, _: Any) -> None:
     """An object remembers its key by ARN, however it was named: a key's alias may change afterwards."""
     found = object_state(call.params["Bucket"], call.params["Key"])
     key = getattr(found, "kms_key_id", None)
-    if key and "alias/aws/" not in key:
+    if key:
         found.kms_key_id = key_arn(call.account, call.region, key)
 
 

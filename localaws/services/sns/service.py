@@ -16,6 +16,7 @@ TOPIC_ATTRIBUTES = {
     "ArchivePolicy", "ContentBasedDeduplication", "FifoThroughputScope", "DataProtectionPolicy",
 }  # fmt: skip
 FEEDBACK = re.compile(r"(HTTP|Firehose|Lambda|Application|SQS)(Success|Failure)Feedback(RoleArn|SampleRate)")
+QUEUE = re.compile(r"arn:aws[a-z-]*:sqs:[a-z0-9-]+:[0-9]{12}:[A-Za-z0-9_.-]+")
 PROTOCOLS = {"http", "https", "email", "email-json", "sms", "sqs", "application", "lambda", "firehose"}
 
 
@@ -35,6 +36,8 @@ def check_subscription(call: Call) -> None:
         raise AwsError("InvalidParameter", "Invalid parameter: Does not support this protocol string: " + protocol)
     if protocol == "lambda":
         raise NotSupported("a function that subscribes to a topic")
+    if protocol == "sqs" and not QUEUE.fullmatch(endpoint):
+        raise AwsError("InvalidParameter", "Invalid parameter: SQS endpoint ARN")
     if protocol in ("email", "email-json") and not re.fullmatch(r"[!-?A-~]+@[!-?A-~]+\.[!-?A-~]+", endpoint):
         raise AwsError("InvalidParameter", "Invalid parameter: Email address")
     if protocol in ("http", "https") and not endpoint.startswith(f"{protocol}://"):

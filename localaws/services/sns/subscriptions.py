@@ -1,6 +1,7 @@
-"""Subscriptions: those of a mailbox or a web address wait until its owner confirms them with the token sent there.
+"""Subscriptions: those of a mailbox, a web address or another account's queue wait until their owner confirms them.
 
-SNS Developer Guide, "Creating a subscription to an Amazon SNS topic"; API Reference, Subscribe (SubscriptionArn,
+SNS Developer Guide, "Creating a subscription to an Amazon SNS topic", "Sending Amazon SNS messages to an Amazon SQS
+queue in a different account" (the owner of a queue need not confirm); API Reference, Subscribe (SubscriptionArn,
 "pending confirmation"), ConfirmSubscription, ListSubscriptions ("up to 100"), GetTopicAttributes.
 What is sent to a mailbox is a line of mail.jsonl in the embedded AWS's folder: nothing leaves this machine.
 """
@@ -12,72 +13,74 @@ import secrets
 from typing import Any
 
 from moto.core.exceptions import ServiceException
-from moto.sns.models import Subscription
 
 from awslang.errors import AwsError, NotSupported
 from localaws import moto_bridge, private
 from localaws.calls import Call
+from localaws.services.sns.delivery import pending, send, to_queue
 from localaws.services.sns.service import check_subscription, sns
 
 CONFIRMED_BY_OWNER = ("email", "email-json", "http", "https")
 PAGE = 100
 TOKEN = "rehearsal_token"  # on a subscription of moto's: what confirms it
-_publish = Subscription.publish
 
 
-def publish_to_confirmed(subscription: Any, *args: Any, **kwargs: Any) -> None:
-    """moto would send messages before a subscription is confirmed, and fail Publish where a queue is gone.
-
-    A message whose endpoint was deleted is lost, without a redrive policy; Publish knows nothing of it (SNS Developer
-    Guide, "Amazon SNS dead-letter queues": client-side errors).
-    """
-    if not pending(subscription) and not without_queue(subscription):
-        _publish(subscription, *args, **kwargs)
+def owner(call: Call) -> str:
+    """The account that holds a subscription: the topic's, in its ARN."""
+    named = str(call.params.get("SubscriptionArn", ""))
+    return named.split(":")[4] if named.count(":") > 4 else call.account
 
 
-Subscription.publish = publish_to_confirmed
+sns.owner = owner
 
 
-def without_queue(subscription: Any) -> bool:
-    """Whether it is for a queue of its own account that does not exist."""
-    if subscription.protocol != "sqs":
-        return False
-    _, _, _, region, account, name = subscription.endpoint.split(":", 5)
-    known = moto_bridge.backend("sqs", account, region).queues
-    return bool(account == subscription.account_id and name not in known)
+def subscriptions(call: Call, topic: str) -> list[Any]:
+    """moto's subscriptions to the topic, whose account holds them; NotFound where there is no such topic."""
+    state = state_of(call, topic)
+    if topic not in state.topics:
+        raise AwsError("NotFound", "Topic does not exist", 404)
+    return [one for one in list(state.subscriptions.values()) if one.topic_arn == topic]
 
 
-def pending(subscription: Any) -> bool:
-    return bool(subscription.attributes.get("PendingConfirmation"))
-
-
-def subscriptions(call: Call) -> list[Any]:
-    """moto's subscriptions of the account and Region."""
-    return list(moto_bridge.backend("sns", call.account, call.region).subscriptions.values())
+def state_of(call: Call, topic: str) -> Any:
+    """moto's state of the topic's account."""
+    account = topic.split(":")[4] if topic.count(":") == 5 else call.account
+    return moto_bridge.backend("sns", account, call.region)
 
 
 @sns.operation("Subscribe")
 def subscribe(call: Call) -> dict[str, Any]:
     check_subscription(call)
-    params, state = call.params, moto_bridge.backend("sns", call.account, call.region)
+    params = call.params
+    state, endpoint = state_of(call, params["TopicArn"]), str(params.get("Endpoint", ""))
     try:
-        made = state.subscribe(params["TopicArn"], params.get("Endpoint", ""), params["Protocol"])
+        made = state.subscribe(params["TopicArn"], endpoint, params["Protocol"])
         for name, value in sorted(params.get("Attributes", {}).items(), reverse=True):  # a policy's scope before it
             state.set_subscription_attributes(made.arn, name, value)
     except ServiceException as error:
         raise AwsError(error.code, error.message, 404 if error.code == "NotFound" else 400) from error
-    if params["Protocol"] in CONFIRMED_BY_OWNER and not hasattr(made, TOKEN):
-        ask_to_confirm(call, made)
+    if not hasattr(made, TOKEN):
+        made.owner = made.attributes["Owner"] = call.account
+        others = params["Protocol"] == "sqs" and endpoint.split(":")[4] != call.account
+        ask_to_confirm(call, made, waits=others or params["Protocol"] in CONFIRMED_BY_OWNER)
     whole = params.get("ReturnSubscriptionArn") or not pending(made)
     return {"SubscriptionArn": made.arn if whole else "pending confirmation"}
 
 
-def ask_to_confirm(call: Call, subscription: Any) -> None:
-    subscription.attributes["PendingConfirmation"] = True
-    setattr(subscription, TOKEN, secrets.token_hex(64))
-    message = {"to": subscription.endpoint, "topic": subscription.topic_arn, "token": getattr(subscription, TOKEN)}
-    with private.closed_to_others(), (call.cloud.folder / "mail.jsonl").open("a") as mail:
-        mail.write(json.dumps(message) + "\n")
+def ask_to_confirm(call: Call, subscription: Any, waits: bool) -> None:
+    """Send the token that confirms the subscription, where it waits for that."""
+    token, topic = secrets.token_hex(64), subscription.topic_arn
+    subscription.attributes["PendingConfirmation"] = waits
+    setattr(subscription, TOKEN, token)
+    if waits and subscription.protocol == "sqs":
+        url = f"https://sns.{call.region}.amazonaws.com/?Action=ConfirmSubscription&TopicArn={topic}&Token={token}"
+        message = {"Type": "SubscriptionConfirmation", "TopicArn": topic, "Token": token, "SubscribeURL": url}
+        message["Message"] = f"The subscription to {topic} waits for its confirmation: open the SubscribeURL."
+        to_queue(call.cloud, subscription, subscription.endpoint, json.dumps(message), {})
+    elif waits:
+        message = {"to": subscription.endpoint, "topic": topic, "token": token}
+        with private.closed_to_others(), (call.cloud.folder / "mail.jsonl").open("a") as mail:
+            mail.write(json.dumps(message) + "\n")
 
 
 @sns.operation("ConfirmSubscription")
@@ -85,8 +88,8 @@ def confirm_subscription(call: Call) -> dict[str, Any]:
     params = call.params
     if params.get("AuthenticateOnUnsubscribe", "false") != "false":
         raise NotSupported("a subscription that only its owner ends (AuthenticateOnUnsubscribe)")
-    for one in subscriptions(call):
-        if one.topic_arn == params["TopicArn"] and secrets.compare_digest(getattr(one, TOKEN, ""), params["Token"]):
+    for one in subscriptions(call, params["TopicArn"]):
+        if secrets.compare_digest(getattr(one, TOKEN, ""), params["Token"]):
             one.attributes["PendingConfirmation"] = False
             return {"SubscriptionArn": one.arn}
     raise AwsError("InvalidParameter", "Invalid parameter: Token")
@@ -94,14 +97,15 @@ def confirm_subscription(call: Call) -> dict[str, Any]:
 
 @sns.operation("ListSubscriptions")
 def list_subscriptions(call: Call) -> dict[str, Any]:
-    return page(call, subscriptions(call))
+    """Those that the caller's account made, to topics of every account."""
+    states = [state for state in moto_bridge.every("sns") if state.region_name == call.region]
+    found = [one for state in states for one in list(state.subscriptions.values())]
+    return page(call, [one for one in found if one.owner == call.account])
 
 
 @sns.operation("ListSubscriptionsByTopic")
 def list_subscriptions_by_topic(call: Call) -> dict[str, Any]:
-    if call.params["TopicArn"] not in moto_bridge.backend("sns", call.account, call.region).topics:
-        raise AwsError("NotFound", "Topic does not exist", 404)
-    return page(call, [one for one in subscriptions(call) if one.topic_arn == call.params["TopicArn"]])
+    return page(call, subscriptions(call, call.params["TopicArn"]))
 
 
 def page(call: Call, found: list[Any]) -> dict[str, Any]:
@@ -122,7 +126,15 @@ def page(call: Call, found: list[Any]) -> dict[str, Any]:
 @sns.before("GetTopicAttributes")
 def counted(call: Call) -> None:
     """How many subscriptions are confirmed and how many wait."""
-    topic = moto_bridge.backend("sns", call.account, call.region).topics.get(call.params["TopicArn"])
+    topic = state_of(call, call.params["TopicArn"]).topics.get(call.params["TopicArn"])
     if topic is not None:
-        found = [pending(one) for one in subscriptions(call) if one.topic_arn == topic.arn]
+        found = [pending(one) for one in subscriptions(call, topic.arn)]
         topic.subscriptions_pending, topic.subscriptions_confimed = found.count(True), found.count(False)
+
+
+@sns.before("Publish", "PublishBatch")
+def published(call: Call) -> None:
+    """Who delivers; and a message must not be empty (API Reference, Publish: InvalidParameter)."""
+    send(call.cloud)
+    if call.params.get("Message") == "":
+        raise AwsError("InvalidParameter", "Invalid parameter: Empty message")

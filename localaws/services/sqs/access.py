@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from awslang.policy.document import Policy, parse_resource
 from localaws import moto_bridge
 from localaws.calls import Call
 from localaws.cloud import Cloud, arn
-from localaws.service import Access, policies_in_moto
+from localaws.service import Access, Need, policies_in_moto
+from localaws.services.kms.state import through_service
 from localaws.services.sqs.service import sqs
 
 
@@ -33,4 +35,18 @@ def policy(cloud: Cloud, queue: str) -> Policy | None:
     return parse_resource(text or "", f"queue {queue.split(':')[5]}", queue.split(":")[4])
 
 
-sqs.access = Access(resources=resources, policy=policy, rewrite=policies_in_moto("sqs", "queues"))
+# SQS Developer Guide, "Key management": of a producer and of a consumer.
+USES = {
+    "SendMessage": ("GenerateDataKey", "Decrypt"), "SendMessageBatch": ("GenerateDataKey", "Decrypt"),
+    "ReceiveMessage": ("Decrypt",),
+}  # fmt: skip
+
+
+def further(call: Call, arns: list[str], keys: Mapping[str, tuple[str, ...]]) -> Iterator[Need]:
+    """The key of an encrypted queue."""
+    for queue in arns if call.operation in USES else ():
+        key = getattr(_queue(queue), "kms_master_key_id", "")
+        yield from through_service(call, key or "", queue.split(":")[4], USES[call.operation])
+
+
+sqs.access = Access(resources=resources, further=further, policy=policy, rewrite=policies_in_moto("sqs", "queues"))

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import re
+from typing import Any
+
+from moto.sqs.models import Queue
 
 from awslang.bounded import is_number
 from awslang.errors import AwsError
@@ -10,6 +13,16 @@ from localaws.calls import Call
 from localaws.service import EVERY, Service
 
 sqs = Service("sqs", moto=EVERY)
+_attributes = Queue.attributes.fget
+
+
+def whole_seconds(queue: Any) -> dict[str, Any]:
+    """Times as whole seconds (API Reference, GetQueueAttributes: epoch time in seconds); moto gives fractions."""
+    shown: dict[str, Any] = _attributes(queue)
+    return {name: int(value) if name.endswith("Timestamp") else value for name, value in shown.items()}
+
+
+Queue.attributes = property(whole_seconds)
 
 # What only the queue's own account may do, whatever its policy says (SQS Developer Guide, "Limitations of Amazon SQS
 # custom policies").

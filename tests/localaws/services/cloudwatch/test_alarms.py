@@ -15,6 +15,7 @@ from botocore.exceptions import ClientError
 from localaws.cloud import Cloud
 from localaws.services.cloudwatch import alarms
 from scripts.rehearsal.embedded import embedded_aws
+from tests.support.queues import open_to
 from tests.support.waiting import until
 
 ACCOUNT, REGION = "111111111111", "us-east-1"
@@ -131,12 +132,8 @@ def test_a_data_point_is_as_old_as_its_timestamp_says(cloud: Cloud) -> None:
 def test_a_change_is_an_event_and_a_message(cloud: Cloud) -> None:
     """User Guide, "Alarm events and EventBridge", "Notifying users on alarm changes"."""
     sqs, sns = client(cloud, "sqs"), client(cloud, "sns")
-    urls = {name: sqs.create_queue(QueueName=name)["QueueUrl"] for name in ("events", "mails")}
-    for name, url in urls.items():
-        allow = {"Effect": "Allow", "Principal": {"Service": "events.amazonaws.com"}, "Action": "sqs:SendMessage",
-                 "Resource": f"arn:aws:sqs:{REGION}:{ACCOUNT}:{name}"}  # fmt: skip
-        policy = json.dumps({"Version": "2012-10-17", "Statement": [allow]})
-        sqs.set_queue_attributes(QueueUrl=url, Attributes={"Policy": policy})
+    services = {"events": "events.amazonaws.com", "mails": "sns.amazonaws.com"}
+    urls = {name: open_to(sqs, name, service)[0] for name, service in services.items()}
     topic = sns.create_topic(Name="changes")["TopicArn"]
     sns.subscribe(TopicArn=topic, Protocol="sqs", Endpoint=f"arn:aws:sqs:{REGION}:{ACCOUNT}:mails")
     pattern = {"source": ["aws.cloudwatch"], "detail": {"state": {"value": ["ALARM"]}}}

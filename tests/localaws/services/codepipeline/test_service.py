@@ -23,6 +23,7 @@ from tests.support.codepipeline_setting import (
     put_source,
     variable_check,
 )
+from tests.support.queues import open_to
 from tests.support.roles import EVERYTHING, make_role
 from tests.support.waiting import until
 
@@ -221,8 +222,7 @@ def test_a_rejected_approval_fails_the_execution_and_nothing_after_it_runs(stage
 def test_an_approval_asks_through_its_topic_as_the_pipelines_role(stage: Stage) -> None:
     root = stage.cloud.root(ACCOUNT, REGION)
     topic = root.client("sns").create_topic(Name="approvals")["TopicArn"]
-    queue = root.client("sqs").create_queue(QueueName="approvers")["QueueUrl"]
-    queue_arn = f"arn:aws:sqs:{REGION}:{ACCOUNT}:approvers"
+    queue, queue_arn = open_to(root.client("sqs"), "approvers", "sns.amazonaws.com", topic)
     root.client("sns").subscribe(TopicArn=topic, Protocol="sqs", Endpoint=queue_arn)
     asking = {**APPROVE, "configuration": {**APPROVE["configuration"], "NotificationArn": topic}}
     execution = stage.create(declaration(BUILD_STAGE, {"name": "Approve", "actions": [asking]}))

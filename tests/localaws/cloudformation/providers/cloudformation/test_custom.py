@@ -16,6 +16,7 @@ from botocore.exceptions import ClientError
 from localaws.cloud import Cloud
 from localaws.services.awslambda.state import functions_of
 from scripts.rehearsal.embedded import embedded_aws
+from tests.support.queues import open_to
 from tests.support.stacks import settled_stack, stack_events
 from tests.support.waiting import until
 
@@ -236,8 +237,7 @@ def test_the_function_is_called_as_the_stacks_role(world: World) -> None:
 def test_a_topic_gets_the_same_request(world: World) -> None:
     root = world.cloud.root(ACCOUNT, REGION)
     topic = root.client("sns").create_topic(Name="asked")["TopicArn"]
-    url = root.client("sqs").create_queue(QueueName="asked")["QueueUrl"]
-    queue = f"arn:aws:sqs:{REGION}:{ACCOUNT}:asked"
+    url, queue = open_to(root.client("sqs"), "asked", "sns.amazonaws.com", topic)
     root.client("sns").subscribe(TopicArn=topic, Protocol="sqs", Endpoint=queue)
     resources = {"Thing": {"Type": "Custom::Thing", "Properties": {"ServiceToken": topic}}}
     world.client.create_stack(StackName="by-topic", TemplateBody=json.dumps({"Resources": resources}))

@@ -1,0 +1,94 @@
+"""Deliveries to queues, in the name of sns.amazonaws.com: as the queue's own policy and its key's allow.
+
+SNS Developer Guide, "Subscribing an Amazon SQS queue to an Amazon SNS topic" (the policy of the queue must allow
+sqs:SendMessage, for aws:SourceArn of the topic), "Amazon SNS dead-letter queues" (what cannot be delivered for a
+client-side error, such as a policy, is lost without a redrive policy; Publish knows nothing of it), "Amazon SNS raw
+message delivery", "Message deduplication for FIFO topics".
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import json
+from contextvars import ContextVar
+from typing import Any
+
+from botocore.exceptions import ClientError
+from moto.sns.models import Subscription
+
+from localaws.cloud import Cloud
+from localaws.services.sqs.sending import send_to_queue
+
+PRINCIPAL = "sns.amazonaws.com"
+_cloud: ContextVar[Cloud] = ContextVar("cloud of the request that publishes")
+_publish = Subscription.publish
+
+
+def send(cloud: Cloud) -> None:
+    """What this request publishes is delivered in this embedded AWS: moto, which carries it out, knows none."""
+    _cloud.set(cloud)
+
+
+def pending(subscription: Any) -> bool:
+    return bool(subscription.attributes.get("PendingConfirmation"))
+
+
+def publish(subscription: Any, message: str, message_id: str, **given: Any) -> None:
+    """In place of moto's: it would send before a subscription is confirmed, and into queues that do not allow it."""
+    if pending(subscription):
+        return
+    if subscription.protocol != "sqs":
+        _publish(subscription, message, message_id, **given)
+        return
+    attributes = given.get("message_attributes") or {}
+    matcher = subscription._filter_policy_matcher
+    if matcher is not None and not matcher.matches(attributes, message):
+        return
+    if given.get("message_structure") == "json":
+        message = subscription._parse_message_structure(message, subscription.protocol)
+    group, token = given.get("group_id"), given.get("deduplication_id")
+    if subscription.topic.fifo_topic:
+        token = token or hashlib.sha256(message.encode()).hexdigest()
+    extra = {
+        **({"MessageGroupId": group} if group else {}),
+        **({"MessageDeduplicationId": token} if token else {}),
+    }
+    if subscription.attributes.get("RawMessageDelivery") in (True, "true"):
+        extra["MessageAttributes"] = {name: raw(value) for name, value in attributes.items()}
+        body = message
+    else:
+        shown = subscription.get_post_data(message, message_id, given.get("subject"), message_attributes=attributes)
+        body = json.dumps(shown, sort_keys=True, indent=2)
+    deliver(_cloud.get(), subscription, body, extra)
+
+
+Subscription.publish = publish
+
+
+def raw(value: dict[str, Any]) -> dict[str, Any]:
+    """A message attribute of SNS as one of SQS; moto keeps a binary one in base64."""
+    if value["Type"].startswith("Binary"):
+        return {"DataType": value["Type"], "BinaryValue": base64.b64decode(value["Value"])}
+    return {"DataType": value["Type"], "StringValue": str(value["Value"])}
+
+
+def deliver(cloud: Cloud, subscription: Any, body: str, extra: dict[str, Any]) -> None:
+    """To the queue, else to the dead-letter queue of the subscription's redrive policy, else nowhere."""
+    if to_queue(cloud, subscription, subscription.endpoint, body, extra):
+        return
+    redrive = subscription.attributes.get("RedrivePolicy")
+    if redrive:
+        redrive = json.loads(redrive) if isinstance(redrive, str) else redrive
+        to_queue(cloud, subscription, redrive["deadLetterTargetArn"], body, extra)
+
+
+def to_queue(cloud: Cloud, subscription: Any, queue: str, body: str, extra: dict[str, Any]) -> bool:
+    """Whether SNS could send it to the queue."""
+    _, _, _, region, account, _ = subscription.topic_arn.split(":", 5)
+    session = cloud.as_service(PRINCIPAL, account, region, SourceArn=subscription.topic_arn)
+    try:
+        send_to_queue(session, queue, body, extra)
+    except ClientError:
+        return False
+    return True
