@@ -58,7 +58,7 @@ def _init_aws_policies(self: Any) -> list[Any]:
     if not _aws_policies:
         _aws_policies.extend(_parse_aws_policies(self))
         for policy in _aws_policies:
-            policy.account_id = "aws"
+            policy.account_id, policy.id = "aws", f"ANPA{policy.id[4:]}"  # IAM User Guide, "IAM identifiers"
     return _aws_policies
 
 
@@ -257,6 +257,8 @@ def at_the_root(method: str, host: str, headers: dict[str, str], body: bytes) ->
 
 
 environ_key = cache(environ_key_for_header)
+# What an AWS client writes in front of a service's message; some of moto's messages begin with it themselves.
+OF_CLIENTS = re.compile(rb"(?:\w+: )?An error occurred \(\w+\)\s+when calling\s+the \w+ operation(?::\s*)?")
 
 
 def answer(call: Call) -> tuple[int, dict[str, str], bytes]:
@@ -297,4 +299,5 @@ def answer(call: Call) -> tuple[int, dict[str, str], bytes]:
     status, out_headers, body = result if len(result) == 3 else (200, {}, result)
     if isinstance(body, str):
         body = body.encode()
+    body = OF_CLIENTS.sub(b"", body) if status >= 400 else body
     return int(status), {str(k): str(v) for k, v in out_headers.items()}, body

@@ -13,7 +13,19 @@ from localaws import moto_bridge, registry
 from localaws.cloudformation.provider import providers
 from localaws.corrections import CORRECTIONS
 
-__all__ = ["CORRECTIONS", "SupportedService", "SupportedType", "services", "types"]
+__all__ = ["CORRECTIONS", "LEFT_OUT", "SupportedService", "SupportedType", "services", "types"]
+
+
+# What people type and is refused by name all the same: what it is, and why.
+LEFT_OUT = (
+    ("A rule with a schedule (`ScheduleExpression`; SAM's event `Schedule`)",
+     "A rehearsal is over before most schedules are due, and its waiting is shortened: no time would be right."),
+    ("SAM's event `Api`, and API Gateway", "Nothing here answers for an address that AWS would give to it."),
+    ("Service Catalog's notification constraints",
+     "CloudFormation's notifications to topics (`NotificationARNs`), which they set, are not supported."),
+    ("CodeCommit's approval rule templates", "Rules are created on the pull request itself."),
+    ("A function that subscribes to a topic", "Functions run when they are invoked, by rules, or by custom resources."),
+)  # fmt: skip
 
 
 @dataclass(frozen=True)

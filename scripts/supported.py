@@ -39,6 +39,12 @@ What moto does, and the AWS page that says otherwise. Each row has a test that f
 | service | moto | AWS |
 |---|---|---|
 """
+LEFT_OUT = """\
+## What is left out, and why
+
+| what | why |
+|---|---|
+"""
 TOKENS = """\
 ## Tokens of pages
 
@@ -65,6 +71,8 @@ def page() -> str:
     rows = "".join(f"| {one.service} | {one.moto} | {one.page} |\n" for one in supported.CORRECTIONS)
     errors = {**pages.INVALID, **{" ".join(of): error for of, error in pages.OTHERWISE.items()}}
     tokens = "".join(f"| {of} | {error.code} | {error.page} |\n" for of, error in errors.items())
+    left_out = "".join(f"| {what} | {why} |\n" for what, why in supported.LEFT_OUT)
+    parts.append(LEFT_OUT + left_out)
     return "\n".join([*parts, CORRECTED + rows, TOKENS + tokens, TYPES, *("\n".join(entry(kind)) for kind in types)])
 
 

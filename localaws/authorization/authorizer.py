@@ -57,6 +57,8 @@ CANNOT_ASSUME: dict[str, tuple[str, str]] = {
     ),
     "lambda": ("InvalidParameterValueException", "The role defined for the function cannot be assumed by Lambda."),
 }
+# Where a service names the key that it may not use for its caller (API References, SendMessage and Publish).
+OF_KEYS = {"sqs": "KmsAccessDenied", "sns": "KMSAccessDenied"}
 # A caller that may not use a queue does not learn whether it exists (SQS API Reference, QueueDoesNotExist).
 ASK_A_QUEUE = {"SendMessage", "SendMessageBatch", "ReceiveMessage", "DeleteMessage", "GetQueueAttributes"}
 
@@ -279,7 +281,7 @@ class Authorizer:
         if need.action == "iam:PassRole" and need.account != call.account:
             code, status = CODES.get(call.service, ("AccessDeniedException", 400))
             error = AwsError(code, "Cross-account pass role is not allowed.", status)
-        elif call.operation in ASK_A_QUEUE and not queue_exists(need.resource):
+        elif call.operation in ASK_A_QUEUE and need.action.startswith("sqs:") and not queue_exists(need.resource):
             error = AwsError("QueueDoesNotExist", "The specified queue does not exist or you do not have access to it.")
         else:
             return self.refusal(call.service, call.principal, need, decision, note)
@@ -291,11 +293,13 @@ class Authorizer:
     ) -> AwsError:
         """AWS's error for a refused request, with a second line that explains it."""
         code, status = CODES.get(service, ("AccessDeniedException", 400))
+        code = OF_KEYS.get(service, code) if need.action.startswith("kms:") else code
         resource = f'"{need.resource}"' if service == "s3" else need.resource
-        message = (
-            f"User: {principal.arn} is not authorized to perform: {need.action} on resource: {resource} "
-            f"{because(decision, need.action)}\n{explained(decision)}"
-        )
+        message = f"User: {principal.arn} is not authorized to perform: {need.action} on resource: {resource} "
+        message += because(decision, need.action)
+        if service == "s3" and is_stranger(principal, need.account):
+            message = "Access Denied"
+        message += f"\n{explained(decision)}"
         error = AwsError(code, message, status)
         error.decision = note  # type: ignore[attr-defined]
         return error
@@ -312,6 +316,17 @@ def check_session(call: Call) -> None:
         raise AwsError("InvalidClientTokenId", "The security token included in the request is invalid", 403)
     if call.service == "sts" and call.operation not in ("AssumeRole", "GetCallerIdentity", "GetSessionToken"):
         raise AwsError("AccessDenied", f"Cannot call {call.operation} with session credentials", 403)
+
+
+def is_stranger(principal: Principal, owner: str) -> bool:
+    """Whether S3 keeps its reasons to itself: for a caller of no account, or of another outside the organization.
+
+    S3 User Guide, "Troubleshoot access denied (403 Forbidden) errors in Amazon S3".
+    """
+    if principal.kind == "anonymous" or principal.account == owner or not owner:
+        return principal.kind == "anonymous"
+    here, there = state.organization_of(principal.account), state.organization_of(owner)
+    return here is None or there is None or here.id != there.id
 
 
 def queue_exists(arn: str) -> bool:

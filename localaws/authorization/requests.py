@@ -15,7 +15,7 @@ from moto.core.utils import get_service_model
 
 from awslang.errors import AwsError, NotSupported
 from awslang.policy.action_table import Table, table
-from localaws import registry
+from localaws import pages, registry
 from localaws.authorization.keys import service_keys
 from localaws.authorization.needs import need_of, tag_keys
 from localaws.authorization.resources import resources
@@ -52,6 +52,11 @@ IAM_TAG_ON_CREATE = {
     "CreateRole": "TagRole", "CreateUser": "TagUser", "CreatePolicy": "TagPolicy",
     "CreateInstanceProfile": "TagInstanceProfile",
 }  # fmt: skip
+# How a service refuses a request that names nothing to act on (API References, Common Errors).
+NAMELESS = {
+    "cloudformation": "ValidationError", "codebuild": "InvalidInputException", "logs": "InvalidParameterException",
+    "codecommit": "RepositoryNameRequiredException", "servicecatalog": "InvalidParametersException",
+}  # fmt: skip
 CREATES = re.compile(r"(Create|Register|Put(Rule|Parameter|MetricAlarm)$|EnableSageMaker)")
 # The service that takes over a role passed to it, where it is not SERVICE.amazonaws.com.
 PASSED_TO = {"stepfunctions": "states.amazonaws.com", "sagemaker-runtime": "sagemaker.amazonaws.com"}
@@ -70,9 +75,20 @@ def derive(call: Call) -> list[Need]:
     found = list((needs(call, known) if needs else _by_operation(call, prefix, known)) if known else ())
     if not found and call.params.get("ResourceArn") == "":
         raise AwsError("ValidationException", "1 validation error detected: Value '' at 'resourceArn' is no ARN")
+    action = ACTIONS.get((prefix, call.operation), call.operation)
+    if not found and known and action in known.actions and names_nothing(call):
+        raise AwsError(NAMELESS.get(call.service, "ValidationException"), f"{call.operation} needs what it acts on")
     if not found:
         raise NotSupported(f"authorization of {call.service}:{call.operation}: its action or resource is not known")
     return [*found, *_passed_roles(call)]
+
+
+def names_nothing(call: Call) -> bool:
+    """Whether no member could be the name of what the request acts on: tokens, numbers and choices are none."""
+    shape = get_service_model(call.service).operation_model(call.operation).input_shape
+    named = call.params.keys() - {*pages.TOKENS, "idempotencyToken"}
+    members = [shape.members[name] for name in named if shape is not None and name in shape.members]
+    return all(one.type_name in ("integer", "boolean") or one.metadata.get("enum") for one in members)
 
 
 def _by_operation(call: Call, prefix: str, known: Table) -> Iterator[Need]:

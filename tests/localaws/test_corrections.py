@@ -3,21 +3,27 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator
 from typing import Any
 
 import pytest
+from botocore import xform_name
 from botocore.exceptions import ClientError
+from moto.core.utils import get_service_model
 from moto.kms.models import Key
 from moto.sns.models import Subscription
+from moto.sqs.models import Queue
 
-from localaws import pages, registry
+from localaws import moto_bridge, pages, registry
 from localaws.cloud import Cloud
 from localaws.corrections import CORRECTIONS
 from localaws.service import EVERY
 from localaws.services.codebuild.images import check_environment
+from localaws.services.iam import ids
 from localaws.services.kms import service as kms
-from localaws.services.sns import subscriptions
+from localaws.services.sns import delivery
+from localaws.services.sqs import service as sqs
 from scripts.rehearsal.embedded import embedded_aws
 from tests.support import corrections_operation, corrections_storage
 from tests.support.authorization import allow, session
@@ -47,7 +53,11 @@ def moto_alone(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(registry, "cut", lambda call, answer: answer)
     monkeypatch.setattr(Key, "to_dict", kms._metadata)
     monkeypatch.delattr(kms.Keys, "__missing__")
-    monkeypatch.setattr(Subscription, "publish", subscriptions._publish)
+    monkeypatch.setattr(Subscription, "publish", delivery._publish)
+    monkeypatch.setattr(Queue, "attributes", property(sqs._attributes))
+    monkeypatch.setattr(moto_bridge, "OF_CLIENTS", re.compile(b"(?!)"))
+    for kind, init in ids.OF_MOTO.items():
+        monkeypatch.setattr(kind, "__init__", init)
 
 
 def test_every_correction_has_a_probe() -> None:
@@ -164,3 +174,23 @@ def test_a_refused_stack_leaves_anothers_scalable_target_as_it_is(shared_cloud: 
     found = world.client("application-autoscaling").describe_scalable_targets(ServiceNamespace="sagemaker")
     mine = [one["MaxCapacity"] for one in found["ScalableTargets"] if one["ResourceId"] == names["ResourceId"]]
     assert mine == [2]
+
+
+def test_what_names_nothing_is_refused_in_its_services_words(shared_cloud: Cloud) -> None:
+    """Every operation whose model requires nothing, asked with nothing: answered or refused, but neither unknown to
+    authorization nor broken (API References, Common Errors: ValidationError)."""
+    wrong, asked = {}, 0
+    for name in registry.SERVICES:
+        service, model = registry.find(name), get_service_model(name)
+        assert service is not None
+        client = World(shared_cloud).client(name)
+        for operation in model.operation_names:
+            shape = model.operation_model(operation).input_shape
+            supported = operation in service.handlers or service.answered_by_moto(operation)
+            if not supported or operation in moto_bridge.FORMS or (shape is not None and shape.required_members):
+                continue
+            asked += 1
+            if (found := refusal(getattr(client, xform_name(operation)))) in ("NotSupported", "InternalFailure"):
+                wrong[f"{name}:{operation}"] = found
+    assert not wrong
+    assert asked > 100

@@ -256,3 +256,17 @@ def _(world: World) -> Any:
         name = f"{prefix}{number}"
         cloudwatch.put_metric_alarm(**alarm, AlarmName=name, Period=60, Statistic="Sum", Threshold=1)
     return pages(cloudwatch, "describe_alarms", "MetricAlarms", AlarmNamePrefix=prefix)
+
+
+@probe("unique-ids", ["AIDA", "AGPA", "AIPA", "ANPA", "ANPA"])
+def _(world: World) -> Any:
+    iam, name = world.client("iam"), world.name("ids")
+    document = json.dumps({"Version": "2012-10-17", "Statement": {"Effect": "Deny", "Action": "*", "Resource": "*"}})
+    ids = (
+        iam.create_user(UserName=name)["User"]["UserId"],
+        iam.create_group(GroupName=name)["Group"]["GroupId"],
+        iam.create_instance_profile(InstanceProfileName=name)["InstanceProfile"]["InstanceProfileId"],
+        iam.create_policy(PolicyName=name, PolicyDocument=document)["Policy"]["PolicyId"],
+        iam.get_policy(PolicyArn="arn:aws:iam::aws:policy/ReadOnlyAccess")["Policy"]["PolicyId"],
+    )
+    return [one[:4] for one in ids]

@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import base64
+import json
 from typing import Any
 
+from botocore.exceptions import ClientError
+
 from tests.support.corrections_world import BOGUS, A, B, World, allowing, answer, identifier, probe, refusal
+from tests.support.queues import bodies, open_to
 
 
 @probe("key-by-arn", "")
@@ -184,11 +188,92 @@ def _(world: World) -> Any:
     """A queue that is there gets the message."""
     sns, sqs = world.client("sns"), world.client("sqs")
     topic = sns.create_topic(Name=world.name("t"))["TopicArn"]
-    url = sqs.create_queue(QueueName=world.name("there"))["QueueUrl"]
+    url, _ = open_to(sqs, world.name("there"), "sns.amazonaws.com", topic)
     for name in (world.name("gone"), world.name("there")):
         sns.subscribe(TopicArn=topic, Protocol="sqs", Endpoint=f"arn:aws:sqs:us-east-1:{A}:{name}")
     refused = refusal(lambda: sns.publish(TopicArn=topic, Message="m"))
-    return refused or ("" if "Messages" in sqs.receive_message(QueueUrl=url) else "lost")
+    return refused or ("" if bodies(sqs, url) else "lost")
+
+
+@probe("queue-that-does-not-allow", ([], 1))
+def _(world: World) -> Any:
+    """The dead-letter queue of the subscription gets what the queue does not take."""
+    sns, sqs = world.client("sns"), world.client("sqs")
+    topic = sns.create_topic(Name=world.name("t"))["TopicArn"]
+    closed, arn = open_to(sqs, world.name("closed"), "sns.amazonaws.com", f"{topic}-other")
+    dead, dead_arn = open_to(sqs, world.name("dead"), "sns.amazonaws.com", topic)
+    redrive = {"RedrivePolicy": json.dumps({"deadLetterTargetArn": dead_arn})}
+    sns.subscribe(TopicArn=topic, Protocol="sqs", Endpoint=arn, Attributes=redrive)
+    sns.publish(TopicArn=topic, Message="m")
+    return bodies(sqs, closed), len(bodies(sqs, dead))
+
+
+@probe("empty-message", "InvalidParameter")
+def _(world: World) -> Any:
+    sns = world.client("sns")
+    topic = sns.create_topic(Name=world.name("t"))["TopicArn"]
+    return refusal(lambda: sns.publish(TopicArn=topic, Message=""))
+
+
+@probe("words-of-a-client", "Invalid parameter: Message too long")
+def _(world: World) -> Any:
+    sns = world.client("sns")
+    topic = sns.create_topic(Name=world.name("t"))["TopicArn"]
+    try:
+        return sns.publish(TopicArn=topic, Message="m" * 300_000)
+    except ClientError as error:
+        return error.response["Error"]["Message"]
+
+
+@probe("whole-seconds", True)
+def _(world: World) -> Any:
+    sqs, names = world.client("sqs"), ["CreatedTimestamp", "LastModifiedTimestamp"]
+    url = sqs.create_queue(QueueName=world.name("q"))["QueueUrl"]
+    shown = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=names)["Attributes"]
+    return all(shown[name].isdecimal() for name in names)
+
+
+@probe("managed-keys", ("AWS", True, "AccessDeniedException"))
+def _(world: World) -> Any:
+    kms = world.client("kms", world.number_as_account)
+
+    def target() -> Any:
+        listed = kms.list_aliases()["Aliases"]
+        return next(one.get("TargetKeyId") for one in listed if one["AliasName"] == "alias/aws/s3")
+
+    before = target()
+    shown = kms.describe_key(KeyId="alias/aws/s3")["KeyMetadata"]
+    made = (before, target()) == (None, shown["KeyId"])
+    return shown["KeyManager"], made, refusal(lambda: kms.schedule_key_deletion(KeyId=shown["KeyId"]))
+
+
+@probe("uploads-in-pages", ([["a", "b"], ["c"]], 1, ["d/"]))
+def _(world: World) -> Any:
+    s3, bucket = world.client("s3"), world.bucket()
+    for key in ("a", "b", "c", "d/1", "d/2"):
+        s3.create_multipart_upload(Bucket=bucket, Key=key)
+    pages = s3.get_paginator("list_multipart_uploads").paginate(
+        Bucket=bucket, Delimiter="/", PaginationConfig={"PageSize": 2}
+    )
+    found = [([one["Key"] for one in page["Uploads"]], page.get("CommonPrefixes", [])) for page in pages]
+    first = s3.list_multipart_uploads(Bucket=bucket, MaxUploads=1)["Uploads"]
+    return [keys for keys, _ in found], len(first), [one["Prefix"] for _, prefixes in found for one in prefixes]
+
+
+@probe("every-export", [])
+def _(world: World) -> Any:
+    return answer(lambda: world.client("dynamodb").list_exports()["ExportSummaries"])
+
+
+@probe("scanning-without-rules", [])
+def _(world: World) -> Any:
+    ecr = world.client("ecr", world.number_as_account)
+    return answer(lambda: ecr.put_registry_scanning_configuration()["registryScanningConfiguration"]["rules"])
+
+
+@probe("nothing-to-draw", "ValidationException")
+def _(world: World) -> Any:
+    return refusal(lambda: world.client("kms").generate_random())
 
 
 @probe("name-of-a-queue", ["InvalidParameterValue"] * 2 + [""])

@@ -32,6 +32,11 @@ class World:
     def __post_init__(self) -> None:
         self.number = next(NUMBERS)
 
+    @property
+    def number_as_account(self) -> str:
+        """An account of this probe's own."""
+        return f"{self.number:012d}"
+
     def client(self, service: str, account: str = A) -> Any:
         return self.cloud.root(account, REGION).client(service)
 
@@ -50,7 +55,11 @@ class World:
         """The names that a scalable target of a new endpoint has."""
         name, now = self.name("endpoint"), datetime.now(UTC)
         variant = {"VariantName": "all", "InitialVariantWeight": 1.0, "InitialInstanceCount": 1}
-        config = {"EndpointConfigName": name, "ProductionVariants": [variant | {"InstanceType": instance_type}]}
+        config: dict[str, Any] = {
+            "EndpointConfigName": name,
+            "ProductionVariants": [variant | {"InstanceType": instance_type}],
+        }
+        config |= {"EndpointConfigArn": arn("sagemaker", REGION, A, f"endpoint-config/{name}"), "CreationTime": now}
         self.cloud.state(EndpointConfigs, A, REGION).by_name[name] = config
         shown = {"EndpointName": name, "EndpointConfigName": name, "EndpointStatus": "InService"}
         shown |= {"EndpointArn": arn("sagemaker", REGION, A, f"endpoint/{name}")}
@@ -60,8 +69,7 @@ class World:
 
     def organization(self) -> tuple[Any, str]:
         """A client of the management account of a new organization, and the root's id."""
-        account = f"{self.number:012d}"
-        client = self.client("organizations", account)
+        client = self.client("organizations", self.number_as_account)
         client.create_organization(FeatureSet="ALL")
         return client, str(client.list_roots()["Roots"][0]["Id"])
 

@@ -22,6 +22,7 @@ from localaws.services.codebuild.state import (
     CodeBuildState,
     PipelineBuild,
     PipelineWork,
+    descending,
     page,
     state_of,
 )
@@ -150,7 +151,7 @@ def list_projects(call: Call) -> dict[str, Any]:
     key = {"NAME": "name", "CREATED_TIME": "created", "LAST_MODIFIED_TIME": "lastModified"}.get(sort)
     refuse_unless(key, INVALID, f"Invalid sortBy: {sort}")
     found = sorted(state(call).projects.values(), key=lambda project: project[str(key)])
-    if call.params.get("sortOrder") == "DESCENDING":
+    if descending(call, "ASCENDING"):
         found.reverse()
     names, more = page([project["name"] for project in found], call.params.get("nextToken"))
     return {"projects": names, **more}
@@ -324,7 +325,7 @@ def list_builds(call: Call) -> dict[str, Any]:
         name = project_of(call, name)["name"]
     with known.lock:
         ids = [build["id"] for build in known.builds.values() if name in (None, build["projectName"])]
-    if call.params.get("sortOrder", "DESCENDING") == "DESCENDING":
+    if descending(call, "DESCENDING"):
         ids.reverse()
     shown_ids, more = page(ids, call.params.get("nextToken"))
     return {"ids": shown_ids, **more}

@@ -18,7 +18,7 @@ from awslang.errors import AwsError, NotSupported
 from localaws.calls import Call
 from localaws.cloud import Session, arn, new_id, refuse_unless
 from localaws.services.codebuild.service import codebuild
-from localaws.services.codebuild.state import INVALID, CodeBuildState, page, state_of
+from localaws.services.codebuild.state import INVALID, CodeBuildState, descending, page, state_of
 
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9\-_]{1,127}")
 STATUSES = ("ERROR", "FAILED", "SKIPPED", "SUCCEEDED", "UNKNOWN")
@@ -96,7 +96,7 @@ def list_report_groups(call: Call) -> dict[str, Any]:
     refuse_unless(key, INVALID, f"Invalid sortBy: {sort}")
     with state(call).lock:
         groups = sorted(state(call).report_groups.values(), key=lambda group: group[str(key)])
-    if call.params.get("sortOrder") == "DESCENDING":
+    if descending(call, "ASCENDING"):
         groups.reverse()
     shown, more = page([group["arn"] for group in groups], call.params.get("nextToken"), _size(call))
     return {"reportGroups": shown, **more}
@@ -116,7 +116,7 @@ def list_reports(call: Call) -> dict[str, Any]:
             for report in known.reports.values()
             if group_arn in (None, report["reportGroupArn"]) and status in (None, report["status"])
         ]
-    if call.params.get("sortOrder", "DESCENDING") == "DESCENDING":
+    if descending(call, "DESCENDING"):
         found.reverse()
     shown, more = page(found, call.params.get("nextToken"), _size(call))
     return {"reports": shown, **more}

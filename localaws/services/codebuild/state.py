@@ -7,7 +7,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
-from localaws.cloud import Cloud
+from localaws.calls import Call
+from localaws.cloud import Cloud, refuse_unless
 
 INVALID = "InvalidInputException"
 PAGE = 100
@@ -64,6 +65,13 @@ class PipelineWork:
 
 def state_of(cloud: Cloud, account: str, region: str) -> CodeBuildState:
     return cloud.state(CodeBuildState, account, region)
+
+
+def descending(call: Call, default: str) -> bool:
+    """Whether the newest come first, as the request says or the operation does by default."""
+    given = call.params.get("sortOrder", default)
+    refuse_unless(given in ("ASCENDING", "DESCENDING"), INVALID, f"Invalid sortOrder: {given}")
+    return bool(given == "DESCENDING")
 
 
 def page(items: Sequence[Item], token: str | None, size: int = PAGE) -> tuple[list[Item], dict[str, str]]:

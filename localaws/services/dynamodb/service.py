@@ -1,13 +1,17 @@
-"""DynamoDB's Service object: a scan goes on after a key that the table can have."""
+"""DynamoDB's Service object: a scan goes on after a key that the table can have, and exports are listed."""
 
 from __future__ import annotations
+
+from typing import Any
 
 from awslang.errors import AwsError
 from localaws import moto_bridge
 from localaws.calls import Call
 from localaws.service import EVERY, Service
 
-dynamodb = Service("dynamodb", moto=EVERY)
+dynamodb = Service("dynamodb", moto=EVERY, invalid="ValidationException")
+
+PAGE = 25  # exports of one answer
 
 
 @dynamodb.before("Query", "Scan")
@@ -22,3 +26,16 @@ def starting_key(call: Call) -> None:
     names = {part["AttributeName"] for schema in schemas for part in schema}
     if {name: next(iter(value)) for name, value in key.items()} != {name: types.get(name) for name in names}:
         raise AwsError("ValidationException", "The provided starting key is invalid")
+
+
+@dynamodb.operation("ListExports")
+def list_exports(call: Call) -> dict[str, Any]:
+    """Of one table or of all (API Reference, ListExports: TableArn is optional); moto lists those of a table alone."""
+    found = [
+        {"ExportArn": one.arn, "ExportStatus": one.status, "ExportType": one.export_type}
+        for one in list(moto_bridge.backend("dynamodb", call.account, call.region).table_exports.values())
+        if call.params.get("TableArn") in (None, one.table.table_arn)
+    ]
+    first = int(call.params.get("NextToken") or 0)
+    last = first + call.params.get("MaxResults", PAGE)
+    return {"ExportSummaries": found[first:last]} | ({"NextToken": str(last)} if last < len(found) else {})

@@ -157,6 +157,14 @@ def batch_get_image(call: Call) -> dict[str, Any]:
 # -- replication -----------------------------------------------------------------------------------
 
 
+@ecr.operation("PutRegistryScanningConfiguration")
+def put_registry_scanning_configuration(call: Call) -> dict[str, Any]:
+    """The rules may be left out (API Reference, PutRegistryScanningConfiguration), where moto breaks."""
+    rules, kind = call.params.get("rules") or [], call.params.get("scanType", "BASIC")
+    moto_bridge.backend("ecr", call.account, call.region).put_registry_scanning_configuration(kind, rules)
+    return {"registryScanningConfiguration": {"scanType": kind, "rules": rules}}
+
+
 @ecr.operation("PutReplicationConfiguration")
 def put_replication_configuration(call: Call) -> dict[str, Any]:
     configuration = call.params["replicationConfiguration"]
