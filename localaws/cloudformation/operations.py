@@ -108,7 +108,9 @@ def all_stacks(call: Call) -> list[Stack]:
 
 
 def of_stack(stack: Stack) -> list[dict[str, Any]]:
-    """The oldest first: those of its change sets that are left, and its own."""
-    planned = [event for change_set in stack.change_sets.values() for event in of_change_set(stack, change_set)]
-    own = [shown(stack, event.operation, event) for event in list(stack.events) if event.operation is not None]
-    return sorted([*planned, *own], key=lambda event: event["Timestamp"])
+    """In the order in which they were written: its own, and those of the change sets that are left."""
+    found = [shown(stack, event.operation, event) for event in list(stack.events) if event.operation is not None]
+    for change_set in stack.change_sets.values():
+        place = sum(1 for event in found if event["Timestamp"] <= change_set.planned)
+        found[place:place] = of_change_set(stack, change_set)
+    return found
