@@ -4,9 +4,9 @@ Run as a program: `python prepared_python.py DESCRIPTOR PROGRAM`, with a listeni
 are made of, and the variables that a Python reads at its start as builds have them. It answers until its
 standard input ends.
 
-Builds have CLIENT for their `python`: it hands its arguments, folder, umask, limits, variables and streams over, and
-ends as the fork ends. The fork knows nothing else. It has these streams, these variables and the build's own folders,
-and its state is that of a Python that has just started, but for the modules that it finds loaded and the models
+Builds have prepared.CLIENT for their `python`: it hands its arguments, folder, umask, limits, variables and streams
+over, and ends as the fork ends. The fork knows nothing else. It has these streams, these variables and the build's own
+folders, and its state is that of a Python that has just started, but for the modules that it finds loaded and the models
 of services that were read before. Where a new Python could behave otherwise (a module of the same name beside
 the program, on PYTHONPATH or in a folder that an argument names, an installed package, another kind of command),
 the fork becomes a new one.
@@ -14,6 +14,7 @@ the fork becomes a new one.
 
 from __future__ import annotations
 
+import atexit
 import gc
 import hashlib
 import io
@@ -27,9 +28,11 @@ import signal
 import site
 import socket
 import sys
+import threading
 import time
 import types
 import unittest  # noqa: F401  # loaded for the tests of a project
+import weakref
 from _imp import _fix_co_filename as fix_place  # type: ignore[attr-defined]  # what Python's own import calls
 from collections import namedtuple
 from contextlib import suppress
@@ -39,41 +42,6 @@ from importlib.machinery import SourceFileLoader
 from pathlib import Path
 from typing import Any
 
-CLIENT = """\
-#!{program} -IS
-import os, sys
-from _signal import SIG_DFL, SIGKILL, SIGSTOP, signal
-from _socket import AF_UNIX, SCM_RIGHTS, SOCK_STREAM, SOL_SOCKET, socket
-from marshal import dumps
-given = open("/proc/self/environ", "rb").read()  # as it was before this Python chose a locale
-given = dict(item.split(b"=", 1) for item in given.split(b"\\0") if b"=" in item)
-streams = b"".join(number.to_bytes(4, sys.byteorder) for number in (0, 1, 2))
-mask = os.umask(0o077)
-os.umask(mask)
-begun = answer = b""
-try:
-    asked = dumps((sys.argv, os.getcwd(), mask, os.getpid(), given))
-    there = socket(AF_UNIX, SOCK_STREAM)
-    if there.fileno() > 2:  # else it has the place of a stream that is closed, and would be taken for it
-        there.connect({place!r})
-        there.sendmsg([len(asked).to_bytes(4, "big")], [(SOL_SOCKET, SCM_RIGHTS, streams)])
-        there.sendall(asked)
-        begun = there.recv(1)
-        answer = begun and there.recv(4)
-except OSError:
-    pass
-if not begun:
-    os.execve({program!r}, sys.argv, given)
-if not answer:  # a second start could do twice what the program has done already
-    os.write(2, b"the prepared Python was ended, and with it this program\\n")
-    os._exit(1)
-status = int.from_bytes(answer, "big", signed=True)
-if status < 0:
-    if -status not in (SIGKILL, SIGSTOP):
-        signal(-status, SIG_DFL)  # a Python answers some with an exception, and ignores others
-    os.kill(os.getpid(), -status)
-os._exit(status)
-"""
 READ_AT_START = (b"PYTHON", b"LC_", b"LANG")  # how the names begin of the variables that a Python reads at its start
 FOLDERS = b"PYTHONPATH"  # the one of them that a fork takes on
 AT_START = {"sitecustomize", "usercustomize"}  # modules that a Python looks for at its start
@@ -349,6 +317,29 @@ def with_flag(name: str) -> Any:
     return changed
 
 
+def finish(status: int, loaded: frozenset[str]) -> None:
+    """End as a Python does, but leave what was loaded before the fork: to take it apart costs more than most programs.
+
+    Py_FinalizeEx of CPython: threads are waited for, the functions of atexit called, the streams flushed, and the
+    program's own modules taken down, with which its objects end. Returns where a stream cannot be flushed.
+    """
+    threading._shutdown()  # type: ignore[attr-defined]  # what Python itself calls
+    atexit._run_exitfuncs()
+    own = [weakref.ref(sys.modules.pop(name)) for name in [*sys.modules] if name not in loaded or name == "__main__"]
+    for file in [found for found in gc.get_objects() if issubclass(type(found), io.TextIOWrapper | io.BufferedWriter)]:
+        with suppress(OSError, ValueError):  # of two, the collector could take down the one below first
+            file.flush()
+    gc.collect()
+    for module in filter(None, (found() for found in reversed(own))):
+        vars(module).clear()
+    gc.collect()
+    with suppress(AttributeError, OSError, ValueError):
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(status)
+    raise SystemExit(status)
+
+
 def show(kind: type[BaseException], error: BaseException, trace: types.TracebackType | None) -> None:
     """Show an error as a new Python does: without the frames of this file."""
     while trace is not None and trace.tb_frame.f_code.co_filename == __file__:
@@ -368,11 +359,18 @@ def main() -> None:
     listener = socket.socket(fileno=int(descriptor))
     place, server = listener.getsockname(), Server(listener)
     remember(Path(place).parent / "compiled")
+    loaded = frozenset(sys.modules)
     request = server.serve()
     if request is not None:
         run: Any = runpy._run_module_as_main  # type: ignore[attr-defined]  # what `-m` calls
-        run(become(request, program))
-        return
+        module, status = become(request, program), 0
+        try:
+            run(module)
+        except SystemExit as ended:
+            if not isinstance(ended.code, int | None) or not 0 <= (ended.code or 0) <= 255:
+                raise
+            status = int(ended.code or 0)
+        finish(status, loaded)
     for number in server.running:
         end(number, signal.SIGKILL)
     shutil.rmtree(Path(place).parent, ignore_errors=True)  # here, since the process that made it may have been killed

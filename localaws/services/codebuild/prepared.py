@@ -22,6 +22,41 @@ from pathlib import Path
 from localaws.containers import prepared_python
 from localaws.services.codebuild.shell import make_python
 
+CLIENT = """\
+#!{program} -IS
+import os, sys
+from _signal import SIG_DFL, SIGKILL, SIGSTOP, signal
+from _socket import AF_UNIX, SCM_RIGHTS, SOCK_STREAM, SOL_SOCKET, socket
+from marshal import dumps
+given = open("/proc/self/environ", "rb").read()  # as it was before this Python chose a locale
+given = dict(item.split(b"=", 1) for item in given.split(b"\\0") if b"=" in item)
+streams = b"".join(number.to_bytes(4, sys.byteorder) for number in (0, 1, 2))
+mask = os.umask(0o077)
+os.umask(mask)
+begun = answer = b""
+try:
+    asked = dumps((sys.argv, os.getcwd(), mask, os.getpid(), given))
+    there = socket(AF_UNIX, SOCK_STREAM)
+    if there.fileno() > 2:  # else it has the place of a stream that is closed, and would be taken for it
+        there.connect({place!r})
+        there.sendmsg([len(asked).to_bytes(4, "big")], [(SOL_SOCKET, SCM_RIGHTS, streams)])
+        there.sendall(asked)
+        begun = there.recv(1)
+        answer = begun and there.recv(4)
+except OSError:
+    pass
+if not begun:
+    os.execve({program!r}, sys.argv, given)
+if not answer:  # a second start could do twice what the program has done already
+    os.write(2, b"the prepared Python was ended, and with it this program\\n")
+    os._exit(1)
+status = int.from_bytes(answer, "big", signed=True)
+if status < 0:
+    if -status not in (SIGKILL, SIGSTOP):
+        signal(-status, SIG_DFL)  # a Python answers some with an exception, and ignores others
+    os.kill(os.getpid(), -status)
+os._exit(status)
+"""
 # What a Python reads at its start, all that a build has of it.
 ENVIRONMENT = {"LANG": "C.UTF-8", "PYTHONDONTWRITEBYTECODE": "1"}
 NOTHING = ("", None, None)  # what builds get where there can be none
@@ -82,7 +117,7 @@ def _start_in(folder: Path) -> tuple[str, subprocess.Popen[bytes], Path]:
             start_new_session=True,
         )
     atexit.register(_end, process, folder)
-    text = prepared_python.CLIENT.format(program=program, place=os.fsencode(place))
+    text = CLIENT.format(program=program, place=os.fsencode(place))
     return text, process, _with_every_package(folder, text) / "python"
 
 

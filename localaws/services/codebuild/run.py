@@ -152,7 +152,7 @@ class BuildRun:
                 record.update(phaseStatus=status, endTime=ended, durationInSeconds=seconds, contexts=[context])
             self.log.note(f"Phase complete: {name} State: {status}")
             self.log.note(f"Phase context status code: {context['statusCode']} Message: {context['message']}")
-            self.log.send()
+            self.log.send_if_due()
 
     def _nothing(self) -> None:
         """A phase in which this machine has nothing to do."""

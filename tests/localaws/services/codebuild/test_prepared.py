@@ -48,6 +48,13 @@ PROGRAMS = {
     "break": "import broken",
     "kill": "import os, signal; os.kill(os.getpid(), signal.SIGKILL)",
     "later": "import atexit; atexit.register(print, 'at the end')",
+    "end": "import atexit, colorsys, sys, threading, time, weakref\nclass Kept:\n"
+    "    def __del__(self): print('taken down', flush=True)\n"
+    "colorsys.kept, mine, written = Kept(), Kept(), open('written', 'w')\nwritten.write('all of it')\n"
+    "atexit.register(print, 'at the end')\nweakref.finalize(mine, print, 'finalized')\n"
+    "threading.Thread(target=lambda: time.sleep(0.1) or print('waited for')).start()\n"
+    "threading.Thread(target=time.sleep, args=(60,), daemon=True).start()\nsys.exit(sys.argv[1:] == ['bad'])",
+    "full": "import sys; sys.stdout = open('/dev/full', 'w'); print('lost')",
     "once": "import os, time; print(os.getpid(), file=open('runs', 'a'), flush=True); time.sleep(60)",
     "open": "import os, resource, sys; print(os.nice(0), resource.getrlimit(resource.RLIMIT_NOFILE));"
     "print([one and (one.name, one.mode, one.seekable()) for one in (sys.stdin, sys.stdout, sys.stderr)]);"
@@ -115,6 +122,10 @@ def test_it_finds_what_a_new_one_finds_but_for_what_is_loaded(pythons: Mapping[s
         (("-m", "kill"), -signal.SIGKILL),
         (("-m", "pipe"), -signal.SIGPIPE),
         (("-m", "later"), 0),
+        (("-m", "end"), 0),
+        (("-m", "end", "bad"), 1),
+        (("-m", "full"), 120),
+        (("-m", "leave", "300"), 44),
         (("-m", "unknown"), 1),
         (("-c", "import sys; print(sys.argv, sys.prefix)", "one"), 0),
         (("leave.py", "5"), 5),
@@ -127,6 +138,7 @@ def test_it_prints_and_ends_as_a_new_one(
     new, forked = (run(pythons[kind], place, *arguments) for kind in (NEW, FORKED))
     assert (new.returncode, forked.returncode) == (code, code)
     assert (neutral(forked.stdout), neutral(forked.stderr)) == (new.stdout, new.stderr)
+    assert "end" not in arguments or (place / "written").read_text() == "all of it"
 
 
 @pytest.mark.parametrize("variable", ["PYTHONPATH", "LANG"])
