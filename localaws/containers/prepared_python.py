@@ -374,6 +374,7 @@ def main() -> None:
     for number in server.running:
         end(number, signal.SIGKILL)
     shutil.rmtree(Path(place).parent, ignore_errors=True)  # here, since the process that made it may have been killed
+    os._exit(0)  # as finish() does
 
 
 if __name__ == "__main__":
