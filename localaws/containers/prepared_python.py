@@ -5,11 +5,11 @@ are made of, and the variables that a Python reads at its start as builds have t
 standard input ends.
 
 Builds have prepared.CLIENT for their `python`: it hands its arguments, folder, umask, limits, variables and streams
-over, and ends as the fork ends. The fork knows nothing else. It has these streams, these variables and the build's own
-folders, and its state is that of a Python that has just started, but for the modules that it finds loaded and the models
-of services that were read before. Where a new Python could behave otherwise (a module of the same name beside
-the program, on PYTHONPATH or in a folder that an argument names, an installed package, another kind of command),
-the fork becomes a new one.
+over, and ends as the fork ends. The fork knows nothing else. It has these streams, these variables and the build's
+own folders, and its state is that of a Python that has just started, but for the modules that it finds loaded and the
+models of services that were read before. Where a new Python could behave otherwise (a module of the same name beside
+the program, on PYTHONPATH or in a folder that an argument names, an installed package, another kind of command), the
+fork becomes a new one.
 """
 
 from __future__ import annotations
