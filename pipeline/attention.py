@@ -39,6 +39,7 @@ SMALLER = {
     "DataCapturePercentage": "fewer requests are captured",
 }
 LONGEST, QUOTED = 200, 60  # characters of a line; of a person's own words in it
+NAMED = 3  # payloads that a line names
 TESTS = {"payloads": "golden payloads", "own_tests": "files of own tests"}  # fewer of these are weaker tests
 
 
@@ -50,6 +51,7 @@ def look_first(card: Mapping[str, Any]) -> list[str]:
     found = (
         *switched_off(changed),
         *gates(card),
+        *agreement(card),
         *version(card, prod),
         *tests(card.get("checked") or {}),
         *loosened(changed),
@@ -99,6 +101,21 @@ def gates(card: Mapping[str, Any]) -> Iterator[str]:
     for name in sorted(before.keys() & now.keys()):
         if weaker := looser(before[name], now[name]):
             yield f"the metric gate {word(name)} is loosened ({weaker})"
+
+
+def agreement(card: Mapping[str, Any]) -> Iterator[str]:
+    """Answers that are not the live version's, and how the gate on them differs from what was approved last."""
+    found, gates = card.get("comparison") or {}, card.get("gates") or {}
+    if "live" in found and (differing := found["compared"] - found["agree"]):
+        names = ", ".join(word(one["name"]) for one in found["differ"][:NAMED])
+        excuse = gates.get("excuse") if found["agree"] / found["compared"] < gates.get("agreement", 0) else ""
+        more = f'; let through because "{shorten(excuse, QUOTED)}"' if excuse else ""
+        yield f"other answers than the live version on {differing:,} of {found['compared']:,} payloads: {names}{more}"
+    before, now = card.get("agreement_before"), gates.get("agreement")
+    if before is not None and now is None:
+        yield "the gate on agreement with the live version is taken away"
+    elif before is not None and now is not None and now < before:
+        yield f"the gate on agreement with the live version is loosened ({plain(before)} → {plain(now)})"
 
 
 def looser(before: Mapping[str, Any], now: Mapping[str, Any]) -> str:

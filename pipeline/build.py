@@ -24,7 +24,7 @@ import boto3
 from botocore.config import Config
 from botocore.exceptions import ClientError
 
-from pipeline import combinations, live, metric_gates, outcome, record, release
+from pipeline import combinations, comparison, live, metric_gates, outcome, record, release
 from pipeline import manifest as documents
 from pipeline.accounts import Account, accounts_of
 from pipeline.approvals import Approvals
@@ -88,6 +88,10 @@ def build(settings: Settings, kit: Path, repository: Path, clients: Clients) -> 
     template = (kit / "40-stage.yaml").read_text(encoding="utf-8")
     now = {stage.name: deployed(settings, stage, clients) for stage in settings.stages}
     refuse_changes(settings, now, template)
+    last = {
+        name: outcome.newest(s3, settings.artifact_bucket, name) if parameters else None
+        for name, parameters in now.items()
+    }
     check_regions(clients, settings, version)
     check_version(s3, version, settings.region)
     gates = judge(settings, version, now["prod"], clients)
@@ -100,7 +104,8 @@ def build(settings: Settings, kit: Path, repository: Path, clients: Clients) -> 
     wanted: dict[str, dict[str, str]] = {}
     for stage in settings.stages:
         parameters = documents.stage_parameters(settings, stage, version, accounts[stage.name], arns, url)
-        releases[stage.name] = number_of(settings, stage, parameters["Parameters"], now[stage.name], template, clients)
+        there = now[stage.name], last[stage.name]
+        releases[stage.name] = number_of(stage, parameters["Parameters"], *there, template)
         wanted[stage.name] = parameters["Parameters"]
         write_json(out / f"{stage.name}-parameters.json", parameters)
     package = frozen(clients, version.arn, version.specification, arns)
@@ -115,6 +120,7 @@ def build(settings: Settings, kit: Path, repository: Path, clients: Clients) -> 
     manifest["gates"] = gates
     check_room(manifest)
     write_json(out / "deployment.json", manifest)
+    write_json(out / comparison.LIVE, comparison.of_live(last["prod"], now["prod"].get("ModelPackageName", "")))
     shutil.copy(repository / GOLDEN, out)
     share(clients, manifest, settings.stages[0].name)  # with production the gate does, once it is approved
     return {
@@ -147,7 +153,7 @@ def why_unasked(
 def judge(settings: Settings, version: Version, production: Mapping[str, str], clients: Clients) -> dict[str, Any]:
     """What the metric gates of production say of the version. production: the parameters of its stack"""
     gates = metric_gates.read(settings.stages[-1].config)
-    if not gates.metrics:
+    if not gates.metrics and gates.agreement is None:
         return {}
     admitted = let_through(record.decisions(clients("s3", settings.region), settings.artifact_bucket))
     arn = production.get("ModelPackageName", "")
@@ -205,14 +211,13 @@ def refuse_changes(settings: Settings, now: Mapping[str, Mapping[str, str]], tem
 
 
 def number_of(
-    settings: Settings, stage: Stage, wanted: dict[str, str], now: Mapping[str, str], template: str, clients: Clients
+    stage: Stage, wanted: dict[str, str], now: Mapping[str, str], last: Mapping[str, Any] | None, template: str
 ) -> int:
     """The number of the stage's configuration: another one where it changes, or was taken back.
 
     It is added to wanted, the stack's parameters, with what the update does with the number of instances.
-    now: the parameters that the stack has
+    now: the parameters that the stack has; last: the newest record of its tests
     """
-    last = outcome.newest(clients("s3", settings.region), settings.artifact_bucket, stage.name) if now else None
     declared, again = declared_parameters(template), release.taken_back(last)
     found = release.release(wanted, now, declared, last)
     if again:

@@ -48,6 +48,7 @@ class Asked:
     admitted: the manifest that was let through to production last, {} for none
     live_metrics: of the live version when it was let through, None where the record does not say
     commit: of the deploy repository: its id, and author, message, date and link where they are known
+    compared: the answers beside the live version's (comparison.py), {} where staging did not compare them
     """
 
     manifest: Mapping[str, Any]
@@ -62,6 +63,7 @@ class Asked:
     admitted: Mapping[str, Any] = field(default_factory=dict)
     live_metrics: Mapping[str, float] | None = None
     commit: Mapping[str, str] = field(default_factory=dict)
+    compared: Mapping[str, Any] = field(default_factory=dict)
 
 
 def key_of(execution: str, number: str) -> str:
@@ -120,6 +122,8 @@ def gather(asked: Asked, results: Iterable[Result], clients: Clients) -> dict[st
         "metrics": metrics(package["metrics"], was, gates),
         "gates": gates,
         "gates_before": (asked.admitted.get("gates") or {}).get("rules", {}),
+        "agreement_before": (asked.admitted.get("gates") or {}).get("agreement"),
+        "comparison": beside(asked),
         "commit": {"id": manifest["commit_id"], **asked.commit},
         "origin": package.get("origin", {}),
         "links": links.of(package, asked.execution, manifest["project"], home),
@@ -131,6 +135,22 @@ def gather(asked: Asked, results: Iterable[Result], clients: Clients) -> dict[st
         "tests": [asdict(result) for result in results],
     }
     return {**found, "first": look_first(found)}
+
+
+def beside(asked: Asked) -> dict[str, Any]:
+    """The answers of both versions, with what each ran on: production's instances and staging's may be others."""
+    if "live" not in asked.compared:
+        return dict(asked.compared)
+    first, last = (list(asked.manifest["stages"])[at] for at in (0, -1))
+    wanted = with_defaults(asked.wanted[first], asked.template)
+    return {**asked.compared, "on": {"live": size(asked.live[last].parameters), "new": size(wanted)}}
+
+
+def size(parameters: Mapping[str, str]) -> str:
+    """What an endpoint with these parameters answers from."""
+    if parameters.get("EndpointKind") == "serverless":
+        return f"serverless, {parameters.get('ServerlessMemorySizeInMB', '')} MB"
+    return f"{parameters.get('InitialInstanceCount', '1')} × {parameters.get('InstanceType', '')}"
 
 
 def changed_settings(now: LiveStage, wanted: Mapping[str, str]) -> list[dict[str, str]]:

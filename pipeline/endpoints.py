@@ -7,7 +7,6 @@ service too, as it was before: so what it runs on is looked up, not assumed (out
 from __future__ import annotations
 
 import json
-import math
 import os
 import time
 from collections.abc import Callable, Iterable, Mapping
@@ -21,7 +20,7 @@ from typing import TYPE_CHECKING, Any
 import boto3
 from botocore.exceptions import BotoCoreError, ClientError
 
-from pipeline import asynchronous, outcome
+from pipeline import asynchronous, comparison, outcome
 from pipeline.answers import read_answer, wrong
 from pipeline.clients import AccountClients
 from pipeline.console import UserError, counted, export, run, say, shorten
@@ -160,14 +159,15 @@ def check_place(
     for uri in filter(None, (answers, captured)):
         check("the bucket of its data can be used", partial(asynchronous.check_bucket, there, uri, endpoint))
     seen: dict[str, Any] = {}
+    took: list[float] = []
     runtime = there("sagemaker-runtime")
-    asked = partial(asynchronous.ask, there, endpoint, answers) if answers else partial(ask, runtime, endpoint)
+    asked = partial(asynchronous.ask, there, endpoint, answers) if answers else partial(ask, runtime, endpoint, took)
     for payload in golden.payloads:
         check(payload.name, partial(asked, payload, seen))
     if golden.latency and not answers:
-        work = partial(percentile, runtime, endpoint, golden.payloads, golden.latency, ends)
+        work = partial(percentile, runtime, endpoint, took, golden.payloads, golden.latency, ends)
         check(f"latency, {golden.latency.percentile:g} %", work)
-    return Checked(served, tuple(results), seen)
+    return Checked(served, tuple(results), seen, tuple(took))
 
 
 def described(error: Exception) -> str:
@@ -179,14 +179,17 @@ def described(error: Exception) -> str:
     return str(error)
 
 
-def ask(runtime: SageMakerRuntimeClient, endpoint: str, payload: Payload, answers: dict[str, Any]) -> str:
+def ask(
+    runtime: SageMakerRuntimeClient, endpoint: str, took: list[float], payload: Payload, answers: dict[str, Any]
+) -> str:
     """What is wrong with the endpoint's answer to a payload, or "".
 
-    answers: by the payload's name, to which this one is added
+    answers: by the payload's name, to which this one is added; took: to which its milliseconds are added
     """
     answers[payload.name], milliseconds = answer_of(runtime, endpoint, payload)
     if milliseconds > payload.max_latency_ms and not wrong(payload, answers[payload.name]):
         answers[payload.name], milliseconds = answer_of(runtime, endpoint, payload)  # the first paid for the connection
+    took.append(milliseconds)
     if failure := wrong(payload, answers[payload.name]):
         return failure
     if milliseconds > payload.max_latency_ms:
@@ -207,30 +210,39 @@ def answer_of(runtime: SageMakerRuntimeClient, endpoint: str, payload: Payload) 
 
 
 def percentile(
-    runtime: SageMakerRuntimeClient, endpoint: str, payloads: tuple[Payload, ...], latency: Latency, ends: float
+    runtime: SageMakerRuntimeClient,
+    endpoint: str,
+    took: list[float],
+    payloads: tuple[Payload, ...],
+    latency: Latency,
+    ends: float,
 ) -> str:
-    """What is wrong with how long answers take on the whole: the payloads are asked by turns, one after the other."""
-    took: list[float] = []
+    """What is wrong with how long answers take on the whole: the payloads are asked by turns, one after the other.
+
+    took: to which the milliseconds of each are added
+    """
+    already = len(took)
     for number in range(latency.requests):
         if time.monotonic() > ends:
             return OUT_OF_TIME
         took.append(answer_of(runtime, endpoint, payloads[number % len(payloads)])[1])
-    found = sorted(took)[math.ceil(latency.percentile / 100 * len(took)) - 1]
+    found = comparison.percentile(took[already:], latency.percentile)
     if found <= latency.max_ms:
         return ""
     within = f"{latency.percentile:g} % of {counted(latency.requests, 'answer')} within {latency.max_ms:g} ms"
     return f"expected {within}, got {found:.0f} ms"
 
 
-def summary(stage: str, results: list[Result]) -> str:
-    """What the approver reads about the tests."""
+def summary(stage: str, results: list[Result], compared: Mapping[str, Any] = MappingProxyType({})) -> str:
+    """What the approver reads about the tests. compared: of comparison.compare(), {} for none"""
     places, failed = len({result.place for result in results}), [result.failure for result in results if result.failure]
     if failed:
         return shorten(f"{stage}: {len(failed)} of {len(results)} checks failed: {'; '.join(failed)}")
     skipped = sum(bool(result.skipped) for result in results)
     more = f", {skipped} skipped" if skipped else ""
+    beside = f"; {comparison.agreement(compared)}" if "live" in compared else ""
     return shorten(
-        f"{stage}: {counted(len(results) - skipped, 'check')} passed on {counted(places, 'endpoint')}{more}."
+        f"{stage}: {counted(len(results) - skipped, 'check')} passed on {counted(places, 'endpoint')}{more}{beside}."
     )
 
 
@@ -246,6 +258,21 @@ def write_answers(file: Path, checked: Iterable[Checked]) -> None:
     document = recorded(read_document(file), answers)
     (RESULTS.parent / GOLDEN.name).write_text(json.dumps(document, indent=2) + "\n", encoding="utf-8")
     say(f"{GOLDEN.name} in this step's artifact has the answers of this version: a new model's right ones, once read")
+
+
+def compared_with_live(given: Path, golden: Golden, checked: list[Checked]) -> dict[str, Any]:
+    """The answers beside those of the version that is live, which the card shows; {} where Build handed none on.
+
+    given: the folder of Build's artifact
+    """
+    live = given / comparison.LIVE
+    if not live.is_file():  # of a Build of an older bundle
+        return {}
+    found = comparison.compare(golden, json.loads(live.read_text(encoding="utf-8")), checked)
+    say(found["why"] if "why" in found else comparison.agreement(found))
+    RESULTS.parent.mkdir(parents=True, exist_ok=True)
+    (RESULTS.parent / comparison.FOUND).write_text(json.dumps(found), encoding="utf-8")
+    return found
 
 
 def main() -> int:
@@ -266,17 +293,25 @@ def main() -> int:
     checked = check_stage(manifest, stage, golden, testers(manifest, stage, external_id), why=why)
     execution = os.environ.get("PIPELINE_EXECUTION_ID") or manifest["pipeline_execution_id"]
     since_build = execution == manifest["pipeline_execution_id"]  # a rollback tests the manifest of another one
-    problems = list(exchanged(regional, manifest["model_package"], since_build))
-    results = results_of(checked) + [
-        Result("registry", "the version is as Build found it", failure=p) for p in problems
+    of_stage = [
+        Result("registry", "the version is as Build found it", failure=problem)
+        for problem in exchanged(regional, manifest["model_package"], since_build)
     ]
+    compared: dict[str, Any] = {}
+    if stage != list(manifest["stages"])[-1]:  # what is live is that of the last stage
+        compared = compared_with_live(given, golden, checked)
+    if compared and (why_not := comparison.refusal(compared, manifest.get("gates") or {})):
+        of_stage.append(Result("comparison", "the answers agree with the live version's", failure=why_not))
+    results = [*results_of(checked), *of_stage]
     for result in results:
         verdict = "FAILED" if result.failure else "skipped" if result.skipped else "ok"
         say(f"{verdict:>7}  {result.place}  {result.failure or result.name}")
     write_junit(Path("reports") / f"{stage}.xml", stage, results)
-    text = summary(stage, results)
+    text = summary(stage, results, compared)
     say(text)
-    found = outcome.document(manifest, stage, checked, execution, digest(given), problems)
+    more = {"answers": comparison.kept(golden, checked), **({"comparison": compared} if compared else {})}
+    problems = [result.failure for result in of_stage]
+    found = outcome.document(manifest, stage, checked, execution, digest(given), problems, more)
     bucket, number = outcome.bucket_of(manifest), os.environ.get("CODEBUILD_BUILD_NUMBER", "1")
     key = outcome.write(boto3.client("s3", config=CONFIG), found, bucket, number)
     say(f"what the endpoints serve is recorded as {key} in the project's bucket")

@@ -28,7 +28,7 @@ import boto3
 from botocore.config import Config
 from botocore.exceptions import ClientError
 
-from pipeline import card, frozen, live, people, record
+from pipeline import card, comparison, frozen, live, people, record
 from pipeline.clients import Clients
 from pipeline.console import UserError, export, run, say, shorten
 from pipeline.executions import pipeline_name
@@ -141,6 +141,7 @@ def make_card(gate: Gate, tests: Path) -> dict[str, str]:
         last_admitted(admitted),
         last_admitted(admitted, live_arn).get("model_package", {}).get("metrics") if live_arn else None,
         commit_of(gate),
+        compared_in(tests.with_name(comparison.FOUND)),
     )
     made = card.gather(asked, read_results(tests), gate.clients)
     key, sha256 = card.publish(s3, gate.bucket, gate.number, made)
@@ -148,6 +149,11 @@ def make_card(gate: Gate, tests: Path) -> dict[str, str]:
     text = card.summary(made)
     say(text)
     return {"SUMMARY": text, "REASON": manifest["approval"]["reason"], "CARD_KEY": key, "CARD_SHA256": sha256}
+
+
+def compared_in(file: Path) -> dict[str, Any]:
+    """What TestStaging compared; {} where it did not."""
+    return cast("dict[str, Any]", json.loads(file.read_text(encoding="utf-8"))) if file.is_file() else {}
 
 
 def commit_of(gate: Gate) -> dict[str, str]:

@@ -5,6 +5,7 @@ prod-config.json, "gates":
         goal: "minimize" or "maximize": which direction is better
         bound: the worst value that passes (optional)
         worse_by: how much worse than the live version's it may be, in the metric's own unit (optional)
+    agreement: on which share of the golden payloads the answers in staging must be the live version's (comparison.py)
     override: {"version": 7, "reason": "..."}: lets one version through that they refuse; the card shows the reason
 
 A version that the gate before production has let through before, as it is, is not judged again: a push of settings does
@@ -25,6 +26,7 @@ FILE, KEY = "prod-config.json", "gates"
 MOST = 50  # metrics
 EXAMPLE = '{"validation:merror": {"goal": "minimize", "bound": 0.1}}'
 LARGEST = 1e300
+IN_PRODUCTION = "it was in production before"
 MINIMIZE, MAXIMIZE = "minimize", "maximize"
 NUMBER = Rule(lambda value: is_real(value, -LARGEST, LARGEST), "a number", "0.1")
 OF_METRIC = {
@@ -32,6 +34,7 @@ OF_METRIC = {
     "bound": NUMBER,
     "worse_by": Rule(lambda value: is_real(value, 0, LARGEST), "a number from 0", "0.02"),
 }
+SHARE = Rule(lambda value: is_real(value, 0, 1), "a share from 0 to 1", "0.95")
 OF_OVERRIDE = {
     "version": VERSION,
     "reason": Rule(lambda value: is_seen(value, 300), "text of 1 to 300 characters on one line", '"Agreed in review"'),
@@ -84,9 +87,14 @@ class MetricGate:
 
 @dataclass(frozen=True)
 class Gates:
-    """What prod-config.json asks for. override: the number of the version that passes whatever it states, and why"""
+    """What prod-config.json asks for.
+
+    agreement: the least share of equal answers, None for none
+    override: the number of the version that passes whatever it states, and why
+    """
 
     metrics: tuple[MetricGate, ...] = ()
+    agreement: float | None = None
     override: tuple[int, str] | None = None
     rules: Mapping[str, Any] = field(default_factory=dict)  # as the file has them
 
@@ -96,7 +104,8 @@ def read(config: Mapping[str, Any]) -> Gates:
     given = config.get(KEY, {})
     override, rules = given.get("override"), given.get("metrics", {})
     gates = (MetricGate(name, one["goal"], one.get("bound"), one.get("worse_by")) for name, one in rules.items())
-    return Gates(tuple(gates), (override["version"], override["reason"]) if override else None, rules)
+    lets_through = (override["version"], override["reason"]) if override else None
+    return Gates(tuple(gates), given.get("agreement"), lets_through, rules)
 
 
 def problems_of(file: str, config: Mapping[str, Any]) -> Iterator[str]:
@@ -112,8 +121,10 @@ def problems_of(file: str, config: Mapping[str, Any]) -> Iterator[str]:
     elif not isinstance(given, dict):
         yield f'{file}: {KEY} is {shown(given)}: write an object, such as {{"metrics": {{}}}}'
     else:
-        yield from unknown(f"{file}: {KEY}.", given, ("metrics", "override"))
+        yield from unknown(f"{file}: {KEY}.", given, ("metrics", "agreement", "override"))
         yield from of_metrics(f"{file}: {KEY}.metrics", given.get("metrics", {}))
+        if "agreement" in given and (wrong := problem(f"{file}: {KEY}.agreement", given["agreement"], SHARE)):
+            yield wrong
         if "override" in given:
             yield from of_object(f"{file}: {KEY}.override", given["override"], OF_OVERRIDE, OF_OVERRIDE)
 
@@ -174,4 +185,7 @@ def judge(
             f'"override": {{"version": {number}, "reason": "…"}} in {KEY}'
         )
     said = gates.override[1] if overridden and gates.override else back
-    return {"rules": dict(gates.rules), "judged": judged, "override": said if problems and judged else ""}
+    found = {"rules": dict(gates.rules), "judged": judged, "override": said if problems and judged else ""}
+    if gates.agreement is None:
+        return found
+    return {**found, "agreement": gates.agreement, "excuse": said or ("" if judged else IN_PRODUCTION)}

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import ClientError
@@ -49,11 +50,15 @@ class Served:
 
 @dataclass(frozen=True)
 class Checked:
-    """One account and Region: what its endpoint serves, the results of every check, the answers by payload."""
+    """One account and Region: what its endpoint serves, the results of every check, the answers by payload.
+
+    milliseconds: that each measured answer took
+    """
 
     served: Served
     results: tuple[Result, ...]
     answers: Mapping[str, Any] = field(default_factory=dict)
+    milliseconds: tuple[float, ...] = ()
 
 
 def look(sagemaker: SageMakerClient, bare: Served) -> Served:
@@ -124,11 +129,12 @@ def document(
     execution: str,
     manifest_sha256: str,
     problems: Sequence[str] = (),
+    more: Mapping[str, Any] = MappingProxyType({}),
 ) -> dict[str, Any]:
     """The record of a stage after its tests: what each endpoint serves, which checks failed there, and the manifest.
 
     execution: that tests, which a rollback of the stage does with the manifest of another one
-    manifest_sha256: of all that Build handed on; problems: of the stage as a whole
+    manifest_sha256: of all that Build handed on; problems: of the stage as a whole; more: what else it keeps
     """
     package = manifest["model_package"]
     return {
@@ -143,6 +149,7 @@ def document(
         "manifest_sha256": manifest_sha256,
         "endpoints": [endpoint(one) for one in checked],
         "manifest": dict(manifest),
+        **more,
     }
 
 

@@ -15,7 +15,7 @@ from scripts.rehearsal import setting as people
 from scripts.rehearsal.chapters import play
 from scripts.rehearsal.embedded import embedded_aws
 from scripts.rehearsal.story import Story, StoryFailed
-from tests.support.story_steps import configure, follow, push, register, served, set_status
+from tests.support.story_steps import configure, follow, push, push_files, register, served, set_status
 
 SETTINGS = {"MaximumClientErrorsPerMinute": "0", "BakeSeconds": "300"}
 
@@ -76,11 +76,15 @@ def findings(story: Story) -> dict[str, str]:
 
 def outcome(story: Story, stage: str = "staging") -> dict[str, Any]:
     """The newest record of a stage."""
-    s3, bucket = story.engineer.client("s3"), f"sagemaker-project-{story.project_id}"
+    s3, bucket = story.engineer.client("s3"), bucket_of(story)
     listed = s3.list_objects_v2(Bucket=bucket, Prefix="record/outcomes/")["Contents"]
     key = max((o for o in listed if f"/{stage}-" in o["Key"]), key=lambda o: o["LastModified"])["Key"]
     found: dict[str, Any] = json.loads(s3.get_object(Bucket=bucket, Key=key)["Body"].read())
     return found
+
+
+def bucket_of(story: Story) -> str:
+    return f"sagemaker-project-{story.project_id}"
 
 
 @contextmanager
@@ -218,9 +222,15 @@ def test_the_settings_that_failed_before_are_deployed_once_the_endpoint_is_back(
 
 
 def test_status_shows_the_first_check_that_failed_in_words(story: Story) -> None:
+    """And a gate on agreement refuses what answers nothing that the live version was asked."""
     payloads = {"payloads": [{"name": "wrong", "content_type": "text/csv", "body": "5.1,3.5,1.4,0.2", "expected": 9}]}
     right = json.loads(file(story, "tests/golden-payloads.json"))
-    assert follow(story, push(story, "tests/golden-payloads.json", json.dumps(payloads)), approve=None) == "Failed"
+    gated = {**json.loads(file(story, "prod-config.json")), "gates": {"agreement": 1}}
+    wrong = {"tests/golden-payloads.json": json.dumps(payloads), "prod-config.json": json.dumps(gated)}
+    assert follow(story, push_files(story, wrong), approve=None) == "Failed"
+    (refused,) = outcome(story)["problems"]
+    assert refused.startswith("no golden payload is one that the live version 1 has answered")
+    assert outcome(story)["comparison"]["left"]["new"] == ["wrong"]
     shown = next(stage for stage in status(story)["pipeline"] if stage["name"] == "DeployStaging")
     assert "wrong: the answer: expected 9, got 0.0" in shown["why"]
     assert "exit status" not in shown["why"]
@@ -229,6 +239,25 @@ def test_status_shows_the_first_check_that_failed_in_words(story: Story) -> None
     assert follow(story, push(story, "tests/golden-payloads.json", json.dumps(right)), approve=None) == "Succeeded"
     after = sagemaker(story).describe_endpoint(EndpointName=endpoint(story))["LastModifiedTime"]
     assert after == before, "a wrong answer is no reason to deploy the same configuration again"
+
+
+def test_the_card_has_the_answers_of_staging_beside_those_that_production_gave(story: Story) -> None:
+    """Of the first deployment, to an empty production, and of the one that waits for its approver since."""
+    s3, bucket = story.cloud.root(story.setting.data_science, story.region).client("s3"), bucket_of(story)
+    made = s3.list_objects_v2(Bucket=bucket, Prefix="evidence/")["Contents"]
+    keys = [one["Key"] for one in sorted(made, key=lambda one: one["LastModified"]) if one["Key"].endswith(".json")]
+    first, waiting = (json.loads(s3.get_object(Bucket=bucket, Key=key)["Body"].read()) for key in keys)
+    assert first["comparison"] == {"why": "production serves no version yet"}
+    found = waiting["comparison"]
+    assert (found["compared"], found["agree"], found["differ"], found["left_out"]) == (6, 6, [], 0)
+    assert (found["live"]["version"], found["live"]["execution"]) == ("1", outcome(story, "prod")["execution"])
+    assert found["on"] == {"live": "1 × ml.m5.large", "new": "1 × ml.m5.large"}
+    for side in ("live", "new"):
+        assert found[side]["errors"] == 0
+        assert 0 < found[side]["latency_ms"]["50"] <= found[side]["latency_ms"]["99"]
+    page = s3.get_object(Bucket=bucket, Key=keys[1].replace(".json", ".html"))["Body"].read().decode()
+    assert "6 of 6" in page.split("Answers beside the live version")[1]
+    assert outcome(story)["comparison"]["new"]["measured"] == 6, "of version 2, which the record keeps too"
 
 
 def test_a_failed_deployment_is_forgotten_when_the_former_settings_are_deployed(story: Story) -> None:

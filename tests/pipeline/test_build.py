@@ -148,7 +148,13 @@ class TheBuild(BuiltRepository):
         self.run_build(registry(package(1)))
         self.assertEqual(
             sorted(path.relative_to(self.kit / "out").as_posix() for path in (self.kit / "out").rglob("*")),
-            ["deployment.json", "golden-payloads.json", "prod-parameters.json", "staging-parameters.json"],
+            [
+                "deployment.json",
+                "golden-payloads.json",
+                "live-answers.json",
+                "prod-parameters.json",
+                "staging-parameters.json",
+            ],
         )
 
     def test_the_endpoint_template_is_the_published_one(self) -> None:

@@ -154,6 +154,7 @@ class TheChecks(unittest.TestCase):
             for one in (first, second):
                 self.assertIn(failure, one.failure)
                 self.assertEqual(bool(failure), bool(one.failure))
+            self.assertEqual([len(one.milliseconds) for one in found], [5, 5])
 
     def test_a_number_that_cannot_be_compared_is_a_failure_of_its_payload(self) -> None:
         there = clients(answer=f'{{"a": {10**400}}}', content_type="application/json")
@@ -164,6 +165,7 @@ class TheChecks(unittest.TestCase):
     def test_the_answers_are_kept_by_payload_for_who_writes_new_ones(self) -> None:
         found = check_stage(manifest(), "staging", Golden((SETOSA,)), lambda *_: clients(answer="2.0"))
         self.assertEqual([one.answers for one in found], [{"setosa": 2.0}] * 2)
+        self.assertEqual([len(one.milliseconds) for one in found], [1, 1])
 
     def test_what_there_is_no_time_for_is_a_failure_that_says_so(self) -> None:
         results = results_of(

@@ -69,6 +69,15 @@ def test_a_version_that_was_let_through_before_is_not_judged_again() -> None:
     assert (found["judged"], found["override"]) == (False, "")
 
 
+def test_a_gate_on_answers_is_handed_on_with_what_excuses_from_it() -> None:
+    given = {"agreement": 0.9}
+    assert said({}, {}, {}, given=given) == {
+        "rules": {}, "judged": True, "override": "", "agreement": 0.9, "excuse": "",
+    }  # fmt: skip
+    assert said({}, {}, {}, given=given, judged=False)["excuse"] == "it was in production before"
+    assert said({}, {}, {}, given=given, back="version 8 was rejected")["excuse"] == "version 8 was rejected"
+
+
 def test_what_comes_back_after_a_rejection_is_not_stopped_and_says_why() -> None:
     found = said(ERROR, {"validation:merror": 0.5}, {"validation:merror": 0.1}, back="version 8 was rejected")
     assert found["override"] == "version 8 was rejected"
@@ -123,6 +132,9 @@ def test_the_schema_that_editors_complete_with_knows_the_same_keys() -> None:
     assert set(metric["properties"]) == set(metric_gates.OF_METRIC)
     assert set(override["properties"]) == set(override["required"]) == set(metric_gates.OF_OVERRIDE)
     assert schema["metrics"]["maxProperties"] == metric_gates.MOST
+    assert set(schema) == {"metrics", "agreement", "override"}
+    assert metric_gates.SHARE.holds(schema["agreement"]["minimum"])
+    assert metric_gates.SHARE.holds(schema["agreement"]["maximum"])
     for goal in metric["properties"]["goal"]["enum"]:
         assert metric_gates.OF_METRIC["goal"].holds(goal)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -207,6 +208,26 @@ def card(**changes: Any) -> dict[str, Any]:
             "author": "Ann Lovelace",
             "message": "Serve production on larger instances",
             "date": "2026-11-29T20:30:11Z",
+        },
+        "comparison": {
+            "live": {
+                "version": "11",
+                "execution": "2edb8500-6898-4a29-967f-fb546a6685a8",
+                "at": "2026-11-28T09:12:44+00:00",
+                "errors": 0,
+                "measured": 1200,
+                "latency_ms": {"50": 11.2, "95": 48.0, "99": 1204.5},
+            },
+            "new": {"errors": 1, "measured": 600, "latency_ms": {"50": 9.1, "95": 33.3, "99": 87.0}},
+            "on": {"live": "4 × ml.m5.large", "new": "1 × ml.t2.medium"},
+            "compared": 6,
+            "agree": 4,
+            "differ": [
+                {"name": "virginica with long petals", "live": "2.0", "new": "1.0"},
+                {"name": "a-payload-without-a-space-in-its-name", "live": json.dumps([0.1] * 9), "new": "no answer"},
+            ],
+            "left": {"new": ["setosa of 2026"], "edited": ["versicolor"], "unanswered": []},
+            "left_out": 2,
         },
         "origin": {
             "training-job": "pipelines-a1b2c3d4e5f6-Train-0a1b2c3d4e",

@@ -54,7 +54,7 @@ def settings_schema(template: bytes) -> bytes:
 
 
 def gates() -> dict[str, Any]:
-    """The schema of the metric gates (pipeline/metric_gates.py)."""
+    """The schema of the gates (pipeline/metric_gates.py)."""
     number = {"type": "number"}
     metric = {
         "type": "object",
@@ -93,6 +93,12 @@ def gates() -> dict[str, Any]:
                 "type": "object",
                 "maxProperties": MOST_GATES,
                 "additionalProperties": metric,
+            },
+            "agreement": {
+                **number,
+                "minimum": 0,
+                "maximum": 1,
+                "description": "The share of golden payloads with the live version's answer in staging, e.g. 0.95.",
             },
             "override": override,
         },
