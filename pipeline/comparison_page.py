@@ -28,11 +28,11 @@ def section(card: Mapping[str, Any]) -> str:
     rows = [
         ("Equal answers", "–", agreed),
         *((label(number), milliseconds(live, number), milliseconds(new, number)) for number in percentiles(live, new)),
-        ("Requests measured", f"{live['measured']:,}", f"{new['measured']:,}"),
-        ("Requests without an answer", f"{live['errors']:,}", f"{new['errors']:,}"),
+        ("Answers measured", f"{live['measured']:,}", f"{new['measured']:,}"),
+        ("Without an answer", f"{live['errors']:,}", f"{new['errors']:,}"),
         ("On", found["on"]["live"], found["on"]["new"]),
     ]
-    versions = table("Answers", ("", f"Version {live['version']}, live", "New, in staging"), rows)
+    versions = table("Answers", ("Compared", f"Version {live['version']}, live", "New, in staging"), rows)
     said = f"As the tests of production recorded it on {moment(live['at'])}, in execution {live['execution']}."
     return f'{HEADING}{versions}<p class="quiet">{escape(said)}</p>{gate(card)}{others(found)}{left(found)}'
 
@@ -42,7 +42,7 @@ def percentiles(live: Mapping[str, Any], new: Mapping[str, Any]) -> list[str]:
 
 
 def label(number: str) -> str:
-    return "Half of the answers within" if number == "50" else f"{number} % of the answers within"
+    return "Median latency" if number == "50" else f"{number} % within"
 
 
 def milliseconds(side: Mapping[str, Any], number: str) -> str:
@@ -62,11 +62,11 @@ def gate(card: Mapping[str, Any]) -> str:
 
 def others(found: Mapping[str, Any]) -> str:
     """The payloads with another answer."""
-    rows = [(one_line(one["name"]), one["live"], one["new"]) for one in found["differ"]]
+    rows = [(one_line(one["name"]), f"{one['live']} → {one['new']}") for one in found["differ"]]
     more = found["compared"] - found["agree"] - len(rows)
     note = f'<p class="quiet">and {counted(more, "payload")} more</p>' if more > 0 else ""
-    shown = table("Other answers", ("Other answers", "Live", "New"), rows, kind="fold") if rows else ""
-    return shown + note
+    shown = table("Other answers", ("Payload", "Live → new"), rows, kind="fold")
+    return f"<h3>Other answers</h3>{shown}{note}" if rows else ""
 
 
 def left(found: Mapping[str, Any]) -> str:
