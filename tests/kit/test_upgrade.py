@@ -146,7 +146,7 @@ def test_a_diff_with_what_is_built_shows_replacements_permissions_and_parameters
         kit.change(pack.PRODUCT, "  SeedCodeDeployKey:\n", f"{colour}  SeedCodeDeployKey:\n")
         kit.change(pack.PRODUCT, "Sid: DenyPlainHttp", "Sid: DenyHttp")
         kit.change(pack.PRODUCT, "  TrainingRepository:\n", "  CodeMoved:\n")
-        for _ in ("the pipeline that trains", "the output"):
+        for _ in ("the build on a push", "the pipeline that trains", "the output"):
             kit.change(pack.PRODUCT, "!GetAtt TrainingRepository.Name", "!GetAtt CodeMoved.Name")
         kit.change(PEOPLE, "Action: codepipeline:PutApprovalResult", "Action: codepipeline:Put*")
         build(kit)

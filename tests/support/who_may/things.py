@@ -176,7 +176,7 @@ def _pipelines() -> Iterator[Thing]:
         ("another team's repository", "billing"),
         ("a repository of another template", f"sagemaker-{OTHER_NAME}-modelbuild"),
     ):
-        keys = OF_REPOSITORY if NAME in repository else {}
+        keys = {**OF_REPOSITORY, **OURS} if NAME in repository else {}
         yield Thing(name, f"arn:aws:codecommit:{HERE}:{repository}", DATA_SCIENCE, ("repository",), keys)
     for prefix in ("codeconnections", "codestar-connections"):
         for name, arn in (("the connection", GIT), ("another connection", f"{GIT}5")):
