@@ -13,6 +13,7 @@ import re
 from dataclasses import dataclass
 from typing import Any
 
+from card import content
 from project import Project
 from steps.metrics import GROUPS
 
@@ -324,16 +325,24 @@ def bounded(these: Names, project: Project) -> dict[str, Any]:
 
 
 def register_step(these: Names, project: Project) -> dict[str, Any]:
-    container: dict[str, Any] = {
-        "Image": image_of(these.account, these.region, project),
-        "ModelDataUrl": get("Steps.Train.ModelArtifacts.S3ModelArtifacts"),
-    }
+    image, artifact = image_of(these.account, these.region, project), get("Steps.Train.ModelArtifacts.S3ModelArtifacts")
+    container: dict[str, Any] = {"Image": image, "ModelDataUrl": artifact}
     environment = dict(project.environment)
     if project.framework == "sklearn":
         # train.py puts the code into the model
         environment |= {"SAGEMAKER_PROGRAM": "inference.py", "SAGEMAKER_SUBMIT_DIRECTORY": "/opt/ml/model/code"}
     if environment:
         container["Environment"] = environment
+    metrics = {name: measured(name, project) for name in project.metrics}
+    filled = {
+        "author": get("Parameters.Author"),
+        "artifact": artifact,
+        "training": get("Steps.Train.TrainingJobArn"),
+        "data": get("Parameters.DataUrl"),
+        "data-hash": get("Parameters.DataHash"),
+        "commit": get("Parameters.Commit"),
+    }
+    card = join(*content(project, image, metrics, filled))
     types = ["text/csv"] if project.framework == "xgboost" else ["text/csv", "application/json"]
     arguments = {
         "ModelPackageGroupName": these.model_group,
@@ -347,14 +356,12 @@ def register_step(these: Names, project: Project) -> dict[str, Any]:
             "SupportedTransformInstanceTypes": [project.training_instance],
         },
         "CustomerMetadataProperties": {
-            **{name: join(measured(name, project)) for name in project.metrics},
+            **{name: join(value) for name, value in metrics.items()},
             "model": project.name,  # the golden payloads of the deploy repository name it too
-            "data": get("Parameters.DataUrl"),
-            "data-hash": get("Parameters.DataHash"),
             "training-job": get("Steps.Train.TrainingJobName"),
-            "commit": get("Parameters.Commit"),
-            "author": get("Parameters.Author"),
+            **{name: filled[name] for name in ("data", "data-hash", "commit", "author")},
         },
+        "ModelCard": {"ModelCardContent": card, "ModelCardStatus": "Draft"},
     }
     if project.pipeline == "full":
         written = join(output_of("Evaluate", "evaluation"), "evaluation.json", on="/")

@@ -89,7 +89,7 @@ def test_no_probe_finds_what_another_one_made() -> None:
 def test_what_costs_money_says_by_which_page() -> None:
     for one in PROBES.values():
         assert one.cost.dollars == 0 or "pricing" in one.cost.source, one.name
-    assert command.total(PROBES.values()) == "$0.120"
+    assert command.total(PROBES.values()) == "$0.121"
 
 
 # -- interrupted, failed, killed ---------------------------------------------------------------

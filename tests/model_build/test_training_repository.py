@@ -142,6 +142,16 @@ def test_a_scientist_trains_and_approves(cloud: Cloud, scientist: Session) -> No
     assert outcome["status"] == "PendingManualApproval"
     assert outcome["metrics"]["validation:merror"] <= 0.1
     assert "Register: Succeeded" in first.stderr
+    shown = client(cloud, "sagemaker").describe_model_package(ModelPackageName=outcome["model_package_arn"])
+    assert shown["ModelCard"]["ModelCardStatus"] == "Draft"
+    card = json.loads(shown["ModelCard"]["ModelCardContent"])
+    (container,) = shown["InferenceSpecification"]["Containers"]
+    assert card["model_overview"]["model_artifact"] == [container["ModelDataUrl"]]
+    ((group,),) = [one["metric_groups"] for one in card["evaluation_details"]]
+    assert {one["name"]: one["value"] for one in group["metric_data"]} == outcome["metrics"]
+    job = card["training_details"]["training_job_details"]
+    assert job["training_arn"].endswith("/" + shown["CustomerMetadataProperties"]["training-job"])
+    assert {"name": "max_depth", "value": "3"} in job["user_provided_hyper_parameters"]
     second = json.loads(run(scientist, "start.py", "--wait", "--json").stdout)
     assert (second["pipeline"], second["version"]) == (f"{PROJECT}-{PROJECT_ID}-train", 2)
     approved = json.loads(run(scientist, "approve.py", "--version", "1", "--description", "good", "--json").stdout)

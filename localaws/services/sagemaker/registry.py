@@ -26,6 +26,7 @@ from localaws.calls import Call
 from localaws.cloud import Cloud, arn
 from localaws.services.sagemaker import base
 from localaws.services.sagemaker.base import invalid
+from localaws.services.sagemaker.model_card import check_card
 from localaws.services.sagemaker.service import sagemaker
 
 POLICY_LIMIT = 20480  # characters: API Reference, "PutModelPackageGroupPolicy"
@@ -34,7 +35,7 @@ GROUP_PARAMETERS = ("ModelPackageGroupName", "ModelPackageGroupDescription", "Ta
 COPIED = (
     "ModelPackageDescription", "InferenceSpecification", "MetadataProperties", "ModelMetrics",
     "CustomerMetadataProperties", "DriftCheckBaselines", "Domain", "Task", "SamplePayloadUrl",
-    "AdditionalInferenceSpecifications", "SkipModelValidation", "SourceUri",
+    "AdditionalInferenceSpecifications", "SkipModelValidation", "SourceUri", "ModelCard",
 )  # fmt: skip
 LISTED = ("CreationTimeAfter", "CreationTimeBefore", "NameContains", "MaxResults", "NextToken")
 SUMMARY = (
@@ -214,6 +215,7 @@ def create_model_package(call: Call) -> dict[str, Any]:
             else "Missing ARN."
         )
     check_specification(params)
+    check_card(params.get("ModelCard", {}))
     shown: dict[str, Any] = {name: params[name] for name in COPIED if name in params}
     shown |= {
         "ModelPackageStatus": "Completed",
@@ -373,7 +375,7 @@ def delete_model_package(call: Call) -> dict[str, Any]:
 def announce(cloud: Cloud, package: dict[str, Any], changed: list[str] | None = None) -> None:
     """SageMaker Model Package State Change: after a registration, and after every update."""
     account, region = base.owner(package["ModelPackageArn"])
-    left_out = {"CreatedBy", "LastModifiedBy", "ModelPackageName"}
+    left_out = {"CreatedBy", "LastModifiedBy", "ModelPackageName", "ModelCard"}
     detail = {name: value for name, value in package.items() if name not in left_out}
     if changed:
         detail["UpdatedModelPackageFields"] = changed

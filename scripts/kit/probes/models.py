@@ -31,8 +31,11 @@ def group(lab: Lab, purpose: str = "", **more: Any) -> str:
     return name
 
 
-def version(lab: Lab, name: str) -> str:
-    """The ARN of a new version: SageMaker's own XGBoost and an archive without a model, which is never loaded."""
+def version(lab: Lab, name: str, **more: Any) -> str:
+    """The ARN of a new version: SageMaker's own XGBoost and an archive without a model, which is never loaded.
+
+    more: further members of CreateModelPackage
+    """
     bucket, region = lab.bucket(), lab.here.region
     lab.client("s3").put_object(Bucket=bucket, Key="model.tar.gz", Body=b"no model")
     image = f"{registries()[region]}.dkr.ecr.{region}.{url_suffix(region)}/sagemaker-xgboost:3.0-5"
@@ -43,7 +46,10 @@ def version(lab: Lab, name: str) -> str:
         "SupportedRealtimeInferenceInstanceTypes": ["ml.m5.large"],
     }
     made = lab.client("sagemaker").create_model_package(
-        ModelPackageGroupName=name, InferenceSpecification=specification, ModelApprovalStatus="PendingManualApproval"
+        ModelPackageGroupName=name,
+        InferenceSpecification=specification,
+        ModelApprovalStatus="PendingManualApproval",
+        **more,
     )
     arn = str(made["ModelPackageArn"])
 
@@ -111,6 +117,33 @@ def arn_case(lab: Lab) -> Answers:
     return {
         "the group's ARN has the name as given": described["ModelPackageGroupArn"].endswith(f"/{name}"),
         "the version's ARN has the name as given": f"/{name}/" in version(lab, name),
+    }
+
+
+def model_card(lab: Lab) -> Answers:
+    """Of the members that the training repository's card.py writes; then with one that the page's schema lacks."""
+    name = group(lab)
+    metric = {"name": "rmse", "type": "number", "value": 1.5}
+    given: dict[str, Any] = {
+        "model_overview": {"model_creator": "probe"},
+        "evaluation_details": [{"name": "probe", "metric_groups": [{"name": "all", "metric_data": [metric]}]}],
+        "additional_information": {"custom_details": {"commit": "none"}},
+    }
+
+    def card(content: dict[str, Any]) -> dict[str, str]:
+        return {"ModelCardContent": json.dumps(content), "ModelCardStatus": "Draft"}
+
+    described = lab.client("sagemaker").describe_model_package(
+        ModelPackageName=version(lab, name, ModelCard=card(given))
+    )
+    shown = described.get("ModelCard", {}).get("ModelCardContent", "{}")
+    lab.words["the card"] = shown
+    other = card({**given, "model_package_details": {}})
+    return {
+        "status": described.get("ModelCard", {}).get("ModelCardStatus", ""),
+        "what SageMaker adds": sorted(set(paths(json.loads(shown))) - set(paths(given))),
+        "what SageMaker leaves out": sorted(set(paths(given)) - set(paths(json.loads(shown)))),
+        "a member that the schema lacks": lab.said("another member", lambda: version(lab, name, ModelCard=other)),
     }
 
 
@@ -191,6 +224,14 @@ PROBES = (
         ("sagemaker:DescribeModelPackage", "states:DescribeExecution"),
         ("model group", "bucket", "role", "state machine"),
         version_members,
+        OBJECT,
+    ),
+    Probe(
+        "model-card",
+        "What does SageMaker make of the model card that a version is registered with?",
+        ("sagemaker:CreateModelPackage", "sagemaker:DescribeModelPackage"),
+        ("model group", "bucket"),
+        model_card,
         OBJECT,
     ),
     Probe(
