@@ -13,6 +13,7 @@ import json
 from collections.abc import Callable
 from datetime import UTC, datetime
 from enum import Enum
+from functools import lru_cache
 from typing import Any
 
 from botocore.serialize import Serializer
@@ -140,11 +141,15 @@ def _tell_string(shape: Any, value: Any, protocol: str) -> Any:
 def _tell_moment(shape: Any, value: Any, protocol: str) -> datetime:
     moment: datetime = parse_to_aware_datetime(value)
     if shape.serialization.get("timestampFormat", MOMENTS[protocol]) == "unixtimestamp":
-        whole = moment.replace(microsecond=moment.microsecond // 1000 * 1000)
-        written: Any = whole.timestamp()  # botocore's stubs know of text only
-        seen: datetime = parse_timestamp(written)
-        return seen
+        return _seen(moment.replace(microsecond=moment.microsecond // 1000 * 1000).timestamp())
     return moment.astimezone(UTC).replace(tzinfo=tzutc())
+
+
+@lru_cache(4096)
+def _seen(seconds: Any) -> datetime:  # botocore's stubs know of text only
+    """As botocore reads it, which asks for the time zone each time; a moment is looked at again and again."""
+    seen: datetime = parse_timestamp(seconds)
+    return seen
 
 
 def _tell_boolean(shape: Any, value: Any, protocol: str) -> Any:

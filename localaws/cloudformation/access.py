@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from functools import lru_cache
 
 from awslang.template import template
 from localaws.authorization.needs import need_of
@@ -77,10 +78,15 @@ def _stack_set_types(call: Call, owner: str) -> list[str]:
         return []
     else:
         body = found.body
-    names = dict.fromkeys(str(one["Type"]) for one in template.parse(body).resources.values())
     return [
-        arn("cloudformation", call.region, owner, f"type/resource/{name.replace('::', '-')}") for name in sorted(names)
+        arn("cloudformation", call.region, owner, f"type/resource/{name.replace('::', '-')}") for name in types_of(body)
     ]
+
+
+@lru_cache(64)
+def types_of(body: str) -> tuple[str, ...]:
+    """The resource types of a template, in order: several requests speak of one template."""
+    return tuple(sorted({str(one["Type"]) for one in template.parse(body).resources.values()}))
 
 
 def further(call: Call, arns: list[str], keys: Mapping[str, tuple[str, ...]]) -> Iterator[Need]:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from typing import Any
 
 import pytest
 
@@ -20,6 +19,7 @@ from scripts.rehearsal.permissions import read_requests, uses
 from scripts.rehearsal.story import Story, StoryFailed
 from tests.support.accounts_setting import STUDIO
 from tests.support.mirrored import arrived, push
+from tests.support.story_steps import manifest
 
 HOME, IRELAND = "us-east-1", "eu-west-1"
 BUCKET = f"sagemaker-multi-account-models-111111111111-{IRELAND}"
@@ -33,12 +33,6 @@ def story(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Story]:
         played = Story(cloud, folder, regions=(HOME, IRELAND), images="team")
         play(played, until="staging")
         yield played
-
-
-def manifest(story: Story) -> Any:
-    """What the newest Build step wrote."""
-    built = sorted((story.cloud.folder / "builds").rglob("out/deployment.json"), key=lambda p: p.stat().st_mtime)
-    return json.loads(built[-1].read_text())
 
 
 def test_the_endpoints_of_both_regions_serve_the_version_or_its_copy(story: Story) -> None:

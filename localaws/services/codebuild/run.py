@@ -9,6 +9,7 @@ User Guide does not say otherwise.
 
 from __future__ import annotations
 
+import shutil
 import sys
 import time
 from collections.abc import Iterator, Mapping
@@ -106,6 +107,8 @@ class BuildRun:
         self._export()
         with self._phase("FINALIZING"):
             pass
+        if status == "SUCCEEDED":  # of a build that failed, the folder stays to be looked at
+            shutil.rmtree(self.folder, ignore_errors=True)
         self._end(status)
 
     def _end(self, status: str) -> None:

@@ -130,7 +130,16 @@ def test_a_failing_command_ends_the_phase_and_is_named(root: Session) -> None:
     assert "always" in text.splitlines()
     assert "after" not in text.splitlines()
     assert "succeeding=0" in text  # POST_BUILD runs after a failed BUILD
-    assert (root.cloud.folder / "builds/maker" / f"{done['id'].split(':')[1]}.log").read_text().count("exit status 3")
+    folder = root.cloud.folder / "builds/maker" / done["id"].split(":")[1]
+    assert folder.is_dir()  # to be looked at
+    assert folder.with_suffix(".log").read_text().count("exit status 3")
+
+
+def test_nothing_is_left_of_a_build_that_succeeded_but_its_log(root: Session) -> None:
+    done = build(root, "version: 0.2\nphases: {build: {commands: ['touch made; pwd']}}")
+    folder = root.cloud.folder / "builds/maker" / done["id"].split(":")[1]
+    assert f"{folder}/src" in folder.with_suffix(".log").read_text()
+    assert not folder.exists()
 
 
 @pytest.mark.parametrize(
