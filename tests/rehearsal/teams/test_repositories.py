@@ -55,7 +55,7 @@ def test_the_seed_code_has_nothing_wrong_and_is_read_as_it_is(deploy: Path, trai
         (lambda f: (f / "prod-config.json").unlink(), "prod-config.json is missing from the repository"),
         (
             lambda f: set_config(f, "prod", InitialInstanceCount=2),
-            "prod-config.json: Parameters.InitialInstanceCount must",
+            "prod-config.json: Parameters.InitialInstanceCount is 2: write text",
         ),
         (
             lambda f: set_config(f, "prod", ["eu-west-1"]),
