@@ -11,7 +11,7 @@ from __future__ import annotations
 from typing import Any
 
 from awslang.errors import AwsError
-from localaws.authorization.needs import tag_keys
+from localaws.authorization.needs import TAG_MEMBERS, tag_keys
 from localaws.calls import Call
 
 PREFIX = "aws:"
@@ -30,7 +30,9 @@ MEMBERS: dict[str, dict[str, Any]] = {"organizations": {"Reason": "INVALID_SYSTE
 
 def check(call: Call) -> None:
     code = CODES.get(call.service)
-    keys = tag_keys(call.params).get("aws:tagkeys", ()) if code else ()
+    if code is None or call.params.keys().isdisjoint(TAG_MEMBERS):
+        return
+    keys = tag_keys(call.params).get("aws:tagkeys", ())
     if wrong := [key for key in keys if key.lower().startswith(PREFIX)]:
         words = f"The tag key {wrong[0]} begins with aws:, which is reserved for AWS"
-        raise AwsError(str(code), words, **MEMBERS.get(call.service, {}))
+        raise AwsError(code, words, **MEMBERS.get(call.service, {}))

@@ -29,9 +29,14 @@ def linked_role(call: Call, service: str, role: str) -> Need:
     return Need("iam:CreateServiceLinkedRole", name, call.account, {"iam:awsservicename": (service,)})
 
 
+SETS = ("Tags", "tags", "TagList", "Tagging", "CreateBucketConfiguration")  # members of inputs that hold tags
+REMOVES = ("TagKeys", "tagKeys", "TagKeyList", "tags")  # and keys of tags to be removed
+TAG_MEMBERS = frozenset({*SETS, *REMOVES})
+
+
 def request_tags(params: Mapping[str, Any]) -> dict[str, str]:
     """The tags that a request sets, in whichever form the service has them."""
-    for name in ("Tags", "tags", "TagList", "Tagging", "CreateBucketConfiguration"):
+    for name in SETS:
         value = params.get(name)
         if name in ("Tagging", "CreateBucketConfiguration") and isinstance(value, dict):
             value = value.get("TagSet") or value.get("Tags")
@@ -45,8 +50,10 @@ def request_tags(params: Mapping[str, Any]) -> dict[str, str]:
 
 def tag_keys(params: Mapping[str, Any]) -> dict[str, tuple[str, ...]]:
     """aws:RequestTag and aws:TagKeys: the tags that a request sets or removes."""
+    if params.keys().isdisjoint(TAG_MEMBERS):
+        return {}
     tags = request_tags(params)
-    removed = (params[name] for name in ("TagKeys", "tagKeys", "TagKeyList", "tags") if params.get(name))
+    removed = (params[name] for name in REMOVES if params.get(name))
     names = (*tags, *(key for given in removed if isinstance(given, list) for key in given if isinstance(key, str)))
     keys = {f"aws:requesttag/{key.lower()}": (value,) for key, value in tags.items()}
     return keys | ({"aws:tagkeys": names} if names else {})
