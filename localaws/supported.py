@@ -18,8 +18,6 @@ __all__ = ["CORRECTIONS", "LEFT_OUT", "SupportedService", "SupportedType", "serv
 
 # What people type and is refused by name all the same: what it is, and why.
 LEFT_OUT = (
-    ("A rule with a schedule (`ScheduleExpression`; SAM's event `Schedule`)",
-     "A rehearsal is over before most schedules are due, and its waiting is shortened: no time would be right."),
     ("SAM's event `Api`, and API Gateway", "Nothing here answers for an address that AWS would give to it."),
     ("Service Catalog's notification constraints",
      "CloudFormation's notifications to topics (`NotificationARNs`), which they set, are not supported."),

@@ -71,7 +71,7 @@ def event_stories(cloud: Cloud, account: str, region: str, detail_type: str) -> 
     state = cloud.state(EventsState, account, region)
     with state.lock:
         events = [event for event in state.recent if event["detail-type"] == detail_type]
-        rules = [(name, rule.pattern) for (_, name), rule in state.rules.items()]
+        rules = [(name, rule.pattern) for (_, name), rule in state.rules.items() if rule.pattern]
     if not events:
         yield f"there was no event {detail_type!r}"
         return

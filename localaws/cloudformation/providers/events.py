@@ -29,8 +29,8 @@ class Rule:
 
     carried = frozenset(
         {
-            "Description", "EventBusName", "EventPattern", "Name", "RoleArn", "State", "Tags",
-            "Targets",
+            "Description", "EventBusName", "EventPattern", "Name", "RoleArn", "ScheduleExpression", "State",
+            "Tags", "Targets",
         }
     )  # fmt: skip
 

@@ -19,6 +19,7 @@ from localaws.service import Service
 from localaws.services.events import delivery as events_delivery
 from localaws.services.events import input as events_input
 from localaws.services.events import pattern as events_pattern
+from localaws.services.events import schedule as events_schedule
 
 events = Service(
     "events",
@@ -35,11 +36,12 @@ EVENT_LIMIT = 1024 * 1024  # bytes of one PutEvents request
 
 @dataclass
 class Rule:
-    """One rule: its attributes as DescribeRule shows them, its pattern, targets by id and tags."""
+    """One rule: its attributes as DescribeRule shows them, its pattern or schedule, targets by id and tags."""
 
     arn: str
     attributes: dict[str, Any]
-    pattern: dict[str, Any]
+    pattern: dict[str, Any] | None
+    schedule: events_schedule.Schedule | None = None
     targets: dict[str, dict[str, Any]] = field(default_factory=dict)
     tags: dict[str, str] = field(default_factory=dict)
 
@@ -114,18 +116,20 @@ def put_rule(call: Call) -> dict[str, Any]:
         )
     if given.get("State", "ENABLED") not in STATES:
         raise invalid(f"Value '{given['State']}' at 'state' failed to satisfy constraint: one of {list(STATES)}")
-    if given.get("ScheduleExpression"):
-        raise NotSupported(f"the scheduled rule {name}")
-    if not given.get("EventPattern"):
+    expression = given.get("ScheduleExpression")
+    if not given.get("EventPattern") and not expression:
         raise invalid("Parameter(s) EventPattern or ScheduleExpression must be specified.")  # english: quoted
-    pattern = events_pattern.parse(given["EventPattern"])
+    schedule = events_schedule.parse(expression) if expression else None
+    pattern = events_pattern.parse(given["EventPattern"]) if given.get("EventPattern") else None
     account, bus = _bus(call, given.get("EventBusName", "default"))
     if account != call.account:
         raise invalid("Rules can only be made on an event bus of the same account.")
+    if schedule and bus != "default":
+        raise invalid("ScheduleExpression is supported only on the default event bus.")
     rule_arn = arn("events", call.region, call.account, f"rule/{name}" if bus == "default" else f"rule/{bus}/{name}")
     if given.get("RoleArn"):
         events_delivery.check_role(call.cloud, given["RoleArn"], rule_arn)
-    shown = ("Name", "EventPattern", "Description", "RoleArn")
+    shown = ("Name", "EventPattern", "ScheduleExpression", "Description", "RoleArn")
     attributes = {"State": "ENABLED", **{k: given[k] for k in (*shown, "State") if k in given}}
     attributes |= {"Arn": rule_arn, "EventBusName": bus}
     state = _state(call)
@@ -133,9 +137,11 @@ def put_rule(call: Call) -> dict[str, Any]:
         known = state.rules.get((bus, name))
         if known is None:
             tags = {tag["Key"]: tag["Value"] for tag in given.get("Tags", [])}
-            state.rules[bus, name] = Rule(rule_arn, attributes, pattern, tags=tags)
+            state.rules[bus, name] = Rule(rule_arn, attributes, pattern, schedule, tags=tags)
         else:  # replaced as a whole; targets and tags stay
-            known.attributes, known.pattern = attributes, pattern
+            known.attributes, known.pattern, known.schedule = attributes, pattern, schedule
+    if schedule:
+        call.cloud.state(events_schedule.Clock, "", "").start(call.cloud, tick)
     return {"RuleArn": rule_arn}
 
 
@@ -346,9 +352,25 @@ def _route(cloud: Cloud, account: str, region: str, bus: str, event: dict[str, A
         state.recent.append(event)
         rules = [rule for (b, _), rule in state.rules.items() if b == bus and rule.attributes["State"] != "DISABLED"]
     for rule in rules:
-        if events_pattern.matches(rule.pattern, event):
-            for target in list(rule.targets.values()):
-                cloud.background(f"deliver {rule.arn} to {target['Arn']}", _deliver, cloud, state, rule, target, event)
+        if rule.pattern is not None and events_pattern.matches(rule.pattern, event):
+            _bring(cloud, state, rule, event)
+
+
+def _bring(cloud: Cloud, state: EventsState, rule: Rule, event: dict[str, Any]) -> None:
+    for target in list(rule.targets.values()):
+        cloud.background(f"deliver {rule.arn} to {target['Arn']}", _deliver, cloud, state, rule, target, event)
+
+
+def tick(cloud: Cloud, moment: datetime) -> None:
+    """Bring an event to the targets of every enabled rule whose schedule is due in the minute that begins now.
+
+    EventBridge User Guide, "Creating a scheduled rule (legacy)"; the event: "Events from AWS services".
+    """
+    for (account, region), state in cloud.states(EventsState).items():
+        for rule in list(state.rules.values()):
+            if rule.schedule and rule.attributes["State"] != "DISABLED" and rule.schedule.due(moment):
+                event = _event(account, region, "aws.events", "Scheduled Event", [rule.arn], {})
+                _bring(cloud, state, rule, event | {"time": _timestamp(moment)})
 
 
 def _deliver(cloud: Cloud, state: EventsState, rule: Rule, target: Mapping[str, Any], event: Mapping[str, Any]) -> None:

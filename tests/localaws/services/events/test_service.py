@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -12,7 +13,8 @@ from awslang.errors import AwsError
 from localaws.cloud import Cloud
 from localaws.services.events import input as events_input
 from localaws.services.events import pattern as events_pattern
-from localaws.services.events.service import deliveries, emit
+from localaws.services.events.service import deliveries, emit, tick
+from tests.support.queues import bodies
 from tests.support.waiting import until
 
 ACCOUNT, REGION = "111111111111", "us-east-1"
@@ -282,12 +284,29 @@ def test_an_input_of_a_pipeline_target_carries_revisions_and_variables_and_nothi
     assert kept["Arn"] == target["Arn"]
 
 
+def test_a_scheduled_rule_brings_an_event_when_it_is_due(cloud: Cloud) -> None:
+    """EventBridge User Guide, "Setting a schedule pattern for scheduled rules (legacy)"."""
+    events, sqs = (cloud.root(ACCOUNT, REGION).client(name) for name in ("events", "sqs"))
+    url, queue_arn = queue_with_policy(cloud, "due", "events.amazonaws.com")
+    rule_arn = events.put_rule(Name="daily", ScheduleExpression="cron(0 10 * * ? *)")["RuleArn"]
+    assert events.describe_rule(Name="daily")["ScheduleExpression"] == "cron(0 10 * * ? *)"
+    events.put_targets(Rule="daily", Targets=[{"Id": "1", "Arn": queue_arn}])
+    for minute in (0, 1):
+        tick(cloud, datetime(2026, 11, 30, 10, minute, tzinfo=UTC))
+    event = json.loads(until(lambda: bodies(sqs, url))[0])
+    assert (event["source"], event["detail-type"], event["detail"]) == ("aws.events", "Scheduled Event", {})
+    assert (event["resources"], event["time"]) == ([rule_arn], "2026-11-30T10:00:00Z")
+    events.disable_rule(Name="daily")
+    tick(cloud, datetime(2026, 12, 1, 10, 0, tzinfo=UTC))
+    assert bodies(sqs, url) == []
+
+
 def test_rules_are_kept_replaced_and_deleted_as_aws_does(cloud: Cloud) -> None:
     events = cloud.root(ACCOUNT, REGION).client("events")
     with pytest.raises(ClientError, match="EventPattern or ScheduleExpression must be specified"):
         events.put_rule(Name="r")
-    with pytest.raises(ClientError, match="Not supported by the embedded AWS: the scheduled rule"):
-        events.put_rule(Name="r", ScheduleExpression="rate(1 day)")
+    with pytest.raises(ClientError, match="ScheduleExpression is not valid"):
+        events.put_rule(Name="r", ScheduleExpression="rate(1 days)")
     with pytest.raises(ClientError, match="64 characters"):
         events.put_rule(Name="r" * 65, EventPattern='{"source": ["kit"]}')
     made = events.put_rule(Name="r", EventPattern='{"source": ["kit"]}', Tags=[{"Key": "a", "Value": "b"}])
