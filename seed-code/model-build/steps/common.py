@@ -47,12 +47,17 @@ class Settings:
 
 
 def settings() -> Settings:
-    """As start.py handed them over; on a laptop, as project.toml has them."""
+    """As start.py handed them over; on a laptop, as project.toml has them. UserError for an own container's model."""
     if HANDED.exists():
         return Settings(**json.loads(HANDED.read_text(encoding="utf-8")))
     from project import read  # needs Python 3.11: in no container
 
-    return read().for_steps()
+    found = read().for_steps()
+    if found.framework == "container":
+        raise UserError(
+            f"project.toml, [{found.model}]: its own container trains and serves it: it has no steps to run"
+        )
+    return found
 
 
 # -- tables ------------------------------------------------------------------------------------

@@ -1,4 +1,7 @@
-"""Every step after the other on 200 rows, for each model of project.toml, as `python -m steps.… --local` runs them."""
+"""Every step after the other on 200 rows, for each model of project.toml, as `python -m steps.… --local` runs them.
+
+But for a model that a container of your own trains: none of the steps is for it.
+"""
 
 from __future__ import annotations
 
@@ -10,12 +13,20 @@ from pathlib import Path
 
 import project
 import pytest
-from steps import evaluate, preprocess, train
+from steps import common, evaluate, preprocess, train
 from steps.common import read_rows, write_rows
 from steps.metrics import GROUPS, NAMES
 
 ROWS = 200
-MODELS = [name for name, value in tomllib.loads((project.ROOT / "project.toml").read_text()).items() if name != "model"]
+
+
+def models(text: str) -> list[str]:
+    """The models of a project.toml that the steps train."""
+    tables = {name: value for name, value in tomllib.loads(text).items() if isinstance(value, dict)}
+    return [name for name, table in tables.items() if table.get("framework") != "container"]
+
+
+MODELS = models((project.ROOT / "project.toml").read_text(encoding="utf-8"))
 
 
 @pytest.mark.parametrize("name", MODELS)
@@ -58,3 +69,11 @@ def test_a_regression_needs_no_other_code(tmp_path: Path) -> None:
     train.train(*folders, settings, {"n_estimators": 20, "random_state": 1})
     found = evaluate.evaluate(tmp_path / "model", tmp_path / "test", tmp_path / "evaluation", settings)
     assert found["regression_metrics"]["r2"]["value"] > 0.9
+
+
+def test_a_model_with_its_own_container_has_no_steps(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert models('model = "mine"\n[mine]\nframework = "container"\n[rents]\nframework = "xgboost"\n') == ["rents"]
+    own = replace(project.read(), framework="container")
+    monkeypatch.setattr(project, "read", lambda: own)
+    with pytest.raises(common.UserError, match="its own container trains and serves it: it has no steps to run"):
+        common.settings()
