@@ -189,10 +189,20 @@ Resources:
     Statement:
       - Sid: Read
         Action: s3:PutObject
+  Trainer:
+    Type: AWS::IAM::Role
+    Properties:
+      # Not rehearsed: a day off.
+      Statement:
+        - Sid: Read
+          # Later (s3:ListBucket): when there is something.
+          Action: [s3:GetObject, s3:ListBucket]
+        - Sid: Write
+          Action: s3:PutObject
 """
 
 
-def test_reasons_stand_in_comments_of_their_statement() -> None:
+def test_reasons_stand_in_comments_of_their_statement_or_of_their_role() -> None:
     assert reasons(TEMPLATE) == {
         "Reader": {
             "Read": [Reason("Later", (), "when there is something to read.")],
@@ -200,7 +210,14 @@ def test_reasons_stand_in_comments_of_their_statement() -> None:
                 Reason("Not rehearsed", ("s3:ListBucket", "s3:GetBucketLocation"), "the console does."),
                 Reason("Later", ("s3:GetBucketAcl",), "next year."),
             ],
-        }
+        },
+        "Trainer": {
+            "Read": [
+                Reason("Later", ("s3:ListBucket",), "when there is something."),
+                Reason("Not rehearsed", (), "a day off."),
+            ],
+            "Write": [Reason("Not rehearsed", (), "a day off.")],
+        },
     }
 
 

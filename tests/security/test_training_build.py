@@ -18,6 +18,7 @@ from scripts.kit.names import SCIENTIST_POLICY, bundle_bucket
 from scripts.rehearsal import on_push
 from scripts.rehearsal.embedded import embedded_aws
 from scripts.rehearsal.permissions import read_requests, uses
+from scripts.rehearsal.playing import StoryFailed
 from tests.support.attacks import bucket_policy, build_session, check_denied, managed_policy, trust_policy
 from tests.support.installation import Installation
 from tests.support.training_build import EMPTY, POLICY, ROLE, TEST, World, full_pipeline, own, pipeline_of, quiet
@@ -39,13 +40,12 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
 
 
 def test_a_build_whose_test_fails_registers_nothing_and_says_which_command_failed(world: World) -> None:
-    """The first one, of the commit that the repository was made with."""
-    execution = world.ended(set())
-    assert (execution["status"], execution["trigger"]["triggerType"]) == ("Failed", "CreatePipeline")
-    assert "phase PRE_BUILD: COMMAND_EXECUTION_ERROR Error while executing command: python -m pytest tests" in (
-        world.failure(execution["pipelineExecutionId"])
-    )
-    assert world.versions() == []
+    """The first one, of the commit that the repository was made with; a rehearsal shows the build's log too."""
+    with pytest.raises(StoryFailed, match=r"the build of commit [0-9a-f]{40} ended Failed") as failed:
+        on_push.follow(world.story)
+    assert "COMMAND_EXECUTION_ERROR Error while executing command: python -m pytest tests" in failed.value.log
+    assert "def test_of_the_team" in failed.value.log
+    assert ([one["trigger"]["triggerType"] for one in world.executions()], world.versions()) == (["CreatePipeline"], [])
 
 
 def test_status_says_what_failed_in_the_newest_push(world: World) -> None:
@@ -388,7 +388,7 @@ def test_a_job_of_the_build_that_starts_or_changes_a_pipeline_is_refused(world: 
 
 
 def test_a_data_scientist_who_starts_the_build_or_takes_its_role_is_refused(world: World) -> None:
-    """They have more rights than it: but what is approved should come from what was pushed."""
+    """They have more rights: but what is approved should come from what was pushed."""
     client = world.story.scientist.client
     spec = "version: 0.2\nphases: {build: {commands: ['true']}}\n"
     check_denied(

@@ -94,22 +94,6 @@ class World:
         executions: list[dict[str, Any]] = found["pipelineExecutionSummaries"]
         return executions
 
-    def ended(self, known: set[str]) -> dict[str, Any]:
-        def newest() -> dict[str, Any] | None:
-            new = [one for one in self.executions() if one["pipelineExecutionId"] not in known]
-            return new[0] if new and new[0]["status"] != "InProgress" else None
-
-        found: dict[str, Any] = self.story.until("the training pipeline", newest)
-        return found
-
-    def failure(self, execution: str) -> str:
-        """What CodePipeline says of the action that failed."""
-        listed = self.root.client("codepipeline").list_action_executions(
-            pipelineName=self.pipeline, filter={"pipelineExecutionId": execution}
-        )["actionExecutionDetails"]
-        failed = next(one for one in listed if one["status"] == "Failed")
-        return str(failed["output"]["executionResult"]["errorDetails"]["message"])
-
     def versions(self) -> list[dict[str, Any]]:
         found = self.root.client("sagemaker").list_model_packages(
             ModelPackageGroupName=self.story.project_name, SortOrder="Descending"
