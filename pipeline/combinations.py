@@ -4,8 +4,9 @@ And what would be without effect beside the others. Build names all of it before
 around it. The template's own Rules say a part of it where 50-endpoint.yaml is deployed by hand.
 
 SageMaker Developer Guide, "Deploy models with Amazon SageMaker Serverless Inference" (Feature exclusions, conversion),
-"Update endpoints that use auto scaling", "Blue/Green Deployments"; API Reference, BlueGreenUpdatePolicy; that burstable
-instances cannot be scaled: aws/aws-cdk#22886; that an endpoint stays asynchronous: aws/sagemaker-python-sdk#3124.
+"Update endpoints that use auto scaling", "Blue/Green Deployments", "Use rolling deployments"; API Reference,
+BlueGreenUpdatePolicy, RollingUpdatePolicy; that burstable instances cannot be scaled: aws/aws-cdk#22886; that an
+endpoint stays asynchronous: aws/sagemaker-python-sdk#3124.
 """
 
 from __future__ import annotations
@@ -169,7 +170,7 @@ def traffic(values: Mapping[str, str]) -> Broken:
             "TrafficRoutingType",
         )
     part, bake = int(values["TrafficStepPercentage"]), int(values["BakeSeconds"])
-    waits = -(-100 // part) if kind == "LINEAR" else 2
+    waits = 2 if kind == "CANARY" else -(-100 // part)
     if waits * bake >= LONGEST_DEPLOYMENT:
         most = (LONGEST_DEPLOYMENT - 1) // waits
         yield (

@@ -70,8 +70,8 @@ def test_autoscaling_and_a_canary_that_are_pushed_with_another_number_of_instanc
     assert keeps_count(example, {**example, "VolumeSizeInGB": "64"}, DECLARED, same=False)
 
 
-def test_a_canary_or_linear_update_needs_two_instances() -> None:
-    for kind in ("CANARY", "LINEAR"):
+def test_a_canary_linear_or_rolling_update_needs_two_instances() -> None:
+    for kind in ("CANARY", "LINEAR", "ROLLING"):
         found = only(build(TrafficRoutingType=kind, InitialInstanceCount="1"))
         assert 'Write "2" or more, or "ALL_AT_ONCE" as TrafficRoutingType' in found
 
@@ -143,6 +143,8 @@ def test_waits_that_are_longer_than_an_update_may_take_are_refused() -> None:
     assert 'BakeSeconds is "3600": 10 waits of it are 36,000 seconds, and an update ends within 28,800' in found
     assert 'Write at most "2879", or larger steps' in found
     assert build(**long, BakeSeconds="2879") == []
+    rolling = {**long, "TrafficRoutingType": "ROLLING"}
+    assert "10 waits of it are 28,800 seconds" in only(build(**rolling, BakeSeconds="2880"))
 
 
 def test_alarms_watch_for_two_of_their_periods_at_least() -> None:
@@ -230,6 +232,7 @@ ASYNCHRONOUS = {"EndpointKind": "asynchronous", "AsyncOutputS3Uri": "account"}
 BESIDES = [
     {}, {"EndpointKind": "serverless"}, ASYNCHRONOUS, SCALED, {**ASYNCHRONOUS, **SCALED}, CAPTURE,
     {"TrafficRoutingType": "CANARY", "InitialInstanceCount": "2"},
+    {"TrafficRoutingType": "ROLLING", "InitialInstanceCount": "2"},
 ]  # fmt: skip
 
 

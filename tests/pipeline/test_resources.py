@@ -29,6 +29,7 @@ KINDS = {
     "real-time": {"InitialInstanceCount": "2"},
     "scaled": {"MaximumInstanceCount": "4"},
     "canary": {"TrafficRoutingType": "CANARY", "InitialInstanceCount": "2"},
+    "rolling": {"TrafficRoutingType": "ROLLING", "InitialInstanceCount": "2"},
     "serverless": {"EndpointKind": "serverless"},
     "asynchronous": {"EndpointKind": "asynchronous", "AsyncOutputS3Uri": "account", "MaximumInstanceCount": "4"},
     "captured": {"DataCaptureS3Uri": "account"},

@@ -110,7 +110,7 @@ ROWS = (
     setting("ServerlessMemorySizeInMB", "1000", "one of 1024, 2048", "2048", **SERVERLESS),
     setting("ServerlessMaxConcurrency", "201", "a whole number from 1 to 200", "5", **SERVERLESS),
     together("AsyncOutputS3Uri", "bucket/answers", "empty, account, or s3:// followed by a bucket", "account"),
-    setting("TrafficRoutingType", "canary", "one of ALL_AT_ONCE, CANARY, LINEAR", "ALL_AT_ONCE"),
+    setting("TrafficRoutingType", "canary", "one of ALL_AT_ONCE, CANARY, LINEAR, ROLLING", "ALL_AT_ONCE"),
     setting("TrafficStepPercentage", "51", "a whole number from 10 to 50", "20", TrafficRoutingType="CANARY", **TWO),
     setting("BakeSeconds", "60", "a whole number from 120 to 3600", "300"),
     setting("MaximumServerErrorsPerMinute", "-1", "a whole number from 0", "1"),

@@ -31,8 +31,8 @@ PARAMETERS = list(read_yaml(TEMPLATE)[0]["Parameters"])
 SETOSA = Payload("setosa", "text/csv", "5.1,3.5,1.4,0.2", 0.0, "", 0, 10_000)
 STARTUP = "ContainerStartupHealthCheckTimeoutInSeconds"
 NETWORK = {"subnet-1": "subnet-0a1b", "subnet-2": "subnet-0c2d", "security-group": "sg-0e3f"}
-CANARY = {"TrafficRoutingType": "CANARY", "InitialInstanceCount": "2"}
-SCALED = {"MaximumInstanceCount": "3"}
+TWO, SCALED = {"InitialInstanceCount": "2"}, {"MaximumInstanceCount": "3"}
+CANARY = {"TrafficRoutingType": "CANARY", **TWO}
 CAPTURED = f"s3://{DATA}/capture"
 CAPTURE = {"DataCaptureS3Uri": "account"}
 VPC = {"VpcSubnetIds": "account", "VpcSecurityGroupIds": "account"}
@@ -68,9 +68,9 @@ def threshold(alarm: str) -> Callable[[Seen], Any]:
     return lambda seen: seen["alarms"][alarm]["Threshold"]
 
 
-def routing(*path: str) -> Callable[[Seen], Any]:
+def routing(*path: str, policy: str = "BlueGreen") -> Callable[[Seen], Any]:
     def look(seen: Seen) -> Any:
-        found = seen["deployment"]["BlueGreenUpdatePolicy"]
+        found = seen["deployment"][f"{policy}UpdatePolicy"]
         for part in path:
             found = found.get(part, {})
         return found
@@ -141,6 +141,8 @@ ROWS = [
     Row("TrafficRoutingType", "CANARY", routing("TrafficRoutingConfiguration", "Type"), "CANARY"),
     Row("TrafficStepPercentage", "10", routing("TrafficRoutingConfiguration", "CanarySize", "Value"), 10),
     Row("BakeSeconds", "600", routing("TerminationWaitInSeconds"), 600),
+    Row("TrafficRoutingType", "ROLLING", routing("WaitIntervalInSeconds", policy="Rolling"), 300, batch=3, more=TWO),
+    Row("TrafficStepPercentage", "20", routing("MaximumBatchSize", "Value", policy="Rolling"), 20, batch=3),
     Row("MaximumServerErrorsPerMinute", "7", threshold("server-errors"), 7.0),
     Row("MaximumClientErrorsPerMinute", "9", threshold("client-errors"), 9.0),
     Row("MaximumModelLatencyMicroseconds", "900000", threshold("latency"), 900000.0),

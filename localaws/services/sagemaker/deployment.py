@@ -1,8 +1,11 @@
-"""How an endpoint gets its servers: created, updated blue/green, rolled back.
+"""How an endpoint gets its servers: created, updated blue/green or rolling, rolled back.
 
-Developer Guide, "Blue/Green Deployments" (all at once, canary, linear), "Auto-Rollback Configuration
-and Monitoring" (the model's execution role describes the alarms). A failed update leaves the
-endpoint InService on its former configuration, with a FailureReason.
+Developer Guide, "Blue/Green Deployments" (all at once, canary, linear), "Use rolling deployments",
+"Auto-Rollback Configuration and Monitoring" (the model's execution role describes the alarms). A
+failed update leaves the endpoint InService on its former configuration, with a FailureReason.
+
+A variant is one process, however many instances it has. So a rolling update starts the new one with
+the first batch, and the number of instances that is shown changes when the last batch is there.
 """
 
 from __future__ import annotations
@@ -46,8 +49,7 @@ class RolledBack(Exception):  # what happened to it
 
 def check_deployment(config: dict[str, Any], fleet: Fleet) -> None:
     """ValidationException for a DeploymentConfig that AWS refuses."""
-    base.only(config, "DeploymentConfig", "BlueGreenUpdatePolicy", "AutoRollbackConfiguration")
-    policy = config.get("BlueGreenUpdatePolicy", {})
+    base.only(config, "DeploymentConfig", "BlueGreenUpdatePolicy", "RollingUpdatePolicy", "AutoRollbackConfiguration")
     serverless = any("ServerlessConfig" in v for v in fleet.config["ProductionVariants"])
     if serverless and config:
         raise NotSupported("DeploymentConfig for a serverless endpoint")
@@ -55,9 +57,31 @@ def check_deployment(config: dict[str, Any], fleet: Fleet) -> None:
         raise invalid("DeploymentConfig is supported for endpoints with one production variant only.")
     if "AutoRollbackConfiguration" in config and not config["AutoRollbackConfiguration"].get("Alarms"):
         raise invalid("AutoRollbackConfiguration needs at least one alarm.")
-    routing = policy.get("TrafficRoutingConfiguration")
-    if routing is None:
-        return
+    if "BlueGreenUpdatePolicy" in config and "RollingUpdatePolicy" in config:
+        raise invalid("Only one update policy should be used in the deployment configuration.")
+    if "RollingUpdatePolicy" in config:
+        check_rolling(config["RollingUpdatePolicy"], sum(fleet.counts.values()))
+    if "TrafficRoutingConfiguration" in (policy := config.get("BlueGreenUpdatePolicy", {})):
+        check_routing(policy, fleet)
+
+
+def check_rolling(policy: dict[str, Any], total: int) -> None:
+    """API Reference, RollingUpdatePolicy. total: instances of the new fleet
+
+    No page says what AWS answers where the waits are longer than the time-out: only that a deployment times out.
+    """
+    base.only(
+        policy, "RollingUpdatePolicy", "MaximumBatchSize", "WaitIntervalInSeconds", "MaximumExecutionTimeoutInSeconds"
+    )
+    part = share_of(policy["MaximumBatchSize"], total)
+    if not 0.05 <= part <= 0.5:
+        raise invalid(f"MaximumBatchSize must be between 5% to 50% of the variant's {total} instances.")
+    if sum(seconds for _, seconds in batches(policy, total)) >= policy.get("MaximumExecutionTimeoutInSeconds", LONGEST):
+        raise NotSupported("a RollingUpdatePolicy whose waits are longer than MaximumExecutionTimeoutInSeconds")
+
+
+def check_routing(policy: dict[str, Any], fleet: Fleet) -> None:
+    routing = policy["TrafficRoutingConfiguration"]
     sizes = {"CANARY": "CanarySize", "LINEAR": "LinearStepSize"}
     for kind, member in sizes.items():
         if (routing["Type"] == kind) != (member in routing):
@@ -121,8 +145,7 @@ def update(cloud: Cloud, account: str, region: str, endpoint: Endpoint, new: Fle
         start_fleet(cloud, account, region, endpoint.name, new)
         endpoint.new = new
         check_alarms(new, config)
-        policy = config.get("BlueGreenUpdatePolicy", {})
-        for share, seconds in shifts(policy, sum(new.counts.values())):
+        for share, seconds in steps_of(config, sum(new.counts.values())):
             endpoint.share = share
             bake(cloud, new, config, seconds)
     except (StartFailed, RolledBack) as failure:
@@ -140,8 +163,21 @@ def update(cloud: Cloud, account: str, region: str, endpoint: Endpoint, new: Fle
     settle(cloud, account, region, endpoint, "InService", "")
 
 
-def shifts(policy: dict[str, Any], total: int) -> list[tuple[float, int]]:
+def steps_of(config: dict[str, Any], total: int) -> list[tuple[float, int]]:
     """The shares of traffic that the new fleet gets in turn, each with the seconds that it bakes for."""
+    if "RollingUpdatePolicy" in config:
+        return batches(config["RollingUpdatePolicy"], total)
+    return shifts(config.get("BlueGreenUpdatePolicy", {}), total)
+
+
+def batches(policy: dict[str, Any], total: int) -> list[tuple[float, int]]:
+    """The same of a rolling update: as much traffic as instances are there, and after each batch a baking period."""
+    size = round(share_of(policy["MaximumBatchSize"], total) * total)
+    return [(min(done, total) / total, policy["WaitIntervalInSeconds"]) for done in range(size, total + size, size)]
+
+
+def shifts(policy: dict[str, Any], total: int) -> list[tuple[float, int]]:
+    """The same of a blue/green update."""
     last = policy.get("TerminationWaitInSeconds", 0)
     routing = policy.get("TrafficRoutingConfiguration", {"Type": "ALL_AT_ONCE"})
     wait = routing.get("WaitIntervalInSeconds", 0)

@@ -137,7 +137,7 @@ def units(name: str, template: Template) -> Iterator[str]:
 def _unit_there(resource: dict[str, Any], path: tuple[str | int, ...]) -> str:
     names = [part for part in path if isinstance(part, str) and not part.startswith("Fn::")]
     member = names[-1] if names else ""
-    if len(names) > 1 and names[-2] in ("CanarySize", "LinearStepSize"):
+    if len(names) > 1 and names[-2] in ("CanarySize", "LinearStepSize", "MaximumBatchSize"):
         member = f"StepSize.{member}"
     if resource["Type"] == "AWS::CloudWatch::Alarm" and member == "Threshold":
         values = resource["Properties"]

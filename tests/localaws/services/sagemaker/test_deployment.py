@@ -6,7 +6,9 @@ from typing import Any
 
 import pytest
 
-from localaws.services.sagemaker.deployment import share_of, shifts
+from awslang.errors import AwsError, NotSupported
+from localaws.services.sagemaker.deployment import batches, check_deployment, share_of, shifts, steps_of
+from localaws.services.sagemaker.servers import new_fleet
 
 
 def policy(kind: str, **size: Any) -> dict[str, Any]:
@@ -37,3 +39,41 @@ def test_linear_shifting_goes_in_equal_steps() -> None:
 @pytest.mark.parametrize(("value", "total", "share"), [(10, 4, 0.25), (50, 3, 1 / 3), (50, 1, 1.0), (20, 10, 0.2)])
 def test_a_share_is_whole_instances_and_at_least_one(value: int, total: int, share: float) -> None:
     assert share_of(percent(value), total) == pytest.approx(share)
+
+
+def rolling(value: int, **more: Any) -> dict[str, Any]:
+    return {"RollingUpdatePolicy": {"MaximumBatchSize": percent(value), "WaitIntervalInSeconds": 60, **more}}
+
+
+def test_a_rolling_update_goes_in_batches_of_whole_instances_and_bakes_after_each() -> None:
+    """SageMaker Developer Guide, "Use rolling deployments"."""
+    assert steps_of(rolling(50), 4) == [(0.5, 60), (1.0, 60)]
+    assert steps_of(rolling(50), 3) == [(1 / 3, 60), (2 / 3, 60), (1.0, 60)]
+    assert steps_of(rolling(10), 2) == [(0.5, 60), (1.0, 60)]
+    size = {"Type": "INSTANCE_COUNT", "Value": 2}
+    assert batches({"MaximumBatchSize": size, "WaitIntervalInSeconds": 0}, 5) == [(0.4, 0), (0.8, 0), (1.0, 0)]
+
+
+@pytest.mark.parametrize(
+    ("config", "count", "error", "words"),
+    [
+        (rolling(50), 1, AwsError, "between 5% to 50% of the variant's 1 instances"),
+        (rolling(60), 10, AwsError, "between 5% to 50%"),
+        (rolling(1), 100, AwsError, "between 5% to 50%"),
+        ({**rolling(50), "BlueGreenUpdatePolicy": policy("ALL_AT_ONCE")}, 2, AwsError, "Only one update policy"),
+        (rolling(50, RollbackMaximumBatchSize=percent(50)), 2, NotSupported, "RollbackMaximumBatchSize"),
+        (rolling(50, MaximumExecutionTimeoutInSeconds=120), 2, NotSupported, "longer than MaximumExecutionTimeout"),
+        (rolling(50, MaximumExecutionTimeoutInSeconds=121), 2, None, ""),
+    ],
+)
+def test_a_rolling_update_that_aws_refuses_is_refused(
+    config: dict[str, Any], count: int, error: type[Exception] | None, words: str
+) -> None:
+    """API Reference, RollingUpdatePolicy and DeploymentConfig."""
+    variant = {"VariantName": "AllTraffic", "InitialVariantWeight": 1.0, "InitialInstanceCount": count}
+    fleet = new_fleet({"ProductionVariants": [variant]})
+    if error is None:
+        check_deployment(config, fleet)
+        return
+    with pytest.raises(error, match=words):
+        check_deployment(config, fleet)

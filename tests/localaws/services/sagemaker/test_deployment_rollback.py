@@ -15,56 +15,17 @@ from localaws.cloud import Cloud
 from localaws.cloudformation.provider import Context, ResourceFailed
 from localaws.cloudformation.providers.sagemaker import Endpoint
 from scripts.rehearsal.embedded import embedded_aws
-from tests.support import ROOT
-from tests.support.sagemaker_world import BUCKET, channel, client, make_bucket, make_trainer, specification, train
+from tests.support import updates
+from tests.support.sagemaker_world import client
+from tests.support.updates import ENDPOINT, serves
 from tests.support.waiting import until
 
-TEMPLATE = (ROOT / "templates" / "50-endpoint.yaml").read_text(encoding="utf-8")
-ENDPOINT = "iris-p-1-prod"
-PARAMETERS = {
-    "SageMakerProjectName": "iris", "SageMakerProjectId": "p-1", "StageName": "prod",
-    "SageMakerExecutionRoleName": "trainer", "InitialInstanceCount": "2", "TrafficRoutingType": "CANARY",
-    "BakeSeconds": "480", "MaximumClientErrorsPerMinute": "0",
-}  # fmt: skip
+GIVEN = {"TrafficRoutingType": "CANARY", "BakeSeconds": "240"}
 
 
-def register(cloud: Cloud, name: str, role: str, data: str) -> str:
-    """The ARN of an approved version, trained on a channel of the model bucket."""
-    channels = [channel(data) | {"ChannelName": "train"}]
-    url = train(cloud, name, role, InputDataConfig=channels)["ModelArtifacts"]["S3ModelArtifacts"]
-    return str(
-        client(cloud, "sagemaker").create_model_package(
-            ModelPackageGroupName="iris",
-            InferenceSpecification=specification(url),
-            ModelApprovalStatus="Approved",
-        )["ModelPackageArn"]
-    )
-
-
-def deploy(cloud: Cloud, version: str, template: str = TEMPLATE, **changed: str) -> dict[str, Any]:
-    """The stack of the endpoint, once it serves the version or has come back."""
-    cloudformation, values = client(cloud, "cloudformation"), {**PARAMETERS, "ModelPackageName": version, **changed}
-    given = [{"ParameterKey": key, "ParameterValue": value} for key, value in values.items()]
-    known = cloudformation.list_stacks()["StackSummaries"]
-    (cloudformation.update_stack if known else cloudformation.create_stack)(
-        StackName="endpoint", TemplateBody=template, Parameters=given
-    )
-
-    def ended() -> Any:
-        stack = cloudformation.describe_stacks(StackName="endpoint")["Stacks"][0]
-        return None if stack["StackStatus"].endswith("_IN_PROGRESS") else stack
-
-    found: dict[str, Any] = until(ended, 120)
-    return found
-
-
-def serves(cloud: Cloud) -> dict[str, Any]:
-    """DescribeEndpoint's answer, with the model package that the endpoint runs on."""
-    sagemaker = client(cloud, "sagemaker")
-    shown: dict[str, Any] = sagemaker.describe_endpoint(EndpointName=ENDPOINT)
-    config = sagemaker.describe_endpoint_config(EndpointConfigName=shown["EndpointConfigName"])
-    model = sagemaker.describe_model(ModelName=config["ProductionVariants"][0]["ModelName"])
-    return shown | {"package": model["PrimaryContainer"]["ModelPackageName"]}
+def deploy(cloud: Cloud, version: str, template: str = updates.TEMPLATE, **changed: str) -> dict[str, Any]:
+    """The stack of the endpoint after an update with a canary."""
+    return updates.deploy(cloud, version, template, **GIVEN, **changed)
 
 
 @contextmanager
@@ -97,14 +58,9 @@ def slow(tmp_path: Path) -> Iterator[Cloud]:
 @pytest.fixture
 def versions(slow: Cloud) -> tuple[str, str]:
     """A good version, and a bad one: trained on two of the four columns, it answers every request with status 400."""
-    role = make_trainer(slow)
-    make_bucket(slow)
-    s3 = client(slow, "s3")
-    rows = s3.get_object(Bucket=BUCKET, Key="data/train/train.csv")["Body"].read().decode().split()
-    narrow = "\n".join(",".join(row.split(",")[:3]) for row in rows)
-    s3.put_object(Bucket=BUCKET, Key="data/narrow/narrow.csv", Body=narrow.encode())
-    client(slow, "sagemaker").create_model_package_group(ModelPackageGroupName="iris")
-    return register(slow, "good", role, "train"), register(slow, "bad", role, "narrow")
+    role = updates.prepare(slow)
+    bad = updates.register(slow, "bad", role, updates.narrow(slow))
+    return updates.register(slow, "good", role, "train"), bad
 
 
 def test_a_bad_version_is_rolled_back_by_its_own_alarm_and_the_good_one_serves_on(
@@ -162,8 +118,8 @@ def test_an_endpoint_on_a_deleted_configuration_cannot_be_updated_any_more(
 ) -> None:
     """What UpdateReplacePolicy prevents, shown on the template without it (terraform-provider-aws #40048, #48997)."""
     good, bad = versions
-    without = TEMPLATE.replace("    UpdateReplacePolicy: Retain\n", "")
-    assert without != TEMPLATE
+    without = updates.TEMPLATE.replace("    UpdateReplacePolicy: Retain\n", "")
+    assert without != updates.TEMPLATE
     deploy(slow, good, without)
     with traffic(slow):
         deploy(slow, bad, without)
@@ -190,10 +146,10 @@ def test_a_version_that_answers_with_errors_does_not_end_the_update_that_replace
 def test_alarms_on_the_whole_endpoint_would_end_it(slow: Cloud, versions: tuple[str, str]) -> None:
     """The attack on the test above: the alarms without the dimension that tells the fleets apart."""
     good, bad = versions
-    whole = TEMPLATE.replace(
+    whole = updates.TEMPLATE.replace(
         "        - {Name: EndpointConfigName, Value: !GetAtt EndpointConfig.EndpointConfigName}\n", ""
     )
-    assert whole != TEMPLATE
+    assert whole != updates.TEMPLATE
     deploy(slow, bad, whole)
     with traffic(slow):
         until(lambda: raised(slow), 60)
