@@ -145,8 +145,11 @@ def test_a_public_object_is_read_without_a_signature(root: Session) -> None:
     s3.create_bucket(Bucket="sagemaker-open")
     s3.put_object(Bucket="sagemaker-open", Key="k", Body=b"1")
     everybody = client(root, "s3", Config(signature_version=UNSIGNED))
-    with pytest.raises(ClientError, match="AccessDenied"):
+    with pytest.raises(ClientError, match=r"AccessDenied.*: Access Denied\n"):  # without the reason, for a stranger
         everybody.get_object(Bucket="sagemaker-open", Key="k")
+    other = root.cloud.root("999999999999", REGION).client("s3")
+    with pytest.raises(ClientError, match=r"AccessDenied.*: Access Denied\n"):  # nor for another organization's account
+        other.get_object(Bucket="sagemaker-open", Key="k")
     s3.delete_public_access_block(Bucket="sagemaker-open")
     allow = {"Effect": "Allow", "Principal": "*", "Action": "s3:GetObject", "Resource": "arn:aws:s3:::sagemaker-open/*"}
     s3.put_bucket_policy(Bucket="sagemaker-open", Policy=json.dumps({"Version": "2012-10-17", "Statement": [allow]}))

@@ -279,3 +279,7 @@ def test_a_build_is_retried_with_what_it_was_given(root: Session) -> None:
     assert codebuild.retry_build(id=done["arn"], idempotencyToken="one")["build"]["id"] == again["id"]
     with pytest.raises(ClientError, match="ResourceNotFoundException"):
         codebuild.retry_build(id="maker:none")
+    with pytest.raises(ClientError, match="InvalidInputException"):
+        codebuild.retry_build()
+    with pytest.raises(ClientError, match="Invalid sortOrder: newest"):
+        codebuild.list_builds(sortOrder="newest")
