@@ -56,6 +56,16 @@ def test_a_healthy_installation_has_no_finding_and_everything_is_checked(world: 
     assert all(line.startswith("expected: ") for line in listed)
 
 
+def test_without_a_bundle_a_project_is_upgraded_once_one_is_packed_and_published(world: World) -> None:
+    with swapped(project_stack(world).shown, "BuildOnPush", "true"):
+        facts = world.begin(world.reader())
+        facts.built = None
+        (found,) = world.look_for("training-push", facts)
+    assert [line.split(" ARGS=")[0] for line in found.fix.splitlines()] == [
+        "make package", "then make publish", "then make upgrade PROJECT=iris-multi-01",
+    ]  # fmt: skip
+
+
 def test_every_one_of_the_170_checks_has_a_case() -> None:
     assert sorted(CASES) == sorted(CHECKS)
     assert len(CHECKS) == 170

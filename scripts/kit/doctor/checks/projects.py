@@ -156,11 +156,14 @@ def upgrade(facts: Snapshot, project: Project, **given: str) -> str:
     """The commands that update a project to the newest version. given: values of its parameters.
 
     A version takes the environment file's values alone, so that each other value of the project is set at once, and
-    the version with those values is published first.
+    the version with those values is published first. Without a bundle to compare with it may be published already:
+    then `make publish` changes nothing.
     """
     values = {**fixed(facts, project), **given}
     options = "".join(f" --set {shlex.quote(f'{name}={value}')}" for name, value in values.items())
     line = f"make upgrade PROJECT={project.name} " + make_arguments(f"--profile {facts.profile}{facts.typed}{options}")
+    if values and not facts.bundle:
+        return f"make package\nthen {facts.make_publish}\nthen {line}"
     return f"{facts.make_publish}\nthen {line}" if values and not published(facts, project) else line
 
 
