@@ -168,7 +168,8 @@ def test_a_change_set_of_sam_makes_a_function_that_runs(cloud: Cloud, client: An
     """What `sam deploy` asks: consent to transforms is not needed, to named and other roles it is."""
     by = cloud.root(ACCOUNT, REGION)
     code = "def handler(event, context):\n    return {'seen': event['source']}\n"
-    events = {"Rule": {"Type": "EventBridgeRule", "Properties": {"Pattern": {"source": ["team"]}}}}
+    events = {"Rule": {"Type": "EventBridgeRule", "Properties": {"Pattern": {"source": ["team"]}}},
+              "Daily": {"Type": "Schedule", "Properties": {"Schedule": "rate(1 day)"}}}  # fmt: skip
     properties = {"Runtime": "python3.13", "Handler": "index.handler", "InlineCode": code, "Events": events}
     function = {"Type": "AWS::Serverless::Function", "Properties": properties}
     body = json.dumps({"Transform": "AWS::Serverless-2016-10-31", "Resources": {"Hello": function},
@@ -176,16 +177,15 @@ def test_a_change_set_of_sam_makes_a_function_that_runs(cloud: Cloud, client: An
     given = {"StackName": "sam", "ChangeSetName": "first", "ChangeSetType": "CREATE", "TemplateBody": body}
     with pytest.raises(ClientError, match=r"Requires capabilities : \[CAPABILITY_IAM\]"):
         client.create_change_set(**given)
-    scheduled = given | {"TemplateBody": body.replace('"EventBridgeRule"', '"Schedule"').replace(
-        '{"Pattern": {"source": ["team"]}}', '{"Schedule": "rate(1 day)"}'
-    )}  # fmt: skip
-    refused = r"the property ScheduleExpression of AWS::Events::Rule \(resource HelloRule"
+    resources = {"Hello": function, "Other": {"Type": "AWS::SNS::Subscription", "Properties": {"ReplayPolicy": {}}}}
+    other = given | {"TemplateBody": json.dumps({"Transform": "AWS::Serverless-2016-10-31", "Resources": resources})}
+    refused = r"the property ReplayPolicy of AWS::SNS::Subscription \(resource Other"
     with pytest.raises(ClientError, match=refused):  # before anything is created
-        client.create_change_set(**scheduled, Capabilities=["CAPABILITY_IAM"])
+        client.create_change_set(**other, Capabilities=["CAPABILITY_IAM"])
     client.create_change_set(**given, Capabilities=["CAPABILITY_IAM"])
     changes = client.describe_change_set(StackName="sam", ChangeSetName="first")["Changes"]
     assert {one["ResourceChange"]["LogicalResourceId"] for one in changes} == {
-        "Hello", "HelloRole", "HelloRule", "HelloRulePermission"
+        "Hello", "HelloRole", "HelloRule", "HelloRulePermission", "HelloDaily", "HelloDailyPermission",
     }  # fmt: skip
     client.execute_change_set(StackName="sam", ChangeSetName="first")
     until(lambda: client.describe_stacks(StackName="sam")["Stacks"][0]["StackStatus"] == "CREATE_COMPLETE")
