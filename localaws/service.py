@@ -54,6 +54,7 @@ class Access:
     keys: the condition keys of the service's own that a request carries
     policy: the resource policy of an ARN, None without one
     tags: the tags of an ARN, for a service whose ARNs have no account (authorization/tags.py reads those of the others)
+    uncontrolled: whether a resource is beyond its organization's resource control policies
     rewrite: changes every policy of the service's resources, in all accounts and Regions, by a function of its text
     """
 
@@ -63,6 +64,7 @@ class Access:
     keys: Callable[[Call], Keys] | None = None
     policy: Callable[[Cloud, str], Policy | None] | None = None
     tags: Callable[[str], dict[str, str]] | None = None
+    uncontrolled: Callable[[str], bool] | None = None
     rewrite: Rewrite | None = None
 
 

@@ -17,7 +17,7 @@ from awslang.policy.document import Policy, parse
 from awslang.policy.evaluator import AuthorizationRequest, Decision, Policies, decide
 from awslang.policy.saving import RESOURCE_CONTROLLED
 from awslang.principals import Principal, service_principal
-from localaws import moto_bridge
+from localaws import moto_bridge, registry
 from localaws.authorization import context as keys_of
 from localaws.authorization import documents, state
 from localaws.authorization.requests import derive, passed_roles
@@ -81,7 +81,10 @@ class Asker:
             parse(document, f"session policy {number}", principal.account)
             for number, document in enumerate(principal.session_policies, 1)
         )
-        controlled = need.resource != "*" and need.action.split(":")[0] in RESOURCE_CONTROLLED
+        service = need.action.split(":")[0]
+        controlled = need.resource != "*" and service in RESOURCE_CONTROLLED
+        if controlled and owner and (uncontrolled := registry.access(service).uncontrolled):
+            controlled = not uncontrolled(need.resource)
         return Policies(
             identity=self.identity.policies,
             boundary=self.identity.boundary,

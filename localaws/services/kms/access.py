@@ -68,5 +68,17 @@ def policy(cloud: Cloud, key: str) -> Policy | None:
     return parse_resource(found.policy, f"key {key}", account)
 
 
-policies = policies_in_moto("kms", "keys")
-kms.access = Access(resources=resources, further=further, keys=condition_keys, policy=policy, rewrite=policies)
+def uncontrolled(key: str) -> bool:
+    """AWS managed keys (Developer Guide, "AWS KMS keys": resource control policies do not apply to them)."""
+    _, _, _, region, account, name = key.split(":", 5)
+    return bool(managed.alias_of(account, region, name.removeprefix("key/")))
+
+
+kms.access = Access(
+    resources=resources,
+    further=further,
+    keys=condition_keys,
+    policy=policy,
+    uncontrolled=uncontrolled,
+    rewrite=policies_in_moto("kms", "keys"),
+)

@@ -286,10 +286,16 @@ def test_a_resource_control_policy_leaves_requests_without_a_resource_alone(clou
     client = cloud.root(management, REGION).client("organizations")
     root = client.list_roots()["Roots"][0]["Id"]
     client.enable_policy_type(RootId=root, PolicyType="RESOURCE_CONTROL_POLICY")
-    deny = document({"Effect": "Deny", "Principal": "*", "Action": ["ecr:*", "codebuild:*"], "Resource": "*"})
+    actions = ["ecr:*", "codebuild:*", "kms:DescribeKey"]
+    deny = document({"Effect": "Deny", "Principal": "*", "Action": actions, "Resource": "*"})
     made = client.create_policy(Content=deny, Description="d", Name="n", Type="RESOURCE_CONTROL_POLICY")
     client.attach_policy(PolicyId=made["Policy"]["PolicySummary"]["Id"], TargetId=member)
     works = session(cloud, "works", allow("*"), account=member)
     works.client("ecr").get_authorization_token()
+    kms = works.client("kms")
+    assert (
+        kms.describe_key(KeyId="alias/aws/s3")["KeyMetadata"]["KeyManager"] == "AWS"
+    )  # Developer Guide, "AWS KMS keys"
+    check_refused(lambda: kms.describe_key(KeyId=kms.create_key()["KeyMetadata"]["KeyId"]))
     check_refused(lambda: works.client("ecr").create_repository(repositoryName="inference"))
     check_refused(lambda: works.client("codebuild").start_build(projectName="build"))
