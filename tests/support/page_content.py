@@ -269,6 +269,7 @@ def cards() -> dict[str, str]:
                 staging={"from": "", "same": 0, "joined": [[STAGING, REGION]], "cost": costs},
                 prod=first,
                 metrics=[],
+                comparison={"why": "production serves no version yet"},
             ),
             checks(),
         ),
