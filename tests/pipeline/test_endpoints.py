@@ -13,6 +13,7 @@ from xml.etree import ElementTree
 
 from pipeline.answers import difference, read_answer
 from pipeline.clients import AccountClients
+from pipeline.comparison import kept
 from pipeline.console import UserError
 from pipeline.endpoints import check_stage, reasons, results_of, summary
 from pipeline.payloads import GOLDEN, Golden, Latency, Payload, read_golden
@@ -188,6 +189,14 @@ class TheChecks(unittest.TestCase):
         self.assertTrue(sent["Key"].startswith("asynchronous/iris-p-1-staging/requests/"), sent)
         (asked,) = good("sagemaker-runtime").called("invoke_endpoint_async")
         self.assertEqual(asked["InputLocation"], f"s3://{sent['Bucket']}/{sent['Key']}")
+
+    def test_the_answers_of_an_asynchronous_endpoint_are_kept_and_no_latency(self) -> None:
+        document = manifest(EndpointKind="asynchronous", AsyncOutputS3Uri="account")
+        there = {"333333333333": through_s3("0.0"), "444444444444": through_s3("0.0")}
+        found = check_stage(document, "staging", Golden((SETOSA,)), lambda account, _: there[account])
+        self.assertEqual([one.answers for one in found], [{"setosa": 0.0}] * 2)
+        self.assertEqual(kept(Golden((SETOSA,)), found)["payloads"]["setosa"]["answer"], 0.0)
+        self.assertEqual([one.milliseconds for one in found], [(), ()])
 
     def test_a_failure_of_an_asynchronous_endpoint_ends_the_waiting(self) -> None:
         document = manifest(EndpointKind="asynchronous", AsyncOutputS3Uri="s3://data/a")
