@@ -77,6 +77,7 @@ def build(settings: Settings, kit: Path, repository: Path, clients: Clients) -> 
         return {
             "DEPLOY": "false",
             "REASON": reason,
+            "MODEL_PACKAGE_ARN": "none",
             "MODEL_PACKAGE_VERSION": "none",
             "SUMMARY": f"Nothing: {reason}.",
             "MANIFEST_SHA256": documents.digest(out),
@@ -126,6 +127,7 @@ def build(settings: Settings, kit: Path, repository: Path, clients: Clients) -> 
     return {
         "DEPLOY": "true" if why else ALONE,
         "REASON": reason,
+        "MODEL_PACKAGE_ARN": version.arn,
         "MODEL_PACKAGE_VERSION": str(version.number),
         "SUMMARY": shorten(f"{settings.project} version {version.number}: {reason}."),
         "MANIFEST_SHA256": documents.digest(out),

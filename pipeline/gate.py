@@ -238,7 +238,9 @@ def decide(gate: Gate) -> dict[str, str]:
     text = f"version {package['version']} may go to production: {document['why']}"
     say(text)
     keys = {"CARD_KEY": document.get("card", "none"), "CARD_SHA256": document.get("card_sha256", "none")}
-    return {"SUMMARY": shorten(text), "REASON": shorten(document["why"]), **keys}
+    # For the notifier (15-notices.yaml).
+    told = {"MODEL_PACKAGE_ARN": package["arn"], "MODEL_PACKAGE_VERSION": str(package["version"])}
+    return {"SUMMARY": shorten(text), "REASON": shorten(document["why"]), **keys, **told}
 
 
 def problems_of(gate: Gate, document: dict[str, Any]) -> Iterator[str]:

@@ -39,6 +39,8 @@ PATHS: dict[str, dict[str, str]] = {
     "organizations": {"organizations:ServicePrincipal": "ServicePrincipal"},
     "sagemaker": {
         "sagemaker:ModelApprovalStatus": "ModelApprovalStatus",
+        "sagemaker:ModelLifeCycle:Stage": "ModelLifeCycle.Stage",
+        "sagemaker:ModelLifeCycle:StageStatus": "ModelLifeCycle.StageStatus",
         "sagemaker:InstanceTypes": "ProductionVariants.*.InstanceType",
         "sagemaker:ServerlessMaxConcurrency": "ProductionVariants.*.ServerlessConfig.MaxConcurrency",
         "sagemaker:ServerlessMemorySize": "ProductionVariants.*.ServerlessConfig.MemorySizeInMB",

@@ -10,6 +10,7 @@ MODELS_STACK = "multi-account-deployment-models"
 SHARED_STACK = "multi-account-deployment-shared"
 ROLES_STACK = "multi-account-deployment"  # as in 0.1.0: the same roles after an upgrade (docs/guides/upgrading.md)
 PEOPLE_STACK = "multi-account-deployment-people"
+NOTICES_STACK = "multi-account-deployment-notices"
 TARGET_STACK = "multi-account-deployment-target"
 SELF_MANAGED_STACK = "multi-account-deployment-stack-sets"
 # The roles of self-managed stack sets, by CloudFormation's own names: the administrator's, and each target's.

@@ -57,7 +57,7 @@ class Creation:
 
 SELF_MANAGED_STAGE = {"StackSetAdministrator": "SELF_MANAGED", "OrganizationalUnitId": ""}
 GIT_PROVIDER = {"SourceConnectionArn": kits.CONNECTION, "SourceRepositoryOwner": "my-company"}
-ONCE = (kits.NINE, kits.FOURTEEN, kits.TEN, kits.ELEVEN, kits.TWELVE, kits.THIRTEEN, kits.SIXTY)
+ONCE = (kits.NINE, kits.FOURTEEN, kits.TEN, kits.ELEVEN, kits.TWELVE, kits.THIRTEEN, kits.FIFTEEN, kits.SIXTY)
 # The engineer who runs `make accounts` is an administrator of the data science account and, as the role that
 # Organizations makes in each member account, of those. Service-managed stack sets deploy as a role that AWS makes with
 # AdministratorAccess (its policy CloudFormationStackSetsOrgMemberServiceRolePolicy attaches nothing else).
@@ -66,7 +66,7 @@ CREATIONS = (
     *(Creation(Place(file, TARGET), "administrator") for file in (kits.TWENTY, kits.TWENTY_ONE, kits.FIFTY)),
     Creation(Place(kits.TWENTY_ONE), "administrator"),
     Creation(Place(kits.SIXTY, TARGET, (("Purpose", "taskcat"),)), "administrator"),
-    Creation(Place(kits.TWENTY, TARGET, (("SageMakerRoleSuffix", "taskcat"),)), "TaskcatRole"),
+    Creation(Place(kits.TWENTY, TARGET, (("SageMakerRoleSuffix", "taskcat"), ("NoticeBusArn", ""))), "TaskcatRole"),
     Creation(Place(kits.THIRTY), "AWS's launch role"),
     Creation(Place(kits.THIRTY, given=tuple(GIT_PROVIDER.items())), "AWS's launch role"),
     Creation(Place(kits.THIRTY), "LaunchRole"),

@@ -24,9 +24,9 @@ from tests.support import ROOT
 from tests.support.cfn import pseudo_parameters
 
 DATA_SCIENCE, TARGET, MANAGEMENT, REGION = "111111111111", "333333333333", "999999999999", "us-east-1"
-NINE, TEN, ELEVEN, TWELVE, THIRTEEN, FOURTEEN, TWENTY, TWENTY_ONE, THIRTY, FORTY, FIFTY, SIXTY = (
+NINE, TEN, ELEVEN, TWELVE, THIRTEEN, FOURTEEN, FIFTEEN, TWENTY, TWENTY_ONE, THIRTY, FORTY, FIFTY, SIXTY = (
     path.relative_to(ROOT).as_posix()
-    for number in ("09", "10", "11", "12", "13", "14", "20", "21", "30", "40", "50", "60")
+    for number in ("09", "10", "11", "12", "13", "14", "15", "20", "21", "30", "40", "50", "60")
     for path in (ROOT / "templates").glob(f"{number}-*.yaml")
 )
 KEY = f"arn:aws:kms:{REGION}:{DATA_SCIENCE}:key/1234abcd-12ab-34cd-56ef-1234567890ab"
@@ -53,7 +53,13 @@ SAMPLE: dict[str, dict[str, str]] = {
     NINE: {"DomainName": "science", "VpcId": "vpc-0a1b2c3d", "SubnetIds": "subnet-0a1b2c3d"},
     FOURTEEN: {"DomainId": "d-abcdefghijkl", "UserProfileName": "ada"},
     THIRTEEN: {"StudioExecutionRoleNames": "Studio", "ProjectTemplatesInS3": "true", "ModelKeyArn": KEY},
+    FIFTEEN: {
+        "NoticeEmail": "ml@example.com",
+        "WriteModelLifeCycle": "true",
+        "OrganizationalUnitProdPath": f"{PATH}22222222/*",
+    },
     TWENTY: {
+        "NoticeBusArn": f"arn:aws:events:{REGION}:{DATA_SCIENCE}:event-bus/default",
         "SageMakerRoleSuffix": "staging",
         "PipelineExecutionRoleArn": f"{ROLE}TestRole",
         "OwnTestsRoleArn": f"{ROLE}OwnTestsRole",
@@ -121,7 +127,7 @@ REF_IS_THE_ARN = {"AWS::IAM::OIDCProvider", "AWS::SNS::Topic", "AWS::StepFunctio
 
 def arn(type: str, properties: Mapping[str, Any], account: str) -> str:
     """The ARN of a resource; * where the judges need none."""
-    named = {"Path": "/"} | {k: v for k, v in properties.items() if isinstance(v, str)}
+    named = {"Path": "/", "Name": "stack-Rule-1a2b"} | {k: v for k, v in properties.items() if isinstance(v, str)}
     return ARNS.get(type, "*").format(**named, region=REGION, account=account)
 
 
@@ -228,7 +234,9 @@ HOLDERS: dict[str, tuple[Place, str] | str] = {
     "GateRole": (Place(THIRTEEN), "GateRole"),
     "ProjectCreator": (Place(THIRTEEN), "ProjectCreator"),
     "LaunchRole": (Place(THIRTEEN), "LaunchRole"),
+    "NotifierRole": (Place(FIFTEEN), "NotifierRole"),
     "ModelRole": (Place(TWENTY, TARGET), "ModelRole"),
+    "AlarmsRole": (Place(TWENTY, TARGET), "AlarmsRole"),
     "AdministrationRole": (Place(TWENTY_ONE), "AdministrationRole"),
     "ExecutionRole": (Place(TWENTY_ONE, TARGET), "ExecutionRole"),
     "PublisherRole": (Place(SIXTY), "PublisherRole"),

@@ -34,7 +34,7 @@ def test_every_account_gets_its_roles_once_and_an_account_that_joins_is_ready_by
         assert made[0].startswith(f"StackSet-{TARGET}-{stage}-")
         assert made[1] == "CREATE_COMPLETE"
     written = organization.writes(*STACKS)
-    assert written == 10
+    assert written == 11
     assert organization() == 0
     assert organization.writes(*STACKS) == written
     organization.edit("rehearsal-tester", "another-word")
@@ -149,7 +149,7 @@ def test_without_organizations_each_account_gets_its_roles_and_those_of_stack_se
     written = alone.writes(*STACKS)
     assert alone() == 0
     assert alone.writes(*STACKS) == written
-    assert "14 steps: 14 unchanged" in capsys.readouterr().err
+    assert "15 steps: 15 unchanged" in capsys.readouterr().err
     policy = json.loads(
         alone.client(people.DATA_SCIENCE, "s3").get_bucket_policy(
             Bucket=f"sagemaker-multi-account-models-{people.DATA_SCIENCE}-{REGION}"

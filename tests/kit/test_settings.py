@@ -149,7 +149,8 @@ def test_what_is_new_in_the_file_has_todays_meaning_when_left_out() -> None:
     assert (found.publishing.to, found.source.provider, found.studio.domain_id) == ("service-catalog", "codecommit", "")
     assert (found.target_roles, found.permission_model) == ("stack-set", "SERVICE_MANAGED")
     assert found.images.repository_prefix == ""
-    assert found.models.untagged == ""  # as it is in AWS
+    assert found.models == model.Models("", life_cycle=False)  # untagged: as it is in AWS
+    assert found.notifications.notice_email == ""
     assert found.approval == model.Approval(four_eyes=False)
 
 
@@ -173,7 +174,7 @@ def test_every_optional_line_of_the_example_can_be_switched_on() -> None:
     )
     assert found.studio.execution_roles[0] == STUDIO_ROLE
     assert found.images == model.Images("team")
-    assert found.models == model.Models("refuse")
+    assert found.models == model.Models("refuse", life_cycle=True)
     assert found.approval == model.Approval(four_eyes=True)
 
 

@@ -1,16 +1,20 @@
 """What an approval is: a change of the approval status, which starts one execution however often it is announced.
 
 It is recorded once, in the project's bucket, and what was approved last, or before, is what the record says.
+What became of each deployment is told in notices, which the last tests of this file look at.
 """
 
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
+import jsonschema
 import pytest
+from botocore.exceptions import ClientError
 
 from awslang.errors import AwsError
 from localaws.calls import Call
@@ -19,13 +23,17 @@ from localaws.services.s3.service import s3 as s3_service
 from localaws.services.sagemaker.base import announce
 from pipeline import record
 from pipeline.registry import person
-from scripts.rehearsal.chapters import play
+from scripts.rehearsal import setting as people
+from scripts.rehearsal.chapters import CHAPTERS, play
 from scripts.rehearsal.embedded import embedded_aws
 from scripts.rehearsal.story import Story
+from tests.support import ROOT, notices
 from tests.support.story_steps import follow, manifest, new_execution, push, register, served, set_status, version_arn
 from tests.support.waiting import PATIENCE
 
 KIND = "SageMaker Model Package State Change"
+SET_UP = ("organization", "permissions")
+NOTIFIER = "role/service-role/AmazonSageMakerServiceCatalogProductsMultiAccountNotifierRole"
 
 
 @pytest.fixture(scope="module")
@@ -34,7 +42,9 @@ def story(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Story]:
     folder = tmp_path_factory.mktemp("approvals")
     with embedded_aws(folder) as cloud:
         played = Story(cloud, folder)
-        play(played, "predictions")
+        play(played, names=SET_UP)
+        notices.listen(played)
+        play(played, "predictions", [name for name in CHAPTERS if name not in SET_UP])
         register(played)
         assert follow(played, set_status(played, 2, "Approved")) == "Succeeded"
         yield played
@@ -284,3 +294,132 @@ def before_the_record(story: Story) -> dict[str, Any]:
     only = {"Sid": "OnlyThePipelineWrites", "Effect": "Deny", "Principal": "*", "NotAction": "s3:Get*"}
     condition = {"ArnNotEquals": {"aws:PrincipalArn": arns}}
     return {"Version": "2012-10-17", "Statement": [{**only, "Resource": bucket, "Condition": condition}]}
+
+
+# -- notices (15-notices.yaml) ------------------------------------------------------------------
+
+
+def schema() -> dict[str, Any]:
+    """The schema of a notice, from the page that documents it."""
+    page = (ROOT / "docs/reference/notices.md").read_text(encoding="utf-8")
+    found: dict[str, Any] = json.loads(re.findall(r"```json\n(.*?)```", page, re.DOTALL)[0])
+    return found
+
+
+def test_what_became_of_each_deployment_is_told_once_with_the_first_reason(story: Story) -> None:
+    found = notices.told(story)
+    for notice in found:
+        jsonschema.validate(notice, schema())
+    assert len({notice["event"] for notice in found}) == len(found)
+    told = {kind: [one for one in found if one["notice"] == kind] for kind in ("deployed", "failed", "rolled-back")}
+    assert {run["execution"]: run["notice"] for run in found if run["notice"] != "waiting-for-approval"} == {
+        run["pipelineExecutionId"]: "failed" if run["status"] == "Failed" else went_back(told, run["pipelineExecutionId"])
+        for run in story.executions()
+        if run["status"] in ("Succeeded", "Failed") and deployed_something(story, run["pipelineExecutionId"])
+    }
+    assert [notice["version"] for notice in told["rolled-back"]] == ["1", "1"], "version 2 was rejected twice"
+    assert (told["deployed"][0]["version"], told["deployed"][0]["stage"]) == ("1", "prod")
+    refused = [notice for notice in told["failed"] if "is not what was approved at" in notice["reason"]]
+    assert [(one["stage"], one["action"], one["version"]) for one in refused] == [("build", "Build", "")]
+    assert "version 4 of iris-multi-01 has no approval in the project's record" in str(told["failed"])
+    asked = [notice for notice in found if notice["notice"] == "waiting-for-approval"]
+    assert {notice["execution"] for notice in told["deployed"]} <= {notice["execution"] for notice in asked}
+    assert "production: first deployment (version 1)" in asked[0]["reason"]
+    assert f"prefix=evidence/{asked[0]['execution']}/" in asked[0]["link"]
+    messages = notices.arrived(story, notices.MESSAGES)
+    assert len(messages) == len(told["failed"]), "the subscription takes failures alone"
+    assert all(message.startswith("iris-multi-01: failed") for message in messages)
+
+
+def went_back(told: dict[str, list[dict[str, Any]]], execution: str) -> str:
+    return "rolled-back" if execution in {one["execution"] for one in told["rolled-back"]} else "deployed"
+
+
+def deployed_something(story: Story, execution: str) -> bool:
+    """Whether it reached a stage, or failed before; the first execution of a project has nothing to deploy."""
+    pages = story.engineer.client("codepipeline").get_paginator("list_action_executions")
+    named = pages.paginate(pipelineName=story.pipeline_name, filter={"pipelineExecutionId": execution})
+    runs = [run for page in named for run in page["actionExecutionDetails"]]
+    return any(run["stageName"].startswith("Deploy") or run["status"] == "Failed" for run in runs)
+
+
+def test_an_alarm_of_production_reaches_people_of_the_data_science_account_and_one_of_staging_does_not(
+    story: Story,
+) -> None:
+    for stage, account in story.setting.targets.items():
+        name = f"{story.project_name}-{story.project_id}-{stage}-server-errors"
+        there = story.owner(account).client("cloudwatch")
+        there.set_alarm_state(AlarmName=name, StateValue="ALARM", StateReason="errors for a minute")
+    (notice,) = notices.told(story)
+    jsonschema.validate(notice, schema())
+    assert (notice["notice"], notice["stage"], notice["account"]) == ("alarm", "prod", story.setting.targets["prod"])
+    assert (notice["project_id"], notice["reason"]) == (story.project_id, "errors for a minute")
+
+
+def test_only_the_role_of_a_production_accounts_rule_may_send_alarms(story: Story) -> None:
+    """Not an administrator of that account, not the same role of a staging account, and nothing but alarms."""
+    bus = f"arn:aws:events:{story.region}:{story.setting.data_science}:event-bus/default"
+    entry = {"Source": "aws.cloudwatch", "DetailType": "CloudWatch Alarm State Change", "Detail": "{}", "EventBusName": bus}
+    for account in story.setting.targets.values():
+        with pytest.raises(ClientError, match="AccessDenied"):
+            story.owner(account).client("events").put_events(Entries=[entry])
+    staging = story.owner(story.setting.targets["staging"]).client("iam")
+    with pytest.raises(ClientError, match="NoSuchEntity"):
+        staging.get_role(RoleName="sagemaker-role-staging-alarms")
+    role = f"arn:aws:iam::{story.setting.targets['prod']}:role/sagemaker-role-prod-alarms"
+    named = {"SourceAccount": story.setting.targets["prod"]}
+    events = story.cloud.service_role(role, "x", "events.amazonaws.com", story.region, **named).client("events")
+    with pytest.raises(ClientError, match="AccessDenied"):
+        events.put_events(Entries=[{**entry, "Source": notices.SOURCE}])
+
+
+def stages(story: Story) -> dict[int, tuple[str, str]]:
+    """The stage of each version that the registry shows."""
+    listed = story.scientist.client("sagemaker").list_model_packages(ModelPackageGroupName=story.project_name)
+    shown = {one["ModelPackageVersion"]: one.get("ModelLifeCycle", {}) for one in listed["ModelPackageSummaryList"]}
+    return {version: (one["Stage"], one["StageStatus"]) for version, one in shown.items() if one}
+
+
+def test_the_registry_shows_where_each_version_runs_and_that_starts_nothing(story: Story) -> None:
+    assert stages(story) == {}, "only where the environment file asks for it"
+    text = story.environment_path.read_text()
+    story.environment_path.write_text(f"{text}models: {{life_cycle: true}}\n")
+    manager = people.sign_in(story.cloud, story.setting.management, people.ENGINEER, story.region)
+    story.command(manager, "scripts.accounts", "--environment", str(story.environment_path))
+
+    def settled() -> dict[int, tuple[str, str]]:
+        story.until("everything to settle", story.idle)
+        return stages(story)
+
+    set_status(story, 1, "PendingManualApproval", patience=0)
+    assert follow(story, set_status(story, 1, "Approved")) == "Succeeded", story.diagnosis()
+    assert settled() == {1: ("Production", "Live")}
+    assert follow(story, set_status(story, 2, "Approved"), approve="Rejected") == "Failed"
+    assert settled() == {1: ("Production", "Live"), 2: ("Staging", "Tested")}
+    before = executions(story)
+    execution = push(story, "README.md", "And now.\n")
+    assert follow(story, execution) == "Succeeded", story.diagnosis()
+    assert settled() == {1: ("Archived", "Retired"), 2: ("Production", "Live")}
+    assert executions(story) == before | {execution}
+    assert served(story) == {"staging": 2, "prod": 2}
+
+
+@pytest.mark.parametrize(
+    "edit",
+    [
+        {"ModelApprovalStatus": "Approved"},
+        {"ModelApprovalStatus": "Approved", "ModelLifeCycle": {"Stage": "Production", "StageStatus": "Live"}},
+        {"ModelLifeCycle": {"Stage": "Anything", "StageStatus": "Live"}},
+        {"CustomerMetadataProperties": {"note": "x"}},
+    ],
+)
+def test_who_writes_the_stage_of_a_version_cannot_approve_it_or_write_anything_else(
+    story: Story, edit: dict[str, Any]
+) -> None:
+    account = story.setting.data_science
+    named = {"SourceAccount": account}
+    notifier = story.cloud.service_role(
+        f"arn:aws:iam::{account}:{NOTIFIER}", "x", "states.amazonaws.com", story.region, **named
+    )
+    with pytest.raises(ClientError, match="AccessDenied"):
+        notifier.client("sagemaker").update_model_package(ModelPackageArn=version_arn(story, 3), **edit)

@@ -33,6 +33,7 @@ WHERE = {  # every template but the endpoint's, and what it is deployed for
     kit.ELEVEN: "installation",
     kit.TWELVE: "installation",
     kit.THIRTEEN: "installation",
+    kit.FIFTEEN: "installation",
     kit.NINE: "installation, where Studio is missing",
     kit.FOURTEEN: "installation, where Studio is missing",
     kit.TWENTY: "each target account",

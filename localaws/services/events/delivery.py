@@ -3,7 +3,8 @@
 Amazon EventBridge User Guide, "Event bus targets in Amazon EventBridge" and "Using IAM roles with
 Amazon EventBridge". Pipelines, state machines, builds and SageMaker pipelines are started as the
 target's role; topics, queues and functions are reached in the name of events.amazonaws.com, as their own
-policies allow.
+policies allow. Event buses of other accounts get events as the target's role, where their policies let it ("Sending and
+receiving events between AWS accounts in Amazon EventBridge": since March 2023 with a role).
 """
 
 from __future__ import annotations
@@ -30,11 +31,13 @@ class Kind:
     role: "required", or "optional" where the resource's own policy may allow EventBridge
     parameters: the kind's own member of a target (SqsParameters), "" for none
     send: (session, target, text, token) -> what was made
+    abroad: whether the target may be in another account and Region although it needs a role
     """
 
     role: str
     parameters: str
     send: Callable[[Session, Mapping[str, Any], str, str], str]
+    abroad: bool = False
 
 
 def _name(target: Mapping[str, Any]) -> str:
@@ -97,6 +100,14 @@ def _function(session: Session, target: Mapping[str, Any], text: str, token: str
     return str(answer["ResponseMetadata"]["RequestId"])
 
 
+def _bus(session: Session, target: Mapping[str, Any], text: str, token: str) -> str:
+    """Whether the bus takes the event; service.py brings it there."""
+    event = _json(text)
+    keys = {"events:source": (str(event["source"]),), "events:detail-type": (str(event["detail-type"]),)}
+    session.permit("events:PutEvents", target["Arn"], keys, owner=target["Arn"].split(":")[4])
+    return str(event["id"])
+
+
 KINDS: dict[str, Kind] = {
     "codepipeline": Kind("required", "", _pipeline),
     "states": Kind("required", "", _state_machine),
@@ -105,6 +116,7 @@ KINDS: dict[str, Kind] = {
     "sns": Kind("optional", "", _topic),
     "sqs": Kind("optional", "SqsParameters", _queue),
     "lambda": Kind("optional", "", _function),
+    "events": Kind("required", "", _bus, abroad=True),
 }
 COMMON = {"Id", "Arn", "RoleArn", "Input", "InputPath", "InputTransformer", "DeadLetterConfig", "RetryPolicy"}
 
@@ -122,9 +134,11 @@ def check_target(cloud: Cloud, target: Mapping[str, Any], rule_arn: str) -> None
         raise NotSupported(f"an EventBridge target like {arn}")
     kind = KINDS[service]
     _, _, _, rule_region, rule_account, _ = rule_arn.split(":", 5)
-    if account != rule_account and kind.role == "required":
+    if service == "events" and (account == rule_account or not parts[5].startswith("event-bus/") or _given_input(target)):
+        raise NotSupported(f"an EventBridge target like {arn}: a bus of another account, with the event as it is, is supported")
+    if account != rule_account and kind.role == "required" and not kind.abroad:
         raise AwsError("ValidationException", "Adding cross-account target is not permitted.")
-    if region != rule_region:
+    if region != rule_region and not kind.abroad:
         raise AwsError("ValidationException", f"Provided Arn {arn} is not in the region of the rule.")
     if unknown := set(target) - COMMON - {kind.parameters}:
         raise AwsError(

@@ -373,11 +373,21 @@ def tick(cloud: Cloud, moment: datetime) -> None:
                 _bring(cloud, state, rule, event | {"time": _timestamp(moment)})
 
 
+def _pass_on(cloud: Cloud, rule: Rule, bus_arn: str, event: dict[str, Any]) -> None:
+    """The event reaches the other account's bus as it is; what came from a third account is not passed on
+    (EventBridge User Guide, "Sending and receiving events between AWS accounts in Amazon EventBridge")."""
+    if event["account"] == rule.arn.split(":")[4]:
+        _, _, _, region, account, bus = bus_arn.split(":", 5)
+        _route(cloud, account, region, bus.removeprefix("event-bus/"), event)
+
+
 def _deliver(cloud: Cloud, state: EventsState, rule: Rule, target: Mapping[str, Any], event: Mapping[str, Any]) -> None:
     token = new_id()
     state.rule_of_token[token] = rule.arn
     text = events_input.build(target, event, rule.arn, _timestamp(datetime.now(UTC)))
     made, failed = events_delivery.deliver(cloud, target, rule.arn, text, token)
+    if made and target["Arn"].split(":")[2] == "events":
+        _pass_on(cloud, rule, target["Arn"], dict(event))
     if failed and "DeadLetterConfig" in target:
         refused = events_delivery.to_dead_letters(cloud, target, rule.arn, text, failed)
         failed += f" (nor did the dead-letter queue take it: {refused})" if refused else ""

@@ -40,7 +40,7 @@ COPIED = (
 LISTED = ("CreationTimeAfter", "CreationTimeBefore", "NameContains", "MaxResults", "NextToken")
 SUMMARY = (
     "ModelPackageName", "ModelPackageGroupName", "ModelPackageVersion", "ModelPackageArn", "ModelPackageDescription",
-    "CreationTime", "ModelPackageStatus", "ModelApprovalStatus",
+    "CreationTime", "ModelPackageStatus", "ModelApprovalStatus", "ModelLifeCycle",
 )  # fmt: skip
 
 
@@ -295,7 +295,8 @@ def batch_describe_model_package(call: Call) -> dict[str, Any]:
         try:
             package = find_package(call, name)
             found[name] = {k: package[k] for k in (*SUMMARY, "InferenceSpecification") if k in package}
-            found[name].pop("ModelPackageName", None)
+            for left_out in ("ModelPackageName", "ModelLifeCycle"):
+                found[name].pop(left_out, None)
         except AwsError as error:
             errors[name] = {"ErrorCode": error.code, "ErrorResponse": error.message}
     return {"ModelPackageSummaries": found, **({"BatchDescribeModelPackageErrorMap": errors} if errors else {})}
@@ -335,10 +336,10 @@ def update_model_package(call: Call) -> dict[str, Any]:
     base.only(
         params, "UpdateModelPackage", "ModelPackageArn", "ModelApprovalStatus", "ApprovalDescription",
         "CustomerMetadataProperties", "CustomerMetadataPropertiesToRemove", "ClientToken", "SourceUri",
-        "InferenceSpecification",
+        "InferenceSpecification", "ModelLifeCycle",
     )  # fmt: skip
     registry, _ = place(call, params["ModelPackageArn"])
-    replaced = ("ModelApprovalStatus", "ApprovalDescription", "SourceUri", "InferenceSpecification")
+    replaced = ("ModelApprovalStatus", "ApprovalDescription", "SourceUri", "InferenceSpecification", "ModelLifeCycle")
     changed: list[str] = [name for name in replaced if name in params]
     if "InferenceSpecification" in params:
         check_specification(params)

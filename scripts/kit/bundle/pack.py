@@ -33,6 +33,7 @@ TEMPLATES = (
     "templates/11-shared-resources.yaml",
     "templates/12-project-roles.yaml",
     "templates/13-people.yaml",
+    "templates/15-notices.yaml",
     "templates/20-target-account.yaml",
     PRODUCT,
     STAGE,

@@ -50,6 +50,8 @@ def policies(template: Mapping[str, Any]) -> Iterator[Policy]:
     for name, resource in template["Resources"].items():
         for path, node in walk(resource.get("Properties", {})):
             if isinstance(node, Mapping) and "Statement" in node:
+                if "StatementId" in node:  # a statement of an event bus's policy, whose Sid it is
+                    path, node = ("Statement",), {"Statement": [{"Sid": node["StatementId"], **node["Statement"]}]}
                 yield Policy(name, path, plain(node, template))
 
 

@@ -12,7 +12,7 @@ from functools import cache
 from scripts.kit.doctor.facts.data_science import DATA_SCIENTIST
 from scripts.kit.doctor.facts.protected import OF_PROJECTS, kit_roles
 from scripts.kit.doctor.findings import Finding
-from scripts.kit.names import MODELS_STACK, PEOPLE_STACK, SHARED_STACK, STUDIO_STACK
+from scripts.kit.names import MODELS_STACK, NOTICES_STACK, PEOPLE_STACK, SHARED_STACK, STUDIO_STACK
 from scripts.kit.stacks.data_science import stack_of
 
 # What each stack of the data science account makes, by the checks that miss it.
@@ -35,6 +35,7 @@ OF_STACKS: Mapping[str, frozenset[str]] = {
             "template-role-gaps", "template-role-missing", "template-role-pass", "template-role-trust",
         }
     ),
+    NOTICES_STACK: frozenset({"could-message-approvers"}),
     STUDIO_STACK: frozenset({"domain-missing", "studio-role-missing", "studio-role-policy"}),
 }  # fmt: skip
 OF_ROLES = frozenset({"project-role-missing", "project-role-trust"})  # each role has its stack

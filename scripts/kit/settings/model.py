@@ -122,7 +122,10 @@ class Catalog:
 
 @dataclass(frozen=True)
 class Notifications:
+    """notice_email: of every notice (template 15)"""
+
     approval_email: str
+    notice_email: str = ""
 
 
 @dataclass(frozen=True)
@@ -166,9 +169,13 @@ class Images:
 
 @dataclass(frozen=True)
 class Models:
-    """untagged: whether target accounts may read models that no deployment has tagged; empty: as it is."""
+    """untagged: whether target accounts may read models that no deployment has tagged; empty: as it is.
+
+    life_cycle: whether the stage of each version is written into the registry
+    """
 
     untagged: Literal["", "allow", "refuse"] = ""
+    life_cycle: bool = False
 
 
 @dataclass(frozen=True)

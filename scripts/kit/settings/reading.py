@@ -310,8 +310,9 @@ def read_images(section: Section) -> Images:
 
 def read_models(section: Section) -> Models:
     untagged = section.choice("untagged", ("allow", "refuse"), "")
+    life_cycle = section.flag("life_cycle")
     section.finish()
-    return Models(cast(Literal["", "allow", "refuse"], untagged))
+    return Models(cast(Literal["", "allow", "refuse"], untagged), life_cycle)
 
 
 def read_source(section: Section) -> Source:
@@ -365,9 +366,10 @@ def read_catalog(section: Section) -> Catalog:
 
 
 def read_notifications(section: Section) -> Notifications:
-    address = section.text("approval_email", f"({EMAIL})?", "an e-mail address", default="")
+    names = ("approval_email", "notice_email")
+    addresses = [section.text(name, f"({EMAIL})?", "an e-mail address", default="") for name in names]
     section.finish()
-    return Notifications(address)
+    return Notifications(*addresses)
 
 
 def load(file: Path) -> Settings:

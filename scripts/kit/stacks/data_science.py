@@ -1,7 +1,7 @@
-"""What the data science account needs: the stacks of templates 10 to 13, in the order of their numbers.
+"""What the data science account needs: the stacks of templates 10 to 13 and 15, in the order of their numbers.
 
 Template 10 is deployed once in the account's own Region and once in each further Region of endpoints. What one of them
-names of another's (the bucket of 10, the topic of 11) is named the same in every installation; only the key's ARN is
+names of another's (the bucket of 10, a role of 11) is named the same in every installation; only the key's ARN is
 handed on, from 10 to 13. Why four: docs/decisions/0013-*.md.
 """
 
@@ -14,7 +14,7 @@ from functools import partial
 from scripts.kit.bundle import pack
 from scripts.kit.connect import Connection
 from scripts.kit.console import UserError
-from scripts.kit.names import MODELS_STACK, PEOPLE_STACK, ROLES_STACK, SHARED_STACK, STUDIO_STACK
+from scripts.kit.names import MODELS_STACK, NOTICES_STACK, PEOPLE_STACK, ROLES_STACK, SHARED_STACK, STUDIO_STACK
 from scripts.kit.plan import PlanStep
 from scripts.kit.regions import partition
 from scripts.kit.settings.model import Settings
@@ -27,6 +27,7 @@ TEMPLATES = {
     SHARED_STACK: "templates/11-shared-resources.yaml",
     ROLES_STACK: "templates/12-project-roles.yaml",
     PEOPLE_STACK: "templates/13-people.yaml",
+    NOTICES_STACK: "templates/15-notices.yaml",
 }
 UNTAGGED = "AllowUntaggedModels"  # of template 10
 ASKED = {"allow": "true", "refuse": "false", "": ""}  # its value for models.untagged of the environment file
@@ -122,6 +123,19 @@ def people(settings: Settings, key_arn: str, version: str = "") -> stacks.Wanted
     return stack(settings, PEOPLE_STACK, parameters, version)
 
 
+def notices(settings: Settings, paths: Mapping[Stage, str], version: str = "") -> stacks.WantedStack:
+    """Template 15. paths: of the stages' OUs, {} without an organization"""
+    production, targets = Stage.PROD, settings.targets
+    parameters = {
+        "NoticeEmail": settings.notifications.notice_email,
+        "WriteModelLifeCycle": "true" if settings.models.life_cycle else "false",
+        production.path_parameter: paths.get(production, ""),
+        production.accounts_parameter: ",".join(targets.of(production)) if targets else "",
+        "BoundaryName": settings.roles.permissions_boundary,
+    }
+    return stack(settings, NOTICES_STACK, parameters, version)
+
+
 def plan_models(
     home: Connection, settings: Settings, paths: Mapping[Stage, str], version: str
 ) -> list[stacks.PlannedStack]:
@@ -144,7 +158,7 @@ def waiting(settings: Settings, why: UserError) -> list[PlanStep]:
     account, command = settings.accounts.data_science, 'make accounts ARGS="--profile PROFILE"'
     detail = f"no way in through the role {settings.roles.access} (roles.access)"
     names = [f"{MODELS_STACK} in {account}, {region}" for region in (settings.region, *model_regions.further(settings))]
-    names += [f"{name} in {account}" for name in (SHARED_STACK, ROLES_STACK, PEOPLE_STACK)]
+    names += [f"{name} in {account}" for name in (SHARED_STACK, ROLES_STACK, PEOPLE_STACK, NOTICES_STACK)]
     names += [f"{STUDIO_STACK} in {account}"] if settings.studio.domain else []
     first, *others = [PlanStep("wait", "stack", name, detail, {}, account, command) for name in names]
     return [replace(first, request={"why": str(why)}), *others]

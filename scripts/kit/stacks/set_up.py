@@ -112,7 +112,7 @@ class SetUp:
             self.deploy_sets(home, stages, found, outputs, version)
 
     def deploy_home(self, home: Connection, seen: SeenOrganization, version: str) -> tuple[bool, dict[str, str]]:
-        """AWS's roles for projects, templates 09 to 14, and 21 without an organization.
+        """AWS's roles for projects, templates 09 to 15, and 21 without an organization.
 
         Whether the kit's roles are new, and what template 20 needs.
         """
@@ -144,7 +144,8 @@ class SetUp:
         people = data_science.people(self.settings, key, version)
         domain_id = target_roles.outputs_of(home, STUDIO_STACK).get("DomainId", "") if domain else ""
         users = studio.users(self.settings, domain_id, version)
-        self.deploy_stacks([target_roles.plan_stack(home, want) for want in (people, *users)])
+        notices = data_science.notices(self.settings, paths, version)
+        self.deploy_stacks([target_roles.plan_stack(home, want) for want in (people, *users, notices)])
         self.limit(home, [role.name for step in of_projects for role in step.request.get("roles", ())])
         return own[0].step.action == "create", outputs
 

@@ -116,8 +116,10 @@ def target_stack(
     """Template 20. outputs: of the data science account's stacks (NEEDED)."""
     home = settings.accounts.data_science
     copies = [model_bucket(home, region) for region in model_regions.further(settings, stage.stage)]
+    bus = f"arn:{partition(settings.region)}:events:{settings.region}:{home}:event-bus/default"
     parameters = {
         "SageMakerRoleSuffix": stage.suffix,
+        "NoticeBusArn": bus if stage.stage is Stage.PROD else "",
         "PipelineExecutionRoleArn": outputs["TestRoleArn"],
         "OwnTestsRoleArn": outputs["OwnTestsRoleArn"] if stage.stage is Stage.STAGING else "",
         "ExternalId": settings.tester_external_id,

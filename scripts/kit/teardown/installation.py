@@ -22,6 +22,7 @@ from scripts.kit.names import (
     CREATOR_POLICY,
     MODELS_STACK,
     OTHERS_POLICY,
+    NOTICES_STACK,
     PEOPLE_STACK,
     ROLES_STACK,
     SCIENTIST_POLICY,
@@ -78,7 +79,7 @@ def kit_parts(by: Connection, home: Connection, settings: Settings, asked: Delet
     parts += target_parts(by, home, settings)
     parts += image_parts(home, settings)
     parts += policy_parts(home)
-    for name in (PEOPLE_STACK, SELF_MANAGED_STACK, ROLES_STACK, SHARED_STACK):
+    for name in (NOTICES_STACK, PEOPLE_STACK, SELF_MANAGED_STACK, ROLES_STACK, SHARED_STACK):
         parts += stack_part(home, name)
     for region in reversed(regions(settings)):
         parts += stack_part(home.in_region(region), MODELS_STACK)

@@ -1,4 +1,4 @@
-"""How the kit's own stacks should be: templates 09 to 13 in the data science account, 20 in every target account."""
+"""How the kit's own stacks should be: templates 09 to 15 in the data science account, 20 in every target account."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from scripts.kit.doctor.facts.stacks import Stack
 from scripts.kit.doctor.snapshot import Snapshot
-from scripts.kit.names import MODELS_STACK, PEOPLE_STACK, ROLES_STACK, SHARED_STACK
+from scripts.kit.names import MODELS_STACK, NOTICES_STACK, PEOPLE_STACK, ROLES_STACK, SHARED_STACK
 from scripts.kit.stacks import data_science, studio, target_roles
 from scripts.kit.stacks import stack as stacks
 from scripts.kit.stages import Stage
@@ -36,6 +36,7 @@ def data_science_stack(facts: Snapshot, name: str) -> tuple[stacks.WantedStack, 
         SHARED_STACK: data_science.shared(facts.settings),
         ROLES_STACK: data_science.roles(facts.settings, units),
         PEOPLE_STACK: data_science.people(facts.settings, key),
+        NOTICES_STACK: data_science.notices(facts.settings, paths),
         **{want.name: want for want in studio.domain(facts.settings)},
     }[name]
     unknown = set() if facts.alone else {stage.path_parameter for stage in Stage if stage not in paths}

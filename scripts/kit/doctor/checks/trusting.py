@@ -16,7 +16,7 @@ from scripts.kit.doctor.checks.roles import set_trust, trust_fix
 from scripts.kit.doctor.checks.targets import tester_trust
 from scripts.kit.doctor.facts.access import Entity
 from scripts.kit.doctor.facts.protected import kit_roles, of_account, topic_policy
-from scripts.kit.doctor.facts.stacks import TOPIC
+from scripts.kit.doctor.facts.stacks import NOTICES, TOPIC
 from scripts.kit.doctor.findings import Place, check, here
 from scripts.kit.doctor.reader import known
 from scripts.kit.doctor.snapshot import Snapshot
@@ -90,7 +90,7 @@ def policy_admits_others(facts: Snapshot) -> Iterator[Place]:
         if policy:
             others = list(outsiders(facts, name, policy))
             if others:
-                kind = "topic" if name == TOPIC else "bucket"
+                kind = "topic" if name in (TOPIC, NOTICES) else "bucket"
                 what = f"its policy admits {', '.join(others)}"
                 yield here(facts, f"{kind} {name}", what, admitting_none(facts, name, others))
 
@@ -128,7 +128,7 @@ def admitting_none(facts: Snapshot, name: str, others: list[str]) -> str:
     document = facts.access.documents.get(name, {})
     rest = without_principals(document, ["*" if one == "everybody" else one for one in others])
     text = json.dumps(rest)
-    if name == TOPIC:
+    if name in (TOPIC, NOTICES):
         arn = f"arn:{facts.partition}:sns:{facts.region}:{facts.account}:{name}"
         if not rest["Statement"]:  # it was AWS's own for a new topic, and no service takes a policy without statements
             text = topic_policy(arn, of_account(facts.partition, facts.account, facts.region))

@@ -12,7 +12,7 @@ from awslang.policy.document import MalformedPolicy, Policy, parse, parse_resour
 from awslang.policy.patterns import action_like
 from scripts.kit.doctor.facts.protected import filled, of_account, read
 from scripts.kit.doctor.facts.roles import managed_document
-from scripts.kit.doctor.facts.stacks import TOPIC
+from scripts.kit.doctor.facts.stacks import NOTICES, TOPIC
 from scripts.kit.doctor.reader import UNREAD, NotChecked, Reader, known
 from scripts.kit.names import bundle_bucket
 from scripts.kit.settings.model import Settings
@@ -62,7 +62,7 @@ class Access:
     """Of one account.
 
     entities: every user and role, or those that matter; count: how many there are
-    resources: the policies of buckets (by name) and of the topic (by name); None without one
+    resources: the policies of buckets and topics, by name; None without one
     documents: the same as they are written
     """
 
@@ -82,14 +82,15 @@ def gather(reader: Reader, settings: Settings, partition: str, projects: Any) ->
     account = settings.accounts.data_science
     entities = read_entities(reader, account)
     names = list(buckets(reader, account, partition, projects or ()))
-    topic = f"arn:{partition}:sns:{reader.region}:{account}:{TOPIC}"
-    *policies, attributes = together(
+    topics = {name: f"arn:{partition}:sns:{reader.region}:{account}:{name}" for name in (TOPIC, NOTICES)}
+    policies = together(
         [
             *(partial(reader.ask, account, "s3", "GetBucketPolicy", Bucket=name) for name in names),
-            partial(reader.ask, account, "sns", "GetTopicAttributes", TopicArn=topic),
+            *(partial(reader.ask, account, "sns", "GetTopicAttributes", TopicArn=arn) for arn in topics.values()),
         ]
     )
-    answers = {**dict(zip(names, policies, strict=True)), TOPIC: attributes and attributes["Attributes"]}
+    answers = dict(zip([*names, *topics], policies, strict=True))
+    answers |= {name: answers[name] and answers[name]["Attributes"] for name in topics}
     found = {name: parsed(answer, name, account) for name, answer in answers.items()}
     documents = {name: json.loads(answers[name]["Policy"]) for name, policy in found.items() if policy}
     return Access(entities, len(entities or ()), found, documents)

@@ -113,10 +113,12 @@ PORTFOLIO = ("servicecatalog:AssociatePrincipalWithPortfolio",)
 CREATE_SETS = ("cloudformation:CreateStackSet",)  # takes no resource either
 WITH_A_TEMPLATE = ("cloudformation:CreateStack", "cloudformation:UpdateStack", "cloudformation:CreateChangeSet")
 
-DATA_SCIENCE = ("11-shared-resources", "12-project-roles", "13-people", "30-project", "40-stage")
+DATA_SCIENCE = ("11-shared-resources", "12-project-roles", "13-people", "15-notices", "30-project", "40-stage")
 TARGET = ("20-target-account", "50-endpoint")
-OWN_ROLES = ("11-shared-resources", "12-project-roles", "13-people", "21-self-managed-roles", "60-ci-roles")
-PASSED = ("11-shared-resources", "12-project-roles", "13-people")  # templates whose roles services take on
+OWN_ROLES = (
+    "11-shared-resources", "12-project-roles", "13-people", "15-notices", "21-self-managed-roles", "60-ci-roles",
+)  # fmt: skip
+PASSED = ("11-shared-resources", "12-project-roles", "13-people", "15-notices")  # templates whose roles services take on
 OF_PROJECTS = ("11-shared-resources", "12-project-roles")  # whose roles every project needs
 VARIABLE = re.compile(r"\$\{([A-Za-z0-9:]+)\}")
 
@@ -321,7 +323,7 @@ def strings(node: Any) -> list[str]:
 
 
 def topic_policy(topic_arn: str, values: Mapping[str, str]) -> str:
-    """The policy that template 11 gives the approvals topic. values: of_account(…)
+    """The policy that a template gives its topic. values: of_account(…)
 
     A topic that is made without it has a policy of AWS's that admits its whole account.
     """
@@ -335,5 +337,11 @@ def topic_policy(topic_arn: str, values: Mapping[str, str]) -> str:
             return topic_arn
         return filled(node["Fn::Sub"], values) if "Fn::Sub" in node else {k: resolved(v) for k, v in node.items()}
 
-    resource = read("11-shared-resources")["Resources"]["ApprovalsPolicy"]
-    return json.dumps(resolved(resource["Properties"]["PolicyDocument"]))
+    for name in DATA_SCIENCE:
+        resources = read(name)["Resources"]
+        for resource in resources.values():
+            if resource["Type"] == "AWS::SNS::TopicPolicy":
+                (topic,) = resource["Properties"]["Topics"]
+                if topic_arn.endswith(f":{name_in(topic, {'Resources': resources})}"):
+                    return json.dumps(resolved(resource["Properties"]["PolicyDocument"]))
+    raise KeyError(topic_arn)

@@ -14,7 +14,7 @@ TEST_ROLE, OWN_TESTS_ROLE = f"{PREFIX}TestRole", f"{PREFIX}OwnTestsRole"
 EXTERNAL_ID_PARAMETER = "/sagemaker-multi-account/tester-external-id"
 STARTER = "sagemaker-multi-account-starter"
 RULES = tuple(f"sagemaker-multi-account-{what}" for what in ("approved", "rejected", "pushed"))
-TOPIC = "sagemaker-multi-account-approvals"
+TOPIC, NOTICES = "sagemaker-multi-account-approvals", "sagemaker-multi-account-notices"
 BROKEN = ("_FAILED", "ROLLBACK_COMPLETE")  # but for UPDATE_ROLLBACK_COMPLETE, from which a stack goes on
 
 

@@ -168,6 +168,17 @@ def test_registration_and_every_update_are_reported(cloud: Cloud, emitted: list[
     assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ", approved["LastModifiedTime"])
 
 
+def test_the_stage_of_a_version_is_kept_and_its_event_says_that_nothing_else_changed(
+    cloud: Cloud, emitted: list[dict[str, Any]]
+) -> None:
+    sagemaker = group(cloud)
+    arn = register(sagemaker, ModelApprovalStatus="Approved")
+    stage = {"Stage": "Production", "StageStatus": "Live", "StageDescription": "execution 1"}
+    sagemaker.update_model_package(ModelPackageArn=arn, ModelLifeCycle=stage)
+    assert sagemaker.describe_model_package(ModelPackageName=arn)["ModelLifeCycle"] == stage
+    assert (emitted[1]["UpdatedModelPackageFields"], emitted[1]["ModelApprovalStatus"]) == (["ModelLifeCycle"], "Approved")
+
+
 def test_the_specification_of_an_approved_version_may_be_replaced_and_the_approval_stays(
     cloud: Cloud, emitted: list[dict[str, Any]]
 ) -> None:

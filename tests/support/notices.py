@@ -1,0 +1,48 @@
+"""Notices of a story: who listens to them as docs/reference/notices.md says, and what arrived."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from typing import Any
+
+from scripts.rehearsal.story import Story
+
+SOURCE, TOPIC = "multi-account-sagemaker", "sagemaker-multi-account-notices"
+EVENTS, MESSAGES = "notices-as-events", "notices-of-failures"  # queues
+
+
+def listen(story: Story) -> None:
+    """A rule that brings every notice to a queue, and a subscription to another one that takes failures alone."""
+    owner, here = story.owner(story.setting.data_science), f"{story.region}:{story.setting.data_science}"
+    statement = {"Effect": "Allow", "Principal": {"Service": ["events.amazonaws.com", "sns.amazonaws.com"]}}
+    for name in (EVENTS, MESSAGES):
+        to_it = {**statement, "Action": "sqs:SendMessage", "Resource": f"arn:aws:sqs:{here}:{name}"}
+        policy = json.dumps({"Version": "2012-10-17", "Statement": [to_it]})
+        owner.client("sqs").create_queue(QueueName=name, Attributes={"Policy": policy})
+    events = owner.client("events")
+    events.put_rule(Name=EVENTS, EventPattern=json.dumps({"source": [SOURCE], "detail": {"project": [story.project_name]}}))
+    events.put_targets(Rule=EVENTS, Targets=[{"Id": "queue", "Arn": f"arn:aws:sqs:{here}:{EVENTS}"}])
+    failures = json.dumps({"notice": ["failed"], "project": [story.project_name]})
+    owner.client("sns").subscribe(
+        TopicArn=f"arn:aws:sns:{here}:{TOPIC}", Protocol="sqs", Endpoint=f"arn:aws:sqs:{here}:{MESSAGES}",
+        Attributes={"FilterPolicy": failures, "RawMessageDelivery": "true"},
+    )  # fmt: skip
+
+
+def arrived(story: Story, queue: str) -> list[str]:
+    """What has arrived in a queue since it was looked at last, the oldest first."""
+    sqs = story.owner(story.setting.data_science).client("sqs")
+    url, found = sqs.get_queue_url(QueueName=queue)["QueueUrl"], []
+    while taken := sqs.receive_message(QueueUrl=url, MaxNumberOfMessages=10).get("Messages", []):
+        for message in taken:
+            found.append(str(message["Body"]))
+            sqs.delete_message(QueueUrl=url, ReceiptHandle=message["ReceiptHandle"])
+    return found
+
+
+def told(story: Story) -> list[dict[str, Any]]:
+    """The details of the events that have arrived, by their time."""
+    story.until("everything to settle", story.idle)
+    details: Sequence[dict[str, Any]] = [json.loads(body)["detail"] for body in arrived(story, EVENTS)]
+    return sorted(details, key=lambda one: str(one["at"]))
