@@ -26,7 +26,7 @@ from scripts.kit.bundle import pack
 
 ROOT = Path(__file__).resolve().parents[2]
 TABLES = Path(__file__).parent
-SET_UP = pack.TEMPLATES[:6]  # what is deployed once; a mistake in it is made in test_mistakes.py
+SET_UP = pack.TEMPLATES[:7]  # what is deployed once; a mistake in it is made in test_mistakes.py
 KEYS = {"id", "mistake", "find", "replace", "by", "says"}
 
 

@@ -1,13 +1,12 @@
 """What an approval is: a change of the approval status, which starts one execution however often it is announced.
 
 It is recorded once, in the project's bucket, and what was approved last, or before, is what the record says.
-What became of each deployment is told in notices, which the last tests of this file look at.
+The last tests of this file look at the notices of these deployments.
 """
 
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -27,7 +26,7 @@ from scripts.rehearsal import setting as people
 from scripts.rehearsal.chapters import CHAPTERS, play
 from scripts.rehearsal.embedded import embedded_aws
 from scripts.rehearsal.story import Story
-from tests.support import ROOT, notices
+from tests.support import notices
 from tests.support.story_steps import follow, manifest, new_execution, push, register, served, set_status, version_arn
 from tests.support.waiting import PATIENCE
 
@@ -299,48 +298,32 @@ def before_the_record(story: Story) -> dict[str, Any]:
 # -- notices (15-notices.yaml) ------------------------------------------------------------------
 
 
-def schema() -> dict[str, Any]:
-    """The schema of a notice, from the page that documents it."""
-    page = (ROOT / "docs/reference/notices.md").read_text(encoding="utf-8")
-    found: dict[str, Any] = json.loads(re.findall(r"```json\n(.*?)```", page, re.DOTALL)[0])
-    return found
-
-
-def test_what_became_of_each_deployment_is_told_once_with_the_first_reason(story: Story) -> None:
-    found = notices.told(story)
+def test_each_deployment_has_one_notice_with_the_first_reason(story: Story) -> None:
+    found = notices.received(story)
     for notice in found:
-        jsonschema.validate(notice, schema())
+        jsonschema.validate(notice, notices.schema())
     assert len({notice["event"] for notice in found}) == len(found)
-    told = {kind: [one for one in found if one["notice"] == kind] for kind in ("deployed", "failed", "rolled-back")}
+    by_kind = {kind: [one for one in found if one["notice"] == kind] for kind in ("deployed", "failed", "rolled-back")}
+    backwards = {one["execution"]: "rolled-back" for one in by_kind["rolled-back"]}
     assert {run["execution"]: run["notice"] for run in found if run["notice"] != "waiting-for-approval"} == {
-        run["pipelineExecutionId"]: "failed" if run["status"] == "Failed" else went_back(told, run["pipelineExecutionId"])
+        run["pipelineExecutionId"]: "failed"
+        if run["status"] == "Failed"
+        else backwards.get(run["pipelineExecutionId"], "deployed")
         for run in story.executions()
-        if run["status"] in ("Succeeded", "Failed") and deployed_something(story, run["pipelineExecutionId"])
+        if run["status"] in ("Succeeded", "Failed") and notices.deployed_something(story, run["pipelineExecutionId"])
     }
-    assert [notice["version"] for notice in told["rolled-back"]] == ["1", "1"], "version 2 was rejected twice"
-    assert (told["deployed"][0]["version"], told["deployed"][0]["stage"]) == ("1", "prod")
-    refused = [notice for notice in told["failed"] if "is not what was approved at" in notice["reason"]]
+    assert [notice["version"] for notice in by_kind["rolled-back"]] == ["1", "1"], "version 2 was rejected twice"
+    assert (by_kind["deployed"][0]["version"], by_kind["deployed"][0]["stage"]) == ("1", "prod")
+    refused = [notice for notice in by_kind["failed"] if "is not what was approved at" in notice["reason"]]
     assert [(one["stage"], one["action"], one["version"]) for one in refused] == [("build", "Build", "")]
-    assert "version 4 of iris-multi-01 has no approval in the project's record" in str(told["failed"])
+    assert "version 4 of iris-multi-01 has no approval in the project's record" in str(by_kind["failed"])
     asked = [notice for notice in found if notice["notice"] == "waiting-for-approval"]
-    assert {notice["execution"] for notice in told["deployed"]} <= {notice["execution"] for notice in asked}
+    assert {notice["execution"] for notice in by_kind["deployed"]} <= {notice["execution"] for notice in asked}
     assert "production: first deployment (version 1)" in asked[0]["reason"]
     assert f"prefix=evidence/{asked[0]['execution']}/" in asked[0]["link"]
     messages = notices.arrived(story, notices.MESSAGES)
-    assert len(messages) == len(told["failed"]), "the subscription takes failures alone"
+    assert len(messages) == len(by_kind["failed"]), "the subscription takes failures alone"
     assert all(message.startswith("iris-multi-01: failed") for message in messages)
-
-
-def went_back(told: dict[str, list[dict[str, Any]]], execution: str) -> str:
-    return "rolled-back" if execution in {one["execution"] for one in told["rolled-back"]} else "deployed"
-
-
-def deployed_something(story: Story, execution: str) -> bool:
-    """Whether it reached a stage, or failed before; the first execution of a project has nothing to deploy."""
-    pages = story.engineer.client("codepipeline").get_paginator("list_action_executions")
-    named = pages.paginate(pipelineName=story.pipeline_name, filter={"pipelineExecutionId": execution})
-    runs = [run for page in named for run in page["actionExecutionDetails"]]
-    return any(run["stageName"].startswith("Deploy") or run["status"] == "Failed" for run in runs)
 
 
 def test_an_alarm_of_production_reaches_people_of_the_data_science_account_and_one_of_staging_does_not(
@@ -350,8 +333,8 @@ def test_an_alarm_of_production_reaches_people_of_the_data_science_account_and_o
         name = f"{story.project_name}-{story.project_id}-{stage}-server-errors"
         there = story.owner(account).client("cloudwatch")
         there.set_alarm_state(AlarmName=name, StateValue="ALARM", StateReason="errors for a minute")
-    (notice,) = notices.told(story)
-    jsonschema.validate(notice, schema())
+    (notice,) = notices.received(story)
+    jsonschema.validate(notice, notices.schema())
     assert (notice["notice"], notice["stage"], notice["account"]) == ("alarm", "prod", story.setting.targets["prod"])
     assert (notice["project_id"], notice["reason"]) == (story.project_id, "errors for a minute")
 
@@ -359,7 +342,12 @@ def test_an_alarm_of_production_reaches_people_of_the_data_science_account_and_o
 def test_only_the_role_of_a_production_accounts_rule_may_send_alarms(story: Story) -> None:
     """Not an administrator of that account, not the same role of a staging account, and nothing but alarms."""
     bus = f"arn:aws:events:{story.region}:{story.setting.data_science}:event-bus/default"
-    entry = {"Source": "aws.cloudwatch", "DetailType": "CloudWatch Alarm State Change", "Detail": "{}", "EventBusName": bus}
+    entry = {
+        "Source": "aws.cloudwatch",
+        "DetailType": "CloudWatch Alarm State Change",
+        "Detail": "{}",
+        "EventBusName": bus,
+    }
     for account in story.setting.targets.values():
         with pytest.raises(ClientError, match="AccessDenied"):
             story.owner(account).client("events").put_events(Entries=[entry])
@@ -373,15 +361,8 @@ def test_only_the_role_of_a_production_accounts_rule_may_send_alarms(story: Stor
         events.put_events(Entries=[{**entry, "Source": notices.SOURCE}])
 
 
-def stages(story: Story) -> dict[int, tuple[str, str]]:
-    """The stage of each version that the registry shows."""
-    listed = story.scientist.client("sagemaker").list_model_packages(ModelPackageGroupName=story.project_name)
-    shown = {one["ModelPackageVersion"]: one.get("ModelLifeCycle", {}) for one in listed["ModelPackageSummaryList"]}
-    return {version: (one["Stage"], one["StageStatus"]) for version, one in shown.items() if one}
-
-
 def test_the_registry_shows_where_each_version_runs_and_that_starts_nothing(story: Story) -> None:
-    assert stages(story) == {}, "only where the environment file asks for it"
+    assert notices.stages(story) == {}, "only where the environment file asks for it"
     text = story.environment_path.read_text()
     story.environment_path.write_text(f"{text}models: {{life_cycle: true}}\n")
     manager = people.sign_in(story.cloud, story.setting.management, people.ENGINEER, story.region)
@@ -389,7 +370,7 @@ def test_the_registry_shows_where_each_version_runs_and_that_starts_nothing(stor
 
     def settled() -> dict[int, tuple[str, str]]:
         story.until("everything to settle", story.idle)
-        return stages(story)
+        return notices.stages(story)
 
     set_status(story, 1, "PendingManualApproval", patience=0)
     assert follow(story, set_status(story, 1, "Approved")) == "Succeeded", story.diagnosis()

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Sequence
 from typing import Any
 
 from scripts.rehearsal.story import Story
+from tests.support import ROOT
 
 SOURCE, TOPIC = "multi-account-sagemaker", "sagemaker-multi-account-notices"
 EVENTS, MESSAGES = "notices-as-events", "notices-of-failures"  # queues
@@ -21,7 +23,9 @@ def listen(story: Story) -> None:
         policy = json.dumps({"Version": "2012-10-17", "Statement": [to_it]})
         owner.client("sqs").create_queue(QueueName=name, Attributes={"Policy": policy})
     events = owner.client("events")
-    events.put_rule(Name=EVENTS, EventPattern=json.dumps({"source": [SOURCE], "detail": {"project": [story.project_name]}}))
+    events.put_rule(
+        Name=EVENTS, EventPattern=json.dumps({"source": [SOURCE], "detail": {"project": [story.project_name]}})
+    )
     events.put_targets(Rule=EVENTS, Targets=[{"Id": "queue", "Arn": f"arn:aws:sqs:{here}:{EVENTS}"}])
     failures = json.dumps({"notice": ["failed"], "project": [story.project_name]})
     owner.client("sns").subscribe(
@@ -41,8 +45,30 @@ def arrived(story: Story, queue: str) -> list[str]:
     return found
 
 
-def told(story: Story) -> list[dict[str, Any]]:
+def received(story: Story) -> list[dict[str, Any]]:
     """The details of the events that have arrived, by their time."""
     story.until("everything to settle", story.idle)
     details: Sequence[dict[str, Any]] = [json.loads(body)["detail"] for body in arrived(story, EVENTS)]
     return sorted(details, key=lambda one: str(one["at"]))
+
+
+def schema() -> dict[str, Any]:
+    """The schema of a notice, from the page that documents it."""
+    page = (ROOT / "docs/reference/notices.md").read_text(encoding="utf-8")
+    found: dict[str, Any] = json.loads(re.findall(r"```json\n(.*?)```", page, re.DOTALL)[0])
+    return found
+
+
+def deployed_something(story: Story, execution: str) -> bool:
+    """Whether it reached a stage, or failed before; the first execution of a project has nothing to deploy."""
+    pages = story.engineer.client("codepipeline").get_paginator("list_action_executions")
+    named = pages.paginate(pipelineName=story.pipeline_name, filter={"pipelineExecutionId": execution})
+    runs = [run for page in named for run in page["actionExecutionDetails"]]
+    return any(run["stageName"].startswith("Deploy") or run["status"] == "Failed" for run in runs)
+
+
+def stages(story: Story) -> dict[int, tuple[str, str]]:
+    """The stage of each version that the registry shows."""
+    listed = story.scientist.client("sagemaker").list_model_packages(ModelPackageGroupName=story.project_name)
+    shown = {one["ModelPackageVersion"]: one.get("ModelLifeCycle", {}) for one in listed["ModelPackageSummaryList"]}
+    return {version: (one["Stage"], one["StageStatus"]) for version, one in shown.items() if one}

@@ -134,8 +134,12 @@ def check_target(cloud: Cloud, target: Mapping[str, Any], rule_arn: str) -> None
         raise NotSupported(f"an EventBridge target like {arn}")
     kind = KINDS[service]
     _, _, _, rule_region, rule_account, _ = rule_arn.split(":", 5)
-    if service == "events" and (account == rule_account or not parts[5].startswith("event-bus/") or _given_input(target)):
-        raise NotSupported(f"an EventBridge target like {arn}: a bus of another account, with the event as it is, is supported")
+    if service == "events" and (
+        account == rule_account or not parts[5].startswith("event-bus/") or _given_input(target)
+    ):
+        raise NotSupported(
+            f"an EventBridge target like {arn}: a bus of another account, with the event as it is, is supported"
+        )
     if account != rule_account and kind.role == "required" and not kind.abroad:
         raise AwsError("ValidationException", "Adding cross-account target is not permitted.")
     if region != rule_region and not kind.abroad:

@@ -189,6 +189,23 @@ PEOPLE = [
     role("an approver", f"arn:aws:iam::{DATA_SCIENCE}:role/Approver", "sagemaker-multi-account-approver"),
     kit_role("the event rules", "EventsRole"),
     kit_role("the starter", "StarterRole"),
+    kit_role("the notifier", "NotifierRole"),
+    role("the alarms' rule of production", f"arn:aws:iam::{PRODUCTION}:role/sagemaker-role-prod-alarms"),
+    role(
+        "a role named as that of the alarms in staging",
+        f"arn:aws:iam::{STAGING}:role/sagemaker-role-staging-alarms",
+        everything=True,
+    ),
+    role(
+        "a role named as that of the alarms, with every right, in production",
+        f"arn:aws:iam::{PRODUCTION}:role/another/sagemaker-role-prod-alarms",
+        everything=True,
+    ),
+    role(
+        "a role named as that of the alarms outside",
+        f"arn:aws:iam::{FOREIGN}:role/sagemaker-role-prod-alarms",
+        everything=True,
+    ),
     kit_role("a pipeline", "PipelineRole"),
     kit_role("a build", "BuildRole", "build"),
     kit_role("another project's build", "BuildRole", "build", "churn-p-2"),

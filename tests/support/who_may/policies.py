@@ -31,6 +31,7 @@ MODELS = f"sagemaker-multi-account-models-{DATA_SCIENCE}"
 GROUP = f"arn:aws:sagemaker:{REGION}:{DATA_SCIENCE}:model-package-group/{PROJECT}"
 GIT = f"arn:aws:codeconnections:{REGION}:{DATA_SCIENCE}:connection/1234"
 GITHUB = f"arn:aws:iam::{DATA_SCIENCE}:oidc-provider/token.actions.githubusercontent.com"
+BUS = f"arn:aws:events:{REGION}:{DATA_SCIENCE}:event-bus/default"
 PUBLISHER = f"arn:aws:iam::{DATA_SCIENCE}:role/MLEngineer"
 NO_EXPORTS: dict[str, str] = {}
 
@@ -73,17 +74,19 @@ def set_ups() -> dict[str, list[Stack]]:
     listed = {"StagingAccountIds": STAGING, "ProdAccountIds": PRODUCTION}
     unit_ids = {"OrganizationalUnitStagingId": UNITS["staging"], "OrganizationalUnitProdId": UNITS["prod"]}
     untagged = {"AllowUntaggedModels": "true"}
-    administrator = {"AdministratorAccountId": DATA_SCIENCE}
+    administrator, life_cycle = {"AdministratorAccountId": DATA_SCIENCE}, {"WriteModelLifeCycle": "true"}
     return {
         "organization": [
             *_storage(units),
             *_data_science("SERVICE_MANAGED", unit_ids, {"StackSetAdministrator": "DELEGATED_ADMIN", **unit_ids}),
+            Stack("15-notices.yaml", DATA_SCIENCE, {**life_cycle, "OrganizationalUnitProdPath": PATHS["prod"]}),
             *_targets(),
             Stack("60-ci-roles.yaml", DATA_SCIENCE, {"GitHubRepository": "my-company/kit"}),
         ],
         "accounts": [
             *_storage(listed),
             *_data_science("SELF_MANAGED", {}, {"StackSetAdministrator": "SELF_MANAGED", **listed}),
+            Stack("15-notices.yaml", DATA_SCIENCE, {**life_cycle, "ProdAccountIds": PRODUCTION}),
             *_targets(),
             Stack("21-self-managed-roles.yaml", DATA_SCIENCE, administrator),
             Stack("21-self-managed-roles.yaml", STAGING, administrator),
@@ -151,8 +154,8 @@ def _targets() -> Iterator[Stack]:
             "DataCaptureBucketName": "captured-data",
             "AllowVpc": "true",
         }
-        own_tests = {"OwnTestsRoleArn": f"{SERVICE_ROLE}OwnTestsRole"} if stage == "staging" else {}
-        yield Stack("20-target-account.yaml", account, given | own_tests, label=stage)
+        own = {"OwnTestsRoleArn": f"{SERVICE_ROLE}OwnTestsRole"} if stage == "staging" else {"NoticeBusArn": BUS}
+        yield Stack("20-target-account.yaml", account, given | own, label=stage)
 
 
 # -- the policies of a stack -------------------------------------------------------------------
@@ -236,6 +239,10 @@ def _topic(properties: Mapping[str, Any], made: Evaluator, name: str) -> Found:
     yield "", properties["Topics"][0], "resource", properties["PolicyDocument"]
 
 
+def _bus(properties: Mapping[str, Any], made: Evaluator, name: str) -> Found:
+    yield "", BUS, "resource", {"Statement": [{"Sid": properties["StatementId"], **properties["Statement"]}]}
+
+
 def _key(properties: Mapping[str, Any], made: Evaluator, name: str) -> Found:
     yield "", made.attributes(name, "Arn"), "resource", properties["KeyPolicy"]
 
@@ -252,6 +259,7 @@ READERS = {
     "AWS::IAM::RolePolicy": _role_policy,
     "AWS::S3::BucketPolicy": _bucket,
     "AWS::SNS::TopicPolicy": _topic,
+    "AWS::Events::EventBusPolicy": _bus,
     "AWS::KMS::Key": _key,
     "AWS::ECR::RepositoryCreationTemplate": _repository,
 }

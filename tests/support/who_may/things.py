@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 from tests.support.who_may.policies import (
+    BUS,
     DATA_SCIENCE,
     FOREIGN,
     FURTHER,
@@ -234,7 +235,19 @@ def _stacks() -> Iterator[Thing]:
 
 
 def _roles() -> Iterator[Thing]:
-    short = ("Build", "Events", "Gate", "Launch", "OwnTests", "Pipeline", "Stage", "Starter", "Test", "Training")
+    short = (
+        "Build",
+        "Events",
+        "Gate",
+        "Launch",
+        "Notifier",
+        "OwnTests",
+        "Pipeline",
+        "Stage",
+        "Starter",
+        "Test",
+        "Training",
+    )
     arns = {f"{one}Role": f"{SERVICE_ROLE}{one}Role" for one in short}
     at = {"here": DATA_SCIENCE, "staging": STAGING, "production": PRODUCTION}
     arns |= {
@@ -257,6 +270,8 @@ def _roles() -> Iterator[Thing]:
     for stage, account in (("staging", STAGING), ("prod", PRODUCTION)):
         arns[f"the model's role in {stage}"] = f"arn:aws:iam::{account}:role/sagemaker-role-{stage}"
         arns[f"the tester's role in {stage}"] = f"arn:aws:iam::{account}:role/sagemaker-role-{stage}-tester"
+        if stage == "prod":
+            arns["the role of production's alarms"] = f"arn:aws:iam::{account}:role/sagemaker-role-{stage}-alarms"
     arns |= {
         f"an administrator's role {where}": f"arn:aws:iam::{account}:role/Administrator"
         for where, account in at.items()
@@ -278,6 +293,13 @@ def _more() -> Iterator[Thing]:
         "another key of the account": (f"arn:aws:kms:{HERE}:key/Other", ("key",)),
         "a key of a staging account": (f"arn:aws:kms:{REGION}:{STAGING}:key/Other", ("key",)),
         "the approvers' topic": (f"arn:aws:sns:{HERE}:{topic}", ("topic",)),
+        "the topic of notices": (f"arn:aws:sns:{HERE}:sagemaker-multi-account-notices", ("topic",)),
+        "the default event bus": (BUS, ("event-bus",)),
+        "another event bus": (f"arn:aws:events:{HERE}:event-bus/billing", ("event-bus",)),
+        "the notifier's state machine": (
+            f"arn:aws:states:{HERE}:stateMachine:sagemaker-multi-account-notifier",
+            ("statemachine",),
+        ),
         "another topic": (f"arn:aws:sns:{HERE}:alarms", ("topic",)),
         "the external id": (f"arn:aws:ssm:{HERE}:parameter/sagemaker-multi-account/tester-external-id", ("parameter",)),
         "a network of endpoints in staging": (

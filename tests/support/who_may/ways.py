@@ -99,6 +99,40 @@ WAYS: dict[str, Mapping[str, Keys]] = {  # the first that fits an action
         "to wait for approval": {"sagemaker:ModelApprovalStatus": "PendingManualApproval"},
         "as approved": {"sagemaker:ModelApprovalStatus": "Approved"},
         "without a status": {},
+        "with a stage of the kit": {
+            "sagemaker:ModelLifeCycle:Stage": "Staging",
+            "sagemaker:ModelLifeCycle:StageStatus": "Tested",
+        },
+        "with another stage": {
+            "sagemaker:ModelLifeCycle:Stage": "QA",
+            "sagemaker:ModelLifeCycle:StageStatus": "Tested",
+        },
+        "with another status of a stage": {
+            "sagemaker:ModelLifeCycle:Stage": "Staging",
+            "sagemaker:ModelLifeCycle:StageStatus": "Approved",
+        },
+        "with a stage, as approved": {
+            "sagemaker:ModelApprovalStatus": "Approved",
+            "sagemaker:ModelLifeCycle:Stage": "Staging",
+            "sagemaker:ModelLifeCycle:StageStatus": "Tested",
+        },
+    },
+    "events:PutEvents": {
+        "of a notice": {
+            "events:source": ("multi-account-sagemaker",),
+            "events:detail-type": ("Model Deployment Notice",),
+        },
+        "of a notice of another type": {
+            "events:source": ("multi-account-sagemaker",),
+            "events:detail-type": ("Billing",),
+        },
+        "of another program": {"events:source": ("billing",), "events:detail-type": ("Model Deployment Notice",)},
+        "of an alarm": {"events:source": ("aws.cloudwatch",), "events:detail-type": ("CloudWatch Alarm State Change",)},
+        "of another event of CloudWatch": {"events:source": ("aws.cloudwatch",), "events:detail-type": ("Billing",)},
+        "of another service named as an alarm": {
+            "events:source": ("aws.s3",),
+            "events:detail-type": ("CloudWatch Alarm State Change",),
+        },
     },
     "sagemaker:CreateModelPackageGroup": TAGGED,
     "sts:AssumeRole": {

@@ -46,6 +46,7 @@ SENSITIVE = frozenset(
         "codepipeline:UpdatePipeline",
         "ecr:DeleteRepository",
         "ecr:PutImage",
+        "events:DeleteEventBus",
         "events:RemoveTargets",
         "iam:AttachRolePolicy",
         "iam:CreatePolicyVersion",

@@ -118,7 +118,12 @@ TARGET = ("20-target-account", "50-endpoint")
 OWN_ROLES = (
     "11-shared-resources", "12-project-roles", "13-people", "15-notices", "21-self-managed-roles", "60-ci-roles",
 )  # fmt: skip
-PASSED = ("11-shared-resources", "12-project-roles", "13-people", "15-notices")  # templates whose roles services take on
+PASSED = (
+    "11-shared-resources",
+    "12-project-roles",
+    "13-people",
+    "15-notices",
+)  # templates whose roles services take on
 OF_PROJECTS = ("11-shared-resources", "12-project-roles")  # whose roles every project needs
 VARIABLE = re.compile(r"\$\{([A-Za-z0-9:]+)\}")
 

@@ -176,7 +176,10 @@ def test_the_stage_of_a_version_is_kept_and_its_event_says_that_nothing_else_cha
     stage = {"Stage": "Production", "StageStatus": "Live", "StageDescription": "execution 1"}
     sagemaker.update_model_package(ModelPackageArn=arn, ModelLifeCycle=stage)
     assert sagemaker.describe_model_package(ModelPackageName=arn)["ModelLifeCycle"] == stage
-    assert (emitted[1]["UpdatedModelPackageFields"], emitted[1]["ModelApprovalStatus"]) == (["ModelLifeCycle"], "Approved")
+    assert (emitted[1]["UpdatedModelPackageFields"], emitted[1]["ModelApprovalStatus"]) == (
+        ["ModelLifeCycle"],
+        "Approved",
+    )
 
 
 def test_the_specification_of_an_approved_version_may_be_replaced_and_the_approval_stays(
