@@ -59,12 +59,18 @@ def schema() -> dict[str, Any]:
     return found
 
 
-def deployed_something(story: Story, execution: str) -> bool:
-    """Whether it reached a stage, or failed before; the first execution of a project has nothing to deploy."""
+def failed(story: Story) -> dict[str, bool]:
+    """The executions that ended after they had something to deploy, and whether they failed."""
     pages = story.engineer.client("codepipeline").get_paginator("list_action_executions")
-    named = pages.paginate(pipelineName=story.pipeline_name, filter={"pipelineExecutionId": execution})
-    runs = [run for page in named for run in page["actionExecutionDetails"]]
-    return any(run["stageName"].startswith("Deploy") or run["status"] == "Failed" for run in runs)
+    found = {}
+    for one in story.executions():
+        execution, status = one["pipelineExecutionId"], one["status"]
+        named = pages.paginate(pipelineName=story.pipeline_name, filter={"pipelineExecutionId": execution})
+        runs = [run for page in named for run in page["actionExecutionDetails"]]
+        deploys = any(run["stageName"].startswith("Deploy") or run["status"] == "Failed" for run in runs)
+        if status in ("Succeeded", "Failed") and deploys:
+            found[execution] = status == "Failed"
+    return found
 
 
 def stages(story: Story) -> dict[int, tuple[str, str]]:

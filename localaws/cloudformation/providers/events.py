@@ -91,7 +91,7 @@ class Rule:
 
 @provides("AWS::Events::EventBusPolicy")
 class EventBusPolicy:
-    """One statement of a bus's policy; the others stay. Ref gives nothing that templates use, so it is the statement's id."""
+    """One statement of a bus's policy; the others stay."""
 
     carried = frozenset({"EventBusName", "StatementId", "Statement"})
 
