@@ -239,8 +239,8 @@ def decide(gate: Gate) -> dict[str, str]:
     say(text)
     keys = {"CARD_KEY": document.get("card", "none"), "CARD_SHA256": document.get("card_sha256", "none")}
     # For the notifier (15-notices.yaml).
-    told = {"MODEL_PACKAGE_ARN": package["arn"], "MODEL_PACKAGE_VERSION": str(package["version"])}
-    return {"SUMMARY": shorten(text), "REASON": shorten(document["why"]), **keys, **told}
+    notice = {"MODEL_PACKAGE_ARN": package["arn"], "MODEL_PACKAGE_VERSION": str(package["version"])}
+    return {"SUMMARY": shorten(text), "REASON": shorten(document["why"]), **keys, **notice}
 
 
 def problems_of(gate: Gate, document: dict[str, Any]) -> Iterator[str]:

@@ -51,8 +51,14 @@ def policies(template: Mapping[str, Any]) -> Iterator[Policy]:
         for path, node in walk(resource.get("Properties", {})):
             if isinstance(node, Mapping) and "Statement" in node:
                 if "StatementId" in node:  # a statement of an event bus's policy, whose Sid it is
-                    path, node = ("Statement",), {"Statement": [{"Sid": node["StatementId"], **node["Statement"]}]}
+                    path, node = ("Statement",), of_bus(node)
                 yield Policy(name, path, plain(node, template))
+
+
+def of_bus(properties: Mapping[str, Any]) -> dict[str, Any]:
+    """The policy that one AWS::Events::EventBusPolicy adds to its bus."""
+    statement = {"Sid": properties["StatementId"], **properties["Statement"]}
+    return {"Version": "2012-10-17", "Statement": [statement]}
 
 
 def walk(node: Any, path: tuple[str | int, ...] = ()) -> Iterator[tuple[tuple[str | int, ...], Any]]:

@@ -23,9 +23,12 @@ ON_MORE_RESOURCES = {
     "sagemaker:CreateModel", "codestar-connections:UseConnection", "cloudformation:CreateStackInstances",
     "cloudformation:DeleteStackInstances", "cloudformation:UpdateStackInstances", "cloudformation:UpdateStackSet",
 }  # fmt: skip
-# Keys that parliament does not know as such: global ones (IAM User Guide, "AWS global condition context keys"), and one
-# of KMS keys (KMS Developer Guide, "AWS KMS condition keys").
-GLOBAL_KEYS = {"codebuild:BuildArn": "Arn", "codebuild:ProjectArn": "Arn", "kms:ResourceAliases": "String"}
+# Keys that parliament does not know as such: global ones (IAM User Guide, "AWS global condition context keys"), one of
+# KMS keys (KMS Developer Guide, "AWS KMS condition keys"), and a version's stage (Service Authorization Reference).
+GLOBAL_KEYS = {
+    "codebuild:BuildArn": "Arn", "codebuild:ProjectArn": "Arn", "kms:ResourceAliases": "String",
+    "sagemaker:ModelLifeCycle:Stage": "String", "sagemaker:ModelLifeCycle:StageStatus": "String",
+}  # fmt: skip
 # A variable for a tag whose key has a colon: parliament takes that for a colon of the ARN. AWS's own policies have such
 # variables (SageMakerStudioProjectRoleMachineLearningPolicy).
 TAG_VARIABLE = re.compile(r"\$\{aws:PrincipalTag/[^}]*\}")

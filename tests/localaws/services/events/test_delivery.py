@@ -1,4 +1,4 @@
-"""EventBridge: events that a rule brings to the event bus of another account."""
+"""Targets of event rules: events that a rule brings to the event bus of another account."""
 
 from __future__ import annotations
 
