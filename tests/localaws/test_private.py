@@ -80,14 +80,14 @@ def test_a_link_in_the_place_of_a_file_is_replaced(tmp_path: Path) -> None:
 
 
 def work(cloud: Cloud) -> None:
-    """A build, with all that it leaves."""
+    """A build that fails, with all that it leaves: of one that succeeds, the log alone stays."""
     root = cloud.root(ACCOUNT, REGION)
     iam = root.client("iam")
     iam.create_role(RoleName="builder", Path="/service-role/", AssumeRolePolicyDocument=str(TRUST).replace("'", '"'))
     iam.attach_role_policy(RoleName="builder", PolicyArn="arn:aws:iam::aws:policy/AdministratorAccess")
     make_role(cloud, "other", "lambda")
-    made = build(root, "version: 0.2\nphases: {build: {commands: ['echo x > made', 'mkdir folder']}}\n")
-    assert made["buildStatus"] == "SUCCEEDED"
+    made = build(root, "version: 0.2\nphases: {build: {commands: ['echo x > made', 'mkdir folder', 'false']}}\n")
+    assert made["buildStatus"] == "FAILED"
 
 
 @pytest.mark.parametrize("mask", [0o000, 0o022])
