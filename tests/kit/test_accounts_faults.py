@@ -82,6 +82,7 @@ Parameters:
   BoundaryName: {Type: String}
   RolePath: {Type: String}
   OwnTestsRoleArn: {Type: String}
+  NoticeBusArn: {Type: String, Default: ''}
   PipelineExecutionRoleArn: {Type: String}
   ExternalId: {Type: String}
   ModelBucketName: {Type: String}
@@ -98,11 +99,23 @@ Resources:
       AssumeRolePolicyDocument:
         Statement: [{Effect: Allow, Action: sts:AssumeRole, Principal: {AWS: !Ref PipelineExecutionRoleArn}}]
 """
+NOTICES = """\
+Parameters:
+  NoticeEmail: {Type: String}
+  WriteModelLifeCycle: {Type: String}
+  OrganizationalUnitProdPath: {Type: String}
+  ProdAccountIds: {Type: CommaDelimitedList, Default: ''}
+  BoundaryName: {Type: String}
+  BundleVersion: {Type: String}
+Resources:
+  Notices: {Type: 'AWS::SNS::Topic'}
+"""
 TEMPLATES = {
     "10-model-storage": MODELS,
     "11-shared-resources": SHARED,
     "12-project-roles": ROLES,
     "13-people": PEOPLE,
+    "15-notices": NOTICES,
     "20-target-account": TARGET,
 }
 

@@ -11,7 +11,7 @@ import pytest
 
 from scripts import accounts, doctor, package, publish, teardown
 from scripts.kit import console
-from scripts.kit.names import MODELS_STACK, PEOPLE_STACK, ROLES_STACK, SHARED_STACK
+from scripts.kit.names import MODELS_STACK, NOTICES_STACK, PEOPLE_STACK, ROLES_STACK, SHARED_STACK
 from scripts.rehearsal import keeping
 from scripts.rehearsal.chapters import play
 from scripts.rehearsal.embedded import embedded_aws
@@ -64,6 +64,7 @@ def test_accounts_are_set_up_through_the_profile_of_the_management_account(
         SHARED_STACK,
         ROLES_STACK,
         PEOPLE_STACK,
+        NOTICES_STACK,
         *STUDIO,
     }
     type_in(accounts, "management")
