@@ -13,7 +13,7 @@ import pytest
 
 from awslang.template.template import Template, parse
 from tests.support import ROOT
-from tests.support.judges import JUDGES, findings, lasting, literals, metrics, sequence
+from tests.support.judges import JUDGES, findings, lasting, literals, metrics, protections, sequence
 from tests.support.judges.values import of_type, walk
 
 PATHS = sorted((ROOT / "templates").glob("*.yaml"))
@@ -51,7 +51,13 @@ def test_the_judges_have_nothing_to_say_of_a_template(path: Path) -> None:
 
 def alarm_edits() -> Iterator[tuple[str, Callable[[Any], object]]]:
     for name in of_type(TEMPLATES[ENDPOINT], "AWS::CloudWatch::Alarm"):
-        for key, value in {"MetricName": "Errors", "Namespace": "AWS/Sagemaker", "Dimensions": []}.items():
+        for key, value in {
+            "MetricName": "Errors",
+            "Namespace": "AWS/Sagemaker",
+            "Dimensions": [],
+            "Unit": "Seconds",
+            "ActionsEnabled": False,
+        }.items():
             yield f"{name} {key}", partial(put, path=(name, "Properties", key), value=value)
         for place in range(len(TEMPLATES[ENDPOINT].resources[name]["Properties"]["Dimensions"])):
             for key in ("Name", "Value"):
@@ -66,7 +72,8 @@ def alarm_edits() -> Iterator[tuple[str, Callable[[Any], object]]]:
 
 
 # Without EndpointConfigName an alarm watches both fleets, which SageMaker publishes as well (decision 34).
-PUBLISHED_TOO = {f"{name} without dimension 2" for name in ("ServerErrors", "ClientErrors", "Latency")}
+ROLLBACK_ALARMS = ("ServerErrors", "ClientErrors", "Latency")
+PUBLISHED_TOO = {f"{name} without dimension 2" for name in ROLLBACK_ALARMS}
 
 
 def test_an_alarm_on_what_nothing_publishes_is_found_whatever_is_wrong_with_it() -> None:
@@ -81,7 +88,33 @@ def test_an_alarm_on_a_statistic_that_says_nothing_is_found() -> None:
     ]
 
 
-def test_a_parameter_in_another_unit_is_found_wherever_it_stands() -> None:
+def test_an_alarm_of_a_rollback_that_is_silent_or_too_late_or_rings_when_all_is_well_is_found() -> None:
+    """Which alarms those are, the endpoint says."""
+    wrong = {
+        "ComparisonOperator": "LessThanThreshold",
+        "TreatMissingData": "breaching",
+        "EvaluationPeriods": 2,
+        "Period": 120,
+    }
+    for key, value in wrong.items():
+        edit = {name: partial(put, path=(name, "Properties", key), value=value) for name in ROLLBACK_ALARMS}
+        found = {name: list(metrics.alarms(ENDPOINT, changed(ENDPOINT, one))) for name, one in edit.items()}
+        assert [name for name, said in found.items() if len(said) != 1] == [], key
+
+
+def test_an_alarm_of_a_rollback_needs_the_least_that_an_update_is_watched() -> None:
+    paths = [path for path, _ in walk(TEMPLATES[ENDPOINT].resources["Endpoint"]) if path and path[-1] in metrics.WAITS]
+    assert paths
+    for path in paths:
+        said = metrics.alarms(ENDPOINT, changed(ENDPOINT, partial(put, path=("Endpoint", *path), value=60)))
+        assert sorted(said) == [
+            f"50-endpoint.yaml: {name}: needs 60 s and 60 s for its data, and is watched for 60 s at least"
+            for name in sorted(ROLLBACK_ALARMS)
+        ]
+
+
+@pytest.mark.parametrize("function", ["Ref", "Fn::Sub"])
+def test_a_parameter_in_another_unit_is_found_wherever_it_stands(function: str) -> None:
     """Each parameter with a unit in its name, in the place of each other one."""
     wrong = ["MaximumModelLatencyMicroseconds", "BakeSeconds", "ServerlessMemorySizeInMB", "TrafficStepPercentage"]
     missed = []
@@ -95,10 +128,28 @@ def test_a_parameter_in_another_unit_is_found_wherever_it_stands() -> None:
             for other in wrong:
                 if other != node["Ref"]:
                     broken = changed(
-                        ENDPOINT, partial(put, path=(logical_id, "Properties", *path), value={"Ref": other})
+                        ENDPOINT, partial(put, path=(logical_id, "Properties", *path), value=given(other, function))
                     )
                     if not list(metrics.units(ENDPOINT, broken)):
                         missed.append((logical_id, path, other))
+    assert missed == []
+
+
+def given(parameter: str, function: str) -> dict[str, str]:
+    return {function: parameter if function == "Ref" else f"${{{parameter}}}"}
+
+
+@pytest.mark.parametrize("name", TEMPLATES)
+def test_a_number_in_another_unit_is_found_wherever_it_stands(name: str) -> None:
+    """Each number of a property with limits, in a unit that is sixty times larger, and smaller."""
+    missed = []
+    for logical_id, resource in TEMPLATES[name].resources.items():
+        for path, node in walk(resource.get("Properties", {})):
+            if str(node).isdigit() and {*map(str, path)} & set(metrics.LIMITS):
+                for wrong in (int(node) * 60, int(node) // 60):
+                    edit = partial(put, path=(logical_id, "Properties", *path), value=wrong)
+                    if not list(metrics.units(name, changed(name, edit))):
+                        missed.append((logical_id, path, wrong))
     assert missed == []
 
 
@@ -125,6 +176,61 @@ def test_an_account_a_region_or_a_partition_is_found_wherever_it_is_written(name
     assert missed == []
 
 
+@pytest.mark.parametrize(
+    ("kind", "value"),
+    [
+        ("account id", "123456789012"),
+        ("DNS suffix", "s3.${AWS::Region}.amazonaws.com"),
+        ("DNS suffix", "${Registry}.dkr.ecr.${AWS::Region}.amazonaws.com/churn"),
+        ("DNS suffix", "https://sts.amazonaws.com"),
+        ("Region", "us-east-1a"),
+        ("key", "arn:${AWS::Partition}:kms:*:${AWS::AccountId}:key/1234abcd-12ab-34cd-56ef-1234567890ab"),
+        ("network", "subnet-0a1b2c3d"),
+        ("network", "vpc-0a1b2c3d4e5f67890"),
+        ("organization", "o-a1b2c3d4e5/r-ab12/*"),
+        ("organizational unit", "stackset-target/sagemaker-*/ou-ab12-cd34ef56"),
+        ("partition", "arn:aws-cn:s3:::mine"),
+    ],
+)
+def test_what_differs_between_installations_is_found_as_a_value_and_as_a_key(kind: str, value: str) -> None:
+    for written in ({"It": value}, {"It": [value]}, {"It": {value: "of a mapping"}}):
+        (said,) = literals.literals("a.yaml", Template("", {"Resources": written}, {}))
+        assert f"has the {kind} " in said
+
+
+def test_names_of_services_are_no_literals() -> None:
+    names = ["sagemaker.amazonaws.com", "sagemaker.application-autoscaling.amazonaws.com", "sagemaker-o-deploy"]
+    assert list(literals.literals("a.yaml", Template("", {"Resources": {"It": names}}, {}))) == []
+
+
+@pytest.mark.parametrize("protection", protections.PROTECTIONS, ids=lambda one: one.property)
+def test_a_property_that_opens_what_is_closed_is_found_in_every_resource_of_its_type(
+    protection: protections.Protection,
+) -> None:
+    *parents, last = protection.property.split(".")
+    tried = 0
+    for name, template in TEMPLATES.items():
+        for resource in of_type(template, protection.type):
+            value: Any = {last: True}
+            for parent in reversed(parents):
+                value = {parent: [value] if parent == "Rules" else value}
+            edit = partial(
+                put, path=(resource, "Properties"), value={**template.resources[resource]["Properties"], **value}
+            )
+            said = list(protections.protections(name, changed(name, edit)))
+            assert any(f"{resource}.{protection.property} is true" in one for one in said), (name, resource)
+            tried += 1
+    assert tried
+
+
+def test_a_bucket_that_keeps_no_versions_is_found() -> None:
+    name = "11-shared-resources.yaml"
+    lost = changed(name, partial(drop, path=("BundleBucket", "Properties", "VersioningConfiguration")))
+    assert [said.split(",")[0] for said in protections.protections(name, lost)] == [
+        f"{name}: BundleBucket keeps no versions"
+    ]
+
+
 def test_every_name_of_the_last_release_is_missed_when_it_changes() -> None:
     for name, before in lasting.released()["templates"].items():
         lost = {
@@ -136,7 +242,19 @@ def test_every_name_of_the_last_release_is_missed_when_it_changes() -> None:
             *before["resources"],
             *before["exports"],
             *(f"the output {one} of 0.2.0 is gone" for one in before["outputs"]),
+            *(f"the parameter {one} of 0.2.0 is gone" for one in before["parameters"] if one not in given_up),
         } == (lost | (given_up & set(before["resources"])))
+
+
+def test_a_key_with_another_logical_id_and_a_parameter_with_another_default_are_missed() -> None:
+    renamed = changed("10-model-storage.yaml", lambda r: r.update(Models=r.pop("ModelKey")))
+    assert list(lasting.lost_names("10-model-storage.yaml", renamed)) == [
+        "10-model-storage.yaml: ModelKey.Type was AWS::KMS::Key in 0.2.0, and is gone"
+    ]
+    document = copy.deepcopy(dict(TEMPLATES[ENDPOINT].document))
+    document["Parameters"]["MaximumModelLatencyMicroseconds"]["Default"] = 5000
+    (said,) = lasting.lost_names(ENDPOINT, Template("", document, {}))
+    assert said.endswith("MaximumModelLatencyMicroseconds of 0.2.0 had the default '5000000', and has '5000'")
 
 
 # -- production, and order ---------------------------------------------------------------------
@@ -158,6 +276,33 @@ def test_no_order_of_the_stages_gets_past_the_approver() -> None:
         if not [*sequence.production(PRODUCT, moved), *sequence.actions(PRODUCT, moved)]:
             passed.append(order)
     assert passed == [tuple(range(number))]
+
+
+def test_a_pipeline_that_deploys_to_production_by_itself_is_found() -> None:
+    """Whatever stage goes back by itself, and where executions overtake each other."""
+    kept = TEMPLATES[PRODUCT]
+    for number in range(len(stages_of(kept.resources))):
+        for outcome in (
+            {"OnFailure": {"Result": "ROLLBACK"}},
+            {"OnSuccess": {"Conditions": [{"Result": "ROLLBACK", "Rules": []}]}},
+        ):
+            stage = {**stages_of(kept.resources)[number], **outcome}
+            found = list(
+                sequence.production(PRODUCT, changed(PRODUCT, partial(put, path=(*STAGES, number), value=stage)))
+            )
+            assert any(f"{stage['Name']} goes back by itself" in said for said in found)
+    parallel = partial(put, path=("Pipeline", "Properties", "ExecutionMode"), value="PARALLEL")
+    assert any("ExecutionMode is PARALLEL" in said for said in sequence.production(PRODUCT, changed(PRODUCT, parallel)))
+
+
+def test_an_approval_that_one_case_of_a_condition_lacks_is_found() -> None:
+    """Whichever condition it is, and whichever of its cases."""
+    for condition in ("HasConnection", "UsesCodeCommit", "BuildsOnPush", "HasStagingRegions"):
+        for branches in ([True, False], [False, True]):
+            approval = stages_of(TEMPLATES[PRODUCT].resources)[3]
+            cases = [approval if there else {"Ref": "AWS::NoValue"} for there in branches]
+            maybe = changed(PRODUCT, partial(put, path=(*STAGES, 3), value={"Fn::If": [condition, *cases]}))
+            assert any("before an approver decides" in said for said in sequence.production(PRODUCT, maybe))
 
 
 def action_places() -> Iterator[tuple[int, int, str]]:
@@ -219,4 +364,5 @@ def test_a_role_whose_policy_may_come_later_is_found() -> None:
 
 
 def test_every_judge_is_used() -> None:
-    assert set(JUDGES) == {"alarms", "units", "literals", "names", "production", "actions", "resources"}
+    kinds = {"alarms", "units", "literals", "names", "protections", "production", "actions", "resources"}
+    assert set(JUDGES) == kinds

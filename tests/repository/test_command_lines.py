@@ -46,6 +46,9 @@ OTHER_PARSERS = {
     "tests",
 }  # the developer's modules, and another program's options (pytest's)
 PLAIN = {"setup", "help", "clean", "lock", "test", "test-notebooks", "check"}  # targets that are no command of the kit
+VARIABLES = set(
+    re.findall(r"\$\((?:if \$\()?([A-Z_]+)", (ROOT / "Makefile").read_text() + (ROOT / "develop.mk").read_text())
+)
 START = r"(?:make |(?:\S*/)?python3? (?:-m (?:scripts|benchmarks)\.|start\.py|approve\.py))"
 
 
@@ -58,7 +61,8 @@ def blocks(text: str) -> Iterator[str]:
 
 def commands(line: str) -> Iterator[str]:
     """The commands of the kit in a line of a shell, each by itself, without its comment."""
-    for part in re.split(r" && | \| |; ", re.sub(r"  +#.*", "", line.strip())):
+    for written_part in re.split(r" && | \| |; ", re.sub(r"  +#.*", "", line.strip())):
+        part = re.sub(r"^(?:[A-Z_]+=\S+ +)+", "", written_part.strip())  # variables of the shell before it
         if re.match(START, part.strip()) and not re.search(r" …$|TO=…|scripts\.…|→", part.strip()):
             yield re.sub(r" > \S+$", "", part.strip()).replace("…", "x1")  # what a message fills in
 
@@ -114,6 +118,8 @@ def calls(line: str) -> tuple[tuple[str, tuple[str, ...]], ...]:
             ["make", "-n", *words], cwd=ROOT, capture_output=True, text=True, env=variables, check=False
         )
         assert done.returncode == 0, f"{line}: {done.stderr}"
+        unknown = {word.partition("=")[0] for word in words if re.match(r"\w+=", word)} - VARIABLES
+        assert not unknown, f"{line}: {', '.join(unknown)} is no variable of the Makefile, and make takes any"
         lines = [
             command for command in done.stdout.splitlines() if " -m scripts." in command or " -m benchmarks" in command
         ]
@@ -229,6 +235,12 @@ def test_an_aws_command_that_lacks_something_is_found(line: str, said: str) -> N
 def test_a_line_that_no_command_takes_is_found(line: str, said: str) -> None:
     [(module, given)] = calls(line)
     assert said in problem(module, given, typed=True)
+
+
+@pytest.mark.parametrize("line", ["make history PROJEKT=iris", "AWS_PROFILE=data-science make history PROJEKT=iris"])
+def test_a_variable_that_make_would_take_and_nothing_reads_is_found(line: str) -> None:
+    with pytest.raises(AssertionError, match="PROJEKT is no variable of the Makefile"):
+        calls(*commands(line))
 
 
 def test_a_profile_alone_reaches_every_command_that_signs_in() -> None:

@@ -4,7 +4,8 @@ A project, an account or an endpoint that is there keeps the name of what it hol
 resource, and another logical id with the same name cannot be created beside it (CloudFormation User Guide, "Name
 type" and
 "Update behaviors of stack resources"). SageMaker matches the variants of an update by name (UpdateEndpoint), and other
-stacks and commands read outputs by name.
+stacks and commands read outputs by name. A parameter that an installation does not set has its default: another one
+changes every installation with its next update.
 """
 
 from __future__ import annotations
@@ -41,11 +42,23 @@ NAMED = {
 }
 
 
+# What is lost, or cannot be read any more, with a resource that another logical id replaces.
+HOLDS = {
+    "AWS::CodeCommit::Repository",
+    "AWS::KMS::Key",
+    "AWS::S3::Bucket",
+    "AWS::SageMaker::Domain",
+    "AWS::SageMaker::ModelPackageGroup",
+}
+
+
 def names(template: Template) -> dict[str, Any]:
-    """What a template names: resources, the places they are at, variants, and outputs."""
+    """What a template names: resources, those that hold something, variants, outputs, and parameters with defaults."""
     resources: dict[str, str] = {}
     for logical_id, resource in template.resources.items():
         values = resource.get("Properties", {})
+        if resource["Type"] in HOLDS:
+            resources[f"{logical_id}.Type"] = resource["Type"]
         if (property := NAMED.get(resource["Type"])) and property in values:
             resources[f"{logical_id}.{property}"] = written(values[property])
         if "Path" in values:
@@ -54,7 +67,8 @@ def names(template: Template) -> dict[str, Any]:
             if path[-1:] == ("VariantName",) or (path[-1:] == ("Name",) and "ProductionVariants" in path):
                 resources[f"{logical_id}.{'.'.join(map(str, path))}"] = written(node)
     exports = {name: written(one["Export"]["Name"]) for name, one in template.outputs.items() if "Export" in one}
-    return {"resources": resources, "outputs": sorted(template.outputs), "exports": exports}
+    defaults = {one: str(declared.get("Default", "no default")) for one, declared in template.parameters.items()}
+    return {"resources": resources, "outputs": sorted(template.outputs), "exports": exports, "parameters": defaults}
 
 
 def written(value: Any) -> str:
@@ -83,6 +97,11 @@ def lost_names(name: str, template: Template) -> Iterator[str]:
             there = now[kind].get(place)
             if there != value and f"{name} {place}" not in given_up:
                 yield f"{name}: {place} was {value} in {released()['version']}, and is {there or 'gone'}"
+    for parameter, value in before["parameters"].items():
+        there = now["parameters"].get(parameter)
+        if there != value and f"{name} {parameter}" not in given_up:
+            said = "is gone" if there is None else f"had the default {value!r}, and has {there!r}"
+            yield f"{name}: the parameter {parameter} of {released()['version']} {said}"
     for output in before["outputs"]:
         if output not in now["outputs"] and f"{name} {output}" not in given_up:
             yield f"{name}: the output {output} of {released()['version']} is gone"

@@ -13,9 +13,13 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
+from awslang.template.intrinsics import Evaluator
 from awslang.template.template import Template
 from tests.support.judges.values import evaluator, of_type, walk
 
+# How long an update is watched, and how long the data of its last minute take to arrive ("Auto-Rollback Configuration
+# and Monitoring").
+WAITS, ARRIVES = ("TerminationWaitInSeconds", "WaitIntervalInSeconds"), 60
 OF_VARIANT = ({"EndpointName", "VariantName"}, {"EndpointName", "VariantName", "EndpointConfigName"})
 
 
@@ -75,6 +79,14 @@ OF_PROPERTY = {
     ("AWS::CodeBuild::Project", "QueuedTimeoutInMinutes"): "Minutes",
     ("AWS::SageMaker::Endpoint", "StepSize.Value"): "Percentage",  # of the kind CAPACITY_PERCENT
 }
+# Numbers that say the unit by their size: outside of these another unit was meant, or AWS refuses them (CloudFormation
+# Template Reference; API Reference, BlueGreenUpdatePolicy).
+LIMITS = {
+    "Cooldown": (60, 3_600, "seconds"),
+    "MaximumExecutionTimeoutInSeconds": (600, 28_800, "seconds"),
+    "QueuedTimeoutInMinutes": (5, 480, "minutes"),
+    "TimeoutInMinutes": (5, 480, "minutes"),
+}
 
 
 def alarms(name: str, template: Template) -> Iterator[str]:
@@ -111,6 +123,39 @@ def alarms(name: str, template: Template) -> Iterator[str]:
         ) not in metric.statistics:
             others = ", ".join(metric.statistics)
             yield f"{name}: {alarm}: {statistic} of {values['MetricName']} says nothing ({others} do)"
+        yield from (f"{name}: {alarm}: {said}" for said in _never(values, metric))
+    yield from (f"{name}: {said}" for said in _rollback(template, made, watching))
+
+
+def _never(values: dict[str, Any], metric: Metric) -> Iterator[str]:
+    """Why an alarm on a metric that exists never acts."""
+    if (unit := values.get("Unit", metric.unit)) != metric.unit:
+        yield f"{values['MetricName']} is in {metric.unit}, so no data point is in {unit}"
+    if str(values.get("ActionsEnabled", "true")).lower() == "false":
+        yield "its actions are switched off"
+
+
+def _rollback(template: Template, made: Evaluator, watching: dict[str, dict[str, Any]]) -> Iterator[str]:
+    """Alarms of a rollback that are silent when all goes wrong, ring when all is well, or ring too late."""
+    for endpoint in of_type(template, "AWS::SageMaker::Endpoint"):
+        written = template.resources[endpoint]["Properties"].get("DeploymentConfig", {})
+        used = {node["Ref"] for path, node in walk(written) if path[-1:] == ("AlarmName",) and "Ref" in node}
+        waits = [_least(template, node) for path, node in walk(written) if path and path[-1] in WAITS]
+        for alarm in sorted(used & set(watching)):
+            values = watching[alarm]
+            if not values["ComparisonOperator"].startswith("Greater"):
+                yield f"{alarm}: {values['MetricName']} is low when all is well, so it is compared with Greater…"
+            if values.get("TreatMissingData") == "breaching":
+                yield f"{alarm}: without requests there is no data, and missing data rolls every update back"
+            window = int(values["Period"]) * int(values["EvaluationPeriods"])
+            if any(window + ARRIVES > wait for wait in waits):
+                least = min(waits)
+                yield f"{alarm}: needs {window} s and {ARRIVES} s for its data, and is watched for {least} s at least"
+
+
+def _least(template: Template, node: Any) -> int:
+    """The least seconds of a wait: of its parameter, or itself."""
+    return int(template.parameters[parameter].get("MinValue", 0) if (parameter := _parameter(node)) else node)
 
 
 def unit_of(text: str) -> str:
@@ -123,15 +168,24 @@ def units(name: str, template: Template) -> Iterator[str]:
     """Parameters that reach a property of another unit than their own name says."""
     for logical_id, resource in template.resources.items():
         for path, node in walk(resource.get("Properties", {})):
-            if not (isinstance(node, dict) and set(node) == {"Ref"} and path):
+            if not path or not (parameter := _parameter(node)):
                 continue
-            own, there = unit_of(node["Ref"]), _unit_there(resource, path)
+            own, there = unit_of(parameter), _unit_there(resource, path)
             where = f"{name}: {logical_id}.{'.'.join(map(str, path))} is in {there}"
             if own and there and own != there:
-                yield f"{where}, the parameter {node['Ref']} is in {own}"
-            if there and not own and not node["Ref"].startswith("AWS::"):
-                yield f"{where}; the name of {node['Ref']} does not say so"
+                yield f"{where}, the parameter {parameter} is in {own}"
+            if there and not own and not parameter.startswith("AWS::"):
+                yield f"{where}; the name of {parameter} does not say so"
     yield from _constants(name, template)
+
+
+def _parameter(node: Any) -> str:
+    """What a node takes its whole value from, by Ref or by Fn::Sub; "" for anything else."""
+    if not isinstance(node, dict) or len(node) != 1:
+        return ""
+    given = node.get("Ref", node.get("Fn::Sub"))
+    found = re.fullmatch(r"\$\{([^}]+)\}", given) if "Fn::Sub" in node and isinstance(given, str) else None
+    return found[1] if found else str(node.get("Ref", ""))
 
 
 def _unit_there(resource: dict[str, Any], path: tuple[str | int, ...]) -> str:
@@ -150,14 +204,15 @@ def _unit_there(resource: dict[str, Any], path: tuple[str | int, ...]) -> str:
 
 
 def _constants(name: str, template: Template) -> Iterator[str]:
-    """Numbers that no such property takes: a period that is no multiple of a minute, a build without time.
-
-    CloudFormation Template Reference, AWS::CloudWatch::Alarm (Period) and AWS::CodeBuild::Project (TimeoutInMinutes).
-    """
+    """Numbers that are no value of their property: a period that is no multiple of a minute, a build without time."""
     for logical_id, resource in template.resources.items():
-        values = resource.get("Properties", {})
-        period, minutes = values.get("Period"), values.get("TimeoutInMinutes")
-        if resource["Type"] == "AWS::CloudWatch::Alarm" and isinstance(period, (str, int)) and int(period) % 60:
-            yield f"{name}: {logical_id}.Period is {period} seconds: SageMaker's metrics come once a minute"
-        if isinstance(minutes, (str, int)) and not 5 <= int(minutes) <= 480:
-            yield f"{name}: {logical_id}.TimeoutInMinutes is {minutes}: a build of the pipeline takes 5 to 480 minutes"
+        for path, node in walk(resource.get("Properties", {})):
+            names = [part for part in path if isinstance(part, str) and not part.startswith("Fn::")]
+            if not names or isinstance(node, bool) or not str(node).isdigit():
+                continue
+            member, where = names[-1], f"{name}: {logical_id}.{'.'.join(names)} is {node}"
+            if resource["Type"] == "AWS::CloudWatch::Alarm" and member == "Period" and int(node) % 60:
+                yield f"{where} seconds: SageMaker's metrics come once a minute"
+            least, most, unit = LIMITS.get(member, (0, int(node), ""))
+            if not least <= int(node) <= most:
+                yield f"{where}, not {least:,} to {most:,} {unit}"

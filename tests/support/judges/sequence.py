@@ -15,7 +15,7 @@ from typing import Any
 
 from awslang.template import graph, sequence
 from awslang.template.template import Template, TemplateError
-from tests.support.judges.values import evaluator, of_type
+from tests.support.judges.values import cases, evaluator, of_type
 
 Action = tuple[tuple[int, int], str, dict[str, Any]]  # when it runs: stage and RunOrder; "STAGE/NAME"; the action
 NEVER = (1_000, 0)  # when something is made that no action makes
@@ -51,12 +51,16 @@ def _step(action: dict[str, Any]) -> str:
     return found[1] if found else ""
 
 
+def _pipelines(template: Template) -> Iterator[tuple[str, dict[str, Any]]]:
+    """Each pipeline, in each case of the conditions on which it has an action or not."""
+    for logical_id in of_type(template, "AWS::CodePipeline::Pipeline"):
+        yield from ((logical_id, pipeline) for pipeline in cases(template, logical_id, "ActionTypeId"))
+
+
 def production(name: str, template: Template) -> Iterator[str]:
     """Everything that must have happened before something is deployed to production, and has not."""
-    made = evaluator(template)
-    for logical_id in filter(made.is_active, of_type(template, "AWS::CodePipeline::Pipeline")):
-        pipeline = made.resource(logical_id)
-        found = [*_out_of_order(_actions(pipeline)), *_skipped(pipeline)]
+    for logical_id, pipeline in _pipelines(template):
+        found = [*_out_of_order(_actions(pipeline)), *_skipped(pipeline), *_by_itself(pipeline)]
         yield from (f"{name}: {logical_id}: {said}" for said in found)
 
 
@@ -78,7 +82,7 @@ def _out_of_order(actions: list[Action]) -> Iterator[str]:
         for when, place in places:
             if not any(then < when for then in found):
                 yield f"{before.format(place)} {what}"
-    if not tested:
+    if not tested and any(action["ActionTypeId"]["Category"] in ("Approval", "Deploy") for _, _, action in actions):
         yield "production is not tested"
 
 
@@ -119,11 +123,26 @@ def _skipped(pipeline: dict[str, Any]) -> Iterator[str]:
             yield f"{stage['Name']} has an outcome beside the approver's answer"
 
 
+def _by_itself(pipeline: dict[str, Any]) -> Iterator[str]:
+    """What deploys to production again, or in another order, without being asked.
+
+    CodePipeline User Guide, "Configure stage rollback" (a stage goes back to an execution of before) and "Set or change
+    the pipeline execution mode" (executions in PARALLEL mode do not wait for each other, and lock no stage).
+    """
+    if not any(_deploys(action, "prod") for _, _, action in _actions(pipeline)):
+        return
+    if pipeline.get("ExecutionMode") == "PARALLEL":
+        yield "an execution that is older may deploy to production after a newer one (ExecutionMode is PARALLEL)"
+    for stage in pipeline["Stages"]:
+        if stage.get("OnFailure", {}).get("Result") == "ROLLBACK" or any(
+            one.get("Result") == "ROLLBACK" for one in stage.get("OnSuccess", {}).get("Conditions", [])
+        ):
+            yield f"{stage['Name']} goes back by itself to an execution of before, which no approver looks at again"
+
+
 def actions(name: str, template: Template) -> Iterator[str]:
     """Actions that use an artifact, or a variable, of one that has not run for certain."""
-    made = evaluator(template)
-    for logical_id in filter(made.is_active, of_type(template, "AWS::CodePipeline::Pipeline")):
-        pipeline = made.resource(logical_id)
+    for logical_id, pipeline in _pipelines(template):
         found = _actions(pipeline)
         artifacts = {one["Name"]: when for when, _, a in found for one in a.get("OutputArtifacts", [])}
         spaces = {a["Namespace"]: when for when, _, a in found if "Namespace" in a}

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import suppress
+from itertools import product
 from typing import Any
 
 from awslang.template import parameters
 from awslang.template.intrinsics import UNKNOWN, Evaluator
-from awslang.template.template import Template
+from awslang.template.template import Template, TemplateError
 from tests.support.cfn import pseudo_parameters
 from tests.support.who_may.policies import DATA_SCIENCE, REGION
 
@@ -24,12 +26,21 @@ def walk(node: Any, path: Path = ()) -> Iterator[tuple[Path, Any]]:
         yield from walk(value, (*path, key))
 
 
-def evaluator(template: Template) -> Evaluator:
+class Case(Evaluator):
+    """holds: conditions that hold or not, whatever the parameters say."""
+
+    holds: Mapping[str, bool] = {}
+
+    def condition(self, name: str) -> bool:
+        return self.holds[name] if name in self.holds else self._truth(self.template.conditions[name])
+
+
+def evaluator(template: Template) -> Case:
     """The template with an example for each parameter; a resource's own attributes have its logical id for a value."""
     given = {name: example(name, declared) for name, declared in template.parameters.items()}
     pseudo = pseudo_parameters(DATA_SCIENCE, REGION)
     values = parameters.resolve(template, given, None, lambda name: name)
-    return Evaluator(
+    return Case(
         template,
         values,
         pseudo,
@@ -37,6 +48,31 @@ def evaluator(template: Template) -> Evaluator:
         lambda name, attribute: f"<{name}.{attribute}>",
         lambda s, r: r,
     )
+
+
+def cases(template: Template, logical_id: str, member: str) -> Iterator[dict[str, Any]]:
+    """A resource's properties in each case of the conditions on which something with this member is there or not.
+
+    The other conditions are as the parameters' examples say, or else as is possible; a case that never is, is left out.
+    """
+    resource = template.resources[logical_id]
+    branches = [node for _, node in walk(resource) if isinstance(node, dict) and "Fn::If" in node]
+    every = {node["Fn::If"][0] for node in branches}
+    asked = {node["Fn::If"][0] for node in branches if any(path[-1:] == (member,) for path, _ in walk(node))}
+    present = {resource["Condition"]: True} if "Condition" in resource else {}
+    made = evaluator(template)
+    for case in _combined(asked):
+        for others in ({}, *_combined(every - asked)):
+            with suppress(TemplateError):
+                made.holds = {**others, **case, **present}
+                yield made.resource(logical_id)
+                break
+
+
+def _combined(names: Iterable[str]) -> list[dict[str, bool]]:
+    """Each way in which conditions hold or not."""
+    found = sorted(names)
+    return [dict(zip(found, case, strict=True)) for case in product([True, False], repeat=len(found))]
 
 
 def example(name: str, declared: dict[str, Any]) -> str:
@@ -58,4 +94,4 @@ def of_type(template: Template, kind: str) -> list[str]:
     return [name for name, resource in template.resources.items() if resource["Type"] == kind]
 
 
-__all__ = ["UNKNOWN", "Path", "evaluator", "example", "of_type", "properties", "walk"]
+__all__ = ["UNKNOWN", "Path", "cases", "evaluator", "example", "of_type", "properties", "walk"]

@@ -136,6 +136,7 @@ def wider_arns(arn: str) -> Iterator[str]:
             yield ":".join([*parts[:place], "*", *parts[place + 1 :]])
     kind, slash, name = parts[5].partition("/" if "/" in parts[5] else ":")
     head = ":".join(parts[:5])
+    yield from (f"{head}:{wide}" for wide in wider_names(parts[5]))
     if not slash:
         yield f"{head}:*"
     elif parts[2] == "s3":
@@ -143,6 +144,16 @@ def wider_arns(arn: str) -> Iterator[str]:
         yield f"{head}:{kind}/*"
     else:
         yield f"{head}:{kind}{slash}*"
+
+
+def wider_names(resource: str) -> Iterator[str]:
+    """Each part of a name that has a star, what stands before the star or behind it left out."""
+    parts = re.split("([/:])", resource)
+    for place, part in enumerate(parts):
+        before, star, after = part.partition("*")
+        if star and "${" not in part:
+            for wide in {before + "*", "*" + after} - {part, "*"}:
+                yield "".join([*parts[:place], wide, *parts[place + 1 :]])
 
 
 def wider_actions(action: str, beside: list[str]) -> Iterator[str]:

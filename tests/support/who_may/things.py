@@ -22,8 +22,8 @@ from tests.support.who_may.policies import (
     REGION,
     SERVICE_ROLE,
     STAGING,
-    UNITS,
 )
+from tests.support.who_may.stacks import stacks
 from tests.support.who_may.storage import in_targets, objects
 from tests.support.who_may.thing import (
     CAPITALS,
@@ -31,7 +31,6 @@ from tests.support.who_may.thing import (
     NAME,
     OF_GROUP,
     OF_REPOSITORY,
-    OF_STAGE,
     OTHER_NAME,
     OURS,
     ROLES_HERE,
@@ -147,8 +146,12 @@ def _pipelines() -> Iterator[Thing]:
         ("another project's pipeline", f"sagemaker-{OTHER_NAME}-deploy", THEIRS),
         ("the project's training pipeline", f"sagemaker-{NAME}-train", {}),
         ("another pipeline with the project's tags", "iris-experiments", OURS),
+        ("another deployment with the project's tags", "iris-deploy", OURS),
+        ("another template's deployment with the project's tags", "sagemaker-iris-trial", OURS),
         ("a pipeline of another template", "sagemaker-churn-p-2-modelbuild", {}),
         ("another team's pipeline", "billing", {}),
+        ("another team's deployment", "billing-deploy", {}),
+        ("another team's training", "billing-train", {}),
     ):
         arn = f"arn:aws:codepipeline:{HERE}:{pipeline}"
         yield Thing(name, arn, DATA_SCIENCE, ("pipeline",), keys)
@@ -166,6 +169,9 @@ def _pipelines() -> Iterator[Thing]:
         DATA_SCIENCE,
         ("project",),
     )
+    for kind in ("gate", "own-tests", "test"):
+        arn = f"arn:aws:codebuild:{HERE}:project/billing-{kind}"
+        yield Thing(f"another team's CodeBuild project {kind}", arn, DATA_SCIENCE, ("project",))
     for name, group in (
         ("the project's test reports", f"sagemaker-{NAME}-test-r"),
         ("another team's test reports", "billing-r"),
@@ -175,63 +181,17 @@ def _pipelines() -> Iterator[Thing]:
         ("the deploy repository", f"sagemaker-{NAME}-modeldeploy"),
         ("the training repository", f"sagemaker-{NAME}-modelbuild"),
         ("another team's repository", "billing"),
+        ("another team's repository to train from", "billing-modelbuild"),
+        ("another team's repository to deploy from", "billing-modeldeploy"),
+        ("another repository with the project's tags", "iris-modelbuild"),
+        ("another repository of sagemaker", "sagemaker-notebooks"),
         ("a repository of another template", f"sagemaker-{OTHER_NAME}-modelbuild"),
     ):
-        keys = {**OF_REPOSITORY, **OURS} if NAME in repository else {}
+        keys = {**OF_REPOSITORY, **OURS} if NAME in repository else OURS if "tags" in name else {}
         yield Thing(name, f"arn:aws:codecommit:{HERE}:{repository}", DATA_SCIENCE, ("repository",), keys)
     for prefix in ("codeconnections", "codestar-connections"):
         for name, arn in (("the connection", GIT), ("another connection", f"{GIT}5")):
             yield Thing(name, arn.replace("codeconnections", prefix), DATA_SCIENCE, ("connection", "Connection"))
-
-
-def _stacks() -> Iterator[Thing]:
-    stacks = {
-        "staging's stack": f"sagemaker-{NAME}-deploy-staging",
-        "production's stack": f"sagemaker-{NAME}-deploy-prod",
-        "a project made from S3": "SP-1234",
-        "a stack of taskcat": "tCaT-kit-1",
-        "another team's stack": "network",
-        "another stack of sagemaker": "sagemaker-notebooks",
-        "a stack of a stage of another template": f"sagemaker-{OTHER_NAME}-deploy-prod",
-    }
-    of_stages = {"staging's stack", "production's stack"}
-    for name, stack in stacks.items():
-        keys = OF_STAGE if name in of_stages else {}
-        yield Thing(name, f"arn:aws:cloudformation:{HERE}:stack/{stack}/1", DATA_SCIENCE, ("stack",), keys)
-    for name, stack_set, keys in (
-        ("a stage's stack set", f"sagemaker-{NAME}-deploy-staging", OF_STAGE),
-        ("another team's stack set", "network", {}),
-    ):
-        yield Thing(name, f"arn:aws:cloudformation:{HERE}:stackset/{stack_set}:1", DATA_SCIENCE, ("stackset",), keys)
-    for part in (
-        "SageMaker-Endpoint",
-        "SageMaker-EndpointConfig",
-        "SageMaker-Model",
-        "CloudWatch-Alarm",
-        "IAM-Role",
-        "ApplicationAutoScaling-ScalableTarget",
-        "ApplicationAutoScaling-ScalingPolicy",
-        "SageMaker-Domain",
-    ):
-        yield Thing(
-            f"the type AWS::{part.replace('-', '::')}",
-            f"arn:aws:cloudformation:{HERE}:type/resource/AWS-{part}",
-            DATA_SCIENCE,
-            ("type",),
-        )
-    targets = {
-        **{f"the unit of {stage}": unit for stage, unit in UNITS.items()},
-        "another unit": "ou-ab12-other333",
-        "an account": STAGING,
-        "the organization's root": "r-ab12",
-    }
-    for name, target in targets.items():
-        for whose, stack_set in (
-            ("", f"sagemaker-{NAME}-deploy-staging"),
-            (" for another team's stack set", "network"),
-        ):
-            arn = f"arn:aws:cloudformation:{HERE}:stackset-target/{stack_set}/{target}"
-            yield Thing(name + whose, arn, DATA_SCIENCE, ("stackset-target",))
 
 
 def _roles() -> Iterator[Thing]:
@@ -269,6 +229,7 @@ def _roles() -> Iterator[Thing]:
     }
     for stage, account in (("staging", STAGING), ("prod", PRODUCTION)):
         arns[f"the model's role in {stage}"] = f"arn:aws:iam::{account}:role/sagemaker-role-{stage}"
+        arns[f"another team's tester in {stage}"] = f"arn:aws:iam::{account}:role/billing-tester"
         arns[f"the tester's role in {stage}"] = f"arn:aws:iam::{account}:role/sagemaker-role-{stage}-tester"
         if stage == "prod":
             arns["the role of production's alarms"] = f"arn:aws:iam::{account}:role/sagemaker-role-{stage}-alarms"
@@ -337,6 +298,10 @@ def _more() -> Iterator[Thing]:
         "a training job's log": "/aws/sagemaker/TrainingJobs",
         "a processing job's log": "/aws/sagemaker/ProcessingJobs",
         "another team's log": "/aws/lambda/billing",
+        **{
+            f"another team's log of {kind}": f"/aws/codebuild/billing-{kind}"
+            for kind in ("build", "gate", "own-tests", "test", "train")
+        },
     }
     for kind in ("build", "gate", "own-tests", "test", "train"):  # a star in a group's name matches these too
         arns[f"a stream of a log of none of them, named as -{kind}"] = (
@@ -376,7 +341,7 @@ def _more() -> Iterator[Thing]:
 
 def things() -> list[Thing]:
     """Every resource, and its twins in another Region and in another account."""
-    found = [*objects(), *in_targets(), *_sagemaker(), *_pipelines(), *_stacks(), *_roles(), *_more()]
+    found = [*objects(), *in_targets(), *_sagemaker(), *_pipelines(), *stacks(), *_roles(), *_more()]
     twins = []
     for thing in found:
         parts = thing.arn.split(":")
