@@ -17,8 +17,8 @@ from awslang.template.intrinsics import Evaluator
 from awslang.template.template import Template
 from tests.support.judges.values import evaluator, of_type, walk
 
-# How long an update is watched, and how long the data of its last minute take to arrive ("Auto-Rollback Configuration
-# and Monitoring").
+# How long an update is watched, and how long the data of its last minute may take to arrive, which no page says: the
+# metrics come "at a 1-minute frequency" (the page of metrics).
 WAITS, ARRIVES = ("TerminationWaitInSeconds", "WaitIntervalInSeconds"), 60
 OF_VARIANT = ({"EndpointName", "VariantName"}, {"EndpointName", "VariantName", "EndpointConfigName"})
 

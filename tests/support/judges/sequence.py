@@ -126,8 +126,8 @@ def _skipped(pipeline: dict[str, Any]) -> Iterator[str]:
 def _by_itself(pipeline: dict[str, Any]) -> Iterator[str]:
     """What deploys to production again, or in another order, without being asked.
 
-    CodePipeline User Guide, "Configure stage rollback" (a stage goes back to an execution of before) and "Set or change
-    the pipeline execution mode" (executions in PARALLEL mode do not wait for each other, and lock no stage).
+    CodePipeline User Guide, "Configuring stage rollback" (a stage goes back to an execution of before) and "How
+    pipeline executions work" (executions in PARALLEL mode do not wait for each other, and lock no stage).
     """
     if not any(_deploys(action, "prod") for _, _, action in _actions(pipeline)):
         return
