@@ -106,7 +106,7 @@ def test_what_is_clicked_is_what_would_be_published(publisher: Publisher, capsys
     capsys.readouterr()
     assert publisher("--dry-run", "--json") == 0
     steps = json.loads(capsys.readouterr().out)["steps"]
-    assert len(steps) == 18
+    assert len(steps) == 19
     assert [step for step in steps if step["action"] != "keep"] == []
     assert publisher.writes_of() == []
 

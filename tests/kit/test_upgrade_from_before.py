@@ -189,7 +189,8 @@ def test_the_upgrade_leaves_the_repository_alone_and_nothing_of_the_old_boundary
     assert (done["from"].split("-")[0], done["applied"]) == ("0.2.0", True)
     assert head(story) == before
     assert served(story) == {"staging": 2, "prod": 1}
-    assert rules(story) == {f"sagemaker-multi-account-{what}" for what in ("approved", "rejected", "pushed")}
+    shared = ("alarm", "approved", "deployment", "pushed", "rejected")
+    assert rules(story) == {f"sagemaker-multi-account-{what}" for what in shared}
     kept = root(story).client("s3").list_objects_v2(Bucket=bucket(story), Prefix="record/")
     assert kept["KeyCount"] == 0
     with pytest.raises(ClientError, match="explicit deny"):
