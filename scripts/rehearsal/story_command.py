@@ -22,6 +22,8 @@ from scripts.rehearsal.teams import changes, repositories
 from scripts.rehearsal.teams.options import LAST
 from scripts.rehearsal.titles import END, TITLES
 
+WAITS = 0.0003  # how long a second of AWS lasts: an endpoint's update bakes for five minutes, and a story has five
+
 
 def tell_failure(story: Playing, failure: StoryFailed) -> None:
     chapter = next((c.name for c in story.chapters if c.outcome == "failed"), "")
@@ -56,7 +58,7 @@ def rehearse_story(args: argparse.Namespace, regions: tuple[str, ...]) -> int:
     stand_ins = images_file.chosen(args.images)
     folder, start = claim(args.folder), time.monotonic()
     failure: StoryFailed | None = None
-    with claimed(folder) as ours, embedded_aws(folder, args.port) as cloud:
+    with claimed(folder) as ours, embedded_aws(folder, args.port, WAITS) as cloud:
         cloud.stand_ins = stand_ins
         story = Story(
             cloud,
