@@ -35,16 +35,60 @@ Members = Mapping[str, list[list[str]]]  # by the client's method: those of each
 def requests(text: str, methods: frozenset[str]) -> Iterator[tuple[int, str, list[str]]]:
     """Each request in a module: line, method, keywords. A paginator's are those of its operation.
 
-    methods: that a client of any service has now
+    methods: that a client of any service has now. A method that is only named, to be called later, or as getattr's
+    second argument, is a request without keywords. Keywords in a dict (**more) are read where the module writes it.
     """
-    for call in ast.walk(ast.parse(text, feature_version=PYTHON)):
-        if not isinstance(call, ast.Call) or not isinstance(call.func, ast.Attribute):
+    tree = ast.parse(text, feature_version=PYTHON)
+    called = {id(one.func) for one in ast.walk(tree) if isinstance(one, ast.Call)}
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Attribute) and node.attr in methods and id(node) not in called:
+            yield node.lineno, node.attr, []
+        if not isinstance(node, ast.Call):
             continue
-        method, made_by = call.func.attr, call.func.value
-        if method == "paginate" and isinstance(made_by, ast.Call):
-            method = next((str(one.value) for one in made_by.args if isinstance(one, ast.Constant)), method)
+        method = called_method(node)
         if method in methods:
-            yield call.lineno, method, [keyword.arg for keyword in call.keywords if keyword.arg]
+            yield node.lineno, method, [name for keyword in node.keywords for name in names_of(keyword, tree)]
+
+
+def called_method(call: ast.Call) -> str:
+    """The name of what is called, named by getattr, or asked for page by page; "" for anything else."""
+    texts = [str(one.value) for one in call.args if isinstance(one, ast.Constant)]
+    if isinstance(call.func, ast.Name):
+        return next(iter(texts), "") if call.func.id == "getattr" else ""
+    if not isinstance(call.func, ast.Attribute):
+        return ""
+    if call.func.attr == "paginate" and isinstance(call.func.value, ast.Call):
+        return next((str(one.value) for one in call.func.value.args if isinstance(one, ast.Constant)), "")
+    return call.func.attr
+
+
+def names_of(keyword: ast.keyword, tree: ast.Module) -> list[str]:
+    """The keyword's name; for **more, the keys that the module gives the dict, or one of its name."""
+    if keyword.arg:
+        return [keyword.arg]
+    if not isinstance(keyword.value, ast.Name):
+        return keys_of(keyword.value)
+    name, found = keyword.value.id, list[str]()
+    for node in ast.walk(tree):
+        targets = (
+            node.targets if isinstance(node, ast.Assign) else [node.target] if isinstance(node, ast.AnnAssign) else []
+        )
+        for target in targets:
+            if isinstance(target, ast.Name) and target.id == name and node.value is not None:
+                found += keys_of(node.value)
+            elif isinstance(target, ast.Subscript) and ast.unparse(target.value) == name:
+                found += [str(target.slice.value)] if isinstance(target.slice, ast.Constant) else []
+    return found
+
+
+def keys_of(value: ast.AST) -> list[str]:
+    """The constant keys of a dict that is written out: {…}, {…} if x else {…}, dict(A=1)."""
+    if isinstance(value, ast.IfExp):
+        return [*keys_of(value.body), *keys_of(value.orelse)]
+    if isinstance(value, ast.Call) and ast.unparse(value.func) == "dict":
+        return [keyword.arg for keyword in value.keywords if keyword.arg]
+    keys = value.keys if isinstance(value, ast.Dict) else []
+    return [str(key.value) for key in keys if isinstance(key, ast.Constant)]
 
 
 def problems(texts: Mapping[str, str], known: Members, methods: frozenset[str]) -> Iterator[str]:

@@ -23,6 +23,11 @@ def test_every_request_of_the_pipeline_is_known_to_the_oldest_boto3_of_an_image(
     [
         ("s3.put_object(Bucket=b, WriteOffsetBytes=1)", f"put_object has no WriteOffsetBytes in botocore {FLOOR}"),
         ("s3.rename_object(Bucket=b)", f"rename_object is not known to be in botocore {FLOOR} (botocore.json)"),
+        ("ask = s3.rename_object", f"rename_object is not known to be in botocore {FLOOR} (botocore.json)"),
+        ("getattr(s3, 'rename_object')()", f"rename_object is not known to be in botocore {FLOOR} (botocore.json)"),
+        ("more = {'New': 1}; s3.put_object(**more)", f"put_object has no New in botocore {FLOOR}"),
+        ("more = {}; more['New'] = 1; s3.put_object(**more)", f"put_object has no New in botocore {FLOOR}"),
+        ("s3.put_object(**({'New': 1} if b else {}))", f"put_object has no New in botocore {FLOOR}"),
         ("s3.get_paginator('list_objects_v2').paginate(New=1)", f"list_objects_v2 has no New in botocore {FLOOR}"),
     ],
 )  # fmt: skip
