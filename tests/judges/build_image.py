@@ -70,11 +70,10 @@ def names_of(keyword: ast.keyword, tree: ast.Module) -> list[str]:
         return keys_of(keyword.value)
     name, found = keyword.value.id, list[str]()
     for node in ast.walk(tree):
-        targets = (
-            node.targets if isinstance(node, ast.Assign) else [node.target] if isinstance(node, ast.AnnAssign) else []
-        )
-        for target in targets:
-            if isinstance(target, ast.Name) and target.id == name and node.value is not None:
+        if not isinstance(node, ast.Assign | ast.AnnAssign) or node.value is None:
+            continue
+        for target in node.targets if isinstance(node, ast.Assign) else [node.target]:
+            if isinstance(target, ast.Name) and target.id == name:
                 found += keys_of(node.value)
             elif isinstance(target, ast.Subscript) and ast.unparse(target.value) == name:
                 found += [str(target.slice.value)] if isinstance(target.slice, ast.Constant) else []
