@@ -14,6 +14,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from definition import ECR_IMAGE, IMAGE_ACCOUNTS, IMAGES
+from hyperparameters import of_goal, of_xgboost
 from project import FILE, Project
 from steps.common import Table, UserError, is_number, read_table
 from steps.metrics import NAMES
@@ -24,6 +25,7 @@ SHOWN = 3  # findings of a kind
 OBJECTIVES = {"multiclass": ("multi:",), "binary": ("binary:",), "regression": ("reg:", "count:", "survival:", "rank:")}
 CONTAINER_PYTHON = (3, 9)  # the oldest Python of SageMaker's images
 VARIABLE, MOST_VARIABLES, LONGEST_VALUE = re.compile("[a-zA-Z_][a-zA-Z0-9_]*"), 100, 1024
+LONGEST_HYPERPARAMETER = 2500  # API Reference, CreateTrainingJob, HyperParameters
 SET_HERE = {"sklearn": ("SAGEMAKER_PROGRAM", "SAGEMAKER_SUBMIT_DIRECTORY")}
 NEEDED = ("preprocess.py", "train.py", "evaluate.py", "inference.py", "common.py")
 INSTANCES = {"training_instance": "training", "processing_instance": "processing"}
@@ -31,13 +33,14 @@ INSTANCES = {"training_instance": "training", "processing_instance": "processing
 
 def check(project: Project, region: str, instances: Mapping[str, list[str]]) -> Table:
     """The data; UserError with every finding. instances: the types that a job of each kind may have"""
+    steps = list(of_steps(project.root / "steps"))
     found = [
         *in_place(project, region, instances),
         *of_image(project, region),
         *of_environment(project),
         *of_metrics(project),
         *of_hyperparameters(project),
-        *of_steps(project.root / "steps"),
+        *(steps or of_estimator(project)),
     ]
     table = read_table(project.file, project.header)
     columns = list(of_columns(project, table))
@@ -116,9 +119,11 @@ def of_metrics(project: Project) -> Iterator[str]:
         names = [name for name in given.replace(" ", "").split(",") if name]
         known = {f"{channel}:{name}" for channel in ("train", "validation") for name in names}
         where = f"the training measures {', '.join(sorted(known)) or 'nothing'}: see hyperparameters, eval_metric"
-    for name in project.metrics:
+    for name, metric in project.metrics.items():
         if name not in known:
             yield f"{setting(project, 'metrics')}: {name} is not measured; {where}"
+        else:
+            yield from (f"{setting(project, 'metrics')}: {finding}" for finding in of_goal(name, metric))
 
 
 def of_expressions(project: Project) -> Iterator[str]:
@@ -139,8 +144,8 @@ def of_hyperparameters(project: Project) -> Iterator[str]:
     for name, value in given.items():
         if isinstance(value, bool) or not isinstance(value, (str, int, float)):
             yield f"{where}: {name} is {value!r}: write a text or a number"
-    if project.framework == "sklearn":
-        yield from of_estimator(project, where)
+        elif len(str(value)) > LONGEST_HYPERPARAMETER or "\n" in str(value):
+            yield f"{where}: {name} is too long: write one line of at most {LONGEST_HYPERPARAMETER} characters"
     if project.framework != "xgboost":
         return
     objective, wanted = str(given.get("objective", "reg:squarederror")), OBJECTIVES[project.task]
@@ -151,18 +156,29 @@ def of_hyperparameters(project: Project) -> Iterator[str]:
     if ("num_class" in given) != objective.startswith("multi:"):
         cure = "leave it out" if "num_class" in given else "add it"
         yield f"{where}: num_class belongs to the objectives multi:… and to no other: {cure}"
+    yield from (f"{where}: {finding}" for finding in of_xgboost(given))
 
 
-def of_estimator(project: Project, where: str) -> Iterator[str]:
-    if importlib.util.find_spec("sklearn") is None:
+def of_estimator(project: Project) -> Iterator[str]:
+    if project.framework != "sklearn" or importlib.util.find_spec("sklearn") is None:
         return  # start.py does not need it: Studio has it, a build may not
-    from steps.train import ESTIMATORS  # scikit-learn is heavy
+    try:
+        from steps.train import ESTIMATORS  # scikit-learn is heavy
 
-    estimator = ESTIMATORS[project.task]
-    known = inspect.signature(estimator).parameters
-    for name in project.hyperparameters:
-        if name not in known:
-            yield f"{where}: {estimator.__name__} of steps/train.py has no {name}: it has {', '.join(known)}"
+        estimator = ESTIMATORS[project.task]
+    except Exception as error:  # the team's own code
+        yield f"steps/train.py, ESTIMATORS: {type(error).__name__}: {error}: correct it, or install what it imports"
+        return
+    where, known = setting(project, "hyperparameters"), inspect.signature(estimator).parameters
+    unknown = [name for name in project.hyperparameters if name not in known]
+    for name in unknown:
+        yield f"{where}: {estimator.__name__} of steps/train.py has no {name}: it has {', '.join(known)}"
+    if unknown:
+        return
+    try:  # as `fit` begins ("Developing scikit-learn estimators"); another library's estimator may lack it
+        getattr(estimator(**project.hyperparameters), "_validate_params", int)()
+    except (TypeError, ValueError) as error:
+        yield f"{where}: {error}"
 
 
 def of_steps(folder: Path) -> Iterator[str]:

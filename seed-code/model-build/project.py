@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import math
+import re
 import tomllib
+import unicodedata
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from pathlib import Path
@@ -15,6 +18,8 @@ FILE = "project.toml"
 FRAMEWORKS, PIPELINES = ("xgboost", "sklearn", "container"), ("short", "full")
 TASKS, UNLABELLED = ("multiclass", "binary", "regression"), ("drop", "refuse")
 GOALS = ("maximize", "minimize")
+LONGEST_DESCRIPTION = 1024  # API Reference, CreateModelPackage, ModelPackageDescription
+NAME = re.compile(r"[A-Za-z0-9 _.:/=+@-]{1,63}")  # of a model, as golden payloads name it, and of a metric
 
 
 @dataclass(frozen=True)
@@ -101,12 +106,23 @@ def read(root: Path = ROOT, model: str = "") -> Project:
     if name not in models:
         raise UserError(f"{FILE}: model is {name!r}, and there is no table [{name}]: name one of {', '.join(models)}")
     table = whole[name]
-    if problems := problems_of(table):
+    if problems := name_problems(str(name), "the name of the table is") + problems_of(table):
         raise UserError("\n".join(f"{FILE}, [{name}]: {problem}" for problem in problems))
     values: dict[str, Any] = {key: tuple(value) if key in LISTS else value for key, value in table.items()}
     found = Project(name=str(name), root=root, **values)
     names = read_table(root / found.data, found.header).names
     return Project(**{**vars(found), "names": tuple(names)})
+
+
+def is_control(sign: str) -> bool:
+    return unicodedata.category(sign).startswith("C")
+
+
+def name_problems(name: str, what: str) -> list[str]:
+    """A version carries it as metadata (API Reference, CreateModelPackage, CustomerMetadataProperties)."""
+    if NAME.fullmatch(name):
+        return []
+    return [f"{what} {name!r}: write at most 63 letters of English, digits, spaces and _ . : / = + - @"]
 
 
 def problems_of(table: Mapping[str, Any]) -> list[str]:
@@ -124,6 +140,9 @@ def problems_of(table: Mapping[str, Any]) -> list[str]:
             problems.append(f"{key} is {value!r}: write a table")
         elif key in TEXTS and not (isinstance(value, str) and value):
             problems.append(f"{key} is {value!r}: write a text")
+    description = str(table.get("description", ""))
+    if len(description) > LONGEST_DESCRIPTION or any(map(is_control, description)):
+        problems.append(f"description is not one line of at most {LONGEST_DESCRIPTION} characters: shorten it")
     label = table.get("label", "")
     if "label" in table and (isinstance(label, bool) or not isinstance(label, (str, int)) or label in {"", 0}):
         problems.append(
@@ -131,7 +150,7 @@ def problems_of(table: Mapping[str, Any]) -> list[str]:
         )
     metrics = table.get("metrics", {})
     for metric, wanted in metrics.items() if isinstance(metrics, dict) else ():
-        problems += metric_problems(metric, wanted)
+        problems += metric_problems(metric, wanted) + name_problems(metric, "metrics: the name")
     return problems
 
 
@@ -139,7 +158,7 @@ def metric_problems(metric: str, wanted: Any) -> list[str]:
     if not isinstance(wanted, dict) or wanted.get("goal") not in GOALS or set(wanted) - {"goal", "bound", "regex"}:
         return [f'metrics: {metric} is {wanted!r}: write {{ goal = "maximize", bound = 0.8 }} or "minimize"']
     bound = wanted.get("bound", 0)
-    if isinstance(bound, bool) or not isinstance(bound, (int, float)):
+    if isinstance(bound, bool) or not isinstance(bound, (int, float)) or not math.isfinite(bound):
         return [f"metrics: the bound of {metric} is {bound!r}: write a number"]
     if not isinstance(wanted.get("regex", ""), str):
         return [f"metrics: the regex of {metric} is {wanted['regex']!r}: write a text"]

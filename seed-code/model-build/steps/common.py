@@ -9,6 +9,7 @@ from __future__ import annotations
 import argparse
 import csv
 import json
+import math
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -134,11 +135,11 @@ def number(text: str) -> float:
 
 
 def is_number(text: str) -> bool:
+    """Whether a container reads it as a number: neither 1_000, as Python writes it, nor infinity."""
     try:
-        float(text)
+        return "_" not in text and math.isfinite(float(text))
     except ValueError:
         return False
-    return True
 
 
 # -- where it runs -----------------------------------------------------------------------------

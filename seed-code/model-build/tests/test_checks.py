@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import shutil
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,7 @@ import checks
 import project
 import pytest
 import start
+import steps
 from botocore.exceptions import ClientError
 from steps.common import UserError
 
@@ -128,6 +130,26 @@ def test_the_examples_are_right(name: str) -> None:
         ),
         ('label = "kind"', 'label = "kind"\nserving_instances = ["m5"]', r"no endpoint runs on m5", r"ml.m5.large"),
         ('label = "kind"', 'label = "kind"\ncategories = ["colour"]', r"takes numbers alone", r"take sklearn"),
+        ("num_round = 5", "num_round = 5\nmax_dept = 2", r"\] hyperparameters: .* has no max_dept", r"max_depth"),
+        ("num_round = 5", "num_round = 0", r"\] hyperparameters: num_round is 0", r"write a whole number, 1 or more"),
+        ("num_round = 5", "num_round = 5\neta = 20", r"eta is 20", r"write a number, 0 to 1$"),
+        ("num_round = 5", "num_round = 5\nsubsample = 0", r"subsample is 0", r"write a number, 0 to 1, not 0$"),
+        ("num_round = 5", "num_round = 5\nalpha = 'much'", r"alpha is 'much'", r"write a number, 0 or more"),
+        ("multi:softmax", "multi:softmx", r"objective is 'multi:softmx'", r"write one of .*multi:softmax"),
+        ('"merror"', '"merror,mlogless"', r"eval_metric: XGBoost measures no mlogless", r"it measures .*mlogloss"),
+        ('"merror"', '"merror, mlogloss"', r"eval_metric is 'merror, mlogloss'", r"write commas without spaces"),
+        ('"merror"', '"merror,auc"', r"eval_metric: auc belongs to the objectives binary", r"take another one"),
+        (
+            '"minimize"',
+            '"maximize"',
+            r"\] metrics: validation:merror: less of it is better",
+            r'write goal = "minimize"',
+        ),
+        ("bound = 0.5", "bound = 15", r"validation:merror is 0 to 1: the bound 15 says nothing", r"correct it"),
+        ("bound = 0.5", "bound = nan", r"the bound of validation:merror is nan", r"write a number"),
+        ('"Mine"', '"""Mine\n"""', r"description is not one line", r"of at most 1024 characters: shorten it"),
+        ('"Mine"', f'"{"x" * 1025}"', r"description is not one line", r"of at most 1024 characters: shorten it"),
+        ('"validation:merror"', '"merror (%)"', r"metrics: the name 'merror \(%\)'", r"write at most 63 letters"),
         ('label = "kind"', 'label = "kind"\nignore = ["weight"]', r"no column weight", r"It has kind, size, colour"),
     ],
 )
@@ -143,6 +165,8 @@ def test_mistakes_in_project_toml_are_refused(repository: Path, old: str, new: s
     [
         ("1,2.5,2\n", "1,2.5\n", r"mine.csv, row 3 has 2 columns", r"nothing between two commas"),
         ("1,2.5,2\n", "1,tall,2\n", r"mine.csv, row 3: size is 'tall'", r"name the column in categories or ignore"),
+        ("1,2.5,2\n", "1,inf,2\n", r"mine.csv, row 3: size is 'inf', no number", r"correct it"),
+        ("1,2.5,2\n", "1,2_5,2\n", r"mine.csv, row 3: size is '2_5', no number", r"correct it"),
         ("1,2.5,2\n", ",2.5,2\n", r"mine.csv, row 3: the label is missing", r"fill it in"),
         ("1,2.5,2\n", "7,2.5,2\n", r"mine.csv has 7", r"number the classes from 0"),
         ("1,2.5,2\n", "one,2.5,2\n", r"row 3: the label is 'one'", r"no number"),
@@ -164,6 +188,9 @@ def test_mistakes_in_the_data_are_refused(repository: Path, old: str, new: str, 
     ("old", "new", "said"),
     [
         ("n_estimators", "n_trees", "RandomForestClassifier of steps/train.py has no n_trees: it has n_estimators"),
+        ("n_estimators = 5", "n_estimators = 0", "hyperparameters: The 'n_estimators' parameter of RandomForestClass"),
+        ('"maximize"', '"minimize"', 'metrics: accuracy: less of it is worse: write goal = "maximize"'),
+        ("bound = 0.5", "bound = 80", "metrics: accuracy is 0 to 1: the bound 80 says nothing: correct it"),
         ("accuracy", "merror", "merror is not measured; the evaluation of a binary model measures accuracy, precision"),
         ('positive = "1"', 'positive = "yes"', "positive is 'yes': name one of 0, 1"),
         ('task = "binary"', 'task = "binary"\npipeline = "short"', 'sklearn takes "full"'),
@@ -188,6 +215,7 @@ def test_mistakes_of_a_model_of_ones_own_are_refused(repository: Path, old: str,
         ('LEVEL = "1"', '"NO-NAME" = "1"', "'NO-NAME' is no name of a variable"),
         ('LEVEL = "1"', "LEVEL = 1", "LEVEL is '1': write a text of at most 1024 characters"),
         ('framework = "container"', 'framework = "xgboost"', 'leave it out, or write framework = "container"'),
+        ("depth = 3", f'depth = "{"x" * 2501}"', "depth is too long: write one line of at most 2500 characters"),
         ("depth = 3", "depth = [3]", "depth is [3]: write a text or a number"),
     ],
 )
@@ -228,6 +256,29 @@ def test_steps_that_the_containers_cannot_run_are_refused(repository: Path) -> N
     said = refused(repository)
     assert "steps/inference.py is missing" in said
     assert re.search(r"steps/train.py, line [0-9]+: .* The containers run Python 3\.9 or newer", said)
+
+
+@pytest.mark.parametrize(
+    ("code", "said"),
+    [
+        (
+            "import absent_library",
+            "steps/train.py, ESTIMATORS: ModuleNotFoundError: No module named 'absent_library': corr",
+        ),
+        ("ESTIMATORS = {}", "steps/train.py, ESTIMATORS: KeyError: 'binary': correct it, or install what it imports"),
+        ("def", "steps/train.py, line 1: invalid syntax. The containers run Python 3.9 or newer"),
+    ],
+)
+def test_an_own_train_that_cannot_be_imported_is_refused(
+    repository: Path, monkeypatch: pytest.MonkeyPatch, code: str, said: str
+) -> None:
+    (repository / "project.toml").write_text(LEARNT, encoding="utf-8")
+    (repository / "steps/train.py").write_text(code, encoding="utf-8")
+    monkeypatch.delitem(sys.modules, "steps.train", raising=False)
+    monkeypatch.setattr(steps, "__path__", [str(repository / "steps")])
+    monkeypatch.delattr(steps, "train", raising=False)
+    assert said in refused(repository)
+    sys.modules.pop("steps.train", None)
 
 
 def test_a_region_without_the_image_and_every_other_finding_are_said_at_once(repository: Path) -> None:
