@@ -120,6 +120,56 @@ CORRECTIONS = (
         "leaves out what does not fit on the first page",
         "IAM API Reference, ListEntitiesForPolicy",
     ),
+    Correction(
+        "linked-role", "iam", "names SageMaker's scaling role otherwise", "IAM API Reference, CreateServiceLinkedRole"
+    ),
+    Correction("user-of-a-role", "iam", "makes up a user for a role", "IAM API Reference, GetUser"),
+    Correction(
+        "boundary", "iam", "takes a boundary that does not exist", "IAM API Reference, PutRolePermissionsBoundary"
+    ),
+    Correction("alias-pattern", "iam", "takes an alias of any characters", "IAM API Reference, CreateAccountAlias"),
+    Correction(
+        "key-deletion", "kms", "answers the key's id, without its state", "KMS API Reference, ScheduleKeyDeletion"
+    ),
+    Correction("key-rotation", "kms", "leaves out key and period", "KMS API Reference, GetKeyRotationStatus"),
+    Correction("wrong-key", "kms", "answers AccessDeniedException", "KMS API Reference, Decrypt"),
+    Correction("secret-name", "secretsmanager", "takes any name", "Secrets Manager API Reference, CreateSecret"),
+    Correction(
+        "secret-values", "secretsmanager", "takes text and bytes", "Secrets Manager API Reference, CreateSecret"
+    ),
+    Correction(
+        "rotation", "secretsmanager", "rotates without a function", "Secrets Manager API Reference, RotateSecret"
+    ),
+    Correction(
+        "secret-versions",
+        "secretsmanager",
+        "gives a name as ARN",
+        "Secrets Manager API Reference, ListSecretVersionIds",
+    ),
+    Correction("json-status", "secretsmanager", "answers 404", "Secrets Manager API Reference, GetSecretValue"),
+    Correction("empty-text", "sqs", "sends an empty message", "SQS API Reference, SendMessage"),
+    Correction("structure", "sns", "publishes what is no JSON, as JSON", "SNS API Reference, Publish"),
+    Correction("upload-of-parts", "s3", "breaks at an upload that does not exist", "S3 API Reference, UploadPart"),
+    Correction("tag-twice", "s3", "takes a key twice", "S3 API Reference, PutObjectTagging"),
+    Correction("early-transition", "s3", "takes a day", "S3 User Guide, Lifecycle transition constraints"),
+    Correction(
+        "parent-of-a-unit",
+        "organizations",
+        "makes a unit in a parent that does not exist",
+        "AWS Organizations API Reference, CreateOrganizationalUnit",
+    ),
+    Correction(
+        "created-accounts",
+        "organizations",
+        "lists the management account as created",
+        "AWS Organizations API Reference, ListCreateAccountStatus",
+    ),
+    Correction(
+        "delegated-member",
+        "organizations",
+        "removes a delegated administrator",
+        "AWS Organizations API Reference, RemoveAccountFromOrganization",
+    ),
     Correction("policy-in-use", "iam", "deletes a policy that is attached", "IAM API Reference, DeletePolicy"),
     Correction("policy-of-versions", "iam", "deletes a policy with its versions", "IAM API Reference, DeletePolicy"),
     Correction("group-in-use", "iam", "deletes a group with its users", "IAM API Reference, DeleteGroup"),

@@ -7,6 +7,7 @@ moto is pinned exactly: tests/localaws/test_moto_bridge.py has one test per priv
 from __future__ import annotations
 
 import copy
+import html
 import importlib
 import io
 import json
@@ -258,6 +259,7 @@ def at_the_root(method: str, host: str, headers: dict[str, str], body: bytes) ->
 
 environ_key = cache(environ_key_for_header)
 # What an AWS client writes in front of a service's message; some of moto's messages begin with it themselves.
+INDENTED = re.compile(rb"\s{2,}")  # how some of moto's messages go on, which are written over several lines
 OF_CLIENTS = re.compile(rb"(?:\w+: )?An error occurred \(\w+\)\s+when calling\s+the \w+ operation(?::\s*)?")
 
 
@@ -299,5 +301,16 @@ def answer(call: Call) -> tuple[int, dict[str, str], bytes]:
     status, out_headers, body = result if len(result) == 3 else (200, {}, result)
     if isinstance(body, str):
         body = body.encode()
-    body = OF_CLIENTS.sub(b"", body) if status >= 400 else body
+    status, body = error_of(call, int(status), body) if int(status) >= 400 else (status, body)
     return int(status), {str(k): str(v) for k, v in out_headers.items()}, body
+
+
+def error_of(call: Call, status: int, body: bytes) -> tuple[int, bytes]:
+    """An error as AWS sends it: in one line, and over JSON as text, with the status 400 where the client is at fault.
+
+    The "Errors" of the API References of KMS, Secrets Manager, SQS, DynamoDB; moto sends some with 403 and 404.
+    """
+    body = INDENTED.sub(b" ", OF_CLIENTS.sub(b"", body))
+    if get_service_model(call.service).metadata["protocol"] != "json":
+        return status, body
+    return 400 if status < 500 else status, html.unescape(body.decode()).encode()

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Iterator
 from typing import Any
 
@@ -25,12 +24,12 @@ from localaws.services.kms import service as kms
 from localaws.services.sns import delivery
 from localaws.services.sqs import service as sqs
 from scripts.rehearsal.embedded import embedded_aws
-from tests.support import corrections_operation, corrections_storage
+from tests.support import corrections_answers, corrections_operation, corrections_storage
 from tests.support.authorization import allow, session
 from tests.support.corrections_world import PROBES, A, B, World, refusal
 from tests.support.waiting import until
 
-assert corrections_operation, corrections_storage  # they fill PROBES
+assert corrections_answers and corrections_operation and corrections_storage  # they fill PROBES
 
 
 @pytest.fixture(scope="module")
@@ -47,6 +46,7 @@ def moto_alone(monkeypatch: pytest.MonkeyPatch) -> None:
         assert service is not None
         monkeypatch.setattr(service, "moto", EVERY)
         monkeypatch.setattr(service, "owner", None)
+        monkeypatch.setattr(service, "invalid", "")
         for parts in ("handlers", "checks", "consequences"):
             monkeypatch.setattr(service, parts, {})
     monkeypatch.setattr(pages, "check", lambda call: None)
@@ -55,7 +55,7 @@ def moto_alone(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delattr(kms.Keys, "__missing__")
     monkeypatch.setattr(Subscription, "publish", delivery._publish)
     monkeypatch.setattr(Queue, "attributes", property(sqs._attributes))
-    monkeypatch.setattr(moto_bridge, "OF_CLIENTS", re.compile(b"(?!)"))
+    monkeypatch.setattr(moto_bridge, "error_of", lambda call, status, body: (status, body))
     for kind, init in ids.OF_MOTO.items():
         monkeypatch.setattr(kind, "__init__", init)
 

@@ -10,7 +10,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from awslang.errors import AwsError
-from localaws import moto_bridge, shapes
+from localaws import moto_bridge
 from localaws.calls import Call
 from localaws.services.iam.service import iam
 
@@ -22,19 +22,13 @@ def plain(text: str) -> int:
     return len(re.sub(r"\s", "", text))
 
 
-def iam_names(call: Call) -> None:
-    shapes.check(call, "ValidationError")
-
-
 def managed_policy(call: Call) -> None:
-    iam_names(call)
     if plain(call.params["PolicyDocument"]) > MANAGED_POLICY:
         raise AwsError("LimitExceeded", f"Cannot exceed quota for PolicySize: {MANAGED_POLICY}", 409)
 
 
 @iam.before("PutRolePolicy")
 def inline_policy(call: Call) -> None:
-    iam_names(call)
     role = list(moto_bridge.backend("iam", call.account, "aws").roles.values())
     found = next((one for one in role if one.name == call.params["RoleName"]), None)
     others = {} if found is None else {k: v for k, v in found.policies.items() if k != call.params["PolicyName"]}
@@ -53,6 +47,14 @@ def attached_policy(call: Call) -> None:
     known = found.managed_policies if found is not None else {}
     if len(known) >= MANAGED_PER_ROLE and call.params["PolicyArn"] not in known:
         raise AwsError("LimitExceeded", f"Cannot exceed quota for PoliciesPerRole: {MANAGED_PER_ROLE}", 409)
+
+
+@iam.before("PutRolePermissionsBoundary", "PutUserPermissionsBoundary")
+def boundary(call: Call) -> None:
+    """A policy that exists (IAM API Reference, PutRolePermissionsBoundary: NoSuchEntity)."""
+    arn = call.params["PermissionsBoundary"]
+    if arn not in moto_bridge.backend("iam", call.account, "aws").managed_policies:
+        raise AwsError("NoSuchEntity", f"Policy {arn} does not exist or is not attachable.", 404)
 
 
 @iam.before("DeletePolicy")

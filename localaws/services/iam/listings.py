@@ -12,7 +12,7 @@ from typing import Any
 from awslang.errors import AwsError, NotSupported
 from localaws import moto_bridge
 from localaws.calls import Call
-from localaws.services.iam.checks import iam_names, managed_policy
+from localaws.services.iam.checks import managed_policy
 from localaws.services.iam.service import PAGE, iam
 
 ENTITIES = {  # the value of EntityFilter: the member of the answer, and what names an entity there
@@ -66,7 +66,6 @@ def names(of: Callable[[Any], dict[str, Any]], call: Call) -> list[str]:
 
 @iam.before("CreateRole")
 def new_role(call: Call) -> None:
-    iam_names(call)
     refuse_name("Role", call.params["RoleName"], names(lambda iam: iam.roles, call))
 
 

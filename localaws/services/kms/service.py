@@ -15,16 +15,16 @@ from localaws.calls import Call
 from localaws.cloud import arn
 from localaws.service import EVERY, Service
 from localaws.services.kms import managed
-from localaws.services.kms.state import ACROSS_ACCOUNTS, find_key, key_arn, key_of, usable_key
+from localaws.services.kms.state import ACROSS_ACCOUNTS, find_key, key_arn, key_of, key_of_ciphertext, usable_key
 
 kms = Service("kms", moto=EVERY, invalid="ValidationException")
 
 USE = (
-    "CreateGrant", "Decrypt", "DeriveSharedSecret", "DisableKeyRotation", "EnableKeyRotation", "Encrypt",
+    "CreateGrant", "DeriveSharedSecret", "DisableKeyRotation", "Encrypt",
     "GenerateDataKey", "GenerateDataKeyPair", "GenerateDataKeyPairWithoutPlaintext", "GenerateDataKeyWithoutPlaintext",
     "GenerateMac", "GetPublicKey", "RotateKeyOnDemand", "Sign", "Verify", "VerifyMac",
 )  # fmt: skip
-CHANGES = ("DisableKey", "EnableKey", "GetKeyRotationStatus", "TagResource", "UntagResource", "UpdateAlias",
+CHANGES = ("DisableKey", "EnableKey", "TagResource", "UntagResource", "UpdateAlias",
            "UpdateKeyDescription")  # fmt: skip
 _metadata, _new_state = Key.to_dict, KmsBackend.__init__
 
@@ -73,18 +73,26 @@ def key_alias(call: Call) -> None:
     not_pending(call)
 
 
-@kms.before("ScheduleKeyDeletion")
-def key_deletion(call: Call) -> None:
-    if not 7 <= call.params.get("PendingWindowInDays", 30) <= 30:
-        raise AwsError("ValidationException", "PendingWindowInDays must be from 7 to 30")
-    not_pending(call)
-
-
 @kms.before(*USE)
 def in_use(call: Call) -> None:
-    """Only an enabled key is used."""
+    """Only an enabled key is used, and it decrypts what it encrypted (API Reference, Decrypt: IncorrectKeyException)."""
     if find_key(key := key_of(call)) is not None:  # moto refuses one that does not exist
         usable_key(key, "")
+    if call.operation == "Decrypt" and call.params.get("KeyId"):
+        wrote = find_key(key_of_ciphertext(call.params["CiphertextBlob"], call.account, call.region))
+        if wrote is not None and wrote.arn != key:
+            message = "The key ID in the request does not identify a CMK that can perform this operation."
+            raise AwsError("IncorrectKeyException", message)
+
+
+@kms.before("Decrypt")
+def decrypted(call: Call) -> None:
+    """By the key that encrypted it (API Reference, Decrypt: IncorrectKeyException)."""
+    in_use(call)
+    wrote = key_of_ciphertext(call.params.get("CiphertextBlob", b""), call.account, call.region)
+    if call.params.get("KeyId") and find_key(wrote) is not None and wrote != key_of(call):
+        message = "The key ID in the request does not identify a CMK that can perform this operation."
+        raise AwsError("IncorrectKeyException", message)
 
 
 @kms.before(*CHANGES)
@@ -93,13 +101,6 @@ def not_pending(call: Call) -> None:
     found = find_key(key := key_of(call))
     if found is not None and found.key_state == "PendingDeletion":
         raise AwsError("KMSInvalidStateException", f"{key} is pending deletion.")
-
-
-@kms.before("CancelKeyDeletion")
-def pending(call: Call) -> None:
-    found = find_key(key := key_of(call))
-    if found is not None and found.key_state != "PendingDeletion":
-        raise AwsError("KMSInvalidStateException", f"{key} is not pending deletion.")
 
 
 @kms.before("GenerateRandom", "RetireGrant")

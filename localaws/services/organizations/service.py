@@ -249,6 +249,8 @@ def create_organization(call: Call) -> dict[str, Any]:
 def create_organizational_unit(call: Call) -> dict[str, Any]:
     management = management_for(call, writes=True)
     parent, name = call.params["ParentId"], call.params["Name"]
+    if not any(unit.id == parent for unit in organization(management).ou):  # the root is the first of them
+        raise AwsError("ParentNotFoundException", "You specified parent that doesn't exist.")
     if any(getattr(unit, "parent_id", "") == parent and unit.name == name for unit in organization(management).ou):
         raise AwsError(
             "DuplicateOrganizationalUnitException", "An OU with the same name already exists within the parent."
@@ -278,6 +280,10 @@ def move_account(call: Call) -> dict[str, Any]:
             raise AwsError("DuplicateAccountException", "The account is already in the specified destination parent.")
         if account.parent_id != call.params["SourceParentId"]:
             raise AwsError("SourceParentNotFoundException", "The account is not in the specified source parent.")
+    if call.operation == "RemoveAccountFromOrganization" and is_delegated(management, account_id):
+        reason = "CANNOT_REMOVE_DELEGATED_ADMINISTRATOR_FROM_ORG"  # API Reference, RemoveAccountFromOrganization
+        message = "The account is a delegated administrator: deregister it first."
+        raise AwsError("ConstraintViolationException", message, Reason=reason)
     with announced_move(call.cloud, management, account_id):
         return through_moto(call, management)
 
@@ -303,7 +309,8 @@ def describe_create_account_status(call: Call) -> dict[str, Any]:
 @organizations.operation("ListCreateAccountStatus")
 def list_create_account_status(call: Call) -> dict[str, Any]:
     management = management_for(call, writes=False)
-    made = [account.create_account_status["CreateAccountStatus"] for account in organization(management).accounts]
+    accounts = [account for account in organization(management).accounts if account.id != management]
+    made = [account.create_account_status["CreateAccountStatus"] for account in accounts]
     asked = call.params.get("States") or ["IN_PROGRESS", "SUCCEEDED", "FAILED"]
     shown = [with_dates(status) for status in made if status["State"] in asked]
     shown += failed_creations(call, management).values() if "FAILED" in asked else []

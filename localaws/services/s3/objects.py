@@ -5,13 +5,16 @@ KMS Developer Guide, "Key states of AWS KMS keys"; S3 API Reference, PutObject, 
 
 from __future__ import annotations
 
+from awslang.errors import AwsError
 from localaws.calls import Call
 from localaws.services.kms.state import key_arn, usable_key
 from localaws.services.s3.access import copy_source
 from localaws.services.s3.buckets import check_acl
 from localaws.services.s3.checksums import whole
 from localaws.services.s3.service import s3, written_object
-from localaws.services.s3.state import bucket_owner, object_state
+from localaws.services.s3.state import bucket_owner, bucket_state, object_state
+
+MOST_PARTS = 10_000
 
 
 @s3.before("PutObject")
@@ -28,7 +31,27 @@ def started(call: Call) -> None:
 
 @s3.before("UploadPart")
 def upload_part(call: Call) -> None:
+    """Of an upload that goes on, with a number (S3 API Reference, UploadPart; User Guide, "Multipart upload limits")."""
+    part_of_upload(call)
     whole(call)
+
+
+def part_of_upload(call: Call) -> None:
+    bucket = bucket_state(call.params["Bucket"])
+    if bucket is not None and call.params["UploadId"] not in bucket.multiparts:
+        message = "The specified upload does not exist. The upload ID may be invalid, or the upload may have been "
+        raise AwsError("NoSuchUpload", f"{message}aborted or completed.", 404, UploadId=call.params["UploadId"])
+    if not 1 <= int(call.params["PartNumber"]) <= MOST_PARTS:
+        message = f"Part number must be an integer between 1 and {MOST_PARTS}, inclusive"
+        raise AwsError("InvalidArgument", message, ArgumentName="partNumber")
+
+
+@s3.before("PutObjectTagging", "PutBucketTagging")
+def distinct_tags(call: Call) -> None:
+    """A key has one value (S3 API Reference, PutObjectTagging, PutBucketTagging: InvalidTag)."""
+    keys = [tag["Key"] for tag in call.params["Tagging"]["TagSet"]]
+    if len(set(keys)) < len(keys):
+        raise AwsError("InvalidTag", "Cannot provide multiple Tags with the same key")
 
 
 @s3.before("CopyObject")
@@ -39,6 +62,7 @@ def copy_object(call: Call) -> None:
 
 @s3.before("UploadPartCopy")
 def copy_part(call: Call) -> None:
+    part_of_upload(call)
     readable(call, *copy_source(call.params))
 
 

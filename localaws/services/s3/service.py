@@ -122,6 +122,7 @@ def bucket_encryption(call: Call) -> None:
 
 LIFECYCLE_ACTIONS = ("Expiration", "Transitions", "NoncurrentVersionExpiration", "NoncurrentVersionTransitions",
                      "AbortIncompleteMultipartUpload")  # fmt: skip
+INFREQUENT = 30  # days before an object may go there (S3 User Guide, "Lifecycle transition constraints")
 
 
 @s3.before("PutBucketLifecycleConfiguration")
@@ -132,6 +133,10 @@ def bucket_lifecycle(call: Call) -> None:
             raise AwsError("InvalidRequest", "At least one action needs to be specified in a rule")
         if rule.get("Expiration", {}).get("Days", 1) <= 0:
             raise AwsError("InvalidArgument", "'Days' for Expiration action must be a positive integer")
+        for move in rule.get("Transitions", []):
+            if move.get("Days", INFREQUENT) < INFREQUENT and move["StorageClass"] in ("STANDARD_IA", "ONEZONE_IA"):
+                what = f"must be greater than or equal to {INFREQUENT} for storageClass '{move['StorageClass']}'"
+                raise AwsError("InvalidArgument", f"'Days' in Transition action {what}")
 
 
 @s3.before("PutBucketNotificationConfiguration")

@@ -5,6 +5,9 @@ Secrets Manager User Guide, "Access AWS Secrets Manager secrets from a different
 
 from __future__ import annotations
 
+import re
+from typing import Any
+
 from awslang.errors import AwsError
 from localaws import moto_bridge
 from localaws.calls import Call
@@ -21,9 +24,53 @@ def owner(call: Call) -> str:
 secretsmanager.owner = owner
 
 
+NAME = re.compile(r"[A-Za-z0-9/_+=.@-]+")
+
+
+def secret_of(call: Call) -> Any:
+    """moto's secret that a request names, or None."""
+    known = moto_bridge.backend("secretsmanager", owner(call), call.region).secrets
+    return known[call.params["SecretId"]] if call.params["SecretId"] in known else None
+
+
+@secretsmanager.before("PutSecretValue", "UpdateSecret")
+def one_value(call: Call) -> None:
+    """A secret is a text or bytes (API Reference, CreateSecret: "but not both")."""
+    if {"SecretString", "SecretBinary"} <= call.params.keys():
+        message = "You can't specify both a binary secret value and a string secret value in the same secret."
+        raise AwsError("InvalidParameterException", message)
+
+
+@secretsmanager.before("RotateSecret")
+def rotated(call: Call) -> None:
+    """By a function that the request or the secret names (API Reference, RotateSecret: InvalidRequestException)."""
+    found = secret_of(call)
+    if found is not None and not (call.params.get("RotationLambdaARN") or found.rotation_lambda_arn):
+        raise AwsError("InvalidRequestException", "No Lambda rotation function ARN is associated with this secret.")
+
+
+@secretsmanager.operation("ListSecretVersionIds")
+def list_secret_version_ids(call: Call) -> dict[str, Any]:
+    """moto gives the name as the ARN (API Reference, ListSecretVersionIds)."""
+    found = secret_of(call)
+    if found is None:
+        raise AwsError("ResourceNotFoundException", "Secrets Manager can't find the specified secret.")
+    old = call.params.get("IncludeDeprecated", False)
+    versions = [
+        {"VersionId": id, "VersionStages": one["version_stages"], "CreatedDate": one["createdate"]}
+        for id, one in found.versions.items()
+        if one["version_stages"] or old
+    ]
+    return {"ARN": found.arn, "Name": found.name, "Versions": versions}
+
+
 @secretsmanager.before("CreateSecret")
 def not_scheduled(call: Call) -> None:
-    """A name is free again once its secret is gone (API Reference, CreateSecret: InvalidRequestException)."""
+    """A name of the allowed characters, which is free once its secret is gone (API Reference, CreateSecret)."""
+    one_value(call)
+    if not NAME.fullmatch(call.params["Name"]):
+        message = "Invalid name. A name contains alphanumeric characters, or any of the following: -/_+=.@"
+        raise AwsError("ValidationException", message)
     there = moto_bridge.backend("secretsmanager", call.account, call.region).secrets.get(call.params["Name"])
     if there is not None and there.is_deleted():
         message = "You can't create this secret because a secret with this name is already scheduled for deletion."

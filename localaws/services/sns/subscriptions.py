@@ -138,3 +138,19 @@ def published(call: Call) -> None:
     send(call.cloud)
     if call.params.get("Message") == "":
         raise AwsError("InvalidParameter", "Invalid parameter: Empty message")
+    arn = call.params.get("TopicArn")
+    if arn and arn not in state_of(call, arn).topics:
+        raise AwsError("NotFound", "Topic does not exist", 404)
+    if call.params.get("MessageStructure") == "json":
+        check_structure(call.params["Message"])
+
+
+def check_structure(message: str) -> None:
+    """A message for each protocol, and one for the others (API Reference, Publish: MessageStructure)."""
+    what = "Invalid parameter: Message Structure - "
+    try:
+        by_protocol = json.loads(message)
+    except ValueError as error:
+        raise AwsError("InvalidParameter", what + "JSON message body failed to parse") from error
+    if not isinstance(by_protocol, dict) or not isinstance(by_protocol.get("default"), str):
+        raise AwsError("InvalidParameter", what + "No default entry in JSON message body")

@@ -72,3 +72,10 @@ def queue_attributes(call: Call) -> None:
             least, most = RANGES[name]
             if not is_number(str(value)) or not least <= int(value) <= most:
                 raise AwsError("InvalidAttributeValue", f"Invalid value for the parameter {name}.")
+
+
+@sqs.before("SendMessage")
+def some_text(call: Call) -> None:
+    """A message has one character at least (API Reference, SendMessage)."""
+    if call.params.get("MessageBody") == "":
+        raise AwsError("MissingParameter", "The request must contain the parameter MessageBody.")
