@@ -74,6 +74,7 @@ class Evaluator:
         self.attributes = attributes
         self.resolve_dynamic = resolve_dynamic
         self.zones = zones or availability_zones
+        self.block = "Resources"  # of the template, which is being resolved
         self._conditions: dict[str, bool] = {}
         self._functions: dict[str, Callable[[Any], Any]] = {
             "Ref": self._ref,
@@ -144,11 +145,15 @@ class Evaluator:
 
     def outputs(self) -> list[Output]:
         """The outputs whose condition holds, in the template's order."""
-        return [
-            self._output(name, declared)
-            for name, declared in self.template.outputs.items()
-            if "Condition" not in declared or self.condition(declared["Condition"])
-        ]
+        self.block = "Outputs"
+        try:
+            return [
+                self._output(name, declared)
+                for name, declared in self.template.outputs.items()
+                if "Condition" not in declared or self.condition(declared["Condition"])
+            ]
+        finally:
+            self.block = "Resources"
 
     def imports(self) -> set[str]:
         """Names of the exports that the active resources and outputs import."""
@@ -215,7 +220,7 @@ class Evaluator:
             return self.parameters.values[name]
         if name not in self.template.resources or not self.is_active(name):
             raise TemplateError(
-                f"Template format error: Unresolved resource dependencies [{name}] in the Resources block of the "
+                f"Template format error: Unresolved resource dependencies [{name}] in the {self.block} block of the "
                 "template"
             )
         return self.attributes(name, attribute or "Ref")

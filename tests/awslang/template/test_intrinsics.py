@@ -120,7 +120,7 @@ def test_conditions_are_made_of_functions_and_conditions(name: str, holds: bool)
         ("!GetAtt Topic.Arn", "Template error: resource Topic does not support attribute type Arn in Fn::GetAtt"),
         ("!Sub '${Topic.Arn}'", "Template error: resource Topic does not support attribute type Arn in Fn::Sub"),
         ("!GetAtt Topic", "every Fn::GetAtt object requires two non-empty parameters"),
-        ("!Ref Queue", "Unresolved resource dependencies [Queue]"),
+        ("!Ref Queue", "Unresolved resource dependencies [Queue] in the Outputs block"),
         ("!Sub '${A B}'", "variable names in Fn::Sub syntax must contain only alphanumeric characters"),
         ("!Sub '${List}'", "variable List in Fn::Sub expression does not resolve to a string"),
         ("!Sub [a, b]", "One or more Fn::Sub intrinsic functions don't specify expected arguments"),
