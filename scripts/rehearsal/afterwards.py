@@ -55,7 +55,7 @@ def push(story: Playing) -> None:
     before = variants(story)
     pushed = OF_SERVERLESS if "ServerlessConfig" in before["staging"] else OF_INSTANCES
     now = value_at(before["staging"], pushed)
-    value = next(value for value in pushed.values if value != now)
+    value = story.only((one for one in pushed.values if one != now), f"{pushed.name} has one value: {now}")
     story.execution_id = deploying.started(story, lambda: commit_setting(story, pushed.name, value))
     story.require(bool(story.execution_id), f"the push to {deploy_repository(story)} started no pipeline")
     say(f"    {pushed.name} of staging is {value} in {STAGING_CONFIG}: the pipeline started ({story.execution_id})")

@@ -292,6 +292,7 @@ class Playing(ABC):
                     return str(latest["status"])
             return None
 
+        self.stage(name)  # StoryFailed at once for one that the pipeline does not have
         return str(self.until(f"stage {name}", ended))
 
     def tell(self, stage: dict[str, Any]) -> None:

@@ -21,7 +21,7 @@ import pytest
 
 from localaws.cloud import Cloud
 from pipeline.payloads import check_fits, read_golden
-from scripts.rehearsal import chapters, deploying, examples, images_file
+from scripts.rehearsal import afterwards, chapters, deploying, examples, images_file
 from scripts.rehearsal.embedded import embedded_aws
 from scripts.rehearsal.story import Story
 from scripts.rehearsal.teams.repositories import DEPLOY, SEED, TRAINING, Repositories, read
@@ -29,6 +29,7 @@ from tests.support import ROOT
 from tests.support.story_steps import follow, push, set_status
 
 PAGE = (ROOT / "docs/guides/bring-your-own-model.md").read_text(encoding="utf-8")
+C6I = "ml.c6i.large"
 BUILT_IN, SCRIPT, OWN = "A built-in algorithm", "Script mode", "A container of your own"
 
 
@@ -86,6 +87,8 @@ def own_container(cloud: Cloud, tmp_path_factory: pytest.TempPathFactory) -> Sto
     train = training(folder / "training", OWN)
     assert edited(train, TRAINING) == ["data/diabetes.csv", "project.toml"]
     assert edited(deploy, DEPLOY) == ["tests/golden-payloads.json"]
+    for stage in ("staging", "prod"):  # no chapter asserts the shipped settings
+        (deploy / f"{stage}-config.json").write_text(json.dumps({"Parameters": {"InstanceType": C6I}}))
     (folder / "container").mkdir()
     (folder / "container/main.py").write_text(blocks(OWN, "python")[0])
     (folder / "rehearsal-images.yaml").write_text(blocks(OWN, "yaml")[0])
@@ -111,6 +114,7 @@ def test_an_own_container_with_an_own_server_goes_from_its_data_to_production(ow
     asked = deploying.ask_endpoint(story, "prod", account, [payload])
     assert (asked["status"], asked["model_package_arn"]) == ("InService", story.model_package_arn)
     assert float(asked["predictions"][0]) == payload["expected"]
+    assert {variant["InstanceType"] for variant in afterwards.variants(story).values()} == {C6I}
 
 
 def test_the_policy_of_the_page_is_the_one_that_the_rehearsals_registry_has(own_container: Story) -> None:

@@ -32,7 +32,7 @@ from scripts.rehearsal.permissions import read_refusals
 from scripts.rehearsal.policies_file import write_policies
 from scripts.rehearsal.report.facts import gather
 from scripts.rehearsal.report.page import page
-from scripts.rehearsal.story import Story
+from scripts.rehearsal.story import Story, StoryFailed
 from scripts.rehearsal.titles import TITLES
 from tests.support import ROOT
 from tests.support.story_steps import follow, new_execution, push, served, set_status
@@ -55,6 +55,14 @@ def story(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Story]:
 
 def failed_action(story: Story) -> dict[str, Any]:
     return next(action for action in story.actions() if action["status"] == "Failed")
+
+
+def test_a_stage_that_the_pipeline_does_not_have_is_named(story: Story, monkeypatch: pytest.MonkeyPatch) -> None:
+    state = story.pipeline_state()
+    state["stageStates"] = [stage for stage in state["stageStates"] if stage["stageName"] != "DeployStaging"]
+    monkeypatch.setattr(story, "pipeline_state", lambda: state)
+    with pytest.raises(StoryFailed, match=f"^{story.pipeline_name} has no stage DeployStaging"):
+        deploying.staging(story)
 
 
 def test_the_story_succeeds_and_every_golden_payload_is_predicted_right(story: Story) -> None:

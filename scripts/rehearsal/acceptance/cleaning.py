@@ -27,7 +27,7 @@ def require_ours(home: Connection, name: str) -> None:
     if not TAG.items() <= tags.items():
         raise UserError(
             f"a project {name} is in account {home.account}, and no acceptance made it: it lacks the tag "
-            f"{next(iter(TAG))}. Name another with --project"
+            f"{', '.join(TAG)}. Name another with --project"
         )
 
 
