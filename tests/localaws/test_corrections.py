@@ -29,7 +29,9 @@ from tests.support.authorization import allow, session
 from tests.support.corrections_world import PROBES, A, B, World, refusal
 from tests.support.waiting import until
 
-assert corrections_answers and corrections_operation and corrections_storage  # they fill PROBES
+assert corrections_answers  # they fill PROBES
+assert corrections_operation
+assert corrections_storage
 
 
 @pytest.fixture(scope="module")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from functools import partial
 from typing import Any
 
 from botocore.exceptions import ClientError
@@ -113,7 +114,8 @@ def _(world: World) -> Any:
     sns = world.client("sns")
     topic = sns.create_topic(Name=world.name("topic"))["TopicArn"]
     given = ("no JSON", json.dumps({"email": "x"}))
-    return [refusal(lambda: sns.publish(TopicArn=topic, Message=m, MessageStructure="json")) for m in given]
+    publish = partial(sns.publish, TopicArn=topic, MessageStructure="json")
+    return [refusal(partial(publish, Message=message)) for message in given]
 
 
 @probe("upload-of-parts", ["NoSuchUpload", "InvalidArgument"])

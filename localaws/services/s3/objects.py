@@ -31,7 +31,7 @@ def started(call: Call) -> None:
 
 @s3.before("UploadPart")
 def upload_part(call: Call) -> None:
-    """Of an upload that goes on, with a number (S3 API Reference, UploadPart; User Guide, "Multipart upload limits")."""
+    """Of an upload that goes on, with a number (S3 User Guide, "Amazon S3 multipart upload limits")."""
     part_of_upload(call)
     whole(call)
 

@@ -30,7 +30,7 @@ NAME = re.compile(r"[A-Za-z0-9/_+=.@-]+")
 def secret_of(call: Call) -> Any:
     """moto's secret that a request names, or None."""
     known = moto_bridge.backend("secretsmanager", owner(call), call.region).secrets
-    return known[call.params["SecretId"]] if call.params["SecretId"] in known else None
+    return known.get(call.params["SecretId"])
 
 
 @secretsmanager.before("PutSecretValue", "UpdateSecret")
