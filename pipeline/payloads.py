@@ -44,6 +44,7 @@ from pipeline.documents import (
 GOLDEN = Path("tests/golden-payloads.json")  # in the deploy repository
 MOST_PAYLOADS = 1000
 MOST_NAMED = 100  # payloads that the card names one by one
+JSON = "application/json"
 ANY: Any = object()  # the expected answer of a payload that has a schema alone
 LARGEST_BODY = 6_291_456  # bytes (SageMaker Runtime API, InvokeEndpoint, Body)
 TOLERANCE = Rule(lambda value: is_real(value, 0, 1e300), "a number from 0", "0.01")
@@ -241,10 +242,20 @@ def beyond(item: dict[str, Any], where: str) -> list[str]:
     problems = answer_schema.problems_of(item["schema"], f"{where}.schema") if "schema" in item else []
     if "schema" not in item and "expected" not in item:
         problems.append(f"{where} has neither expected nor schema: without one of them nothing is tested")
+    if item.get("content_type", "").partition(";")[0].strip().lower() == JSON and not is_json(item.get("body", "{}")):
+        problems.append(f"{where}.body is no JSON, and its content_type is {JSON}: correct one of them")
     first, last = item.get("from_version", 1), item.get("to_version", NEWEST)
     if first > last:
         problems.append(f"{where}: from_version {first} is above to_version {last}")
     return problems
+
+
+def is_json(text: str) -> bool:
+    try:
+        json.loads(text)
+    except (ValueError, RecursionError):
+        return False
+    return True
 
 
 def recorded(document: Mapping[str, Any], answers: Mapping[str, Any]) -> dict[str, Any]:

@@ -49,6 +49,10 @@ def test_the_wider_tolerance_holds(got: float, failure: str) -> None:
         ({"from_version": 3, "to_version": 2}, "payloads[0]: from_version 3 is above to_version 2"),
         ({"from_version": 0}, "payloads[0].from_version is 0: write the number of a version, such as 3"),
         ({"relative_tolerance": 1.5}, "payloads[0].relative_tolerance is 1.5: write a share from 0 to 1, such as 0.01"),
+        (
+            {"content_type": "application/json; charset=utf-8", "body": '{"instances": [[1, 2]'},
+            "payloads[0].body is no JSON, and its content_type is application/json: correct one of them",
+        ),
         ({"schema": 7}, "payloads[0].schema is 7: write the schema of the answer"),
         ({"schema": {"minimum": 1}}, 'payloads[0].schema.minimum holds for "type": "number" alone'),
     ],
