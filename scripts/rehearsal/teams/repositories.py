@@ -6,9 +6,11 @@ Build would refuse (docs/decisions/0065-a-team-rehearses-its-change.md).
 
 from __future__ import annotations
 
+import contextlib
+import csv
 import os
 import tomllib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -72,7 +74,10 @@ def read(
                 f"add {DEPLOY} with payloads of {model}"
             ]
     if not problems and (deploy := folders.get(DEPLOY)):
-        problems += [f"{DEPLOY} {near(deploy)}: {text}" for text in of_payloads(deploy, model or example)]
+        wrong = of_payloads(deploy, model or example)
+        if not wrong and (training := folders.get(TRAINING)):
+            wrong = of_requests(deploy, features_of(training))
+        problems += [f"{DEPLOY} {near(deploy)}: {text}" for text in wrong]
     base = dict(SEED)
     for folder in bases:
         kinds = [option for option in folders if (folder / MARKS[option]).is_file()]
@@ -147,6 +152,44 @@ def of_payloads(folder: Path, model: str) -> list[str]:
     except console.UserError as error:
         return [str(error).replace(f"{folder}{os.sep}", "")]
     return []
+
+
+def of_requests(folder: Path, features: int) -> list[str]:
+    """What a model of so many features, 0 for one not known, would not take of the requests in CSV."""
+    problems = []
+    for one in payloads.read_golden(folder / payloads.GOLDEN).of_version(1).payloads if features else ():
+        if one.content_type.partition(";")[0].strip().lower() == "text/csv":
+            sizes = {len(row) for row in rows_of(one.body.splitlines())}
+            if sizes != {features}:
+                problems.append(
+                    f"{payloads.GOLDEN}: {one.name}: a row of the body has {max(sizes - {features}, default=0)} "
+                    f"values, and the model learns from {features} columns: write one value for each"
+                )
+    return problems
+
+
+def features_of(training: Path) -> int:
+    """How many values a request to the model has in CSV; 0 where the team's own code decides that."""
+    whole = read_toml(training)
+    table = whole[whole["model"]]
+    answers = Path("steps/inference.py")
+    own = not (training / answers).is_file() or files_differ(training / answers, SEED[TRAINING] / answers)
+    if table.get("framework") != "xgboost" and (table.get("framework") != "sklearn" or own):
+        return 0
+    with (training / table["data"]).open(encoding="utf-8-sig", errors="replace", newline="") as data:
+        first = next(rows_of(data), [])
+    ignored = table.get("ignore")
+    return max(0, len(first) - 1 - (len(ignored) if isinstance(ignored, list) else 0))
+
+
+def rows_of(lines: Iterable[str]) -> Iterator[list[str]]:
+    """The rows of CSV that hold anything, up to the first that is none."""
+    with contextlib.suppress(csv.Error):
+        yield from filter(any, csv.reader(lines, skipinitialspace=True))
+
+
+def files_differ(one: Path, other: Path) -> bool:
+    return read_file(one, LARGEST_FILE) != read_file(other, LARGEST_FILE)
 
 
 def lacking(file: str, stage: settings.Stage, prepared: set[str]) -> Iterator[str]:

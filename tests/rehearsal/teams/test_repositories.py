@@ -110,6 +110,26 @@ def test_a_model_of_ones_own_needs_payloads_of_ones_own(deploy: Path, training: 
     assert read({DEPLOY: deploy, TRAINING: training}, [], "us-east-1", ()).model == "ours"
 
 
+def test_requests_of_another_shape_than_the_data_are_refused(deploy: Path, training: Path) -> None:
+    """XGBoost would answer a row that lacks values: with the answer to another row."""
+    replace("tests/golden-payloads.json", "5.1,3.5,1.4,0.2", "5.1,3.5")(deploy)
+    with pytest.raises(
+        UsageError, match=r"setosa: a row of the body has 2 values, and the model learns from 4 columns: write one"
+    ):
+        read({DEPLOY: deploy, TRAINING: training}, [], "us-east-1", ())
+    replace("project.toml", 'framework = "xgboost"', 'framework = "container"')(training)
+    read({DEPLOY: deploy, TRAINING: training}, [], "us-east-1", ())
+
+
+def test_a_team_that_answers_with_code_of_its_own_decides_the_shape_of_a_request(deploy: Path, training: Path) -> None:
+    replace("project.toml", 'model = "iris"', 'model = "penguins"')(training)
+    replace("tests/golden-payloads.json", '"iris"', '"penguins"')(deploy)
+    with pytest.raises(UsageError, match=r"a row of the body has 4 values, and the model learns from 6 columns"):
+        read({DEPLOY: deploy, TRAINING: training}, [], "us-east-1", ())
+    replace("steps/inference.py", "DIGITS = 4", "DIGITS = 3")(training)
+    read({DEPLOY: deploy, TRAINING: training}, [], "us-east-1", ())
+
+
 def test_only_files_of_the_checkout_go_in(deploy: Path, tmp_path: Path) -> None:
     before = files_of(deploy)
     (tmp_path / "secret").write_text("elsewhere")
