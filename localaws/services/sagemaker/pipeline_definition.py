@@ -322,7 +322,7 @@ def look_up(path: list[str], known: Any) -> Any:
         if isinstance(found, list) and not is_number(part):
             named = {name: item for item in found for kind in NAMES if (name := item.get(kind))}
             if part not in named:
-                raise LookupError(f"there is no {part}, only {', '.join(sorted(map(str, named)))}")
+                raise LookupError(f"there is no {part}, only {', '.join(sorted(map(str, named))) or 'an empty list'}")
             found = named[part]
         elif isinstance(found, list):
             found = found[int(part)]
