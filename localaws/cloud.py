@@ -226,7 +226,7 @@ class Cloud:
             session_name=session_name,
             session_policies=policies,
             session_tags=dict(tags or {}),
-            session_keys=dict(keys or {}),
+            session_keys={**(keys or {}), "aws:tokenissuetime": datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")},
             unique_id=unique_id,
         )
         return Session(self, self.issue(principal, seconds), region)

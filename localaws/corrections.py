@@ -123,6 +123,10 @@ CORRECTIONS = (
     Correction(
         "linked-role", "iam", "names SageMaker's scaling role otherwise", "IAM API Reference, CreateServiceLinkedRole"
     ),
+    Correction("protected-role", "iam", "deletes a service-linked role", "IAM API Reference, DeleteRole"),
+    Correction(
+        "policy-of-aws", "iam", "deletes a policy of AWS", "IAM User Guide, Managed policies and inline policies"
+    ),
     Correction("user-of-a-role", "iam", "makes up a user for a role", "IAM API Reference, GetUser"),
     Correction(
         "boundary", "iam", "takes a boundary that does not exist", "IAM API Reference, PutRolePermissionsBoundary"

@@ -21,6 +21,27 @@ def _(world: World) -> Any:
     return [made, refusal(lambda: iam.create_service_linked_role(AWSServiceName=SCALING))]
 
 
+@probe("protected-role", ["UnmodifiableEntity"] * 2)
+def _(world: World) -> Any:
+    iam = world.client("iam", world.number_as_account)
+    role = iam.create_service_linked_role(AWSServiceName=SCALING)["Role"]["RoleName"]
+    document = json.dumps({"Version": "2012-10-17", "Statement": [allow("s3:*")]})
+    return [
+        refusal(lambda: iam.put_role_policy(RoleName=role, PolicyName="more", PolicyDocument=document)),
+        refusal(lambda: iam.delete_role(RoleName=role)),
+    ]
+
+
+@probe("policy-of-aws", ["AccessDenied"] * 2)
+def _(world: World) -> Any:
+    iam, policy = world.client("iam", world.number_as_account), "arn:aws:iam::aws:policy/AmazonS3ReadOnlyAccess"
+    document = json.dumps({"Version": "2012-10-17", "Statement": [allow("s3:*")]})
+    return [
+        refusal(lambda: iam.create_policy_version(PolicyArn=policy, PolicyDocument=document)),
+        refusal(lambda: iam.delete_policy(PolicyArn=policy)),
+    ]
+
+
 @probe("user-of-a-role", "ValidationError")
 def _(world: World) -> Any:
     return refusal(session(world.cloud, world.name("reader"), allow("iam:GetUser", "*")).client("iam").get_user)

@@ -27,8 +27,18 @@ def managed_policy(call: Call) -> None:
         raise AwsError("LimitExceeded", f"Cannot exceed quota for PolicySize: {MANAGED_POLICY}", 409)
 
 
+@iam.before("DeleteRolePermissionsBoundary", "DeleteRolePolicy", "DetachRolePolicy", "UpdateAssumeRolePolicy")
+def modifiable(call: Call) -> None:
+    """A service-linked role is its service's to change (IAM API Reference, DeleteRole: UnmodifiableEntity)."""
+    backend, name = moto_bridge.backend("iam", call.account, "aws"), call.params.get("RoleName")
+    if any(role.name == name and role.path.startswith("/aws-service-role/") for role in list(backend.roles.values())):
+        what = f"Cannot perform the operation on the protected role '{name}' - this role is only modifiable by AWS"
+        raise AwsError("UnmodifiableEntity", what)
+
+
 @iam.before("PutRolePolicy")
 def inline_policy(call: Call) -> None:
+    modifiable(call)
     role = list(moto_bridge.backend("iam", call.account, "aws").roles.values())
     found = next((one for one in role if one.name == call.params["RoleName"]), None)
     others = {} if found is None else {k: v for k, v in found.policies.items() if k != call.params["PolicyName"]}
@@ -42,6 +52,7 @@ def inline_policy(call: Call) -> None:
 
 @iam.before("AttachRolePolicy")
 def attached_policy(call: Call) -> None:
+    modifiable(call)
     roles = list(moto_bridge.backend("iam", call.account, "aws").roles.values())
     found = next((one for one in roles if one.name == call.params["RoleName"]), None)
     known = found.managed_policies if found is not None else {}
@@ -52,14 +63,23 @@ def attached_policy(call: Call) -> None:
 @iam.before("PutRolePermissionsBoundary", "PutUserPermissionsBoundary")
 def boundary(call: Call) -> None:
     """A policy that exists (IAM API Reference, PutRolePermissionsBoundary: NoSuchEntity)."""
+    modifiable(call)
     arn = call.params["PermissionsBoundary"]
     if arn not in moto_bridge.backend("iam", call.account, "aws").managed_policies:
         raise AwsError("NoSuchEntity", f"Policy {arn} does not exist or is not attachable.", 404)
 
 
+@iam.before("CreatePolicyVersion", "DeletePolicyVersion", "SetDefaultPolicyVersion")
+def of_the_account(call: Call) -> None:
+    """AWS's own policies are AWS's to change (IAM User Guide, "Managed policies and inline policies")."""
+    if ":iam::aws:" in call.params["PolicyArn"]:
+        raise AwsError("AccessDenied", "Policy is outside your own account.", 403)
+
+
 @iam.before("DeletePolicy")
 def deleted_policy(call: Call) -> None:
     """Attached to nothing, and of one version (IAM API Reference, DeletePolicy)."""
+    of_the_account(call)
     backend, arn = moto_bridge.backend("iam", call.account, "aws"), call.params["PolicyArn"]
     holders = [*backend.users.values(), *backend.groups.values(), *backend.roles.values()]
     if any(arn in holder.managed_policies for holder in holders):

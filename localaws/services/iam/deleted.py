@@ -14,7 +14,7 @@ from typing import Any
 from awslang.policy.document import renamed
 from localaws import moto_bridge, registry
 from localaws.calls import Call
-from localaws.services.iam.checks import deleted_user
+from localaws.services.iam.checks import deleted_user, modifiable
 from localaws.services.iam.service import iam
 
 
@@ -27,6 +27,7 @@ def principal(call: Call) -> Any:
         if user is not None:
             deleted_user(user, list(backend.groups.values()))
         return user
+    modifiable(call)
     return next((role for role in list(backend.roles.values()) if role.name == call.params["RoleName"]), None)
 
 

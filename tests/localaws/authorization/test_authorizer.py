@@ -125,6 +125,18 @@ def test_session_policies_limit_a_session(cloud: Cloud) -> None:
     assert "no session policy allows" in str(check_refused(lambda: narrow.client("iam").list_roles()))
 
 
+def test_older_sessions_of_a_role_are_revoked(cloud: Cloud) -> None:
+    """IAM User Guide, "Revoke IAM role temporary security credentials": by aws:TokenIssueTime."""
+    for name, since in (("before", "2001-01-01T00:00:00Z"), ("after", "2999-01-01T00:00:00Z")):
+        older = {"DateLessThan": {"aws:TokenIssueTime": since}}
+        deny = {"Effect": "Deny", "Action": "*", "Resource": "*", "Condition": older}
+        sns = session(cloud, name, allow("sns:*"), deny).client("sns")
+        if name == "before":
+            sns.list_topics()
+        else:
+            check_refused(sns.list_topics)
+
+
 def test_a_user_is_known_by_its_groups_and_name(cloud: Cloud) -> None:
     iam = cloud.root(A, REGION).client("iam")
     iam.create_user(UserName="ann")
