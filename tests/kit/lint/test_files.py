@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from scripts import lint
-from scripts.kit.lint.files import files, is_ignored, walked
+from scripts.kit.lint.files import files, is_ignored, known_to_git, walked
 from tests.support import ROOT
 
 
@@ -101,3 +101,8 @@ def test_linting_reads_the_same_in_a_copy_without_git(
     for name, text in bad.items():
         write(tmp_path, name, text=text)
     assert "bad." in lint.CHECKS[check]()
+
+
+def test_no_symlink_is_a_file_of_the_kit() -> None:
+    """A clone on another machine lacks what it names, and `make` then fails."""
+    assert [name for name in known_to_git(ROOT) if (ROOT / name).is_symlink()] == []
