@@ -150,6 +150,12 @@ CORRECTIONS = (
         "gives a name as ARN",
         "Secrets Manager API Reference, ListSecretVersionIds",
     ),
+    Correction(
+        "public-secret", "secretsmanager", "blocks no public policy", "Secrets Manager API Reference, PutResourcePolicy"
+    ),
+    Correction(
+        "lifecycle-tags", "ecr", "takes a rule without tags", "Amazon ECR User Guide, Lifecycle policy properties"
+    ),
     Correction("json-status", "secretsmanager", "answers 404", "Secrets Manager API Reference, GetSecretValue"),
     Correction("empty-text", "sqs", "sends an empty message", "SQS API Reference, SendMessage"),
     Correction("structure", "sns", "publishes what is no JSON, as JSON", "SNS API Reference, Publish"),

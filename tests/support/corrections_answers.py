@@ -9,7 +9,7 @@ from typing import Any
 from botocore.exceptions import ClientError
 
 from tests.support.authorization import allow, session
-from tests.support.corrections_world import A, World, identifier, probe, refusal, trusting_role
+from tests.support.corrections_world import A, World, allowing, identifier, probe, refusal, trusting_role
 
 SCALING = "sagemaker.application-autoscaling.amazonaws.com"
 
@@ -113,6 +113,28 @@ def _(world: World) -> Any:
     client, arn = secret(world)
     shown = client.list_secret_version_ids(SecretId=world.name("secret"))
     return [shown["ARN"] == arn, "NextToken" in shown]
+
+
+@probe("public-secret", ["PublicPolicyException", ""])
+def _(world: World) -> Any:
+    client, arn = secret(world)
+    policy = {"SecretId": arn, "ResourcePolicy": allowing("*", action="secretsmanager:GetSecretValue")}
+    put = partial(client.put_resource_policy, **policy)
+    return [refusal(partial(put, BlockPublicPolicy=block)) for block in (True, False)]
+
+
+@probe("lifecycle-tags", ["InvalidParameterException", ""])
+def _(world: World) -> Any:
+    ecr, name = world.client("ecr"), world.name("images")
+    ecr.create_repository(repositoryName=name)
+    rule = {"rulePriority": 1, "action": {"type": "expire"}}
+    selection = {"tagStatus": "tagged", "countType": "imageCountMoreThan", "countNumber": 1}
+
+    def put(**more: Any) -> str:
+        text = json.dumps({"rules": [{**rule, "selection": {**selection, **more}}]})
+        return refusal(lambda: ecr.put_lifecycle_policy(repositoryName=name, lifecyclePolicyText=text))
+
+    return [put(), put(tagPrefixList=["v"])]
 
 
 @probe("json-status", 400)

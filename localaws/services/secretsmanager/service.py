@@ -12,6 +12,7 @@ from awslang.errors import AwsError
 from localaws import moto_bridge
 from localaws.calls import Call
 from localaws.service import EVERY, Service
+from localaws.services.s3.bucket_policy import json_statements, public
 
 secretsmanager = Service("secretsmanager", moto=EVERY, invalid="ValidationException")
 
@@ -39,6 +40,13 @@ def one_value(call: Call) -> None:
     if {"SecretString", "SecretBinary"} <= call.params.keys():
         message = "You can't specify both a binary secret value and a string secret value in the same secret."
         raise AwsError("InvalidParameterException", message)
+
+
+@secretsmanager.before("PutResourcePolicy")
+def secret_policy(call: Call) -> None:
+    """For everybody only where the request lets it be (API Reference, PutResourcePolicy: PublicPolicyException)."""
+    if call.params.get("BlockPublicPolicy") and any(map(public, json_statements(call.params["ResourcePolicy"]))):
+        raise AwsError("PublicPolicyException", "This resource policy grants broad access to your secret.")
 
 
 @secretsmanager.before("RotateSecret")
