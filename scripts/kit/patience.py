@@ -20,9 +20,9 @@ def until(
     seconds: float,
     progress: Callable[[], str] = lambda: "",
     late: Callable[[], Exception] | None = None,
-    shortest: float = 0.1,
+    shortest: float = 0.02,
     longest: float = LONGEST_PAUSE,
-    growth: float = 0.1,
+    growth: float = 0.2,
 ) -> Answer:
     """Wait for look() to answer something other than None; show what progress() answers whenever it changes.
 

@@ -245,7 +245,7 @@ class Playing(ABC):
         def late() -> StoryFailed:
             return StoryFailed(f"{what}: nothing after {patience:.0f} s", self.setting.data_science, self.diagnosis())
 
-        return until(what, answer, patience, late=late, shortest=self.pause / 20, longest=self.pause)
+        return until(what, answer, patience, late=late, longest=self.pause)
 
     # -- the pipeline --------------------------------------------------------------------------
 

@@ -29,8 +29,8 @@ def test_a_bare_organization_is_set_up_in_order_and_once(
     printed = capsys.readouterr()
     kinds = [step["kind"] for step in json.loads(printed.out)["steps"]]
     assert kinds[:6] == ["organization", "trusted access", "administrator", "unit", "unit", "unit"]
-    assert kinds[6:] == ["account"] * 3 + ["roles", "studio"] + ["stack"] * 6 + ["roles"] + ["stack set"] * 2
-    assert "20 steps: 14 created, 5 updated, 1 unchanged" in printed.err
+    assert kinds[6:] == ["account"] * 3 + ["roles", "studio"] + ["stack"] * 7 + ["roles"] + ["stack set"] * 2
+    assert "21 steps: 15 created, 5 updated, 1 unchanged" in printed.err
     done = people.with_units(bare.cloud, bare.setting)
     assert {stage: bare.parent(account) for stage, account in done.targets.items()} == done.units
     above = bare.parent(done.data_science)  # as in the post: in the unit that both stages' units are in
@@ -170,7 +170,7 @@ def test_from_no_organization_to_a_working_one_with_new_accounts(
         assert made[0]["StackName"].startswith("StackSet-")
         assert [stack["StackStatus"] for stack in made] == ["CREATE_COMPLETE"]
     assert command() == 0
-    assert "20 steps: 20 unchanged" in capsys.readouterr().err
+    assert "21 steps: 21 unchanged" in capsys.readouterr().err
 
 
 def test_an_invited_account_is_waited_for_and_moved(

@@ -129,7 +129,7 @@ def test_a_publish_interrupted_after_every_single_write_converges_without_duplic
         codes.append(code)
         assert len(codes) < 40
     assert code == 0
-    assert len(codes) == 17  # twelve objects, and five writes in Service Catalog
+    assert len(codes) == 18  # thirteen objects, and five writes in Service Catalog
     assert publisher.versions() == {bundle_name(publisher): "DEFAULT"}
     assert len(publisher.root.client("servicecatalog").list_portfolios()["PortfolioDetails"]) == 1
 

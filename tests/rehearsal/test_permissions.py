@@ -39,6 +39,7 @@ from tests.support.recorded_decisions import (
     statements_of,
 )
 from tests.support.story_steps import configure, set_status
+from tests.support.waiting import until
 
 TEMPLATES = ("templates/09-studio-domain.yaml", *(name for name in pack.TEMPLATES if name < "templates/30"))
 
@@ -71,6 +72,9 @@ def play_more(world: RecordedStory) -> None:
     deploying.staging(story)
     deploying.approval(story)
     deploying.production(story)
+    alarm = f"{story.project_name}-{story.project_id}-prod-server-errors"
+    there = story.owner(story.setting.targets["prod"]).client("cloudwatch")
+    there.set_alarm_state(AlarmName=alarm, StateValue="ALARM", StateReason="errors for a minute")
     assert configure(story, "staging", InitialInstanceCount="2")
     deploying.staging(story)
     deploying.approval_token(story, story.approver.client("codepipeline"))
@@ -78,6 +82,7 @@ def play_more(world: RecordedStory) -> None:
     assert set_status(story, 1, "Rejected")
     assert story.wait_for_execution(story.execution_id) == "Failed", "there is no version to go back to"
     assert story.wait_for_execution(waiting) == "Stopped"
+    until(lambda: not story.cloud.busy)  # the notifier looks for the reason of a failure
 
 
 @pytest.fixture(scope="module")

@@ -96,7 +96,7 @@ class Lab:
 
     def ended(self, what: str, look: Callable[[], Answer | None], seconds: float = PATIENCE) -> Answer:
         """What look() answers once it is not None."""
-        return until(what, look, seconds, shortest=0.02)
+        return until(what, look, seconds)
 
     def perhaps(self, what: str, look: Callable[[], Answer | None], seconds: float) -> Answer | None:
         """What look() answers once it is not None; None where it does not happen in time."""

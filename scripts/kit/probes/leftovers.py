@@ -92,9 +92,9 @@ def remove_stack(at: Connection, stack: str) -> None:
         status = described["Stacks"][0]["StackStatus"] if described else "DELETE_COMPLETE"
         return None if status.endswith("_IN_PROGRESS") else True
 
-    until(f"stack {stack}", gone, PATIENCE, shortest=0.02)
+    until(f"stack {stack}", gone, PATIENCE)
     cloudformation.delete_stack(StackName=stack)
-    until(f"the deletion of stack {stack}", gone, PATIENCE, shortest=0.02)
+    until(f"the deletion of stack {stack}", gone, PATIENCE)
     if if_there(cloudformation.describe_stacks, StackName=stack):
         raise UserError("it cannot be deleted: its events say why")
 
@@ -116,7 +116,7 @@ def remove_launch(at: Connection, launch: str) -> None:
         status = str(catalog.describe_record(Id=record)["RecordDetail"]["Status"])
         return status if status in {"SUCCEEDED", "FAILED"} else None
 
-    if until(f"the end of launch {launch}", ended, PATIENCE, shortest=0.02) == "FAILED":
+    if until(f"the end of launch {launch}", ended, PATIENCE) == "FAILED":
         raise UserError("it cannot be terminated: its record says why")
 
 
