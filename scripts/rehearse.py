@@ -3,7 +3,7 @@
 examples:
   make rehearse
   python -m scripts.rehearse --until project --keep
-  python -m scripts.rehearse --until rejection
+  python -m scripts.rehearse --until production
   python -m scripts.rehearse --administrator management
   python -m scripts.rehearse --administrator self-managed
   python -m scripts.rehearse --regions us-east-1,eu-west-1
@@ -29,7 +29,7 @@ from scripts.kit.settings.reading import FURTHER_REGIONS
 from scripts.rehearsal.names import DEFAULT, EXAMPLES, IMAGES, MODELS
 from scripts.rehearsal.other_templates import options as template_options
 from scripts.rehearsal.teams import options as team_options
-from scripts.rehearsal.titles import END, TITLES
+from scripts.rehearsal.titles import TITLES
 
 
 def parser() -> argparse.ArgumentParser:
@@ -46,7 +46,7 @@ def parser() -> argparse.ArgumentParser:
         "--until",
         choices=list(TITLES),
         metavar="CHAPTER",
-        help=f"stop after: {', '.join(TITLES)} (default: {END})",
+        help=f"stop after: {', '.join(TITLES)} (default: the last)",
     )
     made.add_argument("--keep", action="store_true", help="leave the embedded AWS running afterwards, until Ctrl-C")
     made.add_argument(

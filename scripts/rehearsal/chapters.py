@@ -23,7 +23,7 @@ from scripts.rehearsal.playing import Chapter, Playing, StoryFailed
 from scripts.rehearsal.setting import Setting
 from scripts.rehearsal.story import Story
 from scripts.rehearsal.teams import prepare, pushing
-from scripts.rehearsal.titles import ALONE, END, TITLES
+from scripts.rehearsal.titles import ALONE, TITLES
 
 
 def organization(story: Story) -> None:
@@ -199,15 +199,10 @@ CHAPTERS: dict[str, tuple[str, Callable[[Any], None]]] = {
 
 
 def play(story: Playing, until: str | None = None, names: Sequence[str] = tuple(CHAPTERS)) -> None:
-    """Play the chapters in order, up to and with `until`; StoryFailed from the one that fails.
-
-    until: by default END, or the last of names where END is not among them
-    """
-    end = END if END in names else names[-1]
-    until = until or end
+    """Play the chapters in order, up to and with `until` (by default the last); StoryFailed from the one that fails."""
+    until = until or names[-1]
     renamed = ALONE if story.administrator == "self-managed" else {}
-    played = list(names)[: max(names.index(end), names.index(until)) + 1]
-    story.chapters = [Chapter(name, renamed.get(name, TITLES[name])) for name in played]
+    story.chapters = [Chapter(name, renamed.get(name, TITLES[name])) for name in names]
     for number, chapter in enumerate(story.chapters, 1):
         say(paint(f"{number:>2}  {chapter.title}", "1"))
         story.begin(chapter.name)

@@ -20,7 +20,7 @@ from scripts.rehearsal.playing import Playing, StoryFailed
 from scripts.rehearsal.story import Story
 from scripts.rehearsal.teams import changes, repositories
 from scripts.rehearsal.teams.options import LAST
-from scripts.rehearsal.titles import END, TITLES
+from scripts.rehearsal.titles import TITLES
 
 WAITS = 0.0003  # how long a second of AWS lasts: an endpoint's update bakes for five minutes, and a story has five
 
@@ -53,7 +53,6 @@ def rehearse_story(args: argparse.Namespace, regions: tuple[str, ...]) -> int:
     """Play the story as the options say; the exit code."""
     require_port(args.port)
     team = team_of(args, regions)
-    end = LAST if team.folders else END
     names = list(TITLES)[: list(TITLES).index(LAST) + 1] if team.folders else list(TITLES)
     stand_ins = images_file.chosen(args.images)
     folder, start = claim(args.folder), time.monotonic()
@@ -79,7 +78,7 @@ def rehearse_story(args: argparse.Namespace, regions: tuple[str, ...]) -> int:
         except StoryFailed as error:
             failure = error
             tell_failure(story, failure)  # before anything else that could go wrong
-        early = args.until and list(TITLES).index(args.until) < list(TITLES).index(end)
+        early = args.until and args.until != names[-1]
         outcome = "failed" if failure else "stopped early" if early else "succeeded"
         seconds = time.monotonic() - start
         summary = record.write(story, outcome, seconds, failure)

@@ -17,7 +17,6 @@ TITLES = {
     "push": "A setting is pushed, and the approver refuses it",
     "rejection": "The second version is rejected, and the first comes back",
 }
-END = "push"  # the last chapter unless another is named: what follows takes too long to be played each time
 ALONE = {  # what chapters are called without an organization
     "organization": "Three accounts without an organization",
     "permissions": "Roles, Studio, buckets and keys (templates 09 to 14, 20 and 21)",

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import errno
+import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -68,3 +71,23 @@ def test_a_folder_in_the_way_of_a_file_is_a_clash_and_a_folder_that_is_there_is_
 def test_a_full_disk_is_no_fault_of_the_name() -> None:
     with pytest.raises(OSError, match="No space left on device"), places.said():
         Path("/dev/full").write_bytes(b"x")
+
+
+@pytest.mark.parametrize("refused", [False, True])
+def test_a_folder_is_made_whether_or_not_its_file_system_can_spread_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, refused: bool
+) -> None:
+    asked: list[int] = []
+
+    def ioctl(descriptor: int, request: int, flags: Any) -> int:
+        asked.append(request)
+        if refused:
+            raise OSError(errno.ENOTTY, "no such request")
+        return 0
+
+    monkeypatch.setattr("fcntl.ioctl", ioctl)
+    places.spread(tmp_path / "all" / "builds")
+    places.spread(tmp_path / "all" / "builds")
+    assert (tmp_path / "all" / "builds").is_dir()
+    if sys.platform == "linux":
+        assert asked == ([places.GET_FLAGS] if refused else [places.GET_FLAGS, places.SET_FLAGS])

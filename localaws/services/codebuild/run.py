@@ -21,7 +21,7 @@ from botocore.exceptions import ClientError
 
 from awslang.errors import AwsError
 from awslang.principals import service_principal
-from localaws import confinement
+from localaws import confinement, places
 from localaws.cloud import Cloud, Session
 from localaws.confinement import Free
 from localaws.services.codebuild import artifacts, prepared
@@ -66,6 +66,7 @@ class BuildRun:
         self.stop = stop
         self.work = work
         self.account, self.region = build["arn"].split(":")[4], build["arn"].split(":")[3]
+        places.spread(cloud.folder / "builds")
         self.folder = cloud.folder / "builds" / project["name"] / build["id"].split(":")[1]
         self.log = BuildLog(self.folder.with_suffix(".log"))
         self.failed = False

@@ -80,7 +80,7 @@ def refuse(args: argparse.Namespace, settings: Settings) -> None:
 
 def rehearsed(file: Path) -> list[dict[str, Any]]:
     """The chapters of a rehearsal's summary."""
-    again = '`make rehearse ARGS="--until rejection"` writes one'
+    again = "`make rehearse` writes one"
     try:
         found: list[dict[str, Any]] = json.loads(read_file(file, LARGEST))["chapters"]
     except (OSError, ValueError, KeyError, TypeError) as error:
