@@ -17,6 +17,7 @@ import json
 import sys
 from collections.abc import Iterator, Mapping
 from pathlib import Path
+from typing import Any
 
 from botocore import xform_name
 
@@ -29,7 +30,10 @@ SERVICES = (
     "cloudformation", "codepipeline", "ecr", "kms", "organizations", "pricing", "s3", "sagemaker", "sagemaker-runtime",
     "ssm", "sts",
 )  # fmt: skip
-Members = Mapping[str, list[list[str]]]  # by the client's method: those of each service that has it
+Members = Mapping[
+    str, list[list[str]]
+]  # by the client's method: those of each service that has it; within one: ".Name"
+ANY = ".*"  # what a map within a member takes
 
 
 def requests(text: str, methods: frozenset[str]) -> Iterator[tuple[int, str, list[str]]]:
@@ -47,7 +51,8 @@ def requests(text: str, methods: frozenset[str]) -> Iterator[tuple[int, str, lis
             continue
         method = called_method(node)
         if method in methods:
-            yield node.lineno, method, [name for keyword in node.keywords for name in names_of(keyword, tree)]
+            names = [name for keyword in node.keywords for name in (*names_of(keyword, tree), *within(keyword))]
+            yield node.lineno, method, names
 
 
 def called_method(call: ast.Call) -> str:
@@ -80,6 +85,19 @@ def names_of(keyword: ast.keyword, tree: ast.Module) -> list[str]:
     return found
 
 
+def within(keyword: ast.keyword) -> list[str]:
+    """The constant keys of the dicts that a keyword's value writes out, each as ".Name"; of a call's answer none."""
+    value, written = keyword.value, list[ast.Dict]()
+    waiting: list[ast.AST] = [value] if keyword.arg else list(getattr(value, "values", []))
+    while waiting:
+        node = waiting.pop()
+        if isinstance(node, ast.Dict):
+            written.append(node)
+        if isinstance(node, ast.Dict | ast.List | ast.Tuple | ast.IfExp | ast.ListComp):
+            waiting += ast.iter_child_nodes(node)
+    return [f".{key}" for one in written for key in keys_of(one)]
+
+
 def keys_of(value: ast.AST) -> list[str]:
     """The constant keys of a dict that is written out: {…}, {…} if x else {…}, dict(A=1)."""
     if isinstance(value, ast.IfExp):
@@ -97,9 +115,14 @@ def problems(texts: Mapping[str, str], known: Members, methods: frozenset[str]) 
             services = known.get(method)
             if services is None:
                 yield f"{name}, line {line}: {method} is not known to be in botocore {FLOOR} (botocore.json)"
-            elif not any(set(keywords) <= set(members) for members in services):
+            elif not any(has(members, keywords) for members in services):
                 missing = sorted(set(keywords) - {member for members in services for member in members})
                 yield f"{name}, line {line}: {method} has no {', '.join(missing)} in botocore {FLOOR}"
+
+
+def has(members: list[str], keywords: list[str]) -> bool:
+    """Whether a service's operation takes these names; below a map any is taken."""
+    return all(name in members or (name.startswith(".") and ANY in members) for name in keywords)
 
 
 def modules() -> dict[str, str]:
@@ -115,8 +138,25 @@ def members(folder: Path, wanted: set[str]) -> dict[str, list[list[str]]]:
         for name, operation in model["operations"].items():
             if (method := xform_name(name)) in wanted:
                 shape = model["shapes"][operation["input"]["shape"]] if "input" in operation else {}
-                found.setdefault(method, []).append(sorted(shape.get("members", {})))
+                beneath = set[str]()
+                for member in shape.get("members", {}).values():
+                    add_beneath(model["shapes"], member["shape"], beneath, set())
+                found.setdefault(method, []).append([*sorted(shape.get("members", {})), *sorted(beneath)])
     return dict(sorted(found.items()))
+
+
+def add_beneath(shapes: Mapping[str, Any], name: str, found: set[str], seen: set[str]) -> None:
+    """Add the names within a shape, at any depth."""
+    if name in seen:
+        return
+    seen.add(name)
+    shape = shapes[name]
+    if shape["type"] == "map":
+        found.add(ANY)
+    found |= {f".{member}" for member in shape.get("members", {})}
+    inner = [*shape.get("members", {}).values(), *(shape[key] for key in ("member", "value") if key in shape)]
+    for one in inner:
+        add_beneath(shapes, one["shape"], found, seen)
 
 
 def methods_now() -> frozenset[str]:

@@ -28,6 +28,7 @@ def test_every_request_of_the_pipeline_is_known_to_the_oldest_boto3_of_an_image(
         ("more = {'New': 1}; s3.put_object(**more)", f"put_object has no New in botocore {FLOOR}"),
         ("more = {}; more['New'] = 1; s3.put_object(**more)", f"put_object has no New in botocore {FLOOR}"),
         ("s3.put_object(**({'New': 1} if b else {}))", f"put_object has no New in botocore {FLOOR}"),
+        ("s.add_tags(Tags=[{'Key': k, 'Kind': v}])", f"add_tags has no .Kind in botocore {FLOOR}"),
         ("s3.get_paginator('list_objects_v2').paginate(New=1)", f"list_objects_v2 has no New in botocore {FLOOR}"),
     ],
 )  # fmt: skip
