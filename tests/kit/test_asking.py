@@ -23,6 +23,7 @@ from scripts.rehearsal.embedded import embedded_aws
 from scripts.rehearsal.story import Story
 from tests.support import ROOT
 from tests.support.terminal import Ended, Terminal
+from tests.support.waiting import until
 
 PROJECT = "iris-multi-01"
 TYPE = f"Type the project's name ({PROJECT}) to go on: "
@@ -73,6 +74,7 @@ def kit(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Kit]:
     with embedded_aws(folder) as cloud:
         story = Story(cloud, folder)
         play(story, until="project")
+        until(lambda: not cloud.busy)  # the notifier has seen the first execution
         yield Kit(cloud, story)
     assert not cloud.faults, cloud.faults[0].traceback
 

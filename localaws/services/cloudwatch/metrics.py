@@ -31,7 +31,7 @@ def recent(cloud: Cloud, account: str, region: str, seconds: float) -> Iterator[
     now = time.monotonic()
     for point in reversed(list(moto_bridge.backend("cloudwatch", account, region).metric_data)):
         moment, age = came(point)
-        passed = (now - moment) / cloud.waits if cloud.waits else 0.0
+        passed = max(now - moment, 0.0) / cloud.waits if cloud.waits else 0.0  # it may have come since
         if passed > seconds:
             return
         if age + passed <= seconds:

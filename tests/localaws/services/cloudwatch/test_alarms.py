@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 
+from localaws import moto_bridge
 from localaws.cloud import Cloud
 from localaws.services.cloudwatch import alarms
 from scripts.rehearsal.embedded import embedded_aws
@@ -192,6 +193,15 @@ def test_few_samples_of_a_percentile_may_be_left_out_of_account(cloud: Cloud) ->
     for _ in range(49):
         data(cloud, *[9.0] * 20)
     assert shown(cloud)["StateValue"] == "ALARM"
+
+
+def test_a_data_point_that_came_while_an_alarm_looks_is_new(cloud: Cloud) -> None:
+    from localaws.services.cloudwatch.metrics import CAME, recent
+
+    client(cloud).put_metric_data(Namespace="Test", MetricData=[{"MetricName": "M", "Value": 1.0}])
+    [point] = moto_bridge.backend("cloudwatch", ACCOUNT, REGION).metric_data
+    setattr(point, CAME, (time.monotonic() + 5, 0.0))
+    assert [age for age, _ in recent(cloud, ACCOUNT, REGION, 180)] == [0.0]
 
 
 def test_looking_at_many_data_points_takes_little_time(cloud: Cloud) -> None:
