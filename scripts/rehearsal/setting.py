@@ -104,7 +104,7 @@ def make_organization(cloud: Cloud, administrator: Administrator, region: str, b
             status = described["CreateAccountStatus"]
             return None if status["State"] == "IN_PROGRESS" else str(status["AccountId"])
 
-        made = until(f"account {name}", created, PATIENCE, shortest=0.02, longest=0.02)
+        made = until(f"account {name}", created, PATIENCE, longest=0.02)
         if not bare:
             organizations.move_account(AccountId=made, SourceParentId=top, DestinationParentId=parent)
 

@@ -100,12 +100,8 @@ def update_state(call: Call) -> None:
     of = revision(call, request)
     others = [arn for arn in request.approvals.given.get(of, []) if arn != caller]
     request.approvals.given[of] = [*others, caller] if state == "APPROVE" else others
-    changed = {"revisionId": of, "approvalStatus": state}
-    kind = "PULL_REQUEST_APPROVAL_STATE_CHANGED"
-    request.happened(call, kind, "approvalStateChangedEventMetadata", changed)
     words = f"Updated. A user has changed their approval state for the pull request. State change: {state}"
-    answer(request)
-    tell(call, request, "pullRequestApprovalStateChanged", words, approvalStatus=state)
+    about_revision(call, request, of, "STATE_CHANGED", "StateChanged", words, approvalStatus=state)
 
 
 @codecommit.operation("OverridePullRequestApprovalRules")
@@ -119,18 +115,24 @@ def override_rules(call: Call) -> None:
         overridden[of] = call.principal.arn
     else:
         overridden.pop(of, None)
-    changed = {"revisionId": of, "overrideStatus": status}
-    kind = "PULL_REQUEST_APPROVAL_RULE_OVERRIDDEN"
-    request.happened(call, kind, "approvalRuleOverriddenEventMetadata", changed)
     words = f"Updated. An override event has occurred for the approval rules. Override status: {status}"
-    answer(request)
-    tell(call, request, "pullRequestApprovalRuleOverridden", words, overrideStatus=status)
+    about_revision(call, request, of, "RULE_OVERRIDDEN", "RuleOverridden", words, overrideStatus=status)
 
 
 @codecommit.operation("GetPullRequestOverrideState")
 def get_override_state(call: Call) -> dict[str, Any]:
     by = find_request(call).approvals.overridden.get(call.params["revisionId"], "")
     return {"overridden": bool(by), **({"overrider": by} if by else {})}
+
+
+def about_revision(
+    call: Call, request: PullRequest, of: str, kind: str, event: str, words: str, **changed: str
+) -> None:
+    """Keep and tell what has changed of a revision."""
+    about = {"revisionId": of, **changed}
+    request.happened(call, f"PULL_REQUEST_APPROVAL_{kind}", f"approval{event}EventMetadata", about)
+    answer(request)  # with the tips as they are
+    tell(call, request, f"pullRequestApproval{event}", words, **changed)
 
 
 def revision(call: Call, request: PullRequest) -> str:

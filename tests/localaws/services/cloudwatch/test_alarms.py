@@ -100,8 +100,6 @@ def shown(cloud: Cloud, name: str = "high") -> dict[str, Any]:
 
 
 def forget() -> None:
-    from localaws import moto_bridge
-
     moto_bridge.backend("cloudwatch", ACCOUNT, REGION).metric_data.clear()
 
 
