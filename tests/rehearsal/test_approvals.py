@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import Any
 
 import jsonschema
@@ -27,6 +26,7 @@ from scripts.rehearsal.chapters import CHAPTERS, play
 from scripts.rehearsal.embedded import embedded_aws
 from scripts.rehearsal.story import Story
 from tests.support import notices
+from tests.support.records import as_before_the_record, forgotten, storage
 from tests.support.story_steps import follow, manifest, new_execution, push, register, served, set_status, version_arn
 from tests.support.waiting import PATIENCE
 
@@ -36,14 +36,22 @@ NOTIFIER = "role/service-role/AmazonSageMakerServiceCatalogProductsMultiAccountN
 
 
 @pytest.fixture(scope="module")
-def story(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Story]:
+def captured() -> list[str]:
+    """The address of the queue of docs/guides/extend-the-pipeline.md, once the story has it."""
+    return []
+
+
+@pytest.fixture(scope="module")
+def story(tmp_path_factory: pytest.TempPathFactory, captured: list[str]) -> Iterator[Story]:
     """Version 2 is live everywhere, version 1 still approved."""
     folder = tmp_path_factory.mktemp("approvals")
     with embedded_aws(folder) as cloud:
         played = Story(cloud, folder)
         play(played, names=SET_UP)
         notices.listen(played)
-        play(played, "predictions", [name for name in CHAPTERS if name not in SET_UP])
+        play(played, "project", ["publishing", "project"])
+        captured.append(notices.capture(played))
+        play(played, "predictions", [name for name in CHAPTERS if name not in (*SET_UP, "publishing", "project")])
         register(played)
         assert follow(played, set_status(played, 2, "Approved")) == "Succeeded"
         yield played
@@ -52,10 +60,6 @@ def story(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Story]:
 
 def executions(story: Story) -> set[str]:
     return {execution["pipelineExecutionId"] for execution in story.executions()}
-
-
-def storage(story: Story) -> Any:
-    return story.cloud.root(story.setting.data_science, story.region).client("s3")
 
 
 def recorded(story: Story) -> list[dict[str, Any]]:
@@ -167,24 +171,6 @@ def test_a_version_whose_specification_was_replaced_is_not_what_was_approved(sto
     assert follow(story, set_status(story, 3, "Approved")) == "Succeeded", story.diagnosis()
 
 
-@contextmanager
-def forgotten(story: Story) -> Iterator[None]:
-    """The project without its record, and without the policy that keeps it, as only an administrator could have it."""
-    s3, bucket = storage(story), f"sagemaker-project-{story.project_id}"
-    keys = [entry.key for entry in record.entries(s3, bucket)]
-    held = {key: s3.get_object(Bucket=bucket, Key=key)["Body"].read() for key in keys}
-    policy = s3.get_bucket_policy(Bucket=bucket)["Policy"]
-    s3.delete_bucket_policy(Bucket=bucket)
-    for key in keys:
-        s3.delete_object(Bucket=bucket, Key=key)
-    try:
-        yield
-    finally:
-        for key, body in held.items():
-            s3.put_object(Bucket=bucket, Key=key, Body=body)
-        s3.put_bucket_policy(Bucket=bucket, Policy=policy)
-
-
 def test_a_version_that_is_registered_as_approved_starts_nothing(story: Story) -> None:
     before = executions(story)
     sagemaker = story.scientist.client("sagemaker")
@@ -273,28 +259,6 @@ def test_a_project_from_before_the_record_is_started_and_its_executions_stand_in
         assert served(story) == {"staging": 1, "prod": 1}
 
 
-@contextmanager
-def as_before_the_record(story: Story) -> Iterator[None]:
-    """The bucket's policy of a project from a version of the bundle without a record, but that the gate may write."""
-    s3, bucket = storage(story), f"sagemaker-project-{story.project_id}"
-    s3.put_bucket_policy(Bucket=bucket, Policy=json.dumps(before_the_record(story)))
-    try:
-        yield
-    finally:
-        s3.delete_bucket_policy(Bucket=bucket)
-
-
-def before_the_record(story: Story) -> dict[str, Any]:
-    bucket = f"arn:aws:s3:::sagemaker-project-{story.project_id}/*"
-    roles = [
-        f"AmazonSageMakerServiceCatalogProductsMultiAccount{name}Role" for name in ("Pipeline", "Build", "Test", "Gate")
-    ]
-    arns = [f"arn:aws:iam::{story.setting.data_science}:role/service-role/{name}" for name in roles]
-    only = {"Sid": "OnlyThePipelineWrites", "Effect": "Deny", "Principal": "*", "NotAction": "s3:Get*"}
-    condition = {"ArnNotEquals": {"aws:PrincipalArn": arns}}
-    return {"Version": "2012-10-17", "Statement": [{**only, "Resource": bucket, "Condition": condition}]}
-
-
 # -- notices (15-notices.yaml) ------------------------------------------------------------------
 
 
@@ -318,6 +282,17 @@ def test_each_deployment_has_one_notice_with_the_first_reason(story: Story) -> N
     messages = notices.arrived(story, notices.MESSAGES)
     assert len(messages) == len(by_kind["failed"]), "the subscription takes failures alone"
     assert all(message.startswith("iris-multi-01: failed") for message in messages)
+
+
+def test_the_guides_template_captures_notices_and_the_stages_that_ended(story: Story, captured: list[str]) -> None:
+    events = [json.loads(body) for body in notices.arrived(story, captured[0])]
+    kinds = {event["source"] for event in events}
+    assert kinds == {notices.SOURCE, "aws.codepipeline"}
+    deployed = next(event["detail"] for event in events if event["detail"].get("notice") == "deployed")
+    ended = [event["detail"] for event in events if event["detail"].get("execution-id") == deployed["execution"]]
+    assert [(one["stage"], one["state"]) for one in ended] == [
+        (stage, "SUCCEEDED") for stage in ("Source", "Build", "DeployStaging", "ApproveDeployment", "DeployProd")
+    ]
 
 
 def test_an_alarm_of_production_reaches_people_of_the_data_science_account_and_one_of_staging_does_not(

@@ -35,9 +35,10 @@ def listen(story: Story) -> None:
 
 
 def arrived(story: Story, queue: str) -> list[str]:
-    """What has arrived in a queue since it was looked at last, the oldest first."""
+    """What has arrived in a queue since it was looked at last, the oldest first. queue: its name or address"""
     sqs = story.owner(story.setting.data_science).client("sqs")
-    url, found = sqs.get_queue_url(QueueName=queue)["QueueUrl"], []
+    url = queue if queue.startswith("http") else sqs.get_queue_url(QueueName=queue)["QueueUrl"]
+    found = []
     while taken := sqs.receive_message(QueueUrl=url, MaxNumberOfMessages=10).get("Messages", []):
         for message in taken:
             found.append(str(message["Body"]))
@@ -78,3 +79,19 @@ def stages(story: Story) -> dict[int, tuple[str, str]]:
     listed = story.scientist.client("sagemaker").list_model_packages(ModelPackageGroupName=story.project_name)
     shown = {one["ModelPackageVersion"]: one.get("ModelLifeCycle", {}) for one in listed["ModelPackageSummaryList"]}
     return {version: (one["Stage"], one["StageStatus"]) for version, one in shown.items() if one}
+
+
+def capture(story: Story) -> str:
+    """Deploy the template that docs/guides/extend-the-pipeline.md shows; the address of its queue."""
+    page = (ROOT / "docs/guides/extend-the-pipeline.md").read_text(encoding="utf-8")
+    cloudformation = story.owner(story.setting.data_science).client("cloudformation")
+    given = {"ProjectName": story.project_name, "PipelineName": story.pipeline_name}
+    name = "happened"
+    cloudformation.create_stack(
+        StackName=name,
+        TemplateBody=re.findall(r"```yaml\n(.*?)```", page, re.DOTALL)[0],
+        Parameters=[{"ParameterKey": key, "ParameterValue": value} for key, value in given.items()],
+    )
+    cloudformation.get_waiter("stack_create_complete").wait(StackName=name, WaiterConfig={"Delay": 1})
+    (output,) = cloudformation.describe_stacks(StackName=name)["Stacks"][0]["Outputs"]
+    return str(output["OutputValue"])

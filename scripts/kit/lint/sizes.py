@@ -11,7 +11,7 @@ from scripts.kit.lint.files import files
 # without being deleted, so the templates of those two grow. A stack set deploys one template: 50 is whole.
 LIMITS = {
     ".py": 400,
-    "templates/12-": 825, "templates/13-": 560, "templates/30-": 725, "templates/50-": 640, "templates/": 500,
+    "templates/12-": 825, "templates/13-": 560, "templates/30-": 750, "templates/50-": 640, "templates/": 500,
 }  # fmt: skip
 
 
