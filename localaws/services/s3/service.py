@@ -18,6 +18,7 @@ from localaws import shapes
 from localaws.calls import Call
 from localaws.service import EVERY, Service
 from localaws.services.kms.state import key_arn, usable_key
+from localaws.services.s3 import notifications
 from localaws.services.s3.state import default_key, object_state
 
 s3 = Service("s3", moto=EVERY)
@@ -83,12 +84,14 @@ def conditional_write(call: Call) -> None:
 
 
 @s3.after("PutObject", "CopyObject", "CompleteMultipartUpload")
-def encrypted_object(call: Call, _: Any) -> None:
-    """An object remembers its key by ARN, however it was named: a key's alias may change afterwards."""
+def object_written(call: Call, _: Any) -> None:
+    """An object remembers its key by ARN, however it was named: a key's alias may change afterwards. Its bucket may
+    announce it."""
     found = object_state(call.params["Bucket"], call.params["Key"])
     key = getattr(found, "kms_key_id", None)
     if key:
         found.kms_key_id = key_arn(call.account, call.region, key)
+    notifications.created(call)
 
 
 def enumeration(shape: str) -> list[str]:

@@ -14,7 +14,7 @@ import botocore.session
 from botocore.model import OperationModel
 
 from awslang.errors import NotSupported
-from localaws.services.stepfunctions import functions
+from localaws.services.stepfunctions import functions, jobs
 from localaws.services.stepfunctions.refused import schema
 
 SDK = "arn:aws:states:::aws-sdk:"
@@ -31,6 +31,8 @@ RETRIER = {"ErrorEquals", "IntervalSeconds", "MaxAttempts", "BackoffRate", "MaxD
 def check_call(state: Mapping[str, Any], field: str, place: str) -> None:
     """A Task's resource, and what its field (Parameters, Arguments) gives to it."""
     resource = state.get("Resource", "")
+    if resource == jobs.SYNC:
+        resource = jobs.OPERATION
     if not resource.startswith("arn:"):
         raise schema("The value for the field 'Resource' must be a valid ARN", f"{place}/Resource")
     given = state.get(field, {})

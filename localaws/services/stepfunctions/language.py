@@ -2,8 +2,9 @@
 
 Amazon States Language specification and AWS Step Functions Developer Guide, "Using Amazon States
 Language to define Step Functions workflows", "State machine structure in Amazon States Language", "Processing input and
-output in Step Functions". Played: Pass, Task with an aws-sdk integration or a Lambda function, Choice, Wait, Succeed,
-Fail; JSONPath without intrinsic functions and variables, JSONata (jsonata_checks.py).
+output in Step Functions". Played: Pass, Task with an aws-sdk integration, a Lambda function or a
+transform job (jobs.py), Choice, Wait, Succeed, Fail; JSONPath without intrinsic functions and variables, JSONata
+(jsonata_checks.py).
 """
 
 from __future__ import annotations

@@ -14,7 +14,7 @@ from awslang.errors import AwsError, NotSupported
 from localaws.calls import Call
 from localaws.cloud import arn, new_id
 from localaws.service import Service
-from localaws.services.stepfunctions import language
+from localaws.services.stepfunctions import jobs, language
 from localaws.services.stepfunctions.execution import StateMachineRun
 from localaws.services.stepfunctions.run import run
 from localaws.services.stepfunctions.tasks import PRINCIPAL
@@ -70,16 +70,17 @@ def _run(call: Call) -> StateMachineRun:
     raise AwsError("ExecutionDoesNotExist", f"Execution Does Not Exist: '{execution_arn}'")
 
 
-def _check_role(call: Call, role_arn: str, machine_arn: str) -> None:
+def _check_role(call: Call, role_arn: str, machine_arn: str, definition: Mapping[str, Any]) -> None:
     source = {"SourceArn": machine_arn, "SourceAccount": call.account}
     try:
-        call.cloud.service_role(role_arn, "create", PRINCIPAL, call.region, **source)
+        session = call.cloud.service_role(role_arn, "create", PRINCIPAL, call.region, **source)
     except AwsError as error:
         raise AwsError(
             "AccessDeniedException",
             f"Neither the global service principal {PRINCIPAL}, nor the regional one is authorized to assume the "
             f"provided role. ({error.message})",
         ) from error
+    jobs.check_rule(session, role_arn, definition)
 
 
 def _refuse_unsupported(params: Mapping[str, Any]) -> None:
@@ -106,7 +107,7 @@ def create_state_machine(call: Call) -> dict[str, Any]:
     _refuse_unsupported(given)
     definition = language.parse(given["definition"])
     machine_arn = arn("states", call.region, call.account, f"stateMachine:{given['name']}")
-    _check_role(call, given["roleArn"], machine_arn)
+    _check_role(call, given["roleArn"], machine_arn, definition)
     tags = {tag["key"]: tag["value"] for tag in given.get("tags", [])}
     state = _state(call)
     with state.lock:
@@ -126,12 +127,10 @@ def update_state_machine(call: Call) -> dict[str, Any]:
     _refuse_unsupported(call.params)
     if not {"definition", "roleArn"} & set(call.params):
         raise AwsError("MissingRequiredParameter", "Either the definition, the role ARN, … must be specified")
-    if "definition" in call.params:
-        definition = language.parse(call.params["definition"])
-        machine.text, machine.definition = call.params["definition"], definition
-    if "roleArn" in call.params:
-        _check_role(call, call.params["roleArn"], machine.arn)
-        machine.role_arn = call.params["roleArn"]
+    definition = language.parse(call.params.get("definition", machine.text))
+    role = call.params.get("roleArn", machine.role_arn)
+    _check_role(call, role, machine.arn, definition)
+    machine.text, machine.definition, machine.role_arn = call.params.get("definition", machine.text), definition, role
     machine.revision = new_id()
     return {"updateDate": datetime.now(UTC), "revisionId": machine.revision}
 

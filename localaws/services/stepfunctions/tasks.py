@@ -17,7 +17,7 @@ from botocore.model import ServiceModel
 
 from awslang.errors import AwsError
 from localaws.cloud import Cloud, Session
-from localaws.services.stepfunctions import functions, integrations
+from localaws.services.stepfunctions import functions, integrations, jobs
 from localaws.services.stepfunctions.execution import StateFailed, StateMachineRun
 
 PRINCIPAL = "states.amazonaws.com"
@@ -76,15 +76,20 @@ def call(cloud: Cloud, execution: StateMachineRun, state: Mapping[str, Any], giv
 
 
 def _call_service(cloud: Cloud, execution: StateMachineRun, state: Mapping[str, Any], given: Any) -> Any:
-    service, operation = integrations.task_operation(state["Resource"])
+    sync = state["Resource"] == jobs.SYNC
+    service, operation = integrations.task_operation(jobs.OPERATION if sync else state["Resource"])
     region = execution.arn.split(":")[3]
-    details = {"resourceType": "aws-sdk", "resource": state["Resource"], "region": region}
+    details = {"resourceType": "sagemaker" if sync else "aws-sdk", "resource": state["Resource"], "region": region}
     execution.note("TaskScheduled", taskScheduledEventDetails={**details, "parameters": json.dumps(given)})
     shape = operation.input_shape
     arguments = to_api(given, shape) if shape is not None else {}
+    if sync:
+        arguments["Tags"] = [*arguments.get("Tags", []), jobs.TAG]
     try:
         session = _session(cloud, execution)
         answer = session.client(service)._make_api_call(operation.name, arguments)
+        if sync:
+            shown = jobs.wait(cloud, execution, session, answer["TransformJobArn"])
     except ClientError as error:
         cause = error.response["Error"]
         model = operation.service_model
@@ -98,6 +103,8 @@ def _call_service(cloud: Cloud, execution: StateMachineRun, state: Mapping[str, 
         raise StateFailed(
             "States.Runtime", f"The Parameters '{json.dumps(given)}' could not be used to start the Task: [{error}]"
         ) from error
+    if sync:
+        operation, answer = operation.service_model.operation_model("DescribeTransformJob"), shown
     answer.pop("ResponseMetadata", None)
     result = from_api(answer, operation.output_shape) if operation.output_shape is not None else {}
     execution.note("TaskSucceeded", taskSucceededEventDetails={**details, "output": json.dumps(result)})
